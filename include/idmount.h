@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libidmount: Linux ID-mapped mounts.
+ *
+ * The data goes one way, and every stage can be used by itself:
+ *
+ *   text, names, subid ──► map ──► userns fd ──► detached tree ──► attached mount ──► listed, unmounted
+ *
+ *   struct idm_error err;
+ *   struct idm_map *map;
+ *   int userns, tree;
+ *
+ *   if (idm_map_new(&map) < 0)
+ *           abort();
+ *   if (idm_map_parse(map, "0:100000:65536", 0, &err) < 0 ||
+ *       (userns = idm_userns_open(map, 0, &err)) < 0 ||
+ *       (tree = idm_tree_open(AT_FDCWD, "/srv/image", userns, NULL, &err)) < 0 ||
+ *       idm_tree_attach(tree, AT_FDCWD, "/run/box/root", 0, IDM_PROPAGATION_DEFAULT, &err) < 0)
+ *           fprintf(stderr, "%s\n", err.message);
+ *
+ * Conventions that hold for every function here:
+ *
+ *  - A function returns 0, a count or a new descriptor; or a negative errno. errno itself is never
+ *    the answer.
+ *  - Kernel objects are plain descriptors, always close-on-exec. A descriptor that is returned
+ *    belongs to the caller; one that is passed in stays the caller's.
+ *  - `err` may be NULL. It is written on failure only, and then completely.
+ *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
+ *    argument is modified. The exceptions are named where they exist.
+ *  - Functions on different objects may be called from any number of threads. An object is locked
+ *    by the library only where that is said (struct idm_cache).
+ *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
+ *    or the environment, and keeps no descriptor or thread between two calls.
+ *  - Paths are resolved by the calling thread, with its root, working directory and credentials.
+ *
+ * "Since 0.1" holds for everything that does not say otherwise.
+ */
+#ifndef IDMOUNT_H
+#define IDMOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define IDM_VERSION_MAJOR 0
+#define IDM_VERSION_MINOR 1
+#define IDM_VERSION_PATCH 0
+#define IDM_VERSION "0.1.0"
+
+/* The version of the library in use (the macros above: of the header compiled against). Static. */
+const char *idm_version(void);
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/*
+ * What went wrong, in words. Owned by the caller, holds no pointer, needs no initialisation and no
+ * release. Every string is complete and NUL-terminated; a longer text ends in "...". An empty string
+ * means that there is nothing to say. The layout is fixed for the life of the library's soname.
+ */
+struct idm_error {
+	int errnum;         /* the positive errno; the failing function returned its negative */
+	char step[48];      /* what was being done, as a verb: "open tree", "parse map" */
+	char subject[512];  /* the path or map entry concerned */
+	char reason[512];   /* why it failed */
+	char kernel[256];   /* the kernel's own words, where it offers any (fs context log) */
+	char hint[512];     /* what would help, in plain English */
+	char message[1280]; /* all but the hint on one line: "subject: step: reason" */
+};
+
+/* ---- maps ------------------------------------------------------------------------------------ */
+
+/*
+ * A map says which id stored in the filesystem (disk) appears as which id through the mount (seen).
+ * It has a uid side and a gid side; each is kept in canonical form: sorted by disk id, neighbours
+ * merged, no overlap in either column. A disk id that no entry names is not mapped: its files appear
+ * as owned by the overflow id (65534) and it cannot own new files.
+ *
+ * Ids are 0 to 4294967294; 4294967295 is not an id. Maps are pure data: no privilege, no kernel
+ * version needed, unless a function says so. One map may be read by many threads at once, but must
+ * not be read while another thread changes it.
+ */
+struct idm_map;
+
+#define IDM_UID 1U /* the uid side */
+#define IDM_GID 2U /* the gid side */
+#define IDM_BOTH (IDM_UID | IDM_GID)
+
+/* `count` consecutive ids: disk, disk+1, ... appear as seen, seen+1, ... */
+struct idm_entry {
+	uint32_t disk;
+	uint32_t seen;
+	uint32_t count;
+};
+
+/* A new, empty map in *map; release it with idm_map_free(). Returns 0 or -ENOMEM. */
+int idm_map_new(struct idm_map **map);
+
+/* Releases a map. NULL is allowed. */
+void idm_map_free(struct idm_map *map);
+
+/* A copy of `map` in *copy, the caller's to free. Returns 0 or -ENOMEM. */
+int idm_map_copy(const struct idm_map *map, struct idm_map **copy);
+
+/*
+ * Adds n entries to the sides named by `kinds` (IDM_UID, IDM_GID or IDM_BOTH).
+ * -EINVAL: a zero count, a range past 4294967294, an overlap in the disk or the seen column, among
+ * the entries or with what is in the map already (err names the two); no or unknown kinds. -ENOMEM.
+ */
+int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry *entries, size_t n,
+		struct idm_error *err);
+
+/*
+ * Allow idm_map_parse() to ask the system: user and group names through the name service, "auto"
+ * through libsubid, "/path" by opening a user namespace. Without it text can only hold numbers, which
+ * is what a daemon wants for text that it does not trust.
+ */
+#define IDM_PARSE_LOOKUP 1U
+
+/*
+ * Parses `text` and adds what it says to the map. The dialect is told by its form:
+ *
+ *   [KIND:]DISK:SEEN[:COUNT]       KIND u, uid, g, gid, b, both; without KIND both; without COUNT 1.
+ *                                  Entries are separated by one comma or plus, or by blanks. This
+ *                                  takes in util-linux's X-mount.idmap= and containerd's "c:h:s,...".
+ *   uidmap=C:H:S,... gidmap=...    containerd's mount options, separated by comma, semicolon or blank
+ *   uids=C-H-S#...;gids=...        crun's idmap option (a leading "idmap=" is allowed)
+ *
+ * and with IDM_PARSE_LOOKUP also
+ *
+ *   [KIND:]NAME:NAME               either may be a number. u: looks up users, g: groups; without KIND
+ *                                  the names are users, and their primary groups are mapped as well
+ *   auto[:USER]                    (alone) disk ids from 0 on appear as USER's (default: the caller's)
+ *                                  ranges in /etc/subuid and /etc/subgid, one range after the other
+ *   /PATH                          (alone) the map of the user namespace file at PATH (see idm_map_add_userns)
+ *
+ * Numbers are unsigned 32-bit decimals, with nothing before or behind them. err names the entry.
+ * -EINVAL: malformed text, a lookup without IDM_PARSE_LOOKUP, an unknown flag, or what idm_map_add()
+ * refuses. -ENOENT: no such user or group, or no range for it. -EOPNOTSUPP: "auto" in a library built
+ * without libsubid. -ENOMEM. A path: also the errors of open(2) and idm_map_add_userns().
+ */
+int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err);
+
+/*
+ * Parses the lines of /proc/PID/uid_map or gid_map ("DISK SEEN COUNT") as the kernel does and adds
+ * them to the one side `kind`. Only a number over 32 bits, which the kernel cuts off silently, is
+ * refused here. Errors as idm_map_parse(), without lookups.
+ */
+int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text,
+			 struct idm_error *err);
+
+/*
+ * Adds `owner`'s subordinate ranges, through libsubid: disk ids from 0 on appear as the ranges of
+ * /etc/subuid (uid side) and /etc/subgid (gid side), or of whatever nsswitch names for "subid".
+ * -ENOENT: no range. -EOPNOTSUPP: built without libsubid, or libsubid is not installed. -EINVAL.
+ * -ENOMEM. Serialised by a lock, since libsubid is not thread-safe.
+ */
+int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err);
+
+/*
+ * Adds the map of the user namespace behind `userns_fd`, as seen from the caller's user namespace (of
+ * the caller's own: as seen from its parent). A namespace without a map adds nothing.
+ * Joins it in a short-lived child: needs CAP_SYS_ADMIN in that namespace (-EPERM). -EINVAL: not a
+ * user namespace. Otherwise the errors of idm_userns_open().
+ */
+int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err);
+
+/*
+ * Adds the map of the user namespace of process `pid`, as seen from the caller's user namespace.
+ * (of the caller's own: as seen from its parent). Needs no privilege. -ESRCH: no such process, or it ended meanwhile. -EINVAL: pid is not positive.
+ */
+int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
+
+/*
+ * Lets every id on the sides `kinds` that neither column names yet keep its id, as far as possible:
+ * a disk id whose own number is already taken in the seen column stays unmapped, since two owners
+ * cannot be seen as one. An empty side becomes the identity 0:0:4294967295. -EINVAL: unknown kinds.
+ * -ENOMEM.
+ */
+int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err);
+
+/* Exchanges disk and seen: what undoes the map. Cannot fail. */
+void idm_map_invert(struct idm_map *map);
+
+/*
+ * Makes `map` what is seen through a mount with map `then` of a mount with `map`: an id goes through
+ * `map` first and `then` second; ids that either leaves out are left out. Returns 0 or -ENOMEM.
+ */
+int idm_map_compose(struct idm_map *map, const struct idm_map *then);
+
+/*
+ * Translates one id. `kind` is IDM_UID or IDM_GID. Returns 0 and the id in *to, -ENOENT when the map
+ * leaves it out, or -EINVAL for another kind. Cost: logarithmic in the disk column, else linear.
+ */
+int idm_map_to_seen(const struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t *to);
+int idm_map_to_disk(const struct idm_map *map, unsigned int kind, uint32_t seen, uint32_t *to);
+
+/* Whether two maps say the same on both sides. Order and spelling of their sources do not matter. */
+bool idm_map_equal(const struct idm_map *a, const struct idm_map *b);
+
+/*
+ * The canonical entries of one side in *entries, borrowed until the map is changed or freed. Returns
+ * their number; 0 also for an unknown kind.
+ */
+size_t idm_map_entries(const struct idm_map *map, unsigned int kind,
+		       const struct idm_entry **entries);
+
+/*
+ * Whether the kernel takes this map for a mount. -EINVAL: a side is empty (since Linux 6.9 the kernel
+ * itself refuses that; before, everything on that side was nobody's). -E2BIG: over 340 entries or
+ * 4095 bytes of text on one side; err says how many too many. Called by idm_userns_open().
+ */
+int idm_map_check(const struct idm_map *map, struct idm_error *err);
+
+enum idm_format {
+	IDM_FORMAT_TEXT = 0,   /* u:0:100000:65536,g:0:100000:65536; 0:100000:65536 if the sides agree */
+	IDM_FORMAT_KERNEL,     /* lines of uid_map or gid_map: one side only */
+	IDM_FORMAT_CONTAINERD, /* uidmap=0:100000:65536 and, on a line of its own, gidmap=... */
+	IDM_FORMAT_UTIL_LINUX, /* u:0:100000:65536 g:0:100000:65536; b: if the sides agree */
+	IDM_FORMAT_CRUN,       /* uids=0-100000-65536;gids=0-100000-65536 */
+	IDM_FORMAT_OCI         /* {"uidMappings":[{"containerID":0,...}],"gidMappings":[...]} */
+};
+
+/*
+ * Prints the sides `kinds` of a map like snprintf(3): writes at most `size` bytes with the final NUL
+ * and returns the length of the whole text without it, so that size 0 (buf may be NULL then) asks how
+ * much is needed. Except for IDM_FORMAT_OCI, parsing the text gives the same map again. -EINVAL:
+ * unknown format or kinds, or both sides as IDM_FORMAT_KERNEL. -EOVERFLOW: over 2 GiB.
+ */
+ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigned int kinds, char *buf,
+		      size_t size);
+
+/* ---- user namespaces ------------------------------------------------------------------------- */
+
+/*
+ * How the namespace is obtained. Without a flag the library takes the zombie child and, where the
+ * kernel does not let the caller write a zombie's map (no CAP_DAC_OVERRIDE in the initial user
+ * namespace), the live one.
+ */
+#define IDM_USERNS_ZOMBIE 1U /* only: a child that has exited before its map is written */
+#define IDM_USERNS_LIVE 2U   /* only: a child that waits until it is killed by its pidfd */
+
+/*
+ * A user namespace that carries `map`, as a descriptor for idm_tree_open() or mount_setattr(2).
+ *
+ * No process of the caller's can be confused with the library's short-lived child, whatever the
+ * caller does meanwhile: it sends no SIGCHLD, wait(-1) and SIGCHLD = SIG_IGN neither see nor take it,
+ * it is held by pidfd, and nothing is written until the pidfd has proven that what was opened under
+ * its number is its own. Should somebody reap it all the same (wait with __WALL), the library starts
+ * again, a few times. All signals of the calling thread are blocked for the length of one clone3(2).
+ * No memory is copied, no page table, no descriptor table.
+ *
+ * Needs, in the caller's user namespace, CAP_SETUID and CAP_SETGID, and CAP_SETFCAP where id 0 is in
+ * the seen column; without them a map of exactly the caller's own uid and gid, one id each, works.
+ * Linux 5.12 (mounts cannot be mapped before).
+ *
+ * -EINVAL, -E2BIG: as idm_map_check(), or an unknown flag. -EPERM: a privilege is missing, err says
+ * which. -EACCES: IDM_USERNS_ZOMBIE where the live child is needed. -ENOSPC: user.max_user_namespaces
+ * or 32 levels. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max. -EMFILE, -ENFILE.
+ * -ESRCH: the child was reaped by somebody else, every time. -EBUSY: the calling thread has unshared a
+ * PID namespace that has no init yet, and the child would become it. -ENOENT: /proc is not a procfs that
+ * shows the caller, and the caller may not make one. -ENOMEM. Thread-safe.
+ */
+int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err);
+
+/*
+ * A cache of such descriptors, keyed by what the map says (not by how it was written). All functions
+ * but idm_cache_free() may be called by any number of threads; several threads that miss for the same
+ * map make one namespace. In a child of fork(2) use a cache only if no other thread could have been
+ * inside it.
+ */
+struct idm_cache;
+
+/*
+ * A new cache in *cache that keeps at most `max` namespaces (1 to 65536; each is one descriptor); the
+ * least recently used goes first. -EINVAL, -ENOMEM.
+ */
+int idm_cache_new(size_t max, struct idm_cache **cache);
+
+/* Closes the kept descriptors and releases the cache. NULL is allowed. No call may be under way. */
+void idm_cache_free(struct idm_cache *cache);
+
+/*
+ * As idm_userns_open(map, 0, err), out of the cache if it can. The descriptor is a duplicate, the
+ * caller's to close. Errors as idm_userns_open(); failures are not cached.
+ */
+int idm_cache_userns(struct idm_cache *cache, const struct idm_map *map, struct idm_error *err);
+
+/* ---- trees ----------------------------------------------------------------------------------- */
+
+/* Mount attributes; the values are those of MOUNT_ATTR_* in <linux/mount.h>. */
+#define IDM_ATTR_RDONLY 0x00000001U
+#define IDM_ATTR_NOSUID 0x00000002U
+#define IDM_ATTR_NODEV 0x00000004U
+#define IDM_ATTR_NOEXEC 0x00000008U
+#define IDM_ATTR_ATIME 0x00000070U /* the field of the next three: clear it to set one of them */
+#define IDM_ATTR_RELATIME 0x00000000U
+#define IDM_ATTR_NOATIME 0x00000010U
+#define IDM_ATTR_STRICTATIME 0x00000020U
+#define IDM_ATTR_NODIRATIME 0x00000080U
+#define IDM_ATTR_IDMAP 0x00100000U /* reported by idm_list(); cannot be set or cleared by itself */
+#define IDM_ATTR_NOSYMFOLLOW 0x00200000U /* Linux 5.14 */
+
+/* How mounts made below a mount go on to its copies: see mount_namespaces(7). */
+enum idm_propagation {
+	IDM_PROPAGATION_DEFAULT = 0, /* a tree: private; at its target: as the mount it is put on */
+	IDM_PROPAGATION_PRIVATE,
+	IDM_PROPAGATION_SLAVE,
+	IDM_PROPAGATION_SHARED,
+	IDM_PROPAGATION_UNBINDABLE
+};
+
+#define IDM_TREE_RECURSIVE 1U /* with all mounts below it, the map and attributes on each */
+#define IDM_TREE_NOFOLLOW 2U  /* -ELOOP if the last component of the path is a symbolic link */
+
+/* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
+struct idm_tree_options {
+	size_t size;         /* sizeof(struct idm_tree_options) */
+	unsigned int flags;  /* IDM_TREE_* */
+	uint32_t attr_set;   /* IDM_ATTR_* to set */
+	uint32_t attr_clear; /* IDM_ATTR_* to clear first */
+	enum idm_propagation propagation;
+};
+#define IDM_TREE_OPTIONS_INIT { sizeof(struct idm_tree_options), 0, 0, 0, IDM_PROPAGATION_DEFAULT }
+
+/*
+ * A detached copy of the mount that holds `path`, rooted there (a directory or a file), as a
+ * descriptor; closing it undoes everything. `dirfd` and `path` as in openat(2); an empty path means
+ * dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
+ * namespace, which is not needed afterwards; with -1 it is not. `options` may be NULL.
+ *
+ * From Linux 6.15 on this is one system call and can map an already mapped source anew (the new map
+ * replaces the old one); before, such a source is -EPERM. There is no fall-back to an unmapped copy.
+ *
+ * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace, and for a map also in the
+ * one that mounted the filesystem. Linux 5.12. The map and the attributes of a tree are the library's
+ * last word: nobody can see the tree before it is attached.
+ *
+ * -EINVAL: the filesystem cannot be ID-mapped, or the userns has no uid or no gid map, or the source
+ * is unbindable or in another mount namespace, or userns_fd is not a user namespace; err says which.
+ * -EPERM: a privilege is missing; the source is mapped already; the map is the initial user
+ * namespace. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
+ * -E2BIG: options of a newer library. Paths: as openat(2). Thread-safe.
+ */
+int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
+		  struct idm_error *err);
+
+#define IDM_ATTACH_MKDIR 1U   /* create the target if it is missing: directories, or for a file an empty file */
+#define IDM_ATTACH_REPLACE 2U /* take the place of the mount at the target, in one step (Linux 6.5) */
+#define IDM_ATTACH_IN_ROOT 4U /* dirfd is a root that nothing in the target leads out of */
+#define IDM_ATTACH_FOLLOW 8U  /* the target may be a symbolic link */
+
+/*
+ * Makes a tree visible at `target`, as the last step and in one system call; the tree's descriptor
+ * then refers to the attached mount and may be closed. `dirfd` and `target` as in openat(2); with
+ * IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below dirfd. `propagation` is given to the
+ * mount after attaching, which a target below a shared mount makes necessary; DEFAULT leaves it.
+ *
+ * With IDM_ATTACH_REPLACE the tree is put beneath the mount at the target, which is then detached
+ * lazily: there is no moment without a mount. The target must be a mount point, other than "/".
+ *
+ * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace. Linux 5.12.
+ *
+ * -ENOENT: no such target. -ELOOP: it is a symbolic link, or the tree holds a mount of nsfs.
+ * -ENOTDIR, -EISDIR: one is a directory and the other is not. -EXDEV, -EAGAIN: openat2(2).
+ * -EINVAL: the tree is attached already or has submounts that may not be shared, IDM_ATTACH_REPLACE
+ * of something that is no mount point, an unknown flag. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5.
+ * -EPERM. -ENOSPC: fs.mount-max. What IDM_ATTACH_MKDIR made is removed again. Thread-safe.
+ */
+int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
+		    enum idm_propagation propagation, struct idm_error *err);
+
+#define IDM_UMOUNT_RECURSIVE 1U /* also every mount below, the deepest first */
+#define IDM_UMOUNT_LAZY 2U      /* detach now, also when busy; clean up when no longer used (MNT_DETACH) */
+#define IDM_UMOUNT_FOLLOW 4U    /* the target may be a symbolic link */
+
+/*
+ * Unmounts the top mount at `target`. IDM_UMOUNT_RECURSIVE without LAZY is not one step: it stops at
+ * the first mount that is busy, with those already gone left gone; err names it.
+ *
+ * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
+ * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link.
+ * -ENOENT, -EPERM. Thread-safe.
+ */
+int idm_umount(const char *target, unsigned int flags, struct idm_error *err);
+
+/* ---- listing --------------------------------------------------------------------------------- */
+
+enum idm_map_state {
+	IDM_MAP_NONE = 0,   /* the mount is not ID-mapped */
+	IDM_MAP_READ,       /* the map was read */
+	IDM_MAP_PARTLY,     /* some entries are not visible from the caller's user namespace */
+	IDM_MAP_INVISIBLE,  /* no entry is visible from the caller's user namespace */
+	IDM_MAP_UNREADABLE  /* ID-mapped, but the map is not readable on this kernel (before 6.15) */
+};
+
+/* One mount. The strings and the map live until the callback returns. Grows at its end only. */
+struct idm_mount {
+	uint64_t id;             /* unique mount id (STATX_MNT_ID_UNIQUE); before Linux 6.8 the short one */
+	uint64_t parent_id;
+	uint64_t namespace_id;   /* of the mount namespace; 0 before Linux 6.12. See namespace_inode */
+	uint64_t namespace_inode; /* st_ino of the mount namespace; 0 if unknown */
+	uint32_t attr;           /* IDM_ATTR_* */
+	enum idm_propagation propagation;
+	enum idm_map_state map_state;
+	const char *target;      /* mount point, as seen from the root of the namespace it is in */
+	const char *source;      /* what the filesystem was mounted from: a device, or its own name */
+	const char *root;        /* the part of the filesystem that is mounted, "/" for all of it */
+	const char *fstype;      /* with the subtype: "fuse.sshfs" */
+	const struct idm_map *map; /* NULL unless map_state is READ or PARTLY */
+};
+
+#define IDM_LIST_ALL_NAMESPACES 1U /* every mount namespace on the host, not only the caller's */
+#define IDM_LIST_UNMAPPED 2U       /* also mounts that are not ID-mapped */
+
+/*
+ * Calls `each` for every ID-mapped mount, in the order of mounting, one namespace after the other,
+ * the caller's first. `each` returns 0 to go on; any other value ends the listing and is returned.
+ * A mount that vanishes meanwhile is passed over. Nothing is locked while `each` runs: it may mount
+ * and unmount.
+ *
+ * The caller's namespace: no privilege. IDM_LIST_ALL_NAMESPACES: CAP_SYS_ADMIN in the initial user
+ * namespace (-EPERM); before Linux 6.12 it finds the namespaces that have a process or are open in
+ * /proc. Maps: Linux 6.15; attributes by listmount(2)/statmount(2) 6.8, before from
+ * /proc/PID/mountinfo. -EINVAL: an unknown flag. -ENOMEM. Thread-safe.
+ */
+int idm_list(unsigned int flags, int (*each)(const struct idm_mount *mount, void *data), void *data,
+	     struct idm_error *err);
+
+/*
+ * The same for the one mount that holds `path` (mapped or not), whatever part of it path names.
+ * Errors as idm_list() and openat(2).
+ */
+int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount *mount, void *data),
+		  void *data, struct idm_error *err);
+
+/* ---- what this host can do ------------------------------------------------------------------- */
+
+/* One ability of the running kernel, found out by trying. The strings are static. */
+struct idm_feature {
+	const char *name;    /* "idmapped-mounts", "open-tree-attr", ... */
+	const char *what;    /* one line for a person */
+	const char *since;   /* the first kernel that has it: "6.15" */
+	bool available;      /* for this caller: also false where seccomp or a missing privilege forbids it */
+	int errnum;          /* why not, as the kernel said it; 0 if available */
+};
+
+/*
+ * Calls `each` for every feature the library makes use of, always in the same order. Non-zero from
+ * `each` ends it and is returned. No privilege; without it more is unavailable. Thread-safe.
+ */
+int idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data);
+
+/* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the ids. */
+#define IDM_CHECK_WRITE 1U
+
+/* What idm_check_path() found. Owned by the caller. Grows at its end only: set size first. */
+struct idm_check {
+	size_t size;          /* sizeof(struct idm_check) */
+	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped ids */
+	bool mapped;          /* the path is on an ID-mapped mount already */
+	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right ids at both ends */
+	bool disk_id_checked; /* IDM_CHECK_WRITE: the id on disk could be read (needs file handles) */
+	char fstype[64];
+};
+
+/*
+ * Finds out whether `path` can be ID-mapped, by mapping a detached copy that is thrown away, and
+ * comparing an owner seen through it with the owner on disk. Returns 0 with *check filled in if that
+ * could be found out. If it cannot be mapped (check->mappable false) or not be written (IDM_CHECK_WRITE
+ * and check->writable false), err says why, with errnum set: err is filled in on success as well here.
+ * Needs what idm_tree_open() needs. Errors: -EINVAL (flags), -E2BIG (size), openat(2) of path.
+ */
+int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check *check,
+		   struct idm_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IDM_ERROR_H
+#define IDM_ERROR_H
+
+#include "idmount.h"
+
+/*
+ * Fills in *err (may be NULL) and returns `code`, a negative errno, so that a failing function ends in
+ * one statement. `subject` may be NULL. `reason` is a printf format; NULL stands for the errno's text.
+ */
+int idm_fail(struct idm_error *err, int code, const char *step, const char *subject, const char *reason,
+	     ...) __attribute__((format(printf, 5, 6)));
+
+/* Adds the hint to an error that idm_fail() has filled in. */
+void idm_hint(struct idm_error *err, const char *hint, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds the kernel's own words. */
+void idm_kernel_words(struct idm_error *err, const char *words);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The short-lived child that holds a new user namespace. */
+#ifndef IDM_HOLDER_H
+#define IDM_HOLDER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct idm_holder {
+	int pidfd;
+	bool live;    /* has to be killed before it can be reaped */
+	pid_t parent; /* of a live child: what its getppid() says as long as we live */
+	void *stack;  /* of a child that runs code; NULL for the others */
+};
+
+/*
+ * Starts a child in a new user namespace of its own. Not `live`: it does nothing but exit, and stays a
+ * zombie that keeps the namespace until idm_holder_end(). `live`: it waits to be killed.
+ * Returns 0 or -errno as clone3(2).
+ */
+int idm_holder_start(struct idm_holder *holder, bool live);
+
+/* Ends and reaps the child; fine if somebody else has reaped it. errno stays as it was. */
+void idm_holder_end(struct idm_holder *holder);
+
+#endif

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include "kernel.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The same numbers on every architecture; named here for headers that are older than the calls. */
+#ifndef SYS_statmount
+#define SYS_statmount 457 /* Linux 6.8 */
+#endif
+#ifndef SYS_listmount
+#define SYS_listmount 458 /* Linux 6.8 */
+#endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467 /* Linux 6.15 */
+#endif
+
+/* The call's result, or -errno; again while a signal handler interrupts it; errno stays as it was. */
+#define CALL(expression)                          \
+	({                                        \
+		int saved_ = errno;               \
+		long r_;                          \
+		do                                \
+			r_ = (long)(expression);  \
+		while (r_ < 0 && errno == EINTR); \
+		if (r_ < 0)                       \
+			r_ = -errno;              \
+		errno = saved_;                   \
+		r_;                               \
+	})
+
+int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode)
+{
+	return (int)CALL(openat(dirfd, path, flags | O_CLOEXEC, mode));
+}
+
+int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = (unsigned int)flags | O_CLOEXEC,
+		.mode = mode,
+		.resolve = resolve,
+	};
+
+	return (int)CALL(syscall(SYS_openat2, dirfd, path, &how, sizeof(how)));
+}
+
+int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags)
+{
+	return (int)CALL(fstatat(dirfd, path, st, flags));
+}
+
+int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st)
+{
+	return (int)CALL(statx(dirfd, path, flags, mask, st));
+}
+
+int idm_sys_fstatfs(int fd, struct statfs *st)
+{
+	return (int)CALL(fstatfs(fd, st));
+}
+
+int idm_sys_mkdirat(int dirfd, const char *path, unsigned int mode)
+{
+	return (int)CALL(mkdirat(dirfd, path, mode));
+}
+
+int idm_sys_unlinkat(int dirfd, const char *path, int flags)
+{
+	return (int)CALL(unlinkat(dirfd, path, flags));
+}
+
+ssize_t idm_sys_read(int fd, void *buf, size_t size)
+{
+	return CALL(read(fd, buf, size));
+}
+
+ssize_t idm_sys_write(int fd, const void *buf, size_t size)
+{
+	return CALL(write(fd, buf, size));
+}
+
+int idm_sys_dup(int fd)
+{
+	return (int)CALL(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+}
+
+int idm_sys_ioctl(int fd, unsigned long request, void *arg)
+{
+	return (int)CALL(ioctl(fd, request, arg));
+}
+
+int idm_sys_open_tree(int dirfd, const char *path, unsigned int flags)
+{
+	return (int)CALL(syscall(SYS_open_tree, dirfd, path, flags | OPEN_TREE_CLOEXEC));
+}
+
+int idm_sys_open_tree_attr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr)
+{
+	return (int)CALL(syscall(SYS_open_tree_attr, dirfd, path, flags | OPEN_TREE_CLOEXEC, attr,
+				 sizeof(*attr)));
+}
+
+int idm_sys_mount_setattr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr)
+{
+	return (int)CALL(syscall(SYS_mount_setattr, dirfd, path, flags, attr, sizeof(*attr)));
+}
+
+int idm_sys_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
+{
+	return (int)CALL(syscall(SYS_move_mount, from, from_path, to, to_path, flags));
+}
+
+int idm_sys_umount(const char *path, int flags)
+{
+	return (int)CALL(syscall(SYS_umount2, path, flags));
+}
+
+int idm_sys_fsopen(const char *type, unsigned int flags)
+{
+	return (int)CALL(syscall(SYS_fsopen, type, flags | FSOPEN_CLOEXEC));
+}
+
+int idm_sys_fsconfig(int fd, unsigned int command, const char *key, const void *value, int aux)
+{
+	return (int)CALL(syscall(SYS_fsconfig, fd, command, key, value, aux));
+}
+
+int idm_sys_fsmount(int fd, unsigned int flags, unsigned int attributes)
+{
+	return (int)CALL(syscall(SYS_fsmount, fd, flags | FSMOUNT_CLOEXEC, attributes));
+}
+
+ssize_t idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_t n)
+{
+	return CALL(syscall(SYS_listmount, req, ids, n, 0U));
+}
+
+int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size)
+{
+	return (int)CALL(syscall(SYS_statmount, req, buf, size, 0U));
+}
+
+int idm_sys_setns(int fd, int type)
+{
+	return (int)CALL(syscall(SYS_setns, fd, type));
+}
+
+int idm_sys_pidfd_open(pid_t pid)
+{
+	return (int)CALL(syscall(SYS_pidfd_open, pid, 0U)); /* always close-on-exec */
+}
+
+int idm_sys_pidfd_send_signal(int pidfd, int signal)
+{
+	return (int)CALL(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0U));
+}
+
+int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options)
+{
+	return (int)CALL(syscall(SYS_waitid, P_PIDFD, pidfd, info, options, NULL));
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one door to the kernel. Every wrapper returns what the system call returns, or -errno: negative
+ * errnos are born here and nowhere else. Interrupted calls that can be repeated are repeated. errno is
+ * left as it was.
+ *
+ * Names newer than Debian 12's headers (Linux 6.1) are declared here, each with the kernel it came in.
+ * <sys/mount.h> and <linux/mount.h> do not go together, so nobody else includes either.
+ */
+#ifndef IDM_KERNEL_H
+#define IDM_KERNEL_H
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+
+#ifndef MOVE_MOUNT_BENEATH
+#define MOVE_MOUNT_BENEATH 0x00000200 /* Linux 6.5 */
+#endif
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x00004000U /* Linux 6.8 */
+#endif
+#ifndef P_PIDFD
+#define P_PIDFD 3 /* Linux 5.4 */
+#endif
+#ifndef MNT_DETACH
+#define MNT_DETACH 2 /* <sys/mount.h> */
+#endif
+#ifndef UMOUNT_NOFOLLOW
+#define UMOUNT_NOFOLLOW 8 /* <sys/mount.h> */
+#endif
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+/* statmount(2) and listmount(2), Linux 6.8 */
+struct idm_mnt_id_req {
+	uint32_t size;
+	uint32_t spare;
+	uint64_t mnt_id;
+	uint64_t param;
+	uint64_t mnt_ns_id; /* Linux 6.11; a size of 24 leaves it out */
+};
+#define IDM_MNT_ID_REQ_SIZE_VER0 24U
+
+struct idm_statmount {
+	uint32_t size;
+	uint32_t mnt_opts;
+	uint64_t mask;
+	uint32_t sb_dev_major;
+	uint32_t sb_dev_minor;
+	uint64_t sb_magic;
+	uint32_t sb_flags;
+	uint32_t fs_type; /* this and the other strings: offsets into str */
+	uint64_t mnt_id;
+	uint64_t mnt_parent_id;
+	uint32_t mnt_id_old;
+	uint32_t mnt_parent_id_old;
+	uint64_t mnt_attr;
+	uint64_t mnt_propagation;
+	uint64_t mnt_peer_group;
+	uint64_t mnt_master;
+	uint64_t propagate_from;
+	uint32_t mnt_root;
+	uint32_t mnt_point;
+	uint64_t mnt_ns_id;
+	uint32_t fs_subtype;
+	uint32_t sb_source;
+	uint32_t opt_num;
+	uint32_t opt_array;
+	uint32_t opt_sec_num;
+	uint32_t opt_sec_array;
+	uint64_t supported_mask;
+	uint32_t mnt_uidmap_num;
+	uint32_t mnt_uidmap;
+	uint32_t mnt_gidmap_num;
+	uint32_t mnt_gidmap;
+	uint64_t spare2[43];
+	char str[];
+};
+
+#define IDM_STATMOUNT_SB_BASIC 0x00000001U
+#define IDM_STATMOUNT_MNT_BASIC 0x00000002U
+#define IDM_STATMOUNT_PROPAGATE_FROM 0x00000004U
+#define IDM_STATMOUNT_MNT_ROOT 0x00000008U
+#define IDM_STATMOUNT_MNT_POINT 0x00000010U
+#define IDM_STATMOUNT_FS_TYPE 0x00000020U
+#define IDM_STATMOUNT_MNT_NS_ID 0x00000040U	 /* Linux 6.11 */
+#define IDM_STATMOUNT_MNT_OPTS 0x00000080U	 /* Linux 6.11 */
+#define IDM_STATMOUNT_FS_SUBTYPE 0x00000100U	 /* Linux 6.13 */
+#define IDM_STATMOUNT_SB_SOURCE 0x00000200U	 /* Linux 6.13 */
+#define IDM_STATMOUNT_SUPPORTED_MASK 0x00001000U /* Linux 6.15 */
+#define IDM_STATMOUNT_MNT_UIDMAP 0x00002000U	 /* Linux 6.15 */
+#define IDM_STATMOUNT_MNT_GIDMAP 0x00004000U	 /* Linux 6.15 */
+#define IDM_LSMT_ROOT 0xffffffffffffffffULL	 /* listmount: from the namespace's root mount on */
+
+/* ioctls on a mount namespace, Linux 6.12 */
+struct idm_mnt_ns_info {
+	uint32_t size;
+	uint32_t nr_mounts;
+	uint64_t mnt_ns_id;
+};
+#define IDM_NS_GET_NSTYPE _IO(0xb7, 0x3)
+#define IDM_NS_MNT_GET_INFO _IOR(0xb7, 10, struct idm_mnt_ns_info)
+#define IDM_NS_MNT_GET_NEXT _IOR(0xb7, 11, struct idm_mnt_ns_info)
+#define IDM_NS_MNT_GET_PREV _IOR(0xb7, 12, struct idm_mnt_ns_info)
+
+/* files */
+int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
+int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve);
+int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags);
+int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st);
+int idm_sys_fstatfs(int fd, struct statfs *st);
+int idm_sys_mkdirat(int dirfd, const char *path, unsigned int mode);
+int idm_sys_unlinkat(int dirfd, const char *path, int flags);
+ssize_t idm_sys_read(int fd, void *buf, size_t size);
+ssize_t idm_sys_write(int fd, const void *buf, size_t size);
+int idm_sys_dup(int fd); /* close-on-exec */
+int idm_sys_ioctl(int fd, unsigned long request, void *arg);
+
+/* mounts */
+int idm_sys_open_tree(int dirfd, const char *path, unsigned int flags);
+int idm_sys_open_tree_attr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr);
+int idm_sys_mount_setattr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr);
+int idm_sys_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags);
+int idm_sys_umount(const char *path, int flags);
+int idm_sys_fsopen(const char *type, unsigned int flags);
+int idm_sys_fsconfig(int fd, unsigned int command, const char *key, const void *value, int aux);
+int idm_sys_fsmount(int fd, unsigned int flags, unsigned int attributes);
+ssize_t idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_t n);
+int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size);
+
+/* processes */
+int idm_sys_setns(int fd, int type);
+int idm_sys_pidfd_open(pid_t pid);
+int idm_sys_pidfd_send_signal(int pidfd, int signal);
+int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "lookup.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "util.h"
+
+/* A group with many members needs room; past this the name service is not to be believed. */
+#define MOST_ROOM (16U << 20)
+
+/* POSIX lets "not found" be any of these; glibc documents them in getpwnam(3). */
+static int not_found(int e)
+{
+	return e == 0 || e == ENOENT || e == ESRCH || e == EBADF || e == EPERM ? -ENOENT : -e;
+}
+
+/* One lookup with as much room as it takes; `ask` returns what getpwnam_r(3) and its like return. */
+static int with_room(int (*ask)(void *what, char *buf, size_t size), void *what)
+{
+	for (size_t size = 1024; size <= MOST_ROOM; size *= 4) {
+		AUTO_FREE char *buf = malloc(size);
+		int e;
+
+		if (!buf)
+			return -ENOMEM;
+		do
+			e = ask(what, buf, size);
+		while (e == EINTR);
+		if (e != ERANGE)
+			return e <= 0 ? e : not_found(e);
+	}
+	return -ERANGE;
+}
+
+struct user_query {
+	const char *name;
+	struct idm_ids *ids;
+};
+
+static int ask_user(void *what, char *buf, size_t size)
+{
+	struct user_query *q = what;
+	struct passwd pw, *found;
+	int e = getpwnam_r(q->name, &pw, buf, size, &found);
+
+	if (e == 0 && !found)
+		return ENOENT;
+	if (e == 0)
+		*q->ids = (struct idm_ids){ pw.pw_uid, pw.pw_gid };
+	return e;
+}
+
+int idm_lookup_user(const char *name, struct idm_ids *ids)
+{
+	return with_room(ask_user, &(struct user_query){ name, ids });
+}
+
+struct group_query {
+	const char *name;
+	uint32_t *gid;
+};
+
+static int ask_group(void *what, char *buf, size_t size)
+{
+	struct group_query *q = what;
+	struct group gr, *found;
+	int e = getgrnam_r(q->name, &gr, buf, size, &found);
+
+	if (e == 0 && !found)
+		return ENOENT;
+	if (e == 0)
+		*q->gid = gr.gr_gid;
+	return e;
+}
+
+int idm_lookup_group(const char *name, uint32_t *gid)
+{
+	return with_room(ask_group, &(struct group_query){ name, gid });
+}
+
+struct caller_query {
+	char *name;
+	size_t size;
+};
+
+static int ask_caller(void *what, char *buf, size_t size)
+{
+	struct caller_query *q = what;
+	struct passwd pw, *found;
+	int e = getpwuid_r(getuid(), &pw, buf, size, &found);
+
+	if (e == 0 && !found)
+		return ENOENT;
+	if (e == 0 && (size_t)snprintf(q->name, q->size, "%s", pw.pw_name) >= q->size)
+		return -ENAMETOOLONG;
+	return e;
+}
+
+int idm_lookup_caller(char *name, size_t size)
+{
+	return with_room(ask_caller, &(struct caller_query){ name, size });
+}

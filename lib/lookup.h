@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Names to ids, through the name service. */
+#ifndef IDM_LOOKUP_H
+#define IDM_LOOKUP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct idm_ids {
+	uint32_t uid;
+	uint32_t gid;
+};
+
+/* A user's uid and primary gid. 0, -ENOENT, or the name service's error. */
+int idm_lookup_user(const char *name, struct idm_ids *ids);
+
+/* A group's gid. 0, -ENOENT, or the name service's error. */
+int idm_lookup_group(const char *name, uint32_t *gid);
+
+/* The name of the calling thread's real uid. */
+int idm_lookup_caller(char *name, size_t size);
+
+#endif

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Text to map, every dialect. Each dialect only cuts the text into entries and fields; numbers, names
+ * and what goes into the map are the same for all. Nothing is added before all of the text is good.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "lookup.h"
+#include "map.h"
+#include "util.h"
+
+static const char step_parse[] = "parse map";
+
+/* A piece of the text, not NUL-terminated. */
+struct slice {
+	const char *p;
+	size_t n;
+};
+
+#define QUOTED(s) (int)((s).n > 200 ? 200 : (s).n), (s).p
+
+struct list {
+	struct idm_entry *entries;
+	size_t n, room;
+};
+
+struct parser {
+	struct list uid, gid;
+	struct idm_error *err;
+	struct slice entry; /* the one being read, for messages */
+	bool lookup;
+};
+
+static int refuse(struct parser *ps, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int refuse(struct parser *ps, int code, const char *format, ...)
+{
+	char subject[256], reason[512];
+	va_list args;
+
+	snprintf(subject, sizeof(subject), "%.*s", QUOTED(ps->entry));
+	va_start(args, format);
+	vsnprintf(reason, sizeof(reason), format, args);
+	va_end(args);
+	return idm_fail(ps->err, code, step_parse, subject, "%s", reason);
+}
+
+/* ---- pieces ---- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Cuts off and returns what is before the first of the separators; *rest then begins with it. */
+static struct slice cut(struct slice *rest, const char *separators)
+{
+	size_t n = 0;
+	struct slice piece;
+
+	while (n < rest->n && !strchr(separators, rest->p[n]))
+		n++;
+	piece = (struct slice){ rest->p, n };
+	rest->p += n;
+	rest->n -= n;
+	return piece;
+}
+
+static void skip(struct slice *s, size_t n)
+{
+	s->p += n;
+	s->n -= n;
+}
+
+static bool skip_blanks(struct slice *s)
+{
+	size_t n = 0;
+
+	while (n < s->n && is_blank(s->p[n]))
+		n++;
+	skip(s, n);
+	return n > 0;
+}
+
+static bool starts_with(struct slice *s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	if (s->n < n || memcmp(s->p, prefix, n) != 0)
+		return false;
+	skip(s, n);
+	return true;
+}
+
+static bool is_word(struct slice s, const char *word)
+{
+	return s.n == strlen(word) && memcmp(s.p, word, s.n) == 0;
+}
+
+/* An unsigned decimal that fits in 32 bits: digits and nothing else. */
+static bool number(struct slice s, uint32_t *value)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		v = v * 10 + (uint64_t)(s.p[i] - '0');
+		if (v > UINT32_MAX)
+			return false;
+	}
+	*value = (uint32_t)v;
+	return s.n > 0;
+}
+
+static bool is_name(struct slice s)
+{
+	return s.n &&
+	       ((s.p[0] >= 'a' && s.p[0] <= 'z') || (s.p[0] >= 'A' && s.p[0] <= 'Z') || s.p[0] == '_');
+}
+
+static bool all_digits(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return s.n > 0;
+}
+
+static int refuse_number(struct parser *ps, struct slice field)
+{
+	if (all_digits(field))
+		return refuse(ps, -EINVAL, "\"%.*s\" does not fit in 32 bits", QUOTED(field));
+	if (!field.n)
+		return refuse(ps, -EINVAL, "a number is missing");
+	return refuse(ps, -EINVAL, "\"%.*s\" is not a number", QUOTED(field));
+}
+
+/* ---- entries ---- */
+
+static int append(struct parser *ps, struct list *list, struct idm_entry entry)
+{
+	if (list->n == list->room) {
+		size_t room = list->room ? 2 * list->room : 16;
+		struct idm_entry *more = reallocarray(list->entries, room, sizeof(*more));
+
+		if (!more)
+			return idm_fail(ps->err, -ENOMEM, step_parse, NULL, NULL);
+		list->entries = more;
+		list->room = room;
+	}
+	list->entries[list->n++] = entry;
+	return 0;
+}
+
+static int append_kinds(struct parser *ps, unsigned int kinds, struct idm_entry entry)
+{
+	int r = 0;
+
+	if (kinds & IDM_UID)
+		r = append(ps, &ps->uid, entry);
+	if (r == 0 && kinds & IDM_GID)
+		r = append(ps, &ps->gid, entry);
+	return r;
+}
+
+/* Turns a field into the uid and gid that it stands for; a number stands for both. */
+static int resolve(struct parser *ps, struct slice field, unsigned int kinds, struct idm_ids *ids)
+{
+	char name[256];
+	int r;
+
+	if (number(field, &ids->uid)) {
+		ids->gid = ids->uid;
+		return 0;
+	}
+	if (!is_name(field))
+		return refuse_number(ps, field);
+	if (!ps->lookup)
+		return refuse(ps, -EINVAL, "\"%.*s\" is not a number, and names are not looked up here",
+			      QUOTED(field));
+	if (field.n >= sizeof(name))
+		return refuse(ps, -EINVAL, "the name is too long");
+	snprintf(name, sizeof(name), "%.*s", (int)field.n, field.p);
+	r = kinds == IDM_GID ? idm_lookup_group(name, &ids->gid) : idm_lookup_user(name, ids);
+	if (r == -ENOENT)
+		return refuse(ps, r, "there is no %s \"%s\"", kinds == IDM_GID ? "group" : "user", name);
+	if (r < 0)
+		return refuse(ps, r, "the name service failed on \"%s\": %s", name, strerrordesc_np(-r));
+	return 0;
+}
+
+static int add_fields(struct parser *ps, unsigned int kinds, const struct slice *f, size_t n)
+{
+	struct idm_ids disk = { 0 }, seen = { 0 };
+	uint32_t count = 1;
+	int r = resolve(ps, f[0], kinds, &disk);
+
+	if (r == 0)
+		r = resolve(ps, f[1], kinds, &seen);
+	if (r < 0)
+		return r;
+	if (n == 3 && !number(f[2], &count))
+		return refuse_number(ps, f[2]);
+	if (count != 1 && !(all_digits(f[0]) && all_digits(f[1])))
+		return refuse(ps, -EINVAL, "a name stands for one id, so the count can only be 1");
+	if (kinds & IDM_UID)
+		r = append(ps, &ps->uid, (struct idm_entry){ disk.uid, seen.uid, count });
+	if (r == 0 && kinds & IDM_GID)
+		r = append(ps, &ps->gid, (struct idm_entry){ disk.gid, seen.gid, count });
+	return r;
+}
+
+static unsigned int kind_of(struct slice word)
+{
+	static const struct {
+		const char *word;
+		unsigned int kinds;
+	} table[] = {
+		{ "u", IDM_UID },   { "uid", IDM_UID }, { "g", IDM_GID },
+		{ "gid", IDM_GID }, { "b", IDM_BOTH },	{ "both", IDM_BOTH },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (is_word(word, table[i].word))
+			return table[i].kinds;
+	return 0;
+}
+
+/* Cuts an entry into fields; returns their number, or more than `max` when there are too many. */
+static size_t cut_fields(struct slice entry, const char *separator, struct slice *fields, size_t max)
+{
+	size_t n = 0;
+
+	for (;;) {
+		struct slice field = cut(&entry, separator);
+
+		if (n == max)
+			return max + 1;
+		fields[n++] = field;
+		if (!entry.n)
+			return n;
+		skip(&entry, 1);
+	}
+}
+
+/* [KIND:]DISK:SEEN[:COUNT] */
+static int parse_own_entry(struct parser *ps, struct slice entry)
+{
+	struct slice f[4];
+	size_t n = cut_fields(entry, ":", f, ARRAY_SIZE(f));
+	unsigned int kinds = kind_of(f[0]);
+	size_t first = kinds ? 1 : 0;
+
+	ps->entry = entry;
+	if (n - first < 2 || n - first > 3)
+		return refuse(ps, -EINVAL, "an entry is [u:|g:|b:]DISK:SEEN[:COUNT]");
+	return add_fields(ps, kinds ? kinds : IDM_BOTH, f + first, n - first);
+}
+
+/* An entry of a dialect that has numbers only, always three of them. */
+static int parse_triple(struct parser *ps, struct slice entry, unsigned int kinds, const char *separator)
+{
+	struct slice f[3];
+	uint32_t v[3];
+
+	ps->entry = entry;
+	if (cut_fields(entry, separator, f, 3) != 3)
+		return refuse(ps, -EINVAL, "an entry here is DISK%sSEEN%sCOUNT", separator, separator);
+	for (size_t i = 0; i < 3; i++)
+		if (!number(f[i], &v[i]))
+			return refuse_number(ps, f[i]);
+	return append_kinds(ps, kinds, (struct idm_entry){ v[0], v[1], v[2] });
+}
+
+/* ---- dialects ---- */
+
+/* uidmap=… and gidmap=…: the side holds until the other one is named. */
+static unsigned int containerd_side(struct slice *entry)
+{
+	return starts_with(entry, "uidmap=") ? IDM_UID : starts_with(entry, "gidmap=") ? IDM_GID : 0;
+}
+
+/* Goes past one separator with blanks around it, or past blanks; the end counts as one too. */
+static bool skip_separator(struct slice *text, const char *separators)
+{
+	bool blank = skip_blanks(text);
+
+	if (text->n && strchr(separators, *text->p)) {
+		skip(text, 1);
+		skip_blanks(text);
+		return text->n > 0;
+	}
+	return blank || !text->n;
+}
+
+static int parse_lists(struct parser *ps, struct slice text)
+{
+	unsigned int side = 0;
+	int r;
+
+	skip_blanks(&text);
+	do {
+		struct slice entry = cut(&text, side ? " \t\n\v\f\r,;" : " \t\n\v\f\r,+");
+		unsigned int named = containerd_side(&entry);
+
+		if (named)
+			side = named;
+		ps->entry = entry;
+		if (!entry.n)
+			return refuse(ps, -EINVAL, "an entry is missing%s",
+				      text.n ? " before a separator" : " at the end");
+		r = side ? parse_triple(ps, entry, side, ":") : parse_own_entry(ps, entry);
+		if (r < 0)
+			return r;
+		if (!skip_separator(&text, side ? ",;" : ",+")) {
+			ps->entry = text;
+			return refuse(ps, -EINVAL, "an entry is missing at the end");
+		}
+	} while (text.n);
+	return 0;
+}
+
+static int parse_crun_section(struct parser *ps, struct slice section)
+{
+	unsigned int kind = starts_with(&section, "uids=")   ? IDM_UID
+			    : starts_with(&section, "gids=") ? IDM_GID
+							     : 0;
+
+	ps->entry = section;
+	if (!kind)
+		return refuse(ps, -EINVAL, "a section here begins with uids= or gids=");
+	for (;;) {
+		struct slice entry = cut(&section, "#");
+		int r;
+
+		if (entry.n && *entry.p == '@') {
+			ps->entry = entry;
+			return refuse(ps, -EINVAL,
+				      "\"@\" is relative to a container's user namespace, "
+				      "and there is none here");
+		}
+		r = parse_triple(ps, entry, kind, "-");
+		if (r < 0 || !section.n)
+			return r;
+		skip(&section, 1);
+	}
+}
+
+/* [idmap=]uids=C-H-S#C-H-S;gids=C-H-S */
+static int parse_crun(struct parser *ps, struct slice text)
+{
+	starts_with(&text, "idmap=");
+	for (;;) {
+		struct slice section = cut(&text, ";");
+		int r = parse_crun_section(ps, section);
+
+		if (r < 0 || !text.n)
+			return r;
+		skip(&text, 1);
+	}
+}
+
+/* The blanks that the kernel's isspace() knows; 0xa0 is its Latin-1 no-break space. */
+#define KERNEL_BLANKS " \t\v\f\r\n\xa0"
+
+static int parse_kernel_line(struct parser *ps, struct slice line, unsigned int kind)
+{
+	uint32_t v[3];
+
+	ps->entry = line;
+	for (size_t i = 0; i < 3; i++) {
+		struct slice field;
+
+		while (line.n && strchr(KERNEL_BLANKS, *line.p))
+			skip(&line, 1);
+		field = cut(&line, KERNEL_BLANKS);
+		if (!number(field, &v[i]))
+			return refuse_number(ps, field);
+	}
+	while (line.n && strchr(KERNEL_BLANKS, *line.p))
+		skip(&line, 1);
+	if (line.n)
+		return refuse(ps, -EINVAL, "there is something behind the count");
+	return append_kinds(ps, kind, (struct idm_entry){ v[0], v[1], v[2] });
+}
+
+static int parse_kernel(struct parser *ps, struct slice text, unsigned int kind)
+{
+	do {
+		int r = parse_kernel_line(ps, cut(&text, "\n"), kind);
+
+		if (r < 0)
+			return r;
+		if (text.n)
+			skip(&text, 1); /* a final newline is optional, and the only one */
+	} while (text.n);
+	return 0;
+}
+
+/* ---- into the map ---- */
+
+static int commit(struct parser *ps, struct idm_map *map)
+{
+	struct idm_map *new;
+	int r = idm_map_copy(map, &new);
+
+	if (r < 0)
+		return idm_fail(ps->err, r, step_parse, NULL, NULL);
+	r = idm_map_add(new, IDM_UID, ps->uid.entries, ps->uid.n, ps->err);
+	if (r == 0)
+		r = idm_map_add(new, IDM_GID, ps->gid.entries, ps->gid.n, ps->err);
+	if (r == 0)
+		idm_map_move(map, new);
+	idm_map_free(new);
+	return r;
+}
+
+static int finish(struct parser *ps, struct idm_map *map, int r)
+{
+	if (r == 0)
+		r = commit(ps, map);
+	free(ps->uid.entries);
+	free(ps->gid.entries);
+	return r;
+}
+
+static int parse_userns_path(struct idm_map *map, const char *path, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return idm_fail(err, fd, "open user namespace", path, NULL);
+	return idm_map_add_userns(map, fd, err);
+}
+
+static int parse_auto(struct idm_map *map, const char *owner, struct idm_error *err)
+{
+	char name[256];
+	int r;
+
+	if (*owner)
+		return idm_map_add_subid(map, owner, err);
+	r = idm_lookup_caller(name, sizeof(name));
+	if (r < 0)
+		return idm_fail(err, r, step_parse, "auto", "the caller's uid has no user name");
+	return idm_map_add_subid(map, name, err);
+}
+
+int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err)
+{
+	struct parser ps = { .err = err, .lookup = flags & IDM_PARSE_LOOKUP };
+	struct slice all = { text, strlen(text) }, form;
+	bool path = text[0] == '/';
+	bool automatic = strcmp(text, "auto") == 0 || strncmp(text, "auto:", 5) == 0;
+
+	ps.entry = all;
+	if (flags & ~IDM_PARSE_LOOKUP)
+		return idm_fail(err, -EINVAL, step_parse, NULL, "unknown flags 0x%x", flags);
+	if ((path || automatic) && !ps.lookup)
+		return refuse(&ps, -EINVAL, "the system is not asked for maps here");
+	if (path)
+		return parse_userns_path(map, text, err);
+	if (automatic)
+		return parse_auto(map, text[4] ? text + 5 : "", err);
+
+	skip_blanks(&all);
+	if (!all.n)
+		return idm_fail(err, -EINVAL, step_parse, NULL, "the map is empty");
+	form = all;
+	if (starts_with(&form, "idmap=") || starts_with(&form, "uids=") || starts_with(&form, "gids="))
+		return finish(&ps, map, parse_crun(&ps, all));
+	return finish(&ps, map, parse_lists(&ps, all));
+}
+
+int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text, struct idm_error *err)
+{
+	struct parser ps = { .err = err };
+
+	if (kind != IDM_UID && kind != IDM_GID)
+		return idm_fail(err, -EINVAL, step_parse, NULL, "unknown kind 0x%x", kind);
+	return finish(&ps, map, parse_kernel(&ps, (struct slice){ text, strlen(text) }, kind));
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+/* Map to text, every dialect, and the check against what fits into the kernel's own text. */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "map.h"
+
+/* Linux 4.15 and newer; the text has to fit in one page with its NUL. */
+#define KERNEL_ENTRIES 340
+#define KERNEL_BYTES 4095
+
+/* Writes like snprintf(3), piece by piece: counts on past the end of the buffer. */
+struct out {
+	char *buf;
+	size_t size, length;
+};
+
+static void say(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct out *out, const char *format, ...)
+{
+	size_t room = out->length < out->size ? out->size - out->length : 0;
+	va_list args;
+
+	va_start(args, format);
+	out->length += (size_t)vsnprintf(room ? out->buf + out->length : NULL, room, format, args);
+	va_end(args);
+}
+
+/* The entries of one side, with `between` between them and ':' or '-' inside. */
+static void say_side(struct out *out, const struct idm_side *side, const char *prefix, char colon,
+		     const char *between)
+{
+	for (size_t i = 0; i < side->n; i++) {
+		const struct idm_entry *e = &side->entries[i];
+
+		say(out, "%s%s%u%c%u%c%u", i ? between : "", prefix, e->disk, colon, e->seen, colon,
+		    e->count);
+	}
+}
+
+/* u:… and g:… entries, or one list under `both` where both are wanted and agree. */
+static void say_kinds(struct out *out, const struct idm_side *uid, const struct idm_side *gid,
+		      const char *both, const char *between)
+{
+	struct idm_map a = { *uid, *uid }, b = { *uid, *gid };
+
+	if (uid->n && idm_map_equal(&a, &b)) {
+		say_side(out, uid, both, ':', between);
+		return;
+	}
+	say_side(out, uid, "u:", ':', between);
+	if (uid->n && gid->n)
+		say(out, "%s", between);
+	say_side(out, gid, "g:", ':', between);
+}
+
+/* Two lists behind a title each; a side without entries is left out. */
+static void say_titled(struct out *out, const struct idm_side *uid, const struct idm_side *gid,
+		       const char *const titles[2], char colon, const char *between,
+		       const char *between_sides)
+{
+	if (uid->n)
+		say(out, "%s", titles[0]);
+	say_side(out, uid, "", colon, between);
+	if (uid->n && gid->n)
+		say(out, "%s", between_sides);
+	if (gid->n)
+		say(out, "%s", titles[1]);
+	say_side(out, gid, "", colon, between);
+}
+
+static void say_kernel(struct out *out, const struct idm_side *side)
+{
+	for (size_t i = 0; i < side->n; i++) {
+		const struct idm_entry *e = &side->entries[i];
+
+		say(out, "%u %u %u\n", e->disk, e->seen, e->count);
+	}
+}
+
+/* The rows of the OCI runtime specification: disk is its containerID, seen its hostID. */
+static void say_oci_side(struct out *out, const char *key, const struct idm_side *side)
+{
+	say(out, "\"%s\":[", key);
+	for (size_t i = 0; i < side->n; i++) {
+		const struct idm_entry *e = &side->entries[i];
+
+		say(out, "%s{\"containerID\":%u,\"hostID\":%u,\"size\":%u}", i ? "," : "", e->disk,
+		    e->seen, e->count);
+	}
+	say(out, "]");
+}
+
+static void say_oci(struct out *out, const struct idm_side *uid, const struct idm_side *gid,
+		    unsigned int kinds)
+{
+	say(out, "{");
+	if (kinds & IDM_UID)
+		say_oci_side(out, "uidMappings", uid);
+	if (kinds == IDM_BOTH)
+		say(out, ",");
+	if (kinds & IDM_GID)
+		say_oci_side(out, "gidMappings", gid);
+	say(out, "}");
+}
+
+ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigned int kinds, char *buf,
+		      size_t size)
+{
+	static const char *const containerd[] = { "uidmap=", "gidmap=" };
+	static const char *const crun[] = { "uids=", "gids=" };
+	static const struct idm_side none = { 0 };
+	const struct idm_side *uid = kinds & IDM_UID ? &map->uid : &none;
+	const struct idm_side *gid = kinds & IDM_GID ? &map->gid : &none;
+	struct out out = { buf, size, 0 };
+
+	if (!kinds || kinds & ~IDM_BOTH)
+		return -EINVAL;
+	if (size)
+		buf[0] = '\0';
+	switch (format) {
+	case IDM_FORMAT_TEXT:
+		say_kinds(&out, uid, gid, "", ",");
+		break;
+	case IDM_FORMAT_UTIL_LINUX:
+		say_kinds(&out, uid, gid, "b:", " ");
+		break;
+	case IDM_FORMAT_CONTAINERD:
+		say_titled(&out, uid, gid, containerd, ':', ",", "\n");
+		break;
+	case IDM_FORMAT_CRUN:
+		say_titled(&out, uid, gid, crun, '-', "#", ";");
+		break;
+	case IDM_FORMAT_KERNEL:
+		if (kinds == IDM_BOTH)
+			return -EINVAL;
+		say_kernel(&out, kinds == IDM_UID ? uid : gid);
+		break;
+	case IDM_FORMAT_OCI:
+		say_oci(&out, uid, gid, kinds);
+		break;
+	default:
+		return -EINVAL;
+	}
+	return out.length > INT_MAX ? -EOVERFLOW : (ssize_t)out.length;
+}
+
+/* ---- what the kernel takes ---- */
+
+static int check_side(const struct idm_map *map, unsigned int kind, struct idm_error *err)
+{
+	static const char step[] = "check map";
+	const char *name = kind == IDM_UID ? "uid" : "gid";
+	const struct idm_side *side = idm_map_side(map, kind);
+	ssize_t bytes;
+
+	if (!side->n) {
+		idm_fail(err, -EINVAL, step, NULL,
+			 "the map has no %s entries; the kernel wants both sides", name);
+		idm_hint(err,
+			 "add one such as %c:0:100000:65536, or --keep-rest to let every %s keep its "
+			 "number",
+			 name[0], name);
+		return -EINVAL;
+	}
+	if (side->n > KERNEL_ENTRIES)
+		return idm_fail(err, -E2BIG, step, NULL,
+				"%zu %s entries are %zu more than the %d that the kernel takes", side->n,
+				name, side->n - KERNEL_ENTRIES, KERNEL_ENTRIES);
+	bytes = idm_map_print(map, IDM_FORMAT_KERNEL, kind, NULL, 0);
+	if (bytes > KERNEL_BYTES)
+		return idm_fail(
+			err, -E2BIG, step, NULL,
+			"the %s entries are %zd bytes of text, %zd more than the %d that the kernel "
+			"takes",
+			name, bytes, bytes - KERNEL_BYTES, KERNEL_BYTES);
+	return 0;
+}
+
+int idm_map_check(const struct idm_map *map, struct idm_error *err)
+{
+	int r = check_side(map, IDM_UID, err);
+
+	return r < 0 ? r : check_side(map, IDM_GID, err);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* What a map looks like inside; for the rooms that make maps. */
+#ifndef IDM_MAP_H
+#define IDM_MAP_H
+
+#include "idmount.h"
+
+/* One past the last id: 2^32-1 is "no id" to the kernel, and so is never mapped. */
+#define IDM_ID_END 4294967295ULL
+
+struct idm_side {
+	struct idm_entry *entries; /* canonical: sorted by disk, merged, no overlap */
+	size_t n;
+};
+
+struct idm_map {
+	struct idm_side uid;
+	struct idm_side gid;
+};
+
+/* The side of one kind; NULL for anything but IDM_UID and IDM_GID. */
+static inline const struct idm_side *idm_map_side(const struct idm_map *map, unsigned int kind)
+{
+	return kind == IDM_UID ? &map->uid : kind == IDM_GID ? &map->gid : NULL;
+}
+
+/* Moves everything out of *from, in the place of what *to held. */
+void idm_map_move(struct idm_map *to, struct idm_map *from);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "privilege.h"
+
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel.h"
+#include "util.h"
+
+bool idm_has_capability(int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return false;
+	return data[capability / 32].effective >> (capability % 32) & 1;
+}
+
+/* The beginning of a small file, as a string; empty if it cannot be read. */
+static void read_start(const char *path, char *text, size_t size)
+{
+	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	ssize_t n = fd < 0 ? 0 : idm_sys_read(fd, text, size - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+}
+
+long idm_read_number(const char *path)
+{
+	char text[64];
+	long value;
+
+	read_start(path, text, sizeof(text));
+	return sscanf(text, "%ld", &value) == 1 ? value : -1;
+}
+
+bool idm_in_initial_userns(void)
+{
+	unsigned int disk, seen, count;
+	char text[128];
+
+	read_start("/proc/self/uid_map", text, sizeof(text));
+	if (sscanf(text, "%u %u %u", &disk, &seen, &count) != 3)
+		return true;
+	return disk == 0 && seen == 0 && count == 4294967295U;
+}

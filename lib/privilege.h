@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What the calling thread may do; for messages only, never for decisions. */
+#ifndef IDM_PRIVILEGE_H
+#define IDM_PRIVILEGE_H
+
+#include <stdbool.h>
+
+/* Whether the capability (CAP_* of <linux/capability.h>) is effective. */
+bool idm_has_capability(int capability);
+
+/* The first number in a file such as /proc/sys/kernel/…, or -1. */
+long idm_read_number(const char *path);
+
+/* Whether the caller is in the initial user namespace (true too where that cannot be told). */
+bool idm_in_initial_userns(void);
+
+#endif

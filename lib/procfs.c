@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/*
+ * "/proc/<pid>" is right only if that procfs belongs to the PID namespace in which <pid> was counted. A
+ * program in a new PID namespace that still has the outer /proc gets another process without any error:
+ * clone3 says 2, and /proc/2/ns/user is kthreadd's. So the number is never taken from clone or fork. It
+ * is read from that very procfs, out of the fdinfo of the pidfd.
+ *
+ * No descriptor is kept between two calls: a program that closes what it does not know would turn it
+ * into a trap, and one that forks or enters another PID namespace would need to be told.
+ */
+#include "procfs.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "util.h"
+
+/* The root of every procfs has this inode number (PROC_ROOT_INO); a bind mount of a part has not. */
+#define PROCFS_ROOT_INODE 1
+
+/* The process behind the pidfd is gone, and its number may be somebody else's by now. */
+#define REAPED (-ESRCH)
+
+/* Nothing mounted over a part of procfs, no way out of it. Symbolic links such as "self" are allowed. */
+#define INSIDE (RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+
+static bool is_procfs_root(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC &&
+	       idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_ino == PROCFS_ROOT_INODE;
+}
+
+/*
+ * The number of the pidfd's process in the PID namespace of this procfs. -ESRCH: reaped. -ENOENT: the
+ * caller or the process is not visible there.
+ */
+static int pid_in(int proc, int pidfd)
+{
+	char path[64], text[512], *line;
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+	int pid;
+
+	snprintf(path, sizeof(path), "thread-self/fdinfo/%d", pidfd);
+	fd = idm_sys_openat2(proc, path, O_RDONLY, 0, INSIDE);
+	if (fd < 0)
+		return fd == -ESRCH ? -ENOENT : fd;
+	n = idm_sys_read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return (int)n;
+	text[n] = '\0';
+	line = strstr(text, "\nPid:");
+	if (!line || sscanf(line, "\nPid:%d", &pid) != 1 || pid == 0)
+		return -ENOENT;
+	return pid < 0 ? REAPED : pid;
+}
+
+static int process_in(int proc, int pidfd)
+{
+	char name[16];
+	int pid = pid_in(proc, pidfd), fd;
+
+	if (pid < 0)
+		return pid;
+	snprintf(name, sizeof(name), "%d", pid);
+	fd = idm_sys_openat2(proc, name, O_PATH | O_DIRECTORY, 0, INSIDE);
+	return fd == -ENOENT ? REAPED : fd;
+}
+
+/* A procfs of the caller's own PID namespace that nobody else can see or cover. */
+static int private_procfs(void)
+{
+	AUTO_CLOSE int fs = idm_sys_fsopen("proc", 0);
+	int r;
+
+	if (fs < 0)
+		return fs;
+	/* Linux 5.8. Leaves out /proc/sys and the like, which makes it cheap. */
+	r = idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "subset", "pid", 0);
+	if (r == 0)
+		r = idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	if (r < 0)
+		return r;
+	/* Not read-only: a map is written through it. */
+	return idm_sys_fsmount(fs, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+/* Not there, hidden (hidepid), or covered by another mount. Anything else is a failure of its own. */
+static bool means_wrong_procfs(int r)
+{
+	return r == -ENOENT || r == -EACCES || r == -EPERM || r == -EXDEV || r == -ELOOP ||
+	       r == -ENOTDIR;
+}
+
+int idm_procfs_open(int pidfd, struct idm_error *err)
+{
+	static const char step[] = "find the child in /proc";
+	AUTO_CLOSE int proc = -1, own = -1;
+	int r = -ENOENT;
+
+	proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+	if (proc >= 0 && is_procfs_root(proc))
+		r = process_in(proc, pidfd);
+	if (r >= 0)
+		return r;
+	if (r == REAPED)
+		return idm_fail(err, r, step, NULL, "the child was reaped by somebody else");
+	if (proc < 0 ? proc != -ENOENT : !means_wrong_procfs(r))
+		return idm_fail(err, proc < 0 ? proc : r, step, "/proc", NULL);
+
+	own = private_procfs();
+	if (own >= 0)
+		r = process_in(own, pidfd);
+	if (r >= 0)
+		return r;
+	idm_fail(
+		err, r, step, "/proc",
+		own < 0 ? "it is not a procfs of this PID namespace, and a private one cannot be made: %s"
+			: "not even a private procfs shows it: %s",
+		strerrordesc_np(own < 0 ? -own : -r));
+	idm_hint(err,
+		 "mount a procfs of this PID namespace at /proc, with nothing mounted over its parts");
+	return r;
+}
+
+bool idm_procfs_child_would_be_init(void)
+{
+	struct stat st;
+
+	/* Linux 4.12. The link has no target as long as the namespace has no init. */
+	return idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", &st, 0) == -ENOENT &&
+	       idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &st, 0) == 0;
+}
+
+int idm_procfs_openat(int process, const char *name, int flags)
+{
+	AUTO_CLOSE int ns = -1;
+
+	if (strncmp(name, "ns/", 3) != 0)
+		return idm_sys_openat2(process, name, flags, 0, INSIDE);
+	ns = idm_sys_openat2(process, "ns", O_PATH | O_DIRECTORY, 0, INSIDE);
+	if (ns < 0)
+		return ns;
+	return idm_sys_openat(ns, name + 3, flags, 0);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A procfs that can be trusted to show the process that a pidfd holds. */
+#ifndef IDM_PROCFS_H
+#define IDM_PROCFS_H
+
+#include "idmount.h"
+
+/*
+ * The /proc directory of the process behind `pidfd`, as an O_PATH descriptor: through /proc if that is
+ * a procfs of a PID namespace where both the caller and the process are, else through a private
+ * procfs that is mounted nowhere. That the directory is that process's holds only if the pidfd is
+ * found alive *afterwards*. -ESRCH: the process has been reaped already.
+ */
+int idm_procfs_open(int pidfd, struct idm_error *err);
+
+/*
+ * Opens `name` in such a directory, never through a mount that somebody put over it. `name` is a plain
+ * file, or "ns/…": a magic link, which is opened behind its directory.
+ */
+int idm_procfs_openat(int process, const char *name, int flags);
+
+/*
+ * Whether this thread has unshared a PID namespace that has no process yet. The next child becomes its
+ * init, and when that ends, the namespace takes no process ever again.
+ */
+bool idm_procfs_child_would_be_init(void);
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/* /etc/subuid and /etc/subgid, through libsubid: loaded when it is asked for, by nobody else. */
+#include <errno.h>
+
+#include "config.h"
+#include "error.h"
+#include "map.h"
+#include "util.h"
+
+static const char step_subid[] = "look up subordinate ids";
+
+#if HAVE_LIBSUBID
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <shadow/subid.h>
+#include <stdio.h>
+
+/* Where there is no dynamic loader (a static program), libsubid is linked in. */
+#if IDM_STATIC
+#define LOAD_SUBID() ((void *)1)
+#define SUBID_SYMBOL(library, name) name
+#else
+#define LOAD_SUBID() dlopen("libsubid.so." SUBID_SONAME_MAJOR, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
+#define SUBID_SYMBOL(library, name) ((__typeof__(&name))dlsym(library, #name))
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+#define SUBID_SONAME_MAJOR STRING(SUBID_ABI_MAJOR)
+#endif
+
+struct subid {
+	__typeof__(&subid_init) init;
+	__typeof__(&subid_get_uid_ranges) uid_ranges;
+	__typeof__(&subid_get_gid_ranges) gid_ranges;
+};
+
+static int load(struct subid *s, struct idm_error *err)
+{
+	void *library = LOAD_SUBID();
+
+	if (library) {
+		s->init = SUBID_SYMBOL(library, subid_init);
+		s->uid_ranges = SUBID_SYMBOL(library, subid_get_uid_ranges);
+		s->gid_ranges = SUBID_SYMBOL(library, subid_get_gid_ranges);
+	}
+	if (library && s->init && s->uid_ranges && s->gid_ranges)
+		return 0;
+	idm_fail(err, -EOPNOTSUPP, step_subid, NULL, "libsubid cannot be loaded");
+	idm_hint(err, "install libsubid%s, or write the map in numbers", SUBID_SONAME_MAJOR);
+	return -EOPNOTSUPP;
+}
+
+/* Disk ids from 0 on, one range after the other. */
+static int add_ranges(struct idm_map *map, unsigned int kind, const char *owner,
+		      int (*ask)(const char *, struct subid_range **), struct idm_error *err)
+{
+	AUTO_FREE struct subid_range *ranges = NULL;
+	const char *file = kind == IDM_UID ? "/etc/subuid" : "/etc/subgid";
+	unsigned long disk = 0;
+	int n = ask(owner, &ranges), r = 0;
+
+	if (n <= 0) {
+		idm_fail(err, -ENOENT, step_subid, owner, "no range in %s", file);
+		idm_hint(err, "usermod --add-sub%cids 100000-165535 %s", kind == IDM_UID ? 'u' : 'g',
+			 owner);
+		return -ENOENT;
+	}
+	for (int i = 0; i < n && r == 0; i++) {
+		unsigned long start = ranges[i].start, count = ranges[i].count;
+		struct idm_entry e = { (uint32_t)disk, (uint32_t)start, (uint32_t)count };
+
+		if (start >= IDM_ID_END || count > IDM_ID_END - start || count > IDM_ID_END - disk)
+			return idm_fail(err, -EINVAL, step_subid, owner,
+					"the range %lu:%lu in %s goes past 4294967294, the last id",
+					start, count, file);
+		r = idm_map_add(map, kind, &e, 1, err);
+		disk += count;
+	}
+	return r;
+}
+
+int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* libsubid has global state */
+	struct idm_map *new;
+	struct subid s = { 0 };
+	FILE *quiet;
+	int r = load(&s, err);
+
+	if (r < 0)
+		return r;
+	if (idm_map_copy(map, &new) < 0)
+		return idm_fail(err, -ENOMEM, step_subid, NULL, NULL);
+	quiet = fopen("/dev/null", "we");
+	if (!quiet) {
+		r = idm_fail(err, -errno, step_subid, "/dev/null", NULL);
+	} else {
+		pthread_mutex_lock(&lock);
+		s.init("idmount", quiet); /* it would print to our caller's stderr otherwise … */
+		r = add_ranges(new, IDM_UID, owner, s.uid_ranges, err);
+		if (r == 0)
+			r = add_ranges(new, IDM_GID, owner, s.gid_ranges, err);
+		s.init(NULL, stderr); /* … which is what others in this process may expect */
+		pthread_mutex_unlock(&lock);
+		fclose(quiet);
+	}
+	if (r == 0)
+		idm_map_move(map, new);
+	idm_map_free(new);
+	return r;
+}
+
+#else
+
+int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err)
+{
+	(void)map;
+	idm_fail(err, -EOPNOTSUPP, step_subid, owner, "this build of the library has no libsubid");
+	idm_hint(err, "write the map in numbers");
+	return -EOPNOTSUPP;
+}
+
+#endif

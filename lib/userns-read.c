@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/* The other way: from a user namespace to its map. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "map.h"
+#include "procfs.h"
+#include "util.h"
+
+static const char step_read[] = "read user namespace";
+
+/* 340 lines of three columns, each at least 10 wide. */
+#define MAP_TEXT_SIZE 16384
+
+static ssize_t read_all(int fd, char *buf, size_t size)
+{
+	size_t length = 0;
+
+	while (length < size - 1) {
+		ssize_t n = idm_sys_read(fd, buf + length, size - 1 - length);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		length += (size_t)n;
+	}
+	buf[length] = '\0';
+	return (ssize_t)length;
+}
+
+static int add_side(struct idm_map *map, unsigned int kind, int process, struct idm_error *err)
+{
+	const char *name = kind == IDM_UID ? "uid_map" : "gid_map";
+	AUTO_CLOSE int fd = idm_procfs_openat(process, name, O_RDONLY);
+	AUTO_FREE char *text = malloc(MAP_TEXT_SIZE);
+	ssize_t n = fd;
+
+	if (!text)
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+	if (fd >= 0)
+		n = read_all(fd, text, MAP_TEXT_SIZE);
+	if (n == -ENOENT)
+		n = -ESRCH;
+	if (n < 0)
+		return idm_fail(err, (int)n, step_read, name, NULL);
+	if (n == 0) /* a namespace whose map has not been written: the side stays empty */
+		return 0;
+	return idm_map_parse_kernel(map, kind, text, err);
+}
+
+/*
+ * Both sides of the process behind `pidfd` or, if one fails, none. As in idm_userns_open() it is certain
+ * only afterwards whose /proc directory that was.
+ */
+static int add_process(struct idm_map *map, int pidfd, struct idm_error *err)
+{
+	AUTO_CLOSE int process = idm_procfs_open(pidfd, err);
+	struct idm_map *new;
+	int r;
+
+	if (process < 0)
+		return process;
+	r = idm_map_copy(map, &new);
+	if (r < 0)
+		return idm_fail(err, r, step_read, NULL, NULL);
+	r = add_side(new, IDM_UID, process, err);
+	if (r == 0)
+		r = add_side(new, IDM_GID, process, err);
+	if (r == 0 && idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH)
+		r = idm_fail(err, -ESRCH, step_read, NULL, "the process ended meanwhile");
+	if (r == 0)
+		idm_map_move(map, new);
+	idm_map_free(new);
+	return r;
+}
+
+int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
+{
+	AUTO_CLOSE int pidfd = -1;
+	char subject[32];
+
+	snprintf(subject, sizeof(subject), "pid %d", (int)pid);
+	if (pid <= 0)
+		return idm_fail(err, -EINVAL, step_read, subject, "it is not a process number");
+	pidfd = idm_sys_pidfd_open(pid);
+	if (pidfd == -ESRCH)
+		return idm_fail(err, pidfd, step_read, subject, "there is no such process");
+	if (pidfd < 0)
+		return idm_fail(err, pidfd, step_read, subject, NULL);
+	return add_process(map, pidfd, err);
+}
+
+/* ---- by descriptor ---- */
+
+/*
+ * Only a process in the namespace shows its map. This one joins and exits; its exit status is setns's
+ * errno. It has its own memory, since joining a namespace of another owner makes the memory's process
+ * undumpable, and that must not be us. Otherwise as the child in holder.c, which see.
+ */
+static int start_visitor(int userns_fd, int *pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | CLONE_FILES,
+		.pidfd = (uint64_t)(uintptr_t)pidfd,
+		.exit_signal = 0,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		syscall(SYS_exit, -idm_sys_setns(userns_fd, CLONE_NEWUSER));
+	return 0;
+}
+
+/* Waits until the visitor is a zombie, and leaves it one. Returns how its setns ended. */
+static int await_visitor(int pidfd)
+{
+	siginfo_t info = { 0 };
+	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOWAIT | __WALL);
+
+	if (r < 0)
+		return r;
+	return info.si_code == CLD_EXITED ? -info.si_status : -ECHILD;
+}
+
+static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
+{
+	AUTO_CLOSE int pidfd = -1;
+	siginfo_t info;
+	int r = start_visitor(userns_fd, &pidfd);
+
+	if (r < 0)
+		return idm_fail(err, r, step_read, NULL, "cannot start a child: %s",
+				strerrordesc_np(-r));
+	r = await_visitor(pidfd);
+	if (r == -EPERM) {
+		idm_fail(err, r, step_read, NULL, "it needs CAP_SYS_ADMIN in that user namespace");
+		idm_hint(err, "a process number instead of a file needs no privilege");
+	} else if (r < 0) {
+		idm_fail(err, r, step_read, NULL, NULL);
+	} else {
+		r = add_process(map, pidfd, err);
+	}
+	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+	return r;
+}
+
+/* setns(2) refuses to join the namespace that one is in already. */
+static bool is_own_userns(int userns_fd)
+{
+	struct stat own, other;
+
+	return idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/user", &own, 0) == 0 &&
+	       idm_sys_fstatat(userns_fd, "", &other, AT_EMPTY_PATH) == 0 &&
+	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
+int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err)
+{
+	if (idm_sys_ioctl(userns_fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWUSER)
+		return idm_fail(err, -EINVAL, step_read, NULL, "the file is not a user namespace");
+	if (is_own_userns(userns_fd))
+		return idm_map_add_pid(map, getpid(), err);
+	return visit(map, userns_fd, err);
+}

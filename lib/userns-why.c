@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "userns-why.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "error.h"
+#include "privilege.h"
+
+static const char step_make[] = "make user namespace";
+
+static int why_eperm(struct idm_error *err)
+{
+	bool root = idm_has_capability(CAP_SYS_ADMIN);
+
+	if (!root && idm_read_number("/proc/sys/kernel/unprivileged_userns_clone") == 0) {
+		idm_fail(err, -EPERM, step_make, NULL, "the kernel lets only root make user namespaces");
+		idm_hint(err, "sysctl kernel.unprivileged_userns_clone=1, or run as root");
+	} else if (!root &&
+		   idm_read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") > 0) {
+		idm_fail(err, -EPERM, step_make, NULL,
+			 "AppArmor lets only confined programs and root make user namespaces");
+		idm_hint(err, "give the program an AppArmor profile with \"userns,\", or run as root");
+	} else {
+		idm_fail(err, -EPERM, step_make, NULL, "the kernel does not permit it");
+		idm_hint(err,
+			 "this happens in a chroot, under a container's seccomp filter, and for a user "
+			 "or group that has no id in the current user namespace");
+	}
+	return -EPERM;
+}
+
+int idm_why_no_userns(int code, struct idm_error *err)
+{
+	if (!err)
+		return code;
+	switch (code) {
+	case -EPERM:
+		return why_eperm(err);
+	case -ENOSPC:
+	case -EUSERS: /* the same before Linux 4.9 */
+		idm_fail(err, code, step_make, NULL,
+			 "no more user namespaces are allowed here, or they are nested 32 deep");
+		idm_hint(err, "user.max_user_namespaces is %ld, for each user and at each level",
+			 idm_read_number("/proc/sys/user/max_user_namespaces"));
+		return code;
+	case -EAGAIN:
+		idm_fail(err, code, step_make, NULL, "no more processes are allowed here");
+		idm_hint(err,
+			 "look at RLIMIT_NPROC (ulimit -u), kernel.pid_max and the cgroup's pids.max");
+		return code;
+	case -EINVAL:
+	case -ENOSYS:
+		idm_fail(err, code, step_make, NULL, "the kernel has no user namespaces, or hides them");
+		idm_hint(err, "CONFIG_USER_NS and Linux 5.2 or newer are needed");
+		return code;
+	default:
+		return idm_fail(err, code, step_make, NULL, NULL);
+	}
+}
+
+int idm_why_map_refused(const struct idm_map *map, unsigned int kind, int code, struct idm_error *err)
+{
+	const char *step = kind == IDM_UID ? "write uid map" : "write gid map";
+	int capability = kind == IDM_UID ? CAP_SETUID : CAP_SETGID;
+	uint32_t disk;
+
+	if (!err)
+		return code;
+	if (code != -EPERM)
+		return idm_fail(err, code, step, NULL, NULL);
+
+	if (!idm_has_capability(capability)) {
+		idm_fail(err, code, step, NULL, "it needs %s in this user namespace",
+			 kind == IDM_UID ? "CAP_SETUID" : "CAP_SETGID");
+		idm_hint(err,
+			 "run as root; without that capability only the caller's own id can be seen, "
+			 "and one id only");
+	} else if (kind == IDM_UID && idm_map_to_disk(map, kind, 0, &disk) == 0 &&
+		   !idm_has_capability(CAP_SETFCAP)) {
+		idm_fail(err, code, step, NULL,
+			 "id 0 in the seen column needs CAP_SETFCAP (Linux 5.12)");
+	} else if (!idm_in_initial_userns()) {
+		idm_fail(err, code, step, NULL,
+			 "the map names seen ids that this user namespace has not");
+		idm_hint(err, "look at /proc/self/%s for those that it has",
+			 kind == IDM_UID ? "uid_map" : "gid_map");
+	} else {
+		idm_fail(err, code, step, NULL, NULL);
+	}
+	return code;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Why the kernel refused a user namespace or its map, found out by looking. Each returns `code`. */
+#ifndef IDM_USERNS_WHY_H
+#define IDM_USERNS_WHY_H
+
+#include "idmount.h"
+
+int idm_why_no_userns(int code, struct idm_error *err);
+int idm_why_map_refused(const struct idm_map *map, unsigned int kind, int code, struct idm_error *err);
+
+#endif

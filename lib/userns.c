@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The heart: a user namespace descriptor that no reused PID can spoil. The order of the steps is the
+ * proof, see docs/design.md:
+ *
+ *   1. start a child that no wait(-1) and no SIGCHLD setting can take, and hold it by pidfd;
+ *   2. open its uid_map, gid_map and ns/user, in a procfs that counts PIDs as the pidfd says;
+ *   3. ask the pidfd whether the child is still there (a zombie is). If so, its number was not free
+ *      while 2 happened, so what is open is the child's, whatever happens from here on. If not,
+ *      nothing has been touched: start again;
+ *   4. write the maps through what is open, end the child by its pidfd.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "error.h"
+#include "holder.h"
+#include "kernel.h"
+#include "procfs.h"
+#include "userns-why.h"
+#include "util.h"
+
+/* Somebody in this process waits with __WALL for what is not his: this often we try to be faster. */
+#define ATTEMPTS 16
+
+/* What is open of the child. */
+struct files {
+	int uid_map, gid_map, setgroups, ns;
+};
+
+static void close_files(struct files *f)
+{
+	idm_close_fd(&f->uid_map);
+	idm_close_fd(&f->gid_map);
+	idm_close_fd(&f->setgroups);
+	idm_close_fd(&f->ns);
+}
+
+static int open_one(int process, const char *name, int flags, int *fd, struct idm_error *err)
+{
+	*fd = idm_procfs_openat(process, name, flags);
+	/* ENOENT: the child has been reaped; the liveness check would have said so. */
+	if (*fd == -ENOENT || *fd == -ESRCH)
+		return idm_fail(err, -ESRCH, "open the child's maps", name,
+				"the child was reaped by somebody else");
+	return *fd < 0 ? idm_fail(err, *fd, "open the child's maps", name, NULL) : 0;
+}
+
+static int open_files(const struct idm_holder *child, struct files *f, struct idm_error *err)
+{
+	AUTO_CLOSE int process = idm_procfs_open(child->pidfd, err);
+	int r;
+
+	if (process < 0)
+		return process;
+	r = open_one(process, "uid_map", O_WRONLY, &f->uid_map, err);
+	if (r == 0)
+		r = open_one(process, "gid_map", O_WRONLY, &f->gid_map, err);
+	if (r == 0 && child->live)
+		r = open_one(process, "setgroups", O_WRONLY, &f->setgroups, err);
+	if (r == 0)
+		r = open_one(process, "ns/user", O_RDONLY, &f->ns, err);
+	return r;
+}
+
+/* Signal 0 asks only. It reaches a zombie, but no process that has been reaped. */
+static int prove_alive(const struct idm_holder *child, struct idm_error *err)
+{
+	int r = idm_sys_pidfd_send_signal(child->pidfd, 0);
+
+	if (r == -ESRCH)
+		return idm_fail(err, r, "hold the child", NULL, "it was reaped by somebody else");
+	return r < 0 ? idm_fail(err, r, "hold the child", NULL, NULL) : 0;
+}
+
+/* One side, in the one write that the kernel allows. */
+static int write_side(const struct idm_map *map, unsigned int kind, int fd)
+{
+	char text[4096]; /* idm_map_check() has seen to it that the map fits */
+	ssize_t n = idm_map_print(map, IDM_FORMAT_KERNEL, kind, text, sizeof(text));
+	ssize_t written = idm_sys_write(fd, text, (size_t)n);
+
+	return written == n ? 0 : written < 0 ? (int)written : -EIO;
+}
+
+static int write_maps(const struct idm_map *map, const struct files *f, struct idm_error *err)
+{
+	int r = write_side(map, IDM_UID, f->uid_map);
+
+	if (r < 0)
+		return idm_why_map_refused(map, IDM_UID, r, err);
+	r = write_side(map, IDM_GID, f->gid_map);
+	/*
+	 * Without CAP_SETGID the kernel wants the namespace to give up setgroups(2) first. Nobody will
+	 * ever run in it, so that is nothing to lose.
+	 */
+	if (r == -EPERM && f->setgroups >= 0 && idm_sys_write(f->setgroups, "deny", 4) == 4)
+		r = write_side(map, IDM_GID, f->gid_map);
+	return r < 0 ? idm_why_map_refused(map, IDM_GID, r, err) : 0;
+}
+
+static int attempt(const struct idm_map *map, bool live, struct idm_error *err)
+{
+	struct files f = { -1, -1, -1, -1 };
+	struct idm_holder child;
+	int r = idm_holder_start(&child, live);
+
+	if (r < 0)
+		return idm_why_no_userns(r, err);
+	r = open_files(&child, &f, err);
+	if (r == 0)
+		r = prove_alive(&child, err);
+	if (r == 0)
+		r = write_maps(map, &f, err);
+	idm_holder_end(&child);
+	if (r == 0)
+		r = idm_take_fd(&f.ns);
+	close_files(&f);
+	return r;
+}
+
+static int attempts(const struct idm_map *map, bool live, struct idm_error *err)
+{
+	int r = -ESRCH;
+
+	for (int i = 0; i < ATTEMPTS && r == -ESRCH; i++)
+		r = attempt(map, live, err);
+	if (r == -ESRCH)
+		idm_hint(err,
+			 "something in this process waits with __WALL or __WCLONE for any child, and "
+			 "took %d children in a row that are not its own",
+			 ATTEMPTS);
+	return r;
+}
+
+int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)
+{
+	static const char step[] = "make user namespace";
+	int r;
+
+	if (flags & ~(IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE) ||
+	    flags == (IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE))
+		return idm_fail(err, -EINVAL, step, NULL, "unknown flags 0x%x", flags);
+	r = idm_map_check(map, err);
+	if (r < 0)
+		return r;
+	if (idm_procfs_child_would_be_init()) {
+		idm_fail(err, -EBUSY, step, NULL,
+			 "this thread has unshared a PID namespace that has no init yet, and the child "
+			 "would become it");
+		idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
+		return -EBUSY;
+	}
+	if (flags & IDM_USERNS_LIVE)
+		return attempts(map, true, err);
+	r = attempts(map, false, err);
+	/*
+	 * The maps of a zombie belong to the initial namespace's root, so without CAP_DAC_OVERRIDE there
+	 * they cannot be opened. A live child's belong to its user, which is ours.
+	 */
+	if (r == -EACCES && !(flags & IDM_USERNS_ZOMBIE))
+		r = attempts(map, true, err);
+	return r;
+}

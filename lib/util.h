@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Small things that every room uses: cleanup attributes and fd ownership. */
+#ifndef IDM_UTIL_H
+#define IDM_UTIL_H
+
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Closes at the end of the scope. A system call wrapper that failed leaves -errno here: below 0. */
+static inline void idm_close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static inline void idm_free_ptr(void *p)
+{
+	free(*(void **)p);
+}
+
+#define AUTO_CLOSE __attribute__((cleanup(idm_close_fd)))
+#define AUTO_FREE __attribute__((cleanup(idm_free_ptr)))
+
+/* Hands an fd on, so that the scope that held it does not close it. */
+static inline int idm_take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+#endif

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+#include "idmount.h"
+
+const char *idm_version(void)
+{
+	return IDM_VERSION;
+}
