@@ -61,6 +61,23 @@ int idm_sys_fstatfs(int fd, struct statfs *st)
 	return (int)CALL(fstatfs(fd, st));
 }
 
+ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size)
+{
+	return CALL(readlinkat(dirfd, path, buf, size));
+}
+
+int idm_sys_name_to_handle(int fd, struct file_handle *handle)
+{
+	int mount_id;
+
+	return (int)CALL(name_to_handle_at(fd, "", handle, &mount_id, AT_EMPTY_PATH));
+}
+
+int idm_sys_open_by_handle(int mount_fd, struct file_handle *handle, int flags)
+{
+	return (int)CALL(open_by_handle_at(mount_fd, handle, flags | O_CLOEXEC));
+}
+
 int idm_sys_mkdirat(int dirfd, const char *path, unsigned int mode)
 {
 	return (int)CALL(mkdirat(dirfd, path, mode));
@@ -140,6 +157,11 @@ ssize_t idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_
 int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size)
 {
 	return (int)CALL(syscall(SYS_statmount, req, buf, size, 0U));
+}
+
+long idm_sys_clone3(struct clone_args *args, size_t size)
+{
+	return CALL(syscall(SYS_clone3, args, size));
 }
 
 int idm_sys_setns(int fd, int type)

@@ -29,6 +29,9 @@
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x00004000U /* Linux 6.8 */
 #endif
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x00001000U /* Linux 5.8 */
+#endif
 #ifndef P_PIDFD
 #define P_PIDFD 3 /* Linux 5.4 */
 #endif
@@ -123,6 +126,9 @@ int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, u
 int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags);
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st);
 int idm_sys_fstatfs(int fd, struct statfs *st);
+ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size);
+int idm_sys_name_to_handle(int fd, struct file_handle *handle);
+int idm_sys_open_by_handle(int mount_fd, struct file_handle *handle, int flags);
 int idm_sys_mkdirat(int dirfd, const char *path, unsigned int mode);
 int idm_sys_unlinkat(int dirfd, const char *path, int flags);
 ssize_t idm_sys_read(int fd, void *buf, size_t size);
@@ -143,6 +149,7 @@ ssize_t idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_
 int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size);
 
 /* processes */
+long idm_sys_clone3(struct clone_args *args, size_t size);
 int idm_sys_setns(int fd, int type);
 int idm_sys_pidfd_open(pid_t pid);
 int idm_sys_pidfd_send_signal(int pidfd, int signal);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What the kernel tells about one mount; for messages and checks. */
+#ifndef IDM_MOUNT_LOOK_H
+#define IDM_MOUNT_LOOK_H
+
+#include <stdbool.h>
+
+struct idm_look {
+	bool visible;	 /* in the caller's mount namespace; if not, the next two are not known */
+	bool mapped;	 /* ID-mapped */
+	bool unbindable; /* may not be copied */
+	char fstype[64]; /* with the subtype: "fuse.sshfs"; a number if it has no name here */
+};
+
+/* Looks at the mount that `fd` (which may be O_PATH) is on. */
+void idm_look(int fd, struct idm_look *look);
+
+/*
+ * Calls `each` for every mount of the caller's namespace whose mount point is below what `fd` names,
+ * with the descriptor of its root (O_PATH) and its path, until it returns true. Mounts that others cover
+ * are passed over. Returns whether one returned true.
+ */
+bool idm_look_below(int fd, bool (*each)(int mount_fd, const char *path, void *data), void *data);
+
+#endif

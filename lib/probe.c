@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "probe.h"
+
+#include <errno.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "util.h"
+
+int idm_probe_tmpfs(void)
+{
+	AUTO_CLOSE int fs = idm_sys_fsopen("tmpfs", 0);
+	int r = fs < 0 ? fs : idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+
+	return r < 0 ? r : idm_sys_fsmount(fs, 0, 0);
+}
+
+int idm_probe_userns(struct idm_error *err)
+{
+	struct idm_entry uid = { 0, geteuid(), 1 }, gid = { 0, getegid(), 1 };
+	struct idm_map *map;
+	int r = idm_map_new(&map);
+
+	if (r < 0)
+		return idm_fail(err, r, "make user namespace", NULL, NULL);
+	r = idm_map_add(map, IDM_UID, &uid, 1, err);
+	if (r == 0)
+		r = idm_map_add(map, IDM_GID, &gid, 1, err);
+	if (r == 0)
+		r = idm_userns_open(map, 0, err);
+	idm_map_free(map);
+	return r;
+}
+
+int idm_probe_map(int tree, int userns_fd)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd };
+
+	return idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
+}
+
+/* Before Linux 6.15: in two calls, and not if the source is mapped. */
+static int clone_then_map(int source, int userns_fd, unsigned int recursive)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd };
+	AUTO_CLOSE int tree = idm_sys_open_tree(source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | recursive);
+	int r = tree;
+
+	if (r >= 0 && userns_fd >= 0)
+		r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH | recursive, &attr);
+	return r < 0 ? r : idm_take_fd(&tree);
+}
+
+int idm_probe_clone(int source, int userns_fd, bool recursive)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd };
+	unsigned int below = recursive ? AT_RECURSIVE : 0;
+	int r = -ENOSYS;
+
+	if (userns_fd >= 0)
+		r = idm_sys_open_tree_attr(source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | below, &attr);
+	return r == -ENOSYS ? clone_then_map(source, userns_fd, below) : r;
+}
+
+int idm_probe_clone_unmapped(int source)
+{
+	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_IDMAP };
+
+	return idm_sys_open_tree_attr(source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH, &attr);
+}

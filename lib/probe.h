@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Throw-away kernel objects to find things out with. They are detached: nobody else can see them, and
+ * closing the descriptor undoes them.
+ */
+#ifndef IDM_PROBE_H
+#define IDM_PROBE_H
+
+#include <stdbool.h>
+
+#include "idmount.h"
+
+/* A new, empty tmpfs. -errno as fsopen(2), fsconfig(2), fsmount(2). */
+int idm_probe_tmpfs(void);
+
+/* A user namespace with a map that every caller may write: disk 0 is seen as the caller. */
+int idm_probe_userns(struct idm_error *err);
+
+/* ID-maps a detached mount. 0 or -errno as mount_setattr(2). */
+int idm_probe_map(int tree, int userns_fd);
+
+/*
+ * A copy of the mount at `source`, ID-mapped unless userns_fd is -1. Where the kernel can (Linux 6.15),
+ * the map takes the place of one that the source has.
+ */
+int idm_probe_clone(int source, int userns_fd, bool recursive);
+
+/* A copy without the map that the source has. -ENOSYS before Linux 6.15. */
+int idm_probe_clone_unmapped(int source);
+
+#endif

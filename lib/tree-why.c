@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The kernel's answer names neither the argument at fault nor the fault. So each is tried with a
+ * counterpart that is known to be good: the source with a fresh user namespace, the source without a
+ * map, the mounts below one by one. What then still fails is at fault.
+ */
+#include "tree-why.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "mount-look.h"
+#include "privilege.h"
+#include "probe.h"
+#include "util.h"
+
+static const char step_map[] = "map tree";
+
+/* The inode number of the initial user namespace: the same on every Linux. */
+#define INITIAL_USERNS_INODE 0xEFFFFFFDU
+
+struct question {
+	int code, source;
+	const char *path;
+	int userns;
+	bool recursive;
+	struct idm_error *err;
+};
+
+/* Always true, so that "it is this one" is one statement. */
+static bool say(const struct question *q, const char *reason, ...) __attribute__((format(printf, 2, 3)));
+
+static bool say(const struct question *q, const char *reason, ...)
+{
+	char text[sizeof(q->err->reason) + 1]; /* one more, so that idm_fail() sees and marks a cut */
+	va_list args;
+
+	va_start(args, reason);
+	vsnprintf(text, sizeof(text), reason, args);
+	va_end(args);
+	idm_fail(q->err, q->code, step_map, q->path, "%s", text);
+	return true;
+}
+
+static bool kernel_is_before(unsigned int major, unsigned int minor)
+{
+	unsigned int have_major, have_minor;
+	struct utsname name;
+
+	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &have_major, &have_minor) != 2)
+		return false;
+	return have_major < major || (have_major == major && have_minor < minor);
+}
+
+/* ---- the kernel ---- */
+
+/* The kernel says EINVAL to flags that no version knows; a filter does not look at them. */
+static int answer_to_nonsense(void)
+{
+	struct mount_attr none = { 0 };
+	int r = idm_sys_open_tree(-1, "", ~0U);
+
+	return r == -EINVAL ? idm_sys_mount_setattr(-1, "", ~0U, &none) : r;
+}
+
+static bool calls_are_missing(const struct question *q)
+{
+	int r = answer_to_nonsense();
+
+	if (r != -ENOSYS && r != -EPERM)
+		return false;
+	if (r == -ENOSYS && kernel_is_before(5, 12))
+		return say(q, "the kernel cannot map mounts: it needs Linux 5.12");
+	say(q, "a seccomp filter refuses %s",
+	    idm_sys_open_tree(-1, "", ~0U) == r ? "open_tree(2)" : "mount_setattr(2)");
+	idm_hint(q->err, "let the container's seccomp profile allow open_tree, open_tree_attr, "
+			 "mount_setattr and move_mount");
+	return true;
+}
+
+/* ---- the descriptor of the map ---- */
+
+static bool userns_is_none(const struct question *q)
+{
+	struct statfs fs;
+	int type;
+
+	if (q->userns < 0)
+		return false;
+	if (idm_sys_fstatfs(q->userns, &fs) < 0)
+		return say(q, "the user namespace's descriptor %d is not open", q->userns);
+	if (fs.f_type != NSFS_MAGIC)
+		return say(q, "descriptor %d is not a user namespace", q->userns);
+	type = idm_sys_ioctl(q->userns, IDM_NS_GET_NSTYPE, NULL);
+	if (type == -EBADF)
+		return say(q, "the user namespace's descriptor %d is O_PATH", q->userns);
+	if (type != CLONE_NEWUSER)
+		return say(q, "descriptor %d is a namespace, but not a user namespace", q->userns);
+	return false;
+}
+
+static bool userns_is_initial(const struct question *q)
+{
+	struct stat st;
+
+	if (q->userns < 0 || idm_sys_fstatat(q->userns, "", &st, AT_EMPTY_PATH) < 0 ||
+	    st.st_ino != INITIAL_USERNS_INODE)
+		return false;
+	say(q, "the initial user namespace cannot be used as a map");
+	idm_hint(q->err, "the map 0:0:4294967295 keeps every id");
+	return true;
+}
+
+/* "uid map", "gid map", "uid map and no gid map"; NULL if it has both or cannot be read. */
+static const char *missing_side(int userns_fd)
+{
+	const struct idm_entry *entries;
+	const char *missing = NULL;
+	struct idm_map *map;
+
+	if (idm_map_new(&map) < 0)
+		return NULL;
+	if (idm_map_add_userns(map, userns_fd, NULL) == 0) {
+		bool uid = idm_map_entries(map, IDM_UID, &entries) > 0;
+		bool gid = idm_map_entries(map, IDM_GID, &entries) > 0;
+
+		missing = uid && gid ? NULL
+			  : uid	     ? "gid map"
+			  : gid	     ? "uid map"
+				     : "uid map and no gid map";
+	}
+	idm_map_free(map);
+	return missing;
+}
+
+/* Another user namespace works in its place. */
+static bool blame_map(const struct question *q)
+{
+	const char *missing;
+
+	if (q->code == -EPERM) {
+		say(q, "the caller has no CAP_SYS_ADMIN in the user namespace that is the map");
+		idm_hint(q->err, "make it in the caller's own user namespace");
+		return true;
+	}
+	missing = missing_side(q->userns);
+	if (missing) {
+		say(q, "the user namespace has no %s", missing);
+		idm_hint(q->err, "the kernel takes a map with both sides only (Linux 6.9)");
+		return true;
+	}
+	if (q->code != -EINVAL)
+		return false;
+	say(q, "the user namespace is the one that mounted the filesystem, which cannot be the map");
+	idm_hint(q->err, "make a user namespace for the map alone");
+	return true;
+}
+
+/* ---- the source ---- */
+
+static bool source_is_no_clone(const struct question *q)
+{
+	AUTO_CLOSE int tree = idm_probe_clone(q->source, -1, q->recursive), whole = -1;
+	struct idm_look look;
+
+	if (tree >= 0)
+		return false;
+	if (tree == -EPERM) {
+		say(q, "it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace");
+		idm_hint(q->err, "run it as root");
+		return true;
+	}
+	if (tree != -EINVAL)
+		return false;
+	idm_look(q->source, &look);
+	if (!look.visible) {
+		say(q,
+		    "the source is on a mount of another mount namespace, or one that is attached nowhere");
+		idm_hint(q->err, "a detached source needs Linux 6.15");
+		return true;
+	}
+	if (look.unbindable) {
+		say(q, "the source is on an unbindable mount");
+		idm_hint(q->err, "mount --make-private, then try again");
+		return true;
+	}
+	whole = idm_probe_clone(q->source, -1, true);
+	if (q->recursive || whole < 0)
+		return false;
+	say(q, "mounts below the source are locked by another user namespace: a copy without them would "
+	       "uncover what they cover");
+	idm_hint(q->err, "map it with all mounts below it (recursive)");
+	return true;
+}
+
+static bool source_is_mapped(const struct question *q)
+{
+	struct idm_look look;
+
+	idm_look(q->source, &look);
+	if (q->code != -EPERM || !look.mapped)
+		return false;
+	say(q, "the source is on a mount that is ID-mapped already");
+	idm_hint(q->err, "a new map in place of the old one needs open_tree_attr(2) (Linux 6.15)");
+	return true;
+}
+
+/* What is known about filesystems beyond their refusal. */
+static const struct {
+	const char *type;
+	unsigned int major, minor; /* the first kernel where it can */
+	const char *hint;
+} filesystems[] = {
+	{ "overlay", 0, 0, "map its layers instead, and put the overlay together from them" },
+	{ "ext2", 0, 0, "mount it with -t ext4: the same driver can when it goes by that name" },
+	{ "ext3", 0, 0, "mount it with -t ext4: the same driver can when it goes by that name" },
+	{ "ramfs", 0, 0, "use tmpfs (Linux 6.3)" },
+	{ "fuse", 6, 12, "its server must ask for FUSE_ALLOW_IDMAP, with default_permissions" },
+	{ "fuseblk", 6, 12, "its server must ask for FUSE_ALLOW_IDMAP, with default_permissions" },
+	{ "virtiofs", 6, 12, "its server on the host must offer FUSE_ALLOW_IDMAP" },
+	{ "btrfs", 5, 15, NULL },
+	{ "erofs", 5, 19, NULL },
+	{ "squashfs", 6, 2, NULL },
+	{ "tmpfs", 6, 3, NULL },
+};
+
+static void hint_filesystem(const struct question *q, const char *type)
+{
+	size_t length = strcspn(type, "."); /* without the subtype */
+
+	for (size_t i = 0; i < ARRAY_SIZE(filesystems); i++) {
+		if (strncmp(type, filesystems[i].type, length) != 0 || filesystems[i].type[length])
+			continue;
+		if (kernel_is_before(filesystems[i].major, filesystems[i].minor))
+			idm_hint(q->err, "%s can from Linux %u.%u on", filesystems[i].type,
+				 filesystems[i].major, filesystems[i].minor);
+		else if (filesystems[i].hint)
+			idm_hint(q->err, "%s", filesystems[i].hint);
+		return;
+	}
+	idm_hint(q->err, "ext4, xfs, btrfs, tmpfs, erofs and squashfs can, among others");
+}
+
+static bool source_is_not_ours(const struct question *q, const char *type)
+{
+	if (!idm_has_capability(CAP_SYS_ADMIN)) {
+		say(q, "it needs CAP_SYS_ADMIN");
+		idm_hint(q->err, "run it as root");
+	} else if (!idm_in_initial_userns()) {
+		say(q, "it needs CAP_SYS_ADMIN in the user namespace that mounted the filesystem (%s)",
+		    type);
+		idm_hint(q->err, "this user namespace can map what was mounted in it, "
+				 "such as a tmpfs of its own");
+	} else {
+		say(q, "the kernel does not permit it for the filesystem (%s)", type);
+		idm_hint(q->err, "kernels of Enterprise Linux 9 before 5.14.0-334 never do; "
+				 "else a security module may be the cause");
+	}
+	return true;
+}
+
+static bool blame_source(const struct question *q)
+{
+	struct idm_look look;
+
+	if (source_is_mapped(q))
+		return true;
+	idm_look(q->source, &look);
+	if (q->code == -EPERM)
+		return source_is_not_ours(q, look.fstype);
+	if (q->code != -EINVAL)
+		return false;
+	say(q, "the filesystem (%s) cannot be ID-mapped", look.fstype);
+	hint_filesystem(q, look.fstype);
+	return true;
+}
+
+/* ---- one of the mounts below ---- */
+
+static bool try_mount_below(int fd, const char *path, void *data)
+{
+	const struct question *q = data;
+	AUTO_CLOSE int tree = idm_probe_clone(fd, q->userns, false);
+
+	/* An unbindable mount below is left out by the kernel, not refused. */
+	if (tree != q->code || idm_sys_open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH) == -EINVAL)
+		return false;
+	idm_why_not_mapped(tree, fd, path, q->userns, false, q->err);
+	return true;
+}
+
+static bool blame_below(const struct question *q)
+{
+	AUTO_CLOSE int top = -1;
+
+	if (!q->recursive)
+		return false;
+	top = idm_probe_clone(q->source, q->userns, false);
+	if (top < 0)
+		return false;
+	if (!idm_look_below(q->source, try_mount_below, (void *)q))
+		say(q, "a mount below it, covered by another one, cannot be mapped");
+	idm_hint(q->err, "it is mounted below %s: unmount it, or map without the mounts below",
+		 q->path ? q->path : "the source");
+	return true;
+}
+
+/* ---- which of them ---- */
+
+static bool blame_one(const struct question *q)
+{
+	AUTO_CLOSE int again = -1, other = -1, userns = -1;
+
+	if (calls_are_missing(q) || userns_is_none(q) || userns_is_initial(q) || source_is_no_clone(q))
+		return true;
+	again = idm_probe_clone(q->source, q->userns, q->recursive);
+	if (again >= 0)
+		return false; /* neither: it is a mount attribute, or has passed */
+	userns = idm_probe_userns(NULL);
+	if (userns >= 0)
+		other = idm_probe_clone(q->source, userns, q->recursive);
+	if (other >= 0)
+		return blame_map(q);
+	return blame_below(q) || blame_source(q);
+}
+
+static void blame_attributes(const struct question *q)
+{
+	switch (q->code) {
+	case -EBUSY:
+		say(q, "a file on it is open for writing");
+		break;
+	case -ELOOP:
+		say(q, "it is a symbolic link, or holds a mount of a namespace file");
+		break;
+	case -EPERM:
+		say(q, "a mount attribute is locked by the user namespace that made the mount");
+		break;
+	case -EINVAL:
+		say(q, "this kernel does not know one of the mount attributes");
+		idm_hint(q->err, "nosymfollow needs Linux 5.14");
+		break;
+	default:
+		idm_fail(q->err, q->code, step_map, q->path, NULL);
+	}
+}
+
+int idm_why_not_mapped(int code, int source_fd, const char *path, int userns_fd, bool recursive,
+		       struct idm_error *err)
+{
+	struct question q = { code, source_fd, path, userns_fd, recursive, err };
+	bool ask = code == -EINVAL || code == -EPERM || code == -EBADF || code == -ENOSYS;
+
+	if (err && !(ask && blame_one(&q)))
+		blame_attributes(&q);
+	return code;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Why the kernel would not copy or map a tree: it says EINVAL for seven causes, and EPERM for six. */
+#ifndef IDM_TREE_WHY_H
+#define IDM_TREE_WHY_H
+
+#include "idmount.h"
+
+/*
+ * Fills in *err (may be NULL) and returns `code`: the -errno of the system call that was to clone the
+ * mount at `source_fd` (which may be O_PATH) with the map `userns_fd` (-1: without one). `path` is what
+ * the caller calls the source. Found out by trying again with throw-away objects; nothing changes.
+ */
+int idm_why_not_mapped(int code, int source_fd, const char *path, int userns_fd, bool recursive,
+		       struct idm_error *err);
+
+#endif
