@@ -56,6 +56,14 @@ int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, str
 	return (int)CALL(statx(dirfd, path, flags, mask, st));
 }
 
+bool idm_is_mount_point(int fd)
+{
+	struct statx st;
+
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) == 0 &&
+	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
 int idm_sys_fstatfs(int fd, struct statfs *st)
 {
 	return (int)CALL(fstatfs(fd, st));

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "util.h"
+
+static const char step_umount[] = "unmount";
+
+static int explain(int code, const char *target, struct idm_error *err)
+{
+	struct stat st;
+
+	switch (code) {
+	case -EBUSY:
+		idm_fail(err, code, step_umount, target, "the mount is in use");
+		idm_hint(err,
+			 "\"fuser -vm %s\" shows by whom; --lazy detaches it all the same, -R takes the "
+			 "mounts below it away first",
+			 target);
+		return code;
+	case -EINVAL:
+		if (idm_sys_fstatat(AT_FDCWD, target, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISLNK(st.st_mode)) {
+			idm_fail(err, -ELOOP, step_umount, target, "the target is a symbolic link");
+			idm_hint(err, "name the place that it points to");
+			return -ELOOP;
+		}
+		return idm_fail(
+			err, code, step_umount, target,
+			"it is not a mount point, or a mount that another user namespace locked");
+	case -EPERM:
+		return idm_fail(
+			err, code, step_umount, target,
+			"it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
+	default:
+		return idm_fail(err, code, step_umount, target, NULL);
+	}
+}
+
+static int unmount_one(const char *target, unsigned int flags, struct idm_error *err)
+{
+	int r = idm_sys_umount(target, (flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0) |
+					       (flags & IDM_UMOUNT_FOLLOW ? 0 : UMOUNT_NOFOLLOW));
+
+	return r < 0 ? explain(r, target, err) : 0;
+}
+
+/* ---- recursively ---- */
+
+struct node {
+	uint64_t id, parent;
+	char *target;
+};
+
+struct nodes {
+	struct node *v;
+	size_t n, room;
+};
+
+static void free_nodes(struct nodes *nodes)
+{
+	for (size_t i = 0; i < nodes->n; i++)
+		free(nodes->v[i].target);
+	free(nodes->v);
+}
+
+static int collect(const struct idm_mount *mount, void *data)
+{
+	struct nodes *nodes = data;
+
+	if (nodes->n == nodes->room) {
+		size_t room = nodes->room ? 2 * nodes->room : 64;
+		struct node *more = reallocarray(nodes->v, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		nodes->v = more;
+		nodes->room = room;
+	}
+	nodes->v[nodes->n] = (struct node){ mount->id, mount->parent_id, strdup(mount->target) };
+	if (!nodes->v[nodes->n].target)
+		return -ENOMEM;
+	nodes->n++;
+	return 0;
+}
+
+static int unmount_below(const struct nodes *all, uint64_t id, unsigned int flags, struct idm_error *err)
+{
+	int r = 0;
+
+	for (size_t i = all->n; i-- > 0 && r == 0;) {
+		if (all->v[i].parent != id || all->v[i].id == id)
+			continue;
+		r = unmount_below(all, all->v[i].id, flags, err);
+		if (r == 0)
+			r = unmount_one(all->v[i].target, flags & ~IDM_UMOUNT_FOLLOW, err);
+	}
+	return r;
+}
+
+static int unmount_recursive(const char *target, unsigned int flags, struct idm_error *err)
+{
+	struct nodes top = { 0 }, all = { 0 };
+	bool nofollow = !(flags & IDM_UMOUNT_FOLLOW);
+	AUTO_CLOSE int fd = -1;
+	int r;
+
+	fd = idm_sys_openat(AT_FDCWD, target, O_PATH | (nofollow ? O_NOFOLLOW : 0), 0);
+	if (fd < 0)
+		return idm_fail(err, fd, step_umount, target, NULL);
+	/* Else everything below the mount that happens to hold the target would go. */
+	if (!idm_is_mount_point(fd))
+		return explain(-EINVAL, target, err);
+	r = idm_list_path(fd, "", collect, &top, err);
+	if (r == 0)
+		r = idm_list(IDM_LIST_UNMAPPED, collect, &all, err);
+	idm_close_fd(&fd); /* it would keep the mount busy */
+	fd = -1;
+	if (r == 0)
+		r = unmount_below(&all, top.v[0].id, flags, err);
+	if (r == 0)
+		r = unmount_one(target, flags, err);
+	free_nodes(&top);
+	free_nodes(&all);
+	return r;
+}
+
+int idm_umount(const char *target, unsigned int flags, struct idm_error *err)
+{
+	if (flags & ~(IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY | IDM_UMOUNT_FOLLOW))
+		return idm_fail(err, -EINVAL, step_umount, target, "unknown flags 0x%x", flags);
+	/* A lazy one takes everything below with it, in one step. */
+	if (flags & IDM_UMOUNT_RECURSIVE && !(flags & IDM_UMOUNT_LAZY))
+		return unmount_recursive(target, flags, err);
+	return unmount_one(target, flags, err);
+}
