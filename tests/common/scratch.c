@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+#include "scratch.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test.h"
+#include "util.h"
+
+void do_mount(const char *source, const char *target, const char *type, unsigned long flags,
+	      const char *data)
+{
+	if (mount(source, target, type, flags, data) < 0)
+		fail_msg("mount %s at %s (%s): %s", source, target, type ? type : "-", strerror(errno));
+}
+
+void do_umount(const char *target)
+{
+	must(umount2(target, MNT_DETACH));
+}
+
+void scratch_enter(void)
+{
+	need_root();
+	must(unshare(CLONE_NEWNS));
+	/* Everything: what is mounted from here on stays here. */
+	do_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	do_mount("scratch", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1g");
+}
+
+void scratch_dir(const char *path)
+{
+	char part[512];
+
+	for (const char *p = strchr(path + 1, '/');; p = strchr(p + 1, '/')) {
+		snprintf(part, sizeof(part), "%.*s", p ? (int)(p - path) : (int)strlen(path), path);
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			fail_msg("mkdir %s: %s", part, strerror(errno));
+		if (!p)
+			return;
+	}
+}
+
+void scratch_file(const char *path, const char *text)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		fail_msg("write %s: %s", path, strerror(errno));
+}
+
+/* ---- programs ---- */
+
+static int wait_for_exit(pid_t pid)
+{
+	int status;
+
+	must(TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void show_output(int fd)
+{
+	char text[3000];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (n > 0) {
+		text[n] = '\0';
+		note("%s", text);
+	}
+}
+
+int run_program(const char *const argv[])
+{
+	AUTO_CLOSE int output = (int)must(memfd_create("output", MFD_CLOEXEC));
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+	int r, status;
+
+	need_command(argv[0]);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+	r = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (r != 0)
+		fail_msg("start %s: %s", argv[0], strerror(r));
+	status = wait_for_exit(pid);
+	if (status != 0)
+		show_output(output);
+	return status;
+}
+
+/* ---- filesystems ---- */
+
+static bool kernel_has(const char *type)
+{
+	FILE *file = fopen("/proc/filesystems", "re");
+	char line[128], name[64];
+	bool found = false;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s", name) == 1)
+			found |= strcmp(name, type) == 0;
+	fclose(file);
+	return found;
+}
+
+static const struct filesystem {
+	const char *type;
+	const char *make[8]; /* the tool and its options; the image, or the content and it, follow */
+	off_t size;	     /* of the image to make it in, sparse; 0: the tool makes the image */
+	bool image_first;    /* the tool wants the image before the content */
+} filesystems[] = {
+	{ "ext4", { "mkfs.ext4", "-q", "-F" }, 64 << 20, false },
+	{ "xfs", { "mkfs.xfs", "-q", "-f" }, 512 << 20, false },
+	{ "btrfs", { "mkfs.btrfs", "-q", "-f" }, 256 << 20, false },
+	{ "erofs", { "mkfs.erofs", "-E", "force-inode-extended" }, 0, true },
+	{ "squashfs", { "mksquashfs" }, 0, false },
+};
+
+static const struct filesystem *find_filesystem(const char *type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(filesystems); i++)
+		if (strcmp(filesystems[i].type, type) == 0)
+			return &filesystems[i];
+	fail_msg("no way to make %s is known here", type);
+}
+
+static void make_image(const struct filesystem *fs, const char *image, const char *content)
+{
+	const char *argv[12] = { 0 };
+	size_t n = 0;
+
+	while (fs->make[n]) {
+		argv[n] = fs->make[n];
+		n++;
+	}
+	if (fs->size) {
+		scratch_file(image, "");
+		must(truncate(image, fs->size));
+		argv[n] = image;
+	} else {
+		argv[n + fs->image_first] = content;
+		argv[n + !fs->image_first] = image;
+	}
+	if (run_program(argv) != 0)
+		fail_msg("%s failed", argv[0]);
+}
+
+void scratch_filesystem(const char *type, const char *target, const char *content)
+{
+	const struct filesystem *fs = find_filesystem(type);
+	char image[512], from[514], empty[512];
+
+	need_command(fs->make[0]);
+	snprintf(image, sizeof(image), "%s.%s", target, type);
+	snprintf(empty, sizeof(empty), "%s.empty", target);
+	snprintf(from, sizeof(from), "%s/.", content ? content : empty);
+	scratch_dir(target);
+	if (!content)
+		scratch_dir(empty);
+	make_image(fs, image, content ? content : empty);
+	/* mount(2) loads the kernel's module, if there is one. */
+	if (RUN("mount", "-t", type, "-o", fs->size ? "loop" : "loop,ro", image, target) != 0) {
+		if (!kernel_has(type))
+			skip_test("this kernel has no %s", type);
+		fail_msg("cannot mount the new %s", type);
+	}
+	if (fs->size && content && RUN("cp", "-a", from, target) != 0)
+		fail_msg("cannot fill the new %s", type);
+}
+
+/* ---- other surroundings ---- */
+
+void become_user(uid_t uid, gid_t gid)
+{
+	need_root();
+	must(setgroups(0, NULL));
+	must(setresgid(gid, gid, gid));
+	must(setresuid(uid, uid, uid));
+	/* Without that its /proc files would belong to root: not what an ordinary user has. */
+	must(prctl(PR_SET_DUMPABLE, 1));
+}
+
+uid_t unused_uid(void)
+{
+	return 1500000000U + (uid_t)getpid();
+}
+
+static void write_map(pid_t pid, const char *name, const char *map)
+{
+	char path[64];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = (int)must(open(path, O_WRONLY | O_CLOEXEC));
+	must(write(fd, map, strlen(map)));
+}
+
+/* The maps are written by a child that stays outside: it has the privileges that they need. */
+void enter_userns(const char *map)
+{
+	pid_t us = getpid(), child;
+	int go[2];
+
+	must(pipe2(go, O_CLOEXEC));
+	child = (pid_t)must(fork());
+	if (child == 0) {
+		char byte;
+
+		must(read(go[0], &byte, 1));
+		write_map(us, "uid_map", map);
+		write_map(us, "gid_map", map);
+		_exit(0);
+	}
+	must(unshare(CLONE_NEWUSER));
+	must(write(go[1], "", 1));
+	assert_int_equal(wait_for_exit(child), 0);
+	close(go[0]);
+	close(go[1]);
+	must(setresgid(0, 0, 0));
+	must(setresuid(0, 0, 0));
+	must(prctl(PR_SET_DUMPABLE, 1));
+}

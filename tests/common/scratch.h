@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* A place for mounts that nobody else sees, and other surroundings that a test may want. */
+#ifndef SCRATCH_H
+#define SCRATCH_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Where a test works after scratch_enter(): the root of an empty tmpfs in a mount namespace of its own.
+ * All of it goes with the test's process.
+ */
+#define SCRATCH "/mnt"
+
+/* Needs root (else the test is skipped). */
+void scratch_enter(void);
+
+/* A directory with all that lead to it, or an empty file with some text. The path is below SCRATCH. */
+void scratch_dir(const char *path);
+void scratch_file(const char *path, const char *text);
+
+/*
+ * Makes a filesystem with the tools of its type (ext4, xfs, btrfs, erofs, squashfs) and mounts it at the
+ * new directory `target`, through a loop device that the kernel frees together with the mount. `content`
+ * (a directory, may be NULL) is copied into it. Skips the test where the tool or the kernel lacks it.
+ */
+void scratch_filesystem(const char *type, const char *target, const char *content);
+
+/* Runs a program (looked up in the usual places) and returns its exit status; prints what it printed. */
+int run_program(const char *const argv[]);
+#define RUN(...) run_program((const char *const[]){ __VA_ARGS__, NULL })
+
+/* Becomes an ordinary user: no capability, dumpable as any program that a user has started. */
+void become_user(uid_t uid, gid_t gid);
+
+/* A user that no account has, the same all through one process. */
+uid_t unused_uid(void);
+
+/* Enters a new user namespace with the given text in uid_map and gid_map, as its root if that has a 0.
+ */
+void enter_userns(const char *map);
+
+/* Mounts as mount(2), for files that cannot include <sys/mount.h>; fails the test if it fails. */
+void do_mount(const char *source, const char *target, const char *type, unsigned long flags,
+	      const char *data);
+void do_umount(const char *target); /* lazily */
+
+#endif
