@@ -23,7 +23,9 @@ struct slice {
 	size_t n;
 };
 
-#define QUOTED(s) (int)((s).n > 200 ? 200 : (s).n), (s).p
+/* For "%.*s". Longer than any string of struct idm_error, so that there it is seen to be cut. */
+#define LONGEST_QUOTE 1000
+#define QUOTED(s) (int)((s).n > LONGEST_QUOTE ? LONGEST_QUOTE : (s).n), (s).p
 
 struct list {
 	struct idm_entry *entries;
@@ -42,7 +44,7 @@ static int refuse(struct parser *ps, int code, const char *format, ...)
 
 static int refuse(struct parser *ps, int code, const char *format, ...)
 {
-	char subject[256], reason[512];
+	char subject[LONGEST_QUOTE + 1], reason[LONGEST_QUOTE + 64];
 	va_list args;
 
 	snprintf(subject, sizeof(subject), "%.*s", QUOTED(ps->entry));
@@ -283,9 +285,9 @@ static int parse_triple(struct parser *ps, struct slice entry, unsigned int kind
 /* ---- dialects ---- */
 
 /* uidmap=… and gidmap=…: the side holds until the other one is named. */
-static unsigned int containerd_side(struct slice *entry)
+static unsigned int containerd_side(struct slice *text)
 {
-	return starts_with(entry, "uidmap=") ? IDM_UID : starts_with(entry, "gidmap=") ? IDM_GID : 0;
+	return starts_with(text, "uidmap=") ? IDM_UID : starts_with(text, "gidmap=") ? IDM_GID : 0;
 }
 
 /* Goes past one separator with blanks around it, or past blanks; the end counts as one too. */
@@ -308,11 +310,12 @@ static int parse_lists(struct parser *ps, struct slice text)
 
 	skip_blanks(&text);
 	do {
-		struct slice entry = cut(&text, side ? " \t\n\v\f\r,;" : " \t\n\v\f\r,+");
-		unsigned int named = containerd_side(&entry);
+		unsigned int named = containerd_side(&text);
+		struct slice entry;
 
 		if (named)
 			side = named;
+		entry = cut(&text, side ? " \t\n\v\f\r,;" : " \t\n\v\f\r,+");
 		ps->entry = entry;
 		if (!entry.n)
 			return refuse(ps, -EINVAL, "an entry is missing%s",

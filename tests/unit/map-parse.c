@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT
+/* Text to map: every dialect, good and bad. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "maps.h"
+#include "util.h"
+
+struct good {
+	const char *text, *map;
+};
+
+static void parse_good(const struct good *g)
+{
+	AUTO_MAP struct idm_map *map = map_of("");
+	struct idm_error err;
+	int r = idm_map_parse(map, g->text, 0, &err);
+
+	if (r < 0)
+		fail_msg("\"%s\": %s", g->text, err.message);
+	assert_map_at(HERE, g->text, map, g->map);
+}
+
+struct bad {
+	const char *text, *subject, *reason;
+};
+
+/* Refused, with the entry named, and nothing of it in the map. */
+static void parse_bad(const struct bad *b)
+{
+	AUTO_MAP struct idm_map *map = map_of("70000:80000:9");
+	struct idm_error err;
+	char what[300];
+
+	snprintf(what, sizeof(what), "parse \"%s\"", b->text);
+	assert_error_at(HERE, what, idm_map_parse(map, b->text, 0, &err), -EINVAL, &err, b->subject,
+			NULL, b->reason);
+	assert_int_equal(idm_map_parse(map, b->text, 0, NULL), -EINVAL);
+	assert_map_at(HERE, b->text, map, "70000:80000:9");
+}
+
+#define EACH(function, table)                             \
+	for (size_t i_ = 0; i_ < ARRAY_SIZE(table); i_++) \
+	function(&(table)[i_])
+
+TEST(own_words)
+{
+	static const struct good table[] = {
+		{ "0:100000:65536", "0:100000:65536" },
+		{ "0:100000", "0:100000:1" },
+		{ "u:0:1:2", "u:0:1:2" },
+		{ "uid:0:1:2", "u:0:1:2" },
+		{ "g:0:1:2", "g:0:1:2" },
+		{ "gid:0:1:2", "g:0:1:2" },
+		{ "b:0:1:2", "0:1:2" },
+		{ "both:0:1:2", "0:1:2" },
+		{ "u:5:6", "u:5:6:1" },
+		{ "b:5:6", "5:6:1" },
+		{ "u:0:1:2,g:0:1:2", "0:1:2" },
+		{ "u:0:1:2,g:0:1:3", "u:0:1:2,g:0:1:3" },
+		{ "0:1:2,10:11:2", "0:1:2,10:11:2" },
+		{ "10:11:2+0:1:2", "0:1:2,10:11:2" },
+		{ "0:1:2 10:11:2", "0:1:2,10:11:2" },
+		{ "0:1:2, 10:11:2 , 20:21:2", "0:1:2,10:11:2,20:21:2" },
+		{ " \t0:1:2\n\n10:11:2\r\n", "0:1:2,10:11:2" },
+		{ "\v0:1:2\f10:11:2", "0:1:2,10:11:2" },
+		{ "b:0:0:1000 u:1000:1001 g:1000:1005",
+		  "u:0:0:1000,u:1000:1001:1,g:0:0:1000,g:1000:1005:1" },
+		{ "0:0:4294967295", "0:0:4294967295" },
+		{ "4294967294:4294967294:1", "4294967294:4294967294:1" },
+		{ "4294967294:0", "4294967294:0:1" },
+		{ "0007:08:010", "7:8:10" },
+	};
+
+	EACH(parse_good, table);
+}
+
+TEST(own_words_refused)
+{
+	static const struct bad table[] = {
+		{ "", "", "the map is empty" },
+		{ " \t\n", "", "the map is empty" },
+		{ "5", "5", "an entry is" },
+		{ "5:", "5:", "a number is missing" },
+		{ ":", ":", "a number is missing" },
+		{ ":1:2", ":1:2", "a number is missing" },
+		{ "0::2", "0::2", "a number is missing" },
+		{ "0:1:", "0:1:", "a number is missing" },
+		{ "0:1:2:3", "0:1:2:3", "an entry is" },
+		{ "0:1:2:", "0:1:2:", "an entry is" },
+		{ "u", "u", "an entry is" },
+		{ "u:", "u:", "an entry is" },
+		{ "u:0", "u:0", "an entry is" },
+		{ "u:0:1:2:3", "u:0:1:2:3", "an entry is" },
+		{ "x:0:1", "x:0:1", "\"x\" is not a number" },
+		{ "U:0:1:2", "U:0:1:2", "an entry is" },
+		{ "u:u:0:1", "u:u:0:1", "\"u\" is not a number" },
+		{ "0:1:2x", "0:1:2x", "\"2x\" is not a number" },
+		{ "0x10:1:2", "0x10:1:2", "\"0x10\" is not a number" },
+		{ "-1:1:2", "-1:1:2", "\"-1\" is not a number" },
+		{ "+1:1:2", "", "an entry is missing before a separator" },
+		{ "1e3:1:2", "1e3:1:2", "\"1e3\" is not a number" },
+		{ "1.5:1:2", "1.5:1:2", "\"1.5\" is not a number" },
+		{ "1_000:1:2", "1_000:1:2", "\"1_000\" is not a number" },
+		{ "0:1:\xc2\xb2", "0:1:", "is not a number" },
+		{ "4294967296:1:2", "4294967296:1:2", "\"4294967296\" does not fit in 32 bits" },
+		{ "0:18446744073709551617:2", "0:18446744073709551617:2", "does not fit in 32 bits" },
+		{ "0:1:99999999999999999999999", "0:1:9999999", "does not fit in 32 bits" },
+		{ "0:1:2,", "", "an entry is missing at the end" },
+		{ "0:1:2+", "", "an entry is missing at the end" },
+		{ ",0:1:2", "", "an entry is missing before a separator" },
+		{ "0:1:2,,5:6:7", "", "an entry is missing before a separator" },
+		{ "0:1:2,+5:6:7", "", "an entry is missing before a separator" },
+		{ "0:1:2 , ,5:6:7", "", "an entry is missing before a separator" },
+		{ "0:1:2;5:6:7", "0:1:2;5:6:7", "an entry is" },
+		{ "0:1:2,50:51:52x,100:100:1", "50:51:52x", "\"52x\" is not a number" },
+		{ "root:0", "root:0", "\"root\" is not a number, and names are not looked up here" },
+		{ "0:root", "0:root", "\"root\" is not a number" },
+		{ "u:0:root:1", "u:0:root:1", "\"root\" is not a number" },
+		{ "auto", "auto", "the system is not asked" },
+		{ "auto:root", "auto:root", "the system is not asked" },
+		{ "/proc/1/ns/user", "/proc/1/ns/user", "the system is not asked" },
+		{ "0 1 2", "0", "an entry is" },
+	};
+
+	EACH(parse_bad, table);
+}
+
+TEST(ids_refused)
+{
+	static const struct bad table[] = {
+		{ "0:1:0", "0:1:0", "the count is zero" },
+		{ "4294967295:0:1", "4294967295:0:1", "the disk ids go past 4294967294" },
+		{ "0:4294967295:1", "0:4294967295:1", "the seen ids go past 4294967294" },
+		{ "4294967294:0:2", "4294967294:0:2", "the disk ids go past 4294967294" },
+		{ "0:4294967294:2", "0:4294967294:2", "the seen ids go past 4294967294" },
+		{ "1:0:4294967295", "1:0:4294967295", "the disk ids go past 4294967294" },
+		{ "0:1:4294967295", "0:1:4294967295", "the seen ids go past 4294967294" },
+		{ "0:100:10,9:200:1", "9:200:1", "overlaps u:0:100:10: both have the disk id 9" },
+		{ "0:100:10,20:109:1", "20:109:1", "overlaps u:0:100:10: both have the seen id 109" },
+		{ "g:0:100:10 g:5:300", "g:5:300:1", "overlaps g:0:100:10: both have the disk id 5" },
+		{ "0:1:2 0:1:2", "0:1:2", "overlaps" },
+		/* with what is in the map before */
+		{ "70008:100", "u:70008:100:1",
+		  "overlaps u:70000:80000:9: both have the disk id 70008" },
+		{ "g:100:80008", "g:100:80008:1",
+		  "overlaps g:70000:80000:9: both have the seen id 80008" },
+		{ "70000:80000:9", "70000:80000:9", "overlaps" },
+	};
+
+	EACH(parse_bad, table);
+}
+
+TEST(containerd_words)
+{
+	static const struct good table[] = {
+		{ "uidmap=0:100000:65536", "u:0:100000:65536" },
+		{ "gidmap=0:100000:65536", "g:0:100000:65536" },
+		{ "uidmap=0:1:2,gidmap=0:1:2", "0:1:2" },
+		{ "uidmap=0:1:2,10:11:12,gidmap=0:3:4,20:21:22",
+		  "u:0:1:2,u:10:11:12,g:0:3:4,g:20:21:22" },
+		{ "uidmap=0:1:2;gidmap=0:1:2", "0:1:2" },
+		{ "uidmap=0:1:2 gidmap=0:1:2", "0:1:2" },
+		{ "uidmap=0:1:2\ngidmap=0:1:2\n", "0:1:2" },
+		{ "gidmap=0:1:2,uidmap=0:1:2", "0:1:2" },
+		{ "uidmap=0:1:2,uidmap=10:11:12", "u:0:1:2,u:10:11:12" },
+	};
+	static const struct bad refused[] = {
+		{ "uidmap=", "", "an entry is missing at the end" },
+		{ "uidmap=,gidmap=0:1:2", "", "an entry is missing before a separator" },
+		{ "uidmap=0:1:2,", "", "an entry is missing at the end" },
+		{ "uidmap=0:1", "0:1", "an entry here is DISK:SEEN:COUNT" },
+		{ "uidmap=0:1:2:3", "0:1:2:3", "an entry here is DISK:SEEN:COUNT" },
+		{ "uidmap=u:0:1:2", "u:0:1:2", "an entry here is DISK:SEEN:COUNT" },
+		{ "uidmap=0:1:2+3:4:5", "0:1:2+3:4:5", "an entry here is DISK:SEEN:COUNT" },
+		{ "uidmap=0:1:x", "0:1:x", "\"x\" is not a number" },
+		{ "uidmap=0:1:-2", "0:1:-2", "\"-2\" is not a number" },
+		{ "uidmap=0:1:", "0:1:", "a number is missing" },
+		{ "uidmap=0:1:2,gidmap=0:1:4294967296", "0:1:4294967296", "does not fit in 32 bits" },
+		{ "uidmap=0:1:0", "u:0:1:0", "the count is zero" },
+		{ "UIDMAP=0:1:2", "UIDMAP=0:1:2", "is not a number" },
+		{ "uidmap:0:1:2", "uidmap:0:1:2", "an entry is" },
+	};
+
+	EACH(parse_good, table);
+	EACH(parse_bad, refused);
+}
+
+TEST(util_linux_words)
+{
+	static const struct good table[] = {
+		{ "u:0:100000:65536 g:0:200000:65536", "u:0:100000:65536,g:0:200000:65536" },
+		{ "b:0:100000:65536", "0:100000:65536" },
+		{ "u:1000:0:1 u:0:1000:1 b:2000:3000:5",
+		  "u:0:1000:1,u:1000:0:1,u:2000:3000:5,g:2000:3000:5" },
+	};
+
+	EACH(parse_good, table);
+}
+
+TEST(crun_words)
+{
+	static const struct good table[] = {
+		{ "uids=0-100000-65536;gids=0-200000-65536", "u:0:100000:65536,g:0:200000:65536" },
+		{ "idmap=uids=0-1-2;gids=0-1-2", "0:1:2" },
+		{ "gids=0-1-2", "g:0:1:2" },
+		{ "uids=0-1-2#10-11-12;gids=0-3-4#20-21-22", "u:0:1:2,u:10:11:12,g:0:3:4,g:20:21:22" },
+		{ "gids=0-1-2;uids=0-1-2", "0:1:2" },
+	};
+	static const struct bad refused[] = {
+		{ "uids=", "", "an entry here is DISK-SEEN-COUNT" },
+		{ "idmap=", "", "begins with uids= or gids=" },
+		{ "idmap=0-1-2", "0-1-2", "begins with uids= or gids=" },
+		{ "uids=0-1-2;", "", "begins with uids= or gids=" },
+		{ "uids=0-1-2;5-6-7", "5-6-7", "begins with uids= or gids=" },
+		{ "uids=0-1-2#", "", "an entry here is DISK-SEEN-COUNT" },
+		{ "uids=0-1", "0-1", "an entry here is DISK-SEEN-COUNT" },
+		{ "uids=0-1-2-3", "0-1-2-3", "an entry here is DISK-SEEN-COUNT" },
+		{ "uids=0:1:2", "0:1:2", "an entry here is DISK-SEEN-COUNT" },
+		{ "uids=0--1-2", "0--1-2", "an entry here is DISK-SEEN-COUNT" },
+		{ "uids=0-1-z", "0-1-z", "\"z\" is not a number" },
+		{ "uids=0--2", "0--2", "a number is missing" },
+		{ "uids=0-1-2 gids=0-1-2", "0-1-2 gids=0-1-2", "an entry here is" },
+		{ "uids=@0-1-2", "@0-1-2", "relative to a container's user namespace" },
+		{ "uids=0-1-2#@1-5-6", "@1-5-6", "relative to a container's user namespace" },
+		{ "uids=0-1-4294967296", "0-1-4294967296", "does not fit in 32 bits" },
+		{ "uids=0-1-2;gids=0-1-0", "g:0:1:0", "the count is zero" },
+	};
+
+	EACH(parse_good, table);
+	EACH(parse_bad, refused);
+}
+
+static void parse_kernel_good(const struct good *g)
+{
+	AUTO_MAP struct idm_map *map = map_of("");
+	struct idm_error err;
+
+	assert_ok(idm_map_parse_kernel(map, IDM_GID, g->text, &err), &err);
+	assert_map_at(HERE, g->text, map, g->map);
+}
+
+static void parse_kernel_bad(const struct bad *b)
+{
+	AUTO_MAP struct idm_map *map = map_of("70000:80000:9");
+	struct idm_error err;
+
+	assert_error_at(HERE, b->text, idm_map_parse_kernel(map, IDM_UID, b->text, &err), -EINVAL, &err,
+			b->subject, NULL, b->reason);
+	assert_map_at(HERE, b->text, map, "70000:80000:9");
+}
+
+/* Whether the kernel agrees is tried in tests/kernel/verdict.c; here it is about the words. */
+TEST(kernel_lines)
+{
+	static const struct good table[] = {
+		{ "         0     100000      65536\n", "g:0:100000:65536" },
+		{ "0 100000 65536", "g:0:100000:65536" },
+		{ "0 1 2\n10 11 12\n", "g:0:1:2,g:10:11:12" },
+		{ "0\t1\t2\r\n10 11 12\v\f", "g:0:1:2,g:10:11:12" },
+		{ "0\xa0"
+		  "1 2\n",
+		  "g:0:1:2" },
+	};
+	static const struct bad refused[] = {
+		{ "", "", "a number is missing" },
+		{ "\n", "", "a number is missing" },
+		{ "0 1 2\n\n", "", "a number is missing" },
+		{ "0 1 2\n\n10 11 12\n", "", "a number is missing" },
+		{ "0 1\n", "0 1", "a number is missing" },
+		{ "0 1 2\n10 11 12 13\n", "10 11 12 13", "there is something behind the count" },
+		{ "0:1:2\n", "0:1:2", "\"0:1:2\" is not a number" },
+		{ "0 1 -2\n", "0 1 -2", "\"-2\" is not a number" },
+		{ "0 1 4294967296\n", "0 1 4294967296", "does not fit in 32 bits" },
+		{ "0 1 0\n", "u:0:1:0", "the count is zero" },
+		{ "70008 100 1\n", "u:70008:100:1", "overlaps u:70000:80000:9" },
+	};
+
+	EACH(parse_kernel_good, table);
+	EACH(parse_kernel_bad, refused);
+}
+
+TEST(unknown_kinds_and_flags)
+{
+	AUTO_MAP struct idm_map *map = map_of("1:2:3");
+	struct idm_error err;
+
+	assert_error(idm_map_parse(map, "7:8:9", 2, &err), -EINVAL, &err, "", "parse map",
+		     "unknown flags 0x2");
+	assert_error(idm_map_parse(map, "7:8:9", IDM_PARSE_LOOKUP | 0x80000000U, &err), -EINVAL, &err,
+		     "", "parse map", "unknown flags");
+	assert_error(idm_map_parse_kernel(map, IDM_BOTH, "7 8 9", &err), -EINVAL, &err, "", "parse map",
+		     "unknown kind 0x3");
+	assert_error(idm_map_parse_kernel(map, 0, "7 8 9", &err), -EINVAL, &err, "", "parse map",
+		     "unknown kind 0x0");
+	assert_map(map, "1:2:3");
+}
+
+/* A message that quotes half of an entry as if it were the whole would send its reader astray. */
+TEST(long_entries_are_quoted_whole_or_marked_as_cut)
+{
+	AUTO_MAP struct idm_map *map = map_of("");
+	struct idm_error err;
+	char text[2000];
+
+	snprintf(text, sizeof(text), "0:1:%0300dx", 7);
+	assert_error(idm_map_parse(map, text, 0, &err), -EINVAL, &err, text, "parse map",
+		     "x\" is not a number");
+
+	snprintf(text, sizeof(text), "0:1:%01500dx", 7);
+	assert_error(idm_map_parse(map, text, 0, &err), -EINVAL, &err, "...", "parse map", "...");
+	assert_int_equal(strlen(err.subject), sizeof(err.subject) - 1);
+}
+
+TEST(control_characters_do_not_get_into_messages)
+{
+	static const struct bad table[] = {
+		{ "0:1:2\x1b[31m", "0:1:2?[31m", "?[31m\" is not a number" },
+		{ "\x01:1:2", "?:1:2", "\"?\" is not a number" },
+		{ "0:1:\x7f", "0:1:?", "\"?\" is not a number" },
+	};
+
+	EACH(parse_bad, table);
+}
+
+TEST(parsing_adds_to_what_is_there)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:100:10");
+	struct idm_error err;
+
+	assert_ok(idm_map_parse(map, "u:10:110:5", 0, &err), &err);
+	assert_map(map, "u:0:100:15,g:0:100:10");
+	assert_ok(idm_map_parse(map, "uids=50-60-1;gids=50-60-1", 0, &err), &err);
+	assert_map(map, "u:0:100:15,u:50:60:1,g:0:100:10,g:50:60:1");
+}
+
+/* More entries than the kernel takes are no reason to refuse the text: they may merge yet. */
+TEST(many_entries)
+{
+	AUTO_MAP struct idm_map *map = map_of("");
+	AUTO_FREE char *text = malloc(100000 * 20);
+	struct idm_error err;
+	size_t n = 0;
+
+	assert_non_null(text);
+	for (int i = 99999; i >= 0; i--)
+		n += (size_t)sprintf(text + n, "%d:%d:1%s", i, 500000 + i, i ? "," : "");
+	assert_ok(idm_map_parse(map, text, 0, &err), &err);
+	assert_map(map, "0:500000:100000");
+}
