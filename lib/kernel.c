@@ -2,6 +2,7 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -116,6 +117,29 @@ int idm_sys_ioctl(int fd, unsigned long request, void *arg)
 	return (int)CALL(ioctl(fd, request, arg));
 }
 
+int idm_sys_poll(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int r = (int)CALL(poll(&p, 1, 0));
+
+	return r < 0 ? r : p.revents;
+}
+
+int idm_sys_rewind(int fd)
+{
+	return (int)CALL(lseek(fd, 0, SEEK_SET));
+}
+
+ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size)
+{
+	return CALL(readlinkat(dirfd, path, buf, size));
+}
+
+ssize_t idm_sys_getdents(int fd, void *buf, size_t size)
+{
+	return CALL(syscall(SYS_getdents64, fd, buf, size));
+}
+
 int idm_sys_open_tree(int dirfd, const char *path, unsigned int flags)
 {
 	return (int)CALL(syscall(SYS_open_tree, dirfd, path, flags | OPEN_TREE_CLOEXEC));
@@ -175,6 +199,11 @@ long idm_sys_clone3(struct clone_args *args, size_t size)
 int idm_sys_setns(int fd, int type)
 {
 	return (int)CALL(syscall(SYS_setns, fd, type));
+}
+
+int idm_sys_unshare(int flags)
+{
+	return (int)CALL(syscall(SYS_unshare, flags));
 }
 
 int idm_sys_pidfd_open(pid_t pid)

@@ -136,6 +136,10 @@ ssize_t idm_sys_read(int fd, void *buf, size_t size);
 ssize_t idm_sys_write(int fd, const void *buf, size_t size);
 int idm_sys_dup(int fd); /* close-on-exec */
 int idm_sys_ioctl(int fd, unsigned long request, void *arg);
+int idm_sys_poll(int fd, short events); /* without waiting: the events that are there */
+int idm_sys_rewind(int fd);
+ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size); /* no final NUL */
+ssize_t idm_sys_getdents(int fd, void *buf, size_t size);			 /* struct dirent64 */
 
 /* mounts */
 int idm_sys_open_tree(int dirfd, const char *path, unsigned int flags);
@@ -152,6 +156,7 @@ int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *bu
 /* processes */
 long idm_sys_clone3(struct clone_args *args, size_t size);
 int idm_sys_setns(int fd, int type);
+int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);
 int idm_sys_pidfd_send_signal(int pidfd, int signal);
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);

@@ -130,6 +130,30 @@ int idm_procfs_open(int pidfd, struct idm_error *err)
 	return r;
 }
 
+static bool shows_caller(int proc)
+{
+	AUTO_CLOSE int self = idm_sys_openat2(proc, "thread-self", O_PATH | O_DIRECTORY, 0, INSIDE);
+
+	return self >= 0;
+}
+
+int idm_procfs_root(struct idm_error *err)
+{
+	AUTO_CLOSE int proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+
+	if (proc >= 0 && is_procfs_root(proc) && shows_caller(proc))
+		return idm_take_fd(&proc);
+	idm_close_fd(&proc);
+	proc = private_procfs();
+	if (proc >= 0)
+		return idm_take_fd(&proc);
+	idm_fail(err, proc, "open procfs", "/proc",
+		 "it is not a procfs that shows this process, and a private one cannot be made: %s",
+		 strerrordesc_np(-proc));
+	idm_hint(err, "mount a procfs of this PID namespace at /proc");
+	return proc;
+}
+
 bool idm_procfs_child_would_be_init(void)
 {
 	struct stat st;

@@ -14,6 +14,12 @@
 int idm_procfs_open(int pidfd, struct idm_error *err);
 
 /*
+ * The root of a procfs that shows the caller, as an O_PATH descriptor: /proc, else a private one.
+ * "thread-self" in it is the calling thread. -ENOENT, -EPERM: there is none, and none can be made.
+ */
+int idm_procfs_root(struct idm_error *err);
+
+/*
  * Opens `name` in such a directory, never through a mount that somebody put over it. `name` is a plain
  * file, or "ns/…": a magic link, which is opened behind its directory.
  */

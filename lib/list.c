@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+/* What is listed: the caller's mount namespace, all of them, or the one mount that holds a path. */
+#include "list.h"
+
+#include <errno.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "util.h"
+
+static const char step_list[] = "list mounts";
+
+/* ---- everything ---- */
+
+static int list_own(const struct idm_lister *l)
+{
+	struct idm_mntns own;
+
+	idm_mntns_own(&own);
+	if (l->level >= IDM_LIST_STATMOUNT && idm_statmount_works())
+		return idm_statmount_list(l, &own);
+	return idm_mountinfo_list(l, &own, -1);
+}
+
+static int list_foreign(const struct idm_mntns *ns, int fd, void *data)
+{
+	return idm_mountinfo_list(data, ns, fd);
+}
+
+/*
+ * All namespaces are found before the first is read: what the callback makes is not listed without end,
+ * and no descriptor keeps a namespace alive while the callback runs.
+ */
+static int list_all(struct idm_lister *l)
+{
+	AUTO_FREE struct idm_mntns *others = NULL;
+	size_t n = 0;
+	int r = idm_mntns_may_see_all(l->err), found = -ENOTTY;
+
+	if (r < 0)
+		return r;
+	if (l->level >= IDM_LIST_NAMESPACES && idm_statmount_works())
+		found = idm_mntns_others(&others, &n, l->err);
+	if (found < 0 && found != -ENOTTY)
+		return found;
+	r = list_own(l);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = idm_statmount_list(l, &others[i]);
+	if (r == 0 && found == -ENOTTY)
+		r = idm_mntns_walk_proc(list_foreign, l, l->err);
+	return r;
+}
+
+int idm_list_at(enum idm_list_level level, unsigned int flags,
+		int (*each)(const struct idm_mount *mount, void *data), void *data,
+		struct idm_error *err)
+{
+	struct idm_lister l = { level, flags, each, data, err };
+
+	if (flags & ~(IDM_LIST_ALL_NAMESPACES | IDM_LIST_UNMAPPED))
+		return idm_fail(err, -EINVAL, step_list, NULL, "unknown flags 0x%x", flags);
+	return flags & IDM_LIST_ALL_NAMESPACES ? list_all(&l) : list_own(&l);
+}
+
+int idm_list(unsigned int flags, int (*each)(const struct idm_mount *mount, void *data), void *data,
+	     struct idm_error *err)
+{
+	return idm_list_at(IDM_LIST_NEWEST, flags, each, data, err);
+}
+
+/* ---- the mount that holds a path ---- */
+
+/* Stands between the reader and the caller's function. */
+struct one {
+	int (*each)(const struct idm_mount *mount, void *data);
+	void *data;
+	int fd;
+	bool found;
+};
+
+/* The descriptor has kept the mount there until it was read. The callback may want to unmount it. */
+static int let_go(const struct idm_mount *mount, void *data)
+{
+	struct one *one = data;
+
+	idm_close_fd(&one->fd);
+	one->fd = -1;
+	one->found = true;
+	return one->each(mount, one->data);
+}
+
+/* A descriptor can lead into another mount namespace; only a look into each tells which. */
+static int look_elsewhere(const struct idm_lister *l, uint64_t id)
+{
+	const struct one *one = l->data;
+	AUTO_FREE struct idm_mntns *others = NULL;
+	size_t n = 0;
+	int r;
+
+	if (l->level < IDM_LIST_NAMESPACES || idm_mntns_may_see_all(NULL) < 0)
+		return 0;
+	r = idm_mntns_others(&others, &n, l->err);
+	if (r == -ENOTTY)
+		return 0;
+	for (size_t i = 0; i < n && r == 0 && !one->found; i++)
+		r = idm_statmount_one(l, &others[i], id);
+	return r;
+}
+
+static int list_unique(const struct idm_lister *l, uint64_t id)
+{
+	const struct one *one = l->data;
+	struct idm_mntns own;
+	int r;
+
+	idm_mntns_own(&own);
+	r = idm_statmount_one(l, &own, id);
+	return r || one->found ? r : look_elsewhere(l, id);
+}
+
+static int list_short(const struct idm_lister *l, uint64_t id)
+{
+	struct idm_mntns own;
+
+	idm_mntns_own(&own);
+	return idm_mountinfo_one(l, &own, (uint32_t)id);
+}
+
+/* Which mount holds what is open. 1: *id is the unique id. 0: it is the short one. */
+static int mount_id(enum idm_list_level level, int fd, uint64_t *id)
+{
+	struct statx st;
+	bool unique = level >= IDM_LIST_STATMOUNT && idm_statmount_works();
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+			      unique ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID, &st);
+
+	if (r < 0)
+		return r;
+	if (!(st.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE)))
+		return -EOPNOTSUPP; /* before Linux 5.8 */
+	*id = st.stx_mnt_id;
+	return (st.stx_mask & STATX_MNT_ID_UNIQUE) != 0;
+}
+
+static int not_found(const char *path, struct idm_error *err)
+{
+	idm_fail(err, -ENOENT, step_list, path,
+		 "the mount that holds it is attached nowhere in this mount namespace");
+	idm_hint(err,
+		 "it is a detached tree, was unmounted lazily, or is in another mount namespace; to "
+		 "look there needs CAP_SYS_ADMIN in the initial user namespace and Linux 6.12");
+	return -ENOENT;
+}
+
+int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
+		     int (*each)(const struct idm_mount *mount, void *data), void *data,
+		     struct idm_error *err)
+{
+	struct one one = { each, data, -1, false };
+	struct idm_lister l = { level, IDM_LIST_UNMAPPED, let_go, &one, err };
+	const char *subject = *path ? path : NULL;
+	uint64_t id;
+	int r;
+
+	if (*path)
+		one.fd = idm_sys_openat(dirfd, path, O_PATH, 0);
+	if (*path && one.fd < 0)
+		return idm_fail(err, one.fd, step_list, path, NULL);
+	r = mount_id(level, *path ? one.fd : dirfd, &id);
+	if (r < 0)
+		idm_fail(err, r, step_list, subject, NULL);
+	else
+		r = r ? list_unique(&l, id) : list_short(&l, id);
+	idm_close_fd(&one.fd);
+	return r || one.found ? r : not_found(subject, err);
+}
+
+int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount *mount, void *data),
+		  void *data, struct idm_error *err)
+{
+	return idm_list_path_at(IDM_LIST_NEWEST, dirfd, path, each, data, err);
+}

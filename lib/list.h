@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the rooms of the listing share: list.c says what is listed, mntns.c finds the mount namespaces,
+ * statmount.c and mountinfo.c read the mounts in one.
+ */
+#ifndef IDM_LIST_H
+#define IDM_LIST_H
+
+#include "idmount.h"
+
+/*
+ * The newest of the kernel's ways to be used. Programs get the newest there is; the tests go through the
+ * older ones on a newer kernel.
+ */
+enum idm_list_level {
+	IDM_LIST_MOUNTINFO = 0, /* /proc/PID/mountinfo; other namespaces found in /proc */
+	IDM_LIST_STATMOUNT,	/* Linux 6.8: the caller's namespace by listmount and statmount */
+	IDM_LIST_NAMESPACES,	/* Linux 6.12: other namespaces too, found by ioctl */
+	IDM_LIST_NEWEST		/* sources and subtypes (Linux 6.13), maps (Linux 6.15) */
+};
+
+struct idm_mntns {
+	uint64_t id;	/* 0: not known */
+	uint64_t inode; /* 0: not known */
+	bool foreign;	/* not the caller's */
+};
+
+/* One listing: what was asked for. */
+struct idm_lister {
+	enum idm_list_level level;
+	unsigned int flags; /* IDM_LIST_* */
+	int (*each)(const struct idm_mount *mount, void *data);
+	void *data;
+	struct idm_error *err;
+};
+
+/*
+ * The readers return 0 to go on; anything else is what the listing returns: the callback's value, or
+ * -errno with the error filled in.
+ */
+
+/* ---- list.c ---- */
+
+int idm_list_at(enum idm_list_level level, unsigned int flags,
+		int (*each)(const struct idm_mount *mount, void *data), void *data,
+		struct idm_error *err);
+int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
+		     int (*each)(const struct idm_mount *mount, void *data), void *data,
+		     struct idm_error *err);
+
+/* ---- mntns.c ---- */
+
+/* The calling thread's mount namespace; what cannot be known (no /proc) stays 0. */
+void idm_mntns_own(struct idm_mntns *ns);
+
+/* 0 if the caller may see every mount namespace there is. */
+int idm_mntns_may_see_all(struct idm_error *err);
+
+/*
+ * All but the caller's, by their ids; the caller frees *list. -ENOTTY, with the
+ * error not filled in: before Linux 6.12.
+ */
+int idm_mntns_others(struct idm_mntns **list, size_t *n, struct idm_error *err);
+
+/* A descriptor of a namespace found so, or -ENOENT if it is gone. Linux 6.12. */
+int idm_mntns_open(uint64_t id, struct idm_error *err);
+
+/*
+ * Before Linux 6.12: calls `visit` for every other one that a process is in or has open, with a
+ * descriptor that is closed afterwards. Not 0 ends it and is returned.
+ */
+int idm_mntns_walk_proc(int (*visit)(const struct idm_mntns *ns, int fd, void *data), void *data,
+			struct idm_error *err);
+
+/* ---- statmount.c ---- */
+
+/* Whether this kernel has listmount(2) and statmount(2), and the caller may use them. */
+bool idm_statmount_works(void);
+
+int idm_statmount_list(const struct idm_lister *lister, const struct idm_mntns *ns);
+
+/* The mount with this unique id, if it is in that namespace. Calls back at most once. */
+int idm_statmount_one(const struct idm_lister *lister, const struct idm_mntns *ns, uint64_t id);
+
+/* ---- mountinfo.c ---- */
+
+struct idm_mountinfo;
+
+/*
+ * The text of /proc/PID/mountinfo of the calling thread, or (fd >= 0) of a thread that has joined the
+ * mount namespace fd. It is read when it is first looked into, and again when mounts have changed since.
+ */
+int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *err);
+void idm_mountinfo_close(struct idm_mountinfo *info);
+
+/*
+ * Fills in the mount that has this short id at this moment, except what mountinfo does not tell; its
+ * strings live until the next call. 1, or 0 if there is none, or -errno.
+ */
+int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount *mount,
+		       struct idm_error *err);
+
+int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mntns *ns, int fd);
+int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mntns *ns, uint32_t id);
+
+#endif

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+/* Finds the mount namespaces: from one to the next by ioctl (Linux 6.12), before through /proc. */
+#include <dirent.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "list.h"
+#include "privilege.h"
+#include "procfs.h"
+#include "util.h"
+
+static const char step_find[] = "find mount namespaces";
+
+/* The inode of the initial user namespace's file; a number that the kernel promises to keep. */
+#define USER_NS_INIT_INODE 0xEFFFFFFDU
+
+/* ---- the caller's ---- */
+
+/* A file of the calling thread's "ns" directory. */
+static int open_own(const char *name, struct idm_error *err)
+{
+	AUTO_CLOSE int procfs = idm_procfs_root(err);
+	AUTO_CLOSE int self = -1;
+	int fd;
+
+	if (procfs < 0)
+		return procfs;
+	self = idm_procfs_openat(procfs, "thread-self", O_PATH | O_DIRECTORY);
+	fd = self < 0 ? self : idm_procfs_openat(self, name, O_RDONLY);
+	return fd < 0 ? idm_fail(err, fd, step_find, name, NULL) : fd;
+}
+
+static uint64_t inode_of(int fd)
+{
+	struct stat st;
+
+	return idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 ? st.st_ino : 0;
+}
+
+void idm_mntns_own(struct idm_mntns *ns)
+{
+	struct idm_mnt_ns_info info = { 0 };
+	AUTO_CLOSE int fd = open_own("ns/mnt", NULL);
+
+	*ns = (struct idm_mntns){ 0 };
+	if (fd < 0)
+		return;
+	ns->inode = inode_of(fd);
+	if (idm_sys_ioctl(fd, IDM_NS_MNT_GET_INFO, &info) == 0)
+		ns->id = info.mnt_ns_id;
+}
+
+/*
+ * Asked before, since the kernel would leave out the namespaces that the caller may not see. A map of
+ * all ids does not tell the initial user namespace from one below it.
+ */
+int idm_mntns_may_see_all(struct idm_error *err)
+{
+	AUTO_CLOSE int fd = open_own("ns/user", err);
+
+	if (fd < 0)
+		return fd;
+	if (inode_of(fd) == USER_NS_INIT_INODE && idm_has_capability(CAP_SYS_ADMIN))
+		return 0;
+	idm_fail(err, -EPERM, step_find, NULL,
+		 "all of them are shown only to CAP_SYS_ADMIN in the initial user namespace");
+	idm_hint(err, "run as root, outside of containers; or list the own mount namespace only");
+	return -EPERM;
+}
+
+/* ---- by ioctl ---- */
+
+struct list {
+	struct idm_mntns *ns;
+	size_t n, room;
+};
+
+static int append(struct list *list, struct idm_mntns ns)
+{
+	if (list->n == list->room) {
+		size_t room = list->room ? 2 * list->room : 64;
+		struct idm_mntns *more = reallocarray(list->ns, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		list->ns = more;
+		list->room = room;
+	}
+	list->ns[list->n++] = ns;
+	return 0;
+}
+
+/*
+ * Goes from namespace to namespace in one direction, until the last or the one with the id `until`, whose
+ * descriptor is returned. They are strung up by id, which is not always by age; the one that is held
+ * cannot drop out of the string.
+ */
+static int walk(int from, unsigned long direction, uint64_t until, struct list *list)
+{
+	AUTO_CLOSE int at = idm_sys_dup(from);
+	struct idm_mnt_ns_info info = { 0 };
+	int next, r = at < 0 ? at : 0;
+
+	while (r == 0) {
+		next = idm_sys_ioctl(at, direction, &info);
+		if (next < 0)
+			return next == -ENOENT && list ? 0 : next;
+		idm_close_fd(&at);
+		at = next;
+		if (until && info.mnt_ns_id == until)
+			return idm_take_fd(&at);
+		if (list)
+			r = append(list, (struct idm_mntns){ info.mnt_ns_id, inode_of(at), true });
+	}
+	return r;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct idm_mntns *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static int refused(int r, struct idm_error *err)
+{
+	idm_fail(err, r, step_find, NULL, NULL);
+	if (r == -EPERM)
+		idm_hint(err, "newer kernels want the caller to be in the initial PID namespace too");
+	return r;
+}
+
+int idm_mntns_others(struct idm_mntns **list, size_t *n, struct idm_error *err)
+{
+	AUTO_CLOSE int own = open_own("ns/mnt", err);
+	struct list found = { 0 };
+	int r = own;
+
+	if (own < 0)
+		return own;
+	r = walk(own, IDM_NS_MNT_GET_PREV, 0, &found);
+	if (r == 0)
+		r = walk(own, IDM_NS_MNT_GET_NEXT, 0, &found);
+	if (r < 0) {
+		free(found.ns);
+		return r == -ENOTTY ? r : refused(r, err);
+	}
+	if (found.n)
+		qsort(found.ns, found.n, sizeof(*found.ns), by_id);
+	*list = found.ns;
+	*n = found.n;
+	return 0;
+}
+
+int idm_mntns_open(uint64_t id, struct idm_error *err)
+{
+	AUTO_CLOSE int own = open_own("ns/mnt", err);
+	struct idm_mnt_ns_info info = { 0 };
+	int r = own;
+
+	if (own < 0)
+		return own;
+	r = idm_sys_ioctl(own, IDM_NS_MNT_GET_INFO, &info);
+	if (r == 0)
+		r = walk(own, id > info.mnt_ns_id ? IDM_NS_MNT_GET_NEXT : IDM_NS_MNT_GET_PREV, id, NULL);
+	return r < 0 && r != -ENOENT ? refused(r, err) : r;
+}
+
+/* ---- through /proc ---- */
+
+struct walker {
+	int (*visit)(const struct idm_mntns *ns, int fd, void *data);
+	void *data;
+	struct list seen; /* their inodes; the caller's own is the first */
+	struct idm_error *err;
+};
+
+static bool is_new(const struct walker *w, uint64_t inode)
+{
+	for (size_t i = w->seen.n; i > 0; i--)
+		if (w->seen.ns[i - 1].inode == inode)
+			return false;
+	return true;
+}
+
+/* The process, thread or descriptor ended before it was looked at. */
+static bool means_gone(int dir, const char *name, ssize_t r)
+{
+	struct stat st;
+
+	/* The links of a thread that has just ended refuse access; then they are no longer there. */
+	return r == -ENOENT || r == -ESRCH || r == -EINVAL ||
+	       (r == -EACCES && idm_sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0);
+}
+
+/* One that may not be looked at could be anywhere: leaving it out would be a guess. */
+static int forbidden(const char *path, int r, struct idm_error *err)
+{
+	if (r != -EACCES && r != -EPERM)
+		return idm_fail(err, r, step_find, path, NULL);
+	idm_fail(err, -EPERM, step_find, path, "it may not be looked at in /proc");
+	idm_hint(err, "before Linux 6.12 this needs CAP_SYS_PTRACE, and no security module against it");
+	return -EPERM;
+}
+
+static int visit_new(struct walker *w, int dir, const char *name)
+{
+	AUTO_CLOSE int fd = idm_sys_openat(dir, name, O_RDONLY | O_NONBLOCK, 0);
+	struct idm_mntns ns = { .foreign = true };
+	int r;
+
+	if (fd < 0)
+		return means_gone(dir, name, fd) ? 0 : forbidden(name, fd, w->err);
+	if (idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWNS)
+		return 0; /* the number was given to another file meanwhile */
+	ns.inode = inode_of(fd);
+	if (!is_new(w, ns.inode))
+		return 0;
+	r = append(&w->seen, ns);
+	return r < 0 ? idm_fail(w->err, r, step_find, NULL, NULL) : w->visit(&ns, fd, w->data);
+}
+
+/*
+ * Looks at what a link says before anything is opened: what an arbitrary descriptor leads to may hang.
+ * Only a namespace reads "mnt:[INODE]"; a path begins with a slash.
+ */
+static int look_at(struct walker *w, int dir, const char *name)
+{
+	unsigned long inode;
+	char text[64];
+	ssize_t n = idm_sys_readlinkat(dir, name, text, sizeof(text) - 1);
+
+	if (n < 0)
+		return means_gone(dir, name, n) ? 0 : forbidden(name, (int)n, w->err);
+	text[n] = '\0';
+	if (sscanf(text, "mnt:[%lu]", &inode) != 1 || !is_new(w, inode))
+		return 0;
+	return visit_new(w, dir, name);
+}
+
+/* Calls `look` for every entry of a directory whose name is a number. A directory that is gone is empty.
+ */
+static int for_each_number(struct walker *w, int at, const char *path,
+			   int (*look)(struct walker *w, int dir, const char *name))
+{
+	AUTO_CLOSE int dir = idm_sys_openat(at, path, O_RDONLY | O_DIRECTORY, 0);
+	_Alignas(uint64_t) char buf[4096];
+	ssize_t n = dir;
+
+	while (n >= 0 && (n = idm_sys_getdents(dir, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < n;) {
+			const struct dirent64 *e = (const struct dirent64 *)(buf + i);
+			int r = *e->d_name >= '0' && *e->d_name <= '9' ? look(w, dir, e->d_name) : 0;
+
+			if (r != 0)
+				return r;
+			i += e->d_reclen;
+		}
+	return n == 0 || means_gone(at, path, n) ? 0 : forbidden(path, (int)n, w->err);
+}
+
+static int look_at_thread(struct walker *w, int dir, const char *name)
+{
+	char path[288];
+
+	snprintf(path, sizeof(path), "%s/ns/mnt", name);
+	return look_at(w, dir, path);
+}
+
+static int look_at_process(struct walker *w, int dir, const char *name)
+{
+	AUTO_CLOSE int process = idm_sys_openat(dir, name, O_PATH | O_DIRECTORY, 0);
+	int r;
+
+	if (process < 0)
+		return means_gone(dir, name, process) ? 0 : forbidden(name, process, w->err);
+	r = for_each_number(w, process, "task", look_at_thread);
+	return r ? r : for_each_number(w, process, "fd", look_at);
+}
+
+int idm_mntns_walk_proc(int (*visit)(const struct idm_mntns *ns, int fd, void *data), void *data,
+			struct idm_error *err)
+{
+	AUTO_CLOSE int procfs = idm_procfs_root(err);
+	struct walker w = { visit, data, { 0 }, err };
+	struct idm_mntns own;
+	int r;
+
+	if (procfs < 0)
+		return procfs;
+	idm_mntns_own(&own);
+	if (!own.inode)
+		return idm_fail(err, -ENOENT, step_find, "/proc", "the caller's own is not found");
+	r = append(&w.seen, own);
+	if (r < 0)
+		return idm_fail(err, r, step_find, NULL, NULL);
+	r = for_each_number(&w, procfs, ".", look_at_process);
+	free(w.seen.ns);
+	return r;
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT
+/*
+ * /proc/PID/mountinfo: the mounts of one namespace as lines of text. It is all there is before
+ * Linux 6.8, and until 6.12 the only place that tells a mount's source and subtype. It names mounts by
+ * the short id, which the kernel gives to another mount as soon as it is free.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "list.h"
+#include "procfs.h"
+#include "util.h"
+
+static const char step_read[] = "read mountinfo";
+
+struct place {
+	uint32_t id;
+	size_t at; /* where the line begins in the text */
+};
+
+struct idm_mountinfo {
+	int fd;
+	bool read; /* the text has been read, and was the newest then */
+	char *text;
+	size_t length, room;
+	struct place *places; /* of all lines, by id */
+	size_t n, places_room;
+	char *line; /* the one that was found, cut into strings */
+	size_t line_room;
+};
+
+/* ---- opening ---- */
+
+struct visit {
+	int fd, procfs, result;
+};
+
+static void *join_and_open(void *data)
+{
+	struct visit *v = data;
+
+	/* A thread that shares its root and working directory cannot join. */
+	v->result = idm_sys_unshare(CLONE_FS);
+	if (v->result == 0)
+		v->result = idm_sys_setns(v->fd, CLONE_NEWNS);
+	if (v->result == 0)
+		v->result = idm_procfs_openat(v->procfs, "thread-self/mountinfo", O_RDONLY);
+	return NULL;
+}
+
+/*
+ * The file of a process that is in the namespace would be cut to what is below that process's root. A
+ * thread that joins has the root of the namespace, needs no process to be there, and cannot be confused
+ * with another one. It takes no signal, and has ended when this returns.
+ */
+static int open_as_visitor(int fd, int procfs)
+{
+	struct visit v = { fd, procfs, -EAGAIN };
+	sigset_t all, saved;
+	pthread_t thread;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	r = pthread_create(&thread, NULL, join_and_open, &v);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	if (r)
+		return -r;
+	pthread_join(thread, NULL);
+	return v.result;
+}
+
+int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *err)
+{
+	AUTO_CLOSE int procfs = idm_procfs_root(err);
+	AUTO_CLOSE int file = -1;
+
+	if (procfs < 0)
+		return procfs;
+	file = fd < 0 ? idm_procfs_openat(procfs, "thread-self/mountinfo", O_RDONLY)
+		      : open_as_visitor(fd, procfs);
+	if (file == -EPERM && fd >= 0)
+		return idm_fail(err, file, "join mount namespace", NULL,
+				"it needs CAP_SYS_ADMIN and CAP_SYS_CHROOT");
+	if (file < 0)
+		return idm_fail(err, file, step_read, NULL, NULL);
+	*info = calloc(1, sizeof(**info));
+	if (!*info)
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+	(*info)->fd = idm_take_fd(&file);
+	return 0;
+}
+
+void idm_mountinfo_close(struct idm_mountinfo *info)
+{
+	if (!info)
+		return;
+	idm_close_fd(&info->fd);
+	free(info->text);
+	free(info->places);
+	free(info->line);
+	free(info);
+}
+
+/* ---- reading ---- */
+
+/*
+ * The buffer with room for `size` bytes, or NULL if there is no memory; then it stays as it was. The
+ * room doubles, so that growing costs no more than reading.
+ */
+static void *with_room(void *buf, size_t *room, size_t size)
+{
+	size_t more = *room ? *room : 16384;
+	void *p;
+
+	if (size <= *room)
+		return buf;
+	while (more < size)
+		more *= 2;
+	p = realloc(buf, more);
+	if (p)
+		*room = more;
+	return p;
+}
+
+static int read_text(struct idm_mountinfo *info)
+{
+	ssize_t n = idm_sys_rewind(info->fd);
+	char *text;
+
+	info->length = 0;
+	if (n < 0)
+		return (int)n;
+	do {
+		text = with_room(info->text, &info->room, info->length + 4096);
+		if (!text)
+			return -ENOMEM;
+		info->text = text;
+		n = idm_sys_read(info->fd, info->text + info->length, info->room - info->length - 1);
+		if (n < 0)
+			return (int)n;
+		info->length += (size_t)n;
+	} while (n > 0);
+	info->text[info->length] = '\0';
+	return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static int find_lines(struct idm_mountinfo *info)
+{
+	const char *p = info->text;
+
+	for (info->n = 0; *p; info->n++) {
+		const char *end = strchr(p, '\n');
+		struct place *places = with_room(info->places, &info->places_room,
+						 (info->n + 1) * sizeof(*places));
+
+		if (!places)
+			return -ENOMEM;
+		info->places = places;
+		places[info->n] = (struct place){ (uint32_t)strtoul(p, NULL, 10),
+						  (size_t)(p - info->text) };
+		p = end ? end + 1 : p + strlen(p);
+	}
+	return 0;
+}
+
+/* The kernel raises an exceptional condition on this file when mounts come or go. */
+static bool is_newest(const struct idm_mountinfo *info)
+{
+	int events = info->read ? idm_sys_poll(info->fd, POLLPRI) : -1;
+
+	return events >= 0 && !(events & (POLLPRI | POLLERR));
+}
+
+/* Makes sure that the text tells what is mounted now. */
+static int refresh(struct idm_mountinfo *info, struct idm_error *err)
+{
+	int r;
+
+	if (is_newest(info))
+		return 0;
+	r = read_text(info);
+	if (r == 0)
+		r = find_lines(info);
+	info->read = r == 0;
+	if (r < 0)
+		return idm_fail(err, r, step_read, NULL, NULL);
+	qsort(info->places, info->n, sizeof(*info->places), by_id);
+	return 0;
+}
+
+/* ---- one line ---- */
+
+/* Blanks, newlines and backslashes stand in the text as \040 and the like. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; to++) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+		    s[3] >= '0' && s[3] <= '7') {
+			*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			s += 4;
+		} else {
+			*to = *s++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Cuts off the next field. An empty source leaves an empty field, so one blank ends it, not many. */
+static char *field(char **rest)
+{
+	char *p = strsep(rest, " ");
+
+	return p ? p : (char *)"";
+}
+
+static uint32_t attribute(const char *word)
+{
+	static const struct {
+		const char *word;
+		uint32_t attr;
+	} table[] = {
+		{ "ro", IDM_ATTR_RDONLY },	 { "nosuid", IDM_ATTR_NOSUID },
+		{ "nodev", IDM_ATTR_NODEV },	 { "noexec", IDM_ATTR_NOEXEC },
+		{ "noatime", IDM_ATTR_NOATIME }, { "nodiratime", IDM_ATTR_NODIRATIME },
+		{ "idmapped", IDM_ATTR_IDMAP },	 { "nosymfollow", IDM_ATTR_NOSYMFOLLOW },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (strcmp(word, table[i].word) == 0)
+			return table[i].attr;
+	return 0;
+}
+
+/* "rw,nosuid,relatime". Where no word tells the access times, they are strict. */
+static uint32_t attributes(char *words)
+{
+	uint32_t attr = 0;
+	bool relatime = false;
+	char *word;
+
+	while ((word = strsep(&words, ","))) {
+		attr |= attribute(word);
+		relatime = relatime || strcmp(word, "relatime") == 0;
+	}
+	return attr | (relatime || attr & IDM_ATTR_NOATIME ? 0 : IDM_ATTR_STRICTATIME);
+}
+
+/* "shared:1 master:2 -": the optional fields up to the lone "-". Shared wins: it is what passes on. */
+static enum idm_propagation propagation(char **rest)
+{
+	enum idm_propagation p = IDM_PROPAGATION_PRIVATE;
+	const char *word;
+
+	while (*rest && strcmp(word = field(rest), "-") != 0) {
+		if (strncmp(word, "shared:", 7) == 0)
+			p = IDM_PROPAGATION_SHARED;
+		else if (strncmp(word, "master:", 7) == 0 && p != IDM_PROPAGATION_SHARED)
+			p = IDM_PROPAGATION_SLAVE;
+		else if (strcmp(word, "unbindable") == 0)
+			p = IDM_PROPAGATION_UNBINDABLE;
+	}
+	return p;
+}
+
+/* ID PARENT MAJOR:MINOR ROOT TARGET ATTRIBUTES [OPTIONAL...] - FSTYPE SOURCE OPTIONS */
+static void parse(char *line, struct idm_mount *mount)
+{
+	char *rest = line, *root, *target, *fstype, *source;
+
+	*mount = (struct idm_mount){ 0 };
+	mount->id = strtoul(field(&rest), NULL, 10);
+	mount->parent_id = strtoul(field(&rest), NULL, 10);
+	field(&rest);
+	mount->root = root = field(&rest);
+	mount->target = target = field(&rest);
+	mount->attr = attributes(field(&rest));
+	mount->propagation = propagation(&rest);
+	mount->fstype = fstype = field(&rest);
+	mount->source = source = field(&rest);
+	mount->map_state = mount->attr & IDM_ATTR_IDMAP ? IDM_MAP_UNREADABLE : IDM_MAP_NONE;
+	unescape(root);
+	unescape(target);
+	unescape(fstype);
+	unescape(source);
+}
+
+int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount *mount,
+		       struct idm_error *err)
+{
+	const struct place key = { .id = id }, *place;
+	char *start, *line;
+	size_t length;
+	int r = refresh(info, err);
+
+	if (r < 0)
+		return r;
+	place = info->n ? bsearch(&key, info->places, info->n, sizeof(key), by_id) : NULL;
+	if (!place)
+		return 0;
+	start = info->text + place->at;
+	length = strcspn(start, "\n");
+	line = with_room(info->line, &info->line_room, length + 1);
+	if (!line)
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+	info->line = line;
+	memcpy(line, start, length);
+	line[length] = '\0';
+	parse(line, mount);
+	return 1;
+}
+
+/* ---- listing ---- */
+
+static int report(const struct idm_lister *l, const struct idm_mntns *ns, struct idm_mountinfo *info,
+		  uint32_t id, bool any)
+{
+	struct idm_mount mount;
+	int r = idm_mountinfo_find(info, id, &mount, l->err);
+
+	if (r <= 0) /* it has vanished */
+		return r;
+	if (!any && !(mount.attr & IDM_ATTR_IDMAP))
+		return 0;
+	mount.namespace_id = ns->id;
+	mount.namespace_inode = ns->inode;
+	return l->each(&mount, l->data);
+}
+
+/* The ids in the order of the text, which is that of mounting. The text is not to be kept: it ages. */
+static int all_ids(struct idm_mountinfo *info, uint32_t **ids, size_t *n, struct idm_error *err)
+{
+	int r = read_text(info);
+
+	if (r == 0)
+		r = find_lines(info);
+	if (r < 0)
+		return idm_fail(err, r, step_read, NULL, NULL);
+	*n = info->n;
+	*ids = calloc(info->n + 1, sizeof(**ids));
+	if (!*ids)
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+	for (size_t i = 0; i < info->n; i++)
+		(*ids)[i] = info->places[i].id;
+	qsort(info->places, info->n, sizeof(*info->places), by_id);
+	info->read = true;
+	return 0;
+}
+
+int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mntns *ns, int fd)
+{
+	struct idm_mountinfo *info;
+	AUTO_FREE uint32_t *ids = NULL;
+	size_t n = 0;
+	int r = idm_mountinfo_open(fd, &info, lister->err);
+
+	if (r < 0)
+		return r;
+	r = all_ids(info, &ids, &n, lister->err);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = report(lister, ns, info, ids[i], lister->flags & IDM_LIST_UNMAPPED);
+	idm_mountinfo_close(info);
+	return r;
+}
+
+int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mntns *ns, uint32_t id)
+{
+	struct idm_mountinfo *info;
+	int r = idm_mountinfo_open(-1, &info, lister->err);
+
+	if (r < 0)
+		return r;
+	r = report(lister, ns, info, id, true);
+	idm_mountinfo_close(info);
+	return r;
+}

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: MIT
+/*
+ * listmount(2) and statmount(2), Linux 6.8: the mounts of a namespace by their unique ids, which no
+ * other mount ever gets. The kernel answers what it knows and says in `mask` what that is; flags that
+ * are newer than the kernel go without an answer.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "list.h"
+#include "map.h"
+#include "procfs.h"
+#include "util.h"
+
+static const char step_list[] = "list mounts";
+
+#define IDS_AT_ONCE 1024
+
+/*
+ * What is asked for together with maps has to fit into this, which is the answer's head and the buffer
+ * for strings that the kernel begins with. Were more allowed, a kernel from Linux 6.15 to 6.18.33 would
+ * write a byte behind its buffer when a map does not fit (CVE-2026-64074). One side of a map always
+ * fits.
+ */
+#define ROOM_WITH_MAPS (sizeof(struct idm_statmount) + 3 * 4096)
+
+#define STRINGS (IDM_STATMOUNT_MNT_ROOT | IDM_STATMOUNT_MNT_POINT | IDM_STATMOUNT_FS_TYPE)
+#define NEW_STRINGS (IDM_STATMOUNT_FS_SUBTYPE | IDM_STATMOUNT_SB_SOURCE | IDM_STATMOUNT_SUPPORTED_MASK)
+#define MAPS (IDM_STATMOUNT_MNT_UIDMAP | IDM_STATMOUNT_MNT_GIDMAP)
+
+#define ATTRIBUTES                                                                               \
+	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
+	 IDM_ATTR_NODIRATIME | IDM_ATTR_IDMAP | IDM_ATTR_NOSYMFOLLOW)
+
+/* How a question ended, apart from errors. */
+enum answer { VANISHED = 0, ANSWERED = 1 };
+
+struct reader {
+	const struct idm_lister *l;
+	const struct idm_mntns *ns;
+	struct idm_statmount *buf;
+	size_t room;
+	struct idm_map *map;	    /* of the mount at hand */
+	unsigned int told;	    /* the sides of it that the kernel knows of */
+	unsigned int no_gaps;	    /* the sides on which the caller sees every id there is ... */
+	bool no_gaps_known;	    /* ... once that has been looked up */
+	char *fstype;		    /* with the subtype, if it has one */
+	struct idm_mountinfo *info; /* opened when the kernel does not tell sources */
+};
+
+/* ---- questions ---- */
+
+static struct idm_mnt_id_req request(const struct reader *r, uint64_t id, uint64_t param)
+{
+	/* The namespace id made the request longer in Linux 6.11. Without it the caller's is meant. */
+	return (struct idm_mnt_id_req){
+		.size = r->ns->foreign ? sizeof(struct idm_mnt_id_req) : IDM_MNT_ID_REQ_SIZE_VER0,
+		.mnt_id = id,
+		.param = param,
+		.mnt_ns_id = r->ns->foreign ? r->ns->id : 0,
+	};
+}
+
+bool idm_statmount_works(void)
+{
+	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0, .mnt_id = IDM_LSMT_ROOT };
+	uint64_t id;
+
+	/* -ENOSYS; or -EPERM from seccomp filters of before the call was known. */
+	return idm_sys_listmount(&req, &id, 1) >= 0;
+}
+
+static uint64_t known_at(enum idm_list_level level, uint64_t flags)
+{
+	if (level < IDM_LIST_NEWEST)
+		flags &= ~(uint64_t)(NEW_STRINGS | MAPS);
+	if (level < IDM_LIST_NAMESPACES)
+		flags &= ~(uint64_t)IDM_STATMOUNT_MNT_NS_ID;
+	return flags;
+}
+
+/* Returns an enum answer or -errno, -EOVERFLOW for want of room; no error is filled in. */
+static int ask(struct reader *r, uint64_t id, uint64_t what, size_t room)
+{
+	struct idm_mnt_id_req req = request(r, id, known_at(r->l->level, what));
+	int k = idm_sys_statmount(&req, r->buf, room);
+
+	return k == -ENOENT ? VANISHED : k < 0 ? k : ANSWERED;
+}
+
+/* The same, with as much room as it takes. */
+static int ask_at_length(struct reader *r, uint64_t id, uint64_t what)
+{
+	struct idm_statmount *more;
+	int k;
+
+	while ((k = ask(r, id, what, r->room)) == -EOVERFLOW) {
+		more = realloc(r->buf, 2 * r->room);
+		if (!more)
+			return -ENOMEM;
+		r->buf = more;
+		r->room *= 2;
+	}
+	return k;
+}
+
+/* ---- maps ---- */
+
+/* n strings "DISK SEEN COUNT", one behind the other. */
+static int take_side(struct reader *r, unsigned int kind, const char *s, size_t n)
+{
+	AUTO_FREE struct idm_entry *entries = calloc(n + 1, sizeof(*entries));
+	char *end;
+
+	if (!entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++, s += strlen(s) + 1) {
+		entries[i].disk = (uint32_t)strtoul(s, &end, 10);
+		entries[i].seen = (uint32_t)strtoul(end, &end, 10);
+		entries[i].count = (uint32_t)strtoul(end, NULL, 10);
+	}
+	r->told |= kind;
+	return idm_map_add(r->map, kind, entries, n, NULL);
+}
+
+/* Adds to the map what is in the answer. */
+static int take_maps(struct reader *r)
+{
+	const struct idm_statmount *m = r->buf;
+	int k = 0;
+
+	if (m->mask & IDM_STATMOUNT_MNT_UIDMAP)
+		k = take_side(r, IDM_UID, m->str + m->mnt_uidmap, m->mnt_uidmap_num);
+	if (k == 0 && m->mask & IDM_STATMOUNT_MNT_GIDMAP)
+		k = take_side(r, IDM_GID, m->str + m->mnt_gidmap, m->mnt_gidmap_num);
+	return k;
+}
+
+static int ask_map(struct reader *r, uint64_t id, uint64_t side)
+{
+	int k = ask(r, id, side, ROOM_WITH_MAPS), t;
+
+	if (k != ANSWERED)
+		return k;
+	t = take_maps(r);
+	return t < 0 ? t : ANSWERED;
+}
+
+/* All about one mount: the strings in the buffer, the map in r->map. */
+static int ask_all(struct reader *r, uint64_t id)
+{
+	const uint64_t plain = IDM_STATMOUNT_MNT_BASIC | IDM_STATMOUNT_MNT_NS_ID | STRINGS | NEW_STRINGS;
+	int k, t;
+
+	idm_map_move(r->map, &(struct idm_map){ 0 });
+	r->told = 0;
+	k = ask(r, id, plain | MAPS, ROOM_WITH_MAPS);
+	if (k == ANSWERED) {
+		t = take_maps(r);
+		return t < 0 ? t : ANSWERED;
+	}
+	if (k != -EOVERFLOW)
+		return k;
+	k = ask_map(r, id, IDM_STATMOUNT_MNT_UIDMAP);
+	if (k == ANSWERED)
+		k = ask_map(r, id, IDM_STATMOUNT_MNT_GIDMAP);
+	return k == ANSWERED ? ask_at_length(r, id, plain) : k;
+}
+
+/* ---- how much of the map that is ---- */
+
+/*
+ * Whether the caller's user namespace has every id, in one range: then no entry can reach out of it. The
+ * initial one is so. Where it cannot be read, it is taken to be not.
+ */
+static bool has_every_id(int procfs, const char *name)
+{
+	AUTO_CLOSE int fd = procfs < 0 ? procfs : idm_procfs_openat(procfs, name, O_RDONLY);
+	unsigned int count;
+	char text[64];
+	ssize_t n = fd < 0 ? 0 : idm_sys_read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return sscanf(text, "%*u %*u %u", &count) == 1 && count == IDM_ID_END;
+}
+
+static void find_gaps(struct reader *r)
+{
+	AUTO_CLOSE int procfs = idm_procfs_root(NULL);
+
+	r->no_gaps = (has_every_id(procfs, "thread-self/uid_map") ? IDM_UID : 0) |
+		     (has_every_id(procfs, "thread-self/gid_map") ? IDM_GID : 0);
+	r->no_gaps_known = true;
+}
+
+/* Whether every disk id there is has its entry, so that none can be missing. */
+static bool is_full(const struct idm_entry *entries, size_t n)
+{
+	uint64_t ids = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ids += entries[i].count;
+	return ids == IDM_ID_END;
+}
+
+/*
+ * The kernel leaves out an entry unless all of it lies within one range of the caller's user namespace,
+ * and does not say that it did. So a map is known to be whole only where none could have been left out.
+ */
+static enum idm_map_state map_state(struct reader *r)
+{
+	const struct idm_entry *uids, *gids;
+	size_t u = idm_map_entries(r->map, IDM_UID, &uids), g = idm_map_entries(r->map, IDM_GID, &gids);
+	unsigned int whole;
+
+	if (!(r->buf->mnt_attr & IDM_ATTR_IDMAP))
+		return IDM_MAP_NONE;
+	if (r->told != IDM_BOTH)
+		return IDM_MAP_UNREADABLE;
+	if (!u && !g)
+		return IDM_MAP_INVISIBLE;
+	if (!u || !g)
+		return IDM_MAP_PARTLY;
+	whole = (is_full(uids, u) ? IDM_UID : 0) | (is_full(gids, g) ? IDM_GID : 0);
+	if (whole != IDM_BOTH && !r->no_gaps_known)
+		find_gaps(r);
+	return (whole | r->no_gaps) == IDM_BOTH ? IDM_MAP_READ : IDM_MAP_PARTLY;
+}
+
+/* ---- one mount ---- */
+
+static const char *string(const struct reader *r, uint64_t flag, uint32_t offset)
+{
+	return r->buf->mask & flag ? r->buf->str + offset : "";
+}
+
+/* Shared wins over slave: it is what passes mounts on. */
+static enum idm_propagation propagation(uint64_t flags)
+{
+	return flags & MS_SHARED       ? IDM_PROPAGATION_SHARED
+	       : flags & MS_SLAVE      ? IDM_PROPAGATION_SLAVE
+	       : flags & MS_UNBINDABLE ? IDM_PROPAGATION_UNBINDABLE
+				       : IDM_PROPAGATION_PRIVATE;
+}
+
+static int fill_fstype(struct reader *r, struct idm_mount *mount)
+{
+	const struct idm_statmount *m = r->buf;
+
+	mount->fstype = string(r, IDM_STATMOUNT_FS_TYPE, m->fs_type);
+	if (!(m->mask & IDM_STATMOUNT_FS_SUBTYPE))
+		return 0;
+	free(r->fstype);
+	if (asprintf(&r->fstype, "%s.%s", mount->fstype, m->str + m->fs_subtype) < 0) {
+		r->fstype = NULL;
+		return -ENOMEM;
+	}
+	mount->fstype = r->fstype;
+	return 0;
+}
+
+static int fill(struct reader *r, struct idm_mount *mount)
+{
+	const struct idm_statmount *m = r->buf;
+
+	*mount = (struct idm_mount){
+		.id = m->mnt_id,
+		.parent_id = m->mnt_parent_id,
+		.namespace_id = m->mask & IDM_STATMOUNT_MNT_NS_ID ? m->mnt_ns_id : r->ns->id,
+		.namespace_inode = r->ns->inode,
+		.attr = (uint32_t)m->mnt_attr & ATTRIBUTES,
+		.propagation = propagation(m->mnt_propagation),
+		.map_state = map_state(r),
+		.target = string(r, IDM_STATMOUNT_MNT_POINT, m->mnt_point),
+		.source = string(r, IDM_STATMOUNT_SB_SOURCE, m->sb_source),
+		.root = string(r, IDM_STATMOUNT_MNT_ROOT, m->mnt_root),
+	};
+	if (mount->map_state == IDM_MAP_READ || mount->map_state == IDM_MAP_PARTLY)
+		mount->map = r->map;
+	return fill_fstype(r, mount);
+}
+
+/* ---- what only mountinfo tells before Linux 6.13 ---- */
+
+static bool tells_source(const struct idm_statmount *m)
+{
+	/* No source in the answer can also mean that it is empty; supported_mask came in Linux 6.15. */
+	return m->mask & IDM_STATMOUNT_SB_SOURCE ||
+	       (m->mask & IDM_STATMOUNT_SUPPORTED_MASK && m->supported_mask & IDM_STATMOUNT_SB_SOURCE);
+}
+
+static int open_mountinfo(struct reader *r)
+{
+	AUTO_CLOSE int fd = -1;
+	int k;
+
+	if (r->info)
+		return ANSWERED;
+	if (r->ns->foreign) {
+		fd = idm_mntns_open(r->ns->id, r->l->err);
+		if (fd < 0)
+			return fd == -ENOENT ? VANISHED : fd;
+	}
+	k = idm_mountinfo_open(fd, &r->info, r->l->err);
+	return k < 0 ? k : ANSWERED;
+}
+
+static bool is_still_there(const struct reader *r, uint64_t id)
+{
+	struct idm_mnt_id_req req = request(r, id, IDM_STATMOUNT_MNT_BASIC);
+	struct idm_statmount head;
+
+	return idm_sys_statmount(&req, &head, sizeof(head)) == 0;
+}
+
+/*
+ * Looks the mount up by its short id, which could have been another mount's when the text was written.
+ * It was not if this mount was there before and is there after: mountinfo reads a text anew once it is
+ * out of date. Errors are filled in.
+ */
+static int add_source(struct reader *r, struct idm_mount *mount)
+{
+	struct idm_mount line;
+	int k = open_mountinfo(r);
+
+	if (k != ANSWERED)
+		return k;
+	k = idm_mountinfo_find(r->info, r->buf->mnt_id_old, &line, r->l->err);
+	if (k < 0)
+		return k;
+	if (k == 0 || !is_still_there(r, mount->id))
+		return VANISHED;
+	mount->source = line.source;
+	mount->fstype = line.fstype;
+	return ANSWERED;
+}
+
+static int fail(struct reader *r, int code)
+{
+	return idm_fail(r->l->err, code, step_list, NULL, NULL);
+}
+
+static int report(struct reader *r, uint64_t id)
+{
+	struct idm_mount mount;
+	int k = ask_all(r, id);
+
+	if (k == ANSWERED && fill(r, &mount) < 0)
+		k = -ENOMEM;
+	if (k != ANSWERED)
+		return k == VANISHED ? 0 : fail(r, k);
+	if (!tells_source(r->buf))
+		k = add_source(r, &mount);
+	if (k != ANSWERED)
+		return k;
+	return r->l->each(&mount, r->l->data);
+}
+
+/* ---- all of them ---- */
+
+static int report_if_wanted(struct reader *r, uint64_t id)
+{
+	int k = ANSWERED;
+
+	if (r->l->flags & IDM_LIST_UNMAPPED)
+		return report(r, id);
+	/* The most are not mapped: this small question is all that they cost. */
+	k = ask(r, id, IDM_STATMOUNT_MNT_BASIC, sizeof(struct idm_statmount));
+	if (k != ANSWERED)
+		return k == VANISHED ? 0 : fail(r, k);
+	return r->buf->mnt_attr & IDM_ATTR_IDMAP ? report(r, id) : 0;
+}
+
+static int list_ids(struct reader *r)
+{
+	struct idm_mnt_id_req req = request(r, IDM_LSMT_ROOT, 0);
+	AUTO_FREE uint64_t *ids = calloc(IDS_AT_ONCE, sizeof(*ids));
+	ssize_t n;
+	int k = 0;
+
+	if (!ids)
+		return fail(r, -ENOMEM);
+	do {
+		n = idm_sys_listmount(&req, ids, IDS_AT_ONCE);
+		if (n < 0)
+			return n == -ENOENT && r->ns->foreign ? 0 : fail(r, (int)n);
+		for (ssize_t i = 0; i < n && k == 0; i++)
+			k = report_if_wanted(r, ids[i]);
+		if (n > 0)
+			req.param = ids[n - 1];
+	} while (n == IDS_AT_ONCE && k == 0);
+	return k;
+}
+
+static int begin(struct reader *r, const struct idm_lister *lister, const struct idm_mntns *ns)
+{
+	*r = (struct reader){ .l = lister, .ns = ns, .room = ROOM_WITH_MAPS };
+	r->buf = malloc(r->room);
+	if (!r->buf || idm_map_new(&r->map) < 0)
+		return fail(r, -ENOMEM);
+	return 0;
+}
+
+static void end(struct reader *r)
+{
+	idm_mountinfo_close(r->info);
+	idm_map_free(r->map);
+	free(r->fstype);
+	free(r->buf);
+}
+
+int idm_statmount_list(const struct idm_lister *lister, const struct idm_mntns *ns)
+{
+	struct reader r;
+	int k = begin(&r, lister, ns);
+
+	if (k == 0)
+		k = list_ids(&r);
+	end(&r);
+	return k;
+}
+
+int idm_statmount_one(const struct idm_lister *lister, const struct idm_mntns *ns, uint64_t id)
+{
+	struct reader r;
+	int k = begin(&r, lister, ns);
+
+	if (k == 0)
+		k = report(&r, id);
+	end(&r);
+	return k;
+}
