@@ -473,7 +473,8 @@ struct idm_check {
  * comparing an owner seen through it with the owner on disk. Returns 0 with *check filled in if that
  * could be found out. If it cannot be mapped (check->mappable false) or not be written (IDM_CHECK_WRITE
  * and check->writable false), err says why, with errnum set: err is filled in on success as well here.
- * Needs what idm_tree_open() needs. Errors: -EINVAL (flags), -E2BIG (size), openat(2) of path.
+ * Needs what idm_tree_open() needs. Errors: -EINVAL (flags, or a size too small), -E2BIG (size),
+ * openat(2) of path, idm_userns_open() of a map to try. Thread-safe.
  */
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check *check,
 		   struct idm_error *err);

@@ -38,6 +38,7 @@ static bool look_by_statmount(int fd, struct idm_look *look)
 		return false;
 	look->visible = true;
 	look->mapped = m->mnt_attr & MOUNT_ATTR_IDMAP;
+	look->rdonly = m->mnt_attr & MOUNT_ATTR_RDONLY;
 	look->unbindable = m->mnt_propagation & MS_UNBINDABLE;
 	if (m->mask & IDM_STATMOUNT_FS_SUBTYPE)
 		subtype = m->str + m->fs_subtype;
@@ -51,7 +52,7 @@ static bool look_by_statmount(int fd, struct idm_look *look)
 struct row {
 	unsigned int id;
 	char *point;
-	bool mapped, unbindable;
+	bool mapped, rdonly, unbindable;
 	const char *fstype;
 };
 
@@ -83,6 +84,7 @@ static bool parse_row(char *line, struct row *row)
 	row->point = field;
 	while ((field = strtok_r(NULL, " \n", &rest)) && strcmp(field, "-") != 0) {
 		row->unbindable |= strcmp(field, "unbindable") == 0;
+		row->rdonly |= strcmp(field, "ro") == 0 || strncmp(field, "ro,", 3) == 0;
 		row->mapped |= strstr(field, ",idmapped") != NULL;
 	}
 	row->fstype = strtok_r(NULL, " \n", &rest);
@@ -132,6 +134,7 @@ static bool take_row(const struct row *row, void *data)
 		return false;
 	w->look->visible = true;
 	w->look->mapped = row->mapped;
+	w->look->rdonly = row->rdonly;
 	w->look->unbindable = row->unbindable;
 	snprintf(w->look->fstype, sizeof(w->look->fstype), "%s", row->fstype);
 	return true;
@@ -145,7 +148,6 @@ static bool look_by_mountinfo(int fd, struct idm_look *look)
 }
 
 /* ---- by statfs: for a mount that is not in our namespace ---- */
-
 
 static const struct {
 	unsigned long magic;

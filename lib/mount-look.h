@@ -6,8 +6,9 @@
 #include <stdbool.h>
 
 struct idm_look {
-	bool visible;	 /* in the caller's mount namespace; if not, the next two are not known */
+	bool visible;	 /* in the caller's mount namespace; if not, the next three are not known */
 	bool mapped;	 /* ID-mapped */
+	bool rdonly;	 /* the mount is read-only, whatever its filesystem is */
 	bool unbindable; /* may not be copied */
 	char fstype[64]; /* with the subtype: "fuse.sshfs"; a number if it has no name here */
 };

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+/*
+ * There is no question to ask the kernel, only a thing to try: map a detached copy and see whether the
+ * owners change. A filesystem may also accept the map and then not heed it.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "mount-look.h"
+#include "privilege.h"
+#include "probe.h"
+#include "tree-why.h"
+#include "util.h"
+
+static const char step_check[] = "check path";
+
+/* ---- the map to try ---- */
+
+/* The ids that the caller's user namespace has, in the disk column. */
+static int own_ids(struct idm_map **own, struct idm_error *err)
+{
+	int r = idm_map_new(own);
+
+	if (r < 0)
+		return idm_fail(err, r, step_check, NULL, NULL);
+	r = idm_map_add_pid(*own, getpid(), err);
+	if (r < 0)
+		idm_map_free(*own);
+	return r;
+}
+
+/* Some id of the caller's user namespace other than `id`; `id` itself if there is no other. */
+static uint32_t another_id(const struct idm_map *own, unsigned int kind, uint32_t id)
+{
+	const struct idm_entry *e;
+	size_t n = idm_map_entries(own, kind, &e);
+
+	for (size_t i = 0; i < n; i++) {
+		if (e[i].disk != id)
+			return e[i].disk;
+		if (e[i].count > 1)
+			return id + 1;
+	}
+	return id;
+}
+
+/*
+ * Exchanges the caller's id with the owner's, so that the owner is seen as somebody else, and the
+ * caller is seen as somebody who can own files that are on disk somebody else's. A caller who is the
+ * owner is exchanged with another id, or left out where he has no other.
+ */
+static int exchange(struct idm_map *map, const struct idm_map *own, unsigned int kind, uint32_t caller,
+		    uint32_t owner, struct idm_error *err)
+{
+	uint32_t other = caller, ignored;
+	struct idm_entry e[2];
+
+	if (owner != caller && idm_map_to_seen(own, kind, owner, &ignored) == 0)
+		other = owner;
+	else
+		other = another_id(own, kind, caller);
+	if (other == caller) {
+		e[0] = (struct idm_entry){ caller ? 0 : 1, caller, 1 };
+		return idm_map_add(map, kind, e, 1, err);
+	}
+	e[0] = (struct idm_entry){ caller, other, 1 };
+	e[1] = (struct idm_entry){ other, caller, 1 };
+	return idm_map_add(map, kind, e, 2, err);
+}
+
+static int make_map(const struct stat *st, const struct idm_map *own, struct idm_map **map,
+		    struct idm_error *err)
+{
+	/* -1 is no id: this asks only. */
+	uint32_t uid = (uint32_t)setfsuid((uid_t)-1), gid = (uint32_t)setfsgid((gid_t)-1);
+	int r = idm_map_new(map);
+
+	if (r < 0)
+		return idm_fail(err, r, step_check, NULL, NULL);
+	r = exchange(*map, own, IDM_UID, uid, st->st_uid, err);
+	if (r == 0)
+		r = exchange(*map, own, IDM_GID, gid, st->st_gid, err);
+	if (r < 0)
+		idm_map_free(*map);
+	return r;
+}
+
+/* ---- what is seen through it ---- */
+
+/* How an owner must be seen. One who has no id in the caller's user namespace is nobody's before and
+ * after. */
+static uint32_t expected(const struct idm_map *map, const struct idm_map *own, unsigned int kind,
+			 uint32_t disk)
+{
+	long nobody = idm_read_number(kind == IDM_UID ? "/proc/sys/kernel/overflowuid"
+						      : "/proc/sys/kernel/overflowgid");
+	uint32_t id;
+
+	if (idm_map_to_seen(own, kind, disk, &id) == 0 && idm_map_to_seen(map, kind, disk, &id) == 0)
+		return id;
+	return nobody < 0 ? 65534 : (uint32_t)nobody;
+}
+
+static bool owner_is_mapped(const struct idm_trial *trial, const struct idm_map *own,
+			    struct idm_error *err)
+{
+	struct stat disk, seen;
+	uint32_t uid, gid;
+	int r = idm_sys_fstatat(trial->plain, "", &disk, AT_EMPTY_PATH);
+
+	if (r == 0)
+		r = idm_sys_fstatat(trial->tree, "", &seen, AT_EMPTY_PATH);
+	if (r < 0) {
+		idm_fail(err, r, step_check, trial->path, NULL);
+		return false;
+	}
+	uid = expected(trial->map, own, IDM_UID, disk.st_uid);
+	gid = expected(trial->map, own, IDM_GID, disk.st_gid);
+	if (seen.st_uid == uid && seen.st_gid == gid)
+		return true;
+	idm_fail(err, -EIO, step_check, trial->path,
+		 "the filesystem took a map from %u:%u to %u:%u, but shows the owner as %u:%u",
+		 disk.st_uid, disk.st_gid, uid, gid, seen.st_uid, seen.st_gid);
+	return false;
+}
+
+/* ---- the trial ---- */
+
+/*
+ * A copy that shows the ids on disk. Where a map cannot be taken off (before Linux 6.15), the copy of a
+ * mapped source keeps it; but then the source cannot be mapped anew either, and nobody looks at it.
+ */
+static int plain_copy(int source, const struct idm_look *look)
+{
+	int plain = -ENOSYS;
+
+	if (look->mapped || !look->visible)
+		plain = idm_probe_clone_unmapped(source);
+	return plain < 0 ? idm_probe_clone(source, -1, false) : plain;
+}
+
+static int try_map(int source, const struct idm_map *own, struct idm_trial *trial, unsigned int flags,
+		   struct idm_check *check, struct idm_error *err)
+{
+	AUTO_CLOSE int userns = idm_userns_open(trial->map, 0, err), tree = -1;
+
+	if (userns < 0)
+		return userns;
+	trial->tree = tree = idm_probe_clone(source, userns, false);
+	if (tree < 0) {
+		idm_why_not_mapped(tree, source, trial->path, userns, false, err);
+		return 0;
+	}
+	check->mappable = owner_is_mapped(trial, own, err);
+	if (check->mappable && flags & IDM_CHECK_WRITE)
+		idm_check_write(trial, check, err);
+	return 0;
+}
+
+static int check_source(int source, const char *path, unsigned int flags, struct idm_check *check,
+			struct idm_error *err)
+{
+	AUTO_CLOSE int plain = -1;
+	struct idm_map *own, *map;
+	struct stat st, disk;
+	struct idm_look look;
+	int r;
+
+	idm_look(source, &look);
+	memcpy(check->fstype, look.fstype, sizeof(check->fstype));
+	check->mapped = look.mapped;
+
+	plain = plain_copy(source, &look);
+	if (plain < 0) {
+		idm_why_not_mapped(plain, source, path, -1, false, err);
+		return 0;
+	}
+	r = idm_sys_fstatat(source, "", &st, AT_EMPTY_PATH);
+	if (r == 0)
+		r = idm_sys_fstatat(plain, "", &disk, AT_EMPTY_PATH);
+	if (r < 0)
+		return idm_fail(err, r, step_check, path, NULL);
+	/* The one sign of it on a mount that is attached nowhere. */
+	check->mapped |= st.st_uid != disk.st_uid || st.st_gid != disk.st_gid;
+
+	r = own_ids(&own, err);
+	if (r < 0)
+		return r;
+	r = make_map(&disk, own, &map, err);
+	if (r == 0) {
+		struct idm_trial trial = {
+			.plain = plain, .tree = -1, .map = map, .path = path, .rdonly = look.rdonly
+		};
+
+		r = try_map(source, own, &trial, flags, check, err);
+		idm_map_free(map);
+	}
+	idm_map_free(own);
+	return r;
+}
+
+int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check *check,
+		   struct idm_error *err)
+{
+	AUTO_CLOSE int source = -1;
+	size_t size = check->size;
+
+	if (flags & ~IDM_CHECK_WRITE)
+		return idm_fail(err, -EINVAL, step_check, path, "unknown flags 0x%x", flags);
+	if (size != sizeof(*check))
+		return idm_fail(err, size > sizeof(*check) ? -E2BIG : -EINVAL, step_check, path,
+				"struct idm_check has %zu bytes, not %zu", sizeof(*check), size);
+	*check = (struct idm_check){ .size = size };
+	/* An empty path is dirfd itself, as in idm_tree_open(). */
+	source = *path || dirfd < 0 ? idm_sys_openat(dirfd, path, O_PATH, 0) : idm_sys_dup(dirfd);
+	if (source < 0)
+		return idm_fail(err, source, step_check, path, NULL);
+	return check_source(source, path, flags, check, err);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of idm_check_path(). */
+#ifndef IDM_CHECK_H
+#define IDM_CHECK_H
+
+#include "idmount.h"
+
+/* What is being tried. Both trees are detached. */
+struct idm_trial {
+	int plain;		   /* the source without a map */
+	int tree;		   /* the source with this map: */
+	const struct idm_map *map; /* exchanges the caller's fsuid, fsgid with other ids */
+	const char *path;
+	bool rdonly; /* the source's mount is read-only */
+};
+
+/*
+ * Makes a nameless file through the tree and looks at its owner from both ends. Sets check->writable and
+ * check->disk_id_checked; if not writable, err says why.
+ */
+void idm_check_write(const struct idm_trial *trial, struct idm_check *check, struct idm_error *err);
+
+#endif

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the running kernel can do for this caller, found out by trying: version numbers say nothing
+ * about what a distribution has taken over from newer kernels, nor about what a seccomp filter takes
+ * away. A call is tried with arguments that no kernel accepts where its refusal tells enough, otherwise
+ * on detached mounts that nobody else can see.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "probe.h"
+#include "util.h"
+
+/* A descriptor that no process has. */
+#define NO_FD 0x7fffffff
+
+/* The call is there if this is the refusal that it gave. */
+static int expect(int refusal, int r)
+{
+	return r == refusal ? 0 : r >= 0 ? -EOPNOTSUPP : r;
+}
+
+/* ---- processes and files ---- */
+
+static int try_clone3(int userns)
+{
+	(void)userns;
+	return expect(-EINVAL, (int)idm_sys_clone3(NULL, 0));
+}
+
+static int try_pidfd(int userns)
+{
+	siginfo_t info;
+	int r = expect(-EBADF, idm_sys_pidfd_send_signal(NO_FD, 0));
+
+	(void)userns;
+	return r < 0 ? r : expect(-EBADF, idm_sys_waitid_pidfd(NO_FD, &info, WEXITED | WNOHANG));
+}
+
+static int try_openat2(int userns)
+{
+	AUTO_CLOSE int fd = idm_sys_openat2(AT_FDCWD, "/", O_PATH, 0, RESOLVE_NO_MAGICLINKS);
+
+	(void)userns;
+	return fd < 0 ? fd : 0;
+}
+
+static int try_userns(int userns)
+{
+	return userns < 0 ? userns : 0;
+}
+
+/* ---- mounts ---- */
+
+static int try_mount_api(int userns)
+{
+	AUTO_CLOSE int tmpfs = idm_probe_tmpfs();
+	int r = tmpfs;
+
+	(void)userns;
+	if (r >= 0)
+		r = expect(-EINVAL, idm_sys_open_tree(-1, "", ~0U));
+	return r < 0 ? r : expect(-EINVAL, idm_sys_move_mount(-1, "", -1, "", ~0U));
+}
+
+/* A detached, ID-mapped tmpfs. */
+static int mapped_tmpfs(int userns)
+{
+	AUTO_CLOSE int tmpfs = idm_probe_tmpfs();
+	int r = tmpfs;
+
+	if (r >= 0)
+		r = userns < 0 ? userns : idm_probe_map(tmpfs, userns);
+	return r < 0 ? r : idm_take_fd(&tmpfs);
+}
+
+static int try_tmpfs_idmap(int userns)
+{
+	AUTO_CLOSE int tmpfs = mapped_tmpfs(userns);
+
+	return tmpfs < 0 ? tmpfs : 0;
+}
+
+static int try_idmapped_mounts(int userns)
+{
+	int r = try_tmpfs_idmap(userns);
+
+	/*
+	 * Before Linux 6.3 EINVAL says that tmpfs cannot. The kernel looks at the filesystem after the
+	 * user namespace and the caller's privilege, so it can map others.
+	 */
+	return r == -EINVAL ? 0 : r;
+}
+
+static int try_nosymfollow(int userns)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSYMFOLLOW };
+	AUTO_CLOSE int tmpfs = idm_probe_tmpfs();
+
+	(void)userns;
+	return tmpfs < 0 ? tmpfs : idm_sys_mount_setattr(tmpfs, "", AT_EMPTY_PATH, &attr);
+}
+
+static int try_move_mount_beneath(int userns)
+{
+	unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH;
+
+	(void)userns;
+	/* The flags are looked at before the descriptors. */
+	return expect(-EBADF, idm_sys_move_mount(NO_FD, "", NO_FD, "", flags));
+}
+
+static int try_open_tree_attr(int userns)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns };
+	AUTO_CLOSE int tmpfs = idm_probe_tmpfs(), tree = -1;
+
+	if (tmpfs < 0 || userns < 0)
+		return tmpfs < 0 ? tmpfs : userns;
+	tree = idm_sys_open_tree_attr(tmpfs, "", OPEN_TREE_CLONE | AT_EMPTY_PATH, &attr);
+	return tree < 0 ? tree : 0;
+}
+
+/* ---- listing ---- */
+
+static int statmount_root(uint64_t what, struct idm_statmount *m)
+{
+	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0, .param = what };
+	struct statx st;
+	int r = idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID_UNIQUE, &st);
+
+	if (r < 0)
+		return r;
+	req.mnt_id = st.stx_mnt_id; /* where that is the short id, the system call is not there */
+	return idm_sys_statmount(&req, m, sizeof(*m));
+}
+
+static int try_statmount(int userns)
+{
+	struct idm_mnt_id_req req = {
+		.size = IDM_MNT_ID_REQ_SIZE_VER0,
+		.mnt_id = IDM_LSMT_ROOT,
+	};
+	struct idm_statmount m;
+	uint64_t id;
+	ssize_t n = idm_sys_listmount(&req, &id, 1);
+
+	(void)userns;
+	return n < 0 ? (int)n : statmount_root(IDM_STATMOUNT_MNT_BASIC, &m);
+}
+
+static int try_mount_ns_ids(int userns)
+{
+	AUTO_CLOSE int ns = idm_sys_openat(AT_FDCWD, "/proc/thread-self/ns/mnt", O_RDONLY, 0);
+	struct idm_mnt_ns_info info;
+
+	(void)userns;
+	return ns < 0 ? ns : idm_sys_ioctl(ns, IDM_NS_MNT_GET_INFO, &info);
+}
+
+static int try_statmount_idmap(int userns)
+{
+	struct idm_statmount m = { 0 };
+	int r = statmount_root(IDM_STATMOUNT_SUPPORTED_MASK, &m);
+
+	(void)userns;
+	if (r < 0)
+		return r;
+	return m.mask & IDM_STATMOUNT_SUPPORTED_MASK && m.supported_mask & IDM_STATMOUNT_MNT_UIDMAP
+		       ? 0
+		       : -EOPNOTSUPP;
+}
+
+/* ---- overlay: contexts only, nothing is mounted ---- */
+
+/* Of a descriptor, or of a name below it. */
+static void path_of(char path[64], int fd, const char *below)
+{
+	snprintf(path, 64, "/proc/thread-self/fd/%d%s", fd, below);
+}
+
+/*
+ * Since Linux 6.5 overlay looks at each option as it is set, and refuses what it does not know. Before,
+ * every option is taken, and looked at on creation.
+ */
+static bool looks_at_options(int fs)
+{
+	return idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, "no_such_option", NULL, 0) == -EINVAL;
+}
+
+/* A mapped directory on a detached mount: before Linux 6.3 "/" has to do. */
+static int mapped_layer(int userns)
+{
+	AUTO_CLOSE int tmpfs = mapped_tmpfs(userns), root = -1;
+
+	if (tmpfs != -EINVAL)
+		return idm_take_fd(&tmpfs);
+	root = idm_sys_openat(AT_FDCWD, "/", O_PATH, 0);
+	return root < 0 ? root : idm_probe_clone(root, userns, false);
+}
+
+static int try_overlay_idmapped_layers(int userns)
+{
+	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), layer = -1;
+	char first[64], second[64], both[128];
+
+	if (fs < 0)
+		return fs;
+	layer = mapped_layer(userns);
+	if (layer < 0)
+		return layer;
+	path_of(first, layer, "");
+	if (looks_at_options(fs))
+		return idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", first, 0);
+	/*
+	 * A detached mount cannot be a layer there. But the first layer is mapped, and the second is
+	 * not there: a kernel that takes the first complains about the second.
+	 */
+	if (access(first, F_OK) < 0) /* without /proc that would tell nothing */
+		return -EOPNOTSUPP;
+	path_of(second, layer, "/none");
+	snprintf(both, sizeof(both), "%s:%s", first, second);
+	idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", both, 0);
+	return expect(-ENOENT, idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+}
+
+static int try_overlay_lowerdir_append(int userns)
+{
+	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), layer = -1;
+	char path[64];
+
+	(void)userns;
+	if (fs < 0)
+		return fs;
+	layer = idm_probe_tmpfs();
+	if (layer < 0)
+		return layer;
+	path_of(path, layer, "");
+	return looks_at_options(fs) ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", path, 0)
+				    : -EOPNOTSUPP;
+}
+
+static int try_overlay_fd_layers(int userns)
+{
+	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), upper = -1, lower = -1;
+	int r = fs;
+
+	(void)userns;
+	if (r >= 0)
+		r = upper = idm_probe_tmpfs();
+	if (r >= 0)
+		r = lower = idm_probe_tmpfs();
+	/* Both are O_PATH descriptors of detached mounts. */
+	if (r >= 0)
+		r = idm_sys_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, upper);
+	if (r >= 0)
+		r = idm_sys_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, lower);
+	return r < 0 ? r : idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+}
+
+static int try_overlay_override_creds(int userns)
+{
+	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0);
+
+	(void)userns;
+	if (fs < 0)
+		return fs;
+	return looks_at_options(fs) ? idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, "override_creds", NULL, 0)
+				    : -EOPNOTSUPP;
+}
+
+/* ---- the table ---- */
+
+/* `try` returns 0 or -errno. `userns`: a user namespace for a map, or the -errno of making one. */
+static const struct {
+	const char *name, *what, *since;
+	int (*try)(int userns);
+} features[] = {
+	{ "clone3", "processes are started with a pidfd and without SIGCHLD", "5.3", try_clone3 },
+	{ "pidfd", "processes are signalled and waited for by descriptor", "5.4", try_pidfd },
+	{ "openat2", "paths are opened without leaving a directory", "5.6", try_openat2 },
+	{ "userns", "the caller can make a user namespace with a map", "3.8", try_userns },
+	{ "mount-api", "mounts are made detached and attached last", "5.2", try_mount_api },
+	{ "idmapped-mounts", "mounts can be ID-mapped", "5.12", try_idmapped_mounts },
+	{ "tmpfs-idmap", "tmpfs can be ID-mapped", "6.3", try_tmpfs_idmap },
+	{ "nosymfollow", "mounts can refuse symbolic links", "5.14", try_nosymfollow },
+	{ "move-mount-beneath", "a mount can be replaced in one step", "6.5", try_move_mount_beneath },
+	{ "statmount", "mounts are listed by system call", "6.8", try_statmount },
+	{ "mount-ns-ids", "other mount namespaces can be listed", "6.12", try_mount_ns_ids },
+	{ "statmount-idmap", "the map of a mount can be read", "6.15", try_statmount_idmap },
+	{ "open-tree-attr", "a mapped source can be mapped anew", "6.15", try_open_tree_attr },
+	{ "overlay-idmapped-layers", "overlay takes ID-mapped layers", "5.19",
+	  try_overlay_idmapped_layers },
+	{ "overlay-lowerdir-append", "overlay takes its layers one by one", "6.7",
+	  try_overlay_lowerdir_append },
+	{ "overlay-fd-layers", "overlay takes detached layers by descriptor", "6.15",
+	  try_overlay_fd_layers },
+	{ "overlay-override-creds", "overlay can be given other credentials than its maker's", "6.15",
+	  try_overlay_override_creds },
+};
+
+int idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data)
+{
+	AUTO_CLOSE int userns = idm_probe_userns(NULL);
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(features) && r == 0; i++) {
+		int result = features[i].try(userns);
+		struct idm_feature f = {
+			.name = features[i].name,
+			.what = features[i].what,
+			.since = features[i].since,
+			.available = result >= 0,
+			.errnum = result < 0 ? -result : 0,
+		};
+
+		r = each(&f, data);
+	}
+	return r;
+}
