@@ -356,19 +356,22 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 
 /*
  * Makes a tree visible at `target`, as the last step and in one system call; the tree's descriptor
- * then refers to the attached mount and may be closed. `dirfd` and `target` as in openat(2); with
- * IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below dirfd. `propagation` is given to the
- * mount after attaching, which a target below a shared mount makes necessary; DEFAULT leaves it.
+ * then refers to the attached mount and may be closed. A tree that is attached already is moved.
+ * `dirfd` and `target` as in openat(2); with IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below
+ * dirfd. `propagation` is given to the mount after attaching, which a target below a shared mount makes
+ * necessary; DEFAULT leaves it.
  *
  * With IDM_ATTACH_REPLACE the tree is put beneath the mount at the target, which is then detached
  * lazily: there is no moment without a mount. The target must be a mount point, other than "/".
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace. Linux 5.12.
  *
- * -ENOENT: no such target. -ELOOP: it is a symbolic link, or the tree holds a mount of nsfs.
- * -ENOTDIR, -EISDIR: one is a directory and the other is not. -EXDEV, -EAGAIN: openat2(2).
- * -EINVAL: the tree is attached already or has submounts that may not be shared, IDM_ATTACH_REPLACE
- * of something that is no mount point, an unknown flag. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5.
+ * -ENOENT: no such target. -ELOOP: it is a symbolic link, or the tree holds the file of this mount
+ * namespace or an older one. -ENOTDIR, -EISDIR: one is a directory and the other is not.
+ * -EXDEV, -EAGAIN: openat2(2).
+ * -EINVAL: the target is in another mount namespace, the tree is unbindable and the target below a
+ * shared mount, IDM_ATTACH_REPLACE of something that is no mount point or may not be replaced, an
+ * unknown flag. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
  * -EPERM. -ENOSPC: fs.mount-max. What IDM_ATTACH_MKDIR made is removed again. Thread-safe.
  */
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,

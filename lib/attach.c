@@ -99,13 +99,12 @@ static int why_not_attached(int code, const char *path, struct idm_error *err)
 	switch (code) {
 	case -ELOOP:
 		idm_hint(err,
-			 "a tree that holds a namespace file (nsfs) cannot be attached; take the source "
-			 "without its submounts");
+			 "the tree holds the file of this mount namespace or an older one, which would "
+			 "make a loop");
 		break;
 	case -EINVAL:
-		idm_hint(err,
-			 "the tree is attached already, or the target is in another mount namespace, or "
-			 "an unbindable tree goes below a shared mount");
+		idm_hint(err, "the target is in another mount namespace, or "
+			      "an unbindable tree goes below a shared mount");
 		break;
 	case -EPERM:
 		idm_hint(err,

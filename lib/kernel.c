@@ -130,11 +130,6 @@ int idm_sys_rewind(int fd)
 	return (int)CALL(lseek(fd, 0, SEEK_SET));
 }
 
-ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size)
-{
-	return CALL(readlinkat(dirfd, path, buf, size));
-}
-
 ssize_t idm_sys_getdents(int fd, void *buf, size_t size)
 {
 	return CALL(syscall(SYS_getdents64, fd, buf, size));

@@ -127,7 +127,7 @@ int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags);
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st);
 bool idm_is_mount_point(int fd); /* whether fd is the root of the mount that it is in (Linux 5.8) */
 int idm_sys_fstatfs(int fd, struct statfs *st);
-ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size);
+ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size); /* no final NUL */
 int idm_sys_name_to_handle(int fd, struct file_handle *handle);
 int idm_sys_open_by_handle(int mount_fd, struct file_handle *handle, int flags);
 int idm_sys_mkdirat(int dirfd, const char *path, unsigned int mode);
@@ -138,8 +138,7 @@ int idm_sys_dup(int fd); /* close-on-exec */
 int idm_sys_ioctl(int fd, unsigned long request, void *arg);
 int idm_sys_poll(int fd, short events); /* without waiting: the events that are there */
 int idm_sys_rewind(int fd);
-ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size); /* no final NUL */
-ssize_t idm_sys_getdents(int fd, void *buf, size_t size);			 /* struct dirent64 */
+ssize_t idm_sys_getdents(int fd, void *buf, size_t size); /* struct dirent64 */
 
 /* mounts */
 int idm_sys_open_tree(int dirfd, const char *path, unsigned int flags);

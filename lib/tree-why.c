@@ -287,10 +287,13 @@ static bool blame_source(const struct question *q)
 static bool try_mount_below(int fd, const char *path, void *data)
 {
 	const struct question *q = data;
-	AUTO_CLOSE int tree = idm_probe_clone(fd, q->userns, false);
+	AUTO_CLOSE int tree = idm_probe_clone(fd, q->userns, false), plain = -1;
 
+	if (tree != q->code)
+		return false;
 	/* An unbindable mount below is left out by the kernel, not refused. */
-	if (tree != q->code || idm_sys_open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH) == -EINVAL)
+	plain = idm_sys_open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	if (plain == -EINVAL)
 		return false;
 	idm_why_not_mapped(tree, fd, path, q->userns, false, q->err);
 	return true;

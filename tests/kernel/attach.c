@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: MIT
+/* Attaching is one step: afterwards all is there, or everything is as it was. */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "trees.h"
+
+#define SOURCE SCRATCH "/source"
+#define TARGET SCRATCH "/target"
+#define MS_SHARED_ (1 << 20)
+
+static int enter(void)
+{
+	scratch_enter();
+	scratch_dir(SOURCE);
+	scratch_dir(TARGET);
+	owned_file(SOURCE "/file", 1000, 1001);
+	return tree_of(SOURCE, "1000:5,1001:6");
+}
+
+/* Everything below SCRATCH, as find(1) sees it, with owners. */
+static char *listing(void)
+{
+	static char text[65536];
+	FILE *f = popen("find " SCRATCH " -printf '%p %y %u %l\\n' | sort", "r");
+	size_t n = fread(text, 1, sizeof(text) - 1, f);
+
+	text[n] = '\0';
+	must(pclose(f));
+	return strdup(text);
+}
+
+#define assert_refused(tree, dirfd, target, flags, code, subject, step, reason)                      \
+	do {                                                                                         \
+		struct snapshot *before_ = snapshot_take(SNAPSHOT_ALL);                              \
+		char *files_ = listing(), *after_;                                                   \
+		struct idm_error err_;                                                               \
+		assert_error(                                                                        \
+			idm_tree_attach(tree, dirfd, target, flags, IDM_PROPAGATION_DEFAULT, &err_), \
+			code, &err_, subject, step, reason);                                         \
+		after_ = listing();                                                                  \
+		assert_string_equal(after_, files_);                                                 \
+		free(files_);                                                                        \
+		free(after_);                                                                        \
+		snapshot_assert_same(before_);                                                       \
+	} while (0)
+
+TEST(refusals_name_the_target_and_leave_all_as_it_was)
+{
+	AUTO_FD int tree = enter(), file = tree_of(SOURCE "/file", "1000:5,1001:6");
+
+	scratch_file(SCRATCH "/plain", "");
+	must(symlink("target", SCRATCH "/link"));
+	must(symlink("nowhere", SCRATCH "/dangling"));
+	assert_refused(tree, AT_FDCWD, SCRATCH "/none", 0, -ENOENT, SCRATCH "/none", "open target",
+		       "no such target");
+	assert_refused(tree, AT_FDCWD, SCRATCH "/link", 0, -ELOOP, SCRATCH "/link", "open target",
+		       "symbolic link");
+	assert_refused(tree, AT_FDCWD, SCRATCH "/plain", 0, -ENOTDIR, SCRATCH "/plain", "open target",
+		       "source is a directory");
+	assert_refused(file, AT_FDCWD, TARGET, 0, -EISDIR, TARGET, "open target",
+		       "source is not a directory");
+	assert_refused(tree, AT_FDCWD, SCRATCH "/plain/x", IDM_ATTACH_MKDIR, -ENOTDIR,
+		       SCRATCH "/plain/x", NULL, NULL);
+	assert_refused(tree, AT_FDCWD, SCRATCH "/dangling/x", IDM_ATTACH_MKDIR, -ENOENT,
+		       SCRATCH "/dangling", "create target", "leads nowhere");
+	assert_refused(tree, AT_FDCWD, TARGET, 0x100, -EINVAL, TARGET, "attach", "unknown flags 0x100");
+	assert_refused(tree, AT_FDCWD, TARGET, IDM_ATTACH_REPLACE, -EINVAL, TARGET, "attach",
+		       "no mount to replace");
+	assert_refused(tree, AT_FDCWD, "", 0, -ENOENT, "", NULL, NULL);
+	assert_refused(1000000, AT_FDCWD, TARGET, 0, -EBADF, TARGET, "attach", "not an open descriptor");
+}
+
+TEST(a_link_is_followed_when_told)
+{
+	AUTO_FD int tree = enter();
+	struct idm_error err;
+
+	must(symlink("target", SCRATCH "/link"));
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/link", IDM_ATTACH_FOLLOW,
+				  IDM_PROPAGATION_DEFAULT, &err),
+		  &err);
+	assert_owner(TARGET "/file", 5, 6);
+}
+
+TEST(a_tree_that_is_attached_moves)
+{
+	AUTO_FD int tree = enter();
+
+	attach_at(tree, TARGET);
+	scratch_dir(SCRATCH "/second");
+	attach_at(tree, SCRATCH "/second");
+	assert_owner(SCRATCH "/second/file", 5, 6);
+	assert_int_equal(access(TARGET "/file", F_OK), -1);
+}
+
+/* The file of a new mount namespace. */
+static int new_mount_namespace(void)
+{
+	char path[64];
+	int ready[2], fd;
+	pid_t child;
+
+	must(pipe(ready));
+	child = (pid_t)must(fork());
+	if (child == 0) {
+		must(unshare(CLONE_NEWNS));
+		must(write(ready[1], "", 1));
+		for (;;)
+			pause();
+	}
+	must(read(ready[0], path, 1));
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)child);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	must(kill(child, SIGKILL));
+	must(waitpid(child, NULL, 0));
+	close(ready[0]);
+	close(ready[1]);
+	return fd;
+}
+
+/*
+ * A tree that holds the file of a mount namespace, and that namespace entered: attaching it there would
+ * make a loop, so it fails, as the last step.
+ */
+static int tree_that_cannot_be_attached(void)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	AUTO_FD int namespace = -1;
+	struct idm_error err;
+	char path[64];
+	int tree;
+
+	scratch_file(SOURCE "/namespace", "");
+	/* The kernel takes one that it thinks is newer than ours, and numbers them by processor. */
+	for (int tries = 0; tries < 100; tries++) {
+		close_fd(&namespace);
+		namespace = new_mount_namespace();
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", namespace);
+		if (syscall(SYS_mount, path, SOURCE "/namespace", NULL, 1 << 12 /* MS_BIND */, NULL) ==
+		    0)
+			break;
+	}
+	o.flags = IDM_TREE_RECURSIVE;
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), &err);
+	must(setns(namespace, CLONE_NEWNS));
+	return tree;
+}
+
+/* ---- creating ---- */
+
+TEST(a_missing_target_is_created)
+{
+	AUTO_FD int tree = enter(), file = tree_of(SOURCE "/file", "1000:5,1001:6");
+	struct idm_error err;
+	struct stat st;
+
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/a//b/./c/", IDM_ATTACH_MKDIR,
+				  IDM_PROPAGATION_DEFAULT, &err),
+		  &err);
+	assert_owner(SCRATCH "/a/b/c/file", 5, 6);
+	assert_ok(idm_tree_attach(file, AT_FDCWD, SCRATCH "/x/y", IDM_ATTACH_MKDIR,
+				  IDM_PROPAGATION_DEFAULT, &err),
+		  &err);
+	assert_owner(SCRATCH "/x/y", 5, 6);
+	do_umount(SCRATCH "/x/y");
+	must(stat(SCRATCH "/x/y", &st));
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(st.st_size, 0);
+}
+
+TEST(what_was_created_is_removed_when_attaching_fails)
+{
+	AUTO_FD int first = enter(), tree = tree_that_cannot_be_attached();
+
+	assert_refused(tree, AT_FDCWD, SCRATCH "/a/b/c", IDM_ATTACH_MKDIR, -ELOOP, SCRATCH "/a/b/c",
+		       "attach", NULL);
+	must(mkdir(SCRATCH "/a", 0700));
+	assert_refused(tree, AT_FDCWD, SCRATCH "/a/b/c", IDM_ATTACH_MKDIR, -ELOOP, SCRATCH "/a/b/c",
+		       "attach", NULL);
+	assert_int_equal(access(SCRATCH "/a", F_OK), 0);
+	assert_refused(tree, AT_FDCWD, TARGET, 0, -ELOOP, TARGET, "attach", NULL);
+}
+
+TEST(the_callers_umask_counts)
+{
+	AUTO_FD int tree = enter();
+	struct idm_error err;
+	struct stat st;
+
+	umask(077);
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/a/b", IDM_ATTACH_MKDIR,
+				  IDM_PROPAGATION_DEFAULT, &err),
+		  &err);
+	must(stat(SCRATCH "/a", &st));
+	assert_int_equal(st.st_mode & 0777, 0700);
+}
+
+/* ---- below a root ---- */
+
+TEST(nothing_leads_out_of_a_root)
+{
+	AUTO_FD int tree = enter(), root = -1;
+	struct idm_error err;
+
+	scratch_dir(SCRATCH "/root/etc");
+	scratch_dir(SCRATCH "/outside");
+	must(symlink("/outside", SCRATCH "/root/absolute"));
+	must(symlink("../outside", SCRATCH "/root/relative"));
+	must(symlink("/proc/self/root" SCRATCH "/outside", SCRATCH "/root/magic"));
+	root = (int)must(open(SCRATCH "/root", O_PATH | O_CLOEXEC));
+
+	assert_refused(tree, root, "absolute", IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW, -ENOENT,
+		       "absolute", NULL, NULL);
+	assert_refused(tree, root, "relative/x", IDM_ATTACH_IN_ROOT, -ENOENT, "relative/x", NULL, NULL);
+	assert_refused(tree, root, "magic", IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW, -ENOENT, "magic",
+		       NULL, NULL);
+	assert_refused(tree, root, "absolute/x/y", IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR, -ENOENT,
+		       "absolute", "create target", "leads nowhere");
+	/* ".." at the top stays at the top, as in every root directory. */
+	assert_ok(idm_tree_attach(tree, root, "../../../etc/../deep/er",
+				  IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT, &err),
+		  &err);
+	assert_owner(SCRATCH "/root/deep/er/file", 5, 6);
+	assert_int_equal(rmdir(SCRATCH "/outside"), 0); /* empty, and not a mount point */
+}
+
+TEST(links_inside_a_root_are_followed_inside)
+{
+	AUTO_FD int tree = enter(), root = -1;
+	struct idm_error err;
+
+	scratch_dir(SCRATCH "/root/run");
+	scratch_dir(SCRATCH "/root/var");
+	must(symlink("/run", SCRATCH "/root/var/run"));
+	root = (int)must(open(SCRATCH "/root", O_PATH | O_CLOEXEC));
+	assert_ok(idm_tree_attach(tree, root, "/var/run/box/data", IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR,
+				  IDM_PROPAGATION_DEFAULT, &err),
+		  &err);
+	assert_owner(SCRATCH "/root/run/box/data/file", 5, 6);
+}
+
+struct swapper {
+	volatile bool stop;
+};
+
+/* Makes "way" a directory and a link out, in turn. */
+static void *swap(void *data)
+{
+	struct swapper *s = data;
+
+	while (!s->stop) {
+		syscall(SYS_renameat2, AT_FDCWD, SCRATCH "/root/way", AT_FDCWD, SCRATCH "/root/other",
+			2 /* RENAME_EXCHANGE */);
+		sched_yield();
+	}
+	return NULL;
+}
+
+TEST(a_hostile_root_leads_nobody_out)
+{
+	struct swapper swapper = { false };
+	AUTO_FD int root = -1, first = enter();
+	pthread_t thread;
+	int inside = 0;
+
+	scratch_dir(SCRATCH "/root/way/point");
+	scratch_dir(SCRATCH "/outside/point");
+	must(symlink("../outside", SCRATCH "/root/other"));
+	root = (int)must(open(SCRATCH "/root", O_PATH | O_CLOEXEC));
+	pthread_create(&thread, NULL, swap, &swapper);
+	for (int i = 0; i < 3000; i++) {
+		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
+
+		if (idm_tree_attach(tree, root, "way/point", IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT,
+				    NULL) < 0)
+			continue;
+		inside++;
+		must(faccessat(tree, "file", F_OK, 0));
+		assert_int_equal(access(SCRATCH "/outside/point/file", F_OK), -1);
+		if (access(SCRATCH "/root/way/point/file", F_OK) == 0)
+			idm_umount(SCRATCH "/root/way/point", IDM_UMOUNT_LAZY, NULL);
+		else
+			idm_umount(SCRATCH "/root/other/point", IDM_UMOUNT_LAZY, NULL);
+	}
+	swapper.stop = true;
+	pthread_join(thread, NULL);
+	note("%d of 3000 found the directory", inside);
+	assert_true(inside > 0);
+	assert_int_equal(rmdir(SCRATCH "/outside/point"), 0);
+}
+
+/* ---- replacing ---- */
+
+struct watcher {
+	volatile bool stop;
+	unsigned long looks, missing;
+};
+
+static void *watch(void *data)
+{
+	struct watcher *w = data;
+
+	while (!w->stop) {
+		w->looks++;
+		w->missing += access(TARGET "/file", F_OK) != 0;
+	}
+	return NULL;
+}
+
+TEST(replacing_leaves_no_moment_without_a_mount)
+{
+	AUTO_FD int first = enter();
+	struct watcher watcher = { 0 };
+	struct snapshot *before;
+	struct idm_error err;
+	pthread_t thread;
+
+	attach_at(first, TARGET);
+	close(first); /* it names a place, and that will change */
+	first = -1;
+	before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+	pthread_create(&thread, NULL, watch, &watcher);
+	for (int i = 0; i < 500; i++) {
+		AUTO_FD int tree = tree_of(SOURCE, i % 2 ? "1000:5,1001:6" : "1000:50,1001:60");
+
+		assert_ok(idm_tree_attach(tree, AT_FDCWD, TARGET, IDM_ATTACH_REPLACE,
+					  IDM_PROPAGATION_DEFAULT, &err),
+			  &err);
+		assert_owner(TARGET "/file", i % 2 ? 5 : 50, i % 2 ? 6 : 60);
+	}
+	watcher.stop = true;
+	pthread_join(thread, NULL);
+	note("%lu looks", watcher.looks);
+	assert_int_equal(watcher.missing, 0);
+	snapshot_assert_same(before);
+	/* One mount, not a pile of them. */
+	assert_ok(idm_umount(TARGET, 0, &err), &err);
+	assert_int_equal(access(TARGET "/file", F_OK), -1);
+}
+
+TEST(replacing_by_descriptor_and_below_a_root)
+{
+	AUTO_FD int tree = enter(), root = -1;
+	struct idm_error err;
+
+	mount_mapped(SOURCE, TARGET, "1000:7,1001:8");
+	root = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
+	assert_ok(idm_tree_attach(tree, root, "target", IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT,
+				  IDM_PROPAGATION_DEFAULT, &err),
+		  &err);
+	assert_owner(TARGET "/file", 5, 6);
+	do_umount(TARGET);
+	assert_int_equal(access(TARGET "/file", F_OK), -1);
+}
+
+TEST(a_replacement_that_is_refused_leaves_the_old_mount)
+{
+	AUTO_FD int first = enter(), tree = tree_that_cannot_be_attached();
+
+	mount_mapped(SOURCE, TARGET, "1000:7,1001:8");
+	assert_refused(tree, AT_FDCWD, TARGET, IDM_ATTACH_REPLACE, -ELOOP, TARGET, "attach", NULL);
+	assert_owner(TARGET "/file", 7, 8);
+	assert_refused(first, AT_FDCWD, "/", IDM_ATTACH_REPLACE, -EINVAL, "/", "attach",
+		       "does not let this mount be replaced");
+}
+
+/* ---- propagation ---- */
+
+TEST(below_a_shared_mount_the_wish_is_met_after_attaching)
+{
+	static const enum idm_propagation all[] = {
+		IDM_PROPAGATION_PRIVATE,
+		IDM_PROPAGATION_SLAVE,
+		IDM_PROPAGATION_SHARED,
+		IDM_PROPAGATION_UNBINDABLE,
+	};
+	AUTO_FD int first = enter();
+	struct idm_error err;
+
+	scratch_dir(SCRATCH "/shared");
+	do_mount("shared", SCRATCH "/shared", "tmpfs", 0, NULL);
+	do_mount(NULL, SCRATCH "/shared", NULL, MS_SHARED_, NULL);
+	scratch_dir(SCRATCH "/shared/point");
+	attach_at(first, SCRATCH "/shared/point");
+	assert_int_equal(mount_at(SCRATCH "/shared/point").propagation, IDM_PROPAGATION_SHARED);
+	do_umount(SCRATCH "/shared/point");
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
+
+		assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point", 0, all[i], &err),
+			  &err);
+		/* A slave without a master is a private mount. */
+		assert_int_equal(mount_at(SCRATCH "/shared/point").propagation,
+				 all[i] == IDM_PROPAGATION_SLAVE ? IDM_PROPAGATION_PRIVATE : all[i]);
+		do_umount(SCRATCH "/shared/point");
+	}
+}
+
+TEST(no_right_to_attach_is_said)
+{
+	AUTO_FD int tree = enter();
+	struct idm_error err;
+
+	must(chmod(SCRATCH, 0755));
+	become_user(unused_uid(), 1000);
+	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), -EPERM,
+		     &err, TARGET, "attach", NULL);
+	assert_contains(err.hint, "CAP_SYS_ADMIN");
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+/* A tree is detached, mapped and has all its attributes, or there is none. */
+#include <sched.h>
+
+#include "trees.h"
+
+#define SOURCE SCRATCH "/source"
+#define TARGET SCRATCH "/target"
+
+static void enter(void)
+{
+	scratch_enter();
+	scratch_dir(SOURCE);
+	scratch_dir(TARGET);
+	owned_file(SOURCE "/file", 1000, 1001);
+}
+
+TEST(ids_are_mapped_and_nobody_else_sees_the_tree)
+{
+	AUTO_FD int tree = -1;
+	struct snapshot *before;
+
+	enter();
+	before = snapshot_take(SNAPSHOT_MOUNTS);
+	tree = tree_of(SOURCE, "u:1000:5,g:1001:6");
+	snapshot_assert_same(before);
+	assert_owner_in(tree, "file", 5, 6);
+	assert_owner_in(tree, "", 65534, 65534); /* root's directory: not in the map */
+	assert_owner(SOURCE "/file", 1000, 1001);
+	assert_int_equal(fcntl(tree, F_GETFD), FD_CLOEXEC);
+}
+
+TEST(the_map_outlives_the_namespace_and_the_descriptor)
+{
+	AUTO_FD int tree = -1;
+
+	enter();
+	tree = tree_of(SOURCE, "1000:5,1001:6");
+	attach_at(tree, TARGET);
+	close(tree);
+	tree = -1;
+	assert_owner(TARGET "/file", 5, 6);
+}
+
+TEST(without_a_map_it_is_a_plain_copy)
+{
+	AUTO_FD int tree = -1;
+	struct idm_error err;
+
+	enter();
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, NULL, &err), &err);
+	assert_owner_in(tree, "file", 1000, 1001);
+}
+
+TEST(a_directory_descriptor_is_a_source_too)
+{
+	AUTO_FD int directory = -1, by_fd = -1, relative = -1, userns = -1;
+	struct idm_error err;
+
+	enter();
+	userns = userns_of("1000:5,1001:6");
+	directory = (int)must(open(SOURCE, O_PATH | O_CLOEXEC));
+	by_fd = (int)assert_ok(idm_tree_open(directory, "", userns, NULL, &err), &err);
+	assert_owner_in(by_fd, "file", 5, 6);
+	relative = (int)assert_ok(idm_tree_open(directory, "file", userns, NULL, &err), &err);
+	assert_owner_in(relative, "", 5, 6);
+}
+
+TEST(one_file_is_a_source_too)
+{
+	AUTO_FD int tree = -1;
+
+	enter();
+	scratch_file(SCRATCH "/onto", "");
+	tree = tree_of(SOURCE "/file", "1000:5,1001:6");
+	attach_at(tree, SCRATCH "/onto");
+	assert_owner(SCRATCH "/onto", 5, 6);
+}
+
+TEST(all_attributes_are_set_before_anybody_sees_it)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	AUTO_FD int tree = -1, userns = -1;
+	struct idm_mount m;
+	struct idm_error err;
+
+	enter();
+	userns = userns_of("1000:5,1001:6");
+	o.attr_set = IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC |
+		     IDM_ATTR_NOSYMFOLLOW | IDM_ATTR_NOATIME | IDM_ATTR_NODIRATIME;
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, userns, &o, &err), &err);
+	attach_at(tree, TARGET);
+	m = mount_at(TARGET);
+	assert_int_equal(m.attr, o.attr_set | IDM_ATTR_IDMAP);
+	assert_int_equal(open(TARGET "/new", O_CREAT | O_WRONLY, 0600), -1);
+	assert_int_equal(errno, EROFS);
+}
+
+TEST(attributes_of_the_source_stay_unless_they_are_cleared)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	AUTO_FD int tree = -1, userns = -1, kept = -1;
+	struct idm_error err;
+
+	uint32_t base;
+
+	enter();
+	base = mount_at(SOURCE).attr;
+	userns = userns_of("0:0,1000:5,1001:6");
+	o.attr_set = IDM_ATTR_RDONLY | IDM_ATTR_NOEXEC | IDM_ATTR_STRICTATIME;
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), &err);
+	attach_at(tree, TARGET);
+
+	scratch_dir(SCRATCH "/kept");
+	kept = (int)assert_ok(idm_tree_open(AT_FDCWD, TARGET, userns, NULL, &err), &err);
+	attach_at(kept, SCRATCH "/kept");
+	assert_int_equal(mount_at(SCRATCH "/kept").attr, base | o.attr_set | IDM_ATTR_IDMAP);
+
+	close(tree);
+	o.attr_set = 0;
+	o.attr_clear = IDM_ATTR_RDONLY | IDM_ATTR_ATIME;
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, TARGET, userns, &o, &err), &err);
+	scratch_dir(SCRATCH "/changed");
+	attach_at(tree, SCRATCH "/changed");
+	assert_int_equal(mount_at(SCRATCH "/changed").attr, base | IDM_ATTR_NOEXEC | IDM_ATTR_IDMAP);
+}
+
+TEST(a_mapped_source_gets_a_new_map)
+{
+	AUTO_FD int again = -1;
+
+	enter();
+	mount_mapped(SOURCE, TARGET, "1000:5,1001:6");
+	again = tree_of(TARGET, "1000:50,1001:60");
+	assert_owner_in(again, "file", 50, 60);
+	assert_owner(TARGET "/file", 5, 6);
+}
+
+TEST(recursive_maps_every_mount_and_not_recursive_leaves_them_out)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	AUTO_FD int all = -1, top = -1, userns = -1;
+	struct idm_error err;
+
+	enter();
+	scratch_dir(SOURCE "/below");
+	do_mount("below", SOURCE "/below", "tmpfs", 0, NULL);
+	owned_file(SOURCE "/below/file", 1000, 1001);
+	userns = userns_of("1000:5,1001:6");
+
+	top = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, userns, NULL, &err), &err);
+	assert_int_equal(faccessat(top, "below/file", F_OK, 0), -1);
+
+	o.flags = IDM_TREE_RECURSIVE;
+	o.attr_set = IDM_ATTR_RDONLY;
+	all = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, userns, &o, &err), &err);
+	assert_owner_in(all, "below/file", 5, 6);
+	attach_at(all, TARGET);
+	assert_int_equal(mount_at(TARGET "/below").attr,
+			 mount_at(SOURCE "/below").attr | IDM_ATTR_RDONLY | IDM_ATTR_IDMAP);
+}
+
+TEST(one_submount_that_cannot_be_mapped_fails_the_whole_and_is_named)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	AUTO_FD int userns = -1;
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter();
+	scratch_dir(SOURCE "/ram");
+	do_mount("ram", SOURCE "/ram", "ramfs", 0, NULL);
+	userns = userns_of("1000:5,1001:6");
+	before = snapshot_take(SNAPSHOT_ALL);
+	o.flags = IDM_TREE_RECURSIVE;
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, userns, &o, &err), -EINVAL, &err, SOURCE "/ram",
+		     "map tree", "ramfs");
+	snapshot_assert_same(before);
+}
+
+TEST(a_link_is_followed_unless_told)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	AUTO_FD int userns = -1, tree = -1;
+	struct idm_error err;
+
+	enter();
+	must(symlink("source", SCRATCH "/link"));
+	userns = userns_of("1000:5,1001:6");
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SCRATCH "/link", userns, NULL, &err), &err);
+	assert_owner_in(tree, "file", 5, 6);
+	o.flags = IDM_TREE_NOFOLLOW;
+	assert_error(idm_tree_open(AT_FDCWD, SCRATCH "/link", userns, &o, &err), -ELOOP, &err,
+		     SCRATCH "/link", "open tree", "symbolic link");
+	close(tree);
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, userns, &o, &err), &err);
+}
+
+TEST(propagation_is_private_unless_asked)
+{
+	static const enum idm_propagation all[] = {
+		IDM_PROPAGATION_DEFAULT, IDM_PROPAGATION_PRIVATE,    IDM_PROPAGATION_SLAVE,
+		IDM_PROPAGATION_SHARED,	 IDM_PROPAGATION_UNBINDABLE,
+	};
+
+	enter();
+	do_mount("shared", SOURCE, "tmpfs", 0, NULL);
+	do_mount(NULL, SOURCE, NULL, 1 << 20 /* MS_SHARED */, NULL);
+	scratch_dir(SOURCE "/point");
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+		AUTO_FD int tree = -1;
+		struct idm_error err;
+		bool comes_in = all[i] == IDM_PROPAGATION_SLAVE || all[i] == IDM_PROPAGATION_SHARED;
+
+		o.propagation = all[i];
+		tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), &err);
+		attach_at(tree, TARGET);
+		assert_int_equal(mount_at(TARGET).propagation,
+				 all[i] ? all[i] : IDM_PROPAGATION_PRIVATE);
+		/* What is mounted below the source comes in only where that was asked for. */
+		do_mount("event", SOURCE "/point", "tmpfs", 0, NULL);
+		scratch_file(SOURCE "/point/event", "");
+		assert_int_equal(access(TARGET "/point/event", F_OK), comes_in ? 0 : -1);
+		do_umount(SOURCE "/point");
+		do_umount(TARGET);
+	}
+}
+
+/* ---- refusals ---- */
+
+TEST(each_refusal_names_its_cause_and_changes_nothing)
+{
+	AUTO_FD int userns = -1, not_userns = -1, initial = -1, path_only = -1;
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter();
+	scratch_dir(SCRATCH "/bound");
+	do_mount("bound", SCRATCH "/bound", "tmpfs", 0, NULL);
+	do_mount(NULL, SCRATCH "/bound", NULL, 1 << 17 /* MS_UNBINDABLE */, NULL);
+	userns = userns_of("1000:5,1001:6");
+	not_userns = (int)must(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+	initial = (int)must(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
+	path_only = (int)must(open("/proc/self/ns/user", O_PATH | O_CLOEXEC));
+	before = snapshot_take(SNAPSHOT_ALL);
+
+	assert_error(idm_tree_open(AT_FDCWD, SCRATCH "/none", userns, NULL, &err), -ENOENT, &err,
+		     SCRATCH "/none", "open tree", "No such file");
+	assert_error(idm_tree_open(AT_FDCWD, "/proc", userns, NULL, &err), -EINVAL, &err, "/proc",
+		     "map tree", "the filesystem (proc) cannot be ID-mapped");
+	assert_error(idm_tree_open(AT_FDCWD, SCRATCH "/bound", userns, NULL, &err), -EINVAL, &err,
+		     SCRATCH "/bound", "map tree", "unbindable");
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, not_userns, NULL, &err), -EINVAL, &err, SOURCE,
+		     "map tree", "not a user namespace");
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, initial, NULL, &err), -EPERM, &err, SOURCE,
+		     "map tree", "initial user namespace");
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, path_only, NULL, &err), -EBADF, &err, SOURCE,
+		     "map tree", "O_PATH");
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, 1000000, NULL, &err), -EBADF, &err, SOURCE,
+		     "map tree", "not open");
+	snapshot_assert_same(before);
+}
+
+TEST(overlay_says_map_its_layers)
+{
+	AUTO_FD int userns = -1;
+	struct idm_error err;
+
+	enter();
+	scratch_dir(SCRATCH "/lower");
+	do_mount("overlay", TARGET, "overlay", 0, "lowerdir=" SCRATCH "/lower:" SOURCE);
+	userns = userns_of("1000:5,1001:6");
+	assert_error(idm_tree_open(AT_FDCWD, TARGET, userns, NULL, &err), -EINVAL, &err, TARGET,
+		     "map tree", "the filesystem (overlay) cannot be ID-mapped");
+	assert_contains(err.hint, "map its layers");
+}
+
+TEST(a_source_in_another_mount_namespace_is_told_apart)
+{
+	AUTO_FD int userns = -1, outside = -1;
+	struct idm_error err;
+
+	enter();
+	outside = (int)must(open(SOURCE, O_PATH | O_CLOEXEC));
+	userns = userns_of("1000:5,1001:6");
+	must(unshare(CLONE_NEWNS));
+	assert_error(idm_tree_open(outside, "", userns, NULL, &err), -EINVAL, &err, "", "map tree",
+		     "another mount namespace");
+}
+
+/* ---- the options ---- */
+
+struct newer_options {
+	struct idm_tree_options known;
+	uint64_t unknown;
+};
+
+TEST(options_of_another_release)
+{
+	struct newer_options newer = { .known = IDM_TREE_OPTIONS_INIT };
+	AUTO_FD int tree = -1, again = -1;
+	struct idm_error err;
+
+	enter();
+	newer.known.size = sizeof(newer);
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &newer.known, &err), &err);
+	newer.unknown = 1;
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &newer.known, &err), -E2BIG, &err, "",
+		     "open tree", "newer");
+	newer.known.size = 0;
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &newer.known, &err), -EINVAL, &err, "",
+		     "open tree", "size");
+	/* An older, shorter one: what it has not is 0. */
+	newer.known.size = offsetof(struct idm_tree_options, propagation);
+	newer.known.propagation = 77;
+	again = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &newer.known, &err), &err);
+}
+
+TEST(unknown_flags_and_attributes_are_refused)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	struct idm_error err;
+
+	enter();
+	o.flags = 0x80;
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), -EINVAL, &err, "", "open tree",
+		     "unknown flags 0x80");
+	o.flags = 0;
+	o.attr_set = IDM_ATTR_IDMAP;
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), -EINVAL, &err, "", "open tree",
+		     "unknown attributes");
+	o.attr_set = IDM_ATTR_NOATIME | IDM_ATTR_STRICTATIME;
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), -EINVAL, &err, "", "open tree",
+		     "access times");
+	o.attr_set = 0;
+	o.propagation = 9;
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), -EINVAL, &err, "", "open tree",
+		     "unknown propagation 9");
+}

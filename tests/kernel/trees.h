@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of trees have in common. */
+#ifndef TREES_H
+#define TREES_H
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "maps.h"
+#include "scratch.h"
+#include "snapshot.h"
+
+static inline void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+#define AUTO_FD __attribute__((cleanup(close_fd)))
+
+/* A user namespace with the map. */
+static inline int userns_of(const char *text)
+{
+	AUTO_MAP struct idm_map *map = map_of(text);
+	struct idm_error err;
+
+	return (int)assert_ok(idm_userns_open(map, 0, &err), &err);
+}
+
+/* A detached tree of the source with the map. */
+static inline int tree_of(const char *source, const char *map)
+{
+	AUTO_FD int userns = userns_of(map);
+	struct idm_error err;
+
+	return (int)assert_ok(idm_tree_open(AT_FDCWD, source, userns, NULL, &err), &err);
+}
+
+static inline void attach_at(int tree, const char *target)
+{
+	struct idm_error err;
+
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, target, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+}
+
+/* Source at target with the map. */
+static inline void mount_mapped(const char *source, const char *target, const char *map)
+{
+	AUTO_FD int tree = tree_of(source, map);
+
+	attach_at(tree, target);
+}
+
+/* A file of the given owner. */
+static inline void owned_file(const char *path, uid_t uid, gid_t gid)
+{
+	scratch_file(path, "text");
+	must(chown(path, uid, gid));
+}
+
+static inline void assert_owner_at(const char *file, int line, int dirfd, const char *path, uid_t uid,
+				   gid_t gid)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+		fail_at(file, line, "%s: %s", path, strerror(errno));
+	if (st.st_uid != uid || st.st_gid != gid)
+		fail_at(file, line, "%s: owner %u:%u instead of %u:%u", path, st.st_uid, st.st_gid, uid,
+			gid);
+}
+#define assert_owner(path, uid, gid) assert_owner_at(HERE, AT_FDCWD, path, uid, gid)
+#define assert_owner_in(dirfd, path, uid, gid) assert_owner_at(HERE, dirfd, path, uid, gid)
+
+/* One field of the top mount at a path. */
+static inline int take_mount(const struct idm_mount *mount, void *data)
+{
+	struct idm_mount *copy = data;
+
+	*copy = *mount; /* its strings do not outlive this call */
+	copy->target = copy->source = copy->root = copy->fstype = NULL;
+	copy->map = NULL;
+	return 0;
+}
+
+static inline struct idm_mount mount_at(const char *path)
+{
+	struct idm_mount mount = { 0 };
+	struct idm_error err;
+
+	assert_ok(idm_list_path(AT_FDCWD, path, take_mount, &mount, &err), &err);
+	return mount;
+}
+
+#endif
