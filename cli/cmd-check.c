@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "command.h"
+#include "json.h"
+#include "report.h"
+#include "table.h"
+
+enum { OPTION_JSON = LONG_ONLY, OPTION_WRITE };
+
+static const struct option_row options[] = {
+	{ OPTION_JSON, "json", NULL, "print a JSON object" },
+	{ OPTION_WRITE, "write", NULL, "also make a file that nobody can see, and compare its ids" },
+	{ 0 },
+};
+
+static const char details[] =
+	"Without PATH: what this kernel has. With PATH: whether it can be ID-mapped and if not, why;\n"
+	"the exit status is 1 if one cannot.\n";
+
+/* ---- the kernel ---- */
+
+static int feature_row(const struct idm_feature *f, void *data)
+{
+	struct table *table = data;
+
+	table_cell(table, f->available ? "yes" : "no");
+	table_cell(table, f->name);
+	table_cell(table, f->since);
+	table_cell(table, f->what);
+	table_cell(table, f->available ? "" : strerrordesc_np(f->errnum));
+	return 0;
+}
+
+static int feature_json(const struct idm_feature *f, void *data)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_add_string(o, "name", f->name);
+	json_add_string(o, "what", f->what);
+	json_add_string(o, "since", f->since);
+	json_add_bool(o, "available", f->available);
+	json_add_string(o, "error", f->available ? NULL : strerrorname_np(f->errnum));
+	json_object_array_add(data, o);
+	return 0;
+}
+
+static int print_features(void)
+{
+	struct table table = { .columns = 5 };
+
+	table_cell(&table, "HERE");
+	table_cell(&table, "FEATURE");
+	table_cell(&table, "SINCE");
+	table_cell(&table, "WHAT");
+	table_cell(&table, "WHY NOT");
+	idm_features(feature_row, &table);
+	if (table_print(&table))
+		return DONE;
+	return out_of_memory();
+}
+
+/* ---- paths ---- */
+
+static bool is_good(const struct idm_check *check, bool write)
+{
+	return check->mappable && (!write || check->writable);
+}
+
+static void print_path(const char *path, const struct idm_check *check, bool write,
+		       const struct idm_error *err)
+{
+	if (!is_good(check, write)) {
+		report_error(err);
+		return;
+	}
+	printf("%s: %s: can be ID-mapped%s%s\n", path, check->fstype,
+	       check->mapped ? ", again: it is mapped already" : "",
+	       !write			? ""
+	       : check->disk_id_checked ? ", and written with the right ids on disk"
+					: ", and written; the id on disk cannot be read here");
+}
+
+static void add_path_json(struct json_object *array, const char *path, const struct idm_check *check,
+			  bool write, const struct idm_error *err)
+{
+	struct json_object *o = json_object_new_object();
+	bool good = is_good(check, write);
+
+	json_add_string(o, "path", path);
+	json_add_string(o, "fstype", check->fstype);
+	json_add_bool(o, "mappable", check->mappable);
+	json_add_bool(o, "mapped", check->mapped);
+	if (write) {
+		json_add_bool(o, "writable", check->writable);
+		json_add_bool(o, "diskIdChecked", check->disk_id_checked);
+	}
+	json_add_string(o, "error", good ? NULL : strerrorname_np(err->errnum));
+	json_add_string(o, "reason", good ? NULL : err->reason);
+	json_add_string(o, "hint", good || !err->hint[0] ? NULL : err->hint);
+	json_object_array_add(array, o);
+}
+
+static int check_path(const char *path, bool write, struct json_object *json)
+{
+	struct idm_check check = { .size = sizeof(check) };
+	struct idm_error err;
+
+	if (idm_check_path(AT_FDCWD, path, write ? IDM_CHECK_WRITE : 0, &check, &err) < 0) {
+		if (!json)
+			return report_error(&err);
+		check = (struct idm_check){ .size = sizeof(check) };
+	}
+	if (json)
+		add_path_json(json, path, &check, write, &err);
+	else
+		print_path(path, &check, write, &err);
+	return is_good(&check, write) ? DONE : FAILED;
+}
+
+/* ---- the command ---- */
+
+static struct json_object *new_report(struct json_object **paths)
+{
+	struct json_object *report = json_object_new_object(), *features = json_object_new_array();
+	struct utsname name;
+
+	uname(&name);
+	json_add_string(report, "kernel", name.release);
+	idm_features(feature_json, features);
+	json_object_object_add(report, "features", features);
+	*paths = json_object_new_array();
+	json_object_object_add(report, "paths", *paths);
+	return report;
+}
+
+static int run(int argc, char **argv)
+{
+	struct arguments a = { .command = &command_check, .argc = argc, .argv = argv };
+	struct json_object *report = NULL, *paths = NULL;
+	bool json = false, write = false;
+	int letter, status = DONE;
+	char **path;
+	size_t n;
+
+	while ((letter = next_option(&a)) > 0) {
+		json |= letter == OPTION_JSON;
+		write |= letter == OPTION_WRITE;
+	}
+	if (letter < 0)
+		return letter == -2 ? DONE : USAGE;
+	n = operands(&a, &path);
+	if (write && !n)
+		return report_usage("--write: a PATH is missing");
+	if (json)
+		report = new_report(&paths);
+	else if (!n)
+		return print_features();
+	for (size_t i = 0; i < n; i++)
+		if (check_path(path[i], write, paths) != DONE)
+			status = FAILED;
+	if (report)
+		json_print(report);
+	return status;
+}
+
+const struct command command_check = {
+	.name = "check",
+	.operands = "[PATH...]",
+	.summary = "tell what this kernel can do, and whether PATH can be ID-mapped",
+	.details = details,
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "json.h"
+#include "report.h"
+#include "table.h"
+#include "words.h"
+
+enum { OPTION_JSON = LONG_ONLY, OPTION_ALL_NAMESPACES };
+
+static const struct option_row options[] = {
+	{ OPTION_JSON, "json", NULL, "print a JSON array" },
+	{ OPTION_ALL_NAMESPACES, "all-namespaces", NULL, "those of every mount namespace on this host" },
+	{ 0 },
+};
+
+static const char details[] =
+	"Without TARGET all ID-mapped mounts are listed, with TARGET the one that holds each. Maps\n"
+	"can be read from Linux 6.15 on.\n";
+
+/* What is asked for, and what has been found so far. */
+struct listing {
+	bool all;
+	struct json_object *json; /* NULL: a table */
+	struct table table;
+};
+
+static const char *state_word(enum idm_map_state state)
+{
+	static const char *const words[] = {
+		[IDM_MAP_NONE] = "none",
+		[IDM_MAP_READ] = "read",
+		[IDM_MAP_PARTLY] = "partly visible",
+		[IDM_MAP_INVISIBLE] = "not visible from here",
+		[IDM_MAP_UNREADABLE] = "map not readable on this kernel",
+	};
+
+	return words[state];
+}
+
+/* ---- as JSON ---- */
+
+static void add_json(struct json_object *array, const struct idm_mount *m)
+{
+	struct json_object *o = json_object_new_object();
+	char words[256];
+
+	describe_mount(m, words, sizeof(words));
+	json_add_string(o, "target", m->target);
+	json_add_string(o, "source", m->source);
+	json_add_string(o, "root", m->root);
+	json_add_string(o, "fstype", m->fstype);
+	json_add_string(o, "flags", words);
+	json_add_string(o, "mapState", state_word(m->map_state));
+	json_add_map(o, m->map);
+	json_add_number(o, "id", m->id);
+	json_add_number(o, "parentId", m->parent_id);
+	json_add_number(o, "namespaceId", m->namespace_id);
+	json_add_number(o, "namespaceInode", m->namespace_inode);
+	json_object_array_add(array, o);
+}
+
+/* ---- as a table ---- */
+
+static void head(struct table *table, bool all)
+{
+	table->columns = all ? 7 : 6;
+	if (all)
+		table_cell(table, "NAMESPACE");
+	table_cell(table, "TARGET");
+	table_cell(table, "SOURCE");
+	table_cell(table, "FSTYPE");
+	table_cell(table, "UID MAP");
+	table_cell(table, "GID MAP");
+	table_cell(table, "FLAGS");
+}
+
+/* As findmnt(8) shows a bind mount: DEVICE[/PART]. */
+static void source_cell(struct table *table, const struct idm_mount *m)
+{
+	size_t size = strlen(m->source) + strlen(m->root) + 3;
+	char *text = malloc(size);
+
+	if (!text) {
+		table->failed = true;
+		return;
+	}
+	if (strcmp(m->root, "/") == 0)
+		snprintf(text, size, "%s", m->source);
+	else
+		snprintf(text, size, "%s[%s]", m->source, m->root);
+	table_cell(table, text);
+	free(text);
+}
+
+static void map_cell(struct table *table, const struct idm_mount *m, unsigned int kind)
+{
+	ssize_t length = m->map ? idm_map_print(m->map, IDM_FORMAT_TEXT, kind, NULL, 0) : 0;
+	char *text;
+
+	if (length <= 0) {
+		table_cell(table, m->map ? "-" : state_word(m->map_state));
+		return;
+	}
+	text = malloc((size_t)length + 1);
+	if (!text) {
+		table->failed = true;
+		return;
+	}
+	idm_map_print(m->map, IDM_FORMAT_TEXT, kind, text, (size_t)length + 1);
+	/* The column says which kind it is; "u:" before every entry only makes it wide. */
+	for (char *from = text, *to = text; (*to = *from) != '\0'; from++)
+		if ((*from != 'u' && *from != 'g') || from[1] != ':')
+			to++;
+		else
+			from++;
+	table_cell(table, text);
+	free(text);
+}
+
+static void add_row(struct table *table, const struct idm_mount *m, bool all)
+{
+	char text[256];
+
+	if (all) {
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)m->namespace_inode);
+		table_cell(table, text);
+	}
+	table_cell(table, m->target);
+	source_cell(table, m);
+	table_cell(table, m->fstype);
+	map_cell(table, m, IDM_UID);
+	map_cell(table, m, IDM_GID);
+	describe_mount(m, text, sizeof(text));
+	table_cell(table, text);
+}
+
+/* ---- the command ---- */
+
+static int add_mount(const struct idm_mount *mount, void *data)
+{
+	struct listing *l = data;
+
+	if (l->json)
+		add_json(l->json, mount);
+	else
+		add_row(&l->table, mount, l->all);
+	return 0;
+}
+
+/* One that was named has to be mapped. */
+static int add_named(const struct idm_mount *mount, void *data)
+{
+	return mount->map_state == IDM_MAP_NONE ? 1 : add_mount(mount, data);
+}
+
+static int list_target(struct listing *l, const char *target)
+{
+	struct idm_error err;
+	int r = idm_list_path(AT_FDCWD, target, add_named, l, &err);
+
+	if (r < 0)
+		return report_error(&err);
+	if (r > 0)
+		return report_failure("%s: list: it is not on an ID-mapped mount", target);
+	return DONE;
+}
+
+static int list_all(struct listing *l)
+{
+	struct idm_error err;
+	int r = idm_list(l->all ? IDM_LIST_ALL_NAMESPACES : 0, add_mount, l, &err);
+
+	return r < 0 ? report_error(&err) : DONE;
+}
+
+static int print(struct listing *l)
+{
+	bool empty = l->table.rows <= l->table.columns;
+
+	if (l->json) {
+		json_print(l->json);
+		return DONE;
+	}
+	if (empty) /* a heading over nothing says nothing */
+		l->table.rows = 0;
+	if (table_print(&l->table))
+		return DONE;
+	return out_of_memory();
+}
+
+static int run(int argc, char **argv)
+{
+	struct arguments a = { .command = &command_list, .argc = argc, .argv = argv };
+	struct listing l = { 0 };
+	int letter, status = DONE;
+	bool json = false;
+	char **target;
+	size_t n;
+
+	while ((letter = next_option(&a)) > 0) {
+		json |= letter == OPTION_JSON;
+		l.all |= letter == OPTION_ALL_NAMESPACES;
+	}
+	if (letter < 0)
+		return letter == -2 ? DONE : USAGE;
+	n = operands(&a, &target);
+	if (n && l.all)
+		return report_usage(
+			"--all-namespaces: a TARGET is looked up in this mount namespace only");
+	if (json)
+		l.json = json_object_new_array();
+	else
+		head(&l.table, l.all);
+	for (size_t i = 0; i < n; i++)
+		if (list_target(&l, target[i]) != DONE)
+			status = FAILED;
+	if (!n)
+		status = list_all(&l);
+	return print(&l) == DONE ? status : FAILED;
+}
+
+const struct command command_list = {
+	.name = "list",
+	.operands = "[TARGET...]",
+	.summary = "show ID-mapped mounts and their maps",
+	.details = details,
+	.options = options,
+	.run = run,
+};

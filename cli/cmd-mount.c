@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "command.h"
+#include "do-mount.h"
+#include "maps.h"
+#include "report.h"
+
+enum { OPTION_MKDIR = OPTION_OF_COMMAND, OPTION_REPLACE, OPTION_ROOT };
+
+static const struct option_row options[] = {
+	MAP_OPTIONS,
+	{ 'o', "options", "WORDS",
+	  "ro nosuid nodev noexec nosymfollow relatime noatime\n"
+	  "strictatime nodiratime, their opposites rw suid dev exec\n"
+	  "symfollow diratime, and one of private slave shared\n"
+	  "unbindable; separated by commas" },
+	{ 'R', "recursive", NULL, "with all mounts below SOURCE" },
+	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET if it is missing" },
+	{ OPTION_REPLACE, "replace", NULL, "take the place of the mount at TARGET, in one step" },
+	{ OPTION_ROOT, "root", "DIR", "TARGET is below DIR, and no symbolic link leads out of it" },
+	{ 0 },
+};
+
+static int take_words(struct words *words, const char *list)
+{
+	for (const char *word = list;;) {
+		size_t n = strcspn(word, ",");
+
+		if (!take_word(words, word, n))
+			return report_usage("-o %.*s: unknown option; see \"idmount help mount\"",
+					    (int)n, word);
+		word += n;
+		if (!*word++)
+			return DONE;
+	}
+}
+
+static int take(struct mount_request *request, struct map_request *maps, int letter, const char *value)
+{
+	switch (letter) {
+	case 'o':
+		return take_words(&request->words, value);
+	case 'R':
+		request->recursive = true;
+		return DONE;
+	case OPTION_MKDIR:
+		request->mkdir = true;
+		return DONE;
+	case OPTION_REPLACE:
+		request->replace = true;
+		return DONE;
+	case OPTION_ROOT:
+		request->root = value;
+		return DONE;
+	default:
+		return take_map_option(maps, letter, value);
+	}
+}
+
+static int run(int argc, char **argv)
+{
+	struct arguments a = { .command = &command_mount, .argc = argc, .argv = argv };
+	AUTO_MAP_REQUEST struct map_request maps = { 0 };
+	struct mount_request request = { 0 };
+	int letter, status;
+	char **operand;
+
+	while ((letter = next_option(&a)) > 0) {
+		status = take(&request, &maps, letter, a.value);
+		if (status != DONE)
+			return status;
+	}
+	if (letter < 0)
+		return letter == -2 ? DONE : USAGE;
+	if (operands(&a, &operand) != 2)
+		return report_usage("SOURCE and TARGET are wanted; see \"idmount help mount\"");
+	status = complete_map(&maps);
+	if (status != DONE)
+		return status;
+	request.source = operand[0];
+	request.target = operand[1];
+	request.map = maps.map;
+	return do_mount(&request);
+}
+
+const struct command command_mount = {
+	.name = "mount",
+	.operands = "SOURCE TARGET",
+	.summary = "show SOURCE at TARGET with other owners",
+	.details = map_details,
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report.h"
+
+/* Every command has it, so no table names it. */
+static const struct option_row help_row = { 'h', "help", NULL, "show this help" };
+
+static const struct option_row *find_row(const struct command *command, int letter)
+{
+	for (const struct option_row *row = command->options; row->name; row++)
+		if (row->letter == letter)
+			return row;
+	return NULL;
+}
+
+/* The table in getopt's own form. */
+static void fill_getopt(const struct command *command, struct option *longs, char *letters)
+{
+	size_t n = 0;
+
+	*letters++ = ':'; /* we report what is wrong ourselves */
+	for (const struct option_row *row = command->options;; row++) {
+		const struct option_row *r = row->name ? row : &help_row;
+
+		longs[n++] = (struct option){ r->name, r->argument ? 1 : 0, NULL, r->letter };
+		if (r->letter < LONG_ONLY) {
+			*letters++ = (char)r->letter;
+			if (r->argument)
+				*letters++ = ':';
+		}
+		if (r == &help_row)
+			break;
+	}
+	longs[n] = (struct option){ 0 };
+	*letters = '\0';
+}
+
+/* The word that getopt stumbled over, without a value that was glued on. */
+static const char *wrong_word(const struct arguments *a, char *buf, size_t size)
+{
+	const char *word = a->argv[optind - 1];
+
+	if (optopt && optopt < LONG_ONLY && strncmp(word, "--", 2) != 0)
+		snprintf(buf, size, "-%c", optopt);
+	else
+		snprintf(buf, size, "%.*s", (int)strcspn(word, "="), word);
+	return buf;
+}
+
+int next_option(struct arguments *a)
+{
+	struct option longs[MOST_OPTIONS + 2];
+	char letters[2 * MOST_OPTIONS + 4], word[128];
+	int letter;
+
+	fill_getopt(a->command, longs, letters);
+	opterr = 0;
+	letter = getopt_long(a->argc, a->argv, letters, longs, NULL);
+	switch (letter) {
+	case -1:
+		return 0;
+	case 'h':
+		if (find_row(a->command, 'h'))
+			break;
+		print_help(a->command);
+		return -2;
+	case ':':
+		report_usage("%s: the option needs a value", wrong_word(a, word, sizeof(word)));
+		return -1;
+	case '?':
+		if (optopt && find_row(a->command, optopt))
+			report_usage("%s: the option takes no value", wrong_word(a, word, sizeof(word)));
+		else
+			report_usage("%s: unknown option; see \"idmount help %s\"",
+				     wrong_word(a, word, sizeof(word)), a->command->name);
+		return -1;
+	}
+	a->value = optarg;
+	return letter;
+}
+
+size_t operands(const struct arguments *a, char ***operands)
+{
+	*operands = a->argv + optind;
+	return (size_t)(a->argc - optind);
+}
+
+/* ---- help ---- */
+
+#define HELP_COLUMN 30
+
+static void print_row(const struct option_row *row)
+{
+	char head[64];
+	int n = row->letter < LONG_ONLY
+			? snprintf(head, sizeof(head), "  -%c, --%s", row->letter, row->name)
+			: snprintf(head, sizeof(head), "      --%s", row->name);
+
+	if (row->argument)
+		n += snprintf(head + n, sizeof(head) - (size_t)n, " %s", row->argument);
+	printf("%-*s", n < HELP_COLUMN ? HELP_COLUMN : 0, head);
+	if (n >= HELP_COLUMN)
+		printf("\n%*s", HELP_COLUMN, "");
+	for (const char *line = row->help; *line;) {
+		size_t length = strcspn(line, "\n");
+
+		printf("%.*s\n", (int)length, line);
+		line += length;
+		if (*line++ == '\0')
+			break;
+		printf("%*s", HELP_COLUMN, "");
+	}
+}
+
+void print_help(const struct command *command)
+{
+	printf("usage: idmount %s [OPTION]... %s\n\n%s.\n\n", command->name, command->operands,
+	       command->summary);
+	for (const struct option_row *row = command->options; row->name; row++)
+		print_row(row);
+	print_row(&help_row);
+	if (command->details)
+		printf("\n%s", command->details);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a command is. Each has one table of options, and everything comes from it: the parser and the
+ * help directly; the man page and the completion are held against the help by a test.
+ */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <stddef.h>
+
+struct option_row {
+	int letter;	      /* the short option, or a number from LONG_ONLY on */
+	const char *name;     /* the long option */
+	const char *argument; /* NULL: takes none */
+	const char *help;     /* lines after the first are indented by the help */
+};
+
+#define LONG_ONLY 256
+
+struct command {
+	const char *name;
+	const char *operands;		  /* as in the usage line */
+	const char *summary;		  /* one line */
+	const char *details;		  /* more lines for "help COMMAND" */
+	const struct option_row *options; /* ends with a row without a name */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct command command_mount, command_umount, command_list, command_check, command_map;
+
+/* All commands, in the order of the help; ends with NULL. */
+extern const struct command *const commands[];
+
+/* ---- reading a command line ---- */
+
+#define MOST_OPTIONS 24
+
+struct arguments {
+	const struct command *command;
+	int argc;
+	char **argv;
+	const char *value; /* of the option that next_option() returned */
+};
+
+/*
+ * The letter of the next option; 0 at their end; -1 after one that is wrong, which has been reported;
+ * -2 after --help, which has been answered. Options may stand among the operands, up to "--".
+ */
+int next_option(struct arguments *a);
+
+/* After the last option: the operands in *operands, and their number. */
+size_t operands(const struct arguments *a, char ***operands);
+
+void print_help(const struct command *command);
+
+#endif

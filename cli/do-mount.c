@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "do-mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+
+/* Whether files of somebody who is not root appear as root's (or its group's). */
+static bool lets_others_be_root(const struct idm_map *map, unsigned int kind, uint32_t *disk)
+{
+	return idm_map_to_disk(map, kind, 0, disk) == 0 && *disk != 0;
+}
+
+struct hardening {
+	uint32_t added; /* IDM_ATTR_* */
+	const char *kind;
+	uint32_t disk; /* who would be root */
+};
+
+/*
+ * A setuid program of disk user 1000 that is seen as root's is a root shell for everybody. So such a
+ * mount does not honour setuid and device files, unless that was asked for.
+ */
+static struct hardening harden(struct words *words, const struct idm_map *map)
+{
+	struct hardening h = { 0 };
+
+	if (lets_others_be_root(map, IDM_UID, &h.disk))
+		h.kind = "user";
+	else if (lets_others_be_root(map, IDM_GID, &h.disk))
+		h.kind = "group";
+	else
+		return h;
+	h.added = (words_name(words, IDM_ATTR_NOSUID) ? 0 : IDM_ATTR_NOSUID) |
+		  (words_name(words, IDM_ATTR_NODEV) ? 0 : IDM_ATTR_NODEV);
+	words->set |= h.added;
+	return h;
+}
+
+static void report_hardening(const struct hardening *h)
+{
+	bool nosuid = h->added & IDM_ATTR_NOSUID, nodev = h->added & IDM_ATTR_NODEV;
+
+	if (h->added)
+		report_note(
+			"added %s%s%s, since files of %s %u appear as root's; -o suid,dev prevents that",
+			nosuid ? "nosuid" : "", nosuid && nodev ? "," : "", nodev ? "nodev" : "",
+			h->kind, h->disk);
+}
+
+static int open_root(const char *root)
+{
+	int fd;
+
+	if (!root)
+		return AT_FDCWD;
+	fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	report_failure("%s: open root: %s", root, strerror(errno));
+	return -1;
+}
+
+static int open_tree_of(const struct mount_request *request, const struct words *words)
+{
+	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
+	struct idm_error err;
+	int userns = idm_userns_open(request->map, 0, &err), tree;
+
+	if (userns < 0) {
+		report_error(&err);
+		return -1;
+	}
+	options.flags = request->recursive ? IDM_TREE_RECURSIVE : 0;
+	options.attr_set = words->set;
+	options.attr_clear = words->clear;
+	/* An unbindable tree could not go below a shared mount; it becomes that when it is there. */
+	if (words->propagation != IDM_PROPAGATION_UNBINDABLE)
+		options.propagation = words->propagation;
+	tree = idm_tree_open(AT_FDCWD, request->source, userns, &options, &err);
+	close(userns);
+	if (tree < 0)
+		report_error(&err);
+	return tree;
+}
+
+static int attach(const struct mount_request *request, int tree, enum idm_propagation propagation)
+{
+	unsigned int flags = (request->mkdir ? IDM_ATTACH_MKDIR : 0) |
+			     (request->replace ? IDM_ATTACH_REPLACE : 0) |
+			     (request->root ? IDM_ATTACH_IN_ROOT : 0);
+	int root = open_root(request->root), r;
+	struct idm_error err;
+
+	if (root == -1)
+		return FAILED;
+	r = idm_tree_attach(tree, root, request->target, flags, propagation, &err);
+	if (root >= 0)
+		close(root);
+	return r < 0 ? report_error(&err) : DONE;
+}
+
+int do_mount(const struct mount_request *request)
+{
+	struct words words = request->words;
+	struct hardening hardening;
+	struct idm_error err;
+	int tree, status, r = idm_map_check(request->map, &err);
+
+	if (r < 0) {
+		report_error(&err);
+		return USAGE;
+	}
+	hardening = harden(&words, request->map);
+	tree = open_tree_of(request, &words);
+	if (tree < 0)
+		return FAILED;
+	status = attach(request, tree, words.propagation);
+	close(tree);
+	if (status == DONE)
+		report_hardening(&hardening);
+	return status;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* A whole mount, from map to attached; what "idmount mount" and mount.idmap both do. */
+#ifndef DO_MOUNT_H
+#define DO_MOUNT_H
+
+#include <stdbool.h>
+
+#include "words.h"
+
+struct mount_request {
+	const char *source, *target;
+	const char *root; /* NULL: the target is not confined */
+	const struct idm_map *map;
+	struct words words;
+	bool recursive, mkdir, replace;
+};
+
+/* Returns the exit status; failures have been reported. */
+int do_mount(const struct mount_request *request);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DRAW_MAP_H
+#define DRAW_MAP_H
+
+#include <stdbool.h>
+
+#include "idmount.h"
+
+/*
+ * Draws a map for a person: the uid and the gid side beside each other, and what is left out. False: out
+ * of memory, nothing was drawn.
+ */
+bool draw_map(const struct idm_map *map);
+
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/* The command: one table, and the way from a name to what does it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "report.h"
+
+const struct command *const commands[] = {
+	&command_mount, &command_umount, &command_list, &command_check, &command_map, NULL,
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (const struct command *const *c = commands; *c; c++)
+		if (strcmp((*c)->name, name) == 0)
+			return *c;
+	return NULL;
+}
+
+static int print_overview(void)
+{
+	printf("usage: idmount COMMAND [OPTION]... [OPERAND]...\n\n"
+	       "ID-mapped mounts: files appear under other owners at another place, without a chown.\n\n");
+	for (const struct command *const *c = commands; *c; c++)
+		printf("  %-8s %s\n", (*c)->name, (*c)->summary);
+	printf("  %-8s %s\n"
+	       "\n"
+	       "A map is DISK:SEEN[:COUNT] entries: files of DISK appear as SEEN's. \"idmount help mount\"\n"
+	       "says more. Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+	       "help", "explain a command");
+	return finish_output(DONE);
+}
+
+static int unknown_command(const char *name)
+{
+	report_usage("%s: unknown command; see \"idmount --help\"", name);
+	return USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2)
+		return print_overview();
+	command = find_command(argv[1]);
+	if (!command)
+		return unknown_command(argv[1]);
+	print_help(command);
+	return finish_output(DONE);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	char prefix[64];
+	int status;
+
+	snprintf(prefix, sizeof(prefix), "idmount: %s", command->name);
+	report_as(prefix);
+	status = finish_output(command->run(argc, argv));
+	report_as("idmount");
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		report_usage("a command is missing; see \"idmount --help\"");
+		return USAGE;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("idmount %s\n", idm_version());
+		return finish_output(DONE);
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return print_overview();
+	if (strcmp(argv[1], "help") == 0)
+		return help(argc - 1, argv + 1);
+	command = find_command(argv[1]);
+	return command ? run(command, argc - 1, argv + 1) : unknown_command(argv[1]);
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "maps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+
+const char map_details[] =
+	"Maps. DISK is the id stored in the filesystem, SEEN the one that appears; COUNT ids from\n"
+	"each on, 1 if left out. u: maps users, g: groups, b: (or nothing) both. Ids that no entry\n"
+	"names appear as nobody's (65534) unless --keep-rest is given. -m may be repeated.\n"
+	"  -m 1000:2000 --keep-rest      what is 1000's appears as 2000's, all else as it is\n"
+	"  -m 0:100000:65536             the ids of a container's image as on its host\n"
+	"  -m u:alice:bob,g:staff:users  by name\n"
+	"  -m auto:alice                 to alice's ranges in /etc/subuid and /etc/subgid\n"
+	"Also taken: uidmap=C:H:S,... and gidmap=... (containerd), uids=C-H-S#...;gids=... (crun),\n"
+	"X-mount.idmap= values (util-linux), /proc/PID/ns/user.\n";
+
+void map_request_free(struct map_request *request)
+{
+	idm_map_free(request->map);
+}
+
+static int have_map(struct map_request *request)
+{
+	request->given = true;
+	if (request->map || idm_map_new(&request->map) == 0)
+		return DONE;
+	return out_of_memory();
+}
+
+/* A map that cannot be read is wrong usage; one that names what is not there has failed. */
+static int report_map(int code, const struct idm_error *err)
+{
+	report_error(err);
+	return code == -EINVAL || code == -E2BIG ? USAGE : FAILED;
+}
+
+static int take_userns_path(struct idm_map *map, const char *path)
+{
+	struct idm_error err;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+
+	if (fd < 0) {
+		return report_failure("%s: open user namespace: %s", path, strerror(errno));
+	}
+	r = idm_map_add_userns(map, fd, &err);
+	close(fd);
+	return r < 0 ? report_error(&err) : DONE;
+}
+
+static int take_userns(struct idm_map *map, const char *value)
+{
+	struct idm_error err;
+	long pid;
+
+	if (!*value)
+		return report_usage("--userns: a path or a process number is missing");
+	if (value[strspn(value, "0123456789")])
+		return take_userns_path(map, value);
+	pid = strtol(value, NULL, 10);
+	if (pid < 1 || pid > INT_MAX)
+		return report_usage("--userns: %s is not a process number", value);
+	return idm_map_add_pid(map, (pid_t)pid, &err) < 0 ? report_error(&err) : DONE;
+}
+
+int take_map_option(struct map_request *request, int letter, const char *value)
+{
+	struct idm_error err;
+	int status, r;
+
+	if (letter == OPTION_KEEP_REST) {
+		request->keep_rest = true;
+		return DONE;
+	}
+	status = have_map(request);
+	if (status != DONE)
+		return status;
+	if (letter == OPTION_USERNS)
+		return take_userns(request->map, value);
+	r = idm_map_parse(request->map, value, IDM_PARSE_LOOKUP, &err);
+	return r < 0 ? report_map(r, &err) : DONE;
+}
+
+int complete_map(struct map_request *request)
+{
+	struct idm_error err;
+
+	if (!request->given)
+		return report_usage("a map is missing: -m or --userns says whose files appear as whose");
+	if (!request->keep_rest)
+		return DONE;
+	return idm_map_keep_rest(request->map, IDM_BOTH, &err) < 0 ? report_error(&err) : DONE;
+}

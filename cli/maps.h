@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The map that a command line asks for: -m, --userns and --keep-rest of every command. */
+#ifndef MAPS_H
+#define MAPS_H
+
+#include <stdbool.h>
+
+#include "command.h"
+#include "idmount.h"
+
+#define OPTION_USERNS (LONG_ONLY + 0)
+#define OPTION_KEEP_REST (LONG_ONLY + 1)
+#define OPTION_OF_COMMAND (LONG_ONLY + 2) /* the first number that is free for others */
+
+#define MAP_OPTIONS                                                                                  \
+	{ 'm', "map", "MAP",                                                                         \
+	  "entries to map: [u:|g:|b:]DISK:SEEN[:COUNT], separated by\n"                              \
+	  "commas; names instead of numbers; \"auto[:USER]\"; see below" },                          \
+		{ OPTION_USERNS, "userns", "PATH|PID",                                               \
+		  "the map of this user namespace file or process" },                                \
+	{                                                                                            \
+		OPTION_KEEP_REST, "keep-rest", NULL, "every id that no entry names keeps its number" \
+	}
+
+extern const char map_details[];
+
+struct map_request {
+	struct idm_map *map; /* released by map_request_free() */
+	bool given;	     /* something was asked for */
+	bool keep_rest;
+};
+
+void map_request_free(struct map_request *request);
+
+#define AUTO_MAP_REQUEST __attribute__((cleanup(map_request_free)))
+
+/* Takes one of MAP_OPTIONS. Returns DONE, or reports and returns the exit status. */
+int take_map_option(struct map_request *request, int letter, const char *value);
+
+/* After the last option: fills in the rest if asked. Returns as above; USAGE if no map was asked for. */
+int complete_map(struct map_request *request);
+
+#endif

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The helper that mount(8) runs for "-t idmap" and for lines of type idmap in /etc/fstab:
+ *
+ *   mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] [-t TYPE] -o OPTIONS
+ *
+ * Exit status as mount(8) says: 0 done, 1 wrong usage or no permission, 2 system error, 32 failed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "do-mount.h"
+#include "maps.h"
+#include "report.h"
+
+enum { MOUNT_USAGE = 1, MOUNT_SYSTEM = 2, MOUNT_FAILED = 32 };
+
+/* What the line asks for. */
+struct helper {
+	struct mount_request mount;
+	struct map_request maps;
+	const char *namespace;
+	bool sloppy, fake, verbose;
+};
+
+/* Words for mount(8) itself, for systemd and for fstab; not about the mount. */
+static bool is_not_ours(const char *word)
+{
+	static const char *const words[] = {
+		"defaults", "auto",    "noauto", "user",    "nouser", "users",	 "nousers",
+		"owner",    "noowner", "group",	 "nogroup", "nofail", "_netdev",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return strncmp(word, "x-", 2) == 0 || strncmp(word, "X-", 2) == 0 ||
+	       strncmp(word, "comment=", 8) == 0;
+}
+
+/* ---- options ---- */
+
+/*
+ * Cuts the next word off a list, in place: up to a comma that is not inside double quotes, which are
+ * taken away (mount(8) passes them on). NULL at the end.
+ */
+static char *next_word(char **list)
+{
+	char *word = *list, *from = word, *to = word;
+	bool quoted = false;
+
+	if (!word || !*word)
+		return NULL;
+	for (; *from && (quoted || *from != ','); from++) {
+		if (*from == '"')
+			quoted = !quoted;
+		else
+			*to++ = *from;
+	}
+	*list = *from ? from + 1 : from;
+	*to = '\0';
+	return word;
+}
+
+static const char *value_of(const char *word, const char *key)
+{
+	size_t n = strlen(key);
+
+	return strncmp(word, key, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
+}
+
+static int take_word_of_helper(struct helper *h, const char *word)
+{
+	const char *value;
+
+	if ((value = value_of(word, "map")))
+		return take_map_option(&h->maps, 'm', value);
+	if ((value = value_of(word, "userns")))
+		return take_map_option(&h->maps, OPTION_USERNS, value);
+	if (strcmp(word, "keep-rest") == 0)
+		return take_map_option(&h->maps, OPTION_KEEP_REST, NULL);
+	if (strcmp(word, "recursive") == 0) {
+		h->mount.recursive = true;
+		return DONE;
+	}
+	if (strcmp(word, "mkdir") == 0) {
+		h->mount.mkdir = true;
+		return DONE;
+	}
+	if (strcmp(word, "replace") == 0) {
+		h->mount.replace = true;
+		return DONE;
+	}
+	if (strcmp(word, "remount") == 0)
+		return report_usage(
+			"remount: an idmap mount cannot be changed; unmount it and mount it again, "
+			"or use \"replace\"");
+	if (take_word(&h->mount.words, word, strlen(word)) || is_not_ours(word) || h->sloppy)
+		return DONE;
+	return report_usage("%s: unknown option; see mount.idmap(8)", word);
+}
+
+static int take_words(struct helper *h, char *list)
+{
+	char *word;
+
+	while ((word = next_word(&list))) {
+		int status = *word ? take_word_of_helper(h, word) : DONE;
+
+		if (status != DONE)
+			return status;
+	}
+	return DONE;
+}
+
+/* The options are read twice: -s, wherever it stands, decides about unknown words in -o. */
+static int take_flags(struct helper *h, int argc, char **argv, bool words)
+{
+	int letter, status = DONE;
+
+	optind = 1;
+	opterr = 0;
+	while (status == DONE && (letter = getopt(argc, argv, "sfnvN:t:o:h")) != -1) {
+		switch (letter) {
+		case 's':
+			h->sloppy = true;
+			break;
+		case 'f':
+			h->fake = true;
+			break;
+		case 'n': /* no /etc/mtab: nobody writes one any more */
+		case 't': /* the type is in our name */
+			break;
+		case 'v':
+			h->verbose = true;
+			break;
+		case 'N':
+			h->namespace = optarg;
+			break;
+		case 'o':
+			if (words)
+				status = take_words(h, optarg);
+			break;
+		default:
+			status = report_usage("usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] "
+					      "-o map=MAP[,OPTION]...");
+		}
+	}
+	return status;
+}
+
+static int read_line(struct helper *h, int argc, char **argv)
+{
+	int status = take_flags(h, argc, argv, false);
+
+	if (status == DONE && argc - optind != 2)
+		status = report_usage("usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] "
+				      "-o map=MAP[,OPTION]...");
+	if (status != DONE)
+		return status;
+	h->mount.source = argv[optind];
+	h->mount.target = argv[optind + 1];
+	status = take_flags(h, argc, argv, true);
+	if (status == DONE)
+		status = complete_map(&h->maps);
+	h->mount.map = h->maps.map;
+	return status;
+}
+
+/* ---- mounting ---- */
+
+/* mount -N: a process number or a namespace file. mount(8) leaves entering it to its helpers. */
+static int enter_namespace(const char *namespace)
+{
+	char path[64];
+	int fd, failed;
+
+	if (!namespace[strspn(namespace, "0123456789")]) {
+		snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", namespace);
+		namespace = path;
+	}
+	fd = open(namespace, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		report_failure("%s: open mount namespace: %s", namespace, strerror(errno));
+		return MOUNT_SYSTEM;
+	}
+	failed = setns(fd, CLONE_NEWNS);
+	close(fd);
+	if (!failed)
+		return DONE;
+	report_failure("%s: enter mount namespace: %s", namespace, strerror(errno));
+	return MOUNT_SYSTEM;
+}
+
+static int has_map(const struct idm_mount *mount, void *data)
+{
+	return mount->map && idm_map_equal(mount->map, data) ? 1 : 0;
+}
+
+/*
+ * Whether this very mount is there already: "mount -a" is run again and again, and knows by itself only
+ * the types whose source it finds in the mount table.
+ */
+static bool is_mounted(const struct mount_request *request)
+{
+	struct stat source, target;
+
+	return stat(request->source, &source) == 0 && stat(request->target, &target) == 0 &&
+	       source.st_dev == target.st_dev && source.st_ino == target.st_ino &&
+	       idm_list_path(AT_FDCWD, request->target, has_map, (void *)request->map, NULL) == 1;
+}
+
+static int mount_idmap(struct helper *h)
+{
+	int status;
+
+	if (h->fake)
+		return DONE;
+	if (h->namespace) {
+		status = enter_namespace(h->namespace);
+		if (status != DONE)
+			return status;
+	}
+	if (!h->mount.replace && is_mounted(&h->mount)) {
+		if (h->verbose)
+			printf("mount.idmap: %s: already mounted\n", h->mount.target);
+		return DONE;
+	}
+	status = do_mount(&h->mount);
+	if (status == DONE && h->verbose)
+		printf("mount.idmap: %s mounted on %s\n", h->mount.source, h->mount.target);
+	return status == USAGE ? MOUNT_USAGE : status == FAILED ? MOUNT_FAILED : DONE;
+}
+
+int main(int argc, char **argv)
+{
+	struct helper h = { 0 };
+	int status;
+
+	report_as("mount.idmap");
+	status = read_line(&h, argc, argv);
+	if (status == DONE)
+		status = mount_idmap(&h);
+	else
+		status = status == FAILED ? MOUNT_FAILED : MOUNT_USAGE;
+	map_request_free(&h.maps);
+	return status;
+}

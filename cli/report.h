@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command says to people, and its exit status. */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "idmount.h"
+
+enum { DONE = 0, FAILED = 1, USAGE = 2 };
+
+/* The words before every message: "idmount: mount". The string is kept. */
+void report_as(const char *prefix);
+
+/* One line, and a second one if there is a hint. Returns FAILED. */
+int report_error(const struct idm_error *err);
+
+/* "prefix: message", for wrong usage. Returns USAGE. */
+int report_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for what could not be done, without an idm_error. Returns FAILED. */
+int report_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int out_of_memory(void);
+
+/* "prefix: note: message" */
+void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Ends output: DONE, or FAILED with a message if standard output did not take it all. */
+int finish_output(int status);
+
+#endif

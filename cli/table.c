@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Control characters, in octal as in /proc/self/mountinfo: a path must not break the table. */
+static char *printable(const char *text)
+{
+	char *copy = malloc(4 * strlen(text) + 1), *to = copy;
+
+	if (!copy)
+		return NULL;
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f || c == '\\')
+			to += sprintf(to, "\\%03o", c);
+		else
+			*to++ = (char)c;
+	}
+	*to = '\0';
+	return copy;
+}
+
+/* Characters, not bytes: what follows a first byte of UTF-8 takes no room of its own. */
+static size_t width(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+void table_cell(struct table *table, const char *text)
+{
+	if (table->failed)
+		return;
+	if (table->rows == table->room) {
+		size_t room = table->room ? 2 * table->room : 64;
+		char **more = reallocarray(table->cells, room, sizeof(*more));
+
+		if (!more) {
+			table->failed = true;
+			return;
+		}
+		table->cells = more;
+		table->room = room;
+	}
+	table->cells[table->rows] = printable(text);
+	if (!table->cells[table->rows])
+		table->failed = true;
+	else
+		table->rows++;
+}
+
+static void print_row(char **cells, size_t columns, const size_t *widths)
+{
+	for (size_t c = 0; c < columns; c++) {
+		fputs(cells[c], stdout);
+		if (c + 1 < columns)
+			printf("%*s", (int)(widths[c] - width(cells[c]) + 2), "");
+	}
+	putchar('\n');
+}
+
+bool table_print(struct table *table)
+{
+	size_t widths[TABLE_COLUMNS] = { 0 };
+	bool colours = use_colours(), printed = !table->failed;
+
+	for (size_t i = 0; i < table->rows; i++) {
+		size_t w = width(table->cells[i]);
+
+		if (w > widths[i % table->columns])
+			widths[i % table->columns] = w;
+	}
+	for (size_t i = 0; printed && i + table->columns <= table->rows; i += table->columns) {
+		if (i == 0 && colours)
+			fputs("\033[1m", stdout);
+		print_row(table->cells + i, table->columns, widths);
+		if (i == 0 && colours)
+			fputs("\033[0m", stdout);
+	}
+	for (size_t i = 0; i < table->rows; i++)
+		free(table->cells[i]);
+	free(table->cells);
+	*table = (struct table){ 0 };
+	return printed;
+}
+
+bool use_colours(void)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return isatty(STDOUT_FILENO) && !(no && *no);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Aligned columns on standard output. */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TABLE_COLUMNS 8
+
+struct table {
+	size_t columns;
+	size_t rows, room;
+	char **cells; /* rows × columns */
+	bool failed;  /* out of memory */
+};
+
+/* Adds a cell at the end; a row is full after table->columns of them. */
+void table_cell(struct table *table, const char *text);
+
+/* Prints and releases. The first row is the heading. False: out of memory, nothing was printed. */
+bool table_print(struct table *table);
+
+/* Whether standard output wants colours: a terminal, and NO_COLOR is not set. */
+bool use_colours(void);
+
+#endif

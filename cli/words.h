@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The words of -o: one table for the command, the mount(8) helper, the help and the listing. */
+#ifndef WORDS_H
+#define WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "idmount.h"
+
+struct words {
+	uint32_t set, clear; /* IDM_ATTR_* */
+	enum idm_propagation propagation;
+};
+
+/* Takes one word of n characters, not NUL-terminated. False: there is no such word. */
+bool take_word(struct words *words, const char *word, size_t n);
+
+/* Whether the words say anything about the attribute. */
+bool words_name(const struct words *words, uint32_t attribute);
+
+/* The words that describe a mount, separated by commas, in buf. */
+void describe_mount(const struct idm_mount *mount, char *buf, size_t size);
+
+#endif
