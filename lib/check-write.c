@@ -52,7 +52,8 @@ static void why_no_file(const struct idm_trial *trial, const char *fstype, int c
 
 /*
  * The owner on disk: the same inode, looked up by its file handle on the mount without a map. It has no
- * name by which to find it there. Needs a filesystem with file handles, and CAP_DAC_READ_SEARCH.
+ * name by which to find it there. Needs a filesystem with file handles, and CAP_DAC_READ_SEARCH
+ * in the initial user namespace.
  */
 static int stat_on_disk(int plain, int file, struct stat *st)
 {

@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "kernel.h"
+#include "mount-look.h"
 #include "probe.h"
 #include "util.h"
 
@@ -115,8 +116,12 @@ static int try_move_mount_beneath(int userns)
 static int try_open_tree_attr(int userns)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns };
-	AUTO_CLOSE int tmpfs = idm_probe_tmpfs(), tree = -1;
+	AUTO_CLOSE int tmpfs = -1, tree = -1;
+	int r = expect(-EINVAL, idm_sys_open_tree_attr(-1, "", ~0U, &attr));
 
+	if (r < 0)
+		return r;
+	tmpfs = idm_probe_tmpfs();
 	if (tmpfs < 0 || userns < 0)
 		return tmpfs < 0 ? tmpfs : userns;
 	tree = idm_sys_open_tree_attr(tmpfs, "", OPEN_TREE_CLONE | AT_EMPTY_PATH, &attr);
@@ -185,20 +190,44 @@ static void path_of(char path[64], int fd, const char *below)
  * Since Linux 6.5 overlay looks at each option as it is set, and refuses what it does not know. Before,
  * every option is taken, and looked at on creation.
  */
-static bool looks_at_options(int fs)
+static bool looks_at_options(void)
 {
+	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0);
+
 	return idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, "no_such_option", NULL, 0) == -EINVAL;
 }
 
-/* A mapped directory on a detached mount: before Linux 6.3 "/" has to do. */
+struct search {
+	int userns;
+	int layer;
+};
+
+static bool try_as_layer(int mount_fd, const char *path, void *data)
+{
+	struct search *s = data;
+	struct stat st;
+
+	(void)path;
+	if (idm_sys_fstatat(mount_fd, "", &st, AT_EMPTY_PATH) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+	s->layer = idm_probe_clone(mount_fd, s->userns, false);
+	return s->layer >= 0;
+}
+
+/* A mapped directory on a detached mount. Before Linux 6.3, a copy of the first mount that can. */
 static int mapped_layer(int userns)
 {
 	AUTO_CLOSE int tmpfs = mapped_tmpfs(userns), root = -1;
+	struct search s = { .userns = userns };
 
 	if (tmpfs != -EINVAL)
 		return idm_take_fd(&tmpfs);
 	root = idm_sys_openat(AT_FDCWD, "/", O_PATH, 0);
-	return root < 0 ? root : idm_probe_clone(root, userns, false);
+	if (root < 0)
+		return root;
+	if (!try_as_layer(root, "/", &s))
+		idm_look_below(root, try_as_layer, &s);
+	return s.layer;
 }
 
 static int try_overlay_idmapped_layers(int userns)
@@ -212,7 +241,7 @@ static int try_overlay_idmapped_layers(int userns)
 	if (layer < 0)
 		return layer;
 	path_of(first, layer, "");
-	if (looks_at_options(fs))
+	if (looks_at_options())
 		return idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", first, 0);
 	/*
 	 * A detached mount cannot be a layer there. But the first layer is mapped, and the second is
@@ -238,8 +267,8 @@ static int try_overlay_lowerdir_append(int userns)
 	if (layer < 0)
 		return layer;
 	path_of(path, layer, "");
-	return looks_at_options(fs) ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", path, 0)
-				    : -EOPNOTSUPP;
+	return looks_at_options() ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", path, 0)
+				  : -EOPNOTSUPP;
 }
 
 static int try_overlay_fd_layers(int userns)
@@ -267,8 +296,8 @@ static int try_overlay_override_creds(int userns)
 	(void)userns;
 	if (fs < 0)
 		return fs;
-	return looks_at_options(fs) ? idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, "override_creds", NULL, 0)
-				    : -EOPNOTSUPP;
+	return looks_at_options() ? idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, "override_creds", NULL, 0)
+				  : -EOPNOTSUPP;
 }
 
 /* ---- the table ---- */

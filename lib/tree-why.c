@@ -87,23 +87,30 @@ static bool calls_are_missing(const struct question *q)
 
 /* ---- the descriptor of the map ---- */
 
-static bool userns_is_none(const struct question *q)
+static const char *what_else_it_is(int fd)
 {
 	struct statfs fs;
 	int type;
 
-	if (q->userns < 0)
-		return false;
-	if (idm_sys_fstatfs(q->userns, &fs) < 0)
-		return say(q, "the user namespace's descriptor %d is not open", q->userns);
+	if (idm_sys_fstatfs(fd, &fs) < 0)
+		return "is not open";
 	if (fs.f_type != NSFS_MAGIC)
-		return say(q, "descriptor %d is not a user namespace", q->userns);
-	type = idm_sys_ioctl(q->userns, IDM_NS_GET_NSTYPE, NULL);
+		return "is not a user namespace";
+	type = idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL);
 	if (type == -EBADF)
-		return say(q, "the user namespace's descriptor %d is O_PATH", q->userns);
-	if (type != CLONE_NEWUSER)
-		return say(q, "descriptor %d is a namespace, but not a user namespace", q->userns);
-	return false;
+		return "is O_PATH";
+	return type == CLONE_NEWUSER ? NULL : "is a namespace, but not a user namespace";
+}
+
+static bool userns_is_none(const struct question *q)
+{
+	const char *what = q->userns < 0 ? NULL : what_else_it_is(q->userns);
+
+	if (!what)
+		return false;
+	say(q, "descriptor %d, given as the map, %s", q->userns, what);
+	idm_hint(q->err, "a user namespace is opened as /proc/PID/ns/user, with O_RDONLY");
+	return true;
 }
 
 static bool userns_is_initial(const struct question *q)
@@ -245,7 +252,7 @@ static void hint_filesystem(const struct question *q, const char *type)
 			idm_hint(q->err, "%s", filesystems[i].hint);
 		return;
 	}
-	idm_hint(q->err, "ext4, xfs, btrfs, tmpfs, erofs and squashfs can, among others");
+	idm_hint(q->err, "ext4, xfs, btrfs, tmpfs, erofs, squashfs and some more can");
 }
 
 static bool source_is_not_ours(const struct question *q, const char *type)
@@ -291,9 +298,8 @@ static bool try_mount_below(int fd, const char *path, void *data)
 
 	if (tree != q->code)
 		return false;
-	/* An unbindable mount below is left out by the kernel, not refused. */
-	plain = idm_sys_open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	if (plain == -EINVAL)
+	plain = idm_probe_clone(fd, -1, false);
+	if (plain < 0) /* an unbindable mount below is left out by the kernel, not refused */
 		return false;
 	idm_why_not_mapped(tree, fd, path, q->userns, false, q->err);
 	return true;
