@@ -199,14 +199,6 @@ static uint64_t seed(void)
 	return text ? strtoull(text, NULL, 0) : 1;
 }
 
-struct rng rng_new(uint64_t stream)
-{
-	struct rng rng = { seed() * 0x9e3779b97f4a7c15ULL + stream };
-
-	note("random numbers: IDM_SEED=%llu", (unsigned long long)seed());
-	return rng;
-}
-
 /* splitmix64 */
 uint64_t rng_next(struct rng *rng)
 {
@@ -215,6 +207,18 @@ uint64_t rng_next(struct rng *rng)
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
 	return z ^ (z >> 31);
+}
+
+struct rng rng_new(uint64_t stream)
+{
+	struct rng rng = { seed() };
+
+	note("random numbers: IDM_SEED=%llu", (unsigned long long)rng.state);
+	/* Through the generator: neighbouring states would give the same numbers, one after the other.
+	 */
+	rng.state = rng_next(&rng) ^ stream;
+	rng.state = rng_next(&rng);
+	return rng;
 }
 
 uint32_t rng_below(struct rng *rng, uint32_t bound)
