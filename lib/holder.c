@@ -201,6 +201,13 @@ int idm_holder_start(struct idm_holder *holder, bool live)
 	return r;
 }
 
+void idm_holder_await_exit(struct idm_holder *holder)
+{
+	siginfo_t info;
+
+	idm_sys_waitid_pidfd(holder->pidfd, &info, WEXITED | WNOWAIT | __WALL);
+}
+
 void idm_holder_end(struct idm_holder *holder)
 {
 	siginfo_t info;

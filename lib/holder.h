@@ -20,6 +20,9 @@ struct idm_holder {
  */
 int idm_holder_start(struct idm_holder *holder, bool live);
 
+/* Waits until the child that is not `live` is a zombie, or has been reaped by somebody else. */
+void idm_holder_await_exit(struct idm_holder *holder);
+
 /* Ends and reaps the child; fine if somebody else has reaped it. errno stays as it was. */
 void idm_holder_end(struct idm_holder *holder);
 

@@ -14,6 +14,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "error.h"
 #include "kernel.h"
@@ -28,12 +29,13 @@
 /* Nothing mounted over a part of procfs, no way out of it. Symbolic links such as "self" are allowed. */
 #define INSIDE (RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 
-static bool is_procfs_root(int fd)
+static bool is_procfs_root(int fd, bool to_write)
 {
 	struct statfs fs;
 	struct stat st;
 
 	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC &&
+	       !(to_write && fs.f_flags & ST_RDONLY) &&
 	       idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_ino == PROCFS_ROOT_INODE;
 }
 
@@ -99,14 +101,14 @@ static bool means_wrong_procfs(int r)
 	       r == -ENOTDIR;
 }
 
-int idm_procfs_open(int pidfd, struct idm_error *err)
+int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 {
 	static const char step[] = "find the child in /proc";
 	AUTO_CLOSE int proc = -1, own = -1;
 	int r = -ENOENT;
 
 	proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
-	if (proc >= 0 && is_procfs_root(proc))
+	if (proc >= 0 && is_procfs_root(proc, to_write))
 		r = process_in(proc, pidfd);
 	if (r >= 0)
 		return r;
@@ -116,15 +118,17 @@ int idm_procfs_open(int pidfd, struct idm_error *err)
 		return idm_fail(err, proc < 0 ? proc : r, step, "/proc", NULL);
 
 	own = private_procfs();
-	if (own >= 0)
-		r = process_in(own, pidfd);
+	r = own < 0 ? own : process_in(own, pidfd);
 	if (r >= 0)
 		return r;
-	idm_fail(
-		err, r, step, "/proc",
-		own < 0 ? "it is not a procfs of this PID namespace, and a private one cannot be made: %s"
-			: "not even a private procfs shows it: %s",
-		strerrordesc_np(own < 0 ? -own : -r));
+	if (own >= 0)
+		return idm_fail(err, r, step, "/proc", "not even a private procfs shows it: %s",
+				strerrordesc_np(-r));
+	if (own == -EPERM)
+		r = -ENOENT;
+	idm_fail(err, r, step, "/proc",
+		 "it is not a %sprocfs of this PID namespace, and a private one cannot be made: %s",
+		 to_write ? "writable " : "", strerrordesc_np(-own));
 	idm_hint(err,
 		 "mount a procfs of this PID namespace at /proc, with nothing mounted over its parts");
 	return r;
@@ -141,7 +145,7 @@ int idm_procfs_root(struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
 
-	if (proc >= 0 && is_procfs_root(proc) && shows_caller(proc))
+	if (proc >= 0 && is_procfs_root(proc, false) && shows_caller(proc))
 		return idm_take_fd(&proc);
 	idm_close_fd(&proc);
 	proc = private_procfs();

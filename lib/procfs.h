@@ -8,10 +8,11 @@
 /*
  * The /proc directory of the process behind `pidfd`, as an O_PATH descriptor: through /proc if that is
  * a procfs of a PID namespace where both the caller and the process are, else through a private
- * procfs that is mounted nowhere. That the directory is that process's holds only if the pidfd is
- * found alive *afterwards*. -ESRCH: the process has been reaped already.
+ * procfs that is mounted nowhere. `to_write`: not through a read-only mount. That the directory is that
+ * process's holds only if the pidfd is found alive *afterwards*. -ESRCH: the process has been reaped
+ * already.
  */
-int idm_procfs_open(int pidfd, struct idm_error *err);
+int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err);
 
 /*
  * The root of a procfs that shows the caller, as an O_PATH descriptor: /proc, else a private one.

@@ -60,7 +60,7 @@ static int add_side(struct idm_map *map, unsigned int kind, int process, struct 
  */
 static int add_process(struct idm_map *map, int pidfd, struct idm_error *err)
 {
-	AUTO_CLOSE int process = idm_procfs_open(pidfd, err);
+	AUTO_CLOSE int process = idm_procfs_open(pidfd, false, err);
 	struct idm_map *new;
 	int r;
 

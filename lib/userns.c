@@ -48,7 +48,7 @@ static int open_one(int process, const char *name, int flags, int *fd, struct id
 
 static int open_files(const struct idm_holder *child, struct files *f, struct idm_error *err)
 {
-	AUTO_CLOSE int process = idm_procfs_open(child->pidfd, err);
+	AUTO_CLOSE int process = idm_procfs_open(child->pidfd, true, err);
 	int r;
 
 	if (process < 0)
@@ -99,14 +99,20 @@ static int write_maps(const struct idm_map *map, const struct files *f, struct i
 	return r < 0 ? idm_why_map_refused(map, IDM_GID, r, err) : 0;
 }
 
-static int attempt(const struct idm_map *map, bool live, struct idm_error *err)
+static int attempt(const struct idm_map *map, unsigned int way, struct idm_error *err)
 {
 	struct files f = { -1, -1, -1, -1 };
 	struct idm_holder child;
-	int r = idm_holder_start(&child, live);
+	int r = idm_holder_start(&child, way == IDM_USERNS_LIVE);
 
 	if (r < 0)
 		return idm_why_no_userns(r, err);
+	/*
+	 * As long as it has not exited, its maps belong to its user. Who asks for a zombie gets the
+	 * verdict on a zombie; who does not care need not wait.
+	 */
+	if (way == IDM_USERNS_ZOMBIE)
+		idm_holder_await_exit(&child);
 	r = open_files(&child, &f, err);
 	if (r == 0)
 		r = prove_alive(&child, err);
@@ -119,12 +125,12 @@ static int attempt(const struct idm_map *map, bool live, struct idm_error *err)
 	return r;
 }
 
-static int attempts(const struct idm_map *map, bool live, struct idm_error *err)
+static int attempts(const struct idm_map *map, unsigned int way, struct idm_error *err)
 {
 	int r = -ESRCH;
 
 	for (int i = 0; i < ATTEMPTS && r == -ESRCH; i++)
-		r = attempt(map, live, err);
+		r = attempt(map, way, err);
 	if (r == -ESRCH)
 		idm_hint(err,
 			 "something in this process waits with __WALL or __WCLONE for any child, and "
@@ -151,14 +157,14 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 		idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
 		return -EBUSY;
 	}
-	if (flags & IDM_USERNS_LIVE)
-		return attempts(map, true, err);
-	r = attempts(map, false, err);
+	r = attempts(map, flags, err);
 	/*
 	 * The maps of a zombie belong to the initial namespace's root, so without CAP_DAC_OVERRIDE there
-	 * they cannot be opened. A live child's belong to its user, which is ours.
+	 * they cannot be opened (-EACCES). Unless they were opened before the child had exited: then
+	 * they can be written, but without CAP_SETGID not the gid map (-EPERM). A live child's belong to
+	 * its user, which is ours.
 	 */
-	if (r == -EACCES && !(flags & IDM_USERNS_ZOMBIE))
-		r = attempts(map, true, err);
+	if ((r == -EACCES || r == -EPERM) && !flags)
+		r = attempts(map, IDM_USERNS_LIVE, err);
 	return r;
 }
