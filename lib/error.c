@@ -29,6 +29,13 @@ static void put(char *buf, size_t size, const char *format, va_list args)
 	make_printable(buf);
 }
 
+static void put_subject(struct idm_error *err, const char *subject)
+{
+	mark_cut(err->subject, sizeof(err->subject),
+		 snprintf(err->subject, sizeof(err->subject), "%s", subject));
+	make_printable(err->subject);
+}
+
 /* "subject: step: reason (kernel: words)" */
 static void compose_message(struct idm_error *err)
 {
@@ -52,9 +59,7 @@ int idm_fail(struct idm_error *err, int code, const char *step, const char *subj
 	err->kernel[0] = '\0';
 	err->hint[0] = '\0';
 	mark_cut(err->step, sizeof(err->step), snprintf(err->step, sizeof(err->step), "%s", step));
-	mark_cut(err->subject, sizeof(err->subject),
-		 snprintf(err->subject, sizeof(err->subject), "%s", subject ? subject : ""));
-	make_printable(err->subject);
+	put_subject(err, subject ? subject : "");
 	if (reason) {
 		va_start(args, reason);
 		put(err->reason, sizeof(err->reason), reason, args);
@@ -66,6 +71,14 @@ int idm_fail(struct idm_error *err, int code, const char *step, const char *subj
 	}
 	compose_message(err);
 	return code;
+}
+
+void idm_subject(struct idm_error *err, const char *subject)
+{
+	if (!err || err->subject[0])
+		return;
+	put_subject(err, subject);
+	compose_message(err);
 }
 
 void idm_hint(struct idm_error *err, const char *hint, ...)

@@ -11,6 +11,9 @@
 int idm_fail(struct idm_error *err, int code, const char *step, const char *subject, const char *reason,
 	     ...) __attribute__((format(printf, 5, 6)));
 
+/* Names the subject of an error that has none. */
+void idm_subject(struct idm_error *err, const char *subject);
+
 /* Adds the hint to an error that idm_fail() has filled in. */
 void idm_hint(struct idm_error *err, const char *hint, ...) __attribute__((format(printf, 2, 3)));
 

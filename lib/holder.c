@@ -144,18 +144,16 @@ static int child_main(void *arg)
 static int start_on_stack(struct idm_holder *holder)
 {
 	int vfork = holder->live ? 0 : CLONE_VFORK; /* the stack is free again when this returns */
-	int saved = errno, r = 0;
+	int saved = errno;
+	void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 
-	holder->stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	if (holder->stack == MAP_FAILED)
-		holder->stack = NULL;
-	if (!holder->stack ||
-	    clone(child_main, (char *)holder->stack + STACK_SIZE,
-		  HOLDER_FLAGS | vfork /* exit_signal 0 */, holder, &holder->pidfd) < 0)
-		r = -errno;
 	errno = saved;
-	return r;
+	if (stack == MAP_FAILED)
+		return -ENOMEM;
+	holder->stack = stack;
+	return idm_sys_clone(child_main, (char *)stack + STACK_SIZE,
+			     HOLDER_FLAGS | vfork /* exit_signal 0 */, holder, &holder->pidfd);
 }
 
 static void free_stack(struct idm_holder *holder)
@@ -163,22 +161,6 @@ static void free_stack(struct idm_holder *holder)
 	if (holder->stack)
 		munmap(holder->stack, STACK_SIZE);
 	holder->stack = NULL;
-}
-
-/*
- * Every signal, also those two that pthread_sigmask(3) never blocks because glibc needs them: a handler
- * that runs in the child would run on our memory.
- */
-static void block_signals(uint64_t *saved)
-{
-	static const uint64_t all = ~0ULL;
-
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, saved, sizeof(all));
-}
-
-static void restore_signals(const uint64_t *saved)
-{
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, saved, NULL, sizeof(*saved));
 }
 
 int idm_holder_start(struct idm_holder *holder, bool live)
@@ -189,13 +171,13 @@ int idm_holder_start(struct idm_holder *holder, bool live)
 	*holder = (struct idm_holder){ .pidfd = -1, .live = live };
 	if (live)
 		holder->parent = getpid();
-	block_signals(&mask);
+	idm_sys_block_signals(&mask);
 	if (!live)
 		r = start_zombie(holder);
 	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
 	if (live || r == -ENOSYS || r == -EPERM)
 		r = start_on_stack(holder);
-	restore_signals(&mask);
+	idm_sys_restore_signals(&mask);
 	if (r < 0)
 		free_stack(holder);
 	return r;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -189,6 +190,23 @@ int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *bu
 long idm_sys_clone3(struct clone_args *args, size_t size)
 {
 	return CALL(syscall(SYS_clone3, args, size));
+}
+
+int idm_sys_clone(int (*child)(void *), void *stack_top, int flags, void *arg, int *pidfd)
+{
+	return (int)CALL(clone(child, stack_top, flags, arg, pidfd));
+}
+
+void idm_sys_block_signals(uint64_t *saved)
+{
+	static const uint64_t all = ~0ULL;
+
+	CALL(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, saved, sizeof(all)));
+}
+
+void idm_sys_restore_signals(const uint64_t *saved)
+{
+	CALL(syscall(SYS_rt_sigprocmask, SIG_SETMASK, saved, NULL, sizeof(*saved)));
 }
 
 int idm_sys_setns(int fd, int type)

@@ -154,6 +154,13 @@ int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *bu
 
 /* processes */
 long idm_sys_clone3(struct clone_args *args, size_t size);
+int idm_sys_clone(int (*child)(void *), void *stack_top, int flags, void *arg, int *pidfd);
+/*
+ * Every signal, also those two that pthread_sigmask(3) never blocks because glibc needs them: a child
+ * that shares something with us must run no handler of ours.
+ */
+void idm_sys_block_signals(uint64_t *saved);
+void idm_sys_restore_signals(const uint64_t *saved);
 int idm_sys_setns(int fd, int type);
 int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);

@@ -437,11 +437,15 @@ static int finish(struct parser *ps, struct idm_map *map, int r)
 
 static int parse_userns_path(struct idm_map *map, const char *path, struct idm_error *err)
 {
-	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
+	int r;
 
 	if (fd < 0)
 		return idm_fail(err, fd, "open user namespace", path, NULL);
-	return idm_map_add_userns(map, fd, err);
+	r = idm_map_add_userns(map, fd, err);
+	if (r < 0)
+		idm_subject(err, path);
+	return r;
 }
 
 static int parse_auto(struct idm_map *map, const char *owner, struct idm_error *err)

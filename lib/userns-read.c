@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -34,6 +33,19 @@ static ssize_t read_all(int fd, char *buf, size_t size)
 	return (ssize_t)length;
 }
 
+/* An id that has no number in the reader's user namespace is written as the one that is no id. */
+static bool has_invisible_ids(const char *text)
+{
+	unsigned int disk, seen, count;
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "%u %u %u", &disk, &seen, &count) == 3 && seen == IDM_ID_END)
+			return true;
+	}
+	return false;
+}
+
 static int add_side(struct idm_map *map, unsigned int kind, int process, struct idm_error *err)
 {
 	const char *name = kind == IDM_UID ? "uid_map" : "gid_map";
@@ -51,6 +63,9 @@ static int add_side(struct idm_map *map, unsigned int kind, int process, struct 
 		return idm_fail(err, (int)n, step_read, name, NULL);
 	if (n == 0) /* a namespace whose map has not been written: the side stays empty */
 		return 0;
+	if (has_invisible_ids(text))
+		return idm_fail(err, -EINVAL, step_read, name,
+				"some of its ids are not visible from the caller's user namespace");
 	return idm_map_parse_kernel(map, kind, text, err);
 }
 
@@ -98,25 +113,32 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 
 /* ---- by descriptor ---- */
 
+/* Somebody in this process may wait with __WALL for what is not his, see idm_userns_open(). */
+#define ATTEMPTS 16
+
 /*
  * Only a process in the namespace shows its map. This one joins and exits; its exit status is setns's
  * errno. It has its own memory, since joining a namespace of another owner makes the memory's process
  * undumpable, and that must not be us. Otherwise as the child in holder.c, which see.
  */
+static int visitor_main(void *userns_fd)
+{
+	return -idm_sys_setns(*(int *)userns_fd, CLONE_NEWUSER);
+}
+
 static int start_visitor(int userns_fd, int *pidfd)
 {
-	struct clone_args args = {
-		.flags = CLONE_PIDFD | CLONE_FILES,
-		.pidfd = (uint64_t)(uintptr_t)pidfd,
-		.exit_signal = 0,
-	};
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	char stack[8192] __attribute__((aligned(16)));
+	uint64_t mask;
+	int r;
 
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		syscall(SYS_exit, -idm_sys_setns(userns_fd, CLONE_NEWUSER));
-	return 0;
+	/* All of them stay blocked in the child: neither a handler runs there, nor does it die of one.
+	 */
+	idm_sys_block_signals(&mask);
+	r = idm_sys_clone(visitor_main, stack + sizeof(stack),
+			  CLONE_PIDFD | CLONE_FILES /* exit_signal 0 */, &userns_fd, pidfd);
+	idm_sys_restore_signals(&mask);
+	return r < 0 ? r : 0;
 }
 
 /* Waits until the visitor is a zombie, and leaves it one. Returns how its setns ended. */
@@ -125,12 +147,12 @@ static int await_visitor(int pidfd)
 	siginfo_t info = { 0 };
 	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOWAIT | __WALL);
 
-	if (r < 0)
-		return r;
-	return info.si_code == CLD_EXITED ? -info.si_status : -ECHILD;
+	if (r == -ECHILD || (r == 0 && info.si_code != CLD_EXITED))
+		return -ESRCH;
+	return r < 0 ? r : -info.si_status;
 }
 
-static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
+static int visit_once(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
 	AUTO_CLOSE int pidfd = -1;
 	siginfo_t info;
@@ -143,12 +165,23 @@ static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
 	if (r == -EPERM) {
 		idm_fail(err, r, step_read, NULL, "it needs CAP_SYS_ADMIN in that user namespace");
 		idm_hint(err, "a process number instead of a file needs no privilege");
+	} else if (r == -ESRCH) {
+		idm_fail(err, r, step_read, NULL, "the child was reaped by somebody else");
 	} else if (r < 0) {
 		idm_fail(err, r, step_read, NULL, NULL);
 	} else {
 		r = add_process(map, pidfd, err);
 	}
 	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+	return r;
+}
+
+static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
+{
+	int r = -ESRCH;
+
+	for (int i = 0; i < ATTEMPTS && r == -ESRCH; i++)
+		r = visit_once(map, userns_fd, err);
 	return r;
 }
 
@@ -168,5 +201,9 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
 		return idm_fail(err, -EINVAL, step_read, NULL, "the file is not a user namespace");
 	if (is_own_userns(userns_fd))
 		return idm_map_add_pid(map, getpid(), err);
+	if (idm_procfs_child_would_be_init())
+		return idm_fail(err, -EBUSY, step_read, NULL,
+				"this thread has unshared a PID namespace that has no init yet, and the "
+				"child would become it");
 	return visit(map, userns_fd, err);
 }

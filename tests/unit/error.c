@@ -41,6 +41,18 @@ TEST(kernel_words_and_hint_are_added)
 	assert_string_equal(err.hint, "try harder");
 }
 
+TEST(a_subject_is_added_only_where_there_is_none)
+{
+	struct idm_error err;
+
+	idm_fail(&err, -EINVAL, "step", NULL, "reason");
+	idm_subject(&err, "/a\n");
+	assert_string_equal(err.message, "/a?: step: reason");
+	idm_subject(&err, "/b");
+	assert_string_equal(err.message, "/a?: step: reason");
+	idm_subject(NULL, "/a");
+}
+
 TEST(a_new_failure_replaces_all_of_the_old_one)
 {
 	struct idm_error err;
