@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "errand.h"
 #include "error.h"
 #include "kernel.h"
 #include "map.h"
@@ -116,63 +117,32 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 /* Somebody in this process may wait with __WALL for what is not his, see idm_userns_open(). */
 #define ATTEMPTS 16
 
-/*
- * Only a process in the namespace shows its map. This one joins and exits; its exit status is setns's
- * errno. It has its own memory, since joining a namespace of another owner makes the memory's process
- * undumpable, and that must not be us. Otherwise as the child in holder.c, which see.
- */
-static int visitor_main(void *userns_fd)
+/* Only a process in the namespace shows its map. This one joins and exits. */
+static int join(void *userns_fd)
 {
-	return -idm_sys_setns(*(int *)userns_fd, CLONE_NEWUSER);
-}
-
-static int start_visitor(int userns_fd, int *pidfd)
-{
-	char stack[8192] __attribute__((aligned(16)));
-	uint64_t mask;
-	int r;
-
-	/* All of them stay blocked in the child: neither a handler runs there, nor does it die of one.
-	 */
-	idm_sys_block_signals(&mask);
-	r = idm_sys_clone(visitor_main, stack + sizeof(stack),
-			  CLONE_PIDFD | CLONE_FILES /* exit_signal 0 */, &userns_fd, pidfd);
-	idm_sys_restore_signals(&mask);
-	return r < 0 ? r : 0;
-}
-
-/* Waits until the visitor is a zombie, and leaves it one. Returns how its setns ended. */
-static int await_visitor(int pidfd)
-{
-	siginfo_t info = { 0 };
-	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOWAIT | __WALL);
-
-	if (r == -ECHILD || (r == 0 && info.si_code != CLD_EXITED))
-		return -ESRCH;
-	return r < 0 ? r : -info.si_status;
+	return idm_sys_setns(*(int *)userns_fd, CLONE_NEWUSER);
 }
 
 static int visit_once(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
-	AUTO_CLOSE int pidfd = -1;
-	siginfo_t info;
-	int r = start_visitor(userns_fd, &pidfd);
+	struct idm_errand visitor;
+	int r = idm_errand_run(&visitor, join, &userns_fd);
 
-	if (r < 0)
-		return idm_fail(err, r, step_read, NULL, "cannot start a child: %s",
-				strerrordesc_np(-r));
-	r = await_visitor(pidfd);
 	if (r == -EPERM) {
 		idm_fail(err, r, step_read, NULL, "it needs CAP_SYS_ADMIN in that user namespace");
 		idm_hint(err, "a process number instead of a file needs no privilege");
+	} else if (r == -EBUSY) {
+		idm_fail(err, r, step_read, NULL,
+			 "this thread has unshared a PID namespace that has no init yet, and the child "
+			 "would become it");
 	} else if (r == -ESRCH) {
-		idm_fail(err, r, step_read, NULL, "the child was reaped by somebody else");
+		idm_fail(err, r, step_read, NULL, "the child was killed by somebody else");
 	} else if (r < 0) {
 		idm_fail(err, r, step_read, NULL, NULL);
 	} else {
-		r = add_process(map, pidfd, err);
+		r = add_process(map, visitor.pidfd, err);
 	}
-	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+	idm_errand_end(&visitor);
 	return r;
 }
 
@@ -201,9 +171,5 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
 		return idm_fail(err, -EINVAL, step_read, NULL, "the file is not a user namespace");
 	if (is_own_userns(userns_fd))
 		return idm_map_add_pid(map, getpid(), err);
-	if (idm_procfs_child_would_be_init())
-		return idm_fail(err, -EBUSY, step_read, NULL,
-				"this thread has unshared a PID namespace that has no init yet, and the "
-				"child would become it");
 	return visit(map, userns_fd, err);
 }

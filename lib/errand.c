@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "errand.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kernel.h"
+#include "procfs.h"
+
+/*
+ * The answer comes back in memory that both share, not as an exit status: that could be taken by a
+ * foreign wait with __WALL, and what was done cannot be done again to find out.
+ */
+struct work {
+	int (*go)(void *data);
+	void *data;
+	int result;
+	bool done;
+};
+
+static int child_main(void *arg)
+{
+	volatile struct work *work = arg;
+
+	work->result = work->go(work->data);
+	work->done = true;
+	return 0;
+}
+
+/* No signal gets through to the child but SIGKILL: the caller's handlers are not made to run there. */
+static int start(struct idm_errand *errand, struct work *work)
+{
+	char stack[16384] __attribute__((aligned(16)));
+	uint64_t mask;
+	int r;
+
+	idm_sys_block_signals(&mask);
+	r = idm_sys_clone(child_main, stack + sizeof(stack),
+			  CLONE_PIDFD | CLONE_FILES /* exit_signal 0 */, work, &errand->pidfd);
+	idm_sys_restore_signals(&mask);
+	return r < 0 ? r : 0;
+}
+
+int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data)
+{
+	struct work *work;
+	siginfo_t info;
+	int r;
+
+	errand->pidfd = -1;
+	if (idm_procfs_child_would_be_init())
+		return -EBUSY;
+	work = mmap(NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (work == MAP_FAILED)
+		return -ENOMEM;
+	*work = (struct work){ .go = go, .data = data };
+	r = start(errand, work);
+	if (r == 0) {
+		/* ECHILD: reaped by somebody else, hence over as well. */
+		idm_sys_waitid_pidfd(errand->pidfd, &info, WEXITED | WNOWAIT | __WALL);
+		r = work->done ? work->result : -ESRCH;
+	}
+	munmap(work, sizeof(*work));
+	return r;
+}
+
+void idm_errand_end(struct idm_errand *errand)
+{
+	siginfo_t info;
+
+	if (errand->pidfd < 0)
+		return;
+	idm_sys_waitid_pidfd(errand->pidfd, &info, WEXITED | __WALL);
+	close(errand->pidfd);
+	errand->pidfd = -1;
+}
+
+int idm_errand(int (*go)(void *data), void *data)
+{
+	struct idm_errand errand;
+	int r = idm_errand_run(&errand, go, data);
+
+	idm_errand_end(&errand);
+	return r;
+}

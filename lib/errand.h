@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An errand: something that a process cannot do without changing itself for good (its credentials, its
+ * namespaces), done by a short-lived child instead.
+ *
+ * The child has a copy of the caller's memory, since other credentials would make a shared one
+ * undumpable, but the caller's own descriptor table: what it opens is the caller's. As the child that
+ * holds a user namespace (holder.h) it sends no SIGCHLD, no wait(-1) can take it, and it is held by
+ * pidfd. It may make system calls only: no malloc, no stdio, since other threads' locks are copied too.
+ */
+#ifndef IDM_ERRAND_H
+#define IDM_ERRAND_H
+
+struct idm_errand {
+	int pidfd;
+};
+
+/*
+ * Runs `go` in a child and returns what that returned: 0 or -errno. The child is a zombie then, whose
+ * namespaces can still be looked at, until idm_errand_end(); call that whatever came back. -ESRCH: the
+ * child was killed before it was done. -EBUSY: see idm_procfs_child_would_be_init().
+ */
+int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data);
+
+/* Reaps the child; fine if somebody else has reaped it. */
+void idm_errand_end(struct idm_errand *errand);
+
+/* Both, for who is not interested in the zombie. */
+int idm_errand(int (*go)(void *data), void *data);
+
+#endif
