@@ -1,0 +1,154 @@
+# bash completion for idmount(8)                                -*- shell-script -*-
+# SPDX-License-Identifier: MIT
+#
+# Needs bash 4.2 and nothing else: not the functions of the package bash-completion either, which got
+# other names in its version 2.12.
+
+# The mount points of ID-mapped mounts, one a line, with the octal escapes of mountinfo undone.
+_idmount_targets()
+{
+	local target options
+
+	while read -r _ _ _ _ target options _; do
+		[[ $options == *,idmapped* ]] && printf '%b\n' "$target"
+	done </proc/self/mountinfo
+}
+
+# What may stand where an operand of the command stands.
+_idmount_operand()
+{
+	local command=$1 cur=$2 target
+
+	case $command in
+	mount | check)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	umount | list)
+		compopt -o filenames
+		cur=${cur#[\"\']}
+		while read -r target; do
+			[[ $target == "${cur//\\/}"* ]] && COMPREPLY+=("$target")
+		done < <(_idmount_targets)
+		;;
+	help)
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map' -- "$cur")
+		;;
+	esac
+}
+
+# A map: names in its last entry. bash takes a colon for the end of a word, so $cur is only what stands
+# behind the last one.
+_idmount_map()
+{
+	local map=$1 cur=$2
+
+	compopt -o nospace
+	case ${map##*[,+]} in
+	g:* | gid:*)
+		mapfile -t COMPREPLY < <(compgen -g -- "$cur")
+		;;
+	*:*)
+		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+		;;
+	*)
+		[[ $map == *[,+]* ]] || mapfile -t COMPREPLY < <(compgen -W 'auto u: g: b:' -- "$cur")
+		;;
+	esac
+}
+
+# The words of -o: the last one of a list.
+_idmount_words()
+{
+	local cur=$1 given=
+
+	[[ $cur == *,* ]] && given=${cur%,*},
+	compopt -o nospace
+	mapfile -t COMPREPLY < <(compgen -P "$given" -W '
+		ro nosuid nodev noexec nosymfollow relatime noatime strictatime nodiratime
+		rw suid dev exec symfollow diratime
+		private slave shared unbindable' -- "${cur##*,}")
+}
+
+# The value of an option; false if it takes none.
+_idmount_value()
+{
+	local option=$1 value=$2 cur=$3
+
+	case $option in
+	-m | --map | --compose)
+		_idmount_map "$value" "$cur"
+		;;
+	-o | --options)
+		_idmount_words "$cur"
+		;;
+	--userns)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	--root)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W 'text kernel containerd util-linux crun oci' -- "$cur")
+		;;
+	--translate) ;;
+	*)
+		return 1
+		;;
+	esac
+}
+
+_idmount_options()
+{
+	local command=$1 cur=$2 map='-m --map --userns --keep-rest' options
+
+	case $command in
+	mount)
+		options="$map -o --options -R --recursive --mkdir --replace --root"
+		;;
+	umount)
+		options='-R --recursive --lazy'
+		;;
+	list)
+		options='--json --all-namespaces'
+		;;
+	check)
+		options='--json --write'
+		;;
+	map)
+		options="$map --invert --compose --translate --format"
+		;;
+	*)
+		return
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$options -h --help" -- "$cur")
+}
+
+_idmount()
+{
+	local command=${COMP_WORDS[1]} cur=${COMP_WORDS[COMP_CWORD]} words option value
+
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map help -h --help --version' -- "$cur")
+		return
+	fi
+	# bash has cut the words at = and : too. This is the line as it was typed, up to the cursor.
+	read -ra words <<<"${COMP_LINE:0:COMP_POINT}."
+	value=${words[-1]%.} option=${words[-2]}
+	[[ $value == --*=* ]] && option=${value%%=*} value=${value#*=}
+	[[ $cur == [=:] ]] && cur=
+
+	if _idmount_value "$option" "$value" "$cur"; then
+		return
+	elif [[ $cur == -* ]]; then
+		_idmount_options "$command" "$cur"
+	else
+		_idmount_operand "$command" "$cur"
+	fi
+}
+
+complete -F _idmount idmount
