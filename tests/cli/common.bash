@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+# What the tests of the command share. IDMOUNT and MOUNT_IDMAP name the programs under test.
+bats_require_minimum_version 1.5.0
+
+ROOT=$(realpath "$BATS_TEST_DIRNAME/../..")
+IDMOUNT=$(realpath "${IDMOUNT:-$ROOT/build/idmount}")
+MOUNT_IDMAP=$(realpath "${MOUNT_IDMAP:-$ROOT/build/mount.idmap}")
+
+# What they say must not depend on where they are run.
+export LC_ALL=C
+unset NO_COLOR
+
+idmount()
+{
+	"$IDMOUNT" "$@"
+}
+
+# same WHAT EXPECTED ACTUAL
+same()
+{
+	[[ $3 == "$2" ]] && return
+	printf '%s is not as expected ( - ), but ( + ):\n' "$1"
+	diff -u <(printf '%s\n' "$2") <(printf '%s\n' "$3") | tail -n +3
+	return 1
+}
+
+# prints STDOUT COMMAND...: it succeeds, says exactly this, and nothing on standard error.
+prints()
+{
+	local expected=$1
+
+	shift
+	run --separate-stderr "$@"
+	same 'standard error' '' "$stderr"
+	same 'exit status' 0 "$status"
+	same 'standard output' "$expected" "$output"
+}
+
+# quietly COMMAND...: it succeeds, and says nothing.
+quietly()
+{
+	prints '' "$@"
+}
+
+# fails STATUS STDERR COMMAND...: exactly this on standard error, and nothing on standard output.
+fails()
+{
+	local expected_status=$1 expected=$2
+
+	shift 2
+	run --separate-stderr "$@"
+	same 'standard error' "$expected" "$stderr"
+	same 'exit status' "$expected_status" "$status"
+	same 'standard output' '' "$output"
+}
+
+# ---- with mounts ----
+
+need_root()
+{
+	((EUID == 0)) && return
+	if [[ ${IDM_MUST_RUN:-0} == 1 ]]; then
+		echo 'this test needs root'
+		return 1
+	fi
+	skip 'needs root'
+}
+
+is_private()
+{
+	[[ ! /proc/self/ns/mnt -ef /proc/$PPID/ns/mnt ]]
+}
+
+# Called at the top of a file: its tests run in a mount namespace of their own each, from which nothing
+# goes back, and which takes all its mounts with it. There is no way to move a running shell into one, so
+# the program that bats starts for a test begins again in it.
+private_mounts()
+{
+	local line
+
+	# bats reads the file for other purposes too.
+	[[ ${0##*/} == bats-exec-test ]] && ((EUID == 0)) && ! is_private || return 0
+	mapfile -d '' -t line <"/proc/$$/cmdline"
+	rmdir "$BATS_TEST_TMPDIR"
+	exec unshare --mount --propagation private "${line[@]}"
+}
+
+# A tmpfs to work on. It is at /mnt since other users have to get there, which bats' own directories do
+# not allow.
+set_up_mounts()
+{
+	need_root
+	if ! is_private; then
+		echo 'this would happen to the mounts of the host'
+		return 1
+	fi
+	mount -t tmpfs -o mode=755 work /mnt
+	cd /mnt
+	mkdir src dst
+	background=()
+}
+
+# The processes that background() has started.
+tear_down_mounts()
+{
+	local pid
+
+	for pid in "${background[@]}"; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+}
+
+# background COMMAND...: until the end of the test. bats waits for all who hold its descriptor 3.
+background()
+{
+	"$@" 3>&- &
+	background+=($!)
+}
+
+# mounts_at PATH: how many.
+mounts_at()
+{
+	awk -v path="$1" '$5 == path' /proc/self/mountinfo | wc -l
+}
+
+# options_at PATH: those of the top mount, and its propagation.
+options_at()
+{
+	awk -v path="$1" '
+		$5 == path {
+			found = $6
+			for (i = 7; $i != "-"; i++)
+				found = found " " $i
+		}
+		END { print found }' /proc/self/mountinfo
+}
+
+# owner PATH...: as numbers.
+owner()
+{
+	stat -c %u:%g -- "$@"
+}
+
+# as UID COMMAND...: as somebody without any privilege.
+as()
+{
+	local uid=$1
+
+	shift
+	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all -- "$@"
+}
+
+# Everything that a failure has to leave as it was: the mounts, what is in the directories, and the
+# processes, of which all that the test starts are in its mount namespace.
+state()
+{
+	local process
+
+	cat /proc/self/mountinfo
+	find /mnt -printf '%p %y %m %U:%G %n %i %s %l\n' | sort
+	for process in /proc/[0-9]*; do
+		[[ $process/ns/mnt -ef /proc/self/ns/mnt && ${process##*/} != "$BASHPID" ]] &&
+			echo "$process"
+	done
+	return 0
+}
+
+# refused STATUS STDERR COMMAND...: fails, and everything is as before.
+refused()
+{
+	local before
+
+	before=$(state)
+	fails "$@"
+	same 'what is there' "$before" "$(state)"
+}

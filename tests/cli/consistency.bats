@@ -1,0 +1,266 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The manual and the completion say what the program says of itself, and what the header says.
+load common
+
+setup()
+{
+	cd "$ROOT"
+	page=man/idmount.8.scd
+	helper_page=man/mount.idmap.8.scd
+	# shellcheck source=/dev/null
+	source completion/idmount.bash
+}
+
+# Only a completion that is under way can be told this.
+compopt()
+{
+	:
+}
+
+# complete WORD...: what the completion offers for the last one.
+offered()
+{
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	COMP_LINE="$*"
+	COMP_POINT=${#COMP_LINE}
+	_idmount
+	printf '%s\n' "${COMPREPLY[@]}" | sort
+}
+
+commands()
+{
+	idmount --help | awk '/^  [a-z]+ /{ print $1 }' | sort
+}
+
+# Those with options.
+real_commands()
+{
+	commands | grep -v '^help$'
+}
+
+# option_heads COMMAND: "-m, --map MAP", without --help, which all have.
+help_heads()
+{
+	idmount help "$1" | sed -nE 's/^  (   )? ?((-., )?--[^ ]+( [^ ]+)?)( .*)?$/\2/p' | grep -v -- --help | sort
+}
+
+# The same of the page: the definitions in the section of the command.
+page_heads()
+{
+	awk -v title="## idmount $1 " '/^#/ { wanted = index($0, title) == 1 } wanted && /^\*-/' "$page" |
+		tr -d '*_' | sort
+}
+
+options()
+{
+	grep -oE -- '(^|[ ,])--?[A-Za-z][a-z-]*' | tr -d ' ,' | sort
+}
+
+# ---- the words of -o: the table that they are read with, and whoever names them ----
+
+table_words()
+{
+	sed -nE '/^} table\[\] = \{/,/^\};/s/^\t\{ "([a-z]+)", .*/\1/p' cli/words.c | sort
+}
+
+help_words()
+{
+	idmount help mount | awk '/^  -o/ { on = 1; sub(/.*WORDS/, "") } /^  -R/ { on = 0 } on' | tr -cs 'a-z' '\n' |
+		grep -vE '^(|their|opposites|and|one|of|separated|by|commas)$' | sort
+}
+
+page_words()
+{
+	awk '/^## idmount mount/ { on = 1 } /^## idmount umount/ { on = 0 } on && /^\t\*[a-z]+\*(,|$)/' "$page" |
+		tr -cs 'a-z' '\n' | grep . | sort
+}
+
+helper_page_words()
+{
+	awk '/^\*ro\*/ { on = 1 } on && !/^\*/ { exit } on' "$helper_page" | tr -cs 'a-z' '\n' | grep . | sort
+}
+
+# ---- the C pages ----
+
+symbols()
+{
+	sed -nE 's/^\t(idm_[a-z_]+);$/\1/p' lib/libidmount.map | sort
+}
+
+# The header in one line, without comments.
+header()
+{
+	sed -E 's,/\*([^*]|\*[^/])*\*/,,g' include/idmount.h | awk '
+		/\/\*/ { comment = 1 }
+		!comment { print }
+		/\*\// { comment = 0 }' | tr -s ' \t\n' ' '
+}
+
+# literal PAGE: its literal blocks in one line, without comments.
+literal()
+{
+	awk '/^```/ { on = !on; next } on' "$1" | sed -E 's,/\*([^*]|\*[^/])*\*/,,g' | tr -s ' \t\n' ' '
+}
+
+# prototypes PAGE: of its synopsis, one a line.
+prototypes()
+{
+	awk '/^# / { synopsis = $0 == "# SYNOPSIS" } /^```/ { on = !on; next } on && synopsis && !/^#/' "$1" |
+		tr -s ' \t\n' ' ' | sed 's/; */;\n/g' | sed 's/^ *//' | grep .
+}
+
+c_pages()
+{
+	printf '%s\n' man/*.3.scd
+}
+
+# names PAGE: all that stand before the dash in its section NAME.
+names()
+{
+	awk '/^# / { on = $0 == "# NAME"; next } on' "$1" | tr '\n' ' ' | sed 's/ - .*/\n/' | tr -d ' ' | tr ',' '\n'
+}
+
+@test "every command is in the manual and the completion, and no other" {
+	same 'the manual' "$(commands)" "$(sed -nE 's/^## idmount ([a-z]+)( .*)?$/\1/p' "$page" | sort)"
+	same 'the completion' "$(commands)" "$(offered idmount '' | grep -v -- -)"
+	same 'the completion of help' "$(real_commands)" "$(offered idmount help '')"
+}
+
+@test "every option of every command is in the manual as in the help, and no other" {
+	local command
+
+	for command in $(real_commands); do
+		[[ -n $(help_heads "$command") ]]
+		same "idmount $command" "$(help_heads "$command")" "$(page_heads "$command")"
+	done
+	grep -A 3 '^## idmount help' "$page" | grep -F -e '*--help*'
+}
+
+@test "every option of every command is in the completion, and no other" {
+	local command
+
+	for command in $(real_commands); do
+		same "idmount $command" "$(idmount help "$command" | grep '^  ' | grep -oE '^ +(-., )?--[a-z-]+' | options)" \
+			"$(offered idmount "$command" -)"
+	done
+	same 'idmount' '--help --version -h' "$(offered idmount - | xargs)"
+}
+
+@test "every option of the help is known" {
+	local command option
+
+	for command in $(real_commands); do
+		for option in $(help_heads "$command" | options); do
+			run idmount "$command" "$option"
+			[[ $output != *'unknown option'* ]]
+		done
+		run -2 idmount "$command" --no-such-option
+		[[ $output == "idmount: $command: --no-such-option: unknown option; see \"idmount help $command\"" ]]
+	done
+}
+
+@test "the manual knows which options take a value, and the completion completes some" {
+	same 'the formats' "$(printf '%s\n' containerd crun kernel oci text util-linux)" \
+		"$(offered idmount map --format '')"
+	local format
+
+	for format in $(offered idmount map --format ''); do
+		run -0 idmount map -m 0:1 --format "$format"
+		grep -qx "	_${format}_" "$page"
+		idmount help map | grep -qwF -e "$format"
+	done
+}
+
+@test "the words of -o are the same everywhere, and all are accepted" {
+	local word
+
+	[[ -n $(table_words) ]]
+	same 'the help' "$(table_words)" "$(help_words)"
+	same 'idmount(8)' "$(table_words)" "$(page_words)"
+	same 'mount.idmap(8)' "$(table_words)" "$(helper_page_words)"
+	same 'the completion' "$(table_words)" "$(offered idmount mount -o '')"
+	for word in $(table_words); do
+		fails 2 'idmount: mount: SOURCE and TARGET are wanted; see "idmount help mount"' \
+			idmount mount -m 0:1 -o "$word"
+		quietly "$MOUNT_IDMAP" -f /source /target -o "map=0:1,$word"
+	done
+}
+
+@test "the other words of the mount helper are in its page, and accepted" {
+	local word known
+
+	known=$(sed -nE '/^static bool is_not_ours/,/^}/s/^\t\t"/"/p' cli/mount-idmap.c | tr -cs 'a-z_' '\n' | grep .
+		sed -nE 's/.*strcmp\(word, "([a-z-]+)"\) == 0.*/\1/p' cli/mount-idmap.c)
+	[[ $known == *nofail* && $known == *replace* ]]
+	for word in $known; do
+		grep -qF -e "*${word/_/\\_}*" "$helper_page"
+	done
+	quietly "$MOUNT_IDMAP" -f /source /target -o "userns=$$"
+	for word in keep-rest recursive mkdir replace defaults auto noauto user nouser users \
+		nousers owner noowner group nogroup nofail _netdev comment=x x-some.thing X-some.thing=1; do
+		quietly "$MOUNT_IDMAP" -f /source /target -o "map=5:6,$word"
+		grep -qE "\*\\\\?${word%%=*}" "$helper_page" || [[ $word == [xX]-* ]]
+	done
+	fails 1 'mount.idmap: bind: unknown option; see mount.idmap(8)' \
+		"$MOUNT_IDMAP" -f /source /target -o map=0:1,bind
+}
+
+@test "the flags of the mount helper are in its page" {
+	local flag
+
+	same 'getopt' 'sfnvN:t:o:h' "$(sed -nE 's/.*getopt\(argc, argv, "(.*)"\).*/\1/p' cli/mount-idmap.c)"
+	for flag in s f n v N t; do
+		grep -qE "^\*-$flag\*" "$helper_page"
+	done
+}
+
+@test "every exported function has a page by its name, and no other function" {
+	local page
+
+	same 'the sections NAME' "$(symbols)" "$(for page in $(c_pages); do names "$page"; done | grep -v '^libidmount$' | sort)"
+	for page in $(c_pages); do
+		while read -r name; do
+			[[ $page == "man/$name.3.scd" ]] ||
+				grep -A 30 "^  '$(basename "$page" .scd)': \[" man/meson.build | sed '/\],/q' | grep -qF "'$name'"
+		done < <(names "$page")
+	done
+}
+
+@test "the prototypes and structures of the manual are those of the header" {
+	local page prototype header text
+
+	header=$(header)
+	[[ $header == *'int idm_umount(const char *target, unsigned int flags, struct idm_error *err);'* ]]
+	for page in $(c_pages); do
+		while read -r prototype; do
+			echo "$page: $prototype"
+			[[ $header == *" $prototype"* ]]
+		done < <(prototypes "$page")
+		while read -r text; do
+			echo "$page: $text"
+			[[ $header == *" $text"* ]]
+		done < <(literal "$page" | grep -oE 'struct idm_[a-z_]+ \{[^}]*\}')
+	done
+	same 'the functions with a prototype' "$(symbols)" \
+		"$(for page in $(c_pages); do prototypes "$page"; done | grep -oE 'idm_[a-z_]+\(' | tr -d '(' | sort)"
+}
+
+@test "every constant of the header is in the manual, and no other" {
+	local in_header in_manual
+
+	in_header=$(header | grep -oE '\bIDM_[A-Z_0-9]+' | sort -u)
+	in_manual=$(cat man/*.3.scd | tr -d '\\' | sed -E 's/IDM_[A-Z]+_\*//g' | grep -oE '\bIDM_[A-Z_0-9]+' | sort -u)
+	same 'the manual' "$in_header" "$in_manual"
+}
+
+@test "the pages carry the version of the program" {
+	local version page
+
+	version=$(idmount --version)
+	version=${version#idmount }
+	for page in man/*.scd; do
+		head -1 "$page" | grep -F " $version\" "
+	done
+}
