@@ -391,6 +391,85 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
  */
 int idm_umount(const char *target, unsigned int flags, struct idm_error *err);
 
+/* ---- overlays -------------------------------------------------------------------------------- */
+
+/* A path as openat(2) takes it. */
+struct idm_path {
+	int dirfd;
+	const char *path;
+};
+
+/* An option of overlayfs: "metacopy" with the value "on"; NULL for one without a value ("volatile"). */
+struct idm_overlay_option {
+	const char *name;
+	const char *value;
+};
+
+/* Which ids the upper directory stores on disk when there is a map. */
+enum idm_upper_ids {
+	/*
+	 * The seen ones. The upper directory is used as it is; it should belong to the seen root, since
+	 * the overlay's root directory has the upper one's owner.
+	 */
+	IDM_UPPER_SHIFTED = 0,
+	/*
+	 * The disk ones, as in the layers below: the upper directory is ID-mapped too, and can be
+	 * committed, copied, or used under another map. The map must cover disk uid and gid 0.
+	 */
+	IDM_UPPER_DISK
+};
+
+/*
+ * How the overlay is put together. Without a flag: by descriptors, where the kernel takes detached
+ * layers (Linux 6.15), else in a mount namespace of a child.
+ */
+#define IDM_OVERLAY_BY_DESCRIPTOR 1U /* only: detached layers, given by descriptor */
+#define IDM_OVERLAY_IN_NAMESPACE 2U  /* only: in a mount namespace that goes away with the call */
+/*
+ * How an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its upper directory. Without
+ * a flag: by override_creds where the kernel has it (Linux 6.15).
+ */
+#define IDM_OVERLAY_CREATE_AS_ROOT 4U /* only: a child with those credentials creates it */
+
+/* What is to be laid over what. Initialise with IDM_OVERLAY_INIT. */
+struct idm_overlay {
+	size_t size; /* sizeof(struct idm_overlay) */
+	unsigned int flags;
+	const struct idm_path *lower; /* the top one first */
+	size_t n_lower;
+	const struct idm_path *data; /* data-only layers, below the others (Linux 6.8) */
+	size_t n_data;
+	const struct idm_path *upper; /* NULL: the overlay is read-only */
+	const struct idm_path *work;  /* on the same mount as upper; NULL if there is no upper */
+	const struct idm_map *map;    /* NULL: none */
+	enum idm_upper_ids upper_ids;
+	const struct idm_overlay_option *options;
+	size_t n_options;
+	uint32_t attr;	    /* IDM_ATTR_* of the mount */
+	const char *source; /* what the mount table shows as source; NULL: "overlay" */
+};
+#define IDM_OVERLAY_INIT                                                                               \
+	{                                                                                              \
+		sizeof(struct idm_overlay), 0, NULL, 0, NULL, 0, NULL, NULL, NULL, IDM_UPPER_SHIFTED, NULL, 0, 0, NULL \
+	}
+
+/*
+ * A detached overlay, as a descriptor for idm_tree_attach(). Its lower layers, up to 500 with the
+ * data-only ones, are ID-mapped by `map`: one mapped copy for all layers of one mount, none of them ever
+ * attached. There is nothing to undo but closing the descriptor, or unmounting.
+ *
+ * Needs CAP_SYS_ADMIN in the initial user namespace. Linux 5.19 for a map, else 5.12; options as the
+ * kernel knows them.
+ *
+ * -E2BIG: more than 500 layers. -ELOOP: a layer is given twice, or one lies in another. -EXDEV: upper and
+ * work are on different mounts. -EBUSY: upper or work is in use by another overlay of this mount
+ * namespace. -EROFS: with an upper directory, the overlay came up read-only. -EINVAL: too few layers, an
+ * option that the kernel does not know or take, a layer's filesystem that cannot be ID-mapped or be a
+ * layer, IDM_UPPER_DISK and a map without disk id 0. Paths: as openat(2). Else as idm_userns_open(). err
+ * names the layer or option. Thread-safe.
+ */
+int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err);
+
 /* ---- listing --------------------------------------------------------------------------------- */
 
 enum idm_map_state {

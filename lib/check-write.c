@@ -62,7 +62,7 @@ static int stat_on_disk(int plain, int file, struct stat *st)
 		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
 	} h = { .handle.handle_bytes = MAX_HANDLE_SZ };
 	AUTO_CLOSE int mount = -1, same = -1;
-	int r = idm_sys_name_to_handle(file, &h.handle);
+	int r = idm_sys_name_to_handle(file, "", &h.handle, AT_EMPTY_PATH);
 
 	if (r < 0)
 		return r;

@@ -43,6 +43,18 @@ static int start(struct idm_errand *errand, struct work *work)
 	return r < 0 ? r : 0;
 }
 
+void *idm_errand_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void idm_errand_memory_free(void *memory, size_t size)
+{
+	munmap(memory, size);
+}
+
 int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data)
 {
 	struct work *work;
@@ -52,8 +64,8 @@ int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data)
 	errand->pidfd = -1;
 	if (idm_procfs_child_would_be_init())
 		return -EBUSY;
-	work = mmap(NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (work == MAP_FAILED)
+	work = idm_errand_memory(sizeof(*work));
+	if (!work)
 		return -ENOMEM;
 	*work = (struct work){ .go = go, .data = data };
 	r = start(errand, work);
@@ -62,7 +74,7 @@ int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data)
 		idm_sys_waitid_pidfd(errand->pidfd, &info, WEXITED | WNOWAIT | __WALL);
 		r = work->done ? work->result : -ESRCH;
 	}
-	munmap(work, sizeof(*work));
+	idm_errand_memory_free(work, sizeof(*work));
 	return r;
 }
 

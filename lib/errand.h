@@ -11,14 +11,16 @@
 #ifndef IDM_ERRAND_H
 #define IDM_ERRAND_H
 
+#include <stddef.h>
+
 struct idm_errand {
 	int pidfd;
 };
 
 /*
- * Runs `go` in a child and returns what that returned: 0 or -errno. The child is a zombie then, whose
- * namespaces can still be looked at, until idm_errand_end(); call that whatever came back. -ESRCH: the
- * child was killed before it was done. -EBUSY: see idm_procfs_child_would_be_init().
+ * Runs `go` in a child and returns what that returned: 0, a descriptor or -errno. The child is a zombie
+ * then, whose namespaces can still be looked at, until idm_errand_end(); call that whatever came back.
+ * -ESRCH: the child was killed before it was done. -EBUSY: see idm_procfs_child_would_be_init().
  */
 int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data);
 
@@ -27,5 +29,9 @@ void idm_errand_end(struct idm_errand *errand);
 
 /* Both, for who is not interested in the zombie. */
 int idm_errand(int (*go)(void *data), void *data);
+
+/* Memory of zeros that both sides see, for an answer of more than one number. NULL: none left. */
+void *idm_errand_memory(size_t size);
+void idm_errand_memory_free(void *memory, size_t size);
 
 #endif

@@ -76,11 +76,11 @@ ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size)
 	return CALL(readlinkat(dirfd, path, buf, size));
 }
 
-int idm_sys_name_to_handle(int fd, struct file_handle *handle)
+int idm_sys_name_to_handle(int dirfd, const char *path, struct file_handle *handle, int flags)
 {
 	int mount_id;
 
-	return (int)CALL(name_to_handle_at(fd, "", handle, &mount_id, AT_EMPTY_PATH));
+	return (int)CALL(name_to_handle_at(dirfd, path, handle, &mount_id, flags));
 }
 
 int idm_sys_open_by_handle(int mount_fd, struct file_handle *handle, int flags)
@@ -91,6 +91,16 @@ int idm_sys_open_by_handle(int mount_fd, struct file_handle *handle, int flags)
 int idm_sys_mkdirat(int dirfd, const char *path, unsigned int mode)
 {
 	return (int)CALL(mkdirat(dirfd, path, mode));
+}
+
+int idm_sys_symlinkat(const char *target, int dirfd, const char *path)
+{
+	return (int)CALL(symlinkat(target, dirfd, path));
+}
+
+int idm_sys_fchdir(int fd)
+{
+	return (int)CALL(fchdir(fd));
 }
 
 int idm_sys_unlinkat(int dirfd, const char *path, int flags)
@@ -155,6 +165,12 @@ int idm_sys_mount_setattr(int dirfd, const char *path, unsigned int flags, struc
 int idm_sys_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
 {
 	return (int)CALL(syscall(SYS_move_mount, from, from_path, to, to_path, flags));
+}
+
+int idm_sys_mount(const char *source, const char *target, const char *type, unsigned long flags,
+		  const char *options)
+{
+	return (int)CALL(syscall(SYS_mount, source, target, type, flags, options));
 }
 
 int idm_sys_umount(const char *path, int flags)

@@ -41,6 +41,9 @@
 #ifndef UMOUNT_NOFOLLOW
 #define UMOUNT_NOFOLLOW 8 /* <sys/mount.h> */
 #endif
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200 /* Linux 6.5: a handle to compare, not to open */
+#endif
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
 #endif
@@ -128,9 +131,11 @@ int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, str
 bool idm_is_mount_point(int fd); /* whether fd is the root of the mount that it is in (Linux 5.8) */
 int idm_sys_fstatfs(int fd, struct statfs *st);
 ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size); /* no final NUL */
-int idm_sys_name_to_handle(int fd, struct file_handle *handle);
+int idm_sys_name_to_handle(int dirfd, const char *path, struct file_handle *handle, int flags);
 int idm_sys_open_by_handle(int mount_fd, struct file_handle *handle, int flags);
 int idm_sys_mkdirat(int dirfd, const char *path, unsigned int mode);
+int idm_sys_symlinkat(const char *target, int dirfd, const char *path);
+int idm_sys_fchdir(int fd);
 int idm_sys_unlinkat(int dirfd, const char *path, int flags);
 ssize_t idm_sys_read(int fd, void *buf, size_t size);
 ssize_t idm_sys_write(int fd, const void *buf, size_t size);
@@ -145,6 +150,8 @@ int idm_sys_open_tree(int dirfd, const char *path, unsigned int flags);
 int idm_sys_open_tree_attr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr);
 int idm_sys_mount_setattr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr);
 int idm_sys_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags);
+int idm_sys_mount(const char *source, const char *target, const char *type, unsigned long flags,
+		  const char *options);
 int idm_sys_umount(const char *path, int flags);
 int idm_sys_fsopen(const char *type, unsigned int flags);
 int idm_sys_fsconfig(int fd, unsigned int command, const char *key, const void *value, int aux);

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One mapped copy serves all layers of one mount: it is made of the directory that they have in common,
+ * without the mounts below it, and each layer is opened beneath it. Copying a mount costs more than
+ * opening a directory, and much more to undo.
+ *
+ * The way from the common directory to a layer is the rest of its path. That it leads to the same place
+ * in the copy is sure, since the layer is known to be on that very mount, and no symbolic link is
+ * followed in the copy. Where it does not work out (links on the way, a directory on the way whose owner
+ * the map leaves out, so that even root may not pass), the layer gets a copy of its own.
+ */
+#include "layers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "util.h"
+
+static const char step_open[] = "open layer";
+
+/* ---- looking ---- */
+
+void idm_layer_name(const struct idm_layer *layer, struct idm_layer_name *name)
+{
+	snprintf(name->text, sizeof(name->text), "%s-%u:%u-%llu", layer->key, layer->device_major,
+		 layer->device_minor, (unsigned long long)layer->inode);
+}
+
+static int look(struct idm_layer *l, struct idm_error *err)
+{
+	struct statx st;
+	int r = idm_sys_statx(l->path.dirfd, l->path.path, AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+			      STATX_TYPE | STATX_INO | STATX_MNT_ID, &st);
+
+	if (r < 0)
+		return idm_fail(err, r, step_open, l->path.path, NULL);
+	if (!S_ISDIR(st.stx_mode))
+		return idm_fail(err, -ENOTDIR, step_open, l->path.path, NULL);
+	l->mount_id = st.stx_mnt_id;
+	l->inode = st.stx_ino;
+	l->device_major = st.stx_dev_major;
+	l->device_minor = st.stx_dev_minor;
+	return 0;
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct idm_layer *x = *(const struct idm_layer *const *)a;
+	const struct idm_layer *y = *(const struct idm_layer *const *)b;
+
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	if (x->device_minor != y->device_minor)
+		return x->device_minor < y->device_minor ? -1 : 1;
+	if (x->device_major != y->device_major)
+		return x->device_major < y->device_major ? -1 : 1;
+	return 0;
+}
+
+static int find_twins(const struct idm_layers *layers, struct idm_error *err)
+{
+	AUTO_FREE const struct idm_layer **sorted = reallocarray(NULL, layers->n, sizeof(*sorted));
+
+	if (!sorted)
+		return idm_fail(err, -ENOMEM, step_open, NULL, NULL);
+	for (size_t i = 0; i < layers->n; i++)
+		sorted[i] = &layers->v[i];
+	qsort(sorted, layers->n, sizeof(*sorted), by_inode);
+	for (size_t i = 1; i < layers->n; i++)
+		if (by_inode(&sorted[i - 1], &sorted[i]) == 0)
+			return idm_fail(err, -ELOOP, step_open, sorted[i]->path.path,
+					"the directory is given twice (also as %s)",
+					sorted[i - 1]->path.path);
+	return 0;
+}
+
+int idm_layers_look(struct idm_layers *layers, struct idm_error *err)
+{
+	for (size_t i = 0; i < layers->n; i++) {
+		int r = look(&layers->v[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return find_twins(layers, err);
+}
+
+/* ---- what layers have in common ---- */
+
+/* How long the directory part is that both paths begin with, up to a slash; 0 if there is none. */
+static size_t common_length(const char *a, const char *b, size_t most)
+{
+	size_t slash = 0;
+
+	for (size_t i = 0; i < most && a[i] && a[i] == b[i]; i++)
+		if (a[i] == '/')
+			slash = i + 1;
+	return slash;
+}
+
+/* "..", as a whole component, takes a path out of what it seems to be in. */
+static bool has_dotdot(const char *path)
+{
+	for (const char *p = path; (p = strstr(p, "..")); p += 2)
+		if ((p == path || p[-1] == '/') && (p[2] == '/' || !p[2]))
+			return true;
+	return false;
+}
+
+static bool same_mount(const struct idm_layer *a, const struct idm_layer *b)
+{
+	return a->mapped == b->mapped && b->fd < 0 && a->writable == b->writable &&
+	       a->mount_id == b->mount_id && a->path.dirfd == b->path.dirfd &&
+	       !has_dotdot(b->path.path) && (*a->path.path == '/') == (*b->path.path == '/');
+}
+
+/*
+ * How long the part of the path is that all layers of the first one's mount begin with (0 for relative
+ * paths that have nothing in common), and in *n how many these are.
+ */
+static size_t common_directory(const struct idm_layers *layers, size_t first, size_t *n)
+{
+	const struct idm_layer *a = &layers->v[first];
+	size_t length = strlen(a->path.path);
+
+	*n = 1;
+	for (size_t i = first + 1; i < layers->n && !has_dotdot(a->path.path); i++) {
+		if (!same_mount(a, &layers->v[i]))
+			continue;
+		length = common_length(a->path.path, layers->v[i].path.path, length);
+		++*n;
+	}
+	return length;
+}
+
+/* ---- copies ---- */
+
+/* A copy of a path, mapped if the layer is to be; kept until idm_layers_close(). */
+static int clone_for(struct idm_layers *layers, const struct idm_layer *l, const char *path,
+		     int userns_fd, struct idm_error *err)
+{
+	int fd = idm_tree_open(l->path.dirfd, path, l->mapped ? userns_fd : -1, NULL, err);
+
+	if (fd < 0)
+		return fd;
+	layers->clones[layers->n_clones++] = fd; /* there is room: see idm_layers_open() */
+	return fd;
+}
+
+static int open_alone(struct idm_layers *layers, struct idm_layer *l, int userns_fd,
+		      struct idm_error *err)
+{
+	int clone = clone_for(layers, l, l->path.path, userns_fd, err);
+
+	if (clone < 0)
+		return clone;
+	l->fd = idm_sys_dup(clone);
+	if (l->fd < 0)
+		return idm_fail(err, l->fd, step_open, l->path.path, NULL);
+	l->clone = layers->n_clones - 1;
+	l->below = "";
+	return 0;
+}
+
+/* Whether the directory that leads to a layer is on the layer's own mount. */
+static bool is_on_mount(const struct idm_layer *l, const char *directory)
+{
+	struct statx st;
+
+	return idm_sys_statx(l->path.dirfd, directory, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+			     &st) == 0 &&
+	       st.stx_mnt_id == l->mount_id;
+}
+
+/* Opens what can be opened beneath one copy of the common directory. Failing is fine: see open_alone().
+ */
+static int open_together(struct idm_layers *layers, size_t first, size_t length, int userns_fd)
+{
+	const struct idm_layer a = layers->v[first];
+	AUTO_FREE char *directory = length ? strndup(a.path.path, length) : strdup(".");
+	int clone;
+
+	if (!directory)
+		return -ENOMEM;
+	if (!is_on_mount(&a, directory))
+		return -EXDEV;
+	clone = clone_for(layers, &a, directory, userns_fd, NULL);
+	if (clone < 0)
+		return clone;
+	for (size_t i = first; i < layers->n; i++) {
+		struct idm_layer *l = &layers->v[i];
+
+		if (i != first && !same_mount(&a, l))
+			continue;
+		l->fd = idm_sys_openat2(clone, l->path.path + length, O_PATH | O_DIRECTORY, 0,
+					RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
+		if (l->fd < 0)
+			continue;
+		l->clone = layers->n_clones - 1;
+		l->below = l->path.path + length;
+	}
+	return 0;
+}
+
+static int open_cloned(struct idm_layers *layers, size_t i, int userns_fd, struct idm_error *err)
+{
+	size_t n, length = common_directory(layers, i, &n);
+
+	if (n > 1)
+		open_together(layers, i, length, userns_fd);
+	if (layers->v[i].fd >= 0)
+		return 0;
+	return open_alone(layers, &layers->v[i], userns_fd, err);
+}
+
+static int open_plain(struct idm_layer *l, struct idm_error *err)
+{
+	l->fd = *l->path.path ? idm_sys_openat(l->path.dirfd, l->path.path, O_PATH | O_DIRECTORY, 0)
+			      : idm_sys_dup(l->path.dirfd);
+	if (l->fd >= 0)
+		return 0;
+	return idm_fail(err, l->fd, step_open, l->path.path, NULL);
+}
+
+int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *err)
+{
+	int r = 0;
+
+	/* A layer makes at most two: one that turns out to be of no use, and one of its own. */
+	layers->clones = calloc(2 * layers->n, sizeof(*layers->clones));
+	if (!layers->clones)
+		return idm_fail(err, -ENOMEM, step_open, NULL, NULL);
+	for (size_t i = 0; i < layers->n && r == 0; i++) {
+		if (!layers->v[i].mapped && !layers->clone_all)
+			r = open_plain(&layers->v[i], err);
+		else if (layers->v[i].fd < 0)
+			r = open_cloned(layers, i, userns_fd, err);
+	}
+	return r;
+}
+
+void idm_layers_close(struct idm_layers *layers)
+{
+	for (size_t i = 0; i < layers->n; i++)
+		idm_close_fd(&layers->v[i].fd);
+	for (size_t i = 0; i < layers->n_clones; i++)
+		close(layers->clones[i]);
+	free(layers->clones);
+	free(layers->v);
+	*layers = (struct idm_layers){ 0 };
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/*
+ * An overlay before Linux 6.15, where layers have to be attached in the caller's mount namespace and
+ * are named in a string. So a child gets a mount namespace of its own, attaches there what has to be
+ * attached, mounts the overlay, takes a detached copy of it as descriptor into the table that it shares
+ * with us, and ends; the namespace goes with it, and nobody else has seen any of it.
+ *
+ * The string may have 4095 bytes: layers are named by links "0", "1", ... in a tmpfs that the child is
+ * in, so that 500 of them fit, whatever they are called.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "errand.h"
+#include "error.h"
+#include "kernel.h"
+#include "overlay.h"
+#include "probe.h"
+#include "util.h"
+
+/* One page: what mount(2) takes. */
+#define OPTIONS_SIZE 4096
+
+/* What is to be done, and how far it got; both sides share it. */
+struct job {
+	const struct idm_overlay *overlay;
+	const struct idm_layers *layers;
+	int scratch;	   /* a detached tmpfs */
+	bool as_root;	   /* mount as mapped root */
+	uint32_t uid, gid; /* which is this */
+	const char *step;  /* static strings, which are the same in the child */
+	char options[OPTIONS_SIZE];
+};
+
+/*
+ * What a layer is called in the tmpfs. Lower ones as shortly as can be. Upper and work so that they can
+ * be recognised in the options of the overlay, see overlay-in-use.c.
+ */
+static struct idm_layer_name name_of(const struct job *job, size_t i)
+{
+	struct idm_layer_name name;
+
+	if (job->layers->v[i].writable)
+		idm_layer_name(&job->layers->v[i], &name);
+	else
+		snprintf(name.text, sizeof(name.text), "%zu", i);
+	return name;
+}
+
+/* ---- the options ---- */
+
+struct text {
+	char *buf;
+	size_t size, length;
+};
+
+static void add(struct text *t, const char *s)
+{
+	size_t n = strlen(s);
+
+	if (t->length + n < t->size)
+		memcpy(t->buf + t->length, s, n + 1);
+	t->length += n;
+}
+
+/* Commas separate options, colons layers; a backslash takes that away. */
+static void add_escaped(struct text *t, const char *s)
+{
+	for (; *s; s++) {
+		char c[3] = { '\\', *s, '\0' };
+
+		add(t, strchr("\\,", *s) ? c : c + 1);
+	}
+}
+
+static int write_options(struct job *job, struct idm_error *err)
+{
+	const struct idm_overlay *o = job->overlay;
+	struct text t = { job->options, sizeof(job->options), 0 };
+
+	add(&t, "lowerdir=");
+	for (size_t i = 0; i < o->n_lower + o->n_data; i++) {
+		struct idm_layer_name name = name_of(job, i);
+
+		/* A double colon begins the data-only layers, and separates them. */
+		add(&t, i == 0 ? "" : i < o->n_lower ? ":" : "::");
+		add(&t, name.text);
+	}
+	for (size_t i = o->n_lower + o->n_data; i < job->layers->n; i++) {
+		struct idm_layer_name name = name_of(job, i);
+
+		add(&t, ",");
+		add(&t, job->layers->v[i].key);
+		add(&t, "=");
+		add(&t, name.text);
+	}
+	for (size_t i = 0; i < o->n_options; i++) {
+		add(&t, ",");
+		add_escaped(&t, o->options[i].name);
+		if (!o->options[i].value)
+			continue;
+		add(&t, "=");
+		add_escaped(&t, o->options[i].value);
+	}
+	if (t.length < t.size)
+		return 0;
+	return idm_fail(err, -E2BIG, "open overlay", NULL,
+			"the options are %zu bytes, %zu more than the kernel takes", t.length,
+			t.length - t.size + 1);
+}
+
+/* ---- in the child ---- */
+
+static int attach_clones(struct job *job)
+{
+	for (size_t i = 0; i < job->layers->n_clones; i++) {
+		char name[24];
+		int r;
+
+		snprintf(name, sizeof(name), "c%zu", i);
+		r = idm_sys_mkdirat(job->scratch, name, 0755);
+		if (r == 0)
+			r = idm_sys_move_mount(job->layers->clones[i], "", job->scratch, name,
+					       MOVE_MOUNT_F_EMPTY_PATH);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int link_layers(struct job *job)
+{
+	for (size_t i = 0; i < job->layers->n; i++) {
+		const struct idm_layer *l = &job->layers->v[i];
+		struct idm_layer_name name = name_of(job, i);
+		char target[PATH_MAX];
+		int r;
+
+		if ((size_t)snprintf(target, sizeof(target), "c%zu/%s", l->clone, l->below) >=
+		    sizeof(target))
+			return -ENAMETOOLONG;
+		r = idm_sys_symlinkat(target, job->scratch, name.text);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Where everything is attached: over the root directory of a copy of the mount namespace. */
+static int enter(struct job *job)
+{
+	int r = idm_sys_unshare(CLONE_NEWNS);
+
+	/* What is attached from here on goes nowhere else. */
+	if (r == 0)
+		r = idm_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	if (r == 0)
+		r = idm_sys_move_mount(job->scratch, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	if (r == 0)
+		r = idm_sys_fchdir(job->scratch);
+	return r;
+}
+
+/* Returns a detached copy of the overlay, in the descriptor table that is also the caller's. */
+static int work(void *data)
+{
+	struct job *job = data;
+	const char *source = job->overlay->source ? job->overlay->source : "overlay";
+	int r;
+
+	job->step = "enter a mount namespace";
+	r = enter(job);
+	if (r < 0)
+		return r;
+	job->step = "attach layers";
+	r = attach_clones(job);
+	if (r == 0)
+		r = link_layers(job);
+	if (r == 0)
+		r = idm_sys_mkdirat(job->scratch, "overlay", 0755);
+	if (r < 0)
+		return r;
+	if (job->as_root) {
+		job->step = "become the mapped root";
+		r = idm_become_mapped_root(job->uid, job->gid);
+		if (r < 0)
+			return r;
+	}
+	job->step = NULL;
+	r = idm_sys_mount(source, "overlay", "overlay", 0, job->options);
+	if (r < 0)
+		return r;
+	job->step = "copy the overlay";
+	return idm_sys_open_tree(AT_FDCWD, "overlay", OPEN_TREE_CLONE);
+}
+
+/* ---- in the caller ---- */
+
+static int run(struct job *job, struct idm_error *err)
+{
+	const struct idm_overlay *o = job->overlay;
+	int r;
+
+	job->as_root = o->map && o->upper && o->upper_ids == IDM_UPPER_DISK;
+	if (job->as_root) {
+		idm_map_to_seen(o->map, IDM_UID, 0, &job->uid);
+		idm_map_to_seen(o->map, IDM_GID, 0, &job->gid);
+	}
+	r = write_options(job, err);
+	if (r < 0)
+		return r;
+	r = idm_errand(work, job);
+	if (r >= 0)
+		return r;
+	return job->step ? idm_fail(err, r, job->step, NULL, NULL) : idm_why_no_overlay(r, -1, o, err);
+}
+
+int idm_overlay_in_namespace(const struct idm_overlay *o, const struct idm_layers *layers,
+			     struct idm_error *err)
+{
+	AUTO_CLOSE int scratch = idm_probe_tmpfs();
+	struct job *job;
+	int r;
+
+	if (scratch < 0)
+		return idm_fail(err, scratch, "make a scratch filesystem", NULL, NULL);
+	job = idm_errand_memory(sizeof(*job));
+	if (!job)
+		return idm_fail(err, -ENOMEM, "open overlay", NULL, NULL);
+	*job = (struct job){ .overlay = o, .layers = layers, .scratch = scratch };
+	r = run(job, err);
+	idm_errand_memory_free(job, sizeof(*job));
+	return r;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "overlay.h"
+
+static const char step_overlay[] = "open overlay";
+
+/*
+ * The last thing that the kernel has to say about a filesystem context: "e overlay: Unknown parameter
+ * 'x'". Much of what overlayfs has to say goes to the kernel log only.
+ */
+static void add_kernel_words(int fs, struct idm_error *err)
+{
+	char line[512], last[512] = "";
+	ssize_t n;
+
+	while (fs >= 0 && (n = idm_sys_read(fs, line, sizeof(line) - 1)) > 0) {
+		line[n] = '\0';
+		line[strcspn(line, "\n")] = '\0';
+		memcpy(last, line, sizeof(last));
+	}
+	/* "e ", "w ", "i ": how bad it is */
+	if (last[0])
+		idm_kernel_words(err, last[1] == ' ' ? last + 2 : last);
+}
+
+int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm_error *err)
+{
+	const char *path = layer->path.path;
+
+	if (!err)
+		return code;
+	switch (code) {
+	case -EINVAL:
+		idm_fail(err, code, step_overlay, path, "the kernel does not take it as a %s",
+			 strcmp(layer->key, "upperdir") == 0   ? "upper directory"
+			 : strcmp(layer->key, "workdir") == 0  ? "work directory"
+			 : strcmp(layer->key, "datadir+") == 0 ? "data-only layer"
+							       : "layer");
+		break;
+	case -EPERM:
+		idm_fail(err, code, step_overlay, path,
+			 "it is on a mount of another mount namespace, or the caller may not mount");
+		break;
+	default:
+		idm_fail(err, code, step_overlay, path, NULL);
+	}
+	add_kernel_words(fs, err);
+	return code;
+}
+
+int idm_why_no_option(int code, int fs, const struct idm_overlay_option *option, struct idm_error *err)
+{
+	if (!err)
+		return code;
+	idm_fail(err, code, step_overlay, option->name,
+		 code == -EINVAL ? "this kernel's overlayfs does not take the option" : NULL);
+	add_kernel_words(fs, err);
+	return code;
+}
+
+static const char *subject_of(const struct idm_overlay *o)
+{
+	return o->upper ? o->upper->path : o->lower[0].path;
+}
+
+int idm_why_no_overlay(int code, int fs, const struct idm_overlay *o, struct idm_error *err)
+{
+	if (!err)
+		return code;
+	switch (code) {
+	case -ELOOP:
+		idm_fail(err, code, step_overlay, subject_of(o),
+			 "one of its layers lies in another one");
+		break;
+	case -EBUSY:
+		idm_fail(err, code, step_overlay, subject_of(o),
+			 "the upper or the work directory is in use by another overlay");
+		break;
+	case -ESTALE:
+		idm_fail(err, code, step_overlay, subject_of(o),
+			 "the upper directory was used with other layers before (index)");
+		break;
+	case -EPERM:
+		idm_fail(err, code, step_overlay, subject_of(o),
+			 "it needs CAP_SYS_ADMIN in the initial user namespace");
+		break;
+	case -EINVAL:
+		idm_fail(err, code, step_overlay, subject_of(o),
+			 "overlayfs refuses these layers or options");
+		idm_hint(err,
+			 "a filesystem that cannot be an upper or a lower layer, or options that do not "
+			 "go together; dmesg has the kernel's reason");
+		break;
+	default:
+		idm_fail(err, code, step_overlay, subject_of(o), NULL);
+	}
+	add_kernel_words(fs, err);
+	return code;
+}

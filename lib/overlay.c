@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+/*
+ * From layers to a detached overlay. Nothing of it is ever attached: layers are O_PATH descriptors,
+ * beneath detached mapped copies where there is a map. Older kernels: overlay-old.c.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "errand.h"
+#include "error.h"
+#include "kernel.h"
+#include "layers.h"
+#include "options.h"
+#include "overlay.h"
+#include "util.h"
+
+/* OVL_MAX_STACK */
+#define MOST_LAYERS 500
+
+static const char step_overlay[] = "open overlay";
+
+/* ---- what is asked for ---- */
+
+static int check_request(const struct idm_overlay *o, struct idm_error *err)
+{
+	const unsigned int flags = IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE |
+				   IDM_OVERLAY_CREATE_AS_ROOT;
+	size_t n = o->n_lower + o->n_data;
+
+	if (o->flags & ~flags)
+		return idm_fail(err, -EINVAL, step_overlay, NULL, "unknown flags 0x%x", o->flags);
+	if ((unsigned int)o->upper_ids > IDM_UPPER_DISK)
+		return idm_fail(err, -EINVAL, step_overlay, NULL, "unknown upper ids %d", o->upper_ids);
+	if (n > MOST_LAYERS)
+		return idm_fail(err, -E2BIG, step_overlay, NULL,
+				"%zu layers are %zu more than the %d that the kernel takes", n,
+				n - MOST_LAYERS, MOST_LAYERS);
+	if (!o->n_lower)
+		return idm_fail(err, -EINVAL, step_overlay, NULL, "a lower layer is missing");
+	if (!o->upper != !o->work)
+		return idm_fail(err, -EINVAL, step_overlay, NULL,
+				o->upper ? "an upper directory needs a work directory on the same mount"
+					 : "a work directory is of no use without an upper directory");
+	if (n < 2 && !o->upper) {
+		idm_fail(err, -EINVAL, step_overlay, o->lower[0].path,
+			 "one lower layer without an upper directory is no overlay");
+		idm_hint(err,
+			 "mount the directory itself (idmount mount), or add a second, empty layer");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_disk_root(const struct idm_overlay *o, struct idm_error *err)
+{
+	uint32_t seen;
+
+	if (o->upper_ids != IDM_UPPER_DISK || !o->map || !o->upper)
+		return 0;
+	if (idm_map_to_seen(o->map, IDM_UID, 0, &seen) == 0 &&
+	    idm_map_to_seen(o->map, IDM_GID, 0, &seen) == 0)
+		return 0;
+	return idm_fail(err, -EINVAL, step_overlay, o->upper->path,
+			"an upper directory with disk ids needs a map that has disk uid and gid 0");
+}
+
+static void add_layer(struct idm_layers *layers, const struct idm_path *path, const char *key,
+		      bool mapped, bool writable)
+{
+	layers->v[layers->n++] = (struct idm_layer){
+		.path = *path, .key = key, .mapped = mapped, .writable = writable, .fd = -1
+	};
+}
+
+static int collect_layers(struct idm_layers *layers, const struct idm_overlay *o, struct idm_error *err)
+{
+	bool mapped = o->map, upper_mapped = o->map && o->upper_ids == IDM_UPPER_DISK;
+
+	layers->v = calloc(o->n_lower + o->n_data + 2, sizeof(*layers->v));
+	if (!layers->v)
+		return idm_fail(err, -ENOMEM, step_overlay, NULL, NULL);
+	for (size_t i = 0; i < o->n_lower; i++)
+		add_layer(layers, &o->lower[i], "lowerdir+", mapped, false);
+	for (size_t i = 0; i < o->n_data; i++)
+		add_layer(layers, &o->data[i], "datadir+", mapped, false);
+	if (o->upper) {
+		add_layer(layers, o->upper, "upperdir", upper_mapped, true);
+		add_layer(layers, o->work, "workdir", upper_mapped, true);
+	}
+	return 0;
+}
+
+/* ---- upper and work ---- */
+
+static uint64_t mount_of(int fd)
+{
+	struct statx st;
+
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 ? 0 : st.stx_mnt_id;
+}
+
+static int check_upper_mount(const struct idm_overlay *o, const struct idm_layers *layers,
+			     struct idm_error *err)
+{
+	const struct idm_layer *upper = &layers->v[layers->n - 2], *work = &layers->v[layers->n - 1];
+
+	if (!o->upper)
+		return 0;
+	if (upper->mount_id != work->mount_id)
+		return idm_fail(err, -EXDEV, step_overlay, o->work->path,
+				"the work directory is not on the mount of the upper directory (%s)",
+				o->upper->path);
+	if (upper->fd >= 0 && mount_of(upper->fd) != mount_of(work->fd))
+		return idm_fail(err, -EXDEV, step_overlay, o->work->path,
+				"no directory on the way to both it and %s can be mapped",
+				o->upper->path);
+	return 0;
+}
+
+/* ---- making it ---- */
+
+static int set_layers(int fs, const struct idm_layers *layers, struct idm_error *err)
+{
+	for (size_t i = 0; i < layers->n; i++) {
+		int r = idm_sys_fsconfig(fs, FSCONFIG_SET_FD, layers->v[i].key, NULL, layers->v[i].fd);
+
+		if (r < 0)
+			return idm_why_no_layer(r, fs, &layers->v[i], err);
+	}
+	return 0;
+}
+
+static int set_option(int fs, const struct idm_overlay_option *option, struct idm_error *err)
+{
+	int r = option->value ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, option->name, option->value, 0)
+			      : idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, option->name, NULL, 0);
+
+	return r < 0 ? idm_why_no_option(r, fs, option, err) : 0;
+}
+
+static int set_options(int fs, const struct idm_overlay *o, struct idm_error *err)
+{
+	int r = idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", o->source ? o->source : "overlay",
+				 0);
+
+	if (r < 0)
+		return idm_fail(err, r, step_overlay, o->source, NULL);
+	for (size_t i = 0; i < o->n_options; i++) {
+		r = set_option(fs, &o->options[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What an errand of idm_overlay_as_root() is about. */
+struct creation {
+	int fs;
+	uint32_t uid, gid;
+	bool create; /* else the flag is set that makes the kernel keep the errand's credentials */
+};
+
+/*
+ * Gives up no privilege: changing the filesystem ids takes the capabilities about files out of the
+ * effective set, and they are put back from the permitted one.
+ */
+int idm_become_mapped_root(uint32_t uid, uint32_t gid)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2] = { 0 };
+
+	syscall(SYS_setfsgid, gid);
+	syscall(SYS_setfsuid, uid);
+	if (syscall(SYS_capget, &header, caps) < 0)
+		return -EPERM;
+	caps[0].effective = caps[0].permitted;
+	caps[1].effective = caps[1].permitted;
+	if (syscall(SYS_capset, &header, caps) < 0)
+		return -EPERM;
+	return 0;
+}
+
+static int create_in_errand(void *data)
+{
+	const struct creation *c = data;
+	int r = idm_become_mapped_root(c->uid, c->gid);
+
+	if (r < 0)
+		return r;
+	return c->create ? idm_sys_fsconfig(c->fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+			 : idm_sys_fsconfig(c->fs, FSCONFIG_SET_FLAG, "override_creds", NULL, 0);
+}
+
+/*
+ * An ID-mapped upper directory has no id for the host's root: what is made in it has to be made by the
+ * root that the map shows. The kernel does that with the credentials of whoever creates the overlay or,
+ * from 6.15 on, of whoever sets override_creds.
+ */
+static int create_as_mapped_root(const struct idm_overlay *o, int fs)
+{
+	struct creation c = { .fs = fs, .create = o->flags & IDM_OVERLAY_CREATE_AS_ROOT };
+	int r;
+
+	idm_map_to_seen(o->map, IDM_UID, 0, &c.uid);
+	idm_map_to_seen(o->map, IDM_GID, 0, &c.gid);
+	r = idm_errand(create_in_errand, &c);
+	if (c.create)
+		return r;
+	if (r == 0)
+		return idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	c.create = true; /* before 6.15 */
+	return idm_errand(create_in_errand, &c);
+}
+
+static int create(const struct idm_overlay *o, int fs)
+{
+	if (o->map && o->upper && o->upper_ids == IDM_UPPER_DISK)
+		return create_as_mapped_root(o, fs);
+	return idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+}
+
+/* The kernel makes an overlay read-only, and says nothing, if its work directory cannot be written. */
+static int check_writable(const struct idm_overlay *o, int tree, struct idm_error *err)
+{
+	struct statfs fs;
+	int r;
+
+	if (!o->upper || o->attr & IDM_ATTR_RDONLY)
+		return 0;
+	r = idm_sys_fstatfs(tree, &fs);
+	if (r < 0)
+		return idm_fail(err, r, step_overlay, NULL, NULL);
+	if (!(fs.f_flags & 1 /* ST_RDONLY */))
+		return 0;
+	idm_fail(err, -EROFS, step_overlay, o->work->path,
+		 "the overlay came up read-only: its work directory cannot be written");
+	idm_hint(err,
+		 "the upper and the work directory have to be on a writable filesystem that can be an "
+		 "upper one, and the work directory empty; dmesg has the kernel's reason");
+	return -EROFS;
+}
+
+static int by_descriptor(const struct idm_overlay *o, const struct idm_layers *layers,
+			 struct idm_error *err)
+{
+	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), tree = -1;
+	int r;
+
+	if (fs < 0)
+		return idm_fail(err, fs, step_overlay, NULL,
+				fs == -ENODEV ? "the kernel has no overlay filesystem" : NULL);
+	r = set_layers(fs, layers, err);
+	if (r == 0)
+		r = set_options(fs, o, err);
+	if (r < 0)
+		return r;
+	r = create(o, fs);
+	if (r < 0)
+		return idm_why_no_overlay(r, fs, o, err);
+	tree = idm_sys_fsmount(fs, 0, o->attr);
+	if (tree < 0)
+		return idm_fail(err, tree, step_overlay, NULL, NULL);
+	r = check_writable(o, tree, err);
+	return r < 0 ? r : idm_take_fd(&tree);
+}
+
+/*
+ * Without a flag: by descriptor, unless the kernel takes no detached layers yet. That came in the same
+ * release as open_tree_attr(2), which can be asked for without trying to make anything.
+ */
+static bool use_descriptors(const struct idm_overlay *o)
+{
+	struct mount_attr none = { 0 };
+
+	if (o->flags & (IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE))
+		return o->flags & IDM_OVERLAY_BY_DESCRIPTOR;
+	return idm_sys_open_tree_attr(-1, "", ~0U, &none) == -EINVAL;
+}
+
+static int in_namespace(const struct idm_overlay *o, const struct idm_layers *layers,
+			struct idm_error *err)
+{
+	struct mount_attr attr = { .attr_set = o->attr, .propagation = MS_PRIVATE };
+	AUTO_CLOSE int tree = idm_overlay_in_namespace(o, layers, err);
+	int r;
+
+	if (tree < 0)
+		return tree;
+	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
+	if (r < 0)
+		return idm_fail(err, r, step_overlay, NULL, NULL);
+	r = check_writable(o, tree, err);
+	return r < 0 ? r : idm_take_fd(&tree);
+}
+
+static int assemble(const struct idm_overlay *o, struct idm_layers *layers, struct idm_error *err)
+{
+	bool descriptors = use_descriptors(o);
+	AUTO_CLOSE int userns = -1;
+	int r = idm_layers_look(layers, err);
+
+	if (r == 0)
+		r = check_upper_mount(o, layers, err);
+	if (r == 0)
+		r = idm_overlay_in_use(o, layers, err);
+	if (r < 0)
+		return r;
+	if (o->map) {
+		userns = idm_userns_open(o->map, 0, err);
+		if (userns < 0)
+			return userns;
+	}
+	layers->clone_all = !descriptors;
+	r = idm_layers_open(layers, userns, err);
+	if (r == 0)
+		r = check_upper_mount(o, layers, err);
+	if (r < 0)
+		return r;
+	return descriptors ? by_descriptor(o, layers, err) : in_namespace(o, layers, err);
+}
+
+int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err)
+{
+	struct idm_layers layers = { 0 };
+	struct idm_overlay o;
+	int r = idm_copy_options(&o, sizeof(o), overlay);
+
+	if (r < 0)
+		return idm_fail(err, r, step_overlay, NULL,
+				r == -E2BIG ? "options that only a newer library knows"
+					    : "the size of the options is not set");
+	r = check_request(&o, err);
+	if (r == 0)
+		r = check_disk_root(&o, err);
+	if (r == 0)
+		r = collect_layers(&layers, &o, err);
+	if (r == 0)
+		r = assemble(&o, &layers, err);
+	idm_layers_close(&layers);
+	return r;
+}
