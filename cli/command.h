@@ -26,7 +26,8 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command command_mount, command_umount, command_list, command_check, command_map;
+extern const struct command command_mount, command_umount, command_list, command_check, command_map,
+	command_overlay;
 
 /* All commands, in the order of the help; ends with NULL. */
 extern const struct command *const commands[];

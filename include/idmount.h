@@ -447,10 +447,14 @@ struct idm_overlay {
 	size_t n_options;
 	uint32_t attr;	    /* IDM_ATTR_* of the mount */
 	const char *source; /* what the mount table shows as source; NULL: "overlay" */
+	/* Called after each layer that has been opened, in the calling thread; NULL: not. */
+	void (*progress)(size_t done, size_t all, void *data);
+	void *progress_data;
 };
-#define IDM_OVERLAY_INIT                                                                               \
-	{                                                                                              \
-		sizeof(struct idm_overlay), 0, NULL, 0, NULL, 0, NULL, NULL, NULL, IDM_UPPER_SHIFTED, NULL, 0, 0, NULL \
+#define IDM_OVERLAY_INIT                                                                         \
+	{                                                                                        \
+		sizeof(struct idm_overlay), 0, NULL, 0, NULL, 0, NULL, NULL, NULL,               \
+			IDM_UPPER_SHIFTED, NULL, 0, 0, NULL, NULL, NULL                          \
 	}
 
 /*

@@ -239,6 +239,8 @@ int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *
 			r = open_plain(&layers->v[i], err);
 		else if (layers->v[i].fd < 0)
 			r = open_cloned(layers, i, userns_fd, err);
+		if (r == 0 && layers->progress)
+			layers->progress(i + 1, layers->n, layers->progress_data);
 	}
 	return r;
 }

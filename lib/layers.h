@@ -35,6 +35,8 @@ struct idm_layers {
 	int *clones; /* the detached copies; they must live until the overlay exists */
 	size_t n_clones;
 	bool clone_all; /* also those that are not to be mapped */
+	void (*progress)(size_t done, size_t all, void *data);
+	void *progress_data;
 };
 
 /* Looks at every directory: it is there, is a directory, and is none that was given before. */

@@ -79,6 +79,8 @@ static int collect_layers(struct idm_layers *layers, const struct idm_overlay *o
 {
 	bool mapped = o->map, upper_mapped = o->map && o->upper_ids == IDM_UPPER_DISK;
 
+	layers->progress = o->progress;
+	layers->progress_data = o->progress_data;
 	layers->v = calloc(o->n_lower + o->n_data + 2, sizeof(*layers->v));
 	if (!layers->v)
 		return idm_fail(err, -ENOMEM, step_overlay, NULL, NULL);

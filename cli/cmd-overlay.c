@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "harden.h"
+#include "maps.h"
+#include "report.h"
+
+enum { OPTION_UPPER_IDS = OPTION_OF_COMMAND };
+
+static const struct option_row options[] = {
+	MAP_OPTIONS,
+	{ 'L', "lower", "DIR[:DIR]...",
+	  "lower layers, the top one first; \\: stands for a colon, and\n"
+	  "what follows :: is a data-only layer" },
+	{ 'U', "upper", "DIR", "where changes go; without it the overlay is read-only" },
+	{ 'W', "work", "DIR", "an empty directory on the same mount as the upper one" },
+	{ OPTION_UPPER_IDS, "upper-ids", "shifted|disk",
+	  "which ids the upper directory stores: those seen (the\n"
+	  "default), or those of the layers, so that it can become one" },
+	{ 'o', "options", "WORDS",
+	  "words of \"idmount mount\", and options of overlayfs such as\n"
+	  "volatile, metacopy=on, userxattr; separated by commas" },
+	{ 0 },
+};
+
+static const char details[] =
+	"The layers are not changed, and nothing but the overlay itself is ever mounted.\n"
+	"  idmount overlay -L l2 -L l1 -m 0:100000:65536 root\n"
+	"  idmount overlay -L l2:l1 -U up -W work -m 0:100000:65536 --upper-ids disk root\n"
+	"\n";
+
+/* What the command line asks for, and the memory that it takes. */
+struct request {
+	struct idm_overlay overlay;
+	struct map_request maps;
+	struct words words;
+	struct idm_path *lower, *data;
+	struct idm_path upper, work;
+	struct idm_overlay_option *options;
+	size_t n_lower, n_data, n_options;
+	bool too_much; /* out of memory */
+};
+
+static void free_request(struct request *q)
+{
+	map_request_free(&q->maps);
+	free(q->lower);
+	free(q->data);
+	free(q->options);
+}
+
+/* ---- lists ---- */
+
+static void add_layer(struct idm_path **list, size_t *n, const char *path, bool *failed)
+{
+	struct idm_path *more = reallocarray(*list, *n + 1, sizeof(*more));
+
+	if (!more) {
+		*failed = true;
+		return;
+	}
+	*list = more;
+	more[(*n)++] = (struct idm_path){ AT_FDCWD, path };
+}
+
+/* Cuts the next piece off, in place, up to a separator that has no backslash before it. */
+static char *next_piece(char **rest, char separator)
+{
+	char *piece = *rest, *from = piece, *to = piece;
+
+	for (; *from && *from != separator; from++) {
+		if (*from == '\\' && (from[1] == separator || from[1] == '\\'))
+			from++;
+		*to++ = *from;
+	}
+	*rest = *from ? from + 1 : NULL;
+	*to = '\0';
+	return piece;
+}
+
+/* a:b::c - the last one is data-only, as in overlayfs's own lowerdir. */
+static int take_layers(struct request *q, char *list)
+{
+	bool data = false;
+
+	while (list) {
+		char *path = next_piece(&list, ':');
+
+		if (!*path && list && !data && q->n_lower) {
+			data = true;
+			path = next_piece(&list, ':');
+		} else if (!*path && data && list) {
+			path = next_piece(&list, ':');
+		}
+		if (!*path)
+			return report_usage("-L: a layer is missing between two colons, or at an end");
+		if (data)
+			add_layer(&q->data, &q->n_data, path, &q->too_much);
+		else
+			add_layer(&q->lower, &q->n_lower, path, &q->too_much);
+	}
+	return DONE;
+}
+
+static int take_overlay_option(struct request *q, char *word)
+{
+	char *value = strchr(word, '=');
+	struct idm_overlay_option *more;
+
+	if (value)
+		*value++ = '\0';
+	if (strncmp(word, "lowerdir", 8) == 0 || strncmp(word, "datadir", 7) == 0 ||
+	    strcmp(word, "upperdir") == 0 || strcmp(word, "workdir") == 0)
+		return report_usage("-o %s: directories are given with -L, -U and -W", word);
+	more = reallocarray(q->options, q->n_options + 1, sizeof(*more));
+	if (!more)
+		return out_of_memory();
+	q->options = more;
+	more[q->n_options++] = (struct idm_overlay_option){ word, value };
+	return DONE;
+}
+
+static int take_options(struct request *q, char *list)
+{
+	int status = DONE;
+
+	while (list && status == DONE) {
+		char *word = next_piece(&list, ',');
+
+		if (!*word)
+			status = report_usage(
+				"-o: an option is missing between two commas, or at an end");
+		else if (!take_word(&q->words, word, strlen(word)))
+			status = take_overlay_option(q, word);
+	}
+	return status;
+}
+
+/* ---- the options ---- */
+
+static int take_upper_ids(struct request *q, const char *value)
+{
+	if (strcmp(value, "shifted") == 0)
+		q->overlay.upper_ids = IDM_UPPER_SHIFTED;
+	else if (strcmp(value, "disk") == 0)
+		q->overlay.upper_ids = IDM_UPPER_DISK;
+	else
+		return report_usage("--upper-ids %s: it is shifted or disk", value);
+	return DONE;
+}
+
+/* `value` is a word of the command line, which is ours to change. */
+static int take(struct request *q, int letter, char *value)
+{
+	switch (letter) {
+	case 'L':
+		return take_layers(q, value);
+	case 'U':
+		q->upper = (struct idm_path){ AT_FDCWD, value };
+		q->overlay.upper = &q->upper;
+		return DONE;
+	case 'W':
+		q->work = (struct idm_path){ AT_FDCWD, value };
+		q->overlay.work = &q->work;
+		return DONE;
+	case OPTION_UPPER_IDS:
+		return take_upper_ids(q, value);
+	case 'o':
+		return take_options(q, value);
+	default:
+		return take_map_option(&q->maps, letter, value);
+	}
+}
+
+static int check(struct request *q)
+{
+	if (q->too_much)
+		return out_of_memory();
+	if (!q->n_lower)
+		return report_usage("a lower layer is missing: -L");
+	if (!q->overlay.upper != !q->overlay.work)
+		return report_usage("-U and -W go together");
+	if (q->overlay.upper_ids == IDM_UPPER_DISK && !(q->overlay.upper && q->maps.given))
+		return report_usage("--upper-ids disk: that takes a map and an upper directory");
+	if (q->maps.given || q->maps.keep_rest)
+		return complete_map(&q->maps);
+	return DONE;
+}
+
+/* ---- mounting ---- */
+
+#define MANY 64
+
+static void show_progress(size_t done, size_t all, void *data)
+{
+	(void)data;
+	fprintf(stderr, "\rlayer %zu of %zu", done, all);
+	if (done == all)
+		fprintf(stderr, "\r\033[K");
+}
+
+/* The overlay's root directory has the owner of the upper one, which the container may not know. */
+static void note_owner(const struct request *q)
+{
+	const struct idm_overlay *o = &q->overlay;
+	struct stat st;
+	uint32_t id;
+
+	if (!o->map || !o->upper || o->upper_ids != IDM_UPPER_SHIFTED || stat(o->upper->path, &st) < 0 ||
+	    idm_map_to_disk(o->map, IDM_UID, st.st_uid, &id) == 0 ||
+	    idm_map_to_seen(o->map, IDM_UID, 0, &id) < 0)
+		return;
+	report_note(
+		"%s belongs to %u, which the map does not show; chown it to %u, or use --upper-ids disk",
+		o->upper->path, st.st_uid, id);
+}
+
+static int mount_overlay(struct request *q, const char *target)
+{
+	struct hardening hardening = { 0 };
+	struct idm_overlay *o = &q->overlay;
+	struct idm_error err;
+	int tree, r;
+
+	o->lower = q->lower;
+	o->n_lower = q->n_lower;
+	o->data = q->data;
+	o->n_data = q->n_data;
+	o->options = q->options;
+	o->n_options = q->n_options;
+	o->map = q->maps.map;
+	if (q->n_lower + q->n_data > MANY && isatty(STDERR_FILENO))
+		o->progress = show_progress;
+	if (o->map)
+		hardening = harden(&q->words, o->map);
+	o->attr = q->words.set;
+
+	tree = idm_overlay_open(o, &err);
+	if (tree < 0)
+		return report_error(&err);
+	r = idm_tree_attach(tree, AT_FDCWD, target, 0, q->words.propagation, &err);
+	close(tree);
+	if (r < 0)
+		return report_error(&err);
+	report_hardening(&hardening);
+	note_owner(q);
+	return DONE;
+}
+
+static int work(struct request *q, struct arguments *a)
+{
+	int letter, status;
+	char **operand;
+
+	while ((letter = next_option(a)) > 0) {
+		status = take(q, letter, (char *)a->value);
+		if (status != DONE)
+			return status;
+	}
+	if (letter < 0)
+		return letter == -2 ? DONE : USAGE;
+	if (operands(a, &operand) != 1)
+		return report_usage("one TARGET is wanted; see \"idmount help overlay\"");
+	status = check(q);
+	return status == DONE ? mount_overlay(q, operand[0]) : status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct arguments a = { .command = &command_overlay, .argc = argc, .argv = argv };
+	struct request q = { .overlay = IDM_OVERLAY_INIT };
+	int status = work(&q, &a);
+
+	free_request(&q);
+	return status;
+}
+
+const struct command command_overlay = {
+	.name = "overlay",
+	.operands = "TARGET",
+	.summary = "lay directories over each other, with other owners",
+	.details = details,
+	.options = options,
+	.run = run,
+};
