@@ -1,0 +1,344 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What "idmount map" draws, prints and refuses. No privilege is needed.
+load common
+
+text()
+{
+	idmount map --format text "$@"
+}
+
+# on_terminal COMMAND...: what the command prints when its output is a terminal.
+on_terminal()
+{
+	script -qec "$(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r'
+}
+
+bold=$'\e[1m'
+plain=$'\e[0m'
+
+# Lines end where they end: nothing is filled up with blanks.
+no_trailing_blanks()
+{
+	same 'trailing blanks' '' "$(grep ' $' <<<"$output")"
+}
+
+@test "draws both sides, in order, with what is left out" {
+	prints "\
+        uid disk    seen                 gid disk    seen
+         0-65535 -> 100000-165535             0-4    left out
+65536-4294967294    left out                    5 -> 6
+                                     6-4294967294    left out" \
+		idmount map -m u:0:100000:65536,g:5:6
+	no_trailing_blanks
+}
+
+@test "draws a map that keeps the rest, and the id that cannot keep its own" {
+	prints "\
+       uid disk    seen                      gid disk    seen
+          0-999 -> 0-999                        0-999 -> 0-999
+           1000 -> 2000                          1000 -> 2000
+      1001-1999 -> 1001-1999                1001-1999 -> 1001-1999
+           2000    left out                      2000    left out
+2001-4294967294 -> 2001-4294967294    2001-4294967294 -> 2001-4294967294" \
+		idmount map -m 1000:2000 --keep-rest
+	no_trailing_blanks
+}
+
+@test "draws a side that is empty, and one that is full" {
+	prints "\
+    uid disk    seen                gid disk    seen
+0-4294967294 -> 0-4294967294    0-4294967294    left out" \
+		idmount map -m u:0:0:4294967295
+}
+
+@test "draws ids in numbers that are shorter than the heading" {
+	prints "\
+    uid disk    seen            gid disk    seen
+           0    left out               0    left out
+           1 -> 2                      1 -> 2
+2-4294967294    left out    2-4294967294    left out" \
+		idmount map -m 1:2
+}
+
+@test "prints every format" {
+	local map=u:0:100000:65536,g:5:6
+
+	prints 'u:0:100000:65536,g:5:6:1' idmount map -m "$map" --format text
+	prints $'uid_map\n0 100000 65536\ngid_map\n5 6 1' idmount map -m "$map" --format kernel
+	prints $'uidmap=0:100000:65536\ngidmap=5:6:1' idmount map -m "$map" --format containerd
+	prints 'u:0:100000:65536 g:5:6:1' idmount map -m "$map" --format util-linux
+	prints 'uids=0-100000-65536;gids=5-6-1' idmount map -m "$map" --format crun
+	prints '{"uidMappings":[{"containerID":0,"hostID":100000,"size":65536}],"gidMappings":[{"containerID":5,"hostID":6,"size":1}]}' \
+		idmount map -m "$map" --format oci
+}
+
+@test "prints sides that agree once, where the format can" {
+	prints '0:1:2,5:6:7' idmount map -m 5:6:7,0:1:2 --format text
+	prints 'b:0:1:2 b:5:6:7' idmount map -m 5:6:7,0:1:2 --format util-linux
+}
+
+@test "the OCI rows say the map" {
+	run -0 idmount map -m u:0:100000:65536,u:70000:5,g:5:6 --format oci
+	same 'rows' '[[0,100000,65536],[70000,5,1]] [[5,6,1]]' "$(jq -jc '
+		def rows: map([.containerID, .hostID, .size]);
+		(.uidMappings | rows), " ", (.gidMappings | rows)' <<<"$output")"
+}
+
+@test "what a format prints, -m reads again" {
+	local map format longest
+
+	# As many entries as fit, none of which merges with its neighbour.
+	longest=$(for ((i = 0; i < 170; i++)); do printf 'u:%d:%d,g:%d:%d,' $((i * 2)) $((i * 3)) $((i * 5)) $((i * 7)); done)
+	for map in 0:1 0:0:4294967295 u:1:2 g:1:2 u:1:2,g:3:4 4294967294:0 1:2:3,9:0,u:100:200:30 "${longest%,}"; do
+		for format in text containerd util-linux crun; do
+			prints "$(text -m "$map")" text -m "$(idmount map -m "$map" --format "$format")"
+		done
+	done
+}
+
+@test "what the kernel's format prints, the kernel reads" {
+	need_root
+	local map printed process
+
+	for map in 0:100000:65536 u:1:2,u:5:6:7,g:3:4; do
+		printed=$(idmount map -m "$map" --format kernel)
+		# A process in a new user namespace, until its standard input ends.
+		coproc unshare --user cat 3>&-
+		process=$COPROC_PID
+		until [[ ! /proc/self/ns/user -ef /proc/$process/ns/user ]]; do
+			:
+		done
+		sed -n '/uid_map/,/gid_map/{//!p}' <<<"$printed" >"/proc/$process/uid_map"
+		sed '1,/gid_map/d' <<<"$printed" >"/proc/$process/gid_map"
+		same 'the maps' "$printed" "$(for side in uid_map gid_map; do
+			echo $side
+			tr -s ' ' <"/proc/$process/$side" | sed 's/^ //'
+		done)"
+		exec {COPROC[1]}>&-
+		wait "$process"
+	done
+}
+
+@test "takes every dialect" {
+	local same='u:0:100000:10,u:10:5:1,g:0:200000:10' map
+
+	for map in \
+		'u:0:100000:10,u:10:5,g:0:200000:10' \
+		'u:0:100000:10 u:10:5:1 g:0:200000:10' \
+		'u:0:100000:10+u:10:5+g:0:200000:10' \
+		' g:0:200000:10 , uid:10:5,  u:0:100000:10 ' \
+		'gid:0:200000:10,uid:0:100000:4,uid:4:100004:6,u:10:5' \
+		'uidmap=0:100000:10,10:5:1 gidmap=0:200000:10' \
+		'gidmap=0:200000:10;uidmap=10:5:1,0:100000:10' \
+		'uidmap=0:100000:10,10:5:1,gidmap=0:200000:10' \
+		'uids=0-100000-10#10-5-1;gids=0-200000-10' \
+		'idmap=uids=0-100000-10#10-5-1;gids=0-200000-10' \
+		$'u:0:100000:10\nu:10:5\tg:0:200000:10\n'; do
+		prints "$same" text -m "$map"
+	done
+	prints '0:1:1,2:3:1' text -m b:0:1,both:2:3
+	prints '0:1:2' text -m 1:2,0:1
+	prints "$same" text -m u:0:100000:10 -m 'uids=10-5-1' -m g:0:200000:10
+	prints "$same" text --map=u:0:100000:10,u:10:5 --map g:0:200000:10
+	prints "$same" text -mu:0:100000:10,u:10:5,g:0:200000:10
+}
+
+@test "takes names" {
+	prints '0:1:1' text -m u:root:daemon,g:root:daemon
+	prints '0:1:1' text -m root:daemon
+	prints 'u:0:5:1' text -m u:root:5
+	prints 'g:7:0:1' text -m g:7:root:1
+}
+
+@test "takes the map of a process" {
+	prints '0:0:4294967295' text --userns $$
+}
+
+@test "keeps the rest" {
+	prints '0:0:4294967295' text -m 0:0 --keep-rest
+	prints 'u:0:0:4294967295,g:0:0:5,g:5:6:1,g:7:7:4294967288' text -m g:5:6 --keep-rest
+	prints '0:4294967294:1,1:1:4294967293' text -m 0:4294967294 --keep-rest
+	prints '0:1:1,1:0:1,2:2:4294967293' text -m 0:1,1:0 --keep-rest
+}
+
+@test "inverts, and twice is nothing" {
+	prints 'u:100000:0:65536,g:6:5:1' text -m u:0:100000:65536,g:5:6 --invert
+	prints 'u:0:100000:65536,g:5:6:1' text -m "$(text -m u:0:100000:65536,g:5:6 --invert)" --invert
+}
+
+@test "composes" {
+	prints '0:200000:10' text -m 0:100000:10 --compose 100000:200000:10
+	prints '0:7:1,9:8:1' text -m 0:100000:10 --compose 100000:7,100009:8
+	prints '5:50:5' text -m 0:0:10 --compose 5:50:100
+	prints '' text -m 0:1 --compose 2:3
+	prints '0:8:1,1:7:1' text -m 0:1,1:2 --compose 1:8 --compose 2:7
+	# A map and its inverse let through what the map lets through.
+	prints '5:5:3' text -m 5:100:3 --compose "$(text -m 5:100:3 --invert)"
+}
+
+@test "does it in the order that the manual says" {
+	# --keep-rest before --invert before --compose, however they are given.
+	prints '0:1:1,2:2:4294967293' text --compose 0:0:4294967295 --invert --keep-rest -m 1:0
+	prints '2000:1:1' text --compose 1000:1 -m 1000:2000 --invert
+}
+
+@test "translates ids" {
+	prints $'uid 33 -> 100033\ngid 33    left out' idmount map -m u:0:100000:65536,g:5:6 --translate 33
+	prints 'gid 5 -> 6' idmount map -m u:0:100000:65536,g:5:6 --translate g:5
+	prints $'uid 0 -> 100000\ngid 7    left out\nuid 65536    left out' \
+		idmount map -m 0:100000:7 -m u:7:100007:65529 --translate u:0 --translate g:7 --translate u:65536
+	prints 'uid 100033 -> 33' idmount map -m 0:100000:65536 --invert --translate u:100033
+	prints 'uid 4294967294 -> 4294967294' idmount map -m 0:0:4294967295 --translate u:4294967294
+}
+
+@test "translates 64 ids at once, and no more" {
+	local ids=() i
+
+	for ((i = 0; i < 64; i++)); do
+		ids+=(--translate "u:$i")
+	done
+	run -0 idmount map -m 0:100:64 "${ids[@]}"
+	same 'answers' 64 "${#lines[@]}"
+	same 'the last one' 'uid 63 -> 163' "${lines[63]}"
+	fails 2 'idmount: map: --translate: more than 64 ids' idmount map -m 0:100:64 "${ids[@]}" --translate 5
+}
+
+@test "is in colour on a terminal only, and not with NO_COLOR" {
+	local heading='    uid disk    seen            gid disk    seen'
+
+	run -0 on_terminal "$IDMOUNT" map -m 1:2
+	same 'on a terminal' "$bold$heading$plain" "${lines[0]}"
+	[[ ${lines[1]} != *$'\e'* ]]
+	run -0 on_terminal env NO_COLOR=1 "$IDMOUNT" map -m 1:2
+	same 'with NO_COLOR' "$heading" "${lines[0]}"
+	run -0 on_terminal env NO_COLOR= "$IDMOUNT" map -m 1:2
+	same 'with NO_COLOR empty' "$bold$heading$plain" "${lines[0]}"
+	run -0 idmount map -m 1:2
+	same 'in a pipe' "$heading" "${lines[0]}"
+}
+
+@test "names what is wrong with a map" {
+	local step='idmount: map:'
+
+	# The entry as it was written, what was done, what is wrong.
+	fails 2 "$step parse map: the map is empty" text -m ''
+	fails 2 "$step parse map: the map is empty" text -m ' '
+	fails 2 "$step 0: parse map: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]" text -m 0
+	fails 2 "$step u:0: parse map: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]" text -m u:0
+	fails 2 "$step 1:2:3:4: parse map: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]" text -m 0:1,1:2:3:4
+	fails 2 "$step 0:1x: parse map: \"1x\" is not a number" text -m 0:1x
+	fails 2 "$step 0x1:1: parse map: \"0x1\" is not a number" text -m 5:6,0x1:1
+	fails 2 "$step -1:1: parse map: \"-1\" is not a number" text -m -1:1
+	fails 2 "$step 0:1:x: parse map: \"x\" is not a number" text -m 0:1:x
+	fails 2 "$step 0:: parse map: a number is missing" text -m 0:
+	fails 2 "$step :5: parse map: a number is missing" text -m :5
+	fails 2 "$step 0:4294967296: parse map: \"4294967296\" does not fit in 32 bits" text -m 0:4294967296
+	fails 2 "$step 0:99999999999999999999: parse map: \"99999999999999999999\" does not fit in 32 bits" \
+		text -m 0:99999999999999999999
+	fails 2 "$step 0:1;2:3: parse map: \"1;2\" is not a number" text -m '0:1;2:3'
+	fails 2 "$step root:0:2: parse map: a name stands for one id, so the count can only be 1" text -m root:0:2
+	fails 1 "$step no-such-user:0: parse map: there is no user \"no-such-user\"" text -m 1:2,no-such-user:0
+	fails 1 "$step g:0:no-such-group: parse map: there is no group \"no-such-group\"" text -m g:0:no-such-group
+	fails 2 "$step 0:1: parse map: an entry here is DISK:SEEN:COUNT" text -m uidmap=0:1
+	fails 2 "$step 0-1: parse map: an entry here is DISK-SEEN-COUNT" text -m 'uids=0-1'
+	fails 2 "$step @0-1-1: parse map: \"@\" is relative to a container's user namespace, and there is none here" \
+		text -m 'uids=@0-1-1'
+	fails 2 "$step what=0-1-1: parse map: a section here begins with uids= or gids=" text -m 'uids=0-1-1;what=0-1-1'
+}
+
+@test "names the entries that exclude each other" {
+	local step='idmount: map:'
+
+	fails 2 "$step u:0:2:1: add to map: overlaps u:0:1:1: both have the disk id 0" text -m 0:1,0:2
+	fails 2 "$step g:7:10:2: add to map: overlaps g:5:8:3: both have the disk id 7" text -m g:5:8:3,g:7:10:2
+	fails 2 "$step u:1:1:1: add to map: overlaps u:0:1:1: both have the seen id 1" text -m 0:1,1:1
+	fails 2 "$step u:0:2:1: add to map: overlaps u:0:1:1: both have the disk id 0" text -m 0:1 -m 0:2
+	fails 2 "$step u:0:1:0: add to map: the count is zero" text -m 0:1:0
+	fails 2 "$step u:4294967295:1:1: add to map: the disk ids go past 4294967294, the last id" text -m 4294967295:1
+	fails 2 "$step u:0:4294967290:10: add to map: the seen ids go past 4294967294, the last id" text -m 0:4294967290:10
+	fails 2 "$step u:4294967290:0:10: add to map: the disk ids go past 4294967294, the last id" text -m 4294967290:0:10
+}
+
+@test "names the map in which an entry is missing" {
+	local map
+
+	for map in '0:1,' '0:1,,2:3' ',0:1' '+0:1' '0:1 , ' '0:1, ,2:3'; do
+		run -2 --separate-stderr text -m "$map"
+		echo "$stderr"
+		[[ $stderr == *": an entry is missing"* && $stderr == *0:1* ]]
+		same 'lines' 1 "${#stderr_lines[@]}"
+	done
+}
+
+@test "names the file that is no user namespace" {
+	local path
+
+	for path in /etc/passwd /proc/self/ns/mnt; do
+		for option in -m --userns; do
+			run -1 --separate-stderr text "$option" "$path"
+			same 'message' "idmount: map: $path: read user namespace: the file is not a user namespace" "$stderr"
+		done
+	done
+	fails 1 'idmount: map: /no/such/file: open user namespace: No such file or directory' text -m /no/such/file
+	fails 1 'idmount: map: /no/such/file: open user namespace: No such file or directory' text --userns /no/such/file
+	fails 1 'idmount: map: pid 4194305: read user namespace: there is no such process' text --userns 4194305
+	fails 2 'idmount: map: --userns: 0 is not a process number' text --userns 0
+	fails 2 'idmount: map: --userns: 99999999999999999999 is not a process number' text --userns 99999999999999999999
+	fails 2 'idmount: map: --userns: a path or a process number is missing' text --userns ''
+}
+
+@test "a message is one line, whatever the map holds" {
+	fails 2 'idmount: map: 0:1?[31mx: parse map: "1?[31mx" is not a number' text -m $'0:1\e[31mx'
+	run -2 --separate-stderr text -m "0:$(printf '1%.0s' {1..5000})"
+	same 'lines' 1 "${#stderr_lines[@]}"
+	((${#stderr} < 1400))
+}
+
+@test "names what is wrong with the command line" {
+	fails 2 'idmount: map: a map is missing: -m or --userns says whose files appear as whose' idmount map
+	fails 2 'idmount: map: a map is missing: -m or --userns says whose files appear as whose' idmount map --keep-rest
+	fails 2 'idmount: map: 0:1: nothing was expected here; maps are given with -m' idmount map 0:1
+	fails 2 'idmount: map: -m: the option needs a value' idmount map -m
+	fails 2 'idmount: map: --map: the option needs a value' idmount map --map
+	fails 2 'idmount: map: --invert: the option takes no value' idmount map --invert=1
+	fails 2 'idmount: map: --unknown: unknown option; see "idmount help map"' idmount map --unknown=5
+	fails 2 'idmount: map: -x: unknown option; see "idmount help map"' idmount map -x
+	fails 2 'idmount: map: --format foo: unknown format; see "idmount help map"' idmount map -m 0:1 --format foo
+	local id
+
+	for id in 4294967295 b:1 u: x '' -1 ' 1' 1x u:u:1 99999999999999999999; do
+		fails 2 "idmount: map: --translate $id: an id is [u:|g:] and a number up to 4294967294" \
+			idmount map -m 0:1 --translate "$id"
+	done
+	fails 2 'idmount: a command is missing; see "idmount --help"' idmount
+	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount foo
+	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount help foo
+	fails 2 'idmount: --foo: unknown command; see "idmount --help"' idmount --foo
+}
+
+@test "says so if its output cannot be written" {
+	run -1 --separate-stderr bash -c '"$0" map -m 0:1 >/dev/full' "$IDMOUNT"
+	same 'message' 'idmount: map: standard output: write: No space left on device' "$stderr"
+	run -1 --separate-stderr bash -c '"$0" --help >/dev/full' "$IDMOUNT"
+	same 'message' 'idmount: standard output: write: No space left on device' "$stderr"
+}
+
+@test "helps" {
+	local command
+
+	run -0 --separate-stderr idmount --help
+	[[ ${lines[0]} == 'usage: idmount COMMAND [OPTION]... [OPERAND]...' && -z $stderr ]]
+	prints "$output" idmount help
+	prints "$output" idmount -h
+	for command in mount umount list check map; do
+		run -0 --separate-stderr idmount help "$command"
+		[[ ${lines[0]} == "usage: idmount $command "* && -z $stderr ]]
+		no_trailing_blanks
+		prints "$output" idmount "$command" --help
+		prints "$output" idmount "$command" -h
+		while IFS= read -r line; do
+			((${#line} <= 100))
+		done <<<"$output"
+	done
+}

@@ -1,0 +1,887 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# "idmount mount", on the real kernel. Each test has a mount namespace of its own, and works on a tmpfs.
+load common
+private_mounts
+
+setup()
+{
+	set_up_mounts
+	echo content >src/file
+	mkdir src/directory
+	chown 1000:1000 src/file
+	chown 5:6 src/directory
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+idmount_mount='idmount: mount:'
+nosuid_hint='-o suid,dev prevents that'
+
+# fails_always STATUS STDERR COMMAND...: everything is as before, also where a mount is at dst already.
+fails_always()
+{
+	refused "$@"
+	mount -t tmpfs old dst
+	touch dst/old
+	refused "$@"
+	[[ -e dst/old ]]
+	umount dst # not busy: nobody keeps anything of it
+}
+
+# new_userns UID_MAP GID_MAP: a process in a user namespace with these maps, its number in $userns.
+new_userns()
+{
+	background unshare --user sleep infinity
+	userns=${background[-1]}
+	until [[ ! /proc/self/ns/user -ef /proc/$userns/ns/user ]]; do
+		:
+	done
+	# In one write each, which an echo of several lines is not.
+	[[ -z $1 ]] || printf '%s\n' "$1" | cat >"/proc/$userns/uid_map"
+	[[ -z $2 ]] || printf '%s\n' "$2" | cat >"/proc/$userns/gid_map"
+}
+
+# ---- what it shows ----
+
+@test "shows files under other owners, and stores new ones under theirs" {
+	quietly idmount mount -m 1000:2000 src dst
+	same 'the file' 2000:2000 "$(owner dst/file)"
+	same 'the directory, which is not mapped' 65534:65534 "$(owner dst/directory)"
+	same 'the source' $'1000:1000\n5:6' "$(owner src/file src/directory)"
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	same 'options' 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
+	chmod 777 src
+	idmount umount dst
+
+	quietly idmount mount -m 0:0 -m 1000:2000 src dst
+	as 2000 touch dst/new
+	same 'a new file' 1000:1000 "$(owner src/new)"
+}
+
+@test "users and groups by themselves" {
+	quietly idmount mount -m u:1000:7,g:1000:8,u:5:9,g:6:10 src dst
+	same 'owners' $'7:8\n9:10' "$(owner dst/file dst/directory)"
+}
+
+@test "a file is shown at a file" {
+	touch target
+	quietly idmount mount -m 1000:2000 src/file target
+	same 'owner' 2000:2000 "$(owner target)"
+	same 'content' content "$(<target)"
+}
+
+@test "the source may be a symbolic link, the working directory, or the target" {
+	ln -s src link
+	quietly idmount mount -m 1000:2000 link dst
+	same 'owner' 2000:2000 "$(owner dst/file)"
+	idmount umount dst
+
+	cd src
+	quietly idmount mount -m 1000:2000 . ../dst
+	cd ..
+	same 'owner' 2000:2000 "$(owner dst/file)"
+	idmount umount dst
+
+	quietly idmount mount -m 1000:2000 src src
+	same 'owner' 2000:2000 "$(owner src/file)"
+	idmount umount src
+	same 'owner' 1000:1000 "$(owner src/file)"
+}
+
+@test "names with blanks, line ends and what is not UTF-8" {
+	local name
+
+	for name in 'a b' $'a\nb' $'\xff' '-o' 'a,b' '\040'; do
+		mkdir "./$name" "./$name/"{src,dst}
+		touch "./$name/src/file"
+		quietly idmount mount -m 0:7 -- "./$name/src" "./$name/dst"
+		same 'owner' 7:7 "$(owner "./$name/dst/file")"
+		idmount umount "./$name/dst"
+	done
+	mkdir -- -x -y
+	cd /mnt
+	quietly idmount mount -m 0:7 -- -x -y
+	same 'owner' 7:7 "$(owner -- -y)"
+}
+
+@test "a second mount is put on top" {
+	quietly idmount mount -m 1000:2000 src dst
+	quietly idmount mount -m 1000:3000 src dst
+	same 'mounts' 2 "$(mounts_at /mnt/dst)"
+	same 'the top one' 3000:3000 "$(owner dst/file)"
+	idmount umount dst
+	same 'the one below' 2000:2000 "$(owner dst/file)"
+}
+
+@test "a mapped source gets the new map in place of its own" {
+	mkdir second
+	quietly idmount mount -m 1000:2000 src dst
+	quietly idmount mount -m 1000:3000,2000:4000 dst second
+	same 'owner' 3000:3000 "$(owner second/file)"
+	same 'the first mount' 2000:2000 "$(owner dst/file)"
+}
+
+# ---- maps ----
+
+@test "the rest keeps its ids" {
+	quietly idmount mount -m 1000:2000 --keep-rest src dst
+	same 'owners' $'2000:2000\n5:6' "$(owner dst/file dst/directory)"
+	quietly idmount mount -m u:1000:2000 --keep-rest src dst
+	same 'owners' $'2000:1000\n5:6' "$(owner dst/file dst/directory)"
+}
+
+@test "names" {
+	chown root:root src/file
+	quietly idmount mount -m root:daemon src dst
+	same 'owner' 1:1 "$(owner dst/file)"
+	quietly idmount mount -m u:root:daemon,g:root:nogroup src dst
+	same 'owner' "1:$(getent group nogroup | cut -d: -f3)" "$(owner dst/file)"
+}
+
+@test "the map of a process, and of a user namespace file" {
+	new_userns $'0 100000 1000\n1000 300000 1' $'0 200000 1000\n1000 7 1'
+	quietly idmount mount --userns "$userns" src dst
+	same 'owners' $'300000:7\n100005:200006' "$(owner dst/file dst/directory)"
+	idmount umount dst
+
+	quietly idmount mount --userns "/proc/$userns/ns/user" src dst
+	same 'owners' $'300000:7\n100005:200006' "$(owner dst/file dst/directory)"
+	idmount umount dst
+
+	quietly idmount mount -m "/proc/$userns/ns/user" src dst
+	same 'owners' $'300000:7\n100005:200006' "$(owner dst/file dst/directory)"
+}
+
+@test "subordinate ids" {
+	echo 'daemon:100000:1000' >subuid
+	printf '%s\n' 'daemon:200000:100' 'daemon:300000:2000' >subgid
+	mount --bind subuid /etc/subuid
+	mount --bind subgid /etc/subgid
+	chown 999:100 src/file
+	quietly idmount mount -m auto:daemon src dst
+	same 'owners' $'100999:300000\n100005:200006' "$(owner dst/file dst/directory)"
+	idmount umount dst
+	refused 1 "$idmount_mount root: look up subordinate ids: no range in /etc/subuid
+hint: usermod --add-subuids 100000-165535 root" idmount mount -m auto src dst
+}
+
+# entries N STEP: N entries that cannot be merged.
+entries()
+{
+	local i
+
+	for ((i = 1; i <= $1; i++)); do
+		printf '%s%d:%d' "${sep-}" $(($2 + 2 * i)) $(($2 + 3 * i))
+		local sep=,
+	done
+}
+
+@test "as many entries as the kernel takes, and one more" {
+	chown 680:680 src/file
+	quietly idmount mount -m "$(entries 340 0)" src dst
+	same 'the last one' 1020:1020 "$(owner dst/file)"
+	idmount umount dst
+	fails_always 2 "$idmount_mount check map: 341 uid entries are 1 more than the 340 that the kernel takes" \
+		idmount mount -m "$(entries 341 0)" src dst
+	fails_always 2 "$idmount_mount check map: the uid entries are 4104 bytes of text, 9 more than the 4095 that the kernel takes" \
+		idmount mount -m "$(entries 171 4000000000)" src dst
+	quietly idmount mount -m "$(entries 170 4000000000)" src dst
+}
+
+# ---- words ----
+
+@test "every word of -o" {
+	local word expected
+
+	while read -r word expected; do
+		quietly idmount mount -m 0:1 -o "$word" src dst
+		same "$word" "$expected,idmapped" "$(options_at /mnt/dst)"
+		idmount umount dst
+	done <<-'END'
+		ro ro,relatime
+		rw rw,relatime
+		nosuid rw,nosuid,relatime
+		suid rw,relatime
+		nodev rw,nodev,relatime
+		dev rw,relatime
+		noexec rw,noexec,relatime
+		exec rw,relatime
+		nosymfollow rw,relatime,nosymfollow
+		symfollow rw,relatime
+		relatime rw,relatime
+		noatime rw,noatime
+		strictatime rw
+		nodiratime rw,nodiratime,relatime
+		diratime rw,relatime
+		private rw,relatime
+		slave rw,relatime
+		ro,nosuid,nodev,noexec,nosymfollow,noatime,nodiratime ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
+		ro,rw rw,relatime
+		rw,ro ro,relatime
+		noatime,relatime rw,relatime
+		strictatime,noatime rw,noatime
+		nosuid,suid,nosuid rw,nosuid,relatime
+		shared,private rw,relatime
+	END
+}
+
+@test "-o may be repeated, and the later word wins" {
+	quietly idmount mount -m 0:1 -o ro,noexec -o nodev --options=rw src dst
+	same 'options' 'rw,nodev,noexec,relatime,idmapped' "$(options_at /mnt/dst)"
+}
+
+@test "without a word the mount is as its source, and each word takes one thing away" {
+	local word expected
+
+	mount --bind src src
+	mount -o remount,bind,ro,nosuid,nodev,noexec,nosymfollow,noatime,nodiratime src
+	quietly idmount mount -m 0:1 src dst
+	same 'no word' 'ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow,idmapped' "$(options_at /mnt/dst)"
+	idmount umount dst
+	while read -r word expected; do
+		quietly idmount mount -m 0:1 -o "$word" src dst
+		same "$word" "$expected,idmapped" "$(options_at /mnt/dst)"
+		idmount umount dst
+	done <<-'END'
+		rw rw,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
+		suid ro,nodev,noexec,noatime,nodiratime,nosymfollow
+		dev ro,nosuid,noexec,noatime,nodiratime,nosymfollow
+		exec ro,nosuid,nodev,noatime,nodiratime,nosymfollow
+		symfollow ro,nosuid,nodev,noexec,noatime,nodiratime
+		relatime ro,nosuid,nodev,noexec,nodiratime,relatime,nosymfollow
+		strictatime ro,nosuid,nodev,noexec,nodiratime,nosymfollow
+		diratime ro,nosuid,nodev,noexec,noatime,nosymfollow
+		ro ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
+	END
+}
+
+@test "read-only is the mount, and not the source" {
+	quietly idmount mount -m 1000:0,0:1 -o ro,nosuid,nodev src dst
+	run -1 touch dst/new
+	[[ $output == *'Read-only file system' ]]
+	touch src/new
+}
+
+@test "propagation, elsewhere than below a shared mount" {
+	local word expected
+
+	while read -r word expected; do
+		quietly idmount mount -m 0:1 -o "$word" src dst
+		same "$word" "rw,relatime,idmapped${expected:+ $expected}" "$(options_at /mnt/dst | sed 's/:.*//')"
+		idmount umount dst
+	done <<-'END'
+		rw
+		private
+		slave
+		shared shared
+		unbindable unbindable
+	END
+}
+
+@test "propagation, below a shared mount" {
+	local word expected
+
+	mkdir parent peer
+	mount --bind parent parent
+	mount --make-shared parent
+	mount --bind parent peer
+	mkdir parent/dst
+	while read -r word expected; do
+		quietly idmount mount -m 1000:2000 -o "$word" src parent/dst
+		same "$word" "rw,relatime,idmapped${expected:+ $expected}" \
+			"$(options_at /mnt/parent/dst | sed 's/:.*//')"
+		# The word is for what is mounted below later; the mount itself goes to the peer in any case.
+		same "$word, at the peer" 'rw,relatime,idmapped shared' "$(options_at /mnt/peer/dst | sed 's/:.*//')"
+		same "$word, owner at the peer" 2000:2000 "$(owner peer/dst/file)"
+		mount -t tmpfs below parent/dst/directory
+		same "$word, a mount below" "$([[ $expected == shared ]] && echo 1 || echo 0)" \
+			"$(mounts_at /mnt/peer/dst/directory)"
+		umount parent/dst/directory
+		idmount umount parent/dst
+		same "$word, after unmounting" '0 0' "$(mounts_at /mnt/parent/dst) $(mounts_at /mnt/peer/dst)"
+	done <<-'END'
+		rw shared
+		private
+		slave master
+		shared shared
+		unbindable unbindable
+	END
+}
+
+@test "a shared source is not tied to the mount" {
+	mount --bind src src
+	mount --make-shared src
+	quietly idmount mount -m 0:1 src dst
+	same 'options' 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
+	mount -t tmpfs later src/directory
+	same 'mounted below the source' 0 "$(mounts_at /mnt/dst/directory)"
+}
+
+# ---- with submounts ----
+
+mounts_below_source()
+{
+	mount -t tmpfs sub src/directory
+	mkdir src/directory/deep
+	mount -t tmpfs deep src/directory/deep
+	chown 1000:1000 src/directory src/directory/deep
+}
+
+@test "-R takes the mounts below along, each with the map and the words" {
+	local place
+
+	mounts_below_source
+	quietly idmount mount -R -m 1000:2000 -o ro,noexec,unbindable src dst
+	for place in dst dst/directory dst/directory/deep; do
+		same "$place" 'ro,noexec,relatime,idmapped unbindable' "$(options_at "/mnt/$place")"
+	done
+	same 'owners' $'2000:2000\n2000:2000' "$(owner dst/directory dst/directory/deep)"
+	same 'the source' 'rw,relatime' "$(options_at /mnt/src/directory)"
+}
+
+@test "without -R what they cover is shown" {
+	mounts_below_source
+	quietly idmount mount -m 5:7,6:8 src dst
+	same 'owner' 7:8 "$(owner dst/directory)"
+	same 'content' '' "$(ls dst/directory)"
+	same 'mounts' 0 "$(mounts_at /mnt/dst/directory)"
+}
+
+@test "-R with one mount below that cannot be mapped" {
+	mounts_below_source
+	mkdir src/proc
+	mount -t proc proc src/proc
+	# What is in that procfs changes all the time, and is not looked at.
+	find()
+	{
+		command find "$@" -xdev
+	}
+	fails_always 1 "$idmount_mount /mnt/src/proc: map tree: the filesystem (proc) cannot be ID-mapped
+hint: it is mounted below src: unmount it, or map without the mounts below" idmount mount -R -m 0:1 src dst
+	quietly idmount mount -m 0:1 src dst
+}
+
+# ---- targets ----
+
+@test "--mkdir makes the target, and all directories on the way" {
+	umask 027
+	quietly idmount mount -m 1000:2000 --mkdir src a/b/c
+	same 'owner' 2000:2000 "$(owner a/b/c/file)"
+	idmount umount a/b/c
+	same 'modes' $'750\n750\n750' "$(stat -c %a a a/b a/b/c)"
+
+	quietly idmount mount -m 1000:2000 --mkdir src/file a/x/file
+	same 'content' content "$(<a/x/file)"
+	idmount umount a/x/file
+	same 'the file' 'regular empty file 640' "$(stat -c '%F %a' a/x/file)"
+
+	quietly idmount mount -m 1000:2000 --mkdir src dst
+	quietly idmount mount -m 1000:2000 --mkdir src ./n//m/
+	same 'mounts' 1 "$(mounts_at /mnt/n/m)"
+}
+
+@test "--mkdir leaves nothing behind when it fails" {
+	local name
+
+	name=$(printf 'x%.0s' {1..256})
+	ln -s nowhere dangling
+	refused 1 "$idmount_mount new/$name: create target: File name too long" \
+		idmount mount -m 0:1 --mkdir src "new/$name"
+	refused 1 "$idmount_mount src/file/new: open target: Not a directory" \
+		idmount mount -m 0:1 --mkdir src src/file/new
+	refused 1 "$idmount_mount dangling: create target: it is a symbolic link that leads nowhere" \
+		idmount mount -m 0:1 --mkdir src dangling/new
+	refused 1 "$idmount_mount dangling: open target: the target is a symbolic link
+hint: name the place that it points to" idmount mount -m 0:1 --mkdir src dangling
+	refused 1 "$idmount_mount /proc: map tree: the filesystem (proc) cannot be ID-mapped
+hint: ext4, xfs, btrfs, tmpfs, erofs and squashfs can, among others" idmount mount -m 0:1 --mkdir /proc new/deep
+	mkdir full
+	mount -t tmpfs -o nr_inodes=3 full full
+	refused 1 "$idmount_mount full/a/b/c: create target: No space left on device" \
+		idmount mount -m 0:1 --mkdir src full/a/b/c/d
+}
+
+# A root from which several ways lead out, all to the same place.
+untrusted_root()
+{
+	mkdir -p box/inside outside/place box/outside/place
+	ln -s /outside box/absolute
+	ln -s ../outside box/relative
+	ln -s ../../../../../mnt/outside box/far
+	mkdir -p box/mnt/outside/place
+	ln -s /proc/self/root/mnt/outside box/magic
+}
+
+@test "--root: nothing leads out" {
+	local target place before
+
+	untrusted_root
+	while read -r target place; do
+		quietly idmount mount -m 1000:2000 --root box src "$target"
+		same "$target" 1 "$(mounts_at "/mnt/box/$place")"
+		same "$target: owner" 2000:2000 "$(owner "box/$place/file")"
+		idmount umount "box/$place"
+		same "$target: others" '' "$(grep -F ' /mnt/outside' /proc/self/mountinfo)"
+	done <<-'END'
+		inside inside
+		/inside inside
+		../inside inside
+		../../../../inside inside
+		inside/../../inside inside
+		absolute/place outside/place
+		relative/place outside/place
+		far/place mnt/outside/place
+		/absolute/place outside/place
+		absolute/../../outside/place outside/place
+	END
+}
+
+@test "--root: with --mkdir nothing leads out either" {
+	local target place
+
+	untrusted_root
+	while read -r target place; do
+		quietly idmount mount -m 1000:2000 --mkdir --root box src "$target"
+		same "$target" 1 "$(mounts_at "/mnt/box/$place")"
+		idmount umount "box/$place"
+		same "$target: outside" place "$(ls outside)"
+	done <<-'END'
+		absolute/new/deep outside/new/deep
+		relative/other outside/other
+		far/new mnt/outside/new
+		../../new/deep new/deep
+		/third third
+	END
+	[[ ! -e new && ! -e third ]]
+}
+
+@test "--root: magic links, and links at the end, are refused" {
+	untrusted_root
+	mkdir box/proc
+	mount -t proc proc box/proc
+	find()
+	{
+		command find "$@" -xdev
+	}
+	refused 1 "$idmount_mount magic/place: open target: Too many levels of symbolic links" \
+		idmount mount -m 0:1 --root box src magic/place
+	refused 1 "$idmount_mount proc/self/cwd/outside: open target: Too many levels of symbolic links" \
+		idmount mount -m 0:1 --root box src proc/self/cwd/outside
+	refused 1 "$idmount_mount absolute: open target: the target is a symbolic link
+hint: name the place that it points to" idmount mount -m 0:1 --root box src absolute
+	refused 1 "$idmount_mount missing: open target: there is no such target
+hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 --root box src missing
+	refused 1 "$idmount_mount /no/root: open root: No such file or directory" \
+		idmount mount -m 0:1 --root /no/root src dst
+	refused 1 "$idmount_mount src/file: open root: Not a directory" idmount mount -m 0:1 --root src/file src dst
+}
+
+# ---- replacing ----
+
+# Notes whenever there is no mount at dst, until the file "stop" is there.
+watch_dst()
+{
+	local looks=0
+
+	until [[ -e stop ]]; do
+		[[ -e dst/file ]] || echo missed >>missed
+		((++looks))
+		((looks == 100)) && touch watching
+	done
+}
+
+@test "--replace: there is no moment without a mount" {
+	local round # and not "i", which bats' run makes use of
+
+	idmount mount -m 1000:2000 src dst
+	background watch_dst
+	until [[ -e watching ]]; do
+		:
+	done
+	for ((round = 3000; round < 3200; round++)); do
+		quietly idmount mount --replace -m "1000:$round" src dst
+		same 'owner' "$round:$round" "$(owner dst/file)"
+	done
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	same 'moments without a mount' '' "$(cat missed 2>/dev/null)"
+
+	# The watch is awake: it sees what it is to see.
+	idmount umount dst
+	until [[ -s missed ]]; do
+		:
+	done
+	touch stop
+}
+
+@test "--replace: whoever uses the old mount keeps it" {
+	exec {file}<dst
+	mount -t tmpfs old dst
+	echo old >dst/file
+	exec {file}<dst/file
+	quietly idmount mount --replace -m 1000:2000 src dst
+	same 'the new one' content "$(<dst/file)"
+	same 'the old one' old "$(cat <&"$file")"
+	exec {file}<&-
+}
+
+@test "--replace: takes the top mount away, and what is mounted below it" {
+	mount -t tmpfs bottom dst
+	mount -t tmpfs top dst
+	mkdir dst/below
+	mount -t tmpfs below dst/below
+	quietly idmount mount --replace -m 1000:2000 src dst
+	same 'mounts' 2 "$(mounts_at /mnt/dst)"
+	same 'mounts below' 0 "$(mounts_at /mnt/dst/below)"
+	same 'the top one' 2000:2000 "$(owner dst/file)"
+}
+
+@test "--replace: below a shared mount, at its peers too" {
+	mkdir parent peer
+	mount --bind parent parent
+	mount --make-shared parent
+	mount --bind parent peer
+	mkdir parent/dst
+	idmount mount -m 1000:2000 src parent/dst
+	quietly idmount mount --replace -m 1000:3000 src parent/dst
+	same 'owners' $'3000:3000\n3000:3000' "$(owner parent/dst/file peer/dst/file)"
+	same 'mounts' '1 1' "$(mounts_at /mnt/parent/dst) $(mounts_at /mnt/peer/dst)"
+}
+
+@test "--replace: of a file, and below a root" {
+	mkdir -p box/place
+	touch box/target
+	idmount mount -m 1000:2000 src/file box/target
+	quietly idmount mount --replace -m 1000:3000 --root box src/file /target
+	same 'owner' 3000:3000 "$(owner box/target)"
+	same 'mounts' 1 "$(mounts_at /mnt/box/target)"
+}
+
+@test "--replace: what is no mount is not replaced" {
+	refused 1 "$idmount_mount dst: attach: there is no mount to replace
+hint: the target has to be a mount point; without --replace it need not be one" idmount mount --replace -m 0:1 src dst
+	mount -t tmpfs old dst
+	mkdir dst/below
+	refused 1 "$idmount_mount dst/below: attach: there is no mount to replace
+hint: the target has to be a mount point; without --replace it need not be one" idmount mount --replace -m 0:1 src dst/below
+	refused 1 "$idmount_mount dst: open target: the source is not a directory, but the target is" \
+		idmount mount --replace -m 0:1 src/file dst
+	refused 1 "$idmount_mount missing: open target: there is no such target
+hint: create it first, or ask for it (--mkdir)" idmount mount --replace -m 0:1 src missing
+	refused 1 "$idmount_mount missing: attach: there is no mount to replace
+hint: the target has to be a mount point; without --replace it need not be one" \
+		idmount mount --replace --mkdir -m 0:1 src missing
+}
+
+# ---- security ----
+
+# says_note NOTE COMMAND...: succeeds with this line on standard error.
+says_note()
+{
+	local note=$1
+
+	shift
+	run --separate-stderr "$@"
+	same 'standard error' "$note" "$stderr"
+	same 'exit status' 0 "$status"
+	same 'standard output' '' "$output"
+}
+
+@test "nosuid,nodev are added where another's files appear as root's" {
+	local note="$idmount_mount note: added" why='since files of user 1000 appear as root'\''s'
+
+	says_note "$note nosuid,nodev, $why; $nosuid_hint" idmount mount -m 1000:0 src dst
+	same 'options' 'rw,nosuid,nodev,relatime,idmapped' "$(options_at /mnt/dst)"
+	idmount umount dst
+	says_note "$note nodev, $why; $nosuid_hint" idmount mount -m 1000:0 -o suid src dst
+	same 'options' 'rw,nodev,relatime,idmapped' "$(options_at /mnt/dst)"
+	idmount umount dst
+	says_note "$note nosuid, $why; $nosuid_hint" idmount mount -m 1000:0 -o dev,ro src dst
+	same 'options' 'ro,nosuid,relatime,idmapped' "$(options_at /mnt/dst)"
+	idmount umount dst
+	says_note "$note nosuid,nodev, since files of group 5 appear as root's; $nosuid_hint" \
+		idmount mount -m u:0:0,g:5:0 src dst
+	same 'options' 'rw,nosuid,nodev,relatime,idmapped' "$(options_at /mnt/dst)"
+	idmount umount dst
+	says_note "$note nosuid,nodev, since files of user 1005 appear as root's; $nosuid_hint" \
+		idmount mount -m u:1000:4294967290:5,u:1005:0:10,g:0:0 src dst
+	idmount umount dst
+	quietly idmount mount -m 1000:0 -o nosuid,nodev src dst
+	same 'options' 'rw,nosuid,nodev,relatime,idmapped' "$(options_at /mnt/dst)"
+	idmount umount dst
+	quietly idmount mount -m 1000:0 -o suid,dev src dst
+	same 'options' 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
+}
+
+@test "nosuid,nodev are not added otherwise" {
+	local map
+
+	for map in 0:0 0:1000 0:0,1000:2000 0:100000:65536; do
+		quietly idmount mount -m "$map" src dst
+		same "$map" 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
+		idmount umount dst
+	done
+	quietly idmount mount -m 1000:2000 --keep-rest src dst
+	same 'with the rest' 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
+}
+
+@test "no note where the mount failed" {
+	fails_always 1 "$idmount_mount src/file: open target: the source is a directory, but the target is not" \
+		idmount mount -m 1000:0 src src/file
+}
+
+@test "a set-user-ID program of user 1000 seen as root's gives root only with suid" {
+	cp /usr/bin/id src/id
+	chown 1000:1000 src/id
+	chmod 6755 src/id
+	run -0 idmount mount -m 1000:0 src dst
+	same 'without' '4321 4321' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
+	idmount umount dst
+	run -0 idmount mount -m 1000:0 -o suid src dst
+	same 'with suid' '0 0' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
+	idmount umount dst
+
+	# Also in a mount below.
+	mount -t tmpfs -o mode=755 below src/directory
+	cp /usr/bin/id src/directory/id
+	chown 1000:1000 src/directory src/directory/id
+	chmod 6755 src/directory/id
+	run -0 idmount mount -R -m 1000:0 src dst
+	same 'below' '4321 4321' "$(as 4321 dst/directory/id -u) $(as 4321 dst/directory/id -g)"
+}
+
+@test "a device file of user 1000 can be used only with dev" {
+	mknod -m 666 src/null c 1 3
+	chown 1000:1000 src/null
+	run -0 idmount mount -m 1000:0 src dst
+	run -1 cat dst/null
+	[[ $output == *'Permission denied' ]]
+	idmount umount dst
+	run -0 idmount mount -m 1000:0 -o dev src dst
+	prints '' cat dst/null
+}
+
+# ---- what it refuses ----
+
+@test "a bad map, before it looks at anything else" {
+	fails_always 2 "$idmount_mount 0:1x: parse map: \"1x\" is not a number" idmount mount -m 0:1x /no/source dst
+	fails_always 2 "$idmount_mount 1:2:3:4: parse map: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]" \
+		idmount mount -m 0:1,1:2:3:4 src dst
+	fails_always 2 "$idmount_mount u:0:2:1: add to map: overlaps u:0:1:1: both have the disk id 0" \
+		idmount mount -m 0:1 -m 0:2 /no/source dst
+	fails_always 2 "$idmount_mount u:0:1:0: add to map: the count is zero" idmount mount -m 0:1:0 src dst
+	fails_always 1 "$idmount_mount no-such-user:0: parse map: there is no user \"no-such-user\"" \
+		idmount mount -m no-such-user:0 src dst
+	fails_always 2 "$idmount_mount parse map: the map is empty" idmount mount -m '' src dst
+	fails_always 1 "$idmount_mount pid 4194305: read user namespace: there is no such process" \
+		idmount mount --userns 4194305 src dst
+	# A process that is in no other user namespace: its map keeps every id.
+	quietly idmount mount --userns $$ src dst
+}
+
+@test "a map with one side" {
+	fails_always 2 "$idmount_mount check map: the map has no gid entries; the kernel wants both sides
+hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its number" \
+		idmount mount -m u:0:1 src dst
+	fails_always 2 "$idmount_mount check map: the map has no uid entries; the kernel wants both sides
+hint: add one such as u:0:100000:65536, or --keep-rest to let every uid keep its number" \
+		idmount mount -m g:0:1 /no/source dst
+	new_userns '0 1 1' ''
+	fails_always 2 "$idmount_mount check map: the map has no gid entries; the kernel wants both sides
+hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its number" \
+		idmount mount --userns "$userns" src dst
+	quietly idmount mount -m u:1000:7 --keep-rest src dst
+}
+
+@test "a wrong command line" {
+	fails_always 2 "$idmount_mount a map is missing: -m or --userns says whose files appear as whose" \
+		idmount mount src dst
+	fails_always 2 "$idmount_mount a map is missing: -m or --userns says whose files appear as whose" \
+		idmount mount --keep-rest src dst
+	fails_always 2 "$idmount_mount SOURCE and TARGET are wanted; see \"idmount help mount\"" idmount mount -m 0:1 src
+	fails_always 2 "$idmount_mount SOURCE and TARGET are wanted; see \"idmount help mount\"" \
+		idmount mount -m 0:1 src dst dst
+	fails_always 2 "$idmount_mount -o foo: unknown option; see \"idmount help mount\"" \
+		idmount mount -m 0:1 -o ro,foo src dst
+	fails_always 2 "$idmount_mount -o bind: unknown option; see \"idmount help mount\"" \
+		idmount mount -m 0:1 -o bind src dst
+	fails_always 2 "$idmount_mount -o RO: unknown option; see \"idmount help mount\"" \
+		idmount mount -m 0:1 -o RO src dst
+	fails_always 2 "$idmount_mount --root: the option needs a value" idmount mount -m 0:1 src dst --root
+	local words
+
+	for words in '' ro, ,ro ro,,nodev; do
+		fails_always 2 "$idmount_mount -o : unknown option; see \"idmount help mount\"" \
+			idmount mount -m 0:1 -o "$words" src dst
+	done
+}
+
+@test "a SOURCE or TARGET that is empty" {
+	run --separate-stderr idmount mount -m 0:1 '' dst
+	((status != 0))
+	[[ $stderr == "$idmount_mount "* ]]
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+	run --separate-stderr idmount mount -m 0:1 --mkdir src ''
+	((status != 0))
+	[[ $stderr == "$idmount_mount "* && $stderr != *mkdir* ]]
+}
+
+@test "a source that is not there" {
+	fails_always 1 "$idmount_mount /no/source: open tree: No such file or directory" idmount mount -m 0:1 /no/source dst
+	fails_always 1 "$idmount_mount src/file/x: open tree: Not a directory" idmount mount -m 0:1 src/file/x dst
+	ln -s circle circle
+	fails_always 1 "$idmount_mount circle: open tree: Too many levels of symbolic links" \
+		idmount mount -m 0:1 circle dst
+}
+
+@test "a filesystem that cannot be mapped" {
+	local hint='hint: ext4, xfs, btrfs, tmpfs, erofs and squashfs can, among others'
+
+	mkdir ramfs lower upper work overlay
+	fails_always 1 "$idmount_mount /proc: map tree: the filesystem (proc) cannot be ID-mapped
+$hint" idmount mount -m 0:1 /proc dst
+	fails_always 1 "$idmount_mount /sys: map tree: the filesystem (sysfs) cannot be ID-mapped
+$hint" idmount mount -m 0:1 /sys dst
+	fails_always 1 "$idmount_mount /dev/pts: map tree: the filesystem (devpts) cannot be ID-mapped
+$hint" idmount mount -m 0:1 /dev/pts dst
+	mount -t ramfs ramfs ramfs
+	fails_always 1 "$idmount_mount ramfs: map tree: the filesystem (ramfs) cannot be ID-mapped
+hint: use tmpfs (Linux 6.3)" idmount mount -m 0:1 ramfs dst
+	mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay overlay
+	fails_always 1 "$idmount_mount overlay: map tree: the filesystem (overlay) cannot be ID-mapped
+hint: map its layers instead, and put the overlay together from them" idmount mount -m 0:1 overlay dst
+	umount ramfs overlay
+}
+
+@test "a source that cannot be copied" {
+	mount --bind src src
+	mount --make-unbindable src
+	fails_always 1 "$idmount_mount src: map tree: the source is on an unbindable mount
+hint: mount --make-private, then try again" idmount mount -m 0:1 src dst
+}
+
+@test "a target that is a symbolic link, missing, or of the wrong type" {
+	ln -s dst link
+	ln -s nowhere dangling
+	touch target
+	fails_always 1 "$idmount_mount link: open target: the target is a symbolic link
+hint: name the place that it points to" idmount mount -m 0:1 src link
+	fails_always 1 "$idmount_mount dangling: open target: the target is a symbolic link
+hint: name the place that it points to" idmount mount -m 0:1 src dangling
+	fails_always 1 "$idmount_mount missing: open target: there is no such target
+hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing
+	fails_always 1 "$idmount_mount missing/too: open target: there is no such target
+hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing/too
+	fails_always 1 "$idmount_mount target: open target: the source is a directory, but the target is not" \
+		idmount mount -m 0:1 src target
+	fails_always 1 "$idmount_mount dst: open target: the source is not a directory, but the target is" \
+		idmount mount -m 0:1 src/file dst
+	fails_always 1 "$idmount_mount target/x: open target: Not a directory" idmount mount -m 0:1 src target/x
+	# A link on the way is none of these.
+	mkdir dst/below
+	ln -s dst way
+	quietly idmount mount -m 0:1 src way/below
+}
+
+# without CAPABILITY COMMAND...: as root that has all but one.
+without()
+{
+	local capability=$1
+
+	shift
+	setpriv --bounding-set "-$capability" --inh-caps "-$capability" -- "$@"
+}
+
+@test "a privilege that is missing is named" {
+	local hint='hint: run as root; without that capability only the caller'\''s own id can be seen, and one id only'
+
+	fails_always 1 "$idmount_mount write uid map: it needs CAP_SETUID in this user namespace
+$hint" without setuid "$IDMOUNT" mount -m 0:1 src dst
+	fails_always 1 "$idmount_mount write gid map: it needs CAP_SETGID in this user namespace
+$hint" without setgid "$IDMOUNT" mount -m 0:1 src dst
+	fails_always 1 "$idmount_mount write uid map: id 0 in the seen column needs CAP_SETFCAP (Linux 5.12)" \
+		without setfcap "$IDMOUNT" mount -m 1:0 src dst
+	quietly without setfcap "$IDMOUNT" mount -m 0:1 src dst
+	idmount umount dst
+	fails_always 1 "$idmount_mount src: map tree: it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+hint: run it as root" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
+}
+
+@test "works without CAP_DAC_OVERRIDE, where the child has to stay alive" {
+	quietly without dac_override "$IDMOUNT" mount -m 1000:2000 src dst
+	same 'owner' 2000:2000 "$(owner dst/file)"
+}
+
+@test "an ordinary user can do nothing, and leaves nothing" {
+	chmod 777 src dst /mnt
+	run -1 --separate-stderr as 4321 "$IDMOUNT" mount -m 4321:4321 src dst
+	same 'message' "$idmount_mount src: map tree: it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+hint: run it as root" "$stderr"
+	fails_always 1 "$stderr" as 4321 "$IDMOUNT" mount -m 4321:4321 src dst
+	fails_always 1 "$idmount_mount write uid map: it needs CAP_SETUID in this user namespace
+hint: run as root; without that capability only the caller's own id can be seen, and one id only" \
+		as 4321 "$IDMOUNT" mount -m 0:1 --mkdir src new
+}
+
+@test "in a user namespace of one's own: what was mounted there, and nothing else" {
+	unshare --user --map-root-user --mount bash -euc '
+		mount -t tmpfs own dst
+		mkdir dst/a dst/b
+		touch dst/a/file
+		"$0" mount -m 0:0 dst/a dst/b
+		[[ $(stat -c %u:%g dst/b/file) == 0:0 ]]
+		grep -q " /mnt/dst/b .*idmapped" /proc/self/mountinfo
+		"$0" umount dst/b' "$IDMOUNT"
+	refused 1 "$idmount_mount src: map tree: it needs CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
+hint: this user namespace can map what was mounted in it, such as a tmpfs of its own" \
+		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
+	refused 1 "$idmount_mount write uid map: the map names seen ids that this user namespace has not
+hint: look at /proc/self/uid_map for those that it has" \
+		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:5 src dst
+}
+
+@test "in a PID namespace that still has the /proc of the outer one" {
+	# The child's number is there that of another process, whose namespace must not be taken for its own.
+	unshare --pid --fork "$IDMOUNT" mount -m 1000:2000 src dst
+	same 'owner' 2000:2000 "$(owner dst/file)"
+	unshare --pid --fork "$IDMOUNT" mount --replace -m 1000:3000 src dst
+	same 'owner' 3000:3000 "$(owner dst/file)"
+}
+
+@test "without a /proc" {
+	same 'owner' 2000:2000 "$(unshare --mount --propagation private bash -euc '
+		umount --lazy /proc
+		"$0" mount -m 1000:2000 src dst
+		stat -c %u:%g dst/file' "$IDMOUNT")"
+}
+
+@test "in a chroot, where the kernel refuses user namespaces" {
+	local before
+
+	mkdir box
+	mount --rbind / box
+	before=$(</proc/self/mountinfo)
+	fails 1 "$idmount_mount make user namespace: the kernel does not permit it
+hint: this happens in a chroot, under a container's seccomp filter, and for a user or group that has no id in the current user namespace" \
+		chroot box "$IDMOUNT" mount -m 0:1 /mnt/src /mnt/dst
+	same 'mounts' "$before" "$(</proc/self/mountinfo)"
+}
+
+@test "a message is one line, whatever a path holds" {
+	fails_always 1 "$idmount_mount a?b: open tree: No such file or directory" idmount mount -m 0:1 $'a\nb' dst
+}
+
+@test "nothing keeps a source busy, neither a failure nor a mount that was undone" {
+	mkdir own
+	mount -t tmpfs own own
+	run -1 idmount mount -m 0:1 own src/file
+	run -1 idmount mount -m 0:1 own missing
+	quietly umount own
+	mount -t tmpfs own own
+	idmount mount -m 0:1 own dst
+	idmount umount dst
+	quietly umount own
+}
