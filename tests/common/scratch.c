@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -11,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +32,13 @@ void do_umount(const char *target)
 	must(umount2(target, MNT_DETACH));
 }
 
+void do_umount_idle(const char *target)
+{
+	must(umount2(target, 0));
+}
+
+static bool entered;
+
 void scratch_enter(void)
 {
 	need_root();
@@ -36,6 +46,12 @@ void scratch_enter(void)
 	/* Everything: what is mounted from here on stays here. */
 	do_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	do_mount("scratch", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1g");
+	entered = true;
+}
+
+bool scratch_entered(void)
+{
+	return entered;
 }
 
 void scratch_dir(const char *path)
@@ -124,6 +140,7 @@ static const struct filesystem {
 	off_t size;	     /* of the image to make it in, sparse; 0: the tool makes the image */
 	bool image_first;    /* the tool wants the image before the content */
 } filesystems[] = {
+	{ "ext2", { "mkfs.ext2", "-q", "-F" }, 16 << 20, false },
 	{ "ext4", { "mkfs.ext4", "-q", "-F" }, 64 << 20, false },
 	{ "xfs", { "mkfs.xfs", "-q", "-f" }, 512 << 20, false },
 	{ "btrfs", { "mkfs.btrfs", "-q", "-f" }, 256 << 20, false },
@@ -200,14 +217,14 @@ uid_t unused_uid(void)
 	return 1500000000U + (uid_t)getpid();
 }
 
-static void write_map(pid_t pid, const char *name, const char *map)
+void write_id_map(pid_t pid, const char *name, const char *text)
 {
 	char path[64];
 	AUTO_CLOSE int fd = -1;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	fd = (int)must(open(path, O_WRONLY | O_CLOEXEC));
-	must(write(fd, map, strlen(map)));
+	must(write(fd, text, strlen(text)));
 }
 
 /* The maps are written by a child that stays outside: it has the privileges that they need. */
@@ -222,8 +239,8 @@ void enter_userns(const char *map)
 		char byte;
 
 		must(read(go[0], &byte, 1));
-		write_map(us, "uid_map", map);
-		write_map(us, "gid_map", map);
+		write_id_map(us, "uid_map", map);
+		write_id_map(us, "gid_map", map);
 		_exit(0);
 	}
 	must(unshare(CLONE_NEWUSER));
@@ -234,4 +251,27 @@ void enter_userns(const char *map)
 	must(setresgid(0, 0, 0));
 	must(setresuid(0, 0, 0));
 	must(prctl(PR_SET_DUMPABLE, 1));
+}
+
+void refuse_call(long number, int errnum)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)errnum),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { ARRAY_SIZE(code), code };
+
+	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+}
+
+bool kernel_is_before(unsigned int major, unsigned int minor)
+{
+	struct utsname name;
+	unsigned int have[2];
+
+	must(uname(&name));
+	assert_int_equal(sscanf(name.release, "%u.%u", &have[0], &have[1]), 2);
+	return have[0] < major || (have[0] == major && have[1] < minor);
 }

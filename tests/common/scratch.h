@@ -3,6 +3,7 @@
 #ifndef SCRATCH_H
 #define SCRATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,15 +15,17 @@
 
 /* Needs root (else the test is skipped). */
 void scratch_enter(void);
+bool scratch_entered(void);
 
 /* A directory with all that lead to it, or an empty file with some text. The path is below SCRATCH. */
 void scratch_dir(const char *path);
 void scratch_file(const char *path, const char *text);
 
 /*
- * Makes a filesystem with the tools of its type (ext4, xfs, btrfs, erofs, squashfs) and mounts it at the
- * new directory `target`, through a loop device that the kernel frees together with the mount. `content`
- * (a directory, may be NULL) is copied into it. Skips the test where the tool or the kernel lacks it.
+ * Makes a filesystem with the tools of its type (ext2, ext4, xfs, btrfs, erofs, squashfs) and mounts it
+ * at the new directory `target`, through a loop device that the kernel frees together with the mount.
+ * `content` (a directory, may be NULL) is copied into it. Skips the test where the tool or the kernel
+ * lacks it.
  */
 void scratch_filesystem(const char *type, const char *target, const char *content);
 
@@ -40,9 +43,19 @@ uid_t unused_uid(void);
  */
 void enter_userns(const char *map);
 
+/* Writes "uid_map" or "gid_map" of a process. */
+void write_id_map(pid_t pid, const char *name, const char *text);
+
+/* From here on a system call fails in this process, as a seccomp filter makes it fail. */
+void refuse_call(long number, int errnum);
+
+/* By its version. */
+bool kernel_is_before(unsigned int major, unsigned int minor);
+
 /* Mounts as mount(2), for files that cannot include <sys/mount.h>; fails the test if it fails. */
 void do_mount(const char *source, const char *target, const char *type, unsigned long flags,
 	      const char *data);
-void do_umount(const char *target); /* lazily */
+void do_umount(const char *target);	 /* lazily */
+void do_umount_idle(const char *target); /* fails the test if anybody holds the mount */
 
 #endif

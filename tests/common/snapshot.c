@@ -3,14 +3,18 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fts.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "test.h"
 
 struct snapshot {
@@ -98,6 +102,33 @@ static void add_mounts(struct snapshot *s)
 	fclose(file);
 }
 
+static void add_file(struct snapshot *s, const FTSENT *e)
+{
+	const struct stat *st = e->fts_statp;
+	char link[PATH_MAX] = "";
+
+	if (e->fts_info == FTS_DP) /* the second visit to a directory */
+		return;
+	if (e->fts_info == FTS_DNR || e->fts_info == FTS_NS || e->fts_info == FTS_ERR) {
+		add(s, "file %s: %s", e->fts_path, strerror(e->fts_errno));
+		return;
+	}
+	if (e->fts_info == FTS_SL)
+		must(readlink(e->fts_accpath, link, sizeof(link) - 1));
+	add(s, "file %s %o %u:%u %s", e->fts_path, st->st_mode, st->st_uid, st->st_gid, link);
+}
+
+static void add_files(struct snapshot *s)
+{
+	char top[] = SCRATCH, *paths[] = { top, NULL };
+	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+
+	assert_non_null(fts);
+	for (FTSENT *e; (e = fts_read(fts));)
+		add_file(s, e);
+	fts_close(fts);
+}
+
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -111,6 +142,8 @@ static void fill(struct snapshot *s)
 		each_child(add_child, s);
 	if (s->what & SNAPSHOT_MOUNTS)
 		add_mounts(s);
+	if (s->what & SNAPSHOT_FILES && scratch_entered())
+		add_files(s);
 	if (s->n)
 		qsort(s->lines, s->n, sizeof(*s->lines), by_text);
 }

@@ -9,7 +9,8 @@
 #define SNAPSHOT_FDS 1U	      /* this process's descriptors */
 #define SNAPSHOT_PROCESSES 2U /* its children, zombies and those without SIGCHLD included */
 #define SNAPSHOT_MOUNTS 4U    /* the mounts of its mount namespace */
-#define SNAPSHOT_ALL 7U
+#define SNAPSHOT_FILES 8U     /* what is below SCRATCH, once the test is there: type, owner, link */
+#define SNAPSHOT_ALL 15U
 
 struct snapshot;
 

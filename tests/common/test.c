@@ -238,20 +238,26 @@ static bool ended_well(int status)
 	return status == 0;
 }
 
-void in_child(void (*body)(void *), void *arg)
+void await_child(pid_t pid)
 {
-	pid_t pid = (pid_t)must(fork());
 	int status;
 
-	if (pid == 0) {
-		body(arg);
-		_exit(0);
-	}
 	must(TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
 		_exit(SKIPPED);
 	if (!ended_well(status))
 		_exit(FAILED);
+}
+
+void in_child(void (*body)(void *), void *arg)
+{
+	pid_t pid = (pid_t)must(fork());
+
+	if (pid == 0) {
+		body(arg);
+		_exit(0);
+	}
+	await_child(pid);
 }
 
 static void run_here(const struct test *test)

@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "idmount.h"
 
@@ -74,6 +75,9 @@ void need_command(const char *name);
  * or the sanitizers at its end: they look at /proc when a process exits, but not after these.
  */
 void in_child(void (*body)(void *), void *arg);
+
+/* Waits for a forked child to end, and fails or skips with it. */
+void await_child(pid_t pid);
 
 /* ---- assertions ---- */
 

@@ -2,10 +2,9 @@
 /* Attaching is one step: afterwards all is there, or everything is as it was. */
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
+#include "neighbour.h"
 #include "trees.h"
 
 #define SOURCE SCRATCH "/source"
@@ -21,30 +20,13 @@ static int enter(void)
 	return tree_of(SOURCE, "1000:5,1001:6");
 }
 
-/* Everything below SCRATCH, as find(1) sees it, with owners. */
-static char *listing(void)
-{
-	static char text[65536];
-	FILE *f = popen("find " SCRATCH " -printf '%p %y %u %l\\n' | sort", "r");
-	size_t n = fread(text, 1, sizeof(text) - 1, f);
-
-	text[n] = '\0';
-	must(pclose(f));
-	return strdup(text);
-}
-
 #define assert_refused(tree, dirfd, target, flags, code, subject, step, reason)                      \
 	do {                                                                                         \
 		struct snapshot *before_ = snapshot_take(SNAPSHOT_ALL);                              \
-		char *files_ = listing(), *after_;                                                   \
 		struct idm_error err_;                                                               \
 		assert_error(                                                                        \
 			idm_tree_attach(tree, dirfd, target, flags, IDM_PROPAGATION_DEFAULT, &err_), \
 			code, &err_, subject, step, reason);                                         \
-		after_ = listing();                                                                  \
-		assert_string_equal(after_, files_);                                                 \
-		free(files_);                                                                        \
-		free(after_);                                                                        \
 		snapshot_assert_same(before_);                                                       \
 	} while (0)
 
@@ -97,29 +79,10 @@ TEST(a_tree_that_is_attached_moves)
 	assert_int_equal(access(TARGET "/file", F_OK), -1);
 }
 
-/* The file of a new mount namespace. */
-static int new_mount_namespace(void)
+static void leave_mounts(void *unused)
 {
-	char path[64];
-	int ready[2], fd;
-	pid_t child;
-
-	must(pipe(ready));
-	child = (pid_t)must(fork());
-	if (child == 0) {
-		must(unshare(CLONE_NEWNS));
-		must(write(ready[1], "", 1));
-		for (;;)
-			pause();
-	}
-	must(read(ready[0], path, 1));
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)child);
-	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	must(kill(child, SIGKILL));
-	must(waitpid(child, NULL, 0));
-	close(ready[0]);
-	close(ready[1]);
-	return fd;
+	(void)unused;
+	must(unshare(CLONE_NEWNS));
 }
 
 /*
@@ -138,7 +101,7 @@ static int tree_that_cannot_be_attached(void)
 	/* The kernel takes one that it thinks is newer than ours, and numbers them by processor. */
 	for (int tries = 0; tries < 100; tries++) {
 		close_fd(&namespace);
-		namespace = new_mount_namespace();
+		namespace = orphan_namespace("mnt", leave_mounts, NULL);
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", namespace);
 		if (syscall(SYS_mount, path, SOURCE "/namespace", NULL, 1 << 12 /* MS_BIND */, NULL) ==
 		    0)
