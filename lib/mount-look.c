@@ -181,8 +181,14 @@ static void name_by_magic(int fd, struct idm_look *look)
 
 void idm_look(int fd, struct idm_look *look)
 {
+	bool told;
+
 	memset(look, 0, sizeof(*look));
-	if (!look_by_statmount(fd, look) && !look_by_mountinfo(fd, look))
+	told = look_by_statmount(fd, look);
+	/* Subtypes, which only FUSE has, are not in statmount before Linux 6.13. */
+	if (!told || strcmp(look->fstype, "fuse") == 0 || strcmp(look->fstype, "fuseblk") == 0)
+		told |= look_by_mountinfo(fd, look);
+	if (!told)
 		name_by_magic(fd, look);
 }
 
