@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -118,14 +120,29 @@ static void add_file(struct snapshot *s, const FTSENT *e)
 	add(s, "file %s %o %u:%u %s", e->fts_path, st->st_mode, st->st_uid, st->st_gid, link);
 }
 
+/* Whether another filesystem is mounted here whose files the kernel makes up: they come and go. */
+static bool is_made_up(const FTSENT *e)
+{
+	struct statfs fs;
+
+	if (e->fts_info != FTS_D || e->fts_dev == e->fts_parent->fts_dev ||
+	    statfs(e->fts_accpath, &fs) < 0)
+		return false;
+	return fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC ||
+	       fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 static void add_files(struct snapshot *s)
 {
 	char top[] = SCRATCH, *paths[] = { top, NULL };
 	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 
 	assert_non_null(fts);
-	for (FTSENT *e; (e = fts_read(fts));)
+	for (FTSENT *e; (e = fts_read(fts));) {
 		add_file(s, e);
+		if (is_made_up(e))
+			fts_set(fts, e, FTS_SKIP);
+	}
 	fts_close(fts);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel.h"
 #include "maps.h"
 #include "scratch.h"
 #include "snapshot.h"
@@ -19,7 +20,7 @@ static inline void close_fd(int *fd)
 		close(*fd);
 }
 
-#define AUTO_FD __attribute__((cleanup(close_fd)))
+#define AUTO_FD __attribute__((cleanup(close_fd), unused))
 
 /* A user namespace with the map. */
 static inline int userns_of(const char *text)
@@ -52,6 +53,31 @@ static inline void mount_mapped(const char *source, const char *target, const ch
 	AUTO_FD int tree = tree_of(source, map);
 
 	attach_at(tree, target);
+}
+
+static inline bool can_be_mapped(const char *path)
+{
+	AUTO_FD int userns = userns_of("0:0:1");
+	AUTO_FD int tree = idm_sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE);
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns };
+
+	assert_ok(tree, NULL);
+	return idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) == 0;
+}
+
+/*
+ * Mounts a new filesystem that this kernel can ID-map at the new directory `target`, and gives its type:
+ * tmpfs, or ext4 before Linux 6.3.
+ */
+static inline const char *mount_mappable(const char *target)
+{
+	scratch_dir(target);
+	do_mount("mappable", target, "tmpfs", 0, "mode=0755");
+	if (can_be_mapped(target))
+		return "tmpfs";
+	do_umount(target);
+	scratch_filesystem("ext4", target, NULL);
+	return "ext4";
 }
 
 /* A file of the given owner. */

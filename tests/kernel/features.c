@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/* What the host can is told truly, each time, to everybody who asks. */
+#include "checks.h"
+#include "util.h"
+
+static int collect(const struct idm_feature *f, void *data)
+{
+	char *text = data;
+	unsigned int since[2];
+	size_t used = strlen(text);
+
+	snprintf(text + used, 4096 - used, "%s %d\n", f->name, f->errnum);
+	assert_true(*f->name && *f->what && !strchr(f->what, '\n'));
+	assert_int_equal(f->available, f->errnum == 0);
+	/* A kernel may have more than its number says, but not less; root may try it all. */
+	assert_int_equal(sscanf(f->since, "%u.%u", &since[0], &since[1]), 2);
+	if (!f->available && f->errnum != ENODEV) /* built without overlay */
+		assert_true(kernel_is_before(since[0], since[1]));
+	return 0;
+}
+
+TEST(what_the_kernels_number_promises_is_there)
+{
+	char first[4096] = "", second[4096] = "";
+	struct snapshot *before;
+
+	scratch_enter();
+	before = snapshot_take(SNAPSHOT_ALL);
+	assert_int_equal(idm_features(collect, first), 0);
+	assert_int_equal(idm_features(collect, second), 0);
+	assert_string_equal(first, second);
+	snapshot_assert_same(before);
+}
+
+static int count_to_three(const struct idm_feature *f, void *data)
+{
+	int *n = data;
+
+	(void)f;
+	return ++*n == 3 ? 42 : 0;
+}
+
+TEST(the_callers_answer_ends_it)
+{
+	int n = 0;
+
+	need_root();
+	assert_int_equal(idm_features(count_to_three, &n), 42);
+	assert_int_equal(n, 3);
+}
+
+static int expect_eperm(const struct idm_feature *f, void *unused)
+{
+	static const char *const free_for_all[] = { "clone3",	 "pidfd",	 "openat2",
+						    "statmount", "mount-ns-ids", "statmount-idmap" };
+
+	(void)unused;
+	if (strcmp(f->name, "userns") == 0) /* a sysctl may forbid it */
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(free_for_all); i++)
+		if (strcmp(f->name, free_for_all[i]) == 0)
+			return 0;
+	assert_false(f->available);
+	if (strcmp(f->name, "open-tree-attr") == 0 && kernel_is_before(6, 15))
+		assert_int_equal(f->errnum, ENOSYS);
+	else
+		assert_int_equal(f->errnum, EPERM);
+	return 0;
+}
+
+TEST(an_ordinary_user_is_told_that_he_may_not)
+{
+	struct snapshot *before;
+
+	scratch_enter();
+	become_user(65534, 65534);
+	before = snapshot_take(SNAPSHOT_ALL);
+	assert_int_equal(idm_features(expect_eperm, NULL), 0);
+	snapshot_assert_same(before);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/* A system call that a seccomp filter refuses is told as such, and what can do without it does. */
+#include <sys/syscall.h>
+
+#include "checks.h"
+#include "probe.h"
+#include "tree-why.h"
+#include "util.h"
+
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467 /* Linux 6.15 */
+#endif
+#ifndef SYS_statmount
+#define SYS_statmount 457 /* Linux 6.8 */
+#endif
+
+#define PLAIN SCRATCH "/plain"
+#define MAPPED SCRATCH "/mapped"
+
+/* The filesystem's type. */
+static const char *enter(void)
+{
+	const char *type;
+
+	scratch_enter();
+	type = mount_mappable(PLAIN);
+	scratch_dir(MAPPED);
+	mount_mapped(PLAIN, MAPPED, "0:0:1");
+	scratch_dir(PLAIN "/below");
+	do_mount(MAPPED, PLAIN "/below", NULL, MS_BIND, NULL);
+	return type;
+}
+
+TEST(without_open_tree_attr_in_two_calls)
+{
+	struct checked x;
+	const char *type = enter();
+
+	refuse_call(SYS_open_tree_attr, ENOSYS);
+	assert_feature("open-tree-attr", ENOSYS);
+	assert_feature("idmapped-mounts", 0);
+	assert_all_well(check(PLAIN, IDM_CHECK_WRITE), type);
+	x = check(MAPPED, 0);
+	assert_refused(x, EPERM, "ID-mapped already");
+	assert_true(x.c.mapped);
+	assert_contains(x.e.hint, "open_tree_attr");
+}
+
+TEST(without_open_tree_attr_a_mapped_mount_below_is_named)
+{
+	AUTO_FD int userns = -1, source = -1;
+	struct idm_error e;
+	int r;
+
+	enter();
+	refuse_call(SYS_open_tree_attr, ENOSYS);
+	userns = userns_of("0:0:1");
+	source = (int)must(open(PLAIN, O_PATH | O_CLOEXEC));
+	r = idm_probe_clone(source, userns, true);
+	assert_int_equal(r, -EPERM);
+	assert_error(idm_why_not_mapped(r, source, "plain", userns, true, &e), -EPERM, &e, NULL,
+		     "map tree", "ID-mapped already");
+	assert_string_equal(e.subject, PLAIN "/below");
+}
+
+TEST(without_mount_setattr)
+{
+	enter();
+	refuse_call(SYS_open_tree_attr, EPERM);
+	refuse_call(SYS_mount_setattr, EPERM);
+	assert_refused(check(PLAIN, 0), EPERM, "a seccomp filter refuses mount_setattr(2)");
+	assert_feature("idmapped-mounts", EPERM);
+	assert_feature("mount-api", 0);
+}
+
+TEST(without_open_tree)
+{
+	enter();
+	refuse_call(SYS_open_tree, ENOSYS);
+	assert_refused(check(PLAIN, 0), ENOSYS, "a seccomp filter refuses open_tree(2)");
+	assert_feature("mount-api", ENOSYS);
+}
+
+/* The listing goes by mountinfo then. */
+TEST(without_statmount)
+{
+	const char *type = enter();
+	struct checked x;
+
+	refuse_call(SYS_statmount, ENOSYS);
+	assert_feature("statmount", ENOSYS);
+	assert_feature("statmount-idmap", ENOSYS);
+	x = check(MAPPED, 0);
+	assert_true(x.c.mapped);
+	assert_string_equal(x.c.fstype, type);
+	x = check("/proc", 0);
+	assert_refused(x, EINVAL, "the filesystem (proc) cannot be ID-mapped");
+	assert_false(x.c.mapped);
+}
+
+TEST(features_without_their_calls)
+{
+	static const struct {
+		long number;
+		const char *feature;
+	} calls[] = {
+		{ SYS_clone3, "clone3" },
+		{ SYS_pidfd_send_signal, "pidfd" },
+		{ SYS_openat2, "openat2" },
+		{ SYS_move_mount, "mount-api" },
+		{ SYS_fsopen, "overlay-fd-layers" },
+	};
+
+	need_root();
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		refuse_call(calls[i].number, ENOSYS);
+		assert_feature(calls[i].feature, ENOSYS);
+	}
+}
