@@ -57,17 +57,9 @@ static int take_format(struct request *q, const char *value)
 
 static int take_compose(struct request *q, const char *value)
 {
-	struct idm_error err;
-	int r;
-
-	if (!q->then && idm_map_new(&q->then) < 0) {
+	if (!q->then && idm_map_new(&q->then) < 0)
 		return out_of_memory();
-	}
-	r = idm_map_parse(q->then, value, IDM_PARSE_LOOKUP, &err);
-	if (r == 0)
-		return DONE;
-	report_error(&err);
-	return r == -EINVAL ? USAGE : FAILED;
+	return parse_map_option(q->then, value);
 }
 
 static int take(struct request *q, int letter, const char *value)

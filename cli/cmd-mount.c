@@ -75,6 +75,8 @@ static int run(int argc, char **argv)
 		return letter == -2 ? DONE : USAGE;
 	if (operands(&a, &operand) != 2)
 		return report_usage("SOURCE and TARGET are wanted; see \"idmount help mount\"");
+	if (!*operand[0] || !*operand[1]) /* to the library, an empty path is a directory descriptor */
+		return report_usage("%s is empty", *operand[0] ? "TARGET" : "SOURCE");
 	status = complete_map(&maps);
 	if (status != DONE)
 		return status;

@@ -119,8 +119,8 @@ static void print_row(const struct option_row *row)
 
 void print_help(const struct command *command)
 {
-	printf("usage: idmount %s [OPTION]... %s\n\n%s.\n\n", command->name, command->operands,
-	       command->summary);
+	printf("usage: idmount %s [OPTION]...%s%s\n\n%s.\n\n", command->name,
+	       *command->operands ? " " : "", command->operands, command->summary);
 	for (const struct option_row *row = command->options; row->name; row++)
 		print_row(row);
 	print_row(&help_row);

@@ -2,8 +2,8 @@
 #include "maps.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,24 +34,38 @@ static int have_map(struct map_request *request)
 	return out_of_memory();
 }
 
-/* A map that cannot be read is wrong usage; one that names what is not there has failed. */
-static int report_map(int code, const struct idm_error *err)
+/* A map that is malformed is wrong usage; one that names what is not there, or is none, has failed. */
+static int report_map(int code, const char *text, const struct idm_error *err)
 {
 	report_error(err);
-	return code == -EINVAL || code == -E2BIG ? USAGE : FAILED;
+	return code == -EINVAL && *text != '/' ? USAGE : FAILED;
 }
 
-static int take_userns_path(struct idm_map *map, const char *path)
+int parse_map_option(struct idm_map *map, const char *text)
 {
 	struct idm_error err;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+	int r = idm_map_parse(map, text, IDM_PARSE_LOOKUP, &err);
 
-	if (fd < 0) {
+	return r < 0 ? report_map(r, text, &err) : DONE;
+}
+
+/* The library takes a path from the root on as a user namespace. */
+static int take_userns_path(struct idm_map *map, const char *path)
+{
+	char *directory, *whole = NULL;
+	int status;
+
+	if (*path == '/')
+		return parse_map_option(map, path);
+	directory = getcwd(NULL, 0);
+	if (!directory)
 		return report_failure("%s: open user namespace: %s", path, strerror(errno));
-	}
-	r = idm_map_add_userns(map, fd, &err);
-	close(fd);
-	return r < 0 ? report_error(&err) : DONE;
+	if (asprintf(&whole, "%s/%s", directory, path) < 0)
+		whole = NULL;
+	free(directory);
+	status = whole ? parse_map_option(map, whole) : out_of_memory();
+	free(whole);
+	return status;
 }
 
 static int take_userns(struct idm_map *map, const char *value)
@@ -71,8 +85,7 @@ static int take_userns(struct idm_map *map, const char *value)
 
 int take_map_option(struct map_request *request, int letter, const char *value)
 {
-	struct idm_error err;
-	int status, r;
+	int status;
 
 	if (letter == OPTION_KEEP_REST) {
 		request->keep_rest = true;
@@ -83,8 +96,7 @@ int take_map_option(struct map_request *request, int letter, const char *value)
 		return status;
 	if (letter == OPTION_USERNS)
 		return take_userns(request->map, value);
-	r = idm_map_parse(request->map, value, IDM_PARSE_LOOKUP, &err);
-	return r < 0 ? report_map(r, &err) : DONE;
+	return parse_map_option(request->map, value);
 }
 
 int complete_map(struct map_request *request)

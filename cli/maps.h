@@ -34,6 +34,9 @@ void map_request_free(struct map_request *request);
 
 #define AUTO_MAP_REQUEST __attribute__((cleanup(map_request_free)))
 
+/* Adds what the text of a map option says. Returns DONE, or reports and returns the exit status. */
+int parse_map_option(struct idm_map *map, const char *text);
+
 /* Takes one of MAP_OPTIONS. Returns DONE, or reports and returns the exit status. */
 int take_map_option(struct map_request *request, int letter, const char *value);
 

@@ -305,6 +305,7 @@ static bool skip_separator(struct slice *text, const char *separators)
 
 static int parse_lists(struct parser *ps, struct slice text)
 {
+	const struct slice all = text;
 	unsigned int side = 0;
 	int r;
 
@@ -317,14 +318,16 @@ static int parse_lists(struct parser *ps, struct slice text)
 			side = named;
 		entry = cut(&text, side ? " \t\n\v\f\r,;" : " \t\n\v\f\r,+");
 		ps->entry = entry;
-		if (!entry.n)
+		if (!entry.n) {
+			ps->entry = all;
 			return refuse(ps, -EINVAL, "an entry is missing%s",
 				      text.n ? " before a separator" : " at the end");
+		}
 		r = side ? parse_triple(ps, entry, side, ":") : parse_own_entry(ps, entry);
 		if (r < 0)
 			return r;
 		if (!skip_separator(&text, side ? ",;" : ",+")) {
-			ps->entry = text;
+			ps->entry = all;
 			return refuse(ps, -EINVAL, "an entry is missing at the end");
 		}
 	} while (text.n);

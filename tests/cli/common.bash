@@ -158,7 +158,7 @@ state()
 	local process
 
 	cat /proc/self/mountinfo
-	find /mnt -printf '%p %y %m %U:%G %n %i %s %l\n' | sort
+	find /mnt -fstype proc -prune -o -printf '%p %y %m %U:%G %n %i %s %l\n' | sort
 	for process in /proc/[0-9]*; do
 		[[ $process/ns/mnt -ef /proc/self/ns/mnt && ${process##*/} != "$BASHPID" ]] &&
 			echo "$process"

@@ -398,7 +398,7 @@ hint: it is mounted below src: unmount it, or map without the mounts below" idmo
 	refused 1 "$idmount_mount dangling: open target: the target is a symbolic link
 hint: name the place that it points to" idmount mount -m 0:1 --mkdir src dangling
 	refused 1 "$idmount_mount /proc: map tree: the filesystem (proc) cannot be ID-mapped
-hint: ext4, xfs, btrfs, tmpfs, erofs and squashfs can, among others" idmount mount -m 0:1 --mkdir /proc new/deep
+hint: ext4, xfs, btrfs, tmpfs, erofs, squashfs and some more can" idmount mount -m 0:1 --mkdir /proc new/deep
 	mkdir full
 	mount -t tmpfs -o nr_inodes=3 full full
 	refused 1 "$idmount_mount full/a/b/c: create target: No space left on device" \
@@ -738,7 +738,7 @@ hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its
 }
 
 @test "a filesystem that cannot be mapped" {
-	local hint='hint: ext4, xfs, btrfs, tmpfs, erofs and squashfs can, among others'
+	local hint='hint: ext4, xfs, btrfs, tmpfs, erofs, squashfs and some more can'
 
 	mkdir ramfs lower upper work overlay
 	fails_always 1 "$idmount_mount /proc: map tree: the filesystem (proc) cannot be ID-mapped

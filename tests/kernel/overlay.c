@@ -131,7 +131,8 @@ TEST(an_upper_with_disk_ids_stores_the_containers)
 
 	enter();
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
+		struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES |
+							SNAPSHOT_MOUNTS);
 		struct idm_overlay o = request(map, ways[i]);
 		struct stat st;
 
