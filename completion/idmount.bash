@@ -20,7 +20,7 @@ _idmount_operand()
 	local command=$1 cur=$2 target
 
 	case $command in
-	mount | check)
+	mount | check | overlay)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -32,7 +32,7 @@ _idmount_operand()
 		done < <(_idmount_targets)
 		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay' -- "$cur")
 		;;
 	esac
 }
@@ -86,12 +86,15 @@ _idmount_value()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
-	--root)
+	--root | -L | --lower | -U | --upper | -W | --work)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
 	--format)
 		mapfile -t COMPREPLY < <(compgen -W 'text kernel containerd util-linux crun oci' -- "$cur")
+		;;
+	--upper-ids)
+		mapfile -t COMPREPLY < <(compgen -W 'shifted disk' -- "$cur")
 		;;
 	--translate) ;;
 	*)
@@ -120,6 +123,9 @@ _idmount_options()
 	map)
 		options="$map --invert --compose --translate --format"
 		;;
+	overlay)
+		options="$map -L --lower -U --upper -W --work --upper-ids -o --options"
+		;;
 	*)
 		return
 		;;
@@ -133,7 +139,7 @@ _idmount()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map help -h --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay help -h --help --version' -- "$cur")
 		return
 	fi
 	# bash has cut the words at = and : too. This is the line as it was typed, up to the cursor.
