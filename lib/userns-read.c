@@ -58,8 +58,6 @@ static int add_side(struct idm_map *map, unsigned int kind, int process, struct 
 		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
 	if (fd >= 0)
 		n = read_all(fd, text, MAP_TEXT_SIZE);
-	if (n == -ENOENT)
-		n = -ESRCH;
 	if (n < 0)
 		return idm_fail(err, (int)n, step_read, name, NULL);
 	if (n == 0) /* a namespace whose map has not been written: the side stays empty */
@@ -88,7 +86,8 @@ static int add_process(struct idm_map *map, int pidfd, struct idm_error *err)
 	r = add_side(new, IDM_UID, process, err);
 	if (r == 0)
 		r = add_side(new, IDM_GID, process, err);
-	if (r == 0 && idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH)
+	/* Also if that failed: there are many errnos for "it is gone". */
+	if (idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH)
 		r = idm_fail(err, -ESRCH, step_read, NULL, "the process ended meanwhile");
 	if (r == 0)
 		idm_map_move(map, new);

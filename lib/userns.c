@@ -39,10 +39,6 @@ static void close_files(struct files *f)
 static int open_one(int process, const char *name, int flags, int *fd, struct idm_error *err)
 {
 	*fd = idm_procfs_openat(process, name, flags);
-	/* ENOENT: the child has been reaped; the liveness check would have said so. */
-	if (*fd == -ENOENT || *fd == -ESRCH)
-		return idm_fail(err, -ESRCH, "open the child's maps", name,
-				"the child was reaped by somebody else");
 	return *fd < 0 ? idm_fail(err, *fd, "open the child's maps", name, NULL) : 0;
 }
 
@@ -103,7 +99,7 @@ static int attempt(const struct idm_map *map, unsigned int way, struct idm_error
 {
 	struct files f = { -1, -1, -1, -1 };
 	struct idm_holder child;
-	int r = idm_holder_start(&child, way == IDM_USERNS_LIVE);
+	int r = idm_holder_start(&child, way == IDM_USERNS_LIVE), alive;
 
 	if (r < 0)
 		return idm_why_no_userns(r, err);
@@ -114,8 +110,10 @@ static int attempt(const struct idm_map *map, unsigned int way, struct idm_error
 	if (way == IDM_USERNS_ZOMBIE)
 		idm_holder_await_exit(&child);
 	r = open_files(&child, &f, err);
-	if (r == 0)
-		r = prove_alive(&child, err);
+	/* Also if that failed: there are many errnos for "it is gone", such as EINVAL and EACCES. */
+	alive = prove_alive(&child, err);
+	if (alive < 0)
+		r = alive;
 	if (r == 0)
 		r = write_maps(map, &f, err);
 	idm_holder_end(&child);
