@@ -37,8 +37,6 @@ void do_umount_idle(const char *target)
 	must(umount2(target, 0));
 }
 
-static bool entered;
-
 void scratch_enter(void)
 {
 	need_root();
@@ -46,12 +44,6 @@ void scratch_enter(void)
 	/* Everything: what is mounted from here on stays here. */
 	do_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	do_mount("scratch", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1g");
-	entered = true;
-}
-
-bool scratch_entered(void)
-{
-	return entered;
 }
 
 void scratch_dir(const char *path)

@@ -15,7 +15,6 @@
 
 /* Needs root (else the test is skipped). */
 void scratch_enter(void);
-bool scratch_entered(void);
 
 /* A directory with all that lead to it, or an empty file with some text. The path is below SCRATCH. */
 void scratch_dir(const char *path);

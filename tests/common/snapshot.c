@@ -159,7 +159,7 @@ static void fill(struct snapshot *s)
 		each_child(add_child, s);
 	if (s->what & SNAPSHOT_MOUNTS)
 		add_mounts(s);
-	if (s->what & SNAPSHOT_FILES && scratch_entered())
+	if (s->what & SNAPSHOT_FILES)
 		add_files(s);
 	if (s->n)
 		qsort(s->lines, s->n, sizeof(*s->lines), by_text);

@@ -22,7 +22,7 @@ static int enter(void)
 
 #define assert_refused(tree, dirfd, target, flags, code, subject, step, reason)                      \
 	do {                                                                                         \
-		struct snapshot *before_ = snapshot_take(SNAPSHOT_ALL);                              \
+		struct snapshot *before_ = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);             \
 		struct idm_error err_;                                                               \
 		assert_error(                                                                        \
 			idm_tree_attach(tree, dirfd, target, flags, IDM_PROPAGATION_DEFAULT, &err_), \

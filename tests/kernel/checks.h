@@ -15,7 +15,7 @@ struct checked {
 /* Makes sure that nothing was left behind, too. */
 static inline struct checked check_at(int dirfd, const char *path, unsigned int flags)
 {
-	struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
+	struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	struct checked x = { .c.size = sizeof(x.c) };
 
 	x.r = idm_check_path(dirfd, path, flags, &x.c, &x.e);

@@ -16,7 +16,7 @@ static struct idm_error why_not(const char *path, int userns, bool recursive)
 {
 	AUTO_FD int source = (int)must(open(path, O_PATH | O_CLOEXEC));
 	int r = idm_probe_clone(source, userns, recursive);
-	struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
+	struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	struct idm_error e;
 
 	assert_true(r < 0);
