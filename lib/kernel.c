@@ -37,6 +37,10 @@ int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode)
 	return (int)CALL(openat(dirfd, path, flags | O_CLOEXEC, mode));
 }
 
+/*
+ * EAGAIN: while the kernel went through a ".." below a root, something was renamed or mounted, whatever
+ * and wherever on the machine. A machine that is busy with that leaves a gap soon.
+ */
 int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve)
 {
 	struct open_how how = {
@@ -44,8 +48,11 @@ int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, u
 		.mode = mode,
 		.resolve = resolve,
 	};
+	int r = -EAGAIN;
 
-	return (int)CALL(syscall(SYS_openat2, dirfd, path, &how, sizeof(how)));
+	for (int tries = 0; r == -EAGAIN && tries < 1000; tries++)
+		r = (int)CALL(syscall(SYS_openat2, dirfd, path, &how, sizeof(how)));
+	return r;
 }
 
 int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags)

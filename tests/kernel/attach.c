@@ -256,6 +256,31 @@ TEST(a_hostile_root_leads_nobody_out)
 	assert_int_equal(rmdir(SCRATCH "/outside/point"), 0);
 }
 
+/* The kernel gives up on ".." when anything is renamed meanwhile, anywhere on the machine. */
+TEST(renames_elsewhere_do_not_disturb)
+{
+	struct swapper swapper = { false };
+	AUTO_FD int root = -1, first = enter();
+	struct idm_error err;
+	pthread_t thread;
+
+	scratch_dir(SCRATCH "/root/way");
+	scratch_dir(SCRATCH "/root/other");
+	root = (int)must(open(TARGET, O_PATH | O_CLOEXEC));
+	scratch_dir(TARGET "/etc/deeper");
+	pthread_create(&thread, NULL, swap, &swapper);
+	for (int i = 0; i < 1000; i++) {
+		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
+
+		assert_ok(idm_tree_attach(tree, root, "etc/deeper/../../etc/deeper", IDM_ATTACH_IN_ROOT,
+					  IDM_PROPAGATION_DEFAULT, &err),
+			  &err);
+		do_umount(TARGET "/etc/deeper");
+	}
+	swapper.stop = true;
+	pthread_join(thread, NULL);
+}
+
 /* ---- replacing ---- */
 
 struct watcher {
