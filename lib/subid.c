@@ -96,11 +96,12 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 		r = idm_fail(err, -errno, step_subid, "/dev/null", NULL);
 	} else {
 		pthread_mutex_lock(&lock);
-		s.init("idmount", quiet); /* it would print to our caller's stderr otherwise … */
+		/* It would print to our caller's stderr otherwise. A name it would copy, and never free. */
+		s.init(NULL, quiet);
 		r = add_ranges(new, IDM_UID, owner, s.uid_ranges, err);
 		if (r == 0)
 			r = add_ranges(new, IDM_GID, owner, s.gid_ranges, err);
-		s.init(NULL, stderr); /* … which is what others in this process may expect */
+		s.init(NULL, stderr); /* others in this process may expect that */
 		pthread_mutex_unlock(&lock);
 		fclose(quiet);
 	}

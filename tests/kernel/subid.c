@@ -56,11 +56,11 @@ static void assert_auto(const char *text, const char *expected)
 static void assert_refused(const char *owner, int code, const char *subject, const char *step,
 			   const char *reason)
 {
-	AUTO_MAP struct idm_map *map = map_of("u:5000000:5000000:1");
+	AUTO_MAP struct idm_map *map = map_of("u:4294967294:4294967294:1");
 	struct idm_error err;
 
 	assert_error(idm_map_add_subid(map, owner, &err), code, &err, subject, step, reason);
-	assert_map(map, "u:5000000:5000000:1");
+	assert_map(map, "u:4294967294:4294967294:1");
 	if (code == -ENOENT)
 		assert_contains(err.hint, "usermod --add-sub");
 	assert_int_equal(idm_map_add_subid(map, owner, NULL), code);
