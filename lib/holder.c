@@ -117,9 +117,10 @@ static int start_zombie(struct idm_holder *holder)
 
 /*
  * The slow way's child. It runs on a stack of its own, but shares our memory and with it this thread's
- * errno: so it makes only calls that do not fail.
+ * errno: so it makes only calls that do not fail. It shares what ThreadSanitizer knows of this thread,
+ * too.
  */
-static int child_main(void *arg)
+__attribute__((no_sanitize("thread"))) static int child_main(void *arg)
 {
 	const struct idm_holder *holder = arg;
 

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "util.h"
+
 /* The same numbers on every architecture; named here for headers that are older than the calls. */
 #ifndef SYS_statmount
 #define SYS_statmount 457 /* Linux 6.8 */
@@ -214,6 +216,15 @@ long idm_sys_clone3(struct clone_args *args, size_t size)
 {
 	return CALL(syscall(SYS_clone3, args, size));
 }
+
+/*
+ * ThreadSanitizer's own clone() takes every child for a copy of our memory, and where it is not one
+ * makes a mess of the memory that is shared. Behind this name is glibc's.
+ */
+#if IDM_TSAN
+int __clone(int (*child)(void *), void *stack_top, int flags, void *arg, ...);
+#define clone __clone
+#endif
 
 int idm_sys_clone(int (*child)(void *), void *stack_top, int flags, void *arg, int *pidfd)
 {

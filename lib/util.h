@@ -9,6 +9,17 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+#if defined(__SANITIZE_THREAD__)
+#define IDM_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define IDM_TSAN 1
+#endif
+#endif
+#ifndef IDM_TSAN
+#define IDM_TSAN 0
+#endif
+
 /* Closes at the end of the scope. A system call wrapper that failed leaves -errno here: below 0. */
 static inline void idm_close_fd(int *fd)
 {
