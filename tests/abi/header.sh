@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The header compiles by itself, without a warning, wherever a program may include it.
+set -u
+cd "$IDM_SOURCE_ROOT" || exit 1
+
+program='
+#include <idmount.h>
+#include <idmount.h>
+struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
+int main(void) { return idm_version() == 0 || options.flags != 0; }
+'
+number=0 failed=0
+
+report() { # GOOD WHAT
+  number=$((number + 1))
+  [ "$1" = 0 ] || failed=1
+  [ "$1" = 0 ] && echo "ok $number - $2" || echo "not ok $number - $2"
+}
+
+# With whatever there is of the compilers; one at least.
+compile() { # LANGUAGE STANDARD COMPILER...
+  language=$1 standard=$2 tried=
+  shift 2
+  for compiler; do
+    command -v "$compiler" >/dev/null || continue
+    tried=yes
+    output=$(printf '%s' "$program" | "$compiler" -x "$language" -std="$standard" -pedantic -Wall \
+      -Wextra -Werror -Wconversion -Wshadow -fsyntax-only -Iinclude - 2>&1)
+    status=$?
+    [ -z "$output" ] || echo "$output" | sed 's/^/# /'
+    report $status "as $standard with $compiler"
+  done
+  [ -z "$tried" ] || return
+  if [ "${IDM_MUST_RUN:-}" = 1 ]; then
+    echo "# IDM_MUST_RUN=1, but there is none of: $*"
+    report 1 "as $standard"
+  else
+    report 0 "as $standard # SKIP there is none of: $*"
+  fi
+}
+
+compile c c11 gcc clang
+compile c c17 gcc clang
+compile c c2x gcc clang
+compile c++ c++17 g++ clang++
+compile c++ c++20 g++ clang++
+echo "1..$number"
+exit $failed
