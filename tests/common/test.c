@@ -240,13 +240,6 @@ static bool ended_well(int status)
 
 void await_child(pid_t pid)
 {
-/* Without the thread that ThreadSanitizer starts in every child: no user namespace lets two threads in.
- */
-static pid_t fork_plainly(void)
-	return (pid_t)must(IDM_TSAN ? syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL) : fork());
-}
-void in_child(void (*body)(void *), void *arg)
-	pid_t pid = fork_plainly();
 	int status;
 
 	must(TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)));
@@ -256,9 +249,16 @@ void in_child(void (*body)(void *), void *arg)
 		_exit(FAILED);
 }
 
+/* Without the thread that ThreadSanitizer starts in every child: no user namespace lets two threads in.
+ */
+static pid_t fork_plainly(void)
+{
+	return (pid_t)must(IDM_TSAN ? syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL) : fork());
+}
+
 void in_child(void (*body)(void *), void *arg)
 {
-	pid_t pid = (pid_t)must(fork());
+	pid_t pid = fork_plainly();
 
 	if (pid == 0) {
 		body(arg);

@@ -257,6 +257,9 @@ TEST(five_hundred_layers_with_long_paths)
 			     "501 layers are 1 more than the 500");
 		snapshot_assert_same(before);
 	}
+	for (size_t i = 0; i < 501; i++)
+		free((char *)layers[i].path);
+	free(layers);
 }
 
 TEST(data_only_layers)
