@@ -479,21 +479,23 @@ int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err);
 enum idm_map_state {
 	IDM_MAP_NONE = 0,   /* the mount is not ID-mapped */
 	IDM_MAP_READ,       /* the map was read */
-	IDM_MAP_PARTLY,     /* some entries are not visible from the caller's user namespace */
+	IDM_MAP_PARTLY,     /* entries are, or may be, missing: the caller's user namespace has not all ids */
 	IDM_MAP_INVISIBLE,  /* no entry is visible from the caller's user namespace */
 	IDM_MAP_UNREADABLE  /* ID-mapped, but the map is not readable on this kernel (before 6.15) */
 };
 
 /* One mount. The strings and the map live until the callback returns. Grows at its end only. */
 struct idm_mount {
-	uint64_t id;             /* unique mount id (STATX_MNT_ID_UNIQUE); before Linux 6.8 the short one */
+	uint64_t id;             /* unique mount id (STATX_MNT_ID_UNIQUE); the short one before Linux 6.8,
+				    in other namespaces before 6.12, and where that is said below */
 	uint64_t parent_id;
 	uint64_t namespace_id;   /* of the mount namespace; 0 before Linux 6.12. See namespace_inode */
 	uint64_t namespace_inode; /* st_ino of the mount namespace; 0 if unknown */
 	uint32_t attr;           /* IDM_ATTR_* */
 	enum idm_propagation propagation;
 	enum idm_map_state map_state;
-	const char *target;      /* mount point, as seen from the root of the namespace it is in */
+	const char *target;      /* mount point, as seen from the caller's root, in another namespace from
+				    the root of that; empty if it cannot be reached from there */
 	const char *source;      /* what the filesystem was mounted from: a device, or its own name */
 	const char *root;        /* the part of the filesystem that is mounted, "/" for all of it */
 	const char *fstype;      /* with the subtype: "fuse.sshfs" */
@@ -510,16 +512,23 @@ struct idm_mount {
  * and unmount.
  *
  * The caller's namespace: no privilege. IDM_LIST_ALL_NAMESPACES: CAP_SYS_ADMIN in the initial user
- * namespace (-EPERM); before Linux 6.12 it finds the namespaces that have a process or are open in
- * /proc. Maps: Linux 6.15; attributes by listmount(2)/statmount(2) 6.8, before from
- * /proc/PID/mountinfo. -EINVAL: an unknown flag. -ENOMEM. Thread-safe.
+ * namespace and, as newer kernels want it, the initial PID namespace (-EPERM); before Linux 6.12 it
+ * finds the namespaces that have a process or are open in /proc, and needs CAP_SYS_PTRACE and
+ * CAP_SYS_CHROOT too. Maps: Linux 6.15; attributes by listmount(2)/statmount(2) 6.8, before from
+ * /proc/PID/mountinfo. The kernel (6.18 still) shows another namespace wrongly if its root is the
+ * initramfs; such a one is read from mountinfo (short ids, IDM_MAP_UNREADABLE).
+ * -EINVAL: an unknown flag. -ENOENT, -EPERM: /proc is needed (before 6.13, or for all namespaces), does
+ * not show the caller, and no private one can be made. -ENOMEM. Thread-safe.
  */
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount *mount, void *data), void *data,
 	     struct idm_error *err);
 
 /*
- * The same for the one mount that holds `path` (mapped or not), whatever part of it path names.
- * Errors as idm_list() and openat(2).
+ * The same for the one mount that holds `path` (mapped or not), whatever part of it path names; an empty
+ * path means dirfd itself. A mount of another namespace is found if the caller may list all namespaces
+ * and Linux is 6.12 or newer. Nothing is open on the mount while `each` runs.
+ * -ENOENT also: the mount is detached, or in another namespace where it is not looked for. Otherwise
+ * errors as idm_list() and openat(2).
  */
 int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount *mount, void *data),
 		  void *data, struct idm_error *err);

@@ -100,7 +100,7 @@ static int look_elsewhere(const struct idm_lister *l, uint64_t id)
 	if (l->level < IDM_LIST_NAMESPACES || idm_mntns_may_see_all(NULL) < 0)
 		return 0;
 	r = idm_mntns_others(&others, &n, l->err);
-	if (r == -ENOTTY)
+	if (r == -ENOTTY || r == -EPERM) /* not with this kernel, or not in this PID namespace */
 		return 0;
 	for (size_t i = 0; i < n && r == 0 && !one->found; i++)
 		r = idm_statmount_one(l, &others[i], id);

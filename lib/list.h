@@ -20,9 +20,10 @@ enum idm_list_level {
 };
 
 struct idm_mntns {
-	uint64_t id;	/* 0: not known */
-	uint64_t inode; /* 0: not known */
-	bool foreign;	/* not the caller's */
+	uint64_t id;	 /* 0: not known */
+	uint64_t inode;	 /* 0: not known */
+	uint32_t mounts; /* when it was found: how many, without the one below its root */
+	bool foreign;	 /* not the caller's */
 };
 
 /* One listing: what was asked for. */
@@ -71,6 +72,12 @@ int idm_mntns_open(uint64_t id, struct idm_error *err);
  */
 int idm_mntns_walk_proc(int (*visit)(const struct idm_mntns *ns, int fd, void *data), void *data,
 			struct idm_error *err);
+
+/*
+ * Calls `run` in a thread that has joined the namespace, with its root. 0, or -errno if it cannot be
+ * joined. The thread takes no signal, and has ended when this returns.
+ */
+int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err);
 
 /* ---- statmount.c ---- */
 

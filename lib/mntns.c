@@ -3,6 +3,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,9 +99,9 @@ static int append(struct list *list, struct idm_mntns ns)
 }
 
 /*
- * Goes from namespace to namespace in one direction, until the last or the one with the id `until`, whose
- * descriptor is returned. They are strung up by id, which is not always by age; the one that is held
- * cannot drop out of the string.
+ * Goes from namespace to namespace in one direction, until the last or the one with the id `until`,
+ * whose descriptor is returned. They are strung up by id, which is not always by age; the one that is
+ * held cannot drop out of the string.
  */
 static int walk(int from, unsigned long direction, uint64_t until, struct list *list)
 {
@@ -115,7 +118,8 @@ static int walk(int from, unsigned long direction, uint64_t until, struct list *
 		if (until && info.mnt_ns_id == until)
 			return idm_take_fd(&at);
 		if (list)
-			r = append(list, (struct idm_mntns){ info.mnt_ns_id, inode_of(at), true });
+			r = append(list, (struct idm_mntns){ info.mnt_ns_id, inode_of(at),
+							     info.nr_mounts, true });
 	}
 	return r;
 }
@@ -129,9 +133,11 @@ static int by_id(const void *a, const void *b)
 
 static int refused(int r, struct idm_error *err)
 {
-	idm_fail(err, r, step_find, NULL, NULL);
-	if (r == -EPERM)
-		idm_hint(err, "newer kernels want the caller to be in the initial PID namespace too");
+	if (r != -EPERM)
+		return idm_fail(err, r, step_find, NULL, NULL);
+	/* The user namespace and the capability have been looked at before. */
+	idm_fail(err, r, step_find, NULL, "this kernel shows them only to the initial PID namespace");
+	idm_hint(err, "run it in the PID namespace of the host");
 	return r;
 }
 
@@ -169,6 +175,48 @@ int idm_mntns_open(uint64_t id, struct idm_error *err)
 	if (r == 0)
 		r = walk(own, id > info.mnt_ns_id ? IDM_NS_MNT_GET_NEXT : IDM_NS_MNT_GET_PREV, id, NULL);
 	return r < 0 && r != -ENOENT ? refused(r, err) : r;
+}
+
+/* ---- from inside ---- */
+
+struct visit {
+	int fd;
+	void (*run)(void *data);
+	void *data;
+	int joined;
+};
+
+static void *join_and_run(void *data)
+{
+	struct visit *v = data;
+
+	/* A thread that shares its root and working directory cannot join. */
+	v->joined = idm_sys_unshare(CLONE_FS);
+	if (v->joined == 0)
+		v->joined = idm_sys_setns(v->fd, CLONE_NEWNS);
+	if (v->joined == 0)
+		v->run(v->data);
+	return NULL;
+}
+
+int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err)
+{
+	static const char step[] = "join mount namespace";
+	struct visit v = { fd, run, data, 0 };
+	sigset_t all, saved;
+	pthread_t thread;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	r = pthread_create(&thread, NULL, join_and_run, &v);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	if (r)
+		return idm_fail(err, -r, step, NULL, "cannot start a thread: %s", strerrordesc_np(r));
+	pthread_join(thread, NULL);
+	if (v.joined == -EPERM)
+		return idm_fail(err, -EPERM, step, NULL, "it needs CAP_SYS_ADMIN and CAP_SYS_CHROOT");
+	return v.joined < 0 ? idm_fail(err, v.joined, step, NULL, NULL) : 0;
 }
 
 /* ---- through /proc ---- */

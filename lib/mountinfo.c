@@ -6,9 +6,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,57 +35,35 @@ struct idm_mountinfo {
 
 /* ---- opening ---- */
 
-struct visit {
-	int fd, procfs, result;
+struct opening {
+	int procfs, file;
 };
 
-static void *join_and_open(void *data)
+static void open_file(void *data)
 {
-	struct visit *v = data;
+	struct opening *o = data;
 
-	/* A thread that shares its root and working directory cannot join. */
-	v->result = idm_sys_unshare(CLONE_FS);
-	if (v->result == 0)
-		v->result = idm_sys_setns(v->fd, CLONE_NEWNS);
-	if (v->result == 0)
-		v->result = idm_procfs_openat(v->procfs, "thread-self/mountinfo", O_RDONLY);
-	return NULL;
+	o->file = idm_procfs_openat(o->procfs, "thread-self/mountinfo", O_RDONLY);
 }
 
 /*
- * The file of a process that is in the namespace would be cut to what is below that process's root. A
- * thread that joins has the root of the namespace, needs no process to be there, and cannot be confused
- * with another one. It takes no signal, and has ended when this returns.
+ * From another namespace the file is opened by a thread that joins it. The file of a process that is in
+ * there would be cut to what is below that process's root, and there need not be one.
  */
-static int open_as_visitor(int fd, int procfs)
-{
-	struct visit v = { fd, procfs, -EAGAIN };
-	sigset_t all, saved;
-	pthread_t thread;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	r = pthread_create(&thread, NULL, join_and_open, &v);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	if (r)
-		return -r;
-	pthread_join(thread, NULL);
-	return v.result;
-}
-
 int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *err)
 {
 	AUTO_CLOSE int procfs = idm_procfs_root(err);
 	AUTO_CLOSE int file = -1;
+	struct opening o = { procfs, -1 };
+	int r = procfs < 0 ? procfs : 0;
 
-	if (procfs < 0)
-		return procfs;
-	file = fd < 0 ? idm_procfs_openat(procfs, "thread-self/mountinfo", O_RDONLY)
-		      : open_as_visitor(fd, procfs);
-	if (file == -EPERM && fd >= 0)
-		return idm_fail(err, file, "join mount namespace", NULL,
-				"it needs CAP_SYS_ADMIN and CAP_SYS_CHROOT");
+	if (r == 0 && fd >= 0)
+		r = idm_mntns_join(fd, open_file, &o, err);
+	else if (r == 0)
+		open_file(&o);
+	if (r < 0)
+		return r;
+	file = o.file;
 	if (file < 0)
 		return idm_fail(err, file, step_read, NULL, NULL);
 	*info = calloc(1, sizeof(**info));

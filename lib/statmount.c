@@ -69,9 +69,10 @@ bool idm_statmount_works(void)
 {
 	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0, .mnt_id = IDM_LSMT_ROOT };
 	uint64_t id;
+	ssize_t n = idm_sys_listmount(&req, &id, 1);
 
-	/* -ENOSYS; or -EPERM from seccomp filters of before the call was known. */
-	return idm_sys_listmount(&req, &id, 1) >= 0;
+	/* Seccomp filters from before the call was known say EPERM instead of ENOSYS. */
+	return n != -ENOSYS && n != -EPERM;
 }
 
 static uint64_t known_at(enum idm_list_level level, uint64_t flags)
@@ -223,8 +224,6 @@ static enum idm_map_state map_state(struct reader *r)
 		return IDM_MAP_UNREADABLE;
 	if (!u && !g)
 		return IDM_MAP_INVISIBLE;
-	if (!u || !g)
-		return IDM_MAP_PARTLY;
 	whole = (is_full(uids, u) ? IDM_UID : 0) | (is_full(gids, g) ? IDM_GID : 0);
 	if (whole != IDM_BOTH && !r->no_gaps_known)
 		find_gaps(r);
@@ -344,6 +343,14 @@ static int fail(struct reader *r, int code)
 	return idm_fail(r->l->err, code, step_list, NULL, NULL);
 }
 
+static int fail_on(struct reader *r, uint64_t id, int code)
+{
+	char subject[40];
+
+	snprintf(subject, sizeof(subject), "mount id %llu", (unsigned long long)id);
+	return idm_fail(r->l->err, code, step_list, subject, NULL);
+}
+
 static int report(struct reader *r, uint64_t id)
 {
 	struct idm_mount mount;
@@ -352,7 +359,7 @@ static int report(struct reader *r, uint64_t id)
 	if (k == ANSWERED && fill(r, &mount) < 0)
 		k = -ENOMEM;
 	if (k != ANSWERED)
-		return k == VANISHED ? 0 : fail(r, k);
+		return k == VANISHED ? 0 : fail_on(r, id, k);
 	if (!tells_source(r->buf))
 		k = add_source(r, &mount);
 	if (k != ANSWERED)
@@ -371,29 +378,95 @@ static int report_if_wanted(struct reader *r, uint64_t id)
 	/* The most are not mapped: this small question is all that they cost. */
 	k = ask(r, id, IDM_STATMOUNT_MNT_BASIC, sizeof(struct idm_statmount));
 	if (k != ANSWERED)
-		return k == VANISHED ? 0 : fail(r, k);
+		return k == VANISHED ? 0 : fail_on(r, id, k);
 	return r->buf->mnt_attr & IDM_ATTR_IDMAP ? report(r, id) : 0;
 }
 
-static int list_ids(struct reader *r)
+/* The ids of all mounts; what the callback mounts is not among them. -errno, no error is filled in. */
+static ssize_t find_ids(struct reader *r, uint64_t **ids)
 {
 	struct idm_mnt_id_req req = request(r, IDM_LSMT_ROOT, 0);
-	AUTO_FREE uint64_t *ids = calloc(IDS_AT_ONCE, sizeof(*ids));
-	ssize_t n;
+	size_t n = 0;
+	ssize_t more;
+
+	*ids = NULL;
+	do {
+		uint64_t *longer = reallocarray(*ids, n + IDS_AT_ONCE, sizeof(*longer));
+
+		if (!longer)
+			return -ENOMEM;
+		*ids = longer;
+		more = idm_sys_listmount(&req, longer + n, IDS_AT_ONCE);
+		if (more < 0)
+			return more;
+		n += (size_t)more;
+		if (n)
+			req.param = longer[n - 1];
+	} while (more == IDS_AT_ONCE);
+	return (ssize_t)n;
+}
+
+static int list_ids(struct reader *r, const uint64_t *ids, ssize_t n)
+{
 	int k = 0;
 
-	if (!ids)
-		return fail(r, -ENOMEM);
-	do {
-		n = idm_sys_listmount(&req, ids, IDS_AT_ONCE);
-		if (n < 0)
-			return n == -ENOENT && r->ns->foreign ? 0 : fail(r, (int)n);
-		for (ssize_t i = 0; i < n && k == 0; i++)
-			k = report_if_wanted(r, ids[i]);
-		if (n > 0)
-			req.param = ids[n - 1];
-	} while (n == IDS_AT_ONCE && k == 0);
+	for (ssize_t i = 0; i < n && k == 0; i++)
+		k = report_if_wanted(r, ids[i]);
 	return k;
+}
+
+/* ---- another namespace with a root that listmount misses ---- */
+
+static void find_root(void *data)
+{
+	uint64_t *id = data;
+	struct statx st;
+
+	if (idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st) == 0)
+		*id = st.stx_mnt_id;
+}
+
+static bool is_listed(uint64_t id, const uint64_t *ids, ssize_t n)
+{
+	for (ssize_t i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/*
+ * The kernel takes for another namespace's root the first mount that is on the very first one. Where the
+ * initramfs is the root that is wrong: everything outside of, say, /proc is left out. The root is not in
+ * the list then, and what the namespace's own processes see is taken instead.
+ */
+static int list_from_inside(struct reader *r, const uint64_t *ids, ssize_t n)
+{
+	AUTO_CLOSE int fd = idm_mntns_open(r->ns->id, r->l->err);
+	uint64_t root = 0;
+	int k;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd; /* it has vanished */
+	k = idm_mntns_join(fd, find_root, &root, r->l->err);
+	if (k < 0)
+		return k;
+	if (is_listed(root, ids, n)) {
+		idm_close_fd(&fd);
+		fd = -1;
+		return list_ids(r, ids, n);
+	}
+	return idm_mountinfo_list(r->l, r->ns, fd);
+}
+
+static int list_namespace(struct reader *r)
+{
+	AUTO_FREE uint64_t *ids = NULL;
+	ssize_t n = find_ids(r, &ids);
+
+	/* -ENOENT: it has vanished, or has one mount only, where the kernel looks for a second. */
+	if (r->ns->foreign && (n == -ENOENT || (n >= 0 && n < (ssize_t)r->ns->mounts)))
+		return list_from_inside(r, ids, n);
+	return n < 0 ? fail(r, (int)n) : list_ids(r, ids, n);
 }
 
 static int begin(struct reader *r, const struct idm_lister *lister, const struct idm_mntns *ns)
@@ -419,7 +492,7 @@ int idm_statmount_list(const struct idm_lister *lister, const struct idm_mntns *
 	int k = begin(&r, lister, ns);
 
 	if (k == 0)
-		k = list_ids(&r);
+		k = list_namespace(&r);
 	end(&r);
 	return k;
 }

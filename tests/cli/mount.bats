@@ -853,7 +853,8 @@ hint: look at /proc/self/uid_map for those that it has" \
 
 @test "without a /proc" {
 	# A sanitizer looks for leaks there when the program ends.
-	ASAN_OPTIONS=detect_leaks=0 same 'owner' 2000:2000 "$(unshare --mount --propagation private bash -euc '
+	export ASAN_OPTIONS=detect_leaks=0
+	same 'owner' 2000:2000 "$(unshare --mount --propagation private bash -euc '
 		umount --lazy /proc
 		"$0" mount -m 1000:2000 src dst
 		stat -c %u:%g dst/file' "$IDMOUNT")"

@@ -3,381 +3,13 @@
  * The listing: whatever is mounted is told, whole and as it is, by every way the kernel has of telling
  * it. Needs root. All mounts are made in a mount namespace of the test's own.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "listing.h"
 
-#include <cmocka.h>
-
-#include <dirent.h>
-#include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "lib/kernel.h"
-#include "lib/list.h"
-#include "lib/util.h"
-
-#define ALL IDM_LIST_ALL_NAMESPACES
-#define UNMAPPED IDM_LIST_UNMAPPED
-
-static char base[64]; /* every test's own tmpfs */
-static char
-	source[96]; /* a directory that can be ID-mapped: below base or, before Linux 6.3, not tmpfs */
-static char own_source[96];
-static int fds_before;
-
-/* ---- helpers: checks that also work in a child, where cmocka's would run on in the next test ---- */
-
-#define CHECK(condition)                                                                          \
-	do {                                                                                      \
-		if (!(condition)) {                                                               \
-			fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #condition, \
-				errno);                                                           \
-			return 1;                                                                 \
-		}                                                                                 \
-	} while (0)
-
-static bool kernel_is(int major, int minor)
-{
-	struct utsname name;
-	int a = 0, b = 0;
-
-	uname(&name);
-	sscanf(name.release, "%d.%d", &a, &b);
-	return a > major || (a == major && b >= minor);
-}
-
-/* The newest level that this kernel really has. */
-static enum idm_list_level newest(void)
-{
-	return kernel_is(6, 13)	  ? IDM_LIST_NEWEST
-	       : kernel_is(6, 12) ? IDM_LIST_NAMESPACES
-	       : kernel_is(6, 8)  ? IDM_LIST_STATMOUNT
-				  : IDM_LIST_MOUNTINFO;
-}
-
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (dir && readdir(dir))
-		n++;
-	if (dir)
-		closedir(dir);
-	return n;
-}
-
-static int do_mount(const char *what, const char *where, const char *type, unsigned long flags,
-		    const char *data)
-{
-	return (int)syscall(SYS_mount, what, where, type, flags, data);
-}
-
-static const char *at(const char *name)
-{
-	static char paths[8][4096];
-	static unsigned int next;
-	char *path = paths[next++ % ARRAY_SIZE(paths)];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", base, name);
-	return path;
-}
-
-static const char *made(const char *name)
-{
-	const char *path = at(name);
-
-	mkdir(path, 0755);
-	return path;
-}
-
-static struct idm_map *map_of(const char *text)
-{
-	struct idm_map *map;
-	struct idm_error err;
-
-	if (idm_map_new(&map) < 0 || idm_map_parse(map, text, 0, &err) < 0)
-		abort();
-	return map;
-}
-
-/* A detached copy of what is at path, mapped unless map is NULL. */
-static int tree_of_map(int dirfd, const char *path, const struct idm_map *map)
-{
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
-	int userns = map ? idm_userns_open(map, 0, NULL) : -1;
-	int tree = idm_sys_open_tree(dirfd, path, OPEN_TREE_CLONE | AT_EMPTY_PATH);
-
-	attr.userns_fd = (uint64_t)userns;
-	if (tree >= 0 && map &&
-	    (userns < 0 || idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0)) {
-		close(tree);
-		tree = -1;
-	}
-	if (userns >= 0)
-		close(userns);
-	return tree;
-}
-
-static int tree_of(const char *path, const char *text)
-{
-	struct idm_map *map = text ? map_of(text) : NULL;
-	int tree = tree_of_map(AT_FDCWD, path, map);
-
-	idm_map_free(map);
-	return tree;
-}
-
-static int attach(int tree, const char *target)
-{
-	int r = idm_sys_move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
-
-	close(tree);
-	return r;
-}
-
-/* Mounts `what` at `target` with the map. */
-static int put(const char *what, const char *target, const char *text)
-{
-	int tree = tree_of(what, text);
-
-	return tree < 0 ? tree : attach(tree, target);
-}
-
-/* ---- helpers: what was listed ---- */
-
-struct seen {
-	struct idm_mount m; /* with strings and a map of its own */
-};
-
-struct list {
-	struct seen *seen;
-	size_t n;
-};
-
-static int keep(const struct idm_mount *mount, void *data)
-{
-	struct list *list = data;
-	struct seen *s;
-
-	list->seen = reallocarray(list->seen, list->n + 1, sizeof(*list->seen));
-	if (!list->seen)
-		abort();
-	s = &list->seen[list->n++];
-	s->m = *mount;
-	s->m.target = strdup(mount->target);
-	s->m.source = strdup(mount->source);
-	s->m.root = strdup(mount->root);
-	s->m.fstype = strdup(mount->fstype);
-	if (mount->map && idm_map_copy(mount->map, (struct idm_map **)&s->m.map) < 0)
-		abort();
-	return 0;
-}
-
-static void forget(struct list *list)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		struct idm_mount *m = &list->seen[i].m;
-
-		free((char *)m->target);
-		free((char *)m->source);
-		free((char *)m->root);
-		free((char *)m->fstype);
-		idm_map_free((struct idm_map *)m->map);
-	}
-	free(list->seen);
-	*list = (struct list){ 0 };
-}
-
-static struct list list_at(enum idm_list_level level, unsigned int flags)
-{
-	struct list list = { 0 };
-	struct idm_error err;
-	int r = idm_list_at(level, flags, keep, &list, &err);
-
-	if (r) {
-		fprintf(stderr, "idm_list: %d %s\n", r, err.message);
-		forget(&list);
-		list.n = (size_t)-1; /* no test expects as many */
-	}
-	return list;
-}
-
-static const struct idm_mount *find(const struct list *list, const char *target)
-{
-	for (size_t i = 0; list->n != (size_t)-1 && i < list->n; i++)
-		if (strcmp(list->seen[i].m.target, target) == 0)
-			return &list->seen[i].m;
-	return NULL;
-}
-
-/* How many are below base, the test's own. */
-static size_t ours(const struct list *list)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; list->n != (size_t)-1 && i < list->n; i++)
-		n += strncmp(list->seen[i].m.target, base, strlen(base)) == 0;
-	return n;
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-	return strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0;
-}
-
-/* Whether the mount has this map, or that it has one where the kernel does not tell. */
-static bool has_map(const struct idm_mount *m, enum idm_list_level level, const char *text)
-{
-	struct idm_map *map;
-	bool same;
-
-	if (!m || !(m->attr & IDM_ATTR_IDMAP))
-		return false;
-	if (level < IDM_LIST_NEWEST || !kernel_is(6, 15))
-		return m->map_state == IDM_MAP_UNREADABLE && !m->map;
-	map = map_of(text);
-	same = m->map_state == IDM_MAP_READ && idm_map_equal(m->map, map);
-	idm_map_free(map);
-	return same;
-}
-
-#define FOR_EACH_LEVEL(level) \
-	for (enum idm_list_level level = IDM_LIST_MOUNTINFO; level <= newest(); level++)
-
-/* ---- helpers: children ---- */
-
-static int wait_for(pid_t pid)
-{
-	int status = -1;
-
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 200;
-}
-
-static pid_t start(int (*run)(void))
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(run());
-	}
-	return pid;
-}
-
-static int in_child(int (*run)(void))
-{
-	pid_t pid = start(run);
-
-	return pid < 0 ? 201 : wait_for(pid);
-}
-
-static int private_mounts(void)
-{
-	CHECK(unshare(CLONE_NEWNS) == 0);
-	CHECK(do_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-	return 0;
-}
-
-/*
- * In a PID namespace of its own, with its own /proc: what is found there does not depend on the machine.
- * All that is left behind in it ends with it.
- */
-static int (*isolated)(void);
-
-static int with_own_proc(void)
-{
-	CHECK(private_mounts() == 0);
-	CHECK(do_mount("proc", "/proc", "proc", 0, NULL) == 0);
-	return isolated();
-}
-
-static int in_pid_namespace(void)
-{
-	CHECK(unshare(CLONE_NEWPID) == 0);
-	return in_child(with_own_proc);
-}
-
-static int in_isolation(int (*run)(void))
-{
-	isolated = run;
-	return in_child(in_pid_namespace);
-}
-
-/* A child that runs `prepare` and then waits; it is ended by close(*hold). */
-static pid_t start_holder(int (*prepare)(void), int *hold)
-{
-	int ready[2], held[2];
-	char c = 1;
-	pid_t pid;
-
-	if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(held, O_CLOEXEC) < 0)
-		return -1;
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(held[1]);
-		close(ready[0]);
-		c = (char)prepare();
-		if (write(ready[1], &c, 1) != 1 || read(held[0], &c, 1) < 0)
-			_exit(1);
-		_exit(0);
-	}
-	close(held[0]);
-	close(ready[1]);
-	if (read(ready[0], &c, 1) != 1 || c != 0)
-		c = 1;
-	close(ready[0]);
-	*hold = held[1];
-	return c ? -1 : pid;
-}
-
-/* ---- set-up ---- */
-
-static bool can_be_mapped(const char *path)
-{
-	int tree = tree_of(path, "0:0:1000");
-
-	if (tree >= 0)
-		close(tree);
-	return tree >= 0;
-}
-
-static int fresh_base(void **state)
-{
-	(void)state;
-	fds_before = count_fds();
-	assert_int_equal(do_mount("base", base, "tmpfs", 0, "mode=755"), 0);
-	snprintf(source, sizeof(source), "%s/source", base);
-	mkdir(source, 0755);
-	if (!can_be_mapped(source))
-		snprintf(source, sizeof(source), "%s", own_source);
-	assert_true(can_be_mapped(source));
-	mkdir(made("source"), 0755);
-	return 0;
-}
-
-static int nothing_left(void **state)
-{
-	(void)state;
-	assert_int_equal(idm_sys_umount(base, MNT_DETACH), 0);
-	assert_int_equal(waitpid(-1, NULL, __WALL), -1); /* no child, dead or alive */
-	assert_int_equal(errno, ECHILD);
-	assert_int_equal(count_fds(), fds_before);
-	return 0;
-}
 
 /* ---- one mount, as it is ---- */
 
@@ -749,7 +381,8 @@ static void test_ids(void **state)
 	assert_int_equal(stat("/proc/self/ns/mnt", &ns), 0);
 	FOR_EACH_LEVEL(level)
 	{
-		unsigned int mask = level == IDM_LIST_MOUNTINFO ? STATX_MNT_ID : STATX_MNT_ID_UNIQUE;
+		unsigned int mask = really(level) == IDM_LIST_MOUNTINFO ? STATX_MNT_ID
+									: STATX_MNT_ID_UNIQUE;
 		struct list list = list_at(level, 0);
 		const struct idm_mount *outer = find(&list, at("outer"));
 		const struct idm_mount *inner = find(&list, at("outer/inner"));
@@ -905,11 +538,6 @@ static void test_attached_to_a_detached_parent(void **state)
 
 /* ---- the callback ---- */
 
-struct calls {
-	int n, answer;
-	struct list list;
-};
-
 static int unmount_the_next(const struct idm_mount *mount, void *data)
 {
 	struct calls *calls = data;
@@ -987,12 +615,58 @@ static void test_ids_that_return(void **state)
 	}
 }
 
-static int answer(const struct idm_mount *mount, void *data)
+/*
+ * Mounts and unmounts until it is killed, one mount in the place of another that gives it its short id.
+ * The source of each says where it is.
+ */
+static int churn(void)
+{
+	char name[24], next[24];
+
+	go_anywhere();
+	for (unsigned int i = 0;; i++) {
+		snprintf(name, sizeof(name), "churn/t%u", i % 41);
+		snprintf(next, sizeof(next), "churn/t%u", (i + 1) % 41);
+		idm_sys_umount(at(next), 0);
+		CHECK(do_mount(at(name), made(name), "tmpfs", i % 41 & 1 ? MS_NOEXEC : 0, NULL) == 0);
+	}
+}
+
+static int one_and_the_same(const struct idm_mount *mount, void *data)
 {
 	struct calls *calls = data;
+	const char *number;
 
-	(void)mount;
-	return ++calls->n == 2 ? calls->answer : 0;
+	if (strncmp(mount->target, at("churn/t"), strlen(at("churn/t"))) != 0)
+		return 0;
+	calls->n++;
+	number = mount->target + strlen(at("churn/t"));
+	return strcmp(mount->source, mount->target) != 0 || strcmp(mount->fstype, "tmpfs") != 0 ||
+	       !(mount->attr & IDM_ATTR_NOEXEC) != !(atoi(number) & 1);
+}
+
+/* While others mount and unmount, what is told of a mount belongs to that mount. */
+static void test_among_others(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	made("churn");
+	pid = start(churn);
+	assert_true(pid > 0);
+	FOR_EACH_LEVEL(level)
+	{
+		struct calls calls = { 0 };
+		struct idm_error err = { 0 };
+
+		for (int i = 0; i < 200 || !calls.n; i++) {
+			assert_int_equal(idm_list_at(level, UNMAPPED, one_and_the_same, &calls, &err),
+					 0);
+			assert_int_equal(err.errnum, 0);
+		}
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(wait_for(pid), 200);
 }
 
 static void test_answer_ends_it(void **state)
@@ -1061,22 +735,6 @@ static void test_wrong_flags(void **state)
 }
 
 /* ---- by path ---- */
-
-static int path_is(enum idm_list_level level, int dirfd, const char *path, const char *target,
-		   const char *map)
-{
-	struct list list = { 0 };
-	struct idm_error err = { 0 };
-	int r = idm_list_path_at(level, dirfd, path, keep, &list, &err);
-	bool right = r == 0 && list.n == 1 && strcmp(list.seen[0].m.target, target) == 0 &&
-		     (map ? has_map(&list.seen[0].m, level, map)
-			  : list.seen[0].m.map_state == IDM_MAP_NONE);
-
-	if (!right)
-		fprintf(stderr, "%d %s: %s\n", r, err.message, list.n ? list.seen[0].m.target : "");
-	forget(&list);
-	return right;
-}
 
 static void test_path(void **state)
 {
@@ -1152,538 +810,6 @@ static void test_path_can_be_unmounted(void **state)
 	}
 }
 
-/* ---- seen from elsewhere ---- */
-
-static int chrooted(void)
-{
-	CHECK(chroot(at("jail")) == 0 && chdir("/") == 0);
-	FOR_EACH_LEVEL(level)
-	{
-		struct list list = list_at(level, UNMAPPED);
-
-		CHECK(list.n == 3); /* the root, /m and /proc */
-		CHECK(has_map(find(&list, "/m"), level, "0:1:1"));
-		CHECK(find(&list, "/"));
-		forget(&list);
-	}
-	return 0;
-}
-
-static void test_in_a_chroot(void **state)
-{
-	(void)state;
-	assert_int_equal(do_mount("jail", made("jail"), "tmpfs", 0, NULL), 0);
-	assert_int_equal(put(source, made("jail/m"), "0:1:1"), 0);
-	assert_int_equal(do_mount("proc", made("jail/proc"), "proc", 0, NULL), 0);
-	assert_int_equal(in_child(chrooted), 0);
-}
-
-/* A private procfs takes the place of a /proc that is none. */
-static int without_proc(void)
-{
-	CHECK(private_mounts() == 0);
-	CHECK(do_mount("none", "/proc", "tmpfs", 0, NULL) == 0);
-	FOR_EACH_LEVEL(level)
-	{
-		struct list list = list_at(level, 0);
-
-		CHECK(has_map(find(&list, at("m")), level, "0:1:1"));
-		CHECK(find(&list, at("m"))->namespace_inode);
-		forget(&list);
-	}
-	return 0;
-}
-
-static void test_without_proc(void **state)
-{
-	(void)state;
-	assert_int_equal(put(source, made("m"), "0:1:1"), 0);
-	assert_int_equal(in_child(without_proc), 0);
-}
-
-/* The namespace of the thread, which need not be that of the process. */
-static void *list_in_thread(void *data)
-{
-	FOR_EACH_LEVEL(level)
-	{
-		struct list list = { 0 };
-		struct stat st;
-
-		if (level == IDM_LIST_MOUNTINFO &&
-		    (private_mounts() || idm_sys_umount(at("m"), MNT_DETACH) < 0 ||
-		     put(source, made("other"), "0:2:1") < 0))
-			return data;
-		list = list_at(level, 0);
-		if (find(&list, at("m")) || !has_map(find(&list, at("other")), level, "0:2:1") ||
-		    stat("/proc/thread-self/ns/mnt", &st) < 0 ||
-		    find(&list, at("other"))->namespace_inode != st.st_ino)
-			return data;
-		forget(&list);
-	}
-	return NULL;
-}
-
-static void test_in_a_thread(void **state)
-{
-	pthread_t thread;
-	void *failed;
-
-	(void)state;
-	assert_int_equal(put(source, made("m"), "0:1:1"), 0);
-	assert_int_equal(pthread_create(&thread, NULL, list_in_thread, source), 0);
-	pthread_join(thread, &failed);
-	assert_null(failed);
-	FOR_EACH_LEVEL(level)
-	{
-		struct list list = list_at(level, 0);
-
-		assert_true(has_map(find(&list, at("m")), level, "0:1:1"));
-		assert_null(find(&list, at("other")));
-		forget(&list);
-	}
-}
-
-/* ---- user namespaces ---- */
-
-static const char *userns_maps; /* of both sides, as idm_map_parse() reads it */
-static int (*in_userns)(void);
-
-static int enter_userns(void)
-{
-	struct idm_map *map = map_of(userns_maps);
-	int fd = idm_userns_open(map, 0, NULL);
-
-	idm_map_free(map);
-	CHECK(fd >= 0);
-	CHECK(setns(fd, CLONE_NEWUSER) == 0);
-	close(fd);
-	return in_userns();
-}
-
-static int with_userns(const char *maps, int (*run)(void))
-{
-	userns_maps = maps;
-	in_userns = run;
-	return in_child(enter_userns);
-}
-
-static int check_visible(const struct list *list, const char *name, enum idm_map_state state,
-			 const char *text)
-{
-	const struct idm_mount *m = find(list, at(name));
-	struct idm_map *map;
-
-	CHECK(m && m->attr & IDM_ATTR_IDMAP);
-	if (!kernel_is(6, 15)) {
-		CHECK(m->map_state == IDM_MAP_UNREADABLE && !m->map);
-		return 0;
-	}
-	CHECK(m->map_state == state);
-	CHECK(!text == !m->map);
-	if (!text)
-		return 0;
-	map = map_of(text);
-	CHECK(idm_map_equal(m->map, map));
-	idm_map_free(map);
-	return 0;
-}
-
-static int seen_from_a_part(void)
-{
-	struct list list = list_at(IDM_LIST_NEWEST, 0);
-	struct calls calls = { 0 };
-	struct idm_error err;
-
-	CHECK(ours(&list) == 6);
-	/* The kernel does not tell that nothing is missing, so that is not said. */
-	CHECK(check_visible(&list, "inside", IDM_MAP_PARTLY, "0:0:65536") == 0);
-	CHECK(check_visible(&list, "outside", IDM_MAP_INVISIBLE, NULL) == 0);
-	CHECK(check_visible(&list, "over the edge", IDM_MAP_INVISIBLE, NULL) == 0);
-	CHECK(check_visible(&list, "uid only", IDM_MAP_PARTLY, "u:0:5:10") == 0);
-	CHECK(check_visible(&list, "gid only", IDM_MAP_PARTLY, "g:0:5:10") == 0);
-	CHECK(check_visible(&list, "some", IDM_MAP_PARTLY, "0:7:1") == 0);
-	forget(&list);
-	CHECK(idm_list_at(newest(), ALL, answer, &calls, &err) == -EPERM);
-	CHECK(idm_list_at(IDM_LIST_MOUNTINFO, ALL, answer, &calls, &err) == -EPERM);
-	CHECK(err.errnum == EPERM && err.hint[0] && calls.n == 0);
-	return 0;
-}
-
-static int seen_from_everywhere(void)
-{
-	struct list list = list_at(IDM_LIST_NEWEST, 0);
-	struct calls calls = { 0 };
-
-	CHECK(ours(&list) == 6);
-	CHECK(check_visible(&list, "inside", IDM_MAP_READ, "0:100000:65536") == 0);
-	CHECK(check_visible(&list, "outside", IDM_MAP_READ, "0:500000:10") == 0);
-	CHECK(check_visible(&list, "some", IDM_MAP_READ, "0:100007:1,1:5:1") == 0);
-	forget(&list);
-	/* It has all ids, but is not the initial user namespace. */
-	CHECK(idm_list_at(newest(), ALL, answer, &calls, NULL) == -EPERM);
-	return 0;
-}
-
-static int seen_in_many_ranges(void)
-{
-	struct list list = list_at(IDM_LIST_NEWEST, 0);
-
-	/* Every id is there, but an entry across the border of two is left out all the same. */
-	CHECK(check_visible(&list, "inside", IDM_MAP_INVISIBLE, NULL) == 0);
-	CHECK(check_visible(&list, "outside", IDM_MAP_PARTLY, "0:500000:10") == 0);
-	forget(&list);
-	return 0;
-}
-
-static void test_seen_from_user_namespaces(void **state)
-{
-	(void)state;
-	assert_int_equal(put(source, made("inside"), "0:100000:65536"), 0);
-	assert_int_equal(put(source, made("outside"), "0:500000:10"), 0);
-	assert_int_equal(put(source, made("over the edge"), "0:165530:10"), 0);
-	assert_int_equal(put(source, made("uid only"), "u:0:100005:10,g:0:5:10"), 0);
-	assert_int_equal(put(source, made("gid only"), "u:0:5:10,g:0:100005:10"), 0);
-	assert_int_equal(put(source, made("some"), "0:100007:1,1:5:1"), 0);
-	assert_int_equal(with_userns("0:100000:65536", seen_from_a_part), 0);
-	assert_int_equal(with_userns("0:0:4294967295", seen_from_everywhere), 0);
-	assert_int_equal(
-		with_userns(
-			"0:0:120000,120000:200000:80000,200000:120000:80000,280000:280000:4294687015",
-			seen_in_many_ranges),
-		0);
-}
-
-/* ---- other mount namespaces ---- */
-
-static int own_mount(void)
-{
-	CHECK(private_mounts() == 0);
-	CHECK(put(source, made("theirs"), "0:3:1") == 0);
-	return 0;
-}
-
-/* A namespace that only a descriptor holds. */
-static int orphan_namespace(void)
-{
-	char path[64];
-	int hold, fd;
-	pid_t pid = start_holder(own_mount, &hold);
-
-	if (pid < 0)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	close(hold);
-	return wait_for(pid) == 0 ? fd : -1;
-}
-
-static const struct idm_mount *find_in(const struct list *list, const char *target, uint64_t inode)
-{
-	for (size_t i = 0; list->n != (size_t)-1 && i < list->n; i++)
-		if (strcmp(list->seen[i].m.target, target) == 0 &&
-		    list->seen[i].m.namespace_inode == inode)
-			return &list->seen[i].m;
-	return NULL;
-}
-
-/* Whether the caller's namespace comes first and every namespace is in one piece. */
-static bool in_order(const struct list *list)
-{
-	struct stat own;
-
-	if (stat("/proc/thread-self/ns/mnt", &own) < 0 || list->n == (size_t)-1)
-		return false;
-	for (size_t i = 0; i < list->n; i++) {
-		uint64_t inode = list->seen[i].m.namespace_inode;
-
-		if (!inode || (i == 0 && inode != own.st_ino))
-			return false;
-		for (size_t j = i + 1; j < list->n; j++)
-			if (list->seen[j].m.namespace_inode == inode &&
-			    list->seen[j - 1].m.namespace_inode != inode)
-				return false;
-	}
-	return true;
-}
-
-static int check_namespaces(enum idm_list_level level)
-{
-	char path[64];
-	struct stat held, orphan;
-	struct list list;
-	int hold, fd;
-	pid_t pid;
-
-	CHECK(put(source, made("mine"), "0:1:1") == 0);
-	pid = start_holder(own_mount, &hold);
-	CHECK(pid > 0);
-	fd = orphan_namespace();
-	CHECK(fd >= 0);
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
-	CHECK(stat(path, &held) == 0 && fstat(fd, &orphan) == 0);
-
-	list = list_at(level, ALL);
-	CHECK(in_order(&list));
-	CHECK(has_map(find_in(&list, at("theirs"), held.st_ino), level, "0:3:1"));
-	CHECK(has_map(find_in(&list, at("theirs"), orphan.st_ino), level, "0:3:1"));
-	CHECK(has_map(find_in(&list, at("mine"), held.st_ino), level, "0:1:1"));
-	CHECK(has_map(&list.seen[0].m, level, "0:1:1"));
-	for (size_t i = 0; i < list.n; i++)
-		CHECK((list.seen[i].m.namespace_id != 0) == (level >= IDM_LIST_NAMESPACES) ||
-		      list.seen[i].m.namespace_inode == list.seen[0].m.namespace_inode);
-	forget(&list);
-
-	/* Without its mounts, the namespace is gone from the list when its last holder is. */
-	close(fd);
-	list = list_at(level, ALL | UNMAPPED);
-	CHECK(in_order(&list));
-	CHECK(find_in(&list, at("theirs"), held.st_ino));
-	CHECK(!find_in(&list, at("theirs"), orphan.st_ino));
-	CHECK(strcmp(find_in(&list, base, held.st_ino)->source, "base") == 0);
-	forget(&list);
-	close(hold);
-	CHECK(wait_for(pid) == 0);
-	CHECK(idm_sys_umount(at("mine"), 0) == 0);
-	return 0;
-}
-
-static int check_older_ways(void)
-{
-	CHECK(check_namespaces(IDM_LIST_MOUNTINFO) == 0);
-	if (newest() >= IDM_LIST_STATMOUNT)
-		CHECK(check_namespaces(IDM_LIST_STATMOUNT) == 0);
-	return 0;
-}
-
-static void test_other_namespaces(void **state)
-{
-	(void)state;
-	assert_int_equal(in_isolation(check_older_ways), 0);
-	if (newest() >= IDM_LIST_NAMESPACES)
-		assert_int_equal(check_namespaces(IDM_LIST_NAMESPACES), 0);
-	if (newest() >= IDM_LIST_NEWEST)
-		assert_int_equal(check_namespaces(IDM_LIST_NEWEST), 0);
-}
-
-/* Held by a bind mount alone: no process shows it, the ioctl finds it. */
-static void test_namespace_in_a_file(void **state)
-{
-	struct stat st;
-	char path[64];
-	int fd = orphan_namespace();
-
-	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(fstat(fd, &st), 0);
-	close(open(at("ns"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	assert_int_equal(do_mount(path, at("ns"), NULL, MS_BIND, NULL), 0);
-	close(fd);
-	for (enum idm_list_level level = IDM_LIST_NAMESPACES; level <= newest(); level++) {
-		struct list list = list_at(level, ALL);
-
-		assert_true(has_map(find_in(&list, at("theirs"), st.st_ino), level, "0:3:1"));
-		forget(&list);
-	}
-	assert_int_equal(idm_sys_umount(at("ns"), 0), 0);
-	for (enum idm_list_level level = IDM_LIST_NAMESPACES; level <= newest(); level++) {
-		struct list list = list_at(level, ALL);
-
-		assert_null(find_in(&list, at("theirs"), st.st_ino));
-		forget(&list);
-	}
-}
-
-/* A thread that has a mount namespace of its own. */
-static void *thread_main(void *data)
-{
-	int *pipes = data;
-	char c = (char)own_mount();
-
-	if (write(pipes[1], &c, 1) != 1 || read(pipes[2], &c, 1) < 0)
-		return data;
-	return NULL;
-}
-
-static int check_thread(void)
-{
-	int pipes[4];
-	pthread_t thread;
-	char c = 1;
-
-	CHECK(pipe2(pipes, O_CLOEXEC) == 0 && pipe2(pipes + 2, O_CLOEXEC) == 0);
-	CHECK(pthread_create(&thread, NULL, thread_main, pipes) == 0);
-	CHECK(read(pipes[0], &c, 1) == 1 && c == 0);
-	for (enum idm_list_level level = IDM_LIST_MOUNTINFO; level <= newest(); level++) {
-		struct list list;
-
-		if (level >= IDM_LIST_NAMESPACES)
-			break;
-		list = list_at(level, ALL);
-		CHECK(has_map(find(&list, at("theirs")), level, "0:3:1"));
-		forget(&list);
-	}
-	close(pipes[3]);
-	pthread_join(thread, NULL);
-	return 0;
-}
-
-static void test_namespace_of_a_thread(void **state)
-{
-	(void)state;
-	assert_int_equal(in_isolation(check_thread), 0);
-}
-
-/* A chrooted process does not hide what is mounted elsewhere in its namespace. */
-static int own_mount_and_chroot(void)
-{
-	CHECK(own_mount() == 0);
-	CHECK(chroot(made("jail")) == 0 && chdir("/") == 0);
-	return 0;
-}
-
-static int check_jail(void)
-{
-	int hold;
-	pid_t pid = start_holder(own_mount_and_chroot, &hold);
-
-	CHECK(pid > 0);
-	for (enum idm_list_level level = IDM_LIST_MOUNTINFO;
-	     level <= newest() && level < IDM_LIST_NAMESPACES; level++) {
-		struct list list = list_at(level, ALL);
-
-		CHECK(has_map(find(&list, at("theirs")), level, "0:3:1"));
-		forget(&list);
-	}
-	close(hold);
-	CHECK(wait_for(pid) == 0);
-	return 0;
-}
-
-static void test_namespace_of_a_jail(void **state)
-{
-	(void)state;
-	assert_int_equal(in_isolation(check_jail), 0);
-}
-
-/* A descriptor can lead to a mount in another namespace. */
-static void test_path_in_another_namespace(void **state)
-{
-	char path[4200];
-	int hold;
-	pid_t pid = start_holder(own_mount, &hold);
-
-	(void)state;
-	assert_true(pid > 0);
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, at("theirs"));
-	FOR_EACH_LEVEL(level)
-	{
-		struct list list = { 0 };
-		struct idm_error err;
-
-		if (level >= IDM_LIST_NAMESPACES) {
-			assert_true(path_is(level, AT_FDCWD, path, at("theirs"), "0:3:1"));
-			continue;
-		}
-		assert_int_equal(idm_list_path_at(level, AT_FDCWD, path, keep, &list, &err), -ENOENT);
-		assert_non_null(strstr(err.hint, "another mount namespace"));
-	}
-	close(hold);
-	assert_int_equal(wait_for(pid), 0);
-}
-
-static int end_holder_then_count(const struct idm_mount *mount, void *data)
-{
-	struct calls *calls = data;
-
-	(void)mount;
-	if (calls->answer >= 0) {
-		close(calls->answer);
-		calls->answer = -1;
-		if (wait_for(calls->n) != 0)
-			return -1;
-		calls->n = 0;
-		return 0;
-	}
-	calls->n += strcmp(mount->target, at("theirs")) == 0;
-	return 0;
-}
-
-/* A namespace that ends while another is listed is passed over, not an error. */
-static void test_namespace_vanishes(void **state)
-{
-	(void)state;
-	assert_int_equal(put(source, made("mine"), "0:1:1"), 0);
-	for (enum idm_list_level level = IDM_LIST_NAMESPACES; level <= newest(); level++) {
-		struct calls calls = { 0 };
-		struct idm_error err = { 0 };
-
-		calls.n = start_holder(own_mount, &calls.answer);
-		assert_true(calls.n > 0);
-		assert_int_equal(idm_list_at(level, ALL, end_holder_then_count, &calls, &err), 0);
-		assert_int_equal(calls.n, 0);
-	}
-}
-
-static int drop_privilege(void)
-{
-	struct idm_error err;
-	struct calls calls = { 0 };
-
-	CHECK(setresuid(1000, 1000, 1000) == 0);
-	FOR_EACH_LEVEL(level)
-	{
-		struct list list = list_at(level, 0);
-
-		CHECK(has_map(find(&list, at("m")), level, "0:1:1"));
-		forget(&list);
-		CHECK(path_is(level, AT_FDCWD, at("m"), at("m"), "0:1:1"));
-		CHECK(idm_list_at(level, ALL, answer, &calls, &err) == -EPERM);
-		CHECK(err.errnum == EPERM && strstr(err.message, "CAP_SYS_ADMIN"));
-	}
-	CHECK(calls.n == 0);
-	return 0;
-}
-
-static void test_without_privilege(void **state)
-{
-	(void)state;
-	assert_int_equal(put(source, made("m"), "0:1:1"), 0);
-	assert_int_equal(in_child(drop_privilege), 0);
-}
-
-/* ---- */
-
-/*
- * The file of a mount namespace can be mounted only in one with a lower id. Each processor hands out ids
- * of its own, so that on one processor a later namespace has a higher id.
- */
-static void stay_here(void)
-{
-	cpu_set_t here;
-
-	CPU_ZERO(&here);
-	CPU_SET(sched_getcpu(), &here);
-	sched_setaffinity(0, sizeof(here), &here);
-}
-
-static int begin(void)
-{
-	char dir[] = "/tmp/idm-list-XXXXXX";
-
-	stay_here();
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0) {
-		fprintf(stderr, "needs root\n");
-		return getenv("IDM_MUST_RUN") && strcmp(getenv("IDM_MUST_RUN"), "1") == 0 ? 1 : 77;
-	}
-	if (do_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(dir))
-		return 1;
-	snprintf(base, sizeof(base), "%s", dir);
-	snprintf(own_source, sizeof(own_source), "%s.source", dir);
-	chmod(base, 0755);
-	return mkdir(own_source, 0755) < 0;
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh_base, nothing_left)
@@ -1705,30 +831,19 @@ int main(void)
 		TEST(test_attached_to_a_detached_parent),
 		TEST(test_vanishing),
 		TEST(test_ids_that_return),
+		TEST(test_among_others),
 		TEST(test_answer_ends_it),
 		TEST(test_mounting_meanwhile),
 		TEST(test_wrong_flags),
 		TEST(test_path),
 		TEST(test_path_errors),
 		TEST(test_path_can_be_unmounted),
-		TEST(test_in_a_chroot),
-		TEST(test_without_proc),
-		TEST(test_in_a_thread),
-		TEST(test_seen_from_user_namespaces),
-		TEST(test_other_namespaces),
-		TEST(test_namespace_in_a_file),
-		TEST(test_namespace_of_a_thread),
-		TEST(test_namespace_of_a_jail),
-		TEST(test_path_in_another_namespace),
-		TEST(test_namespace_vanishes),
-		TEST(test_without_privilege),
 	};
 	int r = begin();
 
 	if (r)
 		return r;
 	r = cmocka_run_group_tests(tests, NULL, NULL);
-	rmdir(own_source);
-	rmdir(base);
+	end();
 	return r;
 }
