@@ -56,6 +56,9 @@ fails()
 
 # ---- with mounts ----
 
+# The hint where nothing better is known about a filesystem that cannot be mapped.
+some_can='hint: ext4, xfs, btrfs, tmpfs, erofs, squashfs and some more can'
+
 need_root()
 {
 	((EUID == 0)) && return
@@ -151,8 +154,9 @@ as()
 	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all -- "$@"
 }
 
-# Everything that a failure has to leave as it was: the mounts, what is in the directories, and the
-# processes, of which all that the test starts are in its mount namespace.
+# Everything that a failure has to leave as it was: the mounts, what is in the directories (but not in a
+# procfs, which never stands still), and the processes, of which all that the test starts are in its mount
+# namespace.
 state()
 {
 	local process

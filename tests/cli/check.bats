@@ -1,0 +1,182 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# "idmount check", on the real kernel.
+load common
+private_mounts
+
+setup()
+{
+	set_up_mounts
+	touch src/file
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+idmount_check='idmount: check:'
+
+# file_system TYPE [OPTION...]: a new one of this type in a file, mounted at disk.
+file_system()
+{
+	local type=$1
+
+	shift
+	mkdir -p disk
+	truncate -s 64M image
+	"mkfs.$type" "$@" image >/dev/null
+	mount -t "$type" -o loop image disk
+}
+
+# paths COMMAND...: the part of the JSON report about paths, compact.
+paths()
+{
+	"$@" | jq -c '.paths'
+}
+
+@test "the kernel: a table" {
+	run -0 --separate-stderr idmount check
+	same 'standard error' '' "$stderr"
+	[[ ${lines[0]} == 'HERE  FEATURE '*' SINCE  WHAT '*' WHY NOT' ]]
+	same 'rows' "$(idmount check --json | jq '.features | length')" $((${#lines[@]} - 1))
+	same 'first words' "$(idmount check --json | jq -r '.features[] | if .available then "yes" else "no" end')" \
+		"$(printf '%s\n' "${lines[@]:1}" | awk '{ print $1 }')"
+	same 'trailing blanks' '' "$(grep ' $' <<<"$output")"
+}
+
+@test "the kernel: JSON" {
+	run -0 --separate-stderr idmount check --json
+	same 'standard error' '' "$stderr"
+	same 'its members' '["features","kernel","paths"]' "$(jq -c keys <<<"$output")"
+	same 'the kernel' "$(uname -r)" "$(jq -r .kernel <<<"$output")"
+	same 'the paths' '[]' "$(jq -c .paths <<<"$output")"
+	jq -e '.features | length > 5' <<<"$output"
+	jq -e '.features | map(.name) | length == (unique | length)' <<<"$output"
+	jq -e '.features | all(keys == ["available", "error", "name", "since", "what"])' <<<"$output"
+	jq -e '.features | all(.since | test("^[0-9]+\\.[0-9]+$"))' <<<"$output"
+	jq -e '.features | all(.available == (.error == null))' <<<"$output"
+	jq -e '.features | all((.what | length > 10) and (.name | test("^[a-z0-9-]+$")))' <<<"$output"
+	# These tests make ID-mapped mounts, so this kernel can.
+	jq -e '.features[] | select(.name == "idmapped-mounts") | .available' <<<"$output"
+}
+
+@test "the kernel: a caller without privilege has less" {
+	run -0 --separate-stderr as 4321 "$IDMOUNT" check --json
+	same 'standard error' '' "$stderr"
+	jq -e '.features[] | select(.name == "idmapped-mounts") | .available == false and .error == "EPERM"' <<<"$output"
+	jq -e '.features[] | select(.name == "openat2") | .available' <<<"$output"
+	run -0 as 4321 "$IDMOUNT" check
+	printf '%s\n' "${lines[@]}" | grep -E '^no +idmapped-mounts +5\.12 .*Operation not permitted$'
+}
+
+@test "what can be mapped" {
+	prints 'src: tmpfs: can be ID-mapped' idmount check src
+	prints 'src/file: tmpfs: can be ID-mapped' idmount check src/file
+	file_system ext4 -q
+	prints 'disk: ext4: can be ID-mapped
+/mnt: tmpfs: can be ID-mapped' idmount check disk /mnt
+	prints 'disk: ext4: can be ID-mapped, and written with the right ids on disk' idmount check --write disk
+	ln -s disk link
+	prints 'link: ext4: can be ID-mapped' idmount check link
+}
+
+@test "what is mapped already" {
+	idmount mount -m 0:1 src dst
+	prints 'dst: tmpfs: can be ID-mapped, again: it is mapped already' idmount check dst
+	same 'JSON' '[[true,true]]' "$(paths idmount check --json dst | jq -c 'map([.mappable, .mapped])')"
+}
+
+@test "what cannot be mapped, and why" {
+	mkdir ramfs lower upper work overlay
+	mount -t ramfs ramfs ramfs
+	mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay overlay
+	refused 1 "$idmount_check /proc: map tree: the filesystem (proc) cannot be ID-mapped
+$some_can" idmount check /proc
+	refused 1 "$idmount_check /sys: map tree: the filesystem (sysfs) cannot be ID-mapped
+$some_can" idmount check --write /sys
+	refused 1 "$idmount_check ramfs: map tree: the filesystem (ramfs) cannot be ID-mapped
+hint: use tmpfs (Linux 6.3)" idmount check ramfs
+	refused 1 "$idmount_check overlay: map tree: the filesystem (overlay) cannot be ID-mapped
+hint: map its layers instead, and put the overlay together from them" idmount check overlay
+	refused 1 "$idmount_check missing: check path: No such file or directory" idmount check missing
+	refused 1 "$idmount_check src/file/x: check path: Not a directory" idmount check src/file/x
+	run -1 --separate-stderr idmount check ''
+	[[ $stderr == "$idmount_check "* ]]
+	umount ramfs overlay # nobody keeps them
+}
+
+@test "several paths, of which some are bad" {
+	run --separate-stderr idmount check /proc src missing dst
+	same 'exit status' 1 "$status"
+	same 'standard output' 'src: tmpfs: can be ID-mapped
+dst: tmpfs: can be ID-mapped' "$output"
+	same 'standard error' "$idmount_check /proc: map tree: the filesystem (proc) cannot be ID-mapped
+$some_can
+$idmount_check missing: check path: No such file or directory" "$stderr"
+}
+
+@test "JSON" {
+	run --separate-stderr idmount check --json src /proc missing
+	same 'exit status' 1 "$status"
+	same 'standard error' '' "$stderr"
+	same 'the paths' "$(jq -c . <<-'END'
+		[{ "path": "src", "fstype": "tmpfs", "mappable": true, "mapped": false,
+		   "error": null, "reason": null, "hint": null },
+		 { "path": "/proc", "fstype": "proc", "mappable": false, "mapped": false, "error": "EINVAL",
+		   "reason": "the filesystem (proc) cannot be ID-mapped",
+		   "hint": "ext4, xfs, btrfs, tmpfs, erofs, squashfs and some more can" },
+		 { "path": "missing", "fstype": "", "mappable": false, "mapped": false, "error": "ENOENT",
+		   "reason": "No such file or directory", "hint": null }]
+	END
+	)" "$(jq -c .paths <<<"$output")"
+	run -0 --separate-stderr idmount check --json --write src
+	same 'the paths' '[{"path":"src","fstype":"tmpfs","mappable":true,"mapped":false,"writable":true,"diskIdChecked":true,"error":null,"reason":null,"hint":null}]' \
+		"$(jq -c .paths <<<"$output")"
+}
+
+@test "--write: what can be mapped, but not be written" {
+	mkdir read-only full
+	mount -t tmpfs -o ro read-only read-only
+	prints 'read-only: tmpfs: can be ID-mapped' idmount check read-only
+	refused 1 "$idmount_check read-only: make file: the mount is read-only" idmount check --write read-only
+	mount -t tmpfs -o nr_inodes=1 full full
+	refused 1 "$idmount_check full: make file: the filesystem (tmpfs) has no room: No space left on device" \
+		idmount check --write full
+	refused 1 "$idmount_check src/file: make file: it is not a directory
+hint: check the directory that it is in" idmount check --write src/file
+	same 'JSON' '[[true,false,"EROFS"]]' \
+		"$(paths idmount check --json --write read-only | jq -c 'map([.mappable, .writable, .error])')"
+}
+
+@test "leaves nothing: no mount, no file, no inode, nothing that is busy" {
+	local before inodes
+
+	file_system ext4 -q
+	before=$(state)
+	inodes=$(stat -f -c '%d %f' disk)
+	idmount check disk src
+	idmount check --write disk src
+	idmount check --json --write disk src
+	idmount check
+	same 'what is there' "$before" "$(state)"
+	same 'free inodes and blocks' "$inodes" "$(stat -f -c '%d %f' disk)"
+	quietly umount disk
+}
+
+@test "a driver that can only by its newest name" {
+	file_system ext2 -q
+	refused 1 "$idmount_check disk: map tree: the filesystem (ext2) cannot be ID-mapped
+hint: mount it with -t ext4: the same driver can when it goes by that name" idmount check disk
+}
+
+@test "without the privilege" {
+	refused 1 "$idmount_check src: map tree: it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+hint: run it as root" as 4321 "$IDMOUNT" check src
+}
+
+@test "a wrong command line" {
+	fails 2 "$idmount_check --write: a PATH is missing" idmount check --write
+	fails 2 "$idmount_check --write: a PATH is missing" idmount check --json --write
+	fails 2 "$idmount_check --foo: unknown option; see \"idmount help check\"" idmount check --foo
+}

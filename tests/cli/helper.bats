@@ -1,0 +1,357 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# mount.idmap, as the real mount(8) runs it.
+load common
+private_mounts
+
+setup()
+{
+	set_up_mounts
+	# mount(8) looks for its helpers in /sbin only, and notes in /run what it has mounted.
+	mkdir sbin
+	cp "$MOUNT_IDMAP" sbin/mount.idmap
+	mount -t overlay -o "lowerdir=/mnt/sbin:$(realpath /sbin)" sbin "$(realpath /sbin)"
+	mount -t tmpfs run /run
+	echo content >src/file
+	mkdir src/below
+	chown 1000:1000 src/file
+	chown 5:6 src/below
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+# mounted OWNER [OPTIONS]: the file at dst is seen so, once, and the mount has these options.
+mounted()
+{
+	same 'owner' "$1" "$(owner dst/file)"
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	same 'options' "${2:-rw,relatime,idmapped}" "$(options_at /mnt/dst)"
+}
+
+# undo: by umount(8).
+undo()
+{
+	quietly umount "${1:-dst}"
+}
+
+# idmap OPTIONS: mounts src at dst, by mount(8).
+idmap()
+{
+	mount -t idmap -o "$1" src dst
+}
+
+@test "mount -t idmap, and umount" {
+	quietly mount -t idmap -o map=1000:2000 src dst
+	mounted 2000:2000
+	undo
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+	quietly mount src dst -o map=1000:2000 -t idmap
+	mounted 2000:2000
+	undo
+	touch target
+	quietly mount -t idmap -o map=1000:2000 src/file target
+	same 'owner' 2000:2000 "$(owner target)"
+	undo target
+}
+
+@test "maps: with plus, quoted with commas, several, all dialects without a comma" {
+	local map
+
+	for map in map=u:1000:2000+g:1000:3000 'map="u:1000:2000,g:1000:3000"' map=u:1000:2000,map=g:1000:3000 \
+		'map=u:1000:2000,ro,rw,map="g:1000:3000,u:7:8"' 'map=uidmap=1000:2000:1;gidmap=1000:3000:1' \
+		'map=uids=1000-2000-1;gids=1000-3000-1' 'map=u:1000:2000 g:1000:3000'; do
+		quietly idmap "$map"
+		mounted 2000:3000
+		undo
+	done
+	quietly idmap map=u:1000:2000,keep-rest
+	mounted 2000:1000
+	same 'the rest' 5:6 "$(owner dst/below)"
+	undo
+	chown 0:0 src/file
+	quietly idmap map=u:root:daemon+g:root:nogroup
+	mounted "1:$(getent group nogroup | cut -d: -f3)"
+}
+
+@test "the map of a user namespace" {
+	background unshare --user sleep infinity
+	until [[ ! /proc/self/ns/user -ef /proc/${background[-1]}/ns/user ]]; do
+		:
+	done
+	echo 1000 7 1 >"/proc/${background[-1]}/uid_map"
+	echo 1000 8 1 >"/proc/${background[-1]}/gid_map"
+	quietly idmap "userns=${background[-1]}"
+	mounted 7:8
+	undo
+	quietly idmap "userns=/proc/${background[-1]}/ns/user"
+	mounted 7:8
+}
+
+@test "words" {
+	local words expected
+
+	while read -r words expected; do
+		quietly idmap "map=1000:2000,$words"
+		mounted 2000:2000 "$expected"
+		undo
+	done <<-'END'
+		rw rw,relatime,idmapped
+		ro ro,relatime,idmapped
+		nosuid,nodev,noexec rw,nosuid,nodev,noexec,relatime,idmapped
+		ro,nosymfollow ro,relatime,nosymfollow,idmapped
+		noatime,nodiratime rw,noatime,nodiratime,idmapped
+		strictatime rw,idmapped
+		defaults rw,relatime,idmapped
+		nofail,_netdev,noauto,x-systemd.automount,X-foo=1,comment=words rw,relatime,idmapped
+		unbindable rw,relatime,idmapped unbindable
+		private rw,relatime,idmapped
+	END
+}
+
+@test "recursive, mkdir and replace" {
+	mount -t tmpfs below src/below
+	touch src/below/file
+	chown 1000:1000 src/below/file
+	quietly idmap map=1000:2000,recursive,noexec
+	mounted 2000:2000 rw,noexec,relatime,idmapped
+	same 'below' 2000:2000 "$(owner dst/below/file)"
+	undo dst/below
+	undo
+
+	quietly mount -t idmap -o map=1000:2000,mkdir src /mnt/new/deep
+	same 'owner' 2000:2000 "$(owner new/deep/file)"
+
+	quietly idmap map=1000:2000
+	quietly idmap map=1000:3000,replace
+	mounted 3000:3000
+}
+
+@test "a source that is read-only stays so, though mount(8) says rw" {
+	mount --bind src src
+	mount -o remount,bind,ro,noexec src
+	quietly idmap map=1000:2000
+	mounted 2000:2000 ro,noexec,relatime,idmapped
+}
+
+@test "nosuid,nodev are added where another's files appear as root's" {
+	local note='mount.idmap: note: added nosuid,nodev, since files of user 1000 appear as root'\''s'
+
+	run -0 --separate-stderr idmap map=1000:0
+	[[ $stderr == "$note"* ]]
+	same 'lines' 1 "${#stderr_lines[@]}"
+	mounted 0:0 rw,nosuid,nodev,relatime,idmapped
+	undo
+	quietly idmap map=1000:0,nosuid,nodev
+	mounted 0:0 rw,nosuid,nodev,relatime,idmapped
+	undo
+	quietly /sbin/mount.idmap /mnt/src /mnt/dst -o map=1000:0,suid,dev
+	mounted 0:0
+}
+
+# ---- fstab ----
+
+@test "mount -a, and again: the second run changes nothing" {
+	local before
+
+	mkdir 'a b' 'c d' second third fourth
+	cp -a src/file 'a b'
+	cat >fstab <<-'END'
+		# SOURCE        TARGET       TYPE   OPTIONS
+		/mnt/src        /mnt/dst     idmap  map=1000:2000,keep-rest                  0 0
+		/mnt/a\040b     /mnt/c\040d  idmap  map="u:1000:2000,g:1000:3000",ro,nofail  0 0
+		/mnt/src        /mnt/second  idmap  map=u:1000:2000+g:1000:3000,noexec,x-systemd.automount,nofail  0 0
+		/mnt/src        /mnt/third   idmap  noauto,map=1000:5                        0 0
+		/mnt/src        /mnt/fourth  idmap  defaults,map=1000:6,recursive            0 2
+	END
+	quietly mount -a -T fstab
+	mounted 2000:2000
+	same 'the rest' 5:6 "$(owner dst/below)"
+	same 'c d' '2000:3000 1' "$(owner 'c d/file') $(mounts_at '/mnt/c\\040d')"
+	same 'second' '2000:3000 rw,noexec,relatime,idmapped' "$(owner second/file) $(options_at /mnt/second)"
+	same 'third' 0 "$(mounts_at /mnt/third)"
+	same 'fourth' 6:6 "$(owner fourth/file)"
+
+	before=$(state)
+	quietly mount -a -T fstab
+	same 'what is there after the second run' "$before" "$(state)"
+
+	quietly mount -T fstab /mnt/third
+	same 'third' 5:5 "$(owner third/file)"
+	undo 'c d'
+	quietly mount -a -T fstab
+	same 'c d' '2000:3000 1' "$(owner 'c d/file') $(mounts_at '/mnt/c\\040d')"
+	same 'dst' 1 "$(mounts_at /mnt/dst)"
+}
+
+@test "mount TARGET, from /etc/fstab" {
+	echo '/mnt/src /mnt/dst idmap map=1000:2000,ro 0 0' >fstab
+	mount --bind fstab /etc/fstab
+	quietly mount /mnt/dst
+	mounted 2000:2000 ro,relatime,idmapped
+	undo
+	quietly mount /mnt/dst -o map=5:6
+	same 'owner' 2000:2000 "$(owner dst/file)"
+	undo
+	quietly mount --all
+	mounted 2000:2000 ro,relatime,idmapped
+}
+
+@test "nofail: no source, no failure" {
+	echo '/mnt/missing /mnt/dst idmap map=1000:2000,nofail 0 0' >fstab
+	quietly mount -a -T fstab
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+	echo '/mnt/missing /mnt/dst idmap map=1000:2000 0 0' >fstab
+	refused 32 'mount.idmap: /mnt/missing: open tree: No such file or directory' mount -a -T fstab
+	# Everything else is one.
+	echo '/proc /mnt/dst idmap map=1000:2000,nofail 0 0' >fstab
+	refused 32 "mount.idmap: /proc: map tree: the filesystem (proc) cannot be ID-mapped
+$some_can" mount -T fstab /mnt/dst
+}
+
+# ---- already mounted ----
+
+@test "already mounted is: the same source, and what the map says, not how it is written" {
+	local map
+
+	quietly idmap map=1000:2000:5+5:6
+	for map in map=5:6+1000:2000:5 map=1000:2000,map=1001:2001:4,map=b:5:6 'map="u:1000:2000:5,g:1000:2000:5,5:6"'; do
+		prints 'mount.idmap: /mnt/dst: already mounted' mount -v -t idmap -o "$map" src dst
+	done
+	mounted 2000:2000
+
+	quietly idmap map=1000:2001
+	same 'mounts' 2 "$(mounts_at /mnt/dst)"
+	same 'the other map' 2001:2001 "$(owner dst/file)"
+	mkdir other
+	quietly mount -t idmap -o map=1000:2001 other dst
+	same 'mounts' 3 "$(mounts_at /mnt/dst)"
+}
+
+@test "already mounted is not: a place within a mount that happens to show the same" {
+	# The first line shows at /mnt/dst/below what the second is to show there, but for its options.
+	cat >fstab <<-'END'
+		/mnt/src        /mnt/dst        idmap  map=1000:2000+5:6     0 0
+		/mnt/src/below  /mnt/dst/below  idmap  map=1000:2000+5:6,ro  0 0
+	END
+	quietly mount -a -T fstab
+	same 'options' 'ro,relatime,idmapped' "$(options_at /mnt/dst/below)"
+	quietly mount -a -T fstab
+	same 'mounts' '1 1' "$(mounts_at /mnt/dst) $(mounts_at /mnt/dst/below)"
+}
+
+# ---- flags ----
+
+@test "-f: nothing is mounted, but the options are read" {
+	quietly mount -f -t idmap -o map=1000:2000 src dst
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+	refused 1 'mount.idmap: foo: unknown option; see mount.idmap(8)' mount -f -t idmap -o map=1000:2000,foo src dst
+}
+
+@test "-v: says what was done" {
+	prints 'mount.idmap: /mnt/src mounted on /mnt/dst' mount -v -t idmap -o map=1000:2000 src dst
+	mounted 2000:2000
+}
+
+@test "-n and -s" {
+	quietly mount -n -t idmap -o map=1000:2000 src dst
+	mounted 2000:2000
+	undo
+	quietly mount -s -t idmap -o map=1000:2000,foo,bar=1 src dst
+	mounted 2000:2000
+	undo
+	# Wherever -s stands.
+	quietly /sbin/mount.idmap /mnt/src /mnt/dst -o foo,map=1000:2000 -s
+	mounted 2000:2000
+	undo
+	refused 1 'mount.idmap: 1000:2000:x: parse map: "x" is not a number' \
+		/sbin/mount.idmap /mnt/src /mnt/dst -s -o map=1000:2000:x
+}
+
+@test "-N: in another mount namespace" {
+	local process
+
+	background unshare --mount --propagation private sleep infinity
+	process=${background[-1]}
+	until [[ ! /proc/self/ns/mnt -ef /proc/$process/ns/mnt ]]; do
+		:
+	done
+	quietly mount -N "$process" -t idmap -o map=1000:2000 /mnt/src /mnt/dst
+	same 'mounts here' 0 "$(mounts_at /mnt/dst)"
+	same 'mounts there' 1 "$(grep -c ' /mnt/dst .*idmapped' "/proc/$process/mountinfo")"
+	quietly umount -N "$process" /mnt/dst
+	quietly /sbin/mount.idmap /mnt/src /mnt/dst -N "/proc/$process/ns/mnt" -o map=1000:2000
+	same 'mounts there' 1 "$(grep -c ' /mnt/dst .*idmapped' "/proc/$process/mountinfo")"
+	same 'mounts here' 0 "$(mounts_at /mnt/dst)"
+
+	refused 2 'mount.idmap: /proc/4194305/ns/mnt: open mount namespace: No such file or directory' \
+		/sbin/mount.idmap /mnt/src /mnt/dst -N 4194305 -o map=1000:2000
+	refused 2 'mount.idmap: /proc/self/ns/user: enter mount namespace: Invalid argument' \
+		/sbin/mount.idmap /mnt/src /mnt/dst -N /proc/self/ns/user -o map=1000:2000
+}
+
+# ---- what it refuses ----
+
+@test "remount" {
+	quietly idmap map=1000:2000
+	refused 1 'mount.idmap: remount: an idmap mount cannot be changed; unmount it and mount it again, or use "replace"' \
+		mount -t idmap -o remount,ro,map=1000:2000 src dst
+	echo '/mnt/src /mnt/dst idmap map=1000:2000 0 0' >fstab
+	refused 1 'mount.idmap: remount: an idmap mount cannot be changed; unmount it and mount it again, or use "replace"' \
+		mount -T fstab -o remount,ro /mnt/dst
+	mounted 2000:2000
+}
+
+@test "wrong usage: 1" {
+	refused 1 'mount.idmap: foo: unknown option; see mount.idmap(8)' idmap map=1000:2000,foo
+	refused 1 'mount.idmap: g:1000:2000: unknown option; see mount.idmap(8)' idmap map=u:1000:2000,g:1000:2000
+	refused 1 'mount.idmap: 1000:2x: parse map: "2x" is not a number' idmap map=1000:2x
+	refused 1 'mount.idmap: u:1:3:1: add to map: overlaps u:1:2:1: both have the disk id 1' idmap map=1:2+1:3
+	refused 1 "mount.idmap: check map: the map has no gid entries; the kernel wants both sides
+hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its number" idmap map=u:1000:2000
+	local usage='mount.idmap: usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] -o map=MAP[,OPTION]...'
+	refused 1 "$usage" /sbin/mount.idmap
+	refused 1 "$usage" /sbin/mount.idmap src -o map=0:1
+	refused 1 "$usage" /sbin/mount.idmap src dst third -o map=0:1
+	refused 1 "$usage" /sbin/mount.idmap src dst -o map=0:1 -z
+	refused 1 "$usage" /sbin/mount.idmap src dst -o
+}
+
+@test "no map" {
+	run -1 --separate-stderr idmap ro
+	# It says so in the words of -o.
+	[[ $stderr == 'mount.idmap: a map is missing'*map=* ]]
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+	run -1 --separate-stderr /sbin/mount.idmap /mnt/src /mnt/dst
+	[[ $stderr == 'mount.idmap: a map is missing'*map=* ]]
+}
+
+@test "a quote that is not closed" {
+	local before
+
+	before=$(state)
+	run -1 --separate-stderr /sbin/mount.idmap /mnt/src /mnt/dst -o 'ro,map="1000:2000'
+	[[ $stderr == *'"1000:2000'* || $stderr == *quote* ]]
+	same 'what is there' "$before" "$(state)"
+}
+
+@test "a mount that failed: 32" {
+	refused 32 'mount.idmap: missing: open tree: No such file or directory' \
+		mount -t idmap -o map=1000:2000 missing dst
+	refused 32 "mount.idmap: /proc: map tree: the filesystem (proc) cannot be ID-mapped
+$some_can" mount -t idmap -o map=1000:2000 /proc dst
+	refused 32 'mount.idmap: /mnt/src/file: open target: the source is a directory, but the target is not' \
+		mount -t idmap -o map=1000:2000 src src/file
+	refused 32 'mount.idmap: no-such-user:0: parse map: there is no user "no-such-user"' idmap map=no-such-user:0
+	refused 32 'mount.idmap: write uid map: it needs CAP_SETUID in this user namespace
+hint: run as root; without that capability only the caller'\''s own id can be seen, and one id only' \
+		as 4321 "$(realpath /sbin/mount.idmap)" /mnt/src /mnt/dst -o map=0:1
+	# A mount at the target is as it was.
+	mount -t tmpfs old dst
+	touch dst/old
+	refused 32 "mount.idmap: /proc: map tree: the filesystem (proc) cannot be ID-mapped
+$some_can" mount -t idmap -o map=1000:2000 /proc dst
+	undo
+}

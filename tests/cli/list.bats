@@ -1,0 +1,318 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# "idmount list", on the real kernel.
+load common
+private_mounts
+
+setup()
+{
+	set_up_mounts
+	touch src/file
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+# mapped [FILTER]: what is listed below /mnt, as compact JSON. The host may have ID-mapped mounts of its
+# own, of which there are copies here.
+mapped()
+{
+	idmount list --json | jq -c "map(select(.target | startswith(\"/mnt/\"))) | ${1:-.}"
+}
+
+# The map that is listed for dst, in the words of -m.
+listed_map()
+{
+	mapped '.[] | select(.target == "/mnt/dst") |
+		[(.uidMap[] | "u:\(.disk):\(.seen):\(.count)"), (.gidMap[] | "g:\(.disk):\(.seen):\(.count)")] | join(",")' |
+		tr -d '"'
+}
+
+namespace()
+{
+	stat -Lc %i "/proc/${1:-self}/ns/mnt"
+}
+
+@test "an ID-mapped mount, and no other" {
+	same 'before' '[]' "$(mapped)"
+	mount --bind src dst
+	same 'a plain one' '[]' "$(mapped)"
+	umount dst
+	idmount mount -m u:1000:2000,u:5:6:7,g:0:100000:65536 -o ro,noexec src dst
+	same 'the mount' '["/mnt/dst","work","/src","tmpfs","ro,noexec,relatime,private","read"]' \
+		"$(mapped '.[] | [.target, .source, .root, .fstype, .flags, .mapState]')"
+	same 'the uids' '[{"disk":5,"seen":6,"count":7},{"disk":1000,"seen":2000,"count":1}]' "$(mapped '.[].uidMap')"
+	same 'the gids' '[{"disk":0,"seen":100000,"count":65536}]' "$(mapped '.[].gidMap')"
+	same 'the namespace' "$(namespace)" "$(mapped '.[].namespaceInode')"
+	same 'its members' '["flags","fstype","gidMap","id","mapState","namespaceId","namespaceInode","parentId","root","source","target","uidMap"]' \
+		"$(mapped '.[] | keys')"
+	idmount umount dst
+	same 'after' '[]' "$(mapped)"
+}
+
+@test "what is listed is the map that was given" {
+	local map
+
+	for map in 0:0:4294967295 u:0:100000:65536,g:0:200000:65536 u:1000:2000,g:7:8 4294967294:0,0:4294967294; do
+		run -0 idmount mount -m "$map" src dst
+		same "$map" "$(idmount map -m "$map" --format text)" "$(idmount map -m "$(listed_map)" --format text)"
+		idmount umount dst
+	done
+	run -0 idmount mount -m 1000:2000 --keep-rest src dst
+	same 'with the rest' "$(idmount map -m 1000:2000 --keep-rest --format text)" \
+		"$(idmount map -m "$(listed_map)" --format text)"
+	idmount umount dst
+	map=$(for ((n = 0; n < 340; n++)); do printf '%d:%d,' $((2 * n)) $((3 * n)); done)
+	run -0 idmount mount -m "${map%,}" src dst
+	same '340 entries' "$(idmount map -m "${map%,}" --format text)" "$(idmount map -m "$(listed_map)" --format text)"
+}
+
+@test "the words are those that were given" {
+	local words
+
+	for words in rw,relatime,private ro,nosuid,nodev,noexec,nosymfollow,noatime,nodiratime,private \
+		rw,strictatime,shared rw,relatime,unbindable; do
+		idmount mount -m 0:1 -o "$words" src dst
+		same "$words" "$(tr ',' '\n' <<<"$words" | sort)" "$(mapped '.[].flags' | tr -d '"' | tr ',' '\n' | sort)"
+		idmount umount dst
+	done
+}
+
+@test "in the order of mounting, each with its parent" {
+	mkdir src/below a b
+	idmount mount -m 0:1 src b
+	idmount mount -m 0:2 src a
+	idmount mount -m 0:3 src a/below
+	same 'targets' '["/mnt/b","/mnt/a","/mnt/a/below"]' "$(mapped 'map(.target)')"
+	same 'seen' '[1,2,3]' "$(mapped 'map(.uidMap[0].seen)')"
+	same 'the parent of the last' true "$(mapped '.[2].parentId == .[1].id')"
+	same 'different numbers' 3 "$(mapped 'map(.id) | unique | length')"
+}
+
+@test "hundreds of them" {
+	local n
+
+	mkdir many
+	for ((n = 0; n < 300; n++)); do
+		mkdir many/$n
+	done
+	idmount mount -m 0:1 many dst
+	for ((n = 0; n < 300; n++)); do
+		mount --bind dst/$n many/$n # the copy of a mapped mount is mapped
+	done
+	same 'how many' 301 "$(mapped length)"
+	same 'their maps' '[[{"disk":0,"seen":1,"count":1}]]' "$(mapped 'map(.uidMap) | unique')"
+}
+
+@test "the table is aligned" {
+	mkdir 'a longer target' whole
+	mount -t tmpfs whole whole
+	idmount mount -m u:0:1000:5,u:7:8,g:1:2 src dst
+	idmount mount -m 0:1 -o ro,noexec,shared src 'a longer target'
+	idmount mount -m u:0:1,g:4294967294:0 -o nosuid,nodev whole whole
+	prints '
+TARGET                SOURCE      FSTYPE  UID MAP         GID MAP         FLAGS
+/mnt/dst              work[/src]  tmpfs   0:1000:5,7:8:1  1:2:1           rw,relatime,private
+/mnt/a longer target  work[/src]  tmpfs   0:1:1           0:1:1           ro,noexec,relatime,shared
+/mnt/whole            whole       tmpfs   0:1:1           4294967294:0:1  rw,nosuid,nodev,relatime,private' \
+		bash -c 'echo; "$0" list dst "a longer target" whole' "$IDMOUNT"
+	# Without targets the same, among others that the host may have.
+	[[ $(idmount list | grep -c ' work\[/src\] ') == 2 ]]
+}
+
+@test "a table without rows is empty" {
+	run idmount list
+	if (($(idmount list --json | jq length) == 0)); then
+		same 'standard output' '' "$output"
+	else
+		[[ ${lines[0]} == TARGET* ]]
+	fi
+	fails 1 'idmount: list: src: list: it is not on an ID-mapped mount' idmount list src
+}
+
+@test "names with blanks, line ends, quotes, and letters of more than one byte" {
+	local name
+
+	for name in 'a b' $'a\nb' 'a"b' 'a\b' 'äöü' '\040'; do
+		mkdir "./$name"
+		idmount mount -m 0:1 src "./$name"
+	done
+	same 'targets' '["/mnt/a b","/mnt/a\nb","/mnt/a\"b","/mnt/a\\b","/mnt/äöü","/mnt/\\040"]' "$(mapped 'map(.target)')"
+	# Each has one line in the table, and äöü takes three columns of it.
+	run -0 idmount list 'a b' $'a\nb' 'a"b' 'a\b' 'äöü' '\040'
+	same 'lines' 7 "${#lines[@]}"
+	same 'targets' '/mnt/a b|/mnt/a\012b|/mnt/a"b|/mnt/a\134b|/mnt/äöü|/mnt/\134040' \
+		"$(printf '%s\n' "${lines[@]:1}" | sed 's/  .*//' | paste -sd'|')"
+	LC_ALL=C.UTF-8
+	for line in "${lines[@]}"; do
+		line=${line%%work*}
+		line=${line%%SOURCE*}
+		same 'the second column' 14 "${#line}"
+	done
+}
+
+@test "a target: the mount that holds it" {
+	mkdir src/below
+	idmount mount -m 0:1 src dst
+	for target in dst dst/ dst/below /mnt/dst/file dst/./below/..; do
+		same "$target" '["/mnt/dst"]' "$(idmount list --json "$target" | jq -c 'map(.target)')"
+	done
+	cd dst
+	same 'the working directory' '["/mnt/dst"]' "$(idmount list --json . | jq -c 'map(.target)')"
+}
+
+@test "targets of which some are bad: the others are listed" {
+	local listed
+
+	idmount mount -m 0:1 src dst
+	listed=$(idmount list dst)
+	run --separate-stderr idmount list src dst missing
+	same 'exit status' 1 "$status"
+	same 'standard output' "$listed" "$output"
+	same 'messages' 'idmount: list: src: list: it is not on an ID-mapped mount
+idmount: list: missing: list mounts: No such file or directory' "$stderr"
+	run --separate-stderr idmount list --json src
+	same 'exit status' 1 "$status"
+	same 'JSON' '[]' "$(jq -c . <<<"$output")"
+}
+
+@test "a target that is empty is no target" {
+	idmount mount -m 0:1 src dst
+	cd dst
+	run --separate-stderr idmount list ''
+	same 'exit status' true "$( ((status != 0)) && echo true)"
+	same 'standard output' '' "$output"
+}
+
+@test "the top mount where several are stacked" {
+	idmount mount -m 0:1 src dst
+	idmount mount -m 0:2 src dst
+	same 'the top one' '[2]' "$(idmount list --json dst | jq -c 'map(.uidMap[0].seen)')"
+	same 'all' '[1,2]' "$(mapped 'map(.uidMap[0].seen)')"
+}
+
+@test "a file" {
+	touch target
+	idmount mount -m 0:1 src/file target
+	same 'the mount' '["/mnt/target","/src/file"]' "$(mapped '.[] | [.target, .root]')"
+}
+
+# other_namespace: a process in another mount namespace, with a mapped mount of its own at /mnt/other.
+other_namespace()
+{
+	mkdir -p other
+	background unshare --mount --propagation private bash -c '
+		"$0" mount -m 0:77 src other && touch "ready.$$" && exec sleep infinity' "$IDMOUNT"
+	other=${background[-1]}
+	until [[ -e ready.$other ]]; do
+		kill -0 "$other"
+	done
+}
+
+@test "--all-namespaces: also those of others, and without it none of them" {
+	other_namespace
+	idmount mount -m 0:1 src dst
+	same 'here' '["/mnt/dst"]' "$(mapped 'map(.target)')"
+	run -0 --separate-stderr idmount list --all-namespaces --json
+	same 'the other one' "[[\"/mnt/other\",77,$(namespace "$other")]]" \
+		"$(jq -c 'map(select(.target == "/mnt/other") | [.target, .uidMap[0].seen, .namespaceInode])' <<<"$output")"
+	same 'this one' "[[\"/mnt/dst\",1,$(namespace)]]" \
+		"$(jq -c 'map(select(.target == "/mnt/dst") | [.target, .uidMap[0].seen, .namespaceInode])' <<<"$output")"
+	same 'the own one comes first' "$(namespace)" "$(jq '.[0].namespaceInode' <<<"$output")"
+
+	run -0 --separate-stderr idmount list --all-namespaces
+	[[ ${lines[0]} == 'NAMESPACE '*' TARGET '* ]]
+	printf '%s\n' "${lines[@]}" | grep -E "^$(namespace "$other")  +/mnt/other +work\[/src\] +tmpfs +0:77:1 +0:77:1 +rw,relatime,private$"
+}
+
+@test "--all-namespaces: also one without any process" {
+	other_namespace
+	exec {file}<"/proc/$other/ns/mnt"
+	kill "$other"
+	wait "$other" || true
+	same 'the other one' 1 "$(idmount list --all-namespaces --json | jq 'map(select(.target == "/mnt/other")) | length')"
+	exec {file}<&-
+	same 'after its end' 0 "$(idmount list --all-namespaces --json | jq 'map(select(.target == "/mnt/other")) | length')"
+}
+
+@test "without any privilege, but for --all-namespaces" {
+	local listed
+
+	idmount mount -m 0:1 src dst
+	listed=$(idmount list dst)
+	prints "$listed" as 4321 "$IDMOUNT" list dst
+	same 'all' "$(idmount list --json)" "$(as 4321 "$IDMOUNT" list --json)"
+	refused 1 'idmount: list: find mount namespaces: all of them are shown only to CAP_SYS_ADMIN in the initial user namespace
+hint: run as root, outside of containers; or list the own mount namespace only' as 4321 "$IDMOUNT" list --all-namespaces
+}
+
+# new_userns UID_MAP GID_MAP: "there" is then the command in a user namespace with these maps.
+new_userns()
+{
+	background unshare --user sleep infinity
+	until [[ ! /proc/self/ns/user -ef /proc/${background[-1]}/ns/user ]]; do
+		:
+	done
+	echo "$1" >"/proc/${background[-1]}/uid_map"
+	echo "$2" >"/proc/${background[-1]}/gid_map"
+	there=(nsenter --user --preserve-credentials --target "${background[-1]}" "$IDMOUNT" list)
+}
+
+@test "from another user namespace: what of the map it can see, in its own ids" {
+	new_userns '5 1000 5' '7 2000 1'
+	idmount mount -m u:0:1000:5,u:9:9,g:0:2000 src dst
+	same 'a part' '["partly visible",[{"disk":0,"seen":5,"count":5}],[{"disk":0,"seen":7,"count":1}]]' \
+		"$("${there[@]}" --json dst | jq -c '.[] | [.mapState, .uidMap, .gidMap]')"
+	idmount umount dst
+	idmount mount -m 0:1 src dst
+	same 'nothing' '["not visible from here",null,null]' \
+		"$("${there[@]}" --json dst | jq -c '.[] | [.mapState, .uidMap, .gidMap]')"
+	prints '
+TARGET    SOURCE      FSTYPE  UID MAP                GID MAP                FLAGS
+/mnt/dst  work[/src]  tmpfs   not visible from here  not visible from here  rw,relatime,private' \
+		bash -c 'echo; "$@"' bash "${there[@]}" dst
+	idmount umount dst
+
+	new_userns '0 0 4294967295' '0 0 4294967295'
+	idmount mount -m u:0:1000:5,u:9:9,g:0:2000 src dst
+	same 'all' '["read",[{"disk":0,"seen":1000,"count":5},{"disk":9,"seen":9,"count":1}],[{"disk":0,"seen":2000,"count":1}]]' \
+		"$("${there[@]}" --json dst | jq -c '.[] | [.mapState, .uidMap, .gidMap]')"
+}
+
+@test "a table that shows a part of a map says so" {
+	new_userns '5 1000 5' '7 2000 1'
+	idmount mount -m u:0:1000:5,u:9:9,g:0:2000 src dst
+	run -0 "${there[@]}" dst
+	echo "$output"
+	[[ $output == *'0:5:5'* && $output == *'partly visible'* ]]
+}
+
+@test "in colour on a terminal only" {
+	idmount mount -m 0:1 src dst
+	run -0 script -qec "$IDMOUNT list dst" /dev/null
+	[[ $output == *$'\e[1m'*TARGET*$'\e[0m'* ]]
+	run -0 env NO_COLOR=1 script -qec "$IDMOUNT list dst" /dev/null
+	[[ $output == *TARGET* && $output != *$'\e'* ]]
+	run -0 idmount list dst
+	[[ $output == *TARGET* && $output != *$'\e'* ]]
+}
+
+@test "a wrong command line" {
+	fails 2 'idmount: list: --all-namespaces: a TARGET is looked up in this mount namespace only' \
+		idmount list --all-namespaces dst
+	fails 2 'idmount: list: --foo: unknown option; see "idmount help list"' idmount list --foo
+	fails 2 'idmount: list: --json: the option takes no value' idmount list --json=yes
+}
+
+@test "leaves everything as it was" {
+	local before
+
+	idmount mount -m 0:1 src dst
+	before=$(state)
+	idmount list
+	idmount list --all-namespaces --json
+	idmount list dst
+	same 'what is there' "$before" "$(state)"
+}
