@@ -1,49 +1,73 @@
-#!/bin/bash
+#!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what is needed from the packages of Debian or Ubuntu, as far as it is missing.
+# Installs what building and testing need from the distribution's own packages, if something is missing.
 #
-#   scripts/install-packages.sh build    to build, and for demo.sh
-#   scripts/install-packages.sh test     for test.sh
+#   scripts/install-packages.sh [build] [test]
 set -eu
 
-# Compiler and build system; json-c for the command, libsubid for "auto", scdoc for the man pages.
-build=(gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libsubid-dev scdoc)
+# GROUP PACKAGE why. A "?" behind the name: goes without where the release has no such package.
+packages() {
+  cat <<'END'
+build gcc           compiler; its sanitizers come with it
+build libc6-dev     headers of the C library
+build libjson-c-dev JSON in the command
+build libsubid-dev? maps from /etc/subuid
+build meson         the build
+build ninja-build   the build
+build pkg-config    finds libjson-c
+build scdoc         man pages
+test  bats          tests of the command
+test  btrfs-progs   makes a btrfs to map
+test  clang         second opinion on every line
+test  acl           ACLs through a mount
+test  e2fsprogs     makes an ext4 to map
+test  erofs-utils   makes an erofs to map
+test  g++           the header as C++
+test  jq            JSON that the command prints
+test  libcap2-bin   file capabilities through a mount
+test  mount         mounts what was made
+test  squashfs-tools makes a squashfs to map
+test  xfsprogs      makes an xfs to map
+END
+}
 
-test=(
-  "${build[@]}"
-  g++ clang                   # the header as C++; a second opinion on warnings
-  bats jq                     # the tests of the command
-  python3                     # the sum of all tests
-  acl attr libcap2-bin        # ACLs, extended attributes and file capabilities through a mount
-  e2fsprogs xfsprogs btrfs-progs erofs-utils squashfs-tools # filesystems to be mapped
-  uidmap                      # newuidmap; /etc/subuid for "auto"
-)
+is_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
 
-case ${1:-} in
-  build) wanted=("${build[@]}") ;;
-  test) wanted=("${test[@]}") ;;
-  *)
-    echo "usage: $0 build|test" >&2
-    exit 2
-    ;;
-esac
+# The wanted packages that are not there; those that may be missing keep their "?".
+missing() {
+  packages | while read -r group package _; do
+    case " $* " in
+      *" $group "*) is_installed "${package%\?}" || echo "$package" ;;
+    esac
+  done
+}
 
-if ! command -v apt-get >/dev/null; then
-  echo "$0: no apt-get here; these packages, or what they are called here, are needed: ${wanted[*]}" >&2
-  exit 0
+[ $# -gt 0 ] || set -- build test
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  exit 0 # not Debian or its like: whoever is here knows what is missing when it is
 fi
-
-missing=()
-for package in "${wanted[@]}"; do
-  dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
-done
-[ ${#missing[@]} -gt 0 ] || exit 0
-
+wanted=$(missing "$@")
+[ -n "$wanted" ] || exit 0
 if [ "$(id -u)" != 0 ]; then
-  echo "$0: these packages are missing, and installing them needs root: ${missing[*]}" >&2
+  required=$(echo "$wanted" | grep -v '?$' || true)
+  [ -z "$required" ] && exit 0
+  echo "missing packages: $(echo $required)" >&2
+  echo "install them, or run this as root" >&2
   exit 1
 fi
-echo "installing ${missing[*]}"
+
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q </dev/null >/dev/null
-apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+apt-get update -qq </dev/null
+available=
+for package in $wanted; do
+  case $package in
+    *\?) apt-cache show "${package%\?}" >/dev/null 2>&1 || continue ;;
+  esac
+  available="$available ${package%\?}"
+done
+[ -n "$available" ] || exit 0
+echo "installing$available"
+# shellcheck disable=SC2086 # a list of words
+apt-get install -qq -y --no-install-recommends $available </dev/null >/dev/null
