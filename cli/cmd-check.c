@@ -109,6 +109,9 @@ static int check_path(const char *path, bool write, struct json_object *json)
 	struct idm_check check = { .size = sizeof(check) };
 	struct idm_error err;
 
+	if (!*path) /* to the library, that is a directory descriptor */
+		return report_usage("PATH is empty");
+
 	if (idm_check_path(AT_FDCWD, path, write ? IDM_CHECK_WRITE : 0, &check, &err) < 0) {
 		if (!json)
 			return report_error(&err);
@@ -159,9 +162,11 @@ static int run(int argc, char **argv)
 		report = new_report(&paths);
 	else if (!n)
 		return print_features();
-	for (size_t i = 0; i < n; i++)
-		if (check_path(path[i], write, paths) != DONE)
-			status = FAILED;
+	for (size_t i = 0; i < n; i++) {
+		int one = check_path(path[i], write, paths);
+
+		status = one > status ? one : status;
+	}
 	if (report)
 		json_print(report);
 	return status;

@@ -99,6 +99,7 @@ static void source_cell(struct table *table, const struct idm_mount *m)
 
 static void map_cell(struct table *table, const struct idm_mount *m, unsigned int kind)
 {
+	static const char partly[] = " (partly visible)";
 	ssize_t length = m->map ? idm_map_print(m->map, IDM_FORMAT_TEXT, kind, NULL, 0) : 0;
 	char *text;
 
@@ -106,7 +107,7 @@ static void map_cell(struct table *table, const struct idm_mount *m, unsigned in
 		table_cell(table, m->map ? "-" : state_word(m->map_state));
 		return;
 	}
-	text = malloc((size_t)length + 1);
+	text = malloc((size_t)length + sizeof(partly));
 	if (!text) {
 		table->failed = true;
 		return;
@@ -118,6 +119,8 @@ static void map_cell(struct table *table, const struct idm_mount *m, unsigned in
 			to++;
 		else
 			from++;
+	if (m->map_state == IDM_MAP_PARTLY)
+		strcat(text, partly);
 	table_cell(table, text);
 	free(text);
 }
@@ -161,7 +164,11 @@ static int add_named(const struct idm_mount *mount, void *data)
 static int list_target(struct listing *l, const char *target)
 {
 	struct idm_error err;
-	int r = idm_list_path(AT_FDCWD, target, add_named, l, &err);
+	int r;
+
+	if (!*target) /* to the library, that is a directory descriptor */
+		return report_usage("TARGET is empty");
+	r = idm_list_path(AT_FDCWD, target, add_named, l, &err);
 
 	if (r < 0)
 		return report_error(&err);
@@ -216,9 +223,11 @@ static int run(int argc, char **argv)
 		l.json = json_object_new_array();
 	else
 		head(&l.table, l.all);
-	for (size_t i = 0; i < n; i++)
-		if (list_target(&l, target[i]) != DONE)
-			status = FAILED;
+	for (size_t i = 0; i < n; i++) {
+		int one = list_target(&l, target[i]);
+
+		status = one > status ? one : status;
+	}
 	if (!n)
 		status = list_all(&l);
 	return print(&l) == DONE ? status : FAILED;

@@ -161,7 +161,7 @@ static int answer(const struct request *q)
 
 static int calculate(struct request *q)
 {
-	int status = complete_map(&q->map);
+	int status = complete_map(&q->map, HOW_TO_GIVE_A_MAP);
 
 	if (status != DONE)
 		return status;

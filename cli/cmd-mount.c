@@ -77,7 +77,7 @@ static int run(int argc, char **argv)
 		return report_usage("SOURCE and TARGET are wanted; see \"idmount help mount\"");
 	if (!*operand[0] || !*operand[1]) /* to the library, an empty path is a directory descriptor */
 		return report_usage("%s is empty", *operand[0] ? "TARGET" : "SOURCE");
-	status = complete_map(&maps);
+	status = complete_map(&maps, HOW_TO_GIVE_A_MAP);
 	if (status != DONE)
 		return status;
 	request.source = operand[0];

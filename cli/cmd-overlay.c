@@ -189,7 +189,7 @@ static int check(struct request *q)
 	if (q->overlay.upper_ids == IDM_UPPER_DISK && !(q->overlay.upper && q->maps.given))
 		return report_usage("--upper-ids disk: that takes a map and an upper directory");
 	if (q->maps.given || q->maps.keep_rest)
-		return complete_map(&q->maps);
+		return complete_map(&q->maps, HOW_TO_GIVE_A_MAP);
 	return DONE;
 }
 

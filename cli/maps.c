@@ -99,12 +99,12 @@ int take_map_option(struct map_request *request, int letter, const char *value)
 	return parse_map_option(request->map, value);
 }
 
-int complete_map(struct map_request *request)
+int complete_map(struct map_request *request, const char *how)
 {
 	struct idm_error err;
 
 	if (!request->given)
-		return report_usage("a map is missing: -m or --userns says whose files appear as whose");
+		return report_usage("a map is missing: %s says whose files appear as whose", how);
 	if (!request->keep_rest)
 		return DONE;
 	return idm_map_keep_rest(request->map, IDM_BOTH, &err) < 0 ? report_error(&err) : DONE;

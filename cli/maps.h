@@ -40,7 +40,12 @@ int parse_map_option(struct idm_map *map, const char *text);
 /* Takes one of MAP_OPTIONS. Returns DONE, or reports and returns the exit status. */
 int take_map_option(struct map_request *request, int letter, const char *value);
 
-/* After the last option: fills in the rest if asked. Returns as above; USAGE if no map was asked for. */
-int complete_map(struct map_request *request);
+/*
+ * After the last option: fills in the rest if asked. Returns as above; USAGE if no map was asked for,
+ * with the words for `how` one does.
+ */
+int complete_map(struct map_request *request, const char *how);
+
+#define HOW_TO_GIVE_A_MAP "-m or --userns"
 
 #endif

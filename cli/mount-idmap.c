@@ -26,15 +26,15 @@ struct helper {
 	struct mount_request mount;
 	struct map_request maps;
 	const char *namespace;
-	bool sloppy, fake, verbose;
+	bool sloppy, fake, verbose, nofail;
 };
 
 /* Words for mount(8) itself, for systemd and for fstab; not about the mount. */
 static bool is_not_ours(const char *word)
 {
 	static const char *const words[] = {
-		"defaults", "auto",    "noauto", "user",    "nouser", "users",	 "nousers",
-		"owner",    "noowner", "group",	 "nogroup", "nofail", "_netdev",
+		"defaults", "auto",  "noauto",	"user",	 "nouser",  "users",
+		"nousers",  "owner", "noowner", "group", "nogroup", "_netdev",
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -45,6 +45,16 @@ static bool is_not_ours(const char *word)
 }
 
 /* ---- options ---- */
+
+/* Quotes keep commas together; one that is not closed would take the rest of the list with it. */
+static bool quotes_are_closed(const char *list)
+{
+	bool quoted = false;
+
+	for (; *list; list++)
+		quoted ^= *list == '"';
+	return !quoted;
+}
 
 /*
  * Cuts the next word off a list, in place: up to a comma that is not inside double quotes, which are
@@ -97,6 +107,12 @@ static int take_word_of_helper(struct helper *h, const char *word)
 		h->mount.replace = true;
 		return DONE;
 	}
+	if (strcmp(word, "nofail") == 0) {
+		h->nofail = true;
+		return DONE;
+	}
+	if (strcmp(word, "rw") == 0) /* mount(8) says so whenever nobody said "ro" */
+		return DONE;
 	if (strcmp(word, "remount") == 0)
 		return report_usage(
 			"remount: an idmap mount cannot be changed; unmount it and mount it again, "
@@ -110,6 +126,8 @@ static int take_words(struct helper *h, char *list)
 {
 	char *word;
 
+	if (!quotes_are_closed(list))
+		return report_usage("-o %s: a quote is not closed", list);
 	while ((word = next_word(&list))) {
 		int status = *word ? take_word_of_helper(h, word) : DONE;
 
@@ -168,7 +186,7 @@ static int read_line(struct helper *h, int argc, char **argv)
 	h->mount.target = argv[optind + 1];
 	status = take_flags(h, argc, argv, true);
 	if (status == DONE)
-		status = complete_map(&h->maps);
+		status = complete_map(&h->maps, "-o map=MAP");
 	h->mount.map = h->maps.map;
 	return status;
 }
@@ -209,11 +227,20 @@ static int has_map(const struct idm_mount *mount, void *data)
  */
 static bool is_mounted(const struct mount_request *request)
 {
-	struct stat source, target;
+	struct statx source, target;
 
-	return stat(request->source, &source) == 0 && stat(request->target, &target) == 0 &&
-	       source.st_dev == target.st_dev && source.st_ino == target.st_ino &&
+	return statx(AT_FDCWD, request->source, 0, STATX_INO, &source) == 0 &&
+	       statx(AT_FDCWD, request->target, 0, STATX_INO, &target) == 0 &&
+	       target.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
+	       source.stx_dev_major == target.stx_dev_major &&
+	       source.stx_dev_minor == target.stx_dev_minor && source.stx_ino == target.stx_ino &&
 	       idm_list_path(AT_FDCWD, request->target, has_map, (void *)request->map, NULL) == 1;
+}
+
+/* "nofail": what is not there is no failure. */
+static bool may_be_missing(const struct helper *h)
+{
+	return h->nofail && access(h->mount.source, F_OK) < 0 && errno == ENOENT;
 }
 
 static int mount_idmap(struct helper *h)
@@ -226,6 +253,12 @@ static int mount_idmap(struct helper *h)
 		status = enter_namespace(h->namespace);
 		if (status != DONE)
 			return status;
+	}
+	if (may_be_missing(h)) {
+		if (h->verbose)
+			printf("mount.idmap: %s: not there, which is no failure (nofail)\n",
+			       h->mount.source);
+		return DONE;
 	}
 	if (!h->mount.replace && is_mounted(&h->mount)) {
 		if (h->verbose)

@@ -59,6 +59,8 @@ void table_cell(struct table *table, const char *text)
 
 static void print_row(char **cells, size_t columns, const size_t *widths)
 {
+	while (columns && !*cells[columns - 1]) /* nothing more in this row: no blanks up to there */
+		columns--;
 	for (size_t c = 0; c < columns; c++) {
 		fputs(cells[c], stdout);
 		if (c + 1 < columns)

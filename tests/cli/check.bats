@@ -101,7 +101,7 @@ hint: use tmpfs (Linux 6.3)" idmount check ramfs
 hint: map its layers instead, and put the overlay together from them" idmount check overlay
 	refused 1 "$idmount_check missing: check path: No such file or directory" idmount check missing
 	refused 1 "$idmount_check src/file/x: check path: Not a directory" idmount check src/file/x
-	run -1 --separate-stderr idmount check ''
+	run -2 --separate-stderr idmount check ''
 	[[ $stderr == "$idmount_check "* ]]
 	umount ramfs overlay # nobody keeps them
 }

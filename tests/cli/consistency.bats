@@ -92,16 +92,19 @@ symbols()
 # The header in one line, without comments.
 header()
 {
-	sed -E 's,/\*([^*]|\*[^/])*\*/,,g' include/idmount.h | awk '
-		/\/\*/ { comment = 1 }
-		!comment { print }
-		/\*\// { comment = 0 }' | tr -s ' \t\n' ' '
+	without_comments <include/idmount.h
+}
+
+# What comes in, in one line and without comments.
+without_comments()
+{
+	tr '\n' ' ' | sed -E 's,/\*([^*]|\*+[^*/])*\*+/,,g' | tr -s ' \t' ' '
 }
 
 # literal PAGE: its literal blocks in one line, without comments.
 literal()
 {
-	awk '/^```/ { on = !on; next } on' "$1" | sed -E 's,/\*([^*]|\*[^/])*\*/,,g' | tr -s ' \t\n' ' '
+	awk '/^```/ { on = !on; next } on' "$1" | without_comments
 }
 
 # prototypes PAGE: of its synopsis, one a line.
