@@ -493,7 +493,7 @@ watch_dst()
 	until [[ -e watching ]]; do
 		:
 	done
-	for ((round = 3000; round < 3200; round++)); do
+	for ((round = 3000; round < 3060; round++)); do
 		quietly idmount mount --replace -m "1000:$round" src dst
 		same 'owner' "$round:$round" "$(owner dst/file)"
 	done
