@@ -62,7 +62,7 @@ static int run(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_mount, .argc = argc, .argv = argv };
 	AUTO_MAP_REQUEST struct map_request maps = { 0 };
-	struct mount_request request = { 0 };
+	struct mount_request request = { .suid_words = "suid,dev" };
 	int letter, status;
 	char **operand;
 

@@ -11,7 +11,7 @@
 #include "maps.h"
 #include "report.h"
 
-enum { OPTION_UPPER_IDS = OPTION_OF_COMMAND };
+enum { OPTION_UPPER_IDS = OPTION_OF_COMMAND, OPTION_MKDIR };
 
 static const struct option_row options[] = {
 	MAP_OPTIONS,
@@ -26,6 +26,7 @@ static const struct option_row options[] = {
 	{ 'o', "options", "WORDS",
 	  "words of \"idmount mount\", and options of overlayfs such as\n"
 	  "volatile, metacopy=on, userxattr; separated by commas" },
+	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET if it is missing" },
 	{ 0 },
 };
 
@@ -44,6 +45,7 @@ struct request {
 	struct idm_path upper, work;
 	struct idm_overlay_option *options;
 	size_t n_lower, n_data, n_options;
+	bool mkdir;
 	bool too_much; /* out of memory */
 };
 
@@ -169,6 +171,9 @@ static int take(struct request *q, int letter, char *value)
 		q->work = (struct idm_path){ AT_FDCWD, value };
 		q->overlay.work = &q->work;
 		return DONE;
+	case OPTION_MKDIR:
+		q->mkdir = true;
+		return DONE;
 	case OPTION_UPPER_IDS:
 		return take_upper_ids(q, value);
 	case 'o':
@@ -186,6 +191,8 @@ static int check(struct request *q)
 		return report_usage("a lower layer is missing: -L");
 	if (!q->overlay.upper != !q->overlay.work)
 		return report_usage("-U and -W go together");
+	if (q->overlay.upper && (!*q->upper.path || !*q->work.path))
+		return report_usage("%s: the directory's name is empty", *q->upper.path ? "-W" : "-U");
 	if (q->overlay.upper_ids == IDM_UPPER_DISK && !(q->overlay.upper && q->maps.given))
 		return report_usage("--upper-ids disk: that takes a map and an upper directory");
 	if (q->maps.given || q->maps.keep_rest)
@@ -244,11 +251,12 @@ static int mount_overlay(struct request *q, const char *target)
 	tree = idm_overlay_open(o, &err);
 	if (tree < 0)
 		return report_error(&err);
-	r = idm_tree_attach(tree, AT_FDCWD, target, 0, q->words.propagation, &err);
+	r = idm_tree_attach(tree, AT_FDCWD, target, q->mkdir ? IDM_ATTACH_MKDIR : 0,
+			    q->words.propagation, &err);
 	close(tree);
 	if (r < 0)
 		return report_error(&err);
-	report_hardening(&hardening);
+	report_hardening(&hardening, "suid,dev");
 	note_owner(q);
 	return DONE;
 }
@@ -267,6 +275,8 @@ static int work(struct request *q, struct arguments *a)
 		return letter == -2 ? DONE : USAGE;
 	if (operands(a, &operand) != 1)
 		return report_usage("one TARGET is wanted; see \"idmount help overlay\"");
+	if (!*operand[0])
+		return report_usage("TARGET is empty");
 	status = check(q);
 	return status == DONE ? mount_overlay(q, operand[0]) : status;
 }

@@ -79,6 +79,6 @@ int do_mount(const struct mount_request *request)
 	status = attach(request, tree, words.propagation);
 	close(tree);
 	if (status == DONE)
-		report_hardening(&hardening);
+		report_hardening(&hardening, request->suid_words);
 	return status;
 }

@@ -12,6 +12,7 @@ struct mount_request {
 	const char *root; /* NULL: the target is not confined */
 	const struct idm_map *map;
 	struct words words;
+	const char *suid_words; /* that allow setuid and device files, for a note */
 	bool recursive, mkdir, replace;
 };
 

@@ -25,13 +25,12 @@ struct hardening harden(struct words *words, const struct idm_map *map)
 	return h;
 }
 
-void report_hardening(const struct hardening *h)
+void report_hardening(const struct hardening *h, const char *words)
 {
 	bool nosuid = h->added & IDM_ATTR_NOSUID, nodev = h->added & IDM_ATTR_NODEV;
 
 	if (h->added)
-		report_note(
-			"added %s%s%s, since files of %s %u appear as root's; -o suid,dev prevents that",
-			nosuid ? "nosuid" : "", nosuid && nodev ? "," : "", nodev ? "nodev" : "",
-			h->kind, h->disk);
+		report_note("added %s%s%s, since files of %s %u appear as root's; -o %s prevents that",
+			    nosuid ? "nosuid" : "", nosuid && nodev ? "," : "", nodev ? "nodev" : "",
+			    h->kind, h->disk, words);
 }

@@ -18,7 +18,7 @@ struct hardening {
  */
 struct hardening harden(struct words *words, const struct idm_map *map);
 
-/* Says so, in one line, if anything was added. */
-void report_hardening(const struct hardening *hardening);
+/* Says so, in one line, if anything was added; `words` are those that prevent it. */
+void report_hardening(const struct hardening *hardening, const char *words);
 
 #endif

@@ -107,6 +107,11 @@ static int take_word_of_helper(struct helper *h, const char *word)
 		h->mount.replace = true;
 		return DONE;
 	}
+	/* mount(8) does not pass "suid" and "dev" on. */
+	if (strcmp(word, "allow-suid") == 0 || strcmp(word, "allow-dev") == 0) {
+		take_word(&h->mount.words, word + 6, strlen(word + 6));
+		return DONE;
+	}
 	if (strcmp(word, "nofail") == 0) {
 		h->nofail = true;
 		return DONE;
@@ -216,16 +221,17 @@ static int enter_namespace(const char *namespace)
 	return MOUNT_SYSTEM;
 }
 
-static int has_map(const struct idm_mount *mount, void *data)
+enum { OTHER_MAP, SAME_MAP, UNKNOWN_MAP };
+
+static int compare_map(const struct idm_mount *mount, void *data)
 {
-	return mount->map && idm_map_equal(mount->map, data) ? 1 : 0;
+	if (mount->map_state == IDM_MAP_UNREADABLE)
+		return UNKNOWN_MAP;
+	return mount->map && idm_map_equal(mount->map, data) ? SAME_MAP : OTHER_MAP;
 }
 
-/*
- * Whether this very mount is there already: "mount -a" is run again and again, and knows by itself only
- * the types whose source it finds in the mount table.
- */
-static bool is_mounted(const struct mount_request *request)
+/* Whether the target is a mount point that shows the source. */
+static bool shows_source(const struct mount_request *request)
 {
 	struct statx source, target;
 
@@ -233,8 +239,18 @@ static bool is_mounted(const struct mount_request *request)
 	       statx(AT_FDCWD, request->target, 0, STATX_INO, &target) == 0 &&
 	       target.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
 	       source.stx_dev_major == target.stx_dev_major &&
-	       source.stx_dev_minor == target.stx_dev_minor && source.stx_ino == target.stx_ino &&
-	       idm_list_path(AT_FDCWD, request->target, has_map, (void *)request->map, NULL) == 1;
+	       source.stx_dev_minor == target.stx_dev_minor && source.stx_ino == target.stx_ino;
+}
+
+/*
+ * Whether this very mount is there already: "mount -a" is run again and again, and knows by itself only
+ * the types whose source it finds in the mount table.
+ */
+static int compare_mounted(const struct mount_request *request)
+{
+	if (!shows_source(request))
+		return OTHER_MAP;
+	return idm_list_path(AT_FDCWD, request->target, compare_map, (void *)request->map, NULL);
 }
 
 /* "nofail": what is not there is no failure. */
@@ -243,9 +259,16 @@ static bool may_be_missing(const struct helper *h)
 	return h->nofail && access(h->mount.source, F_OK) < 0 && errno == ENOENT;
 }
 
+static int say_if_verbose(const struct helper *h, const char *path, const char *what)
+{
+	if (h->verbose)
+		printf("mount.idmap: %s: %s\n", path, what);
+	return DONE;
+}
+
 static int mount_idmap(struct helper *h)
 {
-	int status;
+	int status, mounted;
 
 	if (h->fake)
 		return DONE;
@@ -254,16 +277,15 @@ static int mount_idmap(struct helper *h)
 		if (status != DONE)
 			return status;
 	}
-	if (may_be_missing(h)) {
-		if (h->verbose)
-			printf("mount.idmap: %s: not there, which is no failure (nofail)\n",
-			       h->mount.source);
-		return DONE;
-	}
-	if (!h->mount.replace && is_mounted(&h->mount)) {
-		if (h->verbose)
-			printf("mount.idmap: %s: already mounted\n", h->mount.target);
-		return DONE;
+	if (may_be_missing(h))
+		return say_if_verbose(h, h->mount.source, "not there, which is no failure (nofail)");
+	mounted = h->mount.replace ? OTHER_MAP : compare_mounted(&h->mount);
+	if (mounted == SAME_MAP)
+		return say_if_verbose(h, h->mount.target, "already mounted");
+	if (mounted == UNKNOWN_MAP) {
+		report_failure("%s: already mounted, with a map that cannot be read on this kernel",
+			       h->mount.target);
+		return MOUNT_FAILED;
 	}
 	status = do_mount(&h->mount);
 	if (status == DONE && h->verbose)
@@ -273,7 +295,7 @@ static int mount_idmap(struct helper *h)
 
 int main(int argc, char **argv)
 {
-	struct helper h = { 0 };
+	struct helper h = { .mount.suid_words = "allow-suid,allow-dev" };
 	int status;
 
 	report_as("mount.idmap");

@@ -57,7 +57,7 @@ void table_cell(struct table *table, const char *text)
 		table->rows++;
 }
 
-static void print_row(char **cells, size_t columns, const size_t *widths)
+static void print_row(char **cells, size_t columns, const size_t *widths, const char *end)
 {
 	while (columns && !*cells[columns - 1]) /* nothing more in this row: no blanks up to there */
 		columns--;
@@ -66,7 +66,7 @@ static void print_row(char **cells, size_t columns, const size_t *widths)
 		if (c + 1 < columns)
 			printf("%*s", (int)(widths[c] - width(cells[c]) + 2), "");
 	}
-	putchar('\n');
+	puts(end);
 }
 
 bool table_print(struct table *table)
@@ -81,11 +81,10 @@ bool table_print(struct table *table)
 			widths[i % table->columns] = w;
 	}
 	for (size_t i = 0; printed && i + table->columns <= table->rows; i += table->columns) {
-		if (i == 0 && colours)
-			fputs("\033[1m", stdout);
-		print_row(table->cells + i, table->columns, widths);
-		if (i == 0 && colours)
-			fputs("\033[0m", stdout);
+		bool bold = i == 0 && colours;
+
+		fputs(bold ? "\033[1m" : "", stdout);
+		print_row(table->cells + i, table->columns, widths, bold ? "\033[0m" : "");
 	}
 	for (size_t i = 0; i < table->rows; i++)
 		free(table->cells[i]);

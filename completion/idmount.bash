@@ -124,7 +124,7 @@ _idmount_options()
 		options="$map --invert --compose --translate --format"
 		;;
 	overlay)
-		options="$map -L --lower -U --upper -W --work --upper-ids -o --options"
+		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir"
 		;;
 	*)
 		return

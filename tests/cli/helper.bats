@@ -149,6 +149,10 @@ idmap()
 	undo
 	quietly /sbin/mount.idmap /mnt/src /mnt/dst -o map=1000:0,suid,dev
 	mounted 0:0
+	undo
+	# mount(8) keeps these two to itself, so that there are others for fstab.
+	quietly idmap map=1000:0,allow-suid,allow-dev
+	mounted 0:0 rw,relatime,idmapped
 }
 
 # ---- fstab ----
