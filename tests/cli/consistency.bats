@@ -89,22 +89,21 @@ symbols()
 	sed -nE 's/^\t(idm_[a-z_]+);$/\1/p' lib/libidmount.map | sort
 }
 
-# The header in one line, without comments.
+# Without comments, in one line.
+bare()
+{
+	perl -0pe 's,/\*.*?\*/,,gs' | tr -s ' \t\n' ' '
+}
+
 header()
 {
-	without_comments <include/idmount.h
+	bare <include/idmount.h
 }
 
-# What comes in, in one line and without comments.
-without_comments()
-{
-	tr '\n' ' ' | sed -E 's,/\*([^*]|\*+[^*/])*\*+/,,g' | tr -s ' \t' ' '
-}
-
-# literal PAGE: its literal blocks in one line, without comments.
+# literal PAGE: its literal blocks.
 literal()
 {
-	awk '/^```/ { on = !on; next } on' "$1" | without_comments
+	awk '/^\t*```/ { on = !on; next } on' "$1" | bare
 }
 
 # prototypes PAGE: of its synopsis, one a line.
