@@ -180,7 +180,7 @@ int idm_mntns_open(uint64_t id, struct idm_error *err)
 /* ---- from inside ---- */
 
 struct visit {
-	int fd;
+	int fd, own;
 	void (*run)(void *data);
 	void *data;
 	int joined;
@@ -194,19 +194,26 @@ static void *join_and_run(void *data)
 	v->joined = idm_sys_unshare(CLONE_FS);
 	if (v->joined == 0)
 		v->joined = idm_sys_setns(v->fd, CLONE_NEWNS);
-	if (v->joined == 0)
+	if (v->joined == 0) {
 		v->run(v->data);
+		/* The kernel is done with a thread only after pthread_join(). What it was in must not
+		 * last that long. */
+		idm_sys_setns(v->own, CLONE_NEWNS);
+	}
 	return NULL;
 }
 
 int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err)
 {
 	static const char step[] = "join mount namespace";
-	struct visit v = { fd, run, data, 0 };
+	AUTO_CLOSE int own = open_own("ns/mnt", err);
+	struct visit v = { fd, own, run, data, 0 };
 	sigset_t all, saved;
 	pthread_t thread;
 	int r;
 
+	if (own < 0)
+		return own;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	r = pthread_create(&thread, NULL, join_and_run, &v);
