@@ -245,6 +245,31 @@ void enter_userns(const char *map)
 	must(prctl(PR_SET_DUMPABLE, 1));
 }
 
+struct errand {
+	void (*body)(void *);
+	void *arg;
+};
+
+static void with_own_proc(void *data)
+{
+	const struct errand *e = data;
+
+	must(unshare(CLONE_NEWNS));
+	do_mount("proc", "/proc", "proc", 0, NULL);
+	e->body(e->arg);
+}
+
+static void leave_pid_namespace(void *errand)
+{
+	must(unshare(CLONE_NEWPID));
+	in_child(with_own_proc, errand);
+}
+
+void in_pid_namespace(void (*body)(void *), void *arg)
+{
+	in_child(leave_pid_namespace, &(struct errand){ body, arg });
+}
+
 void refuse_call(long number, int errnum)
 {
 	struct sock_filter code[] = {

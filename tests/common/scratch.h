@@ -42,6 +42,12 @@ uid_t unused_uid(void);
  */
 void enter_userns(const char *map);
 
+/*
+ * Runs `body` in a forked child in a PID namespace of its own, with its own /proc: what is found there
+ * does not depend on the machine. After scratch_enter(). Fails or skips with it.
+ */
+void in_pid_namespace(void (*body)(void *), void *arg);
+
 /* Writes "uid_map" or "gid_map" of a process. */
 void write_id_map(pid_t pid, const char *name, const char *text);
 

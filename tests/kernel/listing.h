@@ -1,106 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the listing share: mounts to make, lists to keep, children to look from. */
+/* Mounts to be listed, and what was told of them, by each of the kernel's ways of telling. */
 #ifndef LISTING_H
 #define LISTING_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include <errno.h>
-#include <stdio.h>
-#include <sys/types.h>
-
-#include "lib/kernel.h"
-#include "lib/list.h"
-#include "lib/util.h"
+#include "list.h"
+#include "neighbour.h"
+#include "trees.h"
+#include "util.h"
 
 #define ALL IDM_LIST_ALL_NAMESPACES
 #define UNMAPPED IDM_LIST_UNMAPPED
 
-/* Every test's own tmpfs, and a directory that can be ID-mapped: in it or, before Linux 6.3, beside it.
+/* ---- mounts ---- */
+
+#define SOURCE SCRATCH "/source" /* a mount of a filesystem that can be ID-mapped, outside of base */
+
+/*
+ * Enters SCRATCH, with SOURCE and, at base, a tmpfs named "base". No other process calls its base the
+ * same: it is told from those of tests that run at the same time, in other mount namespaces.
  */
-extern char base[64];
-extern char source[96];
+void listing_enter(void);
 
-/* A check that also works in a child, where cmocka's would run on in the next test. */
-#define CHECK(condition)                                                                          \
-	do {                                                                                      \
-		if (!(condition)) {                                                               \
-			fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #condition, \
-				errno);                                                           \
-			return 1;                                                                 \
-		}                                                                                 \
-	} while (0)
+/* A path below base, "" for base itself; of the last eight only. And a new directory there. */
+const char *at(const char *name);
+const char *made(const char *name);
 
-/* 0, or the exit status of a test that cannot be run. */
-int begin(void);
-void end(void);
+/* Mounts SOURCE with the map at the directory below base, which may be a new one. */
+void put(const char *name, const char *map);
 
-/* Before and after every test: nothing may be left of it. */
-int fresh_base(void **state);
-int nothing_left(void **state);
+/* ---- levels ---- */
 
-bool kernel_is(int major, int minor);
 /* What a level comes to on this kernel. */
 enum idm_list_level really(enum idm_list_level level);
 
-int do_mount(const char *what, const char *where, const char *type, unsigned long flags,
-	     const char *data);
-/* The path of a name below base; the last eight stay. */
-const char *at(const char *name);
-/* The same, with a directory there. */
-const char *made(const char *name);
-struct idm_map *map_of(const char *text);
-/* A detached copy of what is at path, mapped unless map is NULL; or -1. */
-int tree_of_map(int dirfd, const char *path, const struct idm_map *map);
-int tree_of(const char *path, const char *text);
-int attach(int tree, const char *target);
-/* Mounts `what` at `target` with the map; NULL for none. */
-int put(const char *what, const char *target, const char *text);
-
-struct seen {
-	struct idm_mount m; /* with strings and a map of its own */
-};
-
-struct list {
-	struct seen *seen;
-	size_t n;
-};
-
-int keep(const struct idm_mount *mount, void *data);
-void forget(struct list *list);
-/* What is listed; n is (size_t)-1 if that failed. */
-struct list list_at(enum idm_list_level level, unsigned int flags);
-const struct idm_mount *find(const struct list *list, const char *target);
-/* How many are below base. */
-size_t ours(const struct list *list);
-bool ends_with(const char *s, const char *end);
-/* Whether the mount has this map, or that it has one where the kernel does not tell. */
-bool has_map(const struct idm_mount *m, enum idm_list_level level, const char *text);
-/* Whether the mount that holds path is the one at target, with this map. */
-int path_is(enum idm_list_level level, int dirfd, const char *path, const char *target, const char *map);
-
-struct calls {
-	int n, answer;
-	struct list list;
-};
-
-/* A callback that counts in `struct calls`, and answers the second time. */
-int answer(const struct idm_mount *mount, void *data);
-
-int wait_for(pid_t pid);
-pid_t start(int (*run)(void));
-int in_child(int (*run)(void));
-int private_mounts(void);
-/* Runs it in a PID namespace of its own, with its own /proc and mounts. */
-int in_isolation(int (*run)(void));
-/* A child that runs `prepare` and then waits until *hold is closed. */
-pid_t start_holder(int (*prepare)(void), int *hold);
-void go_anywhere(void);
-
+/* The last is idm_list() and idm_list_path() themselves. */
 #define FOR_EACH_LEVEL(level) \
 	for (enum idm_list_level level = IDM_LIST_MOUNTINFO; level <= IDM_LIST_NEWEST; level++)
 
@@ -111,5 +44,50 @@ void go_anywhere(void);
 #define FOR_EACH_LEVEL_BY_PROC(level) \
 	FOR_EACH_LEVEL(level)         \
 	if (really(level) < IDM_LIST_NAMESPACES)
+
+int list_by(enum idm_list_level level, unsigned int flags,
+	    int (*each)(const struct idm_mount *mount, void *data), void *data, struct idm_error *err);
+int list_path_by(enum idm_list_level level, int dirfd, const char *path,
+		 int (*each)(const struct idm_mount *mount, void *data), void *data,
+		 struct idm_error *err);
+
+/* ---- what was told ---- */
+
+struct listing {
+	struct idm_mount *mounts; /* with strings and maps of their own */
+	size_t n;
+};
+
+void listing_free(struct listing *list);
+#define AUTO_LISTING __attribute__((cleanup(listing_free)))
+
+/* Callbacks: keeps the mount in a struct listing; fails the test. */
+int listing_keep(const struct idm_mount *mount, void *list);
+int listing_never(const struct idm_mount *mount, void *unused);
+
+struct listing listing_at(const char *file, int line, enum idm_list_level level, unsigned int flags);
+#define list_of(level, flags) listing_at(HERE, level, flags)
+
+/* The first at that target; NULL if there is none. And the first in that mount namespace. */
+const struct idm_mount *find(const struct listing *list, const char *target);
+const struct idm_mount *find_in(const struct listing *list, const char *target, uint64_t inode);
+
+/* Whether the mount is at base or below it, and how many are. */
+bool is_ours(const struct idm_mount *mount);
+size_t count_ours(const struct listing *list);
+
+/* Whether the map can be read, where the caller has all ids. */
+bool maps_are_told(enum idm_list_level level);
+
+/* The mount is there and has the map; where the kernel does not tell, some map. */
+void assert_mapped_at(const char *file, int line, const struct idm_mount *m, enum idm_list_level level,
+		      const char *map);
+#define assert_mapped(m, level, map) assert_mapped_at(HERE, m, level, map)
+
+/* A path is on the mount at the target, and that has the map. NULL: it is not mapped. */
+void assert_path_at(const char *file, int line, enum idm_list_level level, int dirfd, const char *path,
+		    const char *target, const char *map);
+#define assert_path(level, dirfd, path, target, map) \
+	assert_path_at(HERE, level, dirfd, path, target, map)
 
 #endif
