@@ -17,12 +17,18 @@ fi
 
 # ---- build ----
 
+# Says nothing unless it goes wrong.
+quietly() {
+  local output
+  output=$("$@" 2>&1) || { printf '%s\n' "$output" >&2 && exit 1; }
+}
+
 if [ "${IDMOUNT_DEMO_PRIVATE:-}" != 1 ]; then
   scripts/install-packages.sh build
   if [ ! -f build/build.ninja ]; then
-    meson setup build >/dev/null
+    quietly meson setup build
   fi
-  ninja -C build >/dev/null
+  quietly ninja -C build
   # From here on in a mount namespace of our own: whatever happens, the host sees no mount.
   IDMOUNT_DEMO_PRIVATE=1 exec unshare --mount --propagation private "$0"
 fi
