@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+# idmount overlay: layers with other owners, laid over each other.
+load common
+private_mounts
+
+setup()
+{
+	set_up_mounts
+	mkdir l1 l2 up work
+	echo one >l1/one
+	echo two >l2/two
+	chown 33:44 l2/two
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+idmount_overlay='idmount: overlay:'
+
+# overlay ARGUMENT...: of the two layers, at dst.
+overlay()
+{
+	idmount overlay -L l2 -L l1 -m 0:100000:65536 "$@" dst
+}
+
+undo()
+{
+	idmount umount /mnt/dst
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+}
+
+@test "layers show mapped ids, and are read-only" {
+	quietly overlay
+	same 'owners' $'100000:100000\n100033:100044' "$(owner dst/one dst/two)"
+	run ! touch dst/new
+	undo
+}
+
+@test "without a map the owners are those on disk" {
+	quietly idmount overlay -L l2:l1 dst
+	same 'owners' $'0:0\n33:44' "$(owner dst/one dst/two)"
+	undo
+}
+
+@test "--upper-ids disk: what is written as 100000 is stored as 0" {
+	quietly overlay -U up -W work --upper-ids disk
+	as 100000 bash -euc 'echo new >dst/new; echo more >>dst/one; rm dst/two; mkdir dst/dir'
+	same 'owners seen' $'100000:100000\n100000:100000\n100000:100000' "$(owner dst/new dst/one dst/dir)"
+	undo
+	same 'owners stored' $'0:0\n0:0\n0:0\n0:0' "$(owner up/new up/one up/dir up/two)"
+	same 'whiteout' 'character special file' "$(stat -c %F up/two)"
+	same 'the layer' $'one\ntwo' "$(cat l1/one l2/two)"
+}
+
+@test "--upper-ids disk: a tar of the upper directory has container ids only, and it is a layer under another map" {
+	overlay -U up -W work --upper-ids disk
+	as 100000 touch dst/new
+	undo
+	same 'ids in the archive' 0/0 "$(tar --numeric-owner -C up -cf - . | tar --numeric-owner -tvf - | awk '{ print $2 }' | sort -u)"
+	quietly idmount overlay -L up:l2:l1 -m 0:300000:65536 dst
+	same 'owners' $'300000:300000\n300033:300044' "$(owner dst/new dst/two)"
+	undo
+}
+
+@test "--upper-ids shifted: what is written as 100000 is stored as 100000" {
+	chown 100000:100000 up
+	quietly overlay -U up -W work
+	as 100000 touch dst/new
+	undo
+	same 'owner stored' 100000:100000 "$(owner up/new)"
+}
+
+@test "says so if the upper directory belongs to nobody whom the map shows" {
+	run -0 --separate-stderr overlay -U up -W work
+	same 'note' "$idmount_overlay note: up belongs to 0, which the map does not show; chown it to 100000, or use --upper-ids disk" "$stderr"
+	undo
+}
+
+@test "colons in names, options, --mkdir" {
+	mkdir a:b 'c\d'
+	touch a:b/colon
+	quietly idmount overlay -L 'a\:b:l2' -L 'c\\d:l1' -o nosuid,noexec,metacopy=on,redirect_dir=on --mkdir new/target
+	[[ -e new/target/colon && -e new/target/one ]]
+	[[ $(options_at /mnt/new/target) == ro,nosuid,noexec,relatime* || $(options_at /mnt/new/target) == rw,nosuid,noexec,relatime* ]]
+	grep -q 'overlay overlay .*metacopy=on' /proc/self/mountinfo
+	idmount umount new/target
+}
+
+@test "a data-only layer" {
+	mkdir data
+	quietly idmount overlay -L l2:l1::data -o metacopy=on,redirect_dir=on dst
+	grep -q 'datadir+=/mnt/data' /proc/self/mountinfo
+	undo
+}
+
+@test "nosuid,nodev are added where another's files appear as root's" {
+	run -0 --separate-stderr idmount overlay -L l2:l1 -m 1000:0 dst
+	same 'note' "$idmount_overlay note: added nosuid,nodev, since files of user 1000 appear as root's; -o suid,dev prevents that" "$stderr"
+	[[ $(options_at /mnt/dst) == *nosuid,nodev* ]]
+	undo
+}
+
+@test "refusals name the directory, and leave all as it was" {
+	local nobody_twice='two overlays on one upper directory damage each other: unmount the other one, or take directories of its own for this one'
+
+	refused 1 "$idmount_overlay missing: open layer: No such file or directory" overlay -L missing
+	refused 1 "$idmount_overlay l1/one: open layer: Not a directory" overlay -L l1/one
+	refused 1 "$idmount_overlay l2: open layer: the directory is given twice (also as l2)" overlay -L l2
+	refused 1 "$idmount_overlay /dev: map tree: the filesystem ($(stat -f -c %T /dev | sed 's/.*/devtmpfs/')) cannot be ID-mapped
+hint: ext4, xfs, btrfs, tmpfs, erofs, squashfs and some more can" overlay -L /dev
+	refused 1 "$idmount_overlay l2: open overlay: one lower layer without an upper directory is no overlay
+hint: mount the directory itself (idmount mount), or add a second, empty layer" idmount overlay -L l2 dst
+	refused 1 "$idmount_overlay /dev/shm: open overlay: the work directory is not on the mount of the upper directory (up)" \
+		overlay -U up -W /dev/shm
+	refused 1 "$idmount_overlay foo: open overlay: this kernel's overlayfs does not take the option (kernel: overlay: Unknown parameter 'foo')" \
+		overlay -o volatile,foo=1
+	refused 1 "$idmount_overlay none: open target: there is no such target
+hint: create it first, or ask for it (--mkdir)" idmount overlay -L l2:l1 none
+
+	overlay -U up -W work --upper-ids disk
+	mkdir dst2 work2
+	refused 1 "$idmount_overlay up: open overlay: it is in use as the upper or work directory of another overlay
+hint: $nobody_twice" idmount overlay -L l2:l1 -U up -W work2 dst2
+}
+
+@test "an overlay as a layer under a map is refused, without one it is fine" {
+	overlay
+	refused 1 "$idmount_overlay dst: map tree: the filesystem (overlay) cannot be ID-mapped
+hint: map its layers instead, and put the overlay together from them" idmount overlay -L dst:l1 -m 0:1 src
+	mkdir l3
+	quietly idmount overlay -L l3:dst src
+	same 'owner' 100000:100000 "$(owner src/one)"
+	idmount umount src
+	undo
+}
+
+@test "wrong usage" {
+	fails 2 "$idmount_overlay a lower layer is missing: -L" idmount overlay dst
+	fails 2 "$idmount_overlay -L: a layer is missing between two colons, or at an end" idmount overlay -L l1: dst
+	fails 2 "$idmount_overlay -U and -W go together" overlay -U up
+	fails 2 "$idmount_overlay -U: the directory's name is empty" overlay -U '' -W work
+	fails 2 "$idmount_overlay --upper-ids both: it is shifted or disk" overlay --upper-ids both
+	fails 2 "$idmount_overlay --upper-ids disk: that takes a map and an upper directory" overlay --upper-ids disk
+	fails 2 "$idmount_overlay -o lowerdir: directories are given with -L, -U and -W" overlay -o lowerdir=l1
+	fails 2 "$idmount_overlay -o: an option is missing between two commas, or at an end" overlay -o ro,,volatile
+	fails 2 "$idmount_overlay one TARGET is wanted; see \"idmount help overlay\"" idmount overlay -L l1:l2
+	fails 2 "$idmount_overlay TARGET is empty" idmount overlay -L l1:l2 ''
+}
