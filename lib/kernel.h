@@ -112,13 +112,16 @@ struct idm_statmount {
 #define IDM_STATMOUNT_MNT_GIDMAP 0x00004000U	 /* Linux 6.15 */
 #define IDM_LSMT_ROOT 0xffffffffffffffffULL	 /* listmount: from the namespace's root mount on */
 
+/* ioctls on a namespace */
+#define IDM_NS_GET_NSTYPE _IO(0xb7, 0x3)
+#define IDM_NS_GET_PID_FROM_PIDNS _IOR(0xb7, 0x6, int) /* Linux 6.11 */
+
 /* ioctls on a mount namespace, Linux 6.12 */
 struct idm_mnt_ns_info {
 	uint32_t size;
 	uint32_t nr_mounts;
 	uint64_t mnt_ns_id;
 };
-#define IDM_NS_GET_NSTYPE _IO(0xb7, 0x3)
 #define IDM_NS_MNT_GET_INFO _IOR(0xb7, 10, struct idm_mnt_ns_info)
 #define IDM_NS_MNT_GET_NEXT _IOR(0xb7, 11, struct idm_mnt_ns_info)
 #define IDM_NS_MNT_GET_PREV _IOR(0xb7, 12, struct idm_mnt_ns_info)

@@ -160,11 +160,20 @@ int idm_procfs_root(struct idm_error *err)
 
 bool idm_procfs_child_would_be_init(void)
 {
-	struct stat st;
+	struct stat own, children;
+	AUTO_CLOSE int fd = -1;
+	int r = idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", &children, 0);
 
-	/* Linux 4.12. The link has no target as long as the namespace has no init. */
-	return idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", &st, 0) == -ENOENT &&
-	       idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &st, 0) == 0;
+	if (idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &own, 0) < 0)
+		return false;
+	/* Linux 4.12. The link has no target as long as the namespace has no init ... */
+	if (r == -ENOENT)
+		return true;
+	if (r < 0 || children.st_ino == own.st_ino)
+		return false;
+	/* ... but in 7.2 it has. Since 6.11 one can ask for process 1 of the namespace. */
+	fd = idm_sys_openat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", O_RDONLY, 0);
+	return fd >= 0 && idm_sys_ioctl(fd, IDM_NS_GET_PID_FROM_PIDNS, (void *)1) == -ESRCH;
 }
 
 int idm_procfs_openat(int process, const char *name, int flags)
