@@ -11,11 +11,13 @@
  *   4. write the maps through what is open, end the child by its pidfd.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 
 #include "error.h"
 #include "holder.h"
 #include "kernel.h"
+#include "privilege.h"
 #include "procfs.h"
 #include "userns-why.h"
 #include "util.h"
@@ -52,7 +54,8 @@ static int open_files(const struct idm_holder *child, struct files *f, struct id
 	r = open_one(process, "uid_map", O_WRONLY, &f->uid_map, err);
 	if (r == 0)
 		r = open_one(process, "gid_map", O_WRONLY, &f->gid_map, err);
-	if (r == 0 && child->live)
+	/* A zombie's belongs to its user from Linux 7.2 on, a live child's always does. */
+	if (r == 0 && !idm_has_capability(CAP_SETGID))
 		r = open_one(process, "setgroups", O_WRONLY, &f->setgroups, err);
 	if (r == 0)
 		r = open_one(process, "ns/user", O_RDONLY, &f->ns, err);
