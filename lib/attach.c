@@ -48,6 +48,20 @@ static bool kernel_has_beneath(void)
 					  MOVE_MOUNT_BENEATH) != -EINVAL;
 }
 
+/*
+ * Whoever stands in a mount that goes away goes on standing in it. For a working directory that is the
+ * caller's business; but a process whose root directory is in a mount that nobody can see is lost. From
+ * Linux 7.2 on the kernel leaves it to its callers to find this out.
+ */
+static bool is_callers_root(int fd)
+{
+	struct statx st, root;
+
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0 &&
+	       idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &root) == 0 &&
+	       st.stx_mnt_id == root.stx_mnt_id && root.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
 static int why_not_beneath(int code, const char *path, struct idm_error *err)
 {
 	if (code == -EINVAL && !kernel_has_beneath())
@@ -72,6 +86,12 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 		idm_fail(err, -EINVAL, step_attach, path, "there is no mount to replace");
 		idm_hint(err,
 			 "the target has to be a mount point; without --replace it need not be one");
+		return -EINVAL;
+	}
+	if (is_callers_root(target->fd)) {
+		idm_fail(err, -EINVAL, step_attach, path,
+			 "it is the root directory of this process, which would stay in the old mount");
+		idm_hint(err, "pivot_root(2) exchanges root directories");
 		return -EINVAL;
 	}
 	if (!can_unmount(target->fd))

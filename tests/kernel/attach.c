@@ -353,7 +353,8 @@ TEST(a_replacement_that_is_refused_leaves_the_old_mount)
 	assert_refused(tree, AT_FDCWD, TARGET, IDM_ATTACH_REPLACE, -ELOOP, TARGET, "attach", NULL);
 	assert_owner(TARGET "/file", 7, 8);
 	assert_refused(first, AT_FDCWD, "/", IDM_ATTACH_REPLACE, -EINVAL, "/", "attach",
-		       "does not let this mount be replaced");
+		       "the root directory of this process");
+	assert_owner(TARGET "/file", 7, 8);
 }
 
 /* ---- propagation ---- */
