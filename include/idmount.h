@@ -372,7 +372,8 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
  * -EINVAL: the target is in another mount namespace, the tree is unbindable and the target below a
  * shared mount, IDM_ATTACH_REPLACE of something that is no mount point or may not be replaced, an
  * unknown flag. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
- * -EPERM. -ENOSPC: fs.mount-max. What IDM_ATTACH_MKDIR made is removed again. Thread-safe.
+ * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. What IDM_ATTACH_MKDIR made is removed again.
+ * Thread-safe.
  */
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
 		    enum idm_propagation propagation, struct idm_error *err);

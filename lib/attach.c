@@ -134,7 +134,7 @@ static int why_not_attached(int code, const char *path, struct idm_error *err)
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
 		break;
 	case -ENOSYS:
-		idm_fail(err, code, step_attach, path, "the kernel has no move_mount: needs Linux 5.12");
+		idm_fail(err, code, step_attach, path, "a seccomp filter refuses move_mount(2)");
 		break;
 	}
 	return code;
@@ -184,6 +184,19 @@ static int attach(int tree_fd, const struct idm_target *target, const char *path
 	return idm_fail(err, r, "set propagation", path, NULL);
 }
 
+/*
+ * Linux 5.2 can attach, but what the library makes can be made from 5.12 on: so its callers hear from
+ * each part of it the same.
+ */
+static int refuse_old_kernel(const char *path, struct idm_error *err)
+{
+	struct mount_attr none = { 0 };
+
+	if (idm_sys_mount_setattr(-1, "", ~0U, &none) != -ENOSYS || !idm_kernel_is_before(5, 12))
+		return 0;
+	return idm_fail(err, -ENOSYS, step_attach, path, "mapped mounts need Linux 5.12");
+}
+
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
 		    enum idm_propagation propagation, struct idm_error *err)
 {
@@ -196,6 +209,9 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 	if ((unsigned int)propagation > IDM_PROPAGATION_UNBINDABLE)
 		return idm_fail(err, -EINVAL, step_attach, target, "unknown propagation %d",
 				propagation);
+	r = refuse_old_kernel(target, err);
+	if (r < 0)
+		return r;
 	r = idm_sys_fstatat(tree_fd, "", &st, AT_EMPTY_PATH);
 	if (r < 0)
 		return idm_fail(err, r, step_attach, target, "the tree is not an open descriptor");

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "util.h"
@@ -210,6 +212,16 @@ ssize_t idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_
 int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size)
 {
 	return (int)CALL(syscall(SYS_statmount, req, buf, size, 0U));
+}
+
+bool idm_kernel_is_before(unsigned int major, unsigned int minor)
+{
+	unsigned int have_major, have_minor;
+	struct utsname name;
+
+	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &have_major, &have_minor) != 2)
+		return false;
+	return have_major < major || (have_major == major && have_minor < minor);
 }
 
 long idm_sys_clone3(struct clone_args *args, size_t size)

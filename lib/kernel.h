@@ -162,6 +162,12 @@ int idm_sys_fsmount(int fd, unsigned int flags, unsigned int attributes);
 ssize_t idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_t n);
 int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size);
 
+/*
+ * By its number, for explanations only: distributions add to their kernels, filters take away. What a
+ * kernel can is found out by trying.
+ */
+bool idm_kernel_is_before(unsigned int major, unsigned int minor);
+
 /* processes */
 long idm_sys_clone3(struct clone_args *args, size_t size);
 int idm_sys_clone(int (*child)(void *), void *stack_top, int flags, void *arg, int *pidfd);

@@ -12,7 +12,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "error.h"
 #include "kernel.h"
@@ -49,16 +48,6 @@ static bool say(const struct question *q, const char *reason, ...)
 	return true;
 }
 
-static bool kernel_is_before(unsigned int major, unsigned int minor)
-{
-	unsigned int have_major, have_minor;
-	struct utsname name;
-
-	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &have_major, &have_minor) != 2)
-		return false;
-	return have_major < major || (have_major == major && have_minor < minor);
-}
-
 /* ---- the kernel ---- */
 
 /* The kernel says EINVAL to flags that no version knows; a filter does not look at them. */
@@ -76,7 +65,7 @@ static bool calls_are_missing(const struct question *q)
 
 	if (r != -ENOSYS && r != -EPERM)
 		return false;
-	if (r == -ENOSYS && kernel_is_before(5, 12))
+	if (r == -ENOSYS && idm_kernel_is_before(5, 12))
 		return say(q, "the kernel cannot map mounts: it needs Linux 5.12");
 	say(q, "a seccomp filter refuses %s",
 	    idm_sys_open_tree(-1, "", ~0U) == r ? "open_tree(2)" : "mount_setattr(2)");
@@ -245,7 +234,7 @@ static void hint_filesystem(const struct question *q, const char *type)
 	for (size_t i = 0; i < ARRAY_SIZE(filesystems); i++) {
 		if (strncmp(type, filesystems[i].type, length) != 0 || filesystems[i].type[length])
 			continue;
-		if (kernel_is_before(filesystems[i].major, filesystems[i].minor))
+		if (idm_kernel_is_before(filesystems[i].major, filesystems[i].minor))
 			idm_hint(q->err, "%s can from Linux %u.%u on", filesystems[i].type,
 				 filesystems[i].major, filesystems[i].minor);
 		else if (filesystems[i].hint)
