@@ -470,8 +470,9 @@ struct idm_overlay {
  * work are on different mounts. -EBUSY: upper or work is in use by another overlay of this mount
  * namespace. -EROFS: with an upper directory, the overlay came up read-only. -EINVAL: too few layers, an
  * option that the kernel does not know or take, a layer's filesystem that cannot be ID-mapped or be a
- * layer, IDM_UPPER_DISK and a map without disk id 0. Paths: as openat(2). Else as idm_userns_open(). err
- * names the layer or option. Thread-safe.
+ * layer, IDM_UPPER_DISK and a map without disk id 0. -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before 6.15.
+ * -ENOSYS: Linux before 5.12. Paths: as openat(2). Else as idm_userns_open(). err names the layer or
+ * option. Thread-safe.
  */
 int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err);
 

@@ -24,6 +24,17 @@ static const char step_overlay[] = "open overlay";
 
 /* ---- what is asked for ---- */
 
+/*
+ * Whether the kernel takes detached layers. That came in the same release as open_tree_attr(2), which
+ * can be asked for without trying to make anything.
+ */
+static bool takes_descriptors(void)
+{
+	struct mount_attr none = { 0 };
+
+	return idm_sys_open_tree_attr(-1, "", ~0U, &none) == -EINVAL;
+}
+
 static int check_request(const struct idm_overlay *o, struct idm_error *err)
 {
 	const unsigned int flags = IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE |
@@ -32,6 +43,12 @@ static int check_request(const struct idm_overlay *o, struct idm_error *err)
 
 	if (o->flags & ~flags)
 		return idm_fail(err, -EINVAL, step_overlay, NULL, "unknown flags 0x%x", o->flags);
+	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && o->flags & IDM_OVERLAY_IN_NAMESPACE)
+		return idm_fail(err, -EINVAL, step_overlay, NULL, "flags that exclude each other: 0x%x",
+				o->flags);
+	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && !takes_descriptors())
+		return idm_fail(err, -EOPNOTSUPP, step_overlay, NULL,
+				"layers by descriptor need Linux 6.15 (open_tree_attr)");
 	if ((unsigned int)o->upper_ids > IDM_UPPER_DISK)
 		return idm_fail(err, -EINVAL, step_overlay, NULL, "unknown upper ids %d", o->upper_ids);
 	if (n > MOST_LAYERS)
@@ -269,19 +286,6 @@ static int by_descriptor(const struct idm_overlay *o, const struct idm_layers *l
 	return r < 0 ? r : idm_take_fd(&tree);
 }
 
-/*
- * Without a flag: by descriptor, unless the kernel takes no detached layers yet. That came in the same
- * release as open_tree_attr(2), which can be asked for without trying to make anything.
- */
-static bool use_descriptors(const struct idm_overlay *o)
-{
-	struct mount_attr none = { 0 };
-
-	if (o->flags & (IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE))
-		return o->flags & IDM_OVERLAY_BY_DESCRIPTOR;
-	return idm_sys_open_tree_attr(-1, "", ~0U, &none) == -EINVAL;
-}
-
 static int in_namespace(const struct idm_overlay *o, const struct idm_layers *layers,
 			struct idm_error *err)
 {
@@ -300,7 +304,7 @@ static int in_namespace(const struct idm_overlay *o, const struct idm_layers *la
 
 static int assemble(const struct idm_overlay *o, struct idm_layers *layers, struct idm_error *err)
 {
-	bool descriptors = use_descriptors(o);
+	bool descriptors = !(o->flags & IDM_OVERLAY_IN_NAMESPACE) && takes_descriptors();
 	AUTO_CLOSE int userns = -1;
 	int r = idm_layers_look(layers, err);
 
