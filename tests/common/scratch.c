@@ -37,6 +37,19 @@ void do_umount_idle(const char *target)
 	must(umount2(target, 0));
 }
 
+/* An ext4 over the scratch tmpfs that holds its image. */
+static void cover_with_ext4(void)
+{
+	static const char image[] = SCRATCH "/image";
+
+	scratch_file(image, "");
+	must(truncate(image, 960 << 20));
+	if (RUN("mkfs.ext4", "-q", "-F", image) != 0 ||
+	    RUN("mount", "-o", "loop,nosuid,nodev", image, SCRATCH) != 0)
+		fail_msg("no ext4 at " SCRATCH);
+	must(rmdir(SCRATCH "/lost+found"));
+}
+
 void scratch_enter(void)
 {
 	need_root();
@@ -44,6 +57,8 @@ void scratch_enter(void)
 	/* Everything: what is mounted from here on stays here. */
 	do_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	do_mount("scratch", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1g");
+	if (!kernel_is_before(5, 12) && kernel_is_before(6, 3))
+		cover_with_ext4();
 }
 
 void scratch_dir(const char *path)

@@ -8,8 +8,9 @@
 #include <sys/types.h>
 
 /*
- * Where a test works after scratch_enter(): the root of an empty tmpfs in a mount namespace of its own.
- * All of it goes with the test's process.
+ * Where a test works after scratch_enter(): the root of an empty filesystem in a mount namespace of its
+ * own: a tmpfs or, where the kernel can map mounts, but not that (Linux 5.12 to 6.2), an ext4. All of it
+ * goes with the test's process.
  */
 #define SCRATCH "/mnt"
 

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "snapshot.h"
 #include "util.h"
 
@@ -271,7 +272,13 @@ static void run_here(const struct test *test)
 {
 	struct snapshot *before = snapshot_take(SNAPSHOT_FDS);
 
-	test->run();
+	if (kernel_is_before(test->since[0], test->since[1])) {
+		note("%s: this kernel is before Linux %u.%u", test->name, test->since[0],
+		     test->since[1]);
+		test->before();
+	} else {
+		test->run();
+	}
 	snapshot_assert_same(before);
 	exit(0); /* not _exit: the sanitizers look for leaks now */
 }
@@ -307,6 +314,15 @@ static bool left_processes(void)
 	return any;
 }
 
+/* How many times longer than usually a test may take. */
+static int patience(void)
+{
+	const char *text = getenv("IDM_PATIENCE");
+	int times = text ? atoi(text) : 1;
+
+	return (times > 1 ? times : 1) * (TEST_SANITIZED ? 5 : 1);
+}
+
 static bool run(const struct test *test, int number)
 {
 	bool good;
@@ -316,7 +332,7 @@ static bool run(const struct test *test, int number)
 	pid = (pid_t)must(fork());
 	if (pid == 0)
 		run_here(test);
-	good = await_test(pid, test->seconds * (TEST_SANITIZED ? 5 : 1));
+	good = await_test(pid, test->seconds * patience());
 	good = !left_processes() && good;
 	printf("%s %d - %s%s%s\n", good ? "ok" : "not ok", number, test->name,
 	       good && skip_reason[0] ? " # SKIP " : "", good ? skip_reason : "");

@@ -33,21 +33,37 @@ struct test {
 	const char *name;
 	void (*run)(void);
 	int seconds;
+	unsigned int since[2];
+	void (*before)(void);
 	struct test *next;
 };
 
 void test_register(struct test *test);
 
-#define TEST_SECONDS 60 /* of real time; a test that takes longer has failed. More under sanitizers */
+/*
+ * Of real time; a test that takes longer has failed. More under sanitizers, and IDM_PATIENCE times as
+ * much if that is in the environment: for machines that are emulated, or have much else to do.
+ */
+#define TEST_SECONDS 60
 
 #define TEST(name) TEST_WITHIN(name, TEST_SECONDS)
-#define TEST_WITHIN(name, seconds)                                                \
-	static void test_##name(void);                                            \
-	__attribute__((constructor)) static void register_##name(void)            \
-	{                                                                         \
-		static struct test test_ = { #name, test_##name, seconds, NULL }; \
-		test_register(&test_);                                            \
-	}                                                                         \
+#define TEST_WITHIN(name, seconds) TEST_AS(name, seconds, 0, 0, NULL)
+
+/*
+ * A test of what came with Linux MAJOR.MINOR. On older kernels `before`, a function without arguments,
+ * is run in its place: what is expected there, as a rule a refusal that names that kernel.
+ */
+#define TEST_SINCE(major, minor, before, name) TEST_AS(name, TEST_SECONDS, major, minor, before)
+
+#define TEST_AS(name, seconds, major, minor, before)                                \
+	static void test_##name(void);                                              \
+	__attribute__((constructor)) static void register_##name(void)              \
+	{                                                                           \
+		static struct test test_ = {                                        \
+			#name, test_##name, seconds, { major, minor }, before, NULL \
+		};                                                                  \
+		test_register(&test_);                                              \
+	}                                                                           \
 	static void test_##name(void)
 
 /* Whether a sanitizer slows us down: fewer rounds, then. */

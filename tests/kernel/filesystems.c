@@ -34,38 +34,54 @@ static void stores_disk_ids(const char *type)
 	close(fd);
 }
 
-TEST(ext4)
-{
-	stores_disk_ids("ext4");
-}
-
-TEST(xfs)
-{
-	stores_disk_ids("xfs");
-}
-
-TEST(btrfs)
-{
-	stores_disk_ids("btrfs");
-}
-
-TEST(erofs)
-{
-	shows_mapped_ids("erofs");
-}
-
-TEST(squashfs)
-{
-	shows_mapped_ids("squashfs");
-}
-
-TEST(tmpfs)
+static void tmpfs_shows_mapped_ids(const char *type)
 {
 	scratch_enter();
 	scratch_dir(DISK);
 	scratch_dir(TARGET);
-	do_mount("disk", DISK, "tmpfs", 0, NULL);
+	do_mount("disk", DISK, type, 0, NULL);
 	owned_file(DISK "/file", 1000, 1001);
 	mount_mapped(DISK, TARGET, "1000:5,1001:6");
 	assert_owner(TARGET "/file", 5, 6);
 }
+
+static void is_refused(const char *type, const char *since)
+{
+	AUTO_FD int userns = -1;
+	struct idm_error err;
+	char hint[64];
+
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
+	scratch_enter();
+	scratch_dir(DISK);
+	if (strcmp(type, "tmpfs") == 0)
+		do_mount("disk", DISK, type, 0, NULL);
+	else
+		scratch_filesystem(type, DISK, NULL);
+	userns = userns_of("1000:5,1001:6");
+	assert_error(idm_tree_open(AT_FDCWD, DISK, userns, NULL, &err), -EINVAL, &err, DISK, "map tree",
+		     "cannot be ID-mapped");
+	assert_contains(err.reason, type);
+	snprintf(hint, sizeof(hint), "%s can from Linux %s on", type, since);
+	assert_string_equal(err.hint, hint);
+}
+
+#define TEST_FILESYSTEM(type, major, minor, promise)      \
+	static void type##_is_refused(void)               \
+	{                                                 \
+		is_refused(#type, #major "." #minor);     \
+	}                                                 \
+	TEST_SINCE(major, minor, type##_is_refused, type) \
+	{                                                 \
+		promise(#type);                           \
+	}
+
+TEST_FILESYSTEM(ext4, 5, 12, stores_disk_ids)
+TEST_FILESYSTEM(xfs, 5, 12, stores_disk_ids)
+TEST_FILESYSTEM(btrfs, 5, 15, stores_disk_ids)
+TEST_FILESYSTEM(erofs, 5, 19, shows_mapped_ids)
+TEST_FILESYSTEM(squashfs, 6, 2, shows_mapped_ids)
+TEST_FILESYSTEM(tmpfs, 6, 3, tmpfs_shows_mapped_ids)

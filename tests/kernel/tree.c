@@ -15,7 +15,7 @@ static void enter(void)
 	owned_file(SOURCE "/file", 1000, 1001);
 }
 
-TEST(ids_are_mapped_and_nobody_else_sees_the_tree)
+MOUNT_TEST(ids_are_mapped_and_nobody_else_sees_the_tree)
 {
 	AUTO_FD int tree = -1;
 	struct snapshot *before;
@@ -30,7 +30,7 @@ TEST(ids_are_mapped_and_nobody_else_sees_the_tree)
 	assert_int_equal(fcntl(tree, F_GETFD), FD_CLOEXEC);
 }
 
-TEST(the_map_outlives_the_namespace_and_the_descriptor)
+MOUNT_TEST(the_map_outlives_the_namespace_and_the_descriptor)
 {
 	AUTO_FD int tree = -1;
 
@@ -42,7 +42,7 @@ TEST(the_map_outlives_the_namespace_and_the_descriptor)
 	assert_owner(TARGET "/file", 5, 6);
 }
 
-TEST(without_a_map_it_is_a_plain_copy)
+MOUNT_TEST(without_a_map_it_is_a_plain_copy)
 {
 	AUTO_FD int tree = -1;
 	struct idm_error err;
@@ -52,7 +52,7 @@ TEST(without_a_map_it_is_a_plain_copy)
 	assert_owner_in(tree, "file", 1000, 1001);
 }
 
-TEST(a_directory_descriptor_is_a_source_too)
+MOUNT_TEST(a_directory_descriptor_is_a_source_too)
 {
 	AUTO_FD int directory = -1, by_fd = -1, relative = -1, userns = -1;
 	struct idm_error err;
@@ -66,7 +66,7 @@ TEST(a_directory_descriptor_is_a_source_too)
 	assert_owner_in(relative, "", 5, 6);
 }
 
-TEST(one_file_is_a_source_too)
+MOUNT_TEST(one_file_is_a_source_too)
 {
 	AUTO_FD int tree = -1;
 
@@ -77,7 +77,7 @@ TEST(one_file_is_a_source_too)
 	assert_owner(SCRATCH "/onto", 5, 6);
 }
 
-TEST(all_attributes_are_set_before_anybody_sees_it)
+MOUNT_TEST(all_attributes_are_set_before_anybody_sees_it)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int tree = -1, userns = -1;
@@ -96,7 +96,7 @@ TEST(all_attributes_are_set_before_anybody_sees_it)
 	assert_int_equal(errno, EROFS);
 }
 
-TEST(attributes_of_the_source_stay_unless_they_are_cleared)
+MOUNT_TEST(attributes_of_the_source_stay_unless_they_are_cleared)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int tree = -1, userns = -1, kept = -1;
@@ -125,7 +125,25 @@ TEST(attributes_of_the_source_stay_unless_they_are_cleared)
 	assert_int_equal(mount_at(SCRATCH "/changed").attr, base | IDM_ATTR_NOEXEC | IDM_ATTR_IDMAP);
 }
 
-TEST(a_mapped_source_gets_a_new_map)
+static void a_mapped_source_is_refused(void)
+{
+	AUTO_FD int userns = -1;
+	struct idm_error err;
+
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
+	enter();
+	userns = userns_of("1000:50,1001:60");
+	mount_mapped(SOURCE, TARGET, "1000:5,1001:6");
+	assert_error(idm_tree_open(AT_FDCWD, TARGET, userns, NULL, &err), -EPERM, &err, TARGET,
+		     "map tree", "ID-mapped already");
+	assert_contains(err.hint, "Linux 6.15");
+	assert_owner(TARGET "/file", 5, 6);
+}
+
+TEST_SINCE(6, 15, a_mapped_source_is_refused, a_mapped_source_gets_a_new_map)
 {
 	AUTO_FD int again = -1;
 
@@ -136,7 +154,7 @@ TEST(a_mapped_source_gets_a_new_map)
 	assert_owner(TARGET "/file", 5, 6);
 }
 
-TEST(recursive_maps_every_mount_and_not_recursive_leaves_them_out)
+MOUNT_TEST(recursive_maps_every_mount_and_not_recursive_leaves_them_out)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int all = -1, top = -1, userns = -1;
@@ -144,7 +162,8 @@ TEST(recursive_maps_every_mount_and_not_recursive_leaves_them_out)
 
 	enter();
 	scratch_dir(SOURCE "/below");
-	do_mount("below", SOURCE "/below", "tmpfs", 0, NULL);
+	scratch_dir(SCRATCH "/other");
+	do_mount(SCRATCH "/other", SOURCE "/below", NULL, 1 << 12 /* MS_BIND */, NULL);
 	owned_file(SOURCE "/below/file", 1000, 1001);
 	userns = userns_of("1000:5,1001:6");
 
@@ -160,7 +179,7 @@ TEST(recursive_maps_every_mount_and_not_recursive_leaves_them_out)
 			 mount_at(SOURCE "/below").attr | IDM_ATTR_RDONLY | IDM_ATTR_IDMAP);
 }
 
-TEST(one_submount_that_cannot_be_mapped_fails_the_whole_and_is_named)
+MOUNT_TEST(one_submount_that_cannot_be_mapped_fails_the_whole_and_is_named)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int userns = -1;
@@ -178,7 +197,7 @@ TEST(one_submount_that_cannot_be_mapped_fails_the_whole_and_is_named)
 	snapshot_assert_same(before);
 }
 
-TEST(a_link_is_followed_unless_told)
+MOUNT_TEST(a_link_is_followed_unless_told)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int userns = -1, tree = -1;
@@ -196,7 +215,7 @@ TEST(a_link_is_followed_unless_told)
 	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, userns, &o, &err), &err);
 }
 
-TEST(propagation_is_private_unless_asked)
+MOUNT_TEST(propagation_is_private_unless_asked)
 {
 	static const enum idm_propagation all[] = {
 		IDM_PROPAGATION_DEFAULT, IDM_PROPAGATION_PRIVATE,    IDM_PROPAGATION_SLAVE,
@@ -229,7 +248,7 @@ TEST(propagation_is_private_unless_asked)
 
 /* ---- refusals ---- */
 
-TEST(each_refusal_names_its_cause_and_changes_nothing)
+MOUNT_TEST(each_refusal_names_its_cause_and_changes_nothing)
 {
 	AUTO_FD int userns = -1, not_userns = -1, initial = -1, path_only = -1;
 	struct snapshot *before;
@@ -262,7 +281,7 @@ TEST(each_refusal_names_its_cause_and_changes_nothing)
 	snapshot_assert_same(before);
 }
 
-TEST(overlay_says_map_its_layers)
+MOUNT_TEST(overlay_says_map_its_layers)
 {
 	AUTO_FD int userns = -1;
 	struct idm_error err;
@@ -276,7 +295,7 @@ TEST(overlay_says_map_its_layers)
 	assert_contains(err.hint, "map its layers");
 }
 
-TEST(a_source_in_another_mount_namespace_is_told_apart)
+MOUNT_TEST(a_source_in_another_mount_namespace_is_told_apart)
 {
 	AUTO_FD int userns = -1, outside = -1;
 	struct idm_error err;
@@ -296,7 +315,7 @@ struct newer_options {
 	uint64_t unknown;
 };
 
-TEST(options_of_another_release)
+MOUNT_TEST(options_of_another_release)
 {
 	struct newer_options newer = { .known = IDM_TREE_OPTIONS_INIT };
 	AUTO_FD int tree = -1, again = -1;

@@ -55,6 +55,29 @@ static inline void mount_mapped(const char *source, const char *target, const ch
 	attach_at(tree, target);
 }
 
+/* What all tests of mounts come to before Linux 5.12: a clear refusal, and nothing has changed. */
+static inline void mounts_are_refused(void)
+{
+	AUTO_FD int userns = -1, tree = -1;
+	struct snapshot *before;
+	struct idm_error err;
+
+	scratch_enter();
+	userns = userns_of("1000:5,1001:6");
+	tree = (int)assert_ok(idm_sys_open_tree(AT_FDCWD, SCRATCH, OPEN_TREE_CLONE), NULL);
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	assert_error(idm_tree_open(AT_FDCWD, SCRATCH, userns, NULL, &err), -ENOSYS, &err, SCRATCH,
+		     "map tree", "needs Linux 5.12");
+	assert_error(idm_tree_open(AT_FDCWD, SCRATCH, -1, NULL, &err), -ENOSYS, &err, SCRATCH,
+		     "map tree", "needs Linux 5.12");
+	assert_error(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/new", IDM_ATTACH_MKDIR,
+				     IDM_PROPAGATION_DEFAULT, &err),
+		     -ENOSYS, &err, SCRATCH "/new", "attach", "needs Linux 5.12");
+	snapshot_assert_same(before);
+}
+
+#define MOUNT_TEST(name) TEST_SINCE(5, 12, mounts_are_refused, name)
+
 static inline bool can_be_mapped(const char *path)
 {
 	AUTO_FD int userns = userns_of("0:0:1");
