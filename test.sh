@@ -52,7 +52,7 @@ quietly() {
     return 0
   fi
   echo "FAILED: $*"
-  tail -n 80 "$log"
+  grep -v '^\[[0-9]*/[0-9]*\] ' "$log" | tail -n 80 # without ninja's progress
   rm "$log"
   return 1
 }

@@ -3,7 +3,7 @@
 """Counts the single tests of one or more meson builds, and prints what failed.
 
 Reads meson's log of the last run. A program that crashed, ran out of time or did not get to all of its
-tests counts as failed too. Exit status 1 if something failed.
+tests counts as failed too. Exit status 1 if something failed, or nothing passed.
 """
 import argparse
 import json
@@ -64,7 +64,7 @@ def count_tap(where, output):
             said.append(line)
             if after_failure:
                 count.lines += indented([line])
-    missing = 1 if planned is None else planned - (count.passed + count.failed + count.skipped)
+    missing = (planned or 0) - (count.passed + count.failed + count.skipped)
     if missing > 0:
         count.failed += missing
         count.lines += [f"FAILED {where}: {missing} of its tests did not run", *indented(said)]
@@ -74,9 +74,14 @@ def count_tap(where, output):
 def count_program(build, run):
     where = f"{os.path.basename(os.path.normpath(build))}, {run['name']}"
     count = count_tap(where, run.get("stdout") or "")
-    if count.failed == 0 and run["result"] not in ("OK", "SKIP"):
+    result = run["result"]
+    if count.failed == 0 and result not in ("OK", "SKIP"):
         count.failed += 1
-        count.lines.append(f"FAILED {where}: {run['result']}, exit status {run['returncode']}")
+        count.lines.append(f"FAILED {where}: {result}, exit status {run['returncode']}")
+    elif count.passed + count.failed + count.skipped == 0:  # not TAP: the program is one test
+        count.passed += result == "OK"
+        count.skipped += result == "SKIP"
+        count.lines += [f"skipped {where}"] if result == "SKIP" else []
     if count.failed and run.get("stderr"):
         said = run["stderr"].splitlines()[-60:]
         count.lines += indented(s for s in said if s and not s.startswith("(test program exited"))
@@ -106,7 +111,8 @@ def main():
         for line in total.lines:
             print(line)
     print(total)
-    return 1 if total.failed or (arguments.no_skip and total.skipped) else 0
+    bad = total.failed or not total.passed or (arguments.no_skip and total.skipped)
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
