@@ -187,14 +187,10 @@ static int list_all(struct listing *l)
 
 static int print(struct listing *l)
 {
-	bool empty = l->table.rows <= l->table.columns;
-
 	if (l->json) {
 		json_print(l->json);
 		return DONE;
 	}
-	if (empty) /* a heading over nothing says nothing */
-		l->table.rows = 0;
 	if (table_print(&l->table))
 		return DONE;
 	return out_of_memory();

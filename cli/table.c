@@ -73,6 +73,7 @@ bool table_print(struct table *table)
 {
 	size_t widths[TABLE_COLUMNS] = { 0 };
 	bool colours = use_colours(), printed = !table->failed;
+	bool empty = table->rows <= table->columns; /* a heading over nothing says nothing */
 
 	for (size_t i = 0; i < table->rows; i++) {
 		size_t w = width(table->cells[i]);
@@ -80,7 +81,7 @@ bool table_print(struct table *table)
 		if (w > widths[i % table->columns])
 			widths[i % table->columns] = w;
 	}
-	for (size_t i = 0; printed && i + table->columns <= table->rows; i += table->columns) {
+	for (size_t i = 0; printed && !empty && i + table->columns <= table->rows; i += table->columns) {
 		bool bold = i == 0 && colours;
 
 		fputs(bold ? "\033[1m" : "", stdout);

@@ -18,7 +18,7 @@ struct table {
 /* Adds a cell at the end; a row is full after table->columns of them. */
 void table_cell(struct table *table, const char *text);
 
-/* Prints and releases. The first row is the heading. False: out of memory, nothing was printed. */
+/* Prints and releases. The first row, the heading, is not printed alone. False: out of memory. */
 bool table_print(struct table *table);
 
 /* Whether standard output wants colours: a terminal, and NO_COLOR is not set. */
