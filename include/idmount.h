@@ -170,8 +170,9 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err);
 
 /*
- * Adds the map of the user namespace of process `pid`, as seen from the caller's user namespace.
- * (of the caller's own: as seen from its parent). Needs no privilege. -ESRCH: no such process, or it ended meanwhile. -EINVAL: pid is not positive.
+ * Adds the map of the user namespace of process `pid`, as seen from the caller's user namespace (of the
+ * caller's own: as seen from its parent). Needs no privilege. -ESRCH: no such process, or it ended
+ * meanwhile. -EINVAL: pid is not positive, or an entry begins with an id that is not visible from here.
  */
 int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
 
@@ -228,8 +229,8 @@ enum idm_format {
 /*
  * Prints the sides `kinds` of a map like snprintf(3): writes at most `size` bytes with the final NUL
  * and returns the length of the whole text without it, so that size 0 (buf may be NULL then) asks how
- * much is needed. Except for IDM_FORMAT_OCI, parsing the text gives the same map again. -EINVAL:
- * unknown format or kinds, or both sides as IDM_FORMAT_KERNEL. -EOVERFLOW: over 2 GiB.
+ * much is needed. Except for IDM_FORMAT_OCI, parsing the text of a map that is not empty gives that map
+ * again. -EINVAL: unknown format or kinds, or both sides as IDM_FORMAT_KERNEL. -EOVERFLOW: over 2 GiB.
  */
 ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigned int kinds, char *buf,
 		      size_t size);
