@@ -84,6 +84,14 @@ struct idm_map *random_map(struct rng *rng, uint32_t most, uint32_t bound)
 
 /* ---- user namespaces ---- */
 
+int userns_of(const char *text)
+{
+	AUTO_MAP struct idm_map *map = map_of(text);
+	struct idm_error err;
+
+	return (int)assert_ok(idm_userns_open(map, 0, &err), &err);
+}
+
 static void read_side(const char *path, unsigned int kind, struct idm_map *map)
 {
 	AUTO_CLOSE int fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));

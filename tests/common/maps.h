@@ -33,6 +33,9 @@ void assert_same_map_at(const char *file, int line, const struct idm_map *actual
  */
 struct idm_map *random_map(struct rng *rng, uint32_t most, uint32_t bound);
 
+/* A user namespace with the map that the text says. */
+int userns_of(const char *text);
+
 /*
  * What the kernel says the map of a user namespace is, without the library's help: a forked child joins
  * it and reads its own uid_map and gid_map. Fails the test if it is not `map`.

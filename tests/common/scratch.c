@@ -285,6 +285,14 @@ void in_pid_namespace(void (*body)(void *), void *arg)
 	in_child(leave_pid_namespace, &(struct errand){ body, arg });
 }
 
+static void add_filter(struct sock_filter *code, unsigned short n)
+{
+	struct sock_fprog filter = { n, code };
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); /* so that ordinary users may */
+	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+}
+
 void refuse_call(long number, int errnum)
 {
 	struct sock_filter code[] = {
@@ -293,9 +301,22 @@ void refuse_call(long number, int errnum)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)errnum),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog filter = { ARRAY_SIZE(code), code };
 
-	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+	add_filter(code, ARRAY_SIZE(code));
+}
+
+void refuse_call_with(long number, uint32_t flags, int errnum)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flags, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)errnum),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	add_filter(code, ARRAY_SIZE(code));
 }
 
 bool kernel_is_before(unsigned int major, unsigned int minor)

@@ -52,8 +52,12 @@ void in_pid_namespace(void (*body)(void *), void *arg);
 /* Writes "uid_map" or "gid_map" of a process. */
 void write_id_map(pid_t pid, const char *name, const char *text);
 
-/* From here on a system call fails in this process, as a seccomp filter makes it fail. */
+/*
+ * From here on a system call fails in this process, as a seccomp filter makes it fail; in the second
+ * form only with one of these flags in its first argument.
+ */
 void refuse_call(long number, int errnum);
+void refuse_call_with(long number, uint32_t flags, int errnum);
 
 /* By its version. */
 bool kernel_is_before(unsigned int major, unsigned int minor);

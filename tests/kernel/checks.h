@@ -3,6 +3,7 @@
 #ifndef CHECKS_H
 #define CHECKS_H
 
+#include "kernel.h"
 #include "neighbour.h"
 #include "trees.h"
 

@@ -5,13 +5,6 @@
 
 #include "listing.h"
 
-static void mount_theirs(void *unused)
-{
-	(void)unused;
-	must(unshare(CLONE_NEWNS));
-	put("theirs", "0:3:1");
-}
-
 static uint64_t inode_of(int fd)
 {
 	struct stat st;

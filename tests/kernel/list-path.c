@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* A path leads to the mount that holds it, by whatever part of that mount it names. */
-#include <sched.h>
-
 #include "listing.h"
 
 TEST(paths_and_descriptors)
@@ -70,13 +68,6 @@ TEST(the_mount_can_be_unmounted_in_the_callback)
 		put("m", "0:1:1");
 		assert_int_equal(list_path_by(level, AT_FDCWD, at("m"), unmount_it, NULL, NULL), 0);
 	}
-}
-
-static void mount_theirs(void *unused)
-{
-	(void)unused;
-	must(unshare(CLONE_NEWNS));
-	put("theirs", "0:3:1");
 }
 
 /* A descriptor can lead to a mount in another namespace. */

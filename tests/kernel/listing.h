@@ -3,6 +3,7 @@
 #ifndef LISTING_H
 #define LISTING_H
 
+#include "kernel.h"
 #include "list.h"
 #include "neighbour.h"
 #include "trees.h"
@@ -27,6 +28,9 @@ const char *made(const char *name);
 
 /* Mounts SOURCE with the map at the directory below base, which may be a new one. */
 void put(const char *name, const char *map);
+
+/* In a mount namespace of its own, puts "theirs" with the map 0:3:1. For neighbours. */
+void mount_theirs(void *unused);
 
 /* ---- levels ---- */
 

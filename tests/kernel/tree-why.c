@@ -2,6 +2,7 @@
 /* Of the many causes that the kernel has one errno for, the one that it was is named. */
 #include <sched.h>
 
+#include "kernel.h"
 #include "neighbour.h"
 #include "probe.h"
 #include "tree-why.h"

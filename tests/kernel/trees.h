@@ -22,15 +22,6 @@ static inline void close_fd(int *fd)
 
 #define AUTO_FD __attribute__((cleanup(close_fd), unused))
 
-/* A user namespace with the map. */
-static inline int userns_of(const char *text)
-{
-	AUTO_MAP struct idm_map *map = map_of(text);
-	struct idm_error err;
-
-	return (int)assert_ok(idm_userns_open(map, 0, &err), &err);
-}
-
 /* A detached tree of the source with the map. */
 static inline int tree_of(const char *source, const char *map)
 {

@@ -2,8 +2,6 @@
 /* From a user namespace to its map: by process, by descriptor, by path. */
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,48 +16,25 @@
 
 #include "kernel.h"
 #include "maps.h"
+#include "neighbour.h"
 #include "scratch.h"
 #include "snapshot.h"
 #include "util.h"
 
 #define SOME_MAP "u:0:100000:1000,u:1000:0:1,g:0:200000:1000,g:1000:7:1"
 
-static int userns_with(const char *text)
+static void enter_new_userns(void *map_file_text)
 {
-	AUTO_MAP struct idm_map *map = map_of(text);
-	struct idm_error err;
-
-	return (int)assert_ok(idm_userns_open(map, 0, &err), &err);
+	if (map_file_text)
+		enter_userns(map_file_text);
+	else
+		must(unshare(CLONE_NEWUSER));
 }
 
-/* A process in a new user namespace with the map; "": without one. */
-static pid_t process_with(const char *map_file_text)
+/* A process in a new user namespace with the map, or (NULL) without one. */
+static struct neighbour process_with(const char *map_file_text)
 {
-	pid_t pid;
-	int ready[2];
-	char byte;
-
-	must(pipe2(ready, O_CLOEXEC));
-	pid = (pid_t)must(fork());
-	if (pid == 0) {
-		if (*map_file_text)
-			enter_userns(map_file_text);
-		else
-			must(unshare(CLONE_NEWUSER));
-		must(write(ready[1], "", 1));
-		for (;;)
-			pause();
-	}
-	must(read(ready[0], &byte, 1));
-	close(ready[0]);
-	close(ready[1]);
-	return pid;
-}
-
-static void end_process(pid_t pid)
-{
-	must(kill(pid, SIGKILL));
-	must(waitpid(pid, NULL, 0));
+	return neighbour_start(enter_new_userns, (void *)map_file_text);
 }
 
 static int open_ns(pid_t pid, int flags)
@@ -76,26 +51,26 @@ TEST(another_process)
 {
 	AUTO_MAP struct idm_map *map = map_of("");
 	struct idm_error err;
-	pid_t pid;
+	struct neighbour n;
 
 	need_root();
-	pid = process_with("0 100000 65536\n70000 5 10\n");
-	assert_ok(idm_map_add_pid(map, pid, &err), &err);
+	n = process_with("0 100000 65536\n70000 5 10\n");
+	assert_ok(idm_map_add_pid(map, n.pid, &err), &err);
 	assert_map(map, "0:100000:65536,70000:5:10");
-	end_process(pid);
+	neighbour_end(&n);
 }
 
 TEST(a_process_without_a_map)
 {
 	AUTO_MAP struct idm_map *map = map_of("1:2:3");
 	struct idm_error err;
-	pid_t pid;
+	struct neighbour n;
 
 	need_root();
-	pid = process_with("");
-	assert_ok(idm_map_add_pid(map, pid, &err), &err);
+	n = process_with(NULL);
+	assert_ok(idm_map_add_pid(map, n.pid, &err), &err);
 	assert_map(map, "1:2:3");
-	end_process(pid);
+	neighbour_end(&n);
 }
 
 TEST(a_zombie_still_has_its_map)
@@ -103,15 +78,15 @@ TEST(a_zombie_still_has_its_map)
 	AUTO_MAP struct idm_map *map = map_of("");
 	struct idm_error err;
 	siginfo_t info;
-	pid_t pid;
+	struct neighbour n;
 
 	need_root();
-	pid = process_with("0 100000 65536\n");
-	must(kill(pid, SIGKILL));
-	must(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
-	assert_ok(idm_map_add_pid(map, pid, &err), &err);
+	n = process_with("0 100000 65536\n");
+	close(n.hold);
+	must(waitid(P_PID, (id_t)n.pid, &info, WEXITED | WNOWAIT));
+	assert_ok(idm_map_add_pid(map, n.pid, &err), &err);
 	assert_map(map, "0:100000:65536");
-	must(waitpid(pid, NULL, 0));
+	await_child(n.pid);
 }
 
 static void read_own(void *expected)
@@ -170,12 +145,12 @@ static void as_user_of_no_privilege(void *pid)
 
 TEST(a_process_needs_no_privilege)
 {
-	pid_t pid;
+	struct neighbour n;
 
 	need_root();
-	pid = process_with("0 100000 65536\n");
-	in_child(as_user_of_no_privilege, &pid);
-	end_process(pid);
+	n = process_with("0 100000 65536\n");
+	in_child(as_user_of_no_privilege, &n.pid);
+	neighbour_end(&n);
 }
 
 static void with_read_only_proc(void *pid)
@@ -187,12 +162,12 @@ static void with_read_only_proc(void *pid)
 
 TEST(reading_needs_no_writable_proc)
 {
-	pid_t pid;
+	struct neighbour n;
 
 	need_root();
-	pid = process_with("0 100000 65536\n");
-	in_child(with_read_only_proc, &pid);
-	end_process(pid);
+	n = process_with("0 100000 65536\n");
+	in_child(with_read_only_proc, &n.pid);
+	neighbour_end(&n);
 }
 
 /* ---- by descriptor ---- */
@@ -241,12 +216,12 @@ TEST(a_namespace_without_a_map)
 	AUTO_MAP struct idm_map *map = map_of("1:2:3");
 	AUTO_CLOSE int fd = -1;
 	struct idm_error err;
-	pid_t pid;
+	struct neighbour n;
 
 	need_root();
-	pid = process_with("");
-	fd = open_ns(pid, O_RDONLY);
-	end_process(pid); /* the namespace is kept by its descriptor alone */
+	n = process_with(NULL);
+	fd = neighbour_namespace(&n, "user");
+	neighbour_end(&n); /* the namespace is kept by its descriptor alone */
 	assert_ok(idm_map_add_userns(map, fd, &err), &err);
 	assert_map(map, "1:2:3");
 }
@@ -298,7 +273,7 @@ TEST(users_can_join_their_own_alone)
 	AUTO_CLOSE int fd = -1;
 
 	need_root();
-	fd = userns_with(SOME_MAP);
+	fd = userns_of(SOME_MAP);
 	in_child(join_as_user, &fd);
 }
 
@@ -309,14 +284,14 @@ TEST(paths)
 	AUTO_MAP struct idm_map *map = map_of("");
 	struct idm_error err;
 	char path[64];
-	pid_t pid;
+	struct neighbour n;
 
 	need_root();
-	pid = process_with("0 100000 65536\n");
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	n = process_with("0 100000 65536\n");
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)n.pid);
 	assert_ok(idm_map_parse(map, path, IDM_PARSE_LOOKUP, &err), &err);
 	assert_map(map, "0:100000:65536");
-	end_process(pid);
+	neighbour_end(&n);
 }
 
 TEST(paths_that_are_none)
@@ -347,7 +322,7 @@ TEST(overlap_with_what_is_there)
 	struct idm_error err;
 
 	need_root();
-	fd = userns_with(SOME_MAP);
+	fd = userns_of(SOME_MAP);
 	/* The uid side would do, the gid side does not. */
 	assert_error(idm_map_add_userns(map, fd, &err), -EINVAL, &err, "g:5:5000000:1", "add to map",
 		     "overlaps g:0:200000:1000: both have the disk id 5");
@@ -376,26 +351,12 @@ TEST(ids_that_are_not_visible_from_here)
 
 /* ---- other surroundings ---- */
 
-static void take_away_clone3(void)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { ARRAY_SIZE(filter), filter };
-
-	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
-}
-
 static void without_clone3(void *fd)
 {
 	AUTO_MAP struct idm_map *map = map_of("");
 	struct idm_error err;
 
-	take_away_clone3();
+	refuse_call(SYS_clone3, EPERM);
 	assert_ok(idm_map_add_userns(map, *(int *)fd, &err), &err);
 	assert_map(map, SOME_MAP);
 }
@@ -405,7 +366,7 @@ TEST(where_clone3_is_forbidden)
 	AUTO_CLOSE int fd = -1;
 
 	need_root();
-	fd = userns_with(SOME_MAP);
+	fd = userns_of(SOME_MAP);
 	in_child(without_clone3, &fd);
 }
 
@@ -432,7 +393,7 @@ TEST(a_pid_namespace_is_not_used_up)
 	AUTO_CLOSE int fd = -1;
 
 	need_root();
-	fd = userns_with(SOME_MAP);
+	fd = userns_of(SOME_MAP);
 	in_child(before_its_init, &fd);
 }
 
@@ -457,7 +418,7 @@ TEST(in_a_pid_namespace_with_the_outer_proc)
 	AUTO_CLOSE int fd = -1;
 
 	need_root();
-	fd = userns_with(SOME_MAP);
+	fd = userns_of(SOME_MAP);
 	in_child(in_a_new_pid_namespace, &fd);
 }
 
@@ -468,7 +429,7 @@ TEST(nothing_is_left)
 	AUTO_CLOSE int fd = -1;
 
 	need_root();
-	fd = userns_with(SOME_MAP);
+	fd = userns_of(SOME_MAP);
 	must(signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0);
 	for (int i = 0; i < 50; i++) {
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
@@ -513,7 +474,7 @@ TEST(no_signal_gets_to_the_child)
 	pthread_t sender;
 
 	need_root();
-	fd = userns_with(SOME_MAP);
+	fd = userns_of(SOME_MAP);
 	must(setpgid(0, 0));
 	our_pid = getpid();
 	shared_count = mmap(NULL, sizeof(*shared_count), PROT_READ | PROT_WRITE,

@@ -2,8 +2,6 @@
 /* A user namespace that carries the map, and nothing else that has changed. */
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -384,32 +382,11 @@ TEST(a_chroot_has_no_user_namespaces)
 	in_child(in_a_chroot, NULL);
 }
 
-/* From here on a system call fails with the errno; it was there before. */
-static void take_away(long call, int errnum, uint32_t if_flags)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, if_flags, 1, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, if_flags, 0, 1), /* 0: whatever the flags */
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)errnum),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { ARRAY_SIZE(filter), filter };
-
-	if (!if_flags) { /* without a look at the arguments */
-		filter[2] = filter[3] = filter[4] = filter[5];
-	}
-	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
-}
-
 static void without_clone3(void *data)
 {
 	int errnum = *(int *)data;
 
-	take_away(SYS_clone3, errnum, 0);
+	refuse_call(SYS_clone3, errnum);
 	assert_int_equal(syscall(SYS_clone3, NULL, 0), -1);
 	assert_int_equal(errno, errnum);
 	for (size_t w = 0; w < ARRAY_SIZE(ways); w++)
@@ -433,8 +410,8 @@ static void without_clone_newuser(void *unused)
 	struct idm_error err;
 
 	(void)unused;
-	take_away(SYS_clone3, ENOSYS, 0);
-	take_away(SYS_clone, EPERM, CLONE_NEWUSER);
+	refuse_call(SYS_clone3, ENOSYS);
+	refuse_call_with(SYS_clone, CLONE_NEWUSER, EPERM);
 	assert_int_equal(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0), -1);
 	for (size_t w = 0; w < ARRAY_SIZE(ways); w++) {
 		assert_error(open_userns(SOME_MAP, ways[w], &err), -EPERM, &err, "",
