@@ -147,7 +147,7 @@ int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, str
 
 /*
  * Parses the lines of /proc/PID/uid_map or gid_map ("DISK SEEN COUNT") as the kernel does and adds
- * them to the one side `kind`. Only a number over 32 bits, which the kernel cuts off silently, is
+ * them to the one side `kind`. Only a number over 32 bits, which kernels before 7.2 cut off silently, is
  * refused here. Errors as idm_map_parse(), without lookups.
  */
 int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text,
@@ -239,8 +239,8 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 
 /*
  * How the namespace is obtained. Without a flag the library takes the zombie child and, where the
- * kernel does not let the caller write a zombie's map (no CAP_DAC_OVERRIDE in the initial user
- * namespace), the live one.
+ * kernel does not let the caller write a zombie's map (before 7.2, without CAP_DAC_OVERRIDE in the
+ * initial user namespace), the live one.
  */
 #define IDM_USERNS_ZOMBIE 1U /* only: a child that has exited before its map is written */
 #define IDM_USERNS_LIVE 2U   /* only: a child that waits until it is killed by its pidfd */

@@ -194,7 +194,8 @@ static int refuse_old_kernel(const char *path, struct idm_error *err)
 
 	if (idm_sys_mount_setattr(-1, "", ~0U, &none) != -ENOSYS || !idm_kernel_is_before(5, 12))
 		return 0;
-	return idm_fail(err, -ENOSYS, step_attach, path, "mapped mounts need Linux 5.12");
+	return idm_fail(err, -ENOSYS, step_attach, path,
+			"the kernel cannot map mounts: it needs Linux 5.12");
 }
 
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,

@@ -91,6 +91,10 @@ int idm_why_no_overlay(int code, int fs, const struct idm_overlay *o, struct idm
 	case -EINVAL:
 		idm_fail(err, code, step_overlay, subject_of(o),
 			 "overlayfs refuses these layers or options");
+		if (o->n_data && idm_kernel_is_before(6, 8)) {
+			idm_hint(err, "data-only layers need Linux 6.8");
+			break;
+		}
 		idm_hint(err,
 			 "a filesystem that cannot be an upper or a lower layer, or options that do not "
 			 "go together; dmesg has the kernel's reason");

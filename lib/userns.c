@@ -160,12 +160,11 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 	}
 	r = attempts(map, flags, err);
 	/*
-	 * The maps of a zombie belong to the initial namespace's root, so without CAP_DAC_OVERRIDE there
-	 * they cannot be opened (-EACCES). Unless they were opened before the child had exited: then
-	 * they can be written, but without CAP_SETGID not the gid map (-EPERM). A live child's belong to
-	 * its user, which is ours.
+	 * Before Linux 7.2 the maps of a zombie belong to the initial namespace's root, so without
+	 * CAP_DAC_OVERRIDE there they cannot be opened, unless that was done before the child had
+	 * exited. A live child's belong to its user, which is ours.
 	 */
-	if ((r == -EACCES || r == -EPERM) && !flags)
+	if (r == -EACCES && !flags)
 		r = attempts(map, IDM_USERNS_LIVE, err);
 	return r;
 }
