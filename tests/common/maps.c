@@ -160,3 +160,24 @@ struct owner owner_seen(int clone, unsigned int file)
 	must(fstatat(clone, name, &st, AT_SYMLINK_NOFOLLOW));
 	return (struct owner){ st.st_uid, st.st_gid };
 }
+
+void namespaces_without_mounts(void)
+{
+	static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE };
+	AUTO_MAP struct idm_map *map = map_of("u:0:5000:2,g:1:7000:2");
+	AUTO_CLOSE int probe = -1;
+
+	scratch_enter();
+	probe = ownership_probe(1);
+	for (size_t w = 0; w < ARRAY_SIZE(ways); w++) {
+		struct idm_error err;
+		AUTO_CLOSE int userns = idm_userns_open(map, ways[w], &err);
+		AUTO_CLOSE int clone = idm_sys_open_tree(probe, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+		struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns };
+
+		assert_ok(userns, &err);
+		assert_ok(clone, NULL);
+		assert_userns(userns, map);
+		assert_int_equal(idm_sys_mount_setattr(clone, "", AT_EMPTY_PATH, &attr), -ENOSYS);
+	}
+}

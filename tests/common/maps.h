@@ -57,4 +57,7 @@ struct owner {
 
 struct owner owner_seen(int clone, unsigned int file);
 
+/* Before Linux 5.12: a user namespace is made in every way, but the kernel maps no mount by it. */
+void namespaces_without_mounts(void);
+
 #endif

@@ -54,6 +54,7 @@ void test_register(struct test *test);
  * is run in its place: what is expected there, as a rule a refusal that names that kernel.
  */
 #define TEST_SINCE(major, minor, before, name) TEST_AS(name, TEST_SECONDS, major, minor, before)
+#define TEST_ANYWHERE(name) TEST_AS(name, TEST_SECONDS, 0, 0, NULL)
 
 #define TEST_AS(name, seconds, major, minor, before)                                \
 	static void test_##name(void);                                              \

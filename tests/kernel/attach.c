@@ -30,7 +30,7 @@ static int enter(void)
 		snapshot_assert_same(before_);                                                       \
 	} while (0)
 
-MOUNT_TEST(refusals_name_the_target_and_leave_all_as_it_was)
+TEST(refusals_name_the_target_and_leave_all_as_it_was)
 {
 	AUTO_FD int tree = enter(), file = tree_of(SOURCE "/file", "1000:5,1001:6");
 
@@ -56,7 +56,7 @@ MOUNT_TEST(refusals_name_the_target_and_leave_all_as_it_was)
 	assert_refused(1000000, AT_FDCWD, TARGET, 0, -EBADF, TARGET, "attach", "not an open descriptor");
 }
 
-MOUNT_TEST(a_link_is_followed_when_told)
+TEST(a_link_is_followed_when_told)
 {
 	AUTO_FD int tree = enter();
 	struct idm_error err;
@@ -68,7 +68,7 @@ MOUNT_TEST(a_link_is_followed_when_told)
 	assert_owner(TARGET "/file", 5, 6);
 }
 
-MOUNT_TEST(a_tree_that_is_attached_moves)
+TEST(a_tree_that_is_attached_moves)
 {
 	AUTO_FD int tree = enter();
 
@@ -115,7 +115,7 @@ static int tree_that_cannot_be_attached(void)
 
 /* ---- creating ---- */
 
-MOUNT_TEST(a_missing_target_is_created)
+TEST(a_missing_target_is_created)
 {
 	AUTO_FD int tree = enter(), file = tree_of(SOURCE "/file", "1000:5,1001:6");
 	struct idm_error err;
@@ -135,7 +135,7 @@ MOUNT_TEST(a_missing_target_is_created)
 	assert_int_equal(st.st_size, 0);
 }
 
-MOUNT_TEST(what_was_created_is_removed_when_attaching_fails)
+TEST(what_was_created_is_removed_when_attaching_fails)
 {
 	AUTO_FD int first = enter(), tree = tree_that_cannot_be_attached();
 
@@ -148,7 +148,7 @@ MOUNT_TEST(what_was_created_is_removed_when_attaching_fails)
 	assert_refused(tree, AT_FDCWD, TARGET, 0, -ELOOP, TARGET, "attach", NULL);
 }
 
-MOUNT_TEST(the_callers_umask_counts)
+TEST(the_callers_umask_counts)
 {
 	AUTO_FD int tree = enter();
 	struct idm_error err;
@@ -164,7 +164,7 @@ MOUNT_TEST(the_callers_umask_counts)
 
 /* ---- below a root ---- */
 
-MOUNT_TEST(nothing_leads_out_of_a_root)
+TEST(nothing_leads_out_of_a_root)
 {
 	AUTO_FD int tree = enter(), root = -1;
 	struct idm_error err;
@@ -191,7 +191,7 @@ MOUNT_TEST(nothing_leads_out_of_a_root)
 	assert_int_equal(rmdir(SCRATCH "/outside"), 0); /* empty, and not a mount point */
 }
 
-MOUNT_TEST(links_inside_a_root_are_followed_inside)
+TEST(links_inside_a_root_are_followed_inside)
 {
 	AUTO_FD int tree = enter(), root = -1;
 	struct idm_error err;
@@ -223,7 +223,7 @@ static void *swap(void *data)
 	return NULL;
 }
 
-MOUNT_TEST(a_hostile_root_leads_nobody_out)
+TEST(a_hostile_root_leads_nobody_out)
 {
 	struct swapper swapper = { false };
 	AUTO_FD int root = -1, first = enter();
@@ -257,7 +257,7 @@ MOUNT_TEST(a_hostile_root_leads_nobody_out)
 }
 
 /* The kernel gives up on ".." when anything is renamed meanwhile, anywhere on the machine. */
-MOUNT_TEST(renames_elsewhere_do_not_disturb)
+TEST(renames_elsewhere_do_not_disturb)
 {
 	struct swapper swapper = { false };
 	AUTO_FD int root = -1, first = enter();
@@ -374,7 +374,7 @@ TEST_SINCE(6, 5, replacing_is_refused, a_replacement_that_is_refused_leaves_the_
 
 /* ---- propagation ---- */
 
-MOUNT_TEST(below_a_shared_mount_the_wish_is_met_after_attaching)
+TEST(below_a_shared_mount_the_wish_is_met_after_attaching)
 {
 	static const enum idm_propagation all[] = {
 		IDM_PROPAGATION_PRIVATE,
@@ -404,7 +404,7 @@ MOUNT_TEST(below_a_shared_mount_the_wish_is_met_after_attaching)
 	}
 }
 
-MOUNT_TEST(no_right_to_attach_is_said)
+TEST(no_right_to_attach_is_said)
 {
 	AUTO_FD int tree = enter();
 	struct idm_error err;

@@ -285,7 +285,7 @@ static void *get_many(void *i)
 }
 
 /* More threads than slots: some have to be made beyond the limit, while they are in use. */
-TEST(many_threads_and_maps_in_a_small_cache)
+TEST_SINCE(5, 12, namespaces_without_mounts, many_threads_and_maps_in_a_small_cache)
 {
 	static const size_t sizes[] = { 1, 5, 20 };
 	size_t before;

@@ -19,7 +19,7 @@ static int collect(const struct idm_feature *f, void *data)
 	return 0;
 }
 
-TEST(what_the_kernels_number_promises_is_there)
+TEST_ANYWHERE(what_the_kernels_number_promises_is_there)
 {
 	char first[4096] = "", second[4096] = "";
 	struct snapshot *before;
@@ -40,7 +40,7 @@ static int count_to_three(const struct idm_feature *f, void *data)
 	return ++*n == 3 ? 42 : 0;
 }
 
-TEST(the_callers_answer_ends_it)
+TEST_ANYWHERE(the_callers_answer_ends_it)
 {
 	int n = 0;
 
@@ -68,7 +68,7 @@ static int expect_eperm(const struct idm_feature *f, void *unused)
 	return 0;
 }
 
-TEST(an_ordinary_user_is_told_that_he_may_not)
+TEST_ANYWHERE(an_ordinary_user_is_told_that_he_may_not)
 {
 	struct snapshot *before;
 

@@ -268,23 +268,46 @@ TEST(five_hundred_layers_with_long_paths)
 	free(layers);
 }
 
-TEST(data_only_layers)
+static struct idm_overlay data_only_request(const struct idm_map *map, unsigned int rung)
 {
-	AUTO_MAP struct idm_map *map = map_of(MAP);
 	static const struct idm_overlay_option metacopy[] = { { "metacopy", "on" },
 							      { "redirect_dir", "on" } };
 	static const struct idm_path data[] = { { AT_FDCWD, SCRATCH "/store/data" } };
+	struct idm_overlay o = request(map, rung);
+
+	scratch_dir(SCRATCH "/store/data");
+	o.data = data;
+	o.n_data = 1;
+	o.options = metacopy;
+	o.n_options = 2;
+	return o;
+}
+
+static void data_only_layers_are_refused(void)
+{
+	AUTO_MAP struct idm_map *map = map_of(MAP);
+	struct idm_overlay o;
+	struct idm_error err;
+
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
+	enter();
+	o = data_only_request(map, 0);
+	assert_error(idm_overlay_open(&o, &err), -EINVAL, &err, L2, "open overlay", "refuses");
+	assert_contains(err.hint, "need Linux 6.8");
+}
+
+TEST_SINCE(6, 8, data_only_layers_are_refused, data_only_layers)
+{
+	AUTO_MAP struct idm_map *map = map_of(MAP);
 
 	enter();
-	scratch_dir(SCRATCH "/store/data");
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay o = data_only_request(map, (unsigned int)rung);
 
-		o.data = data;
-		o.n_data = 1;
-		o.options = metacopy;
-		o.n_options = 2;
 		attach_overlay(&o);
 		assert_owner(TARGET "/etc/passwd", 100000, 100000);
 		do_umount(TARGET);
@@ -299,8 +322,7 @@ TEST(layers_of_several_mounts_behind_links_and_by_descriptor)
 	struct idm_path odd[5];
 
 	enter();
-	scratch_dir(SCRATCH "/store/other");
-	do_mount("other", SCRATCH "/store/other", "tmpfs", 0, NULL);
+	mount_mappable(SCRATCH "/store/other");
 	scratch_dir(SCRATCH "/store/other/a,b:c\\d");
 	owned_file(SCRATCH "/store/other/a,b:c\\d/comma", 1, 1);
 	scratch_dir(SCRATCH "/store/real");

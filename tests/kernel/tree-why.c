@@ -125,26 +125,37 @@ static void enter_userns_with_mount(void)
 	do_mount("own", OWN, "tmpfs", 0, NULL);
 }
 
-TEST(a_map_that_is_the_filesystems_own_user_namespace)
+static void a_tmpfs_is_refused(void)
+{
+	AUTO_FD int userns = -1;
+
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
+	scratch_enter();
+	scratch_dir(OWN);
+	enter_userns_with_mount();
+	userns = userns_of("0:0:1");
+	assert_why(OWN, userns, EINVAL, "the filesystem (tmpfs) cannot be ID-mapped");
+}
+
+TEST_SINCE(6, 3, a_tmpfs_is_refused, a_map_that_is_the_filesystems_own_user_namespace)
 {
 	AUTO_FD int userns = -1;
 
 	scratch_enter();
-	if (!can_be_mapped(SCRATCH)) /* Linux 6.3 */
-		return;
 	scratch_dir(OWN);
 	enter_userns_with_mount();
 	userns = (int)must(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
 	assert_why(OWN, userns, EINVAL, "the one that mounted the filesystem");
 }
 
-TEST(a_map_from_above_the_callers_user_namespace)
+TEST_SINCE(6, 3, a_tmpfs_is_refused, a_map_from_above_the_callers_user_namespace)
 {
 	AUTO_FD int userns = -1;
 
 	scratch_enter();
-	if (!can_be_mapped(SCRATCH)) /* Linux 6.3 */
-		return;
 	scratch_dir(OWN);
 	userns = userns_of("0:0:1");
 	enter_userns_with_mount();

@@ -15,7 +15,7 @@ static void enter(void)
 	owned_file(SOURCE "/file", 1000, 1001);
 }
 
-MOUNT_TEST(ids_are_mapped_and_nobody_else_sees_the_tree)
+TEST(ids_are_mapped_and_nobody_else_sees_the_tree)
 {
 	AUTO_FD int tree = -1;
 	struct snapshot *before;
@@ -30,7 +30,7 @@ MOUNT_TEST(ids_are_mapped_and_nobody_else_sees_the_tree)
 	assert_int_equal(fcntl(tree, F_GETFD), FD_CLOEXEC);
 }
 
-MOUNT_TEST(the_map_outlives_the_namespace_and_the_descriptor)
+TEST(the_map_outlives_the_namespace_and_the_descriptor)
 {
 	AUTO_FD int tree = -1;
 
@@ -42,7 +42,7 @@ MOUNT_TEST(the_map_outlives_the_namespace_and_the_descriptor)
 	assert_owner(TARGET "/file", 5, 6);
 }
 
-MOUNT_TEST(without_a_map_it_is_a_plain_copy)
+TEST(without_a_map_it_is_a_plain_copy)
 {
 	AUTO_FD int tree = -1;
 	struct idm_error err;
@@ -52,7 +52,7 @@ MOUNT_TEST(without_a_map_it_is_a_plain_copy)
 	assert_owner_in(tree, "file", 1000, 1001);
 }
 
-MOUNT_TEST(a_directory_descriptor_is_a_source_too)
+TEST(a_directory_descriptor_is_a_source_too)
 {
 	AUTO_FD int directory = -1, by_fd = -1, relative = -1, userns = -1;
 	struct idm_error err;
@@ -66,7 +66,7 @@ MOUNT_TEST(a_directory_descriptor_is_a_source_too)
 	assert_owner_in(relative, "", 5, 6);
 }
 
-MOUNT_TEST(one_file_is_a_source_too)
+TEST(one_file_is_a_source_too)
 {
 	AUTO_FD int tree = -1;
 
@@ -77,7 +77,7 @@ MOUNT_TEST(one_file_is_a_source_too)
 	assert_owner(SCRATCH "/onto", 5, 6);
 }
 
-MOUNT_TEST(all_attributes_are_set_before_anybody_sees_it)
+TEST(all_attributes_are_set_before_anybody_sees_it)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int tree = -1, userns = -1;
@@ -96,7 +96,7 @@ MOUNT_TEST(all_attributes_are_set_before_anybody_sees_it)
 	assert_int_equal(errno, EROFS);
 }
 
-MOUNT_TEST(attributes_of_the_source_stay_unless_they_are_cleared)
+TEST(attributes_of_the_source_stay_unless_they_are_cleared)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int tree = -1, userns = -1, kept = -1;
@@ -154,7 +154,7 @@ TEST_SINCE(6, 15, a_mapped_source_is_refused, a_mapped_source_gets_a_new_map)
 	assert_owner(TARGET "/file", 5, 6);
 }
 
-MOUNT_TEST(recursive_maps_every_mount_and_not_recursive_leaves_them_out)
+TEST(recursive_maps_every_mount_and_not_recursive_leaves_them_out)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int all = -1, top = -1, userns = -1;
@@ -179,7 +179,7 @@ MOUNT_TEST(recursive_maps_every_mount_and_not_recursive_leaves_them_out)
 			 mount_at(SOURCE "/below").attr | IDM_ATTR_RDONLY | IDM_ATTR_IDMAP);
 }
 
-MOUNT_TEST(one_submount_that_cannot_be_mapped_fails_the_whole_and_is_named)
+TEST(one_submount_that_cannot_be_mapped_fails_the_whole_and_is_named)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int userns = -1;
@@ -197,7 +197,7 @@ MOUNT_TEST(one_submount_that_cannot_be_mapped_fails_the_whole_and_is_named)
 	snapshot_assert_same(before);
 }
 
-MOUNT_TEST(a_link_is_followed_unless_told)
+TEST(a_link_is_followed_unless_told)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int userns = -1, tree = -1;
@@ -215,7 +215,7 @@ MOUNT_TEST(a_link_is_followed_unless_told)
 	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, userns, &o, &err), &err);
 }
 
-MOUNT_TEST(propagation_is_private_unless_asked)
+TEST(propagation_is_private_unless_asked)
 {
 	static const enum idm_propagation all[] = {
 		IDM_PROPAGATION_DEFAULT, IDM_PROPAGATION_PRIVATE,    IDM_PROPAGATION_SLAVE,
@@ -248,7 +248,7 @@ MOUNT_TEST(propagation_is_private_unless_asked)
 
 /* ---- refusals ---- */
 
-MOUNT_TEST(each_refusal_names_its_cause_and_changes_nothing)
+TEST(each_refusal_names_its_cause_and_changes_nothing)
 {
 	AUTO_FD int userns = -1, not_userns = -1, initial = -1, path_only = -1;
 	struct snapshot *before;
@@ -281,7 +281,7 @@ MOUNT_TEST(each_refusal_names_its_cause_and_changes_nothing)
 	snapshot_assert_same(before);
 }
 
-MOUNT_TEST(overlay_says_map_its_layers)
+TEST(overlay_says_map_its_layers)
 {
 	AUTO_FD int userns = -1;
 	struct idm_error err;
@@ -295,7 +295,7 @@ MOUNT_TEST(overlay_says_map_its_layers)
 	assert_contains(err.hint, "map its layers");
 }
 
-MOUNT_TEST(a_source_in_another_mount_namespace_is_told_apart)
+TEST(a_source_in_another_mount_namespace_is_told_apart)
 {
 	AUTO_FD int userns = -1, outside = -1;
 	struct idm_error err;
@@ -315,7 +315,7 @@ struct newer_options {
 	uint64_t unknown;
 };
 
-MOUNT_TEST(options_of_another_release)
+TEST(options_of_another_release)
 {
 	struct newer_options newer = { .known = IDM_TREE_OPTIONS_INIT };
 	AUTO_FD int tree = -1, again = -1;
@@ -336,7 +336,7 @@ MOUNT_TEST(options_of_another_release)
 	again = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &newer.known, &err), &err);
 }
 
-TEST(unknown_flags_and_attributes_are_refused)
+TEST_ANYWHERE(unknown_flags_and_attributes_are_refused)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	struct idm_error err;

@@ -67,7 +67,9 @@ static inline void mounts_are_refused(void)
 	snapshot_assert_same(before);
 }
 
-#define MOUNT_TEST(name) TEST_SINCE(5, 12, mounts_are_refused, name)
+/* Tests in files that include this one are about such mounts, but for those of another TEST_... */
+#undef TEST
+#define TEST(name) TEST_SINCE(5, 12, mounts_are_refused, name)
 
 static inline bool can_be_mapped(const char *path)
 {

@@ -24,7 +24,7 @@ static void pile_up(void)
 	do_mount("4", TARGET "/c d\n", "tmpfs", 0, NULL);
 }
 
-TEST(the_top_mount_goes)
+TEST_ANYWHERE(the_top_mount_goes)
 {
 	struct idm_error err;
 
@@ -36,7 +36,7 @@ TEST(the_top_mount_goes)
 	assert_int_equal(access(TARGET "/lower", F_OK), 0);
 }
 
-TEST(recursively_the_deepest_go_first)
+TEST_ANYWHERE(recursively_the_deepest_go_first)
 {
 	struct snapshot *before;
 	struct idm_error err;
@@ -48,7 +48,7 @@ TEST(recursively_the_deepest_go_first)
 	snapshot_assert_same(before);
 }
 
-TEST(lazily_all_goes_in_one_step_also_when_in_use)
+TEST_ANYWHERE(lazily_all_goes_in_one_step_also_when_in_use)
 {
 	AUTO_FD int busy = -1;
 	struct snapshot *before;
@@ -62,7 +62,7 @@ TEST(lazily_all_goes_in_one_step_also_when_in_use)
 	snapshot_assert_same(before);
 }
 
-TEST(a_mount_in_use_is_named)
+TEST_ANYWHERE(a_mount_in_use_is_named)
 {
 	AUTO_FD int busy = -1;
 	struct idm_error err;
@@ -76,7 +76,7 @@ TEST(a_mount_in_use_is_named)
 	assert_contains(err.hint, "--lazy");
 }
 
-TEST(what_is_no_mount_point_takes_nothing_with_it)
+TEST_ANYWHERE(what_is_no_mount_point_takes_nothing_with_it)
 {
 	struct snapshot *before;
 	struct idm_error err;
@@ -101,7 +101,7 @@ TEST(what_is_no_mount_point_takes_nothing_with_it)
 	assert_int_equal(access(TARGET "/a", F_OK), -1);
 }
 
-TEST(no_right_to_unmount_is_said)
+TEST_ANYWHERE(no_right_to_unmount_is_said)
 {
 	struct idm_error err;
 

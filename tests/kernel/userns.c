@@ -124,7 +124,7 @@ TEST(it_is_a_userns_that_exec_closes)
 	}
 }
 
-TEST(it_maps_mounts)
+TEST_SINCE(5, 12, namespaces_without_mounts, it_maps_mounts)
 {
 	AUTO_CLOSE int probe = -1;
 
@@ -543,7 +543,7 @@ static void as_root_with(void *data)
 	}
 }
 
-TEST(whatever_is_at_proc)
+TEST_SINCE(5, 12, namespaces_without_mounts, whatever_is_at_proc)
 {
 	need_root();
 	for (size_t i = 0; i < ARRAY_SIZE(conditions); i++) {
