@@ -147,7 +147,7 @@ int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, str
 
 /*
  * Parses the lines of /proc/PID/uid_map or gid_map ("DISK SEEN COUNT") as the kernel does and adds
- * them to the one side `kind`. Only a number over 32 bits, which kernels before 7.2 cut off silently, is
+ * them to the one side `kind`. Only a number over 32 bits, which the kernel cuts off silently, is
  * refused here. Errors as idm_map_parse(), without lookups.
  */
 int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text,

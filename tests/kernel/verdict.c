@@ -440,15 +440,14 @@ TEST(known_edges)
 	free(t);
 }
 
-/* The one difference, until Linux 7.2: what the kernel makes of such a number is never what was meant.
- */
+/* The one difference: what the kernel makes of such a number is never what was meant. */
 TEST(numbers_over_32_bits_are_cut_by_the_kernel_and_refused_by_us)
 {
 	static const char *const texts[] = {
 		"4294967296 5 1\n",	      /* disk id 0 */
 		"5 4294967296 1\n",	      /* seen as 0 */
 		"0 0 4294967297\n",	      /* one id */
-		"18446744073709551616 5 1\n", /* past 64 bits */
+		"18446744073709551616 5 1\n", /* past 64 bits: Linux 7.2 refuses it too */
 	};
 
 	need_root();
@@ -459,7 +458,7 @@ TEST(numbers_over_32_bits_are_cut_by_the_kernel_and_refused_by_us)
 		struct namespace ns;
 
 		make_namespace(&ns);
-		if (kernel_is_before(7, 2)) {
+		if (i < 3 || kernel_is_before(7, 2)) {
 			assert_int_equal(write_map(ns.uid_map, texts[i]), 0);
 			theirs = read_map(ns.uid_map);
 			assert_map_at(HERE, texts[i], theirs,
