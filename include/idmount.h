@@ -477,6 +477,184 @@ struct idm_overlay {
  */
 int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err);
 
+/* ---- plans ----------------------------------------------------------------------------------- */
+
+/*
+ * A plan is an ordered list of mounts that together make one root filesystem: the first is the root,
+ * the others go to targets below it. It is made by calls, or read from a text; what it says is checked as
+ * it is added, what it names only when it is opened. One thread at a time may use a plan.
+ */
+struct idm_plan;
+
+/* A new, empty plan in *plan; release it with idm_plan_free(). Returns 0 or -ENOMEM. */
+int idm_plan_new(struct idm_plan **plan);
+
+/* Releases a plan. NULL is allowed. */
+void idm_plan_free(struct idm_plan *plan);
+
+#define IDM_PLAN_MKDIR 1U       /* create the target in the root filesystem if it is missing */
+#define IDM_PLAN_RDONLY_LAST 2U /* the word "ro" takes effect when the whole plan is assembled */
+
+/* One mount. Initialise with IDM_PLAN_MOUNT_INIT; everything is copied. */
+struct idm_plan_mount {
+	size_t size;        /* sizeof(struct idm_plan_mount) */
+	unsigned int flags; /* IDM_PLAN_* */
+	int dirfd;          /* what relative paths in source and options begin at; AT_FDCWD */
+	const char *type;   /* see idm_plan_add(); may be NULL for a bind */
+	const char *source; /* NULL: none */
+	const char *target; /* below the root; NULL, "" and "/": the root itself */
+	const char *const *options; /* words */
+	size_t n_options;
+	const struct idm_map *map; /* instead of uidmap= and gidmap= among the words; NULL: none */
+};
+#define IDM_PLAN_MOUNT_INIT                                                                      \
+	{                                                                                        \
+		sizeof(struct idm_plan_mount), 0, -100 /* AT_FDCWD */, NULL, NULL, NULL, NULL, 0, NULL \
+	}
+
+/*
+ * Adds one mount at the end. The words are those of containerd's mount lists and of the OCI runtime
+ * specification, one word an element; of two that contradict each other the later one holds.
+ *
+ * Types: bind; overlay; tmpfs, proc, sysfs, devpts, mqueue, cgroup2 (also as "cgroup"); ext4, xfs and
+ * erofs, whose source is a block device or, with the word "loop", a file. With the word bind or rbind
+ * the type does not matter, and may be missing.
+ *
+ * Words for every mount: ro rw nosuid suid nodev dev noexec exec nosymfollow symfollow noatime atime
+ * relatime norelatime strictatime nostrictatime nodiratime diratime; the same with an r in front
+ * (rro): for all mounts below a recursive bind too; private slave shared unbindable, and rprivate
+ * etc.; uidmap=DISK:SEEN:COUNT,... and gidmap=, which go together; idmap, ridmap: the map is for this
+ * mount alone, or for all below it too (without either: for as much as is bound), also crun's
+ * idmap=uids=DISK-SEEN-COUNT;gids=...; defaults, async, nomand, nolazytime, noiversion, loud, silent,
+ * which ask for nothing.
+ * bind: bind, rbind. overlay: lowerdir= (colons between, the top one first), lowerdir+=, datadir+=,
+ * upperdir=, workdir=. All but bind: any option of the filesystem, as WORD or WORD=VALUE, which the
+ * kernel judges when the plan is opened.
+ *
+ * -EINVAL: an unknown type; a word that is none of these (also X-..., x-..., remount, tmpcopyup, and
+ * anything else for a bind); a map on one side only, given twice, or one that idm_map_parse() or
+ * idm_map_check() refuses; idmap or ridmap without a map; a missing source; a target with ".."; a first
+ * mount that is not the root; an unknown flag. -E2BIG: options of a newer library, or a map that is too
+ * big. -ENOMEM. -EMFILE. err names the word. Needs no privilege.
+ */
+int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err);
+
+enum idm_plan_format {
+	IDM_PLAN_ANY = 0,   /* told by its form */
+	IDM_PLAN_CONTAINERD, /* an array of {"Type", "Source", "Target", "Options"}, or {"mounts": [...]} */
+	IDM_PLAN_OCI        /* config.json of an OCI bundle */
+};
+
+/* How a text is to be read. Initialise with IDM_PLAN_TEXT_INIT. */
+struct idm_plan_text {
+	size_t size; /* sizeof(struct idm_plan_text) */
+	enum idm_plan_format format;
+	int dirfd; /* what relative paths begin at: the directory of the bundle; AT_FDCWD */
+	/*
+	 * A map for what the text gives none to; NULL: none. containerd: for every bind, overlay, ext4,
+	 * xfs and erofs. OCI: for the root filesystem, and for mounts with idmap or ridmap if there is no
+	 * linux.uidMappings.
+	 */
+	const struct idm_map *map;
+};
+#define IDM_PLAN_TEXT_INIT { sizeof(struct idm_plan_text), IDM_PLAN_ANY, -100 /* AT_FDCWD */, NULL }
+
+/*
+ * Adds the mounts that a JSON text of `length` bytes describes; it need not end in NUL.
+ *
+ * containerd: the fields in Go's or protobuf's spelling. OCI: root, mounts, linux.uidMappings and
+ * linux.gidMappings; a target that is missing is created, and root.readonly takes effect last, as
+ * runtimes do it; everything else in config.json is for a runtime, and passed over.
+ *
+ * -EINVAL: malformed JSON (err says the line, the column and what was expected), a duplicate key, over 32
+ * levels, a value of the wrong type or out of range, a NUL in a string, an unknown key in a containerd
+ * list, no mount; or what idm_plan_add() refuses: err names the mount. -E2BIG: over 16 MiB. -EOPNOTSUPP:
+ * json-c is not installed. -ENOMEM. Needs no privilege.
+ */
+int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
+		  const struct idm_plan_text *how, struct idm_error *err);
+
+/*
+ * Adds nosuid and nodev to every mount whose map shows files of somebody who is not root as root's, as
+ * far as its words say nothing about it: a setuid file of such an owner would be a root shell for
+ * everybody. Returns the number of mounts to which something was added.
+ */
+size_t idm_plan_harden(struct idm_plan *plan);
+
+/*
+ * How the plan is put together. Without a flag: detached, where the kernel lets mounts be attached to
+ * detached ones (Linux 6.15), else in a mount namespace of its own.
+ */
+#define IDM_APPLY_DETACHED 1U     /* only: detached */
+#define IDM_APPLY_IN_NAMESPACE 2U /* only: in a mount namespace that goes away with the call */
+#define IDM_APPLY_MKDIR 4U        /* create targets that are missing, in the root filesystem and of the plan itself */
+
+/* Options of idm_plan_open() and idm_plan_apply(). Initialise with IDM_APPLY_INIT. */
+struct idm_apply {
+	size_t size;                  /* sizeof(struct idm_apply) */
+	unsigned int flags;           /* IDM_APPLY_* */
+	enum idm_upper_ids upper_ids; /* of overlays that have a map */
+	const char *record;           /* idm_plan_apply(): a file to be created for idm_plan_undo(); NULL: none */
+	/* Called after each mount that has been made, in the calling thread; NULL: not. */
+	void (*progress)(size_t done, size_t all, void *data);
+	void *progress_data;
+};
+#define IDM_APPLY_INIT { sizeof(struct idm_apply), 0, IDM_UPPER_SHIFTED, NULL, NULL, NULL }
+
+/*
+ * The whole plan as one detached tree, as a descriptor for idm_tree_attach(). Targets are resolved in the
+ * root filesystem: no symbolic link there leads a mount out of it, none is followed as the last component,
+ * and no magic link at all. `options` may be NULL.
+ *
+ * Nobody sees any of it before it is attached, and closing the descriptor undoes it, except for targets
+ * that were created in a writable root filesystem: they stay in it. proc, mqueue and the like are those of
+ * the calling thread's namespaces.
+ *
+ * Needs CAP_SYS_ADMIN in the initial user namespace. Linux 5.12, what the mounts need by themselves (see
+ * idm_tree_open(), idm_overlay_open()), and a /proc or the right to make a private one before 6.15.
+ *
+ * -EINVAL: an empty plan, or an option that the kernel does not take; also as idm_tree_open() and
+ * idm_overlay_open(). -ENOENT: a source or a target is missing. -ELOOP: a target is a symbolic link.
+ * -ENOTDIR, -EISDIR: source and target differ in kind. -ENOTBLK: the source is no block device, and "loop"
+ * is not given. -EROFS: a target to be created in a read-only root. -ENODEV: the kernel has no such
+ * filesystem. -EBUSY: no loop device was free. -EMFILE: each mount takes a descriptor while it is put
+ * together. -EOPNOTSUPP: IDM_APPLY_DETACHED before 6.15. -EPERM, -ENOMEM. err names the mount.
+ */
+int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, struct idm_error *err);
+
+/*
+ * Opens the plan, and attaches it at `target` as one step; `dirfd` as in openat(2). The target is not
+ * followed if it is a symbolic link.
+ *
+ * With a record everything that is made is written to that file: directories as they are created, the
+ * mounts before and after they become visible. The file must not exist (-EEXIST), has mode 0600 and is
+ * a line of JSON for each entry; on failure it is removed again.
+ *
+ * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the record.
+ */
+int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
+		   const struct idm_apply *options, struct idm_error *err);
+
+#define IDM_UNDO_LAZY 1U /* detach now, also what is in use */
+
+/*
+ * Undoes what `record` says was made, also after a crash in the middle of it or a restart of the machine:
+ * unmounts those mounts, wherever they are now, removes those directories and files that were created and
+ * are still empty and the same, and in the end the record itself. What has gone already is passed over.
+ * Never removes anything recursively. Mount points that were created in the root filesystem can be removed
+ * only as long as that is mounted.
+ *
+ * Mounts are known by their unique ids; before Linux 6.8, which has none, by their ids together with their
+ * places.
+ *
+ * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
+ * -EBUSY: a mount is in use, or there is a mount on or below it that is none of them (nothing has been
+ * undone then). -ENOTEMPTY: a directory that was created is not empty any more; everything else is undone,
+ * the record stays. -EXDEV: the mounts are in another mount namespace. -EINVAL: not a record, or an unknown
+ * flag. -ENOENT: no record. -EOPNOTSUPP: json-c is not installed. -EPERM, -ENOMEM.
+ */
+int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
+
 /* ---- listing --------------------------------------------------------------------------------- */
 
 enum idm_map_state {

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+/* A plan: what is to be mounted, in order, understood and checked as far as that goes without looking.
+ */
+#include "plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "options.h"
+#include "util.h"
+
+static const char step_plan[] = "plan mount";
+
+/* ---- one step ---- */
+
+static void free_step(struct idm_step *step)
+{
+	for (size_t i = 0; i < step->n_words; i++)
+		free(step->words[i]);
+	free(step->words);
+	free(step->source);
+	free(step->target);
+	free(step->options);
+	free(step->lower);
+	free(step->data);
+	idm_map_free(step->map);
+	idm_close_fd(&step->dirfd);
+}
+
+const char *idm_step_name(const struct idm_step *step, char *buf, size_t size)
+{
+	static const char *const kinds[] = { [IDM_STEP_BIND] = "bind", [IDM_STEP_OVERLAY] = "overlay" };
+
+	snprintf(buf, size, "%s on /%s",
+		 step->kind == IDM_STEP_FILESYSTEM ? step->filesystem->name : kinds[step->kind],
+		 step->target);
+	return buf;
+}
+
+static bool goes_up(const char *path)
+{
+	for (const char *p = path; (p = strstr(p, "..")); p += 2)
+		if ((p == path || p[-1] == '/') && (p[2] == '/' || !p[2]))
+			return true;
+	return false;
+}
+
+/* The target without slashes at its ends: "" is the root. */
+static int take_target(struct idm_step *step, const char *target, struct idm_error *err)
+{
+	size_t n;
+
+	if (!target)
+		target = "";
+	if (goes_up(target))
+		return idm_fail(err, -EINVAL, step_plan, target, "a target may not hold \"..\"");
+	target += strspn(target, "/");
+	n = strlen(target);
+	while (n && target[n - 1] == '/')
+		n--;
+	/* "." is the root too. */
+	if (n == 1 && *target == '.')
+		n = 0;
+	step->target = strndup(target, n);
+	return step->target ? 0 : idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+}
+
+static int take_type(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
+{
+	step->kind = IDM_STEP_BIND;
+	for (size_t i = 0; i < m->n_options; i++)
+		if (idm_is_bind_word(m->options[i]))
+			return 0;
+	if (!m->type || !*m->type) {
+		idm_fail(err, -EINVAL, step_plan, m->target, "the type is missing");
+		idm_hint(err, "a bind needs the type \"bind\", or the word \"bind\" or \"rbind\"");
+		return -EINVAL;
+	}
+	if (strcmp(m->type, "bind") == 0)
+		return 0;
+	step->kind = IDM_STEP_OVERLAY;
+	if (strcmp(m->type, "overlay") == 0)
+		return 0;
+	step->kind = IDM_STEP_FILESYSTEM;
+	step->filesystem = idm_filesystem_by_name(m->type);
+	if (step->filesystem)
+		return 0;
+	idm_fail(err, -EINVAL, step_plan, m->type, "unknown type of mount");
+	idm_hint(err,
+		 "bind, overlay, tmpfs, proc, sysfs, devpts, mqueue, cgroup2, ext4, xfs and erofs are "
+		 "known");
+	return -EINVAL;
+}
+
+static int take_source(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
+{
+	bool wanted = step->kind == IDM_STEP_BIND ||
+		      (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device);
+
+	if (wanted && !(m->source && *m->source))
+		return idm_fail(err, -EINVAL, step_plan, m->target, "a %s needs a source",
+				step->kind == IDM_STEP_BIND ? "bind" : step->filesystem->name);
+	if (m->dirfd != AT_FDCWD) {
+		step->dirfd = idm_sys_dup(m->dirfd);
+		if (step->dirfd < 0)
+			return idm_fail(err, step->dirfd, step_plan, m->source,
+					"the directory that sources begin at is no open descriptor");
+	}
+	if (!m->source || !*m->source)
+		return 0;
+	step->source = strdup(m->source);
+	return step->source ? 0 : idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+}
+
+static int take_words(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
+{
+	step->words = calloc(m->n_options ? m->n_options : 1, sizeof(*step->words));
+	if (!step->words)
+		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+	for (size_t i = 0; i < m->n_options; i++) {
+		int r;
+
+		if (!m->options[i] || !*m->options[i])
+			return idm_fail(err, -EINVAL, step_plan, m->target, "an option is empty");
+		step->words[i] = strdup(m->options[i]);
+		if (!step->words[i])
+			return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+		step->n_words++;
+		r = idm_step_take_word(step, step->words[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The map of the words, or the one that came beside them. */
+static int take_map(struct idm_step *step, const struct idm_map *map, struct idm_error *err)
+{
+	char name[128];
+
+	if (map && step->map)
+		return idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)),
+				"a map is given twice: beside the options and among them");
+	if (map && idm_map_copy(map, &step->map) < 0)
+		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+	if (step->map) {
+		const struct idm_entry *entries;
+		bool uids = idm_map_entries(step->map, IDM_UID, &entries),
+		     gids = idm_map_entries(step->map, IDM_GID, &entries);
+
+		if (uids == gids)
+			return idm_map_check(step->map, err);
+		idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)),
+			 "there is a map for %s, but none for %s", uids ? "users" : "groups",
+			 uids ? "groups" : "users");
+		idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) go together");
+		return -EINVAL;
+	}
+	if (step->map_scope == IDM_MAP_SAME)
+		return 0;
+	idm_fail(err, -EINVAL, step_plan, step->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap",
+		 "no map is given");
+	idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) say which ids to map");
+	return -EINVAL;
+}
+
+static int check_layers(const struct idm_step *step, struct idm_error *err)
+{
+	char name[128];
+
+	if (step->kind != IDM_STEP_OVERLAY)
+		return 0;
+	idm_step_name(step, name, sizeof(name));
+	if (!step->n_lower)
+		return idm_fail(err, -EINVAL, step_plan, name, "lowerdir= is missing");
+	if (!step->upper != !step->work)
+		return idm_fail(err, -EINVAL, step_plan, name, "%s is missing",
+				step->upper ? "workdir=" : "upperdir=");
+	return 0;
+}
+
+static int fill_step(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
+{
+	int r;
+
+	if (m->flags & ~(IDM_PLAN_MKDIR | IDM_PLAN_RDONLY_LAST))
+		return idm_fail(err, -EINVAL, step_plan, m->target, "unknown flags 0x%x", m->flags);
+	step->flags = m->flags;
+	step->dirfd = AT_FDCWD;
+	r = take_target(step, m->target, err);
+	if (r == 0)
+		r = take_type(step, m, err);
+	if (r == 0)
+		r = take_source(step, m, err);
+	if (r == 0)
+		r = take_words(step, m, err);
+	if (r == 0)
+		r = take_map(step, m->map, err);
+	return r < 0 ? r : check_layers(step, err);
+}
+
+/* ---- the plan ---- */
+
+int idm_plan_new(struct idm_plan **plan)
+{
+	*plan = calloc(1, sizeof(**plan));
+	return *plan ? 0 : -ENOMEM;
+}
+
+void idm_plan_free(struct idm_plan *plan)
+{
+	if (!plan)
+		return;
+	idm_plan_truncate(plan, 0);
+	free(plan->steps);
+	free(plan);
+}
+
+void idm_plan_truncate(struct idm_plan *plan, size_t n)
+{
+	while (plan->n > n)
+		free_step(&plan->steps[--plan->n]);
+}
+
+static int make_room(struct idm_plan *plan)
+{
+	struct idm_step *more;
+
+	/* Whenever the number is a power of two, all of them are in use. */
+	if (plan->n & (plan->n - 1))
+		return 0;
+	more = reallocarray(plan->steps, plan->n ? 2 * plan->n : 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	plan->steps = more;
+	return 0;
+}
+
+int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err)
+{
+	struct idm_step step = { .dirfd = AT_FDCWD };
+	struct idm_plan_mount m;
+	int r = idm_copy_options(&m, sizeof(m), mount);
+
+	if (r < 0)
+		return idm_fail(err, r, step_plan, NULL,
+				r == -E2BIG ? "options that only a newer library knows"
+					    : "the size of the options is not set");
+	if (make_room(plan) < 0)
+		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+	r = fill_step(&step, &m, err);
+	if (r == 0 && plan->n == 0 && *step.target) {
+		r = idm_fail(err, -EINVAL, step_plan, m.target, "the first mount is not the root");
+		idm_hint(err, "the root has the target \"/\", or none");
+	}
+	if (r < 0)
+		free_step(&step);
+	else
+		plan->steps[plan->n++] = step;
+	return r;
+}
+
+/* ---- hardening ---- */
+
+static bool shows_other_as_root(const struct idm_map *map)
+{
+	uint32_t disk;
+
+	return (idm_map_to_disk(map, IDM_UID, 0, &disk) == 0 && disk != 0) ||
+	       (idm_map_to_disk(map, IDM_GID, 0, &disk) == 0 && disk != 0);
+}
+
+static bool says_nothing_about(const struct idm_step *step, uint32_t attribute)
+{
+	return !((step->top.set | step->top.clear | step->deep.set | step->deep.clear) & attribute);
+}
+
+/* What is mapped is hardened: all below too, where the map goes there. */
+static bool harden(struct idm_step *step, uint32_t attribute)
+{
+	if (!says_nothing_about(step, attribute))
+		return false;
+	if (step->recursive && step->map_scope != IDM_MAP_TOP)
+		step->deep.set |= attribute;
+	else
+		step->top.set |= attribute;
+	return true;
+}
+
+size_t idm_plan_harden(struct idm_plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		struct idm_step *step = &plan->steps[i];
+
+		if (step->map && shows_other_as_root(step->map))
+			n += harden(step, IDM_ATTR_NOSUID) | harden(step, IDM_ATTR_NODEV);
+	}
+	return n;
+}
