@@ -627,8 +627,8 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, 
  * followed if it is a symbolic link.
  *
  * With a record everything that is made is written to that file: directories as they are created, the
- * mounts before and after they become visible. The file must not exist (-EEXIST), has mode 0600 and is
- * a line of JSON for each entry; on failure it is removed again.
+ * mounts before and after they become visible. The file must not exist (-EEXIST) and has mode 0600; its
+ * lines of text are described in idmount(1). On failure it is removed again.
  *
  * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the record.
  */
@@ -651,7 +651,7 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * -EBUSY: a mount is in use, or there is a mount on or below it that is none of them (nothing has been
  * undone then). -ENOTEMPTY: a directory that was created is not empty any more; everything else is undone,
  * the record stays. -EXDEV: the mounts are in another mount namespace. -EINVAL: not a record, or an unknown
- * flag. -ENOENT: no record. -EOPNOTSUPP: json-c is not installed. -EPERM, -ENOMEM.
+ * flag. -ENOENT: no record. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
  */
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
 

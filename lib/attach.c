@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attach.h"
 #include "error.h"
 #include "kernel.h"
 #include "target.h"
@@ -36,6 +37,11 @@ static bool can_unmount(int fd)
 	return idm_sys_fstatat(AT_FDCWD, path_of(fd).text, &by_path, 0) == 0 &&
 	       idm_sys_fstatat(fd, "", &by_fd, AT_EMPTY_PATH) == 0 && by_path.st_dev == by_fd.st_dev &&
 	       by_path.st_ino == by_fd.st_ino;
+}
+
+void idm_take_away(int tree_fd)
+{
+	idm_sys_umount(path_of(tree_fd).text, MNT_DETACH);
 }
 
 /* ---- replacing ---- */
@@ -140,8 +146,7 @@ static int why_not_attached(int code, const char *path, struct idm_error *err)
 	return code;
 }
 
-static int put_on_top(int tree_fd, const struct idm_target *target, const char *path,
-		      struct idm_error *err)
+int idm_put_on_top(int tree_fd, const struct idm_target *target, const char *path, struct idm_error *err)
 {
 	int r = idm_sys_move_mount(tree_fd, "", target->fd, "",
 				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
@@ -172,7 +177,7 @@ static int attach(int tree_fd, const struct idm_target *target, const char *path
 		  enum idm_propagation propagation, struct idm_error *err)
 {
 	int r = flags & IDM_ATTACH_REPLACE ? replace(tree_fd, target, path, err)
-					   : put_on_top(tree_fd, target, path, err);
+					   : idm_put_on_top(tree_fd, target, path, err);
 
 	if (r < 0)
 		return r;
@@ -180,7 +185,7 @@ static int attach(int tree_fd, const struct idm_target *target, const char *path
 	if (r == 0)
 		return 0;
 	/* Taking it away again is right even after a replacement: the old mount has gone. */
-	idm_sys_umount(path_of(tree_fd).text, MNT_DETACH);
+	idm_take_away(tree_fd);
 	return idm_fail(err, r, "set propagation", path, NULL);
 }
 
@@ -188,7 +193,7 @@ static int attach(int tree_fd, const struct idm_target *target, const char *path
  * Linux 5.2 can attach, but what the library makes can be made from 5.12 on: so its callers hear from
  * each part of it the same.
  */
-static int refuse_old_kernel(const char *path, struct idm_error *err)
+int idm_refuse_old_kernel(const char *path, struct idm_error *err)
 {
 	struct mount_attr none = { 0 };
 
@@ -210,7 +215,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 	if ((unsigned int)propagation > IDM_PROPAGATION_UNBINDABLE)
 		return idm_fail(err, -EINVAL, step_attach, target, "unknown propagation %d",
 				propagation);
-	r = refuse_old_kernel(target, err);
+	r = idm_refuse_old_kernel(target, err);
 	if (r < 0)
 		return r;
 	r = idm_sys_fstatat(tree_fd, "", &st, AT_EMPTY_PATH);

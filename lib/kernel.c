@@ -129,6 +129,11 @@ ssize_t idm_sys_write(int fd, const void *buf, size_t size)
 	return CALL(write(fd, buf, size));
 }
 
+int idm_sys_fsync(int fd)
+{
+	return (int)CALL(fsync(fd));
+}
+
 int idm_sys_dup(int fd)
 {
 	return (int)CALL(fcntl(fd, F_DUPFD_CLOEXEC, 3));
@@ -222,6 +227,13 @@ bool idm_kernel_is_before(unsigned int major, unsigned int minor)
 	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &have_major, &have_minor) != 2)
 		return false;
 	return have_major < major || (have_major == major && have_minor < minor);
+}
+
+bool idm_kernel_takes_detached(void)
+{
+	struct mount_attr none = { 0 };
+
+	return idm_sys_open_tree_attr(-1, "", ~0U, &none) == -EINVAL;
 }
 
 long idm_sys_clone3(struct clone_args *args, size_t size)

@@ -142,6 +142,7 @@ int idm_sys_fchdir(int fd);
 int idm_sys_unlinkat(int dirfd, const char *path, int flags);
 ssize_t idm_sys_read(int fd, void *buf, size_t size);
 ssize_t idm_sys_write(int fd, const void *buf, size_t size);
+int idm_sys_fsync(int fd);
 int idm_sys_dup(int fd); /* close-on-exec */
 int idm_sys_ioctl(int fd, unsigned long request, void *arg);
 int idm_sys_poll(int fd, short events); /* without waiting: the events that are there */
@@ -167,6 +168,12 @@ int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *bu
  * kernel can is found out by trying.
  */
 bool idm_kernel_is_before(unsigned int major, unsigned int minor);
+
+/*
+ * Whether detached mounts can be layers of an overlay, and can have mounts attached to them. Both came in
+ * the release of open_tree_attr(2), Linux 6.15, which can be asked for without trying to make anything.
+ */
+bool idm_kernel_takes_detached(void);
 
 /* processes */
 long idm_sys_clone3(struct clone_args *args, size_t size);

@@ -3,29 +3,11 @@
 #include <string.h>
 
 #include "error.h"
+#include "filesystem.h"
 #include "kernel.h"
 #include "overlay.h"
 
 static const char step_overlay[] = "open overlay";
-
-/*
- * The last thing that the kernel has to say about a filesystem context: "e overlay: Unknown parameter
- * 'x'". Much of what overlayfs has to say goes to the kernel log only.
- */
-static void add_kernel_words(int fs, struct idm_error *err)
-{
-	char line[512], last[512] = "";
-	ssize_t n;
-
-	while (fs >= 0 && (n = idm_sys_read(fs, line, sizeof(line) - 1)) > 0) {
-		line[n] = '\0';
-		line[strcspn(line, "\n")] = '\0';
-		memcpy(last, line, sizeof(last));
-	}
-	/* "e ", "w ", "i ": how bad it is */
-	if (last[0])
-		idm_kernel_words(err, last[1] == ' ' ? last + 2 : last);
-}
 
 int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm_error *err)
 {
@@ -48,7 +30,7 @@ int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm
 	default:
 		idm_fail(err, code, step_overlay, path, NULL);
 	}
-	add_kernel_words(fs, err);
+	idm_add_filesystem_words(fs, err);
 	return code;
 }
 
@@ -58,7 +40,7 @@ int idm_why_no_option(int code, int fs, const struct idm_overlay_option *option,
 		return code;
 	idm_fail(err, code, step_overlay, option->name,
 		 code == -EINVAL ? "this kernel's overlayfs does not take the option" : NULL);
-	add_kernel_words(fs, err);
+	idm_add_filesystem_words(fs, err);
 	return code;
 }
 
@@ -102,6 +84,6 @@ int idm_why_no_overlay(int code, int fs, const struct idm_overlay *o, struct idm
 	default:
 		idm_fail(err, code, step_overlay, subject_of(o), NULL);
 	}
-	add_kernel_words(fs, err);
+	idm_add_filesystem_words(fs, err);
 	return code;
 }

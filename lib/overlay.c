@@ -24,17 +24,6 @@ static const char step_overlay[] = "open overlay";
 
 /* ---- what is asked for ---- */
 
-/*
- * Whether the kernel takes detached layers. That came in the same release as open_tree_attr(2), which
- * can be asked for without trying to make anything.
- */
-static bool takes_descriptors(void)
-{
-	struct mount_attr none = { 0 };
-
-	return idm_sys_open_tree_attr(-1, "", ~0U, &none) == -EINVAL;
-}
-
 static int check_request(const struct idm_overlay *o, struct idm_error *err)
 {
 	const unsigned int flags = IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE |
@@ -46,7 +35,7 @@ static int check_request(const struct idm_overlay *o, struct idm_error *err)
 	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && o->flags & IDM_OVERLAY_IN_NAMESPACE)
 		return idm_fail(err, -EINVAL, step_overlay, NULL, "flags that exclude each other: 0x%x",
 				o->flags);
-	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && !takes_descriptors())
+	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && !idm_kernel_takes_detached())
 		return idm_fail(err, -EOPNOTSUPP, step_overlay, NULL,
 				"layers by descriptor need Linux 6.15 (open_tree_attr)");
 	if ((unsigned int)o->upper_ids > IDM_UPPER_DISK)
@@ -304,7 +293,7 @@ static int in_namespace(const struct idm_overlay *o, const struct idm_layers *la
 
 static int assemble(const struct idm_overlay *o, struct idm_layers *layers, struct idm_error *err)
 {
-	bool descriptors = !(o->flags & IDM_OVERLAY_IN_NAMESPACE) && takes_descriptors();
+	bool descriptors = !(o->flags & IDM_OVERLAY_IN_NAMESPACE) && idm_kernel_takes_detached();
 	AUTO_CLOSE int userns = -1;
 	int r = idm_layers_look(layers, err);
 

@@ -186,6 +186,23 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 	return r;
 }
 
+const char *idm_target_made(const struct idm_target *target, size_t i, int *parent, bool *directory)
+{
+	const struct made *m;
+	size_t n = 0;
+
+	for (m = target->made; m; m = m->next)
+		n++;
+	if (i >= n)
+		return NULL;
+	/* The list has the deepest first. */
+	for (m = target->made; ++i < n; m = m->next)
+		;
+	*parent = m->parent;
+	*directory = m->directory;
+	return m->name;
+}
+
 void idm_target_unmake(struct idm_target *target)
 {
 	for (struct made *m = target->made; m; m = m->next)

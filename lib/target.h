@@ -21,6 +21,12 @@ struct idm_target {
 int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsigned int flags,
 		    bool directory, struct idm_error *err);
 
+/*
+ * What idm_target_open() created, the i-th from the top down: its name in the directory *parent; NULL
+ * after the last.
+ */
+const char *idm_target_made(const struct idm_target *target, size_t i, int *parent, bool *directory);
+
 /* Removes what idm_target_open() created, as far as it is still empty. */
 void idm_target_unmake(struct idm_target *target);
 

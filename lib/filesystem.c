@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "filesystem.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "loop.h"
+#include "util.h"
+
+static const char step_mount[] = "mount filesystem";
+
+void idm_add_filesystem_words(int fs, struct idm_error *err)
+{
+	char line[512], last[512] = "";
+	ssize_t n;
+
+	while (fs >= 0 && (n = idm_sys_read(fs, line, sizeof(line) - 1)) > 0) {
+		line[n] = '\0';
+		line[strcspn(line, "\n")] = '\0';
+		memcpy(last, line, sizeof(last));
+	}
+	/* "e ", "w ", "i ": how bad it is */
+	if (last[0])
+		idm_kernel_words(err, last[1] == ' ' ? last + 2 : last);
+}
+
+static int fail(int code, int fs, const char *subject, const char *reason, struct idm_error *err)
+{
+	if (err) {
+		idm_fail(err, code, step_mount, subject, reason ? "%s" : NULL, reason);
+		idm_add_filesystem_words(fs, err);
+	}
+	return code;
+}
+
+/* Each controller of the old kind is a filesystem of its own, below a tmpfs. */
+static bool has_old_cgroups(void)
+{
+	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, "/sys/fs/cgroup", O_PATH, 0);
+	struct statfs fs;
+
+	return fd >= 0 && idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
+static int open_context(const struct idm_step *step, struct idm_error *err)
+{
+	const char *name = step->filesystem->name;
+	int r;
+
+	if (strcmp(name, "cgroup") == 0 && has_old_cgroups())
+		return idm_fail(err, -EOPNOTSUPP, step_mount, name,
+				"this host has cgroups of version 1, and idmount mounts version 2 only");
+	r = idm_sys_fsopen(step->filesystem->type, 0);
+	return r < 0 ? fail(r, -1, name, r == -ENODEV ? "the kernel has no such filesystem" : NULL, err)
+		     : r;
+}
+
+static int set_string(int fs, const char *key, const char *value)
+{
+	return idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0);
+}
+
+static int set_flag(int fs, const char *key)
+{
+	return idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, key, NULL, 0);
+}
+
+static int set_options(int fs, const struct idm_step *step, struct idm_error *err)
+{
+	for (size_t i = 0; i < step->n_options; i++) {
+		const struct idm_overlay_option *o = &step->options[i];
+		int r = o->value ? set_string(fs, o->name, o->value) : set_flag(fs, o->name);
+
+		if (r < 0)
+			return fail(r, fs, o->name,
+				    r == -EINVAL ? "the filesystem does not take the option" : NULL,
+				    err);
+	}
+	return 0;
+}
+
+static int check_device(const struct idm_step *step, struct idm_error *err)
+{
+	struct stat st;
+	int r;
+
+	if (step->dirfd != AT_FDCWD && *step->source != '/')
+		return idm_fail(err, -EINVAL, step_mount, step->source,
+				"a block device has to be given by its whole path");
+	r = idm_sys_fstatat(AT_FDCWD, step->source, &st, 0);
+	if (r < 0)
+		return idm_fail(err, r, step_mount, step->source, NULL);
+	if (S_ISBLK(st.st_mode))
+		return 0;
+	idm_fail(err, -ENOTBLK, step_mount, step->source, "it is not a block device");
+	if (S_ISREG(st.st_mode))
+		idm_hint(err, "the option \"loop\" mounts a file");
+	return -ENOTBLK;
+}
+
+/* Names the device. *device is what holds a loop device, to be kept open until it is mounted. */
+static int set_device(int fs, const struct idm_step *step, bool rdonly, int *device,
+		      struct idm_error *err)
+{
+	struct idm_loop_name loop;
+	int r = 0;
+
+	if (step->loop) {
+		*device = idm_loop_open(step->dirfd, step->source, rdonly, &loop, err);
+		if (*device < 0)
+			return *device;
+	} else {
+		r = check_device(step, err);
+	}
+	if (r == 0) {
+		r = set_string(fs, "source", step->loop ? loop.text : step->source);
+		if (r == 0 && rdonly)
+			r = set_flag(fs, "ro");
+		if (r < 0)
+			fail(r, fs, step->source, NULL, err);
+	}
+	return r;
+}
+
+static int set_source(int fs, const struct idm_step *step, struct idm_error *err)
+{
+	int r = set_string(fs, "source", step->source ? step->source : step->filesystem->name);
+
+	return r < 0 ? fail(r, fs, step->source, NULL, err) : 0;
+}
+
+int idm_filesystem_open(const struct idm_step *step, uint32_t attr, struct idm_error *err)
+{
+	const struct idm_filesystem *type = step->filesystem;
+	/* A filesystem that cannot be written need not have a device that can. */
+	bool rdonly = attr & IDM_ATTR_RDONLY || strcmp(type->name, "erofs") == 0;
+	AUTO_CLOSE int fs = open_context(step, err), device = -1, tree = -1;
+	const char *subject = step->source ? step->source : type->name;
+	int r;
+
+	if (fs < 0)
+		return fs;
+	r = type->on_device ? set_device(fs, step, rdonly, &device, err) : set_source(fs, step, err);
+	if (r == 0)
+		r = set_options(fs, step, err);
+	if (r < 0)
+		return r;
+	r = idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	if (r < 0)
+		return fail(r, fs, subject,
+			    r == -EINVAL ? "the kernel finds no such filesystem there, or does not take "
+					   "its options"
+					 : NULL,
+			    err);
+	tree = idm_sys_fsmount(fs, 0, attr);
+	return tree < 0 ? fail(tree, fs, subject, NULL, err) : idm_take_fd(&tree);
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "loop.h"
+
+#include <errno.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "util.h"
+
+static const char step_loop[] = "make loop device";
+
+/* Somebody else may take the free device that the kernel has named. */
+#define TRIES 64
+
+static int open_file(int dirfd, const char *path, bool rdonly, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = idm_sys_openat(dirfd, path,
+					   (rdonly ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY, 0);
+	struct stat st;
+	int r = fd < 0 ? fd : idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
+
+	if (r < 0)
+		return idm_fail(err, r, step_loop, path, NULL);
+	if (!S_ISREG(st.st_mode))
+		return idm_fail(err, -EINVAL, step_loop, path, "it is not a regular file");
+	return idm_take_fd(&fd);
+}
+
+/* -EBUSY: taken by somebody else meanwhile. */
+static int open_free(int control, int file, bool rdonly, const char *path, struct idm_loop_name *name)
+{
+	struct loop_config config = {
+		.fd = (uint32_t)file,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR | (rdonly ? LO_FLAGS_READ_ONLY : 0),
+	};
+	int number = idm_sys_ioctl(control, LOOP_CTL_GET_FREE, NULL), r;
+	AUTO_CLOSE int device = -1;
+
+	if (number < 0)
+		return number;
+	snprintf(name->text, sizeof(name->text), "/dev/loop%d", number);
+	device = idm_sys_openat(AT_FDCWD, name->text, rdonly ? O_RDONLY : O_RDWR, 0);
+	if (device < 0)
+		return device;
+	/* For losetup(8) to show; what does not fit is cut off there. */
+	snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", path);
+	r = idm_sys_ioctl(device, LOOP_CONFIGURE, &config); /* Linux 5.8 */
+	return r < 0 ? r : idm_take_fd(&device);
+}
+
+int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name *name,
+		  struct idm_error *err)
+{
+	AUTO_CLOSE int file = open_file(dirfd, path, rdonly, err), control = -1;
+	int r = -EBUSY;
+
+	if (file < 0)
+		return file;
+	control = idm_sys_openat(AT_FDCWD, "/dev/loop-control", O_RDWR, 0);
+	if (control < 0) {
+		idm_fail(err, control, step_loop, "/dev/loop-control", NULL);
+		idm_hint(err, "the loop module may not be loaded: modprobe loop");
+		return control;
+	}
+	for (int i = 0; i < TRIES && r == -EBUSY; i++)
+		r = open_free(control, file, rdonly, path, name);
+	return r < 0 ? idm_fail(err, r, step_loop, path, NULL) : r;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* A file as a block device. */
+#ifndef IDM_LOOP_H
+#define IDM_LOOP_H
+
+#include <stdbool.h>
+
+#include "idmount.h"
+
+struct idm_loop_name {
+	char text[32]; /* "/dev/loop7" */
+};
+
+/*
+ * A loop device for the file at `path`, as a descriptor, and its name. It lives as long as the
+ * descriptor is open or a filesystem is mounted from it, and goes by itself after that.
+ */
+int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name *name,
+		  struct idm_error *err);
+
+#endif

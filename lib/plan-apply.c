@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A plan made visible. The target is found (or made) first and the tree attached last; a record is
+ * always ahead of what can be seen, so that nothing visible is unknown to it wherever the program may
+ * die.
+ */
+#include <errno.h>
+
+#include "attach.h"
+#include "error.h"
+#include "kernel.h"
+#include "plan-open.h"
+#include "record.h"
+#include "util.h"
+
+struct application {
+	const struct idm_plan *plan;
+	const struct idm_apply *options;
+	struct idm_assembly assembly;
+	struct idm_target target;
+	struct idm_recorder recorder;
+	const char *path; /* of the target, as the caller knows it */
+};
+
+/* Only a bind can be a file. What cannot be looked at is reported when it is opened. */
+static bool root_is_directory(const struct idm_plan *plan)
+{
+	const struct idm_step *root = &plan->steps[0];
+	struct stat st;
+
+	return root->kind != IDM_STEP_BIND || idm_sys_fstatat(root->dirfd, root->source, &st, 0) < 0 ||
+	       S_ISDIR(st.st_mode);
+}
+
+static int record_inside(struct application *a, struct idm_error *err)
+{
+	for (size_t i = 0; i < a->plan->n; i++) {
+		int r = idm_record_made(&a->recorder, &a->assembly.targets[i], a->plan->steps[i].target,
+					err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int make_visible(struct application *a, struct idm_error *err)
+{
+	int tree = a->assembly.tree, r = record_inside(a, err);
+
+	if (r == 0)
+		r = idm_record_root(&a->recorder, tree, &a->target, err);
+	if (r == 0)
+		r = idm_put_on_top(tree, &a->target, a->path, err);
+	if (r < 0)
+		return r;
+	/* Below a shared mount every mount has become shared, whatever it was before. */
+	r = idm_assembly_propagate(&a->assembly, err);
+	if (r == 0)
+		r = idm_record_mounts(&a->recorder, tree, err);
+	if (r < 0)
+		idm_take_away(tree);
+	return r;
+}
+
+static int assemble(struct application *a, struct idm_error *err)
+{
+	int r = idm_assemble(&a->assembly, a->plan, a->options, err);
+
+	if (r < 0)
+		return r;
+	r = make_visible(a, err);
+	if (r < 0)
+		idm_assembly_unmake(&a->assembly);
+	idm_assembly_close(&a->assembly);
+	return r;
+}
+
+static int apply(struct application *a, int dirfd, struct idm_error *err)
+{
+	unsigned int flags = a->options->flags & IDM_APPLY_MKDIR ? IDM_ATTACH_MKDIR : 0;
+	int r = idm_target_open(&a->target, dirfd, a->path, flags, root_is_directory(a->plan), err);
+
+	if (r < 0)
+		return r;
+	r = idm_record_made(&a->recorder, &a->target, NULL, err);
+	if (r == 0)
+		r = assemble(a, err);
+	if (r < 0)
+		idm_target_unmake(&a->target);
+	idm_target_close(&a->target);
+	return r;
+}
+
+int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
+		   const struct idm_apply *options, struct idm_error *err)
+{
+	struct idm_apply own;
+	struct application a = { .plan = plan, .options = &own, .path = target };
+	int r = idm_take_apply_options(&own, options, err);
+
+	if (r == 0)
+		r = idm_refuse_old_kernel(target, err);
+	if (r == 0 && !plan->n)
+		r = idm_fail(err, -EINVAL, "assemble plan", NULL, "the plan is empty");
+	if (r == 0)
+		r = idm_recorder_open(&a.recorder, own.record, err);
+	if (r < 0)
+		return r;
+	r = apply(&a, dirfd, err);
+	return idm_recorder_close(&a.recorder, r);
+}

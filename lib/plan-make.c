@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/* One step of a plan as a detached tree of its own, with its map and attributes. */
+#include <errno.h>
+
+#include "error.h"
+#include "filesystem.h"
+#include "kernel.h"
+#include "plan-open.h"
+#include "probe.h"
+#include "tree-why.h"
+#include "util.h"
+
+static const char step_make[] = "make mount";
+
+/* ---- attributes ---- */
+
+/* The attributes of the top mount: those for all, and its own on top of them. */
+static struct idm_attributes top_of(const struct idm_step *step)
+{
+	const struct idm_attributes *deep = &step->deep, *top = &step->top;
+	struct idm_attributes a = {
+		.set = (deep->set & ~top->clear) | top->set,
+		.clear = (deep->clear & ~top->set) | top->clear,
+	};
+
+	if (top->set & IDM_ATTR_ATIME)
+		a.set = (a.set & ~IDM_ATTR_ATIME) | (top->set & IDM_ATTR_ATIME);
+	if (step->flags & IDM_PLAN_RDONLY_LAST)
+		a.set &= ~IDM_ATTR_RDONLY;
+	return a;
+}
+
+/* The access times are one field: the kernel wants all of it cleared with any change. */
+static struct mount_attr kernel_attributes(struct idm_attributes a)
+{
+	if ((a.set | a.clear) & IDM_ATTR_ATIME)
+		a.clear |= IDM_ATTR_ATIME;
+	return (struct mount_attr){ .attr_set = a.set, .attr_clr = a.clear };
+}
+
+/* ---- binds ---- */
+
+static int why_no_map(int code, const struct idm_step *step, int userns, struct idm_error *err)
+{
+	AUTO_CLOSE int source = -1;
+
+	if (!err)
+		return code;
+	source = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
+	return source < 0 ? idm_fail(err, code, step_make, step->source, NULL)
+			  : idm_why_not_mapped(code, source, step->source, userns, false, err);
+}
+
+/* With a recursive bind the top mount can differ from those below. */
+static int change_top(int tree, const struct idm_step *step, int userns, struct idm_error *err)
+{
+	struct mount_attr attr = kernel_attributes(top_of(step));
+	int r;
+
+	if (userns >= 0 && step->map_scope == IDM_MAP_TOP) {
+		attr.attr_set |= MOUNT_ATTR_IDMAP;
+		attr.userns_fd = (uint64_t)userns;
+	}
+	if (!attr.attr_set && !attr.attr_clr)
+		return 0;
+	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
+	return r < 0 ? why_no_map(r, step, userns, err) : 0;
+}
+
+static int make_bind(const struct idm_step *step, int userns, struct idm_error *err)
+{
+	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
+	struct idm_attributes a = step->recursive ? step->deep : top_of(step);
+	struct mount_attr attr = kernel_attributes(a);
+	bool map_top = step->recursive && step->map_scope == IDM_MAP_TOP;
+	AUTO_CLOSE int tree = -1;
+	int r;
+
+	options.flags = step->recursive ? IDM_TREE_RECURSIVE : 0;
+	options.attr_set = (uint32_t)attr.attr_set;
+	options.attr_clear = (uint32_t)attr.attr_clr;
+	tree = idm_tree_open(step->dirfd, step->source, map_top ? -1 : userns, &options, err);
+	if (tree < 0 || !step->recursive)
+		return idm_take_fd(&tree);
+	r = change_top(tree, step, userns, err);
+	return r < 0 ? r : idm_take_fd(&tree);
+}
+
+/* ---- overlays ---- */
+
+static int make_overlay(const struct idm_step *step, enum idm_upper_ids upper_ids, struct idm_error *err)
+{
+	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_path upper = { step->dirfd, step->upper }, work = { step->dirfd, step->work };
+
+	o.lower = step->lower;
+	o.n_lower = step->n_lower;
+	o.data = step->data;
+	o.n_data = step->n_data;
+	if (step->upper) {
+		o.upper = &upper;
+		o.work = &work;
+	}
+	o.map = step->map;
+	o.upper_ids = step->map && step->upper ? upper_ids : IDM_UPPER_SHIFTED;
+	o.options = step->options;
+	o.n_options = step->n_options;
+	o.attr = top_of(step).set;
+	o.source = step->source;
+	return idm_overlay_open(&o, err);
+}
+
+/* ---- filesystems ---- */
+
+static int make_filesystem(const struct idm_step *step, int userns, struct idm_error *err)
+{
+	AUTO_CLOSE int tree = idm_filesystem_open(step, top_of(step).set, err);
+	int r;
+
+	if (tree < 0 || userns < 0)
+		return idm_take_fd(&tree);
+	r = idm_probe_map(tree, userns);
+	if (r == -EINVAL)
+		return idm_fail(err, r, step_make, step->filesystem->name,
+				"this kernel cannot ID-map the filesystem");
+	return r < 0 ? idm_fail(err, r, step_make, step->filesystem->name, NULL) : idm_take_fd(&tree);
+}
+
+/* ---- any ---- */
+
+int idm_step_make(const struct idm_step *step, enum idm_upper_ids upper_ids, struct idm_cache *cache,
+		  struct idm_error *err)
+{
+	AUTO_CLOSE int userns = -1;
+
+	if (step->kind == IDM_STEP_OVERLAY)
+		return make_overlay(step, upper_ids, err);
+	if (step->map) {
+		userns = idm_cache_userns(cache, step->map, err);
+		if (userns < 0)
+			return userns;
+	}
+	return step->kind == IDM_STEP_BIND ? make_bind(step, userns, err)
+					   : make_filesystem(step, userns, err);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan put together: what plan-make.c, plan-open.c and plan-apply.c have in common. */
+#ifndef IDM_PLAN_OPEN_H
+#define IDM_PLAN_OPEN_H
+
+#include "plan.h"
+#include "target.h"
+
+/* A whole plan as one detached tree, and what was created in it on the way. */
+struct idm_assembly {
+	int tree;
+	const struct idm_plan *plan;
+	struct idm_target *targets; /* one for each step */
+};
+
+/* The tree of one step, detached; user namespaces come from the cache. */
+int idm_step_make(const struct idm_step *step, enum idm_upper_ids upper_ids, struct idm_cache *cache,
+		  struct idm_error *err);
+
+/* The options as they are used: all there, checked. */
+int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *options,
+			   struct idm_error *err);
+
+/* Puts the plan together, without its wishes for propagation. On failure nothing is left. */
+int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
+		 const struct idm_apply *options, struct idm_error *err);
+
+/* Gives each mount of the assembly, attached or not, the propagation that its step wishes for. */
+int idm_assembly_propagate(const struct idm_assembly *assembly, struct idm_error *err);
+
+/* Removes the targets that were created, as far as they are still empty. */
+void idm_assembly_unmake(const struct idm_assembly *assembly);
+
+/* Releases everything; an attached tree and targets that were created stay. */
+void idm_assembly_close(struct idm_assembly *assembly);
+
+#endif

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+/* Reading a record: strictly, since what it names is unmounted and removed. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "record.h"
+#include "util.h"
+
+static const char step_read[] = "read record";
+
+/* A record of 100,000 mounts with long paths is smaller. */
+#define MOST_BYTES (64UL << 20)
+
+/* ---- the file ---- */
+
+static int read_all(int fd, const char *path, char **text, size_t *length, struct idm_error *err)
+{
+	size_t room = 0, n = 0;
+
+	for (;;) {
+		ssize_t got;
+
+		if (n + 1 >= room) {
+			char *more = n < MOST_BYTES ? realloc(*text, room = room ? 2 * room : 4096)
+						    : NULL;
+
+			if (!more)
+				return idm_fail(err, n < MOST_BYTES ? -ENOMEM : -EINVAL, step_read, path,
+						n < MOST_BYTES ? NULL : "it is too big for a record");
+			*text = more;
+		}
+		got = idm_sys_read(fd, *text + n, room - n - 1);
+		if (got < 0)
+			return idm_fail(err, (int)got, step_read, path, NULL);
+		n += (size_t)got;
+		(*text)[n] = '\0';
+		if (got == 0)
+			break;
+	}
+	*length = n;
+	return 0;
+}
+
+/* Somebody who can write the record could have anything unmounted. */
+static int check_owner(int fd, const char *path, struct idm_error *err)
+{
+	struct stat st;
+	int r = idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
+
+	if (r < 0)
+		return idm_fail(err, r, step_read, path, NULL);
+	if (!S_ISREG(st.st_mode))
+		return idm_fail(err, -EINVAL, step_read, path, "it is not a regular file");
+	if (st.st_uid != geteuid() || st.st_mode & 022)
+		return idm_fail(err, -EPERM, step_read, path,
+				"others can write it: it belongs to %u and has mode %04o", st.st_uid,
+				st.st_mode & 07777);
+	return 0;
+}
+
+/* ---- lines ---- */
+
+static const char *const kinds[] = {
+	[IDM_RECORD_DIRECTORY] = "directory",
+	[IDM_RECORD_FILE] = "file",
+	[IDM_RECORD_INSIDE_DIRECTORY] = "inside-directory",
+	[IDM_RECORD_INSIDE_FILE] = "inside-file",
+	[IDM_RECORD_ROOT] = "root",
+	[IDM_RECORD_MOUNT] = "mount",
+};
+
+/* Cuts off the next word of a line; NULL if there is none. */
+static char *next_word(char **rest)
+{
+	char *word = *rest, *blank;
+
+	if (!word || !*word)
+		return NULL;
+	blank = strchr(word, ' ');
+	if (blank)
+		*blank = '\0';
+	*rest = blank ? blank + 1 : NULL;
+	return *word ? word : NULL;
+}
+
+static bool parse_number(const char *word, uint64_t *number)
+{
+	uint64_t n = 0;
+
+	if (!word || !*word || strlen(word) > 20)
+		return false;
+	for (; *word; word++) {
+		if (*word < '0' || *word > '9' || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*word - '0'), &n))
+			return false;
+	}
+	*number = n;
+	return true;
+}
+
+static bool is_octal(const char *s)
+{
+	return s[0] >= '0' && s[0] <= '3' && s[1] >= '0' && s[1] <= '7' && s[2] >= '0' && s[2] <= '7';
+}
+
+/* Undoes the escapes in place. False: malformed, or a NUL. */
+static bool unescape(char *path)
+{
+	char *to = path;
+
+	for (; *path; path++) {
+		if (*path != '\\') {
+			*to++ = *path;
+			continue;
+		}
+		if (!is_octal(path + 1))
+			return false;
+		*to = (char)((path[1] - '0') << 6 | (path[2] - '0') << 3 | (path[3] - '0'));
+		if (!*to++)
+			return false;
+		path += 3;
+	}
+	*to = '\0';
+	return true;
+}
+
+/* Nothing outside of where it says: absolute, or below the root, and no "..". */
+static bool is_plain_path(const char *path, bool inside)
+{
+	size_t n = strlen(path);
+
+	return (inside ? *path && *path != '/' : *path == '/') && !strstr(path, "/../") &&
+	       strncmp(path, "../", 3) != 0 && strcmp(path, "..") != 0 &&
+	       !(n >= 3 && strcmp(path + n - 3, "/..") == 0);
+}
+
+static int add_entry(struct idm_record *record, enum idm_record_kind kind, uint64_t number, char *path)
+{
+	struct idm_record_entry *more;
+	bool inside = kind == IDM_RECORD_INSIDE_DIRECTORY || kind == IDM_RECORD_INSIDE_FILE;
+
+	if (!unescape(path) || !is_plain_path(path, inside))
+		return -EINVAL;
+	more = reallocarray(record->entries, record->n + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	record->entries = more;
+	more[record->n] = (struct idm_record_entry){ kind, number, strdup(path) };
+	if (!more[record->n].path)
+		return -ENOMEM;
+	record->n++;
+	return 0;
+}
+
+static int read_entry(struct idm_record *record, const char *what, char *rest)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		uint64_t number;
+		char *path;
+
+		if (strcmp(kinds[i], what) != 0)
+			continue;
+		if (!parse_number(next_word(&rest), &number))
+			return -EINVAL;
+		path = next_word(&rest);
+		return path && !rest ? add_entry(record, (enum idm_record_kind)i, number, path)
+				     : -EINVAL;
+	}
+	return -EINVAL;
+}
+
+/* The line of this number, from 1 on. */
+static int read_line(struct idm_record *record, size_t number, char *line)
+{
+	char *rest = line, *what;
+
+	if (record->complete)
+		return -EINVAL; /* nothing comes after the end */
+	if (number == 1)
+		return strcmp(line, "idmount record 1") == 0 ? 0 : -EINVAL;
+	what = next_word(&rest);
+	if (!what)
+		return -EINVAL;
+	if (number == 2) {
+		if (strcmp(what, "boot") != 0 || !rest || strlen(rest) >= sizeof(record->boot))
+			return -EINVAL;
+		strcpy(record->boot, rest);
+		return 0;
+	}
+	if (number == 3)
+		return strcmp(what, "namespace") == 0 && rest &&
+				       parse_number(rest, &record->namespace_inode)
+			       ? 0
+			       : -EINVAL;
+	if (number == 4) {
+		record->unique_ids = rest && strcmp(rest, "unique") == 0;
+		return strcmp(what, "ids") == 0 && rest &&
+				       (record->unique_ids || strcmp(rest, "reused") == 0)
+			       ? 0
+			       : -EINVAL;
+	}
+	if (strcmp(what, "end") == 0 && !rest) {
+		record->complete = true;
+		return 0;
+	}
+	return read_entry(record, what, rest);
+}
+
+static int read_lines(struct idm_record *record, char *text, size_t length, const char *path,
+		      struct idm_error *err)
+{
+	size_t number = 0;
+	char *end;
+
+	if (memchr(text, '\0', length))
+		return idm_fail(err, -EINVAL, step_read, path, "it holds a NUL");
+	for (char *line = text; (end = strchr(line, '\n')); line = end + 1) {
+		int r;
+
+		*end = '\0';
+		r = read_line(record, ++number, line);
+		if (r == -ENOMEM)
+			return idm_fail(err, r, step_read, path, NULL);
+		if (r < 0)
+			return idm_fail(err, r, step_read, path,
+					"line %zu is not that of a record of idmount", number);
+	}
+	return 0;
+}
+
+int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	AUTO_FREE char *text = NULL;
+	size_t length = 0;
+	int r;
+
+	*record = (struct idm_record){ 0 };
+	if (fd < 0)
+		return idm_fail(err, fd, step_read, path, NULL);
+	r = check_owner(fd, path, err);
+	if (r == 0)
+		r = read_all(fd, path, &text, &length, err);
+	if (r == 0)
+		r = read_lines(record, text, length, path, err);
+	if (r < 0)
+		idm_record_free(record);
+	return r;
+}
+
+void idm_record_free(struct idm_record *record)
+{
+	for (size_t i = 0; i < record->n; i++)
+		free(record->entries[i].path);
+	free(record->entries);
+	*record = (struct idm_record){ 0 };
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+/* Writing a record. One write(2) a line, appended: what was written stays true. */
+#include "record.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "list.h"
+#include "procfs.h"
+#include "util.h"
+
+static const char step_record[] = "write record";
+
+int idm_boot_id(char boot[40], struct idm_error *err)
+{
+	static const char file[] = "/proc/sys/kernel/random/boot_id";
+	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, file, O_RDONLY, 0);
+	ssize_t n = fd < 0 ? fd : idm_sys_read(fd, boot, 39);
+
+	if (n < 0)
+		return idm_fail(err, (int)n, "read boot id", file, NULL);
+	boot[n] = '\0';
+	boot[strcspn(boot, "\n")] = '\0';
+	return 0;
+}
+
+int idm_mount_id(int fd, uint64_t *id, bool *unique)
+{
+	struct statx st;
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE, &st);
+
+	*unique = r == 0 && st.stx_mask & STATX_MNT_ID_UNIQUE;
+	if (r == 0 && !*unique)
+		r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st);
+	*id = st.stx_mnt_id;
+	return r;
+}
+
+/* ---- lines ---- */
+
+static int write_line(struct idm_recorder *rec, struct idm_error *err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int write_line(struct idm_recorder *rec, struct idm_error *err, const char *format, ...)
+{
+	AUTO_FREE char *line = NULL;
+	va_list args;
+	ssize_t n;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&line, format, args);
+	va_end(args);
+	if (length < 0) {
+		line = NULL;
+		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
+	}
+	n = idm_sys_write(rec->fd, line, (size_t)length);
+	if (n == length)
+		return 0;
+	return idm_fail(err, n < 0 ? (int)n : -ENOSPC, step_record, rec->path, NULL);
+}
+
+static char *escape(const char *path)
+{
+	char *text = malloc(4 * strlen(path) + 1), *to = text;
+
+	for (; text && *path; path++) {
+		unsigned char c = (unsigned char)*path;
+
+		if (c > ' ' && c < 0x7f && c != '\\')
+			*to++ = (char)c;
+		else
+			to += sprintf(to, "\\%03o", c);
+	}
+	if (text)
+		*to = '\0';
+	return text;
+}
+
+static int write_entry(struct idm_recorder *rec, const char *what, uint64_t number, const char *path,
+		       struct idm_error *err)
+{
+	AUTO_FREE char *escaped = escape(path);
+
+	if (!escaped)
+		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
+	return write_line(rec, err, "%s %llu %s\n", what, (unsigned long long)number, escaped);
+}
+
+/* ---- the file ---- */
+
+static int write_head(struct idm_recorder *rec, struct idm_error *err)
+{
+	struct idm_mntns ns;
+	struct statx st;
+	char boot[40];
+	bool unique;
+	int r = idm_boot_id(boot, err);
+
+	if (r < 0)
+		return r;
+	idm_mntns_own(&ns);
+	if (!ns.inode)
+		return idm_fail(err, -ENOENT, step_record, rec->path,
+				"the mount namespace cannot be told: /proc is needed");
+	unique = idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID_UNIQUE, &st) == 0 &&
+		 st.stx_mask & STATX_MNT_ID_UNIQUE;
+	return write_line(rec, err, "idmount record 1\nboot %s\nnamespace %llu\nids %s\n", boot,
+			  (unsigned long long)ns.inode, unique ? "unique" : "reused");
+}
+
+int idm_recorder_open(struct idm_recorder *rec, const char *path, struct idm_error *err)
+{
+	int r;
+
+	*rec = (struct idm_recorder){ .fd = -1, .path = path };
+	if (!path)
+		return 0;
+	rec->fd = idm_sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW,
+				 0600);
+	if (rec->fd == -EEXIST) {
+		idm_fail(err, -EEXIST, step_record, path, NULL);
+		idm_hint(err, "\"idmount undo --record %s\" undoes what it says and removes it", path);
+		return -EEXIST;
+	}
+	if (rec->fd < 0)
+		return idm_fail(err, rec->fd, step_record, path, NULL);
+	r = write_head(rec, err);
+	return r < 0 ? idm_recorder_close(rec, r) : 0;
+}
+
+int idm_recorder_close(struct idm_recorder *rec, int code)
+{
+	if (rec->fd < 0)
+		return code;
+	if (code < 0)
+		idm_sys_unlinkat(AT_FDCWD, rec->path, 0);
+	idm_close_fd(&rec->fd);
+	rec->fd = -1;
+	return code;
+}
+
+/* ---- what was created ---- */
+
+/* The path of an open directory, in `path`; -errno. */
+static int path_of_directory(int proc, int fd, char path[PATH_MAX])
+{
+	char link[40];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "thread-self/fd/%d", fd);
+	n = idm_sys_readlinkat(proc, link, path, PATH_MAX - 1);
+	if (n < 0)
+		return (int)n;
+	path[n] = '\0';
+	return *path == '/' ? 0 : -ENOENT;
+}
+
+/* The first part of a path, up to its (i+1)-th component from behind, is what the i-th made thing is. */
+static void cut_components(char *path, size_t n)
+{
+	while (n--) {
+		char *slash = strrchr(path, '/');
+
+		while (slash && slash > path && slash[-1] == '/')
+			slash--;
+		if (slash)
+			*slash = '\0';
+	}
+}
+
+static int record_one(struct idm_recorder *rec, int parent, const char *name, const char *path,
+		      const char *what, struct idm_error *err)
+{
+	struct stat st;
+	int r = idm_sys_fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW);
+
+	return r < 0 ? idm_fail(err, r, step_record, path, NULL)
+		     : write_entry(rec, what, st.st_ino, path, err);
+}
+
+static int record_outside(struct idm_recorder *rec, int proc, int parent, const char *name,
+			  bool directory, struct idm_error *err)
+{
+	AUTO_FREE char *path = NULL;
+	char above[PATH_MAX];
+	int r = path_of_directory(proc, parent, above);
+
+	if (r < 0)
+		return idm_fail(err, r, step_record, name, NULL);
+	if (asprintf(&path, "%s/%s", strcmp(above, "/") == 0 ? "" : above, name) < 0) {
+		path = NULL;
+		return idm_fail(err, -ENOMEM, step_record, name, NULL);
+	}
+	return record_one(rec, parent, name, path, directory ? "directory" : "file", err);
+}
+
+static int record_inside(struct idm_recorder *rec, const char *inside, size_t deeper, int parent,
+			 const char *name, bool directory, struct idm_error *err)
+{
+	AUTO_FREE char *path = strdup(inside);
+
+	if (!path)
+		return idm_fail(err, -ENOMEM, step_record, name, NULL);
+	cut_components(path, deeper);
+	return record_one(rec, parent, name, path, directory ? "inside-directory" : "inside-file", err);
+}
+
+int idm_record_made(struct idm_recorder *rec, const struct idm_target *target, const char *inside,
+		    struct idm_error *err)
+{
+	AUTO_CLOSE int proc = -1;
+	const char *name;
+	size_t n = 0;
+	bool directory;
+	int parent, r = 0;
+
+	if (rec->fd < 0 || !target->made)
+		return 0;
+	proc = idm_procfs_root(err);
+	if (proc < 0)
+		return proc;
+	while (idm_target_made(target, n, &parent, &directory))
+		n++;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		name = idm_target_made(target, i, &parent, &directory);
+		r = inside ? record_inside(rec, inside, n - 1 - i, parent, name, directory, err)
+			   : record_outside(rec, proc, parent, name, directory, err);
+	}
+	return r;
+}
+
+/* ---- mounts ---- */
+
+static int save(struct idm_recorder *rec, struct idm_error *err)
+{
+	int r = idm_sys_fsync(rec->fd);
+
+	return r < 0 ? idm_fail(err, r, step_record, rec->path, NULL) : 0;
+}
+
+int idm_record_root(struct idm_recorder *rec, int tree, const struct idm_target *target,
+		    struct idm_error *err)
+{
+	AUTO_CLOSE int proc = -1;
+	char path[PATH_MAX];
+	uint64_t id;
+	bool unique;
+	int r;
+
+	if (rec->fd < 0)
+		return 0;
+	proc = idm_procfs_root(err);
+	if (proc < 0)
+		return proc;
+	r = path_of_directory(proc, target->fd, path);
+	if (r == 0)
+		r = idm_mount_id(tree, &id, &unique);
+	if (r < 0)
+		return idm_fail(err, r, step_record, rec->path, NULL);
+	r = write_entry(rec, "root", id, path, err);
+	return r < 0 ? r : save(rec, err);
+}
+
+/* Mounts are listed in the order of mounting, parents first. */
+struct below {
+	struct idm_recorder *rec;
+	struct idm_error *err;
+	uint64_t *ids; /* the root, and what is known to be below it */
+	size_t n;
+};
+
+static bool is_below(const struct below *b, const struct idm_mount *mount)
+{
+	for (size_t i = b->n; i-- > 0;)
+		if (b->ids[i] == mount->parent_id)
+			return true;
+	return mount->id == b->ids[0];
+}
+
+static int record_if_below(const struct idm_mount *mount, void *data)
+{
+	struct below *b = data;
+
+	if (!is_below(b, mount))
+		return 0;
+	if (mount->id != b->ids[0]) {
+		uint64_t *more = reallocarray(b->ids, b->n + 1, sizeof(*more));
+
+		if (!more)
+			return idm_fail(b->err, -ENOMEM, step_record, b->rec->path, NULL);
+		b->ids = more;
+		b->ids[b->n++] = mount->id;
+	}
+	return write_entry(b->rec, "mount", mount->id, mount->target, b->err);
+}
+
+int idm_record_mounts(struct idm_recorder *rec, int tree, struct idm_error *err)
+{
+	struct below b = { .rec = rec, .err = err, .n = 1 };
+	bool unique;
+	int r;
+
+	if (rec->fd < 0)
+		return 0;
+	b.ids = malloc(sizeof(*b.ids));
+	if (!b.ids)
+		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
+	r = idm_mount_id(tree, &b.ids[0], &unique);
+	if (r < 0)
+		idm_fail(err, r, step_record, rec->path, NULL);
+	if (r == 0)
+		r = idm_list(IDM_LIST_UNMAPPED, record_if_below, &b, err);
+	free(b.ids);
+	if (r == 0)
+		r = write_line(rec, err, "end\n");
+	return r < 0 ? r : save(rec, err);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a plan made, as a file of lines, each written as soon as what it says is so:
+ *
+ *   idmount record 1
+ *   boot UUID                  after another start of the machine no mount is left
+ *   namespace INODE            the mount namespace
+ *   ids unique|reused          reused: before Linux 6.8
+ *   directory INODE PATH       created; also "file"
+ *   inside-directory INODE PATH    the same in the root filesystem; also "inside-file"
+ *   root ID PATH               the mount of the root filesystem, written before it is attached
+ *   mount ID PATH              every mount, the root first, written when all are there
+ *   end
+ *
+ * In a path, bytes that are not printable ASCII, and the backslash, are three octal digits: \\040. A
+ * last line without a line end was being written when the program died, and does not count.
+ */
+#ifndef IDM_RECORD_H
+#define IDM_RECORD_H
+
+#include "target.h"
+
+/* ---- writing ---- */
+
+struct idm_recorder {
+	int fd; /* -1: nothing is recorded */
+	const char *path;
+};
+
+/* `path` NULL: records nothing, always with success. */
+int idm_recorder_open(struct idm_recorder *recorder, const char *path, struct idm_error *err);
+
+/* What was created for a target; `inside` is what it is called in the root filesystem, or NULL. */
+int idm_record_made(struct idm_recorder *recorder, const struct idm_target *target, const char *inside,
+		    struct idm_error *err);
+
+/* The root of what is about to be attached at `target`. Returns when that is on the disk. */
+int idm_record_root(struct idm_recorder *recorder, int tree, const struct idm_target *target,
+		    struct idm_error *err);
+
+/* All mounts, now that they are attached. */
+int idm_record_mounts(struct idm_recorder *recorder, int tree, struct idm_error *err);
+
+/* Closes the file, and on failure (`code` is negative) removes it. Returns `code`. */
+int idm_recorder_close(struct idm_recorder *recorder, int code);
+
+/* ---- reading ---- */
+
+enum idm_record_kind {
+	IDM_RECORD_DIRECTORY,
+	IDM_RECORD_FILE,
+	IDM_RECORD_INSIDE_DIRECTORY,
+	IDM_RECORD_INSIDE_FILE,
+	IDM_RECORD_ROOT,
+	IDM_RECORD_MOUNT,
+};
+
+struct idm_record_entry {
+	enum idm_record_kind kind;
+	uint64_t number; /* inode or mount id */
+	char *path;
+};
+
+struct idm_record {
+	char boot[40];
+	uint64_t namespace_inode;
+	bool unique_ids;
+	bool complete; /* all mounts are named */
+	struct idm_record_entry *entries;
+	size_t n;
+};
+
+int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err);
+void idm_record_free(struct idm_record *record);
+
+/* The id of this start of the machine. */
+int idm_boot_id(char boot[40], struct idm_error *err);
+
+/* The id of the mount that `fd` is on, as it is recorded and listed. */
+int idm_mount_id(int fd, uint64_t *id, bool *unique);
+
+#endif
