@@ -206,7 +206,7 @@ int idm_refuse_old_kernel(const char *path, struct idm_error *err)
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
 		    enum idm_propagation propagation, struct idm_error *err)
 {
-	struct idm_target t;
+	struct idm_target t = { 0 };
 	struct stat st;
 	int r;
 

@@ -2,8 +2,10 @@
 #include "errand.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kernel.h"
@@ -96,4 +98,24 @@ int idm_errand(int (*go)(void *data), void *data)
 
 	idm_errand_end(&errand);
 	return r;
+}
+
+/*
+ * Gives up no privilege: changing the filesystem ids takes the capabilities about files out of the
+ * effective set, and they are put back from the permitted one.
+ */
+int idm_errand_become(uint32_t uid, uint32_t gid)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2] = { 0 };
+
+	syscall(SYS_setfsgid, gid);
+	syscall(SYS_setfsuid, uid);
+	if (syscall(SYS_capget, &header, caps) < 0)
+		return -EPERM;
+	caps[0].effective = caps[0].permitted;
+	caps[1].effective = caps[1].permitted;
+	if (syscall(SYS_capset, &header, caps) < 0)
+		return -EPERM;
+	return 0;
 }

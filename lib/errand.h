@@ -12,6 +12,7 @@
 #define IDM_ERRAND_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct idm_errand {
 	int pidfd;
@@ -29,6 +30,12 @@ void idm_errand_end(struct idm_errand *errand);
 
 /* Both, for who is not interested in the zombie. */
 int idm_errand(int (*go)(void *data), void *data);
+
+/*
+ * For an errand itself: becomes the given owner of files, with all capabilities, as the root that a map
+ * shows. 0 or -errno.
+ */
+int idm_errand_become(uint32_t uid, uint32_t gid);
 
 /* Memory of zeros that both sides see, for an answer of more than one number. NULL: none left. */
 void *idm_errand_memory(size_t size);

@@ -184,7 +184,7 @@ static int work(void *data)
 		return r;
 	if (job->as_root) {
 		job->step = "become the mapped root";
-		r = idm_become_mapped_root(job->uid, job->gid);
+		r = idm_errand_become(job->uid, job->gid);
 		if (r < 0)
 			return r;
 	}

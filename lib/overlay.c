@@ -4,10 +4,8 @@
  * beneath detached mapped copies where there is a map. Older kernels: overlay-old.c.
  */
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "errand.h"
 #include "error.h"
@@ -171,30 +169,10 @@ struct creation {
 	bool create; /* else the flag is set that makes the kernel keep the errand's credentials */
 };
 
-/*
- * Gives up no privilege: changing the filesystem ids takes the capabilities about files out of the
- * effective set, and they are put back from the permitted one.
- */
-int idm_become_mapped_root(uint32_t uid, uint32_t gid)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct caps[2] = { 0 };
-
-	syscall(SYS_setfsgid, gid);
-	syscall(SYS_setfsuid, uid);
-	if (syscall(SYS_capget, &header, caps) < 0)
-		return -EPERM;
-	caps[0].effective = caps[0].permitted;
-	caps[1].effective = caps[1].permitted;
-	if (syscall(SYS_capset, &header, caps) < 0)
-		return -EPERM;
-	return 0;
-}
-
 static int create_in_errand(void *data)
 {
 	const struct creation *c = data;
-	int r = idm_become_mapped_root(c->uid, c->gid);
+	int r = idm_errand_become(c->uid, c->gid);
 
 	if (r < 0)
 		return r;

@@ -14,12 +14,6 @@ int idm_why_no_overlay(int code, int fs, const struct idm_overlay *o, struct idm
 int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *layers,
 		       struct idm_error *err);
 
-/*
- * Changes the calling thread into the root that the map shows, with all its capabilities: for a child
- * only. 0 or -errno.
- */
-int idm_become_mapped_root(uint32_t uid, uint32_t gid);
-
 /* Puts the overlay together in a mount namespace of a child. A descriptor or -errno. */
 int idm_overlay_in_namespace(const struct idm_overlay *o, const struct idm_layers *layers,
 			     struct idm_error *err);

@@ -32,24 +32,10 @@ static bool root_is_directory(const struct idm_plan *plan)
 	       S_ISDIR(st.st_mode);
 }
 
-static int record_inside(struct application *a, struct idm_error *err)
-{
-	for (size_t i = 0; i < a->plan->n; i++) {
-		int r = idm_record_made(&a->recorder, &a->assembly.targets[i], a->plan->steps[i].target,
-					err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int make_visible(struct application *a, struct idm_error *err)
 {
-	int tree = a->assembly.tree, r = record_inside(a, err);
+	int tree = a->assembly.tree, r = idm_record_root(&a->recorder, tree, &a->target, err);
 
-	if (r == 0)
-		r = idm_record_root(&a->recorder, tree, &a->target, err);
 	if (r == 0)
 		r = idm_put_on_top(tree, &a->target, a->path, err);
 	if (r < 0)
@@ -65,7 +51,7 @@ static int make_visible(struct application *a, struct idm_error *err)
 
 static int assemble(struct application *a, struct idm_error *err)
 {
-	int r = idm_assemble(&a->assembly, a->plan, a->options, err);
+	int r = idm_assemble(&a->assembly, a->plan, a->options, &a->recorder, err);
 
 	if (r < 0)
 		return r;
@@ -79,13 +65,15 @@ static int assemble(struct application *a, struct idm_error *err)
 static int apply(struct application *a, int dirfd, struct idm_error *err)
 {
 	unsigned int flags = a->options->flags & IDM_APPLY_MKDIR ? IDM_ATTACH_MKDIR : 0;
-	int r = idm_target_open(&a->target, dirfd, a->path, flags, root_is_directory(a->plan), err);
+	int r;
+
+	a->target.created = idm_record_outside;
+	a->target.created_data = &a->recorder;
+	r = idm_target_open(&a->target, dirfd, a->path, flags, root_is_directory(a->plan), err);
 
 	if (r < 0)
 		return r;
-	r = idm_record_made(&a->recorder, &a->target, NULL, err);
-	if (r == 0)
-		r = assemble(a, err);
+	r = assemble(a, err);
 	if (r < 0)
 		idm_target_unmake(&a->target);
 	idm_target_close(&a->target);

@@ -221,8 +221,25 @@ static int new_trees(int **trees, size_t n)
 	return 0;
 }
 
+/*
+ * What is created in the root filesystem belongs to the root that its map shows: to the caller's, if
+ * that has an id on disk, else to the one of disk id 0. NULL: to the caller.
+ */
+static const struct idm_owner *owner_of_targets(const struct idm_map *map, struct idm_owner *owner)
+{
+	uint32_t disk;
+
+	if (!map || (idm_map_to_disk(map, IDM_UID, 0, &disk) == 0 &&
+		     idm_map_to_disk(map, IDM_GID, 0, &disk) == 0))
+		return NULL;
+	return idm_map_to_seen(map, IDM_UID, 0, &owner->uid) == 0 &&
+			       idm_map_to_seen(map, IDM_GID, 0, &owner->gid) == 0
+		       ? owner
+		       : NULL;
+}
+
 int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan, const struct idm_apply *options,
-		 struct idm_error *err)
+		 struct idm_recorder *recorder, struct idm_error *err)
 {
 	AUTO_FREE int *trees = NULL;
 	int r;
@@ -235,8 +252,14 @@ int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan, const stru
 		free(a->targets);
 		return idm_fail(err, -ENOMEM, step_assemble, NULL, NULL);
 	}
-	for (size_t i = 0; i < plan->n; i++)
-		a->targets[i].fd = -1;
+	for (size_t i = 0; i < plan->n; i++) {
+		a->targets[i] = (struct idm_target){
+			.fd = -1,
+			.owner = owner_of_targets(plan->steps[0].map, &a->owner),
+			.created = idm_record_inside,
+			.created_data = recorder,
+		};
+	}
 	r = make_trees(trees, plan, options, err);
 	if (r == 0)
 		r = put_together(a, trees, options, err);
@@ -331,6 +354,7 @@ int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *option
 
 int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, struct idm_error *err)
 {
+	struct idm_recorder nothing = { .fd = -1 };
 	struct idm_assembly assembly;
 	struct idm_apply o;
 	int tree, r = idm_take_apply_options(&o, options, err);
@@ -339,7 +363,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, 
 		r = idm_fail(err, -EINVAL, step_assemble, o.record,
 			     "a record is made of what becomes visible only");
 	if (r == 0)
-		r = idm_assemble(&assembly, plan, &o, err);
+		r = idm_assemble(&assembly, plan, &o, &nothing, err);
 	if (r < 0)
 		return r;
 	r = idm_assembly_propagate(&assembly, err);

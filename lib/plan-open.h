@@ -4,6 +4,7 @@
 #define IDM_PLAN_OPEN_H
 
 #include "plan.h"
+#include "record.h"
 #include "target.h"
 
 /* A whole plan as one detached tree, and what was created in it on the way. */
@@ -11,6 +12,7 @@ struct idm_assembly {
 	int tree;
 	const struct idm_plan *plan;
 	struct idm_target *targets; /* one for each step */
+	struct idm_owner owner;	    /* of what is created for them */
 };
 
 /* The tree of one step, detached; user namespaces come from the cache. */
@@ -21,9 +23,12 @@ int idm_step_make(const struct idm_step *step, enum idm_upper_ids upper_ids, str
 int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *options,
 			   struct idm_error *err);
 
-/* Puts the plan together, without its wishes for propagation. On failure nothing is left. */
+/*
+ * Puts the plan together, without its wishes for propagation, recording what is created on the way. On
+ * failure nothing is left.
+ */
 int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
-		 const struct idm_apply *options, struct idm_error *err);
+		 const struct idm_apply *options, struct idm_recorder *recorder, struct idm_error *err);
 
 /* Gives each mount of the assembly, attached or not, the propagation that its step wishes for. */
 int idm_assembly_propagate(const struct idm_assembly *assembly, struct idm_error *err);

@@ -186,7 +186,7 @@ static int read_line(struct idm_record *record, size_t number, char *line)
 	if (!what)
 		return -EINVAL;
 	if (number == 2) {
-		if (strcmp(what, "boot") != 0 || !rest || strlen(rest) >= sizeof(record->boot))
+		if (strcmp(what, "boot") != 0 || !rest || !*rest || strlen(rest) >= sizeof(record->boot))
 			return -EINVAL;
 		strcpy(record->boot, rest);
 		return 0;

@@ -163,78 +163,36 @@ static int path_of_directory(int proc, int fd, char path[PATH_MAX])
 	return *path == '/' ? 0 : -ENOENT;
 }
 
-/* The first part of a path, up to its (i+1)-th component from behind, is what the i-th made thing is. */
-static void cut_components(char *path, size_t n)
+int idm_record_outside(const struct idm_made *m, const char *path, void *recorder, struct idm_error *err)
 {
-	while (n--) {
-		char *slash = strrchr(path, '/');
-
-		while (slash && slash > path && slash[-1] == '/')
-			slash--;
-		if (slash)
-			*slash = '\0';
-	}
-}
-
-static int record_one(struct idm_recorder *rec, int parent, const char *name, const char *path,
-		      const char *what, struct idm_error *err)
-{
-	struct stat st;
-	int r = idm_sys_fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW);
-
-	return r < 0 ? idm_fail(err, r, step_record, path, NULL)
-		     : write_entry(rec, what, st.st_ino, path, err);
-}
-
-static int record_outside(struct idm_recorder *rec, int proc, int parent, const char *name,
-			  bool directory, struct idm_error *err)
-{
-	AUTO_FREE char *path = NULL;
-	char above[PATH_MAX];
-	int r = path_of_directory(proc, parent, above);
-
-	if (r < 0)
-		return idm_fail(err, r, step_record, name, NULL);
-	if (asprintf(&path, "%s/%s", strcmp(above, "/") == 0 ? "" : above, name) < 0) {
-		path = NULL;
-		return idm_fail(err, -ENOMEM, step_record, name, NULL);
-	}
-	return record_one(rec, parent, name, path, directory ? "directory" : "file", err);
-}
-
-static int record_inside(struct idm_recorder *rec, const char *inside, size_t deeper, int parent,
-			 const char *name, bool directory, struct idm_error *err)
-{
-	AUTO_FREE char *path = strdup(inside);
-
-	if (!path)
-		return idm_fail(err, -ENOMEM, step_record, name, NULL);
-	cut_components(path, deeper);
-	return record_one(rec, parent, name, path, directory ? "inside-directory" : "inside-file", err);
-}
-
-int idm_record_made(struct idm_recorder *rec, const struct idm_target *target, const char *inside,
-		    struct idm_error *err)
-{
+	struct idm_recorder *rec = recorder;
 	AUTO_CLOSE int proc = -1;
-	const char *name;
-	size_t n = 0;
-	bool directory;
-	int parent, r = 0;
+	AUTO_FREE char *whole = NULL;
+	char above[PATH_MAX];
+	int r;
 
-	if (rec->fd < 0 || !target->made)
+	if (rec->fd < 0)
 		return 0;
 	proc = idm_procfs_root(err);
 	if (proc < 0)
 		return proc;
-	while (idm_target_made(target, n, &parent, &directory))
-		n++;
-	for (size_t i = 0; i < n && r == 0; i++) {
-		name = idm_target_made(target, i, &parent, &directory);
-		r = inside ? record_inside(rec, inside, n - 1 - i, parent, name, directory, err)
-			   : record_outside(rec, proc, parent, name, directory, err);
+	r = path_of_directory(proc, m->parent, above);
+	if (r < 0)
+		return idm_fail(err, r, step_record, path, NULL);
+	if (asprintf(&whole, "%s/%s", strcmp(above, "/") == 0 ? "" : above, m->name) < 0) {
+		whole = NULL;
+		return idm_fail(err, -ENOMEM, step_record, path, NULL);
 	}
-	return r;
+	return write_entry(rec, m->directory ? "directory" : "file", m->inode, whole, err);
+}
+
+int idm_record_inside(const struct idm_made *m, const char *path, void *recorder, struct idm_error *err)
+{
+	struct idm_recorder *rec = recorder;
+
+	return rec->fd < 0 ? 0
+			   : write_entry(rec, m->directory ? "inside-directory" : "inside-file",
+					 m->inode, path, err);
 }
 
 /* ---- mounts ---- */

@@ -30,9 +30,11 @@ struct idm_recorder {
 /* `path` NULL: records nothing, always with success. */
 int idm_recorder_open(struct idm_recorder *recorder, const char *path, struct idm_error *err);
 
-/* What was created for a target; `inside` is what it is called in the root filesystem, or NULL. */
-int idm_record_made(struct idm_recorder *recorder, const struct idm_target *target, const char *inside,
-		    struct idm_error *err);
+/* For idm_target.created: a thing that was created, outside of the root filesystem or in it. */
+int idm_record_outside(const struct idm_made *made, const char *path, void *recorder,
+		       struct idm_error *err);
+int idm_record_inside(const struct idm_made *made, const char *path, void *recorder,
+		      struct idm_error *err);
 
 /* The root of what is about to be attached at `target`. Returns when that is on the disk. */
 int idm_record_root(struct idm_recorder *recorder, int tree, const struct idm_target *target,

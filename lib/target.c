@@ -5,19 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "errand.h"
 #include "error.h"
 #include "kernel.h"
 #include "util.h"
 
 static const char step_target[] = "open target";
-
-/* One directory or file that was created. */
-struct made {
-	struct made *next;
-	int parent; /* O_PATH */
-	bool directory;
-	char name[];
-};
 
 /* ---- resolving ---- */
 
@@ -37,7 +30,7 @@ static int open_path(int dirfd, const char *path, int flags, bool in_root)
 static int remember(struct idm_target *target, int parent, const char *name, bool directory)
 {
 	size_t size = strlen(name) + 1;
-	struct made *m = malloc(sizeof(*m) + size);
+	struct idm_made *m = malloc(sizeof(*m) + size);
 
 	if (!m)
 		return -ENOMEM;
@@ -55,38 +48,96 @@ static int remember(struct idm_target *target, int parent, const char *name, boo
 	return 0;
 }
 
-static int create(int parent, const char *name, bool directory)
+static int fail_create(int code, const char *path, struct idm_error *err)
+{
+	return idm_fail(err, code, "create target", path,
+			code == -ENOENT	     ? "it is a symbolic link that leads nowhere"
+			: code == -EOVERFLOW ? "its owner would have no id on disk: the map of the "
+					       "mount leaves it out"
+					     : NULL);
+}
+
+/* What is to be created by whom. */
+struct creation {
+	int parent;
+	const char *name;
+	bool directory;
+	const struct idm_owner *owner;
+};
+
+static int create(const struct creation *c)
 {
 	int fd;
 
-	if (directory)
-		return idm_sys_mkdirat(parent, name, 0755);
-	fd = idm_sys_openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+	if (c->directory)
+		return idm_sys_mkdirat(c->parent, c->name, 0755);
+	fd = idm_sys_openat(c->parent, c->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
 	idm_close_fd(&fd);
 	return fd < 0 ? fd : 0;
 }
 
-/* Creates `name` in `parent`, remembering it first, so that there is nothing that cannot be undone. */
-static int make(struct idm_target *target, int parent, const char *name, bool directory)
+/* Through an ID-mapped mount nobody can create a file but who has an id on disk. */
+static int create_as_owner(void *data)
 {
+	const struct creation *c = data;
+	int r = idm_errand_become(c->owner->uid, c->owner->gid);
+
+	return r < 0 ? r : create(c);
+}
+
+static int create_and_look(struct creation *c, uint64_t *inode)
+{
+	int r = c->owner ? idm_errand(create_as_owner, c) : create(c);
+	struct stat st = { 0 };
+
+	if (r == 0)
+		r = idm_sys_fstatat(c->parent, c->name, &st, AT_SYMLINK_NOFOLLOW);
+	*inode = st.st_ino;
+	return r;
+}
+
+/*
+ * Creates the last component of `path` in `parent`, remembering it first, so that there is nothing that
+ * cannot be undone.
+ */
+static int make(struct idm_target *target, int parent, const char *path, const char *name,
+		bool directory, struct idm_error *err)
+{
+	struct creation c = { parent, name, directory, target->owner };
 	int r = remember(target, parent, name, directory);
-	struct made *m = target->made;
+	struct idm_made *m = target->made;
 
 	if (r < 0)
-		return r;
-	r = create(parent, name, directory);
-	if (r < 0) { /* also if it exists by now: then it is not ours to remove */
-		target->made = m->next;
-		close(m->parent);
-		free(m);
-	}
-	return r == -EEXIST ? 0 : r;
+		return fail_create(r, path, err);
+	r = create_and_look(&c, &m->inode);
+	if (r == 0)
+		return target->created ? target->created(m, path, target->created_data, err) : 0;
+	/* Also if it exists by now: then it is not ours to remove. */
+	target->made = m->next;
+	close(m->parent);
+	free(m);
+	return r == -EEXIST ? 0 : fail_create(r, path, err);
 }
 
 /* The end of the next component of a path, from `at` on. */
 static size_t component_end(const char *path, size_t at)
 {
 	return at + strcspn(path + at, "/");
+}
+
+/* Opens the last component of a path, which begins at `name`, creating it if it is missing. */
+static int open_or_make(struct idm_target *target, int dirfd, int parent, const char *path,
+			const char *name, bool in_root, bool directory, struct idm_error *err)
+{
+	int fd = open_path(dirfd, path, 0, in_root), r;
+
+	if (fd == -ENOENT) {
+		r = make(target, parent, path, name, directory, err);
+		if (r < 0)
+			return r;
+		fd = open_path(dirfd, path, 0, in_root);
+	}
+	return fd < 0 ? fail_create(fd, path, err) : fd;
 }
 
 /*
@@ -99,31 +150,28 @@ static int make_path(struct idm_target *target, int dirfd, const char *path, boo
 	AUTO_FREE char *prefix = strdup(path);
 	AUTO_CLOSE int parent = -1;
 	size_t start = strspn(path, "/"), end;
-	int fd = -1, r;
 
 	if (!prefix)
 		return idm_fail(err, -ENOMEM, step_target, path, NULL);
 	parent = open_path(dirfd, *path == '/' ? "/" : ".", O_DIRECTORY, in_root);
-	r = parent < 0 ? parent : 0;
-	for (; r == 0 && path[start]; start = end + strspn(path + end, "/")) {
+	if (parent < 0)
+		return idm_fail(err, parent, step_target, path, NULL);
+	for (; path[start]; start = end + strspn(path + end, "/")) {
 		bool last;
+		int fd;
 
 		end = component_end(path, start);
 		last = !path[end + strspn(path + end, "/")];
 		prefix[end] = '\0';
-		fd = open_path(dirfd, prefix, 0, in_root);
-		if (fd == -ENOENT) {
-			r = make(target, parent, prefix + start, directory || !last);
-			fd = r < 0 ? r : open_path(dirfd, prefix, 0, in_root);
-		}
+		fd = open_or_make(target, dirfd, parent, prefix, prefix + start, in_root,
+				  directory || !last, err);
 		if (fd < 0)
-			r = idm_fail(err, fd, "create target", prefix,
-				     fd == -ENOENT ? "it is a symbolic link that leads nowhere" : NULL);
+			return fd;
 		prefix[end] = path[end];
 		idm_close_fd(&parent);
 		parent = fd;
 	}
-	return r;
+	return 0;
 }
 
 /* ---- the target ---- */
@@ -169,7 +217,7 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 {
 	int r = 0;
 
-	*target = (struct idm_target){ .fd = -1 };
+	target->made = NULL;
 	target->fd = open_again(dirfd, path, flags);
 	if (target->fd == -ENOENT && flags & IDM_ATTACH_MKDIR && *path) {
 		r = make_path(target, dirfd, path, flags & IDM_ATTACH_IN_ROOT, directory, err);
@@ -186,33 +234,16 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 	return r;
 }
 
-const char *idm_target_made(const struct idm_target *target, size_t i, int *parent, bool *directory)
-{
-	const struct made *m;
-	size_t n = 0;
-
-	for (m = target->made; m; m = m->next)
-		n++;
-	if (i >= n)
-		return NULL;
-	/* The list has the deepest first. */
-	for (m = target->made; ++i < n; m = m->next)
-		;
-	*parent = m->parent;
-	*directory = m->directory;
-	return m->name;
-}
-
 void idm_target_unmake(struct idm_target *target)
 {
-	for (struct made *m = target->made; m; m = m->next)
+	for (struct idm_made *m = target->made; m; m = m->next)
 		idm_sys_unlinkat(m->parent, m->name, m->directory ? AT_REMOVEDIR : 0);
 }
 
 void idm_target_close(struct idm_target *target)
 {
 	while (target->made) {
-		struct made *m = target->made;
+		struct idm_made *m = target->made;
 
 		target->made = m->next;
 		close(m->parent);

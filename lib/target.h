@@ -4,28 +4,45 @@
 #define IDM_TARGET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "idmount.h"
 
+/* Who is to own what is created, where that is not the caller. */
+struct idm_owner {
+	uint32_t uid, gid;
+};
+
+/* One directory or file that was created. */
+struct idm_made {
+	struct idm_made *next;
+	int parent; /* O_PATH */
+	bool directory;
+	uint64_t inode;
+	char name[];
+};
+
 struct idm_target {
-	int fd;		   /* O_PATH */
-	struct made *made; /* what was created for it, the deepest first */
+	int fd;		       /* O_PATH */
+	struct idm_made *made; /* what was created for it, the deepest first */
+
+	/* Set by the caller before; all may be 0. */
+	const struct idm_owner *owner; /* NULL: the caller itself */
+	/* Is told of each thing as soon as it is created, with its path as it was asked for. 0 or
+	 * -errno. */
+	int (*created)(const struct idm_made *made, const char *path, void *data, struct idm_error *err);
+	void *created_data;
 };
 
 /*
- * Opens `path` (flags: IDM_ATTACH_*; with IN_ROOT below dirfd), creating it with IDM_ATTACH_MKDIR if it
- * is missing: as a directory or an empty file. Refuses a symbolic link without IDM_ATTACH_FOLLOW, and
- * what is not of the wanted kind. On failure nothing is left.
+ * Opens `path` into a target of zeros, but for what the caller may set (flags: IDM_ATTACH_*; with
+ * IN_ROOT below dirfd), creating it with IDM_ATTACH_MKDIR if it is missing: as a directory or an empty
+ * file. Refuses a symbolic link without IDM_ATTACH_FOLLOW, and what is not of the wanted kind. On
+ * failure nothing is left.
  */
 int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsigned int flags,
 		    bool directory, struct idm_error *err);
-
-/*
- * What idm_target_open() created, the i-th from the top down: its name in the directory *parent; NULL
- * after the last.
- */
-const char *idm_target_made(const struct idm_target *target, size_t i, int *parent, bool *directory);
 
 /* Removes what idm_target_open() created, as far as it is still empty. */
 void idm_target_unmake(struct idm_target *target);
