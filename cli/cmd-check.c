@@ -37,14 +37,14 @@ static int feature_row(const struct idm_feature *f, void *data)
 
 static int feature_json(const struct idm_feature *f, void *data)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new_object();
 
 	json_add_string(o, "name", f->name);
 	json_add_string(o, "what", f->what);
 	json_add_string(o, "since", f->since);
 	json_add_bool(o, "available", f->available);
 	json_add_string(o, "error", f->available ? NULL : strerrorname_np(f->errnum));
-	json_object_array_add(data, o);
+	json_append(data, o);
 	return 0;
 }
 
@@ -87,7 +87,7 @@ static void print_path(const char *path, const struct idm_check *check, bool wri
 static void add_path_json(struct json_object *array, const char *path, const struct idm_check *check,
 			  bool write, const struct idm_error *err)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new_object();
 	bool good = is_good(check, write);
 
 	json_add_string(o, "path", path);
@@ -101,7 +101,7 @@ static void add_path_json(struct json_object *array, const char *path, const str
 	json_add_string(o, "error", good ? NULL : strerrorname_np(err->errnum));
 	json_add_string(o, "reason", good ? NULL : err->reason);
 	json_add_string(o, "hint", good || !err->hint[0] ? NULL : err->hint);
-	json_object_array_add(array, o);
+	json_append(array, o);
 }
 
 static int check_path(const char *path, bool write, struct json_object *json)
@@ -128,15 +128,15 @@ static int check_path(const char *path, bool write, struct json_object *json)
 
 static struct json_object *new_report(struct json_object **paths)
 {
-	struct json_object *report = json_object_new_object(), *features = json_object_new_array();
+	struct json_object *report = json_new_object(), *features = json_new_array();
 	struct utsname name;
 
 	uname(&name);
 	json_add_string(report, "kernel", name.release);
 	idm_features(feature_json, features);
-	json_object_object_add(report, "features", features);
-	*paths = json_object_new_array();
-	json_object_object_add(report, "paths", *paths);
+	json_add(report, "features", features);
+	*paths = json_new_array();
+	json_add(report, "paths", *paths);
 	return report;
 }
 
@@ -158,6 +158,8 @@ static int run(int argc, char **argv)
 	n = operands(&a, &path);
 	if (write && !n)
 		return report_usage("--write: a PATH is missing");
+	if (json && json_load() != DONE)
+		return FAILED;
 	if (json)
 		report = new_report(&paths);
 	else if (!n)

@@ -46,7 +46,7 @@ static const char *state_word(enum idm_map_state state)
 
 static void add_json(struct json_object *array, const struct idm_mount *m)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new_object();
 	char words[256];
 
 	describe_mount(m, words, sizeof(words));
@@ -61,7 +61,7 @@ static void add_json(struct json_object *array, const struct idm_mount *m)
 	json_add_number(o, "parentId", m->parent_id);
 	json_add_number(o, "namespaceId", m->namespace_id);
 	json_add_number(o, "namespaceInode", m->namespace_inode);
-	json_object_array_add(array, o);
+	json_append(array, o);
 }
 
 /* ---- as a table ---- */
@@ -215,8 +215,10 @@ static int run(int argc, char **argv)
 	if (n && l.all)
 		return report_usage(
 			"--all-namespaces: a TARGET is looked up in this mount namespace only");
+	if (json && json_load() != DONE)
+		return FAILED;
 	if (json)
-		l.json = json_object_new_array();
+		l.json = json_new_array();
 	else
 		head(&l.table, l.all);
 	for (size_t i = 0; i < n; i++) {

@@ -4,25 +4,53 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void add(struct json_object *object, const char *key, struct json_object *value)
+#include "lib/json-c.h"
+#include "report.h"
+
+static struct idm_json_c json_c;
+
+int json_load(void)
 {
-	if (json_object_object_add(object, key, value) < 0)
+	struct idm_error err;
+
+	return idm_json_c_load(&json_c, "print JSON", &err) < 0 ? report_error(&err) : DONE;
+}
+
+struct json_object *json_new_object(void)
+{
+	return json_c.object_new_object();
+}
+
+struct json_object *json_new_array(void)
+{
+	return json_c.object_new_array();
+}
+
+void json_append(struct json_object *array, struct json_object *value)
+{
+	if (json_c.object_array_add(array, value) < 0)
+		abort();
+}
+
+void json_add(struct json_object *object, const char *key, struct json_object *value)
+{
+	if (json_c.object_object_add(object, key, value) < 0)
 		abort();
 }
 
 void json_add_string(struct json_object *object, const char *key, const char *value)
 {
-	add(object, key, value ? json_object_new_string(value) : NULL);
+	json_add(object, key, value ? json_c.object_new_string(value) : NULL);
 }
 
 void json_add_bool(struct json_object *object, const char *key, bool value)
 {
-	add(object, key, json_object_new_boolean(value));
+	json_add(object, key, json_c.object_new_boolean(value));
 }
 
 void json_add_number(struct json_object *object, const char *key, uint64_t value)
 {
-	add(object, key, json_object_new_uint64(value));
+	json_add(object, key, json_c.object_new_uint64(value));
 }
 
 static void add_side(struct json_object *object, const char *key, const struct idm_map *map,
@@ -33,20 +61,20 @@ static void add_side(struct json_object *object, const char *key, const struct i
 	size_t n;
 
 	if (!map) {
-		add(object, key, NULL);
+		json_add(object, key, NULL);
 		return;
 	}
-	rows = json_object_new_array();
+	rows = json_new_array();
 	n = idm_map_entries(map, kind, &entries);
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *row = json_object_new_object();
+		struct json_object *row = json_new_object();
 
 		json_add_number(row, "disk", entries[i].disk);
 		json_add_number(row, "seen", entries[i].seen);
 		json_add_number(row, "count", entries[i].count);
-		json_object_array_add(rows, row);
+		json_append(rows, row);
 	}
-	add(object, key, rows);
+	json_add(object, key, rows);
 }
 
 void json_add_map(struct json_object *object, const struct idm_map *map)
@@ -57,7 +85,7 @@ void json_add_map(struct json_object *object, const struct idm_map *map)
 
 void json_print(struct json_object *object)
 {
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-							    JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	puts(json_c.object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+							      JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_c.object_put(object);
 }

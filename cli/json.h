@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* --json, through json-c. What is added is owned by what it is added to; out of memory aborts. */
+/*
+ * --json, through json-c, which is loaded when it is needed. What is added is owned by what it is added
+ * to; out of memory aborts.
+ */
 #ifndef JSON_H
 #define JSON_H
 
-#include <json-c/json.h>
-
 #include "idmount.h"
 
-void json_add_string(struct json_object *object, const char *key, const char *value);
+struct json_object;
+
+/* Before all others: DONE, or FAILED with a message if json-c is not installed. */
+int json_load(void);
+
+struct json_object *json_new_object(void);
+struct json_object *json_new_array(void);
+void json_append(struct json_object *array, struct json_object *value);
+void json_add(struct json_object *object, const char *key, struct json_object *value);
+void json_add_string(struct json_object *object, const char *key, const char *value); /* NULL: null */
 void json_add_bool(struct json_object *object, const char *key, bool value);
 void json_add_number(struct json_object *object, const char *key, uint64_t value);
 

@@ -10,7 +10,7 @@ packages() {
   cat <<'END'
 build gcc           compiler; its sanitizers come with it
 build libc6-dev     headers of the C library
-build libjson-c-dev JSON in the command
+build libjson-c-dev JSON to read and to print
 build libsubid-dev? maps from /etc/subuid
 build meson         the build
 build ninja-build   the build
