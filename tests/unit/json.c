@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: MIT
+/* JSON that others wrote: what is wrong with it is found, and said with its place. */
+#include "json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "json-scan.h"
+#include "test.h"
+#include "util.h"
+
+static struct idm_json_text *parsed_bytes(const char *text, size_t n)
+{
+	struct idm_json_text *t = NULL;
+	struct idm_error err;
+
+	/* A copy of exactly this size, so that a sanitizer sees who reads behind it. */
+	AUTO_FREE char *exact = malloc(n ? n : 1);
+
+	memcpy(exact, text, n);
+	assert_ok(idm_json_parse(exact, n, "read", &t, &err), &err);
+	return t;
+}
+
+static struct idm_json_text *parsed(const char *text)
+{
+	return parsed_bytes(text, strlen(text));
+}
+
+static void assert_refused_bytes(const char *text, size_t n, int code, const char *message)
+{
+	struct idm_json_text *untouched = (void *)&untouched, *t = untouched;
+	AUTO_FREE char *exact = malloc(n ? n : 1);
+	char whole[600];
+	struct idm_error err;
+
+	memcpy(exact, text, n);
+	assert_error_at(HERE, text, idm_json_parse(exact, n, "read", &t, &err), code, &err, "", "read",
+			NULL);
+	snprintf(whole, sizeof(whole), "read: %s", message);
+	assert_string_equal(err.message, whole);
+	assert_true(t == untouched);
+}
+
+static void assert_refused(const char *text, const char *message)
+{
+	assert_refused_bytes(text, strlen(text), -EINVAL, message);
+}
+
+/* ---- the text ---- */
+
+TEST(all_types)
+{
+	AUTO_JSON struct idm_json_text *t =
+		parsed(" {\"n\":null,\"b\":true,\"i\":1,\"d\":1.5,\"s\":\"x\",\"a\":[],\"o\":{}}\r\n\t");
+	static const enum idm_json_type types[] = { IDM_JSON_NULL,   IDM_JSON_BOOLEAN, IDM_JSON_NUMBER,
+						    IDM_JSON_NUMBER, IDM_JSON_STRING,  IDM_JSON_ARRAY,
+						    IDM_JSON_OBJECT };
+	struct idm_json whole = idm_json_whole(t), member;
+	const void *cursor = NULL;
+	char keys[20] = "";
+
+	assert_int_equal(idm_json_type(&whole), IDM_JSON_OBJECT);
+	for (int i = 0; idm_json_each(&whole, &cursor, &member); i++) {
+		assert_int_equal(idm_json_type(&member), types[i]);
+		strcat(keys, member.key);
+	}
+	assert_string_equal(keys, "nbidsao");
+}
+
+TEST(any_value_can_be_the_whole)
+{
+	static const char *const texts[] = { "null", "true", "12", "1.5", "\"x\"", "[]", "{}" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		AUTO_JSON struct idm_json_text *t = parsed(texts[i]);
+		struct idm_json whole = idm_json_whole(t);
+
+		assert_int_equal(idm_json_type(&whole) == IDM_JSON_NULL, i == 0);
+	}
+}
+
+TEST(malformed)
+{
+	assert_refused("[1 2]", "line 1, column 4: array value separator ',' expected");
+	assert_refused("[1,]", "line 1, column 4: unexpected character");
+	assert_refused("[1,,2]", "line 1, column 4: unexpected character");
+	assert_refused("{\n  \"a\":1,\n  }", "line 3, column 3: unexpected character");
+	assert_refused("{\"a\" 1}", "line 1, column 6: object property name separator ':' expected");
+	assert_refused("{\"a\":1 \"b\":2}", "line 1, column 8: object value separator ',' expected");
+	assert_refused("{1:2}", "line 1, column 2: quoted object property name expected");
+	assert_refused("[1}", "line 1, column 3: array value separator ',' expected");
+	assert_refused("{]", "line 1, column 2: quoted object property name expected");
+	assert_refused("]", "line 1, column 1: unexpected character");
+	assert_refused("/* list */ []", "line 1, column 1: unexpected character");
+	assert_refused("['a']", "line 1, column 2: unexpected character");
+	assert_refused("\xef\xbb\xbf[]", "line 1, column 1: unexpected character");
+	assert_refused("[\f1]", "line 1, column 2: unexpected character");
+	assert_refused("{a:1}",
+		       "line 1, column 2: \"a\" is no number, and none of true, false and null");
+	assert_refused("[True]",
+		       "line 1, column 2: \"True\" is no number, and none of true, false and null");
+	assert_refused("[nullnull]",
+		       "line 1, column 2: \"nullnull\" is no number, and none of true, false and null");
+}
+
+TEST(columns_count_characters)
+{
+	assert_refused("[\n\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\x8d\" x]",
+		       "line 2, column 7: \"x\" is no number, and none of true, false and null");
+}
+
+TEST(trailing_garbage)
+{
+	assert_refused("[1]x", "line 1, column 4: \"x\" is no number, and none of true, false and null");
+	assert_refused("[1]\n[2]", "line 2, column 1: unexpected character");
+	assert_refused("{} 1", "line 1, column 4: unexpected character");
+	assert_refused("[]]", "line 1, column 3: unexpected character");
+}
+
+/* Wherever it is cut off, it is not whole. */
+TEST(truncated)
+{
+	static const char text[] =
+		"{\"a\": [1.5e+1, true, \"\xe2\x82\xac\\u00e4\\ud83c\\udf0d\\n\"],\n\"b\": {}}";
+
+	for (size_t n = 0; n < strlen(text); n++) {
+		struct idm_json_text *t = NULL;
+		AUTO_FREE char *exact = malloc(n + 1);
+		struct idm_error err;
+
+		memcpy(exact, text, n);
+		assert_error(idm_json_parse(exact, n, "read", &t, &err), -EINVAL, &err, "", "read",
+			     "line ");
+		assert_null(t);
+	}
+	assert_refused("", "line 1, column 1: unexpected end of data");
+	assert_refused(" \n ", "line 2, column 2: unexpected end of data");
+	assert_refused("{\n\"a\":\n\"bc", "line 3, column 4: unexpected end of data");
+	assert_refused("[tru", "line 1, column 5: unexpected end of data");
+	assert_refused("[-", "line 1, column 3: unexpected end of data");
+	assert_refused("[\"\\", "line 1, column 4: unexpected end of data");
+	assert_refused("[\"\\u00", "line 1, column 7: unexpected end of data");
+	assert_refused("1.", "line 1, column 3: unexpected end of data");
+}
+
+TEST(depth)
+{
+	char text[100] = "";
+	AUTO_JSON struct idm_json_text *t = NULL;
+
+	memset(text, '[', 32);
+	memset(text + 32, ']', 32);
+	t = parsed(text);
+	memset(text, '[', 33);
+	memset(text + 33, ']', 33);
+	assert_refused(text, "line 1, column 33: nested more than 32 deep");
+}
+
+static char *repeated(const char *piece, size_t size)
+{
+	size_t n = strlen(piece);
+	char *text = malloc(size);
+
+	for (size_t i = 0; i < size; i++)
+		text[i] = piece[i % n];
+	return text;
+}
+
+TEST(size)
+{
+	size_t most = 16 << 20;
+	AUTO_FREE char *text = repeated(" ", most + 1);
+	AUTO_JSON struct idm_json_text *t = NULL;
+
+	text[most] = '1';
+	assert_refused_bytes(text, most + 1, -E2BIG,
+			     "it is 16777217 bytes long, and 16777216 are allowed");
+	t = parsed_bytes(text + 1, most);
+}
+
+/* Each of these would take gigabytes, or hours, if it were read to its end, or compared with itself. */
+TEST(large_nonsense_is_refused_at_once)
+{
+	static const struct {
+		const char *first, *piece, *message;
+		int code;
+	} cases[] = {
+		{ "", "[", "line 1, column 33: nested more than 32 deep", -EINVAL },
+		{ "", "{\"a\":", "line 1, column 161: nested more than 32 deep", -EINVAL },
+		{ "[", "{},", "line 1, column 299999: more than 100000 values", -E2BIG },
+		{ "{", "\"a\":1,", "line 1, column 300000: more than 100000 values", -E2BIG },
+		{ "[", "\"\" ", "line 1, column 299999: more than 100000 values", -E2BIG },
+		{ "", "-",
+		  "line 1, column 1: \"----------------------------------------\" is no number, and none of true, false and null",
+		  -EINVAL },
+		{ "", "\"\\\\", "line 1, column 5: unexpected character", -EINVAL },
+		{ "", "]", "line 1, column 1: unexpected character", -EINVAL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_FREE char *text = repeated(cases[i].piece, 16 << 20);
+
+		memmove(text + strlen(cases[i].first), text, (16 << 20) - strlen(cases[i].first));
+		memcpy(text, cases[i].first, strlen(cases[i].first));
+		assert_refused_bytes(text, 16 << 20, cases[i].code, cases[i].message);
+	}
+}
+
+/* Keys that are alike for long, and all different. */
+TEST(many_long_keys)
+{
+	const size_t n = 49999, length = 300;
+	AUTO_FREE char *text = malloc(n * (length + 20) + 2);
+	AUTO_JSON struct idm_json_text *t = NULL;
+	char *p = text;
+
+	*p++ = '{';
+	for (size_t i = 0; i < n; i++)
+		p += sprintf(p, "\"%0*zu\":1%s", (int)length, i, i + 1 < n ? "," : "}");
+	t = parsed_bytes(text, (size_t)(p - text));
+}
+
+TEST(duplicate_keys)
+{
+	assert_refused("{\"a\":1,\"b\":2,\n \"a\":3}",
+		       "line 2, column 2: the key \"a\" stands twice in one object");
+	/* however it is spelt */
+	assert_refused("{\"type\":1,\"\\u0074ype\":2}",
+		       "line 1, column 11: the key \"\\u0074ype\" stands twice in one object");
+	assert_refused("{\"\\u0074ype\":1,\"type\":2}",
+		       "line 1, column 16: the key \"type\" stands twice in one object");
+	assert_refused("{\"\xe2\x82\xac\":1,\"\\u20AC\":2}",
+		       "line 1, column 8: the key \"\\u20AC\" stands twice in one object");
+	assert_refused("{\"\\ud83c\\udf0d\":1,\"\xf0\x9f\x8c\x8d\":2}",
+		       "line 1, column 19: the key \"\xf0\x9f\x8c\x8d\" stands twice in one object");
+	assert_refused(
+		"{\"\\b\\f\\n\\r\\t\\/\\\\\\\"\":1,\"\\u0008\\u000c\\u000A\\u000d\\u0009/\\u005c\\u0022\":2}",
+		"line 1, column 23: the key \"\\u0008\\u000c\\u000A\\u000d\\u0009/\\u005c\\u0022\""
+		" stands twice in one object");
+	assert_refused("{\"\":1,\"\" \n :2}",
+		       "line 1, column 7: the key \"\" stands twice in one object");
+	/* the first of them in the text, deep inside, and behind an object that ended */
+	assert_refused("{\"z\":1,\"z\":1,\"a\":1,\"a\":2}",
+		       "line 1, column 8: the key \"z\" stands twice in one object");
+	assert_refused("[0,{\"x\":[{\"a\":{\"b\":1},\"b\":{},\"a\":1}]}]",
+		       "line 1, column 30: the key \"a\" stands twice in one object");
+}
+
+TEST(equal_keys_of_different_objects)
+{
+	AUTO_JSON struct idm_json_text *t = parsed(
+		"{\"a\":{\"a\":1,\"b\":[\"a\",\"a\",{\"a\":1},{\"a\":2}]},\"b\":\"a\",\"ab\":\"b\",\"A\":0}");
+
+	assert_non_null(t);
+}
+
+TEST(numbers_that_are_none)
+{
+	static const char *const texts[] = { "01",  "-01", "00",    "1.",    ".5",	 "1e",
+					     "1e+", "-",   "+1",    "1.5.5", "0x1",	 "1e+-3",
+					     "--1", "1-2", "1_000", "NaN",   "Infinity", "-Infinity" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		char text[30], message[100];
+
+		snprintf(text, sizeof(text), "[%s]", texts[i]);
+		snprintf(message, sizeof(message),
+			 "line 1, column 2: \"%s\" is no number, and none of true, false and null",
+			 texts[i]);
+		assert_refused(text, message);
+	}
+}
+
+TEST(strings_that_are_none)
+{
+	assert_refused("[\"a\tb\"]", "line 1, column 4: a control character (0x09) in a string");
+	assert_refused("[\"a\nb\"]", "line 1, column 4: the line ends in a string");
+	assert_refused("[\"\\x\"]", "line 1, column 3: an unknown escape in a string");
+	assert_refused("[\"\\u00g0\"]", "line 1, column 3: \\u without four hexadecimal digits");
+	assert_refused("[\"a\\u0000\"]", "line 1, column 4: a NUL character in a string");
+	assert_refused("{\"a\\u0000\":1}", "line 1, column 4: a NUL character in a string");
+	assert_refused("[\"\\ud800\"]", "line 1, column 3: half of a surrogate pair");
+	assert_refused("[\"\\ud800\\ud800\"]", "line 1, column 3: half of a surrogate pair");
+	assert_refused("[\"\\ud800\\n\\n\\n\"]", "line 1, column 3: half of a surrogate pair");
+	assert_refused("[\"\\uDC00\"]", "line 1, column 3: half of a surrogate pair");
+}
+
+TEST(nul_bytes)
+{
+	static const char *const texts[] = { "[1]@",	   "[1@]",	"@",	  "[\"a@\"]",
+					     "{\"a@\":1}", "[\"\\@\"]", "[nul@l]" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		char text[20], message[100];
+		size_t at = strcspn(texts[i], "@");
+
+		strcpy(text, texts[i]);
+		text[at] = '\0';
+		snprintf(message, sizeof(message), "line 1, column %zu: a NUL byte", at + 1);
+		if (i == 5)
+			strcpy(message, "line 1, column 3: an unknown escape in a string");
+		if (i == 6)
+			strcpy(message,
+			       "line 1, column 2: \"nul\" is no number, and none of true, false and null");
+		assert_refused_bytes(text, strlen(texts[i]), -EINVAL, message);
+	}
+}
+
+TEST(invalid_utf8)
+{
+	static const char *const bad[] = { "\xff",
+					   "\x80",
+					   "\xc0\x80",
+					   "\xc1\xbf",
+					   "\xc3",
+					   "\xc3(",
+					   "\xe0\x9f\xbf",
+					   "\xe2\x82",
+					   "\xed\xa0\x80",
+					   "\xed\xbf\xbf",
+					   "\xf0\x8f\xbf\xbf",
+					   "\xf4\x90\x80\x80",
+					   "\xf5\x80\x80\x80" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		char text[30];
+
+		snprintf(text, sizeof(text), "[\"%s\"]", bad[i]);
+		assert_refused(text, "line 1, column 3: invalid UTF-8");
+	}
+}
+
+TEST(valid_utf8)
+{
+	static const char good[] =
+		"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
+	char text[60];
+	AUTO_JSON struct idm_json_text *t = NULL;
+	struct idm_json whole;
+	const char *string;
+
+	snprintf(text, sizeof(text), "\"%s\\u00e4\\ud83c\\udf0d\"", good);
+	t = parsed(text);
+	whole = idm_json_whole(t);
+	assert_ok(idm_json_string(&whole, &string, NULL), NULL);
+	assert_int_equal(strncmp(string, good, strlen(good)), 0);
+	assert_string_equal(string + strlen(good), "\xc3\xa4\xf0\x9f\x8c\x8d");
+}
+
+/* ---- values ---- */
+
+static void assert_not_uint32(const char *number, const char *reason)
+{
+	AUTO_JSON struct idm_json_text *t = parsed(number);
+	struct idm_json whole = idm_json_whole(t);
+	struct idm_error err;
+	uint32_t n = 7;
+
+	assert_error_at(HERE, number, idm_json_uint32(&whole, &n, &err), -EINVAL, &err, "", "read",
+			NULL);
+	assert_string_equal(err.reason, reason);
+	assert_int_equal(n, 7);
+}
+
+TEST(unsigned_numbers)
+{
+	static const struct {
+		const char *text;
+		uint32_t n;
+	} good[] = {
+		{ "0", 0 }, { "-0", 0 }, { "1", 1 }, { "65536", 65536 }, { "4294967295", UINT32_MAX }
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		AUTO_JSON struct idm_json_text *t = parsed(good[i].text);
+		struct idm_json whole = idm_json_whole(t);
+		struct idm_error err;
+		uint32_t n = 7;
+
+		assert_ok(idm_json_uint32(&whole, &n, &err), &err);
+		assert_int_equal(n, good[i].n);
+	}
+	assert_not_uint32("4294967296", "the number is over 4294967295");
+	assert_not_uint32("9223372036854775807", "the number is over 4294967295");
+	assert_not_uint32("9223372036854775808", "the number is over 4294967295");
+	assert_not_uint32("18446744073709551615", "the number is over 4294967295");
+	assert_not_uint32("18446744073709551616", "the number is over 4294967295");
+	assert_not_uint32("99999999999999999999999999999999999999999999999",
+			  "the number is over 4294967295");
+	assert_not_uint32("-1", "the number is below 0");
+	assert_not_uint32("-4294967296", "the number is below 0");
+	assert_not_uint32("-18446744073709551615", "the number is below 0");
+	assert_not_uint32("1.0", "1.0 is not a whole number in plain digits");
+	assert_not_uint32("1.5", "1.5 is not a whole number in plain digits");
+	assert_not_uint32("-1.5", "-1.5 is not a whole number in plain digits");
+	assert_not_uint32("1e3", "1e3 is not a whole number in plain digits");
+	assert_not_uint32("1E400", "1E400 is not a whole number in plain digits");
+	assert_not_uint32("\"1\"", "it is a string, a number is wanted");
+}
+
+static void assert_reason(const struct idm_error *err, const char *reason)
+{
+	assert_string_equal(err->reason, reason);
+	assert_string_equal(err->subject, "");
+	assert_int_equal(err->errnum, EINVAL);
+}
+
+TEST(places)
+{
+	AUTO_JSON struct idm_json_text *t = parsed(
+		"{\"mounts\":[0,{},{\"type\":null},{\"options\":[3]}],\"a \\\"b\":{\"\":[[],[false]]}}");
+	struct idm_json whole = idm_json_whole(t), mounts, mount, options, option, odd, empty, list;
+	struct idm_error err;
+	const char *string;
+	uint32_t number;
+	bool boolean;
+	size_t n;
+
+	assert_int_equal(idm_json_array(&whole, &n, &err), -EINVAL);
+	assert_reason(&err, "it is an object, an array is wanted");
+	assert_true(idm_json_member(&whole, "mounts", &mounts));
+	assert_int_equal(idm_json_object(&mounts, &err), -EINVAL);
+	assert_reason(&err, "mounts: it is an array, an object is wanted");
+	assert_ok(idm_json_array(&mounts, &n, &err), &err);
+	assert_int_equal(n, 4);
+	mount = idm_json_element(&mounts, 0);
+	assert_int_equal(idm_json_object(&mount, &err), -EINVAL);
+	assert_reason(&err, "mounts[0]: it is a number, an object is wanted");
+	mount = idm_json_element(&mounts, 1);
+	assert_int_equal(idm_json_string(&mount, &string, &err), -EINVAL);
+	assert_reason(&err, "mounts[1]: it is an object, a string is wanted");
+	mount = idm_json_element(&mounts, 3);
+	assert_true(idm_json_member(&mount, "options", &options));
+	option = idm_json_element(&options, 0);
+	assert_int_equal(idm_json_string(&option, &string, &err), -EINVAL);
+	assert_reason(&err, "mounts[3].options[0]: it is a number, a string is wanted");
+	assert_int_equal(idm_json_boolean(&option, &boolean, &err), -EINVAL);
+	assert_reason(&err, "mounts[3].options[0]: it is a number, true or false is wanted");
+	assert_int_equal(idm_json_fail(&option, &err, "%d is odd", 3), -EINVAL);
+	assert_reason(&err, "mounts[3].options[0]: 3 is odd");
+	assert_true(idm_json_member(&whole, "a \"b", &odd));
+	assert_true(idm_json_member(&odd, "", &empty));
+	list = idm_json_element(&empty, 1);
+	option = idm_json_element(&list, 0);
+	assert_int_equal(idm_json_uint32(&option, &number, &err), -EINVAL);
+	assert_reason(&err, "[\"a \"b\"][\"\"][1][0]: it is true or false, a number is wanted");
+	assert_ok(idm_json_boolean(&option, &boolean, &err), &err);
+	assert_false(boolean);
+}
+
+TEST(missing_and_null_are_the_same)
+{
+	AUTO_JSON struct idm_json_text *t = parsed("{\"a\":null,\"b\":[null]}");
+	struct idm_json whole = idm_json_whole(t), member, element;
+	struct idm_error err;
+	const char *string;
+
+	assert_false(idm_json_member(&whole, "a", &member));
+	assert_false(idm_json_member(&whole, "A", &member));
+	assert_true(idm_json_member(&whole, "b", &member));
+	assert_false(idm_json_member(&member, "a", &element));
+	element = idm_json_element(&member, 0);
+	assert_int_equal(idm_json_string(&element, &string, &err), -EINVAL);
+	assert_reason(&err, "b[0]: it is null, a string is wanted");
+}
+
+/* However long the place is, what is wrong there is said. */
+TEST(long_places)
+{
+	char text[2000] = "{\"";
+	AUTO_JSON struct idm_json_text *t = NULL;
+	struct idm_json whole, member;
+	const void *cursor = NULL;
+	struct idm_error err;
+	const char *string;
+
+	memset(text + 2, 'k', 1500);
+	strcpy(text + 1502, "\":1}");
+	t = parsed(text);
+	whole = idm_json_whole(t);
+	assert_true(idm_json_each(&whole, &cursor, &member));
+	assert_int_equal(idm_json_string(&member, &string, &err), -EINVAL);
+	assert_contains(err.reason, "kkk...: it is a number, a string is wanted");
+	assert_int_equal(strlen(err.reason) < sizeof(err.reason) - 1, true);
+}
+
+TEST(nobody_needs_to_want_words)
+{
+	struct idm_json_text *t = NULL;
+
+	assert_int_equal(idm_json_parse("[", 1, "read", &t, NULL), -EINVAL);
+	assert_int_equal(idm_json_parse("[01]", 4, "read", &t, NULL), -EINVAL);
+	idm_json_free(NULL);
+}
+
+/* ---- whatever comes ---- */
+
+static const char *const pieces[] = { "{",	  "}",	   "[",	   "]",	      ",",
+				      ":",	  " ",	   "\n",   "\"",      "\\",
+				      "\"a\"",	  "\"b\"", "1",	   "-",	      "0.5",
+				      "1e9",	  "null",  "true", "\\u0061", "\\ud83c\\udf0d",
+				      "\xc3\xa4", "\xff",  "x",	   "\"a\":",  "{\"a\":" };
+
+/* Nothing is read or written where it must not be, and every refusal is a complete line. */
+TEST(random_tokens)
+{
+	struct rng rng = rng_new(1);
+
+	for (int round = 0; round < (TEST_SANITIZED ? 20000 : 100000); round++) {
+		uint32_t n = rng_below(&rng, 12);
+		struct idm_json_text *t = NULL;
+		struct idm_error err;
+		char text[200] = "";
+		AUTO_FREE char *exact = NULL;
+		int r;
+
+		while (n--)
+			strcat(text, pieces[rng_below(&rng, ARRAY_SIZE(pieces))]);
+		exact = strdup(text);
+		r = idm_json_parse(exact, strlen(exact), "read", &t, &err);
+		if (r < 0)
+			assert_error(r, -EINVAL, &err, "", "read", "line ");
+		idm_json_free(t);
+	}
+}
