@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+/*
+ * containerd's lists of mounts: []mount.Mount as Go prints it ("Type"), or a MountsResponse as protobuf
+ * does ("type").
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plan-read.h"
+#include "util.h"
+
+/* The fields in Go's spelling and in protobuf's. */
+enum field { TYPE, SOURCE, TARGET, OPTIONS, N_FIELDS };
+
+static const char *const fields[N_FIELDS][2] = {
+	[TYPE] = { "Type", "type" },
+	[SOURCE] = { "Source", "source" },
+	[TARGET] = { "Target", "target" },
+	[OPTIONS] = { "Options", "options" },
+};
+
+static bool is_either(const char *key, const char *const spellings[2])
+{
+	return strcmp(key, spellings[0]) == 0 || strcmp(key, spellings[1]) == 0;
+}
+
+/* Every field that is there. One that is not stays null. */
+static int find_fields(const struct idm_json *mount, struct idm_json found[N_FIELDS],
+		       struct idm_error *err)
+{
+	const void *cursor = NULL;
+	struct idm_json member;
+	int r = idm_json_object(mount, err);
+
+	while (r == 0 && idm_json_each(mount, &cursor, &member)) {
+		size_t i = 0;
+
+		while (i < N_FIELDS && !is_either(member.key, fields[i]))
+			i++;
+		if (i == N_FIELDS)
+			r = idm_json_fail(&member, err,
+					  "unknown; a mount has Type, Source, Target and Options");
+		else if (found[i].key)
+			r = idm_json_fail(&member, err, "%s says the same", found[i].key);
+		else
+			found[i] = member;
+	}
+	return r;
+}
+
+static int take_string(const struct idm_json *field, const char **string, struct idm_error *err)
+{
+	return idm_json_type(field) == IDM_JSON_NULL ? 0 : idm_json_string(field, string, err);
+}
+
+/* Those whose files are on a disk; a map for a proc would be nonsense. */
+static bool wants_map(const struct idm_plan_mount *m, const struct idm_words *words)
+{
+	static const char *const types[] = { "bind", "overlay", "ext4", "xfs", "erofs" };
+
+	if (idm_words_have_map(words))
+		return false;
+	if (idm_words_make_bind(words))
+		return true;
+	for (size_t i = 0; m->type && i < ARRAY_SIZE(types); i++)
+		if (strcmp(m->type, types[i]) == 0)
+			return true;
+	return false;
+}
+
+static int read_mount(const struct idm_plan_reader *reader, const struct idm_json *mount)
+{
+	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	AUTO_WORDS struct idm_words words = { 0 };
+	struct idm_json found[N_FIELDS];
+	char name[40];
+	int r;
+
+	for (size_t i = 0; i < N_FIELDS; i++)
+		found[i] = (struct idm_json){ .text = mount->text, .parent = mount };
+	r = find_fields(mount, found, reader->err);
+	if (r == 0)
+		r = take_string(&found[TYPE], &m.type, reader->err);
+	if (r == 0)
+		r = take_string(&found[SOURCE], &m.source, reader->err);
+	if (r == 0)
+		r = take_string(&found[TARGET], &m.target, reader->err);
+	if (r == 0)
+		r = idm_words_read(&words, &found[OPTIONS], reader->err);
+	if (r < 0)
+		return r;
+	if (wants_map(&m, &words))
+		m.map = reader->how.map;
+	snprintf(name, sizeof(name), "mount %zu", mount->index + 1);
+	return idm_plan_add_named(reader, &m, &words, name);
+}
+
+static int read_list(const struct idm_plan_reader *reader, const struct idm_json *list)
+{
+	size_t n;
+	int r = idm_json_array(list, &n, reader->err);
+
+	if (r == 0 && n == 0)
+		r = idm_json_fail(list, reader->err, "there is no mount in the list");
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct idm_json mount = idm_json_element(list, i);
+
+		r = read_mount(reader, &mount);
+	}
+	return r;
+}
+
+/* {"mounts": [...]}, and nothing else. */
+static int read_response(const struct idm_plan_reader *reader, const struct idm_json *response)
+{
+	static const char *const mounts[] = { "Mounts", "mounts" };
+	struct idm_json list = { 0 }, member;
+	const void *cursor = NULL;
+
+	while (idm_json_each(response, &cursor, &member)) {
+		if (!is_either(member.key, mounts))
+			return idm_json_fail(&member, reader->err,
+					     "unknown; a list of mounts is called \"mounts\"");
+		if (list.key)
+			return idm_json_fail(&member, reader->err, "%s says the same", list.key);
+		list = member;
+	}
+	if (!list.key)
+		return idm_json_fail(response, reader->err, "there is no \"mounts\" in it");
+	return read_list(reader, &list);
+}
+
+int idm_plan_read_containerd(const struct idm_plan_reader *reader, const struct idm_json *whole)
+{
+	if (idm_json_type(whole) == IDM_JSON_OBJECT)
+		return read_response(reader, whole);
+	return read_list(reader, whole);
+}
