@@ -297,9 +297,13 @@ size_t idm_plan_harden(struct idm_plan *plan)
 
 	for (size_t i = 0; i < plan->n; i++) {
 		struct idm_step *step = &plan->steps[i];
+		bool added;
 
-		if (step->map && shows_other_as_root(step->map))
-			n += harden(step, IDM_ATTR_NOSUID) | harden(step, IDM_ATTR_NODEV);
+		if (!step->map || !shows_other_as_root(step->map))
+			continue;
+		added = harden(step, IDM_ATTR_NOSUID);
+		added |= harden(step, IDM_ATTR_NODEV);
+		n += added;
 	}
 	return n;
 }
