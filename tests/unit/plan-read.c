@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "plans.h"
+#include "plan-text.h"
 #include "util.h"
 
 /* ---- the files ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Plans, as tests look at them. */
-#ifndef PLANS_H
-#define PLANS_H
+#ifndef PLAN_TEXT_H
+#define PLAN_TEXT_H
 
 #include "maps.h"
 

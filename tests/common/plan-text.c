@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "plans.h"
+#include "plan-text.h"
 
 #include <fcntl.h>
 #include <stdio.h>
