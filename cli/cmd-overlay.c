@@ -8,7 +8,9 @@
 
 #include "command.h"
 #include "harden.h"
+#include "lib/lowerdir.h"
 #include "maps.h"
+#include "progress.h"
 #include "report.h"
 
 enum { OPTION_UPPER_IDS = OPTION_OF_COMMAND, OPTION_MKDIR };
@@ -71,42 +73,21 @@ static void add_layer(struct idm_path **list, size_t *n, const char *path, bool 
 	more[(*n)++] = (struct idm_path){ AT_FDCWD, path };
 }
 
-/* Cuts the next piece off, in place, up to a separator that has no backslash before it. */
-static char *next_piece(char **rest, char separator)
+static int take_layer(char *path, bool data_only, void *data)
 {
-	char *piece = *rest, *from = piece, *to = piece;
+	struct request *q = data;
 
-	for (; *from && *from != separator; from++) {
-		if (*from == '\\' && (from[1] == separator || from[1] == '\\'))
-			from++;
-		*to++ = *from;
-	}
-	*rest = *from ? from + 1 : NULL;
-	*to = '\0';
-	return piece;
+	if (data_only)
+		add_layer(&q->data, &q->n_data, path, &q->too_much);
+	else
+		add_layer(&q->lower, &q->n_lower, path, &q->too_much);
+	return 0;
 }
 
-/* a:b::c - the last one is data-only, as in overlayfs's own lowerdir. */
 static int take_layers(struct request *q, char *list)
 {
-	bool data = false;
-
-	while (list) {
-		char *path = next_piece(&list, ':');
-
-		if (!*path && list && !data && q->n_lower) {
-			data = true;
-			path = next_piece(&list, ':');
-		} else if (!*path && data && list) {
-			path = next_piece(&list, ':');
-		}
-		if (!*path)
-			return report_usage("-L: a layer is missing between two colons, or at an end");
-		if (data)
-			add_layer(&q->data, &q->n_data, path, &q->too_much);
-		else
-			add_layer(&q->lower, &q->n_lower, path, &q->too_much);
-	}
+	if (idm_split_lowerdir(list, take_layer, q) < 0)
+		return report_usage("-L: a layer is missing between two colons, or at an end");
 	return DONE;
 }
 
@@ -133,7 +114,7 @@ static int take_options(struct request *q, char *list)
 	int status = DONE;
 
 	while (list && status == DONE) {
-		char *word = next_piece(&list, ',');
+		char *word = idm_next_piece(&list, ',');
 
 		if (!*word)
 			status = report_usage(
@@ -145,17 +126,6 @@ static int take_options(struct request *q, char *list)
 }
 
 /* ---- the options ---- */
-
-static int take_upper_ids(struct request *q, const char *value)
-{
-	if (strcmp(value, "shifted") == 0)
-		q->overlay.upper_ids = IDM_UPPER_SHIFTED;
-	else if (strcmp(value, "disk") == 0)
-		q->overlay.upper_ids = IDM_UPPER_DISK;
-	else
-		return report_usage("--upper-ids %s: it is shifted or disk", value);
-	return DONE;
-}
 
 /* `value` is a word of the command line, which is ours to change. */
 static int take(struct request *q, int letter, char *value)
@@ -175,7 +145,7 @@ static int take(struct request *q, int letter, char *value)
 		q->mkdir = true;
 		return DONE;
 	case OPTION_UPPER_IDS:
-		return take_upper_ids(q, value);
+		return parse_upper_ids(&q->overlay.upper_ids, value);
 	case 'o':
 		return take_options(q, value);
 	default:
@@ -201,16 +171,6 @@ static int check(struct request *q)
 }
 
 /* ---- mounting ---- */
-
-#define MANY 64
-
-static void show_progress(size_t done, size_t all, void *data)
-{
-	(void)data;
-	fprintf(stderr, "\rlayer %zu of %zu", done, all);
-	if (done == all)
-		fprintf(stderr, "\r\033[K");
-}
 
 /* The overlay's root directory has the owner of the upper one, which the container may not know. */
 static void note_owner(const struct request *q)
@@ -242,8 +202,8 @@ static int mount_overlay(struct request *q, const char *target)
 	o->options = q->options;
 	o->n_options = q->n_options;
 	o->map = q->maps.map;
-	if (q->n_lower + q->n_data > MANY && isatty(STDERR_FILENO))
-		o->progress = show_progress;
+	o->progress = show_progress;
+	o->progress_data = (void *)"layer";
 	if (o->map)
 		hardening = harden(&q->words, o->map);
 	o->attr = q->words.set;

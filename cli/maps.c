@@ -109,3 +109,14 @@ int complete_map(struct map_request *request, const char *how)
 		return DONE;
 	return idm_map_keep_rest(request->map, IDM_BOTH, &err) < 0 ? report_error(&err) : DONE;
 }
+
+int parse_upper_ids(enum idm_upper_ids *ids, const char *value)
+{
+	if (strcmp(value, "shifted") == 0)
+		*ids = IDM_UPPER_SHIFTED;
+	else if (strcmp(value, "disk") == 0)
+		*ids = IDM_UPPER_DISK;
+	else
+		return report_usage("--upper-ids %s: it is shifted or disk", value);
+	return DONE;
+}

@@ -46,6 +46,9 @@ int take_map_option(struct map_request *request, int letter, const char *value);
  */
 int complete_map(struct map_request *request, const char *how);
 
+/* --upper-ids. Returns as above. */
+int parse_upper_ids(enum idm_upper_ids *ids, const char *value);
+
 #define HOW_TO_GIVE_A_MAP "-m or --userns"
 
 #endif

@@ -13,13 +13,23 @@ void report_as(const char *prefix)
 	prefix_ = prefix;
 }
 
-int report_error(const struct idm_error *err)
+static int print_error(const char *file, const struct idm_error *err)
 {
 	fflush(stdout);
-	fprintf(stderr, "%s: %s\n", prefix_, err->message);
+	fprintf(stderr, "%s: %s%s%s\n", prefix_, file, *file ? ": " : "", err->message);
 	if (err->hint[0])
 		fprintf(stderr, "hint: %s\n", err->hint);
 	return FAILED;
+}
+
+int report_error(const struct idm_error *err)
+{
+	return print_error("", err);
+}
+
+int report_error_in(const char *file, const struct idm_error *err)
+{
+	return print_error(file, err);
 }
 
 static void say(const char *kind, const char *format, va_list args)

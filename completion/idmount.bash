@@ -20,7 +20,7 @@ _idmount_operand()
 	local command=$1 cur=$2 target
 
 	case $command in
-	mount | check | overlay)
+	mount | check | overlay | apply)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -32,7 +32,7 @@ _idmount_operand()
 		done < <(_idmount_targets)
 		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo' -- "$cur")
 		;;
 	esac
 }
@@ -82,7 +82,7 @@ _idmount_value()
 	-o | --options)
 		_idmount_words "$cur"
 		;;
-	--userns)
+	--userns | --record)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -91,7 +91,8 @@ _idmount_value()
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
 	--format)
-		mapfile -t COMPREPLY < <(compgen -W 'text kernel containerd util-linux crun oci' -- "$cur")
+		# Of map, and of apply.
+		mapfile -t COMPREPLY < <(compgen -W 'containerd oci text kernel util-linux crun' -- "$cur")
 		;;
 	--upper-ids)
 		mapfile -t COMPREPLY < <(compgen -W 'shifted disk' -- "$cur")
@@ -126,6 +127,12 @@ _idmount_options()
 	overlay)
 		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir"
 		;;
+	apply)
+		options="--format $map --upper-ids --record --mkdir"
+		;;
+	undo)
+		options='--record --lazy'
+		;;
 	*)
 		return
 		;;
@@ -139,7 +146,7 @@ _idmount()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay help -h --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo help -h --help --version' -- "$cur")
 		return
 	fi
 	# bash has cut the words at = and : too. This is the line as it was typed, up to the cursor.

@@ -628,7 +628,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, 
  *
  * With a record everything that is made is written to that file: directories as they are created, the
  * mounts before and after they become visible. The file must not exist (-EEXIST) and has mode 0600; its
- * lines of text are described in idmount(1). On failure it is removed again.
+ * lines of text are described in idmount(8). On failure it is removed again.
  *
  * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the record.
  */

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#include "progress.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* Less than this is done before anybody could read a line. */
+#define MUCH 64
+
+void show_progress(size_t done, size_t all, void *noun)
+{
+	if (all <= MUCH || !isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r%s %zu of %zu", (const char *)noun, done, all);
+	if (done == all)
+		fprintf(stderr, "\r\033[K");
+}

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+# idmount apply and undo: a mount list becomes a root filesystem, and is undone by its record.
+load common
+private_mounts
+
+setup()
+{
+	set_up_mounts
+	mkdir -p l1/etc l2/tmp up work
+	echo one >l1/etc/one
+	chown 33:44 l1/etc/one
+	cat >list.json <<'END'
+[
+  {"Type": "overlay", "Source": "overlay", "Target": "",
+   "Options": ["index=off", "workdir=work", "upperdir=up", "lowerdir=l2:l1"]},
+  {"Type": "tmpfs", "Source": "tmpfs", "Target": "/tmp", "Options": ["nosuid", "nodev", "size=1m"]},
+  {"Type": "bind", "Source": "list.json", "Target": "/run/list.json", "Options": ["bind", "ro"]}
+]
+END
+	touch -d 2001-01-01 up
+	all_before=$(everything)
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+# Every mount, and every file with its time of change in nanoseconds.
+everything()
+{
+	cat /proc/self/mountinfo
+	find /mnt -xdev -printf '%p %M %U:%G %T@\n' | grep -v '^/mnt ' | sort
+}
+
+@test "a list of containerd's, made and undone" {
+	quietly idmount apply --mkdir -m 0:100000:65536 --upper-ids disk --record record list.json /mnt/new/root
+	same 'owners' $'100000:100000\n100033:100044\n100000:100000' "$(owner new/root new/root/etc/one new/root/run)"
+	same 'mounts' $'/mnt/new/root overlay\n/mnt/new/root/tmp tmpfs\n/mnt/new/root/run/list.json tmpfs' \
+		"$(findmnt -rno TARGET,FSTYPE -R /mnt/new/root)"
+	run ! bash -c 'echo >/mnt/new/root/run/list.json'
+	same 'mode' 600 "$(stat -c %a record)"
+	quietly idmount undo --record record
+	# In the upper directory a target was created, and removed; the kernel makes one in the work directory.
+	same 'everything but that' "$(grep -Ev '^/mnt/(up|work)[ /]' <<<"$all_before")" \
+		"$(everything | grep -Ev '^/mnt/(up|work)[ /]')"
+	same 'upper' '' "$(ls up)"
+}
+
+@test "standard input, protobuf's spelling, as an object" {
+	quietly idmount apply - dst <<<'{"mounts": [{"type": "bind", "source": "/mnt/l1", "options": ["rbind", "ro",
+		"uidmap=0:100000:65536", "gidmap=0:200000:65536"]}]}'
+	same 'owner' 100033:200044 "$(owner dst/etc/one)"
+	run ! touch dst/new
+	idmount umount dst
+	same 'everything' "$all_before" "$(everything)"
+}
+
+@test "relative paths begin at the file's directory" {
+	mkdir elsewhere
+	cd elsewhere
+	quietly idmount apply --mkdir -m 0:100000:65536 ../list.json ../dst
+	owner ../dst/etc/one
+	idmount umount -R ../dst
+}
+
+@test "the map of the command line is for mounts that show files, and have none" {
+	quietly idmount apply -m 0:100000:65536 - dst <<-'END'
+		[{"type": "bind", "source": "/mnt/l1", "options": ["rbind"]},
+		 {"type": "bind", "source": "/mnt/l1/etc", "target": "/etc", "options": ["rbind", "uidmap=33:5:1", "gidmap=44:6:1"]}]
+	END
+	same 'owners' $'100000:100000\n5:6' "$(owner dst dst/etc/one)"
+	idmount umount -R dst
+}
+
+@test "a bundle: its root with the map, its mounts, read-only in the end" {
+	mkdir -p bundle/rootfs volume
+	chown 1000:1000 volume
+	cat >bundle/config.json <<-'END'
+		{"ociVersion": "1.0.2", "root": {"path": "rootfs", "readonly": true}, "process": {"args": ["sh"]},
+		 "mounts": [
+		  {"destination": "/proc", "type": "proc", "source": "proc"},
+		  {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755"]},
+		  {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance"]},
+		  {"destination": "/data", "source": "../volume", "options": ["rbind", "idmap"],
+		   "uidMappings": [{"containerID": 1000, "hostID": 100000, "size": 1}],
+		   "gidMappings": [{"containerID": 1000, "hostID": 100000, "size": 1}]}
+		 ]}
+	END
+	all_before=$(everything)
+	quietly idmount apply -m 0:100000:65536 --record record bundle/config.json dst
+	same 'owners' $'100000:100000\n100000:100000' "$(owner dst dst/data)"
+	[[ -e dst/dev/pts/ptmx && -e dst/proc/self ]]
+	run ! touch dst/new
+	quietly idmount undo --record record
+	same 'everything but one time' "$(echo "$all_before" | grep -v '^/mnt/bundle/rootfs ')" \
+		"$(everything | grep -v '^/mnt/bundle/rootfs ')"
+}
+
+@test "what fails leaves nothing, and says why" {
+	local list=/mnt/bad.json
+
+	try()
+	{
+		local message=$1
+
+		cat >$list
+		all_before=$(everything)
+		fails 1 "$message" idmount apply --mkdir -m 0:100000:65536 --record /mnt/record $list /mnt/new/dst
+		same 'everything' "$all_before" "$(everything)"
+	}
+	try "idmount: apply: $list: read plan: line 1, column 3: quoted object property name expected" <<<'[{]'
+	try "idmount: apply: /mnt/none: open tree: No such file or directory" <<-'END'
+		[{"type": "bind", "source": "/mnt/l1"}, {"type": "bind", "source": "/mnt/none", "target": "/etc"}]
+	END
+	try 'idmount: apply: etc/one: open target: the source is a directory, but the target is not' <<-'END'
+		[{"type": "bind", "source": "/mnt/l1"}, {"type": "bind", "source": "/mnt/l2", "target": "/etc/one"}]
+	END
+	try 'idmount: apply: colour: mount filesystem: the filesystem does not take the option (kernel: tmpfs: Unknown parameter '"'colour'"')' <<-'END'
+		[{"type": "bind", "source": "/mnt/l1"}, {"type": "tmpfs", "target": "/new", "options": ["colour=green"]}]
+	END
+}
+
+@test "the command line" {
+	fails 2 'idmount: apply: FILE and TARGET are wanted; see "idmount help apply"' idmount apply list.json
+	fails 2 'idmount: apply: FILE is empty' idmount apply '' dst
+	fails 2 'idmount: apply: TARGET is empty' idmount apply list.json ''
+	fails 2 'idmount: apply: --format docker: it is containerd or oci' idmount apply --format docker list.json dst
+	fails 2 'idmount: apply: --upper-ids both: it is shifted or disk' idmount apply --upper-ids both list.json dst
+	fails 2 "idmount: apply: --record: the file's name is empty" idmount apply --record '' list.json dst
+	fails 1 'idmount: apply: none: read: No such file or directory' idmount apply none dst
+	fails 1 'idmount: apply: l1: read: Is a directory' idmount apply l1 dst
+	fails 2 'idmount: undo: --record FILE is missing' idmount undo
+	fails 2 'idmount: undo: record: no operand is wanted; the file is given with --record' idmount undo record
+	fails 1 'idmount: undo: none: read record: No such file or directory' idmount undo --record none
+	fails 1 'idmount: undo: list.json: read record: others can write it: it belongs to 0 and has mode 0666' \
+		bash -c 'chmod 666 list.json; "$0" undo --record list.json' "$IDMOUNT"
+	chmod 600 list.json
+	fails 1 'idmount: undo: list.json: read record: line 1 is not that of a record of idmount' \
+		idmount undo --record list.json
+}
+
+@test "a format that the file has not" {
+	run ! --separate-stderr idmount apply --format oci list.json dst
+	[[ $stderr == 'idmount: apply: list.json: '* ]]
+	same 'lines' 1 "$(grep -c '^idmount' <<<"$stderr")"
+	same 'everything' "$all_before" "$(everything)"
+}
+
+@test "setuid and device files of those who are seen as root" {
+	note='idmount: apply: note: added nosuid,nodev to 1 mount, since files of others appear as root'"'"'s; the words suid and dev of a mount prevent that'
+	run --separate-stderr idmount apply -m 33:0 - dst <<<'[{"type": "bind", "source": "/mnt/l1"}]'
+	same 'note' "$note" "$stderr"
+	findmnt -no OPTIONS dst | grep -q nosuid,nodev
+	idmount umount dst
+	quietly idmount apply -m 33:0 - dst <<<'[{"type": "bind", "source": "/mnt/l1", "options": ["suid", "dev"]}]'
+	idmount umount dst
+}
+
+@test "undo stops at a mount that it does not know" {
+	idmount apply -m 0:100000:65536 --mkdir --record record list.json dst
+	mount -t tmpfs foreign dst/etc
+	fails 1 $'idmount: undo: /mnt/dst/etc: undo: there is a mount that the record does not know\nhint: unmount it first: only what the record names is undone' \
+		idmount undo --record record
+	umount dst/etc
+	exec {busy}<dst/etc/one
+	run ! --separate-stderr idmount undo --record record
+	[[ $stderr == 'idmount: undo: /mnt/dst: undo: the mount is in use'* ]]
+	quietly idmount undo --lazy --record record
+	exec {busy}<&-
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+}
+
+@test "progress is shown on a terminal, when there is much" {
+	python3 -c '
+import json
+print(json.dumps([{"type": "bind", "source": "/mnt/l1"}] + [{"type": "tmpfs", "target": "/etc"}] * 99))' >many.json
+	script -qec "'$IDMOUNT' apply many.json dst" /dev/null >terminal
+	grep -q 'mount 99 of 100' terminal
+	idmount umount -R dst
+	script -qec "'$IDMOUNT' apply --mkdir list.json dst" /dev/null >terminal
+	same 'output' '' "$(cat terminal)"
+	idmount umount -R dst
+	quietly idmount apply many.json dst
+	idmount umount -R dst
+}
