@@ -19,6 +19,8 @@ build scdoc         man pages
 test  bats          tests of the command
 test  btrfs-progs   makes a btrfs to map
 test  clang         second opinion on every line
+test  containerd    lists of mounts, from its snapshots
+test  crun          bundles to read
 test  acl           ACLs through a mount
 test  e2fsprogs     makes an ext4 to map
 test  erofs-utils   makes an erofs to map
@@ -26,13 +28,16 @@ test  g++           the header as C++
 test  jq            JSON that the command prints
 test  libcap2-bin   file capabilities through a mount
 test  mount         mounts what was made
+test  runc          bundles to read
 test  squashfs-tools makes a squashfs to map
 test  xfsprogs      makes an xfs to map
 END
 }
 
+# A program of that name, wherever it is from, will do as well: Docker's containerd.io has a containerd and a
+# runc of its own, and would have to go for those of the distribution.
 is_installed() {
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] || command -v "$1" >/dev/null
 }
 
 # The wanted packages that are not there; those that may be missing keep their "?".
@@ -70,4 +75,4 @@ done
 [ -n "$available" ] || exit 0
 echo "installing$available"
 # shellcheck disable=SC2086 # a list of words
-apt-get install -qq -y --no-install-recommends $available </dev/null >/dev/null
+apt-get install -qq -y --no-remove --no-install-recommends $available </dev/null >/dev/null
