@@ -564,12 +564,14 @@ struct idm_plan_text {
  *
  * containerd: the fields in Go's or protobuf's spelling. OCI: root, mounts, linux.uidMappings and
  * linux.gidMappings; a target that is missing is created, and root.readonly takes effect last, as
- * runtimes do it; everything else in config.json is for a runtime, and passed over.
+ * runtimes do it; everything else in config.json is for a runtime, and passed over. Rows without idmap or
+ * ridmap map the mount alone. linux.uidMappings count if linux.namespaces has a user namespace. What differs
+ * from the name of a property in its case only is refused, since some runtimes take it for that.
  *
  * -EINVAL: malformed JSON (err says the line, the column and what was expected), a duplicate key, over 32
  * levels, a value of the wrong type or out of range, a NUL in a string, an unknown key in a containerd
- * list, no mount; or what idm_plan_add() refuses: err names the mount. -E2BIG: over 16 MiB. -EOPNOTSUPP:
- * json-c is not installed. -ENOMEM. Needs no privilege.
+ * list, no mount; or what idm_plan_add() refuses: err names the mount. -E2BIG: over 16 MiB, or
+ * 100000 values. -EOPNOTSUPP: json-c is not installed. -ENOMEM. Needs no privilege.
  */
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 		  const struct idm_plan_text *how, struct idm_error *err);
