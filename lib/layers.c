@@ -137,6 +137,35 @@ static size_t common_directory(const struct idm_layers *layers, size_t first, si
 	return length;
 }
 
+/* ---- where the mount begins ---- */
+
+/* Whether the directory that leads to a layer is on the layer's own mount. */
+static bool is_on_mount(const struct idm_layer *l, const char *directory)
+{
+	struct statx st;
+
+	return idm_sys_statx(l->path.dirfd, directory, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+			     &st) == 0 &&
+	       st.stx_mnt_id == l->mount_id;
+}
+
+static bool begins_on_mount(const struct idm_layer *l, size_t length)
+{
+	AUTO_FREE char *directory = length ? strndup(l->path.path, length) : strdup(".");
+
+	return directory && is_on_mount(l, directory);
+}
+
+size_t idm_layer_base(const struct idm_layer *l)
+{
+	const char *path = l->path.path, *slash;
+	size_t length = *path == '/' ? 1 : 0;
+
+	while (!begins_on_mount(l, length) && (slash = strchr(path + length, '/')))
+		length = (size_t)(slash - path) + 1;
+	return length;
+}
+
 /* ---- copies ---- */
 
 /* A copy of a path, mapped if the layer is to be; kept until idm_layers_close(). */
@@ -164,16 +193,6 @@ static int open_alone(struct idm_layers *layers, struct idm_layer *l, int userns
 	l->clone = layers->n_clones - 1;
 	l->below = "";
 	return 0;
-}
-
-/* Whether the directory that leads to a layer is on the layer's own mount. */
-static bool is_on_mount(const struct idm_layer *l, const char *directory)
-{
-	struct statx st;
-
-	return idm_sys_statx(l->path.dirfd, directory, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
-			     &st) == 0 &&
-	       st.stx_mnt_id == l->mount_id;
 }
 
 /* Opens what can be opened beneath one copy of the common directory. Failing is fine: see open_alone().
@@ -206,11 +225,31 @@ static int open_together(struct idm_layers *layers, size_t first, size_t length,
 	return 0;
 }
 
+/*
+ * Upper and work are opened from as far up as can be, so that the paths which the overlay shows say
+ * where they are: other overlays have to know, see overlay-in-use.c. Both or none.
+ */
+static void open_from_base(struct idm_layers *layers, size_t upper, size_t common, int userns_fd)
+{
+	struct idm_layer *u = &layers->v[upper], *w = &layers->v[upper + 1];
+	size_t base = idm_layer_base(u);
+
+	if (base < common)
+		open_together(layers, upper, base, userns_fd);
+	if (u->fd >= 0 && w->fd >= 0)
+		return;
+	idm_close_fd(&u->fd);
+	idm_close_fd(&w->fd);
+	u->fd = w->fd = -1;
+}
+
 static int open_cloned(struct idm_layers *layers, size_t i, int userns_fd, struct idm_error *err)
 {
 	size_t n, length = common_directory(layers, i, &n);
 
-	if (n > 1)
+	if (n > 1 && layers->v[i].writable)
+		open_from_base(layers, i, length, userns_fd);
+	if (n > 1 && layers->v[i].fd < 0)
 		open_together(layers, i, length, userns_fd);
 	if (layers->v[i].fd >= 0)
 		return 0;

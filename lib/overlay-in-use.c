@@ -5,6 +5,7 @@
  * overlays of this mount namespace, and compare directories, not their names.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,46 +49,108 @@ static char *next_option(char **rest)
 	return option;
 }
 
-/*
- * Whether a path among an overlay's options names the layer: by its place, or, for an overlay that was
- * put together in a namespace that is gone, by the name that we gave it there.
- */
-static bool names(const char *path, const struct idm_layer *layer)
-{
-	struct idm_layer_name name;
-	struct statx st;
-
-	idm_layer_name(layer, &name);
-	if (strcmp(path, name.text) == 0)
-		return true;
-	return *path == '/' && idm_sys_statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
-	       st.stx_ino == layer->inode && st.stx_dev_major == layer->device_major &&
-	       st.stx_dev_minor == layer->device_minor;
-}
-
 struct question {
 	const struct idm_layer *upper, *work;
+	const char *base; /* how a path begins that leads onto their mount, see idm_layer_base() */
 	const struct idm_layer *found; /* the one in use */
 };
 
-/* Looks for our directories among the options of an overlay. */
-static void ask_options(struct question *q, char *options)
+/* What the options of an overlay say; NULL for what they do not. */
+struct answer {
+	char *upper, *work;
+};
+
+static struct answer read_options(char *options)
 {
+	struct answer a = { 0 };
 	char *option;
 
-	while (!q->found && (option = next_option(&options))) {
-		char *path = strncmp(option, "upperdir=", 9) == 0  ? option + 9
-			     : strncmp(option, "workdir=", 8) == 0 ? option + 8
-								   : NULL;
-
-		if (!path)
-			continue;
-		unescape(path);
-		if (names(path, q->upper))
-			q->found = q->upper;
-		else if (names(path, q->work))
-			q->found = q->work;
+	while ((option = next_option(&options))) {
+		if (strncmp(option, "upperdir=", 9) == 0)
+			a.upper = option + 9;
+		else if (strncmp(option, "workdir=", 8) == 0)
+			a.work = option + 8;
 	}
+	if (a.upper)
+		unescape(a.upper);
+	if (a.work)
+		unescape(a.work);
+	return a;
+}
+
+/* ---- by name: that of an overlay which was put together in a namespace that is gone ---- */
+
+/* The name without its key: another overlay may have our upper directory as work directory. */
+static bool names(const char *name, const struct idm_layer *layer)
+{
+	struct idm_layer_name own;
+
+	idm_layer_name(layer, &own);
+	return strcmp(strchr(name, '-'), strchr(own.text, '-')) == 0;
+}
+
+static bool is_name(const char *text)
+{
+	return strncmp(text, "upperdir-", 9) == 0 || strncmp(text, "workdir-", 8) == 0;
+}
+
+static void ask_name(struct question *q, const char *name)
+{
+	if (!q->found && names(name, q->upper))
+		q->found = q->upper;
+	else if (!q->found && names(name, q->work))
+		q->found = q->work;
+}
+
+/* ---- by path ---- */
+
+static bool is_layer(const struct statx *st, const struct idm_layer *layer)
+{
+	return st->stx_ino == layer->inode && st->stx_dev_major == layer->device_major &&
+	       st->stx_dev_minor == layer->device_minor;
+}
+
+/* Looks at one directory. Whether it is there. */
+static bool ask_directory(struct question *q, int dirfd, const char *base, const char *path)
+{
+	char whole[PATH_MAX];
+	struct statx st;
+
+	if (*path != '/' ||
+	    (size_t)snprintf(whole, sizeof(whole), "%s%s", base, path) >= sizeof(whole) ||
+	    idm_sys_statx(dirfd, whole, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0)
+		return false;
+	if (!q->found && is_layer(&st, q->upper))
+		q->found = q->upper;
+	else if (!q->found && is_layer(&st, q->work))
+		q->found = q->work;
+	return S_ISDIR(st.stx_mode);
+}
+
+static bool ask_directories(struct question *q, int dirfd, const char *base, const struct answer *a)
+{
+	bool upper = ask_directory(q, dirfd, base, a->upper);
+
+	return ask_directory(q, dirfd, base, a->work) && upper;
+}
+
+/*
+ * Whether the options tell which directories an overlay has; if they are ours, q->found is one. Paths
+ * behind a detached copy begin at the copy's root, which is the root of the mount if that could be.
+ */
+static bool ask_options(struct question *q, char *options)
+{
+	struct answer a = read_options(options);
+
+	if (!a.upper || !a.work)
+		return true; /* it has none */
+	if (is_name(a.upper) && is_name(a.work)) {
+		ask_name(q, a.upper);
+		ask_name(q, a.work);
+		return true;
+	}
+	return ask_directories(q, AT_FDCWD, "", &a) ||
+	       ask_directories(q, q->upper->path.dirfd, q->base, &a) || q->found;
 }
 
 /* ---- by file handle ---- */
@@ -112,25 +175,33 @@ static bool get_handle(int dirfd, const char *path, union handle *h)
 	return idm_sys_name_to_handle(dirfd, path, &h->header, AT_EMPTY_PATH | AT_HANDLE_FID) == 0;
 }
 
+static bool holds(const union handle *overlay, const struct idm_layer *layer)
+{
+	const struct overlay_handle *o = (const void *)overlay->header.f_handle;
+	union handle h;
+
+	return get_handle(layer->path.dirfd, layer->path.path, &h) && o->type == h.header.handle_type &&
+	       h.header.handle_bytes <= overlay->header.handle_bytes - sizeof(*o) &&
+	       memcmp(o->real, h.header.f_handle, h.header.handle_bytes) == 0;
+}
+
 /*
- * The path of an upper directory behind a detached copy begins at the copy's root and leads nowhere. But
- * the handle of an overlay's root directory holds that of its upper directory (Linux 6.6).
+ * For paths that lead nowhere: the handle of an overlay's root directory holds that of its upper
+ * directory (Linux 6.6). Only for those: for a moment this holds the mount, and who unmounts it just
+ * then is told that it is busy.
  */
 static void ask_handle(struct question *q, const char *mount_point)
 {
-	const struct idm_path *path = &q->upper->path;
-	union handle overlay, upper;
+	union handle overlay;
 	const struct overlay_handle *o = (const void *)overlay.header.f_handle;
-	size_t n;
 
-	if (q->found || !get_handle(AT_FDCWD, mount_point, &overlay) ||
-	    overlay.header.handle_bytes < sizeof(*o) || o->magic != OVERLAY_HANDLE_MAGIC ||
-	    !get_handle(path->dirfd, path->path, &upper))
+	if (!get_handle(AT_FDCWD, mount_point, &overlay) || overlay.header.handle_bytes < sizeof(*o) ||
+	    o->magic != OVERLAY_HANDLE_MAGIC)
 		return;
-	n = upper.header.handle_bytes;
-	if (o->type == upper.header.handle_type && n <= overlay.header.handle_bytes - sizeof(*o) &&
-	    memcmp(o->real, upper.header.f_handle, n) == 0)
+	if (holds(&overlay, q->upper))
 		q->found = q->upper;
+	else if (holds(&overlay, q->work))
+		q->found = q->work;
 }
 
 /* ---- all overlays: Linux 6.11 ---- */
@@ -157,8 +228,8 @@ static int ask_mount(struct question *q, uint64_t id, struct idm_statmount **buf
 		return r == -ENOENT ? 0 : r;
 	if (!((*buf)->mask & IDM_STATMOUNT_MNT_OPTS))
 		return -EOPNOTSUPP;
-	ask_options(q, (*buf)->str + (*buf)->mnt_opts);
-	ask_handle(q, (*buf)->str + (*buf)->mnt_point);
+	if (!ask_options(q, (*buf)->str + (*buf)->mnt_opts))
+		ask_handle(q, (*buf)->str + (*buf)->mnt_point);
 	return 0;
 }
 
@@ -208,12 +279,17 @@ int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *lay
 		       struct idm_error *err)
 {
 	struct question q = { 0 };
+	AUTO_FREE char *base = NULL;
 	int r;
 
 	if (!o->upper)
 		return 0;
 	q.upper = &layers->v[layers->n - 2];
 	q.work = &layers->v[layers->n - 1];
+	base = strndup(q.upper->path.path, idm_layer_base(q.upper));
+	if (!base)
+		return idm_fail(err, -ENOMEM, "look for overlays", NULL, NULL);
+	q.base = *base ? base : ".";
 	r = ask_statmount(&q);
 	if (r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP)
 		r = ask_mountinfo(&q);

@@ -17,11 +17,11 @@ int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm
 		return code;
 	switch (code) {
 	case -EINVAL:
-		idm_fail(err, code, step_overlay, path, "the kernel does not take it as a %s",
-			 strcmp(layer->key, "upperdir") == 0   ? "upper directory"
-			 : strcmp(layer->key, "workdir") == 0  ? "work directory"
-			 : strcmp(layer->key, "datadir+") == 0 ? "data-only layer"
-							       : "layer");
+		idm_fail(err, code, step_overlay, path, "the kernel does not take it as %s",
+			 strcmp(layer->key, "upperdir") == 0   ? "an upper directory"
+			 : strcmp(layer->key, "workdir") == 0  ? "a work directory"
+			 : strcmp(layer->key, "datadir+") == 0 ? "a data-only layer"
+							       : "a layer");
 		break;
 	case -EPERM:
 		idm_fail(err, code, step_overlay, path,

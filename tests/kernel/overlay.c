@@ -536,6 +536,73 @@ TEST(an_upper_in_use_is_refused)
 	}
 }
 
+/* Whatever either is to be this time, and whether or not the overlay's options tell where they are. */
+static void assert_all_in_use(struct idm_overlay o)
+{
+	struct idm_path other = AT(SCRATCH "/store/other");
+
+	scratch_dir(SCRATCH "/store/other");
+	o.upper = &work;
+	o.work = &other;
+	assert_refused(&o, -EBUSY, WORK, "in use");
+	o.upper = &other;
+	o.work = &upper;
+	assert_refused(&o, -EBUSY, UP, "in use");
+	o.work = &work;
+	assert_refused(&o, -EBUSY, WORK, "in use");
+}
+
+TEST(an_upper_in_use_is_refused_as_work_too)
+{
+	AUTO_MAP struct idm_map *map = map_of(MAP);
+	static const enum idm_upper_ids ids[] = { IDM_UPPER_SHIFTED, IDM_UPPER_DISK };
+
+	enter();
+	EACH_RUNG(rung)
+	{
+		for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+			struct idm_overlay o = request(map, (unsigned int)rung);
+
+			o.upper = &upper;
+			o.work = &work;
+			o.upper_ids = ids[i];
+			attach_overlay(&o);
+			assert_all_in_use(o);
+			do_umount(TARGET);
+		}
+	}
+}
+
+TEST(an_upper_in_use_is_refused_where_its_path_does_not_tell)
+{
+	AUTO_MAP struct idm_map *map = map_of(MAP);
+	struct idm_path in = AT(SCRATCH "/closed/in/up"), in_work = AT(SCRATCH "/closed/in/work");
+	struct idm_path other = AT(SCRATCH "/closed/in/other");
+
+	enter();
+	scratch_dir(in.path);
+	scratch_dir(in_work.path);
+	scratch_dir(other.path);
+	/* Not to be passed through a mapped copy: so that is made of the directory below. */
+	must(chown(SCRATCH "/closed", 80000, 80000));
+	must(chmod(SCRATCH "/closed", 0700));
+	EACH_RUNG(rung)
+	{
+		struct idm_overlay o = request(map, (unsigned int)rung);
+
+		o.upper = &in;
+		o.work = &in_work;
+		o.upper_ids = IDM_UPPER_DISK;
+		attach_overlay(&o);
+		o.work = &other;
+		assert_refused(&o, -EBUSY, in.path, "in use");
+		o.upper = &other;
+		o.work = &in;
+		assert_refused(&o, -EBUSY, in.path, "in use");
+		do_umount(TARGET);
+	}
+}
+
 TEST(an_overlay_that_would_be_read_only_is_refused)
 {
 	struct idm_overlay o;
