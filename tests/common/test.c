@@ -323,6 +323,14 @@ static int patience(void)
 	return (times > 1 ? times : 1) * (TEST_SANITIZED ? 5 : 1);
 }
 
+int test_duration(int usually)
+{
+	const char *text = getenv("IDM_DURATION");
+	int seconds = text ? atoi(text) : 0;
+
+	return seconds <= 0 ? usually : seconds < 600 ? seconds : 600;
+}
+
 static bool run(const struct test *test, int number)
 {
 	bool good;
@@ -332,7 +340,7 @@ static bool run(const struct test *test, int number)
 	pid = (pid_t)must(fork());
 	if (pid == 0)
 		run_here(test);
-	good = await_test(pid, test->seconds * patience());
+	good = await_test(pid, test->seconds * patience() + test_duration(0));
 	good = !left_processes() && good;
 	printf("%s %d - %s%s%s\n", good ? "ok" : "not ok", number, test->name,
 	       good && skip_reason[0] ? " # SKIP " : "", good ? skip_reason : "");

@@ -46,6 +46,12 @@ void test_register(struct test *test);
  */
 #define TEST_SECONDS 60
 
+/*
+ * How many seconds a test goes on that can go on for ever: `usually`, or IDM_DURATION (at most 600) from
+ * the environment. The test's own limit has that time in addition.
+ */
+int test_duration(int usually);
+
 #define TEST(name) TEST_WITHIN(name, TEST_SECONDS)
 #define TEST_WITHIN(name, seconds) TEST_AS(name, seconds, 0, 0, NULL)
 
