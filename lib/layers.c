@@ -4,10 +4,9 @@
  * without the mounts below it, and each layer is opened beneath it. Copying a mount costs more than
  * opening a directory, and much more to undo.
  *
- * The way from the common directory to a layer is the rest of its path. That it leads to the same place
- * in the copy is sure, since the layer is known to be on that very mount, and no symbolic link is
- * followed in the copy. Where it does not work out (links on the way, a directory on the way whose owner
- * the map leaves out, so that even root may not pass), the layer gets a copy of its own.
+ * The way from the common directory to a layer is the rest of its path; whether it led to the same place
+ * in the copy is looked at. Where it does not work out (links on the way, a directory on the way whose
+ * owner the map leaves out, so that even root may not pass), the layer gets a copy of its own.
  */
 #include "layers.h"
 
@@ -195,6 +194,19 @@ static int open_alone(struct idm_layers *layers, struct idm_layer *l, int userns
 	return 0;
 }
 
+/*
+ * A path can leave the mount, for one that is mounted below it, and come back by a symbolic link. The
+ * copy has no mounts below it: what is there at the end of the same path is something else.
+ */
+static bool is_layer_itself(const struct idm_layer *l)
+{
+	struct statx st;
+
+	return idm_sys_statx(l->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
+	       st.stx_ino == l->inode && st.stx_dev_major == l->device_major &&
+	       st.stx_dev_minor == l->device_minor;
+}
+
 /* Opens what can be opened beneath one copy of the common directory. Failing is fine: see open_alone().
  */
 static int open_together(struct idm_layers *layers, size_t first, size_t length, int userns_fd)
@@ -219,6 +231,11 @@ static int open_together(struct idm_layers *layers, size_t first, size_t length,
 					RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
 		if (l->fd < 0)
 			continue;
+		if (!is_layer_itself(l)) {
+			close(l->fd);
+			l->fd = -1;
+			continue;
+		}
 		l->clone = layers->n_clones - 1;
 		l->below = l->path.path + length;
 	}

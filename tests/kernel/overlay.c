@@ -354,6 +354,32 @@ TEST(layers_of_several_mounts_behind_links_and_by_descriptor)
 	close(odd[3].dirfd);
 }
 
+/* A path that leaves the mount and comes back by a link: in a copy of the mount it leads elsewhere. */
+TEST(a_layer_behind_another_mount)
+{
+	AUTO_MAP struct idm_map *map = map_of(MAP);
+	struct idm_path odd[] = { AT(SCRATCH "/store/detour/link"), AT(L1) };
+
+	enter();
+	scratch_dir(SCRATCH "/store/real");
+	scratch_file(SCRATCH "/store/real/right", "");
+	scratch_dir(SCRATCH "/store/detour/link");
+	scratch_file(SCRATCH "/store/detour/link/wrong", "");
+	do_mount("detour", SCRATCH "/store/detour", "tmpfs", 0, NULL);
+	must(symlink("../real", SCRATCH "/store/detour/link"));
+	EACH_RUNG(rung)
+	{
+		struct idm_overlay o = request(map, (unsigned int)rung);
+
+		o.lower = odd;
+		attach_overlay(&o);
+		assert_owner(TARGET "/right", 100000, 100000);
+		assert_owner(TARGET "/etc/passwd", 100000, 100000);
+		assert_int_equal(access(TARGET "/wrong", F_OK), -1);
+		do_umount(TARGET);
+	}
+}
+
 TEST(relative_paths)
 {
 	AUTO_MAP struct idm_map *map = map_of(MAP);
