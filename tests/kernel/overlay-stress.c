@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A hundred threads make overlays of the same layers, look at files through them and unmount them, all at
- * once: nobody sees an error, no mount is busy, and in the end nothing is left.
+ * A hundred threads make overlays of the same layers, look at files through them and unmount them, all
+ * at once: nobody sees an error, no mount is busy, and in the end nothing is left.
  */
 #include <pthread.h>
 #include <time.h>
