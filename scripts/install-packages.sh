@@ -17,7 +17,9 @@ build ninja-build   the build
 build pkg-config    finds libjson-c
 build scdoc         man pages
 test  bats          tests of the command
+test  attr          extended attributes through an overlay
 test  btrfs-progs   makes a btrfs to map
+test  busybox-static a root filesystem to run in
 test  clang         second opinion on every line
 test  containerd    lists of mounts, from its snapshots
 test  crun          bundles to read
