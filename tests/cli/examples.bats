@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# The programs in examples/ do what they say they do.
+load common
+private_mounts
+
+EXAMPLES=${EXAMPLES:-$ROOT/build/examples}
+
+setup()
+{
+	set_up_mounts
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+# example NAME ARGUMENT...
+example()
+{
+	"$EXAMPLES/example-$1" "${@:2}"
+}
+
+@test "mount: a directory with other owners" {
+	touch src/file
+	chown 33:44 src/file
+	quietly example mount 0:100000:65536 src new/target
+	same 'owner' 100033:100044 "$(owner new/target/file)"
+	[[ $(options_at /mnt/new/target) == *nosuid,nodev* ]]
+	umount new/target
+	prints '' ls new/target
+	refused 1 "$EXAMPLES/example-mount: missing: open tree: No such file or directory" example mount 0:100000:65536 missing dst
+	refused 1 $EXAMPLES'/example-mount: 0:1:x: parse map: "x" is not a number' example mount 0:1:x src dst
+	refused 2 "usage: $EXAMPLES/example-mount MAP SOURCE TARGET" example mount 0:1 src
+}
+
+@test "overlay: a root filesystem from layers" {
+	mkdir l1 l2 up work
+	touch l1/one l2/two
+	quietly example overlay 0:100000:65536 root up work l2 l1
+	same 'owners' $'100000:100000\n100000:100000' "$(owner root/one root/two)"
+	as 100000 touch root/new
+	umount root
+	same 'owner stored' 0:0 "$(owner up/new)"
+	refused 1 "$EXAMPLES/example-overlay: missing: open layer: No such file or directory" \
+		example overlay 0:100000:65536 root up work l2 missing
+	refused 2 "usage: $EXAMPLES/example-overlay MAP TARGET UPPER WORK LAYER..." example overlay 0:1 root up work
+}
