@@ -757,6 +757,15 @@ struct idm_check {
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check *check,
 		   struct idm_error *err);
 
+/* ---- processes ------------------------------------------------------------------------------- */
+
+/* How a process ended. */
+struct idm_exit {
+	pid_t pid;  /* in the caller's PID namespace */
+	int code;   /* CLD_EXITED, CLD_KILLED or CLD_DUMPED of <signal.h> */
+	int status; /* the exit status, or the signal */
+};
+
 #ifdef __cplusplus
 }
 #endif
