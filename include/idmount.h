@@ -766,6 +766,148 @@ struct idm_exit {
 	int status; /* the exit status, or the signal */
 };
 
+/* New namespaces for a child; the values are those of CLONE_NEW* in <sched.h>. A new user one: give a map. */
+#define IDM_NS_MOUNT 0x00020000U
+#define IDM_NS_CGROUP 0x02000000U
+#define IDM_NS_UTS 0x04000000U
+#define IDM_NS_IPC 0x08000000U
+#define IDM_NS_PID 0x20000000U
+#define IDM_NS_NET 0x40000000U
+
+#define IDM_CHILD_SEARCH_PATH 1U   /* a path without "/" is looked up in the PATH of envp */
+#define IDM_CHILD_KEEP_FDS 2U      /* descriptors that are not close-on-exec stay open */
+#define IDM_CHILD_RESET_SIGNALS 4U /* no signal is blocked or ignored; without: as exec leaves them */
+#define IDM_CHILD_SESSION 8U       /* in a new session, without a terminal unless one is given */
+#define IDM_CHILD_SET_GROUPS 16U   /* the supplementary groups are exactly those given */
+#define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
+#define IDM_CHILD_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
+
+/* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */
+struct idm_child_fd {
+	int from;
+	int to;
+};
+
+/*
+ * A mount for the child, on its own mount namespace, inside its root: of a new filesystem, or a detached
+ * tree. Unset: all 0, and tree -1.
+ */
+struct idm_child_mount {
+	const char *target;  /* absolute, as the child sees it */
+	const char *fstype;  /* "proc", "tmpfs", ...; NULL: the tree */
+	const char *source;  /* NULL: the fstype */
+	const char *options; /* of the filesystem, separated by commas: "mode=755,size=1m"; or NULL */
+	uint32_t attr;       /* IDM_ATTR_* of a new filesystem's mount */
+	unsigned int flags;  /* IDM_ATTACH_MKDIR */
+	int tree;
+};
+
+/* Capabilities as 64-bit sets, 1 << CAP_* of <linux/capability.h>. */
+struct idm_capabilities {
+	uint64_t effective;
+	uint64_t permitted;
+	uint64_t inheritable;
+	uint64_t bounding;
+	uint64_t ambient;
+};
+
+#define IDM_CHILD_KEEP_ID 0xffffffffU
+
+/* What to start, and how. Initialise with IDM_CHILD_OPTIONS_INIT, and set path and argv. */
+struct idm_child_options {
+	size_t size; /* sizeof(struct idm_child_options) */
+	unsigned int flags;
+	int program;             /* what is executed, as a descriptor; path is then its name only. -1: path */
+	const char *path;        /* inside the new root */
+	const char *const *argv; /* with NULL at its end */
+	const char *const *envp; /* the same; NULL: the caller's environment */
+	const char *cwd;         /* inside the new root; NULL: there "/", and without one the caller's */
+	const struct idm_child_fd *fds; /* 0, 1 and 2 are the caller's unless this says otherwise */
+	size_t n_fds;
+	unsigned int namespaces;   /* IDM_NS_*: new ones, owned by the user namespace below */
+	const struct idm_map *map; /* a new user namespace with this map; NULL: none */
+	const int *join;           /* namespaces to join, of any kind, in any order */
+	size_t n_join;
+	int root;                  /* detached tree that becomes "/" (with IDM_NS_MOUNT); -1: none */
+	enum idm_propagation propagation; /* of all that a new mount namespace has: private, or slave */
+	const struct idm_child_mount *mounts; /* in this order (with IDM_NS_MOUNT) */
+	size_t n_mounts;
+	const char *hostname;   /* with IDM_NS_UTS; NULL: as it is */
+	uint32_t uid, gid;      /* IDM_CHILD_KEEP_ID: 0 in another user namespace that has it, else the caller's */
+	const uint32_t *groups; /* with IDM_CHILD_SET_GROUPS */
+	size_t n_groups;
+	const struct idm_capabilities *capabilities; /* NULL: as the kernel makes them of the ids */
+	pid_t process_group; /* 0: the caller's; -1: one of its own; else that one */
+	int terminal;        /* becomes the controlling one (with IDM_CHILD_SESSION); -1: none */
+	int cgroup;          /* directory of a cgroup2 that the child is born in; -1: the caller's */
+	pid_t *pid;          /* the number of the process, in the caller's PID namespace; may be NULL */
+};
+#define IDM_CHILD_OPTIONS_INIT                                                                    \
+	{                                                                                         \
+		sizeof(struct idm_child_options), 0, -1, NULL, NULL, NULL, NULL, NULL, 0, 0,      \
+			NULL, NULL, 0, -1, IDM_PROPAGATION_DEFAULT, NULL, 0, NULL,                \
+			IDM_CHILD_KEEP_ID, IDM_CHILD_KEEP_ID, NULL, 0, NULL, 0, -1, -1, NULL      \
+	}
+
+/*
+ * Starts a program and returns the pidfd of its process, a child of the caller. When it returns, the
+ * program is being executed; whatever failed before that in the child is the error of this call, with its
+ * step and subject, and no process is left.
+ *
+ * The caller's memory is not copied, however large it is. As long as the child shares it, it has the
+ * caller's credentials and namespaces: what is asked for beyond that (all from `namespaces` to
+ * `capabilities`) is done by a program of some kilobytes that the library carries in itself and executes
+ * from memory first, so that no process in a container ever finds the caller's memory, and the caller
+ * stays as dumpable as it was. No handler of the caller's runs in the child.
+ *
+ * The program has the descriptors that `fds` gives it, and 0, 1 and 2; no others, unless
+ * IDM_CHILD_KEEP_FDS. The environment and arguments are taken as they are.
+ *
+ * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, ids and
+ * capabilities, working directory, signals, program. Namespaces are joined with the caller's credentials
+ * where those suffice, else with those of the user namespace to join. The old root is gone when ids are
+ * changed and paths looked up. Trees are used up, also by a child that fails after it has attached them.
+ *
+ * Supplementary groups: those given with IDM_CHILD_SET_GROUPS. Without it: none with a uid; none in
+ * another user namespace, where they can be dropped there; else the caller's.
+ *
+ * IDM_CHILD_INIT: process 1 of the new PID namespace is an init with next to no memory. It starts the
+ * program as process 2, passes on to it the signals that it gets (but those that a terminal has sent to
+ * both), reaps what is left over, and ends with the program: with its exit status, or 128 and the signal.
+ * Without it the program itself is process 1.
+ *
+ * By exec(2) the process gets SIGCHLD as its exit signal: the caller gets that when it ends, wait(-1) sees
+ * it, and SIGCHLD = SIG_IGN reaps it (see idm_child_wait()). Before that it is not seen by anybody. To put
+ * a process into a PID namespace that exists, or into a new one of another user namespace, takes
+ * another short-lived child, which may be seen as one that has ended.
+ *
+ * Needs what the namespaces, ids and capabilities asked for need, in the caller's user namespace; for a
+ * map, what idm_userns_open() needs. Linux 5.9; x86_64, aarch64 or riscv64 (else -EOPNOTSUPP).
+ *
+ * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2). -EINVAL: options that contradict each other; err
+ * says which. -EBADF: a descriptor that is not open. -EMFILE. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the
+ * cgroup's pids.max. -ENOSPC: a limit on namespaces. -EPERM. -ESRCH: the child was killed before the
+ * program was executed. -EBUSY: as idm_userns_open(). -ENOMEM. -E2BIG also: options of a newer library.
+ * Thread-safe.
+ */
+int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
+
+/*
+ * Waits until the process has ended, reaps it and says how it ended in *exit (may be NULL). timeout_ms -1:
+ * for ever, 0: not at all. If somebody else takes its status, that is read from the pidfd all the same
+ * from Linux 6.15 on (exit->pid is 0 then), also that of a process that is no child of the caller's.
+ *
+ * -ETIMEDOUT: it has not ended. -ECHILD: it has, but somebody else has its status, and Linux is before 6.15.
+ * -EBADF, -EINVAL: not a pidfd. Thread-safe, also for several threads with one pidfd.
+ */
+int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_error *err);
+
+/*
+ * Sends a signal to the process (0: asks only whether it is there). -ESRCH: it has been reaped. -EPERM.
+ * -EINVAL: no such signal. -EBADF: not a pidfd. Thread-safe.
+ */
+int idm_child_signal(int pidfd, int signal, struct idm_error *err);
+
 #ifdef __cplusplus
 }
 #endif

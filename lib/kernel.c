@@ -2,9 +2,13 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <linux/capability.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -20,6 +24,11 @@
 #endif
 #ifndef SYS_open_tree_attr
 #define SYS_open_tree_attr 467 /* Linux 6.15 */
+#endif
+
+#ifndef MFD_EXEC
+#define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
+#define MFD_EXEC 16U	   /* Linux 6.3 */
 #endif
 
 /* The call's result, or -errno; again while a signal handler interrupts it; errno stays as it was. */
@@ -137,6 +146,11 @@ int idm_sys_fsync(int fd)
 int idm_sys_dup(int fd)
 {
 	return (int)CALL(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+}
+
+int idm_sys_fd_flags(int fd)
+{
+	return (int)CALL(fcntl(fd, F_GETFD));
 }
 
 int idm_sys_ioctl(int fd, unsigned long request, void *arg)
@@ -290,4 +304,111 @@ int idm_sys_pidfd_send_signal(int pidfd, int signal)
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options)
 {
 	return (int)CALL(syscall(SYS_waitid, P_PIDFD, pidfd, info, options, NULL));
+}
+
+void idm_sys_deadline(struct timespec *deadline, int timeout_ms)
+{
+	clock_gettime(CLOCK_MONOTONIC, deadline);
+	deadline->tv_sec += timeout_ms / 1000;
+	deadline->tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (deadline->tv_nsec >= 1000000000L) {
+		deadline->tv_nsec -= 1000000000L;
+		deadline->tv_sec++;
+	}
+}
+
+/* What is left of the time; nothing once it is over. */
+static struct timespec time_until(const struct timespec *deadline)
+{
+	struct timespec left;
+
+	clock_gettime(CLOCK_MONOTONIC, &left);
+	left.tv_sec = deadline->tv_sec - left.tv_sec;
+	left.tv_nsec = deadline->tv_nsec - left.tv_nsec;
+	if (left.tv_nsec < 0) {
+		left.tv_nsec += 1000000000L;
+		left.tv_sec--;
+	}
+	return left.tv_sec < 0 ? (struct timespec){ 0 } : left;
+}
+
+/* Not ppoll(3), which is a place where a thread can be cancelled. */
+int idm_sys_poll_until(int fd, short events, const struct timespec *deadline)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int saved = errno;
+	long r;
+
+	do {
+		struct timespec left = deadline ? time_until(deadline) : (struct timespec){ 0 };
+
+		r = syscall(SYS_ppoll, &p, 1, deadline ? &left : NULL, NULL, 0);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
+		r = -errno;
+	errno = saved;
+	return (int)r;
+}
+
+void idm_sys_futex_wait(const uint32_t *word, uint32_t value)
+{
+	CALL(syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0));
+}
+
+/* Before Linux 6.3 the kernel does not want to be told what it is for; from then on it does. */
+int idm_sys_memfd(const char *name, bool to_execute)
+{
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int r = (int)CALL(memfd_create(name, flags | (to_execute ? MFD_EXEC : MFD_NOEXEC_SEAL)));
+
+	return r == -EINVAL ? (int)CALL(memfd_create(name, flags)) : r;
+}
+
+int idm_sys_seal(int memfd)
+{
+	return (int)CALL(fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
+}
+
+ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at)
+{
+	return CALL(syscall(SYS_pread64, fd, buf, size, at));
+}
+
+ssize_t idm_sys_pwrite(int fd, const void *buf, size_t size, off_t at)
+{
+	return CALL(syscall(SYS_pwrite64, fd, buf, size, at));
+}
+
+int idm_sys_lock(int fd, int byte, short type, bool wait)
+{
+	struct flock range = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	/* Not fcntl(3), which is a place where a thread can be cancelled. */
+	return (int)CALL(syscall(SYS_fcntl, fd, wait ? F_SETLKW : F_SETLK, &range));
+}
+
+pid_t idm_sys_lock_holder(int fd, int byte)
+{
+	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	if (CALL(syscall(SYS_fcntl, fd, F_GETLK, &range)) < 0 || range.l_type == F_UNLCK)
+		return 0;
+	return range.l_pid;
+}
+
+int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	int r = (int)CALL(syscall(SYS_capget, &header, data));
+
+	*effective = (uint64_t)data[1].effective << 32 | data[0].effective;
+	*permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+	*inheritable = (uint64_t)data[1].inheritable << 32 | data[0].inheritable;
+	return r;
+}
+
+int idm_sys_prctl(int option, unsigned long a, unsigned long b)
+{
+	return (int)CALL(syscall(SYS_prctl, option, a, b, 0, 0));
 }

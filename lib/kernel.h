@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #ifndef MOVE_MOUNT_BENEATH
 #define MOVE_MOUNT_BENEATH 0x00000200 /* Linux 6.5 */
@@ -126,6 +127,16 @@ struct idm_mnt_ns_info {
 #define IDM_NS_MNT_GET_NEXT _IOR(0xb7, 11, struct idm_mnt_ns_info)
 #define IDM_NS_MNT_GET_PREV _IOR(0xb7, 12, struct idm_mnt_ns_info)
 
+/* ioctl on a pidfd, Linux 6.13 */
+struct idm_pidfd_info {
+	uint64_t mask;
+	uint64_t cgroupid;
+	uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code; /* Linux 6.15 */
+};
+#define IDM_PIDFD_GET_INFO _IOWR(0xff, 11, struct idm_pidfd_info)
+#define IDM_PIDFD_INFO_EXIT (1ULL << 3) /* Linux 6.15: how it ended, once it has been reaped */
+
 /* files */
 int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve);
@@ -144,6 +155,7 @@ ssize_t idm_sys_read(int fd, void *buf, size_t size);
 ssize_t idm_sys_write(int fd, const void *buf, size_t size);
 int idm_sys_fsync(int fd);
 int idm_sys_dup(int fd); /* close-on-exec */
+int idm_sys_fd_flags(int fd);
 int idm_sys_ioctl(int fd, unsigned long request, void *arg);
 int idm_sys_poll(int fd, short events); /* without waiting: the events that are there */
 int idm_sys_rewind(int fd);
@@ -189,5 +201,18 @@ int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);
 int idm_sys_pidfd_send_signal(int pidfd, int signal);
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);
+/* Until one of the events, POLLHUP or the time: 1, or 0 if that is over. */
+int idm_sys_poll_until(int fd, short events, const struct timespec *deadline);
+void idm_sys_deadline(struct timespec *deadline, int timeout_ms);
+void idm_sys_futex_wait(const uint32_t *word, uint32_t value); /* may also come back for no reason */
+int idm_sys_memfd(const char *name, bool to_execute);
+int idm_sys_seal(int memfd); /* for ever as it is */
+ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at);
+ssize_t idm_sys_pwrite(int fd, const void *buf, size_t size, off_t at);
+/* POSIX locks of one byte, which belong to the process: IDM_LOCK_* in child-plan.h */
+int idm_sys_lock(int fd, int byte, short type, bool wait);
+pid_t idm_sys_lock_holder(int fd, int byte); /* 0: nobody */
+int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
+int idm_sys_prctl(int option, unsigned long a, unsigned long b);
 
 #endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The clone. What every flag is for:
+ *
+ *   CLONE_VM             no page table is copied: the cost does not grow with the caller's memory.
+ *   CLONE_PIDFD          what we signal and wait for is this process and no other, for ever.
+ *   CLONE_CHILD_CLEARTID says when it has left our memory. It is CLONE_VFORK's other half: we have to
+ * know that, but need not be suspended, and are not in the way of a debugger. CLONE_CLEAR_SIGHAND  no
+ * handler of the caller's can run in the child (Linux 5.5). CLONE_INTO_CGROUP    it is born there: not
+ * one page is charged to the caller's cgroup (Linux 5.7). exit_signal 0        until it executes
+ * something nobody but us can see or take it.
+ *
+ * Not CLONE_FILES and not CLONE_FS: the child arranges its descriptors and changes its root.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "child.h"
+#include "child-steps.h"
+#include "error.h"
+#include "kernel.h"
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL /* Linux 5.7 */
+#endif
+
+#define STACK_SIZE 65536
+#define GUARD_SIZE 65536 /* at least a page, on every machine; room for nothing */
+
+static int make_stack(struct idm_child *child)
+{
+	char *memory = mmap(NULL, GUARD_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -ENOMEM;
+	child->stack = memory;
+	if (mprotect(memory, GUARD_SIZE, PROT_NONE) == 0)
+		return 0;
+	idm_child_free_stack(child);
+	return -ENOMEM;
+}
+
+void idm_child_free_stack(struct idm_child *child)
+{
+	munmap(child->stack, GUARD_SIZE + STACK_SIZE);
+	child->stack = NULL;
+}
+
+static long clone_new(struct idm_child *child, uint64_t flags, int cgroup)
+{
+	struct clone_args args = {
+		.flags = flags | CLONE_CLEAR_SIGHAND | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)&child->pidfd,
+		.child_tid = (uint64_t)(uintptr_t)&child->inside,
+		.stack = (uint64_t)(uintptr_t)(child->stack + GUARD_SIZE),
+		.stack_size = STACK_SIZE,
+		.cgroup = (uint64_t)cgroup,
+	};
+	const long call[5] = { (long)&args, sizeof(args) };
+
+	return idm_raw_clone(SYS_clone3, call, idm_child_first, child->plan);
+}
+
+/* Where a seccomp filter refuses clone3 because it cannot look into its arguments. */
+static long clone_old(struct idm_child *child, uint64_t flags)
+{
+	const long stack = (long)(child->stack + GUARD_SIZE + STACK_SIZE);
+#if defined(__x86_64__)
+	const long call[5] = { (long)flags, stack, (long)&child->pidfd, (long)&child->inside, 0 };
+#else
+	const long call[5] = { (long)flags, stack, (long)&child->pidfd, 0, (long)&child->inside };
+#endif
+
+	child->plan->flags |= IDM_PLAN_RESET_HANDLED;
+	return idm_raw_clone(SYS_clone, call, idm_child_first, child->plan);
+}
+
+int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
+{
+	uint64_t mask;
+	long r = make_stack(child);
+
+	if (r < 0)
+		return idm_fail(err, (int)r, "start program", NULL, NULL);
+	flags |= CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
+	child->inside = 1;
+	/* All, until the program is executed: the handlers are the caller's, and so is the memory. */
+	idm_sys_block_signals(&mask);
+	child->plan->mask = child->plan->flags & IDM_PLAN_RESET_IGNORED ? 0 : mask;
+	r = clone_new(child, flags, cgroup);
+	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
+	if ((r == -ENOSYS || r == -EPERM) && cgroup < 0)
+		r = clone_old(child, flags);
+	idm_sys_restore_signals(&mask);
+	if (r < 0) {
+		idm_child_free_stack(child);
+		return idm_child_why_no_clone((int)r, cgroup, err);
+	}
+	child->pid = (pid_t)r;
+	return 0;
+}

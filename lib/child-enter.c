@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/* Of the stage: into the namespaces. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/stat.h>
+
+#include "child-steps.h"
+
+/*
+ * With the caller's credentials, then with those that the user namespace gives: a network namespace of
+ * the host can only be joined before that, one that belongs to the user namespace only after.
+ */
+static long join(struct idm_plan *plan, int again)
+{
+	struct idm_plan_join *joins = idm_plan_at(plan, plan->joins);
+	long r = 0;
+
+	for (uint32_t i = 0; i < plan->n_joins && r == 0; i++) {
+		if (joins[i].joined || joins[i].type == CLONE_NEWUSER)
+			continue;
+		idm_plan_begin(plan, IDM_STEP_JOIN, joins[i].type, 0);
+		r = raw(SYS_setns, joins[i].fd, joins[i].type);
+		joins[i].joined = r == 0;
+		if (r == -EPERM && !again && plan->flags & IDM_PLAN_OTHER_USER)
+			r = 0;
+	}
+	return r;
+}
+
+static long join_user(struct idm_plan *plan)
+{
+	const struct idm_plan_join *joins = idm_plan_at(plan, plan->joins);
+	long r = 0;
+
+	for (uint32_t i = 0; i < plan->n_joins && r == 0; i++) {
+		if (joins[i].type != CLONE_NEWUSER)
+			continue;
+		idm_plan_begin(plan, IDM_STEP_JOIN_USER, 0, 0);
+		r = raw(SYS_setns, joins[i].fd, CLONE_NEWUSER);
+	}
+	return r;
+}
+
+/*
+ * The caller's ids are nobody's in another user namespace, as a rule. Its root's are needed for mounts
+ * to have owners; where it has no root, we stay what we are. Groups go because they would still count: a
+ * group of the host opens files of the host, whatever it is called inside.
+ */
+static long become_root(struct idm_plan *plan)
+{
+	long r = 0;
+
+	idm_plan_begin(plan, IDM_STEP_USER_IDS, 0, 0);
+	if (!(plan->flags & IDM_PLAN_SET_GROUPS))
+		r = raw(SYS_setgroups, 0, 0);
+	if (r == 0 || r == -EPERM) /* setgroups is "deny", as it must be for an ordinary user's */
+		r = raw(SYS_setresgid, 0, 0, 0);
+	if (r == 0 || r == -EINVAL)
+		r = raw(SYS_setresuid, 0, 0, 0);
+	return r == -EINVAL ? 0 : r;
+}
+
+long idm_child_enter(struct idm_plan *plan)
+{
+	int other_user = !!(plan->flags & IDM_PLAN_OTHER_USER);
+	long r = join(plan, 0);
+
+	if (r == 0 && other_user)
+		r = join_user(plan);
+	if (r == 0 && other_user)
+		r = become_root(plan);
+	if (r == 0 && other_user)
+		r = join(plan, 1);
+	if (r == 0 && plan->namespaces) {
+		idm_plan_begin(plan, IDM_STEP_NAMESPACES, 0, 0);
+		r = raw(SYS_unshare, plan->namespaces);
+	}
+	return r;
+}
+
+/* ---- the second process ---- */
+
+/*
+ * A process is in the PID namespace that it was made in. So the one that goes on is a second one, a
+ * child of the caller's as well (CLONE_PARENT). It waits until the caller has its pidfd; should anybody
+ * on the way be killed, it ends.
+ */
+static void second(struct idm_plan *plan, const int pipe[2])
+{
+	raw(SYS_close, pipe[0]);
+	if (idm_plan_lock(plan, IDM_LOCK_SECOND, 0) < 0 || raw(SYS_write, pipe[1], "", 1) != 1)
+		idm_raw_exit(1);
+	raw(SYS_close, pipe[1]);
+	idm_plan_lock(plan, IDM_LOCK_CALLER, 1);
+	if (!*(volatile uint32_t *)&plan->go)
+		idm_raw_exit(1);
+}
+
+static void wait_for_second(const int pipe[2])
+{
+	char byte;
+
+	raw(SYS_close, pipe[1]);
+	while (raw(SYS_read, pipe[0], &byte, 1) == -EINTR)
+		;
+	idm_raw_exit(0);
+}
+
+long idm_child_second(struct idm_plan *plan)
+{
+	unsigned long flags = CLONE_PARENT;
+	int pipe[2];
+	long r;
+
+	if (!(plan->flags & IDM_PLAN_SECOND))
+		return 0;
+	if (plan->flags & IDM_PLAN_NEW_PID)
+		flags |= CLONE_NEWPID;
+	idm_plan_begin(plan, IDM_STEP_SECOND, 0, 0);
+	r = raw(SYS_pipe2, pipe, O_CLOEXEC);
+	if (r < 0)
+		return r;
+	r = raw(SYS_clone, flags);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		second(plan, pipe);
+		return 0;
+	}
+	plan->report.pid = (int32_t)r;
+	wait_for_second(pipe);
+	return 0;
+}

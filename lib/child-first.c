@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The child, as long as it is in the caller's memory. It has a descriptor table, handlers and a stack of
+ * its own, but credentials and namespaces like the caller's: with others it would be an entrance to
+ * the caller's memory for whoever may trace it (and where the kernel prevents that, it does so by taking
+ * away the *caller's* dumpable attribute, which setresuid and setresgid do at once). So if others are
+ * wanted, it executes the stage.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#include "child-steps.h"
+
+/* What rt_sigaction takes on all architectures here, where nothing but the handler matters. */
+struct kernel_sigaction {
+	uintptr_t handler;
+	unsigned long flags;
+	uintptr_t restorer;
+	uint64_t mask;
+};
+
+static void reset_signals(int handled, int ignored)
+{
+	static const struct kernel_sigaction default_action;
+	struct kernel_sigaction now;
+
+	for (int s = 1; s <= 64 && (handled || ignored); s++) {
+		if (raw(SYS_rt_sigaction, s, 0, &now, sizeof(now.mask)) < 0)
+			continue;
+		if (now.handler == (uintptr_t)SIG_IGN ? ignored : handled && now.handler)
+			raw(SYS_rt_sigaction, s, &default_action, 0, sizeof(now.mask));
+	}
+}
+
+/* ---- descriptors ---- */
+
+/* Somebody else needs the number `fd`: whoever has it in the plan gets another one. */
+struct moved {
+	int32_t from, to;
+};
+
+static void follow(int32_t *fd, long arg)
+{
+	const struct moved *moved = (const struct moved *)arg;
+
+	if (*fd == moved->from)
+		*fd = moved->to;
+}
+
+static void count(int32_t *fd, long arg)
+{
+	struct moved *moved = (struct moved *)arg;
+
+	moved->to += *fd == moved->from;
+}
+
+static long free_number(struct idm_plan *plan, int32_t number, uint32_t done)
+{
+	struct idm_plan_fd *fds = idm_plan_at(plan, plan->fds);
+	int overwritten = fds[done].from != number;
+	struct moved moved = { number, 0 };
+	long other;
+
+	idm_plan_each_fd(plan, count, (long)&moved);
+	for (uint32_t i = done + 1; overwritten && i < plan->n_fds; i++)
+		moved.to += fds[i].from == number;
+	if (!moved.to)
+		return 0;
+	other = raw(SYS_fcntl, number, F_DUPFD_CLOEXEC, 0);
+	if (other < 0)
+		return other;
+	moved.to = (int32_t)other;
+	idm_plan_each_fd(plan, follow, (long)&moved);
+	for (uint32_t i = done + 1; overwritten && i < plan->n_fds; i++)
+		follow(&fds[i].from, (long)&moved);
+	return 0;
+}
+
+/* In this order nothing is overwritten that is needed afterwards: 3 to 4 and 4 to 3 come out right. */
+static long place(struct idm_plan *plan, uint32_t i)
+{
+	struct idm_plan_fd *fd = (struct idm_plan_fd *)idm_plan_at(plan, plan->fds) + i;
+	long r;
+
+	idm_plan_begin(plan, IDM_STEP_DESCRIPTORS, (uint32_t)fd->to, 0);
+	r = free_number(plan, fd->to, i);
+	if (r < 0)
+		return r;
+	if (fd->from < 0) {
+		raw(SYS_close, fd->to); /* it need not have been open */
+		return 0;
+	}
+	if (fd->from == fd->to)
+		r = raw(SYS_fcntl, fd->to, F_SETFD, 0);
+	else
+		r = raw(SYS_dup3, fd->from, fd->to, 0);
+	return r < 0 ? r : 0;
+}
+
+struct list {
+	int32_t *fds;
+	uint32_t n;
+};
+
+/* Sorted already, as a rule. */
+static void insert(struct list *list, int32_t fd)
+{
+	uint32_t i = list->n++;
+
+	for (; i > 0 && list->fds[i - 1] > fd; i--)
+		list->fds[i] = list->fds[i - 1];
+	list->fds[i] = fd;
+}
+
+static void insert_fd(int32_t *fd, long list)
+{
+	insert((struct list *)list, *fd);
+}
+
+/*
+ * A copy of the caller's other descriptors would keep their mounts and pipes busy, for as long as the
+ * stage is at work.
+ */
+static long close_others(struct idm_plan *plan)
+{
+	struct list list = { idm_plan_at(plan, plan->kept), 0 };
+	const struct idm_plan_fd *fds = idm_plan_at(plan, plan->fds);
+	unsigned int next = 0;
+	long r = 0;
+
+	for (uint32_t i = 0; i < plan->n_fds; i++)
+		if (fds[i].from >= 0)
+			insert(&list, fds[i].to);
+	idm_plan_each_fd(plan, insert_fd, (long)&list);
+	for (uint32_t i = 0; i < list.n && r >= 0; i++) {
+		if ((unsigned int)list.fds[i] > next)
+			r = raw(SYS_close_range, next, list.fds[i] - 1, 0); /* Linux 5.9 */
+		next = (unsigned int)list.fds[i] + 1;
+	}
+	return r < 0 ? r : raw(SYS_close_range, next, ~0U, 0);
+}
+
+long idm_child_arrange_fds(struct idm_plan *plan)
+{
+	long r = 0;
+
+	for (uint32_t i = 0; i < plan->n_fds && r == 0; i++)
+		r = place(plan, i);
+	if (r < 0 || plan->flags & IDM_PLAN_KEEP_FDS)
+		return r;
+	idm_plan_begin(plan, IDM_STEP_DESCRIPTORS, ~0U, 0);
+	return close_others(plan);
+}
+
+/* ---- the stage ---- */
+
+/* Who is not root loses his capabilities when he executes something, but for the ambient ones. */
+static long keep_capabilities(const struct idm_plan *plan)
+{
+	struct idm_plan_caps caps = plan->own;
+	long r;
+
+	if (!(plan->flags & IDM_PLAN_RAISE_AMBIENT))
+		return 0;
+	caps.inheritable |= caps.permitted;
+	idm_child_capset(&caps, &r);
+	return r < 0 ? r : idm_child_set_ambient(caps.permitted);
+}
+
+static long write_plan(const struct idm_plan *plan)
+{
+	long r;
+
+	for (uint32_t done = 0; done < plan->size; done += (uint32_t)r) {
+		r = raw(SYS_pwrite64, plan->plan_fd, (const char *)plan + done, plan->size - done, done);
+		if (r <= 0)
+			return r < 0 ? r : -EIO;
+	}
+	return 0;
+}
+
+static void print_number(char text[12], uint32_t n)
+{
+	char digits[12];
+	int i = 0;
+
+	do
+		digits[i++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (i)
+		*text++ = digits[--i];
+	*text = '\0';
+}
+
+static long execute_stage(struct idm_plan *plan)
+{
+	static char child[] = "idm-child", init[] = "idm-init";
+	char *argv[] = { plan->flags & IDM_PLAN_INIT ? init : child, 0 };
+	char number[12], *envp[] = { number, 0 };
+	long r;
+
+	idm_plan_begin(plan, IDM_STEP_STAGE, 0, 0);
+	r = keep_capabilities(plan);
+	if (r == 0)
+		r = write_plan(plan);
+	if (r == 0)
+		r = idm_plan_lock(plan, IDM_LOCK_FIRST, 0);
+	if (r < 0)
+		return r;
+	idm_plan_each_fd(plan, idm_plan_set_fd_flags, 0);
+	idm_plan_set_fd_flags(&plan->stage_fd, FD_CLOEXEC);
+	print_number(number, (uint32_t)plan->plan_fd);
+	return raw(SYS_execveat, plan->stage_fd, "", argv, envp, AT_EMPTY_PATH);
+}
+
+void idm_child_first(void *data)
+{
+	struct idm_plan *plan = data;
+	long r = 0;
+
+	reset_signals(!!(plan->flags & IDM_PLAN_RESET_HANDLED),
+		      !!(plan->flags & IDM_PLAN_RESET_IGNORED));
+	if (plan->process_group > 0) {
+		idm_plan_begin(plan, IDM_STEP_PROCESS_GROUP, 0, 0);
+		r = raw(SYS_setpgid, 0, plan->process_group);
+	}
+	if (r == 0)
+		r = idm_child_arrange_fds(plan);
+	if (r == 0 && plan->flags & IDM_PLAN_STAGE)
+		r = execute_stage(plan);
+	if (r == 0)
+		r = idm_child_session(plan);
+	if (r == 0)
+		r = idm_child_cwd(plan);
+	if (r == 0)
+		r = idm_child_exec(plan);
+	idm_plan_fail(plan, r);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Of the stage: the init of a PID namespace. It is what the stage becomes: a process with one program,
+ * one stack and no descriptor.
+ */
+#include <errno.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <signal.h>
+
+#include "child-steps.h"
+
+static char program_stack[16384] __attribute__((aligned(16)));
+
+/* Reaps all that have ended. When it is the program, all others go with us. */
+static void reap(long program)
+{
+	int status;
+	long pid;
+
+	while ((pid = raw(SYS_wait4, -1, &status, WNOHANG | __WALL, 0)) > 0) {
+		if (pid != program)
+			continue;
+		idm_raw_exit((status & 0x7f) ? 128 + (status & 0x7f) : status >> 8 & 0xff);
+	}
+}
+
+/*
+ * A terminal sends its signals to all of a process group, so that the program has got them by itself,
+ * unless it is in another group than we.
+ */
+__attribute__((noreturn)) static void serve(long program, int same_group)
+{
+	static const uint64_t all = ~0ULL;
+	siginfo_t info;
+
+	for (;;) {
+		long signal = raw(SYS_rt_sigtimedwait, &all, &info, 0, sizeof(all));
+
+		if (signal == SIGCHLD)
+			reap(program);
+		else if (signal > 0 && !(same_group && info.si_code == SI_KERNEL))
+			raw(SYS_kill, program, signal);
+	}
+}
+
+void idm_child_init(struct idm_plan *plan, void (*start)(void *plan))
+{
+	int same_group = !(plan->flags & IDM_PLAN_SESSION) && plan->process_group == 0;
+	const long args[5] = { CLONE_VM | CLONE_VFORK | SIGCHLD,
+			       (long)(program_stack + sizeof(program_stack)), 0, 0, 0 };
+	uint32_t size = plan->size;
+	long r;
+
+	idm_plan_begin(plan, IDM_STEP_INIT, 0, 0);
+	r = idm_raw_clone(SYS_clone, args, start, plan);
+	if (r < 0)
+		idm_plan_fail(plan, r);
+	if (plan->report.error)
+		idm_raw_exit(1);
+	raw(SYS_prctl, PR_SET_NAME, "idm-init");
+	raw(SYS_munmap, plan, size);
+	raw(SYS_chdir, "/");
+	/* Also the lock on the plan: the caller sees that it is done. */
+	raw(SYS_close_range, 0, ~0U, 0);
+	serve(r, same_group);
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/* The last steps before the program, and what both memories need. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+
+#include "child-steps.h"
+
+long idm_plan_lock(struct idm_plan *plan, int lock, int wait)
+{
+	struct flock range = {
+		.l_type = F_WRLCK, .l_whence = 0 /* SEEK_SET */, .l_start = lock, .l_len = 1
+	};
+	long r;
+
+	do
+		r = raw(SYS_fcntl, plan->plan_fd, wait ? F_SETLKW : F_SETLK, &range);
+	while (r == -EINTR);
+	return r;
+}
+
+static void one(int32_t *fd, void (*each)(int32_t *fd, long arg), long arg)
+{
+	if (*fd >= 0)
+		each(fd, arg);
+}
+
+void idm_plan_each_fd(struct idm_plan *plan, void (*each)(int32_t *fd, long arg), long arg)
+{
+	struct idm_plan_join *joins = idm_plan_at(plan, plan->joins);
+	struct idm_plan_mount *mounts = idm_plan_at(plan, plan->mounts);
+
+	one(&plan->plan_fd, each, arg);
+	one(&plan->stage_fd, each, arg);
+	one(&plan->program_fd, each, arg);
+	one(&plan->root_fd, each, arg);
+	one(&plan->terminal_fd, each, arg);
+	for (uint32_t i = 0; i < plan->n_joins; i++)
+		one(&joins[i].fd, each, arg);
+	for (uint32_t i = 0; i < plan->n_mounts; i++)
+		one(&mounts[i].tree, each, arg);
+}
+
+void idm_plan_set_fd_flags(int32_t *fd, long flags)
+{
+	raw(SYS_fcntl, *fd, F_SETFD, flags);
+}
+
+void idm_child_capset(const struct idm_plan_caps *caps, long *r)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	for (int i = 0; i < 2; i++) {
+		data[i].effective = (uint32_t)(caps->effective >> 32 * i);
+		data[i].permitted = (uint32_t)(caps->permitted >> 32 * i);
+		data[i].inheritable = (uint32_t)(caps->inheritable >> 32 * i);
+	}
+	*r = raw(SYS_capset, &header, data);
+}
+
+long idm_child_set_ambient(uint64_t ambient)
+{
+	long r = raw(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
+
+	for (int i = 0; i < 64 && r == 0; i++)
+		if (ambient >> i & 1)
+			r = raw(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i);
+	return r;
+}
+
+long idm_child_session(struct idm_plan *plan)
+{
+	long r = 0;
+
+	idm_plan_begin(plan, IDM_STEP_SESSION, 0, 0);
+	if (plan->flags & IDM_PLAN_SESSION)
+		r = raw(SYS_setsid);
+	if (r >= 0 && plan->terminal_fd >= 0) {
+		idm_plan_begin(plan, IDM_STEP_TERMINAL, 0, 0);
+		r = raw(SYS_ioctl, plan->terminal_fd, TIOCSCTTY, 0);
+	}
+	if (r >= 0 && plan->process_group < 0) {
+		idm_plan_begin(plan, IDM_STEP_PROCESS_GROUP, 0, 0);
+		r = raw(SYS_setpgid, 0, 0);
+	}
+	return r < 0 ? r : 0;
+}
+
+/*
+ * A directory outside the root could be reached by a way such as /proc/self/fd/7. Descriptors that lead
+ * out are closed by now; this is the second look.
+ */
+static long stay_inside(void)
+{
+	char path[4096];
+	long r = raw(SYS_getcwd, path, sizeof(path));
+
+	if (r < 0)
+		return r == -ERANGE ? 0 : r;
+	return path[0] == '/' ? 0 : -EXDEV; /* "(unreachable)/…" */
+}
+
+long idm_child_cwd(struct idm_plan *plan)
+{
+	const char *cwd = idm_plan_at(plan, plan->cwd);
+	long r;
+
+	if (!cwd)
+		return 0;
+	idm_plan_begin(plan, IDM_STEP_CWD, 0, plan->cwd);
+	r = raw(SYS_chdir, cwd);
+	if (r == 0 && plan->flags & IDM_PLAN_PIVOT)
+		r = stay_inside();
+	return r;
+}
+
+/* Offsets become pointers, in place. */
+static char **pointers(struct idm_plan *plan, uint32_t array)
+{
+	uint64_t *at = idm_plan_at(plan, array);
+
+	for (uint64_t *p = at; *p; p++)
+		*p = (uint64_t)(uintptr_t)idm_plan_at(plan, (uint32_t)*p);
+	return (char **)at;
+}
+
+/* As execvp(3): what cannot be reached is passed over; that something was forbidden is remembered. */
+static long try_paths(struct idm_plan *plan, char **argv, char **envp)
+{
+	const uint32_t *paths = idm_plan_at(plan, plan->paths);
+	uint32_t forbidden = 0;
+	long r = -ENOENT;
+
+	for (uint32_t i = 0; i < plan->n_paths; i++) {
+		idm_plan_begin(plan, IDM_STEP_EXEC, 0, paths[i]);
+		r = raw(SYS_execve, idm_plan_at(plan, paths[i]), argv, envp);
+		if (r == -EACCES && !forbidden)
+			forbidden = paths[i];
+		else if (r != -EACCES && r != -ENOENT && r != -ENOTDIR && r != -ENODEV && r != -ESTALE)
+			return r;
+	}
+	if (!forbidden)
+		return r;
+	plan->report.string = forbidden;
+	return -EACCES;
+}
+
+long idm_child_exec(struct idm_plan *plan)
+{
+	char **argv = pointers(plan, plan->argv), **envp = pointers(plan, plan->envp);
+	long r = 0;
+
+	if (plan->flags & IDM_PLAN_NO_NEW_PRIVS) {
+		idm_plan_begin(plan, IDM_STEP_NO_NEW_PRIVS, 0, 0);
+		r = raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
+	}
+	if (r < 0)
+		return r;
+	idm_plan_each_fd(plan, idm_plan_set_fd_flags, FD_CLOEXEC);
+	idm_plan_begin(plan, IDM_STEP_EXEC, 0, 0);
+	/* From here on the signals are the program's. One that kills it now has killed the program. */
+	raw(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &plan->mask, 0, sizeof(plan->mask));
+	if (plan->program_fd >= 0)
+		return raw(SYS_execveat, plan->program_fd, "", argv, envp, AT_EMPTY_PATH);
+	return try_paths(plan, argv, envp);
+}

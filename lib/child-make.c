@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: MIT
+/* From the options to the plan: one block that grows, in which everything is found by its offset. */
+#include <errno.h>
+#include <linux/securebits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "error.h"
+#include "kernel.h"
+#include "util.h"
+
+static const char step[] = "start program";
+
+/* Far more than execve(2) takes. */
+#define MOST (1U << 30)
+
+/* As most containers have it, for an environment that says nothing. */
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct maker {
+	char *data;
+	uint32_t used, size;
+	int failed; /* -errno; the block is of no use then, but still there */
+};
+
+static struct idm_plan *plan_of(const struct maker *m)
+{
+	return (struct idm_plan *)m->data;
+}
+
+static void grow(struct maker *m, size_t n)
+{
+	size_t size = m->size;
+	char *data;
+
+	while (size < m->used + n)
+		size *= 2;
+	if (size == m->size)
+		return;
+	data = n > MOST || size > MOST ? NULL : realloc(m->data, size);
+	if (!data) {
+		m->failed = size > MOST || n > MOST ? -E2BIG : -ENOMEM;
+		return;
+	}
+	m->data = data;
+	m->size = (uint32_t)size;
+}
+
+/* Room for n bytes of 0, aligned for any number. 0 once anything has failed. */
+static uint32_t room(struct maker *m, size_t n)
+{
+	uint32_t at;
+
+	if (m->failed)
+		return 0;
+	m->used = (m->used + 7) & ~7U;
+	grow(m, n + 8);
+	if (m->failed)
+		return 0;
+	at = m->used;
+	memset(m->data + at, 0, n);
+	m->used += (uint32_t)n;
+	return at;
+}
+
+static uint32_t put(struct maker *m, const void *data, size_t n)
+{
+	uint32_t at = room(m, n);
+
+	if (at && n)
+		memcpy(m->data + at, data, n);
+	return at;
+}
+
+static uint32_t put_string(struct maker *m, const char *s)
+{
+	return s ? put(m, s, strlen(s) + 1) : 0;
+}
+
+/* The place of an element of an array: good until something is put. */
+#define ELEMENT(m, array, type, i) ((type *)((m)->data + (array)) + (i))
+
+static uint32_t put_strings(struct maker *m, const char *const *strings)
+{
+	size_t n = 0;
+	uint32_t at;
+
+	while (strings[n])
+		n++;
+	at = room(m, (n + 1) * sizeof(uint64_t));
+	for (size_t i = 0; i < n && at; i++) {
+		uint32_t s = put_string(m, strings[i]);
+
+		if (s)
+			*ELEMENT(m, at, uint64_t, i) = s;
+	}
+	return at;
+}
+
+/* ---- the program ---- */
+
+static const char *search_path(const char *const *envp)
+{
+	for (; *envp; envp++)
+		if (strncmp(*envp, "PATH=", 5) == 0)
+			return *envp + 5;
+	return DEFAULT_PATH;
+}
+
+/* "DIRECTORY/NAME"; an empty directory is the working one. */
+static uint32_t put_candidate(struct maker *m, const char *directory, size_t length, const char *name)
+{
+	size_t n = strlen(name);
+	uint32_t at = room(m, length + n + 3);
+
+	if (!at)
+		return 0;
+	if (length == 0)
+		m->data[at] = '.';
+	memcpy(m->data + at, directory, length);
+	length += length == 0;
+	m->data[at + length] = '/';
+	memcpy(m->data + at + length + 1, name, n);
+	return at;
+}
+
+static void put_search(struct maker *m, const char *path, const char *name)
+{
+	uint32_t n = 1, at;
+
+	for (const char *p = path; *p; p++)
+		n += *p == ':';
+	at = room(m, n * sizeof(uint32_t));
+	for (uint32_t i = 0; i < n && !m->failed; i++) {
+		size_t length = strcspn(path, ":");
+		uint32_t candidate = put_candidate(m, path, length, name);
+
+		if (candidate)
+			*ELEMENT(m, at, uint32_t, i) = candidate;
+		path += length + 1;
+	}
+	plan_of(m)->paths = at;
+	plan_of(m)->n_paths = n;
+}
+
+static void put_program(struct maker *m, const struct idm_child_options *o)
+{
+	const char *const *envp = o->envp ? o->envp : (const char *const *)environ;
+	static const char *const none[] = { NULL };
+	uint32_t at;
+
+	if (!envp) /* after clearenv(3) */
+		envp = none;
+	if (o->flags & IDM_CHILD_SEARCH_PATH && !strchr(o->path, '/')) {
+		put_search(m, search_path(envp), o->path);
+	} else {
+		at = put_string(m, o->path);
+		plan_of(m)->paths = put(m, &at, sizeof(at));
+		plan_of(m)->n_paths = 1;
+	}
+	at = put_strings(m, o->argv);
+	plan_of(m)->argv = at;
+	at = put_strings(m, envp);
+	plan_of(m)->envp = at;
+	plan_of(m)->program_fd = o->program;
+	at = put_string(m, o->cwd ? o->cwd : o->root >= 0 ? "/" : NULL);
+	plan_of(m)->cwd = at;
+}
+
+/* ---- descriptors ---- */
+
+static bool is_open(int fd)
+{
+	return idm_sys_fd_flags(fd) >= 0;
+}
+
+static int check_open(int fd, const char *what, struct idm_error *err)
+{
+	if (fd < 0 || is_open(fd))
+		return 0;
+	return idm_fail(err, -EBADF, step, NULL, "%s: descriptor %d is not open", what, fd);
+}
+
+static bool is_named(const struct idm_child_options *o, int to)
+{
+	for (size_t i = 0; i < o->n_fds; i++)
+		if (o->fds[i].to == to)
+			return true;
+	return false;
+}
+
+static int put_fds(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
+{
+	uint32_t at = room(m, (o->n_fds + 3) * sizeof(struct idm_plan_fd)), n = 0;
+	int r;
+
+	for (int fd = 0; fd < 3 && at; fd++)
+		if (!is_named(o, fd) && is_open(fd))
+			*ELEMENT(m, at, struct idm_plan_fd, n++) = (struct idm_plan_fd){ fd, fd };
+	for (size_t i = 0; i < o->n_fds && at; i++) {
+		r = check_open(o->fds[i].from, "pass descriptors", err);
+		if (r < 0)
+			return r;
+		*ELEMENT(m, at, struct idm_plan_fd, n++) = (struct idm_plan_fd){ o->fds[i].from,
+										 o->fds[i].to };
+	}
+	plan_of(m)->fds = at;
+	plan_of(m)->n_fds = n;
+	return 0;
+}
+
+/* ---- namespaces ---- */
+
+static int namespace_type(int fd, struct idm_error *err)
+{
+	int type = idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL);
+
+	if (type < 0)
+		return idm_fail(err, type == -EBADF ? type : -EINVAL, step, NULL,
+				"descriptor %d is no namespace to join", fd);
+	return type;
+}
+
+static int put_join(struct maker *m, uint32_t at, int fd, struct idm_error *err)
+{
+	struct idm_plan *plan = plan_of(m);
+	struct idm_plan_join *joins = ELEMENT(m, at, struct idm_plan_join, 0);
+	int type = namespace_type(fd, err);
+
+	if (type < 0)
+		return type;
+	for (uint32_t i = 0; i < plan->n_joins; i++)
+		if (joins[i].type == (uint32_t)type)
+			return idm_fail(err, -EINVAL, step, NULL,
+					"two namespaces of one kind cannot be joined");
+	joins[plan->n_joins++] = (struct idm_plan_join){ fd, (uint32_t)type, 0 };
+	if (type == CLONE_NEWUSER)
+		plan->flags |= IDM_PLAN_OTHER_USER;
+	if (type == CLONE_NEWPID)
+		plan->flags |= IDM_PLAN_SECOND;
+	return 0;
+}
+
+static int put_joins(struct maker *m, const struct idm_child_options *o, int userns,
+		     struct idm_error *err)
+{
+	uint32_t at = room(m, (o->n_join + 1) * sizeof(struct idm_plan_join));
+	int r = 0;
+
+	if (!at)
+		return 0;
+	plan_of(m)->joins = at;
+	if (userns >= 0)
+		r = put_join(m, at, userns, err);
+	for (size_t i = 0; i < o->n_join && r == 0; i++)
+		r = put_join(m, at, o->join[i], err);
+	return r;
+}
+
+/*
+ * A PID namespace of the caller's user namespace can be made with the child. One of another has to be
+ * made by who is in that.
+ */
+static void put_namespaces(struct maker *m, const struct idm_child_options *o, uint64_t *clone_flags)
+{
+	struct idm_plan *plan = plan_of(m);
+
+	*clone_flags = 0;
+	plan->namespaces = o->namespaces & ~IDM_NS_PID;
+	if (!(o->namespaces & IDM_NS_PID))
+		return;
+	if (plan->flags & (IDM_PLAN_OTHER_USER | IDM_PLAN_SECOND))
+		plan->flags |= IDM_PLAN_SECOND | IDM_PLAN_NEW_PID;
+	else
+		*clone_flags = CLONE_NEWPID;
+}
+
+/* ---- mounts ---- */
+
+/* "a=b,c" as pairs of a name and a value or 0. The text itself is taken apart, so it is our copy. */
+static int put_mount_options(struct maker *m, const char *options, struct idm_plan_mount *mount,
+			     struct idm_error *err)
+{
+	uint32_t text = put_string(m, options), n = 1, at;
+
+	for (const char *p = options; *p; p++)
+		n += *p == ',';
+	at = room(m, n * 2 * sizeof(uint32_t));
+	if (!at)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		char *option = m->data + text;
+		size_t length = strcspn(option, ","), name = strcspn(option, "=,");
+
+		if (name == 0)
+			return idm_fail(err, -EINVAL, step, options,
+					"there is an option without a name");
+		ELEMENT(m, at, uint32_t, 2 * i)[0] = text;
+		if (name < length)
+			ELEMENT(m, at, uint32_t, 2 * i)[1] = text + (uint32_t)name + 1;
+		option[name] = '\0';
+		option[length] = '\0';
+		text += (uint32_t)length + 1;
+	}
+	mount->options = at;
+	mount->n_options = n;
+	return 0;
+}
+
+static int put_mount(struct maker *m, const struct idm_child_mount *o, struct idm_plan_mount *mount,
+		     struct idm_error *err)
+{
+	struct stat st;
+	int r = 0;
+
+	*mount = (struct idm_plan_mount){ .attr = o->attr, .flags = o->flags, .tree = -1 };
+	mount->target = put_string(m, o->target);
+	mount->fstype = put_string(m, o->fstype);
+	mount->source = put_string(m, o->source ? o->source : o->fstype);
+	if (o->options && *o->options)
+		r = put_mount_options(m, o->options, mount, err);
+	if (o->fstype)
+		return r;
+	mount->tree = o->tree;
+	r = idm_sys_fstatat(o->tree, "", &st, AT_EMPTY_PATH);
+	if (r < 0)
+		return idm_fail(err, r, step, o->target, "descriptor %d is no tree to mount", o->tree);
+	mount->is_file = !S_ISDIR(st.st_mode);
+	return 0;
+}
+
+static int put_mounts(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
+{
+	uint32_t at = room(m, o->n_mounts * sizeof(struct idm_plan_mount));
+	int r = 0;
+
+	for (size_t i = 0; i < o->n_mounts && r == 0 && at; i++) {
+		struct idm_plan_mount mount;
+
+		r = put_mount(m, &o->mounts[i], &mount, err);
+		*ELEMENT(m, at, struct idm_plan_mount, i) = mount;
+	}
+	plan_of(m)->mounts = at;
+	plan_of(m)->n_mounts = (uint32_t)o->n_mounts;
+	return r;
+}
+
+static int put_root(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
+{
+	struct idm_plan *plan = plan_of(m);
+
+	if (o->namespaces & IDM_NS_MOUNT)
+		plan->flags |= IDM_PLAN_NEW_MOUNT;
+	if (o->root >= 0)
+		plan->flags |= IDM_PLAN_PIVOT;
+	plan->root_fd = o->root;
+	plan->propagation = o->propagation == IDM_PROPAGATION_SLAVE ? MS_SLAVE : MS_PRIVATE;
+	return check_open(o->root, "attach root", err);
+}
+
+/* ---- who it is ---- */
+
+static void put_own_capabilities(struct idm_plan *plan)
+{
+	struct idm_plan_caps *own = &plan->own;
+	bool root = geteuid() == 0 && !(idm_sys_prctl(PR_GET_SECUREBITS, 0, 0) & SECBIT_NOROOT);
+
+	if (idm_sys_capget(&own->effective, &own->permitted, &own->inheritable) < 0)
+		return;
+	for (unsigned int i = 0; i < 64; i++)
+		if (idm_sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i) > 0)
+			own->ambient |= 1ULL << i;
+	if (!root && own->permitted)
+		plan->flags |= IDM_PLAN_RAISE_AMBIENT;
+}
+
+static void put_identity(struct maker *m, const struct idm_child_options *o)
+{
+	uint32_t groups = o->n_groups ? put(m, o->groups, o->n_groups * sizeof(*o->groups)) : 0;
+	struct idm_plan *plan = plan_of(m);
+
+	plan->groups = groups;
+	plan->n_groups = (uint32_t)o->n_groups;
+	plan->uid = o->uid;
+	plan->gid = o->gid;
+	/* Another user with the caller's groups is nobody's intention. */
+	if (o->flags & IDM_CHILD_SET_GROUPS ||
+	    (o->uid != IDM_CHILD_KEEP_ID && !(plan->flags & IDM_PLAN_OTHER_USER)))
+		plan->flags |= IDM_PLAN_SET_GROUPS;
+	if (o->capabilities) {
+		plan->flags |= IDM_PLAN_SET_CAPS;
+		plan->caps = (struct idm_plan_caps){
+			o->capabilities->effective,   o->capabilities->permitted,
+			o->capabilities->inheritable, o->capabilities->bounding,
+			o->capabilities->ambient,
+		};
+	}
+}
+
+/* ---- all of it ---- */
+
+/* What others must not see done in the caller's memory, or cannot be. */
+static bool needs_stage(const struct idm_child_options *o, const struct idm_plan *plan)
+{
+	return o->namespaces || plan->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
+	       o->gid != IDM_CHILD_KEEP_ID || o->flags & IDM_CHILD_SET_GROUPS || o->capabilities;
+}
+
+static void put_flags(struct maker *m, const struct idm_child_options *o)
+{
+	static const struct {
+		uint32_t ours, plans;
+	} same[] = {
+		{ IDM_CHILD_KEEP_FDS, IDM_PLAN_KEEP_FDS },
+		{ IDM_CHILD_RESET_SIGNALS, IDM_PLAN_RESET_IGNORED },
+		{ IDM_CHILD_SESSION, IDM_PLAN_SESSION },
+		{ IDM_CHILD_NO_NEW_PRIVS, IDM_PLAN_NO_NEW_PRIVS },
+		{ IDM_CHILD_INIT, IDM_PLAN_INIT },
+	};
+	struct idm_plan *plan = plan_of(m);
+
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
+		if (o->flags & same[i].ours)
+			plan->flags |= same[i].plans;
+	plan->terminal_fd = o->terminal;
+	plan->process_group = o->process_group;
+	if (needs_stage(o, plan)) {
+		plan->flags |= IDM_PLAN_STAGE;
+		put_own_capabilities(plan);
+	}
+}
+
+static int put_all(struct maker *m, const struct idm_child_options *o, int userns, uint64_t *clone_flags,
+		   struct idm_error *err)
+{
+	uint32_t hostname;
+	int r;
+
+	room(m, sizeof(struct idm_plan));
+	if (m->failed)
+		return 0;
+	put_program(m, o);
+	r = check_open(o->program, "execute a descriptor", err);
+	if (r == 0)
+		r = check_open(o->terminal, "set controlling terminal", err);
+	if (r == 0)
+		r = put_fds(m, o, err);
+	if (r == 0)
+		r = put_joins(m, o, userns, err);
+	if (r == 0)
+		r = put_mounts(m, o, err);
+	if (r == 0)
+		r = put_root(m, o, err);
+	if (r < 0)
+		return r;
+	put_namespaces(m, o, clone_flags);
+	put_identity(m, o);
+	put_flags(m, o);
+	hostname = put_string(m, o->hostname);
+	plan_of(m)->hostname = hostname;
+	/* Those of the plan itself are five. */
+	hostname = room(m, (plan_of(m)->n_fds + plan_of(m)->n_joins + plan_of(m)->n_mounts + 5) *
+				   sizeof(int32_t));
+	plan_of(m)->kept = hostname;
+	plan_of(m)->size = m->used;
+	return 0;
+}
+
+int idm_child_make_plan(const struct idm_child_options *o, int userns, struct idm_plan **plan,
+			uint64_t *clone_flags, struct idm_error *err)
+{
+	struct maker m = { .data = malloc(16384), .size = 16384 };
+	int r;
+
+	if (!m.data)
+		return idm_fail(err, -ENOMEM, step, NULL, NULL);
+	r = put_all(&m, o, userns, clone_flags, err);
+	if (r == 0 && m.failed)
+		r = idm_fail(err, m.failed, step, o->path,
+			     m.failed == -E2BIG ? "the arguments are too long" : NULL);
+	if (r < 0) {
+		free(m.data);
+		return r;
+	}
+	*plan = plan_of(&m);
+	return 0;
+}

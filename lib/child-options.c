@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/* Whether what is asked of a child goes together: before anything is made, and by name. */
+#include <errno.h>
+#include <string.h>
+
+#include "child.h"
+#include "error.h"
+#include "kernel.h"
+#include "options.h"
+
+static const char step[] = "start program";
+
+#define ALL_FLAGS                                                                                   \
+	(IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION | \
+	 IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_INIT)
+#define ALL_NAMESPACES (IDM_NS_MOUNT | IDM_NS_CGROUP | IDM_NS_UTS | IDM_NS_IPC | IDM_NS_PID | IDM_NS_NET)
+#define MOUNT_ATTRIBUTES                                                                         \
+	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
+	 IDM_ATTR_NODIRATIME | IDM_ATTR_NOSYMFOLLOW)
+
+_Static_assert(IDM_NS_MOUNT == CLONE_NEWNS && IDM_NS_CGROUP == CLONE_NEWCGROUP &&
+		       IDM_NS_UTS == CLONE_NEWUTS && IDM_NS_IPC == CLONE_NEWIPC &&
+		       IDM_NS_PID == CLONE_NEWPID && IDM_NS_NET == CLONE_NEWNET,
+	       "our names are the kernel's values");
+
+#define REFUSE(err, ...) idm_fail(err, -EINVAL, step, NULL, __VA_ARGS__)
+
+static int check_program(const struct idm_child_options *o, struct idm_error *err)
+{
+	if (!o->path || !*o->path)
+		return REFUSE(err, "there is no path");
+	if (!o->argv || !o->argv[0])
+		return REFUSE(err, "there are no arguments, not even the program's name");
+	if (o->program >= 0 && o->flags & IDM_CHILD_SEARCH_PATH)
+		return REFUSE(err, "a program that is given as a descriptor is not searched for");
+	if (o->cwd && !*o->cwd)
+		return REFUSE(err, "the working directory is an empty path");
+	return 0;
+}
+
+static int check_fds(const struct idm_child_options *o, struct idm_error *err)
+{
+	for (size_t i = 0; i < o->n_fds; i++) {
+		const struct idm_child_fd *fd = &o->fds[i];
+
+		if (fd->to < 0 || fd->from < -1)
+			return REFUSE(err, "descriptor %d to %d: there is no such number", fd->from,
+				      fd->to);
+		for (size_t j = 0; j < i; j++)
+			if (o->fds[j].to == fd->to)
+				return REFUSE(err, "descriptor %d is to be two things", fd->to);
+	}
+	return 0;
+}
+
+static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
+{
+	if (!m->target || m->target[0] != '/')
+		return REFUSE(err, "mount at %s: the target is not absolute",
+			      m->target ? m->target : "(none)");
+	if (!m->fstype == (m->tree < 0))
+		return REFUSE(err, "mount at %s: either a filesystem or a tree is wanted", m->target);
+	if (!m->fstype && (m->source || m->options || m->attr))
+		return REFUSE(err, "mount at %s: a tree has its source, options and attributes",
+			      m->target);
+	if (m->flags & ~IDM_ATTACH_MKDIR)
+		return REFUSE(err, "mount at %s: unknown flags 0x%x", m->target, m->flags);
+	if (m->attr & ~MOUNT_ATTRIBUTES)
+		return REFUSE(err, "mount at %s: unknown attributes 0x%x", m->target,
+			      m->attr & ~MOUNT_ATTRIBUTES);
+	return 0;
+}
+
+static int check_mounts(const struct idm_child_options *o, struct idm_error *err)
+{
+	bool own = o->namespaces & IDM_NS_MOUNT;
+	int r = 0;
+
+	if (o->root >= 0 && !own)
+		return REFUSE(err, "a root wants a new mount namespace");
+	if (o->n_mounts && !own)
+		return REFUSE(err, "mounts want a new mount namespace");
+	if (o->propagation != IDM_PROPAGATION_DEFAULT && !own)
+		return REFUSE(err, "propagation is that of a new mount namespace");
+	if ((unsigned int)o->propagation > IDM_PROPAGATION_SLAVE)
+		return REFUSE(err, "a new mount namespace is private or slave");
+	for (size_t i = 0; i < o->n_mounts && r == 0; i++)
+		r = check_mount(&o->mounts[i], err);
+	return r;
+}
+
+static int check_rest(const struct idm_child_options *o, struct idm_error *err)
+{
+	if (o->flags & ~ALL_FLAGS)
+		return REFUSE(err, "unknown flags 0x%x", o->flags & ~ALL_FLAGS);
+	if (o->namespaces & ~ALL_NAMESPACES)
+		return REFUSE(err, "unknown namespaces 0x%x", o->namespaces & ~ALL_NAMESPACES);
+	if (o->hostname && !(o->namespaces & IDM_NS_UTS))
+		return REFUSE(err, "a hostname wants a new UTS namespace");
+	if (o->flags & IDM_CHILD_INIT && !(o->namespaces & IDM_NS_PID))
+		return REFUSE(err, "an init wants a new PID namespace");
+	if (o->n_groups && !(o->flags & IDM_CHILD_SET_GROUPS))
+		return REFUSE(err, "groups are given, but not to be set");
+	if (o->terminal >= 0 && !(o->flags & IDM_CHILD_SESSION))
+		return REFUSE(err, "a controlling terminal wants a new session");
+	if (o->process_group && o->flags & IDM_CHILD_SESSION)
+		return REFUSE(err, "a new session has a process group of its own");
+	if (o->process_group < -1)
+		return REFUSE(err, "there is no process group %d", (int)o->process_group);
+	return 0;
+}
+
+int idm_child_take_options(struct idm_child_options *own, const struct idm_child_options *options,
+			   struct idm_error *err)
+{
+	int r = idm_copy_options(own, sizeof(*own), options);
+
+	if (r == -E2BIG)
+		return idm_fail(err, r, step, NULL, "options that only a newer library knows");
+	if (r < 0)
+		return REFUSE(err, "the options' size is not set");
+	r = check_program(own, err);
+	if (r == 0)
+		r = check_fds(own, err);
+	if (r == 0)
+		r = check_mounts(own, err);
+	return r < 0 ? r : check_rest(own, err);
+}

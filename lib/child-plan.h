@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a child has to do between clone and exec, as one block of memory: it is read in the caller's
+ * memory by a child that shares that, and in a memory file by the stage (child-stage.c), which has no
+ * libc. So it holds no pointer: strings and arrays are offsets from the beginning, 0 for none.
+ */
+#ifndef IDM_CHILD_PLAN_H
+#define IDM_CHILD_PLAN_H
+
+#include <stdint.h>
+
+/* What a child is doing. The words for each are in child-why.c. */
+enum idm_child_step {
+	IDM_STEP_NONE = 0,
+	IDM_STEP_DESCRIPTORS,
+	IDM_STEP_PROCESS_GROUP,
+	IDM_STEP_STAGE,
+	IDM_STEP_JOIN,
+	IDM_STEP_JOIN_USER,
+	IDM_STEP_USER_IDS,
+	IDM_STEP_NAMESPACES,
+	IDM_STEP_PID_NAMESPACE,
+	IDM_STEP_SECOND,
+	IDM_STEP_PROPAGATION,
+	IDM_STEP_ATTACH_ROOT,
+	IDM_STEP_PIVOT,
+	IDM_STEP_MOUNT_TARGET,
+	IDM_STEP_MOUNT_OPTION,
+	IDM_STEP_MOUNT,
+	IDM_STEP_DETACH_OLD_ROOT,
+	IDM_STEP_HOSTNAME,
+	IDM_STEP_SESSION,
+	IDM_STEP_TERMINAL,
+	IDM_STEP_BOUNDING,
+	IDM_STEP_GROUPS,
+	IDM_STEP_GID,
+	IDM_STEP_UID,
+	IDM_STEP_CAPABILITIES,
+	IDM_STEP_NO_NEW_PRIVS,
+	IDM_STEP_CWD,
+	IDM_STEP_INIT,
+	IDM_STEP_EXEC,
+	IDM_STEPS
+};
+
+/* Written by the child, read by the caller when the child has left this memory. */
+struct idm_child_report {
+	uint32_t step;	 /* that it has begun last */
+	int32_t error;	 /* -errno, if that failed */
+	uint32_t item;	 /* which of several: an index, or a descriptor's number */
+	uint32_t string; /* the text concerned, in the plan */
+	int32_t pid;	 /* of the process that goes on, where that is not the first one */
+	char words[236]; /* the kernel's own */
+};
+
+struct idm_plan_fd {
+	int32_t from, to;
+};
+
+struct idm_plan_mount {
+	uint32_t target, fstype, source;
+	uint32_t options, n_options; /* pairs of offsets: a name, and a value or 0 */
+	uint32_t attr;
+	uint32_t flags;
+	uint32_t is_file; /* of a tree: its root is no directory */
+	int32_t tree;
+};
+
+struct idm_plan_join {
+	int32_t fd;
+	uint32_t type; /* CLONE_NEW* */
+	uint32_t joined;
+};
+
+/* The caller's own, to have them through an exec, and those that are wanted. */
+struct idm_plan_caps {
+	uint64_t effective, permitted, inheritable, bounding, ambient;
+};
+
+/*
+ * POSIX locks on the plan's memory file say who has not left it yet: they belong to one process, survive
+ * its exec of the stage, and go when it executes the program or ends, however that happens. (A pipe
+ * cannot tell: copies of its end may be in what other threads fork.)
+ */
+#define IDM_LOCK_FIRST 0  /* the child */
+#define IDM_LOCK_SECOND 1 /* a second one that the first has made */
+#define IDM_LOCK_CALLER 2 /* the caller holds back the second one by it, until it has its pidfd */
+
+#define IDM_PLAN_STAGE 1U	  /* not all can be done in the caller's memory */
+#define IDM_PLAN_RESET_IGNORED 2U /* signals that are ignored get their default again */
+#define IDM_PLAN_RESET_HANDLED 4U /* so do those with a handler: the kernel has not done it */
+#define IDM_PLAN_SECOND 8U	/* the program is a second process, in a PID namespace made or joined */
+#define IDM_PLAN_NEW_PID 16U	/* and that is made for it */
+#define IDM_PLAN_OTHER_USER 32U /* another user namespace is joined */
+#define IDM_PLAN_KEEP_FDS 64U
+#define IDM_PLAN_SESSION 128U
+#define IDM_PLAN_SET_GROUPS 256U
+#define IDM_PLAN_SET_CAPS 512U
+#define IDM_PLAN_RAISE_AMBIENT 1024U /* exec would take away the caller's capabilities */
+#define IDM_PLAN_NO_NEW_PRIVS 2048U
+#define IDM_PLAN_INIT 4096U
+#define IDM_PLAN_PIVOT 8192U
+#define IDM_PLAN_NEW_MOUNT 16384U
+
+struct idm_plan {
+	struct idm_child_report report; /* first: it is read by itself */
+	uint32_t size;
+	uint32_t flags;
+	uint64_t mask; /* of blocked signals that the program starts with */
+	uint32_t go;   /* the second process may go on */
+
+	/* All descriptors that are needed. What is -1 is not. */
+	int32_t plan_fd; /* this plan in a memory file */
+	int32_t stage_fd;
+	int32_t program_fd;
+	int32_t root_fd;
+	int32_t terminal_fd;
+	uint32_t fds, n_fds;
+	uint32_t joins, n_joins;
+	uint32_t mounts, n_mounts;
+	uint32_t kept; /* room for the numbers of all of them, to sort */
+
+	uint32_t namespaces;  /* CLONE_NEW* to unshare */
+	uint32_t propagation; /* MS_* */
+	uint32_t hostname;
+	uint32_t uid, gid;
+	uint32_t groups, n_groups;
+	struct idm_plan_caps own, caps;
+	int32_t process_group;
+
+	uint32_t cwd;
+	uint32_t paths, n_paths; /* to try, in this order: offsets */
+	uint32_t argv, envp;	 /* arrays of uint64_t offsets, made pointers of in place */
+};
+
+#endif

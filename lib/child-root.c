@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+/* Of the stage: the root, and what is mounted in it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+
+#include "child-steps.h"
+#include "idmount.h"
+
+#define MNT_DETACH 2 /* <sys/mount.h>, which does not go with <linux/mount.h> */
+
+/* ---- mounts ---- */
+
+/* A directory, or for a tree of one file an empty file, with the directories that lead to it. */
+static long make_target(const char *target, int is_file)
+{
+	char path[4096];
+	uint32_t n = 0;
+	long r = 0;
+
+	for (const char *p = target; *p; p++) {
+		if (n == sizeof(path) - 1)
+			return -ENAMETOOLONG;
+		path[n++] = *p;
+		path[n] = '\0';
+		if (p[1] == '/' || (!p[1] && !is_file))
+			r = raw(SYS_mkdirat, AT_FDCWD, path, 0755);
+		else if (!p[1])
+			r = raw(SYS_mknodat, AT_FDCWD, path, S_IFREG | 0644, 0);
+		if (r < 0 && r != -EEXIST)
+			return r;
+	}
+	return 0;
+}
+
+/* The last message of the fs context that is an error: "e proc: Unknown parameter 'x'". */
+static void take_words(struct idm_plan *plan, long fs)
+{
+	char text[sizeof(plan->report.words)];
+	long n;
+
+	while ((n = raw(SYS_read, fs, text, sizeof(text) - 1)) > 0) {
+		uint32_t from = n > 2 && text[1] == ' ' ? 2 : 0, to = 0;
+
+		if (text[n - 1] == '\n')
+			n--;
+		for (; from < n; from++)
+			plan->report.words[to++] = text[from];
+		plan->report.words[to] = '\0';
+	}
+}
+
+static long set_options(struct idm_plan *plan, const struct idm_plan_mount *m, long fs)
+{
+	const uint32_t *options = idm_plan_at(plan, m->options);
+	long r = raw(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", idm_plan_at(plan, m->source), 0);
+
+	for (uint32_t i = 0; i < m->n_options && r == 0; i++, options += 2) {
+		const char *value = idm_plan_at(plan, options[1]);
+
+		idm_plan_begin(plan, IDM_STEP_MOUNT_OPTION, plan->report.item, options[0]);
+		r = raw(SYS_fsconfig, fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
+			idm_plan_at(plan, options[0]), value, 0);
+	}
+	return r;
+}
+
+/* Made in the namespaces of this process: a procfs of its PID namespace, for example. */
+static long make_filesystem(struct idm_plan *plan, const struct idm_plan_mount *m)
+{
+	long fs = raw(SYS_fsopen, idm_plan_at(plan, m->fstype), FSOPEN_CLOEXEC), r;
+
+	if (fs < 0)
+		return fs;
+	r = set_options(plan, m, fs);
+	if (r == 0) {
+		idm_plan_begin(plan, IDM_STEP_MOUNT, plan->report.item, m->target);
+		r = raw(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
+	}
+	if (r == 0)
+		r = raw(SYS_fsmount, fs, FSMOUNT_CLOEXEC, m->attr);
+	if (r < 0)
+		take_words(plan, fs);
+	raw(SYS_close, fs);
+	return r;
+}
+
+/* Links at the way to the target stay inside: "/" is the new root by now. */
+static long mount_one(struct idm_plan *plan, const struct idm_plan_mount *m)
+{
+	const char *target = idm_plan_at(plan, m->target);
+	long tree = m->tree, r = 0;
+
+	idm_plan_begin(plan, IDM_STEP_MOUNT_TARGET, plan->report.item, m->target);
+	if (m->flags & IDM_ATTACH_MKDIR)
+		r = make_target(target, (int)m->is_file);
+	if (r < 0)
+		return r;
+	idm_plan_begin(plan, IDM_STEP_MOUNT, plan->report.item, m->target);
+	if (m->fstype)
+		tree = make_filesystem(plan, m);
+	if (tree < 0)
+		return tree;
+	r = raw(SYS_move_mount, tree, "", AT_FDCWD, target,
+		MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
+	if (m->fstype)
+		raw(SYS_close, tree);
+	return r;
+}
+
+static long mount_all(struct idm_plan *plan)
+{
+	const struct idm_plan_mount *mounts = idm_plan_at(plan, plan->mounts);
+	long r = 0;
+
+	for (uint32_t i = 0; i < plan->n_mounts && r == 0; i++) {
+		plan->report.item = i;
+		r = mount_one(plan, &mounts[i]);
+	}
+	return r;
+}
+
+/* ---- the root ---- */
+
+/*
+ * The tree is put over "/", where nobody sees it but us, and the two change places: the old root lies
+ * over the new one then, without covering it for who has that as his root.
+ */
+static long pivot(struct idm_plan *plan)
+{
+	long r;
+
+	idm_plan_begin(plan, IDM_STEP_ATTACH_ROOT, 0, 0);
+	r = raw(SYS_move_mount, plan->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	if (r == 0)
+		r = raw(SYS_fchdir, plan->root_fd);
+	if (r < 0)
+		return r;
+	idm_plan_begin(plan, IDM_STEP_PIVOT, 0, 0);
+	return raw(SYS_pivot_root, ".", ".");
+}
+
+/* "." is the new root, and what lies over it the old one. */
+static long detach_old_root(struct idm_plan *plan)
+{
+	long r;
+
+	idm_plan_begin(plan, IDM_STEP_DETACH_OLD_ROOT, 0, 0);
+	r = raw(SYS_umount2, ".", MNT_DETACH);
+	return r < 0 ? r : raw(SYS_chdir, "/");
+}
+
+/*
+ * The old root goes last: in a user namespace the kernel lets a procfs or sysfs be mounted only where
+ * another one is wholly visible, which in the new root none is yet.
+ */
+long idm_child_root(struct idm_plan *plan)
+{
+	int to_pivot = !!(plan->flags & IDM_PLAN_PIVOT);
+	long r;
+
+	if (!(plan->flags & IDM_PLAN_NEW_MOUNT))
+		return 0;
+	idm_plan_begin(plan, IDM_STEP_PROPAGATION, 0, 0);
+	r = raw(SYS_mount, 0, "/", 0, MS_REC | plan->propagation, 0);
+	if (r == 0 && to_pivot)
+		r = pivot(plan);
+	if (r == 0)
+		r = mount_all(plan);
+	if (r == 0 && to_pivot)
+		r = detach_old_root(plan);
+	return r;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The stage: a program of its own without libc, that the library carries in itself and executes from
+ * memory in a child. It finds the plan in a memory file and does in a memory of its own what must not
+ * be done in the caller's, and does not need a copy of that. It is not dumpable, so that nobody in the
+ * namespaces that it joins can get at its descriptors.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <sys/mman.h>
+
+#include "child-steps.h"
+
+/* Both can be called where the compiler thinks of it. */
+void *memset(void *to, int byte, unsigned long n);
+void *memcpy(void *to, const void *from, unsigned long n);
+
+void *memset(void *to, int byte, unsigned long n)
+{
+	for (unsigned long i = 0; i < n; i++)
+		((volatile char *)to)[i] = (char)byte;
+	return to;
+}
+
+void *memcpy(void *to, const void *from, unsigned long n)
+{
+	for (unsigned long i = 0; i < n; i++)
+		((volatile char *)to)[i] = ((const char *)from)[i];
+	return to;
+}
+
+static int32_t parse_number(const char *text)
+{
+	int32_t n = 0;
+
+	for (; *text >= '0' && *text <= '9'; text++)
+		n = n * 10 + (*text - '0');
+	return n;
+}
+
+static struct idm_plan *map_plan(int32_t fd)
+{
+	long size = raw(SYS_lseek, fd, 0, 2 /* SEEK_END */);
+	long r = raw(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	int32_t error = (int32_t)r;
+
+	if (r < 0 && r > -4096) {
+		raw(SYS_pwrite64, fd, &error, sizeof(error),
+		    __builtin_offsetof(struct idm_plan, report.error));
+		idm_raw_exit(1);
+	}
+	return (struct idm_plan *)r;
+}
+
+/* What child-first.c has changed to bring the capabilities here. */
+static long restore_capabilities(struct idm_plan *plan)
+{
+	long r;
+
+	if (!(plan->flags & IDM_PLAN_RAISE_AMBIENT))
+		return 0;
+	idm_child_capset(&plan->own, &r);
+	return r < 0 ? r : idm_child_set_ambient(plan->own.ambient);
+}
+
+/* Nothing that leads out of the root stays open. */
+static void close_doors(struct idm_plan *plan)
+{
+	struct idm_plan_join *joins = idm_plan_at(plan, plan->joins);
+	struct idm_plan_mount *mounts = idm_plan_at(plan, plan->mounts);
+
+	for (uint32_t i = 0; i < plan->n_joins; i++)
+		raw(SYS_close, joins[i].fd);
+	for (uint32_t i = 0; i < plan->n_mounts; i++)
+		if (mounts[i].tree >= 0)
+			raw(SYS_close, mounts[i].tree);
+	if (plan->root_fd >= 0)
+		raw(SYS_close, plan->root_fd);
+	plan->n_joins = 0;
+	plan->n_mounts = 0;
+	plan->root_fd = -1;
+}
+
+static void program(void *data)
+{
+	struct idm_plan *plan = data;
+	long r = idm_child_session(plan);
+
+	if (r == 0)
+		r = idm_child_credentials(plan);
+	if (r == 0)
+		r = idm_child_cwd(plan);
+	if (r == 0)
+		r = idm_child_exec(plan);
+	idm_plan_fail(plan, r);
+}
+
+static long set_hostname(struct idm_plan *plan)
+{
+	const char *name = idm_plan_at(plan, plan->hostname);
+	long n = 0;
+
+	if (!name)
+		return 0;
+	while (name[n])
+		n++;
+	idm_plan_begin(plan, IDM_STEP_HOSTNAME, 0, plan->hostname);
+	return raw(SYS_sethostname, name, n);
+}
+
+__attribute__((noreturn, used)) void idm_stage_main(const uintptr_t *stack);
+
+void idm_stage_main(const uintptr_t *stack)
+{
+	int32_t fd = parse_number((const char *)stack[3]); /* behind argc, argv[0] and NULL: envp[0] */
+	struct idm_plan *plan;
+	long r;
+
+	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
+	raw(SYS_prctl, PR_SET_NAME, "idm-child");
+	plan = map_plan(fd);
+	plan->stage_fd = -1;
+	idm_plan_each_fd(plan, idm_plan_set_fd_flags, FD_CLOEXEC);
+	r = restore_capabilities(plan);
+	if (r == 0)
+		r = idm_child_enter(plan);
+	if (r == 0)
+		r = idm_child_second(plan);
+	if (r == 0)
+		r = idm_child_root(plan);
+	if (r == 0)
+		r = set_hostname(plan);
+	if (r < 0)
+		idm_plan_fail(plan, r);
+	close_doors(plan);
+	if (plan->flags & IDM_PLAN_INIT)
+		idm_child_init(plan, program);
+	program(plan);
+	idm_raw_exit(1);
+}
+
+/* The kernel leaves argc and argv on the stack, and no return address. */
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start:\n\t"
+	"xor %ebp, %ebp\n\t"
+	"mov %rsp, %rdi\n\t"
+	"and $-16, %rsp\n\t"
+	"call idm_stage_main\n\t"
+	"ud2\n");
+#elif defined(__aarch64__)
+__asm__(".globl _start\n_start:\n\t"
+	"mov x29, xzr\n\t"
+	"mov x30, xzr\n\t"
+	"mov x0, sp\n\t"
+	"b idm_stage_main\n");
+#elif defined(__riscv)
+__asm__(".globl _start\n_start:\n\t"
+	"mv s0, zero\n\t"
+	"mv ra, zero\n\t"
+	"mv a0, sp\n\t"
+	"andi sp, sp, -16\n\t"
+	"tail idm_stage_main\n");
+#endif

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/* A child, by its pidfd and nothing else. */
+#include <errno.h>
+#include <poll.h>
+
+#include "error.h"
+#include "kernel.h"
+
+static const char step_wait[] = "wait for child", step_signal[] = "signal child";
+
+static int not_a_pidfd(int code, const char *step, struct idm_error *err)
+{
+	if (code == -EBADF)
+		return idm_fail(err, code, step, NULL, "the descriptor is not open, or not a pidfd");
+	if (code == -EINVAL)
+		return idm_fail(err, code, step, NULL, "the descriptor is not a pidfd");
+	return idm_fail(err, code, step, NULL, NULL);
+}
+
+/* A wait status, as of old. */
+static void take_status(int status, struct idm_exit *exit)
+{
+	exit->pid = 0; /* it has none any more */
+	exit->code = WIFEXITED(status) ? CLD_EXITED : WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+	exit->status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+}
+
+/* 0: what it was is not known. Before Linux 6.13 the call is not; before 6.15 it does not say that. */
+static int read_status(int pidfd, struct idm_exit *exit)
+{
+	struct idm_pidfd_info info = { .mask = IDM_PIDFD_INFO_EXIT };
+
+	if (idm_sys_ioctl(pidfd, IDM_PIDFD_GET_INFO, &info) < 0 || !(info.mask & IDM_PIDFD_INFO_EXIT))
+		return 0;
+	take_status(info.exit_code, exit);
+	return 1;
+}
+
+static bool has_info(int pidfd)
+{
+	struct idm_pidfd_info info = { .mask = IDM_PIDFD_INFO_EXIT };
+	int r = idm_sys_ioctl(pidfd, IDM_PIDFD_GET_INFO, &info);
+
+	return r == 0 || r == -ESRCH;
+}
+
+static int timed_out(struct idm_error *err)
+{
+	return idm_fail(err, -ETIMEDOUT, step_wait, NULL, "it has not ended");
+}
+
+/*
+ * It has ended and waitid says that it is nobody we can wait for: another thread's wait has it, or will
+ * have it, or it was never our child. What a pidfd tells about its end is there once it has been reaped,
+ * which POLLHUP says (Linux 6.9).
+ */
+static int wait_for_others(int pidfd, const struct timespec *deadline, struct idm_exit *exit,
+			   struct idm_error *err)
+{
+	int r = has_info(pidfd) ? idm_sys_poll_until(pidfd, 0, deadline) : 1;
+
+	if (r == 0)
+		return timed_out(err);
+	if (r > 0 && read_status(pidfd, exit))
+		return 0;
+	idm_fail(err, -ECHILD, step_wait, NULL, "its status was taken by somebody else");
+	idm_hint(err, "something in this process waits for any child, or SIGCHLD is ignored; from Linux "
+		      "6.15 on the status can be read all the same");
+	return -ECHILD;
+}
+
+int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_error *err)
+{
+	struct timespec deadline, *until = timeout_ms < 0 ? NULL : &deadline;
+	struct idm_exit unused;
+	siginfo_t info;
+	int r;
+
+	if (until)
+		idm_sys_deadline(until, timeout_ms);
+	/* The one call that tells a pidfd from another descriptor, before others are polled. */
+	r = idm_sys_pidfd_send_signal(pidfd, 0);
+	if (r == -EBADF || r == -EINVAL)
+		return not_a_pidfd(r, step_wait, err);
+	r = idm_sys_poll_until(pidfd, POLLIN, until);
+	if (r == 0)
+		return timed_out(err);
+	if (r < 0)
+		return idm_fail(err, r, step_wait, NULL, NULL);
+	r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+	if (r == -ECHILD)
+		return wait_for_others(pidfd, until, exit ? exit : &unused, err);
+	if (r < 0)
+		return not_a_pidfd(r, step_wait, err);
+	if (exit)
+		*exit = (struct idm_exit){ info.si_pid, info.si_code, info.si_status };
+	return 0;
+}
+
+int idm_child_signal(int pidfd, int signal, struct idm_error *err)
+{
+	int r = idm_sys_pidfd_send_signal(pidfd, signal);
+
+	if (r == 0)
+		return 0;
+	if (r == -ESRCH)
+		return idm_fail(err, r, step_signal, NULL, "it has ended and been reaped");
+	if (r == -EINVAL && (signal < 0 || signal > 64))
+		return idm_fail(err, r, step_signal, NULL, "there is no signal %d", signal);
+	return not_a_pidfd(r, step_signal, err);
+}

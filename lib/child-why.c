@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+/* The child can only say where it was and what the kernel answered. Here that becomes words. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "child.h"
+#include "child-steps.h"
+#include "error.h"
+#include "kernel.h"
+#include "privilege.h"
+#include "util.h"
+
+static const char *const words[IDM_STEPS] = {
+	[IDM_STEP_NONE] = "start program",
+	[IDM_STEP_DESCRIPTORS] = "pass descriptors",
+	[IDM_STEP_PROCESS_GROUP] = "set process group",
+	[IDM_STEP_STAGE] = "execute a program in memory",
+	[IDM_STEP_JOIN] = "join namespace",
+	[IDM_STEP_JOIN_USER] = "join user namespace",
+	[IDM_STEP_USER_IDS] = "become root of the user namespace",
+	[IDM_STEP_NAMESPACES] = "make namespaces",
+	[IDM_STEP_SECOND] = "make a process in the PID namespace",
+	[IDM_STEP_PROPAGATION] = "separate the mount namespace",
+	[IDM_STEP_ATTACH_ROOT] = "attach root",
+	[IDM_STEP_PIVOT] = "pivot to root",
+	[IDM_STEP_MOUNT_TARGET] = "make mount point",
+	[IDM_STEP_MOUNT_OPTION] = "set mount option",
+	[IDM_STEP_MOUNT] = "mount",
+	[IDM_STEP_DETACH_OLD_ROOT] = "detach the old root",
+	[IDM_STEP_HOSTNAME] = "set hostname",
+	[IDM_STEP_SESSION] = "make session",
+	[IDM_STEP_TERMINAL] = "set controlling terminal",
+	[IDM_STEP_BOUNDING] = "set bounding set",
+	[IDM_STEP_GROUPS] = "set groups",
+	[IDM_STEP_GID] = "set gid",
+	[IDM_STEP_UID] = "set uid",
+	[IDM_STEP_CAPABILITIES] = "set capabilities",
+	[IDM_STEP_NO_NEW_PRIVS] = "set no_new_privs",
+	[IDM_STEP_CWD] = "set working directory",
+	[IDM_STEP_INIT] = "start program below init",
+	[IDM_STEP_EXEC] = "execute",
+};
+
+struct question {
+	const struct idm_child_options *o;
+	struct idm_plan *plan;
+	const struct idm_child_report *report;
+	int code;
+	const char *step, *subject;
+	struct idm_error *err;
+};
+
+/* Each of these returns whether it had anything to say. */
+
+static const char *namespace_name(uint32_t type)
+{
+	switch (type) {
+	case IDM_NS_MOUNT:
+		return "mount";
+	case IDM_NS_CGROUP:
+		return "cgroup";
+	case IDM_NS_UTS:
+		return "UTS";
+	case IDM_NS_IPC:
+		return "IPC";
+	case IDM_NS_PID:
+		return "PID";
+	case IDM_NS_NET:
+		return "network";
+	default:
+		return "time";
+	}
+}
+
+static bool why_not_passed(const struct question *q)
+{
+	if (q->report->item == ~0U) {
+		idm_fail(q->err, q->code, q->step, NULL,
+			 q->code == -ENOSYS ? "closing the others needs Linux 5.9" : NULL);
+		return true;
+	}
+	/* dup3(2)'s word for a number that is too high; what is passed was open a moment ago */
+	if (q->code == -EBADF)
+		idm_fail(q->err, q->code, q->step, NULL,
+			 "no descriptor may be numbered %u here, or the one for it was closed meanwhile",
+			 q->report->item);
+	else
+		idm_fail(q->err, q->code, q->step, NULL, "descriptor %u: %s", q->report->item,
+			 strerrordesc_np(-q->code));
+	return true;
+}
+
+static bool why_not_joined(const struct question *q)
+{
+	const char *name = namespace_name(q->report->item);
+
+	if (q->code == -EPERM)
+		idm_fail(q->err, q->code, q->step, NULL,
+			 "%s: it needs CAP_SYS_ADMIN in the namespace's user namespace", name);
+	else
+		idm_fail(q->err, q->code, q->step, NULL, "%s: %s", name, strerrordesc_np(-q->code));
+	return true;
+}
+
+static bool why_no_namespaces(const struct question *q)
+{
+	if (q->code == -EPERM) {
+		idm_fail(q->err, q->code, q->step, NULL, "it needs CAP_SYS_ADMIN");
+		idm_hint(q->err, "run as root, or give a map: in a user namespace of its own the child "
+				 "may make them");
+		return true;
+	}
+	if (q->code != -ENOSPC)
+		return false;
+	idm_fail(q->err, q->code, q->step, NULL, "no more of them are allowed here");
+	idm_hint(q->err, "look at user.max_*_namespaces");
+	return true;
+}
+
+static bool why_not_pivoted(const struct question *q)
+{
+	if (q->code != -EINVAL)
+		return false;
+	idm_fail(q->err, q->code, q->step, NULL,
+		 "the present root cannot be exchanged: it is the initramfs, or a chroot");
+	return true;
+}
+
+static bool why_no_id(const struct question *q)
+{
+	bool user = q->report->step == IDM_STEP_UID;
+
+	if (q->code != -EINVAL && q->code != -EPERM)
+		return false;
+	if (q->report->step == IDM_STEP_GROUPS && q->code == -EPERM) {
+		idm_fail(q->err, q->code, q->step, NULL,
+			 "it needs CAP_SETGID, and a user namespace that has not given up setgroups(2)");
+		return true;
+	}
+	if (q->code == -EPERM)
+		idm_fail(q->err, q->code, q->step, NULL, "%u: it needs %s", q->report->item,
+			 user ? "CAP_SETUID" : "CAP_SETGID");
+	else if (q->report->step == IDM_STEP_GROUPS)
+		idm_fail(q->err, q->code, q->step, NULL,
+			 "they are too many, or the user namespace has not all of them");
+	else
+		idm_fail(q->err, q->code, q->step, NULL, "%u: the user namespace has no such id",
+			 q->report->item);
+	return true;
+}
+
+static bool why_no_capabilities(const struct question *q)
+{
+	if (q->code != -EPERM)
+		return false;
+	idm_fail(q->err, q->code, q->step, NULL,
+		 q->report->step == IDM_STEP_BOUNDING
+			 ? "it needs CAP_SETPCAP"
+			 : "more than there are: effective must be among the permitted, ambient among "
+			   "the permitted and inheritable, and all among those that the child has");
+	return true;
+}
+
+static bool why_no_terminal(const struct question *q)
+{
+	if (q->code == -ENOTTY)
+		idm_fail(q->err, q->code, q->step, NULL, "the descriptor is no terminal");
+	else if (q->code == -EPERM)
+		idm_fail(q->err, q->code, q->step, NULL, "it is that of another session");
+	else
+		return false;
+	return true;
+}
+
+static bool why_no_cwd(const struct question *q)
+{
+	if (q->code != -EXDEV)
+		return false;
+	idm_fail(q->err, q->code, q->step, q->subject, "it is outside the root");
+	return true;
+}
+
+static bool why_not_executed(const struct question *q)
+{
+	const char *path = q->o->path;
+
+	if (q->code == -ENOENT && q->plan->n_paths > 1)
+		idm_fail(q->err, q->code, q->step, path, "it is in no directory of PATH");
+	else if (q->code == -ENOEXEC)
+		idm_fail(q->err, q->code, q->step, q->subject ? q->subject : path,
+			 "it is no program that this machine can execute");
+	else
+		idm_fail(q->err, q->code, q->step, q->subject ? q->subject : path, NULL);
+	if (q->code == -ENOENT && q->plan->n_paths == 1)
+		idm_hint(q->err,
+			 "if there is such a file, then what its first line or its program header "
+			 "names as interpreter is missing");
+	return true;
+}
+
+static bool why_no_stage(const struct question *q)
+{
+	if (q->code != -EACCES)
+		return false;
+	idm_fail(q->err, q->code, q->step, NULL, "the kernel or a security module does not let it");
+	idm_hint(q->err, "look at the sysctl vm.memfd_noexec");
+	return true;
+}
+
+static bool explain(const struct question *q)
+{
+	switch (q->report->step) {
+	case IDM_STEP_DESCRIPTORS:
+		return why_not_passed(q);
+	case IDM_STEP_STAGE:
+		return why_no_stage(q);
+	case IDM_STEP_JOIN:
+		return why_not_joined(q);
+	case IDM_STEP_NAMESPACES:
+	case IDM_STEP_SECOND:
+		return why_no_namespaces(q);
+	case IDM_STEP_PIVOT:
+		return why_not_pivoted(q);
+	case IDM_STEP_GROUPS:
+	case IDM_STEP_GID:
+	case IDM_STEP_UID:
+		return why_no_id(q);
+	case IDM_STEP_BOUNDING:
+	case IDM_STEP_CAPABILITIES:
+		return why_no_capabilities(q);
+	case IDM_STEP_TERMINAL:
+		return why_no_terminal(q);
+	case IDM_STEP_CWD:
+		return why_no_cwd(q);
+	case IDM_STEP_EXEC:
+		return why_not_executed(q);
+	default:
+		return false;
+	}
+}
+
+int idm_child_why(const struct idm_child_options *o, struct idm_plan *plan, struct idm_error *err)
+{
+	const struct idm_child_report *report = &plan->report;
+	struct question q = {
+		.o = o, .plan = plan, .report = report, .code = report->error, .err = err
+	};
+
+	q.step = words[report->step < IDM_STEPS ? report->step : IDM_STEP_NONE];
+	q.subject = report->string < plan->size ? idm_plan_at(plan, report->string) : NULL;
+	if (!q.code)
+		return idm_fail(err, -ESRCH, q.step, q.subject, "the child was killed");
+	if (!explain(&q))
+		idm_fail(err, q.code, q.step, q.subject, NULL);
+	if (report->words[0])
+		idm_kernel_words(err, report->words);
+	return q.code;
+}
+
+int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
+{
+	static const char step[] = "start program", step_cgroup[] = "put into cgroup";
+
+	switch (code) {
+	case -EAGAIN:
+		idm_fail(err, code, step, NULL, "no more processes are allowed here");
+		idm_hint(err,
+			 "look at RLIMIT_NPROC (ulimit -u), kernel.pid_max and the cgroup's pids.max");
+		return code;
+	case -EPERM:
+		return cgroup < 0
+			       ? idm_fail(err, code, "make namespaces", NULL, "it needs CAP_SYS_ADMIN")
+			       : idm_fail(err, code, step, NULL, NULL);
+	case -EBADF:
+	case -EACCES:
+	case -EOPNOTSUPP:
+	case -EBUSY:
+	case -ENODEV:
+		if (cgroup < 0)
+			break;
+		return idm_fail(err, code, step_cgroup, NULL,
+				code == -EBADF	  ? "descriptor %d is no directory of a cgroup2"
+				: code == -EACCES ? "descriptor %d: it may not be changed by this user"
+				: code == -ENODEV ? "descriptor %d: it has been removed"
+				: code == -EBUSY
+					? "descriptor %d: it hands controllers on to others below"
+					: "descriptor %d: it is in an invalid state",
+				cgroup);
+	case -EINVAL:
+	case -E2BIG:
+	case -ENOSYS:
+		if (cgroup >= 0)
+			return idm_fail(err, code, step_cgroup, NULL,
+					"it needs Linux 5.7, or a seccomp filter refuses clone3(2)");
+	}
+	return idm_fail(err, code, step, NULL, NULL);
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Starting a program: the plan is made here, where there is memory to allocate and words for errors; the
+ * child only carries it out.
+ *
+ *   1. the caller makes the plan (child-make.c) and, if it takes the stage, two memory files: one holds
+ *      that, one the plan;
+ *   2. it clones a child that shares its memory (child-clone.c, child-first.c), and waits until that has
+ *      left it, by executing the program or the stage, or by ending;
+ *   3. the stage (child-stage.c) holds a lock on the plan's file until it has executed the program or
+ *      has ended; the caller waits for that lock;
+ *   4. what the plan's report says then is the result.
+ *
+ * A child that has failed is reaped by its pidfd. Until it executes something nobody else can wait for
+ * it; from then on it does not matter who does, since what happened is in the report.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "error.h"
+#include "kernel.h"
+#include "procfs.h"
+#include "util.h"
+
+static const char step_start[] = "start program";
+
+static void reap(int pidfd)
+{
+	siginfo_t info;
+
+	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+}
+
+static void kill_and_reap(int pidfd)
+{
+	if (pidfd < 0)
+		return;
+	idm_sys_pidfd_send_signal(pidfd, SIGKILL);
+	reap(pidfd);
+	close(pidfd);
+}
+
+/* ---- memory files ---- */
+
+static int write_all(int fd, const unsigned char *data, size_t size)
+{
+	ssize_t n;
+
+	for (size_t done = 0; done < size; done += (size_t)n) {
+		n = idm_sys_write(fd, data + done, size - done);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+	}
+	return 0;
+}
+
+/* A process in a container could reach it as /proc/PID/exe; sealed, there is nothing to change. */
+static int open_stage(struct idm_error *err)
+{
+	static const char step[] = "make a program in memory";
+	AUTO_CLOSE int fd = idm_sys_memfd("idm-child", true);
+	int r = fd;
+
+	if (fd == -EACCES) {
+		idm_fail(err, fd, step, NULL, "the kernel lets none be executed");
+		idm_hint(err, "sysctl vm.memfd_noexec=1, or less");
+	}
+	if (fd == -EACCES)
+		return fd;
+	if (fd >= 0)
+		r = write_all(fd, idm_child_stage, idm_child_stage_size);
+	if (r >= 0)
+		r = idm_sys_seal(fd);
+	return r < 0 ? idm_fail(err, r, step, NULL, NULL) : idm_take_fd(&fd);
+}
+
+static int open_plan(struct idm_error *err)
+{
+	AUTO_CLOSE int fd = idm_sys_memfd("idm-plan", false);
+	int r = fd < 0 ? fd : idm_sys_lock(fd, IDM_LOCK_CALLER, F_WRLCK, false);
+
+	return r < 0 ? idm_fail(err, r, "make a file in memory", NULL, NULL) : idm_take_fd(&fd);
+}
+
+/* ---- waiting for the stage ---- */
+
+static void read_report(struct idm_child *child)
+{
+	struct idm_child_report *report = &child->plan->report;
+	ssize_t n = idm_sys_pread(child->plan_fd, report, sizeof(*report), 0);
+
+	if (n != (ssize_t)sizeof(*report))
+		*report = (struct idm_child_report){ .step = IDM_STEP_STAGE };
+	report->words[sizeof(report->words) - 1] = '\0';
+}
+
+/* Until the process that has this lock has executed the program, or has ended. */
+static void await(struct idm_child *child, int lock)
+{
+	idm_sys_lock(child->plan_fd, lock, F_WRLCK, true);
+	idm_sys_lock(child->plan_fd, lock, F_UNLCK, false);
+	read_report(child);
+}
+
+/*
+ * The pidfd of the second process. Nothing but that process can hold the lock. That it does before and
+ * after its number has been opened proves that the number was not free meanwhile. It cannot get any
+ * further before we say so.
+ */
+static int open_second(struct idm_child *child)
+{
+	pid_t pid = idm_sys_lock_holder(child->plan_fd, IDM_LOCK_SECOND);
+	AUTO_CLOSE int pidfd = pid > 0 ? idm_sys_pidfd_open(pid) : -ESRCH;
+
+	if (pidfd < 0)
+		return pidfd;
+	if (idm_sys_lock_holder(child->plan_fd, IDM_LOCK_SECOND) != pid)
+		return -ESRCH;
+	child->pid = pid;
+	return idm_take_fd(&pidfd);
+}
+
+/* The first one has ended, and the second takes its place. */
+static int take_second(struct idm_child *child, struct idm_error *err)
+{
+	static const uint32_t go = 1;
+	int r;
+
+	/* First, since that makes room for the other's. */
+	reap(child->pidfd);
+	close(child->pidfd);
+	child->pidfd = -1;
+	r = open_second(child);
+	if (r == -ESRCH)
+		return 0; /* the report says where it was last */
+	if (r < 0)
+		return idm_fail(err, r, step_start, NULL, NULL);
+	child->pidfd = r;
+	idm_sys_pwrite(child->plan_fd, &go, sizeof(go), offsetof(struct idm_plan, go));
+	idm_sys_lock(child->plan_fd, IDM_LOCK_CALLER, F_UNLCK, false);
+	await(child, IDM_LOCK_SECOND);
+	return 0;
+}
+
+static int await_stage(struct idm_child *child, struct idm_error *err)
+{
+	const struct idm_child_report *report = &child->plan->report;
+
+	/* It may have failed to get there at all: then this is the last word. */
+	if (child->plan_fd < 0 || report->error)
+		return 0;
+	await(child, IDM_LOCK_FIRST);
+	if (!(child->plan->flags & IDM_PLAN_SECOND) || report->error || report->step != IDM_STEP_SECOND)
+		return 0;
+	return take_second(child, err);
+}
+
+/* ---- all of it ---- */
+
+static void await_leaving(struct idm_child *child)
+{
+	while (__atomic_load_n(&child->inside, __ATOMIC_ACQUIRE))
+		idm_sys_futex_wait(&child->inside, 1);
+}
+
+static int run_plan(const struct idm_child_options *o, struct idm_child *child, uint64_t clone_flags,
+		    struct idm_error *err)
+{
+	const struct idm_child_report *report = &child->plan->report;
+	int r = idm_child_clone(child, clone_flags, o->cgroup, err);
+
+	if (r < 0)
+		return r;
+	await_leaving(child);
+	idm_child_free_stack(child);
+	r = await_stage(child, err);
+	if (r == 0 && (report->error || report->step != IDM_STEP_EXEC))
+		r = idm_child_why(o, child->plan, err);
+	if (r < 0) {
+		kill_and_reap(child->pidfd);
+		return r;
+	}
+	if (o->pid)
+		*o->pid = child->pid;
+	return child->pidfd;
+}
+
+static int start(const struct idm_child_options *o, int userns, struct idm_error *err)
+{
+	AUTO_FREE struct idm_plan *plan = NULL;
+	AUTO_CLOSE int stage_fd = -1, plan_fd = -1;
+	struct idm_child child = { .pidfd = -1, .plan_fd = -1 };
+	uint64_t clone_flags;
+	int r = idm_child_make_plan(o, userns, &plan, &clone_flags, err);
+
+	if (r < 0)
+		return r;
+	if (plan->flags & IDM_PLAN_SECOND && idm_procfs_child_would_be_init())
+		return idm_fail(err, -EBUSY, step_start, NULL,
+				"this thread has unshared a PID namespace that has no init yet, and a "
+				"short-lived child would become it");
+	if (plan->flags & IDM_PLAN_STAGE) {
+		stage_fd = open_stage(err);
+		if (stage_fd < 0)
+			return stage_fd;
+		plan_fd = open_plan(err);
+		if (plan_fd < 0)
+			return plan_fd;
+	}
+	plan->stage_fd = stage_fd;
+	plan->plan_fd = plan_fd;
+	child.plan = plan;
+	child.plan_fd = plan_fd;
+	return run_plan(o, &child, clone_flags, err);
+}
+
+int idm_child_start(const struct idm_child_options *options, struct idm_error *err)
+{
+	struct idm_child_options own;
+	AUTO_CLOSE int userns = -1;
+	int r = idm_child_take_options(&own, options, err);
+
+	if (r < 0)
+		return r;
+	if (own.map) {
+		userns = idm_userns_open(own.map, 0, err);
+		if (userns < 0)
+			return userns;
+	}
+	return start(&own, userns, err);
+}
