@@ -181,7 +181,7 @@ static int check_open(int fd, const char *what, struct idm_error *err)
 {
 	if (fd < 0 || is_open(fd))
 		return 0;
-	return idm_fail(err, -EBADF, step, NULL, "%s: descriptor %d is not open", what, fd);
+	return idm_fail(err, -EBADF, what, NULL, "descriptor %d is not open", fd);
 }
 
 static bool is_named(const struct idm_child_options *o, int to)

@@ -258,6 +258,22 @@ int idm_child_why(const struct idm_child_options *o, struct idm_plan *plan, stru
 	return q.code;
 }
 
+static const char *why_no_cgroup(int code)
+{
+	switch (code) {
+	case -EBADF:
+		return "it is no directory of a cgroup2";
+	case -EACCES:
+		return "the caller may not move processes there from its own cgroup";
+	case -EBUSY:
+		return "it has processes or hands controllers on to others below, and cannot do both";
+	case -EOPNOTSUPP:
+		return "it is threaded, or below one that is";
+	default:
+		return "it has been removed";
+	}
+}
+
 int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
 {
 	static const char step[] = "start program", step_cgroup[] = "put into cgroup";
@@ -277,16 +293,11 @@ int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
 	case -EOPNOTSUPP:
 	case -EBUSY:
 	case -ENODEV:
-		if (cgroup < 0)
-			break;
-		return idm_fail(err, code, step_cgroup, NULL,
-				code == -EBADF	  ? "descriptor %d is no directory of a cgroup2"
-				: code == -EACCES ? "descriptor %d: it may not be changed by this user"
-				: code == -ENODEV ? "descriptor %d: it has been removed"
-				: code == -EBUSY
-					? "descriptor %d: it hands controllers on to others below"
-					: "descriptor %d: it is in an invalid state",
-				cgroup);
+	case -ENOENT:
+		if (cgroup >= 0)
+			return idm_fail(err, code, step_cgroup, NULL, "descriptor %d: %s", cgroup,
+					why_no_cgroup(code));
+		break;
 	case -EINVAL:
 	case -E2BIG:
 	case -ENOSYS:
