@@ -766,7 +766,7 @@ struct idm_exit {
 	int status; /* the exit status, or the signal */
 };
 
-/* New namespaces for a child; the values are those of CLONE_NEW* in <sched.h>. A new user one: give a map. */
+/* New namespaces for a child; the values are those of CLONE_NEW* in <sched.h>. A user one comes by a map. */
 #define IDM_NS_MOUNT 0x00020000U
 #define IDM_NS_CGROUP 0x02000000U
 #define IDM_NS_UTS 0x04000000U
@@ -789,8 +789,8 @@ struct idm_child_fd {
 };
 
 /*
- * A mount for the child, on its own mount namespace, inside its root: of a new filesystem, or a detached
- * tree. Unset: all 0, and tree -1.
+ * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, or a
+ * detached tree. What is not wanted is 0, and tree -1.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */
@@ -811,6 +811,7 @@ struct idm_capabilities {
 	uint64_t ambient;
 };
 
+/* As a uid or gid: 0 in another user namespace, if it has that; else the caller's. */
 #define IDM_CHILD_KEEP_ID 0xffffffffU
 
 /* What to start, and how. Initialise with IDM_CHILD_OPTIONS_INIT, and set path and argv. */
@@ -833,7 +834,8 @@ struct idm_child_options {
 	const struct idm_child_mount *mounts; /* in this order (with IDM_NS_MOUNT) */
 	size_t n_mounts;
 	const char *hostname;   /* with IDM_NS_UTS; NULL: as it is */
-	uint32_t uid, gid;      /* IDM_CHILD_KEEP_ID: 0 in another user namespace that has it, else the caller's */
+	uint32_t uid;           /* or IDM_CHILD_KEEP_ID */
+	uint32_t gid;           /* or IDM_CHILD_KEEP_ID */
 	const uint32_t *groups; /* with IDM_CHILD_SET_GROUPS */
 	size_t n_groups;
 	const struct idm_capabilities *capabilities; /* NULL: as the kernel makes them of the ids */
@@ -876,10 +878,11 @@ struct idm_child_options {
  * both), reaps what is left over, and ends with the program: with its exit status, or 128 and the signal.
  * Without it the program itself is process 1.
  *
- * By exec(2) the process gets SIGCHLD as its exit signal: the caller gets that when it ends, wait(-1) sees
- * it, and SIGCHLD = SIG_IGN reaps it (see idm_child_wait()). Before that it is not seen by anybody. To put
- * a process into a PID namespace that exists, or into a new one of another user namespace, takes
- * another short-lived child, which may be seen as one that has ended.
+ * exec(2) gives a process SIGCHLD as its exit signal. So when the program ends the caller gets that,
+ * wait(-1) sees it, and SIGCHLD = SIG_IGN reaps it (see idm_child_wait()). The same goes for the library's
+ * own program where it ends without having executed the caller's: when it fails, and when it takes a second
+ * process to get into a PID namespace that exists, or into a new one of another user namespace. Whoever
+ * reaps it, the answer is right. Nobody sees a child that has not executed anything.
  *
  * Needs what the namespaces, ids and capabilities asked for need, in the caller's user namespace; for a
  * map, what idm_userns_open() needs. Linux 5.9; x86_64, aarch64 or riscv64 (else -EOPNOTSUPP).

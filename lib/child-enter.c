@@ -84,7 +84,8 @@ long idm_child_enter(struct idm_plan *plan)
 /*
  * A process is in the PID namespace that it was made in. So the one that goes on is a second one, a
  * child of the caller's as well (CLONE_PARENT). It waits until the caller has its pidfd; should anybody
- * on the way be killed, it ends.
+ * on the way be killed, it ends. Until then it can be known by its process group, which is that of the
+ * first one and has no other members: the caller has to reap it even if that was killed at once.
  */
 static void second(struct idm_plan *plan, const int pipe[2])
 {
@@ -109,7 +110,7 @@ static void wait_for_second(const int pipe[2])
 
 long idm_child_second(struct idm_plan *plan)
 {
-	unsigned long flags = CLONE_PARENT;
+	unsigned long flags = CLONE_PARENT | CLONE_PARENT_SETTID;
 	int pipe[2];
 	long r;
 
@@ -118,17 +119,19 @@ long idm_child_second(struct idm_plan *plan)
 	if (plan->flags & IDM_PLAN_NEW_PID)
 		flags |= CLONE_NEWPID;
 	idm_plan_begin(plan, IDM_STEP_SECOND, 0, 0);
-	r = raw(SYS_pipe2, pipe, O_CLOEXEC);
+	r = raw(SYS_setpgid, 0, 0);
+	if (r == 0)
+		r = raw(SYS_pipe2, pipe, O_CLOEXEC);
 	if (r < 0)
 		return r;
-	r = raw(SYS_clone, flags);
+	/* Its number is written before it runs, and before we can be killed. */
+	r = raw(SYS_clone, flags, 0, &plan->report.pid);
 	if (r < 0)
 		return r;
 	if (r == 0) {
 		second(plan, pipe);
 		return 0;
 	}
-	plan->report.pid = (int32_t)r;
 	wait_for_second(pipe);
 	return 0;
 }

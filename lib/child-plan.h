@@ -49,7 +49,7 @@ struct idm_child_report {
 	int32_t error;	 /* -errno, if that failed */
 	uint32_t item;	 /* which of several: an index, or a descriptor's number */
 	uint32_t string; /* the text concerned, in the plan */
-	int32_t pid;	 /* of the process that goes on, where that is not the first one */
+	int32_t pid;	 /* of the second process, if there has been one; as the first one sees it */
 	char words[236]; /* the kernel's own */
 };
 

@@ -110,42 +110,66 @@ static void await(struct idm_child *child, int lock)
  * after its number has been opened proves that the number was not free meanwhile. It cannot get any
  * further before we say so.
  */
-static int open_second(struct idm_child *child)
+static int open_second(struct idm_child *child, pid_t *pid)
 {
-	pid_t pid = idm_sys_lock_holder(child->plan_fd, IDM_LOCK_SECOND);
-	AUTO_CLOSE int pidfd = pid > 0 ? idm_sys_pidfd_open(pid) : -ESRCH;
+	AUTO_CLOSE int pidfd = -1;
 
-	if (pidfd < 0)
-		return pidfd;
-	if (idm_sys_lock_holder(child->plan_fd, IDM_LOCK_SECOND) != pid)
+	*pid = idm_sys_lock_holder(child->plan_fd, IDM_LOCK_SECOND);
+	pidfd = *pid > 0 ? idm_sys_pidfd_open(*pid) : -ESRCH;
+	if (pidfd >= 0 && idm_sys_lock_holder(child->plan_fd, IDM_LOCK_SECOND) != *pid)
 		return -ESRCH;
-	child->pid = pid;
 	return idm_take_fd(&pidfd);
 }
 
+/*
+ * What becomes of a second process that cannot be held: it is dead, or ends since we do not let it go
+ * on. By its number alone it is known for certain as long as the first one is not reaped: nobody but
+ * these two has ever been in the process group of that number. If the first one has been reaped, then by
+ * somebody who waits for any child, and will get this one as well.
+ */
+static void reap_second(const struct idm_child *child)
+{
+	pid_t pid = child->plan->report.pid;
+
+	if (pid <= 0 || idm_sys_getpgid(pid) != child->pid ||
+	    idm_sys_pidfd_send_signal(child->pidfd, 0) < 0)
+		return;
+	idm_sys_kill(pid, SIGKILL);
+	idm_sys_waitid_pid(pid, WEXITED | __WALL);
+}
+
+/* It has left the group that it was asked to be in, to be known. It has executed nothing, so we may. */
+static int put_into_group(const struct idm_child_options *o, pid_t pid)
+{
+	return idm_sys_setpgid(pid, o->process_group > 0 ? o->process_group : getpgrp());
+}
+
 /* The first one has ended, and the second takes its place. */
-static int take_second(struct idm_child *child, struct idm_error *err)
+static int take_second(const struct idm_child_options *o, struct idm_child *child, struct idm_error *err)
 {
 	static const uint32_t go = 1;
-	int r;
+	pid_t pid;
+	int pidfd = open_second(child, &pid), r;
 
-	/* First, since that makes room for the other's. */
+	if (pidfd < 0) {
+		reap_second(child);
+		/* If it is gone, the report says where it was last. */
+		return pidfd == -ESRCH ? 0 : idm_fail(err, pidfd, step_start, NULL, NULL);
+	}
+	r = put_into_group(o, pid);
 	reap(child->pidfd);
 	close(child->pidfd);
-	child->pidfd = -1;
-	r = open_second(child);
-	if (r == -ESRCH)
-		return 0; /* the report says where it was last */
-	if (r < 0)
-		return idm_fail(err, r, step_start, NULL, NULL);
-	child->pidfd = r;
+	child->pidfd = pidfd;
+	child->pid = pid;
+	if (r < 0 && r != -ESRCH)
+		return idm_fail(err, r, "set process group", NULL, NULL);
 	idm_sys_pwrite(child->plan_fd, &go, sizeof(go), offsetof(struct idm_plan, go));
 	idm_sys_lock(child->plan_fd, IDM_LOCK_CALLER, F_UNLCK, false);
 	await(child, IDM_LOCK_SECOND);
 	return 0;
 }
 
-static int await_stage(struct idm_child *child, struct idm_error *err)
+static int await_stage(const struct idm_child_options *o, struct idm_child *child, struct idm_error *err)
 {
 	const struct idm_child_report *report = &child->plan->report;
 
@@ -155,7 +179,7 @@ static int await_stage(struct idm_child *child, struct idm_error *err)
 	await(child, IDM_LOCK_FIRST);
 	if (!(child->plan->flags & IDM_PLAN_SECOND) || report->error || report->step != IDM_STEP_SECOND)
 		return 0;
-	return take_second(child, err);
+	return take_second(o, child, err);
 }
 
 /* ---- all of it ---- */
@@ -176,7 +200,7 @@ static int run_plan(const struct idm_child_options *o, struct idm_child *child, 
 		return r;
 	await_leaving(child);
 	idm_child_free_stack(child);
-	r = await_stage(child, err);
+	r = await_stage(o, child, err);
 	if (r == 0 && (report->error || report->step != IDM_STEP_EXEC))
 		r = idm_child_why(o, child->plan, err);
 	if (r < 0) {

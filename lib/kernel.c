@@ -306,6 +306,26 @@ int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options)
 	return (int)CALL(syscall(SYS_waitid, P_PIDFD, pidfd, info, options, NULL));
 }
 
+int idm_sys_waitid_pid(pid_t pid, int options)
+{
+	return (int)CALL(syscall(SYS_waitid, P_PID, pid, NULL, options, NULL));
+}
+
+int idm_sys_kill(pid_t pid, int signal)
+{
+	return (int)CALL(kill(pid, signal));
+}
+
+pid_t idm_sys_getpgid(pid_t pid)
+{
+	return (pid_t)CALL(getpgid(pid));
+}
+
+int idm_sys_setpgid(pid_t pid, pid_t group)
+{
+	return (int)CALL(setpgid(pid, group));
+}
+
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms)
 {
 	clock_gettime(CLOCK_MONOTONIC, deadline);
@@ -366,7 +386,8 @@ int idm_sys_memfd(const char *name, bool to_execute)
 
 int idm_sys_seal(int memfd)
 {
-	return (int)CALL(fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
+	return (int)CALL(
+		fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
 }
 
 ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at)

@@ -201,6 +201,11 @@ int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);
 int idm_sys_pidfd_send_signal(int pidfd, int signal);
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);
+/* By number: only where that is proven to be the right one's. */
+int idm_sys_waitid_pid(pid_t pid, int options);
+int idm_sys_kill(pid_t pid, int signal);
+pid_t idm_sys_getpgid(pid_t pid);
+int idm_sys_setpgid(pid_t pid, pid_t group);
 /* Until one of the events, POLLHUP or the time: 1, or 0 if that is over. */
 int idm_sys_poll_until(int fd, short events, const struct timespec *deadline);
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms);

@@ -8,7 +8,8 @@ program='
 #include <idmount.h>
 #include <idmount.h>
 struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
-int main(void) { return idm_version() == 0 || options.flags != 0; }
+struct idm_child_options child = IDM_CHILD_OPTIONS_INIT;
+int main(void) { return idm_version() == 0 || options.flags != child.flags; }
 '
 number=0 failed=0
 

@@ -90,6 +90,74 @@ TEST(exit)
 	assert_int_equal(sizeof(struct idm_exit), 12);
 }
 
+TEST(child_options)
+{
+	size_t word = sizeof(void *);
+	const struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+
+	if (word != 8)
+		skip_test("the offsets are those of 64 bits");
+	assert_at(struct idm_child_options, size, 0);
+	assert_at(struct idm_child_options, flags, 8);
+	assert_at(struct idm_child_options, program, 12);
+	assert_at(struct idm_child_options, path, 16);
+	assert_at(struct idm_child_options, argv, 24);
+	assert_at(struct idm_child_options, envp, 32);
+	assert_at(struct idm_child_options, cwd, 40);
+	assert_at(struct idm_child_options, fds, 48);
+	assert_at(struct idm_child_options, n_fds, 56);
+	assert_at(struct idm_child_options, namespaces, 64);
+	assert_at(struct idm_child_options, map, 72);
+	assert_at(struct idm_child_options, join, 80);
+	assert_at(struct idm_child_options, n_join, 88);
+	assert_at(struct idm_child_options, root, 96);
+	assert_at(struct idm_child_options, propagation, 100);
+	assert_at(struct idm_child_options, mounts, 104);
+	assert_at(struct idm_child_options, n_mounts, 112);
+	assert_at(struct idm_child_options, hostname, 120);
+	assert_at(struct idm_child_options, uid, 128);
+	assert_at(struct idm_child_options, gid, 132);
+	assert_at(struct idm_child_options, groups, 136);
+	assert_at(struct idm_child_options, n_groups, 144);
+	assert_at(struct idm_child_options, capabilities, 152);
+	assert_at(struct idm_child_options, process_group, 160);
+	assert_at(struct idm_child_options, terminal, 164);
+	assert_at(struct idm_child_options, cgroup, 168);
+	assert_at(struct idm_child_options, pid, 176);
+	assert_true(sizeof(o) >= 184);
+	assert_int_equal(o.size, sizeof(o));
+	assert_int_equal(o.program, -1);
+	assert_int_equal(o.root, -1);
+	assert_int_equal(o.uid, IDM_CHILD_KEEP_ID);
+	assert_int_equal(o.gid, IDM_CHILD_KEEP_ID);
+	assert_int_equal(o.process_group, 0);
+	assert_int_equal(o.terminal, -1);
+	assert_int_equal(o.cgroup, -1);
+}
+
+TEST(child_parts)
+{
+	size_t pointer = sizeof(void *);
+
+	assert_at(struct idm_child_fd, from, 0);
+	assert_at(struct idm_child_fd, to, 4);
+	assert_int_equal(sizeof(struct idm_child_fd), 8);
+	assert_at(struct idm_child_mount, target, 0);
+	assert_at(struct idm_child_mount, fstype, pointer);
+	assert_at(struct idm_child_mount, source, 2 * pointer);
+	assert_at(struct idm_child_mount, options, 3 * pointer);
+	assert_at(struct idm_child_mount, attr, 4 * pointer);
+	assert_at(struct idm_child_mount, flags, 4 * pointer + 4);
+	assert_at(struct idm_child_mount, tree, 4 * pointer + 8);
+	assert_int_equal(sizeof(struct idm_child_mount), 6 * pointer);
+	assert_at(struct idm_capabilities, effective, 0);
+	assert_at(struct idm_capabilities, permitted, 8);
+	assert_at(struct idm_capabilities, inheritable, 16);
+	assert_at(struct idm_capabilities, bounding, 24);
+	assert_at(struct idm_capabilities, ambient, 32);
+	assert_int_equal(sizeof(struct idm_capabilities), 40);
+}
+
 TEST(constants)
 {
 	assert_int_equal(IDM_UID, 1);
@@ -109,6 +177,20 @@ TEST(constants)
 	assert_int_equal(IDM_PROPAGATION_SLAVE, 2);
 	assert_int_equal(IDM_PROPAGATION_SHARED, 3);
 	assert_int_equal(IDM_PROPAGATION_UNBINDABLE, 4);
+	assert_int_equal(IDM_NS_MOUNT, 0x00020000);
+	assert_int_equal(IDM_NS_CGROUP, 0x02000000);
+	assert_int_equal(IDM_NS_UTS, 0x04000000);
+	assert_int_equal(IDM_NS_IPC, 0x08000000);
+	assert_int_equal(IDM_NS_PID, 0x20000000);
+	assert_int_equal(IDM_NS_NET, 0x40000000);
+	assert_int_equal(IDM_CHILD_SEARCH_PATH, 1);
+	assert_int_equal(IDM_CHILD_KEEP_FDS, 2);
+	assert_int_equal(IDM_CHILD_RESET_SIGNALS, 4);
+	assert_int_equal(IDM_CHILD_SESSION, 8);
+	assert_int_equal(IDM_CHILD_SET_GROUPS, 16);
+	assert_int_equal(IDM_CHILD_NO_NEW_PRIVS, 32);
+	assert_int_equal(IDM_CHILD_INIT, 64);
+	assert_int_equal(IDM_CHILD_KEEP_ID, 0xffffffff);
 	assert_int_equal(IDM_MAP_NONE, 0);
 	assert_int_equal(IDM_MAP_READ, 1);
 	assert_int_equal(IDM_MAP_PARTLY, 2);

@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <pty.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -221,6 +223,39 @@ TEST(a_pid_namespace_is_joined)
 	assert_no_child(&p, -ENOMEM, "", "make a process in the PID namespace", NULL);
 	close(join[0]);
 	close(join[1]);
+}
+
+/* On the way there the process is in another group for a while. */
+TEST(a_process_in_a_new_pid_namespace_is_in_the_right_group)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:5000:10");
+	struct idm_child_options o = SCRIPT("read x; exit 0"), other = SCRIPT("read x; exit 0");
+	int pipe[2], leader, pidfd;
+	pid_t group, pid;
+
+	need_root();
+	must(pipe2(pipe, O_CLOEXEC));
+	other.fds = o.fds = &(struct idm_child_fd){ pipe[0], 0 };
+	other.n_fds = o.n_fds = 1;
+	other.process_group = -1;
+	other.pid = &group;
+	leader = child_of(&other);
+	o.namespaces = IDM_NS_PID;
+	o.map = map;
+	o.pid = &pid;
+	for (int way = 0; way < 4; way++) {
+		o.process_group = way == 1 ? -1 : way == 2 ? group : 0;
+		o.flags = way == 3 ? IDM_CHILD_SESSION : 0;
+		pidfd = child_of(&o);
+		assert_int_equal(getpgid(pid), way == 0 ? getpgrp() : way == 2 ? group : pid);
+		assert_int_equal(getsid(pid), way == 3 ? pid : getsid(0));
+		assert_ok(idm_child_signal(pidfd, SIGKILL, NULL), NULL);
+		assert_ends(pidfd, CLD_KILLED, SIGKILL);
+	}
+	assert_ok(idm_child_signal(leader, SIGKILL, NULL), NULL);
+	assert_ends(leader, CLD_KILLED, SIGKILL);
+	close(pipe[0]);
+	close(pipe[1]);
 }
 
 static void leave_no_init(void *unused)
@@ -775,4 +810,30 @@ TEST(an_init_passes_signals_on)
 		assert_ok(idm_child_signal(pidfd, SIGKILL, NULL), NULL);
 		assert_ends(pidfd, CLD_KILLED, SIGKILL);
 	}
+}
+
+static void in_a_session_with_a_terminal(void *unused)
+{
+	struct idm_child_options o = CONTAINER(
+		"n=0; trap 'n=$((n + 1))' INT; echo; i=0; "
+		"while [ $n = 0 ] || [ $i -lt 6 ]; do sleep 0.05; [ $n = 0 ] || i=$((i + 1)); done; "
+		"exit $n",
+		NULL);
+	int master, slave, pidfd;
+
+	(void)unused;
+	signal(SIGINT, SIG_IGN);
+	must(setsid());
+	must(openpty(&master, &slave, NULL, NULL, NULL));
+	must(ioctl(slave, TIOCSCTTY, 0));
+	o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS;
+	pidfd = ready_child(&o);
+	must(write(master, "\003", 1));
+	assert_ends(pidfd, CLD_EXITED, 1);
+}
+
+TEST(an_init_does_not_double_what_the_terminal_sends)
+{
+	scratch_enter();
+	in_child(in_a_session_with_a_terminal, NULL);
 }
