@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -82,7 +83,7 @@ TEST(a_child_that_was_killed_at_once_is_an_error)
 	must(rmdir(CGROUP));
 }
 
-static volatile bool over;
+static atomic_bool over;
 
 /* At any moment: the cgroup is frozen and thawed, and who is in it when it is thawed may be killed. */
 static void *kill_at_random(void *seed)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -87,14 +88,14 @@ TEST_WITHIN(a_hundred_threads_get_what_they_asked_for, 600)
 	idm_map_free(map);
 }
 
-static bool over;
+static atomic_bool over;
 
 /* Copies of all descriptors that are open at the time, which stay for a while. */
 static void *fork_all_the_time(void *unused)
 {
 	pid_t pids[16] = { 0 };
 
-	for (size_t i = 0; !__atomic_load_n(&over, __ATOMIC_RELAXED); i = (i + 1) % ARRAY_SIZE(pids)) {
+	for (size_t i = 0; !over; i = (i + 1) % ARRAY_SIZE(pids)) {
 		if (pids[i]) {
 			must(kill(pids[i], SIGKILL));
 			must(waitpid(pids[i], NULL, 0));
@@ -130,7 +131,7 @@ TEST_WITHIN(forks_of_other_threads_do_not_hold_it_up, 300)
 		o.namespaces = o.map ? IDM_NS_PID : 0;
 		assert_ends(child_of(&o), CLD_EXITED, 0);
 	}
-	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
+	over = true;
 	pthread_join(thread, NULL);
 	idm_map_free(map);
 }
