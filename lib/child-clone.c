@@ -64,7 +64,7 @@ static long clone_new(struct idm_child *child, uint64_t flags, int cgroup)
 	};
 	const long call[5] = { (long)&args, sizeof(args) };
 
-	return idm_raw_clone(SYS_clone3, call, idm_child_first, child->plan);
+	return idm_raw_clone(SYS_clone3, call, idm_child_first, child->job);
 }
 
 /* Where a seccomp filter refuses clone3 because it cannot look into its arguments. */
@@ -77,8 +77,8 @@ static long clone_old(struct idm_child *child, uint64_t flags)
 	const long call[5] = { (long)flags, stack, (long)&child->pidfd, 0, (long)&child->inside };
 #endif
 
-	child->plan->flags |= IDM_PLAN_RESET_HANDLED;
-	return idm_raw_clone(SYS_clone, call, idm_child_first, child->plan);
+	child->job->flags |= IDM_JOB_RESET_HANDLED;
+	return idm_raw_clone(SYS_clone, call, idm_child_first, child->job);
 }
 
 int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
@@ -92,7 +92,7 @@ int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup, struct 
 	child->inside = 1;
 	/* All, until the program is executed: the handlers are the caller's, and so is the memory. */
 	idm_sys_block_signals(&mask);
-	child->plan->mask = child->plan->flags & IDM_PLAN_RESET_IGNORED ? 0 : mask;
+	child->job->mask = child->job->flags & IDM_JOB_RESET_IGNORED ? 0 : mask;
 	r = clone_new(child, flags, cgroup);
 	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
 	if ((r == -ENOSYS || r == -EPERM) && cgroup < 0)

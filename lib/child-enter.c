@@ -11,32 +11,32 @@
  * With the caller's credentials, then with those that the user namespace gives: a network namespace of
  * the host can only be joined before that, one that belongs to the user namespace only after.
  */
-static long join(struct idm_plan *plan, int again)
+static long join(struct idm_job *job, int again)
 {
-	struct idm_plan_join *joins = idm_plan_at(plan, plan->joins);
+	struct idm_job_join *joins = idm_job_at(job, job->joins);
 	long r = 0;
 
-	for (uint32_t i = 0; i < plan->n_joins && r == 0; i++) {
+	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
 		if (joins[i].joined || joins[i].type == CLONE_NEWUSER)
 			continue;
-		idm_plan_begin(plan, IDM_STEP_JOIN, joins[i].type, 0);
+		idm_job_begin(job, IDM_CHILD_STEP_JOIN, joins[i].type, 0);
 		r = raw(SYS_setns, joins[i].fd, joins[i].type);
 		joins[i].joined = r == 0;
-		if (r == -EPERM && !again && plan->flags & IDM_PLAN_OTHER_USER)
+		if (r == -EPERM && !again && job->flags & IDM_JOB_OTHER_USER)
 			r = 0;
 	}
 	return r;
 }
 
-static long join_user(struct idm_plan *plan)
+static long join_user(struct idm_job *job)
 {
-	const struct idm_plan_join *joins = idm_plan_at(plan, plan->joins);
+	const struct idm_job_join *joins = idm_job_at(job, job->joins);
 	long r = 0;
 
-	for (uint32_t i = 0; i < plan->n_joins && r == 0; i++) {
+	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
 		if (joins[i].type != CLONE_NEWUSER)
 			continue;
-		idm_plan_begin(plan, IDM_STEP_JOIN_USER, 0, 0);
+		idm_job_begin(job, IDM_CHILD_STEP_JOIN_USER, 0, 0);
 		r = raw(SYS_setns, joins[i].fd, CLONE_NEWUSER);
 	}
 	return r;
@@ -47,12 +47,12 @@ static long join_user(struct idm_plan *plan)
  * to have owners; where it has no root, we stay what we are. Groups go because they would still count: a
  * group of the host opens files of the host, whatever it is called inside.
  */
-static long become_root(struct idm_plan *plan)
+static long become_root(struct idm_job *job)
 {
 	long r = 0;
 
-	idm_plan_begin(plan, IDM_STEP_USER_IDS, 0, 0);
-	if (!(plan->flags & IDM_PLAN_SET_GROUPS))
+	idm_job_begin(job, IDM_CHILD_STEP_USER_IDS, 0, 0);
+	if (!(job->flags & IDM_JOB_SET_GROUPS))
 		r = raw(SYS_setgroups, 0, 0);
 	if (r == 0 || r == -EPERM) /* setgroups is "deny", as it must be for an ordinary user's */
 		r = raw(SYS_setresgid, 0, 0, 0);
@@ -61,20 +61,20 @@ static long become_root(struct idm_plan *plan)
 	return r == -EINVAL ? 0 : r;
 }
 
-long idm_child_enter(struct idm_plan *plan)
+long idm_child_enter(struct idm_job *job)
 {
-	int other_user = !!(plan->flags & IDM_PLAN_OTHER_USER);
-	long r = join(plan, 0);
+	int other_user = !!(job->flags & IDM_JOB_OTHER_USER);
+	long r = join(job, 0);
 
 	if (r == 0 && other_user)
-		r = join_user(plan);
+		r = join_user(job);
 	if (r == 0 && other_user)
-		r = become_root(plan);
+		r = become_root(job);
 	if (r == 0 && other_user)
-		r = join(plan, 1);
-	if (r == 0 && plan->namespaces) {
-		idm_plan_begin(plan, IDM_STEP_NAMESPACES, 0, 0);
-		r = raw(SYS_unshare, plan->namespaces);
+		r = join(job, 1);
+	if (r == 0 && job->namespaces) {
+		idm_job_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
+		r = raw(SYS_unshare, job->namespaces);
 	}
 	return r;
 }
@@ -87,14 +87,14 @@ long idm_child_enter(struct idm_plan *plan)
  * on the way be killed, it ends. Until then it can be known by its process group, which is that of the
  * first one and has no other members: the caller has to reap it even if that was killed at once.
  */
-static void second(struct idm_plan *plan, const int pipe[2])
+static void second(struct idm_job *job, const int pipe[2])
 {
 	raw(SYS_close, pipe[0]);
-	if (idm_plan_lock(plan, IDM_LOCK_SECOND, 0) < 0 || raw(SYS_write, pipe[1], "", 1) != 1)
+	if (idm_job_lock(job, IDM_LOCK_SECOND, 0) < 0 || raw(SYS_write, pipe[1], "", 1) != 1)
 		idm_raw_exit(1);
 	raw(SYS_close, pipe[1]);
-	idm_plan_lock(plan, IDM_LOCK_CALLER, 1);
-	if (!*(volatile uint32_t *)&plan->go)
+	idm_job_lock(job, IDM_LOCK_CALLER, 1);
+	if (!*(volatile uint32_t *)&job->go)
 		idm_raw_exit(1);
 }
 
@@ -108,28 +108,28 @@ static void wait_for_second(const int pipe[2])
 	idm_raw_exit(0);
 }
 
-long idm_child_second(struct idm_plan *plan)
+long idm_child_second(struct idm_job *job)
 {
 	unsigned long flags = CLONE_PARENT | CLONE_PARENT_SETTID;
 	int pipe[2];
 	long r;
 
-	if (!(plan->flags & IDM_PLAN_SECOND))
+	if (!(job->flags & IDM_JOB_SECOND))
 		return 0;
-	if (plan->flags & IDM_PLAN_NEW_PID)
+	if (job->flags & IDM_JOB_NEW_PID)
 		flags |= CLONE_NEWPID;
-	idm_plan_begin(plan, IDM_STEP_SECOND, 0, 0);
+	idm_job_begin(job, IDM_CHILD_STEP_SECOND, 0, 0);
 	r = raw(SYS_setpgid, 0, 0);
 	if (r == 0)
 		r = raw(SYS_pipe2, pipe, O_CLOEXEC);
 	if (r < 0)
 		return r;
 	/* Its number is written before it runs, and before we can be killed. */
-	r = raw(SYS_clone, flags, 0, &plan->report.pid);
+	r = raw(SYS_clone, flags, 0, &job->report.pid);
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		second(plan, pipe);
+		second(job, pipe);
 		return 0;
 	}
 	wait_for_second(pipe);

@@ -35,7 +35,7 @@ static void reset_signals(int handled, int ignored)
 
 /* ---- descriptors ---- */
 
-/* Somebody else needs the number `fd`: whoever has it in the plan gets another one. */
+/* Somebody else needs the number `fd`: whoever has it in the job gets another one. */
 struct moved {
 	int32_t from, to;
 };
@@ -55,15 +55,15 @@ static void count(int32_t *fd, long arg)
 	moved->to += *fd == moved->from;
 }
 
-static long free_number(struct idm_plan *plan, int32_t number, uint32_t done)
+static long free_number(struct idm_job *job, int32_t number, uint32_t done)
 {
-	struct idm_plan_fd *fds = idm_plan_at(plan, plan->fds);
+	struct idm_job_fd *fds = idm_job_at(job, job->fds);
 	int overwritten = fds[done].from != number;
 	struct moved moved = { number, 0 };
 	long other;
 
-	idm_plan_each_fd(plan, count, (long)&moved);
-	for (uint32_t i = done + 1; overwritten && i < plan->n_fds; i++)
+	idm_job_each_fd(job, count, (long)&moved);
+	for (uint32_t i = done + 1; overwritten && i < job->n_fds; i++)
 		moved.to += fds[i].from == number;
 	if (!moved.to)
 		return 0;
@@ -71,20 +71,20 @@ static long free_number(struct idm_plan *plan, int32_t number, uint32_t done)
 	if (other < 0)
 		return other;
 	moved.to = (int32_t)other;
-	idm_plan_each_fd(plan, follow, (long)&moved);
-	for (uint32_t i = done + 1; overwritten && i < plan->n_fds; i++)
+	idm_job_each_fd(job, follow, (long)&moved);
+	for (uint32_t i = done + 1; overwritten && i < job->n_fds; i++)
 		follow(&fds[i].from, (long)&moved);
 	return 0;
 }
 
 /* In this order nothing is overwritten that is needed afterwards: 3 to 4 and 4 to 3 come out right. */
-static long place(struct idm_plan *plan, uint32_t i)
+static long place(struct idm_job *job, uint32_t i)
 {
-	struct idm_plan_fd *fd = (struct idm_plan_fd *)idm_plan_at(plan, plan->fds) + i;
+	struct idm_job_fd *fd = (struct idm_job_fd *)idm_job_at(job, job->fds) + i;
 	long r;
 
-	idm_plan_begin(plan, IDM_STEP_DESCRIPTORS, (uint32_t)fd->to, 0);
-	r = free_number(plan, fd->to, i);
+	idm_job_begin(job, IDM_CHILD_STEP_DESCRIPTORS, (uint32_t)fd->to, 0);
+	r = free_number(job, fd->to, i);
 	if (r < 0)
 		return r;
 	if (fd->from < 0) {
@@ -122,17 +122,17 @@ static void insert_fd(int32_t *fd, long list)
  * A copy of the caller's other descriptors would keep their mounts and pipes busy, for as long as the
  * stage is at work.
  */
-static long close_others(struct idm_plan *plan)
+static long close_others(struct idm_job *job)
 {
-	struct list list = { idm_plan_at(plan, plan->kept), 0 };
-	const struct idm_plan_fd *fds = idm_plan_at(plan, plan->fds);
+	struct list list = { idm_job_at(job, job->kept), 0 };
+	const struct idm_job_fd *fds = idm_job_at(job, job->fds);
 	unsigned int next = 0;
 	long r = 0;
 
-	for (uint32_t i = 0; i < plan->n_fds; i++)
+	for (uint32_t i = 0; i < job->n_fds; i++)
 		if (fds[i].from >= 0)
 			insert(&list, fds[i].to);
-	idm_plan_each_fd(plan, insert_fd, (long)&list);
+	idm_job_each_fd(job, insert_fd, (long)&list);
 	for (uint32_t i = 0; i < list.n && r >= 0; i++) {
 		if ((unsigned int)list.fds[i] > next)
 			r = raw(SYS_close_range, next, list.fds[i] - 1, 0); /* Linux 5.9 */
@@ -141,39 +141,39 @@ static long close_others(struct idm_plan *plan)
 	return r < 0 ? r : raw(SYS_close_range, next, ~0U, 0);
 }
 
-long idm_child_arrange_fds(struct idm_plan *plan)
+long idm_child_arrange_fds(struct idm_job *job)
 {
 	long r = 0;
 
-	for (uint32_t i = 0; i < plan->n_fds && r == 0; i++)
-		r = place(plan, i);
-	if (r < 0 || plan->flags & IDM_PLAN_KEEP_FDS)
+	for (uint32_t i = 0; i < job->n_fds && r == 0; i++)
+		r = place(job, i);
+	if (r < 0 || job->flags & IDM_JOB_KEEP_FDS)
 		return r;
-	idm_plan_begin(plan, IDM_STEP_DESCRIPTORS, ~0U, 0);
-	return close_others(plan);
+	idm_job_begin(job, IDM_CHILD_STEP_DESCRIPTORS, ~0U, 0);
+	return close_others(job);
 }
 
 /* ---- the stage ---- */
 
 /* Who is not root loses his capabilities when he executes something, but for the ambient ones. */
-static long keep_capabilities(const struct idm_plan *plan)
+static long keep_capabilities(const struct idm_job *job)
 {
-	struct idm_plan_caps caps = plan->own;
+	struct idm_job_caps caps = job->own;
 	long r;
 
-	if (!(plan->flags & IDM_PLAN_RAISE_AMBIENT))
+	if (!(job->flags & IDM_JOB_RAISE_AMBIENT))
 		return 0;
 	caps.inheritable |= caps.permitted;
 	idm_child_capset(&caps, &r);
 	return r < 0 ? r : idm_child_set_ambient(caps.permitted);
 }
 
-static long write_plan(const struct idm_plan *plan)
+static long write_job(const struct idm_job *job)
 {
 	long r;
 
-	for (uint32_t done = 0; done < plan->size; done += (uint32_t)r) {
-		r = raw(SYS_pwrite64, plan->plan_fd, (const char *)plan + done, plan->size - done, done);
+	for (uint32_t done = 0; done < job->size; done += (uint32_t)r) {
+		r = raw(SYS_pwrite64, job->job_fd, (const char *)job + done, job->size - done, done);
 		if (r <= 0)
 			return r < 0 ? r : -EIO;
 	}
@@ -193,47 +193,46 @@ static void print_number(char text[12], uint32_t n)
 	*text = '\0';
 }
 
-static long execute_stage(struct idm_plan *plan)
+static long execute_stage(struct idm_job *job)
 {
 	static char child[] = "idm-child", init[] = "idm-init";
-	char *argv[] = { plan->flags & IDM_PLAN_INIT ? init : child, 0 };
+	char *argv[] = { job->flags & IDM_JOB_INIT ? init : child, 0 };
 	char number[12], *envp[] = { number, 0 };
 	long r;
 
-	idm_plan_begin(plan, IDM_STEP_STAGE, 0, 0);
-	r = keep_capabilities(plan);
+	idm_job_begin(job, IDM_CHILD_STEP_STAGE, 0, 0);
+	r = keep_capabilities(job);
 	if (r == 0)
-		r = write_plan(plan);
+		r = write_job(job);
 	if (r == 0)
-		r = idm_plan_lock(plan, IDM_LOCK_FIRST, 0);
+		r = idm_job_lock(job, IDM_LOCK_FIRST, 0);
 	if (r < 0)
 		return r;
-	idm_plan_each_fd(plan, idm_plan_set_fd_flags, 0);
-	idm_plan_set_fd_flags(&plan->stage_fd, FD_CLOEXEC);
-	print_number(number, (uint32_t)plan->plan_fd);
-	return raw(SYS_execveat, plan->stage_fd, "", argv, envp, AT_EMPTY_PATH);
+	idm_job_each_fd(job, idm_job_set_fd_flags, 0);
+	idm_job_set_fd_flags(&job->stage_fd, FD_CLOEXEC);
+	print_number(number, (uint32_t)job->job_fd);
+	return raw(SYS_execveat, job->stage_fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
 void idm_child_first(void *data)
 {
-	struct idm_plan *plan = data;
+	struct idm_job *job = data;
 	long r = 0;
 
-	reset_signals(!!(plan->flags & IDM_PLAN_RESET_HANDLED),
-		      !!(plan->flags & IDM_PLAN_RESET_IGNORED));
-	if (plan->process_group > 0) {
-		idm_plan_begin(plan, IDM_STEP_PROCESS_GROUP, 0, 0);
-		r = raw(SYS_setpgid, 0, plan->process_group);
+	reset_signals(!!(job->flags & IDM_JOB_RESET_HANDLED), !!(job->flags & IDM_JOB_RESET_IGNORED));
+	if (job->process_group > 0) {
+		idm_job_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
+		r = raw(SYS_setpgid, 0, job->process_group);
 	}
 	if (r == 0)
-		r = idm_child_arrange_fds(plan);
-	if (r == 0 && plan->flags & IDM_PLAN_STAGE)
-		r = execute_stage(plan);
+		r = idm_child_arrange_fds(job);
+	if (r == 0 && job->flags & IDM_JOB_STAGE)
+		r = execute_stage(job);
 	if (r == 0)
-		r = idm_child_session(plan);
+		r = idm_child_session(job);
 	if (r == 0)
-		r = idm_child_cwd(plan);
+		r = idm_child_cwd(job);
 	if (r == 0)
-		r = idm_child_exec(plan);
-	idm_plan_fail(plan, r);
+		r = idm_child_exec(job);
+	idm_job_fail(job, r);
 }

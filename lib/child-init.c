@@ -45,24 +45,24 @@ __attribute__((noreturn)) static void serve(long program, int same_group)
 	}
 }
 
-void idm_child_init(struct idm_plan *plan, void (*start)(void *plan))
+void idm_child_init(struct idm_job *job, void (*start)(void *job))
 {
-	int same_group = !(plan->flags & IDM_PLAN_SESSION) && plan->process_group == 0;
+	int same_group = !(job->flags & IDM_JOB_SESSION) && job->process_group == 0;
 	const long args[5] = { CLONE_VM | CLONE_VFORK | SIGCHLD,
 			       (long)(program_stack + sizeof(program_stack)), 0, 0, 0 };
-	uint32_t size = plan->size;
+	uint32_t size = job->size;
 	long r;
 
-	idm_plan_begin(plan, IDM_STEP_INIT, 0, 0);
-	r = idm_raw_clone(SYS_clone, args, start, plan);
+	idm_job_begin(job, IDM_CHILD_STEP_INIT, 0, 0);
+	r = idm_raw_clone(SYS_clone, args, start, job);
 	if (r < 0)
-		idm_plan_fail(plan, r);
-	if (plan->report.error)
+		idm_job_fail(job, r);
+	if (job->report.error)
 		idm_raw_exit(1);
 	raw(SYS_prctl, PR_SET_NAME, "idm-init");
-	raw(SYS_munmap, plan, size);
+	raw(SYS_munmap, job, size);
 	raw(SYS_chdir, "/");
-	/* Also the lock on the plan: the caller sees that it is done. */
+	/* Also the lock on the job: the caller sees that it is done. */
 	raw(SYS_close_range, 0, ~0U, 0);
 	serve(r, same_group);
 }

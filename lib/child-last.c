@@ -9,7 +9,7 @@
 
 #include "child-steps.h"
 
-long idm_plan_lock(struct idm_plan *plan, int lock, int wait)
+long idm_job_lock(struct idm_job *job, int lock, int wait)
 {
 	struct flock range = {
 		.l_type = F_WRLCK, .l_whence = 0 /* SEEK_SET */, .l_start = lock, .l_len = 1
@@ -17,7 +17,7 @@ long idm_plan_lock(struct idm_plan *plan, int lock, int wait)
 	long r;
 
 	do
-		r = raw(SYS_fcntl, plan->plan_fd, wait ? F_SETLKW : F_SETLK, &range);
+		r = raw(SYS_fcntl, job->job_fd, wait ? F_SETLKW : F_SETLK, &range);
 	while (r == -EINTR);
 	return r;
 }
@@ -28,28 +28,28 @@ static void one(int32_t *fd, void (*each)(int32_t *fd, long arg), long arg)
 		each(fd, arg);
 }
 
-void idm_plan_each_fd(struct idm_plan *plan, void (*each)(int32_t *fd, long arg), long arg)
+void idm_job_each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), long arg)
 {
-	struct idm_plan_join *joins = idm_plan_at(plan, plan->joins);
-	struct idm_plan_mount *mounts = idm_plan_at(plan, plan->mounts);
+	struct idm_job_join *joins = idm_job_at(job, job->joins);
+	struct idm_job_mount *mounts = idm_job_at(job, job->mounts);
 
-	one(&plan->plan_fd, each, arg);
-	one(&plan->stage_fd, each, arg);
-	one(&plan->program_fd, each, arg);
-	one(&plan->root_fd, each, arg);
-	one(&plan->terminal_fd, each, arg);
-	for (uint32_t i = 0; i < plan->n_joins; i++)
+	one(&job->job_fd, each, arg);
+	one(&job->stage_fd, each, arg);
+	one(&job->program_fd, each, arg);
+	one(&job->root_fd, each, arg);
+	one(&job->terminal_fd, each, arg);
+	for (uint32_t i = 0; i < job->n_joins; i++)
 		one(&joins[i].fd, each, arg);
-	for (uint32_t i = 0; i < plan->n_mounts; i++)
+	for (uint32_t i = 0; i < job->n_mounts; i++)
 		one(&mounts[i].tree, each, arg);
 }
 
-void idm_plan_set_fd_flags(int32_t *fd, long flags)
+void idm_job_set_fd_flags(int32_t *fd, long flags)
 {
 	raw(SYS_fcntl, *fd, F_SETFD, flags);
 }
 
-void idm_child_capset(const struct idm_plan_caps *caps, long *r)
+void idm_child_capset(const struct idm_job_caps *caps, long *r)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
@@ -72,19 +72,19 @@ long idm_child_set_ambient(uint64_t ambient)
 	return r;
 }
 
-long idm_child_session(struct idm_plan *plan)
+long idm_child_session(struct idm_job *job)
 {
 	long r = 0;
 
-	idm_plan_begin(plan, IDM_STEP_SESSION, 0, 0);
-	if (plan->flags & IDM_PLAN_SESSION)
+	idm_job_begin(job, IDM_CHILD_STEP_SESSION, 0, 0);
+	if (job->flags & IDM_JOB_SESSION)
 		r = raw(SYS_setsid);
-	if (r >= 0 && plan->terminal_fd >= 0) {
-		idm_plan_begin(plan, IDM_STEP_TERMINAL, 0, 0);
-		r = raw(SYS_ioctl, plan->terminal_fd, TIOCSCTTY, 0);
+	if (r >= 0 && job->terminal_fd >= 0) {
+		idm_job_begin(job, IDM_CHILD_STEP_TERMINAL, 0, 0);
+		r = raw(SYS_ioctl, job->terminal_fd, TIOCSCTTY, 0);
 	}
-	if (r >= 0 && plan->process_group < 0) {
-		idm_plan_begin(plan, IDM_STEP_PROCESS_GROUP, 0, 0);
+	if (r >= 0 && job->process_group < 0) {
+		idm_job_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
 		r = raw(SYS_setpgid, 0, 0);
 	}
 	return r < 0 ? r : 0;
@@ -104,40 +104,40 @@ static long stay_inside(void)
 	return path[0] == '/' ? 0 : -EXDEV; /* "(unreachable)/…" */
 }
 
-long idm_child_cwd(struct idm_plan *plan)
+long idm_child_cwd(struct idm_job *job)
 {
-	const char *cwd = idm_plan_at(plan, plan->cwd);
+	const char *cwd = idm_job_at(job, job->cwd);
 	long r;
 
 	if (!cwd)
 		return 0;
-	idm_plan_begin(plan, IDM_STEP_CWD, 0, plan->cwd);
+	idm_job_begin(job, IDM_CHILD_STEP_CWD, 0, job->cwd);
 	r = raw(SYS_chdir, cwd);
-	if (r == 0 && plan->flags & IDM_PLAN_PIVOT)
+	if (r == 0 && job->flags & IDM_JOB_PIVOT)
 		r = stay_inside();
 	return r;
 }
 
 /* Offsets become pointers, in place. */
-static char **pointers(struct idm_plan *plan, uint32_t array)
+static char **pointers(struct idm_job *job, uint32_t array)
 {
-	uint64_t *at = idm_plan_at(plan, array);
+	uint64_t *at = idm_job_at(job, array);
 
 	for (uint64_t *p = at; *p; p++)
-		*p = (uint64_t)(uintptr_t)idm_plan_at(plan, (uint32_t)*p);
+		*p = (uint64_t)(uintptr_t)idm_job_at(job, (uint32_t)*p);
 	return (char **)at;
 }
 
 /* As execvp(3): what cannot be reached is passed over; that something was forbidden is remembered. */
-static long try_paths(struct idm_plan *plan, char **argv, char **envp)
+static long try_paths(struct idm_job *job, char **argv, char **envp)
 {
-	const uint32_t *paths = idm_plan_at(plan, plan->paths);
+	const uint32_t *paths = idm_job_at(job, job->paths);
 	uint32_t forbidden = 0;
 	long r = -ENOENT;
 
-	for (uint32_t i = 0; i < plan->n_paths; i++) {
-		idm_plan_begin(plan, IDM_STEP_EXEC, 0, paths[i]);
-		r = raw(SYS_execve, idm_plan_at(plan, paths[i]), argv, envp);
+	for (uint32_t i = 0; i < job->n_paths; i++) {
+		idm_job_begin(job, IDM_CHILD_STEP_EXEC, 0, paths[i]);
+		r = raw(SYS_execve, idm_job_at(job, paths[i]), argv, envp);
 		if (r == -EACCES && !forbidden)
 			forbidden = paths[i];
 		else if (r != -EACCES && r != -ENOENT && r != -ENOTDIR && r != -ENODEV && r != -ESTALE)
@@ -145,26 +145,26 @@ static long try_paths(struct idm_plan *plan, char **argv, char **envp)
 	}
 	if (!forbidden)
 		return r;
-	plan->report.string = forbidden;
+	job->report.string = forbidden;
 	return -EACCES;
 }
 
-long idm_child_exec(struct idm_plan *plan)
+long idm_child_exec(struct idm_job *job)
 {
-	char **argv = pointers(plan, plan->argv), **envp = pointers(plan, plan->envp);
+	char **argv = pointers(job, job->argv), **envp = pointers(job, job->envp);
 	long r = 0;
 
-	if (plan->flags & IDM_PLAN_NO_NEW_PRIVS) {
-		idm_plan_begin(plan, IDM_STEP_NO_NEW_PRIVS, 0, 0);
+	if (job->flags & IDM_JOB_NO_NEW_PRIVS) {
+		idm_job_begin(job, IDM_CHILD_STEP_NO_NEW_PRIVS, 0, 0);
 		r = raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
 	}
 	if (r < 0)
 		return r;
-	idm_plan_each_fd(plan, idm_plan_set_fd_flags, FD_CLOEXEC);
-	idm_plan_begin(plan, IDM_STEP_EXEC, 0, 0);
+	idm_job_each_fd(job, idm_job_set_fd_flags, FD_CLOEXEC);
+	idm_job_begin(job, IDM_CHILD_STEP_EXEC, 0, 0);
 	/* From here on the signals are the program's. One that kills it now has killed the program. */
-	raw(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &plan->mask, 0, sizeof(plan->mask));
-	if (plan->program_fd >= 0)
-		return raw(SYS_execveat, plan->program_fd, "", argv, envp, AT_EMPTY_PATH);
-	return try_paths(plan, argv, envp);
+	raw(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &job->mask, 0, sizeof(job->mask));
+	if (job->program_fd >= 0)
+		return raw(SYS_execveat, job->program_fd, "", argv, envp, AT_EMPTY_PATH);
+	return try_paths(job, argv, envp);
 }

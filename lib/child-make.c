@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* From the options to the plan: one block that grows, in which everything is found by its offset. */
+/* From the options to the job: one block that grows, in which everything is found by its offset. */
 #include <errno.h>
 #include <linux/securebits.h>
 #include <stdlib.h>
@@ -26,9 +26,9 @@ struct maker {
 	int failed; /* -errno; the block is of no use then, but still there */
 };
 
-static struct idm_plan *plan_of(const struct maker *m)
+static struct idm_job *job_of(const struct maker *m)
 {
-	return (struct idm_plan *)m->data;
+	return (struct idm_job *)m->data;
 }
 
 static void grow(struct maker *m, size_t n)
@@ -142,8 +142,8 @@ static void put_search(struct maker *m, const char *path, const char *name)
 			*ELEMENT(m, at, uint32_t, i) = candidate;
 		path += length + 1;
 	}
-	plan_of(m)->paths = at;
-	plan_of(m)->n_paths = n;
+	job_of(m)->paths = at;
+	job_of(m)->n_paths = n;
 }
 
 static void put_program(struct maker *m, const struct idm_child_options *o)
@@ -158,16 +158,16 @@ static void put_program(struct maker *m, const struct idm_child_options *o)
 		put_search(m, search_path(envp), o->path);
 	} else {
 		at = put_string(m, o->path);
-		plan_of(m)->paths = put(m, &at, sizeof(at));
-		plan_of(m)->n_paths = 1;
+		job_of(m)->paths = put(m, &at, sizeof(at));
+		job_of(m)->n_paths = 1;
 	}
 	at = put_strings(m, o->argv);
-	plan_of(m)->argv = at;
+	job_of(m)->argv = at;
 	at = put_strings(m, envp);
-	plan_of(m)->envp = at;
-	plan_of(m)->program_fd = o->program;
+	job_of(m)->envp = at;
+	job_of(m)->program_fd = o->program;
 	at = put_string(m, o->cwd ? o->cwd : o->root >= 0 ? "/" : NULL);
-	plan_of(m)->cwd = at;
+	job_of(m)->cwd = at;
 }
 
 /* ---- descriptors ---- */
@@ -194,21 +194,21 @@ static bool is_named(const struct idm_child_options *o, int to)
 
 static int put_fds(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
 {
-	uint32_t at = room(m, (o->n_fds + 3) * sizeof(struct idm_plan_fd)), n = 0;
+	uint32_t at = room(m, (o->n_fds + 3) * sizeof(struct idm_job_fd)), n = 0;
 	int r;
 
 	for (int fd = 0; fd < 3 && at; fd++)
 		if (!is_named(o, fd) && is_open(fd))
-			*ELEMENT(m, at, struct idm_plan_fd, n++) = (struct idm_plan_fd){ fd, fd };
+			*ELEMENT(m, at, struct idm_job_fd, n++) = (struct idm_job_fd){ fd, fd };
 	for (size_t i = 0; i < o->n_fds && at; i++) {
 		r = check_open(o->fds[i].from, "pass descriptors", err);
 		if (r < 0)
 			return r;
-		*ELEMENT(m, at, struct idm_plan_fd, n++) = (struct idm_plan_fd){ o->fds[i].from,
-										 o->fds[i].to };
+		*ELEMENT(m, at, struct idm_job_fd, n++) = (struct idm_job_fd){ o->fds[i].from,
+									       o->fds[i].to };
 	}
-	plan_of(m)->fds = at;
-	plan_of(m)->n_fds = n;
+	job_of(m)->fds = at;
+	job_of(m)->n_fds = n;
 	return 0;
 }
 
@@ -226,33 +226,33 @@ static int namespace_type(int fd, struct idm_error *err)
 
 static int put_join(struct maker *m, uint32_t at, int fd, struct idm_error *err)
 {
-	struct idm_plan *plan = plan_of(m);
-	struct idm_plan_join *joins = ELEMENT(m, at, struct idm_plan_join, 0);
+	struct idm_job *job = job_of(m);
+	struct idm_job_join *joins = ELEMENT(m, at, struct idm_job_join, 0);
 	int type = namespace_type(fd, err);
 
 	if (type < 0)
 		return type;
-	for (uint32_t i = 0; i < plan->n_joins; i++)
+	for (uint32_t i = 0; i < job->n_joins; i++)
 		if (joins[i].type == (uint32_t)type)
 			return idm_fail(err, -EINVAL, step, NULL,
 					"two namespaces of one kind cannot be joined");
-	joins[plan->n_joins++] = (struct idm_plan_join){ fd, (uint32_t)type, 0 };
+	joins[job->n_joins++] = (struct idm_job_join){ fd, (uint32_t)type, 0 };
 	if (type == CLONE_NEWUSER)
-		plan->flags |= IDM_PLAN_OTHER_USER;
+		job->flags |= IDM_JOB_OTHER_USER;
 	if (type == CLONE_NEWPID)
-		plan->flags |= IDM_PLAN_SECOND;
+		job->flags |= IDM_JOB_SECOND;
 	return 0;
 }
 
 static int put_joins(struct maker *m, const struct idm_child_options *o, int userns,
 		     struct idm_error *err)
 {
-	uint32_t at = room(m, (o->n_join + 1) * sizeof(struct idm_plan_join));
+	uint32_t at = room(m, (o->n_join + 1) * sizeof(struct idm_job_join));
 	int r = 0;
 
 	if (!at)
 		return 0;
-	plan_of(m)->joins = at;
+	job_of(m)->joins = at;
 	if (userns >= 0)
 		r = put_join(m, at, userns, err);
 	for (size_t i = 0; i < o->n_join && r == 0; i++)
@@ -266,14 +266,14 @@ static int put_joins(struct maker *m, const struct idm_child_options *o, int use
  */
 static void put_namespaces(struct maker *m, const struct idm_child_options *o, uint64_t *clone_flags)
 {
-	struct idm_plan *plan = plan_of(m);
+	struct idm_job *job = job_of(m);
 
 	*clone_flags = 0;
-	plan->namespaces = o->namespaces & ~IDM_NS_PID;
+	job->namespaces = o->namespaces & ~IDM_NS_PID;
 	if (!(o->namespaces & IDM_NS_PID))
 		return;
-	if (plan->flags & (IDM_PLAN_OTHER_USER | IDM_PLAN_SECOND))
-		plan->flags |= IDM_PLAN_SECOND | IDM_PLAN_NEW_PID;
+	if (job->flags & (IDM_JOB_OTHER_USER | IDM_JOB_SECOND))
+		job->flags |= IDM_JOB_SECOND | IDM_JOB_NEW_PID;
 	else
 		*clone_flags = CLONE_NEWPID;
 }
@@ -281,7 +281,7 @@ static void put_namespaces(struct maker *m, const struct idm_child_options *o, u
 /* ---- mounts ---- */
 
 /* "a=b,c" as pairs of a name and a value or 0. The text itself is taken apart, so it is our copy. */
-static int put_mount_options(struct maker *m, const char *options, struct idm_plan_mount *mount,
+static int put_mount_options(struct maker *m, const char *options, struct idm_job_mount *mount,
 			     struct idm_error *err)
 {
 	uint32_t text = put_string(m, options), n = 1, at;
@@ -310,13 +310,13 @@ static int put_mount_options(struct maker *m, const char *options, struct idm_pl
 	return 0;
 }
 
-static int put_mount(struct maker *m, const struct idm_child_mount *o, struct idm_plan_mount *mount,
+static int put_mount(struct maker *m, const struct idm_child_mount *o, struct idm_job_mount *mount,
 		     struct idm_error *err)
 {
 	struct stat st;
 	int r = 0;
 
-	*mount = (struct idm_plan_mount){ .attr = o->attr, .flags = o->flags, .tree = -1 };
+	*mount = (struct idm_job_mount){ .attr = o->attr, .flags = o->flags, .tree = -1 };
 	mount->target = put_string(m, o->target);
 	mount->fstype = put_string(m, o->fstype);
 	mount->source = put_string(m, o->source ? o->source : o->fstype);
@@ -334,38 +334,38 @@ static int put_mount(struct maker *m, const struct idm_child_mount *o, struct id
 
 static int put_mounts(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
 {
-	uint32_t at = room(m, o->n_mounts * sizeof(struct idm_plan_mount));
+	uint32_t at = room(m, o->n_mounts * sizeof(struct idm_job_mount));
 	int r = 0;
 
 	for (size_t i = 0; i < o->n_mounts && r == 0 && at; i++) {
-		struct idm_plan_mount mount;
+		struct idm_job_mount mount;
 
 		r = put_mount(m, &o->mounts[i], &mount, err);
-		*ELEMENT(m, at, struct idm_plan_mount, i) = mount;
+		*ELEMENT(m, at, struct idm_job_mount, i) = mount;
 	}
-	plan_of(m)->mounts = at;
-	plan_of(m)->n_mounts = (uint32_t)o->n_mounts;
+	job_of(m)->mounts = at;
+	job_of(m)->n_mounts = (uint32_t)o->n_mounts;
 	return r;
 }
 
 static int put_root(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
 {
-	struct idm_plan *plan = plan_of(m);
+	struct idm_job *job = job_of(m);
 
 	if (o->namespaces & IDM_NS_MOUNT)
-		plan->flags |= IDM_PLAN_NEW_MOUNT;
+		job->flags |= IDM_JOB_NEW_MOUNT;
 	if (o->root >= 0)
-		plan->flags |= IDM_PLAN_PIVOT;
-	plan->root_fd = o->root;
-	plan->propagation = o->propagation == IDM_PROPAGATION_SLAVE ? MS_SLAVE : MS_PRIVATE;
+		job->flags |= IDM_JOB_PIVOT;
+	job->root_fd = o->root;
+	job->propagation = o->propagation == IDM_PROPAGATION_SLAVE ? MS_SLAVE : MS_PRIVATE;
 	return check_open(o->root, "attach root", err);
 }
 
 /* ---- who it is ---- */
 
-static void put_own_capabilities(struct idm_plan *plan)
+static void put_own_capabilities(struct idm_job *job)
 {
-	struct idm_plan_caps *own = &plan->own;
+	struct idm_job_caps *own = &job->own;
 	bool root = geteuid() == 0 && !(idm_sys_prctl(PR_GET_SECUREBITS, 0, 0) & SECBIT_NOROOT);
 
 	if (idm_sys_capget(&own->effective, &own->permitted, &own->inheritable) < 0)
@@ -374,25 +374,25 @@ static void put_own_capabilities(struct idm_plan *plan)
 		if (idm_sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i) > 0)
 			own->ambient |= 1ULL << i;
 	if (!root && own->permitted)
-		plan->flags |= IDM_PLAN_RAISE_AMBIENT;
+		job->flags |= IDM_JOB_RAISE_AMBIENT;
 }
 
 static void put_identity(struct maker *m, const struct idm_child_options *o)
 {
 	uint32_t groups = o->n_groups ? put(m, o->groups, o->n_groups * sizeof(*o->groups)) : 0;
-	struct idm_plan *plan = plan_of(m);
+	struct idm_job *job = job_of(m);
 
-	plan->groups = groups;
-	plan->n_groups = (uint32_t)o->n_groups;
-	plan->uid = o->uid;
-	plan->gid = o->gid;
+	job->groups = groups;
+	job->n_groups = (uint32_t)o->n_groups;
+	job->uid = o->uid;
+	job->gid = o->gid;
 	/* Another user with the caller's groups is nobody's intention. */
 	if (o->flags & IDM_CHILD_SET_GROUPS ||
-	    (o->uid != IDM_CHILD_KEEP_ID && !(plan->flags & IDM_PLAN_OTHER_USER)))
-		plan->flags |= IDM_PLAN_SET_GROUPS;
+	    (o->uid != IDM_CHILD_KEEP_ID && !(job->flags & IDM_JOB_OTHER_USER)))
+		job->flags |= IDM_JOB_SET_GROUPS;
 	if (o->capabilities) {
-		plan->flags |= IDM_PLAN_SET_CAPS;
-		plan->caps = (struct idm_plan_caps){
+		job->flags |= IDM_JOB_SET_CAPS;
+		job->caps = (struct idm_job_caps){
 			o->capabilities->effective,   o->capabilities->permitted,
 			o->capabilities->inheritable, o->capabilities->bounding,
 			o->capabilities->ambient,
@@ -403,9 +403,9 @@ static void put_identity(struct maker *m, const struct idm_child_options *o)
 /* ---- all of it ---- */
 
 /* What others must not see done in the caller's memory, or cannot be. */
-static bool needs_stage(const struct idm_child_options *o, const struct idm_plan *plan)
+static bool needs_stage(const struct idm_child_options *o, const struct idm_job *job)
 {
-	return o->namespaces || plan->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
+	return o->namespaces || job->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
 	       o->gid != IDM_CHILD_KEEP_ID || o->flags & IDM_CHILD_SET_GROUPS || o->capabilities;
 }
 
@@ -414,22 +414,22 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 	static const struct {
 		uint32_t ours, plans;
 	} same[] = {
-		{ IDM_CHILD_KEEP_FDS, IDM_PLAN_KEEP_FDS },
-		{ IDM_CHILD_RESET_SIGNALS, IDM_PLAN_RESET_IGNORED },
-		{ IDM_CHILD_SESSION, IDM_PLAN_SESSION },
-		{ IDM_CHILD_NO_NEW_PRIVS, IDM_PLAN_NO_NEW_PRIVS },
-		{ IDM_CHILD_INIT, IDM_PLAN_INIT },
+		{ IDM_CHILD_KEEP_FDS, IDM_JOB_KEEP_FDS },
+		{ IDM_CHILD_RESET_SIGNALS, IDM_JOB_RESET_IGNORED },
+		{ IDM_CHILD_SESSION, IDM_JOB_SESSION },
+		{ IDM_CHILD_NO_NEW_PRIVS, IDM_JOB_NO_NEW_PRIVS },
+		{ IDM_CHILD_INIT, IDM_JOB_INIT },
 	};
-	struct idm_plan *plan = plan_of(m);
+	struct idm_job *job = job_of(m);
 
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
 		if (o->flags & same[i].ours)
-			plan->flags |= same[i].plans;
-	plan->terminal_fd = o->terminal;
-	plan->process_group = o->process_group;
-	if (needs_stage(o, plan)) {
-		plan->flags |= IDM_PLAN_STAGE;
-		put_own_capabilities(plan);
+			job->flags |= same[i].plans;
+	job->terminal_fd = o->terminal;
+	job->process_group = o->process_group;
+	if (needs_stage(o, job)) {
+		job->flags |= IDM_JOB_STAGE;
+		put_own_capabilities(job);
 	}
 }
 
@@ -439,7 +439,7 @@ static int put_all(struct maker *m, const struct idm_child_options *o, int usern
 	uint32_t hostname;
 	int r;
 
-	room(m, sizeof(struct idm_plan));
+	room(m, sizeof(struct idm_job));
 	if (m->failed)
 		return 0;
 	put_program(m, o);
@@ -460,16 +460,16 @@ static int put_all(struct maker *m, const struct idm_child_options *o, int usern
 	put_identity(m, o);
 	put_flags(m, o);
 	hostname = put_string(m, o->hostname);
-	plan_of(m)->hostname = hostname;
-	/* Those of the plan itself are five. */
-	hostname = room(m, (plan_of(m)->n_fds + plan_of(m)->n_joins + plan_of(m)->n_mounts + 5) *
+	job_of(m)->hostname = hostname;
+	/* Those of the job itself are five. */
+	hostname = room(m, (job_of(m)->n_fds + job_of(m)->n_joins + job_of(m)->n_mounts + 5) *
 				   sizeof(int32_t));
-	plan_of(m)->kept = hostname;
-	plan_of(m)->size = m->used;
+	job_of(m)->kept = hostname;
+	job_of(m)->size = m->used;
 	return 0;
 }
 
-int idm_child_make_plan(const struct idm_child_options *o, int userns, struct idm_plan **plan,
+int idm_child_make_plan(const struct idm_child_options *o, int userns, struct idm_job **job,
 			uint64_t *clone_flags, struct idm_error *err)
 {
 	struct maker m = { .data = malloc(16384), .size = 16384 };
@@ -485,6 +485,6 @@ int idm_child_make_plan(const struct idm_child_options *o, int userns, struct id
 		free(m.data);
 		return r;
 	}
-	*plan = plan_of(&m);
+	*job = job_of(&m);
 	return 0;
 }

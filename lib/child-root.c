@@ -35,9 +35,9 @@ static long make_target(const char *target, int is_file)
 }
 
 /* The last message of the fs context that is an error: "e proc: Unknown parameter 'x'". */
-static void take_words(struct idm_plan *plan, long fs)
+static void take_words(struct idm_job *job, long fs)
 {
-	char text[sizeof(plan->report.words)];
+	char text[sizeof(job->report.words)];
 	long n;
 
 	while ((n = raw(SYS_read, fs, text, sizeof(text) - 1)) > 0) {
@@ -46,60 +46,60 @@ static void take_words(struct idm_plan *plan, long fs)
 		if (text[n - 1] == '\n')
 			n--;
 		for (; from < n; from++)
-			plan->report.words[to++] = text[from];
-		plan->report.words[to] = '\0';
+			job->report.words[to++] = text[from];
+		job->report.words[to] = '\0';
 	}
 }
 
-static long set_options(struct idm_plan *plan, const struct idm_plan_mount *m, long fs)
+static long set_options(struct idm_job *job, const struct idm_job_mount *m, long fs)
 {
-	const uint32_t *options = idm_plan_at(plan, m->options);
-	long r = raw(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", idm_plan_at(plan, m->source), 0);
+	const uint32_t *options = idm_job_at(job, m->options);
+	long r = raw(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", idm_job_at(job, m->source), 0);
 
 	for (uint32_t i = 0; i < m->n_options && r == 0; i++, options += 2) {
-		const char *value = idm_plan_at(plan, options[1]);
+		const char *value = idm_job_at(job, options[1]);
 
-		idm_plan_begin(plan, IDM_STEP_MOUNT_OPTION, plan->report.item, options[0]);
+		idm_job_begin(job, IDM_CHILD_STEP_MOUNT_OPTION, job->report.item, options[0]);
 		r = raw(SYS_fsconfig, fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
-			idm_plan_at(plan, options[0]), value, 0);
+			idm_job_at(job, options[0]), value, 0);
 	}
 	return r;
 }
 
 /* Made in the namespaces of this process: a procfs of its PID namespace, for example. */
-static long make_filesystem(struct idm_plan *plan, const struct idm_plan_mount *m)
+static long make_filesystem(struct idm_job *job, const struct idm_job_mount *m)
 {
-	long fs = raw(SYS_fsopen, idm_plan_at(plan, m->fstype), FSOPEN_CLOEXEC), r;
+	long fs = raw(SYS_fsopen, idm_job_at(job, m->fstype), FSOPEN_CLOEXEC), r;
 
 	if (fs < 0)
 		return fs;
-	r = set_options(plan, m, fs);
+	r = set_options(job, m, fs);
 	if (r == 0) {
-		idm_plan_begin(plan, IDM_STEP_MOUNT, plan->report.item, m->target);
+		idm_job_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
 		r = raw(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
 	}
 	if (r == 0)
 		r = raw(SYS_fsmount, fs, FSMOUNT_CLOEXEC, m->attr);
 	if (r < 0)
-		take_words(plan, fs);
+		take_words(job, fs);
 	raw(SYS_close, fs);
 	return r;
 }
 
 /* Links at the way to the target stay inside: "/" is the new root by now. */
-static long mount_one(struct idm_plan *plan, const struct idm_plan_mount *m)
+static long mount_one(struct idm_job *job, const struct idm_job_mount *m)
 {
-	const char *target = idm_plan_at(plan, m->target);
+	const char *target = idm_job_at(job, m->target);
 	long tree = m->tree, r = 0;
 
-	idm_plan_begin(plan, IDM_STEP_MOUNT_TARGET, plan->report.item, m->target);
+	idm_job_begin(job, IDM_CHILD_STEP_MOUNT_TARGET, job->report.item, m->target);
 	if (m->flags & IDM_ATTACH_MKDIR)
 		r = make_target(target, (int)m->is_file);
 	if (r < 0)
 		return r;
-	idm_plan_begin(plan, IDM_STEP_MOUNT, plan->report.item, m->target);
+	idm_job_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
 	if (m->fstype)
-		tree = make_filesystem(plan, m);
+		tree = make_filesystem(job, m);
 	if (tree < 0)
 		return tree;
 	r = raw(SYS_move_mount, tree, "", AT_FDCWD, target,
@@ -109,14 +109,14 @@ static long mount_one(struct idm_plan *plan, const struct idm_plan_mount *m)
 	return r;
 }
 
-static long mount_all(struct idm_plan *plan)
+static long mount_all(struct idm_job *job)
 {
-	const struct idm_plan_mount *mounts = idm_plan_at(plan, plan->mounts);
+	const struct idm_job_mount *mounts = idm_job_at(job, job->mounts);
 	long r = 0;
 
-	for (uint32_t i = 0; i < plan->n_mounts && r == 0; i++) {
-		plan->report.item = i;
-		r = mount_one(plan, &mounts[i]);
+	for (uint32_t i = 0; i < job->n_mounts && r == 0; i++) {
+		job->report.item = i;
+		r = mount_one(job, &mounts[i]);
 	}
 	return r;
 }
@@ -127,26 +127,26 @@ static long mount_all(struct idm_plan *plan)
  * The tree is put over "/", where nobody sees it but us, and the two change places: the old root lies
  * over the new one then, without covering it for who has that as his root.
  */
-static long pivot(struct idm_plan *plan)
+static long pivot(struct idm_job *job)
 {
 	long r;
 
-	idm_plan_begin(plan, IDM_STEP_ATTACH_ROOT, 0, 0);
-	r = raw(SYS_move_mount, plan->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	idm_job_begin(job, IDM_CHILD_STEP_ATTACH_ROOT, 0, 0);
+	r = raw(SYS_move_mount, job->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (r == 0)
-		r = raw(SYS_fchdir, plan->root_fd);
+		r = raw(SYS_fchdir, job->root_fd);
 	if (r < 0)
 		return r;
-	idm_plan_begin(plan, IDM_STEP_PIVOT, 0, 0);
+	idm_job_begin(job, IDM_CHILD_STEP_PIVOT, 0, 0);
 	return raw(SYS_pivot_root, ".", ".");
 }
 
 /* "." is the new root, and what lies over it the old one. */
-static long detach_old_root(struct idm_plan *plan)
+static long detach_old_root(struct idm_job *job)
 {
 	long r;
 
-	idm_plan_begin(plan, IDM_STEP_DETACH_OLD_ROOT, 0, 0);
+	idm_job_begin(job, IDM_CHILD_STEP_DETACH_OLD_ROOT, 0, 0);
 	r = raw(SYS_umount2, ".", MNT_DETACH);
 	return r < 0 ? r : raw(SYS_chdir, "/");
 }
@@ -155,20 +155,20 @@ static long detach_old_root(struct idm_plan *plan)
  * The old root goes last: in a user namespace the kernel lets a procfs or sysfs be mounted only where
  * another one is wholly visible, which in the new root none is yet.
  */
-long idm_child_root(struct idm_plan *plan)
+long idm_child_root(struct idm_job *job)
 {
-	int to_pivot = !!(plan->flags & IDM_PLAN_PIVOT);
+	int to_pivot = !!(job->flags & IDM_JOB_PIVOT);
 	long r;
 
-	if (!(plan->flags & IDM_PLAN_NEW_MOUNT))
+	if (!(job->flags & IDM_JOB_NEW_MOUNT))
 		return 0;
-	idm_plan_begin(plan, IDM_STEP_PROPAGATION, 0, 0);
-	r = raw(SYS_mount, 0, "/", 0, MS_REC | plan->propagation, 0);
+	idm_job_begin(job, IDM_CHILD_STEP_PROPAGATION, 0, 0);
+	r = raw(SYS_mount, 0, "/", 0, MS_REC | job->propagation, 0);
 	if (r == 0 && to_pivot)
-		r = pivot(plan);
+		r = pivot(job);
 	if (r == 0)
-		r = mount_all(plan);
+		r = mount_all(job);
 	if (r == 0 && to_pivot)
-		r = detach_old_root(plan);
+		r = detach_old_root(job);
 	return r;
 }

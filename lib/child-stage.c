@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The stage: a program of its own without libc, that the library carries in itself and executes from
- * memory in a child. It finds the plan in a memory file and does in a memory of its own what must not
+ * memory in a child. It finds the job in a memory file and does in a memory of its own what must not
  * be done in the caller's, and does not need a copy of that. It is not dumpable, so that nobody in the
  * namespaces that it joins can get at its descriptors.
  */
@@ -39,7 +39,7 @@ static int32_t parse_number(const char *text)
 	return n;
 }
 
-static struct idm_plan *map_plan(int32_t fd)
+static struct idm_job *map_job(int32_t fd)
 {
 	long size = raw(SYS_lseek, fd, 0, 2 /* SEEK_END */);
 	long r = raw(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -47,65 +47,65 @@ static struct idm_plan *map_plan(int32_t fd)
 
 	if (r < 0 && r > -4096) {
 		raw(SYS_pwrite64, fd, &error, sizeof(error),
-		    __builtin_offsetof(struct idm_plan, report.error));
+		    __builtin_offsetof(struct idm_job, report.error));
 		idm_raw_exit(1);
 	}
-	return (struct idm_plan *)r;
+	return (struct idm_job *)r;
 }
 
 /* What child-first.c has changed to bring the capabilities here. */
-static long restore_capabilities(struct idm_plan *plan)
+static long restore_capabilities(struct idm_job *job)
 {
 	long r;
 
-	if (!(plan->flags & IDM_PLAN_RAISE_AMBIENT))
+	if (!(job->flags & IDM_JOB_RAISE_AMBIENT))
 		return 0;
-	idm_child_capset(&plan->own, &r);
-	return r < 0 ? r : idm_child_set_ambient(plan->own.ambient);
+	idm_child_capset(&job->own, &r);
+	return r < 0 ? r : idm_child_set_ambient(job->own.ambient);
 }
 
 /* Nothing that leads out of the root stays open. */
-static void close_doors(struct idm_plan *plan)
+static void close_doors(struct idm_job *job)
 {
-	struct idm_plan_join *joins = idm_plan_at(plan, plan->joins);
-	struct idm_plan_mount *mounts = idm_plan_at(plan, plan->mounts);
+	struct idm_job_join *joins = idm_job_at(job, job->joins);
+	struct idm_job_mount *mounts = idm_job_at(job, job->mounts);
 
-	for (uint32_t i = 0; i < plan->n_joins; i++)
+	for (uint32_t i = 0; i < job->n_joins; i++)
 		raw(SYS_close, joins[i].fd);
-	for (uint32_t i = 0; i < plan->n_mounts; i++)
+	for (uint32_t i = 0; i < job->n_mounts; i++)
 		if (mounts[i].tree >= 0)
 			raw(SYS_close, mounts[i].tree);
-	if (plan->root_fd >= 0)
-		raw(SYS_close, plan->root_fd);
-	plan->n_joins = 0;
-	plan->n_mounts = 0;
-	plan->root_fd = -1;
+	if (job->root_fd >= 0)
+		raw(SYS_close, job->root_fd);
+	job->n_joins = 0;
+	job->n_mounts = 0;
+	job->root_fd = -1;
 }
 
 static void program(void *data)
 {
-	struct idm_plan *plan = data;
-	long r = idm_child_session(plan);
+	struct idm_job *job = data;
+	long r = idm_child_session(job);
 
 	if (r == 0)
-		r = idm_child_credentials(plan);
+		r = idm_child_credentials(job);
 	if (r == 0)
-		r = idm_child_cwd(plan);
+		r = idm_child_cwd(job);
 	if (r == 0)
-		r = idm_child_exec(plan);
-	idm_plan_fail(plan, r);
+		r = idm_child_exec(job);
+	idm_job_fail(job, r);
 }
 
-static long set_hostname(struct idm_plan *plan)
+static long set_hostname(struct idm_job *job)
 {
-	const char *name = idm_plan_at(plan, plan->hostname);
+	const char *name = idm_job_at(job, job->hostname);
 	long n = 0;
 
 	if (!name)
 		return 0;
 	while (name[n])
 		n++;
-	idm_plan_begin(plan, IDM_STEP_HOSTNAME, 0, plan->hostname);
+	idm_job_begin(job, IDM_CHILD_STEP_HOSTNAME, 0, job->hostname);
 	return raw(SYS_sethostname, name, n);
 }
 
@@ -114,29 +114,29 @@ __attribute__((noreturn, used)) void idm_stage_main(const uintptr_t *stack);
 void idm_stage_main(const uintptr_t *stack)
 {
 	int32_t fd = parse_number((const char *)stack[3]); /* behind argc, argv[0] and NULL: envp[0] */
-	struct idm_plan *plan;
+	struct idm_job *job;
 	long r;
 
 	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
-	plan = map_plan(fd);
-	plan->stage_fd = -1;
-	idm_plan_each_fd(plan, idm_plan_set_fd_flags, FD_CLOEXEC);
-	r = restore_capabilities(plan);
+	job = map_job(fd);
+	job->stage_fd = -1;
+	idm_job_each_fd(job, idm_job_set_fd_flags, FD_CLOEXEC);
+	r = restore_capabilities(job);
 	if (r == 0)
-		r = idm_child_enter(plan);
+		r = idm_child_enter(job);
 	if (r == 0)
-		r = idm_child_second(plan);
+		r = idm_child_second(job);
 	if (r == 0)
-		r = idm_child_root(plan);
+		r = idm_child_root(job);
 	if (r == 0)
-		r = set_hostname(plan);
+		r = set_hostname(job);
 	if (r < 0)
-		idm_plan_fail(plan, r);
-	close_doors(plan);
-	if (plan->flags & IDM_PLAN_INIT)
-		idm_child_init(plan, program);
-	program(plan);
+		idm_job_fail(job, r);
+	close_doors(job);
+	if (job->flags & IDM_JOB_INIT)
+		idm_child_init(job, program);
+	program(job);
 	idm_raw_exit(1);
 }
 

@@ -12,39 +12,39 @@
 #include "util.h"
 
 static const char *const words[IDM_STEPS] = {
-	[IDM_STEP_NONE] = "start program",
-	[IDM_STEP_DESCRIPTORS] = "pass descriptors",
-	[IDM_STEP_PROCESS_GROUP] = "set process group",
-	[IDM_STEP_STAGE] = "execute a program in memory",
-	[IDM_STEP_JOIN] = "join namespace",
-	[IDM_STEP_JOIN_USER] = "join user namespace",
-	[IDM_STEP_USER_IDS] = "become root of the user namespace",
-	[IDM_STEP_NAMESPACES] = "make namespaces",
-	[IDM_STEP_SECOND] = "make a process in the PID namespace",
-	[IDM_STEP_PROPAGATION] = "separate the mount namespace",
-	[IDM_STEP_ATTACH_ROOT] = "attach root",
-	[IDM_STEP_PIVOT] = "pivot to root",
-	[IDM_STEP_MOUNT_TARGET] = "make mount point",
-	[IDM_STEP_MOUNT_OPTION] = "set mount option",
-	[IDM_STEP_MOUNT] = "mount",
-	[IDM_STEP_DETACH_OLD_ROOT] = "detach the old root",
-	[IDM_STEP_HOSTNAME] = "set hostname",
-	[IDM_STEP_SESSION] = "make session",
-	[IDM_STEP_TERMINAL] = "set controlling terminal",
-	[IDM_STEP_BOUNDING] = "set bounding set",
-	[IDM_STEP_GROUPS] = "set groups",
-	[IDM_STEP_GID] = "set gid",
-	[IDM_STEP_UID] = "set uid",
-	[IDM_STEP_CAPABILITIES] = "set capabilities",
-	[IDM_STEP_NO_NEW_PRIVS] = "set no_new_privs",
-	[IDM_STEP_CWD] = "set working directory",
-	[IDM_STEP_INIT] = "start program below init",
-	[IDM_STEP_EXEC] = "execute",
+	[IDM_CHILD_STEP_NONE] = "start program",
+	[IDM_CHILD_STEP_DESCRIPTORS] = "pass descriptors",
+	[IDM_CHILD_STEP_PROCESS_GROUP] = "set process group",
+	[IDM_CHILD_STEP_STAGE] = "execute a program in memory",
+	[IDM_CHILD_STEP_JOIN] = "join namespace",
+	[IDM_CHILD_STEP_JOIN_USER] = "join user namespace",
+	[IDM_CHILD_STEP_USER_IDS] = "become root of the user namespace",
+	[IDM_CHILD_STEP_NAMESPACES] = "make namespaces",
+	[IDM_CHILD_STEP_SECOND] = "make a process in the PID namespace",
+	[IDM_CHILD_STEP_PROPAGATION] = "separate the mount namespace",
+	[IDM_CHILD_STEP_ATTACH_ROOT] = "attach root",
+	[IDM_CHILD_STEP_PIVOT] = "pivot to root",
+	[IDM_CHILD_STEP_MOUNT_TARGET] = "make mount point",
+	[IDM_CHILD_STEP_MOUNT_OPTION] = "set mount option",
+	[IDM_CHILD_STEP_MOUNT] = "mount",
+	[IDM_CHILD_STEP_DETACH_OLD_ROOT] = "detach the old root",
+	[IDM_CHILD_STEP_HOSTNAME] = "set hostname",
+	[IDM_CHILD_STEP_SESSION] = "make session",
+	[IDM_CHILD_STEP_TERMINAL] = "set controlling terminal",
+	[IDM_CHILD_STEP_BOUNDING] = "set bounding set",
+	[IDM_CHILD_STEP_GROUPS] = "set groups",
+	[IDM_CHILD_STEP_GID] = "set gid",
+	[IDM_CHILD_STEP_UID] = "set uid",
+	[IDM_CHILD_STEP_CAPABILITIES] = "set capabilities",
+	[IDM_CHILD_STEP_NO_NEW_PRIVS] = "set no_new_privs",
+	[IDM_CHILD_STEP_CWD] = "set working directory",
+	[IDM_CHILD_STEP_INIT] = "start program below init",
+	[IDM_CHILD_STEP_EXEC] = "execute",
 };
 
 struct question {
 	const struct idm_child_options *o;
-	struct idm_plan *plan;
+	struct idm_job *job;
 	const struct idm_child_report *report;
 	int code;
 	const char *step, *subject;
@@ -129,11 +129,11 @@ static bool why_not_pivoted(const struct question *q)
 
 static bool why_no_id(const struct question *q)
 {
-	bool user = q->report->step == IDM_STEP_UID;
+	bool user = q->report->step == IDM_CHILD_STEP_UID;
 
 	if (q->code != -EINVAL && q->code != -EPERM)
 		return false;
-	if (q->report->step == IDM_STEP_GROUPS && q->code == -EPERM) {
+	if (q->report->step == IDM_CHILD_STEP_GROUPS && q->code == -EPERM) {
 		idm_fail(q->err, q->code, q->step, NULL,
 			 "it needs CAP_SETGID, and a user namespace that has not given up setgroups(2)");
 		return true;
@@ -141,7 +141,7 @@ static bool why_no_id(const struct question *q)
 	if (q->code == -EPERM)
 		idm_fail(q->err, q->code, q->step, NULL, "%u: it needs %s", q->report->item,
 			 user ? "CAP_SETUID" : "CAP_SETGID");
-	else if (q->report->step == IDM_STEP_GROUPS)
+	else if (q->report->step == IDM_CHILD_STEP_GROUPS)
 		idm_fail(q->err, q->code, q->step, NULL,
 			 "they are too many, or the user namespace has not all of them");
 	else
@@ -155,7 +155,7 @@ static bool why_no_capabilities(const struct question *q)
 	if (q->code != -EPERM)
 		return false;
 	idm_fail(q->err, q->code, q->step, NULL,
-		 q->report->step == IDM_STEP_BOUNDING
+		 q->report->step == IDM_CHILD_STEP_BOUNDING
 			 ? "it needs CAP_SETPCAP"
 			 : "more than there are: effective must be among the permitted, ambient among "
 			   "the permitted and inheritable, and all among those that the child has");
@@ -185,14 +185,14 @@ static bool why_not_executed(const struct question *q)
 {
 	const char *path = q->o->path;
 
-	if (q->code == -ENOENT && q->plan->n_paths > 1)
+	if (q->code == -ENOENT && q->job->n_paths > 1)
 		idm_fail(q->err, q->code, q->step, path, "it is in no directory of PATH");
 	else if (q->code == -ENOEXEC)
 		idm_fail(q->err, q->code, q->step, q->subject ? q->subject : path,
 			 "it is no program that this machine can execute");
 	else
 		idm_fail(q->err, q->code, q->step, q->subject ? q->subject : path, NULL);
-	if (q->code == -ENOENT && q->plan->n_paths == 1)
+	if (q->code == -ENOENT && q->job->n_paths == 1)
 		idm_hint(q->err,
 			 "if there is such a file, then what its first line or its program header "
 			 "names as interpreter is missing");
@@ -211,44 +211,42 @@ static bool why_no_stage(const struct question *q)
 static bool explain(const struct question *q)
 {
 	switch (q->report->step) {
-	case IDM_STEP_DESCRIPTORS:
+	case IDM_CHILD_STEP_DESCRIPTORS:
 		return why_not_passed(q);
-	case IDM_STEP_STAGE:
+	case IDM_CHILD_STEP_STAGE:
 		return why_no_stage(q);
-	case IDM_STEP_JOIN:
+	case IDM_CHILD_STEP_JOIN:
 		return why_not_joined(q);
-	case IDM_STEP_NAMESPACES:
-	case IDM_STEP_SECOND:
+	case IDM_CHILD_STEP_NAMESPACES:
+	case IDM_CHILD_STEP_SECOND:
 		return why_no_namespaces(q);
-	case IDM_STEP_PIVOT:
+	case IDM_CHILD_STEP_PIVOT:
 		return why_not_pivoted(q);
-	case IDM_STEP_GROUPS:
-	case IDM_STEP_GID:
-	case IDM_STEP_UID:
+	case IDM_CHILD_STEP_GROUPS:
+	case IDM_CHILD_STEP_GID:
+	case IDM_CHILD_STEP_UID:
 		return why_no_id(q);
-	case IDM_STEP_BOUNDING:
-	case IDM_STEP_CAPABILITIES:
+	case IDM_CHILD_STEP_BOUNDING:
+	case IDM_CHILD_STEP_CAPABILITIES:
 		return why_no_capabilities(q);
-	case IDM_STEP_TERMINAL:
+	case IDM_CHILD_STEP_TERMINAL:
 		return why_no_terminal(q);
-	case IDM_STEP_CWD:
+	case IDM_CHILD_STEP_CWD:
 		return why_no_cwd(q);
-	case IDM_STEP_EXEC:
+	case IDM_CHILD_STEP_EXEC:
 		return why_not_executed(q);
 	default:
 		return false;
 	}
 }
 
-int idm_child_why(const struct idm_child_options *o, struct idm_plan *plan, struct idm_error *err)
+int idm_child_why(const struct idm_child_options *o, struct idm_job *job, struct idm_error *err)
 {
-	const struct idm_child_report *report = &plan->report;
-	struct question q = {
-		.o = o, .plan = plan, .report = report, .code = report->error, .err = err
-	};
+	const struct idm_child_report *report = &job->report;
+	struct question q = { .o = o, .job = job, .report = report, .code = report->error, .err = err };
 
-	q.step = words[report->step < IDM_STEPS ? report->step : IDM_STEP_NONE];
-	q.subject = report->string < plan->size ? idm_plan_at(plan, report->string) : NULL;
+	q.step = words[report->step < IDM_STEPS ? report->step : IDM_CHILD_STEP_NONE];
+	q.subject = report->string < job->size ? idm_job_at(job, report->string) : NULL;
 	if (!q.code)
 		return idm_fail(err, -ESRCH, q.step, q.subject, "the child was killed");
 	if (!explain(&q))

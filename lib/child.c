@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Starting a program: the plan is made here, where there is memory to allocate and words for errors; the
+ * Starting a program: the job is made here, where there is memory to allocate and words for errors; the
  * child only carries it out.
  *
- *   1. the caller makes the plan (child-make.c) and, if it takes the stage, two memory files: one holds
- *      that, one the plan;
+ *   1. the caller makes the job (child-make.c) and, if it takes the stage, two memory files: one holds
+ *      that, one the job;
  *   2. it clones a child that shares its memory (child-clone.c, child-first.c), and waits until that has
  *      left it, by executing the program or the stage, or by ending;
- *   3. the stage (child-stage.c) holds a lock on the plan's file until it has executed the program or
+ *   3. the stage (child-stage.c) holds a lock on the job's file until it has executed the program or
  *      has ended; the caller waits for that lock;
- *   4. what the plan's report says then is the result.
+ *   4. what the job's report says then is the result.
  *
  * A child that has failed is reaped by its pidfd. Until it executes something nobody else can wait for
  * it; from then on it does not matter who does, since what happened is in the report.
@@ -77,9 +77,9 @@ static int open_stage(struct idm_error *err)
 	return r < 0 ? idm_fail(err, r, step, NULL, NULL) : idm_take_fd(&fd);
 }
 
-static int open_plan(struct idm_error *err)
+static int open_job(struct idm_error *err)
 {
-	AUTO_CLOSE int fd = idm_sys_memfd("idm-plan", false);
+	AUTO_CLOSE int fd = idm_sys_memfd("idm-job", false);
 	int r = fd < 0 ? fd : idm_sys_lock(fd, IDM_LOCK_CALLER, F_WRLCK, false);
 
 	return r < 0 ? idm_fail(err, r, "make a file in memory", NULL, NULL) : idm_take_fd(&fd);
@@ -89,19 +89,19 @@ static int open_plan(struct idm_error *err)
 
 static void read_report(struct idm_child *child)
 {
-	struct idm_child_report *report = &child->plan->report;
-	ssize_t n = idm_sys_pread(child->plan_fd, report, sizeof(*report), 0);
+	struct idm_child_report *report = &child->job->report;
+	ssize_t n = idm_sys_pread(child->job_fd, report, sizeof(*report), 0);
 
 	if (n != (ssize_t)sizeof(*report))
-		*report = (struct idm_child_report){ .step = IDM_STEP_STAGE };
+		*report = (struct idm_child_report){ .step = IDM_CHILD_STEP_STAGE };
 	report->words[sizeof(report->words) - 1] = '\0';
 }
 
 /* Until the process that has this lock has executed the program, or has ended. */
 static void await(struct idm_child *child, int lock)
 {
-	idm_sys_lock(child->plan_fd, lock, F_WRLCK, true);
-	idm_sys_lock(child->plan_fd, lock, F_UNLCK, false);
+	idm_sys_lock(child->job_fd, lock, F_WRLCK, true);
+	idm_sys_lock(child->job_fd, lock, F_UNLCK, false);
 	read_report(child);
 }
 
@@ -114,9 +114,9 @@ static int open_second(struct idm_child *child, pid_t *pid)
 {
 	AUTO_CLOSE int pidfd = -1;
 
-	*pid = idm_sys_lock_holder(child->plan_fd, IDM_LOCK_SECOND);
+	*pid = idm_sys_lock_holder(child->job_fd, IDM_LOCK_SECOND);
 	pidfd = *pid > 0 ? idm_sys_pidfd_open(*pid) : -ESRCH;
-	if (pidfd >= 0 && idm_sys_lock_holder(child->plan_fd, IDM_LOCK_SECOND) != *pid)
+	if (pidfd >= 0 && idm_sys_lock_holder(child->job_fd, IDM_LOCK_SECOND) != *pid)
 		return -ESRCH;
 	return idm_take_fd(&pidfd);
 }
@@ -129,7 +129,7 @@ static int open_second(struct idm_child *child, pid_t *pid)
  */
 static void reap_second(const struct idm_child *child)
 {
-	pid_t pid = child->plan->report.pid;
+	pid_t pid = child->job->report.pid;
 
 	if (pid <= 0 || idm_sys_getpgid(pid) != child->pid ||
 	    idm_sys_pidfd_send_signal(child->pidfd, 0) < 0)
@@ -163,21 +163,22 @@ static int take_second(const struct idm_child_options *o, struct idm_child *chil
 	child->pid = pid;
 	if (r < 0 && r != -ESRCH)
 		return idm_fail(err, r, "set process group", NULL, NULL);
-	idm_sys_pwrite(child->plan_fd, &go, sizeof(go), offsetof(struct idm_plan, go));
-	idm_sys_lock(child->plan_fd, IDM_LOCK_CALLER, F_UNLCK, false);
+	idm_sys_pwrite(child->job_fd, &go, sizeof(go), offsetof(struct idm_job, go));
+	idm_sys_lock(child->job_fd, IDM_LOCK_CALLER, F_UNLCK, false);
 	await(child, IDM_LOCK_SECOND);
 	return 0;
 }
 
 static int await_stage(const struct idm_child_options *o, struct idm_child *child, struct idm_error *err)
 {
-	const struct idm_child_report *report = &child->plan->report;
+	const struct idm_child_report *report = &child->job->report;
 
 	/* It may have failed to get there at all: then this is the last word. */
-	if (child->plan_fd < 0 || report->error)
+	if (child->job_fd < 0 || report->error)
 		return 0;
 	await(child, IDM_LOCK_FIRST);
-	if (!(child->plan->flags & IDM_PLAN_SECOND) || report->error || report->step != IDM_STEP_SECOND)
+	if (!(child->job->flags & IDM_JOB_SECOND) || report->error ||
+	    report->step != IDM_CHILD_STEP_SECOND)
 		return 0;
 	return take_second(o, child, err);
 }
@@ -193,7 +194,7 @@ static void await_leaving(struct idm_child *child)
 static int run_plan(const struct idm_child_options *o, struct idm_child *child, uint64_t clone_flags,
 		    struct idm_error *err)
 {
-	const struct idm_child_report *report = &child->plan->report;
+	const struct idm_child_report *report = &child->job->report;
 	int r = idm_child_clone(child, clone_flags, o->cgroup, err);
 
 	if (r < 0)
@@ -201,8 +202,8 @@ static int run_plan(const struct idm_child_options *o, struct idm_child *child, 
 	await_leaving(child);
 	idm_child_free_stack(child);
 	r = await_stage(o, child, err);
-	if (r == 0 && (report->error || report->step != IDM_STEP_EXEC))
-		r = idm_child_why(o, child->plan, err);
+	if (r == 0 && (report->error || report->step != IDM_CHILD_STEP_EXEC))
+		r = idm_child_why(o, child->job, err);
 	if (r < 0) {
 		kill_and_reap(child->pidfd);
 		return r;
@@ -214,30 +215,30 @@ static int run_plan(const struct idm_child_options *o, struct idm_child *child, 
 
 static int start(const struct idm_child_options *o, int userns, struct idm_error *err)
 {
-	AUTO_FREE struct idm_plan *plan = NULL;
-	AUTO_CLOSE int stage_fd = -1, plan_fd = -1;
-	struct idm_child child = { .pidfd = -1, .plan_fd = -1 };
+	AUTO_FREE struct idm_job *job = NULL;
+	AUTO_CLOSE int stage_fd = -1, job_fd = -1;
+	struct idm_child child = { .pidfd = -1, .job_fd = -1 };
 	uint64_t clone_flags;
-	int r = idm_child_make_plan(o, userns, &plan, &clone_flags, err);
+	int r = idm_child_make_plan(o, userns, &job, &clone_flags, err);
 
 	if (r < 0)
 		return r;
-	if (plan->flags & IDM_PLAN_SECOND && idm_procfs_child_would_be_init())
+	if (job->flags & IDM_JOB_SECOND && idm_procfs_child_would_be_init())
 		return idm_fail(err, -EBUSY, step_start, NULL,
 				"this thread has unshared a PID namespace that has no init yet, and a "
 				"short-lived child would become it");
-	if (plan->flags & IDM_PLAN_STAGE) {
+	if (job->flags & IDM_JOB_STAGE) {
 		stage_fd = open_stage(err);
 		if (stage_fd < 0)
 			return stage_fd;
-		plan_fd = open_plan(err);
-		if (plan_fd < 0)
-			return plan_fd;
+		job_fd = open_job(err);
+		if (job_fd < 0)
+			return job_fd;
 	}
-	plan->stage_fd = stage_fd;
-	plan->plan_fd = plan_fd;
-	child.plan = plan;
-	child.plan_fd = plan_fd;
+	job->stage_fd = stage_fd;
+	job->job_fd = job_fd;
+	child.job = job;
+	child.job_fd = job_fd;
 	return run_plan(o, &child, clone_flags, err);
 }
 

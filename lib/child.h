@@ -3,7 +3,7 @@
 #ifndef IDM_CHILD_H
 #define IDM_CHILD_H
 
-#include "child-plan.h"
+#include "child-job.h"
 #include "idmount.h"
 
 /* The stage (child-stage.c) as it is executed: an ELF file. Made when the library is built. */
@@ -15,16 +15,16 @@ int idm_child_take_options(struct idm_child_options *own, const struct idm_child
 			   struct idm_error *err);
 
 /*
- * The plan that the options make, to free(). `userns` is joined; -1: none. What begins with the clone
+ * The job that the options make, to free(). `userns` is joined; -1: none. What begins with the clone
  * itself is in *clone_flags.
  */
-int idm_child_make_plan(const struct idm_child_options *o, int userns, struct idm_plan **plan,
+int idm_child_make_plan(const struct idm_child_options *o, int userns, struct idm_job **job,
 			uint64_t *clone_flags, struct idm_error *err);
 
 /* Clones the child into `cgroup` (-1: the caller's). Fills in what idm_child_left() needs. */
 struct idm_child {
-	struct idm_plan *plan;
-	int plan_fd; /* the plan in its memory file, or -1 */
+	struct idm_job *job;
+	int job_fd; /* the job in its memory file, or -1 */
 	int pidfd;
 	pid_t pid;
 	uint32_t inside; /* the kernel makes it 0 when the child has left our memory */
@@ -35,7 +35,7 @@ int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup, struct 
 void idm_child_free_stack(struct idm_child *child);
 
 /* Why the child says that it has failed, or why it is gone without having said so. */
-int idm_child_why(const struct idm_child_options *o, struct idm_plan *plan, struct idm_error *err);
+int idm_child_why(const struct idm_child_options *o, struct idm_job *job, struct idm_error *err);
 int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err);
 
 #endif

@@ -4,42 +4,42 @@
  * memory by a child that shares that, and in a memory file by the stage (child-stage.c), which has no
  * libc. So it holds no pointer: strings and arrays are offsets from the beginning, 0 for none.
  */
-#ifndef IDM_CHILD_PLAN_H
-#define IDM_CHILD_PLAN_H
+#ifndef IDM_CHILD_JOB_H
+#define IDM_CHILD_JOB_H
 
 #include <stdint.h>
 
 /* What a child is doing. The words for each are in child-why.c. */
 enum idm_child_step {
-	IDM_STEP_NONE = 0,
-	IDM_STEP_DESCRIPTORS,
-	IDM_STEP_PROCESS_GROUP,
-	IDM_STEP_STAGE,
-	IDM_STEP_JOIN,
-	IDM_STEP_JOIN_USER,
-	IDM_STEP_USER_IDS,
-	IDM_STEP_NAMESPACES,
-	IDM_STEP_PID_NAMESPACE,
-	IDM_STEP_SECOND,
-	IDM_STEP_PROPAGATION,
-	IDM_STEP_ATTACH_ROOT,
-	IDM_STEP_PIVOT,
-	IDM_STEP_MOUNT_TARGET,
-	IDM_STEP_MOUNT_OPTION,
-	IDM_STEP_MOUNT,
-	IDM_STEP_DETACH_OLD_ROOT,
-	IDM_STEP_HOSTNAME,
-	IDM_STEP_SESSION,
-	IDM_STEP_TERMINAL,
-	IDM_STEP_BOUNDING,
-	IDM_STEP_GROUPS,
-	IDM_STEP_GID,
-	IDM_STEP_UID,
-	IDM_STEP_CAPABILITIES,
-	IDM_STEP_NO_NEW_PRIVS,
-	IDM_STEP_CWD,
-	IDM_STEP_INIT,
-	IDM_STEP_EXEC,
+	IDM_CHILD_STEP_NONE = 0,
+	IDM_CHILD_STEP_DESCRIPTORS,
+	IDM_CHILD_STEP_PROCESS_GROUP,
+	IDM_CHILD_STEP_STAGE,
+	IDM_CHILD_STEP_JOIN,
+	IDM_CHILD_STEP_JOIN_USER,
+	IDM_CHILD_STEP_USER_IDS,
+	IDM_CHILD_STEP_NAMESPACES,
+	IDM_CHILD_STEP_PID_NAMESPACE,
+	IDM_CHILD_STEP_SECOND,
+	IDM_CHILD_STEP_PROPAGATION,
+	IDM_CHILD_STEP_ATTACH_ROOT,
+	IDM_CHILD_STEP_PIVOT,
+	IDM_CHILD_STEP_MOUNT_TARGET,
+	IDM_CHILD_STEP_MOUNT_OPTION,
+	IDM_CHILD_STEP_MOUNT,
+	IDM_CHILD_STEP_DETACH_OLD_ROOT,
+	IDM_CHILD_STEP_HOSTNAME,
+	IDM_CHILD_STEP_SESSION,
+	IDM_CHILD_STEP_TERMINAL,
+	IDM_CHILD_STEP_BOUNDING,
+	IDM_CHILD_STEP_GROUPS,
+	IDM_CHILD_STEP_GID,
+	IDM_CHILD_STEP_UID,
+	IDM_CHILD_STEP_CAPABILITIES,
+	IDM_CHILD_STEP_NO_NEW_PRIVS,
+	IDM_CHILD_STEP_CWD,
+	IDM_CHILD_STEP_INIT,
+	IDM_CHILD_STEP_EXEC,
 	IDM_STEPS
 };
 
@@ -48,16 +48,16 @@ struct idm_child_report {
 	uint32_t step;	 /* that it has begun last */
 	int32_t error;	 /* -errno, if that failed */
 	uint32_t item;	 /* which of several: an index, or a descriptor's number */
-	uint32_t string; /* the text concerned, in the plan */
+	uint32_t string; /* the text concerned, in the job */
 	int32_t pid;	 /* of the second process, if there has been one; as the first one sees it */
 	char words[236]; /* the kernel's own */
 };
 
-struct idm_plan_fd {
+struct idm_job_fd {
 	int32_t from, to;
 };
 
-struct idm_plan_mount {
+struct idm_job_mount {
 	uint32_t target, fstype, source;
 	uint32_t options, n_options; /* pairs of offsets: a name, and a value or 0 */
 	uint32_t attr;
@@ -66,19 +66,19 @@ struct idm_plan_mount {
 	int32_t tree;
 };
 
-struct idm_plan_join {
+struct idm_job_join {
 	int32_t fd;
 	uint32_t type; /* CLONE_NEW* */
 	uint32_t joined;
 };
 
 /* The caller's own, to have them through an exec, and those that are wanted. */
-struct idm_plan_caps {
+struct idm_job_caps {
 	uint64_t effective, permitted, inheritable, bounding, ambient;
 };
 
 /*
- * POSIX locks on the plan's memory file say who has not left it yet: they belong to one process, survive
+ * POSIX locks on the job's memory file say who has not left it yet: they belong to one process, survive
  * its exec of the stage, and go when it executes the program or ends, however that happens. (A pipe
  * cannot tell: copies of its end may be in what other threads fork.)
  */
@@ -86,23 +86,23 @@ struct idm_plan_caps {
 #define IDM_LOCK_SECOND 1 /* a second one that the first has made */
 #define IDM_LOCK_CALLER 2 /* the caller holds back the second one by it, until it has its pidfd */
 
-#define IDM_PLAN_STAGE 1U	  /* not all can be done in the caller's memory */
-#define IDM_PLAN_RESET_IGNORED 2U /* signals that are ignored get their default again */
-#define IDM_PLAN_RESET_HANDLED 4U /* so do those with a handler: the kernel has not done it */
-#define IDM_PLAN_SECOND 8U	/* the program is a second process, in a PID namespace made or joined */
-#define IDM_PLAN_NEW_PID 16U	/* and that is made for it */
-#define IDM_PLAN_OTHER_USER 32U /* another user namespace is joined */
-#define IDM_PLAN_KEEP_FDS 64U
-#define IDM_PLAN_SESSION 128U
-#define IDM_PLAN_SET_GROUPS 256U
-#define IDM_PLAN_SET_CAPS 512U
-#define IDM_PLAN_RAISE_AMBIENT 1024U /* exec would take away the caller's capabilities */
-#define IDM_PLAN_NO_NEW_PRIVS 2048U
-#define IDM_PLAN_INIT 4096U
-#define IDM_PLAN_PIVOT 8192U
-#define IDM_PLAN_NEW_MOUNT 16384U
+#define IDM_JOB_STAGE 1U	 /* not all can be done in the caller's memory */
+#define IDM_JOB_RESET_IGNORED 2U /* signals that are ignored get their default again */
+#define IDM_JOB_RESET_HANDLED 4U /* so do those with a handler: the kernel has not done it */
+#define IDM_JOB_SECOND 8U	 /* the program is a second process, in a PID namespace made or joined */
+#define IDM_JOB_NEW_PID 16U	 /* and that is made for it */
+#define IDM_JOB_OTHER_USER 32U	 /* another user namespace is joined */
+#define IDM_JOB_KEEP_FDS 64U
+#define IDM_JOB_SESSION 128U
+#define IDM_JOB_SET_GROUPS 256U
+#define IDM_JOB_SET_CAPS 512U
+#define IDM_JOB_RAISE_AMBIENT 1024U /* exec would take away the caller's capabilities */
+#define IDM_JOB_NO_NEW_PRIVS 2048U
+#define IDM_JOB_INIT 4096U
+#define IDM_JOB_PIVOT 8192U
+#define IDM_JOB_NEW_MOUNT 16384U
 
-struct idm_plan {
+struct idm_job {
 	struct idm_child_report report; /* first: it is read by itself */
 	uint32_t size;
 	uint32_t flags;
@@ -110,7 +110,7 @@ struct idm_plan {
 	uint32_t go;   /* the second process may go on */
 
 	/* All descriptors that are needed. What is -1 is not. */
-	int32_t plan_fd; /* this plan in a memory file */
+	int32_t job_fd; /* this job in a memory file */
 	int32_t stage_fd;
 	int32_t program_fd;
 	int32_t root_fd;
@@ -125,7 +125,7 @@ struct idm_plan {
 	uint32_t hostname;
 	uint32_t uid, gid;
 	uint32_t groups, n_groups;
-	struct idm_plan_caps own, caps;
+	struct idm_job_caps own, caps;
 	int32_t process_group;
 
 	uint32_t cwd;
