@@ -23,6 +23,8 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
 {
 	size_t n = 0;
 
+	if (command->options_first)
+		*letters++ = '+';
 	*letters++ = ':'; /* we report what is wrong ourselves */
 	for (const struct option_row *row = command->options;; row++) {
 		const struct option_row *r = row->name ? row : &help_row;
@@ -55,7 +57,7 @@ static const char *wrong_word(const struct arguments *a, char *buf, size_t size)
 int next_option(struct arguments *a)
 {
 	struct option longs[MOST_OPTIONS + 2];
-	char letters[2 * MOST_OPTIONS + 4], word[128];
+	char letters[2 * MOST_OPTIONS + 5], word[128];
 	int letter;
 
 	fill_getopt(a->command, longs, letters);

@@ -6,6 +6,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct option_row {
@@ -23,11 +24,12 @@ struct command {
 	const char *summary;		  /* one line */
 	const char *details;		  /* more lines for "help COMMAND" */
 	const struct option_row *options; /* ends with a row without a name */
+	bool options_first;		  /* what comes after the first operand is not ours */
 	int (*run)(int argc, char **argv);
 };
 
 extern const struct command command_mount, command_umount, command_list, command_check, command_map,
-	command_overlay, command_apply, command_undo;
+	command_overlay, command_apply, command_undo, command_run;
 
 /* All commands, in the order of the help; ends with NULL. */
 extern const struct command *const commands[];

@@ -32,7 +32,7 @@ _idmount_operand()
 		done < <(_idmount_targets)
 		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo run' -- "$cur")
 		;;
 	esac
 }
@@ -86,7 +86,7 @@ _idmount_value()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
-	--root | -L | --lower | -U | --upper | -W | --work)
+	--root | --rootfs | -L | --lower | -U | --upper | -W | --work)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
@@ -97,7 +97,14 @@ _idmount_value()
 	--upper-ids)
 		mapfile -t COMPREPLY < <(compgen -W 'shifted disk' -- "$cur")
 		;;
-	--translate) ;;
+	--user)
+		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+		;;
+	--bind)
+		compopt -o filenames -o nospace
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	--translate | --workdir | --env | --hostname) ;;
 	*)
 		return 1
 		;;
@@ -133,6 +140,10 @@ _idmount_options()
 	undo)
 		options='--record --lazy'
 		;;
+	run)
+		options="$map --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
+		options+=' --no-pid --unshare-net --read-only --tty --no-tty'
+		;;
 	*)
 		return
 		;;
@@ -146,7 +157,7 @@ _idmount()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo help -h --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo run help -h --help --version' -- "$cur")
 		return
 	fi
 	# bash has cut the words at = and : too. This is the line as it was typed, up to the cursor.

@@ -781,6 +781,7 @@ struct idm_exit {
 #define IDM_CHILD_SET_GROUPS 16U   /* the supplementary groups are exactly those given */
 #define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
 #define IDM_CHILD_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
+#define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it ends */
 
 /* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */
 struct idm_child_fd {
@@ -790,7 +791,8 @@ struct idm_child_fd {
 
 /*
  * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, or a
- * detached tree. What is not wanted is 0, and tree -1.
+ * detached tree. A target that is a symbolic link is refused unless it may be followed. What is not wanted is
+ * 0, and tree -1.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */
@@ -798,7 +800,7 @@ struct idm_child_mount {
 	const char *source;  /* NULL: the fstype */
 	const char *options; /* of the filesystem, separated by commas: "mode=755,size=1m"; or NULL */
 	uint32_t attr;       /* IDM_ATTR_* of a new filesystem's mount */
-	unsigned int flags;  /* IDM_ATTACH_MKDIR */
+	unsigned int flags;  /* IDM_ATTACH_MKDIR, IDM_ATTACH_FOLLOW */
 	int tree;
 };
 
@@ -877,6 +879,10 @@ struct idm_child_options {
  * program as process 2, passes on to it the signals that it gets (but those that a terminal has sent to
  * both), reaps what is left over, and ends with the program: with its exit status, or 128 and the signal.
  * Without it the program itself is process 1.
+ *
+ * IDM_CHILD_DIE_WITH_THREAD, see PR_SET_PDEATHSIG in prctl(2): the process is killed when the calling thread
+ * ends, and with it, if it is process 1, all others of its PID namespace. There is no moment at which the end
+ * of the thread is missed. A program that changes its credentials itself takes it off, an init does not.
  *
  * exec(2) gives a process SIGCHLD as its exit signal. So when the program ends the caller gets that,
  * wait(-1) sees it, and SIGCHLD = SIG_IGN reaps it (see idm_child_wait()). The same goes for the library's

@@ -53,6 +53,7 @@ void idm_child_init(struct idm_job *job, void (*start)(void *job))
 	uint32_t size = job->size;
 	long r;
 
+	idm_child_die_with_caller(job);
 	idm_job_begin(job, IDM_CHILD_STEP_INIT, 0, 0);
 	r = idm_raw_clone(SYS_clone, args, start, job);
 	if (r < 0)

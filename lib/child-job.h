@@ -85,6 +85,7 @@ struct idm_job_caps {
 #define IDM_LOCK_FIRST 0  /* the child */
 #define IDM_LOCK_SECOND 1 /* a second one that the first has made */
 #define IDM_LOCK_CALLER 2 /* the caller holds back the second one by it, until it has its pidfd */
+#define IDM_LOCK_ALIVE 3  /* the caller, until all is done */
 
 #define IDM_JOB_STAGE 1U	 /* not all can be done in the caller's memory */
 #define IDM_JOB_RESET_IGNORED 2U /* signals that are ignored get their default again */
@@ -101,6 +102,7 @@ struct idm_job_caps {
 #define IDM_JOB_INIT 4096U
 #define IDM_JOB_PIVOT 8192U
 #define IDM_JOB_NEW_MOUNT 16384U
+#define IDM_JOB_DIE 32768U /* with the thread that started it */
 
 struct idm_job {
 	struct idm_child_report report; /* first: it is read by itself */

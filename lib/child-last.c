@@ -2,6 +2,7 @@
 /* The last steps before the program, and what both memories need. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/signal.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <stddef.h>
@@ -20,6 +21,21 @@ long idm_job_lock(struct idm_job *job, int lock, int wait)
 		r = raw(SYS_fcntl, job->job_fd, wait ? F_SETLKW : F_SETLK, &range);
 	while (r == -EINTR);
 	return r;
+}
+
+void idm_child_die_with_caller(struct idm_job *job)
+{
+	struct flock range = {
+		.l_type = F_WRLCK, .l_whence = 0 /* SEEK_SET */, .l_start = IDM_LOCK_ALIVE, .l_len = 1
+	};
+
+	if (!(job->flags & IDM_JOB_DIE))
+		return;
+	raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+	/* It may have ended before. In our PID namespace it has no number to ask for, but it held a
+	 * lock. */
+	if (raw(SYS_fcntl, job->job_fd, F_GETLK, &range) == 0 && range.l_type == F_UNLCK)
+		idm_raw_exit(1);
 }
 
 static void one(int32_t *fd, void (*each)(int32_t *fd, long arg), long arg)
@@ -160,6 +176,8 @@ long idm_child_exec(struct idm_job *job)
 	}
 	if (r < 0)
 		return r;
+	if (!(job->flags & IDM_JOB_INIT))
+		idm_child_die_with_caller(job);
 	idm_job_each_fd(job, idm_job_set_fd_flags, FD_CLOEXEC);
 	idm_job_begin(job, IDM_CHILD_STEP_EXEC, 0, 0);
 	/* From here on the signals are the program's. One that kills it now has killed the program. */

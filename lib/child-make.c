@@ -406,25 +406,27 @@ static void put_identity(struct maker *m, const struct idm_child_options *o)
 static bool needs_stage(const struct idm_child_options *o, const struct idm_job *job)
 {
 	return o->namespaces || job->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
-	       o->gid != IDM_CHILD_KEEP_ID || o->flags & IDM_CHILD_SET_GROUPS || o->capabilities;
+	       o->gid != IDM_CHILD_KEEP_ID ||
+	       o->flags & (IDM_CHILD_SET_GROUPS | IDM_CHILD_DIE_WITH_THREAD) || o->capabilities;
 }
 
 static void put_flags(struct maker *m, const struct idm_child_options *o)
 {
 	static const struct {
-		uint32_t ours, plans;
+		uint32_t ours, job;
 	} same[] = {
 		{ IDM_CHILD_KEEP_FDS, IDM_JOB_KEEP_FDS },
 		{ IDM_CHILD_RESET_SIGNALS, IDM_JOB_RESET_IGNORED },
 		{ IDM_CHILD_SESSION, IDM_JOB_SESSION },
 		{ IDM_CHILD_NO_NEW_PRIVS, IDM_JOB_NO_NEW_PRIVS },
 		{ IDM_CHILD_INIT, IDM_JOB_INIT },
+		{ IDM_CHILD_DIE_WITH_THREAD, IDM_JOB_DIE },
 	};
 	struct idm_job *job = job_of(m);
 
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
 		if (o->flags & same[i].ours)
-			job->flags |= same[i].plans;
+			job->flags |= same[i].job;
 	job->terminal_fd = o->terminal;
 	job->process_group = o->process_group;
 	if (needs_stage(o, job)) {
@@ -469,8 +471,8 @@ static int put_all(struct maker *m, const struct idm_child_options *o, int usern
 	return 0;
 }
 
-int idm_child_make_plan(const struct idm_child_options *o, int userns, struct idm_job **job,
-			uint64_t *clone_flags, struct idm_error *err)
+int idm_child_make_job(const struct idm_child_options *o, int userns, struct idm_job **job,
+		       uint64_t *clone_flags, struct idm_error *err)
 {
 	struct maker m = { .data = malloc(16384), .size = 16384 };
 	int r;

@@ -12,7 +12,7 @@ static const char step[] = "start program";
 
 #define ALL_FLAGS                                                                                   \
 	(IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION | \
-	 IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_INIT)
+	 IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_INIT | IDM_CHILD_DIE_WITH_THREAD)
 #define ALL_NAMESPACES (IDM_NS_MOUNT | IDM_NS_CGROUP | IDM_NS_UTS | IDM_NS_IPC | IDM_NS_PID | IDM_NS_NET)
 #define MOUNT_ATTRIBUTES                                                                         \
 	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
@@ -63,7 +63,7 @@ static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 	if (!m->fstype && (m->source || m->options || m->attr))
 		return REFUSE(err, "mount at %s: a tree has its source, options and attributes",
 			      m->target);
-	if (m->flags & ~IDM_ATTACH_MKDIR)
+	if (m->flags & ~(IDM_ATTACH_MKDIR | IDM_ATTACH_FOLLOW))
 		return REFUSE(err, "mount at %s: unknown flags 0x%x", m->target, m->flags);
 	if (m->attr & ~MOUNT_ATTRIBUTES)
 		return REFUSE(err, "mount at %s: unknown attributes 0x%x", m->target,

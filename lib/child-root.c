@@ -86,6 +86,14 @@ static long make_filesystem(struct idm_job *job, const struct idm_job_mount *m)
 	return r;
 }
 
+static int is_link(const char *path)
+{
+	struct statx st;
+
+	return raw(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) == 0 &&
+	       S_ISLNK(st.stx_mode);
+}
+
 /* Links at the way to the target stay inside: "/" is the new root by now. */
 static long mount_one(struct idm_job *job, const struct idm_job_mount *m)
 {
@@ -98,12 +106,14 @@ static long mount_one(struct idm_job *job, const struct idm_job_mount *m)
 	if (r < 0)
 		return r;
 	idm_job_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
+	if (!(m->flags & IDM_ATTACH_FOLLOW) && is_link(target))
+		return -ELOOP;
 	if (m->fstype)
 		tree = make_filesystem(job, m);
 	if (tree < 0)
 		return tree;
 	r = raw(SYS_move_mount, tree, "", AT_FDCWD, target,
-		MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
+		MOVE_MOUNT_F_EMPTY_PATH | (m->flags & IDM_ATTACH_FOLLOW ? MOVE_MOUNT_T_SYMLINKS : 0));
 	if (m->fstype)
 		raw(SYS_close, tree);
 	return r;

@@ -42,6 +42,12 @@ __attribute__((noreturn)) static inline void idm_job_fail(struct idm_job *job, l
 /* Takes the lock (IDM_LOCK_*) of this process, waiting if `wait`. */
 long idm_job_lock(struct idm_job *job, int lock, int wait);
 
+/*
+ * If that is asked for, this process dies with the thread that has started it; at once if that is gone.
+ * Changing the credentials would take it off again.
+ */
+void idm_child_die_with_caller(struct idm_job *job);
+
 /* Calls `each` for every descriptor of the job that the program does not get. */
 void idm_job_each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), long arg);
 void idm_job_set_fd_flags(int32_t *fd, long flags);

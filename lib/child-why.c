@@ -208,6 +208,16 @@ static bool why_no_stage(const struct question *q)
 	return true;
 }
 
+static bool why_not_mounted(const struct question *q)
+{
+	if (q->code != -ELOOP)
+		return false;
+	idm_fail(q->err, q->code, q->step, q->subject,
+		 "the target is a symbolic link, or in a loop of them");
+	idm_hint(q->err, "name the place that it points to");
+	return true;
+}
+
 static bool explain(const struct question *q)
 {
 	switch (q->report->step) {
@@ -220,6 +230,8 @@ static bool explain(const struct question *q)
 	case IDM_CHILD_STEP_NAMESPACES:
 	case IDM_CHILD_STEP_SECOND:
 		return why_no_namespaces(q);
+	case IDM_CHILD_STEP_MOUNT:
+		return why_not_mounted(q);
 	case IDM_CHILD_STEP_PIVOT:
 		return why_not_pivoted(q);
 	case IDM_CHILD_STEP_GROUPS:

@@ -82,6 +82,8 @@ static int open_job(struct idm_error *err)
 	AUTO_CLOSE int fd = idm_sys_memfd("idm-job", false);
 	int r = fd < 0 ? fd : idm_sys_lock(fd, IDM_LOCK_CALLER, F_WRLCK, false);
 
+	if (r >= 0)
+		r = idm_sys_lock(fd, IDM_LOCK_ALIVE, F_WRLCK, false);
 	return r < 0 ? idm_fail(err, r, "make a file in memory", NULL, NULL) : idm_take_fd(&fd);
 }
 
@@ -191,8 +193,8 @@ static void await_leaving(struct idm_child *child)
 		idm_sys_futex_wait(&child->inside, 1);
 }
 
-static int run_plan(const struct idm_child_options *o, struct idm_child *child, uint64_t clone_flags,
-		    struct idm_error *err)
+static int run_job(const struct idm_child_options *o, struct idm_child *child, uint64_t clone_flags,
+		   struct idm_error *err)
 {
 	const struct idm_child_report *report = &child->job->report;
 	int r = idm_child_clone(child, clone_flags, o->cgroup, err);
@@ -219,7 +221,7 @@ static int start(const struct idm_child_options *o, int userns, struct idm_error
 	AUTO_CLOSE int stage_fd = -1, job_fd = -1;
 	struct idm_child child = { .pidfd = -1, .job_fd = -1 };
 	uint64_t clone_flags;
-	int r = idm_child_make_plan(o, userns, &job, &clone_flags, err);
+	int r = idm_child_make_job(o, userns, &job, &clone_flags, err);
 
 	if (r < 0)
 		return r;
@@ -239,7 +241,7 @@ static int start(const struct idm_child_options *o, int userns, struct idm_error
 	job->job_fd = job_fd;
 	child.job = job;
 	child.job_fd = job_fd;
-	return run_plan(o, &child, clone_flags, err);
+	return run_job(o, &child, clone_flags, err);
 }
 
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err)

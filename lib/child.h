@@ -18,8 +18,8 @@ int idm_child_take_options(struct idm_child_options *own, const struct idm_child
  * The job that the options make, to free(). `userns` is joined; -1: none. What begins with the clone
  * itself is in *clone_flags.
  */
-int idm_child_make_plan(const struct idm_child_options *o, int userns, struct idm_job **job,
-			uint64_t *clone_flags, struct idm_error *err);
+int idm_child_make_job(const struct idm_child_options *o, int userns, struct idm_job **job,
+		       uint64_t *clone_flags, struct idm_error *err);
 
 /* Clones the child into `cgroup` (-1: the caller's). Fills in what idm_child_left() needs. */
 struct idm_child {

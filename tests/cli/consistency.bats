@@ -158,7 +158,8 @@ names()
 			run idmount "$command" "$option"
 			[[ $output != *'unknown option'* ]]
 		done
-		run -2 idmount "$command" --no-such-option
+		# "run" has its exit status from the program that it runs.
+		run "-$([[ $command == run ]] && echo 125 || echo 2)" idmount "$command" --no-such-option
 		[[ $output == "idmount: $command: --no-such-option: unknown option; see \"idmount help $command\"" ]]
 	done
 }

@@ -837,3 +837,52 @@ TEST(an_init_does_not_double_what_the_terminal_sends)
 	scratch_enter();
 	in_child(in_a_session_with_a_terminal, NULL);
 }
+
+/* ---- dying with the caller ---- */
+
+/* A process that starts the child, and is killed a moment later, at the latest when it has done so. */
+static void start_and_be_killed(struct idm_child_options *o, useconds_t after)
+{
+	pid_t pid = (pid_t)must(fork());
+
+	if (pid == 0) {
+		assert_ok(idm_child_start(o, NULL), NULL);
+		for (;;)
+			pause();
+	}
+	must(usleep(after));
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0));
+}
+
+/* The program alone holds the pipe's other end. */
+static void assert_dies_with_caller(struct idm_child_options *o, useconds_t after)
+{
+	struct idm_child_fd fds[] = { { -1, 5 } };
+	int pipe[2];
+	char byte;
+
+	must(pipe2(pipe, O_CLOEXEC));
+	fds[0].from = pipe[1];
+	o->fds = fds;
+	o->n_fds = 1;
+	start_and_be_killed(o, after);
+	must(close(pipe[1]));
+	assert_int_equal(must(read(pipe[0], &byte, 1)), 0); /* or for ever */
+	must(close(pipe[0]));
+}
+
+TEST(the_child_dies_with_its_caller)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:5000:10");
+	struct idm_child_options o = CONTAINER("(sleep 1000 &); exec sleep 1000", map);
+
+	scratch_enter();
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	for (int i = 0; i < 60; i++) {
+		o.flags = IDM_CHILD_DIE_WITH_THREAD | (i % 2 ? IDM_CHILD_INIT : 0);
+		assert_dies_with_caller(&o, (useconds_t)i * 500);
+		while (waitpid(-1, NULL, __WALL) > 0)
+			;
+	}
+}

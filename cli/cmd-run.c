@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "lib/lowerdir.h"
+#include "report.h"
+#include "run.h"
+
+enum {
+	OPTION_ROOTFS = OPTION_OF_COMMAND,
+	OPTION_EPHEMERAL,
+	OPTION_BIND,
+	OPTION_USER,
+	OPTION_WORKDIR,
+	OPTION_ENV,
+	OPTION_HOSTNAME,
+	OPTION_NO_PID,
+	OPTION_UNSHARE_NET,
+	OPTION_READ_ONLY,
+	OPTION_TTY,
+	OPTION_NO_TTY
+};
+
+static const struct option_row options[] = {
+	MAP_OPTIONS,
+	{ OPTION_ROOTFS, "rootfs", "DIR", "the root filesystem; what is mounted below it is left out" },
+	{ 'L', "lower", "DIR[:DIR]...", "the same from layers, see \"help overlay\"" },
+	{ 'U', "upper", "DIR", "where changes go, with the ids of the layers" },
+	{ 'W', "work", "DIR", "an empty directory on the same mount as the upper one" },
+	{ OPTION_EPHEMERAL, "ephemeral", NULL, "changes go to memory, and are gone afterwards" },
+	{ OPTION_BIND, "bind", "SRC:DST[:WORDS]",
+	  "show SRC at DST inside; WORDS of \"idmount mount\", map=MAP\n"
+	  "(seen ids are those inside), idmap, keep-rest, recursive" },
+	{ OPTION_USER, "user", "USER[:GROUP]", "whom the command runs as: numbers, or names inside" },
+	{ OPTION_WORKDIR, "workdir", "DIR", "where it starts" },
+	{ OPTION_ENV, "env", "NAME=VALUE", "adds to its environment" },
+	{ OPTION_HOSTNAME, "hostname", "NAME", "a name of its own for this host" },
+	{ OPTION_NO_PID, "no-pid", NULL, "the command sees the host's processes" },
+	{ OPTION_UNSHARE_NET, "unshare-net", NULL, "a network of its own, with nothing in it" },
+	{ OPTION_READ_ONLY, "read-only", NULL, "the root filesystem cannot be changed" },
+	{ OPTION_TTY, "tty", NULL, "a terminal of its own (the default if there is one)" },
+	{ OPTION_NO_TTY, "no-tty", NULL, "the caller's standard input, output and error" },
+	{ 0 },
+};
+
+static const char details[] =
+	"Runs COMMAND as root of a user namespace with the map (without one: -m auto), in mount,\n"
+	"pid, ipc, uts and cgroup namespaces of its own. The files of the root filesystem keep their\n"
+	"owners on disk. The exit status is that of the command, 128 and the signal that ended it;\n"
+	"125 if idmount failed, 126 if COMMAND cannot be executed, 127 if there is none.\n"
+	"  idmount run --rootfs /srv/debian -m 0:100000:65536 -- /bin/bash\n"
+	"  idmount run -L app:base --ephemeral --bind /srv/data:/data:map=1000:0 -- make check\n"
+	"\n";
+
+/* ---- reading the command line ---- */
+
+static int take_layer(char *path, bool data_only, void *data)
+{
+	struct run_request *q = data;
+	struct idm_path **list = data_only ? &q->data : &q->lower, *more;
+	size_t *n = data_only ? &q->n_data : &q->n_lower;
+
+	more = reallocarray(*list, *n + 1, sizeof(*more));
+	if (!more) {
+		q->too_much = true;
+		return 0;
+	}
+	*list = more;
+	more[(*n)++] = (struct idm_path){ AT_FDCWD, path };
+	return 0;
+}
+
+static int take_bind(struct run_request *q, const char *value)
+{
+	struct run_bind *more = reallocarray(q->binds, q->n_binds + 1, sizeof(*more));
+
+	if (!more)
+		return out_of_memory();
+	q->binds = more;
+	return run_parse_bind(&q->binds[q->n_binds++], value);
+}
+
+static int take_env(struct run_request *q, const char *value)
+{
+	const char **more;
+
+	if (*value == '=' || !strchr(value, '='))
+		return report_usage("--env %s: NAME=VALUE is wanted", value);
+	more = reallocarray(q->env, q->n_env + 1, sizeof(*more));
+	if (!more)
+		return out_of_memory();
+	q->env = more;
+	more[q->n_env++] = value;
+	return DONE;
+}
+
+static int take_word_option(struct run_request *q, int letter, char *value)
+{
+	switch (letter) {
+	case 'L':
+		return idm_split_lowerdir(value, take_layer, q) < 0
+			       ? report_usage("-L: a layer is missing between two colons, or at an end")
+			       : DONE;
+	case OPTION_BIND:
+		return take_bind(q, value);
+	case OPTION_ENV:
+		return take_env(q, value);
+	case 'm':
+		if (strcmp(value, "auto") == 0) {
+			q->automatic = true;
+			return DONE;
+		}
+		return take_map_option(&q->maps, letter, value);
+	default:
+		return take_map_option(&q->maps, letter, value);
+	}
+}
+
+static int take(struct run_request *q, int letter, char *value)
+{
+	switch (letter) {
+	case OPTION_ROOTFS:
+		q->rootfs = value;
+		break;
+	case 'U':
+		q->upper = value;
+		break;
+	case 'W':
+		q->work = value;
+		break;
+	case OPTION_EPHEMERAL:
+		q->ephemeral = true;
+		break;
+	case OPTION_USER:
+		q->user = value;
+		break;
+	case OPTION_WORKDIR:
+		q->workdir = value;
+		break;
+	case OPTION_HOSTNAME:
+		q->hostname = value;
+		break;
+	case OPTION_NO_PID:
+		q->new_pid = false;
+		break;
+	case OPTION_UNSHARE_NET:
+		q->new_net = true;
+		break;
+	case OPTION_READ_ONLY:
+		q->read_only = true;
+		break;
+	case OPTION_TTY:
+		q->tty = TTY_YES;
+		break;
+	case OPTION_NO_TTY:
+		q->tty = TTY_NO;
+		break;
+	default:
+		return take_word_option(q, letter, value);
+	}
+	return DONE;
+}
+
+static int check(struct run_request *q)
+{
+	if (q->too_much)
+		return out_of_memory();
+	if (!!q->rootfs == !!q->n_lower)
+		return report_usage("one of --rootfs and -L is wanted");
+	if (q->rootfs && !*q->rootfs)
+		return report_usage("--rootfs is empty");
+	if (!q->upper != !q->work)
+		return report_usage("-U and -W go together");
+	if (q->upper && (q->ephemeral || q->rootfs))
+		return report_usage("-U goes with -L, and not with --ephemeral");
+	if (q->workdir && *q->workdir != '/')
+		return report_usage("--workdir %s: it begins with a slash", q->workdir);
+	if (q->automatic && q->maps.given)
+		return report_usage("-m auto goes with no other map");
+	if (!q->maps.given && !q->maps.keep_rest)
+		q->automatic = true;
+	if (q->tty == TTY_AUTO)
+		q->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? TTY_YES : TTY_NO;
+	return DONE;
+}
+
+/* ---- running ---- */
+
+static int complete_maps(struct run_request *q)
+{
+	if (q->automatic && geteuid() == 0)
+		return take_map_option(&q->maps, 'm', "auto");
+	return q->automatic ? DONE : complete_map(&q->maps, HOW_TO_GIVE_A_MAP);
+}
+
+static int check_root_id(struct run_request *q)
+{
+	if (idm_map_to_seen(q->maps.map, IDM_UID, 0, &q->uid0) < 0 ||
+	    idm_map_to_seen(q->maps.map, IDM_GID, 0, &q->gid0) < 0)
+		return report_usage(
+			"the map has no id for user and group 0, as which the command begins");
+	if (q->rootless)
+		q->uid0 = q->gid0 = 0;
+	return DONE;
+}
+
+/* What is attached for a moment, see run-root.c, is seen by nobody else, and goes with us. */
+static int leave_mounts(const struct run_request *q)
+{
+	if (!q->rootless && !q->ephemeral)
+		return DONE;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return report_failure("make mount namespace: %s", strerror(errno));
+	return DONE;
+}
+
+static bool has_variable(const struct run_request *q, const char *variable)
+{
+	size_t n = strcspn(variable, "=") + 1;
+
+	for (size_t i = 0; i < q->n_env; i++)
+		if (strncmp(q->env[i], variable, n) == 0)
+			return true;
+	return false;
+}
+
+struct variables {
+	char home[sizeof("HOME=") + sizeof(((struct run_user *)0)->home)];
+	char term[256];
+};
+
+/* What was asked for, and some that a program needs if they are not among that. */
+static const char **environment(const struct run_request *q, const struct run_user *user,
+				struct variables *v)
+{
+	const char *term = getenv("TERM"), **env = calloc(q->n_env + 4, sizeof(*env));
+	const char *defaults[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+				   v->home, v->term };
+	size_t n = q->n_env;
+
+	if (!env)
+		return NULL;
+	if (n)
+		memcpy(env, q->env, n * sizeof(*env));
+	snprintf(v->home, sizeof(v->home), "HOME=%s", user->home);
+	snprintf(v->term, sizeof(v->term), "TERM=%s", term ? term : "");
+	for (size_t i = 0; i < (q->tty == TTY_YES && term ? 3 : 2); i++)
+		if (!has_variable(q, defaults[i]))
+			env[n++] = defaults[i];
+	return env;
+}
+
+/* As a shell says it. */
+static int why_not_started(const struct idm_error *err)
+{
+	report_error(err);
+	if (strcmp(err->step, "execute") != 0)
+		return RUN_FAILED;
+	return err->errnum == ENOENT ? RUN_NOT_FOUND : RUN_NOT_EXECUTABLE;
+}
+
+/* Who has given up setgroups(2) keeps his groups, which his own user namespace does not know. */
+static void set_ids(const struct run_request *q, const struct run_user *user,
+		    struct idm_child_options *o)
+{
+	if (q->no_setgroups)
+		return;
+	o->flags |= IDM_CHILD_SET_GROUPS;
+	o->uid = user->uid;
+	o->gid = user->gid;
+}
+
+static int start(const struct run_request *q, struct run_root *root, const struct run_user *user)
+{
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	struct idm_child_fd fds[3];
+	struct idm_error err;
+	const char **env;
+	struct variables variables;
+	int pidfd, status;
+
+	for (int i = 0; i < 3; i++)
+		fds[i] = (struct idm_child_fd){ root->terminal, i };
+	if (root->terminal >= 0) {
+		o.fds = fds;
+		o.n_fds = 3;
+		o.terminal = root->terminal;
+		o.flags |= IDM_CHILD_SESSION;
+	}
+	o.flags |= IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS | (q->new_pid ? IDM_CHILD_INIT : 0);
+	o.path = q->command[0];
+	o.argv = (const char *const *)q->command;
+	o.envp = env = environment(q, user, &variables);
+	if (!env)
+		return out_of_memory();
+	o.cwd = q->workdir;
+	o.namespaces = IDM_NS_MOUNT | IDM_NS_IPC | IDM_NS_UTS | IDM_NS_CGROUP |
+		       (q->new_pid ? IDM_NS_PID : 0) | (q->new_net ? IDM_NS_NET : 0);
+	o.map = q->rootless ? NULL : q->maps.map;
+	o.root = root->tree;
+	o.mounts = root->mounts;
+	o.n_mounts = root->n_mounts;
+	o.hostname = q->hostname;
+	set_ids(q, user, &o);
+	pidfd = idm_child_start(&o, &err);
+	free(env);
+	if (pidfd < 0)
+		return why_not_started(&err);
+	if (root->terminal >= 0) {
+		/* When the program has closed it, nobody has it any more. */
+		close(root->terminal);
+		root->terminal = -1;
+	}
+	status = run_session(pidfd, root->terminal_master);
+	close(pidfd);
+	return status;
+}
+
+static int run_request(struct run_request *q)
+{
+	struct run_root root = { .tree = -1, .terminal = -1, .terminal_master = -1 };
+	struct run_user user;
+	int status = complete_maps(q);
+
+	if (status == DONE && geteuid() != 0)
+		status = run_enter_userns(q);
+	if (status == DONE)
+		status = check_root_id(q);
+	if (status == DONE)
+		status = leave_mounts(q);
+	if (status == DONE)
+		status = run_make_root(q, &root);
+	if (status == DONE)
+		status = run_find_user(q, root.tree, &user);
+	status = status == DONE ? start(q, &root, &user) : RUN_FAILED;
+	run_root_free(&root);
+	return status;
+}
+
+static int work(struct run_request *q, struct arguments *a)
+{
+	int letter, status;
+	size_t n;
+
+	while ((letter = next_option(a)) > 0) {
+		status = take(q, letter, (char *)a->value);
+		if (status != DONE)
+			return RUN_FAILED;
+	}
+	if (letter < 0)
+		return letter == -2 ? DONE : RUN_FAILED;
+	n = operands(a, &q->command);
+	status = n ? check(q) : report_usage("a COMMAND is missing; see \"idmount help run\"");
+	return status == DONE ? run_request(q) : RUN_FAILED;
+}
+
+static int run(int argc, char **argv)
+{
+	struct arguments a = { .command = &command_run, .argc = argc, .argv = argv };
+	struct run_request q = { .new_pid = true };
+	int status = work(&q, &a);
+
+	for (size_t i = 0; i < q.n_binds; i++)
+		run_free_bind(&q.binds[i]);
+	map_request_free(&q.maps);
+	free(q.binds);
+	free(q.lower);
+	free(q.data);
+	free(q.env);
+	return status;
+}
+
+const struct command command_run = {
+	.name = "run",
+	.operands = "-- COMMAND [ARGUMENT]...",
+	.summary = "run a program as root of a user namespace of its own",
+	.details = details,
+	.options = options,
+	.options_first = true,
+	.run = run,
+};

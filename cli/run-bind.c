@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/lowerdir.h"
+#include "report.h"
+#include "run.h"
+
+static int take_word_of_bind(struct run_bind *b, char *word)
+{
+	if (take_word(&b->words, word, strlen(word)))
+		return DONE;
+	if (strcmp(word, "recursive") == 0)
+		b->recursive = true;
+	else if (strcmp(word, "keep-rest") == 0)
+		b->keep_rest = true;
+	else if (strcmp(word, "idmap") == 0)
+		b->container_map = true;
+	else if (strncmp(word, "map=", 4) == 0) {
+		if (!b->map && idm_map_new(&b->map) < 0)
+			return out_of_memory();
+		return parse_map_option(b->map, word + 4);
+	} else {
+		return report_usage("--bind %s: %s: unknown word", b->source, word);
+	}
+	return DONE;
+}
+
+static int take_words(struct run_bind *b, char *list)
+{
+	int status = DONE;
+
+	while (list && status == DONE) {
+		char *word = idm_next_piece(&list, ',');
+
+		status = *word ? take_word_of_bind(b, word)
+			       : report_usage(
+					 "--bind %s: a word is missing between two commas, or at an end",
+					 b->source);
+	}
+	return status;
+}
+
+static int complete(struct run_bind *b)
+{
+	if (b->map && b->container_map)
+		return report_usage("--bind %s: map= and idmap exclude each other", b->source);
+	if (b->keep_rest && !b->map)
+		return report_usage("--bind %s: keep-rest needs map=", b->source);
+	if (b->keep_rest && idm_map_keep_rest(b->map, IDM_BOTH, NULL) < 0)
+		return out_of_memory();
+	return DONE;
+}
+
+int run_parse_bind(struct run_bind *b, const char *text)
+{
+	char *rest;
+	int status = DONE;
+
+	*b = (struct run_bind){ .text = strdup(text) };
+	if (!b->text)
+		return out_of_memory();
+	rest = b->text;
+	b->source = idm_next_piece(&rest, ':');
+	b->target = rest ? idm_next_piece(&rest, ':') : "";
+	if (!*b->source || !*b->target)
+		return report_usage("--bind %s: SOURCE:TARGET[:WORDS] is wanted", text);
+	if (*b->target != '/')
+		return report_usage("--bind %s: %s: the target begins with a slash", text, b->target);
+	if (rest)
+		status = take_words(b, rest);
+	return status == DONE ? complete(b) : status;
+}
+
+void run_free_bind(struct run_bind *b)
+{
+	free(b->text);
+	idm_map_free(b->map);
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+/* The root filesystem and all that is mounted in it, as detached trees, for the child to attach. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "run.h"
+
+/* In a user namespace of his own an ordinary user is root already; nothing is left to map. */
+static const struct idm_map *map_of(const struct run_request *q)
+{
+	return q->rootless ? NULL : q->maps.map;
+}
+
+int run_add_mount(struct run_root *root, const char *target, const char *fstype, int tree, uint32_t attr,
+		  unsigned int flags)
+{
+	if (root->n_mounts == RUN_MOST_MOUNTS) {
+		if (tree >= 0)
+			close(tree);
+		return report_failure("%s: more than %d mounts", target, RUN_MOST_MOUNTS);
+	}
+	root->mounts[root->n_mounts++] = (struct idm_child_mount){
+		.target = target, .fstype = fstype, .attr = attr, .flags = flags, .tree = tree
+	};
+	return DONE;
+}
+
+/* A tree of a path, mapped if there is a map. Less than 0 after a report. */
+static int open_tree_of(const char *path, const struct idm_map *map, const struct idm_tree_options *o)
+{
+	struct idm_error err;
+	int userns = -1, tree;
+
+	if (map) {
+		userns = idm_userns_open(map, 0, &err);
+		if (userns < 0) {
+			report_error(&err);
+			return -1;
+		}
+	}
+	tree = idm_tree_open(AT_FDCWD, path, userns, o, &err);
+	if (userns >= 0)
+		close(userns);
+	if (tree < 0)
+		report_error(&err);
+	return tree;
+}
+
+/* ---- the root ---- */
+
+/*
+ * Before Linux 6.15 layers have to be attached. For the moment that it takes to make the overlay the
+ * upper one is, in a mount namespace of our own, at a place that no path of a layer goes by.
+ */
+#define PLACE "/sys"
+
+/* Where changes go that are to vanish: a tmpfs. */
+static int make_upper(const struct run_request *q, struct idm_path *upper, struct idm_path *work)
+{
+	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan *plan = NULL;
+	struct idm_error err;
+	int tree, r;
+
+	if (idm_plan_new(&plan) < 0)
+		return out_of_memory();
+	m.type = "tmpfs";
+	tree = r = idm_plan_add(plan, &m, &err);
+	if (r == 0)
+		tree = r = idm_plan_open(plan, NULL, &err);
+	idm_plan_free(plan);
+	if (r >= 0)
+		r = idm_tree_attach(tree, AT_FDCWD, PLACE, 0, IDM_PROPAGATION_PRIVATE, &err);
+	if (r < 0) {
+		report_error(&err);
+	} else if (mkdirat(tree, "upper", 0755) < 0 || mkdirat(tree, "work", 0755) < 0 ||
+		   fchownat(tree, "upper", q->uid0, q->gid0, 0) < 0) {
+		r = -1;
+		report_failure("make the upper directory: %s", strerror(errno));
+	}
+	if (r < 0) {
+		if (tree >= 0)
+			close(tree);
+		return FAILED;
+	}
+	*upper = (struct idm_path){ tree, "upper" };
+	*work = (struct idm_path){ tree, "work" };
+	return DONE;
+}
+
+static int open_overlay(const struct run_request *q, int *tree)
+{
+	static const struct idm_overlay_option userxattr = { "userxattr", NULL };
+	struct idm_path rootfs = { AT_FDCWD, q->rootfs }, upper = { AT_FDCWD, q->upper },
+			work = { AT_FDCWD, q->work };
+	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_error err;
+	int status = q->ephemeral ? make_upper(q, &upper, &work) : DONE;
+
+	if (status != DONE)
+		return status;
+	o.lower = q->rootfs ? &rootfs : q->lower;
+	o.n_lower = q->rootfs ? 1 : q->n_lower;
+	o.data = q->data;
+	o.n_data = q->n_data;
+	if (upper.path) {
+		o.upper = &upper;
+		o.work = &work;
+	}
+	o.map = map_of(q);
+	/* What vanishes has no ids to keep. */
+	o.upper_ids = o.map && q->upper ? IDM_UPPER_DISK : IDM_UPPER_SHIFTED;
+	o.attr = q->read_only ? IDM_ATTR_RDONLY : 0;
+	if (q->rootless) {
+		o.options = &userxattr;
+		o.n_options = 1;
+	}
+	*tree = idm_overlay_open(&o, &err);
+	status = *tree < 0 ? report_error(&err) : DONE;
+	if (q->ephemeral) {
+		close(upper.dirfd);
+		if (idm_umount(PLACE, IDM_UMOUNT_LAZY, &err) < 0)
+			status = report_error(&err);
+	}
+	return status;
+}
+
+static int open_root(const struct run_request *q, int *tree)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	struct stat st;
+
+	if (!q->rootfs || q->ephemeral)
+		return open_overlay(q, tree);
+	if (stat(q->rootfs, &st) == 0 && !S_ISDIR(st.st_mode))
+		return report_failure("%s: the root filesystem is no directory", q->rootfs);
+	o.attr_set = q->read_only ? IDM_ATTR_RDONLY : 0;
+	*tree = open_tree_of(q->rootfs, map_of(q), &o);
+	return *tree < 0 ? FAILED : DONE;
+}
+
+/* ---- what is mounted in it ---- */
+
+static int add_host_tree(struct run_root *root, const char *path, uint32_t attr)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	int tree;
+
+	o.flags = IDM_TREE_RECURSIVE;
+	o.attr_set = attr;
+	tree = open_tree_of(path, NULL, &o);
+	return tree < 0 ? FAILED : run_add_mount(root, path, NULL, tree, 0, IDM_ATTACH_MKDIR);
+}
+
+static int add_system(const struct run_request *q, struct run_root *root)
+{
+	const uint32_t attr = IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC;
+	int status = q->new_pid ? run_add_mount(root, "/proc", "proc", -1, attr, IDM_ATTACH_MKDIR)
+				: add_host_tree(root, "/proc", attr);
+
+	if (status != DONE)
+		return status;
+	/* A sysfs shows the network namespace of who mounts it, and only who owns that may. */
+	return q->new_net ? run_add_mount(root, "/sys", "sysfs", -1, attr | IDM_ATTR_RDONLY,
+					  IDM_ATTACH_MKDIR)
+			  : add_host_tree(root, "/sys", attr | IDM_ATTR_RDONLY);
+}
+
+/* The ids of a bind's map are those of the container; what the kernel maps to are the host's. */
+static int map_of_bind(const struct run_request *q, const struct run_bind *b, struct idm_map **map)
+{
+	*map = NULL;
+	if (!b->map && !b->container_map)
+		return DONE;
+	if (q->rootless) {
+		report_failure("--bind %s: an ordinary user cannot map filesystems of the host",
+			       b->source);
+		return FAILED;
+	}
+	if (idm_map_copy(b->map ? b->map : q->maps.map, map) < 0 ||
+	    (b->map && idm_map_compose(*map, q->maps.map) < 0)) {
+		idm_map_free(*map);
+		return out_of_memory();
+	}
+	return DONE;
+}
+
+static int add_bind(const struct run_request *q, struct run_root *root, const struct run_bind *b)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	struct idm_map *map;
+	int tree, status = map_of_bind(q, b, &map);
+
+	if (status != DONE)
+		return status;
+	o.flags = b->recursive ? IDM_TREE_RECURSIVE : 0;
+	o.attr_set = b->words.set;
+	o.attr_clear = b->words.clear;
+	o.propagation = b->words.propagation;
+	tree = open_tree_of(b->source, map, &o);
+	idm_map_free(map);
+	return tree < 0 ? FAILED : run_add_mount(root, b->target, NULL, tree, 0, IDM_ATTACH_MKDIR);
+}
+
+int run_make_root(struct run_request *q, struct run_root *root)
+{
+	int status = open_root(q, &root->tree);
+
+	if (status == DONE)
+		status = add_system(q, root);
+	if (status == DONE)
+		status = run_make_dev(q, root);
+	for (size_t i = 0; i < q->n_binds && status == DONE; i++)
+		status = add_bind(q, root, &q->binds[i]);
+	return status;
+}
+
+void run_root_free(struct run_root *root)
+{
+	for (size_t i = 0; i < root->n_mounts; i++)
+		if (root->mounts[i].tree >= 0)
+			close(root->mounts[i].tree);
+	if (root->tree >= 0)
+		close(root->tree);
+	if (root->terminal >= 0)
+		close(root->terminal);
+	if (root->terminal_master >= 0)
+		close(root->terminal_master);
+}

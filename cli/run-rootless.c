@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/*
+ * An ordinary user becomes root of a user namespace of his own, with his subordinate ids. The maps are
+ * written by newuidmap(1) and newgidmap(1), which know which ids are his; only his own id he may map
+ * without them. Everything else is done in there, as root does it on the host.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "run.h"
+
+/* ---- the map ---- */
+
+static int add_one(struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t seen, uint32_t count)
+{
+	struct idm_entry e = { disk, seen, count };
+	struct idm_error err;
+
+	return idm_map_add(map, kind, &e, 1, &err) < 0 ? report_error(&err) : DONE;
+}
+
+/* His own id is root's, so that his files are; his ranges come after it. */
+static int shift_by_own(struct idm_map *map, const struct idm_map *ranges, unsigned int kind,
+			uint32_t own)
+{
+	const struct idm_entry *e;
+	size_t n = idm_map_entries(ranges, kind, &e);
+	int status = add_one(map, kind, 0, own, 1);
+
+	for (size_t i = 0; i < n && status == DONE; i++)
+		status = add_one(map, kind, e[i].disk + 1, e[i].seen, e[i].count);
+	return status;
+}
+
+static int make_automatic_map(struct run_request *q)
+{
+	struct idm_map *ranges;
+	int status;
+
+	if (idm_map_new(&ranges) < 0)
+		return out_of_memory();
+	if (!q->maps.map && idm_map_new(&q->maps.map) < 0)
+		status = out_of_memory();
+	else
+		status = parse_map_option(ranges, "auto");
+	if (status == DONE)
+		status = shift_by_own(q->maps.map, ranges, IDM_UID, geteuid());
+	if (status == DONE)
+		status = shift_by_own(q->maps.map, ranges, IDM_GID, getegid());
+	idm_map_free(ranges);
+	return status;
+}
+
+/* ---- writing it ---- */
+
+static bool is_own_id_only(const struct idm_map *map, unsigned int kind, uint32_t own)
+{
+	const struct idm_entry *e;
+
+	return idm_map_entries(map, kind, &e) == 1 && e->count == 1 && e->seen == own;
+}
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+static bool write_own_map(const struct idm_map *map, unsigned int kind, const char *path)
+{
+	char text[64];
+
+	return idm_map_print(map, IDM_FORMAT_KERNEL, kind, text, sizeof(text)) < (ssize_t)sizeof(text) &&
+	       write_file(path, text);
+}
+
+/* "newuidmap PID DISK SEEN COUNT ..." in place of this process. */
+static void exec_helper(const char *program, const struct idm_map *map, unsigned int kind, pid_t pid)
+{
+	const struct idm_entry *e;
+	size_t n = idm_map_entries(map, kind, &e), size = 12 * (3 * n + 1), at = 0;
+	char **argv = calloc(3 * n + 3, sizeof(*argv)), *text = malloc(size);
+	int k = 0;
+
+	if (!argv || !text)
+		_exit(RUN_FAILED);
+	argv[k++] = (char *)program;
+	argv[k++] = text;
+	at += (size_t)sprintf(text, "%d", (int)pid) + 1;
+	for (size_t i = 0; i < 3 * n; i++) {
+		const uint32_t *row = (const uint32_t *)&e[i / 3];
+
+		argv[k++] = text + at;
+		at += (size_t)sprintf(text + at, "%u", row[i % 3]) + 1;
+	}
+	execvp(program, argv);
+	_exit(errno == ENOENT ? RUN_NOT_FOUND : RUN_NOT_EXECUTABLE);
+}
+
+static int run_helper(const char *program, const struct idm_map *map, unsigned int kind, pid_t pid)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		exec_helper(program, map, kind, pid);
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		return RUN_FAILED;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : RUN_FAILED;
+}
+
+/*
+ * The helpers have to be outside of the namespace that they write to: a child that was forked before is.
+ * It begins when the namespace is there, and says by its status how it went.
+ */
+static pid_t start_outside(const struct idm_map *map, int go)
+{
+	pid_t parent = getpid(), child = fork();
+	int status;
+	char byte;
+
+	if (child != 0)
+		return child;
+	if (read(go, &byte, 1) != 1)
+		_exit(RUN_FAILED);
+	status = run_helper("newuidmap", map, IDM_UID, parent);
+	if (status == 0)
+		status = run_helper("newgidmap", map, IDM_GID, parent);
+	_exit(status);
+}
+
+static int why_not_written(int status)
+{
+	switch (status) {
+	case 0:
+		return DONE;
+	case RUN_NOT_FOUND:
+		return report_failure(
+			"newuidmap and newgidmap are not installed (on Debian: package uidmap)");
+	default:
+		return report_failure(
+			"newuidmap or newgidmap refused the map: see above, and /etc/subuid");
+	}
+}
+
+static int unshare_user(void)
+{
+	if (unshare(CLONE_NEWUSER) == 0)
+		return DONE;
+	if (errno == EPERM)
+		return report_failure(
+			"this host does not let ordinary users make user namespaces; "
+			"sysctl kernel.unprivileged_userns_clone=1 (Debian) or "
+			"kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu) would, or run "
+			"idmount as root");
+	return report_failure("make user namespace: %s", strerror(errno));
+}
+
+static int enter_with_helpers(const struct idm_map *map)
+{
+	int go[2], status, helper = RUN_FAILED << 8;
+	pid_t child;
+
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return report_failure("make pipe: %s", strerror(errno));
+	child = start_outside(map, go[0]);
+	close(go[0]);
+	status = child < 0 ? report_failure("fork: %s", strerror(errno)) : unshare_user();
+	if (status == DONE && write(go[1], "", 1) != 1)
+		status = report_failure("write to pipe: %s", strerror(errno));
+	close(go[1]);
+	if (child > 0)
+		waitpid(child, &helper, 0);
+	return status == DONE ? why_not_written(WIFEXITED(helper) ? WEXITSTATUS(helper) : RUN_FAILED)
+			      : status;
+}
+
+static int enter_alone(const struct idm_map *map)
+{
+	int status = unshare_user();
+
+	if (status != DONE)
+		return status;
+	/* An ordinary user has to give up setgroups(2) first: it could take a group away that forbids.
+	 */
+	if (write_file("/proc/self/setgroups", "deny") &&
+	    write_own_map(map, IDM_UID, "/proc/self/uid_map") &&
+	    write_own_map(map, IDM_GID, "/proc/self/gid_map"))
+		return DONE;
+	return report_failure("write the map of the user namespace: %s", strerror(errno));
+}
+
+int run_enter_userns(struct run_request *q)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	int status = q->automatic ? make_automatic_map(q) : DONE;
+
+	if (status != DONE)
+		return status;
+	/* Without this /proc files of this process would be root's, and newuidmap refuse it. */
+	prctl(PR_SET_DUMPABLE, 1);
+	q->no_setgroups = is_own_id_only(q->maps.map, IDM_UID, uid) &&
+			  is_own_id_only(q->maps.map, IDM_GID, gid);
+	status = q->no_setgroups ? enter_alone(q->maps.map) : enter_with_helpers(q->maps.map);
+	if (status != DONE)
+		return status;
+	prctl(PR_SET_DUMPABLE, 1);
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return report_failure("become root of the user namespace: %s", strerror(errno));
+	q->rootless = true;
+	return DONE;
+}

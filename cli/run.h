@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the rooms of "idmount run" share: cmd-run.c reads the command line, run-bind.c one of its binds,
+ * run-user.c whom the program runs as, run-rootless.c lets an ordinary user be root of a user namespace,
+ * run-root.c makes the root filesystem, run-dev.c its /dev, run-session.c stays with the program until
+ * it has ended, with terminal.c between two terminals.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "maps.h"
+#include "words.h"
+
+/* As env(1), nohup(1) and others: what went wrong before the program, or with it. */
+enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };
+
+/* --bind SOURCE:TARGET[:WORDS] */
+struct run_bind {
+	char *text; /* that the others are parts of */
+	const char *source, *target;
+	struct words words;
+	bool recursive, keep_rest;
+	bool container_map;  /* as the root filesystem */
+	struct idm_map *map; /* disk ids to those of the container; NULL: none */
+};
+
+/* Whom the program runs as, in ids of the container. */
+struct run_user {
+	uint32_t uid, gid;
+	char home[256];
+};
+
+struct run_request {
+	struct map_request maps;
+	bool automatic; /* -m auto, or no map at all */
+	const char *rootfs;
+	struct idm_path *lower, *data;
+	size_t n_lower, n_data;
+	const char *upper, *work;
+	bool ephemeral, read_only, new_pid, new_net;
+	struct run_bind *binds;
+	size_t n_binds;
+	const char *user, *workdir, *hostname;
+	const char **env;
+	size_t n_env;
+	enum { TTY_AUTO, TTY_YES, TTY_NO } tty;
+	char **command;
+	bool too_much; /* out of memory */
+
+	bool rootless;	     /* the map is that of a user namespace that we are in already */
+	bool no_setgroups;   /* setgroups(2) has been given up there */
+	uint32_t uid0, gid0; /* what the container's root is to us */
+};
+
+/* What is made of the request; everything is released by run_root_free(). */
+#define RUN_MOST_MOUNTS 64
+
+struct run_root {
+	int tree;		       /* of the root filesystem */
+	int terminal, terminal_master; /* -1: none */
+	struct idm_child_mount mounts[RUN_MOST_MOUNTS];
+	size_t n_mounts;
+};
+
+/* Each returns DONE, or reports and returns another status. */
+int run_parse_bind(struct run_bind *bind, const char *text);
+void run_free_bind(struct run_bind *bind);
+
+int run_enter_userns(struct run_request *q); /* for an ordinary user */
+
+int run_make_root(struct run_request *q, struct run_root *root);
+void run_root_free(struct run_root *root);
+
+int run_make_dev(const struct run_request *q, struct run_root *root);
+
+/* Adds a mount; `tree` is the root's from here on. */
+int run_add_mount(struct run_root *root, const char *target, const char *fstype, int tree, uint32_t attr,
+		  unsigned int flags);
+
+int run_find_user(const struct run_request *q, int root_tree, struct run_user *user);
+
+/* Waits for the program, with its terminal if it has one; returns its exit status. */
+int run_session(int pidfd, int terminal_master);
+
+#endif

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: MIT
+# idmount run: a program as root of a user namespace, on a root filesystem that is not chowned.
+load common
+private_mounts
+
+setup()
+{
+	set_up_mounts
+	mkdir -p root/bin root/etc root/tmp root/run
+	make_root root
+	chmod 1777 root/tmp
+	busybox=$(stat -c %u:%g root/bin/busybox)
+}
+
+# Busybox with what the tests need.
+make_root()
+{
+	local name
+
+	cp "$(type -P busybox)" "$1/bin/busybox"
+	for name in sh id stat touch cat ls ps tty stty hostname env true false sleep kill test rm mkdir readlink grep wc mount; do
+		ln -s busybox "$1/bin/$name"
+	done
+	printf 'root:x:0:0::/root:/bin/sh\nmail:x:8:12::/var/mail:/bin/sh\n' >"$1/etc/passwd"
+	printf 'root:x:0:\nmail:x:12:\nstaff:x:50:\n' >"$1/etc/group"
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+inside()
+{
+	idmount run --rootfs root -m 0:100000:65536 "$@"
+}
+
+# Mounts, processes and directories: what a run could leave.
+everything()
+{
+	cat /proc/self/mountinfo
+	ps -eo comm= | grep -c idm-init
+	find /mnt -xdev ! -path '/mnt/root/*' ! -path '/mnt/output*' | sort
+}
+
+@test "root of its own user namespace, on files that keep their owners" {
+	prints $'0\n0' inside -- sh -c 'id -u; stat -c %u /bin/busybox; touch /x'
+	same 'owner of the new file on disk' 0:0 "$(owner root/x)"
+	same 'owner of the old one' "$busybox" "$(owner root/bin/busybox)"
+	prints "         0     100000      65536" inside -- cat /proc/self/uid_map
+}
+
+@test "namespaces of its own" {
+	local ns
+
+	inside -- sh -c 'for ns in user mnt pid ipc uts cgroup net; do readlink /proc/self/ns/$ns; done' >inner
+	for ns in user mnt pid ipc uts cgroup; do
+		run ! grep -qxF "$(readlink /proc/self/ns/$ns)" inner
+	done
+	grep -qxF "$(readlink /proc/self/ns/net)" inner
+	prints $'1\nbox' inside --hostname box -- sh -c 'cat /proc/1/comm | grep -c idm-init; hostname'
+	prints lo inside --unshare-net -- ls /sys/class/net
+	[[ $(hostname) != box ]]
+}
+
+@test "/dev, /proc and /sys" {
+	prints $'fd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero' inside -- ls /dev
+	inside -- sh -euc 'echo >/dev/null; echo >/dev/shm/x; test "$(echo hello | cat /dev/stdin)" = hello; test -c /dev/zero'
+	inside -- sh -c 'echo x >/dev/full' 2>output && false
+	grep -q 'No space left' output
+	run ! inside -- sh -c 'echo 1 >/sys/kernel/mm/ksm/run'
+	run ! inside -- mkdir /sys/x
+	same 'processes' 2 "$(inside -- ps | tail -n +2 | wc -l)"
+	((10#$(inside --no-pid -- ps | wc -l) > 5))
+}
+
+@test "the exit status is that of the command" {
+	run -0 inside -- true
+	run -1 inside -- false
+	run -42 inside -- sh -c 'exit 42'
+	run -137 inside -- sh -c 'kill -9 $$'
+	run -143 inside -- sh -c 'kill $$'
+	run -139 inside --no-pid -- sh -c 'kill -SEGV $$'
+}
+
+@test "commands that cannot be run" {
+	fails 127 'idmount: run: nope: execute: it is in no directory of PATH' inside -- nope
+	run -127 --separate-stderr inside -- /no/such
+	[[ $stderr == 'idmount: run: /no/such: execute: No such file or directory'* ]]
+	fails 126 'idmount: run: /etc/passwd: execute: Permission denied' inside -- /etc/passwd
+	printf '#!/no/interpreter\n' >root/script
+	chmod +x root/script
+	run -127 --separate-stderr inside -- /script
+	[[ $stderr == 'idmount: run: /script: execute: '*$'\nhint: '*interpreter* ]]
+}
+
+@test "users, by number and by name of the root filesystem" {
+	prints 'uid=8(mail) gid=12(mail)' inside --user mail -- id
+	prints 'uid=8(mail) gid=50(staff)' inside --user mail:staff -- id
+	prints 'uid=8(mail) gid=7' inside --user 8:7 -- id
+	prints 'uid=77 gid=0(root)' inside --user 77 -- id
+	prints /var/mail inside --user mail -- sh -c 'echo $HOME'
+	inside --user mail -- touch /tmp/f
+	same 'owner on disk' 8:12 "$(owner root/tmp/f)"
+	fails 125 'idmount: run: --user bob: the root filesystem has no user bob' inside --user bob -- true
+	fails 125 'idmount: run: --user 8:bob: the root filesystem has no group bob' inside --user 8:bob -- true
+	fails 125 'idmount: run: --user 70000: the map has no id for user 70000' inside --user 70000 -- true
+}
+
+@test "the environment, the working directory, the descriptors" {
+	prints $'HOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nPWD=/\nSHLVL=1' \
+		inside -- sh -c 'env | busybox sort'
+	prints $'/tmp\n1 2' inside --workdir /tmp --env A=1 --env 'B=2' -- sh -c 'pwd; echo $A $B'
+	prints mine inside --env PATH=/mine:/bin -- sh -c 'echo ${PATH%%:*} | busybox cut -c2-'
+	exec 7</dev/null
+	same 'descriptors' '0 1 2 3' "$(inside -- ls /proc/self/fd | tr '\n' ' ' | sed 's/ $//')"
+	exec 7<&-
+	prints input inside -- cat <<<input
+	inside -- cat <&- 2>/dev/null || true
+	fails 125 $'idmount: run: /none: set working directory: No such file or directory' inside --workdir /none -- true
+}
+
+@test "layers, with changes kept or gone" {
+	mkdir l2 up work
+	echo two >l2/two
+	prints $'two\n0' idmount run -L l2:root --ephemeral -m 0:100000:65536 -- \
+		sh -c 'cat /two; touch /new; rm /two; stat -c %u /new'
+	same 'upper and layers' $'two' "$(ls l2 up)" || same 'layer' two "$(ls l2)"
+	[[ ! -e root/new ]]
+	idmount run -L l2 -L root -U up -W work -m 0:100000:65536 -- sh -c 'touch /new; rm /two'
+	same 'owner on disk' 0:0 "$(owner up/new)"
+	same 'whiteout' 'character special file' "$(stat -c %F up/two)"
+	prints 1 inside --ephemeral -- sh -c 'touch /gone; ls / | grep -c gone'
+	[[ ! -e root/gone ]]
+}
+
+@test "read-only" {
+	mkdir root/proc root/dev root/sys
+	run ! inside --read-only -- touch /x
+	[[ ! -e root/x ]]
+	inside --read-only -- sh -c 'echo >/dev/shm/x'
+	run -125 --separate-stderr inside --read-only --bind /etc:/missing -- true
+	[[ $stderr == 'idmount: run: /missing: make mount point: Read-only file system'* ]]
+}
+
+@test "binds with their own map" {
+	mkdir data
+	echo text >data/file
+	chown -R 1000:1000 data
+	prints 0:0 inside --bind data:/data:map=1000:0 -- sh -c 'stat -c %u:%g /data/file; touch /data/new'
+	same 'owner on disk' 1000:1000 "$(owner data/new)"
+	prints 1000:1000 inside --bind data:/data:idmap -- stat -c %u:%g /data/file
+	prints 65534:65534 inside --bind data:/data -- stat -c %u:%g /data/file
+	run ! inside --bind data:/data:map=1000:0,ro -- touch /data/x
+	prints text inside --bind data/file:/etc/deep/file:ro,idmap -- cat /etc/deep/file
+	mkdir 'a:b'
+	inside --bind 'a\:b:/data' -- test -d /data
+	fails 125 'idmount: run: --bind data: SOURCE:TARGET[:WORDS] is wanted' inside --bind data -- true
+	fails 125 'idmount: run: --bind data:data: data: the target begins with a slash' inside --bind data:data -- true
+	fails 125 'idmount: run: --bind data: green: unknown word' inside --bind data:/data:green -- true
+	fails 125 'idmount: run: --bind data: map= and idmap exclude each other' inside --bind data:/data:idmap,map=1:1 -- true
+	run -125 --separate-stderr inside --bind none:/data -- true
+	[[ $stderr == 'idmount: run: none: open tree: No such file or directory'* ]]
+}
+
+@test "no link in the root filesystem leads a bind out" {
+	mkdir data outside
+	ln -s /mnt/outside root/out
+	ln -s ../../../../../../mnt/outside root/up
+	ln -s /etc root/inner
+	for link in out up inner; do
+		run -125 --separate-stderr inside --bind data:/$link -- true
+		[[ $stderr == "idmount: run: /$link: "*symbolic* ]]
+	done
+	same 'outside' '' "$(ls -A outside)"
+}
+
+@test "signals go to the command" {
+	local signal
+
+	for signal in TERM INT HUP QUIT USR1 USR2; do
+		"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c "trap 'echo got $signal; exit 3' $signal; echo ready; while :; do sleep 0.1; done" >output 3>&- &
+		until grep -q ready output; do sleep 0.05; done
+		kill -"$signal" $!
+		status=0
+		wait $! || status=$?
+		same 'exit status' 3 "$status"
+		same 'output' $'ready\n'"got $signal" "$(cat output)"
+	done
+}
+
+@test "killed: everything in there goes too" {
+	local before
+
+	mkdir -p root/proc root/dev root/sys
+	before=$(everything)
+	"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c '(sleep 1000 &) ; sleep 1000 & echo ready; wait' >output 3>&- &
+	until grep -q ready output; do sleep 0.05; done
+	pgrep -f 'sleep 1000' >/dev/null
+	kill -9 $!
+	wait $! || true
+	for i in {1..100}; do
+		pgrep -f 'sleep 1000' >/dev/null || break
+		sleep 0.05
+	done
+	run ! pgrep -f 'sleep 1000'
+	same 'everything' "$before" "$(everything)"
+}
+
+@test "what is left running in the background ends with the command" {
+	inside -- sh -c 'for i in 1 2 3; do (sleep 1234 &); done'
+	run ! pgrep -f 'sleep 1234'
+}
+
+# on_terminal COMMAND [WAIT TYPE]...: COMMAND is what comes after "idmount run".
+on_terminal()
+{
+	local command=$1
+
+	shift
+	"$BATS_TEST_DIRNAME/expect.py" "'$IDMOUNT' run --rootfs root -m 0:100000:65536 $command" "$@"
+}
+
+@test "a terminal of its own" {
+	same 'its name and owner' $'/dev/pts/0\n0:5' "$(on_terminal "-- sh -c 'tty; stat -c %u:%g /dev/pts/0'")"
+	same 'its size' '33 77' "$(on_terminal '-- stty size')"
+	same 'echo, line and end' $'hello\nhello' "$(on_terminal '-- cat' '' 'hello\n' 'hello' '\x04')"
+	same 'the caller'"'"'s, if wanted' 1 "$(on_terminal "--no-tty -- sh -c 'readlink /proc/self/fd/0'" | grep -c /dev)"
+	same 'without one outside' /dev/pts/0 "$(inside --tty -- tty </dev/null | tr -d '\r')"
+}
+
+@test "keys and window sizes reach the program" {
+	run -9 on_terminal "-- sh -c 'trap \"echo interrupted; exit 9\" INT; echo ready; while :; do sleep 0.1; done'" ready '\x03'
+	[[ $output == *interrupted ]]
+	run -0 on_terminal "-- sh -c 'trap \"stty size; exit\" WINCH; echo ready; while :; do sleep 0.1; done'" ready WINCH:44x55
+	[[ $output == *'44 55' ]]
+	# Job control: a shell inside stops a program and goes on.
+	run -0 on_terminal '-- sh -i' '# ' 'sleep 100\n' 'sleep 100' '\x1a' 'Stopped' 'kill %1; echo done\n' done 'exit 0\n'
+	run -130 on_terminal '-- sleep 100' '' '\x03'
+}
+
+@test "the terminal is as it was afterwards" {
+	"$BATS_TEST_DIRNAME/expect.py" "stty -g >before; '$IDMOUNT' run --rootfs root -m 0:100000:65536 -- true; stty -g >after"
+	same 'settings' "$(cat before)" "$(cat after)"
+}
+
+@test "many, one after the other and at once, leave nothing" {
+	local n=300 before fds
+
+	mkdir -p root/proc root/dev root/sys
+	readelf -d "$IDMOUNT" | grep -q asan && n=30
+	before=$(everything)
+	for ((i = 0; i < n; i++)); do
+		inside -- true
+	done
+	for ((i = 0; i < 50; i++)); do
+		inside --ephemeral -- sh -c 'touch /x; exit 7' 3>&- &
+	done
+	for ((i = 0; i < 50; i++)); do
+		status=0
+		wait -n || status=$?
+		same 'exit status' 7 "$status"
+	done
+	same 'everything' "$before" "$(everything)"
+}
+
+@test "the command line" {
+	fails 125 'idmount: run: a COMMAND is missing; see "idmount help run"' idmount run --rootfs root
+	fails 125 'idmount: run: one of --rootfs and -L is wanted' idmount run -- true
+	fails 125 'idmount: run: one of --rootfs and -L is wanted' idmount run --rootfs root -L root -- true
+	fails 125 'idmount: run: -U and -W go together' idmount run -L root -U up -- true
+	fails 125 'idmount: run: -U goes with -L, and not with --ephemeral' idmount run --rootfs root -U up -W work -- true
+	fails 125 'idmount: run: --env x: NAME=VALUE is wanted' inside --env x -- true
+	fails 125 'idmount: run: --workdir x: it begins with a slash' inside --workdir x -- true
+	fails 125 'idmount: run: -m auto goes with no other map' inside -m auto -- true
+	fails 125 'idmount: run: the map has no id for user and group 0, as which the command begins' \
+		idmount run --rootfs root -m 1:100001:5 -- true
+	run -125 --separate-stderr idmount run --rootfs none -m 0:100000:65536 -- true
+	[[ $stderr == 'idmount: run: none: open tree: No such file or directory'* ]]
+	fails 125 'idmount: run: root/etc/passwd: the root filesystem is no directory' \
+		idmount run --rootfs root/etc/passwd -m 0:100000:65536 -- true
+	# What comes after the command is the command's.
+	prints '-c --help' inside sh -c 'echo $0 $1' -c --help
+}
+
+# ---- as an ordinary user ----
+
+# An account with subordinate ids, in this mount namespace alone.
+make_joe()
+{
+	local file
+
+	cp /etc/passwd /etc/group .
+	echo 'joe:x:4242:4242::/mnt:/bin/sh' >>passwd
+	echo 'joe:x:4242:' >>group
+	echo 'joe:200000:65536' >subuid
+	cp subuid subgid
+	for file in passwd group subuid subgid; do
+		[[ -e /etc/$file ]] || touch /etc/$file
+		mount --bind $file /etc/$file
+	done
+	cp "$IDMOUNT" idmount
+	chown -R 4242:4242 root
+	joe=(setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all /mnt/idmount)
+}
+
+@test "an ordinary user: his own id is root, his ranges follow" {
+	make_joe
+	prints $'0\n0' "${joe[@]}" run --rootfs root -m auto --ephemeral -- sh -c 'id -u; stat -c %u /bin/busybox; touch /x'
+	[[ ! -e root/x ]]
+	prints $'         0       4242          1\n         1     200000      65536' "${joe[@]}" run --rootfs root -- cat /proc/self/uid_map
+	"${joe[@]}" run --rootfs root --user 8:12 -- touch /tmp/f
+	same 'owner on disk' 200007:200011 "$(owner root/tmp/f)"
+	prints 0 "${joe[@]}" run --rootfs root -m 0:4242:1 -- id -u
+}
+
+@test "an ordinary user: an upper directory, a terminal, a network" {
+	make_joe
+	mkdir l2 up work
+	chown 4242:4242 l2 up work
+	"${joe[@]}" run -L l2:root -U up -W work -- sh -c 'touch /new; rm /etc/group'
+	same 'owner on disk' 4242:4242 "$(owner up/new)"
+	prints lo "${joe[@]}" run --rootfs root --unshare-net -- ls /sys/class/net
+	"${joe[@]}" run --rootfs root --tty -- tty </dev/null | grep -q /dev/pts/0
+	run -143 "${joe[@]}" run --rootfs root -- sh -c 'kill $$'
+}
+
+@test "an ordinary user: what the kernel forbids him is said" {
+	make_joe
+	run -125 --separate-stderr "${joe[@]}" run --rootfs root -m 0:100000:65536 -- true
+	[[ $stderr == *'idmount: run: newuidmap or newgidmap refused the map: see above, and /etc/subuid' ]]
+	fails 125 'idmount: run: --bind /tmp: an ordinary user cannot map filesystems of the host' \
+		"${joe[@]}" run --rootfs root --bind /tmp:/t:map=1000:0 -- true
+	umount /etc/subuid
+	mount --bind group /etc/subuid
+	run -125 --separate-stderr "${joe[@]}" run --rootfs root -- true
+	[[ $stderr == 'idmount: run: joe: look up subordinate ids: no range in /etc/subuid'* ]]
+}
