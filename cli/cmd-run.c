@@ -284,7 +284,8 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	struct idm_error err;
 	const char **env;
 	struct variables variables;
-	int pidfd, status;
+	struct run_session session;
+	int pidfd = -1, status;
 
 	for (int i = 0; i < 3; i++)
 		fds[i] = (struct idm_child_fd){ root->terminal, i };
@@ -294,7 +295,8 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 		o.terminal = root->terminal;
 		o.flags |= IDM_CHILD_SESSION;
 	}
-	o.flags |= IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS | (q->new_pid ? IDM_CHILD_INIT : 0);
+	o.flags |= IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_DIE_WITH_THREAD |
+		   (q->new_pid ? IDM_CHILD_INIT : 0);
 	o.path = q->command[0];
 	o.argv = (const char *const *)q->command;
 	o.envp = env = environment(q, user, &variables);
@@ -309,16 +311,22 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	o.n_mounts = root->n_mounts;
 	o.hostname = q->hostname;
 	set_ids(q, user, &o);
-	pidfd = idm_child_start(&o, &err);
+	/* From here on no signal is lost, and no key. */
+	status = run_session_begin(&session, root->terminal_master);
+	if (status == DONE) {
+		status = pidfd = idm_child_start(&o, &err);
+		if (pidfd < 0)
+			run_session_end(&session);
+	}
 	free(env);
 	if (pidfd < 0)
-		return why_not_started(&err);
+		return status == pidfd ? why_not_started(&err) : status;
 	if (root->terminal >= 0) {
 		/* When the program has closed it, nobody has it any more. */
 		close(root->terminal);
 		root->terminal = -1;
 	}
-	status = run_session(pidfd, root->terminal_master);
+	status = run_session_serve(&session, pidfd);
 	close(pidfd);
 	return status;
 }

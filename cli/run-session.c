@@ -15,14 +15,14 @@
 static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,
 				 SIGUSR2, SIGCONT, SIGALRM, SIGWINCH };
 
-static int open_signals(sigset_t *before)
+static int open_signals(void)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
 		sigaddset(&set, forwarded[i]);
-	sigprocmask(SIG_BLOCK, &set, before);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -82,28 +82,34 @@ static void drain(struct terminal *t)
 		;
 }
 
-int run_session(int pidfd, int terminal_master)
+int run_session_begin(struct run_session *session, int terminal_master)
+{
+	session->signals = open_signals();
+	if (session->signals < 0)
+		return report_failure("signalfd: %s", strerror(errno));
+	terminal_begin(&session->terminal, terminal_master);
+	return DONE;
+}
+
+int run_session_serve(struct run_session *session, int pidfd)
 {
 	struct idm_exit exit;
-	struct terminal t;
 	struct idm_error err;
-	sigset_t before;
-	int signals = open_signals(&before), r;
 
-	if (signals < 0) {
-		report_failure("signalfd: %s", strerror(errno));
-		idm_child_signal(pidfd, SIGKILL, NULL);
-	} else {
-		terminal_begin(&t, terminal_master);
-		serve(signals, pidfd, &t);
-		drain(&t);
-		terminal_end(&t);
-		close(signals);
-	}
-	r = idm_child_wait(pidfd, -1, &exit, &err);
-	if (r < 0) {
+	serve(session->signals, pidfd, &session->terminal);
+	drain(&session->terminal);
+	run_session_end(session);
+	if (idm_child_wait(pidfd, -1, &exit, &err) < 0) {
 		report_error(&err);
 		return RUN_FAILED;
 	}
 	return exit.code == CLD_EXITED ? exit.status : 128 + exit.status;
+}
+
+void run_session_end(struct run_session *session)
+{
+	terminal_end(&session->terminal);
+	if (session->signals >= 0)
+		close(session->signals);
+	session->signals = -1;
 }

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "maps.h"
+#include "terminal.h"
 #include "words.h"
 
 /* As env(1), nohup(1) and others: what went wrong before the program, or with it. */
@@ -82,7 +83,18 @@ int run_add_mount(struct run_root *root, const char *target, const char *fstype,
 
 int run_find_user(const struct run_request *q, int root_tree, struct run_user *user);
 
-/* Waits for the program, with its terminal if it has one; returns its exit status. */
-int run_session(int pidfd, int terminal_master);
+/* What stands between the caller and the program, from before that starts until it has ended. */
+struct run_session {
+	int signals; /* signalfd */
+	struct terminal terminal;
+};
+
+/* `terminal_master` may be -1. Returns DONE, or reports and returns another status. */
+int run_session_begin(struct run_session *session, int terminal_master);
+
+/* Waits for the program; returns its exit status. */
+int run_session_serve(struct run_session *session, int pidfd);
+
+void run_session_end(struct run_session *session);
 
 #endif

@@ -39,7 +39,6 @@ inside()
 everything()
 {
 	cat /proc/self/mountinfo
-	ps -eo comm= | grep -c idm-init
 	find /mnt -xdev ! -path '/mnt/root/*' ! -path '/mnt/output*' | sort
 }
 
@@ -194,16 +193,18 @@ everything()
 
 	mkdir -p root/proc root/dev root/sys
 	before=$(everything)
-	"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c '(sleep 1000 &) ; sleep 1000 & echo ready; wait' >output 3>&- &
+	"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c '(sleep 4711 &) ; sleep 4711 & echo ready; wait' >output 3>&- &
 	until grep -q ready output; do sleep 0.05; done
-	pgrep -f 'sleep 1000' >/dev/null
+	init=$(pgrep -P $!)
+	same 'those that sleep' 2 "$(pgrep -fc 'sleep 4711$')"
 	kill -9 $!
 	wait $! || true
 	for i in {1..100}; do
-		pgrep -f 'sleep 1000' >/dev/null || break
+		[[ -e /proc/$init ]] || break
 		sleep 0.05
 	done
-	run ! pgrep -f 'sleep 1000'
+	[[ ! -e /proc/$init ]]
+	run ! pgrep -f 'sleep 4711$'
 	same 'everything' "$before" "$(everything)"
 }
 
@@ -224,7 +225,7 @@ on_terminal()
 @test "a terminal of its own" {
 	same 'its name and owner' $'/dev/pts/0\n0:5' "$(on_terminal "-- sh -c 'tty; stat -c %u:%g /dev/pts/0'")"
 	same 'its size' '33 77' "$(on_terminal '-- stty size')"
-	same 'echo, line and end' $'hello\nhello' "$(on_terminal '-- cat' '' 'hello\n' 'hello' '\x04')"
+	same 'echo, line and end' $'hello\nhello' "$(on_terminal '-- sh -c "echo ready; exec cat"' ready 'hello\n' hello '\x04' | tail -n +2)"
 	same 'the caller'"'"'s, if wanted' 1 "$(on_terminal "--no-tty -- sh -c 'readlink /proc/self/fd/0'" | grep -c /dev)"
 	same 'without one outside' /dev/pts/0 "$(inside --tty -- tty </dev/null | tr -d '\r')"
 }
@@ -235,8 +236,8 @@ on_terminal()
 	run -0 on_terminal "-- sh -c 'trap \"stty size; exit\" WINCH; echo ready; while :; do sleep 0.1; done'" ready WINCH:44x55
 	[[ $output == *'44 55' ]]
 	# Job control: a shell inside stops a program and goes on.
-	run -0 on_terminal '-- sh -i' '# ' 'sleep 100\n' 'sleep 100' '\x1a' 'Stopped' 'kill %1; echo done\n' done 'exit 0\n'
-	run -130 on_terminal '-- sleep 100' '' '\x03'
+	run -0 on_terminal '-- sh -i' '# ' "sh -c 'echo g''o; sleep 100'\\n" go '\x1a' Stopped 'kill -9 %1; wait; echo don""e\n' done 'exit 0\nexit 0\n'
+	run -130 on_terminal '-- sh -c "echo ready; exec sleep 100"' ready '\x03'
 }
 
 @test "the terminal is as it was afterwards" {
