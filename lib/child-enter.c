@@ -119,7 +119,7 @@ long idm_child_second(struct idm_job *job)
 	if (job->flags & IDM_JOB_NEW_PID)
 		flags |= CLONE_NEWPID;
 	idm_job_begin(job, IDM_CHILD_STEP_SECOND, 0, 0);
-	r = raw(SYS_setpgid, 0, 0);
+	r = job->flags & IDM_JOB_OWN_GROUP ? raw(SYS_setpgid, 0, 0) : 0;
 	if (r == 0)
 		r = raw(SYS_pipe2, pipe, O_CLOEXEC);
 	if (r < 0)

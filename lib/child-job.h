@@ -102,7 +102,8 @@ struct idm_job_caps {
 #define IDM_JOB_INIT 4096U
 #define IDM_JOB_PIVOT 8192U
 #define IDM_JOB_NEW_MOUNT 16384U
-#define IDM_JOB_DIE 32768U /* with the thread that started it */
+#define IDM_JOB_DIE 32768U	 /* with the thread that started it */
+#define IDM_JOB_OWN_GROUP 65536U /* the second process is known by the first one's process group */
 
 struct idm_job {
 	struct idm_child_report report; /* first: it is read by itself */

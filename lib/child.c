@@ -133,17 +133,23 @@ static void reap_second(const struct idm_child *child)
 {
 	pid_t pid = child->job->report.pid;
 
-	if (pid <= 0 || idm_sys_getpgid(pid) != child->pid ||
+	if (pid <= 0 || !(child->job->flags & IDM_JOB_OWN_GROUP) || idm_sys_getpgid(pid) != child->pid ||
 	    idm_sys_pidfd_send_signal(child->pidfd, 0) < 0)
 		return;
 	idm_sys_kill(pid, SIGKILL);
 	idm_sys_waitid_pid(pid, WEXITED | __WALL);
 }
 
-/* It has left the group that it was asked to be in, to be known. It has executed nothing, so we may. */
-static int put_into_group(const struct idm_child_options *o, pid_t pid)
+/* The group that a second process is to be in. 0: it has no number in our PID namespace. */
+static pid_t wanted_group(const struct idm_child_options *o)
 {
-	return idm_sys_setpgid(pid, o->process_group > 0 ? o->process_group : getpgrp());
+	return o->process_group > 0 ? o->process_group : getpgrp();
+}
+
+/* Where it was only to be known. It has executed nothing yet, so we may. */
+static int put_into_group(const struct idm_child_options *o, const struct idm_child *child, pid_t pid)
+{
+	return child->job->flags & IDM_JOB_OWN_GROUP ? idm_sys_setpgid(pid, wanted_group(o)) : 0;
 }
 
 /* The first one has ended, and the second takes its place. */
@@ -158,7 +164,7 @@ static int take_second(const struct idm_child_options *o, struct idm_child *chil
 		/* If it is gone, the report says where it was last. */
 		return pidfd == -ESRCH ? 0 : idm_fail(err, pidfd, step_start, NULL, NULL);
 	}
-	r = put_into_group(o, pid);
+	r = put_into_group(o, child, pid);
 	reap(child->pidfd);
 	close(child->pidfd);
 	child->pidfd = pidfd;
@@ -237,6 +243,8 @@ static int start(const struct idm_child_options *o, int userns, struct idm_error
 		if (job_fd < 0)
 			return job_fd;
 	}
+	if (wanted_group(o) > 0)
+		job->flags |= IDM_JOB_OWN_GROUP;
 	job->stage_fd = stage_fd;
 	job->job_fd = job_fd;
 	child.job = job;

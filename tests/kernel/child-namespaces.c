@@ -234,6 +234,8 @@ TEST(a_process_in_a_new_pid_namespace_is_in_the_right_group)
 	pid_t group, pid;
 
 	need_root();
+	if (getpgrp() == 0)
+		must(setpgid(0, 0));
 	must(pipe2(pipe, O_CLOEXEC));
 	other.fds = o.fds = &(struct idm_child_fd){ pipe[0], 0 };
 	other.n_fds = o.n_fds = 1;
@@ -256,6 +258,35 @@ TEST(a_process_in_a_new_pid_namespace_is_in_the_right_group)
 	assert_ends(leader, CLD_KILLED, SIGKILL);
 	close(pipe[0]);
 	close(pipe[1]);
+}
+
+static void in_a_group_without_a_number(void *unused)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:5000:10");
+	struct idm_child_options o = SCRIPT("read x; exit 0");
+	int pipe[2], pidfd;
+	pid_t pid;
+
+	(void)unused;
+	assert_int_equal(getpgrp(), 0);
+	must(pipe2(pipe, O_CLOEXEC));
+	o.fds = &(struct idm_child_fd){ pipe[0], 0 };
+	o.n_fds = 1;
+	o.namespaces = IDM_NS_PID;
+	o.map = map;
+	o.pid = &pid;
+	pidfd = child_of(&o);
+	assert_int_equal(getpgid(pid), 0);
+	close(pipe[0]);
+	close(pipe[1]);
+	assert_ends(pidfd, CLD_EXITED, 0);
+}
+
+/* As of a process that has been put into a PID namespace: its group is that of who did so, outside. */
+TEST(a_group_that_has_no_number_here_is_inherited)
+{
+	scratch_enter();
+	in_pid_namespace(in_a_group_without_a_number, NULL);
 }
 
 static void leave_no_init(void *unused)
