@@ -53,6 +53,7 @@ void idm_child_init(struct idm_job *job, void (*start)(void *job))
 	uint32_t size = job->size;
 	long r;
 
+	raw(SYS_prctl, PR_SET_NAME, "idm-init");
 	idm_child_die_with_caller(job);
 	idm_job_begin(job, IDM_CHILD_STEP_INIT, 0, 0);
 	r = idm_raw_clone(SYS_clone, args, start, job);
@@ -60,7 +61,6 @@ void idm_child_init(struct idm_job *job, void (*start)(void *job))
 		idm_job_fail(job, r);
 	if (job->report.error)
 		idm_raw_exit(1);
-	raw(SYS_prctl, PR_SET_NAME, "idm-init");
 	raw(SYS_munmap, job, size);
 	raw(SYS_chdir, "/");
 	/* Also the lock on the job: the caller sees that it is done. */
