@@ -156,6 +156,10 @@ __asm__(".globl _start\n_start:\n\t"
 	"b idm_stage_main\n");
 #elif defined(__riscv)
 __asm__(".globl _start\n_start:\n\t"
+	".option push\n\t"
+	".option norelax\n\t"
+	"la gp, __global_pointer$\n\t"
+	".option pop\n\t"
 	"mv s0, zero\n\t"
 	"mv ra, zero\n\t"
 	"mv a0, sp\n\t"
