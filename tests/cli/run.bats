@@ -222,6 +222,37 @@ on_terminal()
 	"$BATS_TEST_DIRNAME/expect.py" "'$IDMOUNT' run --rootfs root -m 0:100000:65536 $command" "$@"
 }
 
+@test "a program tree: daemons, started by a script of theirs" {
+	mkdir -p root/etc/init.d root/www root/var/log root/var/spool/cron/crontabs
+	echo page >root/www/index.html
+	cat >root/etc/init.d/rcS <<-'END'
+		#!/bin/busybox sh
+		set -e
+		busybox ifconfig lo 127.0.0.1 up
+		busybox syslogd -O /var/log/messages
+		busybox httpd -p 127.0.0.1:80 -h /www
+		busybox crond
+		busybox logger started
+		busybox wget -qO- http://127.0.0.1/index.html
+		busybox ps | busybox grep -cE 'busybox ([s]yslogd|[h]ttpd|[c]rond)'
+	END
+	chmod +x root/etc/init.d/rcS
+	prints $'page\n3' inside --unshare-net --hostname box -- /etc/init.d/rcS
+	grep -q 'box.*started' root/var/log/messages
+	same 'owner of the log on disk' 0:0 "$(owner root/var/log/messages)"
+}
+
+@test "500 processes, and daemons that fork twice, end with the command" {
+	inside -- sh -c 'i=0; while test $i -lt 250; do (sleep 3271 & sleep 3271 &) & i=$((i+1)); done; sleep 0.2'
+	run ! pgrep -f 'sleep 3271$'
+}
+
+@test "closed standard descriptors" {
+	inside -- true <&-
+	inside -- true <&- >&- 2>&-
+	run -3 bash -c '"$0" run --rootfs root -m 0:100000:65536 -- sh -c "exit 3" <&- >&- 2>&-' "$IDMOUNT"
+}
+
 @test "a terminal of its own" {
 	same 'its name and owner' $'/dev/pts/0\n0:5' "$(on_terminal "-- sh -c 'tty; stat -c %u:%g /dev/pts/0'")"
 	same 'its size' '33 77' "$(on_terminal '-- stty size')"
