@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "exit.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "kernel.h"
+#include "procfs.h"
+#include "util.h"
+
+static int ask(int pidfd, uint64_t what, struct idm_pidfd_info *info)
+{
+	*info = (struct idm_pidfd_info){ .mask = what };
+	return idm_sys_ioctl(pidfd, IDM_PIDFD_GET_INFO, info);
+}
+
+/*
+ * Not by a wait any more. Either it was taken and the kernel tells what it was (Linux 6.15), or it was
+ * not our child ever, or the answer is gone.
+ */
+static int expected_without_wait(int pidfd)
+{
+	struct idm_pidfd_info info;
+
+	if (!(idm_sys_poll(pidfd, POLLIN) & POLLIN))
+		return -ECHILD;
+	if (ask(pidfd, IDM_PIDFD_INFO_PID | IDM_PIDFD_INFO_EXIT, &info) < 0)
+		return -ESRCH;
+	/* Somebody else's zombie. If it is ours, it is being waited for right now. */
+	if (info.mask & IDM_PIDFD_INFO_PID && info.ppid != (uint32_t)getpid())
+		return -ECHILD;
+	return 0;
+}
+
+int idm_exit_expected(int pidfd)
+{
+	siginfo_t info;
+	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
+
+	return r == -ECHILD ? expected_without_wait(pidfd) : r;
+}
+
+pid_t idm_exit_pid(int pidfd)
+{
+	struct idm_pidfd_info info;
+	AUTO_CLOSE int proc = -1;
+	pid_t pid;
+
+	if (ask(pidfd, IDM_PIDFD_INFO_PID, &info) == 0)
+		return info.mask & IDM_PIDFD_INFO_PID ? (pid_t)info.pid : 0;
+	proc = idm_procfs_own(NULL); /* before Linux 6.13 */
+	pid = proc < 0 ? 0 : idm_procfs_number(proc, pidfd);
+	return pid > 0 ? pid : 0;
+}
+
+/* Stops of children that one traces are told to whoever waits for ends, whether he wants them or not. */
+bool idm_exit_is_end(const siginfo_t *info)
+{
+	return info->si_pid && (info->si_code == CLD_EXITED || info->si_code == CLD_KILLED ||
+				info->si_code == CLD_DUMPED);
+}
+
+bool idm_exit_is_over(int pidfd)
+{
+	return idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH;
+}
+
+static void from_status(struct idm_exit *exit, int status)
+{
+	if (WIFSIGNALED(status)) {
+		exit->code = WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+		exit->status = WTERMSIG(status);
+	} else {
+		exit->code = CLD_EXITED;
+		exit->status = WEXITSTATUS(status);
+	}
+}
+
+/*
+ * Somebody else's wait has it. Where the kernel tells what it was, it does so once that wait is over,
+ * and the pidfd hangs up then; where it does not, there is nothing more to come.
+ */
+static int taken_by_another(int pidfd, struct idm_exit *exit)
+{
+	struct idm_pidfd_info info;
+
+	if (ask(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0) {
+		exit->code = IDM_EXIT_LOST;
+		exit->status = -1;
+		return 1;
+	}
+	if (!(info.mask & IDM_PIDFD_INFO_EXIT))
+		return 0;
+	from_status(exit, info.exit_code);
+	return 1;
+}
+
+/* __WALL: the child may have been made with another exit signal than SIGCHLD, or none. */
+int idm_exit_take(int pidfd, pid_t pid, struct idm_exit *exit)
+{
+	siginfo_t info = { 0 };
+	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOHANG | __WALL);
+
+	*exit = (struct idm_exit){ .pid = pid };
+	if (r == -ECHILD)
+		return taken_by_another(pidfd, exit);
+	if (r < 0)
+		return r;
+	if (!idm_exit_is_end(&info)) /* traced by another process, which has to hear of it first */
+		return 0;
+	*exit = (struct idm_exit){ info.si_pid, info.si_code, info.si_status };
+	return 1;
+}
