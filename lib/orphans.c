@@ -242,6 +242,17 @@ static bool is_any_zombie(void)
 	return idm_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid;
 }
 
+/* A look at the list takes two descriptors: leaves room for that. -errno if so many are not to be had.
+ */
+static int make_room(struct batch *batch, int error)
+{
+	if ((error != -EMFILE && error != -ENFILE) || batch->n <= 2)
+		return error;
+	for (int i = 0; i < 2; i++)
+		close(batch->processes[--batch->n].fd);
+	return 0;
+}
+
 /* Those children that are not known and have ended. */
 static int collect(const struct numbers *children, const struct numbers *known, struct batch *batch)
 {
@@ -252,8 +263,8 @@ static int collect(const struct numbers *children, const struct numbers *known, 
 		if (has_number(known, pid))
 			continue;
 		fd = idm_sys_pidfd_open(pid);
-		if (fd < 0 && fd != -ESRCH && (fd != -EMFILE || !batch->n))
-			return fd;
+		if (fd < 0 && fd != -ESRCH)
+			return make_room(batch, fd);
 		if (fd < 0 || !is_zombie(fd))
 			continue;
 		batch->processes[batch->n].pid = pid;
