@@ -113,14 +113,17 @@ struct entry {
 	char name[];
 };
 
-/* The directory lists threads in the kernel's own order, in which it looks for one that takes orphans.
+/*
+ * Opens the list. The directory has threads in the kernel's own order, in which it looks for one that
+ * takes orphans.
  */
-static int open_children(int tasks)
+static int open_children(int proc)
 {
+	AUTO_CLOSE int tasks = idm_procfs_openat(proc, "self/task", O_RDONLY | O_DIRECTORY);
 	char buf[1024] __attribute__((aligned(8))), name[48];
-	ssize_t n;
+	ssize_t n = tasks;
 
-	while ((n = idm_sys_getdents(tasks, buf, sizeof(buf))) > 0)
+	while (n >= 0 && (n = idm_sys_getdents(tasks, buf, sizeof(buf))) > 0)
 		for (char *p = buf; p < buf + n; p += ((struct entry *)(void *)p)->length) {
 			const struct entry *e = (const struct entry *)(void *)p;
 			int r = e->name[0] == '.' ? 0 : is_alive(tasks, e->name);
@@ -161,15 +164,12 @@ static int read_numbers(int fd, struct numbers *numbers)
  * The kernel looks for its place in the list anew when the child at which it was has gone meanwhile, and
  * can pass others over. So one look may miss some, see find_all().
  */
-static int list_children(int proc, struct numbers *children)
+static int list_children(int list, struct numbers *children)
 {
-	AUTO_CLOSE int tasks = idm_procfs_openat(proc, "self/task", O_RDONLY | O_DIRECTORY), fd = -1;
-	int r;
+	int r = idm_sys_rewind(list);
 
-	if (tasks < 0)
-		return tasks;
-	fd = open_children(tasks);
-	r = fd < 0 ? fd : read_numbers(fd, children);
+	if (r == 0)
+		r = read_numbers(list, children);
 	sort(children);
 	return r;
 }
@@ -242,17 +242,6 @@ static bool is_any_zombie(void)
 	return idm_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid;
 }
 
-/* A look at the list takes two descriptors: leaves room for that. -errno if so many are not to be had.
- */
-static int make_room(struct batch *batch, int error)
-{
-	if ((error != -EMFILE && error != -ENFILE) || batch->n <= 2)
-		return error;
-	for (int i = 0; i < 2; i++)
-		close(batch->processes[--batch->n].fd);
-	return 0;
-}
-
 /* Those children that are not known and have ended. */
 static int collect(const struct numbers *children, const struct numbers *known, struct batch *batch)
 {
@@ -263,8 +252,10 @@ static int collect(const struct numbers *children, const struct numbers *known, 
 		if (has_number(known, pid))
 			continue;
 		fd = idm_sys_pidfd_open(pid);
+		if ((fd == -EMFILE || fd == -ENFILE) && batch->n)
+			return 0; /* these first */
 		if (fd < 0 && fd != -ESRCH)
-			return make_room(batch, fd);
+			return fd;
 		if (fd < 0 || !is_zombie(fd))
 			continue;
 		batch->processes[batch->n].pid = pid;
@@ -311,16 +302,16 @@ static int take_batch(struct idm_orphans *orphans, const struct numbers *childre
 }
 
 /* How many were found. */
-static int find_some(struct idm_orphans *orphans, int proc, const struct numbers *known)
+static int find_some(struct idm_orphans *orphans, int list, const struct numbers *known)
 {
 	AUTO_NUMBERS struct numbers before = { NULL, 0 }, after = { NULL, 0 };
 	struct batch batch = { .n = 0 };
-	int r = list_children(proc, &before);
+	int r = list_children(list, &before);
 
 	if (r == 0)
 		r = collect(&before, known, &batch);
 	if (r == 0 && batch.n)
-		r = list_children(proc, &after);
+		r = list_children(list, &after);
 	if (r == 0)
 		r = take_batch(orphans, &after, &batch);
 	close_batch(&batch);
@@ -334,7 +325,7 @@ static int find_some(struct idm_orphans *orphans, int proc, const struct numbers
 static int find_all(struct idm_reaper *reaper, struct idm_error *err)
 {
 	AUTO_NUMBERS struct numbers known = { NULL, 0 };
-	AUTO_CLOSE int proc = -1;
+	AUTO_CLOSE int proc = -1, list = -1;
 	int r;
 
 	if (!is_any_zombie())
@@ -342,9 +333,11 @@ static int find_all(struct idm_reaper *reaper, struct idm_error *err)
 	proc = idm_procfs_own(err);
 	if (proc < 0)
 		return proc;
-	r = list_known(reaper, &known);
+	r = list = open_children(proc);
+	if (r >= 0)
+		r = list_known(reaper, &known);
 	for (int idle = 0; r >= 0 && idle < 2 && is_any_zombie();) {
-		r = find_some(&reaper->orphans, proc, &known);
+		r = find_some(&reaper->orphans, list, &known);
 		idle = r > 0 ? 0 : idle + 1;
 	}
 	return r < 0 ? idm_fail(err, r, step_find, NULL, NULL) : 0;
@@ -442,11 +435,14 @@ static void spare_no_more(struct idm_link *link, void *reaper)
 static int spare_all(struct idm_reaper *reaper, unsigned int flags, struct idm_error *err)
 {
 	AUTO_NUMBERS struct numbers children = { NULL, 0 };
-	AUTO_CLOSE int proc = idm_procfs_own(err);
-	int r = proc < 0 ? proc : list_children(proc, &children);
+	AUTO_CLOSE int proc = idm_procfs_own(err), list = -1;
+	int r;
 
 	if (proc < 0)
-		return r;
+		return proc;
+	r = list = open_children(proc);
+	if (r >= 0)
+		r = list_children(list, &children);
 	if (r == -ENOENT)
 		return idm_fail(err, r, step_adopt, NULL,
 				"this kernel lists no children (CONFIG_PROC_CHILDREN)");
