@@ -18,7 +18,7 @@ static int ask(int pidfd, uint64_t what, struct idm_pidfd_info *info)
  * Not by a wait any more. Either it was taken and the kernel tells what it was (Linux 6.15), or it was
  * not our child ever, or the answer is gone.
  */
-static int expected_without_wait(int pidfd)
+static int expect_without_wait(int pidfd)
 {
 	struct idm_pidfd_info info;
 
@@ -32,12 +32,50 @@ static int expected_without_wait(int pidfd)
 	return 0;
 }
 
-int idm_exit_expected(int pidfd)
+static int expect_by_wait(int pidfd)
 {
 	siginfo_t info;
 	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
 
-	return r == -ECHILD ? expected_without_wait(pidfd) : r;
+	return r == -ECHILD ? expect_without_wait(pidfd) : r;
+}
+
+/* Linux 6.9: an inode number that no other process ever has. */
+static uint64_t inode_of(int pidfd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (idm_sys_fstatfs(pidfd, &fs) < 0 || fs.f_type != IDM_PIDFS_MAGIC ||
+	    idm_sys_fstatat(pidfd, "", &st, AT_EMPTY_PATH) < 0)
+		return 0;
+	return st.st_ino;
+}
+
+/* Before Linux 6.9 the number has to do: nobody else has it before the process has been waited for. */
+static int expect_by_number(int pidfd, struct idm_process *process)
+{
+	int r = expect_by_wait(pidfd);
+
+	if (r < 0)
+		return r;
+	process->pid = idm_exit_pid(pidfd);
+	if (process->pid && !process->key)
+		process->key = IDM_KEY_NUMBER | (uint64_t)process->pid;
+	return 0;
+}
+
+int idm_exit_expect(int pidfd, struct idm_process *process)
+{
+	struct idm_pidfd_info info;
+
+	*process = (struct idm_process){ .key = inode_of(pidfd) };
+	/* Linux 6.13 answers at once; only of a pidfd is it known what that request does. */
+	if (!process->key || ask(pidfd, IDM_PIDFD_INFO_PID, &info) < 0 ||
+	    !(info.mask & IDM_PIDFD_INFO_PID))
+		return expect_by_number(pidfd, process);
+	process->pid = (pid_t)info.pid;
+	return info.ppid == (uint32_t)getpid() ? 0 : -ECHILD;
 }
 
 pid_t idm_exit_pid(int pidfd)

@@ -7,13 +7,22 @@
 
 #include "idmount.h"
 
-/*
- * Whether a pidfd can be watched. -ECHILD: not a child of this process. -ESRCH: it has ended and was
- * waited for by somebody else, and its status is lost. -EBADF, -EINVAL: not a pidfd of a process.
- */
-int idm_exit_expected(int pidfd);
+/* What says that a key is a number that may be used again. */
+#define IDM_KEY_NUMBER (1ULL << 63)
 
-/* Its number in our PID namespace; 0 if it cannot be known any more, or only from its end. */
+struct idm_process {
+	pid_t pid;    /* in our PID namespace; 0: not known, or not known before its end */
+	uint64_t key; /* tells processes apart; 0: not known */
+};
+
+/*
+ * Who is behind a pidfd, if its end can be awaited. -ECHILD: not a child of this process. -ESRCH: it has
+ * ended and was waited for by somebody else, and its status is lost. -EBADF, -EINVAL: not a pidfd of a
+ * process.
+ */
+int idm_exit_expect(int pidfd, struct idm_process *process);
+
+/* Its number in our PID namespace; 0 if it cannot be known any more. */
 pid_t idm_exit_pid(int pidfd);
 
 /* What waitid(2) has filled in: the end of a process, nothing (si_pid is 0), or a stop of a traced one.

@@ -96,11 +96,12 @@ int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *
 /* It ends by itself; not here if a forked child of ours has the socket too. So it is killed. */
 void idm_keeper_end(struct idm_keeper *keeper)
 {
+	struct idm_process process;
 	siginfo_t info;
 
 	idm_close_fd(&keeper->control);
 	idm_close_fd(&keeper->orphans);
-	if (keeper->pidfd >= 0 && idm_exit_expected(keeper->pidfd) != -ECHILD) {
+	if (keeper->pidfd >= 0 && idm_exit_expect(keeper->pidfd, &process) == 0) {
 		idm_sys_pidfd_send_signal(keeper->pidfd, SIGKILL);
 		idm_sys_waitid_pidfd(keeper->pidfd, &info, WEXITED | __WALL);
 	}

@@ -417,9 +417,12 @@ static int spare(struct idm_reaper *reaper, pid_t pid)
 {
 	AUTO_CLOSE int fd = idm_sys_pidfd_open(pid);
 	int r = fd == -ESRCH ? 0 : fd;
+	struct idm_process process;
 
-	if (fd >= 0 && idm_exit_expected(fd) == 0)
-		r = idm_watch_process(reaper, fd, IDM_REAPER_SPARE, reaper);
+	if (fd >= 0 && idm_exit_expect(fd, &process) == 0)
+		r = idm_watch_process(reaper, fd, &process, IDM_REAPER_SPARE, reaper);
+	else if (fd >= 0)
+		r = 0;
 	return r == -EEXIST ? 0 : r;
 }
 

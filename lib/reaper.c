@@ -108,24 +108,6 @@ static int refuse_fork(const struct idm_reaper *reaper, const char *step, struct
 
 /* ---- adding ---- */
 
-/* What says that a key is a number that may be used again. */
-#define NUMBER (1ULL << 63)
-
-/*
- * What tells processes apart. Linux 6.9: an inode number that is never used again. Before: the process's
- * number, which nobody else has before the process has been reaped. 0: it is not known.
- */
-static uint64_t process_key(int pidfd, pid_t pid)
-{
-	struct statfs fs;
-	struct stat st;
-
-	if (idm_sys_fstatfs(pidfd, &fs) == 0 && fs.f_type == IDM_PIDFS_MAGIC &&
-	    idm_sys_fstatat(pidfd, "", &st, AT_EMPTY_PATH) == 0)
-		return st.st_ino;
-	return pid ? NUMBER | (uint64_t)pid : 0;
-}
-
 static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t key)
 {
 	struct idm_link *link = key ? idm_table_find(&reaper->by_process, key) : NULL;
@@ -133,7 +115,7 @@ static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t ke
 	for (; link; link = idm_table_again(link)) {
 		struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
 
-		if (!watch->kept && !(key & NUMBER && idm_exit_is_over(watch->fd)))
+		if (!watch->kept && !(key & IDM_KEY_NUMBER && idm_exit_is_over(watch->fd)))
 			return watch;
 	}
 	return NULL;
@@ -216,13 +198,14 @@ static int say_why_not(int r, struct idm_error *err)
 }
 
 /* Adds a duplicate of the pidfd. -EEXIST: it is there. */
-int idm_watch_process(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data)
+int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+		      unsigned int flags, void *data)
 {
 	AUTO_CLOSE int own = -1;
-	struct idm_watch watch = { .data = data, .flags = flags, .pid = idm_exit_pid(pidfd) };
+	struct idm_watch watch = { .data = data, .flags = flags, .pid = process->pid };
 	int r;
 
-	watch.by_process.key = process_key(pidfd, watch.pid);
+	watch.by_process.key = process->key;
 	if (watch_of_process(reaper, watch.by_process.key))
 		return -EEXIST;
 	own = watch.fd = idm_sys_dup(pidfd);
@@ -232,14 +215,14 @@ int idm_watch_process(struct idm_reaper *reaper, int pidfd, unsigned int flags, 
 	return r;
 }
 
-static int add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
-	       struct idm_error *err)
+static int add(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+	       unsigned int flags, void *data, struct idm_error *err)
 {
 	int r = refuse_name(reaper, flags, data, step_add, err);
 
 	if (r < 0)
 		return r;
-	r = idm_watch_process(reaper, pidfd, flags, data);
+	r = idm_watch_process(reaper, pidfd, process, flags, data);
 	if (r == 0)
 		return 0;
 	return idm_fail(err, r, step_add, NULL,
@@ -261,16 +244,17 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
 		   struct idm_error *err)
 {
 	int r = refuse_fork(reaper, step_add, err);
+	struct idm_process process;
 
 	if (r == 0)
 		r = check_flags(flags, IDM_REAPER_HOLD | IDM_REAPER_SPARE, step_add, err);
 	if (r < 0)
 		return r;
-	r = idm_exit_expected(pidfd);
+	r = idm_exit_expect(pidfd, &process);
 	if (r < 0)
 		return say_why_not(r, err);
 	pthread_mutex_lock(&reaper->lock);
-	r = add(reaper, pidfd, flags, data, err);
+	r = add(reaper, pidfd, &process, flags, data, err);
 	pthread_mutex_unlock(&reaper->lock);
 	return r;
 }

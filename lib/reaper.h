@@ -5,13 +5,14 @@
 
 #include <pthread.h>
 
+#include "exit.h"
 #include "idmount.h"
 #include "keeper.h"
 #include "table.h"
 
 /* A child that was added. */
 struct idm_watch {
-	struct idm_link by_process; /* the key: see process_key() */
+	struct idm_link by_process; /* the key: see struct idm_process */
 	struct idm_link by_name;    /* of held ones; the key is `data` */
 	void *data;
 	unsigned int flags;
@@ -51,7 +52,8 @@ int idm_reaper_also(struct idm_reaper *reaper, int fd);
 int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what);
 
 /* Adds the process with a duplicate of its pidfd. -EEXIST: it is watched already. */
-int idm_watch_process(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data);
+int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+		      unsigned int flags, void *data);
 
 /* Closes and forgets it. */
 void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch);
