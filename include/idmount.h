@@ -28,9 +28,10 @@
  *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
  *    argument is modified. The exceptions are named where they exist.
  *  - Functions on different objects may be called from any number of threads. An object is locked
- *    by the library only where that is said (struct idm_cache).
+ *    by the library only where that is said (struct idm_cache, struct idm_reaper).
  *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
- *    or the environment, and keeps no descriptor or thread between two calls.
+ *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
+ *    reapers are made of.
  *  - Paths are resolved by the calling thread, with its root, working directory and credentials.
  *
  * "Since 0.1" holds for everything that does not say otherwise.

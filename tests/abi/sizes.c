@@ -82,6 +82,14 @@ TEST(check)
 	assert_at(struct idm_check, fstype, word + 4);
 }
 
+TEST(exit)
+{
+	assert_at(struct idm_exit, pid, 0);
+	assert_at(struct idm_exit, code, 4);
+	assert_at(struct idm_exit, status, 8);
+	assert_int_equal(sizeof(struct idm_exit), 12);
+}
+
 TEST(constants)
 {
 	assert_int_equal(IDM_UID, 1);
@@ -106,4 +114,9 @@ TEST(constants)
 	assert_int_equal(IDM_MAP_PARTLY, 2);
 	assert_int_equal(IDM_MAP_INVISIBLE, 3);
 	assert_int_equal(IDM_MAP_UNREADABLE, 4);
+	assert_int_equal(IDM_EXIT_LOST, 0);
+	assert_int_equal(IDM_REAPER_HOLD, 1);
+	assert_int_equal(IDM_REAPER_SPARE, 2);
+	assert_int_equal(IDM_REAPER_INHERIT, 1);
+	assert_int_equal(IDM_REAPER_ORPHANS, 1);
 }
