@@ -437,14 +437,20 @@ static void with_outer_proc(void *unused)
 	assert_nothing(reaper);
 }
 
+static void in_new_pid_namespace(void *unused)
+{
+	(void)unused;
+	must(unshare(CLONE_NEWPID));
+	in_child(with_outer_proc, NULL);
+}
+
 /* Numbers in an outer /proc are others' here. Process 1 needs no subreaper attribute. */
 TEST(as_process_1_with_an_outer_proc)
 {
 	need_root();
 	be_subreaper();
 	must(prctl(PR_SET_CHILD_SUBREAPER, 0));
-	must(unshare(CLONE_NEWPID));
-	in_child(with_outer_proc, NULL);
+	in_child(in_new_pid_namespace, NULL);
 }
 
 /* ---- what is refused ---- */
