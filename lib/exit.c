@@ -8,10 +8,20 @@
 #include "procfs.h"
 #include "util.h"
 
+/*
+ * The kernel first looks whether there is an exit to tell of, then for the process, and last at its
+ * number. If it is reaped in the midst of that, the answer is -ESRCH, as if nothing were known. That is
+ * so once: when it has no number any more, the exit has been put down.
+ */
 static int ask(int pidfd, uint64_t what, struct idm_pidfd_info *info)
 {
-	*info = (struct idm_pidfd_info){ .mask = what };
-	return idm_sys_ioctl(pidfd, IDM_PIDFD_GET_INFO, info);
+	int r = -ESRCH;
+
+	for (int i = 0; i < 2 && r == -ESRCH; i++) {
+		*info = (struct idm_pidfd_info){ .mask = what };
+		r = idm_sys_ioctl(pidfd, IDM_PIDFD_GET_INFO, info);
+	}
+	return r;
 }
 
 /*
@@ -82,10 +92,11 @@ pid_t idm_exit_pid(int pidfd)
 {
 	struct idm_pidfd_info info;
 	AUTO_CLOSE int proc = -1;
+	int r = ask(pidfd, IDM_PIDFD_INFO_PID, &info);
 	pid_t pid;
 
-	if (ask(pidfd, IDM_PIDFD_INFO_PID, &info) == 0)
-		return info.mask & IDM_PIDFD_INFO_PID ? (pid_t)info.pid : 0;
+	if (r == 0 || r == -ESRCH)
+		return r == 0 && info.mask & IDM_PIDFD_INFO_PID ? (pid_t)info.pid : 0;
 	proc = idm_procfs_own(NULL); /* before Linux 6.13 */
 	pid = proc < 0 ? 0 : idm_procfs_number(proc, pidfd);
 	return pid > 0 ? pid : 0;
