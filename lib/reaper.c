@@ -294,6 +294,7 @@ static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit *exit,
 	int r = keeper->orphans < 0 ? 0 : idm_keeper_take(keeper->orphans, 0, exit);
 
 	if (r == 1 && exit->code == IDM_EXIT_LOST) { /* the keeper is gone: no more will come */
+		idm_sys_epoll_delete(reaper->fd, keeper->orphans);
 		close(idm_take_fd(&keeper->orphans));
 		return 0;
 	}

@@ -400,7 +400,9 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	struct idm_exit exit;
 	struct idm_error err;
+	struct child copy;
 	int first, second;
+	pid_t keeper;
 
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	reaper = keeping(IDM_REAPER_ORPHANS, &orphans);
@@ -408,7 +410,9 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	second = (int)assert_ok(idm_reaper_start(reaper, SHELL("exec /bin/sleep 1000"), no_environment,
 						 NULL, 0, IDM_REAPER_HOLD, &y, &err),
 				&err);
-	must(kill(find_keeper(), SIGKILL));
+	keeper = find_keeper();
+	copy = child_staying(); /* of all descriptors */
+	must(kill(keeper, SIGKILL));
 	assert_next(reaper, &x, 0, IDM_EXIT_LOST, -1);
 	assert_ok(idm_reaper_wait(reaper, &y, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, IDM_EXIT_LOST, -1);
@@ -419,6 +423,9 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	must(syscall(SYS_pidfd_send_signal, second, SIGKILL, NULL, 0));
 	must(wait(NULL)); /* they have become ours */
 	must(wait(NULL));
+	child_kill(&copy);
+	must(wait(NULL));
+	child_close(&copy);
 	close(first);
 	close(second);
 }
