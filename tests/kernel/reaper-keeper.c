@@ -201,6 +201,25 @@ TEST(descriptors_are_those_that_were_given)
 	}
 }
 
+/* What is on its way must not be where something else is wanted, or nothing. */
+TEST(few_descriptors_with_high_numbers)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	int fds[60], out[2], pidfd;
+	char text[64] = "";
+
+	must(pipe2(out, O_CLOEXEC));
+	for (int i = 0; i < 60; i++)
+		fds[i] = i == 58 ? STDERR_FILENO : i == 2 || i == 59 ? out[1] : -1;
+	pidfd = start_with(reaper, SHELL("cd /proc/self/fd; echo * >&2"), fds, 60, NULL);
+	assert_next(reaper, NULL, 0, CLD_EXITED, 0);
+	must(read(out[0], text, sizeof(text) - 1));
+	assert_string_equal(text, "0 2 58 59\n"); /* 0 is the directory */
+	close(pidfd);
+	close(out[0]);
+	close(out[1]);
+}
+
 TEST(exchanged_and_repeated_descriptors)
 {
 	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
