@@ -2,6 +2,7 @@
 /* Orphans are adopted when that was asked for and never otherwise; and nobody else's children with them.
  */
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -302,7 +303,7 @@ TEST(unless_they_are_inherited)
 	child_close(&ended);
 }
 
-/* Started by the same thread, and named. When it is gone, its number says nothing any more. */
+/* Started by the same thread, and named. */
 TEST(children_that_are_spared)
 {
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
@@ -323,6 +324,47 @@ TEST(children_that_are_spared)
 		assert_int_equal(WEXITSTATUS(status), 50 + i);
 		child_close(&c);
 	}
+}
+
+static void start_orphan_with_number(pid_t number, int status)
+{
+	pid_t middle = (pid_t)must(fork()), pid;
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uint64_t)(uintptr_t)&number,
+		.set_tid_size = 1,
+	};
+	int how;
+
+	if (middle == 0) {
+		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+		_exit(pid == 0 ? status : pid == number ? 0 : errno);
+	}
+	must(TEMP_FAILURE_RETRY(waitpid(middle, &how, 0)));
+	if (WEXITSTATUS(how) == EEXIST)
+		skip_test("number %d was given to another process meanwhile", (int)number);
+	assert_int_equal(how, 0);
+}
+
+/* What was known of a number ends with the process that had it. */
+TEST(an_orphan_with_the_number_of_a_spared_child)
+{
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
+	struct snapshot *before;
+	struct child c;
+
+	need_root();
+	be_subreaper();
+	reaper = adopting(0);
+	before = snapshot_take(SNAPSHOT_FDS);
+	c = child_exiting(1);
+	assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_SPARE, NULL, NULL), NULL);
+	must(waitpid(c.pid, NULL, 0));
+	child_close(&c);
+	start_orphan_with_number(c.pid, 7);
+	assert_next(reaper, &orphans, c.pid, CLD_EXITED, 7);
+	assert_nothing(reaper);
+	snapshot_assert_same(before);
 }
 
 /* Without SIGCHLD: of that kind are the library's own, and those of others who do not want to be seen.
