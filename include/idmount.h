@@ -28,9 +28,10 @@
  *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
  *    argument is modified. The exceptions are named where they exist.
  *  - Functions on different objects may be called from any number of threads. An object is locked
- *    by the library only where that is said (struct idm_cache).
+ *    by the library only where that is said (struct idm_cache, struct idm_reaper).
  *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
- *    or the environment, and keeps no descriptor or thread between two calls.
+ *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
+ *    reapers are made of.
  *  - Paths are resolved by the calling thread, with its root, working directory and credentials.
  *
  * "Since 0.1" holds for everything that does not say otherwise.
@@ -759,11 +760,11 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-/* How a process ended. */
+/* How a process ended. The layout is fixed for the life of the library's soname. */
 struct idm_exit {
 	pid_t pid;  /* in the caller's PID namespace */
-	int code;   /* CLD_EXITED, CLD_KILLED or CLD_DUMPED of <signal.h> */
-	int status; /* the exit status, or the signal */
+	int code;   /* CLD_EXITED, CLD_KILLED or CLD_DUMPED of <signal.h>, or IDM_EXIT_LOST */
+	int status; /* the exit status; of CLD_KILLED and CLD_DUMPED the signal */
 };
 
 /* New namespaces for a child; the values are those of CLONE_NEW* in <sched.h>. A user one comes by a map. */
@@ -916,6 +917,134 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_
  * -EINVAL: no such signal. -EBADF: not a pidfd. Thread-safe.
  */
 int idm_child_signal(int pidfd, int signal, struct idm_error *err);
+
+/* ---- reaper ---------------------------------------------------------------------------------- */
+
+/*
+ * It has ended, but how is not known: somebody else's wait has taken its status, and this kernel has no
+ * other way to read it (before Linux 6.15). `status` is -1. Does not happen to a keeper's children, unless
+ * the keeper itself is killed.
+ */
+#define IDM_EXIT_LOST 0
+
+/*
+ * A reaper tells of the ends of the children that it was given, each once, in whatever surroundings: it
+ * watches their pidfds and counts no SIGCHLD, so that it loses nothing when signals are merged, ignored or
+ * taken by others, and it waits for nothing that it was not given, so that other code in the process can
+ * wait for its own children by pid. Children may end before they are added, be stopped and traced (a stop
+ * is not an exit; of a traced child the tracer hears first), or send no signal.
+ *
+ * A foreign wait for any child (waitpid(-1), which also SIGCHLD = SIG_IGN amounts to) can take the status
+ * of a child that has called exec. From Linux 6.15 on the reaper reads it all the same; before, start such
+ * children by a keeper: idm_reaper_keep().
+ *
+ * All functions but idm_reaper_free() may be called by any number of threads at once. A reaper belongs to
+ * the process that made it: in a forked child everything but idm_reaper_free() gives -ECHILD, and that only
+ * if no other thread could have been inside it at the fork.
+ */
+struct idm_reaper;
+
+/* A new reaper in *reaper, which keeps two descriptors. -EMFILE, -ENFILE, -ENOMEM. */
+int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err);
+
+/*
+ * Closes what the reaper keeps and releases it. NULL is allowed. No call may be under way. Children that
+ * are watched go on, and can be waited for by anybody; those of a keeper lose their parent and become
+ * orphans.
+ */
+void idm_reaper_free(struct idm_reaper *reaper);
+
+/*
+ * The descriptor to wait for in an event loop of one's own: readable as long as idm_reaper_next() has
+ * something to deliver. Now and then it is readable without that. It stays the reaper's.
+ */
+int idm_reaper_fd(const struct idm_reaper *reaper);
+
+/* How a child is watched. One flag, or none: its end is delivered by idm_reaper_next(). */
+#define IDM_REAPER_HOLD 1U  /* its end is kept for idm_reaper_wait(); until then it stays a zombie */
+#define IDM_REAPER_SPARE 2U /* it is another's to wait for: it is not taken for an orphan */
+
+/*
+ * Watches the child behind `pidfd`, of which the reaper keeps a duplicate until the end is delivered.
+ * `data` comes back with the end; with IDM_REAPER_HOLD it is the child's name, which no other held
+ * child of this reaper may have. A child that has ended already is as good as any; exit.pid is 0 if
+ * it has also been waited for by somebody else. IDM_REAPER_SPARE is for programs that adopt.
+ * -ECHILD: not a child of this process. -ESRCH: it has ended and somebody else's wait has taken its status
+ * (before Linux 6.15). -EEXIST: this reaper watches it already (before Linux 6.9 noticed where /proc shows
+ * the caller), or holds another by this name. -EBADF: not a pidfd. -EINVAL: flags. -EMFILE, -ENFILE, -ENOMEM,
+ * -ENOSPC (fs.epoll.max_user_watches).
+ */
+int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
+		   struct idm_error *err);
+
+/*
+ * Delivers one end: 1 and how in *exit, whose in *data (which may be NULL). Waits `timeout` milliseconds
+ * for it, 0: not at all, -1: for ever; 0: nothing came. Every end is delivered to one caller, once. Signals
+ * do not interrupt it. -EINVAL: timeout. With adoption also -EMFILE, -ENFILE, -ENOMEM and what
+ * idm_reaper_adopt() says of /proc; nothing is lost then, the next call tries again.
+ */
+int idm_reaper_next(struct idm_reaper *reaper, int timeout, struct idm_exit *exit, void **data,
+		    struct idm_error *err);
+
+/*
+ * The same for one child that was added with IDM_REAPER_HOLD and this `data`: for a thread that wants just
+ * that one. One thread gets the end. -EBUSY: another thread is waiting for it. -ESRCH: no child is
+ * held by that name, or its end was delivered before. -EINVAL, -EMFILE, -ENFILE, -ENOMEM.
+ */
+int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct idm_exit *exit,
+		    struct idm_error *err);
+
+/* Children that were there before idm_reaper_adopt() are orphans too. For a program that was exec'd. */
+#define IDM_REAPER_INHERIT 1U
+
+/*
+ * Delivers the ends of orphans as well, with this `data`: of children that the process did not start, but
+ * was given by the kernel because their parents ended. For process 1 and for subreapers (-EINVAL for
+ * others: see PR_SET_CHILD_SUBREAPER in prctl(2)).
+ *
+ * The kernel does not say who is an orphan. It gives them to the first thread of the process, though. So one
+ * that ended and is the first thread's child is taken for an orphan, unless it was added here (also with
+ * IDM_REAPER_SPARE), sends no SIGCHLD, or was there before. Never taken are the children of other threads.
+ * Other code that starts children in the first thread, or in threads that end before the children do, must
+ * add them, with IDM_REAPER_SPARE if it waits for them itself, before idm_reaper_next() runs again: best
+ * in the same thread.
+ *
+ * There is no pidfd that tells of an orphan, so SIGCHLD has to: it must be blocked in all threads (-EINVAL if
+ * it is not in this one), and the reaper reads it from a signalfd(2). Merged ones do no harm. An orphan that
+ * somebody else's waitpid(-1) takes is not seen.
+ * Needs a procfs of this PID namespace with "children" files, at /proc or made by the library
+ * (CAP_SYS_ADMIN): -ENOENT, -EPERM. -EALREADY: it adopts already. -EMFILE, -ENFILE, -ENOMEM.
+ */
+int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
+
+/* The keeper is a subreaper: orphans below it are delivered too, and cannot be mistaken for anything. */
+#define IDM_REAPER_ORPHANS 1U
+
+/*
+ * Starts the keeper of this reaper: a process that starts children in the program's stead, waits for them,
+ * and reports. They are not the program's own: no wait in the program can take them, on any
+ * kernel, and SIGCHLD tells nothing of them. The keeper itself is not seen by waitpid(-1) either. It ends with
+ * the reaper or the program; its children go on as orphans.
+ * It is a fork without exec (so start it while the program is small), holds no descriptor of the program's,
+ * and has the credentials, namespaces, limits, control group and umask of now. `data` is delivered with
+ * the orphans of IDM_REAPER_ORPHANS.
+ * -EALREADY: there is one. -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
+ * -EINVAL: flags. -EAGAIN: limits, as fork(2). -EMFILE, -ENFILE, -ENOMEM.
+ */
+int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
+
+/*
+ * Starts a program by the keeper and watches it; `flags` and `data` as in idm_reaper_add(), but for
+ * IDM_REAPER_SPARE. Returns its pidfd, the caller's to close.
+ * argv[0] is its path, and not searched for. fds[i] becomes its descriptor i, -1: it has none; all
+ * others are closed. Its working directory and signal mask are those of the calling thread, SIGCHLD is not
+ * ignored; all else is the keeper's.
+ * -ENOENT, -EACCES, -ENOEXEC, -E2BIG and so on: as execve(2). -ECHILD: there is no keeper. -ESRCH: it has
+ * ended. -EINVAL: flags, an empty argv, or over 250 fds. -EBADF: fds. -EEXIST, -EAGAIN, -EMFILE, -ENFILE,
+ * -ENOMEM.
+ */
+int idm_reaper_start(struct idm_reaper *reaper, char *const argv[], char *const envp[], const int *fds,
+		     size_t n_fds, unsigned int flags, void *data, struct idm_error *err);
 
 #ifdef __cplusplus
 }

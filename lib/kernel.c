@@ -2,13 +2,18 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -432,4 +437,133 @@ int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritab
 int idm_sys_prctl(int option, unsigned long a, unsigned long b)
 {
 	return (int)CALL(syscall(SYS_prctl, option, a, b, 0, 0));
+}
+
+int idm_sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	return (int)CALL(syscall(SYS_waitid, type, id, info, options, NULL));
+}
+
+int idm_sys_epoll_create(void)
+{
+	return (int)CALL(epoll_create1(EPOLL_CLOEXEC));
+}
+
+int idm_sys_epoll_add(int epoll, int fd, uint32_t events, void *data)
+{
+	struct epoll_event event = { .events = events, .data.ptr = data };
+
+	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+int idm_sys_epoll_delete(int epoll, int fd)
+{
+	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL));
+}
+
+/* Milliseconds, rounded up: who is woken too early would only have to wait again. */
+static int milliseconds_until(const struct timespec *deadline)
+{
+	struct timespec now;
+	int64_t ns;
+
+	if (!deadline)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = (int64_t)(deadline->tv_sec - now.tv_sec) * 1000000000 + deadline->tv_nsec - now.tv_nsec;
+	return ns <= 0 ? 0 : ns / 1000000 >= INT_MAX ? INT_MAX : (int)((ns + 999999) / 1000000);
+}
+
+int idm_sys_epoll_wait(int epoll, void **data, const struct timespec *deadline)
+{
+	struct epoll_event event;
+	int r = (int)CALL(epoll_wait(epoll, &event, 1, milliseconds_until(deadline)));
+
+	if (r > 0 && data)
+		*data = event.data.ptr;
+	return r;
+}
+
+int idm_sys_signalfd(uint64_t signals)
+{
+	return (int)CALL(syscall(SYS_signalfd4, -1, &signals, sizeof(signals), O_CLOEXEC | O_NONBLOCK));
+}
+
+int idm_sys_eventfd(void)
+{
+	return (int)CALL(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+int idm_sys_pipe(int fds[2])
+{
+	return (int)CALL(pipe2(fds, O_CLOEXEC | O_NONBLOCK));
+}
+
+int idm_sys_socketpair(int fds[2])
+{
+	return (int)CALL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
+}
+
+union ancillary {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int) * IDM_SEND_FDS)];
+};
+
+ssize_t idm_sys_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds)
+{
+	struct iovec data = { (void *)buf, size };
+	union ancillary a = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
+
+	if (n_fds) {
+		a.header.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(&a.header), fds, sizeof(int) * n_fds);
+		message.msg_control = &a;
+		message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+	}
+	return CALL(sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+
+ssize_t idm_sys_receive(int fd, void *buf, size_t size, int fds[IDM_SEND_FDS], size_t *n_fds)
+{
+	struct iovec data = { buf, size };
+	union ancillary a;
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &a,
+		.msg_controllen = sizeof(a),
+	};
+	ssize_t n = CALL(recvmsg(fd, &message, MSG_CMSG_CLOEXEC));
+	struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
+
+	*n_fds = 0;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		*n_fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(c), sizeof(int) * *n_fds);
+	}
+	return n;
+}
+
+bool idm_is_signal_blocked(int signal)
+{
+	uint64_t mask = 0;
+
+	CALL(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof(mask)));
+	return mask & 1ULL << (signal - 1);
+}
+
+bool idm_is_sigchld_ignored(void)
+{
+	struct sigaction action;
+
+	return CALL(sigaction(SIGCHLD, NULL, &action)) == 0 &&
+	       (action.sa_handler == SIG_IGN || action.sa_flags & SA_NOCLDWAIT);
+}
+
+bool idm_is_subreaper(void)
+{
+	int is = 0;
+
+	return getpid() == 1 || (CALL(prctl(PR_GET_CHILD_SUBREAPER, &is)) == 0 && is);
 }

@@ -127,15 +127,20 @@ struct idm_mnt_ns_info {
 #define IDM_NS_MNT_GET_NEXT _IOR(0xb7, 11, struct idm_mnt_ns_info)
 #define IDM_NS_MNT_GET_PREV _IOR(0xb7, 12, struct idm_mnt_ns_info)
 
-/* ioctl on a pidfd, Linux 6.13 */
+/* What a pidfd tells of its process: Linux 6.13. The caller sets `mask` to what it wants. */
 struct idm_pidfd_info {
 	uint64_t mask;
 	uint64_t cgroupid;
-	uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
-	int32_t exit_code; /* Linux 6.15 */
+	uint32_t pid;
+	uint32_t tgid;
+	uint32_t ppid;
+	uint32_t ids[8];
+	int32_t exit_code; /* as wait(2) gives it */
 };
 #define IDM_PIDFD_GET_INFO _IOWR(0xff, 11, struct idm_pidfd_info)
-#define IDM_PIDFD_INFO_EXIT (1ULL << 3) /* Linux 6.15: how it ended, once it has been reaped */
+#define IDM_PIDFD_INFO_PID 1U
+#define IDM_PIDFD_INFO_EXIT 8U	   /* Linux 6.15: once the process has been reaped, by whomever */
+#define IDM_PIDFS_MAGIC 0x50494446 /* Linux 6.9: each process has an inode number, for ever its own */
 
 /* files */
 int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
@@ -219,5 +224,25 @@ int idm_sys_lock(int fd, int byte, short type, bool wait);
 pid_t idm_sys_lock_holder(int fd, int byte); /* 0: nobody */
 int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
 int idm_sys_prctl(int option, unsigned long a, unsigned long b);
+
+/* waiting for what happens to processes */
+int idm_sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+int idm_sys_epoll_create(void);
+int idm_sys_epoll_add(int epoll, int fd, uint32_t events, void *data);
+int idm_sys_epoll_delete(int epoll, int fd);
+/* What came first: 1 and its data, or 0 if nothing comes until the deadline (NULL: for ever). */
+int idm_sys_epoll_wait(int epoll, void **data, const struct timespec *deadline);
+int idm_sys_signalfd(uint64_t signals); /* does not block */
+int idm_sys_eventfd(void);		/* does not block */
+int idm_sys_pipe(int fds[2]);		/* does not block */
+int idm_sys_socketpair(int fds[2]); /* of packets */
+/* A packet with descriptors: at most IDM_SEND_FDS. Receiving gives its size; *n_fds may be less than
+ * sent. */
+#define IDM_SEND_FDS 253
+ssize_t idm_sys_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds);
+ssize_t idm_sys_receive(int fd, void *buf, size_t size, int fds[IDM_SEND_FDS], size_t *n_fds);
+bool idm_is_signal_blocked(int signal);
+bool idm_is_sigchld_ignored(void); /* so that the kernel keeps no zombies */
+bool idm_is_subreaper(void);	   /* or process 1 of its namespace */
 
 #endif

@@ -161,6 +161,43 @@ int idm_procfs_root(struct idm_error *err)
 	return proc;
 }
 
+/* From outside, a process has a number in each of the namespaces that it is in: "NSpid: 4711 1". */
+static bool is_our_namespace(int proc)
+{
+	AUTO_CLOSE int fd = idm_sys_openat2(proc, "self/status", O_RDONLY, 0, INSIDE);
+	char text[2048], *line, end;
+	ssize_t n = fd < 0 ? fd : idm_sys_read(fd, text, sizeof(text) - 1);
+	int pid;
+
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	line = strstr(text, "\nNSpid:");
+	return line && sscanf(line, "\nNSpid:%d%c", &pid, &end) == 2 && end == '\n';
+}
+
+int idm_procfs_own(struct idm_error *err)
+{
+	AUTO_CLOSE int proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+
+	if (proc >= 0 && is_procfs_root(proc, false) && is_our_namespace(proc))
+		return idm_take_fd(&proc);
+	idm_close_fd(&proc);
+	proc = private_procfs();
+	if (proc >= 0)
+		return idm_take_fd(&proc);
+	idm_fail(err, proc, "open procfs", "/proc",
+		 "it is not a procfs of this PID namespace, and a private one cannot be made: %s",
+		 strerrordesc_np(-proc));
+	idm_hint(err, "mount a procfs of this PID namespace at /proc");
+	return proc;
+}
+
+int idm_procfs_number(int proc, int pidfd)
+{
+	return pid_in(proc, pidfd);
+}
+
 bool idm_procfs_child_would_be_init(void)
 {
 	struct stat own, children;

@@ -20,6 +20,13 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err);
  */
 int idm_procfs_root(struct idm_error *err);
 
+/* The same, but of the caller's own PID namespace: numbers there are those of pidfd_open(2) and wait(2).
+ */
+int idm_procfs_own(struct idm_error *err);
+
+/* The number that the process behind `pidfd` has there. -ESRCH: it has been reaped. -ENOENT: none. */
+int idm_procfs_number(int proc, int pidfd);
+
 /*
  * Opens `name` in such a directory, never through a mount that somebody put over it. `name` is a plain
  * file, or "ns/…": a magic link, which is opened behind its directory.

@@ -196,4 +196,9 @@ TEST(constants)
 	assert_int_equal(IDM_MAP_PARTLY, 2);
 	assert_int_equal(IDM_MAP_INVISIBLE, 3);
 	assert_int_equal(IDM_MAP_UNREADABLE, 4);
+	assert_int_equal(IDM_EXIT_LOST, 0);
+	assert_int_equal(IDM_REAPER_HOLD, 1);
+	assert_int_equal(IDM_REAPER_SPARE, 2);
+	assert_int_equal(IDM_REAPER_INHERIT, 1);
+	assert_int_equal(IDM_REAPER_ORPHANS, 1);
 }

@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Every child has a descriptor that is readable when it has ended: its pidfd or, if it is a keeper's, a
+ * pipe. They are in one epoll, edge-triggered: a child that has ended, but is still traced by another
+ * process, is readable for as long as that takes, and cannot be waited for. It comes up anew when the
+ * tracer lets go, and, where that matters (see exit.c), when somebody else's wait is over.
+ *
+ * What came up is looked at, waited for and taken out under the lock. So nobody else can have it in his
+ * hands, and no event of a child that was delivered is left in the epoll.
+ */
+#include "reaper.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+
+#include "error.h"
+#include "exit.h"
+#include "kernel.h"
+#include "util.h"
+
+static const char step_new[] = "make reaper";
+static const char step_add[] = "watch child";
+static const char step_next[] = "wait for children";
+static const char step_keep[] = "start keeper";
+static const char step_start[] = "start program";
+
+static const struct timespec at_once;
+
+/* ---- the object ---- */
+
+static int open_epolls(struct idm_reaper *r)
+{
+	r->fd = idm_sys_epoll_create();
+	if (r->fd < 0)
+		return r->fd;
+	r->children = idm_sys_epoll_create();
+	return r->children < 0 ? r->children : idm_reaper_also(r, r->children);
+}
+
+int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
+{
+	struct idm_reaper *new = calloc(1, sizeof(*new));
+	int r;
+
+	*reaper = NULL;
+	if (!new)
+		return idm_fail(err, -ENOMEM, step_new, NULL, NULL);
+	pthread_mutex_init(&new->lock, NULL);
+	pthread_mutex_init(&new->starting, NULL);
+	new->owner = getpid();
+	new->children = -1;
+	new->orphans.signals = new->orphans.found = -1;
+	new->keeper = (struct idm_keeper){ -1, -1, -1 };
+	r = open_epolls(new);
+	if (r < 0) {
+		idm_reaper_free(new);
+		return idm_fail(err, r, step_new, NULL, NULL);
+	}
+	*reaper = new;
+	return 0;
+}
+
+static void free_watch(struct idm_link *link, void *unused)
+{
+	struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
+
+	(void)unused;
+	close(watch->fd);
+	free(watch);
+}
+
+/* Only closes: in a forked child the epolls are still the parent's as well. */
+void idm_reaper_free(struct idm_reaper *reaper)
+{
+	if (!reaper)
+		return;
+	idm_close_fd(&reaper->fd);
+	idm_close_fd(&reaper->children);
+	idm_table_each(&reaper->by_process, free_watch, NULL);
+	idm_table_free(&reaper->by_process);
+	idm_table_free(&reaper->by_name);
+	idm_orphans_free(reaper);
+	idm_keeper_end(&reaper->keeper);
+	pthread_mutex_destroy(&reaper->starting);
+	pthread_mutex_destroy(&reaper->lock);
+	free(reaper);
+}
+
+int idm_reaper_fd(const struct idm_reaper *reaper)
+{
+	return reaper->fd;
+}
+
+int idm_reaper_also(struct idm_reaper *reaper, int fd)
+{
+	return idm_sys_epoll_add(reaper->fd, fd, EPOLLIN, NULL);
+}
+
+/* The epolls, the pidfds and the children are the other process's. */
+static int refuse_fork(const struct idm_reaper *reaper, const char *step, struct idm_error *err)
+{
+	if (reaper->owner == getpid())
+		return 0;
+	return idm_fail(err, -ECHILD, step, NULL,
+			"the reaper belongs to process %d, which forked this one", (int)reaper->owner);
+}
+
+/* ---- adding ---- */
+
+static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t key)
+{
+	struct idm_link *link = key ? idm_table_find(&reaper->by_process, key) : NULL;
+
+	for (; link; link = idm_table_again(link)) {
+		struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
+
+		if (!watch->kept && !(key & IDM_KEY_NUMBER && idm_exit_is_over(watch->fd)))
+			return watch;
+	}
+	return NULL;
+}
+
+static struct idm_watch *watch_of_name(struct idm_reaper *reaper, void *data)
+{
+	return IDM_THING(struct idm_watch, by_name, idm_table_find(&reaper->by_name, (uintptr_t)data));
+}
+
+static int refuse_name(struct idm_reaper *reaper, unsigned int flags, void *data, const char *step,
+		       struct idm_error *err)
+{
+	if (!(flags & IDM_REAPER_HOLD) || !watch_of_name(reaper, data))
+		return 0;
+	return idm_fail(err, -EEXIST, step, NULL, "another child is held by the same data");
+}
+
+/* Those that are held or spared are not in the epoll: nobody is to be woken by them. */
+static bool comes_up(const struct idm_watch *watch)
+{
+	return !(watch->flags & (IDM_REAPER_HOLD | IDM_REAPER_SPARE));
+}
+
+static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
+{
+	int r = idm_table_add(&reaper->by_process, &watch->by_process);
+
+	if (r < 0)
+		return r;
+	if (watch->flags & IDM_REAPER_HOLD)
+		r = idm_table_add(&reaper->by_name, &watch->by_name);
+	else if (comes_up(watch))
+		r = idm_sys_epoll_add(reaper->children, watch->fd, EPOLLIN | EPOLLET, watch);
+	if (r < 0)
+		idm_table_remove(&reaper->by_process, &watch->by_process);
+	return r;
+}
+
+int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
+{
+	struct idm_watch *watch = malloc(sizeof(*watch));
+	int r;
+
+	if (!watch)
+		return -ENOMEM;
+	*watch = *what;
+	watch->by_name.key = (uintptr_t)watch->data;
+	if (!watch->by_process.key) /* not to be found, but where the table wants it */
+		watch->by_process.key = (uintptr_t)watch;
+	r = enter(reaper, watch);
+	if (r < 0)
+		free(watch);
+	return r;
+}
+
+void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
+{
+	idm_table_remove(&reaper->by_process, &watch->by_process);
+	if (watch->flags & IDM_REAPER_HOLD)
+		idm_table_remove(&reaper->by_name, &watch->by_name);
+	/* By hand: closing would not do while a forked child has the pidfd too. */
+	if (comes_up(watch))
+		idm_sys_epoll_delete(reaper->children, watch->fd);
+	close(watch->fd);
+	free(watch);
+}
+
+static int say_why_not(int r, struct idm_error *err)
+{
+	if (r == -ECHILD)
+		return idm_fail(err, r, step_add, NULL, "it is not a child of this process");
+	if (r != -ESRCH)
+		return idm_fail(err, r, step_add, NULL, r == -EINVAL ? "it is not a pidfd" : NULL);
+	idm_fail(err, r, step_add, NULL,
+		 "it has ended, and another wait in this process has its status");
+	idm_hint(err, "where somebody waits for any child (waitpid(-1), SIGCHLD ignored), and Linux is "
+		      "before 6.15, start children with idm_reaper_start()");
+	return r;
+}
+
+/* Adds a duplicate of the pidfd. -EEXIST: it is there. */
+int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+		      unsigned int flags, void *data)
+{
+	AUTO_CLOSE int own = -1;
+	struct idm_watch watch = { .data = data, .flags = flags, .pid = process->pid };
+	int r;
+
+	watch.by_process.key = process->key;
+	if (watch_of_process(reaper, watch.by_process.key))
+		return -EEXIST;
+	own = watch.fd = idm_sys_dup(pidfd);
+	r = own < 0 ? own : idm_watch_add(reaper, &watch);
+	if (r == 0)
+		idm_take_fd(&own);
+	return r;
+}
+
+static int add(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+	       unsigned int flags, void *data, struct idm_error *err)
+{
+	int r = refuse_name(reaper, flags, data, step_add, err);
+
+	if (r < 0)
+		return r;
+	r = idm_watch_process(reaper, pidfd, process, flags, data);
+	if (r == 0)
+		return 0;
+	return idm_fail(err, r, step_add, NULL,
+			r == -EEXIST   ? "this reaper watches it already"
+			: r == -ENOSPC ? "the limit fs.epoll.max_user_watches is reached"
+				       : NULL);
+}
+
+static int check_flags(unsigned int flags, unsigned int known, const char *step, struct idm_error *err)
+{
+	if (flags & ~known)
+		return idm_fail(err, -EINVAL, step, NULL, "unknown flags 0x%x", flags & ~known);
+	if ((flags & known) == (IDM_REAPER_HOLD | IDM_REAPER_SPARE))
+		return idm_fail(err, -EINVAL, step, NULL, "a child is held or spared, not both");
+	return 0;
+}
+
+int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
+		   struct idm_error *err)
+{
+	int r = refuse_fork(reaper, step_add, err);
+	struct idm_process process;
+
+	if (r == 0)
+		r = check_flags(flags, IDM_REAPER_HOLD | IDM_REAPER_SPARE, step_add, err);
+	if (r < 0)
+		return r;
+	r = idm_exit_expect(pidfd, &process);
+	if (r < 0)
+		return say_why_not(r, err);
+	pthread_mutex_lock(&reaper->lock);
+	r = add(reaper, pidfd, &process, flags, data, err);
+	pthread_mutex_unlock(&reaper->lock);
+	return r;
+}
+
+/* ---- delivering ---- */
+
+static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct idm_exit *exit,
+		    void **data)
+{
+	int r = watch->kept ? idm_keeper_take(watch->fd, watch->pid, exit)
+			    : idm_exit_take(watch->fd, watch->pid, exit);
+
+	if (r <= 0)
+		return r;
+	if (data)
+		*data = watch->data;
+	idm_watch_drop(reaper, watch);
+	return r;
+}
+
+static int take_child(struct idm_reaper *reaper, struct idm_exit *exit, void **data)
+{
+	void *watch;
+	int r;
+
+	while ((r = idm_sys_epoll_wait(reaper->children, &watch, &at_once)) > 0) {
+		r = take_end(reaper, watch, exit, data);
+		if (r != 0)
+			return r;
+	}
+	return r;
+}
+
+static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit *exit, void **data)
+{
+	struct idm_keeper *keeper = &reaper->keeper;
+	int r = keeper->orphans < 0 ? 0 : idm_keeper_take(keeper->orphans, 0, exit);
+
+	if (r == 1 && exit->code == IDM_EXIT_LOST) { /* the keeper is gone: no more will come */
+		idm_sys_epoll_delete(reaper->fd, keeper->orphans);
+		close(idm_take_fd(&keeper->orphans));
+		return 0;
+	}
+	if (r == 1 && data)
+		*data = reaper->keeper_orphans;
+	return r;
+}
+
+/* Children first: what is left over after that, and is nobody's, is an orphan. */
+static int take_any(struct idm_reaper *reaper, struct idm_exit *exit, void **data, struct idm_error *err)
+{
+	int r = take_child(reaper, exit, data);
+
+	if (r == 0)
+		r = take_keepers_orphan(reaper, exit, data);
+	if (r < 0)
+		return idm_fail(err, r, step_next, NULL, NULL);
+	return r == 0 ? idm_orphans_take(reaper, exit, data, err) : r;
+}
+
+/* NULL for ever, else a point in time in *at. */
+static const struct timespec *deadline_of(int timeout, struct timespec *at)
+{
+	if (timeout <= 0)
+		return timeout < 0 ? NULL : &at_once;
+	clock_gettime(CLOCK_MONOTONIC, at);
+	at->tv_sec += timeout / 1000;
+	at->tv_nsec += timeout % 1000 * 1000000L;
+	if (at->tv_nsec >= 1000000000) {
+		at->tv_nsec -= 1000000000;
+		at->tv_sec++;
+	}
+	return at;
+}
+
+static int refuse_wait(const struct idm_reaper *reaper, int timeout, struct idm_error *err)
+{
+	if (timeout < -1)
+		return idm_fail(err, -EINVAL, step_next, NULL, "the timeout is %d", timeout);
+	return refuse_fork(reaper, step_next, err);
+}
+
+int idm_reaper_next(struct idm_reaper *reaper, int timeout, struct idm_exit *exit, void **data,
+		    struct idm_error *err)
+{
+	int r = refuse_wait(reaper, timeout, err);
+	const struct timespec *deadline;
+	struct timespec at;
+
+	if (r < 0)
+		return r;
+	deadline = deadline_of(timeout, &at);
+	do {
+		pthread_mutex_lock(&reaper->lock);
+		r = take_any(reaper, exit, data, err);
+		pthread_mutex_unlock(&reaper->lock);
+		if (r != 0 || timeout == 0)
+			return r;
+		/* Only looks who comes: it is taken under the lock, by whoever is there first. */
+		r = idm_sys_epoll_wait(reaper->fd, NULL, deadline);
+	} while (r > 0);
+	return r < 0 ? idm_fail(err, r, step_next, NULL, NULL) : 0;
+}
+
+/* ---- one child ---- */
+
+static int claim(struct idm_reaper *reaper, void *data, struct idm_watch **watch, struct idm_error *err)
+{
+	*watch = watch_of_name(reaper, data);
+	if (!*watch)
+		return idm_fail(err, -ESRCH, step_next, NULL,
+				"no child is held by this data, or not any more");
+	if ((*watch)->waited)
+		return idm_fail(err, -EBUSY, step_next, NULL, "another thread is waiting for it");
+	(*watch)->waited = true;
+	return 0;
+}
+
+/* In an epoll of its own, edge-triggered for the same reason as the others. */
+static int await(struct idm_reaper *reaper, struct idm_watch *watch, const struct timespec *deadline,
+		 struct idm_exit *exit)
+{
+	AUTO_CLOSE int epoll = idm_sys_epoll_create();
+	int r = epoll < 0 ? epoll : idm_sys_epoll_add(epoll, watch->fd, EPOLLIN | EPOLLET, NULL);
+
+	if (r < 0)
+		return r;
+	while ((r = idm_sys_epoll_wait(epoll, NULL, deadline)) > 0) {
+		pthread_mutex_lock(&reaper->lock);
+		r = take_end(reaper, watch, exit, NULL);
+		pthread_mutex_unlock(&reaper->lock);
+		if (r != 0)
+			break;
+	}
+	return r;
+}
+
+int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct idm_exit *exit,
+		    struct idm_error *err)
+{
+	int r = refuse_wait(reaper, timeout, err);
+	struct idm_watch *watch = NULL;
+	struct timespec at;
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&reaper->lock);
+	r = claim(reaper, data, &watch, err);
+	pthread_mutex_unlock(&reaper->lock);
+	if (r < 0)
+		return r;
+	r = await(reaper, watch, deadline_of(timeout, &at), exit);
+	if (r > 0)
+		return r;
+	pthread_mutex_lock(&reaper->lock);
+	watch->waited = false;
+	pthread_mutex_unlock(&reaper->lock);
+	return r < 0 ? idm_fail(err, r, step_next, NULL, NULL) : 0;
+}
+
+/* ---- by a keeper ---- */
+
+static int keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
+{
+	int r;
+
+	if (reaper->keeper.pidfd >= 0)
+		return idm_fail(err, -EALREADY, step_keep, NULL, "this reaper has one");
+	r = idm_keeper_begin(&reaper->keeper, flags & IDM_REAPER_ORPHANS, err);
+	if (r < 0 || !(flags & IDM_REAPER_ORPHANS))
+		return r;
+	reaper->keeper_orphans = data;
+	r = idm_reaper_also(reaper, reaper->keeper.orphans);
+	if (r < 0) {
+		idm_keeper_end(&reaper->keeper);
+		idm_fail(err, r, step_keep, NULL, NULL);
+	}
+	return r;
+}
+
+int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
+{
+	int r = refuse_fork(reaper, step_keep, err);
+
+	if (r == 0)
+		r = check_flags(flags, IDM_REAPER_ORPHANS, step_keep, err);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&reaper->starting);
+	pthread_mutex_lock(&reaper->lock);
+	r = keep(reaper, flags, data, err);
+	pthread_mutex_unlock(&reaper->lock);
+	pthread_mutex_unlock(&reaper->starting);
+	return r;
+}
+
+static int check_program(const struct idm_program *program, struct idm_error *err)
+{
+	if (!program->argv || !program->argv[0])
+		return idm_fail(err, -EINVAL, step_start, NULL, "argv is empty");
+	if (program->n_fds > IDM_KEEPER_FDS)
+		return idm_fail(err, -EINVAL, step_start, program->argv[0], "over %d descriptors",
+				IDM_KEEPER_FDS);
+	return 0;
+}
+
+/* From now on its end would be reported to nobody. */
+static int give_up(int pidfd, int r, const struct idm_program *program, struct idm_error *err)
+{
+	idm_sys_pidfd_send_signal(pidfd, SIGKILL);
+	return r == -EEXIST ? r : idm_fail(err, r, step_start, program->argv[0], NULL);
+}
+
+static int watch_kept(struct idm_reaper *reaper, const struct idm_watch *watch, struct idm_error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&reaper->lock);
+	r = refuse_name(reaper, watch->flags, watch->data, step_start, err);
+	if (r == 0)
+		r = idm_watch_add(reaper, watch);
+	pthread_mutex_unlock(&reaper->lock);
+	return r;
+}
+
+static int start(struct idm_reaper *reaper, const struct idm_program *program, unsigned int flags,
+		 void *data, struct idm_error *err)
+{
+	struct idm_watch watch = { .data = data, .flags = flags, .kept = true };
+	AUTO_CLOSE int pidfd = -1, report = -1;
+	int r;
+
+	if (reaper->keeper.pidfd < 0)
+		return idm_fail(err, -ECHILD, step_start, program->argv[0],
+				"the reaper has no keeper: call idm_reaper_keep() before");
+	pidfd = idm_keeper_start(&reaper->keeper, program, &report, &watch.pid, err);
+	if (pidfd < 0)
+		return pidfd;
+	watch.fd = report;
+	r = watch_kept(reaper, &watch, err);
+	if (r < 0)
+		return give_up(pidfd, r, program, err);
+	idm_take_fd(&report);
+	return idm_take_fd(&pidfd);
+}
+
+/* A name that is taken is refused before anything is started; again, if somebody was faster meanwhile.
+ */
+static int refuse_start(struct idm_reaper *reaper, const struct idm_program *program, unsigned int flags,
+			void *data, struct idm_error *err)
+{
+	int r = refuse_fork(reaper, step_start, err);
+
+	if (r == 0)
+		r = check_flags(flags, IDM_REAPER_HOLD, step_start, err);
+	if (r == 0)
+		r = check_program(program, err);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&reaper->lock);
+	r = refuse_name(reaper, flags, data, step_start, err);
+	pthread_mutex_unlock(&reaper->lock);
+	return r;
+}
+
+int idm_reaper_start(struct idm_reaper *reaper, char *const argv[], char *const envp[], const int *fds,
+		     size_t n_fds, unsigned int flags, void *data, struct idm_error *err)
+{
+	const struct idm_program program = { argv, envp, fds, n_fds };
+	int r = refuse_start(reaper, &program, flags, data, err);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&reaper->starting);
+	r = start(reaper, &program, flags, data, err);
+	pthread_mutex_unlock(&reaper->starting);
+	return r;
+}

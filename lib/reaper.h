@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rooms of the reaper share: reaper.c has the children, orphans.c those that nobody added. */
+#ifndef IDM_REAPER_H
+#define IDM_REAPER_H
+
+#include <pthread.h>
+
+#include "exit.h"
+#include "idmount.h"
+#include "keeper.h"
+#include "table.h"
+
+/* A child that was added. */
+struct idm_watch {
+	struct idm_link by_process; /* the key: see struct idm_process */
+	struct idm_link by_name;    /* of held ones; the key is `data` */
+	void *data;
+	unsigned int flags;
+	int fd;	     /* readable at its end: a pidfd, or the pipe that the keeper reports through */
+	pid_t pid;   /* 0: not known */
+	bool kept;   /* it is the keeper's child */
+	bool waited; /* somebody is in idm_reaper_wait() for it */
+};
+
+struct idm_orphans {
+	bool wanted;
+	bool due;    /* some may have ended since they were looked for */
+	int signals; /* readable when a SIGCHLD has come; -1 if not wanted */
+	int found;   /* readable as long as there is any in the list */
+	void *data;
+	struct idm_orphan *first, **last; /* have ended, to be delivered */
+};
+
+struct idm_reaper {
+	pthread_mutex_t starting; /* the way to the keeper; taken before the other */
+	pthread_mutex_t lock;	  /* of all below */
+	pid_t owner;		  /* the process */
+	int fd;			  /* an epoll of all that can make idm_reaper_next() come back: */
+	int children;		  /* an epoll of children, each edge-triggered, and others */
+	struct idm_table by_process, by_name;
+	struct idm_orphans orphans;
+	struct idm_keeper keeper;
+	void *keeper_orphans; /* their data */
+};
+
+/* ---- all below under the lock ---- */
+
+/* A new descriptor that makes idm_reaper_fd() readable as long as it is itself. */
+int idm_reaper_also(struct idm_reaper *reaper, int fd);
+
+/* Adds a copy of `what`, whose fd belongs to the reaper then. 0 or -errno. */
+int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what);
+
+/* Adds the process with a duplicate of its pidfd. -EEXIST: it is watched already. */
+int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+		      unsigned int flags, void *data);
+
+/* Closes and forgets it. */
+void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch);
+
+/* ---- orphans.c ---- */
+
+/* Finds those that have ended, if a SIGCHLD came. Then delivers one: 1, or 0: there is none; -errno. */
+int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit *exit, void **data,
+		     struct idm_error *err);
+void idm_orphans_free(struct idm_reaper *reaper);
+
+#endif

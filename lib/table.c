@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define SMALLEST 16
+
+/* Keys are addresses, inode and process numbers: what differs is in the low bits, but not the lowest. */
+static struct idm_link **bucket(const struct idm_table *table, uint64_t key)
+{
+	return &table->buckets[(key * 0x9e3779b97f4a7c15ULL >> 32) & (table->size - 1)];
+}
+
+static void put(struct idm_table *table, struct idm_link *link)
+{
+	struct idm_link **at = bucket(table, link->key);
+
+	link->next = *at;
+	*at = link;
+}
+
+static int grow(struct idm_table *table)
+{
+	struct idm_table more = { .size = table->size ? 2 * table->size : SMALLEST, .n = table->n };
+
+	more.buckets = calloc(more.size, sizeof(struct idm_link *));
+	if (!more.buckets)
+		return -ENOMEM;
+	for (size_t i = 0; i < table->size; i++)
+		for (struct idm_link *link = table->buckets[i], *next; link; link = next) {
+			next = link->next;
+			put(&more, link);
+		}
+	free((void *)table->buckets);
+	*table = more;
+	return 0;
+}
+
+int idm_table_add(struct idm_table *table, struct idm_link *link)
+{
+	int r = table->n == table->size ? grow(table) : 0;
+
+	if (r < 0)
+		return r;
+	put(table, link);
+	table->n++;
+	return 0;
+}
+
+void idm_table_remove(struct idm_table *table, struct idm_link *link)
+{
+	struct idm_link **at = bucket(table, link->key);
+
+	while (*at != link)
+		at = &(*at)->next;
+	*at = link->next;
+	table->n--;
+}
+
+static struct idm_link *with_key(struct idm_link *link, uint64_t key)
+{
+	while (link && link->key != key)
+		link = link->next;
+	return link;
+}
+
+struct idm_link *idm_table_find(const struct idm_table *table, uint64_t key)
+{
+	return table->size ? with_key(*bucket(table, key), key) : NULL;
+}
+
+struct idm_link *idm_table_again(struct idm_link *link)
+{
+	return with_key(link->next, link->key);
+}
+
+void idm_table_each(struct idm_table *table, void (*each)(struct idm_link *link, void *data), void *data)
+{
+	for (size_t i = 0; i < table->size; i++)
+		for (struct idm_link *link = table->buckets[i], *next; link; link = next) {
+			next = link->next;
+			each(link, data);
+		}
+}
+
+void idm_table_free(struct idm_table *table)
+{
+	free((void *)table->buckets);
+}

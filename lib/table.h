@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* A table of things that have a link in them, found by a number. Several may have the same. */
+#ifndef IDM_TABLE_H
+#define IDM_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct idm_link {
+	struct idm_link *next;
+	uint64_t key;
+};
+
+/* All zeros is an empty table. */
+struct idm_table {
+	struct idm_link **buckets;
+	size_t size; /* a power of two, or 0 */
+	size_t n;
+};
+
+/* The thing that has this link as its `member`; NULL stays NULL. */
+#define IDM_THING(type, member, link)                                                            \
+	({                                                                                       \
+		struct idm_link *link_ = (link);                                                 \
+		link_ ? (type *)(void *)((char *)link_ - offsetof(type, member)) : (type *)NULL; \
+	})
+
+/* 0 or -ENOMEM. The key must not change as long as it is in there. */
+int idm_table_add(struct idm_table *table, struct idm_link *link);
+void idm_table_remove(struct idm_table *table, struct idm_link *link);
+
+/* The first with that key, and the next one with the same. */
+struct idm_link *idm_table_find(const struct idm_table *table, uint64_t key);
+struct idm_link *idm_table_again(struct idm_link *link);
+
+/* Calls `each` for all of them; it may remove the one that it is given. */
+void idm_table_each(struct idm_table *table, void (*each)(struct idm_link *link, void *data),
+		    void *data);
+
+/* What the table itself has. */
+void idm_table_free(struct idm_table *table);
+
+#endif
