@@ -869,7 +869,7 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(o.path = "", "no path");
 	REFUSED(o.argv = NULL, "no arguments");
 	REFUSED(o.argv = (const char *const[]){ NULL }, "no arguments");
-	REFUSED(o.flags = 128, "unknown flags 0x80");
+	REFUSED(o.flags = 256, "unknown flags 0x100");
 	REFUSED(o.namespaces = 0x10000000, "unknown namespaces 0x10000000");
 	REFUSED(o.cwd = "", "empty path");
 	REFUSED((o.program = 0, o.flags = IDM_CHILD_SEARCH_PATH), "not searched for");
