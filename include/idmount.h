@@ -494,7 +494,7 @@ int idm_plan_new(struct idm_plan **plan);
 void idm_plan_free(struct idm_plan *plan);
 
 #define IDM_PLAN_MKDIR 1U       /* create the target in the root filesystem if it is missing */
-#define IDM_PLAN_RDONLY_LAST 2U /* the word "ro" takes effect when the whole plan is assembled */
+#define IDM_PLAN_RDONLY_LAST 2U /* of the first mount: "ro" takes effect when the whole plan is assembled */
 
 /* One mount. Initialise with IDM_PLAN_MOUNT_INIT; everything is copied. */
 struct idm_plan_mount {
@@ -535,8 +535,9 @@ struct idm_plan_mount {
  * -EINVAL: an unknown type; a word that is none of these (also X-..., x-..., remount, tmpcopyup, and
  * anything else for a bind); a map on one side only, given twice, or one that idm_map_parse() or
  * idm_map_check() refuses; idmap or ridmap without a map; a missing source; a target with ".."; a first
- * mount that is not the root; an unknown flag. -E2BIG: options of a newer library, or a map that is too
- * big. -ENOMEM. -EMFILE. err names the word. Needs no privilege.
+ * mount that is not the root; IDM_PLAN_RDONLY_LAST of another than the first; an unknown flag. -E2BIG:
+ * options of a newer library, or a map that is too big. -EBADF: dirfd. -ENOMEM. -EMFILE. err names the
+ * word. Needs no privilege.
  */
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err);
 

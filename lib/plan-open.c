@@ -111,7 +111,7 @@ static int move_to(const struct site *site, int tree, int to)
 
 static int why_not_placed(int code, const struct idm_step *step, struct idm_error *err)
 {
-	char name[128];
+	char name[IDM_STEP_NAME];
 
 	idm_fail(err, code, "attach", idm_step_name(step, name, sizeof(name)), NULL);
 	if (code == -ENOSPC)
@@ -293,7 +293,7 @@ static int propagate(const struct idm_assembly *a, const struct idm_step *step)
 
 int idm_assembly_propagate(const struct idm_assembly *a, struct idm_error *err)
 {
-	char name[128];
+	char name[IDM_STEP_NAME];
 
 	for (size_t i = 0; i < a->plan->n; i++) {
 		const struct idm_step *step = &a->plan->steps[i];

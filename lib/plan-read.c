@@ -76,9 +76,19 @@ static void describe(const struct idm_plan_mount *m, const struct idm_words *wor
 		     size_t size)
 {
 	const char *type = idm_words_make_bind(words) ? "bind" : m->type ? m->type : "";
-	const char *target = m->target ? m->target + strspn(m->target, "/") : "";
+	size_t n;
+	const char *target = idm_trim_target(m->target, &n);
 
-	snprintf(buf, size, "%s%son /%s", type, *type ? " " : "", target);
+	snprintf(buf, size, "%s%son /%.*s", type, *type ? " " : "", (int)n, target);
+}
+
+/* Only the beginning of what does not fit is there, and unprintable bytes are not. */
+static bool is_subject(const struct idm_error *err, const char *text)
+{
+	struct idm_error other;
+
+	idm_fail(&other, -EINVAL, "", text, NULL);
+	return strcmp(err->subject, other.subject) == 0;
 }
 
 /*
@@ -88,12 +98,11 @@ static void describe(const struct idm_plan_mount *m, const struct idm_words *wor
 static int rename_error(const struct idm_plan_mount *m, const char *description, const char *name,
 			struct idm_error *err)
 {
-	char subject[sizeof(err->subject)];
+	char subject[2 * IDM_STEP_NAME];
 	struct idm_error old = *err;
-	bool said = strcmp(old.subject, description) == 0 ||
-		    (m->target && strcmp(old.subject, m->target) == 0);
+	bool said = is_subject(&old, description) || (m->target && is_subject(&old, m->target));
 
-	snprintf(subject, sizeof(subject), "%.100s (%.400s)", name, description);
+	snprintf(subject, sizeof(subject), "%s (%s)", name, description);
 	idm_fail(err, -old.errnum, old.step, subject, "%s%s%s", said ? "" : old.subject,
 		 said || !*old.subject ? "" : ": ", old.reason);
 	if (*old.hint)
@@ -104,7 +113,7 @@ static int rename_error(const struct idm_plan_mount *m, const char *description,
 int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_mount *mount,
 		       const struct idm_words *words, const char *name)
 {
-	char description[400];
+	char description[IDM_STEP_NAME];
 	int r;
 
 	mount->options = words->words;

@@ -119,7 +119,7 @@ bool idm_is_bind_word(const char *word)
 static int fail_word(int code, const struct idm_step *step, const char *word, const char *reason,
 		     struct idm_error *err)
 {
-	char name[128];
+	char name[IDM_STEP_NAME];
 
 	return idm_fail(err, code, step_plan, idm_step_name(step, name, sizeof(name)), "%s: %s", word,
 			reason);
@@ -176,23 +176,30 @@ static bool is_map_word(const char *word)
 	       begins(word, "ridmap=");
 }
 
+/* Two halves of a map in two places would be a map that nobody has written. */
+static bool is_given(const struct idm_map *map, unsigned int kinds)
+{
+	const struct idm_entry *entries;
+
+	return map && ((kinds & IDM_UID && idm_map_entries(map, IDM_UID, &entries)) ||
+		       (kinds & IDM_GID && idm_map_entries(map, IDM_GID, &entries)));
+}
+
 static int take_map_word(struct idm_step *step, const char *word, struct idm_error *err)
 {
-	int r;
+	unsigned int kinds = *word == 'u' ? IDM_UID : *word == 'g' ? IDM_GID : IDM_BOTH;
+	/* Without the r, "ridmap=" is a word that maps are parsed from. */
+	const char *text = *word == 'r' ? word + 1 : word;
 
-	if (begins(word, "idmap=")) {
-		step->map_scope = IDM_MAP_TOP;
-	} else if (begins(word, "ridmap=")) {
-		step->map_scope = IDM_MAP_DEEP;
-		word++; /* which makes it a word that maps are parsed from */
-	}
-
+	if (!strchr(word, '=')[1])
+		return fail_word(-EINVAL, step, word, "the map is empty", err);
+	if (is_given(step->map, kinds))
+		return fail_word(-EINVAL, step, word, "a map is given twice", err);
+	if (kinds == IDM_BOTH)
+		step->map_scope = *word == 'r' ? IDM_MAP_DEEP : IDM_MAP_TOP;
 	if (!step->map && idm_map_new(&step->map) < 0)
 		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
-	r = idm_map_parse(step->map, word, 0, err);
-	if (r == 0 && !strchr(word, '=')[1])
-		return fail_word(-EINVAL, step, word, "the map is empty", err);
-	return r;
+	return idm_map_parse(step->map, text, 0, err);
 }
 
 static int add_path(struct idm_path **list, size_t *n, int dirfd, const char *path)
@@ -239,7 +246,9 @@ static int take_overlay_word(struct idm_step *step, char *word, char *value, str
 			return fail_word(-EINVAL, step, word, "it is given twice", err);
 		r = idm_split_lowerdir(value, take_layer, step);
 	} else if (strcmp(word, "lowerdir+") == 0 || strcmp(word, "datadir+") == 0) {
-		r = *value ? take_layer(value, *word == 'd', step) : -EINVAL;
+		if (!*value)
+			return fail_word(-EINVAL, step, word, "no directory is given", err);
+		r = take_layer(value, *word == 'd', step);
 	} else {
 		return 1;
 	}

@@ -49,22 +49,35 @@ static bool goes_up(const char *path)
 	return false;
 }
 
-/* The target without slashes at its ends: "" is the root. */
+/* "/", ".", "./." and the like. */
+static bool is_root(const char *path)
+{
+	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
+		if (*path != '.' || (path[1] && path[1] != '/'))
+			return false;
+		path++;
+	}
+	return true;
+}
+
+const char *idm_trim_target(const char *target, size_t *n)
+{
+	if (!target)
+		target = "";
+	target += strspn(target, "/");
+	*n = is_root(target) ? 0 : strlen(target);
+	while (*n && target[*n - 1] == '/')
+		--*n;
+	return target;
+}
+
 static int take_target(struct idm_step *step, const char *target, struct idm_error *err)
 {
 	size_t n;
 
-	if (!target)
-		target = "";
-	if (goes_up(target))
+	if (target && goes_up(target))
 		return idm_fail(err, -EINVAL, step_plan, target, "a target may not hold \"..\"");
-	target += strspn(target, "/");
-	n = strlen(target);
-	while (n && target[n - 1] == '/')
-		n--;
-	/* "." is the root too. */
-	if (n == 1 && *target == '.')
-		n = 0;
+	target = idm_trim_target(target, &n);
 	step->target = strndup(target, n);
 	return step->target ? 0 : idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
 }
@@ -100,15 +113,21 @@ static int take_source(struct idm_step *step, const struct idm_plan_mount *m, st
 {
 	bool wanted = step->kind == IDM_STEP_BIND ||
 		      (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device);
+	char name[IDM_STEP_NAME];
 
+	idm_step_name(step, name, sizeof(name));
 	if (wanted && !(m->source && *m->source))
-		return idm_fail(err, -EINVAL, step_plan, m->target, "a %s needs a source",
-				step->kind == IDM_STEP_BIND ? "bind" : step->filesystem->name);
+		return step->kind == IDM_STEP_BIND
+			       ? idm_fail(err, -EINVAL, step_plan, name, "a bind needs a source")
+			       : idm_fail(err, -EINVAL, step_plan, name, "an %s needs a source",
+					  step->filesystem->name);
 	if (m->dirfd != AT_FDCWD) {
 		step->dirfd = idm_sys_dup(m->dirfd);
 		if (step->dirfd < 0)
-			return idm_fail(err, step->dirfd, step_plan, m->source,
-					"the directory that sources begin at is no open descriptor");
+			return idm_fail(err, step->dirfd, step_plan, name,
+					step->dirfd == -EBADF ? "the directory that relative paths "
+								"begin at is no open descriptor"
+							      : NULL);
 	}
 	if (!m->source || !*m->source)
 		return 0;
@@ -118,6 +137,8 @@ static int take_source(struct idm_step *step, const struct idm_plan_mount *m, st
 
 static int take_words(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
 {
+	char name[IDM_STEP_NAME];
+
 	step->words = calloc(m->n_options ? m->n_options : 1, sizeof(*step->words));
 	if (!step->words)
 		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
@@ -125,7 +146,8 @@ static int take_words(struct idm_step *step, const struct idm_plan_mount *m, str
 		int r;
 
 		if (!m->options[i] || !*m->options[i])
-			return idm_fail(err, -EINVAL, step_plan, m->target, "an option is empty");
+			return idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)),
+					"an option is empty");
 		step->words[i] = strdup(m->options[i]);
 		if (!step->words[i])
 			return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
@@ -140,7 +162,7 @@ static int take_words(struct idm_step *step, const struct idm_plan_mount *m, str
 /* The map of the words, or the one that came beside them. */
 static int take_map(struct idm_step *step, const struct idm_map *map, struct idm_error *err)
 {
-	char name[128];
+	char name[IDM_STEP_NAME];
 
 	if (map && step->map)
 		return idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)),
@@ -162,15 +184,15 @@ static int take_map(struct idm_step *step, const struct idm_map *map, struct idm
 	}
 	if (step->map_scope == IDM_MAP_SAME)
 		return 0;
-	idm_fail(err, -EINVAL, step_plan, step->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap",
-		 "no map is given");
+	idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)), "%s: no map is given",
+		 step->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap");
 	idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) say which ids to map");
 	return -EINVAL;
 }
 
 static int check_layers(const struct idm_step *step, struct idm_error *err)
 {
-	char name[128];
+	char name[IDM_STEP_NAME];
 
 	if (step->kind != IDM_STEP_OVERLAY)
 		return 0;
@@ -226,6 +248,23 @@ void idm_plan_truncate(struct idm_plan *plan, size_t n)
 		free_step(&plan->steps[--plan->n]);
 }
 
+/* Only the root of a detached tree can still be made read-only, so that flag is for it alone. */
+static int check_place(const struct idm_step *step, bool first, struct idm_error *err)
+{
+	char name[IDM_STEP_NAME];
+
+	idm_step_name(step, name, sizeof(name));
+	if (first && *step->target) {
+		idm_fail(err, -EINVAL, step_plan, name, "the first mount is not the root");
+		idm_hint(err, "the root has the target \"/\", or none");
+		return -EINVAL;
+	}
+	if (!first && step->flags & IDM_PLAN_RDONLY_LAST)
+		return idm_fail(err, -EINVAL, step_plan, name,
+				"only the first mount can become read-only last");
+	return 0;
+}
+
 static int make_room(struct idm_plan *plan)
 {
 	struct idm_step *more;
@@ -253,10 +292,8 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, stru
 	if (make_room(plan) < 0)
 		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
 	r = fill_step(&step, &m, err);
-	if (r == 0 && plan->n == 0 && *step.target) {
-		r = idm_fail(err, -EINVAL, step_plan, m.target, "the first mount is not the root");
-		idm_hint(err, "the root has the target \"/\", or none");
-	}
+	if (r == 0)
+		r = check_place(&step, plan->n == 0, err);
 	if (r < 0)
 		free_step(&step);
 	else

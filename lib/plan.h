@@ -71,6 +71,12 @@ bool idm_is_bind_word(const char *word);
 /* Takes back what was added after the first n steps. */
 void idm_plan_truncate(struct idm_plan *plan, size_t n);
 
+/* The target (may be NULL) without slashes at its ends, n bytes of it: none for the root. */
+const char *idm_trim_target(const char *target, size_t *n);
+
+/* Longer than any string of struct idm_error, so that there it is seen to be cut. */
+#define IDM_STEP_NAME 1000
+
 /* The step in words: "overlay on /"; in buf. */
 const char *idm_step_name(const struct idm_step *step, char *buf, size_t size);
 
