@@ -3,6 +3,8 @@
  * The layout of what programs allocate themselves. A change here breaks every program that was compiled
  * before: structs with a size in front may only grow at their end, the others not at all.
  */
+#include <fcntl.h>
+
 #include "test.h"
 
 #define assert_at(type, member, offset) assert_int_equal(offsetof(type, member), offset)
@@ -156,10 +158,106 @@ TEST(child_parts)
 	assert_at(struct idm_capabilities, bounding, 24);
 	assert_at(struct idm_capabilities, ambient, 32);
 	assert_int_equal(sizeof(struct idm_capabilities), 40);
+TEST(path)
+{
+	assert_at(struct idm_path, dirfd, 0);
+	assert_at(struct idm_path, path, sizeof(void *));
+	assert_int_equal(sizeof(struct idm_path), 2 * sizeof(void *));
+}
+
+TEST(overlay_option)
+{
+	assert_at(struct idm_overlay_option, name, 0);
+	assert_at(struct idm_overlay_option, value, sizeof(void *));
+	assert_int_equal(sizeof(struct idm_overlay_option), 2 * sizeof(void *));
+}
+
+TEST(overlay)
+{
+	size_t word = sizeof(void *);
+
+	assert_at(struct idm_overlay, size, 0);
+	assert_at(struct idm_overlay, flags, word);
+	assert_at(struct idm_overlay, lower, 2 * word);
+	assert_at(struct idm_overlay, n_lower, 3 * word);
+	assert_at(struct idm_overlay, data, 4 * word);
+	assert_at(struct idm_overlay, n_data, 5 * word);
+	assert_at(struct idm_overlay, upper, 6 * word);
+	assert_at(struct idm_overlay, work, 7 * word);
+	assert_at(struct idm_overlay, map, 8 * word);
+	assert_at(struct idm_overlay, upper_ids, 9 * word);
+	assert_at(struct idm_overlay, options, 10 * word);
+	assert_at(struct idm_overlay, n_options, 11 * word);
+	assert_at(struct idm_overlay, attr, 12 * word);
+	assert_at(struct idm_overlay, source, 13 * word);
+	assert_at(struct idm_overlay, progress, 14 * word);
+	assert_at(struct idm_overlay, progress_data, 15 * word);
+	assert_true(sizeof(struct idm_overlay) >= 16 * word);
+	assert_int_equal(((struct idm_overlay)IDM_OVERLAY_INIT).size, sizeof(struct idm_overlay));
+}
+
+TEST(plan_mount)
+{
+	size_t word = sizeof(void *), at = word == 4 ? 12 : 16;
+
+	assert_at(struct idm_plan_mount, size, 0);
+	assert_at(struct idm_plan_mount, flags, word);
+	assert_at(struct idm_plan_mount, dirfd, word + 4);
+	assert_at(struct idm_plan_mount, type, at);
+	assert_at(struct idm_plan_mount, source, at + word);
+	assert_at(struct idm_plan_mount, target, at + 2 * word);
+	assert_at(struct idm_plan_mount, options, at + 3 * word);
+	assert_at(struct idm_plan_mount, n_options, at + 4 * word);
+	assert_at(struct idm_plan_mount, map, at + 5 * word);
+	assert_true(sizeof(struct idm_plan_mount) >= at + 6 * word);
+	assert_int_equal(((struct idm_plan_mount)IDM_PLAN_MOUNT_INIT).size,
+			 sizeof(struct idm_plan_mount));
+	assert_int_equal(((struct idm_plan_mount)IDM_PLAN_MOUNT_INIT).dirfd, AT_FDCWD);
+}
+
+TEST(plan_text)
+{
+	size_t word = sizeof(void *);
+
+	assert_at(struct idm_plan_text, size, 0);
+	assert_at(struct idm_plan_text, format, word);
+	assert_at(struct idm_plan_text, dirfd, word + 4);
+	assert_at(struct idm_plan_text, map, word == 4 ? 12 : 16);
+	assert_true(sizeof(struct idm_plan_text) >= (word == 4 ? 16 : 24));
+	assert_int_equal(((struct idm_plan_text)IDM_PLAN_TEXT_INIT).size, sizeof(struct idm_plan_text));
+	assert_int_equal(((struct idm_plan_text)IDM_PLAN_TEXT_INIT).dirfd, AT_FDCWD);
+}
+
+TEST(apply)
+{
+	size_t word = sizeof(void *), at = word == 4 ? 12 : 16;
+
+	assert_at(struct idm_apply, size, 0);
+	assert_at(struct idm_apply, flags, word);
+	assert_at(struct idm_apply, upper_ids, word + 4);
+	assert_at(struct idm_apply, record, at);
+	assert_at(struct idm_apply, progress, at + word);
+	assert_at(struct idm_apply, progress_data, at + 2 * word);
+	assert_true(sizeof(struct idm_apply) >= at + 3 * word);
+	assert_int_equal(((struct idm_apply)IDM_APPLY_INIT).size, sizeof(struct idm_apply));
 }
 
 TEST(constants)
 {
+	assert_int_equal(IDM_UPPER_SHIFTED, 0);
+	assert_int_equal(IDM_UPPER_DISK, 1);
+	assert_int_equal(IDM_OVERLAY_BY_DESCRIPTOR, 1);
+	assert_int_equal(IDM_OVERLAY_IN_NAMESPACE, 2);
+	assert_int_equal(IDM_OVERLAY_CREATE_AS_ROOT, 4);
+	assert_int_equal(IDM_PLAN_ANY, 0);
+	assert_int_equal(IDM_PLAN_CONTAINERD, 1);
+	assert_int_equal(IDM_PLAN_OCI, 2);
+	assert_int_equal(IDM_PLAN_MKDIR, 1);
+	assert_int_equal(IDM_PLAN_RDONLY_LAST, 2);
+	assert_int_equal(IDM_APPLY_DETACHED, 1);
+	assert_int_equal(IDM_APPLY_IN_NAMESPACE, 2);
+	assert_int_equal(IDM_APPLY_MKDIR, 4);
+	assert_int_equal(IDM_UNDO_LAZY, 1);
 	assert_int_equal(IDM_UID, 1);
 	assert_int_equal(IDM_GID, 2);
 	assert_int_equal(IDM_BOTH, 3);
