@@ -33,6 +33,10 @@ static int fail(int code, int fs, const char *subject, const char *reason, struc
 		idm_fail(err, code, step_mount, subject, reason ? "%s" : NULL, reason);
 		idm_add_filesystem_words(fs, err);
 	}
+	if (code == -EPERM)
+		idm_hint(err,
+			 "it needs CAP_SYS_ADMIN in the initial user namespace; another one can mount "
+			 "tmpfs and overlay, and proc, sysfs, mqueue and cgroup2 of namespaces it owns");
 	return code;
 }
 

@@ -30,7 +30,8 @@ static int open_file(int dirfd, const char *path, bool rdonly, struct idm_error 
 }
 
 /* -EBUSY: taken by somebody else meanwhile. */
-static int open_free(int control, int file, bool rdonly, const char *path, struct idm_loop_name *name)
+static int open_free(int control, int file, bool rdonly, const char *path, struct idm_loop_name *name,
+		     struct idm_error *err)
 {
 	struct loop_config config = {
 		.fd = (uint32_t)file,
@@ -40,15 +41,17 @@ static int open_free(int control, int file, bool rdonly, const char *path, struc
 	AUTO_CLOSE int device = -1;
 
 	if (number < 0)
-		return number;
+		return idm_fail(err, number, step_loop, "/dev/loop-control", NULL);
 	snprintf(name->text, sizeof(name->text), "/dev/loop%d", number);
 	device = idm_sys_openat(AT_FDCWD, name->text, rdonly ? O_RDONLY : O_RDWR, 0);
 	if (device < 0)
-		return device;
+		return idm_fail(err, device, step_loop, name->text,
+				device == -ENOENT ? "the kernel has this device, but /dev has not"
+						  : NULL);
 	/* For losetup(8) to show; what does not fit is cut off there. */
 	snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", path);
 	r = idm_sys_ioctl(device, LOOP_CONFIGURE, &config); /* Linux 5.8 */
-	return r < 0 ? r : idm_take_fd(&device);
+	return r < 0 ? idm_fail(err, r, step_loop, path, NULL) : idm_take_fd(&device);
 }
 
 int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name *name,
@@ -66,6 +69,6 @@ int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name
 		return control;
 	}
 	for (int i = 0; i < TRIES && r == -EBUSY; i++)
-		r = open_free(control, file, rdonly, path, name);
-	return r < 0 ? idm_fail(err, r, step_loop, path, NULL) : r;
+		r = open_free(control, file, rdonly, path, name, err);
+	return r;
 }
