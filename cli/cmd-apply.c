@@ -4,6 +4,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -139,6 +140,17 @@ static int read_plan(struct request *q, const char *file)
 
 /* ---- applying ---- */
 
+/* Each mount takes descriptors while the plan is put together. The soft limit is for select(2). */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int apply(struct request *q, const char *file, const char *target)
 {
 	struct idm_error err;
@@ -152,6 +164,7 @@ static int apply(struct request *q, const char *file, const char *target)
 		status = read_plan(q, file);
 	if (status != DONE)
 		return status;
+	raise_descriptor_limit();
 	hardened = idm_plan_harden(q->plan);
 	q->apply.progress = show_progress;
 	q->apply.progress_data = (void *)"mount";
