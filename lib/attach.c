@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attach.h"
+#include "errand.h"
 #include "error.h"
 #include "kernel.h"
 #include "target.h"
@@ -39,9 +40,20 @@ static bool can_unmount(int fd)
 	       by_path.st_ino == by_fd.st_ino;
 }
 
+/* In a process whose working directory is its own, "." is a path to the mount: no /proc is needed. */
+static int detach_from_inside(void *data)
+{
+	const int *tree_fd = data;
+	int r = idm_sys_fchdir(*tree_fd);
+
+	return r < 0 ? r : idm_sys_umount(".", MNT_DETACH);
+}
+
 void idm_take_away(int tree_fd)
 {
-	idm_sys_umount(path_of(tree_fd).text, MNT_DETACH);
+	if (can_unmount(tree_fd) && idm_sys_umount(path_of(tree_fd).text, MNT_DETACH) == 0)
+		return;
+	idm_errand(detach_from_inside, &tree_fd);
 }
 
 /* ---- replacing ---- */

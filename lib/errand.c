@@ -10,6 +10,7 @@
 
 #include "kernel.h"
 #include "procfs.h"
+#include "util.h"
 
 /*
  * The answer comes back in memory that both share, not as an exit status: that could be taken by a
@@ -118,4 +119,30 @@ int idm_errand_become(uint32_t uid, uint32_t gid)
 	if (syscall(SYS_capset, &header, caps) < 0)
 		return -EPERM;
 	return 0;
+}
+
+/* Joining the namespace that one is in anyway makes its root directory one's own: out of a chroot(2). */
+static int go_to_root(void)
+{
+	AUTO_CLOSE int proc = idm_procfs_root(NULL), self = -1, ns = -1;
+
+	if (proc < 0)
+		return proc;
+	self = idm_sys_openat(proc, "thread-self", O_PATH | O_DIRECTORY, 0);
+	if (self < 0)
+		return self;
+	ns = idm_procfs_openat(self, "ns/mnt", O_RDONLY);
+	return ns < 0 ? ns : idm_sys_setns(ns, CLONE_NEWNS);
+}
+
+int idm_errand_leave_mounts(void)
+{
+	int r = idm_sys_unshare(CLONE_NEWNS);
+
+	if (r == 0)
+		r = idm_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	if (r != -EINVAL) /* the root directory is no mount */
+		return r;
+	r = go_to_root();
+	return r < 0 ? r : idm_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }

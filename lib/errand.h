@@ -37,6 +37,12 @@ int idm_errand(int (*go)(void *data), void *data);
  */
 int idm_errand_become(uint32_t uid, uint32_t gid);
 
+/*
+ * For an errand itself: enters a mount namespace of its own, from which nothing goes elsewhere. Its root
+ * directory is a mount then, whatever the caller's is. 0 or -errno.
+ */
+int idm_errand_leave_mounts(void);
+
 /* Memory of zeros that both sides see, for an answer of more than one number. NULL: none left. */
 void *idm_errand_memory(size_t size);
 void idm_errand_memory_free(void *memory, size_t size);

@@ -151,11 +151,8 @@ static int link_layers(struct job *job)
 /* Where everything is attached: over the root directory of a copy of the mount namespace. */
 static int enter(struct job *job)
 {
-	int r = idm_sys_unshare(CLONE_NEWNS);
+	int r = idm_errand_leave_mounts();
 
-	/* What is attached from here on goes nowhere else. */
-	if (r == 0)
-		r = idm_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	if (r == 0)
 		r = idm_sys_move_mount(job->scratch, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (r == 0)
