@@ -612,7 +612,8 @@ struct idm_apply {
  *
  * Nobody sees any of it before it is attached, and closing the descriptor undoes it, except for targets
  * that were created in a writable root filesystem: they stay in it. proc, mqueue and the like are those of
- * the calling thread's namespaces.
+ * the calling thread's namespaces. All mounts are private, or slaves of what they were bound from; words
+ * can give another propagation to the root, with all below it, but not to a mount below it alone.
  *
  * Needs CAP_SYS_ADMIN in the initial user namespace. Linux 5.12, what the mounts need by themselves (see
  * idm_tree_open(), idm_overlay_open()), and a /proc or the right to make a private one before 6.15.
@@ -622,19 +623,23 @@ struct idm_apply {
  * -ENOTDIR, -EISDIR: source and target differ in kind. -ENOTBLK: the source is no block device, and "loop"
  * is not given. -EROFS: a target to be created in a read-only root. -ENODEV: the kernel has no such
  * filesystem. -EBUSY: no loop device was free. -EMFILE: each mount takes a descriptor while it is put
- * together. -EOPNOTSUPP: IDM_APPLY_DETACHED before 6.15. -EPERM, -ENOMEM. err names the mount.
+ * together. -EOPNOTSUPP: IDM_APPLY_DETACHED before 6.15; a propagation that cannot be given to a detached
+ * mount. -EPERM, -ENOMEM. err names the mount.
  */
 int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, struct idm_error *err);
 
 /*
  * Opens the plan, and attaches it at `target` as one step; `dirfd` as in openat(2). The target is not
- * followed if it is a symbolic link.
+ * followed if it is a symbolic link. If the target is below a shared mount, and a word asks for private,
+ * slave or unbindable, a private copy of the target by itself is put there first, and the plan on that: the
+ * other copies of the shared mount show nothing of the plan, and lose nothing of it.
  *
  * With a record everything that is made is written to that file: directories as they are created, the
  * mounts before and after they become visible. The file must not exist (-EEXIST) and has mode 0600; its
  * lines of text are described in idmount(8). On failure it is removed again.
  *
- * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the record.
+ * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the record,
+ * which needs a /proc. -EOPNOTSUPP: before 6.15, a word for the propagation of a mount that another of the plan covers.
  */
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 		   const struct idm_apply *options, struct idm_error *err);
@@ -644,7 +649,8 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 /*
  * Undoes what `record` says was made, also after a crash in the middle of it or a restart of the machine:
  * unmounts those mounts, wherever they are now, removes those directories and files that were created and
- * are still empty and the same, and in the end the record itself. What has gone already is passed over.
+ * are still empty and the same, and in the end the record itself. What has gone already is passed over, also
+ * what somebody else unmounts meanwhile.
  * Never removes anything recursively. Mount points that were created in the root filesystem can be removed
  * only as long as that is mounted.
  *
@@ -653,9 +659,10 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
  * -EBUSY: a mount is in use, or there is a mount on or below it that is none of them (nothing has been
- * undone then). -ENOTEMPTY: a directory that was created is not empty any more; everything else is undone,
- * the record stays. -EXDEV: the mounts are in another mount namespace. -EINVAL: not a record, or an unknown
- * flag. -ENOENT: no record. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
+ * undone then); also, another program is applying or undoing what this record says. -ENOTEMPTY: a
+ * directory that was created is not empty any more; everything else is undone, the record stays. -EXDEV: the
+ * mounts are in another mount namespace, or not below the caller's root directory. -EINVAL: not a record, or an
+ * unknown flag. -ENOENT: no record. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
  */
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
 

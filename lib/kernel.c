@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -146,6 +147,11 @@ ssize_t idm_sys_write(int fd, const void *buf, size_t size)
 int idm_sys_fsync(int fd)
 {
 	return (int)CALL(fsync(fd));
+}
+
+int idm_sys_flock(int fd, int operation)
+{
+	return (int)CALL(flock(fd, operation));
 }
 
 int idm_sys_dup(int fd)

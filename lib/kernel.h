@@ -159,6 +159,7 @@ int idm_sys_unlinkat(int dirfd, const char *path, int flags);
 ssize_t idm_sys_read(int fd, void *buf, size_t size);
 ssize_t idm_sys_write(int fd, const void *buf, size_t size);
 int idm_sys_fsync(int fd);
+int idm_sys_flock(int fd, int operation);
 int idm_sys_dup(int fd); /* close-on-exec */
 int idm_sys_fd_flags(int fd);
 int idm_sys_ioctl(int fd, unsigned long request, void *arg);

@@ -3,6 +3,11 @@
  * A plan made visible. The target is found (or made) first and the tree attached last; a record is
  * always ahead of what can be seen, so that nothing visible is unknown to it wherever the program may
  * die.
+ *
+ * What is attached below a shared mount appears in all its copies, and becomes shared itself. Where it
+ * is made private after that, the copies stay what they are: what is below them does not go when ours is
+ * unmounted, and so they do not go either. So a plan with a wish like that is put on a base, a copy of
+ * the target by itself, which is made private before anything is put on it.
  */
 #include <errno.h>
 
@@ -18,6 +23,7 @@ struct application {
 	const struct idm_apply *options;
 	struct idm_assembly assembly;
 	struct idm_target target;
+	int base; /* -1: none is needed */
 	struct idm_recorder recorder;
 	const char *path; /* of the target, as the caller knows it */
 };
@@ -32,20 +38,86 @@ static bool root_is_directory(const struct idm_plan *plan)
 	       S_ISDIR(st.st_mode);
 }
 
-static int make_visible(struct application *a, struct idm_error *err)
+/* ---- the base ---- */
+
+static bool wants_to_be_alone(const struct idm_plan *plan)
 {
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->steps[i].propagation && plan->steps[i].propagation != IDM_PROPAGATION_SHARED)
+			return true;
+	return false;
+}
+
+static int look_whether_shared(const struct idm_mount *mount, void *data)
+{
+	*(bool *)data = mount->propagation == IDM_PROPAGATION_SHARED;
+	return 0;
+}
+
+static int open_base(struct application *a, struct idm_error *err)
+{
+	bool shared = false;
+	int r;
+
+	a->base = -1;
+	if (!wants_to_be_alone(a->plan))
+		return 0;
+	r = idm_list_path(a->target.fd, "", look_whether_shared, &shared, err);
+	if (r == -ENOENT) /* it is in no namespace of ours: attaching will say so */
+		return 0;
+	if (r < 0 || !shared)
+		return r;
+	a->base = idm_tree_open(a->target.fd, "", -1, NULL, err);
+	if (a->base < 0)
+		idm_subject(err, a->path);
+	return a->base < 0 ? a->base : 0;
+}
+
+static int attach_base(struct application *a, struct idm_error *err)
+{
+	struct mount_attr alone = { .propagation = MS_PRIVATE };
+	int r = idm_record_base(&a->recorder, a->base, &a->target, err);
+
+	if (r == 0)
+		r = idm_put_on_top(a->base, &a->target, a->path, err);
+	if (r < 0)
+		return r;
+	r = idm_sys_mount_setattr(a->base, "", AT_EMPTY_PATH, &alone);
+	if (r == 0)
+		return 0;
+	idm_take_away(a->base);
+	return idm_fail(err, r, "set propagation", a->path, NULL);
+}
+
+/* ---- the plan ---- */
+
+static int attach_plan(struct application *a, struct idm_error *err)
+{
+	const struct idm_target on_base = { .fd = a->base };
 	int tree = a->assembly.tree, r = idm_record_root(&a->recorder, tree, &a->target, err);
 
 	if (r == 0)
-		r = idm_put_on_top(tree, &a->target, a->path, err);
+		r = idm_put_on_top(tree, a->base < 0 ? &a->target : &on_base, a->path, err);
 	if (r < 0)
 		return r;
 	/* Below a shared mount every mount has become shared, whatever it was before. */
 	r = idm_assembly_propagate(&a->assembly, err);
 	if (r == 0)
-		r = idm_record_mounts(&a->recorder, tree, err);
+		r = idm_record_mounts(&a->recorder, a->base < 0 ? tree : a->base, err);
 	if (r < 0)
 		idm_take_away(tree);
+	return r;
+}
+
+static int make_visible(struct application *a, struct idm_error *err)
+{
+	int r = a->base < 0 ? 0 : attach_base(a, err);
+
+	if (r < 0)
+		return r;
+	r = attach_plan(a, err);
+	if (r < 0 && a->base >= 0)
+		idm_take_away(a->base);
 	return r;
 }
 
@@ -73,7 +145,11 @@ static int apply(struct application *a, int dirfd, struct idm_error *err)
 
 	if (r < 0)
 		return r;
-	r = assemble(a, err);
+	/* Mounts are known by their order: what is below has to be older. */
+	r = open_base(a, err);
+	if (r == 0)
+		r = assemble(a, err);
+	idm_close_fd(&a->base);
 	if (r < 0)
 		idm_target_unmake(&a->target);
 	idm_target_close(&a->target);

@@ -14,8 +14,7 @@ static const char step_make[] = "make mount";
 
 /* ---- attributes ---- */
 
-/* The attributes of the top mount: those for all, and its own on top of them. */
-static struct idm_attributes top_of(const struct idm_step *step)
+struct idm_attributes idm_step_attributes(const struct idm_step *step)
 {
 	const struct idm_attributes *deep = &step->deep, *top = &step->top;
 	struct idm_attributes a = {
@@ -25,6 +24,14 @@ static struct idm_attributes top_of(const struct idm_step *step)
 
 	if (top->set & IDM_ATTR_ATIME)
 		a.set = (a.set & ~IDM_ATTR_ATIME) | (top->set & IDM_ATTR_ATIME);
+	return a;
+}
+
+/* Those it has for now. */
+static struct idm_attributes top_of(const struct idm_step *step)
+{
+	struct idm_attributes a = idm_step_attributes(step);
+
 	if (step->flags & IDM_PLAN_RDONLY_LAST)
 		a.set &= ~IDM_ATTR_RDONLY;
 	return a;
@@ -79,6 +86,9 @@ static int make_bind(const struct idm_step *step, int userns, struct idm_error *
 	options.flags = step->recursive ? IDM_TREE_RECURSIVE : 0;
 	options.attr_set = (uint32_t)attr.attr_set;
 	options.attr_clear = (uint32_t)attr.attr_clr;
+	/* Whose slave it is can be said only while it is copied: afterwards it is private. */
+	if (step->propagation == IDM_PROPAGATION_SLAVE)
+		options.propagation = IDM_PROPAGATION_SLAVE;
 	tree = idm_tree_open(step->dirfd, step->source, map_top ? -1 : userns, &options, err);
 	if (tree < 0 || !step->recursive)
 		return idm_take_fd(&tree);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "errand.h"
 #include "error.h"
@@ -46,11 +47,8 @@ static int move(int tree, int to)
 static int found_namespace(void *data)
 {
 	const struct errand *e = data;
-	int r = idm_sys_unshare(CLONE_NEWNS), self;
+	int r = idm_errand_leave_mounts(), self;
 
-	/* What is attached from here on goes nowhere else. */
-	if (r == 0)
-		r = idm_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	if (r == 0)
 		r = idm_sys_move_mount(e->tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (r < 0)
@@ -144,16 +142,27 @@ static int place(struct site *site, const struct idm_step *step, int tree, bool 
 	return r < 0 ? why_not_placed(r, step, err) : 0;
 }
 
-static int place_all(struct idm_assembly *a, struct site *site, const int *trees, bool mkdir,
-		     struct idm_error *err)
+/* A mount that is in place needs no descriptor any more, and creating the next target needs some. */
+static void let_go(struct idm_assembly *a, const struct site *site, size_t i)
+{
+	const struct idm_step *step = &a->plan->steps[i];
+
+	if (a->mounts[i] == site->top || (step->propagation && site->namespace < 0))
+		return;
+	idm_close_fd(&a->mounts[i]);
+	a->mounts[i] = -1;
+}
+
+static int place_all(struct idm_assembly *a, struct site *site, bool mkdir, struct idm_error *err)
 {
 	for (size_t i = 1; i < a->plan->n; i++) {
 		const struct idm_step *step = &a->plan->steps[i];
-		int r = place(site, step, trees[i], mkdir || step->flags & IDM_PLAN_MKDIR,
+		int r = place(site, step, a->mounts[i], mkdir || step->flags & IDM_PLAN_MKDIR,
 			      &a->targets[i], err);
 
 		if (r < 0)
 			return r;
+		let_go(a, site, i);
 	}
 	return 0;
 }
@@ -165,60 +174,68 @@ static int make_rdonly(const struct idm_assembly *a, struct idm_error *err)
 	const struct idm_step *root = &a->plan->steps[0];
 	int r;
 
-	if (!(root->flags & IDM_PLAN_RDONLY_LAST) || !(root->top.set & IDM_ATTR_RDONLY))
+	if (!(root->flags & IDM_PLAN_RDONLY_LAST) || !(idm_step_attributes(root).set & IDM_ATTR_RDONLY))
 		return 0;
 	r = idm_sys_mount_setattr(a->tree, "", AT_EMPTY_PATH, &attr);
 	return r < 0 ? idm_fail(err, r, step_assemble, root->source, NULL) : 0;
 }
 
-static int put_together(struct idm_assembly *a, int *trees, const struct idm_apply *o,
-			struct idm_error *err)
+/* Before anything else, since what happens with a file depends on the way. */
+static int check_root(const struct idm_assembly *a, struct idm_error *err)
+{
+	struct stat st;
+	int r = idm_sys_fstatat(a->mounts[0], "", &st, AT_EMPTY_PATH);
+
+	if (r < 0)
+		return idm_fail(err, r, step_assemble, a->plan->steps[0].source, NULL);
+	if (a->plan->n == 1 || S_ISDIR(st.st_mode))
+		return 0;
+	return idm_fail(err, -ENOTDIR, step_assemble, a->plan->steps[0].source,
+			"nothing can be mounted below a file");
+}
+
+static int put_together(struct idm_assembly *a, const struct idm_apply *o, struct idm_error *err)
 {
 	bool detached = !(o->flags & IDM_APPLY_IN_NAMESPACE) && idm_kernel_takes_detached();
-	struct site site = { .root = trees[0], .top = trees[0], .namespace = -1 };
-	int r = 0;
+	struct site site = { .root = a->mounts[0], .top = a->mounts[0], .namespace = -1 };
+	int r = check_root(a, err);
 
-	if (!detached && a->plan->n > 1)
+	if (r == 0 && !detached && a->plan->n > 1)
 		r = enter_namespace(&site, err);
 	if (r == 0)
-		r = place_all(a, &site, trees, o->flags & IDM_APPLY_MKDIR, err);
+		r = place_all(a, &site, o->flags & IDM_APPLY_MKDIR, err);
 	if (r == 0) {
-		a->tree = site.namespace < 0 ? idm_take_fd(&trees[0]) : leave_namespace(&site, err);
+		a->tree = site.namespace < 0 ? idm_take_fd(&a->mounts[0]) : leave_namespace(&site, err);
 		r = a->tree;
 	}
 	if (r >= 0)
 		r = make_rdonly(a, err);
 	idm_close_fd(&site.namespace);
+	/* Those in the namespace are not the ones that were copied out of it. */
+	for (size_t i = 0; i < a->plan->n && site.namespace >= 0; i++) {
+		idm_close_fd(&a->mounts[i]);
+		a->mounts[i] = -1;
+	}
 	return r < 0 ? r : 0;
 }
 
 /* ---- the assembly ---- */
 
-static int make_trees(int *trees, const struct idm_plan *plan, const struct idm_apply *o,
-		      struct idm_error *err)
+static int make_trees(struct idm_assembly *a, const struct idm_apply *o, struct idm_error *err)
 {
+	const struct idm_plan *plan = a->plan;
 	struct idm_cache *cache;
 	int r = idm_cache_new(16, &cache);
 
 	if (r < 0)
 		return idm_fail(err, r, step_assemble, NULL, NULL);
 	for (size_t i = 0; i < plan->n && r >= 0; i++) {
-		r = trees[i] = idm_step_make(&plan->steps[i], o->upper_ids, cache, err);
+		r = a->mounts[i] = idm_step_make(&plan->steps[i], o->upper_ids, cache, err);
 		if (r >= 0 && o->progress)
 			o->progress(i + 1, plan->n, o->progress_data);
 	}
 	idm_cache_free(cache);
 	return r < 0 ? r : 0;
-}
-
-static int new_trees(int **trees, size_t n)
-{
-	*trees = reallocarray(NULL, n, sizeof(**trees));
-	if (!*trees)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		(*trees)[i] = -1;
-	return 0;
 }
 
 /*
@@ -238,21 +255,19 @@ static const struct idm_owner *owner_of_targets(const struct idm_map *map, struc
 		       : NULL;
 }
 
-int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan, const struct idm_apply *options,
-		 struct idm_recorder *recorder, struct idm_error *err)
+static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
+			struct idm_recorder *recorder)
 {
-	AUTO_FREE int *trees = NULL;
-	int r;
-
 	*a = (struct idm_assembly){ .tree = -1, .plan = plan };
-	if (!plan->n)
-		return idm_fail(err, -EINVAL, step_assemble, NULL, "the plan is empty");
 	a->targets = calloc(plan->n, sizeof(*a->targets));
-	if (!a->targets || new_trees(&trees, plan->n) < 0) {
+	a->mounts = reallocarray(NULL, plan->n, sizeof(*a->mounts));
+	if (!a->targets || !a->mounts) {
 		free(a->targets);
-		return idm_fail(err, -ENOMEM, step_assemble, NULL, NULL);
+		free(a->mounts);
+		return -ENOMEM;
 	}
 	for (size_t i = 0; i < plan->n; i++) {
+		a->mounts[i] = -1;
 		a->targets[i] = (struct idm_target){
 			.fd = -1,
 			.owner = owner_of_targets(plan->steps[0].map, &a->owner),
@@ -260,19 +275,70 @@ int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan, const stru
 			.created_data = recorder,
 		};
 	}
-	r = make_trees(trees, plan, options, err);
+	return 0;
+}
+
+int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan, const struct idm_apply *options,
+		 struct idm_recorder *recorder, struct idm_error *err)
+{
+	int r;
+
+	if (!plan->n)
+		return idm_fail(err, -EINVAL, step_assemble, NULL, "the plan is empty");
+	if (new_assembly(a, plan, recorder) < 0)
+		return idm_fail(err, -ENOMEM, step_assemble, NULL, NULL);
+	r = make_trees(a, options, err);
 	if (r == 0)
-		r = put_together(a, trees, options, err);
-	if (r < 0) {
-		idm_assembly_unmake(a);
-		idm_assembly_close(a);
-	}
-	for (size_t i = 0; i < plan->n; i++)
-		idm_close_fd(&trees[i]);
+		r = put_together(a, options, err);
+	if (r == 0)
+		return 0;
+	if (r == -EMFILE)
+		idm_hint(err,
+			 "each mount takes a descriptor while the plan is put together, and what is "
+			 "created for it another: raise the limit (ulimit -n)");
+	idm_assembly_unmake(a);
+	idm_assembly_close(a);
 	return r;
 }
 
-static int propagate(const struct idm_assembly *a, const struct idm_step *step)
+/* ---- propagation ---- */
+
+/* Whether a later mount is on the place of this one or above it, so that a path leads to that. */
+static bool is_covered(const struct idm_plan *plan, size_t i)
+{
+	const char *target = plan->steps[i].target;
+
+	for (size_t k = 1; k < plan->n; k++) {
+		const char *other = plan->steps[k].target;
+		size_t n = strlen(other);
+
+		if (n == 0 ||
+		    (k > i && strncmp(target, other, n) == 0 && (!target[n] || target[n] == '/')))
+			return true;
+	}
+	return false;
+}
+
+/* The mount of a step. Where it was copied out of a namespace, only its place tells which it is. */
+static int open_mount(const struct idm_assembly *a, size_t i)
+{
+	int fd;
+
+	if (i == 0)
+		return idm_sys_dup(a->tree);
+	if (a->mounts[i] >= 0)
+		return idm_sys_dup(a->mounts[i]);
+	if (is_covered(a->plan, i))
+		return -EOPNOTSUPP;
+	fd = idm_sys_openat2(a->tree, a->plan->steps[i].target, O_PATH | O_NOFOLLOW, 0,
+			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (fd < 0 || idm_is_mount_point(fd))
+		return fd;
+	close(fd);
+	return -EOPNOTSUPP;
+}
+
+static int propagate(int mount, const struct idm_step *step)
 {
 	static const uint64_t values[] = {
 		[IDM_PROPAGATION_PRIVATE] = MS_PRIVATE,
@@ -281,27 +347,55 @@ static int propagate(const struct idm_assembly *a, const struct idm_step *step)
 		[IDM_PROPAGATION_UNBINDABLE] = MS_UNBINDABLE,
 	};
 	struct mount_attr attr = { .propagation = values[step->propagation] };
-	AUTO_CLOSE int fd = *step->target ? idm_sys_openat2(a->tree, step->target, O_PATH | O_NOFOLLOW,
-							    0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-					  : idm_sys_dup(a->tree);
 
-	return fd < 0 ? fd
-		      : idm_sys_mount_setattr(
-				fd, "", AT_EMPTY_PATH | (step->deep_propagation ? AT_RECURSIVE : 0),
-				&attr);
+	return idm_sys_mount_setattr(mount, "",
+				     AT_EMPTY_PATH | (step->deep_propagation ? AT_RECURSIVE : 0), &attr);
+}
+
+static int set_propagation(const struct idm_assembly *a, size_t i, struct idm_error *err)
+{
+	AUTO_CLOSE int mount = open_mount(a, i);
+	const struct idm_step *step = &a->plan->steps[i];
+	int r = mount < 0 ? mount : propagate(mount, step);
+	char name[IDM_STEP_NAME];
+
+	if (r == 0)
+		return 0;
+	return idm_fail(err, r, "set propagation", idm_step_name(step, name, sizeof(name)),
+			mount == -EOPNOTSUPP ? "another mount of the plan covers it, which this kernel "
+					       "cannot do (it needs Linux 6.15)"
+					     : NULL);
 }
 
 int idm_assembly_propagate(const struct idm_assembly *a, struct idm_error *err)
 {
-	char name[IDM_STEP_NAME];
+	int r = 0;
 
-	for (size_t i = 0; i < a->plan->n; i++) {
-		const struct idm_step *step = &a->plan->steps[i];
-		int r = step->propagation ? propagate(a, step) : 0;
+	for (size_t i = 0; i < a->plan->n && r == 0; i++)
+		if (a->plan->steps[i].propagation)
+			r = set_propagation(a, i, err);
+	return r;
+}
 
-		if (r < 0)
-			return idm_fail(err, r, "set propagation",
-					idm_step_name(step, name, sizeof(name)), NULL);
+/*
+ * Of a detached tree the kernel lets the root be changed, with all below it, but no other mount alone.
+ * What is below is private, or the slave that it was copied as.
+ */
+static int check_detached_propagation(const struct idm_plan *plan, struct idm_error *err)
+{
+	for (size_t i = 1; i < plan->n; i++) {
+		const struct idm_step *root = &plan->steps[0], *step = &plan->steps[i];
+		enum idm_propagation is = root->deep_propagation ? root->propagation
+								 : IDM_PROPAGATION_PRIVATE;
+		char name[IDM_STEP_NAME];
+
+		if (!step->propagation || step->propagation == is ||
+		    (step->propagation == IDM_PROPAGATION_SLAVE && is == IDM_PROPAGATION_PRIVATE))
+			continue;
+		idm_fail(err, -EOPNOTSUPP, "set propagation", idm_step_name(step, name, sizeof(name)),
+			 "below a detached root it cannot differ from that of the root");
+		idm_hint(err, "idm_plan_apply() sets it when the mount is attached");
+		return -EOPNOTSUPP;
 	}
 	return 0;
 }
@@ -318,9 +412,12 @@ void idm_assembly_unmake(const struct idm_assembly *a)
 
 void idm_assembly_close(struct idm_assembly *a)
 {
-	for (size_t i = 0; i < a->plan->n; i++)
+	for (size_t i = 0; i < a->plan->n; i++) {
 		idm_target_close(&a->targets[i]);
+		idm_close_fd(&a->mounts[i]);
+	}
 	free(a->targets);
+	free(a->mounts);
 	idm_close_fd(&a->tree);
 	a->tree = -1;
 }
@@ -363,10 +460,12 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, 
 		r = idm_fail(err, -EINVAL, step_assemble, o.record,
 			     "a record is made of what becomes visible only");
 	if (r == 0)
+		r = check_detached_propagation(plan, err);
+	if (r == 0)
 		r = idm_assemble(&assembly, plan, &o, &nothing, err);
 	if (r < 0)
 		return r;
-	r = idm_assembly_propagate(&assembly, err);
+	r = plan->steps[0].propagation ? set_propagation(&assembly, 0, err) : 0;
 	if (r < 0)
 		idm_assembly_unmake(&assembly);
 	tree = idm_take_fd(&assembly.tree);

@@ -11,6 +11,7 @@
 struct idm_assembly {
 	int tree;
 	const struct idm_plan *plan;
+	int *mounts; /* of each step whose propagation is to be set, if it can be told by a descriptor */
 	struct idm_target *targets; /* one for each step */
 	struct idm_owner owner;	    /* of what is created for them */
 };
@@ -18,6 +19,9 @@ struct idm_assembly {
 /* The tree of one step, detached; user namespaces come from the cache. */
 int idm_step_make(const struct idm_step *step, enum idm_upper_ids upper_ids, struct idm_cache *cache,
 		  struct idm_error *err);
+
+/* The attributes of a step's top mount: those for all below it too, and its own on top of them. */
+struct idm_attributes idm_step_attributes(const struct idm_step *step);
 
 /* The options as they are used: all there, checked. */
 int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *options,
@@ -30,7 +34,8 @@ int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *option
 int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
 		 const struct idm_apply *options, struct idm_recorder *recorder, struct idm_error *err);
 
-/* Gives each mount of the assembly, attached or not, the propagation that its step wishes for. */
+/* Gives each mount of the assembly, now that it is attached, the propagation that its step wishes for.
+ */
 int idm_assembly_propagate(const struct idm_assembly *assembly, struct idm_error *err);
 
 /* Removes the targets that were created, as far as they are still empty. */

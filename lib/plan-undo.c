@@ -17,6 +17,8 @@
 
 static const char step_undo[] = "undo";
 
+#define DONE UINT64_MAX
+
 /* A mount that is there now. */
 struct node {
 	uint64_t id, parent;
@@ -31,7 +33,9 @@ struct undoing {
 	size_t n_nodes;
 	uint64_t *ours; /* their ids, as far as they are to be undone */
 	size_t n_ours;
-	int *parents; /* for each entry of the record: where it was created, or -1 */
+	uint64_t *on; /* for each entry of the record: the mount it was created on, 0: not known, or DONE
+		       */
+	int left;     /* why the first thing stays that could not be removed; 0 */
 };
 
 /* ---- looking ---- */
@@ -67,6 +71,19 @@ static bool is_ours(const struct undoing *u, uint64_t id)
 	return false;
 }
 
+/* Asked anew: others unmount too. Ids that are used again cannot be asked for. */
+static bool exists(const struct undoing *u, uint64_t id)
+{
+	struct idm_mnt_id_req req = {
+		.size = IDM_MNT_ID_REQ_SIZE_VER0,
+		.mnt_id = id,
+		.param = IDM_STATMOUNT_MNT_BASIC,
+	};
+	struct idm_statmount head;
+
+	return u->record.unique_ids && idm_sys_statmount(&req, &head, sizeof(head)) == 0;
+}
+
 static int mark(struct undoing *u, struct node *node)
 {
 	uint64_t *more;
@@ -89,9 +106,7 @@ static int mark_recorded(struct undoing *u)
 
 	for (size_t i = 0; i < u->record.n && r == 0; i++) {
 		const struct idm_record_entry *e = &u->record.entries[i];
-		struct node *node = e->kind == IDM_RECORD_ROOT || e->kind == IDM_RECORD_MOUNT
-					    ? find_node(u, e->number)
-					    : NULL;
+		struct node *node = e->kind >= IDM_RECORD_BASE ? find_node(u, e->number) : NULL;
 
 		if (node && (u->record.unique_ids || strcmp(node->target, e->path) == 0))
 			r = mark(u, node);
@@ -134,6 +149,21 @@ static int check_foreign(const struct undoing *u, struct idm_error *err)
 	return 0;
 }
 
+/* What this root directory does not let us see is not gone. */
+static int check_reach(const struct undoing *u, struct idm_error *err)
+{
+	for (size_t i = 0; i < u->record.n; i++) {
+		const struct idm_record_entry *e = &u->record.entries[i];
+
+		if (e->kind < IDM_RECORD_BASE || find_node(u, e->number) || !exists(u, e->number))
+			continue;
+		idm_fail(err, -EXDEV, step_undo, e->path, "the mount is not below this root directory");
+		idm_hint(err, "it can be undone outside of this chroot(2)");
+		return -EXDEV;
+	}
+	return 0;
+}
+
 /* Whether this is still the namespace, and this start of the machine, in which the mounts were made. */
 static int look(struct undoing *u, struct idm_error *err)
 {
@@ -161,8 +191,33 @@ static int look(struct undoing *u, struct idm_error *err)
 	r = idm_list(IDM_LIST_UNMAPPED, collect, u, err);
 	if (r < 0)
 		return r == -ENOMEM ? idm_fail(err, r, step_undo, NULL, NULL) : r;
-	r = mark_ours(u, err);
+	r = check_reach(u, err);
+	if (r == 0)
+		r = mark_ours(u, err);
 	return r < 0 ? r : check_foreign(u, err);
+}
+
+/* ---- removing ---- */
+
+static int remove_made(int parent, const char *name, const struct idm_record_entry *e,
+		       struct idm_error *err)
+{
+	bool directory = e->kind == IDM_RECORD_DIRECTORY || e->kind == IDM_RECORD_INSIDE_DIRECTORY;
+	struct idm_file_id is;
+	int r = idm_file_id(parent, name, &is);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return idm_fail(err, r, step_undo, e->path, NULL);
+	/* Somebody has put something else there, or something into it: not ours any more. */
+	if (is.inode != e->number || is.born != e->born ||
+	    (directory ? !S_ISDIR(is.mode) : !S_ISREG(is.mode)))
+		return 0;
+	if (!directory && is.size)
+		return idm_fail(err, -ENOTEMPTY, step_undo, e->path, "the file is not empty");
+	r = idm_sys_unlinkat(parent, name, directory ? AT_REMOVEDIR : 0);
+	return r < 0 && r != -ENOENT ? idm_fail(err, r, step_undo, e->path, NULL) : 1;
 }
 
 /* ---- what was created inside ---- */
@@ -172,31 +227,23 @@ static bool is_inside(enum idm_record_kind kind)
 	return kind == IDM_RECORD_INSIDE_DIRECTORY || kind == IDM_RECORD_INSIDE_FILE;
 }
 
-/*
- * A writable copy of the directory in which something was created: nothing is mounted in it, and it does
- * not keep the mount itself busy.
- */
-static int copy_parent(int root, const char *path)
+static const char *last_component(const char *path)
 {
-	struct mount_attr writable = { .attr_clr = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
-	AUTO_CLOSE int parent = -1, copy = -1;
-	char above[PATH_MAX], *slash;
+	const char *slash = strrchr(path, '/');
 
-	if ((size_t)snprintf(above, sizeof(above), "./%s", path) >= sizeof(above))
-		return -ENAMETOOLONG;
-	slash = strrchr(above, '/');
-	*slash = '\0';
-	parent = idm_sys_openat2(root, above, O_PATH | O_DIRECTORY, 0,
-				 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-	if (parent < 0)
-		return parent;
-	copy = idm_sys_open_tree(parent, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	if (copy >= 0)
-		idm_sys_mount_setattr(copy, "", AT_EMPTY_PATH, &writable);
-	return idm_take_fd(&copy);
+	return slash ? slash + 1 : path;
 }
 
-/* The root of the root filesystem, if it is still mounted. */
+/* What the root filesystem was made of is on top of each other, and in the end the base is left. */
+static bool is_of_root(const struct undoing *u, uint64_t id)
+{
+	for (size_t i = 0; i < u->record.n; i++)
+		if (u->record.entries[i].kind == IDM_RECORD_BASE && u->record.entries[i].number == id)
+			return false;
+	return is_ours(u, id);
+}
+
+/* What is on top of the root filesystem's place now, if it is still one of ours; else -ENOENT. */
 static int open_root(const struct undoing *u)
 {
 	for (size_t i = 0; i < u->record.n; i++) {
@@ -209,25 +256,118 @@ static int open_root(const struct undoing *u)
 		if (!node || !node->ours)
 			continue;
 		fd = idm_sys_openat(AT_FDCWD, node->target, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-		if (fd >= 0 && idm_mount_id(fd, &id, &unique) == 0 && id == node->id)
-			return idm_take_fd(&fd);
+		if (fd < 0)
+			return fd;
+		return idm_mount_id(fd, &id, &unique) == 0 && is_of_root(u, id) ? idm_take_fd(&fd)
+										: -ENOENT;
 	}
 	return -ENOENT;
 }
 
-static int open_parents(struct undoing *u, struct idm_error *err)
+/* The directory in which something was created, and the mount that this is on. */
+static int open_parent(const struct undoing *u, const char *path, uint64_t *on)
 {
-	AUTO_CLOSE int root = open_root(u);
+	AUTO_CLOSE int root = open_root(u), parent = -1;
+	char above[PATH_MAX];
+	bool unique;
+	int r;
 
-	u->parents = reallocarray(NULL, u->record.n + 1, sizeof(*u->parents));
-	if (!u->parents)
+	if (root < 0)
+		return root;
+	if ((size_t)snprintf(above, sizeof(above), "./%s", path) >= sizeof(above))
+		return -ENAMETOOLONG;
+	*strrchr(above, '/') = '\0';
+	parent = idm_sys_openat2(root, above, O_PATH | O_DIRECTORY, 0,
+				 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (parent < 0)
+		return parent;
+	r = idm_mount_id(parent, on, &unique);
+	return r < 0 ? r : idm_take_fd(&parent);
+}
+
+/* It, or what leads to it, has gone or is something else now. */
+static bool means_gone(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG;
+}
+
+/* Looks on which mounts things were created, as far as that can be seen yet. */
+static int find_mounts(struct undoing *u, struct idm_error *err)
+{
+	u->on = calloc(u->record.n + 1, sizeof(*u->on));
+	if (!u->on)
 		return idm_fail(err, -ENOMEM, step_undo, NULL, NULL);
-	for (size_t i = 0; i < u->record.n; i++) {
+	for (size_t i = 0; i < u->record.n && u->n_ours; i++) {
 		const struct idm_record_entry *e = &u->record.entries[i];
+		AUTO_CLOSE int parent = is_inside(e->kind) ? open_parent(u, e->path, &u->on[i])
+							   : -ENOENT;
 
-		u->parents[i] = root >= 0 && is_inside(e->kind) ? copy_parent(root, e->path) : -1;
+		if (parent < 0 && !means_gone(parent))
+			return idm_fail(err, parent, step_undo, e->path, NULL);
 	}
 	return 0;
+}
+
+/* Through a copy of the directory, which is writable even where the root filesystem is not. */
+static int remove_in_copy(int parent, const struct idm_record_entry *e, struct idm_error *err)
+{
+	struct mount_attr writable = { .attr_clr = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
+	AUTO_CLOSE int copy = idm_sys_open_tree(parent, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	int r = copy < 0 ? copy : idm_sys_mount_setattr(copy, "", AT_EMPTY_PATH, &writable);
+
+	return r < 0 ? idm_fail(err, r, step_undo, e->path, NULL)
+		     : remove_made(copy, last_component(e->path), e, err);
+}
+
+/* 1: it was removed; 0: it is not there, or not on that mount. */
+static int remove_inside(const struct undoing *u, const struct idm_record_entry *e, uint64_t on,
+			 struct idm_error *err)
+{
+	uint64_t is_on = 0;
+	AUTO_CLOSE int parent = open_parent(u, e->path, &is_on);
+	struct idm_error why;
+	int r;
+
+	if (means_gone(parent) || (parent >= 0 && is_on != on))
+		return 0;
+	if (parent < 0)
+		return idm_fail(err, parent, step_undo, e->path, NULL);
+	r = remove_made(parent, last_component(e->path), e, &why);
+	if (r == -EROFS)
+		r = remove_in_copy(parent, e, &why);
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
+/* Of what cannot be removed the first is told; the rest is undone all the same. */
+static struct idm_error *err_unless_told(const struct undoing *u, struct idm_error *err)
+{
+	return u->left ? NULL : err;
+}
+
+static void note_if_left(struct undoing *u, int r)
+{
+	if (r < 0 && !u->left)
+		u->left = r;
+}
+
+/*
+ * What was created on a mount, now that nothing is mounted on that. What is not found there may come to
+ * light when what covers it is unmounted.
+ */
+static void remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *err)
+{
+	for (size_t i = u->record.n; i-- > 0;) {
+		const struct idm_record_entry *e = &u->record.entries[i];
+		int r;
+
+		if (!is_inside(e->kind) || (u->on[i] && u->on[i] != mount))
+			continue;
+		r = remove_inside(u, e, mount, err_unless_told(u, err));
+		u->on[i] = r ? DONE : 0;
+		note_if_left(u, r);
+	}
 }
 
 /* ---- unmounting ---- */
@@ -245,7 +385,7 @@ static int why_not_unmounted(int code, const struct node *node, struct idm_error
  * The kernel unmounts what a path leads to: that has to be the mount that is meant. Its descriptor is
  * closed before, since it would keep the mount busy.
  */
-static int unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
+static int try_unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
 {
 	int fd = idm_sys_openat(AT_FDCWD, node->target, O_PATH | O_NOFOLLOW, 0), r;
 	uint64_t id = 0;
@@ -263,38 +403,32 @@ static int unmount(const struct undoing *u, const struct node *node, struct idm_
 	return r < 0 ? why_not_unmounted(r, node, err) : 0;
 }
 
-static int unmount_all(const struct undoing *u, struct idm_error *err)
+/* Somebody else may have unmounted it since we have looked. */
+static int unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
 {
-	for (size_t i = u->n_nodes; i-- > 0;) {
-		int r = u->nodes[i].ours ? unmount(u, &u->nodes[i], err) : 0;
+	struct idm_error why;
+	int r = try_unmount(u, node, &why);
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (r == 0 || (u->record.unique_ids && !exists(u, node->id)))
+		return 0;
+	if (err)
+		*err = why;
+	return r;
 }
 
-/* ---- removing ---- */
-
-static int remove_made(int parent, const char *name, const struct idm_record_entry *e,
-		       struct idm_error *err)
+static int unmount_all(struct undoing *u, struct idm_error *err)
 {
-	bool directory = e->kind == IDM_RECORD_DIRECTORY || e->kind == IDM_RECORD_INSIDE_DIRECTORY;
-	struct stat st;
-	int r = idm_sys_fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW);
+	int r = 0;
 
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return idm_fail(err, r, step_undo, e->path, NULL);
-	/* Somebody has put something else there, or something into it: not ours any more. */
-	if (st.st_ino != e->number || (directory ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)))
-		return 0;
-	if (!directory && st.st_size)
-		return idm_fail(err, -ENOTEMPTY, step_undo, e->path, "the file is not empty");
-	r = idm_sys_unlinkat(parent, name, directory ? AT_REMOVEDIR : 0);
-	return r < 0 && r != -ENOENT ? idm_fail(err, r, step_undo, e->path, NULL) : 0;
+	for (size_t i = u->n_nodes; i-- > 0 && r == 0;)
+		if (u->nodes[i].ours) {
+			remove_all_on(u, u->nodes[i].id, err);
+			r = unmount(u, &u->nodes[i], err);
+		}
+	return r;
 }
+
+/* ---- what was created outside ---- */
 
 static int remove_outside(const struct idm_record_entry *e, struct idm_error *err)
 {
@@ -307,38 +441,21 @@ static int remove_outside(const struct idm_record_entry *e, struct idm_error *er
 	slash = strrchr(above, '/');
 	slash[slash == above] = '\0';
 	parent = idm_sys_openat(AT_FDCWD, above, O_PATH | O_DIRECTORY, 0);
-	if (parent == -ENOENT)
+	if (means_gone(parent))
 		return 0;
 	if (parent < 0)
 		return idm_fail(err, parent, step_undo, above, NULL);
 	return remove_made(parent, strrchr(e->path, '/') + 1, e, err);
 }
 
-static const char *last_component(const char *path)
+static void remove_all_outside(struct undoing *u, struct idm_error *err)
 {
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-/* Goes on after what cannot be removed, and tells of the first such. */
-static int remove_all(const struct undoing *u, struct idm_error *err)
-{
-	int result = 0;
-
 	for (size_t i = u->record.n; i-- > 0;) {
 		const struct idm_record_entry *e = &u->record.entries[i];
-		struct idm_error *first = result < 0 ? NULL : err;
-		int r = 0;
 
 		if (e->kind == IDM_RECORD_DIRECTORY || e->kind == IDM_RECORD_FILE)
-			r = remove_outside(e, first);
-		else if (u->parents[i] >= 0)
-			r = remove_made(u->parents[i], last_component(e->path), e, first);
-		if (r < 0 && result == 0)
-			result = r;
+			note_if_left(u, remove_outside(e, err_unless_told(u, err)));
 	}
-	return result;
 }
 
 /* ---- the call ---- */
@@ -348,17 +465,18 @@ static int undo(struct undoing *u, struct idm_error *err)
 	int r = look(u, err);
 
 	if (r == 0)
-		r = open_parents(u, err);
+		r = find_mounts(u, err);
 	if (r == 0)
 		r = unmount_all(u, err);
-	return r < 0 ? r : remove_all(u, err);
+	if (r < 0)
+		return r;
+	remove_all_outside(u, err);
+	return u->left;
 }
 
 static void release(struct undoing *u)
 {
-	for (size_t i = 0; u->parents && i < u->record.n; i++)
-		idm_close_fd(&u->parents[i]);
-	free(u->parents);
+	free(u->on);
 	for (size_t i = 0; i < u->n_nodes; i++)
 		free(u->nodes[i].target);
 	free(u->nodes);
@@ -377,11 +495,11 @@ int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)
 	if (r < 0)
 		return r;
 	r = undo(&u, err);
-	release(&u);
 	if (r == 0) {
 		r = idm_sys_unlinkat(AT_FDCWD, record, 0);
 		if (r < 0)
 			idm_fail(err, r, "remove record", record, NULL);
 	}
+	release(&u);
 	return r;
 }

@@ -205,6 +205,38 @@ static int check_layers(const struct idm_step *step, struct idm_error *err)
 	return 0;
 }
 
+static bool begins_at_directory(const char *path)
+{
+	return path && *path != '/';
+}
+
+static bool any_begins_at_directory(const struct idm_path *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (begins_at_directory(paths[i].path))
+			return true;
+	return false;
+}
+
+/* A descriptor for each mount is too much where all paths are whole. */
+static void drop_directory(struct idm_step *step)
+{
+	bool names_file = step->kind == IDM_STEP_BIND ||
+			  (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device);
+
+	if (step->dirfd == AT_FDCWD || (names_file && begins_at_directory(step->source)) ||
+	    begins_at_directory(step->upper) || begins_at_directory(step->work) ||
+	    any_begins_at_directory(step->lower, step->n_lower) ||
+	    any_begins_at_directory(step->data, step->n_data))
+		return;
+	idm_close_fd(&step->dirfd);
+	step->dirfd = AT_FDCWD;
+	for (size_t i = 0; i < step->n_lower; i++)
+		step->lower[i].dirfd = AT_FDCWD;
+	for (size_t i = 0; i < step->n_data; i++)
+		step->data[i].dirfd = AT_FDCWD;
+}
+
 static int fill_step(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
 {
 	int r;
@@ -222,7 +254,11 @@ static int fill_step(struct idm_step *step, const struct idm_plan_mount *m, stru
 		r = take_words(step, m, err);
 	if (r == 0)
 		r = take_map(step, m->map, err);
-	return r < 0 ? r : check_layers(step, err);
+	if (r == 0)
+		r = check_layers(step, err);
+	if (r == 0)
+		drop_directory(step);
+	return r;
 }
 
 /* ---- the plan ---- */

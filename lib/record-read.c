@@ -69,6 +69,7 @@ static const char *const kinds[] = {
 	[IDM_RECORD_FILE] = "file",
 	[IDM_RECORD_INSIDE_DIRECTORY] = "inside-directory",
 	[IDM_RECORD_INSIDE_FILE] = "inside-file",
+	[IDM_RECORD_BASE] = "base",
 	[IDM_RECORD_ROOT] = "root",
 	[IDM_RECORD_MOUNT] = "mount",
 };
@@ -138,10 +139,10 @@ static bool is_plain_path(const char *path, bool inside)
 	       !(n >= 3 && strcmp(path + n - 3, "/..") == 0);
 }
 
-static int add_entry(struct idm_record *record, enum idm_record_kind kind, uint64_t number, char *path)
+static int add_entry(struct idm_record *record, struct idm_record_entry e, char *path)
 {
 	struct idm_record_entry *more;
-	bool inside = kind == IDM_RECORD_INSIDE_DIRECTORY || kind == IDM_RECORD_INSIDE_FILE;
+	bool inside = e.kind == IDM_RECORD_INSIDE_DIRECTORY || e.kind == IDM_RECORD_INSIDE_FILE;
 
 	if (!unescape(path) || !is_plain_path(path, inside))
 		return -EINVAL;
@@ -149,7 +150,8 @@ static int add_entry(struct idm_record *record, enum idm_record_kind kind, uint6
 	if (!more)
 		return -ENOMEM;
 	record->entries = more;
-	more[record->n] = (struct idm_record_entry){ kind, number, strdup(path) };
+	more[record->n] = e;
+	more[record->n].path = strdup(path);
 	if (!more[record->n].path)
 		return -ENOMEM;
 	record->n++;
@@ -159,16 +161,16 @@ static int add_entry(struct idm_record *record, enum idm_record_kind kind, uint6
 static int read_entry(struct idm_record *record, const char *what, char *rest)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		uint64_t number;
+		struct idm_record_entry e = { .kind = (enum idm_record_kind)i };
 		char *path;
 
 		if (strcmp(kinds[i], what) != 0)
 			continue;
-		if (!parse_number(next_word(&rest), &number))
+		if (!parse_number(next_word(&rest), &e.number) ||
+		    (e.kind < IDM_RECORD_BASE && !parse_number(next_word(&rest), &e.born)))
 			return -EINVAL;
 		path = next_word(&rest);
-		return path && !rest ? add_entry(record, (enum idm_record_kind)i, number, path)
-				     : -EINVAL;
+		return path && !rest ? add_entry(record, e, path) : -EINVAL;
 	}
 	return -EINVAL;
 }
@@ -234,17 +236,20 @@ static int read_lines(struct idm_record *record, char *text, size_t length, cons
 
 int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err)
 {
-	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	AUTO_FREE char *text = NULL;
 	size_t length = 0;
 	int r;
 
-	*record = (struct idm_record){ 0 };
-	if (fd < 0)
-		return idm_fail(err, fd, step_read, path, NULL);
-	r = check_owner(fd, path, err);
+	*record = (struct idm_record){
+		.fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
+	};
+	if (record->fd < 0)
+		return idm_fail(err, record->fd, step_read, path, NULL);
+	r = check_owner(record->fd, path, err);
 	if (r == 0)
-		r = read_all(fd, path, &text, &length, err);
+		r = idm_record_lock(record->fd, path, err);
+	if (r == 0)
+		r = read_all(record->fd, path, &text, &length, err);
 	if (r == 0)
 		r = read_lines(record, text, length, path, err);
 	if (r < 0)
@@ -257,5 +262,6 @@ void idm_record_free(struct idm_record *record)
 	for (size_t i = 0; i < record->n; i++)
 		free(record->entries[i].path);
 	free(record->entries);
-	*record = (struct idm_record){ 0 };
+	idm_record_unlock(&record->fd);
+	*record = (struct idm_record){ .fd = -1 };
 }

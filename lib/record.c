@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "error.h"
 #include "kernel.h"
@@ -84,17 +85,57 @@ static char *escape(const char *path)
 	return text;
 }
 
-static int write_entry(struct idm_recorder *rec, const char *what, uint64_t number, const char *path,
+static int write_mount(struct idm_recorder *rec, const char *what, uint64_t id, const char *path,
 		       struct idm_error *err)
 {
 	AUTO_FREE char *escaped = escape(path);
 
 	if (!escaped)
 		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
-	return write_line(rec, err, "%s %llu %s\n", what, (unsigned long long)number, escaped);
+	return write_line(rec, err, "%s %llu %s\n", what, (unsigned long long)id, escaped);
+}
+
+static int write_made(struct idm_recorder *rec, const char *what, const struct idm_made *m,
+		      const char *path, struct idm_error *err)
+{
+	AUTO_FREE char *escaped = escape(path);
+
+	if (!escaped)
+		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
+	return write_line(rec, err, "%s %llu %llu %s\n", what, (unsigned long long)m->id.inode,
+			  (unsigned long long)m->id.born, escaped);
 }
 
 /* ---- the file ---- */
+
+/*
+ * A record that somebody still writes does not say all yet, and what two undo at once is neither's to
+ * find gone.
+ */
+int idm_record_lock(int fd, const char *path, struct idm_error *err)
+{
+	int r = idm_sys_flock(fd, LOCK_EX | LOCK_NB);
+	struct stat st;
+
+	if (r == -EAGAIN)
+		return idm_fail(err, -EBUSY, "lock record", path,
+				"another program is applying or undoing what it says");
+	if (r == 0)
+		r = idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
+	if (r == 0 && !st.st_nlink)
+		r = -ENOENT;
+	return r < 0 ? idm_fail(err, r, "lock record", path, NULL) : 0;
+}
+
+/* A child that the program has forked meanwhile may have the descriptor too. */
+void idm_record_unlock(int *fd)
+{
+	if (*fd < 0)
+		return;
+	idm_sys_flock(*fd, LOCK_UN);
+	idm_close_fd(fd);
+	*fd = -1;
+}
 
 static int write_head(struct idm_recorder *rec, struct idm_error *err)
 {
@@ -132,6 +173,12 @@ int idm_recorder_open(struct idm_recorder *rec, const char *path, struct idm_err
 	}
 	if (rec->fd < 0)
 		return idm_fail(err, rec->fd, step_record, path, NULL);
+	r = idm_record_lock(rec->fd, path, err);
+	if (r < 0) { /* it is not ours any more */
+		idm_close_fd(&rec->fd);
+		rec->fd = -1;
+		return r;
+	}
 	r = write_head(rec, err);
 	return r < 0 ? idm_recorder_close(rec, r) : 0;
 }
@@ -142,8 +189,7 @@ int idm_recorder_close(struct idm_recorder *rec, int code)
 		return code;
 	if (code < 0)
 		idm_sys_unlinkat(AT_FDCWD, rec->path, 0);
-	idm_close_fd(&rec->fd);
-	rec->fd = -1;
+	idm_record_unlock(&rec->fd);
 	return code;
 }
 
@@ -183,7 +229,7 @@ int idm_record_outside(const struct idm_made *m, const char *path, void *recorde
 		whole = NULL;
 		return idm_fail(err, -ENOMEM, step_record, path, NULL);
 	}
-	return write_entry(rec, m->directory ? "directory" : "file", m->inode, whole, err);
+	return write_made(rec, m->directory ? "directory" : "file", m, whole, err);
 }
 
 int idm_record_inside(const struct idm_made *m, const char *path, void *recorder, struct idm_error *err)
@@ -191,8 +237,8 @@ int idm_record_inside(const struct idm_made *m, const char *path, void *recorder
 	struct idm_recorder *rec = recorder;
 
 	return rec->fd < 0 ? 0
-			   : write_entry(rec, m->directory ? "inside-directory" : "inside-file",
-					 m->inode, path, err);
+			   : write_made(rec, m->directory ? "inside-directory" : "inside-file", m, path,
+					err);
 }
 
 /* ---- mounts ---- */
@@ -204,8 +250,8 @@ static int save(struct idm_recorder *rec, struct idm_error *err)
 	return r < 0 ? idm_fail(err, r, step_record, rec->path, NULL) : 0;
 }
 
-int idm_record_root(struct idm_recorder *rec, int tree, const struct idm_target *target,
-		    struct idm_error *err)
+static int record_tree(struct idm_recorder *rec, const char *what, int tree,
+		       const struct idm_target *target, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = -1;
 	char path[PATH_MAX];
@@ -223,8 +269,20 @@ int idm_record_root(struct idm_recorder *rec, int tree, const struct idm_target 
 		r = idm_mount_id(tree, &id, &unique);
 	if (r < 0)
 		return idm_fail(err, r, step_record, rec->path, NULL);
-	r = write_entry(rec, "root", id, path, err);
+	r = write_mount(rec, what, id, path, err);
 	return r < 0 ? r : save(rec, err);
+}
+
+int idm_record_base(struct idm_recorder *rec, int tree, const struct idm_target *target,
+		    struct idm_error *err)
+{
+	return record_tree(rec, "base", tree, target, err);
+}
+
+int idm_record_root(struct idm_recorder *rec, int tree, const struct idm_target *target,
+		    struct idm_error *err)
+{
+	return record_tree(rec, "root", tree, target, err);
 }
 
 /* Mounts are listed in the order of mounting, parents first. */
@@ -257,7 +315,7 @@ static int record_if_below(const struct idm_mount *mount, void *data)
 		b->ids = more;
 		b->ids[b->n++] = mount->id;
 	}
-	return write_entry(b->rec, "mount", mount->id, mount->target, b->err);
+	return write_mount(b->rec, "mount", mount->id, mount->target, b->err);
 }
 
 int idm_record_mounts(struct idm_recorder *rec, int tree, struct idm_error *err)

@@ -6,14 +6,17 @@
  *   boot UUID                  after another start of the machine no mount is left
  *   namespace INODE            the mount namespace
  *   ids unique|reused          reused: before Linux 6.8
- *   directory INODE PATH       created; also "file"
- *   inside-directory INODE PATH    the same in the root filesystem; also "inside-file"
+ *   directory INODE BORN PATH  created; also "file". BORN: in nanoseconds of the epoch, or 0
+ *   inside-directory INODE BORN PATH   the same in the root filesystem; also "inside-file"
+ *   base ID PATH               a mount below the root, written before it is attached; mostly none
  *   root ID PATH               the mount of the root filesystem, written before it is attached
  *   mount ID PATH              every mount, the root first, written when all are there
  *   end
  *
  * In a path, bytes that are not printable ASCII, and the backslash, are three octal digits: \\040. A
  * last line without a line end was being written when the program died, and does not count.
+ *
+ * Whoever writes the file or undoes what it says holds a lock on it (flock(2)).
  */
 #ifndef IDM_RECORD_H
 #define IDM_RECORD_H
@@ -36,11 +39,14 @@ int idm_record_outside(const struct idm_made *made, const char *path, void *reco
 int idm_record_inside(const struct idm_made *made, const char *path, void *recorder,
 		      struct idm_error *err);
 
-/* The root of what is about to be attached at `target`. Returns when that is on the disk. */
+/* The mount below the root, if there is one, and the root of what is about to be attached at `target`.
+ * Return when that is on the disk. */
+int idm_record_base(struct idm_recorder *recorder, int tree, const struct idm_target *target,
+		    struct idm_error *err);
 int idm_record_root(struct idm_recorder *recorder, int tree, const struct idm_target *target,
 		    struct idm_error *err);
 
-/* All mounts, now that they are attached. */
+/* All mounts from this one on, now that they are attached. */
 int idm_record_mounts(struct idm_recorder *recorder, int tree, struct idm_error *err);
 
 /* Closes the file, and on failure (`code` is negative) removes it. Returns `code`. */
@@ -53,6 +59,7 @@ enum idm_record_kind {
 	IDM_RECORD_FILE,
 	IDM_RECORD_INSIDE_DIRECTORY,
 	IDM_RECORD_INSIDE_FILE,
+	IDM_RECORD_BASE,
 	IDM_RECORD_ROOT,
 	IDM_RECORD_MOUNT,
 };
@@ -60,10 +67,12 @@ enum idm_record_kind {
 struct idm_record_entry {
 	enum idm_record_kind kind;
 	uint64_t number; /* inode or mount id */
+	uint64_t born;	 /* of what was created: 0 if the filesystem does not tell */
 	char *path;
 };
 
 struct idm_record {
+	int fd; /* which holds the lock */
 	char boot[40];
 	uint64_t namespace_inode;
 	bool unique_ids;
@@ -72,8 +81,13 @@ struct idm_record {
 	size_t n;
 };
 
+/* -EBUSY: somebody else writes or undoes it. */
 int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err);
 void idm_record_free(struct idm_record *record);
+
+/* Locks an open record. -ENOENT: it has been removed meanwhile. */
+int idm_record_lock(int fd, const char *path, struct idm_error *err);
+void idm_record_unlock(int *fd); /* and closes it */
 
 /* The id of this start of the machine. */
 int idm_boot_id(char boot[40], struct idm_error *err);

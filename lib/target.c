@@ -25,6 +25,19 @@ static int open_path(int dirfd, const char *path, int flags, bool in_root)
 	return idm_sys_openat2(dirfd, path, O_PATH | flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+int idm_file_id(int dirfd, const char *path, struct idm_file_id *id)
+{
+	struct statx st;
+	int r = idm_sys_statx(dirfd, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st);
+
+	if (r < 0)
+		return r;
+	*id = (struct idm_file_id){ .inode = st.stx_ino, .mode = st.stx_mode, .size = st.stx_size };
+	if (st.stx_mask & STATX_BTIME && st.stx_btime.tv_sec > 0)
+		id->born = (uint64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
+	return 0;
+}
+
 /* ---- creating ---- */
 
 static int remember(struct idm_target *target, int parent, const char *name, bool directory)
@@ -85,14 +98,15 @@ static int create_as_owner(void *data)
 	return r < 0 ? r : create(c);
 }
 
-static int create_and_look(struct creation *c, uint64_t *inode)
+static int create_and_look(struct creation *c, struct idm_file_id *id)
 {
 	int r = c->owner ? idm_errand(create_as_owner, c) : create(c);
-	struct stat st = { 0 };
 
-	if (r == 0)
-		r = idm_sys_fstatat(c->parent, c->name, &st, AT_SYMLINK_NOFOLLOW);
-	*inode = st.st_ino;
+	if (r < 0)
+		return r;
+	r = idm_file_id(c->parent, c->name, id);
+	if (r < 0)
+		idm_sys_unlinkat(c->parent, c->name, c->directory ? AT_REMOVEDIR : 0);
 	return r;
 }
 
@@ -109,7 +123,7 @@ static int make(struct idm_target *target, int parent, const char *path, const c
 
 	if (r < 0)
 		return fail_create(r, path, err);
-	r = create_and_look(&c, &m->inode);
+	r = create_and_look(&c, &m->id);
 	if (r == 0)
 		return target->created ? target->created(m, path, target->created_data, err) : 0;
 	/* Also if it exists by now: then it is not ours to remove. */

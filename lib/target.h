@@ -14,14 +14,25 @@ struct idm_owner {
 	uint32_t uid, gid;
 };
 
+/* What tells a file from others that have its place, or even its inode number, later. */
+struct idm_file_id {
+	uint64_t inode;
+	uint64_t born; /* nanoseconds of the epoch; 0 if the filesystem does not tell */
+	unsigned int mode;
+	uint64_t size;
+};
+
 /* One directory or file that was created. */
 struct idm_made {
 	struct idm_made *next;
 	int parent; /* O_PATH */
 	bool directory;
-	uint64_t inode;
+	struct idm_file_id id;
 	char name[];
 };
+
+/* Of what is at the path, a symbolic link not followed. 0 or -errno. */
+int idm_file_id(int dirfd, const char *path, struct idm_file_id *id);
 
 struct idm_target {
 	int fd;		       /* O_PATH */

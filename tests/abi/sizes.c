@@ -158,6 +158,8 @@ TEST(child_parts)
 	assert_at(struct idm_capabilities, bounding, 24);
 	assert_at(struct idm_capabilities, ambient, 32);
 	assert_int_equal(sizeof(struct idm_capabilities), 40);
+}
+
 TEST(path)
 {
 	assert_at(struct idm_path, dirfd, 0);

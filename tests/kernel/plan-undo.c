@@ -48,6 +48,22 @@ static void assert_not_undone(int code, const char *subject, const char *reason)
 	snapshot_assert_same(before);
 }
 
+static char *read_record(void)
+{
+	char *text = calloc(1, 65536);
+	AUTO_FD int fd = (int)must(open(RECORD, O_RDONLY | O_CLOEXEC));
+
+	must(read(fd, text, 65535));
+	return text;
+}
+
+static void write_record(const char *text, size_t length)
+{
+	AUTO_FD int fd = (int)must(open(RECORD, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600));
+
+	assert_int_equal(must(write(fd, text, length)), length);
+}
+
 TEST(all_that_was_made_goes)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
@@ -85,6 +101,7 @@ TEST(a_read_only_root_is_undone_too)
 	scratch_file(SCRATCH "/file", "");
 	add_flags = IDM_PLAN_MKDIR | IDM_PLAN_RDONLY_LAST;
 	plan_step(plan, "bind", ROOT, "/", "ro", NULL);
+	add_flags = IDM_PLAN_MKDIR;
 	plan_step(plan, "tmpfs", NULL, "/a/b/c", NULL);
 	plan_step(plan, "bind", SCRATCH "/file", "/etc/resolv.conf", NULL);
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
@@ -255,23 +272,182 @@ TEST(a_directory_that_is_another_one_now_is_left)
 	must(access(SCRATCH "/deep", F_OK));
 }
 
+/* An inode number that is used again, as after a restart, is not the same directory. */
+TEST(a_directory_that_was_made_later_is_left)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	AUTO_FREE char *text = NULL;
+	struct stat st;
+	char *line;
+
+	enter_image();
+	apply_recorded(plan, SCRATCH "/deep");
+	text = read_record();
+	do_umount(SCRATCH "/deep");
+	must(stat(SCRATCH "/deep", &st));
+	line = strstr(text, "\ndirectory ");
+	assert_int_equal(strtoull(line + strlen("\ndirectory "), &line, 10), st.st_ino);
+	if (strncmp(line, " 0 ", 3) == 0) /* the filesystem does not tell */
+		return undo();
+	line[strcspn(line + 1, " ")] ^= 1; /* the last digit of the time */
+	write_record(text, strlen(text));
+	undo();
+	must(rmdir(SCRATCH "/deep"));
+}
+
+TEST(what_was_created_below_a_second_root)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct snapshot *before;
+
+	enter_image();
+	scratch_dir(SCRATCH "/cover/etc");
+	plan_step(plan, "bind", ROOT, "/", NULL);
+	plan_step(plan, "tmpfs", NULL, "/below", NULL);
+	plan_step(plan, "tmpfs", NULL, "/etc/below", NULL);
+	plan_step(plan, "bind", SCRATCH "/cover", "/", NULL);
+	plan_step(plan, "tmpfs", NULL, "/etc/above", NULL);
+	plan_step(plan, "tmpfs", NULL, "/below", NULL);
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, DEEP);
+	assert_mounted(DEEP "/etc/above");
+	undo();
+	snapshot_assert_same(before);
+}
+
+/* What is bound into the root is not gone with it. */
+TEST(what_was_created_in_a_volume)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct snapshot *before;
+
+	enter_image();
+	scratch_dir(SCRATCH "/volume");
+	plan_step(plan, "bind", ROOT, "/", "ro", NULL);
+	plan_step(plan, "bind", SCRATCH "/volume", "/etc", NULL);
+	plan_step(plan, "tmpfs", NULL, "/etc/a/b", NULL);
+	plan_step(plan, "bind", SCRATCH "/volume", "/etc/a/b", NULL);
+	plan_step(plan, "tmpfs", NULL, "/etc/a/b/c", NULL);
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, DEEP);
+	must(access(SCRATCH "/volume/c", F_OK));
+	undo();
+	snapshot_assert_same(before);
+}
+
+/* ---- at the same time ---- */
+
+static void undo_beside(void *arg)
+{
+	struct idm_error err;
+
+	(void)arg;
+	assert_error(idm_plan_undo(RECORD, 0, &err), -EBUSY, &err, RECORD, "lock record",
+		     "another program");
+}
+
+static void undo_in_between(size_t done, size_t all, void *data)
+{
+	int *times = data;
+
+	(void)done;
+	(void)all;
+	++*times;
+	in_child(undo_beside, NULL);
+}
+
+/* As long as it is written, it does not say all. */
+TEST(a_record_that_is_being_written)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct idm_apply o = IDM_APPLY_INIT;
+	struct snapshot *before;
+	struct idm_error err;
+	int times = 0;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	o.flags = IDM_APPLY_MKDIR;
+	o.record = RECORD;
+	o.progress = undo_in_between;
+	o.progress_data = &times;
+	assert_ok(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), &err);
+	assert_int_equal(times, 3);
+	undo();
+	snapshot_assert_same(before);
+}
+
+TEST(two_at_once)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	for (int i = 0; i < 20; i++) {
+		int done = 0;
+		pid_t pids[3];
+
+		apply_recorded(plan, DEEP);
+		for (size_t k = 0; k < ARRAY_SIZE(pids); k++) {
+			pids[k] = (pid_t)must(fork());
+			if (pids[k] == 0) {
+				struct idm_error err;
+				int r = idm_plan_undo(RECORD, 0, &err);
+
+				if (r == -EBUSY)
+					assert_string_equal(err.step, "lock record");
+				_exit(r == 0 ? 0 : r == -EBUSY || r == -ENOENT ? 1 : 2);
+			}
+		}
+		for (size_t k = 0; k < ARRAY_SIZE(pids); k++) {
+			int status;
+
+			must(waitpid(pids[k], &status, 0));
+			assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+			done += WEXITSTATUS(status) == 0;
+		}
+		assert_int_equal(done, 1);
+	}
+	snapshot_assert_same(before);
+}
+
+/* A mount that somebody else unmounts between our look and our turn is as good as undone. */
+TEST(others_unmount_meanwhile)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+	struct rng rng = rng_new(2);
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_MOUNTS);
+	for (int i = 0; i < (TEST_SANITIZED ? 20 : 60); i++) {
+		static const char *const places[] = { DEEP, DEEP "/var/tmp", DEEP "/var/tmp/inner" };
+		const char *place = places[rng_below(&rng, 3)];
+		struct idm_error err;
+		bool unique;
+		pid_t pid;
+
+		apply_recorded(plan, DEEP);
+		unique = mount_at(DEEP).id >= 1UL << 31;
+		pid = (pid_t)must(fork());
+		if (pid == 0) {
+			usleep(rng_below(&rng, 1500));
+			idm_sys_umount(place, MNT_DETACH);
+			_exit(0);
+		}
+		if (unique)
+			assert_ok(idm_plan_undo(RECORD, 0, &err), &err);
+		await_child(pid);
+		if (!unique)
+			undo();
+		snapshot_assert_same(before);
+		before = snapshot_take(SNAPSHOT_MOUNTS);
+	}
+	snapshot_free(before);
+}
+
 /* ---- crashes ---- */
-
-static char *read_record(void)
-{
-	char *text = calloc(1, 65536);
-	AUTO_FD int fd = (int)must(open(RECORD, O_RDONLY | O_CLOEXEC));
-
-	must(read(fd, text, 65535));
-	return text;
-}
-
-static void write_record(const char *text, size_t length)
-{
-	AUTO_FD int fd = (int)must(open(RECORD, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600));
-
-	assert_int_equal(must(write(fd, text, length)), length);
-}
 
 /* Removes a directory unless the first `length` bytes of the record name it: it was not there yet. */
 static void remove_unless_named(const char *path, const char *text, size_t length)
@@ -426,19 +602,24 @@ TEST(texts_that_are_no_record)
 		"idmount record 1\nboot x\nnamespace 18446744073709551616\n",
 		"idmount record 1\nboot x\nnamespace 1\nids both\n",
 		HEAD "directory 1\n",
-		HEAD "directory x /tmp\n",
-		HEAD "directory 1 tmp\n",
-		HEAD "directory 1 /tmp/..\n",
-		HEAD "directory 1 /tmp/../etc\n",
-		HEAD "directory 1 /tmp more\n",
-		HEAD "directory 1 /tmp\\04\n",
-		HEAD "directory 1 /tmp\\000\n",
-		HEAD "directory 1 /tmp\\400\n",
-		HEAD "directory  1 /tmp\n",
-		HEAD "inside-directory 1 /tmp\n",
-		HEAD "inside-directory 1 ../tmp\n",
-		HEAD "inside-file 1 ..\n",
-		HEAD "file 1 \n",
+		HEAD "directory 1 2\n",
+		HEAD "directory 1 /tmp\n",
+		HEAD "directory x 2 /tmp\n",
+		HEAD "directory 1 x /tmp\n",
+		HEAD "directory 1 2 tmp\n",
+		HEAD "directory 1 2 /tmp/..\n",
+		HEAD "directory 1 2 /tmp/../etc\n",
+		HEAD "directory 1 2 /tmp more\n",
+		HEAD "directory 1 2 /tmp\\04\n",
+		HEAD "directory 1 2 /tmp\\000\n",
+		HEAD "directory 1 2 /tmp\\400\n",
+		HEAD "directory  1 2 /tmp\n",
+		HEAD "inside-directory 1 2 /tmp\n",
+		HEAD "inside-directory 1 2 ../tmp\n",
+		HEAD "inside-file 1 2 ..\n",
+		HEAD "file 1 2 \n",
+		HEAD "mount 1 2 /\n",
+		HEAD "base 1 tmp\n",
 		HEAD "mount 1 /\nfree 1 /\n",
 		HEAD "end\nend\n",
 		HEAD "end 1\n",
