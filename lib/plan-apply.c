@@ -104,8 +104,10 @@ static int attach_plan(struct application *a, struct idm_error *err)
 	r = idm_assembly_propagate(&a->assembly, err);
 	if (r == 0)
 		r = idm_record_mounts(&a->recorder, a->base < 0 ? tree : a->base, err);
-	if (r < 0)
+	if (r < 0) {
+		idm_assembly_make_writable(&a->assembly);
 		idm_take_away(tree);
+	}
 	return r;
 }
 

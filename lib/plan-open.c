@@ -400,12 +400,17 @@ static int check_detached_propagation(const struct idm_plan *plan, struct idm_er
 	return 0;
 }
 
-void idm_assembly_unmake(const struct idm_assembly *a)
+void idm_assembly_make_writable(const struct idm_assembly *a)
 {
 	struct mount_attr writable = { .attr_clr = MOUNT_ATTR_RDONLY };
 
 	if (a->tree >= 0 && a->plan->steps[0].flags & IDM_PLAN_RDONLY_LAST)
 		idm_sys_mount_setattr(a->tree, "", AT_EMPTY_PATH, &writable);
+}
+
+void idm_assembly_unmake(const struct idm_assembly *a)
+{
+	idm_assembly_make_writable(a);
 	for (size_t i = a->plan->n; i-- > 0;)
 		idm_target_unmake(&a->targets[i]);
 }

@@ -38,6 +38,9 @@ int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
  */
 int idm_assembly_propagate(const struct idm_assembly *assembly, struct idm_error *err);
 
+/* Makes the root writable again, for that: what has been attached has to be so still. */
+void idm_assembly_make_writable(const struct idm_assembly *assembly);
+
 /* Removes the targets that were created, as far as they are still empty. */
 void idm_assembly_unmake(const struct idm_assembly *assembly);
 

@@ -71,8 +71,8 @@ static bool is_ours(const struct undoing *u, uint64_t id)
 	return false;
 }
 
-/* Asked anew: others unmount too. Ids that are used again cannot be asked for. */
-static bool exists(const struct undoing *u, uint64_t id)
+/* Asked anew, since others unmount too: 0, or -ENOENT. Ids that are used again cannot be asked for. */
+static int look_again(const struct undoing *u, uint64_t id)
 {
 	struct idm_mnt_id_req req = {
 		.size = IDM_MNT_ID_REQ_SIZE_VER0,
@@ -81,7 +81,7 @@ static bool exists(const struct undoing *u, uint64_t id)
 	};
 	struct idm_statmount head;
 
-	return u->record.unique_ids && idm_sys_statmount(&req, &head, sizeof(head)) == 0;
+	return u->record.unique_ids ? idm_sys_statmount(&req, &head, sizeof(head)) : -ENOSYS;
 }
 
 static int mark(struct undoing *u, struct node *node)
@@ -155,7 +155,7 @@ static int check_reach(const struct undoing *u, struct idm_error *err)
 	for (size_t i = 0; i < u->record.n; i++) {
 		const struct idm_record_entry *e = &u->record.entries[i];
 
-		if (e->kind < IDM_RECORD_BASE || find_node(u, e->number) || !exists(u, e->number))
+		if (e->kind < IDM_RECORD_BASE || find_node(u, e->number) || look_again(u, e->number) < 0)
 			continue;
 		idm_fail(err, -EXDEV, step_undo, e->path, "the mount is not below this root directory");
 		idm_hint(err, "it can be undone outside of this chroot(2)");
@@ -179,6 +179,9 @@ static int look(struct undoing *u, struct idm_error *err)
 	if (strcmp(boot, u->record.boot) != 0)
 		return 0;
 	idm_mntns_own(&ns);
+	if (!ns.inode)
+		return idm_fail(err, -ENOENT, step_undo, "/proc",
+				"the mount namespace cannot be told without it");
 	if (ns.inode != u->record.namespace_inode) {
 		idm_fail(err, -EXDEV, step_undo, NULL,
 			 "the mounts are in mount namespace %llu, not in this one",
@@ -252,14 +255,15 @@ static int open_root(const struct undoing *u)
 		AUTO_CLOSE int fd = -1;
 		uint64_t id;
 		bool unique;
+		int r;
 
 		if (!node || !node->ours)
 			continue;
 		fd = idm_sys_openat(AT_FDCWD, node->target, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-		if (fd < 0)
-			return fd;
-		return idm_mount_id(fd, &id, &unique) == 0 && is_of_root(u, id) ? idm_take_fd(&fd)
-										: -ENOENT;
+		r = fd < 0 ? fd : idm_mount_id(fd, &id, &unique);
+		if (r < 0)
+			return r;
+		return is_of_root(u, id) ? idm_take_fd(&fd) : -ENOENT;
 	}
 	return -ENOENT;
 }
@@ -340,12 +344,13 @@ static int remove_inside(const struct undoing *u, const struct idm_record_entry 
 	return r;
 }
 
-/* Of what cannot be removed the first is told; the rest is undone all the same. */
-static struct idm_error *err_unless_told(const struct undoing *u, struct idm_error *err)
+/* Whether it may go well if it is done again. Then the mount has to stay, through which it can be. */
+static bool may_pass(int r)
 {
-	return u->left ? NULL : err;
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
 }
 
+/* Of what cannot be removed the first is told; the rest is undone all the same. */
 static void note_if_left(struct undoing *u, int r)
 {
 	if (r < 0 && !u->left)
@@ -356,18 +361,24 @@ static void note_if_left(struct undoing *u, int r)
  * What was created on a mount, now that nothing is mounted on that. What is not found there may come to
  * light when what covers it is unmounted.
  */
-static void remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *err)
+static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *err)
 {
 	for (size_t i = u->record.n; i-- > 0;) {
 		const struct idm_record_entry *e = &u->record.entries[i];
+		struct idm_error why;
 		int r;
 
 		if (!is_inside(e->kind) || (u->on[i] && u->on[i] != mount))
 			continue;
-		r = remove_inside(u, e, mount, err_unless_told(u, err));
+		r = remove_inside(u, e, mount, &why);
+		if (r < 0 && err && (may_pass(r) || !u->left))
+			*err = why;
+		if (may_pass(r))
+			return r;
 		u->on[i] = r ? DONE : 0;
 		note_if_left(u, r);
 	}
+	return 0;
 }
 
 /* ---- unmounting ---- */
@@ -409,7 +420,7 @@ static int unmount(const struct undoing *u, const struct node *node, struct idm_
 	struct idm_error why;
 	int r = try_unmount(u, node, &why);
 
-	if (r == 0 || (u->record.unique_ids && !exists(u, node->id)))
+	if (r == 0 || look_again(u, node->id) == -ENOENT)
 		return 0;
 	if (err)
 		*err = why;
@@ -422,8 +433,9 @@ static int unmount_all(struct undoing *u, struct idm_error *err)
 
 	for (size_t i = u->n_nodes; i-- > 0 && r == 0;)
 		if (u->nodes[i].ours) {
-			remove_all_on(u, u->nodes[i].id, err);
-			r = unmount(u, &u->nodes[i], err);
+			r = remove_all_on(u, u->nodes[i].id, err);
+			if (r == 0)
+				r = unmount(u, &u->nodes[i], err);
 		}
 	return r;
 }
@@ -454,7 +466,7 @@ static void remove_all_outside(struct undoing *u, struct idm_error *err)
 		const struct idm_record_entry *e = &u->record.entries[i];
 
 		if (e->kind == IDM_RECORD_DIRECTORY || e->kind == IDM_RECORD_FILE)
-			note_if_left(u, remove_outside(e, err_unless_told(u, err)));
+			note_if_left(u, remove_outside(e, u->left ? NULL : err));
 	}
 }
 

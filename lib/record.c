@@ -174,12 +174,13 @@ int idm_recorder_open(struct idm_recorder *rec, const char *path, struct idm_err
 	if (rec->fd < 0)
 		return idm_fail(err, rec->fd, step_record, path, NULL);
 	r = idm_record_lock(rec->fd, path, err);
-	if (r < 0) { /* it is not ours any more */
+	if (r == -EBUSY || r == -ENOENT) { /* somebody undoes it already: it is not ours any more */
 		idm_close_fd(&rec->fd);
 		rec->fd = -1;
 		return r;
 	}
-	r = write_head(rec, err);
+	if (r == 0)
+		r = write_head(rec, err);
 	return r < 0 ? idm_recorder_close(rec, r) : 0;
 }
 
