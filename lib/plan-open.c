@@ -121,8 +121,8 @@ static int place(struct site *site, const struct idm_step *step, int tree, bool 
 		 struct idm_target *target, struct idm_error *err)
 {
 	unsigned int flags = IDM_ATTACH_IN_ROOT | (mkdir ? IDM_ATTACH_MKDIR : 0);
-	struct stat st;
-	int r = idm_sys_fstatat(tree, "", &st, AT_EMPTY_PATH);
+	struct stat st = { .st_mode = S_IFDIR }; /* what every filesystem begins with */
+	int r = step->kind == IDM_STEP_BIND ? idm_sys_fstatat(tree, "", &st, AT_EMPTY_PATH) : 0;
 
 	if (r < 0)
 		return idm_fail(err, r, step_assemble, step->source, NULL);

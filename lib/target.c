@@ -212,9 +212,11 @@ static int check_kind(int fd, const char *path, unsigned int flags, bool directo
 	return 0;
 }
 
-static int open_again(int dirfd, const char *path, unsigned int flags)
+/* A directory that is opened as one need not be looked at any more. */
+static int open_target(int dirfd, const char *path, unsigned int flags, bool directory)
 {
-	return open_path(dirfd, path, flags & IDM_ATTACH_FOLLOW ? 0 : O_NOFOLLOW,
+	return open_path(dirfd, path,
+			 (flags & IDM_ATTACH_FOLLOW ? 0 : O_NOFOLLOW) | (directory ? O_DIRECTORY : 0),
 			 flags & IDM_ATTACH_IN_ROOT);
 }
 
@@ -229,17 +231,24 @@ static int fail_open(int code, const char *path, struct idm_error *err)
 int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsigned int flags,
 		    bool directory, struct idm_error *err)
 {
+	bool checked = directory;
 	int r = 0;
 
 	target->made = NULL;
-	target->fd = open_again(dirfd, path, flags);
+	target->fd = open_target(dirfd, path, flags, directory);
 	if (target->fd == -ENOENT && flags & IDM_ATTACH_MKDIR && *path) {
 		r = make_path(target, dirfd, path, flags & IDM_ATTACH_IN_ROOT, directory, err);
 		if (r == 0)
-			target->fd = open_again(dirfd, path, flags);
+			target->fd = open_target(dirfd, path, flags, directory);
+	}
+	/* It, or something on the way to it, is none: which and what is seen without that wish. */
+	if (target->fd == -ENOTDIR && directory) {
+		checked = false;
+		target->fd = open_target(dirfd, path, flags, false);
 	}
 	if (r == 0)
 		r = target->fd < 0 ? fail_open(target->fd, path, err)
+		    : checked	   ? 0
 				   : check_kind(target->fd, path, flags, directory, err);
 	if (r < 0) {
 		idm_target_unmake(target);
