@@ -178,6 +178,7 @@ everything()
 	local signal
 
 	for signal in TERM INT HUP QUIT USR1 USR2; do
+		: >output # what it says begins here
 		"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c "trap 'echo got $signal; exit 3' $signal; echo ready; while :; do sleep 0.1; done" >output 3>&- &
 		until grep -q ready output; do sleep 0.05; done
 		kill -"$signal" $!
@@ -193,6 +194,7 @@ everything()
 
 	mkdir -p root/proc root/dev root/sys
 	before=$(everything)
+	: >output
 	"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c '(sleep 4711 &) ; sleep 4711 & echo ready; wait' >output 3>&- &
 	until grep -q ready output; do sleep 0.05; done
 	init=$(pgrep -P $!)

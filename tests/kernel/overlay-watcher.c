@@ -301,7 +301,7 @@ static void make_overlay(const struct idm_map *map, struct rng *rng, unsigned in
 	attach_at(tree, TARGET);
 }
 
-TEST(nothing_but_the_overlay_is_ever_seen)
+TEST_WITHIN(nothing_but_the_overlay_is_ever_seen, 4 * TEST_SECONDS)
 {
 	AUTO_MAP struct idm_map *map = map_of(MAP);
 	struct rng rng = rng_new(0);
