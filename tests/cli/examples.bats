@@ -46,3 +46,24 @@ example()
 		example overlay 0:100000:65536 root up work l2 missing
 	refused 2 "usage: $EXAMPLES/example-overlay MAP TARGET UPPER WORK LAYER..." example overlay 0:1 root up work
 }
+
+@test "plan: what containerd asks for, and its undoing" {
+	mkdir l1 l2
+	touch l1/one l2/two
+	quietly example plan apply 0:100000:65536 new/root record <<-'END'
+		[{"Type": "overlay", "Source": "overlay", "Options": ["lowerdir=/mnt/l2:/mnt/l1"]}]
+	END
+	same 'owners' $'100000:100000\n100000:100000' "$(owner new/root/one new/root/two)"
+	quietly example plan undo record
+	[[ ! -e new && ! -e record ]]
+	refused 1 "$EXAMPLES/example-plan: record: read record: No such file or directory" example plan undo record
+	refused 2 "usage: $EXAMPLES/example-plan apply MAP TARGET RECORD <LIST, or $EXAMPLES/example-plan undo RECORD" example plan
+}
+
+@test "shim: programs, and how each of them ended" {
+	mkdir -p root/bin root/proc
+	cp "$(type -P busybox)" root/bin/sh
+	same 'ends' $'exit 3: status 3\nkill -9 $$: status 137\ntest $$ = 2: status 0' \
+		"$(example shim 0:100000:65536 root 'exit 3' 'kill -9 $$' 'test $$ = 2' | sort)"
+	refused 1 "$EXAMPLES/example-shim: none: open tree: No such file or directory" example shim 0:100000:65536 none true
+}
