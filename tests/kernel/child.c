@@ -215,7 +215,7 @@ TEST(a_program_can_be_a_descriptor)
 static const char list_files[] = "cd /proc/$$/fd; for f in *; do n=$(readlink $f) && "
 				 "case $n in */memfd:x*) n=${n#*:x}; echo $f ${n%% *};; esac; done";
 
-/* A memory file called "x<name>" at that very number. */
+/* A memory file called "x<number>" at that very number, which is its text, too. */
 static void put_file(int number, bool cloexec)
 {
 	char name[16];
@@ -223,6 +223,7 @@ static void put_file(int number, bool cloexec)
 
 	snprintf(name, sizeof(name), "x%d", number);
 	fd = (int)must(memfd_create(name, 0));
+	must(dprintf(fd, "%d\n", number));
 	if (fd != number) {
 		must(dup2(fd, number));
 		close(fd);
@@ -257,10 +258,14 @@ TEST(descriptors_are_where_the_table_says_and_nowhere_else)
 		close(fd);
 }
 
+/* "NUMBER TEXT" of every descriptor from 3 on, without another process for each. */
+static const char read_files[] = "cd /proc/$$/fd; for f in *; do [ $f -lt 3 ] || [ ! -e $f ] || "
+				 "{ read -r text <$f; echo $f $text; }; done";
+
 /* Numbers that overlap with each other and with the library's own, in both memories. */
 TEST(descriptors_are_right_in_any_order)
 {
-	struct idm_child_options o = SCRIPT(list_files);
+	struct idm_child_options o = SCRIPT(read_files);
 	struct rng rng = rng_new(1);
 
 	for (int fd = 40; fd < 60; fd++)
