@@ -952,7 +952,7 @@ int idm_child_signal(int pidfd, int signal, struct idm_error *err);
  */
 struct idm_reaper;
 
-/* A new reaper in *reaper, which keeps two descriptors. -EMFILE, -ENFILE, -ENOMEM. */
+/* A new reaper in *reaper, which keeps one descriptor. -EMFILE, -ENFILE, -ENOMEM. */
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err);
 
 /*

@@ -2,7 +2,6 @@
 #include "kernel.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -467,25 +466,12 @@ int idm_sys_epoll_delete(int epoll, int fd)
 	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL));
 }
 
-/* Milliseconds, rounded up: who is woken too early would only have to wait again. */
-static int milliseconds_until(const struct timespec *deadline)
-{
-	struct timespec now;
-	int64_t ns;
-
-	if (!deadline)
-		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ns = (int64_t)(deadline->tv_sec - now.tv_sec) * 1000000000 + deadline->tv_nsec - now.tv_nsec;
-	return ns <= 0 ? 0 : ns / 1000000 >= INT_MAX ? INT_MAX : (int)((ns + 999999) / 1000000);
-}
-
-int idm_sys_epoll_wait(int epoll, void **data, const struct timespec *deadline)
+int idm_sys_epoll_take(int epoll, void **data)
 {
 	struct epoll_event event;
-	int r = (int)CALL(epoll_wait(epoll, &event, 1, milliseconds_until(deadline)));
+	int r = (int)CALL(epoll_wait(epoll, &event, 1, 0));
 
-	if (r > 0 && data)
+	if (r > 0)
 		*data = event.data.ptr;
 	return r;
 }

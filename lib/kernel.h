@@ -212,7 +212,7 @@ int idm_sys_waitid_pid(pid_t pid, int options);
 int idm_sys_kill(pid_t pid, int signal);
 pid_t idm_sys_getpgid(pid_t pid);
 int idm_sys_setpgid(pid_t pid, pid_t group);
-/* Until one of the events, POLLHUP or the time: 1, or 0 if that is over. */
+/* Until one of the events, POLLHUP or the time (NULL: for ever): 1, or 0 if that is over. */
 int idm_sys_poll_until(int fd, short events, const struct timespec *deadline);
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms);
 void idm_sys_futex_wait(const uint32_t *word, uint32_t value); /* may also come back for no reason */
@@ -231,8 +231,7 @@ int idm_sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 int idm_sys_epoll_create(void);
 int idm_sys_epoll_add(int epoll, int fd, uint32_t events, void *data);
 int idm_sys_epoll_delete(int epoll, int fd);
-/* What came first: 1 and its data, or 0 if nothing comes until the deadline (NULL: for ever). */
-int idm_sys_epoll_wait(int epoll, void **data, const struct timespec *deadline);
+int idm_sys_epoll_take(int epoll, void **data); /* what came first: 1 and its data, or 0: nothing */
 int idm_sys_signalfd(uint64_t signals); /* does not block */
 int idm_sys_eventfd(void);		/* does not block */
 int idm_sys_pipe(int fds[2]);		/* does not block */

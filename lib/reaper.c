@@ -11,6 +11,7 @@
 #include "reaper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
@@ -29,15 +30,6 @@ static const struct timespec at_once;
 
 /* ---- the object ---- */
 
-static int open_epolls(struct idm_reaper *r)
-{
-	r->fd = idm_sys_epoll_create();
-	if (r->fd < 0)
-		return r->fd;
-	r->children = idm_sys_epoll_create();
-	return r->children < 0 ? r->children : idm_reaper_also(r, r->children);
-}
-
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 {
 	struct idm_reaper *new = calloc(1, sizeof(*new));
@@ -49,10 +41,9 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 	pthread_mutex_init(&new->lock, NULL);
 	pthread_mutex_init(&new->starting, NULL);
 	new->owner = getpid();
-	new->children = -1;
 	new->orphans.signals = new->orphans.found = -1;
 	new->keeper = (struct idm_keeper){ -1, -1, -1 };
-	r = open_epolls(new);
+	r = new->fd = idm_sys_epoll_create();
 	if (r < 0) {
 		idm_reaper_free(new);
 		return idm_fail(err, r, step_new, NULL, NULL);
@@ -70,13 +61,12 @@ static void free_watch(struct idm_link *link, void *unused)
 	free(watch);
 }
 
-/* Only closes: in a forked child the epolls are still the parent's as well. */
+/* Only closes: in a forked child the epoll is still the parent's as well. */
 void idm_reaper_free(struct idm_reaper *reaper)
 {
 	if (!reaper)
 		return;
 	idm_close_fd(&reaper->fd);
-	idm_close_fd(&reaper->children);
 	idm_table_each(&reaper->by_process, free_watch, NULL);
 	idm_table_free(&reaper->by_process);
 	idm_table_free(&reaper->by_name);
@@ -97,7 +87,7 @@ int idm_reaper_also(struct idm_reaper *reaper, int fd)
 	return idm_sys_epoll_add(reaper->fd, fd, EPOLLIN, NULL);
 }
 
-/* The epolls, the pidfds and the children are the other process's. */
+/* The epoll, the pidfds and the children are the other process's. */
 static int refuse_fork(const struct idm_reaper *reaper, const char *step, struct idm_error *err)
 {
 	if (reaper->owner == getpid())
@@ -149,7 +139,7 @@ static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
 	if (watch->flags & IDM_REAPER_HOLD)
 		r = idm_table_add(&reaper->by_name, &watch->by_name);
 	else if (comes_up(watch))
-		r = idm_sys_epoll_add(reaper->children, watch->fd, EPOLLIN | EPOLLET, watch);
+		r = idm_sys_epoll_add(reaper->fd, watch->fd, EPOLLIN | EPOLLET, watch);
 	if (r < 0)
 		idm_table_remove(&reaper->by_process, &watch->by_process);
 	return r;
@@ -179,7 +169,7 @@ void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
 		idm_table_remove(&reaper->by_name, &watch->by_name);
 	/* By hand: closing would not do while a forked child has the pidfd too. */
 	if (comes_up(watch))
-		idm_sys_epoll_delete(reaper->children, watch->fd);
+		idm_sys_epoll_delete(reaper->fd, watch->fd);
 	close(watch->fd);
 	free(watch);
 }
@@ -275,17 +265,26 @@ static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct i
 	return r;
 }
 
+/*
+ * What is not a child stays readable, and goes behind all others each time that it comes up. Where only
+ * such have come up, one more than there are, there is no child.
+ */
 static int take_child(struct idm_reaper *reaper, struct idm_exit *exit, void **data)
 {
+	unsigned int others = 0;
 	void *watch;
-	int r;
+	int r = 0;
 
-	while ((r = idm_sys_epoll_wait(reaper->children, &watch, &at_once)) > 0) {
+	while (others <= IDM_REAPER_ALSO && (r = idm_sys_epoll_take(reaper->fd, &watch)) > 0) {
+		if (!watch) {
+			others++;
+			continue;
+		}
 		r = take_end(reaper, watch, exit, data);
 		if (r != 0)
 			return r;
 	}
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit *exit, void **data)
@@ -354,7 +353,7 @@ int idm_reaper_next(struct idm_reaper *reaper, int timeout, struct idm_exit *exi
 		if (r != 0 || timeout == 0)
 			return r;
 		/* Only looks who comes: it is taken under the lock, by whoever is there first. */
-		r = idm_sys_epoll_wait(reaper->fd, NULL, deadline);
+		r = idm_sys_poll_until(reaper->fd, POLLIN, deadline);
 	} while (r > 0);
 	return r < 0 ? idm_fail(err, r, step_next, NULL, NULL) : 0;
 }
@@ -379,10 +378,14 @@ static int await(struct idm_reaper *reaper, struct idm_watch *watch, const struc
 {
 	AUTO_CLOSE int epoll = idm_sys_epoll_create();
 	int r = epoll < 0 ? epoll : idm_sys_epoll_add(epoll, watch->fd, EPOLLIN | EPOLLET, NULL);
+	void *unused;
 
 	if (r < 0)
 		return r;
-	while ((r = idm_sys_epoll_wait(epoll, NULL, deadline)) > 0) {
+	while ((r = idm_sys_poll_until(epoll, POLLIN, deadline)) > 0) {
+		if (idm_sys_epoll_take(epoll, &unused) <=
+		    0) /* it is edge-triggered: wait for the next */
+			continue;
 		pthread_mutex_lock(&reaper->lock);
 		r = take_end(reaper, watch, exit, NULL);
 		pthread_mutex_unlock(&reaper->lock);

@@ -35,8 +35,7 @@ struct idm_reaper {
 	pthread_mutex_t starting; /* the way to the keeper; taken before the other */
 	pthread_mutex_t lock;	  /* of all below */
 	pid_t owner;		  /* the process */
-	int fd;			  /* an epoll of all that can make idm_reaper_next() come back: */
-	int children;		  /* an epoll of children, each edge-triggered, and others */
+	int fd; /* an epoll: children, each edge-triggered, and others, which have no data */
 	struct idm_table by_process, by_name;
 	struct idm_orphans orphans;
 	struct idm_keeper keeper;
@@ -45,7 +44,8 @@ struct idm_reaper {
 
 /* ---- all below under the lock ---- */
 
-/* A new descriptor that makes idm_reaper_fd() readable as long as it is itself. */
+/* A new descriptor that makes idm_reaper_fd() readable as long as it is itself. At most so many. */
+#define IDM_REAPER_ALSO 3U /* a SIGCHLD, orphans that were found, orphans of the keeper's */
 int idm_reaper_also(struct idm_reaper *reaper, int fd);
 
 /* Adds a copy of `what`, whose fd belongs to the reaper then. 0 or -errno. */
