@@ -33,7 +33,8 @@ static void add(struct snapshot *s, const char *format, ...)
 {
 	va_list args;
 
-	s->lines = reallocarray(s->lines, s->n + 1, sizeof(*s->lines));
+	if (!(s->n & (s->n - 1))) /* a power of two: all are in use */
+		s->lines = reallocarray(s->lines, s->n ? 2 * s->n : 1, sizeof(*s->lines));
 	assert_non_null(s->lines);
 	va_start(args, format);
 	must(vasprintf(&s->lines[s->n++], format, args));
