@@ -30,8 +30,10 @@ test  g++           the header as C++
 test  jq            JSON that the command prints
 test  libcap2-bin   file capabilities through a mount
 test  mount         mounts what was made
+test  procps        finds processes that are left
 test  runc          bundles to read
 test  squashfs-tools makes a squashfs to map
+test  uidmap        maps of ordinary users
 test  xfsprogs      makes an xfs to map
 END
 }
