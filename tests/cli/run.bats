@@ -190,15 +190,15 @@ everything()
 }
 
 @test "killed: everything in there goes too" {
-	local before
+	local before seconds=$((1000000 + $$)) # nobody else's
 
 	mkdir -p root/proc root/dev root/sys
 	before=$(everything)
 	: >output
-	"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c '(sleep 4711 &) ; sleep 4711 & echo ready; wait' >output 3>&- &
+	"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c "(sleep $seconds &) ; sleep $seconds & echo ready; wait" >output 3>&- &
 	until grep -q ready output; do sleep 0.05; done
 	init=$(pgrep -P $!)
-	same 'those that sleep' 2 "$(pgrep -fc 'sleep 4711$')"
+	same 'those that sleep' 2 "$(pgrep -fc "sleep $seconds\$")"
 	kill -9 $!
 	wait $! || true
 	for i in {1..100}; do
@@ -206,7 +206,7 @@ everything()
 		sleep 0.05
 	done
 	[[ ! -e /proc/$init ]]
-	run ! pgrep -f 'sleep 4711$'
+	run ! pgrep -f "sleep $seconds\$"
 	same 'everything' "$before" "$(everything)"
 }
 
