@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "error.h"
+#include "exit.h"
 #include "kernel.h"
 
 static const char step_wait[] = "wait for child", step_signal[] = "signal child";
@@ -17,29 +18,22 @@ static int not_a_pidfd(int code, const char *step, struct idm_error *err)
 	return idm_fail(err, code, step, NULL, NULL);
 }
 
-/* A wait status, as of old. */
-static void take_status(int status, struct idm_exit *exit)
-{
-	exit->pid = 0; /* it has none any more */
-	exit->code = WIFEXITED(status) ? CLD_EXITED : WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
-	exit->status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-}
-
 /* 0: what it was is not known. Before Linux 6.13 the call is not; before 6.15 it does not say that. */
 static int read_status(int pidfd, struct idm_exit *exit)
 {
-	struct idm_pidfd_info info = { .mask = IDM_PIDFD_INFO_EXIT };
+	struct idm_pidfd_info info;
 
-	if (idm_sys_ioctl(pidfd, IDM_PIDFD_GET_INFO, &info) < 0 || !(info.mask & IDM_PIDFD_INFO_EXIT))
+	if (idm_exit_ask(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0 || !(info.mask & IDM_PIDFD_INFO_EXIT))
 		return 0;
-	take_status(info.exit_code, exit);
+	exit->pid = 0; /* it has none any more */
+	idm_exit_from_status(exit, info.exit_code);
 	return 1;
 }
 
 static bool has_info(int pidfd)
 {
-	struct idm_pidfd_info info = { .mask = IDM_PIDFD_INFO_EXIT };
-	int r = idm_sys_ioctl(pidfd, IDM_PIDFD_GET_INFO, &info);
+	struct idm_pidfd_info info;
+	int r = idm_exit_ask(pidfd, IDM_PIDFD_INFO_EXIT, &info);
 
 	return r == 0 || r == -ESRCH;
 }

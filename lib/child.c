@@ -137,7 +137,7 @@ static void reap_second(const struct idm_child *child)
 	    idm_sys_pidfd_send_signal(child->pidfd, 0) < 0)
 		return;
 	idm_sys_kill(pid, SIGKILL);
-	idm_sys_waitid_pid(pid, WEXITED | __WALL);
+	idm_sys_waitid(P_PID, (id_t)pid, NULL, WEXITED | __WALL);
 }
 
 /* The group that a second process is to be in. 0: it has no number in our PID namespace. */

@@ -13,7 +13,7 @@
  * number. If it is reaped in the midst of that, the answer is -ESRCH, as if nothing were known. That is
  * so once: when it has no number any more, the exit has been put down.
  */
-static int ask(int pidfd, uint64_t what, struct idm_pidfd_info *info)
+int idm_exit_ask(int pidfd, uint64_t what, struct idm_pidfd_info *info)
 {
 	int r = -ESRCH;
 
@@ -34,7 +34,7 @@ static int expect_without_wait(int pidfd)
 
 	if (!(idm_sys_poll(pidfd, POLLIN) & POLLIN))
 		return -ECHILD;
-	if (ask(pidfd, IDM_PIDFD_INFO_PID | IDM_PIDFD_INFO_EXIT, &info) < 0)
+	if (idm_exit_ask(pidfd, IDM_PIDFD_INFO_PID | IDM_PIDFD_INFO_EXIT, &info) < 0)
 		return -ESRCH;
 	/* Somebody else's zombie. If it is ours, it is being waited for right now. */
 	if (info.mask & IDM_PIDFD_INFO_PID && info.ppid != (uint32_t)getpid())
@@ -81,7 +81,7 @@ int idm_exit_expect(int pidfd, struct idm_process *process)
 
 	*process = (struct idm_process){ .key = inode_of(pidfd) };
 	/* Linux 6.13 answers at once; only of a pidfd is it known what that request does. */
-	if (!process->key || ask(pidfd, IDM_PIDFD_INFO_PID, &info) < 0 ||
+	if (!process->key || idm_exit_ask(pidfd, IDM_PIDFD_INFO_PID, &info) < 0 ||
 	    !(info.mask & IDM_PIDFD_INFO_PID))
 		return expect_by_number(pidfd, process);
 	process->pid = (pid_t)info.pid;
@@ -92,7 +92,7 @@ pid_t idm_exit_pid(int pidfd)
 {
 	struct idm_pidfd_info info;
 	AUTO_CLOSE int proc = -1;
-	int r = ask(pidfd, IDM_PIDFD_INFO_PID, &info);
+	int r = idm_exit_ask(pidfd, IDM_PIDFD_INFO_PID, &info);
 	pid_t pid;
 
 	if (r == 0 || r == -ESRCH)
@@ -114,7 +114,7 @@ bool idm_exit_is_over(int pidfd)
 	return idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH;
 }
 
-static void from_status(struct idm_exit *exit, int status)
+void idm_exit_from_status(struct idm_exit *exit, int status)
 {
 	if (WIFSIGNALED(status)) {
 		exit->code = WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
@@ -133,14 +133,14 @@ static int taken_by_another(int pidfd, struct idm_exit *exit)
 {
 	struct idm_pidfd_info info;
 
-	if (ask(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0) {
+	if (idm_exit_ask(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0) {
 		exit->code = IDM_EXIT_LOST;
 		exit->status = -1;
 		return 1;
 	}
 	if (!(info.mask & IDM_PIDFD_INFO_EXIT))
 		return 0;
-	from_status(exit, info.exit_code);
+	idm_exit_from_status(exit, info.exit_code);
 	return 1;
 }
 

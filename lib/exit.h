@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "idmount.h"
+#include "kernel.h"
 
 /* What says that a key is a number that may be used again. */
 #define IDM_KEY_NUMBER (1ULL << 63)
@@ -24,6 +25,15 @@ int idm_exit_expect(int pidfd, struct idm_process *process);
 
 /* Its number in our PID namespace; 0 if it cannot be known any more. */
 pid_t idm_exit_pid(int pidfd);
+
+/*
+ * What the kernel tells of the process (IDM_PIDFD_INFO_*), through the race with whoever reaps it: 0, or
+ * -errno as the ioctl. -ENOTTY, -EINVAL: before Linux 6.13.
+ */
+int idm_exit_ask(int pidfd, uint64_t what, struct idm_pidfd_info *info);
+
+/* How a process ended, from the status of old. */
+void idm_exit_from_status(struct idm_exit *exit, int status);
 
 /* What waitid(2) has filled in: the end of a process, nothing (si_pid is 0), or a stop of a traced one.
  */

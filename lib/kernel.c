@@ -313,12 +313,7 @@ int idm_sys_pidfd_send_signal(int pidfd, int signal)
 
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options)
 {
-	return (int)CALL(syscall(SYS_waitid, P_PIDFD, pidfd, info, options, NULL));
-}
-
-int idm_sys_waitid_pid(pid_t pid, int options)
-{
-	return (int)CALL(syscall(SYS_waitid, P_PID, pid, NULL, options, NULL));
+	return idm_sys_waitid((idtype_t)P_PIDFD, (id_t)pidfd, info, options);
 }
 
 int idm_sys_kill(pid_t pid, int signal)
@@ -362,7 +357,14 @@ static struct timespec time_until(const struct timespec *deadline)
 	return left.tv_sec < 0 ? (struct timespec){ 0 } : left;
 }
 
-/* Not ppoll(3), which is a place where a thread can be cancelled. */
+/* Not nanosleep(2) and ppoll(2) of libc, which are places where a thread can be cancelled. */
+void idm_sys_sleep(unsigned int milliseconds)
+{
+	struct timespec t = { milliseconds / 1000, milliseconds % 1000 * 1000000L };
+
+	CALL(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &t, NULL));
+}
+
 int idm_sys_poll_until(int fd, short events, const struct timespec *deadline)
 {
 	struct pollfd p = { .fd = fd, .events = events };

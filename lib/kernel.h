@@ -188,8 +188,9 @@ int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *bu
 bool idm_kernel_is_before(unsigned int major, unsigned int minor);
 
 /*
- * Whether detached mounts can be layers of an overlay, and can have mounts attached to them. Both came in
- * the release of open_tree_attr(2), Linux 6.15, which can be asked for without trying to make anything.
+ * Whether detached mounts can be layers of an overlay, and can have mounts attached to them. Both came
+ * in the release of open_tree_attr(2), Linux 6.15, which can be asked for without trying to make
+ * anything.
  */
 bool idm_kernel_takes_detached(void);
 
@@ -208,10 +209,10 @@ int idm_sys_pidfd_open(pid_t pid);
 int idm_sys_pidfd_send_signal(int pidfd, int signal);
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);
 /* By number: only where that is proven to be the right one's. */
-int idm_sys_waitid_pid(pid_t pid, int options);
 int idm_sys_kill(pid_t pid, int signal);
 pid_t idm_sys_getpgid(pid_t pid);
 int idm_sys_setpgid(pid_t pid, pid_t group);
+void idm_sys_sleep(unsigned int milliseconds); /* or shorter, if a signal comes */
 /* Until one of the events, POLLHUP or the time (NULL: for ever): 1, or 0 if that is over. */
 int idm_sys_poll_until(int fd, short events, const struct timespec *deadline);
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms);
@@ -232,10 +233,10 @@ int idm_sys_epoll_create(void);
 int idm_sys_epoll_add(int epoll, int fd, uint32_t events, void *data);
 int idm_sys_epoll_delete(int epoll, int fd);
 int idm_sys_epoll_take(int epoll, void **data); /* what came first: 1 and its data, or 0: nothing */
-int idm_sys_signalfd(uint64_t signals); /* does not block */
-int idm_sys_eventfd(void);		/* does not block */
-int idm_sys_pipe(int fds[2]);		/* does not block */
-int idm_sys_socketpair(int fds[2]); /* of packets */
+int idm_sys_signalfd(uint64_t signals);		/* does not block */
+int idm_sys_eventfd(void);			/* does not block */
+int idm_sys_pipe(int fds[2]);			/* does not block */
+int idm_sys_socketpair(int fds[2]);		/* of packets */
 /* A packet with descriptors: at most IDM_SEND_FDS. Receiving gives its size; *n_fds may be less than
  * sent. */
 #define IDM_SEND_FDS 253
