@@ -19,6 +19,11 @@ static const char step_undo[] = "undo";
 
 #define DONE UINT64_MAX
 
+/* For so long a mount may be in use before we say so: whoever only looks at a path is through by then.
+ */
+#define BUSY_TRIES 40
+#define BUSY_MILLISECONDS 5
+
 /* A mount that is there now. */
 struct node {
 	uint64_t id, parent;
@@ -414,12 +419,19 @@ static int try_unmount(const struct undoing *u, const struct node *node, struct 
 	return r < 0 ? why_not_unmounted(r, node, err) : 0;
 }
 
-/* Somebody else may have unmounted it since we have looked. */
+/*
+ * To the kernel a mount is in use as soon as any process, in whatever call, looks up a path that ends in
+ * it. Somebody else may also have unmounted it since we have looked.
+ */
 static int unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
 {
 	struct idm_error why;
 	int r = try_unmount(u, node, &why);
 
+	for (int i = 1; i < BUSY_TRIES && r == -EBUSY; i++) {
+		idm_sys_sleep(BUSY_MILLISECONDS);
+		r = try_unmount(u, node, &why);
+	}
 	if (r == 0 || look_again(u, node->id) == -ENOENT)
 		return 0;
 	if (err)

@@ -36,8 +36,9 @@ everything()
 @test "a list of containerd's, made and undone" {
 	quietly idmount apply --mkdir -m 0:100000:65536 --upper-ids disk --record record list.json /mnt/new/root
 	same 'owners' $'100000:100000\n100033:100044\n100000:100000' "$(owner new/root new/root/etc/one new/root/run)"
-	same 'mounts' $'/mnt/new/root overlay\n/mnt/new/root/tmp tmpfs\n/mnt/new/root/run/list.json tmpfs' \
-		"$(findmnt -rno TARGET,FSTYPE -R /mnt/new/root)"
+	# In the order of their numbers, which the kernel gives again.
+	same 'mounts' $'/mnt/new/root overlay\n/mnt/new/root/run/list.json tmpfs\n/mnt/new/root/tmp tmpfs' \
+		"$(findmnt -rno TARGET,FSTYPE -R /mnt/new/root | sort)"
 	run ! bash -c 'echo >/mnt/new/root/run/list.json'
 	same 'mode' 600 "$(stat -c %a record)"
 	quietly idmount undo --record record

@@ -258,6 +258,8 @@ TEST(undoing)
 		before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 		assert_ok(apply(&err), &err);
 		more = go_with_fault(undo, n);
+		if (run->failed == SYS_umount2) /* in use for a moment only */
+			assert_int_equal(run->result, 0);
 		if (run->result < 0)
 			assert_ok(undo(&err), &err);
 		assert_same(before);
