@@ -4,14 +4,15 @@ set -u
 
 usage() {
   cat <<'END'
-Usage: sudo ./test.sh [--quick] [--suite NAME]
+Usage: sudo ./test.sh [--quick] [--long] [--suite NAME]
 
 Builds idmount with gcc, with clang, and with the address, undefined-behaviour and thread sanitizers, and
 runs all tests. Installs what that needs (see scripts/install-packages.sh). Writes to build-*/ alone. The
 last line is the count of all single tests; the exit status is not 0 if one failed.
 
   --quick       with gcc only
-  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli or abi
+  --long        the proofs in their long form, which takes hours; see docs/testing.md
+  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli or abi, or one of the proofs
 
 Without root the tests that need it are skipped. With CI=true in the environment, a skipped test is a
 failed one (IDM_MUST_RUN=1).
@@ -22,6 +23,7 @@ quick= suite=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=yes ;;
+    --long) export IDM_LONG=1 ;;
     --suite) suite=${2:?--suite needs a name} && shift ;;
     --help | -h) usage && exit ;;
     *) echo "test.sh: unknown option $1; see --help" >&2 && exit 2 ;;
@@ -74,7 +76,7 @@ run_tests() { # NAME SUITE WRAPPER...
   shift 2
   printf '%-6s testing: ' "$name"
   rm -f "$directory/meson-logs/testlog.json"
-  "$@" meson test -C "$directory" --no-rebuild ${only:+--suite "$only"} >"$directory/meson-logs/output.txt" 2>&1
+  "$@" meson test -C "$directory" --no-rebuild ${IDM_LONG:+--timeout-multiplier=12} ${only:+--suite "$only"} >"$directory/meson-logs/output.txt" 2>&1
   if [ ! -s "$directory/meson-logs/testlog.json" ]; then
     echo "FAILED: no test was run"
     tail -n 20 "$directory/meson-logs/output.txt"

@@ -12,6 +12,7 @@ import re
 import sys
 
 RESULT = re.compile(r"(not )?ok\b *\d* *-? *([^#]*)(?:# *(skip)\S* *(.*))?", re.IGNORECASE)
+PROOF = re.compile(r"# proof (\S+): (\d+) (.*)")
 PLAN = re.compile(r"1\.\.(\d+)\s*(?:# *skip\S* *(.*))?", re.IGNORECASE)
 
 
@@ -19,8 +20,16 @@ class Count:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.lines = []  # about what failed or was skipped
+        self.proofs = {}  # for each name: how often what was tried
+        self.disproofs = {}  # for each name: how many tests of it failed
 
     def add(self, other):
+        for name, tried in other.proofs.items():
+            mine = self.proofs.setdefault(name, {})
+            for what, number in tried.items():
+                mine[what] = mine.get(what, 0) + number
+        for name, number in other.disproofs.items():
+            self.disproofs[name] = self.disproofs.get(name, 0) + number
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
@@ -64,6 +73,10 @@ def count_tap(where, output):
             said.append(line)
             if after_failure:
                 count.lines += indented([line])
+        proof = PROOF.match(line)
+        if proof:
+            tried = count.proofs.setdefault(proof[1], {})
+            tried[proof[3]] = tried.get(proof[3], 0) + int(proof[2])
     missing = (planned or 0) - (count.passed + count.failed + count.skipped)
     if missing > 0:
         count.failed += missing
@@ -82,6 +95,8 @@ def count_program(build, run):
         count.passed += result == "OK"
         count.skipped += result == "SKIP"
         count.lines += [f"skipped {where}"] if result == "SKIP" else []
+    for proof in re.findall(r"[:+]proof-([^ +]+)", run["name"].split(" / ")[0]):
+        count.disproofs[proof] = count.failed
     if count.failed and run.get("stderr"):
         said = run["stderr"].splitlines()[-60:]
         count.lines += indented(s for s in said if s and not s.startswith("(test program exited"))
@@ -94,6 +109,19 @@ def count_build(build):
         for line in log:
             count.add(count_program(build, json.loads(line)))
     return count
+
+
+def print_proofs(total):
+    """One line for each thing tried; the failures are those of the whole proof."""
+    rows = [("proof", "tried", "failures")]
+    for name, failures in sorted(total.disproofs.items()):
+        tried = [f"{number:,} {what}" for what, number in total.proofs.get(name, {}).items()]
+        rows += [(name if i == 0 else "", what, str(failures) if i == 0 else "")
+                 for i, what in enumerate(tried or ["its tests"])]
+    first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
+    for name, tried, failures in rows:
+        print(f"{name:{first}}  {tried:{second}}  {failures:>8}".rstrip())
+    print()
 
 
 def main():
@@ -110,6 +138,8 @@ def main():
     if not arguments.brief:
         for line in total.lines:
             print(line)
+        if total.disproofs:
+            print_proofs(total)
     print(total)
     bad = total.failed or not total.passed or (arguments.no_skip and total.skipped)
     return 1 if bad else 0

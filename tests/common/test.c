@@ -64,6 +64,11 @@ void note(const char *format, ...)
 	va_end(args);
 }
 
+void proof(const char *name, unsigned long tried, const char *what)
+{
+	note("proof %s: %lu %s", name, tried, what);
+}
+
 void fail_at(const char *file, int line, const char *format, ...)
 {
 	const char *slash = strrchr(file, '/');
@@ -331,6 +336,20 @@ int test_duration(int usually)
 	return seconds <= 0 ? usually : seconds < 600 ? seconds : 600;
 }
 
+bool test_is_long(void)
+{
+	const char *text = getenv("IDM_LONG");
+
+	return text && strcmp(text, "1") == 0;
+}
+
+static int seconds_for(const struct test *test)
+{
+	int seconds = test->seconds * patience() + test_duration(0);
+
+	return test_is_long() && seconds < 3600 ? 3600 : seconds;
+}
+
 static bool run(const struct test *test, int number)
 {
 	bool good;
@@ -340,7 +359,7 @@ static bool run(const struct test *test, int number)
 	pid = (pid_t)must(fork());
 	if (pid == 0)
 		run_here(test);
-	good = await_test(pid, test->seconds * patience() + test_duration(0));
+	good = await_test(pid, seconds_for(test));
 	good = !left_processes() && good;
 	printf("%s %d - %s%s%s\n", good ? "ok" : "not ok", number, test->name,
 	       good && skip_reason[0] ? " # SKIP " : "", good ? skip_reason : "");

@@ -52,6 +52,12 @@ void test_register(struct test *test);
  */
 int test_duration(int usually);
 
+/*
+ * Whether the long form is asked for, which may take minutes: ./test.sh --long, or IDM_LONG=1 in the
+ * environment. Each test may take an hour then.
+ */
+bool test_is_long(void);
+
 #define TEST(name) TEST_WITHIN(name, TEST_SECONDS)
 #define TEST_WITHIN(name, seconds) TEST_AS(name, seconds, 0, 0, NULL)
 
@@ -87,6 +93,12 @@ int test_duration(int usually);
 
 /* A line for who reads the log. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * What has been tried for a proof, "proof-NAME" in tests/meson.build: so many of what. For the table at
+ * the end of ./test.sh, where those of the same NAME and WHAT are added up.
+ */
+void proof(const char *name, unsigned long tried, const char *what);
 
 /* The test cannot be run here. With IDM_MUST_RUN=1 in the environment, that is a failure. */
 void skip_test(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
