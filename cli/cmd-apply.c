@@ -123,8 +123,7 @@ static int read_plan(struct request *q, const char *file)
 	size_t length = 0;
 
 	if (fd < 0 || !slurp(fd, &text, &length))
-		status = report_failure("%s: read: %s", input ? "standard input" : file,
-					strerror(errno));
+		status = report_failure("%s: read: %s", name, strerror(errno));
 	if (fd >= 0 && !input)
 		close(fd);
 	if (status == DONE && !input) {
