@@ -463,6 +463,13 @@ int idm_sys_epoll_add(int epoll, int fd, uint32_t events, void *data)
 	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
 }
 
+int idm_sys_epoll_again(int epoll, int fd, uint32_t events, void *data)
+{
+	struct epoll_event event = { .events = events, .data.ptr = data };
+
+	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event));
+}
+
 int idm_sys_epoll_delete(int epoll, int fd)
 {
 	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL));

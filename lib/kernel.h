@@ -231,6 +231,7 @@ int idm_sys_prctl(int option, unsigned long a, unsigned long b);
 int idm_sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 int idm_sys_epoll_create(void);
 int idm_sys_epoll_add(int epoll, int fd, uint32_t events, void *data);
+int idm_sys_epoll_again(int epoll, int fd, uint32_t events, void *data); /* a new edge, if it is there */
 int idm_sys_epoll_delete(int epoll, int fd);
 int idm_sys_epoll_take(int epoll, void **data); /* what came first: 1 and its data, or 0: nothing */
 int idm_sys_signalfd(uint64_t signals);		/* does not block */
