@@ -275,6 +275,11 @@ const char *faults_output(void)
 	return output_text[0];
 }
 
+bool faults_are_kills(void)
+{
+	return run.kills;
+}
+
 static void describe(void)
 {
 	const struct call *c = run.failed < 0 ? NULL : &calls[run.failed];
@@ -706,7 +711,7 @@ static bool try_once(const struct operation *op, uint32_t nth, size_t error, boo
 	start();
 	outcome = outcome_of_run();
 	if (run.failed < 0 && outcome != FAULT_DONE)
-		fail_run("it does not succeed: %s", output_text[1]);
+		fail_run("it does not succeed: %s", op->go ? shared->message : output_text[1]);
 	if (getenv("IDM_FAULTS") && run.failed >= 0 && !kills)
 		tell(outcome);
 	if (prepared && outcome == FAULT_REFUSED && !op->partly)

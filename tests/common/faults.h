@@ -62,6 +62,9 @@ void faults_survived(const struct operation *op);
 /* At each system call its process is killed, and the operation's if that is another. */
 void kills_survived(const struct operation *op);
 
+/* In check(): whether it is a kill that the operation has survived. */
+bool faults_are_kills(void);
+
 /* What the command has written to standard output, in finish(). */
 const char *faults_output(void);
 
