@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "map.h"
 #include "procfs.h"
+#include "userns-why.h"
 #include "util.h"
 
 static const char step_read[] = "read user namespace";
@@ -113,9 +114,6 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 
 /* ---- by descriptor ---- */
 
-/* Somebody in this process may wait with __WALL for what is not his, see idm_userns_open(). */
-#define ATTEMPTS 16
-
 /* Only a process in the namespace shows its map. This one joins and exits. */
 static int join(void *userns_fd)
 {
@@ -149,9 +147,9 @@ static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
 	int r = -ESRCH;
 
-	for (int i = 0; i < ATTEMPTS && r == -ESRCH; i++)
+	for (int i = 0; i < IDM_USERNS_ATTEMPTS && r == -ESRCH; i++)
 		r = visit_once(map, userns_fd, err);
-	return r;
+	return r == -ESRCH ? idm_why_always_reaped(err) : r;
 }
 
 /* setns(2) refuses to join the namespace that one is in already. */
