@@ -219,7 +219,7 @@ static int take_size(struct idm_check *own, const struct idm_check *check, const
 	if (size < FIRST_SIZE)
 		return idm_fail(err, -EINVAL, step_check, path,
 				"struct idm_check has at least %zu bytes, not %zu", FIRST_SIZE, size);
-	if (idm_copy_options(own, sizeof(*own), check) < 0)
+	if (idm_take_options(own, sizeof(*own), check, step_check, NULL) < 0)
 		return idm_fail(err, -E2BIG, step_check, path, "struct idm_check has %zu bytes, not %zu",
 				sizeof(*own), size);
 	*own = (struct idm_check){ .size = size };

@@ -272,5 +272,5 @@ front_refuses()
 	done
 	same 'what runc knows' '' "$(runc --root state list -q)"
 	same 'mounts here' 0 "$(grep -c idmapped /proc/self/mountinfo || true)"
-	echo "# proof oci: $n containers at once" >&3
+	echo "# $n containers at once" >&3
 }
