@@ -20,16 +20,22 @@ int umount2(const char *target, int flags);
 #define TARGET PLACE "/target"
 #define PRIVATE (1UL << 18)
 
-static void ours(void)
+static void mount_by_library(int by)
 {
 	struct idm_error err;
-	int userns = userns_cached();
-	int tree = check_idm(idm_tree_open(AT_FDCWD, SOURCE, userns, NULL, &err), &err);
+	int tree = check_idm(idm_tree_open(AT_FDCWD, SOURCE, by, NULL, &err), &err);
 
-	close(userns);
 	check_idm(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
 	close(tree);
 	check_idm(idm_umount(TARGET, 0, &err), &err);
+}
+
+static void ours(void)
+{
+	int cached = userns_cached();
+
+	mount_by_library(cached);
+	close(cached);
 }
 
 static void attach_and_unmount(int tree)
@@ -46,18 +52,37 @@ static void plain(void)
 		syscall(SYS_open_tree, AT_FDCWD, SOURCE, OPEN_TREE_CLONE | O_CLOEXEC), "open_tree"));
 }
 
-/* The same calls for a mapped mount, with the namespace in hand. */
+/* ---- the same with a map, with the namespace in hand or with the duplicate that a cache gives ---- */
+
 static int userns;
 
-static void bare(void)
+static void ours_in_hand(void)
+{
+	mount_by_library(userns);
+}
+
+static void attach_mapped(int by)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP,
 				   .propagation = PRIVATE,
-				   .userns_fd = (uint64_t)userns };
+				   .userns_fd = (uint64_t)by };
 
 	attach_and_unmount((int)check(syscall(467 /* open_tree_attr, Linux 6.15 */, AT_FDCWD, SOURCE,
 					      OPEN_TREE_CLONE | O_CLOEXEC, &attr, sizeof(attr)),
 				      "open_tree_attr"));
+}
+
+static void bare_in_hand(void)
+{
+	attach_mapped(userns);
+}
+
+static void bare(void)
+{
+	int copy = (int)check(fcntl(userns, F_DUPFD_CLOEXEC, 3), "dup");
+
+	attach_mapped(copy);
+	close(copy);
 }
 
 static bool has_open_tree_attr(void)
@@ -67,22 +92,29 @@ static bool has_open_tree_attr(void)
 
 int main(void)
 {
-	enum { OURS, PLAIN, BARE };
+	enum { OURS, IN_HAND, PLAIN, BARE, BARE_IN_HAND };
 	struct way ways[] = {
-		[OURS] = { .name = "library", .go = ours, .times = times(50) },
+		[OURS] = { .name = "library, cache", .go = ours, .times = times(50) },
+		[IN_HAND] = { .name = "library", .go = ours_in_hand, .times = times(50) },
 		[PLAIN] = { .name = "bare calls, plain bind", .go = plain, .times = times(50) },
 		[BARE] = { .name = "bare calls, mapped", .go = bare, .times = times(50) },
+		[BARE_IN_HAND] = { .name = "bare calls, mapped",
+				   .go = bare_in_hand,
+				   .times = times(50) },
 	};
 	static const struct row rows[] = {
-		{ .question = "mapped mount and unmount by the library",
+		{ .question = "mapped mount and unmount, cached namespace",
 		  .ours = OURS,
 		  .yardstick = PLAIN,
 		  .floor = BARE,
 		  .at_most = 1.1 },
-		{ .question = "mapped mount and unmount by the library",
-		  .ours = OURS,
-		  .yardstick = BARE,
-		  .floor = NO_WAY },
+		{ .question = "the same", .ours = OURS, .yardstick = BARE, .floor = NO_WAY },
+		{ .question = "mapped mount and unmount, namespace in hand",
+		  .ours = IN_HAND,
+		  .yardstick = PLAIN,
+		  .floor = BARE_IN_HAND,
+		  .at_most = 1.1 },
+		{ .question = "the same", .ours = IN_HAND, .yardstick = BARE_IN_HAND, .floor = NO_WAY },
 	};
 	static struct measured m;
 
@@ -91,7 +123,7 @@ int main(void)
 	enter_place();
 	mkdir_all(SOURCE);
 	mkdir_all(TARGET);
-	ways[BARE].absent = !has_open_tree_attr();
+	ways[BARE].absent = ways[BARE_IN_HAND].absent = !has_open_tree_attr();
 	measure(&m, ways, COUNT(ways), rounds(101));
 	report_all(&m, rows, COUNT(rows));
 	return 0;

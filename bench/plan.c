@@ -5,7 +5,6 @@
  * binds, for which mount(2) has to be called twice. Unmounting is not timed.
  */
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -100,18 +99,14 @@ static int bare_tree(void)
 	return tree;
 }
 
-static void attach(int tree, int to)
+static void attach(int tree, int to, const char *name)
 {
-	check(move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
-	      "move_mount");
+	check(move_mount(tree, "", to, name, MOVE_MOUNT_F_EMPTY_PATH), "move_mount");
 	close(tree);
-	close(to);
 }
 
 static void bare(void)
 {
-	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	int root = open_tree(AT_FDCWD, ROOT, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), trees[MOUNTS];
 	char target[16];
 
@@ -119,9 +114,9 @@ static void bare(void)
 		trees[i] = bare_tree();
 	for (int i = 1; i < MOUNTS; i++) {
 		snprintf(target, sizeof(target), "%d", i);
-		attach(trees[i], (int)syscall(SYS_openat2, root, target, &how, sizeof(how)));
+		attach(trees[i], root, target);
 	}
-	attach(root, open(TARGET, O_PATH | O_CLOEXEC));
+	attach(root, AT_FDCWD, TARGET);
 }
 
 static void take_away(void)

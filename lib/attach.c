@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The last step: a tree becomes visible. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -211,20 +212,26 @@ static int set_propagation(int tree_fd, enum idm_propagation propagation)
 	return idm_sys_mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
 }
 
+/* Of what has been attached. */
+static int propagate(int tree_fd, const char *path, enum idm_propagation propagation,
+		     struct idm_error *err)
+{
+	int r = set_propagation(tree_fd, propagation);
+
+	if (r == 0)
+		return 0;
+	/* Taking it away again is right even after a replacement: the old mount has gone. */
+	idm_take_away(tree_fd);
+	return idm_fail(err, r, "set propagation", path, NULL);
+}
+
 static int attach(int tree_fd, const struct idm_target *target, const char *path, unsigned int flags,
 		  enum idm_propagation propagation, struct idm_error *err)
 {
 	int r = flags & IDM_ATTACH_REPLACE ? replace(tree_fd, target, path, err)
 					   : idm_put_on_top(tree_fd, target, path, err);
 
-	if (r < 0)
-		return r;
-	r = set_propagation(tree_fd, propagation);
-	if (r == 0)
-		return 0;
-	/* Taking it away again is right even after a replacement: the old mount has gone. */
-	idm_take_away(tree_fd);
-	return idm_fail(err, r, "set propagation", path, NULL);
+	return r < 0 ? r : propagate(tree_fd, path, propagation, err);
 }
 
 /*
@@ -233,12 +240,31 @@ static int attach(int tree_fd, const struct idm_target *target, const char *path
  */
 int idm_refuse_old_kernel(const char *path, struct idm_error *err)
 {
+	static atomic_bool known_to_be_newer; /* kernels do not get older */
 	struct mount_attr none = { 0 };
 
-	if (idm_sys_mount_setattr(-1, "", ~0U, &none) != -ENOSYS || !idm_kernel_is_before(5, 12))
+	if (atomic_load_explicit(&known_to_be_newer, memory_order_relaxed))
 		return 0;
+	if (idm_sys_mount_setattr(-1, "", ~0U, &none) != -ENOSYS || !idm_kernel_is_before(5, 12)) {
+		atomic_store_explicit(&known_to_be_newer, true, memory_order_relaxed);
+		return 0;
+	}
 	return idm_fail(err, -ENOSYS, step_attach, path,
 			"the kernel cannot map mounts: it needs Linux 5.12");
+}
+
+/*
+ * A directory can be put at a path at once: the kernel does not put it on a symbolic link, which is
+ * none. Where it does not work out, whatever the reason is, the target is opened by itself, which tells
+ * why.
+ */
+static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int flags)
+{
+	unsigned int follow = flags & IDM_ATTACH_FOLLOW ? MOVE_MOUNT_T_SYMLINKS : 0;
+
+	return !(flags & (IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT)) &&
+	       idm_sys_move_mount(tree_fd, "", dirfd, target,
+				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_AUTOMOUNTS | follow) == 0;
 }
 
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
@@ -259,6 +285,8 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 	r = idm_sys_fstatat(tree_fd, "", &st, AT_EMPTY_PATH);
 	if (r < 0)
 		return idm_fail(err, r, step_attach, target, "the tree is not an open descriptor");
+	if (S_ISDIR(st.st_mode) && put_at_path(tree_fd, dirfd, target, flags))
+		return propagate(tree_fd, target, propagation, err);
 	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(st.st_mode), err);
 	if (r < 0)
 		return r;

@@ -118,6 +118,24 @@ static int why_not_placed(int code, const struct idm_step *step, struct idm_erro
 	return code;
 }
 
+/* A name by itself: no symbolic link can be on the way, and nothing can lead out of the root. */
+static bool is_one_name(const char *target)
+{
+	return *target && !strchr(target, '/') && strcmp(target, ".") != 0 && strcmp(target, "..") != 0;
+}
+
+/*
+ * A directory can be put at such a name at once: the kernel does not put it on a symbolic link, which is
+ * none. Where it does not work out, whatever the reason is, the target is opened by itself.
+ */
+static bool place_at_name(const struct site *site, const char *target, int tree)
+{
+	target += strspn(target, "/");
+	return site->namespace < 0 && is_one_name(target) &&
+	       idm_sys_move_mount(tree, "", site->top, target,
+				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_AUTOMOUNTS) == 0;
+}
+
 static int place(struct site *site, const struct idm_step *step, int tree, bool mkdir,
 		 struct idm_target *target, struct idm_error *err)
 {
@@ -133,6 +151,8 @@ static int place(struct site *site, const struct idm_step *step, int tree, bool 
 			site->top = tree;
 		return r < 0 ? why_not_placed(r, step, err) : 0;
 	}
+	if (S_ISDIR(st.st_mode) && place_at_name(site, step->target, tree))
+		return 0;
 	r = idm_target_open(target, site->top, step->target, flags, S_ISDIR(st.st_mode), err);
 	if (r < 0)
 		return r;

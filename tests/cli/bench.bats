@@ -39,7 +39,7 @@ measures()
 }
 
 @test "mount" {
-	measures 2 "$BENCH/mount"
+	measures 4 "$BENCH/mount"
 }
 
 @test "through" {
