@@ -23,10 +23,10 @@ if [ "$available" -lt "$need" ]; then
   exit 0
 fi
 
-truncate -s $((files * 1024 + 134217728)) "$place/image"
-mkfs.ext4 -q -N $((files + 20000)) -E lazy_itable_init=1,lazy_journal_init=1 "$place/image"
+truncate -s $((files * 1024 + 134217728)) "$place/bench.image"
+mkfs.ext4 -q -N $((files + 20000)) -E lazy_itable_init=1,lazy_journal_init=1 "$place/bench.image"
 mkdir "$place/disk" "$place/seen" "$place/one"
-mount -o loop "$place/image" "$place/disk"
+mount -o loop "$place/bench.image" "$place/disk"
 mkdir "$place/disk/many" "$place/disk/few"
 touch "$place/disk/few/file"
 per=$((files >= 100000 ? 1000 : 100))
