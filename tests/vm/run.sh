@@ -164,6 +164,9 @@ build_tests() { # ARCH
     meson setup "$build/$1" "$source" -Dwerror=true -Dman=disabled -Dc_link_args="['-static','-s']" "${options[@]}" >"$work/log" 2>&1 ||
       { cat "$work/log" >&2 && problem "the tests for $1 cannot be configured"; }
   fi
+  # What is to be built may have changed since.
+  nice ninja -C "$build/$1" build.ninja >"$work/log" 2>&1 ||
+    { cat "$work/log" >&2 && problem "the tests for $1 cannot be configured"; }
   chosen_tests "$1" >"$work/chosen"
   # Not the shared library, which nothing of this is linked with.
   while read -r suite name; do
