@@ -624,6 +624,9 @@ static enum outcome outcome_of_run(void)
 		return shared->result < 0 ? FAULT_REFUSED : FAULT_DONE;
 	if (WEXITSTATUS(run.status) == 0)
 		return FAULT_DONE;
+	/* It is the program that was killed, and that was told. */
+	if (run.kills && run.op->ignore && WEXITSTATUS(run.status) == 128 + SIGKILL)
+		return FAULT_REFUSED;
 	check_refusal(output_text[1]);
 	return FAULT_REFUSED;
 }
