@@ -342,6 +342,14 @@ void idm_sys_deadline(struct timespec *deadline, int timeout_ms)
 	}
 }
 
+uint64_t idm_file_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 /* What is left of the time; nothing once it is over. */
 static struct timespec time_until(const struct timespec *deadline)
 {

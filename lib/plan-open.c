@@ -36,7 +36,12 @@ struct site {
 struct errand {
 	int tree, to;  /* what is put where */
 	int namespace; /* to be joined */
-	int proc;
+};
+
+/* In memory that both sides see. */
+struct founding {
+	int tree, proc;
+	int self, ns; /* directories there */
 };
 
 static int move(int tree, int to)
@@ -44,22 +49,24 @@ static int move(int tree, int to)
 	return idm_sys_move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-/* Attaches the root over that of a new mount namespace, and returns a descriptor of that. */
+/*
+ * Attaches the root over that of a new mount namespace, and returns a descriptor of that. The descriptor
+ * table is the caller's too: what is opened on the way is the caller's to close, who may outlive us.
+ */
 static int found_namespace(void *data)
 {
-	const struct errand *e = data;
-	int r = idm_errand_leave_mounts(), self;
+	struct founding *f = data;
+	int r = idm_errand_leave_mounts();
 
 	if (r == 0)
-		r = idm_sys_move_mount(e->tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+		r = idm_sys_move_mount(f->tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (r < 0)
 		return r;
-	self = idm_sys_openat(e->proc, "thread-self", O_PATH | O_DIRECTORY, 0);
-	if (self < 0)
-		return self;
-	r = idm_procfs_openat(self, "ns/mnt", O_RDONLY);
-	close(self); /* the descriptor table is the caller's too */
-	return r;
+	f->self = idm_sys_openat(f->proc, "thread-self", O_PATH | O_DIRECTORY, 0);
+	if (f->self < 0)
+		return f->self;
+	f->ns = idm_procfs_openat(f->self, "ns", O_PATH | O_DIRECTORY);
+	return f->ns < 0 ? f->ns : idm_sys_openat(f->ns, "mnt", O_RDONLY, 0);
 }
 
 static int move_there(void *data)
@@ -82,11 +89,18 @@ static int copy_from_there(void *data)
 static int enter_namespace(struct site *site, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);
-	struct errand e = { .tree = site->root, .proc = proc };
+	struct founding *f;
 
 	if (proc < 0)
 		return proc;
-	site->namespace = idm_errand(found_namespace, &e);
+	f = idm_errand_memory(sizeof(*f));
+	if (!f)
+		return idm_fail(err, -ENOMEM, "make mount namespace", NULL, NULL);
+	*f = (struct founding){ site->root, proc, -1, -1 };
+	site->namespace = idm_errand(found_namespace, f);
+	idm_close_fd(&f->ns);
+	idm_close_fd(&f->self);
+	idm_errand_memory_free(f, sizeof(*f));
 	return site->namespace < 0 ? idm_fail(err, site->namespace, "make mount namespace", NULL, NULL)
 				   : 0;
 }

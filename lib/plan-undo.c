@@ -24,6 +24,9 @@ static const char step_undo[] = "undo";
 #define BUSY_TRIES 40
 #define BUSY_MILLISECONDS 5
 
+/* So long after it was announced a thing is taken for the one that was created then. */
+#define MOST_NANOSECONDS 10000000000ULL
+
 /* A mount that is there now. */
 struct node {
 	uint64_t id, parent;
@@ -207,6 +210,17 @@ static int look(struct undoing *u, struct idm_error *err)
 
 /* ---- removing ---- */
 
+/*
+ * Of what was about to be created only the time is known. Whoever had it made by hand instead, that soon
+ * after the program died, loses an empty directory.
+ */
+static bool is_made(const struct idm_record_entry *e, const struct idm_file_id *is)
+{
+	if (e->number)
+		return is->inode == e->number && is->born == e->born;
+	return is->born >= e->born && is->born - e->born < MOST_NANOSECONDS;
+}
+
 static int remove_made(int parent, const char *name, const struct idm_record_entry *e,
 		       struct idm_error *err)
 {
@@ -219,8 +233,7 @@ static int remove_made(int parent, const char *name, const struct idm_record_ent
 	if (r < 0)
 		return idm_fail(err, r, step_undo, e->path, NULL);
 	/* Somebody has put something else there, or something into it: not ours any more. */
-	if (is.inode != e->number || is.born != e->born ||
-	    (directory ? !S_ISDIR(is.mode) : !S_ISREG(is.mode)))
+	if (!is_made(e, &is) || (directory ? !S_ISDIR(is.mode) : !S_ISREG(is.mode)))
 		return 0;
 	if (!directory && is.size)
 		return idm_fail(err, -ENOTEMPTY, step_undo, e->path, "the file is not empty");
@@ -352,7 +365,7 @@ static int remove_inside(const struct undoing *u, const struct idm_record_entry 
 /* Whether it may go well if it is done again. Then the mount has to stay, through which it can be. */
 static bool may_pass(int r)
 {
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
+	return r < 0 && r != -ENOTEMPTY && r != -EBUSY && r != -EROFS && r != -EPERM && r != -EACCES;
 }
 
 /* Of what cannot be removed the first is told; the rest is undone all the same. */

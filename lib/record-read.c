@@ -208,6 +208,22 @@ static int read_line(struct idm_record *record, size_t number, char *line)
 	return read_entry(record, what, rest);
 }
 
+/* What is behind it says what came of the creation, or that it was somebody else's. */
+static void drop_announced(struct idm_record *record)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < record->n; i++) {
+		struct idm_record_entry *e = &record->entries[i];
+
+		if (e->kind < IDM_RECORD_BASE && !e->number && (i + 1 < record->n || record->complete))
+			free(e->path);
+		else
+			record->entries[n++] = *e;
+	}
+	record->n = n;
+}
+
 static int read_lines(struct idm_record *record, char *text, size_t length, const char *path,
 		      struct idm_error *err)
 {
@@ -227,6 +243,7 @@ static int read_lines(struct idm_record *record, char *text, size_t length, cons
 			return idm_fail(err, r, step_read, path,
 					"line %zu is not that of a record of idmount", number);
 	}
+	drop_announced(record);
 	return 0;
 }
 

@@ -289,6 +289,7 @@ struct below {
 	struct idm_error *err;
 	uint64_t *ids; /* the root, and what is known to be below it */
 	size_t n;
+	bool found; /* the root is among what is listed */
 };
 
 static bool is_below(const struct below *b, const struct idm_mount *mount)
@@ -305,6 +306,7 @@ static int record_if_below(const struct idm_mount *mount, void *data)
 
 	if (!is_below(b, mount))
 		return 0;
+	b->found = b->found || mount->id == b->ids[0];
 	if (mount->id != b->ids[0]) {
 		uint64_t *more = reallocarray(b->ids, b->n + 1, sizeof(*more));
 
@@ -332,6 +334,10 @@ int idm_record_mounts(struct idm_recorder *rec, int tree, struct idm_error *err)
 		idm_fail(err, r, step_record, rec->path, NULL);
 	if (r == 0)
 		r = idm_list(IDM_LIST_UNMAPPED, record_if_below, &b, err);
+	/* Such as with ids of the other kind. */
+	if (r == 0 && !b.found)
+		r = idm_fail(err, -ENOENT, step_record, rec->path,
+			     "the mounts are not among those of this namespace");
 	free(b.ids);
 	if (r == 0)
 		r = write_line(rec, err, "end\n");

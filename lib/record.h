@@ -6,7 +6,8 @@
  *   boot UUID                  after another start of the machine no mount is left
  *   namespace INODE            the mount namespace
  *   ids unique|reused          reused: before Linux 6.8
- *   directory INODE BORN PATH  created; also "file". BORN: in nanoseconds of the epoch, or 0
+ *   directory INODE BORN PATH  created; also "file". BORN: in nanoseconds of the epoch, or 0.
+ *                              INODE 0: about to be created at that time. Counts as the last line only
  *   inside-directory INODE BORN PATH   the same in the root filesystem; also "inside-file"
  *   base ID PATH               a mount below the root, written before it is attached; mostly none
  *   root ID PATH               the mount of the root filesystem, written before it is attached
@@ -66,7 +67,7 @@ enum idm_record_kind {
 
 struct idm_record_entry {
 	enum idm_record_kind kind;
-	uint64_t number; /* inode or mount id */
+	uint64_t number; /* inode or mount id; 0: of what may have been created, or not */
 	uint64_t born;	 /* of what was created: 0 if the filesystem does not tell */
 	char *path;
 };

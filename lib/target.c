@@ -110,6 +110,25 @@ static int create_and_look(struct creation *c, struct idm_file_id *id)
 	return r;
 }
 
+/* Forgets what was remembered last: it is not ours to remove. */
+static void forget(struct idm_target *target)
+{
+	struct idm_made *m = target->made;
+
+	target->made = m->next;
+	close(m->parent);
+	free(m);
+}
+
+/* Says that the thing that was remembered last is about to be created: we may not live to say more. */
+static int announce(struct idm_target *target, const char *path, struct idm_error *err)
+{
+	if (!target->created)
+		return 0;
+	target->made->id = (struct idm_file_id){ .born = idm_file_time() };
+	return target->created(target->made, path, target->created_data, err);
+}
+
 /*
  * Creates the last component of `path` in `parent`, remembering it first, so that there is nothing that
  * cannot be undone.
@@ -123,13 +142,16 @@ static int make(struct idm_target *target, int parent, const char *path, const c
 
 	if (r < 0)
 		return fail_create(r, path, err);
+	r = announce(target, path, err);
+	if (r < 0) {
+		forget(target);
+		return r;
+	}
 	r = create_and_look(&c, &m->id);
 	if (r == 0)
 		return target->created ? target->created(m, path, target->created_data, err) : 0;
 	/* Also if it exists by now: then it is not ours to remove. */
-	target->made = m->next;
-	close(m->parent);
-	free(m);
+	forget(target);
 	return r == -EEXIST ? 0 : fail_create(r, path, err);
 }
 

@@ -40,8 +40,10 @@ struct idm_target {
 
 	/* Set by the caller before; all may be 0. */
 	const struct idm_owner *owner; /* NULL: the caller itself */
-	/* Is told of each thing as soon as it is created, with its path as it was asked for. 0 or
-	 * -errno. */
+	/*
+	 * Is told of each thing, with its path as it was asked for, just before it is created (inode 0,
+	 * and the time), and as soon as it is. 0 or -errno.
+	 */
 	int (*created)(const struct idm_made *made, const char *path, void *data, struct idm_error *err);
 	void *created_data;
 };
