@@ -25,6 +25,9 @@
 /* For the victim's child, the decoy, who asks about a namespace afterwards, and some to spare. */
 #define FEW_NUMBERS 8
 
+/* At once, or one after the other in a round. */
+#define MOST_CHILDREN 8
+
 /* By this "call" the thread asks whether there is one more round. It is answered, never carried out. */
 #define ASK_FOR_ROUND 123456
 
@@ -37,8 +40,9 @@ static struct thief {
 	uint64_t waiting; /* the victim's question for a round */
 	bool few_numbers;
 	struct theft *theft;
-	unsigned int calls; /* since the child that is to be taken was there first */
-	pid_t counted_for;
+	unsigned int calls;	   /* since the child that is to be taken was there first */
+	pid_t seen[MOST_CHILDREN]; /* all the victim's children, in the order of their births */
+	unsigned int n_seen;
 } thief;
 
 /* ---- the one whose child is taken ---- */
@@ -66,20 +70,42 @@ static void *be_victim(void *unused)
 
 /* ---- its children ---- */
 
-/* The number of the victim's child that is wanted; 0: there is none. */
-static pid_t find_child(unsigned int which)
+static unsigned int list_children(pid_t pids[MOST_CHILDREN])
 {
 	char path[64], text[512], *at = text;
 	AUTO_CLOSE int fd = -1;
-	ssize_t n;
+	unsigned int n = 0;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", thief.tid);
 	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	n = must(read(fd, text, sizeof(text) - 1));
-	text[n] = '\0';
-	for (; which; which--)
-		strtol(at, &at, 10);
-	return (pid_t)strtol(at, NULL, 10);
+	text[must(read(fd, text, sizeof(text) - 1))] = '\0';
+	while ((pids[n] = (pid_t)strtol(at, &at, 10)))
+		assert_true(++n < MOST_CHILDREN);
+	return n;
+}
+
+static bool was_seen(pid_t pid)
+{
+	bool seen = false;
+
+	for (unsigned int i = 0; i < thief.n_seen; i++)
+		seen |= thief.seen[i] == pid;
+	return seen;
+}
+
+/* The number of the child that is wanted; 0: it is not there. */
+static pid_t find_child(unsigned int which)
+{
+	pid_t pids[MOST_CHILDREN];
+	unsigned int n = list_children(pids);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (!was_seen(pids[i]) && thief.n_seen < MOST_CHILDREN)
+			thief.seen[thief.n_seen++] = pids[i];
+	for (unsigned int i = 0; i < n; i++)
+		if (which < thief.n_seen && pids[i] == thief.seen[which])
+			return pids[i];
+	return 0;
 }
 
 /* False: somebody else was faster. */
@@ -169,12 +195,9 @@ static void maybe_take_child(struct theft *theft)
 	if ((theft->taken && !theft->all) || theft->n == THIEF_MOST)
 		return;
 	pid = find_child(theft->child);
-	if (pid != thief.counted_for)
-		thief.calls = 0;
-	thief.counted_for = pid;
 	if (!pid || ++thief.calls != theft->at || !kill_and_reap(pid))
 		return;
-	thief.counted_for = 0;
+	thief.n_seen = thief.calls = 0;
 	theft->taken++;
 	start_decoy(theft, pid);
 }
@@ -202,30 +225,56 @@ static bool is_question(const struct seccomp_notif *call)
 	return call->data.nr == SYS_pidfd_send_signal && call->data.args[1] == 0;
 }
 
-/* Until the victim asks for a round or, with NULL, ends. */
-static void serve(struct theft *theft)
+/* The next call of anybody's, if there is one within so many milliseconds. */
+enum served { NOBODY_LEFT, NOTHING, A_CALL, WANTS_ROUND };
+
+static enum served serve_one(struct theft *theft, int milliseconds)
 {
 	struct pollfd listener = { .fd = thief.listener, .events = POLLIN };
 	struct seccomp_notif call;
 
-	for (;;) {
-		must(TEMP_FAILURE_RETRY(poll(&listener, 1, -1)));
-		if (!(listener.revents & POLLIN))
-			break; /* nobody is left who has this filter */
-		if (!receive(&call))
-			continue;
-		if (call.data.nr == SYS_openat && (int)call.data.args[0] == ASK_FOR_ROUND) {
-			thief.waiting = call.id;
-			return;
-		}
-		if (theft)
-			maybe_take_child(theft);
-		if (theft && theft->lie && (pid_t)call.pid == thief.tid && is_question(&call))
-			answer(call.id, 0, 0);
-		else
-			answer(call.id, SECCOMP_USER_NOTIF_FLAG_CONTINUE, 0);
+	if (must(TEMP_FAILURE_RETRY(poll(&listener, 1, milliseconds))) == 0)
+		return NOTHING;
+	if (!(listener.revents & POLLIN))
+		return NOBODY_LEFT; /* who has this filter */
+	if (!receive(&call))
+		return NOTHING;
+	if (call.data.nr == SYS_openat && (int)call.data.args[0] == ASK_FOR_ROUND) {
+		thief.waiting = call.id;
+		return WANTS_ROUND;
 	}
-	assert_null(theft);
+	if (theft)
+		maybe_take_child(theft);
+	if (theft && theft->lie && (pid_t)call.pid == thief.tid && is_question(&call))
+		answer(call.id, 0, 0);
+	else
+		answer(call.id, SECCOMP_USER_NOTIF_FLAG_CONTINUE, 0);
+	return A_CALL;
+}
+
+static void serve(struct theft *theft, enum served end)
+{
+	enum served served;
+
+	do {
+		served = serve_one(theft, -1);
+		assert_true(served != NOBODY_LEFT || end == NOBODY_LEFT);
+	} while (served != end);
+}
+
+/* Whether one of the victim's children has still something to do. */
+static bool is_any_running(void)
+{
+	pid_t pids[MOST_CHILDREN];
+	siginfo_t info;
+
+	for (unsigned int n = list_children(pids); n; n--) {
+		info.si_pid = 0;
+		must(waitid(P_PID, (id_t)pids[n - 1], &info, WEXITED | WNOHANG | WNOWAIT | __WALL));
+		if (!info.si_pid)
+			return true;
+	}
+	return false;
 }
 
 void thief_with_few_numbers(void)
@@ -252,21 +301,24 @@ void thief_start(void (*victim)(void *), void *data)
 	assert_int_equal(pthread_create(&thief.thread, NULL, be_victim, NULL), 0);
 	while (__atomic_load_n(&thief.listener, __ATOMIC_ACQUIRE) < 0)
 		sched_yield();
-	serve(&(struct theft){ 0 });
+	serve(NULL, WANTS_ROUND);
 }
 
 void thief_round(struct theft *theft)
 {
 	theft->taken = theft->n = 0;
-	thief.counted_for = 0;
+	thief.n_seen = thief.calls = 0;
 	answer(thief.waiting, 0, 1);
-	serve(theft);
+	serve(theft, WANTS_ROUND);
+	/* Those who ought to end by themselves now need their calls answered. */
+	while (is_any_running())
+		serve_one(NULL, 10);
 }
 
 void thief_stop(void)
 {
 	answer(thief.waiting, 0, 0);
-	serve(NULL);
+	serve(NULL, NOBODY_LEFT);
 	pthread_join(thief.thread, NULL);
 	close(thief.listener);
 }

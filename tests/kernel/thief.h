@@ -23,7 +23,7 @@ struct decoy {
 
 struct theft {
 	unsigned int at;    /* takes a child at this call of those that are made while it is there */
-	unsigned int child; /* which of the victim's children: 0, the oldest, and so on */
+	unsigned int child; /* which of the victim's children in this round: 0, the first, and so on */
 	bool all;	    /* also the next one, at the same call, and so on */
 	bool lie;	    /* answers the victim's question "is it still there?": yes */
 	unsigned int taken; /* how many children were */
