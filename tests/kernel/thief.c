@@ -125,10 +125,11 @@ static bool kill_and_reap(pid_t pid)
 
 /* ---- the decoy ---- */
 
-static struct decoy start_process(const pid_t *number)
+static struct decoy start_process(const pid_t *number, bool dead)
 {
-	struct decoy decoy = { -1, -1 };
+	struct decoy decoy = { -1, -1, dead };
 	struct clone_args args = {
+		.exit_signal = dead ? SIGCHLD : 0,
 		.flags = CLONE_NEWUSER | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&decoy.fd,
 		.set_tid = (uint64_t)(uintptr_t)number,
@@ -146,43 +147,55 @@ static struct decoy start_process(const pid_t *number)
 	return decoy;
 }
 
+/* Kills it, and waits for that. */
+static void end(const struct decoy *decoy)
+{
+	struct pollfd end = { .fd = decoy->fd, .events = POLLIN };
+
+	must(syscall(SYS_pidfd_send_signal, decoy->fd, SIGKILL, NULL, 0));
+	must(TEMP_FAILURE_RETRY(poll(&end, 1, -1)));
+}
+
 static void end_process(const struct decoy *decoy)
 {
-	must(syscall(SYS_pidfd_send_signal, decoy->fd, SIGKILL, NULL, 0));
+	end(decoy);
 	must(waitpid(decoy->pid, NULL, __WALL));
 	close(decoy->fd);
 }
 
-static struct decoy ask_for_number(pid_t number)
+static struct decoy ask_for_number(pid_t number, bool dead)
 {
-	struct decoy decoy = start_process(&number);
+	struct decoy decoy = start_process(&number, dead);
 
 	if (decoy.pid < 0 && errno != EEXIST)
 		fail_msg("cannot start a process with number %d: %s", number, strerror(errno));
 	return decoy;
 }
 
-static struct decoy wait_for_number(pid_t number)
+static struct decoy wait_for_number(pid_t number, bool dead)
 {
 	struct decoy decoy;
 
 	for (unsigned int i = 0; i < 20 * FEW_NUMBERS; i++) {
-		decoy = start_process(NULL);
+		decoy = start_process(NULL, dead);
 		must(decoy.pid);
 		if (decoy.pid == number)
 			return decoy;
 		end_process(&decoy);
 	}
-	return (struct decoy){ -1, -1 };
+	return (struct decoy){ -1, -1, dead };
 }
 
 static void start_decoy(struct theft *theft, pid_t number)
 {
-	struct decoy decoy = thief.few_numbers ? wait_for_number(number) : ask_for_number(number);
+	struct decoy decoy = thief.few_numbers ? wait_for_number(number, theft->dead)
+					       : ask_for_number(number, theft->dead);
 
 	if (decoy.pid < 0) /* whoever was faster is the decoy then, unknowingly */
 		return;
 	must(setpgid(decoy.pid, decoy.pid));
+	if (decoy.dead)
+		end(&decoy);
 	theft->decoys[theft->n++] = decoy;
 }
 
@@ -194,7 +207,7 @@ static void maybe_take_child(struct theft *theft)
 
 	if ((theft->taken && !theft->all) || theft->n == THIEF_MOST)
 		return;
-	pid = find_child(theft->child);
+	pid = theft->other ? theft->other : find_child(theft->child);
 	if (!pid || ++thief.calls != theft->at || !kill_and_reap(pid))
 		return;
 	thief.n_seen = thief.calls = 0;
@@ -335,11 +348,22 @@ static void read_file(const struct decoy *decoy, const char *name, char *text, s
 	text[must(read(fd, text, size - 1))] = '\0';
 }
 
+static bool is_zombie(const struct decoy *decoy)
+{
+	siginfo_t info = { 0 };
+
+	return waitid((idtype_t)P_PIDFD, (id_t)decoy->fd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) ==
+		       0 &&
+	       info.si_pid == decoy->pid;
+}
+
 const char *decoy_touched(const struct decoy *decoy)
 {
 	struct pollfd end = { .fd = decoy->fd, .events = POLLIN };
 	char text[4096];
 
+	if (decoy->dead)
+		return is_zombie(decoy) ? NULL : "another process was waited for";
 	if (must(poll(&end, 1, 0)))
 		return "another process was killed";
 	read_file(decoy, "status", text, sizeof(text));
