@@ -316,21 +316,6 @@ int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options)
 	return idm_sys_waitid((idtype_t)P_PIDFD, (id_t)pidfd, info, options);
 }
 
-int idm_sys_kill(pid_t pid, int signal)
-{
-	return (int)CALL(kill(pid, signal));
-}
-
-pid_t idm_sys_getpgid(pid_t pid)
-{
-	return (pid_t)CALL(getpgid(pid));
-}
-
-int idm_sys_setpgid(pid_t pid, pid_t group)
-{
-	return (int)CALL(setpgid(pid, group));
-}
-
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms)
 {
 	clock_gettime(CLOCK_MONOTONIC, deadline);

@@ -208,10 +208,6 @@ int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);
 int idm_sys_pidfd_send_signal(int pidfd, int signal);
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);
-/* By number: only where that is proven to be the right one's. */
-int idm_sys_kill(pid_t pid, int signal);
-pid_t idm_sys_getpgid(pid_t pid);
-int idm_sys_setpgid(pid_t pid, pid_t group);
 void idm_sys_sleep(unsigned int milliseconds); /* or shorter, if a signal comes */
 /* Until one of the events, POLLHUP or the time (NULL: for ever): 1, or 0 if that is over. */
 int idm_sys_poll_until(int fd, short events, const struct timespec *deadline);

@@ -30,7 +30,7 @@
 /* How often at each call. */
 static unsigned int rounds(void)
 {
-	return test_is_long() ? 1000 : TEST_SANITIZED ? 5 : 30;
+	return test_is_long() ? 1000 : TEST_SANITIZED ? 5 : 20;
 }
 
 /* What the victim works on, and what it comes home with. */
@@ -257,7 +257,7 @@ static void always(void *unused)
 	struct sum sum;
 
 	(void)unused;
-	proof("pid-reuse", rob_all(theft, rounds() / 30 + 1),
+	proof("pid-reuse", rob_all(theft, rounds() / 20 + 1),
 	      "children taken, and their numbers given to others");
 	job.way = 0;
 	sum = rob("namespace", make_userns, theft, 1, false);

@@ -25,6 +25,9 @@
 /* For the victim's child, the decoy, who asks about a namespace afterwards, and some to spare. */
 #define FEW_NUMBERS 8
 
+/* At once, or one after the other in a round. */
+#define MOST_CHILDREN 8
+
 /* By this "call" the thread asks whether there is one more round. It is answered, never carried out. */
 #define ASK_FOR_ROUND 123456
 
@@ -37,8 +40,9 @@ static struct thief {
 	uint64_t waiting; /* the victim's question for a round */
 	bool few_numbers;
 	struct theft *theft;
-	unsigned int calls; /* since the child that is to be taken was there first */
-	pid_t counted_for;
+	unsigned int calls;	   /* since the child that is to be taken was there first */
+	pid_t seen[MOST_CHILDREN]; /* all the victim's children, in the order of their births */
+	unsigned int n_seen;
 } thief;
 
 /* ---- the one whose child is taken ---- */
@@ -66,20 +70,42 @@ static void *be_victim(void *unused)
 
 /* ---- its children ---- */
 
-/* The number of the victim's child that is wanted; 0: there is none. */
-static pid_t find_child(unsigned int which)
+static unsigned int list_children(pid_t pids[MOST_CHILDREN])
 {
 	char path[64], text[512], *at = text;
 	AUTO_CLOSE int fd = -1;
-	ssize_t n;
+	unsigned int n = 0;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", thief.tid);
 	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	n = must(read(fd, text, sizeof(text) - 1));
-	text[n] = '\0';
-	for (; which; which--)
-		strtol(at, &at, 10);
-	return (pid_t)strtol(at, NULL, 10);
+	text[must(read(fd, text, sizeof(text) - 1))] = '\0';
+	while ((pids[n] = (pid_t)strtol(at, &at, 10)))
+		assert_true(++n < MOST_CHILDREN);
+	return n;
+}
+
+static bool was_seen(pid_t pid)
+{
+	bool seen = false;
+
+	for (unsigned int i = 0; i < thief.n_seen; i++)
+		seen |= thief.seen[i] == pid;
+	return seen;
+}
+
+/* The number of the child that is wanted; 0: it is not there. */
+static pid_t find_child(unsigned int which)
+{
+	pid_t pids[MOST_CHILDREN];
+	unsigned int n = list_children(pids);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (!was_seen(pids[i]) && thief.n_seen < MOST_CHILDREN)
+			thief.seen[thief.n_seen++] = pids[i];
+	for (unsigned int i = 0; i < n; i++)
+		if (which < thief.n_seen && pids[i] == thief.seen[which])
+			return pids[i];
+	return 0;
 }
 
 /* False: somebody else was faster. */
@@ -99,10 +125,11 @@ static bool kill_and_reap(pid_t pid)
 
 /* ---- the decoy ---- */
 
-static struct decoy start_process(const pid_t *number)
+static struct decoy start_process(const pid_t *number, bool dead)
 {
-	struct decoy decoy = { -1, -1 };
+	struct decoy decoy = { -1, -1, dead };
 	struct clone_args args = {
+		.exit_signal = dead ? SIGCHLD : 0,
 		.flags = CLONE_NEWUSER | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&decoy.fd,
 		.set_tid = (uint64_t)(uintptr_t)number,
@@ -120,43 +147,55 @@ static struct decoy start_process(const pid_t *number)
 	return decoy;
 }
 
+/* Kills it, and waits for that. */
+static void end(const struct decoy *decoy)
+{
+	struct pollfd end = { .fd = decoy->fd, .events = POLLIN };
+
+	must(syscall(SYS_pidfd_send_signal, decoy->fd, SIGKILL, NULL, 0));
+	must(TEMP_FAILURE_RETRY(poll(&end, 1, -1)));
+}
+
 static void end_process(const struct decoy *decoy)
 {
-	must(syscall(SYS_pidfd_send_signal, decoy->fd, SIGKILL, NULL, 0));
+	end(decoy);
 	must(waitpid(decoy->pid, NULL, __WALL));
 	close(decoy->fd);
 }
 
-static struct decoy ask_for_number(pid_t number)
+static struct decoy ask_for_number(pid_t number, bool dead)
 {
-	struct decoy decoy = start_process(&number);
+	struct decoy decoy = start_process(&number, dead);
 
 	if (decoy.pid < 0 && errno != EEXIST)
 		fail_msg("cannot start a process with number %d: %s", number, strerror(errno));
 	return decoy;
 }
 
-static struct decoy wait_for_number(pid_t number)
+static struct decoy wait_for_number(pid_t number, bool dead)
 {
 	struct decoy decoy;
 
 	for (unsigned int i = 0; i < 20 * FEW_NUMBERS; i++) {
-		decoy = start_process(NULL);
+		decoy = start_process(NULL, dead);
 		must(decoy.pid);
 		if (decoy.pid == number)
 			return decoy;
 		end_process(&decoy);
 	}
-	return (struct decoy){ -1, -1 };
+	return (struct decoy){ -1, -1, dead };
 }
 
 static void start_decoy(struct theft *theft, pid_t number)
 {
-	struct decoy decoy = thief.few_numbers ? wait_for_number(number) : ask_for_number(number);
+	struct decoy decoy = thief.few_numbers ? wait_for_number(number, theft->dead)
+					       : ask_for_number(number, theft->dead);
 
 	if (decoy.pid < 0) /* whoever was faster is the decoy then, unknowingly */
 		return;
 	must(setpgid(decoy.pid, decoy.pid));
+	if (decoy.dead)
+		end(&decoy);
 	theft->decoys[theft->n++] = decoy;
 }
 
@@ -168,13 +207,10 @@ static void maybe_take_child(struct theft *theft)
 
 	if ((theft->taken && !theft->all) || theft->n == THIEF_MOST)
 		return;
-	pid = find_child(theft->child);
-	if (pid != thief.counted_for)
-		thief.calls = 0;
-	thief.counted_for = pid;
+	pid = theft->other ? theft->other : find_child(theft->child);
 	if (!pid || ++thief.calls != theft->at || !kill_and_reap(pid))
 		return;
-	thief.counted_for = 0;
+	thief.n_seen = thief.calls = 0;
 	theft->taken++;
 	start_decoy(theft, pid);
 }
@@ -202,30 +238,56 @@ static bool is_question(const struct seccomp_notif *call)
 	return call->data.nr == SYS_pidfd_send_signal && call->data.args[1] == 0;
 }
 
-/* Until the victim asks for a round or, with NULL, ends. */
-static void serve(struct theft *theft)
+/* The next call of anybody's, if there is one within so many milliseconds. */
+enum served { NOBODY_LEFT, NOTHING, A_CALL, WANTS_ROUND };
+
+static enum served serve_one(struct theft *theft, int milliseconds)
 {
 	struct pollfd listener = { .fd = thief.listener, .events = POLLIN };
 	struct seccomp_notif call;
 
-	for (;;) {
-		must(TEMP_FAILURE_RETRY(poll(&listener, 1, -1)));
-		if (!(listener.revents & POLLIN))
-			break; /* nobody is left who has this filter */
-		if (!receive(&call))
-			continue;
-		if (call.data.nr == SYS_openat && (int)call.data.args[0] == ASK_FOR_ROUND) {
-			thief.waiting = call.id;
-			return;
-		}
-		if (theft)
-			maybe_take_child(theft);
-		if (theft && theft->lie && (pid_t)call.pid == thief.tid && is_question(&call))
-			answer(call.id, 0, 0);
-		else
-			answer(call.id, SECCOMP_USER_NOTIF_FLAG_CONTINUE, 0);
+	if (must(TEMP_FAILURE_RETRY(poll(&listener, 1, milliseconds))) == 0)
+		return NOTHING;
+	if (!(listener.revents & POLLIN))
+		return NOBODY_LEFT; /* who has this filter */
+	if (!receive(&call))
+		return NOTHING;
+	if (call.data.nr == SYS_openat && (int)call.data.args[0] == ASK_FOR_ROUND) {
+		thief.waiting = call.id;
+		return WANTS_ROUND;
 	}
-	assert_null(theft);
+	if (theft)
+		maybe_take_child(theft);
+	if (theft && theft->lie && (pid_t)call.pid == thief.tid && is_question(&call))
+		answer(call.id, 0, 0);
+	else
+		answer(call.id, SECCOMP_USER_NOTIF_FLAG_CONTINUE, 0);
+	return A_CALL;
+}
+
+static void serve(struct theft *theft, enum served end)
+{
+	enum served served;
+
+	do {
+		served = serve_one(theft, -1);
+		assert_true(served != NOBODY_LEFT || end == NOBODY_LEFT);
+	} while (served != end);
+}
+
+/* Whether one of the victim's children has still something to do. */
+static bool is_any_running(void)
+{
+	pid_t pids[MOST_CHILDREN];
+	siginfo_t info;
+
+	for (unsigned int n = list_children(pids); n; n--) {
+		info.si_pid = 0;
+		must(waitid(P_PID, (id_t)pids[n - 1], &info, WEXITED | WNOHANG | WNOWAIT | __WALL));
+		if (!info.si_pid)
+			return true;
+	}
+	return false;
 }
 
 void thief_with_few_numbers(void)
@@ -252,21 +314,24 @@ void thief_start(void (*victim)(void *), void *data)
 	assert_int_equal(pthread_create(&thief.thread, NULL, be_victim, NULL), 0);
 	while (__atomic_load_n(&thief.listener, __ATOMIC_ACQUIRE) < 0)
 		sched_yield();
-	serve(&(struct theft){ 0 });
+	serve(NULL, WANTS_ROUND);
 }
 
 void thief_round(struct theft *theft)
 {
 	theft->taken = theft->n = 0;
-	thief.counted_for = 0;
+	thief.n_seen = thief.calls = 0;
 	answer(thief.waiting, 0, 1);
-	serve(theft);
+	serve(theft, WANTS_ROUND);
+	/* Those who ought to end by themselves now need their calls answered. */
+	while (is_any_running())
+		serve_one(NULL, 10);
 }
 
 void thief_stop(void)
 {
 	answer(thief.waiting, 0, 0);
-	serve(NULL);
+	serve(NULL, NOBODY_LEFT);
 	pthread_join(thief.thread, NULL);
 	close(thief.listener);
 }
@@ -283,11 +348,22 @@ static void read_file(const struct decoy *decoy, const char *name, char *text, s
 	text[must(read(fd, text, size - 1))] = '\0';
 }
 
+static bool is_zombie(const struct decoy *decoy)
+{
+	siginfo_t info = { 0 };
+
+	return waitid((idtype_t)P_PIDFD, (id_t)decoy->fd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) ==
+		       0 &&
+	       info.si_pid == decoy->pid;
+}
+
 const char *decoy_touched(const struct decoy *decoy)
 {
 	struct pollfd end = { .fd = decoy->fd, .events = POLLIN };
 	char text[4096];
 
+	if (decoy->dead)
+		return is_zombie(decoy) ? NULL : "another process was waited for";
 	if (must(poll(&end, 1, 0)))
 		return "another process was killed";
 	read_file(decoy, "status", text, sizeof(text));

@@ -16,15 +16,18 @@
  */
 struct decoy {
 	pid_t pid;
-	int fd; /* its pidfd */
+	int fd;	   /* its pidfd */
+	bool dead; /* it has been killed, and is a zombie that anybody may wait for */
 };
 
 #define THIEF_MOST 32
 
 struct theft {
 	unsigned int at;    /* takes a child at this call of those that are made while it is there */
-	unsigned int child; /* which of the victim's children: 0, the oldest, and so on */
+	unsigned int child; /* which of the victim's children in this round: 0, the first, and so on */
+	pid_t other;	    /* if not 0: not a child of the victim's, but this one of the process's */
 	bool all;	    /* also the next one, at the same call, and so on */
+	bool dead;	    /* the decoys are zombies */
 	bool lie;	    /* answers the victim's question "is it still there?": yes */
 	unsigned int taken; /* how many children were */
 	unsigned int n;
