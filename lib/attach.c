@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* The last step: a tree becomes visible. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "attach.h"
-#include "errand.h"
+#include "detach.h"
 #include "error.h"
 #include "kernel.h"
 #include "target.h"
@@ -14,47 +13,6 @@
 static const char step_attach[] = "attach";
 
 #define ATTACH_FLAGS (IDM_ATTACH_MKDIR | IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW)
-
-/* ---- unmounting by descriptor ---- */
-
-/* umount2(2) takes a path only. This one leads to what is on top of where the descriptor points. */
-struct fd_path {
-	char text[40];
-};
-
-static struct fd_path path_of(int fd)
-{
-	struct fd_path p;
-
-	snprintf(p.text, sizeof(p.text), "/proc/thread-self/fd/%d", fd);
-	return p;
-}
-
-/* Whether that path works: there is a /proc, and it is this process's. */
-static bool can_unmount(int fd)
-{
-	struct stat by_path, by_fd;
-
-	return idm_sys_fstatat(AT_FDCWD, path_of(fd).text, &by_path, 0) == 0 &&
-	       idm_sys_fstatat(fd, "", &by_fd, AT_EMPTY_PATH) == 0 && by_path.st_dev == by_fd.st_dev &&
-	       by_path.st_ino == by_fd.st_ino;
-}
-
-/* In a process whose working directory is its own, "." is a path to the mount: no /proc is needed. */
-static int detach_from_inside(void *data)
-{
-	const int *tree_fd = data;
-	int r = idm_sys_fchdir(*tree_fd);
-
-	return r < 0 ? r : idm_sys_umount(".", MNT_DETACH);
-}
-
-void idm_take_away(int tree_fd)
-{
-	if (can_unmount(tree_fd) && idm_sys_umount(path_of(tree_fd).text, MNT_DETACH) == 0)
-		return;
-	idm_errand(detach_from_inside, &tree_fd);
-}
 
 /* ---- replacing ---- */
 
@@ -75,8 +33,8 @@ static bool is_callers_root(int fd)
 {
 	struct statx st, root;
 
-	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0 &&
-	       idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &root) == 0 &&
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) == 0 &&
+	       idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID, &root) == 0 &&
 	       st.stx_mnt_id == root.stx_mnt_id && root.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
@@ -112,7 +70,7 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 		idm_hint(err, "pivot_root(2) exchanges root directories");
 		return -EINVAL;
 	}
-	if (!can_unmount(target->fd))
+	if (!idm_can_unmount_fd(target->fd))
 		return idm_fail(err, -EBUSY, step_attach, path,
 				"replacing needs a /proc of this PID namespace, and there is none");
 	r = idm_sys_move_mount(tree_fd, "", target->fd, "",
@@ -121,7 +79,7 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 		return why_not_beneath(r, path, err);
 	/* The kernel has just refused locked mounts, so nothing is left that could keep this from going.
 	 */
-	r = idm_sys_umount(path_of(target->fd).text, MNT_DETACH);
+	r = idm_unmount_fd(target->fd, MNT_DETACH);
 	if (r < 0)
 		return idm_fail(err, r, "detach the old mount", path,
 				"the new mount is in place, but beneath the old one: %s",
@@ -219,7 +177,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 		    enum idm_propagation propagation, struct idm_error *err)
 {
 	struct idm_target t = { 0 };
-	struct stat st;
+	struct statx st;
 	int r;
 
 	if (flags & ~ATTACH_FLAGS)
@@ -230,10 +188,10 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 	r = idm_refuse_old_kernel(target, err);
 	if (r < 0)
 		return r;
-	r = idm_sys_fstatat(tree_fd, "", &st, AT_EMPTY_PATH);
+	r = idm_sys_statx(tree_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 	if (r < 0)
 		return idm_fail(err, r, step_attach, target, "the tree is not an open descriptor");
-	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(st.st_mode), err);
+	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(st.stx_mode), err);
 	if (r < 0)
 		return r;
 	r = attach(tree_fd, &t, target, flags, propagation, err);

@@ -12,7 +12,4 @@ int idm_refuse_old_kernel(const char *path, struct idm_error *err);
 int idm_put_on_top(int tree_fd, const struct idm_target *target, const char *path,
 		   struct idm_error *err);
 
-/* Detaches an attached tree by its descriptor, lazily. */
-void idm_take_away(int tree_fd);
-
 #endif

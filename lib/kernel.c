@@ -87,7 +87,8 @@ bool idm_is_mount_point(int fd)
 {
 	struct statx st;
 
-	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) == 0 &&
+	/* The filesystem need not be asked, and if its server is dead it could not be. */
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
 	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
