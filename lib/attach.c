@@ -143,11 +143,106 @@ static int set_propagation(int tree_fd, enum idm_propagation propagation)
 	return idm_sys_mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
 }
 
+/*
+ * Copies of what is attached below a shared mount appear with all its peers. They go with ours as long
+ * as that is shared with them. If it is not, the kernel takes away the copy of the mount itself, but
+ * only if no other is below; and what is below stays for good, in mount namespaces that nobody can tidy
+ * up.
+ */
+static int refuse_copies(const char *path, bool replace, struct idm_error *err)
+{
+	idm_fail(
+		err, -EINVAL, "set propagation", path,
+		replace ? "a mount that replaces one below a shared mount has to be shared too"
+			: "the target is below a shared mount, whose peers would keep copies of the mounts "
+			  "below the tree for good");
+	idm_hint(err,
+		 "let it be shared, or make the target a private mount of its own first: mount --bind "
+		 "and --make-private");
+	return -EINVAL;
+}
+
+struct place {
+	uint64_t id, parent;
+	enum idm_propagation propagation;
+	bool found;
+};
+
+static int take_place(const struct idm_mount *mount, void *data)
+{
+	*(struct place *)data = (struct place){ mount->id, mount->parent_id, mount->propagation, true };
+	return 0;
+}
+
+static int take_parent(const struct idm_mount *mount, void *data)
+{
+	struct place *place = data;
+
+	if (mount->id == place->parent)
+		place->propagation = mount->propagation;
+	return 0;
+}
+
+static int find_below(const struct idm_mount *mount, void *data)
+{
+	struct place *place = data;
+
+	place->found |= mount->parent_id == place->id && mount->id != place->id;
+	return 0;
+}
+
+/* Whether the wish would leave copies with peers if there are mounts below the tree. */
+static int looks_at_peers(const struct idm_target *target, bool replace,
+			  enum idm_propagation propagation, struct idm_error *err)
+{
+	struct place place = { 0 };
+	int r;
+
+	if (propagation == IDM_PROPAGATION_DEFAULT || propagation == IDM_PROPAGATION_SHARED)
+		return 0;
+	r = idm_list_path(target->fd, "", take_place, &place, err);
+	if (r == 0 && replace)
+		r = idm_list(IDM_LIST_UNMAPPED, take_parent, &place, err);
+	if (r == -ENOENT) /* it is in no namespace of ours: attaching will say so */
+		return 0;
+	return r < 0 ? r : place.propagation == IDM_PROPAGATION_SHARED;
+}
+
+/* Of a detached tree the kernel does not say it. */
+static int has_mounts_below(int tree_fd, struct idm_error *err)
+{
+	struct place place = { 0 };
+	int r = idm_list_path(tree_fd, "", take_place, &place, err);
+
+	place.found = false;
+	if (r == 0)
+		r = idm_list(IDM_LIST_UNMAPPED, find_below, &place, err);
+	return r < 0 ? r : place.found;
+}
+
+static int put(int tree_fd, const struct idm_target *target, const char *path, bool over,
+	       enum idm_propagation propagation, struct idm_error *err)
+{
+	int shared = looks_at_peers(target, over, propagation, err), r;
+
+	if (shared < 0)
+		return shared;
+	if (over)
+		return shared ? refuse_copies(path, true, err) : replace(tree_fd, target, path, err);
+	r = idm_put_on_top(tree_fd, target, path, err);
+	if (r < 0 || !shared)
+		return r;
+	r = has_mounts_below(tree_fd, err);
+	if (r == 0)
+		return 0;
+	idm_take_away(tree_fd); /* as long as it is shared, so that it goes everywhere */
+	return r < 0 ? r : refuse_copies(path, false, err);
+}
+
 static int attach(int tree_fd, const struct idm_target *target, const char *path, unsigned int flags,
 		  enum idm_propagation propagation, struct idm_error *err)
 {
-	int r = flags & IDM_ATTACH_REPLACE ? replace(tree_fd, target, path, err)
-					   : idm_put_on_top(tree_fd, target, path, err);
+	int r = put(tree_fd, target, path, flags & IDM_ATTACH_REPLACE, propagation, err);
 
 	if (r < 0)
 		return r;
