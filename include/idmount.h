@@ -803,8 +803,8 @@ struct idm_child_fd {
 
 /*
  * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, or a
- * detached tree. A target that is a symbolic link is refused unless it may be followed. What is not wanted is
- * 0, and tree -1.
+ * detached tree. A target that is a symbolic link is refused unless it may be followed, and the links of a /proc
+ * that lead to other processes' roots are not. What is not wanted is 0, and tree -1.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */
