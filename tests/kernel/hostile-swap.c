@@ -249,6 +249,15 @@ static const struct {
 	{ "plan", as_a_plan },
 };
 
+/* Each at least once, or it would prove nothing. */
+static bool all_done(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!done[i] && (kinds[i].go != in_place_of_another || !kernel_is_before(6, 5)))
+			return false;
+	return true;
+}
+
 TEST_WITHIN(nothing_leads_out_of_the_root, 300)
 {
 	unsigned int n = attempts(3500);
@@ -259,17 +268,14 @@ TEST_WITHIN(nothing_leads_out_of_the_root, 300)
 	userns = userns_of("0:100000:65536");
 	before = look();
 	attack = attack_start(pairs, ARRAY_SIZE(pairs), user);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n || !all_done(); i++)
 		kinds[i % ARRAY_SIZE(kinds)].go(i % ARRAY_SIZE(kinds));
 	attack_end(&attack);
 	snapshot_assert_same(before);
 	must(close(userns));
 	assert_outside_is_untouched();
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		note("%s: %u times done, %u times refused", kinds[i].name, done[i], refused[i]);
-		if (i != 3 || !kernel_is_before(6, 5))
-			assert_true(done[i] > 0);
-	}
 	must(close(root));
 	proof("hostile", n, "mounts below a root that an attacker changes");
 }
@@ -323,7 +329,7 @@ TEST_WITHIN(nothing_leads_the_command_out, 300)
 	enter();
 	before = look();
 	attack = attack_start(pairs, ARRAY_SIZE(pairs), user);
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < n || !mounted; i++) {
 		bool good = run_quietly(command) == 0;
 
 		assert_int_equal(find(&place), good);
@@ -338,7 +344,6 @@ TEST_WITHIN(nothing_leads_the_command_out, 300)
 	assert_outside_is_untouched();
 	must(close(root));
 	note("%u of %u were mounted", mounted, n);
-	assert_true(mounted > 0);
 	proof("hostile", n, "runs of the command below a root that an attacker changes");
 }
 
