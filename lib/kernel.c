@@ -86,7 +86,8 @@ int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, str
 int idm_is_mount_point(int fd)
 {
 	struct statx st;
-	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st);
+	/* The filesystem need not be asked, and if its server is dead it could not be. */
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 
 	return r < 0 ? r : !!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }

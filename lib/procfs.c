@@ -223,6 +223,42 @@ bool idm_procfs_child_would_be_init(void)
 	return fd >= 0 && idm_sys_ioctl(fd, IDM_NS_GET_PID_FROM_PIDNS, (void *)1) == -ESRCH;
 }
 
+/* The inode number of the namespace that the link says it leads to: "user:[4026531837]". */
+static int namespace_number(int link, unsigned long *inode)
+{
+	char text[64], *number;
+	ssize_t n = idm_sys_readlinkat(link, "", text, sizeof(text) - 1);
+
+	if (n < 0)
+		return (int)n;
+	text[n] = '\0';
+	number = strchr(text, '[');
+	return number && sscanf(number, "[%lu]", inode) == 1 ? 0 : -EXDEV;
+}
+
+/*
+ * What the link itself leads to. The kernel lets files be mounted over it, which opening it would find;
+ * and going through it leaves procfs, so opening cannot be told to stay inside.
+ */
+static int open_namespace(int ns, const char *name, int flags)
+{
+	AUTO_CLOSE int link = idm_sys_openat2(ns, name, O_PATH | O_NOFOLLOW, 0, INSIDE), fd = -1;
+	unsigned long inode;
+	struct statfs fs;
+	struct stat st;
+	int r = link < 0 ? link : namespace_number(link, &inode);
+
+	if (r < 0)
+		return r;
+	fd = idm_sys_openat(ns, name, flags, 0);
+	if (fd < 0)
+		return fd;
+	if (idm_sys_fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC ||
+	    idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) < 0 || st.st_ino != inode)
+		return -EXDEV;
+	return idm_take_fd(&fd);
+}
+
 int idm_procfs_openat(int process, const char *name, int flags)
 {
 	AUTO_CLOSE int ns = -1;
@@ -230,7 +266,5 @@ int idm_procfs_openat(int process, const char *name, int flags)
 	if (strncmp(name, "ns/", 3) != 0)
 		return idm_sys_openat2(process, name, flags, 0, INSIDE);
 	ns = idm_sys_openat2(process, "ns", O_PATH | O_DIRECTORY, 0, INSIDE);
-	if (ns < 0)
-		return ns;
-	return idm_sys_openat(ns, name + 3, flags, 0);
+	return ns < 0 ? ns : open_namespace(ns, name + 3, flags);
 }

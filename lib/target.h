@@ -20,6 +20,7 @@ struct idm_file_id {
 	uint64_t born; /* nanoseconds of the epoch; 0 if the filesystem does not tell */
 	unsigned int mode;
 	uint64_t size;
+	bool covered; /* it is the root of a mount: what is below that is not seen */
 };
 
 /* One directory or file that was created. */
@@ -33,6 +34,9 @@ struct idm_made {
 
 /* Of what is at the path, a symbolic link not followed. 0 or -errno. */
 int idm_file_id(int dirfd, const char *path, struct idm_file_id *id);
+
+/* Whether that is what was created, whatever is in it. */
+bool idm_is_same_file(const struct idm_file_id *was, const struct idm_file_id *is, bool directory);
 
 struct idm_target {
 	int fd;		       /* O_PATH */
@@ -57,7 +61,7 @@ struct idm_target {
 int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsigned int flags,
 		    bool directory, struct idm_error *err);
 
-/* Removes what idm_target_open() created, as far as it is still empty. */
+/* Removes what idm_target_open() created, as far as it is still that, and empty. */
 void idm_target_unmake(struct idm_target *target);
 
 /* Releases the target; what was created stays. */

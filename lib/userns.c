@@ -37,8 +37,17 @@ static void close_files(struct files *f)
 
 static int open_one(int process, const char *name, int flags, int *fd, struct idm_error *err)
 {
+	static const char step[] = "open the child's maps";
+
 	*fd = idm_procfs_openat(process, name, flags);
-	return *fd < 0 ? idm_fail(err, *fd, "open the child's maps", name, NULL) : 0;
+	if (*fd >= 0)
+		return 0;
+	idm_fail(err, *fd, step, name,
+		 *fd == -EXDEV ? "something is mounted over that part of the child's /proc directory"
+			       : NULL);
+	if (*fd == -EXDEV)
+		idm_hint(err, "look who mounts below /proc: /proc/self/mountinfo shows what");
+	return *fd;
 }
 
 static int open_files(const struct idm_holder *child, struct files *f, struct idm_error *err)

@@ -624,6 +624,8 @@ TEST(a_record_is_not_overwritten)
 TEST(texts_that_are_no_record)
 {
 	static const char *const texts[] = {
+		"a file of somebody else",
+		"idmount record 1 ",
 		"idmount record 2\n",
 		"\n",
 		"{}\n",
@@ -653,6 +655,9 @@ TEST(texts_that_are_no_record)
 		HEAD "mount 1 2 /\n",
 		HEAD "base 1 tmp\n",
 		HEAD "mount 1 /\nfree 1 /\n",
+		HEAD "limit\n",
+		HEAD "limit x\n",
+		HEAD "limit 1\nlimit 2\n",
 		HEAD "end\nend\n",
 		HEAD "end 1\n",
 	};
