@@ -12,6 +12,8 @@
 #include "plan-read.h"
 #include "util.h"
 
+static const char step_map[] = "read map";
+
 /* The configuration, and what its mounts can fall back on. */
 struct oci {
 	const struct idm_plan_reader *reader;
@@ -304,6 +306,62 @@ static int read_mounts(const struct oci *oci, const struct idm_json *whole)
 	}
 	return r;
 }
+
+/* ---- the container's map alone ---- */
+
+/* The specification wants an absolute path. */
+static int read_joined_map(struct oci *oci)
+{
+	struct idm_error *err = oci->reader->err;
+
+	if (*oci->namespace != '/')
+		return idm_fail(err, -EINVAL, step_map, oci->namespace,
+				"the path of a namespace has to be absolute");
+	if (idm_map_new(&oci->map) < 0)
+		return idm_fail(err, -ENOMEM, step_map, NULL, NULL);
+	return idm_map_parse(oci->map, oci->namespace, IDM_PARSE_LOOKUP, err);
+}
+
+static int find_own_map(struct oci *oci)
+{
+	struct idm_error *err = oci->reader->err;
+
+	if (oci->map && !oci->user_namespace)
+		return idm_fail(err, -EINVAL, step_map, NULL,
+				"linux.namespaces has no user namespace for linux.uidMappings");
+	if (oci->map)
+		return 0;
+	if (oci->namespace)
+		return read_joined_map(oci);
+	idm_fail(err, -ENOENT, step_map, NULL, "there are no linux.uidMappings");
+	idm_hint(err, "a container without a user namespace has no map of its own; give one with -m");
+	return -ENOENT;
+}
+
+int idm_oci_map(const char *text, size_t length, struct idm_map **map, struct idm_error *err)
+{
+	AUTO_JSON struct idm_json_text *json = NULL;
+	struct idm_plan_reader reader = { .err = err };
+	struct oci oci = { .reader = &reader };
+	struct idm_json whole;
+	int r = idm_json_parse(text, length, step_map, &json, err);
+
+	if (r < 0)
+		return r;
+	whole = idm_json_whole(json);
+	r = check_keys(&whole, KEYS("linux"), err);
+	if (r == 0)
+		r = read_linux(&oci, &whole);
+	if (r == 0)
+		r = find_own_map(&oci);
+	if (r == 0)
+		*map = oci.map;
+	else
+		idm_map_free(oci.map);
+	return r;
+}
+
+/* ---- all of it ---- */
 
 int idm_plan_read_oci(const struct idm_plan_reader *reader, const struct idm_json *whole)
 {
