@@ -6,8 +6,8 @@ usage() {
   cat <<'END'
 Usage: sudo ./test.sh [--quick] [--long] [--suite NAME]
 
-Builds idmount with gcc, with clang, and with the address, undefined-behaviour and thread sanitizers, and
-runs all tests. Installs what that needs (see scripts/install-packages.sh). Writes to build-*/ alone. The
+Builds idmount with gcc, with clang, with the address, undefined-behaviour and thread sanitizers, and as
+static programs, and runs all tests. Installs what that needs (see scripts/install-packages.sh). Writes to build-*/ alone. The
 last line is the count of all single tests; the exit status is not 0 if one failed.
 
   --quick       with gcc only
@@ -105,6 +105,11 @@ else
 fi
 if [ -z "$quick" ]; then
   build clang clang || build_failed
+  if build static gcc -Dstatic=true --buildtype=minsize; then
+    [ -n "$suite" ] && [ "$suite" != cli ] || run_tests static cli
+  else
+    build_failed
+  fi
   if build asan gcc -Db_sanitize=address,undefined; then
     run_tests asan "$suite"
   else
