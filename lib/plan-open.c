@@ -339,7 +339,7 @@ static int open_mount(const struct idm_assembly *a, size_t i)
 	return -EOPNOTSUPP;
 }
 
-static int propagate(int mount, const struct idm_step *step)
+int idm_step_propagate(const struct idm_step *step, int mount)
 {
 	struct mount_attr attr = { .propagation = idm_propagation_flag(step->propagation) };
 
@@ -351,7 +351,7 @@ static int set_propagation(const struct idm_assembly *a, size_t i, struct idm_er
 {
 	AUTO_CLOSE int mount = open_mount(a, i);
 	const struct idm_step *step = &a->plan->steps[i];
-	int r = mount < 0 ? mount : propagate(mount, step);
+	int r = mount < 0 ? mount : idm_step_propagate(step, mount);
 	char name[IDM_STEP_NAME];
 
 	if (r == 0)
