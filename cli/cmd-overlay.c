@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "harden.h"
+#include "layers.h"
 #include "lib/lowerdir.h"
 #include "maps.h"
 #include "progress.h"
@@ -43,53 +44,21 @@ struct request {
 	struct idm_overlay overlay;
 	struct map_request maps;
 	struct words words;
-	struct idm_path *lower, *data;
+	struct layer_list layers;
 	struct idm_path upper, work;
 	struct idm_overlay_option *options;
-	size_t n_lower, n_data, n_options;
+	size_t n_options;
 	bool mkdir;
-	bool too_much; /* out of memory */
 };
 
 static void free_request(struct request *q)
 {
 	map_request_free(&q->maps);
-	free(q->lower);
-	free(q->data);
+	layer_list_free(&q->layers);
 	free(q->options);
 }
 
-/* ---- lists ---- */
-
-static void add_layer(struct idm_path **list, size_t *n, const char *path, bool *failed)
-{
-	struct idm_path *more = reallocarray(*list, *n + 1, sizeof(*more));
-
-	if (!more) {
-		*failed = true;
-		return;
-	}
-	*list = more;
-	more[(*n)++] = (struct idm_path){ AT_FDCWD, path };
-}
-
-static int take_layer(char *path, bool data_only, void *data)
-{
-	struct request *q = data;
-
-	if (data_only)
-		add_layer(&q->data, &q->n_data, path, &q->too_much);
-	else
-		add_layer(&q->lower, &q->n_lower, path, &q->too_much);
-	return 0;
-}
-
-static int take_layers(struct request *q, char *list)
-{
-	if (idm_split_lowerdir(list, take_layer, q) < 0)
-		return report_usage("-L: a layer is missing between two colons, or at an end");
-	return DONE;
-}
+/* ---- options of the overlay ---- */
 
 static int take_overlay_option(struct request *q, char *word)
 {
@@ -132,7 +101,7 @@ static int take(struct request *q, int letter, char *value)
 {
 	switch (letter) {
 	case 'L':
-		return take_layers(q, value);
+		return take_layers(&q->layers, value);
 	case 'U':
 		q->upper = (struct idm_path){ AT_FDCWD, value };
 		q->overlay.upper = &q->upper;
@@ -155,9 +124,7 @@ static int take(struct request *q, int letter, char *value)
 
 static int check(struct request *q)
 {
-	if (q->too_much)
-		return out_of_memory();
-	if (!q->n_lower)
+	if (!q->layers.n_lower)
 		return report_usage("a lower layer is missing: -L");
 	if (!q->overlay.upper != !q->overlay.work)
 		return report_usage("-U and -W go together");
@@ -195,10 +162,10 @@ static int mount_overlay(struct request *q, const char *target)
 	struct idm_error err;
 	int tree, r;
 
-	o->lower = q->lower;
-	o->n_lower = q->n_lower;
-	o->data = q->data;
-	o->n_data = q->n_data;
+	o->lower = q->layers.lower;
+	o->n_lower = q->layers.n_lower;
+	o->data = q->layers.data;
+	o->n_data = q->layers.n_data;
 	o->options = q->options;
 	o->n_options = q->n_options;
 	o->map = q->maps.map;

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "lib/lowerdir.h"
 #include "report.h"
 #include "run.h"
 
@@ -61,22 +60,6 @@ static const char details[] =
 
 /* ---- reading the command line ---- */
 
-static int take_layer(char *path, bool data_only, void *data)
-{
-	struct run_request *q = data;
-	struct idm_path **list = data_only ? &q->data : &q->lower, *more;
-	size_t *n = data_only ? &q->n_data : &q->n_lower;
-
-	more = reallocarray(*list, *n + 1, sizeof(*more));
-	if (!more) {
-		q->too_much = true;
-		return 0;
-	}
-	*list = more;
-	more[(*n)++] = (struct idm_path){ AT_FDCWD, path };
-	return 0;
-}
-
 static int take_bind(struct run_request *q, const char *value)
 {
 	struct run_bind *more = reallocarray(q->binds, q->n_binds + 1, sizeof(*more));
@@ -105,9 +88,7 @@ static int take_word_option(struct run_request *q, int letter, char *value)
 {
 	switch (letter) {
 	case 'L':
-		return idm_split_lowerdir(value, take_layer, q) < 0
-			       ? report_usage("-L: a layer is missing between two colons, or at an end")
-			       : DONE;
+		return take_layers(&q->layers, value);
 	case OPTION_BIND:
 		return take_bind(q, value);
 	case OPTION_ENV:
@@ -170,9 +151,7 @@ static int take(struct run_request *q, int letter, char *value)
 
 static int check(struct run_request *q)
 {
-	if (q->too_much)
-		return out_of_memory();
-	if (!!q->rootfs == !!q->n_lower)
+	if (!!q->rootfs == !!q->layers.n_lower)
 		return report_usage("one of --rootfs and -L is wanted");
 	if (q->rootfs && !*q->rootfs)
 		return report_usage("--rootfs is empty");
@@ -379,8 +358,7 @@ static int run(int argc, char **argv)
 		run_free_bind(&q.binds[i]);
 	map_request_free(&q.maps);
 	free(q.binds);
-	free(q.lower);
-	free(q.data);
+	layer_list_free(&q.layers);
 	free(q.env);
 	return status;
 }

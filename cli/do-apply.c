@@ -12,6 +12,7 @@
 
 #include "progress.h"
 #include "report.h"
+#include "slurp.h"
 
 void apply_request_free(struct apply_request *request)
 {
@@ -21,34 +22,6 @@ void apply_request_free(struct apply_request *request)
 }
 
 /* ---- the text ---- */
-
-/* One byte more than the library takes, so that it can say so. */
-#define MOST_BYTES ((16UL << 20) + 1)
-
-/* All of a file in *text; false with errno set. */
-static bool slurp(int fd, char **text, size_t *length)
-{
-	size_t room = 0;
-
-	*length = 0;
-	for (;;) {
-		ssize_t n;
-
-		if (*length == room) {
-			char *more = realloc(*text, room += room ? room : 65536);
-
-			if (!more)
-				return false;
-			*text = more;
-		}
-		n = read(fd, *text + *length, room - *length);
-		if (n < 0 && errno != EINTR)
-			return false;
-		*length += n > 0 ? (size_t)n : 0;
-		if (n == 0 || *length >= MOST_BYTES)
-			return true;
-	}
-}
 
 static bool is_input(const char *file)
 {

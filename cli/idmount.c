@@ -7,8 +7,9 @@
 #include "report.h"
 
 const struct command *const commands[] = {
-	&command_mount, &command_umount, &command_list,	  &command_check, &command_map, &command_overlay,
-	&command_apply, &command_undo,	 &command_bundle, &command_run,	  NULL,
+	&command_mount,	 &command_umount,  &command_list,     &command_check,
+	&command_map,	 &command_overlay, &command_apply,    &command_undo,
+	&command_bundle, &command_run,	   &command_oci_hook, NULL,
 };
 
 static const struct command *find_command(const char *name)
@@ -24,8 +25,8 @@ static int print_overview(void)
 	printf("usage: idmount COMMAND [OPTION]... [OPERAND]...\n\n"
 	       "ID-mapped mounts: files appear under other owners at another place, without a chown.\n\n");
 	for (const struct command *const *c = commands; *c; c++)
-		printf("  %-8s %s\n", (*c)->name, (*c)->summary);
-	printf("  %-8s %s\n"
+		printf("  %-11s %s\n", (*c)->name, (*c)->summary);
+	printf("  %-11s %s\n"
 	       "\n"
 	       "A map is DISK:SEEN[:COUNT] entries: files of DISK appear as SEEN's. \"idmount help mount\"\n"
 	       "says more. Exit status: 0 done, 1 failed, 2 wrong usage.\n",

@@ -30,30 +30,6 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A new filesystem as a detached tree. */
-static int new_filesystem(const char *type, const char *const *options, size_t n)
-{
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
-	struct idm_plan *plan;
-	struct idm_error err;
-	int tree;
-
-	if (idm_plan_new(&plan) < 0) {
-		out_of_memory();
-		return -1;
-	}
-	m.type = type;
-	m.options = options;
-	m.n_options = n;
-	tree = idm_plan_add(plan, &m, &err);
-	if (tree == 0)
-		tree = idm_plan_open(plan, NULL, &err);
-	if (tree < 0)
-		report_error(&err);
-	idm_plan_free(plan);
-	return tree;
-}
-
 static int fail(const char *what)
 {
 	return report_failure("make /dev: %s: %s", what, strerror(errno));
@@ -136,7 +112,7 @@ static int make_terminals(const struct run_request *q, struct run_root *root)
 		snprintf(group, sizeof(group), "gid=%u", gid);
 		options[n++] = group;
 	}
-	pts = new_filesystem("devpts", options, n);
+	pts = run_new_filesystem("devpts", options, n);
 	if (pts < 0)
 		return FAILED;
 	status = q->tty == TTY_YES ? open_terminal(q, root, pts) : DONE;
@@ -156,7 +132,7 @@ int run_make_dev(const struct run_request *q, struct run_root *root)
 
 	snprintf(uid, sizeof(uid), "uid=%u", q->uid0);
 	snprintf(gid, sizeof(gid), "gid=%u", q->gid0);
-	dev = new_filesystem("tmpfs", options, COUNT(options));
+	dev = run_new_filesystem("tmpfs", options, COUNT(options));
 	if (dev < 0)
 		return FAILED;
 	status = fill(q, dev);

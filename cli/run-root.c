@@ -59,34 +59,45 @@ static int open_tree_of(const char *path, const struct idm_map *map, const struc
  */
 #define PLACE "/sys"
 
+int run_new_filesystem(const char *type, const char *const *options, size_t n)
+{
+	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan *plan;
+	struct idm_error err;
+	int tree;
+
+	if (idm_plan_new(&plan) < 0) {
+		out_of_memory();
+		return -1;
+	}
+	m.type = type;
+	m.options = options;
+	m.n_options = n;
+	tree = idm_plan_add(plan, &m, &err);
+	if (tree == 0)
+		tree = idm_plan_open(plan, NULL, &err);
+	if (tree < 0)
+		report_error(&err);
+	idm_plan_free(plan);
+	return tree;
+}
+
 /* Where changes go that are to vanish: a tmpfs. */
 static int make_upper(const struct run_request *q, struct idm_path *upper, struct idm_path *work)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
-	struct idm_plan *plan = NULL;
+	int tree = run_new_filesystem("tmpfs", NULL, 0), status = DONE;
 	struct idm_error err;
-	int tree, r;
 
-	if (idm_plan_new(&plan) < 0)
-		return out_of_memory();
-	m.type = "tmpfs";
-	tree = r = idm_plan_add(plan, &m, &err);
-	if (r == 0)
-		tree = r = idm_plan_open(plan, NULL, &err);
-	idm_plan_free(plan);
-	if (r >= 0)
-		r = idm_tree_attach(tree, AT_FDCWD, PLACE, 0, IDM_PROPAGATION_PRIVATE, &err);
-	if (r < 0) {
-		report_error(&err);
-	} else if (mkdirat(tree, "upper", 0755) < 0 || mkdirat(tree, "work", 0755) < 0 ||
-		   fchownat(tree, "upper", q->uid0, q->gid0, 0) < 0) {
-		r = -1;
-		report_failure("make the upper directory: %s", strerror(errno));
-	}
-	if (r < 0) {
-		if (tree >= 0)
-			close(tree);
+	if (tree < 0)
 		return FAILED;
+	if (idm_tree_attach(tree, AT_FDCWD, PLACE, 0, IDM_PROPAGATION_PRIVATE, &err) < 0)
+		status = report_error(&err);
+	else if (mkdirat(tree, "upper", 0755) < 0 || mkdirat(tree, "work", 0755) < 0 ||
+		 fchownat(tree, "upper", q->uid0, q->gid0, 0) < 0)
+		status = report_failure("make the upper directory: %s", strerror(errno));
+	if (status != DONE) {
+		close(tree);
+		return status;
 	}
 	*upper = (struct idm_path){ tree, "upper" };
 	*work = (struct idm_path){ tree, "work" };
@@ -104,10 +115,10 @@ static int open_overlay(const struct run_request *q, int *tree)
 
 	if (status != DONE)
 		return status;
-	o.lower = q->rootfs ? &rootfs : q->lower;
-	o.n_lower = q->rootfs ? 1 : q->n_lower;
-	o.data = q->data;
-	o.n_data = q->n_data;
+	o.lower = q->rootfs ? &rootfs : q->layers.lower;
+	o.n_lower = q->rootfs ? 1 : q->layers.n_lower;
+	o.data = q->layers.data;
+	o.n_data = q->layers.n_data;
 	if (upper.path) {
 		o.upper = &upper;
 		o.work = &work;

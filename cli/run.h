@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "layers.h"
 #include "maps.h"
 #include "terminal.h"
 #include "words.h"
@@ -38,8 +39,7 @@ struct run_request {
 	struct map_request maps;
 	bool automatic; /* -m auto, or no map at all */
 	const char *rootfs;
-	struct idm_path *lower, *data;
-	size_t n_lower, n_data;
+	struct layer_list layers;
 	const char *upper, *work;
 	bool ephemeral, read_only, new_pid, new_net;
 	struct run_bind *binds;
@@ -49,7 +49,6 @@ struct run_request {
 	size_t n_env;
 	enum { TTY_AUTO, TTY_YES, TTY_NO } tty;
 	char **command;
-	bool too_much; /* out of memory */
 
 	bool rootless;	     /* the map is that of a user namespace that we are in already */
 	bool no_setgroups;   /* setgroups(2) has been given up there */
@@ -71,6 +70,9 @@ int run_parse_bind(struct run_bind *bind, const char *text);
 void run_free_bind(struct run_bind *bind);
 
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
+
+/* A new filesystem as a detached tree, or -1: that has been reported. */
+int run_new_filesystem(const char *type, const char *const *options, size_t n);
 
 int run_make_root(struct run_request *q, struct run_root *root);
 void run_root_free(struct run_root *root);

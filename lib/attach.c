@@ -166,19 +166,25 @@ int idm_put_on_top(int tree_fd, const struct idm_target *target, const char *pat
 	return r < 0 ? why_not_attached(r, path, err) : 0;
 }
 
+uint64_t idm_propagation_flag(enum idm_propagation propagation)
+{
+	static const uint64_t flags[] = {
+		[IDM_PROPAGATION_PRIVATE] = MS_PRIVATE,
+		[IDM_PROPAGATION_SLAVE] = MS_SLAVE,
+		[IDM_PROPAGATION_SHARED] = MS_SHARED,
+		[IDM_PROPAGATION_UNBINDABLE] = MS_UNBINDABLE,
+	};
+
+	return (unsigned int)propagation < ARRAY_SIZE(flags) ? flags[propagation] : 0;
+}
+
 /*
  * Below a shared mount every mount becomes shared as it is attached, whatever it was before. So a wish
  * for something else can only be met now.
  */
 static int set_propagation(int tree_fd, enum idm_propagation propagation)
 {
-	static const uint64_t values[] = {
-		[IDM_PROPAGATION_PRIVATE] = MS_PRIVATE,
-		[IDM_PROPAGATION_SLAVE] = MS_SLAVE,
-		[IDM_PROPAGATION_SHARED] = MS_SHARED,
-		[IDM_PROPAGATION_UNBINDABLE] = MS_UNBINDABLE,
-	};
-	struct mount_attr attr = { .propagation = values[propagation] };
+	struct mount_attr attr = { .propagation = idm_propagation_flag(propagation) };
 
 	if (propagation == IDM_PROPAGATION_DEFAULT)
 		return 0;

@@ -4,11 +4,13 @@
  *
  *   CLONE_VM             no page table is copied: the cost does not grow with the caller's memory.
  *   CLONE_PIDFD          what we signal and wait for is this process and no other, for ever.
- *   CLONE_CHILD_CLEARTID says when it has left our memory. It is CLONE_VFORK's other half: we have to
- * know that, but need not be suspended, and are not in the way of a debugger. CLONE_CLEAR_SIGHAND  no
- * handler of the caller's can run in the child (Linux 5.5). CLONE_INTO_CGROUP    it is born there: not
- * one page is charged to the caller's cgroup (Linux 5.7). exit_signal 0        until it executes
- * something nobody but us can see or take it.
+ *   CLONE_CHILD_CLEARTID says when it has left our memory. It is CLONE_VFORK's other half: we
+ *                        have to know that, but need not be suspended, and are not in the way of a
+ *                        debugger.
+ *   CLONE_CLEAR_SIGHAND  no handler of the caller's can run in the child (Linux 5.5).
+ *   CLONE_INTO_CGROUP    it is born there: not one page is charged to the caller's cgroup (Linux
+ *                        5.7).
+ *   exit_signal 0        until it executes something nobody but us can see or take it.
  *
  * Not CLONE_FILES and not CLONE_FS: the child arranges its descriptors and changes its root.
  */

@@ -113,13 +113,12 @@ static int check_rest(const struct idm_child_options *o, struct idm_error *err)
 int idm_child_take_options(struct idm_child_options *own, const struct idm_child_options *options,
 			   struct idm_error *err)
 {
-	int r = idm_copy_options(own, sizeof(*own), options);
+	int r;
 
-	if (r == -E2BIG)
-		return idm_fail(err, r, step, NULL, "options that only a newer library knows");
-	if (r < 0)
-		return REFUSE(err, "the options' size is not set");
-	r = check_program(own, err);
+	*own = (struct idm_child_options)IDM_CHILD_OPTIONS_INIT;
+	r = idm_take_options(own, sizeof(*own), options, step, err);
+	if (r == 0)
+		r = check_program(own, err);
 	if (r == 0)
 		r = check_fds(own, err);
 	if (r == 0)

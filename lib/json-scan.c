@@ -427,9 +427,9 @@ static int scan_token(struct scan *s)
 
 	if (c == '"' || c == '{' || c == '[' || is_wordy(c))
 		return scan_value(s);
+	/* Which of the two, and whether one is open, is json-c's business. */
 	if (c == '}' || c == ']')
-		s->depth -= s->depth >
-			    0; /* which of the two, and whether one is open: json-c's business */
+		s->depth -= s->depth > 0;
 	else if (c == '\0')
 		return FAIL_AT(s, s->at, "a NUL byte");
 	else if (c != ',' && c != ':' && !is_space(c))

@@ -101,20 +101,11 @@ static size_t common_length(const char *a, const char *b, size_t most)
 	return slash;
 }
 
-/* "..", as a whole component, takes a path out of what it seems to be in. */
-static bool has_dotdot(const char *path)
-{
-	for (const char *p = path; (p = strstr(p, "..")); p += 2)
-		if ((p == path || p[-1] == '/') && (p[2] == '/' || !p[2]))
-			return true;
-	return false;
-}
-
 static bool same_mount(const struct idm_layer *a, const struct idm_layer *b)
 {
 	return a->mapped == b->mapped && b->fd < 0 && a->writable == b->writable &&
 	       a->mount_id == b->mount_id && a->path.dirfd == b->path.dirfd &&
-	       !has_dotdot(b->path.path) && (*a->path.path == '/') == (*b->path.path == '/');
+	       !idm_goes_up(b->path.path) && (*a->path.path == '/') == (*b->path.path == '/');
 }
 
 /*
@@ -127,7 +118,7 @@ static size_t common_directory(const struct idm_layers *layers, size_t first, si
 	size_t length = strlen(a->path.path);
 
 	*n = 1;
-	for (size_t i = first + 1; i < layers->n && !has_dotdot(a->path.path); i++) {
+	for (size_t i = first + 1; i < layers->n && !idm_goes_up(a->path.path); i++) {
 		if (!same_mount(a, &layers->v[i]))
 			continue;
 		length = common_length(a->path.path, layers->v[i].path.path, length);

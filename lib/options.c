@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-int idm_copy_options(void *to, size_t size, const void *from)
+#include "error.h"
+
+static int copy(void *to, size_t size, const void *from)
 {
 	const unsigned char *bytes = from;
 	size_t given;
@@ -18,4 +20,13 @@ int idm_copy_options(void *to, size_t size, const void *from)
 	memset(to, 0, size);
 	memcpy(to, from, given < size ? given : size);
 	return 0;
+}
+
+int idm_take_options(void *to, size_t size, const void *from, const char *step, struct idm_error *err)
+{
+	int r = from ? copy(to, size, from) : 0;
+
+	if (r == -E2BIG)
+		return idm_fail(err, r, step, NULL, "options that only a newer library knows");
+	return r < 0 ? idm_fail(err, r, step, NULL, "the options' size is not set") : 0;
 }

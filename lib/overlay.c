@@ -298,14 +298,11 @@ static int assemble(const struct idm_overlay *o, struct idm_layers *layers, stru
 int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err)
 {
 	struct idm_layers layers = { 0 };
-	struct idm_overlay o;
-	int r = idm_copy_options(&o, sizeof(o), overlay);
+	struct idm_overlay o = IDM_OVERLAY_INIT;
+	int r = idm_take_options(&o, sizeof(o), overlay, step_overlay, err);
 
-	if (r < 0)
-		return idm_fail(err, r, step_overlay, NULL,
-				r == -E2BIG ? "options that only a newer library knows"
-					    : "the size of the options is not set");
-	r = check_request(&o, err);
+	if (r == 0)
+		r = check_request(&o, err);
 	if (r == 0)
 		r = check_disk_root(&o, err);
 	if (r == 0)

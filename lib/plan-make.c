@@ -86,8 +86,9 @@ static int make_bind(const struct idm_step *step, int userns, struct idm_error *
 	options.flags = step->recursive ? IDM_TREE_RECURSIVE : 0;
 	options.attr_set = (uint32_t)attr.attr_set;
 	options.attr_clear = (uint32_t)attr.attr_clr;
-	/* Whose slave it is can be said only while it is copied: afterwards it is private. */
-	if (step->propagation == IDM_PROPAGATION_SLAVE)
+	/* Whose slave or peer it is can be said only while it is copied: afterwards it is private. */
+	options.propagation = step->copied_as;
+	if (!step->copied_as && step->propagation == IDM_PROPAGATION_SLAVE)
 		options.propagation = IDM_PROPAGATION_SLAVE;
 	tree = idm_tree_open(step->dirfd, step->source, map_top ? -1 : userns, &options, err);
 	if (tree < 0 || !step->recursive)

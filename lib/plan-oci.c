@@ -9,10 +9,13 @@
 #include <strings.h>
 
 #include "error.h"
+#include "oci.h"
 #include "plan-read.h"
+#include "plan.h"
 #include "util.h"
 
 static const char step_map[] = "read map";
+static const char step_read[] = "read plan";
 
 /* The configuration, and what its mounts can fall back on. */
 struct oci {
@@ -20,6 +23,10 @@ struct oci {
 	struct idm_map *map;   /* linux.uidMappings and linux.gidMappings; NULL: none */
 	bool user_namespace;   /* the container has one of its own */
 	const char *namespace; /* the file of one that it joins; NULL: none */
+	/* Of a container that a runtime makes; NULL: the whole is wanted as a plan. */
+	struct idm_oci *mapped;
+	const struct idm_oci_text *text;
+	struct idm_json annotations;
 };
 
 /*
@@ -98,7 +105,7 @@ static int read_rows(const struct idm_json *rows, unsigned int kind, struct idm_
 		return r;
 	entries = calloc(n ? n : 1, sizeof(*entries));
 	if (!entries)
-		return idm_fail(err, -ENOMEM, "read plan", NULL, NULL);
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct idm_json row = idm_json_element(rows, i);
 
@@ -126,7 +133,7 @@ static int read_maps(const struct idm_json *object, struct idm_map **map, struct
 		return idm_json_fail(have_uids ? &uids : &gids, err, "there is no %s beside it",
 				     have_uids ? gids.key : uids.key);
 	if (idm_map_new(map) < 0)
-		return idm_fail(err, -ENOMEM, "read plan", NULL, NULL);
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
 	r = read_rows(&uids, IDM_UID, *map, err);
 	return r < 0 ? r : read_rows(&gids, IDM_GID, *map, err);
 }
@@ -170,7 +177,8 @@ static int read_linux(struct oci *oci, const struct idm_json *whole)
 
 	if (!idm_json_member(whole, "linux", &linux_))
 		return 0;
-	r = check_keys(&linux_, KEYS("uidMappings", "gidMappings", "namespaces"), err);
+	r = check_keys(&linux_, KEYS("uidMappings", "gidMappings", "namespaces", "rootfsPropagation"),
+		       err);
 	if (r == 0 && idm_json_member(&linux_, "namespaces", &namespaces))
 		r = read_namespaces(oci, &namespaces);
 	if (r == 0)
@@ -210,12 +218,32 @@ static int read_root(const struct oci *oci, const struct idm_json *whole)
 				  "root");
 }
 
+/* The container has the map of a namespace that it joins; what that is can be found out once it has. */
+static int find_joined_map(struct oci *oci)
+{
+	int r;
+
+	if (oci->map || !oci->namespace || !oci->mapped || !oci->text->joined_map)
+		return 0;
+	if (idm_map_new(&oci->map) < 0)
+		return idm_fail(oci->reader->err, -ENOMEM, step_read, NULL, NULL);
+	r = oci->text->joined_map(oci->text->data, oci->map, oci->reader->err);
+	if (r == 0 && !is_empty(oci->map))
+		return 0;
+	idm_map_free(oci->map);
+	oci->map = NULL;
+	return r;
+}
+
 /* idmap or ridmap, without rows, asks for the container's map. */
-static int find_container_map(const struct oci *oci, const struct idm_json *mount, const char *word,
+static int find_container_map(struct oci *oci, const struct idm_json *mount, const char *word,
 			      struct idm_plan_mount *m)
 {
 	struct idm_error *err = oci->reader->err;
+	int r = find_joined_map(oci);
 
+	if (r < 0)
+		return r;
 	m->map = oci->map ? oci->map : oci->reader->how.map;
 	if (!m->map) {
 		idm_json_fail(mount, err, "%s: there are no uidMappings, neither here nor in linux",
@@ -232,7 +260,7 @@ static int find_container_map(const struct oci *oci, const struct idm_json *moun
 	return 0;
 }
 
-static int find_map(const struct oci *oci, const struct idm_json *mount, struct idm_words *words,
+static int find_map(struct oci *oci, const struct idm_json *mount, struct idm_words *words,
 		    struct idm_plan_mount *m, struct idm_map **own)
 {
 	bool idmap = idm_words_have(words, "idmap"), ridmap = idm_words_have(words, "ridmap");
@@ -271,40 +299,259 @@ static int read_fields(const struct idm_json *mount, struct idm_plan_mount *m, s
 	return idm_words_read(words, &options, err);
 }
 
-static int read_mount(const struct oci *oci, const struct idm_json *mount)
+/* ---- mounts of a container that a runtime makes ---- */
+
+bool idm_oci_is_map_word(const char *word)
+{
+	const struct idm_words words = { &word, 1 };
+
+	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 || idm_words_have_map(&words);
+}
+
+int idm_oci_read_rows(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err)
+{
+	int r = check_keys(mount, KEYS("uidMappings", "gidMappings"), err);
+
+	if (r == 0)
+		r = read_maps(mount, rows, err);
+	if (r == 0 && *rows && is_empty(*rows))
+		return idm_json_fail(mount, err, "uidMappings and gidMappings are empty");
+	return r;
+}
+
+static bool has_map(const struct idm_json *mount, const struct idm_words *words)
+{
+	struct idm_json rows;
+
+	for (size_t i = 0; i < words->n; i++)
+		if (idm_oci_is_map_word(words->words[i]))
+			return true;
+	return idm_json_member(mount, "uidMappings", &rows) ||
+	       idm_json_member(mount, "gidMappings", &rows);
+}
+
+/* Remembers where it is, mapped or not. */
+static int note_mount(struct oci *oci, const char *destination, bool mapped)
+{
+	struct idm_oci *o = oci->mapped;
+	struct idm_oci_mount *mount = &o->mounts[o->n];
+	size_t n;
+
+	destination = idm_trim_target(destination, &n);
+	mount->destination = strndup(destination, n);
+	if (!mount->destination)
+		return idm_fail(oci->reader->err, -ENOMEM, step_read, NULL, NULL);
+	mount->step = mapped ? o->plan->n : 0;
+	o->n++;
+	return 0;
+}
+
+/* The map that an annotation gives. */
+static int take_annotation(struct oci *oci, const struct idm_json *mount,
+			   const struct idm_json *annotation, struct idm_words *words,
+			   struct idm_plan_mount *m, struct idm_map **own)
+{
+	const char *word = NULL;
+	int r = idm_oci_read_annotation(annotation, &word, own, oci->reader->err);
+
+	if (r < 0)
+		return r;
+	if (word)
+		words->words[words->n++] = word;
+	m->map = *own;
+	return m->map ? 0 : find_container_map(oci, mount, word, m);
+}
+
+/* 1: it is mapped, as far as m says. 0: it is none of ours. */
+static int select_mount(struct oci *oci, const struct idm_json *mount, struct idm_words *words,
+			struct idm_plan_mount *m, struct idm_map **own)
+{
+	struct idm_json annotation;
+	size_t n;
+	const char *destination = idm_trim_target(m->target, &n);
+	bool annotated = idm_oci_find_annotation(&oci->annotations, destination, n, &annotation),
+	     has = has_map(mount, words);
+	int r;
+
+	if (annotated && has)
+		return idm_json_fail(mount, oci->reader->err,
+				     "a map is given twice: here, and by the annotation %s",
+				     annotation.key);
+	r = note_mount(oci, m->target, annotated || has);
+	if (r < 0 || (!annotated && !has))
+		return r;
+	r = annotated ? take_annotation(oci, mount, &annotation, words, m, own)
+		      : find_map(oci, mount, words, m, own);
+	return r < 0 ? r : 1;
+}
+
+/* Its destination is that of one mount. With two, the lower one could not be seen. */
+static int check_annotation(const struct oci *oci, const struct idm_json *annotation)
+{
+	const struct idm_oci *o = oci->mapped;
+	size_t n, found = 0;
+	const char *destination = idm_oci_annotated(annotation, &n);
+
+	if (!destination)
+		return 0;
+	for (size_t i = 0; i < o->n; i++)
+		found += strlen(o->mounts[i].destination) == n &&
+			 memcmp(o->mounts[i].destination, destination, n) == 0;
+	if (found == 1)
+		return 0;
+	return idm_json_fail(annotation, oci->reader->err, "%s mount has the destination /%.*s",
+			     found ? "more than one" : "no", (int)n, destination);
+}
+
+static int check_annotations(const struct oci *oci)
+{
+	const void *cursor = NULL;
+	struct idm_json annotation;
+	int r = 0;
+
+	if (idm_json_type(&oci->annotations) != IDM_JSON_OBJECT)
+		return 0;
+	while (r == 0 && idm_json_each(&oci->annotations, &cursor, &annotation))
+		r = check_annotation(oci, &annotation);
+	return r;
+}
+
+/* ---- all mounts ---- */
+
+static int read_mount(struct oci *oci, const struct idm_json *mount)
 {
 	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
 	AUTO_WORDS struct idm_words words = { 0 };
 	struct idm_map *own = NULL;
+	bool wanted = true;
 	char name[40];
 	int r;
 
 	m.flags = IDM_PLAN_MKDIR;
 	r = read_fields(mount, &m, &words, oci->reader->err);
-	if (r == 0)
+	if (r == 0 && oci->mapped) {
+		r = select_mount(oci, mount, &words, &m, &own);
+		wanted = r > 0;
+	} else if (r == 0) {
 		r = find_map(oci, mount, &words, &m, &own);
+	}
 	snprintf(name, sizeof(name), "mounts[%zu]", mount->index);
-	if (r == 0)
+	if (r >= 0 && wanted)
 		r = idm_plan_add_named(oci->reader, &m, &words, name);
 	idm_map_free(own);
 	return r;
 }
 
-static int read_mounts(const struct oci *oci, const struct idm_json *whole)
+static int read_mounts(struct oci *oci, const struct idm_json *whole)
 {
 	struct idm_json mounts;
-	size_t n;
-	int r;
+	size_t n = 0;
+	int r = 0;
 
-	if (!idm_json_member(whole, "mounts", &mounts))
-		return 0;
-	r = idm_json_array(&mounts, &n, oci->reader->err);
+	if (idm_json_member(whole, "mounts", &mounts))
+		r = idm_json_array(&mounts, &n, oci->reader->err);
+	if (r == 0 && oci->mapped) {
+		oci->mapped->mounts = calloc(n + 1, sizeof(*oci->mapped->mounts));
+		if (!oci->mapped->mounts)
+			return idm_fail(oci->reader->err, -ENOMEM, step_read, NULL, NULL);
+		if (!n)
+			return idm_json_fail(whole, oci->reader->err, "there are no mounts to map");
+	}
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct idm_json mount = idm_json_element(&mounts, i);
 
 		r = read_mount(oci, &mount);
 	}
 	return r;
+}
+
+static int read_whole(struct oci *oci, const struct idm_json *whole)
+{
+	const char *version;
+	int r = check_keys(whole, KEYS("ociVersion", "root", "mounts", "linux"), oci->reader->err);
+
+	if (r == 0)
+		r = read_required(whole, "ociVersion", &version, oci->reader->err);
+	if (r == 0)
+		r = read_linux(oci, whole);
+	if (r == 0)
+		r = read_root(oci, whole);
+	if (r == 0)
+		r = read_mounts(oci, whole);
+	idm_map_free(oci->map);
+	return r;
+}
+
+int idm_plan_read_oci(const struct idm_plan_reader *reader, const struct idm_json *whole)
+{
+	struct oci oci = { .reader = reader };
+
+	return read_whole(&oci, whole);
+}
+
+/* ---- a container that a runtime makes ---- */
+
+/* A value of its own, such as "shared", "rslave". */
+static int read_propagation(struct idm_oci *o, const struct idm_json *whole, struct idm_error *err)
+{
+	struct idm_json linux_;
+	const char *word;
+	int r;
+
+	if (!idm_json_member(whole, "linux", &linux_))
+		return 0;
+	r = idm_read_string(&linux_, "rootfsPropagation", &word, err);
+	o->shared_root = r == 0 && word && (strcmp(word, "shared") == 0 || strcmp(word, "rshared") == 0);
+	return r;
+}
+
+static int read_container(struct oci *oci, const struct idm_json *whole)
+{
+	struct idm_error *err = oci->reader->err;
+	int r = idm_json_object(whole, err);
+
+	if (r == 0)
+		r = check_keys(whole, KEYS("annotations"), err);
+	if (r == 0 && idm_json_member(whole, "annotations", &oci->annotations))
+		r = idm_json_object(&oci->annotations, err);
+	if (r == 0)
+		r = read_propagation(oci->mapped, whole, err);
+	if (r == 0)
+		r = read_whole(oci, whole);
+	return r < 0 ? r : check_annotations(oci);
+}
+
+int idm_oci_read(struct idm_oci *o, const struct idm_oci_text *text, struct idm_error *err)
+{
+	struct idm_plan_reader reader = { .how = IDM_PLAN_TEXT_INIT, .err = err };
+	struct oci oci = { .reader = &reader, .mapped = o, .text = text };
+	AUTO_JSON struct idm_json_text *parsed = NULL;
+	struct idm_json whole;
+	int r;
+
+	*o = (struct idm_oci){ 0 };
+	r = idm_json_parse(text->text, text->length, step_read, &parsed, err);
+	if (r < 0)
+		return r;
+	if (idm_plan_new(&o->plan) < 0)
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+	reader.plan = o->plan;
+	reader.how.dirfd = text->dirfd;
+	whole = idm_json_whole(parsed);
+	oci.annotations.text = parsed;
+	r = read_container(&oci, &whole);
+	if (r < 0)
+		idm_oci_free(o);
+	return r;
+}
+
+void idm_oci_free(struct idm_oci *o)
+{
+	for (size_t i = 0; i < o->n; i++)
+		free(o->mounts[i].destination);
+	free(o->mounts);
+	idm_plan_free(o->plan);
+	*o = (struct idm_oci){ 0 };
 }
 
 /* ---- the container's map alone ---- */
@@ -341,7 +588,7 @@ static int find_own_map(struct oci *oci)
 int idm_oci_map(const char *text, size_t length, struct idm_map **map, struct idm_error *err)
 {
 	AUTO_JSON struct idm_json_text *json = NULL;
-	struct idm_plan_reader reader = { .err = err };
+	struct idm_plan_reader reader = { .how = IDM_PLAN_TEXT_INIT, .err = err };
 	struct oci oci = { .reader = &reader };
 	struct idm_json whole;
 	int r = idm_json_parse(text, length, step_map, &json, err);
@@ -358,25 +605,5 @@ int idm_oci_map(const char *text, size_t length, struct idm_map **map, struct id
 		*map = oci.map;
 	else
 		idm_map_free(oci.map);
-	return r;
-}
-
-/* ---- all of it ---- */
-
-int idm_plan_read_oci(const struct idm_plan_reader *reader, const struct idm_json *whole)
-{
-	struct oci oci = { .reader = reader };
-	const char *version;
-	int r = check_keys(whole, KEYS("ociVersion", "root", "mounts", "linux"), reader->err);
-
-	if (r == 0)
-		r = read_required(whole, "ociVersion", &version, reader->err);
-	if (r == 0)
-		r = read_linux(&oci, whole);
-	if (r == 0)
-		r = read_root(&oci, whole);
-	if (r == 0)
-		r = read_mounts(&oci, whole);
-	idm_map_free(oci.map);
 	return r;
 }

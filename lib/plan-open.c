@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "errand.h"
+#include "attach.h"
 #include "error.h"
 #include "kernel.h"
 #include "options.h"
@@ -338,15 +339,9 @@ static int open_mount(const struct idm_assembly *a, size_t i)
 	return -EOPNOTSUPP;
 }
 
-static int propagate(int mount, const struct idm_step *step)
+int idm_step_propagate(const struct idm_step *step, int mount)
 {
-	static const uint64_t values[] = {
-		[IDM_PROPAGATION_PRIVATE] = MS_PRIVATE,
-		[IDM_PROPAGATION_SLAVE] = MS_SLAVE,
-		[IDM_PROPAGATION_SHARED] = MS_SHARED,
-		[IDM_PROPAGATION_UNBINDABLE] = MS_UNBINDABLE,
-	};
-	struct mount_attr attr = { .propagation = values[step->propagation] };
+	struct mount_attr attr = { .propagation = idm_propagation_flag(step->propagation) };
 
 	return idm_sys_mount_setattr(mount, "",
 				     AT_EMPTY_PATH | (step->deep_propagation ? AT_RECURSIVE : 0), &attr);
@@ -356,7 +351,7 @@ static int set_propagation(const struct idm_assembly *a, size_t i, struct idm_er
 {
 	AUTO_CLOSE int mount = open_mount(a, i);
 	const struct idm_step *step = &a->plan->steps[i];
-	int r = mount < 0 ? mount : propagate(mount, step);
+	int r = mount < 0 ? mount : idm_step_propagate(step, mount);
 	char name[IDM_STEP_NAME];
 
 	if (r == 0)
@@ -431,15 +426,12 @@ void idm_assembly_close(struct idm_assembly *a)
 
 int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *options, struct idm_error *err)
 {
-	int r = 0;
+	int r;
 
 	*own = (struct idm_apply)IDM_APPLY_INIT;
-	if (options)
-		r = idm_copy_options(own, sizeof(*own), options);
+	r = idm_take_options(own, sizeof(*own), options, step_assemble, err);
 	if (r < 0)
-		return idm_fail(err, r, step_assemble, NULL,
-				r == -E2BIG ? "options that only a newer library knows"
-					    : "the size of the options is not set");
+		return r;
 	if (own->flags & ~(IDM_APPLY_DETACHED | IDM_APPLY_IN_NAMESPACE | IDM_APPLY_MKDIR))
 		return idm_fail(err, -EINVAL, step_assemble, NULL, "unknown flags 0x%x", own->flags);
 	if (own->flags & IDM_APPLY_DETACHED && own->flags & IDM_APPLY_IN_NAMESPACE)

@@ -23,6 +23,9 @@ int idm_step_make(const struct idm_step *step, enum idm_upper_ids upper_ids, str
 /* The attributes of a step's top mount: those for all below it too, and its own on top of them. */
 struct idm_attributes idm_step_attributes(const struct idm_step *step);
 
+/* Gives its mount, which is attached, the propagation that the step wishes for. System calls only. */
+int idm_step_propagate(const struct idm_step *step, int mount);
+
 /* The options as they are used: all there, checked. */
 int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *options,
 			   struct idm_error *err);

@@ -172,12 +172,10 @@ int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 {
 	struct idm_plan_reader reader = { plan, IDM_PLAN_TEXT_INIT, err };
 	size_t before = plan->n;
-	int r = how ? idm_copy_options(&reader.how, sizeof(reader.how), how) : 0;
+	int r = idm_take_options(&reader.how, sizeof(reader.how), how, step_read, err);
 
 	if (r < 0)
-		return idm_fail(err, r, step_read, NULL,
-				r == -E2BIG ? "options that only a newer library knows"
-					    : "the size of the options is not set");
+		return r;
 	r = read_text(&reader, text, length);
 	if (r < 0)
 		idm_plan_truncate(plan, before);

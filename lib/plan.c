@@ -41,14 +41,6 @@ const char *idm_step_name(const struct idm_step *step, char *buf, size_t size)
 	return buf;
 }
 
-static bool goes_up(const char *path)
-{
-	for (const char *p = path; (p = strstr(p, "..")); p += 2)
-		if ((p == path || p[-1] == '/') && (p[2] == '/' || !p[2]))
-			return true;
-	return false;
-}
-
 /* "/", ".", "./." and the like. */
 static bool is_root(const char *path)
 {
@@ -75,7 +67,7 @@ static int take_target(struct idm_step *step, const char *target, struct idm_err
 {
 	size_t n;
 
-	if (target && goes_up(target))
+	if (target && idm_goes_up(target))
 		return idm_fail(err, -EINVAL, step_plan, target, "a target may not hold \"..\"");
 	target = idm_trim_target(target, &n);
 	step->target = strndup(target, n);
@@ -318,13 +310,11 @@ static int make_room(struct idm_plan *plan)
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err)
 {
 	struct idm_step step = { .dirfd = AT_FDCWD };
-	struct idm_plan_mount m;
-	int r = idm_copy_options(&m, sizeof(m), mount);
+	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	int r = idm_take_options(&m, sizeof(m), mount, step_plan, err);
 
 	if (r < 0)
-		return idm_fail(err, r, step_plan, NULL,
-				r == -E2BIG ? "options that only a newer library knows"
-					    : "the size of the options is not set");
+		return r;
 	if (make_room(plan) < 0)
 		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
 	r = fill_step(&step, &m, err);

@@ -33,6 +33,8 @@ struct idm_step {
 	struct idm_attributes top, deep; /* of the mount, and of all below it too */
 	enum idm_propagation propagation;
 	bool deep_propagation;
+	enum idm_propagation
+		copied_as;   /* of a bind, before that; DEFAULT: private, or slave if that is wished */
 	struct idm_map *map; /* NULL: none */
 	enum idm_map_scope map_scope;
 	struct idm_overlay_option *options; /* of the filesystem */

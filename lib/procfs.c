@@ -144,23 +144,6 @@ static bool shows_caller(int proc)
 	return self >= 0;
 }
 
-int idm_procfs_root(struct idm_error *err)
-{
-	AUTO_CLOSE int proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
-
-	if (proc >= 0 && is_procfs_root(proc, false) && shows_caller(proc))
-		return idm_take_fd(&proc);
-	idm_close_fd(&proc);
-	proc = private_procfs();
-	if (proc >= 0)
-		return idm_take_fd(&proc);
-	idm_fail(err, proc, "open procfs", "/proc",
-		 "it is not a procfs that shows this process, and a private one cannot be made: %s",
-		 strerrordesc_np(-proc));
-	idm_hint(err, "mount a procfs of this PID namespace at /proc");
-	return proc;
-}
-
 /* From outside, a process has a number in each of the namespaces that it is in: "NSpid: 4711 1". */
 static bool is_our_namespace(int proc)
 {
@@ -176,21 +159,32 @@ static bool is_our_namespace(int proc)
 	return line && sscanf(line, "\nNSpid:%d%c", &pid, &end) == 2 && end == '\n';
 }
 
-int idm_procfs_own(struct idm_error *err)
+/* The one at /proc if it will do, else a private one; `what` it should have been. */
+static int open_root(bool (*will_do)(int proc), const char *what, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
 
-	if (proc >= 0 && is_procfs_root(proc, false) && is_our_namespace(proc))
+	if (proc >= 0 && is_procfs_root(proc, false) && will_do(proc))
 		return idm_take_fd(&proc);
 	idm_close_fd(&proc);
 	proc = private_procfs();
 	if (proc >= 0)
 		return idm_take_fd(&proc);
 	idm_fail(err, proc, "open procfs", "/proc",
-		 "it is not a procfs of this PID namespace, and a private one cannot be made: %s",
+		 "it is not a procfs %s, and a private one cannot be made: %s", what,
 		 strerrordesc_np(-proc));
 	idm_hint(err, "mount a procfs of this PID namespace at /proc");
 	return proc;
+}
+
+int idm_procfs_root(struct idm_error *err)
+{
+	return open_root(shows_caller, "that shows this process", err);
+}
+
+int idm_procfs_own(struct idm_error *err)
+{
+	return open_root(is_our_namespace, "of this PID namespace", err);
 }
 
 int idm_procfs_number(int proc, int pidfd)

@@ -132,11 +132,7 @@ static bool unescape(char *path)
 /* Nothing outside of where it says: absolute, or below the root, and no "..". */
 static bool is_plain_path(const char *path, bool inside)
 {
-	size_t n = strlen(path);
-
-	return (inside ? *path && *path != '/' : *path == '/') && !strstr(path, "/../") &&
-	       strncmp(path, "../", 3) != 0 && strcmp(path, "..") != 0 &&
-	       !(n >= 3 && strcmp(path + n - 3, "/..") == 0);
+	return (inside ? *path && *path != '/' : *path == '/') && !idm_goes_up(path);
 }
 
 static int add_entry(struct idm_record *record, struct idm_record_entry e, char *path)

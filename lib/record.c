@@ -196,36 +196,35 @@ int idm_recorder_close(struct idm_recorder *rec, int code)
 
 /* ---- what was created ---- */
 
-/* The path of an open directory, in `path`; -errno. */
-static int path_of_directory(int proc, int fd, char path[PATH_MAX])
+/* The path of an open directory, in `path`, for the record of `subject`. */
+static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, struct idm_error *err)
 {
+	AUTO_CLOSE int proc = idm_procfs_root(err);
 	char link[40];
 	ssize_t n;
 
+	if (proc < 0)
+		return proc;
 	snprintf(link, sizeof(link), "thread-self/fd/%d", fd);
 	n = idm_sys_readlinkat(proc, link, path, PATH_MAX - 1);
-	if (n < 0)
-		return (int)n;
+	if (n <= 0 || *path != '/')
+		return idm_fail(err, n < 0 ? (int)n : -ENOENT, step_record, subject, NULL);
 	path[n] = '\0';
-	return *path == '/' ? 0 : -ENOENT;
+	return 0;
 }
 
 int idm_record_outside(const struct idm_made *m, const char *path, void *recorder, struct idm_error *err)
 {
 	struct idm_recorder *rec = recorder;
-	AUTO_CLOSE int proc = -1;
 	AUTO_FREE char *whole = NULL;
 	char above[PATH_MAX];
 	int r;
 
 	if (rec->fd < 0)
 		return 0;
-	proc = idm_procfs_root(err);
-	if (proc < 0)
-		return proc;
-	r = path_of_directory(proc, m->parent, above);
+	r = path_of_directory(m->parent, above, path, err);
 	if (r < 0)
-		return idm_fail(err, r, step_record, path, NULL);
+		return r;
 	if (asprintf(&whole, "%s/%s", strcmp(above, "/") == 0 ? "" : above, m->name) < 0) {
 		whole = NULL;
 		return idm_fail(err, -ENOMEM, step_record, path, NULL);
@@ -254,7 +253,6 @@ static int save(struct idm_recorder *rec, struct idm_error *err)
 static int record_tree(struct idm_recorder *rec, const char *what, int tree,
 		       const struct idm_target *target, struct idm_error *err)
 {
-	AUTO_CLOSE int proc = -1;
 	char path[PATH_MAX];
 	uint64_t id;
 	bool unique;
@@ -262,12 +260,10 @@ static int record_tree(struct idm_recorder *rec, const char *what, int tree,
 
 	if (rec->fd < 0)
 		return 0;
-	proc = idm_procfs_root(err);
-	if (proc < 0)
-		return proc;
-	r = path_of_directory(proc, target->fd, path);
-	if (r == 0)
-		r = idm_mount_id(tree, &id, &unique);
+	r = path_of_directory(target->fd, path, rec->path, err);
+	if (r < 0)
+		return r;
+	r = idm_mount_id(tree, &id, &unique);
 	if (r < 0)
 		return idm_fail(err, r, step_record, rec->path, NULL);
 	r = write_mount(rec, what, id, path, err);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "attach.h"
 #include "error.h"
 #include "kernel.h"
 #include "options.h"
@@ -31,15 +32,12 @@ _Static_assert(IDM_ATTR_RDONLY == MOUNT_ATTR_RDONLY && IDM_ATTR_NOSUID == MOUNT_
 static int take_options(struct idm_tree_options *own, const struct idm_tree_options *options,
 			struct idm_error *err)
 {
-	int r = 0;
+	int r;
 
 	*own = (struct idm_tree_options)IDM_TREE_OPTIONS_INIT;
-	if (options)
-		r = idm_copy_options(own, sizeof(*own), options);
-	if (r == -E2BIG)
-		return idm_fail(err, r, step_tree, NULL, "options that only a newer library knows");
+	r = idm_take_options(own, sizeof(*own), options, step_tree, err);
 	if (r < 0)
-		return idm_fail(err, r, step_tree, NULL, "the options' size is not set");
+		return r;
 	if (own->flags & ~(IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW))
 		return idm_fail(err, -EINVAL, step_tree, NULL, "unknown flags 0x%x", own->flags);
 	if ((own->attr_set | own->attr_clear) & ~SETTABLE)
@@ -52,21 +50,6 @@ static int take_options(struct idm_tree_options *own, const struct idm_tree_opti
 	if (own->attr_set & IDM_ATTR_ATIME)
 		own->attr_clear |= IDM_ATTR_ATIME;
 	return 0;
-}
-
-/*
- * A clone starts out in its source's peer group: what is mounted below either would appear in both.
- * Nobody wants that unasked, so the default is private. Returns 0 for a value that is none.
- */
-static uint64_t kernel_propagation(enum idm_propagation propagation)
-{
-	static const uint64_t values[] = {
-		[IDM_PROPAGATION_DEFAULT] = MS_PRIVATE,	      [IDM_PROPAGATION_PRIVATE] = MS_PRIVATE,
-		[IDM_PROPAGATION_SLAVE] = MS_SLAVE,	      [IDM_PROPAGATION_SHARED] = MS_SHARED,
-		[IDM_PROPAGATION_UNBINDABLE] = MS_UNBINDABLE,
-	};
-
-	return (unsigned int)propagation < ARRAY_SIZE(values) ? values[propagation] : 0;
 }
 
 static int clone_and_set(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr)
@@ -131,7 +114,13 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 		return r;
 	attr.attr_set = o.attr_set;
 	attr.attr_clr = o.attr_clear;
-	attr.propagation = kernel_propagation(o.propagation);
+	/*
+	 * A clone starts out in its source's peer group: what is mounted below either would appear in
+	 * both. Nobody wants that unasked.
+	 */
+	if (o.propagation == IDM_PROPAGATION_DEFAULT)
+		o.propagation = IDM_PROPAGATION_PRIVATE;
+	attr.propagation = idm_propagation_flag(o.propagation);
 	if (!attr.propagation)
 		return idm_fail(err, -EINVAL, step_tree, NULL, "unknown propagation %d", o.propagation);
 	if (userns_fd >= 0) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Small things that every room uses: cleanup attributes and fd ownership. */
+/* Small things that every room uses: cleanup attributes, fd ownership, "..". */
 #ifndef IDM_UTIL_H
 #define IDM_UTIL_H
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -42,6 +44,15 @@ static inline int idm_take_fd(int *fd)
 
 	*fd = -1;
 	return taken;
+}
+
+/* "..", as a whole component, takes a path out of what it seems to be in. */
+static inline bool idm_goes_up(const char *path)
+{
+	for (const char *p = path; (p = strstr(p, "..")); p += 2)
+		if ((p == path || p[-1] == '/') && (p[2] == '/' || !p[2]))
+			return true;
+	return false;
 }
 
 #endif

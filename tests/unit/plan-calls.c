@@ -464,7 +464,7 @@ TEST(options_of_another_size)
 	newer.more[15] = 1;
 	assert_refused(plan, &newer.m, -E2BIG, "plan mount: options that only a newer library knows");
 	m.size = 0;
-	assert_refused(plan, &m, -EINVAL, "plan mount: the size of the options is not set");
+	assert_refused(plan, &m, -EINVAL, "plan mount: the options' size is not set");
 	/* Of an older one: what it does not know is 0. */
 	m.size = offsetof(struct idm_plan_mount, map);
 	m.type = "tmpfs";

@@ -160,7 +160,7 @@ TEST(options_of_another_size)
 	assert_unreadable(OCI, &newer.how, -E2BIG,
 			  "read plan: options that only a newer library knows\n");
 	newer.how.size = 0;
-	assert_unreadable(OCI, &newer.how, -EINVAL, "read plan: the size of the options is not set\n");
+	assert_unreadable(OCI, &newer.how, -EINVAL, "read plan: the options' size is not set\n");
 }
 
 TEST(too_much_text)

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "lib/oci.h"
+#include "lib/plan.h"
+#include "report.h"
+#include "slurp.h"
+
+static const struct option_row options[] = { { 0 } };
+
+static const char details[] =
+	"For the list \"createRuntime\" of hooks in config.json, or for the hooks.d of an engine:\n"
+	"  {\"path\": \"/usr/bin/idmount\", \"args\": [\"idmount\", \"oci-hook\"]}\n"
+	"The container's state comes on standard input, as runtimes give it. Every mount of the\n"
+	"bundle that has uidMappings and gidMappings, the option idmap or ridmap, or an annotation\n"
+	"  \"io.idmount.map/DESTINATION\": \"0:100000:65536\"\n"
+	"is made ID-mapped and put on top of what the runtime has mounted there. The annotation\n"
+	"maps as far as the mount is bound; idmap=MAP or ridmap=MAP says how far, and idmap or\n"
+	"ridmap alone takes the container's own map. If anything fails nothing is mounted, and the\n"
+	"container does not start.\n"
+	"\n";
+
+/* ---- the state ---- */
+
+struct state {
+	char *bundle;
+	uint32_t pid;
+};
+
+static int read_member(const struct idm_json *state, const char *key, struct idm_json *member,
+		       struct idm_error *err)
+{
+	return idm_json_member(state, key, member) ? 0
+						   : idm_json_fail(state, err, "\"%s\" is missing", key);
+}
+
+static int read_pid(struct state *s, const struct idm_json *state, struct idm_error *err)
+{
+	struct idm_json pid;
+	int r = read_member(state, "pid", &pid, err);
+
+	if (r == 0)
+		r = idm_json_uint32(&pid, &s->pid, err);
+	if (r == 0 && (s->pid == 0 || s->pid > INT32_MAX))
+		return idm_json_fail(&pid, err, "%u is not a process number", s->pid);
+	return r;
+}
+
+static int read_bundle(struct state *s, const struct idm_json *state, struct idm_error *err)
+{
+	struct idm_json bundle;
+	const char *path;
+	int r = read_member(state, "bundle", &bundle, err);
+
+	if (r == 0)
+		r = idm_json_string(&bundle, &path, err);
+	if (r == 0 && *path != '/')
+		return idm_json_fail(&bundle, err, "\"%s\" is not an absolute path", path);
+	s->bundle = r == 0 ? strdup(path) : NULL;
+	if (r == 0 && !s->bundle)
+		abort();
+	return r;
+}
+
+static int read_state(struct state *s)
+{
+	struct idm_json_text *parsed = NULL;
+	struct idm_error err;
+	struct idm_json whole;
+	char *text = NULL;
+	size_t length;
+	int r;
+
+	if (!slurp(STDIN_FILENO, &text, &length)) {
+		free(text);
+		return report_failure("standard input: read state: %s", strerror(errno));
+	}
+	r = idm_json_parse(text, length, "read state", &parsed, &err);
+	free(text);
+	if (r == 0) {
+		whole = idm_json_whole(parsed);
+		r = idm_json_object(&whole, &err);
+	}
+	if (r == 0)
+		r = read_pid(s, &whole, &err);
+	if (r == 0)
+		r = read_bundle(s, &whole, &err);
+	idm_json_free(parsed);
+	return r < 0 ? report_error_in("standard input", &err) : DONE;
+}
+
+/* ---- the bundle ---- */
+
+/* For a container that joins a user namespace: it is in there by now. */
+static int joined_map(void *data, struct idm_map *map, struct idm_error *err)
+{
+	const struct state *s = data;
+
+	return idm_map_add_pid(map, (pid_t)s->pid, err);
+}
+
+static int attach(const struct idm_oci *oci, const struct state *s)
+{
+	struct idm_error err;
+	size_t hardened;
+
+	if (oci->plan->n == 1)
+		return DONE;
+	hardened = idm_plan_harden(oci->plan);
+	if (idm_oci_attach(oci, (pid_t)s->pid, s->bundle, &err) < 0)
+		return report_error(&err);
+	if (hardened)
+		report_note("added nosuid,nodev to %zu mount%s, since files of others appear as root's; "
+			    "the words suid and dev of a mount prevent that",
+			    hardened, hardened == 1 ? "" : "s");
+	return DONE;
+}
+
+static int read_bundle_and_attach(const struct state *s, const struct idm_oci_text *how,
+				  const char *name)
+{
+	struct idm_error err;
+	struct idm_oci oci;
+	int status;
+
+	if (idm_oci_read(&oci, how, &err) < 0)
+		return report_error_in(name, &err);
+	status = attach(&oci, s);
+	idm_oci_free(&oci);
+	return status;
+}
+
+static int hook(struct state *s)
+{
+	struct idm_oci_text how = { .joined_map = joined_map, .data = s, .dirfd = -1 };
+	char *name = NULL, *text = NULL;
+	int status = DONE, fd = -1;
+
+	if (asprintf(&name, "%s/config.json", s->bundle) < 0)
+		return out_of_memory();
+	how.dirfd = open(s->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (how.dirfd < 0)
+		status = report_failure("%s: open bundle: %s", s->bundle, strerror(errno));
+	else
+		fd = openat(how.dirfd, "config.json", O_RDONLY | O_CLOEXEC);
+	if (status == DONE && (fd < 0 || !slurp(fd, &text, &how.length)))
+		status = report_failure("%s: read: %s", name, strerror(errno));
+	how.text = text;
+	if (status == DONE)
+		status = read_bundle_and_attach(s, &how, name);
+	if (fd >= 0)
+		close(fd);
+	if (how.dirfd >= 0)
+		close(how.dirfd);
+	free(text);
+	free(name);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct arguments a = { .command = &command_oci_hook, .argc = argc, .argv = argv };
+	struct state s = { 0 };
+	char **operand;
+	int letter = next_option(&a), status;
+
+	if (letter < 0)
+		return letter == -2 ? DONE : USAGE;
+	if (operands(&a, &operand))
+		return report_usage("%s: no operand is wanted; the state comes on standard input",
+				    *operand);
+	status = read_state(&s);
+	if (status == DONE)
+		status = hook(&s);
+	free(s.bundle);
+	return status;
+}
+
+const struct command command_oci_hook = {
+	.name = "oci-hook",
+	.operands = "",
+	.summary = "map the mounts of a container that a runtime is creating",
+	.details = details,
+	.options = options,
+	.run = run,
+};

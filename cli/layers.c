@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "layers.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "lib/lowerdir.h"
+#include "report.h"
+
+static int add(char *path, bool data_only, void *arg)
+{
+	struct layer_list *layers = arg;
+	struct idm_path **list = data_only ? &layers->data : &layers->lower, *more;
+	size_t *n = data_only ? &layers->n_data : &layers->n_lower;
+
+	more = reallocarray(*list, *n + 1, sizeof(*more));
+	if (!more)
+		return out_of_memory();
+	*list = more;
+	more[(*n)++] = (struct idm_path){ AT_FDCWD, path };
+	return DONE;
+}
+
+int take_layers(struct layer_list *layers, char *list)
+{
+	int status = idm_split_lowerdir(list, add, layers);
+
+	return status >= 0 ? status
+			   : report_usage("-L: a layer is missing between two colons, or at an end");
+}
+
+void layer_list_free(struct layer_list *layers)
+{
+	free(layers->lower);
+	free(layers->data);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The option -L: layers of an overlay. */
+#ifndef LAYERS_H
+#define LAYERS_H
+
+#include "idmount.h"
+
+struct layer_list {
+	struct idm_path *lower, *data; /* of the current directory; each list: the top one first */
+	size_t n_lower, n_data;
+};
+
+/* Adds those of "DIR[:DIR]...", a word of the command line, which is ours to change, and is kept. */
+int take_layers(struct layer_list *layers, char *list);
+
+void layer_list_free(struct layer_list *layers);
+
+#endif

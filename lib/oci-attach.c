@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Mapped mounts in a container that a runtime has mounted, but not entered yet. The trees are made here,
+ * since what they are made of is here; each goes on top of the unmapped mount that the runtime has put
+ * at its destination, in the container's mount namespace, by a child that joins it.
+ *
+ * Nothing is attached before everything is there, and known to be what it should be: that the process is
+ * alive and has mounts of its own, that the bundle's root filesystem is the one in there, and that each
+ * destination, resolved below that as the container will see it, holds the source of the mount.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "errand.h"
+#include "error.h"
+#include "kernel.h"
+#include "oci.h"
+#include "plan-open.h"
+#include "procfs.h"
+#include "util.h"
+
+static const char step_enter[] = "look at the container";
+static const char step_attach[] = "attach in the container";
+
+/* No link leads out of the root filesystem: the destination is what the container will find there. */
+static int open_in(int root, const char *path)
+{
+	return idm_sys_openat2(root, *path ? path : ".", O_PATH, 0,
+			       RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+/* ---- the container ---- */
+
+struct container {
+	int pidfd;
+	int namespace; /* the mount namespace */
+	int root;      /* directory of the root filesystem, as it is in there */
+};
+
+static void close_container(struct container *c)
+{
+	idm_close_fd(&c->pidfd);
+	idm_close_fd(&c->namespace);
+	idm_close_fd(&c->root);
+}
+
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return idm_sys_fstatat(a, "", &x, AT_EMPTY_PATH) == 0 &&
+	       idm_sys_fstatat(b, "", &y, AT_EMPTY_PATH) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+static int open_own_namespace(struct idm_error *err)
+{
+	AUTO_CLOSE int proc = idm_procfs_root(err), self = -1;
+	int r;
+
+	if (proc < 0)
+		return proc;
+	self = idm_sys_openat(proc, "thread-self", O_PATH | O_DIRECTORY, 0);
+	r = self < 0 ? self : idm_procfs_openat(self, "ns/mnt", O_RDONLY);
+	return r < 0 ? idm_fail(err, r, step_enter, "/proc", NULL) : r;
+}
+
+/* What was opened by the number is the process's only if that was there all the time. */
+static int prove_alive(const struct container *c, const char *name, struct idm_error *err)
+{
+	int r = idm_sys_pidfd_send_signal(c->pidfd, 0);
+
+	return r == -ESRCH ? idm_fail(err, r, step_enter, name, "the process ended meanwhile") : 0;
+}
+
+static int open_namespace(struct container *c, const char *name, struct idm_error *err)
+{
+	AUTO_CLOSE int process = idm_procfs_open(c->pidfd, false, err), own = -1;
+	int r;
+
+	if (process < 0)
+		return process;
+	c->namespace = idm_procfs_openat(process, "ns/mnt", O_RDONLY);
+	r = prove_alive(c, name, err);
+	if (r < 0)
+		return r;
+	if (c->namespace < 0)
+		return idm_fail(err, c->namespace, step_enter, name, "open its mount namespace: %s",
+				strerrordesc_np(-c->namespace));
+	own = open_own_namespace(err);
+	if (own < 0)
+		return own;
+	if (!same_file(own, c->namespace))
+		return 0;
+	return idm_fail(err, -EINVAL, step_enter, name,
+			"it has no mount namespace of its own: its mounts are the host's");
+}
+
+struct search {
+	int namespace;
+	const char *path;
+};
+
+/* Its root directory is that of the mount namespace: until the runtime has moved it, the host's. */
+static int find_root(void *data)
+{
+	const struct search *s = data;
+	int r = idm_sys_setns(s->namespace, CLONE_NEWNS);
+
+	return r < 0 ? r : idm_sys_openat(AT_FDCWD, s->path, O_PATH | O_DIRECTORY, 0);
+}
+
+static int open_root(struct container *c, const struct idm_step *root, const char *bundle,
+		     struct idm_error *err)
+{
+	AUTO_CLOSE int here = idm_sys_openat(root->dirfd, root->source, O_PATH | O_DIRECTORY, 0);
+	AUTO_FREE char *path = NULL;
+	struct search s = { .namespace = c->namespace };
+
+	if (here < 0)
+		return idm_fail(err, here, step_enter, root->source, "open the root filesystem: %s",
+				strerrordesc_np(-here));
+	if (asprintf(&path, "%s%s%s", *root->source == '/' ? "" : bundle,
+		     *root->source == '/' ? "" : "/", root->source) < 0) {
+		path = NULL;
+		return idm_fail(err, -ENOMEM, step_enter, NULL, NULL);
+	}
+	s.path = path;
+	c->root = idm_errand(find_root, &s);
+	if (c->root == -EPERM)
+		idm_fail(err, c->root, step_enter, path, "join its mount namespace: %s",
+			 strerrordesc_np(EPERM));
+	else if (c->root < 0)
+		idm_fail(err, c->root, step_enter, path, "it is not in its mount namespace: %s",
+			 strerrordesc_np(-c->root));
+	if (c->root < 0)
+		return c->root;
+	if (same_file(here, c->root))
+		return 0;
+	idm_fail(err, -EXDEV, step_enter, path, "it is another directory in its mount namespace");
+	idm_hint(err, "a createRuntime hook, with the bundle of that container, finds the same one");
+	return -EXDEV;
+}
+
+static int open_container(struct container *c, const struct idm_oci *oci, pid_t pid, const char *bundle,
+			  struct idm_error *err)
+{
+	char name[32];
+	int r;
+
+	*c = (struct container){ -1, -1, -1 };
+	snprintf(name, sizeof(name), "process %d", (int)pid);
+	c->pidfd = idm_sys_pidfd_open(pid);
+	if (c->pidfd < 0)
+		return idm_fail(err, c->pidfd, step_enter, name,
+				c->pidfd == -ESRCH ? "there is no such process" : NULL);
+	r = open_namespace(c, name, err);
+	if (r == 0)
+		r = open_root(c, &oci->plan->steps[0], bundle, err);
+	return r == 0 ? prove_alive(c, name, err) : r;
+}
+
+/* ---- what is to be put where ---- */
+
+/* For one mount of the configuration. */
+struct placing {
+	const char *destination;
+	bool mapped;
+	struct idm_step step; /* a copy, which owns nothing */
+	int tree;	      /* -1: it has no map */
+	int place;	      /* what the runtime has put there; -1: nothing to care for */
+	uint64_t mount;	      /* the id of that mount */
+	int again;	      /* a copy of it, on top of a mount that would hide it */
+};
+
+static uint64_t mount_id(int fd)
+{
+	struct statx st;
+
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0 ? st.stx_mnt_id : 0;
+}
+
+static int check_place(const struct placing *p, struct idm_error *err)
+{
+	char name[IDM_STEP_NAME];
+	AUTO_CLOSE int source = -1;
+
+	idm_step_name(&p->step, name, sizeof(name));
+	if (p->place < 0)
+		return idm_fail(err, p->place, step_enter, name,
+				p->place == -ENOENT ? "there is no such place in its root filesystem"
+						    : NULL);
+	if (p->step.kind == IDM_STEP_BIND) {
+		source = idm_sys_openat(p->step.dirfd, p->step.source, O_PATH, 0);
+		if (source < 0)
+			return idm_fail(err, source, step_enter, p->step.source, NULL);
+	}
+	if (idm_is_mount_point(p->place) && (source < 0 || same_file(source, p->place)))
+		return 0;
+	idm_fail(err, -EINVAL, step_enter, name, "the runtime has not mounted it there");
+	idm_hint(err, "a createRuntime hook runs when it has; nothing else may cover the place");
+	return -EINVAL;
+}
+
+/*
+ * "shared" makes a mount a peer of its source only if the runtime lets it: otherwise all mounts in there
+ * are slaves of the host's, and what the container mounts below stays there.
+ */
+static enum idm_propagation copied_as(const struct idm_oci *oci, const struct idm_step *step)
+{
+	if (step->propagation != IDM_PROPAGATION_SHARED)
+		return IDM_PROPAGATION_DEFAULT;
+	return oci->shared_root ? IDM_PROPAGATION_SHARED : IDM_PROPAGATION_SLAVE;
+}
+
+static int look(struct placing *p, const struct idm_oci *oci, size_t i, const struct container *c,
+		bool below, struct idm_error *err)
+{
+	size_t step = oci->mounts[i].step;
+
+	*p = (struct placing){ .tree = -1, .place = -1, .again = -1 };
+	p->destination = oci->mounts[i].destination;
+	if (!step && !below)
+		return 0;
+	p->place = open_in(c->root, p->destination);
+	p->mapped = step;
+	if (step) {
+		p->step = oci->plan->steps[step];
+		p->step.copied_as = copied_as(oci, &p->step);
+		return check_place(p, err);
+	}
+	/* It is nobody's business what else the runtime has done with it. */
+	if (p->place == -EMFILE || p->place == -ENFILE)
+		return idm_fail(err, p->place, step_enter, p->destination, NULL);
+	if (p->place >= 0)
+		p->mount = mount_id(p->place);
+	if (p->place >= 0 && !idm_is_mount_point(p->place)) {
+		idm_close_fd(&p->place);
+		p->place = -1;
+	}
+	return 0;
+}
+
+static int make_trees(struct placing *placings, size_t n, struct idm_error *err)
+{
+	struct idm_cache *cache;
+	int r = idm_cache_new(16, &cache);
+
+	if (r < 0)
+		return idm_fail(err, r, step_attach, NULL, NULL);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		if (placings[i].mapped)
+			r = placings[i].tree = idm_step_make(&placings[i].step, IDM_UPPER_SHIFTED, cache,
+							     err);
+	idm_cache_free(cache);
+	return r < 0 ? r : 0;
+}
+
+/* ---- putting it there: in a child, by system calls only ---- */
+
+enum doing { RESOLVING, ATTACHING, COPYING, PROPAGATING };
+
+struct answer {
+	size_t which;
+	enum doing doing;
+};
+
+struct errand {
+	const struct container *container;
+	struct placing *placings;
+	size_t n;
+	struct answer *answer;
+};
+
+static int put(const struct errand *e, const struct placing *p, int tree)
+{
+	AUTO_CLOSE int to = -1;
+
+	e->answer->doing = RESOLVING;
+	to = open_in(e->container->root, p->destination);
+	if (to < 0)
+		return to;
+	e->answer->doing = ATTACHING;
+	return idm_sys_move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static bool is_hidden(const struct errand *e, const struct placing *p)
+{
+	AUTO_CLOSE int now = -1;
+
+	if (p->place < 0)
+		return false;
+	now = open_in(e->container->root, p->destination);
+	return now < 0 || mount_id(now) != p->mount;
+}
+
+/* The working directory leads to the mount, whatever /proc is in there. */
+static void take_away(int tree)
+{
+	if (idm_sys_fchdir(tree) == 0)
+		idm_sys_umount(".", MNT_DETACH);
+}
+
+static int put_mapped(const struct errand *e, const struct placing *p)
+{
+	int r = put(e, p, p->tree);
+
+	if (r < 0 || !p->step.propagation)
+		return r;
+	/* Below a shared mount it has become shared, whatever it was before. */
+	e->answer->doing = PROPAGATING;
+	r = idm_step_propagate(&p->step, p->tree);
+	if (r < 0)
+		take_away(p->tree);
+	return r;
+}
+
+/*
+ * A mount of the runtime's that was to be seen, and is not: it is below one of ours now. Copied, not
+ * moved: if it comes to undoing, the runtime's own is where it was.
+ */
+static int put_again(const struct errand *e, struct placing *p)
+{
+	if (!is_hidden(e, p))
+		return 0;
+	e->answer->doing = COPYING;
+	p->again = idm_sys_open_tree(p->place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+	return p->again < 0 ? p->again : put(e, p, p->again);
+}
+
+/* The descriptor table is the caller's too, who does not know of these. */
+static void close_copies(const struct errand *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		idm_close_fd(&e->placings[i].again);
+}
+
+static int put_all(void *data)
+{
+	const struct errand *e = data;
+	int r = idm_sys_setns(e->container->namespace, CLONE_NEWNS);
+
+	e->answer->which = e->n;
+	for (size_t i = 0; i < e->n && r == 0; i++) {
+		struct placing *p = &e->placings[i];
+
+		e->answer->which = i;
+		r = p->tree >= 0 ? put_mapped(e, p) : put_again(e, p);
+	}
+	for (size_t i = r < 0 ? e->answer->which : 0; i-- > 0;)
+		if (e->placings[i].tree >= 0)
+			take_away(e->placings[i].tree);
+	close_copies(e);
+	return r;
+}
+
+/* ---- what went wrong ---- */
+
+static int why_not(int code, const struct errand *e, struct idm_error *err)
+{
+	static const char *const doings[] = {
+		[RESOLVING] = "find the destination again",
+		[ATTACHING] = NULL,
+		[COPYING] = "copy the mount that would be hidden",
+		[PROPAGATING] = "set propagation",
+	};
+	const struct placing *p;
+	const char *doing;
+	char name[IDM_STEP_NAME];
+
+	if (e->answer->which >= e->n)
+		return idm_fail(err, code, step_attach, NULL, "join its mount namespace: %s",
+				strerrordesc_np(-code));
+	p = &e->placings[e->answer->which];
+	doing = doings[e->answer->doing];
+	if (p->tree >= 0)
+		idm_step_name(&p->step, name, sizeof(name));
+	else
+		snprintf(name, sizeof(name), "/%s", p->destination);
+	return idm_fail(err, code, step_attach, name, "%s%s%s", doing ? doing : "", doing ? ": " : "",
+			strerrordesc_np(-code));
+}
+
+static int attach(const struct container *c, struct placing *placings, size_t n, struct idm_error *err)
+{
+	struct errand e = { .container = c, .placings = placings, .n = n };
+	int r;
+
+	e.answer = idm_errand_memory(sizeof(*e.answer));
+	if (!e.answer)
+		return idm_fail(err, -ENOMEM, step_attach, NULL, NULL);
+	r = idm_errand(put_all, &e);
+	if (r < 0)
+		why_not(r, &e, err);
+	idm_errand_memory_free(e.answer, sizeof(*e.answer));
+	return r;
+}
+
+/* ---- all ---- */
+
+static int look_at_all(struct placing *placings, const struct idm_oci *oci, const struct container *c,
+		       size_t *n, struct idm_error *err)
+{
+	bool below = false;
+	int r = 0;
+
+	for (*n = 0; *n < oci->n && r == 0; ++*n) {
+		r = look(&placings[*n], oci, *n, c, below, err);
+		below |= oci->mounts[*n].step > 0;
+	}
+	return r;
+}
+
+int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, struct idm_error *err)
+{
+	AUTO_FREE struct placing *placings = calloc(oci->n + 1, sizeof(*placings));
+	struct container c;
+	size_t n = 0;
+	int r;
+
+	if (!placings)
+		return idm_fail(err, -ENOMEM, step_attach, NULL, NULL);
+	r = open_container(&c, oci, pid, bundle, err);
+	if (r == 0)
+		r = look_at_all(placings, oci, &c, &n, err);
+	if (r == 0)
+		r = make_trees(placings, n, err);
+	if (r == 0)
+		r = attach(&c, placings, n, err);
+	for (size_t i = 0; i < n; i++) {
+		idm_close_fd(&placings[i].tree);
+		idm_close_fd(&placings[i].place);
+	}
+	close_container(&c);
+	return r;
+}

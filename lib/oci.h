@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A container that is being created by a runtime: which mounts of its bundle have a map, and how their
+ * trees get into its mount namespace. For the command; the library's callers have idm_plan_read() and
+ * idm_tree_attach().
+ */
+#ifndef IDM_OCI_H
+#define IDM_OCI_H
+
+#include "idmount.h"
+#include "json.h"
+
+/* ---- annotations ---- */
+
+/*
+ * "io.idmount.map/vol": "0:100000:65536" gives a map to the mount whose destination is /vol. The value
+ * is a map, as far as the mount is bound; idmap=MAP for that mount alone or ridmap=MAP for all below it
+ * too; idmap or ridmap for the container's own map.
+ */
+#define IDM_OCI_ANNOTATION "io.idmount.map/"
+
+/* The destination that the annotation names, without slashes at its ends; NULL: it is none of ours. */
+const char *idm_oci_annotated(const struct idm_json *annotation, size_t *n);
+
+/* The annotation for a destination (trimmed) in *found; false: there is none. */
+bool idm_oci_find_annotation(const struct idm_json *annotations, const char *destination, size_t n,
+			     struct idm_json *found);
+
+/* A map in what it says; *map stays NULL for idmap and ridmap, *word is NULL for a map alone. */
+int idm_oci_read_annotation(const struct idm_json *annotation, const char **word, struct idm_map **map,
+			    struct idm_error *err);
+
+/* ---- the bundle ---- */
+
+/* One mount of the configuration, in its order. */
+struct idm_oci_mount {
+	char *destination; /* without slashes at its ends */
+	size_t step;	   /* of the plan; 0, which is the root filesystem: it has no map */
+};
+
+struct idm_oci {
+	struct idm_plan *plan; /* the root filesystem, and the mounts that have a map */
+	struct idm_oci_mount *mounts;
+	size_t n;
+	bool shared_root; /* linux.rootfsPropagation: what is mounted in there goes to the host */
+};
+
+struct idm_oci_text {
+	const char *text;
+	size_t length;
+	int dirfd; /* of the bundle */
+	/* The map of a user namespace that the container joins by a path; called only if it is needed.
+	 */
+	int (*joined_map)(void *data, struct idm_map *map, struct idm_error *err);
+	void *data;
+};
+
+/*
+ * Reads config.json; of the mounts without a map only where they are. Errors as idm_plan_read(), and
+ * -EINVAL: no mounts; an annotation without a mount, or with more than one.
+ */
+int idm_oci_read(struct idm_oci *oci, const struct idm_oci_text *text, struct idm_error *err);
+void idm_oci_free(struct idm_oci *oci);
+
+/* Adds the mapping properties of a mount up: its rows in *rows (NULL: none), and whether a word is one.
+ */
+int idm_oci_read_rows(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err);
+bool idm_oci_is_map_word(const char *word);
+
+/* ---- the container ---- */
+
+/*
+ * Makes the trees of all mapped mounts here, and attaches them in the mount namespace of process `pid`,
+ * below the root filesystem as it is there, each on what the runtime has mounted at its destination.
+ * What was mounted below that is put on top of it again. All or nothing.
+ */
+int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, struct idm_error *err);
+
+#endif
