@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A front for an OCI runtime. It stays out of the way: what it does not change is the runtime's, which
+ * is executed in its place with the same arguments.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "oci-bundle.h"
+#include "oci-features.h"
+#include "oci-runtime.h"
+#include "report.h"
+
+enum {
+	OPTION_ROOT = LONG_ONLY,
+	OPTION_LOG,
+	OPTION_LOG_FORMAT,
+	OPTION_DEBUG,
+	OPTION_SYSTEMD_CGROUP,
+	OPTION_CGROUP_MANAGER,
+	OPTION_CRIU,
+	OPTION_ROOTLESS,
+};
+
+static const struct option_row options[] = {
+	{ OPTION_ROOT, "root", "DIR", "of runc and crun: where the state of containers is" },
+	{ OPTION_LOG, "log", "FILE", "of both: where errors go, ours too" },
+	{ OPTION_LOG_FORMAT, "log-format", "text|json", "of both: how they are written there" },
+	{ OPTION_DEBUG, "debug", NULL, "of both" },
+	{ OPTION_SYSTEMD_CGROUP, "systemd-cgroup", NULL, "of both" },
+	{ OPTION_ROOTLESS, "rootless", "true|false|auto", "of both" },
+	{ OPTION_CGROUP_MANAGER, "cgroup-manager", "MANAGER", "of crun" },
+	{ OPTION_CRIU, "criu", "PATH", "of runc" },
+	{ 'v', "version", NULL, "of both: show the runtime's version" },
+	{ 0 },
+};
+
+static const char details[] =
+	"Stands before a runtime that cannot map mounts: engines are given the name\n"
+	"idmount-oci-runtime, a link to idmount, as their runtime's. create and run prepare the\n"
+	"bundle if one of its mounts has uidMappings and gidMappings, the option idmap or ridmap,\n"
+	"or an annotation io.idmount.map/DESTINATION: config.json gets the hook \"idmount oci-hook\",\n"
+	"and what asks for a map moves to annotations. features says that mounts can be mapped.\n"
+	"The real runtime is then executed with the same arguments, as for all other commands: the\n"
+	"one that IDMOUNT_RUNTIME names, else runc, else crun, as found in PATH.\n"
+	"\n";
+
+/* ---- what went wrong ---- */
+
+struct front {
+	const char *log;
+	bool json;
+	char runtime[PATH_MAX];
+	char self[PATH_MAX];
+};
+
+static int fail(const struct front *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(const struct front *f, const char *format, ...)
+{
+	char message[2 * sizeof(((struct idm_error *)NULL)->message)];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	oci_log(f->log, f->json, message);
+	return report_failure("%s", message);
+}
+
+static int fail_error(const struct front *f, const char *file, const struct idm_error *err)
+{
+	char message[PATH_MAX + 2 + sizeof(err->message)];
+
+	snprintf(message, sizeof(message), "%s: %s", file, err->message);
+	oci_log(f->log, f->json, message);
+	return report_error_in(file, err);
+}
+
+/* ---- the real runtime ---- */
+
+/* Whether it can be executed, and is not this program by another name: that would go on for ever. */
+static bool is_runtime(const struct front *f, const char *path)
+{
+	struct stat it, own;
+
+	return stat(path, &it) == 0 && S_ISREG(it.st_mode) && access(path, X_OK) == 0 &&
+	       !(stat(f->self, &own) == 0 && own.st_dev == it.st_dev && own.st_ino == it.st_ino);
+}
+
+static bool search(struct front *f, const char *name)
+{
+	const char *path = getenv("PATH");
+
+	if (!path)
+		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	for (;;) {
+		int n = (int)strcspn(path, ":");
+
+		/* An empty entry would be the bundle, or wherever the engine happens to be. */
+		if (*path == '/' &&
+		    snprintf(f->runtime, PATH_MAX, "%.*s/%s", n, path, name) < PATH_MAX &&
+		    is_runtime(f, f->runtime))
+			return true;
+		path += n;
+		if (!*path++)
+			return false;
+	}
+}
+
+static int find_runtime(struct front *f)
+{
+	const char *name = getenv("IDMOUNT_RUNTIME");
+
+	if (!name || !*name)
+		return search(f, "runc") || search(f, "crun")
+			       ? DONE
+			       : fail(f,
+				      "there is neither runc nor crun in PATH; IDMOUNT_RUNTIME names another");
+	if (!strchr(name, '/'))
+		return search(f, name) ? DONE
+				       : fail(f, "IDMOUNT_RUNTIME: %s is in no directory of PATH", name);
+	if (strlen(name) >= PATH_MAX || !is_runtime(f, name))
+		return fail(f, "IDMOUNT_RUNTIME: %s is not a program that can be executed, or this one",
+			    name);
+	strcpy(f->runtime, name);
+	return DONE;
+}
+
+static int find_self(struct front *f)
+{
+	ssize_t n = readlink("/proc/self/exe", f->self, sizeof(f->self) - 1);
+
+	if (n < 0)
+		return fail(f, "/proc/self/exe: find this program: %s", strerror(errno));
+	f->self[n] = '\0';
+	return DONE;
+}
+
+/* ---- create and run ---- */
+
+/* The value of an option of the runtime's, glued on or not; NULL: it is not that option. */
+static const char *value_of(char **words, const char *name)
+{
+	const char *word = *words;
+	size_t n = strlen(name);
+
+	if (*word++ != '-' || !*word)
+		return NULL;
+	word += *word == '-';
+	if (strncmp(word, name, n) != 0)
+		return NULL;
+	if (word[n] == '=')
+		return word + n + 1;
+	if (word[n])
+		return n == 1 && word[-2] != '-' ? word + 1 : NULL;
+	return words[1] ? words[1] : "";
+}
+
+/* The options of create and run that take a value, of both runtimes. */
+static bool takes_value(const char *word)
+{
+	static const char *const names[] = { "bundle",	       "b",	   "config",	  "f",
+					     "console-socket", "pid-file", "preserve-fds" };
+
+	word += *word == '-';
+	word += *word == '-';
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(word, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static int find_bundle(const struct front *f, char **words, const char **bundle)
+{
+	*bundle = ".";
+	for (; *words && strcmp(*words, "--") != 0; words++) {
+		const char *value = value_of(words, "bundle"), *config = value_of(words, "config");
+
+		if (!value)
+			value = value_of(words, "b");
+		if (!config)
+			config = value_of(words, "f");
+		/* The hook reads what the bundle has. */
+		if (config && strcmp(config, "config.json") != 0)
+			return fail(f, "%s: only config.json of the bundle can be used", *words);
+		if (value && !*value)
+			return fail(f, "%s: the bundle is missing", *words);
+		if (value)
+			*bundle = value;
+		if (**words == '-' && takes_value(*words) && words[1])
+			words++;
+	}
+	return DONE;
+}
+
+static int prepare(const struct front *f, char **words)
+{
+	char file[PATH_MAX];
+	struct idm_error err;
+	const char *bundle;
+	int status = find_bundle(f, words, &bundle);
+
+	if (status != DONE)
+		return status;
+	return make_bundle_ready(bundle, f->self, file, &err) < 0 ? fail_error(f, file, &err) : DONE;
+}
+
+/* ---- any command ---- */
+
+static int execute(const struct front *f, char **argv)
+{
+	argv[0] = (char *)f->runtime;
+	execv(f->runtime, argv);
+	return fail(f, "%s: execute: %s", f->runtime, strerror(errno));
+}
+
+static int go(struct front *f, char **argv, char **words)
+{
+	int status = find_self(f);
+
+	if (status == DONE)
+		status = find_runtime(f);
+	if (status == DONE && *words && (strcmp(*words, "create") == 0 || strcmp(*words, "run") == 0))
+		status = prepare(f, words + 1);
+	if (status != DONE)
+		return status;
+	if (*words && strcmp(*words, "features") == 0 && !words[1]) {
+		struct idm_error err;
+
+		argv[0] = f->runtime;
+		return print_features(argv, &err) < 0 ? fail_error(f, f->runtime, &err) : DONE;
+	}
+	return execute(f, argv);
+}
+
+static int run(int argc, char **argv)
+{
+	struct arguments a = { .command = &command_oci_runtime, .argc = argc, .argv = argv };
+	struct front f = { 0 };
+	char **words;
+	int letter;
+
+	while ((letter = next_option(&a)) > 0) {
+		if (letter == OPTION_LOG)
+			f.log = a.value;
+		if (letter == OPTION_LOG_FORMAT)
+			f.json = strcmp(a.value, "json") == 0;
+	}
+	if (letter < 0)
+		return letter == -2 ? DONE : USAGE;
+	operands(&a, &words);
+	return go(&f, argv, words);
+}
+
+const struct command command_oci_runtime = {
+	.name = "oci-runtime",
+	.operands = "COMMAND [ARGUMENT]...",
+	.summary = "a front for runc or crun that maps mounts",
+	.details = details,
+	.options = options,
+	.options_first = true,
+	.run = run,
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* A bundle made ready for a runtime that cannot map mounts: what is mapped is left to our hook. */
+#ifndef OCI_BUNDLE_H
+#define OCI_BUNDLE_H
+
+#include "idmount.h"
+
+/*
+ * Rewrites config.json of the bundle if one of its mounts is to be mapped: the hook is added, and what
+ * asks for a map moves from the mounts, where runtimes pass over it or refuse it, to annotations, where
+ * the hook finds it. Everything else stays byte for byte. The file is exchanged in one step and keeps
+ * its owner and mode. A bundle that is ready stays as it is. Returns 0 or a negative errno; `file`
+ * (PATH_MAX bytes) names what err is about.
+ */
+int make_bundle_ready(const char *bundle, const char *hook, char *file, struct idm_error *err);
+
+#endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "oci-features.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "json-edit.h"
+#include "lib/error.h"
+#include "lib/json.h"
+#include "slurp.h"
+
+static const char step_features[] = "ask for features";
+
+/* The versions that the specification wants to be told, and nothing that is not known. */
+static const char nothing[] =
+	"{\n    \"ociVersionMin\": \"1.0.0\",\n    \"ociVersionMax\": \"1.0.0\"\n}\n";
+
+/* ---- asking ---- */
+
+/* With what it says in `out`, and its complaints nowhere: crun 1.8 does not know the question. */
+static int start(char **argv, int out, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	int r = posix_spawn_file_actions_init(&actions);
+
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	if (r == 0)
+		r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (r == 0)
+		r = posix_spawn(pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	return -r;
+}
+
+static bool ended_well(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* *text stays NULL if it cannot tell. */
+static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
+{
+	int ends[2], r = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
+	bool read_all;
+	pid_t pid;
+
+	if (r < 0)
+		return idm_fail(err, r, step_features, NULL, NULL);
+	r = start(argv, ends[1], &pid);
+	close(ends[1]);
+	if (r < 0) {
+		close(ends[0]);
+		return idm_fail(err, r, step_features, NULL, "execute: %s", strerror(-r));
+	}
+	read_all = slurp(ends[0], text, length);
+	close(ends[0]);
+	if (!ended_well(pid) || !read_all || !*length) {
+		free(*text);
+		*text = NULL;
+	}
+	return 0;
+}
+
+/* ---- adding ---- */
+
+static bool names(const struct edits *e, size_t list, const char *quoted)
+{
+	struct item item = { 0 };
+	size_t n = strlen(quoted);
+
+	while (next_item(e, list, &item))
+		if (item.end - item.value == n && memcmp(e->text + item.value, quoted, n) == 0)
+			return true;
+	return false;
+}
+
+static void add_options(struct edits *e)
+{
+	static const char *const options[] = { "\"idmap\"", "\"ridmap\"" };
+	struct item list;
+
+	if (!find_item(e, whole_value(e), "mountOptions", &list) || e->text[list.value] != '[')
+		return;
+	for (int i = 0; i < 2; i++)
+		if (!names(e, list.value, options[i]))
+			edit_append(e, list.value, text_of("%s", options[i]));
+}
+
+static void add_map(struct edits *e)
+{
+	static const char *const keys[] = { "linux", "mountExtensions", "idmap", "enabled" };
+
+	edit_set(e, keys, 4, text_of("true"));
+}
+
+static int print(const char *text, size_t length, struct idm_error *err)
+{
+	struct edits e = { .text = text, .length = length };
+	struct idm_json_text *parsed = NULL;
+	struct idm_json whole;
+	char *changed;
+	size_t n;
+	int r = idm_json_parse(text, length, step_features, &parsed, err);
+
+	if (r == 0) {
+		whole = idm_json_whole(parsed);
+		r = idm_json_object(&whole, err);
+	}
+	if (r == 0) {
+		add_options(&e);
+		add_map(&e);
+		changed = edit_apply(&e, &n);
+		fwrite(changed, 1, n, stdout);
+		free(changed);
+	}
+	edit_free(&e);
+	idm_json_free(parsed);
+	return r;
+}
+
+int print_features(char **argv, struct idm_error *err)
+{
+	char *text = NULL;
+	size_t length = 0;
+	int r = ask(argv, &text, &length, err);
+
+	if (r == 0)
+		r = text ? print(text, length, err) : print(nothing, sizeof(nothing) - 1, err);
+	free(text);
+	return r;
+}

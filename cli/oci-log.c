@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "json-edit.h"
+#include "oci-runtime.h"
+
+static void stamp(char *buf, size_t size)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm) || !strftime(buf, size, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		*buf = '\0';
+}
+
+/* The forms are those of runc. */
+void oci_log(const char *file, bool json, const char *message)
+{
+	char *line, *quoted, when[32];
+	int fd = file ? open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+
+	if (fd < 0)
+		return;
+	stamp(when, sizeof(when));
+	quoted = json_quote(message);
+	line = json ? text_of("{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n", quoted, when)
+		    : text_of("time=\"%s\" level=error msg=%s\n", when, quoted);
+	if (write(fd, line, strlen(line)) < 0) {
+		/* said on standard error */
+	}
+	close(fd);
+	free(quoted);
+	free(line);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OCI_RUNTIME_H
+#define OCI_RUNTIME_H
+
+#include <stdbool.h>
+
+/* By this name the command is the front of a runtime, whatever its arguments. */
+#define OCI_RUNTIME_NAME "idmount-oci-runtime"
+
+/*
+ * Adds an error to a runtime's log, where engines look for it; NULL: there is none. What cannot be
+ * written there is on standard error all the same.
+ */
+void oci_log(const char *file, bool json, const char *message);
+
+#endif
