@@ -12,7 +12,7 @@ last line is the count of all single tests; the exit status is not 0 if one fail
 
   --quick       with gcc only
   --long        the proofs in their long form, which takes hours; see docs/testing.md
-  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli or abi, or one of the proofs
+  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli, engines or abi, or one of the proofs
 
 Without root the tests that need it are skipped. With CI=true in the environment, a skipped test is a
 failed one (IDM_MUST_RUN=1).

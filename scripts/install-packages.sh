@@ -30,6 +30,7 @@ test  g++           the header as C++
 test  jq            JSON that the command prints
 test  libcap2-bin   file capabilities through a mount
 test  mount         mounts what was made
+test  podman        containers with idmount in them
 test  procps        finds processes that are left
 test  runc          bundles to read
 test  squashfs-tools makes a squashfs to map

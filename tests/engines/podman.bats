@@ -7,7 +7,7 @@ setup()
 {
 	set_up_engine
 	mkdir hooks
-	sed "s|/usr/bin/idmount|$IDMOUNT|" "$ROOT/contrib/hooks.d/idmount.json" >hooks/idmount.json
+	sed "s|/usr/local/bin/idmount|$IDMOUNT|" "$ROOT/contrib/hooks.d/idmount.json" >hooks/idmount.json
 	cat >storage.conf <<-'END'
 		[storage]
 		driver = "vfs"
@@ -18,9 +18,9 @@ setup()
 		[engine]
 		cgroup_manager = "cgroupfs"
 		events_logger = "file"
-		[containers]
-		default_ulimits = []
+		runtime_supports_nocgroup = ["crun", "idmount-over-crun"]
 	END
+	sed "s|/usr/local/bin/idmount-oci-runtime|$runtime|" "$ROOT/contrib/containers.conf.d/idmount.conf" >>containers.conf
 	export CONTAINERS_STORAGE_CONF=/mnt/storage.conf CONTAINERS_CONF=/mnt/containers.conf
 	cgroups=(--cgroup-parent "/$group")
 	podman load --quiet --input "$BATS_FILE_TMPDIR/image.tar"
@@ -60,8 +60,7 @@ hooked()
 }
 
 @test "a volume mapped from 1000 to 0, by a hook, with runc" {
-	run -0 --separate-stderr hooked runc -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
-	same 'inside' $'0:0 /vol\n0:0 /vol/ours\n65534:65534 /vol/theirs\n0:0 /vol/new' "$output"
+	inside "$seen" hooked runc -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
 	same 'on disk' 1000:1000 "$(owner vol/new)"
 	nothing_is_left
 }
@@ -70,8 +69,7 @@ hooked()
 # machine lets it raise.
 @test "the same with crun, without cgroups" {
 	cgroups=(--cgroups=disabled)
-	run -0 --separate-stderr hooked crun -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
-	same 'inside' $'0:0 /vol\n0:0 /vol/ours\n65534:65534 /vol/theirs\n0:0 /vol/new' "$output"
+	inside "$seen" hooked crun -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
 	same 'on disk' 1000:1000 "$(owner vol/new)"
 	nothing_is_left
 }
@@ -90,9 +88,8 @@ hooked()
 
 @test "a container with a user namespace: its own map" {
 	chown 0:0 vol
-	run -0 --separate-stderr hooked runc --uidmap 0:100000:65536 --gidmap 0:100000:65536 \
+	inside $'0:0 /vol\n1000:1000 /vol/ours\n0:0 /vol/theirs\n0:0 /vol/new\n         0     100000      65536' hooked runc --uidmap 0:100000:65536 --gidmap 0:100000:65536 \
 		-v /mnt/vol:/vol --annotation io.idmount.map/vol=idmap -- sh -c "$look; cat /proc/self/uid_map"
-	same 'inside' $'0:0 /vol\n1000:1000 /vol/ours\n0:0 /vol/theirs\n0:0 /vol/new\n         0     100000      65536' "$output"
 	same 'on disk' 0:0 "$(owner vol/new)"
 	nothing_is_left
 }
@@ -119,4 +116,38 @@ hooked()
 	}
 	try io.idmount.map/vol=1000:x 'x'
 	try io.idmount.map/nowhere=1000:0 nowhere
+}
+
+@test "idmount as the runtime, over runc" {
+	podman_options=(--runtime idmount)
+	inside "$seen" box -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	nothing_is_left
+}
+
+@test "idmount as the runtime, over crun, without cgroups" {
+	# podman hands next to nothing of its environment on to runtimes.
+	printf '%s\n' '#!/bin/sh' "IDMOUNT_RUNTIME=crun exec $IDMOUNT oci-runtime \"\$@\"" >idmount-over-crun
+	chmod +x idmount-over-crun
+	echo 'idmount-over-crun = ["/mnt/idmount-over-crun"]' >>containers.conf
+	cgroups=(--cgroups=disabled)
+	podman_options=(--runtime idmount-over-crun)
+	inside "$seen" box -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	nothing_is_left
+}
+
+@test "idmount as the runtime: podman's own option idmap" {
+	podman_options=(--runtime idmount)
+	chown 0:0 vol
+	inside $'0:0 /vol\n1000:1000 /vol/ours\n0:0 /vol/theirs\n0:0 /vol/new' box --uidmap 0:100000:65536 --gidmap 0:100000:65536 -v /mnt/vol:/vol:idmap -- sh -c "$look"
+	same 'on disk' 0:0 "$(owner vol/new)"
+	nothing_is_left
+}
+
+@test "idmount as the runtime: without a map it is runc" {
+	podman_options=(--runtime idmount)
+	inside 1000:1000 box -v /mnt/vol:/vol -- stat -c %u:%g /vol
+	run -3 --separate-stderr box -- sh -c 'exit 3'
+	nothing_is_left
 }
