@@ -37,7 +37,7 @@ _idmount_operand()
 			compgen -d -- "$cur")
 		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo bundle run' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo bundle run oci-hook oci-runtime' -- "$cur")
 		;;
 	esac
 }
@@ -87,7 +87,7 @@ _idmount_value()
 	-o | --options)
 		_idmount_words "$cur"
 		;;
-	--userns | --record | --mounts)
+	--userns | --record | --mounts | --log | --criu)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -109,7 +109,13 @@ _idmount_value()
 		compopt -o filenames -o nospace
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
-	--translate | --workdir | --env | --hostname) ;;
+	--log-format)
+		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur")
+		;;
+	--rootless)
+		mapfile -t COMPREPLY < <(compgen -W 'true false auto' -- "$cur")
+		;;
+	--translate | --workdir | --env | --hostname | --cgroup-manager) ;;
 	*)
 		return 1
 		;;
@@ -152,6 +158,12 @@ _idmount_options()
 		options="$map --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
 		options+=' --no-pid --unshare-net --read-only --tty --no-tty'
 		;;
+	oci-hook)
+		options=
+		;;
+	oci-runtime)
+		options='--root --log --log-format --debug --systemd-cgroup --rootless --cgroup-manager --criu -v --version'
+		;;
 	*)
 		return
 		;;
@@ -165,7 +177,7 @@ _idmount()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo bundle run help -h --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo bundle run oci-hook oci-runtime help -h --help --version' -- "$cur")
 		return
 	fi
 	# bash has cut the words at = and : too. This is the line as it was typed, up to the cursor.

@@ -49,11 +49,16 @@ static int detach_from_inside(void *data)
 	return r < 0 ? r : idm_sys_umount(".", MNT_DETACH);
 }
 
+static int detach(int fd)
+{
+	if (can_unmount(fd) && idm_sys_umount(path_of(fd).text, MNT_DETACH) == 0)
+		return 0;
+	return idm_errand(detach_from_inside, &fd);
+}
+
 void idm_take_away(int tree_fd)
 {
-	if (can_unmount(tree_fd) && idm_sys_umount(path_of(tree_fd).text, MNT_DETACH) == 0)
-		return;
-	idm_errand(detach_from_inside, &tree_fd);
+	detach(tree_fd);
 }
 
 /* ---- replacing ---- */
@@ -71,13 +76,16 @@ static bool kernel_has_beneath(void)
  * caller's business; but a process whose root directory is in a mount that nobody can see is lost. From
  * Linux 7.2 on the kernel leaves it to its callers to find this out.
  */
-static bool is_callers_root(int fd)
+static int is_callers_root(int fd)
 {
 	struct statx st, root;
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st);
 
-	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0 &&
-	       idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &root) == 0 &&
-	       st.stx_mnt_id == root.stx_mnt_id && root.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+	if (r == 0)
+		r = idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &root);
+	if (r < 0)
+		return r;
+	return st.stx_mnt_id == root.stx_mnt_id && root.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
 static int why_not_beneath(int code, const char *path, struct idm_error *err)
@@ -95,18 +103,20 @@ static int why_not_beneath(int code, const char *path, struct idm_error *err)
 	return idm_fail(err, code, step_attach, path, NULL);
 }
 
-/* Beneath the old mount first, then the old one away: there is always a mount at the target. */
-static int replace(int tree_fd, const struct idm_target *target, const char *path, struct idm_error *err)
+/* Looks at the old mount before anything is done. */
+static int check_replaced(const struct idm_target *target, const char *path, struct idm_error *err)
 {
-	int r;
+	int r = idm_is_mount_point(target->fd), is_root = r < 0 ? r : is_callers_root(target->fd);
 
-	if (!idm_is_mount_point(target->fd)) {
+	if (is_root < 0)
+		return idm_fail(err, is_root, step_attach, path, NULL);
+	if (!r) {
 		idm_fail(err, -EINVAL, step_attach, path, "there is no mount to replace");
 		idm_hint(err,
 			 "the target has to be a mount point; without --replace it need not be one");
 		return -EINVAL;
 	}
-	if (is_callers_root(target->fd)) {
+	if (is_root) {
 		idm_fail(err, -EINVAL, step_attach, path,
 			 "it is the root directory of this process, which would stay in the old mount");
 		idm_hint(err, "pivot_root(2) exchanges root directories");
@@ -115,13 +125,23 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 	if (!can_unmount(target->fd))
 		return idm_fail(err, -EBUSY, step_attach, path,
 				"replacing needs a /proc of this PID namespace, and there is none");
+	return 0;
+}
+
+/* Beneath the old mount first, then the old one away: there is always a mount at the target. */
+static int replace(int tree_fd, const struct idm_target *target, const char *path, struct idm_error *err)
+{
+	int r = check_replaced(target, path, err);
+
+	if (r < 0)
+		return r;
 	r = idm_sys_move_mount(tree_fd, "", target->fd, "",
 			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH);
 	if (r < 0)
 		return why_not_beneath(r, path, err);
 	/* The kernel has just refused locked mounts, so nothing is left that could keep this from going.
 	 */
-	r = idm_sys_umount(path_of(target->fd).text, MNT_DETACH);
+	r = detach(target->fd);
 	if (r < 0)
 		return idm_fail(err, r, "detach the old mount", path,
 				"the new mount is in place, but beneath the old one: %s",

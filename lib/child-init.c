@@ -19,7 +19,7 @@ static void reap(long program)
 	int status;
 	long pid;
 
-	while ((pid = raw(SYS_wait4, -1, &status, WNOHANG | __WALL, 0)) > 0) {
+	while ((pid = raw(SYS_wait4, -1, &status, WNOHANG | __WALL, 0)) > 0 || pid == -EINTR) {
 		if (pid != program)
 			continue;
 		idm_raw_exit((status & 0x7f) ? 128 + (status & 0x7f) : status >> 8 & 0xff);

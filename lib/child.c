@@ -89,11 +89,24 @@ static int open_job(struct idm_error *err)
 
 /* ---- waiting for the stage ---- */
 
+/* Something like a want of memory, which passes. There is nobody to tell of it before the child is
+ * known. */
+static bool again(int tries)
+{
+	if (tries == 100)
+		return false;
+	idm_sys_sleep(10);
+	return true;
+}
+
 static void read_report(struct idm_child *child)
 {
 	struct idm_child_report *report = &child->job->report;
-	ssize_t n = idm_sys_pread(child->job_fd, report, sizeof(*report), 0);
+	ssize_t n;
 
+	for (int i = 0; (n = idm_sys_pread(child->job_fd, report, sizeof(*report), 0)) < 0 && again(i);
+	     i++)
+		;
 	if (n != (ssize_t)sizeof(*report))
 		*report = (struct idm_child_report){ .step = IDM_CHILD_STEP_STAGE };
 	report->words[sizeof(report->words) - 1] = '\0';
@@ -102,7 +115,8 @@ static void read_report(struct idm_child *child)
 /* Until the process that has this lock has executed the program, or has ended. */
 static void await(struct idm_child *child, int lock)
 {
-	idm_sys_lock(child->job_fd, lock, F_WRLCK, true);
+	for (int i = 0; idm_sys_lock(child->job_fd, lock, F_WRLCK, true) < 0 && again(i); i++)
+		;
 	idm_sys_lock(child->job_fd, lock, F_UNLCK, false);
 	read_report(child);
 }

@@ -131,8 +131,12 @@ __attribute__((no_sanitize("thread"))) static int child_main(void *arg)
 		 */
 		syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		/* Had it ended before that call, we would have been given another parent. */
-		while (syscall(SYS_getppid) == holder->parent)
-			syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0); /* no signal but SIGKILL gets here */
+		while (syscall(SYS_getppid) == holder->parent &&
+		       !__atomic_load_n(&holder->over, __ATOMIC_ACQUIRE)) {
+			struct timespec t = { 0, 10000000 };
+
+			syscall(SYS_ppoll, NULL, 0, &t, NULL, 0); /* no signal but SIGKILL gets here */
+		}
 	}
 	syscall(SYS_exit, 0);
 	__builtin_unreachable();
@@ -197,8 +201,9 @@ void idm_holder_end(struct idm_holder *holder)
 
 	if (holder->pidfd < 0)
 		return;
-	if (holder->live)
-		idm_sys_pidfd_send_signal(holder->pidfd, SIGKILL);
+	/* Where a filter or a security module refuses that, it looks for itself now and then. */
+	if (holder->live && idm_sys_pidfd_send_signal(holder->pidfd, SIGKILL) < 0)
+		__atomic_store_n(&holder->over, true, __ATOMIC_RELEASE);
 	/* ECHILD: somebody waited with __WALL and took it. Then it is dead just as well. */
 	idm_sys_waitid_pidfd(holder->pidfd, &info, WEXITED | __WALL);
 	close(holder->pidfd);

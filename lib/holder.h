@@ -10,6 +10,7 @@ struct idm_holder {
 	int pidfd;
 	bool live;    /* has to be killed before it can be reaped */
 	pid_t parent; /* of a live child: what its getppid() says as long as we live */
+	bool over;    /* tells a live child to end, should it not be possible to kill it */
 	void *stack;  /* of a child that runs code; NULL for the others */
 };
 

@@ -41,7 +41,39 @@ struct keeper {
 	struct array children; /* of struct child: those that it was told to start */
 	struct array orphans;  /* of struct idm_exit: not reported yet */
 	char *stack;	       /* for a child until it has called exec */
+	bool behind;	       /* there are zombies that there was no memory for */
 };
+
+/* ---- packets ---- */
+
+/* Whether it is worth another try; and a pause before that. */
+static bool may_pass(ssize_t r, int tries)
+{
+	if ((r != -ENOMEM && r != -ENOBUFS) || tries == 100)
+		return false;
+	idm_sys_sleep(10);
+	return true;
+}
+
+ssize_t idm_keeper_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds)
+{
+	ssize_t r;
+
+	for (int tries = 0; may_pass(r = idm_sys_send(fd, buf, size, fds, n_fds), tries); tries++)
+		;
+	return r;
+}
+
+ssize_t idm_keeper_receive(int fd, void *buf, size_t size, int *fds, size_t *n_fds)
+{
+	ssize_t r;
+
+	for (int tries = 0; may_pass(r = idm_sys_receive(fd, buf, size, fds, n_fds), tries); tries++)
+		;
+	return r;
+}
+
+/* ---- memory ---- */
 
 /* Makes room for one more. */
 static int grow(struct array *array, size_t size)
@@ -198,30 +230,6 @@ static int serve(struct keeper *k, int *fds, size_t n_fds, pid_t *pid)
 	return r;
 }
 
-/* False: the program is gone. */
-static bool answer_request(struct keeper *k)
-{
-	int fds[IDM_SEND_FDS];
-	struct idm_keeper_answer answer;
-	size_t n_fds;
-	pid_t pid = 0;
-	char start;
-	ssize_t n = idm_sys_receive(k->ends.control, &start, sizeof(start), fds, &n_fds);
-	int pidfd;
-
-	if (n <= 0)
-		return false;
-	pidfd = serve(k, fds, n_fds, &pid);
-	answer.r = pidfd < 0 ? pidfd : pid;
-	n = idm_sys_send(k->ends.control, &answer, sizeof(answer), &pidfd, pidfd >= 0);
-	idm_close_fd(&pidfd);
-	for (size_t i = 0; i < n_fds; i++)
-		idm_close_fd(&fds[i]);
-	return n >= 0;
-}
-
-/* ---- reports ---- */
-
 /* The child's pipe; -1: it was not started here. */
 static int forget(struct keeper *k, pid_t pid)
 {
@@ -237,25 +245,87 @@ static int forget(struct keeper *k, pid_t pid)
 	return -1;
 }
 
+/* If the program is gone, the child goes on without it, as its others do. */
+static bool is_taken(struct keeper *k)
+{
+	int fds[IDM_SEND_FDS];
+	size_t n_fds;
+	char taken;
+
+	return idm_keeper_receive(k->ends.control, &taken, sizeof(taken), fds, &n_fds) <= 0 || taken;
+}
+
+static void end_child(struct keeper *k, int pidfd, pid_t pid)
+{
+	int report = forget(k, pid);
+	siginfo_t info;
+
+	idm_sys_pidfd_send_signal(pidfd, SIGKILL);
+	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+	idm_close_fd(&report);
+}
+
+/* False: the program is gone. */
+static bool answer_request(struct keeper *k)
+{
+	int fds[IDM_SEND_FDS];
+	struct idm_keeper_answer answer;
+	size_t n_fds;
+	pid_t pid = 0;
+	char start;
+	ssize_t n = idm_keeper_receive(k->ends.control, &start, sizeof(start), fds, &n_fds);
+	int pidfd;
+
+	if (n <= 0)
+		return false;
+	pidfd = serve(k, fds, n_fds, &pid);
+	answer.r = pidfd < 0 ? pidfd : pid;
+	n = idm_keeper_send(k->ends.control, &answer, sizeof(answer), &pidfd, pidfd >= 0);
+	if (n >= 0 && pidfd >= 0 && !is_taken(k))
+		end_child(k, pidfd, pid);
+	idm_close_fd(&pidfd);
+	for (size_t i = 0; i < n_fds; i++)
+		idm_close_fd(&fds[i]);
+	return n >= 0;
+}
+
+/* ---- reports ---- */
+
+/* A report that is lost for want of memory would be a child that nobody knows the end of. */
+static void write_report(int fd, const struct idm_exit *exit)
+{
+	for (int i = 0; i < 100 && idm_sys_write(fd, exit, sizeof(*exit)) != sizeof(*exit); i++) {
+		if (!(idm_sys_poll(fd, POLLOUT) & POLLOUT)) /* nobody reads it any more */
+			return;
+		idm_sys_sleep(10);
+	}
+}
+
 /* A pipe of one's own always has room. Nobody else starts children here, so no number is used twice. */
 static void report(struct keeper *k, const struct idm_exit *exit)
 {
 	int fd = forget(k, exit->pid);
 
 	if (fd >= 0) {
-		idm_sys_write(fd, exit, sizeof(*exit));
+		write_report(fd, exit);
 		close(fd);
 	} else if (k->ends.orphans >= 0) {
 		((struct idm_exit *)k->orphans.at)[k->orphans.n++] = *exit;
 	}
 }
 
-/* There is room for an orphan before one is waited for: otherwise it stays a zombie for now. */
+/*
+ * There is room for an orphan before one is waited for: otherwise it stays a zombie for now, and no
+ * signal will tell of it again.
+ */
 static void reap(struct keeper *k)
 {
 	siginfo_t info;
 
-	while (grow(&k->orphans, sizeof(struct idm_exit)) == 0) {
+	for (;;) {
+		k->behind = grow(&k->orphans, sizeof(struct idm_exit)) < 0;
+		if (k->behind)
+			return;
 		info.si_pid = 0;
 		if (idm_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) < 0 || info.si_pid == 0)
 			return;
@@ -346,8 +416,8 @@ static void live(struct keeper *k)
 			{ .fd = k->orphans.n ? k->ends.orphans : -1, .events = POLLOUT },
 		};
 
-		poll(p, ARRAY_SIZE(p), -1);
-		if (p[1].revents)
+		poll(p, ARRAY_SIZE(p), k->behind ? 100 : -1);
+		if (p[1].revents || k->behind)
 			look_after_children(k);
 		if (k->orphans.n)
 			report_orphans(k);
@@ -361,7 +431,7 @@ int idm_keeper_main(void *ends)
 	struct keeper k = { .ends = *(const struct idm_keeper_ends *)ends };
 	struct idm_keeper_answer ready = { settle_in(&k) };
 
-	if (idm_sys_send(k.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r == 0)
+	if (idm_keeper_send(k.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r == 0)
 		live(&k);
 	return 0;
 }

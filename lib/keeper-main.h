@@ -25,6 +25,19 @@ struct idm_keeper_answer {
 	int r;
 };
 
+/*
+ * To an answer with a pidfd comes one byte back: 1, or 0 if that did not arrive. Then nobody would know of
+ * the child, so the keeper kills it.
+ */
+
+/*
+ * Packets to and from the other side, as idm_sys_send() and idm_sys_receive(). Where the kernel is short
+ * of memory for a moment, that is waited for: a packet that is lost or left over would be taken for
+ * another one's.
+ */
+ssize_t idm_keeper_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds);
+ssize_t idm_keeper_receive(int fd, void *buf, size_t size, int *fds, size_t *n_fds);
+
 struct idm_keeper_ends {
 	int control;
 	int orphans; /* -1: they are not wanted */

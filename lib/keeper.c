@@ -46,7 +46,7 @@ static int start_process(struct idm_keeper *keeper, struct idm_keeper_ends *ends
 static int await_answer(int control, int fds[IDM_SEND_FDS], size_t *n_fds)
 {
 	struct idm_keeper_answer answer;
-	ssize_t n = idm_sys_receive(control, &answer, sizeof(answer), fds, n_fds);
+	ssize_t n = idm_keeper_receive(control, &answer, sizeof(answer), fds, n_fds);
 
 	if (n < 0)
 		return n == -ECONNRESET ? -ESRCH : (int)n;
@@ -178,14 +178,14 @@ static int write_request(const struct idm_program *program, int *fds, size_t *n_
 	return n < 0 ? (int)n : idm_take_fd(&file);
 }
 
-/* The pidfd. Without one, -EMFILE: it was sent, but there was no room for it. */
+/* The pidfd. -EMFILE also: there was no room for it, and the child is dead. */
 static int send_request(struct idm_keeper *keeper, const struct idm_program *program, int report,
 			pid_t *pid)
 {
 	AUTO_CLOSE int file = -1, directory = -1;
 	int fds[IDM_SEND_FDS], got[IDM_SEND_FDS], r;
 	size_t n_fds = 0, n_got = 0;
-	char start = 0;
+	char start = 0, taken;
 	ssize_t n;
 
 	file = write_request(program, fds, &n_fds);
@@ -197,14 +197,20 @@ static int send_request(struct idm_keeper *keeper, const struct idm_program *pro
 	fds[REQUEST_FILE] = file;
 	fds[REQUEST_DIRECTORY] = directory;
 	fds[REQUEST_REPORT] = report;
-	n = idm_sys_send(keeper->control, &start, sizeof(start), fds, n_fds);
+	n = idm_keeper_send(keeper->control, &start, sizeof(start), fds, n_fds);
 	if (n < 0)
 		return n == -EPIPE || n == -ECONNRESET ? -ESRCH : (int)n;
+	/* Room for the pidfd. */
+	idm_close_fd(&file);
+	idm_close_fd(&directory);
+	file = directory = -1;
 	r = await_answer(keeper->control, got, &n_got);
 	*pid = r;
 	if (r < 0)
 		return r;
-	return n_got ? got[0] : -EMFILE;
+	taken = n_got > 0;
+	idm_keeper_send(keeper->control, &taken, sizeof(taken), NULL, 0);
+	return taken ? got[0] : -EMFILE;
 }
 
 int idm_keeper_start(struct idm_keeper *keeper, const struct idm_program *program, int *report,

@@ -83,12 +83,12 @@ int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, str
 	return (int)CALL(statx(dirfd, path, flags, mask, st));
 }
 
-bool idm_is_mount_point(int fd)
+int idm_is_mount_point(int fd)
 {
 	struct statx st;
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st);
 
-	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) == 0 &&
-	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+	return r < 0 ? r : !!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
 int idm_sys_fstatfs(int fd, struct statfs *st)
@@ -461,6 +461,13 @@ int idm_sys_epoll_add(int epoll, int fd, uint32_t events, void *data)
 	struct epoll_event event = { .events = events, .data.ptr = data };
 
 	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+int idm_sys_epoll_again(int epoll, int fd, uint32_t events, void *data)
+{
+	struct epoll_event event = { .events = events, .data.ptr = data };
+
+	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event));
 }
 
 int idm_sys_epoll_delete(int epoll, int fd)

@@ -147,7 +147,7 @@ int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve);
 int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags);
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st);
-bool idm_is_mount_point(int fd); /* whether fd is the root of the mount that it is in (Linux 5.8) */
+int idm_is_mount_point(int fd); /* whether fd is the root of the mount that it is in (Linux 5.8) */
 int idm_sys_fstatfs(int fd, struct statfs *st);
 ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size); /* no final NUL */
 int idm_sys_name_to_handle(int dirfd, const char *path, struct file_handle *handle, int flags);
@@ -231,6 +231,7 @@ int idm_sys_prctl(int option, unsigned long a, unsigned long b);
 int idm_sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 int idm_sys_epoll_create(void);
 int idm_sys_epoll_add(int epoll, int fd, uint32_t events, void *data);
+int idm_sys_epoll_again(int epoll, int fd, uint32_t events, void *data); /* a new edge, if it is there */
 int idm_sys_epoll_delete(int epoll, int fd);
 int idm_sys_epoll_take(int epoll, void **data); /* what came first: 1 and its data, or 0: nothing */
 int idm_sys_signalfd(uint64_t signals);		/* does not block */

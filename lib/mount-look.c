@@ -6,10 +6,10 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernel.h"
+#include "list.h"
 #include "util.h"
 
 #ifndef MS_UNBINDABLE
@@ -49,68 +49,6 @@ static bool look_by_statmount(int fd, struct idm_look *look)
 
 /* ---- by mountinfo ---- */
 
-struct row {
-	unsigned int id;
-	char *point;
-	bool mapped, rdonly, unbindable;
-	const char *fstype;
-};
-
-/* mountinfo writes blanks, line ends and backslashes as three octal digits. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = '\0';
-}
-
-/* ID PARENT DEV ROOT POINT OPTIONS [OPTIONAL...] - TYPE SOURCE OPTIONS */
-static bool parse_row(char *line, struct row *row)
-{
-	char *rest, *field;
-
-	*row = (struct row){ .id = (unsigned int)strtoul(line, NULL, 10) };
-	field = strtok_r(line, " \n", &rest);
-	for (int i = 0; field && i < 4; i++)
-		field = strtok_r(NULL, " \n", &rest);
-	row->point = field;
-	while ((field = strtok_r(NULL, " \n", &rest)) && strcmp(field, "-") != 0) {
-		row->unbindable |= strcmp(field, "unbindable") == 0;
-		row->rdonly |= strcmp(field, "ro") == 0 || strncmp(field, "ro,", 3) == 0;
-		row->mapped |= strstr(field, ",idmapped") != NULL;
-	}
-	row->fstype = strtok_r(NULL, " \n", &rest);
-	if (!row->point || !row->fstype)
-		return false;
-	unescape(row->point);
-	return true;
-}
-
-/* Calls `each` for the rows until it returns true. */
-static bool each_row(bool (*each)(const struct row *row, void *data), void *data)
-{
-	FILE *f = fopen("/proc/thread-self/mountinfo", "re");
-	bool found = false;
-	char *line = NULL;
-	size_t size = 0;
-	struct row row;
-
-	while (f && !found && getline(&line, &size, f) > 0)
-		found = parse_row(line, &row) && each(&row, data);
-	free(line);
-	if (f)
-		fclose(f);
-	return found;
-}
-
 static bool short_mount_id(int fd, unsigned int *id)
 {
 	struct statx st;
@@ -121,30 +59,25 @@ static bool short_mount_id(int fd, unsigned int *id)
 	return true;
 }
 
-struct wanted {
-	unsigned int id;
-	struct idm_look *look;
-};
-
-static bool take_row(const struct row *row, void *data)
+static int take(const struct idm_mount *mount, void *data)
 {
-	const struct wanted *w = data;
+	struct idm_look *look = data;
 
-	if (row->id != w->id)
-		return false;
-	w->look->visible = true;
-	w->look->mapped = row->mapped;
-	w->look->rdonly = row->rdonly;
-	w->look->unbindable = row->unbindable;
-	snprintf(w->look->fstype, sizeof(w->look->fstype), "%s", row->fstype);
-	return true;
+	look->visible = true;
+	look->mapped = mount->attr & IDM_ATTR_IDMAP;
+	look->rdonly = mount->attr & IDM_ATTR_RDONLY;
+	look->unbindable = mount->propagation == IDM_PROPAGATION_UNBINDABLE;
+	snprintf(look->fstype, sizeof(look->fstype), "%s", mount->fstype);
+	return 1;
 }
 
 static bool look_by_mountinfo(int fd, struct idm_look *look)
 {
-	struct wanted w = { .look = look };
+	const struct idm_lister lister = { .each = take, .data = look };
+	const struct idm_mntns own = { 0 };
+	unsigned int id;
 
-	return short_mount_id(fd, &w.id) && each_row(take_row, &w);
+	return short_mount_id(fd, &id) && idm_mountinfo_one(&lister, &own, id) > 0;
 }
 
 /* ---- by statfs: for a mount that is not in our namespace ---- */
@@ -202,24 +135,26 @@ struct below {
 	void *data;
 };
 
-static bool visit_row(const struct row *row, void *data)
+static int visit(const struct idm_mount *mount, void *data)
 {
 	const struct below *b = data;
-	const char *rest = row->point + b->length;
+	const char *rest = mount->target + b->length;
 	AUTO_CLOSE int fd = -1;
 	unsigned int id;
 
-	if (strncmp(row->point, b->base, b->length) != 0 || *rest != '/' || !rest[1])
-		return false;
+	if (strncmp(mount->target, b->base, b->length) != 0 || *rest != '/' || !rest[1])
+		return 0;
 	fd = idm_sys_openat(b->fd, rest + 1, O_PATH | O_NOFOLLOW, 0);
-	if (fd < 0 || !short_mount_id(fd, &id) || id != row->id)
-		return false;
-	return b->each(fd, row->point, b->data);
+	if (fd < 0 || !short_mount_id(fd, &id) || id != mount->id)
+		return 0;
+	return b->each(fd, mount->target, b->data);
 }
 
 bool idm_look_below(int fd, bool (*each)(int mount_fd, const char *path, void *data), void *data)
 {
 	struct below b = { .fd = fd, .each = each, .data = data };
+	const struct idm_lister lister = { .flags = IDM_LIST_UNMAPPED, .each = visit, .data = &b };
+	const struct idm_mntns own = { 0 };
 	char link[64];
 	ssize_t n;
 
@@ -229,5 +164,5 @@ bool idm_look_below(int fd, bool (*each)(int mount_fd, const char *path, void *d
 		return false;
 	b.base[n] = '\0';
 	b.length = n == 1 ? 0 : (size_t)n; /* "/" is the prefix of every path */
-	return each_row(visit_row, &b);
+	return idm_mountinfo_list(&lister, &own, -1) > 0;
 }

@@ -260,6 +260,7 @@ static int ask_mountinfo(struct question *q)
 	AUTO_FREE char *line = NULL;
 	size_t room = 0;
 	FILE *f = fopen("/proc/thread-self/mountinfo", "re");
+	int r;
 
 	if (!f)
 		return -ENOENT;
@@ -271,8 +272,9 @@ static int ask_mountinfo(struct question *q)
 		if (options)
 			ask_options(q, options + 1);
 	}
+	r = ferror(f) ? -EIO : 0;
 	fclose(f);
-	return 0;
+	return r;
 }
 
 int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *layers,

@@ -101,17 +101,21 @@ static int collect_layers(struct idm_layers *layers, const struct idm_overlay *o
 
 /* ---- upper and work ---- */
 
-static uint64_t mount_of(int fd)
+static int mount_of(int fd, uint64_t *id)
 {
 	struct statx st;
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st);
 
-	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 ? 0 : st.stx_mnt_id;
+	*id = r < 0 ? 0 : st.stx_mnt_id;
+	return r;
 }
 
 static int check_upper_mount(const struct idm_overlay *o, const struct idm_layers *layers,
 			     struct idm_error *err)
 {
 	const struct idm_layer *upper = &layers->v[layers->n - 2], *work = &layers->v[layers->n - 1];
+	uint64_t upper_mount, work_mount;
+	int r;
 
 	if (!o->upper)
 		return 0;
@@ -119,7 +123,14 @@ static int check_upper_mount(const struct idm_overlay *o, const struct idm_layer
 		return idm_fail(err, -EXDEV, step_overlay, o->work->path,
 				"the work directory is not on the mount of the upper directory (%s)",
 				o->upper->path);
-	if (upper->fd >= 0 && mount_of(upper->fd) != mount_of(work->fd))
+	if (upper->fd < 0)
+		return 0;
+	r = mount_of(upper->fd, &upper_mount);
+	if (r == 0)
+		r = mount_of(work->fd, &work_mount);
+	if (r < 0)
+		return idm_fail(err, r, step_overlay, o->work->path, NULL);
+	if (upper_mount != work_mount)
 		return idm_fail(err, -EXDEV, step_overlay, o->work->path,
 				"no directory on the way to both it and %s can be mapped",
 				o->upper->path);

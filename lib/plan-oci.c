@@ -511,7 +511,7 @@ static int read_container(struct oci *oci, const struct idm_json *whole)
 	int r = idm_json_object(whole, err);
 
 	if (r == 0)
-		r = check_keys(whole, KEYS("annotations"), err);
+		r = check_keys(whole, KEYS("annotations", "hooks"), err);
 	if (r == 0 && idm_json_member(whole, "annotations", &oci->annotations))
 		r = idm_json_object(&oci->annotations, err);
 	if (r == 0)

@@ -323,7 +323,7 @@ static bool is_covered(const struct idm_plan *plan, size_t i)
 /* The mount of a step. Where it was copied out of a namespace, only its place tells which it is. */
 static int open_mount(const struct idm_assembly *a, size_t i)
 {
-	int fd;
+	int fd, r;
 
 	if (i == 0)
 		return idm_sys_dup(a->tree);
@@ -333,10 +333,11 @@ static int open_mount(const struct idm_assembly *a, size_t i)
 		return -EOPNOTSUPP;
 	fd = idm_sys_openat2(a->tree, a->plan->steps[i].target, O_PATH | O_NOFOLLOW, 0,
 			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-	if (fd < 0 || idm_is_mount_point(fd))
+	r = fd < 0 ? fd : idm_is_mount_point(fd);
+	if (r > 0)
 		return fd;
-	close(fd);
-	return -EOPNOTSUPP;
+	idm_close_fd(&fd);
+	return r < 0 ? r : -EOPNOTSUPP;
 }
 
 int idm_step_propagate(const struct idm_step *step, int mount)

@@ -273,14 +273,17 @@ static int take_child(struct idm_reaper *reaper, struct idm_exit *exit, void **d
 {
 	unsigned int others = 0;
 	void *watch;
-	int r = 0;
+	int r = 0, fd;
 
 	while (others <= IDM_REAPER_ALSO && (r = idm_sys_epoll_take(reaper->fd, &watch)) > 0) {
 		if (!watch) {
 			others++;
 			continue;
 		}
+		fd = ((struct idm_watch *)watch)->fd;
 		r = take_end(reaper, watch, exit, data);
+		if (r < 0) /* or it would not come up again */
+			idm_sys_epoll_again(reaper->fd, fd, EPOLLIN | EPOLLET, watch);
 		if (r != 0)
 			return r;
 	}

@@ -78,12 +78,16 @@ static int open_source(int dirfd, const char *path, unsigned int flags, struct i
 	bool nofollow = flags & IDM_TREE_NOFOLLOW;
 	struct stat st;
 	AUTO_CLOSE int fd = -1;
+	int r;
 
 	fd = *path ? idm_sys_openat(dirfd, path, O_PATH | (nofollow ? O_NOFOLLOW : 0), 0)
 		   : idm_sys_dup(dirfd);
 	if (fd < 0)
 		return idm_fail(err, fd, step_tree, path, NULL);
-	if (nofollow && idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISLNK(st.st_mode))
+	r = nofollow ? idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) : 0;
+	if (r < 0)
+		return idm_fail(err, r, step_tree, path, NULL);
+	if (nofollow && S_ISLNK(st.st_mode))
 		return idm_fail(err, -ELOOP, step_tree, path, "the source is a symbolic link");
 	return idm_take_fd(&fd);
 }
@@ -95,9 +99,9 @@ static int explain(int code, int dirfd, const char *path, int userns_fd,
 
 	if (!err)
 		return code;
-	source = open_source(dirfd, path, o->flags, err);
-	if (source < 0)
-		return code;
+	source = open_source(dirfd, path, o->flags, NULL);
+	if (source < 0) /* what it was stays what it was */
+		return idm_fail(err, code, step_tree, path, NULL);
 	return idm_why_not_mapped(code, source, path, userns_fd, o->flags & IDM_TREE_RECURSIVE, err);
 }
 

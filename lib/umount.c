@@ -112,11 +112,16 @@ static int unmount_recursive(const char *target, unsigned int flags, struct idm_
 	if (fd < 0)
 		return idm_fail(err, fd, step_umount, target, NULL);
 	/* Else everything below the mount that happens to hold the target would go. */
-	if (!idm_is_mount_point(fd))
+	r = idm_is_mount_point(fd);
+	if (r < 0)
+		return idm_fail(err, r, step_umount, target, NULL);
+	if (r == 0)
 		return explain(-EINVAL, target, err);
 	r = idm_list_path(fd, "", collect, &top, err);
 	if (r == 0)
 		r = idm_list(IDM_LIST_UNMAPPED, collect, &all, err);
+	if (r == -ENOMEM) /* perhaps our own */
+		idm_fail(err, r, step_umount, target, NULL);
 	idm_close_fd(&fd); /* it would keep the mount busy */
 	fd = -1;
 	if (r == 0)

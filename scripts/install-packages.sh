@@ -22,7 +22,7 @@ test  btrfs-progs   makes a btrfs to map
 test  busybox-static a root filesystem to run in
 test  clang         second opinion on every line
 test  containerd    lists of mounts, from its snapshots
-test  crun          bundles to read
+test  crun          bundles to read, containers to map mounts in
 test  acl           ACLs through a mount
 test  e2fsprogs     makes an ext4 to map
 test  erofs-utils   makes an erofs to map
@@ -32,7 +32,7 @@ test  libcap2-bin   file capabilities through a mount
 test  mount         mounts what was made
 test  podman        containers with idmount in them
 test  procps        finds processes that are left
-test  runc          bundles to read
+test  runc          bundles to read, containers to map mounts in
 test  squashfs-tools makes a squashfs to map
 test  uidmap        maps of ordinary users
 test  xfsprogs      makes an xfs to map

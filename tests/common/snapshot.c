@@ -118,7 +118,8 @@ static void add_file(struct snapshot *s, const FTSENT *e)
 	}
 	if (e->fts_info == FTS_SL)
 		must(readlink(e->fts_accpath, link, sizeof(link) - 1));
-	add(s, "file %s %o %u:%u %s", e->fts_path, st->st_mode, st->st_uid, st->st_gid, link);
+	add(s, "file %s %o %u:%u %lld %s", e->fts_path, st->st_mode, st->st_uid, st->st_gid,
+	    S_ISREG(st->st_mode) ? (long long)st->st_size : 0, link);
 }
 
 /* Whether another filesystem is mounted here whose files the kernel makes up: they come and go. */
@@ -238,7 +239,9 @@ const char *snapshot_text(const struct snapshot *s)
 {
 	struct snapshot *writable = (struct snapshot *)s;
 
-	for (size_t i = 0; !s->text && i < s->n; i++)
+	if (s->text)
+		return s->text;
+	for (size_t i = 0; i < s->n; i++)
 		add_text(&writable->text, "", s->lines[i]);
 	return s->text ? s->text : "";
 }

@@ -295,6 +295,50 @@ TEST(without_descriptors_in_the_keeper_nothing_is_started)
 	close(pidfd);
 }
 
+/* The children of a process, as the kernel lists them. */
+static void read_children(pid_t pid, char *text, size_t size)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	n = must(read(fd, text, size - 1));
+	text[n] = '\0';
+}
+
+/* Also if the last descriptor to be had is the one for its pidfd: nobody would know of it. */
+TEST(a_program_that_cannot_be_held_is_not_started)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	struct rlimit limit, tight;
+	char text[64];
+	pid_t keeper;
+	int r = -1;
+
+	read_children(getpid(), text, sizeof(text));
+	keeper = atoi(text);
+	must(getrlimit(RLIMIT_NOFILE, &limit));
+	for (rlim_t n = 3; r < 0; n++) {
+		struct idm_error err;
+
+		tight = (struct rlimit){ n, limit.rlim_max };
+		must(setrlimit(RLIMIT_NOFILE, &tight));
+		r = idm_reaper_start(reaper, SHELL("exec sleep 1000"), no_environment, NULL, 0, 0, NULL,
+				     &err);
+		must(setrlimit(RLIMIT_NOFILE, &limit));
+		if (r >= 0)
+			break;
+		assert_error(r, -EMFILE, &err, "/bin/sh", "start program", NULL);
+		read_children(keeper, text, sizeof(text));
+		assert_string_equal(text, "");
+	}
+	must(idm_child_signal(r, SIGKILL, NULL));
+	assert_next(reaper, NULL, 0, CLD_KILLED, SIGKILL);
+	close(r);
+}
+
 /* ---- orphans of the keeper ---- */
 
 TEST(orphans_below_the_keeper_come_with_their_own_data)

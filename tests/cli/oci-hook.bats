@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: MIT
+# idmount oci-hook: mapped mounts in containers of runtimes that have none.
+load common
+private_mounts
+load oci
+
+setup()
+{
+	set_up_containers
+}
+
+teardown()
+{
+	tear_down_containers
+}
+
+@test "runc: ids inside, ids on disk, read-only and nosuid" {
+	bundle b 'stat -c %u:%g /vol/1000 /vol/5; touch /vol/new; grep -c " /other ro,nosuid,nodev,.*idmapped" /proc/self/mountinfo; touch /other/x' \
+		"$(with_hook) | $(volume /vol rbind,rprivate "$(rows 1000 0 1)") | $(volume /other rbind,ro,nosuid,nodev "$(rows 1000 0 1)")"
+	run --separate-stderr with_runc b
+	same output $'0:0\n65534:65534\n1' "$output"
+	[[ $stderr == *'/other/x: Read-only file system'* ]]
+	same 'the new file on disk' 1000:1000 "$(owner src/new)"
+}
+
+@test "runc, with a user namespace" {
+	# shellcheck disable=SC2154 # of oci.bash
+	bundle b 'stat -c %u:%g /vol/0 /vol/5 /other/1000 /other/5; touch /vol/new /other/new; cat /proc/self/uid_map' \
+		"$(with_hook) | $(volume /vol rbind,idmap) | $(volume /other rbind "$(rows 1000 100000 1)") | $userns"
+	chown 0:0 src
+	mkdir theirs
+	touch theirs/1000 theirs/5
+	chown 1000:1000 theirs theirs/1000
+	jq '.mounts[-1].source = "/mnt/theirs"' b/config.json >new && mv new b/config.json
+	run -0 with_runc b
+	same output $'0:0\n5:5\n0:0\n65534:65534\n         0     100000      65536' "$output"
+	same 'on disk' 0:0 "$(owner src/new)"
+	same 'on disk' 1000:1000 "$(owner theirs/new)"
+}
+
+@test "crun, with and without a user namespace" {
+	bundle b 'stat -c %u:%g /vol/1000 /vol/5; touch /vol/new; grep " /vol " /proc/self/mountinfo | grep -c idmapped' \
+		"$(with_hook) | .annotations = {\"io.idmount.map/vol\": \"1000:0\"} | $(volume /vol rbind,nosuid)"
+	run -0 with_crun b
+	same output $'0:0\n65534:65534\n1' "$output"
+	same 'on disk' 1000:1000 "$(owner src/new)"
+	bundle c 'stat -c %u:%g /vol/1000 /vol/5; touch /vol/more' \
+		"$(with_hook) | .annotations = {\"io.idmount.map/vol\": \"1000:100000\"} | $(volume /vol rbind) | $userns"
+	run -0 with_crun c
+	same output $'0:0\n65534:65534' "$output"
+	same 'on disk' 1000:1000 "$(owner src/more)"
+}
+
+@test "annotations: a map, how far it goes, and the container's own" {
+	mkdir src/sub
+	mount -t tmpfs sub src/sub
+	touch src/sub/1000
+	chown 1000:1000 src/sub/1000
+	mkdir rootfs/deep rootfs/own
+	bundle b 'for d in vol other deep own; do stat -c %u /$d/1000 /$d/sub/1000; done' \
+		".annotations = {\"io.idmount.map/vol\": \"1000:100007\", \"io.idmount.map//other/\": \"idmap=u:1000:100008,g:0:100000\",
+			\"io.idmount.map/deep\": \"ridmap=uids=1000-100009-1;gids=0-100000-1\", \"io.idmount.map/own\": \"ridmap\", \"else\": \"1\"}
+		| $(with_hook) | $(volume /vol rbind) | $(volume /other rbind) | $(volume /deep rbind) | $(volume /own rbind) | $userns"
+	run -0 with_runc b
+	same output $'7\n7\n8\n65534\n9\n9\n1000\n1000' "$output"
+}
+
+@test "the words of a mount hold for ours as they do for the runtime's" {
+	local words
+
+	mkdir rootfs/plain
+	for words in rbind bind,ro rbind,nosuid,nodev,noexec bind,noatime rbind,ro,nodiratime,rprivate bind,strictatime,nosuid; do
+		rm -rf b
+		bundle b "grep -E ' /(vol|plain) ' /proc/self/mountinfo | while read -r a b c d e f g; do echo \$e \$f; done" \
+			"$(with_hook) | $(volume /plain "$words") | $(volume /vol "$words" "$(rows 1000 5 1)")"
+		run -0 with_runc b
+		echo "$words: $output"
+		# The last of the two at /vol is what is seen.
+		same "$words" "$(sed -n 's,^/plain ,,p' <<<"$output"),idmapped" "$(sed -n 's,^/vol ,,p' <<<"$output" | tail -1)"
+	done
+}
+
+@test "propagation: private, a slave of the host's, and a peer where the runtime lets it" {
+	local words expected
+
+	mount --bind --make-shared src src
+	for words in rprivate:- rslave:master rshared:shared,master; do
+		rm -rf b
+		bundle b "grep ' /vol .*idmapped' /proc/self/mountinfo" \
+			"$(with_hook) | $(volume /vol "rbind,${words%:*}" "$(rows 1000 5 1)")"
+		run -0 with_runc b
+		expected=${words#*:}
+		same "$words" "$expected" "$(sed -E 's/.*idmapped//; s/ - .*//; s/:[0-9]+//g; s/ propagate_from//' <<<"$output" | xargs | tr ' ' , | sed 's/^$/-/')"
+	done
+	rm -rf b
+	bundle b 'mkdir /vol/inner && echo made' \
+		"$(with_hook) | .linux.rootfsPropagation = \"rshared\" | $(volume /vol rbind,rshared "$(rows 1000 0 1)")"
+	run -0 with_runc b
+	same output made "$output"
+}
+
+@test "a file, and a filesystem that is made for the container" {
+	echo content >src/1000
+	touch rootfs/file
+	source=/mnt/src/1000 bundle b 'cat /file; stat -c %u /file; touch /tmp/x; stat -c %u /tmp/x; grep -c " /tmp .*idmapped.* tmpfs " /proc/self/mountinfo' \
+		"$(with_hook) | $(source=/mnt/src/1000 volume /file bind "$(rows 1000 0 1)")
+		| .mounts += [{destination: \"/tmp\", type: \"tmpfs\", source: \"tmpfs\", options: [\"nosuid\"], uidMappings: $(rows 0 0 5), gidMappings: $(rows 0 0 5)}]"
+	run -0 with_runc b
+	same output $'content\n0\n0\n1' "$output"
+}
+
+@test "what is mounted below a mapped mount is still seen, mapped or not" {
+	mkdir src/tmp src/sub
+	bundle b 'stat -f -c %T /vol/tmp; stat -c %u /vol/1000 /vol/sub/1000; touch /vol/tmp/x' \
+		"$(with_hook) | $(volume /vol rbind "$(rows 1000 0 1)")
+		| .mounts += [{destination: \"/vol/tmp\", type: \"tmpfs\", source: \"tmpfs\", options: [\"nosuid\"]}]
+		| $(volume /vol/sub rbind "$(rows 1000 7 1)")"
+	run -0 with_runc b
+	same output $'tmpfs\n0\n7' "$output"
+	[[ ! -e src/tmp/x ]]
+}
+
+@test "a destination that leads out of the root filesystem stays in it" {
+	mkdir -p /mnt/outside rootfs/mnt/outside
+	ln -s /mnt/outside rootfs/absolute
+	ln -s ../../../../../mnt/outside rootfs/upwards
+	for link in absolute upwards; do
+		rm -rf b
+		bundle b 'stat -c %u /mnt/outside/1000' "$(with_hook) | $(volume "/$link" rbind "$(rows 1000 3 1)")"
+		run -0 with_runc b
+		same output 3 "$output"
+	done
+	same 'outside' '' "$(ls /mnt/outside)"
+}
+
+@test "two containers share a source under different maps" {
+	local go
+
+	mkfifo go1 go2
+	for go in 1 2; do
+		bundle "b$go" 'stat -c %u /vol/1000; echo ready >/fifo/ready; read -r x </fifo/go; touch /vol/from$NUMBER; stat -c %u /vol/*' \
+			"$(with_hook) | .process.env += [\"NUMBER=$go\"] | $(volume /vol rbind "$(rows 1000 "${go}00" 1)") | $(source=/mnt/fifo$go volume /fifo rbind)
+			| .process.user = {uid: ${go}00, gid: ${go}00}"
+		mkdir -p "fifo$go" rootfs/fifo
+		mkfifo -m 666 "fifo$go/ready" "fifo$go/go"
+		with_runc "b$go" >"output$go" 3>&- &
+		background+=($!)
+	done
+	read -r <fifo1/ready
+	read -r <fifo2/ready
+	echo >fifo1/go
+	echo >fifo2/go
+	wait "${background[@]}"
+	background=()
+	same 'the first' 100 "$(head -1 output1)"
+	same 'the second' 200 "$(head -1 output2)"
+	same 'on disk' $'1000:1000\n1000:1000' "$(owner src/from1 src/from2)"
+}
+
+@test "a user namespace that is joined by its path" {
+	local joined
+
+	mkfifo begun
+	background unshare --user sh -c 'echo >/mnt/begun; exec sleep 1000'
+	joined=${background[-1]}
+	read -r <begun
+	echo '0 300000 65536' >"/proc/$joined/uid_map"
+	echo '0 300000 65536' >"/proc/$joined/gid_map"
+	chown 0:0 src
+	bundle b 'stat -c %u /vol/5; touch /vol/new' "$(with_hook) | $(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"idmap\"}
+		| .linux.namespaces += [{type: \"user\", path: \"/proc/$joined/ns/user\"}]"
+	run -0 with_crun b
+	same output 5 "$output"
+	same 'on disk' 0:0 "$(owner src/new)"
+}
+
+@test "nothing to map is nothing to do" {
+	bundle b 'echo fine' "$(with_hook) | $(volume /vol rbind)"
+	prints fine with_runc b
+	fake /vol
+	before=$(mounts_of "$fake")
+	quietly run_hook "$fake" /mnt/b
+	same 'what is mounted in there' "$before" "$(mounts_of "$fake")"
+}
+
+@test "a container whose hook fails does not start, and nothing is left" {
+	local before
+
+	bundle b 'touch /vol/started' "$(with_hook) | $(volume /vol rbind "$(rows 1000 0 1)") | .annotations = {\"io.idmount.map/nowhere\": \"0:1\"}"
+	mkdir -m 700 state
+	before=$(state)
+	run with_runc b
+	((status != 0))
+	[[ $output == *'io.idmount.map/nowhere'*'no mount has the destination /nowhere'* ]]
+	same 'what is there' "$before" "$(state)"
+	[[ ! -e src/started && ! -e state/$prefix-b ]]
+}
+
+@test "if the second of two cannot be attached, the first is taken away" {
+	fake /vol /other
+	nsenter --mount --target "$fake" -- sh -c 'mkdir -p /mnt/rootfs/vol/sub && mount -t tmpfs sub /mnt/rootfs/vol/sub && mount --make-unbindable /mnt/rootfs/vol/sub'
+	bundle b true "$(volume /other rbind "$(rows 0 1 1)") | $(volume /vol rbind "$(rows 1000 7 1)")
+		| .mounts += [{destination: \"/vol/sub\", type: \"tmpfs\", source: \"tmpfs\"}]"
+	hook_refuses '/vol/sub: attach in the container: copy the mount that would be hidden: Invalid argument' "$fake" /mnt/b
+}
+
+@test "state that is none" {
+	local text
+
+	fake /vol
+	bundle b true "$(volume /vol rbind "$(rows 1000 7 1)")"
+	state_refused()
+	{
+		local expected=$1
+
+		refused 1 "idmount: oci-hook: standard input: read state: $expected" bash -c '"$0" oci-hook <<<"$1"' "$IDMOUNT" "$2"
+	}
+	state_refused 'line 2, column 1: unexpected end of data' ''
+	state_refused 'line 1, column 1: "garbage" is no number, and none of true, false and null' garbage
+	state_refused 'it is an array, an object is wanted' '[]'
+	state_refused '"pid" is missing' '{"bundle": "/mnt/b"}'
+	state_refused 'pid: 0 is not a process number' '{"pid": 0, "bundle": "/mnt/b"}'
+	state_refused 'pid: it is a string, a number is wanted' "{\"pid\": \"$fake\", \"bundle\": \"/mnt/b\"}"
+	state_refused '"bundle" is missing' "{\"pid\": $fake}"
+	state_refused 'bundle: "b" is not an absolute path' "{\"pid\": $fake, \"bundle\": \"b\"}"
+	refused 2 'idmount: oci-hook: b: no operand is wanted; the state comes on standard input' idmount oci-hook b
+}
+
+@test "a process that is gone, or no container" {
+	local gone
+
+	fake /vol
+	bundle b true "$(volume /vol rbind "$(rows 1000 7 1)")"
+	true &
+	gone=$!
+	wait "$gone"
+	hook_refuses "process $gone: look at the container: there is no such process" "$gone" /mnt/b
+	hook_refuses "process $$: look at the container: it has no mount namespace of its own: its mounts are the host's" $$ /mnt/b
+}
+
+@test "bundles that are wrong" {
+	fake /vol
+	hook_refuses '/mnt/none: open bundle: No such file or directory' "$fake" /mnt/none
+	hook_refuses '/mnt/src/config.json: read: No such file or directory' "$fake" /mnt/src
+	mkdir b other
+	echo '{' >b/config.json
+	hook_refuses '/mnt/b/config.json: read plan: line 2, column 1: unexpected end of data' "$fake" /mnt/b
+	rm -r b
+	bundle b true "$(volume /vol rbind "$(rows 1000 7 1)")"
+	jq 'del(.mounts)' b/config.json >other/config.json
+	hook_refuses '/mnt/other/config.json: read plan: there are no mounts to map' "$fake" /mnt/other
+	jq '.root.path = "rootfs"' b/config.json >other/config.json
+	hook_refuses 'rootfs: look at the container: open the root filesystem: No such file or directory' "$fake" /mnt/other
+	# Another's root filesystem, which is there only out here.
+	mkdir other/rootfs
+	mount -t tmpfs x other/rootfs
+	hook_refuses $'/mnt/other/rootfs: look at the container: it is another directory in its mount namespace\nhint: a createRuntime hook, with the bundle of that container, finds the same one' \
+		"$fake" /mnt/other
+	jq '.mounts[-1].uidMappings[0].size = -1' b/config.json >other/config.json
+	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings[0].size: the number is below 0' "$fake" /mnt/other
+	jq '.mounts[-1].gidMappings = null' b/config.json >other/config.json
+	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings: there is no gidMappings beside it' "$fake" /mnt/other
+}
+
+@test "annotations that are wrong" {
+	local key='annotations["io.idmount.map/vol"]'
+
+	fake /vol
+	annotation_refused()
+	{
+		rm -rf b
+		bundle b true "${4:-$(volume /vol rbind)} | .annotations = {\"io.idmount.map/$1\": $2}"
+		hook_refuses "/mnt/b/config.json: read plan: $3" "$fake" /mnt/b
+	}
+	annotation_refused vol '"0:1:x"' "$key: 0:1:x: \"x\" is not a number"
+	annotation_refused vol '"root:1"' "$key: root:1: \"root\" is not a number, and names are not looked up here"
+	annotation_refused vol '""' "$key: the map is empty"
+	annotation_refused vol '7' "$key: it is a number, a string is wanted"
+	annotation_refused vol '"idmap"' 'mounts[7]: idmap: there are no uidMappings, neither here nor in linux'
+	annotation_refused none '"0:1"' 'annotations["io.idmount.map/none"]: no mount has the destination /none'
+	annotation_refused vol '"0:1"' 'mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' "$(volume /vol rbind "$(rows 0 1 1)")"
+	annotation_refused vol '"0:1"' "$key: more than one mount has the destination /vol" "$(volume /vol rbind) | $(volume /vol rbind)"
+}
+
+@test "destinations where the runtime has not mounted the source" {
+	local hint=$'\nhint: a createRuntime hook runs when it has; nothing else may cover the place'
+
+	mkdir /mnt/outside
+	ln -s /mnt/outside rootfs/link
+	fake /vol
+	bundle b true "$(volume /other rbind "$(rows 1000 7 1)")"
+	hook_refuses "bind on /other: look at the container: the runtime has not mounted it there$hint" "$fake" /mnt/b
+	bundle b true '.mounts[-1].destination = "/none"'
+	hook_refuses 'bind on /none: look at the container: there is no such place in its root filesystem' "$fake" /mnt/b
+	bundle b true '.mounts[-1].destination = "/link"'
+	hook_refuses 'bind on /link: look at the container: there is no such place in its root filesystem' "$fake" /mnt/b
+	mkdir -p rootfs/mnt/outside
+	hook_refuses "bind on /link: look at the container: the runtime has not mounted it there$hint" "$fake" /mnt/b
+	bundle b true '.mounts[-1] += {destination: "/vol", source: "/mnt/rootfs"}'
+	hook_refuses "bind on /vol: look at the container: the runtime has not mounted it there$hint" "$fake" /mnt/b
+	bundle b true '.mounts[-1] += {source: "/mnt/none"}'
+	hook_refuses '/mnt/none: look at the container: No such file or directory' "$fake" /mnt/b
+}

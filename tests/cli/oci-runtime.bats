@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: MIT
+# idmount oci-runtime: a runtime that cannot map mounts, by another name.
+load common
+private_mounts
+load oci
+
+setup()
+{
+	set_up_containers
+	front=/mnt/idmount-oci-runtime
+	ln -s "$IDMOUNT" "$front"
+}
+
+teardown()
+{
+	tear_down_containers
+}
+
+# through RUNTIME BUNDLE: runs it by the front.
+through()
+{
+	if [[ $1 == crun ]]; then
+		crun()
+		{
+			IDMOUNT_RUNTIME=crun "$front" "$@"
+		}
+		with_crun "$2"
+	else
+		"$front" --root state run --bundle "$2" "$prefix-${2##*/}"
+	fi
+}
+
+# becomes EXPECTED CONFIG: what the front makes of that config.json; only a program that fails is executed.
+becomes()
+{
+	mkdir -p b
+	printf %s "$2" >b/config.json
+	IDMOUNT_RUNTIME=false run "$front" create --bundle b id
+	same 'what it says' '' "$output"
+	same 'exit status' 1 "$status"
+	same 'config.json' "$1" "$(cat b/config.json && echo .)"
+}
+
+# front_refuses STDERR ARGUMENT...: and changes nothing. STDERR without the prefix.
+front_refuses()
+{
+	local expected=$1
+
+	shift
+	refused 1 "idmount: oci-runtime: $expected" "$front" "$@"
+}
+
+@test "runc and crun map through it, with and without a user namespace" {
+	local runtime
+
+	for runtime in runc crun; do
+		rm -rf b c src/new
+		bundle b 'stat -c %u:%g /vol/1000 /vol/5 /other/1000; touch /vol/new; touch /other/x' \
+			"$(volume /vol rbind,ridmap "$(rows 1000 0 1)") | $(volume /other rbind,ro,nosuid,idmap "$(rows 1000 0 1)")"
+		run --separate-stderr through "$runtime" b
+		same "$runtime: output" $'0:0\n65534:65534\n0:0' "$output"
+		[[ $stderr == *'/other/x: Read-only file system'* ]]
+		same "$runtime: on disk" 1000:1000 "$(owner src/new)"
+		bundle c 'stat -c %u:%g /vol/0 /vol/5 /other/1000; touch /other/theirs' \
+			"$(volume /vol rbind,idmap) | $(volume /other rbind "$(rows 1000 100000 1)") | $userns"
+		run -0 through "$runtime" c
+		same "$runtime, userns: output" $'0:0\n5:5\n0:0' "$output"
+		same "$runtime, userns: on disk" 1000:1000 "$(owner src/theirs)"
+		rm src/theirs
+	done
+}
+
+@test "the hook comes in, what asks for a map goes to annotations, all else stays byte for byte" {
+	local hook="{\"path\":\"$IDMOUNT\",\"args\":[\"idmount\",\"oci-hook\"]}"
+	local head='{"ociVersion":"1.0.2","root":{"path":"x"},"mounts":[{"destination":"/v","type":"bind","source":"/s",'
+	local rows='"uidMappings":[{"containerID":0,"hostID":5,"size":1}],"gidMappings":[{"containerID":0,"hostID":6,"size":1}]'
+	local annotation='"io.idmount.map/v":"idmap=uids=0-5-1;gids=0-6-1"'
+
+	# Nothing to map: nothing changes, whatever it looks like.
+	becomes $'{ "ociVersion":"1.0.2", "root" : {"path":"x"},\t"mounts":[{"destination":"/v"}]}\n\n.' \
+		$'{ "ociVersion":"1.0.2", "root" : {"path":"x"},\t"mounts":[{"destination":"/v"}]}\n\n'
+	becomes $'{"ociVersion":"1.0.2"}.' '{"ociVersion":"1.0.2"}'
+	# Where rows and words stand.
+	becomes "$head\"options\":[\"rbind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+		"$head\"options\":[\"rbind\"],$rows}]}"
+	becomes "${head}\"options\":[\"rbind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+		"$head$rows,\"options\":[\"idmap\",\"rbind\"]}]}"
+	becomes "${head%,}, \"options\": [ \"ro\", \"rbind\" ] } ],\"annotations\":{${annotation/idmap=/ridmap=}},\"hooks\":{\"createRuntime\":[$hook]}}." \
+		"${head%,}, \"options\": [ \"ro\" , \"idmap\", \"rbind\",\"ridmap\" ], $rows } ]}"
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{\"io.idmount.map/v\":\"uidmap=0:5:1 gidmap=0:6:1\"},\"hooks\":{\"createRuntime\":[$hook]}}." \
+		"$head\"options\":[\"uidmap=0:5:1\",\"bind\",\"gidmap=0:6:1\"]}]}"
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{\"io.idmount.map/v\":\"ridmap=uids=0-5-1;gids=0-6-1\"},\"hooks\":{\"createRuntime\":[$hook]}}." \
+		"$head\"options\":[\"bind\",\"ridmap=uids=0-5-1;gids=0-6-1\"]}]}"
+	# Annotations and hooks that are there, that are null, or empty.
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{\"a\":\"b\",$annotation},\"hooks\":{\"prestart\":[{\"path\":\"/x\"}],\"createRuntime\":[$hook]}}." \
+		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{\"a\":\"b\"},\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]}}"
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+		"$head\"options\":[\"bind\"],$rows}],\"annotations\":null,\"hooks\":null}"
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{},\"hooks\":{\"createRuntime\":[]}}"
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[{\"path\":\"/a\"},$hook],\"poststop\":[]}}." \
+		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{},\"hooks\":{\"createRuntime\":[{\"path\":\"/a\"}],\"poststop\":[]}}"
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{},\"hooks\":{\"createRuntime\":null}}"
+	# Keys that are written in another way, and strings that look like JSON.
+	becomes "$head\"options\":[\"bind\"]}],\"x\":\"\\\"],{\\\\\",\"\\u0068ooks\":{\"createRunt\\u0069me\":[$hook]},\"annotations\":{$annotation}}." \
+		"$head\"options\":[\"bind\"],$rows}],\"x\":\"\\\"],{\\\\\",\"\\u0068ooks\":{\"createRunt\\u0069me\":[]}}"
+	# An older place of ours.
+	becomes "$head\"options\":[\"bind\"]}],\"hooks\":{\"createRuntime\":[{\"args\":[\"idmount\",\"oci-hook\"],\"path\":\"$IDMOUNT\"}]},\"annotations\":{$annotation}}." \
+		"$head\"options\":[\"bind\"],$rows}],\"hooks\":{\"createRuntime\":[{\"args\":[\"idmount\",\"oci-hook\"],\"path\":\"/old/idmount\"}]}}"
+	# An annotation that somebody else has written.
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+		"$head\"options\":[\"bind\"]}],\"annotations\":{$annotation}}"
+}
+
+@test "indentation is kept, and a second time changes nothing" {
+	local inode
+
+	bundle b true "$(volume /vol rbind,idmap "$(rows 1000 0 1)")"
+	chmod 640 b/config.json
+	chown 7:8 b/config.json
+	IDMOUNT_RUNTIME=false run -1 "$front" create --bundle b id
+	same 'mode and owner' '640 7:8' "$(stat -c '%a %u:%g' b/config.json)"
+	grep -qx '  "hooks":{"createRuntime":.*' b/config.json
+	cp b/config.json first
+	inode=$(stat -c %i b/config.json)
+	IDMOUNT_RUNTIME=false run -1 "$front" run -b b id
+	cmp first b/config.json
+	same 'the file' "$inode" "$(stat -c %i b/config.json)"
+	same 'the directory' config.json "$(ls -A b)"
+}
+
+@test "the bundle, however it is named; a link to config.json" {
+	local words
+
+	for words in '--bundle b' '-b b' '--bundle=b' '-bundle b' '-bb' '--pid-file --x --bundle b' '--console-socket -b -b b' '--no-pivot -b b'; do
+		rm -rf b
+		bundle b true "$(volume /vol rbind,idmap "$(rows 1000 0 1)")"
+		mv b/config.json real.json
+		ln -s ../real.json b/config.json
+		# shellcheck disable=SC2086
+		IDMOUNT_RUNTIME=false run -1 "$front" --root x --log-format json create $words id
+		grep -q oci-hook real.json
+		[[ -L b/config.json ]]
+	done
+	bundle c true "$(volume /vol rbind,idmap "$(rows 1000 0 1)")"
+	cd c
+	IDMOUNT_RUNTIME=false run -1 "$front" run id
+	grep -q oci-hook config.json
+}
+
+@test "all other commands go straight through" {
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nprintf "<%%s>" "$@"; exit 7\n' >real
+	chmod +x real
+	export IDMOUNT_RUNTIME=/mnt/real
+	bundle b true "$(volume /vol rbind,idmap "$(rows 1000 0 1)")"
+	cp b/config.json before
+	cd b
+	run -7 "$front" --root /x --systemd-cgroup --log=/mnt/log exec --cwd / id create run
+	same arguments '<--root></x><--systemd-cgroup><--log=/mnt/log><exec><--cwd></><id><create><run>' "$output"
+	run -7 "$front" delete --force run
+	same arguments '<delete><--force><run>' "$output"
+	run -7 "$front" --version
+	same arguments '<--version>' "$output"
+	run -7 "$front" spec --bundle b
+	run -7 "$front" --debug
+	same arguments '<--debug>' "$output"
+	cmp ../before config.json
+	run -7 "$IDMOUNT" oci-runtime --root run list
+	same arguments '<--root><run><list>' "$output"
+	# Its own name in PATH is not a runtime.
+	mkdir ../bin
+	ln -s "$IDMOUNT" ../bin/runc
+	ln -s /mnt/real ../bin/crun
+	unset IDMOUNT_RUNTIME
+	PATH=/mnt/bin run -7 "$front" list
+	same arguments '<list>' "$output"
+}
+
+@test "create, start, state and delete, as engines do it" {
+	local id="$prefix-b"
+
+	bundle b 'stat -c %u /vol/1000 >/vol/seen; exec sleep 1000' "$(volume /vol rbind "$(rows 1000 0 1)")"
+	"$front" --root state --log log --log-format json create --bundle b --pid-file pid "$id" >output 2>&1 3>&- </dev/null
+	same status created "$("$front" --root state state "$id" | jq -r .status)"
+	"$front" --root state start "$id"
+	until [[ -s src/seen ]]; do sleep 0.05; done
+	same 'seen' 0 "$(cat src/seen)"
+	same 'on disk' 1000:1000 "$(owner src/seen)"
+	same 'inside' 0 "$("$front" --root state exec "$id" stat -c %u /vol/1000)"
+	"$front" --root state delete --force "$id"
+	[[ ! -e state/$id ]]
+	same 'the process' '' "$(sed -n '/^State:[^ZX]*$/p' "/proc/$(cat pid)/status" 2>/dev/null)"
+}
+
+@test "features" {
+	same runc true "$("$front" features | jq .linux.mountExtensions.idmap.enabled)"
+	same 'what runc says besides' "$(runc features | jq -S .)" \
+		"$("$front" features | jq -S 'del(.linux.mountExtensions) | .mountOptions -= ["idmap", "ridmap"]')"
+	same 'mount options' '["idmap","ridmap"]' "$("$front" features | jq -c '.mountOptions[-2:]')"
+	same crun '{"ociVersionMin":"1.0.0","ociVersionMax":"1.0.0","linux":{"mountExtensions":{"idmap":{"enabled":true}}}}' \
+		"$(IDMOUNT_RUNTIME=crun "$front" features | jq -c .)"
+	printf '#!/bin/sh\necho %s\n' "'{\"linux\":{\"mountExtensions\":{\"idmap\":{\"enabled\":false}}},\"mountOptions\":[\"idmap\"]}'" >real
+	chmod +x real
+	IDMOUNT_RUNTIME=/mnt/real prints '{"linux":{"mountExtensions":{"idmap":{"enabled":true}}},"mountOptions":["idmap","ridmap"]}' "$front" features
+	printf '#!/bin/sh\necho garbage\n' >real
+	export IDMOUNT_RUNTIME=/mnt/real
+	front_refuses '/mnt/real: ask for features: line 1, column 1: "garbage" is no number, and none of true, false and null' features
+}
+
+@test "runtimes that are none" {
+	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
+	export IDMOUNT_RUNTIME=/mnt/b/config.json
+	front_refuses 'IDMOUNT_RUNTIME: /mnt/b/config.json is not a program that can be executed, or this one' run --bundle b id
+	export IDMOUNT_RUNTIME=/mnt/none
+	front_refuses 'IDMOUNT_RUNTIME: /mnt/none is not a program that can be executed, or this one' run --bundle b id
+	export IDMOUNT_RUNTIME=$front
+	front_refuses "IDMOUNT_RUNTIME: $front is not a program that can be executed, or this one" run --bundle b id
+	export IDMOUNT_RUNTIME=no-such-runtime
+	front_refuses 'IDMOUNT_RUNTIME: no-such-runtime is in no directory of PATH' list
+	unset IDMOUNT_RUNTIME
+	refused 1 'idmount: oci-runtime: there is neither runc nor crun in PATH; IDMOUNT_RUNTIME names another' \
+		env PATH=/nowhere "$front" list
+	refused 2 'idmount: oci-runtime: --what: unknown option; see "idmount help oci-runtime"' "$front" --what list
+}
+
+@test "bundles that are wrong: said before anything runs, also in the log" {
+	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
+	export IDMOUNT_RUNTIME=true
+	config_refused()
+	{
+		jq "$2" b/config.json >new && mkdir -p c && mv new c/config.json
+		front_refuses "/mnt/c/config.json: $1" create -b c id
+	}
+	front_refuses '/mnt/none: prepare bundle: open: No such file or directory' create -b /mnt/none id
+	front_refuses '/mnt/src/config.json: prepare bundle: read: No such file or directory' create -b /mnt/src id
+	front_refuses '--config: only config.json of the bundle can be used' create --config other.json -b b id
+	front_refuses '--bundle: the bundle is missing' create --bundle
+	config_refused 'prepare bundle: mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' '.annotations = {"io.idmount.map/vol": "0:1"}'
+	config_refused 'prepare bundle: mounts[7].options[1]: a map is given twice' '.mounts[-1].options += ["idmap=uids=0-1-1;gids=0-1-1"]'
+	config_refused 'prepare bundle: mounts[7].uidMappings[0].size: it is a string, a number is wanted' '.mounts[-1].uidMappings[0].size = "1"'
+	config_refused 'prepare bundle: mounts[7].uidMappings: there is no gidMappings beside it' 'del(.mounts[-1].gidMappings)'
+	config_refused 'read plan: annotations["io.idmount.map/none"]: no mount has the destination /none' '.annotations = {"io.idmount.map/none": "0:1"}'
+	config_refused 'read plan: annotations["io.idmount.map/vol"]: more than one mount has the destination /vol' '.mounts += [.mounts[-1] | del(.uidMappings, .gidMappings)]'
+	config_refused 'prepare bundle: hooks: it is an array, an object is wanted' '.hooks = []'
+	config_refused 'read plan: Hooks: it has to be spelt "hooks"' '.Hooks = {}'
+	echo '{' >c/config.json
+	front_refuses '/mnt/c/config.json: prepare bundle: line 2, column 1: unexpected end of data' create -b c id
+	run -1 "$front" --log log --log-format json create -b /mnt/none id
+	same 'the log' '{"level":"error","msg":"/mnt/none: prepare bundle: open: No such file or directory"}' "$(jq -c 'del(.time)' log)"
+	run -1 "$front" --log text create -b /mnt/none id
+	grep -qE '^time="[^"]+" level=error msg="/mnt/none: prepare bundle: open: No such file or directory"$' text
+	mount -t tmpfs -o ro ro c
+	mount -o remount,rw c && cp b/config.json c && mount -o remount,ro c
+	front_refuses '/mnt/c/config.json: prepare bundle: create a new one beside it: Read-only file system' create -b c id
+}
+
+@test "50 containers at once, each with its own map of one source" {
+	local i n=50 pids=()
+
+	for ((i = 0; i < n; i++)); do
+		bundle "b$i" 'stat -c %u /vol/1000' "$(volume /vol rbind,ro "$(rows 1000 $((1000 + i)) 1)")"
+	done
+	for ((i = 0; i < n; i++)); do
+		"$front" --root state run --bundle "b$i" "$prefix-$i" >"output$i" 2>&1 3>&- &
+		pids+=($!)
+	done
+	for ((i = 0; i < n; i++)); do
+		wait "${pids[i]}" || true
+		same "container $i" $((1000 + i)) "$(cat "output$i")"
+	done
+	same 'what runc knows' '' "$(runc --root state list -q)"
+	same 'mounts here' 0 "$(grep -c idmapped /proc/self/mountinfo || true)"
+	echo "# proof oci: $n containers at once" >&3
+}

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Bundles, containers of real runtimes, and a process that has what a container has when its hooks run.
+# To be called behind "load common" and "private_mounts".
+
+# A root filesystem, and a source that others own: /mnt/src, with files of 0, 1000 and 5.
+set_up_containers()
+{
+	local name
+
+	set_up_mounts
+	mkdir -p rootfs/bin rootfs/proc rootfs/dev rootfs/sys rootfs/etc rootfs/vol rootfs/other
+	cp "$(type -P busybox)" rootfs/bin/busybox
+	for name in sh id stat cat ls sleep touch grep true readlink mkdir; do
+		ln -s busybox "rootfs/bin/$name"
+	done
+	touch src/0 src/1000 src/5
+	chown 1000:1000 src src/1000
+	chown 5:5 src/5
+	hook="{path: \"$IDMOUNT\", args: [\"idmount\", \"oci-hook\"]}"
+	# Names in the host's /sys/fs/cgroup.
+	prefix=idmount-test-$BATS_TEST_NUMBER-$$
+	export XDG_RUNTIME_DIR=/mnt
+}
+
+tear_down_containers()
+{
+	local state
+
+	for state in state/*/; do
+		[[ -d $state ]] && runc --root state delete --force "$(basename "$state")"
+	done
+	tear_down_mounts
+	same 'control groups that are left' '' "$(find /sys/fs/cgroup -name "${prefix:-?}*" 2>/dev/null)"
+}
+
+# bundle NAME COMMAND [FILTER]: runs COMMAND in a shell; FILTER changes config.json.
+bundle()
+{
+	mkdir -p "$1"
+	[[ -e $1/config.json ]] || runc spec --bundle "$1"
+	jq --arg command "$2" ".root = {path: \"/mnt/rootfs\"} | .process.terminal = false
+		| .process.args = [\"/bin/sh\", \"-c\", \$command] | ${3:-.}" "$1/config.json" >"$1/new"
+	mv "$1/new" "$1/config.json"
+}
+
+# For FILTER: a hook, rows, a volume, a user namespace that begins at 100000.
+with_hook()
+{
+	echo ".hooks = {createRuntime: [$hook]}"
+}
+
+# rows DISK SEEN COUNT
+rows()
+{
+	echo "[{containerID: $1, hostID: $2, size: $3}]"
+}
+
+# volume DESTINATION OPTIONS [ROWS]: OPTIONS are words, separated by commas.
+volume()
+{
+	echo ".mounts += [{destination: \"$1\", type: \"bind\", source: \"${source:-/mnt/src}\",
+		options: (\"$2\" | split(\",\"))}
+		${3:+ + {uidMappings: $3, gidMappings: $3\}}]"
+}
+
+userns='.linux.namespaces += [{type: "user"}]
+	| .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
+	| .linux.gidMappings = .linux.uidMappings'
+
+# with_runc BUNDLE: runs it.
+with_runc()
+{
+	runc --root state run --bundle "$1" "$prefix-${1##*/}"
+}
+
+# crun 1.8 refuses a hybrid of both cgroup hierarchies, and this one makes no control groups at all.
+with_crun()
+{
+	if [[ $(stat -f -c %T /sys/fs/cgroup) == tmpfs ]]; then
+		umount -R /sys/fs/cgroup
+		mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	fi
+	crun --cgroup-manager=disabled --root crun run --bundle "$1" "$prefix-${1##*/}"
+}
+
+# fake: a process in a mount namespace of its own, with the root filesystem and src at the places that are
+# given below it, as a runtime leaves it to the hooks. Its number is $fake.
+fake()
+{
+	mkfifo ready
+	# shellcheck disable=SC2016 # it is for that shell
+	background unshare --mount --propagation private sh -euc '
+		mount --rbind /mnt/rootfs /mnt/rootfs
+		for place; do mount --rbind /mnt/src "/mnt/rootfs$place"; done
+		echo >/mnt/ready
+		exec sleep 1000' sh "$@"
+	fake=${background[-1]}
+	read -r <ready
+	rm ready
+}
+
+# mounts_of PID
+mounts_of()
+{
+	cat "/proc/$1/mountinfo"
+}
+
+# run_hook PID BUNDLE
+run_hook()
+{
+	idmount oci-hook <<<"{\"ociVersion\": \"1.0.2\", \"id\": \"x\", \"status\": \"creating\", \"pid\": $1, \"bundle\": \"$2\"}"
+}
+
+# hook_refuses STDERR PID BUNDLE: and nothing is mounted, in there or here. STDERR without the prefix.
+hook_refuses()
+{
+	local before
+
+	before=$(mounts_of "$fake")
+	refused 1 "idmount: oci-hook: $1" run_hook "$2" "$3"
+	same 'what is mounted in there' "$before" "$(mounts_of "$fake")"
+}
