@@ -29,7 +29,7 @@ start_containerd()
 	END
 	daemon containerd --config /mnt/containerd.toml >containerd.log 2>&1
 	until ctr version >/dev/null 2>&1; do
-		kill -0 "$daemon" || tail -n 20 containerd.log
+		kill -0 "$daemon" || { tail -n 20 containerd.log && return 1; }
 		sleep 0.05
 	done
 }
@@ -185,7 +185,7 @@ run_with_crun()
 	wait "$daemon" || true
 	background containerd --config /mnt/cri.toml >cri.log 2>&1
 	until ctr version >/dev/null 2>&1; do
-		kill -0 "${background[-1]}" || cat cri.log
+		kill -0 "${background[-1]}" || { cat cri.log && return 1; }
 		sleep 0.05
 	done
 	same 'the state of the plugin' ok "$(ctr plugins ls | awk '$2 == "cri" { print $4 }')"

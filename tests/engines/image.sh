@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-mkdir -p root/bin root/etc root/proc root/sys root/dev root/tmp root/vol
+mkdir -p root/bin root/etc root/proc root/sys root/dev root/tmp
 cp "$(command -v busybox)" root/bin/busybox
 for applet in cat chown cp id ls mkdir sh sleep stat touch true; do
   ln -s busybox "root/bin/$applet"
