@@ -64,6 +64,7 @@ volume()
 		${3:+ + {uidMappings: $3, gidMappings: $3\}}]"
 }
 
+# shellcheck disable=SC2034 # of the tests
 userns='.linux.namespaces += [{type: "user"}]
 	| .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
 	| .linux.gidMappings = .linux.uidMappings'
@@ -95,6 +96,7 @@ fake()
 		for place; do mount --rbind /mnt/src "/mnt/rootfs$place"; done
 		echo >/mnt/ready
 		exec sleep 1000' sh "$@"
+	# shellcheck disable=SC2154 # of common.bash
 	fake=${background[-1]}
 	read -r <ready
 	rm ready
