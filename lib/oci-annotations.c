@@ -62,7 +62,7 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **word
 	if (!text)
 		return 0;
 	if (idm_map_new(map) < 0)
-		return idm_fail(err, -ENOMEM, annotation->text ? "read plan" : "", NULL, NULL);
+		return idm_fail(err, -ENOMEM, "read plan", NULL, NULL);
 	/* No lookups: who writes annotations may be anybody. */
 	r = idm_map_parse(*map, text, 0, &why);
 	if (r == 0)

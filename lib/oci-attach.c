@@ -226,6 +226,8 @@ static int look(struct placing *p, const struct idm_oci *oci, size_t i, const st
 		return 0;
 	p->place = open_in(c->root, p->destination);
 	p->mapped = step;
+	if (p->place >= 0)
+		p->mount = mount_id(p->place);
 	if (step) {
 		p->step = oci->plan->steps[step];
 		p->step.copied_as = copied_as(oci, &p->step);
@@ -234,8 +236,6 @@ static int look(struct placing *p, const struct idm_oci *oci, size_t i, const st
 	/* It is nobody's business what else the runtime has done with it. */
 	if (p->place == -EMFILE || p->place == -ENFILE)
 		return idm_fail(err, p->place, step_enter, p->destination, NULL);
-	if (p->place >= 0)
-		p->mount = mount_id(p->place);
 	if (p->place >= 0 && !idm_is_mount_point(p->place)) {
 		idm_close_fd(&p->place);
 		p->place = -1;
@@ -260,7 +260,7 @@ static int make_trees(struct placing *placings, size_t n, struct idm_error *err)
 
 /* ---- putting it there: in a child, by system calls only ---- */
 
-enum doing { RESOLVING, ATTACHING, COPYING, PROPAGATING };
+enum doing { RESOLVING, SEPARATING, SHARING, ATTACHING, COPYING, PROPAGATING };
 
 struct answer {
 	size_t which;
@@ -272,6 +272,7 @@ struct errand {
 	struct placing *placings;
 	size_t n;
 	struct answer *answer;
+	bool peers; /* a tree is in place where what is mounted goes to the host */
 };
 
 static int put(const struct errand *e, const struct placing *p, int tree)
@@ -303,12 +304,36 @@ static void take_away(int tree)
 		idm_sys_umount(".", MNT_DETACH);
 }
 
-static int put_mapped(const struct errand *e, const struct placing *p)
+/*
+ * What is put on a mount that is a peer of its source appears on the source, and would cover it. The
+ * runtime's mount will not be seen any more, so it need not be anybody's peer.
+ */
+static int separate(const struct errand *e, const struct placing *p)
 {
-	int r = put(e, p, p->tree);
+	struct mount_attr alone = { .propagation = MS_PRIVATE };
 
-	if (r < 0 || !p->step.propagation)
+	e->answer->doing = SEPARATING;
+	return idm_sys_mount_setattr(p->place, "", AT_EMPTY_PATH, &alone);
+}
+
+/* Below one of ours, which has to be a peer of its source, that cannot be helped. */
+static int check_not_shared(const struct errand *e)
+{
+	e->answer->doing = SHARING;
+	return e->peers ? -EOPNOTSUPP : 0;
+}
+
+static int put_mapped(struct errand *e, const struct placing *p)
+{
+	int r = is_hidden(e, p) ? check_not_shared(e) : separate(e, p);
+
+	if (r == 0)
+		r = put(e, p, p->tree);
+	if (r < 0)
 		return r;
+	e->peers |= p->step.copied_as == IDM_PROPAGATION_SHARED;
+	if (!p->step.propagation)
+		return 0;
 	/* Below a shared mount it has become shared, whatever it was before. */
 	e->answer->doing = PROPAGATING;
 	r = idm_step_propagate(&p->step, p->tree);
@@ -323,8 +348,13 @@ static int put_mapped(const struct errand *e, const struct placing *p)
  */
 static int put_again(const struct errand *e, struct placing *p)
 {
+	int r;
+
 	if (!is_hidden(e, p))
 		return 0;
+	r = check_not_shared(e);
+	if (r < 0)
+		return r;
 	e->answer->doing = COPYING;
 	p->again = idm_sys_open_tree(p->place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
 	return p->again < 0 ? p->again : put(e, p, p->again);
@@ -339,7 +369,7 @@ static void close_copies(const struct errand *e)
 
 static int put_all(void *data)
 {
-	const struct errand *e = data;
+	struct errand *e = data;
 	int r = idm_sys_setns(e->container->namespace, CLONE_NEWNS);
 
 	e->answer->which = e->n;
@@ -362,6 +392,9 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 {
 	static const char *const doings[] = {
 		[RESOLVING] = "find the destination again",
+		[SEPARATING] = "separate the runtime's mount from its source",
+		[SHARING] =
+			"it is below a mount that is shared with the host, where it would appear too",
 		[ATTACHING] = NULL,
 		[COPYING] = "copy the mount that would be hidden",
 		[PROPAGATING] = "set propagation",
@@ -379,6 +412,8 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 		idm_step_name(&p->step, name, sizeof(name));
 	else
 		snprintf(name, sizeof(name), "/%s", p->destination);
+	if (e->answer->doing == SHARING)
+		return idm_fail(err, code, step_attach, name, "%s", doing);
 	return idm_fail(err, code, step_attach, name, "%s%s%s", doing ? doing : "", doing ? ": " : "",
 			strerrordesc_np(-code));
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "error.h"
 #include "oci.h"
@@ -29,25 +28,6 @@ struct oci {
 	struct idm_json annotations;
 };
 
-/*
- * runc, and whatever else is written in Go, takes "uidmappings" for uidMappings, where crun passes over
- * it: a mount that is mapped by one and not by the other is nothing to guess at.
- */
-static int check_keys(const struct idm_json *object, const char *const *known, struct idm_error *err)
-{
-	const void *cursor = NULL;
-	struct idm_json member;
-	int r = idm_json_object(object, err);
-
-	while (r == 0 && idm_json_each(object, &cursor, &member))
-		for (size_t i = 0; r == 0 && known[i]; i++)
-			if (strcasecmp(member.key, known[i]) == 0 && strcmp(member.key, known[i]) != 0)
-				r = idm_json_fail(&member, err, "it has to be spelt \"%s\"", known[i]);
-	return r;
-}
-
-#define KEYS(...) ((const char *const[]){ __VA_ARGS__, NULL })
-
 /* A member that has to be there, and hold something. */
 static int read_required(const struct idm_json *object, const char *key, const char **string,
 			 struct idm_error *err)
@@ -67,77 +47,6 @@ static int read_required(const struct idm_json *object, const char *key, const c
 	return 0;
 }
 
-/* ---- maps ---- */
-
-static int read_number(const struct idm_json *row, const char *key, uint32_t *number,
-		       struct idm_error *err)
-{
-	struct idm_json member;
-
-	if (!idm_json_member(row, key, &member))
-		return idm_json_fail(row, err, "\"%s\" is missing", key);
-	return idm_json_uint32(&member, number, err);
-}
-
-/* The id in the container is the one on disk: that is what the mount's user namespace has inside. */
-static int read_row(const struct idm_json *row, struct idm_entry *entry, struct idm_error *err)
-{
-	int r = check_keys(row, KEYS("containerID", "hostID", "size"), err);
-
-	if (r == 0)
-		r = read_number(row, "containerID", &entry->disk, err);
-	if (r == 0)
-		r = read_number(row, "hostID", &entry->seen, err);
-	if (r == 0)
-		r = read_number(row, "size", &entry->count, err);
-	return r;
-}
-
-static int read_rows(const struct idm_json *rows, unsigned int kind, struct idm_map *map,
-		     struct idm_error *err)
-{
-	AUTO_FREE struct idm_entry *entries = NULL;
-	struct idm_error why;
-	size_t n;
-	int r = idm_json_array(rows, &n, err);
-
-	if (r < 0)
-		return r;
-	entries = calloc(n ? n : 1, sizeof(*entries));
-	if (!entries)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct idm_json row = idm_json_element(rows, i);
-
-		r = read_row(&row, &entries[i], err);
-	}
-	if (r < 0)
-		return r;
-	r = idm_map_add(map, kind, entries, n, &why);
-	if (r < 0 && r != -EINVAL)
-		return idm_fail(err, r, why.step, why.subject, "%s", why.reason);
-	return r < 0 ? idm_json_fail(rows, err, "%s: %s", why.subject, why.reason) : 0;
-}
-
-/* The rows of `object`. *map stays NULL where there are none. */
-static int read_maps(const struct idm_json *object, struct idm_map **map, struct idm_error *err)
-{
-	struct idm_json uids, gids;
-	bool have_uids = idm_json_member(object, "uidMappings", &uids),
-	     have_gids = idm_json_member(object, "gidMappings", &gids);
-	int r = 0;
-
-	if (!have_uids && !have_gids)
-		return 0;
-	if (!have_uids || !have_gids)
-		return idm_json_fail(have_uids ? &uids : &gids, err, "there is no %s beside it",
-				     have_uids ? gids.key : uids.key);
-	if (idm_map_new(map) < 0)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
-	r = read_rows(&uids, IDM_UID, *map, err);
-	return r < 0 ? r : read_rows(&gids, IDM_GID, *map, err);
-}
-
 /* ---- the container ---- */
 
 /* Whether the container gets a user namespace, or joins one. */
@@ -151,7 +60,7 @@ static int read_namespaces(struct oci *oci, const struct idm_json *namespaces)
 		struct idm_json namespace = idm_json_element(namespaces, i);
 		const char *type;
 
-		r = check_keys(&namespace, KEYS("type", "path"), err);
+		r = idm_oci_check_keys(&namespace, IDM_OCI_KEYS("type", "path"), err);
 		if (r == 0)
 			r = read_required(&namespace, "type", &type, err);
 		if (r < 0 || strcmp(type, "user") != 0)
@@ -162,13 +71,6 @@ static int read_namespaces(struct oci *oci, const struct idm_json *namespaces)
 	return r;
 }
 
-static bool is_empty(const struct idm_map *map)
-{
-	const struct idm_entry *entries;
-
-	return !idm_map_entries(map, IDM_UID, &entries) && !idm_map_entries(map, IDM_GID, &entries);
-}
-
 static int read_linux(struct oci *oci, const struct idm_json *whole)
 {
 	struct idm_json linux_, namespaces;
@@ -177,14 +79,15 @@ static int read_linux(struct oci *oci, const struct idm_json *whole)
 
 	if (!idm_json_member(whole, "linux", &linux_))
 		return 0;
-	r = check_keys(&linux_, KEYS("uidMappings", "gidMappings", "namespaces", "rootfsPropagation"),
-		       err);
+	r = idm_oci_check_keys(
+		&linux_, IDM_OCI_KEYS("uidMappings", "gidMappings", "namespaces", "rootfsPropagation"),
+		err);
 	if (r == 0 && idm_json_member(&linux_, "namespaces", &namespaces))
 		r = read_namespaces(oci, &namespaces);
 	if (r == 0)
-		r = read_maps(&linux_, &oci->map, err);
+		r = idm_oci_read_maps(&linux_, &oci->map, err);
 	/* No rows are no map here: the container is in the runtime's own namespace then. */
-	if (r == 0 && oci->map && is_empty(oci->map)) {
+	if (r == 0 && oci->map && idm_oci_is_empty(oci->map)) {
 		idm_map_free(oci->map);
 		oci->map = NULL;
 	}
@@ -205,7 +108,7 @@ static int read_root(const struct oci *oci, const struct idm_json *whole)
 
 	if (!idm_json_member(whole, "root", &root))
 		return idm_json_fail(whole, err, "\"root\" is missing");
-	r = check_keys(&root, KEYS("path", "readonly"), err);
+	r = idm_oci_check_keys(&root, IDM_OCI_KEYS("path", "readonly"), err);
 	if (r == 0)
 		r = read_required(&root, "path", &m.source, err);
 	if (r == 0 && idm_json_member(&root, "readonly", &member))
@@ -228,7 +131,7 @@ static int find_joined_map(struct oci *oci)
 	if (idm_map_new(&oci->map) < 0)
 		return idm_fail(oci->reader->err, -ENOMEM, step_read, NULL, NULL);
 	r = oci->text->joined_map(oci->text->data, oci->map, oci->reader->err);
-	if (r == 0 && !is_empty(oci->map))
+	if (r == 0 && !idm_oci_is_empty(oci->map))
 		return 0;
 	idm_map_free(oci->map);
 	oci->map = NULL;
@@ -264,11 +167,11 @@ static int find_map(struct oci *oci, const struct idm_json *mount, struct idm_wo
 		    struct idm_plan_mount *m, struct idm_map **own)
 {
 	bool idmap = idm_words_have(words, "idmap"), ridmap = idm_words_have(words, "ridmap");
-	int r = read_maps(mount, own, oci->reader->err);
+	int r = idm_oci_read_maps(mount, own, oci->reader->err);
 
 	if (r < 0)
 		return r;
-	if (*own && is_empty(*own))
+	if (*own && idm_oci_is_empty(*own))
 		return idm_json_fail(mount, oci->reader->err, "uidMappings and gidMappings are empty");
 	m->map = *own;
 	/* Runtimes map what is below only if they are told to. */
@@ -283,8 +186,9 @@ static int read_fields(const struct idm_json *mount, struct idm_plan_mount *m, s
 		       struct idm_error *err)
 {
 	struct idm_json options;
-	int r = check_keys(
-		mount, KEYS("destination", "source", "type", "options", "uidMappings", "gidMappings"),
+	int r = idm_oci_check_keys(
+		mount,
+		IDM_OCI_KEYS("destination", "source", "type", "options", "uidMappings", "gidMappings"),
 		err);
 
 	if (r == 0)
@@ -300,24 +204,6 @@ static int read_fields(const struct idm_json *mount, struct idm_plan_mount *m, s
 }
 
 /* ---- mounts of a container that a runtime makes ---- */
-
-bool idm_oci_is_map_word(const char *word)
-{
-	const struct idm_words words = { &word, 1 };
-
-	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 || idm_words_have_map(&words);
-}
-
-int idm_oci_read_rows(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err)
-{
-	int r = check_keys(mount, KEYS("uidMappings", "gidMappings"), err);
-
-	if (r == 0)
-		r = read_maps(mount, rows, err);
-	if (r == 0 && *rows && is_empty(*rows))
-		return idm_json_fail(mount, err, "uidMappings and gidMappings are empty");
-	return r;
-}
 
 static bool has_map(const struct idm_json *mount, const struct idm_words *words)
 {
@@ -486,7 +372,8 @@ static int read_mounts(struct oci *oci, const struct idm_json *whole)
 static int read_whole(struct oci *oci, const struct idm_json *whole)
 {
 	const char *version;
-	int r = check_keys(whole, KEYS("ociVersion", "root", "mounts", "linux"), oci->reader->err);
+	int r = idm_oci_check_keys(whole, IDM_OCI_KEYS("ociVersion", "root", "mounts", "linux"),
+				   oci->reader->err);
 
 	if (r == 0)
 		r = read_required(whole, "ociVersion", &version, oci->reader->err);
@@ -529,7 +416,7 @@ static int read_container(struct oci *oci, const struct idm_json *whole)
 	int r = idm_json_object(whole, err);
 
 	if (r == 0)
-		r = check_keys(whole, KEYS("annotations", "hooks"), err);
+		r = idm_oci_check_keys(whole, IDM_OCI_KEYS("annotations", "hooks"), err);
 	if (r == 0 && idm_json_member(whole, "annotations", &oci->annotations))
 		r = idm_json_object(&oci->annotations, err);
 	if (r == 0)
@@ -614,7 +501,7 @@ int idm_oci_map(const char *text, size_t length, struct idm_map **map, struct id
 	if (r < 0)
 		return r;
 	whole = idm_json_whole(json);
-	r = check_keys(&whole, KEYS("linux"), err);
+	r = idm_oci_check_keys(&whole, IDM_OCI_KEYS("linux"), err);
 	if (r == 0)
 		r = read_linux(&oci, &whole);
 	if (r == 0)

@@ -92,11 +92,25 @@ teardown()
 		expected=${words#*:}
 		same "$words" "$expected" "$(sed -E 's/.*idmapped//; s/ - .*//; s/:[0-9]+//g; s/ propagate_from//' <<<"$output" | xargs | tr ' ' , | sed 's/^$/-/')"
 	done
+	# What is mounted in there gets out only where the runtime lets it.
+	mkdir src/inner
+	for words in rslave:0 rshared:1; do
+		rm -rf b
+		bundle b 'mount -t tmpfs x /vol/inner && echo made' \
+			"$(with_hook) | .linux.rootfsPropagation = \"${words%:*}\" | $(volume /vol rbind,rshared "$(rows 1000 0 1)")
+			| .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
+		prints made with_runc b
+		same "$words" "${words#*:}" "$(mounts_at /mnt/src/inner)"
+		same "$words: the source" 1 "$(mounts_at /mnt/src)"
+	done
+	umount src/inner
 	rm -rf b
-	bundle b 'mkdir /vol/inner && echo made' \
-		"$(with_hook) | .linux.rootfsPropagation = \"rshared\" | $(volume /vol rbind,rshared "$(rows 1000 0 1)")"
-	run -0 with_runc b
-	same output made "$output"
+	bundle b true "$(with_hook) | .linux.rootfsPropagation = \"rshared\" | $(volume /vol rbind,rshared "$(rows 1000 0 1)")
+		| $(source=/mnt/dst volume /vol/inner rbind "$(rows 0 1 1)")"
+	run with_runc b
+	((status != 0))
+	[[ $output == *'bind on /vol/inner: attach in the container: it is below a mount that is shared with the host, where it would appear too'* ]]
+	same 'the source' 1 "$(mounts_at /mnt/src)"
 }
 
 @test "a file, and a filesystem that is made for the container" {

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+/* Maps in an OCI configuration: uidMappings and gidMappings, of the container or of a mount. */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "error.h"
+#include "oci.h"
+#include "plan-read.h"
+#include "util.h"
+
+static const char step_read[] = "read plan";
+
+/*
+ * runc, and whatever else is written in Go, takes "uidmappings" for uidMappings, where crun passes over
+ * it: a mount that is mapped by one and not by the other is nothing to guess at.
+ */
+int idm_oci_check_keys(const struct idm_json *object, const char *const *known, struct idm_error *err)
+{
+	const void *cursor = NULL;
+	struct idm_json member;
+	int r = idm_json_object(object, err);
+
+	while (r == 0 && idm_json_each(object, &cursor, &member))
+		for (size_t i = 0; r == 0 && known[i]; i++)
+			if (strcasecmp(member.key, known[i]) == 0 && strcmp(member.key, known[i]) != 0)
+				r = idm_json_fail(&member, err, "it has to be spelt \"%s\"", known[i]);
+	return r;
+}
+
+static int read_number(const struct idm_json *row, const char *key, uint32_t *number,
+		       struct idm_error *err)
+{
+	struct idm_json member;
+
+	if (!idm_json_member(row, key, &member))
+		return idm_json_fail(row, err, "\"%s\" is missing", key);
+	return idm_json_uint32(&member, number, err);
+}
+
+/* The id in the container is the one on disk: that is what the mount's user namespace has inside. */
+static int read_row(const struct idm_json *row, struct idm_entry *entry, struct idm_error *err)
+{
+	int r = idm_oci_check_keys(row, IDM_OCI_KEYS("containerID", "hostID", "size"), err);
+
+	if (r == 0)
+		r = read_number(row, "containerID", &entry->disk, err);
+	if (r == 0)
+		r = read_number(row, "hostID", &entry->seen, err);
+	if (r == 0)
+		r = read_number(row, "size", &entry->count, err);
+	return r;
+}
+
+static int read_rows(const struct idm_json *rows, unsigned int kind, struct idm_map *map,
+		     struct idm_error *err)
+{
+	AUTO_FREE struct idm_entry *entries = NULL;
+	struct idm_error why;
+	size_t n;
+	int r = idm_json_array(rows, &n, err);
+
+	if (r < 0)
+		return r;
+	entries = calloc(n ? n : 1, sizeof(*entries));
+	if (!entries)
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct idm_json row = idm_json_element(rows, i);
+
+		r = read_row(&row, &entries[i], err);
+	}
+	if (r < 0)
+		return r;
+	r = idm_map_add(map, kind, entries, n, &why);
+	if (r < 0 && r != -EINVAL)
+		return idm_fail(err, r, why.step, why.subject, "%s", why.reason);
+	return r < 0 ? idm_json_fail(rows, err, "%s: %s", why.subject, why.reason) : 0;
+}
+
+int idm_oci_read_maps(const struct idm_json *object, struct idm_map **map, struct idm_error *err)
+{
+	struct idm_json uids, gids;
+	bool have_uids = idm_json_member(object, "uidMappings", &uids),
+	     have_gids = idm_json_member(object, "gidMappings", &gids);
+	int r = 0;
+
+	if (!have_uids && !have_gids)
+		return 0;
+	if (!have_uids || !have_gids)
+		return idm_json_fail(have_uids ? &uids : &gids, err, "there is no %s beside it",
+				     have_uids ? gids.key : uids.key);
+	if (idm_map_new(map) < 0)
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+	r = read_rows(&uids, IDM_UID, *map, err);
+	return r < 0 ? r : read_rows(&gids, IDM_GID, *map, err);
+}
+
+bool idm_oci_is_empty(const struct idm_map *map)
+{
+	const struct idm_entry *entries;
+
+	return !idm_map_entries(map, IDM_UID, &entries) && !idm_map_entries(map, IDM_GID, &entries);
+}
+
+bool idm_oci_is_map_word(const char *word)
+{
+	const struct idm_words words = { &word, 1 };
+
+	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 || idm_words_have_map(&words);
+}
+
+int idm_oci_read_rows(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err)
+{
+	int r = idm_oci_check_keys(mount, IDM_OCI_KEYS("uidMappings", "gidMappings"), err);
+
+	if (r == 0)
+		r = idm_oci_read_maps(mount, rows, err);
+	if (r == 0 && *rows && idm_oci_is_empty(*rows))
+		return idm_json_fail(mount, err, "uidMappings and gidMappings are empty");
+	return r;
+}
