@@ -6,14 +6,14 @@ usage() {
   cat <<'END'
 Usage: sudo ./test.sh [--quick] [--long] [--suite NAME]
 
-Builds idmount with gcc, with clang, and with the address, undefined-behaviour and thread sanitizers, and
-runs all tests. Installs what that needs (see scripts/install-packages.sh). Writes to build-*/ alone. The
-last line is the count of all single tests; the exit status is not 0 if one failed.
+Builds idmount with gcc, with clang, with the address, undefined-behaviour and thread sanitizers, and as
+static programs, and runs all tests. Installs what that needs (see scripts/install-packages.sh). Writes to
+build-*/ alone. The last line is the count of all single tests; the exit status is not 0 if one failed.
 
   --quick       with gcc only
   --long        the proofs in their long form, which takes hours; see docs/testing.md
-  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli, abi or vm, or one of
-                the proofs
+  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli, engines, abi or vm, or one
+                of the proofs
 
 Without root the tests that need it are skipped. With CI=true in the environment, a skipped test is a
 failed one (IDM_MUST_RUN=1).
@@ -106,6 +106,11 @@ else
 fi
 if [ -z "$quick" ]; then
   build clang clang || build_failed
+  if build static gcc -Dstatic=true --buildtype=minsize; then
+    [ -n "$suite" ] && [ "$suite" != cli ] || run_tests static cli
+  else
+    build_failed
+  fi
   if build asan gcc -Db_sanitize=address,undefined; then
     run_tests asan "$suite"
   else

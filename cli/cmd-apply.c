@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "command.h"
+#include "do-apply.h"
 #include "maps.h"
-#include "progress.h"
 #include "report.h"
-#include "slurp.h"
 
 enum { OPTION_FORMAT = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_RECORD, OPTION_MKDIR };
 
@@ -37,18 +30,16 @@ static const char details[] =
 	"\n";
 
 struct request {
-	struct idm_plan *plan;
-	struct idm_plan_text how;
-	struct idm_apply apply;
+	struct apply_request apply;
 	struct map_request maps;
 };
 
 static int take_format(struct request *q, const char *value)
 {
 	if (strcmp(value, "containerd") == 0)
-		q->how.format = IDM_PLAN_CONTAINERD;
+		q->apply.how.format = IDM_PLAN_CONTAINERD;
 	else if (strcmp(value, "oci") == 0)
-		q->how.format = IDM_PLAN_OCI;
+		q->apply.how.format = IDM_PLAN_OCI;
 	else
 		return report_usage("--format %s: it is containerd or oci", value);
 	return DONE;
@@ -60,94 +51,18 @@ static int take(struct request *q, int letter, const char *value)
 	case OPTION_FORMAT:
 		return take_format(q, value);
 	case OPTION_UPPER_IDS:
-		return parse_upper_ids(&q->apply.upper_ids, value);
+		return parse_upper_ids(&q->apply.apply.upper_ids, value);
 	case OPTION_RECORD:
 		if (!*value)
 			return report_usage("--record: the file's name is empty");
-		q->apply.record = value;
+		q->apply.apply.record = value;
 		return DONE;
 	case OPTION_MKDIR:
-		q->apply.flags |= IDM_APPLY_MKDIR;
+		q->apply.apply.flags |= IDM_APPLY_MKDIR;
 		return DONE;
 	default:
 		return take_map_option(&q->maps, letter, value);
 	}
-}
-
-/* ---- the text ---- */
-
-/* What relative paths in the file begin at. */
-static int open_directory_of(const char *file)
-{
-	char *copy = strdup(file);
-	int fd = copy ? open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	free(copy);
-	return fd;
-}
-
-static int read_plan(struct request *q, const char *file)
-{
-	bool input = strcmp(file, "-") == 0;
-	const char *name = input ? "standard input" : file;
-	int fd = input ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), status = DONE;
-	struct idm_error err;
-	char *text = NULL;
-	size_t length = 0;
-
-	if (fd < 0 || !slurp(fd, &text, &length))
-		status = report_failure("%s: read: %s", name, strerror(errno));
-	if (fd >= 0 && !input)
-		close(fd);
-	if (status == DONE && !input) {
-		q->how.dirfd = open_directory_of(file);
-		if (q->how.dirfd < 0)
-			status = report_failure("%s: open its directory: %s", file, strerror(errno));
-	}
-	if (status == DONE && idm_plan_read(q->plan, text, length, &q->how, &err) < 0)
-		status = report_error_in(name, &err);
-	free(text);
-	return status;
-}
-
-/* ---- applying ---- */
-
-/* Each mount takes descriptors while the plan is put together. The soft limit is for select(2). */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
-static int apply(struct request *q, const char *file, const char *target)
-{
-	struct idm_error err;
-	size_t hardened;
-	int status = DONE;
-
-	if (q->maps.given || q->maps.keep_rest)
-		status = complete_map(&q->maps, HOW_TO_GIVE_A_MAP);
-	q->how.map = q->maps.map;
-	if (status == DONE)
-		status = read_plan(q, file);
-	if (status != DONE)
-		return status;
-	raise_descriptor_limit();
-	hardened = idm_plan_harden(q->plan);
-	q->apply.progress = show_progress;
-	q->apply.progress_data = (void *)"mount";
-	if (idm_plan_apply(q->plan, AT_FDCWD, target, &q->apply, &err) < 0)
-		return report_error(&err);
-	if (hardened)
-		report_note(
-			"added nosuid,nodev to %zu mount%s, since files of others appear as root's; the "
-			"words suid and dev of a mount prevent that",
-			hardened, hardened == 1 ? "" : "s");
-	return DONE;
 }
 
 static int work(struct request *q, struct arguments *a)
@@ -166,22 +81,23 @@ static int work(struct request *q, struct arguments *a)
 		return report_usage("FILE and TARGET are wanted; see \"idmount help apply\"");
 	if (!*operand[0] || !*operand[1])
 		return report_usage("%s is empty", *operand[0] ? "TARGET" : "FILE");
-	return apply(q, operand[0], operand[1]);
+	if (q->maps.given || q->maps.keep_rest) {
+		status = complete_map(&q->maps, HOW_TO_GIVE_A_MAP);
+		if (status != DONE)
+			return status;
+	}
+	q->apply.how.map = q->maps.map;
+	return do_apply(&q->apply, operand[0], operand[1]);
 }
 
 static int run(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_apply, .argc = argc, .argv = argv };
-	struct request q = { .how = IDM_PLAN_TEXT_INIT, .apply = IDM_APPLY_INIT };
-	int status;
+	struct request q = { .apply = APPLY_REQUEST_INIT };
+	int status = work(&q, &a);
 
-	if (idm_plan_new(&q.plan) < 0)
-		return out_of_memory();
-	status = work(&q, &a);
-	if (q.how.dirfd >= 0)
-		close(q.how.dirfd);
+	apply_request_free(&q.apply);
 	map_request_free(&q.maps);
-	idm_plan_free(q.plan);
 	return status;
 }
 

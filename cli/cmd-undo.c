@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "command.h"
+#include "do-apply.h"
 #include "report.h"
 
 enum { OPTION_RECORD = LONG_ONLY, OPTION_LAZY };
@@ -15,7 +16,6 @@ static int run(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_undo, .argc = argc, .argv = argv };
 	const char *record = NULL;
-	struct idm_error err;
 	unsigned int flags = 0;
 	char **operand;
 	int letter;
@@ -33,7 +33,7 @@ static int run(int argc, char **argv)
 				    operand[0]);
 	if (!record || !*record)
 		return report_usage("--record FILE is missing");
-	return idm_plan_undo(record, flags, &err) < 0 ? report_error(&err) : DONE;
+	return do_undo(record, flags);
 }
 
 const struct command command_undo = {

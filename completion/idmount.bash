@@ -31,8 +31,13 @@ _idmount_operand()
 			[[ $target == "${cur//\\/}"* ]] && COMPREPLY+=("$target")
 		done < <(_idmount_targets)
 		;;
+	bundle)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount' -- "$cur"
+			compgen -d -- "$cur")
+		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo run oci-hook oci-runtime' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo bundle run oci-hook oci-runtime' -- "$cur")
 		;;
 	esac
 }
@@ -82,7 +87,7 @@ _idmount_value()
 	-o | --options)
 		_idmount_words "$cur"
 		;;
-	--userns | --record | --log | --criu)
+	--userns | --record | --mounts | --log | --criu)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -146,6 +151,9 @@ _idmount_options()
 	undo)
 		options='--record --lazy'
 		;;
+	bundle)
+		options="--mounts $map --upper-ids --mkdir --lazy"
+		;;
 	run)
 		options="$map --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
 		options+=' --no-pid --unshare-net --read-only --tty --no-tty'
@@ -169,7 +177,7 @@ _idmount()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo run oci-hook oci-runtime help -h --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo bundle run oci-hook oci-runtime help -h --help --version' -- "$cur")
 		return
 	fi
 	# bash has cut the words at = and : too. This is the line as it was typed, up to the cursor.

@@ -18,6 +18,12 @@ struct idm_plan_reader {
 int idm_plan_read_containerd(const struct idm_plan_reader *reader, const struct idm_json *whole);
 int idm_plan_read_oci(const struct idm_plan_reader *reader, const struct idm_json *whole);
 
+/*
+ * The map of the container that a config.json describes, which the caller frees: linux.uidMappings and
+ * linux.gidMappings, or if it joins a user namespace, and has no rows, the map of that. -ENOENT: none.
+ */
+int idm_oci_map(const char *text, size_t length, struct idm_map **map, struct idm_error *err);
+
 /* The option words of a mount, and room for one more. */
 struct idm_words {
 	const char **words;

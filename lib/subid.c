@@ -17,17 +17,11 @@ static const char step_subid[] = "look up subordinate ids";
 #include <shadow/subid.h>
 #include <stdio.h>
 
-/* Where there is no dynamic loader (a static program), libsubid is linked in. */
-#if IDM_STATIC
-#define LOAD_SUBID() ((void *)1)
-#define SUBID_SYMBOL(library, name) name
-#else
 #define LOAD_SUBID() dlopen("libsubid.so." SUBID_SONAME_MAJOR, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
 #define SUBID_SYMBOL(library, name) ((__typeof__(&name))dlsym(library, #name))
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 #define SUBID_SONAME_MAJOR STRING(SUBID_ABI_MAJOR)
-#endif
 
 struct subid {
 	__typeof__(&subid_init) init;
@@ -110,7 +104,8 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 		r = idm_fail(err, -errno, step_subid, "/dev/null", NULL);
 	} else {
 		pthread_mutex_lock(&lock);
-		/* It would print to our caller's stderr otherwise. A name it would copy, and never free. */
+		/* It would print to our caller's stderr otherwise. A name it would copy, and never free.
+		 */
 		s.init(NULL, quiet);
 		r = add_ranges(new, IDM_UID, owner, s.uid_ranges, err);
 		if (r == 0)

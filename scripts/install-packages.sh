@@ -35,7 +35,9 @@ test  g++           the header as C++
 test  jq            JSON that the command prints
 test  libcap2-bin   file capabilities through a mount
 test  mount         mounts what was made
+test  podman        containers with idmount in them
 test  procps        finds processes that are left
+test  python3-kubernetes manifests for Kubernetes
 test  runc          bundles to read, containers to map mounts in
 test  squashfs-tools makes a squashfs to map
 test  uidmap        maps of ordinary users

@@ -315,3 +315,16 @@ teardown()
 	bundle b true '.mounts[-1] += {source: "/mnt/none"}'
 	hook_refuses '/mnt/none: look at the container: No such file or directory' "$fake" /mnt/b
 }
+
+@test "the sandbox of a pod has the annotations of the pod, and none of its volumes" {
+	local type
+
+	for type in '"io.kubernetes.cri.container-type"' '"io.kubernetes.cri-o.ContainerType"'; do
+		rm -rf b
+		bundle b 'echo fine' "$(with_hook) | .annotations = {$type: \"sandbox\", \"io.idmount.map/none\": \"0:1\"}"
+		prints fine with_runc b
+		bundle b 'echo fine' ".annotations[$type] = \"container\""
+		run ! --separate-stderr with_runc b
+		[[ $stderr == *'no mount has the destination /none'* ]]
+	done
+}

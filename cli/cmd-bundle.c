@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "do-apply.h"
+#include "lib/plan-read.h"
+#include "maps.h"
+#include "report.h"
+
+enum { OPTION_MOUNTS = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_MKDIR, OPTION_LAZY };
+
+static const struct option_row options[] = {
+	{ OPTION_MOUNTS, "mounts", "FILE",
+	  "the mount list, - for standard input; without it,\nBUNDLE/mounts.json" },
+	MAP_OPTIONS,
+	{ OPTION_UPPER_IDS, "upper-ids", "shifted|disk",
+	  "which ids upper directories store, see \"help overlay\"" },
+	{ OPTION_MKDIR, "mkdir", NULL, "create BUNDLE/rootfs if it is missing" },
+	{ OPTION_LAZY, "lazy", NULL, "of umount: detach now, also when in use" },
+	{ 0 },
+};
+
+static const char details[] =
+	"What a shim does before it calls a runtime, and after the container has gone: \"mount\" makes the\n"
+	"root filesystem at BUNDLE/rootfs from a mount list of containerd, with a map, and writes down in\n"
+	"BUNDLE/idmount.record what it made; \"umount\" undoes exactly that, also after a restart.\n"
+	"The map, for mounts to which the list gives none, is that of -m or --userns; without these,\n"
+	"linux.uidMappings and linux.gidMappings of BUNDLE/config.json. No map at all is an error.\n"
+	"  idmount bundle mount /run/bundles/box\n"
+	"  idmount bundle umount /run/bundles/box\n"
+	"\n";
+
+struct request {
+	struct apply_request apply;
+	struct map_request maps;
+	unsigned int undo_flags;
+	const char *mounts;
+	const char *of_mount; /* an option that is for mount alone; NULL: none was given */
+	const char *bundle;
+	char *list, *config, *rootfs, *record; /* in the bundle */
+};
+
+static int take_mounts(struct request *q, const char *value)
+{
+	if (!*value)
+		return report_usage("--mounts: the file's name is empty");
+	q->mounts = value;
+	return DONE;
+}
+
+static int take(struct request *q, int letter, const char *value)
+{
+	if (letter == OPTION_LAZY) {
+		q->undo_flags |= IDM_UNDO_LAZY;
+		return DONE;
+	}
+	for (const struct option_row *row = options; row->name; row++)
+		if (row->letter == letter)
+			q->of_mount = row->name;
+	switch (letter) {
+	case OPTION_MOUNTS:
+		return take_mounts(q, value);
+	case OPTION_UPPER_IDS:
+		return parse_upper_ids(&q->apply.apply.upper_ids, value);
+	case OPTION_MKDIR:
+		q->apply.apply.flags |= IDM_APPLY_MKDIR;
+		return DONE;
+	default:
+		return take_map_option(&q->maps, letter, value);
+	}
+}
+
+/* ---- the bundle ---- */
+
+static char *in_bundle(const struct request *q, const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", q->bundle, name) < 0 ? NULL : path;
+}
+
+static int find_bundle(struct request *q, const char *bundle)
+{
+	int fd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return report_failure("%s: open bundle: %s", bundle, strerror(errno));
+	close(fd);
+	q->bundle = bundle;
+	q->list = in_bundle(q, "mounts.json");
+	q->config = in_bundle(q, "config.json");
+	q->rootfs = in_bundle(q, "rootfs");
+	q->record = in_bundle(q, "idmount.record");
+	return q->list && q->config && q->rootfs && q->record ? DONE : out_of_memory();
+}
+
+static bool has_record(const struct request *q)
+{
+	return faccessat(AT_FDCWD, q->record, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* ---- mount ---- */
+
+static int read_map_of_config(struct request *q)
+{
+	struct idm_error err;
+	char *text;
+	size_t length;
+	int status = read_file(q->config, &text, &length);
+
+	if (status == DONE && idm_oci_map(text, length, &q->maps.map, &err) < 0)
+		status = report_error_in(q->config, &err);
+	free(text);
+	q->maps.given = status == DONE;
+	return status;
+}
+
+static int find_map(struct request *q)
+{
+	int status = DONE;
+
+	if (!q->maps.given)
+		status = read_map_of_config(q);
+	return status == DONE ? complete_map(&q->maps, HOW_TO_GIVE_A_MAP) : status;
+}
+
+static int bundle_mount(struct request *q)
+{
+	int status;
+
+	if (q->undo_flags)
+		return report_usage("--lazy: it is an option of umount");
+	if (has_record(q))
+		return report_failure(
+			"%s: mounted already: %s says so, and \"idmount bundle umount\" undoes it",
+			q->bundle, q->record);
+	status = find_map(q);
+	if (status != DONE)
+		return status;
+	q->apply.how.map = q->maps.map;
+	q->apply.how.format = IDM_PLAN_CONTAINERD;
+	q->apply.apply.record = q->record;
+	return do_apply(&q->apply, q->mounts ? q->mounts : q->list, q->rootfs);
+}
+
+/* ---- umount ---- */
+
+static int bundle_umount(struct request *q)
+{
+	if (q->of_mount)
+		return report_usage("--%s: it is an option of mount", q->of_mount);
+	if (!has_record(q))
+		return report_failure("%s: not mounted: there is no %s", q->bundle, q->record);
+	return do_undo(q->record, q->undo_flags);
+}
+
+/* ---- the command line ---- */
+
+static int work(struct request *q, struct arguments *a)
+{
+	int letter, status = DONE;
+	char **operand;
+	bool mount;
+
+	while ((letter = next_option(a)) > 0) {
+		status = take(q, letter, a->value);
+		if (status != DONE)
+			return status;
+	}
+	if (letter < 0)
+		return letter == -2 ? DONE : USAGE;
+	if (operands(a, &operand) != 2)
+		return report_usage(
+			"mount or umount, and BUNDLE are wanted; see \"idmount help bundle\"");
+	mount = strcmp(operand[0], "mount") == 0;
+	if (!mount && strcmp(operand[0], "umount") != 0)
+		return report_usage("%s: it is mount or umount", operand[0]);
+	if (!*operand[1])
+		return report_usage("BUNDLE is empty");
+	status = find_bundle(q, operand[1]);
+	if (status != DONE)
+		return status;
+	return mount ? bundle_mount(q) : bundle_umount(q);
+}
+
+static int run(int argc, char **argv)
+{
+	struct arguments a = { .command = &command_bundle, .argc = argc, .argv = argv };
+	struct request q = { .apply = APPLY_REQUEST_INIT };
+	int status = work(&q, &a);
+
+	apply_request_free(&q.apply);
+	map_request_free(&q.maps);
+	free(q.list);
+	free(q.config);
+	free(q.rootfs);
+	free(q.record);
+	return status;
+}
+
+const struct command command_bundle = {
+	.name = "bundle",
+	.operands = "mount|umount BUNDLE",
+	.summary = "mount the root filesystem of an OCI bundle, or undo that",
+	.details = details,
+	.options = options,
+	.run = run,
+};

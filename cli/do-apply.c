@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include "do-apply.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "progress.h"
+#include "report.h"
+#include "slurp.h"
+
+void apply_request_free(struct apply_request *request)
+{
+	if (request->how.dirfd >= 0)
+		close(request->how.dirfd);
+	idm_plan_free(request->plan);
+}
+
+/* ---- the text ---- */
+
+static bool is_input(const char *file)
+{
+	return strcmp(file, "-") == 0;
+}
+
+static const char *name_of(const char *file)
+{
+	return is_input(file) ? "standard input" : file;
+}
+
+int read_file(const char *file, char **text, size_t *length)
+{
+	int fd = is_input(file) ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), status = DONE;
+
+	*text = NULL;
+	if (fd < 0 || !slurp(fd, text, length)) {
+		status = report_failure("%s: read: %s", name_of(file), strerror(errno));
+		free(*text);
+		*text = NULL;
+	}
+	if (fd >= 0 && !is_input(file))
+		close(fd);
+	return status;
+}
+
+/* What relative paths in the file begin at. */
+static int open_directory_of(const char *file)
+{
+	char *copy = strdup(file);
+	int fd = copy ? open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	free(copy);
+	return fd;
+}
+
+static int read_plan(struct apply_request *q, const char *file)
+{
+	struct idm_error err;
+	char *text;
+	size_t length;
+	int status = read_file(file, &text, &length);
+
+	if (status == DONE && !is_input(file)) {
+		q->how.dirfd = open_directory_of(file);
+		if (q->how.dirfd < 0)
+			status = report_failure("%s: open its directory: %s", file, strerror(errno));
+	}
+	if (status == DONE && idm_plan_read(q->plan, text, length, &q->how, &err) < 0)
+		status = report_error_in(name_of(file), &err);
+	free(text);
+	return status;
+}
+
+/* ---- applying ---- */
+
+/* Each mount takes descriptors while the plan is put together. The soft limit is for select(2). */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+int do_apply(struct apply_request *q, const char *file, const char *target)
+{
+	struct idm_error err;
+	size_t hardened;
+	int status;
+
+	if (idm_plan_new(&q->plan) < 0)
+		return out_of_memory();
+	status = read_plan(q, file);
+	if (status != DONE)
+		return status;
+	raise_descriptor_limit();
+	hardened = idm_plan_harden(q->plan);
+	q->apply.progress = show_progress;
+	q->apply.progress_data = (void *)"mount";
+	if (idm_plan_apply(q->plan, AT_FDCWD, target, &q->apply, &err) < 0)
+		return report_error(&err);
+	if (hardened)
+		report_note(
+			"added nosuid,nodev to %zu mount%s, since files of others appear as root's; the "
+			"words suid and dev of a mount prevent that",
+			hardened, hardened == 1 ? "" : "s");
+	return DONE;
+}
+
+int do_undo(const char *record, unsigned int flags)
+{
+	struct idm_error err;
+
+	return idm_plan_undo(record, flags, &err) < 0 ? report_error(&err) : DONE;
+}

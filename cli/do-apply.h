@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* A mount list in a file, made a root filesystem; what "idmount apply" and "idmount bundle mount" both
+ * do. */
+#ifndef DO_APPLY_H
+#define DO_APPLY_H
+
+#include <stddef.h>
+
+#include "idmount.h"
+
+struct apply_request {
+	struct idm_plan *plan;
+	struct idm_plan_text how; /* its dirfd is opened by do_apply() */
+	struct idm_apply apply;
+};
+
+#define APPLY_REQUEST_INIT                               \
+	{                                                \
+		NULL, IDM_PLAN_TEXT_INIT, IDM_APPLY_INIT \
+	}
+
+void apply_request_free(struct apply_request *request);
+
+#define AUTO_APPLY_REQUEST __attribute__((cleanup(apply_request_free)))
+
+/*
+ * All three return the exit status; failures have been reported.
+ *
+ * The whole of a file, or of standard input ("-"), which the caller frees.
+ */
+int read_file(const char *file, char **text, size_t *length);
+int do_apply(struct apply_request *request, const char *file, const char *target);
+int do_undo(const char *record, unsigned int flags);
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/*
+ * /etc/subuid and /etc/subgid, read by ourselves, in place of subid.c: libsubid loads what nsswitch.conf
+ * names, which a static program cannot.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "lookup.h"
+#include "map.h"
+#include "util.h"
+
+static const char step_subid[] = "look up subordinate ids";
+
+/* A file, and whose ranges are wanted of it. */
+struct subid_file {
+	const char *name;
+	unsigned int kind;
+	const char *owner;
+	char uid[12]; /* of the owner: either may stand there; empty: not known */
+};
+
+struct range {
+	unsigned long long start, count;
+};
+
+/* "OWNER:START:COUNT"; false: another owner's, or no such line, which others pass over too. */
+static bool parse_range(const struct subid_file *f, char *line, struct range *range)
+{
+	char *numbers = strchr(line, ':'), end;
+
+	if (!numbers)
+		return false;
+	*numbers++ = '\0';
+	if (strcmp(line, f->owner) != 0 && !(*f->uid && strcmp(line, f->uid) == 0))
+		return false;
+	return strspn(numbers, "0123456789") && strchr(numbers, ':') && !strpbrk(numbers, " \t+-") &&
+	       sscanf(numbers, "%18llu:%18llu%c", &range->start, &range->count, &end) == 3 &&
+	       end == '\n';
+}
+
+/* Disk ids from *disk on. */
+static int add_range(struct idm_map *map, const struct subid_file *f, const struct range *range,
+		     unsigned long long *disk, struct idm_error *err)
+{
+	struct idm_entry e = { (uint32_t)*disk, (uint32_t)range->start, (uint32_t)range->count };
+
+	if (range->start >= IDM_ID_END || range->count > IDM_ID_END - range->start ||
+	    range->count > IDM_ID_END - *disk)
+		return idm_fail(err, -EINVAL, step_subid, f->owner,
+				"the range %llu:%llu in %s goes past 4294967294, the last id",
+				range->start, range->count, f->name);
+	*disk += range->count;
+	return idm_map_add(map, f->kind, &e, 1, err);
+}
+
+static int add_file(struct idm_map *map, const struct subid_file *f, struct idm_error *err)
+{
+	FILE *file = fopen(f->name, "re");
+	unsigned long long disk = 0;
+	struct range range;
+	char line[256];
+	int r = 0;
+
+	if (!file && errno != ENOENT)
+		return idm_fail(err, -errno, step_subid, f->name, NULL);
+	while (file && r == 0 && fgets(line, sizeof(line), file))
+		if (parse_range(f, line, &range))
+			r = add_range(map, f, &range, &disk, err);
+	if (file)
+		fclose(file);
+	if (r < 0 || disk)
+		return r;
+	idm_fail(err, -ENOENT, step_subid, f->owner, "no range in %s", f->name);
+	idm_hint(err, "usermod --add-sub%cids 100000-165535 %s", f->kind == IDM_UID ? 'u' : 'g',
+		 f->owner);
+	return -ENOENT;
+}
+
+int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err)
+{
+	struct subid_file f = { "/etc/subuid", IDM_UID, owner, "" };
+	struct idm_map *new;
+	struct idm_ids ids;
+	int r;
+
+	if (idm_map_copy(map, &new) < 0)
+		return idm_fail(err, -ENOMEM, step_subid, NULL, NULL);
+	if (idm_lookup_user(owner, &ids) == 0)
+		snprintf(f.uid, sizeof(f.uid), "%u", ids.uid);
+	r = add_file(new, &f, err);
+	f.name = "/etc/subgid";
+	f.kind = IDM_GID;
+	if (r == 0)
+		r = add_file(new, &f, err);
+	if (r == 0)
+		idm_map_move(map, new);
+	idm_map_free(new);
+	return r;
+}

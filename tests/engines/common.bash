@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+# What the tests with engines share. Each runs in a mount namespace of its own, where all that an engine writes
+# is in memory: /mnt has the test's files, /run and /var the engine's.
+load ../cli/common
+
+IMAGE=test.invalid/box:1
+
+# The image is made once a file.
+setup_file()
+{
+	"$BATS_TEST_DIRNAME/image.sh" "$BATS_FILE_TMPDIR/image.tar" "$IMAGE"
+}
+
+set_up_engine()
+{
+	set_up_mounts
+	mkdir -m 711 engine
+	mount -t tmpfs -o mode=755 run /run
+	mount -t tmpfs -o mode=755 var /var/lib
+	mount -t tmpfs -o mode=1777 tmp /var/tmp
+	mountpoint -q /sys || mount -t sysfs sysfs /sys
+	# Whatever layout the machine has: the one that all of runc, crun, containerd and podman can use.
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	group=idmount-test-$$
+	mkdir /sys/fs/cgroup/$group
+
+	# The runtime that engines are told.
+	runtime=/mnt/idmount-oci-runtime
+	ln -s "$IDMOUNT" "$runtime"
+
+	mkdir vol
+	echo theirs >vol/theirs
+	echo ours >vol/ours
+	chown 1000:1000 vol vol/ours
+	chmod 755 vol
+	cp "$(type -P busybox)" vol/suid
+	chown 1000:1000 vol/suid
+	chmod 4755 vol/suid
+}
+
+# Kills what is in the test's cgroup, and removes that; false: there is still somebody.
+kill_group()
+{
+	find "/sys/fs/cgroup/$group" -name cgroup.procs -exec cat {} + | xargs -r kill -KILL 2>/dev/null || true
+	find "/sys/fs/cgroup/$group" -depth -type d -exec rmdir {} \; 2>/dev/null
+	[[ ! -d /sys/fs/cgroup/$group ]]
+}
+
+# daemon COMMAND...: in the background, in a cgroup of its own, as all that it starts.
+daemon()
+{
+	mkdir "/sys/fs/cgroup/$group/daemon"
+	background sh -c 'echo $$ >"$0" && exec "$@"' "/sys/fs/cgroup/$group/daemon/cgroup.procs" "$@"
+	daemon=${background[-1]}
+}
+
+tear_down_engine()
+{
+	# All that engines have started, also what they do not know any more.
+	if [[ -d /sys/fs/cgroup/$group ]]; then
+		until kill_group; do
+			sleep 0.01
+		done
+	fi
+	tear_down_mounts
+}
+
+# In the container's own words, what it sees of the volume, and that it can write there.
+look='stat -c "%u:%g %n" /vol /vol/ours /vol/theirs; touch /vol/new; stat -c "%u:%g %n" /vol/new'
+
+seen='0:0 /vol
+0:0 /vol/ours
+65534:65534 /vol/theirs
+0:0 /vol/new'
+
+# inside EXPECTED COMMAND...: what a container prints.
+inside()
+{
+	local expected=$1
+
+	shift
+	run --separate-stderr "$@"
+	((status == 0)) || echo "$stderr$output"
+	same 'exit status' 0 "$status"
+	same 'inside' "$expected" "$output"
+}
+
+# nothing_is_left: of containers that have ended, but the daemon. podman has an empty cgroup for all its
+# monitors, and leaves it; monitors and shims end a little after their containers.
+nothing_is_left()
+{
+	until [[ $(find "/sys/fs/cgroup/$group" -name cgroup.procs -exec cat {} +) == "${daemon-}" ]]; do
+		sleep 0.01
+	done
+	same 'cgroups' '' "$(find "/sys/fs/cgroup/$group" -mindepth 1 -type d ! -name conmon ! -name daemon)"
+	same 'mounts of the volume' '' "$(awk '$4 ~ "^/vol" || $5 ~ "^/mnt/vol"' /proc/self/mountinfo)"
+	same 'mapped mounts' '' "$(idmount list)"
+}

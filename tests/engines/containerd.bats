@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+# containerd, through ctr: idmount as the runtime, instead of runc.
+load common
+private_mounts
+
+setup()
+{
+	set_up_engine
+	ctr_address=/mnt/engine/containerd.sock
+	start_containerd
+	ctr images import --platform "linux/$(dpkg --print-architecture)" "$BATS_FILE_TMPDIR/image.tar"
+}
+
+teardown()
+{
+	tear_down_engine
+}
+
+# Without what needs a network, or writes to places of its own.
+start_containerd()
+{
+	cat >containerd.toml <<-'END'
+		version = 2
+		root = "/mnt/engine/root"
+		state = "/mnt/engine/state"
+		disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+		[grpc]
+		  address = "/mnt/engine/containerd.sock"
+	END
+	daemon containerd --config /mnt/containerd.toml >containerd.log 2>&1
+	until ctr version >/dev/null 2>&1; do
+		kill -0 "$daemon" || { tail -n 20 containerd.log && return 1; }
+		sleep 0.05
+	done
+}
+
+ctr()
+{
+	command ctr --address "$ctr_address" "$@"
+}
+
+# box ID OPTION... -- COMMAND...
+box()
+{
+	local id=$1 options=()
+
+	shift
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	ctr run --snapshotter native --runc-binary "$runtime" --cgroup "/$group/$id" \
+		--cpu-shares 0 "${options[@]}" "$IMAGE" "$id" "$@"
+}
+
+# once ID ...: a container that is gone afterwards.
+once()
+{
+	box "$1" --rm "${@:2}"
+}
+
+volume=type=bind,src=/mnt/vol,dst=/vol,options=rbind
+
+
+@test "a volume mapped from 1000 to 0" {
+	inside "$seen" once one --mount "$volume:rw" --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	nothing_is_left
+}
+
+@test "read-only stays read-only, and setuid files of 1000 are not root's" {
+	run -0 --separate-stderr once one --mount "$volume:ro" --annotation io.idmount.map/vol=1000:0 -- \
+		sh -c 'touch /vol/new 2>&1; cat /proc/self/mountinfo'
+	[[ ${lines[0]} == *'Read-only file system' ]]
+	run awk '$5 == "/vol" { print $6 }' <<<"$output"
+	same 'mounts there, of the runtime and of the hook' 2 "${#lines[@]}"
+	[[ ,${lines[1]}, == *,ro,*nosuid,*nodev,*idmapped,* ]]
+	[[ ! -e vol/new ]]
+	nothing_is_left
+}
+
+@test "two containers, one source, two maps" {
+	box one --detach --mount "$volume:rw" --annotation io.idmount.map/vol=1000:0 -- sleep 1000
+	box two --detach --mount "$volume:rw" --annotation io.idmount.map/vol=1000:7,0:8 -- sleep 1000
+	prints $'0:0\n65534:65534' ctr task exec --exec-id look one stat -c %u:%g /vol/ours /vol/theirs
+	prints $'7:7\n8:8' ctr task exec --exec-id look two stat -c %u:%g /vol/ours /vol/theirs
+	for name in one two; do
+		ctr task kill --signal KILL $name
+		until ctr task delete $name; do
+			sleep 0.05
+		done
+		ctr container delete $name
+	done
+	nothing_is_left
+}
+
+@test "a hook that fails: the container does not start" {
+	try()
+	{
+		run --separate-stderr once one --mount "$volume:rw" --annotation "$1" -- touch /vol/new
+		((status != 0))
+		echo "$stderr"
+		[[ $stderr == *"$2"* ]]
+		[[ ! -e vol/new ]]
+		nothing_is_left
+		same 'tasks' '' "$(ctr tasks list --quiet)"
+	}
+	try io.idmount.map/vol=1000:x 'x'
+	try io.idmount.map/nowhere=1000:0 nowhere
+}
+
+# What a shim does: the snapshot's mounts, made with the map of the container that is to run on them.
+make_bundle()
+{
+	local chain
+
+	chain=$(tar -xOf "$BATS_FILE_TMPDIR/image.tar" config.json | jq -r '.rootfs.diff_ids[0]')
+	mkdir -p box/rootfs
+	ctr snapshots --snapshotter overlayfs prepare --mounts box "$chain" >box/mounts.json
+	(cd box && runc spec)
+	jq --arg group "/$group/box" --arg command "$1" '
+		.process.terminal = false | .process.args = ["sh", "-c", $command] | .process.env = ["PATH=/bin"]
+		| .root = {"path": "/mnt/box/rootfs"} | .linux.cgroupsPath = $group | del(.linux.resources)
+		| .linux.namespaces += [{"type": "user"}]
+		| .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+		| .linux.gidMappings = .linux.uidMappings' box/config.json >new.json
+	mv new.json box/config.json
+	upper=$(jq -r '.[0].Options[] | select(startswith("upperdir=")) | ltrimstr("upperdir=")' box/mounts.json)
+}
+
+@test "idmount bundle mounts what containerd says, and a runtime runs there" {
+	make_bundle 'stat -c %u:%g /bin/busybox; touch /tmp/new'
+	all_before=$(cat /proc/self/mountinfo)
+	for engine in runc crun; do
+		quietly idmount bundle mount --upper-ids disk box
+		inside 0:0 run_with_$engine
+		same 'on disk' 0:0 "$(owner "$upper/tmp/new")"
+		rm "$upper/tmp/new"
+		quietly idmount bundle umount box
+		same 'mounts' "$all_before" "$(cat /proc/self/mountinfo)"
+	done
+	nothing_is_left
+}
+
+run_with_runc()
+{
+	runc --root /mnt/engine/runc run --bundle box box
+}
+
+# See podman.bats for why it is without a cgroup.
+run_with_crun()
+{
+	crun --cgroup-manager disabled --root /mnt/engine/crun run --bundle box box
+}
+
+# ctr forgets --runc-binary where it is given --uidmap: the container's configuration has the map here.
+@test "a container with a user namespace: its own map" {
+	make_bundle "$look"
+	jq '.mounts += [{"destination": "/vol", "source": "/mnt/vol", "options": ["rbind", "idmap"]}]' box/config.json >new.json
+	mv new.json box/config.json
+	chown 0:0 vol
+	quietly idmount bundle mount --upper-ids disk box
+	inside $'0:0 /vol\n1000:1000 /vol/ours\n0:0 /vol/theirs\n0:0 /vol/new' \
+		ctr run --rm --runc-binary "$runtime" --config box/config.json box
+	same 'on disk' 0:0 "$(owner vol/new)"
+	quietly idmount bundle umount box
+	nothing_is_left
+}
+
+# Pods come through containerd's interface for Kubernetes, for which Debian has no client: the handler is there,
+# with its program, and containerd takes it.
+@test "the sections for config.toml" {
+	{
+		printf '%s\n' 'root = "/mnt/engine/root"' 'state = "/mnt/engine/state"'
+		cat /etc/containerd/config.toml "$ROOT/contrib/containerd/runtimes.toml"
+		printf '%s\n' '[grpc]' 'address = "/mnt/engine/containerd.sock"'
+	} >cri.toml
+	run -0 awk '/\.runtimes\.idmount/ { on = 1 } /\.runtimes\.[^i]/ { on = 0 } on { $1 = $1; print }' \
+		<<<"$(containerd --config cri.toml config dump)"
+	grep -Fx 'BinaryName = "/usr/local/bin/idmount-oci-runtime"' <<<"$output"
+	grep -Fx 'runtime_type = "io.containerd.runc.v2"' <<<"$output"
+	grep -Fx 'pod_annotations = ["io.idmount.map/*"]' <<<"$output"
+	kill "$daemon"
+	wait "$daemon" || true
+	background containerd --config /mnt/cri.toml >cri.log 2>&1
+	until ctr version >/dev/null 2>&1; do
+		kill -0 "${background[-1]}" || { cat cri.log && return 1; }
+		sleep 0.05
+	done
+	same 'the state of the plugin' ok "$(ctr plugins ls | awk '$2 == "cri" { print $4 }')"
+}

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+# docs/engines.md can be followed: its commands are run in their order, as they stand there, and print what
+# stands there. The files that it refers to are what they should be.
+load common
+private_mounts
+
+setup()
+{
+	set_up_engine
+	mkdir upper work srv image
+	# What the commands write is gone with the test.
+	mount -t overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work etc /etc
+	mount --bind srv /srv
+	mount -t tmpfs bin /usr/local/bin
+	cp "$IDMOUNT" /usr/local/bin/idmount
+	ln -s idmount /usr/local/bin/idmount-oci-runtime
+	write_systemctl
+	write_podman_configuration
+}
+
+teardown()
+{
+	tear_down_engine
+}
+
+# There may be no systemd here.
+write_systemctl()
+{
+	cat >/usr/local/bin/systemctl <<-'END'
+		#!/bin/sh
+		set -eu
+		[ "$*" = "restart containerd" ]
+		if [ -e /run/containerd.pid ]; then
+			kill "$(cat /run/containerd.pid)"
+			while ctr version >/dev/null 2>&1; do sleep 0.05; done
+		fi
+		containerd >/run/containerd.log 2>&1 3>&- &
+		echo $! >/run/containerd.pid
+		until ctr version >/dev/null 2>&1; do
+			kill -0 $!
+			sleep 0.05
+		done
+	END
+	chmod +x /usr/local/bin/systemctl
+}
+
+# Not every machine can overlay here, or lets limits be raised, which crun does for itself where it makes a cgroup.
+write_podman_configuration()
+{
+	cat >/etc/containers/containers.conf <<-'END'
+		[containers]
+		default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+		pids_limit = 0
+		[engine]
+		runtime = "runc"
+		cgroup_manager = "cgroupfs"
+		events_logger = "file"
+	END
+	printf '%s\n' '[storage]' 'driver = "vfs"' 'runroot = "/run/containers/storage"' \
+		'graphroot = "/var/lib/containers/storage"' >/etc/containers/storage.conf
+}
+
+# blocks KIND: all of that kind, as one script or text, without their indentation.
+blocks()
+{
+	awk -v fence="\`\`\`$1" '
+		$1 == "```" && on { on = 0; next }
+		index($0, fence) && $1 == fence { on = 1; indentation = match($0, /[^ ]/) - 1; next }
+		on { print substr($0, indentation + 1) }' "$ROOT/docs/engines.md"
+}
+
+@test "docs/engines.md can be followed" {
+	mkdir -p tree/build-static
+	ln -s "$ROOT/contrib" "$ROOT/tests" tree
+	cp "$IDMOUNT" tree/build-static/idmount
+	[[ $(blocks sh | wc -l) -gt 30 ]]
+	{
+		echo 'set -euo pipefail; cd /mnt/tree; umount /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; systemctl restart containerd'
+		# Not all controllers are in this layout on each machine.
+		echo 'ctr() { if [[ $1 == run ]]; then set -- run --cpu-shares 0 "${@:2}"; fi; command ctr "$@"; }'
+		blocks sh | sed "s|linux/amd64|linux/$(dpkg --print-architecture)|"
+	} >script
+	mkdir "/sys/fs/cgroup/$group/docs"
+	run --separate-stderr bash -c 'echo $BASHPID >"$0" && exec unshare --cgroup --mount bash /mnt/script' \
+		"/sys/fs/cgroup/$group/docs/cgroup.procs"
+	((status == 0)) || printf '%s\n' "$stderr"
+	same 'what it prints' "$(blocks text)" "$output"
+	same 'exit status' 0 "$status"
+}
+
+@test "what installs the program on a node of Kubernetes" {
+	cp "$(type -P busybox)" image/busybox
+	cp "$IDMOUNT" image/idmount
+	ln -s /bin image/host
+	install=$(/usr/bin/python3 -c '
+import sys, yaml
+print(yaml.safe_load(open(sys.argv[1]))["spec"]["template"]["spec"]["initContainers"][0]["command"][3])' "$ROOT/contrib/kubernetes/daemonset.yaml")
+	rm image/host
+	mkdir image/host
+	echo old >image/host/idmount
+	for i in 1 2; do
+		quietly setpriv --inh-caps=-all --bounding-set=-all,+sys_chroot chroot image /busybox sh -euc "$install"
+		cmp image/host/idmount "$IDMOUNT"
+		same 'what is there' $'idmount 755\nidmount-oci-runtime 777' "$(cd image/host && stat -c '%n %a' -- *)"
+		same 'the link' idmount "$(readlink image/host/idmount-oci-runtime)"
+	done
+}
+
+@test "the manifests for Kubernetes" {
+	cd "$ROOT/contrib/kubernetes"
+	prints 'daemonset.yaml: DaemonSet
+pod.yaml: Pod
+runtimeclass.yaml: RuntimeClass' "$BATS_TEST_DIRNAME/check-manifest.py" *.yaml
+	same 'the handler, and who asks for it' $'handler: idmount\n  runtimeClassName: idmount' \
+		"$(grep -h '^handler:\|^  runtimeClassName:' ./*.yaml | sort -r)"
+	[[ $(grep -c 'idmount.io/runtime: "true"' daemonset.yaml) == 1 && $(grep -c 'idmount.io/runtime: "true"' runtimeclass.yaml) == 1 ]]
+	sed 's/nodeSelector/nodeSelectors/' runtimeclass.yaml >/mnt/bad.yaml
+	run -1 "$BATS_TEST_DIRNAME/check-manifest.py" /mnt/bad.yaml
+	same 'a wrong one' '/mnt/bad.yaml: RuntimeClass.scheduling.nodeSelectors: unknown' "$output"
+}

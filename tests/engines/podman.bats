@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+# podman: idmount as a hook (--hooks-dir), and as the runtime (--runtime).
+load common
+private_mounts
+
+setup()
+{
+	set_up_engine
+	mkdir hooks
+	sed "s|/usr/local/bin/idmount|$IDMOUNT|" "$ROOT/contrib/hooks.d/idmount.json" >hooks/idmount.json
+	cat >storage.conf <<-'END'
+		[storage]
+		driver = "vfs"
+		runroot = "/mnt/engine/run"
+		graphroot = "/mnt/engine/root"
+	END
+	cat >containers.conf <<-'END'
+		[engine]
+		cgroup_manager = "cgroupfs"
+		events_logger = "file"
+		runtime_supports_nocgroup = ["crun", "idmount-over-crun"]
+	END
+	sed "s|/usr/local/bin/idmount-oci-runtime|$runtime|" "$ROOT/contrib/containers.conf.d/idmount.conf" >>containers.conf
+	export CONTAINERS_STORAGE_CONF=/mnt/storage.conf CONTAINERS_CONF=/mnt/containers.conf
+	cgroups=(--cgroup-parent "/$group")
+	podman load --quiet --input "$BATS_FILE_TMPDIR/image.tar"
+}
+
+teardown()
+{
+	tear_down_engine
+}
+
+podman()
+{
+	command podman --tmpdir /mnt/engine/tmp "${podman_options[@]}" "$@"
+}
+
+# box OPTION... -- COMMAND: limits that need a privilege to be raised stay as they are.
+box()
+{
+	local options=() # of podman run
+
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	podman run --rm --network none "${cgroups[@]}" --pids-limit -1 --ulimit nofile=1024:1024 \
+		--ulimit nproc=1024:1024 "${options[@]}" "$IMAGE" "$@"
+}
+
+
+# hooked RUNTIME OPTION...: with the hook of contrib/hooks.d.
+hooked()
+{
+	podman_options=(--runtime "$1" --hooks-dir /mnt/hooks)
+	shift
+	box "$@"
+}
+
+@test "a volume mapped from 1000 to 0, by a hook, with runc" {
+	inside "$seen" hooked runc -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	nothing_is_left
+}
+
+# crun 1.8 refuses a mixture of both cgroup layouts, and to make a cgroup it raises a limit that not every
+# machine lets it raise.
+@test "the same with crun, without cgroups" {
+	cgroups=(--cgroups=disabled)
+	inside "$seen" hooked crun -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	nothing_is_left
+}
+
+@test "read-only stays read-only, and setuid files of 1000 are not root's" {
+	run -0 --separate-stderr hooked runc -v /mnt/vol:/vol:ro --annotation io.idmount.map/vol=1000:0 -- \
+		sh -c 'touch /vol/new 2>&1; cat /proc/self/mountinfo'
+	[[ ${lines[0]} == *'Read-only file system' ]]
+	run awk '$5 == "/vol" { print $6 }' <<<"$output"
+	same 'mounts there, of the runtime and of the hook' 2 "${#lines[@]}"
+	[[ ,${lines[1]}, == *,ro,* && ,${lines[1]}, == *,nosuid,* && ,${lines[1]}, == *,nodev,* ]]
+	[[ ,${lines[1]}, == *,idmapped,* ]]
+	[[ ! -e vol/new ]]
+	nothing_is_left
+}
+
+@test "a container with a user namespace: its own map" {
+	chown 0:0 vol
+	inside $'0:0 /vol\n1000:1000 /vol/ours\n0:0 /vol/theirs\n0:0 /vol/new\n         0     100000      65536' hooked runc --uidmap 0:100000:65536 --gidmap 0:100000:65536 \
+		-v /mnt/vol:/vol --annotation io.idmount.map/vol=idmap -- sh -c "$look; cat /proc/self/uid_map"
+	same 'on disk' 0:0 "$(owner vol/new)"
+	nothing_is_left
+}
+
+@test "two containers, one source, two maps" {
+	run -0 --separate-stderr hooked runc -d --name one -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sleep 1000
+	run -0 --separate-stderr hooked runc -d --name two -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:7+0:8 -- sleep 1000
+	prints $'0:0\n65534:65534' podman exec one stat -c %u:%g /vol/ours /vol/theirs
+	prints $'7:7\n8:8' podman exec two stat -c %u:%g /vol/ours /vol/theirs
+	run -0 podman rm --force --time 0 one two
+	nothing_is_left
+}
+
+@test "a hook that fails: the container does not start" {
+	try()
+	{
+		run --separate-stderr hooked runc -v /mnt/vol:/vol --annotation "$1" -- touch /vol/new
+		((status != 0))
+		echo "$stderr"
+		[[ $stderr == *"$2"* ]]
+		[[ ! -e vol/new ]]
+		nothing_is_left
+		same 'containers' '' "$(podman ps --all --quiet)"
+	}
+	try io.idmount.map/vol=1000:x 'x'
+	try io.idmount.map/nowhere=1000:0 nowhere
+}
+
+@test "idmount as the runtime, over runc" {
+	podman_options=(--runtime idmount)
+	inside "$seen" box -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	nothing_is_left
+}
+
+@test "idmount as the runtime, over crun, without cgroups" {
+	# podman hands next to nothing of its environment on to runtimes.
+	printf '%s\n' '#!/bin/sh' "IDMOUNT_RUNTIME=crun exec $IDMOUNT oci-runtime \"\$@\"" >idmount-over-crun
+	chmod +x idmount-over-crun
+	echo 'idmount-over-crun = ["/mnt/idmount-over-crun"]' >>containers.conf
+	cgroups=(--cgroups=disabled)
+	podman_options=(--runtime idmount-over-crun)
+	inside "$seen" box -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	nothing_is_left
+}
+
+@test "idmount as the runtime: podman's own option idmap" {
+	podman_options=(--runtime idmount)
+	chown 0:0 vol
+	inside $'0:0 /vol\n1000:1000 /vol/ours\n0:0 /vol/theirs\n0:0 /vol/new' box --uidmap 0:100000:65536 --gidmap 0:100000:65536 -v /mnt/vol:/vol:idmap -- sh -c "$look"
+	same 'on disk' 0:0 "$(owner vol/new)"
+	nothing_is_left
+}
+
+@test "idmount as the runtime: without a map it is runc" {
+	podman_options=(--runtime idmount)
+	inside 1000:1000 box -v /mnt/vol:/vol -- stat -c %u:%g /vol
+	run -3 --separate-stderr box -- sh -c 'exit 3'
+	nothing_is_left
+}
