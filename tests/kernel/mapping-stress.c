@@ -373,7 +373,7 @@ static void make_places(void)
 	}
 }
 
-TEST_WITHIN(a_thousand_times_a_hundred, 300)
+TEST_AS(a_thousand_times_a_hundred, 300, 5, 12, namespaces_without_mounts)
 {
 	struct snapshot *before;
 	pthread_t leader;
