@@ -130,30 +130,32 @@ static size_t common_directory(const struct idm_layers *layers, size_t first, si
 /* ---- where the mount begins ---- */
 
 /* Whether the directory that leads to a layer is on the layer's own mount. */
-static bool is_on_mount(const struct idm_layer *l, const char *directory)
+static int is_on_mount(const struct idm_layer *l, const char *directory)
 {
 	struct statx st;
+	int r = idm_sys_statx(l->path.dirfd, directory, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+			      &st);
 
-	return idm_sys_statx(l->path.dirfd, directory, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
-			     &st) == 0 &&
-	       st.stx_mnt_id == l->mount_id;
+	return r < 0 ? r : st.stx_mnt_id == l->mount_id;
 }
 
-static bool begins_on_mount(const struct idm_layer *l, size_t length)
+static int begins_on_mount(const struct idm_layer *l, size_t length)
 {
 	AUTO_FREE char *directory = length ? strndup(l->path.path, length) : strdup(".");
 
-	return directory && is_on_mount(l, directory);
+	return directory ? is_on_mount(l, directory) : -ENOMEM;
 }
 
-size_t idm_layer_base(const struct idm_layer *l)
+int idm_layer_base(const struct idm_layer *l, size_t *base)
 {
 	const char *path = l->path.path, *slash;
 	size_t length = *path == '/' ? 1 : 0;
+	int begins;
 
-	while (!begins_on_mount(l, length) && (slash = strchr(path + length, '/')))
+	while ((begins = begins_on_mount(l, length)) == 0 && (slash = strchr(path + length, '/')))
 		length = (size_t)(slash - path) + 1;
-	return length;
+	*base = length;
+	return begins < 0 ? begins : 0;
 }
 
 /* ---- copies ---- */
@@ -208,7 +210,7 @@ static int open_together(struct idm_layers *layers, size_t first, size_t length,
 
 	if (!directory)
 		return -ENOMEM;
-	if (!is_on_mount(&a, directory))
+	if (is_on_mount(&a, directory) <= 0)
 		return -EXDEV;
 	clone = clone_for(layers, &a, directory, userns_fd, NULL);
 	if (clone < 0)
@@ -237,26 +239,34 @@ static int open_together(struct idm_layers *layers, size_t first, size_t length,
  * Upper and work are opened from as far up as can be, so that the paths which the overlay shows say
  * where they are: other overlays have to know, see overlay-in-use.c. Both or none.
  */
-static void open_from_base(struct idm_layers *layers, size_t upper, size_t common, int userns_fd)
+static int open_from_base(struct idm_layers *layers, size_t upper, size_t common, int userns_fd,
+			  struct idm_error *err)
 {
 	struct idm_layer *u = &layers->v[upper], *w = &layers->v[upper + 1];
-	size_t base = idm_layer_base(u);
+	size_t base;
+	int r = idm_layer_base(u, &base);
 
+	if (r < 0)
+		return idm_fail(err, r, step_open, u->path.path, NULL);
 	if (base < common)
 		open_together(layers, upper, base, userns_fd);
 	if (u->fd >= 0 && w->fd >= 0)
-		return;
+		return 0;
 	idm_close_fd(&u->fd);
 	idm_close_fd(&w->fd);
 	u->fd = w->fd = -1;
+	return 0;
 }
 
 static int open_cloned(struct idm_layers *layers, size_t i, int userns_fd, struct idm_error *err)
 {
 	size_t n, length = common_directory(layers, i, &n);
+	int r = 0;
 
 	if (n > 1 && layers->v[i].writable)
-		open_from_base(layers, i, length, userns_fd);
+		r = open_from_base(layers, i, length, userns_fd, err);
+	if (r < 0)
+		return r;
 	if (n > 1 && layers->v[i].fd < 0)
 		open_together(layers, i, length, userns_fd);
 	if (layers->v[i].fd >= 0)

@@ -33,7 +33,7 @@ void idm_layer_name(const struct idm_layer *layer, struct idm_layer_name *name);
  * How much of a layer's path it takes to be on the layer's mount: the root of the mount, as a rule. It
  * ends with a slash; 0 is the directory that a relative path begins at.
  */
-size_t idm_layer_base(const struct idm_layer *layer);
+int idm_layer_base(const struct idm_layer *layer, size_t *base);
 
 struct idm_layers {
 	struct idm_layer *v;

@@ -282,13 +282,17 @@ int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *lay
 {
 	struct question q = { 0 };
 	AUTO_FREE char *base = NULL;
+	size_t length;
 	int r;
 
 	if (!o->upper)
 		return 0;
 	q.upper = &layers->v[layers->n - 2];
 	q.work = &layers->v[layers->n - 1];
-	base = strndup(q.upper->path.path, idm_layer_base(q.upper));
+	r = idm_layer_base(q.upper, &length);
+	if (r < 0)
+		return idm_fail(err, r, "look for overlays", q.upper->path.path, NULL);
+	base = strndup(q.upper->path.path, length);
 	if (!base)
 		return idm_fail(err, -ENOMEM, "look for overlays", NULL, NULL);
 	q.base = *base ? base : ".";

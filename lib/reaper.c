@@ -468,10 +468,12 @@ static int check_program(const struct idm_program *program, struct idm_error *er
 }
 
 /* From now on its end would be reported to nobody. */
-static int give_up(int pidfd, int r, const struct idm_program *program, struct idm_error *err)
+static int give_up(int pidfd, int report, int r, const struct idm_program *program,
+		   struct idm_error *err)
 {
 	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
-		idm_sys_poll_until(pidfd, POLLIN, NULL); /* until it is over; the keeper reaps it */
+		idm_sys_poll_until(report, POLLIN,
+				   NULL); /* until the keeper has reaped it, or is gone */
 	return r == -EEXIST ? r : idm_fail(err, r, step_start, program->argv[0], NULL);
 }
 
@@ -503,7 +505,7 @@ static int start(struct idm_reaper *reaper, const struct idm_program *program, u
 	watch.fd = report;
 	r = watch_kept(reaper, &watch, err);
 	if (r < 0)
-		return give_up(pidfd, r, program, err);
+		return give_up(pidfd, report, r, program, err);
 	idm_take_fd(&report);
 	return idm_take_fd(&pidfd);
 }
