@@ -223,8 +223,13 @@ static void apply_with_faults(void)
 
 		before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 		more = go_with_fault(apply, n);
-		if (run->result == 0)
-			assert_ok(undo(&err), &err);
+		if (run->result == 0) {
+			int r = undo(&err);
+
+			if (r < 0)
+				note("after system call %d has failed, the %uth", run->failed, run->nth);
+			assert_ok(r, &err);
+		}
 		assert_same(before);
 	}
 	note("%u calls", n - 1);
