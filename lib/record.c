@@ -142,7 +142,6 @@ static int write_head(struct idm_recorder *rec, struct idm_error *err)
 	struct idm_mntns ns;
 	struct statx st;
 	char boot[40];
-	bool unique;
 	int r = idm_boot_id(boot, err);
 
 	if (r < 0)
@@ -151,10 +150,12 @@ static int write_head(struct idm_recorder *rec, struct idm_error *err)
 	if (!ns.inode)
 		return idm_fail(err, -ENOENT, step_record, rec->path,
 				"the mount namespace cannot be told: /proc is needed");
-	unique = idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID_UNIQUE, &st) == 0 &&
-		 st.stx_mask & STATX_MNT_ID_UNIQUE;
+	r = idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID_UNIQUE, &st);
+	if (r < 0)
+		return idm_fail(err, r, step_record, rec->path, NULL);
 	return write_line(rec, err, "idmount record 1\nboot %s\nnamespace %llu\nids %s\n", boot,
-			  (unsigned long long)ns.inode, unique ? "unique" : "reused");
+			  (unsigned long long)ns.inode,
+			  st.stx_mask & STATX_MNT_ID_UNIQUE ? "unique" : "reused");
 }
 
 int idm_recorder_open(struct idm_recorder *rec, const char *path, struct idm_error *err)
