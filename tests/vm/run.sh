@@ -51,6 +51,7 @@ problem() {
   exit 1
 }
 
+# shellcheck disable=SC2317 # called in the end
 finish() {
   local status=$?
 
