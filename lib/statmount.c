@@ -55,6 +55,21 @@ struct reader {
 	struct idm_mountinfo *info; /* opened when the kernel does not tell sources */
 };
 
+/* ---- errors ---- */
+
+static int fail(struct reader *r, int code)
+{
+	return idm_fail(r->l->err, code, step_list, NULL, NULL);
+}
+
+static int fail_on(struct reader *r, uint64_t id, int code)
+{
+	char subject[40];
+
+	snprintf(subject, sizeof(subject), "mount id %llu", (unsigned long long)id);
+	return idm_fail(r->l->err, code, step_list, subject, NULL);
+}
+
 /* ---- questions ---- */
 
 static struct idm_mnt_id_req request(const struct reader *r, uint64_t id, uint64_t param)
@@ -357,12 +372,14 @@ static int open_mountinfo(struct reader *r)
 	return k < 0 ? k : ANSWERED;
 }
 
-static bool is_still_there(const struct reader *r, uint64_t id)
+/* An enum answer or -errno. */
+static int is_still_there(const struct reader *r, uint64_t id)
 {
 	struct idm_mnt_id_req req = request(r, id, IDM_STATMOUNT_MNT_BASIC);
 	struct idm_statmount head;
+	int k = idm_sys_statmount(&req, &head, sizeof(head));
 
-	return idm_sys_statmount(&req, &head, sizeof(head)) == 0;
+	return k == -ENOENT ? VANISHED : k < 0 ? k : ANSWERED;
 }
 
 /*
@@ -378,26 +395,14 @@ static int add_source(struct reader *r, struct idm_mount *mount)
 	if (k != ANSWERED)
 		return k;
 	k = idm_mountinfo_find(r->info, r->buf->mnt_id_old, &line, r->l->err);
-	if (k < 0)
-		return k;
-	if (k == 0 || !is_still_there(r, mount->id))
-		return VANISHED;
+	if (k <= 0)
+		return k < 0 ? k : VANISHED;
+	k = is_still_there(r, mount->id);
+	if (k != ANSWERED)
+		return k < 0 ? fail_on(r, mount->id, k) : VANISHED;
 	mount->source = line.source;
 	mount->fstype = line.fstype;
 	return ANSWERED;
-}
-
-static int fail(struct reader *r, int code)
-{
-	return idm_fail(r->l->err, code, step_list, NULL, NULL);
-}
-
-static int fail_on(struct reader *r, uint64_t id, int code)
-{
-	char subject[40];
-
-	snprintf(subject, sizeof(subject), "mount id %llu", (unsigned long long)id);
-	return idm_fail(r->l->err, code, step_list, subject, NULL);
 }
 
 static int report(struct reader *r, uint64_t id)

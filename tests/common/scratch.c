@@ -319,6 +319,21 @@ void refuse_call_with(long number, uint32_t flags, int errnum)
 	add_filter(code, ARRAY_SIZE(code));
 }
 
+void refuse_call_where(long number, unsigned int argument, uint32_t value, int errnum)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 (uint32_t)(offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t))),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)errnum),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	add_filter(code, ARRAY_SIZE(code));
+}
+
 bool kernel_is_before(unsigned int major, unsigned int minor)
 {
 	struct utsname name;

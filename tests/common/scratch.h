@@ -54,10 +54,12 @@ void write_id_map(pid_t pid, const char *name, const char *text);
 
 /*
  * From here on a system call fails in this process, as a seccomp filter makes it fail; in the second
- * form only with one of these flags in its first argument.
+ * form only with one of these flags in its first argument, in the third only with this value in an
+ * argument, counted from 0.
  */
 void refuse_call(long number, int errnum);
 void refuse_call_with(long number, uint32_t flags, int errnum);
+void refuse_call_where(long number, unsigned int argument, uint32_t value, int errnum);
 
 /* By its version. */
 bool kernel_is_before(unsigned int major, unsigned int minor);

@@ -353,3 +353,38 @@ TEST(ids)
 		assert_int_equal(inner->namespace_id != 0, !kernel_is_before(6, 12));
 	}
 }
+
+/* ---- trouble ---- */
+
+/* Whether a mount is still there is the smallest question, with room for the answer's head alone. */
+static void refuse_small_questions(void)
+{
+	listing_enter();
+	refuse_call_where(457 /* statmount */, 2, sizeof(struct idm_statmount), ENOMEM);
+}
+
+static int pass_by(const struct idm_mount *mount, void *unused)
+{
+	(void)mount;
+	(void)unused;
+	return 0;
+}
+
+static void asked_by_nobody(void)
+{
+	struct idm_error err;
+
+	refuse_small_questions();
+	assert_ok(list_by(IDM_LIST_STATMOUNT, UNMAPPED, pass_by, NULL, &err), &err);
+}
+
+/* As before Linux 6.13, where a mount's source is looked up in mountinfo. */
+TEST_SINCE(6, 8, asked_by_nobody, a_mount_that_cannot_be_looked_at_again_is_not_left_out)
+{
+	struct idm_error err;
+
+	refuse_small_questions();
+	for (enum idm_list_level level = IDM_LIST_STATMOUNT; level < IDM_LIST_NEWEST; level++)
+		assert_error(list_by(level, UNMAPPED, listing_never, NULL, &err), -ENOMEM, &err,
+			     "mount id ", "list mounts", "Cannot allocate memory");
+}

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "plans.h"
@@ -694,4 +695,28 @@ TEST(unknown_flags)
 	struct idm_error err;
 
 	assert_error(idm_plan_undo(RECORD, 2, &err), -EINVAL, &err, RECORD, "undo", "0x2");
+}
+
+/* Whether ids are used again tells how they are to be read: it is not guessed. */
+static void apply_without_answer(void *plan)
+{
+	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_error err;
+
+	o.flags = IDM_APPLY_MKDIR;
+	o.record = RECORD;
+	refuse_call_where(SYS_statx, 0, (uint32_t)AT_FDCWD, ENOMEM); /* it asks this of "/" */
+	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOMEM, &err, RECORD,
+		     "write record", "Cannot allocate memory");
+}
+
+TEST(a_record_that_cannot_tell_how_its_ids_are_to_be_read)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	in_child(apply_without_answer, plan);
+	snapshot_assert_same(before);
 }

@@ -193,7 +193,7 @@ skipped in these machines: a test that lacks what it needs fails.
 NOT_RUN = """
 ## Not run there
 
-- The tests of the command (suite `cli`): they are run on the kernel of the machine that builds. By name,
+{missing}- The tests of the command (suite `cli`): they are run on the kernel of the machine that builds. By name,
   `tests/vm/run.sh --kernel 6.12 run` and such, they run in the machines, too, but expect a kernel that has
   everything: some of them fail before Linux 6.15.
 - The tests of the header and of the shared library (suite `abi`), which no kernel makes a difference to.
@@ -228,7 +228,14 @@ def promise_rows(machines):
         [f"{a}.{b}", f"`{name}`", test.replace("_", " ")] for (a, b), name, test in sorted(later) if (a, b) > (5, 12)]
 
 
-def write_doc(path, machines, compiled):
+def missing_programs(known, machines):
+    missing = [name for name in known if name not in names_of(machines)]
+    if not missing:
+        return ""
+    return f"- In the run that this page is from: {', '.join(f'`{name}`' for name in missing)}.\n"
+
+
+def write_doc(path, machines, compiled, known):
     with open(path, "w", encoding="utf-8") as file:
         file.write(INTRODUCTION + "\n")
         for machine in machines:
@@ -238,7 +245,7 @@ def write_doc(path, machines, compiled):
         file.write(FEATURES + "\n" + markdown(feature_rows(machines)))
         file.write(PROMISES + "\n" + markdown(promise_rows(machines)))
         file.write(TABLE + "\n" + markdown(rows_of(machines)))
-        file.write(NOT_RUN)
+        file.write(NOT_RUN.format(missing=missing_programs(known, machines)))
 
 
 def main():
@@ -247,9 +254,11 @@ def main():
     parser.add_argument("results", metavar="DIRECTORY", help="of one directory for each machine")
     parser.add_argument("--doc", metavar="FILE", help="write docs/kernels.md")
     arguments = parser.parse_args()
-    machines, compiled = [], {}
+    machines, compiled, known = [], {}, read(arguments.results, "known").split()
     for name in os.listdir(arguments.results):
         directory = os.path.join(arguments.results, name)
+        if not os.path.isdir(directory):
+            continue
         if os.path.exists(os.path.join(directory, "compiled")):
             compiled[name] = int(read(directory, "compiled"))
         else:
@@ -261,7 +270,7 @@ def main():
         print_table(machines, compiled)
     bad = any(not machine.done or any(is_bad(machine, name) for name in names_of(machines)) for machine in machines)
     if not bad and arguments.doc:
-        write_doc(arguments.doc, machines, compiled)
+        write_doc(arguments.doc, machines, compiled, known)
     return 1 if bad or not (machines or compiled) else 0
 
 

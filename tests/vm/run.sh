@@ -16,6 +16,7 @@ all of the suites unit, kernel and concurrent are run. The exit status is not 0 
                unless one is named. For riscv64 everything is compiled, and nothing is run.
   --short      a small choice of tests, and of kernels unless they are named: 5.10 and 6.1
   --keep DIR   leave there what the machines said, in DIR/ARCH-KERNEL/
+  --prepare    get and build everything, and boot nothing
   --tap        print TAP
   --doc FILE   write docs/kernels.md
   --proof      as ./test.sh runs it: --tap --short; with IDM_LONG=1 in the environment, --tap, and everything
@@ -34,13 +35,13 @@ build=${IDM_VM_BUILD:-$source/build-vm}
 . "$here/fetch.sh"
 
 # What ./test.sh runs always: each says something else about a kernel, and takes few seconds.
-short_tests=(map-parse features tree filesystems overlay list umount plan child)
+short_tests=(map-parse features tree filesystems overlay list umount plan)
 
 # So many seconds has a machine for everything.
 machine_seconds=7200
 short_machine_seconds=400
 
-kernels=() archs=() names=() report=(table) keep='' doc='' short='' tap=''
+kernels=() archs=() names=() report=(table) keep='' doc='' prepare='' short='' tap=''
 
 # Nothing can be run here, or not what is asked for. Where tests are only one part of many (TAP), that skips
 # them, but not where nothing may be skipped.
@@ -50,6 +51,7 @@ problem() {
   exit 1
 }
 
+# shellcheck disable=SC2317 # called in the end
 finish() {
   local status=$?
 
@@ -80,6 +82,7 @@ add_options() {
       --arch) archs+=("$value") && shift ;;
       --keep) keep=$value && shift ;;
       --doc) doc=$value && shift ;;
+      --prepare) prepare=yes ;;
       --short) short=yes ;;
       --tap) tap=yes ;;
       --proof)
@@ -168,6 +171,7 @@ build_tests() { # ARCH
   nice ninja -C "$build/$1" build.ninja >"$work/log" 2>&1 ||
     { cat "$work/log" >&2 && problem "the tests for $1 cannot be configured"; }
   chosen_tests "$1" >"$work/chosen"
+  known_tests "$1" | sed -n '/^cli /!s/^.* //p' >"$results/known"
   # Not the shared library, which nothing of this is linked with.
   while read -r suite name; do
     [ "$suite" = cli ] || targets+=("tests/test-$name")
@@ -272,6 +276,7 @@ run_arch() { # ARCH
     done
     fetch_root "$1" "$root" "${packages[@]}" "${extra[@]}"
   ) 9>"$cache/lock"
+  [ -z "$prepare" ] || return 0
   make_share "$1"
   for kernel in "${these[@]}"; do
     boot "$kernel" "$1" "$([ -n "$short" ] && echo "$short_machine_seconds" || echo "$machine_seconds")"
@@ -321,8 +326,10 @@ main() {
   for arch in "${archs[@]}"; do
     run_arch "$arch"
   done
+  [ -z "$prepare" ] || return 0
   [ -z "$doc" ] || report+=(--doc "$doc")
   python3 "$here/report.py" "${report[@]}" "$results"
 }
 
 main
+exit
