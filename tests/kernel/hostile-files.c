@@ -19,6 +19,7 @@ static void enter_etc(void)
 	scratch_dir(SCRATCH "/etc");
 	assert_int_equal(RUN("cp", "-a", "/etc/.", SCRATCH "/etc"), 0);
 	do_mount(SCRATCH "/etc", "/etc", NULL, MS_BIND, NULL);
+	do_mount(NULL, "/etc", NULL, MS_REMOUNT | MS_BIND, NULL); /* with devices */
 	scratch_file("/etc/nsswitch.conf", "passwd: files\ngroup: files\n");
 	scratch_file("/etc/passwd", "root:x:0:0::/:/bin/sh\nalice:x:4001:4001::/:/bin/sh\n");
 	scratch_file("/etc/subgid", "alice:200000:10\n");
