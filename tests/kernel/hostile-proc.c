@@ -259,6 +259,7 @@ static void read_a_map(void *namespace)
 	struct idm_error err;
 	char path[64];
 
+	must(unshare(CLONE_NEWNS)); /* who waits needs a true /proc */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
 	scratch_file(SCRATCH "/liar", "");
 	do_mount(path, SCRATCH "/liar", NULL, 4096 /* MS_BIND */, NULL);
