@@ -70,7 +70,7 @@ static void undo_in_the_end(const char *record)
 
 TEST_WITHIN(an_undo_unmounts_nothing_else, 120)
 {
-	unsigned int n = attempts(1000);
+	unsigned int n = attempts(600);
 	struct attack attack;
 	AUTO_FD int real = -1;
 	uid_t user;
@@ -90,7 +90,7 @@ TEST_WITHIN(an_undo_unmounts_nothing_else, 120)
 
 TEST_WITHIN(a_recursive_unmount_unmounts_nothing_else, 120)
 {
-	unsigned int n = attempts(1000);
+	unsigned int n = attempts(600);
 	struct attack attack;
 	uid_t user;
 
@@ -220,7 +220,7 @@ TEST(a_record_in_somebody_elses_directory)
 TEST_WITHIN(a_directory_of_records_that_is_exchanged, 120)
 {
 	static const struct pair directories = { BOX "/own", BOX "/others" };
-	unsigned int n = attempts(500);
+	unsigned int n = attempts(300);
 	uid_t user = unused_uid();
 	struct attack attack;
 	AUTO_FD int own = -1, others = -1;
