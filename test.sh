@@ -7,12 +7,13 @@ usage() {
 Usage: sudo ./test.sh [--quick] [--long] [--suite NAME]
 
 Builds idmount with gcc, with clang, with the address, undefined-behaviour and thread sanitizers, and as
-static programs, and runs all tests. Installs what that needs (see scripts/install-packages.sh). Writes to build-*/ alone. The
-last line is the count of all single tests; the exit status is not 0 if one failed.
+static programs, and runs all tests. Installs what that needs (see scripts/install-packages.sh). Writes to
+build-*/ alone. The last line is the count of all single tests; the exit status is not 0 if one failed.
 
   --quick       with gcc only
   --long        the proofs in their long form, which takes hours; see docs/testing.md
-  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli, engines or abi, or one of the proofs
+  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli, engines, abi or vm, or one
+                of the proofs
 
 Without root the tests that need it are skipped. With CI=true in the environment, a skipped test is a
 failed one (IDM_MUST_RUN=1).
@@ -95,7 +96,7 @@ mounts() {
   cut -d' ' -f4- /proc/self/mountinfo | sort
 }
 
-scripts/install-packages.sh || exit
+scripts/install-packages.sh build test ${IDM_LONG:+long} || exit
 mounts_before=$(mounts)
 
 if build gcc gcc; then

@@ -3,78 +3,38 @@
  * What an overlay of ID-mapped layers costs from paths to gone again (make, attach, unmount): ours, and
  * the way that others go: a mapped copy of the layers' common parent is attached at a temporary
  * directory, the layers are named by paths below it, and in the end the copy is unmounted and the
- * directory removed. They get their user namespace from us as well; their own costs more, see userns.c.
- *
- * All are timed in turn, round by round, in a mount namespace of their own. Needs root.
+ * directory removed. They get their user namespace from a child that is killed. The same with a user
+ * namespace by us shows what the overlay alone costs.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
-#include <linux/sched.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "idmount.h"
+#include "measure.h"
+#include "userns-ways.h"
 
-#define ROUNDS 101
 #define MOST 500
-#define MAP "0:100000:65536"
-#define MAP_KERNEL "0 100000 65536\n"
 
 /* Not from <sys/mount.h>, which does not go together with <linux/mount.h>. */
 int mount(const char *source, const char *target, const char *type, unsigned long flags,
 	  const void *options);
 int umount2(const char *target, int flags);
-#define BIND_PRIVATE ((1UL << 14) | (1UL << 18)) /* MS_REC | MS_PRIVATE */
-#define DETACH 2				 /* MNT_DETACH */
+#define DETACH 2 /* MNT_DETACH */
 
 /* As deep as those of container engines are. */
-#define ENGINE "/mnt/var/lib/engine"
+#define ENGINE PLACE "/var/lib/engine"
 #define STORE ENGINE "/io.engine.snapshotter.v1.overlayfs/snapshots"
 #define TEMPORARY ENGINE "/tmpmounts/mount-XXXXXX"
-#define TARGET "/mnt/run/engine/box/rootfs"
+#define TARGET PLACE "/run/engine/box/rootfs"
 
 static struct idm_map *map;
 static struct idm_path layers[MOST];
 static size_t n_layers;
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static long check(long r, const char *what)
-{
-	if (r < 0)
-		die(what);
-	return r;
-}
-
-static int check_idm(int r, const struct idm_error *err)
-{
-	if (r >= 0)
-		return r;
-	fprintf(stderr, "%s\n%s\n", err->message, err->hint);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 /* ---- ours ---- */
 
@@ -106,42 +66,6 @@ static void in_namespace(void)
 
 /* ---- theirs ---- */
 
-static int our_userns(void)
-{
-	struct idm_error err;
-
-	return check_idm(idm_userns_open(map, 0, &err), &err);
-}
-
-static void write_map(pid_t pid, const char *name)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = (int)check(open(path, O_WRONLY | O_CLOEXEC), path);
-	check(write(fd, MAP_KERNEL, strlen(MAP_KERNEL)), path);
-	close(fd);
-}
-
-static int killed_child_userns(void)
-{
-	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
-	pid_t pid = (pid_t)check(syscall(SYS_clone3, &args, sizeof(args)), "clone3");
-	char path[64];
-	int userns;
-
-	while (pid == 0)
-		pause();
-	write_map(pid, "uid_map");
-	write_map(pid, "gid_map");
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-	userns = (int)check(open(path, O_RDONLY | O_CLOEXEC), path);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	return userns;
-}
-
 static void attach_parent(char *directory, int userns)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
@@ -171,12 +95,12 @@ static const char *below(size_t i)
 	return layers[i].path + strlen(STORE);
 }
 
-static void fsconfig_strings(void)
+static void fsconfig_strings_with(int userns)
 {
 	char directory[] = TEMPORARY, path[256];
 	int fs, tree;
 
-	attach_parent(directory, our_userns());
+	attach_parent(directory, userns);
 	fs = (int)check(syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC), "fsopen");
 	for (size_t i = 0; i < n_layers; i++) {
 		snprintf(path, sizeof(path), "%s%s", directory, below(i));
@@ -189,6 +113,16 @@ static void fsconfig_strings(void)
 	close(fs);
 	detach_parent(directory);
 	check(umount2(TARGET, 0), "umount overlay");
+}
+
+static void fsconfig_strings(void)
+{
+	fsconfig_strings_with(userns_ours());
+}
+
+static void fsconfig_strings_and_child(void)
+{
+	fsconfig_strings_with(userns_fork_pause_kill());
 }
 
 static void one_string_with(int userns)
@@ -207,12 +141,12 @@ static void one_string_with(int userns)
 
 static void one_string(void)
 {
-	one_string_with(our_userns());
+	one_string_with(userns_ours());
 }
 
 static void one_string_and_child(void)
 {
-	one_string_with(killed_child_userns());
+	one_string_with(userns_fork_pause_kill());
 }
 
 static bool fits(void)
@@ -224,65 +158,9 @@ static bool fits(void)
 	return length < 4096;
 }
 
-/* ---- timing ---- */
+/* ---- the table ---- */
 
-static const struct way {
-	const char *name;
-	void (*go)(void);
-	bool one_string; /* which has to fit */
-} ways[] = {
-	{ "idm_overlay_open", ours, false },
-	{ "in a namespace", in_namespace, false },
-	{ "fsconfig", fsconfig_strings, false },
-	{ "mount(2)", one_string, true },
-	{ "mount(2), child", one_string_and_child, true },
-};
-
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double one_round(const struct way *way)
-{
-	double start = now();
-
-	if (way->one_string && !fits())
-		return 0;
-	way->go();
-	return now() - start;
-}
-
-static void measure(double median[WAYS])
-{
-	static double us[WAYS][ROUNDS];
-
-	for (int round = -3; round < ROUNDS; round++) /* three to warm up */
-		for (size_t w = 0; w < WAYS; w++)
-			us[w][round < 0 ? 0 : round] = one_round(&ways[w]);
-	for (size_t w = 0; w < WAYS; w++) {
-		qsort(us[w], ROUNDS, sizeof(double), ascending);
-		median[w] = us[w][ROUNDS / 2];
-	}
-}
-
-/* With all that lead to it. */
-static void make_directory(const char *path)
-{
-	char part[256];
-
-	for (const char *p = strchr(path + 1, '/');; p = strchr(p + 1, '/')) {
-		snprintf(part, sizeof(part), "%.*s", p ? (int)(p - path) : (int)strlen(path), path);
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			die(part);
-		if (!p)
-			return;
-	}
-}
+enum { OURS, IN_NAMESPACE, STRINGS, STRINGS_CHILD, ONE_STRING, ONE_STRING_CHILD, WAYS };
 
 static void make_layers(void)
 {
@@ -290,26 +168,49 @@ static void make_layers(void)
 		char path[128];
 
 		snprintf(path, sizeof(path), STORE "/%zu/fs", i);
-		make_directory(path);
+		mkdir_all(path);
 		layers[i] = (struct idm_path){ AT_FDCWD, strdup(path) };
 	}
 }
 
-/* The time, and for the others how much of it we take. */
-static void print_row(const double us[WAYS])
+/* What a neighbour does that can, and the same with a namespace as cheap as ours. */
+static void report_layers(const struct measured *m, bool fits)
 {
-	char cell[32];
+	char question[64];
+	struct row row = { .question = question, .ours = OURS, .floor = NO_WAY };
 
-	printf("%-8zu", n_layers);
-	for (size_t w = 0; w < WAYS; w++) {
-		snprintf(cell, sizeof(cell), "%.0f", us[w]);
-		if (us[w] <= 0)
-			snprintf(cell, sizeof(cell), "does not fit");
-		else if (w > 1)
-			snprintf(cell, sizeof(cell), "%.0f (%.2f)", us[w], us[0] / us[w]);
-		printf("%18s", cell);
+	snprintf(question, sizeof(question), "overlay of %zu mapped layers", n_layers);
+	row.yardstick = fits ? ONE_STRING_CHILD : STRINGS_CHILD;
+	row.at_most = n_layers <= 5 ? 1.0 : n_layers <= 50 ? 1.1 : 1.4;
+	report(m, &row);
+	row.at_most = 0;
+	for (int w = fits ? ONE_STRING : STRINGS; w >= STRINGS; w -= 2) {
+		row.yardstick = w;
+		report(m, &row);
 	}
-	printf("\n");
+	row.yardstick = IN_NAMESPACE;
+	report(m, &row);
+}
+
+static void measure_layers(void)
+{
+	static struct measured m;
+	bool too_long = !fits();
+	const struct way ways[WAYS] = {
+		[OURS] = { .name = "idm_overlay_open", .go = ours },
+		[IN_NAMESPACE] = { .name = "ours, for Linux before 6.15", .go = in_namespace },
+		[STRINGS] = { .name = "fsconfig, userns by us", .go = fsconfig_strings },
+		[STRINGS_CHILD] = { .name = "fsconfig, killed child", .go = fsconfig_strings_and_child },
+		[ONE_STRING] = { .name = "mount(2), userns by us",
+				 .go = one_string,
+				 .absent = too_long },
+		[ONE_STRING_CHILD] = { .name = "mount(2), killed child",
+				       .go = one_string_and_child,
+				       .absent = too_long },
+	};
+
+	measure(&m, ways, WAYS, rounds(101));
+	report_layers(&m, !too_long);
 }
 
 int main(int argc, char **argv)
@@ -317,21 +218,14 @@ int main(int argc, char **argv)
 	static const char *const defaults[] = { "5", "50", "400" };
 	int n = argc > 1 ? argc - 1 : 3;
 
-	check(unshare(CLONE_NEWNS), "unshare");
-	check(mount(NULL, "/", NULL, BIND_PRIVATE, NULL), "private");
-	check(mount("bench", "/mnt", "tmpfs", 0, NULL), "tmpfs");
-	make_directory(ENGINE "/tmpmounts");
-	make_directory(TARGET);
+	userns_begin();
+	enter_place();
+	mkdir_all(ENGINE "/tmpmounts");
+	mkdir_all(TARGET);
 	make_layers();
-	if (idm_map_new(&map) < 0 || idm_map_parse(map, MAP, 0, NULL) < 0)
-		die("map");
-	printf("%-8s", "layers");
-	for (size_t w = 0; w < WAYS; w++)
-		printf("%18s", ways[w].name);
-	printf("   (microseconds, medians of %d rounds; ours divided by theirs)\n", ROUNDS);
+	map = new_map(USERNS_MAP);
 	for (int i = 0; i < n; i++) {
 		const char *text = argc > 1 ? argv[i + 1] : defaults[i];
-		double us[WAYS];
 		char *end;
 
 		n_layers = strtoul(text, &end, 10);
@@ -339,9 +233,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "usage: %s [LAYERS]...   (2 to %d)\n", argv[0], MOST);
 			return 2;
 		}
-		measure(us);
-		print_row(us);
+		measure_layers();
 	}
-	idm_map_free(map);
 	return 0;
 }

@@ -2,44 +2,22 @@
 /*
  * What a plan costs: 30 mounts put together and attached by idm_plan_apply(), in its ways, beside
  * mount(2) for each of them, which everybody can watch: of new filesystems, of binds, and of read-only
- * binds, for which mount(2) has to be called twice. Unmounting is not timed. All are timed in turn,
- * round by round, so that a machine that gets slower does so for all of them.
+ * binds, for which mount(2) has to be called twice. Unmounting is not timed.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "idmount.h"
+#include "measure.h"
 
-#define ROUNDS 61
 #define MOUNTS 30
-#define PLACE "/mnt" /* a tmpfs in a mount namespace of our own */
 #define ROOT PLACE "/root"
 #define TARGET PLACE "/target"
 #define RECORD PLACE "/record"
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 /* ---- the ways ---- */
 
@@ -62,10 +40,7 @@ static void apply(unsigned int flags, const char *record)
 
 	o.flags = flags;
 	o.record = record;
-	if (idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err) < 0) {
-		fprintf(stderr, "%s\n%s\n", err.message, err.hint);
-		exit(1);
-	}
+	check_idm(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
 }
 
 static void detached(void)
@@ -96,12 +71,10 @@ static void one_by_one(void)
 {
 	char target[64];
 
-	if (mount(ROOT, TARGET, NULL, MS_BIND, NULL) < 0)
-		die("bind");
+	check(mount(ROOT, TARGET, NULL, MS_BIND, NULL), "bind");
 	for (int i = 1; i < MOUNTS; i++) {
 		snprintf(target, sizeof(target), TARGET "/%d", i);
-		if (mount_one(target) < 0)
-			die(target);
+		check(mount_one(target), target);
 	}
 }
 
@@ -126,18 +99,14 @@ static int bare_tree(void)
 	return tree;
 }
 
-static void attach(int tree, int to)
+static void attach(int tree, int to, const char *name)
 {
-	if (move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		die("move_mount");
+	check(move_mount(tree, "", to, name, MOVE_MOUNT_F_EMPTY_PATH), "move_mount");
 	close(tree);
-	close(to);
 }
 
 static void bare(void)
 {
-	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	int root = open_tree(AT_FDCWD, ROOT, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), trees[MOUNTS];
 	char target[16];
 
@@ -145,55 +114,27 @@ static void bare(void)
 		trees[i] = bare_tree();
 	for (int i = 1; i < MOUNTS; i++) {
 		snprintf(target, sizeof(target), "%d", i);
-		attach(trees[i], (int)syscall(SYS_openat2, root, target, &how, sizeof(how)));
+		attach(trees[i], root, target);
 	}
-	attach(root, open(TARGET, O_PATH | O_CLOEXEC));
+	attach(root, AT_FDCWD, TARGET);
 }
 
-static const struct way {
-	const char *name;
-	void (*make)(void);
-} ways[] = {
-	{ "mount(2)", one_by_one },  { "detached", detached },		 { "bare calls", bare },
-	{ "with record", recorded }, { "in a namespace", in_namespace },
-};
-
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
-
-/* ---- timing ---- */
-
-static double one_round(const struct way *way)
+static void take_away(void)
 {
-	double start = now(), end;
-
-	way->make();
-	end = now();
-	if (umount2(TARGET, MNT_DETACH) < 0)
-		die("umount");
+	check(umount2(TARGET, MNT_DETACH), "umount");
 	unlink(RECORD);
-	return end - start;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 static void prepare(void)
 {
 	char target[64];
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("bench", PLACE, "tmpfs", 0, NULL) < 0)
-		die("a mount namespace of our own");
-	if (mkdir(ROOT, 0755) < 0 || mkdir(TARGET, 0755) < 0 || mkdir(PLACE "/source", 0755) < 0)
-		die("prepare");
+	mkdir_all(ROOT);
+	mkdir_all(TARGET);
+	mkdir_all(PLACE "/source");
 	for (int i = 1; i < MOUNTS; i++) {
 		snprintf(target, sizeof(target), ROOT "/%d", i);
-		if (mkdir(target, 0755) < 0)
-			die(target);
+		mkdir_all(target);
 	}
 }
 
@@ -202,12 +143,10 @@ static void make_plan(void)
 	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
 	char target[64];
 
-	if (idm_plan_new(&plan) < 0)
-		die("plan");
+	check(idm_plan_new(&plan), "plan");
 	m.type = "bind";
 	m.source = ROOT;
-	if (idm_plan_add(plan, &m, NULL) < 0)
-		die("add");
+	check(idm_plan_add(plan, &m, NULL), "add");
 	m.type = kind->type;
 	m.source = kind->source;
 	m.target = target;
@@ -215,42 +154,53 @@ static void make_plan(void)
 	m.n_options = kind->n_words;
 	for (int i = 1; i < MOUNTS; i++) {
 		snprintf(target, sizeof(target), "/%d", i);
-		if (idm_plan_add(plan, &m, NULL) < 0)
-			die("add");
+		check(idm_plan_add(plan, &m, NULL), "add");
 	}
 }
 
-static void measure(double median[WAYS])
-{
-	static double us[WAYS][ROUNDS];
+enum { DETACHED, MOUNT, BARE, RECORDED, IN_NAMESPACE };
 
-	for (int round = -2; round < ROUNDS; round++) /* two to warm up */
-		for (size_t w = 0; w < WAYS; w++)
-			us[w][round < 0 ? 0 : round] = one_round(&ways[w]);
-	for (size_t w = 0; w < WAYS; w++) {
-		qsort(us[w], ROUNDS, sizeof(double), ascending);
-		median[w] = us[w][ROUNDS / 2];
-	}
+static void report_kind(const struct measured *m)
+{
+	char question[64];
+	struct row row = { .question = question, .yardstick = MOUNT, .floor = BARE };
+
+	snprintf(question, sizeof(question), "plan of %d mounts (%s)", MOUNTS, kind->name);
+	row.ours = DETACHED;
+	row.at_most = 1.2;
+	report(m, &row);
+	row.floor = NO_WAY;
+	row.at_most = 0;
+	row.yardstick = BARE;
+	report(m, &row);
+	row.yardstick = MOUNT;
+	snprintf(question, sizeof(question), "the same, with a record for undo");
+	row.ours = RECORDED;
+	report(m, &row);
+	snprintf(question, sizeof(question), "the same, as before Linux 6.15");
+	row.ours = IN_NAMESPACE;
+	report(m, &row);
 }
 
 int main(void)
 {
-	prepare();
-	printf("%-10s", "30 of");
-	for (size_t w = 0; w < WAYS; w++)
-		printf("%16s", ways[w].name);
-	printf("%10s%10s   (microseconds, medians of %d rounds)\n", "/mount", "/bare", ROUNDS);
-	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-		double us[WAYS];
+	static const struct way ways[] = {
+		[DETACHED] = { .name = "detached", .go = detached, .undo = take_away },
+		[MOUNT] = { .name = "30 times mount(2)", .go = one_by_one, .undo = take_away },
+		[BARE] = { .name = "bare calls", .go = bare, .undo = take_away },
+		[RECORDED] = { .name = "with a record", .go = recorded, .undo = take_away },
+		[IN_NAMESPACE] = { .name = "in a namespace", .go = in_namespace, .undo = take_away },
+	};
+	static struct measured m;
 
+	enter_place();
+	prepare();
+	for (size_t k = 0; k < COUNT(kinds); k++) {
 		kind = &kinds[k];
 		make_plan();
-		measure(us);
+		measure(&m, ways, COUNT(ways), rounds(61));
+		report_kind(&m);
 		idm_plan_free(plan);
-		printf("%-10s", kind->name);
-		for (size_t w = 0; w < WAYS; w++)
-			printf("%16.0f", us[w]);
-		printf("%10.2f%10.2f\n", us[1] / us[0], us[1] / us[2]);
 	}
 	return 0;
 }

@@ -4,7 +4,6 @@
  * child on SIGCHLD and knows no pidfds. They are started in batches; each takes its turn, round by
  * round. Then how long after its last instruction a child's end is known, while a thousand others live.
  */
-#include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,35 +13,18 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "idmount.h"
+#include "measure.h"
 
 #define CHILDREN 10000
 #define BATCH 100
-#define ROUNDS 9
 #define ALIVE 1000
-#define SAMPLES 501
 
 static struct idm_reaper *reaper;
 static int signals;
 static unsigned char seen[CHILDREN];
 static pid_t numbers[BATCH];
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 /* ---- children: as fork(2) makes them, or vfork(2) and exec ---- */
 
@@ -138,64 +120,62 @@ static void loop(pid_t (*start)(int *pidfd), size_t first, size_t n)
 	}
 }
 
-/* ---- timing ---- */
+/* ---- all of them ---- */
 
-typedef void way(pid_t (*start)(int *pidfd), size_t first, size_t n);
+typedef void way_to_hear(pid_t (*start)(int *pidfd), size_t first, size_t n);
 
-static way *const ways[] = { ours, loop };
+struct kind {
+	way_to_hear *how;
+	pid_t (*start)(int *pidfd);
+};
 
-static double one_round(way *how, pid_t (*start)(int *pidfd))
+static size_t children;
+
+static double microseconds_a_child(const struct way *way)
 {
+	const struct kind *kind = way->data;
 	double begin = now();
 
-	for (size_t i = 0; i < CHILDREN; i++)
+	for (size_t i = 0; i < children; i++)
 		seen[i] = 0;
-	for (size_t i = 0; i < CHILDREN; i += BATCH)
-		how(start, i, BATCH);
-	return (now() - begin) / CHILDREN;
+	for (size_t i = 0; i < children; i += BATCH)
+		kind->how(kind->start, i, BATCH);
+	return (now() - begin) / (double)children;
 }
 
-static int ascending(const void *a, const void *b)
+static void compare(const char *question, pid_t (*start)(int *pidfd), double at_most)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	const struct kind kinds[] = { { ours, start }, { loop, start } };
+	const struct way ways[] = {
+		{ .name = "reaper", .sample = microseconds_a_child, .data = &kinds[0] },
+		{ .name = "waitpid(-1) on SIGCHLD", .sample = microseconds_a_child, .data = &kinds[1] },
+	};
+	const struct row row = {
+		.question = question, .ours = 0, .yardstick = 1, .floor = NO_WAY, .at_most = at_most
+	};
+	static struct measured m;
 
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n)
-{
-	qsort(values, n, sizeof(*values), ascending);
-	return values[n / 2];
-}
-
-static void compare(const char *name, pid_t (*start)(int *pidfd))
-{
-	double us[2][ROUNDS], m[2];
-
-	for (int round = -1; round < ROUNDS; round++) /* one to warm up */
-		for (int w = 0; w < 2; w++)
-			us[w][round < 0 ? 0 : round] = one_round(ways[w], start);
-	for (int w = 0; w < 2; w++)
-		m[w] = median(us[w], ROUNDS);
-	printf("%-28s%14.2f%14.2f%14.2f\n", name, m[0], m[1], m[0] / m[1]);
+	measure(&m, ways, COUNT(ways), rounds(9));
+	report(&m, &row);
 }
 
 /* ---- from the end of a child to the news of it ---- */
 
 static double *last_words; /* shared */
 
-static double hear(int w)
+static double hear(const struct way *way)
 {
+	bool ours = *(const bool *)way->data;
 	pid_t pid;
 	int pidfd;
 
-	pid = clone_child(0, w == 0 ? &pidfd : NULL);
+	pid = clone_child(0, ours ? &pidfd : NULL);
 	if (pid == 0) {
 		usleep(2000); /* until the parent has gone to sleep */
 		*last_words = now();
 		_exit(0);
 	}
-	if (w == 0) {
+	if (ours) {
 		struct idm_exit end;
 		struct idm_error err;
 
@@ -213,38 +193,52 @@ static double hear(int w)
 	return now() - *last_words;
 }
 
-static void measure_latency(void)
+static void watch_living(pid_t *alive, int n)
 {
-	static pid_t alive[ALIVE];
-	double us[2][SAMPLES];
-
-	last_words = mmap(NULL, sizeof(double), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-			  0);
-	if (last_words == MAP_FAILED)
-		die("mmap");
-	for (int i = 0; i < ALIVE; i++) {
+	for (int i = 0; i < n; i++) {
 		int pidfd;
 
 		alive[i] = clone_child(0, &pidfd);
-		if (alive[i] == 0)
-			for (;;)
-				pause();
-		if (idm_reaper_add(reaper, pidfd, 0, NULL, NULL) < 0)
-			die("idm_reaper_add");
+		while (alive[i] == 0)
+			pause();
+		check(idm_reaper_add(reaper, pidfd, 0, NULL, NULL), "idm_reaper_add");
 		close(pidfd);
 	}
-	for (int i = 0; i < SAMPLES; i++)
-		for (int w = 0; w < 2; w++)
-			us[w][i] = hear(w);
-	printf("%-28s%14.2f%14.2f\n", "an end, beside 1000 alive", median(us[0], SAMPLES),
-	       median(us[1], SAMPLES));
-	for (int i = 0; i < ALIVE; i++) {
+}
+
+static void end_living(const pid_t *alive, int n)
+{
+	for (int i = 0; i < n; i++) {
 		struct idm_exit end;
 
 		kill(alive[i], SIGKILL);
 		if (idm_reaper_next(reaper, -1, &end, NULL, NULL) != 1)
 			die("idm_reaper_next");
 	}
+}
+
+static void measure_latency(void)
+{
+	static const bool yes = true, no = false;
+	static pid_t alive[ALIVE];
+	static const struct way ways[] = {
+		{ .name = "reaper", .sample = hear, .data = &yes },
+		{ .name = "waitpid(-1) on SIGCHLD", .sample = hear, .data = &no },
+	};
+	static const struct row row = { .question = "from an end to its news, beside 1000 that live",
+					.ours = 0,
+					.yardstick = 1,
+					.floor = NO_WAY };
+	static struct measured m;
+
+	last_words = mmap(NULL, sizeof(double), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			  0);
+	if (last_words == MAP_FAILED)
+		die("mmap");
+	watch_living(alive, ALIVE);
+	measure(&m, ways, COUNT(ways), rounds(501));
+	report(&m, &row);
+	end_living(alive, ALIVE);
 }
 
 int main(void)
@@ -255,16 +249,14 @@ int main(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signals = signalfd(-1, &set, SFD_CLOEXEC);
-	if (signals < 0)
-		die("signalfd");
-	if (idm_reaper_new(&reaper, &err) < 0)
-		die(err.message);
-	printf("%-28s%14s%14s%14s   (microseconds a child, medians)\n", "", "idm_reaper", "waitpid(-1)",
-	       "ratio");
-	compare("10,000 fork and exit", start_fork);
-	compare("10,000 exec /bin/true", start_exec);
+	signals = (int)check(signalfd(-1, &set, SFD_CLOEXEC), "signalfd");
+	check_idm(idm_reaper_new(&reaper, &err), &err);
+	children = is_smoke() ? 2 * BATCH : CHILDREN;
+	compare("10,000 children that exit, each", start_fork, 1.1);
+	children = is_smoke() ? BATCH : CHILDREN / 5;
+	compare("2,000 children that exec /bin/true, each", start_exec, 1.1);
 	measure_latency();
 	idm_reaper_free(reaper);
+	close(signals);
 	return 0;
 }

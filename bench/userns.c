@@ -1,262 +1,273 @@
 // SPDX-License-Identifier: MIT
 /*
- * What one user namespace descriptor costs: ours, the bare system calls that it cannot do without, and
- * the child that others make for it (fork, pause, kill by pidfd), at several sizes of resident memory.
- * All are timed in turn, round by round, so that a machine that gets slower does so for all of them.
+ * What one user namespace descriptor costs, with different amounts of memory resident: ours, the bare
+ * system calls, and the children that others make for it.
+ *
+ *   userns [MIB]...    0, 64, 1024 and 8192 if nothing is said
+ *
+ * There is a process for each size, which does what it is told, so that all sizes are measured in turn.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/sched.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
+#include <signal.h>
 #include <unistd.h>
 
-#include "idmount.h"
+#include "measure.h"
+#include "userns-ways.h"
 
-#define ROUNDS 41
-#define MAP_TEXT "0 100000 65536\n"
+enum { OURS, BARE, FORK, REEXEC, KINDS };
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-/* ---- ours ---- */
-
-static struct idm_map *map;
-static struct idm_cache *cache;
-
-static int ours(void)
-{
-	struct idm_error err;
-	int fd = idm_userns_open(map, 0, &err);
-
-	if (fd < 0) {
-		fprintf(stderr, "%s\n%s\n", err.message, err.hint);
-		exit(1);
-	}
-	return fd;
-}
-
-static int cached(void)
-{
-	int fd = idm_cache_userns(cache, map, NULL);
-
-	if (fd < 0)
-		die("idm_cache_userns");
-	return fd;
-}
-
-/* ---- what all children are used for, by number, as everybody but us does ---- */
-
-static int proc_open(pid_t pid, const char *name, int flags)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, flags | O_CLOEXEC);
-	if (fd < 0)
-		die(path);
-	return fd;
-}
-
-static void put_map(int fd)
-{
-	if (write(fd, MAP_TEXT, strlen(MAP_TEXT)) < 0)
-		die("write map");
-	close(fd);
-}
-
-static void reap(int pidfd, int options)
-{
-	siginfo_t info;
-
-	if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, options) < 0)
-		die("waitid");
-	close(pidfd);
-}
-
-/* ---- the bare system calls: a child that exits at once, nothing checked ---- */
-
-#if defined(__x86_64__)
-static pid_t clone_and_exit(struct clone_args *args)
-{
-	long r;
-
-	__asm__ volatile("syscall\n\t"
-			 "test %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "xor %%edi, %%edi\n\t"
-			 "mov %[exit], %%eax\n\t"
-			 "syscall\n"
-			 "1:"
-			 : "=a"(r)
-			 : "a"(SYS_clone3), "D"(args), "S"(sizeof(*args)), [exit] "i"(SYS_exit)
-			 : "rcx", "r11", "memory", "cc");
-	return (pid_t)r;
-}
-
-static int bare(void)
-{
-	int pidfd, uid_map, gid_map, ns;
-	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_FILES | CLONE_NEWUSER | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-	};
-	pid_t pid = clone_and_exit(&args);
-
-	if (pid < 0)
-		die("clone3");
-	uid_map = proc_open(pid, "uid_map", O_WRONLY);
-	gid_map = proc_open(pid, "gid_map", O_WRONLY);
-	ns = proc_open(pid, "ns/user", O_RDONLY);
-	put_map(uid_map);
-	put_map(gid_map);
-	reap(pidfd, WEXITED | __WALL);
-	return ns;
-}
-#else
-#define bare NULL /* written for x86_64 only */
-#endif
-
-/* ---- fork, pause, kill, with a liveness check ---- */
-
-static int fork_pause_kill(void)
-{
-	int pidfd, uid_map, gid_map, ns;
-	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
-	};
-	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-
-	if (pid < 0)
-		die("clone3");
-	if (pid == 0)
-		for (;;)
-			pause();
-	uid_map = proc_open(pid, "uid_map", O_WRONLY);
-	gid_map = proc_open(pid, "gid_map", O_WRONLY);
-	ns = proc_open(pid, "ns/user", O_RDONLY);
-	if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
-		die("pidfd_send_signal");
-	put_map(uid_map);
-	put_map(gid_map);
-	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-	reap(pidfd, WEXITED);
-	return ns;
-}
-
-/* ---- timing ---- */
-
-static const struct way {
+static const struct kind {
 	const char *name;
 	int (*make)(void);
-	int times; /* per round */
-} ways[] = {
-	{ "idm_userns_open", ours, 40 },
-	{ "bare system calls", bare, 40 },
-	{ "fork, pause, kill", fork_pause_kill, 4 },
-	{ "idm_cache_userns", cached, 2000 },
+} kinds[KINDS] = {
+	[OURS] = { "idm_userns_open", userns_ours },
+	[BARE] = { "bare system calls", userns_bare },
+	[FORK] = { "fork, pause, kill", userns_fork_pause_kill },
+	[REEXEC] = { "re-exec under ptrace", userns_reexec },
 };
 
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
-
-static double one_round(const struct way *way)
-{
-	double start = now();
-
-	for (int i = 0; i < way->times; i++)
-		close(way->make());
-	return (now() - start) / way->times;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void measure(double median[WAYS])
-{
-	static double us[WAYS][ROUNDS];
-
-	for (int round = -2; round < ROUNDS; round++) /* two to warm up */
-		for (size_t w = 0; w < WAYS; w++)
-			if (ways[w].make)
-				us[w][round < 0 ? 0 : round] = one_round(&ways[w]);
-	for (size_t w = 0; w < WAYS; w++) {
-		qsort(us[w], ROUNDS, sizeof(double), ascending);
-		median[w] = us[w][ROUNDS / 2];
-	}
-}
+/* ---- the process that has the memory ---- */
 
 /* Pages of 4 KiB, as a heap that has grown over time has them. */
-static void grow(size_t *mib, size_t to)
+static void grow(size_t mib)
 {
-	size_t size = (to - *mib) << 20;
-	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t size = mib << 20;
+	char *p;
 
+	if (!size)
+		return;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		die("mmap");
 	madvise(p, size, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < size; i += 4096)
 		p[i] = 1;
-	*mib = to;
+}
+
+struct order {
+	int kind, times;
+};
+
+static double obey(const struct order *order)
+{
+	double start = now();
+
+	for (int i = 0; i < order->times; i++)
+		close(kinds[order->kind].make());
+	return (now() - start) / order->times;
+}
+
+_Noreturn static void serve(size_t mib, int orders, int answers)
+{
+	struct order order;
+	double us = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	grow(mib);
+	check(write(answers, &us, sizeof(us)), "answer"); /* ready */
+	while (read(orders, &order, sizeof(order)) == sizeof(order)) {
+		us = obey(&order);
+		check(write(answers, &us, sizeof(us)), "answer");
+	}
+	_exit(0);
+}
+
+/* ---- the one that measures ---- */
+
+struct size {
+	size_t mib;
+	int orders, answers;
+	bool absent; /* there is not enough memory */
+	pid_t pid;
+};
+
+struct task {
+	const struct size *size;
+	struct order order;
+};
+
+static struct size sizes[MOST_WAYS / KINDS];
+static size_t n_sizes;
+
+static double answer(const struct size *size)
+{
+	double us;
+
+	if (read(size->answers, &us, sizeof(us)) != sizeof(us)) {
+		fprintf(stderr, "the process with %zu MiB has ended\n", size->mib);
+		exit(1);
+	}
+	return us;
+}
+
+static double ask(const struct way *way)
+{
+	const struct task *task = way->data;
+
+	check(write(task->size->orders, &task->order, sizeof(task->order)), "order");
+	return answer(task->size);
+}
+
+static size_t available_mib(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	size_t kib = 0;
+
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "MemAvailable: %zu", &kib) != 1)
+		;
+	if (f)
+		fclose(f);
+	return kib >> 10;
+}
+
+static void start(struct size *size)
+{
+	int orders[2], answers[2];
+
+	/* With room for the page tables of its children, and for all else. */
+	size->absent = available_mib() < size->mib + size->mib / 16 + 512;
+	if (size->absent)
+		return;
+	check(pipe(orders), "pipe");
+	check(pipe(answers), "pipe");
+	size->pid = (pid_t)check(fork(), "fork");
+	if (size->pid == 0) {
+		close(orders[1]);
+		serve(size->mib, orders[0], answers[1]);
+	}
+	close(orders[0]);
+	close(answers[1]);
+	size->orders = orders[1];
+	size->answers = answers[0];
+	answer(size);
+}
+
+static void stop_all(void)
+{
+	for (size_t i = 0; i < n_sizes; i++)
+		if (!sizes[i].absent)
+			close(sizes[i].orders);
+	for (size_t i = 0; i < n_sizes; i++)
+		if (!sizes[i].absent)
+			waitpid(sizes[i].pid, NULL, 0);
+}
+
+/* What takes long need not be done often. */
+static int times_of(int kind, size_t mib)
+{
+	if (kind == OURS || kind == BARE)
+		return times(20);
+	return mib >= 1024 ? 1 : times(4);
+}
+
+/* ---- the table ---- */
+
+static double target(size_t mib)
+{
+	return mib == 0 ? 2.5 : mib == 64 ? 20 : mib == 1024 ? 300 : 0;
+}
+
+static const char *with_resident(size_t mib)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), mib ? "user namespace, %zu MiB resident" : "user namespace", mib);
+	return text;
+}
+
+static void report_size(const struct measured *m, size_t i)
+{
+	int first = (int)(i * KINDS);
+	struct row row = { .question = with_resident(sizes[i].mib), .ours = first + OURS };
+
+	if (sizes[i].absent) {
+		report_skipped(row.question, "memory is short");
+		return;
+	}
+	row.floor = first + BARE;
+	row.at_least = target(sizes[i].mib);
+	row.yardstick = first + FORK;
+	report(m, &row);
+	row.yardstick = first + REEXEC;
+	report(m, &row);
+	row.floor = NO_WAY;
+	row.at_least = 0;
+	row.at_most = 1.15;
+	row.yardstick = first + BARE;
+	report(m, &row);
+}
+
+/* That of the most memory beside that of the least. */
+static void report_flatness(const struct measured *m)
+{
+	size_t last = n_sizes - 1;
+	char question[64];
+	struct row row = { .question = question, .ours = (int)(last * KINDS), .floor = NO_WAY };
+
+	snprintf(question, sizeof(question), "user namespace, %zu MiB beside %zu MiB", sizes[last].mib,
+		 sizes[0].mib);
+	row.at_most = 1.15;
+	if (sizes[last].absent || sizes[0].absent)
+		report_skipped(question, "memory is short");
+	else
+		report(m, &row);
+}
+
+static int take_sizes(int n, const char *const *texts)
+{
+	for (; n > 0; n--, texts++, n_sizes++) {
+		char *end;
+
+		if (n_sizes == COUNT(sizes))
+			return -1;
+		sizes[n_sizes].mib = strtoul(*texts, &end, 10);
+		if (*end || end == *texts)
+			return -1;
+	}
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const defaults[] = { "0", "64", "1024" };
-	int n = argc > 1 ? argc - 1 : 3;
-	size_t mib = 0;
+	static const char *const defaults[] = { "0", "64", "1024", "8192" }, *const little[] = { "0",
+												 "16" };
+	static struct task tasks[MOST_WAYS];
+	static struct way ways[MOST_WAYS];
+	static struct measured m;
+	int r = argc > 1     ? take_sizes(argc - 1, (const char *const *)argv + 1)
+		: is_smoke() ? take_sizes(COUNT(little), little)
+			     : take_sizes(COUNT(defaults), defaults);
 
-	if (idm_map_new(&map) < 0 || idm_map_parse(map, "0:100000:65536", 0, NULL) < 0 ||
-	    idm_cache_new(4, &cache) < 0)
-		die("map");
-	printf("%-10s", "MiB");
-	for (size_t w = 0; w < WAYS; w++)
-		printf("%20s", ways[w].name);
-	printf("%14s%14s   (microseconds, medians of %d rounds)\n", "ours/bare", "fork/ours", ROUNDS);
-	for (int i = 0; i < n; i++) {
-		const char *text = argc > 1 ? argv[i + 1] : defaults[i];
-		double us[WAYS];
-		char *end;
-		size_t to = strtoul(text, &end, 10);
-
-		if (*end || to < mib) {
-			fprintf(stderr, "usage: %s [MIB]...   (ascending)\n", argv[0]);
-			return 2;
-		}
-		if (to > mib)
-			grow(&mib, to);
-		measure(us);
-		printf("%-10zu", mib);
-		for (size_t w = 0; w < WAYS; w++)
-			printf("%20.2f", us[w]);
-		printf("%14.2f%14.1f\n", us[1] > 0 ? us[0] / us[1] : 0, us[2] / us[0]);
+	userns_begin();
+	if (r < 0) {
+		fprintf(stderr, "usage: %s [MIB]...   (at most %zu sizes)\n", argv[0], COUNT(sizes));
+		return 2;
 	}
-	idm_cache_free(cache);
-	idm_map_free(map);
+	for (size_t i = 0; i < n_sizes; i++) {
+		start(&sizes[i]);
+		for (int k = 0; k < KINDS; k++) {
+			size_t w = i * KINDS + (size_t)k;
+
+			tasks[w] = (struct task){ &sizes[i], { k, times_of(k, sizes[i].mib) } };
+			ways[w] = (struct way){
+				.name = kinds[k].name,
+				.sample = ask,
+				.data = &tasks[w],
+				.absent = sizes[i].absent || (k == BARE && !userns_has_bare()),
+			};
+		}
+	}
+	measure(&m, ways, n_sizes * KINDS, rounds(21));
+	stop_all();
+	for (size_t i = 0; i < n_sizes; i++)
+		report_size(&m, i);
+	if (n_sizes > 1)
+		report_flatness(&m);
 	return 0;
 }

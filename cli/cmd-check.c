@@ -77,11 +77,11 @@ static void print_path(const char *path, const struct idm_check *check, bool wri
 		report_error(err);
 		return;
 	}
-	printf("%s: %s: can be ID-mapped%s%s\n", path, check->fstype,
-	       check->mapped ? ", again: it is mapped already" : "",
-	       !write			? ""
-	       : check->disk_id_checked ? ", and written with the right ids on disk"
-					: ", and written; the id on disk cannot be read here");
+	print_line("%s: %s: can be ID-mapped%s%s", path, check->fstype,
+		   check->mapped ? ", again: it is mapped already" : "",
+		   !write		    ? ""
+		   : check->disk_id_checked ? ", and written with the right ids on disk"
+					    : ", and written; the id on disk cannot be read here");
 }
 
 static void add_path_json(struct json_object *array, const char *path, const struct idm_check *check,

@@ -262,7 +262,7 @@ static bool may_be_missing(const struct helper *h)
 static int say_if_verbose(const struct helper *h, const char *path, const char *what)
 {
 	if (h->verbose)
-		printf("mount.idmap: %s: %s\n", path, what);
+		print_line("mount.idmap: %s: %s", path, what);
 	return DONE;
 }
 
@@ -289,7 +289,7 @@ static int mount_idmap(struct helper *h)
 	}
 	status = do_mount(&h->mount);
 	if (status == DONE && h->verbose)
-		printf("mount.idmap: %s mounted on %s\n", h->mount.source, h->mount.target);
+		print_line("mount.idmap: %s mounted on %s", h->mount.source, h->mount.target);
 	return status == USAGE ? MOUNT_USAGE : status == FAILED ? MOUNT_FAILED : DONE;
 }
 

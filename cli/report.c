@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *prefix_ = "idmount";
@@ -13,10 +14,59 @@ void report_as(const char *prefix)
 	prefix_ = prefix;
 }
 
+/*
+ * One line, whatever is in the words and paths that it quotes: as in the library's messages, control
+ * characters could forge another one, or talk to the terminal. Out of memory they are printed as they
+ * are.
+ */
+static void put_line(FILE *out, const char *beginning, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
+static void put_line(FILE *out, const char *beginning, const char *format, va_list args)
+{
+	char *line = NULL;
+	va_list again;
+
+	va_copy(again, args);
+	if (vasprintf(&line, format, again) < 0)
+		line = NULL;
+	va_end(again);
+	for (char *c = line; c && *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	fputs(beginning, out);
+	if (line)
+		fputs(line, out);
+	else
+		vfprintf(out, format, args);
+	fputc('\n', out);
+	free(line);
+}
+
+void print_line(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_line(stdout, "", format, args);
+	va_end(args);
+}
+
+static void say(const char *kind, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void say(const char *kind, const char *format, va_list args)
+{
+	char beginning[128];
+
+	fflush(stdout);
+	snprintf(beginning, sizeof(beginning), "%s: %s", prefix_, kind);
+	put_line(stderr, beginning, format, args);
+}
+
 static int print_error(const char *file, const struct idm_error *err)
 {
-	fflush(stdout);
-	fprintf(stderr, "%s: %s%s%s\n", prefix_, file, *file ? ": " : "", err->message);
+	report_failure("%s%s%s", file, *file ? ": " : "", err->message);
 	if (err->hint[0])
 		fprintf(stderr, "hint: %s\n", err->hint);
 	return FAILED;
@@ -30,14 +80,6 @@ int report_error(const struct idm_error *err)
 int report_error_in(const char *file, const struct idm_error *err)
 {
 	return print_error(file, err);
-}
-
-static void say(const char *kind, const char *format, va_list args)
-{
-	fflush(stdout);
-	fprintf(stderr, "%s: %s", prefix_, kind);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
 }
 
 int report_usage(const char *format, ...)

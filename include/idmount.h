@@ -361,7 +361,8 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
  * then refers to the attached mount and may be closed. A tree that is attached already is moved.
  * `dirfd` and `target` as in openat(2); with IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below
  * dirfd. `propagation` is given to the mount after attaching, which a target below a shared mount makes
- * necessary; DEFAULT leaves it.
+ * necessary; DEFAULT leaves it. Peers of a shared mount have a copy of the tree all the same, and would keep
+ * those of mounts below it for good: that is refused.
  *
  * With IDM_ATTACH_REPLACE the tree is put beneath the mount at the target, which is then detached
  * lazily: there is no moment without a mount. The target must be a mount point, other than "/".
@@ -373,7 +374,8 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
  * -EXDEV, -EAGAIN: openat2(2).
  * -EINVAL: the target is in another mount namespace, the tree is unbindable and the target below a
  * shared mount, IDM_ATTACH_REPLACE of something that is no mount point or may not be replaced, an
- * unknown flag. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
+ * unknown flag; below a shared mount, another propagation than that for a replacement, or a tree with mounts
+ * below it. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
  * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. What IDM_ATTACH_MKDIR made is removed again.
  * Thread-safe.
  */
@@ -389,8 +391,8 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
  * the first mount that is busy, with those already gone left gone; err names it.
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link.
- * -ENOENT, -EPERM. Thread-safe.
+ * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link. -EXDEV:
+ * with IDM_UMOUNT_RECURSIVE, another mount came to be at the place of one meanwhile. -ENOENT, -EPERM. Thread-safe.
  */
 int idm_umount(const char *target, unsigned int flags, struct idm_error *err);
 
@@ -662,7 +664,8 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * undone then); also, another program is applying or undoing what this record says. -ENOTEMPTY: a
  * directory that was created is not empty any more; everything else is undone, the record stays. -EXDEV: the
  * mounts are in another mount namespace, or not below the caller's root directory. -EINVAL: not a record, or an
- * unknown flag. -ENOENT: no record. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
+ * unknown flag. -ENOENT: no record. -ELOOP: it is a symbolic link. -ESTALE: another file took its name meanwhile,
+ * which stays; all is undone. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
  */
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
 
@@ -800,8 +803,8 @@ struct idm_child_fd {
 
 /*
  * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, or a
- * detached tree. A target that is a symbolic link is refused unless it may be followed. What is not wanted is
- * 0, and tree -1.
+ * detached tree. A target that is a symbolic link is refused unless it may be followed, and the links of a /proc
+ * that lead to other processes' roots are not. What is not wanted is 0, and tree -1.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */

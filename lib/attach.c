@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* The last step: a tree becomes visible. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "attach.h"
-#include "errand.h"
+#include "detach.h"
 #include "error.h"
 #include "kernel.h"
 #include "target.h"
@@ -14,52 +13,6 @@
 static const char step_attach[] = "attach";
 
 #define ATTACH_FLAGS (IDM_ATTACH_MKDIR | IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW)
-
-/* ---- unmounting by descriptor ---- */
-
-/* umount2(2) takes a path only. This one leads to what is on top of where the descriptor points. */
-struct fd_path {
-	char text[40];
-};
-
-static struct fd_path path_of(int fd)
-{
-	struct fd_path p;
-
-	snprintf(p.text, sizeof(p.text), "/proc/thread-self/fd/%d", fd);
-	return p;
-}
-
-/* Whether that path works: there is a /proc, and it is this process's. */
-static bool can_unmount(int fd)
-{
-	struct stat by_path, by_fd;
-
-	return idm_sys_fstatat(AT_FDCWD, path_of(fd).text, &by_path, 0) == 0 &&
-	       idm_sys_fstatat(fd, "", &by_fd, AT_EMPTY_PATH) == 0 && by_path.st_dev == by_fd.st_dev &&
-	       by_path.st_ino == by_fd.st_ino;
-}
-
-/* In a process whose working directory is its own, "." is a path to the mount: no /proc is needed. */
-static int detach_from_inside(void *data)
-{
-	const int *tree_fd = data;
-	int r = idm_sys_fchdir(*tree_fd);
-
-	return r < 0 ? r : idm_sys_umount(".", MNT_DETACH);
-}
-
-static int detach(int fd)
-{
-	if (can_unmount(fd) && idm_sys_umount(path_of(fd).text, MNT_DETACH) == 0)
-		return 0;
-	return idm_errand(detach_from_inside, &fd);
-}
-
-void idm_take_away(int tree_fd)
-{
-	detach(tree_fd);
-}
 
 /* ---- replacing ---- */
 
@@ -79,10 +32,10 @@ static bool kernel_has_beneath(void)
 static int is_callers_root(int fd)
 {
 	struct statx st, root;
-	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st);
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st);
 
 	if (r == 0)
-		r = idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &root);
+		r = idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID, &root);
 	if (r < 0)
 		return r;
 	return st.stx_mnt_id == root.stx_mnt_id && root.stx_attributes & STATX_ATTR_MOUNT_ROOT;
@@ -122,7 +75,7 @@ static int check_replaced(const struct idm_target *target, const char *path, str
 		idm_hint(err, "pivot_root(2) exchanges root directories");
 		return -EINVAL;
 	}
-	if (!can_unmount(target->fd))
+	if (!idm_can_unmount_fd(target->fd))
 		return idm_fail(err, -EBUSY, step_attach, path,
 				"replacing needs a /proc of this PID namespace, and there is none");
 	return 0;
@@ -141,7 +94,7 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 		return why_not_beneath(r, path, err);
 	/* The kernel has just refused locked mounts, so nothing is left that could keep this from going.
 	 */
-	r = detach(target->fd);
+	r = idm_take_away(target->fd);
 	if (r < 0)
 		return idm_fail(err, r, "detach the old mount", path,
 				"the new mount is in place, but beneath the old one: %s",
@@ -211,20 +164,126 @@ static int set_propagation(int tree_fd, enum idm_propagation propagation)
 	return idm_sys_mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
 }
 
-static int attach(int tree_fd, const struct idm_target *target, const char *path, unsigned int flags,
-		  enum idm_propagation propagation, struct idm_error *err)
+/* Of what has been attached. */
+static int propagate(int tree_fd, const char *path, enum idm_propagation propagation,
+		     struct idm_error *err)
 {
-	int r = flags & IDM_ATTACH_REPLACE ? replace(tree_fd, target, path, err)
-					   : idm_put_on_top(tree_fd, target, path, err);
+	int r = set_propagation(tree_fd, propagation);
 
-	if (r < 0)
-		return r;
-	r = set_propagation(tree_fd, propagation);
 	if (r == 0)
 		return 0;
 	/* Taking it away again is right even after a replacement: the old mount has gone. */
 	idm_take_away(tree_fd);
 	return idm_fail(err, r, "set propagation", path, NULL);
+}
+
+/*
+ * Copies of what is attached below a shared mount appear with all its peers. They go with ours as long
+ * as that is shared with them. If it is not, the kernel takes away the copy of the mount itself, but
+ * only if no other is below; and what is below stays for good, in mount namespaces that nobody can tidy
+ * up.
+ */
+static int refuse_copies(const char *path, bool replace, struct idm_error *err)
+{
+	idm_fail(
+		err, -EINVAL, "set propagation", path,
+		replace ? "a mount that replaces one below a shared mount has to be shared too"
+			: "the target is below a shared mount, whose peers would keep copies of the mounts "
+			  "below the tree for good");
+	idm_hint(err,
+		 "let it be shared, or make the target a private mount of its own first: mount --bind "
+		 "and --make-private");
+	return -EINVAL;
+}
+
+struct place {
+	uint64_t id, parent;
+	enum idm_propagation propagation;
+	bool found;
+};
+
+static int take_place(const struct idm_mount *mount, void *data)
+{
+	*(struct place *)data = (struct place){ mount->id, mount->parent_id, mount->propagation, true };
+	return 0;
+}
+
+static int take_parent(const struct idm_mount *mount, void *data)
+{
+	struct place *place = data;
+
+	if (mount->id == place->parent)
+		place->propagation = mount->propagation;
+	return 0;
+}
+
+static int find_below(const struct idm_mount *mount, void *data)
+{
+	struct place *place = data;
+
+	place->found |= mount->parent_id == place->id && mount->id != place->id;
+	return 0;
+}
+
+static bool cares_for_peers(enum idm_propagation propagation)
+{
+	return propagation != IDM_PROPAGATION_DEFAULT && propagation != IDM_PROPAGATION_SHARED;
+}
+
+/* Whether the wish would leave copies with peers if there are mounts below the tree. */
+static int looks_at_peers(const struct idm_target *target, bool replace,
+			  enum idm_propagation propagation, struct idm_error *err)
+{
+	struct place place = { 0 };
+	int r;
+
+	if (!cares_for_peers(propagation))
+		return 0;
+	r = idm_list_path(target->fd, "", take_place, &place, err);
+	if (r == 0 && replace)
+		r = idm_list(IDM_LIST_UNMAPPED, take_parent, &place, err);
+	if (r == -ENOENT) /* it is in no namespace of ours: attaching will say so */
+		return 0;
+	return r < 0 ? r : place.propagation == IDM_PROPAGATION_SHARED;
+}
+
+/* Of a detached tree the kernel does not say it. */
+static int has_mounts_below(int tree_fd, struct idm_error *err)
+{
+	struct place place = { 0 };
+	int r = idm_list_path(tree_fd, "", take_place, &place, err);
+
+	place.found = false;
+	if (r == 0)
+		r = idm_list(IDM_LIST_UNMAPPED, find_below, &place, err);
+	return r < 0 ? r : place.found;
+}
+
+static int put(int tree_fd, const struct idm_target *target, const char *path, bool over,
+	       enum idm_propagation propagation, struct idm_error *err)
+{
+	int shared = looks_at_peers(target, over, propagation, err), r;
+
+	if (shared < 0)
+		return shared;
+	if (over)
+		return shared ? refuse_copies(path, true, err) : replace(tree_fd, target, path, err);
+	r = idm_put_on_top(tree_fd, target, path, err);
+	if (r < 0 || !shared)
+		return r;
+	r = has_mounts_below(tree_fd, err);
+	if (r == 0)
+		return 0;
+	idm_take_away(tree_fd); /* as long as it is shared, so that it goes everywhere */
+	return r < 0 ? r : refuse_copies(path, false, err);
+}
+
+static int attach(int tree_fd, const struct idm_target *target, const char *path, unsigned int flags,
+		  enum idm_propagation propagation, struct idm_error *err)
+{
+	int r = put(tree_fd, target, path, flags & IDM_ATTACH_REPLACE, propagation, err);
+
+	return r < 0 ? r : propagate(tree_fd, path, propagation, err);
 }
 
 /*
@@ -241,11 +300,26 @@ int idm_refuse_old_kernel(const char *path, struct idm_error *err)
 			"the kernel cannot map mounts: it needs Linux 5.12");
 }
 
+/*
+ * A directory can be put at a path at once: the kernel does not put it on a symbolic link, which is
+ * none. Where it does not work out, whatever the reason is, the target is opened by itself, which tells
+ * why. A wish that has to look at the target's peers needs it open as well.
+ */
+static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int flags,
+			enum idm_propagation propagation)
+{
+	unsigned int follow = flags & IDM_ATTACH_FOLLOW ? MOVE_MOUNT_T_SYMLINKS : 0;
+
+	return !(flags & (IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT)) && !cares_for_peers(propagation) &&
+	       idm_sys_move_mount(tree_fd, "", dirfd, target,
+				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_AUTOMOUNTS | follow) == 0;
+}
+
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
 		    enum idm_propagation propagation, struct idm_error *err)
 {
 	struct idm_target t = { 0 };
-	struct stat st;
+	struct statx st;
 	int r;
 
 	if (flags & ~ATTACH_FLAGS)
@@ -256,10 +330,12 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 	r = idm_refuse_old_kernel(target, err);
 	if (r < 0)
 		return r;
-	r = idm_sys_fstatat(tree_fd, "", &st, AT_EMPTY_PATH);
+	r = idm_sys_statx(tree_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 	if (r < 0)
 		return idm_fail(err, r, step_attach, target, "the tree is not an open descriptor");
-	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(st.st_mode), err);
+	if (S_ISDIR(st.stx_mode) && put_at_path(tree_fd, dirfd, target, flags, propagation))
+		return propagate(tree_fd, target, propagation, err);
+	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(st.stx_mode), err);
 	if (r < 0)
 		return r;
 	r = attach(tree_fd, &t, target, flags, propagation, err);

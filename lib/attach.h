@@ -15,7 +15,4 @@ int idm_put_on_top(int tree_fd, const struct idm_target *target, const char *pat
 /* As mount_setattr(2) calls it; 0 for IDM_PROPAGATION_DEFAULT, and for a value that is none. */
 uint64_t idm_propagation_flag(enum idm_propagation propagation);
 
-/* Detaches an attached tree by its descriptor, lazily. */
-void idm_take_away(int tree_fd);
-
 #endif

@@ -13,6 +13,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "mount-look.h"
+#include "options.h"
 #include "privilege.h"
 #include "probe.h"
 #include "tree-why.h"
@@ -205,21 +206,44 @@ static int check_source(int source, const char *path, unsigned int flags, struct
 	return r;
 }
 
+/* As the first release had it, without what fills it up to a whole word. */
+#define FIRST_SIZE (offsetof(struct idm_check, fstype) + sizeof(((struct idm_check *)0)->fstype))
+
+/* A shorter struct is an older program's, a longer one a newer program's that wants no more than we
+ * know. */
+static int take_size(struct idm_check *own, const struct idm_check *check, const char *path,
+		     struct idm_error *err)
+{
+	size_t size = check->size;
+
+	if (size < FIRST_SIZE)
+		return idm_fail(err, -EINVAL, step_check, path,
+				"struct idm_check has at least %zu bytes, not %zu", FIRST_SIZE, size);
+	if (idm_take_options(own, sizeof(*own), check, step_check, NULL) < 0)
+		return idm_fail(err, -E2BIG, step_check, path, "struct idm_check has %zu bytes, not %zu",
+				sizeof(*own), size);
+	*own = (struct idm_check){ .size = size };
+	return 0;
+}
+
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check *check,
 		   struct idm_error *err)
 {
 	AUTO_CLOSE int source = -1;
-	size_t size = check->size;
+	struct idm_check own;
+	int r;
 
 	if (flags & ~IDM_CHECK_WRITE)
 		return idm_fail(err, -EINVAL, step_check, path, "unknown flags 0x%x", flags);
-	if (size != sizeof(*check))
-		return idm_fail(err, size > sizeof(*check) ? -E2BIG : -EINVAL, step_check, path,
-				"struct idm_check has %zu bytes, not %zu", sizeof(*check), size);
-	*check = (struct idm_check){ .size = size };
+	r = take_size(&own, check, path, err);
+	if (r < 0)
+		return r;
 	/* An empty path is dirfd itself, as in idm_tree_open(). */
 	source = *path || dirfd < 0 ? idm_sys_openat(dirfd, path, O_PATH, 0) : idm_sys_dup(dirfd);
 	if (source < 0)
 		return idm_fail(err, source, step_check, path, NULL);
-	return check_source(source, path, flags, check, err);
+	r = check_source(source, path, flags, &own, err);
+	if (r == 0)
+		memcpy(check, &own, own.size < sizeof(own) ? own.size : sizeof(own));
+	return r;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "child-steps.h"
@@ -84,8 +85,8 @@ long idm_child_enter(struct idm_job *job)
 /*
  * A process is in the PID namespace that it was made in. So the one that goes on is a second one, a
  * child of the caller's as well (CLONE_PARENT). It waits until the caller has its pidfd; should anybody
- * on the way be killed, it ends. Until then it can be known by its process group, which is that of the
- * first one and has no other members: the caller has to reap it even if that was killed at once.
+ * on the way be killed, it ends. Until then it can be known by its name, which it has from the first one
+ * and keeps when it is dead: the caller has to reap it even if it was killed at once.
  */
 static void second(struct idm_job *job, const int pipe[2])
 {
@@ -96,6 +97,7 @@ static void second(struct idm_job *job, const int pipe[2])
 	idm_job_lock(job, IDM_LOCK_CALLER, 1);
 	if (!*(volatile uint32_t *)&job->go)
 		idm_raw_exit(1);
+	raw(SYS_prctl, PR_SET_NAME, "idm-child");
 }
 
 static void wait_for_second(const int pipe[2])
@@ -119,11 +121,10 @@ long idm_child_second(struct idm_job *job)
 	if (job->flags & IDM_JOB_NEW_PID)
 		flags |= CLONE_NEWPID;
 	idm_job_begin(job, IDM_CHILD_STEP_SECOND, 0, 0);
-	r = job->flags & IDM_JOB_OWN_GROUP ? raw(SYS_setpgid, 0, 0) : 0;
-	if (r == 0)
-		r = raw(SYS_pipe2, pipe, O_CLOEXEC);
+	r = raw(SYS_pipe2, pipe, O_CLOEXEC);
 	if (r < 0)
 		return r;
+	raw(SYS_prctl, PR_SET_NAME, job->name);
 	/* Its number is written before it runs, and before we can be killed. */
 	r = raw(SYS_clone, flags, 0, &job->report.pid);
 	if (r < 0)

@@ -102,8 +102,7 @@ struct idm_job_caps {
 #define IDM_JOB_INIT 4096U
 #define IDM_JOB_PIVOT 8192U
 #define IDM_JOB_NEW_MOUNT 16384U
-#define IDM_JOB_DIE 32768U	 /* with the thread that started it */
-#define IDM_JOB_OWN_GROUP 65536U /* the second process is known by the first one's process group */
+#define IDM_JOB_DIE 32768U /* with the thread that started it */
 
 struct idm_job {
 	struct idm_child_report report; /* first: it is read by itself */
@@ -130,6 +129,9 @@ struct idm_job {
 	uint32_t groups, n_groups;
 	struct idm_job_caps own, caps;
 	int32_t process_group;
+
+	/* What the second process is called until the caller has its pidfd. No other has this name. */
+	char name[16];
 
 	uint32_t cwd;
 	uint32_t paths, n_paths; /* to try, in this order: offsets */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
 
 #include "child-steps.h"
@@ -12,26 +13,52 @@
 
 /* ---- mounts ---- */
 
+/*
+ * "/" is the new root, so links stay in it: but not magic ones, where a /proc is mounted already. They
+ * lead to the root directories of other processes, for who may go there.
+ */
+static long open_inside(const char *path, uint64_t flags)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC | flags, .resolve = RESOLVE_NO_MAGICLINKS };
+
+	return raw(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+/* The last component of a path, which begins at `start`. */
+static long make_one(char *path, uint32_t start, int is_file)
+{
+	char first = path[start];
+	long parent, r;
+
+	path[start] = '\0';
+	parent = open_inside(start ? path : ".", O_DIRECTORY);
+	path[start] = first;
+	if (parent < 0)
+		return parent;
+	r = is_file ? raw(SYS_mknodat, parent, path + start, S_IFREG | 0644, 0)
+		    : raw(SYS_mkdirat, parent, path + start, 0755);
+	raw(SYS_close, parent);
+	return r == -EEXIST ? 0 : r;
+}
+
 /* A directory, or for a tree of one file an empty file, with the directories that lead to it. */
 static long make_target(const char *target, int is_file)
 {
+	uint32_t n = 0, start = 0;
 	char path[4096];
-	uint32_t n = 0;
 	long r = 0;
 
-	for (const char *p = target; *p; p++) {
+	for (const char *p = target; *p && r == 0; p++) {
 		if (n == sizeof(path) - 1)
 			return -ENAMETOOLONG;
 		path[n++] = *p;
 		path[n] = '\0';
-		if (p[1] == '/' || (!p[1] && !is_file))
-			r = raw(SYS_mkdirat, AT_FDCWD, path, 0755);
-		else if (!p[1])
-			r = raw(SYS_mknodat, AT_FDCWD, path, S_IFREG | 0644, 0);
-		if (r < 0 && r != -EEXIST)
-			return r;
+		if (*p == '/')
+			start = n;
+		else if (!p[1] || p[1] == '/')
+			r = make_one(path, start, is_file && !p[1]);
 	}
-	return 0;
+	return r;
 }
 
 /* The last message of the fs context that is an error: "e proc: Unknown parameter 'x'". */
@@ -86,19 +113,27 @@ static long make_filesystem(struct idm_job *job, const struct idm_job_mount *m)
 	return r;
 }
 
-static int is_link(const char *path)
+static int is_link(long fd)
 {
 	struct statx st;
 
-	return raw(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) == 0 &&
-	       S_ISLNK(st.stx_mode);
+	return raw(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) == 0 && S_ISLNK(st.stx_mode);
 }
 
-/* Links at the way to the target stay inside: "/" is the new root by now. */
+static long open_target(const struct idm_job_mount *m, const char *target)
+{
+	long fd = open_inside(target, m->flags & IDM_ATTACH_FOLLOW ? 0 : O_NOFOLLOW);
+
+	if (fd < 0 || !is_link(fd))
+		return fd;
+	raw(SYS_close, fd);
+	return -ELOOP;
+}
+
 static long mount_one(struct idm_job *job, const struct idm_job_mount *m)
 {
 	const char *target = idm_job_at(job, m->target);
-	long tree = m->tree, r = 0;
+	long tree = m->tree, r = 0, to;
 
 	idm_job_begin(job, IDM_CHILD_STEP_MOUNT_TARGET, job->report.item, m->target);
 	if (m->flags & IDM_ATTACH_MKDIR)
@@ -106,15 +141,16 @@ static long mount_one(struct idm_job *job, const struct idm_job_mount *m)
 	if (r < 0)
 		return r;
 	idm_job_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
-	if (!(m->flags & IDM_ATTACH_FOLLOW) && is_link(target))
-		return -ELOOP;
+	to = open_target(m, target);
+	if (to < 0)
+		return to;
 	if (m->fstype)
 		tree = make_filesystem(job, m);
-	if (tree < 0)
-		return tree;
-	r = raw(SYS_move_mount, tree, "", AT_FDCWD, target,
-		MOVE_MOUNT_F_EMPTY_PATH | (m->flags & IDM_ATTACH_FOLLOW ? MOVE_MOUNT_T_SYMLINKS : 0));
-	if (m->fstype)
+	r = tree < 0 ? tree
+		     : raw(SYS_move_mount, tree, "", to, "",
+			   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	raw(SYS_close, to);
+	if (m->fstype && tree >= 0)
 		raw(SYS_close, tree);
 	return r;
 }

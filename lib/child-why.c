@@ -218,6 +218,15 @@ static bool why_not_mounted(const struct question *q)
 	return true;
 }
 
+static bool why_no_target(const struct question *q)
+{
+	if (q->code != -ELOOP)
+		return false;
+	idm_fail(q->err, q->code, q->step, q->subject,
+		 "on the way is a loop of symbolic links, or a link of a /proc, which is not followed");
+	return true;
+}
+
 static bool explain(const struct question *q)
 {
 	switch (q->report->step) {
@@ -230,6 +239,8 @@ static bool explain(const struct question *q)
 	case IDM_CHILD_STEP_NAMESPACES:
 	case IDM_CHILD_STEP_SECOND:
 		return why_no_namespaces(q);
+	case IDM_CHILD_STEP_MOUNT_TARGET:
+		return why_no_target(q);
 	case IDM_CHILD_STEP_MOUNT:
 		return why_not_mounted(q);
 	case IDM_CHILD_STEP_PIVOT:

@@ -15,6 +15,7 @@
  * it; from then on it does not matter who does, since what happened is in the report.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -137,61 +138,67 @@ static int open_second(struct idm_child *child, pid_t *pid)
 	return idm_take_fd(&pidfd);
 }
 
+/* Of all files in memory, this one alone has its number now. */
+static int give_name(struct idm_job *job, int job_fd, struct idm_error *err)
+{
+	struct stat st;
+	int r = idm_sys_fstatat(job_fd, "", &st, AT_EMPTY_PATH);
+
+	if (r < 0)
+		return idm_fail(err, r, step_start, NULL, NULL);
+	snprintf(job->name, sizeof(job->name), "idm-%llx",
+		 (unsigned long long)st.st_ino & 0xfffffffffffULL);
+	return 0;
+}
+
+static bool has_name(int pidfd, const char *name)
+{
+	AUTO_CLOSE int process = idm_procfs_open(pidfd, false, NULL);
+	AUTO_CLOSE int fd = process < 0 ? process : idm_procfs_openat(process, "comm", O_RDONLY);
+	char text[32];
+	ssize_t n = fd < 0 ? fd : idm_sys_read(fd, text, sizeof(text));
+
+	return n > 0 && (size_t)n == strlen(name) + 1 && memcmp(text, name, (size_t)n - 1) == 0;
+}
+
 /*
  * What becomes of a second process that cannot be held: it is dead, or ends since we do not let it go
- * on. By its number alone it is known for certain as long as the first one is not reaped: nobody but
- * these two has ever been in the process group of that number. If the first one has been reaped, then by
- * somebody who waits for any child, and will get this one as well.
+ * on. Its number may be somebody else's by now. That a process with this number has the name proves that
+ * it is ours if it is not reaped before it is killed, which the pidfd sees to.
  */
 static void reap_second(const struct idm_child *child)
 {
 	pid_t pid = child->job->report.pid;
+	AUTO_CLOSE int pidfd = pid > 0 ? idm_sys_pidfd_open(pid) : -ESRCH;
 
-	if (pid <= 0 || !(child->job->flags & IDM_JOB_OWN_GROUP) || idm_sys_getpgid(pid) != child->pid ||
-	    idm_sys_pidfd_send_signal(child->pidfd, 0) < 0)
-		return;
-	idm_sys_kill(pid, SIGKILL);
-	idm_sys_waitid(P_PID, (id_t)pid, NULL, WEXITED | __WALL);
-}
-
-/* The group that a second process is to be in. 0: it has no number in our PID namespace. */
-static pid_t wanted_group(const struct idm_child_options *o)
-{
-	return o->process_group > 0 ? o->process_group : getpgrp();
-}
-
-/* Where it was only to be known. It has executed nothing yet, so we may. */
-static int put_into_group(const struct idm_child_options *o, const struct idm_child *child, pid_t pid)
-{
-	return child->job->flags & IDM_JOB_OWN_GROUP ? idm_sys_setpgid(pid, wanted_group(o)) : 0;
+	if (pidfd >= 0 && has_name(pidfd, child->job->name) &&
+	    idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
+		reap(pidfd);
 }
 
 /* The first one has ended, and the second takes its place. */
-static int take_second(const struct idm_child_options *o, struct idm_child *child, struct idm_error *err)
+static int take_second(struct idm_child *child, struct idm_error *err)
 {
 	static const uint32_t go = 1;
 	pid_t pid;
-	int pidfd = open_second(child, &pid), r;
+	int pidfd = open_second(child, &pid);
 
 	if (pidfd < 0) {
 		reap_second(child);
 		/* If it is gone, the report says where it was last. */
 		return pidfd == -ESRCH ? 0 : idm_fail(err, pidfd, step_start, NULL, NULL);
 	}
-	r = put_into_group(o, child, pid);
 	reap(child->pidfd);
 	close(child->pidfd);
 	child->pidfd = pidfd;
 	child->pid = pid;
-	if (r < 0 && r != -ESRCH)
-		return idm_fail(err, r, "set process group", NULL, NULL);
 	idm_sys_pwrite(child->job_fd, &go, sizeof(go), offsetof(struct idm_job, go));
 	idm_sys_lock(child->job_fd, IDM_LOCK_CALLER, F_UNLCK, false);
 	await(child, IDM_LOCK_SECOND);
 	return 0;
 }
 
-static int await_stage(const struct idm_child_options *o, struct idm_child *child, struct idm_error *err)
+static int await_stage(struct idm_child *child, struct idm_error *err)
 {
 	const struct idm_child_report *report = &child->job->report;
 
@@ -202,7 +209,7 @@ static int await_stage(const struct idm_child_options *o, struct idm_child *chil
 	if (!(child->job->flags & IDM_JOB_SECOND) || report->error ||
 	    report->step != IDM_CHILD_STEP_SECOND)
 		return 0;
-	return take_second(o, child, err);
+	return take_second(child, err);
 }
 
 /* ---- all of it ---- */
@@ -223,7 +230,10 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 		return r;
 	await_leaving(child);
 	idm_child_free_stack(child);
-	r = await_stage(o, child, err);
+	/* Executed by now, if at all: that makes room for the second one's pidfd. */
+	if (*child->stage_fd >= 0)
+		close(idm_take_fd(child->stage_fd));
+	r = await_stage(child, err);
 	if (r == 0 && (report->error || report->step != IDM_CHILD_STEP_EXEC))
 		r = idm_child_why(o, child->job, err);
 	if (r < 0) {
@@ -256,13 +266,15 @@ static int start(const struct idm_child_options *o, int userns, struct idm_error
 		job_fd = open_job(err);
 		if (job_fd < 0)
 			return job_fd;
+		r = job->flags & IDM_JOB_SECOND ? give_name(job, job_fd, err) : 0;
+		if (r < 0)
+			return r;
 	}
-	if (wanted_group(o) > 0)
-		job->flags |= IDM_JOB_OWN_GROUP;
 	job->stage_fd = stage_fd;
 	job->job_fd = job_fd;
 	child.job = job;
 	child.job_fd = job_fd;
+	child.stage_fd = &stage_fd;
 	return run_job(o, &child, clone_flags, err);
 }
 

@@ -24,7 +24,8 @@ int idm_child_make_job(const struct idm_child_options *o, int userns, struct idm
 /* Clones the child into `cgroup` (-1: the caller's). Fills in what idm_child_left() needs. */
 struct idm_child {
 	struct idm_job *job;
-	int job_fd; /* the job in its memory file, or -1 */
+	int job_fd;    /* the job in its memory file, or -1 */
+	int *stage_fd; /* the stage in its own, closed when it is not needed any more */
 	int pidfd;
 	pid_t pid;
 	uint32_t inside; /* the kernel makes it 0 when the child has left our memory */

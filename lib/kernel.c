@@ -86,7 +86,8 @@ int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, str
 int idm_is_mount_point(int fd)
 {
 	struct statx st;
-	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st);
+	/* The filesystem need not be asked, and if its server is dead it could not be. */
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 
 	return r < 0 ? r : !!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
@@ -316,21 +317,6 @@ int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options)
 	return idm_sys_waitid((idtype_t)P_PIDFD, (id_t)pidfd, info, options);
 }
 
-int idm_sys_kill(pid_t pid, int signal)
-{
-	return (int)CALL(kill(pid, signal));
-}
-
-pid_t idm_sys_getpgid(pid_t pid)
-{
-	return (pid_t)CALL(getpgid(pid));
-}
-
-int idm_sys_setpgid(pid_t pid, pid_t group)
-{
-	return (int)CALL(setpgid(pid, group));
-}
-
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms)
 {
 	clock_gettime(CLOCK_MONOTONIC, deadline);
@@ -340,6 +326,14 @@ void idm_sys_deadline(struct timespec *deadline, int timeout_ms)
 		deadline->tv_nsec -= 1000000000L;
 		deadline->tv_sec++;
 	}
+}
+
+uint64_t idm_file_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 /* What is left of the time; nothing once it is over. */

@@ -208,13 +208,10 @@ int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);
 int idm_sys_pidfd_send_signal(int pidfd, int signal);
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);
-/* By number: only where that is proven to be the right one's. */
-int idm_sys_kill(pid_t pid, int signal);
-pid_t idm_sys_getpgid(pid_t pid);
-int idm_sys_setpgid(pid_t pid, pid_t group);
 void idm_sys_sleep(unsigned int milliseconds); /* or shorter, if a signal comes */
 /* Until one of the events, POLLHUP or the time (NULL: for ever): 1, or 0 if that is over. */
 int idm_sys_poll_until(int fd, short events, const struct timespec *deadline);
+uint64_t idm_file_time(void); /* as files have it: nanoseconds of the epoch, not after what is made next */
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms);
 void idm_sys_futex_wait(const uint32_t *word, uint32_t value); /* may also come back for no reason */
 int idm_sys_memfd(const char *name, bool to_execute);

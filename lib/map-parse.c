@@ -61,15 +61,35 @@ static bool is_blank(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* How much of a text is before the first of the separators. By hand: pieces are a few characters long.
+ */
+static size_t length_before(struct slice s, const char *separators)
+{
+	uint64_t set[4] = { 0 }; /* a bit for each character there is */
+	size_t n = 0;
+
+	if (!separators[1]) {
+		while (n < s.n && s.p[n] != separators[0])
+			n++;
+		return n;
+	}
+	for (const unsigned char *c = (const unsigned char *)separators; *c; c++)
+		set[*c >> 6] |= (uint64_t)1 << (*c & 63);
+	for (; n < s.n; n++) {
+		unsigned char c = (unsigned char)s.p[n];
+
+		if (set[c >> 6] >> (c & 63) & 1)
+			return n;
+	}
+	return n;
+}
+
 /* Cuts off and returns what is before the first of the separators; *rest then begins with it. */
 static struct slice cut(struct slice *rest, const char *separators)
 {
-	size_t n = 0;
-	struct slice piece;
+	size_t n = length_before(*rest, separators);
+	struct slice piece = { rest->p, n };
 
-	while (n < rest->n && !strchr(separators, rest->p[n]))
-		n++;
-	piece = (struct slice){ rest->p, n };
 	rest->p += n;
 	rest->n -= n;
 	return piece;

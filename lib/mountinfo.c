@@ -134,6 +134,13 @@ static int by_id(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
+/* There is no array where there is no line: a namespace whose root the caller cannot see has none. */
+static void sort_places(struct idm_mountinfo *info)
+{
+	if (info->n)
+		qsort(info->places, info->n, sizeof(*info->places), by_id);
+}
+
 static int find_lines(struct idm_mountinfo *info)
 {
 	const char *p = info->text;
@@ -174,7 +181,7 @@ static int refresh(struct idm_mountinfo *info, struct idm_error *err)
 	info->read = r == 0;
 	if (r < 0)
 		return idm_fail(err, r, step_read, NULL, NULL);
-	qsort(info->places, info->n, sizeof(*info->places), by_id);
+	sort_places(info);
 	return 0;
 }
 
@@ -197,12 +204,17 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* Cuts off the next field. An empty source leaves an empty field, so one blank ends it, not many. */
+/*
+ * Cuts off the next field. An empty source leaves an empty field, so one blank ends it, not many. At the
+ * end of the line all that is left are empty fields; they can be written to as any other.
+ */
 static char *field(char **rest)
 {
-	char *p = strsep(rest, " ");
+	char *p = *rest, *blank = strchrnul(p, ' ');
 
-	return p ? p : (char *)"";
+	*rest = *blank ? blank + 1 : blank;
+	*blank = '\0';
+	return p;
 }
 
 static uint32_t attribute(const char *word)
@@ -243,7 +255,7 @@ static enum idm_propagation propagation(char **rest)
 	enum idm_propagation p = IDM_PROPAGATION_PRIVATE;
 	const char *word;
 
-	while (*rest && strcmp(word = field(rest), "-") != 0) {
+	while (**rest && strcmp(word = field(rest), "-") != 0) {
 		if (strncmp(word, "shared:", 7) == 0)
 			p = IDM_PROPAGATION_SHARED;
 		else if (strncmp(word, "master:", 7) == 0 && p != IDM_PROPAGATION_SHARED)
@@ -333,7 +345,7 @@ static int all_ids(struct idm_mountinfo *info, uint32_t **ids, size_t *n, struct
 		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
 	for (size_t i = 0; i < info->n; i++)
 		(*ids)[i] = info->places[i].id;
-	qsort(info->places, info->n, sizeof(*info->places), by_id);
+	sort_places(info);
 	info->read = true;
 	return 0;
 }

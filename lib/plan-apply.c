@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "detach.h"
 #include "error.h"
 #include "kernel.h"
 #include "plan-open.h"
@@ -113,8 +114,10 @@ static int attach_plan(struct application *a, struct idm_error *err)
 
 static int make_visible(struct application *a, struct idm_error *err)
 {
-	int r = a->base < 0 ? 0 : attach_base(a, err);
+	int r = idm_record_limit(&a->recorder, err);
 
+	if (r == 0 && a->base >= 0)
+		r = attach_base(a, err);
 	if (r < 0)
 		return r;
 	r = attach_plan(a, err);

@@ -36,7 +36,12 @@ struct site {
 struct errand {
 	int tree, to;  /* what is put where */
 	int namespace; /* to be joined */
-	int proc;
+};
+
+/* In memory that both sides see. */
+struct founding {
+	int tree, proc;
+	int self, ns; /* directories there */
 };
 
 static int move(int tree, int to)
@@ -44,22 +49,24 @@ static int move(int tree, int to)
 	return idm_sys_move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-/* Attaches the root over that of a new mount namespace, and returns a descriptor of that. */
+/*
+ * Attaches the root over that of a new mount namespace, and returns a descriptor of that. The descriptor
+ * table is the caller's too: what is opened on the way is the caller's to close, who may outlive us.
+ */
 static int found_namespace(void *data)
 {
-	const struct errand *e = data;
-	int r = idm_errand_leave_mounts(), self;
+	struct founding *f = data;
+	int r = idm_errand_leave_mounts();
 
 	if (r == 0)
-		r = idm_sys_move_mount(e->tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+		r = idm_sys_move_mount(f->tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (r < 0)
 		return r;
-	self = idm_sys_openat(e->proc, "thread-self", O_PATH | O_DIRECTORY, 0);
-	if (self < 0)
-		return self;
-	r = idm_procfs_openat(self, "ns/mnt", O_RDONLY);
-	close(self); /* the descriptor table is the caller's too */
-	return r;
+	f->self = idm_sys_openat(f->proc, "thread-self", O_PATH | O_DIRECTORY, 0);
+	if (f->self < 0)
+		return f->self;
+	f->ns = idm_procfs_openat(f->self, "ns", O_PATH | O_DIRECTORY);
+	return f->ns < 0 ? f->ns : idm_sys_openat(f->ns, "mnt", O_RDONLY, 0);
 }
 
 static int move_there(void *data)
@@ -82,11 +89,18 @@ static int copy_from_there(void *data)
 static int enter_namespace(struct site *site, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);
-	struct errand e = { .tree = site->root, .proc = proc };
+	struct founding *f;
 
 	if (proc < 0)
 		return proc;
-	site->namespace = idm_errand(found_namespace, &e);
+	f = idm_errand_memory(sizeof(*f));
+	if (!f)
+		return idm_fail(err, -ENOMEM, "make mount namespace", NULL, NULL);
+	*f = (struct founding){ site->root, proc, -1, -1 };
+	site->namespace = idm_errand(found_namespace, f);
+	idm_close_fd(&f->ns);
+	idm_close_fd(&f->self);
+	idm_errand_memory_free(f, sizeof(*f));
 	return site->namespace < 0 ? idm_fail(err, site->namespace, "make mount namespace", NULL, NULL)
 				   : 0;
 }
@@ -118,6 +132,24 @@ static int why_not_placed(int code, const struct idm_step *step, struct idm_erro
 	return code;
 }
 
+/* A name by itself: no symbolic link can be on the way, and nothing can lead out of the root. */
+static bool is_one_name(const char *target)
+{
+	return *target && !strchr(target, '/') && strcmp(target, ".") != 0 && strcmp(target, "..") != 0;
+}
+
+/*
+ * A directory can be put at such a name at once: the kernel does not put it on a symbolic link, which is
+ * none. Where it does not work out, whatever the reason is, the target is opened by itself.
+ */
+static bool place_at_name(const struct site *site, const char *target, int tree)
+{
+	target += strspn(target, "/");
+	return site->namespace < 0 && is_one_name(target) &&
+	       idm_sys_move_mount(tree, "", site->top, target,
+				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_AUTOMOUNTS) == 0;
+}
+
 static int place(struct site *site, const struct idm_step *step, int tree, bool mkdir,
 		 struct idm_target *target, struct idm_error *err)
 {
@@ -133,6 +165,8 @@ static int place(struct site *site, const struct idm_step *step, int tree, bool 
 			site->top = tree;
 		return r < 0 ? why_not_placed(r, step, err) : 0;
 	}
+	if (S_ISDIR(st.st_mode) && place_at_name(site, step->target, tree))
+		return 0;
 	r = idm_target_open(target, site->top, step->target, flags, S_ISDIR(st.st_mode), err);
 	if (r < 0)
 		return r;

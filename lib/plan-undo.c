@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detach.h"
 #include "error.h"
 #include "kernel.h"
 #include "list.h"
@@ -23,6 +24,9 @@ static const char step_undo[] = "undo";
  */
 #define BUSY_TRIES 40
 #define BUSY_MILLISECONDS 5
+
+/* So long after it was announced a thing is taken for the one that was created then. */
+#define MOST_NANOSECONDS 10000000000ULL
 
 /* A mount that is there now. */
 struct node {
@@ -119,13 +123,19 @@ static int mark_recorded(struct undoing *u)
 	return r;
 }
 
-/* A program that died in between had no time to let others mount anything there. */
+/*
+ * The program died before it could name all its mounts, but not before it had made them. Unique ids only
+ * grow: what others have mounted there since is above the limit. Before Linux 6.8 there is none, since
+ * ids are used again: then everything below is taken for ours, as it is if the undoing comes right
+ * after.
+ */
 static int mark_below(struct undoing *u)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < u->n_nodes && r == 0; i++)
-		if (is_ours(u, u->nodes[i].parent))
+		if (is_ours(u, u->nodes[i].parent) &&
+		    (!u->record.limit || u->nodes[i].id < u->record.limit))
 			r = mark(u, &u->nodes[i]);
 	return r;
 }
@@ -207,6 +217,20 @@ static int look(struct undoing *u, struct idm_error *err)
 
 /* ---- removing ---- */
 
+/*
+ * Of what was about to be created only the time is known. Whoever had it made by hand instead, that soon
+ * after the program died, loses an empty directory.
+ */
+static bool is_made(const struct idm_record_entry *e, const struct idm_file_id *is, bool directory)
+{
+	const struct idm_file_id was = { .inode = e->number, .born = e->born };
+
+	if (e->number)
+		return idm_is_same_file(&was, is, directory);
+	return (directory ? S_ISDIR(is->mode) : S_ISREG(is->mode)) && is->born >= e->born &&
+	       is->born - e->born < MOST_NANOSECONDS;
+}
+
 static int remove_made(int parent, const char *name, const struct idm_record_entry *e,
 		       struct idm_error *err)
 {
@@ -219,8 +243,7 @@ static int remove_made(int parent, const char *name, const struct idm_record_ent
 	if (r < 0)
 		return idm_fail(err, r, step_undo, e->path, NULL);
 	/* Somebody has put something else there, or something into it: not ours any more. */
-	if (is.inode != e->number || is.born != e->born ||
-	    (directory ? !S_ISDIR(is.mode) : !S_ISREG(is.mode)))
+	if (!is_made(e, &is, directory))
 		return 0;
 	if (!directory && is.size)
 		return idm_fail(err, -ENOTEMPTY, step_undo, e->path, "the file is not empty");
@@ -352,7 +375,7 @@ static int remove_inside(const struct undoing *u, const struct idm_record_entry 
 /* Whether it may go well if it is done again. Then the mount has to stay, through which it can be. */
 static bool may_pass(int r)
 {
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
+	return r < 0 && r != -ENOTEMPTY && r != -EBUSY && r != -EROFS && r != -EPERM && r != -EACCES;
 }
 
 /* Of what cannot be removed the first is told; the rest is undone all the same. */
@@ -397,25 +420,12 @@ static int why_not_unmounted(int code, const struct node *node, struct idm_error
 	return code;
 }
 
-/*
- * The kernel unmounts what a path leads to: that has to be the mount that is meant. Its descriptor is
- * closed before, since it would keep the mount busy.
- */
 static int try_unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
 {
-	int fd = idm_sys_openat(AT_FDCWD, node->target, O_PATH | O_NOFOLLOW, 0), r;
-	uint64_t id = 0;
-	bool unique;
+	int r = idm_unmount_exactly(node->target, node->id, u->flags & IDM_UNDO_LAZY ? MNT_DETACH : 0);
 
-	if (fd < 0)
-		return idm_fail(err, fd, step_undo, node->target, NULL);
-	r = idm_mount_id(fd, &id, &unique);
-	idm_close_fd(&fd);
-	if (r < 0)
-		return idm_fail(err, r, step_undo, node->target, NULL);
-	if (id != node->id)
+	if (r == -EXDEV)
 		return idm_fail(err, -EBUSY, step_undo, node->target, "another mount hides it");
-	r = idm_sys_umount(node->target, UMOUNT_NOFOLLOW | (u->flags & IDM_UNDO_LAZY ? MNT_DETACH : 0));
 	return r < 0 ? why_not_unmounted(r, node, err) : 0;
 }
 
@@ -508,6 +518,17 @@ static void release(struct undoing *u)
 	idm_record_free(&u->record);
 }
 
+static int remove_record(const struct idm_record *r, const char *path, struct idm_error *err)
+{
+	int code = idm_record_remove(r->directory, strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
+				     r->fd);
+
+	if (code == -ESTALE)
+		return idm_fail(err, code, "remove record", path,
+				"it is another file by now, which stays");
+	return code < 0 ? idm_fail(err, code, "remove record", path, NULL) : 0;
+}
+
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)
 {
 	struct undoing u = { .flags = flags };
@@ -520,9 +541,7 @@ int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)
 		return r;
 	r = undo(&u, err);
 	if (r == 0) {
-		r = idm_sys_unlinkat(AT_FDCWD, record, 0);
-		if (r < 0)
-			idm_fail(err, r, "remove record", record, NULL);
+		r = remove_record(&u.record, record, err);
 	}
 	release(&u);
 	return r;

@@ -23,8 +23,8 @@
 /* The root of every procfs has this inode number (PROC_ROOT_INO); a bind mount of a part has not. */
 #define PROCFS_ROOT_INODE 1
 
-/* The inode number of the initial PID namespace: the same on every Linux. */
-#define INITIAL_PIDNS_INODE 0xEFFFFFFCU
+/* The initial PID namespace, as a link of /proc/PID/ns names it: the same on every Linux. */
+#define INITIAL_PIDNS "pid:[4026531836]"
 
 /* The process behind the pidfd is gone, and its number may be somebody else's by now. */
 #define REAPED (-ESRCH)
@@ -192,14 +192,25 @@ int idm_procfs_number(int proc, int pidfd)
 	return pid_in(proc, pidfd);
 }
 
+/* Most callers have. To read the link takes half as long as to follow it, which is two microseconds. */
+static bool has_initial_pidns_for_children(void)
+{
+	char name[sizeof(INITIAL_PIDNS)];
+
+	return idm_sys_readlinkat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", name,
+				  sizeof(name)) == sizeof(INITIAL_PIDNS) - 1 &&
+	       memcmp(name, INITIAL_PIDNS, sizeof(INITIAL_PIDNS) - 1) == 0;
+}
+
 bool idm_procfs_child_would_be_init(void)
 {
 	struct stat own, children;
 	AUTO_CLOSE int fd = -1;
-	int r = idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", &children, 0);
+	int r;
 
-	if (r == 0 && children.st_ino == INITIAL_PIDNS_INODE)
-		return false; /* most callers; each question to /proc is a microsecond and a half */
+	if (has_initial_pidns_for_children())
+		return false;
+	r = idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", &children, 0);
 	if (idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &own, 0) < 0)
 		return false;
 	/* Linux 4.12. The link has no target as long as the namespace has no init ... */
@@ -212,6 +223,42 @@ bool idm_procfs_child_would_be_init(void)
 	return fd >= 0 && idm_sys_ioctl(fd, IDM_NS_GET_PID_FROM_PIDNS, (void *)1) == -ESRCH;
 }
 
+/* The inode number of the namespace that the link says it leads to: "user:[4026531837]". */
+static int namespace_number(int link, unsigned long *inode)
+{
+	char text[64], *number;
+	ssize_t n = idm_sys_readlinkat(link, "", text, sizeof(text) - 1);
+
+	if (n < 0)
+		return (int)n;
+	text[n] = '\0';
+	number = strchr(text, '[');
+	return number && sscanf(number, "[%lu]", inode) == 1 ? 0 : -EXDEV;
+}
+
+/*
+ * What the link itself leads to. The kernel lets files be mounted over it, which opening it would find;
+ * and going through it leaves procfs, so opening cannot be told to stay inside.
+ */
+static int open_namespace(int ns, const char *name, int flags)
+{
+	AUTO_CLOSE int link = idm_sys_openat2(ns, name, O_PATH | O_NOFOLLOW, 0, INSIDE), fd = -1;
+	unsigned long inode;
+	struct statfs fs;
+	struct stat st;
+	int r = link < 0 ? link : namespace_number(link, &inode);
+
+	if (r < 0)
+		return r;
+	fd = idm_sys_openat(ns, name, flags, 0);
+	if (fd < 0)
+		return fd;
+	if (idm_sys_fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC ||
+	    idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) < 0 || st.st_ino != inode)
+		return -EXDEV;
+	return idm_take_fd(&fd);
+}
+
 int idm_procfs_openat(int process, const char *name, int flags)
 {
 	AUTO_CLOSE int ns = -1;
@@ -219,7 +266,5 @@ int idm_procfs_openat(int process, const char *name, int flags)
 	if (strncmp(name, "ns/", 3) != 0)
 		return idm_sys_openat2(process, name, flags, 0, INSIDE);
 	ns = idm_sys_openat2(process, "ns", O_PATH | O_DIRECTORY, 0, INSIDE);
-	if (ns < 0)
-		return ns;
-	return idm_sys_openat(ns, name + 3, flags, 0);
+	return ns < 0 ? ns : open_namespace(ns, name + 3, flags);
 }

@@ -29,7 +29,7 @@ int idm_procfs_number(int proc, int pidfd);
 
 /*
  * Opens `name` in such a directory, never through a mount that somebody put over it. `name` is a plain
- * file, or "ns/…": a magic link, which is opened behind its directory.
+ * file, or "ns/…": a magic link, which is followed to what it itself leads to. -EXDEV: covered.
  */
 int idm_procfs_openat(int process, const char *name, int flags);
 

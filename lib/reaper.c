@@ -470,7 +470,8 @@ static int check_program(const struct idm_program *program, struct idm_error *er
 /* From now on its end would be reported to nobody. */
 static int give_up(int pidfd, int r, const struct idm_program *program, struct idm_error *err)
 {
-	idm_sys_pidfd_send_signal(pidfd, SIGKILL);
+	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
+		idm_sys_poll_until(pidfd, POLLIN, NULL); /* until it is over; the keeper reaps it */
 	return r == -EEXIST ? r : idm_fail(err, r, step_start, program->argv[0], NULL);
 }
 

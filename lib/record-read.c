@@ -11,6 +11,7 @@
 #include "util.h"
 
 static const char step_read[] = "read record";
+static const char first_line[] = "idmount record 1";
 
 /* A record of 100,000 mounts with long paths is smaller. */
 #define MOST_BYTES (64UL << 20)
@@ -179,7 +180,7 @@ static int read_line(struct idm_record *record, size_t number, char *line)
 	if (record->complete)
 		return -EINVAL; /* nothing comes after the end */
 	if (number == 1)
-		return strcmp(line, "idmount record 1") == 0 ? 0 : -EINVAL;
+		return strcmp(line, first_line) == 0 ? 0 : -EINVAL;
 	what = next_word(&rest);
 	if (!what)
 		return -EINVAL;
@@ -201,6 +202,8 @@ static int read_line(struct idm_record *record, size_t number, char *line)
 			       ? 0
 			       : -EINVAL;
 	}
+	if (strcmp(what, "limit") == 0 && !record->limit)
+		return record->unique_ids && parse_number(rest, &record->limit) ? 0 : -EINVAL;
 	if (strcmp(what, "end") == 0 && !rest) {
 		record->complete = true;
 		return 0;
@@ -208,15 +211,31 @@ static int read_line(struct idm_record *record, size_t number, char *line)
 	return read_entry(record, what, rest);
 }
 
+/* What is behind it says what came of the creation, or that it was somebody else's. */
+static void drop_announced(struct idm_record *record)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < record->n; i++) {
+		struct idm_record_entry *e = &record->entries[i];
+
+		if (e->kind < IDM_RECORD_BASE && !e->number && (i + 1 < record->n || record->complete))
+			free(e->path);
+		else
+			record->entries[n++] = *e;
+	}
+	record->n = n;
+}
+
 static int read_lines(struct idm_record *record, char *text, size_t length, const char *path,
 		      struct idm_error *err)
 {
 	size_t number = 0;
-	char *end;
+	char *line, *end;
 
 	if (memchr(text, '\0', length))
 		return idm_fail(err, -EINVAL, step_read, path, "it holds a NUL");
-	for (char *line = text; (end = strchr(line, '\n')); line = end + 1) {
+	for (line = text; (end = strchr(line, '\n')); line = end + 1) {
 		int r;
 
 		*end = '\0';
@@ -227,7 +246,34 @@ static int read_lines(struct idm_record *record, char *text, size_t length, cons
 			return idm_fail(err, r, step_read, path,
 					"line %zu is not that of a record of idmount", number);
 	}
+	/* Cut off in its first line it is one that begins like that; another file is not ours to remove.
+	 */
+	if (!number && strncmp(line, first_line, strlen(line)) != 0)
+		return idm_fail(err, -EINVAL, step_read, path,
+				"line 1 is not that of a record of idmount");
+	drop_announced(record);
 	return 0;
+}
+
+/*
+ * A link is not followed: who owns the directory could let it lead to a record of somebody else, which
+ * is as well-formed, and belongs to the same user.
+ */
+static int open_record(struct idm_record *record, const char *path, struct idm_error *err)
+{
+	const char *name;
+
+	*record = (struct idm_record){ .fd = -1, .directory = idm_record_directory(path, &name) };
+	record->fd = record->directory;
+	if (record->directory >= 0)
+		record->fd = idm_sys_openat(record->directory, name,
+					    O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0);
+	if (record->fd == -ELOOP) {
+		idm_fail(err, -ELOOP, step_read, path, "it is a symbolic link");
+		idm_hint(err, "name the file that it points to");
+		return -ELOOP;
+	}
+	return record->fd < 0 ? idm_fail(err, record->fd, step_read, path, NULL) : 0;
 }
 
 int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err)
@@ -236,12 +282,9 @@ int idm_record_read(struct idm_record *record, const char *path, struct idm_erro
 	size_t length = 0;
 	int r;
 
-	*record = (struct idm_record){
-		.fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
-	};
-	if (record->fd < 0)
-		return idm_fail(err, record->fd, step_read, path, NULL);
-	r = check_owner(record->fd, path, err);
+	r = open_record(record, path, err);
+	if (r == 0)
+		r = check_owner(record->fd, path, err);
 	if (r == 0)
 		r = idm_record_lock(record->fd, path, err);
 	if (r == 0)
@@ -259,5 +302,6 @@ void idm_record_free(struct idm_record *record)
 		free(record->entries[i].path);
 	free(record->entries);
 	idm_record_unlock(&record->fd);
-	*record = (struct idm_record){ .fd = -1 };
+	idm_close_fd(&record->directory);
+	*record = (struct idm_record){ .fd = -1, .directory = -1 };
 }

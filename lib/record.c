@@ -34,11 +34,12 @@ int idm_boot_id(char boot[40], struct idm_error *err)
 int idm_mount_id(int fd, uint64_t *id, bool *unique)
 {
 	struct statx st;
-	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE, &st);
+	const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC; /* a dead server has nothing to say here */
+	int r = idm_sys_statx(fd, "", flags, STATX_MNT_ID_UNIQUE, &st);
 
 	*unique = r == 0 && st.stx_mask & STATX_MNT_ID_UNIQUE;
 	if (r == 0 && !*unique)
-		r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st);
+		r = idm_sys_statx(fd, "", flags, STATX_MNT_ID, &st);
 	*id = st.stx_mnt_id;
 	return r;
 }
@@ -142,7 +143,6 @@ static int write_head(struct idm_recorder *rec, struct idm_error *err)
 	struct idm_mntns ns;
 	struct statx st;
 	char boot[40];
-	bool unique;
 	int r = idm_boot_id(boot, err);
 
 	if (r < 0)
@@ -151,32 +151,74 @@ static int write_head(struct idm_recorder *rec, struct idm_error *err)
 	if (!ns.inode)
 		return idm_fail(err, -ENOENT, step_record, rec->path,
 				"the mount namespace cannot be told: /proc is needed");
-	unique = idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID_UNIQUE, &st) == 0 &&
-		 st.stx_mask & STATX_MNT_ID_UNIQUE;
+	r = idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st);
+	if (r < 0)
+		return idm_fail(err, r, step_record, rec->path, NULL);
 	return write_line(rec, err, "idmount record 1\nboot %s\nnamespace %llu\nids %s\n", boot,
-			  (unsigned long long)ns.inode, unique ? "unique" : "reused");
+			  (unsigned long long)ns.inode,
+			  st.stx_mask & STATX_MNT_ID_UNIQUE ? "unique" : "reused");
+}
+
+int idm_record_directory(const char *path, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *above = NULL;
+
+	*name = slash ? slash + 1 : path;
+	if (!**name)
+		return *path ? -EISDIR : -ENOENT;
+	if (!slash)
+		return idm_sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	above = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	return above ? idm_sys_openat(AT_FDCWD, above, O_PATH | O_DIRECTORY, 0) : -ENOMEM;
+}
+
+int idm_record_remove(int directory, const char *name, int fd)
+{
+	struct stat own, there;
+	int r = idm_sys_fstatat(fd, "", &own, AT_EMPTY_PATH);
+
+	if (r == 0)
+		r = idm_sys_fstatat(directory, name, &there, AT_SYMLINK_NOFOLLOW);
+	if (r < 0)
+		return r;
+	if (own.st_dev != there.st_dev || own.st_ino != there.st_ino)
+		return -ESTALE;
+	return idm_sys_unlinkat(directory, name, 0);
+}
+
+static void close_recorder(struct idm_recorder *rec)
+{
+	idm_close_fd(&rec->fd);
+	idm_close_fd(&rec->directory);
+	rec->fd = rec->directory = -1;
 }
 
 int idm_recorder_open(struct idm_recorder *rec, const char *path, struct idm_error *err)
 {
 	int r;
 
-	*rec = (struct idm_recorder){ .fd = -1, .path = path };
+	*rec = (struct idm_recorder){ .fd = -1, .directory = -1, .path = path };
 	if (!path)
 		return 0;
-	rec->fd = idm_sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW,
-				 0600);
+	rec->fd = rec->directory = idm_record_directory(path, &rec->name);
+	if (rec->directory >= 0)
+		rec->fd = idm_sys_openat(rec->directory, rec->name,
+					 O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600);
 	if (rec->fd == -EEXIST) {
 		idm_fail(err, -EEXIST, step_record, path, NULL);
 		idm_hint(err, "\"idmount undo --record %s\" undoes what it says and removes it", path);
+		close_recorder(rec);
 		return -EEXIST;
 	}
-	if (rec->fd < 0)
-		return idm_fail(err, rec->fd, step_record, path, NULL);
+	if (rec->fd < 0) {
+		r = idm_fail(err, rec->fd, step_record, path, NULL);
+		close_recorder(rec);
+		return r;
+	}
 	r = idm_record_lock(rec->fd, path, err);
 	if (r == -EBUSY || r == -ENOENT) { /* somebody undoes it already: it is not ours any more */
-		idm_close_fd(&rec->fd);
-		rec->fd = -1;
+		close_recorder(rec);
 		return r;
 	}
 	if (r == 0)
@@ -189,8 +231,9 @@ int idm_recorder_close(struct idm_recorder *rec, int code)
 	if (rec->fd < 0)
 		return code;
 	if (code < 0)
-		idm_sys_unlinkat(AT_FDCWD, rec->path, 0);
+		idm_record_remove(rec->directory, rec->name, rec->fd);
 	idm_record_unlock(&rec->fd);
+	close_recorder(rec);
 	return code;
 }
 
@@ -250,6 +293,32 @@ static int save(struct idm_recorder *rec, struct idm_error *err)
 	return r < 0 ? idm_fail(err, r, step_record, rec->path, NULL) : 0;
 }
 
+/* The id that the next mount has, whatever that is: of one that nobody sees. */
+static int next_mount_id(uint64_t *id, bool *unique)
+{
+	AUTO_CLOSE int fs = idm_sys_fsopen("tmpfs", 0), mount = -1;
+	int r = fs < 0 ? fs : idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+
+	if (r < 0)
+		return r;
+	mount = idm_sys_fsmount(fs, 0, 0);
+	return mount < 0 ? mount : idm_mount_id(mount, id, unique);
+}
+
+int idm_record_limit(struct idm_recorder *rec, struct idm_error *err)
+{
+	uint64_t id;
+	bool unique;
+	int r;
+
+	if (rec->fd < 0)
+		return 0;
+	r = next_mount_id(&id, &unique);
+	if (r < 0)
+		return idm_fail(err, r, step_record, rec->path, NULL);
+	return unique ? write_line(rec, err, "limit %llu\n", (unsigned long long)id) : 0;
+}
+
 static int record_tree(struct idm_recorder *rec, const char *what, int tree,
 		       const struct idm_target *target, struct idm_error *err)
 {
@@ -288,6 +357,7 @@ struct below {
 	struct idm_error *err;
 	uint64_t *ids; /* the root, and what is known to be below it */
 	size_t n;
+	bool found; /* the root is among what is listed */
 };
 
 static bool is_below(const struct below *b, const struct idm_mount *mount)
@@ -304,6 +374,7 @@ static int record_if_below(const struct idm_mount *mount, void *data)
 
 	if (!is_below(b, mount))
 		return 0;
+	b->found = b->found || mount->id == b->ids[0];
 	if (mount->id != b->ids[0]) {
 		uint64_t *more = reallocarray(b->ids, b->n + 1, sizeof(*more));
 
@@ -331,6 +402,10 @@ int idm_record_mounts(struct idm_recorder *rec, int tree, struct idm_error *err)
 		idm_fail(err, r, step_record, rec->path, NULL);
 	if (r == 0)
 		r = idm_list(IDM_LIST_UNMAPPED, record_if_below, &b, err);
+	/* Such as with ids of the other kind. */
+	if (r == 0 && !b.found)
+		r = idm_fail(err, -ENOENT, step_record, rec->path,
+			     "the mounts are not among those of this namespace");
 	free(b.ids);
 	if (r == 0)
 		r = write_line(rec, err, "end\n");

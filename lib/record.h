@@ -6,8 +6,10 @@
  *   boot UUID                  after another start of the machine no mount is left
  *   namespace INODE            the mount namespace
  *   ids unique|reused          reused: before Linux 6.8
- *   directory INODE BORN PATH  created; also "file". BORN: in nanoseconds of the epoch, or 0
+ *   directory INODE BORN PATH  created; also "file". BORN: in nanoseconds of the epoch, or 0.
+ *                              INODE 0: about to be created at that time. Counts as the last line only
  *   inside-directory INODE BORN PATH   the same in the root filesystem; also "inside-file"
+ *   limit ID                   of every mount of the plan the id is smaller; not where ids are reused
  *   base ID PATH               a mount below the root, written before it is attached; mostly none
  *   root ID PATH               the mount of the root filesystem, written before it is attached
  *   mount ID PATH              every mount, the root first, written when all are there
@@ -26,8 +28,10 @@
 /* ---- writing ---- */
 
 struct idm_recorder {
-	int fd; /* -1: nothing is recorded */
+	int fd;	       /* -1: nothing is recorded */
+	int directory; /* that it is in */
 	const char *path;
+	const char *name; /* there */
 };
 
 /* `path` NULL: records nothing, always with success. */
@@ -38,6 +42,9 @@ int idm_record_outside(const struct idm_made *made, const char *path, void *reco
 		       struct idm_error *err);
 int idm_record_inside(const struct idm_made *made, const char *path, void *recorder,
 		      struct idm_error *err);
+
+/* That all mounts are made, and no other is to come. Before the next two. */
+int idm_record_limit(struct idm_recorder *recorder, struct idm_error *err);
 
 /* The mount below the root, if there is one, and the root of what is about to be attached at `target`.
  * Return when that is on the disk. */
@@ -66,17 +73,19 @@ enum idm_record_kind {
 
 struct idm_record_entry {
 	enum idm_record_kind kind;
-	uint64_t number; /* inode or mount id */
+	uint64_t number; /* inode or mount id; 0: of what may have been created, or not */
 	uint64_t born;	 /* of what was created: 0 if the filesystem does not tell */
 	char *path;
 };
 
 struct idm_record {
-	int fd; /* which holds the lock */
+	int fd;	       /* which holds the lock */
+	int directory; /* that it was found in */
 	char boot[40];
 	uint64_t namespace_inode;
 	bool unique_ids;
-	bool complete; /* all mounts are named */
+	uint64_t limit; /* 0: not known */
+	bool complete;	/* all mounts are named */
 	struct idm_record_entry *entries;
 	size_t n;
 };
@@ -84,6 +93,15 @@ struct idm_record {
 /* -EBUSY: somebody else writes or undoes it. */
 int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err);
 void idm_record_free(struct idm_record *record);
+
+/*
+ * The directory that a record is in, O_PATH, and its name there; -errno. All that is done with the file
+ * is done there: a path that others own a part of can lead elsewhere the next time.
+ */
+int idm_record_directory(const char *path, const char **name);
+
+/* Removes the record behind `fd`. -ESTALE: another file has its name by now. */
+int idm_record_remove(int directory, const char *name, int fd);
 
 /* Locks an open record. -ENOENT: it has been removed meanwhile. */
 int idm_record_lock(int fd, const char *path, struct idm_error *err);

@@ -28,6 +28,9 @@ static const char step_list[] = "list mounts";
  */
 #define ROOM_WITH_MAPS (sizeof(struct idm_statmount) + 3 * 4096)
 
+/* No mount has so much to tell. */
+#define MOST_ROOM (16UL << 20)
+
 #define STRINGS (IDM_STATMOUNT_MNT_ROOT | IDM_STATMOUNT_MNT_POINT | IDM_STATMOUNT_FS_TYPE)
 #define NEW_STRINGS (IDM_STATMOUNT_FS_SUBTYPE | IDM_STATMOUNT_SB_SOURCE | IDM_STATMOUNT_SUPPORTED_MASK)
 #define MAPS (IDM_STATMOUNT_MNT_UIDMAP | IDM_STATMOUNT_MNT_GIDMAP)
@@ -84,13 +87,59 @@ static uint64_t known_at(enum idm_list_level level, uint64_t flags)
 	return flags;
 }
 
+/* ---- what is to be believed of an answer ---- */
+
+/* n strings, one behind the other, all of them within the text; the last byte of that is a NUL. */
+static bool holds_strings(const struct idm_statmount *m, size_t length, uint32_t offset, uint32_t n)
+{
+	for (size_t at = offset; n > 0; n--) {
+		if (at >= length)
+			return false;
+		at += strlen(m->str + at) + 1;
+	}
+	return true;
+}
+
+/*
+ * Whether what it tells lies within it. The kernel's answers do; what emulates a kernel, or answers in
+ * its place (seccomp_unotify(2)), can be mistaken, and then nothing behind the answer may be read.
+ */
+static bool is_whole(const struct idm_statmount *m, size_t room)
+{
+	const struct {
+		uint64_t flag;
+		uint32_t offset, n;
+	} parts[] = {
+		{ IDM_STATMOUNT_MNT_ROOT, m->mnt_root, 1 },
+		{ IDM_STATMOUNT_MNT_POINT, m->mnt_point, 1 },
+		{ IDM_STATMOUNT_FS_TYPE, m->fs_type, 1 },
+		{ IDM_STATMOUNT_FS_SUBTYPE, m->fs_subtype, 1 },
+		{ IDM_STATMOUNT_SB_SOURCE, m->sb_source, 1 },
+		{ IDM_STATMOUNT_MNT_UIDMAP, m->mnt_uidmap, m->mnt_uidmap_num },
+		{ IDM_STATMOUNT_MNT_GIDMAP, m->mnt_gidmap, m->mnt_gidmap_num },
+	};
+	size_t length;
+
+	if (m->size < sizeof(*m) || m->size > room)
+		return false;
+	length = m->size - sizeof(*m);
+	if (length && m->str[length - 1])
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (m->mask & parts[i].flag && !holds_strings(m, length, parts[i].offset, parts[i].n))
+			return false;
+	return true;
+}
+
 /* Returns an enum answer or -errno, -EOVERFLOW for want of room; no error is filled in. */
 static int ask(struct reader *r, uint64_t id, uint64_t what, size_t room)
 {
 	struct idm_mnt_id_req req = request(r, id, known_at(r->l->level, what));
 	int k = idm_sys_statmount(&req, r->buf, room);
 
-	return k == -ENOENT ? VANISHED : k < 0 ? k : ANSWERED;
+	if (k < 0)
+		return k == -ENOENT ? VANISHED : k;
+	return is_whole(r->buf, room) ? ANSWERED : -EBADMSG;
 }
 
 /* The same, with as much room as it takes. */
@@ -99,7 +148,7 @@ static int ask_at_length(struct reader *r, uint64_t id, uint64_t what)
 	struct idm_statmount *more;
 	int k;
 
-	while ((k = ask(r, id, what, r->room)) == -EOVERFLOW) {
+	while ((k = ask(r, id, what, r->room)) == -EOVERFLOW && r->room < MOST_ROOM) {
 		more = realloc(r->buf, 2 * r->room);
 		if (!more)
 			return -ENOMEM;

@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "error.h"
+#include "kernel.h"
 #include "map.h"
 #include "util.h"
 
@@ -44,6 +45,17 @@ static int load(struct subid *s, struct idm_error *err)
 	return -EOPNOTSUPP;
 }
 
+/* libsubid reads whatever is there to its end, which a device need not have. */
+static int check_file(const char *file, const char *owner, struct idm_error *err)
+{
+	struct stat st;
+
+	if (idm_sys_fstatat(AT_FDCWD, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode) ||
+	    S_ISLNK(st.st_mode)) /* which it does not follow */
+		return 0;
+	return idm_fail(err, -EINVAL, step_subid, owner, "%s is not a regular file", file);
+}
+
 /* Disk ids from 0 on, one range after the other. */
 static int add_ranges(struct idm_map *map, unsigned int kind, const char *owner,
 		      int (*ask)(const char *, struct subid_range **), struct idm_error *err)
@@ -51,8 +63,10 @@ static int add_ranges(struct idm_map *map, unsigned int kind, const char *owner,
 	AUTO_FREE struct subid_range *ranges = NULL;
 	const char *file = kind == IDM_UID ? "/etc/subuid" : "/etc/subgid";
 	unsigned long disk = 0;
-	int n = ask(owner, &ranges), r = 0;
+	int r = check_file(file, owner, err), n = r < 0 ? 0 : ask(owner, &ranges);
 
+	if (r < 0)
+		return r;
 	if (n <= 0) {
 		idm_fail(err, -ENOENT, step_subid, owner, "no range in %s", file);
 		idm_hint(err, "usermod --add-sub%cids 100000-165535 %s", kind == IDM_UID ? 'u' : 'g',

@@ -33,6 +33,7 @@ int idm_file_id(int dirfd, const char *path, struct idm_file_id *id)
 	if (r < 0)
 		return r;
 	*id = (struct idm_file_id){ .inode = st.stx_ino, .mode = st.stx_mode, .size = st.stx_size };
+	id->covered = st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 	if (st.stx_mask & STATX_BTIME && st.stx_btime.tv_sec > 0)
 		id->born = (uint64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
 	return 0;
@@ -110,6 +111,25 @@ static int create_and_look(struct creation *c, struct idm_file_id *id)
 	return r;
 }
 
+/* Forgets what was remembered last: it is not ours to remove. */
+static void forget(struct idm_target *target)
+{
+	struct idm_made *m = target->made;
+
+	target->made = m->next;
+	close(m->parent);
+	free(m);
+}
+
+/* Says that the thing that was remembered last is about to be created: we may not live to say more. */
+static int announce(struct idm_target *target, const char *path, struct idm_error *err)
+{
+	if (!target->created)
+		return 0;
+	target->made->id = (struct idm_file_id){ .born = idm_file_time() };
+	return target->created(target->made, path, target->created_data, err);
+}
+
 /*
  * Creates the last component of `path` in `parent`, remembering it first, so that there is nothing that
  * cannot be undone.
@@ -123,13 +143,16 @@ static int make(struct idm_target *target, int parent, const char *path, const c
 
 	if (r < 0)
 		return fail_create(r, path, err);
+	r = announce(target, path, err);
+	if (r < 0) {
+		forget(target);
+		return r;
+	}
 	r = create_and_look(&c, &m->id);
 	if (r == 0)
 		return target->created ? target->created(m, path, target->created_data, err) : 0;
 	/* Also if it exists by now: then it is not ours to remove. */
-	target->made = m->next;
-	close(m->parent);
-	free(m);
+	forget(target);
 	return r == -EEXIST ? 0 : fail_create(r, path, err);
 }
 
@@ -193,20 +216,20 @@ static int make_path(struct idm_target *target, int dirfd, const char *path, boo
 static int check_kind(int fd, const char *path, unsigned int flags, bool directory,
 		      struct idm_error *err)
 {
-	struct stat st;
-	int r = idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
+	struct statx st;
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 
 	if (r < 0)
 		return idm_fail(err, r, step_target, path, NULL);
-	if (S_ISLNK(st.st_mode) && !(flags & IDM_ATTACH_FOLLOW)) {
+	if (S_ISLNK(st.stx_mode) && !(flags & IDM_ATTACH_FOLLOW)) {
 		idm_fail(err, -ELOOP, step_target, path, "the target is a symbolic link");
 		idm_hint(err, "name the place that it points to");
 		return -ELOOP;
 	}
-	if (directory && !S_ISDIR(st.st_mode))
+	if (directory && !S_ISDIR(st.stx_mode))
 		return idm_fail(err, -ENOTDIR, step_target, path,
 				"the source is a directory, but the target is not");
-	if (!directory && S_ISDIR(st.st_mode))
+	if (!directory && S_ISDIR(st.stx_mode))
 		return idm_fail(err, -EISDIR, step_target, path,
 				"the source is not a directory, but the target is");
 	return 0;
@@ -257,10 +280,31 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 	return r;
 }
 
+bool idm_is_same_file(const struct idm_file_id *was, const struct idm_file_id *is, bool directory)
+{
+	return is->inode == was->inode && is->born == was->born &&
+	       (directory ? S_ISDIR(is->mode) : S_ISREG(is->mode));
+}
+
+/*
+ * Somebody else may have put something there, or into it, meanwhile: that is not ours to remove. What
+ * has a mount of the plan on it can be seen no more, but is still the same: the mount would have gone
+ * with it.
+ */
+static bool is_as_created(const struct idm_made *m)
+{
+	struct idm_file_id is;
+
+	if (idm_file_id(m->parent, m->name, &is) < 0)
+		return false;
+	return is.covered || (idm_is_same_file(&m->id, &is, m->directory) && (m->directory || !is.size));
+}
+
 void idm_target_unmake(struct idm_target *target)
 {
 	for (struct idm_made *m = target->made; m; m = m->next)
-		idm_sys_unlinkat(m->parent, m->name, m->directory ? AT_REMOVEDIR : 0);
+		if (is_as_created(m))
+			idm_sys_unlinkat(m->parent, m->name, m->directory ? AT_REMOVEDIR : 0);
 }
 
 void idm_target_close(struct idm_target *target)

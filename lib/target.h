@@ -20,6 +20,7 @@ struct idm_file_id {
 	uint64_t born; /* nanoseconds of the epoch; 0 if the filesystem does not tell */
 	unsigned int mode;
 	uint64_t size;
+	bool covered; /* it is the root of a mount: what is below that is not seen */
 };
 
 /* One directory or file that was created. */
@@ -34,14 +35,19 @@ struct idm_made {
 /* Of what is at the path, a symbolic link not followed. 0 or -errno. */
 int idm_file_id(int dirfd, const char *path, struct idm_file_id *id);
 
+/* Whether that is what was created, whatever is in it. */
+bool idm_is_same_file(const struct idm_file_id *was, const struct idm_file_id *is, bool directory);
+
 struct idm_target {
 	int fd;		       /* O_PATH */
 	struct idm_made *made; /* what was created for it, the deepest first */
 
 	/* Set by the caller before; all may be 0. */
 	const struct idm_owner *owner; /* NULL: the caller itself */
-	/* Is told of each thing as soon as it is created, with its path as it was asked for. 0 or
-	 * -errno. */
+	/*
+	 * Is told of each thing, with its path as it was asked for, just before it is created (inode 0,
+	 * and the time), and as soon as it is. 0 or -errno.
+	 */
 	int (*created)(const struct idm_made *made, const char *path, void *data, struct idm_error *err);
 	void *created_data;
 };
@@ -55,7 +61,7 @@ struct idm_target {
 int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsigned int flags,
 		    bool directory, struct idm_error *err);
 
-/* Removes what idm_target_open() created, as far as it is still empty. */
+/* Removes what idm_target_open() created, as far as it is still that, and empty. */
 void idm_target_unmake(struct idm_target *target);
 
 /* Releases the target; what was created stays. */

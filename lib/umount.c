@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detach.h"
 #include "error.h"
 #include "kernel.h"
 #include "util.h"
@@ -87,16 +88,27 @@ static int collect(const struct idm_mount *mount, void *data)
 	return 0;
 }
 
-static int unmount_below(const struct nodes *all, uint64_t id, unsigned int flags, struct idm_error *err)
+/* `name` is how the caller knows it. */
+static int unmount_node(const struct node *node, const char *name, struct idm_error *err)
+{
+	/* What is not below our root directory has no other path. */
+	int r = idm_unmount_exactly(*node->target ? node->target : name, node->id, 0);
+
+	if (r == -EXDEV)
+		return idm_fail(err, r, step_umount, name, "another mount is there by now");
+	return r < 0 ? explain(r, name, err) : 0;
+}
+
+static int unmount_below(const struct nodes *all, uint64_t id, struct idm_error *err)
 {
 	int r = 0;
 
 	for (size_t i = all->n; i-- > 0 && r == 0;) {
 		if (all->v[i].parent != id || all->v[i].id == id)
 			continue;
-		r = unmount_below(all, all->v[i].id, flags, err);
+		r = unmount_below(all, all->v[i].id, err);
 		if (r == 0)
-			r = unmount_one(all->v[i].target, flags & ~IDM_UMOUNT_FOLLOW, err);
+			r = unmount_node(&all->v[i], all->v[i].target, err);
 	}
 	return r;
 }
@@ -125,9 +137,9 @@ static int unmount_recursive(const char *target, unsigned int flags, struct idm_
 	idm_close_fd(&fd); /* it would keep the mount busy */
 	fd = -1;
 	if (r == 0)
-		r = unmount_below(&all, top.v[0].id, flags, err);
+		r = unmount_below(&all, top.v[0].id, err);
 	if (r == 0)
-		r = unmount_one(target, flags, err);
+		r = unmount_node(&top.v[0], target, err);
 	free_nodes(&top);
 	free_nodes(&all);
 	return r;

@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "map.h"
 #include "procfs.h"
+#include "userns-why.h"
 #include "util.h"
 
 static const char step_read[] = "read user namespace";
@@ -113,9 +114,6 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 
 /* ---- by descriptor ---- */
 
-/* Somebody in this process may wait with __WALL for what is not his, see idm_userns_open(). */
-#define ATTEMPTS 16
-
 /* Only a process in the namespace shows its map. This one joins and exits. */
 static int join(void *userns_fd)
 {
@@ -149,17 +147,22 @@ static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
 	int r = -ESRCH;
 
-	for (int i = 0; i < ATTEMPTS && r == -ESRCH; i++)
+	for (int i = 0; i < IDM_USERNS_ATTEMPTS && r == -ESRCH; i++)
 		r = visit_once(map, userns_fd, err);
-	return r;
+	return r == -ESRCH ? idm_why_always_reaped(err) : r;
 }
 
 /* setns(2) refuses to join the namespace that one is in already. */
 static bool is_own_userns(int userns_fd)
 {
+	AUTO_CLOSE int proc = idm_procfs_root(NULL), self = -1, ns = -1;
 	struct stat own, other;
 
-	return idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/user", &own, 0) == 0 &&
+	if (proc >= 0)
+		self = idm_sys_openat(proc, "thread-self", O_PATH | O_DIRECTORY, 0);
+	if (self >= 0)
+		ns = idm_procfs_openat(self, "ns/user", O_RDONLY);
+	return ns >= 0 && idm_sys_fstatat(ns, "", &own, AT_EMPTY_PATH) == 0 &&
 	       idm_sys_fstatat(userns_fd, "", &other, AT_EMPTY_PATH) == 0 &&
 	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }

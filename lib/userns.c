@@ -22,9 +22,6 @@
 #include "userns-why.h"
 #include "util.h"
 
-/* Somebody in this process waits with __WALL for what is not his: this often we try to be faster. */
-#define ATTEMPTS 16
-
 /* What is open of the child. */
 struct files {
 	int uid_map, gid_map, setgroups, ns;
@@ -40,8 +37,17 @@ static void close_files(struct files *f)
 
 static int open_one(int process, const char *name, int flags, int *fd, struct idm_error *err)
 {
+	static const char step[] = "open the child's maps";
+
 	*fd = idm_procfs_openat(process, name, flags);
-	return *fd < 0 ? idm_fail(err, *fd, "open the child's maps", name, NULL) : 0;
+	if (*fd >= 0)
+		return 0;
+	idm_fail(err, *fd, step, name,
+		 *fd == -EXDEV ? "something is mounted over that part of the child's /proc directory"
+			       : NULL);
+	if (*fd == -EXDEV)
+		idm_hint(err, "look who mounts below /proc: /proc/self/mountinfo shows what");
+	return *fd;
 }
 
 static int open_files(const struct idm_holder *child, struct files *f, struct idm_error *err)
@@ -130,14 +136,9 @@ static int attempts(const struct idm_map *map, unsigned int way, struct idm_erro
 {
 	int r = -ESRCH;
 
-	for (int i = 0; i < ATTEMPTS && r == -ESRCH; i++)
+	for (int i = 0; i < IDM_USERNS_ATTEMPTS && r == -ESRCH; i++)
 		r = attempt(map, way, err);
-	if (r == -ESRCH)
-		idm_hint(err,
-			 "something in this process waits with __WALL or __WCLONE for any child, and "
-			 "took %d children in a row that are not its own",
-			 ATTEMPTS);
-	return r;
+	return r == -ESRCH ? idm_why_always_reaped(err) : r;
 }
 
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs what building and testing need from the distribution's own packages, if something is missing.
 #
-#   scripts/install-packages.sh [build] [test]
+#   scripts/install-packages.sh [build] [test] [long]
 set -eu
 
 # GROUP PACKAGE why. A "?" behind the name: goes without where the release has no such package.
@@ -19,10 +19,15 @@ build scdoc         man pages
 test  bats          tests of the command
 test  attr          extended attributes through an overlay
 test  btrfs-progs   makes a btrfs to map
+test  bubblewrap    a yardstick of bench/
 test  busybox-static a root filesystem to run in
 test  clang         second opinion on every line
 test  containerd    lists of mounts, from its snapshots
 test  crun          bundles to read, containers to map mounts in
+test  debian-archive-keyring kernels to test on are verified by it
+test  kmod          modules of these kernels
+test  qemu-system-x86 machines for them
+test  xz-utils      modules of these kernels
 test  acl           ACLs through a mount
 test  e2fsprogs     makes an ext4 to map
 test  erofs-utils   makes an erofs to map
@@ -37,6 +42,11 @@ test  runc          bundles to read, containers to map mounts in
 test  squashfs-tools makes a squashfs to map
 test  uidmap        maps of ordinary users
 test  xfsprogs      makes an xfs to map
+long  gcc-aarch64-linux-gnu tests on arm64
+long  gcc-riscv64-linux-gnu all of it compiles for riscv64
+long  libc6-dev-arm64-cross tests on arm64
+long  libc6-dev-riscv64-cross all of it compiles for riscv64
+long  qemu-system-arm a machine for tests on arm64
 END
 }
 

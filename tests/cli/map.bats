@@ -317,6 +317,14 @@ no_trailing_blanks()
 	fails 2 'idmount: --foo: unknown command; see "idmount --help"' idmount --foo
 }
 
+@test "what is quoted in a message cannot forge a line of it" {
+	fails 2 'idmount: a?idmount: b: unknown command; see "idmount --help"' idmount $'a\nidmount: b'
+	fails 2 'idmount: map: ?[31mred: nothing was expected here; maps are given with -m' \
+		idmount map $'\e[31mred'
+	fails 1 'mount.idmap: wh?t: unknown option; see mount.idmap(8)' \
+		"$MOUNT_IDMAP" /a /b -o $'wh\rt'
+}
+
 @test "says so if its output cannot be written" {
 	run -1 --separate-stderr bash -c '"$0" map -m 0:1 >/dev/full' "$IDMOUNT"
 	same 'message' 'idmount: map: standard output: write: No space left on device' "$stderr"

@@ -160,10 +160,10 @@ teardown()
 		with_runc "b$go" >"output$go" 3>&- &
 		background+=($!)
 	done
-	read -r <fifo1/ready
-	read -r <fifo2/ready
-	echo >fifo1/go
-	echo >fifo2/go
+	read -t 60 -r <>fifo1/ready
+	read -t 60 -r <>fifo2/ready
+	timeout 60 sh -c "echo >fifo1/go"
+	timeout 60 sh -c "echo >fifo2/go"
 	wait "${background[@]}"
 	background=()
 	same 'the first' 100 "$(head -1 output1)"
@@ -177,7 +177,7 @@ teardown()
 	mkfifo begun
 	background unshare --user sh -c 'echo >/mnt/begun; exec sleep 1000'
 	joined=${background[-1]}
-	read -r <begun
+	read -t 60 -r <>begun
 	echo '0 300000 65536' >"/proc/$joined/uid_map"
 	echo '0 300000 65536' >"/proc/$joined/gid_map"
 	chown 0:0 src

@@ -98,7 +98,7 @@ fake()
 		exec sleep 1000' sh "$@"
 	# shellcheck disable=SC2154 # of common.bash
 	fake=${background[-1]}
-	read -r <ready
+	read -t 60 -r <>ready
 	rm ready
 }
 

@@ -275,6 +275,13 @@ const char *faults_output(void)
 	return output_text[0];
 }
 
+int faults_error(void)
+{
+	if (run.failed < 0 || run.kills)
+		return 0;
+	return calls[run.failed].errors[run.error % count_errors((size_t)run.failed)];
+}
+
 bool faults_are_kills(void)
 {
 	return run.kills;
@@ -291,7 +298,7 @@ static void describe(void)
 		     run.nth, c->name);
 	else
 		note("%s, call %u, %s, failing: %s", run.op->name, run.nth, c->name,
-		     strerrorname_np(c->errors[run.error % count_errors((size_t)run.failed)]));
+		     strerrorname_np(faults_error()));
 }
 
 /* Fails the test; first it says what was tried. */
@@ -617,6 +624,9 @@ static enum outcome outcome_of_run(void)
 		return shared->result < 0 ? FAULT_REFUSED : FAULT_DONE;
 	if (WEXITSTATUS(run.status) == 0)
 		return FAULT_DONE;
+	/* It is the program that was killed, and that was told. */
+	if (run.kills && run.op->ignore && WEXITSTATUS(run.status) == 128 + SIGKILL)
+		return FAULT_REFUSED;
 	check_refusal(output_text[1]);
 	return FAULT_REFUSED;
 }

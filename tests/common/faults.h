@@ -65,6 +65,9 @@ void kills_survived(const struct operation *op);
 /* In check(): whether it is a kill that the operation has survived. */
 bool faults_are_kills(void);
 
+/* In finish(): the errno that was given, 0 if none was. */
+int faults_error(void);
+
 /* What the command has written to standard output, in finish(). */
 const char *faults_output(void);
 

@@ -404,6 +404,64 @@ TEST(below_a_shared_mount_the_wish_is_met_after_attaching)
 	}
 }
 
+/*
+ * Peers have a copy of what is attached below a shared mount, and if that is not shared with them they
+ * would keep the copies of mounts below it for good.
+ */
+TEST(peers_keep_nothing)
+{
+	static const enum idm_propagation wishes[] = {
+		IDM_PROPAGATION_PRIVATE,
+		IDM_PROPAGATION_SLAVE,
+		IDM_PROPAGATION_UNBINDABLE,
+	};
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	AUTO_FD int alone = enter();
+	struct snapshot *before;
+	struct idm_error err;
+
+	o.flags = IDM_TREE_RECURSIVE;
+	scratch_dir(SOURCE "/sub");
+	do_mount("sub", SOURCE "/sub", "tmpfs", 0, NULL);
+	scratch_dir(SCRATCH "/shared");
+	do_mount("shared", SCRATCH "/shared", "tmpfs", 0, NULL);
+	do_mount(NULL, SCRATCH "/shared", NULL, MS_SHARED_, NULL);
+	scratch_dir(SCRATCH "/shared/point");
+	scratch_dir(SCRATCH "/peer");
+	do_mount(SCRATCH "/shared", SCRATCH "/peer", NULL, 1 << 12 /* MS_BIND */, NULL);
+	before = snapshot_take(SNAPSHOT_MOUNTS);
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		AUTO_FD int tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), &err);
+
+		assert_error(
+			idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point", 0, wishes[i], &err),
+			-EINVAL, &err, SCRATCH "/shared/point", "set propagation", "peers");
+		assert_contains(err.hint, "--make-private");
+		snapshot_assert_same(before);
+		before = snapshot_take(SNAPSHOT_MOUNTS);
+	}
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
+
+		assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point", 0, wishes[i], &err),
+			  &err);
+		do_umount(SCRATCH "/shared/point");
+		snapshot_assert_same(before);
+		before = snapshot_take(SNAPSHOT_MOUNTS);
+	}
+	{
+		AUTO_FD int tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), &err);
+
+		attach_at(tree, SCRATCH "/shared/point");
+	}
+	if (!kernel_is_before(6, 5))
+		assert_error(idm_tree_attach(alone, AT_FDCWD, SCRATCH "/shared/point",
+					     IDM_ATTACH_REPLACE, IDM_PROPAGATION_PRIVATE, &err),
+			     -EINVAL, &err, SCRATCH "/shared/point", "set propagation", "replaces");
+	assert_ok(idm_umount(SCRATCH "/shared/point", IDM_UMOUNT_RECURSIVE, &err), &err);
+	snapshot_assert_same(before);
+}
+
 TEST(no_right_to_attach_is_said)
 {
 	AUTO_FD int tree = enter();

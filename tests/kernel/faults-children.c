@@ -89,12 +89,12 @@ TEST(a_child)
 {
 	static const struct idm_child_fd fds[] = { { -1, 0 }, { 1, 7 } };
 	struct idm_child_options o =
-		shell(SHELL("[ ! -e /proc/self/fd/0 ] && [ -e /proc/self/fd/7 ] && [ $PWD = /usr ]"));
+		shell(SHELL("[ ! -e /proc/self/fd/0 ] && [ -e /proc/self/fd/7 ] && [ $PWD = /proc ]"));
 
 	faults_enter();
 	o.fds = fds;
 	o.n_fds = ARRAY_SIZE(fds);
-	o.cwd = "/usr";
+	o.cwd = "/proc";
 	o.process_group = -1;
 	children("child", &o);
 }

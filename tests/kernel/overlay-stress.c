@@ -49,7 +49,7 @@ static void make_ground(void)
 		char file[80];
 
 		snprintf(paths[i], sizeof(paths[i]), STORE "/layers/%u", i);
-		snprintf(file, sizeof(file), "%s/%u", paths[i], i);
+		snprintf(file, sizeof(file), STORE "/layers/%u/%u", i, i);
 		scratch_dir(paths[i]);
 		owned_file(file, i, i);
 		crowd.layers[i] = (struct idm_path){ AT_FDCWD, paths[i] };

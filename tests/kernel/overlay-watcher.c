@@ -255,7 +255,7 @@ static void enter(void)
 		char file[80];
 
 		snprintf(paths[i], sizeof(paths[i]), STORE "/%u", i);
-		snprintf(file, sizeof(file), "%s/%u", paths[i], i);
+		snprintf(file, sizeof(file), STORE "/%u/%u", i, i);
 		scratch_dir(paths[i]);
 		owned_file(file, i, i);
 		layers[i] = (struct idm_path){ AT_FDCWD, paths[i] };

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * The very race, not left to chance: at every system call of the library, one after the other, its child
- * is reaped by another thread and its number given to another process in another user namespace. The
- * library must notice, leave that one alone, and come back with the right namespace.
+ * The very race, not left to chance: between any two system calls of the library its child is killed and
+ * reaped by another thread and its number given to another process in another user namespace (thief.h).
+ * The library must notice, leave that one alone, and come back with the right namespace, or say -ESRCH.
  *
- * A seccomp filter hands the calls to a second thread, which lets them go on when the deed is done.
+ * That the thief is good enough to be feared is seen by those it robs: the same code when its question
+ * whether the child is still there is answered with a lie, and the way that others do it.
  */
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/sched.h>
-#include <linux/seccomp.h>
-#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,220 +18,283 @@
 
 #include "maps.h"
 #include "scratch.h"
+#include "snapshot.h"
+#include "thief.h"
 #include "util.h"
 
 #define SOME_MAP "u:0:100000:1000,u:1000:0:1,g:0:200000:1000,g:1000:7:1"
 
-/* By this the thread says that it is through: no path is opened there. */
-#define LAST_CALL 123456
+/* Seconds, of which it needs some: what waits for ever is found, a busy machine is not. */
+#define LIMIT 300
 
-static struct theft {
-	void (*victim)(struct theft *);
-	int listener;	 /* -1 until the filter is there */
-	unsigned int at; /* take the child at this call of those that are made while there is one */
-	unsigned int calls;
-	pid_t taken; /* the child's number, and the decoy's */
-	int decoy;   /* its pidfd; -1 if somebody else was given the number */
-	int userns;  /* what the victim works on or brings home */
-} theft;
-
-/* ---- the one whose child is taken ---- */
-
-static void hand_over_calls(void)
+/* How often at each call. */
+static unsigned int rounds(void)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 8, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 7, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fstatfs, 6, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_newfstatat, 5, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_read, 4, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 3, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 2, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_waitid, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-	};
-	struct sock_fprog program = { ARRAY_SIZE(filter), filter };
-	int fd = (int)must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-				   SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
-
-	__atomic_store_n(&theft.listener, fd, __ATOMIC_RELEASE);
+	return test_is_long() ? 1000 : TEST_SANITIZED ? 5 : 20;
 }
 
-static void *be_victim(void *unused)
+/* What the victim works on, and what it comes home with. */
+static struct job {
+	struct idm_map *map, *read;
+	unsigned int way;
+	int userns;
+	int r;
+	struct idm_error err;
+} job;
+
+/* ---- the victims ---- */
+
+static void make_userns(void *unused)
 {
 	(void)unused;
-	hand_over_calls();
-	theft.victim(&theft);
-	syscall(SYS_openat, LAST_CALL, "", 0, 0);
-	return NULL;
+	job.r = job.userns = idm_userns_open(job.map, job.way, &job.err);
 }
 
-/* ---- the thief ---- */
-
-/* Whether the victim has a child; waits until it is a zombie. */
-static bool see_child(pid_t *pid)
+static void read_userns(void *unused)
 {
-	siginfo_t info;
-
-	if (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | __WALL) < 0) {
-		assert_int_equal(errno, ECHILD);
-		return false;
-	}
-	*pid = info.si_pid;
-	return true;
+	(void)unused;
+	job.read = map_of("");
+	job.r = idm_map_add_userns(job.read, job.userns, &job.err);
 }
 
-/* A process in a user namespace of its own, with just this number. */
-static void start_decoy(pid_t number)
+static void write_by_number(pid_t pid, const char *name, const char *text)
 {
-	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&theft.decoy,
-		.set_tid = (uint64_t)(uintptr_t)&number,
-		.set_tid_size = 1,
-	};
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	char path[64];
+	AUTO_CLOSE int fd = -1;
 
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		job.r = -errno;
+}
+
+/* Start a child that waits, find everything by its number, end it by its number. */
+static void do_as_others_do(void *unused)
+{
+	char path[64];
+	pid_t pid;
+
+	(void)unused;
+	pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		for (;;)
 			syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
-	if (pid < 0 && errno != EEXIST)
-		fail_msg("cannot start a process with number %d: %s", number, strerror(errno));
+	job.r = 0;
+	write_by_number(pid, "uid_map", "0 100000 1000\n1000 0 1\n");
+	write_by_number(pid, "gid_map", "0 200000 1000\n1000 7 1\n");
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	job.userns = open(path, O_RDONLY | O_CLOEXEC);
+	if (job.userns < 0)
+		job.r = -errno;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
-static void maybe_take_child(void)
-{
-	pid_t pid;
+/* ---- what it comes home with ---- */
 
-	if (theft.taken || !see_child(&pid) || ++theft.calls != theft.at)
-		return;
-	assert_int_equal(must(waitpid(pid, NULL, __WALL)), pid);
-	theft.taken = pid;
-	start_decoy(pid);
+static const char *wrong_namespace(const struct theft *theft)
+{
+	for (unsigned int i = 0; i < theft->n; i++)
+		if (decoy_has_namespace(&theft->decoys[i], job.userns))
+			return "another process's namespace was brought home";
+	return NULL;
 }
 
-static void serve(int listener)
+/* What has gone wrong in a round, and not just failed; NULL: nothing. */
+static const char *find_wrong(const struct theft *theft, void (*victim)(void *))
 {
-	for (bool last = false; !last;) {
-		struct seccomp_notif call = { 0 };
-		struct seccomp_notif_resp answer = { 0 };
+	const char *harm = thief_harm(theft);
 
-		must(ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call));
-		last = call.data.nr == SYS_openat && (int)call.data.args[0] == LAST_CALL;
-		if (!last)
-			maybe_take_child();
-		answer.id = call.id;
-		answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-		must(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
+	if (harm || job.r < 0)
+		return harm;
+	if (victim != read_userns)
+		return wrong_namespace(theft);
+	return idm_map_equal(job.read, job.map) ? NULL : "another process's map was brought home";
+}
+
+/* The right one or, only where every child is taken, -ESRCH. */
+static void assert_right(const struct theft *theft, void (*victim)(void *))
+{
+	const char *wrong = find_wrong(theft, victim);
+
+	if (wrong)
+		fail_msg("child taken at call %u: %s", theft->at, wrong);
+	if (theft->all && job.r == -ESRCH)
+		assert_contains(job.err.hint, "__WALL");
+	else
+		assert_ok(job.r, &job.err);
+	/* Nothing seems to be wrong: now the kernel is asked what the map is. */
+	if (victim == make_userns && job.r >= 0)
+		assert_userns(job.userns, job.map);
+}
+
+static void clean_up(struct theft *theft, void (*victim)(void *))
+{
+	thief_end_decoys(theft);
+	if (victim == read_userns)
+		idm_map_free(job.read);
+	else if (job.userns >= 0)
+		close(job.userns);
+}
+
+/* ---- at every call ---- */
+
+struct sum {
+	unsigned int steps, taken, decoys, wrong, gave_up;
+};
+
+/* One round; false: so many calls are not made. */
+static bool take_once(struct theft *theft, void (*victim)(void *), bool fooled, struct sum *sum)
+{
+	thief_round(theft);
+	sum->taken += theft->taken;
+	sum->decoys += theft->n;
+	sum->gave_up += job.r == -ESRCH;
+	if (fooled)
+		sum->wrong += !!find_wrong(theft, victim);
+	else
+		assert_right(theft, victim);
+	clean_up(theft, victim);
+	return theft->taken;
+}
+
+static struct sum take_at_every_call(struct theft theft, void (*victim)(void *), unsigned int times,
+				     bool fooled)
+{
+	struct sum sum = { 0 };
+
+	for (bool taken = true; taken; sum.steps += taken) {
+		struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+
+		theft.at++;
+		taken = false;
+		for (unsigned int i = 0; i < times; i++)
+			taken |= take_once(&theft, victim, fooled, &sum);
+		snapshot_assert_same(before);
 	}
+	/* Opening three files, two writes, the end; the library does some more. */
+	assert_true(sum.steps > (victim == do_as_others_do ? 8 : 15));
+	assert_true(sum.decoys > sum.steps);
+	return sum;
 }
 
-/* ---- afterwards ---- */
-
-/* Nobody has written its maps, and what came home is not its namespace. */
-static void assert_decoy_untouched(void)
+/* A victim by its name, with its question answered honestly or not. */
+static struct sum rob(const char *what, void (*victim)(void *), struct theft theft, unsigned int times,
+		      bool fooled)
 {
-	char path[64], text[8];
-	struct stat theirs, ours;
-	AUTO_CLOSE int map = -1;
+	struct sum sum;
 
-	snprintf(path, sizeof(path), "/proc/%d/uid_map", theft.taken);
-	map = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	assert_int_equal(must(read(map, text, sizeof(text))), 0);
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", theft.taken);
-	must(stat(path, &theirs));
-	must(fstat(theft.userns, &ours));
-	assert_int_not_equal(theirs.st_ino, ours.st_ino);
+	thief_start(victim, NULL);
+	sum = take_at_every_call(theft, victim, times, fooled);
+	thief_stop();
+	note("%s: taken at each of %u calls, %u times, and replaced %u times; wrong %u times, gave up %u "
+	     "times",
+	     what, sum.steps, sum.taken, sum.decoys, sum.wrong, sum.gave_up);
+	return sum;
 }
 
-static void end_decoy(void)
+static unsigned int rob_all(struct theft theft, unsigned int times)
 {
-	must(syscall(SYS_pidfd_send_signal, theft.decoy, SIGKILL, NULL, 0));
-	must(waitpid(theft.taken, NULL, __WALL));
-	close(theft.decoy);
-}
-
-/* Takes the child at the given call. False: so many calls are not made. */
-static bool take_at(unsigned int at, void (*victim)(struct theft *))
-{
-	pthread_t thread;
-	int listener;
-
-	theft.victim = victim;
-	theft.listener = theft.decoy = -1;
-	theft.at = at;
-	theft.calls = 0;
-	theft.taken = 0;
-	assert_int_equal(pthread_create(&thread, NULL, be_victim, NULL), 0);
-	while ((listener = __atomic_load_n(&theft.listener, __ATOMIC_ACQUIRE)) < 0)
-		usleep(100);
-	serve(listener);
-	pthread_join(thread, NULL);
-	close(listener);
-	if (theft.decoy >= 0) {
-		assert_decoy_untouched();
-		end_decoy();
-	}
-	return theft.taken;
-}
-
-/* ---- the two that start a child ---- */
-
-static unsigned int way;
-
-static void make_userns(struct theft *t)
-{
-	AUTO_MAP struct idm_map *map = map_of(SOME_MAP);
-	struct idm_error err;
-
-	t->userns = (int)assert_ok(idm_userns_open(map, way, &err), &err);
-}
-
-TEST(whenever_the_child_is_taken_the_namespace_is_right)
-{
-	AUTO_MAP struct idm_map *map = map_of(SOME_MAP);
+	static const char *const ways[] = {
+		[0] = "namespace",
+		[IDM_USERNS_ZOMBIE] = "namespace by a zombie",
+		[IDM_USERNS_LIVE] = "namespace by a live child",
+	};
 	unsigned int decoys = 0;
-	bool taken = true;
 
-	need_root();
-	for (way = 0; way <= IDM_USERNS_ZOMBIE; way++) {
-		unsigned int at = 0;
-
-		for (taken = true; taken;) {
-			taken = take_at(++at, make_userns);
-			decoys += theft.decoy >= 0;
-			assert_userns(theft.userns, map);
-			close(theft.userns);
-		}
-		note("taken at each of %u calls", at - 1);
-		assert_true(at >
-			    8); /* finding the process, opening three files, the question, two writes */
-	}
-	assert_true(decoys > 8);
+	for (job.way = 0; job.way < ARRAY_SIZE(ways); job.way++)
+		decoys += rob(ways[job.way], make_userns, theft, times, false).decoys;
+	job.userns = userns_of(SOME_MAP);
+	decoys += rob("map of a namespace", read_userns, theft, times, false).decoys;
+	close(job.userns);
+	return decoys;
 }
 
-static void read_userns(struct theft *t)
-{
-	AUTO_MAP struct idm_map *map = map_of("");
-	struct idm_error err;
+/* ---- the tests ---- */
 
-	assert_ok(idm_map_add_userns(map, t->userns, &err), &err);
-	assert_map(map, SOME_MAP);
+static void in_own_pid_namespace(void (*body)(void *))
+{
+	need_root();
+	scratch_enter();
+	job.map = map_of(SOME_MAP);
+	in_pid_namespace(body, NULL);
+	idm_map_free(job.map);
 }
 
-TEST(whenever_the_child_is_taken_the_map_is_right)
+static void once_by_number(void *unused)
 {
-	AUTO_MAP struct idm_map *map = map_of(SOME_MAP);
-	unsigned int at = 0;
-	struct idm_error err;
+	(void)unused;
+	proof("pid-reuse", rob_all((struct theft){ 0 }, rounds()),
+	      "children taken, and their numbers given to others");
+}
 
-	need_root();
-	theft.userns = (int)assert_ok(idm_userns_open(map, 0, &err), &err);
-	while (take_at(++at, read_userns))
-		;
-	note("taken at each of %u calls", at - 1);
-	assert_true(at > 8);
-	close(theft.userns);
+TEST_WITHIN(whenever_the_child_is_taken_all_is_right, LIMIT)
+{
+	in_own_pid_namespace(once_by_number);
+}
+
+static void once_with_few_numbers(void *unused)
+{
+	(void)unused;
+	thief_with_few_numbers();
+	proof("pid-reuse", rob_all((struct theft){ 0 }, rounds()),
+	      "children taken, and their numbers come around");
+}
+
+static void no_few_numbers(void)
+{
+	note("kernel.pid_max is the whole host's here: left as it is");
+}
+
+TEST_AS(the_same_where_numbers_are_few, LIMIT, 6, 14, no_few_numbers)
+{
+	in_own_pid_namespace(once_with_few_numbers);
+}
+
+static void always(void *unused)
+{
+	const struct theft theft = { .all = true };
+	struct sum sum;
+
+	(void)unused;
+	proof("pid-reuse", rob_all(theft, rounds() / 20 + 1),
+	      "children taken, and their numbers given to others");
+	job.way = 0;
+	sum = rob("namespace", make_userns, theft, 1, false);
+	assert_true(sum.gave_up > 5);
+	assert_true(sum.gave_up < sum.steps);
+}
+
+TEST_WITHIN(if_every_child_is_taken_it_gives_up, LIMIT)
+{
+	in_own_pid_namespace(always);
+}
+
+static void without_the_question(void *unused)
+{
+	const struct theft theft = { .lie = true };
+
+	(void)unused;
+	for (job.way = 0; job.way <= IDM_USERNS_LIVE; job.way++)
+		assert_true(rob("namespace, without the question", make_userns, theft, 3, true).wrong >
+			    0);
+	job.userns = userns_of(SOME_MAP);
+	assert_true(rob("map, without the question", read_userns, theft, 3, true).wrong > 0);
+	close(job.userns);
+}
+
+TEST(without_the_question_it_would_be_fooled)
+{
+	in_own_pid_namespace(without_the_question);
+}
+
+static void by_number_alone(void *unused)
+{
+	(void)unused;
+	assert_true(rob("as others do it", do_as_others_do, (struct theft){ 0 }, 3, true).wrong > 0);
+}
+
+TEST(by_number_alone_one_is_fooled)
+{
+	in_own_pid_namespace(by_number_alone);
 }

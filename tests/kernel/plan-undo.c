@@ -285,13 +285,45 @@ TEST(a_directory_that_was_made_later_is_left)
 	text = read_record();
 	do_umount(SCRATCH "/deep");
 	must(stat(SCRATCH "/deep", &st));
-	line = strstr(text, "\ndirectory ");
+	line = strstr(strstr(text, "\ndirectory 0 ") + 1,
+		      "\ndirectory "); /* the first one announces it */
 	assert_int_equal(strtoull(line + strlen("\ndirectory "), &line, 10), st.st_ino);
 	if (strncmp(line, " 0 ", 3) == 0) /* the filesystem does not tell */
 		return undo();
 	line[strcspn(line + 1, " ")] ^= 1; /* the last digit of the time */
 	write_record(text, strlen(text));
 	undo();
+	must(rmdir(SCRATCH "/deep"));
+}
+
+/* As if the program had died right after it had said what it would create, so many seconds ago. */
+static void die_before_creating(unsigned long long seconds)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	AUTO_FREE char *text = NULL, *shorter = NULL;
+	unsigned long long born;
+	char *line;
+
+	apply_recorded(plan, SCRATCH "/deep");
+	text = read_record();
+	do_umount(SCRATCH "/deep");
+	line = strstr(text, "\ndirectory 0 ") + 1;
+	assert_int_equal(sscanf(line, "directory 0 %llu", &born), 1);
+	*line = '\0';
+	must(asprintf(&shorter, "%sdirectory 0 %llu " SCRATCH "/deep\n", text,
+		      born - seconds * 1000000000));
+	write_record(shorter, strlen(shorter));
+	undo();
+}
+
+TEST(what_may_have_been_created_last)
+{
+	struct stat st;
+
+	enter_image();
+	die_before_creating(1);
+	assert_int_equal(stat(SCRATCH "/deep", &st), -1);
+	die_before_creating(11);
 	must(rmdir(SCRATCH "/deep"));
 }
 
@@ -592,6 +624,8 @@ TEST(a_record_is_not_overwritten)
 TEST(texts_that_are_no_record)
 {
 	static const char *const texts[] = {
+		"a file of somebody else",
+		"idmount record 1 ",
 		"idmount record 2\n",
 		"\n",
 		"{}\n",
@@ -621,6 +655,9 @@ TEST(texts_that_are_no_record)
 		HEAD "mount 1 2 /\n",
 		HEAD "base 1 tmp\n",
 		HEAD "mount 1 /\nfree 1 /\n",
+		HEAD "limit\n",
+		HEAD "limit x\n",
+		HEAD "limit 1\nlimit 2\n",
 		HEAD "end\nend\n",
 		HEAD "end 1\n",
 	};

@@ -52,9 +52,8 @@ static inline void plan_step(struct idm_plan *plan, const char *type, const char
 }
 
 /* A small root filesystem at ROOT, and an empty directory at TARGET. */
-static inline void enter_image(void)
+static inline void make_image(void)
 {
-	scratch_enter();
 	scratch_dir(ROOT "/etc");
 	scratch_dir(ROOT "/bin");
 	scratch_dir(TARGET);
@@ -62,6 +61,12 @@ static inline void enter_image(void)
 	owned_file(ROOT "/etc/mail", 8, 12);
 	owned_file(ROOT "/etc/hosts", 0, 0);
 	owned_file(ROOT "/bin/sh", 0, 0);
+}
+
+static inline void enter_image(void)
+{
+	scratch_enter();
+	make_image();
 }
 
 static inline void unmount_target(void)

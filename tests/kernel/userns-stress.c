@@ -139,6 +139,7 @@ static void run_crowd(unsigned int n_threads, unsigned int n, void (*beside)(voi
 		pthread_join(crowd.threads[i], NULL);
 	pthread_barrier_destroy(&crowd.start);
 	snapshot_assert_same(before);
+	proof("stress", n - crowd.stolen, "namespaces made beside reapers and thieves, and seen through");
 }
 
 static void enter(void)

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Whole programs beside each other, for the scripts here: from start to end, in turn, round by round.
+ *
+ *   commands [OPTION]... @ NAME COMMAND [+ COMMAND]... [@ NAME COMMAND [+ COMMAND]...]...
+ *
+ * The first is ours, the others are yardsticks; the commands of one follow each other. Each yardstick
+ * makes a line of the table.
+ *
+ *   --question TEXT    what the line is about
+ *   --rounds N
+ *   --at-most RATIO    to reach, by ours over the yardstick: for the first yardstick
+ *   --at-least RATIO   to reach, by the yardstick over ours: for the first yardstick
+ *   --floor            the last is no yardstick but the least that it takes
+ *   --memory           measure the most that was resident, of the biggest command, instead of the time
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure.h"
+
+static bool memory;
+
+/* The words behind a NAME; each "+" has become NULL, and two NULLs are behind the last. */
+static double sample(const struct way *way)
+{
+	char *const *argv = way->data;
+	double us = 0, peak = 0;
+
+	while (*argv) {
+		struct run run = run_command(argv);
+
+		us += run.us;
+		peak = run.peak > peak ? run.peak : peak;
+		while (*argv)
+			argv++;
+		argv++;
+	}
+	return memory ? peak : us;
+}
+
+/* Up to the next "@", which is where the result points, or the end. */
+static char **take_way(char **at, struct way *way)
+{
+	static char *words[MOST_WAYS][64];
+	static size_t n;
+	size_t k = 0;
+
+	if (n == MOST_WAYS) {
+		fprintf(stderr, "too many ways\n");
+		exit(2);
+	}
+	*way = (struct way){ .name = *at++, .sample = sample, .data = words[n] };
+	for (; *at && strcmp(*at, "@") != 0 && k < 62; at++)
+		words[n][k++] = strcmp(*at, "+") == 0 ? NULL : *at;
+	n++;
+	return at;
+}
+
+static size_t take_ways(char **at, struct way *ways)
+{
+	size_t n = 0;
+
+	while (*at && n < MOST_WAYS) {
+		at = take_way(at, &ways[n++]);
+		if (*at)
+			at++;
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "question", required_argument, NULL, 'q' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "at-most", required_argument, NULL, 'm' },
+		{ "at-least", required_argument, NULL, 'l' },
+		{ "floor", no_argument, NULL, 'f' },
+		{ "memory", no_argument, NULL, 'k' },
+		{ 0 },
+	};
+	static struct measured m;
+	static struct way ways[MOST_WAYS];
+	struct row row = { .yardstick = 1, .floor = NO_WAY };
+	int c, often = 101;
+	bool floor = false;
+	size_t n;
+
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1)
+		switch (c) {
+		case 'q':
+			row.question = optarg;
+			break;
+		case 'r':
+			often = atoi(optarg);
+			break;
+		case 'm':
+			row.at_most = atof(optarg);
+			break;
+		case 'l':
+			row.at_least = atof(optarg);
+			break;
+		case 'f':
+			floor = true;
+			break;
+		case 'k':
+			memory = true;
+			row.unit = "KiB";
+			break;
+		default:
+			return 2;
+		}
+	if (optind < argc && strcmp(argv[optind], "@") == 0)
+		optind++;
+	n = take_ways(argv + optind, ways);
+	if (n < 2 + (size_t)floor || !row.question || often < 1 || often > MOST_ROUNDS) {
+		fprintf(stderr, "usage: see the head of bench/commands.c\n");
+		return 2;
+	}
+	if (floor)
+		row.floor = (int)--n;
+	measure(&m, ways, n + floor, rounds(often));
+	for (size_t w = 1; w < n; w++) {
+		row.yardstick = (int)w;
+		report(&m, &row);
+		row.at_most = row.at_least = 0;
+	}
+	return 0;
+}

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+#include "measure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- when something is wrong ---- */
+
+void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+long check(long r, const char *what)
+{
+	if (r < 0)
+		die(what);
+	return r;
+}
+
+int check_idm(int r, const struct idm_error *err)
+{
+	if (r >= 0)
+		return r;
+	fprintf(stderr, "%s\n%s\n", err->message, err->hint);
+	exit(1);
+}
+
+void mkdir_all(const char *path)
+{
+	char part[512];
+
+	for (const char *p = strchr(path + 1, '/');; p = strchr(p + 1, '/')) {
+		snprintf(part, sizeof(part), "%.*s", p ? (int)(p - path) : (int)strlen(path), path);
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			die(part);
+		if (!p)
+			return;
+	}
+}
+
+struct idm_map *new_map(const char *text)
+{
+	struct idm_error err;
+	struct idm_map *map;
+
+	check(idm_map_new(&map), "map");
+	check_idm(idm_map_parse(map, text, 0, &err), &err);
+	return map;
+}
+
+/* ---- where ---- */
+
+void enter_place(void)
+{
+	check(unshare(CLONE_NEWNS), "a mount namespace (root is needed)");
+	check(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "make mounts private");
+	check(mount("bench", PLACE, "tmpfs", 0, NULL), "tmpfs");
+}
+
+/* ---- how often ---- */
+
+bool is_smoke(void)
+{
+	const char *smoke = getenv("IDM_BENCH_SMOKE");
+
+	return smoke && strcmp(smoke, "1") == 0;
+}
+
+int rounds(int n)
+{
+	return is_smoke() ? 2 : n;
+}
+
+int times(int n)
+{
+	return is_smoke() && n > 3 ? 3 : n;
+}
+
+/* ---- measuring ---- */
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static double without_undo(const struct way *way, int n)
+{
+	double start = now();
+
+	for (int i = 0; i < n; i++)
+		way->go();
+	return now() - start;
+}
+
+static double with_undo(const struct way *way, int n)
+{
+	double sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		sum += without_undo(way, 1);
+		way->undo();
+	}
+	return sum;
+}
+
+static double one_round(const struct way *way)
+{
+	int n = way->times ? way->times : 1;
+
+	if (way->absent)
+		return 0;
+	if (way->sample)
+		return way->sample(way);
+	return (way->undo ? with_undo(way, n) : without_undo(way, n)) / n;
+}
+
+/* Whoever comes first finds what the last of the round before has left in the caches: all do in turn. */
+void measure(struct measured *m, const struct way *ways, size_t n, int rounds)
+{
+	if (n > MOST_WAYS || rounds > MOST_ROUNDS) {
+		fprintf(stderr, "too much to measure: %zu ways, %d rounds\n", n, rounds);
+		exit(1);
+	}
+	*m = (struct measured){ .ways = ways, .n = n, .rounds = rounds };
+	for (size_t w = 0; w < n; w++)
+		one_round(&ways[w]); /* to warm up */
+	for (int round = 0; round < rounds; round++)
+		for (size_t i = 0; i < n; i++) {
+			size_t w = (i + (size_t)round) % n;
+
+			m->value[w][round] = one_round(&ways[w]);
+		}
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The value below which the part `where` of all is. */
+static double quantile(const double *values, int n, double where)
+{
+	double *sorted = malloc((size_t)n * sizeof(*sorted)), q;
+
+	if (!sorted)
+		die("sort");
+	memcpy(sorted, values, (size_t)n * sizeof(*sorted));
+	qsort(sorted, (size_t)n, sizeof(*sorted), ascending);
+	q = sorted[(int)(where * (n - 1) + 0.5)];
+	free(sorted);
+	return q;
+}
+
+double median(const double *values, int n)
+{
+	return quantile(values, n, 0.5);
+}
+
+/* ---- the table ---- */
+
+struct ratio {
+	double low, middle, high;
+};
+
+static struct ratio quartiles(const double *values, int n)
+{
+	return (struct ratio){ quantile(values, n, 0.25), median(values, n), quantile(values, n, 0.75) };
+}
+
+/* Of the same round, so that what slows both down slows down neither. */
+static struct ratio ratio_of(const struct measured *m, const struct row *row, int way)
+{
+	static double of[MOST_ROUNDS];
+
+	for (int i = 0; i < m->rounds; i++) {
+		double a = m->value[way][i], b = m->value[row->yardstick][i];
+
+		of[i] = row->at_least > 0 ? b / a : a / b;
+	}
+	return quartiles(of, m->rounds);
+}
+
+static bool is_met(const struct row *row, double value)
+{
+	return row->at_least > 0  ? value >= row->at_least
+	       : row->at_most > 0 ? value <= row->at_most
+				  : value <= row->at_most_itself;
+}
+
+/* What stands in the table. An empty text: there is none. */
+struct cells {
+	const char *question, *unit, *yardstick_name, *verdict;
+	char ours[24], yardstick[24], ratio[24], spread[48], target[40], floor[24];
+};
+
+/* Three digits, or all before the point. */
+static void print_number(char cell[24], double value)
+{
+	snprintf(cell, 24,
+		 value < 1     ? "%.3f"
+		 : value < 10  ? "%.2f"
+		 : value < 100 ? "%.1f"
+			       : "%.0f",
+		 value);
+}
+
+static void print_head(void)
+{
+	printf("%-58s %12s %12s  %-34s %7s  %-15s %-8s %-7s\n", "", "ours", "yardstick", "", "ratio",
+	       "quartiles", "target", "floor");
+}
+
+/* For bench/table.py, where IDM_BENCH_ROWS says: the same, with tabs. The head comes once for all. */
+static void write_cells(const struct cells *c, const char *ours)
+{
+	const char *path = getenv("IDM_BENCH_ROWS");
+	static bool begun;
+	FILE *f = path ? fopen(path, "ae") : NULL;
+
+	if (path && !f)
+		die(path);
+	if (!begun && (!f || (fseek(f, 0, SEEK_END) == 0 && ftell(f) == 0)))
+		print_head();
+	begun = true;
+	if (!f)
+		return;
+	fprintf(f, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", program_invocation_short_name,
+		c->question, ours, c->yardstick_name, c->yardstick, c->ratio, c->spread, c->target,
+		c->floor, c->verdict);
+	if (fclose(f) != 0)
+		die(path);
+}
+
+static void print_cells(const struct cells *c)
+{
+	char ours[48];
+
+	snprintf(ours, sizeof(ours), "%s %s", c->ours, *c->ours ? c->unit : "");
+	write_cells(c, ours);
+	printf("%-58s %12s %12s  %-34s %7s  %-15s %-8s %-7s %s\n", c->question, ours, c->yardstick,
+	       c->yardstick_name, c->ratio, c->spread, c->target, c->floor, c->verdict);
+	fflush(stdout);
+}
+
+static void print_target(struct cells *c, const struct row *row)
+{
+	const char *unit = row->at_most_itself > 0 ? c->unit : "";
+	double target = row->at_least > 0  ? row->at_least
+			: row->at_most > 0 ? row->at_most
+					   : row->at_most_itself;
+
+	if (target > 0)
+		snprintf(c->target, sizeof(c->target), "%s %g%s%s",
+			 row->at_least > 0 ? ">=" : "<=", target, *unit ? " " : "", unit);
+}
+
+static void print_ratio(struct cells *c, const struct ratio *r)
+{
+	char low[24], high[24];
+
+	print_number(c->ratio, r->middle);
+	print_number(low, r->low);
+	print_number(high, r->high);
+	snprintf(c->spread, sizeof(c->spread), "%s-%s", low, high);
+}
+
+/* The floor is told in the measure of the ratio: what there would be if the library did nothing itself.
+ */
+static const char *verdict(const struct measured *m, const struct row *row, double value,
+			   struct cells *c)
+{
+	double floor;
+
+	if (row->floor != NO_WAY && !m->ways[row->floor].absent) {
+		floor = row->yardstick == NO_WAY ? median(m->value[row->floor], m->rounds)
+						 : ratio_of(m, row, row->floor).middle;
+		print_number(c->floor, floor);
+		if (!is_met(row, value) && !is_met(row, floor))
+			return "floor";
+	}
+	return is_met(row, value) ? "met" : "missed";
+}
+
+void report(const struct measured *m, const struct row *row)
+{
+	struct cells c = { .question = row->question,
+			   .unit = row->unit ? row->unit : "us",
+			   .yardstick_name = "",
+			   .verdict = "" };
+	struct ratio r = quartiles(m->value[row->ours], m->rounds);
+	bool to_reach = row->at_least > 0 || row->at_most > 0 || row->at_most_itself > 0;
+
+	print_number(c.ours, r.middle);
+	print_target(&c, row);
+	if (m->ways[row->ours].absent || (row->yardstick != NO_WAY && m->ways[row->yardstick].absent)) {
+		report_skipped(row->question, "not on this machine");
+		return;
+	}
+	if (row->yardstick != NO_WAY) {
+		c.yardstick_name = m->ways[row->yardstick].name;
+		print_number(c.yardstick, median(m->value[row->yardstick], m->rounds));
+		r = ratio_of(m, row, row->ours);
+		print_ratio(&c, &r);
+	}
+	if (to_reach)
+		c.verdict = is_smoke() ? "not measured" : verdict(m, row, r.middle, &c);
+	print_cells(&c);
+}
+
+void report_all(const struct measured *m, const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		report(m, &rows[i]);
+}
+
+void report_skipped(const char *question, const char *why)
+{
+	char verdict[128];
+	struct cells c = { .question = question, .unit = "", .yardstick_name = "", .verdict = verdict };
+
+	snprintf(verdict, sizeof(verdict), "skipped: %s", why);
+	print_cells(&c);
+}
+
+/* ---- programs ---- */
+
+/* What a program had resident counts from its fork on: it is that of this small one until the exec. */
+struct run run_command(char *const argv[])
+{
+	struct rusage usage;
+	double start = now();
+	pid_t pid = (pid_t)check(vfork(), "vfork");
+	int status, nothing;
+
+	if (pid == 0) {
+		nothing = open("/dev/null", O_RDWR);
+		dup2(nothing, 0);
+		dup2(nothing, 1);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	check(wait4(pid, &status, 0, &usage), "wait4");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		fprintf(stderr, "failed (status 0x%x):", status);
+		for (char *const *a = argv; *a; a++)
+			fprintf(stderr, " %s", *a);
+		fprintf(stderr, "\n");
+		exit(1);
+	}
+	return (struct run){ now() - start, (double)usage.ru_maxrss };
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How everything here is measured: all ways to do one thing in turn, round by round, so that a machine
+ * that gets slower does so for all of them; then, of each round, ours beside a yardstick. What is
+ * printed is the median over the rounds, and the quartiles of the ratio as its spread.
+ *
+ * Everything runs in a mount namespace of its own, on a tmpfs that is gone with it.
+ */
+#ifndef BENCH_MEASURE_H
+#define BENCH_MEASURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "idmount.h"
+
+#define MOST_WAYS 24
+#define MOST_ROUNDS 1001
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- when something is wrong: nothing is measured then ---- */
+
+_Noreturn void die(const char *what);		   /* with errno's words */
+long check(long r, const char *what);		   /* dies below 0 */
+int check_idm(int r, const struct idm_error *err); /* dies below 0 */
+void mkdir_all(const char *path);		   /* with all that lead to it */
+struct idm_map *new_map(const char *text);	   /* as idm_map_parse() takes it */
+
+/* ---- where ---- */
+
+#define PLACE "/mnt" /* an empty tmpfs, once that has been called */
+
+void enter_place(void);
+
+/* ---- how often ---- */
+
+/* IDM_BENCH_SMOKE=1: everything once or twice, to see that it works. The figures mean nothing then. */
+bool is_smoke(void);
+int rounds(int n); /* n, or few */
+int times(int n);  /* in a round: n, or few */
+
+/* ---- measuring ---- */
+
+struct way {
+	const char *name;
+	void (*go)(void);			 /* once */
+	void (*undo)(void);			 /* after each time, not measured; or NULL */
+	int times;				 /* in a round; 0: once */
+	double (*sample)(const struct way *way); /* instead: measures by itself */
+	const void *data;			 /* for that */
+	bool absent;				 /* cannot be done here */
+};
+
+struct measured {
+	const struct way *ways;
+	size_t n;
+	int rounds;
+	double value[MOST_WAYS][MOST_ROUNDS]; /* what one time took, in microseconds */
+};
+
+double now(void); /* microseconds */
+double median(const double *values, int n);
+void measure(struct measured *m, const struct way *ways, size_t n, int rounds);
+
+/* ---- the table ---- */
+
+#define NO_WAY (-1)
+
+/*
+ * One line. Of `at_most`, `at_least` and `at_most_itself` the one that is not 0 is to be reached: by
+ * what ours takes of the yardstick's, by what the yardstick takes of ours, or by ours without a
+ * yardstick. The floor is the least that the kernel can be asked for: bare system calls, nothing
+ * checked.
+ */
+struct row {
+	const char *question;
+	int ours, yardstick, floor; /* ways, or NO_WAY */
+	double at_most, at_least, at_most_itself;
+	const char *unit; /* NULL: us */
+};
+
+void report(const struct measured *m, const struct row *row);
+void report_all(const struct measured *m, const struct row *rows, size_t n);
+void report_skipped(const char *question, const char *why);
+
+/* ---- programs ---- */
+
+struct run {
+	double us;   /* from before it is started to when it has ended */
+	double peak; /* KiB that were resident at most */
+};
+
+/* A NULL-terminated command; dies if it fails. Its output goes nowhere. */
+struct run run_command(char *const argv[]);
+
+#endif

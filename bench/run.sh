@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+set -eu
+
+usage() {
+  cat <<'OUT'
+Usage: sudo bench/run.sh [--plot] [--doc] [--smoke] [BUILD-DIR]
+
+Measures everything that is here, on a machine that should have nothing else to do, in less than ten minutes;
+prints a line for each question: what ours takes, what the yardstick takes, their ratio with its quartiles over
+the rounds, the target, what the ratio would be if there were nothing but the bare system calls ("floor"), and
+whether the target was met. See docs/performance.md. BUILD-DIR is one of meson's, "build" if not said; without
+it, build-bench is made.
+
+  --plot    draw the cost of a user namespace over resident memory instead, to docs/userns-cost.svg
+  --doc     besides, write the tables and the machine into docs/performance.md, and draw that picture
+  --smoke   everything once or twice, to see that it works; the figures mean nothing
+OUT
+}
+
+plot= doc= smoke= build=
+for argument; do
+  case $argument in
+    --plot) plot=yes ;;
+    --doc) doc=yes ;;
+    --smoke) smoke=yes ;;
+    --help | -h) usage && exit ;;
+    -*) echo "run.sh: unknown option $argument; see --help" >&2 && exit 2 ;;
+    *) build=$argument ;;
+  esac
+done
+if [ -n "$smoke" ]; then
+  export IDM_BENCH_SMOKE=1
+fi
+if [ "${IDM_BENCH_SMOKE:-}" = 1 ] && [ -n "$doc$plot" ]; then
+  echo "run.sh: figures that mean nothing are not for the document" >&2
+  exit 2
+fi
+if [ "$(id -u)" != 0 ]; then
+  echo "run.sh: mounts are made here, which needs root" >&2
+  exit 1
+fi
+
+here=$(cd "$(dirname "$0")" && pwd)
+source=$(dirname "$here")
+if [ -z "$build" ]; then
+  build=$source/build
+fi
+if [ ! -d "$build" ]; then
+  build=$source/build-bench
+  [ -f "$build/build.ninja" ] || meson setup "$build" "$source" --buildtype=release -Dtests=false >/dev/null
+  ninja -C "$build" >/dev/null
+fi
+build=$(realpath "$build")
+
+rows=$(mktemp) instructions=$(mktemp)
+trap 'rm "$rows" "$instructions"' EXIT
+
+draw() {
+  : >"$rows"
+  "$build/bench/userns" 0 4 16 64 256 1024
+  "$here/table.py" svg "$rows" "$source/docs/userns-cost.svg"
+  echo "docs/userns-cost.svg is drawn"
+}
+
+export IDM_BENCH_ROWS=$rows
+if [ -n "$plot" ]; then
+  draw
+  exit
+fi
+
+if [ -z "$smoke" ] && awk '{ exit !($1 > 0.5) }' /proc/loadavg; then
+  echo "run.sh: this machine has other work (load $(cut -d' ' -f1 /proc/loadavg)): the ratios are those of a busy one" >&2
+fi
+started=$SECONDS
+for program in userns threads mount overlay plan through reaper pure; do
+  "$build/bench/$program"
+done
+for script in mount memory list run-true chown; do
+  "$here/$script.sh" "$build"
+done
+echo
+"$here/table.py" summary "$rows"
+echo "in $((SECONDS - started)) seconds"
+
+if [ -n "$doc" ]; then
+  "$here/instructions.sh" "$build" >"$instructions"
+  "$here/table.py" markdown "$rows" "$instructions" "$source/docs/performance.md"
+  echo "docs/performance.md is written"
+  draw
+fi

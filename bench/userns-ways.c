@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+#include "userns-ways.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "measure.h"
+
+#define MAP_KERNEL "0 100000 65536\n"
+
+static struct idm_map *map;
+static struct idm_cache *cache;
+
+/* ---- ours ---- */
+
+int userns_ours(void)
+{
+	struct idm_error err;
+
+	return check_idm(idm_userns_open(map, 0, &err), &err);
+}
+
+int userns_cached(void)
+{
+	struct idm_error err;
+
+	return check_idm(idm_cache_userns(cache, map, &err), &err);
+}
+
+/* ---- what all children are used for, by number, as everybody but us does ---- */
+
+static int proc_open(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return (int)check(open(path, flags | O_CLOEXEC), path);
+}
+
+static void put_map(int fd)
+{
+	check(write(fd, MAP_KERNEL, strlen(MAP_KERNEL)), "write map");
+	close(fd);
+}
+
+static void signal_child(int pidfd, int signal)
+{
+	check(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0), "pidfd_send_signal");
+}
+
+static void reap(int pidfd, int options)
+{
+	siginfo_t info;
+
+	check(waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, options), "waitid");
+	close(pidfd);
+}
+
+/* ---- bare: a child that exits at once ---- */
+
+#if defined(__x86_64__)
+static pid_t clone_and_exit(struct clone_args *args)
+{
+	long r;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%edi, %%edi\n\t"
+			 "mov %[exit], %%eax\n\t"
+			 "syscall\n"
+			 "1:"
+			 : "=a"(r)
+			 : "a"(SYS_clone3), "D"(args), "S"(sizeof(*args)), [exit] "i"(SYS_exit)
+			 : "rcx", "r11", "memory", "cc");
+	return (pid_t)r;
+}
+
+int userns_bare(void)
+{
+	int pidfd, uid_map, gid_map, ns;
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_FILES | CLONE_NEWUSER | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+	};
+	pid_t pid = (pid_t)check(clone_and_exit(&args), "clone3");
+
+	uid_map = proc_open(pid, "uid_map", O_WRONLY);
+	gid_map = proc_open(pid, "gid_map", O_WRONLY);
+	ns = proc_open(pid, "ns/user", O_RDONLY);
+	put_map(uid_map);
+	put_map(gid_map);
+	reap(pidfd, WEXITED | __WALL);
+	return ns;
+}
+
+bool userns_has_bare(void)
+{
+	return true;
+}
+#else
+int userns_bare(void)
+{
+	return -1;
+}
+
+bool userns_has_bare(void)
+{
+	return false;
+}
+#endif
+
+/* ---- a child that is there until it is killed ---- */
+
+static pid_t fork_into_userns(int *pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_NEWUSER | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)pidfd,
+		.exit_signal = SIGCHLD,
+	};
+
+	return (pid_t)check(syscall(SYS_clone3, &args, sizeof(args)), "clone3");
+}
+
+/* Signal 0 asks only: whether what has just been opened by number was the child's. */
+static int use_and_kill(pid_t pid, int pidfd)
+{
+	int uid_map = proc_open(pid, "uid_map", O_WRONLY), gid_map = proc_open(pid, "gid_map", O_WRONLY);
+	int ns = proc_open(pid, "ns/user", O_RDONLY);
+
+	signal_child(pidfd, 0);
+	put_map(uid_map);
+	put_map(gid_map);
+	signal_child(pidfd, SIGKILL);
+	return ns;
+}
+
+int userns_fork_pause_kill(void)
+{
+	int pidfd, ns;
+	pid_t pid = fork_into_userns(&pidfd);
+
+	while (pid == 0)
+		pause();
+	ns = use_and_kill(pid, pidfd);
+	reap(pidfd, WEXITED);
+	return ns;
+}
+
+/*
+ * Go cannot run Go code in a child of fork, so it starts the program again: with PTRACE_TRACEME before
+ * the exec, behind which the child then stops. With CLONE_NEWUSER it does not share memory until then.
+ */
+int userns_reexec(void)
+{
+	static char self[] = "/proc/self/exe", again[] = "IDM_BENCH_REEXEC=1";
+	char *argv[] = { self, NULL }, *envp[] = { again, NULL };
+	int pidfd, status, ns;
+	pid_t pid = fork_into_userns(&pidfd);
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		execve(self, argv, envp);
+		_exit(127);
+	}
+	/* Only the thread that it is traced by hears of the stop. */
+	check(waitpid(pid, &status, 0), "waitpid");
+	if (!WIFSTOPPED(status)) {
+		fprintf(stderr, "the child did not stop: status 0x%x\n", status);
+		exit(1);
+	}
+	ns = use_and_kill(pid, pidfd);
+	reap(pidfd, WEXITED);
+	return ns;
+}
+
+/* ---- at the beginning ---- */
+
+void userns_begin(void)
+{
+	if (getenv("IDM_BENCH_REEXEC"))
+		_exit(0); /* it is killed while it is stopped, and does not come here */
+	map = new_map(USERNS_MAP);
+	check(idm_cache_new(4, &cache), "cache");
+	close(userns_cached());
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "detach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "errand.h"
+#include "kernel.h"
+#include "util.h"
+
+/* ---- by descriptor ---- */
+
+/* A path that leads to where the descriptor points, and `name` in it. */
+struct fd_path {
+	char text[320];
+};
+
+static struct fd_path path_of(int fd, const char *name)
+{
+	struct fd_path p;
+
+	snprintf(p.text, sizeof(p.text), "/proc/thread-self/fd/%d%s%s", fd, *name ? "/" : "", name);
+	return p;
+}
+
+/*
+ * The file alone does not tell: it is the same through every mount of it, and what is at /proc need not
+ * be a procfs. No filesystem is asked: the server of that mount may be dead.
+ */
+bool idm_can_unmount_fd(int fd)
+{
+	const unsigned int wanted = STATX_INO | STATX_MNT_ID;
+	struct statx by_path, by_fd;
+
+	return idm_sys_statx(AT_FDCWD, path_of(fd, "").text, AT_STATX_DONT_SYNC, wanted, &by_path) ==
+		       0 &&
+	       idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &by_fd) == 0 &&
+	       by_path.stx_mnt_id == by_fd.stx_mnt_id && by_path.stx_ino == by_fd.stx_ino &&
+	       by_path.stx_dev_major == by_fd.stx_dev_major &&
+	       by_path.stx_dev_minor == by_fd.stx_dev_minor;
+}
+
+/* In a process whose working directory is its own, "." is a path to the mount: no /proc is needed. */
+struct from_inside {
+	int fd;
+	const char *name;
+	int flags;
+};
+
+static int unmount_from_inside(void *data)
+{
+	const struct from_inside *w = data;
+	int r = idm_sys_fchdir(w->fd);
+
+	return r < 0 ? r : idm_sys_umount(w->name, w->flags);
+}
+
+int idm_take_away(int tree_fd)
+{
+	struct from_inside here = { tree_fd, ".", MNT_DETACH };
+
+	if (idm_can_unmount_fd(tree_fd) && idm_sys_umount(path_of(tree_fd, "").text, MNT_DETACH) == 0)
+		return 0;
+	return idm_errand(unmount_from_inside, &here);
+}
+
+/* ---- by id ---- */
+
+/* As it is listed: the unique one, or the short one before Linux 6.8. No number is both. */
+static bool is_mount(int fd, uint64_t id)
+{
+	struct statx unique, brief;
+
+	if (idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &unique) ==
+		    0 &&
+	    unique.stx_mask & STATX_MNT_ID_UNIQUE && unique.stx_mnt_id == id)
+		return true;
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &brief) == 0 &&
+	       brief.stx_mask & STATX_MNT_ID && brief.stx_mnt_id == id;
+}
+
+static int check(int dirfd, const char *name, uint64_t id)
+{
+	/* Closed before the mount goes, which it would keep busy. */
+	AUTO_CLOSE int fd = idm_sys_openat(dirfd, name, O_PATH | O_NOFOLLOW, 0);
+
+	return fd < 0 ? fd : is_mount(fd, id) ? 0 : -EXDEV;
+}
+
+/* By the directory that it is in, which stays what it is, wherever it is moved. */
+static int unmount_in(int dirfd, const char *name, int flags)
+{
+	struct from_inside there = { dirfd, name, flags };
+
+	return idm_can_unmount_fd(dirfd) ? idm_sys_umount(path_of(dirfd, name).text, flags)
+					 : idm_errand(unmount_from_inside, &there);
+}
+
+/*
+ * Nobody can rename or remove a mount point of his own mount namespace. So once its directory is open,
+ * the name in that leads to the mount that was found there, and to nothing else that others can put
+ * there; all that is above can be exchanged at will.
+ */
+int idm_unmount_exactly(const char *target, uint64_t id, int flags)
+{
+	const char *slash = strrchr(target, '/');
+	AUTO_FREE char *above = NULL;
+	AUTO_CLOSE int parent = -1;
+	int r;
+
+	flags |= UMOUNT_NOFOLLOW;
+	if (!slash || !slash[1]) { /* "/", on the way to which nothing is */
+		r = check(AT_FDCWD, target, id);
+		return r < 0 ? r : idm_sys_umount(target, flags);
+	}
+	above = strndup(target, slash == target ? 1 : (size_t)(slash - target));
+	if (!above)
+		return -ENOMEM;
+	parent = idm_sys_openat(AT_FDCWD, above, O_PATH | O_DIRECTORY, 0);
+	r = parent < 0 ? parent : check(parent, slash + 1, id);
+	return r < 0 ? r : unmount_in(parent, slash + 1, flags);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Unmounting that mount which is meant. umount2(2) takes a path only, and whoever owns a directory on
+ * the way can make a path lead elsewhere between a look and the call.
+ */
+#ifndef IDM_DETACH_H
+#define IDM_DETACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether what is on top of where the descriptor points can be unmounted by it: there is a /proc that
+ * is this process's. */
+bool idm_can_unmount_fd(int fd);
+
+/* Detaches an attached tree by its descriptor, lazily. 0 or -errno. */
+int idm_take_away(int tree_fd);
+
+/*
+ * The mount of this id (as it is listed), if it is on top at `target`, which is a whole path without
+ * links. -EXDEV: another mount is there. Else 0 or -errno; links are not followed as the last component.
+ */
+int idm_unmount_exactly(const char *target, uint64_t id, int flags);
+
+#endif

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Structs that begin with their size may grow. So the library takes a shorter one (of a program that was
+ * compiled with an older header) as if the rest were 0, touches nothing behind its end, takes a longer
+ * one (of a newer program) if the rest is 0, and refuses it if it is not.
+ *
+ * Every such struct of the header has to be here.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "maps.h"
+#include "scratch.h"
+#include "snapshot.h"
+#include "util.h"
+
+/* As much as any of them will ever grow at once. */
+#define MORE 256
+
+static const char mounts[] = "[{\"Type\":\"bind\",\"Source\":\"" SCRATCH
+			     "\",\"Options\":[\"rbind\",\"ro\"]}]";
+
+/* ---- the calls: 0 or an error ---- */
+
+static int done(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+static int open_tree(void *options, struct idm_error *err)
+{
+	return done(idm_tree_open(AT_FDCWD, SCRATCH, -1, options, err));
+}
+
+static int open_overlay(void *options, struct idm_error *err)
+{
+	return done(idm_overlay_open(options, err));
+}
+
+static struct idm_plan *new_plan(void)
+{
+	struct idm_plan *plan;
+
+	assert_ok(idm_plan_new(&plan), NULL);
+	return plan;
+}
+
+static int add_to_plan(void *options, struct idm_error *err)
+{
+	struct idm_plan *plan = new_plan();
+	int r = idm_plan_add(plan, options, err);
+
+	idm_plan_free(plan);
+	return r;
+}
+
+static int read_plan(void *options, struct idm_error *err)
+{
+	struct idm_plan *plan = new_plan();
+	int r = idm_plan_read(plan, mounts, strlen(mounts), options, err);
+
+	idm_plan_free(plan);
+	return r;
+}
+
+static int open_plan(void *options, struct idm_error *err)
+{
+	struct idm_plan *plan = new_plan();
+	int r;
+
+	assert_ok(idm_plan_read(plan, mounts, strlen(mounts), NULL, err), err);
+	r = done(idm_plan_open(plan, options, err));
+	idm_plan_free(plan);
+	return r;
+}
+
+static int check_path(void *options, struct idm_error *err)
+{
+	return idm_check_path(AT_FDCWD, SCRATCH, 0, options, err);
+}
+
+static int start_child(void *options, struct idm_error *err)
+{
+	struct idm_exit exit = { 0 };
+	int fd = idm_child_start(options, err);
+
+	if (fd >= 0)
+		assert_ok(idm_child_wait(fd, -1, &exit, NULL), NULL);
+	assert_int_equal(exit.status, 0);
+	return done(fd);
+}
+
+/* ---- the structs ---- */
+
+static const struct idm_path layers[] = { { AT_FDCWD, SCRATCH "/a" }, { AT_FDCWD, SCRATCH "/b" } };
+static const char *const argv[] = { "true", NULL };
+
+static const struct idm_tree_options tree_options = IDM_TREE_OPTIONS_INIT;
+static struct idm_overlay overlay = IDM_OVERLAY_INIT;
+static struct idm_plan_mount plan_mount = IDM_PLAN_MOUNT_INIT;
+static const struct idm_plan_text plan_text = IDM_PLAN_TEXT_INIT;
+static const struct idm_apply apply = IDM_APPLY_INIT;
+static const struct idm_check check = { .size = sizeof(check) };
+static struct idm_child_options child_options = IDM_CHILD_OPTIONS_INIT;
+
+#define UP_TO(type, member) (offsetof(struct type, member) + sizeof(((struct type *)0)->member))
+
+/*
+ * What is behind `least` is nothing that one has to set. Of idm_check and idm_child_options this was so
+ * in the first release already: nothing shorter has ever been right.
+ */
+static const struct growing {
+	const char *name;
+	const void *example;
+	size_t size, least;
+	int (*call)(void *options, struct idm_error *err);
+} all[] = {
+	{ "idm_tree_options", &tree_options, sizeof(tree_options), sizeof(size_t), open_tree },
+	{ "idm_overlay", &overlay, sizeof(overlay), UP_TO(idm_overlay, n_lower), open_overlay },
+	{ "idm_plan_mount", &plan_mount, sizeof(plan_mount), UP_TO(idm_plan_mount, source),
+	  add_to_plan },
+	{ "idm_plan_text", &plan_text, sizeof(plan_text), UP_TO(idm_plan_text, dirfd), read_plan },
+	{ "idm_apply", &apply, sizeof(apply), sizeof(size_t), open_plan },
+	{ "idm_check", &check, sizeof(check), UP_TO(idm_check, fstype), check_path },
+	{ "idm_child_options", &child_options, sizeof(child_options), UP_TO(idm_child_options, cgroup),
+	  start_child },
+};
+
+static void fill_in(void)
+{
+	need_root();
+	scratch_enter();
+	scratch_dir(SCRATCH "/a");
+	scratch_dir(SCRATCH "/b");
+	overlay.lower = layers;
+	overlay.n_lower = ARRAY_SIZE(layers);
+	plan_mount.type = "tmpfs";
+	plan_mount.source = "none";
+	child_options.path = "/bin/true";
+	child_options.argv = argv;
+}
+
+/* ---- with another size ---- */
+
+/*
+ * The example, or the beginning of it, with zeros behind if `size` is more; it ends where memory ends.
+ * `poison`, if it is not 0, is the place of a byte that is not 0.
+ */
+static int call_with(const struct growing *g, size_t size, size_t poison, struct idm_error *err)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *options = memory + page - size, before[MORE * 4];
+	struct snapshot *snapshot = snapshot_take(SNAPSHOT_ALL);
+	int r;
+
+	assert_true(memory != MAP_FAILED);
+	must(mprotect(memory + page, page, PROT_NONE));
+	memcpy(options, g->example, size < g->size ? size : g->size);
+	memcpy(options, &size, sizeof(size));
+	if (poison)
+		options[poison] = 1;
+	memcpy(before, options, size);
+	r = g->call(options, err);
+	if (r < 0 || strcmp(g->name, "idm_check") != 0)
+		assert_int_equal(memcmp(before, options, size), 0);
+	munmap(memory, 2 * page);
+	snapshot_assert_same(snapshot);
+	return r;
+}
+
+TEST(a_shorter_one_is_an_older_programs)
+{
+	fill_in();
+	for (const struct growing *g = all; g < all + ARRAY_SIZE(all); g++) {
+		size_t least = (g->least + 7) & ~(size_t)7, tried = 0;
+
+		note("%s", g->name);
+		for (size_t size = least; size <= g->size; size += 8, tried++) {
+			struct idm_error err;
+
+			assert_ok(call_with(g, size, 0, &err), &err);
+		}
+		proof("abi", tried, "sizes of structs that older programs may have");
+	}
+}
+
+TEST(a_longer_one_is_a_newer_programs)
+{
+	fill_in();
+	for (const struct growing *g = all; g < all + ARRAY_SIZE(all); g++) {
+		size_t tried = 0;
+
+		note("%s", g->name);
+		for (size_t size = g->size + 8; size <= g->size + MORE; size += 8, tried += 3) {
+			struct idm_error err;
+
+			assert_ok(call_with(g, size, 0, &err), &err);
+			assert_error(call_with(g, size, g->size, &err), -E2BIG, &err, NULL, NULL, NULL);
+			assert_error(call_with(g, size, size - 1, &err), -E2BIG, &err, NULL, NULL, NULL);
+		}
+		proof("abi", tried, "sizes of structs that newer programs may have");
+	}
+}
+
+TEST(one_without_a_size_is_a_mistake)
+{
+	fill_in();
+	for (const struct growing *g = all; g < all + ARRAY_SIZE(all); g++) {
+		char bytes[MORE * 4] __attribute__((aligned(8))) = { 0 };
+		struct idm_error err;
+
+		assert_true(g->size <= sizeof(bytes));
+		for (size_t size = 0; size < sizeof(size); size++) {
+			memcpy(bytes, g->example, g->size);
+			memcpy(bytes, &size, sizeof(size));
+			assert_error(g->call(bytes, &err), -EINVAL, &err, NULL, NULL, NULL);
+		}
+	}
+}
+
+/* ---- all of them ---- */
+
+static const struct growing *find(const char *name)
+{
+	for (const struct growing *g = all; g < all + ARRAY_SIZE(all); g++)
+		if (strcmp(g->name, name) == 0)
+			return g;
+	return NULL;
+}
+
+/* "struct NAME {" and then, as the first member, "size_t size;". */
+TEST(none_is_forgotten)
+{
+	char path[4096], line[512], name[64], last[64] = "";
+	size_t n = 0;
+	FILE *header;
+
+	snprintf(path, sizeof(path), "%s/include/idmount.h", getenv("IDM_SOURCE_ROOT"));
+	header = fopen(path, "re");
+	assert_non_null(header);
+	while (fgets(line, sizeof(line), header)) {
+		if (strncmp(line, "\tsize_t size;", 13) == 0 && last[0]) {
+			n++;
+			if (!find(last))
+				fail_msg("struct %s is not tested here", last);
+		}
+		last[0] = '\0';
+		if (sscanf(line, "struct %63[a-z0-9_] {", name) == 1 && strstr(line, "{\n"))
+			strcpy(last, name);
+	}
+	fclose(header);
+	assert_int_equal(n, ARRAY_SIZE(all));
+}

@@ -1,0 +1,1066 @@
+/*
+ * include/idmount.h as it was released with 0.1, for tests/abi/old.c and tests/abi/compatible.py: programs
+ * that were compiled with it have to run with every library of this soname. Until that release it follows
+ * include/idmount.h; from then on it is frozen, and never edited again.
+ */
+/* SPDX-License-Identifier: MIT */
+/*
+ * libidmount: Linux ID-mapped mounts.
+ *
+ * The data goes one way, and every stage can be used by itself:
+ *
+ *   text, names, subid ──► map ──► userns fd ──► detached tree ──► attached mount ──► listed, unmounted
+ *
+ *   struct idm_error err;
+ *   struct idm_map *map;
+ *   int userns, tree;
+ *
+ *   if (idm_map_new(&map) < 0)
+ *           abort();
+ *   if (idm_map_parse(map, "0:100000:65536", 0, &err) < 0 ||
+ *       (userns = idm_userns_open(map, 0, &err)) < 0 ||
+ *       (tree = idm_tree_open(AT_FDCWD, "/srv/image", userns, NULL, &err)) < 0 ||
+ *       idm_tree_attach(tree, AT_FDCWD, "/run/box/root", 0, IDM_PROPAGATION_DEFAULT, &err) < 0)
+ *           fprintf(stderr, "%s\n", err.message);
+ *
+ * Conventions that hold for every function here:
+ *
+ *  - A function returns 0, a count or a new descriptor; or a negative errno. errno itself is never
+ *    the answer.
+ *  - Kernel objects are plain descriptors, always close-on-exec. A descriptor that is returned
+ *    belongs to the caller; one that is passed in stays the caller's.
+ *  - `err` may be NULL. It is written on failure only, and then completely.
+ *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
+ *    argument is modified. The exceptions are named where they exist.
+ *  - Functions on different objects may be called from any number of threads. An object is locked
+ *    by the library only where that is said (struct idm_cache, struct idm_reaper).
+ *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
+ *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
+ *    reapers are made of.
+ *  - Paths are resolved by the calling thread, with its root, working directory and credentials.
+ *
+ * "Since 0.1" holds for everything that does not say otherwise.
+ */
+#ifndef IDMOUNT_H
+#define IDMOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define IDM_VERSION_MAJOR 0
+#define IDM_VERSION_MINOR 1
+#define IDM_VERSION_PATCH 0
+#define IDM_VERSION "0.1.0"
+
+/* The version of the library in use (the macros above: of the header compiled against). Static. */
+const char *idm_version(void);
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/*
+ * What went wrong, in words. Owned by the caller, holds no pointer, needs no initialisation and no
+ * release. Every string is complete and NUL-terminated; a longer text ends in "...". An empty string
+ * means that there is nothing to say. The layout is fixed for the life of the library's soname.
+ */
+struct idm_error {
+	int errnum;         /* the positive errno; the failing function returned its negative */
+	char step[48];      /* what was being done, as a verb: "open tree", "parse map" */
+	char subject[512];  /* the path or map entry concerned */
+	char reason[512];   /* why it failed */
+	char kernel[256];   /* the kernel's own words, where it offers any (fs context log) */
+	char hint[512];     /* what would help, in plain English */
+	char message[1280]; /* all but the hint on one line: "subject: step: reason" */
+};
+
+/* ---- maps ------------------------------------------------------------------------------------ */
+
+/*
+ * A map says which id stored in the filesystem (disk) appears as which id through the mount (seen).
+ * It has a uid side and a gid side; each is kept in canonical form: sorted by disk id, neighbours
+ * merged, no overlap in either column. A disk id that no entry names is not mapped: its files appear
+ * as owned by the overflow id (65534) and it cannot own new files.
+ *
+ * Ids are 0 to 4294967294; 4294967295 is not an id. Maps are pure data: no privilege, no kernel
+ * version needed, unless a function says so. One map may be read by many threads at once, but must
+ * not be read while another thread changes it.
+ */
+struct idm_map;
+
+#define IDM_UID 1U /* the uid side */
+#define IDM_GID 2U /* the gid side */
+#define IDM_BOTH (IDM_UID | IDM_GID)
+
+/* `count` consecutive ids: disk, disk+1, ... appear as seen, seen+1, ... */
+struct idm_entry {
+	uint32_t disk;
+	uint32_t seen;
+	uint32_t count;
+};
+
+/* A new, empty map in *map; release it with idm_map_free(). Returns 0 or -ENOMEM. */
+int idm_map_new(struct idm_map **map);
+
+/* Releases a map. NULL is allowed. */
+void idm_map_free(struct idm_map *map);
+
+/* A copy of `map` in *copy, the caller's to free. Returns 0 or -ENOMEM. */
+int idm_map_copy(const struct idm_map *map, struct idm_map **copy);
+
+/*
+ * Adds n entries to the sides named by `kinds` (IDM_UID, IDM_GID or IDM_BOTH).
+ * -EINVAL: a zero count, a range past 4294967294, an overlap in the disk or the seen column, among
+ * the entries or with what is in the map already (err names the two); no or unknown kinds. -ENOMEM.
+ */
+int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry *entries, size_t n,
+		struct idm_error *err);
+
+/*
+ * Allow idm_map_parse() to ask the system: user and group names through the name service, "auto"
+ * through libsubid, "/path" by opening a user namespace. Without it text can only hold numbers, which
+ * is what a daemon wants for text that it does not trust.
+ */
+#define IDM_PARSE_LOOKUP 1U
+
+/*
+ * Parses `text` and adds what it says to the map. The dialect is told by its form:
+ *
+ *   [KIND:]DISK:SEEN[:COUNT]       KIND u, uid, g, gid, b, both; without KIND both; without COUNT 1.
+ *                                  Entries are separated by one comma or plus, or by blanks. This
+ *                                  takes in util-linux's X-mount.idmap= and containerd's "c:h:s,...".
+ *   uidmap=C:H:S,... gidmap=...    containerd's mount options, separated by comma, semicolon or blank
+ *   uids=C-H-S#...;gids=...        crun's idmap option (a leading "idmap=" is allowed)
+ *
+ * and with IDM_PARSE_LOOKUP also
+ *
+ *   [KIND:]NAME:NAME               either may be a number. u: looks up users, g: groups; without KIND
+ *                                  the names are users, and their primary groups are mapped as well
+ *   auto[:USER]                    (alone) disk ids from 0 on appear as USER's (default: the caller's)
+ *                                  ranges in /etc/subuid and /etc/subgid, one range after the other
+ *   /PATH                          (alone) the map of the user namespace file at PATH (see idm_map_add_userns)
+ *
+ * Numbers are unsigned 32-bit decimals, with nothing before or behind them. err names the entry.
+ * -EINVAL: malformed text, a lookup without IDM_PARSE_LOOKUP, an unknown flag, or what idm_map_add()
+ * refuses. -ENOENT: no such user or group, or no range for it. -EOPNOTSUPP: "auto" in a library built
+ * without libsubid. -ENOMEM. A path: also the errors of open(2) and idm_map_add_userns().
+ */
+int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err);
+
+/*
+ * Parses the lines of /proc/PID/uid_map or gid_map ("DISK SEEN COUNT") as the kernel does and adds
+ * them to the one side `kind`. Only a number over 32 bits, which the kernel cuts off silently, is
+ * refused here. Errors as idm_map_parse(), without lookups.
+ */
+int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text,
+			 struct idm_error *err);
+
+/*
+ * Adds `owner`'s subordinate ranges, through libsubid: disk ids from 0 on appear as the ranges of
+ * /etc/subuid (uid side) and /etc/subgid (gid side), or of whatever nsswitch names for "subid".
+ * -ENOENT: no range. -EOPNOTSUPP: built without libsubid, or libsubid is not installed. -EINVAL.
+ * -ENOMEM. Serialised by a lock, since libsubid is not thread-safe.
+ */
+int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err);
+
+/*
+ * Adds the map of the user namespace behind `userns_fd`, as seen from the caller's user namespace (of
+ * the caller's own: as seen from its parent). A namespace without a map adds nothing.
+ * Joins it in a short-lived child: needs CAP_SYS_ADMIN in that namespace (-EPERM). -EINVAL: not a
+ * user namespace. Otherwise the errors of idm_userns_open().
+ */
+int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err);
+
+/*
+ * Adds the map of the user namespace of process `pid`, as seen from the caller's user namespace (of the
+ * caller's own: as seen from its parent). Needs no privilege. -ESRCH: no such process, or it ended
+ * meanwhile. -EINVAL: pid is not positive, or an entry begins with an id that is not visible from here.
+ */
+int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
+
+/*
+ * Lets every id on the sides `kinds` that neither column names yet keep its id, as far as possible:
+ * a disk id whose own number is already taken in the seen column stays unmapped, since two owners
+ * cannot be seen as one. An empty side becomes the identity 0:0:4294967295. -EINVAL: unknown kinds.
+ * -ENOMEM.
+ */
+int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err);
+
+/* Exchanges disk and seen: what undoes the map. Cannot fail. */
+void idm_map_invert(struct idm_map *map);
+
+/*
+ * Makes `map` what is seen through a mount with map `then` of a mount with `map`: an id goes through
+ * `map` first and `then` second; ids that either leaves out are left out. Returns 0 or -ENOMEM.
+ */
+int idm_map_compose(struct idm_map *map, const struct idm_map *then);
+
+/*
+ * Translates one id. `kind` is IDM_UID or IDM_GID. Returns 0 and the id in *to, -ENOENT when the map
+ * leaves it out, or -EINVAL for another kind. Cost: logarithmic in the disk column, else linear.
+ */
+int idm_map_to_seen(const struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t *to);
+int idm_map_to_disk(const struct idm_map *map, unsigned int kind, uint32_t seen, uint32_t *to);
+
+/* Whether two maps say the same on both sides. Order and spelling of their sources do not matter. */
+bool idm_map_equal(const struct idm_map *a, const struct idm_map *b);
+
+/*
+ * The canonical entries of one side in *entries, borrowed until the map is changed or freed. Returns
+ * their number; 0 also for an unknown kind.
+ */
+size_t idm_map_entries(const struct idm_map *map, unsigned int kind,
+		       const struct idm_entry **entries);
+
+/*
+ * Whether the kernel takes this map for a mount. -EINVAL: a side is empty (since Linux 6.9 the kernel
+ * itself refuses that; before, everything on that side was nobody's). -E2BIG: over 340 entries or
+ * 4095 bytes of text on one side; err says how many too many. Called by idm_userns_open().
+ */
+int idm_map_check(const struct idm_map *map, struct idm_error *err);
+
+enum idm_format {
+	IDM_FORMAT_TEXT = 0,   /* u:0:100000:65536,g:0:100000:65536; 0:100000:65536 if the sides agree */
+	IDM_FORMAT_KERNEL,     /* lines of uid_map or gid_map: one side only */
+	IDM_FORMAT_CONTAINERD, /* uidmap=0:100000:65536 and, on a line of its own, gidmap=... */
+	IDM_FORMAT_UTIL_LINUX, /* u:0:100000:65536 g:0:100000:65536; b: if the sides agree */
+	IDM_FORMAT_CRUN,       /* uids=0-100000-65536;gids=0-100000-65536 */
+	IDM_FORMAT_OCI         /* {"uidMappings":[{"containerID":0,...}],"gidMappings":[...]} */
+};
+
+/*
+ * Prints the sides `kinds` of a map like snprintf(3): writes at most `size` bytes with the final NUL
+ * and returns the length of the whole text without it, so that size 0 (buf may be NULL then) asks how
+ * much is needed. Except for IDM_FORMAT_OCI, parsing the text of a map that is not empty gives that map
+ * again. -EINVAL: unknown format or kinds, or both sides as IDM_FORMAT_KERNEL. -EOVERFLOW: over 2 GiB.
+ */
+ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigned int kinds, char *buf,
+		      size_t size);
+
+/* ---- user namespaces ------------------------------------------------------------------------- */
+
+/*
+ * How the namespace is obtained. Without a flag the library takes the zombie child and, where the
+ * kernel does not let the caller write a zombie's map (before 7.2, without CAP_DAC_OVERRIDE in the
+ * initial user namespace), the live one.
+ */
+#define IDM_USERNS_ZOMBIE 1U /* only: a child that has exited before its map is written */
+#define IDM_USERNS_LIVE 2U   /* only: a child that waits until it is killed by its pidfd */
+
+/*
+ * A user namespace that carries `map`, as a descriptor for idm_tree_open() or mount_setattr(2).
+ *
+ * No process of the caller's can be confused with the library's short-lived child, whatever the
+ * caller does meanwhile: it sends no SIGCHLD, wait(-1) and SIGCHLD = SIG_IGN neither see nor take it,
+ * it is held by pidfd, and nothing is written until the pidfd has proven that what was opened under
+ * its number is its own. Should somebody reap it all the same (wait with __WALL), the library starts
+ * again, a few times. All signals of the calling thread are blocked for the length of one clone3(2).
+ * No memory is copied, no page table, no descriptor table.
+ *
+ * Needs, in the caller's user namespace, CAP_SETUID and CAP_SETGID, and CAP_SETFCAP where id 0 is in
+ * the seen column; without them a map of exactly the caller's own uid and gid, one id each, works.
+ * Linux 5.12 (mounts cannot be mapped before).
+ *
+ * -EINVAL, -E2BIG: as idm_map_check(), or an unknown flag. -EPERM: a privilege is missing, err says
+ * which. -EACCES: IDM_USERNS_ZOMBIE where the live child is needed. -ENOSPC: user.max_user_namespaces
+ * or 32 levels. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max. -EMFILE, -ENFILE.
+ * -ESRCH: the child was reaped by somebody else, every time. -EBUSY: the calling thread has unshared a
+ * PID namespace that has no init yet, and the child would become it. -ENOENT: /proc is not a procfs that
+ * shows the caller, and the caller may not make one. -ENOMEM. Thread-safe.
+ */
+int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err);
+
+/*
+ * A cache of such descriptors, keyed by what the map says (not by how it was written). All functions
+ * but idm_cache_free() may be called by any number of threads; several threads that miss for the same
+ * map make one namespace. In a child of fork(2) use a cache only if no other thread could have been
+ * inside it.
+ */
+struct idm_cache;
+
+/*
+ * A new cache in *cache that keeps at most `max` namespaces (1 to 65536; each is one descriptor); the
+ * least recently used goes first. -EINVAL, -ENOMEM.
+ */
+int idm_cache_new(size_t max, struct idm_cache **cache);
+
+/* Closes the kept descriptors and releases the cache. NULL is allowed. No call may be under way. */
+void idm_cache_free(struct idm_cache *cache);
+
+/*
+ * As idm_userns_open(map, 0, err), out of the cache if it can. The descriptor is a duplicate, the
+ * caller's to close. Errors as idm_userns_open(); failures are not cached.
+ */
+int idm_cache_userns(struct idm_cache *cache, const struct idm_map *map, struct idm_error *err);
+
+/* ---- trees ----------------------------------------------------------------------------------- */
+
+/* Mount attributes; the values are those of MOUNT_ATTR_* in <linux/mount.h>. */
+#define IDM_ATTR_RDONLY 0x00000001U
+#define IDM_ATTR_NOSUID 0x00000002U
+#define IDM_ATTR_NODEV 0x00000004U
+#define IDM_ATTR_NOEXEC 0x00000008U
+#define IDM_ATTR_ATIME 0x00000070U /* the field of the next three: clear it to set one of them */
+#define IDM_ATTR_RELATIME 0x00000000U
+#define IDM_ATTR_NOATIME 0x00000010U
+#define IDM_ATTR_STRICTATIME 0x00000020U
+#define IDM_ATTR_NODIRATIME 0x00000080U
+#define IDM_ATTR_IDMAP 0x00100000U /* reported by idm_list(); cannot be set or cleared by itself */
+#define IDM_ATTR_NOSYMFOLLOW 0x00200000U /* Linux 5.14 */
+
+/* How mounts made below a mount go on to its copies: see mount_namespaces(7). */
+enum idm_propagation {
+	IDM_PROPAGATION_DEFAULT = 0, /* a tree: private; at its target: as the mount it is put on */
+	IDM_PROPAGATION_PRIVATE,
+	IDM_PROPAGATION_SLAVE,
+	IDM_PROPAGATION_SHARED,
+	IDM_PROPAGATION_UNBINDABLE
+};
+
+#define IDM_TREE_RECURSIVE 1U /* with all mounts below it, the map and attributes on each */
+#define IDM_TREE_NOFOLLOW 2U  /* -ELOOP if the last component of the path is a symbolic link */
+
+/* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
+struct idm_tree_options {
+	size_t size;         /* sizeof(struct idm_tree_options) */
+	unsigned int flags;  /* IDM_TREE_* */
+	uint32_t attr_set;   /* IDM_ATTR_* to set */
+	uint32_t attr_clear; /* IDM_ATTR_* to clear first */
+	enum idm_propagation propagation;
+};
+#define IDM_TREE_OPTIONS_INIT { sizeof(struct idm_tree_options), 0, 0, 0, IDM_PROPAGATION_DEFAULT }
+
+/*
+ * A detached copy of the mount that holds `path`, rooted there (a directory or a file), as a
+ * descriptor; closing it undoes everything. `dirfd` and `path` as in openat(2); an empty path means
+ * dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
+ * namespace, which is not needed afterwards; with -1 it is not. `options` may be NULL.
+ *
+ * From Linux 6.15 on this is one system call and can map an already mapped source anew (the new map
+ * replaces the old one); before, such a source is -EPERM. There is no fall-back to an unmapped copy.
+ *
+ * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace, and for a map also in the
+ * one that mounted the filesystem. Linux 5.12. The map and the attributes of a tree are the library's
+ * last word: nobody can see the tree before it is attached.
+ *
+ * -EINVAL: the filesystem cannot be ID-mapped, or the userns has no uid or no gid map, or the source
+ * is unbindable or in another mount namespace, or userns_fd is not a user namespace; err says which.
+ * -EPERM: a privilege is missing; the source is mapped already; the map is the initial user
+ * namespace. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
+ * -E2BIG: options of a newer library. Paths: as openat(2). Thread-safe.
+ */
+int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
+		  struct idm_error *err);
+
+#define IDM_ATTACH_MKDIR 1U   /* create the target if it is missing: directories, or for a file an empty file */
+#define IDM_ATTACH_REPLACE 2U /* take the place of the mount at the target, in one step (Linux 6.5) */
+#define IDM_ATTACH_IN_ROOT 4U /* dirfd is a root that nothing in the target leads out of */
+#define IDM_ATTACH_FOLLOW 8U  /* the target may be a symbolic link */
+
+/*
+ * Makes a tree visible at `target`, as the last step and in one system call; the tree's descriptor
+ * then refers to the attached mount and may be closed. A tree that is attached already is moved.
+ * `dirfd` and `target` as in openat(2); with IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below
+ * dirfd. `propagation` is given to the mount after attaching, which a target below a shared mount makes
+ * necessary; DEFAULT leaves it.
+ *
+ * With IDM_ATTACH_REPLACE the tree is put beneath the mount at the target, which is then detached
+ * lazily: there is no moment without a mount. The target must be a mount point, other than "/".
+ *
+ * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace. Linux 5.12.
+ *
+ * -ENOENT: no such target. -ELOOP: it is a symbolic link, or the tree holds the file of this mount
+ * namespace or an older one. -ENOTDIR, -EISDIR: one is a directory and the other is not.
+ * -EXDEV, -EAGAIN: openat2(2).
+ * -EINVAL: the target is in another mount namespace, the tree is unbindable and the target below a
+ * shared mount, IDM_ATTACH_REPLACE of something that is no mount point or may not be replaced, an
+ * unknown flag. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
+ * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. What IDM_ATTACH_MKDIR made is removed again.
+ * Thread-safe.
+ */
+int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
+		    enum idm_propagation propagation, struct idm_error *err);
+
+#define IDM_UMOUNT_RECURSIVE 1U /* also every mount below, the deepest first */
+#define IDM_UMOUNT_LAZY 2U      /* detach now, also when busy; clean up when no longer used (MNT_DETACH) */
+#define IDM_UMOUNT_FOLLOW 4U    /* the target may be a symbolic link */
+
+/*
+ * Unmounts the top mount at `target`. IDM_UMOUNT_RECURSIVE without LAZY is not one step: it stops at
+ * the first mount that is busy, with those already gone left gone; err names it.
+ *
+ * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
+ * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link.
+ * -ENOENT, -EPERM. Thread-safe.
+ */
+int idm_umount(const char *target, unsigned int flags, struct idm_error *err);
+
+/* ---- overlays -------------------------------------------------------------------------------- */
+
+/* A path as openat(2) takes it. */
+struct idm_path {
+	int dirfd;
+	const char *path;
+};
+
+/* An option of overlayfs: "metacopy" with the value "on"; NULL for one without a value ("volatile"). */
+struct idm_overlay_option {
+	const char *name;
+	const char *value;
+};
+
+/* Which ids the upper directory stores on disk when there is a map. */
+enum idm_upper_ids {
+	/*
+	 * The seen ones. The upper directory is used as it is; it should belong to the seen root, since
+	 * the overlay's root directory has the upper one's owner.
+	 */
+	IDM_UPPER_SHIFTED = 0,
+	/*
+	 * The disk ones, as in the layers below: the upper directory is ID-mapped too, and can be
+	 * committed, copied, or used under another map. The map must cover disk uid and gid 0.
+	 */
+	IDM_UPPER_DISK
+};
+
+/*
+ * How the overlay is put together. Without a flag: by descriptors, where the kernel takes detached
+ * layers (Linux 6.15), else in a mount namespace of a child.
+ */
+#define IDM_OVERLAY_BY_DESCRIPTOR 1U /* only: detached layers, given by descriptor */
+#define IDM_OVERLAY_IN_NAMESPACE 2U  /* only: in a mount namespace that goes away with the call */
+/*
+ * How an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its upper directory. Without
+ * a flag: by override_creds where the kernel has it (Linux 6.15).
+ */
+#define IDM_OVERLAY_CREATE_AS_ROOT 4U /* only: a child with those credentials creates it */
+
+/* What is to be laid over what. Initialise with IDM_OVERLAY_INIT. */
+struct idm_overlay {
+	size_t size; /* sizeof(struct idm_overlay) */
+	unsigned int flags;
+	const struct idm_path *lower; /* the top one first */
+	size_t n_lower;
+	const struct idm_path *data; /* data-only layers, below the others (Linux 6.8) */
+	size_t n_data;
+	const struct idm_path *upper; /* NULL: the overlay is read-only */
+	const struct idm_path *work;  /* on the same mount as upper; NULL if there is no upper */
+	const struct idm_map *map;    /* NULL: none */
+	enum idm_upper_ids upper_ids;
+	const struct idm_overlay_option *options;
+	size_t n_options;
+	uint32_t attr;	    /* IDM_ATTR_* of the mount */
+	const char *source; /* what the mount table shows as source; NULL: "overlay" */
+	/* Called after each layer that has been opened, in the calling thread; NULL: not. */
+	void (*progress)(size_t done, size_t all, void *data);
+	void *progress_data;
+};
+#define IDM_OVERLAY_INIT                                                                         \
+	{                                                                                        \
+		sizeof(struct idm_overlay), 0, NULL, 0, NULL, 0, NULL, NULL, NULL,               \
+			IDM_UPPER_SHIFTED, NULL, 0, 0, NULL, NULL, NULL                          \
+	}
+
+/*
+ * A detached overlay, as a descriptor for idm_tree_attach(). Its lower layers, up to 500 with the
+ * data-only ones, are ID-mapped by `map`: one mapped copy for all layers of one mount, none of them ever
+ * attached. There is nothing to undo but closing the descriptor, or unmounting.
+ *
+ * Needs CAP_SYS_ADMIN in the initial user namespace. Linux 5.19 for a map, else 5.12; options as the
+ * kernel knows them.
+ *
+ * -E2BIG: more than 500 layers. -ELOOP: a layer is given twice, or one lies in another. -EXDEV: upper and
+ * work are on different mounts. -EBUSY: upper or work is in use by another overlay of this mount
+ * namespace. -EROFS: with an upper directory, the overlay came up read-only. -EINVAL: too few layers, an
+ * option that the kernel does not know or take, a layer's filesystem that cannot be ID-mapped or be a
+ * layer, IDM_UPPER_DISK and a map without disk id 0. -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before 6.15.
+ * -ENOSYS: Linux before 5.12. Paths: as openat(2). Else as idm_userns_open(). err names the layer or
+ * option. Thread-safe.
+ */
+int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err);
+
+/* ---- plans ----------------------------------------------------------------------------------- */
+
+/*
+ * A plan is an ordered list of mounts that together make one root filesystem: the first is the root,
+ * the others go to targets below it. It is made by calls, or read from a text; what it says is checked as
+ * it is added, what it names only when it is opened. One thread at a time may use a plan.
+ */
+struct idm_plan;
+
+/* A new, empty plan in *plan; release it with idm_plan_free(). Returns 0 or -ENOMEM. */
+int idm_plan_new(struct idm_plan **plan);
+
+/* Releases a plan. NULL is allowed. */
+void idm_plan_free(struct idm_plan *plan);
+
+#define IDM_PLAN_MKDIR 1U       /* create the target in the root filesystem if it is missing */
+#define IDM_PLAN_RDONLY_LAST 2U /* of the first mount: "ro" takes effect when the whole plan is assembled */
+
+/* One mount. Initialise with IDM_PLAN_MOUNT_INIT; everything is copied. */
+struct idm_plan_mount {
+	size_t size;        /* sizeof(struct idm_plan_mount) */
+	unsigned int flags; /* IDM_PLAN_* */
+	int dirfd;          /* what relative paths in source and options begin at; AT_FDCWD */
+	const char *type;   /* see idm_plan_add(); may be NULL for a bind */
+	const char *source; /* NULL: none */
+	const char *target; /* below the root; NULL, "" and "/": the root itself */
+	const char *const *options; /* words */
+	size_t n_options;
+	const struct idm_map *map; /* instead of uidmap= and gidmap= among the words; NULL: none */
+};
+#define IDM_PLAN_MOUNT_INIT                                                                      \
+	{                                                                                        \
+		sizeof(struct idm_plan_mount), 0, -100 /* AT_FDCWD */, NULL, NULL, NULL, NULL, 0, NULL \
+	}
+
+/*
+ * Adds one mount at the end. The words are those of containerd's mount lists and of the OCI runtime
+ * specification, one word an element; of two that contradict each other the later one holds.
+ *
+ * Types: bind; overlay; tmpfs, proc, sysfs, devpts, mqueue, cgroup2 (also as "cgroup"); ext4, xfs and
+ * erofs, whose source is a block device or, with the word "loop", a file. With the word bind or rbind
+ * the type does not matter, and may be missing.
+ *
+ * Words for every mount: ro rw nosuid suid nodev dev noexec exec nosymfollow symfollow noatime atime
+ * relatime norelatime strictatime nostrictatime nodiratime diratime; the same with an r in front
+ * (rro): for all mounts below a recursive bind too; private slave shared unbindable, and rprivate
+ * etc.; uidmap=DISK:SEEN:COUNT,... and gidmap=, which go together; idmap, ridmap: the map is for this
+ * mount alone, or for all below it too (without either: for as much as is bound), also crun's
+ * idmap=uids=DISK-SEEN-COUNT;gids=...; defaults, async, nomand, nolazytime, noiversion, loud, silent,
+ * which ask for nothing.
+ * bind: bind, rbind. overlay: lowerdir= (colons between, the top one first), lowerdir+=, datadir+=,
+ * upperdir=, workdir=. All but bind: any option of the filesystem, as WORD or WORD=VALUE, which the
+ * kernel judges when the plan is opened.
+ *
+ * -EINVAL: an unknown type; a word that is none of these (also X-..., x-..., remount, tmpcopyup, and
+ * anything else for a bind); a map on one side only, given twice, or one that idm_map_parse() or
+ * idm_map_check() refuses; idmap or ridmap without a map; a missing source; a target with ".."; a first
+ * mount that is not the root; IDM_PLAN_RDONLY_LAST of another than the first; an unknown flag. -E2BIG:
+ * options of a newer library, or a map that is too big. -EBADF: dirfd. -ENOMEM. -EMFILE. err names the
+ * word. Needs no privilege.
+ */
+int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err);
+
+enum idm_plan_format {
+	IDM_PLAN_ANY = 0,   /* told by its form */
+	IDM_PLAN_CONTAINERD, /* an array of {"Type", "Source", "Target", "Options"}, or {"mounts": [...]} */
+	IDM_PLAN_OCI        /* config.json of an OCI bundle */
+};
+
+/* How a text is to be read. Initialise with IDM_PLAN_TEXT_INIT. */
+struct idm_plan_text {
+	size_t size; /* sizeof(struct idm_plan_text) */
+	enum idm_plan_format format;
+	int dirfd; /* what relative paths begin at: the directory of the bundle; AT_FDCWD */
+	/*
+	 * A map for what the text gives none to; NULL: none. containerd: for every bind, overlay, ext4,
+	 * xfs and erofs. OCI: for the root filesystem, and for mounts with idmap or ridmap if there is no
+	 * linux.uidMappings.
+	 */
+	const struct idm_map *map;
+};
+#define IDM_PLAN_TEXT_INIT { sizeof(struct idm_plan_text), IDM_PLAN_ANY, -100 /* AT_FDCWD */, NULL }
+
+/*
+ * Adds the mounts that a JSON text of `length` bytes describes; it need not end in NUL.
+ *
+ * containerd: the fields in Go's or protobuf's spelling. OCI: root, mounts, linux.uidMappings and
+ * linux.gidMappings; a target that is missing is created, and root.readonly takes effect last, as
+ * runtimes do it; everything else in config.json is for a runtime, and passed over. Rows without idmap or
+ * ridmap map the mount alone. linux.uidMappings count if linux.namespaces has a user namespace. What differs
+ * from the name of a property in its case only is refused, since some runtimes take it for that.
+ *
+ * -EINVAL: malformed JSON (err says the line, the column and what was expected), a duplicate key, over 32
+ * levels, a value of the wrong type or out of range, a NUL in a string, an unknown key in a containerd
+ * list, no mount; or what idm_plan_add() refuses: err names the mount. -E2BIG: over 16 MiB, or
+ * 100000 values. -EOPNOTSUPP: json-c is not installed. -ENOMEM. Needs no privilege.
+ */
+int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
+		  const struct idm_plan_text *how, struct idm_error *err);
+
+/*
+ * Adds nosuid and nodev to every mount whose map shows files of somebody who is not root as root's, as
+ * far as its words say nothing about it: a setuid file of such an owner would be a root shell for
+ * everybody. Returns the number of mounts to which something was added.
+ */
+size_t idm_plan_harden(struct idm_plan *plan);
+
+/*
+ * How the plan is put together. Without a flag: detached, where the kernel lets mounts be attached to
+ * detached ones (Linux 6.15), else in a mount namespace of its own.
+ */
+#define IDM_APPLY_DETACHED 1U     /* only: detached */
+#define IDM_APPLY_IN_NAMESPACE 2U /* only: in a mount namespace that goes away with the call */
+#define IDM_APPLY_MKDIR 4U        /* create targets that are missing, in the root filesystem and of the plan itself */
+
+/* Options of idm_plan_open() and idm_plan_apply(). Initialise with IDM_APPLY_INIT. */
+struct idm_apply {
+	size_t size;                  /* sizeof(struct idm_apply) */
+	unsigned int flags;           /* IDM_APPLY_* */
+	enum idm_upper_ids upper_ids; /* of overlays that have a map */
+	const char *record;           /* idm_plan_apply(): a file to be created for idm_plan_undo(); NULL: none */
+	/* Called after each mount that has been made, in the calling thread; NULL: not. */
+	void (*progress)(size_t done, size_t all, void *data);
+	void *progress_data;
+};
+#define IDM_APPLY_INIT { sizeof(struct idm_apply), 0, IDM_UPPER_SHIFTED, NULL, NULL, NULL }
+
+/*
+ * The whole plan as one detached tree, as a descriptor for idm_tree_attach(). Targets are resolved in the
+ * root filesystem: no symbolic link there leads a mount out of it, none is followed as the last component,
+ * and no magic link at all. `options` may be NULL.
+ *
+ * Nobody sees any of it before it is attached, and closing the descriptor undoes it, except for targets
+ * that were created in a writable root filesystem: they stay in it. proc, mqueue and the like are those of
+ * the calling thread's namespaces. All mounts are private, or slaves of what they were bound from; words
+ * can give another propagation to the root, with all below it, but not to a mount below it alone.
+ *
+ * Needs CAP_SYS_ADMIN in the initial user namespace. Linux 5.12, what the mounts need by themselves (see
+ * idm_tree_open(), idm_overlay_open()), and a /proc or the right to make a private one before 6.15.
+ *
+ * -EINVAL: an empty plan, or an option that the kernel does not take; also as idm_tree_open() and
+ * idm_overlay_open(). -ENOENT: a source or a target is missing. -ELOOP: a target is a symbolic link.
+ * -ENOTDIR, -EISDIR: source and target differ in kind. -ENOTBLK: the source is no block device, and "loop"
+ * is not given. -EROFS: a target to be created in a read-only root. -ENODEV: the kernel has no such
+ * filesystem. -EBUSY: no loop device was free. -EMFILE: each mount takes a descriptor while it is put
+ * together. -EOPNOTSUPP: IDM_APPLY_DETACHED before 6.15; a propagation that cannot be given to a detached
+ * mount. -EPERM, -ENOMEM. err names the mount.
+ */
+int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, struct idm_error *err);
+
+/*
+ * Opens the plan, and attaches it at `target` as one step; `dirfd` as in openat(2). The target is not
+ * followed if it is a symbolic link. If the target is below a shared mount, and a word asks for private,
+ * slave or unbindable, a private copy of the target by itself is put there first, and the plan on that: the
+ * other copies of the shared mount show nothing of the plan, and lose nothing of it.
+ *
+ * With a record everything that is made is written to that file: directories as they are created, the
+ * mounts before and after they become visible. The file must not exist (-EEXIST) and has mode 0600; its
+ * lines of text are described in idmount(8). On failure it is removed again.
+ *
+ * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the record,
+ * which needs a /proc. -EOPNOTSUPP: before 6.15, a word for the propagation of a mount that another of the plan covers.
+ */
+int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
+		   const struct idm_apply *options, struct idm_error *err);
+
+#define IDM_UNDO_LAZY 1U /* detach now, also what is in use */
+
+/*
+ * Undoes what `record` says was made, also after a crash in the middle of it or a restart of the machine:
+ * unmounts those mounts, wherever they are now, removes those directories and files that were created and
+ * are still empty and the same, and in the end the record itself. What has gone already is passed over, also
+ * what somebody else unmounts meanwhile.
+ * Never removes anything recursively. Mount points that were created in the root filesystem can be removed
+ * only as long as that is mounted.
+ *
+ * Mounts are known by their unique ids; before Linux 6.8, which has none, by their ids together with their
+ * places.
+ *
+ * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
+ * -EBUSY: a mount is in use, or there is a mount on or below it that is none of them (nothing has been
+ * undone then); also, another program is applying or undoing what this record says. -ENOTEMPTY: a
+ * directory that was created is not empty any more; everything else is undone, the record stays. -EXDEV: the
+ * mounts are in another mount namespace, or not below the caller's root directory. -EINVAL: not a record, or an
+ * unknown flag. -ENOENT: no record. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
+ */
+int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
+
+/* ---- listing --------------------------------------------------------------------------------- */
+
+enum idm_map_state {
+	IDM_MAP_NONE = 0,   /* the mount is not ID-mapped */
+	IDM_MAP_READ,       /* the map was read */
+	IDM_MAP_PARTLY,     /* entries are, or may be, missing: the caller's user namespace has not all ids */
+	IDM_MAP_INVISIBLE,  /* no entry is visible from the caller's user namespace */
+	IDM_MAP_UNREADABLE  /* ID-mapped, but the map is not readable on this kernel (before 6.15) */
+};
+
+/* One mount. The strings and the map live until the callback returns. Grows at its end only. */
+struct idm_mount {
+	uint64_t id;             /* unique mount id (STATX_MNT_ID_UNIQUE); the short one before Linux 6.8,
+				    in other namespaces before 6.12, and where that is said below */
+	uint64_t parent_id;
+	uint64_t namespace_id;   /* of the mount namespace; 0 before Linux 6.12. See namespace_inode */
+	uint64_t namespace_inode; /* st_ino of the mount namespace; 0 if unknown */
+	uint32_t attr;           /* IDM_ATTR_* */
+	enum idm_propagation propagation;
+	enum idm_map_state map_state;
+	const char *target;      /* mount point, as seen from the caller's root, in another namespace from
+				    the root of that; empty if it cannot be reached from there */
+	const char *source;      /* what the filesystem was mounted from: a device, or its own name */
+	const char *root;        /* the part of the filesystem that is mounted, "/" for all of it */
+	const char *fstype;      /* with the subtype: "fuse.sshfs" */
+	const struct idm_map *map; /* NULL unless map_state is READ or PARTLY */
+};
+
+#define IDM_LIST_ALL_NAMESPACES 1U /* every mount namespace on the host, not only the caller's */
+#define IDM_LIST_UNMAPPED 2U       /* also mounts that are not ID-mapped */
+
+/*
+ * Calls `each` for every ID-mapped mount, in the order of mounting, one namespace after the other,
+ * the caller's first. `each` returns 0 to go on; any other value ends the listing and is returned.
+ * A mount that vanishes meanwhile is passed over. Nothing is locked while `each` runs: it may mount
+ * and unmount.
+ *
+ * The caller's namespace: no privilege. IDM_LIST_ALL_NAMESPACES: CAP_SYS_ADMIN in the initial user
+ * namespace and, as newer kernels want it, the initial PID namespace (-EPERM); before Linux 6.12 it
+ * finds the namespaces that have a process or are open in /proc, and needs CAP_SYS_PTRACE and
+ * CAP_SYS_CHROOT too. Maps: Linux 6.15; attributes by listmount(2)/statmount(2) 6.8, before from
+ * /proc/PID/mountinfo. The kernel (6.18 still) shows another namespace wrongly if its root is the
+ * initramfs; such a one is read from mountinfo (short ids, IDM_MAP_UNREADABLE).
+ * -EINVAL: an unknown flag. -ENOENT, -EPERM: /proc is needed (before 6.13, or for all namespaces), does
+ * not show the caller, and no private one can be made. -ENOMEM. Thread-safe.
+ */
+int idm_list(unsigned int flags, int (*each)(const struct idm_mount *mount, void *data), void *data,
+	     struct idm_error *err);
+
+/*
+ * The same for the one mount that holds `path` (mapped or not), whatever part of it path names; an empty
+ * path means dirfd itself. A mount of another namespace is found if the caller may list all namespaces
+ * and Linux is 6.12 or newer. Nothing is open on the mount while `each` runs.
+ * -ENOENT also: the mount is detached, or in another namespace where it is not looked for. Otherwise
+ * errors as idm_list() and openat(2).
+ */
+int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount *mount, void *data),
+		  void *data, struct idm_error *err);
+
+/* ---- what this host can do ------------------------------------------------------------------- */
+
+/* One ability of the running kernel, found out by trying. The strings are static. */
+struct idm_feature {
+	const char *name;    /* "idmapped-mounts", "open-tree-attr", ... */
+	const char *what;    /* one line for a person */
+	const char *since;   /* the first kernel that has it: "6.15" */
+	bool available;      /* for this caller: also false where seccomp or a missing privilege forbids it */
+	int errnum;          /* why not, as the kernel said it; 0 if available */
+};
+
+/*
+ * Calls `each` for every feature the library makes use of, always in the same order. Non-zero from
+ * `each` ends it and is returned. No privilege; without it more is unavailable. Thread-safe.
+ */
+int idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data);
+
+/* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the ids. */
+#define IDM_CHECK_WRITE 1U
+
+/* What idm_check_path() found. Owned by the caller. Grows at its end only: set size first. */
+struct idm_check {
+	size_t size;          /* sizeof(struct idm_check) */
+	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped ids */
+	bool mapped;          /* the path is on an ID-mapped mount already */
+	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right ids at both ends */
+	bool disk_id_checked; /* IDM_CHECK_WRITE: the id on disk could be read (needs file handles) */
+	char fstype[64];
+};
+
+/*
+ * Finds out whether `path` can be ID-mapped, by mapping a detached copy that is thrown away, and
+ * comparing an owner seen through it with the owner on disk. Returns 0 with *check filled in if that
+ * could be found out. If it cannot be mapped (check->mappable false) or not be written (IDM_CHECK_WRITE
+ * and check->writable false), err says why, with errnum set: err is filled in on success as well here.
+ * Needs what idm_tree_open() needs. Errors: -EINVAL (flags, or a size too small), -E2BIG (size),
+ * openat(2) of path, idm_userns_open() of a map to try. Thread-safe.
+ */
+int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check *check,
+		   struct idm_error *err);
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+/* How a process ended. The layout is fixed for the life of the library's soname. */
+struct idm_exit {
+	pid_t pid;  /* in the caller's PID namespace */
+	int code;   /* CLD_EXITED, CLD_KILLED or CLD_DUMPED of <signal.h>, or IDM_EXIT_LOST */
+	int status; /* the exit status; of CLD_KILLED and CLD_DUMPED the signal */
+};
+
+/* New namespaces for a child; the values are those of CLONE_NEW* in <sched.h>. A user one comes by a map. */
+#define IDM_NS_MOUNT 0x00020000U
+#define IDM_NS_CGROUP 0x02000000U
+#define IDM_NS_UTS 0x04000000U
+#define IDM_NS_IPC 0x08000000U
+#define IDM_NS_PID 0x20000000U
+#define IDM_NS_NET 0x40000000U
+
+#define IDM_CHILD_SEARCH_PATH 1U   /* a path without "/" is looked up in the PATH of envp */
+#define IDM_CHILD_KEEP_FDS 2U      /* descriptors that are not close-on-exec stay open */
+#define IDM_CHILD_RESET_SIGNALS 4U /* no signal is blocked or ignored; without: as exec leaves them */
+#define IDM_CHILD_SESSION 8U       /* in a new session, without a terminal unless one is given */
+#define IDM_CHILD_SET_GROUPS 16U   /* the supplementary groups are exactly those given */
+#define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
+#define IDM_CHILD_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
+#define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it ends */
+
+/* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */
+struct idm_child_fd {
+	int from;
+	int to;
+};
+
+/*
+ * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, or a
+ * detached tree. A target that is a symbolic link is refused unless it may be followed. What is not wanted is
+ * 0, and tree -1.
+ */
+struct idm_child_mount {
+	const char *target;  /* absolute, as the child sees it */
+	const char *fstype;  /* "proc", "tmpfs", ...; NULL: the tree */
+	const char *source;  /* NULL: the fstype */
+	const char *options; /* of the filesystem, separated by commas: "mode=755,size=1m"; or NULL */
+	uint32_t attr;       /* IDM_ATTR_* of a new filesystem's mount */
+	unsigned int flags;  /* IDM_ATTACH_MKDIR, IDM_ATTACH_FOLLOW */
+	int tree;
+};
+
+/* Capabilities as 64-bit sets, 1 << CAP_* of <linux/capability.h>. */
+struct idm_capabilities {
+	uint64_t effective;
+	uint64_t permitted;
+	uint64_t inheritable;
+	uint64_t bounding;
+	uint64_t ambient;
+};
+
+/* As a uid or gid: 0 in another user namespace, if it has that; else the caller's. */
+#define IDM_CHILD_KEEP_ID 0xffffffffU
+
+/* What to start, and how. Initialise with IDM_CHILD_OPTIONS_INIT, and set path and argv. */
+struct idm_child_options {
+	size_t size; /* sizeof(struct idm_child_options) */
+	unsigned int flags;
+	int program;             /* what is executed, as a descriptor; path is then its name only. -1: path */
+	const char *path;        /* inside the new root */
+	const char *const *argv; /* with NULL at its end */
+	const char *const *envp; /* the same; NULL: the caller's environment */
+	const char *cwd;         /* inside the new root; NULL: there "/", and without one the caller's */
+	const struct idm_child_fd *fds; /* 0, 1 and 2 are the caller's unless this says otherwise */
+	size_t n_fds;
+	unsigned int namespaces;   /* IDM_NS_*: new ones, owned by the user namespace below */
+	const struct idm_map *map; /* a new user namespace with this map; NULL: none */
+	const int *join;           /* namespaces to join, of any kind, in any order */
+	size_t n_join;
+	int root;                  /* detached tree that becomes "/" (with IDM_NS_MOUNT); -1: none */
+	enum idm_propagation propagation; /* of all that a new mount namespace has: private, or slave */
+	const struct idm_child_mount *mounts; /* in this order (with IDM_NS_MOUNT) */
+	size_t n_mounts;
+	const char *hostname;   /* with IDM_NS_UTS; NULL: as it is */
+	uint32_t uid;           /* or IDM_CHILD_KEEP_ID */
+	uint32_t gid;           /* or IDM_CHILD_KEEP_ID */
+	const uint32_t *groups; /* with IDM_CHILD_SET_GROUPS */
+	size_t n_groups;
+	const struct idm_capabilities *capabilities; /* NULL: as the kernel makes them of the ids */
+	pid_t process_group; /* 0: the caller's; -1: one of its own; else that one */
+	int terminal;        /* becomes the controlling one (with IDM_CHILD_SESSION); -1: none */
+	int cgroup;          /* directory of a cgroup2 that the child is born in; -1: the caller's */
+	pid_t *pid;          /* the number of the process, in the caller's PID namespace; may be NULL */
+};
+#define IDM_CHILD_OPTIONS_INIT                                                                    \
+	{                                                                                         \
+		sizeof(struct idm_child_options), 0, -1, NULL, NULL, NULL, NULL, NULL, 0, 0,      \
+			NULL, NULL, 0, -1, IDM_PROPAGATION_DEFAULT, NULL, 0, NULL,                \
+			IDM_CHILD_KEEP_ID, IDM_CHILD_KEEP_ID, NULL, 0, NULL, 0, -1, -1, NULL      \
+	}
+
+/*
+ * Starts a program and returns the pidfd of its process, a child of the caller. When it returns, the
+ * program is being executed; whatever failed before that in the child is the error of this call, with its
+ * step and subject, and no process is left.
+ *
+ * The caller's memory is not copied, however large it is. As long as the child shares it, it has the
+ * caller's credentials and namespaces: what is asked for beyond that (all from `namespaces` to
+ * `capabilities`) is done by a program of some kilobytes that the library carries in itself and executes
+ * from memory first, so that no process in a container ever finds the caller's memory, and the caller
+ * stays as dumpable as it was. No handler of the caller's runs in the child.
+ *
+ * The program has the descriptors that `fds` gives it, and 0, 1 and 2; no others, unless
+ * IDM_CHILD_KEEP_FDS. The environment and arguments are taken as they are.
+ *
+ * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, ids and
+ * capabilities, working directory, signals, program. Namespaces are joined with the caller's credentials
+ * where those suffice, else with those of the user namespace to join. The old root is gone when ids are
+ * changed and paths looked up. Trees are used up, also by a child that fails after it has attached them.
+ *
+ * Supplementary groups: those given with IDM_CHILD_SET_GROUPS. Without it: none with a uid; none in
+ * another user namespace, where they can be dropped there; else the caller's.
+ *
+ * IDM_CHILD_INIT: process 1 of the new PID namespace is an init with next to no memory. It starts the
+ * program as process 2, passes on to it the signals that it gets (but those that a terminal has sent to
+ * both), reaps what is left over, and ends with the program: with its exit status, or 128 and the signal.
+ * Without it the program itself is process 1.
+ *
+ * IDM_CHILD_DIE_WITH_THREAD, see PR_SET_PDEATHSIG in prctl(2): the process is killed when the calling thread
+ * ends, and with it, if it is process 1, all others of its PID namespace. There is no moment at which the end
+ * of the thread is missed. A program that changes its credentials itself takes it off, an init does not.
+ *
+ * exec(2) gives a process SIGCHLD as its exit signal. So when the program ends the caller gets that,
+ * wait(-1) sees it, and SIGCHLD = SIG_IGN reaps it (see idm_child_wait()). The same goes for the library's
+ * own program where it ends without having executed the caller's: when it fails, and when it takes a second
+ * process to get into a PID namespace that exists, or into a new one of another user namespace. Whoever
+ * reaps it, the answer is right. Nobody sees a child that has not executed anything.
+ *
+ * Needs what the namespaces, ids and capabilities asked for need, in the caller's user namespace; for a
+ * map, what idm_userns_open() needs. Linux 5.9; x86_64, aarch64 or riscv64 (else -EOPNOTSUPP).
+ *
+ * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2). -EINVAL: options that contradict each other; err
+ * says which. -EBADF: a descriptor that is not open. -EMFILE. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the
+ * cgroup's pids.max. -ENOSPC: a limit on namespaces. -EPERM. -ESRCH: the child was killed before the
+ * program was executed. -EBUSY: as idm_userns_open(). -ENOMEM. -E2BIG also: options of a newer library.
+ * Thread-safe.
+ */
+int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
+
+/*
+ * Waits until the process has ended, reaps it and says how it ended in *exit (may be NULL). timeout_ms -1:
+ * for ever, 0: not at all. If somebody else takes its status, that is read from the pidfd all the same
+ * from Linux 6.15 on (exit->pid is 0 then), also that of a process that is no child of the caller's.
+ *
+ * -ETIMEDOUT: it has not ended. -ECHILD: it has, but somebody else has its status, and Linux is before 6.15.
+ * -EBADF, -EINVAL: not a pidfd. Thread-safe, also for several threads with one pidfd.
+ */
+int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_error *err);
+
+/*
+ * Sends a signal to the process (0: asks only whether it is there). -ESRCH: it has been reaped. -EPERM.
+ * -EINVAL: no such signal. -EBADF: not a pidfd. Thread-safe.
+ */
+int idm_child_signal(int pidfd, int signal, struct idm_error *err);
+
+/* ---- reaper ---------------------------------------------------------------------------------- */
+
+/*
+ * It has ended, but how is not known: somebody else's wait has taken its status, and this kernel has no
+ * other way to read it (before Linux 6.15). `status` is -1. Does not happen to a keeper's children, unless
+ * the keeper itself is killed.
+ */
+#define IDM_EXIT_LOST 0
+
+/*
+ * A reaper tells of the ends of the children that it was given, each once, in whatever surroundings: it
+ * watches their pidfds and counts no SIGCHLD, so that it loses nothing when signals are merged, ignored or
+ * taken by others, and it waits for nothing that it was not given, so that other code in the process can
+ * wait for its own children by pid. Children may end before they are added, be stopped and traced (a stop
+ * is not an exit; of a traced child the tracer hears first), or send no signal.
+ *
+ * A foreign wait for any child (waitpid(-1), which also SIGCHLD = SIG_IGN amounts to) can take the status
+ * of a child that has called exec. From Linux 6.15 on the reaper reads it all the same; before, start such
+ * children by a keeper: idm_reaper_keep().
+ *
+ * All functions but idm_reaper_free() may be called by any number of threads at once. A reaper belongs to
+ * the process that made it: in a forked child everything but idm_reaper_free() gives -ECHILD, and that only
+ * if no other thread could have been inside it at the fork.
+ */
+struct idm_reaper;
+
+/* A new reaper in *reaper, which keeps one descriptor. -EMFILE, -ENFILE, -ENOMEM. */
+int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err);
+
+/*
+ * Closes what the reaper keeps and releases it. NULL is allowed. No call may be under way. Children that
+ * are watched go on, and can be waited for by anybody; those of a keeper lose their parent and become
+ * orphans.
+ */
+void idm_reaper_free(struct idm_reaper *reaper);
+
+/*
+ * The descriptor to wait for in an event loop of one's own: readable as long as idm_reaper_next() has
+ * something to deliver. Now and then it is readable without that. It stays the reaper's.
+ */
+int idm_reaper_fd(const struct idm_reaper *reaper);
+
+/* How a child is watched. One flag, or none: its end is delivered by idm_reaper_next(). */
+#define IDM_REAPER_HOLD 1U  /* its end is kept for idm_reaper_wait(); until then it stays a zombie */
+#define IDM_REAPER_SPARE 2U /* it is another's to wait for: it is not taken for an orphan */
+
+/*
+ * Watches the child behind `pidfd`, of which the reaper keeps a duplicate until the end is delivered.
+ * `data` comes back with the end; with IDM_REAPER_HOLD it is the child's name, which no other held
+ * child of this reaper may have. A child that has ended already is as good as any; exit.pid is 0 if
+ * it has also been waited for by somebody else. IDM_REAPER_SPARE is for programs that adopt.
+ * -ECHILD: not a child of this process. -ESRCH: it has ended and somebody else's wait has taken its status
+ * (before Linux 6.15). -EEXIST: this reaper watches it already (before Linux 6.9 noticed where /proc shows
+ * the caller), or holds another by this name. -EBADF: not a pidfd. -EINVAL: flags. -EMFILE, -ENFILE, -ENOMEM,
+ * -ENOSPC (fs.epoll.max_user_watches).
+ */
+int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
+		   struct idm_error *err);
+
+/*
+ * Delivers one end: 1 and how in *exit, whose in *data (which may be NULL). Waits `timeout` milliseconds
+ * for it, 0: not at all, -1: for ever; 0: nothing came. Every end is delivered to one caller, once. Signals
+ * do not interrupt it. -EINVAL: timeout. With adoption also -EMFILE, -ENFILE, -ENOMEM and what
+ * idm_reaper_adopt() says of /proc; nothing is lost then, the next call tries again.
+ */
+int idm_reaper_next(struct idm_reaper *reaper, int timeout, struct idm_exit *exit, void **data,
+		    struct idm_error *err);
+
+/*
+ * The same for one child that was added with IDM_REAPER_HOLD and this `data`: for a thread that wants just
+ * that one. One thread gets the end. -EBUSY: another thread is waiting for it. -ESRCH: no child is
+ * held by that name, or its end was delivered before. -EINVAL, -EMFILE, -ENFILE, -ENOMEM.
+ */
+int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct idm_exit *exit,
+		    struct idm_error *err);
+
+/* Children that were there before idm_reaper_adopt() are orphans too. For a program that was exec'd. */
+#define IDM_REAPER_INHERIT 1U
+
+/*
+ * Delivers the ends of orphans as well, with this `data`: of children that the process did not start, but
+ * was given by the kernel because their parents ended. For process 1 and for subreapers (-EINVAL for
+ * others: see PR_SET_CHILD_SUBREAPER in prctl(2)).
+ *
+ * The kernel does not say who is an orphan. It gives them to the first thread of the process, though. So one
+ * that ended and is the first thread's child is taken for an orphan, unless it was added here (also with
+ * IDM_REAPER_SPARE), sends no SIGCHLD, or was there before. Never taken are the children of other threads.
+ * Other code that starts children in the first thread, or in threads that end before the children do, must
+ * add them, with IDM_REAPER_SPARE if it waits for them itself, before idm_reaper_next() runs again: best
+ * in the same thread.
+ *
+ * There is no pidfd that tells of an orphan, so SIGCHLD has to: it must be blocked in all threads (-EINVAL if
+ * it is not in this one), and the reaper reads it from a signalfd(2). Merged ones do no harm. An orphan that
+ * somebody else's waitpid(-1) takes is not seen.
+ * Needs a procfs of this PID namespace with "children" files, at /proc or made by the library
+ * (CAP_SYS_ADMIN): -ENOENT, -EPERM. -EALREADY: it adopts already. -EMFILE, -ENFILE, -ENOMEM.
+ */
+int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
+
+/* The keeper is a subreaper: orphans below it are delivered too, and cannot be mistaken for anything. */
+#define IDM_REAPER_ORPHANS 1U
+
+/*
+ * Starts the keeper of this reaper: a process that starts children in the program's stead, waits for them,
+ * and reports. They are not the program's own: no wait in the program can take them, on any
+ * kernel, and SIGCHLD tells nothing of them. The keeper itself is not seen by waitpid(-1) either. It ends with
+ * the reaper or the program; its children go on as orphans.
+ * It is a fork without exec (so start it while the program is small), holds no descriptor of the program's,
+ * and has the credentials, namespaces, limits, control group and umask of now. `data` is delivered with
+ * the orphans of IDM_REAPER_ORPHANS.
+ * -EALREADY: there is one. -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
+ * -EINVAL: flags. -EAGAIN: limits, as fork(2). -EMFILE, -ENFILE, -ENOMEM.
+ */
+int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
+
+/*
+ * Starts a program by the keeper and watches it; `flags` and `data` as in idm_reaper_add(), but for
+ * IDM_REAPER_SPARE. Returns its pidfd, the caller's to close.
+ * argv[0] is its path, and not searched for. fds[i] becomes its descriptor i, -1: it has none; all
+ * others are closed. Its working directory and signal mask are those of the calling thread, SIGCHLD is not
+ * ignored; all else is the keeper's.
+ * -ENOENT, -EACCES, -ENOEXEC, -E2BIG and so on: as execve(2). -ECHILD: there is no keeper. -ESRCH: it has
+ * ended. -EINVAL: flags, an empty argv, or over 250 fds. -EBADF: fds. -EEXIST, -EAGAIN, -EMFILE, -ENFILE,
+ * -ENOMEM.
+ */
+int idm_reaper_start(struct idm_reaper *reaper, char *const argv[], char *const envp[], const int *fds,
+		     size_t n_fds, unsigned int flags, void *data, struct idm_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program of the time of 0.1: strict C11, the header of that release, and every function of it called
+ * once at least. It has to be built and to run with the shared library of today, as it is. Without root
+ * more of what it asks for is refused; that is an answer, too.
+ */
+#include "idmount-0.1.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define HERE (-100) /* AT_FDCWD, which C11 does not know */
+
+int close(int fd);
+int getpid(void);
+int geteuid(void);
+
+static int number, failed, root;
+static struct idm_error err;
+
+static void tell(const char *what, int good)
+{
+	if (!good && err.message[0])
+		printf("# %s\n", err.message);
+	printf("%s %d - %s\n", good ? "ok" : "not ok", ++number, what);
+	failed |= !good;
+	err.message[0] = '\0';
+}
+
+/* With root it works; for others it may be refused, with words. */
+static int with_root(int r)
+{
+	return r >= 0 || (!root && err.errnum == -r && err.message[0]);
+}
+
+static int close_it(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+static int count_mount(const struct idm_mount *mount, void *data)
+{
+	++*(int *)data;
+	return mount->target && mount->fstype && mount->map_state <= IDM_MAP_UNREADABLE ? 0 : 1;
+}
+
+static int count_feature(const struct idm_feature *feature, void *data)
+{
+	++*(int *)data;
+	return feature->name[0] && feature->since[0] ? 0 : 1;
+}
+
+static void count_step(size_t done, size_t all, void *data)
+{
+	*(int *)data += done <= all;
+}
+
+/* ---- maps ---- */
+
+static void of_maps(struct idm_map *map)
+{
+	static const struct idm_entry entry = { 5, 7, 1 };
+	const struct idm_entry *entries;
+	struct idm_map *other;
+	char text[128] = "";
+	uint32_t id = 0;
+
+	tell("a map is parsed", idm_map_parse(map, "0:100000:1000", 0, &err) == 0);
+	tell("and copied", idm_map_copy(map, &other) == 0 && idm_map_equal(map, other));
+	tell("ids go there", idm_map_to_seen(map, IDM_UID, 5, &id) == 0 && id == 100005);
+	tell("and back", idm_map_to_disk(map, IDM_GID, 100007, &id) == 0 && id == 7);
+	tell("it has entries",
+	     idm_map_entries(map, IDM_UID, &entries) == 1 && entries[0].seen == 100000);
+	tell("it is good", idm_map_check(map, &err) == 0);
+	idm_map_invert(other);
+	tell("it is composed", idm_map_compose(other, map) == 0 &&
+				       idm_map_to_seen(other, IDM_UID, 100005, &id) == 0 &&
+				       id == 100005);
+	tell("what overlaps is not added", idm_map_add(map, IDM_BOTH, &entry, 1, &err) < 0);
+	idm_map_free(other);
+
+	idm_map_new(&other);
+	tell("lines are parsed", idm_map_parse_kernel(other, IDM_UID, "0 5 1\n", &err) == 0);
+	tell("the rest is kept", idm_map_keep_rest(other, IDM_GID, &err) == 0);
+	tell("it is printed", idm_map_print(other, IDM_FORMAT_TEXT, IDM_BOTH, text, sizeof(text)) > 0 &&
+				      strcmp(text, "u:0:5:1,g:0:0:4294967295") == 0);
+	idm_map_free(other);
+
+	idm_map_new(&other);
+	tell("our own is read", idm_map_add_pid(other, getpid(), &err) == 0);
+	tell("nobody has ranges", idm_map_add_subid(other, "nobody-of-this-name", &err) < 0);
+	tell("nor is this a namespace", idm_map_add_userns(other, -1, &err) < 0);
+	idm_map_free(other);
+}
+
+/* ---- mounts ---- */
+
+static void of_mounts(const struct idm_map *map)
+{
+	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
+	struct idm_overlay overlay = IDM_OVERLAY_INIT;
+	struct idm_check check = { .size = sizeof(check) };
+	struct idm_cache *cache;
+	int mounts = 0, features = 0, tree;
+
+	tell("a namespace is made", with_root(close_it(idm_userns_open(map, 0, &err))));
+	tell("and one of a cache",
+	     idm_cache_new(4, &cache) == 0 && with_root(close_it(idm_cache_userns(cache, map, &err))));
+	idm_cache_free(cache);
+	options.attr_set = IDM_ATTR_RDONLY | IDM_ATTR_NOSUID;
+	tree = idm_tree_open(HERE, "/", -1, &options, &err);
+	tell("a tree is opened", with_root(tree));
+	tell("but not attached to nothing",
+	     idm_tree_attach(tree, HERE, "/nothing/there", 0, IDM_PROPAGATION_DEFAULT, &err) < 0);
+	close_it(tree);
+	tell("nothing is unmounted", idm_umount("/nothing/there", IDM_UMOUNT_LAZY, &err) < 0);
+	tell("no layers, no overlay", idm_overlay_open(&overlay, &err) == -22 /* EINVAL */);
+	tell("mounts are listed",
+	     idm_list(IDM_LIST_UNMAPPED, count_mount, &mounts, &err) == 0 && mounts > 1);
+	tell("and one of them", idm_list_path(HERE, "/", count_mount, &mounts, &err) == 0);
+	tell("features are found", idm_features(count_feature, &features) == 0 && features > 4);
+	tell("a path is checked", with_root(idm_check_path(HERE, "/", 0, &check, &err)));
+}
+
+static void of_plans(void)
+{
+	static const char text[] =
+		"[{\"Type\":\"bind\",\"Source\":\"/\",\"Options\":[\"bind\",\"ro\"]}]";
+	struct idm_plan_mount mount = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_apply apply = IDM_APPLY_INIT;
+	struct idm_plan *plan;
+	int steps = 0;
+
+	mount.type = "tmpfs";
+	mount.source = "none";
+	mount.target = "/dev";
+	apply.progress = count_step;
+	apply.progress_data = &steps;
+	tell("a plan is made", idm_plan_new(&plan) == 0);
+	tell("and read", idm_plan_read(plan, text, sizeof(text) - 1, &how, &err) == 0);
+	tell("it needs no hardening", idm_plan_harden(plan) == 0);
+	tell("a mount is added", idm_plan_add(plan, &mount, &err) == 0);
+	tell("it is opened", with_root(close_it(idm_plan_open(plan, &apply, &err))));
+	tell("step by step", steps == 2 || !root);
+	tell("but not applied to nothing",
+	     idm_plan_apply(plan, HERE, "/nothing/there", &apply, &err) < 0);
+	tell("so there is nothing to undo", idm_plan_undo("/nothing/there", 0, &err) < 0);
+	idm_plan_free(plan);
+}
+
+/* ---- processes ---- */
+
+static int start(const char *const *argv, const char *path)
+{
+	struct idm_child_options options = IDM_CHILD_OPTIONS_INIT;
+
+	options.path = path;
+	options.argv = argv;
+	return idm_child_start(&options, &err);
+}
+
+static void of_children(void)
+{
+	static const char *const sh[] = { "sh", "-c", "kill -STOP $$; exit 3", NULL };
+	struct idm_exit exit;
+	int pidfd = start(sh, "/bin/sh");
+
+	tell("a program is started", pidfd >= 0);
+	tell("and has not ended", idm_child_wait(pidfd, 0, &exit, &err) < 0);
+	tell("it is killed", idm_child_signal(pidfd, 9, &err) == 0);
+	tell("and has ended", idm_child_wait(pidfd, -1, &exit, &err) == 0 && exit.status == 9);
+	close(pidfd);
+}
+
+static void of_reapers(void)
+{
+	static const char *const sh[] = { "sh", "-c", "exit 3", NULL };
+	static char name[] = "/bin/true";
+	char *argv[] = { name, NULL }, *envp[] = { NULL };
+	struct idm_reaper *reaper;
+	struct idm_exit exit;
+	int one, two, pidfd;
+	void *data = NULL;
+
+	tell("a reaper is made", idm_reaper_new(&reaper, &err) == 0 && idm_reaper_fd(reaper) >= 0);
+	pidfd = start(sh, "/bin/sh");
+	tell("it is given a child", idm_reaper_add(reaper, pidfd, 0, &one, &err) == 0);
+	tell("of which it tells",
+	     idm_reaper_next(reaper, -1, &exit, &data, &err) == 1 && data == &one && exit.status == 3);
+	close(pidfd);
+	tell("it gets a keeper", idm_reaper_keep(reaper, 0, NULL, &err) == 0);
+	pidfd = idm_reaper_start(reaper, argv, envp, NULL, 0, IDM_REAPER_HOLD, &two, &err);
+	tell("which starts a program", pidfd >= 0);
+	tell("that is waited for",
+	     idm_reaper_wait(reaper, &two, -1, &exit, &err) == 1 && exit.status == 0);
+	close(pidfd);
+	tell("it adopts nobody here", idm_reaper_adopt(reaper, 0, NULL, &err) < 0);
+	idm_reaper_free(reaper);
+}
+
+int main(void)
+{
+	struct idm_map *map;
+
+	root = geteuid() == 0;
+	tell("there is a library", idm_version()[0] != '\0');
+	tell("it makes maps", idm_map_new(&map) == 0);
+	of_maps(map);
+	of_mounts(map);
+	of_plans();
+	of_children();
+	of_reapers();
+	idm_map_free(map);
+	printf("1..%d\n", number);
+	return failed;
+}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+# Each benchmark works: everything is done once or twice. What it takes decides nothing.
+load common
+
+BENCH=$(realpath "${BENCH:-$ROOT/build/bench}")
+export IDM_BENCH_SMOKE=1
+
+setup()
+{
+	need_root
+	export IDM_BENCH_ROWS=$BATS_TEST_TMPDIR/rows
+	mounts_before=$(cut -d' ' -f4- /proc/self/mountinfo | sort)
+}
+
+# measures LINES COMMAND...: it succeeds, says nothing but a table, and leaves nothing.
+measures()
+{
+	local expected=$1
+
+	shift
+	run --separate-stderr "$@"
+	same 'standard error' '' "$stderr"
+	same 'exit status' 0 "$status"
+	same 'lines, with the head' $((expected + 1)) "$(wc -l <<<"$output")"
+	same 'rows' "$expected" "$(wc -l <"$IDM_BENCH_ROWS")"
+	same 'cells of the rows' 10 "$(awk -F '\t' '{ print NF }' "$IDM_BENCH_ROWS" | sort -u)"
+	same 'met or missed' '' "$(cut -f 10 "$IDM_BENCH_ROWS" | grep -xE 'met|missed|floor')"
+	same 'mounts' "$mounts_before" "$(cut -d' ' -f4- /proc/self/mountinfo | sort)"
+	# Other tests have loop devices, too. The kernel lets go of this one when its namespace has gone.
+	for _ in {1..100}; do
+		[[ $(losetup --list --noheadings --output BACK-FILE) == *bench.image* ]] || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+@test "userns" {
+	measures 7 "$BENCH/userns"
+}
+
+@test "threads" {
+	measures 15 "$BENCH/threads"
+}
+
+@test "mount" {
+	measures 4 "$BENCH/mount"
+}
+
+@test "through" {
+	measures 4 "$BENCH/through"
+}
+
+@test "overlay" {
+	measures 11 "$BENCH/overlay"
+}
+
+@test "plan" {
+	measures 12 "$BENCH/plan"
+}
+
+@test "reaper" {
+	measures 3 "$BENCH/reaper"
+}
+
+@test "pure" {
+	measures 5 "$BENCH/pure"
+	for part in parse print compose equal json; do
+		quietly "$BENCH/pure" "$part"
+	done
+	fails 2 'no such part: other' "$BENCH/pure" other
+}
+
+@test "list.sh" {
+	measures 4 "$ROOT/bench/list.sh" "$(dirname "$BENCH")"
+}
+
+@test "mount.sh" {
+	measures 1 "$ROOT/bench/mount.sh" "$(dirname "$BENCH")"
+}
+
+@test "memory.sh" {
+	measures 1 "$ROOT/bench/memory.sh" "$(dirname "$BENCH")"
+}
+
+@test "chown.sh" {
+	measures 2 "$ROOT/bench/chown.sh" "$(dirname "$BENCH")"
+}
+
+@test "run-true.sh" {
+	type -P bwrap || [[ ${IDM_MUST_RUN:-0} == 1 ]] || skip 'there is no bwrap'
+	measures 2 "$ROOT/bench/run-true.sh" "$(dirname "$BENCH")"
+}
+
+@test "a size that is none, a number of layers that cannot be" {
+	run --separate-stderr "$BENCH/userns" 1x
+	same 'exit status' 2 "$status"
+	run --separate-stderr "$BENCH/overlay" 501
+	same 'exit status' 2 "$status"
+}
+
+@test "a command that fails ends the measuring" {
+	run --separate-stderr "$BENCH/commands" --question q @ ours true @ theirs false --x
+	same 'exit status' 1 "$status"
+	same 'standard error' 'failed (status 0x100): false --x' "$stderr"
+}
+
+# Two rows as a quiet machine would give them.
+write_rows()
+{
+	printf '%s\t%s\t%s us\t%s\t%s\t%s\t1-2\t>= 20\t3.1\t%s\n' \
+		userns 'user namespace' 80 'fork, pause, kill' 200 2.5 floor \
+		userns 'user namespace, 64 MiB resident' 81 'fork, pause, kill' 2300 28 met >"$IDM_BENCH_ROWS"
+}
+
+@test "the document gets its table, and nothing else of it changes" {
+	write_rows
+	printf 'parse 123456\n' >"$BATS_TEST_TMPDIR/instructions"
+	sed '/^<!-- .* from here -->$/,/^<!-- .* to here -->$/ { /^<!--/!d }' "$ROOT/docs/performance.md" >"$BATS_TEST_TMPDIR/bare.md"
+	cp "$BATS_TEST_TMPDIR/bare.md" "$BATS_TEST_TMPDIR/doc.md"
+	for i in 1 2; do
+		quietly "$ROOT/bench/table.py" markdown "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/instructions" "$BATS_TEST_TMPDIR/doc.md"
+		same 'rows' $'| user namespace | 80 µs | fork, pause, kill | 200 | 2.5 | 1–2 | ≥ 20 | 3.1 | floor |\n| user namespace, 64 MiB resident | 81 µs | fork, pause, kill | 2300 | 28 | 1–2 | ≥ 20 | 3.1 | met |' \
+			"$(grep '^| user namespace' "$BATS_TEST_TMPDIR/doc.md")"
+		same 'instructions' '| parse and sort a map of 340 entries, from text | 123,456 |' "$(grep '^| parse' "$BATS_TEST_TMPDIR/doc.md")"
+	done
+	sed -i '/^<!-- .* from here -->$/,/^<!-- .* to here -->$/ { /^<!--/!d }' "$BATS_TEST_TMPDIR/doc.md"
+	quietly diff "$BATS_TEST_TMPDIR/bare.md" "$BATS_TEST_TMPDIR/doc.md"
+}
+
+@test "the picture is a picture" {
+	write_rows
+	quietly "$ROOT/bench/table.py" svg "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/picture.svg"
+	python3 -c 'import sys, xml.dom.minidom as x; d = x.parse(sys.argv[1]); assert len(d.getElementsByTagName("polyline")) == 2' \
+		"$BATS_TEST_TMPDIR/picture.svg"
+	prints '1 targets met, 1 missed where bare system calls miss them too, 0 missed otherwise, 0 lines skipped' \
+		"$ROOT/bench/table.py" summary "$IDM_BENCH_ROWS"
+}
+
+@test "figures of a smoke test are not for the document" {
+	fails 2 'run.sh: figures that mean nothing are not for the document' "$ROOT/bench/run.sh" --doc
+	fails 2 'run.sh: unknown option --fast; see --help' "$ROOT/bench/run.sh" --fast
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Where the programs would do something, or look at what this machine happens to have. Linked in the
+ * place of those functions of the library, of the command and of libc.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "cli/report.h"
+#include "cli/run.h"
+#include "error.h"
+#include "idmount.h"
+
+/* Fails, with its argument in the message as the real one would have it. */
+#define DOOR(name, subject, ...)                                                                \
+	int __wrap_##name(__VA_ARGS__, struct idm_error *err);                                  \
+	int __wrap_##name(__VA_ARGS__, struct idm_error *err)                                   \
+	{                                                                                       \
+		return idm_fail(err, -EPERM, "do something", subject, #name " is linked away"); \
+	}
+
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+DOOR(idm_userns_open, NULL, const struct idm_map *map, unsigned int flags)
+DOOR(idm_tree_open, path, int dirfd, const char *path, int userns,
+     const struct idm_tree_options *options)
+DOOR(idm_tree_attach, target, int tree, int dirfd, const char *target, unsigned int flags,
+     enum idm_propagation propagation)
+DOOR(idm_umount, target, const char *target, unsigned int flags)
+DOOR(idm_overlay_open, NULL, const struct idm_overlay *overlay)
+DOOR(idm_plan_apply, target, const struct idm_plan *plan, int dirfd, const char *target,
+     const struct idm_apply *options)
+DOOR(idm_plan_undo, record, const char *record, unsigned int flags)
+DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount *, void *), void *data)
+DOOR(idm_list_path, path, int dirfd, const char *path, int (*each)(const struct idm_mount *, void *),
+     void *data)
+DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags, struct idm_check *check)
+DOOR(idm_map_add_userns, NULL, struct idm_map *map, int userns)
+DOOR(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)
+DOOR(idm_map_add_subid, owner, struct idm_map *map, const char *owner)
+
+int __wrap_idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data);
+int __wrap_run_enter_userns(struct run_request *q);
+int __wrap_run_make_root(struct run_request *q, struct run_root *root);
+int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_setns(int fd, int type);
+int __wrap_unshare(int flags);
+int __wrap_mount(const char *source, const char *target, const char *type, unsigned long flags,
+		 const void *options);
+
+int __wrap_idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data)
+{
+	const struct idm_feature feature = { .name = "name", .what = "what", .since = "5.12" };
+
+	return each(&feature, data);
+}
+
+int __wrap_run_enter_userns(struct run_request *q)
+{
+	return report_failure("%s is linked away", "run_enter_userns");
+}
+
+int __wrap_run_make_root(struct run_request *q, struct run_root *root)
+{
+	return report_failure("%s is linked away", "run_make_root");
+}
+
+/* For "/proc/PID/ns/user" and whatever else is said to be a user namespace. */
+int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode)
+{
+	return -EACCES;
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	errno = EACCES;
+	return -1;
+}
+
+int __wrap_setns(int fd, int type)
+{
+	errno = EPERM;
+	return -1;
+}
+
+int __wrap_unshare(int flags)
+{
+	errno = EPERM;
+	return -1;
+}
+
+int __wrap_mount(const char *source, const char *target, const char *type, unsigned long flags,
+		 const void *options)
+{
+	errno = EPERM;
+	return -1;
+}

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: MIT
+/*
+ * JSON: what the library takes, and as what. Held against a parser of RFC 8259 that is as plain as can
+ * be, and against what json-c, which does half of the work, understands by itself.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "json-scan.h"
+#include "json.h"
+
+/* ---- the plain parser: from text to lines of what it says ---- */
+
+struct plain {
+	const unsigned char *at, *end;
+	FILE *out;
+	unsigned int depth;
+	bool good;
+};
+
+static void value(struct plain *p);
+
+static void refuse(struct plain *p)
+{
+	p->good = false;
+	p->at = p->end;
+}
+
+static int peek(const struct plain *p)
+{
+	return p->at < p->end ? *p->at : -1;
+}
+
+static void blanks(struct plain *p)
+{
+	while (p->at < p->end && strchr(" \t\r\n", *p->at) && *p->at)
+		p->at++;
+}
+
+static bool take(struct plain *p, int c)
+{
+	if (peek(p) != c)
+		return false;
+	p->at++;
+	return true;
+}
+
+/* As one byte sequence for each character, with none that could be taken for the end. */
+static void put_character(FILE *out, uint32_t c)
+{
+	fprintf(out, "%x ", c);
+}
+
+static uint32_t hexadecimal(struct plain *p)
+{
+	uint32_t u = 0;
+
+	for (int i = 0; i < 4; i++) {
+		int c = peek(p);
+		const char *digits = "0123456789abcdefABCDEF", *digit = c > 0 ? strchr(digits, c) : NULL;
+		uint32_t d = digit ? (uint32_t)(digit - digits) : 0;
+
+		if (!digit) {
+			refuse(p);
+			return 0;
+		}
+		u = u * 16 + (d > 15 ? d - 6 : d);
+		p->at++;
+	}
+	return u;
+}
+
+static uint32_t escape(struct plain *p)
+{
+	static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+	int c = peek(p);
+	const char *name = c > 0 ? strchr(names, c) : NULL;
+	uint32_t high, low;
+
+	if (name) {
+		p->at++;
+		return (unsigned char)meanings[name - names];
+	}
+	if (!take(p, 'u')) {
+		refuse(p);
+		return 0;
+	}
+	high = hexadecimal(p);
+	if (high == 0 || (high >= 0xdc00 && high < 0xe000))
+		refuse(p);
+	if (high < 0xd800 || high >= 0xdc00)
+		return high;
+	if (!take(p, '\\') || !take(p, 'u')) {
+		refuse(p);
+		return 0;
+	}
+	low = hexadecimal(p);
+	if (low < 0xdc00 || low >= 0xe000)
+		refuse(p);
+	return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+}
+
+static uint32_t utf8(struct plain *p)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char first = *p->at++;
+	unsigned int length = first < 0x80	 ? 1
+			      : first >> 5 == 6	 ? 2
+			      : first >> 4 == 14 ? 3
+			      : first >> 3 == 30 ? 4
+						 : 0;
+	uint32_t u = length == 1 ? first : first & (0x7fU >> length);
+
+	for (unsigned int i = 1; i < length; i++) {
+		if (peek(p) >> 6 != 2) {
+			refuse(p);
+			return 0;
+		}
+		u = u << 6 | (*p->at++ & 0x3f);
+	}
+	if (!length || first < 0x20 || u < least[length] || u > 0x10ffff || (u >= 0xd800 && u < 0xe000))
+		refuse(p);
+	return u;
+}
+
+/* Up to the closing quote. */
+static void string(struct plain *p, FILE *out)
+{
+	while (!take(p, '"')) {
+		if (p->at == p->end) {
+			refuse(p);
+			return;
+		}
+		put_character(out, take(p, '\\') ? escape(p) : utf8(p));
+	}
+}
+
+static bool digits(struct plain *p)
+{
+	const unsigned char *first = p->at;
+
+	while (peek(p) >= '0' && peek(p) <= '9')
+		p->at++;
+	return p->at > first;
+}
+
+/* A whole number that fits as that; any other as it is spelt. */
+static void number(struct plain *p)
+{
+	const char *first = (const char *)p->at;
+	bool whole = true;
+	char text[400];
+	size_t n;
+
+	take(p, '-');
+	if (!take(p, '0') && !digits(p))
+		refuse(p);
+	if (p->good && take(p, '.')) {
+		whole = false;
+		if (!digits(p))
+			refuse(p);
+	}
+	if (p->good && (take(p, 'e') || take(p, 'E'))) {
+		whole = false;
+		if (!take(p, '+'))
+			take(p, '-');
+		if (!digits(p))
+			refuse(p);
+	}
+	if (!p->good)
+		return;
+	n = (size_t)((const char *)p->at - first);
+	snprintf(text, sizeof(text), "%.*s", (int)n, first);
+	errno = 0;
+	if (whole && *text == '-')
+		fprintf(p->out, "number %lld\n", strtoll(text, NULL, 10));
+	else if (whole)
+		fprintf(p->out, "number %llu\n", strtoull(text, NULL, 10));
+	else
+		fprintf(p->out, "fraction\n");
+}
+
+static void word(struct plain *p, const char *text, const char *says)
+{
+	for (; *text; text++)
+		if (!take(p, *text))
+			refuse(p);
+	fprintf(p->out, "%s\n", says);
+}
+
+/* The keys of one object, each as what it says. */
+struct keys {
+	char *keys[1000];
+	size_t n;
+};
+
+static void key(struct plain *p, struct keys *keys)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	CHECK(out);
+	if (!take(p, '"'))
+		refuse(p);
+	else
+		string(p, out);
+	fclose(out);
+	for (size_t i = 0; i < keys->n; i++)
+		if (strcmp(keys->keys[i], text) == 0)
+			refuse(p);
+	if (keys->n == ARRAY_SIZE(keys->keys)) {
+		refuse(p);
+		free(text);
+		return;
+	}
+	keys->keys[keys->n++] = text;
+	fprintf(p->out, "key %s\n", text);
+}
+
+static void object(struct plain *p)
+{
+	struct keys *keys = calloc(1, sizeof(*keys));
+
+	CHECK(keys);
+	fprintf(p->out, "{\n");
+	blanks(p);
+	if (!take(p, '}')) {
+		do {
+			blanks(p);
+			key(p, keys);
+			blanks(p);
+			if (!take(p, ':'))
+				refuse(p);
+			value(p);
+		} while (p->good && take(p, ','));
+		if (!take(p, '}'))
+			refuse(p);
+	}
+	fprintf(p->out, "}\n");
+	for (size_t i = 0; i < keys->n; i++)
+		free(keys->keys[i]);
+	free(keys);
+}
+
+static void array(struct plain *p)
+{
+	fprintf(p->out, "[\n");
+	blanks(p);
+	if (!take(p, ']')) {
+		do
+			value(p);
+		while (p->good && take(p, ','));
+		if (!take(p, ']'))
+			refuse(p);
+	}
+	fprintf(p->out, "]\n");
+}
+
+static void bracket(struct plain *p, bool is_object)
+{
+	if (++p->depth > IDM_JSON_DEEPEST)
+		refuse(p);
+	if (p->good && is_object)
+		object(p);
+	else if (p->good)
+		array(p);
+	p->depth--;
+}
+
+static void value(struct plain *p)
+{
+	blanks(p);
+	if (take(p, '{'))
+		bracket(p, true);
+	else if (take(p, '['))
+		bracket(p, false);
+	else if (take(p, '"')) {
+		fprintf(p->out, "string ");
+		string(p, p->out);
+		fputc('\n', p->out);
+	} else if (peek(p) == 't')
+		word(p, "true", "true");
+	else if (peek(p) == 'f')
+		word(p, "false", "false");
+	else if (peek(p) == 'n')
+		word(p, "null", "null");
+	else
+		number(p);
+	blanks(p);
+}
+
+/* NULL if it is no JSON; else what it says, to free(). */
+static char *parse_plainly(const char *text, size_t size)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	struct plain p = { .at = bytes, .end = bytes + size, .good = true };
+	char *said;
+	size_t length;
+
+	p.out = open_memstream(&said, &length);
+	CHECK(p.out);
+	value(&p);
+	fclose(p.out);
+	if (p.good && p.at == p.end)
+		return said;
+	free(said);
+	return NULL;
+}
+
+/* ---- what the library understood, in the same lines ---- */
+
+static void say(FILE *out, const struct idm_json *at);
+
+static void say_string(FILE *out, const char *s)
+{
+	struct plain p = { .at = (const unsigned char *)s, .out = out, .good = true };
+
+	/* What is read from it is valid, so that it ends nowhere but at its end. */
+	p.end = p.at + strlen(s);
+	while (p.at < p.end) {
+		unsigned char c = *p.at;
+
+		if (c < 0x20) {
+			put_character(out, c);
+			p.at++;
+		} else {
+			put_character(out, utf8(&p));
+		}
+	}
+	CHECK(p.good);
+}
+
+static void say_number(FILE *out, const struct idm_json *at)
+{
+	uint32_t small;
+	int r = idm_json_uint32(at, &small, NULL);
+
+	if (!json_object_is_type(at->value, json_type_int)) {
+		CHECK(r == -EINVAL);
+		fprintf(out, "fraction\n");
+	} else if (json_object_get_int64(at->value) < 0) {
+		CHECK(r == -EINVAL);
+		fprintf(out, "number %lld\n", (long long)json_object_get_int64(at->value));
+	} else {
+		unsigned long long n = json_object_get_uint64(at->value);
+
+		CHECK(n > UINT32_MAX ? r == -EINVAL : r == 0 && small == n);
+		fprintf(out, "number %llu\n", n);
+	}
+}
+
+static void say_object(FILE *out, const struct idm_json *at)
+{
+	const void *cursor = NULL;
+	struct idm_json member, found;
+
+	fprintf(out, "{\n");
+	while (idm_json_each(at, &cursor, &member)) {
+		CHECK(idm_json_member(at, member.key, &found) == (member.value != NULL));
+		CHECK(found.value == member.value);
+		fprintf(out, "key ");
+		say_string(out, member.key);
+		fputc('\n', out);
+		say(out, &member);
+	}
+	fprintf(out, "}\n");
+}
+
+static void say_array(FILE *out, const struct idm_json *at)
+{
+	size_t n;
+
+	CHECK(idm_json_array(at, &n, NULL) == 0);
+	fprintf(out, "[\n");
+	for (size_t i = 0; i < n; i++) {
+		struct idm_json element = idm_json_element(at, i);
+
+		say(out, &element);
+	}
+	fprintf(out, "]\n");
+}
+
+static void say(FILE *out, const struct idm_json *at)
+{
+	const char *text;
+	bool boolean;
+
+	switch (idm_json_type(at)) {
+	case IDM_JSON_NULL:
+		fprintf(out, "null\n");
+		break;
+	case IDM_JSON_BOOLEAN:
+		CHECK(idm_json_boolean(at, &boolean, NULL) == 0);
+		fprintf(out, "%s\n", boolean ? "true" : "false");
+		break;
+	case IDM_JSON_NUMBER:
+		say_number(out, at);
+		break;
+	case IDM_JSON_STRING:
+		CHECK(idm_json_string(at, &text, NULL) == 0);
+		fprintf(out, "string ");
+		say_string(out, text);
+		fputc('\n', out);
+		break;
+	case IDM_JSON_ARRAY:
+		say_array(out, at);
+		break;
+	case IDM_JSON_OBJECT:
+		say_object(out, at);
+		break;
+	}
+}
+
+static char *say_whole(const struct idm_json_text *parsed)
+{
+	struct idm_json whole = idm_json_whole(parsed);
+	char *said;
+	size_t length;
+	FILE *out = open_memstream(&said, &length);
+
+	CHECK(out);
+	say(out, &whole);
+	fclose(out);
+	return said;
+}
+
+/* ---- json-c by itself ---- */
+
+/* What the library takes json-c takes, in its strict mode and in its lax one, as the same. */
+static void check_json_c(const struct idm_json_text *parsed, const char *text, size_t size)
+{
+	static const int flags[] = { JSON_TOKENER_STRICT, 0 };
+	struct idm_json whole = idm_json_whole(parsed);
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct json_tokener *tokener = json_tokener_new_ex(IDM_JSON_DEEPEST + 2);
+		struct json_object *theirs;
+
+		json_tokener_set_flags(tokener, flags[i]);
+		theirs = json_tokener_parse_ex(tokener, text, (int)size);
+		if (json_tokener_get_error(tokener) == json_tokener_continue)
+			theirs = json_tokener_parse_ex(tokener, "", 1);
+		CHECK(json_tokener_get_error(tokener) == json_tokener_success);
+		CHECK(json_object_equal(theirs, whole.value));
+		json_object_put(theirs);
+		json_tokener_free(tokener);
+	}
+}
+
+/* ---- the target ---- */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	AUTO_FREE char *text = bytes_copy(data, size);
+	AUTO_FREE char *plain = parse_plainly(text, size);
+	AUTO_FREE char *ours = NULL;
+	AUTO_JSON struct idm_json_text *parsed = NULL;
+	struct idm_error err;
+	int r = idm_json_parse(text, size, "fuzz", &parsed, &err);
+
+	if (r < 0) {
+		CHECK_ERROR(r, &err);
+		if (plain)
+			FAIL("refused, but it is JSON: %s", err.message);
+		return 0;
+	}
+	if (!plain)
+		FAIL("taken, but it is no JSON");
+	check_json_c(parsed, text, size);
+	ours = say_whole(parsed);
+	if (strcmp(ours, plain) != 0)
+		FAIL("understood as\n%sand not as\n%s", ours, plain);
+	return 0;
+}

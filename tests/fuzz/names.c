@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/* A name service that is always the same, and quick. Linked in the place of lib/lookup.c's functions. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lookup.h"
+#include "names.h"
+
+static const struct {
+	const char *name;
+	struct idm_ids ids;
+} table[] = {
+	{ "root", { 0, 0 } },
+	{ "alice", { 1000, 1000 } },
+	{ "bob", { 1001, 100 } },
+};
+
+int __wrap_idm_lookup_user(const char *name, struct idm_ids *ids)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(table[i].name, name) == 0) {
+			*ids = table[i].ids;
+			return 0;
+		}
+	return strcmp(name, "broken") == 0 ? -EIO : -ENOENT;
+}
+
+int __wrap_idm_lookup_group(const char *name, uint32_t *gid)
+{
+	struct idm_ids ids;
+	int r = __wrap_idm_lookup_user(name, &ids);
+
+	if (r == 0)
+		*gid = ids.gid;
+	return r;
+}
+
+int __wrap_idm_lookup_caller(char *name, size_t size)
+{
+	snprintf(name, size, "alice");
+	return 0;
+}

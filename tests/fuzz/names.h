@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NAMES_H
+#define NAMES_H
+
+#include "lookup.h"
+
+int __wrap_idm_lookup_user(const char *name, struct idm_ids *ids);
+int __wrap_idm_lookup_group(const char *name, uint32_t *gid);
+int __wrap_idm_lookup_caller(char *name, size_t size);
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "plans.h"
+
+#include <string.h>
+
+#include "fuzz.h"
+
+/* Below the root: without "..", and without a slash in front. */
+static void check_target(const char *target)
+{
+	CHECK(*target != '/');
+	for (const char *s = target; s; s = strchr(s, '/')) {
+		s += *s == '/';
+		CHECK(strncmp(s, "..", 2) != 0 || (s[2] && s[2] != '/'));
+	}
+}
+
+static void check_step(const struct idm_step *step, bool first)
+{
+	char name[IDM_STEP_NAME];
+
+	check_target(step->target);
+	CHECK(!first || !*step->target);
+	CHECK(*idm_step_name(step, name, sizeof(name)));
+	CHECK(!(step->top.set & step->top.clear & ~IDM_ATTR_ATIME));
+	CHECK(!(step->deep.set & step->deep.clear & ~IDM_ATTR_ATIME));
+	if (step->kind == IDM_STEP_FILESYSTEM)
+		CHECK(step->filesystem);
+	if (step->kind == IDM_STEP_BIND)
+		CHECK(step->source && !step->n_options);
+	if (step->kind == IDM_STEP_OVERLAY)
+		CHECK(step->n_lower && !step->upper == !step->work);
+	if (!step->map)
+		return;
+	CHECK(idm_map_check(step->map, NULL) == 0);
+	check_map(step->map);
+}
+
+static bool same_string(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_step(const struct idm_step *a, const struct idm_step *b)
+{
+	return a->kind == b->kind && a->filesystem == b->filesystem && a->flags == b->flags &&
+	       same_string(a->source, b->source) && same_string(a->target, b->target) &&
+	       a->recursive == b->recursive && a->loop == b->loop && a->top.set == b->top.set &&
+	       a->top.clear == b->top.clear && a->deep.set == b->deep.set &&
+	       a->deep.clear == b->deep.clear && a->propagation == b->propagation &&
+	       a->map_scope == b->map_scope && a->n_options == b->n_options &&
+	       a->n_lower == b->n_lower && a->n_data == b->n_data && !a->map == !b->map &&
+	       (!a->map || idm_map_equal(a->map, b->map));
+}
+
+/* Read into a plan that has a mount already; on failure that one is all there is. */
+static int read_as(struct idm_plan *plan, enum idm_plan_format format, const struct idm_map *map,
+		   const char *text, size_t size)
+{
+	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_plan_mount root = IDM_PLAN_MOUNT_INIT;
+	struct idm_error err;
+	int r;
+
+	how.format = format;
+	how.map = map;
+	r = idm_plan_read(plan, text, size, &how, &err);
+	if (r == 0) {
+		for (size_t i = 0; i < plan->n; i++)
+			check_step(&plan->steps[i], i == 0);
+		return 0;
+	}
+	CHECK_ERROR(r, &err);
+	CHECK(plan->n == 0);
+
+	root.type = "tmpfs";
+	CHECK(idm_plan_add(plan, &root, NULL) == 0);
+	r = idm_plan_read(plan, text, size, &how, NULL);
+	CHECK(r < 0 ? plan->n == 1 : plan->n > 1);
+	idm_plan_truncate(plan, 0);
+	return -err.errnum;
+}
+
+static void free_plan(struct idm_plan **plan)
+{
+	idm_plan_free(*plan);
+}
+
+#define AUTO_PLAN __attribute__((cleanup(free_plan)))
+
+/* What is understood without being told the format is understood the same with it. */
+static void check_form(const struct idm_plan *known, const char *text, size_t size)
+{
+	AUTO_PLAN struct idm_plan *plan = NULL;
+	bool same;
+
+	CHECK(idm_plan_new(&plan) == 0);
+	CHECK(read_as(plan, IDM_PLAN_ANY, NULL, text, size) == 0);
+	same = plan->n == known->n;
+	for (size_t i = 0; same && i < plan->n; i++)
+		same = same_step(&plan->steps[i], &known->steps[i]);
+	CHECK(same);
+}
+
+void check_plan_text(enum idm_plan_format format, const uint8_t *data, size_t size)
+{
+	AUTO_FREE char *text = bytes_copy(data, size);
+	AUTO_PLAN struct idm_plan *plain = NULL;
+	AUTO_PLAN struct idm_plan *mapped = NULL;
+	AUTO_MAP struct idm_map *map = empty_map();
+
+	CHECK(idm_map_parse(map, "0:100000:65536", 0, NULL) == 0);
+	CHECK(idm_plan_new(&plain) == 0);
+	CHECK(idm_plan_new(&mapped) == 0);
+	if (read_as(plain, format, NULL, text, size) == 0) {
+		check_form(plain, text, size);
+		(void)idm_plan_harden(plain);
+		CHECK(idm_plan_harden(plain) == 0); /* it has been done */
+	}
+	read_as(mapped, format, map, text, size);
+}

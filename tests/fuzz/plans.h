@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PLANS_H
+#define PLANS_H
+
+#include "plan.h"
+
+/*
+ * Reads a text as a plan of that format, with and without a map for it, and looks whether what was
+ * understood holds together; and whether what was refused has left the plan as it was.
+ */
+void check_plan_text(enum idm_plan_format format, const uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+/* The record of what a plan has made: what is read from it is unmounted and removed. */
+#include "record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fuzz.h"
+
+/* A file in memory has no name, and so counts as removed. */
+int __wrap_idm_record_lock(int fd, const char *path, struct idm_error *err);
+
+int __wrap_idm_record_lock(int fd, const char *path, struct idm_error *err)
+{
+	(void)fd, (void)path, (void)err;
+	return 0;
+}
+
+static int read_record(struct idm_record *record, const char *text, size_t size)
+{
+	AUTO_CLOSE int fd = memory_file(text, size);
+	struct idm_error err;
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = idm_record_read(record, path, &err);
+	if (r < 0) {
+		CHECK_ERROR(r, &err);
+		CHECK(record->fd == -1 && !record->entries && !record->n);
+	}
+	return r;
+}
+
+/* ---- what may be in it ---- */
+
+/* Whatever the path is joined to, it leads nowhere else. */
+static void check_path(const struct idm_record_entry *e)
+{
+	bool inside = e->kind == IDM_RECORD_INSIDE_DIRECTORY || e->kind == IDM_RECORD_INSIDE_FILE;
+
+	CHECK(*e->path);
+	CHECK(inside == (*e->path != '/'));
+	for (const char *s = e->path; s; s = strchr(s, '/')) {
+		s += *s == '/';
+		CHECK(strncmp(s, "..", 2) != 0 || (s[2] && s[2] != '/'));
+	}
+}
+
+/* ---- and back ---- */
+
+static void print_path(FILE *out, const char *path)
+{
+	for (; *path; path++)
+		if (*path > ' ' && *path < 0x7f && *path != '\\')
+			fputc(*path, out);
+		else
+			fprintf(out, "\\%03o", (unsigned char)*path);
+	fputc('\n', out);
+}
+
+static void print_entry(FILE *out, const struct idm_record_entry *e)
+{
+	static const char *const kinds[] = { "directory",   "file", "inside-directory",
+					     "inside-file", "base", "root",
+					     "mount" };
+
+	fprintf(out, "%s %llu ", kinds[e->kind], (unsigned long long)e->number);
+	if (e->kind < IDM_RECORD_BASE)
+		fprintf(out, "%llu ", (unsigned long long)e->born);
+	print_path(out, e->path);
+}
+
+static char *print_record(const struct idm_record *record)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	CHECK(out);
+	fprintf(out, "idmount record 1\nboot %s\nnamespace %llu\nids %s\n", record->boot,
+		(unsigned long long)record->namespace_inode, record->unique_ids ? "unique" : "reused");
+	for (size_t i = 0; i < record->n; i++)
+		print_entry(out, &record->entries[i]);
+	if (record->complete)
+		fputs("end\n", out);
+	fclose(out);
+	return text;
+}
+
+static void check_same(const struct idm_record *a, const struct idm_record *b)
+{
+	CHECK(strcmp(a->boot, b->boot) == 0);
+	CHECK(a->namespace_inode == b->namespace_inode);
+	CHECK(a->unique_ids == b->unique_ids && a->complete == b->complete && a->n == b->n);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct idm_record_entry *x = &a->entries[i], *y = &b->entries[i];
+
+		CHECK(x->kind == y->kind && x->number == y->number && x->born == y->born);
+		CHECK(strcmp(x->path, y->path) == 0);
+	}
+}
+
+/* ---- the target ---- */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	AUTO_FREE char *text = bytes_copy(data, size);
+	AUTO_FREE char *printed = NULL;
+	struct idm_record record, again;
+
+	if (read_record(&record, text, size) < 0)
+		return 0;
+	for (size_t i = 0; i < record.n; i++)
+		check_path(&record.entries[i]);
+	/* Of one that ends before its fifth line there is nothing to undo, and nothing to print. */
+	if (record.n || record.complete) {
+		printed = print_record(&record);
+		CHECK(read_record(&again, printed, strlen(printed)) == 0);
+		check_same(&record, &again);
+		idm_record_free(&again);
+	}
+	idm_record_free(&record);
+	return 0;
+}

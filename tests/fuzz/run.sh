@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# One fuzz target for some time: IDM_FUZZ_SECONDS from the environment, else 60, or an hour if IDM_LONG=1.
+# Begins with the seeds and the corpus of the tree; what it finds beyond those stays in the build directory,
+# and is where the next run goes on. Output is TAP.
+#
+#   run.sh TARGET PROGRAM
+set -u
+name=$1 program=$2
+: "${IDM_SOURCE_ROOT:?}" "${IDM_BUILD_ROOT:?}"
+if [ "${IDM_LONG:-}" = 1 ]; then usually=3600; else usually=60; fi
+seconds=${IDM_FUZZ_SECONDS:-$usually}
+
+found=$IDM_BUILD_ROOT/fuzz/$name
+mkdir -p "$found"
+log=$found.log
+set -- "$found"
+for directory in seeds corpus; do
+  [ ! -d "$IDM_SOURCE_ROOT/tests/fuzz/$directory/$name" ] || set -- "$@" "$IDM_SOURCE_ROOT/tests/fuzz/$directory/$name"
+done
+case $name in
+  json | containerd | oci) set -- "$@" "$IDM_SOURCE_ROOT/tests/plans" ;;
+esac
+dictionary=$IDM_SOURCE_ROOT/tests/fuzz/dictionaries/$name
+[ ! -f "$dictionary" ] || set -- "-dict=$dictionary" "$@"
+
+# What the programs print is looked at in themselves.
+"$program" -max_total_time="$seconds" -max_len=8192 -timeout=20 -rss_limit_mb=2048 -close_fd_mask=3 \
+  -print_final_stats=1 -artifact_prefix="$found-" "$@" >"$log" 2>&1 </dev/null
+status=$?
+
+echo 1..1
+tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+[ -z "$tried" ] || echo "# proof fuzzing: $tried inputs"
+if [ $status = 0 ] && [ "${tried:-0}" -gt 0 ]; then
+  echo "ok 1 - $name: $tried inputs in $seconds seconds"
+else
+  echo "not ok 1 - $name: exit status $status"
+  tail -n 60 "$log" | sed 's/^/# /'
+  exit 1
+fi

@@ -1,0 +1,328 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+
+usage() {
+  cat <<'HELP'
+Usage: sudo tests/vm/run.sh [OPTION]... [TEST]...
+
+Boots kernels of Debian's in emulated machines, runs the tests there, statically linked, and prints a table:
+test by kernel. TEST is a name in tests/meson.build, those of the suite cli with .bats behind it; without one,
+all of the suites unit, kernel and concurrent are run. The exit status is not 0 if one failed.
+
+  --kernel K   5.10, 6.1, 6.12 or 7.2; may be repeated. Without it: these four. Other versions are looked
+               for in the backports of Debian 13.
+  --arch A     amd64, arm64 or riscv64; may be repeated. Without it: amd64. For arm64 the kernel is 6.12
+               unless one is named. For riscv64 everything is compiled, and nothing is run.
+  --short      a small choice of tests, and of kernels unless they are named: 5.10 and 6.1
+  --keep DIR   leave there what the machines said, in DIR/ARCH-KERNEL/
+  --tap        print TAP
+  --doc FILE   write docs/kernels.md
+  --proof      as ./test.sh runs it: --tap --short; with IDM_LONG=1 in the environment, --tap, and everything
+
+Kernels and root filesystems come from Debian's archive, through apt and the mirror that this machine uses,
+and are kept in IDM_VM_CACHE, else in ~/.cache/idmount-vm (XDG_CACHE_HOME). The programs are built in
+IDM_VM_BUILD, else in build-vm. Needs root, for the owners of files in the images.
+HELP
+}
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source=$(cd "$here/../.." && pwd)
+cache=${IDM_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/idmount-vm}
+build=${IDM_VM_BUILD:-$source/build-vm}
+# shellcheck source=tests/vm/fetch.sh
+. "$here/fetch.sh"
+
+# What ./test.sh runs always: each says something else about a kernel, and takes few seconds.
+short_tests=(map-parse features tree filesystems overlay list umount plan child)
+
+# So many seconds has a machine for everything.
+machine_seconds=7200
+short_machine_seconds=400
+
+kernels=() archs=() names=() report=(table) keep='' doc='' short='' tap=''
+
+# Nothing can be run here, or not what is asked for. Where tests are only one part of many (TAP), that skips
+# them, but not where nothing may be skipped.
+problem() {
+  echo "vm: $*" >&2
+  [ -z "$tap" ] || [ "${IDM_MUST_RUN:-}" = 1 ] || echo "$*" >"$work/skipped"
+  exit 1
+}
+
+finish() {
+  local status=$?
+
+  if [ -s "$work/skipped" ]; then
+    echo "1..0 # SKIP $(head -n 1 "$work/skipped")"
+    status=0
+  fi
+  rm -rf "$work"
+  exit "$status"
+}
+
+add_options() {
+  local value
+
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --kernel | --arch | --keep | --doc)
+        [ $# -gt 1 ] || { echo "vm: $1 needs a value; see --help" >&2 && exit 2; }
+        value=$2
+        ;;
+    esac
+    case $1 in
+      --kernel) [[ $value =~ ^[0-9]+\.[0-9]+$ ]] || { echo "vm: $value is not a kernel such as 6.1" >&2 && exit 2; } ;;
+      --arch) [[ $value =~ ^(amd64|arm64|riscv64)$ ]] || { echo "vm: $value is neither amd64, arm64 nor riscv64" >&2 && exit 2; } ;;
+    esac
+    case $1 in
+      --kernel) kernels+=("$value") && shift ;;
+      --arch) archs+=("$value") && shift ;;
+      --keep) keep=$value && shift ;;
+      --doc) doc=$value && shift ;;
+      --short) short=yes ;;
+      --tap) tap=yes ;;
+      --proof)
+        tap=yes
+        if [ "${IDM_LONG:-}" = 1 ]; then archs=(amd64 arm64 riscv64); else short=yes; fi
+        ;;
+      --help | -h) usage && exit ;;
+      -*) echo "vm: unknown option $1; see --help" >&2 && exit 2 ;;
+      *) names+=("$1") ;;
+    esac
+    shift
+  done
+}
+
+need() { # COMMAND PACKAGE
+  command -v "$1" >/dev/null || problem "$1 is missing: install $2"
+}
+
+# ---- what is run ----
+
+# Lines "SUITE NAME" of all tests that can be asked for.
+known_tests() { # ARCH
+  meson introspect --tests "$build/$1" | python3 -c '
+import json, sys
+for test in json.load(sys.stdin):
+    suite = test["suite"][0].split(":")[-1]
+    bats = test["cmd"][-1].endswith(".bats") and test["name"] != "examples"  # they need the shared library
+    if suite in ("unit", "kernel", "concurrent") or bats:
+        print(suite, test["name"] + (".bats" if bats else ""))'
+}
+
+chosen_tests() { # ARCH
+  local known name
+
+  known=$(known_tests "$1")
+  if [ ${#names[@]} -gt 0 ]; then
+    for name in "${names[@]}"; do
+      awk -v name="$name" '$2 == name { print; found = 1 } END { exit !found }' <<<"$known" ||
+        problem "there is no test $name"
+    done
+  else
+    grep -v '^cli ' <<<"$known"
+  fi
+}
+
+cross_file() { # ARCH: for meson
+  local cpu=aarch64 name=aarch64-linux-gnu
+
+  [ "$1" = arm64 ] || { cpu=riscv64 && name=riscv64-linux-gnu; }
+  # Of libsubid and json-c only headers are needed, which are the same everywhere: both are loaded when they
+  # are asked for.
+  mkdir -p "$build/headers-$1"
+  [ ! -e /usr/include/shadow/subid.h ] || ln -sfn /usr/include/shadow "$build/headers-$1/shadow"
+  cat <<CROSS
+[binaries]
+c = '$name-gcc'
+ar = '$name-ar'
+strip = '$name-strip'
+pkgconfig = 'pkg-config'
+[built-in options]
+c_args = ['-I$build/headers-$1']
+[properties]
+pkg_config_libdir = '$(pkg-config --variable pc_path pkg-config)'
+[host_machine]
+system = 'linux'
+cpu_family = '$cpu'
+cpu = '$cpu'
+endian = 'little'
+CROSS
+}
+
+# All programs, linked statically, in $build/ARCH.
+build_tests() { # ARCH
+  local options=() targets=() suite name
+
+  mkdir -p "$build"
+  if [ "$1" != "$(dpkg --print-architecture)" ]; then
+    cross_file "$1" >"$build/$1.cross"
+    options=(--cross-file "$build/$1.cross")
+  fi
+  if [ ! -e "$build/$1/build.ninja" ]; then
+    meson setup "$build/$1" "$source" -Dwerror=true -Dman=disabled -Dc_link_args="['-static','-s']" "${options[@]}" >"$work/log" 2>&1 ||
+      { cat "$work/log" >&2 && problem "the tests for $1 cannot be configured"; }
+  fi
+  # What is to be built may have changed since.
+  nice ninja -C "$build/$1" build.ninja >"$work/log" 2>&1 ||
+    { cat "$work/log" >&2 && problem "the tests for $1 cannot be configured"; }
+  chosen_tests "$1" >"$work/chosen"
+  # Not the shared library, which nothing of this is linked with.
+  while read -r suite name; do
+    [ "$suite" = cli ] || targets+=("tests/test-$name")
+  done <"$work/chosen"
+  targets+=(idmount mount.idmap)
+  nice ninja -C "$build/$1" "${targets[@]}" >"$work/log" 2>&1 ||
+    { cat "$work/log" >&2 && problem "the tests for $1 do not compile"; }
+}
+
+# The disk with what is run. In the machine it is /share.
+make_share() { # ARCH
+  local share=$work/share suite name
+
+  rm -rf "$share"
+  mkdir -p "$share/source" "$share/build" "$share/tests"
+  cp -r "$source"/{completion,include,man,tests} "$share/source/"
+  cp "$build/$1/idmount" "$build/$1/mount.idmap" "$share/build/"
+  cp "$here/guest" "$share/guest"
+  chmod 755 "$share/guest"
+  while read -r suite name; do
+    if [ "$suite" = cli ]; then
+      echo "$name bats --tap /share/source/tests/cli/$name"
+    else
+      cp "$build/$1/tests/test-$name" "$share/tests/"
+      echo "$name /share/tests/test-$name"
+    fi
+  done <"$work/chosen" >"$share/list"
+  echo 'idmount-check /share/build/idmount check --json' >>"$share/list"
+  make_image "$work/share.img" share "$share" 64
+  rm -rf "$share"
+}
+
+# ---- machines ----
+
+make_initramfs() { # KERNEL ARCH
+  local tree=$work/initramfs
+
+  rm -rf "$tree"
+  mkdir -p "$tree/bin"
+  cp "$cache/$2/busybox" "$tree/bin/busybox"
+  cp -r "$cache/$2/linux-$1/boot" "$tree/boot"
+  cp "$here/init" "$tree/init"
+  chmod 755 "$tree/init" "$tree/bin/busybox"
+  (cd "$tree" && find . | busybox cpio -o -H newc 2>/dev/null) >"$work/initramfs.img"
+}
+
+# What the tests print goes to the file `output`, what the kernel prints to the file `console`.
+boot() { # KERNEL ARCH SECONDS
+  local place=$results/$2-$1 emulator console status=0 disks=() disk
+
+  echo "booting Linux $1, $2" >&2
+  mkdir -p "$place"
+  make_initramfs "$1" "$2"
+  case $2 in
+    amd64) emulator=(qemu-system-x86_64 -M pc -cpu max) console=ttyS0 ;;
+    # A processor without pointer authentication, which takes most of the time in emulation.
+    arm64) emulator=(qemu-system-aarch64 -M virt -cpu cortex-a72) console=ttyAMA0 ;;
+  esac
+  for disk in "root:$cache/$2/$root.img" "modules:$cache/$2/linux-$1/modules.img" "share:$work/share.img" "disk:$work/disk.img"; do
+    disks+=(-drive "file=${disk#*:},if=none,id=${disk%%:*},format=raw,snapshot=on"
+      -device "virtio-blk-pci,drive=${disk%%:*},serial=${disk%%:*}")
+  done
+  # snapshot: nothing that is written to the disks stays.
+  TMPDIR=$work timeout --foreground -k 5 "$3" "${emulator[@]}" -accel tcg,thread=multi -smp 2 -m 1536 \
+    -display none -monitor none -nodefaults -no-reboot \
+    -kernel "$cache/$2/linux-$1/vmlinuz" -initrd "$work/initramfs.img" \
+    -append "console=$console quiet loglevel=4 panic=-1 oops=panic mitigations=off" \
+    -serial "file:$place/console" \
+    -device virtio-serial-pci -chardev "file,id=output,path=$place/output" \
+    -device virtserialport,chardev=output,name=output \
+    "${disks[@]}" </dev/null >"$place/emulator" 2>&1 || status=$?
+  echo "$status" >"$place/status"
+  cp "$cache/$2/linux-$1/release" "$place/release"
+  if ! grep -q '^#vm done' "$place/output" 2>/dev/null; then
+    echo "vm: Linux $1, $2, did not get to its end; its last words:" >&2
+    tail -n 20 "$place/emulator" "$place/console" "$place/output" >&2 || true
+  fi
+}
+
+run_arch() { # ARCH
+  local these=("${kernels[@]}") kernel extra=()
+
+  build_tests "$1"
+  # There is no machine of Debian 12's for it.
+  if [ "$1" = riscv64 ]; then
+    mkdir -p "$results/$1"
+    wc -l <"$work/chosen" >"$results/$1/compiled"
+    return
+  fi
+  if [ ${#these[@]} = 0 ]; then
+    if [ "$1" = arm64 ]; then these=(6.12); elif [ -n "$short" ]; then these=(5.10 6.1); else these=(5.10 6.1 6.12 7.2); fi
+  fi
+  root=root
+  if [ -z "$short" ]; then
+    root='root-more'
+    extra=("${more_packages[@]}")
+  fi
+  (
+    flock 9
+    for kernel in "${these[@]}"; do
+      fetch_kernel "$kernel" "$1"
+    done
+    fetch_root "$1" "$root" "${packages[@]}" "${extra[@]}"
+  ) 9>"$cache/lock"
+  make_share "$1"
+  for kernel in "${these[@]}"; do
+    boot "$kernel" "$1" "$([ -n "$short" ] && echo "$short_machine_seconds" || echo "$machine_seconds")"
+  done
+}
+
+needed_packages() { # ARCH
+  case $1 in
+    amd64) need qemu-system-x86_64 qemu-system-x86 ;;
+    arm64)
+      need qemu-system-aarch64 qemu-system-arm
+      need aarch64-linux-gnu-gcc 'gcc-aarch64-linux-gnu and libc6-dev-arm64-cross'
+      ;;
+    riscv64) need riscv64-linux-gnu-gcc 'gcc-riscv64-linux-gnu and libc6-dev-riscv64-cross' ;;
+  esac
+}
+
+add_options "$@"
+[ ${#archs[@]} -gt 0 ] || archs=(amd64)
+[ -z "$short" ] || [ ${#names[@]} -gt 0 ] || names=("${short_tests[@]}")
+[ -z "$tap" ] || report=(tap)
+mkdir -p "$cache"
+work=$(mktemp -d "$cache/work.XXXXXX")
+trap finish EXIT
+
+main() {
+  local arch
+
+  [ "$(id -u)" = 0 ] || problem "it needs root"
+  # A static program loads json-c only into the C library that it was linked with.
+  release=$(. /etc/os-release && [ "${ID:-}" = debian ] && echo "${VERSION_CODENAME:-}") || release=
+  [ -n "$release" ] || problem "it needs Debian, for the packages of the machines"
+  need apt-get apt
+  need meson meson
+  need depmod kmod
+  need busybox busybox-static
+  need mkfs.ext4 e2fsprogs
+  need xz xz-utils
+  for arch in "${archs[@]}"; do
+    needed_packages "$arch"
+  done
+  results=$work/results
+  [ -z "$keep" ] || results=$(mkdir -p "$keep" && cd "$keep" && pwd)
+  mkdir -p "$results"
+  truncate -s 512M "$work/disk.img"
+  mkfs.ext4 -q -F -O ^metadata_csum_seed,^orphan_file -L disk "$work/disk.img"
+  for arch in "${archs[@]}"; do
+    run_arch "$arch"
+  done
+  [ -z "$doc" ] || report+=(--doc "$doc")
+  python3 "$here/report.py" "${report[@]}" "$results"
+}
+
+main
