@@ -75,6 +75,7 @@ blocks()
 	cp "$IDMOUNT" tree/build-static/idmount
 	[[ $(blocks sh | wc -l) -gt 30 ]]
 	{
+		echo 'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 		echo 'set -euo pipefail; cd /mnt/tree; umount /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; systemctl restart containerd'
 		# Not all controllers are in this layout on each machine.
 		echo 'ctr() { if [[ $1 == run ]]; then set -- run --cpu-shares 0 "${@:2}"; fi; command ctr "$@"; }'

@@ -67,9 +67,11 @@ hooked()
 
 # crun 1.8 refuses a mixture of both cgroup layouts, and to make a cgroup it raises a limit that not every
 # machine lets it raise.
-@test "the same with crun, without cgroups" {
+@test "the same with crun, without cgroups, and with the hook from containers.conf" {
 	cgroups=(--cgroups=disabled)
-	inside "$seen" hooked crun -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
+	podman_options=(--runtime crun)
+	sed -i 's|^\[engine\]|&\nhooks_dir = ["/mnt/hooks"]|' containers.conf
+	inside "$seen" box -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
 	same 'on disk' 1000:1000 "$(owner vol/new)"
 	nothing_is_left
 }
