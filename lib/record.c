@@ -214,7 +214,7 @@ int idm_record_outside(const struct idm_made *m, const char *path, void *recorde
 {
 	struct idm_recorder *rec = recorder;
 	AUTO_CLOSE int proc = -1;
-	AUTO_FREE char *whole = NULL;
+	AUTO_FREE char *whole = NULL; /* analyzer: NULL is a value */
 	char above[PATH_MAX];
 	int r;
 

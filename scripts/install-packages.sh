@@ -20,7 +20,9 @@ test  bats          tests of the command
 test  attr          extended attributes through an overlay
 test  btrfs-progs   makes a btrfs to map
 test  busybox-static a root filesystem to run in
-test  clang         second opinion on every line
+test  clang         second opinion on every line; its analyzer
+test  cppcheck      a third one
+test  libclang-rt-14-dev? libFuzzer, and the sanitizers of Debian 12's clang
 test  containerd    lists of mounts, from its snapshots
 test  crun          bundles to read
 test  acl           ACLs through a mount
@@ -33,6 +35,7 @@ test  mount         mounts what was made
 test  procps        finds processes that are left
 test  runc          bundles to read
 test  squashfs-tools makes a squashfs to map
+test  valgrind      watches the library's memory
 test  uidmap        maps of ordinary users
 test  xfsprogs      makes an xfs to map
 END
