@@ -6,13 +6,15 @@ usage() {
   cat <<'END'
 Usage: sudo ./test.sh [--quick] [--long] [--suite NAME]
 
-Builds idmount with gcc, with clang, with the address, undefined-behaviour and thread sanitizers, and as
-static programs, and runs all tests. Installs what that needs (see scripts/install-packages.sh). Writes to
-build-*/ alone. The last line is the count of all single tests; the exit status is not 0 if one failed.
+Builds idmount with gcc, with clang, with the address, undefined-behaviour and thread sanitizers, to be
+fuzzed, and as static programs, and runs all tests. Installs what that needs (see
+scripts/install-packages.sh). Writes to build-*/ alone. The last line is the count of all single tests; the
+exit status is not 0 if one failed.
 
   --quick       with gcc only
   --long        the proofs in their long form, which takes hours; see docs/testing.md
-  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli, engines, abi or vm, or one
+  --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli, engines, abi, vm, analysis or
+                fuzz, or one of the proofs
                 of the proofs
 
 Without root the tests that need it are skipped. With CI=true in the environment, a skipped test is a
@@ -44,6 +46,7 @@ fixed_addresses=
 ! setarch -R true 2>/dev/null || fixed_addresses="setarch -R"
 
 tested=() # build directories
+targets=  # of a build; all if empty
 failed=0  # besides tests: builds, and what is looked at below
 
 # Shows only what went wrong.
@@ -69,12 +72,16 @@ build() { # NAME COMPILER MESON-OPTION...
   if [ ! -f "$directory/build.ninja" ]; then
     CC=$compiler quietly meson setup "$directory" -Dwerror=true "$@" || return
   fi
-  quietly ninja -C "$directory"
+  quietly ninja -C "$directory" $targets
 }
 
 run_tests() { # NAME SUITE WRAPPER...
   local name=$1 only=$2 directory=build-$1
   shift 2
+  # Not every build has tests of every suite.
+  if [ -n "$only" ] && ! meson test -C "$directory" --no-rebuild --list --suite "$only" 2>/dev/null | grep -q ' / '; then
+    return
+  fi
   printf '%-6s testing: ' "$name"
   rm -f "$directory/meson-logs/testlog.json"
   "$@" meson test -C "$directory" --no-rebuild ${IDM_LONG:+--timeout-multiplier=12} ${only:+--suite "$only"} >"$directory/meson-logs/output.txt" 2>&1
@@ -115,6 +122,15 @@ if [ -z "$quick" ]; then
     run_tests asan "$suite"
   else
     build_failed
+  fi
+  if [ -z "$suite" ] || [ "$suite" = fuzz ] || [ "$suite" = proof-fuzzing ]; then
+    targets=fuzz
+    if build fuzz clang -Dfuzz=true -Dman=disabled -Db_sanitize=address,undefined; then
+      run_tests fuzz fuzz
+    else
+      build_failed
+    fi
+    targets=
   fi
   if [ -z "$suite" ] || [ "$suite" = concurrent ]; then
     if build tsan gcc -Db_sanitize=thread; then

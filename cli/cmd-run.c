@@ -264,7 +264,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	const char **env;
 	struct variables variables;
 	struct run_session session;
-	int pidfd = -1, status;
+	int pidfd, status;
 
 	for (int i = 0; i < 3; i++)
 		fds[i] = (struct idm_child_fd){ root->terminal, i };
@@ -292,14 +292,16 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	set_ids(q, user, &o);
 	/* From here on no signal is lost, and no key. */
 	status = run_session_begin(&session, root->terminal_master);
-	if (status == DONE) {
-		status = pidfd = idm_child_start(&o, &err);
-		if (pidfd < 0)
-			run_session_end(&session);
+	if (status != DONE) {
+		free(env);
+		return status;
 	}
+	pidfd = idm_child_start(&o, &err);
 	free(env);
-	if (pidfd < 0)
-		return status == pidfd ? why_not_started(&err) : status;
+	if (pidfd < 0) {
+		run_session_end(&session);
+		return why_not_started(&err);
+	}
 	if (root->terminal >= 0) {
 		/* When the program has closed it, nobody has it any more. */
 		close(root->terminal);

@@ -95,6 +95,7 @@ static struct slot *find(struct idm_cache *c, const struct idm_map *map, uint64_
 	for (struct slot **at = &c->first; *at; at = &(*at)->next) {
 		struct slot *s = *at;
 
+		/* analyzer: one that has failed is taken out of the list before it is freed */
 		if (s->hash != h || !idm_map_equal(s->map, map))
 			continue;
 		*at = s->next;

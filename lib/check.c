@@ -117,7 +117,7 @@ static bool owner_is_mapped(const struct idm_trial *trial, const struct idm_map 
 
 	if (r == 0)
 		r = idm_sys_fstatat(trial->tree, "", &seen, AT_EMPTY_PATH);
-	if (r < 0) {
+	if (r != 0) {
 		idm_fail(err, r, step_check, trial->path, NULL);
 		return false;
 	}
@@ -185,7 +185,7 @@ static int check_source(int source, const char *path, unsigned int flags, struct
 	r = idm_sys_fstatat(source, "", &st, AT_EMPTY_PATH);
 	if (r == 0)
 		r = idm_sys_fstatat(plain, "", &disk, AT_EMPTY_PATH);
-	if (r < 0)
+	if (r != 0)
 		return idm_fail(err, r, step_check, path, NULL);
 	/* The one sign of it on a mount that is attached nowhere. */
 	check->mapped |= st.st_uid != disk.st_uid || st.st_gid != disk.st_gid;

@@ -14,7 +14,7 @@
  */
 static long join(struct idm_job *job, int again)
 {
-	struct idm_job_join *joins = idm_job_at(job, job->joins);
+	struct idm_job_join *joins = idm_job_array(job, job->joins);
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
@@ -31,7 +31,7 @@ static long join(struct idm_job *job, int again)
 
 static long join_user(struct idm_job *job)
 {
-	const struct idm_job_join *joins = idm_job_at(job, job->joins);
+	const struct idm_job_join *joins = idm_job_array(job, job->joins);
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
@@ -122,7 +122,7 @@ long idm_child_second(struct idm_job *job)
 		flags |= CLONE_NEWPID;
 	idm_job_begin(job, IDM_CHILD_STEP_SECOND, 0, 0);
 	r = raw(SYS_pipe2, pipe, O_CLOEXEC);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	raw(SYS_prctl, PR_SET_NAME, job->name);
 	/* Its number is written before it runs, and before we can be killed. */

@@ -57,7 +57,7 @@ static void count(int32_t *fd, long arg)
 
 static long free_number(struct idm_job *job, int32_t number, uint32_t done)
 {
-	struct idm_job_fd *fds = idm_job_at(job, job->fds);
+	struct idm_job_fd *fds = idm_job_array(job, job->fds);
 	int overwritten = fds[done].from != number;
 	struct moved moved = { number, 0 };
 	long other;
@@ -80,7 +80,7 @@ static long free_number(struct idm_job *job, int32_t number, uint32_t done)
 /* In this order nothing is overwritten that is needed afterwards: 3 to 4 and 4 to 3 come out right. */
 static long place(struct idm_job *job, uint32_t i)
 {
-	struct idm_job_fd *fd = (struct idm_job_fd *)idm_job_at(job, job->fds) + i;
+	struct idm_job_fd *fd = (struct idm_job_fd *)idm_job_array(job, job->fds) + i;
 	long r;
 
 	idm_job_begin(job, IDM_CHILD_STEP_DESCRIPTORS, (uint32_t)fd->to, 0);
@@ -124,8 +124,8 @@ static void insert_fd(int32_t *fd, long list)
  */
 static long close_others(struct idm_job *job)
 {
-	struct list list = { idm_job_at(job, job->kept), 0 };
-	const struct idm_job_fd *fds = idm_job_at(job, job->fds);
+	struct list list = { idm_job_array(job, job->kept), 0 };
+	const struct idm_job_fd *fds = idm_job_array(job, job->fds);
 	unsigned int next = 0;
 	long r = 0;
 

@@ -46,8 +46,8 @@ static void one(int32_t *fd, void (*each)(int32_t *fd, long arg), long arg)
 
 void idm_job_each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), long arg)
 {
-	struct idm_job_join *joins = idm_job_at(job, job->joins);
-	struct idm_job_mount *mounts = idm_job_at(job, job->mounts);
+	struct idm_job_join *joins = idm_job_array(job, job->joins);
+	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
 
 	one(&job->job_fd, each, arg);
 	one(&job->stage_fd, each, arg);
@@ -137,7 +137,7 @@ long idm_child_cwd(struct idm_job *job)
 /* Offsets become pointers, in place. */
 static char **pointers(struct idm_job *job, uint32_t array)
 {
-	uint64_t *at = idm_job_at(job, array);
+	uint64_t *at = idm_job_array(job, array);
 
 	for (uint64_t *p = at; *p; p++)
 		*p = (uint64_t)(uintptr_t)idm_job_at(job, (uint32_t)*p);
@@ -147,7 +147,7 @@ static char **pointers(struct idm_job *job, uint32_t array)
 /* As execvp(3): what cannot be reached is passed over; that something was forbidden is remembered. */
 static long try_paths(struct idm_job *job, char **argv, char **envp)
 {
-	const uint32_t *paths = idm_job_at(job, job->paths);
+	const uint32_t *paths = idm_job_array(job, job->paths);
 	uint32_t forbidden = 0;
 	long r = -ENOENT;
 

@@ -8,8 +8,8 @@
 #if defined(__x86_64__)
 long idm_raw_clone(long nr, const long args[5], void (*child)(void *), void *arg)
 {
-	register long r10 __asm__("r10") = args[3];
-	register long r8 __asm__("r8") = args[4];
+	register long r10 __asm__("r10") = args[3]; /* analyzer: it has a use, in the assembly */
+	register long r8 __asm__("r8") = args[4];   /* analyzer: the same */
 	register void (*r12)(void *) __asm__("r12") = child;
 	register void *r13 __asm__("r13") = arg;
 	long r;

@@ -80,7 +80,7 @@ static void take_words(struct idm_job *job, long fs)
 
 static long set_options(struct idm_job *job, const struct idm_job_mount *m, long fs)
 {
-	const uint32_t *options = idm_job_at(job, m->options);
+	const uint32_t *options = idm_job_array(job, m->options);
 	long r = raw(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", idm_job_at(job, m->source), 0);
 
 	for (uint32_t i = 0; i < m->n_options && r == 0; i++, options += 2) {
@@ -132,7 +132,7 @@ static long open_target(const struct idm_job_mount *m, const char *target)
 
 static long mount_one(struct idm_job *job, const struct idm_job_mount *m)
 {
-	const char *target = idm_job_at(job, m->target);
+	const char *target = idm_job_array(job, m->target);
 	long tree = m->tree, r = 0, to;
 
 	idm_job_begin(job, IDM_CHILD_STEP_MOUNT_TARGET, job->report.item, m->target);
@@ -157,7 +157,7 @@ static long mount_one(struct idm_job *job, const struct idm_job_mount *m)
 
 static long mount_all(struct idm_job *job)
 {
-	const struct idm_job_mount *mounts = idm_job_at(job, job->mounts);
+	const struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_mounts && r == 0; i++) {

@@ -67,8 +67,8 @@ static long restore_capabilities(struct idm_job *job)
 /* Nothing that leads out of the root stays open. */
 static void close_doors(struct idm_job *job)
 {
-	struct idm_job_join *joins = idm_job_at(job, job->joins);
-	struct idm_job_mount *mounts = idm_job_at(job, job->mounts);
+	struct idm_job_join *joins = idm_job_array(job, job->joins);
+	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
 
 	for (uint32_t i = 0; i < job->n_joins; i++)
 		raw(SYS_close, joins[i].fd);

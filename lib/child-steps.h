@@ -17,6 +17,13 @@ static inline void *idm_job_at(struct idm_job *job, uint32_t offset)
 	return offset ? (char *)job + offset : (void *)0;
 }
 
+/* The same of what is there for certain, and of an array: while that is empty, nothing may be read from
+ * it. */
+static inline void *idm_job_array(struct idm_job *job, uint32_t offset)
+{
+	return (char *)job + offset;
+}
+
 /* Says what is being done: the last that was said is what failed. */
 static inline void idm_job_begin(struct idm_job *job, enum idm_child_step step, uint32_t item,
 				 uint32_t string)

@@ -65,6 +65,7 @@ static int wait_for_others(int pidfd, const struct timespec *deadline, struct id
 
 int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_error *err)
 {
+	/* analyzer: that is its address, for idm_sys_deadline() to fill it in */
 	struct timespec deadline, *until = timeout_ms < 0 ? NULL : &deadline;
 	struct idm_exit unused;
 	siginfo_t info;

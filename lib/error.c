@@ -47,8 +47,8 @@ static void compose_message(struct idm_error *err)
 	mark_cut(err->message, sizeof(err->message), n);
 }
 
-int idm_fail(struct idm_error *err, int code, const char *step, const char *subject, const char *reason,
-	     ...)
+int(idm_fail)(struct idm_error *err, int code, const char *step, const char *subject, const char *reason,
+	      ...)
 {
 	va_list args;
 

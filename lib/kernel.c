@@ -348,7 +348,9 @@ static struct timespec time_until(const struct timespec *deadline)
 		left.tv_nsec += 1000000000L;
 		left.tv_sec--;
 	}
-	return left.tv_sec < 0 ? (struct timespec){ 0 } : left;
+	if (left.tv_sec < 0)
+		left = (struct timespec){ 0 };
+	return left;
 }
 
 /* Not nanosleep(2) and ppoll(2) of libc, which are places where a thread can be cancelled. */

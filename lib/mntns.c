@@ -145,7 +145,7 @@ int idm_mntns_others(struct idm_mntns **list, size_t *n, struct idm_error *err)
 {
 	AUTO_CLOSE int own = open_own("ns/mnt", err);
 	struct list found = { 0 };
-	int r = own;
+	int r;
 
 	if (own < 0)
 		return own;
@@ -167,7 +167,7 @@ int idm_mntns_open(uint64_t id, struct idm_error *err)
 {
 	AUTO_CLOSE int own = open_own("ns/mnt", err);
 	struct idm_mnt_ns_info info = { 0 };
-	int r = own;
+	int r;
 
 	if (own < 0)
 		return own;

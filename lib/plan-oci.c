@@ -63,7 +63,7 @@ static int read_namespaces(struct oci *oci, const struct idm_json *namespaces)
 		r = idm_oci_check_keys(&namespace, IDM_OCI_KEYS("type", "path"), err);
 		if (r == 0)
 			r = read_required(&namespace, "type", &type, err);
-		if (r < 0 || strcmp(type, "user") != 0)
+		if (r != 0 || strcmp(type, "user") != 0)
 			continue;
 		oci->user_namespace = true;
 		r = idm_read_string(&namespace, "path", &oci->namespace, err);

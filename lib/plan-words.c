@@ -191,6 +191,7 @@ static int take_map_word(struct idm_step *step, const char *word, struct idm_err
 	/* Without the r, "ridmap=" is a word that maps are parsed from. */
 	const char *text = *word == 'r' ? word + 1 : word;
 
+	/* analyzer: only words with a "=" come here */
 	if (!strchr(word, '=')[1])
 		return fail_word(-EINVAL, step, word, "the map is empty", err);
 	if (is_given(step->map, kinds))

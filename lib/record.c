@@ -259,7 +259,7 @@ static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, s
 int idm_record_outside(const struct idm_made *m, const char *path, void *recorder, struct idm_error *err)
 {
 	struct idm_recorder *rec = recorder;
-	AUTO_FREE char *whole = NULL;
+	AUTO_FREE char *whole = NULL; /* analyzer: NULL is a value */
 	char above[PATH_MAX];
 	int r;
 

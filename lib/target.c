@@ -191,7 +191,7 @@ static int make_path(struct idm_target *target, int dirfd, const char *path, boo
 	if (!prefix)
 		return idm_fail(err, -ENOMEM, step_target, path, NULL);
 	parent = open_path(dirfd, *path == '/' ? "/" : ".", O_DIRECTORY, in_root);
-	if (parent < 0)
+	if (parent < 0) /* analyzer: AUTO_FREE frees it */
 		return idm_fail(err, parent, step_target, path, NULL);
 	for (; path[start]; start = end + strspn(path + end, "/")) {
 		bool last;

@@ -21,7 +21,9 @@ test  attr          extended attributes through an overlay
 test  btrfs-progs   makes a btrfs to map
 test  bubblewrap    a yardstick of bench/
 test  busybox-static a root filesystem to run in
-test  clang         second opinion on every line
+test  clang         second opinion on every line; its analyzer
+test  cppcheck      a third one
+test  libclang-rt-14-dev? libFuzzer, and the sanitizers of Debian 12's clang
 test  containerd    lists of mounts, from its snapshots
 test  crun          bundles to read, containers to map mounts in
 test  debian-archive-keyring kernels to test on are verified by it
@@ -40,6 +42,7 @@ test  procps        finds processes that are left
 test  python3-kubernetes manifests for Kubernetes
 test  runc          bundles to read, containers to map mounts in
 test  squashfs-tools makes a squashfs to map
+test  valgrind      watches the library's memory
 test  uidmap        maps of ordinary users
 test  xfsprogs      makes an xfs to map
 long  gcc-aarch64-linux-gnu tests on arm64

@@ -91,6 +91,9 @@ bool test_is_long(void);
 #define TEST_SANITIZED 0
 #endif
 
+/* The same, or valgrind does (IDM_SLOW=1 in the environment). */
+bool test_is_slow(void);
+
 /* A line for who reads the log. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

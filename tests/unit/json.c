@@ -507,7 +507,7 @@ TEST(random_tokens)
 {
 	struct rng rng = rng_new(1);
 
-	for (int round = 0; round < (TEST_SANITIZED ? 20000 : 100000); round++) {
+	for (int round = 0; round < (test_is_slow() ? 5000 : 100000); round++) {
 		uint32_t n = rng_below(&rng, 12);
 		struct idm_json_text *t = NULL;
 		struct idm_error err;

@@ -9,7 +9,7 @@
 #include "maps.h"
 #include "util.h"
 
-#define ROUNDS (TEST_SANITIZED ? 2000 : 20000)
+#define ROUNDS (test_is_slow() ? 1000 : 20000)
 #define IDS 48
 #define NONE UINT32_MAX
 

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What three programs that read code find in lib/ and cli/: cppcheck, clang's analyzer and gcc's -fanalyzer. All
+# that is found has to be mended, or answered where it stands: by a comment on that line or the one above
+# it, which begins with "analyzer:" and says why there is nothing wrong. An answer that no finding asks for any
+# more is a finding, too, if all three were run. Output is TAP; the exit status is 1 if something is left.
+#
+#   scripts/analyze.sh BUILD [cppcheck|clang|gcc]...
+set -u
+
+build=${1:?the build directory, in which config.h is}
+build=$(realpath "$build") || exit
+shift
+[ $# -gt 0 ] || set -- cppcheck clang gcc
+cd "$(dirname "$0")/.." || exit
+out=$(mktemp -d) || exit
+trap 'rm -rf "$out"' EXIT
+export LC_ALL=C
+includes="-Iinclude -I. -I$build $(pkg-config --cflags json-c)"
+flags="-std=gnu17 -D_GNU_SOURCE $includes"
+files=(lib/*.c cli/*.c)
+
+run_cppcheck() {
+  # shellcheck disable=SC2086 # a list of options
+  cppcheck --quiet -j2 --std=c11 --enable=warning,performance,portability \
+    --template='{file}:{line}:{column}: {severity}: {message} [{id}]' --template-location='' \
+    -D_GNU_SOURCE -D__cppcheck__ -D__x86_64__ -D__LP64__ $includes "${files[@]}"
+}
+
+run_clang() {
+  # shellcheck disable=SC2086
+  printf '%s\n' "${files[@]}" | xargs -P2 -n4 clang --analyze --analyzer-output text $flags
+}
+
+run_gcc() {
+  # shellcheck disable=SC2086
+  printf '%s\n' "${files[@]}" | xargs -P2 -I{} gcc -fanalyzer -O1 $flags -c {} -o /dev/null
+}
+
+# The findings alone, once each, without those that are about the tool and not about the code:
+# clang's analyzer knows nothing of __attribute__((cleanup)), so that all that AUTO_FREE frees is lost to it. The
+# sanitizers and valgrind look for leaks by running the code.
+findings() {
+  # What gcc finds in a function of a header is about where that is used.
+  awk '/^ +inlined from .* at [^ ]+:[0-9]+:[0-9]+[:,]$/ { from = $NF; sub(/[:,]$/, "", from) }
+       /^lib\/util\.h:[0-9]+:[0-9]+: warning: / && from { sub(/^[^ ]+:/, from ":") }
+       /^[^ ]+:[0-9]+:[0-9]+: / { from = "" }
+       { print }' |
+    grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error|performance|portability): ' |
+    if [ "$1" = clang ]; then grep -v 'Potential leak of memory'; else cat; fi | sort -u
+}
+
+# Those that nothing in the code answers; where they were answered is noted.
+unanswered() {
+  local line file number
+  while read -r line; do
+    IFS=: read -r file number _ <<<"$line"
+    if sed -n "${number}p" "$file" | grep -q 'analyzer: '; then
+      echo "$file:$number" >>"$out/answered"
+    elif [ "$number" -gt 1 ] && sed -n "$((number - 1))p" "$file" | grep -q 'analyzer: '; then
+      echo "$file:$((number - 1))" >>"$out/answered"
+    else
+      echo "$line"
+    fi
+  done
+}
+
+result() { # NUMBER WHAT FILE-OF-FINDINGS
+  if [ -s "$3" ]; then
+    sed 's/^/# /' "$3"
+    echo "not ok $1 - $2"
+    failed=1
+  else
+    echo "ok $1 - $2"
+  fi
+}
+
+failed=0 number=0
+: >"$out/answered"
+echo "1..$(($# == 3 ? 4 : $#))"
+for tool; do
+  number=$((number + 1))
+  if ! command -v "$tool" >/dev/null; then
+    echo "not ok $number - $tool is not installed"
+    failed=1
+    continue
+  fi
+  "run_$tool" >"$out/$tool.txt" 2>&1 || echo "$tool: exit status $?" >"$out/$tool.failed"
+  findings "$tool" <"$out/$tool.txt" | unanswered >"$out/$tool"
+  [ ! -f "$out/$tool.failed" ] || [ -s "$out/$tool" ] || tail -n 20 "$out/$tool.txt" >>"$out/$tool"
+  result "$number" "$tool" "$out/$tool"
+  echo "# proof memory: ${#files[@]} files read by $tool"
+done
+if [ $# = 3 ]; then
+  grep -nH 'analyzer: ' "${files[@]}" lib/*.h cli/*.h | cut -d: -f1,2 | sort -u |
+    grep -vxFf <(sort -u "$out/answered") >"$out/unasked"
+  result 4 "every answer has its question" "$out/unasked"
+fi
+exit "$failed"
