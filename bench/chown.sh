@@ -42,7 +42,7 @@ mounted() { # DIRECTORY TARGET, as words of a command that sees a file there
 mapfile -t many < <(mounted "$place/disk/many" "$place/seen")
 mapfile -t few < <(mounted "$place/disk/few" "$place/one")
 
-"$commands" --question "$question" --rounds 3 \
+"$commands" --question "$question" --at-least 1 --rounds 3 \
   @ 'mount, stat, umount' "${many[@]}" \
   @ 'chown -R' chown -R 100000:100000 "$place/disk/many" + chown -R 0:0 "$place/disk/many"
 "$commands" --question "seeing $files files beside seeing one" --rounds 101 --at-most 1.1 \

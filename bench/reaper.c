@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -22,7 +23,7 @@
 #define ALIVE 1000
 
 static struct idm_reaper *reaper;
-static int signals;
+static int signals, epoll;
 static unsigned char seen[CHILDREN];
 static pid_t numbers[BATCH];
 
@@ -120,6 +121,27 @@ static void loop(pid_t (*start)(int *pidfd), size_t first, size_t n)
 	}
 }
 
+/* The same with nothing checked: a pidfd for each in an epoll. */
+static void bare(pid_t (*start)(int *pidfd), size_t first, size_t n)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	static int pidfds[BATCH];
+	siginfo_t info;
+
+	for (size_t i = 0; i < n; i++) {
+		start(&pidfds[i]);
+		event.data.u64 = i;
+		check(epoll_ctl(epoll, EPOLL_CTL_ADD, pidfds[i], &event), "epoll_ctl");
+	}
+	for (size_t i = 0; i < n; i++) {
+		check(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
+		check(waitid((idtype_t)P_PIDFD, (id_t)pidfds[event.data.u64], &info, WEXITED), "waitid");
+		check(epoll_ctl(epoll, EPOLL_CTL_DEL, pidfds[event.data.u64], NULL), "epoll_ctl");
+		close(pidfds[event.data.u64]);
+		note(first + event.data.u64, info.si_code, info.si_status);
+	}
+}
+
 /* ---- all of them ---- */
 
 typedef void way_to_hear(pid_t (*start)(int *pidfd), size_t first, size_t n);
@@ -145,13 +167,14 @@ static double microseconds_a_child(const struct way *way)
 
 static void compare(const char *question, pid_t (*start)(int *pidfd), double at_most)
 {
-	const struct kind kinds[] = { { ours, start }, { loop, start } };
+	const struct kind kinds[] = { { ours, start }, { loop, start }, { bare, start } };
 	const struct way ways[] = {
 		{ .name = "reaper", .sample = microseconds_a_child, .data = &kinds[0] },
 		{ .name = "waitpid(-1) on SIGCHLD", .sample = microseconds_a_child, .data = &kinds[1] },
+		{ .name = "pidfds in an epoll", .sample = microseconds_a_child, .data = &kinds[2] },
 	};
 	const struct row row = {
-		.question = question, .ours = 0, .yardstick = 1, .floor = NO_WAY, .at_most = at_most
+		.question = question, .ours = 0, .yardstick = 1, .floor = 2, .at_most = at_most
 	};
 	static struct measured m;
 
@@ -250,6 +273,7 @@ int main(void)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = (int)check(signalfd(-1, &set, SFD_CLOEXEC), "signalfd");
+	epoll = (int)check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
 	check_idm(idm_reaper_new(&reaper, &err), &err);
 	children = is_smoke() ? 2 * BATCH : CHILDREN;
 	compare("10,000 children that exit, each", start_fork, 1.1);
@@ -258,5 +282,6 @@ int main(void)
 	measure_latency();
 	idm_reaper_free(reaper);
 	close(signals);
+	close(epoll);
 	return 0;
 }

@@ -53,8 +53,8 @@ if [ ! -d "$build" ]; then
 fi
 build=$(realpath "$build")
 
-rows=$(mktemp) instructions=$(mktemp)
-trap 'rm "$rows" "$instructions"' EXIT
+rows=$(mktemp) where=$(mktemp) instructions=$(mktemp)
+trap 'rm "$rows" "$where" "$instructions"' EXIT
 
 draw() {
   : >"$rows"
@@ -84,8 +84,9 @@ echo
 echo "in $((SECONDS - started)) seconds"
 
 if [ -n "$doc" ]; then
+  "$build/bench/where" >"$where"
   "$here/instructions.sh" "$build" >"$instructions"
-  "$here/table.py" markdown "$rows" "$instructions" "$source/docs/performance.md"
+  "$here/table.py" markdown "$rows" "$where" "$instructions" "$source/docs/performance.md"
   echo "docs/performance.md is written"
   draw
 fi

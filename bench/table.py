@@ -3,8 +3,9 @@
 """Makes of the rows that the programs of bench/ wrote a table for docs/performance.md, or a picture.
 
   table.py summary ROWS               how many targets were met, for who looks at a terminal
-  table.py markdown ROWS INSTRUCTIONS DOCUMENT
-                                      writes the tables and what the machine is between the document's markers
+  table.py markdown ROWS WHERE INSTRUCTIONS DOCUMENT
+                                      writes the tables and what the machine is between the document's markers;
+                                      WHERE is what bench/where prints, INSTRUCTIONS what instructions.sh does
   table.py svg ROWS PICTURE           draws the cost of a user namespace over resident memory
 """
 import math
@@ -99,6 +100,35 @@ def instruction_table(path):
     return lines
 
 
+def where_table(path):
+    """One row for each thing: its calls, by what they take together; those below a hundredth in one sum."""
+    things = {}
+    with open(path, encoding="utf-8") as f:
+        for line in f:
+            thing, call, count, us = line.split()
+            things.setdefault(thing, []).append((float(us), call, count))
+    names = {
+        "userns": "a user namespace",
+        "mount": "a mapped mount, and its unmounting",
+        "plan": "a plan of 30 tmpfs, and its unmounting",
+        "overlay": "an overlay of 50 layers, and its unmounting",
+    }
+    lines = [markdown_row(["", "µs", "of these"]), "|---|--:|---|"]
+    for thing, parts in things.items():
+        total = sum(us for us, _, _ in parts)
+        words, small = [], 0
+        for us, call, count in sorted(parts, reverse=True):
+            if us < total / 100:
+                small += us
+                continue
+            often = "" if count in ("-", "1") else f" ×{count}"
+            words.append(f"{call}{often} {us / total:.0%}")
+        if small:
+            words.append(f"all others {small / total:.0%}")
+        lines.append(markdown_row([names.get(thing, thing), f"{total:.3g}", ", ".join(words)]))
+    return lines
+
+
 def summary(rows):
     count = {verdict: sum(r["verdict"] == verdict for r in rows) for verdict in ("met", "floor", "missed")}
     skipped = sum(r["verdict"].startswith("skipped") for r in rows)
@@ -106,7 +136,7 @@ def summary(rows):
     return text + f"{count['missed']} missed otherwise, {skipped} lines skipped"
 
 
-def write_document(rows, instructions, path):
+def write_document(rows, where, instructions, path):
     with open(path, encoding="utf-8") as f:
         text = f.read()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
@@ -114,6 +144,7 @@ def write_document(rows, instructions, path):
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
     new = [BEGIN, "", f"On {machine()}. {summary(rows)}.", "", *markdown_table(rows), ""]
+    new += ["Where the time goes, by system call:", "", *where_table(where), ""]
     new += ["Instructions, counted by callgrind:", "", *instruction_table(instructions), "", END]
     with open(path, "w", encoding="utf-8") as f:
         f.write(before + "\n".join(new) + after)
@@ -226,8 +257,8 @@ def svg(rows):
 def main(arguments):
     if len(arguments) == 2 and arguments[0] == "summary":
         print(summary(read_rows(arguments[1])))
-    elif len(arguments) == 4 and arguments[0] == "markdown":
-        write_document(read_rows(arguments[1]), arguments[2], arguments[3])
+    elif len(arguments) == 5 and arguments[0] == "markdown":
+        write_document(read_rows(arguments[1]), *arguments[2:])
     elif len(arguments) == 3 and arguments[0] == "svg":
         picture = svg(read_rows(arguments[1]))
         with open(arguments[2], "w", encoding="utf-8") as f:

@@ -170,7 +170,7 @@ static int times_of(int kind, size_t mib)
 
 static double target(size_t mib)
 {
-	return mib == 0 ? 2.5 : mib == 64 ? 20 : mib == 1024 ? 300 : 0;
+	return mib == 0 ? 2.5 : mib == 64 ? 20 : mib >= 1024 ? 300 : 1;
 }
 
 static const char *with_resident(size_t mib)

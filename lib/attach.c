@@ -302,8 +302,9 @@ int idm_refuse_old_kernel(const char *path, struct idm_error *err)
 
 /*
  * A directory can be put at a path at once: the kernel does not put it on a symbolic link, which is
- * none. Where it does not work out, whatever the reason is, the target is opened by itself, which tells
- * why. A wish that has to look at the target's peers needs it open as well.
+ * none. That the tree is one is what its "." says. Where it does not work out, whatever the reason is,
+ * the target is opened by itself, which tells why. A wish that has to look at the target's peers needs
+ * it open as well.
  */
 static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int flags,
 			enum idm_propagation propagation)
@@ -311,8 +312,7 @@ static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int
 	unsigned int follow = flags & IDM_ATTACH_FOLLOW ? MOVE_MOUNT_T_SYMLINKS : 0;
 
 	return !(flags & (IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT)) && !cares_for_peers(propagation) &&
-	       idm_sys_move_mount(tree_fd, "", dirfd, target,
-				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_AUTOMOUNTS | follow) == 0;
+	       idm_sys_move_mount(tree_fd, ".", dirfd, target, MOVE_MOUNT_T_AUTOMOUNTS | follow) == 0;
 }
 
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
@@ -330,11 +330,11 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 	r = idm_refuse_old_kernel(target, err);
 	if (r < 0)
 		return r;
+	if (put_at_path(tree_fd, dirfd, target, flags, propagation))
+		return propagate(tree_fd, target, propagation, err);
 	r = idm_sys_statx(tree_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 	if (r < 0)
 		return idm_fail(err, r, step_attach, target, "the tree is not an open descriptor");
-	if (S_ISDIR(st.stx_mode) && put_at_path(tree_fd, dirfd, target, flags, propagation))
-		return propagate(tree_fd, target, propagation, err);
 	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(st.stx_mode), err);
 	if (r < 0)
 		return r;

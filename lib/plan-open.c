@@ -140,14 +140,14 @@ static bool is_one_name(const char *target)
 
 /*
  * A directory can be put at such a name at once: the kernel does not put it on a symbolic link, which is
- * none. Where it does not work out, whatever the reason is, the target is opened by itself.
+ * none. That the tree is one is what its "." says. Where it does not work out, whatever the reason is,
+ * the target is opened by itself.
  */
 static bool place_at_name(const struct site *site, const char *target, int tree)
 {
 	target += strspn(target, "/");
 	return site->namespace < 0 && is_one_name(target) &&
-	       idm_sys_move_mount(tree, "", site->top, target,
-				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_AUTOMOUNTS) == 0;
+	       idm_sys_move_mount(tree, ".", site->top, target, MOVE_MOUNT_T_AUTOMOUNTS) == 0;
 }
 
 static int place(struct site *site, const struct idm_step *step, int tree, bool mkdir,
@@ -155,18 +155,19 @@ static int place(struct site *site, const struct idm_step *step, int tree, bool 
 {
 	unsigned int flags = IDM_ATTACH_IN_ROOT | (mkdir ? IDM_ATTACH_MKDIR : 0);
 	struct stat st = { .st_mode = S_IFDIR }; /* what every filesystem begins with */
-	int r = step->kind == IDM_STEP_BIND ? idm_sys_fstatat(tree, "", &st, AT_EMPTY_PATH) : 0;
+	int r;
 
-	if (r < 0)
-		return idm_fail(err, r, step_assemble, step->source, NULL);
 	if (!*step->target) {
 		r = move_to(site, tree, site->top);
 		if (r == 0)
 			site->top = tree;
 		return r < 0 ? why_not_placed(r, step, err) : 0;
 	}
-	if (S_ISDIR(st.st_mode) && place_at_name(site, step->target, tree))
+	if (place_at_name(site, step->target, tree))
 		return 0;
+	r = step->kind == IDM_STEP_BIND ? idm_sys_fstatat(tree, "", &st, AT_EMPTY_PATH) : 0;
+	if (r < 0)
+		return idm_fail(err, r, step_assemble, step->source, NULL);
 	r = idm_target_open(target, site->top, step->target, flags, S_ISDIR(st.st_mode), err);
 	if (r < 0)
 		return r;

@@ -70,6 +70,16 @@ measures()
 	fails 2 'no such part: other' "$BENCH/pure" other
 }
 
+@test "where" {
+	run --separate-stderr "$BENCH/where"
+	same 'standard error' '' "$stderr"
+	same 'exit status' 0 "$status"
+	same 'things' $'mount\noverlay\nplan\nuserns' "$(cut -d' ' -f1 <<<"$output" | sort -u)"
+	# Besides those that make the tree, which depend on the kernel.
+	same 'calls of a mount' $'close 1\nmove_mount 1\nrest -\numount2 1' \
+		"$(awk '$1 == "mount" && $2 !~ /open_tree|mount_setattr/ { print $2, $3 }' <<<"$output" | sort)"
+}
+
 @test "list.sh" {
 	measures 4 "$ROOT/bench/list.sh" "$(dirname "$BENCH")"
 }
@@ -115,12 +125,15 @@ write_rows()
 @test "the document gets its table, and nothing else of it changes" {
 	write_rows
 	printf 'parse 123456\n' >"$BATS_TEST_TMPDIR/instructions"
+	printf 'mount umount2 1 6\nmount close 2 3.97\nmount read 1 0.03\n' >"$BATS_TEST_TMPDIR/where"
 	sed '/^<!-- .* from here -->$/,/^<!-- .* to here -->$/ { /^<!--/!d }' "$ROOT/docs/performance.md" >"$BATS_TEST_TMPDIR/bare.md"
 	cp "$BATS_TEST_TMPDIR/bare.md" "$BATS_TEST_TMPDIR/doc.md"
 	for i in 1 2; do
-		quietly "$ROOT/bench/table.py" markdown "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/instructions" "$BATS_TEST_TMPDIR/doc.md"
+		quietly "$ROOT/bench/table.py" markdown "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/where" "$BATS_TEST_TMPDIR/instructions" "$BATS_TEST_TMPDIR/doc.md"
 		same 'rows' $'| user namespace | 80 µs | fork, pause, kill | 200 | 2.5 | 1–2 | ≥ 20 | 3.1 | floor |\n| user namespace, 64 MiB resident | 81 µs | fork, pause, kill | 2300 | 28 | 1–2 | ≥ 20 | 3.1 | met |' \
 			"$(grep '^| user namespace' "$BATS_TEST_TMPDIR/doc.md")"
+		same 'calls' '| a mapped mount, and its unmounting | 10 | umount2 60%, close ×2 40%, all others 0% |' \
+			"$(grep '^| a mapped mount' "$BATS_TEST_TMPDIR/doc.md")"
 		same 'instructions' '| parse and sort a map of 340 entries, from text | 123,456 |' "$(grep '^| parse' "$BATS_TEST_TMPDIR/doc.md")"
 	done
 	sed -i '/^<!-- .* from here -->$/,/^<!-- .* to here -->$/ { /^<!--/!d }' "$BATS_TEST_TMPDIR/doc.md"

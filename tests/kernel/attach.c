@@ -37,6 +37,9 @@ TEST(refusals_name_the_target_and_leave_all_as_it_was)
 	scratch_file(SCRATCH "/plain", "");
 	must(symlink("target", SCRATCH "/link"));
 	must(symlink("nowhere", SCRATCH "/dangling"));
+	must(symlink("plain", SCRATCH "/file-link"));
+	assert_refused(file, AT_FDCWD, SCRATCH "/file-link", 0, -ELOOP, SCRATCH "/file-link",
+		       "open target", "symbolic link");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/none", 0, -ENOENT, SCRATCH "/none", "open target",
 		       "no such target");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/link", 0, -ELOOP, SCRATCH "/link", "open target",

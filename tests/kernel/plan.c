@@ -334,6 +334,30 @@ TEST(no_link_leads_out)
 	}
 }
 
+/* Both are no directories, so that the kernel would put one on the other. */
+TEST(a_file_is_not_put_on_a_link)
+{
+	struct idm_error err;
+
+	enter_image();
+	scratch_file(SCRATCH "/source-file", "");
+	scratch_file(ROOT "/there", "");
+	must(symlink("there", ROOT "/link"));
+	EACH_WAY(way)
+	{
+		AUTO_PLAN struct idm_plan *plan = plan_new();
+		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+		struct idm_apply o = IDM_APPLY_INIT;
+
+		o.flags = (unsigned int)way;
+		plan_step(plan, "bind", ROOT, "/", NULL);
+		plan_step(plan, "bind", SCRATCH "/source-file", "/link", "bind", NULL);
+		assert_error(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), -ELOOP, &err, "link",
+			     "open target", "symbolic link");
+		snapshot_assert_same(before);
+	}
+}
+
 /* ---- propagation ---- */
 
 TEST(propagation_is_what_the_words_say)
