@@ -102,7 +102,12 @@ static int tree_that_cannot_be_attached(void)
 
 	scratch_file(SOURCE "/namespace", "");
 	/* The kernel takes one that it thinks is newer than ours, and numbers them by processor. */
-	for (int tries = 0; tries < 100; tries++) {
+	for (int tries = 0; tries < 2 * CPU_SETSIZE; tries++) {
+		cpu_set_t one;
+
+		CPU_ZERO(&one);
+		CPU_SET((size_t)tries % CPU_SETSIZE, &one);
+		sched_setaffinity(0, sizeof(one), &one); /* where there is one of this number */
 		close_fd(&namespace);
 		namespace = orphan_namespace("mnt", leave_mounts, NULL);
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", namespace);
