@@ -50,7 +50,7 @@ APT::Architectures { "$2"; };
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
 Acquire::Languages "none";
-Acquire::Retries "5";
+Acquire::Retries "3";
 CONFIG
   } >"$directory/apt.conf"
   for try in 1 2 3; do

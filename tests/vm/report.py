@@ -194,8 +194,8 @@ NOT_RUN = """
 ## Not run there
 
 {missing}- The tests of the command (suite `cli`): they are run on the kernel of the machine that builds. By name,
-  `tests/vm/run.sh --kernel 6.12 run` and such, they run in the machines, too, but expect a kernel that has
-  everything: some of them fail before Linux 6.15.
+  `tests/vm/run.sh --kernel 7.2 run.bats` and such, they can be run in the machines, too, but they work on
+  a tmpfs, which can be mapped from Linux 6.3 on, and some of them expect what came with 6.15.
 - The tests of the header and of the shared library (suite `abi`), which no kernel makes a difference to.
 - The long forms of the proofs (`./test.sh --long`), and sanitizers.
 - Kernels between these. Where a feature's first release is between two of them, that release is from the

@@ -301,6 +301,7 @@ add_options "$@"
 mkdir -p "$cache"
 work=$(mktemp -d "$cache/work.XXXXXX")
 trap finish EXIT
+trap 'exit 1' HUP INT TERM
 
 main() {
   local arch
