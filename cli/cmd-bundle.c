@@ -89,15 +89,20 @@ static int find_bundle(struct request *q, const char *bundle)
 {
 	int fd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
-		return report_failure("%s: open bundle: %s", bundle, strerror(errno));
+	if (fd < 0) {
+		report_failure("%s: open bundle: %s", bundle, strerror(errno));
+		return FAILED;
+	}
 	close(fd);
 	q->bundle = bundle;
 	q->list = in_bundle(q, "mounts.json");
 	q->config = in_bundle(q, "config.json");
 	q->rootfs = in_bundle(q, "rootfs");
 	q->record = in_bundle(q, "idmount.record");
-	return q->list && q->config && q->rootfs && q->record ? DONE : out_of_memory();
+	if (q->list && q->config && q->rootfs && q->record)
+		return DONE;
+	out_of_memory();
+	return FAILED;
 }
 
 static bool has_record(const struct request *q)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "lib/error.h"
 #include "lib/oci.h"
 #include "lib/plan.h"
 #include "report.h"
@@ -55,17 +56,17 @@ static int read_pid(struct state *s, const struct idm_json *state, struct idm_er
 static int read_bundle(struct state *s, const struct idm_json *state, struct idm_error *err)
 {
 	struct idm_json bundle;
-	const char *path;
+	const char *path = NULL;
 	int r = read_member(state, "bundle", &bundle, err);
 
 	if (r == 0)
 		r = idm_json_string(&bundle, &path, err);
 	if (r == 0 && *path != '/')
 		return idm_json_fail(&bundle, err, "\"%s\" is not an absolute path", path);
-	s->bundle = r == 0 ? strdup(path) : NULL;
-	if (r == 0 && !s->bundle)
-		abort();
-	return r;
+	if (r != 0)
+		return r;
+	s->bundle = strdup(path);
+	return s->bundle ? 0 : idm_fail(err, -ENOMEM, "read state", NULL, NULL);
 }
 
 static int read_state(struct state *s)
@@ -92,7 +93,10 @@ static int read_state(struct state *s)
 	if (r == 0)
 		r = read_bundle(s, &whole, &err);
 	idm_json_free(parsed);
-	return r < 0 ? report_error_in("standard input", &err) : DONE;
+	if (r == 0)
+		return DONE;
+	report_error_in("standard input", &err);
+	return FAILED;
 }
 
 /* ---- the bundle ---- */
@@ -176,7 +180,7 @@ static int run(int argc, char **argv)
 		return report_usage("%s: no operand is wanted; the state comes on standard input",
 				    *operand);
 	status = read_state(&s);
-	if (status == DONE)
+	if (status == DONE && s.bundle)
 		status = hook(&s);
 	free(s.bundle);
 	return status;

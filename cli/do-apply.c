@@ -38,6 +38,7 @@ int read_file(const char *file, char **text, size_t *length)
 	int fd = is_input(file) ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), status = DONE;
 
 	*text = NULL;
+	*length = 0;
 	if (fd < 0 || !slurp(fd, text, length)) {
 		status = report_failure("%s: read: %s", name_of(file), strerror(errno));
 		free(*text);

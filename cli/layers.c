@@ -18,6 +18,7 @@ static int add(char *path, bool data_only, void *arg)
 	if (!more)
 		return out_of_memory();
 	*list = more;
+	/* analyzer: layer_list_free() frees it */
 	more[(*n)++] = (struct idm_path){ AT_FDCWD, path };
 	return DONE;
 }

@@ -426,7 +426,7 @@ static int rewrite(const char *file, int dirfd, const struct stat *old, const ch
 {
 	struct work w = { .edits = { .text = text, .length = length }, .hook = hook, .err = err };
 	char *new = NULL;
-	size_t n;
+	size_t n = 0;
 	int r = idm_json_parse(text, length, step_ready, &w.parsed, err);
 
 	if (r == 0) {
@@ -450,8 +450,8 @@ int make_bundle_ready(const char *bundle, const char *hook, char *file, struct i
 {
 	int dirfd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, r = 0;
 	char *text = NULL, *name = text_of("%s/config.json", bundle);
-	struct stat old;
-	size_t length;
+	struct stat old = { 0 };
+	size_t length = 0;
 
 	snprintf(file, PATH_MAX, "%s", dirfd < 0 ? bundle : name);
 	if (dirfd < 0) {

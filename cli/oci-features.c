@@ -52,15 +52,16 @@ static bool ended_well(pid_t pid)
 /* *text stays NULL if it cannot tell. */
 static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
 {
-	int ends[2], r = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
+	int ends[2] = { -1, -1 }, r = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
 	bool read_all;
 	pid_t pid;
 
+	*text = NULL;
 	if (r < 0)
 		return idm_fail(err, r, step_features, NULL, NULL);
 	r = start(argv, ends[1], &pid);
 	close(ends[1]);
-	if (r < 0) {
+	if (r != 0) {
 		close(ends[0]);
 		return idm_fail(err, r, step_features, NULL, "execute: %s", strerror(-r));
 	}

@@ -16,30 +16,21 @@ void report_as(const char *prefix)
 
 /*
  * One line, whatever is in the words and paths that it quotes: as in the library's messages, control
- * characters could forge another one, or talk to the terminal. Out of memory they are printed as they
- * are.
+ * characters could forge another one, or talk to the terminal.
  */
 static void put_line(FILE *out, const char *beginning, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
 
 static void put_line(FILE *out, const char *beginning, const char *format, va_list args)
 {
-	char *line = NULL;
-	va_list again;
+	char *line;
 
-	va_copy(again, args);
-	if (vasprintf(&line, format, again) < 0)
+	if (vasprintf(&line, format, args) < 0)
 		line = NULL;
-	va_end(again);
 	for (char *c = line; c && *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
-	fputs(beginning, out);
-	if (line)
-		fputs(line, out);
-	else
-		vfprintf(out, format, args);
-	fputc('\n', out);
+	fprintf(out, "%s%s\n", beginning, line ? line : "out of memory");
 	free(line);
 }
 

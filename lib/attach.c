@@ -36,7 +36,7 @@ static int is_callers_root(int fd)
 
 	if (r == 0)
 		r = idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID, &root);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	return st.stx_mnt_id == root.stx_mnt_id && root.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }

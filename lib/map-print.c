@@ -195,7 +195,6 @@ static int check_side(const struct idm_map *map, unsigned int kind, struct idm_e
 	const struct idm_side *side = idm_map_side(map, kind);
 	ssize_t bytes;
 
-	/* analyzer: the kind is one of the two */
 	if (!side->n) {
 		idm_fail(err, -EINVAL, step, NULL,
 			 "the map has no %s entries; the kernel wants both sides", name);

@@ -128,7 +128,7 @@ static int check_upper_mount(const struct idm_overlay *o, const struct idm_layer
 	r = mount_of(upper->fd, &upper_mount);
 	if (r == 0)
 		r = mount_of(work->fd, &work_mount);
-	if (r < 0)
+	if (r != 0)
 		return idm_fail(err, r, step_overlay, o->work->path, NULL);
 	if (upper_mount != work_mount)
 		return idm_fail(err, -EXDEV, step_overlay, o->work->path,

@@ -299,6 +299,7 @@ static int check_annotation(const struct oci *oci, const struct idm_json *annota
 	if (!destination)
 		return 0;
 	for (size_t i = 0; i < o->n; i++)
+		/* analyzer: every mount has a destination */
 		found += strlen(o->mounts[i].destination) == n &&
 			 memcmp(o->mounts[i].destination, destination, n) == 0;
 	if (found == 1 || (found == 0 && is_sandbox(oci)))

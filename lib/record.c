@@ -180,7 +180,7 @@ int idm_record_remove(int directory, const char *name, int fd)
 
 	if (r == 0)
 		r = idm_sys_fstatat(directory, name, &there, AT_SYMLINK_NOFOLLOW);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (own.st_dev != there.st_dev || own.st_ino != there.st_ino)
 		return -ESTALE;
@@ -259,7 +259,7 @@ static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, s
 int idm_record_outside(const struct idm_made *m, const char *path, void *recorder, struct idm_error *err)
 {
 	struct idm_recorder *rec = recorder;
-	AUTO_FREE char *whole = NULL; /* analyzer: NULL is a value */
+	AUTO_FREE char *whole = NULL;
 	char above[PATH_MAX];
 	int r;
 

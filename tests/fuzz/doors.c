@@ -35,6 +35,8 @@ DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount *, v
 DOOR(idm_list_path, path, int dirfd, const char *path, int (*each)(const struct idm_mount *, void *),
      void *data)
 DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags, struct idm_check *check)
+DOOR(make_bundle_ready, bundle, const char *bundle, const char *hook, char *file)
+DOOR(print_features, *argv, char **argv)
 DOOR(idm_map_add_userns, NULL, struct idm_map *map, int userns)
 DOOR(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)
 DOOR(idm_map_add_subid, owner, struct idm_map *map, const char *owner)
@@ -44,6 +46,7 @@ int __wrap_run_enter_userns(struct run_request *q);
 int __wrap_run_make_root(struct run_request *q, struct run_root *root);
 int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 int __wrap_open(const char *path, int flags, ...);
+int __wrap_execv(const char *path, char *const argv[]);
 int __wrap_setns(int fd, int type);
 int __wrap_unshare(int flags);
 int __wrap_mount(const char *source, const char *target, const char *type, unsigned long flags,
@@ -73,6 +76,13 @@ int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int m
 }
 
 int __wrap_open(const char *path, int flags, ...)
+{
+	errno = EACCES;
+	return -1;
+}
+
+/* Of a runtime. */
+int __wrap_execv(const char *path, char *const argv[])
 {
 	errno = EACCES;
 	return -1;
