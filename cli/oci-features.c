@@ -54,7 +54,7 @@ static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
 {
 	int ends[2] = { -1, -1 }, r = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
 	bool read_all;
-	pid_t pid;
+	pid_t pid = 0;
 
 	*text = NULL;
 	if (r < 0)
