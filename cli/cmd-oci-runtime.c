@@ -215,9 +215,12 @@ static int prepare(const struct front *f, char **words)
 
 /* ---- any command ---- */
 
-static int execute(const struct front *f, char **argv)
+static int call_runtime(const struct front *f, char **argv, char **words)
 {
-	argv[0] = (char *)f->runtime;
+	struct idm_error err;
+
+	if (*words && strcmp(*words, "features") == 0 && !words[1])
+		return print_features(argv, &err) < 0 ? fail_error(f, f->runtime, &err) : DONE;
 	execv(f->runtime, argv);
 	return fail(f, "%s: execute: %s", f->runtime, strerror(errno));
 }
@@ -225,6 +228,7 @@ static int execute(const struct front *f, char **argv)
 static int go(struct front *f, char **argv, char **words)
 {
 	int status = find_self(f);
+	char *own = argv[0];
 
 	if (status == DONE)
 		status = find_runtime(f);
@@ -232,13 +236,10 @@ static int go(struct front *f, char **argv, char **words)
 		status = prepare(f, words + 1);
 	if (status != DONE)
 		return status;
-	if (*words && strcmp(*words, "features") == 0 && !words[1]) {
-		struct idm_error err;
-
-		argv[0] = f->runtime;
-		return print_features(argv, &err) < 0 ? fail_error(f, f->runtime, &err) : DONE;
-	}
-	return execute(f, argv);
+	argv[0] = f->runtime;
+	status = call_runtime(f, argv, words);
+	argv[0] = own; /* the other one is gone as soon as this returns to run() */
+	return status;
 }
 
 static int run(int argc, char **argv)
