@@ -151,16 +151,18 @@ static const char *value_of(char **words, const char *name)
 {
 	const char *word = *words;
 	size_t n = strlen(name);
+	bool two;
 
 	if (*word++ != '-' || !*word)
 		return NULL;
-	word += *word == '-';
+	two = *word == '-';
+	word += two;
 	if (strncmp(word, name, n) != 0)
 		return NULL;
 	if (word[n] == '=')
 		return word + n + 1;
 	if (word[n])
-		return n == 1 && word[-2] != '-' ? word + 1 : NULL;
+		return n == 1 && !two ? word + 1 : NULL;
 	return words[1] ? words[1] : "";
 }
 
