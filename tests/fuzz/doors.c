@@ -46,6 +46,7 @@ int __wrap_run_enter_userns(struct run_request *q);
 int __wrap_run_make_root(struct run_request *q, struct run_root *root);
 int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 int __wrap_open(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
 int __wrap_execv(const char *path, char *const argv[]);
 int __wrap_setns(int fd, int type);
 int __wrap_unshare(int flags);
@@ -83,6 +84,13 @@ int __wrap_open(const char *path, int flags, ...)
 
 /* Of a runtime. */
 int __wrap_execv(const char *path, char *const argv[])
+{
+	errno = EACCES;
+	return -1;
+}
+
+/* Its name where files may be large. */
+int __wrap_open64(const char *path, int flags, ...)
 {
 	errno = EACCES;
 	return -1;

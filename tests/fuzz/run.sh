@@ -6,7 +6,7 @@
 #
 #   run.sh TARGET PROGRAM
 set -u
-name=$1 program=$2
+name=$1 program=$(realpath "$2")
 : "${IDM_SOURCE_ROOT:?}" "${IDM_BUILD_ROOT:?}"
 if [ "${IDM_LONG:-}" = 1 ]; then usually=3600; else usually=60; fi
 seconds=${IDM_FUZZ_SECONDS:-$usually}
@@ -24,15 +24,19 @@ esac
 dictionary=$IDM_SOURCE_ROOT/tests/fuzz/dictionaries/$name
 [ ! -f "$dictionary" ] || set -- "-dict=$dictionary" "$@"
 
-# What the programs print is looked at in themselves.
+# What the programs print is looked at in themselves. None is to create anything, least of all here.
+place=$(mktemp -d)
+cd "$place" || exit
 "$program" -max_total_time="$seconds" -max_len=8192 -timeout=20 -rss_limit_mb=2048 -close_fd_mask=3 \
   -print_final_stats=1 -artifact_prefix="$found-" "$@" >"$log" 2>&1 </dev/null
 status=$?
+cd /
+rmdir "$place" || status="$status, and files were created in $place"
 
 echo 1..1
 tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 [ -z "$tried" ] || echo "# proof fuzzing: $tried inputs"
-if [ $status = 0 ] && [ "${tried:-0}" -gt 0 ]; then
+if [ "$status" = 0 ] && [ "${tried:-0}" -gt 0 ]; then
   echo "ok 1 - $name: $tried inputs in $seconds seconds"
 else
   echo "not ok 1 - $name: exit status $status"
