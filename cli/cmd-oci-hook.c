@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "harden.h"
 #include "lib/error.h"
 #include "lib/oci.h"
 #include "lib/plan.h"
@@ -119,10 +120,7 @@ static int attach(const struct idm_oci *oci, const struct state *s)
 	hardened = idm_plan_harden(oci->plan);
 	if (idm_oci_attach(oci, (pid_t)s->pid, s->bundle, &err) < 0)
 		return report_error(&err);
-	if (hardened)
-		report_note("added nosuid,nodev to %zu mount%s, since files of others appear as root's; "
-			    "the words suid and dev of a mount prevent that",
-			    hardened, hardened == 1 ? "" : "s");
+	report_hardened_mounts(hardened);
 	return DONE;
 }
 

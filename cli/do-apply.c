@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "harden.h"
 #include "progress.h"
 #include "report.h"
 #include "slurp.h"
@@ -107,11 +108,7 @@ int do_apply(struct apply_request *q, const char *file, const char *target)
 	q->apply.progress_data = (void *)"mount";
 	if (idm_plan_apply(q->plan, AT_FDCWD, target, &q->apply, &err) < 0)
 		return report_error(&err);
-	if (hardened)
-		report_note(
-			"added nosuid,nodev to %zu mount%s, since files of others appear as root's; the "
-			"words suid and dev of a mount prevent that",
-			hardened, hardened == 1 ? "" : "s");
+	report_hardened_mounts(hardened);
 	return DONE;
 }
 

@@ -34,3 +34,12 @@ void report_hardening(const struct hardening *h, const char *words)
 			    nosuid ? "nosuid" : "", nosuid && nodev ? "," : "", nodev ? "nodev" : "",
 			    h->kind, h->disk, words);
 }
+
+void report_hardened_mounts(size_t n)
+{
+	if (n)
+		report_note(
+			"added nosuid,nodev to %zu mount%s, since files of others appear as root's; the "
+			"words suid and dev of a mount prevent that",
+			n, n == 1 ? "" : "s");
+}

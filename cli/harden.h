@@ -21,4 +21,7 @@ struct hardening harden(struct words *words, const struct idm_map *map);
 /* Says so, in one line, if anything was added; `words` are those that prevent it. */
 void report_hardening(const struct hardening *hardening, const char *words);
 
+/* The same of the mounts of a plan; 0: none. */
+void report_hardened_mounts(size_t n);
+
 #endif
