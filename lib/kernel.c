@@ -58,7 +58,14 @@ int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode)
 /*
  * EAGAIN: while the kernel went through a ".." below a root, something was renamed or mounted, whatever
  * and wherever on the machine. A machine that is busy with that leaves a gap soon.
+ * EXDEV, where mounts may be crossed: what the kernel was in has been unmounted, so that it is not below
+ * the root any more. A magic link would give that too, but wherever we have a root these are ELOOP.
  */
+static bool was_disturbed(int r, uint64_t resolve)
+{
+	return r == -EAGAIN || (r == -EXDEV && !(resolve & RESOLVE_NO_XDEV));
+}
+
 int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve)
 {
 	struct open_how how = {
@@ -68,7 +75,7 @@ int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, u
 	};
 	int r = -EAGAIN;
 
-	for (int tries = 0; r == -EAGAIN && tries < 1000; tries++)
+	for (int tries = 0; was_disturbed(r, resolve) && tries < 1000; tries++)
 		r = (int)CALL(syscall(SYS_openat2, dirfd, path, &how, sizeof(how)));
 	return r;
 }

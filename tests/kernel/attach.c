@@ -289,6 +289,46 @@ TEST(renames_elsewhere_do_not_disturb)
 	pthread_join(thread, NULL);
 }
 
+/* Unmounts and mounts what the way to the target leads through, in turn. */
+static void *mount_in_turn(void *data)
+{
+	struct swapper *s = data;
+
+	while (!s->stop) {
+		do_mount("way", TARGET "/way", "tmpfs", 0, "mode=755");
+		scratch_dir(TARGET "/way/deep");
+		scratch_file(TARGET "/way/deep/file", "");
+		do_umount(TARGET "/way");
+	}
+	return NULL;
+}
+
+/* The kernel gives EXDEV if the mount that it is in is no longer below the root: that is not the answer.
+ */
+TEST(a_mount_on_the_way_goes_meanwhile)
+{
+	struct swapper swapper = { false };
+	AUTO_FD int root = -1, tree = enter();
+	pthread_t thread;
+	int found = 0;
+
+	scratch_dir(TARGET "/way");
+	root = (int)must(open(TARGET, O_PATH | O_CLOEXEC));
+	assert_int_equal(pthread_create(&thread, NULL, mount_in_turn, &swapper), 0);
+	for (int i = 0; i < 20000; i++) {
+		/* A directory cannot be attached to a file: it is refused either way. */
+		int r = idm_tree_attach(tree, root, "way/deep/file", IDM_ATTACH_IN_ROOT,
+					IDM_PROPAGATION_DEFAULT, NULL);
+
+		if (r != -ENOENT)
+			assert_int_equal(r, -ENOTDIR);
+		found += r == -ENOTDIR;
+	}
+	swapper.stop = true;
+	pthread_join(thread, NULL);
+	note("%d of 20000 found the file", found);
+}
+
 /* ---- replacing ---- */
 
 static void replacing_is_refused(void)
