@@ -110,9 +110,8 @@ static int start_zombie(struct idm_holder *holder)
 		.pidfd = (uint64_t)(uintptr_t)&holder->pidfd,
 		.exit_signal = 0,
 	};
-	long r = clone_and_exit(&args);
 
-	return r < 0 ? (int)r : 0;
+	return (int)clone_and_exit(&args);
 }
 
 /*
@@ -183,9 +182,12 @@ int idm_holder_start(struct idm_holder *holder, bool live)
 	if (live || r == -ENOSYS || r == -EPERM)
 		r = start_on_stack(holder);
 	idm_sys_restore_signals(&mask);
-	if (r < 0)
+	if (r < 0) {
 		free_stack(holder);
-	return r;
+		return r;
+	}
+	holder->number = r;
+	return 0;
 }
 
 void idm_holder_await_exit(struct idm_holder *holder)

@@ -8,6 +8,7 @@
 
 struct idm_holder {
 	int pidfd;
+	pid_t number; /* in the caller's PID namespace, as clone(2) says */
 	bool live;    /* has to be killed before it can be reaped */
 	pid_t parent; /* of a live child: what its getppid() says as long as we live */
 	bool over;    /* tells a live child to end, should it not be possible to kill it */

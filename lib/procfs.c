@@ -2,8 +2,9 @@
 /*
  * "/proc/<pid>" is right only if that procfs belongs to the PID namespace in which <pid> was counted. A
  * program in a new PID namespace that still has the outer /proc gets another process without any error:
- * clone3 says 2, and /proc/2/ns/user is kthreadd's. So the number is never taken from clone or fork. It
- * is read from that very procfs, out of the fdinfo of the pidfd.
+ * clone3 says 2, and /proc/2/ns/user is kthreadd's. So the number is not taken from clone or fork. It
+ * is read from that very procfs, out of the fdinfo of the pidfd: unless procfs itself has told that it
+ * is the initial PID namespace's, and so are the caller and the child.
  *
  * No descriptor is kept between two calls: a program that closes what it does not know would turn it
  * into a trap, and one that forks or enters another PID namespace would need to be told.
@@ -69,13 +70,11 @@ static int pid_in(int proc, int pidfd)
 
 static int process_in(int proc, int pidfd)
 {
-	char name[16];
 	int pid = pid_in(proc, pidfd), fd;
 
 	if (pid < 0)
 		return pid;
-	snprintf(name, sizeof(name), "%d", pid);
-	fd = idm_sys_openat2(proc, name, O_PATH | O_DIRECTORY, 0, INSIDE);
+	fd = idm_procfs_process(proc, pid);
 	return fd == -ENOENT ? REAPED : fd;
 }
 
@@ -192,14 +191,34 @@ int idm_procfs_number(int proc, int pidfd)
 	return pid_in(proc, pidfd);
 }
 
-/* Most callers have. To read the link takes half as long as to follow it, which is two microseconds. */
-static bool has_initial_pidns_for_children(void)
+static bool names_initial_pidns(int dirfd, const char *link)
 {
 	char name[sizeof(INITIAL_PIDNS)];
 
-	return idm_sys_readlinkat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", name,
-				  sizeof(name)) == sizeof(INITIAL_PIDNS) - 1 &&
+	return idm_sys_readlinkat(dirfd, link, name, sizeof(name)) == sizeof(INITIAL_PIDNS) - 1 &&
 	       memcmp(name, INITIAL_PIDNS, sizeof(INITIAL_PIDNS) - 1) == 0;
+}
+
+/*
+ * A thread that makes children in the initial PID namespace is in that itself, and so it is shown, as
+ * "thread-self", by procfs's of that namespace only.
+ */
+int idm_procfs_of_initial(void)
+{
+	AUTO_CLOSE int proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0), link = -1;
+
+	if (proc < 0 || !is_procfs_root(proc, true))
+		return -ENOENT;
+	link = idm_sys_openat2(proc, "thread-self/ns/pid_for_children", O_PATH | O_NOFOLLOW, 0, INSIDE);
+	return link >= 0 && names_initial_pidns(link, "") ? idm_take_fd(&proc) : -ENOENT;
+}
+
+int idm_procfs_process(int proc, pid_t number)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", (int)number);
+	return idm_sys_openat2(proc, name, O_PATH | O_DIRECTORY, 0, INSIDE);
 }
 
 bool idm_procfs_child_would_be_init(void)
@@ -208,7 +227,8 @@ bool idm_procfs_child_would_be_init(void)
 	AUTO_CLOSE int fd = -1;
 	int r;
 
-	if (has_initial_pidns_for_children())
+	/* Most callers have. To read the link takes half as long as to follow it. */
+	if (names_initial_pidns(AT_FDCWD, "/proc/thread-self/ns/pid_for_children"))
 		return false;
 	r = idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", &children, 0);
 	if (idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &own, 0) < 0)
@@ -240,9 +260,9 @@ static int namespace_number(int link, unsigned long *inode)
  * What the link itself leads to. The kernel lets files be mounted over it, which opening it would find;
  * and going through it leaves procfs, so opening cannot be told to stay inside.
  */
-static int open_namespace(int ns, const char *name, int flags)
+static int open_namespace(int process, const char *name, int flags)
 {
-	AUTO_CLOSE int link = idm_sys_openat2(ns, name, O_PATH | O_NOFOLLOW, 0, INSIDE), fd = -1;
+	AUTO_CLOSE int link = idm_sys_openat2(process, name, O_PATH | O_NOFOLLOW, 0, INSIDE), fd = -1;
 	unsigned long inode;
 	struct statfs fs;
 	struct stat st;
@@ -250,7 +270,7 @@ static int open_namespace(int ns, const char *name, int flags)
 
 	if (r < 0)
 		return r;
-	fd = idm_sys_openat(ns, name, flags, 0);
+	fd = idm_sys_openat(process, name, flags, 0);
 	if (fd < 0)
 		return fd;
 	if (idm_sys_fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC ||
@@ -261,10 +281,6 @@ static int open_namespace(int ns, const char *name, int flags)
 
 int idm_procfs_openat(int process, const char *name, int flags)
 {
-	AUTO_CLOSE int ns = -1;
-
-	if (strncmp(name, "ns/", 3) != 0)
-		return idm_sys_openat2(process, name, flags, 0, INSIDE);
-	ns = idm_sys_openat2(process, "ns", O_PATH | O_DIRECTORY, 0, INSIDE);
-	return ns < 0 ? ns : open_namespace(ns, name + 3, flags);
+	return strncmp(name, "ns/", 3) == 0 ? open_namespace(process, name, flags)
+					    : idm_sys_openat2(process, name, flags, 0, INSIDE);
 }

@@ -3,6 +3,8 @@
 #ifndef IDM_PROCFS_H
 #define IDM_PROCFS_H
 
+#include <sys/types.h>
+
 #include "idmount.h"
 
 /*
@@ -26,6 +28,16 @@ int idm_procfs_own(struct idm_error *err);
 
 /* The number that the process behind `pidfd` has there. -ESRCH: it has been reaped. -ENOENT: none. */
 int idm_procfs_number(int proc, int pidfd);
+
+/*
+ * The root of /proc, if that is a writable procfs of the initial PID namespace, and this thread makes
+ * its children there: numbers in it are those that clone(2) returns. -ENOENT: it is not, or does not
+ * tell, which is no fault; idm_procfs_open() finds out by the pidfd then.
+ */
+int idm_procfs_of_initial(void);
+
+/* The directory of the process that has this number there, as an O_PATH descriptor. */
+int idm_procfs_process(int proc, pid_t number);
 
 /*
  * Opens `name` in such a directory, never through a mount that somebody put over it. `name` is a plain

@@ -4,7 +4,8 @@
  * proof, see docs/design.md:
  *
  *   1. start a child that no wait(-1) and no SIGCHLD setting can take, and hold it by pidfd;
- *   2. open its uid_map, gid_map and ns/user, in a procfs that counts PIDs as the pidfd says;
+ *   2. open its uid_map, gid_map and ns/user, in a procfs where its number is known: by the pidfd, or
+ *      as clone says, if all of this is in the initial PID namespace;
  *   3. ask the pidfd whether the child is still there (a zombie is). If so, its number was not free
  *      while 2 happened, so what is open is the child's, whatever happens from here on. If not,
  *      nothing has been touched: start again;
@@ -50,11 +51,14 @@ static int open_one(int process, const char *name, int flags, int *fd, struct id
 	return *fd;
 }
 
-static int open_files(const struct idm_holder *child, struct files *f, struct idm_error *err)
+static int open_files(const struct idm_holder *child, int initial, struct files *f,
+		      struct idm_error *err)
 {
-	AUTO_CLOSE int process = idm_procfs_open(child->pidfd, true, err);
+	AUTO_CLOSE int process = initial < 0 ? initial : idm_procfs_process(initial, child->number);
 	int r;
 
+	if (process < 0) /* also if it is hidden or covered there: a private procfs may do */
+		process = idm_procfs_open(child->pidfd, true, err);
 	if (process < 0)
 		return process;
 	r = open_one(process, "uid_map", O_WRONLY, &f->uid_map, err);
@@ -104,7 +108,8 @@ static int write_maps(const struct idm_map *map, const struct files *f, struct i
 	return r < 0 ? idm_why_map_refused(map, IDM_GID, r, err) : 0;
 }
 
-static int attempt(const struct idm_map *map, unsigned int way, struct idm_error *err)
+/* `initial`: see idm_procfs_of_initial(), or negative. */
+static int attempt(const struct idm_map *map, unsigned int way, int initial, struct idm_error *err)
 {
 	struct files f = { -1, -1, -1, -1 };
 	struct idm_holder child;
@@ -118,7 +123,7 @@ static int attempt(const struct idm_map *map, unsigned int way, struct idm_error
 	 */
 	if (way == IDM_USERNS_ZOMBIE)
 		idm_holder_await_exit(&child);
-	r = open_files(&child, &f, err);
+	r = open_files(&child, initial, &f, err);
 	/* Also if that failed: there are many errnos for "it is gone", such as EINVAL and EACCES. */
 	alive = prove_alive(&child, err);
 	if (alive < 0)
@@ -132,18 +137,19 @@ static int attempt(const struct idm_map *map, unsigned int way, struct idm_error
 	return r;
 }
 
-static int attempts(const struct idm_map *map, unsigned int way, struct idm_error *err)
+static int attempts(const struct idm_map *map, unsigned int way, int initial, struct idm_error *err)
 {
 	int r = -ESRCH;
 
 	for (int i = 0; i < IDM_USERNS_ATTEMPTS && r == -ESRCH; i++)
-		r = attempt(map, way, err);
+		r = attempt(map, way, initial, err);
 	return r == -ESRCH ? idm_why_always_reaped(err) : r;
 }
 
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)
 {
 	static const char step[] = "make user namespace";
+	AUTO_CLOSE int initial = -1;
 	int r;
 
 	if (flags & ~(IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE) ||
@@ -152,20 +158,21 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 	r = idm_map_check(map, err);
 	if (r < 0)
 		return r;
-	if (idm_procfs_child_would_be_init()) {
+	initial = idm_procfs_of_initial();
+	if (initial < 0 && idm_procfs_child_would_be_init()) {
 		idm_fail(err, -EBUSY, step, NULL,
 			 "this thread has unshared a PID namespace that has no init yet, and the child "
 			 "would become it");
 		idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
 		return -EBUSY;
 	}
-	r = attempts(map, flags, err);
+	r = attempts(map, flags, initial, err);
 	/*
 	 * Before Linux 7.2 the maps of a zombie belong to the initial namespace's root, so without
 	 * CAP_DAC_OVERRIDE there they cannot be opened, unless that was done before the child had
 	 * exited. A live child's belong to its user, which is ours.
 	 */
 	if (r == -EACCES && !flags)
-		r = attempts(map, IDM_USERNS_LIVE, err);
+		r = attempts(map, IDM_USERNS_LIVE, initial, err);
 	return r;
 }

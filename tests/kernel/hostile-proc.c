@@ -65,12 +65,13 @@ static const struct moment {
 	{ "uid_map", 0, "gid_map", FALSE_FILE },
 	{ "gid_map", 0, "gid_map", FALSE_FILE },
 	{ "uid_map", 0, "ns", FALSE_NS },
-	{ "ns", 0, "ns", FALSE_NS },
-	{ "ns", 0, "ns/user", FALSE_NS "/user" },
-	{ "user", 0, "ns/user", FALSE_NS "/user" },
-	{ "user", 1, "ns/user", FALSE_NS "/user" },
-	{ "user", 0, "ns/user", FALSE_FILE },
-	{ "user", 1, "ns/user", FALSE_FILE },
+	{ "ns/user", 0, "ns", FALSE_NS },
+	{ "ns/user", 1, "ns", FALSE_NS },
+	{ "uid_map", 0, "ns/user", FALSE_NS "/user" },
+	{ "ns/user", 0, "ns/user", FALSE_NS "/user" },
+	{ "ns/user", 1, "ns/user", FALSE_NS "/user" },
+	{ "ns/user", 0, "ns/user", FALSE_FILE },
+	{ "ns/user", 1, "ns/user", FALSE_FILE },
 };
 
 static struct {
@@ -120,14 +121,13 @@ static void open_and_check(unsigned int way)
 	_exit(0);
 }
 
-/* The name that is opened, and the directory of a process if it is opened below one. */
+/* Whether that name is opened below the directory of a process, and which. */
 static bool is_moment(const struct seccomp_notif *call, const struct moment *m, char *directory,
 		      size_t size)
 {
 	struct iovec to = { (char[64]){ 0 }, 63 }, from = { (void *)call->data.args[1], 63 };
 	char link[64];
 	ssize_t n;
-	char *end;
 
 	if (process_vm_readv((pid_t)call->pid, &to, 1, &from, 1, 0) <= 0 ||
 	    strcmp(to.iov_base, m->opened) != 0)
@@ -137,9 +137,6 @@ static bool is_moment(const struct seccomp_notif *call, const struct moment *m, 
 	if (n < 0)
 		return false;
 	directory[n] = '\0';
-	end = strstr(directory, "/ns");
-	if (end)
-		*end = '\0';
 	return strncmp(directory, "/proc/", 6) == 0 && directory[6] >= '0' && directory[6] <= '9';
 }
 

@@ -486,9 +486,23 @@ static void fdinfo_covered(void)
 	cover("/proc/thread-self/fdinfo");
 }
 
-static void false_fdinfo(void)
+/* Like those of the initial PID namespace. */
+static void false_namespaces(void)
+{
+	cover("/proc/thread-self/ns");
+	must(symlink("pid:[4026531836]", "/proc/thread-self/ns/pid_for_children"));
+}
+
+/* Each alone is enough to know what numbers mean here. */
+static void both_covered(void)
 {
 	fdinfo_covered();
+	cover("/proc/thread-self/ns");
+}
+
+static void false_fdinfo(void)
+{
+	both_covered();
 	for (int fd = 0; fd < 100; fd++) {
 		char path[64];
 
@@ -512,7 +526,7 @@ static const struct condition {
 	{ "only a part of procfs at /proc", part_of_proc },
 	{ "a mount over the process's directory", own_directory_covered },
 	{ "a mount over its tasks", tasks_covered },
-	{ "a mount over its fdinfo", fdinfo_covered },
+	{ "mounts over its fdinfo and its namespaces", both_covered },
 	{ "false files in its fdinfo", false_fdinfo },
 	{ "a read-only /proc", read_only_proc },
 };
@@ -577,6 +591,39 @@ TEST(without_the_right_to_another_proc)
 	}
 }
 
+static void as_user_with_one_covered(void *data)
+{
+	void (*const *make)(void) = data;
+	struct idm_error err;
+	AUTO_CLOSE int fd = -1;
+	char own[100];
+
+	scratch_enter();
+	snprintf(own, sizeof(own), "1000:%u:1", unused_uid());
+	(*make)();
+	become_user(unused_uid(), unused_uid());
+	fd = open_userns(own, 0, &err);
+	assert_ok(fd, &err);
+}
+
+static bool is_in_initial_pidns(void)
+{
+	char name[64] = "";
+
+	must(readlink("/proc/thread-self/ns/pid", name, sizeof(name) - 1));
+	return strcmp(name, "pid:[4026531836]") == 0;
+}
+
+TEST(one_way_to_know_the_number_is_enough)
+{
+	static void (*const make[])(void) = { false_namespaces, fdinfo_covered };
+
+	need_root();
+	in_child(as_user_with_one_covered, (void *)&make[0]);
+	if (is_in_initial_pidns())
+		in_child(as_user_with_one_covered, (void *)&make[1]);
+}
+
 /* ---- PID namespaces ---- */
 
 static void as_init_with_the_outer_proc(void *unused)
@@ -600,6 +647,26 @@ TEST(in_a_pid_namespace_with_the_outer_proc)
 {
 	need_root();
 	in_child(in_a_new_pid_namespace, NULL);
+}
+
+static void in_one_that_looks_like_the_initial(void *unused)
+{
+	scratch_enter();
+	false_namespaces();
+	as_init_with_the_outer_proc(unused);
+}
+
+static void in_a_new_pid_namespace_that_lies(void *unused)
+{
+	(void)unused;
+	must(unshare(CLONE_NEWPID));
+	in_child(in_one_that_looks_like_the_initial, NULL);
+}
+
+TEST(in_a_pid_namespace_that_looks_like_the_initial_one)
+{
+	need_root();
+	in_child(in_a_new_pid_namespace_that_lies, NULL);
 }
 
 static void with_its_own_proc(void *unused)
