@@ -2,6 +2,8 @@
 #include "userns-ways.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,14 +90,20 @@ static pid_t clone_and_exit(struct clone_args *args)
 	return (pid_t)r;
 }
 
+static pid_t clone_into_userns(int *pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_FILES | CLONE_NEWUSER | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)pidfd,
+	};
+
+	return (pid_t)check(clone_and_exit(&args), "clone3");
+}
+
 int userns_bare(void)
 {
 	int pidfd, uid_map, gid_map, ns;
-	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_FILES | CLONE_NEWUSER | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-	};
-	pid_t pid = (pid_t)check(clone_and_exit(&args), "clone3");
+	pid_t pid = clone_into_userns(&pidfd);
 
 	uid_map = proc_open(pid, "uid_map", O_WRONLY);
 	gid_map = proc_open(pid, "gid_map", O_WRONLY);
@@ -104,11 +114,102 @@ int userns_bare(void)
 	return ns;
 }
 
+/* ---- the same, with nothing but the calls without which it can go wrong (docs/design.md) ---- */
+
+static int open_inside(int dirfd, const char *name, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned int)flags | O_CLOEXEC,
+		.resolve = RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+
+	return (int)check(syscall(SYS_openat2, dirfd, name, &how, sizeof(how)), name);
+}
+
+/* What the name of a namespace has in brackets. */
+static unsigned long namespace_inode(int link)
+{
+	char text[64] = "";
+	const char *number;
+
+	check(readlinkat(link, "", text, sizeof(text) - 1), "readlinkat");
+	number = strchr(text, '[');
+	return number ? strtoul(number + 1, NULL, 10) : 0;
+}
+
+/* That /proc is one, not covered, and of the PID namespace that the number will be of. */
+static int open_proc(void)
+{
+	int proc = (int)check(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), "/proc"), link;
+	struct statfs fs;
+
+	check(fstatfs(proc, &fs), "fstatfs");
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		die("/proc");
+	link = open_inside(proc, "thread-self/ns/pid_for_children", O_PATH | O_NOFOLLOW);
+	namespace_inode(link);
+	close(link);
+	return proc;
+}
+
+/* That nothing is mounted over the link. */
+static int open_user(int process)
+{
+	int link = open_inside(process, "ns/user", O_PATH | O_NOFOLLOW);
+	int ns = (int)check(openat(process, "ns/user", O_RDONLY | O_CLOEXEC), "ns/user");
+	struct statfs fs;
+	struct stat st;
+
+	check(fstatfs(ns, &fs), "fstatfs");
+	check(fstat(ns, &st), "fstat");
+	if (fs.f_type != NSFS_MAGIC || st.st_ino != namespace_inode(link))
+		die("ns/user");
+	close(link);
+	return ns;
+}
+
+/* With all signals blocked: a dump of the child's memory is one of ours. */
+static pid_t clone_blocked(int *pidfd)
+{
+	sigset_t all, before;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = clone_into_userns(pidfd);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid;
+}
+
+int userns_checked(void)
+{
+	int proc = open_proc(), pidfd, process, uid_map, gid_map, ns;
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", (int)clone_blocked(&pidfd));
+	process = open_inside(proc, number, O_PATH | O_DIRECTORY);
+	uid_map = open_inside(process, "uid_map", O_WRONLY);
+	gid_map = open_inside(process, "gid_map", O_WRONLY);
+	ns = open_user(process);
+	signal_child(pidfd, 0);
+	put_map(uid_map);
+	put_map(gid_map);
+	reap(pidfd, WEXITED | __WALL);
+	close(process);
+	close(proc);
+	return ns;
+}
+
 bool userns_has_bare(void)
 {
 	return true;
 }
 #else
+int userns_checked(void)
+{
+	return -1;
+}
+
 int userns_bare(void)
 {
 	return -1;

@@ -19,7 +19,7 @@
 #include "measure.h"
 #include "userns-ways.h"
 
-enum { OURS, BARE, FORK, REEXEC, KINDS };
+enum { OURS, BARE, CHECKED, FORK, REEXEC, KINDS };
 
 static const struct kind {
 	const char *name;
@@ -27,6 +27,7 @@ static const struct kind {
 } kinds[KINDS] = {
 	[OURS] = { "idm_userns_open", userns_ours },
 	[BARE] = { "bare system calls", userns_bare },
+	[CHECKED] = { "bare calls that check", userns_checked },
 	[FORK] = { "fork, pause, kill", userns_fork_pause_kill },
 	[REEXEC] = { "re-exec under ptrace", userns_reexec },
 };
@@ -161,7 +162,7 @@ static void stop_all(void)
 /* What takes long need not be done often. */
 static int times_of(int kind, size_t mib)
 {
-	if (kind == OURS || kind == BARE)
+	if (kind == OURS || kind == BARE || kind == CHECKED)
 		return times(20);
 	return mib >= 1024 ? 1 : times(4);
 }
@@ -196,10 +197,13 @@ static void report_size(const struct measured *m, size_t i)
 	report(m, &row);
 	row.yardstick = first + REEXEC;
 	report(m, &row);
-	row.floor = NO_WAY;
+	row.floor = first + CHECKED;
 	row.at_least = 0;
 	row.at_most = 1.15;
 	row.yardstick = first + BARE;
+	report(m, &row);
+	row = (struct row){ .question = "the same", .ours = first + OURS, .yardstick = first + CHECKED };
+	row.floor = NO_WAY;
 	report(m, &row);
 }
 
@@ -259,7 +263,8 @@ int main(int argc, char **argv)
 				.name = kinds[k].name,
 				.sample = ask,
 				.data = &tasks[w],
-				.absent = sizes[i].absent || (k == BARE && !userns_has_bare()),
+				.absent = sizes[i].absent ||
+					  ((k == BARE || k == CHECKED) && !userns_has_bare()),
 			};
 		}
 	}

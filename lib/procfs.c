@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -33,14 +34,20 @@
 /* Nothing mounted over a part of procfs, no way out of it. Symbolic links such as "self" are allowed. */
 #define INSIDE (RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 
-static bool is_procfs_root(int fd, bool to_write)
+static bool is_procfs(int fd, bool to_write)
 {
 	struct statfs fs;
-	struct stat st;
 
 	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC &&
-	       !(to_write && fs.f_flags & ST_RDONLY) &&
-	       idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_ino == PROCFS_ROOT_INODE;
+	       !(to_write && fs.f_flags & ST_RDONLY);
+}
+
+static bool is_procfs_root(int fd, bool to_write)
+{
+	struct stat st;
+
+	return is_procfs(fd, to_write) && idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 &&
+	       st.st_ino == PROCFS_ROOT_INODE;
 }
 
 /*
@@ -201,13 +208,13 @@ static bool names_initial_pidns(int dirfd, const char *link)
 
 /*
  * A thread that makes children in the initial PID namespace is in that itself, and so it is shown, as
- * "thread-self", by procfs's of that namespace only.
+ * "thread-self", by procfs's of that namespace only. And that name is in the root of a procfs only.
  */
 int idm_procfs_of_initial(void)
 {
 	AUTO_CLOSE int proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0), link = -1;
 
-	if (proc < 0 || !is_procfs_root(proc, true))
+	if (proc < 0 || !is_procfs(proc, true))
 		return -ENOENT;
 	link = idm_sys_openat2(proc, "thread-self/ns/pid_for_children", O_PATH | O_NOFOLLOW, 0, INSIDE);
 	return link >= 0 && names_initial_pidns(link, "") ? idm_take_fd(&proc) : -ENOENT;
@@ -253,7 +260,8 @@ static int namespace_number(int link, unsigned long *inode)
 		return (int)n;
 	text[n] = '\0';
 	number = strchr(text, '[');
-	return number && sscanf(number, "[%lu]", inode) == 1 ? 0 : -EXDEV;
+	*inode = number ? strtoul(number + 1, NULL, 10) : 0;
+	return *inode ? 0 : -EXDEV;
 }
 
 /*
@@ -263,7 +271,7 @@ static int namespace_number(int link, unsigned long *inode)
 static int open_namespace(int process, const char *name, int flags)
 {
 	AUTO_CLOSE int link = idm_sys_openat2(process, name, O_PATH | O_NOFOLLOW, 0, INSIDE), fd = -1;
-	unsigned long inode;
+	unsigned long inode = 0;
 	struct statfs fs;
 	struct stat st;
 	int r = link < 0 ? link : namespace_number(link, &inode);
