@@ -281,7 +281,15 @@ static void print_ratio(struct cells *c, const struct ratio *r)
 	snprintf(c->spread, sizeof(c->spread), "%s-%s", low, high);
 }
 
-/* The floor is told in the measure of the ratio: what there would be if the library did nothing itself.
+/* Nothing that is measured twice comes out the same to a hundredth. */
+static bool is_at_floor(const struct row *row, double value, double floor)
+{
+	return row->at_least > 0 ? value >= floor * 0.99 : value <= floor * 1.01;
+}
+
+/*
+ * The floor is told in the measure of the ratio: what there would be if the library did nothing itself.
+ * A target is out of reach if the floor misses it, or if all that is missing is on both sides of it.
  */
 static const char *verdict(const struct measured *m, const struct row *row, double value,
 			   struct cells *c)
@@ -292,7 +300,7 @@ static const char *verdict(const struct measured *m, const struct row *row, doub
 		floor = row->yardstick == NO_WAY ? median(m->value[row->floor], m->rounds)
 						 : ratio_of(m, row, row->floor).middle;
 		print_number(c->floor, floor);
-		if (!is_met(row, value) && !is_met(row, floor))
+		if (!is_met(row, value) && (!is_met(row, floor) || is_at_floor(row, value, floor)))
 			return "floor";
 	}
 	return is_met(row, value) ? "met" : "missed";
