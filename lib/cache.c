@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * User namespaces that were made before, by what their map says. The most recently used comes first;
- * the search is a walk, which beats a table for the few maps that a program has.
+ * User namespaces that were made before, by what their map says. The search is a walk, which beats a
+ * table for the few maps that a program has. Who finds what he looks for only reads, beside all others
+ * who do: many threads that ask for the same map, as when a machine's containers start, do not queue.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,16 +15,18 @@ struct slot {
 	struct slot *next;
 	struct idm_map *map;
 	uint64_t hash;
-	int fd;	      /* -1 while its maker is at work */
-	bool failed;  /* taken out of the list; the last waiter frees it */
-	size_t users; /* the maker and those who wait for it */
+	uint64_t used; /* when it was asked for last; also written by those who only read */
+	uint32_t done; /* 0 while its maker is at work: others wait for that */
+	int fd;	       /* -1 until then */
+	bool failed;   /* taken out of the list; the last waiter frees it */
+	size_t users;  /* the maker and those who wait for it */
 };
 
 struct idm_cache {
-	pthread_mutex_t lock;
-	pthread_cond_t made;
+	pthread_rwlock_t lock;
 	struct slot *first;
 	size_t n, max;
+	uint64_t clock; /* counts changes of who was asked for last */
 };
 
 static const char step_cache[] = "use cache";
@@ -50,6 +53,7 @@ static uint64_t hash(const struct idm_map *map)
 
 int idm_cache_new(size_t max, struct idm_cache **cache)
 {
+	pthread_rwlockattr_t fair;
 	struct idm_cache *c;
 
 	*cache = NULL;
@@ -58,8 +62,11 @@ int idm_cache_new(size_t max, struct idm_cache **cache)
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->made, NULL);
+	/* Else those who read could keep those who make from it for ever. */
+	pthread_rwlockattr_init(&fair);
+	pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&c->lock, &fair);
+	pthread_rwlockattr_destroy(&fair);
 	c->max = max;
 	*cache = c;
 	return 0;
@@ -83,28 +90,40 @@ void idm_cache_free(struct idm_cache *cache)
 		cache->first = s->next;
 		free_slot(s);
 	}
-	pthread_cond_destroy(&cache->made);
-	pthread_mutex_destroy(&cache->lock);
+	pthread_rwlock_destroy(&cache->lock);
 	free(cache);
 }
 
-/* ---- under the lock ---- */
+/* ---- under the lock, which may be one for reading ---- */
 
-static struct slot *find(struct idm_cache *c, const struct idm_map *map, uint64_t h)
+static struct slot *find(const struct idm_cache *c, const struct idm_map *map, uint64_t h)
 {
-	for (struct slot **at = &c->first; *at; at = &(*at)->next) {
-		struct slot *s = *at;
-
-		/* analyzer: one that has failed is taken out of the list before it is freed */
-		if (s->hash != h || !idm_map_equal(s->map, map))
-			continue;
-		*at = s->next;
-		s->next = c->first;
-		c->first = s;
-		return s;
-	}
+	/* analyzer: one that has failed is taken out of the list before it is freed */
+	for (struct slot *s = c->first; s; s = s->next)
+		if (s->hash == h && idm_map_equal(s->map, map))
+			return s;
 	return NULL;
 }
+
+/* If it was the last one anyway, nothing is written, so that threads on other processors can go on. */
+static void note_use(struct idm_cache *c, struct slot *s)
+{
+	uint64_t clock = __atomic_load_n(&c->clock, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&s->used, __ATOMIC_RELAXED) != clock)
+		__atomic_store_n(&s->used, __atomic_add_fetch(&c->clock, 1, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+}
+
+static int duplicate(struct idm_cache *c, struct slot *s, struct idm_error *err)
+{
+	int fd = idm_sys_dup(s->fd);
+
+	note_use(c, s);
+	return fd < 0 ? idm_fail(err, fd, step_cache, NULL, NULL) : fd;
+}
+
+/* ---- under the lock for writing ---- */
 
 static void take_out(struct idm_cache *c, struct slot *slot)
 {
@@ -120,15 +139,15 @@ static void take_out(struct idm_cache *c, struct slot *slot)
 static void shrink(struct idm_cache *c, size_t n)
 {
 	while (c->n > n) {
-		struct slot *last = NULL;
+		struct slot *oldest = NULL;
 
 		for (struct slot *s = c->first; s; s = s->next)
-			if (!s->users)
-				last = s;
-		if (!last)
+			if (!s->users && (!oldest || s->used < oldest->used))
+				oldest = s;
+		if (!oldest)
 			return;
-		take_out(c, last);
-		free_slot(last);
+		take_out(c, oldest);
+		free_slot(oldest);
 	}
 }
 
@@ -143,6 +162,7 @@ static struct slot *add(struct idm_cache *c, const struct idm_map *map, uint64_t
 	shrink(c, c->max - 1);
 	s->hash = h;
 	s->fd = -1;
+	s->used = ++c->clock;
 	s->next = c->first;
 	c->first = s;
 	c->n++;
@@ -155,30 +175,24 @@ static void let_go(struct slot *s)
 		free_slot(s);
 }
 
-static int duplicate(const struct slot *s, struct idm_error *err)
-{
-	int fd = idm_sys_dup(s->fd);
-
-	return fd < 0 ? idm_fail(err, fd, step_cache, NULL, NULL) : fd;
-}
-
 /* Makes the namespace with the lock released, so that other maps are not held up. */
 static int make(struct idm_cache *c, struct slot *s, struct idm_error *err)
 {
 	int fd, r;
 
 	s->users = 1;
-	pthread_mutex_unlock(&c->lock);
+	pthread_rwlock_unlock(&c->lock);
 	fd = idm_userns_open(s->map, 0, err);
-	pthread_mutex_lock(&c->lock);
+	pthread_rwlock_wrlock(&c->lock);
 
 	s->fd = fd < 0 ? -1 : fd;
 	if (fd < 0) {
 		s->failed = true;
 		take_out(c, s);
 	}
-	pthread_cond_broadcast(&c->made);
-	r = fd < 0 ? fd : duplicate(s, err);
+	__atomic_store_n(&s->done, 1, __ATOMIC_RELEASE);
+	idm_sys_futex_wake(&s->done);
+	r = fd < 0 ? fd : duplicate(c, s, err);
 	let_go(s);
 	shrink(c, c->max); /* if all were busy when this one was added */
 	return r;
@@ -190,35 +204,56 @@ static int await(struct idm_cache *c, struct slot *s, struct idm_error *err)
 	int r;
 
 	s->users++;
-	while (s->fd < 0 && !s->failed)
-		pthread_cond_wait(&c->made, &c->lock);
-	r = s->failed ? -EAGAIN : duplicate(s, err);
+	pthread_rwlock_unlock(&c->lock);
+	while (!__atomic_load_n(&s->done, __ATOMIC_ACQUIRE))
+		idm_sys_futex_wait(&s->done, 0);
+	pthread_rwlock_wrlock(&c->lock);
+	r = s->failed ? -EAGAIN : duplicate(c, s, err);
 	let_go(s);
+	return r;
+}
+
+/* ---- the call ---- */
+
+/* -EAGAIN: it is not there, or not yet. */
+static int take(struct idm_cache *c, const struct idm_map *map, uint64_t h, struct idm_error *err)
+{
+	struct slot *s;
+	int r;
+
+	pthread_rwlock_rdlock(&c->lock);
+	s = find(c, map, h);
+	r = s && s->fd >= 0 ? duplicate(c, s, err) : -EAGAIN;
+	pthread_rwlock_unlock(&c->lock);
+	return r;
+}
+
+static int make_or_await(struct idm_cache *c, const struct idm_map *map, uint64_t h,
+			 struct idm_error *err)
+{
+	struct slot *s;
+	int r;
+
+	pthread_rwlock_wrlock(&c->lock);
+	s = find(c, map, h);
+	if (s && s->fd >= 0) {
+		r = duplicate(c, s, err);
+	} else if (s) {
+		r = await(c, s, err);
+	} else {
+		s = add(c, map, h);
+		r = s ? make(c, s, err) : idm_fail(err, -ENOMEM, step_cache, NULL, NULL);
+	}
+	pthread_rwlock_unlock(&c->lock);
 	return r;
 }
 
 int idm_cache_userns(struct idm_cache *cache, const struct idm_map *map, struct idm_error *err)
 {
 	uint64_t h = hash(map);
-	struct slot *s;
-	int r;
+	int r = take(cache, map, h, err);
 
-	pthread_mutex_lock(&cache->lock);
-	for (;;) {
-		s = find(cache, map, h);
-		if (!s) {
-			s = add(cache, map, h);
-			r = s ? make(cache, s, err) : idm_fail(err, -ENOMEM, step_cache, NULL, NULL);
-			break;
-		}
-		if (s->fd >= 0) {
-			r = duplicate(s, err);
-			break;
-		}
-		r = await(cache, s, err);
-		if (r != -EAGAIN)
-			break;
-	}
-	pthread_mutex_unlock(&cache->lock);
+	while (r == -EAGAIN)
+		r = make_or_await(cache, map, h, err);
 	return r;
 }

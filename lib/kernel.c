@@ -390,6 +390,11 @@ void idm_sys_futex_wait(const uint32_t *word, uint32_t value)
 	CALL(syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0));
 }
 
+void idm_sys_futex_wake(const uint32_t *word)
+{
+	CALL(syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0));
+}
+
 /* Before Linux 6.3 the kernel does not want to be told what it is for; from then on it does. */
 int idm_sys_memfd(const char *name, bool to_execute)
 {

@@ -214,6 +214,7 @@ int idm_sys_poll_until(int fd, short events, const struct timespec *deadline);
 uint64_t idm_file_time(void); /* as files have it: nanoseconds of the epoch, not after what is made next */
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms);
 void idm_sys_futex_wait(const uint32_t *word, uint32_t value); /* may also come back for no reason */
+void idm_sys_futex_wake(const uint32_t *word); /* all who wait */
 int idm_sys_memfd(const char *name, bool to_execute);
 int idm_sys_seal(int memfd); /* for ever as it is */
 ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at);
