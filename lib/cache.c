@@ -98,7 +98,6 @@ void idm_cache_free(struct idm_cache *cache)
 
 static struct slot *find(const struct idm_cache *c, const struct idm_map *map, uint64_t h)
 {
-	/* analyzer: one that has failed is taken out of the list before it is freed */
 	for (struct slot *s = c->first; s; s = s->next)
 		if (s->hash == h && idm_map_equal(s->map, map))
 			return s;
