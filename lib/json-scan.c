@@ -22,7 +22,7 @@ struct scan {
 	unsigned int open[IDM_JSON_DEEPEST]; /* the object that is open at this depth; 0: an array */
 	unsigned int depth;
 	unsigned int objects;
-	unsigned int values; /* keys count as well */
+	struct idm_json_count count;
 	struct key *keys;
 	size_t n_keys, room;
 };
@@ -115,6 +115,11 @@ static bool is_low(long u)
 
 /* ---- strings ---- */
 
+static unsigned int utf8_length(long u)
+{
+	return u < 0x80 ? 1 : u < 0x800 ? 2 : 3;
+}
+
 static int scan_unicode_escape(struct scan *s)
 {
 	long u, low;
@@ -135,6 +140,7 @@ static int scan_unicode_escape(struct scan *s)
 		return FAIL_AT(s, s->at, "half of a surrogate pair");
 	}
 	s->at += 6;
+	s->count.bytes += is_high(u) ? 4 : utf8_length(u);
 	return 0;
 }
 
@@ -147,6 +153,7 @@ static int scan_escape(struct scan *s)
 	if (!s->at[1] || !strchr("\"\\/bfnrt", s->at[1]))
 		return FAIL_AT(s, s->at, "an unknown escape in a string");
 	s->at += 2;
+	s->count.bytes++;
 	return 0;
 }
 
@@ -164,6 +171,7 @@ static int scan_plain(struct scan *s)
 	if (!length)
 		return FAIL_AT(s, s->at, "invalid UTF-8");
 	s->at += length;
+	s->count.bytes += length;
 	return 0;
 }
 
@@ -384,6 +392,7 @@ static int scan_word(struct scan *s)
 	while (s->at < s->end && is_wordy(*s->at))
 		s->at++;
 	n = (size_t)(s->at - p);
+	s->count.nulls += *p == 'n';
 	if (is_word(p, n) || is_number(p, s->at))
 		return 0;
 	if (s->at == s->end && is_begun(p, n))
@@ -402,7 +411,7 @@ static int open_bracket(struct scan *s)
 
 static int count_value(struct scan *s)
 {
-	if (s->values++ < IDM_JSON_MOST_VALUES)
+	if (s->count.values++ < IDM_JSON_MOST_VALUES)
 		return 0;
 	return idm_json_fail_at((const char *)s->text, (size_t)(s->at - s->text), -E2BIG, s->step,
 				s->err, "more than %d values", IDM_JSON_MOST_VALUES);
@@ -438,7 +447,8 @@ static int scan_token(struct scan *s)
 	return 0;
 }
 
-int idm_json_scan(const char *text, size_t length, const char *step, struct idm_error *err)
+int idm_json_scan(const char *text, size_t length, const char *step, struct idm_json_count *count,
+		  struct idm_error *err)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
 	struct scan s = { .text = bytes, .at = bytes, .end = bytes + length, .step = step, .err = err };
@@ -452,5 +462,6 @@ int idm_json_scan(const char *text, size_t length, const char *step, struct idm_
 	if (r == 0)
 		r = check_keys(&s);
 	free(s.keys);
+	*count = s.count;
 	return r;
 }

@@ -9,15 +9,23 @@
 /* An empty object is two bytes of text, and 600 of memory. */
 #define IDM_JSON_MOST_VALUES 100000
 
+/* What is in a text: json-c's tree of it has to have as much. */
+struct idm_json_count {
+	size_t values; /* keys count as well */
+	size_t nulls;
+	size_t bytes; /* of keys and strings */
+};
+
 /*
  * Looks at what json-c lets pass, even when it is told to be strict: numbers such as 01, 1. and NaN,
  * control characters in strings, UTF-8 of wrong length, halves of surrogate pairs, NUL bytes, and a key
  * that stands twice in an object, the last one wins. Whether the tokens are in order is json-c's to say.
  *
- * Takes any bytes. Returns 0; -EINVAL with line and column in err; -E2BIG for a text that is longer or
+ * Takes any bytes. Returns 0, with all that it has counted; -EINVAL with line and column in err; -E2BIG for a text that is longer or
  * has more values than what is said above, -EINVAL if it is deeper; -ENOMEM.
  */
-int idm_json_scan(const char *text, size_t length, const char *step, struct idm_error *err);
+int idm_json_scan(const char *text, size_t length, const char *step, struct idm_json_count *count,
+		  struct idm_error *err);
 
 /* idm_fail() with "line L, column C: " before the reason; columns are counted in characters. */
 int idm_json_fail_at(const char *text, size_t offset, int code, const char *step, struct idm_error *err,

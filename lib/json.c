@@ -49,20 +49,70 @@ static int parse(struct idm_json_text *t, const char *text, size_t length, struc
 	return r;
 }
 
+static void count_in(const struct idm_json *at, struct idm_json_count *n)
+{
+	struct idm_json inside;
+	const void *cursor = NULL;
+
+	n->values++;
+	switch (idm_json_type(at)) {
+	case IDM_JSON_NULL:
+		n->nulls++;
+		break;
+	case IDM_JSON_STRING:
+		n->bytes += strlen(at->text->c.object_get_string(at->value));
+		break;
+	case IDM_JSON_ARRAY:
+		for (size_t i = 0; i < at->text->c.object_array_length(at->value); i++) {
+			inside = idm_json_element(at, i);
+			count_in(&inside, n);
+		}
+		break;
+	case IDM_JSON_OBJECT:
+		while (idm_json_each(at, &cursor, &inside)) {
+			n->values++;
+			n->bytes += strlen(inside.key);
+			count_in(&inside, n);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+/*
+ * A value for which it has no memory json-c takes for null, or leaves it out, and of a string it may
+ * leave out the end: all without a word. So a mount that is to be mapped could become one that is not.
+ */
+static int check_whole(const struct idm_json_text *t, const struct idm_json_count *wanted,
+		       struct idm_error *err)
+{
+	struct idm_json whole = idm_json_whole(t);
+	struct idm_json_count n = { 0 };
+
+	count_in(&whole, &n);
+	if (n.values == wanted->values && n.nulls == wanted->nulls && n.bytes == wanted->bytes)
+		return 0;
+	return idm_fail(err, -ENOMEM, t->step, NULL, NULL);
+}
+
 int idm_json_parse(const char *text, size_t length, const char *step, struct idm_json_text **parsed,
 		   struct idm_error *err)
 {
 	AUTO_JSON struct idm_json_text *t = calloc(1, sizeof(*t));
+	struct idm_json_count count;
 	int r;
 
 	if (!t)
 		return idm_fail(err, -ENOMEM, step, NULL, NULL);
 	t->step = step;
-	r = idm_json_scan(text, length, step, err);
+	r = idm_json_scan(text, length, step, &count, err);
 	if (r == 0)
 		r = idm_json_c_load(&t->c, step, err);
 	if (r == 0)
 		r = parse(t, text, length, err);
+	if (r == 0)
+		r = check_whole(t, &count, err);
 	if (r < 0)
 		return r;
 	*parsed = t;
