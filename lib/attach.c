@@ -292,9 +292,7 @@ static int attach(int tree_fd, const struct idm_target *target, const char *path
  */
 int idm_refuse_old_kernel(const char *path, struct idm_error *err)
 {
-	struct mount_attr none = { 0 };
-
-	if (idm_sys_mount_setattr(-1, "", ~0U, &none) != -ENOSYS || !idm_kernel_is_before(5, 12))
+	if (idm_kernel_maps_mounts())
 		return 0;
 	return idm_fail(err, -ENOSYS, step_attach, path,
 			"the kernel cannot map mounts: it needs Linux 5.12");

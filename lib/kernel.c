@@ -263,9 +263,24 @@ bool idm_kernel_is_before(unsigned int major, unsigned int minor)
 
 bool idm_kernel_takes_detached(void)
 {
+	static bool it_does;
 	struct mount_attr none = { 0 };
 
-	return idm_sys_open_tree_attr(-1, "", ~0U, &none) == -EINVAL;
+	if (!__atomic_load_n(&it_does, __ATOMIC_RELAXED) &&
+	    idm_sys_open_tree_attr(-1, "", ~0U, &none) == -EINVAL)
+		__atomic_store_n(&it_does, true, __ATOMIC_RELAXED);
+	return __atomic_load_n(&it_does, __ATOMIC_RELAXED);
+}
+
+bool idm_kernel_maps_mounts(void)
+{
+	static bool it_does;
+	struct mount_attr none = { 0 };
+
+	if (!__atomic_load_n(&it_does, __ATOMIC_RELAXED) &&
+	    (idm_sys_mount_setattr(-1, "", ~0U, &none) != -ENOSYS || !idm_kernel_is_before(5, 12)))
+		__atomic_store_n(&it_does, true, __ATOMIC_RELAXED);
+	return __atomic_load_n(&it_does, __ATOMIC_RELAXED);
 }
 
 long idm_sys_clone3(struct clone_args *args, size_t size)

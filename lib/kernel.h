@@ -188,11 +188,19 @@ int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *bu
 bool idm_kernel_is_before(unsigned int major, unsigned int minor);
 
 /*
+ * The following are asked by every call that makes a mount, so a "yes" is remembered: what a kernel can
+ * it can for as long as it runs, whatever a filter may refuse later.
+ */
+
+/*
  * Whether detached mounts can be layers of an overlay, and can have mounts attached to them. Both came
  * in the release of open_tree_attr(2), Linux 6.15, which can be asked for without trying to make
  * anything.
  */
 bool idm_kernel_takes_detached(void);
+
+/* Whether it has ID-mapped mounts (Linux 5.12), even if a filter refuses to make them. */
+bool idm_kernel_maps_mounts(void);
 
 /* processes */
 long idm_sys_clone3(struct clone_args *args, size_t size);
