@@ -36,7 +36,11 @@
 #define MFD_EXEC 16U	   /* Linux 6.3 */
 #endif
 
-/* The call's result, or -errno; again while a signal handler interrupts it; errno stays as it was. */
+/*
+ * The call's result, or -errno; again while a signal handler interrupts it; errno stays as it was. It is
+ * not even written where it need not be: in a program that has just forked, its page would have to be
+ * copied.
+ */
 #define CALL(expression)                          \
 	({                                        \
 		int saved_ = errno;               \
@@ -46,7 +50,8 @@
 		while (r_ < 0 && errno == EINTR); \
 		if (r_ < 0)                       \
 			r_ = -errno;              \
-		errno = saved_;                   \
+		if (errno != saved_)              \
+			errno = saved_;           \
 		r_;                               \
 	})
 
@@ -396,7 +401,8 @@ int idm_sys_poll_until(int fd, short events, const struct timespec *deadline)
 	} while (r < 0 && errno == EINTR);
 	if (r < 0)
 		r = -errno;
-	errno = saved;
+	if (errno != saved)
+		errno = saved;
 	return (int)r;
 }
 
