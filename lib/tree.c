@@ -111,7 +111,7 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 	AUTO_CLOSE int source = -1;
 	struct idm_tree_options o;
 	struct mount_attr attr = { 0 };
-	unsigned int flags = OPEN_TREE_CLONE | AT_EMPTY_PATH;
+	unsigned int flags = OPEN_TREE_CLONE;
 	int r = take_options(&o, options, err);
 
 	if (r < 0)
@@ -137,9 +137,9 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 		source = open_source(dirfd, path, o.flags, err);
 		if (source < 0)
 			return source;
-		r = clone_and_set(source, "", flags, &attr);
+		r = clone_and_set(source, "", flags | AT_EMPTY_PATH, &attr);
 	} else {
-		r = clone_and_set(dirfd, path, flags, &attr);
+		r = clone_and_set(dirfd, path, flags | (*path ? 0 : AT_EMPTY_PATH), &attr);
 	}
 	return r < 0 ? explain(r, dirfd, path, userns_fd, &o, err) : r;
 }
