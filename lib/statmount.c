@@ -137,6 +137,9 @@ static bool is_whole(const struct idm_statmount *m, size_t room)
 
 	if (m->size < sizeof(*m) || m->size > room)
 		return false;
+	/* Of the most only attributes are asked. */
+	if (!(m->mask & (STRINGS | NEW_STRINGS | MAPS)))
+		return true;
 	length = m->size - sizeof(*m);
 	if (length && m->str[length - 1])
 		return false;
