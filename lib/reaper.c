@@ -30,14 +30,38 @@ static const struct timespec at_once;
 
 /* ---- the object ---- */
 
+static struct idm_watch *new_watch(struct idm_reaper *reaper)
+{
+	struct idm_watch *watch = reaper->spare;
+
+	if (!watch)
+		return malloc(sizeof(*watch));
+	reaper->spare = watch->data;
+	return watch;
+}
+
+static void delete_watch(struct idm_reaper *reaper, struct idm_watch *watch)
+{
+	if (watch < reaper->own || watch >= reaper->own + IDM_REAPER_OWN) {
+		free(watch);
+		return;
+	}
+	watch->data = reaper->spare;
+	reaper->spare = watch;
+}
+
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 {
-	struct idm_reaper *new = calloc(1, sizeof(*new));
+	struct idm_reaper *new = aligned_alloc(IDM_REAPER_PAGE, IDM_REAPER_PAGE);
 	int r;
 
 	*reaper = NULL;
 	if (!new)
 		return idm_fail(err, -ENOMEM, step_new, NULL, NULL);
+	memset(new, 0, sizeof(*new));
+	for (size_t i = IDM_REAPER_OWN; i-- > 0;)
+		delete_watch(new, &new->own[i]);
+	idm_table_begin(&new->by_process, new->buckets, ARRAY_SIZE(new->buckets));
 	pthread_mutex_init(&new->lock, NULL);
 	pthread_mutex_init(&new->starting, NULL);
 	new->owner = getpid();
@@ -52,13 +76,12 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 	return 0;
 }
 
-static void free_watch(struct idm_link *link, void *unused)
+static void free_watch(struct idm_link *link, void *reaper)
 {
 	struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
 
-	(void)unused;
 	close(watch->fd);
-	free(watch);
+	delete_watch(reaper, watch);
 }
 
 /* Only closes: in a forked child the epoll is still the parent's as well. */
@@ -67,7 +90,7 @@ void idm_reaper_free(struct idm_reaper *reaper)
 	if (!reaper)
 		return;
 	idm_close_fd(&reaper->fd);
-	idm_table_each(&reaper->by_process, free_watch, NULL);
+	idm_table_each(&reaper->by_process, free_watch, reaper);
 	idm_table_free(&reaper->by_process);
 	idm_table_free(&reaper->by_name);
 	idm_orphans_free(reaper);
@@ -147,7 +170,7 @@ static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
 
 int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
 {
-	struct idm_watch *watch = malloc(sizeof(*watch));
+	struct idm_watch *watch = new_watch(reaper);
 	int r;
 
 	if (!watch)
@@ -158,7 +181,7 @@ int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
 		watch->by_process.key = (uintptr_t)watch;
 	r = enter(reaper, watch);
 	if (r < 0)
-		free(watch);
+		delete_watch(reaper, watch);
 	return r;
 }
 
@@ -171,7 +194,7 @@ void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
 	if (comes_up(watch))
 		idm_sys_epoll_delete(reaper->fd, watch->fd);
 	close(watch->fd);
-	free(watch);
+	delete_watch(reaper, watch);
 }
 
 static int say_why_not(int r, struct idm_error *err)

@@ -31,6 +31,14 @@ struct idm_orphans {
 	struct idm_orphan *first, **last; /* have ended, to be delivered */
 };
 
+/*
+ * One page, with all that is written when a child is added to not too many others: children are added
+ * just after a fork, when each page that is written first has to be copied. That takes longer than
+ * everything else that is done then.
+ */
+#define IDM_REAPER_PAGE 4096
+#define IDM_REAPER_OWN 44
+
 struct idm_reaper {
 	pthread_mutex_t starting; /* the way to the keeper; taken before the other */
 	pthread_mutex_t lock;	  /* of all below */
@@ -39,8 +47,13 @@ struct idm_reaper {
 	struct idm_table by_process, by_name;
 	struct idm_orphans orphans;
 	struct idm_keeper keeper;
-	void *keeper_orphans; /* their data */
+	void *keeper_orphans;	 /* their data */
+	struct idm_watch *spare; /* of `own`: those not in use, each pointing at the next by `data` */
+	struct idm_watch own[IDM_REAPER_OWN];
+	struct idm_link *buckets[128]; /* of by_process, to begin with */
 };
+
+_Static_assert(sizeof(struct idm_reaper) <= IDM_REAPER_PAGE, "it fits into its page");
 
 /* ---- all below under the lock ---- */
 

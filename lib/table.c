@@ -20,6 +20,11 @@ static void put(struct idm_table *table, struct idm_link *link)
 	*at = link;
 }
 
+void idm_table_begin(struct idm_table *table, struct idm_link **buckets, size_t size)
+{
+	*table = (struct idm_table){ .buckets = buckets, .size = size, .first = buckets };
+}
+
 static int grow(struct idm_table *table)
 {
 	struct idm_table more = { .size = table->size ? 2 * table->size : SMALLEST, .n = table->n };
@@ -32,7 +37,7 @@ static int grow(struct idm_table *table)
 			next = link->next;
 			put(&more, link);
 		}
-	free((void *)table->buckets);
+	idm_table_free(table);
 	*table = more;
 	return 0;
 }
@@ -86,5 +91,6 @@ void idm_table_each(struct idm_table *table, void (*each)(struct idm_link *link,
 
 void idm_table_free(struct idm_table *table)
 {
-	free((void *)table->buckets);
+	if (table->buckets != table->first)
+		free((void *)table->buckets);
 }

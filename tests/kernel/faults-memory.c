@@ -30,6 +30,7 @@ static struct {
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *p);
 
 static bool is_to_fail(void)
@@ -62,6 +63,11 @@ void *realloc(void *old, size_t size)
 	void *p = is_to_fail() ? NULL : __libc_realloc(old, size);
 
 	return old ? p : counted(p);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+	return is_to_fail() ? NULL : counted(__libc_memalign(alignment, size));
 }
 
 void free(void *p)
