@@ -153,10 +153,10 @@ static void measure_all(struct measured *m)
 	static const struct way ways[WAYS] = {
 		[COMMAND] = { .name = "idmount list", .sample = list_command },
 		[FINDMNT] = { .name = "findmnt -O idmapped", .sample = findmnt },
-		[LIST] = { .name = "idm_list", .go = ours },
-		[BARE] = { .name = "bare listmount, statmount", .go = bare },
-		[LISTMOUNT] = { .name = "bare listmount", .go = listmount_alone },
-		[MOUNTINFO] = { .name = "reading mountinfo", .go = read_mountinfo },
+		[LIST] = { .name = "idm_list", .go = ours, .times = 5 },
+		[BARE] = { .name = "bare listmount, statmount", .go = bare, .times = 5 },
+		[LISTMOUNT] = { .name = "bare listmount", .go = listmount_alone, .times = 5 },
+		[MOUNTINFO] = { .name = "reading mountinfo", .go = read_mountinfo, .times = 5 },
 	};
 
 	measure(m, ways, WAYS, rounds(21));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,9 +130,29 @@ static double one_round(const struct way *way)
 	return (way->undo ? with_undo(way, n) : without_undo(way, n)) / n;
 }
 
-/* Whoever comes first finds what the last of the round before has left in the caches: all do in turn. */
+/*
+ * An order for this round, the same in each run. Each way leaves something behind for the one that
+ * comes next: what is in the caches, and what the kernel does later. So none may always have the same
+ * one before it, which it would if they went round and round.
+ */
+static void shuffle(size_t *order, size_t n, uint32_t *state)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t k;
+
+		*state = *state * 1664525 + 1013904223;
+		k = (*state >> 16) % (i + 1);
+		order[i] = i;
+		order[i] = order[k];
+		order[k] = i;
+	}
+}
+
 void measure(struct measured *m, const struct way *ways, size_t n, int rounds)
 {
+	uint32_t state = 1;
+	size_t order[MOST_WAYS];
+
 	if (n > MOST_WAYS || rounds > MOST_ROUNDS) {
 		fprintf(stderr, "too much to measure: %zu ways, %d rounds\n", n, rounds);
 		exit(1);
@@ -139,12 +160,11 @@ void measure(struct measured *m, const struct way *ways, size_t n, int rounds)
 	*m = (struct measured){ .ways = ways, .n = n, .rounds = rounds };
 	for (size_t w = 0; w < n; w++)
 		one_round(&ways[w]); /* to warm up */
-	for (int round = 0; round < rounds; round++)
-		for (size_t i = 0; i < n; i++) {
-			size_t w = (i + (size_t)round) % n;
-
-			m->value[w][round] = one_round(&ways[w]);
-		}
+	for (int round = 0; round < rounds; round++) {
+		shuffle(order, n, &state);
+		for (size_t i = 0; i < n; i++)
+			m->value[order[i]][round] = one_round(&ways[order[i]]);
+	}
 }
 
 static int ascending(const void *a, const void *b)

@@ -184,15 +184,17 @@ static void report_kind(const struct measured *m)
 
 int main(void)
 {
-	static const struct way ways[] = {
-		[DETACHED] = { .name = "detached", .go = detached, .undo = take_away },
-		[MOUNT] = { .name = "30 times mount(2)", .go = one_by_one, .undo = take_away },
-		[BARE] = { .name = "bare calls", .go = bare, .undo = take_away },
-		[RECORDED] = { .name = "with a record", .go = recorded, .undo = take_away },
-		[IN_NAMESPACE] = { .name = "in a namespace", .go = in_namespace, .undo = take_away },
+	struct way ways[] = {
+		[DETACHED] = { .name = "detached", .go = detached, .times = times(8) },
+		[MOUNT] = { .name = "30 times mount(2)", .go = one_by_one, .times = times(8) },
+		[BARE] = { .name = "bare calls", .go = bare, .times = times(8) },
+		[RECORDED] = { .name = "with a record", .go = recorded, .times = times(8) },
+		[IN_NAMESPACE] = { .name = "in a namespace", .go = in_namespace },
 	};
 	static struct measured m;
 
+	for (size_t w = 0; w < COUNT(ways); w++)
+		ways[w].undo = take_away;
 	enter_place();
 	prepare();
 	for (size_t k = 0; k < COUNT(kinds); k++) {
