@@ -23,6 +23,11 @@
 
 static bool memory;
 
+static double larger(double a, double b)
+{
+	return a > b ? a : b;
+}
+
 /* The words behind a NAME; each "+" has become NULL, and two NULLs are behind the last. */
 static double sample(const struct way *way)
 {
@@ -30,10 +35,10 @@ static double sample(const struct way *way)
 	double us = 0, peak = 0;
 
 	while (*argv) {
-		struct run run = run_command(argv);
-
-		us += run.us;
-		peak = run.peak > peak ? run.peak : peak;
+		if (memory)
+			peak = larger(peak, peak_of_command(argv));
+		else
+			us += time_of_command(argv);
 		while (*argv)
 			argv++;
 		argv++;

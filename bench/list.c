@@ -134,7 +134,7 @@ static double list_command(const struct way *way)
 	char *argv[] = { command, list, NULL };
 
 	(void)way;
-	return run_command(argv).us;
+	return time_of_command(argv);
 }
 
 static double findmnt(const struct way *way)
@@ -143,7 +143,7 @@ static double findmnt(const struct way *way)
 	char *argv[] = { name, option, word, NULL };
 
 	(void)way;
-	return run_command(argv).us;
+	return time_of_command(argv);
 }
 
 enum { COMMAND, FINDMNT, LIST, BARE, LISTMOUNT, MOUNTINFO, WAYS };

@@ -369,28 +369,51 @@ void report_skipped(const char *question, const char *why)
 
 /* ---- programs ---- */
 
-/* What a program had resident counts from its fork on: it is that of this small one until the exec. */
-struct run run_command(char *const argv[])
+_Noreturn static void become(char *const argv[])
+{
+	int nothing = open("/dev/null", O_RDWR);
+
+	dup2(nothing, 0);
+	dup2(nothing, 1);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+static struct rusage wait_for(pid_t pid, char *const argv[])
 {
 	struct rusage usage;
+	int status;
+
+	check(wait4(pid, &status, 0, &usage), "wait4");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return usage;
+	fprintf(stderr, "failed (status 0x%x):", status);
+	for (char *const *a = argv; *a; a++)
+		fprintf(stderr, " %s", *a);
+	fprintf(stderr, "\n");
+	exit(1);
+}
+
+double time_of_command(char *const argv[])
+{
 	double start = now();
 	pid_t pid = (pid_t)check(vfork(), "vfork");
-	int status, nothing;
 
-	if (pid == 0) {
-		nothing = open("/dev/null", O_RDWR);
-		dup2(nothing, 0);
-		dup2(nothing, 1);
-		execvp(argv[0], argv);
-		_exit(127);
-	}
-	check(wait4(pid, &status, 0, &usage), "wait4");
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		fprintf(stderr, "failed (status 0x%x):", status);
-		for (char *const *a = argv; *a; a++)
-			fprintf(stderr, " %s", *a);
-		fprintf(stderr, "\n");
-		exit(1);
-	}
-	return (struct run){ now() - start, (double)usage.ru_maxrss };
+	if (pid == 0)
+		become(argv);
+	wait_for(pid, argv);
+	return now() - start;
+}
+
+/*
+ * What a program had resident counts from before its exec on. So not vfork(2), by which that would be
+ * all that this one has: a copy begins with a few pages.
+ */
+double peak_of_command(char *const argv[])
+{
+	pid_t pid = (pid_t)check(fork(), "fork");
+
+	if (pid == 0)
+		become(argv);
+	return (double)wait_for(pid, argv).ru_maxrss;
 }

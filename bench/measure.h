@@ -86,12 +86,8 @@ void report_skipped(const char *question, const char *why);
 
 /* ---- programs ---- */
 
-struct run {
-	double us;   /* from before it is started to when it has ended */
-	double peak; /* KiB that were resident at most */
-};
-
-/* A NULL-terminated command; dies if it fails. Its output goes nowhere. */
-struct run run_command(char *const argv[]);
+/* Of a NULL-terminated command; dies if it fails. Its output goes nowhere. */
+double time_of_command(char *const argv[]); /* from before it is started to when it has ended */
+double peak_of_command(char *const argv[]); /* KiB that were resident at most */
 
 #endif
