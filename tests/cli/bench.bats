@@ -35,7 +35,7 @@ measures()
 }
 
 @test "userns" {
-	measures 7 "$BENCH/userns"
+	measures 9 "$BENCH/userns"
 }
 
 @test "threads" {
