@@ -15,6 +15,7 @@
 #include "faults.h"
 #include "maps.h"
 #include "scratch.h"
+#include "snapshot.h"
 #include "util.h"
 
 static void survive(const struct operation *op)
@@ -161,7 +162,20 @@ static int start_in_root(struct idm_error *err)
 	return pidfd < 0 ? pidfd : await(pidfd, err);
 }
 
-TEST(a_child_in_a_root)
+static void no_trees(void)
+{
+	struct snapshot *before;
+	struct idm_error err;
+
+	scratch_enter();
+	before = snapshot_take(SNAPSHOT_ALL);
+	map = map_of("0:100000:65536");
+	assert_error(start_in_root(&err), -ENOSYS, &err, "/", NULL, "needs Linux 5.12");
+	idm_map_free(map);
+	snapshot_assert_same(before);
+}
+
+TEST_SINCE(5, 12, no_trees, a_child_in_a_root)
 {
 	faults_enter();
 	map = map_of("0:100000:65536");

@@ -411,6 +411,10 @@ static void replacement_is_refused(void)
 {
 	struct idm_error err;
 
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
 	enter();
 	way = 0;
 	attach_flags = IDM_ATTACH_REPLACE;

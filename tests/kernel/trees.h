@@ -70,6 +70,8 @@ static inline void mounts_are_refused(void)
 /* Tests in files that include this one are about such mounts, but for those of another TEST_... */
 #undef TEST
 #define TEST(name) TEST_SINCE(5, 12, mounts_are_refused, name)
+#undef TEST_WITHIN
+#define TEST_WITHIN(name, seconds) TEST_AS(name, seconds, 5, 12, mounts_are_refused)
 
 static inline bool can_be_mapped(const char *path)
 {
