@@ -502,7 +502,7 @@ static void answer(void)
 
 /* ---- beginning and end ---- */
 
-#define PATIENCE_SECONDS (TEST_SANITIZED ? 60 : 20)
+#define PATIENCE_SECONDS (test_is_slow() ? 60 : 20)
 
 static void await_listener(void)
 {
@@ -756,10 +756,10 @@ static bool try_error(struct tour *t, uint32_t nth, size_t error)
 	return true;
 }
 
-/* Sanitizers make a run many times slower, and look for something else: of many they see a part. */
+/* Where a run is many times slower, something else is looked for: of many points a part is seen. */
 static bool sees_all(void)
 {
-	return !TEST_SANITIZED || test_is_long();
+	return !test_is_slow() || test_is_long();
 }
 
 static uint32_t after(uint32_t nth)

@@ -91,7 +91,7 @@ bool test_is_long(void);
 #define TEST_SANITIZED 0
 #endif
 
-/* The same, or valgrind does (IDM_SLOW=1 in the environment). */
+/* The same, or valgrind or an emulated machine does (IDM_SLOW=1 in the environment). */
 bool test_is_slow(void);
 
 /* A line for who reads the log. */

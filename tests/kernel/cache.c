@@ -279,7 +279,7 @@ static void *get_many(void *i)
 	struct rng rng = { (uintptr_t)i };
 
 	pthread_barrier_wait(&shared.start);
-	for (int n = 0; n < (TEST_SANITIZED ? 20 : 200); n++)
+	for (int n = 0; n < (test_is_slow() ? 20 : 200); n++)
 		get_and_look(rng_below(&rng, 20));
 	return NULL;
 }

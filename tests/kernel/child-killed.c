@@ -119,7 +119,7 @@ TEST_WITHIN(a_child_may_be_killed_at_any_moment, 300)
 	set(CGROUP "/cgroup.freeze", "0");
 	before = snapshot_take(SNAPSHOT_ALL);
 	assert_int_equal(pthread_create(&thread, NULL, kill_at_random, &rng), 0);
-	for (int i = 0; i < (TEST_SANITIZED ? 100 : 1000); i++) {
+	for (int i = 0; i < (test_is_slow() ? 100 : 1000); i++) {
 		struct idm_error err;
 		int pidfd;
 

@@ -20,7 +20,7 @@
 #include "util.h"
 
 #define THREADS 100
-#define ROUNDS (TEST_SANITIZED ? 2 : 10)
+#define ROUNDS (test_is_slow() ? 2 : 10)
 
 static struct idm_map *map;
 static pthread_barrier_t together;
@@ -125,7 +125,7 @@ TEST_WITHIN(forks_of_other_threads_do_not_hold_it_up, 300)
 	o.path = "/bin/true";
 	o.argv = ARGV("true");
 	assert_int_equal(pthread_create(&thread, NULL, fork_all_the_time, NULL), 0);
-	for (int i = 0; i < (TEST_SANITIZED ? 30 : 200); i++) {
+	for (int i = 0; i < (test_is_slow() ? 30 : 200); i++) {
 		o.uid = i % 2 ? 0 : IDM_CHILD_KEEP_ID;
 		o.map = i % 4 == 3 ? map : NULL;
 		o.namespaces = o.map ? IDM_NS_PID : 0;

@@ -270,7 +270,7 @@ TEST(descriptors_are_right_in_any_order)
 
 	for (int fd = 40; fd < 60; fd++)
 		put_file(fd, fd % 2);
-	for (int round = 0; round < (TEST_SANITIZED ? 10 : 30); round++) {
+	for (int round = 0; round < (test_is_slow() ? 10 : 30); round++) {
 		struct idm_child_fd fds[16];
 		size_t length = 0;
 		int source[64];

@@ -113,7 +113,7 @@ TEST_ANYWHERE(lines_that_are_garbage)
 
 TEST_ANYWHERE(files_that_are_huge_or_binary)
 {
-	const size_t size = TEST_SANITIZED ? 1 << 16 : 1 << 20, good = strlen(GOOD);
+	const size_t size = test_is_slow() ? 1 << 16 : 1 << 20, good = strlen(GOOD);
 	AUTO_FREE char *text = malloc(size);
 	struct rng rng = rng_new(7);
 	FILE *file;
@@ -140,7 +140,7 @@ TEST_ANYWHERE(files_that_are_huge_or_binary)
 	}
 	file = fopen("/etc/subuid", "we");
 	assert_non_null(file);
-	for (unsigned int i = 0; i < (TEST_SANITIZED ? 1000 : 20000); i++)
+	for (unsigned int i = 0; i < (test_is_slow() ? 1000 : 20000); i++)
 		fprintf(file, "user%u:%u:10\n", i, 10 * i + 1000);
 	fputs(GOOD, file);
 	fclose(file);

@@ -67,7 +67,7 @@ static inline void attack_end(struct attack *attack)
 /* So often is tried: 100,000 times in the long form. */
 static inline unsigned int attempts(unsigned int usually)
 {
-	return test_is_long() ? 100000 : TEST_SANITIZED ? usually / 5 : usually;
+	return test_is_long() ? 100000 : test_is_slow() ? usually / 5 : usually;
 }
 
 /* Where the mount behind a descriptor is. */

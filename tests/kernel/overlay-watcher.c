@@ -17,7 +17,7 @@
 #include "trees.h"
 #include "util.h"
 
-#define OVERLAYS (TEST_SANITIZED ? 200 : 1000)
+#define OVERLAYS (test_is_slow() ? 200 : 1000)
 #define LAYERS 6
 #define MAP "0:100000:65536"
 

@@ -174,7 +174,7 @@ TEST(a_thousand_mounts_and_as_many_descriptors)
 
 	enter_image();
 	must(setrlimit(RLIMIT_NOFILE, &limit));
-	apply_many(TEST_SANITIZED ? 600 : 1000);
+	apply_many(test_is_slow() ? 600 : 1000);
 }
 
 TEST(too_few_descriptors)

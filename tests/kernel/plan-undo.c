@@ -454,7 +454,7 @@ TEST(others_unmount_meanwhile)
 
 	enter_image();
 	before = snapshot_take(SNAPSHOT_MOUNTS);
-	for (int i = 0; i < (TEST_SANITIZED ? 20 : 60); i++) {
+	for (int i = 0; i < (test_is_slow() ? 20 : 60); i++) {
 		static const char *const places[] = { DEEP, DEEP "/var/tmp", DEEP "/var/tmp/inner" };
 		const char *place = places[rng_below(&rng, 3)];
 		struct idm_error err;
@@ -536,7 +536,7 @@ TEST(killed_at_any_time)
 	scratch_dir(ROOT "/var/tmp");
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	for (int i = 0; i < (TEST_SANITIZED ? 40 : 200); i++) {
+	for (int i = 0; i < (test_is_slow() ? 40 : 200); i++) {
 		struct idm_error err;
 		pid_t pid = (pid_t)must(fork());
 

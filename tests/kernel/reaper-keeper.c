@@ -367,7 +367,7 @@ TEST(orphans_below_the_keeper_come_with_their_own_data)
 /* More than a pipe holds; meanwhile the keeper has to do its other work. */
 TEST(many_orphans_that_nobody_asks_for)
 {
-	enum { N = TEST_SANITIZED ? 500 : 7000 };
+	const int most = test_is_slow() ? 500 : 7000;
 	int orphans, child;
 	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_ORPHANS, &orphans);
 	char script[256];
@@ -376,13 +376,13 @@ TEST(many_orphans_that_nobody_asks_for)
 	struct idm_error err;
 
 	snprintf(script, sizeof(script),
-		 "i=0; while [ $i -lt %d ]; do (: & exec 2>&1); i=$((i + 1)); done; exit 5", (int)N);
+		 "i=0; while [ $i -lt %d ]; do (: & exec 2>&1); i=$((i + 1)); done; exit 5", most);
 	pidfd = (int)assert_ok(idm_reaper_start(reaper, SHELL(script), no_environment, NULL, 0,
 						IDM_REAPER_HOLD, &child, &err),
 			       &err);
 	assert_ok(idm_reaper_wait(reaper, &child, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, CLD_EXITED, 5);
-	while (n < N) {
+	while (n < most) {
 		void *data = NULL;
 
 		assert_ok(idm_reaper_next(reaper, -1, &exit, &data, &err), &err);

@@ -24,7 +24,7 @@
 
 static unsigned int rounds(void)
 {
-	return test_is_long() ? 1000 : TEST_SANITIZED ? 2 : 10;
+	return test_is_long() ? 1000 : test_is_slow() ? 2 : 10;
 }
 
 static struct job {

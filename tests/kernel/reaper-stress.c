@@ -43,7 +43,7 @@ static struct stage {
 /* Ten thousand; less where a start takes many times longer: under sanitizers, on emulated machines. */
 static unsigned int children(void)
 {
-	return getenv("IDM_PATIENCE") ? MOST / 10 : TEST_SANITIZED ? MOST / 5 : MOST;
+	return TEST_SANITIZED ? MOST / 5 : test_is_slow() ? MOST / 10 : MOST;
 }
 
 static unsigned int get(const unsigned int *counter)
@@ -340,7 +340,7 @@ TEST_WITHIN(ten_thousand_at_once, 300)
 
 /* ---- orphans beside other code's children ---- */
 
-#define ORPHANS (TEST_SANITIZED ? 200 : 2000)
+#define ORPHANS (test_is_slow() ? 200 : 2000)
 
 static struct {
 	unsigned int orphans, others, spaces;

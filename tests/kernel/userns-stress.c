@@ -21,9 +21,9 @@
 
 #define THREADS 100
 #define FEW_THREADS 30
-#define NAMESPACES (TEST_SANITIZED ? 5000 : 100000)
+#define NAMESPACES (test_is_slow() ? 5000 : 100000)
 #define OWN_CHILDREN_MIN 20
-#define OWN_CHILDREN_MAX (TEST_SANITIZED ? 200 : 2000)
+#define OWN_CHILDREN_MAX (test_is_slow() ? 200 : (int)ARRAY_SIZE(own))
 
 static struct crowd {
 	int probe;	/* a directory with files 0 to 3, see ownership_probe() */
@@ -139,7 +139,8 @@ static void run_crowd(unsigned int n_threads, unsigned int n, void (*beside)(voi
 		pthread_join(crowd.threads[i], NULL);
 	pthread_barrier_destroy(&crowd.start);
 	snapshot_assert_same(before);
-	proof("stress", n - crowd.stolen, "namespaces made beside reapers and thieves, and seen through");
+	proof("stress", n - crowd.stolen,
+	      "namespaces made beside reapers and thieves, and seen through");
 }
 
 static void enter(void)
@@ -158,7 +159,7 @@ static void leave(void)
 static struct own_child {
 	pid_t pid;
 	bool reaped;
-} own[OWN_CHILDREN_MAX];
+} own[2000];
 static unsigned int n_own;
 
 static int status_of(unsigned int child)

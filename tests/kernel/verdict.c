@@ -16,7 +16,7 @@
 #include "scratch.h"
 #include "util.h"
 
-#define ROUNDS (TEST_SANITIZED ? 20000 : 60000)
+#define ROUNDS (test_is_slow() ? 20000 : 60000)
 
 /* ---- the kernel's verdict ---- */
 
