@@ -29,7 +29,7 @@ static bool look_by_statmount(int fd, struct idm_look *look)
 	const char *subtype = "";
 	struct statx st;
 
-	if (idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE, &st) < 0 ||
+	if (idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st) < 0 ||
 	    !(st.stx_mask & STATX_MNT_ID_UNIQUE))
 		return false;
 	req.mnt_id = st.stx_mnt_id;
@@ -53,7 +53,10 @@ static bool short_mount_id(int fd, unsigned int *id)
 {
 	struct statx st;
 
-	if (idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID))
+	/* Before Linux 6.8 the server of a FUSE filesystem would be asked, for what only the kernel
+	 * knows. */
+	if (idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0 ||
+	    !(st.stx_mask & STATX_MNT_ID))
 		return false;
 	*id = (unsigned int)st.stx_mnt_id;
 	return true;

@@ -179,7 +179,9 @@ static uint64_t mount_id(int fd)
 {
 	struct statx st;
 
-	return idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0 ? st.stx_mnt_id : 0;
+	const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC; /* nothing that a server would know */
+
+	return idm_sys_statx(fd, "", flags, STATX_MNT_ID, &st) == 0 ? st.stx_mnt_id : 0;
 }
 
 static int check_place(const struct placing *p, struct idm_error *err)

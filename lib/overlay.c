@@ -104,7 +104,7 @@ static int collect_layers(struct idm_layers *layers, const struct idm_overlay *o
 static int mount_of(int fd, uint64_t *id)
 {
 	struct statx st;
-	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st);
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st);
 
 	*id = r < 0 ? 0 : st.stx_mnt_id;
 	return r;
