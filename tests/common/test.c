@@ -69,6 +69,11 @@ void proof(const char *name, unsigned long tried, const char *what)
 	note("proof %s: %lu %s", name, tried, what);
 }
 
+void untried(const char *why)
+{
+	note("untried: %s", why);
+}
+
 void fail_at(const char *file, int line, const char *format, ...)
 {
 	const char *slash = strrchr(file, '/');

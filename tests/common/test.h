@@ -103,6 +103,12 @@ void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 void proof(const char *name, unsigned long tried, const char *what);
 
+/*
+ * For the `before` of a test whose surroundings, not the library, need a newer kernel: that nothing is tried is
+ * said, by a line that is looked for.
+ */
+void untried(const char *why);
+
 /* The test cannot be run here. With IDM_MUST_RUN=1 in the environment, that is a failure. */
 void skip_test(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void need_root(void);

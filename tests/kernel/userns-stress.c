@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +17,9 @@
 #include "scratch.h"
 #include "snapshot.h"
 #include "util.h"
+
+/* Every namespace is looked through by a mount. */
+#define TEST_MAPPED(name) TEST_AS(name, 300, 5, 12, namespaces_without_mounts)
 
 #define THREADS 100
 #define FEW_THREADS 30
@@ -238,7 +240,7 @@ static void reap_on_sigchld(void)
 	note("%u children of the reaper's own, all reaped once", reaped);
 }
 
-TEST_WITHIN(beside_a_global_reaper, 300)
+TEST_MAPPED(beside_a_global_reaper)
 {
 	sigset_t set;
 
@@ -283,17 +285,17 @@ static void with_disposition(const struct sigaction *action)
 	leave();
 }
 
-TEST_WITHIN(with_sigchld_ignored, 300)
+TEST_MAPPED(with_sigchld_ignored)
 {
 	with_disposition(&(struct sigaction){ .sa_handler = SIG_IGN });
 }
 
-TEST_WITHIN(with_nocldwait, 300)
+TEST_MAPPED(with_nocldwait)
 {
 	with_disposition(&(struct sigaction){ .sa_handler = count_signal, .sa_flags = SA_NOCLDWAIT });
 }
 
-TEST_WITHIN(with_a_handler, 300)
+TEST_MAPPED(with_a_handler)
 {
 	with_disposition(&(struct sigaction){ .sa_handler = count_signal });
 }
@@ -339,19 +341,9 @@ static void rob(unsigned int n_threads)
 }
 
 /* Right or -ESRCH; never somebody else's namespace, never for ever. */
-TEST_WITHIN(beside_a_thief, 300)
+TEST_MAPPED(beside_a_thief)
 {
 	rob(THREADS);
-}
-
-static bool pid_max_is_the_namespaces_own(void)
-{
-	struct utsname name;
-	int major = 0, minor = 0;
-
-	must(uname(&name));
-	sscanf(name.release, "%d.%d", &major, &minor);
-	return major > 6 || (major == 6 && minor >= 14);
 }
 
 static void rob_with_few_numbers(void *unused)
@@ -371,15 +363,17 @@ static void in_a_new_pid_namespace(void *unused)
 	in_child(rob_with_few_numbers, NULL);
 }
 
+static void no_few_numbers(void)
+{
+	untried("kernel.pid_max is the whole host's");
+}
+
 /*
  * The same where a number that has become free is given to another child within milliseconds, which is
  * shorter than the thread that had it dozes.
  */
-TEST_WITHIN(beside_a_thief_with_numbers_used_again, 300)
+TEST_AS(beside_a_thief_with_numbers_used_again, 300, 6, 14, no_few_numbers)
 {
 	need_root();
-	if (!pid_max_is_the_namespaces_own())
-		note("kernel.pid_max is the whole host's before Linux 6.14: left as it is");
-	else
-		in_child(in_a_new_pid_namespace, NULL);
+	in_child(in_a_new_pid_namespace, NULL);
 }

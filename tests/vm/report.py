@@ -10,6 +10,7 @@ import re
 import sys
 
 RESULT = re.compile(r"(not )?ok (\d+) -? ?([^#]*)(# *skip.*)?", re.IGNORECASE)
+UNTRIED = re.compile(r"# untried: (.*)")
 REFUSED = re.compile(r"# (\w+): this kernel is before Linux (\d+\.\d+)")
 PLAN = re.compile(r"1\.\.(\d+)")
 COMPLAINT = re.compile(r"BUG|WARNING:|Oops|Call Trace|panic|general protection")
@@ -22,9 +23,11 @@ class Program:
         self.lines, self.status, self.seconds = [], None, 0
 
     def count(self):
-        planned, self.passed, self.failed, self.refused, marked = 0, 0, 0, {}, {}
+        planned, self.passed, self.failed, self.refused, self.untried, marked, why = 0, 0, 0, {}, {}, {}, None
         for line in self.lines:
             plan, refused, result = PLAN.fullmatch(line), REFUSED.fullmatch(line), RESULT.match(line)
+            untried = UNTRIED.fullmatch(line)
+            why = untried[1] if untried else why
             if plan:
                 planned = int(plan[1])
             elif refused:
@@ -33,21 +36,24 @@ class Program:
                 self.failed += 1
             elif result:
                 name = result[3].strip()
-                if name in marked:
+                if name in marked and why:
+                    self.untried[name] = (marked[name], why)
+                elif name in marked:
                     self.refused[name] = marked[name]
                 else:
                     self.passed += 1
+            if result:
+                why = None
         # What did not get to its turn, and what went wrong after the last test.
-        missing = max(planned - self.passed - self.failed - len(self.refused), 0)
+        missing = max(planned - self.passed - self.failed - len(self.refused) - len(self.untried), 0)
         self.failed += missing or int(self.failed == 0 and (self.status != 0 or planned == 0))
-        self.total = self.passed + self.failed + len(self.refused)
+        self.total = self.passed + self.failed + len(self.refused) + len(self.untried)
 
     def cell(self):
         if self.failed:
             return f"{self.failed} of {self.total} FAILED"
-        if not self.passed:
-            return f"{len(self.refused)} refused"
-        return f"{self.passed}" + (f", {len(self.refused)} refused" if self.refused else "")
+        parts = [(self.passed, ""), (len(self.refused), " refused"), (len(self.untried), " not tried")]
+        return ", ".join(f"{number}{word}" for number, word in parts if number)
 
 
 class Machine:
@@ -150,6 +156,9 @@ def print_tap(machines, compiled):
         print(f"# proof kernels: {passed} tests on Linux {machine.title}")
         if refused:
             print(f"# proof kernels: {refused} refusals by Linux {machine.title}")
+        for name, program in machine.programs.items():
+            for test, (kernel, why) in program.untried.items():
+                print(f"# not tried on Linux {machine.title}: {name}, {test}: before {kernel}, {why}")
     for number, (arch, programs) in enumerate(compiled.items(), len(cells) + len(machines) + 1):
         print(f"ok {number} - compiled for {arch}")
         print(f"# proof kernels: {programs} programs compiled for {arch}")
@@ -186,14 +195,16 @@ TABLE = """
 ## Tests
 
 Test programs, and how many of their tests did on each kernel what they promise. "refused": so many more
-need a newer kernel than this, and were refused in the words that they have to be refused with. Nothing is
-skipped in these machines: a test that lacks what it needs fails.
+need a newer kernel than this, and were refused in the words that they have to be refused with. "not tried":
+so many more need surroundings that only a newer kernel has; they are named below. Nothing is skipped in
+these machines: a test that lacks what it needs fails. Emulation makes everything many times slower: what is
+tried very often elsewhere is tried less often here, as under sanitizers.
 """
 
 NOT_RUN = """
 ## Not run there
 
-{missing}- The tests of the command (suite `cli`): they are run on the kernel of the machine that builds. By name,
+{untried}{missing}- The tests of the command (suite `cli`): they are run on the kernel of the machine that builds. By name,
   `tests/vm/run.sh --kernel 7.2 run.bats` and such, they can be run in the machines, too, but they work on
   a tmpfs, which can be mapped from Linux 6.3 on, and some of them expect what came with 6.15.
 - The tests of the header and of the shared library (suite `abi`), which no kernel makes a difference to.
@@ -228,6 +239,16 @@ def promise_rows(machines):
         [f"{a}.{b}", f"`{name}`", test.replace("_", " ")] for (a, b), name, test in sorted(later) if (a, b) > (5, 12)]
 
 
+def untried_tests(machines):
+    found = {}
+    for machine in machines:
+        for name, program in machine.programs.items():
+            for test, (kernel, why) in program.untried.items():
+                found.setdefault((name, test, kernel, why), []).append(machine.title)
+    return "".join(f"- `{name}`, {test.replace('_', ' ')}: not on {', '.join(titles)}. Before Linux {kernel}, {why}.\n"
+                   for (name, test, kernel, why), titles in found.items())
+
+
 def missing_programs(known, machines):
     missing = [name for name in known if name not in names_of(machines)]
     if not missing:
@@ -245,7 +266,7 @@ def write_doc(path, machines, compiled, known):
         file.write(FEATURES + "\n" + markdown(feature_rows(machines)))
         file.write(PROMISES + "\n" + markdown(promise_rows(machines)))
         file.write(TABLE + "\n" + markdown(rows_of(machines)))
-        file.write(NOT_RUN.format(missing=missing_programs(known, machines)))
+        file.write(NOT_RUN.format(untried=untried_tests(machines), missing=missing_programs(known, machines)))
 
 
 def main():
