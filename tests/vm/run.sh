@@ -15,7 +15,8 @@ all of the suites unit, kernel and concurrent are run. The exit status is not 0 
   --arch A     amd64, arm64 or riscv64; may be repeated. Without it: amd64. For arm64 the kernel is 6.12
                unless one is named. For riscv64 everything is compiled, and nothing is run.
   --short      a small choice of tests, and of kernels unless they are named: 5.10 and 6.1
-  --keep DIR   leave there what the machines said, in DIR/ARCH-KERNEL/
+  --keep DIR   leave there what the machines said, in DIR/ARCH-KERNEL/. What earlier runs have left there is
+               part of the table and of --doc, if it is of the very same sources; else nothing is run.
   --prepare    get and build everything, and boot nothing
   --tap        print TAP
   --doc FILE   write docs/kernels.md
@@ -128,6 +129,22 @@ chosen_tests() { # ARCH
   fi
 }
 
+# Tells sources apart: of what the programs are made, and what they read.
+sum_of_sources() {
+  (cd "$source" && find meson.build cli completion include lib man tests -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) |
+    sha256sum | cut -d' ' -f1
+}
+
+# What other sources did must not be in one table with what these do.
+check_kept() {
+  local place
+
+  for place in "$results"/*/; do
+    [ ! -d "$place" ] || [ "$(cat "$place/sources" 2>/dev/null)" = "$sources" ] ||
+      problem "$place is from a run of other sources: remove it, or keep this run elsewhere"
+  done
+}
+
 cross_file() { # ARCH: for meson
   local cpu=aarch64 name=aarch64-linux-gnu
 
@@ -223,7 +240,9 @@ boot() { # KERNEL ARCH SECONDS
   local place=$results/$2-$1 emulator console status=0 disks=() disk
 
   echo "booting Linux $1, $2" >&2
+  rm -rf "$place"
   mkdir -p "$place"
+  echo "$sources" >"$place/sources"
   make_initramfs "$1" "$2"
   case $2 in
     amd64) emulator=(qemu-system-x86_64 -M pc -cpu max) console=ttyS0 ;;
@@ -258,6 +277,7 @@ run_arch() { # ARCH
   # There is no machine of Debian 12's for it.
   if [ "$1" = riscv64 ]; then
     mkdir -p "$results/$1"
+    echo "$sources" >"$results/$1/sources"
     wc -l <"$work/chosen" >"$results/$1/compiled"
     return
   fi
@@ -322,6 +342,8 @@ main() {
   results=$work/results
   [ -z "$keep" ] || results=$(mkdir -p "$keep" && cd "$keep" && pwd)
   mkdir -p "$results"
+  sources=$(sum_of_sources)
+  check_kept
   truncate -s 512M "$work/disk.img"
   mkfs.ext4 -q -F -O ^metadata_csum_seed,^orphan_file -L disk "$work/disk.img"
   for arch in "${archs[@]}"; do
