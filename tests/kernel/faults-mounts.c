@@ -25,7 +25,7 @@ static void enter(void)
 	scratch_dir(SOURCE "/below");
 	scratch_dir(TARGET);
 	owned_file(SOURCE "/file", 1000, 1001);
-	do_mount("below", SOURCE "/below", "tmpfs", 0, "size=1m");
+	mount_mappable(SOURCE "/below");
 	owned_file(SOURCE "/below/file", 8, 12);
 }
 
@@ -297,7 +297,8 @@ static void assert_bound(void)
 	snprintf(path, sizeof(path), "%s/below/file", target);
 	if (way & IDM_TREE_RECURSIVE)
 		assert_owner(path, 100008, 100012);
-	assert_int_equal(mount_at(target).map_state, IDM_MAP_READ);
+	assert_int_equal(mount_at(target).map_state,
+			 kernel_is_before(6, 15) ? IDM_MAP_UNREADABLE : IDM_MAP_READ);
 }
 
 /* Nobody can take away a directory for somebody who is dead: there is no record of it. */
@@ -567,9 +568,43 @@ static void overlays_on_used(const char *name)
 	leave();
 }
 
+static void no_mapped_layers(void)
+{
+	struct snapshot *before;
+	struct idm_error err;
+
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
+	enter();
+	way = 0;
+	upper_ids = IDM_UPPER_DISK;
+	make_layers();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	assert_true(open_overlay(&err) < 0);
+	assert_contains(err.message, "Linux 5.19");
+	snapshot_assert_same(before);
+	leave();
+}
+
 static void not_by_descriptor(void)
 {
-	need_root(); /* overlay.c has that */
+	struct snapshot *before;
+	struct idm_error err;
+
+	if (kernel_is_before(5, 19)) {
+		no_mapped_layers();
+		return;
+	}
+	enter();
+	way = IDM_OVERLAY_BY_DESCRIPTOR;
+	upper_ids = IDM_UPPER_DISK;
+	make_layers();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	assert_error(open_overlay(&err), -EOPNOTSUPP, &err, NULL, NULL, "Linux 6.15");
+	snapshot_assert_same(before);
+	leave();
 }
 
 TEST_SINCE(6, 15, not_by_descriptor, an_overlay_by_descriptor)
@@ -588,17 +623,17 @@ TEST_SINCE(6, 15, not_by_descriptor, an_overlay_created_as_root)
 		 IDM_UPPER_DISK);
 }
 
-TEST_SINCE(5, 19, not_by_descriptor, an_overlay_in_a_namespace)
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_namespace)
 {
 	overlays("overlay in namespace", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_SHIFTED);
 }
 
-TEST_SINCE(5, 19, not_by_descriptor, an_overlay_with_disk_ids_in_a_namespace)
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_with_disk_ids_in_a_namespace)
 {
 	overlays("overlay in namespace, disk ids", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
 }
 
-TEST_SINCE(5, 19, not_by_descriptor, an_overlay_on_a_directory_in_use)
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use)
 {
 	overlays_on_used("overlay, in use");
 }
@@ -610,7 +645,7 @@ static void without_statmount(void)
 	refuse_call(458, EPERM);
 }
 
-TEST_SINCE(5, 19, not_by_descriptor, an_overlay_on_a_directory_in_use_by_mountinfo)
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use_by_mountinfo)
 {
 	scratch_enter();
 	without_statmount();

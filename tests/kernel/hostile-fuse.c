@@ -243,8 +243,12 @@ static void replace_it(void)
 	AUTO_FD int tree = tree_of(SOURCE, "0:1:1");
 	struct idm_error err;
 
-	if (kernel_is_before(6, 5))
+	if (kernel_is_before(6, 5)) {
+		assert_error(idm_tree_attach(tree, AT_FDCWD, PLACE, IDM_ATTACH_REPLACE,
+					     IDM_PROPAGATION_DEFAULT, &err),
+			     -EOPNOTSUPP, &err, PLACE, NULL, "Linux 6.5");
 		return;
+	}
 	assert_ok(idm_tree_attach(tree, AT_FDCWD, PLACE, IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT,
 				  &err),
 		  &err);

@@ -312,7 +312,24 @@ static void replace_with_a_false_proc(void *unused)
 
 static void no_replacing(void)
 {
-	mounts_are_refused();
+	AUTO_FD int tree = -1;
+	struct snapshot *before;
+	struct idm_error err;
+
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
+	scratch_enter();
+	scratch_dir(SCRATCH "/source");
+	scratch_dir(SCRATCH "/target");
+	mount_mapped(SCRATCH "/source", SCRATCH "/target", "0:5:1");
+	tree = tree_of(SCRATCH "/source", "0:7:1");
+	before = snapshot_take(SNAPSHOT_ALL);
+	assert_error(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/target", IDM_ATTACH_REPLACE,
+				     IDM_PROPAGATION_DEFAULT, &err),
+		     -EOPNOTSUPP, &err, SCRATCH "/target", NULL, "Linux 6.5");
+	snapshot_assert_same(before);
 }
 
 TEST_SINCE(6, 5, no_replacing, replacing_where_proc_is_a_lie)

@@ -43,7 +43,7 @@ static struct stage {
 /* Ten thousand; less where a start takes many times longer: under sanitizers, on emulated machines. */
 static unsigned int children(void)
 {
-	return TEST_SANITIZED ? MOST / 5 : test_is_slow() ? MOST / 10 : MOST;
+	return TEST_SANITIZED ? MOST / 5 : test_is_slow() ? MOST / 20 : MOST;
 }
 
 static unsigned int get(const unsigned int *counter)
