@@ -62,12 +62,15 @@ class Machine:
         self.title = self.kernel + ("" if arch == "amd64" else " " + arch)
         self.order = (arch, [int(n) for n in self.kernel.split(".")])
         self.release = read(directory, "release").strip()
-        self.complaints = [line for line in read(directory, "console").splitlines() if COMPLAINT.search(line)]
+        console = read(directory, "earlier-console") + read(directory, "console")
+        self.complaints = [line for line in console.splitlines() if COMPLAINT.search(line)]
         self.programs, self.features, self.done = {}, [], False
+        # What earlier runs of the same sources have left, and the last one.
+        self.parse(read(directory, "earlier-output"))
         self.parse(read(directory, "output"))
 
     def parse(self, output):
-        program = None
+        program, self.done = None, False
         for line in output.splitlines():
             words = line.split()
             if line.startswith("#vm begin "):
@@ -104,6 +107,11 @@ def names_of(machines):
 def cell(machine, name):
     program = machine.programs.get(name)
     return program.cell() if program else "not run"
+
+
+def has_failed(machine, name):
+    program = machine.programs.get(name)
+    return bool(program and program.failed)
 
 
 def is_bad(machine, name):
@@ -187,8 +195,8 @@ What `idmount check` found on each; "since" is the release of Linux that brought
 PROMISES = """
 ## Promises that need more than Linux 5.12
 
-Each is a test. On older kernels the test is not skipped: that the call refuses, and says why, is tested in
-its place.
+Each is a test. On older kernels the test is not skipped: what is to be expected there, as a rule that the call
+refuses and says why, is tested in its place.
 """
 
 TABLE = """
@@ -290,7 +298,8 @@ def main():
     elif machines or compiled:
         print_table(machines, compiled)
     bad = any(not machine.done or any(is_bad(machine, name) for name in names_of(machines)) for machine in machines)
-    if not bad and arguments.doc:
+    failed = any(not machine.done or any(has_failed(machine, name) for name in names_of(machines)) for machine in machines)
+    if machines and not failed and arguments.doc:
         write_doc(arguments.doc, machines, compiled, known)
     return 1 if bad or not (machines or compiled) else 0
 

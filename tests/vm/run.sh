@@ -16,7 +16,8 @@ all of the suites unit, kernel and concurrent are run. The exit status is not 0 
                unless one is named. For riscv64 everything is compiled, and nothing is run.
   --short      a small choice of tests, and of kernels unless they are named: 5.10 and 6.1
   --keep DIR   leave there what the machines said, in DIR/ARCH-KERNEL/. What earlier runs have left there is
-               part of the table and of --doc, if it is of the very same sources; else nothing is run.
+               part of the table and of --doc, if it is of the very same sources; else nothing is run. Of a
+               test that has been run again the last result counts.
   --prepare    get and build everything, and boot nothing
   --tap        print TAP
   --doc FILE   write docs/kernels.md
@@ -237,11 +238,15 @@ make_initramfs() { # KERNEL ARCH
 
 # What the tests print goes to the file `output`, what the kernel prints to the file `console`.
 boot() { # KERNEL ARCH SECONDS
-  local place=$results/$2-$1 emulator console status=0 disks=() disk
+  local place=$results/$2-$1 emulator console status=0 disks=() disk kept
 
   echo "booting Linux $1, $2" >&2
-  rm -rf "$place"
   mkdir -p "$place"
+  # What is there already stays: other tests' results of the same sources, see check_kept().
+  for kept in output console; do
+    [ ! -e "$place/$kept" ] || cat "$place/$kept" >>"$place/earlier-$kept"
+    rm -f "$place/$kept"
+  done
   echo "$sources" >"$place/sources"
   make_initramfs "$1" "$2"
   case $2 in
