@@ -70,18 +70,17 @@ static bool is_good(const struct idm_check *check, bool write)
 	return check->mappable && (!write || check->writable);
 }
 
-static void print_path(const char *path, const struct idm_check *check, bool write,
-		       const struct idm_error *err)
+static int print_path(const char *path, const struct idm_check *check, bool write,
+		      const struct idm_error *err)
 {
-	if (!is_good(check, write)) {
-		report_error(err);
-		return;
-	}
-	print_line("%s: %s: can be ID-mapped%s%s", path, check->fstype,
-		   check->mapped ? ", again: it is mapped already" : "",
-		   !write		    ? ""
-		   : check->disk_id_checked ? ", and written with the right ids on disk"
-					    : ", and written; the id on disk cannot be read here");
+	if (!is_good(check, write))
+		return report_error(err);
+	return print_line("%s: %s: can be ID-mapped%s%s", path, check->fstype,
+			  check->mapped ? ", again: it is mapped already" : "",
+			  !write ? ""
+			  : check->disk_id_checked
+				  ? ", and written with the right ids on disk"
+				  : ", and written; the id on disk cannot be read here");
 }
 
 static void add_path_json(struct json_object *array, const char *path, const struct idm_check *check,
@@ -117,10 +116,9 @@ static int check_path(const char *path, bool write, struct json_object *json)
 			return report_error(&err);
 		check = (struct idm_check){ .size = sizeof(check) };
 	}
-	if (json)
-		add_path_json(json, path, &check, write, &err);
-	else
-		print_path(path, &check, write, &err);
+	if (!json)
+		return print_path(path, &check, write, &err);
+	add_path_json(json, path, &check, write, &err);
 	return is_good(&check, write) ? DONE : FAILED;
 }
 

@@ -18,29 +18,33 @@ void report_as(const char *prefix)
  * One line, whatever is in the words and paths that it quotes: as in the library's messages, control
  * characters could forge another one, or talk to the terminal.
  */
-static void put_line(FILE *out, const char *beginning, const char *format, va_list args)
-	__attribute__((format(printf, 3, 0)));
+static char *one_line(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
-static void put_line(FILE *out, const char *beginning, const char *format, va_list args)
+static char *one_line(const char *format, va_list args)
 {
 	char *line;
 
 	if (vasprintf(&line, format, args) < 0)
-		line = NULL;
-	for (char *c = line; c && *c; c++)
+		return NULL;
+	for (char *c = line; *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
-	fprintf(out, "%s%s\n", beginning, line ? line : "out of memory");
-	free(line);
+	return line;
 }
 
-void print_line(const char *format, ...)
+int print_line(const char *format, ...)
 {
 	va_list args;
+	char *line;
 
 	va_start(args, format);
-	put_line(stdout, "", format, args);
+	line = one_line(format, args);
 	va_end(args);
+	if (!line)
+		return out_of_memory();
+	puts(line);
+	free(line);
+	return DONE;
 }
 
 static void say(const char *kind, const char *format, va_list args)
@@ -48,11 +52,11 @@ static void say(const char *kind, const char *format, va_list args)
 
 static void say(const char *kind, const char *format, va_list args)
 {
-	char beginning[128];
+	char *line = one_line(format, args);
 
 	fflush(stdout);
-	snprintf(beginning, sizeof(beginning), "%s: %s", prefix_, kind);
-	put_line(stderr, beginning, format, args);
+	fprintf(stderr, "%s: %s%s\n", prefix_, kind, line ? line : "out of memory");
+	free(line);
 }
 
 static int print_error(const char *file, const struct idm_error *err)

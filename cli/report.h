@@ -26,8 +26,8 @@ int out_of_memory(void);
 /* "prefix: note: message" */
 void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A line on standard output, as printable as the messages. */
-void print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A line on standard output, as printable as the messages: DONE, or FAILED with a message. */
+int print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Ends output: DONE, or FAILED with a message if standard output did not take it all. */
 int finish_output(int status);
