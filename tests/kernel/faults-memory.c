@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Every allocation fails once: the operation says that there is no memory, or does without, and has
- * freed all that it had got. In one process, with malloc(3) replaced.
+ * freed all that it had got. In one process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,74 +9,13 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "failing-memory.h"
 #include "plans.h"
+#include "spared-json-c.h"
 
 #define MAP_TEXT "u:0:100000:65536,g:0:100000:65536"
 #define SOURCE SCRATCH "/source"
 #define RECORD SCRATCH "/record"
-
-/* ---- malloc ---- */
-
-static struct {
-	bool counts;
-	unsigned long n, nth; /* the one that fails */
-	long live;	      /* allocations made while it counts, and not freed */
-	bool failed;
-} memory;
-
-#if !TEST_SANITIZED
-
-/* glibc's own, of which these take the place. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-void __libc_free(void *p);
-
-static bool is_to_fail(void)
-{
-	if (!memory.counts || memory.n++ != memory.nth)
-		return false;
-	memory.failed = true;
-	errno = ENOMEM;
-	return true;
-}
-
-static void *counted(void *p)
-{
-	memory.live += memory.counts && p;
-	return p;
-}
-
-void *malloc(size_t size)
-{
-	return is_to_fail() ? NULL : counted(__libc_malloc(size));
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return is_to_fail() ? NULL : counted(__libc_calloc(n, size));
-}
-
-void *realloc(void *old, size_t size)
-{
-	void *p = is_to_fail() ? NULL : __libc_realloc(old, size);
-
-	return old ? p : counted(p);
-}
-
-void *aligned_alloc(size_t alignment, size_t size)
-{
-	return is_to_fail() ? NULL : counted(__libc_memalign(alignment, size));
-}
-
-void free(void *p)
-{
-	memory.live -= memory.counts && p;
-	__libc_free(p);
-}
-
-#endif
 
 /* ---- the rounds ---- */
 
@@ -90,13 +29,9 @@ static int go_counting(const struct operation *op, unsigned long nth, struct idm
 {
 	int r;
 
-	memory.n = 0;
-	memory.live = 0;
-	memory.nth = nth;
-	memory.failed = false;
-	memory.counts = true;
+	memory_begin(nth);
 	r = op->go(err);
-	memory.counts = false;
+	memory->counts = false;
 	return r;
 }
 
@@ -109,15 +44,15 @@ static void try_each(const struct operation *op)
 		struct idm_error err;
 		int r = go_counting(op, n, &err);
 
-		more = memory.failed;
-		if (memory.live)
+		more = memory->failed;
+		if (memory->live)
 			fail_msg("%s: after allocation %lu failed, %ld are left", op->name, n,
-				 memory.live);
+				 memory->live);
 		if (r < 0) {
 			if (getenv("IDM_FAULTS"))
 				note("%s, allocation %lu: %s", op->name, n, err.message);
 			assert_error(r, -ENOMEM, &err, NULL, NULL, NULL);
-			assert_true(memory.failed);
+			assert_true(memory->failed);
 		} else if (op->undo) {
 			op->undo();
 		}
@@ -214,16 +149,16 @@ static int unmount_recursively(struct idm_error *err)
 {
 	int r;
 
-	memory.counts = false;
+	memory->counts = false;
 	do_mount("to go", TARGET, "tmpfs", 0, "size=1m");
 	scratch_dir(TARGET "/below");
 	do_mount("to go", TARGET "/below", "tmpfs", 0, "size=1m");
-	memory.counts = true;
+	memory->counts = true;
 	r = idm_umount(TARGET, IDM_UMOUNT_RECURSIVE, err);
-	memory.counts = false;
+	memory->counts = false;
 	if (r < 0)
 		do_umount(TARGET);
-	memory.counts = true;
+	memory->counts = true;
 	return r;
 }
 
@@ -300,7 +235,6 @@ static int add(struct idm_plan *plan, const char *type, const char *source, cons
 	return idm_plan_add(plan, &m, err);
 }
 
-/* By calls: json-c does not survive that strdup(3) fails. */
 static int make_plan(struct idm_plan **plan, struct idm_error *err)
 {
 	int r = idm_plan_new(plan);
@@ -309,6 +243,36 @@ static int make_plan(struct idm_plan **plan, struct idm_error *err)
 		return idm_fail(err, r, "make plan", NULL, NULL);
 	r = add(*plan, "bind", ROOT, "/", "private", err);
 	return r < 0 ? r : add(*plan, "tmpfs", NULL, "/made", "size=1m", err);
+}
+
+static int read_plan(const char *text, struct idm_error *err)
+{
+	AUTO_PLAN struct idm_plan *plan = NULL;
+	int r = idm_plan_new(&plan);
+
+	if (r < 0)
+		return idm_fail(err, r, "make plan", NULL, NULL);
+	return idm_plan_read(plan, text, strlen(text), NULL, err);
+}
+
+static int read_list(struct idm_error *err)
+{
+	return read_plan("[{\"Type\": \"bind\", \"Source\": \"" ROOT "\", \"Options\":"
+			 " [\"rbind\", \"uidmap=0:1000:5\", \"gidmap=0:1000:5\"]},"
+			 " {\"Type\": \"tmpfs\", \"Target\": \"/made\", \"Options\": [\"size=1m\"]}]",
+			 err);
+}
+
+static int read_bundle(struct idm_error *err)
+{
+	return read_plan(
+		"{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"" ROOT "\"},"
+		" \"mounts\": [{\"destination\": \"/a\", \"type\": \"bind\","
+		" \"source\": \"" ROOT "\", \"options\": [\"rbind\"],"
+		" \"uidMappings\": [{\"containerID\": 0, \"hostID\": 9, \"size\": 1}],"
+		" \"gidMappings\": [{\"containerID\": 0, \"hostID\": 9, \"size\": 1}]}],"
+		" \"annotations\": {\"a\": \"b\"}, \"linux\": {\"namespaces\": [{\"type\": \"pid\"}]}}",
+		err);
 }
 
 static int apply(struct idm_error *err)
@@ -326,14 +290,14 @@ static int undo(struct idm_error *err)
 {
 	int r;
 
-	memory.counts = false;
+	memory->counts = false;
 	assert_ok(apply(err), err);
-	memory.counts = true;
+	memory->counts = true;
 	r = idm_plan_undo(RECORD, 0, err);
-	memory.counts = false;
+	memory->counts = false;
 	if (r < 0)
 		assert_ok(idm_plan_undo(RECORD, 0, NULL), NULL);
-	memory.counts = true;
+	memory->counts = true;
 	return r;
 }
 
@@ -384,8 +348,11 @@ TEST(of_children)
 
 TEST(of_plans)
 {
-	static const struct operation ops[] = { { "apply", apply, undo_applied },
+	static const struct operation ops[] = { { "read list", read_list, NULL },
+						{ "read bundle", read_bundle, NULL },
+						{ "apply", apply, undo_applied },
 						{ "undo", undo, NULL } };
 
+	load_json_c();
 	try_all(ops, ARRAY_SIZE(ops));
 }
