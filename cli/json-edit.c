@@ -15,17 +15,17 @@ char *text_of(const char *format, ...)
 
 	va_start(args, format);
 	if (vasprintf(&text, format, args) < 0)
-		abort();
+		text = NULL;
 	va_end(args);
 	return text;
 }
 
 char *json_quote(const char *string)
 {
-	char *text = malloc(6 * strlen(string) + 3), *to = text;
+	char *text = string ? malloc(6 * strlen(string) + 3) : NULL, *to = text;
 
 	if (!text)
-		abort();
+		return NULL;
 	*to++ = '"';
 	for (; *string; string++) {
 		unsigned char c = (unsigned char)*string;
@@ -149,12 +149,26 @@ bool find_item(const struct edits *e, size_t in, const char *key, struct item *i
 
 /* ---- changing ---- */
 
+/* A text that is NULL is none. */
+static void add(struct edits *e, size_t start, size_t end, char *text)
+{
+	struct edit *list = reallocarray(e->list, e->n + 1, sizeof(*list));
+
+	if (!list) {
+		e->failed = true;
+		free(text);
+		return;
+	}
+	e->list = list;
+	e->list[e->n++] = (struct edit){ start, end - start, text };
+}
+
 void edit_replace(struct edits *e, size_t start, size_t end, char *text)
 {
-	e->list = reallocarray(e->list, e->n + 1, sizeof(*e->list));
-	if (!e->list)
-		abort();
-	e->list[e->n++] = (struct edit){ start, end - start, text };
+	if (text)
+		add(e, start, end, text);
+	else
+		e->failed = true;
 }
 
 void edit_append(struct edits *e, size_t in, char *text)
@@ -172,7 +186,7 @@ void edit_append(struct edits *e, size_t in, char *text)
 	for (space = last.start; strchr(" \t\r\n", e->text[space - 1]); space--)
 		;
 	edit_replace(e, last.end, last.end,
-		     text_of(",%.*s%s", (int)(last.start - space), e->text + space, text));
+		     text ? text_of(",%.*s%s", (int)(last.start - space), e->text + space, text) : NULL);
 	free(text);
 }
 
@@ -186,22 +200,22 @@ void edit_remove(struct edits *e, size_t in, bool (*goes)(const struct item *ite
 	while (next_item(e, in, &item)) {
 		if (!goes(&item, data)) {
 			if (end && !kept)
-				edit_replace(e, start, item.start, NULL);
+				add(e, start, item.start, NULL);
 			kept = true;
 		} else if (kept) {
-			edit_replace(e, item.previous_end, item.end, NULL);
+			add(e, item.previous_end, item.end, NULL);
 		} else {
 			start = start ? start : item.start;
 			end = item.end;
 		}
 	}
 	if (end && !kept)
-		edit_replace(e, start, end, NULL);
+		add(e, start, end, NULL);
 }
 
 static char *nested(const char *const *keys, size_t n, char *value)
 {
-	while (n-- > 0) {
+	while (value && n-- > 0) {
 		char *outer = text_of("%s\"%s\":%s%s", n ? "{" : "", keys[n], value, n ? "}" : "");
 
 		free(value);
@@ -223,11 +237,13 @@ void edit_set(struct edits *e, const char *const *keys, size_t n, char *value)
 			return;
 		}
 		if (last || e->text[item.value] != '{') {
-			char *inner = last ? value : nested(keys + i + 1, n - i - 1, value);
+			char *inner = last ? NULL : nested(keys + i + 1, n - i - 1, value);
 
-			edit_replace(e, item.value, item.end, last ? inner : text_of("{%s}", inner));
-			if (!last)
-				free(inner);
+			edit_replace(e, item.value, item.end,
+				     inner  ? text_of("{%s}", inner)
+				     : last ? value
+					    : NULL);
+			free(inner);
 			return;
 		}
 		in = item.value;
@@ -255,9 +271,9 @@ char *edit_apply(struct edits *e, size_t *length)
 
 	for (size_t i = 0; i < e->n; i++)
 		room += e->list[i].text ? strlen(e->list[i].text) : 0;
-	text = malloc(room);
+	text = e->failed ? NULL : malloc(room);
 	if (!text)
-		abort();
+		return NULL;
 	sort(e);
 	for (size_t i = 0; i < e->n; i++) {
 		const struct edit *edit = &e->list[i];

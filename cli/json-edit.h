@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Changes to a JSON text that leave every byte as it is that they are not about. The text is known to be
- * well-formed, without a key twice in an object. Out of memory aborts.
+ * well-formed, without a key twice in an object.
+ *
+ * A change for which there is no memory is remembered, and edit_apply() then gives nothing: whoever
+ * makes them does not have to look at each. So a text that is NULL, as text_of() gives it, may be handed
+ * on.
  */
 #ifndef JSON_EDIT_H
 #define JSON_EDIT_H
@@ -19,6 +23,7 @@ struct edits {
 	size_t length;
 	struct edit *list;
 	size_t n;
+	bool failed; /* out of memory */
 };
 
 /* The member of an object, or the element of an array. Begins as {0}. */
@@ -57,14 +62,15 @@ void edit_remove(struct edits *edits, size_t in, bool (*goes)(const struct item 
  */
 void edit_set(struct edits *edits, const char *const *keys, size_t n, char *value);
 
-/* The text as changed, the caller's to free, ended by NUL; its length in *length. */
+/* The text as changed, the caller's to free, ended by NUL; its length in *length. NULL: out of memory.
+ */
 char *edit_apply(struct edits *edits, size_t *length);
 void edit_free(struct edits *edits);
 
-/* printf(3) into new memory. */
+/* printf(3) into new memory; NULL: there is none. */
 char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The string in quotes. */
+/* The string in quotes; NULL as well if the string is. */
 char *json_quote(const char *string);
 
 #endif

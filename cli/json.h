@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * --json, through json-c, which is loaded when it is needed. What is added is owned by what it is added
- * to; out of memory aborts.
+ * to. When there is no memory, the command ends, with that as its one line.
  */
 #ifndef JSON_H
 #define JSON_H

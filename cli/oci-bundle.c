@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,26 +26,26 @@ struct wish {
 	bool any, rows;
 };
 
+static int no_memory(struct idm_error *err)
+{
+	return idm_fail(err, -ENOMEM, step_ready, NULL, NULL);
+}
+
 static bool begins(const char *word, const char *with)
 {
 	return strncmp(word, with, strlen(with)) == 0;
 }
 
-static int add_map(struct wish *w, const struct idm_json *at, char *map, bool both,
+static int add_map(struct wish *w, const struct idm_json *at, const char *map, bool both,
 		   struct idm_error *err)
 {
 	char *old = w->map;
 
-	if (old && both) {
-		free(map);
+	if (old && both)
 		return idm_json_fail(at, err, "a map is given twice");
-	}
-	w->map = old ? text_of("%s %s", old, map) : map;
-	if (old) {
-		free(old);
-		free(map);
-	}
-	return 0;
+	w->map = text_of("%s%s%s", old ? old : "", old ? " " : "", map);
+	free(old);
+	return w->map ? 0 : no_memory(err);
 }
 
 static int take_word(struct wish *w, const struct idm_json *at, const char *word, struct idm_error *err)
@@ -60,10 +59,10 @@ static int take_word(struct wish *w, const struct idm_json *at, const char *word
 		return 0;
 	if (begins(word, "uidmap=") || begins(word, "gidmap="))
 		return add_map(
-			w, at, text_of("%s", word),
+			w, at, word,
 			w->rows || (w->map && !begins(w->map, "uidmap=") && !begins(w->map, "gidmap=")),
 			err);
-	return add_map(w, at, text_of("%s", value + 1), true, err);
+	return add_map(w, at, value + 1, true, err);
 }
 
 static int take_words(struct wish *w, const struct idm_json *mount, struct idm_error *err)
@@ -94,9 +93,10 @@ static int take_rows(struct wish *w, const struct idm_json *mount, struct idm_er
 	if (r == 0 && rows) {
 		n = idm_map_print(rows, IDM_FORMAT_CRUN, IDM_BOTH, NULL, 0);
 		w->map = malloc((size_t)n + 1);
-		if (!w->map)
-			abort();
-		idm_map_print(rows, IDM_FORMAT_CRUN, IDM_BOTH, w->map, (size_t)n + 1);
+		if (w->map)
+			idm_map_print(rows, IDM_FORMAT_CRUN, IDM_BOTH, w->map, (size_t)n + 1);
+		else
+			r = no_memory(err);
 		w->any = w->rows = true;
 	}
 	idm_map_free(rows);
@@ -169,11 +169,25 @@ static void strip_mount(struct work *w, const struct idm_json *mount, size_t at)
 		edit_remove(&w->edits, item.value, is_map_option, &options);
 }
 
+/* "KEY":"VALUE", behind those that are there already. */
+static int add_annotation(struct work *w, char *key, char *value)
+{
+	char *quoted_key = json_quote(key), *quoted_value = json_quote(value), *old = w->annotations;
+
+	w->annotations = quoted_key && quoted_value ? text_of("%s%s%s:%s", old ? old : "",
+							      old ? "," : "", quoted_key, quoted_value)
+						    : NULL;
+	free(quoted_key);
+	free(quoted_value);
+	free(old);
+	return w->annotations ? 0 : no_memory(w->err);
+}
+
 static int annotate(struct work *w, const struct idm_json *mount, const struct wish *wish)
 {
 	struct idm_json destination, annotations, there;
 	const char *path;
-	char *key, *value, *quoted_key, *quoted_value, *old = w->annotations;
+	char *key, *value;
 	size_t n;
 	int r;
 
@@ -190,15 +204,10 @@ static int annotate(struct work *w, const struct idm_json *mount, const struct w
 	key = text_of("%s%.*s", IDM_OCI_ANNOTATION, (int)n, path);
 	value = text_of("%s%s%s", wish->scope ? wish->scope : "", wish->scope && wish->map ? "=" : "",
 			wish->map ? wish->map : "");
-	quoted_key = json_quote(key);
-	quoted_value = json_quote(value);
-	w->annotations = text_of("%s%s%s:%s", old ? old : "", old ? "," : "", quoted_key, quoted_value);
+	r = add_annotation(w, key, value);
 	free(key);
 	free(value);
-	free(quoted_key);
-	free(quoted_value);
-	free(old);
-	return 0;
+	return r;
 }
 
 static int change_mount(struct work *w, const struct idm_json *mount, size_t at)
@@ -325,13 +334,13 @@ static int change_hooks(struct work *w)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	path = json_quote(w->hook);
-	entry = text_of("{\"path\":%s,\"args\":[\"idmount\",\"oci-hook\"]}", path);
+	entry = path ? text_of("{\"path\":%s,\"args\":[\"idmount\",\"oci-hook\"]}", path) : NULL;
 	free(path);
 	if (item.end) {
 		edit_append(&w->edits, item.value, entry);
 		return 0;
 	}
-	edit_set(&w->edits, keys, 2, text_of("[%s]", entry));
+	edit_set(&w->edits, keys, 2, entry ? text_of("[%s]", entry) : NULL);
 	free(entry);
 	return 0;
 }
@@ -362,10 +371,9 @@ static bool write_all(int fd, const char *text, size_t length)
 static int exchange(const char *file, const struct stat *old, const char *text, size_t length,
 		    struct idm_error *err)
 {
-	char *copy = text_of("%s", file), *name = text_of("%s/.config.json.XXXXXX", dirname(copy));
-	int fd = mkostemp(name, O_CLOEXEC), r = 0;
+	char *name = text_of("%.*s/.config.json.XXXXXX", (int)(strrchr(file, '/') - file), file);
+	int fd = name ? mkostemp(name, O_CLOEXEC) : -1, r = 0;
 
-	free(copy);
 	if (fd < 0)
 		r = fail_errno(err, "create a new one beside it");
 	else if (fchown(fd, old->st_uid, old->st_gid) < 0 || fchmod(fd, old->st_mode & 07777) < 0 ||
@@ -435,7 +443,7 @@ static int rewrite(const char *file, int dirfd, const struct stat *old, const ch
 	}
 	if (r == 0 && w.any) {
 		new = edit_apply(&w.edits, &n);
-		r = check(new, n, dirfd, err);
+		r = new ? check(new, n, dirfd, err) : no_memory(err);
 	}
 	if (r == 0 && w.edits.n)
 		r = exchange(file, old, new, n, err);
@@ -446,31 +454,49 @@ static int rewrite(const char *file, int dirfd, const struct stat *old, const ch
 	return r;
 }
 
-int make_bundle_ready(const char *bundle, const char *hook, char *file, struct idm_error *err)
+/* What a link leads to is changed, not the link. */
+static int find_file(const char *bundle, char *file, struct idm_error *err)
 {
-	int dirfd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, r = 0;
-	char *text = NULL, *name = text_of("%s/config.json", bundle);
+	char *name = text_of("%s/config.json", bundle);
+	int r = 0;
+
+	if (!name)
+		return no_memory(err);
+	if (!realpath(name, file)) {
+		r = fail_errno(err, "read");
+		snprintf(file, PATH_MAX, "%s", name);
+	}
+	free(name);
+	return r;
+}
+
+static int read_and_rewrite(const char *file, int dirfd, const char *hook, struct idm_error *err)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC), r;
 	struct stat old = { 0 };
+	char *text = NULL;
 	size_t length = 0;
 
-	snprintf(file, PATH_MAX, "%s", dirfd < 0 ? bundle : name);
-	if (dirfd < 0) {
-		r = fail_errno(err, "open");
-		free(name);
-		return r;
-	}
-	/* What a link leads to is changed, not the link. */
-	if (!realpath(name, file))
-		snprintf(file, PATH_MAX, "%s", name);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &old) < 0 || !slurp(fd, &text, &length))
 		r = fail_errno(err, "read");
-	if (r == 0)
+	else
 		r = rewrite(file, dirfd, &old, text, length, hook, err);
 	if (fd >= 0)
 		close(fd);
-	close(dirfd);
 	free(text);
-	free(name);
+	return r;
+}
+
+int make_bundle_ready(const char *bundle, const char *hook, char *file, struct idm_error *err)
+{
+	int dirfd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC), r;
+
+	snprintf(file, PATH_MAX, "%s", bundle);
+	if (dirfd < 0)
+		return fail_errno(err, "open");
+	r = find_file(bundle, file, err);
+	if (r == 0)
+		r = read_and_rewrite(file, dirfd, hook, err);
+	close(dirfd);
 	return r;
 }

@@ -53,7 +53,6 @@ static bool ended_well(pid_t pid)
 static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
 {
 	int ends[2] = { -1, -1 }, r = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
-	bool read_all;
 	pid_t pid = 0;
 
 	*text = NULL;
@@ -65,13 +64,14 @@ static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
 		close(ends[0]);
 		return idm_fail(err, r, step_features, NULL, "execute: %s", strerror(-r));
 	}
-	read_all = slurp(ends[0], text, length);
+	if (!slurp(ends[0], text, length))
+		r = idm_fail(err, -errno, step_features, NULL, "read: %s", strerror(errno));
 	close(ends[0]);
-	if (!ended_well(pid) || !read_all || !*length) {
+	if (!ended_well(pid) || !*length) {
 		free(*text);
 		*text = NULL;
 	}
-	return 0;
+	return r;
 }
 
 /* ---- adding ---- */
@@ -123,7 +123,10 @@ static int print(const char *text, size_t length, struct idm_error *err)
 		add_options(&e);
 		add_map(&e);
 		changed = edit_apply(&e, &n);
-		fwrite(changed, 1, n, stdout);
+		if (changed)
+			fwrite(changed, 1, n, stdout);
+		else
+			r = idm_fail(err, -ENOMEM, step_features, NULL, NULL);
 		free(changed);
 	}
 	edit_free(&e);

@@ -27,9 +27,10 @@ void oci_log(const char *file, bool json, const char *message)
 		return;
 	stamp(when, sizeof(when));
 	quoted = json_quote(message);
-	line = json ? text_of("{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n", quoted, when)
-		    : text_of("time=\"%s\" level=error msg=%s\n", when, quoted);
-	if (write(fd, line, strlen(line)) < 0) {
+	line = !quoted ? NULL
+	       : json  ? text_of("{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n", quoted, when)
+		       : text_of("time=\"%s\" level=error msg=%s\n", when, quoted);
+	if (!line || write(fd, line, strlen(line)) < 0) {
 		/* said on standard error */
 	}
 	close(fd);
