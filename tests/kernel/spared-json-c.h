@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For programs whose allocations fail, see failing-memory.h: but not those of json-c, which does not
- * survive it that it cannot copy a key. What else it leaves out is for tests/unit/json-memory.c.
+ * survive it that it cannot copy a key. What else it leaves out is for json-memory.c.
  */
 #ifndef SPARED_JSON_C_H
 #define SPARED_JSON_C_H
