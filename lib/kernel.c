@@ -20,17 +20,6 @@
 
 #include "util.h"
 
-/* The same numbers on every architecture; named here for headers that are older than the calls. */
-#ifndef SYS_statmount
-#define SYS_statmount 457 /* Linux 6.8 */
-#endif
-#ifndef SYS_listmount
-#define SYS_listmount 458 /* Linux 6.8 */
-#endif
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467 /* Linux 6.15 */
-#endif
-
 #ifndef MFD_EXEC
 #define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
 #define MFD_EXEC 16U	   /* Linux 6.3 */

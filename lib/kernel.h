@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -50,6 +51,17 @@
 #endif
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
+#endif
+
+/* The same numbers on every architecture. */
+#ifndef SYS_statmount
+#define SYS_statmount 457 /* Linux 6.8 */
+#endif
+#ifndef SYS_listmount
+#define SYS_listmount 458 /* Linux 6.8 */
+#endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467 /* Linux 6.15 */
 #endif
 
 /* statmount(2) and listmount(2), Linux 6.8 */
@@ -219,7 +231,8 @@ int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);
 void idm_sys_sleep(unsigned int milliseconds); /* or shorter, if a signal comes */
 /* Until one of the events, POLLHUP or the time (NULL: for ever): 1, or 0 if that is over. */
 int idm_sys_poll_until(int fd, short events, const struct timespec *deadline);
-uint64_t idm_file_time(void); /* as files have it: nanoseconds of the epoch, not after what is made next */
+uint64_t
+idm_file_time(void); /* as files have it: nanoseconds of the epoch, not after what is made next */
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms);
 void idm_sys_futex_wait(const uint32_t *word, uint32_t value); /* may also come back for no reason */
 void idm_sys_futex_wake(const uint32_t *word); /* all who wait */

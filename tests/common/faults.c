@@ -23,15 +23,6 @@
 #include "snapshot.h"
 #include "util.h"
 
-#ifndef SYS_statmount
-#define SYS_statmount 457 /* Linux 6.8 */
-#endif
-#ifndef SYS_listmount
-#define SYS_listmount 458 /* Linux 6.8 */
-#endif
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467 /* Linux 6.15 */
-#endif
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
 #endif

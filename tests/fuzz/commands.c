@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
+
+#include "kernel.h"
 
 /* ---- arguments ---- */
 
@@ -56,14 +57,11 @@ void free_arguments(char **argv)
  * Everything that would is linked away, see doors.c; should something be forgotten there, it ends here.
  * Not execve(2), by which the sanitizers find the names of functions.
  */
-#define MOUNT_SETATTR 442
-#define OPEN_TREE_ATTR 467
-
 static const int forbidden[] = {
 	SYS_mount,     SYS_umount2,   SYS_unshare,   SYS_setns,	    SYS_pivot_root, SYS_chroot,
 	SYS_mkdirat,   SYS_mknodat,   SYS_unlinkat,  SYS_symlinkat, SYS_fchownat,   SYS_fchmodat,
-	SYS_fsopen,    SYS_fsconfig,  SYS_fsmount,   SYS_open_tree, SYS_move_mount, MOUNT_SETATTR,
-	SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_capset,    SYS_kill,	    OPEN_TREE_ATTR,
+	SYS_fsopen,    SYS_fsconfig,  SYS_fsmount,   SYS_open_tree, SYS_move_mount, SYS_mount_setattr,
+	SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_capset,    SYS_kill,	    SYS_open_tree_attr,
 };
 
 #define FORBIDDEN (ARRAY_SIZE(forbidden))

@@ -641,8 +641,8 @@ TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use)
 /* As a seccomp filter that is older than the call has it. */
 static void without_statmount(void)
 {
-	refuse_call(457, EPERM);
-	refuse_call(458, EPERM);
+	refuse_call(SYS_statmount, EPERM);
+	refuse_call(SYS_listmount, EPERM);
 }
 
 TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use_by_mountinfo)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <sys/wait.h>
 
+#include "kernel.h"
 #include "plans.h"
 
 #define OUTSIDE SCRATCH "/outside"
@@ -536,7 +537,7 @@ TEST(a_way_that_is_not_there)
 	struct idm_error err;
 
 	enter_image();
-	refuse_call(467, ENOSYS); /* open_tree_attr, by which it is told */
+	refuse_call(SYS_open_tree_attr, ENOSYS); /* by which it is told */
 	o.flags = IDM_APPLY_DETACHED;
 	assert_error(idm_plan_open(plan, &o, &err), -EOPNOTSUPP, &err, "", "assemble plan",
 		     "Linux 6.15");

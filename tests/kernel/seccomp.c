@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* A system call that a seccomp filter refuses is told as such, and what can do without it does. */
-#include <sys/syscall.h>
-
 #include "checks.h"
+#include "kernel.h"
 #include "probe.h"
 #include "tree-why.h"
 #include "util.h"
-
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467 /* Linux 6.15 */
-#endif
-#ifndef SYS_statmount
-#define SYS_statmount 457 /* Linux 6.8 */
-#endif
 
 #define PLAIN SCRATCH "/plain"
 #define MAPPED SCRATCH "/mapped"
