@@ -294,7 +294,10 @@ static const struct idm_owner *owner_of_targets(const struct idm_map *map, struc
 static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
 			struct idm_recorder *recorder)
 {
+	const struct idm_owner *owner;
+
 	*a = (struct idm_assembly){ .tree = -1, .plan = plan };
+	owner = owner_of_targets(plan->steps[0].map, &a->owner);
 	a->targets = calloc(plan->n, sizeof(*a->targets));
 	a->mounts = reallocarray(NULL, plan->n, sizeof(*a->mounts));
 	if (!a->targets || !a->mounts) {
@@ -306,7 +309,7 @@ static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
 		a->mounts[i] = -1;
 		a->targets[i] = (struct idm_target){
 			.fd = -1,
-			.owner = owner_of_targets(plan->steps[0].map, &a->owner),
+			.owner = owner,
 			.created = idm_record_inside,
 			.created_data = recorder,
 		};
