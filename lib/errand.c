@@ -124,14 +124,8 @@ int idm_errand_become(uint32_t uid, uint32_t gid)
 /* Joining the namespace that one is in anyway makes its root directory one's own: out of a chroot(2). */
 static int go_to_root(void)
 {
-	AUTO_CLOSE int proc = idm_procfs_root(NULL), self = -1, ns = -1;
+	AUTO_CLOSE int ns = idm_procfs_open_self("ns/mnt", "", NULL);
 
-	if (proc < 0)
-		return proc;
-	self = idm_sys_openat(proc, "thread-self", O_PATH | O_DIRECTORY, 0);
-	if (self < 0)
-		return self;
-	ns = idm_procfs_openat(self, "ns/mnt", O_RDONLY);
 	return ns < 0 ? ns : idm_sys_setns(ns, CLONE_NEWNS);
 }
 

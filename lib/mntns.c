@@ -24,20 +24,6 @@ static const char step_find[] = "find mount namespaces";
 
 /* ---- the caller's ---- */
 
-/* A file of the calling thread's "ns" directory. */
-static int open_own(const char *name, struct idm_error *err)
-{
-	AUTO_CLOSE int procfs = idm_procfs_root(err);
-	AUTO_CLOSE int self = -1;
-	int fd;
-
-	if (procfs < 0)
-		return procfs;
-	self = idm_procfs_openat(procfs, "thread-self", O_PATH | O_DIRECTORY);
-	fd = self < 0 ? self : idm_procfs_openat(self, name, O_RDONLY);
-	return fd < 0 ? idm_fail(err, fd, step_find, name, NULL) : fd;
-}
-
 static uint64_t inode_of(int fd)
 {
 	struct stat st;
@@ -48,7 +34,7 @@ static uint64_t inode_of(int fd)
 void idm_mntns_own(struct idm_mntns *ns)
 {
 	struct idm_mnt_ns_info info = { 0 };
-	AUTO_CLOSE int fd = open_own("ns/mnt", NULL);
+	AUTO_CLOSE int fd = idm_procfs_open_self("ns/mnt", step_find, NULL);
 
 	*ns = (struct idm_mntns){ 0 };
 	if (fd < 0)
@@ -64,7 +50,7 @@ void idm_mntns_own(struct idm_mntns *ns)
  */
 int idm_mntns_may_see_all(struct idm_error *err)
 {
-	AUTO_CLOSE int fd = open_own("ns/user", err);
+	AUTO_CLOSE int fd = idm_procfs_open_self("ns/user", step_find, err);
 
 	if (fd < 0)
 		return fd;
@@ -143,7 +129,7 @@ static int refused(int r, struct idm_error *err)
 
 int idm_mntns_others(struct idm_mntns **list, size_t *n, struct idm_error *err)
 {
-	AUTO_CLOSE int own = open_own("ns/mnt", err);
+	AUTO_CLOSE int own = idm_procfs_open_self("ns/mnt", step_find, err);
 	struct list found = { 0 };
 	int r;
 
@@ -165,7 +151,7 @@ int idm_mntns_others(struct idm_mntns **list, size_t *n, struct idm_error *err)
 
 int idm_mntns_open(uint64_t id, struct idm_error *err)
 {
-	AUTO_CLOSE int own = open_own("ns/mnt", err);
+	AUTO_CLOSE int own = idm_procfs_open_self("ns/mnt", step_find, err);
 	struct idm_mnt_ns_info info = { 0 };
 	int r;
 
@@ -206,7 +192,7 @@ static void *join_and_run(void *data)
 int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err)
 {
 	static const char step[] = "join mount namespace";
-	AUTO_CLOSE int own = open_own("ns/mnt", err);
+	AUTO_CLOSE int own = idm_procfs_open_self("ns/mnt", step_find, err);
 	struct visit v = { fd, own, run, data, 0 };
 	sigset_t all, saved;
 	pthread_t thread;

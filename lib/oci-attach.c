@@ -55,18 +55,6 @@ static bool same_file(int a, int b)
 	       x.st_ino == y.st_ino;
 }
 
-static int open_own_namespace(struct idm_error *err)
-{
-	AUTO_CLOSE int proc = idm_procfs_root(err), self = -1;
-	int r;
-
-	if (proc < 0)
-		return proc;
-	self = idm_sys_openat(proc, "thread-self", O_PATH | O_DIRECTORY, 0);
-	r = self < 0 ? self : idm_procfs_openat(self, "ns/mnt", O_RDONLY);
-	return r < 0 ? idm_fail(err, r, step_enter, "/proc", NULL) : r;
-}
-
 /* What was opened by the number is the process's only if that was there all the time. */
 static int prove_alive(const struct container *c, const char *name, struct idm_error *err)
 {
@@ -89,7 +77,7 @@ static int open_namespace(struct container *c, const char *name, struct idm_erro
 	if (c->namespace < 0)
 		return idm_fail(err, c->namespace, step_enter, name, "open its mount namespace: %s",
 				strerrordesc_np(-c->namespace));
-	own = open_own_namespace(err);
+	own = idm_procfs_open_self("ns/mnt", step_enter, err);
 	if (own < 0)
 		return own;
 	if (!same_file(own, c->namespace))

@@ -292,3 +292,15 @@ int idm_procfs_openat(int process, const char *name, int flags)
 	return strncmp(name, "ns/", 3) == 0 ? open_namespace(process, name, flags)
 					    : idm_sys_openat2(process, name, flags, 0, INSIDE);
 }
+
+int idm_procfs_open_self(const char *name, const char *step, struct idm_error *err)
+{
+	AUTO_CLOSE int proc = idm_procfs_root(err), self = -1;
+	int fd;
+
+	if (proc < 0)
+		return proc;
+	self = idm_procfs_openat(proc, "thread-self", O_PATH | O_DIRECTORY);
+	fd = self < 0 ? self : idm_procfs_openat(self, name, O_RDONLY);
+	return fd < 0 ? idm_fail(err, fd, step, name, NULL) : fd;
+}

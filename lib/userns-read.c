@@ -156,13 +156,9 @@ static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
 /* setns(2) refuses to join the namespace that one is in already. */
 static bool is_own_userns(int userns_fd)
 {
-	AUTO_CLOSE int proc = idm_procfs_root(NULL), self = -1, ns = -1;
+	AUTO_CLOSE int ns = idm_procfs_open_self("ns/user", step_read, NULL);
 	struct stat own, other;
 
-	if (proc >= 0)
-		self = idm_sys_openat(proc, "thread-self", O_PATH | O_DIRECTORY, 0);
-	if (self >= 0)
-		ns = idm_procfs_openat(self, "ns/user", O_RDONLY);
 	return ns >= 0 && idm_sys_fstatat(ns, "", &own, AT_EMPTY_PATH) == 0 &&
 	       idm_sys_fstatat(userns_fd, "", &other, AT_EMPTY_PATH) == 0 &&
 	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
