@@ -93,6 +93,28 @@ int idm_is_mount_point(int fd)
 	return r < 0 ? r : !!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
+int idm_mount_id(int fd, uint64_t *id, bool *unique)
+{
+	struct statx st;
+	const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC; /* a dead server has nothing to say here */
+	int r = idm_sys_statx(fd, "", flags, STATX_MNT_ID_UNIQUE, &st);
+
+	*unique = r == 0 && st.stx_mask & STATX_MNT_ID_UNIQUE;
+	if (r == 0 && !*unique)
+		r = idm_sys_statx(fd, "", flags, STATX_MNT_ID, &st);
+	*id = r < 0 ? 0 : st.stx_mnt_id;
+	return r;
+}
+
+bool idm_is_same_inode(int a, int b)
+{
+	struct stat x, y;
+
+	return idm_sys_fstatat(a, "", &x, AT_EMPTY_PATH) == 0 &&
+	       idm_sys_fstatat(b, "", &y, AT_EMPTY_PATH) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
 int idm_sys_fstatfs(int fd, struct statfs *st)
 {
 	return (int)CALL(fstatfs(fd, st));

@@ -160,6 +160,10 @@ int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, u
 int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags);
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st);
 int idm_is_mount_point(int fd); /* whether fd is the root of the mount that it is in (Linux 5.8) */
+/* The id of the mount that fd is on, as it is recorded and listed; before Linux 6.8 a later one can get
+ * it. */
+int idm_mount_id(int fd, uint64_t *id, bool *unique);
+bool idm_is_same_inode(int a, int b);
 int idm_sys_fstatfs(int fd, struct statfs *st);
 ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size); /* no final NUL */
 int idm_sys_name_to_handle(int dirfd, const char *path, struct file_handle *handle, int flags);

@@ -46,15 +46,6 @@ static void close_container(struct container *c)
 	idm_close_fd(&c->root);
 }
 
-static bool same_file(int a, int b)
-{
-	struct stat x, y;
-
-	return idm_sys_fstatat(a, "", &x, AT_EMPTY_PATH) == 0 &&
-	       idm_sys_fstatat(b, "", &y, AT_EMPTY_PATH) == 0 && x.st_dev == y.st_dev &&
-	       x.st_ino == y.st_ino;
-}
-
 /* What was opened by the number is the process's only if that was there all the time. */
 static int prove_alive(const struct container *c, const char *name, struct idm_error *err)
 {
@@ -80,7 +71,7 @@ static int open_namespace(struct container *c, const char *name, struct idm_erro
 	own = idm_procfs_open_self("ns/mnt", step_enter, err);
 	if (own < 0)
 		return own;
-	if (!same_file(own, c->namespace))
+	if (!idm_is_same_inode(own, c->namespace))
 		return 0;
 	return idm_fail(err, -EINVAL, step_enter, name,
 			"it has no mount namespace of its own: its mounts are the host's");
@@ -125,7 +116,7 @@ static int open_root(struct container *c, const struct idm_step *root, const cha
 			 strerrordesc_np(-c->root));
 	if (c->root < 0)
 		return c->root;
-	if (same_file(here, c->root))
+	if (idm_is_same_inode(here, c->root))
 		return 0;
 	idm_fail(err, -EXDEV, step_enter, path, "it is another directory in its mount namespace");
 	idm_hint(err, "a createRuntime hook, with the bundle of that container, finds the same one");
@@ -163,15 +154,6 @@ struct placing {
 	int again;	      /* a copy of it, on top of a mount that would hide it */
 };
 
-static uint64_t mount_id(int fd)
-{
-	struct statx st;
-
-	const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC; /* nothing that a server would know */
-
-	return idm_sys_statx(fd, "", flags, STATX_MNT_ID, &st) == 0 ? st.stx_mnt_id : 0;
-}
-
 static int check_place(const struct placing *p, struct idm_error *err)
 {
 	char name[IDM_STEP_NAME];
@@ -187,7 +169,7 @@ static int check_place(const struct placing *p, struct idm_error *err)
 		if (source < 0)
 			return idm_fail(err, source, step_enter, p->step.source, NULL);
 	}
-	if (idm_is_mount_point(p->place) && (source < 0 || same_file(source, p->place)))
+	if (idm_is_mount_point(p->place) && (source < 0 || idm_is_same_inode(source, p->place)))
 		return 0;
 	idm_fail(err, -EINVAL, step_enter, name, "the runtime has not mounted it there");
 	idm_hint(err, "a createRuntime hook runs when it has; nothing else may cover the place");
@@ -209,6 +191,8 @@ static int look(struct placing *p, const struct idm_oci *oci, size_t i, const st
 		bool below, struct idm_error *err)
 {
 	size_t step = oci->mounts[i].step;
+	bool unique;
+	int r = 0;
 
 	*p = (struct placing){ .tree = -1, .place = -1, .again = -1 };
 	p->destination = oci->mounts[i].destination;
@@ -217,7 +201,9 @@ static int look(struct placing *p, const struct idm_oci *oci, size_t i, const st
 	p->place = open_in(c->root, p->destination);
 	p->mapped = step;
 	if (p->place >= 0)
-		p->mount = mount_id(p->place);
+		r = idm_mount_id(p->place, &p->mount, &unique);
+	if (r < 0)
+		return idm_fail(err, r, step_enter, p->destination, NULL);
 	if (step) {
 		p->step = oci->plan->steps[step];
 		p->step.copied_as = copied_as(oci, &p->step);
@@ -280,11 +266,13 @@ static int put(const struct errand *e, const struct placing *p, int tree)
 static bool is_hidden(const struct errand *e, const struct placing *p)
 {
 	AUTO_CLOSE int now = -1;
+	uint64_t mount;
+	bool unique;
 
 	if (p->place < 0)
 		return false;
 	now = open_in(e->container->root, p->destination);
-	return now < 0 || mount_id(now) != p->mount;
+	return now < 0 || idm_mount_id(now, &mount, &unique) < 0 || mount != p->mount;
 }
 
 /* The working directory leads to the mount, whatever /proc is in there. */

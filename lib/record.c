@@ -31,19 +31,6 @@ int idm_boot_id(char boot[40], struct idm_error *err)
 	return 0;
 }
 
-int idm_mount_id(int fd, uint64_t *id, bool *unique)
-{
-	struct statx st;
-	const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC; /* a dead server has nothing to say here */
-	int r = idm_sys_statx(fd, "", flags, STATX_MNT_ID_UNIQUE, &st);
-
-	*unique = r == 0 && st.stx_mask & STATX_MNT_ID_UNIQUE;
-	if (r == 0 && !*unique)
-		r = idm_sys_statx(fd, "", flags, STATX_MNT_ID, &st);
-	*id = st.stx_mnt_id;
-	return r;
-}
-
 /* ---- lines ---- */
 
 static int write_line(struct idm_recorder *rec, struct idm_error *err, const char *format, ...)

@@ -110,7 +110,4 @@ void idm_record_unlock(int *fd); /* and closes it */
 /* The id of this start of the machine. */
 int idm_boot_id(char boot[40], struct idm_error *err);
 
-/* The id of the mount that `fd` is on, as it is recorded and listed. */
-int idm_mount_id(int fd, uint64_t *id, bool *unique);
-
 #endif

@@ -157,11 +157,8 @@ static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
 static bool is_own_userns(int userns_fd)
 {
 	AUTO_CLOSE int ns = idm_procfs_open_self("ns/user", step_read, NULL);
-	struct stat own, other;
 
-	return ns >= 0 && idm_sys_fstatat(ns, "", &own, AT_EMPTY_PATH) == 0 &&
-	       idm_sys_fstatat(userns_fd, "", &other, AT_EMPTY_PATH) == 0 &&
-	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+	return ns >= 0 && idm_is_same_inode(ns, userns_fd);
 }
 
 int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err)
