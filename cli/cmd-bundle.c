@@ -12,6 +12,7 @@
 #include "lib/plan-read.h"
 #include "maps.h"
 #include "report.h"
+#include "slurp.h"
 
 enum { OPTION_MOUNTS = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_MKDIR, OPTION_LAZY };
 

@@ -75,14 +75,12 @@ static int read_state(struct state *s)
 	struct idm_json_text *parsed = NULL;
 	struct idm_error err;
 	struct idm_json whole;
-	char *text = NULL;
+	char *text;
 	size_t length;
 	int r;
 
-	if (!slurp(STDIN_FILENO, &text, &length)) {
-		free(text);
-		return report_failure("standard input: read state: %s", strerror(errno));
-	}
+	if (read_file("-", &text, &length) != DONE)
+		return FAILED;
 	r = idm_json_parse(text, length, "read state", &parsed, &err);
 	free(text);
 	if (r == 0) {
@@ -96,8 +94,7 @@ static int read_state(struct state *s)
 	idm_json_free(parsed);
 	if (r == 0)
 		return DONE;
-	report_error_in("standard input", &err);
-	return FAILED;
+	return report_error_in(input_name("-"), &err);
 }
 
 /* ---- the bundle ---- */
@@ -142,7 +139,7 @@ static int hook(struct state *s)
 {
 	struct idm_oci_text how = { .joined_map = joined_map, .data = s, .dirfd = -1 };
 	char *name = NULL, *text = NULL;
-	int status = DONE, fd = -1;
+	int status;
 
 	if (asprintf(&name, "%s/config.json", s->bundle) < 0)
 		return out_of_memory();
@@ -150,14 +147,10 @@ static int hook(struct state *s)
 	if (how.dirfd < 0)
 		status = report_failure("%s: open bundle: %s", s->bundle, strerror(errno));
 	else
-		fd = openat(how.dirfd, "config.json", O_RDONLY | O_CLOEXEC);
-	if (status == DONE && (fd < 0 || !slurp(fd, &text, &how.length)))
-		status = report_failure("%s: read: %s", name, strerror(errno));
+		status = read_file(name, &text, &how.length);
 	how.text = text;
 	if (status == DONE)
 		status = read_bundle_and_attach(s, &how, name);
-	if (fd >= 0)
-		close(fd);
 	if (how.dirfd >= 0)
 		close(how.dirfd);
 	free(text);

@@ -24,32 +24,6 @@ void apply_request_free(struct apply_request *request)
 
 /* ---- the text ---- */
 
-static bool is_input(const char *file)
-{
-	return strcmp(file, "-") == 0;
-}
-
-static const char *name_of(const char *file)
-{
-	return is_input(file) ? "standard input" : file;
-}
-
-int read_file(const char *file, char **text, size_t *length)
-{
-	int fd = is_input(file) ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), status = DONE;
-
-	*text = NULL;
-	*length = 0;
-	if (fd < 0 || !slurp(fd, text, length)) {
-		status = report_failure("%s: read: %s", name_of(file), strerror(errno));
-		free(*text);
-		*text = NULL;
-	}
-	if (fd >= 0 && !is_input(file))
-		close(fd);
-	return status;
-}
-
 /* What relative paths in the file begin at. */
 static int open_directory_of(const char *file)
 {
@@ -73,7 +47,7 @@ static int read_plan(struct apply_request *q, const char *file)
 			status = report_failure("%s: open its directory: %s", file, strerror(errno));
 	}
 	if (status == DONE && idm_plan_read(q->plan, text, length, &q->how, &err) < 0)
-		status = report_error_in(name_of(file), &err);
+		status = report_error_in(input_name(file), &err);
 	free(text);
 	return status;
 }

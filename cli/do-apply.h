@@ -23,12 +23,7 @@ void apply_request_free(struct apply_request *request);
 
 #define AUTO_APPLY_REQUEST __attribute__((cleanup(apply_request_free)))
 
-/*
- * All three return the exit status; failures have been reported.
- *
- * The whole of a file, or of standard input ("-"), which the caller frees.
- */
-int read_file(const char *file, char **text, size_t *length);
+/* Both return the exit status; failures have been reported. */
 int do_apply(struct apply_request *request, const char *file, const char *target);
 int do_undo(const char *record, unsigned int flags);
 
