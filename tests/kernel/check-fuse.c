@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* A FUSE filesystem can be mapped if its server says so, and is told to be wrong if the server is. */
-#include <linux/fuse.h>
 #include <pthread.h>
 
 #include "checks.h"
+#include "fuse-server.h"
 
 #define PLACE SCRATCH "/place"
 
@@ -19,21 +19,6 @@ struct server {
 	bool tmpfile, wrong; /* it makes nameless files; with an owner of its own choice */
 	pthread_t thread;
 };
-
-static void answer(int dev, uint64_t unique, int error, const void *body, size_t size)
-{
-	char buf[512];
-	struct fuse_out_header out = {
-		.len = (uint32_t)(sizeof(out) + size),
-		.error = error,
-		.unique = unique,
-	};
-
-	memcpy(buf, &out, sizeof(out));
-	memcpy(buf + sizeof(out), body, size);
-	if (write(dev, buf, out.len) < 0)
-		abort();
-}
 
 /* Nodes: 1 is the root, 2 the file that has no name. */
 static struct fuse_attr attr_of(uint64_t node, uint32_t uid, uint32_t gid)
@@ -51,7 +36,7 @@ static void serve_getattr(const struct server *s, const struct fuse_in_header *i
 {
 	struct fuse_attr_out out = { .attr = attr_of(in->nodeid, 500, 600) };
 
-	answer(s->dev, in->unique, 0, &out, sizeof(out));
+	fuse_answer(s->dev, in, 0, &out, sizeof(out));
 }
 
 static void serve_tmpfile(const struct server *s, const struct fuse_in_header *in)
@@ -68,9 +53,9 @@ static void serve_tmpfile(const struct server *s, const struct fuse_in_header *i
 	};
 
 	if (s->tmpfile)
-		answer(s->dev, in->unique, 0, &out, sizeof(out));
+		fuse_answer(s->dev, in, 0, &out, sizeof(out));
 	else
-		answer(s->dev, in->unique, -ENOSYS, "", 0);
+		fuse_answer(s->dev, in, -ENOSYS, "", 0);
 }
 
 static void *serve(void *data)
@@ -83,30 +68,25 @@ static void *serve(void *data)
 		.flags2 = (uint32_t)(s->flags >> 32),
 		.max_write = 4096,
 	};
-	union {
-		struct fuse_in_header in;
-		char room[FUSE_MIN_READ_BUFFER + 65536];
-	} buf;
+	union fuse_request request;
 
-	while (read(s->dev, &buf, sizeof(buf)) > 0) { /* ENODEV: it was unmounted */
-		switch (buf.in.opcode) {
+	while (fuse_next(s->dev, &request)) {
+		switch (request.in.opcode) {
 		case FUSE_INIT:
-			answer(s->dev, buf.in.unique, 0, &init, sizeof(init));
+			fuse_answer(s->dev, &request.in, 0, &init, sizeof(init));
 			break;
 		case FUSE_GETATTR:
-			serve_getattr(s, &buf.in);
+			serve_getattr(s, &request.in);
 			break;
 		case FUSE_TMPFILE:
-			serve_tmpfile(s, &buf.in);
+			serve_tmpfile(s, &request.in);
 			break;
 		case FUSE_RELEASE:
-			answer(s->dev, buf.in.unique, 0, "", 0);
+			fuse_answer(s->dev, &request.in, 0, "", 0);
 			break;
-		case FUSE_FORGET:
-		case FUSE_BATCH_FORGET:
-			break; /* wants no answer */
 		default:
-			answer(s->dev, buf.in.unique, -ENOSYS, "", 0);
+			if (fuse_wants_answer(&request.in))
+				fuse_answer(s->dev, &request.in, -ENOSYS, "", 0);
 		}
 	}
 	return NULL;
@@ -115,19 +95,10 @@ static void *serve(void *data)
 /* Checks a filesystem that this server serves. */
 static struct checked check_server(struct server s)
 {
-	char options[128];
 	struct checked x;
 
 	scratch_enter();
-	s.dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	if (s.dev < 0)
-		skip_test("no /dev/fuse: %s", strerror(errno));
-	snprintf(
-		options, sizeof(options),
-		"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,subtype=test",
-		s.dev);
-	scratch_dir(PLACE);
-	do_mount("fuse", PLACE, "fuse", 0, options);
+	s.dev = fuse_mount(PLACE, ",default_permissions");
 	assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
 	x = check(PLACE, IDM_CHECK_WRITE);
 	do_umount_idle(PLACE);

@@ -4,7 +4,6 @@
  * can be killed; what need not ask them does not, so that they can be listed, unmounted, replaced and
  * undone.
  */
-#include <linux/fuse.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "errand.h"
+#include "fuse-server.h"
 #include "plans.h"
 
 #define PLACE SCRATCH "/place"
@@ -27,21 +27,6 @@ static struct state {
 } * state;
 
 static pid_t server = -1;
-
-static void answer(int dev, uint64_t unique, int error, const void *body, size_t size)
-{
-	char buf[512];
-	struct fuse_out_header out = {
-		.len = (uint32_t)(sizeof(out) + size),
-		.error = error,
-		.unique = unique,
-	};
-
-	memcpy(buf, &out, sizeof(out));
-	memcpy(buf + sizeof(out), body, size);
-	if (write(dev, buf, out.len) < 0 && errno != ENOENT) /* who asked has been killed */
-		_exit(3);
-}
 
 static struct fuse_attr directory(uint64_t node)
 {
@@ -60,16 +45,15 @@ static void serve(int dev, const struct fuse_in_header *in, const char *name)
 	struct fuse_entry_out entry = { .nodeid = 2, .attr = directory(2) };
 
 	if (in->opcode == FUSE_INIT)
-		answer(dev, in->unique, 0, &init, sizeof(init));
+		fuse_answer(dev, in, 0, &init, sizeof(init));
 	else if (in->opcode == FUSE_GETATTR)
-		answer(dev, in->unique, 0, &attr, sizeof(attr));
+		fuse_answer(dev, in, 0, &attr, sizeof(attr));
 	else if (in->opcode == FUSE_LOOKUP && strcmp(name, "dir") == 0)
-		answer(dev, in->unique, 0, &entry, sizeof(entry));
+		fuse_answer(dev, in, 0, &entry, sizeof(entry));
 	else if (in->opcode == FUSE_LOOKUP)
-		answer(dev, in->unique, -ENOENT, "", 0);
-	else if (in->opcode != FUSE_FORGET && in->opcode != FUSE_BATCH_FORGET &&
-		 in->opcode != FUSE_INTERRUPT)
-		answer(dev, in->unique, -ENOSYS, "", 0);
+		fuse_answer(dev, in, -ENOENT, "", 0);
+	else if (fuse_wants_answer(in))
+		fuse_answer(dev, in, -ENOSYS, "", 0);
 }
 
 /* Asleep, it sees only that there is something. */
@@ -87,27 +71,19 @@ static bool wait_to_be_asked(int dev)
 
 static void serve_all(int dev)
 {
-	static union {
-		struct fuse_in_header in;
-		char room[FUSE_MIN_READ_BUFFER + 65536];
-	} buf;
-	ssize_t n;
+	static union fuse_request request;
 
 	must(prctl(PR_SET_PDEATHSIG, SIGKILL));
-	while (wait_to_be_asked(dev) && (n = read(dev, &buf, sizeof(buf) - 1)) >= 0) {
-		buf.room[n] = '\0';
+	while (wait_to_be_asked(dev) && fuse_next(dev, &request))
 		if (!state->silent)
-			serve(dev, &buf.in, buf.room + sizeof(buf.in));
-		else if (buf.in.opcode != FUSE_FORGET && buf.in.opcode != FUSE_BATCH_FORGET &&
-			 buf.in.opcode != FUSE_INTERRUPT)
+			serve(dev, &request.in, request.room + sizeof(request.in));
+		else if (fuse_wants_answer(&request.in))
 			state->asked++;
-	}
-	_exit(0); /* ENODEV: it was unmounted */
+	_exit(0);
 }
 
 static void enter(void)
 {
-	char options[128];
 	int dev;
 
 	enter_image();
@@ -115,13 +91,7 @@ static void enter(void)
 	owned_file(SOURCE "/file", 0, 0);
 	state = idm_errand_memory(sizeof(*state));
 	assert_non_null(state);
-	dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		skip_test("no /dev/fuse: %s", strerror(errno));
-	snprintf(options, sizeof(options),
-		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,subtype=test", dev);
-	scratch_dir(PLACE);
-	do_mount("fuse", PLACE, "fuse", 0, options);
+	dev = fuse_mount(PLACE, "");
 	server = (pid_t)must(fork());
 	if (server == 0)
 		serve_all(dev);
