@@ -96,3 +96,30 @@ nothing_is_left()
 	same 'mounts of the volume' '' "$(awk '$4 ~ "^/vol" || $5 ~ "^/mnt/vol"' /proc/self/mountinfo)"
 	same 'mapped mounts' '' "$(idmount list)"
 }
+
+# read_only COMMAND...: a container with the volume read-only, up to its "--".
+read_only()
+{
+	run -0 --separate-stderr "$@" sh -c 'touch /vol/new 2>&1; cat /proc/self/mountinfo'
+	[[ ${lines[0]} == *'Read-only file system' ]]
+	run awk '$5 == "/vol" { print $6 }' <<<"$output"
+	same 'mounts there, of the runtime and of the hook' 2 "${#lines[@]}"
+	[[ ,${lines[1]}, == *,ro,* && ,${lines[1]}, == *,nosuid,* && ,${lines[1]}, == *,nodev,* ]]
+	[[ ,${lines[1]}, == *,idmapped,* ]]
+	[[ ! -e vol/new ]]
+	nothing_is_left
+}
+
+# does_not_start WORD COMMAND...: a container, up to its "--"; WORD is in what is said about it.
+does_not_start()
+{
+	local word=$1
+
+	shift
+	run --separate-stderr "$@" touch /vol/new
+	((status != 0))
+	echo "$stderr"
+	[[ $stderr == *"$word"* ]]
+	[[ ! -e vol/new ]]
+	nothing_is_left
+}
