@@ -41,7 +41,6 @@ static bool has_invisible_ids(const char *text)
 	unsigned int disk, seen, count;
 
 	for (const char *line = text; line; line = strchr(line, '\n')) {
-		/* analyzer: the kernel has filled in what is before the NUL */
 		line += *line == '\n';
 		if (sscanf(line, "%u %u %u", &disk, &seen, &count) == 3 && seen == IDM_ID_END)
 			return true;
