@@ -14,7 +14,7 @@
 
 #include "idmount.h"
 
-#define MOST_WAYS 24
+#define MOST_WAYS 40
 #define MOST_ROUNDS 1001
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

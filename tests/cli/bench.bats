@@ -101,6 +101,13 @@ measures()
 	measures 2 "$ROOT/bench/run-true.sh" "$(dirname "$BENCH")"
 }
 
+@test "userns, with as many sizes as the picture has" {
+	read -ra sizes <<<"$(grep -o 'bench/userns" [0-9 ]*$' "$ROOT/bench/run.sh" | cut -d' ' -f2-)"
+	((${#sizes[@]} > 4))
+	# Four rows for each, and the last beside the first.
+	measures $((4 * ${#sizes[@]} + 1)) "$BENCH/userns" "${!sizes[@]}"
+}
+
 @test "a size that is none, a number of layers that cannot be" {
 	run --separate-stderr "$BENCH/userns" 1x
 	same 'exit status' 2 "$status"
