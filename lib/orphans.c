@@ -430,7 +430,7 @@ static void spare_no_more(struct idm_link *link, void *reaper)
 {
 	struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
 
-	if (watch->flags & IDM_REAPER_SPARE && watch->data == reaper)
+	if (watch->flags & IDM_REAPER_SPARE && idm_watch_data(watch) == reaper)
 		idm_watch_drop(reaper, watch);
 }
 

@@ -32,12 +32,12 @@ static const struct timespec at_once;
 
 static struct idm_watch *new_watch(struct idm_reaper *reaper)
 {
-	struct idm_watch *watch = reaper->spare;
+	struct idm_link *spare = reaper->spare;
 
-	if (!watch)
-		return malloc(sizeof(*watch));
-	reaper->spare = watch->data;
-	return watch;
+	if (!spare)
+		return malloc(sizeof(struct idm_watch));
+	reaper->spare = spare->next;
+	return IDM_THING(struct idm_watch, by_name, spare);
 }
 
 static void delete_watch(struct idm_reaper *reaper, struct idm_watch *watch)
@@ -46,8 +46,8 @@ static void delete_watch(struct idm_reaper *reaper, struct idm_watch *watch)
 		free(watch);
 		return;
 	}
-	watch->data = reaper->spare;
-	reaper->spare = watch;
+	watch->by_name.next = reaper->spare;
+	reaper->spare = &watch->by_name;
 }
 
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
@@ -176,7 +176,6 @@ int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
 	if (!watch)
 		return -ENOMEM;
 	*watch = *what;
-	watch->by_name.key = (uintptr_t)watch->data;
 	if (!watch->by_process.key) /* not to be found, but where the table wants it */
 		watch->by_process.key = (uintptr_t)watch;
 	r = enter(reaper, watch);
@@ -215,7 +214,7 @@ int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_pro
 		      unsigned int flags, void *data)
 {
 	AUTO_CLOSE int own = -1;
-	struct idm_watch watch = { .data = data, .flags = flags, .pid = process->pid };
+	struct idm_watch watch = { .by_name.key = (uintptr_t)data, .flags = flags, .pid = process->pid };
 	int r;
 
 	watch.by_process.key = process->key;
@@ -283,7 +282,7 @@ static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct i
 	if (r <= 0)
 		return r;
 	if (data)
-		*data = watch->data;
+		*data = idm_watch_data(watch);
 	idm_watch_drop(reaper, watch);
 	return r;
 }
@@ -505,7 +504,7 @@ static int watch_kept(struct idm_reaper *reaper, const struct idm_watch *watch, 
 	int r;
 
 	pthread_mutex_lock(&reaper->lock);
-	r = refuse_name(reaper, watch->flags, watch->data, step_start, err);
+	r = refuse_name(reaper, watch->flags, idm_watch_data(watch), step_start, err);
 	if (r == 0)
 		r = idm_watch_add(reaper, watch);
 	pthread_mutex_unlock(&reaper->lock);
@@ -515,7 +514,7 @@ static int watch_kept(struct idm_reaper *reaper, const struct idm_watch *watch, 
 static int start(struct idm_reaper *reaper, const struct idm_program *program, unsigned int flags,
 		 void *data, struct idm_error *err)
 {
-	struct idm_watch watch = { .data = data, .flags = flags, .kept = true };
+	struct idm_watch watch = { .by_name.key = (uintptr_t)data, .flags = flags, .kept = true };
 	AUTO_CLOSE int pidfd = -1, report = -1;
 	int r;
 

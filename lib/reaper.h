@@ -13,14 +13,18 @@
 /* A child that was added. */
 struct idm_watch {
 	struct idm_link by_process; /* the key: see struct idm_process */
-	struct idm_link by_name;    /* of held ones; the key is `data` */
-	void *data;
+	struct idm_link by_name;    /* of held ones; the key of all is the caller's data */
 	unsigned int flags;
 	int fd;	     /* readable at its end: a pidfd, or the pipe that the keeper reports through */
 	pid_t pid;   /* 0: not known */
 	bool kept;   /* it is the keeper's child */
 	bool waited; /* somebody is in idm_reaper_wait() for it */
 };
+
+static inline void *idm_watch_data(const struct idm_watch *watch)
+{
+	return (void *)(uintptr_t)watch->by_name.key;
+}
 
 struct idm_orphans {
 	bool wanted;
@@ -37,7 +41,7 @@ struct idm_orphans {
  * everything else that is done then.
  */
 #define IDM_REAPER_PAGE 4096
-#define IDM_REAPER_OWN 44
+#define IDM_REAPER_OWN 70
 
 struct idm_reaper {
 	pthread_mutex_t starting; /* the way to the keeper; taken before the other */
@@ -47,10 +51,10 @@ struct idm_reaper {
 	struct idm_table by_process, by_name;
 	struct idm_orphans orphans;
 	struct idm_keeper keeper;
-	void *keeper_orphans;	 /* their data */
-	struct idm_watch *spare; /* of `own`: those not in use, each pointing at the next by `data` */
+	void *keeper_orphans;	/* their data */
+	struct idm_link *spare; /* of `own`: those not in use, by their by_name */
 	struct idm_watch own[IDM_REAPER_OWN];
-	struct idm_link *buckets[128]; /* of by_process, to begin with */
+	struct idm_link *buckets[64]; /* of by_process, to begin with */
 };
 
 _Static_assert(sizeof(struct idm_reaper) <= IDM_REAPER_PAGE, "it fits into its page");

@@ -44,7 +44,7 @@ static int grow(struct idm_table *table)
 
 int idm_table_add(struct idm_table *table, struct idm_link *link)
 {
-	int r = table->n == table->size ? grow(table) : 0;
+	int r = table->n == 2 * table->size ? grow(table) : 0;
 
 	if (r < 0)
 		return r;

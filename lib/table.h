@@ -19,7 +19,7 @@ struct idm_table {
 	struct idm_link **first; /* buckets that it was begun with, which are not its own; NULL: none */
 };
 
-/* An empty table that uses these buckets, all NULL, until it has more links than that. */
+/* An empty table that uses these buckets, all NULL, until it has more than twice as many links. */
 void idm_table_begin(struct idm_table *table, struct idm_link **buckets, size_t size);
 
 /* The thing that has this link as its `member`; NULL stays NULL. */
