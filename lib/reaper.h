@@ -41,7 +41,7 @@ struct idm_orphans {
  * everything else that is done then.
  */
 #define IDM_REAPER_PAGE 4096
-#define IDM_REAPER_OWN 70
+#define IDM_REAPER_OWN 68
 
 struct idm_reaper {
 	pthread_mutex_t starting; /* the way to the keeper; taken before the other */
