@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "lib/error.h"
 #include "report.h"
 #include "table.h"
 
@@ -31,7 +32,7 @@ static int feature_row(const struct idm_feature *f, void *data)
 	table_cell(table, f->name);
 	table_cell(table, f->since);
 	table_cell(table, f->what);
-	table_cell(table, f->available ? "" : strerrordesc_np(f->errnum));
+	table_cell(table, f->available ? "" : idm_errno_text(f->errnum));
 	return 0;
 }
 
@@ -43,7 +44,7 @@ static int feature_json(const struct idm_feature *f, void *data)
 	json_add_string(o, "what", f->what);
 	json_add_string(o, "since", f->since);
 	json_add_bool(o, "available", f->available);
-	json_add_string(o, "error", f->available ? NULL : strerrorname_np(f->errnum));
+	json_add_string(o, "error", f->available ? NULL : idm_errno_name(f->errnum));
 	json_append(data, o);
 	return 0;
 }
@@ -97,7 +98,7 @@ static void add_path_json(struct json_object *array, const char *path, const str
 		json_add_bool(o, "writable", check->writable);
 		json_add_bool(o, "diskIdChecked", check->disk_id_checked);
 	}
-	json_add_string(o, "error", good ? NULL : strerrorname_np(err->errnum));
+	json_add_string(o, "error", good ? NULL : idm_errno_name(err->errnum));
 	json_add_string(o, "reason", good ? NULL : err->reason);
 	json_add_string(o, "hint", good || !err->hint[0] ? NULL : err->hint);
 	json_append(array, o);

@@ -45,7 +45,8 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
 /* The word that getopt stumbled over, without a value that was glued on. */
 static const char *wrong_word(const struct arguments *a, char *buf, size_t size)
 {
-	const char *word = a->argv[optind - 1];
+	/* musl goes one further where the value of a letter is missing. */
+	const char *word = a->argv[(optind > a->argc ? a->argc : optind) - 1];
 
 	if (optopt && optopt < LONG_ONLY && strncmp(word, "--", 2) != 0)
 		snprintf(buf, size, "-%c", optopt);

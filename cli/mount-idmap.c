@@ -8,14 +8,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "do-mount.h"
+#include "lib/kernel.h"
 #include "maps.h"
 #include "report.h"
 
@@ -145,11 +146,14 @@ static int take_words(struct helper *h, char *list)
 /* The options are read twice: -s, wherever it stands, decides about unknown words in -o. */
 static int take_flags(struct helper *h, int argc, char **argv, bool words)
 {
+	static const struct option no_longs[] = { { 0 } };
 	int letter, status = DONE;
 
 	optind = 1;
 	opterr = 0;
-	while (status == DONE && (letter = getopt(argc, argv, "sfnvN:t:o:h")) != -1) {
+	/* Not getopt(), which stops at the first operand where libc is musl. */
+	while (status == DONE &&
+	       (letter = getopt_long(argc, argv, "sfnvN:t:o:h", no_longs, NULL)) != -1) {
 		switch (letter) {
 		case 's':
 			h->sloppy = true;
@@ -235,8 +239,8 @@ static bool shows_source(const struct mount_request *request)
 {
 	struct statx source, target;
 
-	return statx(AT_FDCWD, request->source, 0, STATX_INO, &source) == 0 &&
-	       statx(AT_FDCWD, request->target, 0, STATX_INO, &target) == 0 &&
+	return idm_sys_statx(AT_FDCWD, request->source, 0, STATX_INO, &source) == 0 &&
+	       idm_sys_statx(AT_FDCWD, request->target, 0, STATX_INO, &target) == 0 &&
 	       target.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
 	       source.stx_dev_major == target.stx_dev_major &&
 	       source.stx_dev_minor == target.stx_dev_minor && source.stx_ino == target.stx_ino;

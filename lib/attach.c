@@ -98,7 +98,7 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 	if (r < 0)
 		return idm_fail(err, r, "detach the old mount", path,
 				"the new mount is in place, but beneath the old one: %s",
-				strerrordesc_np(-r));
+				idm_errno_text(-r));
 	return 0;
 }
 

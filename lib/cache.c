@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "kernel.h"
@@ -64,7 +65,9 @@ int idm_cache_new(size_t max, struct idm_cache **cache)
 		return -ENOMEM;
 	/* Else those who read could keep those who make from it for ever. */
 	pthread_rwlockattr_init(&fair);
+#ifdef __GLIBC__ /* with musl there are the commands alone, of one thread */
 	pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
 	pthread_rwlock_init(&c->lock, &fair);
 	pthread_rwlockattr_destroy(&fair);
 	c->max = max;

@@ -43,7 +43,7 @@ static void why_no_file(const struct idm_trial *trial, const char *fstype, int c
 	case -EDQUOT:
 	case -ENOSPC:
 		idm_fail(err, code, step_write, trial->path, "the filesystem (%s) has no room: %s",
-			 fstype, strerrordesc_np(-code));
+			 fstype, idm_errno_text(-code));
 		break;
 	default:
 		idm_fail(err, code, step_write, trial->path, NULL);

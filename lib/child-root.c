@@ -5,6 +5,9 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
+#ifndef STATX_TYPE
+#include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
+#endif
 
 #include "child-steps.h"
 #include "idmount.h"

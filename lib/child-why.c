@@ -87,7 +87,7 @@ static bool why_not_passed(const struct question *q)
 			 q->report->item);
 	else
 		idm_fail(q->err, q->code, q->step, NULL, "descriptor %u: %s", q->report->item,
-			 strerrordesc_np(-q->code));
+			 idm_errno_text(-q->code));
 	return true;
 }
 
@@ -99,7 +99,7 @@ static bool why_not_joined(const struct question *q)
 		idm_fail(q->err, q->code, q->step, NULL,
 			 "%s: it needs CAP_SYS_ADMIN in the namespace's user namespace", name);
 	else
-		idm_fail(q->err, q->code, q->step, NULL, "%s: %s", name, strerrordesc_np(-q->code));
+		idm_fail(q->err, q->code, q->step, NULL, "%s: %s", name, idm_errno_text(-q->code));
 	return true;
 }
 

@@ -65,7 +65,7 @@ int(idm_fail)(struct idm_error *err, int code, const char *step, const char *sub
 		put(err->reason, sizeof(err->reason), reason, args);
 		va_end(args);
 	} else {
-		const char *text = strerrordesc_np(-code);
+		const char *text = idm_errno_text(-code);
 
 		snprintf(err->reason, sizeof(err->reason), "%s", text ? text : "unknown error");
 	}

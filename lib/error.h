@@ -27,6 +27,10 @@ void idm_subject(struct idm_error *err, const char *subject);
 /* Adds the hint to an error that idm_fail() has filled in. */
 void idm_hint(struct idm_error *err, const char *hint, ...) __attribute__((format(printf, 2, 3)));
 
+/* What an errno says, and its name (EPERM), in no locale; NULL: it is none. */
+const char *idm_errno_text(int errnum);
+const char *idm_errno_name(int errnum);
+
 /* Adds the kernel's own words. */
 void idm_kernel_words(struct idm_error *err, const char *words);
 

@@ -81,7 +81,7 @@ int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags)
 
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st)
 {
-	return (int)CALL(statx(dirfd, path, flags, mask, st));
+	return (int)CALL(syscall(SYS_statx, dirfd, path, flags, mask, st));
 }
 
 int idm_is_mount_point(int fd)
@@ -189,7 +189,7 @@ int idm_sys_fd_flags(int fd)
 
 int idm_sys_ioctl(int fd, unsigned long request, void *arg)
 {
-	return (int)CALL(ioctl(fd, request, arg));
+	return (int)CALL(syscall(SYS_ioctl, fd, request, arg));
 }
 
 int idm_sys_poll(int fd, short events)
@@ -557,10 +557,10 @@ ssize_t idm_sys_send(int fd, const void *buf, size_t size, const int *fds, size_
 	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
 
 	if (n_fds) {
-		a.header.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		a.header.cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * n_fds);
 		memcpy(CMSG_DATA(&a.header), fds, sizeof(int) * n_fds);
 		message.msg_control = &a;
-		message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		message.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * n_fds);
 	}
 	return CALL(sendmsg(fd, &message, MSG_NOSIGNAL));
 }

@@ -25,6 +25,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#ifndef STATX_TYPE
+#include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
+#endif
+
 #ifndef MOVE_MOUNT_BENEATH
 #define MOVE_MOUNT_BENEATH 0x00000200 /* Linux 6.5 */
 #endif

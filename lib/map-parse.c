@@ -215,7 +215,7 @@ static int resolve(struct parser *ps, struct slice field, unsigned int kinds, st
 	if (r == -ENOENT)
 		return refuse(ps, r, "there is no %s \"%s\"", kinds == IDM_GID ? "group" : "user", name);
 	if (r < 0)
-		return refuse(ps, r, "the name service failed on \"%s\": %s", name, strerrordesc_np(-r));
+		return refuse(ps, r, "the name service failed on \"%s\": %s", name, idm_errno_text(-r));
 	return 0;
 }
 

@@ -205,7 +205,7 @@ int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error
 	r = pthread_create(&thread, NULL, join_and_run, &v);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	if (r)
-		return idm_fail(err, -r, step, NULL, "cannot start a thread: %s", strerrordesc_np(r));
+		return idm_fail(err, -r, step, NULL, "cannot start a thread: %s", idm_errno_text(r));
 	pthread_join(thread, NULL);
 	if (v.joined == -EPERM)
 		return idm_fail(err, -EPERM, step, NULL, "it needs CAP_SYS_ADMIN and CAP_SYS_CHROOT");

@@ -67,7 +67,7 @@ static int open_namespace(struct container *c, const char *name, struct idm_erro
 		return r;
 	if (c->namespace < 0)
 		return idm_fail(err, c->namespace, step_enter, name, "open its mount namespace: %s",
-				strerrordesc_np(-c->namespace));
+				idm_errno_text(-c->namespace));
 	own = idm_procfs_open_self("ns/mnt", step_enter, err);
 	if (own < 0)
 		return own;
@@ -100,7 +100,7 @@ static int open_root(struct container *c, const struct idm_step *root, const cha
 
 	if (here < 0)
 		return idm_fail(err, here, step_enter, root->source, "open the root filesystem: %s",
-				strerrordesc_np(-here));
+				idm_errno_text(-here));
 	if (asprintf(&path, "%s%s%s", *root->source == '/' ? "" : bundle,
 		     *root->source == '/' ? "" : "/", root->source) < 0) {
 		path = NULL;
@@ -110,10 +110,10 @@ static int open_root(struct container *c, const struct idm_step *root, const cha
 	c->root = idm_errand(find_root, &s);
 	if (c->root == -EPERM)
 		idm_fail(err, c->root, step_enter, path, "join its mount namespace: %s",
-			 strerrordesc_np(EPERM));
+			 idm_errno_text(EPERM));
 	else if (c->root < 0)
 		idm_fail(err, c->root, step_enter, path, "it is not in its mount namespace: %s",
-			 strerrordesc_np(-c->root));
+			 idm_errno_text(-c->root));
 	if (c->root < 0)
 		return c->root;
 	if (idm_is_same_inode(here, c->root))
@@ -383,7 +383,7 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 
 	if (e->answer->which >= e->n)
 		return idm_fail(err, code, step_attach, NULL, "join its mount namespace: %s",
-				strerrordesc_np(-code));
+				idm_errno_text(-code));
 	p = &e->placings[e->answer->which];
 	doing = doings[e->answer->doing];
 	if (p->tree >= 0)
@@ -393,7 +393,7 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 	if (e->answer->doing == SHARING)
 		return idm_fail(err, code, step_attach, name, "%s", doing);
 	return idm_fail(err, code, step_attach, name, "%s%s%s", doing ? doing : "", doing ? ": " : "",
-			strerrordesc_np(-code));
+			idm_errno_text(-code));
 }
 
 static int attach(const struct container *c, struct placing *placings, size_t n, struct idm_error *err)

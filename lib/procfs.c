@@ -132,12 +132,12 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 		return r;
 	if (own >= 0)
 		return idm_fail(err, r, step, "/proc", "not even a private procfs shows it: %s",
-				strerrordesc_np(-r));
+				idm_errno_text(-r));
 	if (own == -EPERM)
 		r = -ENOENT;
 	idm_fail(err, r, step, "/proc",
 		 "it is not a %sprocfs of this PID namespace, and a private one cannot be made: %s",
-		 to_write ? "writable " : "", strerrordesc_np(-own));
+		 to_write ? "writable " : "", idm_errno_text(-own));
 	idm_hint(err,
 		 "mount a procfs of this PID namespace at /proc, with nothing mounted over its parts");
 	return r;
@@ -178,7 +178,7 @@ static int open_root(bool (*will_do)(int proc), const char *what, struct idm_err
 		return idm_take_fd(&proc);
 	idm_fail(err, proc, "open procfs", "/proc",
 		 "it is not a procfs %s, and a private one cannot be made: %s", what,
-		 strerrordesc_np(-proc));
+		 idm_errno_text(-proc));
 	idm_hint(err, "mount a procfs of this PID namespace at /proc");
 	return proc;
 }
