@@ -7,15 +7,14 @@ usage() {
 Usage: sudo ./test.sh [--quick] [--long] [--suite NAME]
 
 Builds idmount with gcc, with clang, with the address, undefined-behaviour and thread sanitizers, to be
-fuzzed, and as static programs, and runs all tests. Installs what that needs (see
+fuzzed, and as static programs with glibc and with musl, and runs all tests. Installs what that needs (see
 scripts/install-packages.sh). Writes to build-*/ alone. The last line is the count of all single tests; the
 exit status is not 0 if one failed.
 
   --quick       with gcc only
   --long        the proofs in their long form, which takes hours; see docs/testing.md
   --suite NAME  only the tests of this suite: unit, kernel, concurrent, cli, engines, abi, vm, analysis or
-                fuzz, or one of the proofs
-                of the proofs
+                fuzz, or one of the proofs: proof-pid-reuse and so on
 
 Without root the tests that need it are skipped. With CI=true in the environment, a skipped test is a
 failed one (IDM_MUST_RUN=1).
@@ -115,6 +114,12 @@ if [ -z "$quick" ]; then
   build clang clang || build_failed
   if build static gcc -Dstatic=true --buildtype=minsize; then
     [ -n "$suite" ] && [ "$suite" != cli ] || run_tests static cli
+  else
+    build_failed
+  fi
+  if directory=build-musl-libs && mkdir -p $directory && quietly scripts/musl.sh $directory &&
+    build musl musl-gcc --native-file build-musl-libs/musl.ini -Dstatic=true --buildtype=minsize; then
+    [ -n "$suite" ] && [ "$suite" != cli ] || run_tests musl cli
   else
     build_failed
   fi

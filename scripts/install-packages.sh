@@ -21,13 +21,16 @@ test  attr          extended attributes through an overlay
 test  btrfs-progs   makes a btrfs to map
 test  bubblewrap    a yardstick of bench/
 test  busybox-static a root filesystem to run in
+test  cmake         json-c for musl is built with it
 test  clang         second opinion on every line; its analyzer
 test  cppcheck      a third one
 test  libclang-rt-14-dev? libFuzzer, and the sanitizers of Debian 12's clang
 test  containerd    lists of mounts, from its snapshots
 test  crun          bundles to read, containers to map mounts in
-test  debian-archive-keyring kernels to test on are verified by it
+test  debian-archive-keyring kernels to test on, and json-c's source, are verified by it
+test  dpkg-dev      unpacks json-c's source
 test  kmod          modules of these kernels
+test  make          json-c for musl is built with it
 test  qemu-system-x86 machines for them
 test  xz-utils      modules of these kernels
 test  acl           ACLs through a mount
@@ -37,6 +40,7 @@ test  g++           the header as C++
 test  jq            JSON that the command prints
 test  libcap2-bin   file capabilities through a mount
 test  mount         mounts what was made
+test  musl-tools    static programs that are small
 test  podman        containers with idmount in them
 test  procps        finds processes that are left
 test  python3-kubernetes manifests for Kubernetes

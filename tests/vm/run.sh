@@ -333,7 +333,6 @@ main() {
 
   [ "$(id -u)" = 0 ] || problem "it needs root"
   # The programs want the libc that they were linked with, or a newer one.
-  release=$(. /etc/os-release && [ "${ID:-}" = debian ] && echo "${VERSION_CODENAME:-}") || release=
   [ -n "$release" ] || problem "it needs Debian, for the packages of the machines"
   need apt-get apt
   need meson meson
