@@ -52,11 +52,15 @@ struct child child_staying(void)
 	return child_start(stay, NULL);
 }
 
+/* Until its SIGCHLD has been sent, too: that comes after the pidfd is readable, but before one may wait.
+ */
 void child_await_zombie(const struct child *c)
 {
 	struct pollfd end = { .fd = c->pidfd, .events = POLLIN };
+	siginfo_t info;
 
 	assert_int_equal(must(TEMP_FAILURE_RETRY(poll(&end, 1, -1))), 1);
+	waitid((idtype_t)P_PIDFD, (id_t)c->pidfd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
 }
 
 void child_kill(const struct child *c)
