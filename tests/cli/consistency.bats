@@ -214,7 +214,7 @@ names()
 @test "the flags of the mount helper are in its page" {
 	local flag
 
-	same 'getopt' 'sfnvN:t:o:h' "$(sed -nE 's/.*getopt\(argc, argv, "(.*)"\).*/\1/p' cli/mount-idmap.c)"
+	same 'getopt' 'sfnvN:t:o:h' "$(sed -nE 's/.*getopt_long\(argc, argv, "(.*)", .*/\1/p' cli/mount-idmap.c)"
 	for flag in s f n v N t; do
 		grep -qE "^\*-$flag\*" "$helper_page"
 	done
