@@ -113,6 +113,36 @@ static bool is_low(long u)
 	return u >= 0xdc00 && u < 0xe000;
 }
 
+static long from_pair(long high, long low)
+{
+	return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+}
+
+static void write_character(long u, char character[IDM_JSON_PAIR_BYTES])
+{
+	character[0] = (char)(0xf0 | u >> 18);
+	character[1] = (char)(0x80 | (u >> 12 & 0x3f));
+	character[2] = (char)(0x80 | (u >> 6 & 0x3f));
+	character[3] = (char)(0x80 | (u & 0x3f));
+}
+
+size_t idm_json_find_pair(const char *text, size_t from, size_t length,
+			  char character[IDM_JSON_PAIR_BYTES])
+{
+	const char *at = text + from, *end = text + length;
+	long high;
+
+	/* What is behind a backslash belongs to it, and a text that was taken does not end there. */
+	for (; (at = memchr(at, '\\', (size_t)(end - at))); at += 2) {
+		high = at[1] == 'u' ? hex4((const unsigned char *)at + 2) : -1;
+		if (is_high(high)) {
+			write_character(from_pair(high, hex4((const unsigned char *)at + 8)), character);
+			return (size_t)(at - text);
+		}
+	}
+	return length;
+}
+
 /* ---- strings ---- */
 
 static unsigned int utf8_length(long u)
@@ -209,7 +239,7 @@ static long next_character(const unsigned char **p)
 		if (!is_high(u))
 			return u;
 		*p += 6;
-		return 0x10000 + ((u - 0xd800) << 10) + (hex4(c + 8) - 0xdc00);
+		return from_pair(u, hex4(c + 8));
 	}
 	if (*c == '\\') {
 		*p += 2;

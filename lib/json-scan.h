@@ -21,11 +21,24 @@ struct idm_json_count {
  * control characters in strings, UTF-8 of wrong length, halves of surrogate pairs, NUL bytes, and a key
  * that stands twice in an object, the last one wins. Whether the tokens are in order is json-c's to say.
  *
- * Takes any bytes. Returns 0, with all that it has counted; -EINVAL with line and column in err; -E2BIG for a text that is longer or
- * has more values than what is said above, -EINVAL if it is deeper; -ENOMEM.
+ * Takes any bytes. Returns 0, with all that it has counted; -EINVAL with line and column in err, also
+ * for what is nested deeper than is said above; -E2BIG for a text that is longer or has more values;
+ * -ENOMEM.
  */
 int idm_json_scan(const char *text, size_t length, const char *step, struct idm_json_count *count,
 		  struct idm_error *err);
+
+/* \uD83C\uDF0D is as long as this, and the character it stands for has as many bytes as that. */
+#define IDM_JSON_PAIR 12
+#define IDM_JSON_PAIR_BYTES 4
+
+/*
+ * Finds the first surrogate pair from an offset on, in a text that was scanned and taken; the offset
+ * must not be inside an escape. Returns where it is, and its character in UTF-8; length if there is
+ * none.
+ */
+size_t idm_json_find_pair(const char *text, size_t from, size_t length,
+			  char character[IDM_JSON_PAIR_BYTES]);
 
 /* idm_fail() with "line L, column C: " before the reason; columns are counted in characters. */
 int idm_json_fail_at(const char *text, size_t offset, int code, const char *step, struct idm_error *err,

@@ -28,6 +28,29 @@ static enum json_tokener_error finish(const struct idm_json_c *c, struct json_to
 	return c->tokener_get_error(tokener);
 }
 
+/*
+ * json-c takes a pair for half of another if its character is U+1D800 to U+1DFFF, or that of another
+ * plane: it looks at the lower 16 bits only, and goes on with U+FFFD instead. So it never gets to see a
+ * pair, but the character. Returns how far it has read, which is where the error is if there is one.
+ */
+static size_t feed(const struct idm_json_c *c, struct json_tokener *tokener, const char *text,
+		   size_t length, struct json_object **whole)
+{
+	char character[IDM_JSON_PAIR_BYTES];
+	size_t at = 0, pair;
+
+	for (;;) {
+		pair = idm_json_find_pair(text, at, length, character);
+		*whole = c->tokener_parse_ex(tokener, text + at, (int)(pair - at));
+		if (pair == length || c->tokener_get_error(tokener) != json_tokener_continue)
+			return at + c->tokener_get_parse_end(tokener);
+		*whole = c->tokener_parse_ex(tokener, character, sizeof(character));
+		if (c->tokener_get_error(tokener) != json_tokener_continue)
+			return pair;
+		at = pair + IDM_JSON_PAIR;
+	}
+}
+
 static int parse(struct idm_json_text *t, const char *text, size_t length, struct idm_error *err)
 {
 	const struct idm_json_c *c = &t->c;
@@ -40,8 +63,7 @@ static int parse(struct idm_json_text *t, const char *text, size_t length, struc
 	if (!tokener)
 		return idm_fail(err, -ENOMEM, t->step, NULL, NULL);
 	c->tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	t->whole = c->tokener_parse_ex(tokener, text, (int)length);
-	end = c->tokener_get_parse_end(tokener);
+	end = feed(c, tokener, text, length, &t->whole);
 	e = finish(c, tokener, &t->whole);
 	if (e != json_tokener_success)
 		r = idm_json_fail_at(text, end, -EINVAL, t->step, err, "%s", c->tokener_error_desc(e));

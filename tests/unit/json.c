@@ -350,6 +350,49 @@ TEST(valid_utf8)
 
 /* ---- values ---- */
 
+static void assert_pair_is_character(long u)
+{
+	const char utf8[] = { (char)(0xf0 | u >> 18), (char)(0x80 | (u >> 12 & 63)),
+			      (char)(0x80 | (u >> 6 & 63)), (char)(0x80 | (u & 63)), 0 };
+	char pair[13], text[100], wanted[30];
+	AUTO_JSON struct idm_json_text *t = NULL;
+	struct idm_json whole, member;
+	const void *cursor = NULL;
+	const char *string;
+
+	snprintf(pair, sizeof(pair), "\\u%lx\\u%lX", 0xd800 + ((u - 0x10000) >> 10),
+		 0xdc00 + (u & 0x3ff));
+	snprintf(text, sizeof(text), "{\"%skey\": \"\\\\ud83c\\\"%s%s\"}", pair, pair, pair);
+	t = parsed(text);
+	whole = idm_json_whole(t);
+	assert_true(idm_json_each(&whole, &cursor, &member));
+	snprintf(wanted, sizeof(wanted), "%skey", utf8);
+	assert_string_equal(member.key, wanted);
+	assert_int_equal(idm_json_string(&member, &string, NULL), 0);
+	snprintf(wanted, sizeof(wanted), "\\ud83c\"%s%s", utf8, utf8);
+	assert_string_equal(string, wanted);
+}
+
+/* json-c by itself makes U+FFFD of those whose lower 16 bits are a half of a pair. */
+TEST(surrogate_pairs)
+{
+	for (long u = 0x10000; u < 0x110000; u += 0x400) {
+		assert_pair_is_character(u);
+		assert_pair_is_character(u + 0x3ff);
+	}
+}
+
+/* Places are those of the text, not of what json-c gets to see. */
+TEST(errors_behind_surrogate_pairs)
+{
+	assert_refused("[\"\\ud83c\\udf0d\" 1]",
+		       "line 1, column 17: array value separator ',' expected");
+	assert_refused("[\"\\ud837\\udf0d\\ud837\\udf0d\",\n\"\\ud83c\\udf0d\" 1]",
+		       "line 2, column 16: array value separator ',' expected");
+	assert_refused("{} \"\\ud83c\\udf0d\"", "line 1, column 4: unexpected character");
+	assert_refused("[\"\\ud83c\\udf0d\"", "line 1, column 16: unexpected end of data");
+}
+
 static void assert_not_uint32(const char *number, const char *reason)
 {
 	AUTO_JSON struct idm_json_text *t = parsed(number);
