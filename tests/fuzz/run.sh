@@ -14,19 +14,36 @@ seconds=${IDM_FUZZ_SECONDS:-$usually}
 found=$IDM_BUILD_ROOT/fuzz/$name
 mkdir -p "$found"
 log=$found.log
-set -- "$found"
+set --
 for directory in seeds corpus; do
   [ ! -d "$IDM_SOURCE_ROOT/tests/fuzz/$directory/$name" ] || set -- "$@" "$IDM_SOURCE_ROOT/tests/fuzz/$directory/$name"
 done
+
+# What the programs print is looked at in themselves. None is to create anything, least of all here; here,
+# and not in the tree, libFuzzer would save what it finds.
+place=$(mktemp -d)
+cd "$place" || exit
+
+# Each file of the tree is there since it reaches what no other does. Where they no longer do, the target
+# refuses all at its door, and could not fail.
+"$program" -runs=0 -close_fd_mask=3 "$place" "$@" >"$log" 2>&1 </dev/null
+files=$(find "$@" -type f | wc -l)
+kept=$(sed -n 's|^#.*INITED.* corp: \([0-9]*\)/.*|\1|p' "$log")
+if [ "$((2 * ${kept:-0}))" -lt "$files" ]; then
+  echo 1..1
+  echo "not ok 1 - $name: of the tree's $files files only ${kept:-0} reach something of their own"
+  tail -n 60 "$log" | sed 's/^/# /'
+  rmdir "$place"
+  exit 1
+fi
+
+set -- "$found" "$@"
 case $name in
   json | containerd | oci) set -- "$@" "$IDM_SOURCE_ROOT/tests/plans" ;;
 esac
 dictionary=$IDM_SOURCE_ROOT/tests/fuzz/dictionaries/$name
 [ ! -f "$dictionary" ] || set -- "-dict=$dictionary" "$@"
 
-# What the programs print is looked at in themselves. None is to create anything, least of all here.
-place=$(mktemp -d)
-cd "$place" || exit
 "$program" -max_total_time="$seconds" -max_len=8192 -timeout=20 -rss_limit_mb=2048 -close_fd_mask=3 \
   -print_final_stats=1 -artifact_prefix="$found-" "$@" >"$log" 2>&1 </dev/null
 status=$?
