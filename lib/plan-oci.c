@@ -271,7 +271,6 @@ static int select_mount(struct oci *oci, const struct idm_json *mount, struct id
 	return r < 0 ? r : 1;
 }
 
-/* Its destination is that of one mount. With two, the lower one could not be seen. */
 /*
  * Kubernetes gives the annotations of a pod to each container, and to the one that only holds the pod's
  * namespaces, which has no volumes.
@@ -290,6 +289,7 @@ static bool is_sandbox(const struct oci *oci)
 	return false;
 }
 
+/* Its destination is that of one mount. With two, the lower one could not be seen. */
 static int check_annotation(const struct oci *oci, const struct idm_json *annotation)
 {
 	const struct idm_oci *o = oci->mapped;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The text of a config.json made ready for a runtime that cannot map mounts; see oci-bundle.h. */
+#ifndef OCI_READY_H
+#define OCI_READY_H
+
+#include <stddef.h>
+
+#include "idmount.h"
+
+struct config {
+	const char *text;
+	size_t length;
+	int dirfd;	  /* of the bundle */
+	const char *hook; /* the path of our program */
+};
+
+/*
+ * *ready is the new text, of *n bytes, the caller's to free; NULL: it is ready as it is, or has nothing
+ * to be mapped. What it says the hook is known to take. Returns 0 or a negative errno.
+ */
+int make_config_ready(const struct config *config, char **ready, size_t *n, struct idm_error *err);
+
+#endif
