@@ -177,6 +177,29 @@ static int add_annotation(struct work *w, char *key, char *value)
 	return w->annotations ? 0 : no_memory(w->err);
 }
 
+/* An annotation names a mount by its destination, and has to mean one. */
+static bool is_alone(const struct work *w, const char *path, size_t n)
+{
+	struct idm_json mounts, destination;
+	size_t all = 0, same = 0;
+
+	if (idm_json_member(&w->whole, "mounts", &mounts))
+		idm_json_array(&mounts, &all, NULL);
+	for (size_t i = 0; i < all; i++) {
+		struct idm_json mount = idm_json_element(&mounts, i);
+		const char *other;
+		size_t length;
+
+		if (idm_json_type(&mount) != IDM_JSON_OBJECT ||
+		    !idm_json_member(&mount, "destination", &destination) ||
+		    idm_json_string(&destination, &other, NULL) < 0)
+			continue;
+		other = idm_trim_target(other, &length);
+		same += length == n && memcmp(other, path, n) == 0;
+	}
+	return same == 1;
+}
+
 static int annotate(struct work *w, const struct idm_json *mount, const struct wish *wish)
 {
 	struct idm_json destination, annotations, there;
@@ -191,6 +214,9 @@ static int annotate(struct work *w, const struct idm_json *mount, const struct w
 	if (r < 0)
 		return r;
 	path = idm_trim_target(path, &n);
+	if (!is_alone(w, path, n))
+		return idm_json_fail(mount, w->err, "another mount has the destination /%.*s, too",
+				     (int)n, path);
 	if (idm_json_member(&w->whole, "annotations", &annotations) &&
 	    idm_oci_find_annotation(&annotations, path, n, &there))
 		return idm_json_fail(mount, w->err,

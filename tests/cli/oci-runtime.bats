@@ -242,7 +242,10 @@ front_refuses()
 	config_refused 'prepare bundle: mounts[7].uidMappings[0].size: it is a string, a number is wanted' '.mounts[-1].uidMappings[0].size = "1"'
 	config_refused 'prepare bundle: mounts[7].uidMappings: there is no gidMappings beside it' 'del(.mounts[-1].gidMappings)'
 	config_refused 'read plan: annotations["io.idmount.map/none"]: no mount has the destination /none' '.annotations = {"io.idmount.map/none": "0:1"}'
-	config_refused 'read plan: annotations["io.idmount.map/vol"]: more than one mount has the destination /vol' '.mounts += [.mounts[-1] | del(.uidMappings, .gidMappings)]'
+	config_refused 'prepare bundle: mounts[7]: another mount has the destination /vol, too' '.mounts += [.mounts[-1]]'
+	config_refused 'prepare bundle: mounts[7]: another mount has the destination /vol, too' '.mounts += [.mounts[-1] | .destination = "vol/" | del(.uidMappings, .gidMappings)]'
+	config_refused 'read plan: annotations["io.idmount.map/vol"]: more than one mount has the destination /vol' \
+		'.annotations = {"io.idmount.map/vol": "0:1"} | del(.mounts[-1].uidMappings, .mounts[-1].gidMappings) | .mounts += [.mounts[-1]]'
 	config_refused 'prepare bundle: hooks: it is an array, an object is wanted' '.hooks = []'
 	config_refused 'read plan: Hooks: it has to be spelt "hooks"' '.Hooks = {}'
 	echo '{' >c/config.json
