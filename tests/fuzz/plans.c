@@ -53,6 +53,21 @@ static bool same_step(const struct idm_step *a, const struct idm_step *b)
 	       (!a->map || idm_map_equal(a->map, b->map));
 }
 
+bool same_plan(const struct idm_plan *a, const struct idm_plan *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = same_step(&a->steps[i], &b->steps[i]);
+	return same;
+}
+
+void check_plan(const struct idm_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		check_step(&plan->steps[i], i == 0);
+}
+
 /* Read into a plan that has a mount already; on failure that one is all there is. */
 static int read_as(struct idm_plan *plan, enum idm_plan_format format, const struct idm_map *map,
 		   const char *text, size_t size)
@@ -66,8 +81,7 @@ static int read_as(struct idm_plan *plan, enum idm_plan_format format, const str
 	how.map = map;
 	r = idm_plan_read(plan, text, size, &how, &err);
 	if (r == 0) {
-		for (size_t i = 0; i < plan->n; i++)
-			check_step(&plan->steps[i], i == 0);
+		check_plan(plan);
 		return 0;
 	}
 	CHECK_ERROR(r, &err);
@@ -92,14 +106,10 @@ static void free_plan(struct idm_plan **plan)
 static void check_form(const struct idm_plan *known, const char *text, size_t size)
 {
 	AUTO_PLAN struct idm_plan *plan = NULL;
-	bool same;
 
 	CHECK(idm_plan_new(&plan) == 0);
 	CHECK(read_as(plan, IDM_PLAN_ANY, NULL, text, size) == 0);
-	same = plan->n == known->n;
-	for (size_t i = 0; same && i < plan->n; i++)
-		same = same_step(&plan->steps[i], &known->steps[i]);
-	CHECK(same);
+	CHECK(same_plan(plan, known));
 }
 
 void check_plan_text(enum idm_plan_format format, const uint8_t *data, size_t size)

@@ -10,4 +10,9 @@
  */
 void check_plan_text(enum idm_plan_format format, const uint8_t *data, size_t size);
 
+/* What holds for every plan. */
+void check_plan(const struct idm_plan *plan);
+
+bool same_plan(const struct idm_plan *a, const struct idm_plan *b);
+
 #endif

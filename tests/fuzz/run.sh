@@ -24,39 +24,46 @@ done
 place=$(mktemp -d)
 cd "$place" || exit
 
+# fail WHAT: ends it, with the end of what the program has said.
+fail()
+{
+  echo "not ok 1 - $name: $1"
+  tail -n 60 "$log" | sed 's/^/# /'
+  cd /
+  rm -rf "$place"
+  exit 1
+}
+
+# fuzz ARGUMENT...
+fuzz()
+{
+  "$program" -timeout=20 -rss_limit_mb=2048 -close_fd_mask=3 -artifact_prefix="$found-" "$@" >"$log" 2>&1 </dev/null
+}
+
+echo 1..1
+
 # Each file of the tree is there since it reaches what no other does. Where they no longer do, the target
 # refuses all at its door, and could not fail.
-"$program" -runs=0 -close_fd_mask=3 "$place" "$@" >"$log" 2>&1 </dev/null
+fuzz -runs=0 "$place" "$@" || fail "exit status $? with the files of the tree"
 files=$(find "$@" -type f | wc -l)
 kept=$(sed -n 's|^#.*INITED.* corp: \([0-9]*\)/.*|\1|p' "$log")
-if [ "$((2 * ${kept:-0}))" -lt "$files" ]; then
-  echo 1..1
-  echo "not ok 1 - $name: of the tree's $files files only ${kept:-0} reach something of their own"
-  tail -n 60 "$log" | sed 's/^/# /'
-  rmdir "$place"
-  exit 1
-fi
+[ "$((2 * ${kept:-0}))" -ge "$files" ] ||
+  fail "of the tree's $files files only ${kept:-0} reach something of their own"
 
 set -- "$found" "$@"
 case $name in
-  json | containerd | oci) set -- "$@" "$IDM_SOURCE_ROOT/tests/plans" ;;
+  json | containerd | oci | bundle) set -- "$@" "$IDM_SOURCE_ROOT/tests/plans" ;;
 esac
 dictionary=$IDM_SOURCE_ROOT/tests/fuzz/dictionaries/$name
 [ ! -f "$dictionary" ] || set -- "-dict=$dictionary" "$@"
 
-"$program" -max_total_time="$seconds" -max_len=8192 -timeout=20 -rss_limit_mb=2048 -close_fd_mask=3 \
-  -print_final_stats=1 -artifact_prefix="$found-" "$@" >"$log" 2>&1 </dev/null
+fuzz -max_total_time="$seconds" -max_len=8192 -print_final_stats=1 "$@"
 status=$?
 cd /
-rmdir "$place" || status="$status, and files were created in $place"
+rmdir "$place" || fail "files were created in $place"
 
-echo 1..1
 tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 [ -z "$tried" ] || echo "# proof fuzzing: $tried inputs"
-if [ "$status" = 0 ] && [ "${tried:-0}" -gt 0 ]; then
-  echo "ok 1 - $name: $tried inputs in $seconds seconds"
-else
-  echo "not ok 1 - $name: exit status $status"
-  tail -n 60 "$log" | sed 's/^/# /'
-  exit 1
-fi
+[ "$status" = 0 ] || fail "exit status $status"
+[ "${tried:-0}" -gt 0 ] || fail 'nothing was tried'
+echo "ok 1 - $name: $tried inputs in $seconds seconds"

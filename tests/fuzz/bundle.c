@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+/*
+ * config.json of a container that a runtime makes: as the hook reads it, and as it is made ready for the
+ * hook. What is made ready is mapped as it was, and else says what it said.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "cli/oci-ready.h"
+#include "fuzz.h"
+#include "json.h"
+#include "oci.h"
+#include "plan-read.h"
+#include "plans.h"
+
+static const char hook[] = "/usr/bin/idmount";
+static int directory = -1; /* of all bundles; nothing in it is looked at */
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc, (void)argv;
+	directory = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK(directory >= 0);
+	return 0;
+}
+
+/* The user namespace that the configuration names is not looked at. */
+int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
+
+int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode)
+{
+	(void)dirfd, (void)path, (void)flags, (void)mode;
+	return -EACCES;
+}
+
+/* ---- what the hook understands ---- */
+
+static int joined_map(void *data, struct idm_map *map, struct idm_error *err)
+{
+	static const struct idm_entry one = { 0, 100000, 65536 };
+
+	(void)data;
+	return idm_map_add(map, IDM_BOTH, &one, 1, err);
+}
+
+static int read_bundle(struct idm_oci *oci, const char *text, size_t size)
+{
+	const struct idm_oci_text how = {
+		.text = text, .length = size, .dirfd = directory, .joined_map = joined_map
+	};
+	struct idm_error err;
+	int r = idm_oci_read(oci, &how, &err);
+
+	if (r < 0) {
+		CHECK_ERROR(r, &err);
+		CHECK(!oci->plan && !oci->mounts && !oci->n);
+		return r;
+	}
+	check_plan(oci->plan);
+	for (size_t i = 0; i < oci->n; i++) {
+		CHECK(oci->mounts[i].step < oci->plan->n);
+		CHECK(!oci->mounts[i].step || oci->plan->steps[oci->mounts[i].step].map);
+	}
+	return 0;
+}
+
+static void check_container_map(const char *text, size_t size)
+{
+	struct idm_map *map = NULL;
+	struct idm_error err;
+	int r = idm_oci_map(text, size, &map, &err);
+
+	if (r < 0) {
+		CHECK_ERROR(r, &err);
+		return;
+	}
+	check_map(map);
+	idm_map_free(map);
+}
+
+/* ---- what is ours in a configuration, and everything else ---- */
+
+static const char *string_at(const struct json_object *array, size_t i)
+{
+	const char *string = json_object_get_string(json_object_array_get_idx(array, i));
+
+	return string ? string : "";
+}
+
+static bool is_our_hook(const struct json_object *entry)
+{
+	struct json_object *args;
+	const char *slash, *word;
+
+	if (!json_object_object_get_ex(entry, "args", &args) ||
+	    !json_object_is_type(args, json_type_array) || json_object_array_length(args) != 2)
+		return false;
+	word = string_at(args, 0);
+	slash = strrchr(word, '/');
+	return strcmp(slash ? slash + 1 : word, "idmount") == 0 &&
+	       strcmp(string_at(args, 1), "oci-hook") == 0;
+}
+
+static bool is_map_option(const struct json_object *option)
+{
+	return idm_oci_is_map_word(json_object_get_string((struct json_object *)option));
+}
+
+static void remove_elements(struct json_object *array, bool (*goes)(const struct json_object *element))
+{
+	for (size_t i = json_object_array_length(array); i--;)
+		if (goes(json_object_array_get_idx(array, i)))
+			json_object_array_del_idx(array, i, 1);
+}
+
+/* What says nothing is as good as missing. */
+static void remove_empty(struct json_object *object, const char *key)
+{
+	struct json_object *member;
+
+	if (!json_object_object_get_ex(object, key, &member))
+		return;
+	if (!member ||
+	    (json_object_is_type(member, json_type_array) && !json_object_array_length(member)) ||
+	    (json_object_is_type(member, json_type_object) && !json_object_object_length(member)))
+		json_object_object_del(object, key);
+}
+
+static void strip_mounts(const struct json_object *whole)
+{
+	struct json_object *mounts, *options;
+
+	if (!json_object_object_get_ex(whole, "mounts", &mounts) || !mounts)
+		return;
+	for (size_t i = 0; i < json_object_array_length(mounts); i++) {
+		struct json_object *mount = json_object_array_get_idx(mounts, i);
+
+		json_object_object_del(mount, "uidMappings");
+		json_object_object_del(mount, "gidMappings");
+		if (json_object_object_get_ex(mount, "options", &options) && options)
+			remove_elements(options, is_map_option);
+	}
+}
+
+static void strip_annotations(struct json_object *whole)
+{
+	struct json_object *annotations;
+
+	if (json_object_object_get_ex(whole, "annotations", &annotations) && annotations) {
+		json_object_object_foreach(annotations, key, value)
+		{
+			(void)value;
+			if (strncmp(key, IDM_OCI_ANNOTATION, strlen(IDM_OCI_ANNOTATION)) == 0)
+				json_object_object_del(annotations, key);
+		}
+	}
+	remove_empty(whole, "annotations");
+}
+
+static void strip_hooks(struct json_object *whole)
+{
+	struct json_object *hooks, *entries;
+
+	if (json_object_object_get_ex(whole, "hooks", &hooks) && hooks) {
+		if (json_object_object_get_ex(hooks, "createRuntime", &entries) && entries)
+			remove_elements(entries, is_our_hook);
+		remove_empty(hooks, "createRuntime");
+	}
+	remove_empty(whole, "hooks");
+}
+
+/* It is there, the first one with the path that it has now. */
+static void check_hook(const struct idm_json_text *text)
+{
+	struct json_object *hooks, *entries, *path;
+	size_t found = 0;
+
+	CHECK(json_object_object_get_ex(idm_json_whole(text).value, "hooks", &hooks));
+	CHECK(json_object_object_get_ex(hooks, "createRuntime", &entries));
+	for (size_t i = 0; i < json_object_array_length(entries); i++) {
+		struct json_object *entry = json_object_array_get_idx(entries, i);
+
+		if (!is_our_hook(entry) || found++)
+			continue;
+		CHECK(json_object_object_get_ex(entry, "path", &path));
+		CHECK(strcmp(json_object_get_string(path), hook) == 0);
+	}
+	CHECK(found);
+}
+
+static struct json_object *strip(const struct idm_json_text *text)
+{
+	struct json_object *whole = idm_json_whole(text).value;
+
+	strip_mounts(whole);
+	strip_annotations(whole);
+	strip_hooks(whole);
+	return whole;
+}
+
+static void check_rest(const char *text, size_t size, const char *ready, size_t n)
+{
+	AUTO_JSON struct idm_json_text *before = NULL;
+	AUTO_JSON struct idm_json_text *after = NULL;
+
+	CHECK(idm_json_parse(text, size, "read", &before, NULL) == 0);
+	CHECK(idm_json_parse(ready, n, "read", &after, NULL) == 0);
+	check_hook(after);
+	CHECK(json_object_equal(strip(before), strip(after)));
+}
+
+/* ---- made ready ---- */
+
+static int make_ready(const char *text, size_t size, char **ready, size_t *n, struct idm_error *err)
+{
+	const struct config config = { .text = text, .length = size, .dirfd = directory, .hook = hook };
+	int r = make_config_ready(&config, ready, n, err);
+
+	if (r < 0) {
+		CHECK_ERROR(r, err);
+		CHECK(!*ready);
+	}
+	return r;
+}
+
+/* Ready is ready; and it is mapped as it was. */
+static void check_ready(const struct idm_oci *before, const char *ready, size_t n)
+{
+	AUTO_FREE char *again = NULL;
+	struct idm_oci after;
+	struct idm_error err;
+	size_t length;
+
+	CHECK(make_ready(ready, n, &again, &length, &err) == 0 && !again);
+	CHECK(read_bundle(&after, ready, n) == 0);
+	CHECK(before->plan && same_plan(before->plan, after.plan));
+	idm_oci_free(&after);
+}
+
+static void check_readying(const struct idm_oci *before, const char *text, size_t size)
+{
+	AUTO_FREE char *ready = NULL;
+	struct idm_error err;
+	size_t n;
+
+	if (make_ready(text, size, &ready, &n, &err) < 0) {
+		/* Of a new text, which nobody has seen, it does not speak. */
+		CHECK(!before->plan || strcmp(err.step, "prepare bundle") == 0);
+		return;
+	}
+	if (ready) {
+		check_ready(before, ready, n);
+		check_rest(text, size, ready, n);
+	} else if (before->plan && before->plan->n > 1) {
+		check_rest(text, size, text, size);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	AUTO_FREE char *text = bytes_copy(data, size);
+	struct idm_oci oci;
+
+	check_container_map(text, size);
+	(void)read_bundle(&oci, text, size);
+	check_readying(&oci, text, size);
+	idm_oci_free(&oci);
+	return 0;
+}
