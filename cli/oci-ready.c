@@ -421,6 +421,9 @@ int make_config_ready(const struct config *config, char **ready, size_t *n, stru
 		w.whole = idm_json_whole(w.parsed);
 		r = change(&w);
 	}
+	/* Only what the hook understands as it is: an annotation may say more than a mount's option. */
+	if (r == 0 && w.any)
+		r = check(config->text, config->length, config->dirfd, err);
 	if (r == 0 && w.any) {
 		new = edit_apply(&w.edits, n);
 		r = new ? check(new, *n, config->dirfd, err) : no_memory(err);

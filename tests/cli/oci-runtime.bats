@@ -246,6 +246,7 @@ front_refuses()
 	config_refused 'prepare bundle: mounts[7]: another mount has the destination /vol, too' '.mounts += [.mounts[-1] | .destination = "vol/" | del(.uidMappings, .gidMappings)]'
 	config_refused 'read plan: annotations["io.idmount.map/vol"]: more than one mount has the destination /vol' \
 		'.annotations = {"io.idmount.map/vol": "0:1"} | del(.mounts[-1].uidMappings, .mounts[-1].gidMappings) | .mounts += [.mounts[-1]]'
+	config_refused 'mounts[7] (bind on /vol): parse map: 0:6:1: a section here begins with uids= or gids=' '.mounts[-1] |= (del(.uidMappings, .gidMappings) | .options += ["idmap=0:6:1"])'
 	config_refused 'prepare bundle: hooks: it is an array, an object is wanted' '.hooks = []'
 	config_refused 'read plan: Hooks: it has to be spelt "hooks"' '.Hooks = {}'
 	echo '{' >c/config.json
