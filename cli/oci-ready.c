@@ -414,9 +414,9 @@ int make_config_ready(const struct config *config, char **ready, size_t *n, stru
 		.hook = config->hook,
 		.err = err,
 	};
-	char *new = NULL;
 	int r = idm_json_parse(config->text, config->length, step_ready, &w.parsed, err);
 
+	*ready = NULL;
 	if (r == 0) {
 		w.whole = idm_json_whole(w.parsed);
 		r = change(&w);
@@ -424,16 +424,14 @@ int make_config_ready(const struct config *config, char **ready, size_t *n, stru
 	/* Only what the hook understands as it is: an annotation may say more than a mount's option. */
 	if (r == 0 && w.any)
 		r = check(config->text, config->length, config->dirfd, err);
-	if (r == 0 && w.any) {
-		new = edit_apply(&w.edits, n);
-		r = new ? check(new, *n, config->dirfd, err) : no_memory(err);
+	if (r == 0 && (w.edits.n || w.edits.failed)) {
+		*ready = edit_apply(&w.edits, n);
+		r = *ready ? check(*ready, *n, config->dirfd, err) : no_memory(err);
 	}
-	*ready = NULL;
-	if (r == 0 && w.edits.n) {
-		*ready = new;
-		new = NULL;
+	if (r < 0) {
+		free(*ready);
+		*ready = NULL;
 	}
-	free(new);
 	free(w.annotations);
 	edit_free(&w.edits);
 	idm_json_free(w.parsed);
