@@ -794,6 +794,8 @@ struct idm_exit {
 #define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
 #define IDM_CHILD_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
 #define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it ends */
+#define IDM_CHILD_NEW_KEYRING 256U     /* with an empty session keyring, see keyctl(2) */
+#define IDM_CHILD_DISABLE_USERNS 512U  /* no more user namespaces below its own (user.max_user_namespaces = 0) */
 
 /* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */
 struct idm_child_fd {
@@ -801,18 +803,24 @@ struct idm_child_fd {
 	int to;
 };
 
+#define IDM_CHILD_MOUNT_OPTIONAL 0x10000U /* skipped if the target is missing */
+#define IDM_CHILD_MOUNT_REBIND 0x20000U   /* neither filesystem nor tree: a copy of what is at target, over it */
+
 /*
- * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, or a
- * detached tree. A target that is a symbolic link is refused unless it may be followed, and the links of a /proc
- * that lead to other processes' roots are not. What is not wanted is 0, and tree -1.
+ * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, a
+ * detached tree, or a copy of what is at the target already. Set unused fields to 0, and tree to -1.
+ *
+ * Targets are resolved below the root: neither "..", which is refused, nor a symbolic link leads out of it. A
+ * target that is a symbolic link is refused unless IDM_ATTACH_FOLLOW is set. Magic links are never followed. The root
+ * itself is refused as a target, however it is spelt.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */
 	const char *fstype;  /* "proc", "tmpfs", ...; NULL: the tree */
 	const char *source;  /* NULL: the fstype */
 	const char *options; /* of the filesystem, separated by commas: "mode=755,size=1m"; or NULL */
-	uint32_t attr;       /* IDM_ATTR_* of a new filesystem's mount */
-	unsigned int flags;  /* IDM_ATTACH_MKDIR, IDM_ATTACH_FOLLOW */
+	uint32_t attr;       /* IDM_ATTR_* of a new filesystem's mount, or of the copy */
+	unsigned int flags;  /* IDM_ATTACH_MKDIR, IDM_ATTACH_FOLLOW, IDM_CHILD_MOUNT_* */
 	int tree;
 };
 
@@ -857,12 +865,13 @@ struct idm_child_options {
 	int terminal;        /* becomes the controlling one (with IDM_CHILD_SESSION); -1: none */
 	int cgroup;          /* directory of a cgroup2 that the child is born in; -1: the caller's */
 	pid_t *pid;          /* the number of the process, in the caller's PID namespace; may be NULL */
+	int seccomp_fd;      /* a file that is read to its end: struct sock_filter's for seccomp(2). -1: none */
 };
 #define IDM_CHILD_OPTIONS_INIT                                                                    \
 	{                                                                                         \
 		sizeof(struct idm_child_options), 0, -1, NULL, NULL, NULL, NULL, NULL, 0, 0,      \
 			NULL, NULL, 0, -1, IDM_PROPAGATION_DEFAULT, NULL, 0, NULL,                \
-			IDM_CHILD_KEEP_ID, IDM_CHILD_KEEP_ID, NULL, 0, NULL, 0, -1, -1, NULL      \
+			IDM_CHILD_KEEP_ID, IDM_CHILD_KEEP_ID, NULL, 0, NULL, 0, -1, -1, NULL, -1  \
 	}
 
 /*

@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: MIT
 /* Of the stage: ids and capabilities, in the order in which each still permits the next. */
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/prctl.h>
 
 #include "child-steps.h"
 #include "idmount.h"
+
+long idm_child_regain_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	long r = raw(SYS_capget, &header, data);
+
+	for (int i = 0; i < 2 && r == 0; i++)
+		data[i].effective = data[i].permitted;
+	return r == 0 ? raw(SYS_capset, &header, data) : r;
+}
 
 static long set_bounding(struct idm_job *job)
 {
@@ -39,7 +51,13 @@ static long set_ids(struct idm_job *job)
 long idm_child_credentials(struct idm_job *job)
 {
 	int set_caps = !!(job->flags & IDM_JOB_SET_CAPS);
-	long r = set_caps ? set_bounding(job) : 0;
+	long r = 0;
+
+	/* Without no_new_privs the kernel requires CAP_SYS_ADMIN, which may be gone afterwards. */
+	if (!(job->flags & IDM_JOB_NO_NEW_PRIVS))
+		r = idm_child_set_filter(job);
+	if (r == 0 && set_caps)
+		r = set_bounding(job);
 
 	/* Or they would be gone with root's uid. */
 	if (r == 0 && set_caps) {

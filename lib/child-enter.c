@@ -12,13 +12,13 @@
  * With the caller's credentials, then with those that the user namespace gives: a network namespace of
  * the host can only be joined before that, one that belongs to the user namespace only after.
  */
-static long join(struct idm_job *job, int again)
+static long join(struct idm_job *job, uint32_t not_yet, int again)
 {
 	struct idm_job_join *joins = idm_job_array(job, job->joins);
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
-		if (joins[i].joined || joins[i].type == CLONE_NEWUSER)
+		if (joins[i].joined || joins[i].type == CLONE_NEWUSER || joins[i].type & not_yet)
 			continue;
 		idm_job_begin(job, IDM_CHILD_STEP_JOIN, joins[i].type, 0);
 		r = raw(SYS_setns, joins[i].fd, joins[i].type);
@@ -29,6 +29,12 @@ static long join(struct idm_job *job, int again)
 	return r;
 }
 
+static long join_userns(struct idm_job *job, int32_t fd)
+{
+	idm_job_begin(job, IDM_CHILD_STEP_JOIN_USER, 0, 0);
+	return raw(SYS_setns, fd, CLONE_NEWUSER);
+}
+
 static long join_user(struct idm_job *job)
 {
 	const struct idm_job_join *joins = idm_job_array(job, job->joins);
@@ -37,8 +43,7 @@ static long join_user(struct idm_job *job)
 	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
 		if (joins[i].type != CLONE_NEWUSER)
 			continue;
-		idm_job_begin(job, IDM_CHILD_STEP_JOIN_USER, 0, 0);
-		r = raw(SYS_setns, joins[i].fd, CLONE_NEWUSER);
+		r = join_userns(job, joins[i].fd);
 	}
 	return r;
 }
@@ -62,22 +67,58 @@ static long become_root(struct idm_job *job)
 	return r == -EINVAL ? 0 : r;
 }
 
+/* A caller without CAP_SYS_ADMIN has it in a user namespace between its own and the child's. */
+static long enter_assembly_userns(struct idm_job *job)
+{
+	long r;
+
+	if (job->assembly_userns_fd < 0)
+		return 0;
+	r = join_userns(job, job->assembly_userns_fd);
+	if (r == 0)
+		r = become_root(job);
+	return r == 0 ? join(job, CLONE_NEWPID, 0) : r;
+}
+
+static long unshare_all(struct idm_job *job, uint32_t namespaces)
+{
+	idm_job_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
+	return namespaces ? raw(SYS_unshare, namespaces) : 0;
+}
+
+/* The mount namespace that the root is put together in. */
+static long make_assembly(struct idm_job *job)
+{
+	long r = enter_assembly_userns(job);
+
+	if (r == 0)
+		r = unshare_all(job, CLONE_NEWNS);
+	if (r == 0)
+		r = idm_child_separate_mounts(job);
+	if (r == 0)
+		r = idm_child_start_assembler(job);
+	return r == 0 ? join(job, 0, 0) : r; /* the assembler is in the caller's PID namespace */
+}
+
+static long enter_user(struct idm_job *job)
+{
+	long r = join_user(job);
+
+	if (r == 0)
+		r = become_root(job);
+	return r == 0 ? join(job, 0, 1) : r;
+}
+
 long idm_child_enter(struct idm_job *job)
 {
-	int other_user = !!(job->flags & IDM_JOB_OTHER_USER);
-	long r = join(job, 0);
+	int apart = idm_job_locks_mounts(job);
+	long r = join(job, apart ? CLONE_NEWPID : 0, 0);
 
-	if (r == 0 && other_user)
-		r = join_user(job);
-	if (r == 0 && other_user)
-		r = become_root(job);
-	if (r == 0 && other_user)
-		r = join(job, 1);
-	if (r == 0 && job->namespaces) {
-		idm_job_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
-		r = raw(SYS_unshare, job->namespaces);
-	}
-	return r;
+	if (r == 0 && apart)
+		r = make_assembly(job);
+	if (r == 0 && job->flags & IDM_JOB_OTHER_USER)
+		r = enter_user(job);
+	return r == 0 ? unshare_all(job, job->namespaces & (apart ? ~(uint32_t)CLONE_NEWNS : ~0U)) : r;
 }
 
 /* ---- the second process ---- */

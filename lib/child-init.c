@@ -45,18 +45,37 @@ __attribute__((noreturn)) static void serve(long program, int same_group)
 	}
 }
 
+/*
+ * The program is process 2, whatever was started before it to make the root (set_tid, Linux 5.5). Where
+ * a filter refuses clone3(2), it gets the next number.
+ */
+static long clone_program(struct idm_job *job, void (*start)(void *job))
+{
+	const uint64_t flags = CLONE_VM | CLONE_VFORK;
+	static const int32_t number = 2;
+	struct clone_args numbered = { .flags = flags,
+				       .exit_signal = SIGCHLD,
+				       .stack = (uintptr_t)program_stack,
+				       .stack_size = sizeof(program_stack),
+				       .set_tid = (uintptr_t)&number,
+				       .set_tid_size = 1 };
+	const long args3[5] = { (long)&numbered, sizeof(numbered) };
+	const long args[5] = { (long)(flags | SIGCHLD), (long)(program_stack + sizeof(program_stack)) };
+	long r = idm_raw_clone(SYS_clone3, args3, start, job);
+
+	return r < 0 ? idm_raw_clone(SYS_clone, args, start, job) : r;
+}
+
 void idm_child_init(struct idm_job *job, void (*start)(void *job))
 {
 	int same_group = !(job->flags & IDM_JOB_SESSION) && job->process_group == 0;
-	const long args[5] = { CLONE_VM | CLONE_VFORK | SIGCHLD,
-			       (long)(program_stack + sizeof(program_stack)), 0, 0, 0 };
 	uint32_t size = job->size;
 	long r;
 
 	raw(SYS_prctl, PR_SET_NAME, "idm-init");
 	idm_child_die_with_caller(job);
 	idm_job_begin(job, IDM_CHILD_STEP_INIT, 0, 0);
-	r = idm_raw_clone(SYS_clone, args, start, job);
+	r = clone_program(job, start);
 	if (r < 0)
 		idm_job_fail(job, r);
 	if (job->report.error)

@@ -28,6 +28,11 @@ enum idm_child_step {
 	IDM_CHILD_STEP_MOUNT_OPTION,
 	IDM_CHILD_STEP_MOUNT,
 	IDM_CHILD_STEP_DETACH_OLD_ROOT,
+	IDM_CHILD_STEP_ASSEMBLE,
+	IDM_CHILD_STEP_LOCK_MOUNTS,
+	IDM_CHILD_STEP_LIMIT_USERNS,
+	IDM_CHILD_STEP_KEYRING,
+	IDM_CHILD_STEP_SECCOMP,
 	IDM_CHILD_STEP_HOSTNAME,
 	IDM_CHILD_STEP_SESSION,
 	IDM_CHILD_STEP_TERMINAL,
@@ -45,12 +50,13 @@ enum idm_child_step {
 
 /* Written by the child, read by the caller when the child has left this memory. */
 struct idm_child_report {
-	uint32_t step;	 /* that it has begun last */
-	int32_t error;	 /* -errno, if that failed */
-	uint32_t item;	 /* which of several: an index, or a descriptor's number */
-	uint32_t string; /* the text concerned, in the job */
-	int32_t pid;	 /* of the second process, if there has been one; as the first one sees it */
-	char words[236]; /* the kernel's own */
+	uint32_t step;	   /* that it has begun last */
+	int32_t error;	   /* -errno, if that failed */
+	uint32_t item;	   /* which of several: an index, or a descriptor's number */
+	uint32_t string;   /* the text concerned, in the job */
+	int32_t pid;	   /* of the second process, if there has been one; as the first one sees it */
+	int32_t assembler; /* the number of that process, likewise */
+	char words[232];   /* the kernel's own */
 };
 
 struct idm_job_fd {
@@ -82,10 +88,12 @@ struct idm_job_caps {
  * its exec of the stage, and go when it executes the program or ends, however that happens. (A pipe
  * cannot tell: copies of its end may be in what other threads fork.)
  */
-#define IDM_LOCK_FIRST 0  /* the child */
-#define IDM_LOCK_SECOND 1 /* a second one that the first has made */
-#define IDM_LOCK_CALLER 2 /* the caller holds back the second one by it, until it has its pidfd */
-#define IDM_LOCK_ALIVE 3  /* the caller, until all is done */
+#define IDM_LOCK_FIRST 0     /* the child */
+#define IDM_LOCK_SECOND 1    /* a second one that the first has made */
+#define IDM_LOCK_CALLER 2    /* the caller holds back the second one by it, until it has its pidfd */
+#define IDM_LOCK_ALIVE 3     /* the caller, until all is done */
+#define IDM_LOCK_ASSEMBLER 4 /* the assembler, as long as it lives */
+#define IDM_LOCK_RELEASE 5   /* the caller, until it knows the assembler by a pidfd */
 
 #define IDM_JOB_STAGE 1U	 /* not all can be done in the caller's memory */
 #define IDM_JOB_RESET_IGNORED 2U /* signals that are ignored get their default again */
@@ -103,6 +111,8 @@ struct idm_job_caps {
 #define IDM_JOB_PIVOT 8192U
 #define IDM_JOB_NEW_MOUNT 16384U
 #define IDM_JOB_DIE 32768U /* with the thread that started it */
+#define IDM_JOB_KEYRING 65536U
+#define IDM_JOB_LIMIT_USERNS 131072U
 
 struct idm_job {
 	struct idm_child_report report; /* first: it is read by itself */
@@ -117,6 +127,8 @@ struct idm_job {
 	int32_t program_fd;
 	int32_t root_fd;
 	int32_t terminal_fd;
+	int32_t assembly_userns_fd; /* joined to put the root together; -1: the caller's is good for that
+				     */
 	uint32_t fds, n_fds;
 	uint32_t joins, n_joins;
 	uint32_t mounts, n_mounts;
@@ -129,8 +141,10 @@ struct idm_job {
 	uint32_t groups, n_groups;
 	struct idm_job_caps own, caps;
 	int32_t process_group;
+	uint32_t filter, n_filter; /* of seccomp: struct sock_filter's */
 
-	/* What the second process is called until the caller has its pidfd. No other has this name. */
+	/* What the second process is called until the caller has its pidfd, and what the assembler is
+	 * called for as long as it lives. No other process has this name. */
 	char name[16];
 
 	uint32_t cwd;

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <linux/signal.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 
@@ -54,6 +56,7 @@ void idm_job_each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), l
 	one(&job->program_fd, each, arg);
 	one(&job->root_fd, each, arg);
 	one(&job->terminal_fd, each, arg);
+	one(&job->assembly_userns_fd, each, arg);
 	for (uint32_t i = 0; i < job->n_joins; i++)
 		one(&joins[i].fd, each, arg);
 	for (uint32_t i = 0; i < job->n_mounts; i++)
@@ -134,6 +137,18 @@ long idm_child_cwd(struct idm_job *job)
 	return r;
 }
 
+/* The rest of the child's own system calls go through it, too. */
+long idm_child_set_filter(struct idm_job *job)
+{
+	struct sock_fprog program = { .len = (unsigned short)job->n_filter,
+				      .filter = idm_job_at(job, job->filter) };
+
+	if (!job->n_filter)
+		return 0;
+	idm_job_begin(job, IDM_CHILD_STEP_SECCOMP, 0, 0);
+	return raw(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 /* Offsets become pointers, in place. */
 static char **pointers(struct idm_job *job, uint32_t array)
 {
@@ -179,6 +194,10 @@ long idm_child_exec(struct idm_job *job)
 	if (!(job->flags & IDM_JOB_INIT))
 		idm_child_die_with_caller(job);
 	idm_job_each_fd(job, idm_job_set_fd_flags, FD_CLOEXEC);
+	if (job->flags & IDM_JOB_NO_NEW_PRIVS)
+		r = idm_child_set_filter(job);
+	if (r < 0)
+		return r;
 	idm_job_begin(job, IDM_CHILD_STEP_EXEC, 0, 0);
 	/* From here on the signals are the program's. One that kills it now has killed the program. */
 	raw(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &job->mask, 0, sizeof(job->mask));

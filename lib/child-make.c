@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* From the options to the job: one block that grows, in which everything is found by its offset. */
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/securebits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ static const char step[] = "start program";
 
 /* Far more than execve(2) takes. */
 #define MOST (1U << 30)
+
+#define MOST_FILTER ((ssize_t)(BPF_MAXINSNS * sizeof(struct sock_filter)))
 
 /* As most containers have it, for an environment that says nothing. */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -244,8 +247,8 @@ static int put_join(struct maker *m, uint32_t at, int fd, struct idm_error *err)
 	return 0;
 }
 
-static int put_joins(struct maker *m, const struct idm_child_options *o, int userns,
-		     struct idm_error *err)
+static int put_joins(struct maker *m, const struct idm_child_options *o,
+		     const struct idm_child_userns *userns, struct idm_error *err)
 {
 	uint32_t at = room(m, (o->n_join + 1) * sizeof(struct idm_job_join));
 	int r = 0;
@@ -253,10 +256,12 @@ static int put_joins(struct maker *m, const struct idm_child_options *o, int use
 	if (!at)
 		return 0;
 	job_of(m)->joins = at;
-	if (userns >= 0)
-		r = put_join(m, at, userns, err);
+	job_of(m)->assembly_userns_fd = userns->assembly;
+	if (userns->child >= 0)
+		r = put_join(m, at, userns->child, err);
 	for (size_t i = 0; i < o->n_join && r == 0; i++)
-		r = put_join(m, at, o->join[i], err);
+		if (o->join[i] != userns->assembly)
+			r = put_join(m, at, o->join[i], err);
 	return r;
 }
 
@@ -310,6 +315,27 @@ static int put_mount_options(struct maker *m, const char *options, struct idm_jo
 	return 0;
 }
 
+/* "/a//b/./" is "/a/b": behind a trailing slash even a last component that is a link would be followed.
+ */
+static uint32_t put_target(struct maker *m, const char *target)
+{
+	uint32_t at = room(m, strlen(target) + 1), n = 0;
+
+	while (at && *target) {
+		size_t length;
+
+		target += strspn(target, "/");
+		length = strcspn(target, "/");
+		if (length && !(length == 1 && *target == '.')) {
+			m->data[at + n++] = '/';
+			memcpy(m->data + at + n, target, length);
+			n += (uint32_t)length;
+		}
+		target += length;
+	}
+	return at;
+}
+
 static int put_mount(struct maker *m, const struct idm_child_mount *o, struct idm_job_mount *mount,
 		     struct idm_error *err)
 {
@@ -317,12 +343,12 @@ static int put_mount(struct maker *m, const struct idm_child_mount *o, struct id
 	int r = 0;
 
 	*mount = (struct idm_job_mount){ .attr = o->attr, .flags = o->flags, .tree = -1 };
-	mount->target = put_string(m, o->target);
+	mount->target = put_target(m, o->target);
 	mount->fstype = put_string(m, o->fstype);
 	mount->source = put_string(m, o->source ? o->source : o->fstype);
 	if (o->options && *o->options)
 		r = put_mount_options(m, o->options, mount, err);
-	if (o->fstype)
+	if (o->fstype || o->flags & IDM_CHILD_MOUNT_REBIND)
 		return r;
 	mount->tree = o->tree;
 	r = idm_sys_fstatat(o->tree, "", &st, AT_EMPTY_PATH);
@@ -407,7 +433,8 @@ static bool needs_stage(const struct idm_child_options *o, const struct idm_job 
 {
 	return o->namespaces || job->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
 	       o->gid != IDM_CHILD_KEEP_ID ||
-	       o->flags & (IDM_CHILD_SET_GROUPS | IDM_CHILD_DIE_WITH_THREAD) || o->capabilities;
+	       o->flags & (IDM_CHILD_SET_GROUPS | IDM_CHILD_DIE_WITH_THREAD | IDM_CHILD_NEW_KEYRING) ||
+	       o->capabilities || o->seccomp_fd >= 0;
 }
 
 static void put_flags(struct maker *m, const struct idm_child_options *o)
@@ -421,6 +448,8 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 		{ IDM_CHILD_NO_NEW_PRIVS, IDM_JOB_NO_NEW_PRIVS },
 		{ IDM_CHILD_INIT, IDM_JOB_INIT },
 		{ IDM_CHILD_DIE_WITH_THREAD, IDM_JOB_DIE },
+		{ IDM_CHILD_NEW_KEYRING, IDM_JOB_KEYRING },
+		{ IDM_CHILD_DISABLE_USERNS, IDM_JOB_LIMIT_USERNS },
 	};
 	struct idm_job *job = job_of(m);
 
@@ -435,8 +464,45 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 	}
 }
 
-static int put_all(struct maker *m, const struct idm_child_options *o, int userns, uint64_t *clone_flags,
-		   struct idm_error *err)
+/* ---- a filter of seccomp(2) ---- */
+
+#define FILTER_STEP "read seccomp filter"
+
+static int check_filter(ssize_t n, struct idm_error *err)
+{
+	if (n < 0)
+		return idm_fail(err, (int)n, FILTER_STEP, NULL, NULL);
+	if (n == 0 || n % (ssize_t)sizeof(struct sock_filter) || n > MOST_FILTER)
+		return idm_fail(err, -EINVAL, FILTER_STEP, NULL,
+				"expected 1 to %d instructions of %zu bytes, got %zd bytes",
+				BPF_MAXINSNS, sizeof(struct sock_filter), n);
+	return 0;
+}
+
+static int put_filter(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
+{
+	AUTO_FREE char *text = NULL;
+	uint32_t at;
+	ssize_t n;
+	int r;
+
+	if (o->seccomp_fd < 0)
+		return 0;
+	text = malloc(MOST_FILTER + 1);
+	if (!text)
+		return idm_fail(err, -ENOMEM, FILTER_STEP, NULL, NULL);
+	n = idm_sys_read_all(o->seccomp_fd, text, MOST_FILTER + 1);
+	r = check_filter(n, err);
+	if (r < 0)
+		return r;
+	at = put(m, text, (size_t)n);
+	job_of(m)->filter = at;
+	job_of(m)->n_filter = (uint32_t)((size_t)n / sizeof(struct sock_filter));
+	return 0;
+}
+
+static int put_all(struct maker *m, const struct idm_child_options *o,
+		   const struct idm_child_userns *userns, uint64_t *clone_flags, struct idm_error *err)
 {
 	uint32_t hostname;
 	int r;
@@ -455,6 +521,8 @@ static int put_all(struct maker *m, const struct idm_child_options *o, int usern
 	if (r == 0)
 		r = put_mounts(m, o, err);
 	if (r == 0)
+		r = put_filter(m, o, err);
+	if (r == 0)
 		r = put_root(m, o, err);
 	if (r < 0)
 		return r;
@@ -463,16 +531,16 @@ static int put_all(struct maker *m, const struct idm_child_options *o, int usern
 	put_flags(m, o);
 	hostname = put_string(m, o->hostname);
 	job_of(m)->hostname = hostname;
-	/* Those of the job itself are five. */
-	hostname = room(m, (job_of(m)->n_fds + job_of(m)->n_joins + job_of(m)->n_mounts + 5) *
+	/* Those of the job itself are six. */
+	hostname = room(m, (job_of(m)->n_fds + job_of(m)->n_joins + job_of(m)->n_mounts + 6) *
 				   sizeof(int32_t));
 	job_of(m)->kept = hostname;
 	job_of(m)->size = m->used;
 	return 0;
 }
 
-int idm_child_make_job(const struct idm_child_options *o, int userns, struct idm_job **job,
-		       uint64_t *clone_flags, struct idm_error *err)
+int idm_child_make_job(const struct idm_child_options *o, const struct idm_child_userns *userns,
+		       struct idm_job **job, uint64_t *clone_flags, struct idm_error *err)
 {
 	struct maker m = { .data = malloc(16384), .size = 16384 };
 	int r;

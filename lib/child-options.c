@@ -7,13 +7,17 @@
 #include "error.h"
 #include "kernel.h"
 #include "options.h"
+#include "util.h"
 
 static const char step[] = "start program";
 
-#define ALL_FLAGS                                                                                   \
-	(IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION | \
-	 IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_INIT | IDM_CHILD_DIE_WITH_THREAD)
+#define ALL_FLAGS                                                                                     \
+	(IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION |   \
+	 IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_INIT | IDM_CHILD_DIE_WITH_THREAD | \
+	 IDM_CHILD_NEW_KEYRING | IDM_CHILD_DISABLE_USERNS)
 #define ALL_NAMESPACES (IDM_NS_MOUNT | IDM_NS_CGROUP | IDM_NS_UTS | IDM_NS_IPC | IDM_NS_PID | IDM_NS_NET)
+#define MOUNT_FLAGS \
+	(IDM_ATTACH_MKDIR | IDM_ATTACH_FOLLOW | IDM_CHILD_MOUNT_OPTIONAL | IDM_CHILD_MOUNT_REBIND)
 #define MOUNT_ATTRIBUTES                                                                         \
 	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
 	 IDM_ATTR_NODIRATIME | IDM_ATTR_NOSYMFOLLOW)
@@ -58,12 +62,18 @@ static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 	if (!m->target || m->target[0] != '/')
 		return REFUSE(err, "mount at %s: the target is not absolute",
 			      m->target ? m->target : "(none)");
-	if (!m->fstype == (m->tree < 0))
-		return REFUSE(err, "mount at %s: either a filesystem or a tree is wanted", m->target);
-	if (!m->fstype && (m->source || m->options || m->attr))
-		return REFUSE(err, "mount at %s: a tree has its source, options and attributes",
+	if (m->target[strspn(m->target, "/.")] == '\0' || idm_goes_up(m->target))
+		return REFUSE(err, "mount at %s: expected a path below the root, without \"..\"",
 			      m->target);
-	if (m->flags & ~(IDM_ATTACH_MKDIR | IDM_ATTACH_FOLLOW))
+	if (!!m->fstype + (m->tree >= 0) + !!(m->flags & IDM_CHILD_MOUNT_REBIND) != 1)
+		return REFUSE(err, "mount at %s: expected one of a filesystem, a tree and a rebind",
+			      m->target);
+	if (!m->fstype && (m->source || m->options))
+		return REFUSE(err, "mount at %s: only a filesystem takes a source and options",
+			      m->target);
+	if (m->tree >= 0 && m->attr)
+		return REFUSE(err, "mount at %s: a tree has its attributes", m->target);
+	if (m->flags & ~MOUNT_FLAGS)
 		return REFUSE(err, "mount at %s: unknown flags 0x%x", m->target, m->flags);
 	if (m->attr & ~MOUNT_ATTRIBUTES)
 		return REFUSE(err, "mount at %s: unknown attributes 0x%x", m->target,
@@ -99,6 +109,9 @@ static int check_rest(const struct idm_child_options *o, struct idm_error *err)
 		return REFUSE(err, "a hostname wants a new UTS namespace");
 	if (o->flags & IDM_CHILD_INIT && !(o->namespaces & IDM_NS_PID))
 		return REFUSE(err, "an init wants a new PID namespace");
+	if (o->flags & IDM_CHILD_DISABLE_USERNS && !o->map && !o->n_join)
+		return REFUSE(err,
+			      "a limit of user namespaces requires a user namespace of the child's own");
 	if (o->n_groups && !(o->flags & IDM_CHILD_SET_GROUPS))
 		return REFUSE(err, "groups are given, but not to be set");
 	if (o->terminal >= 0 && !(o->flags & IDM_CHILD_SESSION))

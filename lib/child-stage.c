@@ -77,9 +77,12 @@ static void close_doors(struct idm_job *job)
 			raw(SYS_close, mounts[i].tree);
 	if (job->root_fd >= 0)
 		raw(SYS_close, job->root_fd);
+	if (job->assembly_userns_fd >= 0)
+		raw(SYS_close, job->assembly_userns_fd);
 	job->n_joins = 0;
 	job->n_mounts = 0;
 	job->root_fd = -1;
+	job->assembly_userns_fd = -1;
 }
 
 static void program(void *data)
@@ -131,6 +134,8 @@ void idm_stage_main(const uintptr_t *stack)
 		r = idm_child_root(job);
 	if (r == 0)
 		r = set_hostname(job);
+	if (r == 0)
+		r = idm_child_new_keyring(job);
 	if (r < 0)
 		idm_job_fail(job, r);
 	close_doors(job);

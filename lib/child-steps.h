@@ -8,6 +8,8 @@
 #ifndef IDM_CHILD_STEPS_H
 #define IDM_CHILD_STEPS_H
 
+#include <errno.h>
+
 #include "child-job.h"
 #include "child-raw.h"
 
@@ -39,6 +41,22 @@ __attribute__((noreturn)) static inline void idm_raw_exit(int status)
 		raw(SYS_exit_group, status);
 }
 
+/* Waits for a child of this process; fine if it has been reaped. */
+static inline void idm_raw_reap(long pid)
+{
+	while (raw(SYS_wait4, pid, 0, 0x40000000 /* __WALL */, 0) == -EINTR)
+		;
+}
+
+/*
+ * Whether the child's mounts are to be locked against it: they are attached in the caller's user
+ * namespace, and it gets a copy in its own.
+ */
+static inline int idm_job_locks_mounts(const struct idm_job *job)
+{
+	return job->flags & IDM_JOB_NEW_MOUNT && job->flags & IDM_JOB_OTHER_USER;
+}
+
 /* Reports what a step returned, and ends. */
 __attribute__((noreturn)) static inline void idm_job_fail(struct idm_job *job, long r)
 {
@@ -65,15 +83,36 @@ long idm_child_arrange_fds(struct idm_job *job);
 
 /* child-last.c: what comes last, in either memory. The program is executed, or that fails. */
 long idm_child_session(struct idm_job *job);
+long idm_child_set_filter(struct idm_job *job);
 long idm_child_cwd(struct idm_job *job);
 long idm_child_exec(struct idm_job *job);
 
 /* child-stage.c, the stage only. */
 long idm_child_enter(struct idm_job *job); /* child-enter.c */
 long idm_child_second(struct idm_job *job);
-long idm_child_root(struct idm_job *job);	 /* child-root.c */
-long idm_child_mounts(struct idm_job *job);	 /* child-mounts.c */
+/* child-root.c. idm_child_root() does all of it; the others are what it takes. */
+long idm_child_root(struct idm_job *job);
+long idm_child_separate_mounts(struct idm_job *job);
+long idm_child_assemble(struct idm_job *job);
+long idm_child_check_root(struct idm_job *job); /* that "/" is the topmost of all */
+
+/* Every mount of the job, below the directory `root`. child-mounts.c */
+long idm_child_attach_mounts(struct idm_job *job, long root);
+
+/* The new filesystems of the job, as detached trees in it; apart: by a child. child-filesystem.c */
+long idm_child_make_filesystems(struct idm_job *job);
+long idm_child_make_filesystems_apart(struct idm_job *job);
+
+/* child-assembler.c */
+long idm_child_start_assembler(struct idm_job *job);
+long idm_child_let_assemble(struct idm_job *job); /* waits until the root is put together */
+
+/* child-limits.c */
+long idm_child_limit_userns(struct idm_job *job);
+long idm_child_new_keyring(struct idm_job *job);
+
 long idm_child_credentials(struct idm_job *job); /* child-creds.c */
+long idm_child_regain_capabilities(void);	 /* all that are permitted */
 void idm_child_capset(const struct idm_job_caps *caps, long *r);
 long idm_child_set_ambient(uint64_t ambient);
 void idm_child_init(struct idm_job *job, void (*program)(void *job)); /* child-init.c */

@@ -28,6 +28,11 @@ static const char *const words[IDM_STEPS] = {
 	[IDM_CHILD_STEP_MOUNT_OPTION] = "set mount option",
 	[IDM_CHILD_STEP_MOUNT] = "mount",
 	[IDM_CHILD_STEP_DETACH_OLD_ROOT] = "detach the old root",
+	[IDM_CHILD_STEP_ASSEMBLE] = "put the root together",
+	[IDM_CHILD_STEP_LOCK_MOUNTS] = "lock the mounts",
+	[IDM_CHILD_STEP_LIMIT_USERNS] = "limit user namespaces",
+	[IDM_CHILD_STEP_KEYRING] = "make session keyring",
+	[IDM_CHILD_STEP_SECCOMP] = "set seccomp filter",
 	[IDM_CHILD_STEP_HOSTNAME] = "set hostname",
 	[IDM_CHILD_STEP_SESSION] = "make session",
 	[IDM_CHILD_STEP_TERMINAL] = "set controlling terminal",
@@ -210,6 +215,10 @@ static bool why_no_stage(const struct question *q)
 
 static bool why_not_mounted(const struct question *q)
 {
+	if (q->code == -EBUSY) {
+		idm_fail(q->err, q->code, q->step, q->subject, "the target is the root itself");
+		return true;
+	}
 	if (q->code != -ELOOP)
 		return false;
 	idm_fail(q->err, q->code, q->step, q->subject,
@@ -224,6 +233,17 @@ static bool why_no_target(const struct question *q)
 		return false;
 	idm_fail(q->err, q->code, q->step, q->subject,
 		 "on the way is a loop of symbolic links, or a link of a /proc, which is not followed");
+	return true;
+}
+
+static bool why_not_filtered(const struct question *q)
+{
+	if (q->code == -EINVAL)
+		idm_fail(q->err, q->code, q->step, NULL, "the kernel does not accept the program");
+	else if (q->code == -EACCES)
+		idm_fail(q->err, q->code, q->step, NULL, "it requires CAP_SYS_ADMIN or no_new_privs");
+	else
+		return false;
 	return true;
 }
 
@@ -252,6 +272,10 @@ static bool explain(const struct question *q)
 	case IDM_CHILD_STEP_BOUNDING:
 	case IDM_CHILD_STEP_CAPABILITIES:
 		return why_no_capabilities(q);
+	case IDM_CHILD_STEP_SECCOMP:
+		return why_not_filtered(q);
+	case IDM_CHILD_STEP_LOCK_MOUNTS:
+		return why_no_namespaces(q);
 	case IDM_CHILD_STEP_TERMINAL:
 		return why_no_terminal(q);
 	case IDM_CHILD_STEP_CWD:

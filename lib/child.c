@@ -85,6 +85,8 @@ static int open_job(struct idm_error *err)
 
 	if (r >= 0)
 		r = idm_sys_lock(fd, IDM_LOCK_ALIVE, F_WRLCK, false);
+	if (r >= 0)
+		r = idm_sys_lock(fd, IDM_LOCK_RELEASE, F_WRLCK, false);
 	return r < 0 ? idm_fail(err, r, "make a file in memory", NULL, NULL) : idm_take_fd(&fd);
 }
 
@@ -123,17 +125,17 @@ static void await(struct idm_child *child, int lock)
 }
 
 /*
- * The pidfd of the second process. Nothing but that process can hold the lock. That it does before and
- * after its number has been opened proves that the number was not free meanwhile. It cannot get any
- * further before we say so.
+ * The pidfd of the second process, or of the assembler. Nothing but that process can hold its lock. That
+ * it does before and after its number has been opened proves that the number was not free in between. It
+ * cannot get any further before we say so.
  */
-static int open_second(struct idm_child *child, pid_t *pid)
+static int open_holder(const struct idm_child *child, int lock, pid_t *pid)
 {
 	AUTO_CLOSE int pidfd = -1;
 
-	*pid = idm_sys_lock_holder(child->job_fd, IDM_LOCK_SECOND);
+	*pid = idm_sys_lock_holder(child->job_fd, lock);
 	pidfd = *pid > 0 ? idm_sys_pidfd_open(*pid) : -ESRCH;
-	if (pidfd >= 0 && idm_sys_lock_holder(child->job_fd, IDM_LOCK_SECOND) != *pid)
+	if (pidfd >= 0 && idm_sys_lock_holder(child->job_fd, lock) != *pid)
 		return -ESRCH;
 	return idm_take_fd(&pidfd);
 }
@@ -162,13 +164,13 @@ static bool has_name(int pidfd, const char *name)
 }
 
 /*
- * What becomes of a second process that cannot be held: it is dead, or ends since we do not let it go
- * on. Its number may be somebody else's by now. That a process with this number has the name proves that
- * it is ours if it is not reaped before it is killed, which the pidfd sees to.
+ * Kills and reaps a second process or an assembler that cannot be held by its lock: it is dead, or ends
+ * because we do not let it go on. Its number may be another process's by now. That a process with this
+ * number has the name proves that it is ours if it is not reaped before it is killed, which the pidfd
+ * sees to.
  */
-static void reap_second(const struct idm_child *child)
+static void reap_by_name(const struct idm_child *child, pid_t pid)
 {
-	pid_t pid = child->job->report.pid;
 	AUTO_CLOSE int pidfd = pid > 0 ? idm_sys_pidfd_open(pid) : -ESRCH;
 
 	if (pidfd >= 0 && has_name(pidfd, child->job->name) &&
@@ -176,15 +178,27 @@ static void reap_second(const struct idm_child *child)
 		reap(pidfd);
 }
 
+/* It has done its work, or its child is gone. It holds its lock until we release it. */
+static void reap_assembler(const struct idm_child *child)
+{
+	pid_t pid;
+	int pidfd = open_holder(child, IDM_LOCK_ASSEMBLER, &pid);
+
+	if (pidfd < 0)
+		reap_by_name(child, child->job->report.assembler);
+	idm_sys_lock(child->job_fd, IDM_LOCK_RELEASE, F_UNLCK, false);
+	kill_and_reap(pidfd);
+}
+
 /* The first one has ended, and the second takes its place. */
 static int take_second(struct idm_child *child, struct idm_error *err)
 {
 	static const uint32_t go = 1;
 	pid_t pid;
-	int pidfd = open_second(child, &pid);
+	int pidfd = open_holder(child, IDM_LOCK_SECOND, &pid);
 
 	if (pidfd < 0) {
-		reap_second(child);
+		reap_by_name(child, child->job->report.pid);
 		/* If it is gone, the report says where it was last. */
 		return pidfd == -ESRCH ? 0 : idm_fail(err, pidfd, step_start, NULL, NULL);
 	}
@@ -234,6 +248,8 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 	if (*child->stage_fd >= 0)
 		close(idm_take_fd(child->stage_fd));
 	r = await_stage(child, err);
+	if (report->assembler > 0)
+		reap_assembler(child);
 	if (r == 0 && (report->error || report->step != IDM_CHILD_STEP_EXEC))
 		r = idm_child_why(o, child->job, err);
 	if (r < 0) {
@@ -245,7 +261,8 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 	return child->pidfd;
 }
 
-static int start(const struct idm_child_options *o, int userns, struct idm_error *err)
+static int start(const struct idm_child_options *o, const struct idm_child_userns *userns,
+		 struct idm_error *err)
 {
 	AUTO_FREE struct idm_job *job = NULL;
 	AUTO_CLOSE int stage_fd = -1, job_fd = -1;
@@ -266,7 +283,7 @@ static int start(const struct idm_child_options *o, int userns, struct idm_error
 		job_fd = open_job(err);
 		if (job_fd < 0)
 			return job_fd;
-		r = job->flags & IDM_JOB_SECOND ? give_name(job, job_fd, err) : 0;
+		r = give_name(job, job_fd, err);
 		if (r < 0)
 			return r;
 	}
@@ -281,15 +298,14 @@ static int start(const struct idm_child_options *o, int userns, struct idm_error
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err)
 {
 	struct idm_child_options own;
-	AUTO_CLOSE int userns = -1;
+	struct idm_child_userns userns;
 	int r = idm_child_take_options(&own, options, err);
 
 	if (r < 0)
 		return r;
-	if (own.map) {
-		userns = idm_userns_open(own.map, 0, err);
-		if (userns < 0)
-			return userns;
-	}
-	return start(&own, userns, err);
+	r = idm_child_open_userns(&userns, &own, err);
+	if (r == 0)
+		r = start(&own, &userns, err);
+	idm_child_close_userns(&userns);
+	return r;
 }

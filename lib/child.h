@@ -15,11 +15,23 @@ int idm_child_take_options(struct idm_child_options *own, const struct idm_child
 			   struct idm_error *err);
 
 /*
- * The job that the options make, to free(). `userns` is joined; -1: none. What begins with the clone
- * itself is in *clone_flags.
+ * User namespaces that the child needs besides those in the options; -1: none. `assembly` is where its
+ * root is put together, if the caller's own is no good for that; it is one of the options' or made for
+ * the map. `child` is the child's.
  */
-int idm_child_make_job(const struct idm_child_options *o, int userns, struct idm_job **job,
-		       uint64_t *clone_flags, struct idm_error *err);
+struct idm_child_userns {
+	int assembly, child;
+	int own; /* made for the map, to be closed */
+};
+
+/* child-userns.c */
+int idm_child_open_userns(struct idm_child_userns *userns, const struct idm_child_options *o,
+			  struct idm_error *err);
+void idm_child_close_userns(struct idm_child_userns *userns);
+
+/* The job that the options make, to free(). What begins with the clone itself is in *clone_flags. */
+int idm_child_make_job(const struct idm_child_options *o, const struct idm_child_userns *userns,
+		       struct idm_job **job, uint64_t *clone_flags, struct idm_error *err);
 
 /* Clones the child into `cgroup` (-1: the caller's). Fills in what idm_child_left() needs. */
 struct idm_child {

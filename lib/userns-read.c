@@ -18,23 +18,6 @@ static const char step_read[] = "read user namespace";
 /* 340 lines of three columns, each at least 10 wide. */
 #define MAP_TEXT_SIZE 16384
 
-static ssize_t read_all(int fd, char *buf, size_t size)
-{
-	size_t length = 0;
-
-	while (length < size - 1) {
-		ssize_t n = idm_sys_read(fd, buf + length, size - 1 - length);
-
-		if (n < 0)
-			return n;
-		if (n == 0)
-			break;
-		length += (size_t)n;
-	}
-	buf[length] = '\0';
-	return (ssize_t)length;
-}
-
 /* An id that has no number in the reader's user namespace is written as the one that is no id. */
 static bool has_invisible_ids(const char *text)
 {
@@ -58,9 +41,10 @@ static int add_side(struct idm_map *map, unsigned int kind, int process, struct 
 	if (!text)
 		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
 	if (fd >= 0)
-		n = read_all(fd, text, MAP_TEXT_SIZE);
+		n = idm_sys_read_all(fd, text, MAP_TEXT_SIZE - 1);
 	if (n < 0)
 		return idm_fail(err, (int)n, step_read, name, NULL);
+	text[n] = '\0';
 	if (n == 0) /* a namespace whose map has not been written: the side stays empty */
 		return 0;
 	if (has_invisible_ids(text))

@@ -874,7 +874,7 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(o.path = "", "no path");
 	REFUSED(o.argv = NULL, "no arguments");
 	REFUSED(o.argv = (const char *const[]){ NULL }, "no arguments");
-	REFUSED(o.flags = 256, "unknown flags 0x100");
+	REFUSED(o.flags = 1024, "unknown flags 0x400");
 	REFUSED(o.namespaces = 0x10000000, "unknown namespaces 0x10000000");
 	REFUSED(o.cwd = "", "empty path");
 	REFUSED((o.program = 0, o.flags = IDM_CHILD_SEARCH_PATH), "not searched for");
@@ -894,10 +894,10 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	m.target = "proc";
 	REFUSED(MOUNT, "mount at proc: the target is not absolute");
 	m.target = "/proc";
-	REFUSED(MOUNT, "either a filesystem or a tree");
+	REFUSED(MOUNT, "expected one of a filesystem, a tree and a rebind");
 	m.fstype = "proc";
 	m.tree = 0;
-	REFUSED(MOUNT, "either a filesystem or a tree");
+	REFUSED(MOUNT, "expected one of a filesystem, a tree and a rebind");
 	m.tree = -1;
 	m.attr = IDM_ATTR_IDMAP;
 	REFUSED(MOUNT, "unknown attributes 0x100000");
@@ -910,7 +910,7 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	m.options = "=b";
 	REFUSED(MOUNT, "an option without a name");
 	m = (struct idm_child_mount){ .target = "/proc", .tree = 0, .options = "a" };
-	REFUSED(MOUNT, "a tree has its source");
+	REFUSED(MOUNT, "only a filesystem takes a source");
 }
 
 TEST(the_size_of_the_options_tells_old_from_new)

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Of the stage: the assembler, a process that puts the root together for a child in another user
+ * namespace.
+ *
+ * Whoever has CAP_SYS_ADMIN over a mount namespace can unmount and remount what was attached there. So
+ * the container's mounts are attached in a mount namespace of the caller's user namespace, by a process
+ * that stays in that. The child itself is in the same mount namespace, without a privilege over it, and
+ * takes a locked copy of it in the end:
+ *
+ *   first process (caller's user namespace)     unshare(CLONE_NEWNS), start the assembler
+ *   the child (its own user namespace)          make its filesystems, send them as descriptors
+ *   assembler (caller's user namespace)         attach all, pivot: the kernel moves the child's root,
+ * too the child                                   unshare(CLONE_NEWNS): every mount is locked
+ *
+ * The two speak through a socket. The assembler has a copy of the descriptors (not the same table), so
+ * that the socket hangs up when the other side exits, however that happens.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#ifndef STATX_TYPE
+#include <linux/stat.h>
+#endif
+
+#include "child-steps.h"
+
+/* The end of this process alone: the job is shared between all. */
+static long assembler_socket = -1;
+
+/* Says which mount a descriptor is of; READY: all have been sent, and it is owned by the child's root.
+ */
+#define READY ~0U
+
+struct message {
+	struct msghdr header;
+	struct iovec data;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+};
+
+static void prepare(struct message *m, uint32_t *word)
+{
+	m->data = (struct iovec){ word, sizeof(*word) };
+	m->header = (struct msghdr){ .msg_iov = &m->data,
+				     .msg_iovlen = 1,
+				     .msg_control = m->control.space,
+				     .msg_controllen = sizeof(m->control.space) };
+}
+
+/* ---- the child's side ---- */
+
+static long send_fd(uint32_t word, int32_t fd)
+{
+	struct message m;
+	long r;
+
+	prepare(&m, &word);
+	m.control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+					     .cmsg_level = SOL_SOCKET,
+					     .cmsg_type = SCM_RIGHTS };
+	*(int *)CMSG_DATA(&m.control.header) = fd;
+	do
+		r = raw(SYS_sendmsg, assembler_socket, &m.header, MSG_NOSIGNAL);
+	while (r == -EINTR);
+	return r < 0 ? r : 0;
+}
+
+/* A pipe belongs to the filesystem ids of the process that makes it. */
+static long send_ready(void)
+{
+	int pipe[2];
+	long r = raw(SYS_pipe2, pipe, O_CLOEXEC);
+
+	if (r < 0)
+		return r;
+	r = send_fd(READY, pipe[0]);
+	raw(SYS_close, pipe[0]);
+	raw(SYS_close, pipe[1]);
+	return r;
+}
+
+static long send_all(struct idm_job *job)
+{
+	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	long r = 0;
+
+	for (uint32_t i = 0; i < job->n_mounts && r == 0; i++) {
+		int32_t tree = mounts[i].tree;
+
+		if (!mounts[i].fstype)
+			continue;
+		/* The job is shared, the descriptor tables are not: the assembler fills in its number.
+		 */
+		mounts[i].tree = -1;
+		r = send_fd(i, tree);
+		raw(SYS_close, tree);
+	}
+	return r == 0 ? send_ready() : r;
+}
+
+static void forget_filesystems(struct idm_job *job)
+{
+	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+
+	for (uint32_t i = 0; i < job->n_mounts; i++)
+		if (mounts[i].fstype)
+			mounts[i].tree = -1;
+}
+
+/* Until it has its lock, or is done. Its report is in the job by then, if it failed. */
+static long await_assembler(struct idm_job *job)
+{
+	char byte;
+	long r;
+
+	do
+		r = raw(SYS_read, assembler_socket, &byte, 1);
+	while (r == -EINTR);
+	if (job->report.error)
+		return job->report.error;
+	return r > 0 ? 0 : r < 0 && r != -ECONNRESET ? r : -ESRCH; /* it was killed */
+}
+
+long idm_child_let_assemble(struct idm_job *job)
+{
+	long r;
+
+	idm_job_begin(job, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
+	r = send_all(job);
+	if (r == 0)
+		r = await_assembler(job);
+	raw(SYS_close, assembler_socket);
+	forget_filesystems(job);
+	return r == -EPIPE ? -ESRCH : r;
+}
+
+/* ---- its own side ---- */
+
+static long receive(long socket, uint32_t *word, int32_t *fd)
+{
+	struct message m;
+	long r;
+
+	prepare(&m, word);
+	do
+		r = raw(SYS_recvmsg, socket, &m.header, MSG_CMSG_CLOEXEC);
+	while (r == -EINTR);
+	if (r != sizeof(*word) || m.header.msg_controllen < CMSG_LEN(sizeof(int)))
+		return r < 0 ? r : -ESRCH;
+	*fd = *(int *)CMSG_DATA(&m.control.header);
+	return 0;
+}
+
+static long receive_all(struct idm_job *job, long socket, int32_t *ready)
+{
+	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	uint32_t word;
+	int32_t fd;
+	long r;
+
+	while ((r = receive(socket, &word, &fd)) == 0) {
+		if (word == READY) {
+			*ready = fd;
+			return 0;
+		}
+		mounts[word].tree = fd;
+	}
+	return r;
+}
+
+/*
+ * What is created in the root is owned by the child's root: through an ID-mapped root filesystem, no
+ * other owner has an ID on disk. The capabilities that setfsuid(2) takes away are put back.
+ */
+static long set_fsids(int32_t ready)
+{
+	struct statx st;
+	long r = raw(SYS_statx, ready, "", AT_EMPTY_PATH, STATX_UID | STATX_GID, &st);
+
+	if (r < 0)
+		return r;
+	raw(SYS_setfsgid, st.stx_gid);
+	raw(SYS_setfsuid, st.stx_uid);
+	return idm_child_regain_capabilities();
+}
+
+static int say_done(long socket)
+{
+	long r;
+
+	do
+		r = raw(SYS_write, socket, "", 1);
+	while (r == -EINTR);
+	return r == 1;
+}
+
+/* If the child has exited, nothing is assembled, and it has said itself what has failed. */
+static void assemble_for(struct idm_job *job, long socket)
+{
+	int32_t ready = -1;
+	long r = receive_all(job, socket, &ready);
+
+	if (r < 0)
+		return;
+	r = set_fsids(ready);
+	if (r == 0)
+		r = idm_child_assemble(job);
+	job->report.error = (int32_t)r;
+	say_done(socket);
+}
+
+/* The caller finds this process by its lock, and releases it. If the caller is gone, so is its lock. */
+static void run_assembler(struct idm_job *job, long socket)
+{
+	if (idm_job_lock(job, IDM_LOCK_ASSEMBLER, 0) == 0) {
+		if (say_done(socket))
+			assemble_for(job, socket);
+		raw(SYS_close, socket); /* the child has its answer, or sees that there is none */
+		idm_job_lock(job, IDM_LOCK_RELEASE, 1);
+	}
+	idm_raw_exit(0);
+}
+
+long idm_child_start_assembler(struct idm_job *job)
+{
+	int sockets[2];
+	long r;
+
+	idm_job_begin(job, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
+	r = raw(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets);
+	if (r < 0)
+		return r;
+	raw(SYS_prctl, PR_SET_NAME, job->name);
+	/* A child of the caller, which reaps it. Its number is written before it runs. */
+	r = raw(SYS_clone, CLONE_PARENT | CLONE_PARENT_SETTID, 0, &job->report.assembler);
+	if (r == 0) {
+		raw(SYS_close, sockets[0]);
+		run_assembler(job, sockets[1]);
+	}
+	raw(SYS_prctl, PR_SET_NAME, "idm-child");
+	raw(SYS_close, sockets[1]);
+	assembler_socket = sockets[0];
+	return r < 0 ? r : await_assembler(job);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Of the stage: new filesystems, made in the child's own namespaces: a procfs of its PID namespace, a
+ * sysfs of its network namespace.
+ */
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <signal.h>
+
+#include "child-steps.h"
+
+/* The last message of the fs context that is an error: "e proc: Unknown parameter 'x'". */
+static void copy_kernel_words(struct idm_job *job, long fs)
+{
+	char text[sizeof(job->report.words)];
+	long n;
+
+	while ((n = raw(SYS_read, fs, text, sizeof(text) - 1)) > 0) {
+		uint32_t from = n > 2 && text[1] == ' ' ? 2 : 0, to = 0;
+
+		if (text[n - 1] == '\n')
+			n--;
+		for (; from < n; from++)
+			job->report.words[to++] = text[from];
+		job->report.words[to] = '\0';
+	}
+}
+
+static long set_mount_options(struct idm_job *job, const struct idm_job_mount *m, long fs)
+{
+	const uint32_t *options = idm_job_array(job, m->options);
+	long r = raw(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", idm_job_at(job, m->source), 0);
+
+	for (uint32_t i = 0; i < m->n_options && r == 0; i++, options += 2) {
+		const char *value = idm_job_at(job, options[1]);
+
+		idm_job_begin(job, IDM_CHILD_STEP_MOUNT_OPTION, job->report.item, options[0]);
+		r = raw(SYS_fsconfig, fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
+			idm_job_at(job, options[0]), value, 0);
+	}
+	return r;
+}
+
+static long make_filesystem(struct idm_job *job, const struct idm_job_mount *m)
+{
+	long fs = raw(SYS_fsopen, idm_job_at(job, m->fstype), FSOPEN_CLOEXEC), r;
+
+	if (fs < 0)
+		return fs;
+	r = set_mount_options(job, m, fs);
+	if (r == 0) {
+		idm_job_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
+		r = raw(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
+	}
+	if (r == 0)
+		r = raw(SYS_fsmount, fs, FSMOUNT_CLOEXEC, m->attr);
+	if (r < 0)
+		copy_kernel_words(job, fs);
+	raw(SYS_close, fs);
+	return r;
+}
+
+long idm_child_make_filesystems(struct idm_job *job)
+{
+	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	long r = 0;
+
+	for (uint32_t i = 0; i < job->n_mounts && r >= 0; i++) {
+		if (!mounts[i].fstype)
+			continue;
+		idm_job_begin(job, IDM_CHILD_STEP_MOUNT, i, mounts[i].target);
+		r = make_filesystem(job, &mounts[i]);
+		if (r >= 0)
+			mounts[i].tree = (int32_t)r;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- without a privilege in the mount namespace ---- */
+
+static char maker_stack[8192] __attribute__((aligned(16)));
+
+static void make_and_exit(void *data)
+{
+	struct idm_job *job = data;
+	long r;
+
+	idm_job_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
+	r = raw(SYS_unshare, CLONE_NEWNS);
+	if (r == 0)
+		r = idm_child_make_filesystems(job);
+	if (r < 0)
+		idm_job_fail(job, r);
+	idm_raw_exit(0);
+}
+
+static int has_filesystem(struct idm_job *job)
+{
+	const struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+
+	for (uint32_t i = 0; i < job->n_mounts; i++)
+		if (mounts[i].fstype)
+			return 1;
+	return 0;
+}
+
+/*
+ * fsopen(2) requires CAP_SYS_ADMIN over the caller's mount namespace, and this process must stay in one
+ * that it has no privilege over. So a child makes them, in a copy of that mount namespace that belongs
+ * to the child's user namespace. It shares our memory and descriptors, and has exited when clone
+ * returns. It is made as a copy of the host's mounts, because the kernel lets a procfs or sysfs be made
+ * in a user namespace only where another one is wholly visible (mount_too_revealing).
+ */
+long idm_child_make_filesystems_apart(struct idm_job *job)
+{
+	const long args[5] = { CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD,
+			       (long)(maker_stack + sizeof(maker_stack)), 0, 0, 0 };
+	long r;
+
+	if (!has_filesystem(job))
+		return 0;
+	idm_job_begin(job, IDM_CHILD_STEP_MOUNT, 0, 0);
+	r = idm_raw_clone(SYS_clone, args, make_and_exit, job);
+	if (r < 0)
+		return r;
+	idm_raw_reap(r);
+	return job->report.error;
+}

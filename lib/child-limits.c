@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/* Of the stage: what the child gets no more of. */
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/statfs.h>
+
+#include "child-steps.h"
+
+/* A procfs of the child's own, if it has one, is sure to be writable. */
+static long find_procfs(struct idm_job *job)
+{
+	const struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	struct statfs fs;
+
+	for (uint32_t i = 0; i < job->n_mounts; i++)
+		if (mounts[i].fstype && mounts[i].tree >= 0 &&
+		    raw(SYS_fstatfs, mounts[i].tree, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+			return raw(SYS_openat2, mounts[i].tree, ".", &how, sizeof(how));
+	return raw(SYS_openat2, AT_FDCWD, "/proc", &how, sizeof(how));
+}
+
+/*
+ * The file under this name is that of the reader's user namespace, in every procfs. The old root's /proc
+ * still stands here.
+ */
+long idm_child_limit_userns(struct idm_job *job)
+{
+	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
+				.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESOLVE_BENEATH };
+	struct statfs fs;
+	long proc, fd, r;
+
+	if (!(job->flags & IDM_JOB_LIMIT_USERNS))
+		return 0;
+	idm_job_begin(job, IDM_CHILD_STEP_LIMIT_USERNS, 0, 0);
+	proc = find_procfs(job);
+	if (proc < 0)
+		return proc;
+	fd = raw(SYS_openat2, proc, "sys/user/max_user_namespaces", &how, sizeof(how));
+	raw(SYS_close, proc);
+	if (fd < 0)
+		return fd;
+	r = raw(SYS_fstatfs, fd, &fs);
+	if (r == 0)
+		r = fs.f_type == PROC_SUPER_MAGIC ? raw(SYS_write, fd, "0", 1) : -EXDEV;
+	raw(SYS_close, fd);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * An empty session keyring in the place of the caller's, whose keys could be read and changed. Where a
+ * filter refuses keyctl(2), the program is below that filter, too.
+ */
+long idm_child_new_keyring(struct idm_job *job)
+{
+	long r;
+
+	if (!(job->flags & IDM_JOB_KEYRING))
+		return 0;
+	idm_job_begin(job, IDM_CHILD_STEP_KEYRING, 0, 0);
+	r = raw(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
+	return r >= 0 || r == -ENOSYS || r == -EPERM ? 0 : r;
+}

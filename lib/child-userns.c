@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The user namespaces of a child whose mounts are locked against it: its root is put together in one,
+ * and it runs in another below that.
+ *
+ * A caller with CAP_SYS_ADMIN in its user namespace puts the root together right there. For a caller
+ * without, the child's user namespace serves for that, and the child gets another one below it, in which
+ * every ID is what it was.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "errand.h"
+#include "error.h"
+#include "kernel.h"
+
+static const char step[] = "make user namespace";
+
+static bool is_userns(int fd)
+{
+	return idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL) == CLONE_NEWUSER;
+}
+
+/* False too where that cannot be told. */
+static bool lacks_privilege(void)
+{
+	uint64_t effective, permitted, inheritable;
+
+	return idm_sys_capget(&effective, &permitted, &inheritable) == 0 &&
+	       !(effective >> CAP_SYS_ADMIN & 1);
+}
+
+/* That of the options, or -1. */
+static int find_userns(const struct idm_child_options *o)
+{
+	for (size_t i = 0; i < o->n_join; i++)
+		if (is_userns(o->join[i]))
+			return o->join[i];
+	return -1;
+}
+
+/* ---- one below it, in which every ID keeps its number ---- */
+
+struct nested {
+	int outer;
+	const struct idm_map *map;
+	struct idm_error *err;
+};
+
+/*
+ * In a child that does not share the caller's memory. Its /proc files are its own user's as long as it
+ * is dumpable; becoming another user has taken that away.
+ */
+static int open_below(void *data)
+{
+	const struct nested *n = data;
+	int r = idm_sys_setns(n->outer, CLONE_NEWUSER);
+
+	if (r < 0)
+		return r;
+	syscall(SYS_setresgid, 0, 0, 0); /* not glibc's: that speaks to threads that are not here */
+	syscall(SYS_setresuid, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 1);
+	return idm_userns_open(n->map, 0, n->err);
+}
+
+static int add_identity(struct idm_map *identity, const struct idm_map *map, unsigned int kind)
+{
+	const struct idm_entry *e;
+	size_t n = idm_map_entries(map, kind, &e);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct idm_entry same = { e[i].disk, e[i].disk, e[i].count };
+
+		r = idm_map_add(identity, kind, &same, 1, NULL);
+	}
+	return r;
+}
+
+static int make_identity(struct idm_map *identity, int userns, struct idm_error *err)
+{
+	struct idm_map *map;
+	int r = idm_map_new(&map);
+
+	if (r < 0)
+		return idm_fail(err, r, step, NULL, NULL);
+	r = idm_map_add_userns(map, userns, err);
+	if (r == 0)
+		r = add_identity(identity, map, IDM_UID);
+	if (r == 0)
+		r = add_identity(identity, map, IDM_GID);
+	idm_map_free(map);
+	return r;
+}
+
+static int open_nested(int outer, struct idm_error *err)
+{
+	struct nested n = { .outer = outer, .err = err };
+	struct idm_map *identity;
+	int r = idm_map_new(&identity);
+
+	if (r < 0)
+		return idm_fail(err, r, step, NULL, NULL);
+	n.map = identity;
+	r = make_identity(identity, outer, err);
+	if (r == 0)
+		r = idm_errand(open_below, &n);
+	idm_map_free(identity);
+	/* What the child has found out is in its copy of *err. */
+	return r < 0 ? idm_fail(err, r, step, NULL, NULL) : r;
+}
+
+/* ---- both ---- */
+
+int idm_child_open_userns(struct idm_child_userns *userns, const struct idm_child_options *o,
+			  struct idm_error *err)
+{
+	int outer;
+
+	*userns = (struct idm_child_userns){ -1, -1, -1 };
+	if (o->map) {
+		userns->child = userns->own = idm_userns_open(o->map, 0, err);
+		if (userns->own < 0)
+			return userns->own;
+	}
+	outer = o->map ? userns->own : find_userns(o);
+	if (!(o->namespaces & IDM_NS_MOUNT) || outer < 0 || !lacks_privilege())
+		return 0;
+	userns->assembly = outer;
+	userns->child = open_nested(outer, err);
+	return userns->child < 0 ? userns->child : 0;
+}
+
+void idm_child_close_userns(struct idm_child_userns *userns)
+{
+	if (userns->child >= 0 && userns->child != userns->own)
+		close(userns->child);
+	if (userns->own >= 0)
+		close(userns->own);
+}
