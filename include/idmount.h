@@ -260,7 +260,11 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  * the seen column; without them a map of exactly the caller's own uid and gid, one id each, works.
  * Linux 5.12 (mounts cannot be mapped before).
  *
- * -EINVAL, -E2BIG: as idm_map_check(), or an unknown flag. -EPERM: a privilege is missing, err says
+ * The kernel takes no row that lies across two rows of the caller's own uid_map or gid_map. Such a row
+ * is cut there, so every map of ids that the caller's user namespace has can be written.
+ *
+ * -EINVAL, -E2BIG: as idm_map_check(), or an unknown flag; -E2BIG also if the cut leaves more rows or
+ * bytes than the kernel takes. -EPERM: a privilege is missing, err says
  * which. -EACCES: IDM_USERNS_ZOMBIE where the live child is needed. -ENOSPC: user.max_user_namespaces
  * or 32 levels. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max. -EMFILE, -ENFILE.
  * -ESRCH: the child was reaped by somebody else, every time. -EBUSY: the calling thread has unshared a
@@ -272,7 +276,8 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 /*
  * A cache of such descriptors, keyed by what the map says (not by how it was written). All functions
  * but idm_cache_free() may be called by any number of threads; several threads that miss for the same
- * map make one namespace. In a child of fork(2) use a cache only if no other thread could have been
+ * map make one namespace. A caller that enters another user namespace needs another cache: the seen ids
+ * are those of the namespace where the descriptor was made. In a child of fork(2) use a cache only if no other thread could have been
  * inside it.
  */
 struct idm_cache;

@@ -8,10 +8,6 @@
 #include "error.h"
 #include "map.h"
 
-/* Linux 4.15 and newer; the text has to fit in one page with its NUL. */
-#define KERNEL_ENTRIES 340
-#define KERNEL_BYTES 4095
-
 /*
  * Writes like snprintf(3), piece by piece: counts on past the end of the buffer. Not by snprintf itself,
  * since a map of 340 entries has 2040 numbers, and each user namespace takes four prints.
@@ -204,17 +200,17 @@ static int check_side(const struct idm_map *map, unsigned int kind, struct idm_e
 			 name[0], name);
 		return -EINVAL;
 	}
-	if (side->n > KERNEL_ENTRIES)
+	if (side->n > IDM_KERNEL_ENTRIES)
 		return idm_fail(err, -E2BIG, step, NULL,
 				"%zu %s entries are %zu more than the %d that the kernel takes", side->n,
-				name, side->n - KERNEL_ENTRIES, KERNEL_ENTRIES);
+				name, side->n - IDM_KERNEL_ENTRIES, IDM_KERNEL_ENTRIES);
 	bytes = idm_map_print(map, IDM_FORMAT_KERNEL, kind, NULL, 0);
-	if (bytes > KERNEL_BYTES)
+	if (bytes > IDM_KERNEL_BYTES)
 		return idm_fail(
 			err, -E2BIG, step, NULL,
 			"the %s entries are %zd bytes of text, %zd more than the %d that the kernel "
 			"takes",
-			name, bytes, bytes - KERNEL_BYTES, KERNEL_BYTES);
+			name, bytes, bytes - IDM_KERNEL_BYTES, IDM_KERNEL_BYTES);
 	return 0;
 }
 

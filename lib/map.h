@@ -8,6 +8,10 @@
 /* One past the last id: 2^32-1 is "no id" to the kernel, and so is never mapped. */
 #define IDM_ID_END 4294967295ULL
 
+/* Linux 4.15 and newer; the text has to fit in one page with its NUL. */
+#define IDM_KERNEL_ENTRIES 340
+#define IDM_KERNEL_BYTES 4095
+
 struct idm_side {
 	struct idm_entry *entries; /* canonical: sorted by disk, merged, no overlap */
 	size_t n;

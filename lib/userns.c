@@ -18,6 +18,7 @@
 #include "error.h"
 #include "holder.h"
 #include "kernel.h"
+#include "own-ids.h"
 #include "privilege.h"
 #include "procfs.h"
 #include "userns-why.h"
@@ -92,12 +93,34 @@ static int write_side(const struct idm_map *map, unsigned int kind, int fd)
 	return written == n ? 0 : written < 0 ? (int)written : -EIO;
 }
 
+/*
+ * Writes the side as rows that each lie in one row of this user namespace's own map. The kernel refuses
+ * others with EPERM, and takes a second write after that. So only a caller with such a map pays for it.
+ */
+static int write_cut(const struct idm_map *map, unsigned int kind, int fd, struct idm_error *err)
+{
+	struct idm_map *cut;
+	int r = idm_map_cut(map, kind, &cut, err);
+
+	if (r == -E2BIG || r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return idm_why_map_refused(map, kind, -EPERM, err);
+	r = write_side(cut, kind, fd);
+	idm_map_free(cut);
+	return r < 0 ? idm_why_map_refused(map, kind, r, err) : 0;
+}
+
 static int write_maps(const struct idm_map *map, const struct files *f, struct idm_error *err)
 {
 	int r = write_side(map, IDM_UID, f->uid_map);
 
+	if (r == -EPERM)
+		r = write_cut(map, IDM_UID, f->uid_map, err);
+	else if (r < 0)
+		r = idm_why_map_refused(map, IDM_UID, r, err);
 	if (r < 0)
-		return idm_why_map_refused(map, IDM_UID, r, err);
+		return r;
 	r = write_side(map, IDM_GID, f->gid_map);
 	/*
 	 * Without CAP_SETGID the kernel wants the namespace to give up setgroups(2) first. Nobody will
@@ -105,6 +128,8 @@ static int write_maps(const struct idm_map *map, const struct files *f, struct i
 	 */
 	if (r == -EPERM && f->setgroups >= 0 && idm_sys_write(f->setgroups, "deny", 4) == 4)
 		r = write_side(map, IDM_GID, f->gid_map);
+	if (r == -EPERM)
+		return write_cut(map, IDM_GID, f->gid_map, err);
 	return r < 0 ? idm_why_map_refused(map, IDM_GID, r, err) : 0;
 }
 

@@ -358,6 +358,135 @@ TEST(in_a_user_namespace_with_few_ids)
 	in_child(with_few_ids, NULL);
 }
 
+/* ---- a user namespace whose ids lie in pieces ---- */
+
+/* As the kernel holds it, row by row: what has no neighbour in its own map is not cut. */
+static void assert_rows(int userns, const char *file, const char *expected)
+{
+	int out[2];
+	char text[256];
+	ssize_t n;
+	pid_t child;
+
+	must(pipe2(out, O_CLOEXEC));
+	child = (pid_t)must(fork());
+	if (child == 0) {
+		AUTO_CLOSE int fd = -1;
+
+		must(setns(userns, CLONE_NEWUSER));
+		fd = (int)must(open(file, O_RDONLY | O_CLOEXEC));
+		n = must(read(fd, text, sizeof(text)));
+		must(write(out[1], text, (size_t)n));
+		_exit(0);
+	}
+	await_child(child);
+	n = must(read(out[0], text, sizeof(text) - 1));
+	text[n] = '\0';
+	close(out[0]);
+	close(out[1]);
+	assert_string_equal(text, expected);
+}
+
+/* As every rootless container has them; then two pieces that touch in both columns. */
+static const char *const pieces[] = {
+	"0 70000 1\n1 100000 65536\n", "0 100000 1\n1 100001 65536\n",
+	"1 100000 65536\n0 70000 1\n", /* the kernel does not sort so few */
+};
+
+static void in_pieces(void *map)
+{
+	struct idm_error err;
+
+	enter_userns(map);
+	for (size_t w = 0; w < ARRAY_SIZE(ways); w++) {
+		AUTO_CLOSE int fd = -1;
+
+		if (ways[w] == IDM_USERNS_ZOMBIE && kernel_is_before(7, 2))
+			continue;
+		fd = open_userns("0:0:1,1:1:99", ways[w], &err);
+		assert_ok(fd, &err);
+		assert_rows(fd, "/proc/self/uid_map",
+			    "         0          0          1\n         1          1         99\n");
+		assert_works("0:0:65537", ways[w]);
+		assert_works("u:10:0:3,u:0:3:10,g:5:1:65536,g:3:0:1", ways[w]);
+		assert_works("u:0:5:1,g:0:0:2", ways[w]);
+		/* One id more than there are. */
+		assert_error(open_userns("0:0:65538", ways[w], &err), -EPERM, &err, "", "write uid map",
+			     "the map names seen ids that this user namespace has not");
+	}
+}
+
+TEST(rows_are_cut_at_the_borders_of_the_own_map)
+{
+	need_root();
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++)
+		in_child(in_pieces, (void *)(uintptr_t)pieces[i]);
+}
+
+/* 340 pieces of 3 ids, of which no two touch outside. */
+static void in_many_pieces(void *unused)
+{
+	char map[8192];
+	size_t length = 0;
+	AUTO_MAP struct idm_map *many = map_of("");
+	struct idm_error err;
+
+	(void)unused;
+	for (unsigned int i = 0; i < 340; i++)
+		length += (size_t)snprintf(map + length, sizeof(map) - length, "%u %u 3\n", i * 3,
+					   i * 4);
+	assert_true(length < 4096);
+	enter_userns(map);
+	assert_works("0:0:1020", 0);
+	assert_works("u:1017:1017:3,g:0:1:9", 0);
+	/* 341 rows: each border, and one more entry */
+	assert_error(open_userns("0:1:1019,1019:0:1", 0, &err), -E2BIG, &err, "", "check map",
+		     "the uid entries are 341 rows of");
+	assert_contains(err.hint, "/proc/self/uid_map");
+	assert_error(open_userns("u:0:0:1020,g:0:1:1019,g:1019:0:1", 0, &err), -E2BIG, &err, "",
+		     "check map", "the gid entries are 341 rows of");
+	/* Few entries, whose rows are too long a text. */
+	assert_error(open_userns("4000000000:0:1020", 0, &err), -E2BIG, &err, "", "check map",
+		     "the kernel takes 340 rows and 4095 bytes");
+	/* The same that is no border stays one row. */
+	for (uint32_t i = 0; i < 340; i++) {
+		struct idm_entry e = { 2 * i, 3 * i, 1 };
+
+		assert_ok(idm_map_add(many, IDM_BOTH, &e, 1, NULL), NULL);
+	}
+	assert_ok(idm_userns_open(many, 0, &err), &err);
+}
+
+TEST(too_many_rows_after_the_cut_are_named)
+{
+	need_root();
+	in_child(in_many_pieces, NULL);
+}
+
+static void cached_in_pieces(void *unused)
+{
+	AUTO_MAP struct idm_map *merged = map_of("0:0:100"), *cut = map_of("1:1:99,0:0:1");
+	struct idm_cache *cache;
+	struct idm_error err;
+	int a, b;
+
+	(void)unused;
+	enter_userns((char *)(uintptr_t)pieces[0]);
+	assert_ok(idm_cache_new(4, &cache), NULL);
+	a = (int)assert_ok(idm_cache_userns(cache, merged, &err), &err);
+	b = (int)assert_ok(idm_cache_userns(cache, cut, &err), &err);
+	assert_true(idm_is_same_inode(a, b));
+	close(a);
+	close(b);
+	idm_cache_free(cache);
+}
+
+TEST(the_cache_does_not_see_the_cut)
+{
+	need_root();
+	in_child(cached_in_pieces, NULL);
+}
+
 /* ---- chroot and seccomp ---- */
 
 static void in_a_chroot(void *unused)

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "own-ids.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "map.h"
+#include "procfs.h"
+#include "util.h"
+
+static const char step_own[] = "read own map";
+
+/* 340 lines of three columns, each at least 10 wide. */
+#define MAP_TEXT_SIZE 16384
+
+/* ---- the rows ---- */
+
+static ssize_t read_own(unsigned int kind, char *text, struct idm_error *err)
+{
+	const char *name = kind == IDM_UID ? "uid_map" : "gid_map";
+	AUTO_CLOSE int fd = idm_procfs_open_self(name, step_own, err);
+	size_t length = 0;
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return fd;
+	while (n > 0 && length < MAP_TEXT_SIZE - 1) {
+		n = idm_sys_read(fd, text + length, MAP_TEXT_SIZE - 1 - length);
+		length += n > 0 ? (size_t)n : 0;
+	}
+	text[length] = '\0';
+	return n < 0 ? idm_fail(err, (int)n, step_own, name, NULL) : (ssize_t)length;
+}
+
+/* The kernel shows them sorted by the id inside only if they are more than five. */
+static int by_inside(const void *a, const void *b)
+{
+	const struct idm_entry *x = a, *y = b;
+
+	return (x->disk > y->disk) - (x->disk < y->disk);
+}
+
+static size_t take_rows(const char *text, struct idm_entry *rows)
+{
+	size_t n = 0;
+
+	while (n < IDM_KERNEL_ENTRIES &&
+	       sscanf(text, "%u %u %u", &rows[n].disk, &rows[n].seen, &rows[n].count) == 3) {
+		n++;
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	qsort(rows, n, sizeof(*rows), by_inside);
+	return n;
+}
+
+int idm_own_rows(unsigned int kind, struct idm_entry **rows, size_t *n, struct idm_error *err)
+{
+	AUTO_FREE char *text = malloc(MAP_TEXT_SIZE);
+	struct idm_entry *e = calloc(IDM_KERNEL_ENTRIES, sizeof(*e));
+	ssize_t length;
+
+	*rows = NULL;
+	*n = 0;
+	length = text && e ? read_own(kind, text, err) : idm_fail(err, -ENOMEM, step_own, NULL, NULL);
+	if (length < 0) {
+		free(e);
+		return (int)length;
+	}
+	*n = take_rows(text, e);
+	*rows = e;
+	return 0;
+}
+
+/* ---- the cut ---- */
+
+/* How many ids from `id` on lie in one row; `most` if the caller has not got `id`. */
+static uint32_t until_border(const struct idm_entry *rows, size_t n, uint32_t id, uint32_t most)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= rows[i].disk && id - rows[i].disk < rows[i].count) {
+			uint32_t rest = rows[i].count - (id - rows[i].disk);
+
+			return rest < most ? rest : most;
+		}
+	return most;
+}
+
+/* An entry is cut once at most at each border: a side of n gives n + n_rows pieces or less. */
+static void cut_side(const struct idm_side *side, const struct idm_entry *rows, size_t n_rows,
+		     struct idm_side *out)
+{
+	for (size_t i = 0; i < side->n; i++) {
+		struct idm_entry rest = side->entries[i];
+
+		while (rest.count) {
+			uint32_t count = until_border(rows, n_rows, rest.seen, rest.count);
+
+			out->entries[out->n++] = (struct idm_entry){ rest.disk, rest.seen, count };
+			rest.disk += count;
+			rest.seen += count;
+			rest.count -= count;
+		}
+	}
+}
+
+/* Whether the rows of a cut side fit into what the kernel takes. */
+static int check_rows(const struct idm_map *cut, unsigned int kind, struct idm_error *err)
+{
+	const char *name = kind == IDM_UID ? "uid" : "gid";
+	ssize_t bytes = idm_map_print(cut, IDM_FORMAT_KERNEL, kind, NULL, 0);
+	size_t n = idm_map_side(cut, kind)->n;
+
+	if (n <= IDM_KERNEL_ENTRIES && bytes <= IDM_KERNEL_BYTES)
+		return 0;
+	idm_fail(
+		err, -E2BIG, "check map", NULL,
+		"cut at the borders of this user namespace's own map, the %s entries are %zu rows of %zd "
+		"bytes; the kernel takes %d rows and %d bytes",
+		name, n, bytes, IDM_KERNEL_ENTRIES, IDM_KERNEL_BYTES);
+	idm_hint(err, "/proc/self/%s_map shows the borders", name);
+	return -E2BIG;
+}
+
+/* A map with nothing but this side, which it takes over; NULL: there is no memory. */
+static struct idm_map *map_of_side(unsigned int kind, struct idm_side side)
+{
+	struct idm_map *map = NULL;
+
+	if (side.entries && idm_map_new(&map) == 0)
+		*(kind == IDM_UID ? &map->uid : &map->gid) = side;
+	else
+		free(side.entries);
+	return map;
+}
+
+int idm_map_cut(const struct idm_map *map, unsigned int kind, struct idm_map **cut,
+		struct idm_error *err)
+{
+	const struct idm_side *side = idm_map_side(map, kind);
+	AUTO_FREE struct idm_entry *rows = NULL;
+	struct idm_side out = { 0 };
+	size_t n;
+	int r = idm_own_rows(kind, &rows, &n, err);
+
+	if (r < 0)
+		return r;
+	out.entries = reallocarray(NULL, side->n + n, sizeof(*out.entries));
+	if (out.entries)
+		cut_side(side, rows, n, &out);
+	*cut = map_of_side(kind, out);
+	r = *cut ? check_rows(*cut, kind, err) : idm_fail(err, -ENOMEM, step_own, NULL, NULL);
+	if (r < 0)
+		idm_map_free(*cut);
+	return r;
+}
