@@ -124,7 +124,7 @@ long idm_child_root(struct idm_job *job)
 	long r;
 
 	if (!(job->flags & IDM_JOB_NEW_MOUNT))
-		return 0;
+		return idm_child_limit_userns(job);
 	if (!idm_job_locks_mounts(job))
 		return assemble_alone(job);
 	r = idm_child_make_filesystems_apart(job);

@@ -481,46 +481,6 @@ TEST(capabilities_are_as_asked_for)
 
 /* ---- root and mounts ---- */
 
-/* A root filesystem with the host's programs in it, as a detached tree, or -1 where none can be made. */
-static int new_root(void)
-{
-	struct idm_tree_options t = IDM_TREE_OPTIONS_INIT;
-	struct idm_error err;
-
-	t.flags = IDM_TREE_RECURSIVE;
-	return (int)assert_ok(idm_tree_open(AT_FDCWD, SCRATCH "/root", -1, &t, &err), &err);
-}
-
-static void make_root(void)
-{
-	static const char *const shared[] = { "bin", "lib", "lib64", "usr" };
-	char path[64], from[16];
-
-	scratch_enter();
-	scratch_dir(SCRATCH "/root");
-	do_mount("root", SCRATCH "/root", "tmpfs", 0, "mode=755");
-	scratch_dir(SCRATCH "/root/proc");
-	scratch_dir(SCRATCH "/root/put");
-	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
-		struct stat st;
-
-		snprintf(from, sizeof(from), "/%s", shared[i]);
-		snprintf(path, sizeof(path), SCRATCH "/root/%s", shared[i]);
-		if (lstat(from, &st) < 0)
-			continue;
-		if (S_ISLNK(st.st_mode)) {
-			char link[64] = "";
-
-			must(readlink(from, link, sizeof(link) - 1));
-			must(symlink(link, path));
-			continue;
-		}
-		scratch_dir(path);
-		do_mount(from, path, NULL, MS_BIND, NULL);
-	}
-	scratch_file(SCRATCH "/root/inside", "");
-}
-
 /* Before trees there were none to be a root: the library says so where they are made. */
 static void no_trees(void)
 {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "children.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "snapshot.h"
 #include "util.h"
 
@@ -89,4 +93,43 @@ void assert_no_child_at(const char *file, int line, const struct idm_child_optio
 			step, reason);
 	snapshot_assert_same(before);
 	assert_int_equal(idm_child_start(o, NULL), code);
+}
+
+int new_root(void)
+{
+	struct idm_tree_options t = IDM_TREE_OPTIONS_INIT;
+	struct idm_error err;
+
+	t.flags = IDM_TREE_RECURSIVE;
+	return (int)assert_ok(idm_tree_open(AT_FDCWD, SCRATCH "/root", -1, &t, &err), &err);
+}
+
+void make_root(void)
+{
+	static const char *const shared[] = { "bin", "lib", "lib64", "usr" };
+	char path[64], from[16];
+
+	scratch_enter();
+	scratch_dir(SCRATCH "/root");
+	do_mount("root", SCRATCH "/root", "tmpfs", 0, "mode=755");
+	scratch_dir(SCRATCH "/root/proc");
+	scratch_dir(SCRATCH "/root/put");
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+		struct stat st;
+
+		snprintf(from, sizeof(from), "/%s", shared[i]);
+		snprintf(path, sizeof(path), SCRATCH "/root/%s", shared[i]);
+		if (lstat(from, &st) < 0)
+			continue;
+		if (S_ISLNK(st.st_mode)) {
+			char link[64] = "";
+
+			must(readlink(from, link, sizeof(link) - 1));
+			must(symlink(link, path));
+			continue;
+		}
+		scratch_dir(path);
+		do_mount(from, path, NULL, MS_BIND, NULL);
+	}
+	scratch_file(SCRATCH "/root/inside", "");
 }

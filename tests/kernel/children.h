@@ -30,4 +30,9 @@ void assert_no_child_at(const char *file, int line, const struct idm_child_optio
 #define assert_no_child(o, code, subject, step, reason) \
 	assert_no_child_at(HERE, o, code, subject, step, reason)
 
+/* A root filesystem in SCRATCH "/root" with the host's programs in it, and what it is as a detached
+ * tree. */
+void make_root(void);
+int new_root(void);
+
 #endif
