@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,18 +17,29 @@ static const struct idm_map *map_of(const struct run_request *q)
 	return q->rootless ? NULL : q->maps.map;
 }
 
+int run_add(struct run_root *root, const struct idm_child_mount *mount)
+{
+	struct idm_child_mount *more = reallocarray(root->mounts, root->n_mounts + 1,
+						    sizeof(*root->mounts));
+
+	if (!more) {
+		if (mount->tree >= 0)
+			close(mount->tree);
+		return out_of_memory();
+	}
+	root->mounts = more;
+	more[root->n_mounts++] = *mount;
+	return DONE;
+}
+
 int run_add_mount(struct run_root *root, const char *target, const char *fstype, int tree, uint32_t attr,
 		  unsigned int flags)
 {
-	if (root->n_mounts == RUN_MOST_MOUNTS) {
-		if (tree >= 0)
-			close(tree);
-		return report_failure("%s: more than %d mounts", target, RUN_MOST_MOUNTS);
-	}
-	root->mounts[root->n_mounts++] = (struct idm_child_mount){
+	const struct idm_child_mount m = {
 		.target = target, .fstype = fstype, .attr = attr, .flags = flags, .tree = tree
 	};
-	return DONE;
+
+	return run_add(root, &m);
 }
 
 /* A tree of a path, mapped if there is a map. Less than 0 after a report. */
@@ -236,6 +248,7 @@ void run_root_free(struct run_root *root)
 	for (size_t i = 0; i < root->n_mounts; i++)
 		if (root->mounts[i].tree >= 0)
 			close(root->mounts[i].tree);
+	free(root->mounts);
 	if (root->tree >= 0)
 		close(root->tree);
 	if (root->terminal >= 0)

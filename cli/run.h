@@ -56,12 +56,10 @@ struct run_request {
 };
 
 /* What is made of the request; everything is released by run_root_free(). */
-#define RUN_MOST_MOUNTS 64
-
 struct run_root {
 	int tree;		       /* of the root filesystem */
 	int terminal, terminal_master; /* -1: none */
-	struct idm_child_mount mounts[RUN_MOST_MOUNTS];
+	struct idm_child_mount *mounts;
 	size_t n_mounts;
 };
 
@@ -79,7 +77,8 @@ void run_root_free(struct run_root *root);
 
 int run_make_dev(const struct run_request *q, struct run_root *root);
 
-/* Adds a mount; `tree` is the root's from here on. */
+/* Adds a mount; its tree is the root's from here on, also after a failure. */
+int run_add(struct run_root *root, const struct idm_child_mount *mount);
 int run_add_mount(struct run_root *root, const char *target, const char *fstype, int tree, uint32_t attr,
 		  unsigned int flags);
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# What the tests of "idmount run" share: a root filesystem, and an ordinary user.
+
+# Busybox with what the tests need.
+make_root()
+{
+	local name
+
+	cp "$(type -P busybox)" "$1/bin/busybox"
+	for name in sh id stat touch cat ls ps tty stty hostname env true false sleep kill test rm mkdir readlink grep wc mount; do
+		ln -s busybox "$1/bin/$name"
+	done
+	printf 'root:x:0:0::/root:/bin/sh\nmail:x:8:12::/var/mail:/bin/sh\n' >"$1/etc/passwd"
+	printf 'root:x:0:\nmail:x:12:\nstaff:x:50:\n' >"$1/etc/group"
+}
+
+make_box()
+{
+	mkdir -p root/bin root/etc root/tmp root/run
+	make_root root
+	chmod 1777 root/tmp
+}
+
+inside()
+{
+	idmount run --rootfs root -m 0:100000:65536 "$@"
+}
+
+# An account with subordinate ids, in this mount namespace alone.
+make_joe()
+{
+	local file
+
+	cp /etc/passwd /etc/group .
+	echo 'joe:x:4242:4242::/mnt:/bin/sh' >>passwd
+	echo 'joe:x:4242:' >>group
+	echo 'joe:200000:65536' >subuid
+	cp subuid subgid
+	for file in passwd group subuid subgid; do
+		[[ -e /etc/$file ]] || touch /etc/$file
+		mount --bind $file /etc/$file
+	done
+	cp "$IDMOUNT" idmount
+	chown -R 4242:4242 root
+	joe=(setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all /mnt/idmount)
+}
