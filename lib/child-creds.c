@@ -18,14 +18,24 @@ long idm_child_regain_capabilities(void)
 	return r == 0 ? raw(SYS_capset, &header, data) : r;
 }
 
+/* The kernel answers -EINVAL where it has no such capability. Any other answer leaves it in the set. */
+static long drop_from_bounding(int cap)
+{
+	long r = raw(SYS_prctl, PR_CAPBSET_READ, cap);
+
+	if (r == 1)
+		return raw(SYS_prctl, PR_CAPBSET_DROP, cap);
+	return r == -EINVAL && cap > 0 ? 0 : r;
+}
+
 static long set_bounding(struct idm_job *job)
 {
 	long r = 0;
 
 	idm_job_begin(job, IDM_CHILD_STEP_BOUNDING, 0, 0);
 	for (int i = 0; i < 64 && r == 0; i++)
-		if (!(job->caps.bounding >> i & 1) && raw(SYS_prctl, PR_CAPBSET_READ, i) == 1)
-			r = raw(SYS_prctl, PR_CAPBSET_DROP, i);
+		if (!(job->caps.bounding >> i & 1))
+			r = drop_from_bounding(i);
 	return r;
 }
 

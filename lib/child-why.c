@@ -161,7 +161,7 @@ static bool why_no_capabilities(const struct question *q)
 		return false;
 	idm_fail(q->err, q->code, q->step, NULL,
 		 q->report->step == IDM_CHILD_STEP_BOUNDING
-			 ? "it needs CAP_SETPCAP"
+			 ? "it needs CAP_SETPCAP, or a seccomp filter refuses prctl(2)"
 			 : "more than there are: effective must be among the permitted, ambient among "
 			   "the permitted and inheritable, and all among those that the child has");
 	return true;
