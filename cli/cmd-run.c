@@ -24,7 +24,9 @@ enum {
 	OPTION_UNSHARE_NET,
 	OPTION_READ_ONLY,
 	OPTION_TTY,
-	OPTION_NO_TTY
+	OPTION_NO_TTY,
+	OPTION_CAP_ADD,
+	OPTION_CAP_DROP
 };
 
 static const struct option_row options[] = {
@@ -44,6 +46,9 @@ static const struct option_row options[] = {
 	{ OPTION_NO_PID, "no-pid", NULL, "the command sees the host's processes" },
 	{ OPTION_UNSHARE_NET, "unshare-net", NULL, "a network of its own, with nothing in it" },
 	{ OPTION_READ_ONLY, "read-only", NULL, "the root filesystem cannot be changed" },
+	{ OPTION_CAP_ADD, "cap-add", "CAP[,CAP]...",
+	  "more capabilities, as NET_ADMIN or CAP_NET_ADMIN; ALL of them" },
+	{ OPTION_CAP_DROP, "cap-drop", "CAP[,CAP]...", "fewer of them; ALL: those of --cap-add alone" },
 	{ OPTION_TTY, "tty", NULL, "a terminal of its own (the default if there is one)" },
 	{ OPTION_NO_TTY, "no-tty", NULL, "the caller's standard input, output and error" },
 	{ 0 },
@@ -84,8 +89,21 @@ static int take_env(struct run_request *q, const char *value)
 	return DONE;
 }
 
+static int take_confinement(struct run_request *q, int letter, char *value)
+{
+	switch (letter) {
+	case OPTION_CAP_ADD:
+		return run_take_caps(&q->cap_add, "--cap-add", value);
+	case OPTION_CAP_DROP:
+		return run_take_caps(&q->cap_drop, "--cap-drop", value);
+	}
+	return DONE;
+}
+
 static int take_word_option(struct run_request *q, int letter, char *value)
 {
+	if (letter >= OPTION_CAP_ADD)
+		return take_confinement(q, letter, value);
 	switch (letter) {
 	case 'L':
 		return take_layers(&q->layers, value);
@@ -167,7 +185,7 @@ static int check(struct run_request *q)
 		q->automatic = true;
 	if (q->tty == TTY_AUTO)
 		q->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? TTY_YES : TTY_NO;
-	return DONE;
+	return run_complete_caps(q);
 }
 
 /* ---- running ---- */
@@ -259,6 +277,7 @@ static void set_ids(const struct run_request *q, const struct run_user *user,
 static int start(const struct run_request *q, struct run_root *root, const struct run_user *user)
 {
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	const struct idm_capabilities caps = run_caps_of(q, user);
 	struct idm_child_fd fds[3];
 	struct idm_error err;
 	const char **env;
@@ -290,6 +309,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	o.n_mounts = root->n_mounts;
 	o.hostname = q->hostname;
 	set_ids(q, user, &o);
+	o.capabilities = &caps;
 	/* From here on no signal is lost, and no key. */
 	status = run_session_begin(&session, root->terminal_master);
 	if (status != DONE) {
@@ -315,7 +335,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 static int run_request(struct run_request *q)
 {
 	struct run_root root = { .tree = -1, .terminal = -1, .terminal_master = -1 };
-	struct run_user user;
+	struct run_user user = { 0 };
 	int status = complete_maps(q);
 
 	if (status == DONE && geteuid() != 0)

@@ -37,7 +37,7 @@ extern const struct command *const commands[];
 
 /* ---- reading a command line ---- */
 
-#define MOST_OPTIONS 24
+#define MOST_OPTIONS 40
 
 struct arguments {
 	const struct command *command;

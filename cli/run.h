@@ -2,13 +2,16 @@
 /*
  * What the rooms of "idmount run" share: cmd-run.c reads the command line, run-bind.c one of its binds,
  * run-user.c whom the program runs as, run-rootless.c lets an ordinary user be root of a user namespace,
- * run-root.c makes the root filesystem, run-dev.c its /dev, run-session.c stays with the program until
- * it has ended, with terminal.c between two terminals.
+ * run-root.c makes the root filesystem, run-dev.c its /dev, run-masks.c covers parts of its /proc and
+ * /sys, run-size.c reads how large changes in memory get, run-caps.c the capabilities, run-confine.c the
+ * rest that confines the program, run-session.c stays with the program until it has ended, with
+ * terminal.c between two terminals.
  */
 #ifndef RUN_H
 #define RUN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "layers.h"
@@ -35,6 +38,12 @@ struct run_user {
 	char home[256];
 };
 
+/* What --cap-add or --cap-drop names. */
+struct run_cap_list {
+	uint64_t named;
+	bool all;
+};
+
 struct run_request {
 	struct map_request maps;
 	bool automatic; /* -m auto, or no map at all */
@@ -49,6 +58,11 @@ struct run_request {
 	size_t n_env;
 	enum { TTY_AUTO, TTY_YES, TTY_NO } tty;
 	char **command;
+
+	bool no_new_privs, disable_userns, seccomp;
+	int seccomp_fd; /* if seccomp */
+	struct run_cap_list cap_add, cap_drop;
+	uint64_t caps; /* what comes of them: the bounding set */
 
 	bool rootless;	     /* the map is that of a user namespace that we are in already */
 	bool no_setgroups;   /* setgroups(2) has been given up there */
@@ -74,6 +88,13 @@ int run_new_filesystem(const char *type, const char *const *options, size_t n);
 
 int run_make_root(struct run_request *q, struct run_root *root);
 void run_root_free(struct run_root *root);
+
+/* Takes the list apart. `option` is named in messages. */
+int run_take_caps(struct run_cap_list *list, const char *option, char *text);
+
+/* After the last option. */
+int run_complete_caps(struct run_request *q);
+struct idm_capabilities run_caps_of(const struct run_request *q, const struct run_user *user);
 
 int run_make_dev(const struct run_request *q, struct run_root *root);
 

@@ -75,6 +75,21 @@ _idmount_words()
 		private slave shared unbindable' -- "${cur##*,}")
 }
 
+# The last capability of a list.
+_idmount_capabilities()
+{
+	local cur=$1 given=
+
+	[[ $cur == *,* ]] && given=${cur%,*},
+	compopt -o nospace
+	mapfile -t COMPREPLY < <(compgen -P "$given" -W '
+		AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE
+		DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE
+		MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYSLOG
+		SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE
+		SYS_TIME SYS_TTY_CONFIG WAKE_ALARM ALL' -- "${cur##*,}")
+}
+
 # The value of an option; false if it takes none.
 _idmount_value()
 {
@@ -101,6 +116,9 @@ _idmount_value()
 		;;
 	--upper-ids)
 		mapfile -t COMPREPLY < <(compgen -W 'shifted disk' -- "$cur")
+		;;
+	--cap-add | --cap-drop)
+		_idmount_capabilities "$cur"
 		;;
 	--user)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
@@ -156,7 +174,7 @@ _idmount_options()
 		;;
 	run)
 		options="$map --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
-		options+=' --no-pid --unshare-net --read-only --tty --no-tty'
+		options+=' --no-pid --unshare-net --read-only --tty --no-tty --cap-add --cap-drop'
 		;;
 	oci-hook)
 		options=

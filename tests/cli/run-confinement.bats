@@ -25,3 +25,111 @@ teardown()
 	run -125 --separate-stderr bash -c 'ulimit -n 100; "$@"' - "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${binds[@]}" -- true
 	same 'standard error' 'idmount: run: src: open tree: Too many open files' "$stderr"
 }
+
+# ---- capabilities ----
+
+# sets OPTION...: the five sets inside, in the kernel's order: inheritable to ambient.
+sets()
+{
+	inside "$@" -- sed -n 's/^Cap.*:.0*\([0-9a-f]\)/\1/p' /proc/self/status | tr '\n' ' '
+}
+
+# all but those that have no name in the manual
+names()
+{
+	sed -nE 's/^\t\{ "([A-Z_]+)", .*(true|false) \},.*/\1/p' "$ROOT/cli/run-caps.c"
+}
+
+@test "capabilities: those of runc's engines, and no others" {
+	same 'as root' '0 a80425fb a80425fb a80425fb 0 ' "$(sets)"
+	same 'as another' '0 0 0 a80425fb 0 ' "$(sets --user 8)"
+	same 'without a PID namespace' '0 a80425fb a80425fb a80425fb 0 ' "$(sets --no-pid)"
+	make_joe
+	same 'as an ordinary user' a80425fb "$("${joe[@]}" run --rootfs root -- sed -n 's/^CapBnd:.0*//p' /proc/self/status)"
+	same 'with one id' a80425fb "$("${joe[@]}" run --rootfs root -m 0:4242:1 -- sed -n 's/^CapBnd:.0*//p' /proc/self/status)"
+	# So a mount is refused.
+	run -1 inside -- mount -t tmpfs none /tmp
+	run -0 inside --cap-add SYS_ADMIN -- mount -t tmpfs none /tmp
+}
+
+@test "capabilities: added and dropped" {
+	same 'one more' '0 a80435fb a80435fb a80435fb 0 ' "$(sets --cap-add NET_ADMIN)"
+	same 'the same' '0 a80435fb a80435fb a80435fb 0 ' "$(sets --cap-add cap_net_admin,Net_Admin)"
+	same 'two options' '0 a82435fb a82435fb a82435fb 0 ' "$(sets --cap-add NET_ADMIN --cap-add SYS_ADMIN)"
+	same 'one fewer' '0 a80425db a80425db a80425db 0 ' "$(sets --cap-drop KILL)"
+	same 'one that is not there' '0 a80425fb a80425fb a80425fb 0 ' "$(sets --cap-drop SYS_ADMIN)"
+	same 'none' '0 0 0 0 0 ' "$(sets --cap-drop all)"
+	same 'one alone' '0 20 20 20 0 ' "$(sets --cap-drop ALL --cap-add CAP_KILL)"
+	same 'in the other order' '0 20 20 20 0 ' "$(sets --cap-add CAP_KILL --cap-drop ALL)"
+	local all
+
+	all=$(printf %x $(((1 << $(cat /proc/sys/kernel/cap_last_cap) + 1) - 1)))
+	same 'all' "0 $all $all $all 0 " "$(sets --cap-add ALL)"
+	same 'all, as another' "0 0 0 $all 0 " "$(sets --cap-add ALL --user 8:12)"
+	all=$(printf %x $((0x$all & ~(1 << 21))))
+	same 'all but one' "0 $all $all $all 0 " "$(sets --cap-drop SYS_ADMIN --cap-add ALL)"
+}
+
+@test "capabilities: every name is known, in the manual and in the completion" {
+	local name list=()
+
+	for name in $(names); do
+		list+=("$name")
+		grep -qw "$name" "$ROOT/man/idmount.8.scd"
+		grep -qw "$name" "$ROOT/completion/idmount.bash"
+	done
+	same 'how many' 41 "${#list[@]}"
+	same 'all by name' '1ffffffffff 1ffffffffff 1ffffffffff' "$(sets --cap-add "$(IFS=, && echo "${list[*]}")" | cut -d' ' -f2-4)"
+}
+
+@test "capabilities: those that an init system asks for" {
+	local init=(inside --unshare-net --cap-add SYS_ADMIN,NET_ADMIN,SYS_BOOT --)
+
+	quietly "${init[@]}" sh -c 'mount -t tmpfs none /run && busybox ifconfig lo up'
+	# In a PID namespace of its own that ends the namespace. Without one the host's user namespace is asked.
+	run -130 "${init[@]}" busybox poweroff -f
+	run -129 "${init[@]}" busybox reboot -f
+	run -1 inside -- busybox poweroff -f
+}
+
+@test "capabilities: what is wrong is named" {
+	fails 125 'idmount: run: --cap-add FOO: there is no such capability; see capabilities(7)' inside --cap-add KILL,FOO -- true
+	fails 125 'idmount: run: --cap-drop 21: there is no such capability; see capabilities(7)' inside --cap-drop 21 -- true
+	fails 125 'idmount: run: --cap-drop: a capability is missing at a comma or an end' inside --cap-drop KILL, -- true
+	fails 125 'idmount: run: --cap-add: a capability is missing at a comma or an end' inside --cap-add '' -- true
+	fails 125 'idmount: run: --cap-add and --cap-drop both name KILL' inside --cap-add KILL --cap-drop KILL -- true
+	fails 125 'idmount: run: --cap-add and --cap-drop both name ALL' inside --cap-add ALL --cap-drop ALL -- true
+}
+
+# without_prctl ARGUMENT1 ARGUMENT2 ERRNO COMMAND...: that call of prctl(2) fails; -1: any second argument.
+without_prctl()
+{
+	perl -e '
+		my ($first, $second, $errno) = (shift, shift, shift);
+		my $number = shift eq "x86_64" ? 157 : 167;
+		sub step { pack("SCCL", @_) }
+		my $program = step(0x20, 0, 0, 0) . step(0x15, 0, 5, $number) . step(0x20, 0, 0, 16) .
+			step(0x15, 0, 3, $first) . step(0x20, 0, 0, 24) .
+			($second < 0 ? step(0x05, 0, 0, 0) : step(0x15, 0, 1, $second)) .
+			step(0x06, 0, 0, 0x50000 | $errno) . step(0x06, 0, 0, 0x7fff0000);
+		my $all = pack("S x6 P", length($program) / 8, $program);
+		syscall($number, 22, 2, $all) == 0 or die "seccomp: $!";
+		exec @ARGV' -- "$1" "$2" "$3" "$(uname -m)" "${@:4}"
+}
+
+@test "capabilities: of another kernel" {
+	# PR_CAPBSET_READ of CAP_CHECKPOINT_RESTORE: EINVAL
+	older=(without_prctl 23 40 22 "$IDMOUNT" run --rootfs root -m 0:100000:65536)
+	fails 125 'idmount: run: --cap-add checkpoint_restore: this kernel does not have that capability' \
+		"${older[@]}" --cap-add checkpoint_restore -- true
+	quietly "${older[@]}" -- true
+	# One that does not tell, where each is set to be dropped: EPERM
+	mute=(without_prctl 23 -1 1 "$IDMOUNT" run --rootfs root -m 0:100000:65536)
+	fails 125 'idmount: run: --cap-add ALL: the kernel does not say what it has' "${mute[@]}" --cap-add ALL -- true
+	fails 125 'idmount: run: set bounding set: it needs CAP_SETPCAP, or a seccomp filter refuses prctl(2)' "${mute[@]}" -- true
+}
+
+# The kernel gives a new user namespace all that it has, and the container is in one.
+@test "capabilities: they are not those of the caller" {
+	prints 'CapBnd:	00000000a80425fb' setpriv --bounding-set -net_raw "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- grep CapBnd /proc/self/status
+}

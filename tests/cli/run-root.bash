@@ -7,7 +7,7 @@ make_root()
 	local name
 
 	cp "$(type -P busybox)" "$1/bin/busybox"
-	for name in sh id stat touch cat ls ps tty stty hostname env true false sleep kill test rm mkdir readlink grep wc mount; do
+	for name in sh id stat touch cat ls ps tty stty hostname env true false sed sleep kill test rm mkdir readlink grep wc mount; do
 		ln -s busybox "$1/bin/$name"
 	done
 	printf 'root:x:0:0::/root:/bin/sh\nmail:x:8:12::/var/mail:/bin/sh\n' >"$1/etc/passwd"
@@ -42,5 +42,6 @@ make_joe()
 	done
 	cp "$IDMOUNT" idmount
 	chown -R 4242:4242 root
+	# shellcheck disable=SC2034 # the tests use it
 	joe=(setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all /mnt/idmount)
 }

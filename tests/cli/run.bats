@@ -221,7 +221,7 @@ on_terminal()
 		busybox ps | busybox grep -oE 'busybox ([s]yslogd|[h]ttpd|[c]rond)' | busybox sort -u
 	END
 	chmod +x root/etc/init.d/rcS
-	prints $'page\nbusybox crond\nbusybox httpd\nbusybox syslogd' inside --unshare-net --hostname box -- /etc/init.d/rcS
+	prints $'page\nbusybox crond\nbusybox httpd\nbusybox syslogd' inside --unshare-net --cap-add NET_ADMIN --hostname box -- /etc/init.d/rcS
 	grep -q 'box.*started' root/var/log/messages
 	same 'owner of the log on disk' 0:0 "$(owner root/var/log/messages)"
 }

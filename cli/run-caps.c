@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+/* The capabilities of the program: a default set, what --cap-add adds, and what --cap-drop takes away.
+ */
+#include <linux/capability.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/prctl.h>
+
+#include "lib/lowerdir.h"
+#include "report.h"
+#include "run.h"
+
+#define BIT(n) (1ULL << (n))
+
+/* As capabilities(7) has them. The manual has the same table. */
+static const struct cap {
+	const char *name;
+	unsigned int number;
+	bool by_default; /* as with docker and containerd */
+} table[] = {
+	{ "AUDIT_CONTROL", CAP_AUDIT_CONTROL, false },
+	{ "AUDIT_READ", CAP_AUDIT_READ, false },
+	{ "AUDIT_WRITE", CAP_AUDIT_WRITE, true },
+	{ "BLOCK_SUSPEND", CAP_BLOCK_SUSPEND, false },
+	{ "BPF", 39, false },		     /* Linux 5.8 */
+	{ "CHECKPOINT_RESTORE", 40, false }, /* Linux 5.9 */
+	{ "CHOWN", CAP_CHOWN, true },
+	{ "DAC_OVERRIDE", CAP_DAC_OVERRIDE, true },
+	{ "DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, false },
+	{ "FOWNER", CAP_FOWNER, true },
+	{ "FSETID", CAP_FSETID, true },
+	{ "IPC_LOCK", CAP_IPC_LOCK, false },
+	{ "IPC_OWNER", CAP_IPC_OWNER, false },
+	{ "KILL", CAP_KILL, true },
+	{ "LEASE", CAP_LEASE, false },
+	{ "LINUX_IMMUTABLE", CAP_LINUX_IMMUTABLE, false },
+	{ "MAC_ADMIN", CAP_MAC_ADMIN, false },
+	{ "MAC_OVERRIDE", CAP_MAC_OVERRIDE, false },
+	{ "MKNOD", CAP_MKNOD, true },
+	{ "NET_ADMIN", CAP_NET_ADMIN, false },
+	{ "NET_BIND_SERVICE", CAP_NET_BIND_SERVICE, true },
+	{ "NET_BROADCAST", CAP_NET_BROADCAST, false },
+	{ "NET_RAW", CAP_NET_RAW, true },
+	{ "PERFMON", 38, false }, /* Linux 5.8 */
+	{ "SETFCAP", CAP_SETFCAP, true },
+	{ "SETGID", CAP_SETGID, true },
+	{ "SETPCAP", CAP_SETPCAP, true },
+	{ "SETUID", CAP_SETUID, true },
+	{ "SYSLOG", CAP_SYSLOG, false },
+	{ "SYS_ADMIN", CAP_SYS_ADMIN, false },
+	{ "SYS_BOOT", CAP_SYS_BOOT, false },
+	{ "SYS_CHROOT", CAP_SYS_CHROOT, true },
+	{ "SYS_MODULE", CAP_SYS_MODULE, false },
+	{ "SYS_NICE", CAP_SYS_NICE, false },
+	{ "SYS_PACCT", CAP_SYS_PACCT, false },
+	{ "SYS_PTRACE", CAP_SYS_PTRACE, false },
+	{ "SYS_RAWIO", CAP_SYS_RAWIO, false },
+	{ "SYS_RESOURCE", CAP_SYS_RESOURCE, false },
+	{ "SYS_TIME", CAP_SYS_TIME, false },
+	{ "SYS_TTY_CONFIG", CAP_SYS_TTY_CONFIG, false },
+	{ "WAKE_ALARM", CAP_WAKE_ALARM, false },
+};
+
+#define CAPS (sizeof(table) / sizeof(table[0]))
+
+/* ---- reading a list ---- */
+
+static const struct cap *find(const char *name)
+{
+	if (strncasecmp(name, "CAP_", 4) == 0)
+		name += 4;
+	for (size_t i = 0; i < CAPS; i++)
+		if (strcasecmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+static bool kernel_has(unsigned int number)
+{
+	return prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0;
+}
+
+static int take_one(struct run_cap_list *list, const char *option, const char *name)
+{
+	const struct cap *cap;
+
+	if (!*name)
+		return report_usage("%s: a capability is missing at a comma or an end", option);
+	if (strcasecmp(name, "ALL") == 0) {
+		list->all = true;
+		return DONE;
+	}
+	cap = find(name);
+	if (!cap)
+		return report_usage("%s %s: there is no such capability; see capabilities(7)", option,
+				    name);
+	/* A new user namespace has every capability of the kernel, whatever the caller has. */
+	if (!kernel_has(cap->number))
+		return report_failure("%s %s: this kernel does not have that capability", option, name);
+	list->named |= BIT(cap->number);
+	return DONE;
+}
+
+int run_take_caps(struct run_cap_list *list, const char *option, char *text)
+{
+	int status;
+
+	do
+		status = take_one(list, option, idm_next_piece(&text, ','));
+	while (text && status == DONE);
+	return status;
+}
+
+/* ---- the set ---- */
+
+/* Also those that have no name here yet. */
+static uint64_t all_caps(void)
+{
+	uint64_t set = 0;
+
+	for (unsigned int i = 0; i < 64 && kernel_has(i); i++)
+		set |= BIT(i);
+	return set;
+}
+
+static uint64_t default_caps(void)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < CAPS; i++)
+		if (table[i].by_default)
+			set |= BIT(table[i].number);
+	return set;
+}
+
+static int refuse_both(uint64_t both)
+{
+	for (size_t i = 0; i < CAPS; i++)
+		if (both & BIT(table[i].number))
+			return report_usage("--cap-add and --cap-drop both name %s", table[i].name);
+	return report_usage("--cap-add and --cap-drop both name ALL");
+}
+
+/* ALL comes first, then the names, in whatever order they were given. */
+int run_complete_caps(struct run_request *q)
+{
+	const struct run_cap_list *add = &q->cap_add, *drop = &q->cap_drop;
+	uint64_t set = add->all ? all_caps() : drop->all ? 0 : default_caps();
+
+	if (add->all && !set)
+		return report_failure("--cap-add ALL: the kernel does not say what it has");
+	if ((add->all && drop->all) || add->named & drop->named)
+		return refuse_both(add->named & drop->named);
+	q->caps = (set | add->named) & ~drop->named;
+	return DONE;
+}
+
+/*
+ * As runc: what is not root has none, and gets those of a file at most. Inheritable ones would be those
+ * of files, too, where they are none of the program's.
+ */
+struct idm_capabilities run_caps_of(const struct run_request *q, const struct run_user *user)
+{
+	uint64_t own = user->uid == 0 ? q->caps : 0;
+
+	return (struct idm_capabilities){ .effective = own, .permitted = own, .bounding = q->caps };
+}
