@@ -38,8 +38,11 @@ static const struct option_row options[] = {
 	{ OPTION_EPHEMERAL, "ephemeral", NULL, "changes go to memory, and are gone afterwards" },
 	{ OPTION_BIND, "bind", "SRC:DST[:WORDS]",
 	  "show SRC at DST inside; WORDS of \"idmount mount\", map=MAP\n"
-	  "(seen ids are those inside), idmap, keep-rest, recursive" },
-	{ OPTION_USER, "user", "USER[:GROUP]", "whom the command runs as: numbers, or names inside" },
+	  "(seen ids are those inside, names those of the host), idmap,\n"
+	  "keep-rest, recursive" },
+	{ OPTION_USER, "user", "USER[:GROUP]",
+	  "whom the command runs as: numbers, or names in the root\n"
+	  "filesystem (while names in map= are those of the host)" },
 	{ OPTION_WORKDIR, "workdir", "DIR", "where it starts" },
 	{ OPTION_ENV, "env", "NAME=VALUE", "adds to its environment" },
 	{ OPTION_HOSTNAME, "hostname", "NAME", "a name of its own for this host" },

@@ -35,18 +35,23 @@ static int have_map(struct map_request *request)
 }
 
 /* A map that is malformed is wrong usage; one that names what is not there, or is none, has failed. */
-static int report_map(int code, const char *text, const struct idm_error *err)
+static int report_map(int code, const char *where, const char *text, const struct idm_error *err)
 {
-	report_error(err);
+	report_error_in(where, err);
 	return code == -EINVAL && *text != '/' ? USAGE : FAILED;
 }
 
-int parse_map_option(struct idm_map *map, const char *text)
+int parse_map_option_in(const char *where, struct idm_map *map, const char *text)
 {
 	struct idm_error err;
 	int r = idm_map_parse(map, text, IDM_PARSE_LOOKUP, &err);
 
-	return r < 0 ? report_map(r, text, &err) : DONE;
+	return r < 0 ? report_map(r, where, text, &err) : DONE;
+}
+
+int parse_map_option(struct idm_map *map, const char *text)
+{
+	return parse_map_option_in("", map, text);
 }
 
 /* The library takes a path from the root on as a user namespace. */

@@ -37,6 +37,9 @@ void map_request_free(struct map_request *request);
 /* Adds what the text of a map option says. Returns DONE, or reports and returns the exit status. */
 int parse_map_option(struct idm_map *map, const char *text);
 
+/* The same, where messages begin with what the map belongs to: "--bind /src". */
+int parse_map_option_in(const char *where, struct idm_map *map, const char *text);
+
 /* Takes one of MAP_OPTIONS. Returns DONE, or reports and returns the exit status. */
 int take_map_option(struct map_request *request, int letter, const char *value);
 

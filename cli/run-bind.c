@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,8 +7,23 @@
 #include "report.h"
 #include "run.h"
 
+static int take_map(struct run_bind *b, const char *text)
+{
+	char where[512];
+
+	if (!b->map && idm_map_new(&b->map) < 0)
+		return out_of_memory();
+	snprintf(where, sizeof(where), "--bind %s", b->source);
+	return parse_map_option_in(where, b->map, text);
+}
+
 static int take_word_of_bind(struct run_bind *b, char *word)
 {
+	/* What is mounted in a shared one is mounted on the host, and stays there. */
+	if (strcmp(word, "shared") == 0 || strcmp(word, "rshared") == 0)
+		return report_usage("--bind %s: %s: mounts inside would be made on the host; slave and "
+				    "private are possible",
+				    b->source, word);
 	if (take_word(&b->words, word, strlen(word)))
 		return DONE;
 	if (strcmp(word, "recursive") == 0)
@@ -16,13 +32,10 @@ static int take_word_of_bind(struct run_bind *b, char *word)
 		b->keep_rest = true;
 	else if (strcmp(word, "idmap") == 0)
 		b->container_map = true;
-	else if (strncmp(word, "map=", 4) == 0) {
-		if (!b->map && idm_map_new(&b->map) < 0)
-			return out_of_memory();
-		return parse_map_option(b->map, word + 4);
-	} else {
+	else if (strncmp(word, "map=", 4) == 0)
+		return take_map(b, word + 4);
+	else
 		return report_usage("--bind %s: %s: unknown word", b->source, word);
-	}
 	return DONE;
 }
 

@@ -42,8 +42,9 @@ int run_add_mount(struct run_root *root, const char *target, const char *fstype,
 	return run_add(root, &m);
 }
 
-/* A tree of a path, mapped if there is a map. Less than 0 after a report. */
-static int open_tree_of(const char *path, const struct idm_map *map, const struct idm_tree_options *o)
+/* A tree of a path, mapped if there is a map. Less than 0 after a report; `where` is whose map it is. */
+static int open_tree_of(const char *where, const char *path, const struct idm_map *map,
+			const struct idm_tree_options *o)
 {
 	struct idm_error err;
 	int userns = -1, tree;
@@ -51,7 +52,7 @@ static int open_tree_of(const char *path, const struct idm_map *map, const struc
 	if (map) {
 		userns = idm_userns_open(map, 0, &err);
 		if (userns < 0) {
-			report_error(&err);
+			report_error_in(where, &err);
 			return -1;
 		}
 	}
@@ -163,7 +164,7 @@ static int open_root(const struct run_request *q, int *tree)
 	if (stat(q->rootfs, &st) == 0 && !S_ISDIR(st.st_mode))
 		return report_failure("%s: the root filesystem is no directory", q->rootfs);
 	o.attr_set = q->read_only ? IDM_ATTR_RDONLY : 0;
-	*tree = open_tree_of(q->rootfs, map_of(q), &o);
+	*tree = open_tree_of("", q->rootfs, map_of(q), &o);
 	return *tree < 0 ? FAILED : DONE;
 }
 
@@ -176,7 +177,7 @@ static int add_host_tree(struct run_root *root, const char *path, uint32_t attr)
 
 	o.flags = IDM_TREE_RECURSIVE;
 	o.attr_set = attr;
-	tree = open_tree_of(path, NULL, &o);
+	tree = open_tree_of("", path, NULL, &o);
 	return tree < 0 ? FAILED : run_add_mount(root, path, NULL, tree, 0, IDM_ATTACH_MKDIR);
 }
 
@@ -217,6 +218,7 @@ static int add_bind(const struct run_request *q, struct run_root *root, const st
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	struct idm_map *map;
+	char where[512];
 	int tree, status = map_of_bind(q, b, &map);
 
 	if (status != DONE)
@@ -225,7 +227,8 @@ static int add_bind(const struct run_request *q, struct run_root *root, const st
 	o.attr_set = b->words.set;
 	o.attr_clear = b->words.clear;
 	o.propagation = b->words.propagation;
-	tree = open_tree_of(b->source, map, &o);
+	snprintf(where, sizeof(where), "--bind %s", b->source);
+	tree = open_tree_of(where, b->source, map, &o);
 	idm_map_free(map);
 	return tree < 0 ? FAILED : run_add_mount(root, b->target, NULL, tree, 0, IDM_ATTACH_MKDIR);
 }

@@ -133,3 +133,22 @@ without_prctl()
 @test "capabilities: they are not those of the caller" {
 	prints 'CapBnd:	00000000a80425fb' setpriv --bounding-set -net_raw "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- grep CapBnd /proc/self/status
 }
+
+@test "a bind is not shared with the host" {
+	mount --make-shared /mnt
+	fails 125 'idmount: run: --bind src: shared: mounts inside would be made on the host; slave and private are possible' \
+		inside --bind src:/s:ro,shared -- true
+	fails 125 'idmount: run: --bind src: rshared: mounts inside would be made on the host; slave and private are possible' \
+		inside --bind src:/s:rshared -- true
+	for word in slave private unbindable; do
+		quietly inside --bind src:/s:$word --cap-add SYS_ADMIN -- mount -t tmpfs none /s
+		same "mounts with $word" 0 "$(mounts_at /mnt/src)"
+	done
+}
+
+@test "errors of a map say whose it is" {
+	fails 125 'idmount: run: --bind src: 1:2:x: parse map: "x" is not a number' \
+		inside --bind dst:/d:map=1:1 --bind src:/s:ro,map=1:2:x -- true
+	fails 125 'idmount: run: --bind src: nosuchuser:0: parse map: there is no user "nosuchuser"' \
+		inside --bind src:/s:map=nosuchuser:0 -- true
+}
