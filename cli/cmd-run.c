@@ -25,6 +25,7 @@ enum {
 	OPTION_READ_ONLY,
 	OPTION_TTY,
 	OPTION_NO_TTY,
+	OPTION_DEV,
 	OPTION_CAP_ADD,
 	OPTION_CAP_DROP
 };
@@ -49,6 +50,7 @@ static const struct option_row options[] = {
 	{ OPTION_NO_PID, "no-pid", NULL, "the command sees the host's processes" },
 	{ OPTION_UNSHARE_NET, "unshare-net", NULL, "a network of its own, with nothing in it" },
 	{ OPTION_READ_ONLY, "read-only", NULL, "the root filesystem cannot be changed" },
+	{ OPTION_DEV, "dev", NULL, "device nodes in the root filesystem can be opened" },
 	{ OPTION_CAP_ADD, "cap-add", "CAP[,CAP]...",
 	  "more capabilities, as NET_ADMIN or CAP_NET_ADMIN; ALL of them" },
 	{ OPTION_CAP_DROP, "cap-drop", "CAP[,CAP]...", "fewer of them; ALL: those of --cap-add alone" },
@@ -99,13 +101,16 @@ static int take_confinement(struct run_request *q, int letter, char *value)
 		return run_take_caps(&q->cap_add, "--cap-add", value);
 	case OPTION_CAP_DROP:
 		return run_take_caps(&q->cap_drop, "--cap-drop", value);
+	case OPTION_DEV:
+		q->dev = true;
+		break;
 	}
 	return DONE;
 }
 
 static int take_word_option(struct run_request *q, int letter, char *value)
 {
-	if (letter >= OPTION_CAP_ADD)
+	if (letter >= OPTION_DEV)
 		return take_confinement(q, letter, value);
 	switch (letter) {
 	case 'L':

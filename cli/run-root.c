@@ -66,6 +66,12 @@ static int open_tree_of(const char *where, const char *path, const struct idm_ma
 
 /* ---- the root ---- */
 
+/* A device node in an image would be the host's device. */
+static uint32_t attributes_of(const struct run_request *q)
+{
+	return (q->read_only ? IDM_ATTR_RDONLY : 0) | (q->dev ? 0 : IDM_ATTR_NODEV);
+}
+
 /*
  * Before Linux 6.15 layers have to be attached. For the moment that it takes to make the overlay the
  * upper one is, in a mount namespace of our own, at a place that no path of a layer goes by.
@@ -139,7 +145,7 @@ static int open_overlay(const struct run_request *q, int *tree)
 	o.map = map_of(q);
 	/* What vanishes has no ids to keep. */
 	o.upper_ids = o.map && q->upper ? IDM_UPPER_DISK : IDM_UPPER_SHIFTED;
-	o.attr = q->read_only ? IDM_ATTR_RDONLY : 0;
+	o.attr = attributes_of(q);
 	if (q->rootless) {
 		o.options = &userxattr;
 		o.n_options = 1;
@@ -163,7 +169,7 @@ static int open_root(const struct run_request *q, int *tree)
 		return open_overlay(q, tree);
 	if (stat(q->rootfs, &st) == 0 && !S_ISDIR(st.st_mode))
 		return report_failure("%s: the root filesystem is no directory", q->rootfs);
-	o.attr_set = q->read_only ? IDM_ATTR_RDONLY : 0;
+	o.attr_set = attributes_of(q);
 	*tree = open_tree_of("", q->rootfs, map_of(q), &o);
 	return *tree < 0 ? FAILED : DONE;
 }

@@ -59,6 +59,7 @@ struct run_request {
 	enum { TTY_AUTO, TTY_YES, TTY_NO } tty;
 	char **command;
 
+	bool dev;      /* devices of the root filesystem can be opened */
 	bool no_new_privs, disable_userns, seccomp;
 	int seccomp_fd; /* if seccomp */
 	struct run_cap_list cap_add, cap_drop;

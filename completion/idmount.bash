@@ -174,7 +174,7 @@ _idmount_options()
 		;;
 	run)
 		options="$map --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
-		options+=' --no-pid --unshare-net --read-only --tty --no-tty --cap-add --cap-drop'
+		options+=' --no-pid --unshare-net --read-only --tty --no-tty --dev --cap-add --cap-drop'
 		;;
 	oci-hook)
 		options=

@@ -134,6 +134,28 @@ without_prctl()
 	prints 'CapBnd:	00000000a80425fb' setpriv --bounding-set -net_raw "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- grep CapBnd /proc/self/status
 }
 
+# ---- devices ----
+
+@test "a device node in the root filesystem is none, unless --dev" {
+	mkdir l2 up work
+	mknod -m 666 root/hostzero c 1 5
+	run ! inside -- busybox head -c 1 /hostzero
+	[[ $output == *'Permission denied' ]]
+	run ! inside --ephemeral -- busybox head -c 1 /hostzero
+	run ! inside --read-only -- busybox head -c 1 /hostzero
+	run ! idmount run -L l2:root -U up -W work -m 0:100000:65536 -- busybox head -c 1 /hostzero
+	run ! idmount run -L l2:root --ephemeral -m 0:100000:65536 -- busybox head -c 1 /hostzero
+	prints 1 inside --dev -- sh -c 'busybox head -c 1 /hostzero | wc -c'
+	prints 1 inside --dev --ephemeral -- sh -c 'busybox head -c 1 /hostzero | wc -c'
+	prints 1 idmount run --dev -L l2:root -U up -W work -m 0:100000:65536 -- sh -c 'busybox head -c 1 /hostzero | wc -c'
+	make_joe
+	run ! "${joe[@]}" run --rootfs root -- busybox head -c 1 /hostzero
+	run ! "${joe[@]}" run --rootfs root --ephemeral -- busybox head -c 1 /hostzero
+	# Those of /dev are there all the same.
+	prints 1 inside -- sh -c 'busybox head -c 1 /dev/zero | wc -c'
+	prints 1 "${joe[@]}" run --rootfs root -- sh -c 'busybox head -c 1 /dev/zero | wc -c'
+}
+
 @test "a bind is not shared with the host" {
 	mount --make-shared /mnt
 	fails 125 'idmount: run: --bind src: shared: mounts inside would be made on the host; slave and private are possible' \
