@@ -27,7 +27,10 @@ enum {
 	OPTION_NO_TTY,
 	OPTION_DEV,
 	OPTION_CAP_ADD,
-	OPTION_CAP_DROP
+	OPTION_CAP_DROP,
+	OPTION_NO_NEW_PRIVS,
+	OPTION_DISABLE_USERNS,
+	OPTION_SECCOMP
 };
 
 static const struct option_row options[] = {
@@ -54,6 +57,10 @@ static const struct option_row options[] = {
 	{ OPTION_CAP_ADD, "cap-add", "CAP[,CAP]...",
 	  "more capabilities, as NET_ADMIN or CAP_NET_ADMIN; ALL of them" },
 	{ OPTION_CAP_DROP, "cap-drop", "CAP[,CAP]...", "fewer of them; ALL: those of --cap-add alone" },
+	{ OPTION_NO_NEW_PRIVS, "no-new-privs", NULL,
+	  "no program gives privileges by its owner or file" },
+	{ OPTION_DISABLE_USERNS, "disable-userns", NULL, "no user namespaces can be made inside" },
+	{ OPTION_SECCOMP, "seccomp", "FD", "the system call filter that this descriptor has" },
 	{ OPTION_TTY, "tty", NULL, "a terminal of its own (the default if there is one)" },
 	{ OPTION_NO_TTY, "no-tty", NULL, "the caller's standard input, output and error" },
 	{ 0 },
@@ -101,8 +108,16 @@ static int take_confinement(struct run_request *q, int letter, char *value)
 		return run_take_caps(&q->cap_add, "--cap-add", value);
 	case OPTION_CAP_DROP:
 		return run_take_caps(&q->cap_drop, "--cap-drop", value);
+	case OPTION_SECCOMP:
+		return run_take_seccomp(q, value);
 	case OPTION_DEV:
 		q->dev = true;
+		break;
+	case OPTION_NO_NEW_PRIVS:
+		q->no_new_privs = true;
+		break;
+	case OPTION_DISABLE_USERNS:
+		q->disable_userns = true;
 		break;
 	}
 	return DONE;
@@ -318,6 +333,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	o.hostname = q->hostname;
 	set_ids(q, user, &o);
 	o.capabilities = &caps;
+	run_confine(q, &o);
 	/* From here on no signal is lost, and no key. */
 	status = run_session_begin(&session, root->terminal_master);
 	if (status != DONE) {

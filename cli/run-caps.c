@@ -152,6 +152,8 @@ int run_complete_caps(struct run_request *q)
 	if ((add->all && drop->all) || add->named & drop->named)
 		return refuse_both(add->named & drop->named);
 	q->caps = (set | add->named) & ~drop->named;
+	if (q->disable_userns && q->caps & BIT(CAP_SYS_RESOURCE))
+		return report_usage("--disable-userns: CAP_SYS_RESOURCE could lift that limit; drop it");
 	return DONE;
 }
 

@@ -97,6 +97,11 @@ int run_take_caps(struct run_cap_list *list, const char *option, char *text);
 int run_complete_caps(struct run_request *q);
 struct idm_capabilities run_caps_of(const struct run_request *q, const struct run_user *user);
 
+int run_take_seccomp(struct run_request *q, const char *text);
+
+/* All that confines the program but capabilities. */
+void run_confine(const struct run_request *q, struct idm_child_options *o);
+
 int run_make_dev(const struct run_request *q, struct run_root *root);
 
 /* Adds a mount; its tree is the root's from here on, also after a failure. */

@@ -133,7 +133,7 @@ _idmount_value()
 	--rootless)
 		mapfile -t COMPREPLY < <(compgen -W 'true false auto' -- "$cur")
 		;;
-	--translate | --workdir | --env | --hostname | --cgroup-manager) ;;
+	--translate | --workdir | --env | --hostname | --cgroup-manager | --seccomp) ;;
 	*)
 		return 1
 		;;
@@ -175,6 +175,7 @@ _idmount_options()
 	run)
 		options="$map --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
 		options+=' --no-pid --unshare-net --read-only --tty --no-tty --dev --cap-add --cap-drop'
+		options+=' --no-new-privs --disable-userns --seccomp'
 		;;
 	oci-hook)
 		options=

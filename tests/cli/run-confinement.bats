@@ -26,6 +26,14 @@ teardown()
 	same 'standard error' 'idmount: run: src: open tree: Too many open files' "$stderr"
 }
 
+# Programs of the host for the box, which has none of its own but busybox.
+add_usr()
+{
+	ln -s usr/lib root/lib
+	ln -s usr/lib64 root/lib64
+	usr=(--bind /usr:/usr:ro,recursive)
+}
+
 # ---- capabilities ----
 
 # sets OPTION...: the five sets inside, in the kernel's order: inheritable to ambient.
@@ -132,6 +140,105 @@ without_prctl()
 # The kernel gives a new user namespace all that it has, and the container is in one.
 @test "capabilities: they are not those of the caller" {
 	prints 'CapBnd:	00000000a80425fb' setpriv --bounding-set -net_raw "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- grep CapBnd /proc/self/status
+}
+
+# ---- programs that would give privileges ----
+
+@test "--no-new-privs" {
+	local uids
+
+	add_usr
+	cp "$(type -P grep)" root/bin/setuid-grep # busybox gives up what it gets
+	chmod 4755 root/bin/setuid-grep
+	prints $'NoNewPrivs:\t0' inside -- grep NoNewPrivs /proc/self/status
+	prints $'NoNewPrivs:\t1' inside --no-new-privs -- grep NoNewPrivs /proc/self/status
+	uids=$(inside "${usr[@]}" --user mail -- setuid-grep Uid /proc/self/status)
+	same 'with' $'Uid:\t8\t0\t0\t0' "$uids"
+	uids=$(inside "${usr[@]}" --user mail --no-new-privs -- setuid-grep Uid /proc/self/status)
+	same 'without' $'Uid:\t8\t8\t8\t8' "$uids"
+}
+
+@test "--disable-userns" {
+	run -0 inside -- busybox unshare -U true
+	run ! inside --disable-userns -- busybox unshare -U true
+	run ! inside --disable-userns --cap-add SYS_ADMIN -- busybox unshare -U true
+	run ! inside --disable-userns -- sh -c 'echo 5 >/proc/sys/user/max_user_namespaces'
+	# And that of the host is as it was.
+	unshare -U true
+	fails 125 'idmount: run: --disable-userns: CAP_SYS_RESOURCE could lift that limit; drop it' \
+		inside --disable-userns --cap-add SYS_RESOURCE -- true
+	fails 125 'idmount: run: --disable-userns: CAP_SYS_RESOURCE could lift that limit; drop it' \
+		inside --cap-add ALL --disable-userns -- true
+	run ! inside --cap-add ALL --cap-drop SYS_RESOURCE --disable-userns -- busybox unshare -U true
+	make_joe
+	run -0 "${joe[@]}" run --rootfs root -- busybox unshare -U true
+	run ! "${joe[@]}" run --rootfs root --disable-userns -- busybox unshare -U true
+}
+
+# A program that refuses mkdir(2) and mkdirat(2) with ENOSYS.
+filter()
+{
+	perl -e '
+		my @numbers = $ARGV[0] eq "x86_64" ? (83, 258) : (34, 34);
+		print pack("SCCL", 0x20, 0, 0, 0), # load the number
+			pack("SCCL", 0x15, 1, 0, $numbers[0]), pack("SCCL", 0x15, 0, 1, $numbers[1]),
+			pack("SCCL", 0x06, 0, 0, 0x50000 | 38), pack("SCCL", 0x06, 0, 0, 0x7fff0000)' "$(uname -m)"
+}
+
+@test "--seccomp" {
+	filter >program
+	run -0 inside -- mkdir /made
+	run -1 inside --seccomp 5 -- mkdir /new 5<program
+	same 'output' "mkdir: can't create directory '/new': Function not implemented" "$output"
+	run -1 inside --seccomp 5 --user mail --cap-drop ALL --no-new-privs -- mkdir /tmp/new 5<program
+	same 'output' "mkdir: can't create directory '/tmp/new': Function not implemented" "$output"
+	run -1 inside --seccomp 5 --user mail --cap-drop ALL -- mkdir /tmp/new 5<program
+	same 'output' "mkdir: can't create directory '/tmp/new': Function not implemented" "$output"
+	run -1 inside --seccomp 0 -- mkdir /new <program
+	# The program does not get the descriptor.
+	same 'descriptors' '0 1 2 3' "$(inside --seccomp 7 -- ls /proc/self/fd 7<program | xargs)"
+	make_joe
+	run -1 "${joe[@]}" run --rootfs root --seccomp 5 -- mkdir /tmp/new 5<program
+	same 'output' "mkdir: can't create directory '/tmp/new': Function not implemented" "$output"
+}
+
+@test "--seccomp: what is wrong is named" {
+	local word
+
+	for word in x '' -1 +5 5x 99999999999 99999999999999999999999; do
+		fails 125 "idmount: run: --seccomp $word: expected the number of a descriptor" inside --seccomp "$word" -- true
+	done
+	fails 125 'idmount: run: --seccomp 77: the descriptor is not open' inside --seccomp 77 -- true
+	fails 125 'idmount: run: --seccomp 6: there is a filter already' inside --seccomp 5 --seccomp 6 -- true 5</dev/null 6</dev/null
+	# It is no filter.
+	run -125 --separate-stderr inside --seccomp 5 -- true 5</dev/null
+	[[ $stderr == 'idmount: run: '*seccomp* && $stderr != *$'\n'* ]]
+	run -125 --separate-stderr inside --seccomp 5 -- true 5</etc/passwd
+	[[ $stderr == 'idmount: run: '* && $stderr != *$'\n'* ]]
+}
+
+@test "the caller's session keyring stays outside" {
+	local number=219 # keyctl(2); add_key(2) is two below
+
+	[[ $(uname -m) == x86_64 ]] && number=250
+	add_usr
+	cat >root/read-key <<-'END'
+		my $buffer = "\0" x 32;
+		my $n = syscall($ARGV[0] + 0, 11, $ARGV[1] + 0, $buffer, 32); # KEYCTL_READ
+		print $n < 0 ? "not readable\n" : substr($buffer, 0, $n) . "\n";
+	END
+	cat >with-key <<-'END'
+		syscall($ARGV[0] + 0, 1, 0) >= 0 or die "join session keyring: $!"; # KEYCTL_JOIN_SESSION_KEYRING
+		my ($type, $name, $value) = ("user", "idmount", "secret");
+		my $key = syscall($ARGV[0] - 2, $type, $name, $value, 6, -3);
+		$key >= 0 or die "add key: $!";
+		s/KEY/$key/ for @ARGV;
+		shift;
+		exec @ARGV;
+	END
+	prints secret perl with-key $number perl root/read-key $number KEY
+	prints 'not readable' perl with-key $number "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${usr[@]}" -- perl /read-key $number KEY
+	prints 'not readable' perl with-key $number "$IDMOUNT" run --no-pid --rootfs root -m 0:100000:65536 "${usr[@]}" -- perl /read-key $number KEY
 }
 
 # ---- devices ----

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/* What confines the program besides its namespaces. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "run.h"
+
+/* It has to be open now: later it could be a descriptor of ours. */
+int run_take_seccomp(struct run_request *q, const char *text)
+{
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, NULL, 10);
+	if (!*text || strspn(text, "0123456789") != strlen(text) || errno || n > INT_MAX)
+		return report_usage("--seccomp %s: expected the number of a descriptor", text);
+	if (q->seccomp)
+		return report_usage("--seccomp %s: there is a filter already", text);
+	if (fcntl((int)n, F_GETFD) < 0)
+		return report_usage("--seccomp %s: the descriptor is not open", text);
+	q->seccomp = true;
+	q->seccomp_fd = (int)n;
+	return DONE;
+}
+
+void run_confine(const struct run_request *q, struct idm_child_options *o)
+{
+	o->flags |= IDM_CHILD_NEW_KEYRING | (q->no_new_privs ? IDM_CHILD_NO_NEW_PRIVS : 0) |
+		    (q->disable_userns ? IDM_CHILD_DISABLE_USERNS : 0);
+	o->seccomp_fd = q->seccomp ? q->seccomp_fd : -1;
+}
