@@ -30,7 +30,8 @@ enum {
 	OPTION_CAP_DROP,
 	OPTION_NO_NEW_PRIVS,
 	OPTION_DISABLE_USERNS,
-	OPTION_SECCOMP
+	OPTION_SECCOMP,
+	OPTION_UNMASK
 };
 
 static const struct option_row options[] = {
@@ -61,6 +62,7 @@ static const struct option_row options[] = {
 	  "no program gives privileges by its owner or file" },
 	{ OPTION_DISABLE_USERNS, "disable-userns", NULL, "no user namespaces can be made inside" },
 	{ OPTION_SECCOMP, "seccomp", "FD", "the system call filter that this descriptor has" },
+	{ OPTION_UNMASK, "unmask", NULL, "all of /proc and /sys is visible, and as writable as it is" },
 	{ OPTION_TTY, "tty", NULL, "a terminal of its own (the default if there is one)" },
 	{ OPTION_NO_TTY, "no-tty", NULL, "the caller's standard input, output and error" },
 	{ 0 },
@@ -118,6 +120,9 @@ static int take_confinement(struct run_request *q, int letter, char *value)
 		break;
 	case OPTION_DISABLE_USERNS:
 		q->disable_userns = true;
+		break;
+	case OPTION_UNMASK:
+		q->unmask = true;
 		break;
 	}
 	return DONE;

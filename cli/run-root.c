@@ -246,6 +246,8 @@ int run_make_root(struct run_request *q, struct run_root *root)
 	if (status == DONE)
 		status = add_system(q, root);
 	if (status == DONE)
+		status = run_add_masks(q, root);
+	if (status == DONE)
 		status = run_make_dev(q, root);
 	for (size_t i = 0; i < q->n_binds && status == DONE; i++)
 		status = add_bind(q, root, &q->binds[i]);

@@ -60,7 +60,7 @@ struct run_request {
 	char **command;
 
 	bool dev;      /* devices of the root filesystem can be opened */
-	bool no_new_privs, disable_userns, seccomp;
+	bool unmask, no_new_privs, disable_userns, seccomp;
 	int seccomp_fd; /* if seccomp */
 	struct run_cap_list cap_add, cap_drop;
 	uint64_t caps; /* what comes of them: the bounding set */
@@ -101,6 +101,9 @@ int run_take_seccomp(struct run_request *q, const char *text);
 
 /* All that confines the program but capabilities. */
 void run_confine(const struct run_request *q, struct idm_child_options *o);
+
+/* Unless --unmask. They come after /proc and /sys. */
+int run_add_masks(const struct run_request *q, struct run_root *root);
 
 int run_make_dev(const struct run_request *q, struct run_root *root);
 

@@ -162,7 +162,7 @@ without_prctl()
 	run -0 inside -- busybox unshare -U true
 	run ! inside --disable-userns -- busybox unshare -U true
 	run ! inside --disable-userns --cap-add SYS_ADMIN -- busybox unshare -U true
-	run ! inside --disable-userns -- sh -c 'echo 5 >/proc/sys/user/max_user_namespaces'
+	run ! inside --disable-userns --unmask -- sh -c 'echo 5 >/proc/sys/user/max_user_namespaces'
 	# And that of the host is as it was.
 	unshare -U true
 	fails 125 'idmount: run: --disable-userns: CAP_SYS_RESOURCE could lift that limit; drop it' \
@@ -239,6 +239,51 @@ filter()
 	prints secret perl with-key $number perl root/read-key $number KEY
 	prints 'not readable' perl with-key $number "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${usr[@]}" -- perl /read-key $number KEY
 	prints 'not readable' perl with-key $number "$IDMOUNT" run --no-pid --rootfs root -m 0:100000:65536 "${usr[@]}" -- perl /read-key $number KEY
+}
+
+# ---- /proc and /sys ----
+
+# What is hidden or read-only here, and for a PID namespace or the host's /proc alike.
+check_masks()
+{
+	local path
+
+	for path in /proc/keys /proc/timer_list /proc/interrupts; do
+		[[ ! -e $path ]] || same "$path" '' "$("$@" -- cat $path)"
+	done
+	for path in /proc/acpi /proc/asound /proc/scsi /sys/firmware /sys/devices/virtual/powercap; do
+		[[ ! -e $path ]] || same "$path" '' "$("$@" -- ls $path)"
+	done
+	run -1 "$@" -- touch /sys/firmware/x
+	for path in /proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger; do
+		[[ ! -e $path ]] || "$@" -- grep -qE " $path ro," /proc/self/mountinfo
+	done
+}
+
+@test "parts of /proc and /sys are hidden or read-only" {
+	check_masks inside
+	check_masks inside --no-pid
+	check_masks inside --ephemeral --unshare-net
+	make_joe
+	check_masks "${joe[@]}" run --rootfs root
+	check_masks "${joe[@]}" run --rootfs root --no-pid
+}
+
+@test "--unmask gives them back" {
+	run -1 inside --unshare-net --cap-add NET_ADMIN -- sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+	[[ $output == *'Read-only file system' ]]
+	prints 1 inside --unshare-net --cap-add NET_ADMIN --unmask -- sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv4/ip_forward'
+	inside --unmask -- grep -q . /proc/timer_list || inside --unmask -- grep -q . /proc/interrupts
+	prints 0 inside --unmask -- sh -c 'grep -cE " /(proc|sys)/(acpi|keys|sys|firmware) " /proc/self/mountinfo || true'
+}
+
+@test "the manual has all of these paths" {
+	local path
+
+	for path in $(sed -nE 's/^\t\{ "([^"]+)", [A-Z_]+ \},$/\1/p' "$ROOT/cli/run-masks.c"); do
+		grep -qF "$path" <(tr -d '\\' <"$ROOT/man/idmount.8.scd")
+	done
+	[[ $path == /proc/sysrq-trigger ]]
 }
 
 # ---- devices ----

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Parts of /proc and /sys that tell of the host, or change it: a file is covered by the null device, a
+ * directory by an empty one, and some are read-only. A user namespace keeps the container's root from
+ * most of them already; this holds where it does not.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "run.h"
+
+/* Those of runc's own configuration, and of docker's. The manual has the same list. */
+static const struct mask {
+	const char *path;
+	enum { FILE_MASK, DIRECTORY_MASK, READ_ONLY } kind;
+} table[] = {
+	{ "/proc/acpi", DIRECTORY_MASK },
+	{ "/proc/asound", DIRECTORY_MASK },
+	{ "/proc/interrupts", FILE_MASK },
+	{ "/proc/kcore", FILE_MASK },
+	{ "/proc/keys", FILE_MASK },
+	{ "/proc/latency_stats", FILE_MASK },
+	{ "/proc/sched_debug", FILE_MASK },
+	{ "/proc/scsi", DIRECTORY_MASK },
+	{ "/proc/timer_list", FILE_MASK },
+	{ "/proc/timer_stats", FILE_MASK },
+	{ "/sys/devices/virtual/powercap", DIRECTORY_MASK },
+	{ "/sys/firmware", DIRECTORY_MASK },
+	{ "/proc/bus", READ_ONLY },
+	{ "/proc/fs", READ_ONLY },
+	{ "/proc/irq", READ_ONLY },
+	{ "/proc/sys", READ_ONLY },
+	{ "/proc/sysrq-trigger", READ_ONLY },
+};
+
+#define NULL_DEVICE "/dev/null"
+
+/* What is not the null device would not hide anything, but show something. */
+static bool is_null_device(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+static int mask_file(struct run_root *root, const char *path)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	struct idm_child_mount m = { .target = path, .flags = IDM_CHILD_MOUNT_OPTIONAL };
+	struct idm_error err;
+
+	o.attr_set = IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NOEXEC;
+	m.tree = idm_tree_open(AT_FDCWD, NULL_DEVICE, -1, &o, &err);
+	if (m.tree < 0)
+		return report_error(&err);
+	if (is_null_device(m.tree))
+		return run_add(root, &m);
+	close(m.tree);
+	return report_failure("%s: expected the null device", NULL_DEVICE);
+}
+
+static int add(struct run_root *root, const struct mask *mask)
+{
+	struct idm_child_mount m = { .target = mask->path, .tree = -1 };
+
+	switch (mask->kind) {
+	case FILE_MASK:
+		return mask_file(root, mask->path);
+	case DIRECTORY_MASK:
+		m.fstype = "tmpfs";
+		m.options = "mode=555,size=4k,nr_inodes=1";
+		m.attr = IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC;
+		m.flags = IDM_CHILD_MOUNT_OPTIONAL;
+		break;
+	case READ_ONLY:
+		m.attr = IDM_ATTR_RDONLY;
+		m.flags = IDM_CHILD_MOUNT_OPTIONAL | IDM_CHILD_MOUNT_REBIND;
+		break;
+	}
+	return run_add(root, &m);
+}
+
+int run_add_masks(const struct run_request *q, struct run_root *root)
+{
+	int status = DONE;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]) && status == DONE && !q->unmask; i++)
+		status = add(root, &table[i]);
+	return status;
+}
