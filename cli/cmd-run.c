@@ -25,6 +25,7 @@ enum {
 	OPTION_READ_ONLY,
 	OPTION_TTY,
 	OPTION_NO_TTY,
+	OPTION_SIZE,
 	OPTION_DEV,
 	OPTION_CAP_ADD,
 	OPTION_CAP_DROP,
@@ -41,6 +42,7 @@ static const struct option_row options[] = {
 	{ 'U', "upper", "DIR", "where changes go, with the ids of the layers" },
 	{ 'W', "work", "DIR", "an empty directory on the same mount as the upper one" },
 	{ OPTION_EPHEMERAL, "ephemeral", NULL, "changes go to memory, and are gone afterwards" },
+	{ OPTION_SIZE, "size", "BYTES[K|M|G|%]", "of which they take this much at most (without: 50%)" },
 	{ OPTION_BIND, "bind", "SRC:DST[:WORDS]",
 	  "show SRC at DST inside; WORDS of \"idmount mount\", map=MAP\n"
 	  "(seen ids are those inside, names those of the host), idmap,\n"
@@ -106,6 +108,8 @@ static int take_env(struct run_request *q, const char *value)
 static int take_confinement(struct run_request *q, int letter, char *value)
 {
 	switch (letter) {
+	case OPTION_SIZE:
+		return run_take_size(q, value);
 	case OPTION_CAP_ADD:
 		return run_take_caps(&q->cap_add, "--cap-add", value);
 	case OPTION_CAP_DROP:
@@ -130,7 +134,7 @@ static int take_confinement(struct run_request *q, int letter, char *value)
 
 static int take_word_option(struct run_request *q, int letter, char *value)
 {
-	if (letter >= OPTION_DEV)
+	if (letter >= OPTION_SIZE)
 		return take_confinement(q, letter, value);
 	switch (letter) {
 	case 'L':
@@ -205,6 +209,8 @@ static int check(struct run_request *q)
 		return report_usage("-U and -W go together");
 	if (q->upper && (q->ephemeral || q->rootfs))
 		return report_usage("-U goes with -L, and not with --ephemeral");
+	if (q->size && !q->ephemeral)
+		return report_usage("--size goes with --ephemeral");
 	if (q->workdir && *q->workdir != '/')
 		return report_usage("--workdir %s: it begins with a slash", q->workdir);
 	if (q->automatic && q->maps.given)

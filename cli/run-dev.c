@@ -102,8 +102,10 @@ static int open_terminal(const struct run_request *q, struct run_root *root, int
 
 static int make_terminals(const struct run_request *q, struct run_root *root)
 {
-	const char *options[] = { "newinstance", "ptmxmode=0666", "mode=0620", NULL };
-	size_t n = 3;
+	const char *options[] = {
+		"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", NULL
+	};
+	size_t n = 5;
 	char group[32];
 	uint32_t gid;
 	int pts, status;
@@ -127,7 +129,8 @@ static int make_terminals(const struct run_request *q, struct run_root *root)
 int run_make_dev(const struct run_request *q, struct run_root *root)
 {
 	char uid[32], gid[32];
-	const char *const options[] = { "mode=755", "nosuid", "strictatime", "size=64m", uid, gid };
+	const char *const options[] = { "mode=755", "nosuid",	     "nodev", "strictatime",
+					"size=64m", "nr_inodes=16k", uid,     gid };
 	int dev, status;
 
 	snprintf(uid, sizeof(uid), "uid=%u", q->uid0);

@@ -104,9 +104,12 @@ int run_new_filesystem(const char *type, const char *const *options, size_t n)
 /* Where changes go that are to vanish: a tmpfs. */
 static int make_upper(const struct run_request *q, struct idm_path *upper, struct idm_path *work)
 {
-	int tree = run_new_filesystem("tmpfs", NULL, 0), status = DONE;
+	struct run_size_options size;
+	const char *const options[] = { size.size, size.inodes };
 	struct idm_error err;
+	int tree, status = DONE;
 
+	tree = run_new_filesystem("tmpfs", options, run_size_options(q, &size));
 	if (tree < 0)
 		return FAILED;
 	if (idm_tree_attach(tree, AT_FDCWD, PLACE, 0, IDM_PROPAGATION_PRIVATE, &err) < 0)

@@ -59,6 +59,7 @@ struct run_request {
 	enum { TTY_AUTO, TTY_YES, TTY_NO } tty;
 	char **command;
 
+	uint64_t size; /* of --ephemeral, in bytes; 0: nothing was said */
 	bool dev;      /* devices of the root filesystem can be opened */
 	bool unmask, no_new_privs, disable_userns, seccomp;
 	int seccomp_fd; /* if seccomp */
@@ -89,6 +90,15 @@ int run_new_filesystem(const char *type, const char *const *options, size_t n);
 
 int run_make_root(struct run_request *q, struct run_root *root);
 void run_root_free(struct run_root *root);
+
+int run_take_size(struct run_request *q, const char *text);
+
+/* The options of the tmpfs; returns how many there are. */
+struct run_size_options {
+	char size[32], inodes[32];
+};
+
+size_t run_size_options(const struct run_request *q, struct run_size_options *o);
 
 /* Takes the list apart. `option` is named in messages. */
 int run_take_caps(struct run_cap_list *list, const char *option, char *text);

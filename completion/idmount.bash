@@ -133,7 +133,7 @@ _idmount_value()
 	--rootless)
 		mapfile -t COMPREPLY < <(compgen -W 'true false auto' -- "$cur")
 		;;
-	--translate | --workdir | --env | --hostname | --cgroup-manager | --seccomp) ;;
+	--translate | --workdir | --env | --hostname | --cgroup-manager | --size | --seccomp) ;;
 	*)
 		return 1
 		;;
@@ -174,7 +174,7 @@ _idmount_options()
 		;;
 	run)
 		options="$map --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
-		options+=' --no-pid --unshare-net --read-only --tty --no-tty --dev --cap-add --cap-drop'
+		options+=' --no-pid --unshare-net --read-only --tty --no-tty --size --dev --cap-add --cap-drop'
 		options+=' --no-new-privs --disable-userns --seccomp --unmask'
 		;;
 	oci-hook)

@@ -326,3 +326,32 @@ check_masks()
 	fails 125 'idmount: run: --bind src: nosuchuser:0: parse map: there is no user "nosuchuser"' \
 		inside --bind src:/s:map=nosuchuser:0 -- true
 }
+
+# ---- memory ----
+
+@test "--size" {
+	run -1 inside --ephemeral --size 1M -- sh -c 'busybox head -c 2000000 /dev/zero >/x'
+	run -0 inside --ephemeral --size 3m -- sh -c 'busybox head -c 2000000 /dev/zero >/x'
+	run -1 inside --ephemeral --size 100000 -- sh -c 'busybox head -c 2000000 /dev/zero >/x'
+	run -0 inside --ephemeral --size 1% -- touch /x
+	run -0 inside --ephemeral --size 1G -- touch /x
+	# So that empty files cannot take it all, either.
+	run -1 inside --ephemeral --size 1M -- sh -c 'i=0; while test $i -lt 1100; do : >/$i || exit 1; i=$((i+1)); done'
+	make_joe
+	run -1 "${joe[@]}" run --rootfs root --ephemeral --size 1M -- sh -c 'busybox head -c 2000000 /dev/zero >/x'
+}
+
+@test "--size: what is wrong is named" {
+	local word
+
+	for word in 0 0M x '' -1 1T 1MB 101% 0% 1.5G 99999999999G 99999999999999999999999; do
+		fails 125 "idmount: run: --size $word: expected BYTES, with K, M or G, or 1% to 100%" inside --ephemeral --size "$word" -- true
+	done
+	fails 125 'idmount: run: --size goes with --ephemeral' inside --size 1M -- true
+}
+
+@test "/dev has a limit, too" {
+	inside -- grep -qE ' /dev .*,size=65536k,nr_inodes=16384,' /proc/self/mountinfo
+	run -0 inside -- sh -c 'busybox head -c 70000000 /dev/zero >/dev/shm/x; stat -c %s /dev/shm/x'
+	[[ ${lines[-1]} == 67108864 ]]
+}
