@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -377,8 +378,10 @@ static int run_request(struct run_request *q)
 		status = run_enter_userns(q);
 	if (status == DONE)
 		status = check_root_id(q);
-	if (status == DONE)
+	if (status == DONE) {
+		run_note_host_root(q);
 		status = leave_mounts(q);
+	}
 	if (status == DONE)
 		status = run_make_root(q, &root);
 	if (status == DONE)
@@ -409,8 +412,11 @@ static int run(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_run, .argc = argc, .argv = argv };
 	struct run_request q = { .new_pid = true };
-	int status = work(&q, &a);
+	int status;
 
+	/* Of the program, and of what is made for it. */
+	umask(022);
+	status = work(&q, &a);
 	for (size_t i = 0; i < q.n_binds; i++)
 		run_free_bind(&q.binds[i]);
 	map_request_free(&q.maps);

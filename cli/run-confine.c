@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What confines the program besides its namespaces. */
+/* What confines the program besides its namespaces, and the notes about what does not. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -32,4 +32,23 @@ void run_confine(const struct run_request *q, struct idm_child_options *o)
 	o->flags |= IDM_CHILD_NEW_KEYRING | (q->no_new_privs ? IDM_CHILD_NO_NEW_PRIVS : 0) |
 		    (q->disable_userns ? IDM_CHILD_DISABLE_USERNS : 0);
 	o->seccomp_fd = q->seccomp ? q->seccomp_fd : -1;
+}
+
+/* The namespace's capabilities do not reach the host, but what belongs to user 0 of the host does. */
+void run_note_host_root(const struct run_request *q)
+{
+	uint32_t id;
+
+	if (q->rootless)
+		return;
+	if (idm_map_to_disk(q->maps.map, IDM_UID, 0, &id) == 0) {
+		if (id == 0)
+			report_note("the container's root is the host's root: the map has 0:0");
+		else
+			report_note("the container's user %u is the host's root: the map has u:%u:0", id,
+				    id);
+	} else if (idm_map_to_disk(q->maps.map, IDM_GID, 0, &id) == 0) {
+		report_note("the container's group %u is the host's group root: the map has g:%u:0", id,
+			    id);
+	}
 }

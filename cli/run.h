@@ -112,6 +112,9 @@ int run_take_seccomp(struct run_request *q, const char *text);
 /* All that confines the program but capabilities. */
 void run_confine(const struct run_request *q, struct idm_child_options *o);
 
+/* One line if an id of the container is the host's root. */
+void run_note_host_root(const struct run_request *q);
+
 /* Unless --unmask. They come after /proc and /sys. */
 int run_add_masks(const struct run_request *q, struct run_root *root);
 

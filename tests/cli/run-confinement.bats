@@ -355,3 +355,53 @@ check_masks()
 	run -0 inside -- sh -c 'busybox head -c 70000000 /dev/zero >/dev/shm/x; stat -c %s /dev/shm/x'
 	[[ ${lines[-1]} == 67108864 ]]
 }
+
+# ---- what comes from the caller ----
+
+@test "the umask is 022" {
+	umask 077
+	prints 0022 inside -- sh -c umask
+	same 'what is made for it' '755 755 755' "$(stat -c %a root/proc root/sys root/dev | xargs)"
+	prints '755 755' inside --ephemeral -- busybox stat -c %a / /dev/pts | xargs
+	prints 755 inside --ephemeral --user mail -- stat -c %a /dev/pts
+	umask 002
+	prints 0022 inside -- sh -c umask
+}
+
+@test "supplementary groups: none" {
+	local groups=(setpriv --groups 4,100005)
+
+	prints $'Groups:\t ' "${groups[@]}" "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- grep Groups /proc/self/status
+	prints $'Groups:\t ' "${groups[@]}" "$IDMOUNT" run --rootfs root -m 0:100000:65536 --user mail -- grep Groups /proc/self/status
+	make_joe
+	joe=(setpriv --reuid 4242 --regid 4242 --groups 4 --inh-caps=-all /mnt/idmount)
+	prints $'Groups:\t ' "${joe[@]}" run --rootfs root -- grep Groups /proc/self/status
+	# An ordinary user without ranges has to give up setgroups(2), and keeps them.
+	prints $'Groups:\t65534 ' "${joe[@]}" run --rootfs root -m 0:4242:1 -- grep Groups /proc/self/status
+}
+
+@test "oom_score_adj is that of the caller" {
+	echo 321 >/proc/self/oom_score_adj
+	prints 321 inside -- cat /proc/self/oom_score_adj
+	prints 321 inside --user mail -- cat /proc/self/oom_score_adj
+}
+
+@test "a map that makes the host's root one of the container's users is noted" {
+	noted()
+	{
+		local expected=$1
+
+		shift
+		run -0 --separate-stderr "$@" -- true
+		same 'standard error' "${expected:+idmount: run: note: $expected}" "$stderr"
+	}
+
+	noted "the container's root is the host's root: the map has 0:0" idmount run --rootfs root -m 0:0:65536
+	noted "the container's root is the host's root: the map has 0:0" idmount run --rootfs root -m 5:100 --keep-rest
+	noted "the container's user 7 is the host's root: the map has u:7:0" idmount run --rootfs root -m 0:100000:2,7:0
+	noted "the container's group 7 is the host's group root: the map has g:7:0" idmount run --rootfs root -m 0:100000:2,g:7:0
+	noted '' inside
+	make_joe
+	noted '' "${joe[@]}" run --rootfs root
+	noted '' "${joe[@]}" run --rootfs root -m 0:4242:1
+}
