@@ -269,6 +269,18 @@ check_masks()
 	check_masks "${joe[@]}" run --rootfs root --no-pid
 }
 
+@test "what is hidden or read-only stays so for root with every capability" {
+	local box=(inside --cap-add ALL)
+
+	run ! "${box[@]}" -- busybox umount /proc/acpi
+	run ! "${box[@]}" -- busybox umount -l /proc/timer_list
+	run ! "${box[@]}" -- mount -o remount,bind,rw /proc/sys
+	run ! "${box[@]}" -- mount -o remount,bind,dev /
+	# A procfs of its own would show it all again.
+	run ! "${box[@]}" -- busybox unshare -mpf busybox mount -t proc proc /tmp
+	run -0 "${box[@]}" --unmask -- busybox unshare -mpf busybox mount -t proc proc /tmp
+}
+
 @test "--unmask gives them back" {
 	run -1 inside --unshare-net --cap-add NET_ADMIN -- sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 	[[ $output == *'Read-only file system' ]]
