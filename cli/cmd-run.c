@@ -338,7 +338,8 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	o.cwd = q->workdir;
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_IPC | IDM_NS_UTS | IDM_NS_CGROUP |
 		       (q->new_pid ? IDM_NS_PID : 0) | (q->new_net ? IDM_NS_NET : 0);
-	o.map = q->rootless ? NULL : q->maps.map;
+	o.join = &root->userns;
+	o.n_join = 1;
 	o.root = root->tree;
 	o.mounts = root->mounts;
 	o.n_mounts = root->n_mounts;
@@ -370,7 +371,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 
 static int run_request(struct run_request *q)
 {
-	struct run_root root = { .tree = -1, .terminal = -1, .terminal_master = -1 };
+	struct run_root root = { .tree = -1, .userns = -1, .terminal = -1, .terminal_master = -1 };
 	struct run_user user = { 0 };
 	int status = complete_maps(q);
 
@@ -386,6 +387,8 @@ static int run_request(struct run_request *q)
 		status = run_make_root(q, &root);
 	if (status == DONE)
 		status = run_find_user(q, root.tree, &user);
+	if (status == DONE)
+		status = run_open_userns(q, &root.userns);
 	status = status == DONE ? start(q, &root, &user) : RUN_FAILED;
 	run_root_free(&root);
 	return status;

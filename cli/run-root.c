@@ -265,6 +265,8 @@ void run_root_free(struct run_root *root)
 	free(root->mounts);
 	if (root->tree >= 0)
 		close(root->tree);
+	if (root->userns >= 0)
+		close(root->userns);
 	if (root->terminal >= 0)
 		close(root->terminal);
 	if (root->terminal_master >= 0)

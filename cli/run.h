@@ -74,6 +74,7 @@ struct run_request {
 /* What is made of the request; everything is released by run_root_free(). */
 struct run_root {
 	int tree;		       /* of the root filesystem */
+	int userns;		       /* of the container */
 	int terminal, terminal_master; /* -1: none */
 	struct idm_child_mount *mounts;
 	size_t n_mounts;
@@ -84,6 +85,9 @@ int run_parse_bind(struct run_bind *bind, const char *text);
 void run_free_bind(struct run_bind *bind);
 
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
+
+/* The container's. From here on this process is not dumpable. */
+int run_open_userns(const struct run_request *q, int *userns);
 
 /* A new filesystem as a detached tree, or -1: that has been reported. */
 int run_new_filesystem(const char *type, const char *const *options, size_t n);

@@ -898,6 +898,10 @@ struct idm_child_options {
  * where those suffice, else with those of the user namespace to join. The old root is gone when ids are
  * changed and paths looked up. Trees are used up, also by a child that fails after it has attached them.
  *
+ * Mounts of a child in another user namespace are locked: no process in that user namespace can unmount them or
+ * clear their flags. They are attached in the caller's user namespace. If the caller lacks CAP_SYS_ADMIN there, they are
+ * attached in the child's, and the child is in another one below it, in which every ID keeps its number.
+ *
  * Supplementary groups: those given with IDM_CHILD_SET_GROUPS. Without it: none with a uid; none in
  * another user namespace, where they can be dropped there; else the caller's.
  *
@@ -913,8 +917,8 @@ struct idm_child_options {
  * exec(2) gives a process SIGCHLD as its exit signal. So when the program ends the caller gets that,
  * wait(-1) sees it, and SIGCHLD = SIG_IGN reaps it (see idm_child_wait()). The same goes for the library's
  * own program where it ends without having executed the caller's: when it fails, and when it takes a second
- * process to get into a PID namespace that exists, or into a new one of another user namespace. Whoever
- * reaps it, the answer is right. Nobody sees a child that has not executed anything.
+ * process to get into a PID namespace that exists, or into a new one of another user namespace, or one that puts
+ * the root together. Whoever reaps it, the answer is right. Nobody sees a child that has not executed anything.
  *
  * Needs what the namespaces, ids and capabilities asked for need, in the caller's user namespace; for a
  * map, what idm_userns_open() needs. Linux 5.9; x86_64, aarch64 or riscv64 (else -EOPNOTSUPP).
@@ -922,7 +926,7 @@ struct idm_child_options {
  * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2). -EINVAL: options that contradict each other; err
  * says which. -EBADF: a descriptor that is not open. -EMFILE. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the
  * cgroup's pids.max. -ENOSPC: a limit on namespaces. -EPERM. -ESRCH: the child was killed before the
- * program was executed. -EBUSY: as idm_userns_open(). -ENOMEM. -E2BIG also: options of a newer library.
+ * program was executed. -EBUSY: as idm_userns_open(), or a mount's target is the root itself. -ENOMEM. -E2BIG also: options of a newer library.
  * Thread-safe.
  */
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err);

@@ -17,7 +17,6 @@ static int copy(void *to, size_t size, const void *from)
 	for (size_t i = size; i < given; i++)
 		if (bytes[i])
 			return -E2BIG;
-	memset(to, 0, size);
 	memcpy(to, from, given < size ? given : size);
 	return 0;
 }

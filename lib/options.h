@@ -8,7 +8,7 @@
 
 /*
  * Copies a caller's option struct, which begins with a size_t size, into ours of `size` bytes. A
- * shorter one comes from an older header: what it has not is 0. A longer one comes from a newer header:
+ * shorter one comes from an older header: ours keeps what it lacks, so set the defaults before. A longer one comes from a newer header:
  * fine as long as what we do not know is 0. NULL leaves ours as
  * it is. Returns 0, or fails in `step` with -EINVAL (no size set) or -E2BIG.
  */

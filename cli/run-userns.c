@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The container's user namespace. It is below that of this process, also for an ordinary user, who is
+ * root of one already: what this process has mounted is locked in the container's then, and no process
+ * of the container has a privilege over this one.
+ */
+#include <sys/prctl.h>
+
+#include "report.h"
+#include "run.h"
+
+static int add_identity(struct idm_map *identity, const struct idm_map *map, unsigned int kind)
+{
+	const struct idm_entry *e;
+	size_t n = idm_map_entries(map, kind, &e);
+	struct idm_error err;
+
+	for (size_t i = 0; i < n; i++) {
+		struct idm_entry same = { e[i].disk, e[i].disk, e[i].count };
+
+		if (idm_map_add(identity, kind, &same, 1, &err) < 0)
+			return report_error(&err);
+	}
+	return DONE;
+}
+
+/* The IDs of a user namespace with the map, each as itself. */
+static int make_identity(const struct idm_map *map, struct idm_map **identity)
+{
+	int status;
+
+	if (idm_map_new(identity) < 0)
+		return out_of_memory();
+	status = add_identity(*identity, map, IDM_UID);
+	return status == DONE ? add_identity(*identity, map, IDM_GID) : status;
+}
+
+static int open_userns(const struct idm_map *map, int *userns)
+{
+	struct idm_error err;
+
+	*userns = idm_userns_open(map, 0, &err);
+	return *userns < 0 ? report_error(&err) : DONE;
+}
+
+int run_open_userns(const struct run_request *q, int *userns)
+{
+	struct idm_map *identity = NULL;
+	int status;
+
+	if (q->rootless) {
+		status = make_identity(q->maps.map, &identity);
+		if (status == DONE)
+			status = open_userns(identity, userns);
+		idm_map_free(identity);
+	} else {
+		status = open_userns(q->maps.map, userns);
+	}
+	/* With --no-pid the container sees this process, which runs as the container's root if that is
+	 * an ordinary user. Until the map was written, the kernel wanted it dumpable. */
+	if (status == DONE)
+		prctl(PR_SET_DUMPABLE, 0);
+	return status;
+}
