@@ -87,7 +87,7 @@ static long stat_fd(long fd, struct statx *st)
 /* A mount over the root itself would cover it for every path, but not for this process. */
 static long check_target(long root, long fd)
 {
-	struct statx st, top;
+	struct statx st = { 0 }, top = { 0 };
 	long r = stat_fd(fd, &st);
 
 	if (r == 0)

@@ -57,7 +57,7 @@ static long pivot(struct idm_job *job)
 long idm_child_check_root(struct idm_job *job)
 {
 	const unsigned int mask = STATX_INO | STATX_MNT_ID;
-	struct statx root, up;
+	struct statx root = { 0 }, up = { 0 };
 	long r;
 
 	idm_job_begin(job, IDM_CHILD_STEP_DETACH_OLD_ROOT, 0, 0);
