@@ -195,13 +195,40 @@ static bool is_named(const struct idm_child_options *o, int to)
 	return false;
 }
 
-static int put_fds(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
+/*
+ * Where the caller has closed 0, 1 or 2, a namespace or a tree can have that number. It is for the child
+ * alone: a tree of the host would be a way out of the root for the program.
+ */
+static bool is_for_the_child(const struct idm_child_options *o, const struct idm_child_userns *userns,
+			     int fd)
+{
+	if (fd == userns->assembly || fd == userns->child || fd == userns->own)
+		return true;
+	if (fd == o->root || fd == o->program || fd == o->cgroup)
+		return true;
+	for (size_t i = 0; i < o->n_join; i++)
+		if (o->join[i] == fd)
+			return true;
+	for (size_t i = 0; i < o->n_mounts; i++)
+		if (!o->mounts[i].fstype && o->mounts[i].tree == fd)
+			return true;
+	return false;
+}
+
+static bool is_inherited(const struct idm_child_options *o, const struct idm_child_userns *userns,
+			 int fd)
+{
+	return !is_named(o, fd) && is_open(fd) && !is_for_the_child(o, userns, fd);
+}
+
+static int put_fds(struct maker *m, const struct idm_child_options *o,
+		   const struct idm_child_userns *userns, struct idm_error *err)
 {
 	uint32_t at = room(m, (o->n_fds + 3) * sizeof(struct idm_job_fd)), n = 0;
 	int r;
 
 	for (int fd = 0; fd < 3 && at; fd++)
-		if (!is_named(o, fd) && is_open(fd))
+		if (is_inherited(o, userns, fd))
 			*ELEMENT(m, at, struct idm_job_fd, n++) = (struct idm_job_fd){ fd, fd };
 	for (size_t i = 0; i < o->n_fds && at; i++) {
 		r = check_open(o->fds[i].from, "pass descriptors", err);
@@ -515,7 +542,7 @@ static int put_all(struct maker *m, const struct idm_child_options *o,
 	if (r == 0)
 		r = check_open(o->terminal, "set controlling terminal", err);
 	if (r == 0)
-		r = put_fds(m, o, err);
+		r = put_fds(m, o, userns, err);
 	if (r == 0)
 		r = put_joins(m, o, userns, err);
 	if (r == 0)

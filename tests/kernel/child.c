@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "maps.h"
 #include "scratch.h"
 #include "snapshot.h"
 #include "util.h"
@@ -338,6 +339,56 @@ TEST(the_standard_ones_are_the_callers_unless_the_table_says_otherwise)
 	assert_string_equal(text, "0\n");
 	close(9);
 	close(20);
+}
+
+/* What the options hold is the library's and the child's, whatever number it has. */
+static void with_an_internal_descriptor_in_front(void *which)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:5000:10");
+	struct idm_child_options o =
+		SCRIPT("for f in 0 1 2; do [ -e /proc/$$/fd/$f ] || echo $f; done >&9");
+	struct idm_child_fd fds[] = { { 9, 9 }, { -1, 0 } };
+	struct idm_tree_options tree = IDM_TREE_OPTIONS_INIT;
+	int output = (int)must(memfd_create("output", MFD_CLOEXEC)), join;
+	char text[16] = "";
+
+	must(dup3(output, 9, O_CLOEXEC));
+	o.fds = fds;
+	o.n_fds = 1;
+	close(0);
+	switch (*(int *)which) {
+	case 0: /* the library's own: it gets the number that is free */
+		o.map = map;
+		break;
+	case 1:
+		tree.flags = IDM_TREE_RECURSIVE;
+		o.root = (int)must(idm_tree_open(AT_FDCWD, "/", -1, &tree, NULL));
+		o.namespaces = IDM_NS_MOUNT;
+		assert_int_equal(o.root, 0);
+		break;
+	case 2:
+		join = (int)must(open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC));
+		o.join = &join;
+		o.n_join = 1;
+		assert_int_equal(join, 0);
+		break;
+	default: /* but what is named is passed on */
+		join = (int)must(open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC));
+		o.join = &join;
+		o.n_join = 1;
+		fds[1].from = 0;
+		o.n_fds = 2;
+	}
+	assert_ends(child_of(&o), CLD_EXITED, 0);
+	must(pread(output, text, sizeof(text) - 1, 0));
+	assert_string_equal(text, *(int *)which < 3 ? "0\n" : "");
+}
+
+TEST(what_the_options_hold_is_no_standard_input)
+{
+	need_root();
+	for (int which = 0; which < 4; which++)
+		in_child(with_an_internal_descriptor_in_front, &which);
 }
 
 TEST(open_descriptors_can_be_kept)
