@@ -891,7 +891,8 @@ struct idm_child_options {
  * stays as dumpable as it was. No handler of the caller's runs in the child.
  *
  * The program has the descriptors that `fds` gives it, and 0, 1 and 2; no others, unless
- * IDM_CHILD_KEEP_FDS. The environment and arguments are taken as they are.
+ * IDM_CHILD_KEEP_FDS. One of 0, 1 and 2 that is a namespace, tree, program or cgroup of these options is
+ * closed, unless `fds` names it. The environment and arguments are taken as they are.
  *
  * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, ids and
  * capabilities, working directory, signals, program. Namespaces are joined with the caller's credentials
@@ -906,9 +907,10 @@ struct idm_child_options {
  * another user namespace, where they can be dropped there; else the caller's.
  *
  * IDM_CHILD_INIT: process 1 of the new PID namespace is an init with next to no memory. It starts the
- * program as process 2, passes on to it the signals that it gets (but those that a terminal has sent to
- * both), reaps what is left over, and ends with the program: with its exit status, or 128 and the signal.
- * Without it the program itself is process 1.
+ * program as process 2, passes on to it all signals that it gets except SIGCHLD (and those that a terminal
+ * has sent to both), reaps what is left over, and ends with the program: with its exit status, or 128 and
+ * the signal. Without it the program itself is process 1. With IDM_CHILD_SESSION the init leads the new
+ * session and the program a process group in it; with a terminal the program leads a session of its own.
  *
  * IDM_CHILD_DIE_WITH_THREAD, see PR_SET_PDEATHSIG in prctl(2): the process is killed when the calling thread
  * ends, and with it, if it is process 1, all others of its PID namespace. There is no moment at which the end
@@ -946,6 +948,15 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_
  * -EINVAL: no such signal. -EBADF: not a pidfd. Thread-safe.
  */
 int idm_child_signal(int pidfd, int signal, struct idm_error *err);
+
+/*
+ * Sends a signal to the process group that the child leads (IDM_CHILD_SESSION, or process_group -1), as a
+ * terminal sends what is typed. With IDM_CHILD_INIT the init sends it to the program's group. SIGTSTP
+ * stops a program below an init in every case: by SIGSTOP where the kernel would ignore SIGTSTP. A child
+ * that leads no group gets the signal alone, and so does, before Linux 6.9, a child without an init.
+ * Errors as idm_child_signal(). Thread-safe.
+ */
+int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 
 /* ---- reaper ---------------------------------------------------------------------------------- */
 

@@ -26,11 +26,53 @@ static void reap(long program)
 	}
 }
 
+/* Those that a terminal sends to a whole process group. */
+static int is_sent_by_terminals(long signal)
+{
+	static const uint64_t set = 1ULL << (SIGHUP - 1) | 1ULL << (SIGINT - 1) | 1ULL << (SIGQUIT - 1) |
+				    1ULL << (SIGTSTP - 1) | 1ULL << (SIGTTIN - 1) |
+				    1ULL << (SIGTTOU - 1) | 1ULL << (SIGCONT - 1) |
+				    1ULL << (SIGWINCH - 1);
+
+	return set >> (signal - 1) & 1;
+}
+
+enum group {
+	CALLERS_GROUP, /* the program is in the init's own: the terminal signals both */
+	OWN_GROUP,     /* the program leads one, in the session of the init */
+	OWN_SESSION    /* the program leads that, too */
+};
+
 /*
- * A terminal sends its signals to all of a process group, so that the program has got them by itself,
- * unless it is in another group than we.
+ * The kernel ignores SIGTSTP in a process group whose leader's parent is in another session: no shell
+ * could continue that group. The caller has asked for the stop, and continues it.
  */
-__attribute__((noreturn)) static void serve(long program, int same_group)
+static void pass_on_to_group(long program, enum group group, long signal)
+{
+	if (group == OWN_SESSION && signal == SIGTSTP)
+		signal = SIGSTOP;
+	if (raw(SYS_kill, -program, signal) < 0)
+		raw(SYS_kill, program, signal); /* it has left its group */
+}
+
+/*
+ * What other processes send is passed on, whatever the signal. Of the kernel's own signals those of a
+ * terminal are; all others are about the init itself.
+ */
+static void pass_on(long program, enum group group, long signal, const siginfo_t *info)
+{
+	int by_kernel = info->si_code > 0;
+	int to_group = info->si_code == SI_QUEUE && info->si_value.sival_int == IDM_SIGNAL_GROUP;
+
+	if (by_kernel && (group == CALLERS_GROUP || !is_sent_by_terminals(signal)))
+		return;
+	if (group != CALLERS_GROUP && (by_kernel || to_group))
+		pass_on_to_group(program, group, signal);
+	else
+		raw(SYS_kill, program, signal);
+}
+
+__attribute__((noreturn)) static void serve(long program, enum group group)
 {
 	static const uint64_t all = ~0ULL;
 	siginfo_t info;
@@ -40,8 +82,8 @@ __attribute__((noreturn)) static void serve(long program, int same_group)
 
 		if (signal == SIGCHLD)
 			reap(program);
-		else if (signal > 0 && !(same_group && info.si_code == SI_KERNEL))
-			raw(SYS_kill, program, signal);
+		else if (signal > 0)
+			pass_on(program, group, signal, &info);
 	}
 }
 
@@ -66,9 +108,30 @@ static long clone_program(struct idm_job *job, void (*start)(void *job))
 	return r < 0 ? idm_raw_clone(SYS_clone, args, start, job) : r;
 }
 
+/*
+ * The init leaves the caller's session, too. A program without a terminal gets a process group in the
+ * init's session: SIGTSTP can stop that. With a terminal it has to lead the session.
+ */
+static enum group leave_session(struct idm_job *job)
+{
+	long r;
+
+	if (!(job->flags & IDM_JOB_SESSION))
+		return job->process_group < 0 ? OWN_GROUP : CALLERS_GROUP;
+	idm_job_begin(job, IDM_CHILD_STEP_SESSION, 0, 0);
+	r = raw(SYS_setsid);
+	if (r < 0)
+		idm_job_fail(job, r);
+	if (job->terminal_fd >= 0)
+		return OWN_SESSION;
+	job->flags &= ~IDM_JOB_SESSION;
+	job->process_group = -1;
+	return OWN_GROUP;
+}
+
 void idm_child_init(struct idm_job *job, void (*start)(void *job))
 {
-	int same_group = !(job->flags & IDM_JOB_SESSION) && job->process_group == 0;
+	enum group group = leave_session(job);
 	uint32_t size = job->size;
 	long r;
 
@@ -84,5 +147,5 @@ void idm_child_init(struct idm_job *job, void (*start)(void *job))
 	raw(SYS_chdir, "/");
 	/* Also the lock on the job: the caller sees that it is done. */
 	raw(SYS_close_range, 0, ~0U, 0);
-	serve(r, same_group);
+	serve(r, group);
 }

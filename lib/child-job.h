@@ -48,6 +48,9 @@ enum idm_child_step {
 	IDM_STEPS
 };
 
+/* The value that comes with a signal for the program's process group, see idm_child_signal_group(). */
+#define IDM_SIGNAL_GROUP 0x67726f75
+
 /* Written by the child, read by the caller when the child has left this memory. */
 struct idm_child_report {
 	uint32_t step;	   /* that it has begun last */

@@ -2,7 +2,9 @@
 /* A child, by its pidfd and nothing else. */
 #include <errno.h>
 #include <poll.h>
+#include <unistd.h>
 
+#include "child.h"
 #include "error.h"
 #include "exit.h"
 #include "kernel.h"
@@ -92,15 +94,36 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_
 	return 0;
 }
 
+static int why_not_signalled(int code, int signal, struct idm_error *err)
+{
+	if (code == -ESRCH)
+		return idm_fail(err, code, step_signal, NULL, "it has ended and been reaped");
+	if (code == -EINVAL && (signal < 0 || signal > 64))
+		return idm_fail(err, code, step_signal, NULL, "there is no signal %d", signal);
+	return not_a_pidfd(code, step_signal, err);
+}
+
 int idm_child_signal(int pidfd, int signal, struct idm_error *err)
 {
 	int r = idm_sys_pidfd_send_signal(pidfd, signal);
 
-	if (r == 0)
-		return 0;
-	if (r == -ESRCH)
-		return idm_fail(err, r, step_signal, NULL, "it has ended and been reaped");
-	if (r == -EINVAL && (signal < 0 || signal > 64))
-		return idm_fail(err, r, step_signal, NULL, "there is no signal %d", signal);
-	return not_a_pidfd(r, step_signal, err);
+	return r < 0 ? why_not_signalled(r, signal, err) : 0;
+}
+
+/*
+ * An init is alone in its group, or in the caller's, and knows by the value that the signal is for the
+ * program's group. Other programs do not look at it.
+ */
+int idm_child_signal_group(int pidfd, int signal, struct idm_error *err)
+{
+	siginfo_t info = { .si_signo = signal, .si_code = SI_QUEUE };
+	int r;
+
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = IDM_SIGNAL_GROUP;
+	r = idm_sys_pidfd_send_siginfo(pidfd, &info, IDM_PIDFD_SIGNAL_PROCESS_GROUP);
+	if (r == -EINVAL || r == -ESRCH) /* an older kernel; or the process leads no group */
+		r = idm_sys_pidfd_send_siginfo(pidfd, &info, 0);
+	return r < 0 ? why_not_signalled(r, signal, err) : 0;
 }

@@ -364,6 +364,11 @@ int idm_sys_pidfd_send_signal(int pidfd, int signal)
 	return (int)CALL(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0U));
 }
 
+int idm_sys_pidfd_send_siginfo(int pidfd, siginfo_t *info, unsigned int flags)
+{
+	return (int)CALL(syscall(SYS_pidfd_send_signal, pidfd, info->si_signo, info, flags));
+}
+
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options)
 {
 	return idm_sys_waitid((idtype_t)P_PIDFD, (id_t)pidfd, info, options);

@@ -236,6 +236,8 @@ int idm_sys_setns(int fd, int type);
 int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);
 int idm_sys_pidfd_send_signal(int pidfd, int signal);
+#define IDM_PIDFD_SIGNAL_PROCESS_GROUP 4U /* Linux 6.9 */
+int idm_sys_pidfd_send_siginfo(int pidfd, siginfo_t *info, unsigned int flags);
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);
 void idm_sys_sleep(unsigned int milliseconds); /* or shorter, if a signal comes */
 /* Until one of the events, POLLHUP or the time (NULL: for ever): 1, or 0 if that is over. */
@@ -244,7 +246,7 @@ uint64_t
 idm_file_time(void); /* as files have it: nanoseconds of the epoch, not after what is made next */
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms);
 void idm_sys_futex_wait(const uint32_t *word, uint32_t value); /* may also come back for no reason */
-void idm_sys_futex_wake(const uint32_t *word); /* all who wait */
+void idm_sys_futex_wake(const uint32_t *word);		       /* all who wait */
 int idm_sys_memfd(const char *name, bool to_execute);
 int idm_sys_seal(int memfd); /* for ever as it is */
 ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at);

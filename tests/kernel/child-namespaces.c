@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -804,30 +805,218 @@ TEST(an_init_passes_signals_on)
 	}
 }
 
-static void in_a_session_with_a_terminal(void *unused)
+/* Those that end a program that does not want them. */
+static bool is_deadly(int signal)
 {
-	struct idm_child_options o = CONTAINER(
-		"n=0; trap 'n=$((n + 1))' INT; echo; i=0; "
-		"while [ $n = 0 ] || [ $i -lt 6 ]; do sleep 0.05; [ $n = 0 ] || i=$((i + 1)); done; "
-		"exit $n",
-		NULL);
-	int master, slave, pidfd;
+	return signal != SIGCHLD && signal != SIGCONT && signal != SIGSTOP && signal != SIGTSTP &&
+	       signal != SIGTTIN && signal != SIGTTOU && signal != SIGURG && signal != SIGWINCH;
+}
 
-	(void)unused;
+TEST(an_init_passes_on_every_signal_there_is)
+{
+	struct rlimit none = { 0, 0 };
+
+	scratch_enter();
+	must(setrlimit(RLIMIT_CORE, &none));
+	for (int signal = 1; signal <= 64; signal++) {
+		struct idm_child_options o = CONTAINER("echo; exec sleep 1000", NULL);
+		int pidfd;
+
+		if (!is_deadly(signal))
+			continue;
+		o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS;
+		pidfd = ready_child(&o);
+		assert_ok(idm_child_signal(pidfd, signal, NULL), NULL);
+		if (signal == SIGKILL)
+			assert_ends(pidfd, CLD_KILLED, SIGKILL);
+		else
+			assert_ends(pidfd, CLD_EXITED, 128 + signal);
+	}
+}
+
+/* Counts what Ctrl-C does, and says when it has come for the first time. */
+static const char count_interrupts[] =
+	"n=0; trap 'n=$((n + 1))' INT; echo; while [ $n = 0 ]; do :; done; echo; "
+	"i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; exit $n";
+
+/* The init goes on when the program has counted: one signal after the other does not become one. */
+static void assert_counts_one(struct idm_child_options *o, int master, pid_t group)
+{
+	int pipe[2], pidfd;
+	pid_t init;
+	char byte;
+
+	must(pipe2(pipe, O_CLOEXEC));
+	o->fds = &(struct idm_child_fd){ pipe[1], 1 };
+	o->n_fds = 1;
+	o->pid = &init;
+	pidfd = child_of(o);
+	must(read(pipe[0], &byte, 1));
+	must(kill(init, SIGSTOP));
+	if (group)
+		must(ioctl(master, TIOCSPGRP, &group));
+	must(write(master, "\003", 1));
+	must(read(pipe[0], &byte, 1));
+	must(kill(init, SIGCONT));
+	assert_ends(pidfd, CLD_EXITED, 1);
+	close(pipe[0]);
+	close(pipe[1]);
+}
+
+static int enter_terminal(void)
+{
+	int master, slave;
+
 	signal(SIGINT, SIG_IGN);
+	signal(SIGTTOU, SIG_IGN);
 	must(setsid());
 	must(openpty(&master, &slave, NULL, NULL, NULL));
 	must(ioctl(slave, TIOCSCTTY, 0));
+	return master;
+}
+
+static void in_a_session_with_a_terminal(void *unused)
+{
+	struct idm_child_options o = CONTAINER(count_interrupts, NULL);
+	int master = enter_terminal();
+
+	(void)unused;
 	o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS;
-	pidfd = ready_child(&o);
-	must(write(master, "\003", 1));
-	assert_ends(pidfd, CLD_EXITED, 1);
+	assert_counts_one(&o, master, 0);
+}
+
+/* The init and the program are in a group that another process leads, as in a shell's pipeline. */
+static void in_the_group_of_another(void *unused)
+{
+	/* With a map it can join the group before it is in its PID namespace. */
+	AUTO_MAP struct idm_map *map = map_of("0:5000:10");
+	struct idm_child_options o = CONTAINER(count_interrupts, map),
+				 leader = SCRIPT("trap '' INT; read x");
+	int master = enter_terminal(), other, pipe[2];
+	pid_t group;
+
+	(void)unused;
+	must(pipe2(pipe, O_CLOEXEC));
+	leader.fds = &(struct idm_child_fd){ pipe[0], 0 };
+	leader.n_fds = 1;
+	leader.process_group = -1;
+	leader.pid = &group;
+	other = child_of(&leader);
+	o.process_group = group;
+	o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS;
+	assert_counts_one(&o, master, group);
+	assert_ok(idm_child_signal(other, SIGKILL, NULL), NULL);
+	end_of(other);
 }
 
 TEST(an_init_does_not_double_what_the_terminal_sends)
 {
 	scratch_enter();
 	in_child(in_a_session_with_a_terminal, NULL);
+	in_child(in_the_group_of_another, NULL);
+}
+
+/* ---- a session, and what is sent to a group ---- */
+
+static void in_a_session_of_its_own(void *unused)
+{
+	struct idm_child_options o =
+		CONTAINER("trap 'exit 5' INT; trap 'exit 6' TERM; echo; while :; do :; done", NULL);
+	int master = enter_terminal(), pidfd;
+	pid_t pid;
+
+	(void)unused;
+	o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION;
+	o.pid = &pid;
+	pidfd = ready_child(&o);
+	assert_int_equal(getsid(pid), pid);
+	/* Nobody in there hears what is typed here, but what is passed on. */
+	must(write(master, "\003", 1));
+	assert_ok(idm_child_signal(pidfd, SIGTERM, NULL), NULL);
+	assert_ends(pidfd, CLD_EXITED, 6);
+}
+
+TEST(an_init_leaves_the_callers_session_too)
+{
+	scratch_enter();
+	in_child(in_a_session_of_its_own, NULL);
+}
+
+/* A shell waits for its program before it looks at a signal: if that gets none, this takes for ever. */
+static const char wait_for_another[] = "sh -c 'echo; exec sleep 1000'; exit 3";
+
+TEST(a_signal_goes_to_the_whole_group)
+{
+	int master, slave;
+
+	scratch_enter();
+	must(openpty(&master, &slave, NULL, NULL, NULL));
+	for (int way = 0; way < 4; way++) {
+		struct idm_child_options o = CONTAINER(wait_for_another, NULL);
+		int pidfd;
+
+		o.flags = (way < 3 ? IDM_CHILD_INIT : 0) | IDM_CHILD_RESET_SIGNALS |
+			  (way < 2 ? IDM_CHILD_SESSION : 0);
+		o.process_group = way < 2 ? 0 : -1;
+		o.terminal = way == 1 ? slave : -1;
+		o.namespaces &= way < 3 ? ~0U : ~IDM_NS_PID;
+		if (way == 3 && kernel_is_before(6, 9))
+			continue;
+		pidfd = ready_child(&o);
+		assert_ok(idm_child_signal_group(pidfd, SIGINT, NULL), NULL);
+		if (way < 3)
+			assert_ends(pidfd, CLD_EXITED, 128 + SIGINT);
+		else
+			assert_ends(pidfd, CLD_KILLED, SIGINT);
+	}
+	close(master);
+	close(slave);
+}
+
+/* Of the only child of a process, whose number is the second word in its file. */
+static char state_of_program(pid_t init)
+{
+	char path[64], text[64] = "", state = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)init, (int)init);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	must(read(fd, text, sizeof(text) - 1));
+	close(fd);
+	snprintf(path, sizeof(path), "/proc/%d/stat", atoi(text));
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	must(read(fd, text, sizeof(text) - 1));
+	close(fd);
+	assert_int_equal(sscanf(text, "%*d (%*[^)]) %c", &state), 1);
+	return state;
+}
+
+TEST(a_program_below_an_init_is_stopped_and_continued)
+{
+	int master, slave;
+
+	scratch_enter();
+	must(openpty(&master, &slave, NULL, NULL, NULL));
+	for (int terminal = 0; terminal < 2; terminal++) {
+		struct idm_child_options o = CONTAINER("echo; exec sleep 1000", NULL);
+		pid_t pid;
+		int pidfd;
+
+		o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION;
+		o.terminal = terminal ? slave : -1;
+		o.pid = &pid;
+		pidfd = ready_child(&o);
+		assert_ok(idm_child_signal_group(pidfd, SIGTSTP, NULL), NULL);
+		while (state_of_program(pid) != 'T')
+			sched_yield();
+		assert_ok(idm_child_signal_group(pidfd, SIGCONT, NULL), NULL);
+		while (state_of_program(pid) == 'T')
+			sched_yield();
+		assert_ok(idm_child_signal(pidfd, SIGTERM, NULL), NULL);
+		assert_ends(pidfd, CLD_EXITED, 128 + SIGTERM);
+	}
+	close(master);
+	close(slave);
 }
 
 /* ---- dying with the caller ---- */

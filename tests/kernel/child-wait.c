@@ -75,7 +75,13 @@ TEST(what_cannot_be_signalled_is_told)
 		     "no signal 65");
 	assert_error(idm_child_signal(pidfd, -1, &err), -EINVAL, &err, "", "signal child",
 		     "no signal -1");
+	assert_error(idm_child_signal_group(pidfd, 65, &err), -EINVAL, &err, "", "signal child",
+		     "no signal 65");
 	assert_ok(idm_child_wait(pidfd, -1, NULL, &err), &err);
+	assert_error(idm_child_signal_group(pidfd, SIGTERM, &err), -ESRCH, &err, "", "signal child",
+		     "reaped");
+	assert_error(idm_child_signal_group(file, 0, &err), -EBADF, &err, "", "signal child",
+		     "not a pidfd");
 	assert_error(idm_child_signal(pidfd, SIGTERM, &err), -ESRCH, &err, "", "signal child", "reaped");
 	close(pidfd);
 	assert_error(idm_child_signal(77, 0, &err), -EBADF, &err, "", "signal child", "not a pidfd");
