@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -317,7 +318,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	struct idm_error err;
 	const char **env;
 	struct variables variables;
-	struct run_session session;
+	struct run_session session = { .init = q->new_pid };
 	int pidfd, status;
 
 	for (int i = 0; i < 3; i++)
@@ -326,10 +327,10 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 		o.fds = fds;
 		o.n_fds = 3;
 		o.terminal = root->terminal;
-		o.flags |= IDM_CHILD_SESSION;
 	}
-	o.flags |= IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_DIE_WITH_THREAD |
-		   (q->new_pid ? IDM_CHILD_INIT : 0);
+	o.pid = &session.pid;
+	o.flags |= IDM_CHILD_SESSION | IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS |
+		   IDM_CHILD_DIE_WITH_THREAD | (q->new_pid ? IDM_CHILD_INIT : 0);
 	o.path = q->command[0];
 	o.argv = (const char *const *)q->command;
 	o.envp = env = environment(q, user, &variables);
@@ -358,11 +359,6 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	if (pidfd < 0) {
 		run_session_end(&session);
 		return why_not_started(&err);
-	}
-	if (root->terminal >= 0) {
-		/* When the program has closed it, nobody has it any more. */
-		close(root->terminal);
-		root->terminal = -1;
 	}
 	status = run_session_serve(&session, pidfd);
 	close(pidfd);
@@ -417,6 +413,7 @@ static int run(int argc, char **argv)
 	struct run_request q = { .new_pid = true };
 	int status;
 
+	signal(SIGCHLD, SIG_DFL); /* ignored, our children's ends would be lost */
 	/* Of the program, and of what is made for it. */
 	umask(022);
 	status = work(&q, &a);

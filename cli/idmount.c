@@ -6,6 +6,7 @@
 #include "command.h"
 #include "oci-runtime.h"
 #include "report.h"
+#include "standard-fds.h"
 
 const struct command *const commands[] = {
 	&command_mount,	   &command_umount,	 &command_list, &command_check,	 &command_map,
@@ -78,6 +79,8 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	if (open_standard_fds() != DONE)
+		return FAILED;
 	if (is_called(argv[0], OCI_RUNTIME_NAME))
 		return run(&command_oci_runtime, argc, argv);
 	if (argc < 2) {

@@ -19,6 +19,7 @@
 #include "lib/kernel.h"
 #include "maps.h"
 #include "report.h"
+#include "standard-fds.h"
 
 enum { MOUNT_USAGE = 1, MOUNT_SYSTEM = 2, MOUNT_FAILED = 32 };
 
@@ -303,6 +304,8 @@ int main(int argc, char **argv)
 	int status;
 
 	report_as("mount.idmap");
+	if (open_standard_fds() != DONE)
+		return MOUNT_SYSTEM;
 	status = read_line(&h, argc, argv);
 	if (status == DONE)
 		status = mount_idmap(&h);

@@ -4,106 +4,116 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "report.h"
 #include "run.h"
 #include "terminal.h"
 
-/* Those that somebody sends on purpose, and that can be waited for. */
-static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,
-				 SIGUSR2, SIGCONT, SIGALRM, SIGWINCH };
+/* More than a terminal can hold. */
+#define LAST_OUTPUT 131072
+/* How long standard output may take nothing once we have been told to end. */
+#define PATIENCE_MS 1000
 
-static int open_signals(void)
-{
-	sigset_t set;
+enum { SIGNALS, PROCESS, TERMINAL, SOURCES = TERMINAL + TERMINAL_SOURCES };
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
-		sigaddset(&set, forwarded[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void forward(int signals, int pidfd, const struct terminal *t)
-{
-	struct signalfd_siginfo info;
-
-	while (read(signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGWINCH) {
-			terminal_resize(t);
-			if (t->master >= 0)
-				continue; /* the kernel tells the program */
-		}
-		/* The terminal has sent it to the program too, which is in our process group. */
-		if (t->master < 0 && info.ssi_code == SI_KERNEL)
-			continue;
-		idm_child_signal(pidfd, (int)info.ssi_signo, NULL);
-	}
-}
-
-enum { SIGNALS, PROCESS, OUTPUT, INPUT, SOURCES };
-
-/* Until the program has ended. */
-static void serve(int signals, int pidfd, struct terminal *t)
+/* Until the program has ended. False: standard output is gone, as for a program that gets SIGPIPE. */
+static bool serve(struct run_session *s)
 {
 	struct pollfd fds[SOURCES] = {
-		[SIGNALS] = { .fd = signals, .events = POLLIN },
-		[PROCESS] = { .fd = pidfd, .events = POLLIN },
-		[OUTPUT] = { .fd = t->master, .events = POLLIN },
-		[INPUT] = { .fd = t->input ? STDIN_FILENO : -1, .events = POLLIN },
+		[SIGNALS] = { .fd = s->signals, .events = POLLIN },
+		[PROCESS] = { .fd = s->pidfd, .events = POLLIN },
 	};
 
 	for (;;) {
+		terminal_expect(&s->terminal, fds + TERMINAL);
 		if (poll(fds, SOURCES, -1) < 0) {
 			if (errno == EINTR)
 				continue;
-			return;
+			return true;
 		}
 		if (fds[SIGNALS].revents)
-			forward(signals, pidfd, t);
-		if (fds[OUTPUT].revents && !terminal_copy_out(t))
-			fds[OUTPUT].fd = -1;
-		if (fds[INPUT].revents && !terminal_copy_in(t))
-			fds[INPUT].fd = -1;
+			run_signals_pass_on(s);
+		terminal_serve(&s->terminal, fds + TERMINAL);
+		if (s->terminal.error == EPIPE)
+			return false;
 		if (fds[PROCESS].revents)
-			return;
+			return true;
 	}
 }
 
-/* What the program has written last. Nobody else holds its terminal by now, so that it comes to an end.
+/*
+ * What the program has written last. Standard output may take its time, until a signal says that we are
+ * to end. False: one has come by now.
  */
-static void drain(struct terminal *t)
+static bool drain(struct run_session *s)
 {
-	struct pollfd fd = { .fd = t->master, .events = POLLIN };
+	struct pollfd fds[] = { { .fd = s->signals, .events = POLLIN },
+				{ .fd = STDOUT_FILENO, .events = POLLOUT } };
+	struct pollfd terminal[TERMINAL_SOURCES] = { 0 };
+	int patience = s->told ? PATIENCE_MS : -1, r;
+	size_t left = LAST_OUTPUT;
 
-	while (t->master >= 0 && poll(&fd, 1, 0) > 0 && fd.revents & POLLIN && terminal_copy_out(t))
-		;
+	s->told = 0;
+	while (terminal_has_output(&s->terminal, &left)) {
+		r = poll(fds, 2, patience);
+		if (r == 0 || (r < 0 && errno != EINTR))
+			return true;
+		if (r > 0 && fds[0].revents)
+			run_signals_pass_on(s);
+		if (s->told)
+			return false;
+		terminal[TERMINAL_SOURCES - 1].revents = r > 0 ? fds[1].revents : 0;
+		terminal_serve(&s->terminal, terminal);
+	}
+	return true;
 }
 
 int run_session_begin(struct run_session *session, int terminal_master)
 {
-	session->signals = open_signals();
-	if (session->signals < 0)
-		return report_failure("signalfd: %s", strerror(errno));
-	terminal_begin(&session->terminal, terminal_master);
-	return DONE;
+	int status = run_signals_begin(session);
+
+	if (status == DONE)
+		terminal_begin(&session->terminal, terminal_master);
+	return status;
 }
 
-int run_session_serve(struct run_session *session, int pidfd)
+static int end_of_program(struct run_session *s)
 {
 	struct idm_exit exit;
 	struct idm_error err;
 
-	serve(session->signals, pidfd, &session->terminal);
-	drain(&session->terminal);
-	run_session_end(session);
-	if (idm_child_wait(pidfd, -1, &exit, &err) < 0) {
+	if (idm_child_wait(s->pidfd, -1, &exit, &err) < 0) {
 		report_error(&err);
 		return RUN_FAILED;
 	}
 	return exit.code == CLD_EXITED ? exit.status : 128 + exit.status;
+}
+
+int run_session_serve(struct run_session *s, int pidfd)
+{
+	bool drained = true;
+	int status, error;
+
+	s->pidfd = pidfd;
+	if (serve(s))
+		drained = drain(s);
+	else
+		idm_child_signal(pidfd, SIGKILL, NULL);
+	error = s->terminal.error;
+	run_session_end(s);
+	status = end_of_program(s);
+	if (error == EPIPE)
+		return 128 + SIGPIPE;
+	if (error) {
+		report_failure("write to standard output: %s", strerror(error));
+		return RUN_FAILED;
+	}
+	if (!drained)
+		return 128 + s->told;
+	if (status == 128 + SIGINT && s->interrupted)
+		run_signals_die_of(SIGINT);
+	return status;
 }
 
 void run_session_end(struct run_session *session)

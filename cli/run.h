@@ -5,7 +5,7 @@
  * run-root.c makes the root filesystem, run-dev.c its /dev, run-masks.c covers parts of its /proc and
  * /sys, run-size.c reads how large changes in memory get, run-caps.c the capabilities, run-confine.c the
  * rest that confines the program, run-session.c stays with the program until it has ended, with
- * terminal.c between two terminals.
+ * run-signals.c for its signals and terminal.c between two terminals.
  */
 #ifndef RUN_H
 #define RUN_H
@@ -133,7 +133,13 @@ int run_find_user(const struct run_request *q, int root_tree, struct run_user *u
 
 /* What stands between the caller and the program, from before that starts until it has ended. */
 struct run_session {
-	int signals; /* signalfd */
+	bool init;	  /* the program is below one; given */
+	int signals;	  /* signalfd */
+	int pidfd;	  /* of the program, or of its init */
+	pid_t pid;	  /* the same, until it has been waited for */
+	uint64_t ignored; /* signals that the caller ignores */
+	int told;	  /* a signal that has been passed on, and asks to end */
+	bool interrupted; /* by Ctrl-C */
 	struct terminal terminal;
 };
 
@@ -144,5 +150,9 @@ int run_session_begin(struct run_session *session, int terminal_master);
 int run_session_serve(struct run_session *session, int pidfd);
 
 void run_session_end(struct run_session *session);
+
+int run_signals_begin(struct run_session *session);
+void run_signals_pass_on(struct run_session *session);
+void run_signals_die_of(int signal);
 
 #endif

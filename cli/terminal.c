@@ -2,26 +2,68 @@
 #include "terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* ---- the caller's settings ---- */
+
+/* A shell has continued us in the background: its own settings are in force, and stay so. */
+static bool is_in_background(void)
+{
+	pid_t foreground = tcgetpgrp(STDIN_FILENO);
+
+	return foreground >= 0 && foreground != getpgrp();
+}
+
+/*
+ * TCSANOW: to wait until all has been written could take for ever. What has been written is treated by
+ * the settings of that moment, not of the moment in which it is shown.
+ */
+static void make_raw(struct terminal *t)
+{
+	struct termios raw = t->before;
+
+	cfmakeraw(&raw);
+	t->raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+}
+
 void terminal_begin(struct terminal *t, int master)
 {
-	struct termios raw;
+	int flags;
 
-	*t = (struct terminal){ .master = master, .input = master >= 0 };
-	if (master < 0 || tcgetattr(STDIN_FILENO, &t->before) < 0)
+	*t = (struct terminal){ .master = master, .more_typed = master >= 0 };
+	t->from.own = t->to.own = -1;
+	if (master < 0)
 		return;
-	raw = t->before;
-	cfmakeraw(&raw);
-	t->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+	/* This description is ours alone. */
+	flags = fcntl(master, F_GETFL);
+	fcntl(master, F_SETFL, flags | O_NONBLOCK);
+	nonblock_begin(&t->from, STDIN_FILENO, O_RDONLY);
+	nonblock_begin(&t->to, STDOUT_FILENO, O_WRONLY);
+	if (tcgetattr(STDIN_FILENO, &t->before) == 0)
+		make_raw(t);
+}
+
+void terminal_leave(struct terminal *t)
+{
+	if (t->raw && !is_in_background())
+		tcsetattr(STDIN_FILENO, TCSANOW, &t->before);
+}
+
+void terminal_return(struct terminal *t)
+{
+	if (t->raw && !is_in_background())
+		make_raw(t);
+	terminal_resize(t);
 }
 
 void terminal_end(struct terminal *t)
 {
-	if (t->raw)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &t->before);
+	terminal_leave(t);
 	t->raw = false;
+	nonblock_end(&t->from);
+	nonblock_end(&t->to);
 }
 
 void terminal_resize(const struct terminal *t)
@@ -32,48 +74,122 @@ void terminal_resize(const struct terminal *t)
 		ioctl(t->master, TIOCSWINSZ, &size);
 }
 
-static bool write_all(int fd, const char *buf, ssize_t n)
-{
-	while (n > 0) {
-		ssize_t written = write(fd, buf, (size_t)n);
-
-		if (written < 0 && errno != EINTR)
-			return false;
-		if (written > 0) {
-			buf += written;
-			n -= written;
-		}
-	}
-	return true;
-}
-
-static bool copy(int from, int to)
-{
-	char buf[4096];
-	ssize_t n;
-
-	do
-		n = read(from, buf, sizeof(buf));
-	while (n < 0 && errno == EINTR);
-	return n > 0 && write_all(to, buf, n);
-}
+/* ---- what is typed ---- */
 
 /* At the end of what is not a terminal the program gets what Ctrl-D sends at the end of one. */
-bool terminal_copy_in(struct terminal *t)
+static void type_end(struct terminal *t)
 {
 	struct termios settings;
-	char end = 4;
 
-	if (copy(STDIN_FILENO, t->master))
-		return true;
-	t->input = false;
+	t->more_typed = false;
+	t->typed = (struct flow){ .data = { 4 }, .n = 1 };
 	if (tcgetattr(t->master, &settings) == 0)
-		end = (char)settings.c_cc[VEOF];
-	write_all(t->master, &end, 1);
-	return false;
+		t->typed.data[0] = (char)settings.c_cc[VEOF];
 }
 
-bool terminal_copy_out(struct terminal *t)
+static bool is_to_be_repeated(ssize_t n)
 {
-	return copy(t->master, STDOUT_FILENO);
+	return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+static void read_typed(struct terminal *t)
+{
+	ssize_t n = nonblock_read(&t->from, t->typed.data, sizeof(t->typed.data));
+
+	if (is_to_be_repeated(n))
+		return;
+	if (n <= 0) {
+		type_end(t);
+		return;
+	}
+	t->typed.at = 0;
+	t->typed.n = (size_t)n;
+}
+
+/* `n`: what write() has said. */
+static void written(struct flow *flow, ssize_t n)
+{
+	flow->at += (size_t)n;
+	flow->n -= (size_t)n;
+}
+
+static void write_typed(struct terminal *t)
+{
+	ssize_t n = write(t->master, t->typed.data + t->typed.at, t->typed.n);
+
+	if (is_to_be_repeated(n))
+		return;
+	written(&t->typed, n < 0 ? (ssize_t)t->typed.n : n);
+}
+
+/* ---- what the program writes ---- */
+
+/* False: there is nothing at the moment. */
+static bool read_output(struct terminal *t)
+{
+	ssize_t n = read(t->master, t->output.data, sizeof(t->output.data));
+
+	if (n > 0) {
+		t->output.at = 0;
+		t->output.n = (size_t)n;
+	} else if (!is_to_be_repeated(n)) {
+		t->closed = true;
+	}
+	return n > 0;
+}
+
+/* Where standard output takes nothing more, the program can write all the same, and end. */
+static void write_output(struct terminal *t)
+{
+	ssize_t n = nonblock_write(&t->to, t->output.data + t->output.at, t->output.n);
+
+	if (is_to_be_repeated(n))
+		return;
+	if (n < 0)
+		t->error = errno;
+	written(&t->output, n < 0 ? (ssize_t)t->output.n : n);
+}
+
+bool terminal_has_output(struct terminal *t, size_t *left)
+{
+	while (t->master >= 0 && !t->closed && !t->output.n && *left && read_output(t)) {
+		*left -= t->output.n < *left ? t->output.n : *left;
+		if (t->error)
+			t->output.n = 0;
+	}
+	return t->output.n > 0;
+}
+
+/* ---- both ---- */
+
+enum { MASTER, FROM, TO };
+
+static struct pollfd expect(int fd, short events)
+{
+	/* Without events poll() would still tell that it has been hung up, again and again. */
+	return (struct pollfd){ .fd = events ? fd : -1, .events = events };
+}
+
+void terminal_expect(const struct terminal *t, struct pollfd fds[TERMINAL_SOURCES])
+{
+	short in = t->master >= 0 && !t->closed && !t->output.n ? POLLIN : 0;
+	short out = t->typed.n ? POLLOUT : 0;
+
+	fds[MASTER] = expect(t->master, (short)(in | out));
+	fds[FROM] = expect(STDIN_FILENO, t->more_typed && !t->typed.n ? POLLIN : 0);
+	fds[TO] = expect(STDOUT_FILENO, t->output.n ? POLLOUT : 0);
+}
+
+void terminal_serve(struct terminal *t, const struct pollfd fds[TERMINAL_SOURCES])
+{
+	if (fds[MASTER].revents & ~POLLOUT && !t->output.n && !t->closed)
+		read_output(t);
+	if (fds[MASTER].revents & ~POLLIN && t->typed.n)
+		write_typed(t);
+	if (fds[FROM].revents)
+		read_typed(t);
+	if (fds[TO].revents)
+		write_output(t);
+	if (t->error)
+		t->output.n = 0;
 }

@@ -232,6 +232,22 @@ on_terminal()
 }
 
 @test "closed standard descriptors" {
+	local fd
+
+	for fd in 0 1 2; do
+		printf '#!/bin/sh\nseen=$(readlink /proc/$$/fd/%s)\necho "$seen" >/mnt/seen\n' "$fd" >runtime
+		chmod +x runtime
+		eval "IDMOUNT_RUNTIME=/mnt/runtime idmount oci-runtime list $fd>&-"
+		same "descriptor $fd of a runtime" /dev/null "$(cat seen)"
+	done
+	same 'what is there' $'/dev/null\n/dev/null\n/dev/null' "$(
+		inside --no-tty --bind /mnt:/mnt:idmap -- sh -c 'seen=$(for fd in 0 1 2; do readlink /proc/$$/fd/$fd; done); echo "$seen" >/tmp/seen' <&- >&- 2>&-
+		cat root/tmp/seen
+	)"
+	run -1 sh -c '"$0" map -m 0:1 >&-' "$IDMOUNT"
+	"$MOUNT_IDMAP" src dst -o map=0:1000 <&- >&- 2>&-
+	same 'mounted' 1 "$(mounts_at /mnt/dst)"
+	umount dst
 	inside -- true <&-
 	inside -- true <&- >&- 2>&-
 	run -3 bash -c '"$0" run --rootfs root -m 0:100000:65536 -- sh -c "exit 3" <&- >&- 2>&-' "$IDMOUNT"
@@ -253,6 +269,207 @@ on_terminal()
 	# Job control: a shell inside stops a program and goes on.
 	run -0 on_terminal '-- sh -i' '# ' "sh -c 'echo g''o; sleep 100'\\n" go '\x1a' Stopped 'kill -9 %1; wait; echo don""e\n' done 'exit 0\nexit 0\n'
 	run -130 on_terminal '-- sh -c "echo ready; exec sleep 100"' ready '\x03'
+}
+
+# on_terminal for any COMMAND.
+terminal()
+{
+	"$BATS_TEST_DIRNAME/expect.py" "$@"
+}
+
+# Waits until the process has ended, and is not there any more.
+ends()
+{
+	local i
+
+	for i in {1..200}; do
+		[[ -e /proc/$1 && $(awk '{ print $3 }' "/proc/$1/stat") != Z ]] || return 0
+		sleep 0.05
+	done
+	kill -9 "$1"
+	return 1
+}
+
+@test "a session of its own, without a terminal too" {
+	local pid
+
+	for pid in '' --no-pid; do
+		# Whoever is in the caller's process group would end here.
+		same 'the caller' 'alive' "$(setsid -w sh -c '"$@"; echo alive' sh "$IDMOUNT" run --rootfs root \
+			-m 0:100000:65536 --no-tty $pid -- sh -c 'kill -9 0' 2>/dev/null)"
+		same 'its terminal' 0 "$(on_terminal "--no-tty $pid -- sh -c 'cat /proc/self/stat'" | awk '{ print $7 }')"
+		run -1 on_terminal "--no-tty $pid -- sh -c ': </dev/tty'"
+	done
+}
+
+@test "nothing can be typed into the caller's terminal" {
+	local before pid
+
+	before=$(</proc/sys/dev/tty/legacy_tiocsti) || skip 'Linux 6.2'
+	cat >type <<-'END'
+		foreach my $call ([0x5412, "x"], [0x541c, "\x03"]) { # TIOCSTI; TIOCLINUX: paste
+			print ioctl(STDIN, $call->[0], $call->[1]) ? "typed" : "refused", "\n";
+		}
+	END
+	for pid in '' --no-pid; do
+		echo 1 >/proc/sys/dev/tty/legacy_tiocsti
+		run terminal "'$IDMOUNT' run --rootfs / -m 0:100000:65536 --bind type:/run/type:idmap --no-tty $pid -- perl /run/type"
+		echo "$before" >/proc/sys/dev/tty/legacy_tiocsti
+		same 'what is typed' $'refused\nrefused' "$output"
+	done
+}
+
+@test "the keyboard without a terminal of its own" {
+	local pid run
+
+	cat >root/count <<-'END'
+		#!/bin/sh
+		n=0
+		trap 'n=$((n + 1))' INT
+		echo ready
+		while [ $n = 0 ]; do :; done
+		i=0 # a program that dies of it as well would end the shell
+		while [ $i -lt 100000 ]; do i=$((i + 1)); done
+		exit $((n + 6))
+	END
+	chmod +x root/count
+	for pid in '' --no-pid; do
+		run="--no-tty $pid"
+		# The shell waits for sleep: both have to get it.
+		run -130 on_terminal "$run -- sh -c 'sh -c \"echo ready; exec sleep 100\"; echo no'" ready '\x03'
+		[[ $output != *no ]]
+		run -131 on_terminal "$run -- sh -c 'echo ready; exec sleep 100'" ready '\x1c'
+		run -7 terminal "exec '$IDMOUNT' run --rootfs root -m 0:100000:65536 $run -- /count" ready '\x03'
+		run -0 on_terminal "$run -- sh -c 'trap \"stty size; exit\" WINCH; echo ready; while :; do sleep 0.1; done'" ready WINCH:44x55
+		[[ $output == *'44 55' ]]
+		# A script ends with what Ctrl-C has ended.
+		run -130 terminal "bash -c '\"$IDMOUNT\" run --rootfs root -m 0:100000:65536 $run -- sh -c \"echo ready; exec sleep 100\"; echo went on'" ready '\x03'
+		[[ $output != *'went on' ]]
+	done
+}
+
+@test "job control of the caller's shell" {
+	local mark=$((1000000 + $$)) options state
+
+	cat >root/job <<-'END'
+		trap 'echo contin""ued' CONT
+		echo g""o
+		while :; do sleep 0.1; done
+	END
+	# The supervisor, which has it as its arguments, and the program itself.
+	state="echo st''opped: \$(ps -eo stat=,args= | grep -c '^T.*[j]ob $mark'); echo d''one\\n"
+	for options in --no-tty '--no-tty --no-pid'; do
+		run -0 terminal 'bash --norc --noediting -i' '# ' \
+			"'$IDMOUNT' run --rootfs root -m 0:100000:65536 $options -- sh /job $mark\\n" \
+			go '\x1a' Stopped "$state" done 'fg\n' continued '\x1a' Stopped 'bg\n' continued "$state" done \
+			"kill %1; wait %1; echo end''ed \$?\\n" 'ended 143' 'exit 0\n'
+		# A child of the program is a third, before it executes sleep.
+		same 'stopped' $'stopped: 2\nstopped: 0' "$(grep -o 'stopped: [0-9]*' <<<"$output" | sed 's/3/2/')"
+	done
+	# With a terminal of its own only another process can stop it. Its settings are the shell's then.
+	: >output
+	"$IDMOUNT" run --rootfs root -m 0:100000:65536 --tty -- sh /job $mark </dev/null >output 3>&- &
+	until grep -q go output; do sleep 0.05; done
+	kill -TSTP $!
+	until (($(ps -eo stat=,args= | grep -c "^T.*job $mark") >= 2)); do sleep 0.05; done
+	kill -CONT $!
+	while ps -eo stat=,args= | grep -q "^T.*job $mark"; do sleep 0.05; done
+	kill $!
+	status=0
+	wait $! || status=$?
+	same 'exit status' 143 "$status"
+}
+
+@test "every signal goes to the command" {
+	local signal signals=() pids=()
+
+	for signal in {1..64}; do
+		case $signal in 9 | 17 | 19 | 20 | 21 | 22 | 32 | 33) continue ;; esac # KILL CHLD STOP TSTP TTIN TTOU, libc
+		: >"output$signal"
+		"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c "trap 'echo got $signal; exit 3' $signal; echo ready; while :; do sleep 0.1; done" >"output$signal" 2>&1 3>&- &
+		signals+=("$signal")
+		pids+=($!)
+	done
+	for i in "${!pids[@]}"; do
+		until grep -q ready "output${signals[i]}"; do sleep 0.05; done
+		kill -"${signals[i]}" "${pids[i]}"
+		status=0
+		wait "${pids[i]}" || status=$?
+		same "exit status of ${signals[i]}" 3 "$status"
+		same 'output' $'ready\n'"got ${signals[i]}" "$(cat "output${signals[i]}")"
+	done
+}
+
+@test "what the caller ignores does not reach the command" {
+	: >output
+	(trap '' HUP; exec "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c 'trap "echo hup" HUP; trap "exit 4" USR1; echo ready; while :; do sleep 0.1; done' >output 3>&-) &
+	until grep -q ready output; do sleep 0.05; done
+	kill -HUP $!
+	kill -USR1 $!
+	status=0
+	wait $! || status=$?
+	same 'exit status' 4 "$status"
+	same 'output' ready "$(cat output)"
+	# A background job of a script ignores what is typed.
+	run -0 terminal "'$IDMOUNT' run --rootfs root -m 0:100000:65536 --no-tty -- sh -c 'trap \"echo no\" INT; echo ready; sleep 0.5; sleep 0.5' & trap : INT; wait; wait" ready '\x03'
+	[[ $output != *no* ]]
+}
+
+@test "input that is not read does not make it deaf" {
+	: >output
+	mkfifo input
+	yes >input 3>&- &
+	"$IDMOUNT" run --rootfs root -m 0:100000:65536 --tty -- sh -c 'echo ready; exec sleep 1000' <input >output 3>&- &
+	until grep -q ready output; do sleep 0.05; done
+	sleep 0.5 # until nothing goes in any more
+	kill $!
+	ends $!
+	status=0
+	wait $! || status=$?
+	same 'exit status' 143 "$status"
+}
+
+@test "an output that is not read does not make it deaf, and loses nothing" {
+	local how
+
+	mkfifo out
+	for how in as_root as_another; do
+		sleep 1000 <out 3>&- &
+		reader=$!
+		exec 7>out
+		# A descriptor of another user cannot be opened once more.
+		if [[ $how == as_another ]]; then
+			make_joe
+			"${joe[@]}" run --rootfs root --tty -- busybox yes <&- >&7 3>&- &
+		else
+			"$IDMOUNT" run --rootfs root -m 0:100000:65536 --tty -- busybox yes <&- >&7 3>&- &
+		fi
+		exec 7>&-
+		sleep 1
+		kill $!
+		ends $!
+		status=0
+		wait $! || status=$?
+		same 'exit status' 143 "$status"
+		kill $reader
+	done
+	same 'output' 60000 "$(inside --tty -- sh -c 'busybox head -c 60000 /dev/zero | busybox tr "\0" x' </dev/null | (sleep 1; wc -c))"
+	same 'its end' 1000 "$(inside --tty -- busybox seq 1000 </dev/null | (sleep 1; tail -n 1) | tr -d '\r')"
+}
+
+@test "an output that takes nothing" {
+	fails 125 'idmount: run: write to standard output: No space left on device' \
+		bash -c '"$0" run --rootfs root -m 0:100000:65536 --tty -- busybox seq 10000 </dev/null >/dev/full' "$IDMOUNT"
+	run -141 bash -c '"$0" run --rootfs root -m 0:100000:65536 --tty -- busybox yes </dev/null | true; exit ${PIPESTATUS[0]}' "$IDMOUNT"
+}
+
+@test "the descriptors that it shares are as they were" {
+	same 'flags' '' "$(terminal "'$IDMOUNT' run --rootfs root -m 0:100000:65536 -- true; grep -h flags /proc/self/fdinfo/[012] | grep 4...\$")"
+	(
+		"$IDMOUNT" run --rootfs root -m 0:100000:65536 --tty -- true
+		grep -h flags /proc/self/fdinfo/0 /proc/self/fdinfo/1 >&2
+	) < <(sleep 1) 2>flags | cat >/dev/null
+	same 'flags' '' "$(grep '4...$' flags || true)"
 }
 
 @test "the terminal is as it was afterwards" {

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading and writing what others share without ever waiting. O_NONBLOCK belongs to the open file
+ * description: the caller's shell would get EAGAIN afterwards, from its own standard input.
+ */
+#ifndef NONBLOCK_H
+#define NONBLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct nonblock {
+	int fd;	 /* the caller's: for poll() */
+	int own; /* the same file, opened for ourselves with O_NONBLOCK; -1: that cannot be */
+	bool socket;
+	size_t most; /* what can be written at once when poll() promises anything */
+};
+
+/* `mode` is O_RDONLY or O_WRONLY. */
+void nonblock_begin(struct nonblock *n, int fd, int mode);
+void nonblock_end(struct nonblock *n);
+
+/* As read(2) and write(2), to be called after poll(2). EAGAIN: nothing yet. */
+ssize_t nonblock_read(const struct nonblock *n, void *buf, size_t size);
+ssize_t nonblock_write(const struct nonblock *n, const void *buf, size_t size);
+
+#endif
