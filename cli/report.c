@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/printable.h"
+
 static const char *prefix_ = "idmount";
 
 void report_as(const char *prefix)
@@ -22,13 +24,16 @@ static char *one_line(const char *format, va_list args) __attribute__((format(pr
 
 static char *one_line(const char *format, va_list args)
 {
-	char *line;
+	char *text, *line;
+	size_t size;
 
-	if (vasprintf(&line, format, args) < 0)
+	if (vasprintf(&text, format, args) < 0)
 		return NULL;
-	for (char *c = line; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	size = 4 * strlen(text) + 1;
+	line = malloc(size);
+	if (line)
+		idm_printable(line, size, text);
+	free(text);
 	return line;
 }
 

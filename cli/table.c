@@ -6,20 +6,29 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Control characters, in octal as in /proc/self/mountinfo: a path must not break the table. */
+#include "lib/printable.h"
+
+/*
+ * In octal as in /proc/self/mountinfo: a path must not break the table, nor talk to the terminal. A
+ * backslash too, so that what is shown can be read back.
+ */
 static char *printable(const char *text)
 {
-	char *copy = malloc(4 * strlen(text) + 1), *to = copy;
+	size_t n = strlen(text);
+	char *copy = malloc(4 * n + 1), *to = copy;
 
 	if (!copy)
 		return NULL;
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (n) {
+		unsigned int shown = *text == '\\' ? 0 : idm_shown_length(text, n);
 
-		if (c < 0x20 || c == 0x7f || c == '\\')
-			to += sprintf(to, "\\%03o", c);
+		if (shown)
+			memcpy(to, text, shown);
 		else
-			*to++ = (char)c;
+			sprintf(to, "\\%03o", (unsigned char)*text);
+		to += shown ? shown : 4;
+		text += shown ? shown : 1;
+		n -= shown ? shown : 1;
 	}
 	*to = '\0';
 	return copy;

@@ -6,45 +6,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "util.h"
+#include "printable.h"
 
-/* Marks a text that did not fit, so that nobody takes half a path for the whole. */
-static void mark_cut(char *buf, size_t size, int length)
-{
-	if (length >= 0 && (size_t)length >= size)
-		memcpy(buf + size - 4, "...", 4);
-}
-
-/* Control characters in a path or map would let it forge lines in a log. */
-static void make_printable(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
-}
-
+/* Control characters in a path or map would let it forge lines in a log, or talk to the terminal. */
 static void put(char *buf, size_t size, const char *format, va_list args)
 {
-	mark_cut(buf, size, vsnprintf(buf, size, format, args));
-	make_printable(buf);
-}
+	char text[sizeof(((struct idm_error *)NULL)->reason) +
+		  1]; /* one more: a cut is seen, and marked */
 
-static void put_subject(struct idm_error *err, const char *subject)
-{
-	mark_cut(err->subject, sizeof(err->subject),
-		 snprintf(err->subject, sizeof(err->subject), "%s", subject));
-	make_printable(err->subject);
+	if (vsnprintf(text, sizeof(text), format, args) < 0)
+		text[0] = '\0';
+	idm_printable(buf, size, text);
 }
 
 /* "subject: step: reason (kernel: words)" */
 static void compose_message(struct idm_error *err)
 {
 	bool subject = err->subject[0], kernel = err->kernel[0];
-	int n = snprintf(err->message, sizeof(err->message), "%s%s%s: %s%s%s%s", err->subject,
-			 subject ? ": " : "", err->step, err->reason, kernel ? " (kernel: " : "",
-			 err->kernel, kernel ? ")" : "");
+	char text[sizeof(*err)];
 
-	mark_cut(err->message, sizeof(err->message), n);
+	snprintf(text, sizeof(text), "%s%s%s: %s%s%s%s", err->subject, subject ? ": " : "", err->step,
+		 err->reason, kernel ? " (kernel: " : "", err->kernel, kernel ? ")" : "");
+	idm_printable(err->message, sizeof(err->message), text);
 }
 
 int(idm_fail)(struct idm_error *err, int code, const char *step, const char *subject, const char *reason,
@@ -58,8 +41,8 @@ int(idm_fail)(struct idm_error *err, int code, const char *step, const char *sub
 	err->errnum = -code;
 	err->kernel[0] = '\0';
 	err->hint[0] = '\0';
-	mark_cut(err->step, sizeof(err->step), snprintf(err->step, sizeof(err->step), "%s", step));
-	put_subject(err, subject ? subject : "");
+	idm_printable(err->step, sizeof(err->step), step);
+	idm_printable(err->subject, sizeof(err->subject), subject ? subject : "");
 	if (reason) {
 		va_start(args, reason);
 		put(err->reason, sizeof(err->reason), reason, args);
@@ -77,7 +60,7 @@ void idm_subject(struct idm_error *err, const char *subject)
 {
 	if (!err || err->subject[0])
 		return;
-	put_subject(err, subject);
+	idm_printable(err->subject, sizeof(err->subject), subject);
 	compose_message(err);
 }
 
@@ -96,8 +79,6 @@ void idm_kernel_words(struct idm_error *err, const char *words)
 {
 	if (!err)
 		return;
-	mark_cut(err->kernel, sizeof(err->kernel),
-		 snprintf(err->kernel, sizeof(err->kernel), "%s", words));
-	make_printable(err->kernel);
+	idm_printable(err->kernel, sizeof(err->kernel), words);
 	compose_message(err);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "printable.h"
 #include "util.h"
 
 /* A key, from behind its opening quote. */
@@ -61,28 +62,6 @@ static int fail_end(const struct scan *s)
 static unsigned int left(const struct scan *s)
 {
 	return (unsigned int)(s->end - s->at);
-}
-
-/* The length of the UTF-8 character at p; 0: it is none (or it is cut off). */
-static unsigned int character(const unsigned char *p, size_t n)
-{
-	unsigned int length = *p < 0x80	  ? 1
-			      : *p < 0xc2 ? 0
-			      : *p < 0xe0 ? 2
-			      : *p < 0xf0 ? 3
-			      : *p < 0xf5 ? 4
-					  : 0;
-
-	if (length > n)
-		return 0;
-	for (unsigned int i = 1; i < length; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	/* longer than it needs to be, a surrogate, past U+10FFFF */
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-	    (*p == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return length;
 }
 
 /* Four hexadecimal digits; -1: they are not. */
@@ -197,7 +176,7 @@ static int scan_plain(struct scan *s)
 		return FAIL_AT(s, s->at, "a NUL byte");
 	if (*s->at < 0x20)
 		return FAIL_AT(s, s->at, "a control character (0x%02x) in a string", *s->at);
-	length = character(s->at, left(s));
+	length = idm_utf8_length((const char *)s->at, left(s));
 	if (!length)
 		return FAIL_AT(s, s->at, "invalid UTF-8");
 	s->at += length;
@@ -246,7 +225,7 @@ static long next_character(const unsigned char **p)
 		escape = strchr("bfnrt", c[1]) ? strchr(escapes, c[1]) : NULL;
 		return escape ? escape[1] : c[1];
 	}
-	length = character(c, 4);
+	length = idm_utf8_length((const char *)c, 4);
 	u = length == 1 ? *c : *c & (0xff >> (length + 1));
 	for (unsigned int i = 1; i < length; i++)
 		u = (u << 6) | (c[i] & 0x3f);

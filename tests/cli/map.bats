@@ -289,7 +289,7 @@ no_trailing_blanks()
 }
 
 @test "a message is one line, whatever the map holds" {
-	fails 2 'idmount: map: 0:1?[31mx: parse map: "1?[31mx" is not a number' text -m $'0:1\e[31mx'
+	fails 2 'idmount: map: 0:1\033[31mx: parse map: "1\033[31mx" is not a number' text -m $'0:1\e[31mx'
 	run -2 --separate-stderr text -m "0:$(printf '1%.0s' {1..5000})"
 	same 'lines' 1 "${#stderr_lines[@]}"
 	((${#stderr} < 1400))
@@ -318,10 +318,10 @@ no_trailing_blanks()
 }
 
 @test "what is quoted in a message cannot forge a line of it" {
-	fails 2 'idmount: a?idmount: b: unknown command; see "idmount --help"' idmount $'a\nidmount: b'
-	fails 2 'idmount: map: ?[31mred: nothing was expected here; maps are given with -m' \
+	fails 2 'idmount: a\012idmount: b: unknown command; see "idmount --help"' idmount $'a\nidmount: b'
+	fails 2 'idmount: map: \033[31mred: nothing was expected here; maps are given with -m' \
 		idmount map $'\e[31mred'
-	fails 1 'mount.idmap: wh?t: unknown option; see mount.idmap(8)' \
+	fails 1 'mount.idmap: wh\015t: unknown option; see mount.idmap(8)' \
 		"$MOUNT_IDMAP" /a /b -o $'wh\rt'
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "map.h"
+#include "printable.h"
 
 /* Standard error, before libFuzzer closes it and a program under test has another. */
 static int messages = -1;
@@ -53,10 +54,11 @@ char *text_copy(const uint8_t *data, size_t size)
 /* One line, without anything that a terminal or a log could take for more. */
 static bool is_printable(const char *s, size_t room)
 {
-	if (!memchr(s, '\0', room))
+	if (!memchr(s, '\0', room) || !idm_is_utf8(s))
 		return false;
 	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f ||
+		    (s[0] == '\xc2' && (unsigned char)s[1] < 0xa0))
 			return false;
 	return true;
 }

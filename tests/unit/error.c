@@ -37,7 +37,7 @@ TEST(kernel_words_and_hint_are_added)
 	idm_kernel_words(&err, "overlayfs: no\nway");
 	idm_hint(&err, "try %s", "harder");
 	assert_string_equal(err.message,
-			    "/a: make overlay: the kernel refused (kernel: overlayfs: no?way)");
+			    "/a: make overlay: the kernel refused (kernel: overlayfs: no\\012way)");
 	assert_string_equal(err.hint, "try harder");
 }
 
@@ -47,9 +47,9 @@ TEST(a_subject_is_added_only_where_there_is_none)
 
 	idm_fail(&err, -EINVAL, "step", NULL, "reason");
 	idm_subject(&err, "/a\n");
-	assert_string_equal(err.message, "/a?: step: reason");
+	assert_string_equal(err.message, "/a\\012: step: reason");
 	idm_subject(&err, "/b");
-	assert_string_equal(err.message, "/a?: step: reason");
+	assert_string_equal(err.message, "/a\\012: step: reason");
 	idm_subject(NULL, "/a");
 }
 
@@ -108,9 +108,9 @@ TEST(control_characters_cannot_forge_a_line)
 	struct idm_error err;
 
 	assert_error(idm_fail(&err, -EINVAL, "step", "a\nb\x1b[2J\x7f", "c\rd\te"), -EINVAL, &err,
-		     "a?b?[2J?", "step", "c?d?e");
+		     "a\\012b\\033[2J\\177", "step", "c\\015d\\011e");
 	idm_hint(&err, "f\ng");
-	assert_string_equal(err.hint, "f?g");
+	assert_string_equal(err.hint, "f\\012g");
 }
 
 TEST(nobody_needs_to_want_words)
@@ -118,4 +118,61 @@ TEST(nobody_needs_to_want_words)
 	assert_int_equal(idm_fail(NULL, -EPERM, "step", "subject", "reason"), -EPERM);
 	idm_hint(NULL, "hint");
 	idm_kernel_words(NULL, "words");
+}
+
+/* Names are bytes: a lone continuation, a cut character, a surrogate, C1's CSI, and what reorders a
+ * line. */
+TEST(what_is_not_to_be_shown_is_written_in_octal)
+{
+	static const char *const cases[][2] = {
+		{ "\x9b"
+		  "2J",
+		  "\\2332J" },
+		{ "a\xff"
+		  "b",
+		  "a\\377b" },
+		{ "\xc3", "\\303" },
+		{ "\xed\xa0\x80", "\\355\\240\\200" },
+		{ "\xc2\x9b"
+		  "31m",
+		  "\\302\\23331m" },
+		{ "\xe2\x80\xae"
+		  "txt",
+		  "\\342\\200\\256txt" },
+		{ "\xe2\x81\xa9", "\\342\\201\\251" },
+		{ "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80" },
+		{ "back\\slash", "back\\slash" },
+	};
+	struct idm_error err;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		idm_fail(&err, -EINVAL, "step", cases[i][0], "%s", cases[i][0]);
+		assert_string_equal(err.subject, cases[i][1]);
+		assert_string_equal(err.reason, cases[i][1]);
+		idm_fail(&err, -EINVAL, "step", cases[i][1], NULL); /* a text may go through it twice */
+		assert_string_equal(err.subject, cases[i][1]);
+	}
+}
+
+/* No half of a character or of an escape is in front of the dots. */
+TEST(a_text_is_cut_between_characters)
+{
+	struct idm_error err;
+	char text[sizeof(err.subject) + 8];
+
+	for (size_t blanks = 0; blanks < 8; blanks++) {
+		size_t n = sizeof(text) - 1;
+
+		memset(text, ' ', blanks);
+		for (size_t i = blanks; i < n; i++)
+			text[i] = (i - blanks) % 2 ? '\xa4' : '\xc3';
+		text[n] = '\0';
+		idm_fail(&err, -EINVAL, "step", text, NULL);
+		assert_int_equal((strlen(err.subject) - 3 - blanks) % 2, 0);
+		assert_string_equal(err.subject + strlen(err.subject) - 5, "\xc3\xa4...");
+		memset(text + blanks, '\x1b', n - blanks);
+		idm_fail(&err, -EINVAL, "step", text, NULL);
+		assert_int_equal((strlen(err.subject) - 3 - blanks) % 4, 0);
+		assert_string_equal(err.subject + strlen(err.subject) - 7, "\\033...");
+	}
 }

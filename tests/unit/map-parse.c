@@ -316,9 +316,9 @@ TEST(long_entries_are_quoted_whole_or_marked_as_cut)
 TEST(control_characters_do_not_get_into_messages)
 {
 	static const struct bad table[] = {
-		{ "0:1:2\x1b[31m", "0:1:2?[31m", "?[31m\" is not a number" },
-		{ "\x01:1:2", "?:1:2", "\"?\" is not a number" },
-		{ "0:1:\x7f", "0:1:?", "\"?\" is not a number" },
+		{ "0:1:2\x1b[31m", "0:1:2\\033[31m", "\\033[31m\" is not a number" },
+		{ "\x01:1:2", "\\001:1:2", "\"\\001\" is not a number" },
+		{ "0:1:\x7f", "0:1:\\177", "\"\\177\" is not a number" },
 	};
 
 	EACH(parse_bad, table);
