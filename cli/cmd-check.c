@@ -90,8 +90,8 @@ static void add_path_json(struct json_object *array, const char *path, const str
 	struct json_object *o = json_new_object();
 	bool good = is_good(check, write);
 
-	json_add_string(o, "path", path);
-	json_add_string(o, "fstype", check->fstype);
+	json_add_name(o, "path", path);
+	json_add_name(o, "fstype", check->fstype);
 	json_add_bool(o, "mappable", check->mappable);
 	json_add_bool(o, "mapped", check->mapped);
 	if (write) {

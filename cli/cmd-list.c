@@ -50,10 +50,10 @@ static void add_json(struct json_object *array, const struct idm_mount *m)
 	char words[256];
 
 	describe_mount(m, words, sizeof(words));
-	json_add_string(o, "target", m->target);
-	json_add_string(o, "source", m->source);
-	json_add_string(o, "root", m->root);
-	json_add_string(o, "fstype", m->fstype);
+	json_add_name(o, "target", m->target);
+	json_add_name(o, "source", m->source);
+	json_add_name(o, "root", m->root);
+	json_add_name(o, "fstype", m->fstype);
 	json_add_string(o, "flags", words);
 	json_add_string(o, "mapState", state_word(m->map_state));
 	json_add_map(o, m->map);

@@ -18,6 +18,12 @@ struct json_object *json_new_array(void);
 void json_append(struct json_object *array, struct json_object *value);
 void json_add(struct json_object *object, const char *key, struct json_object *value);
 void json_add_string(struct json_object *object, const char *key, const char *value); /* NULL: null */
+
+/*
+ * A name, which may be any bytes, where JSON has characters only. If it is not UTF-8, each byte at fault
+ * is U+FFFD in `key`, and "KEYBase64" beside it has all bytes as they are.
+ */
+void json_add_name(struct json_object *object, const char *key, const char *name);
 void json_add_bool(struct json_object *object, const char *key, bool value);
 void json_add_number(struct json_object *object, const char *key, uint64_t value);
 

@@ -12,6 +12,7 @@
 
 #include "json-edit.h"
 #include "lib/error.h"
+#include "lib/printable.h"
 #include "oci-ready.h"
 #include "slurp.h"
 
@@ -111,6 +112,12 @@ int make_bundle_ready(const char *bundle, const char *hook, char *file, struct i
 	int dirfd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC), r;
 
 	snprintf(file, PATH_MAX, "%s", bundle);
+	if (!idm_is_utf8(hook)) {
+		if (dirfd >= 0)
+			close(dirfd);
+		return idm_fail(err, -EILSEQ, step_ready, NULL,
+				"config.json cannot name %s, which is not UTF-8, as its hook", hook);
+	}
 	if (dirfd < 0)
 		return fail_errno(err, "open");
 	r = find_file(bundle, file, err);

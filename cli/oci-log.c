@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "json-edit.h"
+#include "lib/printable.h"
 #include "oci-runtime.h"
 
 static void stamp(char *buf, size_t size)
@@ -20,13 +21,18 @@ static void stamp(char *buf, size_t size)
 /* The forms are those of runc. */
 void oci_log(const char *file, bool json, const char *message)
 {
-	char *line, *quoted, when[32];
+	size_t size = 4 * strlen(message) + 1;
+	char *line, *quoted, *shown, when[32];
 	int fd = file ? open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
 
 	if (fd < 0)
 		return;
 	stamp(when, sizeof(when));
-	quoted = json_quote(message);
+	/* As on standard error: a name in it need not be UTF-8, as a string in JSON has to be. */
+	shown = malloc(size);
+	if (shown)
+		idm_printable(shown, size, message);
+	quoted = json_quote(shown);
 	line = !quoted ? NULL
 	       : json  ? text_of("{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n", quoted, when)
 		       : text_of("time=\"%s\" level=error msg=%s\n", when, quoted);
@@ -34,6 +40,7 @@ void oci_log(const char *file, bool json, const char *message)
 		/* said on standard error */
 	}
 	close(fd);
+	free(shown);
 	free(quoted);
 	free(line);
 }

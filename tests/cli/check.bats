@@ -135,6 +135,19 @@ $idmount_check missing: check path: No such file or directory" "$stderr"
 		"$(jq -c .paths <<<"$output")"
 }
 
+@test "JSON of a path that is not UTF-8" {
+	mkdir $'bad\xff\e"'
+	idmount check --json $'bad\xff\e"' $'missing\xff' >json || true
+	python3 - <<-'END'
+		import base64, json
+
+		a, b = json.load(open("json", encoding="utf-8"))["paths"]
+		assert a["path"] == "bad\ufffd\x1b\"" and a["mappable"], a
+		assert base64.b64decode(a["pathBase64"]) == b"bad\xff\x1b\"", a
+		assert base64.b64decode(b["pathBase64"]) == b"missing\xff" and b["error"] == "ENOENT", b
+	END
+}
+
 @test "--write: what can be mapped, but not be written" {
 	mkdir read-only full
 	mount -t tmpfs -o ro read-only read-only

@@ -153,6 +153,66 @@ TARGET                SOURCE      FSTYPE  UID MAP         GID MAP         FLAGS
 	done
 }
 
+# Names that a terminal obeys, that are not UTF-8, that reorder a line, and that JSON quotes.
+hostile_names=($'e\e[2Jx' $'bad\xff\xc3' $'c1\xc2\x9b31m' $'bidi\xe2\x80\xaetxt' $'q"\n\\' $'del\x7f' 'äöü')
+
+@test "JSON is JSON whatever the names are, and has each byte of them" {
+	local name
+
+	for name in "${hostile_names[@]}"; do
+		mkdir "./$name"
+		mount -t tmpfs "$name" "./$name"
+		idmount mount -m 0:1 "./$name" "./$name"
+	done
+	idmount list --json "${hostile_names[@]}" >json
+	python3 - "${hostile_names[@]}" <<-'END'
+		import base64, json, os, sys
+
+		def name_of(mount, key):
+		    if key + "Base64" in mount:
+		        assert "\ufffd" in mount[key], mount
+		        return base64.b64decode(mount[key + "Base64"])
+		    return mount[key].encode()
+
+		text = open("json", "rb").read()
+		assert not set(text.replace(b"\n", b"")) & (set(range(32)) | {127}), text
+		text = text.decode()
+		assert not set(text) & {"\x9b", "\u202e"}, text
+		mounts = json.loads(text)
+		names = [os.fsencode(name) for name in sys.argv[1:]]
+		assert [name_of(m, "target") for m in mounts] == [b"/mnt/" + n for n in names], mounts
+		assert [name_of(m, "source") for m in mounts] == names, mounts
+		assert ["targetBase64" in m for m in mounts] == [b"\xff" in n for n in names], mounts
+	END
+}
+
+@test "no name in the table or in an error talks to the terminal" {
+	local name plain
+
+	for name in "${hostile_names[@]}"; do
+		mkdir "./$name"
+		idmount mount -m 0:1 src "./$name"
+	done
+	run --separate-stderr idmount list "${hostile_names[@]}"
+	same 'targets' '/mnt/e\033[2Jx|/mnt/bad\377\303|/mnt/c1\302\23331m|/mnt/bidi\342\200\256txt|/mnt/q"\012\134|/mnt/del\177|/mnt/äöü' \
+		"$(printf '%s\n' "${lines[@]:1}" | sed 's/  .*//' | paste -sd'|')"
+	for name in "${hostile_names[@]}"; do
+		plain=$(idmount list "missing-$name" 2>&1 || true)
+		plain+=$(idmount mount -m 0:1 "missing-$name" dst 2>&1 || true)
+		plain+=$(idmount mount -m "0:$name" src dst 2>&1 || true)
+		plain+=$(idmount mount -o "$name" -m 0:1 src dst 2>&1 || true)
+		plain+=$(idmount umount "missing-$name" 2>&1 || true)
+		plain+=$(idmount check "missing-$name" 2>&1 || true)
+		plain+=$(idmount check "./$name")
+		plain+=$(idmount apply "missing-$name" dst 2>&1 || true)
+		plain+=$(idmount "$name" 2>&1 || true)
+		plain+=$("$MOUNT_IDMAP" "missing-$name" dst -o map=0:1 2>&1 || true)
+		plain+=$("$MOUNT_IDMAP" src dst -o "map=0:1,$name" 2>&1 || true)
+		iconv -f UTF-8 -t UTF-8 <<<"$plain" >/dev/null
+		python3 -c 'import sys, unicodedata; assert not [c for c in sys.argv[1] if unicodedata.category(c) in ("Cc", "Cf") and c != "\n"]' "$plain"
+	done
+}
+
 @test "a target: the mount that holds it" {
 	mkdir src/below
 	idmount mount -m 0:1 src dst

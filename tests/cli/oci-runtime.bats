@@ -253,6 +253,10 @@ front_refuses()
 	front_refuses '/mnt/c/config.json: prepare bundle: line 2, column 1: unexpected end of data' create -b c id
 	run -1 "$front" --log log --log-format json create -b /mnt/none id
 	same 'the log' '{"level":"error","msg":"/mnt/none: prepare bundle: open: No such file or directory"}' "$(jq -c 'del(.time)' log)"
+	rm log
+	run -1 "$front" --log log --log-format json create -b $'/mnt/n\xff\e"' id
+	python3 -c 'import json; print(json.load(open("log", encoding="utf-8"))["msg"])' >message
+	same 'the log' '/mnt/n\377\033": prepare bundle: open: No such file or directory' "$(<message)"
 	run -1 "$front" --log text create -b /mnt/none id
 	grep -qE '^time="[^"]+" level=error msg="/mnt/none: prepare bundle: open: No such file or directory"$' text
 	mount -t tmpfs -o ro ro c
