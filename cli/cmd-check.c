@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "command.h"
+#include "front-words.h"
 #include "json.h"
 #include "lib/error.h"
 #include "report.h"
@@ -89,6 +91,7 @@ static void add_path_json(struct json_object *array, const char *path, const str
 {
 	struct json_object *o = json_new_object();
 	bool good = is_good(check, write);
+	char *hint = good || !err->hint[0] ? NULL : front_hint(err->hint);
 
 	json_add_name(o, "path", path);
 	json_add_name(o, "fstype", check->fstype);
@@ -100,7 +103,8 @@ static void add_path_json(struct json_object *array, const char *path, const str
 	}
 	json_add_string(o, "error", good ? NULL : idm_errno_name(err->errnum));
 	json_add_string(o, "reason", good ? NULL : err->reason);
-	json_add_string(o, "hint", good || !err->hint[0] ? NULL : err->hint);
+	json_add_string(o, "hint", hint);
+	free(hint);
 	json_append(array, o);
 }
 

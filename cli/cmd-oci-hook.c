@@ -183,5 +183,6 @@ const struct command command_oci_hook = {
 	.summary = "map the mounts of a container that a runtime is creating",
 	.details = details,
 	.options = options,
+	.front = FRONT_CONTAINER,
 	.run = run,
 };

@@ -270,5 +270,6 @@ const struct command command_oci_runtime = {
 	.details = details,
 	.options = options,
 	.options_first = true,
+	.front = FRONT_CONTAINER,
 	.run = run,
 };

@@ -433,5 +433,6 @@ const struct command command_run = {
 	.details = details,
 	.options = options,
 	.options_first = true,
+	.front = FRONT_RUN,
 	.run = run,
 };

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "front-words.h"
+
 struct option_row {
 	int letter;	      /* the short option, or a number from LONG_ONLY on */
 	const char *name;     /* the long option */
@@ -25,6 +27,7 @@ struct command {
 	const char *details;		  /* more lines for "help COMMAND" */
 	const struct option_row *options; /* ends with a row without a name */
 	bool options_first;		  /* what comes after the first operand is not ours */
+	enum front_kind front;		  /* whose words hints are in */
 	int (*run)(int argc, char **argv);
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "front-words.h"
 #include "report.h"
 
 const char map_details[] =
@@ -75,16 +76,17 @@ static int take_userns_path(struct idm_map *map, const char *path)
 
 static int take_userns(struct idm_map *map, const char *value)
 {
+	static const char userns[] = "idm_map_add_userns()";
 	struct idm_error err;
 	long pid;
 
 	if (!*value)
-		return report_usage("--userns: a path or a process number is missing");
+		return report_usage("%s: a path or a process number is missing", front_word(userns));
 	if (value[strspn(value, "0123456789")])
 		return take_userns_path(map, value);
 	pid = strtol(value, NULL, 10);
 	if (pid < 1 || pid > INT_MAX)
-		return report_usage("--userns: %s is not a process number", value);
+		return report_usage("%s: %s is not a process number", front_word(userns), value);
 	return idm_map_add_pid(map, (pid_t)pid, &err) < 0 ? report_error(&err) : DONE;
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "do-mount.h"
+#include "front-words.h"
 #include "lib/kernel.h"
 #include "maps.h"
 #include "report.h"
@@ -306,6 +307,7 @@ int main(int argc, char **argv)
 	report_as("mount.idmap");
 	if (open_standard_fds() != DONE)
 		return MOUNT_SYSTEM;
+	front_is(FRONT_HELPER);
 	status = read_line(&h, argc, argv);
 	if (status == DONE)
 		status = mount_idmap(&h);

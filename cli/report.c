@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front-words.h"
 #include "lib/printable.h"
 
 static const char *prefix_ = "idmount";
@@ -64,11 +65,19 @@ static void say(const char *kind, const char *format, va_list args)
 	free(line);
 }
 
+static void print_hint(const char *hint)
+{
+	char *text = front_hint(hint);
+
+	fprintf(stderr, "hint: %s\n", text ? text : hint);
+	free(text);
+}
+
 static int print_error(const char *file, const struct idm_error *err)
 {
 	report_failure("%s%s%s", file, *file ? ": " : "", err->message);
 	if (err->hint[0])
-		fprintf(stderr, "hint: %s\n", err->hint);
+		print_hint(err->hint);
 	return FAILED;
 }
 

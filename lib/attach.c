@@ -65,8 +65,9 @@ static int check_replaced(const struct idm_target *target, const char *path, str
 		return idm_fail(err, is_root, step_attach, path, NULL);
 	if (!r) {
 		idm_fail(err, -EINVAL, step_attach, path, "there is no mount to replace");
-		idm_hint(err,
-			 "the target has to be a mount point; without --replace it need not be one");
+		idm_hint(
+			err,
+			"the target has to be a mount point; without IDM_ATTACH_REPLACE it need not be one");
 		return -EINVAL;
 	}
 	if (is_root) {

@@ -194,10 +194,11 @@ static int check_side(const struct idm_map *map, unsigned int kind, struct idm_e
 	if (!side->n) {
 		idm_fail(err, -EINVAL, step, NULL,
 			 "the map has no %s entries; the kernel wants both sides", name);
-		idm_hint(err,
-			 "add one such as %c:0:100000:65536, or --keep-rest to let every %s keep its "
-			 "number",
-			 name[0], name);
+		idm_hint(
+			err,
+			"add one such as %c:0:100000:65536, or idm_map_keep_rest() to let every %s keep its "
+			"number",
+			name[0], name);
 		return -EINVAL;
 	}
 	if (side->n > IDM_KERNEL_ENTRIES)

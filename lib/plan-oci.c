@@ -487,7 +487,8 @@ static int find_own_map(struct oci *oci)
 	if (oci->namespace)
 		return read_joined_map(oci);
 	idm_fail(err, -ENOENT, step_map, NULL, "there are no linux.uidMappings");
-	idm_hint(err, "a container without a user namespace has no map of its own; give one with -m");
+	idm_hint(err, "a container without a user namespace has no map of its own; give one "
+		      "(idm_map_parse())");
 	return -ENOENT;
 }
 

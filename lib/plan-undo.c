@@ -416,7 +416,8 @@ static int why_not_unmounted(int code, const struct node *node, struct idm_error
 	if (code != -EBUSY)
 		return idm_fail(err, code, step_undo, node->target, NULL);
 	idm_fail(err, code, step_undo, node->target, "the mount is in use");
-	idm_hint(err, "\"fuser -vm %s\" shows by whom; --lazy detaches it all the same", node->target);
+	idm_hint(err, "\"fuser -vm %s\" shows by whom; IDM_UNDO_LAZY detaches it all the same",
+		 node->target);
 	return code;
 }
 

@@ -247,7 +247,7 @@ static int fail_open(int code, const char *path, struct idm_error *err)
 {
 	idm_fail(err, code, step_target, path, code == -ENOENT ? "there is no such target" : NULL);
 	if (code == -ENOENT)
-		idm_hint(err, "create it first, or ask for it (--mkdir)");
+		idm_hint(err, "create it first, or ask for it (IDM_ATTACH_MKDIR)");
 	return code;
 }
 

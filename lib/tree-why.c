@@ -192,7 +192,7 @@ static bool source_is_no_clone(const struct question *q)
 		return false;
 	say(q, "mounts below the source are locked by another user namespace: a copy without them would "
 	       "uncover what they cover");
-	idm_hint(q->err, "map it with all mounts below it (recursive)");
+	idm_hint(q->err, "map it with all mounts below it (IDM_TREE_RECURSIVE)");
 	return true;
 }
 

@@ -18,8 +18,8 @@ static int explain(int code, const char *target, struct idm_error *err)
 	case -EBUSY:
 		idm_fail(err, code, step_umount, target, "the mount is in use");
 		idm_hint(err,
-			 "\"fuser -vm %s\" shows by whom; --lazy detaches it all the same, -R takes the "
-			 "mounts below it away first",
+			 "\"fuser -vm %s\" shows by whom; IDM_UMOUNT_LAZY detaches it all the same, "
+			 "IDM_UMOUNT_RECURSIVE takes the mounts below it away first",
 			 target);
 		return code;
 	case -EINVAL:

@@ -159,7 +159,7 @@ hint: create it first, or ask for it (--mkdir)' idmount bundle mount box
 @test "no map" {
 	config '[{"type": "mount"}]' '[]'
 	refused 1 'idmount: bundle: box/config.json: read map: there are no linux.uidMappings
-hint: a container without a user namespace has no map of its own; give one with -m' idmount bundle mount box
+hint: a container without a user namespace has no map of its own; give one (--map MAP)' idmount bundle mount box
 	config '[{"type": "mount"}]' '[{"containerID": 0, "hostID": 100000, "size": 65536}]'
 	refused 1 'idmount: bundle: box/config.json: read map: linux.namespaces has no user namespace for linux.uidMappings' \
 		idmount bundle mount box

@@ -268,3 +268,36 @@ names()
 		head -1 "$page" | grep -F " $version\" "
 	done
 }
+
+# ---- hints: the library speaks of itself, each front end of its own options ----
+
+@test "hints of the library name no option of ours, and each front end has a word for each of their names" {
+	python3 - <<-'END'
+		import glob, re
+
+		# Options in whole commands of others, and of ours that begin with its name.
+		others = re.compile(
+		    r"mount --(bind|make-private)|--make-private|\blsns -t|nsenter [^;]*|\bfuser -vm|ulimit -[un]|"
+		    r"mount it with -t|mount -o [a-z,=]+|mount -t ext4|usermod --add-sub\S+|idmount [a-z]+ --[a-z]+")
+		option = re.compile(r"(?:^|[\s(])(--[a-z][a-z-]+|-[a-zA-Z])(?=[\s,;:)=]|$)")
+		literal = re.compile(r'"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*')
+		name = re.compile(r"\b(?:IDM_[A-Z_]+|idm_[a-z_]+\(\))")
+		# What only a program that calls the library can be told.
+		calls = {"idm_plan_apply()", "idm_reaper_start()", "idm_tree_open()"}
+		table = set(re.findall(r'^\t\{ "([^"]+)"', open("cli/front-words.c").read(), re.M))
+		texts = wrong = 0
+		for path in glob.glob("lib/*.c"):
+		    source = re.sub(r"/\*.*?\*/|//[^\n]*|^#include.*?$", "", open(path).read(), flags=re.S | re.M)
+		    for found in literal.findall(source):
+		        text = re.sub(r'"\s*"', "", found)[1:-1]
+		        texts += 1
+		        if option.search(others.sub("", text)):
+		            wrong += 1
+		            print(f"{path}: an option: {text}")
+		    for call in re.findall(r"idm_hint\(.*?\);", source, re.S):
+		        for n in set(name.findall("".join(literal.findall(call)))) - table - calls:
+		            wrong += 1
+		            print(f"{path}: no word for {n}")
+		assert texts > 500 and len(table) > 5 and not wrong
+	END
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the library calls by its own names, in the words of who reads it: an option of the command, or a
+ * word behind mount(8)'s -o.
+ */
+#ifndef FRONT_WORDS_H
+#define FRONT_WORDS_H
+
+/* FRONT_RUN: --bind has words of its own. FRONT_CONTAINER: mounts are in config.json. */
+enum front_kind { FRONT_COMMAND, FRONT_HELPER, FRONT_RUN, FRONT_CONTAINER, FRONTS };
+
+/* Who is in front of the library; the command if this is not called. */
+void front_is(enum front_kind front);
+
+/* A name of the library such as "IDM_ATTACH_MKDIR", as an option here. */
+const char *front_word(const char *name);
+
+/* A copy of a hint, with all such names in it replaced; NULL: no memory. */
+char *front_hint(const char *hint);
+
+#endif
