@@ -10,6 +10,7 @@
 #include "error.h"
 #include "lookup.h"
 #include "map.h"
+#include "subid-none.h"
 #include "util.h"
 
 static const char step_subid[] = "look up subordinate ids";
@@ -73,10 +74,7 @@ static int add_file(struct idm_map *map, const struct subid_file *f, struct idm_
 		fclose(file);
 	if (r < 0 || disk)
 		return r;
-	idm_fail(err, -ENOENT, step_subid, f->owner, "no range in %s", f->name);
-	idm_hint(err, "usermod --add-sub%cids 100000-165535 %s", f->kind == IDM_UID ? 'u' : 'g',
-		 f->owner);
-	return -ENOENT;
+	return idm_subid_none(f->kind, f->owner, err);
 }
 
 int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err)

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "map.h"
+#include "subid-none.h"
 #include "util.h"
 
 static const char step_subid[] = "look up subordinate ids";
@@ -56,6 +57,45 @@ static int check_file(const char *file, const char *owner, struct idm_error *err
 	return idm_fail(err, -EINVAL, step_subid, owner, "%s is not a regular file", file);
 }
 
+/*
+ * Whether libsubid has asked something else than the files: what nsswitch.conf names, as long as that
+ * can be loaded. It has been then, and stays.
+ */
+static bool other_source(char *source, size_t size)
+{
+	FILE *file = fopen("/etc/nsswitch.conf", "re");
+	char line[256], word[32], module[64];
+	bool found = false;
+	void *handle;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line, " subid : %31s", word) == 1;
+	if (file)
+		fclose(file);
+	if (!found || strcmp(word, "files") == 0)
+		return false;
+	snprintf(module, sizeof(module), "libsubid_%s.so", word);
+	handle = dlopen(module, RTLD_LAZY | RTLD_NOLOAD);
+	if (!handle)
+		return false;
+	dlclose(handle);
+	snprintf(source, size, "%s", word);
+	return true;
+}
+
+static int no_range(unsigned int kind, const char *owner, struct idm_error *err)
+{
+	char source[32];
+
+	if (!err || !other_source(source, sizeof(source)))
+		return idm_subid_none(kind, owner, err);
+	idm_fail(err, -ENOENT, step_subid, owner,
+		 "\"%s\", which /etc/nsswitch.conf names for subid, has no range of %s", source,
+		 kind == IDM_UID ? "uids" : "gids");
+	idm_hint(err, "write the map in numbers");
+	return -ENOENT;
+}
+
 /* Disk ids from 0 on, one range after the other. */
 static int add_ranges(struct idm_map *map, unsigned int kind, const char *owner,
 		      int (*ask)(const char *, struct subid_range **), struct idm_error *err)
@@ -67,12 +107,8 @@ static int add_ranges(struct idm_map *map, unsigned int kind, const char *owner,
 
 	if (r < 0)
 		return r;
-	if (n <= 0) {
-		idm_fail(err, -ENOENT, step_subid, owner, "no range in %s", file);
-		idm_hint(err, "usermod --add-sub%cids 100000-165535 %s", kind == IDM_UID ? 'u' : 'g',
-			 owner);
-		return -ENOENT;
-	}
+	if (n <= 0)
+		return no_range(kind, owner, err);
 	for (int i = 0; i < n && r == 0; i++) {
 		unsigned long start = ranges[i].start, count = ranges[i].count;
 		struct idm_entry e = { (uint32_t)disk, (uint32_t)start, (uint32_t)count };

@@ -166,7 +166,7 @@ new_userns()
 	same 'owners' $'100999:300000\n100005:200006' "$(owner dst/file dst/directory)"
 	idmount umount dst
 	refused 1 "$idmount_mount root: look up subordinate ids: no range in /etc/subuid
-hint: usermod --add-subuids 100000-165535 root" idmount mount -m auto src dst
+hint: usermod --add-subuids 101000-166535 root" idmount mount -m auto src dst
 }
 
 # entries N STEP: N entries that cannot be merged.

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The command that gives an owner subordinate ids takes any range. With one that another owner has, the
+ * files of one are the other's. So a range is looked for as useradd(8) does it: from SUB_UID_MIN of
+ * /etc/login.defs on, past all that is in /etc/subuid, and past ids of users.
+ */
+#include "subid-none.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "lookup.h"
+#include "map.h"
+#include "util.h"
+
+static const char step_subid[] = "look up subordinate ids";
+
+struct range {
+	unsigned long long start, end; /* of which the last is not in it */
+};
+
+struct ranges {
+	struct range *v;
+	size_t n, room;
+	bool failed;
+};
+
+/* What login.defs says. */
+struct limits {
+	unsigned long long min, max, count;
+};
+
+/* ---- reading ---- */
+
+/* Calls `each` for every line, without its end, which it may take apart. */
+static void each_line(const char *path, void (*each)(char *line, void *data), void *data)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	while (file && getline(&line, &size, file) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		each(line, data);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+}
+
+static void take(struct ranges *ranges, unsigned long long start, unsigned long long count)
+{
+	if (ranges->n == ranges->room) {
+		size_t room = ranges->room ? 2 * ranges->room : 64;
+		struct range *v = reallocarray(ranges->v, room, sizeof(*v));
+
+		if (!v) {
+			ranges->failed = true;
+			return;
+		}
+		ranges->v = v;
+		ranges->room = room;
+	}
+	ranges->v[ranges->n++] = (struct range){ start, start + count };
+}
+
+/* "OWNER:START:COUNT" */
+static void take_subid(char *line, void *data)
+{
+	unsigned long long start, count;
+
+	if (sscanf(line, "%*[^:]:%10llu:%10llu", &start, &count) == 2 && start < IDM_ID_END)
+		take(data, start, count);
+}
+
+/* "NAME:PASSWORD:ID..." */
+static void take_account(char *line, void *data)
+{
+	const char *password = strchr(line, ':'), *id = password ? strchr(password + 1, ':') : NULL;
+	unsigned long long number;
+
+	if (id && sscanf(id, ":%10llu", &number) == 1)
+		take(data, number, 1);
+}
+
+static void take_limit(char *line, void *data)
+{
+	struct limits *limits = data;
+	unsigned long long value;
+	char name[16];
+
+	if (sscanf(line, " SUB_%*1[UG]ID_%15s %llu", name, &value) != 2)
+		return;
+	if (strcmp(name, "MIN") == 0)
+		limits->min = value;
+	else if (strcmp(name, "MAX") == 0)
+		limits->max = value;
+	else if (strcmp(name, "COUNT") == 0)
+		limits->count = value;
+}
+
+/* The other kind's lines are not to be seen. */
+static void take_uid_limit(char *line, void *data)
+{
+	if (strstr(line, "SUB_UID_"))
+		take_limit(line, data);
+}
+
+static void take_gid_limit(char *line, void *data)
+{
+	if (strstr(line, "SUB_GID_"))
+		take_limit(line, data);
+}
+
+/* ---- looking ---- */
+
+static int by_start(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* The first range of so many ids that nothing else has; 0: none. */
+static unsigned long long find_free(struct ranges *taken, const struct limits *limits)
+{
+	unsigned long long start = limits->min;
+
+	if (taken->n)
+		qsort(taken->v, taken->n, sizeof(*taken->v), by_start);
+	for (size_t i = 0; i < taken->n && taken->v[i].start < start + limits->count; i++)
+		if (taken->v[i].end > start)
+			start = taken->v[i].end;
+	return start + limits->count - 1 <= limits->max ? start : 0;
+}
+
+static void read_limits(unsigned int kind, struct limits *limits)
+{
+	static const struct limits usual = { 100000, 600100000, 65536 };
+
+	*limits = usual;
+	each_line("/etc/login.defs", kind == IDM_UID ? take_uid_limit : take_gid_limit, limits);
+	if (!limits->min || !limits->count || limits->max >= IDM_ID_END || limits->min > limits->max)
+		*limits = usual;
+}
+
+static void hint_range(unsigned int kind, const char *file, const char *owner, struct idm_error *err)
+{
+	struct ranges taken = { 0 };
+	struct limits limits;
+	struct idm_ids ids;
+	unsigned long long start;
+
+	read_limits(kind, &limits);
+	each_line(file, take_subid, &taken);
+	each_line(kind == IDM_UID ? "/etc/passwd" : "/etc/group", take_account, &taken);
+	start = taken.failed ? 0 : find_free(&taken, &limits);
+	free(taken.v);
+	if (!start)
+		idm_hint(
+			err,
+			"no %llu ids from %llu to %llu are free: make room there, or change the limits in "
+			"/etc/login.defs",
+			limits.count, limits.min, limits.max);
+	else if (idm_lookup_user(owner, &ids) == 0)
+		idm_hint(err, "usermod --add-sub%cids %llu-%llu %s", kind == IDM_UID ? 'u' : 'g', start,
+			 start + limits.count - 1, owner);
+	else
+		idm_hint(
+			err,
+			"there is no user of this name; a line such as %s:%llu:%llu in %s would be found",
+			owner, start, limits.count, file);
+}
+
+int idm_subid_none(unsigned int kind, const char *owner, struct idm_error *err)
+{
+	const char *file = kind == IDM_UID ? "/etc/subuid" : "/etc/subgid";
+
+	if (!err)
+		return -ENOENT;
+	idm_fail(err, -ENOENT, step_subid, owner, "no range in %s", file);
+	hint_range(kind, file, owner, err);
+	return -ENOENT;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IDM_SUBID_NONE_H
+#define IDM_SUBID_NONE_H
+
+#include "idmount.h"
+
+/*
+ * Fills in *err and returns -ENOENT: the file has no subordinate ids of this kind for the owner. The
+ * hint names a range that is free.
+ */
+int idm_subid_none(unsigned int kind, const char *owner, struct idm_error *err);
+
+#endif
