@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attach.h"
+#include "attach-why.h"
 #include "detach.h"
 #include "error.h"
 #include "kernel.h"
@@ -91,6 +92,8 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 		return r;
 	r = idm_sys_move_mount(tree_fd, "", target->fd, "",
 			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH);
+	if (r < 0 && idm_why_not_put(r, tree_fd, target->fd, path, err))
+		return r;
 	if (r < 0)
 		return why_not_beneath(r, path, err);
 	/* The kernel has just refused locked mounts, so nothing is left that could keep this from going.
@@ -115,8 +118,9 @@ static int why_not_attached(int code, const char *path, struct idm_error *err)
 			 "make a loop");
 		break;
 	case -EINVAL:
-		idm_hint(err, "the target is in another mount namespace, or "
-			      "an unbindable tree goes below a shared mount");
+		idm_hint(err,
+			 "an unbindable tree cannot go below a shared mount, nor can a mount that is "
+			 "attached elsewhere");
 		break;
 	case -EPERM:
 		idm_hint(err,
@@ -137,7 +141,9 @@ int idm_put_on_top(int tree_fd, const struct idm_target *target, const char *pat
 	int r = idm_sys_move_mount(tree_fd, "", target->fd, "",
 				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 
-	return r < 0 ? why_not_attached(r, path, err) : 0;
+	if (r == 0 || idm_why_not_put(r, tree_fd, target->fd, path, err))
+		return r;
+	return why_not_attached(r, path, err);
 }
 
 uint64_t idm_propagation_flag(enum idm_propagation propagation)
@@ -336,7 +342,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 		return idm_fail(err, r, step_attach, target, "the tree is not an open descriptor");
 	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(st.stx_mode), err);
 	if (r < 0)
-		return r;
+		return r == -EISDIR ? idm_why_not_on_directory(r, st.stx_mode, target, err) : r;
 	r = attach(tree_fd, &t, target, flags, propagation, err);
 	if (r < 0)
 		idm_target_unmake(&t);

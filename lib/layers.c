@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach-why.h"
 #include "error.h"
 #include "kernel.h"
 #include "util.h"
@@ -29,6 +30,15 @@ void idm_layer_name(const struct idm_layer *layer, struct idm_layer_name *name)
 		 layer->device_minor, (unsigned long long)layer->inode);
 }
 
+static int not_a_directory(mode_t type, const char *path, struct idm_error *err)
+{
+	idm_fail(err, -ENOTDIR, step_open, path,
+		 S_ISBLK(type) ? "the layer is a block device, not the filesystem on it" : NULL);
+	if (S_ISBLK(type))
+		idm_hint_block_device(err);
+	return -ENOTDIR;
+}
+
 static int look(struct idm_layer *l, struct idm_error *err)
 {
 	struct statx st;
@@ -38,7 +48,7 @@ static int look(struct idm_layer *l, struct idm_error *err)
 	if (r < 0)
 		return idm_fail(err, r, step_open, l->path.path, NULL);
 	if (!S_ISDIR(st.stx_mode))
-		return idm_fail(err, -ENOTDIR, step_open, l->path.path, NULL);
+		return not_a_directory(st.stx_mode, l->path.path, err);
 	l->mount_id = st.stx_mnt_id;
 	l->inode = st.stx_ino;
 	l->device_major = st.stx_dev_major;

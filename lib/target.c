@@ -8,6 +8,7 @@
 #include "errand.h"
 #include "error.h"
 #include "kernel.h"
+#include "mount-place.h"
 #include "util.h"
 
 static const char step_target[] = "open target";
@@ -62,10 +63,14 @@ static int remember(struct idm_target *target, int parent, const char *name, boo
 	return 0;
 }
 
-static int fail_create(int code, const char *path, struct idm_error *err)
+/* `parent` is where it was to be created; -1: nothing was. */
+static int fail_create(int code, int parent, const char *path, struct idm_error *err)
 {
+	bool deleted = code == -ENOENT && parent >= 0 && idm_is_deleted(parent);
+
 	return idm_fail(err, code, "create target", path,
-			code == -ENOENT	     ? "it is a symbolic link that leads nowhere"
+			deleted		     ? "the directory that it would be in was deleted"
+			: code == -ENOENT    ? "it is a symbolic link that leads nowhere"
 			: code == -EOVERFLOW ? "its owner would have no id on disk: the map of the "
 					       "mount leaves it out"
 					     : NULL);
@@ -142,7 +147,7 @@ static int make(struct idm_target *target, int parent, const char *path, const c
 	struct idm_made *m = target->made;
 
 	if (r < 0)
-		return fail_create(r, path, err);
+		return fail_create(r, -1, path, err);
 	r = announce(target, path, err);
 	if (r < 0) {
 		forget(target);
@@ -153,7 +158,7 @@ static int make(struct idm_target *target, int parent, const char *path, const c
 		return target->created ? target->created(m, path, target->created_data, err) : 0;
 	/* Also if it exists by now: then it is not ours to remove. */
 	forget(target);
-	return r == -EEXIST ? 0 : fail_create(r, path, err);
+	return r == -EEXIST ? 0 : fail_create(r, parent, path, err);
 }
 
 /* The end of the next component of a path, from `at` on. */
@@ -174,7 +179,7 @@ static int open_or_make(struct idm_target *target, int dirfd, int parent, const 
 			return r;
 		fd = open_path(dirfd, path, 0, in_root);
 	}
-	return fd < 0 ? fail_create(fd, path, err) : fd;
+	return fd < 0 ? fail_create(fd, -1, path, err) : fd;
 }
 
 /*

@@ -13,9 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attach-why.h"
 #include "error.h"
 #include "kernel.h"
 #include "mount-look.h"
+#include "mount-place.h"
 #include "privilege.h"
 #include "probe.h"
 #include "util.h"
@@ -161,6 +163,24 @@ static bool blame_map(const struct question *q)
 
 /* ---- the source ---- */
 
+static bool source_is_elsewhere(const struct question *q)
+{
+	enum idm_place place = idm_place_of(q->source);
+
+	say(q, "the source %s", idm_place_text(place));
+	if (place == IDM_PLACE_OTHER)
+		idm_hint(q->err,
+			 "only a process in that mount namespace can copy it: nsenter(1) and setns(2) "
+			 "enter it");
+	else if (idm_kernel_is_before(6, 15))
+		idm_hint(q->err, "a detached tree can be a source from Linux 6.15 on");
+	else
+		idm_hint(q->err,
+			 "it was unmounted, or its mount namespace ended; a detached tree can be copied "
+			 "only in the mount namespace where it was made");
+	return true;
+}
+
 static bool source_is_no_clone(const struct question *q)
 {
 	AUTO_CLOSE int tree = idm_probe_clone(q->source, -1, q->recursive), whole = -1;
@@ -176,12 +196,8 @@ static bool source_is_no_clone(const struct question *q)
 	if (tree != -EINVAL)
 		return false;
 	idm_look(q->source, &look);
-	if (!look.visible) {
-		say(q,
-		    "the source is on a mount of another mount namespace, or one that is attached nowhere");
-		idm_hint(q->err, "a detached source needs Linux 6.15");
-		return true;
-	}
+	if (!look.visible)
+		return source_is_elsewhere(q);
 	if (look.unbindable) {
 		say(q, "the source is on an unbindable mount");
 		idm_hint(q->err, "mount --make-private, then try again");
@@ -262,6 +278,18 @@ static bool source_is_not_ours(const struct question *q, const char *type)
 	return true;
 }
 
+/* It is the devtmpfs with its name that cannot, of which nothing is wanted. */
+static bool source_is_block_device(const struct question *q)
+{
+	struct stat st;
+
+	if (idm_sys_fstatat(q->source, "", &st, AT_EMPTY_PATH) < 0 || !S_ISBLK(st.st_mode))
+		return false;
+	say(q, "the source is a block device, not the filesystem on it");
+	idm_hint_block_device(q->err);
+	return true;
+}
+
 static bool blame_source(const struct question *q)
 {
 	struct idm_look look;
@@ -273,6 +301,8 @@ static bool blame_source(const struct question *q)
 		return source_is_not_ours(q, look.fstype);
 	if (q->code != -EINVAL)
 		return false;
+	if (source_is_block_device(q))
+		return true;
 	say(q, "the filesystem (%s) cannot be ID-mapped", look.fstype);
 	hint_filesystem(q, look.fstype);
 	return true;

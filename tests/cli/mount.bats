@@ -884,3 +884,43 @@ hint: this happens in a chroot, under a container's seccomp filter, and for a us
 	idmount umount dst
 	quietly umount own
 }
+
+@test "which of source and target it is that is gone, or elsewhere" {
+	local process
+
+	mkdir gone
+	exec 9<gone
+	rmdir gone
+	fails 1 "$idmount_mount dst: attach: the source was deleted, and can be mounted nowhere" \
+		idmount mount -m 0:1 /proc/self/fd/9 dst
+	exec 9<&-
+	mkdir gone
+	cd gone
+	rmdir ../gone
+	fails 1 "$idmount_mount .: attach: the target was deleted" idmount mount -m 0:1 /mnt/src .
+	fails 1 "$idmount_mount new: create target: the directory that it would be in was deleted" \
+		idmount mount -m 0:1 --mkdir /mnt/src new
+	cd ..
+	background unshare --mount --propagation private sleep infinity
+	process=${background[-1]}
+	until [[ ! /proc/self/ns/mnt -ef /proc/$process/ns/mnt ]]; do
+		:
+	done
+	fails 1 "$idmount_mount /proc/$process/root/mnt/src: map tree: the source is on a mount of another mount namespace
+hint: only a process in that mount namespace can copy it: nsenter(1) and setns(2) enter it" \
+		idmount mount -m 0:1 "/proc/$process/root/mnt/src" dst
+	fails 1 "$idmount_mount /proc/$process/root/mnt/dst: attach: the target is on a mount of another mount namespace
+hint: only a process in that mount namespace can attach there: nsenter(1) and setns(2) enter it" \
+		idmount mount -m 0:1 src "/proc/$process/root/mnt/dst"
+}
+
+@test "a block device is told from the filesystem on it" {
+	local device hint='hint: mount the filesystem on the device first, and give the directory where it is mounted'
+
+	device=$(find /dev -xdev -type b | head -n 1)
+	[[ $device ]] || skip 'there is no block device'
+	fails 1 "$idmount_mount $device: map tree: the source is a block device, not the filesystem on it
+$hint" idmount mount -m 0:1 "$device" dst
+	fails 1 "idmount: overlay: $device: open layer: the layer is a block device, not the filesystem on it
+$hint" idmount overlay -L "$device" -L src dst
+}

@@ -2,7 +2,10 @@
 /* Attaching is one step: afterwards all is there, or everything is as it was. */
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include "neighbour.h"
 #include "trees.h"
@@ -520,4 +523,106 @@ TEST(no_right_to_attach_is_said)
 	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), -EPERM,
 		     &err, TARGET, "attach", NULL);
 	assert_contains(err.hint, "CAP_SYS_ADMIN");
+}
+
+/* ---- which of the two it is ---- */
+
+static int opened(const char *path)
+{
+	return (int)must(open(path, O_PATH | O_CLOEXEC));
+}
+
+/* Refused at the target `fd`, with nothing changed. */
+static void assert_why(int tree, int fd, unsigned int flags, int code, const char *reason)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_refused(tree, AT_FDCWD, path, flags | IDM_ATTACH_FOLLOW, code, path, "attach", reason);
+}
+
+TEST(a_source_that_was_deleted)
+{
+	AUTO_FD int tree = enter(), dir = -1, file = -1, linked = -1, target = opened(TARGET),
+		    empty = -1;
+
+	scratch_dir(SOURCE "/gone");
+	scratch_file(SOURCE "/gone-file", "");
+	scratch_file(SOURCE "/linked", "");
+	must(link(SOURCE "/linked", SOURCE "/other-name"));
+	scratch_file(SCRATCH "/empty", "");
+	dir = tree_of(SOURCE "/gone", "0:0:1");
+	file = tree_of(SOURCE "/gone-file", "0:0:1");
+	linked = tree_of(SOURCE "/linked", "0:0:1");
+	empty = opened(SCRATCH "/empty");
+	must(rmdir(SOURCE "/gone"));
+	must(unlink(SOURCE "/gone-file"));
+	must(unlink(SOURCE "/linked"));
+	assert_why(dir, target, 0, -ENOENT, "the source was deleted");
+	assert_why(file, empty, 0, -ENOENT, "the source was deleted");
+	assert_why(linked, empty, 0, -ENOENT, "the source was deleted");
+	assert_refused(dir, AT_FDCWD, TARGET, 0, -ENOENT, TARGET, "attach", "the source was deleted");
+}
+
+TEST(a_target_that_was_deleted)
+{
+	AUTO_FD int tree = enter(), target = opened(TARGET);
+
+	must(rmdir(TARGET));
+	assert_why(tree, target, 0, -ENOENT, "the target was deleted");
+}
+
+static void enter_mount_namespace(void *unused)
+{
+	(void)unused;
+	must(unshare(CLONE_NEWNS));
+}
+
+TEST(a_target_in_another_mount_namespace)
+{
+	AUTO_FD int tree = enter(), target = -1;
+	struct neighbour n = neighbour_start(enter_mount_namespace, NULL);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/root" TARGET, (int)n.pid);
+	target = opened(path);
+	assert_why(tree, target, 0, -EINVAL, "the target is on a mount of another mount namespace");
+	neighbour_end(&n);
+}
+
+TEST(a_target_that_was_unmounted)
+{
+	AUTO_FD int tree = enter(), target = -1;
+	struct idm_error err;
+	char path[64];
+
+	do_mount("t", TARGET, "tmpfs", 0, NULL);
+	target = opened(TARGET);
+	must(umount2(TARGET, MNT_DETACH));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
+	assert_true(idm_tree_attach(tree, AT_FDCWD, path, IDM_ATTACH_FOLLOW, IDM_PROPAGATION_DEFAULT,
+				    &err) < 0);
+	assert_contains(err.reason, "attached nowhere");
+}
+
+TEST(what_is_no_tree)
+{
+	AUTO_FD int tree = enter(), target = opened(TARGET), place = -1;
+
+	scratch_dir(SOURCE "/below");
+	place = opened(SOURCE "/below");
+	assert_why(place, target, 0, -EINVAL, "no tree");
+}
+
+TEST(a_block_device_on_a_directory)
+{
+	AUTO_FD int tree = enter(), device = -1;
+	struct idm_error err;
+
+	if (mknod(SOURCE "/device", S_IFBLK | 0600, makedev(7, 0)) < 0)
+		skip_test("no block devices can be made here");
+	device = tree_of(SOURCE "/device", "0:0:1");
+	assert_error(idm_tree_attach(device, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err),
+		     -EISDIR, &err, TARGET, "attach", "the source is a block device");
+	assert_contains(err.hint, "mount the filesystem on the device first");
 }

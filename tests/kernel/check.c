@@ -227,9 +227,12 @@ TEST(a_mount_of_another_namespace)
 	n = neighbour_start(mount_elsewhere, NULL);
 	snprintf(path, sizeof(path), "/proc/%d/root" PLACE, (int)n.pid);
 	fd = (int)must(open(path, O_PATH | O_CLOEXEC));
-	neighbour_end(&n);
 	x = check_at(fd, "", 0);
 	assert_refused(x, EINVAL, "another mount namespace");
+	assert_string_equal(x.c.fstype, "tmpfs");
+	neighbour_end(&n);
+	x = check_at(fd, "", 0);
+	assert_refused(x, EINVAL, "attached nowhere");
 	assert_string_equal(x.c.fstype, "tmpfs");
 }
 

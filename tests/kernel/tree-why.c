@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Of the many causes that the kernel has one errno for, the one that it was is named. */
 #include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
 
 #include "kernel.h"
 #include "neighbour.h"
@@ -160,6 +163,96 @@ TEST_SINCE(6, 3, a_tmpfs_is_refused, a_map_from_above_the_callers_user_namespace
 	userns = userns_of("0:0:1");
 	enter_userns_with_mount();
 	assert_why(OWN, userns, EPERM, "no CAP_SYS_ADMIN in the user namespace that is the map");
+}
+
+/* ---- the source ---- */
+
+static void mount_elsewhere(void *unused)
+{
+	(void)unused;
+	must(unshare(CLONE_NEWNS));
+	do_mount("theirs", PLACE, "tmpfs", 0, NULL);
+}
+
+/* "needs Linux 6.15" was said on 6.18, of a mount that no version copies. */
+TEST(a_source_of_another_mount_namespace)
+{
+	AUTO_FD int userns = -1;
+	struct neighbour n;
+	struct idm_error e;
+	char path[64];
+
+	scratch_enter();
+	scratch_dir(PLACE);
+	userns = userns_of("0:0:1");
+	n = neighbour_start(mount_elsewhere, NULL);
+	snprintf(path, sizeof(path), "/proc/%d/root" PLACE, (int)n.pid);
+	e = why_not(path, userns, false);
+	assert_contains(e.reason, "another mount namespace");
+	if (kernel_is_before(6, 12)) {
+		assert_contains(e.reason, "attached nowhere"); /* it cannot be known */
+	} else {
+		assert_string_equal(e.reason, "the source is on a mount of another mount namespace");
+		assert_contains(e.hint, "nsenter(1)");
+	}
+	neighbour_end(&n);
+}
+
+static void not_to_be_known(void *path)
+{
+	struct idm_error e;
+
+	enter_userns("0 0 65536\n");
+	must(unshare(CLONE_NEWNS));
+	e = why_not(path, -1, false);
+	assert_contains(e.reason, "another mount namespace, or on one that is attached nowhere");
+}
+
+TEST(a_source_of_a_mount_namespace_that_may_not_be_seen)
+{
+	AUTO_FD int source = -1;
+	char path[64];
+
+	scratch_enter();
+	source = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", source);
+	in_child(not_to_be_known, path);
+}
+
+TEST(a_source_that_was_unmounted)
+{
+	AUTO_FD int userns = -1, source = -1;
+	struct idm_error e;
+	char path[64];
+
+	scratch_enter();
+	mount_mappable(PLACE);
+	userns = userns_of("0:0:1");
+	source = (int)must(open(PLACE, O_PATH | O_CLOEXEC));
+	must(umount2(PLACE, MNT_DETACH));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", source);
+	e = why_not(path, userns, false);
+	assert_contains(e.reason, "attached nowhere");
+	if (!kernel_is_before(6, 15))
+		assert_contains(e.hint, "it was unmounted");
+}
+
+/* devtmpfs, where its name is, has nothing to do with it. */
+TEST(a_block_device)
+{
+	AUTO_FD int userns = -1;
+	struct idm_error e;
+
+	scratch_enter();
+	scratch_dir(PLACE);
+	do_mount("dev", PLACE, "devtmpfs", 0, NULL);
+	if (mknod(PLACE "/idmount-test", S_IFBLK | 0600, makedev(7, 0)) < 0)
+		skip_test("no block devices can be made here");
+	userns = userns_of("0:0:1");
+	e = why_not(PLACE "/idmount-test", userns, false);
+	must(unlink(PLACE "/idmount-test"));
+	assert_string_equal(e.reason, "the source is a block device, not the filesystem on it");
+	assert_contains(e.hint, "mount the filesystem on the device first");
 }
 
 /* ---- mounts below ---- */

@@ -295,7 +295,7 @@ TEST(overlay_says_map_its_layers)
 	assert_contains(err.hint, "map its layers");
 }
 
-TEST(a_source_in_another_mount_namespace_is_told_apart)
+TEST(a_source_of_a_mount_namespace_that_ended_is_told_apart)
 {
 	AUTO_FD int userns = -1, outside = -1;
 	struct idm_error err;
@@ -303,9 +303,9 @@ TEST(a_source_in_another_mount_namespace_is_told_apart)
 	enter();
 	outside = (int)must(open(SOURCE, O_PATH | O_CLOEXEC));
 	userns = userns_of("1000:5,1001:6");
-	must(unshare(CLONE_NEWNS));
+	must(unshare(CLONE_NEWNS)); /* which ends the one that it was in */
 	assert_error(idm_tree_open(outside, "", userns, NULL, &err), -EINVAL, &err, "", "map tree",
-		     "another mount namespace");
+		     "attached nowhere");
 }
 
 /* ---- the options ---- */

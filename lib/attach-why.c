@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "attach-why.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "mount-place.h"
+#include "probe.h"
+#include "util.h"
+
+static const char step_attach[] = "attach";
+
+static bool say(struct idm_error *err, int code, const char *path, const char *reason)
+{
+	idm_fail(err, code, step_attach, path, "%s", reason);
+	return true;
+}
+
+/* ENOENT of a target that is on no mount of any namespace; EINVAL of one that is on another's. */
+static bool target_is_elsewhere(int code, int target_fd, const char *path, struct idm_error *err)
+{
+	/* What can be copied is in the caller's namespace, also where a chroot(2) hides it from a list.
+	 */
+	AUTO_CLOSE int copy = idm_probe_clone(target_fd, -1, false);
+	enum idm_place place = copy >= 0 ? IDM_PLACE_OWN : idm_place_of(target_fd);
+
+	if (place == IDM_PLACE_OWN)
+		return false;
+	idm_fail(err, code, step_attach, path, "the target %s", idm_place_text(place));
+	if (place == IDM_PLACE_NOWHERE)
+		idm_hint(err, "it was unmounted, or its mount namespace ended");
+	else
+		idm_hint(
+			err,
+			"only a process in that mount namespace can attach there: nsenter(1) and setns(2) "
+			"enter it");
+	return true;
+}
+
+static bool tree_is_no_mount(int tree_fd)
+{
+	struct statx st;
+
+	return idm_sys_statx(tree_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+	       st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT &&
+	       !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+bool idm_why_not_put(int code, int tree_fd, int target_fd, const char *path, struct idm_error *err)
+{
+	if (!err || (code != -ENOENT && code != -EINVAL))
+		return false;
+	if (code == -ENOENT && idm_is_deleted(tree_fd))
+		return say(err, code, path, "the source was deleted, and can be mounted nowhere");
+	if (code == -ENOENT && idm_is_deleted(target_fd))
+		return say(err, code, path, "the target was deleted");
+	if (target_is_elsewhere(code, target_fd, path, err))
+		return true;
+	return code == -EINVAL && tree_is_no_mount(tree_fd) &&
+	       say(err, code, path, "what is to be attached is no tree, but a place in one");
+}
+
+void idm_hint_block_device(struct idm_error *err)
+{
+	idm_hint(err,
+		 "mount the filesystem on the device first, and give the directory where it is mounted");
+}
+
+int idm_why_not_on_directory(int code, mode_t type, const char *path, struct idm_error *err)
+{
+	if (!S_ISBLK(type))
+		return code;
+	idm_fail(err, code, step_attach, path,
+		 "the source is a block device, but the target is a directory");
+	idm_hint_block_device(err);
+	return code;
+}
