@@ -7,6 +7,7 @@
 #include "attach-why.h"
 #include "detach.h"
 #include "error.h"
+#include "file-type.h"
 #include "kernel.h"
 #include "target.h"
 #include "util.h"
@@ -324,7 +325,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 		    enum idm_propagation propagation, struct idm_error *err)
 {
 	struct idm_target t = { 0 };
-	struct statx st;
+	mode_t type;
 	int r;
 
 	if (flags & ~ATTACH_FLAGS)
@@ -337,12 +338,15 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 		return r;
 	if (put_at_path(tree_fd, dirfd, target, flags, propagation))
 		return propagate(tree_fd, target, propagation, err);
-	r = idm_sys_statx(tree_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+	r = idm_file_type(tree_fd, &type);
 	if (r < 0)
-		return idm_fail(err, r, step_attach, target, "the tree is not an open descriptor");
-	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(st.stx_mode), err);
+		return idm_fail(err, r, step_attach, target,
+				r == -EBADF ? "the tree is not an open descriptor"
+					    : "the tree cannot be looked at: %s",
+				idm_errno_text(-r));
+	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(type), err);
 	if (r < 0)
-		return r == -EISDIR ? idm_why_not_on_directory(r, st.stx_mode, target, err) : r;
+		return r == -EISDIR ? idm_why_not_on_directory(r, type, target, err) : r;
 	r = attach(tree_fd, &t, target, flags, propagation, err);
 	if (r < 0)
 		idm_target_unmake(&t);

@@ -11,6 +11,7 @@
 #include <sys/fsuid.h>
 
 #include "error.h"
+#include "file-type.h"
 #include "kernel.h"
 #include "mount-look.h"
 #include "options.h"
@@ -185,8 +186,10 @@ static int check_source(int source, const char *path, unsigned int flags, struct
 	r = idm_sys_fstatat(source, "", &st, AT_EMPTY_PATH);
 	if (r == 0)
 		r = idm_sys_fstatat(plain, "", &disk, AT_EMPTY_PATH);
-	if (r != 0)
-		return idm_fail(err, r, step_check, path, NULL);
+	if (r != 0) {
+		idm_fail(err, r, step_check, path, NULL);
+		return idm_hint_admission(r, source, err);
+	}
 	/* The one sign of it on a mount that is attached nowhere. */
 	check->mapped |= st.st_uid != disk.st_uid || st.st_gid != disk.st_gid;
 

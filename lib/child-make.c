@@ -10,6 +10,7 @@
 
 #include "child.h"
 #include "error.h"
+#include "file-type.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -366,7 +367,7 @@ static uint32_t put_target(struct maker *m, const char *target)
 static int put_mount(struct maker *m, const struct idm_child_mount *o, struct idm_job_mount *mount,
 		     struct idm_error *err)
 {
-	struct stat st;
+	mode_t type;
 	int r = 0;
 
 	*mount = (struct idm_job_mount){ .attr = o->attr, .flags = o->flags, .tree = -1 };
@@ -378,10 +379,11 @@ static int put_mount(struct maker *m, const struct idm_child_mount *o, struct id
 	if (o->fstype || o->flags & IDM_CHILD_MOUNT_REBIND)
 		return r;
 	mount->tree = o->tree;
-	r = idm_sys_fstatat(o->tree, "", &st, AT_EMPTY_PATH);
+	r = idm_file_type(o->tree, &type);
 	if (r < 0)
-		return idm_fail(err, r, step, o->target, "descriptor %d is no tree to mount", o->tree);
-	mount->is_file = !S_ISDIR(st.st_mode);
+		return idm_fail(err, r, step, o->target, "its tree cannot be looked at: %s",
+				idm_errno_text(-r));
+	mount->is_file = !S_ISDIR(type);
 	return 0;
 }
 

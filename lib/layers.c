@@ -17,6 +17,7 @@
 
 #include "attach-why.h"
 #include "error.h"
+#include "file-type.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -39,6 +40,14 @@ static int not_a_directory(mode_t type, const char *path, struct idm_error *err)
 	return -ENOTDIR;
 }
 
+static int not_seen(int code, const struct idm_layer *l, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = idm_sys_openat(l->path.dirfd, l->path.path, O_PATH, 0);
+
+	idm_fail(err, code, step_open, l->path.path, NULL);
+	return fd < 0 ? code : idm_hint_admission(code, fd, err);
+}
+
 static int look(struct idm_layer *l, struct idm_error *err)
 {
 	struct statx st;
@@ -46,7 +55,7 @@ static int look(struct idm_layer *l, struct idm_error *err)
 			      STATX_TYPE | STATX_INO | STATX_MNT_ID, &st);
 
 	if (r < 0)
-		return idm_fail(err, r, step_open, l->path.path, NULL);
+		return not_seen(r, l, err);
 	if (!S_ISDIR(st.stx_mode))
 		return not_a_directory(st.stx_mode, l->path.path, err);
 	l->mount_id = st.stx_mnt_id;

@@ -134,6 +134,9 @@ static int mount_id(enum idm_list_level level, int fd, uint64_t *id)
 	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
 			      unique ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID, &st);
 
+	if (r == -EACCES) /* a FUSE filesystem that does not admit the caller: to ask for nothing is no
+			     question */
+		r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0, &st);
 	if (r < 0)
 		return r;
 	if (!(st.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE)))

@@ -53,9 +53,12 @@ static bool short_mount_id(int fd, unsigned int *id)
 {
 	struct statx st;
 
-	/* Before Linux 6.8 the server of a FUSE filesystem would be asked, for what only the kernel
-	 * knows. */
-	if (idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0 ||
+	/*
+	 * Before Linux 6.8 the server of a FUSE filesystem would be asked, for what only the kernel
+	 * knows. One that does not admit the caller refuses all but a question for nothing: which the
+	 * kernel answers with this number.
+	 */
+	if (idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) < 0 ||
 	    !(st.stx_mask & STATX_MNT_ID))
 		return false;
 	*id = (unsigned int)st.stx_mnt_id;

@@ -17,6 +17,7 @@
 #include "errand.h"
 #include "attach.h"
 #include "error.h"
+#include "file-type.h"
 #include "kernel.h"
 #include "options.h"
 #include "procfs.h"
@@ -154,7 +155,7 @@ static int place(struct site *site, const struct idm_step *step, int tree, bool 
 		 struct idm_target *target, struct idm_error *err)
 {
 	unsigned int flags = IDM_ATTACH_IN_ROOT | (mkdir ? IDM_ATTACH_MKDIR : 0);
-	struct stat st = { .st_mode = S_IFDIR }; /* what every filesystem begins with */
+	mode_t type = S_IFDIR; /* what every filesystem begins with */
 	int r;
 
 	if (!*step->target) {
@@ -165,10 +166,10 @@ static int place(struct site *site, const struct idm_step *step, int tree, bool 
 	}
 	if (place_at_name(site, step->target, tree))
 		return 0;
-	r = step->kind == IDM_STEP_BIND ? idm_sys_fstatat(tree, "", &st, AT_EMPTY_PATH) : 0;
+	r = step->kind == IDM_STEP_BIND ? idm_file_type(tree, &type) : 0;
 	if (r < 0)
 		return idm_fail(err, r, step_assemble, step->source, NULL);
-	r = idm_target_open(target, site->top, step->target, flags, S_ISDIR(st.st_mode), err);
+	r = idm_target_open(target, site->top, step->target, flags, S_ISDIR(type), err);
 	if (r < 0)
 		return r;
 	r = move_to(site, tree, target->fd);
@@ -219,12 +220,12 @@ static int make_rdonly(const struct idm_assembly *a, struct idm_error *err)
 /* Before anything else, since what happens with a file depends on the way. */
 static int check_root(const struct idm_assembly *a, struct idm_error *err)
 {
-	struct stat st;
-	int r = idm_sys_fstatat(a->mounts[0], "", &st, AT_EMPTY_PATH);
+	mode_t type;
+	int r = idm_file_type(a->mounts[0], &type);
 
 	if (r < 0)
 		return idm_fail(err, r, step_assemble, a->plan->steps[0].source, NULL);
-	if (a->plan->n == 1 || S_ISDIR(st.st_mode))
+	if (a->plan->n == 1 || S_ISDIR(type))
 		return 0;
 	return idm_fail(err, -ENOTDIR, step_assemble, a->plan->steps[0].source,
 			"nothing can be mounted below a file");

@@ -15,6 +15,7 @@
 
 #include "attach-why.h"
 #include "error.h"
+#include "file-type.h"
 #include "kernel.h"
 #include "mount-look.h"
 #include "mount-place.h"
@@ -281,9 +282,9 @@ static bool source_is_not_ours(const struct question *q, const char *type)
 /* It is the devtmpfs with its name that cannot, of which nothing is wanted. */
 static bool source_is_block_device(const struct question *q)
 {
-	struct stat st;
+	mode_t type;
 
-	if (idm_sys_fstatat(q->source, "", &st, AT_EMPTY_PATH) < 0 || !S_ISBLK(st.st_mode))
+	if (idm_file_type(q->source, &type) < 0 || !S_ISBLK(type))
 		return false;
 	say(q, "the source is a block device, not the filesystem on it");
 	idm_hint_block_device(q->err);

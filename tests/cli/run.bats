@@ -554,3 +554,26 @@ ends()
 	run -125 --separate-stderr "${joe[@]}" run --rootfs root -- true
 	[[ $stderr == 'idmount: run: joe: look up subordinate ids: no range in /etc/subuid'* ]]
 }
+
+@test "a FUSE filesystem that does not admit root: bound as it is, and named where it cannot be" {
+	local hint='hint: a FUSE filesystem admits only its own user, not even root, unless it is mounted with allow_other'
+
+	[[ -c /dev/fuse ]] || skip 'there is no /dev/fuse'
+	mkdir fuse
+	background python3 "$ROOT/tests/cli/fuse.py" fuse 1000
+	until (($(mounts_at /mnt/fuse))); do
+		kill -0 "${background[-1]}" || skip 'FUSE cannot be mounted here'
+	done
+	run ! stat fuse
+	# As mount --bind does it.
+	prints fuse inside --bind /mnt/fuse:/tmp -- sh -c 'grep " /tmp " /proc/self/mounts | cut -d" " -f3'
+	echo '[{"Type":"bind","Source":"/mnt/fuse","Options":["rbind"]}]' >list
+	quietly idmount apply list dst
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	fails 1 'idmount: list: fuse: list: it is not on an ID-mapped mount' idmount list fuse
+	fails 1 "idmount: check: fuse: check path: Permission denied
+$hint" idmount check fuse
+	fails 1 "idmount: overlay: fuse: open layer: Permission denied
+$hint" idmount overlay -L fuse -L src src
+	umount dst fuse
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IDM_FILE_TYPE_H
+#define IDM_FILE_TYPE_H
+
+#include <sys/types.h>
+
+#include "idmount.h"
+
+/*
+ * What `fd` (which may be O_PATH) is, as in st_mode, without asking the server of a filesystem. 0 or
+ * -errno. Also of a FUSE filesystem that does not admit the caller; then what is no directory is said to
+ * be a file.
+ */
+int idm_file_type(int fd, mode_t *type);
+
+/* Adds why, to an error about a FUSE filesystem that does not admit the caller. Returns `code`. */
+int idm_hint_admission(int code, int fd, struct idm_error *err);
+
+#endif
