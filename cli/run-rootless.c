@@ -144,16 +144,7 @@ static pid_t start_outside(const struct idm_map *map, int go)
 
 static int why_not_written(int status)
 {
-	switch (status) {
-	case 0:
-		return DONE;
-	case RUN_NOT_FOUND:
-		return report_failure(
-			"newuidmap and newgidmap are not installed (on Debian: package uidmap)");
-	default:
-		return report_failure(
-			"newuidmap or newgidmap refused the map: see above, and /etc/subuid");
-	}
+	return status == 0 ? DONE : run_report_no_map();
 }
 
 static int unshare_user(void)

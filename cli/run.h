@@ -85,6 +85,7 @@ int run_parse_bind(struct run_bind *bind, const char *text);
 void run_free_bind(struct run_bind *bind);
 
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
+int run_report_no_map(void);			 /* why newuidmap or newgidmap could not write it: FAILED */
 
 /* The container's. From here on this process is not dumpable. */
 int run_open_userns(const struct run_request *q, int *userns);

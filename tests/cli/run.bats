@@ -518,6 +518,17 @@ ends()
 
 # ---- as an ordinary user ----
 
+# joe_says TEXT COMMAND...: what idmount run says at last, behind what newuidmap says, when COMMAND starts it.
+joe_says()
+{
+	local expected=$1
+
+	shift
+	run --separate-stderr setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all "$@" /mnt/idmount run --rootfs root -- true
+	same 'exit status' 125 "$status"
+	same 'what is said' "idmount: run: $expected" "${stderr_lines[-1]}"
+}
+
 @test "an ordinary user: his own id is root, his ranges follow" {
 	make_joe
 	prints $'0\n0' "${joe[@]}" run --rootfs root -m auto --ephemeral -- sh -c 'id -u; stat -c %u /bin/busybox; touch /x'
@@ -527,6 +538,33 @@ ends()
 	"${joe[@]}" run --rootfs root --user 8:12 -- touch /tmp/f
 	same 'owner on disk' 200007:200011 "$(owner root/tmp/f)"
 	prints 0 "${joe[@]}" run --rootfs root -m 0:4242:1 -- id -u
+}
+
+@test "an ordinary user: what newuidmap lacks is said, not /etc/subuid" {
+	local name
+
+	make_joe
+	mkdir -m 755 bin nosuid
+	mount -t tmpfs -o nosuid,mode=755 nosuid nosuid
+	for name in newuidmap newgidmap; do
+		cp "$(type -P "$name")" bin/
+		cp "$(type -P "$name")" nosuid/
+	done
+	chmod 755 bin/* nosuid/*
+	joe_says "/mnt/bin/newuidmap has neither the setuid bit nor file capabilities, so it may not write a map; as root: chmod u+s /mnt/bin/newuidmap" \
+		env PATH=/mnt/bin:/bin
+	chmod u+s bin/newuidmap
+	joe_says "/mnt/bin/newgidmap has neither the setuid bit nor file capabilities, so it may not write a map; as root: chmod u+s /mnt/bin/newgidmap" \
+		env PATH=/mnt/bin:/bin
+	chmod u+s bin/newgidmap nosuid/*
+	joe_says '/mnt/bin/newuidmap cannot gain the privilege to write a map: no_new_privs is set (by setpriv(1), a container, or NoNewPrivileges= of systemd)' \
+		env PATH=/mnt/bin:/bin setpriv --no-new-privs
+	joe_says '/mnt/nosuid/newuidmap is on a filesystem mounted nosuid, so it may not write a map' env PATH=/mnt/nosuid:/bin
+	rm bin/newgidmap
+	joe_says 'newgidmap is not installed, or not in PATH (on Debian: package uidmap)' env PATH=/mnt/bin:
+	rm bin/newuidmap
+	joe_says 'newuidmap is not installed, or not in PATH (on Debian: package uidmap)' env PATH=/mnt/bin:
+	umount nosuid
 }
 
 @test "an ordinary user: an upper directory, a terminal, a network" {

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+/*
+ * newuidmap(1) and newgidmap(1) get their privilege from a file, and say no more than what the kernel
+ * answered them. Where they have none, /etc/subuid has nothing to do with it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "run.h"
+
+/* As execvp(3) finds it; false: it is in no directory of PATH. */
+static bool find_in_path(const char *name, char *file, size_t size)
+{
+	const char *path = getenv("PATH");
+
+	path = path ? path : "/bin:/usr/bin";
+	for (;;) {
+		size_t n = strcspn(path, ":");
+
+		snprintf(file, size, "%.*s%s%s", (int)n, path, n ? "/" : "", name);
+		if (access(file, X_OK) == 0)
+			return true;
+		if (!path[n])
+			return false;
+		path += n + 1;
+	}
+}
+
+static bool has_privilege(const char *file)
+{
+	struct stat st;
+
+	if (stat(file, &st) < 0 || st.st_mode & S_ISUID)
+		return true;
+	/* Also one that cannot be read here is there. */
+	return getxattr(file, "security.capability", NULL, 0) >= 0 ||
+	       (errno != ENODATA && errno != EOPNOTSUPP);
+}
+
+static bool is_nosuid(const char *file)
+{
+	struct statvfs fs;
+
+	return statvfs(file, &fs) == 0 && fs.f_flag & ST_NOSUID;
+}
+
+/* Whether it could not have done its work, which is reported. */
+static bool is_at_fault(const char *name)
+{
+	char file[4096];
+
+	if (!find_in_path(name, file, sizeof(file)))
+		report_failure("%s is not installed, or not in PATH (on Debian: package uidmap)", name);
+	else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		report_failure("%s cannot gain the privilege to write a map: no_new_privs is set (by "
+			       "setpriv(1), a container, or NoNewPrivileges= of systemd)",
+			       file);
+	else if (!has_privilege(file))
+		report_failure(
+			"%s has neither the setuid bit nor file capabilities, so it may not write a "
+			"map; as root: chmod u+s %s",
+			file, file);
+	else if (is_nosuid(file))
+		report_failure("%s is on a filesystem mounted nosuid, so it may not write a map", file);
+	else
+		return false;
+	return true;
+}
+
+int run_report_no_map(void)
+{
+	if (!is_at_fault("newuidmap") && !is_at_fault("newgidmap"))
+		report_failure("newuidmap or newgidmap refused the map: see above, and /etc/subuid");
+	return FAILED;
+}
