@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/userns-why.h"
 #include "report.h"
 #include "run.h"
 
@@ -126,7 +127,7 @@ static int run_helper(const char *program, const struct idm_map *map, unsigned i
  * The helpers have to be outside of the namespace that they write to: a child that was forked before is.
  * It begins when the namespace is there, and says by its status how it went.
  */
-static pid_t start_outside(const struct idm_map *map, int go)
+static pid_t start_outside(const struct idm_map *map, const int go[2])
 {
 	pid_t parent = getpid(), child = fork();
 	int status;
@@ -134,7 +135,8 @@ static pid_t start_outside(const struct idm_map *map, int go)
 
 	if (child != 0)
 		return child;
-	if (read(go, &byte, 1) != 1)
+	close(go[1]); /* else its own end would keep it from hearing that the other one is closed */
+	if (read(go[0], &byte, 1) != 1)
 		_exit(RUN_FAILED);
 	status = run_helper("newuidmap", map, IDM_UID, parent);
 	if (status == 0)
@@ -149,15 +151,12 @@ static int why_not_written(int status)
 
 static int unshare_user(void)
 {
+	struct idm_error err;
+
 	if (unshare(CLONE_NEWUSER) == 0)
 		return DONE;
-	if (errno == EPERM)
-		return report_failure(
-			"this host does not let ordinary users make user namespaces; "
-			"sysctl kernel.unprivileged_userns_clone=1 (Debian) or "
-			"kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu) would, or run "
-			"idmount as root");
-	return report_failure("make user namespace: %s", strerror(errno));
+	idm_why_no_userns(-errno, &err);
+	return report_error(&err);
 }
 
 static int enter_with_helpers(const struct idm_map *map)
@@ -167,7 +166,7 @@ static int enter_with_helpers(const struct idm_map *map)
 
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return report_failure("make pipe: %s", strerror(errno));
-	child = start_outside(map, go[0]);
+	child = start_outside(map, go);
 	close(go[0]);
 	status = child < 0 ? report_failure("fork: %s", strerror(errno)) : unshare_user();
 	if (status == DONE && write(go[1], "", 1) != 1)

@@ -380,6 +380,8 @@ static int put_mount(struct maker *m, const struct idm_child_mount *o, struct id
 		return r;
 	mount->tree = o->tree;
 	r = idm_file_type(o->tree, &type);
+	if (r == -EBADF)
+		return idm_fail(err, r, step, o->target, "descriptor %d is no tree to mount", o->tree);
 	if (r < 0)
 		return idm_fail(err, r, step, o->target, "its tree cannot be looked at: %s",
 				idm_errno_text(-r));

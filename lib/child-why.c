@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The child can only say where it was and what the kernel answered. Here that becomes words. */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,7 +103,8 @@ static bool why_not_joined(const struct question *q)
 
 	if (q->code == -EPERM)
 		idm_fail(q->err, q->code, q->step, NULL,
-			 "%s: it needs CAP_SYS_ADMIN in the namespace's user namespace", name);
+			 "%s: it requires CAP_SYS_ADMIN in the namespace's user namespace%s", name,
+			 q->report->item == IDM_NS_MOUNT ? ", and CAP_SYS_CHROOT in the caller's" : "");
 	else
 		idm_fail(q->err, q->code, q->step, NULL, "%s: %s", name, idm_errno_text(-q->code));
 	return true;
@@ -110,6 +112,11 @@ static bool why_not_joined(const struct question *q)
 
 static bool why_no_namespaces(const struct question *q)
 {
+	if (q->code == -EPERM && (q->o->map || idm_has_capability(CAP_SYS_ADMIN))) {
+		idm_fail(q->err, q->code, q->step, NULL,
+			 "a seccomp filter or a security module does not let the child");
+		return true;
+	}
 	if (q->code == -EPERM) {
 		idm_fail(q->err, q->code, q->step, NULL, "it needs CAP_SYS_ADMIN");
 		idm_hint(q->err, "run as root, or give a map: in a user namespace of its own the child "

@@ -14,4 +14,7 @@ int idm_filesystem_open(const struct idm_step *step, uint32_t attr, struct idm_e
  */
 void idm_add_filesystem_words(int fs, struct idm_error *err);
 
+/* Fills in why fsopen(2) of this type failed. Returns `code`. */
+int idm_why_no_context(int code, const char *type, const char *step, struct idm_error *err);
+
 #endif

@@ -76,6 +76,7 @@ struct one {
 	void *data;
 	int fd;
 	bool found;
+	bool everywhere; /* all other mount namespaces were looked into */
 };
 
 /* The descriptor has kept the mount there until it was read. The callback may want to unmount it. */
@@ -92,7 +93,7 @@ static int let_go(const struct idm_mount *mount, void *data)
 /* A descriptor can lead into another mount namespace; only a look into each tells which. */
 static int look_elsewhere(const struct idm_lister *l, uint64_t id)
 {
-	const struct one *one = l->data;
+	struct one *one = l->data;
 	AUTO_FREE struct idm_mntns *others = NULL;
 	size_t n = 0;
 	int r;
@@ -104,6 +105,7 @@ static int look_elsewhere(const struct idm_lister *l, uint64_t id)
 		return 0;
 	for (size_t i = 0; i < n && r == 0 && !one->found; i++)
 		r = idm_statmount_one(l, &others[i], id);
+	one->everywhere = true;
 	return r;
 }
 
@@ -145,13 +147,19 @@ static int mount_id(enum idm_list_level level, int fd, uint64_t *id)
 	return (st.stx_mask & STATX_MNT_ID_UNIQUE) != 0;
 }
 
-static int not_found(const char *path, struct idm_error *err)
+static int not_found(const char *path, bool everywhere, struct idm_error *err)
 {
 	idm_fail(err, -ENOENT, step_list, path,
 		 "the mount that holds it is attached nowhere in this mount namespace");
-	idm_hint(err,
-		 "it is a detached tree, was unmounted lazily, or is in another mount namespace; to "
-		 "look there needs CAP_SYS_ADMIN in the initial user namespace and Linux 6.12");
+	if (everywhere)
+		idm_hint(
+			err,
+			"it is a detached tree, or was unmounted lazily; no other mount namespace has it");
+	else
+		idm_hint(
+			err,
+			"it is a detached tree, was unmounted lazily, or is in another mount namespace; to "
+			"look there needs CAP_SYS_ADMIN in the initial user namespace and Linux 6.12");
 	return -ENOENT;
 }
 
@@ -159,7 +167,7 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 		     int (*each)(const struct idm_mount *mount, void *data), void *data,
 		     struct idm_error *err)
 {
-	struct one one = { each, data, -1, false };
+	struct one one = { each, data, -1, false, false };
 	struct idm_lister l = { level, IDM_LIST_UNMAPPED, let_go, &one, err };
 	const char *subject = *path ? path : NULL;
 	uint64_t id;
@@ -175,7 +183,7 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 	else
 		r = r ? list_unique(&l, id) : list_short(&l, id);
 	idm_close_fd(&one.fd);
-	return r || one.found ? r : not_found(subject, err);
+	return r || one.found ? r : not_found(subject, one.everywhere, err);
 }
 
 int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount *mount, void *data),

@@ -5,7 +5,9 @@
 #include "error.h"
 #include "filesystem.h"
 #include "kernel.h"
+#include "mount-place.h"
 #include "overlay.h"
+#include "util.h"
 
 static const char step_overlay[] = "open overlay";
 
@@ -49,6 +51,27 @@ static const char *subject_of(const struct idm_overlay *o)
 	return o->upper ? o->upper->path : o->lower[0].path;
 }
 
+/* overlayfs copies the mount of each layer, which only its own mount namespace can. */
+static bool layer_is_elsewhere(int code, const struct idm_path *path, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = path ? idm_sys_openat(path->dirfd, path->path, O_PATH, 0) : -1;
+	enum idm_place place = fd < 0 ? IDM_PLACE_OWN : idm_place_of(fd);
+
+	if (place == IDM_PLACE_OWN)
+		return false;
+	idm_fail(err, code, step_overlay, path->path, "the layer %s", idm_place_text(place));
+	return true;
+}
+
+static bool is_elsewhere(int code, const struct idm_overlay *o, struct idm_error *err)
+{
+	bool found = layer_is_elsewhere(code, o->upper, err) || layer_is_elsewhere(code, o->work, err);
+
+	for (size_t i = 0; i < o->n_lower && !found; i++)
+		found = layer_is_elsewhere(code, &o->lower[i], err);
+	return found;
+}
+
 int idm_why_no_overlay(int code, int fs, const struct idm_overlay *o, struct idm_error *err)
 {
 	if (!err)
@@ -67,10 +90,14 @@ int idm_why_no_overlay(int code, int fs, const struct idm_overlay *o, struct idm
 			 "the upper directory was used with other layers before (index)");
 		break;
 	case -EPERM:
-		idm_fail(err, code, step_overlay, subject_of(o),
-			 "it needs CAP_SYS_ADMIN in the initial user namespace");
+		idm_fail(err, code, step_overlay, subject_of(o), "the caller may not make this overlay");
+		idm_hint(err, "options with trusted extended attributes (metacopy, redirect_dir, index, "
+			      "nfs_export) require CAP_SYS_ADMIN in the initial user namespace; all "
+			      "overlays do before Linux 5.11");
 		break;
 	case -EINVAL:
+		if (is_elsewhere(code, o, err))
+			break;
 		idm_fail(err, code, step_overlay, subject_of(o),
 			 "overlayfs refuses these layers or options");
 		if (o->n_data && idm_kernel_is_before(6, 8)) {

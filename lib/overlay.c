@@ -9,6 +9,7 @@
 
 #include "errand.h"
 #include "error.h"
+#include "filesystem.h"
 #include "kernel.h"
 #include "layers.h"
 #include "options.h"
@@ -247,8 +248,7 @@ static int by_descriptor(const struct idm_overlay *o, const struct idm_layers *l
 	int r;
 
 	if (fs < 0)
-		return idm_fail(err, fs, step_overlay, NULL,
-				fs == -ENODEV ? "the kernel has no overlay filesystem" : NULL);
+		return idm_why_no_context(fs, "overlay", step_overlay, err);
 	r = set_layers(fs, layers, err);
 	if (r == 0)
 		r = set_options(fs, o, err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "privilege.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,12 @@ bool idm_has_capability(int capability)
 	if (syscall(SYS_capget, &header, data) < 0)
 		return false;
 	return data[capability / 32].effective >> (capability % 32) & 1;
+}
+
+/* The privilege is asked for before the descriptor is looked at. A filter may say EPERM, too. */
+bool idm_may_mount(void)
+{
+	return idm_sys_open_tree(-1, "", OPEN_TREE_CLONE | AT_EMPTY_PATH) != -EPERM;
 }
 
 /* The beginning of a small file, as a string; empty if it cannot be read. */

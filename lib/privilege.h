@@ -14,4 +14,7 @@ long idm_read_number(const char *path);
 /* Whether the caller is in the initial user namespace (true too where that cannot be told). */
 bool idm_in_initial_userns(void);
 
+/* Whether the caller has CAP_SYS_ADMIN in the user namespace that owns its mount namespace. */
+bool idm_may_mount(void);
+
 #endif

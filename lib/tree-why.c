@@ -213,15 +213,29 @@ static bool source_is_no_clone(const struct question *q)
 	return true;
 }
 
+/* The kernel says EINVAL to flags that no version knows. */
+static bool open_tree_attr_is_refused(void)
+{
+	struct mount_attr none = { 0 };
+
+	return idm_sys_open_tree_attr(-1, "", ~0U, &none) != -EINVAL;
+}
+
 static bool source_is_mapped(const struct question *q)
 {
 	struct idm_look look;
 
 	idm_look(q->source, &look);
-	if (q->code != -EPERM || !look.mapped)
+	/* Where it is there, a map is no obstacle. */
+	if (q->code != -EPERM || !look.mapped || !open_tree_attr_is_refused())
 		return false;
 	say(q, "the source is on a mount that is ID-mapped already");
-	idm_hint(q->err, "a new map in place of the old one needs open_tree_attr(2) (Linux 6.15)");
+	idm_hint(
+		q->err,
+		idm_kernel_is_before(6, 15)
+			? "a new map in place of the old one needs open_tree_attr(2) (Linux 6.15)"
+			: "a seccomp filter refuses open_tree_attr(2), which gives a new map in place of "
+			  "the old one");
 	return true;
 }
 
@@ -373,6 +387,10 @@ static void blame_attributes(const struct question *q)
 		say(q, "a mount attribute is locked by the user namespace that made the mount");
 		break;
 	case -EINVAL:
+		if (!idm_kernel_is_before(5, 14)) {
+			idm_fail(q->err, q->code, step_map, q->path, NULL);
+			break;
+		}
 		say(q, "this kernel does not know one of the mount attributes");
 		idm_hint(q->err, "nosymfollow needs Linux 5.14");
 		break;

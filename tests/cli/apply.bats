@@ -185,3 +185,14 @@ print(json.dumps([{"type": "bind", "source": "/mnt/l1"}] + [{"type": "tmpfs", "t
 	quietly idmount apply many.json dst
 	idmount umount -R dst
 }
+
+@test "a filesystem that may not be mounted: the privilege that it requires" {
+	echo '[{"Type":"tmpfs","Source":"tmpfs"}]' >list.json
+	fails 1 'idmount: apply: tmpfs: mount filesystem: it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace
+hint: run it as root' as 4321 "$IDMOUNT" apply list.json dst
+	unshare --user --map-root-user --mount "$IDMOUNT" apply list.json dst
+	echo '[{"Type":"sysfs","Source":"sysfs"}]' >list.json
+	fails 1 'idmount: apply: sysfs: mount filesystem: Operation not permitted
+hint: it requires CAP_SYS_ADMIN in the initial user namespace; another one can mount tmpfs and overlay, and proc, sysfs, mqueue and cgroup2 of namespaces it owns' \
+		unshare --user --map-root-user --mount "$IDMOUNT" apply list.json dst
+}

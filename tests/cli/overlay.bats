@@ -148,3 +148,23 @@ hint: map its layers instead, and put the overlay together from them" idmount ov
 	fails 2 "$idmount_overlay one TARGET is wanted; see \"idmount help overlay\"" idmount overlay -L l1:l2
 	fails 2 "$idmount_overlay TARGET is empty" idmount overlay -L l1:l2 ''
 }
+
+@test "what may not be, and layers that are elsewhere: the cause, not always the same one" {
+	local process
+
+	mkdir -p l1 l2 dst up work
+	fails 1 'idmount: overlay: open overlay: it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace
+hint: run it as root' as 4321 "$IDMOUNT" overlay -L l2:l1 dst
+	# One without those options can be made there.
+	unshare --user --map-root-user --mount "$IDMOUNT" overlay -L l2:l1 dst
+	fails 1 'idmount: overlay: l2: open overlay: the caller may not make this overlay
+hint: options with trusted extended attributes (metacopy, redirect_dir, index, nfs_export) require CAP_SYS_ADMIN in the initial user namespace; all overlays do before Linux 5.11' \
+		unshare --user --map-root-user --mount "$IDMOUNT" overlay -L l2:l1 -o metacopy=on,redirect_dir=on dst
+	background unshare --mount --propagation private sleep infinity
+	process=${background[-1]}
+	until [[ ! /proc/self/ns/mnt -ef /proc/$process/ns/mnt ]]; do
+		:
+	done
+	fails 1 "idmount: overlay: /proc/$process/root/mnt/up: open overlay: the layer is on a mount of another mount namespace" \
+		idmount overlay -L l1 -U "/proc/$process/root/mnt/up" -W "/proc/$process/root/mnt/work" dst
+}

@@ -567,6 +567,16 @@ joe_says()
 	umount nosuid
 }
 
+@test "an ordinary user: why there is no user namespace is looked up" {
+	make_joe
+	mkdir -m 755 host
+	mount --rbind / host
+	mount --bind . host/mnt
+	fails 125 "idmount: run: make user namespace: the kernel does not permit it
+hint: this happens in a chroot, under a container's seccomp filter, and for a user or group that has no id in the current user namespace" \
+		chroot --userspec 4242:4242 host /mnt/idmount run --rootfs /mnt/root -- true
+}
+
 @test "an ordinary user: an upper directory, a terminal, a network" {
 	make_joe
 	mkdir l2 up work
