@@ -60,8 +60,6 @@ static int complete(struct run_bind *b)
 		return report_usage("--bind %s: map= and idmap exclude each other", b->source);
 	if (b->keep_rest && !b->map)
 		return report_usage("--bind %s: keep-rest needs map=", b->source);
-	if (b->keep_rest && idm_map_keep_rest(b->map, IDM_BOTH, NULL) < 0)
-		return out_of_memory();
 	return DONE;
 }
 

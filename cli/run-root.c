@@ -215,12 +215,9 @@ static int map_of_bind(const struct run_request *q, const struct run_bind *b, st
 			       b->source);
 		return FAILED;
 	}
-	if (idm_map_copy(b->map ? b->map : q->maps.map, map) < 0 ||
-	    (b->map && idm_map_compose(*map, q->maps.map) < 0)) {
-		idm_map_free(*map);
-		return out_of_memory();
-	}
-	return DONE;
+	if (b->map)
+		return run_map_of_bind(b, q->maps.map, map);
+	return idm_map_copy(q->maps.map, map) < 0 ? out_of_memory() : DONE;
 }
 
 static int add_bind(const struct run_request *q, struct run_root *root, const struct run_bind *b)

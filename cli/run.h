@@ -84,6 +84,12 @@ struct run_root {
 int run_parse_bind(struct run_bind *bind, const char *text);
 void run_free_bind(struct run_bind *bind);
 
+/*
+ * The map of a bind that has one, to the ids of the host. An entry that leads to an id which the
+ * container has not is wrong usage.
+ */
+int run_map_of_bind(const struct run_bind *bind, const struct idm_map *container, struct idm_map **map);
+
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
 int run_report_no_map(void);			 /* why newuidmap or newgidmap could not write it: FAILED */
 

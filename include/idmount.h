@@ -178,12 +178,19 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
 int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
 
 /*
- * Lets every id on the sides `kinds` that neither column names yet keep its id, as far as possible:
- * a disk id whose own number is already taken in the seen column stays unmapped, since two owners
- * cannot be seen as one. An empty side becomes the identity 0:0:4294967295. -EINVAL: unknown kinds.
- * -ENOMEM.
+ * Lets every id of the caller's user namespace that neither column names keep its id, on the sides
+ * `kinds`. A disk id whose number is taken in the seen column stays unmapped, since two owners cannot be
+ * seen as one. In the initial user namespace an empty side becomes the identity 0:0:4294967295. Where no
+ * procfs shows the caller's ids, every id counts as one of them. -EINVAL: unknown kinds. -ENOMEM.
  */
 int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err);
+
+/*
+ * The same for the ids that `within` has in its disk column, as the map of a container has the ids inside
+ * there. Makes no system call. -EINVAL: unknown kinds. -ENOMEM.
+ */
+int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const struct idm_map *within,
+			     struct idm_error *err);
 
 /* Exchanges disk and seen: what undoes the map. Cannot fail. */
 void idm_map_invert(struct idm_map *map);

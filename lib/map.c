@@ -268,35 +268,6 @@ static int rest_of(const struct idm_side *side, struct idm_entry **rest, size_t 
 	return 0;
 }
 
-static int keep_rest_of_side(struct idm_map *map, unsigned int kind, struct idm_error *err)
-{
-	AUTO_FREE struct idm_entry *rest = NULL;
-	size_t n;
-
-	if (rest_of(idm_map_side(map, kind), &rest, &n) < 0)
-		return idm_fail(err, -ENOMEM, "keep the rest", NULL, NULL);
-	return idm_map_add(map, kind, rest, n, err);
-}
-
-int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err)
-{
-	struct idm_map *new;
-	int r = 0;
-
-	if (!kinds || kinds & ~IDM_BOTH)
-		return idm_fail(err, -EINVAL, "keep the rest", NULL, "unknown kinds 0x%x", kinds);
-	if (idm_map_copy(map, &new) < 0)
-		return idm_fail(err, -ENOMEM, "keep the rest", NULL, NULL);
-	if (kinds & IDM_UID)
-		r = keep_rest_of_side(new, IDM_UID, err);
-	if (r == 0 && kinds & IDM_GID)
-		r = keep_rest_of_side(new, IDM_GID, err);
-	if (r == 0)
-		idm_map_move(map, new);
-	idm_map_free(new);
-	return r;
-}
-
 static void invert_side(struct idm_side *side)
 {
 	for (size_t i = 0; i < side->n; i++) {
@@ -371,6 +342,52 @@ static int compose_side(struct idm_map *to, unsigned int kind, const struct idm_
 	for (size_t i = 0; i < first->n; i++)
 		n += through(&first->entries[i], then, pieces + n);
 	return idm_map_add(to, kind, pieces, n, NULL);
+}
+
+/* The ids that `within` has in its disk column, each as itself; sorted, but neighbours are apart. */
+static int identity_of(const struct idm_side *within, struct idm_side *ids)
+{
+	ids->entries = reallocarray(NULL, within->n + 1, sizeof(*ids->entries));
+	if (!ids->entries)
+		return -ENOMEM;
+	for (ids->n = 0; ids->n < within->n; ids->n++) {
+		const struct idm_entry *e = &within->entries[ids->n];
+
+		ids->entries[ids->n] = (struct idm_entry){ e->disk, e->disk, e->count };
+	}
+	return 0;
+}
+
+static int keep_rest_of_side(struct idm_map *map, unsigned int kind, const struct idm_map *within)
+{
+	AUTO_FREE struct idm_entry *entries = NULL, *identity = NULL;
+	struct idm_side rest = { 0 }, ids = { 0 };
+	int r = rest_of(idm_map_side(map, kind), &entries, &rest.n);
+
+	if (r == 0)
+		r = identity_of(idm_map_side(within, kind), &ids);
+	rest.entries = entries;
+	identity = ids.entries;
+	return r < 0 ? r : compose_side(map, kind, &rest, &ids);
+}
+
+int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const struct idm_map *within,
+			     struct idm_error *err)
+{
+	struct idm_map *new;
+	int r;
+
+	if (!kinds || kinds & ~IDM_BOTH)
+		return idm_fail(err, -EINVAL, "keep the rest", NULL, "unknown kinds 0x%x", kinds);
+	r = idm_map_copy(map, &new);
+	if (r == 0 && kinds & IDM_UID)
+		r = keep_rest_of_side(new, IDM_UID, within);
+	if (r == 0 && kinds & IDM_GID)
+		r = keep_rest_of_side(new, IDM_GID, within);
+	if (r == 0)
+		idm_map_move(map, new);
+	idm_map_free(new);
+	return r < 0 ? idm_fail(err, r, "keep the rest", NULL, NULL) : 0;
 }
 
 int idm_map_compose(struct idm_map *map, const struct idm_map *then)

@@ -157,3 +157,36 @@ int idm_map_cut(const struct idm_map *map, unsigned int kind, struct idm_map **c
 		idm_map_free(*cut);
 	return r;
 }
+
+/* ---- all that there are ---- */
+
+static int add_own_ids(struct idm_map *ids, unsigned int kind)
+{
+	struct idm_entry all = { 0, 0, (uint32_t)IDM_ID_END };
+	AUTO_FREE struct idm_entry *rows = NULL;
+	size_t n;
+	int r = idm_own_rows(kind, &rows, &n, NULL);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) /* without a procfs: the kernel refuses what is too much */
+		return idm_map_add(ids, kind, &all, 1, NULL);
+	for (size_t i = 0; i < n; i++)
+		rows[i].seen = rows[i].disk; /* outside, it may have no number here */
+	return idm_map_add(ids, kind, rows, n, NULL);
+}
+
+int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err)
+{
+	struct idm_map *ids;
+	int r = idm_map_new(&ids);
+
+	if (r == 0)
+		r = add_own_ids(ids, IDM_UID);
+	if (r == 0)
+		r = add_own_ids(ids, IDM_GID);
+	r = r < 0 ? idm_fail(err, r, "keep the rest", NULL, NULL)
+		  : idm_map_keep_rest_within(map, kinds, ids, err);
+	idm_map_free(ids);
+	return r;
+}

@@ -145,6 +145,35 @@ owner()
 	stat -c %u:%g -- "$@"
 }
 
+# in_pieces COMMAND...: as root of a user namespace whose ids lie in two pieces, as in every rootless
+# container, on a filesystem of its own at /mnt. The caller's is not that namespace's to map.
+in_pieces()
+{
+	local side holder status=0
+
+	# What it has open must not keep the reader of our output waiting.
+	unshare --user --mount sleep 300 </dev/null >/dev/null 2>&1 3>&- &
+	holder=$!
+	while [[ /proc/$holder/ns/user -ef /proc/self/ns/user || $(<"/proc/$holder/comm") != sleep ]]; do
+		sleep 0.01
+	done
+	for side in uid gid; do
+		cat >"/proc/$holder/${side}_map" <<<$'0 1000 1\n1 100000 65536'
+	done
+	# shellcheck disable=SC2016
+	nsenter --target "$holder" --user --mount --setuid 0 --setgid 0 sh -euc '
+		mount -t tmpfs -o mode=755 inner /mnt
+		cd /mnt
+		mkdir src dst
+		touch src/0 src/5 src/9
+		chown 5:5 src/5
+		chown 9:9 src/9
+		exec "$@"' sh "$@" || status=$?
+	kill "$holder"
+	wait "$holder" || true
+	return "$status"
+}
+
 # as UID COMMAND...: as somebody without any privilege.
 as()
 {

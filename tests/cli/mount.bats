@@ -924,3 +924,27 @@ $hint" idmount mount -m 0:1 "$device" dst
 	fails 1 "idmount: overlay: $device: open layer: the layer is a block device, not the filesystem on it
 $hint" idmount overlay -L "$device" -L src dst
 }
+
+@test "in a user namespace whose ids lie in pieces" {
+	# What the canonical map has as one row, the kernel takes as two.
+	prints $'0:0 5:5 9:9\n0:0:65537' in_pieces sh -euc '
+		"$0" mount -o nosuid,nodev -m 0:0:1+1:1:65536 src dst
+		echo $(stat -c %u:%g dst/*)
+		"$0" list dst | awk "NR == 2 { print \$4 }"' "$IDMOUNT"
+	prints '10:10 0:0 65534:65534' in_pieces sh -euc '
+		"$0" mount -o nosuid,nodev -m 0:10:1,5:0:1 src dst
+		echo $(stat -c %u:%g dst/*)' "$IDMOUNT"
+	fails 1 'idmount: mount: write uid map: the map names seen ids that this user namespace has not
+hint: look at /proc/self/uid_map for those that it has' in_pieces "$IDMOUNT" mount -m 0:0:65538 src dst
+}
+
+@test "--keep-rest keeps the ids that the user namespace has" {
+	prints $'0:0 6:6 9:9\n0:0:5,5:6:1,7:7:65530' in_pieces sh -euc '
+		"$0" mount -o nosuid,nodev -m 5:6 --keep-rest src dst
+		echo $(stat -c %u:%g dst/*)
+		"$0" list dst | awk "NR == 2 { print \$4 }"' "$IDMOUNT"
+	prints '0:0 6:6 9:9' in_pieces sh -euc '
+		"$0" -o map=5:6,keep-rest,nosuid,nodev src dst
+		echo $(stat -c %u:%g dst/*)' "$MOUNT_IDMAP"
+	prints '0:0:65537' in_pieces "$IDMOUNT" map -m 0:0 --keep-rest --format text
+}

@@ -143,6 +143,47 @@ everything()
 	[[ $stderr == 'idmount: run: none: open tree: No such file or directory'* ]]
 }
 
+@test "a bind's map leads to ids that the container has, or nowhere" {
+	mkdir data
+	touch data/1000 data/5 data/7
+	chown 1000:1000 data/1000
+	chown 5:5 data/5
+	chown 7:7 data/7
+	refused 125 'idmount: run: --bind data:/data: map entry u:5:70000:1: the container has no user 70000' \
+		inside --bind data:/data:map=1000:0+5:70000 -- true
+	refused 125 'idmount: run: --bind data:/data: map entry g:5:65530:10: the container has no group 65536' \
+		inside --bind data:/data:map=u:5:65530:6+g:5:65530:10 -- true
+	# A container of several pieces, of which the map needs two.
+	prints $'0:0\n1:1\n3:3' idmount run --rootfs root -m 0:100000:2+2:7000:5 \
+		--bind data:/data:map=1000:0+5:1:4 -- stat -c %u:%g /data/1000 /data/5 /data/7
+	fails 125 'idmount: run: --bind data:/data: map entry u:5:1:7: the container has no user 7' \
+		idmount run --rootfs root -m 0:100000:2+2:7000:5 --bind data:/data:map=5:1:7 -- true
+}
+
+@test "a bind keeps the rest of the ids that the container has" {
+	mkdir data
+	touch data/1000 data/5 data/70000
+	chown 1000:1000 data/1000
+	chown 5:5 data/5
+	chown 70000:70000 data/70000
+	prints $'0:0\n5:5\n65534:65534' inside --bind data:/data:map=1000:0,keep-rest -- \
+		stat -c %u:%g /data/1000 /data/5 /data/70000
+}
+
+@test "a bind keeps the rest also where the host's ids lie in pieces" {
+	prints $'0:0\n6:6\n9:9' in_pieces sh -euc '
+		mkdir -p root/bin
+		cp "$1" root/bin/stat
+		exec "$0" run --rootfs root -m 0:0:1+1:1:100 --bind src:/data:map=5:6,keep-rest -- \
+			stat -c %u:%g /data/0 /data/5 /data/9' "$IDMOUNT" "$(type -P busybox)"
+	# The ids inside are not those of the namespace around it.
+	prints $'0:0\n1:1\n9:9' in_pieces sh -euc '
+		mkdir -p root/bin
+		cp "$1" root/bin/stat
+		exec "$0" run --rootfs root -m 0:60000:10 --bind src:/data:map=5:1,keep-rest -- \
+			stat -c %u:%g /data/0 /data/5 /data/9' "$IDMOUNT" "$(type -P busybox)"
+}
+
 @test "no link in the root filesystem leads a bind out" {
 	mkdir data outside
 	ln -s /mnt/outside root/out

@@ -205,18 +205,20 @@ static void check_algebra(const struct idm_map *map)
 
 static void check_rest(const struct idm_map *map)
 {
+	struct idm_entry everything = { 0, 0, 4294967295U };
+	const struct idm_map all = { { &everything, 1 }, { &everything, 1 } };
 	AUTO_MAP struct idm_map *whole = map_copy(map);
 	AUTO_MAP struct idm_map *twice = NULL;
 	uint32_t to;
 
-	CHECK(idm_map_keep_rest(whole, IDM_BOTH, NULL) == 0);
+	CHECK(idm_map_keep_rest_within(whole, IDM_BOTH, &all, NULL) == 0);
 	check_side(&whole->uid);
 	check_side(&whole->gid);
 	for (size_t i = 0; i < map->uid.n; i++)
 		CHECK(idm_map_to_seen(whole, IDM_UID, map->uid.entries[i].disk, &to) == 0 &&
 		      to == map->uid.entries[i].seen);
 	twice = map_copy(whole);
-	CHECK(idm_map_keep_rest(twice, IDM_BOTH, NULL) == 0);
+	CHECK(idm_map_keep_rest_within(twice, IDM_BOTH, &all, NULL) == 0);
 	CHECK(idm_map_equal(whole, twice));
 }
 

@@ -487,6 +487,58 @@ TEST(the_cache_does_not_see_the_cut)
 	in_child(cached_in_pieces, NULL);
 }
 
+static void keep_rest_of(const char *own, const char *map_text, const char *whole)
+{
+	AUTO_MAP struct idm_map *map = map_of(map_text);
+	struct idm_error err;
+
+	enter_userns(own);
+	assert_ok(idm_map_keep_rest(map, IDM_BOTH, &err), &err);
+	assert_map(map, whole);
+	assert_ok(idm_userns_open(map, 0, &err), &err);
+}
+
+static void keep_in_pieces(void *unused)
+{
+	(void)unused;
+	keep_rest_of(pieces[0], "5:6:1", "0:0:5,5:6:1,7:7:65530");
+}
+
+static void keep_where_some_are_missing(void *unused)
+{
+	(void)unused;
+	keep_rest_of("0 100000 1000\n70000 200000 10\n", "70000:0:1", "1:1:999,70000:0:1,70001:70001:9");
+}
+
+/* The kernel shows the outer ids as none where the reader cannot see them. */
+static void keep_two_deep(void *unused)
+{
+	(void)unused;
+	enter_userns("0 100000 1000\n");
+	keep_rest_of("0 0 10\n10 20 5\n", "1:2:1", "0:0:1,1:2:1,3:3:12");
+}
+
+static void keep_without_procfs(void *unused)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:1:1");
+
+	(void)unused;
+	scratch_enter();
+	do_umount("/proc");
+	refuse_call(SYS_fsopen, EPERM);
+	assert_ok(idm_map_keep_rest(map, IDM_BOTH, NULL), NULL);
+	assert_map(map, "0:1:1,2:2:4294967293");
+}
+
+TEST(the_rest_is_what_the_user_namespace_has)
+{
+	need_root();
+	in_child(keep_in_pieces, NULL);
+	in_child(keep_where_some_are_missing, NULL);
+	in_child(keep_two_deep, NULL);
+	in_child(keep_without_procfs, NULL);
+}
+
 /* ---- chroot and seccomp ---- */
 
 static void in_a_chroot(void *unused)

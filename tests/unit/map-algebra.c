@@ -332,13 +332,19 @@ TEST(ids_are_translated_either_way)
 	assert_int_equal(id, 77);
 }
 
-static void assert_kept(const char *text, unsigned int kinds, const char *whole)
+static void assert_kept_within(const char *text, unsigned int kinds, const char *within,
+			       const char *whole)
 {
-	AUTO_MAP struct idm_map *map = map_of(text);
+	AUTO_MAP struct idm_map *map = map_of(text), *ids = map_of(within);
 	struct idm_error err;
 
-	assert_ok(idm_map_keep_rest(map, kinds, &err), &err);
+	assert_ok(idm_map_keep_rest_within(map, kinds, ids, &err), &err);
 	assert_map_at(HERE, text, map, whole);
+}
+
+static void assert_kept(const char *text, unsigned int kinds, const char *whole)
+{
+	assert_kept_within(text, kinds, "0:0:4294967295", whole);
 }
 
 TEST(keeping_the_rest)
@@ -356,6 +362,22 @@ TEST(keeping_the_rest)
 	assert_kept("4294967294:0:1", IDM_BOTH, "1:1:4294967293,4294967294:0:1");
 	assert_kept("0:4294967294:1", IDM_BOTH, "0:4294967294:1,1:1:4294967293");
 	assert_kept("1:0:4294967294", IDM_BOTH, "1:0:4294967294");
+}
+
+TEST(keeping_the_rest_of_the_ids_that_there_are)
+{
+	assert_kept_within("", IDM_BOTH, "0:100000:65536", "0:0:65536");
+	assert_kept_within("", IDM_BOTH, "", "");
+	assert_kept_within("5:6:1", IDM_BOTH, "", "5:6:1");
+	assert_kept_within("1000:0:1", IDM_BOTH, "0:1000:1,1:100000:65536",
+			   "1:1:999,1000:0:1,1001:1001:64536");
+	/* Pieces that are apart, and a hole in the middle of what is free */
+	assert_kept_within("0:7:1", IDM_BOTH, "0:9:5,10:90:5,4294967294:1:1",
+			   "0:7:1,1:1:4,10:10:5,4294967294:4294967294:1");
+	/* Each side by its own ids; what the map has already stays, also outside */
+	assert_kept_within("u:100:200:1", IDM_BOTH, "u:0:0:10,g:20:20:2",
+			   "u:0:0:10,u:100:200:1,g:20:20:2");
+	assert_kept_within("u:1:0:1", IDM_GID, "0:0:3", "u:1:0:1,g:0:0:3");
 }
 
 TEST(keeping_the_rest_of_what)

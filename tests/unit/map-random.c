@@ -239,10 +239,11 @@ TEST(keeping_the_rest_is_the_model)
 
 	for (int round = 0; round < ROUNDS / 4; round++) {
 		AUTO_MAP struct idm_map *map = random_map(&rng, 10, IDS);
+		AUTO_MAP struct idm_map *all = map_of("0:0:4294967295");
 		struct model m = model_of(map, IDM_UID);
 		uint32_t id;
 
-		assert_int_equal(idm_map_keep_rest(map, IDM_UID, NULL), 0);
+		assert_int_equal(idm_map_keep_rest_within(map, IDM_UID, all, NULL), 0);
 		assert_canonical(map, IDM_UID);
 		for (uint32_t i = 0; i < IDS; i++) {
 			uint32_t expected = m.seen[i] != NONE ? m.seen[i] : model_sees(&m, i) ? NONE : i;
