@@ -329,7 +329,7 @@ enum idm_propagation {
 };
 
 #define IDM_TREE_RECURSIVE 1U /* with all mounts below it, the map and attributes on each */
-#define IDM_TREE_NOFOLLOW 2U  /* -ELOOP if the last component of the path is a symbolic link */
+#define IDM_TREE_NOFOLLOW 2U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
 struct idm_tree_options {
@@ -381,7 +381,8 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace. Linux 5.12.
  *
- * -ENOENT: no such target. -ELOOP: it is a symbolic link, or the tree holds the file of this mount
+ * -ENOENT: no such target. -ELOOP: it is a symbolic link, also with a slash or "." behind it; or the
+ * target ends in ".." and a symbolic link is on its way; or the tree holds the file of this mount
  * namespace or an older one. -ENOTDIR, -EISDIR: one is a directory and the other is not.
  * -EXDEV, -EAGAIN: openat2(2).
  * -EINVAL: the target is in another mount namespace, the tree is unbindable and the target below a
@@ -403,8 +404,9 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
  * the first mount that is busy, with those already gone left gone; err names it.
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link. -EXDEV:
- * with IDM_UMOUNT_RECURSIVE, another mount came to be at the place of one meanwhile. -ENOENT, -EPERM. Thread-safe.
+ * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link, as with
+ * idm_tree_attach(). -EXDEV: another mount came to be at the place of one meanwhile (with
+ * IDM_UMOUNT_RECURSIVE, or a target that ends in a slash, "." or ".."). -ENOENT, -EPERM. Thread-safe.
  */
 int idm_umount(const char *target, unsigned int flags, struct idm_error *err);
 

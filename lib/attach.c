@@ -9,6 +9,7 @@
 #include "error.h"
 #include "file-type.h"
 #include "kernel.h"
+#include "nofollow.h"
 #include "target.h"
 #include "util.h"
 
@@ -308,9 +309,9 @@ int idm_refuse_old_kernel(const char *path, struct idm_error *err)
 
 /*
  * A directory can be put at a path at once: the kernel does not put it on a symbolic link, which is
- * none. That the tree is one is what its "." says. Where it does not work out, whatever the reason is,
- * the target is opened by itself, which tells why. A wish that has to look at the target's peers needs
- * it open as well.
+ * none, if the path ends in the link's name. That the tree is one is what its "." says. Where it does
+ * not work out, whatever the reason is, the target is opened by itself, which tells why. A wish that has
+ * to look at the target's peers needs it open as well.
  */
 static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int flags,
 			enum idm_propagation propagation)
@@ -318,6 +319,7 @@ static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int
 	unsigned int follow = flags & IDM_ATTACH_FOLLOW ? MOVE_MOUNT_T_SYMLINKS : 0;
 
 	return !(flags & (IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT)) && !cares_for_peers(propagation) &&
+	       (follow || idm_ends_in_name(target)) &&
 	       idm_sys_move_mount(tree_fd, ".", dirfd, target, MOVE_MOUNT_T_AUTOMOUNTS | follow) == 0;
 }
 

@@ -19,6 +19,7 @@
 #include "error.h"
 #include "file-type.h"
 #include "kernel.h"
+#include "nofollow.h"
 #include "options.h"
 #include "procfs.h"
 #include "util.h"
@@ -370,8 +371,8 @@ static int open_mount(const struct idm_assembly *a, size_t i)
 		return idm_sys_dup(a->mounts[i]);
 	if (is_covered(a->plan, i))
 		return -EOPNOTSUPP;
-	fd = idm_sys_openat2(a->tree, a->plan->steps[i].target, O_PATH | O_NOFOLLOW, 0,
-			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	fd = idm_open_nofollow(a->tree, a->plan->steps[i].target, O_PATH,
+			       RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	r = fd < 0 ? fd : idm_is_mount_point(fd);
 	if (r > 0)
 		return fd;

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "mount-place.h"
+#include "nofollow.h"
 #include "util.h"
 
 static const char step_target[] = "open target";
@@ -19,11 +20,13 @@ static const char step_target[] = "open target";
  * With a root, every component is resolved by the kernel below it, ".." and links included; the ways
  * out that are not paths (magic links) are closed too.
  */
+#define RESOLVE_AS_ROOT (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+
 static int open_path(int dirfd, const char *path, int flags, bool in_root)
 {
 	if (!in_root)
 		return idm_sys_openat(dirfd, path, O_PATH | flags, 0);
-	return idm_sys_openat2(dirfd, path, O_PATH | flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	return idm_sys_openat2(dirfd, path, O_PATH | flags, 0, RESOLVE_AS_ROOT);
 }
 
 int idm_file_id(int dirfd, const char *path, struct idm_file_id *id)
@@ -234,6 +237,8 @@ static int check_kind(int fd, const char *path, unsigned int flags, bool directo
 	if (directory && !S_ISDIR(st.stx_mode))
 		return idm_fail(err, -ENOTDIR, step_target, path,
 				"the source is a directory, but the target is not");
+	if (!directory && !S_ISDIR(st.stx_mode) && !idm_ends_in_name(path))
+		return idm_fail(err, -ENOTDIR, step_target, path, NULL);
 	if (!directory && S_ISDIR(st.stx_mode))
 		return idm_fail(err, -EISDIR, step_target, path,
 				"the source is not a directory, but the target is");
@@ -243,14 +248,20 @@ static int check_kind(int fd, const char *path, unsigned int flags, bool directo
 /* A directory that is opened as one need not be looked at any more. */
 static int open_target(int dirfd, const char *path, unsigned int flags, bool directory)
 {
-	return open_path(dirfd, path,
-			 (flags & IDM_ATTACH_FOLLOW ? 0 : O_NOFOLLOW) | (directory ? O_DIRECTORY : 0),
-			 flags & IDM_ATTACH_IN_ROOT);
+	int kind = directory ? O_DIRECTORY : 0;
+
+	if (flags & IDM_ATTACH_FOLLOW)
+		return open_path(dirfd, path, kind, flags & IDM_ATTACH_IN_ROOT);
+	return idm_open_nofollow(dirfd, path, O_PATH | kind,
+				 flags & IDM_ATTACH_IN_ROOT ? RESOLVE_AS_ROOT : 0);
 }
 
 static int fail_open(int code, const char *path, struct idm_error *err)
 {
-	idm_fail(err, code, step_target, path, code == -ENOENT ? "there is no such target" : NULL);
+	idm_fail(err, code, step_target, path,
+		 code == -ENOENT  ? "there is no such target"
+		 : code == -ELOOP ? idm_why_loop(path)
+				  : NULL);
 	if (code == -ENOENT)
 		idm_hint(err, "create it first, or ask for it (IDM_ATTACH_MKDIR)");
 	return code;

@@ -8,6 +8,7 @@
 #include "attach.h"
 #include "error.h"
 #include "kernel.h"
+#include "nofollow.h"
 #include "options.h"
 #include "tree-why.h"
 #include "util.h"
@@ -80,10 +81,12 @@ static int open_source(int dirfd, const char *path, unsigned int flags, struct i
 	AUTO_CLOSE int fd = -1;
 	int r;
 
-	fd = *path ? idm_sys_openat(dirfd, path, O_PATH | (nofollow ? O_NOFOLLOW : 0), 0)
-		   : idm_sys_dup(dirfd);
+	fd = !*path	? idm_sys_dup(dirfd)
+	     : nofollow ? idm_open_nofollow(dirfd, path, O_PATH, 0)
+			: idm_sys_openat(dirfd, path, O_PATH, 0);
 	if (fd < 0)
-		return idm_fail(err, fd, step_tree, path, NULL);
+		return idm_fail(err, fd, step_tree, path,
+				fd == -ELOOP && nofollow ? idm_why_loop(path) : NULL);
 	r = nofollow ? idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) : 0;
 	if (r < 0)
 		return idm_fail(err, r, step_tree, path, NULL);

@@ -6,14 +6,21 @@
 #include "detach.h"
 #include "error.h"
 #include "kernel.h"
+#include "nofollow.h"
 #include "util.h"
 
 static const char step_umount[] = "unmount";
 
-static int explain(int code, const char *target, struct idm_error *err)
+static bool is_link(const char *target)
 {
+	AUTO_CLOSE int fd = idm_open_nofollow(AT_FDCWD, target, O_PATH, 0);
 	struct stat st;
 
+	return fd >= 0 && idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISLNK(st.st_mode);
+}
+
+static int explain(int code, const char *target, struct idm_error *err)
+{
 	switch (code) {
 	case -EBUSY:
 		idm_fail(err, code, step_umount, target, "the mount is in use");
@@ -23,8 +30,7 @@ static int explain(int code, const char *target, struct idm_error *err)
 			 target);
 		return code;
 	case -EINVAL:
-		if (idm_sys_fstatat(AT_FDCWD, target, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISLNK(st.st_mode)) {
+		if (is_link(target)) {
 			idm_fail(err, -ELOOP, step_umount, target, "the target is a symbolic link");
 			idm_hint(err, "name the place that it points to");
 			return -ELOOP;
@@ -41,15 +47,7 @@ static int explain(int code, const char *target, struct idm_error *err)
 	}
 }
 
-static int unmount_one(const char *target, unsigned int flags, struct idm_error *err)
-{
-	int r = idm_sys_umount(target, (flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0) |
-					       (flags & IDM_UMOUNT_FOLLOW ? 0 : UMOUNT_NOFOLLOW));
-
-	return r < 0 ? explain(r, target, err) : 0;
-}
-
-/* ---- recursively ---- */
+/* ---- of what is listed ---- */
 
 struct node {
 	uint64_t id, parent;
@@ -89,15 +87,70 @@ static int collect(const struct idm_mount *mount, void *data)
 }
 
 /* `name` is how the caller knows it. */
-static int unmount_node(const struct node *node, const char *name, struct idm_error *err)
+static int unmount_node(const struct node *node, const char *name, int flags, struct idm_error *err)
 {
 	/* What is not below our root directory has no other path. */
-	int r = idm_unmount_exactly(*node->target ? node->target : name, node->id, 0);
+	int r = idm_unmount_exactly(*node->target ? node->target : name, node->id, flags);
 
 	if (r == -EXDEV)
 		return idm_fail(err, r, step_umount, name, "another mount is there by now");
 	return r < 0 ? explain(r, name, err) : 0;
 }
+
+static int fail_open(int code, const char *target, unsigned int flags, struct idm_error *err)
+{
+	bool loop = code == -ELOOP && !(flags & IDM_UMOUNT_FOLLOW);
+
+	return idm_fail(err, code, step_umount, target, loop ? idm_why_loop(target) : NULL);
+}
+
+/* The mount at the target. Nothing is open afterwards: it would keep the mount busy. */
+static int find_top(const char *target, unsigned int flags, struct nodes *top, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = flags & IDM_UMOUNT_FOLLOW ? idm_sys_openat(AT_FDCWD, target, O_PATH, 0)
+						      : idm_open_nofollow(AT_FDCWD, target, O_PATH, 0);
+	int r;
+
+	if (fd < 0)
+		return fail_open(fd, target, flags, err);
+	/* Else everything below the mount that happens to hold the target would go. */
+	r = idm_is_mount_point(fd);
+	if (r < 0)
+		return idm_fail(err, r, step_umount, target, NULL);
+	if (r == 0)
+		return explain(-EINVAL, target, err);
+	r = idm_list_path(fd, "", collect, top, err);
+	if (r == -ENOMEM) /* perhaps our own */
+		idm_fail(err, r, step_umount, target, NULL);
+	return r;
+}
+
+/* ---- one ---- */
+
+/* Where umount2(2) would follow a link in spite of UMOUNT_NOFOLLOW. */
+static int unmount_found(const char *target, unsigned int flags, struct idm_error *err)
+{
+	struct nodes top = { 0 };
+	int r = find_top(target, flags, &top, err);
+
+	if (r == 0)
+		r = unmount_node(&top.v[0], target, flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0, err);
+	free_nodes(&top);
+	return r;
+}
+
+static int unmount_one(const char *target, unsigned int flags, struct idm_error *err)
+{
+	int r;
+
+	if (!(flags & IDM_UMOUNT_FOLLOW) && !idm_ends_in_name(target))
+		return unmount_found(target, flags, err);
+	r = idm_sys_umount(target, (flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0) |
+					   (flags & IDM_UMOUNT_FOLLOW ? 0 : UMOUNT_NOFOLLOW));
+	return r < 0 ? explain(r, target, err) : 0;
+}
+
+/* ---- recursively ---- */
 
 static int unmount_below(const struct nodes *all, uint64_t id, struct idm_error *err)
 {
@@ -108,7 +161,7 @@ static int unmount_below(const struct nodes *all, uint64_t id, struct idm_error 
 			continue;
 		r = unmount_below(all, all->v[i].id, err);
 		if (r == 0)
-			r = unmount_node(&all->v[i], all->v[i].target, err);
+			r = unmount_node(&all->v[i], all->v[i].target, 0, err);
 	}
 	return r;
 }
@@ -116,30 +169,17 @@ static int unmount_below(const struct nodes *all, uint64_t id, struct idm_error 
 static int unmount_recursive(const char *target, unsigned int flags, struct idm_error *err)
 {
 	struct nodes top = { 0 }, all = { 0 };
-	bool nofollow = !(flags & IDM_UMOUNT_FOLLOW);
-	AUTO_CLOSE int fd = -1;
-	int r;
+	int r = find_top(target, flags, &top, err);
 
-	fd = idm_sys_openat(AT_FDCWD, target, O_PATH | (nofollow ? O_NOFOLLOW : 0), 0);
-	if (fd < 0)
-		return idm_fail(err, fd, step_umount, target, NULL);
-	/* Else everything below the mount that happens to hold the target would go. */
-	r = idm_is_mount_point(fd);
-	if (r < 0)
-		return idm_fail(err, r, step_umount, target, NULL);
-	if (r == 0)
-		return explain(-EINVAL, target, err);
-	r = idm_list_path(fd, "", collect, &top, err);
-	if (r == 0)
+	if (r == 0) {
 		r = idm_list(IDM_LIST_UNMAPPED, collect, &all, err);
-	if (r == -ENOMEM) /* perhaps our own */
-		idm_fail(err, r, step_umount, target, NULL);
-	idm_close_fd(&fd); /* it would keep the mount busy */
-	fd = -1;
+		if (r == -ENOMEM)
+			idm_fail(err, r, step_umount, target, NULL);
+	}
 	if (r == 0)
 		r = unmount_below(&all, top.v[0].id, err);
 	if (r == 0)
-		r = unmount_node(&top.v[0], target, err);
+		r = unmount_node(&top.v[0], target, 0, err);
 	free_nodes(&top);
 	free_nodes(&all);
 	return r;

@@ -196,3 +196,15 @@ hint: run it as root' as 4321 "$IDMOUNT" apply list.json dst
 hint: it requires CAP_SYS_ADMIN in the initial user namespace; another one can mount tmpfs and overlay, and proc, sysfs, mqueue and cgroup2 of namespaces it owns' \
 		unshare --user --map-root-user --mount "$IDMOUNT" apply list.json dst
 }
+
+@test "no target is behind a symbolic link" {
+	local behind
+
+	mkdir -p victim/inside
+	ln -s victim link
+	for behind in / /. /./ /inside/..; do
+		run -1 --separate-stderr idmount apply --mkdir list.json "/mnt/link$behind"
+		[[ $stderr == "idmount: apply: /mnt/link$behind: open target: "*'symbolic link'* ]]
+		same 'mounts' 0 "$(mounts_at /mnt/victim)"
+	done
+}

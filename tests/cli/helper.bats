@@ -375,3 +375,16 @@ hint: the target has to be a mount point; without -o replace it need not be one'
 hint: map it with all mounts below it (-o recursive)' \
 		unshare --user --map-root-user --mount /sbin/mount.idmap /mnt/src /mnt/dst -o map=0:0
 }
+
+@test "no target is behind a symbolic link" {
+	local behind
+
+	mkdir victim victim/inside
+	ln -s victim link
+	for behind in / /. /./ /inside/..; do
+		# mount(8) itself resolves what it can, so the helper is called as it calls it.
+		run -32 --separate-stderr "$MOUNT_IDMAP" src "link$behind" -o map=1000:2000
+		[[ $stderr == "mount.idmap: link$behind: open target: "*'symbolic link'* ]]
+		same 'mounts' 0 "$(mounts_at /mnt/victim)"
+	done
+}

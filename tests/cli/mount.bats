@@ -762,6 +762,8 @@ hint: mount --make-private, then try again" idmount mount -m 0:1 src dst
 }
 
 @test "a target that is a symbolic link, missing, or of the wrong type" {
+	local behind why options
+
 	ln -s dst link
 	ln -s nowhere dangling
 	touch target
@@ -778,6 +780,21 @@ hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing
 	fails_always 1 "$idmount_mount dst: open target: the source is not a directory, but the target is" \
 		idmount mount -m 0:1 src/file dst
 	fails_always 1 "$idmount_mount target/x: open target: Not a directory" idmount mount -m 0:1 src target/x
+	# Nothing behind it makes a link be followed.
+	mkdir dst/inside
+	for behind in / // /. /./ /inside/.. /inside/../; do
+		case $behind in
+		*..*) why='a symbolic link is on the way to the ".." that the path ends in' ;;
+		*) why='the target is a symbolic link
+hint: name the place that it points to' ;;
+		esac
+		for options in '' --mkdir --replace '--root /mnt'; do
+			# shellcheck disable=SC2086 # words
+			fails_always 1 "$idmount_mount link$behind: open target: $why" \
+				idmount mount $options -m 0:1 src "link$behind"
+		done
+	done
+	rmdir dst/inside
 	# A link on the way is none of these.
 	mkdir dst/below
 	ln -s dst way

@@ -168,3 +168,17 @@ hint: options with trusted extended attributes (metacopy, redirect_dir, index, n
 	fails 1 "idmount: overlay: /proc/$process/root/mnt/up: open overlay: the layer is on a mount of another mount namespace" \
 		idmount overlay -L l1 -U "/proc/$process/root/mnt/up" -W "/proc/$process/root/mnt/work" dst
 }
+
+@test "no target is behind a symbolic link" {
+	local behind
+
+	mkdir -p victim/inside
+	ln -s victim link
+	for behind in / /. /./ /inside/..; do
+		for option in '' --mkdir; do
+			run -1 --separate-stderr idmount overlay -L l2 -L l1 -m 0:100000:65536 $option "link$behind"
+			[[ $stderr == "idmount: overlay: link$behind: open target: "*'symbolic link'* ]]
+			same 'mounts' 0 "$(mounts_at /mnt/victim)"
+		done
+	done
+}

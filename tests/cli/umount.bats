@@ -145,10 +145,16 @@ $(busy_hint /mnt/dst/below/a)" idmount umount -R dst
 }
 
 @test "a symbolic link is refused, whatever the options" {
-	local option
+	local option behind
 
 	ln -s dst link
 	for option in '' -R --lazy; do
+		for behind in / // /. /./; do
+			refused 1 "$idmount_umount link$behind: unmount: the target is a symbolic link
+hint: name the place that it points to" idmount umount $option "link$behind"
+		done
+		refused 1 "$idmount_umount link/../link/x/..: unmount: a symbolic link is on the way to the \"..\" that the path ends in" \
+			idmount umount $option link/../link/x/..
 		refused 1 "$idmount_umount link: unmount: the target is a symbolic link
 hint: name the place that it points to" idmount umount $option link
 	done

@@ -9,6 +9,7 @@
 
 #include "neighbour.h"
 #include "trees.h"
+#include "util.h"
 
 #define SOURCE SCRATCH "/source"
 #define TARGET SCRATCH "/target"
@@ -60,6 +61,92 @@ TEST(refusals_name_the_target_and_leave_all_as_it_was)
 		       "no mount to replace");
 	assert_refused(tree, AT_FDCWD, "", 0, -ENOENT, "", NULL, NULL);
 	assert_refused(1000000, AT_FDCWD, TARGET, 0, -EBADF, TARGET, "attach", "not an open descriptor");
+}
+
+/* The ways to make the kernel follow a link that is the last component. "inside" is a directory in it.
+ */
+static const char *const behind_links[] = { "/",      "//",	    "/.",	   "/./",
+					    "/.//./", "/inside/..", "/inside/../", "/./inside/../." };
+
+TEST(nothing_behind_a_link_makes_it_followed)
+{
+	AUTO_FD int tree = enter(), file = tree_of(SOURCE "/file", "1000:5,1001:6"), root = -1;
+	static const unsigned int flags[] = { 0, IDM_ATTACH_MKDIR, IDM_ATTACH_REPLACE,
+					      IDM_ATTACH_IN_ROOT,
+					      IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR };
+	char path[128];
+
+	scratch_dir(SCRATCH "/victim/inside");
+	scratch_dir(SCRATCH "/home");
+	must(symlink("../victim", SCRATCH "/home/data"));
+	do_mount(SOURCE, SCRATCH "/victim", NULL, 1 << 12 /* MS_BIND */, NULL); /* for who replaces */
+	scratch_dir(SCRATCH "/victim/inside");
+	root = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
+	for (size_t i = 0; i < ARRAY_SIZE(behind_links); i++)
+		for (size_t f = 0; f < ARRAY_SIZE(flags); f++) {
+			snprintf(path, sizeof(path), "home/data%s", behind_links[i]);
+			assert_refused(tree, root, path, flags[f], -ELOOP, path, "open target",
+				       "symbolic link");
+			snprintf(path, sizeof(path), SCRATCH "/home/data%s", behind_links[i]);
+			if (!(flags[f] & IDM_ATTACH_IN_ROOT))
+				assert_refused(tree, AT_FDCWD, path, flags[f], -ELOOP, path,
+					       "open target", "symbolic link");
+			assert_refused(file, root, "home/data/", flags[f], -ELOOP, "home/data/",
+				       "open target", "symbolic link");
+		}
+}
+
+TEST(a_link_that_leads_nowhere_stays_so)
+{
+	AUTO_FD int tree = enter();
+
+	must(symlink("nowhere", SCRATCH "/dangling"));
+	assert_refused(tree, AT_FDCWD, SCRATCH "/dangling/", IDM_ATTACH_MKDIR, -ELOOP,
+		       SCRATCH "/dangling/", "open target", "symbolic link");
+	assert_refused(tree, AT_FDCWD, SCRATCH "/dangling/.", IDM_ATTACH_MKDIR, -ELOOP,
+		       SCRATCH "/dangling/.", "open target", "symbolic link");
+}
+
+TEST(what_is_no_link_may_be_spelt_in_any_way)
+{
+	struct idm_error err;
+	AUTO_FD int where = -1;
+
+	close(enter());
+	scratch_dir(SCRATCH "/home/data/inside");
+	must(symlink("home", SCRATCH "/way"));
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(behind_links); i++) {
+		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
+		const char *behind = behind_links[i / 2];
+		char path[128];
+
+		/* A link on the way is none of these, but with ".." at the end nothing may be one. */
+		snprintf(path, sizeof(path), SCRATCH "/%s/data%s",
+			 i % 2 && !strstr(behind, "..") ? "way" : "home", behind);
+		assert_ok(idm_tree_attach(tree, AT_FDCWD, path, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+		assert_owner(SCRATCH "/home/data/file", 5, 6);
+		assert_ok(idm_umount(SCRATCH "/home/data", IDM_UMOUNT_LAZY, &err), &err);
+	}
+	where = (int)must(open(SCRATCH "/home/data", O_PATH | O_CLOEXEC));
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const dots[] = { ".", "./", "inside/.." };
+		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
+
+		assert_ok(idm_tree_attach(tree, where, dots[i], 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+		assert_owner(SCRATCH "/home/data/file", 5, 6);
+		assert_ok(idm_umount(SCRATCH "/home/data", IDM_UMOUNT_LAZY, &err), &err);
+	}
+}
+
+TEST(a_file_has_no_slash_behind_it)
+{
+	AUTO_FD int tree = enter(), file = tree_of(SOURCE "/file", "1000:5,1001:6");
+
+	scratch_file(SCRATCH "/plain", "");
+	assert_refused(file, AT_FDCWD, SCRATCH "/plain/", 0, -ENOTDIR, SCRATCH "/plain/", "open target",
+		       NULL);
+	assert_refused(file, AT_FDCWD, SCRATCH "/new/", IDM_ATTACH_MKDIR, -ENOTDIR, SCRATCH "/new/",
+		       "open target", NULL);
 }
 
 TEST(a_link_is_followed_when_told)

@@ -300,6 +300,11 @@ TEST(no_link_leads_out)
 		{ "magic", "/proc/self/cwd", "/magic/etc", -ELOOP, NULL },
 		{ "magic-root", "/proc/self/root", "/magic-root/etc", -ELOOP, NULL },
 		{ "loop", "loop", "/loop/x", -ELOOP, NULL },
+		/* The last component is not followed, whatever is behind it. */
+		{ "slash", "/etc", "/slash/", -ELOOP, NULL },
+		{ "slashes", "/etc", "/slashes//", -ELOOP, NULL },
+		{ "dot", "/etc", "/dot/.", -ELOOP, NULL },
+		{ "dots", "/etc", "/dots/././", -ELOOP, NULL },
 	};
 	struct idm_error err;
 
@@ -325,12 +330,36 @@ TEST(no_link_leads_out)
 		plan_step(plan, "tmpfs", "trick", tries[i].target, NULL);
 		if (tries[i].error) {
 			assert_error(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), tries[i].error,
-				     &err, tries[i].target + 1, "open target", NULL);
+				     &err, tries[i].link, "open target", NULL);
 		} else {
 			assert_ok(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
 			assert_mounted(tries[i].place);
 			unmount_target();
 		}
+		snapshot_assert_same(before);
+	}
+}
+
+TEST(no_target_is_behind_a_link)
+{
+	static const char *const behind[] = { "", "/", "//", "/.", "/./", "/inside/..", "/inside/../." };
+	struct idm_error err;
+
+	enter_image();
+	scratch_dir(SCRATCH "/victim/inside");
+	must(symlink("victim", SCRATCH "/link"));
+	EACH_WAY(way)
+	for (size_t i = 0; i < ARRAY_SIZE(behind); i++) {
+		AUTO_PLAN struct idm_plan *plan = plan_new();
+		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+		struct idm_apply o = IDM_APPLY_INIT;
+		char path[64];
+
+		snprintf(path, sizeof(path), SCRATCH "/link%s", behind[i]);
+		o.flags = (unsigned int)way | (i % 2 ? IDM_APPLY_MKDIR : 0);
+		plan_step(plan, "bind", ROOT, "/", NULL);
+		assert_error(idm_plan_apply(plan, AT_FDCWD, path, &o, &err), -ELOOP, &err, path,
+			     "open target", "symbolic link");
 		snapshot_assert_same(before);
 	}
 }

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "trees.h"
+#include "util.h"
 
 #define SOURCE SCRATCH "/source"
 #define TARGET SCRATCH "/target"
@@ -200,6 +201,7 @@ TEST(one_submount_that_cannot_be_mapped_fails_the_whole_and_is_named)
 TEST(a_link_is_followed_unless_told)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	static const char *const behind[] = { "/", "//", "/.", "/./", "/inside/..", "/inside/../." };
 	AUTO_FD int userns = -1, tree = -1;
 	struct idm_error err;
 
@@ -211,6 +213,16 @@ TEST(a_link_is_followed_unless_told)
 	o.flags = IDM_TREE_NOFOLLOW;
 	assert_error(idm_tree_open(AT_FDCWD, SCRATCH "/link", userns, &o, &err), -ELOOP, &err,
 		     SCRATCH "/link", "open tree", "symbolic link");
+	scratch_dir(SOURCE "/inside");
+	for (size_t i = 0; i < ARRAY_SIZE(behind); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), SCRATCH "/link%s", behind[i]);
+		assert_error(idm_tree_open(AT_FDCWD, path, userns, &o, &err), -ELOOP, &err, path,
+			     "open tree", "symbolic link");
+		snprintf(path, sizeof(path), SOURCE "%s", behind[i]);
+		close((int)assert_ok(idm_tree_open(AT_FDCWD, path, userns, &o, &err), &err));
+	}
 	close(tree);
 	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, userns, &o, &err), &err);
 }

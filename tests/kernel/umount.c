@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Unmounting takes what it was asked to take, and nothing else. */
 #include "trees.h"
+#include "util.h"
 
 #define SOURCE SCRATCH "/source"
 #define TARGET SCRATCH "/target"
@@ -99,6 +100,38 @@ TEST_ANYWHERE(what_is_no_mount_point_takes_nothing_with_it)
 	snapshot_assert_same(before);
 	assert_ok(idm_umount(SCRATCH "/link", IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_FOLLOW, &err), &err);
 	assert_int_equal(access(TARGET "/a", F_OK), -1);
+}
+
+TEST_ANYWHERE(nothing_behind_a_link_makes_it_followed)
+{
+	static const char *const behind[] = { "/",	"//",	      "/.",	      "/./",
+					      "/.//./", "/inside/..", "/inside/../.", NULL };
+	static const unsigned int flags[] = { 0, IDM_UMOUNT_LAZY, IDM_UMOUNT_RECURSIVE };
+	struct snapshot *before;
+	struct idm_error err;
+	char path[128];
+
+	enter();
+	scratch_dir(SOURCE "/inside");
+	do_mount(SOURCE, TARGET, NULL, 1 << 12 /* MS_BIND */, NULL);
+	must(symlink("target", SCRATCH "/link"));
+	before = snapshot_take(SNAPSHOT_ALL);
+	for (size_t i = 0; behind[i]; i++)
+		for (size_t f = 0; f < ARRAY_SIZE(flags); f++) {
+			snprintf(path, sizeof(path), SCRATCH "/link%s", behind[i]);
+			assert_error(idm_umount(path, flags[f], &err), -ELOOP, &err, path, "unmount",
+				     "symbolic link");
+		}
+	snapshot_assert_same(before);
+	for (size_t i = 0; behind[i]; i++)
+		for (size_t f = 0; f < ARRAY_SIZE(flags); f++) {
+			snprintf(path, sizeof(path), TARGET "%s", behind[i]);
+			assert_ok(idm_umount(path, flags[f], &err), &err);
+			do_mount(SOURCE, TARGET, NULL, 1 << 12 /* MS_BIND */, NULL);
+		}
+	assert_ok(idm_umount(SCRATCH "/link/", IDM_UMOUNT_FOLLOW, &err), &err);
+	assert_error(idm_umount(TARGET "/", 0, &err), -EINVAL, &err, TARGET "/", "unmount",
+		     "not a mount point");
 }
 
 TEST_ANYWHERE(no_right_to_unmount_is_said)

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include "nofollow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "kernel.h"
+#include "util.h"
+
+/* Whether the first n characters end in this component. */
+static bool ends_in(const char *path, size_t n, const char *component)
+{
+	size_t length = strlen(component);
+
+	return n >= length && memcmp(path + n - length, component, length) == 0 &&
+	       (n == length || path[n - length - 1] == '/');
+}
+
+/* How much of the path names something: slashes and "." at its end do not, if anything is before them.
+ */
+static size_t named_length(const char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && (path[n - 1] == '/' || ends_in(path, n, ".")))
+		n--;
+	return n;
+}
+
+bool idm_ends_in_name(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n && path[n - 1] != '/' && !ends_in(path, n, ".") && !ends_in(path, n, "..");
+}
+
+static bool ends_up(const char *path)
+{
+	return ends_in(path, named_length(path), "..");
+}
+
+int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve)
+{
+	AUTO_FREE char *named = NULL;
+
+	if (ends_up(path))
+		resolve |= RESOLVE_NO_SYMLINKS;
+	if (!idm_ends_in_name(path)) {
+		named = strndup(path, named_length(path));
+		if (!named)
+			return -ENOMEM;
+		path = named;
+	}
+	return resolve ? idm_sys_openat2(dirfd, path, flags | O_NOFOLLOW, 0, resolve)
+		       : idm_sys_openat(dirfd, path, flags | O_NOFOLLOW, 0);
+}
+
+const char *idm_why_loop(const char *path)
+{
+	return ends_up(path) ? "a symbolic link is on the way to the \"..\" that the path ends in"
+			     : NULL;
+}
