@@ -79,7 +79,7 @@ static int print_path(const char *path, const struct idm_check *check, bool writ
 	if (!is_good(check, write))
 		return report_error(err);
 	return print_line("%s: %s: can be ID-mapped%s%s", path, check->fstype,
-			  check->mapped ? ", again: it is mapped already" : "",
+			  check->mapped ? " again (--remap, --on-top): it is mapped already" : "",
 			  !write ? ""
 			  : check->disk_id_checked
 				  ? ", and written with the right ids on disk"

@@ -6,7 +6,7 @@
 #include "maps.h"
 #include "report.h"
 
-enum { OPTION_MKDIR = OPTION_OF_COMMAND, OPTION_REPLACE, OPTION_ROOT };
+enum { OPTION_MKDIR = OPTION_OF_COMMAND, OPTION_REPLACE, OPTION_ROOT, OPTION_REMAP, OPTION_ON_TOP };
 
 static const struct option_row options[] = {
 	MAP_OPTIONS,
@@ -16,6 +16,9 @@ static const struct option_row options[] = {
 	  "symfollow diratime, and one of private slave shared\n"
 	  "unbindable; separated by commas" },
 	{ 'R', "recursive", NULL, "with all mounts below SOURCE" },
+	{ OPTION_REMAP, "remap", NULL, "if SOURCE is ID-mapped already: replace its map" },
+	{ OPTION_ON_TOP, "on-top", NULL,
+	  "or let the new map go on top of it: DISK is what SOURCE shows" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET if it is missing" },
 	{ OPTION_REPLACE, "replace", NULL, "take the place of the mount at TARGET, in one step" },
 	{ OPTION_ROOT, "root", "DIR", "TARGET is below DIR, and no symbolic link leads out of it" },
@@ -43,6 +46,12 @@ static int take(struct mount_request *request, struct map_request *maps, int let
 		return take_words(&request->words, value);
 	case 'R':
 		request->recursive = true;
+		return DONE;
+	case OPTION_REMAP:
+		request->mapped_flags |= IDM_TREE_REMAP;
+		return DONE;
+	case OPTION_ON_TOP:
+		request->mapped_flags |= IDM_TREE_ON_TOP;
 		return DONE;
 	case OPTION_MKDIR:
 		request->mkdir = true;
@@ -77,6 +86,8 @@ static int run(int argc, char **argv)
 		return report_usage("SOURCE and TARGET are wanted; see \"idmount help mount\"");
 	if (!*operand[0] || !*operand[1]) /* to the library, an empty path is a directory descriptor */
 		return report_usage("%s is empty", *operand[0] ? "TARGET" : "SOURCE");
+	if (request.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
+		return report_usage("--remap and --on-top exclude each other");
 	status = complete_map(&maps, HOW_TO_GIVE_A_MAP);
 	if (status != DONE)
 		return status;

@@ -32,7 +32,7 @@ static int open_tree_of(const struct mount_request *request, const struct words 
 		report_error(&err);
 		return -1;
 	}
-	options.flags = request->recursive ? IDM_TREE_RECURSIVE : 0;
+	options.flags = request->mapped_flags | (request->recursive ? IDM_TREE_RECURSIVE : 0);
 	options.attr_set = words->set;
 	options.attr_clear = words->clear;
 	/* An unbindable tree could not go below a shared mount; it becomes that when it is there. */

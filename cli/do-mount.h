@@ -14,6 +14,7 @@ struct mount_request {
 	struct words words;
 	const char *suid_words; /* that allow setuid and device files, for a note */
 	bool recursive, mkdir, replace;
+	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */
 };
 
 /* Returns the exit status; failures have been reported. */

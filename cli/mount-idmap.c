@@ -102,6 +102,10 @@ static int take_word_of_helper(struct helper *h, const char *word)
 		h->mount.recursive = true;
 		return DONE;
 	}
+	if (strcmp(word, "remap") == 0 || strcmp(word, "on-top") == 0) {
+		h->mount.mapped_flags |= *word == 'r' ? IDM_TREE_REMAP : IDM_TREE_ON_TOP;
+		return DONE;
+	}
 	if (strcmp(word, "mkdir") == 0) {
 		h->mount.mkdir = true;
 		return DONE;
@@ -196,6 +200,8 @@ static int read_line(struct helper *h, int argc, char **argv)
 	h->mount.source = argv[optind];
 	h->mount.target = argv[optind + 1];
 	status = take_flags(h, argc, argv, true);
+	if (status == DONE && h->mount.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
+		status = report_usage("remap and on-top exclude each other");
 	if (status == DONE)
 		status = complete_map(&h->maps, "-o map=MAP");
 	h->mount.map = h->maps.map;
@@ -248,15 +254,49 @@ static bool shows_source(const struct mount_request *request)
 	       source.stx_dev_minor == target.stx_dev_minor && source.stx_ino == target.stx_ino;
 }
 
+static int put_behind(const struct idm_mount *mount, void *data)
+{
+	struct idm_map **map = data, *both;
+	int r;
+
+	if (!mount->map)
+		return mount->map_state == IDM_MAP_UNREADABLE ? -EOPNOTSUPP : 0;
+	if (idm_map_copy(mount->map, &both) < 0)
+		return -ENOMEM;
+	r = idm_map_compose(both, *map);
+	idm_map_free(r < 0 ? both : *map);
+	if (r == 0)
+		*map = both;
+	return r;
+}
+
+/* The map that the target would have: with "on-top", what the source has and then that of the request.
+ */
+static int expected_map(const struct mount_request *request, struct idm_map **map)
+{
+	int r = idm_map_copy(request->map, map);
+
+	if (r == 0 && request->mapped_flags & IDM_TREE_ON_TOP)
+		r = idm_list_path(AT_FDCWD, request->source, put_behind, map, NULL);
+	return r;
+}
+
 /*
  * Whether this very mount is there already: "mount -a" is run again and again, and knows by itself only
  * the types whose source it finds in the mount table.
  */
 static int compare_mounted(const struct mount_request *request)
 {
+	struct idm_map *map = NULL;
+	int r;
+
 	if (!shows_source(request))
 		return OTHER_MAP;
-	return idm_list_path(AT_FDCWD, request->target, compare_map, (void *)request->map, NULL);
+	r = expected_map(request, &map) < 0
+		    ? UNKNOWN_MAP
+		    : idm_list_path(AT_FDCWD, request->target, compare_map, map, NULL);
+	idm_map_free(map);
+	return r;
 }
 
 /* "nofail": what is not there is no failure. */

@@ -30,6 +30,10 @@ static int take_word_of_bind(struct run_bind *b, char *word)
 		b->recursive = true;
 	else if (strcmp(word, "keep-rest") == 0)
 		b->keep_rest = true;
+	else if (strcmp(word, "remap") == 0)
+		b->mapped_flags |= IDM_TREE_REMAP;
+	else if (strcmp(word, "on-top") == 0)
+		b->mapped_flags |= IDM_TREE_ON_TOP;
 	else if (strcmp(word, "idmap") == 0)
 		b->container_map = true;
 	else if (strncmp(word, "map=", 4) == 0)
@@ -58,6 +62,10 @@ static int complete(struct run_bind *b)
 {
 	if (b->map && b->container_map)
 		return report_usage("--bind %s: map= and idmap exclude each other", b->source);
+	if (b->mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
+		return report_usage("--bind %s: remap and on-top exclude each other", b->source);
+	if (b->mapped_flags && !b->map && !b->container_map)
+		return report_usage("--bind %s: remap and on-top need map= or idmap", b->source);
 	if (b->keep_rest && !b->map)
 		return report_usage("--bind %s: keep-rest needs map=", b->source);
 	return DONE;

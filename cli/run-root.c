@@ -229,7 +229,7 @@ static int add_bind(const struct run_request *q, struct run_root *root, const st
 
 	if (status != DONE)
 		return status;
-	o.flags = b->recursive ? IDM_TREE_RECURSIVE : 0;
+	o.flags = b->mapped_flags | (b->recursive ? IDM_TREE_RECURSIVE : 0);
 	o.attr_set = b->words.set;
 	o.attr_clear = b->words.clear;
 	o.propagation = b->words.propagation;

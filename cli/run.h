@@ -28,8 +28,9 @@ struct run_bind {
 	const char *source, *target;
 	struct words words;
 	bool recursive, keep_rest;
-	bool container_map;  /* as the root filesystem */
-	struct idm_map *map; /* disk ids to those of the container; NULL: none */
+	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */
+	bool container_map;	   /* as the root filesystem */
+	struct idm_map *map;	   /* disk ids to those of the container; NULL: none */
 };
 
 /* Whom the program runs as, in ids of the container. */

@@ -146,7 +146,7 @@ _idmount_options()
 
 	case $command in
 	mount)
-		options="$map -o --options -R --recursive --mkdir --replace --root"
+		options="$map -o --options -R --recursive --mkdir --replace --root --remap --on-top"
 		;;
 	umount)
 		options='-R --recursive --lazy'

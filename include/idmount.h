@@ -330,6 +330,8 @@ enum idm_propagation {
 
 #define IDM_TREE_RECURSIVE 1U /* with all mounts below it, the map and attributes on each */
 #define IDM_TREE_NOFOLLOW 2U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
+#define IDM_TREE_REMAP 4U     /* the map may replace the one that the source has already (Linux 6.15) */
+#define IDM_TREE_ON_TOP 8U    /* it goes on top of that one: what the source shows is the disk column */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
 struct idm_tree_options {
@@ -347,8 +349,11 @@ struct idm_tree_options {
  * dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
  * namespace, which is not needed afterwards; with -1 it is not. `options` may be NULL.
  *
- * From Linux 6.15 on this is one system call and can map an already mapped source anew (the new map
- * replaces the old one); before, such a source is -EPERM. There is no fall-back to an unmapped copy.
+ * A source that is ID-mapped already is refused with -EPERM, since its files would be seen with other ids
+ * than those of the map. IDM_TREE_REMAP replaces its map, also on each mount below with
+ * IDM_TREE_RECURSIVE. IDM_TREE_ON_TOP composes the two as idm_map_compose() does; it takes one mount, and
+ * needs what idm_map_add_userns() and idm_userns_open() need. Both need Linux 6.15 then, and a map. There
+ * is no fall-back to an unmapped copy.
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace, and for a map also in the
  * one that mounted the filesystem. Linux 5.12. The map and the attributes of a tree are the library's
@@ -357,7 +362,7 @@ struct idm_tree_options {
  * -EINVAL: the filesystem cannot be ID-mapped, or the userns has no uid or no gid map, or the source
  * is unbindable or in another mount namespace, or userns_fd is not a user namespace; err says which.
  * -EPERM: a privilege is missing; the source is mapped already; the map is the initial user
- * namespace. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
+ * namespace. -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
  * -E2BIG: options of a newer library. Paths: as openat(2). Thread-safe.
  */
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,

@@ -144,7 +144,7 @@ static int plain_copy(int source, const struct idm_look *look)
 
 	if (look->mapped || !look->visible)
 		plain = idm_probe_clone_unmapped(source);
-	return plain < 0 ? idm_probe_clone(source, -1, false) : plain;
+	return plain < 0 ? idm_probe_clone(source, -1, 0) : plain;
 }
 
 static int try_map(int source, const struct idm_map *own, struct idm_trial *trial, unsigned int flags,
@@ -154,9 +154,9 @@ static int try_map(int source, const struct idm_map *own, struct idm_trial *tria
 
 	if (userns < 0)
 		return userns;
-	trial->tree = tree = idm_probe_clone(source, userns, false);
+	trial->tree = tree = idm_probe_clone(source, userns, IDM_TREE_REMAP);
 	if (tree < 0) {
-		idm_why_not_mapped(tree, source, trial->path, userns, false, err);
+		idm_why_not_mapped(tree, source, trial->path, userns, IDM_TREE_REMAP, err);
 		return 0;
 	}
 	check->mappable = owner_is_mapped(trial, own, err);
@@ -180,7 +180,7 @@ static int check_source(int source, const char *path, unsigned int flags, struct
 
 	plain = plain_copy(source, &look);
 	if (plain < 0) {
-		idm_why_not_mapped(plain, source, path, -1, false, err);
+		idm_why_not_mapped(plain, source, path, -1, 0, err);
 		return 0;
 	}
 	r = idm_sys_fstatat(source, "", &st, AT_EMPTY_PATH);

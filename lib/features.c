@@ -210,7 +210,7 @@ static bool try_as_layer(int mount_fd, const char *path, void *data)
 	(void)path;
 	if (idm_sys_fstatat(mount_fd, "", &st, AT_EMPTY_PATH) < 0 || !S_ISDIR(st.st_mode))
 		return false;
-	s->layer = idm_probe_clone(mount_fd, s->userns, false);
+	s->layer = idm_probe_clone(mount_fd, s->userns, 0);
 	return s->layer >= 0;
 }
 

@@ -55,7 +55,7 @@ static int why_no_map(int code, const struct idm_step *step, int userns, struct 
 		return code;
 	source = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
 	return source < 0 ? idm_fail(err, code, step_make, step->source, NULL)
-			  : idm_why_not_mapped(code, source, step->source, userns, false, err);
+			  : idm_why_not_mapped(code, source, step->source, userns, 0, err);
 }
 
 /* With a recursive bind the top mount can differ from those below. */

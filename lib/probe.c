@@ -39,7 +39,7 @@ int idm_probe_map(int tree, int userns_fd)
 	return idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
 }
 
-/* Before Linux 6.15: in two calls, and not if the source is mapped. */
+/* In two calls, and not if the source is mapped. */
 static int clone_then_map(int source, int userns_fd, unsigned int recursive)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd };
@@ -51,13 +51,13 @@ static int clone_then_map(int source, int userns_fd, unsigned int recursive)
 	return r < 0 ? r : idm_take_fd(&tree);
 }
 
-int idm_probe_clone(int source, int userns_fd, bool recursive)
+int idm_probe_clone(int source, int userns_fd, unsigned int flags)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd };
-	unsigned int below = recursive ? AT_RECURSIVE : 0;
+	unsigned int below = flags & IDM_TREE_RECURSIVE ? AT_RECURSIVE : 0;
 	int r = -ENOSYS;
 
-	if (userns_fd >= 0)
+	if (userns_fd >= 0 && flags & IDM_TREE_REMAP)
 		r = idm_sys_open_tree_attr(source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | below, &attr);
 	return r == -ENOSYS ? clone_then_map(source, userns_fd, below) : r;
 }

@@ -20,10 +20,10 @@ int idm_probe_userns(struct idm_error *err);
 int idm_probe_map(int tree, int userns_fd);
 
 /*
- * A copy of the mount at `source`, ID-mapped unless userns_fd is -1. Where the kernel can (Linux 6.15),
- * the map takes the place of one that the source has.
+ * A copy of the mount at `source`, ID-mapped unless userns_fd is -1. `flags` are IDM_TREE_RECURSIVE and
+ * IDM_TREE_REMAP, which mean what they mean to idm_tree_open(); others are ignored.
  */
-int idm_probe_clone(int source, int userns_fd, bool recursive);
+int idm_probe_clone(int source, int userns_fd, unsigned int flags);
 
 /* A copy without the map that the source has. -ENOSYS before Linux 6.15. */
 int idm_probe_clone_unmapped(int source);

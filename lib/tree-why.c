@@ -32,9 +32,14 @@ struct question {
 	int code, source;
 	const char *path;
 	int userns;
-	bool recursive;
+	unsigned int flags; /* IDM_TREE_* */
 	struct idm_error *err;
 };
+
+static bool is_recursive(const struct question *q)
+{
+	return q->flags & IDM_TREE_RECURSIVE;
+}
 
 /* Always true, so that "it is this one" is one statement. */
 static bool say(const struct question *q, const char *reason, ...) __attribute__((format(printf, 2, 3)));
@@ -184,7 +189,7 @@ static bool source_is_elsewhere(const struct question *q)
 
 static bool source_is_no_clone(const struct question *q)
 {
-	AUTO_CLOSE int tree = idm_probe_clone(q->source, -1, q->recursive), whole = -1;
+	AUTO_CLOSE int tree = idm_probe_clone(q->source, -1, q->flags), whole = -1;
 	struct idm_look look;
 
 	if (tree >= 0)
@@ -204,8 +209,8 @@ static bool source_is_no_clone(const struct question *q)
 		idm_hint(q->err, "mount --make-private, then try again");
 		return true;
 	}
-	whole = idm_probe_clone(q->source, -1, true);
-	if (q->recursive || whole < 0)
+	whole = idm_probe_clone(q->source, -1, IDM_TREE_RECURSIVE);
+	if (is_recursive(q) || whole < 0)
 		return false;
 	say(q, "mounts below the source are locked by another user namespace: a copy without them would "
 	       "uncover what they cover");
@@ -221,21 +226,38 @@ static bool open_tree_attr_is_refused(void)
 	return idm_sys_open_tree_attr(-1, "", ~0U, &none) != -EINVAL;
 }
 
+/* Of a mount that is attached nowhere only the kernel knows it: a map that may replace another one
+ * works. */
+static bool takes_another_map(const struct question *q)
+{
+	AUTO_CLOSE int tree = q->flags & IDM_TREE_REMAP
+				      ? -1
+				      : idm_probe_clone(q->source, q->userns, IDM_TREE_REMAP);
+
+	return tree >= 0;
+}
+
 static bool source_is_mapped(const struct question *q)
 {
 	struct idm_look look;
 
 	idm_look(q->source, &look);
-	/* Where it is there, a map is no obstacle. */
-	if (q->code != -EPERM || !look.mapped || !open_tree_attr_is_refused())
+	if (q->code != -EPERM || (!look.mapped && !takes_another_map(q)))
+		return false;
+	/* Where it is there, a map is no obstacle to another one. */
+	if (q->flags & IDM_TREE_REMAP && !open_tree_attr_is_refused())
 		return false;
 	say(q, "the source is on a mount that is ID-mapped already");
-	idm_hint(
-		q->err,
-		idm_kernel_is_before(6, 15)
-			? "a new map in place of the old one needs open_tree_attr(2) (Linux 6.15)"
-			: "a seccomp filter refuses open_tree_attr(2), which gives a new map in place of "
-			  "the old one");
+	if (idm_kernel_is_before(6, 15))
+		idm_hint(q->err, "a new map for a mapped source needs open_tree_attr(2) (Linux 6.15)");
+	else if (open_tree_attr_is_refused())
+		idm_hint(q->err,
+			 "a seccomp filter refuses open_tree_attr(2), which gives a new map in place of "
+			 "the old one");
+	else
+		idm_hint(q->err,
+			 "\"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, "
+			 "words of mount.idmap and run --bind");
 	return true;
 }
 
@@ -328,14 +350,15 @@ static bool blame_source(const struct question *q)
 static bool try_mount_below(int fd, const char *path, void *data)
 {
 	const struct question *q = data;
-	AUTO_CLOSE int tree = idm_probe_clone(fd, q->userns, false), plain = -1;
+	unsigned int flags = q->flags & ~IDM_TREE_RECURSIVE;
+	AUTO_CLOSE int tree = idm_probe_clone(fd, q->userns, flags), plain = -1;
 
 	if (tree != q->code)
 		return false;
-	plain = idm_probe_clone(fd, -1, false);
+	plain = idm_probe_clone(fd, -1, 0);
 	if (plain < 0) /* an unbindable mount below is left out by the kernel, not refused */
 		return false;
-	idm_why_not_mapped(tree, fd, path, q->userns, false, q->err);
+	idm_why_not_mapped(tree, fd, path, q->userns, flags, q->err);
 	return true;
 }
 
@@ -343,9 +366,9 @@ static bool blame_below(const struct question *q)
 {
 	AUTO_CLOSE int top = -1;
 
-	if (!q->recursive)
+	if (!is_recursive(q))
 		return false;
-	top = idm_probe_clone(q->source, q->userns, false);
+	top = idm_probe_clone(q->source, q->userns, q->flags & ~IDM_TREE_RECURSIVE);
 	if (top < 0)
 		return false;
 	if (!idm_look_below(q->source, try_mount_below, (void *)q))
@@ -363,12 +386,12 @@ static bool blame_one(const struct question *q)
 
 	if (calls_are_missing(q) || userns_is_none(q) || userns_is_initial(q) || source_is_no_clone(q))
 		return true;
-	again = idm_probe_clone(q->source, q->userns, q->recursive);
+	again = idm_probe_clone(q->source, q->userns, q->flags);
 	if (again >= 0)
 		return false; /* neither: it is a mount attribute, or has passed */
 	userns = idm_probe_userns(NULL);
 	if (userns >= 0)
-		other = idm_probe_clone(q->source, userns, q->recursive);
+		other = idm_probe_clone(q->source, userns, q->flags);
 	if (other >= 0)
 		return blame_map(q);
 	return blame_below(q) || blame_source(q);
@@ -399,10 +422,10 @@ static void blame_attributes(const struct question *q)
 	}
 }
 
-int idm_why_not_mapped(int code, int source_fd, const char *path, int userns_fd, bool recursive,
+int idm_why_not_mapped(int code, int source_fd, const char *path, int userns_fd, unsigned int flags,
 		       struct idm_error *err)
 {
-	struct question q = { code, source_fd, path, userns_fd, recursive, err };
+	struct question q = { code, source_fd, path, userns_fd, flags, err };
 	bool ask = code == -EINVAL || code == -EPERM || code == -EBADF || code == -ENOSYS;
 
 	if (err && !(ask && blame_one(&q)))

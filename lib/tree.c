@@ -8,7 +8,9 @@
 #include "attach.h"
 #include "error.h"
 #include "kernel.h"
+#include "mount-look.h"
 #include "nofollow.h"
+#include "on-top.h"
 #include "options.h"
 #include "tree-why.h"
 #include "util.h"
@@ -29,6 +31,16 @@ _Static_assert(IDM_ATTR_RDONLY == MOUNT_ATTR_RDONLY && IDM_ATTR_NOSUID == MOUNT_
 		       IDM_ATTR_NOSYMFOLLOW == MOUNT_ATTR_NOSYMFOLLOW,
 	       "our names are the kernel's values");
 
+/* What the call is about. */
+struct call {
+	int dirfd;
+	const char *path;
+	int userns_fd;
+	struct idm_tree_options o; /* as they are used */
+	struct mount_attr attr;
+	struct idm_error *err;
+};
+
 /* The options as they are used: all there, checked. */
 static int take_options(struct idm_tree_options *own, const struct idm_tree_options *options,
 			struct idm_error *err)
@@ -39,8 +51,11 @@ static int take_options(struct idm_tree_options *own, const struct idm_tree_opti
 	r = idm_take_options(own, sizeof(*own), options, step_tree, err);
 	if (r < 0)
 		return r;
-	if (own->flags & ~(IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW))
+	if (own->flags & ~(IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP))
 		return idm_fail(err, -EINVAL, step_tree, NULL, "unknown flags 0x%x", own->flags);
+	if (own->flags & IDM_TREE_REMAP && own->flags & IDM_TREE_ON_TOP)
+		return idm_fail(err, -EINVAL, step_tree, NULL,
+				"a map cannot both replace another one and go on top of it");
 	if ((own->attr_set | own->attr_clear) & ~SETTABLE)
 		return idm_fail(err, -EINVAL, step_tree, NULL, "unknown attributes 0x%x",
 				(own->attr_set | own->attr_clear) & ~SETTABLE);
@@ -53,24 +68,38 @@ static int take_options(struct idm_tree_options *own, const struct idm_tree_opti
 	return 0;
 }
 
-static int clone_and_set(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr)
+/* All in one call (Linux 6.15), the only one that gives a new map to a mapped source. */
+static int clone_at_once(const struct call *c, int dirfd, const char *path, unsigned int flags)
 {
-	AUTO_CLOSE int tree = -1;
+	struct mount_attr attr = c->attr;
+
+	return idm_sys_open_tree_attr(dirfd, path, flags, &attr);
+}
+
+/* The kernel refuses a mapped source here, so nothing has to be looked at before. */
+static int clone_then_set(const struct call *c, int dirfd, const char *path, unsigned int flags)
+{
+	struct mount_attr attr = c->attr;
+	AUTO_CLOSE int tree = idm_sys_open_tree(dirfd, path, flags);
 	int r;
 
-	/*
-	 * Linux 6.15, and the only way to give a new map to a mapped source. EPERM may come from a
-	 * filter that does not know the call; if it is meant, the calls below get it as well.
-	 */
-	r = idm_sys_open_tree_attr(dirfd, path, flags, attr);
-	if (r != -ENOSYS && r != -EPERM)
-		return r;
-
-	tree = idm_sys_open_tree(dirfd, path, flags);
 	if (tree < 0)
 		return tree;
-	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE), attr);
+	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE), &attr);
 	return r < 0 ? r : idm_take_fd(&tree);
+}
+
+static int clone_and_set(const struct call *c, int dirfd, const char *path, unsigned int flags)
+{
+	int r = -ENOSYS;
+
+	if (c->userns_fd < 0 || c->o.flags & IDM_TREE_REMAP)
+		r = clone_at_once(c, dirfd, path, flags);
+	/*
+	 * EPERM may come from a filter that does not know the call; if it is meant, the calls below get
+	 * it as well.
+	 */
+	return r != -ENOSYS && r != -EPERM ? r : clone_then_set(c, dirfd, path, flags);
 }
 
 /* Opens the source by itself: to refuse a symbolic link, or to look why it cannot be cloned. */
@@ -95,54 +124,114 @@ static int open_source(int dirfd, const char *path, unsigned int flags, struct i
 	return idm_take_fd(&fd);
 }
 
-static int explain(int code, int dirfd, const char *path, int userns_fd,
-		   const struct idm_tree_options *o, struct idm_error *err)
+static int explain(int code, const struct call *c)
 {
 	AUTO_CLOSE int source = -1;
 
-	if (!err)
+	if (!c->err)
 		return code;
-	source = open_source(dirfd, path, o->flags, NULL);
+	source = open_source(c->dirfd, c->path, c->o.flags, NULL);
 	if (source < 0) /* what it was stays what it was */
-		return idm_fail(err, code, step_tree, path, NULL);
-	return idm_why_not_mapped(code, source, path, userns_fd, o->flags & IDM_TREE_RECURSIVE, err);
+		return idm_fail(c->err, code, step_tree, c->path, NULL);
+	return idm_why_not_mapped(code, source, c->path, c->userns_fd, c->o.flags, c->err);
+}
+
+/* ---- on top of the source's own map ---- */
+
+/* Gives the copy both maps, which from here on are one that replaces the source's. */
+static int clone_with_both(struct call *c, int source)
+{
+	AUTO_CLOSE int userns = idm_userns_on_top(source, c->path, c->userns_fd, c->err);
+	int tree;
+
+	if (userns < 0)
+		return userns;
+	c->attr.userns_fd = (uint64_t)userns;
+	tree = clone_at_once(c, source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	if (tree != -ENOSYS && tree != -EPERM)
+		return tree < 0 ? explain(tree, c) : tree;
+	return idm_fail(c->err, -EOPNOTSUPP, step_tree, c->path,
+			"a map on top of the source's own needs open_tree_attr(2) (Linux 6.15)");
+}
+
+/* The source is what is opened here: what is looked at is what is copied. */
+static int open_on_top(struct call *c)
+{
+	AUTO_CLOSE int source = open_source(c->dirfd, c->path, c->o.flags, c->err);
+	bool recursive = c->o.flags & IDM_TREE_RECURSIVE;
+	struct idm_look look;
+	int tree;
+
+	if (source < 0)
+		return source;
+	tree = clone_and_set(c, source, "",
+			     OPEN_TREE_CLONE | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
+	if (tree != -EPERM)
+		return tree < 0 ? explain(tree, c) : tree;
+	idm_look(source, &look);
+	if (recursive && look.mapped)
+		return idm_fail(
+			c->err, -EINVAL, step_tree, c->path,
+			"a map goes on top of that of one mount, not of all mounts below it too");
+	tree = recursive ? -ENODATA : clone_with_both(c, source);
+	return tree == -ENODATA ? explain(-EPERM, c) : tree;
+}
+
+/* ---- the call ---- */
+
+static int open_as_asked(struct call *c)
+{
+	unsigned int flags = OPEN_TREE_CLONE | (c->o.flags & IDM_TREE_RECURSIVE ? AT_RECURSIVE : 0);
+	AUTO_CLOSE int source = -1;
+	int tree;
+
+	if (c->o.flags & IDM_TREE_NOFOLLOW) {
+		source = open_source(c->dirfd, c->path, c->o.flags, c->err);
+		if (source < 0)
+			return source;
+		tree = clone_and_set(c, source, "", flags | AT_EMPTY_PATH);
+	} else {
+		tree = clone_and_set(c, c->dirfd, c->path, flags | (*c->path ? 0 : AT_EMPTY_PATH));
+	}
+	return tree < 0 ? explain(tree, c) : tree;
+}
+
+static int set_attributes(struct call *c)
+{
+	enum idm_propagation propagation = c->o.propagation;
+
+	/*
+	 * A clone starts out in its source's peer group: what is mounted below either would appear in
+	 * both. Nobody wants that unasked.
+	 */
+	if (propagation == IDM_PROPAGATION_DEFAULT)
+		propagation = IDM_PROPAGATION_PRIVATE;
+	c->attr = (struct mount_attr){
+		.attr_set = c->o.attr_set,
+		.attr_clr = c->o.attr_clear,
+		.propagation = idm_propagation_flag(propagation),
+	};
+	if (!c->attr.propagation)
+		return idm_fail(c->err, -EINVAL, step_tree, NULL, "unknown propagation %d", propagation);
+	if (c->userns_fd >= 0) {
+		c->attr.attr_set |= MOUNT_ATTR_IDMAP;
+		c->attr.userns_fd = (uint64_t)c->userns_fd;
+	} else if (c->o.flags & (IDM_TREE_REMAP | IDM_TREE_ON_TOP)) {
+		return idm_fail(c->err, -EINVAL, step_tree, NULL,
+				"there is no map to replace another one, or to go on top of it");
+	}
+	return 0;
 }
 
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
 		  struct idm_error *err)
 {
-	AUTO_CLOSE int source = -1;
-	struct idm_tree_options o;
-	struct mount_attr attr = { 0 };
-	unsigned int flags = OPEN_TREE_CLONE;
-	int r = take_options(&o, options, err);
+	struct call c = { .dirfd = dirfd, .path = path, .userns_fd = userns_fd, .err = err };
+	int r = take_options(&c.o, options, err);
 
+	if (r == 0)
+		r = set_attributes(&c);
 	if (r < 0)
 		return r;
-	attr.attr_set = o.attr_set;
-	attr.attr_clr = o.attr_clear;
-	/*
-	 * A clone starts out in its source's peer group: what is mounted below either would appear in
-	 * both. Nobody wants that unasked.
-	 */
-	if (o.propagation == IDM_PROPAGATION_DEFAULT)
-		o.propagation = IDM_PROPAGATION_PRIVATE;
-	attr.propagation = idm_propagation_flag(o.propagation);
-	if (!attr.propagation)
-		return idm_fail(err, -EINVAL, step_tree, NULL, "unknown propagation %d", o.propagation);
-	if (userns_fd >= 0) {
-		attr.attr_set |= MOUNT_ATTR_IDMAP;
-		attr.userns_fd = (uint64_t)userns_fd;
-	}
-	if (o.flags & IDM_TREE_RECURSIVE)
-		flags |= AT_RECURSIVE;
-	if (o.flags & IDM_TREE_NOFOLLOW) {
-		source = open_source(dirfd, path, o.flags, err);
-		if (source < 0)
-			return source;
-		r = clone_and_set(source, "", flags | AT_EMPTY_PATH, &attr);
-	} else {
-		r = clone_and_set(dirfd, path, flags | (*path ? 0 : AT_EMPTY_PATH), &attr);
-	}
-	return r < 0 ? explain(r, dirfd, path, userns_fd, &o, err) : r;
+	return c.o.flags & IDM_TREE_ON_TOP ? open_on_top(&c) : open_as_asked(&c);
 }

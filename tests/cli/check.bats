@@ -83,7 +83,7 @@ paths()
 
 @test "what is mapped already" {
 	idmount mount -m 0:1 src dst
-	prints 'dst: tmpfs: can be ID-mapped, again: it is mapped already' idmount check dst
+	prints 'dst: tmpfs: can be ID-mapped again (--remap, --on-top): it is mapped already' idmount check dst
 	same 'JSON' '[[true,true]]' "$(paths idmount check --json dst | jq -c 'map([.mappable, .mapped])')"
 }
 

@@ -388,3 +388,23 @@ hint: map it with all mounts below it (-o recursive)' \
 		same 'mounts' 0 "$(mounts_at /mnt/victim)"
 	done
 }
+
+@test "a mapped source is refused, or gets the map that is said" {
+	mkdir second
+	idmap map=1000:2000
+	fails 32 'mount.idmap: /mnt/dst: map tree: the source is on a mount that is ID-mapped already
+hint: "remap" replaces its map, "on-top" adds to it: options of idmount mount, words of mount.idmap and run --bind' \
+		mount -t idmap -o map=2000:4000 dst second
+	quietly mount -t idmap -o map=1000:3000,remap dst second
+	same 'owner' 3000:3000 "$(owner second/file)"
+	umount second
+	quietly mount -t idmap -o map=2000:4000,on-top dst second
+	same 'owner' 4000:4000 "$(owner second/file)"
+	# "mount -a" again: it is there already.
+	quietly "$MOUNT_IDMAP" /mnt/dst /mnt/second -o map=2000:4000,on-top
+	same 'mounts' 1 "$(mounts_at /mnt/second)"
+	umount second
+	fails 1 'mount.idmap: remap and on-top exclude each other' \
+		mount -t idmap -o map=2000:4000,on-top,remap dst second
+	umount dst
+}

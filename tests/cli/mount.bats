@@ -117,12 +117,40 @@ new_userns()
 	same 'the one below' 2000:2000 "$(owner dst/file)"
 }
 
-@test "a mapped source gets the new map in place of its own" {
+@test "a mapped source is refused, or gets the map that is said" {
 	mkdir second
 	quietly idmount mount -m 1000:2000 src dst
-	quietly idmount mount -m 1000:3000,2000:4000 dst second
+	refused 1 "$idmount_mount dst: map tree: the source is on a mount that is ID-mapped already
+hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, words of mount.idmap and run --bind" \
+		idmount mount -m 1000:3000,2000:4000 dst second
+	quietly idmount mount --remap -m 1000:3000,2000:4000 dst second
 	same 'owner' 3000:3000 "$(owner second/file)"
 	same 'the first mount' 2000:2000 "$(owner dst/file)"
+	idmount umount second
+	quietly idmount mount --on-top -m 1000:3000,2000:4000 dst second
+	same 'owner' 4000:4000 "$(owner second/file)"
+	same 'the first mount' 2000:2000 "$(owner dst/file)"
+	idmount umount second
+	refused 1 "$idmount_mount dst: map on top: the map has no user id that the source shows" \
+		idmount mount --on-top -m 1000:3000 dst second
+	refused 2 "$idmount_mount --remap and --on-top exclude each other" \
+		idmount mount --on-top --remap -m 1000:3000 dst second
+	# Neither changes anything for a source that has no map.
+	quietly idmount mount --remap -m 1000:3000 src second
+	same 'owner' 3000:3000 "$(owner second/file)"
+	idmount umount second
+	quietly idmount mount --on-top -m 1000:3000 src second
+	same 'owner' 3000:3000 "$(owner second/file)"
+}
+
+@test "a mapped mount is mapped anew in its place" {
+	quietly idmount mount -m 1000:2000 src dst
+	refused 1 "$idmount_mount dst: map tree: the source is on a mount that is ID-mapped already
+hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, words of mount.idmap and run --bind" \
+		idmount mount --replace -m 1000:3000 dst dst
+	quietly idmount mount --replace --remap -m 1000:3000 dst dst
+	same 'owner' 3000:3000 "$(owner dst/file)"
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
 }
 
 # ---- maps ----

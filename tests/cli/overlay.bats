@@ -182,3 +182,18 @@ hint: options with trusted extended attributes (metacopy, redirect_dir, index, n
 		done
 	done
 }
+
+@test "a layer that is mapped already is refused" {
+	mkdir mapped mapped2
+	idmount mount -m 0:5,33:6,44:7 l2 mapped
+	for layers in '-L mapped -L l1' '-L l1:mapped'; do
+		# shellcheck disable=SC2086 # words
+		refused 1 "$idmount_overlay mapped: map tree: the source is on a mount that is ID-mapped already
+hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, words of mount.idmap and run --bind" \
+			idmount overlay $layers -m 0:100000:65536 dst
+	done
+	# What the hint leads to.
+	idmount mount --remap -m 0:100000:65536 mapped mapped2
+	quietly mount -t overlay -o lowerdir=mapped2:l1 overlay dst
+	same 'owner' 100033:100044 "$(owner dst/two)"
+}

@@ -160,6 +160,27 @@ everything()
 		idmount run --rootfs root -m 0:100000:2+2:7000:5 --bind data:/data:map=5:1:7 -- true
 }
 
+@test "a bind of what is mapped already" {
+	mkdir data mapped
+	touch data/file
+	chown 1000:1000 data/file
+	idmount mount -m 1000:2000 data mapped
+	refused 125 'idmount: run: mapped: map tree: the source is on a mount that is ID-mapped already
+hint: "remap" replaces its map, "on-top" adds to it: options of idmount mount, words of mount.idmap and run --bind' \
+		inside --bind mapped:/data:map=2000:0 -- true
+	refused 125 'idmount: run: mapped: map tree: the source is on a mount that is ID-mapped already
+hint: "remap" replaces its map, "on-top" adds to it: options of idmount mount, words of mount.idmap and run --bind' \
+		inside --bind mapped:/data:idmap -- true
+	prints 5:5 inside --bind mapped:/data:map=1000:5,remap -- stat -c %u:%g /data/file
+	prints 7:7 inside --bind mapped:/data:map=2000:7,on-top -- stat -c %u:%g /data/file
+	prints 1000:1000 inside --bind mapped:/data:idmap,remap -- stat -c %u:%g /data/file
+	prints 2000:2000 inside --bind mapped:/data:idmap,on-top -- stat -c %u:%g /data/file
+	fails 125 'idmount: run: --bind mapped: remap and on-top exclude each other' \
+		inside --bind mapped:/data:idmap,remap,on-top -- true
+	fails 125 'idmount: run: --bind mapped: remap and on-top need map= or idmap' \
+		inside --bind mapped:/data:remap -- true
+}
+
 @test "a bind keeps the rest of the ids that the container has" {
 	mkdir data
 	touch data/1000 data/5 data/70000
@@ -175,7 +196,7 @@ everything()
 		mkdir -p root/bin
 		cp "$1" root/bin/stat
 		exec "$0" run --rootfs root -m 0:0:1+1:1:100 --bind src:/data:map=5:6,keep-rest -- \
-			stat -c %u:%g /data/0 /data/5 /data/9' "$IDMOUNT" "$(type -P busybox)"
+			stat -c %u:%g /data/0 /data/5 /data/9 2>notes' "$IDMOUNT" "$(type -P busybox)"
 	# The ids inside are not those of the namespace around it.
 	prints $'0:0\n1:1\n9:9' in_pieces sh -euc '
 		mkdir -p root/bin

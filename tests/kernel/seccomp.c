@@ -50,10 +50,10 @@ TEST(without_open_tree_attr_a_mapped_mount_below_is_named)
 	refuse_call(SYS_open_tree_attr, ENOSYS);
 	userns = userns_of("0:0:1");
 	source = (int)must(open(PLAIN, O_PATH | O_CLOEXEC));
-	r = idm_probe_clone(source, userns, true);
+	r = idm_probe_clone(source, userns, IDM_TREE_RECURSIVE);
 	assert_int_equal(r, -EPERM);
-	assert_error(idm_why_not_mapped(r, source, "plain", userns, true, &e), -EPERM, &e, NULL,
-		     "map tree", "ID-mapped already");
+	assert_error(idm_why_not_mapped(r, source, "plain", userns, IDM_TREE_RECURSIVE, &e), -EPERM, &e,
+		     NULL, "map tree", "ID-mapped already");
 	assert_string_equal(e.subject, PLAIN "/below");
 }
 

@@ -126,33 +126,178 @@ TEST(attributes_of_the_source_stay_unless_they_are_cleared)
 	assert_int_equal(mount_at(SCRATCH "/changed").attr, base | IDM_ATTR_NOEXEC | IDM_ATTR_IDMAP);
 }
 
-static void a_mapped_source_is_refused(void)
+/* What is untrue of them is said by other tests. */
+static void mounts_are_refused_or_old(void)
 {
-	AUTO_FD int userns = -1;
+	if (kernel_is_before(5, 12))
+		mounts_are_refused();
+	else
+		untried("maps are not seen before Linux 6.15");
+}
+
+static int open_with(const char *path, const char *map, unsigned int flags, struct idm_error *err)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	AUTO_FD int userns = userns_of(map);
+
+	o.flags = flags;
+	return idm_tree_open(AT_FDCWD, path, userns, &o, err);
+}
+
+/* SOURCE at TARGET with a map, which is at SCRATCH/plain/below too; a peer of nothing. */
+static void enter_mapped(void)
+{
+	enter();
+	mount_mapped(SOURCE, TARGET, "1000:5,1001:6");
+	scratch_dir(SCRATCH "/plain/below");
+	owned_file(SCRATCH "/plain/file", 1000, 1001);
+	do_mount(TARGET, SCRATCH "/plain/below", NULL, 1 << 12 /* MS_BIND */, NULL);
+}
+
+TEST(a_mapped_source_is_refused_unless_it_is_said_how)
+{
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter_mapped();
+	before = snapshot_take(SNAPSHOT_ALL);
+	assert_error(open_with(TARGET, "5:50,6:60", 0, &err), -EPERM, &err, TARGET, "map tree",
+		     "ID-mapped already");
+	assert_contains(err.hint, kernel_is_before(6, 15) ? "Linux 6.15" : "\"remap\" replaces");
+	assert_error(open_with(TARGET "/file", "5:50,6:60", IDM_TREE_NOFOLLOW, &err), -EPERM, &err,
+		     TARGET "/file", "map tree", "ID-mapped already");
+	/* Also one that is below. */
+	assert_error(open_with(SCRATCH "/plain", "5:50,6:60", IDM_TREE_RECURSIVE, &err), -EPERM, &err,
+		     SCRATCH "/plain/below", "map tree", "ID-mapped already");
+	assert_int_equal(open_with(TARGET, "5:50,6:60", 0, NULL), -EPERM);
+	snapshot_assert_same(before);
+	assert_owner(TARGET "/file", 5, 6);
+	/* Without a map, its own stays. */
+	close((int)assert_ok(idm_tree_open(AT_FDCWD, TARGET, -1, NULL, &err), &err));
+}
+
+static void neither_is_possible(void)
+{
+	static const unsigned int flags[] = { IDM_TREE_REMAP, IDM_TREE_ON_TOP };
 	struct idm_error err;
 
 	if (kernel_is_before(5, 12)) {
 		mounts_are_refused();
 		return;
 	}
-	enter();
-	userns = userns_of("1000:50,1001:60");
-	mount_mapped(SOURCE, TARGET, "1000:5,1001:6");
-	assert_error(idm_tree_open(AT_FDCWD, TARGET, userns, NULL, &err), -EPERM, &err, TARGET,
-		     "map tree", "ID-mapped already");
-	assert_contains(err.hint, "Linux 6.15");
-	assert_owner(TARGET "/file", 5, 6);
+	enter_mapped();
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		assert_error(open_with(TARGET, "5:50,6:60", flags[i], &err),
+			     flags[i] == IDM_TREE_REMAP ? -EPERM : -EOPNOTSUPP, &err, TARGET, NULL,
+			     NULL);
+		assert_contains(err.message[0] && *err.hint ? err.hint : err.reason, "Linux 6.15");
+	}
 }
 
-TEST_SINCE(6, 15, a_mapped_source_is_refused, a_mapped_source_gets_a_new_map)
+TEST_SINCE(6, 15, neither_is_possible, a_map_replaces_another_one_when_told)
 {
-	AUTO_FD int again = -1;
+	struct idm_error err;
+	AUTO_FD int again = -1, all = -1;
 
-	enter();
-	mount_mapped(SOURCE, TARGET, "1000:5,1001:6");
-	again = tree_of(TARGET, "1000:50,1001:60");
+	enter_mapped();
+	again = (int)assert_ok(open_with(TARGET, "1000:50,1001:60", IDM_TREE_REMAP, &err), &err);
 	assert_owner_in(again, "file", 50, 60);
 	assert_owner(TARGET "/file", 5, 6);
+	all = (int)assert_ok(open_with(SCRATCH "/plain", "1000:50,1001:60",
+				       IDM_TREE_REMAP | IDM_TREE_RECURSIVE, &err),
+			     &err);
+	assert_owner_in(all, "file", 50, 60);
+	assert_owner_in(all, "below/file", 50, 60);
+}
+
+TEST_SINCE(6, 15, neither_is_possible, a_map_goes_on_top_of_another_one_when_told)
+{
+	struct idm_error err;
+	AUTO_FD int both = -1, file = -1, thrice = -1;
+
+	enter_mapped();
+	owned_file(SOURCE "/lost", 1000, 7); /* group 7 is not shown */
+	both = (int)assert_ok(open_with(TARGET, "5:50,6:60,1000:9", IDM_TREE_ON_TOP, &err), &err);
+	assert_owner_in(both, "file", 50, 60);
+	assert_owner_in(both, "lost", 50, 65534);
+	scratch_dir(SCRATCH "/both");
+	attach_at(both, SCRATCH "/both");
+	assert_owner(TARGET "/file", 5, 6);
+	thrice = (int)assert_ok(open_with(SCRATCH "/both", "50:3,60:4", IDM_TREE_ON_TOP, &err), &err);
+	assert_owner_in(thrice, "file", 3, 4);
+	file = (int)assert_ok(
+		open_with(TARGET "/file", "5:50,6:60", IDM_TREE_ON_TOP | IDM_TREE_NOFOLLOW, &err), &err);
+	assert_owner_in(file, "", 50, 60);
+	/* Nothing that is made through it is seen as another's. */
+	assert_error(open_with(TARGET, "u:1:2,g:6:60", IDM_TREE_ON_TOP, &err), -EINVAL, &err, TARGET,
+		     "map on top", "no user id that the source shows");
+	assert_error(open_with(TARGET, "u:5:2,g:7:60", IDM_TREE_ON_TOP, &err), -EINVAL, &err, TARGET,
+		     "map on top", "no group id that the source shows");
+	assert_error(open_with(TARGET, "5:50,6:60", IDM_TREE_ON_TOP | IDM_TREE_RECURSIVE, &err), -EINVAL,
+		     &err, TARGET, "open tree", "that of one mount");
+	assert_error(
+		open_with(SCRATCH "/plain", "5:50,6:60", IDM_TREE_ON_TOP | IDM_TREE_RECURSIVE, &err),
+		-EPERM, &err, SCRATCH "/plain/below", "map tree", "ID-mapped already");
+}
+
+TEST(a_source_without_a_map_needs_no_word_and_takes_each)
+{
+	static const unsigned int flags[] = { 0, IDM_TREE_REMAP, IDM_TREE_ON_TOP,
+					      IDM_TREE_ON_TOP | IDM_TREE_RECURSIVE };
+	struct idm_error err;
+
+	enter();
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		AUTO_FD int tree = (int)assert_ok(open_with(SOURCE, "1000:5,1001:6", flags[i], &err),
+						  &err);
+
+		assert_owner_in(tree, "file", 5, 6);
+	}
+	assert_error(open_with(SOURCE, "1000:5", IDM_TREE_REMAP | IDM_TREE_ON_TOP, &err), -EINVAL, &err,
+		     "", "open tree", "both");
+	for (size_t i = 1; i < 3; i++) {
+		struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+
+		o.flags = flags[i];
+		assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), -EINVAL, &err, "",
+			     "open tree", "there is no map");
+	}
+	assert_error(open_with("/proc", "0:5", IDM_TREE_ON_TOP, &err), -EINVAL, &err, "/proc",
+		     "map tree", "proc");
+}
+
+static void on_top_in_a_userns(void *unused)
+{
+	struct idm_error err;
+
+	(void)unused;
+	enter_userns("0 0 100\n");
+	must(unshare(CLONE_NEWNS));
+	do_mount("inner", SCRATCH, "tmpfs", 0, NULL);
+	scratch_dir(SOURCE);
+	scratch_dir(TARGET);
+	owned_file(SOURCE "/file", 7, 8);
+	mount_mapped(SOURCE, TARGET, "7:5,8:6");
+	assert_error(open_with(TARGET, "5:50,6:60", IDM_TREE_ON_TOP, &err), -EOPNOTSUPP, &err, TARGET,
+		     "map on top", "not all of the map");
+}
+
+TEST_SINCE(6, 15, mounts_are_refused_or_old, a_map_that_is_not_wholly_seen_has_nothing_on_top)
+{
+	enter();
+	in_child(on_top_in_a_userns, NULL);
+}
+
+TEST_SINCE(6, 15, mounts_are_refused_or_old, a_mapped_tree_that_is_attached_nowhere_is_refused_too)
+{
+	struct idm_error err;
+	AUTO_FD int tree = -1, userns = -1;
+
+	enter();
+	tree = tree_of(SOURCE, "1000:5,1001:6");
+	userns = userns_of("5:50,6:60");
+	assert_error(idm_tree_open(tree, "", userns, NULL, &err), -EPERM, &err, "", "map tree",
+		     "ID-mapped already");
 }
 
 TEST(recursive_maps_every_mount_and_not_recursive_leaves_them_out)

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "on-top.h"
+
+#include <errno.h>
+
+#include "error.h"
+
+static const char step[] = "map on top";
+
+struct own_map {
+	enum idm_map_state state;
+	struct idm_map *map; /* a copy; NULL: there is none */
+};
+
+static int take_map(const struct idm_mount *mount, void *data)
+{
+	struct own_map *own = data;
+
+	own->state = mount->map_state;
+	return mount->map ? idm_map_copy(mount->map, &own->map) : 0;
+}
+
+static int why_not_read(enum idm_map_state state, const char *path, struct idm_error *err)
+{
+	if (state == IDM_MAP_UNREADABLE)
+		return idm_fail(err, -EOPNOTSUPP, step, path,
+				"to read the map that the source has needs Linux 6.15");
+	idm_fail(err, -EOPNOTSUPP, step, path,
+		 "not all of the map that the source has can be seen from this user namespace");
+	idm_hint(err, "the initial user namespace sees all of it");
+	return -EOPNOTSUPP;
+}
+
+/* The map of the mount; the caller frees it. */
+static int read_own(int source, const char *path, struct idm_map **map, struct idm_error *err)
+{
+	struct own_map own = { IDM_MAP_NONE, NULL };
+	int r = idm_list_path(source, "", take_map, &own, err);
+
+	*map = own.map;
+	if (r == -ENOMEM)
+		return idm_fail(err, r, step, path, NULL);
+	if (r < 0) {
+		idm_subject(err, path);
+		return r;
+	}
+	if (own.state == IDM_MAP_NONE)
+		return -ENODATA;
+	return own.state == IDM_MAP_READ ? 0 : why_not_read(own.state, path, err);
+}
+
+static int check_left(const struct idm_map *map, const char *path, struct idm_error *err)
+{
+	const struct idm_entry *entries;
+
+	if (idm_map_entries(map, IDM_UID, &entries) && idm_map_entries(map, IDM_GID, &entries))
+		return 0;
+	return idm_fail(err, -EINVAL, step, path, "the map has no %s id that the source shows",
+			idm_map_entries(map, IDM_UID, &entries) ? "group" : "user");
+}
+
+/* Puts what the namespace maps behind `map`. */
+static int compose(struct idm_map *map, int userns_fd, const char *path, struct idm_error *err)
+{
+	struct idm_map *then;
+	int r = idm_map_new(&then);
+
+	if (r < 0)
+		return idm_fail(err, r, step, path, NULL);
+	r = idm_map_add_userns(then, userns_fd, err);
+	if (r == 0 && idm_map_compose(map, then) < 0)
+		r = idm_fail(err, -ENOMEM, step, path, NULL);
+	idm_map_free(then);
+	return r < 0 ? r : check_left(map, path, err);
+}
+
+int idm_userns_on_top(int source, const char *path, int userns_fd, struct idm_error *err)
+{
+	struct idm_map *map;
+	int r = read_own(source, path, &map, err);
+
+	if (r == 0)
+		r = compose(map, userns_fd, path, err);
+	if (r == 0)
+		r = idm_userns_open(map, 0, err);
+	idm_map_free(map);
+	return r;
+}
