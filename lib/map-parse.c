@@ -162,6 +162,9 @@ static int refuse_number(struct parser *ps, struct slice field)
 		return refuse(ps, -EINVAL, "\"%.*s\" does not fit in 32 bits", QUOTED(field));
 	if (!field.n)
 		return refuse(ps, -EINVAL, "a number is missing");
+	if (is_word(field, "*"))
+		return refuse(ps, -EINVAL,
+			      "\"*\" is not a number: no two ids can be seen as one, nor one id as two");
 	return refuse(ps, -EINVAL, "\"%.*s\" is not a number", QUOTED(field));
 }
 

@@ -350,3 +350,14 @@ no_trailing_blanks()
 		done <<<"$output"
 	done
 }
+
+@test "every id cannot be seen as one" {
+	local command
+
+	fails 2 'idmount: map: *:1000: parse map: "*" is not a number: no two ids can be seen as one, nor one id as two' \
+		idmount map -m '*:1000'
+	for command in mount overlay; do
+		run -2 --separate-stderr idmount "$command" -m '*:1000' /none /nowhere
+		[[ $stderr == "idmount: $command: *:1000: parse map: "*'no two ids can be seen as one'* ]]
+	done
+}
