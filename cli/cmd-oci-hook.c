@@ -11,6 +11,8 @@
 #include "lib/error.h"
 #include "lib/oci.h"
 #include "lib/plan.h"
+#include "oci-ids.h"
+#include "plan-exposure.h"
 #include "report.h"
 #include "slurp.h"
 
@@ -107,17 +109,37 @@ static int joined_map(void *data, struct idm_map *map, struct idm_error *err)
 	return idm_map_add_pid(map, (pid_t)s->pid, err);
 }
 
+static int harden_mounts(const struct idm_oci *oci, const struct state *s, size_t *n,
+			 struct idm_other_id *why)
+{
+	struct idm_map *container;
+	int status = read_container_ids((pid_t)s->pid, &container);
+
+	if (status != DONE)
+		return status;
+	*n = idm_plan_harden(oci->plan, container, why);
+	idm_map_free(container);
+	return DONE;
+}
+
 static int attach(const struct idm_oci *oci, const struct state *s)
 {
+	struct exposed exposed = { 0 };
+	struct idm_other_id why;
 	struct idm_error err;
 	size_t hardened;
+	int status;
 
 	if (oci->plan->n == 1)
 		return DONE;
-	hardened = idm_plan_harden(oci->plan);
+	status = harden_mounts(oci, s, &hardened, &why);
+	if (status != DONE)
+		return status;
+	look_for_exposure_of_plan(&exposed, oci->plan, IDM_UPPER_SHIFTED);
 	if (idm_oci_attach(oci, (pid_t)s->pid, s->bundle, &err) < 0)
 		return report_error(&err);
-	report_hardened_mounts(hardened);
+	report_hardened(hardened, "mount", &why);
+	report_exposed(&exposed);
 	return DONE;
 }
 

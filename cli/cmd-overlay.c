@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "exposure.h"
 #include "harden.h"
 #include "layers.h"
 #include "lib/lowerdir.h"
@@ -157,7 +158,8 @@ static void note_owner(const struct request *q)
 
 static int mount_overlay(struct request *q, const char *target)
 {
-	struct hardening hardening = { 0 };
+	struct exposed exposed = { 0 };
+	struct hardening hardening;
 	struct idm_overlay *o = &q->overlay;
 	struct idm_error err;
 	int tree, r;
@@ -171,9 +173,10 @@ static int mount_overlay(struct request *q, const char *target)
 	o->map = q->maps.map;
 	o->progress = show_progress;
 	o->progress_data = (void *)"layer";
-	if (o->map)
-		hardening = harden(&q->words, o->map);
+	hardening = harden(&q->words, o->map, IDM_HARDEN_ROOT);
 	o->attr = q->words.set;
+	if (o->upper && o->upper_ids == IDM_UPPER_DISK)
+		look_for_exposure(&exposed, o->upper, o->map, &q->words);
 
 	tree = idm_overlay_open(o, &err);
 	if (tree < 0)
@@ -184,6 +187,7 @@ static int mount_overlay(struct request *q, const char *target)
 	if (r < 0)
 		return report_error(&err);
 	report_hardening(&hardening, "suid,dev");
+	report_exposed(&exposed);
 	note_owner(q);
 	return DONE;
 }

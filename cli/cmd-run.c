@@ -77,7 +77,7 @@ static const char details[] =
 	"pid, ipc, uts and cgroup namespaces of its own. The files of the root filesystem keep their\n"
 	"owners on disk. The exit status is that of the command, 128 and the signal that ended it;\n"
 	"125 if idmount failed, 126 if COMMAND cannot be executed, 127 if there is none.\n"
-	"  idmount run --rootfs /srv/debian -m 0:100000:65536 -- /bin/bash\n"
+	"  idmount run --rootfs /srv/roots/debian -m 0:100000:65536 -- /bin/bash\n"
 	"  idmount run -L app:base --ephemeral --bind /srv/data:/data:map=1000:0 -- make check\n"
 	"\n";
 

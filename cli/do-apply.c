@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "harden.h"
+#include "plan-exposure.h"
 #include "progress.h"
 #include "report.h"
 #include "slurp.h"
@@ -67,6 +68,8 @@ static void raise_descriptor_limit(void)
 
 int do_apply(struct apply_request *q, const char *file, const char *target)
 {
+	struct exposed exposed = { 0 };
+	struct idm_other_id why;
 	struct idm_error err;
 	size_t hardened;
 	int status;
@@ -77,12 +80,14 @@ int do_apply(struct apply_request *q, const char *file, const char *target)
 	if (status != DONE)
 		return status;
 	raise_descriptor_limit();
-	hardened = idm_plan_harden(q->plan);
+	hardened = idm_plan_harden(q->plan, NULL, &why);
+	look_for_exposure_of_plan(&exposed, q->plan, q->apply.upper_ids);
 	q->apply.progress = show_progress;
 	q->apply.progress_data = (void *)"mount";
 	if (idm_plan_apply(q->plan, AT_FDCWD, target, &q->apply, &err) < 0)
 		return report_error(&err);
-	report_hardened_mounts(hardened);
+	report_hardened(hardened, "mount", &why);
+	report_exposed(&exposed);
 	return DONE;
 }
 

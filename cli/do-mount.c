@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "exposure.h"
 #include "harden.h"
 #include "report.h"
 
@@ -64,6 +65,8 @@ static int attach(const struct mount_request *request, int tree, enum idm_propag
 int do_mount(const struct mount_request *request)
 {
 	struct words words = request->words;
+	const struct idm_path source = { AT_FDCWD, request->source };
+	struct exposed exposed = { 0 };
 	struct hardening hardening;
 	struct idm_error err;
 	int tree, status, r = idm_map_check(request->map, &err);
@@ -72,13 +75,17 @@ int do_mount(const struct mount_request *request)
 		report_error(&err);
 		return USAGE;
 	}
-	hardening = harden(&words, request->map);
+	hardening = harden(&words, request->map, IDM_HARDEN_MOUNT);
+	/* Before the mount: the target may be the source, and cover it. */
+	look_for_exposure(&exposed, &source, request->map, &words);
 	tree = open_tree_of(request, &words);
 	if (tree < 0)
 		return FAILED;
 	status = attach(request, tree, words.propagation);
 	close(tree);
-	if (status == DONE)
-		report_hardening(&hardening, request->suid_words);
-	return status;
+	if (status != DONE)
+		return status;
+	report_hardening(&hardening, request->suid_words);
+	report_exposed(&exposed);
+	return DONE;
 }

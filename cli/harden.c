@@ -1,45 +1,55 @@
 // SPDX-License-Identifier: MIT
 #include "harden.h"
 
+#include <stdio.h>
+
 #include "report.h"
 
-/* Whether files of somebody who is not root appear as root's (or its group's). */
-static bool lets_others_be_root(const struct idm_map *map, unsigned int kind, uint32_t *disk)
-{
-	return idm_map_to_disk(map, kind, 0, disk) == 0 && *disk != 0;
-}
-
-struct hardening harden(struct words *words, const struct idm_map *map)
+struct hardening harden(struct words *words, const struct idm_map *map, enum idm_harden_as as)
 {
 	struct hardening h = { 0 };
+	uint32_t wanted = idm_map_hardening(map, as, NULL, &h.why);
 
-	if (lets_others_be_root(map, IDM_UID, &h.disk))
-		h.kind = "user";
-	else if (lets_others_be_root(map, IDM_GID, &h.disk))
-		h.kind = "group";
-	else
-		return h;
-	h.added = (words_name(words, IDM_ATTR_NOSUID) ? 0 : IDM_ATTR_NOSUID) |
-		  (words_name(words, IDM_ATTR_NODEV) ? 0 : IDM_ATTR_NODEV);
+	h.added = wanted & ~(words->set | words->clear);
 	words->set |= h.added;
 	return h;
 }
 
+/* "files of user 4321 appear as user 4322's" */
+static const char *reason(const struct idm_other_id *why, char *buf, size_t size)
+{
+	const char *kind = why->kind == IDM_UID ? "user" : "group";
+
+	if (why->kind == IDM_UID && !why->disk)
+		snprintf(buf, size, "files of root appear as user %u's", why->seen);
+	else if (why->seen)
+		snprintf(buf, size, "files of %s %u appear as %s %u's", kind, why->disk, kind,
+			 why->seen);
+	else
+		snprintf(buf, size, "files of %s %u appear as root's", kind, why->disk);
+	return buf;
+}
+
+#define REASON 80
+
 void report_hardening(const struct hardening *h, const char *words)
 {
 	bool nosuid = h->added & IDM_ATTR_NOSUID, nodev = h->added & IDM_ATTR_NODEV;
+	char why[REASON];
 
-	if (h->added)
-		report_note("added %s%s%s, since files of %s %u appear as root's; -o %s prevents that",
-			    nosuid ? "nosuid" : "", nosuid && nodev ? "," : "", nodev ? "nodev" : "",
-			    h->kind, h->disk, words);
+	if (h->added && h->why.kind)
+		report_note("added %s%s%s, since %s; -o %s prevents that", nosuid ? "nosuid" : "",
+			    nosuid && nodev ? "," : "", nodev ? "nodev" : "",
+			    reason(&h->why, why, sizeof(why)), words);
 }
 
-void report_hardened_mounts(size_t n)
+void report_hardened(size_t n, const char *what, const struct idm_other_id *why)
 {
+	char text[REASON];
+
 	if (n)
 		report_note(
-			"added nosuid,nodev to %zu mount%s, since files of others appear as root's; the "
-			"words suid and dev of a mount prevent that",
-			n, n == 1 ? "" : "s");
+			"added nosuid,nodev to %zu %s%s, since %s; the words suid and dev of a %s prevent "
+			"that",
+			n, what, n == 1 ? "" : "s", reason(why, text, sizeof(text)), what);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Setuid and device files of people who are seen as root. */
+/* Set-user-ID and device files of owners who appear as other ones. */
 #ifndef HARDEN_H
 #define HARDEN_H
 
@@ -7,21 +7,16 @@
 
 struct hardening {
 	uint32_t added; /* IDM_ATTR_* */
-	const char *kind;
-	uint32_t disk; /* who would be root */
+	struct idm_other_id why;
 };
 
-/*
- * A setuid program of disk user 1000 that is seen as root's is a root shell for everybody. So a mount
- * with such a map does not honour setuid and device files, unless that was asked for: adds nosuid and
- * nodev to the words where they say nothing about it.
- */
-struct hardening harden(struct words *words, const struct idm_map *map);
+/* Adds what idm_map_hardening() says to the words, where they say nothing about it. */
+struct hardening harden(struct words *words, const struct idm_map *map, enum idm_harden_as as);
 
-/* Says so, in one line, if anything was added; `words` are those that prevent it. */
+/* Says so in one line, if an ID was the reason; `words` are those that prevent it. */
 void report_hardening(const struct hardening *hardening, const char *words);
 
-/* The same of the mounts of a plan; 0: none. */
-void report_hardened_mounts(size_t n);
+/* The same of n mounts: "mount" or "bind". 0: none. */
+void report_hardened(size_t n, const char *what, const struct idm_other_id *why);
 
 #endif

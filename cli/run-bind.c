@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/lowerdir.h"
 #include "report.h"
@@ -89,6 +90,38 @@ int run_parse_bind(struct run_bind *b, const char *text)
 	if (rest)
 		status = take_words(b, rest);
 	return status == DONE ? complete(b) : status;
+}
+
+void run_harden_bind(struct run_bind *b)
+{
+	b->hardening = harden(&b->words, b->map, IDM_HARDEN_BIND);
+}
+
+static bool is_device(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
+void run_report_binds(const struct run_request *q)
+{
+	const struct idm_other_id *why = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->n_binds; i++) {
+		const struct run_bind *b = &q->binds[i];
+
+		if (b->hardening.added & IDM_ATTR_NODEV && is_device(b->source))
+			report_note(
+				"--bind %s: it cannot be opened as a device; the word dev allows that",
+				b->source);
+		if (!b->hardening.added || !b->hardening.why.kind)
+			continue;
+		if (n++ == 0)
+			why = &b->hardening.why;
+	}
+	report_hardened(n, "bind", why);
 }
 
 void run_free_bind(struct run_bind *b)

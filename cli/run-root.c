@@ -220,7 +220,7 @@ static int map_of_bind(const struct run_request *q, const struct run_bind *b, st
 	return idm_map_copy(q->maps.map, map) < 0 ? out_of_memory() : DONE;
 }
 
-static int add_bind(const struct run_request *q, struct run_root *root, const struct run_bind *b)
+static int add_bind(struct run_request *q, struct run_root *root, struct run_bind *b)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	struct idm_map *map;
@@ -229,6 +229,8 @@ static int add_bind(const struct run_request *q, struct run_root *root, const st
 
 	if (status != DONE)
 		return status;
+	run_harden_bind(b);
+	look_for_exposure(&q->exposed, &(struct idm_path){ AT_FDCWD, b->source }, map, &b->words);
 	o.flags = b->mapped_flags | (b->recursive ? IDM_TREE_RECURSIVE : 0);
 	o.attr_set = b->words.set;
 	o.attr_clear = b->words.clear;
@@ -243,6 +245,7 @@ int run_make_root(struct run_request *q, struct run_root *root)
 {
 	int status = open_root(q, &root->tree);
 
+	run_look_at_root(q);
 	if (status == DONE)
 		status = add_system(q, root);
 	if (status == DONE)
@@ -251,6 +254,10 @@ int run_make_root(struct run_request *q, struct run_root *root)
 		status = run_make_dev(q, root);
 	for (size_t i = 0; i < q->n_binds && status == DONE; i++)
 		status = add_bind(q, root, &q->binds[i]);
+	if (status == DONE) {
+		run_report_binds(q);
+		report_exposed(&q->exposed);
+	}
 	return status;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rooms of "idmount run" share: cmd-run.c reads the command line, run-bind.c one of its binds,
- * run-user.c whom the program runs as, run-rootless.c lets an ordinary user be root of a user namespace,
- * run-root.c makes the root filesystem, run-dev.c its /dev, run-masks.c covers parts of its /proc and
- * /sys, run-size.c reads how large changes in memory get, run-caps.c the capabilities, run-confine.c the
+ * What the rooms of "idmount run" share: cmd-run.c reads the command line, run-bind.c one of its
+ * binds, run-user.c whom the program runs as, run-rootless.c lets an ordinary user be root of a user
+ * namespace, run-root.c makes the root filesystem, run-dev.c its /dev, run-masks.c covers parts of its
+ * /proc and /sys, run-exposure.c looks where the program can store what other users can run,
+ * run-size.c reads how large changes in memory get, run-caps.c the capabilities, run-confine.c the
  * rest that confines the program, run-session.c stays with the program until it has ended, with
  * run-signals.c for its signals and terminal.c between two terminals.
  */
@@ -14,6 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "exposure.h"
+#include "harden.h"
 #include "layers.h"
 #include "maps.h"
 #include "terminal.h"
@@ -27,6 +30,7 @@ struct run_bind {
 	char *text; /* that the others are parts of */
 	const char *source, *target;
 	struct words words;
+	struct hardening hardening;
 	bool recursive, keep_rest;
 	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */
 	bool container_map;	   /* as the root filesystem */
@@ -70,6 +74,7 @@ struct run_request {
 	bool rootless;	     /* the map is that of a user namespace that we are in already */
 	bool no_setgroups;   /* setgroups(2) has been given up there */
 	uint32_t uid0, gid0; /* what the container's root is to us */
+	struct exposed exposed; /* where it can store files of the host's root */
 };
 
 /* What is made of the request; everything is released by run_root_free(). */
@@ -91,6 +96,11 @@ void run_free_bind(struct run_bind *bind);
  */
 int run_map_of_bind(const struct run_bind *bind, const struct idm_map *container, struct idm_map **map);
 
+/* Adds nodev, and nosuid where the map shows another ID; the IDs that count are those of the container.
+ */
+void run_harden_bind(struct run_bind *bind);
+void run_report_binds(const struct run_request *q);
+
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
 int run_report_no_map(void);			 /* why newuidmap or newgidmap could not write it: FAILED */
 
@@ -99,6 +109,9 @@ int run_open_userns(const struct run_request *q, int *userns);
 
 /* A new filesystem as a detached tree, or -1: that has been reported. */
 int run_new_filesystem(const char *type, const char *const *options, size_t n);
+
+/* Looks at where changes of the root filesystem go. */
+void run_look_at_root(struct run_request *q);
 
 int run_make_root(struct run_request *q, struct run_root *root);
 void run_root_free(struct run_root *root);

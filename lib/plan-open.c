@@ -28,8 +28,7 @@ static const char step_assemble[] = "assemble plan";
 
 /* Where mounts are put. */
 struct site {
-	int root;      /* of the whole */
-	int top;       /* what covers it, or the same: where targets are resolved */
+	int root;      /* of the whole: where targets are resolved */
 	int namespace; /* the mount namespace, or -1: everything is detached */
 };
 
@@ -149,28 +148,50 @@ static bool place_at_name(const struct site *site, const char *target, int tree)
 {
 	target += strspn(target, "/");
 	return site->namespace < 0 && is_one_name(target) &&
-	       idm_sys_move_mount(tree, ".", site->top, target, MOVE_MOUNT_T_AUTOMOUNTS) == 0;
+	       idm_sys_move_mount(tree, ".", site->root, target, MOVE_MOUNT_T_AUTOMOUNTS) == 0;
 }
 
-static int place(struct site *site, const struct idm_step *step, int tree, bool mkdir,
-		 struct idm_target *target, struct idm_error *err)
+/* A symbolic link can lead there, too. The mount would cover all others, and the whole root filesystem.
+ */
+static int refuse_root(const struct site *site, const struct idm_step *step, int target,
+		       struct idm_error *err)
+{
+	uint64_t root, id;
+	bool unique;
+	char name[IDM_STEP_NAME];
+	int r = idm_mount_id(site->root, &root, &unique);
+
+	if (r == 0)
+		r = idm_mount_id(target, &id, &unique);
+	if (r < 0)
+		return idm_fail(err, r, step_assemble, idm_step_name(step, name, sizeof(name)), NULL);
+	if (id != root || !idm_is_same_inode(site->root, target))
+		return 0;
+	return idm_fail(err, -EINVAL, step_assemble, idm_step_name(step, name, sizeof(name)),
+			"the target is the root itself, which the first mount is");
+}
+
+static int open_target(const struct site *site, const struct idm_step *step, int tree, bool mkdir,
+		       struct idm_target *target, struct idm_error *err)
 {
 	unsigned int flags = IDM_ATTACH_IN_ROOT | (mkdir ? IDM_ATTACH_MKDIR : 0);
 	mode_t type = S_IFDIR; /* what every filesystem begins with */
-	int r;
+	int r = step->kind == IDM_STEP_BIND ? idm_file_type(tree, &type) : 0;
 
-	if (!*step->target) {
-		r = move_to(site, tree, site->top);
-		if (r == 0)
-			site->top = tree;
-		return r < 0 ? why_not_placed(r, step, err) : 0;
-	}
-	if (place_at_name(site, step->target, tree))
-		return 0;
-	r = step->kind == IDM_STEP_BIND ? idm_file_type(tree, &type) : 0;
 	if (r < 0)
 		return idm_fail(err, r, step_assemble, step->source, NULL);
-	r = idm_target_open(target, site->top, step->target, flags, S_ISDIR(type), err);
+	r = idm_target_open(target, site->root, step->target, flags, S_ISDIR(type), err);
+	return r < 0 ? r : refuse_root(site, step, target->fd, err);
+}
+
+static int place(const struct site *site, const struct idm_step *step, int tree, bool mkdir,
+		 struct idm_target *target, struct idm_error *err)
+{
+	int r;
+
+	if (place_at_name(site, step->target, tree))
+		return 0;
+	r = open_target(site, step, tree, mkdir, target, err);
 	if (r < 0)
 		return r;
 	r = move_to(site, tree, target->fd);
@@ -185,7 +206,7 @@ static void let_go(struct idm_assembly *a, const struct site *site, size_t i)
 {
 	const struct idm_step *step = &a->plan->steps[i];
 
-	if (a->mounts[i] == site->top || (step->propagation && site->namespace < 0))
+	if (step->propagation && site->namespace < 0)
 		return;
 	idm_close_fd(&a->mounts[i]);
 	a->mounts[i] = -1;
@@ -235,7 +256,7 @@ static int check_root(const struct idm_assembly *a, struct idm_error *err)
 static int put_together(struct idm_assembly *a, const struct idm_apply *o, struct idm_error *err)
 {
 	bool detached = !(o->flags & IDM_APPLY_IN_NAMESPACE) && idm_kernel_takes_detached();
-	struct site site = { .root = a->mounts[0], .top = a->mounts[0], .namespace = -1 };
+	struct site site = { .root = a->mounts[0], .namespace = -1 };
 	int r = check_root(a, err);
 
 	if (r == 0 && !detached && a->plan->n > 1)

@@ -287,6 +287,11 @@ static int check_place(const struct idm_step *step, bool first, struct idm_error
 		idm_hint(err, "the root has the target \"/\", or none");
 		return -EINVAL;
 	}
+	if (!first && !*step->target) {
+		idm_fail(err, -EINVAL, step_plan, name, "the root is mounted already");
+		idm_hint(err, "only the first mount has the target \"/\", or none");
+		return -EINVAL;
+	}
 	if (!first && step->flags & IDM_PLAN_RDONLY_LAST)
 		return idm_fail(err, -EINVAL, step_plan, name,
 				"only the first mount can become read-only last");
@@ -325,48 +330,4 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, stru
 	else
 		plan->steps[plan->n++] = step;
 	return r;
-}
-
-/* ---- hardening ---- */
-
-static bool shows_other_as_root(const struct idm_map *map)
-{
-	uint32_t disk;
-
-	return (idm_map_to_disk(map, IDM_UID, 0, &disk) == 0 && disk != 0) ||
-	       (idm_map_to_disk(map, IDM_GID, 0, &disk) == 0 && disk != 0);
-}
-
-static bool says_nothing_about(const struct idm_step *step, uint32_t attribute)
-{
-	return !((step->top.set | step->top.clear | step->deep.set | step->deep.clear) & attribute);
-}
-
-/* What is mapped is hardened: all below too, where the map goes there. */
-static bool harden(struct idm_step *step, uint32_t attribute)
-{
-	if (!says_nothing_about(step, attribute))
-		return false;
-	if (step->recursive && step->map_scope != IDM_MAP_TOP)
-		step->deep.set |= attribute;
-	else
-		step->top.set |= attribute;
-	return true;
-}
-
-size_t idm_plan_harden(struct idm_plan *plan)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < plan->n; i++) {
-		struct idm_step *step = &plan->steps[i];
-		bool added;
-
-		if (!step->map || !shows_other_as_root(step->map))
-			continue;
-		added = harden(step, IDM_ATTR_NOSUID);
-		added |= harden(step, IDM_ATTR_NODEV);
-		n += added;
-	}
-	return n;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the rooms of plans have in common: plan.c collects steps, plan-words.c reads the words of one,
- * plan-containerd.c and plan-oci.c read lists of them; plan-make.c makes one step's tree, plan-open.c
- * puts the trees together, plan-apply.c attaches the whole, record.c and plan-undo.c remember and undo.
+ * plan-harden.c adds the words that make it safe, plan-containerd.c and plan-oci.c read lists of them;
+ * plan-make.c makes one step's tree, plan-open.c puts the trees together, plan-apply.c attaches the
+ * whole, record.c and plan-undo.c remember and undo.
  */
 #ifndef IDM_PLAN_H
 #define IDM_PLAN_H

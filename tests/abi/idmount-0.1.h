@@ -321,6 +321,40 @@ enum idm_propagation {
 	IDM_PROPAGATION_UNBINDABLE
 };
 
+/* An ID on disk that appears as another one. */
+struct idm_other_id {
+	unsigned int kind; /* IDM_UID or IDM_GID; 0: there is none */
+	uint32_t disk;
+	uint32_t seen;
+};
+
+/* What is hardened: see idm_map_hardening(). */
+enum idm_harden_as {
+	IDM_HARDEN_MOUNT = 0, /* files at another place */
+	IDM_HARDEN_BIND,      /* files that a root filesystem gets from elsewhere */
+	IDM_HARDEN_ROOT       /* a root filesystem */
+};
+
+/*
+ * The attributes that make a mount with `map` (NULL: none) safe, for idm_tree_options.attr_set. The library
+ * adds none by itself.
+ *
+ * A set-user-ID file runs as the ID that its owner appears as. So the owner of an ID on disk can become
+ * the other ID that the map shows, and make others become it. IDM_ATTR_NOSUID and IDM_ATTR_NODEV prevent
+ * that. IDM_HARDEN_MOUNT and IDM_HARDEN_BIND need both if any ID on disk appears as another one.
+ * IDM_HARDEN_ROOT needs them if another ID appears as ID 0: a root filesystem keeps its own set-user-ID
+ * programs, such as su. IDM_HARDEN_BIND and IDM_HARDEN_ROOT need IDM_ATTR_NODEV always.
+ *
+ * `container` (may be NULL) is the map of the user namespace that uses the mount: its IDs in the disk
+ * column, the caller's in the seen column. Then an ID on disk counts as another one if its number in there
+ * is another one, or if that namespace does not have the ID.
+ *
+ * Returns the attributes, and in *why (may be NULL) the ID that is the reason: one that appears as ID 0 if
+ * there is one, else the first. kind 0: there is none. Cannot fail.
+ */
+uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
+			   const struct idm_map *container, struct idm_other_id *why);
+
 #define IDM_TREE_RECURSIVE 1U /* with all mounts below it, the map and attributes on each */
 #define IDM_TREE_NOFOLLOW 2U  /* -ELOOP if the last component of the path is a symbolic link */
 
@@ -584,11 +618,16 @@ int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 		  const struct idm_plan_text *how, struct idm_error *err);
 
 /*
- * Adds nosuid and nodev to every mount whose map shows files of somebody who is not root as root's, as
- * far as its words say nothing about it: a setuid file of such an owner would be a root shell for
- * everybody. Returns the number of mounts to which something was added.
+ * Adds the attributes of idm_map_hardening() to each mount whose words say nothing about them. The first
+ * mount is hardened as IDM_HARDEN_ROOT, the others as IDM_HARDEN_BIND. Filesystems without files of users
+ * (proc, sysfs, devpts, a tmpfs below the root) are hardened only if they have a map. On a recursive bind
+ * nodev is added to all mounts below, too, and nosuid as far as the map goes. `container` is as there.
+ *
+ * Returns the number of mounts that got an attribute because of an ID in *why (may be NULL), which is the
+ * first such ID; 0 and kind 0: none did.
  */
-size_t idm_plan_harden(struct idm_plan *plan);
+size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
+		       struct idm_other_id *why);
 
 /*
  * How the plan is put together. Without a flag: detached, where the kernel lets mounts be attached to

@@ -64,6 +64,7 @@ static void of_maps(struct idm_map *map)
 {
 	static const struct idm_entry entry = { 5, 7, 1 };
 	const struct idm_entry *entries;
+	struct idm_other_id why;
 	struct idm_map *other;
 	char text[128] = "";
 	uint32_t id = 0;
@@ -74,6 +75,9 @@ static void of_maps(struct idm_map *map)
 	tell("and back", idm_map_to_disk(map, IDM_GID, 100007, &id) == 0 && id == 7);
 	tell("it has entries",
 	     idm_map_entries(map, IDM_UID, &entries) == 1 && entries[0].seen == 100000);
+	tell("it is to be hardened", idm_map_hardening(map, IDM_HARDEN_MOUNT, NULL, &why) ==
+						     (IDM_ATTR_NOSUID | IDM_ATTR_NODEV) &&
+					     why.kind == IDM_UID && why.disk == 0 && why.seen == 100000);
 	tell("it is good", idm_map_check(map, &err) == 0);
 	idm_map_invert(other);
 	tell("it is composed", idm_map_compose(other, map) == 0 &&
@@ -132,6 +136,7 @@ static void of_plans(void)
 	struct idm_plan_mount mount = IDM_PLAN_MOUNT_INIT;
 	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
 	struct idm_apply apply = IDM_APPLY_INIT;
+	struct idm_other_id why;
 	struct idm_plan *plan;
 	int steps = 0;
 
@@ -142,7 +147,7 @@ static void of_plans(void)
 	apply.progress_data = &steps;
 	tell("a plan is made", idm_plan_new(&plan) == 0);
 	tell("and read", idm_plan_read(plan, text, sizeof(text) - 1, &how, &err) == 0);
-	tell("it needs no hardening", idm_plan_harden(plan) == 0);
+	tell("it needs no hardening", idm_plan_harden(plan, NULL, &why) == 0 && why.kind == 0);
 	tell("a mount is added", idm_plan_add(plan, &mount, &err) == 0);
 	tell("it is opened", with_root(close_it(idm_plan_open(plan, &apply, &err))));
 	tell("step by step", steps == 2 || !root);

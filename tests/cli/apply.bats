@@ -34,7 +34,7 @@ everything()
 }
 
 @test "a list of containerd's, made and undone" {
-	quietly idmount apply --mkdir -m 0:100000:65536 --upper-ids disk --record record list.json /mnt/new/root
+	noting idmount apply --mkdir -m 0:100000:65536 --upper-ids disk --record record list.json /mnt/new/root
 	same 'owners' $'100000:100000\n100033:100044\n100000:100000' "$(owner new/root new/root/etc/one new/root/run)"
 	# In the order of their numbers, which the kernel gives again.
 	same 'mounts' $'/mnt/new/root overlay\n/mnt/new/root/run/list.json tmpfs\n/mnt/new/root/tmp tmpfs' \
@@ -49,7 +49,7 @@ everything()
 }
 
 @test "standard input, protobuf's spelling, as an object" {
-	quietly idmount apply - dst <<<'{"mounts": [{"type": "bind", "source": "/mnt/l1", "options": ["rbind", "ro",
+	noting idmount apply - dst <<<'{"mounts": [{"type": "bind", "source": "/mnt/l1", "options": ["rbind", "ro",
 		"uidmap=0:100000:65536", "gidmap=0:200000:65536"]}]}'
 	same 'owner' 100033:200044 "$(owner dst/etc/one)"
 	run ! touch dst/new
@@ -60,13 +60,13 @@ everything()
 @test "relative paths begin at the file's directory" {
 	mkdir elsewhere
 	cd elsewhere
-	quietly idmount apply --mkdir -m 0:100000:65536 ../list.json ../dst
+	noting idmount apply --mkdir -m 0:100000:65536 ../list.json ../dst
 	owner ../dst/etc/one
 	idmount umount -R ../dst
 }
 
 @test "the map of the command line is for mounts that show files, and have none" {
-	quietly idmount apply -m 0:100000:65536 - dst <<-'END'
+	noting idmount apply -m 0:100000:65536 - dst <<-'END'
 		[{"type": "bind", "source": "/mnt/l1", "options": ["rbind"]},
 		 {"type": "bind", "source": "/mnt/l1/etc", "target": "/etc", "options": ["rbind", "uidmap=33:5:1", "gidmap=44:6:1"]}]
 	END
@@ -89,7 +89,7 @@ everything()
 		 ]}
 	END
 	all_before=$(everything)
-	quietly idmount apply -m 0:100000:65536 --record record bundle/config.json dst
+	noting idmount apply -m 0:100000:65536 --record record bundle/config.json dst
 	same 'owners' $'100000:100000\n100000:100000' "$(owner dst dst/data)"
 	[[ -e dst/dev/pts/ptmx && -e dst/proc/self ]]
 	run ! touch dst/new
@@ -149,13 +149,64 @@ everything()
 }
 
 @test "setuid and device files of those who are seen as root" {
-	note='idmount: apply: note: added nosuid,nodev to 1 mount, since files of others appear as root'"'"'s; the words suid and dev of a mount prevent that'
+	note='idmount: apply: note: added nosuid,nodev to 1 mount, since files of user 33 appear as root'"'"'s; the words suid and dev of a mount prevent that'
 	run --separate-stderr idmount apply -m 33:0 - dst <<<'[{"type": "bind", "source": "/mnt/l1"}]'
 	same 'note' "$note" "$stderr"
 	findmnt -no OPTIONS dst | grep -q nosuid,nodev
 	idmount umount dst
 	quietly idmount apply -m 33:0 - dst <<<'[{"type": "bind", "source": "/mnt/l1", "options": ["suid", "dev"]}]'
+	[[ $(options_at /mnt/dst) != *no* ]]
 	idmount umount dst
+}
+
+@test "a set-user-ID program of user 4321 in a bind does not make user 4321 another user" {
+	local list='[{"type": "bind", "source": "/mnt/l1"},
+		{"type": "bind", "source": "/mnt/src", "target": "/etc", "options": ["uidmap=4321:4322:1", "gidmap=4321:4322:1"WORDS]}]'
+
+	cp /usr/bin/id src/id
+	chown 4321:4321 src/id
+	chmod 6755 src/id
+	note='idmount: apply: note: added nosuid,nodev to 1 mount, since files of user 4321 appear as user 4322'"'"'s; the words suid and dev of a mount prevent that'
+	run -0 --separate-stderr idmount apply - dst <<<"${list/WORDS/}"
+	same 'note' "$note" "$stderr"
+	same 'who one is' '4321 4321' "$(as 4321 dst/etc/id -u) $(as 4321 dst/etc/id -g)"
+	umount -R dst
+	quietly idmount apply - dst <<<"${list/WORDS/, \"suid\", \"dev\"}"
+	same 'with suid' '4322 4322' "$(as 4321 dst/etc/id -u) $(as 4321 dst/etc/id -g)"
+	umount -R dst
+}
+
+@test "a root filesystem keeps set-user-ID programs, and no device files" {
+	mknod -m 666 l1/null c 1 3
+	noting idmount apply -m 0:100000:65536 - dst <<<'[{"type": "bind", "source": "/mnt/l1"}, {"type": "bind", "source": "/mnt/src", "target": "/etc"}]'
+	[[ $(options_at /mnt/dst) == *nodev* && $(options_at /mnt/dst) != *nosuid* ]]
+	[[ $(options_at /mnt/dst/etc) == *nosuid,nodev* ]]
+	run -1 cat dst/null
+	umount -R dst
+	quietly idmount apply - dst <<<'[{"type": "bind", "source": "/mnt/l1"}, {"type": "bind", "source": "/mnt/src", "target": "/etc"}]'
+	[[ $(options_at /mnt/dst) == *nodev* && $(options_at /mnt/dst/etc) == *nodev* ]]
+	umount -R dst
+	quietly idmount apply - dst <<<'[{"type": "bind", "source": "/mnt/l1", "options": ["dev"]}]'
+	prints '' cat dst/null
+	umount dst
+}
+
+@test "no mount covers the root" {
+	local target
+
+	ln -s . l1/here
+	ln -s / l1/root
+	for target in '' / // /. /./. /here /root /here/root/ root/. /here/root/. /root/here/./.; do
+		all_before=$(everything)
+		run -1 --separate-stderr idmount apply - dst <<<'[{"type": "bind", "source": "/mnt/l1"}, {"type": "bind", "source": "/mnt/l2", "target": "'"$target"'"}]'
+		echo "$target: $stderr"
+		case $target in
+		*here | *here/ | *root | *root/) [[ $stderr == *'is a symbolic link'* ]] ;;
+		*here* | *root*) [[ $stderr == *'the target is the root itself'* ]] ;;
+		*) [[ $stderr == *'the root is mounted already'* ]] ;;
+		esac
+		same "$target" "$all_before" "$(everything)"
+	done
 }
 
 @test "undo stops at a mount that it does not know" {
@@ -182,7 +233,7 @@ print(json.dumps([{"type": "bind", "source": "/mnt/l1"}] + [{"type": "tmpfs", "t
 	script -qec "'$IDMOUNT' apply --mkdir list.json dst" /dev/null >terminal
 	same 'output' '' "$(cat terminal)"
 	idmount umount -R dst
-	quietly idmount apply many.json dst
+	noting idmount apply many.json dst
 	idmount umount -R dst
 }
 

@@ -92,10 +92,10 @@ everything()
 	echo '[{"type": "bind", "source": "l1", "options": ["rbind"]}]' >list.json
 	mkdir sub
 	cd sub
-	quietly idmount bundle mount --mounts ../list.json ../box
+	noting idmount bundle mount --mounts ../list.json ../box
 	same 'owner' 100033:100044 "$(owner ../box/rootfs/etc/one)"
 	quietly idmount bundle umount ../box
-	quietly idmount bundle mount --mounts - ../box <<<'[{"type": "bind", "source": "../l1", "options": ["rbind"]}]'
+	noting idmount bundle mount --mounts - ../box <<<'[{"type": "bind", "source": "../l1", "options": ["rbind"]}]'
 	same 'owner' 100033:100044 "$(owner ../box/rootfs/etc/one)"
 	quietly idmount bundle umount ../box
 }
@@ -105,7 +105,7 @@ everything()
 	before=$(everything)
 	refused 1 'idmount: bundle: box/rootfs: open target: there is no such target
 hint: create it first, or ask for it (--mkdir)' idmount bundle mount box
-	quietly idmount bundle mount --mkdir --upper-ids disk box
+	noting idmount bundle mount --mkdir --upper-ids disk box
 	quietly idmount bundle umount box
 	same 'everything' "$before" "$(everything)"
 }

@@ -42,6 +42,18 @@ quietly()
 	prints '' "$@"
 }
 
+# A note about owners: words that were added, or set-user-ID programs that can be stored at the source.
+owner_note=': note: (added (nosuid|nodev|nosuid,nodev)[ ,]|.*: user [0-9]+ can store set-user-ID programs of root)'
+
+# noting COMMAND...: it succeeds, and says nothing but such notes.
+noting()
+{
+	run --separate-stderr "$@"
+	same 'standard error' '' "$(grep -Ev "$owner_note" <<<"$stderr")"
+	same 'exit status' 0 "$status"
+	same 'standard output' '' "$output"
+}
+
 # fails STATUS STDERR COMMAND...: exactly this on standard error, and nothing on standard output.
 fails()
 {

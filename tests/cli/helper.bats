@@ -28,7 +28,7 @@ mounted()
 {
 	same 'owner' "$1" "$(owner dst/file)"
 	same 'mounts' 1 "$(mounts_at /mnt/dst)"
-	same 'options' "${2:-rw,relatime,idmapped}" "$(options_at /mnt/dst)"
+	same 'options' "${2:-rw,nosuid,nodev,relatime,idmapped}" "$(options_at /mnt/dst)"
 }
 
 # undo: by umount(8).
@@ -44,15 +44,15 @@ idmap()
 }
 
 @test "mount -t idmap, and umount" {
-	quietly mount -t idmap -o map=1000:2000 src dst
+	noting mount -t idmap -o map=1000:2000 src dst
 	mounted 2000:2000
 	undo
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
-	quietly mount src dst -o map=1000:2000 -t idmap
+	noting mount src dst -o map=1000:2000 -t idmap
 	mounted 2000:2000
 	undo
 	touch target
-	quietly mount -t idmap -o map=1000:2000 src/file target
+	noting mount -t idmap -o map=1000:2000 src/file target
 	same 'owner' 2000:2000 "$(owner target)"
 	undo target
 }
@@ -63,16 +63,16 @@ idmap()
 	for map in map=u:1000:2000+g:1000:3000 'map="u:1000:2000,g:1000:3000"' map=u:1000:2000,map=g:1000:3000 \
 		'map=u:1000:2000,ro,rw,map="g:1000:3000,u:7:8"' 'map=uidmap=1000:2000:1;gidmap=1000:3000:1' \
 		'map=uids=1000-2000-1;gids=1000-3000-1' 'map=u:1000:2000 g:1000:3000'; do
-		quietly idmap "$map"
+		noting idmap "$map"
 		mounted 2000:3000
 		undo
 	done
-	quietly idmap map=u:1000:2000,keep-rest
+	noting idmap map=u:1000:2000,keep-rest
 	mounted 2000:1000
 	same 'the rest' 5:6 "$(owner dst/below)"
 	undo
 	chown 0:0 src/file
-	quietly idmap map=u:root:daemon+g:root:nogroup
+	noting idmap map=u:root:daemon+g:root:nogroup
 	mounted "1:$(getent group nogroup | cut -d: -f3)"
 }
 
@@ -83,10 +83,10 @@ idmap()
 	done
 	echo 1000 7 1 >"/proc/${background[-1]}/uid_map"
 	echo 1000 8 1 >"/proc/${background[-1]}/gid_map"
-	quietly idmap "userns=${background[-1]}"
+	noting idmap "userns=${background[-1]}"
 	mounted 7:8
 	undo
-	quietly idmap "userns=/proc/${background[-1]}/ns/user"
+	noting idmap "userns=/proc/${background[-1]}/ns/user"
 	mounted 7:8
 }
 
@@ -94,20 +94,20 @@ idmap()
 	local words expected
 
 	while read -r words expected; do
-		quietly idmap "map=1000:2000,$words"
+		noting idmap "map=1000:2000,$words"
 		mounted 2000:2000 "$expected"
 		undo
 	done <<-'END'
-		rw rw,relatime,idmapped
-		ro ro,relatime,idmapped
+		rw rw,nosuid,nodev,relatime,idmapped
+		ro ro,nosuid,nodev,relatime,idmapped
 		nosuid,nodev,noexec rw,nosuid,nodev,noexec,relatime,idmapped
-		ro,nosymfollow ro,relatime,nosymfollow,idmapped
-		noatime,nodiratime rw,noatime,nodiratime,idmapped
-		strictatime rw,idmapped
-		defaults rw,relatime,idmapped
-		nofail,_netdev,noauto,x-systemd.automount,X-foo=1,comment=words rw,relatime,idmapped
-		unbindable rw,relatime,idmapped unbindable
-		private rw,relatime,idmapped
+		ro,nosymfollow ro,nosuid,nodev,relatime,nosymfollow,idmapped
+		noatime,nodiratime rw,nosuid,nodev,noatime,nodiratime,idmapped
+		strictatime rw,nosuid,nodev,idmapped
+		defaults rw,nosuid,nodev,relatime,idmapped
+		nofail,_netdev,noauto,x-systemd.automount,X-foo=1,comment=words rw,nosuid,nodev,relatime,idmapped
+		unbindable rw,nosuid,nodev,relatime,idmapped unbindable
+		private rw,nosuid,nodev,relatime,idmapped
 	END
 }
 
@@ -115,25 +115,25 @@ idmap()
 	mount -t tmpfs below src/below
 	touch src/below/file
 	chown 1000:1000 src/below/file
-	quietly idmap map=1000:2000,recursive,noexec
-	mounted 2000:2000 rw,noexec,relatime,idmapped
+	noting idmap map=1000:2000,recursive,noexec
+	mounted 2000:2000 rw,nosuid,nodev,noexec,relatime,idmapped
 	same 'below' 2000:2000 "$(owner dst/below/file)"
 	undo dst/below
 	undo
 
-	quietly mount -t idmap -o map=1000:2000,mkdir src /mnt/new/deep
+	noting mount -t idmap -o map=1000:2000,mkdir src /mnt/new/deep
 	same 'owner' 2000:2000 "$(owner new/deep/file)"
 
-	quietly idmap map=1000:2000
-	quietly idmap map=1000:3000,replace
+	noting idmap map=1000:2000
+	noting idmap map=1000:3000,replace
 	mounted 3000:3000
 }
 
 @test "a source that is read-only stays so, though mount(8) says rw" {
 	mount --bind src src
 	mount -o remount,bind,ro,noexec src
-	quietly idmap map=1000:2000
-	mounted 2000:2000 ro,noexec,relatime,idmapped
+	noting idmap map=1000:2000
+	mounted 2000:2000 ro,nosuid,nodev,noexec,relatime,idmapped
 }
 
 @test "nosuid,nodev are added where another's files appear as root's" {
@@ -148,11 +148,33 @@ idmap()
 	mounted 0:0 rw,nosuid,nodev,relatime,idmapped
 	undo
 	quietly /sbin/mount.idmap /mnt/src /mnt/dst -o map=1000:0,suid,dev
-	mounted 0:0
+	mounted 0:0 rw,relatime,idmapped
 	undo
 	# mount(8) keeps these two to itself, so that there are others for fstab.
 	quietly idmap map=1000:0,allow-suid,allow-dev
 	mounted 0:0 rw,relatime,idmapped
+}
+
+@test "a set-user-ID program of user 4321 does not make user 4321 another user" {
+	cp /usr/bin/id src/id
+	chown 4321:4321 src/id
+	chmod 6755 src/id
+	noting idmap map=4321:4322
+	same 'without' '4321 4321' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
+	undo
+	noting idmap map=g:4321:42,keep-rest
+	same 'the group' '4321 4321' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
+	undo
+	noting idmap map=4321:4322,allow-suid
+	same 'with allow-suid' '4322 4322' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
+}
+
+@test "a place where another ID can store set-user-ID programs of root is told" {
+	fails 0 'mount.idmap: note: /mnt/src: user 1000 can store set-user-ID programs of root there, and every user can run them; put it below a directory of mode 0700, or on a mount that is nosuid' \
+		idmap map=0:1000,allow-suid,allow-dev
+	undo
+	chmod 700 src
+	quietly idmap map=0:1000,allow-suid,allow-dev
 }
 
 # ---- fstab ----
@@ -170,22 +192,22 @@ idmap()
 		/mnt/src        /mnt/third   idmap  noauto,map=1000:5                        0 0
 		/mnt/src        /mnt/fourth  idmap  defaults,map=1000:6,recursive            0 2
 	END
-	quietly mount -a -T fstab
+	noting mount -a -T fstab
 	mounted 2000:2000
 	same 'the rest' 5:6 "$(owner dst/below)"
 	same 'c d' '2000:3000 1' "$(owner 'c d/file') $(mounts_at '/mnt/c\\040d')"
-	same 'second' '2000:3000 rw,noexec,relatime,idmapped' "$(owner second/file) $(options_at /mnt/second)"
+	same 'second' '2000:3000 rw,nosuid,nodev,noexec,relatime,idmapped' "$(owner second/file) $(options_at /mnt/second)"
 	same 'third' 0 "$(mounts_at /mnt/third)"
 	same 'fourth' 6:6 "$(owner fourth/file)"
 
 	before=$(state)
-	quietly mount -a -T fstab
+	noting mount -a -T fstab
 	same 'what is there after the second run' "$before" "$(state)"
 
-	quietly mount -T fstab /mnt/third
+	noting mount -T fstab /mnt/third
 	same 'third' 5:5 "$(owner third/file)"
 	undo 'c d'
-	quietly mount -a -T fstab
+	noting mount -a -T fstab
 	same 'c d' '2000:3000 1' "$(owner 'c d/file') $(mounts_at '/mnt/c\\040d')"
 	same 'dst' 1 "$(mounts_at /mnt/dst)"
 }
@@ -193,19 +215,19 @@ idmap()
 @test "mount TARGET, from /etc/fstab" {
 	echo '/mnt/src /mnt/dst idmap map=1000:2000,ro 0 0' >fstab
 	mount --bind fstab /etc/fstab
-	quietly mount /mnt/dst
-	mounted 2000:2000 ro,relatime,idmapped
+	noting mount /mnt/dst
+	mounted 2000:2000 ro,nosuid,nodev,relatime,idmapped
 	undo
-	quietly mount /mnt/dst -o map=5:6
+	noting mount /mnt/dst -o map=5:6
 	same 'owner' 2000:2000 "$(owner dst/file)"
 	undo
-	quietly mount --all
-	mounted 2000:2000 ro,relatime,idmapped
+	noting mount --all
+	mounted 2000:2000 ro,nosuid,nodev,relatime,idmapped
 }
 
 @test "nofail: no source, no failure" {
 	echo '/mnt/missing /mnt/dst idmap map=1000:2000,nofail 0 0' >fstab
-	quietly mount -a -T fstab
+	noting mount -a -T fstab
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 	echo '/mnt/missing /mnt/dst idmap map=1000:2000 0 0' >fstab
 	refused 32 'mount.idmap: /mnt/missing: open tree: No such file or directory' mount -a -T fstab
@@ -220,17 +242,17 @@ $some_can" mount -T fstab /mnt/dst
 @test "already mounted is: the same source, and what the map says, not how it is written" {
 	local map
 
-	quietly idmap map=1000:2000:5+5:6
+	noting idmap map=1000:2000:5+5:6
 	for map in map=5:6+1000:2000:5 map=1000:2000,map=1001:2001:4,map=b:5:6 'map="u:1000:2000:5,g:1000:2000:5,5:6"'; do
 		prints 'mount.idmap: /mnt/dst: already mounted' mount -v -t idmap -o "$map" src dst
 	done
 	mounted 2000:2000
 
-	quietly idmap map=1000:2001
+	noting idmap map=1000:2001
 	same 'mounts' 2 "$(mounts_at /mnt/dst)"
 	same 'the other map' 2001:2001 "$(owner dst/file)"
 	mkdir other
-	quietly mount -t idmap -o map=1000:2001 other dst
+	noting mount -t idmap -o map=1000:2001 other dst
 	same 'mounts' 3 "$(mounts_at /mnt/dst)"
 }
 
@@ -240,34 +262,34 @@ $some_can" mount -T fstab /mnt/dst
 		/mnt/src        /mnt/dst        idmap  map=1000:2000+5:6     0 0
 		/mnt/src/below  /mnt/dst/below  idmap  map=1000:2000+5:6,ro  0 0
 	END
-	quietly mount -a -T fstab
-	same 'options' 'ro,relatime,idmapped' "$(options_at /mnt/dst/below)"
-	quietly mount -a -T fstab
+	noting mount -a -T fstab
+	same 'options' 'ro,nosuid,nodev,relatime,idmapped' "$(options_at /mnt/dst/below)"
+	noting mount -a -T fstab
 	same 'mounts' '1 1' "$(mounts_at /mnt/dst) $(mounts_at /mnt/dst/below)"
 }
 
 # ---- flags ----
 
 @test "-f: nothing is mounted, but the options are read" {
-	quietly mount -f -t idmap -o map=1000:2000 src dst
+	noting mount -f -t idmap -o map=1000:2000 src dst
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 	refused 1 'mount.idmap: foo: unknown option; see mount.idmap(8)' mount -f -t idmap -o map=1000:2000,foo src dst
 }
 
 @test "-v: says what was done" {
-	prints 'mount.idmap: /mnt/src mounted on /mnt/dst' mount -v -t idmap -o map=1000:2000 src dst
+	prints 'mount.idmap: /mnt/src mounted on /mnt/dst' mount -v -t idmap -o map=1000:2000,nosuid,nodev src dst
 	mounted 2000:2000
 }
 
 @test "-n and -s" {
-	quietly mount -n -t idmap -o map=1000:2000 src dst
+	noting mount -n -t idmap -o map=1000:2000 src dst
 	mounted 2000:2000
 	undo
-	quietly mount -s -t idmap -o map=1000:2000,foo,bar=1 src dst
+	noting mount -s -t idmap -o map=1000:2000,foo,bar=1 src dst
 	mounted 2000:2000
 	undo
 	# Wherever -s stands.
-	quietly /sbin/mount.idmap /mnt/src /mnt/dst -o foo,map=1000:2000 -s
+	noting /sbin/mount.idmap /mnt/src /mnt/dst -o foo,map=1000:2000 -s
 	mounted 2000:2000
 	undo
 	refused 1 'mount.idmap: 1000:2000:x: parse map: "x" is not a number' \
@@ -282,11 +304,11 @@ $some_can" mount -T fstab /mnt/dst
 	until [[ ! /proc/self/ns/mnt -ef /proc/$process/ns/mnt ]]; do
 		:
 	done
-	quietly mount -N "$process" -t idmap -o map=1000:2000 /mnt/src /mnt/dst
+	noting mount -N "$process" -t idmap -o map=1000:2000 /mnt/src /mnt/dst
 	same 'mounts here' 0 "$(mounts_at /mnt/dst)"
 	same 'mounts there' 1 "$(grep -c ' /mnt/dst .*idmapped' "/proc/$process/mountinfo")"
 	quietly umount -N "$process" /mnt/dst
-	quietly /sbin/mount.idmap /mnt/src /mnt/dst -N "/proc/$process/ns/mnt" -o map=1000:2000
+	noting /sbin/mount.idmap /mnt/src /mnt/dst -N "/proc/$process/ns/mnt" -o map=1000:2000
 	same 'mounts there' 1 "$(grep -c ' /mnt/dst .*idmapped' "/proc/$process/mountinfo")"
 	same 'mounts here' 0 "$(mounts_at /mnt/dst)"
 
@@ -299,7 +321,7 @@ $some_can" mount -T fstab /mnt/dst
 # ---- what it refuses ----
 
 @test "remount" {
-	quietly idmap map=1000:2000
+	noting idmap map=1000:2000
 	refused 1 'mount.idmap: remount: an idmap mount cannot be changed; unmount it and mount it again, or use "replace"' \
 		mount -t idmap -o remount,ro,map=1000:2000 src dst
 	echo '/mnt/src /mnt/dst idmap map=1000:2000 0 0' >fstab
@@ -395,10 +417,10 @@ hint: map it with all mounts below it (-o recursive)' \
 	fails 32 'mount.idmap: /mnt/dst: map tree: the source is on a mount that is ID-mapped already
 hint: "remap" replaces its map, "on-top" adds to it: options of idmount mount, words of mount.idmap and run --bind' \
 		mount -t idmap -o map=2000:4000 dst second
-	quietly mount -t idmap -o map=1000:3000,remap dst second
+	noting mount -t idmap -o map=1000:3000,remap dst second
 	same 'owner' 3000:3000 "$(owner second/file)"
 	umount second
-	quietly mount -t idmap -o map=2000:4000,on-top dst second
+	noting mount -t idmap -o map=2000:4000,on-top dst second
 	same 'owner' 4000:4000 "$(owner second/file)"
 	# "mount -a" again: it is there already.
 	quietly "$MOUNT_IDMAP" /mnt/dst /mnt/second -o map=2000:4000,on-top

@@ -41,7 +41,7 @@ namespace()
 	same 'a plain one' '[]' "$(mapped)"
 	umount dst
 	idmount mount -m u:1000:2000,u:5:6:7,g:0:100000:65536 -o ro,noexec src dst
-	same 'the mount' '["/mnt/dst","work","/src","tmpfs","ro,noexec,relatime,private","read"]' \
+	same 'the mount' '["/mnt/dst","work","/src","tmpfs","ro,nosuid,nodev,noexec,relatime,private","read"]' \
 		"$(mapped '.[] | [.target, .source, .root, .fstype, .flags, .mapState]')"
 	same 'the uids' '[{"disk":5,"seen":6,"count":7},{"disk":1000,"seen":2000,"count":1}]' "$(mapped '.[].uidMap')"
 	same 'the gids' '[{"disk":0,"seen":100000,"count":65536}]' "$(mapped '.[].gidMap')"
@@ -74,7 +74,7 @@ namespace()
 
 	for words in rw,relatime,private ro,nosuid,nodev,noexec,nosymfollow,noatime,nodiratime,private \
 		rw,strictatime,shared rw,relatime,unbindable; do
-		idmount mount -m 0:1 -o "$words" src dst
+		idmount mount -m 0:0 -o "$words" src dst
 		same "$words" "$(tr ',' '\n' <<<"$words" | sort)" "$(mapped '.[].flags' | tr -d '"' | tr ',' '\n' | sort)"
 		idmount umount dst
 	done
@@ -114,8 +114,8 @@ namespace()
 	idmount mount -m u:0:1,g:4294967294:0 -o nosuid,nodev whole whole
 	prints '
 TARGET                SOURCE      FSTYPE  UID MAP         GID MAP         FLAGS
-/mnt/dst              work[/src]  tmpfs   0:1000:5,7:8:1  1:2:1           rw,relatime,private
-/mnt/a longer target  work[/src]  tmpfs   0:1:1           0:1:1           ro,noexec,relatime,shared
+/mnt/dst              work[/src]  tmpfs   0:1000:5,7:8:1  1:2:1           rw,nosuid,nodev,relatime,private
+/mnt/a longer target  work[/src]  tmpfs   0:1:1           0:1:1           ro,nosuid,nodev,noexec,relatime,shared
 /mnt/whole            whole       tmpfs   0:1:1           4294967294:0:1  rw,nosuid,nodev,relatime,private' \
 		bash -c 'echo; "$0" list dst "a longer target" whole' "$IDMOUNT"
 	# Without targets the same, among others that the host may have.
@@ -289,7 +289,7 @@ within()
 
 	run -0 --separate-stderr idmount list --all-namespaces
 	[[ ${lines[0]} == 'NAMESPACE '*' TARGET '* ]]
-	printf '%s\n' "${lines[@]}" | grep -E "^$(namespace "$other")  +/mnt/other +work\[/src\] +tmpfs +0:77:1 +0:77:1 +rw,relatime,private$"
+	printf '%s\n' "${lines[@]}" | grep -E "^$(namespace "$other")  +/mnt/other +work\[/src\] +tmpfs +0:77:1 +0:77:1 +rw,nosuid,nodev,relatime,private$"
 }
 
 @test "--all-namespaces: also one without any process" {
@@ -339,7 +339,7 @@ new_userns()
 		"$("${there[@]}" --json dst | jq -c '.[] | [.mapState, .uidMap, .gidMap]')"
 	prints '
 TARGET    SOURCE      FSTYPE  UID MAP                GID MAP                FLAGS
-/mnt/dst  work[/src]  tmpfs   not visible from here  not visible from here  rw,relatime,private' \
+/mnt/dst  work[/src]  tmpfs   not visible from here  not visible from here  rw,nosuid,nodev,relatime,private' \
 		bash -c 'echo; "$@"' bash "${there[@]}" dst
 	idmount umount dst
 

@@ -48,45 +48,45 @@ new_userns()
 # ---- what it shows ----
 
 @test "shows files under other owners, and stores new ones under theirs" {
-	quietly idmount mount -m 1000:2000 src dst
+	noting idmount mount -m 1000:2000 src dst
 	same 'the file' 2000:2000 "$(owner dst/file)"
 	same 'the directory, which is not mapped' 65534:65534 "$(owner dst/directory)"
 	same 'the source' $'1000:1000\n5:6' "$(owner src/file src/directory)"
 	same 'mounts' 1 "$(mounts_at /mnt/dst)"
-	same 'options' 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
+	same 'options' 'rw,nosuid,nodev,relatime,idmapped' "$(options_at /mnt/dst)"
 	chmod 777 src
 	idmount umount dst
 
-	quietly idmount mount -m 0:0 -m 1000:2000 src dst
+	noting idmount mount -m 0:0 -m 1000:2000 src dst
 	as 2000 touch dst/new
 	same 'a new file' 1000:1000 "$(owner src/new)"
 }
 
 @test "users and groups by themselves" {
-	quietly idmount mount -m u:1000:7,g:1000:8,u:5:9,g:6:10 src dst
+	noting idmount mount -m u:1000:7,g:1000:8,u:5:9,g:6:10 src dst
 	same 'owners' $'7:8\n9:10' "$(owner dst/file dst/directory)"
 }
 
 @test "a file is shown at a file" {
 	touch target
-	quietly idmount mount -m 1000:2000 src/file target
+	noting idmount mount -m 1000:2000 src/file target
 	same 'owner' 2000:2000 "$(owner target)"
 	same 'content' content "$(<target)"
 }
 
 @test "the source may be a symbolic link, the working directory, or the target" {
 	ln -s src link
-	quietly idmount mount -m 1000:2000 link dst
+	noting idmount mount -m 1000:2000 link dst
 	same 'owner' 2000:2000 "$(owner dst/file)"
 	idmount umount dst
 
 	cd src
-	quietly idmount mount -m 1000:2000 . ../dst
+	noting idmount mount -m 1000:2000 . ../dst
 	cd ..
 	same 'owner' 2000:2000 "$(owner dst/file)"
 	idmount umount dst
 
-	quietly idmount mount -m 1000:2000 src src
+	noting idmount mount -m 1000:2000 src src
 	same 'owner' 2000:2000 "$(owner src/file)"
 	idmount umount src
 	same 'owner' 1000:1000 "$(owner src/file)"
@@ -98,19 +98,19 @@ new_userns()
 	for name in 'a b' $'a\nb' $'\xff' '-o' 'a,b' '\040'; do
 		mkdir "./$name" "./$name/"{src,dst}
 		touch "./$name/src/file"
-		quietly idmount mount -m 0:7 -- "./$name/src" "./$name/dst"
+		noting idmount mount -m 0:7 -- "./$name/src" "./$name/dst"
 		same 'owner' 7:7 "$(owner "./$name/dst/file")"
 		idmount umount "./$name/dst"
 	done
 	mkdir -- -x -y
 	cd /mnt
-	quietly idmount mount -m 0:7 -- -x -y
+	noting idmount mount -m 0:7 -- -x -y
 	same 'owner' 7:7 "$(owner -- -y)"
 }
 
 @test "a second mount is put on top" {
-	quietly idmount mount -m 1000:2000 src dst
-	quietly idmount mount -m 1000:3000 src dst
+	noting idmount mount -m 1000:2000 src dst
+	noting idmount mount -m 1000:3000 src dst
 	same 'mounts' 2 "$(mounts_at /mnt/dst)"
 	same 'the top one' 3000:3000 "$(owner dst/file)"
 	idmount umount dst
@@ -119,15 +119,15 @@ new_userns()
 
 @test "a mapped source is refused, or gets the map that is said" {
 	mkdir second
-	quietly idmount mount -m 1000:2000 src dst
+	noting idmount mount -m 1000:2000 src dst
 	refused 1 "$idmount_mount dst: map tree: the source is on a mount that is ID-mapped already
 hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, words of mount.idmap and run --bind" \
 		idmount mount -m 1000:3000,2000:4000 dst second
-	quietly idmount mount --remap -m 1000:3000,2000:4000 dst second
+	noting idmount mount --remap -m 1000:3000,2000:4000 dst second
 	same 'owner' 3000:3000 "$(owner second/file)"
 	same 'the first mount' 2000:2000 "$(owner dst/file)"
 	idmount umount second
-	quietly idmount mount --on-top -m 1000:3000,2000:4000 dst second
+	noting idmount mount --on-top -m 1000:3000,2000:4000 dst second
 	same 'owner' 4000:4000 "$(owner second/file)"
 	same 'the first mount' 2000:2000 "$(owner dst/file)"
 	idmount umount second
@@ -136,19 +136,19 @@ hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount moun
 	refused 2 "$idmount_mount --remap and --on-top exclude each other" \
 		idmount mount --on-top --remap -m 1000:3000 dst second
 	# Neither changes anything for a source that has no map.
-	quietly idmount mount --remap -m 1000:3000 src second
+	noting idmount mount --remap -m 1000:3000 src second
 	same 'owner' 3000:3000 "$(owner second/file)"
 	idmount umount second
-	quietly idmount mount --on-top -m 1000:3000 src second
+	noting idmount mount --on-top -m 1000:3000 src second
 	same 'owner' 3000:3000 "$(owner second/file)"
 }
 
 @test "a mapped mount is mapped anew in its place" {
-	quietly idmount mount -m 1000:2000 src dst
+	noting idmount mount -m 1000:2000 src dst
 	refused 1 "$idmount_mount dst: map tree: the source is on a mount that is ID-mapped already
 hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, words of mount.idmap and run --bind" \
 		idmount mount --replace -m 1000:3000 dst dst
-	quietly idmount mount --replace --remap -m 1000:3000 dst dst
+	noting idmount mount --replace --remap -m 1000:3000 dst dst
 	same 'owner' 3000:3000 "$(owner dst/file)"
 	same 'mounts' 1 "$(mounts_at /mnt/dst)"
 }
@@ -156,31 +156,31 @@ hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount moun
 # ---- maps ----
 
 @test "the rest keeps its ids" {
-	quietly idmount mount -m 1000:2000 --keep-rest src dst
+	noting idmount mount -m 1000:2000 --keep-rest src dst
 	same 'owners' $'2000:2000\n5:6' "$(owner dst/file dst/directory)"
-	quietly idmount mount -m u:1000:2000 --keep-rest src dst
+	noting idmount mount -m u:1000:2000 --keep-rest src dst
 	same 'owners' $'2000:1000\n5:6' "$(owner dst/file dst/directory)"
 }
 
 @test "names" {
 	chown root:root src/file
-	quietly idmount mount -m root:daemon src dst
+	noting idmount mount -m root:daemon src dst
 	same 'owner' 1:1 "$(owner dst/file)"
-	quietly idmount mount -m u:root:daemon,g:root:nogroup src dst
+	noting idmount mount -m u:root:daemon,g:root:nogroup src dst
 	same 'owner' "1:$(getent group nogroup | cut -d: -f3)" "$(owner dst/file)"
 }
 
 @test "the map of a process, and of a user namespace file" {
 	new_userns $'0 100000 1000\n1000 300000 1' $'0 200000 1000\n1000 7 1'
-	quietly idmount mount --userns "$userns" src dst
+	noting idmount mount --userns "$userns" src dst
 	same 'owners' $'300000:7\n100005:200006' "$(owner dst/file dst/directory)"
 	idmount umount dst
 
-	quietly idmount mount --userns "/proc/$userns/ns/user" src dst
+	noting idmount mount --userns "/proc/$userns/ns/user" src dst
 	same 'owners' $'300000:7\n100005:200006' "$(owner dst/file dst/directory)"
 	idmount umount dst
 
-	quietly idmount mount -m "/proc/$userns/ns/user" src dst
+	noting idmount mount -m "/proc/$userns/ns/user" src dst
 	same 'owners' $'300000:7\n100005:200006' "$(owner dst/file dst/directory)"
 }
 
@@ -190,7 +190,7 @@ hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount moun
 	mount --bind subuid /etc/subuid
 	mount --bind subgid /etc/subgid
 	chown 999:100 src/file
-	quietly idmount mount -m auto:daemon src dst
+	noting idmount mount -m auto:daemon src dst
 	same 'owners' $'100999:300000\n100005:200006' "$(owner dst/file dst/directory)"
 	idmount umount dst
 	refused 1 "$idmount_mount root: look up subordinate ids: no range in /etc/subuid
@@ -210,14 +210,14 @@ entries()
 
 @test "as many entries as the kernel takes, and one more" {
 	chown 680:680 src/file
-	quietly idmount mount -m "$(entries 340 0)" src dst
+	noting idmount mount -m "$(entries 340 0)" src dst
 	same 'the last one' 1020:1020 "$(owner dst/file)"
 	idmount umount dst
 	fails_always 2 "$idmount_mount check map: 341 uid entries are 1 more than the 340 that the kernel takes" \
 		idmount mount -m "$(entries 341 0)" src dst
 	fails_always 2 "$idmount_mount check map: the uid entries are 4104 bytes of text, 9 more than the 4095 that the kernel takes" \
 		idmount mount -m "$(entries 171 4000000000)" src dst
-	quietly idmount mount -m "$(entries 170 4000000000)" src dst
+	noting idmount mount -m "$(entries 170 4000000000)" src dst
 }
 
 # ---- words ----
@@ -226,7 +226,7 @@ entries()
 	local word expected
 
 	while read -r word expected; do
-		quietly idmount mount -m 0:1 -o "$word" src dst
+		quietly idmount mount -m 0:0 -o "$word" src dst
 		same "$word" "$expected,idmapped" "$(options_at /mnt/dst)"
 		idmount umount dst
 	done <<-'END'
@@ -258,7 +258,7 @@ entries()
 }
 
 @test "-o may be repeated, and the later word wins" {
-	quietly idmount mount -m 0:1 -o ro,noexec -o nodev --options=rw src dst
+	quietly idmount mount -m 0:0 -o ro,noexec -o nodev --options=rw src dst
 	same 'options' 'rw,nodev,noexec,relatime,idmapped' "$(options_at /mnt/dst)"
 }
 
@@ -267,11 +267,11 @@ entries()
 
 	mount --bind src src
 	mount -o remount,bind,ro,nosuid,nodev,noexec,nosymfollow,noatime,nodiratime src
-	quietly idmount mount -m 0:1 src dst
+	quietly idmount mount -m 0:0 src dst
 	same 'no word' 'ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow,idmapped' "$(options_at /mnt/dst)"
 	idmount umount dst
 	while read -r word expected; do
-		quietly idmount mount -m 0:1 -o "$word" src dst
+		quietly idmount mount -m 0:0 -o "$word" src dst
 		same "$word" "$expected,idmapped" "$(options_at /mnt/dst)"
 		idmount umount dst
 	done <<-'END'
@@ -288,7 +288,7 @@ entries()
 }
 
 @test "read-only is the mount, and not the source" {
-	quietly idmount mount -m 1000:0,0:1 -o ro,nosuid,nodev src dst
+	noting idmount mount -m 1000:0,0:1 -o ro,nosuid,nodev src dst
 	run -1 touch dst/new
 	[[ $output == *'Read-only file system' ]]
 	touch src/new
@@ -298,8 +298,8 @@ entries()
 	local word expected
 
 	while read -r word expected; do
-		quietly idmount mount -m 0:1 -o "$word" src dst
-		same "$word" "rw,relatime,idmapped${expected:+ $expected}" "$(options_at /mnt/dst | sed 's/:.*//')"
+		noting idmount mount -m 0:1 -o "$word" src dst
+		same "$word" "rw,nosuid,nodev,relatime,idmapped${expected:+ $expected}" "$(options_at /mnt/dst | sed 's/:.*//')"
 		idmount umount dst
 	done <<-'END'
 		rw
@@ -319,11 +319,11 @@ entries()
 	mount --bind parent peer
 	mkdir parent/dst
 	while read -r word expected; do
-		quietly idmount mount -m 1000:2000 -o "$word" src parent/dst
-		same "$word" "rw,relatime,idmapped${expected:+ $expected}" \
+		noting idmount mount -m 1000:2000 -o "$word" src parent/dst
+		same "$word" "rw,nosuid,nodev,relatime,idmapped${expected:+ $expected}" \
 			"$(options_at /mnt/parent/dst | sed 's/:.*//')"
 		# The word is for what is mounted below later; the mount itself goes to the peer in any case.
-		same "$word, at the peer" 'rw,relatime,idmapped shared' "$(options_at /mnt/peer/dst | sed 's/:.*//')"
+		same "$word, at the peer" 'rw,nosuid,nodev,relatime,idmapped shared' "$(options_at /mnt/peer/dst | sed 's/:.*//')"
 		same "$word, owner at the peer" 2000:2000 "$(owner peer/dst/file)"
 		mount -t tmpfs below parent/dst/directory
 		same "$word, a mount below" "$([[ $expected == shared ]] && echo 1 || echo 0)" \
@@ -343,8 +343,8 @@ entries()
 @test "a shared source is not tied to the mount" {
 	mount --bind src src
 	mount --make-shared src
-	quietly idmount mount -m 0:1 src dst
-	same 'options' 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
+	noting idmount mount -m 0:1 src dst
+	same 'options' 'rw,nosuid,nodev,relatime,idmapped' "$(options_at /mnt/dst)"
 	mount -t tmpfs later src/directory
 	same 'mounted below the source' 0 "$(mounts_at /mnt/dst/directory)"
 }
@@ -363,9 +363,9 @@ mounts_below_source()
 	local place
 
 	mounts_below_source
-	quietly idmount mount -R -m 1000:2000 -o ro,noexec,unbindable src dst
+	noting idmount mount -R -m 1000:2000 -o ro,noexec,unbindable src dst
 	for place in dst dst/directory dst/directory/deep; do
-		same "$place" 'ro,noexec,relatime,idmapped unbindable' "$(options_at "/mnt/$place")"
+		same "$place" 'ro,nosuid,nodev,noexec,relatime,idmapped unbindable' "$(options_at "/mnt/$place")"
 	done
 	same 'owners' $'2000:2000\n2000:2000' "$(owner dst/directory dst/directory/deep)"
 	same 'the source' 'rw,relatime' "$(options_at /mnt/src/directory)"
@@ -373,7 +373,7 @@ mounts_below_source()
 
 @test "without -R what they cover is shown" {
 	mounts_below_source
-	quietly idmount mount -m 5:7,6:8 src dst
+	noting idmount mount -m 5:7,6:8 src dst
 	same 'owner' 7:8 "$(owner dst/directory)"
 	same 'content' '' "$(ls dst/directory)"
 	same 'mounts' 0 "$(mounts_at /mnt/dst/directory)"
@@ -385,25 +385,25 @@ mounts_below_source()
 	mount -t proc proc src/proc
 	fails_always 1 "$idmount_mount /mnt/src/proc: map tree: the filesystem (proc) cannot be ID-mapped
 hint: it is mounted below src: unmount it, or map without the mounts below" idmount mount -R -m 0:1 src dst
-	quietly idmount mount -m 0:1 src dst
+	noting idmount mount -m 0:1 src dst
 }
 
 # ---- targets ----
 
 @test "--mkdir makes the target, and all directories on the way" {
 	umask 027
-	quietly idmount mount -m 1000:2000 --mkdir src a/b/c
+	noting idmount mount -m 1000:2000 --mkdir src a/b/c
 	same 'owner' 2000:2000 "$(owner a/b/c/file)"
 	idmount umount a/b/c
 	same 'modes' $'750\n750\n750' "$(stat -c %a a a/b a/b/c)"
 
-	quietly idmount mount -m 1000:2000 --mkdir src/file a/x/file
+	noting idmount mount -m 1000:2000 --mkdir src/file a/x/file
 	same 'content' content "$(<a/x/file)"
 	idmount umount a/x/file
 	same 'the file' 'regular empty file 640' "$(stat -c '%F %a' a/x/file)"
 
-	quietly idmount mount -m 1000:2000 --mkdir src dst
-	quietly idmount mount -m 1000:2000 --mkdir src ./n//m/
+	noting idmount mount -m 1000:2000 --mkdir src dst
+	noting idmount mount -m 1000:2000 --mkdir src ./n//m/
 	same 'mounts' 1 "$(mounts_at /mnt/n/m)"
 }
 
@@ -444,7 +444,7 @@ untrusted_root()
 
 	untrusted_root
 	while read -r target place; do
-		quietly idmount mount -m 1000:2000 --root box src "$target"
+		noting idmount mount -m 1000:2000 --root box src "$target"
 		same "$target" 1 "$(mounts_at "/mnt/box/$place")"
 		same "$target: owner" 2000:2000 "$(owner "box/$place/file")"
 		idmount umount "box/$place"
@@ -468,7 +468,7 @@ untrusted_root()
 
 	untrusted_root
 	while read -r target place; do
-		quietly idmount mount -m 1000:2000 --mkdir --root box src "$target"
+		noting idmount mount -m 1000:2000 --mkdir --root box src "$target"
 		same "$target" 1 "$(mounts_at "/mnt/box/$place")"
 		idmount umount "box/$place"
 		same "$target: outside" place "$(ls outside)"
@@ -522,7 +522,7 @@ watch_dst()
 		:
 	done
 	for ((round = 3000; round < 3060; round++)); do
-		quietly idmount mount --replace -m "1000:$round" src dst
+		noting idmount mount --replace -m "1000:$round" src dst
 		same 'owner' "$round:$round" "$(owner dst/file)"
 	done
 	same 'mounts' 1 "$(mounts_at /mnt/dst)"
@@ -541,7 +541,7 @@ watch_dst()
 	mount -t tmpfs old dst
 	echo old >dst/file
 	exec {file}<dst/file
-	quietly idmount mount --replace -m 1000:2000 src dst
+	noting idmount mount --replace -m 1000:2000 src dst
 	same 'the new one' content "$(<dst/file)"
 	same 'the old one' old "$(cat <&"$file")"
 	exec {file}<&-
@@ -552,7 +552,7 @@ watch_dst()
 	mount -t tmpfs top dst
 	mkdir dst/below
 	mount -t tmpfs below dst/below
-	quietly idmount mount --replace -m 1000:2000 src dst
+	noting idmount mount --replace -m 1000:2000 src dst
 	same 'mounts' 2 "$(mounts_at /mnt/dst)"
 	same 'mounts below' 0 "$(mounts_at /mnt/dst/below)"
 	same 'the top one' 2000:2000 "$(owner dst/file)"
@@ -565,7 +565,7 @@ watch_dst()
 	mount --bind parent peer
 	mkdir parent/dst
 	idmount mount -m 1000:2000 src parent/dst
-	quietly idmount mount --replace -m 1000:3000 src parent/dst
+	noting idmount mount --replace -m 1000:3000 src parent/dst
 	same 'owners' $'3000:3000\n3000:3000' "$(owner parent/dst/file peer/dst/file)"
 	same 'mounts' '1 1' "$(mounts_at /mnt/parent/dst) $(mounts_at /mnt/peer/dst)"
 }
@@ -574,7 +574,7 @@ watch_dst()
 	mkdir -p box/place
 	touch box/target
 	idmount mount -m 1000:2000 src/file box/target
-	quietly idmount mount --replace -m 1000:3000 --root box src/file /target
+	noting idmount mount --replace -m 1000:3000 --root box src/file /target
 	same 'owner' 3000:3000 "$(owner box/target)"
 	same 'mounts' 1 "$(mounts_at /mnt/box/target)"
 }
@@ -635,16 +635,92 @@ says_note()
 	same 'options' 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
 }
 
-@test "nosuid,nodev are not added otherwise" {
+@test "nosuid,nodev are added where any ID appears as another one" {
+	local map why
+
+	while read -r map why; do
+		says_note "$idmount_mount note: added nosuid,nodev, since files of $why; $nosuid_hint" \
+			idmount mount -m "$map" --keep-rest src dst
+		same "$map" 'rw,nosuid,nodev,relatime,idmapped' "$(options_at /mnt/dst)"
+		idmount umount dst
+	done <<-'END'
+		1000:2000 user 1000 appear as user 2000's
+		u:1000:1000,g:5:42 group 5 appear as group 42's
+		0:0,7:7,5:1000 user 5 appear as user 1000's
+		5:6,g:1000:0 group 1000 appear as root's
+	END
+}
+
+@test "nosuid,nodev are not added where every ID keeps its number" {
 	local map
 
-	for map in 0:0 0:1000 0:0,1000:2000 0:100000:65536; do
+	for map in 0:0 1000:1000 0:0,1000:1000:5 0:0:65536; do
 		quietly idmount mount -m "$map" src dst
 		same "$map" 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
 		idmount umount dst
 	done
-	quietly idmount mount -m 1000:2000 --keep-rest src dst
+	quietly idmount mount -m 1000:1000 --keep-rest src dst
 	same 'with the rest' 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
+	idmount umount dst
+	quietly idmount mount -m 1000:2000 -o suid,dev src dst
+	same 'where it is wanted' 'rw,relatime,idmapped' "$(options_at /mnt/dst)"
+}
+
+@test "a set-user-ID program of user 4321 does not make user 4321 another user" {
+	cp /usr/bin/id src/id
+	chown 4321:4321 src/id
+	chmod 6755 src/id
+	run -0 idmount mount -m 4321:4322 src dst
+	same 'without' '4321 4321' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
+	idmount umount dst
+	run -0 idmount mount -m g:4321:42 --keep-rest src dst
+	same 'the group' '4321 4321' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
+	idmount umount dst
+	run -0 idmount mount -m 4321:4322 -o suid src dst
+	same 'with suid' '4322 4322' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
+}
+
+@test "a place where another ID can store set-user-ID programs of root is told" {
+	local note="$idmount_mount note: src: user 1000 can store set-user-ID programs of root there, and" \
+		advice='can run them; put it below a directory of mode 0700, or on a mount that is nosuid'
+
+	says_note "$note every user $advice" idmount mount -m 0:1000 -o suid,dev src dst
+	# It is as the note says.
+	cp /usr/bin/id /mnt/id
+	as 1000 sh -c 'cp /mnt/id dst/id && chmod 4755 dst/id'
+	same 'who one is' 0 "$(as 4321 src/id -u)"
+	idmount umount dst
+
+	chmod 700 /mnt
+	quietly idmount mount -m 0:1000 -o suid,dev src dst
+	idmount umount dst
+	chown 7:8 /mnt
+	says_note "$note user 7 $advice" idmount mount -m 0:1000 -o suid,dev src dst
+	idmount umount dst
+	chmod 750 /mnt
+	chown 0:8 /mnt
+	says_note "$note group 8 $advice" idmount mount -m 0:1000 -o suid,dev src dst
+	idmount umount dst
+	chmod 755 /mnt
+	says_note "${note/src/src\/file} every user $advice" idmount mount -m 0:1000 -o suid,dev --mkdir src/file target
+	idmount umount target
+}
+
+@test "it is not told where nothing can be stored or run" {
+	local words
+
+	quietly idmount mount -m 1000:2000 -o suid,dev src dst
+	idmount umount dst
+	quietly idmount mount -m u:1000:2000,g:0:2000 -o suid,dev src dst
+	idmount umount dst
+	quietly idmount mount -m 0:1000 -o suid,dev,ro src dst
+	idmount umount dst
+	mount --bind src src
+	for words in nosuid noexec ro; do
+		mount -o "remount,bind,$words" src
+		quietly idmount mount -m 0:1000 -o suid,dev src dst
+		idmount umount dst
+	done
 }
 
 @test "no note where the mount failed" {
@@ -698,7 +774,7 @@ says_note()
 	fails_always 1 "$idmount_mount pid 4194305: read user namespace: there is no such process" \
 		idmount mount --userns 4194305 src dst
 	# A process that is in no other user namespace: its map keeps every id.
-	quietly idmount mount --userns $$ src dst
+	noting idmount mount --userns $$ src dst
 }
 
 @test "a map with one side" {
@@ -712,7 +788,7 @@ hint: add one such as u:0:100000:65536, or --keep-rest to let every uid keep its
 	fails_always 2 "$idmount_mount check map: the map has no gid entries; the kernel wants both sides
 hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its number" \
 		idmount mount --userns "$userns" src dst
-	quietly idmount mount -m u:1000:7 --keep-rest src dst
+	noting idmount mount -m u:1000:7 --keep-rest src dst
 }
 
 @test "a wrong command line" {
@@ -826,7 +902,7 @@ hint: name the place that it points to' ;;
 	# A link on the way is none of these.
 	mkdir dst/below
 	ln -s dst way
-	quietly idmount mount -m 0:1 src way/below
+	noting idmount mount -m 0:1 src way/below
 }
 
 # without CAPABILITY COMMAND...: as root that has all but one.
@@ -847,14 +923,14 @@ $hint" without setuid "$IDMOUNT" mount -m 0:1 src dst
 $hint" without setgid "$IDMOUNT" mount -m 0:1 src dst
 	fails_always 1 "$idmount_mount write uid map: id 0 in the seen column needs CAP_SETFCAP (Linux 5.12)" \
 		without setfcap "$IDMOUNT" mount -m 1:0 src dst
-	quietly without setfcap "$IDMOUNT" mount -m 0:1 src dst
+	noting without setfcap "$IDMOUNT" mount -m 0:1 src dst
 	idmount umount dst
 	fails_always 1 "$idmount_mount src: map tree: it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace
 hint: run it as root" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
 }
 
 @test "works without CAP_DAC_OVERRIDE, where the child has to stay alive" {
-	quietly without dac_override "$IDMOUNT" mount -m 1000:2000 src dst
+	noting without dac_override "$IDMOUNT" mount -m 1000:2000 src dst
 	same 'owner' 2000:2000 "$(owner dst/file)"
 }
 

@@ -72,12 +72,53 @@ teardown()
 	for words in rbind bind,ro rbind,nosuid,nodev,noexec bind,noatime rbind,ro,nodiratime,rprivate bind,strictatime,nosuid; do
 		rm -rf b
 		bundle b "grep -E ' /(vol|plain) ' /proc/self/mountinfo | while read -r a b c d e f g; do echo \$e \$f; done" \
-			"$(with_hook) | $(volume /plain "$words") | $(volume /vol "$words" "$(rows 1000 5 1)")"
+			"$(with_hook) | $(volume /plain "$words,nosuid,nodev") | $(volume /vol "$words" "$(rows 1000 5 1)")"
 		run -0 with_runc b
 		echo "$words: $output"
 		# The last of the two at /vol is what is seen.
 		same "$words" "$(sed -n 's,^/plain ,,p' <<<"$output"),idmapped" "$(sed -n 's,^/vol ,,p' <<<"$output" | tail -1)"
 	done
+}
+
+# vol_options BUNDLE: those of the mount that is seen at /vol.
+vol_options()
+{
+	run -0 with_runc "$1"
+	awk '$2 == "/vol" { options = $3 } END { print options }' <<<"$output"
+}
+
+look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/self/mountinfo'
+
+@test "a set-user-ID program of user 4321 does not make user 4321 another user" {
+	cp /usr/bin/id src/id
+	chown 4321:4321 src/id
+	chmod 6755 src/id
+	mkdir rootfs/usr
+	ln -s usr/lib rootfs/lib
+	ln -s usr/lib64 rootfs/lib64
+	bundle b '/vol/id -u' "$(with_hook) | $(source=/usr volume /usr rbind,ro) | $(volume /vol rbind "$(rows 4321 4322 1)")
+		| .process.user = {uid: 4321, gid: 4321} | .process.noNewPrivileges = false"
+	run -0 --separate-stderr with_runc b
+	same 'who one is' 4321 "$output"
+	rm -rf b
+	bundle b '/vol/id -u' "$(with_hook) | $(source=/usr volume /usr rbind,ro) | $(volume /vol rbind,suid "$(rows 4321 4322 1)")
+		| .process.user = {uid: 4321, gid: 4321} | .process.noNewPrivileges = false"
+	run -0 --separate-stderr with_runc b
+	same 'with suid' 4322 "$output"
+}
+
+@test "in a user namespace the IDs in there count" {
+	# The container's own map shows every ID by its number.
+	bundle b "$look_at_vol" "$(with_hook) | $userns | $(volume /vol rbind "$(rows 0 100000 65536)")"
+	[[ $(vol_options b) == *nodev* && $(vol_options b) != *nosuid* ]]
+	# Disk ID 1000 is the container's root.
+	rm -rf b
+	bundle b "$look_at_vol" "$(with_hook) | $userns | $(volume /vol rbind "$(rows 1000 100000 1)")"
+	[[ $(vol_options b) == *nosuid,nodev* ]]
+	# One that keeps its number, which the container does not have.
+	rm -rf b
+	bundle b "$look_at_vol" "$(with_hook) | $userns | $(volume /vol rbind "$(rows 1000 1000 1)")"
+	[[ $(vol_options b) == *nosuid,nodev* ]]
 }
 
 @test "propagation: private, a slave of the host's, and a peer where the runtime lets it" {

@@ -158,7 +158,7 @@ shows_changes()
 # changed_overlay ARGUMENT...: of the two layers, with an upper directory, changed.
 changed_overlay()
 {
-	quietly idmount overlay -L disk/l2 -L disk/l1 -U disk/up -W disk/work -m 0:100000:65536 "$@" root
+	noting idmount overlay -L disk/l2 -L disk/l1 -U disk/up -W disk/work -m 0:100000:65536 "$@" root
 	start_container 100000
 	change_everything
 	quietly idmount umount root

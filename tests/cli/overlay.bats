@@ -45,7 +45,7 @@ undo()
 }
 
 @test "--upper-ids disk: what is written as 100000 is stored as 0" {
-	quietly overlay -U up -W work --upper-ids disk
+	noting overlay -U up -W work --upper-ids disk
 	as 100000 bash -euc 'echo new >dst/new; echo more >>dst/one; rm dst/two; mkdir dst/dir'
 	same 'owners seen' $'100000:100000\n100000:100000\n100000:100000' "$(owner dst/new dst/one dst/dir)"
 	undo
@@ -83,7 +83,7 @@ undo()
 	touch a:b/colon
 	quietly idmount overlay -L 'a\:b:l2' -L 'c\\d:l1' -o nosuid,noexec,metacopy=on,redirect_dir=on --mkdir new/target
 	[[ -e new/target/colon && -e new/target/one ]]
-	[[ $(options_at /mnt/new/target) == ro,nosuid,noexec,relatime* || $(options_at /mnt/new/target) == rw,nosuid,noexec,relatime* ]]
+	[[ $(options_at /mnt/new/target) == ro,nosuid,nodev,noexec,relatime* || $(options_at /mnt/new/target) == rw,nosuid,nodev,noexec,relatime* ]]
 	grep -q 'overlay overlay .*metacopy=on' /proc/self/mountinfo
 	idmount umount new/target
 }

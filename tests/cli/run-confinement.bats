@@ -312,11 +312,11 @@ check_masks()
 	prints 1 inside --dev -- sh -c 'busybox head -c 1 /hostzero | wc -c'
 	prints 1 inside --dev --ephemeral -- sh -c 'busybox head -c 1 /hostzero | wc -c'
 	prints 1 idmount run --dev -L l2:root -U up -W work -m 0:100000:65536 -- sh -c 'busybox head -c 1 /hostzero | wc -c'
+	# Those of /dev are there all the same.
+	prints 1 inside -- sh -c 'busybox head -c 1 /dev/zero | wc -c'
 	make_joe
 	run ! "${joe[@]}" run --rootfs root -- busybox head -c 1 /hostzero
 	run ! "${joe[@]}" run --rootfs root --ephemeral -- busybox head -c 1 /hostzero
-	# Those of /dev are there all the same.
-	prints 1 inside -- sh -c 'busybox head -c 1 /dev/zero | wc -c'
 	prints 1 "${joe[@]}" run --rootfs root -- sh -c 'busybox head -c 1 /dev/zero | wc -c'
 }
 

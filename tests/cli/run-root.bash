@@ -16,6 +16,7 @@ make_root()
 
 make_box()
 {
+	chmod 700 /mnt # what a container stores as root is not for other users of the host
 	mkdir -p root/bin root/etc root/tmp root/run
 	make_root root
 	chmod 1777 root/tmp
@@ -30,6 +31,8 @@ inside()
 make_joe()
 {
 	local file
+
+	chmod 755 /mnt
 
 	cp /etc/passwd /etc/group .
 	echo 'joe:x:4242:4242::/mnt:/bin/sh' >>passwd

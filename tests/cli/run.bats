@@ -127,7 +127,7 @@ everything()
 	mkdir data
 	echo text >data/file
 	chown -R 1000:1000 data
-	prints 0:0 inside --bind data:/data:map=1000:0 -- sh -c 'stat -c %u:%g /data/file; touch /data/new'
+	prints 0:0 inside --bind data:/data:map=1000:0,suid,dev -- sh -c 'stat -c %u:%g /data/file; touch /data/new'
 	same 'owner on disk' 1000:1000 "$(owner data/new)"
 	prints 1000:1000 inside --bind data:/data:idmap -- stat -c %u:%g /data/file
 	prints 65534:65534 inside --bind data:/data -- stat -c %u:%g /data/file
@@ -203,6 +203,65 @@ hint: "remap" replaces its map, "on-top" adds to it: options of idmount mount, w
 		cp "$1" root/bin/stat
 		exec "$0" run --rootfs root -m 0:60000:10 --bind src:/data:map=5:1,keep-rest -- \
 			stat -c %u:%g /data/0 /data/5 /data/9' "$IDMOUNT" "$(type -P busybox)"
+}
+
+@test "a set-user-ID program of user 4321 in a bind does not make user 4321 another user" {
+	mkdir data root/usr
+	ln -s usr/lib root/lib
+	ln -s usr/lib64 root/lib64
+	cp /usr/bin/id data/id
+	chown 4321:4321 data/id
+	chmod 6755 data/id
+	speaks 4321 inside --user 4321 --bind /usr:/usr --bind data:/data:map=4321:4322 -- /data/id -u
+	same 'note' "idmount: run: note: added nosuid,nodev to 1 bind, since files of user 4321 appear as user 4322's; the words suid and dev of a bind prevent that" "$stderr"
+	prints 4322 inside --user 4321 --bind /usr:/usr --bind data:/data:map=4321:4322,suid,dev -- /data/id -u
+	# A map that shows every ID by its number in there adds nodev alone.
+	prints 1 inside --bind data:/data:idmap -- grep -c ' /data rw,nodev,relatime,idmapped ' /proc/self/mountinfo
+	prints 1 inside --bind data:/data:map=4321:4321 -- grep -c ' /data rw,nodev,relatime,idmapped ' /proc/self/mountinfo
+}
+
+# speaks STDOUT COMMAND...: it succeeds, and prints this; what is on standard error is looked at later.
+speaks()
+{
+	run -0 --separate-stderr "${@:2}"
+	same 'standard output' "$1" "$output"
+}
+
+@test "device files in a bind can be used only with dev" {
+	mkdir data
+	mknod -m 666 data/null c 1 3
+	run ! inside --bind data:/data -- cat /data/null
+	run ! inside --bind data:/data:recursive -- cat /data/null
+	run ! inside --bind data:/data:idmap -- cat /data/null
+	prints '' inside --bind data:/data:dev -- cat /data/null
+	prints '' inside --bind data/null:/null:dev -- cat /null
+	speaks '' inside --bind data/null:/null -- true
+	same 'note' 'idmount: run: note: --bind data/null: it cannot be opened as a device; the word dev allows that' "$stderr"
+}
+
+@test "a place where the root of a container can store set-user-ID programs of root is told" {
+	local text='user 100000 can store set-user-ID programs of root there, and every user can run them; put it below a directory of mode 0700, or on a mount that is nosuid'
+
+	mkdir up work data root/data
+	chmod 755 /mnt
+	speaks '' inside -- sh -c 'cp /bin/busybox /suid; chmod 4755 /suid'
+	same 'note' "idmount: run: note: root: $text" "$stderr"
+	# It is as the note says.
+	same 'the program' '0 4755' "$(stat -c '%u %a' root/suid)"
+	speaks '' idmount run -L root -U up -W work -m 0:100000:65536 -- true
+	same 'note' "idmount: run: note: up: $text" "$stderr"
+	# What cannot be written is no such place.
+	prints '' inside --read-only -- true
+	prints '' inside --ephemeral -- true
+	speaks '' inside --read-only --bind data:/data:idmap -- true
+	same 'note' "idmount: run: note: data: $text" "$stderr"
+	speaks '' inside --bind data:/data:idmap -- true
+	same 'note' "idmount: run: note: root (and 1 more place): $text" "$stderr"
+	prints '' inside --read-only --bind data:/data:idmap,ro -- true
+	chmod 700 data
+	prints '' inside --read-only --bind data:/data:idmap -- true
+	chmod 700 /mnt
+	prints '' inside -- true
 }
 
 @test "no link in the root filesystem leads a bind out" {

@@ -37,7 +37,7 @@ with()
 	esac
 	mkdir disk/src
 	chmod 777 disk/src
-	quietly idmount mount -m 0:100000:1000,1000:2000:1000 disk/src dst
+	noting idmount mount -m 0:100000:1000,1000:2000:1000 disk/src dst
 }
 
 # Leaves nothing that could keep the filesystem busy.
@@ -146,7 +146,7 @@ refuses()
 		chmod 640 tree/file
 		# Root copies, and has to have an id there.
 		idmount umount dst
-		quietly idmount mount -m 0:0:1000,1000:2000:1000 disk/src dst
+		noting idmount mount -m 0:0:1000,1000:2000:1000 disk/src dst
 		cp -a tree dst/tree
 		same 'on the disk' $'1000:1000\n1000:1000\n1001:5' "$(owner disk/src/tree{,/file,/below/file})"
 		same 'seen' "$(cd tree && find . -printf '%p %U:%G %m\n' | sort)" \
@@ -232,12 +232,12 @@ effective()
 		same 'effective' $none "$(effective)"
 		idmount umount dst
 
-		quietly idmount mount -m 0:0:1000 disk/src dst
+		noting idmount mount -m 0:0:1000 disk/src dst
 		same 'root is root' 'dst/grep cap_net_raw=ep' "$(getcap -n dst/grep)"
 		same 'effective' $cap_net_raw "$(effective)"
 		idmount umount dst
 
-		quietly idmount mount -m 0:0:1000 -o nosuid disk/src dst
+		noting idmount mount -m 0:0:1000 -o nosuid disk/src dst
 		same 'effective with nosuid' $none "$(effective)"
 		setcap cap_net_admin+ep dst/grep
 		same 'set through the mount' 'disk/src/grep cap_net_admin=ep' "$(getcap -n disk/src/grep)"
@@ -290,7 +290,7 @@ rename()
 		echo content >disk/src/file
 		chown 1000:1000 disk/src/file
 		touch target
-		quietly idmount mount -m 1000:3000 disk/src/file target
+		noting idmount mount -m 1000:3000 disk/src/file target
 		same 'owner' 3000:3000 "$(owner target)"
 		chmod 600 disk/src/file
 		as 3000 bash -c 'echo changed >target'

@@ -124,8 +124,8 @@ void check_plan_text(enum idm_plan_format format, const uint8_t *data, size_t si
 	CHECK(idm_plan_new(&mapped) == 0);
 	if (read_as(plain, format, NULL, text, size) == 0) {
 		check_form(plain, text, size);
-		(void)idm_plan_harden(plain);
-		CHECK(idm_plan_harden(plain) == 0); /* it has been done */
+		(void)idm_plan_harden(plain, NULL, NULL);
+		CHECK(idm_plan_harden(plain, NULL, NULL) == 0); /* it has been done */
 	}
 	read_as(mapped, format, map, text, size);
 }

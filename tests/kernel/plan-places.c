@@ -85,23 +85,43 @@ TEST(a_root_that_is_a_file)
 	}
 }
 
+/* In the image "self" leads to the root, as "." does, and "root" as "/". */
 TEST(targets_that_are_the_root)
 {
-	static const char *const targets[] = { ".", "./.", "//.//" };
+	static const char *const targets[] = { "self/.", "/root/.", "//self/root/./.", "/etc/up/." };
 
 	enter_image();
-	scratch_dir(SCRATCH "/cover");
+	must(symlink(".", ROOT "/self"));
+	must(symlink("/", ROOT "/root"));
+	must(symlink("../../..", ROOT "/etc/up"));
 	EACH_WAY(way)
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+		AUTO_PLAN struct idm_plan *plan = plan_new();
+		struct idm_error err;
+
+		plan_step(plan, "bind", ROOT, "/", NULL);
+		plan_step(plan, "tmpfs", NULL, targets[i], NULL);
+		assert_error(apply_at(plan, TARGET, way | IDM_APPLY_MKDIR, NULL, &err), -EINVAL, &err,
+			     "tmpfs on /", "assemble plan", "the target is the root itself");
+		snapshot_assert_same(before);
+	}
+}
+
+/* What shows the same directory at another place is no root. */
+TEST(a_target_that_shows_the_root_again)
+{
+	enter_image();
+	EACH_WAY(way)
+	{
 		AUTO_PLAN struct idm_plan *plan = plan_new();
 
 		plan_step(plan, "bind", ROOT, "/", NULL);
-		plan_step(plan, "bind", SCRATCH "/cover", targets[i], NULL);
-		plan_step(plan, "tmpfs", NULL, "/new", NULL);
-		apply(plan, TARGET, way | IDM_APPLY_MKDIR, NULL);
-		assert_mounted(TARGET "/new");
+		plan_step(plan, "bind", ROOT, "/etc", NULL);
+		plan_step(plan, "tmpfs", NULL, "/etc", NULL);
+		apply(plan, TARGET, way, NULL);
+		assert_mounted(TARGET "/etc");
 		unmount_target();
-		must(rmdir(SCRATCH "/cover/new"));
 	}
 }
 

@@ -328,26 +328,6 @@ TEST(what_may_have_been_created_last)
 	must(rmdir(SCRATCH "/deep"));
 }
 
-TEST(what_was_created_below_a_second_root)
-{
-	AUTO_PLAN struct idm_plan *plan = plan_new();
-	struct snapshot *before;
-
-	enter_image();
-	scratch_dir(SCRATCH "/cover/etc");
-	plan_step(plan, "bind", ROOT, "/", NULL);
-	plan_step(plan, "tmpfs", NULL, "/below", NULL);
-	plan_step(plan, "tmpfs", NULL, "/etc/below", NULL);
-	plan_step(plan, "bind", SCRATCH "/cover", "/", NULL);
-	plan_step(plan, "tmpfs", NULL, "/etc/above", NULL);
-	plan_step(plan, "tmpfs", NULL, "/below", NULL);
-	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, DEEP);
-	assert_mounted(DEEP "/etc/above");
-	undo();
-	snapshot_assert_same(before);
-}
-
 /* What is bound into the root is not gone with it. */
 TEST(what_was_created_in_a_volume)
 {

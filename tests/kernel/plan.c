@@ -111,25 +111,6 @@ TEST(nothing_is_seen_before_it_is_attached)
 	}
 }
 
-TEST(a_later_mount_can_cover_the_root)
-{
-	AUTO_PLAN struct idm_plan *plan = plan_new();
-
-	enter_image();
-	scratch_dir(OUTSIDE "/etc");
-	scratch_file(OUTSIDE "/upper", "");
-	plan_step(plan, "bind", ROOT, NULL, NULL);
-	plan_step(plan, "bind", OUTSIDE, "/", MAP, NULL);
-	plan_step(plan, "tmpfs", NULL, "/etc", NULL);
-	EACH_WAY(way)
-	{
-		apply_in(plan, way);
-		assert_owner(TARGET "/upper", 100000, 100000);
-		assert_int_equal(access(TARGET "/etc/passwd", F_OK), -1);
-		unmount_target();
-	}
-}
-
 TEST(overlays)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();

@@ -468,13 +468,27 @@ TEST(options_of_another_size)
 	/* Of an older one: what it does not know is 0. */
 	m.size = offsetof(struct idm_plan_mount, map);
 	m.type = "tmpfs";
+	m.target = "/t";
 	m.map = (const struct idm_map *)&m;
 	assert_ok(idm_plan_add(plan, &m, &err), &err);
 	m.size = sizeof(m);
 	m.map = NULL;
-	m.target = "/t";
 	m.flags = 0x14;
 	assert_refused(plan, &m, -EINVAL, "/t: plan mount: unknown flags 0x14");
+}
+
+TEST(only_the_first_mount_is_the_root)
+{
+	static const char *const targets[] = { NULL, "", "/", "//", ".", "/./", "//.//." };
+	struct row row = { ON_T(NULL), NULL };
+	struct idm_plan_mount m = mount_of(&row);
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		AUTO_PLAN struct idm_plan *plan = plan_with_root();
+
+		m.target = targets[i];
+		assert_refused(plan, &m, -EINVAL, "bind on /: plan mount: the root is mounted already");
+	}
 }
 
 TEST(the_first_mount_is_the_root)
@@ -527,8 +541,9 @@ TEST(everything_is_copied)
 	memset(option, 'x', sizeof(option) - 1);
 	words[0] = words[1] = NULL;
 	text = plan_text(plan);
-	assert_string_equal(text, IS_OVERLAY "  source DIR:rootfs\n  lower DIR:a\n  lower /b\n  map 0:1:2\n"
-					     "  option index=off\n");
+	assert_string_equal(text,
+			    IS_OVERLAY "  source DIR:rootfs\n  lower DIR:a\n  lower /b\n  map 0:1:2\n"
+				       "  option index=off\n");
 }
 
 /* A mount is told by a name that may not fit into an error: that is seen. */
@@ -550,75 +565,134 @@ TEST(a_very_long_target)
 
 /* ---- hardening ---- */
 
-TEST(hardening)
+/* Adds the mount with the map, hardens the plan and takes its text: as the first mount, or the second.
+ */
+static char *hardened(const struct row *row, const char *text, bool first, const char *container,
+		      size_t changed)
+{
+	AUTO_MAP struct idm_map *map = text ? map_of(text) : NULL;
+	AUTO_MAP struct idm_map *ids = container ? map_of(container) : NULL;
+	AUTO_PLAN struct idm_plan *plan = first ? new_plan() : plan_with_root();
+	struct idm_plan_mount m = mount_of(row);
+	struct idm_other_id why;
+	struct idm_error err;
+
+	m.map = map;
+	m.target = first ? "/" : "/t";
+	assert_ok(idm_plan_add(plan, &m, &err), &err);
+	assert_int_equal(idm_plan_harden(plan, ids, &why), changed);
+	assert_int_equal(!!why.kind, changed);
+	assert_int_equal(idm_plan_harden(plan, ids, NULL), 0);
+	return plan_text(plan);
+}
+
+#define DEVLESS "  attributes +nodev\n"
+#define SAFE "  attributes +nosuid +nodev\n"
+
+/* A root filesystem has no device files, and its set-user-ID programs as long as they are no other's. */
+TEST(hardening_of_the_root)
 {
 	static const struct {
 		struct row row;
 		const char *map;
 		size_t changed;
 	} tries[] = {
-		{ { BIND("ro"), IS_BIND "  attributes +rdonly\n" }, NULL, 0 },
-		{ { BIND(NULL), IS_BIND "  map 0:0:9\n" }, "0:0:9", 0 },
-		{ { BIND(NULL), IS_BIND "  map 0:100000:65536\n" }, "0:100000:65536", 0 },
-		{ { BIND(NULL), IS_BIND "  map 1000:0:1\n  attributes +nosuid +nodev\n" },
-		  "1000:0:1",
-		  1 },
-		{ { BIND(NULL), IS_BIND "  map u:0:0:1,g:5:0:1\n  attributes +nosuid +nodev\n" },
-		  "u:0:0:1,g:5:0:1",
-		  1 },
+		{ { BIND("ro"), IS_BIND "  attributes +rdonly +nodev\n" }, NULL, 0 },
+		{ { BIND("dev"), IS_BIND "  attributes -nodev\n" }, NULL, 0 },
+		{ { BIND("rbind"), "recursive " IS_BIND "  attributes of all below too +nodev\n" },
+		  NULL,
+		  0 },
+		{ { BIND(NULL), IS_BIND "  map 0:0:9\n" DEVLESS }, "0:0:9", 0 },
+		{ { BIND(NULL), IS_BIND "  map 0:100000:65536\n" DEVLESS }, "0:100000:65536", 0 },
+		{ { BIND(NULL), IS_BIND "  map 1000:0:1\n" SAFE }, "1000:0:1", 1 },
+		{ { BIND(NULL), IS_BIND "  map u:0:0:1,g:5:0:1\n" SAFE }, "u:0:0:1,g:5:0:1", 1 },
 		{ { BIND("suid"), IS_BIND "  map 5:0:1\n  attributes -nosuid +nodev\n" }, "5:0:1", 1 },
 		{ { BIND("dev"), IS_BIND "  map 5:0:1\n  attributes +nosuid -nodev\n" }, "5:0:1", 1 },
 		{ { BIND("suid", "dev"), IS_BIND "  map 5:0:1\n  attributes -nosuid -nodev\n" },
 		  "5:0:1",
 		  0 },
-		{ { BIND("nodev", "nosuid"), IS_BIND "  map 5:0:1\n  attributes +nosuid +nodev\n" },
-		  "5:0:1",
-		  0 },
-		{ { BIND("rbind"),
-		    "recursive " IS_BIND "  map 5:0:1\n  attributes of all below too +nosuid +nodev\n" },
+		{ { BIND("nodev", "nosuid"), IS_BIND "  map 5:0:1\n" SAFE }, "5:0:1", 0 },
+		{ { OVERLAY("lowerdir=/a:/b"), IS_OVERLAY "  lower /a\n  lower /b\n  map 5:0:1\n" SAFE },
 		  "5:0:1",
 		  1 },
-		{ { BIND("rbind", "idmap"), "recursive " IS_BIND "  map of this mount alone 5:0:1\n"
-					    "  attributes +nosuid +nodev\n" },
-		  "5:0:1",
-		  1 },
-		{ { OVERLAY("lowerdir=/a:/b"),
-		    IS_OVERLAY "  lower /a\n  lower /b\n  map 5:0:1\n  attributes +nosuid +nodev\n" },
-		  "5:0:1",
-		  1 },
+		{ { OVERLAY("lowerdir=/a"), IS_OVERLAY "  lower /a\n" DEVLESS }, NULL, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
-		AUTO_MAP struct idm_map *map = tries[i].map ? map_of(tries[i].map) : NULL;
-		AUTO_PLAN struct idm_plan *plan = new_plan();
-		struct idm_plan_mount m = mount_of(&tries[i].row);
-		AUTO_FREE char *text = NULL;
-		struct idm_error err;
+		AUTO_FREE char *text = hardened(&tries[i].row, tries[i].map, true, NULL,
+						tries[i].changed);
 
-		m.map = map;
-		assert_ok(idm_plan_add(plan, &m, &err), &err);
-		assert_int_equal(idm_plan_harden(plan), tries[i].changed);
-		text = plan_text(plan);
 		assert_string_equal(text, tries[i].row.expected);
-		assert_int_equal(idm_plan_harden(plan), 0);
+	}
+}
+
+/* Of others nobody needs set-user-ID programs that are another's on disk. */
+TEST(hardening_of_binds)
+{
+	static const struct {
+		struct row row;
+		const char *map, *container;
+		const char *expected; /* the last lines */
+		size_t changed;
+	} tries[] = {
+		{ { BIND(NULL), NULL }, NULL, NULL, "bind on /t\n  source /s\n" DEVLESS, 0 },
+		{ { BIND("dev"), NULL }, NULL, NULL, "source /s\n  attributes -nodev\n", 0 },
+		{ { BIND(NULL), NULL }, "0:0:9", NULL, "map 0:0:9\n" DEVLESS, 0 },
+		{ { BIND(NULL), NULL }, "0:100000:65536", NULL, SAFE, 1 },
+		{ { BIND(NULL), NULL }, "4321:4322:1", NULL, SAFE, 1 },
+		{ { BIND(NULL), NULL }, "u:0:0:9,g:4:5:1", NULL, SAFE, 1 },
+		{ { BIND("suid"), NULL }, "4:5:1", NULL, "  attributes -nosuid +nodev\n", 1 },
+		{ { BIND("suid", "dev"), NULL }, "4:5:1", NULL, "  attributes -nosuid -nodev\n", 0 },
+		{ { BIND("rbind"), NULL },
+		  "4:5:1",
+		  NULL,
+		  "map 4:5:1\n  attributes of all below too +nosuid +nodev\n",
+		  1 },
+		{ { BIND("rbind", "idmap"), NULL },
+		  "4:5:1",
+		  NULL,
+		  "map of this mount alone 4:5:1\n  attributes +nosuid\n"
+		  "  attributes of all below too +nodev\n",
+		  1 },
+		{ { "tmpfs", NULL, "/", { NULL }, NULL }, NULL, NULL, "tmpfs on /t\n", 0 },
+		{ { "devpts", NULL, "/", { NULL }, NULL }, NULL, NULL, "devpts on /t\n", 0 },
+		{ { "tmpfs", NULL, "/", { NULL }, NULL }, "4:5:1", NULL, SAFE, 1 },
+		{ { "ext4", "/dev/x", "/", { NULL }, NULL }, NULL, NULL, DEVLESS, 0 },
+		{ { BIND(NULL), NULL }, "0:100000:65536", "0:100000:65536", "65536\n" DEVLESS, 0 },
+		{ { BIND(NULL), NULL }, "1000:100000:1", "0:100000:65536", SAFE, 1 },
+		{ { BIND(NULL), NULL }, "1000:1000:1", "0:100000:65536", SAFE, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+		AUTO_FREE char *text = hardened(&tries[i].row, tries[i].map, false, tries[i].container,
+						tries[i].changed);
+		size_t n = strlen(text), tail = strlen(tries[i].expected);
+
+		assert_true(n >= tail);
+		assert_string_equal(text + n - tail, tries[i].expected);
 	}
 }
 
 TEST(hardening_counts_mounts)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_with_root();
-	AUTO_MAP struct idm_map *map = map_of("5:0:1");
+	AUTO_MAP struct idm_map *map = map_of("7:8:1");
 	struct row row = { ON_T(NULL), NULL };
 	struct idm_plan_mount m = mount_of(&row);
+	struct idm_other_id why;
 	struct idm_error err;
 
-	assert_int_equal(idm_plan_harden(plan), 0);
+	assert_int_equal(idm_plan_harden(plan, NULL, &why), 0);
+	assert_int_equal(why.kind, 0);
 	m.map = map;
 	for (int i = 0; i < 3; i++)
 		assert_ok(idm_plan_add(plan, &m, &err), &err);
-	assert_int_equal(idm_plan_harden(plan), 3);
+	assert_int_equal(idm_plan_harden(plan, NULL, &why), 3);
+	assert_int_equal(why.kind, IDM_UID);
+	assert_int_equal(why.disk, 7);
+	assert_int_equal(why.seen, 8);
 	assert_ok(idm_plan_add(plan, &m, &err), &err);
-	assert_int_equal(idm_plan_harden(plan), 1);
+	assert_int_equal(idm_plan_harden(plan, NULL, NULL), 1);
 }
 
 TEST(no_plan)

@@ -128,6 +128,7 @@ TEST(no_expectation_is_left_over)
 /* ---- how a text is to be read ---- */
 
 #define CONTAINERD "[{\"Type\":\"bind\",\"Source\":\"/x\",\"Options\":[\"ro\"]}]"
+#define MORE "[{\"Type\":\"bind\",\"Source\":\"/x\",\"Target\":\"/x\",\"Options\":[\"ro\"]}]"
 #define OCI "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"}}"
 
 TEST(formats)
@@ -264,11 +265,13 @@ TEST(a_text_is_added_to_a_plan)
 	AUTO_FREE char *text = NULL;
 	struct idm_error err;
 
-	assert_ok(idm_plan_read(plan, CONTAINERD, strlen(CONTAINERD), NULL, &err), &err);
 	assert_ok(idm_plan_read(plan, OCI, strlen(OCI), NULL, &err), &err);
+	assert_error(idm_plan_read(plan, CONTAINERD, strlen(CONTAINERD), NULL, &err), -EINVAL, &err,
+		     NULL, NULL, "the root is mounted already");
+	assert_ok(idm_plan_read(plan, MORE, strlen(MORE), NULL, &err), &err);
 	text = plan_text(plan);
-	assert_string_equal(text, "bind on /\n  source /x\n  attributes +rdonly\n"
-				  "recursive bind on /\n  source rootfs\n");
+	assert_string_equal(text, "recursive bind on /\n  source rootfs\n"
+				  "bind on /x\n  source /x\n  attributes +rdonly\n");
 }
 
 /* Also where the first mounts of the text were understood. */

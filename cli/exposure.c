@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "exposure.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "report.h"
+
+/* ---- who gets there ---- */
+
+/* A user can be in any group, so both together keep the way open. */
+static void narrow(struct reach *r, const struct stat *st)
+{
+	uid_t user = st->st_mode & S_IXUSR ? st->st_uid : 0;
+	gid_t group = st->st_mode & S_IXGRP ? st->st_gid : 0;
+
+	if (st->st_mode & S_IXOTH)
+		return;
+	if (r->everybody) {
+		*r = (struct reach){ .user = user, .group = group };
+		return;
+	}
+	if (!r->user || (r->user != user && !group))
+		r->user = r->group ? user : 0;
+	if (!group)
+		r->group = 0;
+}
+
+static bool is_reachable(const struct reach *r)
+{
+	return r->everybody || r->user || r->group;
+}
+
+/* From the directory up to the root. Takes the descriptor. */
+static struct reach reach_of(int fd)
+{
+	struct reach reach = { .everybody = true };
+	struct stat st, above;
+
+	while (fd >= 0 && fstat(fd, &st) == 0 && is_reachable(&reach)) {
+		int parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		narrow(&reach, &st);
+		close(fd);
+		fd = parent;
+		if (fd >= 0 && fstat(fd, &above) == 0 && above.st_dev == st.st_dev &&
+		    above.st_ino == st.st_ino)
+			break;
+	}
+	if (fd >= 0)
+		close(fd);
+	return reach;
+}
+
+/* The directory itself, or the one that a file is in. */
+static int open_directory(int fd)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+	int directory = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory >= 0)
+		return directory;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0 || *path != '/')
+		return -1;
+	path[n] = '\0';
+	strrchr(path, '/')[1] = '\0';
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* ---- what can be stored ---- */
+
+static bool is_run_with_its_owner(const struct statvfs *mount)
+{
+	return !(mount->f_flag & (ST_NOSUID | ST_NOEXEC));
+}
+
+static bool is_writable(const struct statvfs *mount, const struct words *words)
+{
+	if (words->set & IDM_ATTR_RDONLY)
+		return false;
+	return !(mount->f_flag & ST_RDONLY) || words->clear & IDM_ATTR_RDONLY;
+}
+
+static struct reach look(int fd, const struct words *words)
+{
+	struct statvfs mount;
+
+	if (fstatvfs(fd, &mount) < 0 || !is_run_with_its_owner(&mount) || !is_writable(&mount, words))
+		return (struct reach){ 0 };
+	return reach_of(open_directory(fd));
+}
+
+void look_for_exposure(struct exposed *found, const struct idm_path *place, const struct idm_map *map,
+		       const struct words *words)
+{
+	struct reach reach;
+	uint32_t seen;
+	int fd;
+
+	if (!map || idm_map_to_seen(map, IDM_UID, 0, &seen) < 0 || seen == 0)
+		return;
+	fd = openat(place->dirfd, place->path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	reach = look(fd, words);
+	close(fd);
+	if (!is_reachable(&reach))
+		return;
+	if (found->path)
+		found->more++;
+	else
+		*found = (struct exposed){ place->path, seen, reach, 0 };
+}
+
+/* ---- what is said ---- */
+
+static const char *name_of(const struct reach *reach, char *buf, size_t size)
+{
+	if (reach->everybody)
+		return "every user";
+	if (reach->user)
+		snprintf(buf, size, "user %u", reach->user);
+	else
+		snprintf(buf, size, "group %u", reach->group);
+	return buf;
+}
+
+void report_exposed(const struct exposed *found)
+{
+	char name[32], more[48] = "";
+
+	if (!found->path)
+		return;
+	if (found->more)
+		snprintf(more, sizeof(more), " (and %zu more place%s)", found->more,
+			 found->more == 1 ? "" : "s");
+	report_note(
+		"%s%s: user %u can store set-user-ID programs of root there, and %s can run them; put it "
+		"below a directory of mode 0700, or on a mount that is nosuid",
+		found->path, more, found->seen, name_of(&found->reach, name, sizeof(name)));
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/* What the mounts of a plan do not honour unless their words ask for it: set-user-ID and device files.
+ */
+#include <string.h>
+
+#include "plan.h"
+
+/* Not a proc, sysfs or devpts, whose files are the kernel's. */
+static bool holds_files_of_users(const struct idm_step *step, bool first)
+{
+	if (step->kind != IDM_STEP_FILESYSTEM || step->filesystem->on_device || step->map)
+		return true;
+	return first && strcmp(step->filesystem->name, "tmpfs") == 0;
+}
+
+static bool says_nothing_about(const struct idm_step *step, uint32_t attribute)
+{
+	return !((step->top.set | step->top.clear | step->deep.set | step->deep.clear) & attribute);
+}
+
+static bool add(struct idm_step *step, uint32_t attribute, bool deep)
+{
+	if (!says_nothing_about(step, attribute))
+		return false;
+	if (deep)
+		step->deep.set |= attribute;
+	else
+		step->top.set |= attribute;
+	return true;
+}
+
+/* A set-user-ID file is as dangerous as its owner is seen, so that goes as far as the map. */
+static bool harden(struct idm_step *step, uint32_t attributes)
+{
+	bool added = false;
+
+	if (attributes & IDM_ATTR_NOSUID)
+		added = add(step, IDM_ATTR_NOSUID, step->recursive && step->map_scope != IDM_MAP_TOP);
+	if (attributes & IDM_ATTR_NODEV)
+		added |= add(step, IDM_ATTR_NODEV, step->recursive);
+	return added;
+}
+
+size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container, struct idm_other_id *why)
+{
+	size_t n = 0;
+
+	if (why)
+		*why = (struct idm_other_id){ 0 };
+	for (size_t i = 0; i < plan->n; i++) {
+		struct idm_step *step = &plan->steps[i];
+		struct idm_other_id other;
+		uint32_t attributes;
+
+		if (!holds_files_of_users(step, i == 0))
+			continue;
+		attributes = idm_map_hardening(step->map, i ? IDM_HARDEN_BIND : IDM_HARDEN_ROOT,
+					       container, &other);
+		if (!harden(step, attributes) || !other.kind)
+			continue;
+		if (n++ == 0 && why)
+			*why = other;
+	}
+	return n;
+}
