@@ -33,7 +33,7 @@ static int read_ids(pid_t pid, struct idm_map *map)
 
 int read_container_ids(pid_t pid, struct idm_map **map)
 {
-	bool ours;
+	bool ours = false;
 	int status = is_in_our_namespace(pid, &ours);
 
 	*map = NULL;

@@ -106,7 +106,7 @@ static bool is_device(const char *path)
 
 void run_report_binds(const struct run_request *q)
 {
-	const struct idm_other_id *why = NULL;
+	struct idm_other_id why = { 0 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < q->n_binds; i++) {
@@ -119,9 +119,9 @@ void run_report_binds(const struct run_request *q)
 		if (!b->hardening.added || !b->hardening.why.kind)
 			continue;
 		if (n++ == 0)
-			why = &b->hardening.why;
+			why = b->hardening.why;
 	}
-	report_hardened(n, "bind", why);
+	report_hardened(n, "bind", &why);
 }
 
 void run_free_bind(struct run_bind *b)

@@ -71,9 +71,9 @@ struct run_request {
 	struct run_cap_list cap_add, cap_drop;
 	uint64_t caps; /* what comes of them: the bounding set */
 
-	bool rootless;	     /* the map is that of a user namespace that we are in already */
-	bool no_setgroups;   /* setgroups(2) has been given up there */
-	uint32_t uid0, gid0; /* what the container's root is to us */
+	bool rootless;		/* the map is that of a user namespace that we are in already */
+	bool no_setgroups;	/* setgroups(2) has been given up there */
+	uint32_t uid0, gid0;	/* what the container's root is to us */
 	struct exposed exposed; /* where it can store files of the host's root */
 };
 

@@ -156,7 +156,7 @@ static bool place_at_name(const struct site *site, const char *target, int tree)
 static int refuse_root(const struct site *site, const struct idm_step *step, int target,
 		       struct idm_error *err)
 {
-	uint64_t root, id;
+	uint64_t root = 0, id = 0;
 	bool unique;
 	char name[IDM_STEP_NAME];
 	int r = idm_mount_id(site->root, &root, &unique);

@@ -57,7 +57,7 @@ inside()
 		cd dst
 		pivot_root . old
 		./idmount umount --lazy /old
-		/idmount mount -m 33:5,44:6 /src /there
+		/idmount mount -m 33:5,44:6 -o nosuid,nodev /src /there
 		/idmount umount /there
 		/idmount apply -m 33:5 --keep-rest /list.json /there
 		/idmount list --json
