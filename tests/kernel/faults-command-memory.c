@@ -282,7 +282,8 @@ TEST(mount)
 {
 	if (enter())
 		try_each(&(struct operation){
-			.argv = ARGV("mount", "-m", MAP_TEXT, "-o", "private", SOURCE, TARGET),
+			.argv = ARGV("mount", "-o", "nosuid,nodev", "-m", MAP_TEXT, "-o", "private",
+				     SOURCE, TARGET),
 			.undo = unmount,
 		});
 }
