@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+/* Reads the rules for annotations. Each line is one rule, and a line that is wrong is named. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "oci-policy.h"
+#include "util.h"
+
+/* The text is a copy, which is cut into words. */
+struct reader {
+	struct idm_policy *policy;
+	struct idm_policy_rule *rule;
+	unsigned int line;
+	struct idm_error *err;
+};
+
+#define LINE_FAIL(rd, ...) idm_fail((rd)->err, -EINVAL, "read policy", IDM_POLICY_FILE, __VA_ARGS__)
+
+static int no_memory(const struct reader *rd)
+{
+	return idm_fail(rd->err, -ENOMEM, "read policy", IDM_POLICY_FILE, NULL);
+}
+
+/* ---- ids ---- */
+
+/* One number in one spelling only. Returns what follows it, or NULL. */
+static const char *read_id(const char *p, uint32_t *id)
+{
+	uint64_t n = 0;
+	const char *start = p;
+
+	for (; *p >= '0' && *p <= '9' && n < UINT32_MAX; p++)
+		n = 10 * n + (uint64_t)(*p - '0');
+	/* 2^32-1 is no id. */
+	if (p == start || n >= UINT32_MAX || (*start == '0' && p - start > 1))
+		return NULL;
+	*id = (uint32_t)n;
+	return p;
+}
+
+static bool read_range(const char *text, struct idm_policy_range *range)
+{
+	const char *p;
+
+	if (strcmp(text, "any") == 0) {
+		*range = (struct idm_policy_range){ 0, UINT32_MAX - 1 };
+		return true;
+	}
+	p = read_id(text, &range->first);
+	range->last = range->first;
+	if (p && *p == '-')
+		p = read_id(p + 1, &range->last);
+	return p && !*p && range->first <= range->last;
+}
+
+static int add_range(const struct reader *rd, struct idm_policy_ids *ids, struct idm_policy_range range)
+{
+	struct idm_policy_range *more = reallocarray(ids->ranges, ids->n + 1, sizeof(*more));
+
+	if (!more)
+		return no_memory(rd);
+	ids->ranges = more;
+	ids->ranges[ids->n++] = range;
+	return 0;
+}
+
+static int take_range(const struct reader *rd, struct idm_policy_sides *sides, const char *text)
+{
+	bool uid = strncmp(text, "u:", 2) == 0, gid = strncmp(text, "g:", 2) == 0;
+	struct idm_policy_range range = { 0, 0 };
+	int r = 0;
+
+	if (!read_range(text + (uid || gid ? 2 : 0), &range))
+		return LINE_FAIL(rd, "line %u: expected ID, ID-ID or any, got \"%s\"", rd->line, text);
+	if (!gid)
+		r = add_range(rd, &sides->uid, range);
+	return r == 0 && !uid ? add_range(rd, &sides->gid, range) : r;
+}
+
+static int take_ids(const struct reader *rd, struct idm_policy_sides *sides, const char *key, char *text)
+{
+	int r = 0;
+
+	if (sides->given)
+		return LINE_FAIL(rd, "line %u: %s is given twice", rd->line, key);
+	sides->given = true;
+	while (r == 0 && text) {
+		char *range = strsep(&text, ",");
+
+		r = take_range(rd, sides, range);
+	}
+	return r;
+}
+
+/* ---- conditions ---- */
+
+/* "\040" is a blank, as in fstab(5). False: a backslash that begins nothing. */
+static bool unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		if (*s != '\\') {
+			*to++ = *s;
+			continue;
+		}
+		if (s[1] < '0' || s[1] > '3' || s[2] < '0' || s[2] > '7' || s[3] < '0' || s[3] > '7')
+			return false;
+		*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+		if (!*to++)
+			return false;
+		s += 3;
+	}
+	*to = '\0';
+	return true;
+}
+
+/* A path as it comes out of resolving one: no "." and "..", no empty component. */
+static bool is_plain(const char *path)
+{
+	while (*path == '/') {
+		size_t n = strcspn(path + 1, "/");
+
+		if (n == 0 || (n == 1 && path[1] == '.') || (n == 2 && path[1] == '.' && path[2] == '.'))
+			return false;
+		path += 1 + n;
+	}
+	return !*path;
+}
+
+static int check_source(const struct reader *rd, char *path)
+{
+	size_t n = strlen(path);
+
+	if (!unescape(path))
+		return LINE_FAIL(rd, "line %u: source: expected three octal digits behind a backslash",
+				 rd->line);
+	n = strlen(path);
+	if (n && path[n - 1] == '/')
+		path[n - 1] = '\0';
+	if (n && is_plain(path))
+		return 0;
+	return LINE_FAIL(rd,
+			 "line %u: source: expected an absolute path without \".\", \"..\" and "
+			 "empty components",
+			 rd->line);
+}
+
+static int take_text(const struct reader *rd, char **to, const char *key, char *value)
+{
+	if (*to)
+		return LINE_FAIL(rd, "line %u: %s is given twice", rd->line, key);
+	if (!*value)
+		return LINE_FAIL(rd, "line %u: %s is empty", rd->line, key);
+	*to = strdup(value);
+	return *to ? 0 : no_memory(rd);
+}
+
+static int take_source(const struct reader *rd, char *value)
+{
+	int r = take_text(rd, &rd->rule->source, "source", value);
+
+	return r < 0 ? r : check_source(rd, rd->rule->source);
+}
+
+static int take_condition(const struct reader *rd, char *word)
+{
+	struct idm_policy_rule *rule = rd->rule;
+	char *value = strchr(word, '=');
+
+	if (!value)
+		return LINE_FAIL(rd, "line %u: expected KEY=VALUE, got \"%s\"", rd->line, word);
+	*value++ = '\0';
+	if (strcmp(word, "source") == 0)
+		return take_source(rd, value);
+	if (strcmp(word, "namespace") == 0)
+		return take_text(rd, &rule->namespace, word, value);
+	if (strcmp(word, "handler") == 0)
+		return take_text(rd, &rule->handler, word, value);
+	if (strcmp(word, "disk") == 0)
+		return take_ids(rd, &rule->disk, word, value);
+	if (strcmp(word, "seen") == 0)
+		return take_ids(rd, &rule->seen, word, value);
+	return LINE_FAIL(rd, "line %u: unknown key \"%s\"", rd->line, word);
+}
+
+/* ---- lines ---- */
+
+static char *next_word(char **rest)
+{
+	char *word;
+
+	do
+		word = strsep(rest, " \t");
+	while (word && !*word);
+	return word;
+}
+
+static int add_rule(struct reader *rd, bool allow)
+{
+	struct idm_policy *policy = rd->policy;
+	struct idm_policy_rule *more = reallocarray(policy->rules, policy->n + 1, sizeof(*more));
+
+	if (!more)
+		return no_memory(rd);
+	policy->rules = more;
+	rd->rule = &policy->rules[policy->n++];
+	*rd->rule = (struct idm_policy_rule){ .line = rd->line, .allow = allow };
+	return 0;
+}
+
+static int check_rule(const struct reader *rd)
+{
+	const struct idm_policy_rule *rule = rd->rule;
+
+	if (rule->allow && (!rule->disk.given || !rule->seen.given))
+		return LINE_FAIL(rd, "line %u: allow needs disk= and seen=", rd->line);
+	if (!rule->allow && (rule->disk.given || rule->seen.given))
+		return LINE_FAIL(rd,
+				 "line %u: deny refuses all ids: it has no disk= and seen=", rd->line);
+	return 0;
+}
+
+static int take_rule(struct reader *rd, bool allow, char *rest)
+{
+	int r = add_rule(rd, allow);
+	char *word;
+
+	while (r == 0 && (word = next_word(&rest)))
+		r = take_condition(rd, word);
+	return r < 0 ? r : check_rule(rd);
+}
+
+static int take_off(const struct reader *rd, char *rest)
+{
+	const char *word = next_word(&rest);
+
+	if (word)
+		return LINE_FAIL(rd, "line %u: nothing may follow \"off\", got \"%s\"", rd->line, word);
+	if (!rd->policy->off)
+		rd->policy->off = rd->line;
+	return 0;
+}
+
+static bool is_text(const char *line)
+{
+	for (; *line; line++)
+		if ((unsigned char)*line < ' ' && *line != '\t')
+			return false;
+	return true;
+}
+
+static int take_line(struct reader *rd, char *line)
+{
+	const char *word;
+
+	if (!is_text(line))
+		return LINE_FAIL(rd, "line %u: it has a control character", rd->line);
+	word = next_word(&line);
+	if (!word || *word == '#')
+		return 0;
+	if (strcmp(word, "off") == 0)
+		return take_off(rd, line);
+	if (strcmp(word, "allow") == 0 || strcmp(word, "deny") == 0)
+		return take_rule(rd, *word == 'a', line);
+	return LINE_FAIL(rd, "line %u: expected allow, deny or off, got \"%s\"", rd->line, word);
+}
+
+static int take_lines(struct reader *rd, char *text, size_t length)
+{
+	const char *nul = memchr(text, '\0', length);
+	int r = 0;
+
+	while (r == 0 && text) {
+		char *line = strsep(&text, "\n");
+
+		rd->line++;
+		r = take_line(rd, line);
+		if (r == 0 && nul && !text)
+			return LINE_FAIL(rd, "line %u: it has a control character", rd->line);
+	}
+	return r;
+}
+
+/* ---- the whole ---- */
+
+int idm_policy_parse(const char *text, size_t length, struct idm_policy **policy, struct idm_error *err)
+{
+	AUTO_FREE char *copy = malloc(length + 1);
+	struct reader rd = { .policy = calloc(1, sizeof(**policy)), .err = err };
+	int r;
+
+	if (!copy || !rd.policy) {
+		free(rd.policy);
+		return no_memory(&rd);
+	}
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	r = take_lines(&rd, copy, length);
+	if (r < 0)
+		idm_policy_free(rd.policy);
+	else
+		*policy = rd.policy;
+	return r;
+}
+
+static void free_sides(const struct idm_policy_sides *sides)
+{
+	free(sides->uid.ranges);
+	free(sides->gid.ranges);
+}
+
+void idm_policy_free(struct idm_policy *policy)
+{
+	for (size_t i = 0; policy && i < policy->n; i++) {
+		const struct idm_policy_rule *rule = &policy->rules[i];
+
+		free(rule->source);
+		free(rule->namespace);
+		free(rule->handler);
+		free_sides(&rule->disk);
+		free_sides(&rule->seen);
+	}
+	if (policy)
+		free(policy->rules);
+	free(policy);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/* Decides whether an annotation gets the map that it asks for. */
+#include "oci-policy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+
+static const char step_judge[] = "judge annotation";
+
+/* ---- conditions ---- */
+
+/* Whether `path` is `directory`, or below it. "" is the root. */
+static bool is_in(const char *path, const char *directory)
+{
+	size_t n = strlen(directory);
+
+	return strncmp(path, directory, n) == 0 && (!path[n] || path[n] == '/');
+}
+
+/* What is denied must not come with a directory above it, either. */
+static bool source_matches(const struct idm_policy_rule *rule, const char *source)
+{
+	if (!rule->source)
+		return true;
+	if (!source)
+		return false;
+	if (strcmp(source, "/") == 0)
+		source = "";
+	return is_in(source, rule->source) || (!rule->allow && is_in(rule->source, source));
+}
+
+/* Of a pod, what is not known could be anything: that is denied, and not allowed. */
+static bool names(const char *wanted, const char *text, const struct idm_policy_rule *rule,
+		  const struct idm_policy_request *q)
+{
+	if (!q->pod || !wanted)
+		return !wanted;
+	return text ? strcmp(wanted, text) == 0 : !rule->allow;
+}
+
+static bool namespace_matches(const struct idm_policy_rule *rule, const struct idm_policy_request *q)
+{
+	if (rule->namespace && strcmp(rule->namespace, "*") == 0)
+		return q->pod;
+	if (rule->namespace && strcmp(rule->namespace, "-") == 0)
+		return !q->pod;
+	return names(rule->namespace, q->namespace, rule, q);
+}
+
+static bool matches(const struct idm_policy_rule *rule, const struct idm_policy_request *q)
+{
+	return source_matches(rule, q->source) && namespace_matches(rule, q) &&
+	       names(rule->handler, q->handler, rule, q);
+}
+
+/* ---- ids ---- */
+
+/* The first of these ids that is in no range; `end` if all are. */
+static uint64_t first_outside(const struct idm_policy_ids *ids, uint64_t id, uint64_t end)
+{
+	size_t i = 0;
+
+	while (id < end && i < ids->n) {
+		const struct idm_policy_range *range = &ids->ranges[i++];
+
+		if (id < range->first || id > range->last)
+			continue;
+		id = (uint64_t)range->last + 1;
+		i = 0;
+	}
+	return id < end ? id : end;
+}
+
+struct column {
+	const char *name, *kind;
+	const struct idm_policy_ids *ids;
+};
+
+static int check_column(const struct column *c, const struct idm_entry *e, bool disk,
+			const struct idm_policy_request *q, unsigned int line, struct idm_error *err)
+{
+	uint64_t begin = disk ? e->disk : e->seen, end = begin + e->count;
+	uint64_t id = first_outside(c->ids, begin, end);
+
+	if (id == end)
+		return 0;
+	return idm_fail(err, -EPERM, step_judge, q->annotation,
+			"%s %s %u is not allowed by line %u of " IDM_POLICY_FILE, c->name, c->kind,
+			(unsigned int)id, line);
+}
+
+static int check_side(const struct idm_policy_rule *rule, const struct idm_policy_request *q,
+		      unsigned int kind, struct idm_error *err)
+{
+	bool uid = kind == IDM_UID;
+	const struct column disk = { "disk", uid ? "uid" : "gid",
+				     uid ? &rule->disk.uid : &rule->disk.gid },
+			    seen = { "seen", disk.kind, uid ? &rule->seen.uid : &rule->seen.gid };
+	const struct idm_entry *entries;
+	ssize_t n = (ssize_t)idm_map_entries(q->map, kind, &entries);
+	int r = 0;
+
+	for (ssize_t i = 0; r == 0 && i < n; i++) {
+		r = check_column(&disk, &entries[i], true, q, rule->line, err);
+		if (r == 0)
+			r = check_column(&seen, &entries[i], false, q, rule->line, err);
+	}
+	return r;
+}
+
+static int apply_rule(const struct idm_policy_rule *rule, const struct idm_policy_request *q,
+		      struct idm_error *err)
+{
+	int r;
+
+	if (!rule->allow)
+		return idm_fail(err, -EPERM, step_judge, q->annotation,
+				"it is refused by line %u of " IDM_POLICY_FILE, rule->line);
+	r = check_side(rule, q, IDM_UID, err);
+	return r < 0 ? r : check_side(rule, q, IDM_GID, err);
+}
+
+/* ---- without a file ---- */
+
+static bool has_disk_root(const struct idm_map *map, unsigned int kind)
+{
+	const struct idm_entry *entries;
+	size_t n = idm_map_entries(map, kind, &entries);
+
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].disk == 0)
+			return true;
+	return false;
+}
+
+static int apply_default(const struct idm_policy_request *q, struct idm_error *err)
+{
+	const char *kind;
+
+	if (q->pod)
+		return idm_fail(err, -EPERM, step_judge, q->annotation,
+				"the default rule refuses all maps of pods; " IDM_POLICY_FILE
+				" is the file that allows them");
+	if (!q->map)
+		return 0;
+	kind = has_disk_root(q->map, IDM_UID) ? "uid" : has_disk_root(q->map, IDM_GID) ? "gid" : NULL;
+	if (!kind)
+		return 0;
+	return idm_fail(err, -EPERM, step_judge, q->annotation,
+			"the default rule refuses disk %s 0; " IDM_POLICY_FILE
+			" is the file that allows it",
+			kind);
+}
+
+int idm_policy_judge(const struct idm_policy *policy, const struct idm_policy_request *q,
+		     struct idm_error *err)
+{
+	if (!policy)
+		return apply_default(q, err);
+	if (policy->off)
+		return idm_fail(err, -EPERM, step_judge, q->annotation,
+				"line %u of " IDM_POLICY_FILE " switches annotations off", policy->off);
+	if (!q->map)
+		return 0;
+	for (size_t i = 0; i < policy->n; i++)
+		if (matches(&policy->rules[i], q))
+			return apply_rule(&policy->rules[i], q, err);
+	return idm_fail(err, -EPERM, step_judge, q->annotation,
+			"no rule of " IDM_POLICY_FILE " is for it");
+}
