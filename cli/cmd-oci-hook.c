@@ -12,11 +12,20 @@
 #include "lib/oci.h"
 #include "lib/plan.h"
 #include "oci-ids.h"
+#include "oci-policy-file.h"
 #include "plan-exposure.h"
 #include "report.h"
 #include "slurp.h"
 
-static const struct option_row options[] = { { 0 } };
+enum { OPTION_MAP = LONG_ONLY, OPTION_HANDLER };
+
+static const struct option_row options[] = {
+	{ OPTION_MAP, "map", "VALUE/DESTINATION",
+	  "a map that the engine asks for, as oci-runtime hands it on: VALUE\n"
+	  "as in an annotation, but not limited" },
+	{ OPTION_HANDLER, "handler", "NAME", "the runtime handler, for the rules" },
+	{ 0 },
+};
 
 static const char details[] =
 	"For the list \"createRuntime\" of hooks in config.json, or for the hooks.d of an engine:\n"
@@ -27,7 +36,8 @@ static const char details[] =
 	"is made ID-mapped and put on top of what the runtime has mounted there. The annotation\n"
 	"maps as far as the mount is bound; idmap=MAP or ridmap=MAP says how far, and idmap or\n"
 	"ridmap alone takes the container's own map. If anything fails nothing is mounted, and the\n"
-	"container does not start.\n"
+	"container does not start. " IDM_POLICY_FILE " says which maps annotations may ask\n"
+	"for. Without that file: in pods of Kubernetes none, elsewhere all but those of disk id 0.\n"
 	"\n";
 
 /* ---- the state ---- */
@@ -35,6 +45,10 @@ static const char details[] =
 struct state {
 	char *bundle;
 	uint32_t pid;
+	/* Of the command line. */
+	char **given;
+	size_t n_given;
+	const char *handler;
 };
 
 static int read_member(const struct idm_json *state, const char *key, struct idm_json *member,
@@ -122,7 +136,16 @@ static int harden_mounts(const struct idm_oci *oci, const struct state *s, size_
 	return DONE;
 }
 
-static int attach(const struct idm_oci *oci, const struct state *s)
+static int open_and_judge(struct idm_oci *oci)
+{
+	struct idm_error err;
+
+	if (idm_oci_open_sources(oci, &err) < 0 || judge_annotations(oci, &err) < 0)
+		return report_error(&err);
+	return DONE;
+}
+
+static int attach(struct idm_oci *oci, const struct state *s)
 {
 	struct exposed exposed = { 0 };
 	struct idm_other_id why;
@@ -130,6 +153,8 @@ static int attach(const struct idm_oci *oci, const struct state *s)
 	size_t hardened;
 	int status;
 
+	if (open_and_judge(oci) != DONE)
+		return FAILED;
 	if (oci->plan->n == 1)
 		return DONE;
 	status = harden_mounts(oci, s, &hardened, &why);
@@ -159,7 +184,14 @@ static int read_bundle_and_attach(const struct state *s, const struct idm_oci_te
 
 static int hook(struct state *s)
 {
-	struct idm_oci_text how = { .joined_map = joined_map, .data = s, .dirfd = -1 };
+	struct idm_oci_text how = {
+		.joined_map = joined_map,
+		.data = s,
+		.dirfd = -1,
+		.given = s->given,
+		.n_given = s->n_given,
+		.handler = s->handler,
+	};
 	char *name = NULL, *text = NULL;
 	int status;
 
@@ -180,23 +212,39 @@ static int hook(struct state *s)
 	return status;
 }
 
+static int read_options(struct arguments *a, struct state *s)
+{
+	int letter;
+
+	s->given = calloc((size_t)a->argc, sizeof(*s->given));
+	if (!s->given)
+		return out_of_memory();
+	while ((letter = next_option(a)) > 0) {
+		if (letter == OPTION_MAP)
+			s->given[s->n_given++] = (char *)a->value;
+		else
+			s->handler = a->value;
+	}
+	return letter == 0 ? DONE : letter == -2 ? -1 : USAGE;
+}
+
 static int run(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_oci_hook, .argc = argc, .argv = argv };
 	struct state s = { 0 };
 	char **operand;
-	int letter = next_option(&a), status;
+	int status = read_options(&a, &s);
 
-	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
-	if (operands(&a, &operand))
-		return report_usage("%s: no operand is wanted; the state comes on standard input",
-				    *operand);
-	status = read_state(&s);
+	if (status == DONE && operands(&a, &operand))
+		status = report_usage("%s: no operand is wanted; the state comes on standard input",
+				      *operand);
+	if (status == DONE)
+		status = read_state(&s);
 	if (status == DONE && s.bundle)
 		status = hook(&s);
 	free(s.bundle);
-	return status;
+	free(s.given);
+	return status < 0 ? DONE : status;
 }
 
 const struct command command_oci_hook = {

@@ -16,6 +16,7 @@
 #include "oci-bundle.h"
 #include "oci-features.h"
 #include "oci-runtime.h"
+#include "oci-words.h"
 #include "report.h"
 
 enum {
@@ -47,7 +48,9 @@ static const char details[] =
 	"idmount-oci-runtime, a link to idmount, as their runtime's. create and run prepare the\n"
 	"bundle if one of its mounts has uidMappings and gidMappings, the option idmap or ridmap,\n"
 	"or an annotation io.idmount.map/DESTINATION: config.json gets the hook \"idmount oci-hook\",\n"
-	"and what asks for a map moves to annotations. features says that mounts can be mapped.\n"
+	"and what asks for a map moves to its arguments. restore refuses such a bundle. Called as\n"
+	"idmount-oci-runtime.NAME it tells the hook that the runtime handler is NAME.\n"
+	"features says that mounts can be mapped.\n"
 	"The real runtime is then executed with the same arguments, as for all other commands: the\n"
 	"one that IDMOUNT_RUNTIME names, else runc, else crun, as found in PATH.\n"
 	"\n";
@@ -57,6 +60,7 @@ static const char details[] =
 struct front {
 	const char *log;
 	bool json;
+	const char *handler; /* NULL: not known */
 	char runtime[PATH_MAX];
 	char self[PATH_MAX];
 };
@@ -146,73 +150,29 @@ static int find_self(struct front *f)
 
 /* ---- create and run ---- */
 
-/* The value of an option of the runtime's, glued on or not; NULL: it is not that option. */
-static const char *value_of(char **words, const char *name)
+static int prepare(const struct front *f, const char *command, char **words)
 {
-	const char *word = *words;
-	size_t n = strlen(name);
-	bool two;
-
-	if (*word++ != '-' || !*word)
-		return NULL;
-	two = *word == '-';
-	word += two;
-	if (strncmp(word, name, n) != 0)
-		return NULL;
-	if (word[n] == '=')
-		return word + n + 1;
-	if (word[n])
-		return n == 1 && !two ? word + 1 : NULL;
-	return words[1] ? words[1] : "";
-}
-
-/* The options of create and run that take a value, of both runtimes. */
-static bool takes_value(const char *word)
-{
-	static const char *const names[] = { "bundle",	       "b",	   "config",	  "f",
-					     "console-socket", "pid-file", "preserve-fds" };
-
-	word += *word == '-';
-	word += *word == '-';
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcmp(word, names[i]) == 0)
-			return true;
-	return false;
-}
-
-static int find_bundle(const struct front *f, char **words, const char **bundle)
-{
-	*bundle = ".";
-	for (; *words && strcmp(*words, "--") != 0; words++) {
-		const char *value = value_of(words, "bundle"), *config = value_of(words, "config");
-
-		if (!value)
-			value = value_of(words, "b");
-		if (!config)
-			config = value_of(words, "f");
-		/* The hook reads what the bundle has. */
-		if (config && strcmp(config, "config.json") != 0)
-			return fail(f, "%s: only config.json of the bundle can be used", *words);
-		if (value && !*value)
-			return fail(f, "%s: the bundle is missing", *words);
-		if (value)
-			*bundle = value;
-		if (**words == '-' && takes_value(*words) && words[1])
-			words++;
-	}
-	return DONE;
-}
-
-static int prepare(const struct front *f, char **words)
-{
+	struct bundle bundle = {
+		.hook = f->self,
+		.handler = f->handler,
+		.restored = strcmp(command, "restore") == 0,
+	};
+	struct oci_words read;
 	char file[PATH_MAX];
 	struct idm_error err;
-	const char *bundle;
-	int status = find_bundle(f, words, &bundle);
 
-	if (status != DONE)
-		return status;
-	return make_bundle_ready(bundle, f->self, file, &err) < 0 ? fail_error(f, file, &err) : DONE;
+	if (!read_oci_words(words, &read))
+		return fail(f, "%s: %s: %s", command, read.wrong, read.reason);
+	if (read.help)
+		return DONE;
+	bundle.directory = read.bundle;
+	return make_bundle_ready(&bundle, file, &err) < 0 ? fail_error(f, file, &err) : DONE;
+}
+
+static bool has_bundle(const char *command)
+{
+	return strcmp(command, "create") == 0 || strcmp(command, "run") == 0 ||
+	       strcmp(command, "restore") == 0;
 }
 
 /* ---- any command ---- */
@@ -234,8 +194,8 @@ static int go(struct front *f, char **argv, char **words)
 
 	if (status == DONE)
 		status = find_runtime(f);
-	if (status == DONE && *words && (strcmp(*words, "create") == 0 || strcmp(*words, "run") == 0))
-		status = prepare(f, words + 1);
+	if (status == DONE && *words && has_bundle(*words))
+		status = prepare(f, *words, words + 1);
 	if (status != DONE)
 		return status;
 	argv[0] = f->runtime;
@@ -244,10 +204,22 @@ static int go(struct front *f, char **argv, char **words)
 	return status;
 }
 
+/* containerd tells no runtime for which handler it is called, but each handler can name a link of its
+ * own.
+ */
+static const char *handler_of(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	size_t n = strlen(OCI_RUNTIME_NAME);
+
+	return strncmp(name, OCI_RUNTIME_NAME, n) == 0 && name[n] == '.' && name[n + 1] ? name + n + 1
+											: NULL;
+}
+
 static int run(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_oci_runtime, .argc = argc, .argv = argv };
-	struct front f = { 0 };
+	struct front f = { .handler = handler_of(argv[0]) };
 	char **words;
 	int letter;
 

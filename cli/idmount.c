@@ -68,12 +68,19 @@ static int run(const struct command *command, int argc, char **argv)
 	return status;
 }
 
-/* Engines call a runtime by its path, with nothing of ours between that and what it is to do. */
+/*
+ * Engines call a runtime by its path, with nothing of ours between that and what it is to do. A
+ * handler's name may follow a dot.
+ */
 static bool is_called(const char *path, const char *name)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL;
+	size_t n = strlen(name);
 
-	return path && strcmp(slash ? slash + 1 : path, name) == 0;
+	if (!path)
+		return false;
+	path = slash ? slash + 1 : path;
+	return strncmp(path, name, n) == 0 && (!path[n] || path[n] == '.');
 }
 
 int main(int argc, char **argv)

@@ -13,6 +13,7 @@
 #include "json-edit.h"
 #include "lib/error.h"
 #include "lib/printable.h"
+#include "oci-policy-file.h"
 #include "oci-ready.h"
 #include "slurp.h"
 
@@ -62,7 +63,7 @@ static int exchange(const char *file, const struct stat *old, const char *text, 
 static int rewrite(const char *file, const struct stat *old, const struct config *config,
 		   struct idm_error *err)
 {
-	char *ready;
+	char *ready = NULL;
 	size_t n;
 	int r = make_config_ready(config, &ready, &n, err);
 
@@ -88,18 +89,42 @@ static int find_file(const char *bundle, char *file, struct idm_error *err)
 	return r;
 }
 
-static int read_and_rewrite(const char *file, int dirfd, const char *hook, struct idm_error *err)
+static int open_and_judge(struct idm_oci *oci, struct idm_error *err)
+{
+	int r = oci->annotation ? idm_oci_open_sources(oci, err) : 0;
+
+	return r < 0 ? r : judge_annotations(oci, err);
+}
+
+/* CRIU puts the mounts of a container back as it has saved them. */
+static int refuse_maps(const struct config *config, struct idm_error *err)
+{
+	int r = config_asks(config, err);
+
+	if (r <= 0)
+		return r;
+	return idm_fail(err, -EOPNOTSUPP, step_ready, NULL,
+			"restore: a container with ID-mapped mounts cannot be restored");
+}
+
+static int read_and_rewrite(const char *file, int dirfd, const struct bundle *bundle,
+			    struct idm_error *err)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC), r;
 	struct stat old = { 0 };
-	struct config config = { .dirfd = dirfd, .hook = hook };
+	struct config config = {
+		.dirfd = dirfd,
+		.hook = bundle->hook,
+		.handler = bundle->handler,
+		.judge = open_and_judge,
+	};
 	char *text = NULL;
 
 	if (fd < 0 || fstat(fd, &old) < 0 || !slurp(fd, &text, &config.length)) {
 		r = fail_errno(err, "read");
 	} else {
 		config.text = text;
-		r = rewrite(file, &old, &config, err);
+		r = bundle->restored ? refuse_maps(&config, err) : rewrite(file, &old, &config, err);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -107,22 +132,23 @@ static int read_and_rewrite(const char *file, int dirfd, const char *hook, struc
 	return r;
 }
 
-int make_bundle_ready(const char *bundle, const char *hook, char *file, struct idm_error *err)
+int make_bundle_ready(const struct bundle *bundle, char *file, struct idm_error *err)
 {
-	int dirfd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC), r;
+	int dirfd = open(bundle->directory, O_PATH | O_DIRECTORY | O_CLOEXEC), r;
 
-	snprintf(file, PATH_MAX, "%s", bundle);
-	if (!idm_is_utf8(hook)) {
+	snprintf(file, PATH_MAX, "%s", bundle->directory);
+	if (!idm_is_utf8(bundle->hook)) {
 		if (dirfd >= 0)
 			close(dirfd);
 		return idm_fail(err, -EILSEQ, step_ready, NULL,
-				"config.json cannot name %s, which is not UTF-8, as its hook", hook);
+				"config.json cannot name %s, which is not UTF-8, as its hook",
+				bundle->hook);
 	}
 	if (dirfd < 0)
 		return fail_errno(err, "open");
-	r = find_file(bundle, file, err);
+	r = find_file(bundle->directory, file, err);
 	if (r == 0)
-		r = read_and_rewrite(file, dirfd, hook, err);
+		r = read_and_rewrite(file, dirfd, bundle, err);
 	close(dirfd);
 	return r;
 }

@@ -3,15 +3,24 @@
 #ifndef OCI_BUNDLE_H
 #define OCI_BUNDLE_H
 
+#include <stdbool.h>
+
 #include "idmount.h"
+
+struct bundle {
+	const char *directory;
+	const char *hook;    /* the path of our program */
+	const char *handler; /* of the runtime; NULL: not known */
+	bool restored;	     /* from a checkpoint, which no hook can map: it may ask for nothing */
+};
 
 /*
  * Rewrites config.json of the bundle if one of its mounts is to be mapped: the hook is added, and what
- * asks for a map moves from the mounts, where runtimes pass over it or refuse it, to annotations, where
- * the hook finds it. Everything else stays byte for byte. The file is exchanged in one step and keeps
- * its owner and mode. A bundle that is ready stays as it is. Returns 0 or a negative errno; `file`
- * (PATH_MAX bytes) names what err is about.
+ * asks for a map moves from the mounts, where runtimes pass over it or refuse it, to the arguments of
+ * the hook. Everything else stays byte for byte. The file is exchanged in one step and keeps its owner
+ * and mode. A bundle that is ready stays as it is. What annotations ask for root's rules must allow.
+ * Returns 0 or a negative errno; `file` (PATH_MAX bytes) names what err is about.
  */
-int make_bundle_ready(const char *bundle, const char *hook, char *file, struct idm_error *err);
+int make_bundle_ready(const struct bundle *bundle, char *file, struct idm_error *err);
 
 #endif

@@ -117,9 +117,11 @@ struct work {
 	struct idm_json_text *parsed;
 	struct idm_json whole;
 	struct edits edits;
-	char *annotations; /* to be added, without the braces */
-	bool any;	   /* something is to be mapped */
-	const char *hook;
+	/* What the hook is to be given: "idmap=MAP/DESTINATION". The first `there` it has already. */
+	char **given;
+	size_t n_given, there;
+	bool any; /* something is to be mapped */
+	const struct config *config;
 	struct idm_error *err;
 };
 
@@ -163,21 +165,21 @@ static void strip_mount(struct work *w, const struct idm_json *mount, size_t at)
 		edit_remove(&w->edits, item.value, is_map_option, &options);
 }
 
-/* "KEY":"VALUE", behind those that are there already. */
-static int add_annotation(struct work *w, char *key, char *value)
+/* The text is taken over; NULL: there was no memory for it. */
+static int add_given(struct work *w, char *given)
 {
-	char *quoted_key = json_quote(key), *quoted_value = json_quote(value), *old = w->annotations;
+	char **more = given ? reallocarray(w->given, w->n_given + 1, sizeof(*more)) : NULL;
 
-	w->annotations = quoted_key && quoted_value ? text_of("%s%s%s:%s", old ? old : "",
-							      old ? "," : "", quoted_key, quoted_value)
-						    : NULL;
-	free(quoted_key);
-	free(quoted_value);
-	free(old);
-	return w->annotations ? 0 : no_memory(w->err);
+	if (!more) {
+		free(given);
+		return no_memory(w->err);
+	}
+	w->given = more;
+	w->given[w->n_given++] = given;
+	return 0;
 }
 
-/* An annotation names a mount by its destination, and has to mean one. */
+/* A map is given for a destination, which has to mean one mount. */
 static bool is_alone(const struct work *w, const char *path, size_t n)
 {
 	struct idm_json mounts, destination;
@@ -200,11 +202,10 @@ static bool is_alone(const struct work *w, const char *path, size_t n)
 	return same == 1;
 }
 
-static int annotate(struct work *w, const struct idm_json *mount, const struct wish *wish)
+static int give(struct work *w, const struct idm_json *mount, const struct wish *wish)
 {
 	struct idm_json destination, annotations, there;
 	const char *path;
-	char *key, *value;
 	size_t n;
 	int r;
 
@@ -221,13 +222,9 @@ static int annotate(struct work *w, const struct idm_json *mount, const struct w
 	    idm_oci_find_annotation(&annotations, path, n, &there))
 		return idm_json_fail(mount, w->err,
 				     "a map is given twice: here, and by the annotation %s", there.key);
-	key = text_of("%s%.*s", IDM_OCI_ANNOTATION, (int)n, path);
-	value = text_of("%s%s%s", wish->scope ? wish->scope : "", wish->scope && wish->map ? "=" : "",
-			wish->map ? wish->map : "");
-	r = add_annotation(w, key, value);
-	free(key);
-	free(value);
-	return r;
+	return add_given(w, text_of("%s%s%s/%.*s", wish->scope ? wish->scope : "",
+				    wish->scope && wish->map ? "=" : "", wish->map ? wish->map : "",
+				    (int)n, path));
 }
 
 static int change_mount(struct work *w, const struct idm_json *mount, size_t at)
@@ -238,7 +235,7 @@ static int change_mount(struct work *w, const struct idm_json *mount, size_t at)
 	if (r == 0 && wish.any) {
 		w->any = true;
 		strip_mount(w, mount, at);
-		r = annotate(w, mount, &wish);
+		r = give(w, mount, &wish);
 	}
 	free(wish.map);
 	return r;
@@ -263,106 +260,179 @@ static int change_mounts(struct work *w)
 	return r;
 }
 
-static int change_annotations(struct work *w)
+/* They stay as they are: the hook finds them, and refuses those that are wrong. */
+static int look_at_annotations(struct work *w)
 {
 	struct idm_json annotations, annotation;
 	const void *cursor = NULL;
-	struct item item;
-	size_t n;
-	int r = 0;
+	int r;
 
-	if (idm_json_member(&w->whole, "annotations", &annotations)) {
-		r = idm_json_object(&annotations, w->err);
-		while (r == 0 && idm_json_each(&annotations, &cursor, &annotation))
-			w->any |= idm_oci_annotated(&annotation, &n) != NULL;
-	}
-	if (r < 0 || !w->annotations)
-		return r;
-	if (find_item(&w->edits, whole_value(&w->edits), "annotations", &item))
-		edit_append(&w->edits, item.value, text_of("%s", w->annotations));
-	else
-		edit_set(&w->edits, (const char *const[]){ "annotations" }, 1,
-			 text_of("{%s}", w->annotations));
-	return 0;
+	if (!idm_json_member(&w->whole, "annotations", &annotations))
+		return 0;
+	r = idm_json_object(&annotations, w->err);
+	while (r == 0 && idm_json_each(&annotations, &cursor, &annotation))
+		w->any |= idm_oci_is_ours(annotation.key);
+	return r;
 }
 
 /* ---- the hook ---- */
 
-/* Ours, wherever the program was when it was written. */
-static bool is_our_hook(const struct idm_json *hook)
+static const char *string_at(const struct idm_json *array, size_t i)
 {
-	struct idm_json args, arg;
-	const char *word, *slash;
-	size_t n;
+	struct idm_json element = idm_json_element(array, i);
+	const char *string;
 
-	if (idm_json_type(hook) != IDM_JSON_OBJECT || !idm_json_member(hook, "args", &args) ||
-	    idm_json_array(&args, &n, NULL) < 0 || n != 2)
-		return false;
-	arg = idm_json_element(&args, 0);
-	if (idm_json_string(&arg, &word, NULL) < 0)
-		return false;
-	slash = strrchr(word, '/');
-	if (strcmp(slash ? slash + 1 : word, "idmount") != 0)
-		return false;
-	arg = idm_json_element(&args, 1);
-	return idm_json_string(&arg, &word, NULL) == 0 && strcmp(word, "oci-hook") == 0;
+	return idm_json_string(&element, &string, NULL) == 0 ? string : "";
 }
 
-/* 1: it is there, with the path that it has now. */
-static int find_our_hook(struct work *w, const struct idm_json *list, size_t at)
+/* Ours, wherever the program was when it was written. */
+static bool is_our_hook(const struct idm_json *hook, struct idm_json *args, size_t *n)
 {
-	struct item item = { 0 }, path;
+	const char *word, *slash;
 
-	while (next_item(&w->edits, at, &item)) {
-		struct idm_json hook = idm_json_element(list, item.index), there;
-		const char *text;
+	if (idm_json_type(hook) != IDM_JSON_OBJECT || !idm_json_member(hook, "args", args) ||
+	    idm_json_array(args, n, NULL) < 0 || *n < 2)
+		return false;
+	word = string_at(args, 0);
+	slash = strrchr(word, '/');
+	return strcmp(slash ? slash + 1 : word, "idmount") == 0 &&
+	       strcmp(string_at(args, 1), "oci-hook") == 0;
+}
 
-		if (!is_our_hook(&hook))
-			continue;
-		if (!idm_json_member(&hook, "path", &there) || idm_json_string(&there, &text, NULL) < 0)
-			return idm_json_fail(&hook, w->err, "\"path\" is missing");
-		find_item(&w->edits, item.value, "path", &path);
-		if (strcmp(text, w->hook) != 0)
-			edit_replace(&w->edits, path.value, path.end, json_quote(w->hook));
-		return 1;
+/* What an earlier call has given it. */
+static int take_args(struct work *w, const struct idm_json *args, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 2; r == 0 && i + 1 < n; i += 2)
+		if (strcmp(string_at(args, i), "--map") == 0)
+			r = add_given(w, text_of("%s", string_at(args, i + 1)));
+	return r;
+}
+
+/* The first of ours: 1, with its place and arguments. */
+static int find_our_hook(const struct work *w, struct idm_json *hook, struct idm_json *args, size_t *n,
+			 struct item *item)
+{
+	static const char *const keys[] = { "hooks", "createRuntime" };
+	struct idm_json hooks, list;
+	struct item at = { 0 };
+	size_t all;
+	int r;
+
+	if (!idm_json_member(&w->whole, keys[0], &hooks))
+		return 0;
+	r = idm_json_object(&hooks, w->err);
+	if (r < 0 || !idm_json_member(&hooks, keys[1], &list))
+		return r;
+	r = idm_json_array(&list, &all, w->err);
+	if (r < 0)
+		return r;
+	find_item(&w->edits, whole_value(&w->edits), keys[0], &at);
+	find_item(&w->edits, at.value, keys[1], &at);
+	*item = (struct item){ 0 };
+	while (next_item(&w->edits, at.value, item)) {
+		*hook = idm_json_element(&list, item->index);
+		if (is_our_hook(hook, args, n))
+			return 1;
 	}
 	return 0;
+}
+
+static int take_old_hook(struct work *w)
+{
+	struct idm_json hook, args;
+	struct item item;
+	size_t n;
+	int r = find_our_hook(w, &hook, &args, &n, &item);
+
+	if (r > 0)
+		r = take_args(w, &args, n);
+	w->there = w->n_given;
+	w->any |= w->there > 0;
+	return r;
+}
+
+/* The arguments for what is new, each behind a comma. */
+static char *new_args(const struct work *w, bool handler)
+{
+	char *text = text_of("%s", "");
+
+	for (size_t i = w->there; text && i < w->n_given + handler; i++) {
+		bool map = i < w->n_given;
+		char *old = text, *quoted = json_quote(map ? w->given[i] : w->config->handler);
+
+		text = quoted ? text_of("%s,\"--%s\",%s", old, map ? "map" : "handler", quoted) : NULL;
+		free(quoted);
+		free(old);
+	}
+	return text;
+}
+
+/* Its path is the one that it has now, and it gets the arguments that it has not. */
+static int change_old_hook(struct work *w, const struct idm_json *hook, const struct idm_json *args,
+			   size_t n, const struct item *item)
+{
+	struct idm_json there;
+	struct item path, list;
+	const char *text;
+	char *more;
+	bool told = false;
+
+	if (!idm_json_member(hook, "path", &there) || idm_json_string(&there, &text, NULL) < 0)
+		return idm_json_fail(hook, w->err, "\"path\" is missing");
+	find_item(&w->edits, item->value, "path", &path);
+	if (strcmp(text, w->config->hook) != 0)
+		edit_replace(&w->edits, path.value, path.end, json_quote(w->config->hook));
+	for (size_t i = 2; i < n; i++)
+		told |= strcmp(string_at(args, i), "--handler") == 0;
+	find_item(&w->edits, item->value, "args", &list);
+	more = new_args(w, w->config->handler && !told);
+	if (!more || *more)
+		edit_append(&w->edits, list.value, more ? text_of("%s", more + 1) : NULL);
+	free(more);
+	return 0;
+}
+
+static char *new_hook(const struct work *w)
+{
+	char *path = json_quote(w->config->hook), *args = new_args(w, w->config->handler);
+	char *entry = path && args ? text_of("{\"path\":%s,\"args\":[\"idmount\",\"oci-hook\"%s]}", path,
+					     args)
+				   : NULL;
+
+	free(path);
+	free(args);
+	return entry;
+}
+
+static void add_hook(struct work *w)
+{
+	static const char *const keys[] = { "hooks", "createRuntime" };
+	char *entry = new_hook(w);
+	struct item hooks, list;
+
+	if (find_item(&w->edits, whole_value(&w->edits), keys[0], &hooks) &&
+	    find_item(&w->edits, hooks.value, keys[1], &list)) {
+		edit_append(&w->edits, list.value, entry);
+		return;
+	}
+	edit_set(&w->edits, keys, 2, entry ? text_of("[%s]", entry) : NULL);
+	free(entry);
 }
 
 static int change_hooks(struct work *w)
 {
-	static const char *const keys[] = { "hooks", "createRuntime" };
-	struct idm_json hooks, list;
-	char *path, *entry;
+	struct idm_json hook, args;
 	struct item item;
 	size_t n;
-	int r = 0;
+	int r = find_our_hook(w, &hook, &args, &n, &item);
 
-	if (idm_json_member(&w->whole, keys[0], &hooks)) {
-		r = idm_json_object(&hooks, w->err);
-		if (r == 0 && idm_json_member(&hooks, keys[1], &list)) {
-			r = idm_json_array(&list, &n, w->err);
-			find_item(&w->edits, whole_value(&w->edits), keys[0], &item);
-			find_item(&w->edits, item.value, keys[1], &item);
-			r = r < 0 ? r : find_our_hook(w, &list, item.value);
-		} else {
-			item.end = 0;
-		}
-	} else {
-		item.end = 0;
-	}
-	if (r != 0)
-		return r < 0 ? r : 0;
-	path = json_quote(w->hook);
-	entry = path ? text_of("{\"path\":%s,\"args\":[\"idmount\",\"oci-hook\"]}", path) : NULL;
-	free(path);
-	if (item.end) {
-		edit_append(&w->edits, item.value, entry);
-		return 0;
-	}
-	edit_set(&w->edits, keys, 2, entry ? text_of("[%s]", entry) : NULL);
-	free(entry);
-	return 0;
+	if (r > 0)
+		return change_old_hook(w, &hook, &args, n, &item);
+	if (r == 0)
+		add_hook(w);
+	return r;
 }
 
 /* ---- the text ---- */
@@ -377,63 +447,85 @@ static int any_map(void *data, struct idm_map *map, struct idm_error *err)
 }
 
 /* What the hook would refuse is refused now, before anything runs. */
-static int check(const char *text, size_t length, int dirfd, struct idm_error *err)
+static int check(const struct work *w, const char *text, size_t length, size_t n_given)
 {
+	const struct config *config = w->config;
 	const struct idm_oci_text how = {
 		.text = text,
 		.length = length,
-		.dirfd = dirfd,
+		.dirfd = config->dirfd,
 		.joined_map = any_map,
+		.given = w->given,
+		.n_given = n_given,
+		.handler = config->handler,
 	};
 	struct idm_oci oci;
-	int r = idm_oci_read(&oci, &how, err);
+	int r = idm_oci_read(&oci, &how, w->err);
 
-	if (r == 0)
-		idm_oci_free(&oci);
+	if (r < 0)
+		return r;
+	if (config->judge)
+		r = config->judge(&oci, w->err);
+	idm_oci_free(&oci);
 	return r;
 }
 
-static int change(struct work *w)
+static int begin(struct work *w)
 {
-	int r;
+	const struct config *config = w->config;
+	int r = idm_json_parse(config->text, config->length, step_ready, &w->parsed, w->err);
 
+	w->edits = (struct edits){ .text = config->text, .length = config->length };
+	if (r < 0)
+		return r;
+	w->whole = idm_json_whole(w->parsed);
 	r = idm_json_object(&w->whole, w->err);
 	if (r == 0)
-		r = change_mounts(w);
+		r = take_old_hook(w);
 	if (r == 0)
-		r = change_annotations(w);
-	if (r == 0 && w->any)
-		r = change_hooks(w);
-	return r;
+		r = change_mounts(w);
+	return r < 0 ? r : look_at_annotations(w);
+}
+
+static void end(struct work *w)
+{
+	for (size_t i = 0; i < w->n_given; i++)
+		free(w->given[i]);
+	free(w->given);
+	edit_free(&w->edits);
+	idm_json_free(w->parsed);
 }
 
 int make_config_ready(const struct config *config, char **ready, size_t *n, struct idm_error *err)
 {
-	struct work w = {
-		.edits = { .text = config->text, .length = config->length },
-		.hook = config->hook,
-		.err = err,
-	};
-	int r = idm_json_parse(config->text, config->length, step_ready, &w.parsed, err);
+	struct work w = { .config = config, .err = err };
+	int r = begin(&w);
 
 	*ready = NULL;
-	if (r == 0) {
-		w.whole = idm_json_whole(w.parsed);
-		r = change(&w);
-	}
-	/* Only what the hook understands as it is: an annotation may say more than a mount's option. */
 	if (r == 0 && w.any)
-		r = check(config->text, config->length, config->dirfd, err);
+		r = change_hooks(&w);
+	/* Only what the hook understands as it is: what is given may say more than a mount's option. */
+	if (r == 0 && w.any)
+		r = check(&w, config->text, config->length, w.there);
 	if (r == 0 && (w.edits.n || w.edits.failed)) {
 		*ready = edit_apply(&w.edits, n);
-		r = *ready ? check(*ready, *n, config->dirfd, err) : no_memory(err);
+		r = *ready ? check(&w, *ready, *n, w.n_given) : no_memory(err);
 	}
 	if (r < 0) {
 		free(*ready);
 		*ready = NULL;
 	}
-	free(w.annotations);
-	edit_free(&w.edits);
-	idm_json_free(w.parsed);
+	end(&w);
+	return r;
+}
+
+int config_asks(const struct config *config, struct idm_error *err)
+{
+	struct work w = { .config = config, .err = err };
+	int r = begin(&w);
+
+	if (r == 0)
+		r = w.any;
+	end(&w);
 	return r;
 }

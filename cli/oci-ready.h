@@ -7,12 +7,21 @@
 
 #include "idmount.h"
 
+struct idm_oci;
+
 struct config {
 	const char *text;
 	size_t length;
-	int dirfd;	  /* of the bundle */
-	const char *hook; /* the path of our program */
+	int dirfd;	     /* of the bundle */
+	const char *hook;    /* the path of our program */
+	const char *handler; /* of the runtime, for the hook; NULL: not known */
+	/* Whether what the configuration asks for is allowed; 0 or a negative errno. NULL: it is not
+	 * asked. */
+	int (*judge)(struct idm_oci *oci, struct idm_error *err);
 };
+
+/* Whether anything in there asks for a map: 1 or 0, or a negative errno. */
+int config_asks(const struct config *config, struct idm_error *err);
 
 /*
  * *ready is the new text, of *n bytes, the caller's to free; NULL: it is ready as it is, or has nothing

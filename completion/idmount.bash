@@ -178,7 +178,7 @@ _idmount_options()
 		options+=' --no-new-privs --disable-userns --seccomp --unmask'
 		;;
 	oci-hook)
-		options=
+		options='--map --handler'
 		;;
 	oci-runtime)
 		options='--root --log --log-format --debug --systemd-cgroup --rootless --cgroup-manager --criu -v --version'

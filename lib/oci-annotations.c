@@ -2,18 +2,36 @@
 /* Maps in annotations: for engines that have no other way to say which mount is to be mapped. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "error.h"
 #include "oci.h"
 #include "plan.h"
+#include "util.h"
+
+static const char step_read[] = "read plan";
+
+/* ---- keys ---- */
+
+/* Whatever its case: an annotation that is meant for this program is never passed over. */
+bool idm_oci_is_ours(const char *key)
+{
+	static const char prefix[] = "io.idmount";
+	size_t n = sizeof(prefix) - 1;
+
+	return strncasecmp(key, prefix, n) == 0 && (!key[n] || key[n] == '.' || key[n] == '/');
+}
 
 const char *idm_oci_annotated(const struct idm_json *annotation, size_t *n)
 {
 	size_t length = strlen(IDM_OCI_ANNOTATION);
 
+	const char *destination;
+
 	if (strncmp(annotation->key, IDM_OCI_ANNOTATION, length) != 0)
 		return NULL;
-	return idm_trim_target(annotation->key + length, n);
+	destination = idm_trim_target(annotation->key + length, n);
+	return *n ? destination : NULL;
 }
 
 bool idm_oci_find_annotation(const struct idm_json *annotations, const char *destination, size_t n,
@@ -33,6 +51,41 @@ bool idm_oci_find_annotation(const struct idm_json *annotations, const char *des
 	return false;
 }
 
+static int check_key(const struct idm_json *annotations, const struct idm_json *annotation,
+		     struct idm_error *err)
+{
+	struct idm_json first;
+	const char *destination;
+	size_t n;
+
+	if (!idm_oci_is_ours(annotation->key))
+		return 0;
+	destination = idm_oci_annotated(annotation, &n);
+	if (!destination)
+		return idm_json_fail(annotation, err,
+				     "unknown annotation, expected " IDM_OCI_ANNOTATION "DESTINATION");
+	if (idm_oci_find_annotation(annotations, destination, n, &first) &&
+	    strcmp(first.key, annotation->key) != 0)
+		return idm_json_fail(annotation, err, "the annotation %s has the same destination",
+				     first.key);
+	return 0;
+}
+
+int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_error *err)
+{
+	const void *cursor = NULL;
+	struct idm_json annotation;
+	int r = 0;
+
+	if (idm_json_type(annotations) != IDM_JSON_OBJECT)
+		return 0;
+	while (r == 0 && idm_json_each(annotations, &cursor, &annotation))
+		r = check_key(annotations, &annotation, err);
+	return r;
+}
+
+/* ---- values ---- */
+
 /* The word in front of a map, or alone; *text goes on behind it, and is NULL if nothing does. */
 static const char *take_word(const char **text)
 {
@@ -49,6 +102,21 @@ static const char *take_word(const char **text)
 	return NULL;
 }
 
+/* A map in the value; what is wrong with it is said without a place. */
+static int read_value(const char *text, const char **word, struct idm_map **map, struct idm_error *why)
+{
+	int r;
+
+	*word = take_word(&text);
+	if (!text)
+		return 0;
+	if (idm_map_new(map) < 0)
+		return idm_fail(why, -ENOMEM, step_read, NULL, NULL);
+	/* No lookups: who writes annotations may be anybody. */
+	r = idm_map_parse(*map, text, 0, why);
+	return r < 0 ? r : idm_map_check(*map, why);
+}
+
 int idm_oci_read_annotation(const struct idm_json *annotation, const char **word, struct idm_map **map,
 			    struct idm_error *err)
 {
@@ -58,17 +126,31 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **word
 
 	if (r < 0)
 		return r;
-	*word = take_word(&text);
-	if (!text)
-		return 0;
-	if (idm_map_new(map) < 0)
-		return idm_fail(err, -ENOMEM, "read plan", NULL, NULL);
-	/* No lookups: who writes annotations may be anybody. */
-	r = idm_map_parse(*map, text, 0, &why);
-	if (r == 0)
-		r = idm_map_check(*map, &why);
-	if (r < 0)
+	r = read_value(text, word, map, &why);
+	if (r < 0 && r != -ENOMEM)
 		return idm_json_fail(annotation, err, "%s%s%s", why.subject, *why.subject ? ": " : "",
 				     why.reason);
-	return 0;
+	return r < 0 ? idm_fail(err, r, step_read, NULL, NULL) : 0;
+}
+
+/* ---- what the engine gives ---- */
+
+const char *idm_oci_given_destination(const char *given, size_t *n)
+{
+	const char *slash = strchr(given, '/');
+
+	return slash ? idm_trim_target(slash, n) : NULL;
+}
+
+int idm_oci_read_given(const char *given, const char **word, struct idm_map **map, struct idm_error *err)
+{
+	AUTO_FREE char *value = strndup(given, strcspn(given, "/"));
+	struct idm_error why;
+	int r = value ? read_value(value, word, map, &why) : -ENOMEM;
+
+	if (r == -ENOMEM)
+		return idm_fail(err, r, step_read, NULL, NULL);
+	return r < 0 ? idm_fail(err, r, step_read, given, "%s%s%s", why.subject,
+				*why.subject ? ": " : "", why.reason)
+		     : 0;
 }

@@ -7,8 +7,13 @@
  * Nothing is attached before everything is there, and known to be what it should be: that the process is
  * alive and has mounts of its own, that the bundle's root filesystem is the one in there, and that each
  * destination, resolved below that as the container will see it, holds the source of the mount.
+ *
+ * A destination is resolved once. Its mount is attached to the descriptor that came out of that: a
+ * volume may be shared with a running container, which can exchange a directory for a link at any time.
+ * Only what lies below one of our trees is looked for again, from that tree on, and without any links.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,25 +155,19 @@ struct placing {
 	struct idm_step step; /* a copy, which owns nothing */
 	int tree;	      /* -1: it has no map */
 	int place;	      /* what the runtime has put there; -1: nothing to care for */
-	uint64_t mount;	      /* the id of that mount */
+	char *path;	      /* where that is, in the container's mount namespace */
 	int again;	      /* a copy of it, on top of a mount that would hide it */
 };
 
-static int check_place(const struct placing *p, struct idm_error *err)
+static int check_place(const struct placing *p, int source, struct idm_error *err)
 {
 	char name[IDM_STEP_NAME];
-	AUTO_CLOSE int source = -1;
 
 	idm_step_name(&p->step, name, sizeof(name));
 	if (p->place < 0)
 		return idm_fail(err, p->place, step_enter, name,
 				p->place == -ENOENT ? "there is no such place in its root filesystem"
 						    : NULL);
-	if (p->step.kind == IDM_STEP_BIND) {
-		source = idm_sys_openat(p->step.dirfd, p->step.source, O_PATH, 0);
-		if (source < 0)
-			return idm_fail(err, source, step_enter, p->step.source, NULL);
-	}
 	if (idm_is_mount_point(p->place) && (source < 0 || idm_is_same_inode(source, p->place)))
 		return 0;
 	idm_fail(err, -EINVAL, step_enter, name, "the runtime has not mounted it there");
@@ -187,29 +186,40 @@ static enum idm_propagation copied_as(const struct idm_oci *oci, const struct id
 	return oci->shared_root ? IDM_PROPAGATION_SHARED : IDM_PROPAGATION_SLAVE;
 }
 
-static int look(struct placing *p, const struct idm_oci *oci, size_t i, const struct container *c,
-		bool below, struct idm_error *err)
+/* The kernel's own path of the place, which has no links in it. */
+static int find_path(struct placing *p, int proc, struct idm_error *err)
 {
-	size_t step = oci->mounts[i].step;
-	bool unique;
-	int r = 0;
+	char link[64], path[PATH_MAX];
+	ssize_t n;
 
-	*p = (struct placing){ .tree = -1, .place = -1, .again = -1 };
-	p->destination = oci->mounts[i].destination;
-	if (!step && !below)
-		return 0;
-	p->place = open_in(c->root, p->destination);
-	p->mapped = step;
-	if (p->place >= 0)
-		r = idm_mount_id(p->place, &p->mount, &unique);
-	if (r < 0)
-		return idm_fail(err, r, step_enter, p->destination, NULL);
-	if (step) {
-		p->step = oci->plan->steps[step];
-		p->step.copied_as = copied_as(oci, &p->step);
-		return check_place(p, err);
-	}
-	/* It is nobody's business what else the runtime has done with it. */
+	snprintf(link, sizeof(link), "thread-self/fd/%d", p->place);
+	n = idm_sys_readlinkat(proc, link, path, sizeof(path));
+	if (n == sizeof(path))
+		n = -ENAMETOOLONG;
+	if (n < 0)
+		return idm_fail(err, (int)n, step_enter, p->destination, "find its path: %s",
+				idm_errno_text((int)-n));
+	p->path = strndup(path, (size_t)n);
+	return p->path ? 0 : idm_fail(err, -ENOMEM, step_enter, NULL, NULL);
+}
+
+/* The tree is made of the source that was looked at, and not of one that has its name by now. */
+static void take_step(struct placing *p, const struct idm_oci *oci, const struct idm_oci_mount *mount)
+{
+	static char itself[] = "";
+
+	p->mapped = true;
+	p->step = oci->plan->steps[mount->step];
+	p->step.copied_as = copied_as(oci, &p->step);
+	if (mount->source < 0)
+		return;
+	p->step.dirfd = mount->source;
+	p->step.source = itself;
+}
+
+/* Whether the runtime has mounted something there. What that is, is its own business. */
+static int look_at_unmapped(struct placing *p, struct idm_error *err)
+{
 	if (p->place == -EMFILE || p->place == -ENFILE)
 		return idm_fail(err, p->place, step_enter, p->destination, NULL);
 	if (p->place >= 0 && !idm_is_mount_point(p->place)) {
@@ -217,6 +227,33 @@ static int look(struct placing *p, const struct idm_oci *oci, size_t i, const st
 		p->place = -1;
 	}
 	return 0;
+}
+
+/* All that is mounted at once. */
+struct looking {
+	const struct idm_oci *oci;
+	const struct container *container;
+	int proc;
+	bool below; /* a mapped one came before, so that it may hide this one */
+};
+
+static int look(struct placing *p, const struct looking *l, size_t i, struct idm_error *err)
+{
+	const struct idm_oci_mount *mount = &l->oci->mounts[i];
+	int r;
+
+	*p = (struct placing){ .tree = -1, .place = -1, .again = -1 };
+	p->destination = mount->destination;
+	if (!mount->step && !l->below)
+		return 0;
+	p->place = open_in(l->container->root, p->destination);
+	if (mount->step) {
+		take_step(p, l->oci, mount);
+		r = check_place(p, mount->source, err);
+	} else {
+		r = look_at_unmapped(p, err);
+	}
+	return r < 0 || p->place < 0 ? r : find_path(p, l->proc, err);
 }
 
 static int make_trees(struct placing *placings, size_t n, struct idm_error *err)
@@ -251,28 +288,57 @@ struct errand {
 	bool peers; /* a tree is in place where what is mounted goes to the host */
 };
 
+/* How `path` goes on behind `directory`; NULL: it is not in there. */
+static const char *below(const char *path, const char *directory)
+{
+	size_t n = strlen(directory);
+
+	if (strncmp(path, directory, n) != 0 || (path[n] && path[n] != '/'))
+		return NULL;
+	return path[n] ? path + n + 1 : path + n;
+}
+
+/* The last one of ours that covers the place of `p`; *rest leads from there to that. NULL: none does. */
+static const struct placing *cover_of(const struct errand *e, const struct placing *p, const char **rest)
+{
+	const struct placing *cover = NULL;
+
+	for (const struct placing *q = e->placings; q < p; q++) {
+		const char *more = q->path ? below(p->path, q->path) : NULL;
+
+		if (!more || (q->tree < 0 && q->again < 0) ||
+		    (cover && strlen(q->path) < strlen(cover->path)))
+			continue;
+		cover = q;
+		*rest = more;
+	}
+	return cover;
+}
+
 static int put(const struct errand *e, const struct placing *p, int tree)
 {
-	AUTO_CLOSE int to = -1;
+	const char *rest = "";
+	const struct placing *cover = cover_of(e, p, &rest);
+	int to = !cover ? p->place : cover->tree >= 0 ? cover->tree : cover->again;
+	AUTO_CLOSE int found = -1;
 
-	e->answer->doing = RESOLVING;
-	to = open_in(e->container->root, p->destination);
-	if (to < 0)
-		return to;
+	if (*rest) {
+		e->answer->doing = RESOLVING;
+		to = found = idm_sys_openat2(to, rest, O_PATH, 0,
+					     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+						     RESOLVE_NO_MAGICLINKS);
+		if (to < 0)
+			return to;
+	}
 	e->answer->doing = ATTACHING;
 	return idm_sys_move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 static bool is_hidden(const struct errand *e, const struct placing *p)
 {
-	AUTO_CLOSE int now = -1;
-	uint64_t mount;
-	bool unique;
+	const char *rest;
 
-	if (p->place < 0)
-		return false;
-	now = open_in(e->container->root, p->destination);
-	return now < 0 || idm_mount_id(now, &mount, &unique) < 0 || mount != p->mount;
+	return p->place >= 0 && cover_of(e, p, &rest);
 }
 
 /* The working directory leads to the mount, whatever /proc is in there. */
@@ -416,12 +482,13 @@ static int attach(const struct container *c, struct placing *placings, size_t n,
 static int look_at_all(struct placing *placings, const struct idm_oci *oci, const struct container *c,
 		       size_t *n, struct idm_error *err)
 {
-	bool below = false;
-	int r = 0;
+	AUTO_CLOSE int proc = idm_procfs_root(err);
+	struct looking l = { .oci = oci, .container = c, .proc = proc };
+	int r = proc < 0 ? proc : 0;
 
 	for (*n = 0; *n < oci->n && r == 0; ++*n) {
-		r = look(&placings[*n], oci, *n, c, below, err);
-		below |= oci->mounts[*n].step > 0;
+		r = look(&placings[*n], &l, *n, err);
+		l.below |= oci->mounts[*n].step > 0;
 	}
 	return r;
 }
@@ -445,6 +512,7 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 	for (size_t i = 0; i < n; i++) {
 		idm_close_fd(&placings[i].tree);
 		idm_close_fd(&placings[i].place);
+		free(placings[i].path);
 	}
 	close_container(&c);
 	return r;

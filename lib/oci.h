@@ -35,8 +35,14 @@ bool idm_oci_is_map_word(const char *word);
  */
 #define IDM_OCI_ANNOTATION "io.idmount.map/"
 
-/* The destination that the annotation names, without slashes at its ends; NULL: it is none of ours. */
+/* Whether a key is meant for this program, also one that is misspelt: "io.idmount.map". */
+bool idm_oci_is_ours(const char *key);
+
+/* The destination that the annotation names, without slashes at its ends; NULL: it names none. */
 const char *idm_oci_annotated(const struct idm_json *annotation, size_t *n);
+
+/* Refuses keys of ours that name no destination, and two that name the same one. */
+int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_error *err);
 
 /* The annotation for a destination (trimmed) in *found; false: there is none. */
 bool idm_oci_find_annotation(const struct idm_json *annotations, const char *destination, size_t n,
@@ -46,12 +52,35 @@ bool idm_oci_find_annotation(const struct idm_json *annotations, const char *des
 int idm_oci_read_annotation(const struct idm_json *annotation, const char **word, struct idm_map **map,
 			    struct idm_error *err);
 
+/*
+ * The engine's own word about a mount, in the form VALUE/DESTINATION: "idmap=uids=0-5-1;gids=0-5-1/vol".
+ * The front hands it to the hook as an argument, where no annotation can pretend to be one.
+ */
+const char *idm_oci_given_destination(const char *given, size_t *n); /* NULL: there is no slash */
+int idm_oci_read_given(const char *given, const char **word, struct idm_map **map,
+		       struct idm_error *err);
+
+/* ---- who asks ---- */
+
+/* What the engine's annotations say about the container. Strings are the text's; NULL: not known. */
+struct idm_oci_asker {
+	bool pod;
+	const char *namespace;
+	const char *handler;
+};
+
+/* -EINVAL: two annotations name different namespaces. */
+int idm_oci_read_asker(const struct idm_json *annotations, struct idm_oci_asker *asker,
+		       struct idm_error *err);
+
 /* ---- the bundle ---- */
 
 /* One mount of the configuration, in its order. */
 struct idm_oci_mount {
 	char *destination; /* without slashes at its ends */
 	size_t step;	   /* of the plan; 0, which is the root filesystem: it has no map */
+	char *annotation;  /* the key that asks for the map; NULL: the engine does */
+	int source;	   /* of a mapped bind, as it was looked at; -1: not opened */
 };
 
 struct idm_oci {
@@ -59,6 +88,11 @@ struct idm_oci {
 	struct idm_oci_mount *mounts;
 	size_t n;
 	bool shared_root; /* linux.rootfsPropagation: what is mounted in there goes to the host */
+	char *annotation; /* the first that asks for a map, also where there is no mount for it */
+	/* Who asks by annotations, see struct idm_oci_asker. */
+	bool pod;
+	char *namespace;
+	char *handler;
 };
 
 struct idm_oci_text {
@@ -69,6 +103,10 @@ struct idm_oci_text {
 	 */
 	int (*joined_map)(void *data, struct idm_map *map, struct idm_error *err);
 	void *data;
+	/* What the engine asks for beside the text, see idm_oci_read_given(). */
+	char *const *given;
+	size_t n_given;
+	const char *handler; /* of the runtime, if the engine has told; NULL: see the annotations */
 };
 
 /*
@@ -77,6 +115,16 @@ struct idm_oci_text {
  */
 int idm_oci_read(struct idm_oci *oci, const struct idm_oci_text *text, struct idm_error *err);
 void idm_oci_free(struct idm_oci *oci);
+
+/*
+ * Opens what the mapped binds have as their sources; all that follows is about these very files. Refuses
+ * a source that is ID-mapped already.
+ */
+int idm_oci_open_sources(struct idm_oci *oci, struct idm_error *err);
+
+/* Whether root's rules allow what annotations ask for. The sources are open. -EPERM: they do not. */
+struct idm_policy;
+int idm_oci_judge(const struct idm_oci *oci, const struct idm_policy *policy, struct idm_error *err);
 
 /* ---- the container ---- */
 

@@ -228,17 +228,51 @@ static int note_mount(struct oci *oci, const char *destination, bool mapped)
 	if (!mount->destination)
 		return idm_fail(oci->reader->err, -ENOMEM, step_read, NULL, NULL);
 	mount->step = mapped ? o->plan->n : 0;
+	mount->source = -1;
 	o->n++;
 	return 0;
 }
 
-/* The map that an annotation gives. */
-static int take_annotation(struct oci *oci, const struct idm_json *mount,
-			   const struct idm_json *annotation, struct idm_words *words,
-			   struct idm_plan_mount *m, struct idm_map **own)
+/* What the engine gives beside the text for that destination; NULL: nothing. */
+static const char *find_given(const struct oci *oci, const char *destination, size_t n)
+{
+	for (size_t i = 0; i < oci->text->n_given; i++) {
+		size_t length;
+		const char *given = oci->text->given[i],
+			   *other = idm_oci_given_destination(given, &length);
+
+		if (other && length == n && memcmp(other, destination, n) == 0)
+			return given;
+	}
+	return NULL;
+}
+
+/* What asks for the map of one mount from outside of it; NULL: it does not. */
+struct asking {
+	const char *given;
+	const struct idm_json *annotation;
+};
+
+static int read_asking(const struct oci *oci, const struct asking *asking, const char **word,
+		       struct idm_map **own)
+{
+	struct idm_oci_mount *noted = &oci->mapped->mounts[oci->mapped->n - 1];
+	struct idm_error *err = oci->reader->err;
+
+	if (asking->given)
+		return idm_oci_read_given(asking->given, word, own, err);
+	noted->annotation = strdup(asking->annotation->key);
+	if (!noted->annotation)
+		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+	return idm_oci_read_annotation(asking->annotation, word, own, err);
+}
+
+/* The map that is asked for so. */
+static int take_asking(struct oci *oci, const struct idm_json *mount, const struct asking *asking,
+		       struct idm_words *words, struct idm_plan_mount *m, struct idm_map **own)
 {
 	const char *word = NULL;
-	int r = idm_oci_read_annotation(annotation, &word, own, oci->reader->err);
+	int r = read_asking(oci, asking, &word, own);
 
 	if (r < 0)
 		return r;
@@ -246,6 +280,20 @@ static int take_annotation(struct oci *oci, const struct idm_json *mount,
 		words->words[words->n++] = word;
 	m->map = *own;
 	return m->map ? 0 : find_container_map(oci, mount, word, m);
+}
+
+static int check_once(const struct oci *oci, const struct idm_json *mount, const struct asking *asking,
+		      bool has)
+{
+	struct idm_error *err = oci->reader->err;
+
+	if (asking->annotation && (has || asking->given))
+		return idm_json_fail(mount, err, "a map is given twice: here, and by the annotation %s",
+				     asking->annotation->key);
+	if (asking->given && has)
+		return idm_json_fail(mount, err, "a map is given twice: here, and by --map %s",
+				     asking->given);
+	return 0;
 }
 
 /* 1: it is mapped, as far as m says. 0: it is none of ours. */
@@ -257,17 +305,14 @@ static int select_mount(struct oci *oci, const struct idm_json *mount, struct id
 	const char *destination = idm_trim_target(m->target, &n);
 	bool annotated = idm_oci_find_annotation(&oci->annotations, destination, n, &annotation),
 	     has = has_map(mount, words);
-	int r;
+	const struct asking asking = { find_given(oci, destination, n), annotated ? &annotation : NULL };
+	int r = check_once(oci, mount, &asking, has);
 
-	if (annotated && has)
-		return idm_json_fail(mount, oci->reader->err,
-				     "a map is given twice: here, and by the annotation %s",
-				     annotation.key);
-	r = note_mount(oci, m->target, annotated || has);
-	if (r < 0 || (!annotated && !has))
+	if (r == 0)
+		r = note_mount(oci, m->target, annotated || asking.given || has);
+	if (r < 0 || (!annotated && !asking.given && !has))
 		return r;
-	r = annotated ? take_annotation(oci, mount, &annotation, words, m, own)
-		      : find_map(oci, mount, words, m, own);
+	r = has ? find_map(oci, mount, words, m, own) : take_asking(oci, mount, &asking, words, m, own);
 	return r < 0 ? r : 1;
 }
 
@@ -289,19 +334,31 @@ static bool is_sandbox(const struct oci *oci)
 	return false;
 }
 
-/* Its destination is that of one mount. With two, the lower one could not be seen. */
-static int check_annotation(const struct oci *oci, const struct idm_json *annotation)
+static size_t count_mounts(const struct idm_oci *o, const char *destination, size_t n)
 {
-	const struct idm_oci *o = oci->mapped;
-	size_t n, found = 0;
-	const char *destination = idm_oci_annotated(annotation, &n);
+	size_t found = 0;
 
-	if (!destination)
-		return 0;
 	for (size_t i = 0; i < o->n; i++)
 		/* analyzer: every mount has a destination */
 		found += strlen(o->mounts[i].destination) == n &&
 			 memcmp(o->mounts[i].destination, destination, n) == 0;
+	return found;
+}
+
+/* Its destination is that of one mount. With two, the lower one could not be seen. */
+static int check_annotation(const struct oci *oci, const struct idm_json *annotation)
+{
+	struct idm_oci *o = oci->mapped;
+	size_t n, found;
+	const char *destination = idm_oci_annotated(annotation, &n);
+
+	if (!destination)
+		return 0;
+	if (!o->annotation)
+		o->annotation = strdup(annotation->key);
+	if (!o->annotation)
+		return idm_fail(oci->reader->err, -ENOMEM, step_read, NULL, NULL);
+	found = count_mounts(o, destination, n);
 	if (found == 1 || (found == 0 && is_sandbox(oci)))
 		return 0;
 	return idm_json_fail(annotation, oci->reader->err, "%s mount has the destination /%.*s",
@@ -321,6 +378,50 @@ static int check_annotations(const struct oci *oci)
 	return r;
 }
 
+static int check_given(const struct oci *oci, const char *given)
+{
+	size_t n, found;
+	const char *destination = idm_oci_given_destination(given, &n);
+
+	if (!destination)
+		return idm_fail(oci->reader->err, -EINVAL, step_read, given,
+				"expected VALUE/DESTINATION");
+	if (find_given(oci, destination, n) != given)
+		return idm_fail(oci->reader->err, -EINVAL, step_read, given,
+				"a map is given twice for /%.*s", (int)n, destination);
+	found = count_mounts(oci->mapped, destination, n);
+	if (found == 1)
+		return 0;
+	return idm_fail(oci->reader->err, -EINVAL, step_read, given,
+			"%s mount has the destination /%.*s", found ? "more than one" : "no", (int)n,
+			destination);
+}
+
+static int check_all_given(const struct oci *oci)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < oci->text->n_given; i++)
+		r = check_given(oci, oci->text->given[i]);
+	return r;
+}
+
+/*
+ * The runtime has mounted it already. A second overlay on the same upper directory damages what is in
+ * there.
+ */
+static int check_upper(const struct oci *oci, const struct idm_json *mount,
+		       const struct idm_words *words)
+{
+	for (size_t i = 0; i < words->n; i++)
+		if (strncmp(words->words[i], "upperdir=", 9) == 0)
+			return idm_json_fail(mount, oci->reader->err,
+					     "%s is in use by the runtime's overlay: a second one on it "
+					     "would damage it",
+					     words->words[i]);
+	return 0;
+}
+
 /* ---- all mounts ---- */
 
 static int read_mount(struct oci *oci, const struct idm_json *mount)
@@ -337,6 +438,8 @@ static int read_mount(struct oci *oci, const struct idm_json *mount)
 	if (r == 0 && oci->mapped) {
 		r = select_mount(oci, mount, &words, &m, &own);
 		wanted = r > 0;
+		if (wanted && !idm_words_make_bind(&words))
+			r = check_upper(oci, mount, &words);
 	} else if (r == 0) {
 		r = find_map(oci, mount, &words, &m, &own);
 	}
@@ -411,6 +514,30 @@ static int read_propagation(struct idm_oci *o, const struct idm_json *whole, str
 	return r;
 }
 
+/* A copy of what may be NULL. */
+static int copy_text(char **to, const char *text, struct idm_error *err)
+{
+	if (!text)
+		return 0;
+	*to = strdup(text);
+	return *to ? 0 : idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+}
+
+static int read_asker(struct oci *oci)
+{
+	struct idm_error *err = oci->reader->err;
+	struct idm_oci *o = oci->mapped;
+	struct idm_oci_asker asker;
+	int r = idm_oci_read_asker(&oci->annotations, &asker, err);
+
+	if (oci->text->handler)
+		asker.handler = oci->text->handler;
+	o->pod = asker.pod;
+	if (r == 0)
+		r = copy_text(&o->namespace, asker.namespace, err);
+	return r < 0 ? r : copy_text(&o->handler, asker.handler, err);
+}
+
 static int read_container(struct oci *oci, const struct idm_json *whole)
 {
 	struct idm_error *err = oci->reader->err;
@@ -421,10 +548,16 @@ static int read_container(struct oci *oci, const struct idm_json *whole)
 	if (r == 0 && idm_json_member(whole, "annotations", &oci->annotations))
 		r = idm_json_object(&oci->annotations, err);
 	if (r == 0)
+		r = idm_oci_check_annotations(&oci->annotations, err);
+	if (r == 0)
+		r = read_asker(oci);
+	if (r == 0)
 		r = read_propagation(oci->mapped, whole, err);
 	if (r == 0)
 		r = read_whole(oci, whole);
-	return r < 0 ? r : check_annotations(oci);
+	if (r == 0)
+		r = check_annotations(oci);
+	return r < 0 ? r : check_all_given(oci);
 }
 
 int idm_oci_read(struct idm_oci *o, const struct idm_oci_text *text, struct idm_error *err)
@@ -453,9 +586,15 @@ int idm_oci_read(struct idm_oci *o, const struct idm_oci_text *text, struct idm_
 
 void idm_oci_free(struct idm_oci *o)
 {
-	for (size_t i = 0; i < o->n; i++)
+	for (size_t i = 0; i < o->n; i++) {
 		free(o->mounts[i].destination);
+		free(o->mounts[i].annotation);
+		idm_close_fd(&o->mounts[i].source);
+	}
 	free(o->mounts);
+	free(o->annotation);
+	free(o->namespace);
+	free(o->handler);
 	idm_plan_free(o->plan);
 	*o = (struct idm_oci){ 0 };
 }

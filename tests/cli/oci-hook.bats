@@ -57,6 +57,7 @@ teardown()
 	touch src/sub/1000
 	chown 1000:1000 src/sub/1000
 	mkdir rootfs/deep rootfs/own
+	policy 'allow source=/mnt/src disk=any seen=any'
 	bundle b 'for d in vol other deep own; do stat -c %u /$d/1000 /$d/sub/1000; done' \
 		".annotations = {\"io.idmount.map/vol\": \"1000:100007\", \"io.idmount.map//other/\": \"idmap=u:1000:100008,g:0:100000\",
 			\"io.idmount.map/deep\": \"ridmap=uids=1000-100009-1;gids=0-100000-1\", \"io.idmount.map/own\": \"ridmap\", \"else\": \"1\"}
@@ -222,7 +223,8 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	echo '0 300000 65536' >"/proc/$joined/uid_map"
 	echo '0 300000 65536' >"/proc/$joined/gid_map"
 	chown 0:0 src
-	bundle b 'stat -c %u /vol/5; touch /vol/new' "$(with_hook) | $(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"idmap\"}
+	bundle b 'stat -c %u /vol/5; touch /vol/new' "$(with_hook) | $(volume /vol rbind) 
+		| .mounts[-1].options += [\"idmap\"]
 		| .linux.namespaces += [{type: \"user\", path: \"/proc/$joined/ns/user\"}]"
 	run -0 with_crun b
 	same output 5 "$output"
@@ -333,6 +335,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	annotation_refused vol '7' "$key: it is a number, a string is wanted"
 	annotation_refused vol '"idmap"' 'mounts[7]: idmap: there are no uidMappings, neither here nor in linux'
 	annotation_refused none '"0:1"' 'annotations["io.idmount.map/none"]: no mount has the destination /none'
+	annotation_refused 'vol": "5:1", "io.idmount.map//vol/' '"5:2"' 'annotations["io.idmount.map//vol/"]: the annotation io.idmount.map/vol has the same destination'
 	annotation_refused vol '"0:1"' 'mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' "$(volume /vol rbind "$(rows 0 1 1)")"
 	annotation_refused vol '"0:1"' "$key: more than one mount has the destination /vol" "$(volume /vol rbind) | $(volume /vol rbind)"
 }
@@ -354,7 +357,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	bundle b true '.mounts[-1] += {destination: "/vol", source: "/mnt/rootfs"}'
 	hook_refuses "bind on /vol: look at the container: the runtime has not mounted it there$hint" "$fake" /mnt/b
 	bundle b true '.mounts[-1] += {source: "/mnt/none"}'
-	hook_refuses '/mnt/none: look at the container: No such file or directory' "$fake" /mnt/b
+	hook_refuses '/mnt/none: open source: No such file or directory' "$fake" /mnt/b
 }
 
 @test "the sandbox of a pod has the annotations of the pod, and none of its volumes" {
@@ -362,10 +365,288 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 
 	for type in '"io.kubernetes.cri.container-type"' '"io.kubernetes.cri-o.ContainerType"'; do
 		rm -rf b
+		policy 'allow disk=0 seen=1'
 		bundle b 'echo fine' "$(with_hook) | .annotations = {$type: \"sandbox\", \"io.idmount.map/none\": \"0:1\"}"
 		prints fine with_runc b
 		bundle b 'echo fine' ".annotations[$type] = \"container\""
 		run ! --separate-stderr with_runc b
 		[[ $stderr == *'no mount has the destination /none'* ]]
 	done
+}
+
+# refused_by RULE KEY=VALUE... : by hook and front, with the annotations of the container; VALUE may be empty.
+refused_by()
+{
+	local rule=$1 annotations='{}' pair
+
+	shift
+	for pair; do
+		annotations=$(jq -c --arg key "${pair%%=*}" --arg value "${pair#*=}" '.[$key] = $value' <<<"$annotations")
+	done
+	rm -rf b
+	bundle b true "$(volume /vol rbind) | .annotations = $annotations"
+	hook_refuses "io.idmount.map/vol: judge annotation: $rule" "$fake" /mnt/b
+	ln -sf "$IDMOUNT" idmount-oci-runtime
+	IDMOUNT_RUNTIME=true refused 1 "idmount: oci-runtime: /mnt/b/config.json: io.idmount.map/vol: judge annotation: $rule" \
+		/mnt/idmount-oci-runtime create --bundle b id
+}
+
+# allowed KEY=VALUE...
+allowed()
+{
+	local annotations='{}' pair
+
+	for pair; do
+		annotations=$(jq -c --arg key "${pair%%=*}" --arg value "${pair#*=}" '.[$key] = $value' <<<"$annotations")
+	done
+	rm -rf b
+	bundle b true "$(volume /vol rbind,nosuid,nodev) | .annotations = $annotations"
+	quietly run_hook "$fake" /mnt/b
+	same 'mapped mounts in there' 1 "$(mounts_of "$fake" | grep -c idmapped)"
+	nsenter --mount --target "$fake" -- umount /mnt/rootfs/vol
+}
+
+@test "without rules: no map for a pod, elsewhere all but those of disk id 0" {
+	local file=/etc/idmount/annotations.conf key pod
+
+	policy
+	fake /vol
+	pod="the default rule refuses all maps of pods; $file is the file that allows them"
+	for key in io.kubernetes.cri.container-type io.kubernetes.cri.sandbox-namespace io.kubernetes.cri-o.ContainerType \
+		io.kubernetes.pod.namespace io.kubernetes.cri-o.TTY.x devices.crio.io io.containerd.cri.runtime-handler; do
+		refused_by "$pod" io.idmount.map/vol=2000:1000 "$key=x"
+	done
+	refused_by "$pod" io.idmount.map/vol=2000:1000 io.container.manager=cri-o
+	for map in 0:1000 u:0:1000,g:5:5 0:100000:65536 7:7,0:5 ridmap=uids=0-1000-1\;gids=5-5-1 'uidmap=5:1000:1 gidmap=0:1000:1'; do
+		kind=uid
+		[[ $map != uidmap=5* ]] || kind=gid
+		refused_by "the default rule refuses disk $kind 0; $file is the file that allows it" "io.idmount.map/vol=$map"
+	done
+	refused_by "the default rule refuses disk gid 0; $file is the file that allows it" io.idmount.map/vol=u:5:1000,g:0:1000
+	allowed io.idmount.map/vol=1000:0
+	# podman before 4.5 writes these into each container.
+	allowed io.idmount.map/vol=1000:0 io.container.manager=libpod io.kubernetes.cri-o.Created=x io.kubernetes.cri-o.TTY=false
+}
+
+@test "the container's own map may not be asked for where it has disk id 0" {
+	policy
+	bundle b 'stat -c %u /vol/0' "$(with_hook) | $(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"idmap\"} | $userns"
+	run ! --separate-stderr with_runc b
+	[[ $stderr == *'io.idmount.map/vol: judge annotation: the default rule refuses disk uid 0;'* ]]
+	# The engine's own word is not limited.
+	bundle b 'stat -c %u /vol/0' 'del(.annotations) | .mounts[-1].options += ["idmap"]'
+	prints 0 with_runc b
+	bundle b 'stat -c %u /vol/0' ".mounts[-1].options -= [\"idmap\"] | .mounts[-1] += {uidMappings: $(rows 0 100007 1), gidMappings: $(rows 0 100000 1)}
+		| .annotations = {\"io.kubernetes.cri.container-type\": \"container\"}"
+	prints 7 with_runc b
+}
+
+@test "rules: the first that matches decides" {
+	local file=/etc/idmount/annotations.conf
+
+	fake /vol
+	policy '# for one volume' 'deny source=/mnt/src/secret' '' 'allow source=/mnt/srcs disk=any seen=any' \
+		'allow namespace=team-a  source=/mnt/ disk=1000-1999 seen=0,5' 'allow namespace=- handler=other disk=any seen=any' 'allow namespace=- source=/mnt/src disk=u:1000,g:100-200 seen=any'
+	# A directory above of what is denied has that in it.
+	refused_by "it is refused by line 2 of $file" io.idmount.map/vol=1000:0
+	sed -i 2d $file
+	refused_by "disk gid 1000 is not allowed by line 6 of $file" io.idmount.map/vol=1000:0
+	refused_by "disk gid 201 is not allowed by line 6 of $file" io.idmount.map/vol=u:1000:0,g:100:0:102
+	allowed io.idmount.map/vol=u:1000:0,g:150:0:51
+	allowed io.idmount.map/vol=1000:0,1500:5 io.kubernetes.cri.sandbox-namespace=team-a
+	refused_by "seen uid 1 is not allowed by line 4 of $file" io.idmount.map/vol=1000:0:2 io.kubernetes.cri.sandbox-namespace=team-a
+	refused_by "disk uid 0 is not allowed by line 4 of $file" io.idmount.map/vol=0:0 io.kubernetes.pod.namespace=team-a
+	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.pod.namespace=team-b
+	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.pod.namespace=team-a io.container.manager=libpod
+	policy 'allow disk=any seen=any' off
+	refused_by "line 2 of $file switches annotations off" io.idmount.map/vol=1000:0
+	policy
+	mkdir /etc/idmount
+	: >$file
+	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0
+}
+
+@test "rules for a runtime handler" {
+	local file=/etc/idmount/annotations.conf
+
+	fake /vol
+	policy 'allow handler=mapped disk=1000 seen=0'
+	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.cri.container-type=container
+	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.cri.container-type=container io.containerd.cri.runtime-handler=mapped
+	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=other
+	allowed io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=mapped
+	# With containerd, by the name that the front is called by.
+	ln -s "$IDMOUNT" idmount-oci-runtime.mapped
+	bundle c 'stat -c %u /vol/1000' "$(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\", \"io.kubernetes.cri.container-type\": \"container\"}"
+	prints 0 /mnt/idmount-oci-runtime.mapped --root state run --bundle c "$prefix-c"
+	same 'what the hook is told' '["idmount","oci-hook","--handler","mapped"]' "$(jq -c '.hooks.createRuntime[0].args' c/config.json)"
+	prints 0 /mnt/idmount-oci-runtime.mapped --root state run --bundle c "$prefix-c"
+	run ! /mnt/idmount-oci-runtime.other --root state run --bundle c "$prefix-c"
+}
+
+@test "the source that is judged is the one that is mounted, whatever leads there" {
+	local file=/etc/idmount/annotations.conf
+
+	mkdir allowed secret
+	touch secret/1000
+	chown 1000:1000 secret/1000
+	ln -s ../secret allowed/link
+	ln -s /mnt/allowed/link allowed/again
+	policy 'allow source=/mnt/allowed disk=1000 seen=0'
+	for path in allowed/link allowed/again allowed/../secret allowed/link/. allowed/link/../secret; do
+		rm -rf b
+		source=/mnt/$path bundle b 'stat -c %u /vol/1000' "$(with_hook) | $(source=/mnt/$path volume /vol rbind)
+			| .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
+		run ! --separate-stderr with_runc b
+		echo "$path: $stderr"
+		[[ $stderr == *"no rule of $file is for it"* ]]
+	done
+	policy 'allow source=/mnt/allowed/link disk=1000 seen=0'
+	run ! --separate-stderr with_runc b
+	[[ $stderr == *"$file: read policy: line 1: source: a symbolic link is in /mnt/allowed/link; name what it leads to"* ]]
+	policy 'allow source=/mnt/secret disk=1000 seen=0'
+	prints 0 with_runc b
+}
+
+@test "a file of rules that is wrong, or not root's alone" {
+	local file=/etc/idmount/annotations.conf
+
+	file_refused()
+	{
+		rm -rf b
+		bundle b true "$(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
+		hook_refuses "$1" "$fake" /mnt/b
+		ln -sf "$IDMOUNT" idmount-oci-runtime
+		IDMOUNT_RUNTIME=true refused 1 "idmount: oci-runtime: /mnt/b/config.json: $1" /mnt/idmount-oci-runtime create --bundle b id
+	}
+	fake /vol
+	policy 'allow disk=1000 seen=0'
+	chmod 664 $file
+	file_refused "$file: read policy: others than root may write it: its mode is 664"
+	chmod 646 $file
+	file_refused "$file: read policy: others than root may write it: its mode is 646"
+	chmod 644 $file
+	chown 5 $file
+	file_refused "$file: read policy: expected root as its owner, got user 5"
+	chown 0 $file
+	chmod 757 /etc/idmount
+	file_refused "/etc/idmount: read policy: others than root may write it: its mode is 757"
+	chmod 755 /etc/idmount
+	chown 5 /etc/idmount
+	file_refused "/etc/idmount: read policy: expected root as its owner, got user 5"
+	chown 0 /etc/idmount
+	mv $file /etc/idmount/real
+	ln -s real $file
+	file_refused "$file: read policy: it is a symbolic link"
+	rm $file
+	mkfifo -m 600 $file
+	file_refused "$file: read policy: it is no regular file"
+	policy 'allow disk=1000 seen=0' 'alow'
+	file_refused "$file: read policy: line 2: expected allow, deny or off, got \"alow\""
+	truncate -s 1048577 $file
+	file_refused "$file: read policy: it is larger than 1 MiB"
+	rm -r /etc/idmount
+	touch /etc/idmount
+	file_refused "/etc/idmount: read policy: Not a directory"
+}
+
+@test "the rules hold for each container anew" {
+	policy 'allow disk=1000 seen=0'
+	bundle b 'stat -c %u /vol/1000' "$(with_hook) | $(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
+	prints 0 with_runc b
+	policy off
+	run ! --separate-stderr with_runc b
+	[[ $stderr == *'line 1 of /etc/idmount/annotations.conf switches annotations off'* ]]
+	# A pod's sandbox too, which has no volumes.
+	bundle c 'echo fine' "$(with_hook) | .annotations = {\"io.kubernetes.cri.container-type\": \"sandbox\", \"io.idmount.map/vol\": \"1000:0\"}"
+	run ! --separate-stderr with_runc c
+	policy
+	run ! --separate-stderr with_runc c
+	[[ $stderr == *'the default rule refuses all maps of pods'* ]]
+}
+
+@test "annotations that name no destination, and unknown ones" {
+	local key
+
+	fake /vol
+	for key in io.idmount.map io.idmount.map/ io.idmount.map// io.idmount io.idmount/x io.idmount.mapp/vol io.idmount.Map/vol IO.idmount.map/vol io.idmount.map.x; do
+		rm -rf b
+		bundle b true "$(volume /vol rbind) | .annotations = {\"$key\": \"1000:0\"}"
+		hook_refuses "/mnt/b/config.json: read plan: annotations[\"$key\"]: unknown annotation, expected io.idmount.map/DESTINATION" "$fake" /mnt/b
+		ln -sf "$IDMOUNT" idmount-oci-runtime
+		IDMOUNT_RUNTIME=true refused 1 "idmount: oci-runtime: /mnt/b/config.json: read plan: annotations[\"$key\"]: unknown annotation, expected io.idmount.map/DESTINATION" \
+			/mnt/idmount-oci-runtime create --bundle b id
+	done
+	bundle b true '.annotations = {"io.idmounts": "x", "org.io.idmount.map": "y", "io.idmount-other": ""}'
+	quietly run_hook "$fake" /mnt/b
+}
+
+@test "the patterns of contrib start the hook for each of them, also with an empty value" {
+	local pattern value key
+
+	pattern=$(jq -r '.when.annotations | keys[0]' "$ROOT/contrib/hooks.d/idmount.json")
+	value=$(jq -r '.when.annotations[]' "$ROOT/contrib/hooks.d/idmount.json")
+	for key in io.idmount.map/vol io.idmount.map io.idmount.other/x io.idmount; do
+		grep -qE "$pattern" <<<"$key"
+		printf '' | python3 -c 'import re, sys; sys.exit(not re.search(sys.argv[1], ""))' "$value"
+	done
+	! grep -qE "$pattern" <<<"org.io.idmount.map"
+}
+
+@test "an overlay whose upper directory the runtime uses is not mounted a second time" {
+	local mount='{destination: "/vol", type: "overlay", source: "overlay", options: ["lowerdir=/mnt/src", "upperdir=/mnt/up", "workdir=/mnt/work"]}'
+
+	mkdir up work
+	bundle b true "$(with_hook) | .mounts += [$mount + {uidMappings: $(rows 1000 0 1), gidMappings: $(rows 1000 0 1)}]"
+	run ! --separate-stderr with_runc b
+	echo "$stderr"
+	[[ $stderr == *"mounts[7]: upperdir=/mnt/up is in use by the runtime's overlay: a second one on it would damage it"* ]]
+	bundle c true "$(with_hook) | .mounts += [$mount] | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
+	run ! --separate-stderr with_runc c
+	[[ $stderr == *"mounts[7]: upperdir=/mnt/up is in use by the runtime's overlay"* ]]
+	ln -s "$IDMOUNT" idmount-oci-runtime
+	IDMOUNT_RUNTIME=true run -1 /mnt/idmount-oci-runtime create --bundle c id
+	[[ $output == *"mounts[7]: upperdir=/mnt/up is in use by the runtime's overlay"* ]]
+	# Several sources, which no rule names.
+	policy 'allow disk=any seen=any'
+	bundle d true "$(with_hook) | .mounts += [$mount | .options = [\"lowerdir=/mnt/src:/mnt/up\"]] | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
+	run ! --separate-stderr with_runc d
+	[[ $stderr == *'io.idmount.map/vol: judge annotation: an annotation cannot map an overlay'* ]]
+}
+
+@test "a source that is ID-mapped already is refused" {
+	local hint=$'\nhint: a second map would replace that one: name the source by a path where it has no map'
+
+	mkdir seen
+	idmount mount -m 1000:2000 src seen
+	fake /vol
+	nsenter --mount --target "$fake" -- mount --rbind /mnt/seen /mnt/rootfs/vol
+	source=/mnt/seen bundle b true "$(source=/mnt/seen volume /vol rbind "$(rows 2000 0 1)")"
+	hook_refuses "/mnt/seen: open source: its mount is ID-mapped already$hint" "$fake" /mnt/b
+	mkdir above above/sub
+	idmount mount -m 1000:2000 src above/sub
+	nsenter --mount --target "$fake" -- mount --rbind /mnt/above /mnt/rootfs/vol
+	bundle c true "$(source=/mnt/above volume /vol rbind,ridmap "$(rows 2000 0 1)")"
+	hook_refuses "/mnt/above/sub: open source: its mount is ID-mapped already$hint" "$fake" /mnt/c
+}
+
+@test "what an engine gives is in the arguments, and has to mean one mount" {
+	fake /vol
+	bundle b true "$(volume /vol rbind)"
+	given_refused()
+	{
+		local expected=$1 before
+
+		shift
+		before=$(mounts_of "$fake")
+		refused 1 "idmount: oci-hook: /mnt/b/config.json: $expected" \
+			bash -c '"$0" oci-hook "$@" <<<"{\"pid\": '"$fake"', \"bundle\": \"/mnt/b\"}"' "$IDMOUNT" "$@"
+		same 'what is mounted in there' "$before" "$(mounts_of "$fake")"
+	}
+	given_refused '1000:0: read plan: expected VALUE/DESTINATION' --map 1000:0
+	given_refused '1000:0/none: read plan: no mount has the destination /none' --map 1000:0/none
+	given_refused '5:5//vol/: read plan: a map is given twice for /vol' --map 1000:0/vol --map 5:5//vol/
+	given_refused 'x/vol: read plan: x: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]' --map x/vol
+	bundle b true '.annotations = {"io.idmount.map/vol": "5:5"}'
+	given_refused 'read plan: mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' --map 1000:0/vol
 }

@@ -70,45 +70,47 @@ front_refuses()
 	done
 }
 
-@test "the hook comes in, what asks for a map goes to annotations, all else stays byte for byte" {
+@test "the hook comes in, what asks for a map goes to its arguments, all else stays byte for byte" {
 	local hook="{\"path\":\"$IDMOUNT\",\"args\":[\"idmount\",\"oci-hook\"]}"
 	local head='{"ociVersion":"1.0.2","root":{"path":"x"},"mounts":[{"destination":"/v","type":"bind","source":"/s",'
 	local rows='"uidMappings":[{"containerID":0,"hostID":5,"size":1}],"gidMappings":[{"containerID":0,"hostID":6,"size":1}]'
-	local annotation='"io.idmount.map/v":"idmap=uids=0-5-1;gids=0-6-1"'
+	local annotation='"io.idmount.map/v":"idmap=uids=5-0-1;gids=6-0-1"' map='"--map","idmap=uids=0-5-1;gids=0-6-1/v"'
+	local mapped="{\"path\":\"$IDMOUNT\",\"args\":[\"idmount\",\"oci-hook\",$map]}"
 
 	# Nothing to map: nothing changes, whatever it looks like.
 	becomes $'{ "ociVersion":"1.0.2", "root" : {"path":"x"},\t"mounts":[{"destination":"/v"}]}\n\n.' \
 		$'{ "ociVersion":"1.0.2", "root" : {"path":"x"},\t"mounts":[{"destination":"/v"}]}\n\n'
 	becomes $'{"ociVersion":"1.0.2"}.' '{"ociVersion":"1.0.2"}'
 	# Where rows and words stand.
-	becomes "$head\"options\":[\"rbind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+	becomes "$head\"options\":[\"rbind\"]}],\"hooks\":{\"createRuntime\":[$mapped]}}." \
 		"$head\"options\":[\"rbind\"],$rows}]}"
-	becomes "${head}\"options\":[\"rbind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+	becomes "${head}\"options\":[\"rbind\"]}],\"hooks\":{\"createRuntime\":[$mapped]}}." \
 		"$head$rows,\"options\":[\"idmap\",\"rbind\"]}]}"
-	becomes "${head%,}, \"options\": [ \"ro\", \"rbind\" ] } ],\"annotations\":{${annotation/idmap=/ridmap=}},\"hooks\":{\"createRuntime\":[$hook]}}." \
+	becomes "${head%,}, \"options\": [ \"ro\", \"rbind\" ] } ],\"hooks\":{\"createRuntime\":[${mapped/idmap=/ridmap=}]}}." \
 		"${head%,}, \"options\": [ \"ro\" , \"idmap\", \"rbind\",\"ridmap\" ], $rows } ]}"
-	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{\"io.idmount.map/v\":\"uidmap=0:5:1 gidmap=0:6:1\"},\"hooks\":{\"createRuntime\":[$hook]}}." \
+	becomes "$head\"options\":[\"bind\"]}],\"hooks\":{\"createRuntime\":[${mapped/idmap=*1\/v/uidmap=0:5:1 gidmap=0:6:1\/v}]}}." \
 		"$head\"options\":[\"uidmap=0:5:1\",\"bind\",\"gidmap=0:6:1\"]}]}"
-	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{\"io.idmount.map/v\":\"ridmap=uids=0-5-1;gids=0-6-1\"},\"hooks\":{\"createRuntime\":[$hook]}}." \
+	becomes "$head\"options\":[\"bind\"]}],\"hooks\":{\"createRuntime\":[${mapped/idmap=/ridmap=}]}}." \
 		"$head\"options\":[\"bind\",\"ridmap=uids=0-5-1;gids=0-6-1\"]}]}"
 	# Annotations and hooks that are there, that are null, or empty.
-	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{\"a\":\"b\",$annotation},\"hooks\":{\"prestart\":[{\"path\":\"/x\"}],\"createRuntime\":[$hook]}}." \
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{\"a\":\"b\"},\"hooks\":{\"prestart\":[{\"path\":\"/x\"}],\"createRuntime\":[$mapped]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{\"a\":\"b\"},\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]}}"
-	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":null,\"hooks\":{\"createRuntime\":[$mapped]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"annotations\":null,\"hooks\":null}"
-	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{},\"hooks\":{\"createRuntime\":[$mapped]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{},\"hooks\":{\"createRuntime\":[]}}"
-	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[{\"path\":\"/a\"},$hook],\"poststop\":[]}}." \
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{},\"hooks\":{\"createRuntime\":[{\"path\":\"/a\"},$mapped],\"poststop\":[]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{},\"hooks\":{\"createRuntime\":[{\"path\":\"/a\"}],\"poststop\":[]}}"
-	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
+	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{},\"hooks\":{\"createRuntime\":[$mapped]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{},\"hooks\":{\"createRuntime\":null}}"
 	# Keys that are written in another way, and strings that look like JSON.
-	becomes "$head\"options\":[\"bind\"]}],\"x\":\"\\\"],{\\\\\",\"\\u0068ooks\":{\"createRunt\\u0069me\":[$hook]},\"annotations\":{$annotation}}." \
+	becomes "$head\"options\":[\"bind\"]}],\"x\":\"\\\"],{\\\\\",\"\\u0068ooks\":{\"createRunt\\u0069me\":[$mapped]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"x\":\"\\\"],{\\\\\",\"\\u0068ooks\":{\"createRunt\\u0069me\":[]}}"
 	# An older place of ours.
-	becomes "$head\"options\":[\"bind\"]}],\"hooks\":{\"createRuntime\":[{\"args\":[\"idmount\",\"oci-hook\"],\"path\":\"$IDMOUNT\"}]},\"annotations\":{$annotation}}." \
+	becomes "$head\"options\":[\"bind\"]}],\"hooks\":{\"createRuntime\":[{\"args\":[\"idmount\",\"oci-hook\",$map],\"path\":\"$IDMOUNT\"}]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"hooks\":{\"createRuntime\":[{\"args\":[\"idmount\",\"oci-hook\"],\"path\":\"/old/idmount\"}]}}"
 	# An annotation that somebody else has written.
+	head=${head/\/s/\/mnt\/src}
 	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
 		"$head\"options\":[\"bind\"]}],\"annotations\":{$annotation}}"
 }
@@ -133,7 +135,7 @@ front_refuses()
 @test "the bundle, however it is named; a link to config.json" {
 	local words
 
-	for words in '--bundle b' '-b b' '--bundle=b' '-bundle b' '-bb' '--pid-file --x --bundle b' '--console-socket -b -b b' '--no-pivot -b b'; do
+	for words in '--bundle b' '-b b' '--bundle=b' '--bundle x --bundle b' '--detach=false -b b' '--bundle b --' '--pid-file --x --bundle b' '--console-socket -b -b b' '--no-pivot -b b'; do
 		rm -rf b
 		bundle b true "$(volume /vol rbind,idmap "$(rows 1000 0 1)")"
 		mv b/config.json real.json
@@ -147,6 +149,52 @@ front_refuses()
 	cd c
 	IDMOUNT_RUNTIME=false run -1 "$front" run id
 	grep -q oci-hook config.json
+}
+
+@test "words that could mean another bundle are refused, and nothing is changed" {
+	local command words
+
+	bundle b true "$(volume /vol rbind,idmap "$(rows 1000 0 1)")"
+	bundle undle true "$(volume /vol rbind,idmap "$(rows 1000 0 1)")"
+	cp b/config.json before
+	export IDMOUNT_RUNTIME=true
+	for command in create run restore; do
+		for words in --bund --bun=b --no-such --bundlee=b --Bundle; do
+			front_refuses "$command: $words: unknown option; options are to be written in full" $command $words b id
+		done
+		for words in -db -bb -bundle -bundle=b -b=b -x -detach; do
+			front_refuses "$command: $words: unknown option; one letter alone, or --NAME, is expected" $command $words b id
+		done
+		front_refuses "$command: --bund: unknown option; options are to be written in full" $command -d -b b --bund /x id
+		front_refuses "$command: --bundle: nothing may follow the name of the container" $command id --bundle b
+		front_refuses "$command: x: nothing may follow the name of the container" $command -b b -- id x
+		quietly "$front" $command --help
+	done
+	cmp before b/config.json
+	# With crun these are --bundle and -b.
+	export IDMOUNT_RUNTIME=crun
+	run "$front" create --bund b id
+	((status == 1))
+	[[ $output == 'idmount: oci-runtime: create: --bund: unknown option; '* ]]
+}
+
+@test "restore: a bundle that asks for a map is refused, others go through" {
+	local what='prepare bundle: restore: a container with ID-mapped mounts cannot be restored'
+
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nprintf "<%%s>" "$@"; exit 7\n' >real
+	chmod +x real
+	export IDMOUNT_RUNTIME=/mnt/real
+	bundle plain true "$(volume /vol rbind)"
+	run -7 "$front" restore --bundle plain --image-path x --tcp-established -d id
+	same arguments '<restore><--bundle><plain><--image-path><x><--tcp-established><-d><id>' "$output"
+	bundle rows true "$(volume /vol rbind "$(rows 1000 0 1)")"
+	bundle annotated true "$(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
+	cp -r rows ready
+	IDMOUNT_RUNTIME=false run -1 "$front" create --bundle ready id
+	for name in rows annotated ready; do
+		front_refuses "/mnt/$name/config.json: $what" restore --bundle $name id
+	done
 }
 
 @test "all other commands go straight through" {
@@ -235,8 +283,10 @@ front_refuses()
 	}
 	front_refuses '/mnt/none: prepare bundle: open: No such file or directory' create -b /mnt/none id
 	front_refuses '/mnt/src/config.json: prepare bundle: read: No such file or directory' create -b /mnt/src id
-	front_refuses '--config: only config.json of the bundle can be used' create --config other.json -b b id
-	front_refuses '--bundle: the bundle is missing' create --bundle
+	front_refuses 'create: --config: only config.json of the bundle can be used' create --config other.json -b b id
+	front_refuses 'create: --bundle: the bundle is missing' create --bundle
+	front_refuses 'create: --bundle=: the bundle is missing' create --bundle= id
+	front_refuses 'create: --pid-file: its value is missing' create -b b --pid-file
 	config_refused 'prepare bundle: mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' '.annotations = {"io.idmount.map/vol": "0:1"}'
 	config_refused 'prepare bundle: mounts[7].options[1]: a map is given twice' '.mounts[-1].options += ["idmap=uids=0-1-1;gids=0-1-1"]'
 	config_refused 'prepare bundle: mounts[7].uidMappings[0].size: it is a string, a number is wanted' '.mounts[-1].uidMappings[0].size = "1"'
@@ -281,4 +331,21 @@ front_refuses()
 	same 'what runc knows' '' "$(runc --root state list -q)"
 	same 'mounts here' 0 "$(grep -c idmapped /proc/self/mountinfo || true)"
 	echo "# $n containers at once" >&3
+}
+
+@test "with an annotation's key no engine's map can be forged, nor the other way round" {
+	local hook
+
+	# What an older front wrote into annotations is limited as any annotation.
+	bundle b true "$(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"idmap=uids=0-1000-1;gids=0-1000-1\"}"
+	policy
+	IDMOUNT_RUNTIME=true front_refuses \
+		'/mnt/b/config.json: io.idmount.map/vol: judge annotation: the default rule refuses disk uid 0; /etc/idmount/annotations.conf is the file that allows it' create -b b id
+	# Rows are the engine's, also of a pod, and a second call keeps them.
+	bundle c 'stat -c %u /vol/0' "$(volume /vol rbind "$(rows 0 1000 1)") | .annotations = {\"io.kubernetes.cri.container-type\": \"container\"}"
+	prints 1000 through runc c
+	hook=$(jq -c .hooks c/config.json)
+	same 'arguments' '["idmount","oci-hook","--map","idmap=uids=0-1000-1;gids=0-1000-1/vol"]' "$(jq -c '.hooks.createRuntime[0].args' c/config.json)"
+	prints 1000 through runc c
+	same 'the hook' "$hook" "$(jq -c .hooks c/config.json)"
 }

@@ -14,6 +14,7 @@ setup_file()
 set_up_engine()
 {
 	set_up_mounts
+	no_policy
 	mkdir -m 711 engine
 	mount -t tmpfs -o mode=755 run /run
 	mount -t tmpfs -o mode=755 var /var/lib

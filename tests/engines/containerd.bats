@@ -74,6 +74,7 @@ volume=type=bind,src=/mnt/vol,dst=/vol,options=rbind
 }
 
 @test "two containers, one source, two maps" {
+	policy 'allow source=/mnt/vol disk=0,1000 seen=0,7,8'
 	box one --detach --mount "$volume:rw" --annotation io.idmount.map/vol=1000:0 -- sleep 1000
 	box two --detach --mount "$volume:rw" --annotation io.idmount.map/vol=1000:7,0:8 -- sleep 1000
 	prints $'0:0\n65534:65534' ctr task exec --exec-id look one stat -c %u:%g /vol/ours /vol/theirs
@@ -96,6 +97,11 @@ volume=type=bind,src=/mnt/vol,dst=/vol,options=rbind
 	}
 	try io.idmount.map/vol=1000:x 'x'
 	try io.idmount.map/nowhere=1000:0 nowhere
+	try io.idmount.map=1000:0 'expected io.idmount.map/DESTINATION'
+	try io.idmount.map/vol= 'the map is empty'
+	try io.idmount.map/vol=0:1000 'the default rule refuses disk uid 0'
+	policy 'allow source=/mnt disk=2000 seen=1000' 'deny'
+	try io.idmount.map/vol=1000:0 'disk uid 1000 is not allowed by line 1 of /etc/idmount/annotations.conf'
 }
 
 # What a shim does: the snapshot's mounts, made with the map of the container that is to run on them.
@@ -168,7 +174,7 @@ run_with_crun()
 		<<<"$(containerd --config cri.toml config dump)"
 	grep -Fx 'BinaryName = "/usr/local/bin/idmount-oci-runtime"' <<<"$output"
 	grep -Fx 'runtime_type = "io.containerd.runc.v2"' <<<"$output"
-	grep -Fx 'pod_annotations = ["io.idmount.map/*"]' <<<"$output"
+	grep -Fx 'pod_annotations = ["io.idmount*", "io.idmount*/*"]' <<<"$output"
 	kill "$daemon"
 	wait "$daemon" || true
 	background containerd --config /mnt/cri.toml >cri.log 2>&1

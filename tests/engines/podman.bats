@@ -82,6 +82,7 @@ hooked()
 
 @test "a container with a user namespace: its own map" {
 	chown 0:0 vol
+	policy 'allow source=/mnt/vol disk=0-65535 seen=100000-165535'
 	inside $'0:0 /vol\n1000:1000 /vol/ours\n0:0 /vol/theirs\n0:0 /vol/new\n         0     100000      65536' hooked runc --uidmap 0:100000:65536 --gidmap 0:100000:65536 \
 		-v /mnt/vol:/vol --annotation io.idmount.map/vol=idmap -- sh -c "$look; cat /proc/self/uid_map"
 	same 'on disk' 0:0 "$(owner vol/new)"
@@ -89,6 +90,7 @@ hooked()
 }
 
 @test "two containers, one source, two maps" {
+	policy 'allow source=/mnt/vol disk=0,1000 seen=0,7,8'
 	run -0 --separate-stderr hooked runc -d --name one -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sleep 1000
 	run -0 --separate-stderr hooked runc -d --name two -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:7+0:8 -- sleep 1000
 	prints $'0:0\n65534:65534' podman exec one stat -c %u:%g /vol/ours /vol/theirs
@@ -105,6 +107,31 @@ hooked()
 	}
 	try io.idmount.map/vol=1000:x 'x'
 	try io.idmount.map/nowhere=1000:0 nowhere
+	# The hook starts for these, too.
+	try io.idmount.map=1000:0 'expected io.idmount.map/DESTINATION'
+	try io.idmount.other/vol=1000:0 'expected io.idmount.map/DESTINATION'
+	try io.idmount.map/vol= 'the map is empty'
+	try io.idmount.map/vol=0:1000 'the default rule refuses disk uid 0'
+}
+
+# podman before 4.5 hands the annotations of an image on to its containers.
+@test "whoever makes an image does not get at files of the host's root" {
+	printf 'FROM %s\nUSER 1000:1000\n' "$IMAGE" >Containerfile
+	podman build --quiet --annotation io.idmount.map/vol=0:1000 --tag evil:1 --file Containerfile vol
+	chown 0:0 vol
+	chmod 700 vol
+	IMAGE=evil:1
+	what='the default rule refuses disk uid 0'
+	if ! podman inspect --type image --format '{{.Annotations}}' evil:1 | grep idmount ||
+		[[ $(podman --version) != *' 4.3.'* ]]; then
+		what='Permission denied'
+	fi
+	does_not_start "$what" hooked runc -v /mnt/vol:/vol --
+	podman_options=(--runtime idmount)
+	does_not_start "$what" box -v /mnt/vol:/vol --
+	# Nor by keys that say that it is a pod for which there is a rule.
+	policy 'allow namespace=team-a disk=any seen=any' 'deny'
+	does_not_start '' hooked runc --annotation io.kubernetes.pod.namespace=team-a -v /mnt/vol:/vol --
 }
 
 @test "idmount as the runtime, over runc" {

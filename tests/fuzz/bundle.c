@@ -45,10 +45,16 @@ static int joined_map(void *data, struct idm_map *map, struct idm_error *err)
 	return idm_map_add(map, IDM_BOTH, &one, 1, err);
 }
 
-static int read_bundle(struct idm_oci *oci, const char *text, size_t size)
+static int read_bundle(struct idm_oci *oci, const char *text, size_t size, char *const *given,
+		       size_t n_given)
 {
 	const struct idm_oci_text how = {
-		.text = text, .length = size, .dirfd = directory, .joined_map = joined_map
+		.text = text,
+		.length = size,
+		.dirfd = directory,
+		.joined_map = joined_map,
+		.given = given,
+		.n_given = n_given,
 	};
 	struct idm_error err;
 	int r = idm_oci_read(oci, &how, &err);
@@ -62,6 +68,7 @@ static int read_bundle(struct idm_oci *oci, const char *text, size_t size)
 	for (size_t i = 0; i < oci->n; i++) {
 		CHECK(oci->mounts[i].step < oci->plan->n);
 		CHECK(!oci->mounts[i].step || oci->plan->steps[oci->mounts[i].step].map);
+		CHECK(!oci->mounts[i].annotation || (oci->mounts[i].step && oci->annotation));
 	}
 	return 0;
 }
@@ -95,7 +102,7 @@ static bool is_our_hook(const struct json_object *entry)
 	const char *slash, *word;
 
 	if (!json_object_object_get_ex(entry, "args", &args) ||
-	    !json_object_is_type(args, json_type_array) || json_object_array_length(args) != 2)
+	    !json_object_is_type(args, json_type_array) || json_object_array_length(args) < 2)
 		return false;
 	word = string_at(args, 0);
 	slash = strrchr(word, '/');
@@ -171,6 +178,22 @@ static void strip_hooks(struct json_object *whole)
 	remove_empty(whole, "hooks");
 }
 
+/* The arguments of the first of ours; NULL: there is none. */
+static struct json_object *hook_args(const struct idm_json_text *text)
+{
+	struct json_object *hooks, *entries, *args;
+
+	if (!json_object_object_get_ex(idm_json_whole(text).value, "hooks", &hooks) || !hooks ||
+	    !json_object_object_get_ex(hooks, "createRuntime", &entries) || !entries)
+		return NULL;
+	for (size_t i = 0; i < json_object_array_length(entries); i++)
+		if (is_our_hook(json_object_array_get_idx(entries, i))) {
+			json_object_object_get_ex(json_object_array_get_idx(entries, i), "args", &args);
+			return args;
+		}
+	return NULL;
+}
+
 /* It is there, the first one with the path that it has now. */
 static void check_hook(const struct idm_json_text *text)
 {
@@ -225,6 +248,24 @@ static int make_ready(const char *text, size_t size, char **ready, size_t *n, st
 	return r;
 }
 
+/* As the hook is called: with the maps that are its arguments. */
+static int read_ready(struct idm_oci *oci, const char *ready, size_t n)
+{
+	AUTO_JSON struct idm_json_text *parsed = NULL;
+	AUTO_FREE char **given = NULL;
+	struct json_object *args;
+	size_t length, n_given = 0;
+
+	CHECK(idm_json_parse(ready, n, "read", &parsed, NULL) == 0);
+	args = hook_args(parsed);
+	length = args ? json_object_array_length(args) : 0;
+	given = calloc(length + 1, sizeof(*given));
+	for (size_t i = 2; given && i + 1 < length; i += 2)
+		if (strcmp(string_at(args, i), "--map") == 0)
+			given[n_given++] = (char *)string_at(args, i + 1);
+	return read_bundle(oci, ready, n, given, n_given);
+}
+
 /* Ready is ready; and it is mapped as it was. */
 static void check_ready(const struct idm_oci *before, const char *ready, size_t n)
 {
@@ -234,7 +275,7 @@ static void check_ready(const struct idm_oci *before, const char *ready, size_t 
 	size_t length;
 
 	CHECK(make_ready(ready, n, &again, &length, &err) == 0 && !again);
-	CHECK(read_bundle(&after, ready, n) == 0);
+	CHECK(read_ready(&after, ready, n) == 0);
 	CHECK(before->plan && same_plan(before->plan, after.plan));
 	idm_oci_free(&after);
 }
@@ -264,7 +305,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct idm_oci oci;
 
 	check_container_map(text, size);
-	(void)read_bundle(&oci, text, size);
+	(void)read_bundle(&oci, text, size, NULL, 0);
 	check_readying(&oci, text, size);
 	idm_oci_free(&oci);
 	return 0;

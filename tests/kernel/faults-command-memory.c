@@ -248,12 +248,11 @@ TEST(oci_runtime_create)
 
 static int make_ready(void)
 {
+	const struct bundle bundle = { .directory = BUNDLE, .hook = "/usr/bin/idmount" };
 	char file[PATH_MAX];
 	struct idm_error err;
 
-	return make_bundle_ready(BUNDLE, "/usr/bin/idmount", file, &err) < 0
-		       ? report_error_in(file, &err)
-		       : DONE;
+	return make_bundle_ready(&bundle, file, &err) < 0 ? report_error_in(file, &err) : DONE;
 }
 
 /* That create executes the runtime hides what it has not freed. */

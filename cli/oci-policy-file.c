@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/* Root's rules for annotations, as they are on disk. */
+#include "oci-policy-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/kernel.h"
+#include "lib/privilege.h"
+#include "slurp.h"
+
+static const char step_read[] = "read policy";
+
+#define MOST_RULES (1 << 20) /* in bytes */
+
+/* In a user namespace without the host's root its files are the overflow user's. */
+static bool is_roots(const struct stat *st)
+{
+	return st->st_uid == 0 || (!idm_in_initial_userns() &&
+				   (long)st->st_uid == idm_read_number("/proc/sys/kernel/overflowuid"));
+}
+
+static int check_owner(int fd, const char *name, struct idm_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return idm_fail(err, -errno, step_read, name, NULL);
+	if (!is_roots(&st))
+		return idm_fail(err, -EPERM, step_read, name, "expected root as its owner, got user %u",
+				st.st_uid);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return idm_fail(err, -EPERM, step_read, name,
+				"others than root may write it: its mode is %03o", st.st_mode & 0777);
+	return 0;
+}
+
+/* Its descriptor, -ENOENT without an error, or an error. */
+static int open_owned(int dirfd, const char *name, const char *path, int flags, struct idm_error *err)
+{
+	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r;
+
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (fd < 0)
+		return idm_fail(err, -errno, step_read, path,
+				errno == ELOOP ? "it is a symbolic link" : NULL);
+	r = check_owner(fd, path, err);
+	if (r < 0)
+		close(fd);
+	return r < 0 ? r : fd;
+}
+
+/* A rule for a path that leads elsewhere would never hold for anything. */
+static int check_sources(const struct idm_policy *policy, struct idm_error *err)
+{
+	for (size_t i = 0; i < policy->n; i++) {
+		const struct idm_policy_rule *rule = &policy->rules[i];
+		int fd = !rule->source || !*rule->source
+				 ? -ENOENT
+				 : idm_sys_openat2(AT_FDCWD, rule->source, O_PATH, 0,
+						   RESOLVE_NO_SYMLINKS);
+
+		if (fd >= 0)
+			close(fd);
+		if (fd == -ELOOP)
+			return idm_fail(
+				err, -ELOOP, step_read, IDM_POLICY_FILE,
+				"line %u: source: a symbolic link is in %s; name what it leads to",
+				rule->line, rule->source);
+	}
+	return 0;
+}
+
+static int parse(int fd, struct idm_policy **policy, struct idm_error *err)
+{
+	char *text = NULL;
+	size_t length;
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return idm_fail(err, -errno, step_read, IDM_POLICY_FILE, NULL);
+	if (!S_ISREG(st.st_mode))
+		return idm_fail(err, -EINVAL, step_read, IDM_POLICY_FILE, "it is no regular file");
+	if (st.st_size > MOST_RULES)
+		return idm_fail(err, -EFBIG, step_read, IDM_POLICY_FILE, "it is larger than 1 MiB");
+	r = slurp(fd, &text, &length) ? 0 : idm_fail(err, -errno, step_read, IDM_POLICY_FILE, NULL);
+	if (r == 0)
+		r = idm_policy_parse(text, length, policy, err);
+	free(text);
+	if (r < 0)
+		return r;
+	r = check_sources(*policy, err);
+	if (r < 0) {
+		idm_policy_free(*policy);
+		*policy = NULL;
+	}
+	return r;
+}
+
+int read_policy(struct idm_policy **policy, struct idm_error *err)
+{
+	int directory, fd, r;
+
+	*policy = NULL;
+	directory = open_owned(AT_FDCWD, IDM_POLICY_DIRECTORY, IDM_POLICY_DIRECTORY,
+			       O_RDONLY | O_DIRECTORY, err);
+	if (directory < 0)
+		return directory == -ENOENT ? 0 : directory;
+	fd = open_owned(directory, IDM_POLICY_NAME, IDM_POLICY_FILE, O_RDONLY, err);
+	close(directory);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = parse(fd, policy, err);
+	close(fd);
+	return r;
+}
+
+int judge_annotations(const struct idm_oci *oci, struct idm_error *err)
+{
+	struct idm_policy *policy;
+	int r;
+
+	if (!oci->annotation)
+		return 0;
+	r = read_policy(&policy, err);
+	if (r < 0)
+		return r;
+	r = idm_oci_judge(oci, policy, err);
+	idm_policy_free(policy);
+	return r;
+}

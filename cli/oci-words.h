@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OCI_WORDS_H
+#define OCI_WORDS_H
+
+#include <stdbool.h>
+
+/* What the arguments of create, run or restore say about the bundle. */
+struct oci_words {
+	const char *bundle; /* "." where none is named */
+	bool help;	    /* only the runtime's help is asked for */
+	/* Of a word that this front does not understand. */
+	const char *wrong;
+	const char *reason;
+};
+
+/*
+ * False: a word is wrong. Runtimes differ in what they take for an option, and some take abbreviations.
+ * A front that guesses would make another bundle ready than the one that the runtime runs.
+ */
+bool read_oci_words(char **words, struct oci_words *read);
+
+#endif

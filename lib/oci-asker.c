@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Who asks for a map, as far as the engine says so. Engines write annotations of their own beside those
+ * of the pod. A pod may try to write these too: what contradicts itself counts as unknown, or is
+ * refused.
+ */
+#include <string.h>
+
+#include "error.h"
+#include "oci.h"
+#include "util.h"
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *text, const char *with)
+{
+	size_t n = strlen(text), m = strlen(with);
+
+	return n >= m && strcmp(text + n - m, with) == 0;
+}
+
+/* podman before 4.5 writes two of CRI-O's into each container. */
+static bool is_of_podman(const char *key)
+{
+	return strcmp(key, "io.kubernetes.cri-o.Created") == 0 ||
+	       strcmp(key, "io.kubernetes.cri-o.TTY") == 0;
+}
+
+static bool is_of_pods(const char *key)
+{
+	return (begins(key, "io.kubernetes.") && !is_of_podman(key)) ||
+	       begins(key, "io.containerd.cri.") || ends(key, ".crio.io");
+}
+
+/* "": there is none, or it is no string. */
+static const char *text_at(const struct idm_json *annotations, const char *key)
+{
+	struct idm_json member;
+	struct idm_error err;
+	const char *text;
+
+	return idm_json_member(annotations, key, &member) && idm_json_string(&member, &text, &err) == 0
+		       ? text
+		       : "";
+}
+
+static int find_namespace(const struct idm_json *annotations, struct idm_oci_asker *asker,
+			  struct idm_error *err)
+{
+	static const char *const keys[] = { "io.kubernetes.cri.sandbox-namespace",
+					    "io.kubernetes.cri-o.Namespace",
+					    "io.kubernetes.pod.namespace" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *text = text_at(annotations, keys[i]);
+
+		if (!*text)
+			continue;
+		if (asker->namespace && strcmp(asker->namespace, text) != 0)
+			return idm_json_fail(annotations, err,
+					     "%s: expected the namespace %s of another annotation, "
+					     "got %s",
+					     keys[i], asker->namespace, text);
+		asker->namespace = text;
+	}
+	return 0;
+}
+
+int idm_oci_read_asker(const struct idm_json *annotations, struct idm_oci_asker *asker,
+		       struct idm_error *err)
+{
+	const void *cursor = NULL;
+	struct idm_json annotation;
+	const char *manager, *handler;
+
+	*asker = (struct idm_oci_asker){ 0 };
+	if (idm_json_type(annotations) != IDM_JSON_OBJECT)
+		return 0;
+	while (idm_json_each(annotations, &cursor, &annotation))
+		asker->pod |= is_of_pods(annotation.key);
+	manager = text_at(annotations, "io.container.manager");
+	asker->pod |= strcmp(manager, "cri-o") == 0;
+	handler = text_at(annotations, "io.kubernetes.cri-o.RuntimeHandler");
+	asker->handler = *handler ? handler : NULL;
+	/* podman has pods, too, but no namespaces: what says so there is an image's. */
+	return strcmp(manager, "libpod") == 0 ? 0 : find_namespace(annotations, asker, err);
+}

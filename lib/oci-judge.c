@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+/* The sources of a container's mapped mounts, and whether annotations may ask for their maps. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "error.h"
+#include "kernel.h"
+#include "mount-look.h"
+#include "oci.h"
+#include "oci-policy.h"
+#include "plan.h"
+#include "procfs.h"
+#include "util.h"
+
+static const char step_source[] = "open source";
+static const char step_judge[] = "judge annotation";
+
+/* ---- sources ---- */
+
+static int fail_mapped(const char *path, struct idm_error *err)
+{
+	idm_fail(err, -EINVAL, step_source, path, "its mount is ID-mapped already");
+	idm_hint(err,
+		 "a second map would replace that one: name the source by a path where it has no map");
+	return -EINVAL;
+}
+
+struct finding {
+	struct idm_error *err;
+};
+
+static bool is_mapped(int fd, const char *path, void *data)
+{
+	const struct finding *f = data;
+	struct idm_look look = { 0 };
+
+	idm_look(fd, &look);
+	if (!look.visible || !look.mapped)
+		return false;
+	fail_mapped(path, f->err);
+	return true;
+}
+
+static int check_unmapped(int fd, const struct idm_step *step, struct idm_error *err)
+{
+	struct finding f = { err };
+
+	if (is_mapped(fd, step->source, &f))
+		return -EINVAL;
+	if (!step->recursive || step->map_scope == IDM_MAP_TOP)
+		return 0;
+	return idm_look_below(fd, is_mapped, &f) ? -EINVAL : 0;
+}
+
+static int open_source(struct idm_oci_mount *mount, const struct idm_step *step, struct idm_error *err)
+{
+	mount->source = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
+	if (mount->source < 0)
+		return idm_fail(err, mount->source, step_source, step->source, NULL);
+	return check_unmapped(mount->source, step, err);
+}
+
+int idm_oci_open_sources(struct idm_oci *oci, struct idm_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < oci->n; i++) {
+		const struct idm_step *step = &oci->plan->steps[oci->mounts[i].step];
+
+		if (oci->mounts[i].step && step->kind == IDM_STEP_BIND)
+			r = open_source(&oci->mounts[i], step, err);
+	}
+	return r;
+}
+
+/* ---- where a source is ---- */
+
+static bool is_same_place(int fd, const char *path)
+{
+	AUTO_CLOSE int again = idm_sys_openat2(AT_FDCWD, path, O_PATH, 0,
+					       RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	uint64_t mount, other;
+	bool unique;
+
+	return again >= 0 && idm_is_same_inode(fd, again) && idm_mount_id(fd, &mount, &unique) == 0 &&
+	       idm_mount_id(again, &other, &unique) == 0 && mount == other;
+}
+
+/* The kernel's own path of it: without links, and whatever the configuration calls it. */
+static int find_path(int fd, const char *name, char *path, struct idm_error *err)
+{
+	AUTO_CLOSE int proc = idm_procfs_root(err);
+	char link[64];
+	ssize_t n;
+
+	if (proc < 0)
+		return proc;
+	snprintf(link, sizeof(link), "thread-self/fd/%d", fd);
+	n = idm_sys_readlinkat(proc, link, path, PATH_MAX - 1);
+	if (n < 0)
+		return idm_fail(err, (int)n, step_judge, name, "find its path: %s",
+				idm_errno_text((int)-n));
+	path[n] = '\0';
+	if (is_same_place(fd, path))
+		return 0;
+	return idm_fail(err, -ESTALE, step_judge, name,
+			"its path cannot be told: it is removed, or covered by another mount");
+}
+
+static int find_source(const struct idm_oci_mount *mount, const struct idm_step *step, char *path,
+		       struct idm_error *err)
+{
+	AUTO_CLOSE int opened = -1;
+	int fd = mount->source;
+
+	*path = '\0';
+	if (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device) {
+		fd = opened = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
+		if (fd < 0)
+			return idm_fail(err, fd, step_source, step->source, NULL);
+	}
+	return fd < 0 ? 0 : find_path(fd, step->source, path, err);
+}
+
+/* ---- judging ---- */
+
+static int judge_mount(const struct idm_oci *oci, const struct idm_oci_mount *mount,
+		       const struct idm_policy *policy, struct idm_error *err)
+{
+	const struct idm_step *step = &oci->plan->steps[mount->step];
+	char path[PATH_MAX];
+	struct idm_policy_request q = {
+		.annotation = mount->annotation,
+		.map = step->map,
+		.pod = oci->pod,
+		.namespace = oci->namespace,
+		.handler = oci->handler,
+	};
+	int r;
+
+	/* Its layers are several sources, which no rule names. */
+	if (step->kind == IDM_STEP_OVERLAY)
+		return idm_fail(err, -EPERM, step_judge, mount->annotation,
+				"an annotation cannot map an overlay");
+	r = find_source(mount, step, path, err);
+	if (r < 0)
+		return r;
+	q.source = *path ? path : NULL;
+	return idm_policy_judge(policy, &q, err);
+}
+
+int idm_oci_judge(const struct idm_oci *oci, const struct idm_policy *policy, struct idm_error *err)
+{
+	const struct idm_policy_request any = { .annotation = oci->annotation, .pod = oci->pod };
+	int r = oci->annotation ? idm_policy_judge(policy, &any, err) : 0;
+
+	for (size_t i = 0; r == 0 && i < oci->n; i++)
+		if (oci->mounts[i].annotation)
+			r = judge_mount(oci, &oci->mounts[i], policy, err);
+	return r;
+}
