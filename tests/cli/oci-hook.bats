@@ -650,3 +650,38 @@ allowed()
 	bundle b true '.annotations = {"io.idmount.map/vol": "5:5"}'
 	given_refused 'read plan: mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' --map 1000:0/vol
 }
+
+# Exchanges two names until it is killed.
+exchange()
+{
+	exec python3 -c '
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+a, b = (os.fsencode(path) for path in sys.argv[1:])
+while True:
+    if libc.renameat2(-100, a, -100, b, 2) != 0:
+        sys.exit(os.strerror(ctypes.get_errno()))' "$1" "$2"
+}
+
+@test "a destination whose path becomes a link: the tree is where the hook has looked, or nowhere" {
+	local attached=0 i ours parent runtimes
+
+	mkdir -p rootfs/d/vol rootfs/e/vol
+	ln -s e rootfs/link
+	fake /d/vol
+	runtimes=$(awk '$5 ~ "/d/vol$" { print $1 }' "/proc/$fake/mountinfo")
+	bundle b true "$(volume /d/vol rbind,nosuid,nodev "$(rows 1000 0 1)")"
+	background exchange rootfs/d rootfs/link
+	for ((i = 0; i < 300; i++)); do
+		run_hook "$fake" /mnt/b 2>error || continue
+		attached=$((attached + 1))
+		# Where it is attached, as the kernel knows it: on the runtime's mount.
+		read -r ours parent _ < <(grep idmapped "/proc/$fake/mountinfo")
+		same "the mount below $ours" "$runtimes" "$parent"
+		# Now and then that path leads to it.
+		while grep -q idmapped "/proc/$fake/mountinfo"; do
+			nsenter --mount --target "$fake" -- umount /mnt/rootfs/d/vol 2>/dev/null || true
+		done
+	done
+	((attached > 0))
+}
