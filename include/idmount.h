@@ -525,7 +525,7 @@ struct idm_overlay {
  *
  * -E2BIG: more than 500 layers. -ELOOP: a layer is given twice, or one lies in another. -EXDEV: upper and
  * work are on different mounts. -EBUSY: upper or work is in use by another overlay of this mount
- * namespace. -EROFS: with an upper directory, the overlay came up read-only. -EINVAL: too few layers, an
+ * namespace, or (Linux 6.12, if the caller may see them) of another one. -EROFS: with an upper directory, the overlay came up read-only. -EINVAL: too few layers, an
  * option that the kernel does not know or take, a layer's filesystem that cannot be ID-mapped or be a
  * layer, IDM_UPPER_DISK and a map without disk id 0. -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before 6.15.
  * -ENOSYS: Linux before 5.12. Paths: as openat(2). Else as idm_userns_open(). err names the layer or

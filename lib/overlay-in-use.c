@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Two overlays on one upper directory damage each other. The kernel refuses the second one only with
- * index=on; else it writes a warning into its log. So we look for the first one ourselves, among the
- * overlays of this mount namespace, and compare directories, not their names.
+ * index=on; else it writes a warning into its log. So we look for the first one ourselves, and compare
+ * directories, not their names: among the overlays of this mount namespace, and since Linux 6.12 among
+ * those of all others that the caller may see. An overlay that is attached nowhere is not found.
  */
 #include <errno.h>
 #include <limits.h>
@@ -54,6 +55,14 @@ struct question {
 	const struct idm_layer *upper, *work;
 	const char *base; /* how a path begins that leads onto their mount, see idm_layer_base() */
 	const struct idm_layer *found; /* the one in use */
+	bool elsewhere;		       /* this is another mount namespace */
+	/* Overlays whose directories are known. */
+	struct device *known;
+	size_t n_known;
+};
+
+struct device {
+	uint32_t major, minor;
 };
 
 /* What the options of an overlay say; NULL for what they do not. */
@@ -111,6 +120,21 @@ static bool is_layer(const struct statx *st, const struct idm_layer *layer)
 	       st->stx_dev_minor == layer->device_minor;
 }
 
+/*
+ * In a namespace of others a path may lead to a filesystem that never answers. What an overlay uses it
+ * holds, so that the kernel finds it without asking.
+ */
+static int look_at(const struct question *q, int dirfd, const char *path, struct statx *st)
+{
+	const unsigned int mask = STATX_TYPE | STATX_INO;
+	AUTO_CLOSE int fd = -1;
+
+	if (!q->elsewhere)
+		return idm_sys_statx(dirfd, path, AT_STATX_DONT_SYNC, mask, st);
+	fd = idm_sys_openat2(dirfd, path, O_PATH, 0, RESOLVE_CACHED);
+	return fd < 0 ? fd : idm_sys_statx(fd, "", AT_STATX_DONT_SYNC | AT_EMPTY_PATH, mask, st);
+}
+
 /* Looks at one directory. Whether it is there. */
 static bool ask_directory(struct question *q, int dirfd, const char *base, const char *path)
 {
@@ -119,7 +143,7 @@ static bool ask_directory(struct question *q, int dirfd, const char *base, const
 
 	if (*path != '/' ||
 	    (size_t)snprintf(whole, sizeof(whole), "%s%s", base, path) >= sizeof(whole) ||
-	    idm_sys_statx(dirfd, whole, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0)
+	    look_at(q, dirfd, whole, &st) < 0)
 		return false;
 	if (!q->found && is_layer(&st, q->upper))
 		q->found = q->upper;
@@ -150,8 +174,9 @@ static bool ask_options(struct question *q, char *options)
 		ask_name(q, a.work);
 		return true;
 	}
+	/* A path of another namespace says nothing about our mount. */
 	return ask_directories(q, AT_FDCWD, "", &a) ||
-	       ask_directories(q, q->upper->path.dirfd, q->base, &a) || q->found;
+	       (!q->elsewhere && ask_directories(q, q->upper->path.dirfd, q->base, &a)) || q->found;
 }
 
 /* ---- by file handle ---- */
@@ -195,8 +220,10 @@ static void ask_handle(struct question *q, const char *mount_point)
 {
 	union handle overlay;
 	const struct overlay_handle *o = (const void *)overlay.header.f_handle;
+	AUTO_CLOSE int fd = -1;
 
-	if (!get_handle(AT_FDCWD, mount_point, &overlay) || overlay.header.handle_bytes < sizeof(*o) ||
+	fd = idm_sys_openat2(AT_FDCWD, mount_point, O_PATH, 0, q->elsewhere ? RESOLVE_CACHED : 0);
+	if (fd < 0 || !get_handle(fd, "", &overlay) || overlay.header.handle_bytes < sizeof(*o) ||
 	    o->magic != OVERLAY_HANDLE_MAGIC)
 		return;
 	if (holds(&overlay, q->upper))
@@ -207,8 +234,30 @@ static void ask_handle(struct question *q, const char *mount_point)
 
 /* ---- all overlays: Linux 6.11 ---- */
 
+static bool is_known(uint32_t major, uint32_t minor, void *data)
+{
+	const struct question *q = data;
+
+	for (size_t i = 0; i < q->n_known; i++)
+		if (q->known[i].major == major && q->known[i].minor == minor)
+			return true;
+	return false;
+}
+
+/* Without memory for it, it is looked at once more. */
+static void add_known(struct question *q, struct device device)
+{
+	struct device *more = reallocarray(q->known, q->n_known + 1, sizeof(*more));
+
+	if (!more)
+		return;
+	q->known = more;
+	q->known[q->n_known++] = device;
+}
+
 static int ask_mount(struct question *q, uint64_t id, struct idm_statmount **buf, size_t *size)
 {
+	struct device device;
 	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0, .mnt_id = id };
 	int r;
 
@@ -216,6 +265,9 @@ static int ask_mount(struct question *q, uint64_t id, struct idm_statmount **buf
 	r = idm_sys_statmount(&req, *buf, *size);
 	if (r < 0 || (*buf)->sb_magic != OVERLAYFS_SUPER_MAGIC)
 		return r == -ENOENT ? 0 : r; /* gone meanwhile */
+	device = (struct device){ (*buf)->sb_dev_major, (*buf)->sb_dev_minor };
+	if (is_known(device.major, device.minor, q))
+		return 0;
 	req.param = IDM_STATMOUNT_MNT_OPTS | IDM_STATMOUNT_MNT_POINT;
 	while ((r = idm_sys_statmount(&req, *buf, *size)) == -EOVERFLOW) {
 		struct idm_statmount *more = realloc(*buf, 4 * *size);
@@ -229,7 +281,9 @@ static int ask_mount(struct question *q, uint64_t id, struct idm_statmount **buf
 		return r == -ENOENT ? 0 : r;
 	if (!((*buf)->mask & IDM_STATMOUNT_MNT_OPTS))
 		return -EOPNOTSUPP;
-	if (!ask_options(q, (*buf)->str + (*buf)->mnt_opts))
+	if (ask_options(q, (*buf)->str + (*buf)->mnt_opts))
+		add_known(q, device);
+	else
 		ask_handle(q, (*buf)->str + (*buf)->mnt_point);
 	return 0;
 }
@@ -278,6 +332,23 @@ static int ask_mountinfo(struct question *q)
 	return r;
 }
 
+/* ---- in other mount namespaces ---- */
+
+static bool is_done(void *data)
+{
+	const struct question *q = data;
+
+	return q->found;
+}
+
+static void ask_there(void *data)
+{
+	struct question *q = data;
+
+	q->elsewhere = true;
+	ask_statmount(q);
+}
+
 int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *layers,
 		       struct idm_error *err)
 {
@@ -300,6 +371,14 @@ int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *lay
 	r = ask_statmount(&q);
 	if (r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP)
 		r = ask_mountinfo(&q);
+	else if (r == 0 && !q.found)
+		idm_overlay_search_elsewhere(&(struct idm_overlay_search){
+			.is_known = is_known,
+			.is_done = is_done,
+			.ask = ask_there,
+			.data = &q,
+		});
+	free(q.known);
 	if (r < 0)
 		return idm_fail(err, r, "look for overlays", NULL, NULL);
 	if (!q.found)

@@ -18,4 +18,16 @@ int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *lay
 int idm_overlay_in_namespace(const struct idm_overlay *o, const struct idm_layers *layers,
 			     struct idm_error *err);
 
+/*
+ * Overlays of other mount namespaces (Linux 6.12). `ask` is called in each namespace that has one for
+ * which is_known() is false, until is_done(). What the caller may not see is passed over.
+ */
+struct idm_overlay_search {
+	bool (*is_known)(uint32_t major, uint32_t minor, void *data);
+	bool (*is_done)(void *data);
+	void (*ask)(void *data);
+	void *data;
+};
+void idm_overlay_search_elsewhere(const struct idm_overlay_search *search);
+
 #endif

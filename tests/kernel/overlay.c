@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Overlays from ID-mapped layers: the right ids at both ends, on each rung of the ladder. */
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
+#include "neighbour.h"
 #include "trees.h"
 #include "util.h"
 
@@ -654,4 +657,96 @@ TEST(an_overlay_that_would_be_read_only_is_refused)
 		assert_contains(err.subject, SCRATCH "/ro/");
 		snapshot_assert_same(before);
 	}
+}
+
+/* ---- overlays of other mount namespaces ---- */
+
+/* Under a name that leads to it only there. */
+static void mount_elsewhere(void *data)
+{
+	const struct idm_overlay *o = data;
+
+	must(unshare(CLONE_NEWNS));
+	must(mount("there", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	scratch_dir(SCRATCH "/moved");
+	must(mount(SCRATCH "/store", SCRATCH "/moved", NULL, MS_BIND | MS_REC, NULL));
+	must(mount("hidden", SCRATCH "/store", "tmpfs", 0, NULL));
+	attach_overlay(o);
+}
+
+/* Theirs has the names of ours. */
+static void mount_others_there(void *data)
+{
+	const struct idm_overlay *o = data;
+
+	must(unshare(CLONE_NEWNS));
+	must(mount("there", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	must(mount("others", SCRATCH "/store", "tmpfs", 0, NULL));
+	scratch_dir(L1);
+	scratch_dir(L2);
+	scratch_dir(UP);
+	scratch_dir(WORK);
+	attach_overlay(o);
+}
+
+static struct neighbour start_elsewhere(void)
+{
+	static const struct idm_path there[] = { { AT_FDCWD, SCRATCH "/moved/l1" },
+						 { AT_FDCWD, SCRATCH "/moved/up" },
+						 { AT_FDCWD, SCRATCH "/moved/work" } };
+	struct idm_overlay o = request(NULL, 0);
+
+	enter();
+	scratch_dir(SCRATCH "/store/other");
+	o.lower = &there[0];
+	o.n_lower = 1;
+	o.upper = &there[1];
+	o.work = &there[2];
+	return neighbour_start(mount_elsewhere, &o);
+}
+
+/* The kernel does not tell which namespaces there are. */
+static void only_ones_own(void)
+{
+	struct neighbour n = start_elsewhere();
+	struct idm_path other = AT(SCRATCH "/store/other");
+	struct idm_overlay o = request(NULL, 0);
+
+	o.upper = &upper;
+	o.work = &other;
+	attach_overlay(&o);
+	do_umount(TARGET);
+	neighbour_end(&n);
+}
+
+TEST_SINCE(6, 12, only_ones_own, an_upper_in_use_elsewhere_is_refused)
+{
+	struct neighbour n = start_elsewhere();
+	struct idm_path other = AT(SCRATCH "/store/other");
+	struct idm_overlay o = request(NULL, 0);
+
+	o.upper = &upper;
+	o.work = &other;
+	assert_refused(&o, -EBUSY, UP, "in use");
+	o.upper = &other;
+	o.work = &work;
+	assert_refused(&o, -EBUSY, WORK, "in use");
+	neighbour_end(&n);
+	o.upper = &upper;
+	attach_overlay(&o);
+	do_umount(TARGET);
+}
+
+TEST(an_upper_of_that_name_elsewhere_is_none)
+{
+	struct idm_overlay o = request(NULL, 0);
+	struct neighbour n;
+
+	enter();
+	o.upper = &upper;
+	o.work = &work;
+	n = neighbour_start(mount_others_there, &o);
+	attach_overlay(&o);
+	do_umount(TARGET);
+	neighbour_end(&n);
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/* Finds the mount namespaces of others that have overlays which the caller's own has not. Linux 6.12. */
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+
+#include "kernel.h"
+#include "list.h"
+#include "overlay.h"
+#include "util.h"
+
+/* 1: it is an overlay that is not known yet. What cannot be looked at is none. */
+static bool is_new(const struct idm_overlay_search *s, const struct idm_mntns *ns, uint64_t id)
+{
+	struct idm_statmount mount;
+	struct idm_mnt_id_req req = {
+		.size = sizeof(req),
+		.mnt_id = id,
+		.param = IDM_STATMOUNT_SB_BASIC,
+		.mnt_ns_id = ns->id,
+	};
+
+	return idm_sys_statmount(&req, &mount, sizeof(mount)) == 0 &&
+	       mount.sb_magic == OVERLAYFS_SUPER_MAGIC &&
+	       !s->is_known(mount.sb_dev_major, mount.sb_dev_minor, s->data);
+}
+
+static bool has_new(const struct idm_overlay_search *s, const struct idm_mntns *ns)
+{
+	struct idm_mnt_id_req req = {
+		.size = sizeof(req),
+		.mnt_id = IDM_LSMT_ROOT,
+		.mnt_ns_id = ns->id,
+	};
+	uint64_t ids[256];
+	ssize_t n = ARRAY_SIZE(ids);
+
+	while (n == ARRAY_SIZE(ids)) {
+		n = idm_sys_listmount(&req, ids, ARRAY_SIZE(ids));
+		for (ssize_t i = 0; i < n; i++)
+			if (is_new(s, ns, ids[i]))
+				return true;
+		req.param = n > 0 ? ids[n - 1] : 0;
+	}
+	return false;
+}
+
+/* One that is gone, or that may not be joined, is passed over. */
+static void ask_in(const struct idm_overlay_search *s, const struct idm_mntns *ns)
+{
+	AUTO_CLOSE int fd = idm_mntns_open(ns->id, NULL);
+
+	if (fd >= 0)
+		idm_mntns_join(fd, s->ask, s->data, NULL);
+}
+
+void idm_overlay_search_elsewhere(const struct idm_overlay_search *s)
+{
+	AUTO_FREE struct idm_mntns *list = NULL;
+	size_t n = 0;
+
+	if (idm_mntns_others(&list, &n, NULL) < 0)
+		return;
+	for (size_t i = 0; i < n && !s->is_done(s->data); i++)
+		if (has_new(s, &list[i]))
+			ask_in(s, &list[i]);
+}
