@@ -43,7 +43,10 @@ test  mount         mounts what was made
 test  musl-tools    static programs that are small
 test  podman        containers with idmount in them
 test  procps        finds processes that are left
+test  protobuf-compiler talks to containerd as Kubernetes does
+test  python3-grpcio talks to containerd as Kubernetes does
 test  python3-kubernetes manifests for Kubernetes
+test  python3-protobuf talks to containerd as Kubernetes does
 test  runc          bundles to read, containers to map mounts in
 test  squashfs-tools makes a squashfs to map
 test  valgrind      watches the library's memory

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Makes an image of one layer, with busybox and nothing else, as "docker save" writes it: image.sh FILE NAME
+# [COMMAND], a list in JSON
 set -eu
-file=$1 name=$2
+file=$1 name=$2 command=${3:-'["sh"]'}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -18,7 +19,7 @@ tar -C root --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf layer
 
 layer=sha256:$(sha256sum layer.tar | cut -d' ' -f1)
 cat >config.json <<JSON
-{"architecture": "$(dpkg --print-architecture)", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]},
+{"architecture": "$(dpkg --print-architecture)", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": $command},
  "rootfs": {"type": "layers", "diff_ids": ["$layer"]}}
 JSON
 echo "[{\"Config\": \"config.json\", \"RepoTags\": [\"$name\"], \"Layers\": [\"layer.tar\"]}]" >manifest.json

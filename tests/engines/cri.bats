@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+# Pods, through containerd's interface for Kubernetes: what their authors can ask for by annotations, and what not.
+load common
+private_mounts
+
+setup()
+{
+	set_up_engine
+	"$BATS_TEST_DIRNAME/image.sh" /mnt/pause.tar test.invalid/pause:1 '["sleep", "1000"]'
+	protoc --proto_path "$BATS_TEST_DIRNAME" --python_out /mnt cri.proto
+	mkdir -m 711 node
+	mkdir node/tenant
+	echo secret >node/tenant/file
+	chown -R 2000:2000 node/tenant
+	chmod 600 node/tenant/file
+	install -d -o 1000 -g 1000 node/own
+	start_containerd
+}
+
+teardown()
+{
+	tear_down_engine
+}
+
+start_containerd()
+{
+	{
+		cat <<-'END'
+			version = 2
+			root = "/mnt/engine/root"
+			state = "/mnt/engine/state"
+			disabled_plugins = ["io.containerd.internal.v1.opt"]
+			[grpc]
+			  address = "/mnt/engine/containerd.sock"
+			[plugins."io.containerd.grpc.v1.cri"]
+			  sandbox_image = "test.invalid/pause:1"
+			  disable_cgroup = true
+			  restrict_oom_score_adj = true
+			  [plugins."io.containerd.grpc.v1.cri".containerd]
+			    snapshotter = "native"
+		END
+		sed "s|/usr/local/bin/idmount-oci-runtime|$runtime|" "$ROOT/contrib/containerd/runtimes.toml"
+	} >cri.toml
+	daemon containerd --config /mnt/cri.toml >cri.log 2>&1
+	until ctr version >/dev/null 2>&1; do
+		kill -0 "$daemon" || { tail -n 20 cri.log && return 1; }
+		sleep 0.05
+	done
+	for image in "$BATS_FILE_TMPDIR/image.tar" /mnt/pause.tar; do
+		ctr images import --snapshotter native --platform "linux/$(dpkg --print-architecture)" "$image"
+	done
+}
+
+ctr()
+{
+	command ctr --address /mnt/engine/containerd.sock --namespace k8s.io "$@"
+}
+
+# pod NAMESPACE VOLUME COMMAND [KEY=VALUE]...
+pod()
+{
+	/usr/bin/python3 "$BATS_TEST_DIRNAME/cri.py" /mnt/engine/containerd.sock /mnt "$IMAGE" "/$group" "$@"
+}
+
+# refused_pod WORDS NAMESPACE VOLUME COMMAND [KEY=VALUE]...: it does not start, and says why.
+refused_pod()
+{
+	local expected=$1
+
+	shift
+	run --separate-stderr pod "$@"
+	echo "$stderr"
+	same 'exit status' 1 "$status"
+	same 'standard output' '' "$output"
+	[[ $stderr == *"$expected"* ]]
+	same 'mapped mounts' '' "$(idmount list)"
+}
+
+make_setuid='cp /bin/busybox /data/program && chmod 4755 /data/program && echo made'
+
+@test "no map without root's word, and with it that one" {
+	local none='the default rule refuses all maps of pods; /etc/idmount/annotations.conf is the file that allows them'
+	local rule='is not allowed by line 1 of /etc/idmount/annotations.conf'
+
+	# The handler works, and pods of it without annotations run.
+	prints 1000:1000 pod team-a /mnt/node/own 'stat -c %u:%g /data'
+	# A program of the node's root with its setuid bit.
+	refused_pod "$none" team-a /mnt/node/own "$make_setuid" io.idmount.map/data=0:1000
+	[[ ! -e node/own/program ]]
+	# Another tenant's file, and a map that would do no harm.
+	refused_pod "$none" team-a /mnt/node/tenant 'cat /data/file' io.idmount.map/data=2000:1000
+	refused_pod "$none" team-a /mnt/node/own true io.idmount.map/data=1000:1000
+	# Keys with which a pod could try to be something else, and misspelt ones.
+	refused_pod "$none" team-a /mnt/node/own true io.idmount.map/data=1000:1000 io.container.manager=libpod
+	refused_pod 'unknown annotation, expected io.idmount.map/DESTINATION' team-a /mnt/node/own true io.idmount.map=0:1000
+	refused_pod 'unknown annotation, expected io.idmount.map/DESTINATION' team-a /mnt/node/own true io.idmount.mapp/data=0:1000
+	policy 'allow namespace=team-a source=/mnt/node/tenant disk=2000 seen=1000'
+	prints secret pod team-a /mnt/node/tenant 'cat /data/file' io.idmount.map/data=2000:1000
+	refused_pod "disk uid 0 $rule" team-a /mnt/node/tenant "$make_setuid" io.idmount.map/data=0:1000
+	refused_pod "disk uid 0 $rule" team-a /mnt/node/tenant true io.idmount.map/data=0:1000,2000:1001
+	refused_pod "disk gid 0 $rule" team-a /mnt/node/tenant true io.idmount.map/data=u:2000:1000,g:0:1000
+	refused_pod "disk uid 1999 $rule" team-a /mnt/node/tenant true io.idmount.map/data=1999:999:2
+	refused_pod 'no rule of /etc/idmount/annotations.conf is for it' team-b /mnt/node/tenant true io.idmount.map/data=2000:1000
+	refused_pod 'no rule of /etc/idmount/annotations.conf is for it' team-a /mnt/node/own true io.idmount.map/data=2000:1000
+	refused_pod 'no rule of /etc/idmount/annotations.conf is for it' team-b /mnt/node/tenant true io.idmount.map/data=2000:1000 \
+		io.kubernetes.pod.namespace=team-a io.kubernetes.cri.sandbox-namespace=team-a
+	policy off
+	refused_pod 'switches annotations off' team-a /mnt/node/tenant true io.idmount.map/data=2000:1000
+	nothing_is_left
+}

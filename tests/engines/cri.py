@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Runs a command in a pod of the "restricted" kind, as user 1000, and says what it says.
+
+cri.py SOCKET PROTO-DIRECTORY IMAGE CGROUP NAMESPACE VOLUME COMMAND [KEY=VALUE]...
+
+VOLUME of the node is at /data; KEY=VALUE are the pod's annotations."""
+import sys
+
+import grpc
+
+socket, protos, image, cgroup, namespace, volume, command = sys.argv[1:8]
+sys.path.insert(0, protos)
+import cri_pb2 as cri  # noqa: E402
+
+annotations = dict(pair.split("=", 1) for pair in sys.argv[8:])
+channel = grpc.insecure_channel("unix://" + socket)
+
+
+def call(name, request, answer=cri.Empty):
+    method = channel.unary_unary(
+        "/runtime.v1.RuntimeService/" + name,
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=answer.FromString,
+    )
+    return method(request, timeout=120)
+
+
+# The node's network: there is none for the pod to be made.
+node_network = cri.NamespaceOption(network=2, pid=1)
+sandbox = cri.Sandbox(
+    metadata=cri.PodMetadata(name="pod", uid="1", namespace=namespace),
+    annotations=annotations,
+    linux=cri.LinuxSandbox(
+        cgroup_parent=cgroup,
+        security_context=cri.SandboxSecurity(namespace_options=node_network),
+    ),
+)
+container = cri.Container(
+    metadata=cri.ContainerMetadata(name="box"),
+    image=cri.ImageSpec(image=image),
+    command=["sleep", "1000"],
+    mounts=[cri.Mount(container_path="/data", host_path=volume)],
+    linux=cri.LinuxContainer(
+        security_context=cri.ContainerSecurity(
+            capabilities=cri.Capability(drop_capabilities=["ALL"]),
+            namespace_options=node_network,
+            run_as_user=cri.Int64Value(value=1000),
+            run_as_group=cri.Int64Value(value=1000),
+            no_new_privs=True,
+        )
+    ),
+)
+
+
+def run(pod):
+    made = call(
+        "CreateContainer",
+        cri.CreateContainer(pod_sandbox_id=pod.pod_sandbox_id, config=container, sandbox_config=sandbox),
+        cri.ContainerID,
+    )
+    call("StartContainer", made)
+    done = call(
+        "ExecSync",
+        cri.Exec(container_id=made.container_id, cmd=["sh", "-c", command], timeout=60),
+        cri.ExecResult,
+    )
+    sys.stdout.write((done.stdout + done.stderr).decode())
+    return done.exit_code
+
+
+try:
+    pod = call("RunPodSandbox", cri.RunSandbox(config=sandbox, runtime_handler="idmount"), cri.SandboxID)
+    try:
+        code = run(pod)
+    finally:
+        call("StopPodSandbox", pod)
+        call("RemovePodSandbox", pod)
+except grpc.RpcError as error:
+    sys.exit(error.details())
+sys.exit(code)
