@@ -13,7 +13,7 @@ setup()
 	echo secret >node/tenant/file
 	chown -R 2000:2000 node/tenant
 	chmod 600 node/tenant/file
-	install -d -o 1000 -g 1000 node/own
+	install -d -m 777 node/own
 	start_containerd
 }
 
@@ -83,7 +83,7 @@ make_setuid='cp /bin/busybox /data/program && chmod 4755 /data/program && echo m
 	local rule='is not allowed by line 1 of /etc/idmount/annotations.conf'
 
 	# The handler works, and pods of it without annotations run.
-	prints 1000:1000 pod team-a /mnt/node/own 'stat -c %u:%g /data'
+	prints 0:0 pod team-a /mnt/node/own 'stat -c %u:%g /data'
 	# A program of the node's root with its setuid bit.
 	refused_pod "$none" team-a /mnt/node/own "$make_setuid" io.idmount.map/data=0:1000
 	[[ ! -e node/own/program ]]
