@@ -343,7 +343,7 @@ static int take_old_hook(struct work *w)
 {
 	struct idm_json hook, args;
 	struct item item;
-	size_t n;
+	size_t n = 0;
 	int r = find_our_hook(w, &hook, &args, &n, &item);
 
 	if (r > 0)
@@ -425,7 +425,7 @@ static int change_hooks(struct work *w)
 {
 	struct idm_json hook, args;
 	struct item item;
-	size_t n;
+	size_t n = 0;
 	int r = find_our_hook(w, &hook, &args, &n, &item);
 
 	if (r > 0)

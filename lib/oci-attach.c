@@ -200,6 +200,7 @@ static int find_path(struct placing *p, int proc, struct idm_error *err)
 		return idm_fail(err, (int)n, step_enter, p->destination, "find its path: %s",
 				idm_errno_text((int)-n));
 	p->path = strndup(path, (size_t)n);
+	/* analyzer: idm_oci_attach() frees it */
 	return p->path ? 0 : idm_fail(err, -ENOMEM, step_enter, NULL, NULL);
 }
 
@@ -324,11 +325,11 @@ static int put(const struct errand *e, const struct placing *p, int tree)
 
 	if (*rest) {
 		e->answer->doing = RESOLVING;
-		to = found = idm_sys_openat2(to, rest, O_PATH, 0,
-					     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-						     RESOLVE_NO_MAGICLINKS);
-		if (to < 0)
-			return to;
+		found = idm_sys_openat2(to, rest, O_PATH, 0,
+					RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+		if (found < 0)
+			return found;
+		to = found;
 	}
 	e->answer->doing = ATTACHING;
 	return idm_sys_move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);

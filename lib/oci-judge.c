@@ -116,9 +116,10 @@ static int find_source(const struct idm_oci_mount *mount, const struct idm_step 
 
 	*path = '\0';
 	if (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device) {
-		fd = opened = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
-		if (fd < 0)
-			return idm_fail(err, fd, step_source, step->source, NULL);
+		opened = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
+		if (opened < 0)
+			return idm_fail(err, opened, step_source, step->source, NULL);
+		fd = opened;
 	}
 	return fd < 0 ? 0 : find_path(fd, step->source, path, err);
 }

@@ -62,6 +62,7 @@ static int add_range(const struct reader *rd, struct idm_policy_ids *ids, struct
 	if (!more)
 		return no_memory(rd);
 	ids->ranges = more;
+	/* analyzer: it is the rule's, which idm_policy_free() frees */
 	ids->ranges[ids->n++] = range;
 	return 0;
 }
@@ -132,7 +133,7 @@ static bool is_plain(const char *path)
 
 static int check_source(const struct reader *rd, char *path)
 {
-	size_t n = strlen(path);
+	size_t n;
 
 	if (!unescape(path))
 		return LINE_FAIL(rd, "line %u: source: expected three octal digits behind a backslash",
@@ -155,6 +156,7 @@ static int take_text(const struct reader *rd, char **to, const char *key, char *
 	if (!*value)
 		return LINE_FAIL(rd, "line %u: %s is empty", rd->line, key);
 	*to = strdup(value);
+	/* analyzer: it is the rule's, which idm_policy_free() frees */
 	return *to ? 0 : no_memory(rd);
 }
 

@@ -520,6 +520,7 @@ static int copy_text(char **to, const char *text, struct idm_error *err)
 	if (!text)
 		return 0;
 	*to = strdup(text);
+	/* analyzer: idm_oci_free() frees it */
 	return *to ? 0 : idm_fail(err, -ENOMEM, step_read, NULL, NULL);
 }
 
