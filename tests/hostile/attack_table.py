@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""The table of attacks. Each is a function that gets one try, prepares what it finds, and attacks."""
+import itertools
+
+ATTACKS = []
+WHO = ("rootful", "rootless")
+MODES = ("tty", "terminal")  # a terminal of its own; the caller's
+ALL_MODES = ("tty", "terminal", "pipes")  # "pipes": the caller's, but not as standard input or output
+PIDS = (True, False)
+ALL = ("idmount", "bwrap", "runc", "crun")
+OURS = ("idmount",)
+
+
+class Attack:
+    def __init__(self, part, name, what, run, **more):
+        self.part, self.name, self.what, self.run = part, name, what, run
+        self.who, self.modes, self.pids = more.pop("who", WHO), more.pop("modes", MODES), more.pop("pids", PIDS)
+        self.products = more.pop("products", ALL)
+        self.may_refuse = more.pop("may_refuse", False)  # that the container does not start is an answer, too
+        self.on_host = more.pop("on_host", False)  # no container is started
+        self.rounds = more.pop("rounds", 1)
+        self.bad = 0
+        assert not more, more
+
+    def surroundings(self):
+        return list(itertools.product(self.who, self.modes, self.pids))
+
+
+def attack(part, name, what, **more):
+    def add(function):
+        ATTACKS.append(Attack(part, name, what, function, **more))
+        return function
+    return add

