@@ -13,6 +13,7 @@ import sys
 
 RESULT = re.compile(r"(not )?ok\b *\d* *-? *([^#]*)(?:# *(skip)\S* *(.*))?", re.IGNORECASE)
 PROOF = re.compile(r"# proof (\S+): (\d+) (.*)")
+ESCAPES = re.compile(r"# escapes tried: (\d+), (\d+)")
 PLAN = re.compile(r"1\.\.(\d+)\s*(?:# *skip\S* *(.*))?", re.IGNORECASE)
 
 
@@ -22,6 +23,7 @@ class Count:
         self.lines = []  # about what failed or was skipped
         self.proofs = {}  # for each name: how often what was tried
         self.disproofs = {}  # for each name: how many tests of it failed
+        self.escapes = None  # how many attacks on the host were tried, and how many of them succeeded
 
     def add(self, other):
         for name, tried in other.proofs.items():
@@ -30,10 +32,16 @@ class Count:
                 mine[what] = mine.get(what, 0) + number
         for name, number in other.disproofs.items():
             self.disproofs[name] = self.disproofs.get(name, 0) + number
+        if other.escapes:
+            self.count_escapes(*other.escapes)
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
         self.lines += other.lines
+
+    def count_escapes(self, tried, succeeded):
+        before = self.escapes or (0, 0)
+        self.escapes = (before[0] + tried, before[1] + succeeded)
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -77,6 +85,9 @@ def count_tap(where, output):
         if proof:
             tried = count.proofs.setdefault(proof[1], {})
             tried[proof[3]] = tried.get(proof[3], 0) + int(proof[2])
+        escapes = ESCAPES.fullmatch(line)
+        if escapes:
+            count.count_escapes(int(escapes[1]), int(escapes[2]))
     missing = (planned or 0) - (count.passed + count.failed + count.skipped)
     if missing > 0:
         count.failed += missing
@@ -140,6 +151,8 @@ def main():
             print(line)
         if total.disproofs:
             print_proofs(total)
+        if total.escapes:
+            print(f"escapes tried: {total.escapes[0]}, {total.escapes[1]}")
     print(total)
     bad = total.failed or not total.passed or (arguments.no_skip and total.skipped)
     return 1 if bad else 0

@@ -32,6 +32,10 @@ static const struct attack {
 	{ "userns", attack_userns },
 	{ "cgroup", attack_cgroup },
 	{ "setuid", attack_setuid },
+	{ "masked", attack_masked },
+	{ "whoami", attack_whoami },
+	{ "as", attack_as },
+	{ "flood", attack_flood },
 	{ "wait", attack_wait },
 };
 
@@ -94,6 +98,15 @@ void attack_wait(char **args)
 {
 	(void)args;
 	wait_for_judge();
+}
+
+/* More than a terminal holds, for a caller who does not read it. */
+void attack_flood(char **args)
+{
+	(void)args;
+	printf("waiting\n");
+	for (;;)
+		printf("0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\n");
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The attacker's program. It is static, since it runs in containers that contain nothing else. Its first
- * argument names the attack. It prints "began" first, so that an attack that could not start is not taken
- * for one that the container held. The test judges success from outside, by what happened to the host.
+ * argument names the attack. It prints "began" first, so that an attack that could not start is not
+ * taken for one that the container held. The test judges success from outside, by what happened to the
+ * host.
  */
 #ifndef ATTACK_H
 #define ATTACK_H
@@ -57,6 +58,10 @@ void attack_programs(char **args);
 void attack_userns(char **args);
 void attack_cgroup(char **args);
 void attack_setuid(char **args);
+void attack_masked(char **args);
+void attack_whoami(char **args);
+void attack_as(char **args);
+void attack_flood(char **args);
 void attack_wait(char **args);
 
 #endif

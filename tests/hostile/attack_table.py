@@ -19,6 +19,7 @@ class Attack:
         self.may_refuse = more.pop("may_refuse", False)  # that the container does not start is an answer, too
         self.on_host = more.pop("on_host", False)  # no container is started
         self.rounds = more.pop("rounds", 1)
+        self.group = run.__module__.removeprefix("attacks_")
         self.bad = 0
         assert not more, more
 

@@ -13,16 +13,14 @@ from box import IMAGE, SHARE
 
 def loop_device(t):
     """A disk of the host's: a loop device on a file that is watched."""
-    host.write("/mnt/disk", "\0" * 65536, 0o600)
-    t.host.watched.append("/mnt/disk")
-    t.host.watched[-1] = "/mnt/disks"
     os.mkdir("/mnt/disks")
-    os.rename("/mnt/disk", "/mnt/disks/disk")
+    host.write("/mnt/disks/disk", "\0" * 65536, 0o600)
+    t.host.watched.append("/mnt/disks")
     done = subprocess.run(["losetup", "--find", "--show", "/mnt/disks/disk"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise box.NotApplicable("this host gives no loop device")
     device = done.stdout.strip()
-    t.undo = [lambda: subprocess.run(["losetup", "--detach", device], check=False)]
+    t.undo.append(lambda: subprocess.run(["losetup", "--detach", device], check=False))
     return os.stat(device).st_rdev
 
 
@@ -68,49 +66,46 @@ def device_made(t):
 
 # ---- settings ----
 
-SETTINGS = ("/proc/sys/fs/lease-break-time", "/proc/sys/kernel/core_pattern")
+# Nothing depends on these, and each is put back.
+SETTINGS = {"/proc/sys/fs/lease-break-time": "46", "/proc/sys/kernel/core_pattern": "core.escaped",
+            "/sys/kernel/mm/ksm/sleep_millisecs": "21", "/sys/kernel/mm/lru_gen/min_ttl_ms": "1"}
 
 
 def settings(identity):
     def run(t):
-        if identity and t.rootless:
-            raise box.NotApplicable("an ordinary user has no such map")
         t.identity = identity
-        before = {path: host.read(path) for path in SETTINGS}
+        before = {path: host.read(path) for path in SETTINGS if os.path.exists(path)}
 
         def undo():
             for path, text in before.items():
                 if host.read(path) != text:
                     with open(path, "wb") as file:
                         file.write(text)
-        t.undo = [undo]
-        t.attack("overwrite", SETTINGS[0], "46", SETTINGS[1], "core.escaped")
+        t.undo.append(undo)
+        t.attack("overwrite", *[word for path in before for word in (path, SETTINGS[path])])
         for path, text in before.items():
             if host.read(path) != text:
                 t.escaped(f"changed {path}")
     return run
 
 
-attack("B", "settings", "it writes `core_pattern` and other settings in /proc/sys")(settings(False))
-attack("B", "settings-with-the-hosts-ids", "the same where its root has the host's number 0 (`-m 0:0:N`)", who=("rootful",),
-       products=("idmount", "runc", "crun", "bwrap"))(settings(True))
+attack("B", "settings", "it writes `core_pattern` and other settings in /proc/sys and /sys")(settings(False))
+attack("B", "settings-with-the-hosts-ids", "the same where its root has the host's number 0 (`-m 0:0:N`)", who=("rootful",))(settings(True))
 
 
 def read_masked(identity):
     def run(t):
         t.identity = identity
         names = [name for name in box.MASKED if os.path.isfile(name) and name != "/proc/kcore"]
-        t.run(["/bin/sh", "-c", "echo began; for f in " + " ".join(names) +
-               '; do test -z "$(dd if=$f bs=64 count=1 2>/dev/null)" || echo "has $f"; done'])
+        t.attack("masked", *names)
         for name in names:
-            if f"has {name}" in t.output:
+            if f"has {name}" in t.output or f"has /tmp/new{name}" in t.output:
                 t.escaped(f"read {name}")
     return run
 
 
-attack("B", "masked", "it reads what runc masks in /proc")(read_masked(False))
-attack("B", "masked-with-the-hosts-ids", "the same with the host's ids", who=("rootful",), products=("idmount", "bwrap", "runc", "crun"))(
-    read_masked(True))
+attack("B", "masked", "it reads what runc masks in /proc, also in a procfs that it mounts itself")(read_masked(False))
+attack("B", "masked-with-the-hosts-ids", "the same where its root has the host's number 0", who=("rootful",))(read_masked(True))
 
 
 def redirected(names, target):
@@ -194,8 +189,8 @@ def program_attack(command):
             t.attack("programs", "/proc/self/exe")
         else:
             t.run(command)
-        if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode != 0:
-            t.escaped("broke the program")
+        if path:
+            t.judge_again()
     return run
 
 
@@ -221,18 +216,74 @@ for LINK in ("/proc/self/fd/7", "/proc/self/fd/8", "/proc/1/cwd", "/proc/self/cw
     attack("B", f"image-workdir-{LINK}", f"`--workdir /wd`, a link to `{LINK}`", may_refuse=True)(workdir("/wd", LINK))
 
 
+# ---- the command ----
+
+@attack("B", "command-by-descriptor", "the command is a program of the host's, by a descriptor that the caller has left open", may_refuse=True,
+        modes=("terminal",))
+def command_by_descriptor(t):
+    shutil.copy(f"{IMAGE}/bin/attack", "/mnt/host/attack")
+    for number in range(3, 16):
+        for command in (f"/proc/self/fd/{number}/host/attack", f"../../../../proc/self/fd/{number}/host/attack"):
+            t.run([command, "dotdot"])
+            if t.began():
+                t.escaped(f"ran a program of the host's by descriptor {number}")
+
+
+@attack("B", "command-by-interpreter", "the command is a script whose interpreter is one", may_refuse=True, modes=("terminal",))
+def command_by_interpreter(t):
+    shutil.copy(f"{IMAGE}/bin/attack", "/mnt/host/attack")
+    for number, way in enumerate(("/proc/self/fd/7/host/attack", "/proc/self/cwd/mnt/host/attack", "/proc/1/root/mnt/host/attack",
+                                  "/proc/self/root/../mnt/host/attack", "../mnt/host/attack", "../../../../mnt/host/attack")):
+        host.write(f"{IMAGE}/script{number}", f"#!{way} dotdot\n", 0o755, t.disk_root)
+        t.run([f"/script{number}"])
+        if t.began():
+            t.escaped(f"ran a program of the host's as {way}")
+
+
+@attack("B", "groups", "it has the caller's supplementary groups", who=("rootful",))
+def groups(t):
+    t.caller_groups = [host.GROUP]
+    t.directory("/mnt/groups", {})
+    host.write("/mnt/groups/below", t.host.token("below"), 0o040)
+    os.chown("/mnt/groups/below", 0, host.GROUP)
+    t.bind("/mnt/groups", "/groups")
+    t.run(["/bin/sh", "-c", "echo began; cat /groups/below"])
+
+
 # ---- setuid ----
 
-@attack("B", "setuid-for-the-host", "it leaves a setuid-root program that any user of the host can run (CVE-2021-41103)", products=("idmount",))
+@attack("B", "setuid-for-the-host", "it leaves a setuid-root program that any user of the host can run (CVE-2021-41103), and nothing is said",
+        products=OURS, who=("rootful",))
 def setuid_for_host(t):
     """Where the disk's owner is an id of the host's own, that has to be said at the start."""
-    shutil.copy(f"{IMAGE}/bin/busybox", f"{IMAGE}/tmp/own")
+    shutil.copy(f"{IMAGE}/bin/attack", f"{IMAGE}/tmp/own")
     os.chown(f"{IMAGE}/tmp/own", t.disk_root, t.disk_root)
     t.attack("setuid", "/tmp/own")
-    st = os.stat(f"{IMAGE}/tmp/own")
-    if t.rootless or not st.st_mode & stat.S_ISUID or st.st_uid != 0:
-        return
-    done = subprocess.run(["setpriv", "--reuid", str(host.OTHER), "--regid", str(host.OTHER), "--clear-groups",
-                           f"{IMAGE}/tmp/own", "id", "-u"], capture_output=True, text=True, check=False)
-    if done.stdout.strip() == "0" and "setuid" not in t.output:
+    said = box.as_user(host.OTHER, f"{IMAGE}/tmp/own", "whoami").stdout
+    if "user 0," in said and "setuid" not in t.output:
         t.escaped("another user became root by it, and nothing was said at the start")
+
+
+@attack("B", "no-new-privs", "a setuid program gives privilege where `--no-new-privs` is asked for", products=OURS)
+def no_new_privs(t):
+    t.more = ["--no-new-privs", "--user", "8"]
+    shutil.copy(f"{IMAGE}/bin/attack", f"{IMAGE}/tmp/own")
+    os.chown(f"{IMAGE}/tmp/own", t.disk_root, t.disk_root)
+    os.chmod(f"{IMAGE}/tmp/own", 0o4755)
+    t.run(["/tmp/own", "whoami"])
+    t.must_say = "user "
+    if "user 0," in t.output:
+        t.escaped("became root by it")
+
+
+@attack("B", "setuid-in-bind", "a setuid program in a bind with `nosuid`, which its root tries to take off")
+def setuid_in_bind(t):
+    t.directory("/mnt/conf", {"file": ""})
+    shutil.copy(f"{IMAGE}/bin/attack", "/mnt/conf/own")
+    os.chown("/mnt/conf/own", t.root_id, t.root_id)
+    os.chmod("/mnt/conf/own", 0o4755)
+    t.bind("/mnt/conf", "/conf", ("nosuid",))
+    t.run(["/bin/sh", "-c", "/bin/attack remount /conf >/dev/null 2>&1; echo began; exec /bin/attack as 8 /conf/own whoami"])
+    t.must_say = "user "
+    if "user 0," in t.output:
+        t.escaped("became root by it")

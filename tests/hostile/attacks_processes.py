@@ -26,10 +26,11 @@ def memory(t):
 
 @attack("A", "steal-descriptors", "pidfd_getfd(2) from all that it sees")
 def steal(t):
+    t.inspect = t.host.inspect_descriptors
     t.attack("steal-fds")
 
 
-for SIGNAL, NAME in ((9, "SIGKILL"), (19, "SIGSTOP"), (1, "SIGHUP"), (20, "SIGTSTP"), (2, "SIGINT")):
+for SIGNAL, NAME in ((9, "SIGKILL"), (19, "SIGSTOP"), (1, "SIGHUP"), (2, "SIGINT")):
     for WHOM in ("group", "all", "parent"):
         def kill(t, whom=WHOM, number=SIGNAL):
             t.attack("kill", whom, str(number))

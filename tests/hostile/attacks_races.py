@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Another process changes the image while the container starts."""
-import ctypes
 import os
 import signal
 
@@ -55,5 +54,3 @@ for LINK, TARGET in ((".", "/data/"), ("..", "/data/"), ("../../mnt/host", "/dat
 for NAME in ("dev", "proc", "sys"):
     attack("A", f"race-{NAME}", f"the same of the image's `/{NAME}`", rounds=ROUNDS, modes=("terminal",), may_refuse=True)(
         race("../../mnt/host", "/tmp", NAME))
-
-_ = ctypes

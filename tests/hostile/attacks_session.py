@@ -3,10 +3,6 @@
 from attack_table import ALL_MODES, attack
 
 
-def tty_name():
-    return "/dev/pts/0"
-
-
 @attack("B", "type-for-the-caller", "`TIOCSTI`: it types into the caller's shell (CVE-2017-5226)", modes=ALL_MODES)
 def type_for(t):
     t.attack("type")
@@ -27,3 +23,15 @@ def take_terminal(t):
 @attack("B", "keys", "it reads and changes the keys in the caller's session keyring", modes=ALL_MODES)
 def keys(t):
     t.attack("keys")
+
+
+@attack("B", "unread-input", "it does not read its terminal, and its supervisor no longer hears SIGTERM", modes=("tty",), products=("idmount", "runc", "crun"))
+def unread_input(t):
+    t.inspect = t.host.type_and_terminate
+    t.attack("wait")
+
+
+@attack("B", "unread-output", "it prints more than the caller reads, and its supervisor no longer hears SIGTERM")
+def unread_output(t):
+    t.inspect = t.host.look_away_and_terminate
+    t.attack("flood")

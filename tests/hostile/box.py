@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import host
 from host import COUNT, SHIFTED, USER
@@ -25,8 +26,20 @@ MASKED = ["/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/late
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
+def run(*line):
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def as_user(uid, *line):
+    return run("setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--inh-caps=-all", *line)
+
+
 class NotApplicable(Exception):
     """This program has nothing that corresponds to what is attacked."""
+
+
+def describe(who, mode, has_pid):
+    return f"{who}, {mode}, {'its own PIDs' if has_pid else 'host PIDs'}"
 
 
 class Bind:
@@ -45,9 +58,8 @@ class Try:
         self.read_only = self.identity = self.ephemeral = False
         self.workdir, self.inspect, self.own_program = None, None, False
         self.status, self.output, self.refused = None, "", False
-
-    def __str__(self):
-        return f"{self.who}, {self.mode}, {'a PID namespace' if self.has_pid else 'the PIDs of the host'}"
+        self.caller_groups, self.undo = [], []
+        self.must_say = "began"  # by this it is known that the attack has been tried
 
     @property
     def rootless(self):
@@ -81,7 +93,7 @@ class Try:
         shutil.copy(BUSYBOX, f"{top}/bin/busybox")
         for name in NAMES:
             os.symlink("busybox", f"{top}/bin/{name}")
-        host.write(f"{top}/etc/passwd", "root:x:0:0::/:/bin/sh\nmail:x:8:8::/:/bin/sh\n")
+        host.write(f"{top}/etc/passwd", "root:x:0:0::/:/bin/sh\nmail:x:8:8::/:/bin/sh\nnobody:x:99:99::/:/bin/sh\n")
         host.write(f"{top}/etc/group", "root:x:0:\nmail:x:8:\n")
         self.give(top)
 
@@ -122,12 +134,12 @@ class Try:
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SECRET": self.host.token("env"), "LC_ALL": "C",
                        "XDG_RUNTIME_DIR": "/mnt/runtime", "HOME": "/mnt"}
         caller = host.Caller(USER if self.rootless else 0, self.mode, self.closed, environment,
-                             self.host.token("key"))
+                             self.host.token("key"), self.caller_groups)
         if not os.path.isdir("/mnt/runtime"):
             os.mkdir("/mnt/runtime")
             os.chown("/mnt/runtime", caller.uid, caller.uid)
         self.status, self.output = self.host.run(line, caller, self.inspect)
-        self.refused = "began" not in self.output and self.status not in (0, None)
+        self.refused = not self.began() and self.status not in (0, None)
         return self.output
 
     def escaped(self, what):
@@ -138,8 +150,15 @@ class Try:
         if self.status == 0 and not mark_seen:
             self.escaped("the bind was dropped in silence")
 
+    def judge_again(self):
+        """What goes on after the container has ended has had its time."""
+        files = {top: host.tree(top) for top in self.host.watched}
+        time.sleep(1.2)
+        for top, before in files.items():
+            self.host.judge_tree(before, host.tree(top))
+
     def began(self):
-        return "began" in self.output
+        return self.must_say in self.output
 
 
 # ---- idmount ----
@@ -243,7 +262,10 @@ def start_oci(t, command, runtime, more):
     if t.ephemeral:
         raise NotApplicable("an OCI bundle has no such word")
     write_bundle(t, command)
-    return [shutil.which(runtime), "--root", "/mnt/state", *more, "run", "-b", "/mnt/bundle", f"idm-hostile-{os.getpid()}"]
+    line = [shutil.which(runtime), "--root", "/mnt/state", *more]
+    name = f"idm-hostile-{t.host.mark}"
+    t.undo.append(lambda: run(*line, "delete", "--force", name))
+    return [*line, "run", "-b", "/mnt/bundle", name]
 
 
 def start_runc(t, command):
@@ -258,11 +280,13 @@ def start_crun(t, command):
 
 def start_chroot(t, command):
     """No container at all: what the judge has to see."""
-    script = "mount --make-rshared /mnt 2>/dev/null\n"
+    script = ""
     for b in t.binds:
         script += f"mkdir -p {IMAGE}{b.target}; mount --bind {b.source} {IMAGE}{b.target}\n"
-    script += f"mount --rbind /proc {IMAGE}/proc; mount --rbind /dev {IMAGE}/dev\n"
-    return ["/bin/sh", "-c", script + f'exec chroot {IMAGE} "$@"', "sh", *command]
+        script += f"mount -o remount,bind,{','.join(b.words)} {IMAGE}{b.target}\n" if b.words else ""
+    script += f"mount --rbind /proc {IMAGE}/proc; mount --rbind /dev {IMAGE}/dev; mount --rbind /sys {IMAGE}/sys\n"
+    return ["/usr/bin/unshare", "--mount", "--propagation", "unchanged", "/bin/sh", "-c",
+            script + f'exec chroot {IMAGE} "$@"', "sh", *command]
 
 
 def version(product):

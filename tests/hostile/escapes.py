@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Attacks from inside of containers on what is outside of them.
 
-    escapes.py [--part LETTER] [--product NAME]... [--table | --doc FILE | --list] [--verbose] [ATTACK]...
+    escapes.py [--group NAME] [--product NAME] [--table | --doc FILE | --list] [--verbose] [ATTACK]...
 
 Each attack is tried in all surroundings that make a difference to it: started by root and by an ordinary
 user, with and without a terminal of its own, with and without a PID namespace. The judge is outside: what
@@ -31,6 +31,7 @@ import host
 from attack_table import ATTACKS
 
 MODULES = (attacks_mounts, attacks_processes, attacks_session, attacks_devices, attacks_runtime, attacks_races)
+GROUPS = tuple(module.__name__.removeprefix("attacks_") for module in MODULES)
 PRODUCTS = ("idmount", "bwrap", "runc", "crun")
 
 
@@ -66,21 +67,19 @@ def one_try(attack, product, surroundings):
 
 
 def judge(attack, t):
-    t.make()
-    attack.run(t)
+    try:
+        t.make()
+        attack.run(t)
+    finally:
+        for undo in reversed(t.undo):
+            undo()
     found = t.host.found
-    for undo in reversed(attack_undo(t)):
-        undo()
     if found:
         return {"verdict": "escaped", "why": found, "output": t.output[-600:], "rounds": attack.rounds}
     if not attack.on_host and not t.began() and not (t.refused and attack.may_refuse):
         return {"verdict": "broken", "why": [f"exit status {t.status}"] + t.output.splitlines()[-6:]}
     why = t.output.splitlines()[:1] if t.refused else []
     return {"verdict": "held", "why": why, "output": t.output[-600:], "rounds": attack.rounds}
-
-
-def attack_undo(t):
-    return getattr(t, "undo", [])
 
 
 def end_all():
@@ -116,9 +115,9 @@ def run_tap(attacks, product, verbose):
             result = one_try(attack, product, surroundings)
             if result["verdict"] == "not applicable":
                 continue
-            tried += result.get("rounds", 1)
+            tried += result.get("rounds", 0)
             escaped += result["verdict"] == "escaped"
-            where = ", ".join(str(s) for s in surroundings)
+            where = box.describe(*surroundings)
             if result["verdict"] in ("escaped", "broken") or verbose:
                 bad += [f"# {result['verdict'].upper()} ({where}): {'; '.join(result['why'])}"]
             if verbose:
@@ -128,6 +127,47 @@ def run_tap(attacks, product, verbose):
         print("\n".join(bad + [f"{'not ok' if attack.bad else 'ok'} {number} - {attack.name}"]), flush=True)
     print(f"# proof escapes: {tried} attacks on the host")
     print(f"# escapes tried: {tried}, {escaped}")
+    return 1 if failed else 0
+
+
+# What a chroot holds nothing of: were one of these not seen, the judge would be blind to its kind.
+SEEN = {
+    "bind-on-/../mnt/host/made": "dropped in silence",
+    "capabilities": "has the capabilities",
+    "chroot": "read a file of the host",
+    "descriptors": "has descriptor N",
+    "device-in-image": "changed /mnt/disks/disk",
+    "device-made-inside": "changed /mnt/disks/disk",
+    "groups": "read what a mount covers",
+    "keys": "read the caller's key; changed the caller's key",
+    "kill-group-SIGKILL": "killed or stopped the caller",
+    "kill-group-SIGSTOP": "killed or stopped the caller",
+    "masked": "read /proc/keys",
+    "memory": "read the caller's environment",
+    "mount-in-shared-root": "mounted on the host",
+    "processes": "read a file of the host",
+    "ptrace": "traces python3",
+    "remount-bind": "changed /mnt/conf/file",
+    "settings": "changed /proc/sys/kernel/core_pattern",
+    "setuid-in-bind": "became root by it",
+    "steal-descriptors": "has descriptor N",
+    "take-the-terminal": "took the caller's terminal away",
+    "type-for-the-caller": "typed for the caller",
+    "uncover-bind": "read what a mount covers",
+}
+
+
+def run_control(attacks):
+    attacks = [a for a in attacks if a.name in SEEN]
+    print(f"1..{len(attacks)}", flush=True)
+    failed = 0
+    for number, attack in enumerate(attacks, 1):
+        result = one_try(attack, "chroot", ("rootful", "terminal", False))
+        seen = all(any(what in one for one in result["why"]) for what in SEEN[attack.name].split("; "))
+        failed += not seen
+        if not seen:
+            print(f"# {result['verdict']}: {'; '.join(result['why'])}; not seen: {SEEN[attack.name]}")
+        print(f"{'ok' if seen else 'not ok'} {number} - the judge sees what a chroot does not hold: {attack.name}", flush=True)
     return 1 if failed else 0
 
 
@@ -173,7 +213,7 @@ def write_doc(path, table):
 
 
 def chosen(arguments):
-    found = [a for a in ATTACKS if (not arguments.part or a.part in arguments.part) and
+    found = [a for a in ATTACKS if (not arguments.group or a.group == arguments.group) and
              (not arguments.attack or any(name in a.name for name in arguments.attack))]
     if not found:
         sys.exit("escapes: there is no such attack")
@@ -183,17 +223,19 @@ def chosen(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("attack", nargs="*", metavar="ATTACK", help="those alone whose names contain this")
-    parser.add_argument("--part", help="those of these letters alone")
+    parser.add_argument("--group", choices=GROUPS + ("judge",), help="those of this group alone; judge: see there")
     parser.add_argument("--product", default="idmount", choices=PRODUCTS + ("chroot",), help="who is attacked")
     parser.add_argument("--table", action="store_true", help="try them on all products, and print a table")
     parser.add_argument("--doc", metavar="FILE", help="write the table into FILE")
     parser.add_argument("--list", action="store_true", help="print the names")
     parser.add_argument("--verbose", action="store_true", help="print what the attacker said")
     arguments = parser.parse_args()
+    if arguments.group == "judge":
+        arguments.group, arguments.product, arguments.attack = None, "chroot", list(SEEN)
     attacks = chosen(arguments)
     if arguments.list:
         for attack in attacks:
-            print(f"{attack.part} {attack.name}: {attack.what}")
+            print(f"{attack.group}: {attack.name}: {attack.what}")
         return 0
     if os.geteuid() != 0:
         print("1..0 # SKIP it needs root")
@@ -210,7 +252,9 @@ def main():
         else:
             print(table, end="")
         return 0
-    return run_tap([a for a in attacks if arguments.product in a.products + ("chroot",)], arguments.product, arguments.verbose)
+    if arguments.product == "chroot":
+        return run_control(attacks)
+    return run_tap([a for a in attacks if arguments.product in a.products], arguments.product, arguments.verbose)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 #include "attack.h"
 
 #include <dirent.h>
+#include <grp.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -75,19 +77,114 @@ void attack_descriptors(char **args)
 
 /* ---- settings ---- */
 
-/* PATH TEXT */
+static void overwrite(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		printf("open %s: %s\n", path, strerror(errno));
+		return;
+	}
+	if (write(fd, text, strlen(text)) > 0)
+		printf("wrote %s\n", path);
+	close(fd);
+}
+
+static void overwrite_all(char **args, const char *prefix)
+{
+	char path[4352];
+
+	for (; args[0] && args[1]; args += 2) {
+		snprintf(path, sizeof(path), "%s%s", prefix, args[0]);
+		overwrite(path, args[1]);
+	}
+}
+
+/* Filesystems that are as new, without what covers parts of the others. */
+static void new_filesystems(void)
+{
+	mkdir("/tmp/new", 0755);
+	mkdir("/tmp/new/proc", 0755);
+	mkdir("/tmp/new/sys", 0755);
+	if (mount("proc", "/tmp/new/proc", "proc", 0, NULL) == 0)
+		printf("mounted a proc\n");
+	if (mount("sysfs", "/tmp/new/sys", "sysfs", 0, NULL) == 0)
+		printf("mounted a sysfs\n");
+}
+
+static void in_child(int namespaces, void (*body)(char **), char **args)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (unshare(namespaces) == 0) {
+			pid_t second = fork(); /* which is in the new PID namespace */
+
+			if (second == 0) {
+				body(args);
+				_exit(0);
+			}
+			waitpid(second, NULL, 0);
+		}
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
+static void overwrite_by_new(char **args)
+{
+	new_filesystems();
+	overwrite_all(args, "/tmp/new");
+}
+
+/* PATH TEXT: where it is, where it has been made writable, and in a new filesystem. */
 void attack_overwrite(char **args)
 {
-	for (; args[0] && args[1]; args += 2) {
-		int fd = open(args[0], O_WRONLY | O_CLOEXEC);
+	static const char *const places[] = { "/sys", "/proc/sys", "/proc", "/proc/sys/kernel" };
 
-		if (fd < 0) {
-			printf("open %s: %s\n", args[0], strerror(errno));
-			continue;
-		}
-		if (write(fd, args[1], strlen(args[1])) > 0)
-			printf("wrote %s\n", args[0]);
+	overwrite_all(args, "");
+	overwrite_by_new(args);
+	in_child(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET, overwrite_by_new, args);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		mount(NULL, places[i], NULL, MS_REMOUNT | MS_BIND, NULL);
+	overwrite_all(args, "");
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		umount2(places[i], MNT_DETACH);
+	overwrite_all(args, "");
+}
+
+static void show(const char *path)
+{
+	char text[64];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && read(fd, text, sizeof(text)) > 0)
+		printf("has %s\n", path);
+	if (fd >= 0)
 		close(fd);
+}
+
+static void show_by_new(char **args)
+{
+	char path[4352];
+
+	new_filesystems();
+	for (; *args; args++) {
+		snprintf(path, sizeof(path), "/tmp/new%s", *args);
+		show(path);
+	}
+}
+
+/* Prints which of ARGS are readable: where they are, uncovered, and in a new filesystem. */
+void attack_masked(char **args)
+{
+	for (char **path = args; *path; path++)
+		show(*path);
+	show_by_new(args);
+	in_child(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, show_by_new, args);
+	for (char **path = args; *path; path++) {
+		umount2(*path, MNT_DETACH);
+		show(*path);
 	}
 }
 
@@ -156,4 +253,23 @@ void attack_setuid(char **args)
 		if (chmod(*args, 04755) < 0)
 			printf("chmod %s: %s\n", *args, strerror(errno));
 	}
+}
+
+/* As whom this program runs, which may be setuid. */
+void attack_whoami(char **args)
+{
+	(void)args;
+	printf("user %d, group %d\n", (int)geteuid(), (int)getegid());
+}
+
+/* ID PROGRAM [ARGUMENT]...: runs it as another user. */
+void attack_as(char **args)
+{
+	uid_t id = args[0] ? (uid_t)atoi(args[0]) : 0;
+
+	if (setgroups(0, NULL) < 0)
+		printf("setgroups: %s\n", strerror(errno));
+	if (args[0] && setresgid(id, id, id) == 0 && setresuid(id, id, id) == 0)
+		execv(args[1], args + 1);
+	printf("%s as another user: %s\n", args[1], strerror(errno));
 }

