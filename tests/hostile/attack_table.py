@@ -9,22 +9,25 @@ ALL_MODES = ("tty", "terminal", "pipes")  # "pipes": the caller's, but not as st
 PIDS = (True, False)
 ALL = ("idmount", "bwrap", "runc", "crun")
 OURS = ("idmount",)
+BOTH = ("usual", "all")  # capabilities: the default, and what an init system may be given
 
 
 class Attack:
     def __init__(self, part, name, what, run, **more):
         self.part, self.name, self.what, self.run = part, name, what, run
         self.who, self.modes, self.pids = more.pop("who", WHO), more.pop("modes", MODES), more.pop("pids", PIDS)
+        self.capabilities = more.pop("capabilities", ("usual",))
         self.products = more.pop("products", ALL)
         self.may_refuse = more.pop("may_refuse", False)  # that the container does not start is an answer, too
         self.on_host = more.pop("on_host", False)  # no container is started
         self.rounds = more.pop("rounds", 1)
+        self.family = more.pop("family", what)  # one line of the table for those that are alike
         self.group = run.__module__.removeprefix("attacks_")
         self.bad = 0
         assert not more, more
 
     def surroundings(self):
-        return list(itertools.product(self.who, self.modes, self.pids))
+        return list(itertools.product(self.who, self.modes, self.pids, self.capabilities))
 
 
 def attack(part, name, what, **more):

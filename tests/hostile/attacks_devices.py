@@ -7,7 +7,7 @@ import subprocess
 
 import box
 import host
-from attack_table import OURS, attack
+from attack_table import BOTH, OURS, attack
 from box import IMAGE, SHARE
 
 
@@ -30,7 +30,7 @@ def node(path, device, owner):
     os.chown(path, owner, owner)
 
 
-@attack("B", "device-in-image", "a node of the host's disk in the image")
+@attack("B", "device-in-image", "a node of the host's disk in the image", capabilities=BOTH)
 def device_in_image(t):
     node(f"{IMAGE}/disk", loop_device(t), t.disk_root)
     t.attack("device", "/disk")
@@ -43,7 +43,7 @@ def device_in_layers(t):
     t.attack("device", "/disk")
 
 
-@attack("B", "device-in-bind", "the same in a directory that is bound")
+@attack("B", "device-in-bind", "the same in a directory that is bound", capabilities=BOTH)
 def device_in_bind(t):
     node(f"{SHARE}/disk", loop_device(t), t.root_id)
     t.bind(SHARE, "/data")
@@ -57,7 +57,7 @@ def device_in_mapped_bind(t):
     t.attack("device", "/data/disk")
 
 
-@attack("B", "device-made-inside", "it makes the node itself")
+@attack("B", "device-made-inside", "it makes the node itself", capabilities=BOTH)
 def device_made(t):
     device = loop_device(t)
     t.bind(SHARE, "/data")
@@ -89,8 +89,8 @@ def settings(identity):
     return run
 
 
-attack("B", "settings", "it writes `core_pattern` and other settings in /proc/sys and /sys")(settings(False))
-attack("B", "settings-with-the-hosts-ids", "the same where its root has the host's number 0 (`-m 0:0:N`)", who=("rootful",))(settings(True))
+attack("B", "settings", "it writes `core_pattern` and other settings in /proc/sys and /sys", capabilities=BOTH)(settings(False))
+attack("B", "settings-with-the-hosts-ids", "the same where its root has the host's number 0 (`-m 0:0:N`)", capabilities=BOTH, who=("rootful",))(settings(True))
 
 
 def read_masked(identity):
@@ -104,8 +104,8 @@ def read_masked(identity):
     return run
 
 
-attack("B", "masked", "it reads what runc masks in /proc, also in a procfs that it mounts itself")(read_masked(False))
-attack("B", "masked-with-the-hosts-ids", "the same where its root has the host's number 0", who=("rootful",))(read_masked(True))
+attack("B", "masked", "it reads what runc masks in /proc, also in a procfs that it mounts itself", capabilities=BOTH)(read_masked(False))
+attack("B", "masked-with-the-hosts-ids", "the same where its root has the host's number 0", capabilities=BOTH, who=("rootful",))(read_masked(True))
 
 
 def redirected(names, target):
@@ -152,7 +152,7 @@ def links_in_dev(target):
 
 for TARGET in ("../../mnt/host/file", "/mnt/host/made", "../../mnt/host", "/proc/sys/kernel/core_pattern", "/proc/self/fd/7/host/file"):
     attack("B", f"image-dev-{TARGET}", f"`/dev/null`, `/dev/console` and the others are links to `{TARGET}` (CVE-2025-31133, CVE-2025-52565)",
-           may_refuse=True)(links_in_dev(TARGET))
+           may_refuse=True, family="`/dev/null`, `/dev/console` and the others are links that lead out (CVE-2025-31133, CVE-2025-52565)")(links_in_dev(TARGET))
 
 
 @attack("B", "bound-dev", "the same of a directory that is bound on /dev", may_refuse=True)
@@ -194,10 +194,11 @@ def program_attack(command):
     return run
 
 
-attack("B", "programs", "it overwrites the runtime through `/proc/PID/exe` (CVE-2019-5736)", products=OURS)(program_attack(None))
-attack("B", "programs-by-script", "the command is a script of `#!/proc/self/exe`", products=OURS, may_refuse=True, on_host=True)(
+PROGRAMS = "it overwrites the runtime through `/proc/PID/exe` (CVE-2019-5736)"
+attack("B", "programs", PROGRAMS, products=OURS)(program_attack(None))
+attack("B", "programs-by-script", "the command is a script of `#!/proc/self/exe`", products=OURS, family=PROGRAMS, may_refuse=True, on_host=True)(
     program_attack(["/script"]))
-attack("B", "programs-by-link", "the command is a link to `/proc/self/exe`", products=OURS, may_refuse=True, on_host=True)(
+attack("B", "programs-by-link", "the command is a link to `/proc/self/exe`", products=OURS, family=PROGRAMS, may_refuse=True, on_host=True)(
     program_attack(["/link", "programs"]))
 
 
@@ -210,10 +211,11 @@ def workdir(path, link=None):
     return run
 
 
+WORKDIR = "a working directory by a descriptor, or by a link to one (CVE-2024-21626)"
 for N in range(3, 24):
-    attack("B", f"workdir-fd-{N}", f"`--workdir /proc/self/fd/{N}` (CVE-2024-21626)", may_refuse=True, modes=("terminal",))(workdir(f"/proc/self/fd/{N}"))
+    attack("B", f"workdir-fd-{N}", f"`--workdir /proc/self/fd/{N}` (CVE-2024-21626)", may_refuse=True, modes=("terminal",), family=WORKDIR)(workdir(f"/proc/self/fd/{N}"))
 for LINK in ("/proc/self/fd/7", "/proc/self/fd/8", "/proc/1/cwd", "/proc/self/cwd/..", "../../mnt/host"):
-    attack("B", f"image-workdir-{LINK}", f"`--workdir /wd`, a link to `{LINK}`", may_refuse=True)(workdir("/wd", LINK))
+    attack("B", f"image-workdir-{LINK}", f"`--workdir /wd`, a link to `{LINK}`", may_refuse=True, family=WORKDIR)(workdir("/wd", LINK))
 
 
 # ---- the command ----
@@ -276,7 +278,7 @@ def no_new_privs(t):
         t.escaped("became root by it")
 
 
-@attack("B", "setuid-in-bind", "a setuid program in a bind with `nosuid`, which its root tries to take off")
+@attack("B", "setuid-in-bind", "a setuid program in a bind with `nosuid`, which its root tries to take off", capabilities=BOTH)
 def setuid_in_bind(t):
     t.directory("/mnt/conf", {"file": ""})
     shutil.copy(f"{IMAGE}/bin/attack", "/mnt/conf/own")

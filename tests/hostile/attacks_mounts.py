@@ -6,7 +6,7 @@ import subprocess
 
 import box
 import host
-from attack_table import OURS, attack
+from attack_table import BOTH, OURS, attack
 from box import IMAGE, SHARE
 
 
@@ -23,12 +23,16 @@ def on_root(target, link=None):
     return run
 
 
+ON_ROOT = "a bind on the root, however it is spelt, or as a link of the image leads"
+THROUGH_LINK = "a bind on a path that a link of the image, `..` or a link in /proc leads out of the root"
+LIBRARY = "the same mounts by the library alone (`idm_child_start()`)"
+
 for TARGET in ("/", "//", "/.", "/./", "/data/..", "/bin/../"):
-    attack("A", f"bind-on-{TARGET}", f"a bind on the root, spelt `{TARGET}`", may_refuse=True)(on_root(TARGET))
+    attack("A", f"bind-on-{TARGET}", f"a bind on the root, spelt `{TARGET}`", may_refuse=True, family=ON_ROOT)(on_root(TARGET))
 for LINK, TARGET in ((".", "/data/"), (".", "/data/."), ("/", "/data/"), ("..", "/data/"), ("bin/..", "/data/"),
                      (".", "/data/data/"), (".", "/data")):
     attack("A", f"image-{LINK}-bind-on-{TARGET}", f"a bind on `{TARGET}`, which the image makes a link to `{LINK}`",
-           may_refuse=True)(on_root(TARGET, LINK))
+           may_refuse=True, family=ON_ROOT)(on_root(TARGET, LINK))
 
 
 def through_link(link, name, target, is_file=False):
@@ -51,16 +55,16 @@ for LINK, NAME, TARGET in (
         ("/proc/self/cwd/../mnt/host", "lnk", "/lnk/made"), ("/dev/fd/7/host", "lnk", "/lnk/made"),
         ("/proc/self/fd/7/host", "lnk", "/lnk/made"), ("/proc/thread-self/root/../mnt/host", "lnk", "/lnk/made")):
     attack("A", f"image-link-{LINK}-bind-on-{TARGET}", f"a bind on `{TARGET}`, where `{NAME}` is a link to `{LINK}`",
-           may_refuse=True)(through_link(LINK, NAME, TARGET))
+           may_refuse=True, family=THROUGH_LINK)(through_link(LINK, NAME, TARGET))
 for TARGET in ("/../mnt/host/made", "/bin/../../mnt/host/made", "/data/../../../mnt/host/made", "/proc/self/root/mnt/host/made"):
-    attack("A", f"bind-on-{TARGET}", f"a bind on `{TARGET}`", may_refuse=True)(through_link(None, None, TARGET))
+    attack("A", f"bind-on-{TARGET}", f"a bind on `{TARGET}`", may_refuse=True, family=THROUGH_LINK)(through_link(None, None, TARGET))
 attack("A", "image-link-file-bind", "a bind of a file on `/lnk/made`, where `lnk` is a link to `../../mnt/host`",
-       may_refuse=True)(through_link("../../mnt/host", "lnk", "/lnk/made", is_file=True))
+       may_refuse=True, family=THROUGH_LINK)(through_link("../../mnt/host", "lnk", "/lnk/made", is_file=True))
 attack("A", "image-link-file-itself", "a bind of a file on `/lnk`, a link to `../../mnt/host/file`",
-       may_refuse=True)(through_link("../../mnt/host/file", "lnk", "/lnk", is_file=True))
+       may_refuse=True, family=THROUGH_LINK)(through_link("../../mnt/host/file", "lnk", "/lnk", is_file=True))
 
 
-@attack("A", "second-bind-through-first", "a second bind goes through a link that the first has brought", may_refuse=True)
+@attack("A", "second-bind-through-first", "a second bind goes through a link that the first has brought", may_refuse=True, family=THROUGH_LINK)
 def second_bind(t):
     os.symlink("../../mnt/host", f"{SHARE}/out")
     os.symlink("/mnt/host", f"{SHARE}/out2")
@@ -97,12 +101,12 @@ def library_on(target, link=None, mapped=True):
 for TARGET, LINK in (("/", None), ("//", None), ("/data/..", None), ("/data/", "."), ("/data/made", "../../mnt/host")):
     attack("A", f"library-bind-on-{TARGET}{'-link' if LINK else ''}",
            f"`idm_child_start()` alone: a mount on `{TARGET}`" + (f", a link to `{LINK}`" if LINK else ""),
-           products=OURS, pids=(True,), may_refuse=True)(library_on(TARGET, LINK))
+           products=OURS, pids=(True,), may_refuse=True, family=LIBRARY)(library_on(TARGET, LINK))
 
 
 # ---- what was only attached ----
 
-@attack("A", "remount-bind", "the container's root takes `ro,nosuid,nodev` off a bind")
+@attack("A", "remount-bind", "the container's root takes `ro,nosuid,nodev` off a bind", capabilities=BOTH)
 def remount_bind(t):
     t.directory("/mnt/conf", {"file": "original\n"})
     t.host.watched.append("/mnt/conf")
@@ -110,7 +114,7 @@ def remount_bind(t):
     t.attack("remount", "/conf")
 
 
-@attack("A", "remount-mapped-bind", "the same of a bind with a map, on files of the host's root", products=OURS, who=("rootful",))
+@attack("A", "remount-mapped-bind", "the same of a bind with a map, on files of the host's root", capabilities=BOTH, products=OURS, who=("rootful",))
 def remount_mapped(t):
     t.directory("/mnt/conf", {"file": "original\n"}, 0)
     os.chmod("/mnt/conf/file", 0o600)
@@ -119,7 +123,7 @@ def remount_mapped(t):
     t.attack("remount", "/conf")
 
 
-@attack("A", "remount-recursive-bind", "the same of a mount below a recursive bind")
+@attack("A", "remount-recursive-bind", "the same of a mount below a recursive bind", capabilities=BOTH)
 def remount_recursive(t):
     t.directory("/mnt/conf", {"file": "original\n"})
     os.mkdir("/mnt/conf/sub")
@@ -131,7 +135,7 @@ def remount_recursive(t):
     t.attack("remount", "/conf/sub")
 
 
-@attack("A", "remount-read-only-root", "the container's root makes a read-only root filesystem writable")
+@attack("A", "remount-read-only-root", "the container's root makes a read-only root filesystem writable", capabilities=BOTH)
 def remount_root(t):
     host.write(f"{IMAGE}/file", "original\n", 0o666, t.disk_root)
     t.host.watched.append(IMAGE)
@@ -139,7 +143,7 @@ def remount_root(t):
     t.attack("remount", "/")
 
 
-@attack("A", "remount-system", "the same of `/sys` and its cgroups, of `/proc/sys`, and of the host's filesystem as a whole")
+@attack("A", "remount-system", "the same of `/sys` and its cgroups, of `/proc/sys`, and of the host's filesystem as a whole", capabilities=BOTH)
 def remount_system(t):
     mounts = host.mounts
     options = sorted(line.split()[5] + line.split(" - ")[1] for line in mounts())
@@ -148,7 +152,7 @@ def remount_system(t):
         t.escaped("changed a filesystem of the host's")
 
 
-@attack("A", "uncover-bind", "the container's root unmounts a bind that covers a directory of the image")
+@attack("A", "uncover-bind", "the container's root unmounts a bind that covers a directory of the image", capabilities=BOTH)
 def uncover_bind(t):
     for name in ("data", "etc"):
         host.write(f"{IMAGE}/{name}/below", t.host.token("below"), 0o644, t.disk_root)
@@ -156,7 +160,7 @@ def uncover_bind(t):
     t.attack("uncover", "/data", "/etc")
 
 
-@attack("A", "uncover-hosts-mount", "it unmounts a mount by which the host covers a part of a recursive bind")
+@attack("A", "uncover-hosts-mount", "it unmounts a mount by which the host covers a part of a recursive bind", capabilities=BOTH)
 def uncover_hosts(t):
     t.directory("/mnt/conf", {})
     os.mkdir("/mnt/conf/sub")
@@ -166,25 +170,25 @@ def uncover_hosts(t):
     t.attack("uncover", "/conf/sub")
 
 
-@attack("A", "uncover-system", "it unmounts `/proc`, `/sys` or `/dev`, below which the image has something")
+@attack("A", "uncover-system", "it unmounts `/proc`, `/sys` or `/dev`, below which the image has something", capabilities=BOTH)
 def uncover_system(t):
     for name in ("dev", "sys", "proc"):
         host.write(f"{IMAGE}/{name}/below", t.host.token("below"), 0o644, t.disk_root)
     t.attack("uncover", "/dev", "/sys", "/proc")
 
 
-@attack("A", "uncover-root", "it unmounts, moves or covers the root itself")
+@attack("A", "uncover-root", "it unmounts, moves or covers the root itself", capabilities=BOTH)
 def uncover_root(t):
     t.attack("uncover", "/", "/..", "/.")
 
 
-@attack("A", "dotdot", "`..` from each directory of a plain container", modes=("tty", "terminal"))
+@attack("A", "dotdot", "`..` from each directory of a plain container", capabilities=BOTH, modes=("tty", "terminal"))
 def plain_dotdot(t):
     t.bind(SHARE, "/data")
     t.attack("dotdot", "/data", "/tmp", "/dev/shm")
 
 
-@attack("A", "chroot", "the way out of a chroot, by a second one")
+@attack("A", "chroot", "the way out of a chroot, by a second one", capabilities=BOTH)
 def chroot(t):
     t.attack("chroot")
 
@@ -203,14 +207,14 @@ def propagate(words):
     return run
 
 
-attack("B", "mount-in-shared-bind", "it mounts in a bind of a shared mount")(propagate(()))
+attack("B", "mount-in-shared-bind", "it mounts in a bind of a shared mount", capabilities=BOTH)(propagate(()))
 attack("B", "mount-in-bind-that-is-asked-shared", "it mounts in a bind with the word `shared`", products=OURS,
        may_refuse=True)(propagate(("shared",)))
 attack("B", "mount-in-bind-that-is-asked-rshared", "it mounts in a recursive bind with the word `shared`", products=OURS,
-       may_refuse=True)(propagate(("shared", "recursive")))
+       may_refuse=True, family="it mounts in a bind with the word `shared`")(propagate(("shared", "recursive")))
 
 
-@attack("B", "mount-in-shared-root", "it mounts in a root filesystem that is a shared mount")
+@attack("B", "mount-in-shared-root", "it mounts in a root filesystem that is a shared mount", capabilities=BOTH)
 def shared_root(t):
     host.mount(IMAGE, IMAGE, None, host.MS_BIND | host.MS_REC)
     host.mount(None, IMAGE, None, host.MS_SHARED | host.MS_REC)
@@ -227,7 +231,7 @@ def cgroup_place():
     return None
 
 
-@attack("A", "cgroup", "it makes the host's cgroups writable, and kills processes in one")
+@attack("A", "cgroup", "it makes the host's cgroups writable, and kills processes in one", capabilities=BOTH)
 def cgroup(t):
     place = cgroup_place()
     if not place:

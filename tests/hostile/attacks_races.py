@@ -47,10 +47,11 @@ def race(link, target, name="data"):
     return run
 
 
+RACE = "races: directories of the image are now links that lead out, while it starts (CVE-2024-45310)"
 for LINK, TARGET in ((".", "/data/"), ("..", "/data/"), ("../../mnt/host", "/data/made"), ("/proc/self/root/../mnt/host", "/data/made"),
-                     (".", "/data/sub/.."), ("../../mnt/host", "/data/sub/made/deep")):
+                     ("..", "/data/sub/"), ("../../mnt/host", "/data/sub/made/deep")):
     attack("A", f"race-{LINK}-{TARGET}", f"a race: `data` of the image is now a directory, now a link to `{LINK}`, and a bind goes to `{TARGET}` (CVE-2024-45310)",
-           rounds=ROUNDS, modes=("terminal",), may_refuse=True)(race(LINK, TARGET))
+           rounds=ROUNDS, modes=("terminal",), may_refuse=True, family=RACE)(race(LINK, TARGET))
 for NAME in ("dev", "proc", "sys"):
-    attack("A", f"race-{NAME}", f"the same of the image's `/{NAME}`", rounds=ROUNDS, modes=("terminal",), may_refuse=True)(
+    attack("A", f"race-{NAME}", f"the same of the image's `/{NAME}`", rounds=ROUNDS, modes=("terminal",), may_refuse=True, family=RACE)(
         race("../../mnt/host", "/tmp", NAME))

@@ -9,6 +9,7 @@ from attack_table import OURS, attack
 from box import ATTACK, IDMOUNT, as_user, run
 
 MOUNT_IDMAP = os.environ.get("MOUNT_IDMAP", "mount.idmap")
+OWNER = "a user becomes another one by a setuid or setgid file that a mount shows as the other's"
 ONCE = {"products": OURS, "on_host": True, "modes": ("terminal",), "pids": (True,), "who": ("rootful",)}
 
 
@@ -49,17 +50,17 @@ def apply_plan():
     return run(IDMOUNT, "apply", "/mnt/plan.json", "/mnt/seen").returncode
 
 
-attack("C", "owner-mount", "`mount -m A:B`: A becomes B by a setuid file", **ONCE)(
+attack("C", "owner-mount", "`mount -m A:B`: A becomes B by a setuid file", family=OWNER, **ONCE)(
     become_other(lambda: run(IDMOUNT, "mount", "-m", f"{host.USER}:{host.OTHER}", "/mnt/home", "/mnt/seen").returncode))
-attack("C", "owner-mount-keep-rest", "`mount -m g:A:B --keep-rest`: A becomes a member of B by a setgid file", **ONCE)(
+attack("C", "owner-mount-keep-rest", "`mount -m g:A:B --keep-rest`: A becomes a member of B by a setgid file", family=OWNER, **ONCE)(
     become_other(lambda: run(IDMOUNT, "mount", "-m", f"g:{host.USER}:{host.OTHER}", "--keep-rest", "/mnt/home", "/mnt/seen").returncode))
-attack("C", "owner-helper", "the same of `mount.idmap`", **ONCE)(become_other(fstab))
+attack("C", "owner-helper", "the same of `mount.idmap`", family=OWNER, **ONCE)(become_other(fstab))
 
 
-attack("C", "owner-apply", "the same of a plan's bind", **ONCE)(become_other(apply_plan))
+attack("C", "owner-apply", "the same of a plan's bind", family=OWNER, **ONCE)(become_other(apply_plan))
 
 
-@attack("C", "owner-bind", "the same of `run --bind …:map=`: a user of the container's becomes another", products=OURS, who=("rootful",))
+@attack("C", "owner-bind", "the same of `run --bind …:map=`: a user of the container's becomes another", family=OWNER, products=OURS, who=("rootful",))
 def owner_bind(t):
     os.makedirs("/mnt/home")
     shutil.copy(ATTACK, "/mnt/home/own")
@@ -73,6 +74,9 @@ def owner_bind(t):
 
 
 # ---- links of users ----
+
+LINKS = "`mount`, `umount`, `overlay` on a path of a user's, who has made a link of it"
+
 
 def link_at(target, *words):
     def run_it(t):
@@ -89,7 +93,7 @@ def link_at(target, *words):
 
 
 for TARGET in ("data/", "data/.", "data//", "data/./"):
-    attack("E", f"link-mount-{TARGET}", f"`mount … {TARGET}`, where the user has made `data` a link", **ONCE)(
+    attack("E", f"link-mount-{TARGET}", f"`mount … {TARGET}`, where the user has made `data` a link", family=LINKS, **ONCE)(
         link_at(TARGET, "mount", "-m", "0:5"))
 
 
@@ -106,10 +110,10 @@ def umount_at(target, *more):
 
 
 for TARGET in ("data", "data/", "data/."):
-    attack("E", f"link-umount-{TARGET}", f"`umount {TARGET}`, where the user has made `data` a link", **ONCE)(umount_at(TARGET))
+    attack("E", f"link-umount-{TARGET}", f"`umount {TARGET}`, where the user has made `data` a link", family=LINKS, **ONCE)(umount_at(TARGET))
 
 
-@attack("E", "link-overlay", "`overlay -L … data/`, where the user has made `data` a link", **ONCE)
+@attack("E", "link-overlay", "`overlay -L … data/`, where the user has made `data` a link", family=LINKS, **ONCE)
 def link_overlay(t):
     os.makedirs("/mnt/home")
     os.mkdir("/mnt/host/victim")
@@ -121,7 +125,7 @@ def link_overlay(t):
     t.host.judge_mounts(before, host.mounts())
 
 
-@attack("E", "link-mkdir", "`mount --mkdir … data/new`, where the user has made `data` a link, with `--root`", **ONCE)
+@attack("E", "link-mkdir", "`mount --mkdir … data/new`, where the user has made `data` a link, with `--root`", family=LINKS, **ONCE)
 def link_mkdir(t):
     os.makedirs("/mnt/home")
     os.mkdir("/mnt/source")

@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: MIT
 """What the caller's session has: its terminal, its keys."""
-from attack_table import ALL_MODES, attack
+from attack_table import ALL_MODES, BOTH, attack
 
 
-@attack("B", "type-for-the-caller", "`TIOCSTI`: it types into the caller's shell (CVE-2017-5226)", modes=ALL_MODES)
+@attack("B", "type-for-the-caller", "`TIOCSTI`: it types into the caller's shell (CVE-2017-5226)", capabilities=BOTH, modes=ALL_MODES)
 def type_for(t):
     t.attack("type")
 
 
-@attack("B", "type-for-the-caller-by-a-bound-terminal", "the same with the host's `/dev/pts` in the container", modes=ALL_MODES,
+@attack("B", "type-for-the-caller-by-a-bound-terminal", "the same with the host's `/dev/pts` in the container", capabilities=BOTH, modes=ALL_MODES,
         may_refuse=True)
 def type_by_bind(t):
     t.bind("/dev/pts", "/pts")
     t.attack("type", *[f"/pts/{n}" for n in range(8)])
 
 
-@attack("B", "take-the-terminal", "it makes itself the foreground of the caller's terminal", modes=ALL_MODES)
+@attack("B", "take-the-terminal", "it makes itself the foreground of the caller's terminal", capabilities=BOTH, modes=ALL_MODES)
 def take_terminal(t):
     t.attack("take-terminal")
 
 
-@attack("B", "keys", "it reads and changes the keys in the caller's session keyring", modes=ALL_MODES)
+@attack("B", "keys", "it reads and changes the keys in the caller's session keyring", capabilities=BOTH, modes=ALL_MODES)
 def keys(t):
     t.attack("keys")
 

@@ -21,6 +21,11 @@ NAMES = "sh id stat touch cat ls dd mkdir mount umount true sleep ln".split()
 USUAL_CAPABILITIES = ["CAP_" + name for name in (
     "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
     "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE")]
+ALL_CAPABILITIES = ["CAP_" + name for name in (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST "
+    "NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE "
+    "SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM "
+    "BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split()]
 MASKED = ["/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
           "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"]
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
@@ -38,8 +43,9 @@ class NotApplicable(Exception):
     """This program has nothing that corresponds to what is attacked."""
 
 
-def describe(who, mode, has_pid):
-    return f"{who}, {mode}, {'its own PIDs' if has_pid else 'host PIDs'}"
+def describe(who, mode, has_pid, capabilities):
+    more = "" if capabilities == "usual" else f", {capabilities} capabilities"
+    return f"{who}, {mode}, {'its own PIDs' if has_pid else 'host PIDs'}{more}"
 
 
 class Bind:
@@ -51,8 +57,9 @@ class Bind:
 class Try:
     """One run of one attack: in which surroundings, with what, and what came of it."""
 
-    def __init__(self, product, who, mode, has_pid):
+    def __init__(self, product, who, mode, has_pid, capabilities):
         self.product, self.who, self.mode, self.has_pid = product, who, mode, has_pid
+        self.capabilities = capabilities
         self.host = host.Host()
         self.binds, self.closed, self.more = [], (), []
         self.read_only = self.identity = self.ephemeral = False
@@ -183,6 +190,7 @@ def start_idmount(t, command):
     line += ["--read-only"] if t.read_only else []
     line += ["--ephemeral"] if t.ephemeral else []
     line += ["--workdir", t.workdir] if t.workdir else []
+    line += ["--cap-add", "ALL"] if t.capabilities == "all" else []
     for b in t.binds:
         words = list(b.words) + (["idmap"] if b.idmap else []) + (["recursive"] if b.recursive else [])
         line += ["--bind", ":".join([b.source, b.target] + ([",".join(words)] if words else []))]
@@ -196,9 +204,10 @@ def start_bwrap(t, command):
         raise NotApplicable("bwrap makes no terminal")
     if t.ephemeral:
         raise NotApplicable("bwrap 0.8 has no overlay")
-    line = ["bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+    line = [shutil.which("bwrap"), "--unshare-user", "--uid", "0", "--gid", "0", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
             "--new-session", "--clearenv", "--setenv", "PATH", "/bin"]
-    for capability in USUAL_CAPABILITIES:
+    line += ["--cap-drop", "ALL"]
+    for capability in USUAL_CAPABILITIES if t.capabilities == "usual" else ["ALL"]:
         line += ["--cap-add", capability]
     line += ["--ro-bind" if t.read_only else "--bind", IMAGE, "/"]
     line += ["--unshare-pid", "--proc", "/proc"] if t.has_pid else ["--bind", "/proc", "/proc"]
@@ -239,7 +248,8 @@ def oci_config(t, command):
     else:
         rows = [row(0, t.root_id, COUNT)]
     kinds = ["mount", "ipc", "uts", "user"] + (["pid"] if t.has_pid else [])
-    capabilities = {kind: USUAL_CAPABILITIES for kind in ("bounding", "effective", "permitted")}
+    names = USUAL_CAPABILITIES if t.capabilities == "usual" else ALL_CAPABILITIES
+    capabilities = {kind: names for kind in ("bounding", "effective", "permitted")}
     return {
         "ociVersion": "1.0.2",
         "process": {"terminal": t.mode == "tty", "user": {"uid": 0, "gid": 0}, "args": list(command),

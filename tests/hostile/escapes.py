@@ -162,7 +162,7 @@ def run_control(attacks):
     print(f"1..{len(attacks)}", flush=True)
     failed = 0
     for number, attack in enumerate(attacks, 1):
-        result = one_try(attack, "chroot", ("rootful", "terminal", False))
+        result = one_try(attack, "chroot", ("rootful", "terminal", False, "usual"))
         seen = all(any(what in one for one in result["why"]) for what in SEEN[attack.name].split("; "))
         failed += not seen
         if not seen:
@@ -177,27 +177,32 @@ def word_of(results):
         return "not applicable"
     if "broken" in verdicts and "escaped" not in verdicts:
         held = verdicts.count("held")
-        return f"held in {held} of {len(verdicts)}, not started" if held else "not started"
+        return f"held ({held}), not started ({len(verdicts) - held})" if held else "not started"
     escaped = verdicts.count("escaped")
-    return "held" if not escaped else "**escaped**" if escaped == len(verdicts) else f"**escaped** in {escaped} of {len(verdicts)}"
+    return f"**escaped** ({escaped} of {len(verdicts)})" if escaped else f"held ({len(verdicts)})"
+
+
+def results_of(attacks, product):
+    found = []
+    for attack in attacks:
+        if product not in attack.products:
+            continue
+        for _, surroundings in tries_of(attack, product):
+            result = one_try(attack, product, surroundings)
+            found.append(result)
+            if result["verdict"] in ("broken", "escaped"):
+                print(f"{attack.name}, {product}, {box.describe(*surroundings)}: {result['verdict']}: {'; '.join(result['why'])}",
+                      file=sys.stderr, flush=True)
+    return found
 
 
 def make_table(attacks):
     versions = {product: box.version(product) for product in PRODUCTS}
     present = [product for product in PRODUCTS if versions[product]]
     lines = ["| attack | " + " | ".join(f"{p} {versions[p]}" for p in present) + " |", "|---" * (len(present) + 1) + "|"]
-    for attack in attacks:
-        cells = []
-        for product in present:
-            if product not in attack.products:
-                cells.append("not applicable")
-                continue
-            results = [one_try(attack, product, s) for _, s in tries_of(attack, product)]
-            cells.append(word_of(results))
-            for result in results:
-                if result["verdict"] in ("broken", "escaped"):
-                    print(f"{attack.name}, {product}: {result['verdict']}: {'; '.join(result['why'])}", file=sys.stderr)
-        lines.append(f"| {attack.what} | " + " | ".join(cells) + " |")
+    for family in dict.fromkeys(attack.family for attack in attacks):
+        alike = [attack for attack in attacks if attack.family == family]
+        lines.append(f"| {family} | " + " | ".join(word_of(results_of(alike, p)) for p in present) + " |")
         print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines) + "\n"
 
@@ -224,7 +229,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("attack", nargs="*", metavar="ATTACK", help="those alone whose names contain this")
     parser.add_argument("--group", choices=GROUPS + ("judge",), help="those of this group alone; judge: see there")
-    parser.add_argument("--product", default="idmount", choices=PRODUCTS + ("chroot",), help="who is attacked")
+    parser.add_argument("--product", default="idmount", choices=PRODUCTS + ("chroot",), help="the program that is attacked")
     parser.add_argument("--table", action="store_true", help="try them on all products, and print a table")
     parser.add_argument("--doc", metavar="FILE", help="write the table into FILE")
     parser.add_argument("--list", action="store_true", help="print the names")

@@ -104,7 +104,7 @@ void attack_remount(char **args)
 
 static void look_below(const char *path)
 {
-	char secret[4096];
+	char secret[8192];
 
 	snprintf(secret, sizeof(secret), "%s/below", path);
 	print_file(AT_FDCWD, secret, "from below");
