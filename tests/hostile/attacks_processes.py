@@ -3,11 +3,6 @@
 from attack_table import ALL_MODES, BOTH, attack
 
 
-@attack("A", "neighbour-namespaces", "`NS_MNT_GET_PREV` and `NS_MNT_GET_NEXT`, and setns(2) to what they give", capabilities=BOTH)
-def neighbours(t):
-    t.attack("neighbours")
-
-
 @attack("A", "processes", "`root`, `cwd`, `fd`, `environ` and the mount namespaces in `/proc/PID`", capabilities=BOTH)
 def processes(t):
     t.attack("processes")

@@ -22,6 +22,7 @@ import traceback
 
 import attacks_devices
 import attacks_mounts
+import attacks_neighbours
 import attacks_processes
 import attacks_races
 import attacks_runtime
@@ -30,7 +31,7 @@ import box
 import host
 from attack_table import ATTACKS
 
-MODULES = (attacks_mounts, attacks_processes, attacks_session, attacks_devices, attacks_runtime, attacks_races)
+MODULES = (attacks_mounts, attacks_neighbours, attacks_processes, attacks_session, attacks_devices, attacks_runtime, attacks_races)
 GROUPS = tuple(module.__name__.removeprefix("attacks_") for module in MODULES)
 PRODUCTS = ("idmount", "bwrap", "runc", "crun")
 

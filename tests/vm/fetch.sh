@@ -10,7 +10,7 @@
 packages=(
   acl attr base-files base-passwd bash bats bsdextrautils bsdutils btrfs-progs busybox-static coreutils dash
   debianutils diffutils e2fsprogs erofs-utils findutils gawk grep gzip hostname jq kmod libc-bin libcap2-bin
-  libjson-c5 libpam-runtime libsubid4 login mawk mount passwd perl-base procps psmisc python3-minimal sed
+  libjson-c5 libpam-runtime libsubid4 login mawk mount passwd perl-base procps psmisc python3 python3-minimal sed
   squashfs-tools tar uidmap util-linux util-linux-extra xfsprogs
 )
 # Of tests that take more: container engines, and a compiler for what they are to run.
@@ -22,6 +22,7 @@ suite_of() { # KERNEL
     5.10) echo bullseye ;;
     6.1) echo bookworm ;;
     6.12) echo trixie ;;
+    *.*.*) echo bookworm-backports ;;
     *) echo trixie-backports ;;
   esac
 }
@@ -68,8 +69,9 @@ fetch_kernel() { # KERNEL ARCH
   (
     cd "$directory"
     enter_suite "$(suite_of "$1")" "$2"
-    image=$(apt-cache pkgnames "linux-image-$1." |
-      grep -E "^linux-image-${1//./\\.}\.[0-9][^ ]*-cloud-$2\$" | sort -V | tail -n 1)
+    # Of a version the newest release, or the release that is asked for.
+    image=$(apt-cache pkgnames "linux-image-$1" |
+      grep -E "^linux-image-${1//./\\.}[.+][^ ]*-cloud-$2\$" | sort -V | tail -n 1)
     [ -n "$image" ] || problem "Debian's suite $(suite_of "$1") has no Linux $1 for $2"
     name=${image#linux-image-}
     # In newer releases that package is empty, and depends on these.

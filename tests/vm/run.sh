@@ -11,7 +11,7 @@ kernel. TEST is a name in tests/meson.build, those of the suite cli with .bats b
 all of the suites unit, kernel and concurrent are run. The exit status is not 0 if one failed.
 
   --kernel K   5.10, 6.1, 6.12 or 7.2; may be repeated. Without it: these four. Other versions are looked
-               for in the backports of Debian 13.
+               for in the backports of Debian 13; one release, as 6.12.43, in those of Debian 12.
   --arch A     amd64, arm64 or riscv64; may be repeated. Without it: amd64. For arm64 the kernel is 6.12
                unless one is named. For riscv64 everything is compiled, and nothing is run.
   --short      a small choice of tests, and of kernels unless they are named: 5.10 and 6.1
@@ -76,7 +76,7 @@ add_options() {
         ;;
     esac
     case $1 in
-      --kernel) [[ $value =~ ^[0-9]+\.[0-9]+$ ]] || { echo "vm: $value is not a kernel such as 6.1" >&2 && exit 2; } ;;
+      --kernel) [[ $value =~ ^[0-9]+\.[0-9]+(\.[0-9]+)?$ ]] || { echo "vm: $value is not a kernel such as 6.1" >&2 && exit 2; } ;;
       --arch) [[ $value =~ ^(amd64|arm64|riscv64)$ ]] || { echo "vm: $value is neither amd64, arm64 nor riscv64" >&2 && exit 2; } ;;
     esac
     case $1 in
@@ -112,7 +112,7 @@ import json, sys
 for test in json.load(sys.stdin):
     suite = test["suite"][0].split(":")[-1]
     bats = suite == "cli" and test["cmd"][-1].endswith(".bats") and test["name"] != "examples"  # which need the shared library
-    if suite in ("unit", "kernel", "concurrent") or bats:
+    if suite in ("unit", "kernel", "concurrent", "hostile") or bats:
         print(suite, test["name"] + (".bats" if bats else ""))'
 }
 
@@ -126,7 +126,7 @@ chosen_tests() { # ARCH
         problem "there is no test $name"
     done
   else
-    grep -v '^cli ' <<<"$known"
+    grep -vE '^(cli|hostile) ' <<<"$known"
   fi
 }
 
@@ -189,10 +189,14 @@ build_tests() { # ARCH
   nice ninja -C "$build/$1" build.ninja >"$work/log" 2>&1 ||
     { cat "$work/log" >&2 && problem "the tests for $1 cannot be configured"; }
   chosen_tests "$1" >"$work/chosen"
-  known_tests "$1" | sed -n '/^cli /!s/^.* //p' >"$results/known"
+  known_tests "$1" | sed -nE '/^(cli|hostile) /!s/^.* //p' >"$results/known"
   # Not the shared library, which nothing of this is linked with.
   while read -r suite name; do
-    [ "$suite" = cli ] || targets+=("tests/test-$name")
+    case $suite in
+      cli) ;;
+      hostile) targets+=(tests/attack tests/attack-library) ;;
+      *) targets+=("tests/test-$name") ;;
+    esac
   done <"$work/chosen"
   targets+=(idmount mount.idmap)
   nice ninja -C "$build/$1" "${targets[@]}" >"$work/log" 2>&1 ||
@@ -212,6 +216,9 @@ make_share() { # ARCH
   while read -r suite name; do
     if [ "$suite" = cli ]; then
       echo "$name bats --tap /share/source/tests/cli/$name"
+    elif [ "$suite" = hostile ]; then
+      cp "$build/$1/tests/attack" "$build/$1/tests/attack-library" "$share/tests/"
+      echo "$name /share/source/tests/hostile/escapes.py --group ${name#escapes-}"
     else
       cp "$build/$1/tests/test-$name" "$share/tests/"
       echo "$name /share/tests/test-$name"
