@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import box
 import host
 from attack_table import OURS, attack
 from box import ATTACK, IDMOUNT, as_user, run
@@ -135,3 +136,70 @@ def link_mkdir(t):
     t.host.judge_mounts(before, host.mounts())
     t.host.judge_tree(files, host.tree("/mnt/host"))
 
+
+
+# ---- annotations: whoever writes them is not the host's root ----
+
+KUBERNETES = {"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.sandbox-namespace": "default"}
+ANNOTATED = "a pod's annotations ask the hook for a map by which it gets files of others"
+
+
+def start_annotated(t, annotations, command):
+    """A container of runc's whose user is 1000, without a user namespace, with the hook."""
+    if not shutil.which("runc"):
+        raise box.NotApplicable("runc is not installed")
+    t.bind("/mnt/volume", "/data", ("rw",))
+    config = box.oci_config(t, command)
+    config["annotations"] = annotations
+    config["hooks"] = {"createRuntime": [{"path": IDMOUNT, "args": ["idmount", "oci-hook"]}]}
+    config["process"]["user"] = {"uid": 1000, "gid": 1000}
+    config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] != "user"]
+    del config["linux"]["uidMappings"], config["linux"]["gidMappings"]
+    line = box.start_oci(t, command, "runc", [])
+    host.write("/mnt/bundle/config.json", json.dumps(config))
+    t.run_on_host(line)
+
+
+def annotated(annotations, owner):
+    def run_it(t):
+        os.makedirs("/mnt/volume")
+        os.chown("/mnt/volume", owner, owner)
+        os.chmod("/mnt/volume", 0o700)
+        host.write("/mnt/volume/below", t.host.token("below"), 0o600, owner)
+        shutil.copy(ATTACK, "/mnt/volume/own")
+        os.chown("/mnt/volume/own", owner, owner)
+        start_annotated(t, annotations, ["/bin/sh", "-c", "echo began; cat /data/below; cp /bin/attack /data/left; chmod 4755 /data/left"])
+        if os.path.exists("/mnt/volume/left"):
+            t.escaped(f"left a file of the host's user {os.stat('/mnt/volume/left').st_uid}")
+    return run_it
+
+
+PODS = {**ONCE, "on_host": False, "may_refuse": True, "family": ANNOTATED}
+attack("D", "annotation-kubernetes-root", "a pod asks for `0:1000`", **PODS)(
+    annotated({**KUBERNETES, "io.idmount.map/data": "0:1000"}, 0))
+attack("D", "annotation-kubernetes-tenant", "a pod asks for another tenant's `2000:1000`", **PODS)(
+    annotated({**KUBERNETES, "io.idmount.map/data": "2000:1000"}, 2000))
+attack("D", "annotation-kubernetes-slashes", "the same with the destination spelt `//data/`", **PODS)(
+    annotated({**KUBERNETES, "io.idmount.map//data/": "idmap=b:2000:1000"}, 2000))
+attack("D", "annotation-kubernetes-crio", "a pod of CRI-O's asks for `2000:1000`", **PODS)(
+    annotated({"io.kubernetes.cri-o.ContainerType": "container", "io.kubernetes.pod.namespace": "default", "io.idmount.map/data": "2000:1000"}, 2000))
+attack("D", "annotation-image-root", "an image asks for `0:1000` by its own annotations", **PODS)(
+    annotated({"io.idmount.map/data": "0:1000"}, 0))
+attack("D", "annotation-image-root-hidden", "the same with root in a range", **PODS)(
+    annotated({"io.idmount.map/data": "0:1000:1+1:1001:10"}, 0))
+
+
+def lost_annotation(annotations):
+    """It was asked for, so there is a map, or there is an error."""
+    def run_it(t):
+        os.makedirs("/mnt/volume")
+        start_annotated(t, annotations, ["/bin/sh", "-c", "echo began"])
+        if t.began():
+            t.escaped("the annotation was ignored in silence")
+    return run_it
+
+
+for KEY, VALUE in (("io.idmount.map", "2000:1000"), ("io.idmount.map/data", ""), ("io.idmount.map/nowhere", "2000:1000"),
+                   ("io.idmount.map/", "2000:1000")):
+    attack("E", f"annotation-lost-{KEY}={VALUE}", f"the annotation `{KEY}={VALUE}`", **{**PODS, "family": "annotations that would be ignored in silence"})(
+        lost_annotation({KEY: VALUE}))

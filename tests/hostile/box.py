@@ -283,6 +283,10 @@ def start_runc(t, command):
 
 
 def start_crun(t, command):
+    # crun 1.8 takes no cgroups of both versions side by side.
+    if run("stat", "-f", "-c", "%T", "/sys/fs/cgroup").stdout.strip() == "tmpfs":
+        run("umount", "-R", "/sys/fs/cgroup")
+        run("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
     return start_oci(t, command, "crun", ["--cgroup-manager=disabled"])
 
 
