@@ -20,6 +20,8 @@ import signal
 import sys
 import traceback
 
+sys.dont_write_bytecode = True  # the source tree stays as it is
+# pylint: disable=wrong-import-position
 import attacks_devices
 import attacks_mounts
 import attacks_neighbours
