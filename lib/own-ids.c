@@ -59,19 +59,20 @@ static size_t take_rows(const char *text, struct idm_entry *rows)
 
 int idm_own_rows(unsigned int kind, struct idm_entry **rows, size_t *n, struct idm_error *err)
 {
-	AUTO_FREE char *text = malloc(MAP_TEXT_SIZE);
-	struct idm_entry *e = calloc(IDM_KERNEL_ENTRIES, sizeof(*e));
+	AUTO_FREE char *text = calloc(1, MAP_TEXT_SIZE);
+	AUTO_FREE struct idm_entry *e = calloc(IDM_KERNEL_ENTRIES, sizeof(*e));
 	ssize_t length;
 
 	*rows = NULL;
 	*n = 0;
-	length = text && e ? read_own(kind, text, err) : idm_fail(err, -ENOMEM, step_own, NULL, NULL);
-	if (length < 0) {
-		free(e);
+	if (!text || !e)
+		return idm_fail(err, -ENOMEM, step_own, NULL, NULL);
+	length = read_own(kind, text, err);
+	if (length < 0)
 		return (int)length;
-	}
 	*n = take_rows(text, e);
 	*rows = e;
+	e = NULL;
 	return 0;
 }
 

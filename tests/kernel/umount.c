@@ -74,7 +74,7 @@ TEST_ANYWHERE(a_mount_in_use_is_named)
 	busy = (int)must(open(TARGET "/a", O_RDONLY | O_CLOEXEC));
 	assert_error(idm_umount(TARGET, IDM_UMOUNT_RECURSIVE, &err), -EBUSY, &err, TARGET "/a",
 		     "unmount", "in use");
-	assert_contains(err.hint, "--lazy");
+	assert_contains(err.hint, "IDM_UMOUNT_LAZY");
 }
 
 TEST_ANYWHERE(what_is_no_mount_point_takes_nothing_with_it)
