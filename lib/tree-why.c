@@ -240,24 +240,22 @@ static bool takes_another_map(const struct question *q)
 static bool source_is_mapped(const struct question *q)
 {
 	struct idm_look look;
+	bool refused;
 
 	idm_look(q->source, &look);
-	if (q->code != -EPERM || (!look.mapped && !takes_another_map(q)))
+	if (q->code != -EPERM || !(look.mapped || takes_another_map(q)))
 		return false;
-	/* Where it is there, a map is no obstacle to another one. */
-	if (q->flags & IDM_TREE_REMAP && !open_tree_attr_is_refused())
+	/* Where it is there, a map is no obstacle for one that may replace it. */
+	refused = open_tree_attr_is_refused();
+	if (q->flags & IDM_TREE_REMAP && !refused)
 		return false;
 	say(q, "the source is on a mount that is ID-mapped already");
-	if (idm_kernel_is_before(6, 15))
-		idm_hint(q->err, "a new map for a mapped source needs open_tree_attr(2) (Linux 6.15)");
-	else if (open_tree_attr_is_refused())
-		idm_hint(q->err,
-			 "a seccomp filter refuses open_tree_attr(2), which gives a new map in place of "
-			 "the old one");
-	else
-		idm_hint(q->err,
-			 "\"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, "
-			 "words of mount.idmap and run --bind");
+	idm_hint(q->err,
+		 !refused ? "IDM_TREE_REMAP replaces its map, IDM_TREE_ON_TOP adds to it"
+		 : idm_kernel_is_before(6, 15)
+			 ? "a new map in place of the old one needs open_tree_attr(2) (Linux 6.15)"
+			 : "a seccomp filter refuses open_tree_attr(2), which gives a new map in "
+			   "place of the old one");
 	return true;
 }
 

@@ -265,7 +265,7 @@ hint: it requires CAP_SYS_ADMIN in the initial user namespace; another one can m
 	idmount mount -m 0:5,33:6,44:7 l1 mapped
 	# shellcheck disable=SC2016
 	fails 1 "idmount: apply: mapped: map tree: the source is on a mount that is ID-mapped already
-hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, words of mount.idmap and run --bind" \
+hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it" \
 		idmount apply - /mnt/dst <<<'[{"Type": "bind", "Source": "mapped", "Options": ["rbind",
 			"uidmap=0:100000:65536", "gidmap=0:200000:65536"]}]'
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"

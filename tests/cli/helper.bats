@@ -415,7 +415,7 @@ hint: map it with all mounts below it (-o recursive)' \
 	mkdir second
 	idmap map=1000:2000
 	fails 32 'mount.idmap: /mnt/dst: map tree: the source is on a mount that is ID-mapped already
-hint: "remap" replaces its map, "on-top" adds to it: options of idmount mount, words of mount.idmap and run --bind' \
+hint: -o remap replaces its map, -o on-top adds to it' \
 		mount -t idmap -o map=2000:4000 dst second
 	noting mount -t idmap -o map=1000:3000,remap dst second
 	same 'owner' 3000:3000 "$(owner second/file)"

@@ -121,7 +121,7 @@ new_userns()
 	mkdir second
 	noting idmount mount -m 1000:2000 src dst
 	refused 1 "$idmount_mount dst: map tree: the source is on a mount that is ID-mapped already
-hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, words of mount.idmap and run --bind" \
+hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it" \
 		idmount mount -m 1000:3000,2000:4000 dst second
 	noting idmount mount --remap -m 1000:3000,2000:4000 dst second
 	same 'owner' 3000:3000 "$(owner second/file)"
@@ -146,7 +146,7 @@ hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount moun
 @test "a mapped mount is mapped anew in its place" {
 	noting idmount mount -m 1000:2000 src dst
 	refused 1 "$idmount_mount dst: map tree: the source is on a mount that is ID-mapped already
-hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, words of mount.idmap and run --bind" \
+hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it" \
 		idmount mount --replace -m 1000:3000 dst dst
 	noting idmount mount --replace --remap -m 1000:3000 dst dst
 	same 'owner' 3000:3000 "$(owner dst/file)"

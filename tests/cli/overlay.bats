@@ -189,7 +189,7 @@ hint: options with trusted extended attributes (metacopy, redirect_dir, index, n
 	for layers in '-L mapped -L l1' '-L l1:mapped'; do
 		# shellcheck disable=SC2086 # words
 		refused 1 "$idmount_overlay mapped: map tree: the source is on a mount that is ID-mapped already
-hint: \"remap\" replaces its map, \"on-top\" adds to it: options of idmount mount, words of mount.idmap and run --bind" \
+hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it" \
 			idmount overlay $layers -m 0:100000:65536 dst
 	done
 	# What the hint leads to.

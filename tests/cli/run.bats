@@ -166,10 +166,10 @@ everything()
 	chown 1000:1000 data/file
 	idmount mount -m 1000:2000 data mapped
 	refused 125 'idmount: run: mapped: map tree: the source is on a mount that is ID-mapped already
-hint: "remap" replaces its map, "on-top" adds to it: options of idmount mount, words of mount.idmap and run --bind' \
+hint: --bind ...:remap replaces its map, --bind ...:on-top adds to it' \
 		inside --bind mapped:/data:map=2000:0 -- true
 	refused 125 'idmount: run: mapped: map tree: the source is on a mount that is ID-mapped already
-hint: "remap" replaces its map, "on-top" adds to it: options of idmount mount, words of mount.idmap and run --bind' \
+hint: --bind ...:remap replaces its map, --bind ...:on-top adds to it' \
 		inside --bind mapped:/data:idmap -- true
 	prints 5:5 inside --bind mapped:/data:map=1000:5,remap -- stat -c %u:%g /data/file
 	prints 7:7 inside --bind mapped:/data:map=2000:7,on-top -- stat -c %u:%g /data/file

@@ -163,7 +163,7 @@ TEST(a_mapped_source_is_refused_unless_it_is_said_how)
 	before = snapshot_take(SNAPSHOT_ALL);
 	assert_error(open_with(TARGET, "5:50,6:60", 0, &err), -EPERM, &err, TARGET, "map tree",
 		     "ID-mapped already");
-	assert_contains(err.hint, kernel_is_before(6, 15) ? "Linux 6.15" : "\"remap\" replaces");
+	assert_contains(err.hint, kernel_is_before(6, 15) ? "Linux 6.15" : "IDM_TREE_REMAP replaces");
 	assert_error(open_with(TARGET "/file", "5:50,6:60", IDM_TREE_NOFOLLOW, &err), -EPERM, &err,
 		     TARGET "/file", "map tree", "ID-mapped already");
 	/* Also one that is below. */
