@@ -1053,7 +1053,7 @@ $hint" idmount overlay -L "$device" -L src dst
 		echo $(stat -c %u:%g dst/*)
 		"$0" list dst | awk "NR == 2 { print \$4 }"' "$IDMOUNT"
 	prints '10:10 0:0 65534:65534' in_pieces sh -euc '
-		"$0" mount -o nosuid,nodev -m 0:10:1,5:0:1 src dst
+		"$0" mount -o nosuid,nodev -m 0:10:1,5:0:1 src dst 2>notes
 		echo $(stat -c %u:%g dst/*)' "$IDMOUNT"
 	fails 1 'idmount: mount: write uid map: the map names seen ids that this user namespace has not
 hint: look at /proc/self/uid_map for those that it has' in_pieces "$IDMOUNT" mount -m 0:0:65538 src dst

@@ -155,7 +155,7 @@ everything()
 		inside --bind data:/data:map=u:5:65530:6+g:5:65530:10 -- true
 	# A container of several pieces, of which the map needs two.
 	prints $'0:0\n1:1\n3:3' idmount run --rootfs root -m 0:100000:2+2:7000:5 \
-		--bind data:/data:map=1000:0+5:1:4 -- stat -c %u:%g /data/1000 /data/5 /data/7
+		--bind data:/data:map=1000:0+5:1:4,nosuid,nodev -- stat -c %u:%g /data/1000 /data/5 /data/7
 	fails 125 'idmount: run: --bind data:/data: map entry u:5:1:7: the container has no user 7' \
 		idmount run --rootfs root -m 0:100000:2+2:7000:5 --bind data:/data:map=5:1:7 -- true
 }
@@ -164,17 +164,17 @@ everything()
 	mkdir data mapped
 	touch data/file
 	chown 1000:1000 data/file
-	idmount mount -m 1000:2000 data mapped
+	idmount mount -o nosuid,nodev -m 1000:2000 data mapped
 	refused 125 'idmount: run: mapped: map tree: the source is on a mount that is ID-mapped already
 hint: --bind ...:remap replaces its map, --bind ...:on-top adds to it' \
 		inside --bind mapped:/data:map=2000:0 -- true
 	refused 125 'idmount: run: mapped: map tree: the source is on a mount that is ID-mapped already
 hint: --bind ...:remap replaces its map, --bind ...:on-top adds to it' \
 		inside --bind mapped:/data:idmap -- true
-	prints 5:5 inside --bind mapped:/data:map=1000:5,remap -- stat -c %u:%g /data/file
-	prints 7:7 inside --bind mapped:/data:map=2000:7,on-top -- stat -c %u:%g /data/file
-	prints 1000:1000 inside --bind mapped:/data:idmap,remap -- stat -c %u:%g /data/file
-	prints 2000:2000 inside --bind mapped:/data:idmap,on-top -- stat -c %u:%g /data/file
+	prints 5:5 inside --bind mapped:/data:map=1000:5,remap,nosuid,nodev -- stat -c %u:%g /data/file
+	prints 7:7 inside --bind mapped:/data:map=2000:7,on-top,nosuid,nodev -- stat -c %u:%g /data/file
+	prints 1000:1000 inside --bind mapped:/data:idmap,remap,nosuid,nodev -- stat -c %u:%g /data/file
+	prints 2000:2000 inside --bind mapped:/data:idmap,on-top,nosuid,nodev -- stat -c %u:%g /data/file
 	fails 125 'idmount: run: --bind mapped: remap and on-top exclude each other' \
 		inside --bind mapped:/data:idmap,remap,on-top -- true
 	fails 125 'idmount: run: --bind mapped: remap and on-top need map= or idmap' \
@@ -187,7 +187,7 @@ hint: --bind ...:remap replaces its map, --bind ...:on-top adds to it' \
 	chown 1000:1000 data/1000
 	chown 5:5 data/5
 	chown 70000:70000 data/70000
-	prints $'0:0\n5:5\n65534:65534' inside --bind data:/data:map=1000:0,keep-rest -- \
+	prints $'0:0\n5:5\n65534:65534' inside --bind data:/data:map=1000:0,keep-rest,nosuid,nodev -- \
 		stat -c %u:%g /data/1000 /data/5 /data/70000
 }
 
@@ -202,7 +202,7 @@ hint: --bind ...:remap replaces its map, --bind ...:on-top adds to it' \
 		mkdir -p root/bin
 		cp "$1" root/bin/stat
 		exec "$0" run --rootfs root -m 0:60000:10 --bind src:/data:map=5:1,keep-rest -- \
-			stat -c %u:%g /data/0 /data/5 /data/9' "$IDMOUNT" "$(type -P busybox)"
+			stat -c %u:%g /data/0 /data/5 /data/9 2>notes' "$IDMOUNT" "$(type -P busybox)"
 }
 
 @test "a set-user-ID program of user 4321 in a bind does not make user 4321 another user" {
