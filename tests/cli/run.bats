@@ -487,18 +487,12 @@ ends()
 		# A child of the program is a third, before it executes sleep.
 		same 'stopped' $'stopped: 2\nstopped: 0' "$(grep -o 'stopped: [0-9]*' <<<"$output" | sed 's/3/2/')"
 	done
-	# With a terminal of its own only another process can stop it. Its settings are the shell's then.
-	: >output
-	"$IDMOUNT" run --rootfs root -m 0:100000:65536 --tty -- sh /job $mark </dev/null >output 3>&- &
-	until grep -q go output; do sleep 0.05; done
-	kill -TSTP $!
-	until (($(ps -eo stat=,args= | grep -c "^T.*job $mark") >= 2)); do sleep 0.05; done
-	kill -CONT $!
-	while ps -eo stat=,args= | grep -q "^T.*job $mark"; do sleep 0.05; done
-	kill $!
-	status=0
-	wait $! || status=$?
-	same 'exit status' 143 "$status"
+	# With a terminal of its own only another process can stop it. This needs a shell that could continue it.
+	state="\$(ps -eo stat=,args= | grep -c '^T.*[j]ob $mark')"
+	run -0 terminal 'bash --norc --noediting -i' '# ' \
+		"'$IDMOUNT' run --rootfs root -m 0:100000:65536 --tty -- sh /job $mark </dev/null >output & until grep -q go output; do sleep 0.1; done; kill -TSTP %1; until [ $state -ge 2 ]; do sleep 0.1; done; echo st''opped\\n" \
+		stopped "kill -CONT %1; until grep -q continued output; do sleep 0.1; done; echo st''ill \$(($state))\\n" \
+		'still 0' "kill %1; wait %1; echo end''ed \$?\\n" 'ended 143' 'exit 0\n'
 }
 
 @test "every signal goes to the command" {
