@@ -102,7 +102,7 @@ void run_harden_bind(struct run_bind *bind);
 void run_report_binds(const struct run_request *q);
 
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
-int run_report_no_map(void);			 /* why newuidmap or newgidmap could not write it: FAILED */
+int run_report_no_map(void);		     /* why newuidmap or newgidmap could not write it: FAILED */
 
 /* The container's. From here on this process is not dumpable. */
 int run_open_userns(const struct run_request *q, int *userns);
