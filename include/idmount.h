@@ -33,6 +33,9 @@
  *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
  *    reapers are made of.
  *  - Paths are resolved by the calling thread, with its root, working directory and credentials.
+ *  - No function is a cancellation point. pthread_cancel(3) takes effect after the call, in the caller;
+ *    a callback runs with cancellation disabled. A thread whose cancel type is asynchronous must
+ *    disable cancellation itself, or it loses the descriptor that a call returns.
  *
  * "Since 0.1" holds for everything that does not say otherwise.
  */

@@ -5,6 +5,7 @@
 
 #include "attach.h"
 #include "attach-why.h"
+#include "cancel.h"
 #include "detach.h"
 #include "error.h"
 #include "file-type.h"
@@ -326,6 +327,7 @@ static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
 		    enum idm_propagation propagation, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_target t = { 0 };
 	mode_t type;
 	int r;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "kernel.h"
 
@@ -54,6 +55,8 @@ static uint64_t hash(const struct idm_map *map)
 
 int idm_cache_new(size_t max, struct idm_cache **cache)
 {
+	HOLD_CANCEL;
+
 	pthread_rwlockattr_t fair;
 	struct idm_cache *c;
 
@@ -85,6 +88,8 @@ static void free_slot(struct slot *s)
 
 void idm_cache_free(struct idm_cache *cache)
 {
+	HOLD_CANCEL;
+
 	if (!cache)
 		return;
 	while (cache->first) {
@@ -252,6 +257,7 @@ static int make_or_await(struct idm_cache *c, const struct idm_map *map, uint64_
 
 int idm_cache_userns(struct idm_cache *cache, const struct idm_map *map, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	uint64_t h = hash(map);
 	int r = take(cache, map, h, err);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "file-type.h"
 #include "kernel.h"
@@ -232,6 +233,7 @@ static int take_size(struct idm_check *own, const struct idm_check *check, const
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check *check,
 		   struct idm_error *err)
 {
+	HOLD_CANCEL;
 	AUTO_CLOSE int source = -1;
 	struct idm_check own;
 	int r;

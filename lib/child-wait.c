@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "cancel.h"
 #include "error.h"
 #include "exit.h"
 #include "kernel.h"
@@ -67,6 +68,7 @@ static int wait_for_others(int pidfd, const struct timespec *deadline, struct id
 
 int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	/* analyzer: that is its address, for idm_sys_deadline() to fill it in */
 	struct timespec deadline, *until = timeout_ms < 0 ? NULL : &deadline;
 	struct idm_exit unused;
@@ -105,6 +107,7 @@ static int why_not_signalled(int code, int signal, struct idm_error *err)
 
 int idm_child_signal(int pidfd, int signal, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	int r = idm_sys_pidfd_send_signal(pidfd, signal);
 
 	return r < 0 ? why_not_signalled(r, signal, err) : 0;

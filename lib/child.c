@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "cancel.h"
 #include "error.h"
 #include "kernel.h"
 #include "procfs.h"
@@ -297,6 +298,7 @@ static int start(const struct idm_child_options *o, const struct idm_child_usern
 
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_child_options own;
 	struct idm_child_userns userns;
 	int r = idm_child_take_options(&own, options, err);

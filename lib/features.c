@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "kernel.h"
 #include "mount-look.h"
@@ -332,6 +333,7 @@ static const struct {
 
 int idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data)
 {
+	HOLD_CANCEL;
 	AUTO_CLOSE int userns = idm_probe_userns(NULL);
 	int r = 0;
 

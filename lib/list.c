@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "kernel.h"
 #include "util.h"
@@ -65,6 +66,8 @@ int idm_list_at(enum idm_list_level level, unsigned int flags,
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount *mount, void *data), void *data,
 	     struct idm_error *err)
 {
+	HOLD_CANCEL;
+
 	return idm_list_at(IDM_LIST_NEWEST, flags, each, data, err);
 }
 
@@ -189,5 +192,7 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount *mount, void *data),
 		  void *data, struct idm_error *err)
 {
+	HOLD_CANCEL;
+
 	return idm_list_path_at(IDM_LIST_NEWEST, dirfd, path, each, data, err);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "kernel.h"
 #include "lookup.h"
@@ -489,6 +490,7 @@ static int parse_auto(struct idm_map *map, const char *owner, struct idm_error *
 
 int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct parser ps = { .err = err, .lookup = flags & IDM_PARSE_LOOKUP };
 	struct slice all = { text, strlen(text) }, form;
 	bool path = text[0] == '/';
@@ -515,6 +517,7 @@ int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, str
 
 int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct parser ps = { .err = err };
 
 	if (kind != IDM_UID && kind != IDM_GID)

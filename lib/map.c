@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "util.h"
 
@@ -14,6 +15,8 @@ static const char step_add[] = "add to map";
 
 int idm_map_new(struct idm_map **map)
 {
+	HOLD_CANCEL;
+
 	*map = calloc(1, sizeof(**map));
 	return *map ? 0 : -ENOMEM;
 }
@@ -27,6 +30,8 @@ static void clear(struct idm_map *map)
 
 void idm_map_free(struct idm_map *map)
 {
+	HOLD_CANCEL;
+
 	if (map)
 		clear(map);
 	free(map);
@@ -53,6 +58,7 @@ static int copy_side(struct idm_side *to, const struct idm_side *from)
 
 int idm_map_copy(const struct idm_map *map, struct idm_map **copy)
 {
+	HOLD_CANCEL;
 	int r = idm_map_new(copy);
 
 	if (r == 0)
@@ -200,6 +206,7 @@ static int unite(struct idm_side *to, const struct idm_side *side, const struct 
 int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry *entries, size_t n,
 		struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_map new = { 0 };
 	int r = 0;
 
@@ -281,6 +288,8 @@ static void invert_side(struct idm_side *side)
 
 void idm_map_invert(struct idm_map *map)
 {
+	HOLD_CANCEL;
+
 	invert_side(&map->uid);
 	invert_side(&map->gid);
 }
@@ -374,6 +383,7 @@ static int keep_rest_of_side(struct idm_map *map, unsigned int kind, const struc
 int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const struct idm_map *within,
 			     struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_map *new;
 	int r;
 
@@ -392,6 +402,7 @@ int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const stru
 
 int idm_map_compose(struct idm_map *map, const struct idm_map *then)
 {
+	HOLD_CANCEL;
 	struct idm_map new = { 0 };
 	int r = compose_side(&new, IDM_UID, &map->uid, &then->uid);
 

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "exit.h"
 #include "kernel.h"
@@ -523,6 +524,7 @@ static int adopt(struct idm_reaper *reaper, unsigned int flags, void *data, stru
 
 int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	int r;
 
 	if (reaper->owner != getpid())

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "errand.h"
 #include "error.h"
 #include "filesystem.h"
@@ -308,6 +309,7 @@ static int assemble(const struct idm_overlay *o, struct idm_layers *layers, stru
 
 int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_layers layers = { 0 };
 	struct idm_overlay o = IDM_OVERLAY_INIT;
 	int r = idm_take_options(&o, sizeof(o), overlay, step_overlay, err);

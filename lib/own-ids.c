@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "kernel.h"
 #include "map.h"
@@ -179,6 +180,7 @@ static int add_own_ids(struct idm_map *ids, unsigned int kind)
 
 int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_map *ids;
 	int r = idm_map_new(&ids);
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "cancel.h"
 #include "detach.h"
 #include "error.h"
 #include "kernel.h"
@@ -164,6 +165,7 @@ static int apply(struct application *a, int dirfd, struct idm_error *err)
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 		   const struct idm_apply *options, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_apply own;
 	struct application a = { .plan = plan, .options = &own, .path = target };
 	int r = idm_take_apply_options(&own, options, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "cancel.h"
 
 /* Not a proc, sysfs or devpts, whose files are the kernel's. */
 static bool holds_files_of_users(const struct idm_step *step, bool first)
@@ -43,6 +44,7 @@ static bool harden(struct idm_step *step, uint32_t attributes)
 
 size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container, struct idm_other_id *why)
 {
+	HOLD_CANCEL;
 	size_t n = 0;
 
 	if (why)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "errand.h"
 #include "attach.h"
 #include "error.h"
@@ -510,6 +511,7 @@ int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *option
 
 int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_recorder nothing = { .fd = -1 };
 	struct idm_assembly assembly;
 	struct idm_apply o;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "options.h"
 #include "plan.h"
@@ -170,6 +171,7 @@ static int read_text(const struct idm_plan_reader *reader, const char *text, siz
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 		  const struct idm_plan_text *how, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_plan_reader reader = { plan, IDM_PLAN_TEXT_INIT, err };
 	size_t before = plan->n;
 	int r = idm_take_options(&reader.how, sizeof(reader.how), how, step_read, err);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "detach.h"
 #include "error.h"
 #include "kernel.h"
@@ -532,6 +533,7 @@ static int remove_record(const struct idm_record *r, const char *path, struct id
 
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct undoing u = { .flags = flags };
 	int r;
 

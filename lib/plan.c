@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "kernel.h"
 #include "options.h"
@@ -257,12 +258,16 @@ static int fill_step(struct idm_step *step, const struct idm_plan_mount *m, stru
 
 int idm_plan_new(struct idm_plan **plan)
 {
+	HOLD_CANCEL;
+
 	*plan = calloc(1, sizeof(**plan));
 	return *plan ? 0 : -ENOMEM;
 }
 
 void idm_plan_free(struct idm_plan *plan)
 {
+	HOLD_CANCEL;
+
 	if (!plan)
 		return;
 	idm_plan_truncate(plan, 0);
@@ -314,6 +319,7 @@ static int make_room(struct idm_plan *plan)
 
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_step step = { .dirfd = AT_FDCWD };
 	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
 	int r = idm_take_options(&m, sizeof(m), mount, step_plan, err);

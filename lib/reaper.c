@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "exit.h"
 #include "kernel.h"
@@ -52,6 +53,7 @@ static void delete_watch(struct idm_reaper *reaper, struct idm_watch *watch)
 
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct idm_reaper *new = aligned_alloc(IDM_REAPER_PAGE, IDM_REAPER_PAGE);
 	int r;
 
@@ -87,6 +89,8 @@ static void free_watch(struct idm_link *link, void *reaper)
 /* Only closes: in a forked child the epoll is still the parent's as well. */
 void idm_reaper_free(struct idm_reaper *reaper)
 {
+	HOLD_CANCEL;
+
 	if (!reaper)
 		return;
 	idm_close_fd(&reaper->fd);
@@ -255,6 +259,7 @@ static int check_flags(unsigned int flags, unsigned int known, const char *step,
 int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
 		   struct idm_error *err)
 {
+	HOLD_CANCEL;
 	int r = refuse_fork(reaper, step_add, err);
 	struct idm_process process;
 
@@ -364,6 +369,7 @@ static int refuse_wait(const struct idm_reaper *reaper, int timeout, struct idm_
 int idm_reaper_next(struct idm_reaper *reaper, int timeout, struct idm_exit *exit, void **data,
 		    struct idm_error *err)
 {
+	HOLD_CANCEL;
 	int r = refuse_wait(reaper, timeout, err);
 	const struct timespec *deadline;
 	struct timespec at;
@@ -423,6 +429,7 @@ static int await(struct idm_reaper *reaper, struct idm_watch *watch, const struc
 int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct idm_exit *exit,
 		    struct idm_error *err)
 {
+	HOLD_CANCEL;
 	int r = refuse_wait(reaper, timeout, err);
 	struct idm_watch *watch = NULL;
 	struct timespec at;
@@ -465,6 +472,7 @@ static int keep(struct idm_reaper *reaper, unsigned int flags, void *data, struc
 
 int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	int r = refuse_fork(reaper, step_keep, err);
 
 	if (r == 0)
@@ -554,6 +562,7 @@ static int refuse_start(struct idm_reaper *reaper, const struct idm_program *pro
 int idm_reaper_start(struct idm_reaper *reaper, char *const argv[], char *const envp[], const int *fds,
 		     size_t n_fds, unsigned int flags, void *data, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	const struct idm_program program = { argv, envp, fds, n_fds };
 	int r = refuse_start(reaper, &program, flags, data, err);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "lookup.h"
 #include "map.h"
@@ -79,6 +80,7 @@ static int add_file(struct idm_map *map, const struct subid_file *f, struct idm_
 
 int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct subid_file f = { "/etc/subuid", IDM_UID, owner, "" };
 	struct idm_map *new;
 	struct idm_ids ids;

@@ -2,6 +2,7 @@
 /* /etc/subuid and /etc/subgid, through libsubid: loaded when it is asked for, by nobody else. */
 #include <errno.h>
 
+#include "cancel.h"
 #include "config.h"
 #include "error.h"
 #include "kernel.h"
@@ -125,6 +126,7 @@ static int add_ranges(struct idm_map *map, unsigned int kind, const char *owner,
 
 int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* libsubid has global state */
 	struct idm_map *new;
 	struct subid s = { 0 };
@@ -160,6 +162,7 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 
 int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	(void)map;
 	idm_fail(err, -EOPNOTSUPP, step_subid, owner, "this build of the library has no libsubid");
 	idm_hint(err, "write the map in numbers");

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "cancel.h"
 #include "error.h"
 #include "kernel.h"
 #include "mount-look.h"
@@ -226,6 +227,7 @@ static int set_attributes(struct call *c)
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
 		  struct idm_error *err)
 {
+	HOLD_CANCEL;
 	struct call c = { .dirfd = dirfd, .path = path, .userns_fd = userns_fd, .err = err };
 	int r = take_options(&c.o, options, err);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "detach.h"
 #include "error.h"
 #include "kernel.h"
@@ -187,6 +188,8 @@ static int unmount_recursive(const char *target, unsigned int flags, struct idm_
 
 int idm_umount(const char *target, unsigned int flags, struct idm_error *err)
 {
+	HOLD_CANCEL;
+
 	if (flags & ~(IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY | IDM_UMOUNT_FOLLOW))
 		return idm_fail(err, -EINVAL, step_umount, target, "unknown flags 0x%x", flags);
 	/* A lazy one takes everything below with it, in one step. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "errand.h"
 #include "error.h"
 #include "kernel.h"
@@ -82,6 +83,7 @@ static int add_process(struct idm_map *map, int pidfd, struct idm_error *err)
 
 int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	AUTO_CLOSE int pidfd = -1;
 	char subject[32];
 
@@ -146,6 +148,8 @@ static bool is_own_userns(int userns_fd)
 
 int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
+	HOLD_CANCEL;
+
 	if (idm_sys_ioctl(userns_fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWUSER)
 		return idm_fail(err, -EINVAL, step_read, NULL, "the file is not a user namespace");
 	if (is_own_userns(userns_fd))

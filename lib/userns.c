@@ -15,6 +15,7 @@
 #include <linux/capability.h>
 #include <stdio.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "holder.h"
 #include "kernel.h"
@@ -173,6 +174,7 @@ static int attempts(const struct idm_map *map, unsigned int way, int initial, st
 
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	static const char step[] = "make user namespace";
 	AUTO_CLOSE int initial = -1;
 	int r;

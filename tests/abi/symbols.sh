@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What the header declares, what the symbol map lists and what the shared library exports is the same.
+# Every function that blocks or allocates holds cancellation off (lib/cancel.h).
 set -u
 cd "$IDM_SOURCE_ROOT" || exit 1
 
@@ -24,7 +25,17 @@ compare() { # NUMBER WHAT NAMES OTHER-WHAT NAMES
   failed=1
 }
 
-echo "1..2"
+# These neither block nor allocate.
+pure='idm_map_check idm_map_entries idm_map_equal idm_map_print idm_map_to_disk idm_map_to_seen idm_reaper_fd idm_version'
+holding=$(awk '
+  /^[a-z].*[ *]idm_[a-z_]+\(/ { match($0, /idm_[a-z_]+\(/); name = substr($0, RSTART, RLENGTH - 1) }
+  /^\{/ { first = 1; next }
+  first && /^\tHOLD_CANCEL;/ { print name }
+  { first = 0 }' lib/*.c | sort -u)
+wanted=$(for name in $listed; do echo " $pure " | grep -qF " $name " || echo "$name"; done)
+
+echo "1..3"
 compare 1 "the header" "$declared" "the symbol map" "$listed"
 compare 2 "the symbol map" "$listed" "the library" "$exported"
+compare 3 "the functions that block or allocate" "$wanted" "those that hold cancellation off" "$holding"
 exit $failed
