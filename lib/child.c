@@ -47,18 +47,6 @@ static void kill_and_reap(int pidfd)
 
 /* ---- memory files ---- */
 
-static int write_all(int fd, const unsigned char *data, size_t size)
-{
-	ssize_t n;
-
-	for (size_t done = 0; done < size; done += (size_t)n) {
-		n = idm_sys_write(fd, data + done, size - done);
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO;
-	}
-	return 0;
-}
-
 /* A process in a container could reach it as /proc/PID/exe; sealed, there is nothing to change. */
 static int open_stage(struct idm_error *err)
 {
@@ -73,7 +61,7 @@ static int open_stage(struct idm_error *err)
 	if (fd == -EACCES)
 		return fd;
 	if (fd >= 0)
-		r = write_all(fd, idm_child_stage, idm_child_stage_size);
+		r = idm_sys_write_all(fd, idm_child_stage, idm_child_stage_size);
 	if (r >= 0)
 		r = idm_sys_seal(fd);
 	return r < 0 ? idm_fail(err, r, step, NULL, NULL) : idm_take_fd(&fd);

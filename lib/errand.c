@@ -12,6 +12,8 @@
 #include "procfs.h"
 #include "util.h"
 
+#define STACK_SIZE 65536 /* not a part of the caller's stack, which may be a small one */
+
 /*
  * The answer comes back in memory that both share, not as an exit status: that could be taken by a
  * foreign wait with __WALL, and what was done cannot be done again to find out.
@@ -35,22 +37,23 @@ static int child_main(void *arg)
 /* No signal gets through to the child but SIGKILL: the caller's handlers are not made to run there. */
 static int start(struct idm_errand *errand, struct work *work)
 {
-	char stack[16384] __attribute__((aligned(16)));
+	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
 	uint64_t mask;
 	int r;
 
+	if (!stack)
+		return -ENOMEM;
 	idm_sys_block_signals(&mask);
-	r = idm_sys_clone(child_main, stack + sizeof(stack),
-			  CLONE_PIDFD | CLONE_FILES /* exit_signal 0 */, work, &errand->pidfd);
+	r = idm_sys_clone(child_main, stack + STACK_SIZE, CLONE_PIDFD | CLONE_FILES /* exit_signal 0 */,
+			  work, &errand->pidfd);
 	idm_sys_restore_signals(&mask);
+	munmap(stack, STACK_SIZE); /* the child has its own copy */
 	return r < 0 ? r : 0;
 }
 
 void *idm_errand_memory(size_t size)
 {
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
+	return idm_sys_map(size, MAP_SHARED);
 }
 
 void idm_errand_memory_free(void *memory, size_t size)

@@ -2,10 +2,13 @@
 /* One way to report: -errno for programs, struct idm_error for people. */
 #include "error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "kernel.h"
 #include "printable.h"
 
 /* Control characters in a path or map would let it forge lines in a log, or talk to the terminal. */
@@ -30,6 +33,17 @@ static void compose_message(struct idm_error *err)
 	idm_printable(err->message, sizeof(err->message), text);
 }
 
+/* An errno that names a limit, but not which: say it, and where it is now. */
+static void hint_limit(struct idm_error *err, int code)
+{
+	if (code == -EMFILE)
+		idm_hint(err, "RLIMIT_NOFILE (ulimit -n) is %llu descriptors",
+			 (unsigned long long)idm_sys_limit(RLIMIT_NOFILE));
+	else if (code == -EFBIG)
+		idm_hint(err, "RLIMIT_FSIZE (ulimit -f) is %llu bytes; it also limits files in memory",
+			 (unsigned long long)idm_sys_limit(RLIMIT_FSIZE));
+}
+
 int(idm_fail)(struct idm_error *err, int code, const char *step, const char *subject, const char *reason,
 	      ...)
 {
@@ -51,6 +65,7 @@ int(idm_fail)(struct idm_error *err, int code, const char *step, const char *sub
 		const char *text = idm_errno_text(-code);
 
 		snprintf(err->reason, sizeof(err->reason), "%s", text ? text : "unknown error");
+		hint_limit(err, code);
 	}
 	compose_message(err);
 	return code;

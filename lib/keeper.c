@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "error.h"
 #include "exit.h"
@@ -28,17 +29,23 @@ static const char step_start[] = "start program";
 
 /* ---- beginning and end ---- */
 
-/* All signals are blocked, for good: a ^C at the terminal is not meant for it. */
+/*
+ * All signals are blocked, for good: a ^C at the terminal is not meant for it. Its stack is not a part
+ * of the caller's, which may be a small one.
+ */
 static int start_process(struct idm_keeper *keeper, struct idm_keeper_ends *ends)
 {
-	char stack[STACK_SIZE] __attribute__((aligned(16)));
+	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
 	uint64_t mask;
 	int r;
 
+	if (!stack)
+		return -ENOMEM;
 	idm_sys_block_signals(&mask);
-	r = idm_sys_clone(idm_keeper_main, stack + sizeof(stack), CLONE_PIDFD /* exit_signal 0 */, ends,
+	r = idm_sys_clone(idm_keeper_main, stack + STACK_SIZE, CLONE_PIDFD /* exit_signal 0 */, ends,
 			  &keeper->pidfd);
 	idm_sys_restore_signals(&mask);
+	munmap(stack, STACK_SIZE); /* the keeper has its own copy */
 	return r;
 }
 
@@ -157,7 +164,7 @@ static int write_request(const struct idm_program *program, int *fds, size_t *n_
 	AUTO_CLOSE int file = -1;
 	AUTO_FREE char *text = NULL;
 	size_t bytes = 0;
-	ssize_t n;
+	int r;
 
 	head.argc = count(program->argv, &bytes);
 	head.envc = count(program->envp, &bytes);
@@ -174,8 +181,8 @@ static int write_request(const struct idm_program *program, int *fds, size_t *n_
 		    head.envc);
 
 	file = idm_sys_memfd("idm-start", false);
-	n = file < 0 ? file : idm_sys_write(file, text, head.strings + bytes);
-	return n < 0 ? (int)n : idm_take_fd(&file);
+	r = file < 0 ? file : idm_sys_write_all(file, text, head.strings + bytes);
+	return r < 0 ? r : idm_take_fd(&file);
 }
 
 /* The pidfd. -EMFILE also: there was no room for it, and the child is dead. */

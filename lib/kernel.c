@@ -74,6 +74,11 @@ int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, u
 	return r;
 }
 
+bool idm_is_lack(int code)
+{
+	return code == -EMFILE || code == -ENFILE || code == -ENOMEM;
+}
+
 int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags)
 {
 	return (int)CALL(fstatat(dirfd, path, st, flags));
@@ -179,6 +184,54 @@ ssize_t idm_sys_read_all(int fd, void *buf, size_t size)
 ssize_t idm_sys_write(int fd, const void *buf, size_t size)
 {
 	return CALL(write(fd, buf, size));
+}
+
+static bool is_pending(uint64_t signals)
+{
+	uint64_t pending = 0;
+
+	CALL(syscall(SYS_rt_sigpending, &pending, sizeof(pending)));
+	return pending & signals;
+}
+
+/*
+ * With EFBIG the kernel sends SIGXFSZ to this thread, which ends a process that does not expect it. So
+ * it is blocked, and taken out of the queue again. A signal that was pending before is the caller's.
+ */
+int idm_sys_write_all(int fd, const void *buf, size_t size)
+{
+	static const uint64_t xfsz = 1ULL << (SIGXFSZ - 1);
+	const struct timespec at_once = { 0 };
+	uint64_t mask = 0;
+	ssize_t n = 0;
+	bool callers;
+
+	CALL(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &xfsz, &mask, sizeof(xfsz)));
+	callers = mask & xfsz && is_pending(xfsz);
+	for (size_t done = 0; done < size && n >= 0; done += (size_t)n) {
+		n = idm_sys_write(fd, (const char *)buf + done, size - done);
+		if (n == 0)
+			n = -EIO;
+	}
+	if (n == -EFBIG && !callers)
+		CALL(syscall(SYS_rt_sigtimedwait, &xfsz, NULL, &at_once, sizeof(xfsz)));
+	idm_sys_restore_signals(&mask);
+	return n < 0 ? (int)n : 0;
+}
+
+uint64_t idm_sys_limit(int resource)
+{
+	uint64_t limit[2] = { UINT64_MAX, UINT64_MAX }; /* struct rlimit64: now, and at most */
+
+	CALL(syscall(SYS_prlimit64, 0, resource, NULL, limit));
+	return limit[0];
+}
+
+void *idm_sys_map(size_t size, int flags)
+{
+	long r = CALL(mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0));
+
+	return r < 0 && r > -4096 ? NULL : (void *)r;
 }
 
 int idm_sys_fsync(int fd)

@@ -179,6 +179,8 @@ int idm_sys_unlinkat(int dirfd, const char *path, int flags);
 ssize_t idm_sys_read(int fd, void *buf, size_t size);
 ssize_t idm_sys_read_all(int fd, void *buf, size_t size); /* until the end, or buf is full */
 ssize_t idm_sys_write(int fd, const void *buf, size_t size);
+/* All of it, to a file that RLIMIT_FSIZE can limit: 0 or -errno. -EFBIG comes without a signal. */
+int idm_sys_write_all(int fd, const void *buf, size_t size);
 int idm_sys_fsync(int fd);
 int idm_sys_flock(int fd, int operation);
 int idm_sys_dup(int fd); /* close-on-exec */
@@ -223,6 +225,9 @@ bool idm_kernel_takes_detached(void);
 /* Whether it has ID-mapped mounts (Linux 5.12), even if a filter refuses to make them. */
 bool idm_kernel_maps_mounts(void);
 
+/* Whether a call failed for a lack of descriptors or memory, which says nothing about what it asked. */
+bool idm_is_lack(int code);
+
 /* processes */
 long idm_sys_clone3(struct clone_args *args, size_t size);
 int idm_sys_clone(int (*child)(void *), void *stack_top, int flags, void *arg, int *pidfd);
@@ -255,6 +260,8 @@ ssize_t idm_sys_pwrite(int fd, const void *buf, size_t size, off_t at);
 int idm_sys_lock(int fd, int byte, short type, bool wait);
 pid_t idm_sys_lock_holder(int fd, int byte); /* 0: nobody */
 int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
+uint64_t idm_sys_limit(int resource);	   /* RLIMIT_*, as it is now */
+void *idm_sys_map(size_t size, int flags); /* MAP_SHARED or MAP_PRIVATE; NULL: there is none left */
 int idm_sys_prctl(int option, unsigned long a, unsigned long b);
 
 /* waiting for what happens to processes */

@@ -51,8 +51,8 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 
 /* ---- mntns.c ---- */
 
-/* The calling thread's mount namespace; what cannot be known (no /proc) stays 0. */
-void idm_mntns_own(struct idm_mntns *ns);
+/* The calling thread's mount namespace: 0, or -errno, and what cannot be known (no /proc) stays 0. */
+int idm_mntns_own(struct idm_mntns *ns);
 
 /* 0 if the caller may see every mount namespace there is. */
 int idm_mntns_may_see_all(struct idm_error *err);

@@ -31,17 +31,18 @@ static uint64_t inode_of(int fd)
 	return idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 ? st.st_ino : 0;
 }
 
-void idm_mntns_own(struct idm_mntns *ns)
+int idm_mntns_own(struct idm_mntns *ns)
 {
 	struct idm_mnt_ns_info info = { 0 };
 	AUTO_CLOSE int fd = idm_procfs_open_self("ns/mnt", step_find, NULL);
 
 	*ns = (struct idm_mntns){ 0 };
 	if (fd < 0)
-		return;
+		return fd;
 	ns->inode = inode_of(fd);
 	if (idm_sys_ioctl(fd, IDM_NS_MNT_GET_INFO, &info) == 0)
 		ns->id = info.mnt_ns_id;
+	return ns->inode ? 0 : -ENOENT;
 }
 
 /*
@@ -334,8 +335,10 @@ int idm_mntns_walk_proc(int (*visit)(const struct idm_mntns *ns, int fd, void *d
 
 	if (procfs < 0)
 		return procfs;
-	idm_mntns_own(&own);
-	if (!own.inode)
+	r = idm_mntns_own(&own);
+	if (idm_is_lack(r))
+		return idm_fail(err, r, step_find, "/proc", NULL);
+	if (r < 0)
 		return idm_fail(err, -ENOENT, step_find, "/proc", "the caller's own is not found");
 	r = append(&w.seen, own);
 	if (r < 0)

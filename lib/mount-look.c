@@ -22,7 +22,7 @@ static bool look_by_statmount(int fd, struct idm_look *look)
 {
 	union {
 		struct idm_statmount mount;
-		char room[8192]; /* the subtype is what its mounter wrote, up to 4095 bytes */
+		char room[6144]; /* the subtype is what its mounter wrote, up to 4095 bytes */
 	} buf;
 	const struct idm_statmount *m = &buf.mount;
 	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0 };

@@ -358,7 +358,7 @@ int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan, const stru
 	if (r == -EMFILE)
 		idm_hint(err,
 			 "each mount takes a descriptor while the plan is put together, and what is "
-			 "created for it another: raise the limit (ulimit -n)");
+			 "created for it another: raise RLIMIT_NOFILE (ulimit -n)");
 	idm_assembly_unmake(a);
 	idm_assembly_close(a);
 	return r;

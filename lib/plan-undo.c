@@ -194,8 +194,10 @@ static int look(struct undoing *u, struct idm_error *err)
 		return r;
 	if (strcmp(boot, u->record.boot) != 0)
 		return 0;
-	idm_mntns_own(&ns);
-	if (!ns.inode)
+	r = idm_mntns_own(&ns);
+	if (idm_is_lack(r))
+		return idm_fail(err, r, step_undo, "/proc", NULL);
+	if (r < 0)
 		return idm_fail(err, -ENOENT, step_undo, "/proc",
 				"the mount namespace cannot be told without it");
 	if (ns.inode != u->record.namespace_inode) {

@@ -130,6 +130,8 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 	r = own < 0 ? own : process_in(own, pidfd);
 	if (r >= 0)
 		return r;
+	if (idm_is_lack(r))
+		return idm_fail(err, r, step, "/proc", NULL);
 	if (own >= 0)
 		return idm_fail(err, r, step, "/proc", "not even a private procfs shows it: %s",
 				idm_errno_text(-r));
@@ -176,6 +178,8 @@ static int open_root(bool (*will_do)(int proc), const char *what, struct idm_err
 	proc = private_procfs();
 	if (proc >= 0)
 		return idm_take_fd(&proc);
+	if (idm_is_lack(proc))
+		return idm_fail(err, proc, "open procfs", "/proc", NULL);
 	idm_fail(err, proc, "open procfs", "/proc",
 		 "it is not a procfs %s, and a private one cannot be made: %s", what,
 		 idm_errno_text(-proc));

@@ -40,8 +40,7 @@ static int write_line(struct idm_recorder *rec, struct idm_error *err, const cha
 {
 	AUTO_FREE char *line = NULL;
 	va_list args;
-	ssize_t n;
-	int length;
+	int length, r;
 
 	va_start(args, format);
 	length = vasprintf(&line, format, args);
@@ -50,10 +49,8 @@ static int write_line(struct idm_recorder *rec, struct idm_error *err, const cha
 		line = NULL;
 		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
 	}
-	n = idm_sys_write(rec->fd, line, (size_t)length);
-	if (n == length)
-		return 0;
-	return idm_fail(err, n < 0 ? (int)n : -ENOSPC, step_record, rec->path, NULL);
+	r = idm_sys_write_all(rec->fd, line, (size_t)length);
+	return r < 0 ? idm_fail(err, r, step_record, rec->path, NULL) : 0;
 }
 
 static char *escape(const char *path)
@@ -134,8 +131,10 @@ static int write_head(struct idm_recorder *rec, struct idm_error *err)
 
 	if (r < 0)
 		return r;
-	idm_mntns_own(&ns);
-	if (!ns.inode)
+	r = idm_mntns_own(&ns);
+	if (idm_is_lack(r))
+		return idm_fail(err, r, step_record, rec->path, NULL);
+	if (r < 0)
 		return idm_fail(err, -ENOENT, step_record, rec->path,
 				"the mount namespace cannot be told: /proc is needed");
 	r = idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st);

@@ -138,21 +138,28 @@ static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
 	return r == -ESRCH ? idm_why_always_reaped(err) : r;
 }
 
-/* setns(2) refuses to join the namespace that one is in already. */
-static bool is_own_userns(int userns_fd)
+/*
+ * setns(2) refuses to join the namespace that one is in already. Without a /proc that is not known, and
+ * joining is tried; a lack of descriptors would only be taken for another failure there.
+ */
+static int is_own_userns(int userns_fd, struct idm_error *err)
 {
-	AUTO_CLOSE int ns = idm_procfs_open_self("ns/user", step_read, NULL);
+	AUTO_CLOSE int ns = idm_procfs_open_self("ns/user", step_read, err);
 
+	if (idm_is_lack(ns))
+		return ns;
 	return ns >= 0 && idm_is_same_inode(ns, userns_fd);
 }
 
 int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
 	HOLD_CANCEL;
+	int own;
 
 	if (idm_sys_ioctl(userns_fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWUSER)
 		return idm_fail(err, -EINVAL, step_read, NULL, "the file is not a user namespace");
-	if (is_own_userns(userns_fd))
-		return idm_map_add_pid(map, getpid(), err);
-	return visit(map, userns_fd, err);
+	own = is_own_userns(userns_fd, err);
+	if (own < 0)
+		return own;
+	return own ? idm_map_add_pid(map, getpid(), err) : visit(map, userns_fd, err);
 }

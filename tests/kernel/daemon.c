@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -30,22 +32,22 @@ static void give_back(long fd)
 
 /* ---- each function, called so that it succeeds; the result of the last call ---- */
 
+static __thread struct idm_error error;
+
 static long try_userns(void)
 {
-	struct idm_error err;
-	long r = idm_userns_open(map, 0, &err);
+	long r = idm_userns_open(map, 0, &error);
 
 	give_back(r);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static long try_live(void)
 {
-	struct idm_error err;
-	long r = idm_userns_open(map, IDM_USERNS_LIVE, &err);
+	long r = idm_userns_open(map, IDM_USERNS_LIVE, &error);
 
 	give_back(r);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* More maps than the cache keeps, so that they are made and thrown away. */
@@ -55,16 +57,15 @@ static long try_cache(void)
 	unsigned int i = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) / 4 % 3;
 	struct idm_entry entry = { 0, 1000 + i, 1 };
 	struct idm_map *own;
-	struct idm_error err;
 	long r = idm_map_new(&own);
 
 	if (r == 0)
-		r = idm_map_add(own, IDM_BOTH, &entry, 1, &err);
+		r = idm_map_add(own, IDM_BOTH, &entry, 1, &error);
 	if (r == 0)
-		r = idm_cache_userns(cache, own, &err);
+		r = idm_cache_userns(cache, own, &error);
 	give_back(r);
 	idm_map_free(own);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static long try_new_cache(void)
@@ -73,68 +74,100 @@ static long try_new_cache(void)
 	long r = idm_cache_new(2, &own);
 
 	if (r == 0)
-		give_back(idm_cache_userns(own, map, NULL));
+		r = idm_cache_userns(own, map, &error);
+	give_back(r);
 	idm_cache_free(own);
+	return r < 0 ? r : 0;
+}
+
+/* A map is made anew for each. */
+static long try_map(long (*fill)(struct idm_map *map))
+{
+	struct idm_map *own;
+	long r = idm_map_new(&own);
+
+	if (r == 0)
+		r = fill(own);
+	idm_map_free(own);
+	return r;
+}
+
+static long fill_from_userns(struct idm_map *own)
+{
+	return idm_map_add_userns(own, userns, &error);
+}
+
+static long fill_from_pid(struct idm_map *own)
+{
+	return idm_map_add_pid(own, getpid(), &error);
+}
+
+static long fill_from_path(struct idm_map *own)
+{
+	return idm_map_parse(own, "/proc/self/ns/user", IDM_PARSE_LOOKUP, &error);
+}
+
+static long fill_from_names(struct idm_map *own)
+{
+	long r = idm_map_parse(own, "root:root", IDM_PARSE_LOOKUP, &error);
+
+	return r < 0 ? r : idm_map_keep_rest(own, IDM_BOTH, &error);
+}
+
+/* Who has a range, and whether libsubid is there, depends on the machine. */
+static long fill_from_ranges(struct idm_map *own)
+{
+	idm_map_add_subid(own, "root", &error);
+	return 0;
+}
+
+static long fill_from_maps(struct idm_map *own)
+{
+	struct idm_map *copy;
+	long r = idm_map_copy(map, &copy);
+
+	if (r < 0)
+		return r;
+	r = idm_map_compose(copy, own);
+	idm_map_invert(copy);
+	idm_map_free(copy);
 	return r;
 }
 
 static long try_maps(void)
 {
-	struct idm_map *own, *copy = NULL;
-	long r = idm_map_copy(map, &own);
+	static long (*const ways[])(struct idm_map *) = {
+		fill_from_userns, fill_from_pid,    fill_from_path,
+		fill_from_names,  fill_from_ranges, fill_from_maps,
+	};
+	long r = 0;
 
-	if (r == 0)
-		r = idm_map_add_userns(own, userns, NULL) == -EINVAL ? 0 : -EIO; /* they overlap */
-	idm_map_free(own);
-	if (r == 0)
-		r = idm_map_new(&own);
-	if (r == 0)
-		r = idm_map_add_pid(own, getpid(), NULL);
-	idm_map_free(own);
-	if (r == 0)
-		r = idm_map_new(&own);
-	if (r == 0)
-		r = idm_map_parse(own, "root:root", IDM_PARSE_LOOKUP, NULL);
-	if (r == 0)
-		r = idm_map_parse(own, "/proc/self/ns/user", IDM_PARSE_LOOKUP, NULL) == -EINVAL ? 0
-												: -EIO;
-	if (r == 0)
-		idm_map_add_subid(own, "root", NULL);
-	if (r == 0)
-		r = idm_map_copy(map, &copy);
-	if (r == 0)
-		r = idm_map_compose(copy, own);
-	if (r == 0)
-		r = idm_map_keep_rest(copy, IDM_BOTH, NULL);
-	if (r == 0)
-		idm_map_invert(copy);
-	idm_map_free(copy);
-	idm_map_free(own);
+	for (size_t i = 0; i < ARRAY_SIZE(ways) && r == 0; i++)
+		r = try_map(ways[i]);
 	return r;
 }
 
 static long try_tree(void)
 {
-	long r = idm_tree_open(AT_FDCWD, ROOT, userns, NULL, NULL);
+	long r = idm_tree_open(AT_FDCWD, ROOT, userns, NULL, &error);
 
 	give_back(r);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* Each thread has a target of its own, so that nothing is put on what another thread takes away. */
 static long try_attach(void)
 {
 	char target[64];
-	int tree = idm_tree_open(AT_FDCWD, ROOT, userns, NULL, NULL);
-	struct idm_error err;
+	int tree = idm_tree_open(AT_FDCWD, ROOT, userns, NULL, &error);
 	long r;
 
 	snprintf(target, sizeof(target), SCRATCH "/at/%d", (int)syscall(SYS_gettid));
 	r = tree < 0 ? tree
 		     : idm_tree_attach(tree, AT_FDCWD, target, IDM_ATTACH_MKDIR, IDM_PROPAGATION_PRIVATE,
-				       &err);
+				       &error);
 	if (r == 0)
-		r = idm_umount(target, IDM_UMOUNT_LAZY | IDM_UMOUNT_RECURSIVE, &err);
+		r = idm_umount(target, IDM_UMOUNT_LAZY | IDM_UMOUNT_RECURSIVE, &error);
 	give_back(tree);
 	return r;
 }
@@ -148,9 +181,9 @@ static long try_overlay(void)
 	o.lower = lower;
 	o.n_lower = ARRAY_SIZE(lower);
 	o.map = map;
-	r = idm_overlay_open(&o, NULL);
+	r = idm_overlay_open(&o, &error);
 	give_back(r);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static long add_bind(struct idm_plan *plan)
@@ -161,7 +194,7 @@ static long add_bind(struct idm_plan *plan)
 	m.source = ROOT;
 	m.options = words;
 	m.n_options = ARRAY_SIZE(words);
-	return idm_plan_add(plan, &m, NULL);
+	return idm_plan_add(plan, &m, &error);
 }
 
 static long try_plan(void)
@@ -169,7 +202,6 @@ static long try_plan(void)
 	char target[64], record[64];
 	struct idm_apply apply = IDM_APPLY_INIT;
 	struct idm_plan *plan;
-	struct idm_error err;
 	long r = idm_plan_new(&plan);
 
 	snprintf(target, sizeof(target), SCRATCH "/at/plan-%d", (int)syscall(SYS_gettid));
@@ -181,15 +213,15 @@ static long try_plan(void)
 	if (r == 0)
 		idm_plan_harden(plan);
 	if (r == 0)
-		r = idm_plan_apply(plan, AT_FDCWD, target, &apply, &err);
+		r = idm_plan_apply(plan, AT_FDCWD, target, &apply, &error);
 	if (r == 0)
-		r = idm_plan_undo(record, IDM_UNDO_LAZY, &err);
+		r = idm_plan_undo(record, IDM_UNDO_LAZY, &error);
 	apply.record = NULL;
 	if (r == 0)
-		r = idm_plan_open(plan, &apply, &err);
+		r = idm_plan_open(plan, &apply, &error);
 	give_back(r);
 	idm_plan_free(plan);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static long try_text(void)
@@ -200,7 +232,7 @@ static long try_text(void)
 	long r = idm_plan_new(&plan);
 
 	if (r == 0)
-		r = idm_plan_read(plan, text, sizeof(text) - 1, &how, NULL);
+		r = idm_plan_read(plan, text, sizeof(text) - 1, &how, &error);
 	idm_plan_free(plan);
 	return r;
 }
@@ -224,18 +256,17 @@ static int look_at_feature(const struct idm_feature *f, void *data)
 
 static long try_list(void)
 {
-	long r = idm_list(IDM_LIST_UNMAPPED, look, NULL, NULL);
+	long r = idm_list(IDM_LIST_UNMAPPED, look, NULL, &error);
 
-	return r ? r : idm_list_path(AT_FDCWD, ROOT, look, NULL, NULL);
+	return r ? r : idm_list_path(AT_FDCWD, ROOT, look, NULL, &error);
 }
 
 static long try_check(void)
 {
 	struct idm_check check = { .size = sizeof(check) };
-	struct idm_error err;
 	long r = idm_features(look_at_feature, NULL);
 
-	return r ? r : idm_check_path(AT_FDCWD, ROOT, IDM_CHECK_WRITE, &check, &err);
+	return r ? r : idm_check_path(AT_FDCWD, ROOT, IDM_CHECK_WRITE, &check, &error);
 }
 
 static long try_child(void)
@@ -249,12 +280,12 @@ static long try_child(void)
 	o.map = map;
 	o.namespaces = IDM_NS_PID;
 	o.uid = 0;
-	pidfd = idm_child_start(&o, NULL);
+	pidfd = idm_child_start(&o, &error);
 	if (pidfd < 0)
 		return pidfd;
-	r = idm_child_signal((int)pidfd, 0, NULL);
+	r = idm_child_signal((int)pidfd, 0, &error);
 	if (r == 0)
-		r = idm_child_wait((int)pidfd, -1, NULL, NULL);
+		r = idm_child_wait((int)pidfd, -1, NULL, &error);
 	give_back(pidfd);
 	return r;
 }
@@ -265,14 +296,14 @@ static long try_reaper(void)
 	char *const argv[] = { program, NULL }, *const envp[] = { NULL };
 	struct idm_exit exit;
 	int name;
-	long pidfd = idm_reaper_start(reaper, argv, envp, NULL, 0, IDM_REAPER_HOLD, &name, NULL), r;
+	long pidfd = idm_reaper_start(reaper, argv, envp, NULL, 0, IDM_REAPER_HOLD, &name, &error), r;
 
 	if (pidfd < 0)
 		return pidfd;
-	r = idm_reaper_wait(reaper, &name, -1, &exit, NULL);
+	r = idm_reaper_wait(reaper, &name, -1, &exit, &error);
 	give_back(pidfd);
 	if (r == 1)
-		r = idm_reaper_next(reaper, 0, &exit, NULL, NULL);
+		r = idm_reaper_next(reaper, 0, &exit, NULL, &error);
 	return r;
 }
 
@@ -281,20 +312,26 @@ static long try_new_reaper(void)
 	struct idm_reaper *own;
 	struct idm_exit exit;
 	int pidfd = -1;
-	long r = idm_reaper_new(&own, NULL), pid;
+	long r = idm_reaper_new(&own, &error), pid;
 
 	if (r < 0)
 		return r;
-	r = idm_reaper_keep(own, IDM_REAPER_ORPHANS, NULL, NULL);
+	r = idm_reaper_keep(own, IDM_REAPER_ORPHANS, NULL, &error);
 	pid = fork();
 	if (pid == 0)
 		_exit(0);
 	pidfd = idm_sys_pidfd_open((pid_t)pid);
+	if (r == 0 && pidfd < 0)
+		r = pidfd;
 	if (r == 0)
-		r = idm_reaper_add(own, pidfd, 0, NULL, NULL);
+		r = idm_reaper_add(own, pidfd, 0, NULL, &error);
 	give_back(pidfd);
 	if (r == 0)
-		r = idm_reaper_next(own, -1, &exit, NULL, NULL) == 1 ? 0 : -EIO;
+		r = idm_reaper_next(own, -1, &exit, NULL, &error);
+	if (r == 1)
+		r = 0;
+	else
+		waitpid((pid_t)pid, NULL, 0);
 	idm_reaper_free(own);
 	return r;
 }
@@ -429,5 +466,184 @@ TEST_WITHIN(threads_cancelled_at_random, 300)
 			pthread_join(threads[i], NULL);
 	}
 	note("%d threads cancelled in %lu calls", ROUNDS * THREADS, n_calls);
+	leave();
+}
+
+/* ---- threads with a small stack ---- */
+
+#define SMALL_STACK 65536
+
+static void *call_once(void *arg)
+{
+	const struct call *call = arg;
+	long r = call->try();
+
+	if (r < 0)
+		fail_msg("%s: %s", call->name, error.message);
+	return NULL;
+}
+
+/* Below the stack is nothing, so that a frame which is larger than the stack hits nothing else. */
+TEST(on_a_small_stack)
+{
+	const size_t hole = 1 << 20;
+	pthread_attr_t attr;
+	char *memory;
+
+	if (TEST_SANITIZED)
+		skip_test("sanitizers make frames larger");
+	enter();
+	memory = mmap(NULL, hole + SMALL_STACK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(memory != MAP_FAILED);
+	must(mprotect(memory + hole, SMALL_STACK, PROT_READ | PROT_WRITE));
+	pthread_attr_init(&attr);
+	assert_int_equal(pthread_attr_setstack(&attr, memory + hole, SMALL_STACK), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, &attr, call_once, (void *)&calls[i]), 0);
+		pthread_join(thread, NULL);
+	}
+	pthread_attr_destroy(&attr);
+	must(munmap(memory, hole + SMALL_STACK));
+	leave();
+}
+
+/* ---- limits ---- */
+
+struct limited {
+	const struct call *call;
+	int resource;
+	rlim_t limit;
+	int errnum; /* what the call may fail with */
+	const char *name;
+	bool failed; /* shared with the child */
+};
+
+static void call_with_limit(void *arg)
+{
+	struct limited *l = arg;
+	struct rlimit limit;
+	long r;
+
+	make();
+	must(getrlimit((__rlimit_resource_t)l->resource, &limit));
+	limit.rlim_cur = l->limit;
+	if (l->resource == RLIMIT_NOFILE) {
+		int next = (int)must(dup(0));
+
+		close(next);
+		limit.rlim_cur += (rlim_t)next;
+	}
+	must(setrlimit((__rlimit_resource_t)l->resource, &limit));
+	error.errnum = 0;
+	r = l->call->try();
+	limit.rlim_cur = limit.rlim_max;
+	must(setrlimit((__rlimit_resource_t)l->resource, &limit));
+	unmake();
+	if (r == 0)
+		return;
+	l->failed = true;
+	if (r != -l->errnum)
+		fail_msg("%s, %s %ld: %s", l->call->name, l->name, (long)l->limit, error.message);
+	if (error.errnum)
+		assert_contains(error.hint, l->name);
+}
+
+/* Each call in a process of its own, which is thrown away. */
+static bool fails_with_limit(struct limited *l)
+{
+	l->failed = false;
+	in_child(call_with_limit, l);
+	return l->failed;
+}
+
+static struct limited *limited_new(int resource, int errnum, const char *name)
+{
+	struct limited *l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				 -1, 0);
+
+	assert_true(l != MAP_FAILED);
+	*l = (struct limited){ .resource = resource, .errnum = errnum, .name = name };
+	return l;
+}
+
+static void enter_limits(void)
+{
+	enter();
+	unmake();
+}
+
+TEST_WITHIN(with_few_descriptors, 200)
+{
+	struct limited *l = limited_new(RLIMIT_NOFILE, EMFILE, "RLIMIT_NOFILE");
+
+	enter_limits();
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		unsigned int failed = 0;
+
+		l->call = &calls[i];
+		for (l->limit = 0; l->limit < 12; l->limit++)
+			failed += fails_with_limit(l);
+		/* A map's text and a list of words need none. */
+		if (!failed && strcmp(calls[i].name, "text") != 0)
+			fail_msg("%s: it needs no descriptor", calls[i].name);
+	}
+	make();
+	leave();
+}
+
+/* No handler and no mask: the signal that comes with EFBIG would end the process. */
+TEST(with_small_files)
+{
+	static const rlim_t limits[] = { 0, 1, 100, 4096, 8192 };
+	struct limited *l = limited_new(RLIMIT_FSIZE, EFBIG, "RLIMIT_FSIZE");
+	unsigned int failed = 0;
+
+	enter_limits();
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		l->call = &calls[i];
+		for (size_t j = 0; j < ARRAY_SIZE(limits); j++) {
+			l->limit = limits[j];
+			failed += fails_with_limit(l);
+		}
+	}
+	note("%u calls named RLIMIT_FSIZE", failed);
+	assert_true(failed > 5);
+	make();
+	leave();
+}
+
+static bool is_pending(void)
+{
+	sigset_t pending;
+
+	must(sigpending(&pending));
+	return sigismember(&pending, SIGXFSZ);
+}
+
+static void call_with_signal(void *arg)
+{
+	const struct rlimit none = { 0, RLIM_INFINITY };
+	sigset_t set;
+
+	(void)arg;
+	sigemptyset(&set);
+	sigaddset(&set, SIGXFSZ);
+	must(pthread_sigmask(SIG_BLOCK, &set, NULL));
+	must(setrlimit(RLIMIT_FSIZE, &none));
+	assert_int_equal(try_child(), -EFBIG);
+	assert_false(is_pending());
+	must(raise(SIGXFSZ));
+	assert_int_equal(try_child(), -EFBIG);
+	assert_true(is_pending());
+}
+
+/* One of the caller's own stays, one of the library's does not. */
+TEST(the_callers_signal_stays_pending)
+{
+	enter_limits();
+	in_child(call_with_signal, NULL);
+	make();
 	leave();
 }
