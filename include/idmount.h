@@ -251,10 +251,12 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 /*
  * How the namespace is obtained. Without a flag the library takes the zombie child and, where the
  * kernel does not let the caller write a zombie's map (before 7.2, without CAP_DAC_OVERRIDE in the
- * initial user namespace), the live one.
+ * initial user namespace), the live one. For a caller that is not dumpable (PR_GET_DUMPABLE in prctl(2)),
+ * and where the kernel refuses a child that shares memory, it takes one with a memory of its own.
  */
 #define IDM_USERNS_ZOMBIE 1U /* only: a child that has exited before its map is written */
 #define IDM_USERNS_LIVE 2U   /* only: a child that waits until it is killed by its pidfd */
+#define IDM_USERNS_OWN_MEMORY 4U /* only: the same with a memory of its own, and dumpable */
 
 /*
  * A user namespace that carries `map`, as a descriptor for idm_tree_open() or mount_setattr(2).

@@ -11,6 +11,7 @@
 #include "file-type.h"
 #include "kernel.h"
 #include "nofollow.h"
+#include "refused.h"
 #include "target.h"
 #include "util.h"
 
@@ -57,7 +58,8 @@ static int why_not_beneath(int code, const char *path, struct idm_error *err)
 			 "and one whose parent is shared with the tree's peers cannot be");
 		return code;
 	}
-	return idm_fail(err, code, step_attach, path, NULL);
+	return code == -EPERM ? idm_why_move_refused(step_attach, path, err)
+			      : idm_fail(err, code, step_attach, path, NULL);
 }
 
 /* Looks at the old mount before anything is done. */
@@ -126,9 +128,7 @@ static int why_not_attached(int code, const char *path, struct idm_error *err)
 			 "attached elsewhere");
 		break;
 	case -EPERM:
-		idm_hint(err,
-			 "it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
-		break;
+		return idm_why_move_refused(step_attach, path, err);
 	case -ENOSPC:
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
 		break;

@@ -18,6 +18,7 @@
 #include "options.h"
 #include "privilege.h"
 #include "probe.h"
+#include "refused.h"
 #include "tree-why.h"
 #include "util.h"
 
@@ -158,6 +159,10 @@ static int try_map(int source, const struct idm_map *own, struct idm_trial *tria
 	trial->tree = tree = idm_probe_clone(source, userns, IDM_TREE_REMAP);
 	if (tree < 0) {
 		idm_why_not_mapped(tree, source, trial->path, userns, IDM_TREE_REMAP, err);
+		return 0;
+	}
+	if (idm_probe_attach(tree) < 0) {
+		idm_why_move_refused("attach", trial->path, err);
 		return 0;
 	}
 	check->mappable = owner_is_mapped(trial, own, err);

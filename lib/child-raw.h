@@ -10,7 +10,8 @@
 #include <sys/syscall.h>
 
 #if defined(__x86_64__) && defined(__LP64__)
-static inline long idm_raw6(long nr, long a, long b, long c, long d, long e, long f)
+static inline __attribute__((always_inline)) long idm_raw6(long nr, long a, long b, long c, long d,
+							   long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
@@ -24,7 +25,8 @@ static inline long idm_raw6(long nr, long a, long b, long c, long d, long e, lon
 	return r;
 }
 #elif defined(__aarch64__)
-static inline long idm_raw6(long nr, long a, long b, long c, long d, long e, long f)
+static inline __attribute__((always_inline)) long idm_raw6(long nr, long a, long b, long c, long d,
+							   long e, long f)
 {
 	register long x8 __asm__("x8") = nr;
 	register long x0 __asm__("x0") = a;
@@ -41,7 +43,8 @@ static inline long idm_raw6(long nr, long a, long b, long c, long d, long e, lon
 	return x0;
 }
 #elif defined(__riscv) && __riscv_xlen == 64
-static inline long idm_raw6(long nr, long a, long b, long c, long d, long e, long f)
+static inline __attribute__((always_inline)) long idm_raw6(long nr, long a, long b, long c, long d,
+							   long e, long f)
 {
 	register long a7 __asm__("a7") = nr;
 	register long a0 __asm__("a0") = a;

@@ -25,6 +25,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "procfs.h"
+#include "refused.h"
 #include "util.h"
 
 static const char step_start[] = "start program";
@@ -261,6 +262,9 @@ static int start(const struct idm_child_options *o, const struct idm_child_usern
 
 	if (r < 0)
 		return r;
+	r = idm_refused_waitid();
+	if (r < 0) /* a child that could not be reaped is not started */
+		return idm_fail(err, r, step_start, NULL, "a seccomp filter refuses waitid(2)");
 	if (job->flags & IDM_JOB_SECOND && idm_procfs_child_would_be_init())
 		return idm_fail(err, -EBUSY, step_start, NULL,
 				"this thread has unshared a PID namespace that has no init yet, and a "

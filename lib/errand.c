@@ -10,6 +10,7 @@
 
 #include "kernel.h"
 #include "procfs.h"
+#include "refused.h"
 #include "util.h"
 
 #define STACK_SIZE 65536 /* not a part of the caller's stack, which may be a small one */
@@ -68,6 +69,8 @@ int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data)
 	int r;
 
 	errand->pidfd = -1;
+	if (idm_refused_waitid() < 0) /* a child that could not be reaped is not started */
+		return -ENOSYS;
 	if (idm_procfs_child_would_be_init())
 		return -EBUSY;
 	work = idm_errand_memory(sizeof(*work));

@@ -10,6 +10,7 @@
 
 #include "kernel.h"
 #include "printable.h"
+#include "refused.h"
 
 /* Control characters in a path or map would let it forge lines in a log, or talk to the terminal. */
 static void put(char *buf, size_t size, const char *format, va_list args)
@@ -44,6 +45,21 @@ static void hint_limit(struct idm_error *err, int code)
 			 (unsigned long long)idm_sys_limit(RLIMIT_FSIZE));
 }
 
+/* EPERM and ENOSYS can be a seccomp filter's words. */
+static void say_errno(struct idm_error *err, int code)
+{
+	const char *text = idm_errno_text(-code);
+	const char *call = code == -EPERM || code == -ENOSYS ? idm_refused_call() : NULL;
+
+	if (call)
+		snprintf(err->reason, sizeof(err->reason), "a seccomp filter refuses %s(2)", call);
+	else
+		snprintf(err->reason, sizeof(err->reason), "%s", text ? text : "unknown error");
+	if (call)
+		idm_hint(err, "let the seccomp profile of the container or service allow %s", call);
+	hint_limit(err, code);
+}
+
 int(idm_fail)(struct idm_error *err, int code, const char *step, const char *subject, const char *reason,
 	      ...)
 {
@@ -62,10 +78,7 @@ int(idm_fail)(struct idm_error *err, int code, const char *step, const char *sub
 		put(err->reason, sizeof(err->reason), reason, args);
 		va_end(args);
 	} else {
-		const char *text = idm_errno_text(-code);
-
-		snprintf(err->reason, sizeof(err->reason), "%s", text ? text : "unknown error");
-		hint_limit(err, code);
+		say_errno(err, code);
 	}
 	compose_message(err);
 	return code;

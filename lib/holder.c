@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The child. What every flag is for:
+ * The child, in three ways: a zombie, a live one that shares our memory, and one with a memory of its
+ * own (holder-child.c). What every flag is for:
  *
  *   CLONE_NEWUSER        why it exists. As a clone flag: an unshare() in a child that shares our memory
  *                        would take away *our* dumpable attribute.
- *   CLONE_VM             no page table is copied: the cost does not grow with the caller's memory.
+ *   CLONE_VM             no page table is copied: the cost does not grow with the caller's memory. Not
+ *                        for the third way.
  *   CLONE_FILES          no descriptor table is copied, so that nobody finds a mount or a pipe kept
  *                        busy by a second copy of the caller's descriptors.
  *   CLONE_PIDFD          what we signal and wait for is this process and no other, for ever.
@@ -19,7 +21,9 @@
 #include "holder.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -28,9 +32,14 @@
 
 #include "kernel.h"
 
-#define HOLDER_FLAGS (CLONE_NEWUSER | CLONE_VM | CLONE_FILES | CLONE_PIDFD)
+#if IDM_HOLDER_HAS_OWN
+#include "child-raw.h"
+#endif
 
-#define STACK_SIZE 16384
+#define OWN_FLAGS (CLONE_NEWUSER | CLONE_FILES | CLONE_PIDFD)
+#define HOLDER_FLAGS (OWN_FLAGS | CLONE_VM)
+
+#define ROOM_SIZE 65536 /* at least a page, on every machine */
 
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
@@ -115,23 +124,23 @@ static int start_zombie(struct idm_holder *holder)
 }
 
 /*
- * The slow way's child. It runs on a stack of its own, but shares our memory and with it this thread's
- * errno: so it makes only calls that do not fail. It shares what ThreadSanitizer knows of this thread,
- * too.
+ * The child of the second way. It runs on a stack of its own, but shares our memory and with it this
+ * thread's errno: so it makes only calls that do not fail. It shares what ThreadSanitizer knows of this
+ * thread, too. Without a room it is a zombie at once.
  */
 __attribute__((no_sanitize("thread"))) static int child_main(void *arg)
 {
-	const struct idm_holder *holder = arg;
+	const struct idm_holder_room *room = arg;
 
-	if (holder->live) {
+	if (room) {
 		/*
 		 * "Parent" means the thread that made us, not its process. That thread is inside
 		 * idm_userns_open() until we are dead, so it can only end together with the process.
 		 */
 		syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		/* Had it ended before that call, we would have been given another parent. */
-		while (syscall(SYS_getppid) == holder->parent &&
-		       !__atomic_load_n(&holder->over, __ATOMIC_ACQUIRE)) {
+		while (syscall(SYS_getppid) == room->parent &&
+		       !__atomic_load_n(&room->over, __ATOMIC_ACQUIRE)) {
 			struct timespec t = { 0, 10000000 };
 
 			syscall(SYS_ppoll, NULL, 0, &t, NULL, 0); /* no signal but SIGKILL gets here */
@@ -147,68 +156,174 @@ __attribute__((no_sanitize("thread"))) static int child_main(void *arg)
  */
 static int start_on_stack(struct idm_holder *holder)
 {
-	int vfork = holder->live ? 0 : CLONE_VFORK; /* the stack is free again when this returns */
-	int saved = errno;
-	void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	bool live = holder->way == IDM_HOLDER_LIVE;
+	int vfork = live ? 0 : CLONE_VFORK; /* the stack is free again when this returns */
 
-	errno = saved;
-	if (stack == MAP_FAILED)
+	holder->room = idm_sys_map(ROOM_SIZE, MAP_PRIVATE);
+	if (!holder->room)
 		return -ENOMEM;
-	holder->stack = stack;
-	return idm_sys_clone(child_main, (char *)stack + STACK_SIZE,
-			     HOLDER_FLAGS | vfork /* exit_signal 0 */, holder, &holder->pidfd);
+	holder->room->parent = getpid();
+	return idm_sys_clone(child_main, (char *)holder->room + ROOM_SIZE,
+			     HOLDER_FLAGS | vfork /* exit_signal 0 */, live ? holder->room : NULL,
+			     &holder->pidfd);
 }
 
-static void free_stack(struct idm_holder *holder)
+/* ---- the third way ---- */
+
+#if IDM_HOLDER_HAS_OWN
+
+/* Of glibc from 2.35 on: where the kernel notes which processor a thread runs on. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+
+static unsigned long thread_pointer(void)
 {
-	if (holder->stack)
-		munmap(holder->stack, STACK_SIZE);
-	holder->stack = NULL;
+	unsigned long at;
+
+#if defined(__x86_64__)
+	__asm__("mov %%fs:0, %0" : "=r"(at));
+#elif defined(__aarch64__)
+	__asm__("mrs %0, tpidr_el0" : "=r"(at));
+#else
+	__asm__("mv %0, tp" : "=r"(at));
+#endif
+	return at;
 }
 
-int idm_holder_start(struct idm_holder *holder, bool live)
+/* Whole pages, sorted by their places. */
+static void keep(struct idm_holder_room *room, unsigned long from, unsigned long to)
+{
+	struct idm_holder_range range = { from & -room->page, (to + room->page - 1) & -room->page };
+	int i = room->n_kept++;
+
+	for (; i > 0 && room->kept[i - 1].from > range.from; i--)
+		room->kept[i] = room->kept[i - 1];
+	room->kept[i] = range;
+}
+
+static void keep_what_is_needed(struct idm_holder_room *room)
+{
+	room->page = (unsigned long)sysconf(_SC_PAGESIZE);
+	keep(room, (unsigned long)__start_idm_holder, (unsigned long)__stop_idm_holder);
+	keep(room, (unsigned long)room, (unsigned long)room + ROOM_SIZE);
+	if (&__rseq_offset) {
+		room->noted = thread_pointer() + (unsigned long)__rseq_offset;
+		keep(room, room->noted, room->noted + 32);
+	}
+}
+
+/* Until the child is dumpable, or has ended. */
+static void await_ready(struct idm_holder *holder)
+{
+	while (!__atomic_load_n(&holder->room->ready, __ATOMIC_ACQUIRE) &&
+	       idm_sys_poll(holder->pidfd, POLLIN) == 0)
+		idm_sys_futex_wait_ms(&holder->room->ready, 0, 10);
+}
+
+static int start_own(struct idm_holder *holder)
+{
+	struct idm_holder_room *room = idm_sys_map(ROOM_SIZE, MAP_SHARED);
+	const long call[5] = { OWN_FLAGS, (long)room + ROOM_SIZE, (long)&holder->pidfd };
+
+	if (!room)
+		return -ENOMEM;
+	holder->room = room;
+	room->parent = getpid();
+	keep_what_is_needed(room);
+	return (int)idm_raw_clone(SYS_clone, call, idm_holder_child, room);
+}
+
+#else
+
+static void await_ready(struct idm_holder *holder)
+{
+	(void)holder;
+}
+
+static int start_own(struct idm_holder *holder)
+{
+	(void)holder;
+	return -EOPNOTSUPP;
+}
+
+#endif
+
+/* ---- beginning and end ---- */
+
+static void free_room(struct idm_holder *holder)
+{
+	if (holder->room)
+		munmap(holder->room, ROOM_SIZE);
+	holder->room = NULL;
+}
+
+static int start(struct idm_holder *holder)
+{
+	int r;
+
+	if (holder->way == IDM_HOLDER_OWN)
+		return start_own(holder);
+	r = holder->way == IDM_HOLDER_ZOMBIE ? start_zombie(holder) : -ENOSYS;
+	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
+	return r == -ENOSYS || r == -EPERM ? start_on_stack(holder) : r;
+}
+
+int idm_holder_start(struct idm_holder *holder, enum idm_holder_way way)
 {
 	uint64_t mask;
-	int r = -ENOSYS;
+	int r;
 
-	*holder = (struct idm_holder){ .pidfd = -1, .live = live };
-	if (live)
-		holder->parent = getpid();
+	*holder = (struct idm_holder){ .pidfd = -1, .way = way };
 	idm_sys_block_signals(&mask);
-	if (!live)
-		r = start_zombie(holder);
-	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
-	if (live || r == -ENOSYS || r == -EPERM)
-		r = start_on_stack(holder);
+	r = start(holder);
 	idm_sys_restore_signals(&mask);
 	if (r < 0) {
-		free_stack(holder);
+		free_room(holder);
 		return r;
 	}
 	holder->number = r;
+	if (way == IDM_HOLDER_OWN)
+		await_ready(holder);
 	return 0;
+}
+
+/* ECHILD: another thread waited with __WALL and took it. Then it is dead just as well. */
+static int await_end(const struct idm_holder *holder, int options)
+{
+	siginfo_t info;
+	int r = idm_sys_waitid_pidfd(holder->pidfd, &info, WEXITED | __WALL | options);
+
+	return r == -ECHILD ? 0 : r;
 }
 
 void idm_holder_await_exit(struct idm_holder *holder)
 {
-	siginfo_t info;
-
-	idm_sys_waitid_pidfd(holder->pidfd, &info, WEXITED | WNOWAIT | __WALL);
+	await_end(holder, WNOWAIT);
 }
 
-void idm_holder_end(struct idm_holder *holder)
+void idm_holder_kill(struct idm_holder *holder)
 {
-	siginfo_t info;
+	/* Where a filter or a security module refuses that, it looks for itself now and then. */
+	if (holder->way != IDM_HOLDER_ZOMBIE && idm_sys_pidfd_send_signal(holder->pidfd, SIGKILL) < 0)
+		__atomic_store_n(&holder->room->over, true, __ATOMIC_RELEASE);
+}
+
+/*
+ * What is not known to be over is not given back: should waitid(2) be refused, a pidfd is readable when
+ * its process has left its memory; and should that be refused, the room stays where it is.
+ */
+int idm_holder_end(struct idm_holder *holder)
+{
+	bool is_over;
+	int r;
 
 	if (holder->pidfd < 0)
-		return;
-	/* Where a filter or a security module refuses that, it looks for itself now and then. */
-	if (holder->live && idm_sys_pidfd_send_signal(holder->pidfd, SIGKILL) < 0)
-		__atomic_store_n(&holder->over, true, __ATOMIC_RELEASE);
-	/* ECHILD: somebody waited with __WALL and took it. Then it is dead just as well. */
-	idm_sys_waitid_pidfd(holder->pidfd, &info, WEXITED | __WALL);
+		return 0;
+	idm_holder_kill(holder);
+	r = await_end(holder, 0);
+	is_over = r == 0 || idm_sys_poll_until(holder->pidfd, POLLIN, NULL) > 0;
 	close(holder->pidfd);
 	holder->pidfd = -1;
-	free_stack(holder);
+	if (is_over)
+		free_room(holder);
+	return r;
 }

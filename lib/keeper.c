@@ -20,6 +20,7 @@
 #include "keeper-main.h"
 #include "kernel.h"
 #include "procfs.h"
+#include "refused.h"
 #include "util.h"
 
 static const char step_keep[] = "start keeper";
@@ -79,6 +80,9 @@ int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *
 	struct idm_keeper_ends ends = { -1, -1, { -1, -1 } };
 	int control[2] = { -1, -1 }, reports[2] = { -1, -1 }, r;
 
+	r = idm_refused_waitid();
+	if (r < 0) /* a child that could not be reaped is not started */
+		return idm_fail(err, r, step_keep, NULL, "a seccomp filter refuses waitid(2)");
 	if (idm_procfs_child_would_be_init())
 		return idm_fail(err, -EBUSY, step_keep, NULL,
 				"this thread has unshared a PID namespace that has no init yet");

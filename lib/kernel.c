@@ -74,6 +74,13 @@ int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, u
 	return r;
 }
 
+int idm_sys_openat2_size(size_t size)
+{
+	struct open_how how = { 0 };
+
+	return (int)CALL(syscall(SYS_openat2, -1, "", &how, size));
+}
+
 bool idm_is_lack(int code)
 {
 	return code == -EMFILE || code == -ENFILE || code == -ENOMEM;
@@ -492,6 +499,13 @@ int idm_sys_poll_until(int fd, short events, const struct timespec *deadline)
 void idm_sys_futex_wait(const uint32_t *word, uint32_t value)
 {
 	CALL(syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0));
+}
+
+void idm_sys_futex_wait_ms(const uint32_t *word, uint32_t value, unsigned int milliseconds)
+{
+	struct timespec t = { milliseconds / 1000, milliseconds % 1000 * 1000000L };
+
+	CALL(syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0));
 }
 
 void idm_sys_futex_wake(const uint32_t *word)

@@ -161,6 +161,7 @@ struct idm_pidfd_info {
 /* files */
 int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve);
+int idm_sys_openat2_size(size_t size); /* no file: what a struct of that size gives */
 int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags);
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st);
 int idm_is_mount_point(int fd); /* whether fd is the root of the mount that it is in (Linux 5.8) */
@@ -251,7 +252,8 @@ uint64_t
 idm_file_time(void); /* as files have it: nanoseconds of the epoch, not after what is made next */
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms);
 void idm_sys_futex_wait(const uint32_t *word, uint32_t value); /* may also come back for no reason */
-void idm_sys_futex_wake(const uint32_t *word);		       /* all who wait */
+void idm_sys_futex_wait_ms(const uint32_t *word, uint32_t value, unsigned int milliseconds);
+void idm_sys_futex_wake(const uint32_t *word); /* all who wait */
 int idm_sys_memfd(const char *name, bool to_execute);
 int idm_sys_seal(int memfd); /* for ever as it is */
 ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at);

@@ -23,6 +23,7 @@
 #include "nofollow.h"
 #include "options.h"
 #include "procfs.h"
+#include "refused.h"
 #include "util.h"
 
 static const char step_assemble[] = "assemble plan";
@@ -128,6 +129,8 @@ static int why_not_placed(int code, const struct idm_step *step, struct idm_erro
 {
 	char name[IDM_STEP_NAME];
 
+	if (code == -EPERM)
+		return idm_why_move_refused("attach", idm_step_name(step, name, sizeof(name)), err);
 	idm_fail(err, code, "attach", idm_step_name(step, name, sizeof(name)), NULL);
 	if (code == -ENOSPC)
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");

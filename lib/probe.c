@@ -62,6 +62,14 @@ int idm_probe_clone(int source, int userns_fd, unsigned int flags)
 	return r == -ENOSYS ? clone_then_map(source, userns_fd, below) : r;
 }
 
+int idm_probe_attach(int tree)
+{
+	int r = idm_sys_move_mount(tree, "", tree, "",
+				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+
+	return r == -EPERM || r == -EACCES || r == -ENOSYS ? -EPERM : 0;
+}
+
 int idm_probe_clone_unmapped(int source)
 {
 	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_IDMAP };

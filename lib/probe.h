@@ -25,6 +25,12 @@ int idm_probe_map(int tree, int userns_fd);
  */
 int idm_probe_clone(int source, int userns_fd, unsigned int flags);
 
+/*
+ * Whether a detached mount may be attached at all: 0, or -EPERM if a filter or a security module refuses
+ * that. Nothing is attached: it is asked to be put on itself, which the kernel refuses as the last.
+ */
+int idm_probe_attach(int tree);
+
 /* A copy without the map that the source has. -ENOSYS before Linux 6.15. */
 int idm_probe_clone_unmapped(int source);
 

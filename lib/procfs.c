@@ -20,6 +20,7 @@
 
 #include "error.h"
 #include "kernel.h"
+#include "refused.h"
 #include "util.h"
 
 /* The root of every procfs has this inode number (PROC_ROOT_INO); a bind mount of a part has not. */
@@ -123,6 +124,8 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 		return r;
 	if (r == REAPED)
 		return idm_fail(err, r, step, NULL, "the child was reaped by somebody else");
+	if ((r == -EPERM || r == -ENOSYS) && idm_refused_call())
+		return idm_fail(err, r, step, "/proc", NULL);
 	if (proc < 0 ? proc != -ENOENT : !means_wrong_procfs(r))
 		return idm_fail(err, proc < 0 ? proc : r, step, "/proc", NULL);
 
@@ -132,6 +135,8 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 		return r;
 	if (idm_is_lack(r))
 		return idm_fail(err, r, step, "/proc", NULL);
+	if (own >= 0 && r == -EACCES)
+		return idm_why_closed(r, step, "/proc", err);
 	if (own >= 0)
 		return idm_fail(err, r, step, "/proc", "not even a private procfs shows it: %s",
 				idm_errno_text(-r));
@@ -306,5 +311,7 @@ int idm_procfs_open_self(const char *name, const char *step, struct idm_error *e
 		return proc;
 	self = idm_procfs_openat(proc, "thread-self", O_PATH | O_DIRECTORY);
 	fd = self < 0 ? self : idm_procfs_openat(self, name, O_RDONLY);
+	if (fd == -EACCES)
+		return idm_why_closed(fd, step, name, err);
 	return fd < 0 ? idm_fail(err, fd, step, name, NULL) : fd;
 }

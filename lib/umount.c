@@ -8,6 +8,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "nofollow.h"
+#include "refused.h"
 #include "util.h"
 
 static const char step_umount[] = "unmount";
@@ -40,9 +41,7 @@ static int explain(int code, const char *target, struct idm_error *err)
 			err, code, step_umount, target,
 			"it is not a mount point, or a mount that another user namespace locked");
 	case -EPERM:
-		return idm_fail(
-			err, code, step_umount, target,
-			"it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
+		return idm_why_umount_refused(step_umount, target, err);
 	default:
 		return idm_fail(err, code, step_umount, target, NULL);
 	}

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #include "error.h"
+#include "kernel.h"
 #include "privilege.h"
 
 static const char step_make[] = "make user namespace";
@@ -30,6 +31,20 @@ static int why_eperm(struct idm_error *err)
 	return -EPERM;
 }
 
+static bool has_user_namespaces(void)
+{
+	struct stat st;
+
+	return idm_sys_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0;
+}
+
+int idm_why_no_wait(int code, struct idm_error *err)
+{
+	idm_fail(err, code, step_make, NULL, "a seccomp filter refuses waitid(2)");
+	idm_hint(err, "let the seccomp profile of the container or service allow waitid");
+	return code;
+}
+
 int idm_why_no_userns(int code, struct idm_error *err)
 {
 	if (!err)
@@ -50,6 +65,13 @@ int idm_why_no_userns(int code, struct idm_error *err)
 			 "look at RLIMIT_NPROC (ulimit -u), kernel.pid_max and the cgroup's pids.max");
 		return code;
 	case -EINVAL:
+		if (has_user_namespaces()) {
+			idm_fail(err, code, step_make, NULL,
+				 "the kernel refuses a child that shares the caller's memory");
+			idm_hint(err, "Linux before 6.3 does after unshare(CLONE_NEWTIME)");
+			return code;
+		}
+		__attribute__((fallthrough));
 	case -ENOSYS:
 		idm_fail(err, code, step_make, NULL, "the kernel has no user namespaces, or hides them");
 		idm_hint(err, "CONFIG_USER_NS and Linux 5.2 or newer are needed");

@@ -10,10 +10,13 @@
  *      while 2 happened, so what is open is the child's, whatever happens from here on. If not,
  *      nothing has been touched: start again;
  *   4. write the maps through what is open, end the child by its pidfd.
+ *
+ * Of a child with a memory of its own the end comes before the maps are written.
  */
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #include "cancel.h"
 #include "error.h"
@@ -22,16 +25,21 @@
 #include "own-ids.h"
 #include "privilege.h"
 #include "procfs.h"
+#include "refused.h"
 #include "userns-why.h"
 #include "util.h"
 
+static const char step_open[] = "open the child's maps";
+
 /* What is open of the child. */
 struct files {
+	int process; /* its directory in /proc */
 	int uid_map, gid_map, setgroups, ns;
 };
 
 static void close_files(struct files *f)
 {
+	idm_close_fd(&f->process);
 	idm_close_fd(&f->uid_map);
 	idm_close_fd(&f->gid_map);
 	idm_close_fd(&f->setgroups);
@@ -40,12 +48,10 @@ static void close_files(struct files *f)
 
 static int open_one(int process, const char *name, int flags, int *fd, struct idm_error *err)
 {
-	static const char step[] = "open the child's maps";
-
 	*fd = idm_procfs_openat(process, name, flags);
 	if (*fd >= 0)
 		return 0;
-	idm_fail(err, *fd, step, name,
+	idm_fail(err, *fd, step_open, name,
 		 *fd == -EXDEV ? "something is mounted over that part of the child's /proc directory"
 			       : NULL);
 	if (*fd == -EXDEV)
@@ -53,24 +59,29 @@ static int open_one(int process, const char *name, int flags, int *fd, struct id
 	return *fd;
 }
 
+static int open_setgroups(struct files *f, struct idm_error *err)
+{
+	return open_one(f->process, "setgroups", O_WRONLY, &f->setgroups, err);
+}
+
 static int open_files(const struct idm_holder *child, int initial, struct files *f,
 		      struct idm_error *err)
 {
-	AUTO_CLOSE int process = initial < 0 ? initial : idm_procfs_process(initial, child->number);
 	int r;
 
-	if (process < 0) /* also if it is hidden or covered there: a private procfs may do */
-		process = idm_procfs_open(child->pidfd, true, err);
-	if (process < 0)
-		return process;
-	r = open_one(process, "uid_map", O_WRONLY, &f->uid_map, err);
+	f->process = initial < 0 ? initial : idm_procfs_process(initial, child->number);
+	if (f->process < 0) /* also if it is hidden or covered there: a private procfs may do */
+		f->process = idm_procfs_open(child->pidfd, true, err);
+	if (f->process < 0)
+		return f->process;
+	r = open_one(f->process, "uid_map", O_WRONLY, &f->uid_map, err);
 	if (r == 0)
-		r = open_one(process, "gid_map", O_WRONLY, &f->gid_map, err);
-	/* A zombie's belongs to its user from Linux 7.2 on, a live child's always does. */
-	if (r == 0 && !idm_has_capability(CAP_SETGID))
-		r = open_one(process, "setgroups", O_WRONLY, &f->setgroups, err);
+		r = open_one(f->process, "gid_map", O_WRONLY, &f->gid_map, err);
+	/* What belongs to a live child's user before it is killed does not afterwards. */
+	if (r == 0 && child->way == IDM_HOLDER_OWN && !idm_has_capability(CAP_SETGID))
+		r = open_setgroups(f, err);
 	if (r == 0)
-		r = open_one(process, "ns/user", O_RDONLY, &f->ns, err);
+		r = open_one(f->process, "ns/user", O_RDONLY, &f->ns, err);
 	return r;
 }
 
@@ -83,6 +94,8 @@ static int prove_alive(const struct idm_holder *child, struct idm_error *err)
 		return idm_fail(err, r, "hold the child", NULL, "it was reaped by somebody else");
 	return r < 0 ? idm_fail(err, r, "hold the child", NULL, NULL) : 0;
 }
+
+#define IDM_USERNS_WAYS (IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE | IDM_USERNS_OWN_MEMORY)
 
 /* One side, in the one write that the kernel allows. */
 static int write_side(const struct idm_map *map, unsigned int kind, int fd)
@@ -112,7 +125,24 @@ static int write_cut(const struct idm_map *map, unsigned int kind, int fd, struc
 	return r < 0 ? idm_why_map_refused(map, kind, r, err) : 0;
 }
 
-static int write_maps(const struct idm_map *map, const struct files *f, struct idm_error *err)
+/*
+ * Without CAP_SETGID the kernel wants the namespace to give up setgroups(2) first. The directory belongs
+ * to the proven child for ever, and not to its number.
+ */
+static int write_gids_without_setgroups(const struct idm_map *map, struct files *f)
+{
+	int r;
+
+	if (idm_has_capability(CAP_SETGID))
+		return -EPERM;
+	r = f->setgroups < 0 ? open_setgroups(f, NULL) : 0;
+	if (r < 0)
+		return r == -EACCES ? r : -EPERM;
+	return idm_sys_write(f->setgroups, "deny", 4) == 4 ? write_side(map, IDM_GID, f->gid_map)
+							   : -EPERM;
+}
+
+static int write_maps(const struct idm_map *map, struct files *f, struct idm_error *err)
 {
 	int r = write_side(map, IDM_UID, f->uid_map);
 
@@ -123,69 +153,133 @@ static int write_maps(const struct idm_map *map, const struct files *f, struct i
 	if (r < 0)
 		return r;
 	r = write_side(map, IDM_GID, f->gid_map);
-	/*
-	 * Without CAP_SETGID the kernel wants the namespace to give up setgroups(2) first. Nobody will
-	 * ever run in it, so that is nothing to lose.
-	 */
-	if (r == -EPERM && f->setgroups >= 0 && idm_sys_write(f->setgroups, "deny", 4) == 4)
-		r = write_side(map, IDM_GID, f->gid_map);
+	if (r == -EPERM)
+		r = write_gids_without_setgroups(map, f);
 	if (r == -EPERM)
 		return write_cut(map, IDM_GID, f->gid_map, err);
 	return r < 0 ? idm_why_map_refused(map, IDM_GID, r, err) : 0;
 }
 
-/* `initial`: see idm_procfs_of_initial(), or negative. */
-static int attempt(const struct idm_map *map, unsigned int way, int initial, struct idm_error *err)
+/* Reaps the child, however far it came. `r` is what came of it. */
+static int end(struct idm_holder *child, int r, struct idm_error *err)
 {
-	struct files f = { -1, -1, -1, -1 };
-	struct idm_holder child;
-	int r = idm_holder_start(&child, way == IDM_USERNS_LIVE), alive;
+	int waited = idm_holder_end(child);
 
+	if (r < 0 || waited == 0)
+		return r;
+	return idm_fail(err, waited, "reap the child", NULL, "waitid(2) fails: %s",
+			idm_errno_text(-waited));
+}
+
+struct request {
+	const struct idm_map *map;
+	enum idm_holder_way way;
+	bool of_zombie;	  /* the verdict on a zombie is wanted */
+	int initial;	  /* see idm_procfs_of_initial(), or negative */
+	bool not_started; /* the kernel has refused the child */
+	struct idm_error *err;
+};
+
+static int write_through(const struct request *q, struct idm_holder *child, struct files *f)
+{
+	int r = open_files(child, q->initial, f, q->err), alive;
+
+	/* Also if that failed: there are many errnos for "it is gone", such as EINVAL and EACCES. */
+	alive = prove_alive(child, q->err);
+	/* Any process of its user may trace it: it is dead before it has an id. */
+	if (q->way == IDM_HOLDER_OWN) {
+		idm_holder_kill(child);
+		idm_holder_await_exit(child);
+	}
+	if (alive < 0)
+		return alive;
+	return r < 0 ? r : write_maps(q->map, f, q->err);
+}
+
+static int attempt(struct request *q)
+{
+	struct files f = { -1, -1, -1, -1, -1 };
+	struct idm_holder child;
+	int r = idm_holder_start(&child, q->way);
+
+	q->not_started = r < 0;
 	if (r < 0)
-		return idm_why_no_userns(r, err);
+		return idm_why_no_userns(r, q->err);
 	/*
 	 * As long as it has not exited, its maps belong to its user. Who asks for a zombie gets the
 	 * verdict on a zombie; who does not care need not wait.
 	 */
-	if (way == IDM_USERNS_ZOMBIE)
+	if (q->of_zombie)
 		idm_holder_await_exit(&child);
-	r = open_files(&child, initial, &f, err);
-	/* Also if that failed: there are many errnos for "it is gone", such as EINVAL and EACCES. */
-	alive = prove_alive(&child, err);
-	if (alive < 0)
-		r = alive;
-	if (r == 0)
-		r = write_maps(map, &f, err);
-	idm_holder_end(&child);
+	r = end(&child, write_through(q, &child, &f), q->err);
 	if (r == 0)
 		r = idm_take_fd(&f.ns);
 	close_files(&f);
 	return r;
 }
 
-static int attempts(const struct idm_map *map, unsigned int way, int initial, struct idm_error *err)
+static int attempts(struct request *q, enum idm_holder_way way)
 {
 	int r = -ESRCH;
 
+	q->way = way;
 	for (int i = 0; i < IDM_USERNS_ATTEMPTS && r == -ESRCH; i++)
-		r = attempt(map, way, initial, err);
-	return r == -ESRCH ? idm_why_always_reaped(err) : r;
+		r = attempt(q);
+	return r == -ESRCH ? idm_why_always_reaped(q->err) : r;
+}
+
+/* The child was dumpable, so its files belonged to our user. */
+static int by_own_memory(struct request *q)
+{
+	int r = attempts(q, IDM_HOLDER_OWN);
+
+	return r == -EACCES ? idm_why_closed(r, step_open, "/proc", q->err) : r;
+}
+
+/*
+ * Before Linux 7.2 the maps of a zombie belong to the initial namespace's root, so without
+ * CAP_DAC_OVERRIDE there they cannot be opened, unless that was done before the child had exited. A live
+ * child's belong to its user, which is ours; unless we are not dumpable, and so is a child that shares
+ * our memory.
+ * EINVAL: after unshare(CLONE_NEWTIME) old kernels refuse a child that shares memory.
+ */
+static int any_way(struct request *q)
+{
+	int r = attempts(q, IDM_HOLDER_ZOMBIE);
+
+	if (r == -EACCES && idm_sys_prctl(PR_GET_DUMPABLE, 0, 0) == 1)
+		r = attempts(q, IDM_HOLDER_LIVE);
+	if (IDM_HOLDER_HAS_OWN && (r == -EACCES || (r == -EINVAL && q->not_started)))
+		return by_own_memory(q);
+	return r;
+}
+
+static int one_way(struct request *q, unsigned int flags)
+{
+	q->of_zombie = flags == IDM_USERNS_ZOMBIE;
+	if (flags == IDM_USERNS_OWN_MEMORY)
+		return by_own_memory(q);
+	return attempts(q, q->of_zombie ? IDM_HOLDER_ZOMBIE : IDM_HOLDER_LIVE);
 }
 
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	static const char step[] = "make user namespace";
+	struct request q = { .map = map, .err = err };
 	AUTO_CLOSE int initial = -1;
 	int r;
 
-	if (flags & ~(IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE) ||
-	    flags == (IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE))
+	if (flags & ~IDM_USERNS_WAYS || flags & (flags - 1))
 		return idm_fail(err, -EINVAL, step, NULL, "unknown flags 0x%x", flags);
 	r = idm_map_check(map, err);
 	if (r < 0)
 		return r;
-	initial = idm_procfs_of_initial();
+	/* A child that could not be reaped is not started. */
+	r = idm_refused_waitid();
+	if (r < 0)
+		return idm_why_no_wait(r, err);
+	initial = q.initial = idm_procfs_of_initial();
 	if (initial < 0 && idm_procfs_child_would_be_init()) {
 		idm_fail(err, -EBUSY, step, NULL,
 			 "this thread has unshared a PID namespace that has no init yet, and the child "
@@ -193,13 +287,5 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 		idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
 		return -EBUSY;
 	}
-	r = attempts(map, flags, initial, err);
-	/*
-	 * Before Linux 7.2 the maps of a zombie belong to the initial namespace's root, so without
-	 * CAP_DAC_OVERRIDE there they cannot be opened, unless that was done before the child had
-	 * exited. A live child's belong to its user, which is ours.
-	 */
-	if (r == -EACCES && !flags)
-		r = attempts(map, IDM_USERNS_LIVE, initial, err);
-	return r;
+	return flags ? one_way(&q, flags) : any_way(&q);
 }

@@ -163,7 +163,8 @@ struct owner owner_seen(int clone, unsigned int file)
 
 void namespaces_without_mounts(void)
 {
-	static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE };
+	static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE,
+					     IDM_USERNS_OWN_MEMORY };
 	AUTO_MAP struct idm_map *map = map_of("u:0:5000:2,g:1:7000:2");
 	AUTO_CLOSE int probe = -1;
 

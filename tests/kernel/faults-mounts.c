@@ -86,6 +86,14 @@ TEST(a_user_namespace_by_a_live_child)
 	leave();
 }
 
+TEST(a_user_namespace_by_a_child_with_its_own_memory)
+{
+	enter();
+	way = IDM_USERNS_OWN_MEMORY;
+	survive(&(struct operation){ "own memory", .go = open_userns, .check = check_userns });
+	leave();
+}
+
 TEST(a_user_namespace_by_either)
 {
 	enter();

@@ -188,7 +188,8 @@ static void try(const struct moment *m, unsigned int way)
 
 TEST_SINCE(5, 12, namespaces_without_mounts, parts_that_are_covered_at_the_worst_moment)
 {
-	static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE };
+	static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE,
+					     IDM_USERNS_OWN_MEMORY };
 	unsigned long n = 0;
 
 	enter();

@@ -219,7 +219,8 @@ static void attach_and_look(int tree, unsigned int n)
 
 static void mount_one(unsigned int n)
 {
-	static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE };
+	static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE,
+					     IDM_USERNS_OWN_MEMORY };
 	AUTO_MAP struct idm_map *map = good_map(n);
 	AUTO_CLOSE int userns = -1, tree = -1;
 	struct idm_error err;

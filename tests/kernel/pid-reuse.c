@@ -193,17 +193,24 @@ static struct sum rob(const char *what, void (*victim)(void *), struct theft the
 	return sum;
 }
 
+static const struct {
+	unsigned int flags;
+	const char *what;
+} ways[] = {
+	{ 0, "namespace" },
+	{ IDM_USERNS_ZOMBIE, "namespace by a zombie" },
+	{ IDM_USERNS_LIVE, "namespace by a live child" },
+	{ IDM_USERNS_OWN_MEMORY, "namespace by a child with its own memory" },
+};
+
 static unsigned int rob_all(struct theft theft, unsigned int times)
 {
-	static const char *const ways[] = {
-		[0] = "namespace",
-		[IDM_USERNS_ZOMBIE] = "namespace by a zombie",
-		[IDM_USERNS_LIVE] = "namespace by a live child",
-	};
 	unsigned int decoys = 0;
 
-	for (job.way = 0; job.way < ARRAY_SIZE(ways); job.way++)
-		decoys += rob(ways[job.way], make_userns, theft, times, false).decoys;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		job.way = ways[i].flags;
+		decoys += rob(ways[i].what, make_userns, theft, times, false).decoys;
+	}
 	job.userns = userns_of(SOME_MAP);
 	decoys += rob("map of a namespace", read_userns, theft, times, false).decoys;
 	close(job.userns);
@@ -275,9 +282,11 @@ static void without_the_question(void *unused)
 	const struct theft theft = { .lie = true };
 
 	(void)unused;
-	for (job.way = 0; job.way <= IDM_USERNS_LIVE; job.way++)
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		job.way = ways[i].flags;
 		assert_true(rob("namespace, without the question", make_userns, theft, 3, true).wrong >
 			    0);
+	}
 	job.userns = userns_of(SOME_MAP);
 	assert_true(rob("map, without the question", read_userns, theft, 3, true).wrong > 0);
 	close(job.userns);

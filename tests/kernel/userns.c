@@ -21,7 +21,7 @@
 
 #define SOME_MAP "u:0:100000:1000,u:1000:0:1,g:0:200000:1000,g:1000:7:1"
 
-static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE };
+static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE, IDM_USERNS_OWN_MEMORY };
 
 static int open_userns(const char *text, unsigned int flags, struct idm_error *err)
 {
@@ -152,8 +152,8 @@ TEST(flags)
 {
 	struct idm_error err;
 
-	assert_error(open_userns(SOME_MAP, 4, &err), -EINVAL, &err, "", "make user namespace",
-		     "unknown flags 0x4");
+	assert_error(open_userns(SOME_MAP, 8, &err), -EINVAL, &err, "", "make user namespace",
+		     "unknown flags 0x8");
 	assert_error(open_userns(SOME_MAP, IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE, &err), -EINVAL, &err, "",
 		     "make user namespace", "0x3");
 	assert_error(open_userns(SOME_MAP, 0x80000001U, &err), -EINVAL, &err, "", "make user namespace",
@@ -1106,7 +1106,7 @@ TEST(a_caller_that_is_killed_leaves_nothing)
 		int status;
 
 		if (pid == 0)
-			open_for_ever(i % 2 ? IDM_USERNS_LIVE : IDM_USERNS_ZOMBIE);
+			open_for_ever(1U << i % 3);
 		usleep(500 + rng_below(&rng, 1000));
 		must(kill(pid, SIGKILL));
 		must(waitpid(pid, &status, 0));

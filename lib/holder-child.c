@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The child that is dumpable although the caller is not.
+ *
+ * A process that is not dumpable may not open the maps of a child that shares its memory. A child with a
+ * copy can make itself dumpable. But then every process of the same user may look into it, so it first
+ * gives away what it has of the caller's: all memory but the pages that it needs itself, all descriptors
+ * and the working directory. What is left is this code, one page that is zero, and a stack.
+ *
+ * It runs without libc, from a section of its own, so that its pages are known.
+ */
+#include "holder.h"
+
+#include <errno.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "child-raw.h"
+
+#define HERE __attribute__((section("idm_holder"), noinline, used))
+#define LARGEST (1UL << 46)
+#define END (1UL << 56) /* no address is above that; the kernel says where it really ends */
+
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2U /* Linux 5.9 */
+#endif
+#define FUTEX_WAKE_ONE 1
+
+/*
+ * In pieces, as large as the kernel lets them be. It refuses a piece that holds a sealed mapping (Linux
+ * 6.10), such as the vDSO: of a single page that it refuses the content is thrown away. EINVAL: that is
+ * beyond the end of the memory.
+ */
+HERE static void forget(unsigned long from, unsigned long to, unsigned long page)
+{
+	unsigned long size = LARGEST;
+
+	while (from < to) {
+		long r;
+
+		if (size > to - from)
+			size = to - from;
+		r = raw(SYS_munmap, from, size);
+		if (r < 0 && size > page) {
+			size = size / 2 & -page;
+			continue;
+		}
+		if (r == -EINVAL)
+			return;
+		if (r < 0)
+			raw(SYS_madvise, from, size, MADV_DONTNEED);
+		from += size;
+		size = size < LARGEST ? size * 2 : size;
+	}
+}
+
+HERE static void forget_all_but(const struct idm_holder_room *room)
+{
+	unsigned long from = room->page; /* nothing can be mapped below */
+
+	for (int i = 0; i < room->n_kept; i++) {
+		if (room->kept[i].from > from)
+			forget(from, room->kept[i].from, room->page);
+		from = room->kept[i].to;
+	}
+	forget(from, END, room->page);
+	/* The kernel goes on writing there. */
+	if (room->noted)
+		raw(SYS_madvise, room->noted & -room->page, room->page, MADV_DONTNEED);
+}
+
+HERE void idm_holder_child(void *data)
+{
+	struct idm_holder_room *room = data;
+	long now[2] = { 0, 10000000 };
+	char root[2];
+
+	root[0] = '/';
+	root[1] = '\0';
+	raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+	forget_all_but(room);
+	/* A new, empty table: nothing is copied. */
+	if (raw(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0 && raw(SYS_chdir, root) == 0 &&
+	    raw(SYS_prctl, PR_SET_DUMPABLE, 1) == 0) {
+		__atomic_store_n(&room->ready, 1, __ATOMIC_RELEASE);
+		raw(SYS_futex, &room->ready, FUTEX_WAKE_ONE, 1);
+		while (raw(SYS_getppid) == room->parent &&
+		       !__atomic_load_n(&room->over, __ATOMIC_ACQUIRE)) {
+			raw(SYS_ppoll, 0, 0, now, 0, 0);
+			now[1] = 10000000; /* the kernel leaves there what was left of it */
+		}
+	}
+	for (;;)
+		raw(SYS_exit, 0);
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A caller that a seccomp filter or Landlock confines hears what refuses which call, and nothing is left
+ * behind that could not be taken away again.
+ */
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "checks.h"
+#include "children.h"
+#include "holder.h"
+#include "util.h"
+
+#define SOURCE SCRATCH "/source"
+#define TARGET SCRATCH "/target"
+
+static void enter(void)
+{
+	scratch_enter();
+	mount_mappable(SOURCE);
+	scratch_dir(TARGET);
+}
+
+static void assert_opens(unsigned int flags)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
+	struct idm_error err;
+	AUTO_CLOSE int fd = (int)assert_ok(idm_userns_open(map, flags, &err), &err);
+
+	assert_true(fd >= 0);
+}
+
+static struct idm_error refused_namespace(unsigned int flags)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
+	struct idm_error err;
+	int r = idm_userns_open(map, flags, &err);
+
+	if (r >= 0)
+		fail_msg("the namespace was made");
+	assert_int_equal(err.errnum, -r);
+	return err;
+}
+
+/* ---- waitid ---- */
+
+static void assert_names_waitid(const struct idm_error *err)
+{
+	assert_contains(err->message, "a seccomp filter refuses waitid(2)");
+	assert_contains(err->hint, "waitid");
+}
+
+static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE, IDM_USERNS_OWN_MEMORY };
+
+/* What cannot be reaped is not started. */
+TEST_ANYWHERE(without_waitid_no_child_is_started)
+{
+	struct idm_child_options o = SCRIPT("true");
+	AUTO_MAP struct idm_map *map = map_of("");
+	struct snapshot *before;
+	struct idm_reaper *reaper;
+	struct idm_error err;
+	AUTO_CLOSE int userns = -1;
+
+	need_root();
+	userns = userns_of("0:100000:65536");
+	assert_ok(idm_reaper_new(&reaper, &err), &err);
+	refuse_call(SYS_waitid, EPERM);
+	before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		err = refused_namespace(ways[i]);
+		assert_names_waitid(&err);
+	}
+	assert_true(idm_map_add_userns(map, userns, &err) < 0);
+	assert_names_waitid(&err);
+	assert_true(idm_child_start(&o, &err) < 0);
+	assert_contains(err.message, "waitid(2)");
+	assert_true(idm_reaper_keep(reaper, 0, NULL, &err) < 0);
+	assert_contains(err.message, "waitid(2)");
+	snapshot_assert_same(before);
+	idm_reaper_free(reaper);
+}
+
+/*
+ * A filter whose errno is the kernel's own cannot be told before. The child is not killed by signal
+ * either: it ends by itself, later than the call would be over. Its room must be there until then.
+ */
+static void end_late(enum idm_holder_way way)
+{
+	struct idm_holder child;
+	siginfo_t info;
+
+	assert_ok(idm_holder_start(&child, way), NULL);
+	assert_int_equal(idm_holder_end(&child), -EINVAL);
+	assert_int_equal(child.pidfd, -1);
+	memset(&info, 0, sizeof(info));
+	assert_int_equal(must(syscall(SYS_wait4, child.number, &info.si_status, __WALL, NULL)),
+			 child.number);
+	assert_int_equal(info.si_status, 0); /* not killed by SIGSEGV */
+}
+
+static void refuse_the_end(void *unused)
+{
+	(void)unused;
+	refuse_call(SYS_waitid, EINVAL);
+	refuse_call_where(SYS_pidfd_send_signal, 1, SIGKILL, EPERM);
+	for (int i = 0; i < 20; i++) {
+		end_late(IDM_HOLDER_LIVE);
+		if (IDM_HOLDER_HAS_OWN)
+			end_late(IDM_HOLDER_OWN);
+	}
+}
+
+TEST_ANYWHERE(the_stack_stays_until_the_child_has_left_it)
+{
+	need_root();
+	in_child(refuse_the_end, NULL);
+}
+
+static void refuse_waitid_as_the_kernel(void *unused)
+{
+	struct idm_error err;
+
+	(void)unused;
+	refuse_call(SYS_waitid, EINVAL);
+	err = refused_namespace(0);
+	assert_contains(err.message, "reap the child: waitid(2) fails");
+	must(syscall(SYS_wait4, -1, NULL, __WALL, NULL));
+}
+
+TEST_ANYWHERE(a_failing_waitid_is_named)
+{
+	need_root();
+	in_child(refuse_waitid_as_the_kernel, NULL);
+}
+
+/* ---- other calls ---- */
+
+static void without_call(long number, const char *name)
+{
+	static const int errnos[] = { EPERM, ENOSYS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++) {
+		struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+		struct idm_error err;
+		char said[64];
+
+		refuse_call(number, errnos[i]);
+		err = refused_namespace(0);
+		snprintf(said, sizeof(said), "a seccomp filter refuses %s(2)", name);
+		assert_contains(err.message, said);
+		assert_contains(err.hint, name);
+		snapshot_assert_same(before);
+	}
+}
+
+TEST_ANYWHERE(without_openat2)
+{
+	need_root();
+	without_call(SYS_openat2, "openat2");
+}
+
+TEST_ANYWHERE(without_pidfd_send_signal)
+{
+	need_root();
+	without_call(SYS_pidfd_send_signal, "pidfd_send_signal");
+}
+
+TEST(without_openat2_a_target_cannot_be_resolved)
+{
+	AUTO_FD int tree = -1;
+	struct idm_error err;
+	AUTO_FD int root = -1;
+
+	enter();
+	tree = tree_of(SOURCE, "0:1000:1");
+	root = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
+	refuse_call(SYS_openat2, EPERM);
+	assert_error(
+		idm_tree_attach(tree, root, "target", IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT, &err),
+		-EPERM, &err, "target", NULL, "a seccomp filter refuses openat2(2)");
+}
+
+static void attach_is_refused(const char *reason, const char *hint)
+{
+	AUTO_FD int tree = tree_of(SOURCE, "0:1000:1");
+	struct checked x = check(SOURCE, 0);
+	struct idm_error err;
+
+	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), -EPERM,
+		     &err, TARGET, "attach", reason);
+	assert_contains(err.hint, hint);
+	assert_error(idm_tree_attach(tree, AT_FDCWD, SOURCE, IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT,
+				     &err),
+		     -EPERM, &err, SOURCE, "attach", reason);
+	/* The check knows it before. */
+	assert_int_equal(x.r, 0);
+	assert_false(x.c.mappable);
+	assert_error(-x.e.errnum, -EPERM, &x.e, SOURCE, "attach", reason);
+	assert_contains(x.e.hint, hint);
+}
+
+TEST(without_move_mount)
+{
+	enter();
+	refuse_call(SYS_move_mount, EPERM);
+	attach_is_refused("a seccomp filter refuses move_mount(2)", "move_mount");
+}
+
+TEST(without_umount)
+{
+	struct idm_error err;
+
+	enter();
+	refuse_call(SYS_umount2, EPERM);
+	assert_error(idm_umount(SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
+		     "a seccomp filter refuses umount2(2)");
+}
+
+static void attach_without_privilege(void *unused)
+{
+	AUTO_FD int tree = tree_of(SOURCE, "0:1000:1");
+	struct idm_error err;
+
+	(void)unused;
+	become_user(1000, 1000);
+	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), -EPERM,
+		     &err, TARGET, "attach", "it needs CAP_SYS_ADMIN");
+	assert_error(idm_umount(SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
+		     "it needs CAP_SYS_ADMIN");
+}
+
+/* It is said to those alone who have not got it. */
+TEST(without_privilege)
+{
+	enter();
+	in_child(attach_without_privilege, NULL);
+}
+
+/* ---- Landlock ---- */
+
+/* From here on these accesses are refused everywhere, and so is every change of mounts. */
+static void enter_landlock(uint64_t accesses)
+{
+	struct landlock_ruleset_attr attr = { .handled_access_fs = accesses };
+	long ruleset = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0U);
+
+	if (ruleset < 0)
+		skip_test("no Landlock: %s", strerror(errno));
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	must(syscall(SYS_landlock_restrict_self, ruleset, 0U));
+	must(close((int)ruleset));
+}
+
+TEST(landlock_refuses_to_attach)
+{
+	struct idm_error err;
+
+	enter();
+	enter_landlock(LANDLOCK_ACCESS_FS_MAKE_CHAR);
+	attach_is_refused("a security module refuses move_mount(2)", "Landlock");
+	assert_error(idm_umount(SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
+		     "a security module refuses umount2(2)");
+}
+
+TEST(landlock_refuses_a_plan)
+{
+	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	static const char *const words[] = { "bind" };
+	struct idm_plan *plan;
+	struct idm_error err;
+
+	enter();
+	scratch_dir(SOURCE "/below");
+	assert_ok(idm_plan_new(&plan), NULL);
+	m.source = SOURCE;
+	m.options = words;
+	m.n_options = 1;
+	assert_ok(idm_plan_add(plan, &m, &err), &err);
+	m.target = "below";
+	assert_ok(idm_plan_add(plan, &m, &err), &err);
+	enter_landlock(LANDLOCK_ACCESS_FS_MAKE_CHAR);
+	if (!kernel_is_before(6, 15))
+		assert_error(idm_plan_open(plan, NULL, &err), -EPERM, &err, NULL, "attach",
+			     "a security module refuses move_mount(2)");
+	assert_error(idm_plan_apply(plan, AT_FDCWD, TARGET, NULL, &err), -EPERM, &err, NULL, NULL, NULL);
+	idm_plan_free(plan);
+}
+
+/* A namespace needs no change of mounts. */
+TEST_ANYWHERE(landlock_lets_namespaces_be_made)
+{
+	need_root();
+	enter_landlock(LANDLOCK_ACCESS_FS_MAKE_CHAR);
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		assert_opens(ways[i]);
+}
+
+TEST_ANYWHERE(landlock_closes_proc)
+{
+	static const uint64_t accesses[] = { LANDLOCK_ACCESS_FS_WRITE_FILE,
+					     LANDLOCK_ACCESS_FS_READ_FILE };
+
+	need_root();
+	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++) {
+		struct idm_error err;
+
+		enter_landlock(accesses[i]);
+		err = refused_namespace(0);
+		assert_int_equal(err.errnum, EACCES);
+		assert_contains(err.message, "a security module such as Landlock closes");
+		assert_contains(err.hint, "READ_FILE and WRITE_FILE");
+	}
+}
