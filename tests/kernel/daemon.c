@@ -16,7 +16,7 @@
 #include "plans.h"
 
 #define THREADS 4
-#define ROUNDS (test_is_slow() ? 100 : 1000)
+#define ROUNDS (TEST_SANITIZED ? 30 : test_is_slow() ? 100 : 1000)
 
 static struct idm_cache *cache;
 static struct idm_reaper *reaper;
@@ -26,8 +26,12 @@ static int userns;
 /* close(3) is a place to be cancelled at, before anything is closed. */
 static void give_back(long fd)
 {
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	if (fd >= 0)
-		syscall(SYS_close, fd);
+		close((int)fd);
+	pthread_setcancelstate(state, &state);
 }
 
 /* ---- each function, called so that it succeeds; the result of the last call ---- */
@@ -269,18 +273,25 @@ static long try_check(void)
 	return r ? r : idm_check_path(AT_FDCWD, ROOT, IDM_CHECK_WRITE, &check, &error);
 }
 
-static long try_child(void)
+static long start_child(bool in_namespaces)
 {
 	static const char *const argv[] = { "true", NULL };
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
-	long pidfd, r;
 
 	o.path = "/bin/true";
 	o.argv = argv;
-	o.map = map;
-	o.namespaces = IDM_NS_PID;
-	o.uid = 0;
-	pidfd = idm_child_start(&o, &error);
+	if (in_namespaces) {
+		o.map = map;
+		o.namespaces = IDM_NS_PID;
+		o.uid = 0;
+	}
+	return idm_child_start(&o, &error);
+}
+
+static long try_child(void)
+{
+	long pidfd = start_child(true), r;
+
 	if (pidfd < 0)
 		return pidfd;
 	r = idm_child_signal((int)pidfd, 0, &error);
@@ -307,31 +318,34 @@ static long try_reaper(void)
 	return r;
 }
 
+static long watch_child(struct idm_reaper *own, long pidfd)
+{
+	struct idm_exit exit;
+	long r = idm_reaper_add(own, (int)pidfd, 0, NULL, &error);
+
+	if (r < 0) {
+		siginfo_t info;
+
+		idm_sys_waitid_pidfd((int)pidfd, &info, WEXITED);
+		return r;
+	}
+	r = idm_reaper_next(own, -1, &exit, NULL, &error);
+	return r == 1 ? 0 : r;
+}
+
 static long try_new_reaper(void)
 {
 	struct idm_reaper *own;
-	struct idm_exit exit;
-	int pidfd = -1;
-	long r = idm_reaper_new(&own, &error), pid;
+	long r = idm_reaper_new(&own, &error), pidfd = -1;
 
 	if (r < 0)
 		return r;
 	r = idm_reaper_keep(own, IDM_REAPER_ORPHANS, NULL, &error);
-	pid = fork();
-	if (pid == 0)
-		_exit(0);
-	pidfd = idm_sys_pidfd_open((pid_t)pid);
-	if (r == 0 && pidfd < 0)
-		r = pidfd;
 	if (r == 0)
-		r = idm_reaper_add(own, pidfd, 0, NULL, &error);
+		r = pidfd = start_child(false);
+	if (r >= 0)
+		r = watch_child(own, pidfd);
 	give_back(pidfd);
-	if (r == 0)
-		r = idm_reaper_next(own, -1, &exit, NULL, &error);
-	if (r == 1)
-		r = 0;
-	else
-		waitpid((pid_t)pid, NULL, 0);
 	idm_reaper_free(own);
 	return r;
 }

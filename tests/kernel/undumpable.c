@@ -322,12 +322,12 @@ TEST_ANYWHERE(after_unsharing_a_time_namespace)
 
 /* ---- children that are taken away ---- */
 
-static volatile bool over;
+static bool over;
 
 static void *take_all(void *unused)
 {
 	(void)unused;
-	while (!over)
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED))
 		waitpid(-1, NULL, __WALL | WNOHANG);
 	return NULL;
 }
@@ -350,7 +350,7 @@ TEST_ANYWHERE(beside_a_thread_that_takes_all_children)
 		if (fd >= 0)
 			fds[n++] = fd;
 	}
-	over = true;
+	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
 	pthread_join(thief, NULL);
 	note("%u of %zu calls got a namespace", n, ARRAY_SIZE(fds));
 	assert_true(n > 0);
