@@ -266,7 +266,7 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  * it is held by pidfd, and nothing is written until the pidfd has proven that what was opened under
  * its number is its own. Should somebody reap it all the same (wait with __WALL), the library starts
  * again, a few times. All signals of the calling thread are blocked for the length of one clone3(2).
- * No memory is copied, no page table, no descriptor table.
+ * No memory is copied, no page table, no descriptor table, but for IDM_USERNS_OWN_MEMORY.
  *
  * Needs, in the caller's user namespace, CAP_SETUID and CAP_SETGID, and CAP_SETFCAP where id 0 is in
  * the seen column; without them a map of exactly the caller's own uid and gid, one id each, works.
@@ -277,7 +277,8 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  *
  * -EINVAL, -E2BIG: as idm_map_check(), or an unknown flag; -E2BIG also if the cut leaves more rows or
  * bytes than the kernel takes. -EPERM: a privilege is missing, err says
- * which. -EACCES: IDM_USERNS_ZOMBIE where the live child is needed. -ENOSPC: user.max_user_namespaces
+ * which. -EACCES: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE where another way is needed, or a security module
+ * closes the child's files in /proc. -ENOSPC: user.max_user_namespaces
  * or 32 levels. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max. -EMFILE, -ENFILE.
  * -ESRCH: the child was reaped by somebody else, every time. -EBUSY: the calling thread has unshared a
  * PID namespace that has no init yet, and the child would become it. -ENOENT: /proc is not a procfs that
