@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "child.h"
 #include "cancel.h"
+#include "child.h"
 #include "error.h"
 #include "exit.h"
 #include "kernel.h"
@@ -119,6 +119,7 @@ int idm_child_signal(int pidfd, int signal, struct idm_error *err)
  */
 int idm_child_signal_group(int pidfd, int signal, struct idm_error *err)
 {
+	HOLD_CANCEL;
 	siginfo_t info = { .si_signo = signal, .si_code = SI_QUEUE };
 	int r;
 
