@@ -100,6 +100,15 @@ private_mounts()
 	exec unshare --mount --propagation private "${line[@]}"
 }
 
+# crun gives its standard streams to the container's root, /dev/null too. There it is read-only, which keeps
+# its owner, and keeps no one from writing to it.
+keep_dev_null()
+{
+	mount --bind /dev/null /dev/null
+	mount -o remount,bind,ro /dev/null
+	exec </dev/null
+}
+
 # A tmpfs to work on. It is at /mnt since other users have to get there, which bats' own directories do
 # not allow.
 set_up_mounts()

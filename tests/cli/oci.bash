@@ -9,6 +9,7 @@ set_up_containers()
 	local name
 
 	set_up_mounts
+	keep_dev_null
 	no_policy
 	mkdir -p rootfs/bin rootfs/proc rootfs/dev rootfs/sys rootfs/etc rootfs/vol rootfs/other
 	cp "$(type -P busybox)" rootfs/bin/busybox

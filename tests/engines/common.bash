@@ -14,6 +14,7 @@ setup_file()
 set_up_engine()
 {
 	set_up_mounts
+	keep_dev_null
 	no_policy
 	mkdir -m 711 engine
 	mount -t tmpfs -o mode=755 run /run

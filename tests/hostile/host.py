@@ -151,10 +151,17 @@ class Caller:
         mode[1] &= ~termios.OPOST
         termios.tcsetattr(fd, termios.TCSANOW, mode)
 
+    @staticmethod
+    def nothing_to_read():
+        """Not /dev/null: crun gives its standard streams to the container's root."""
+        reading, writing = os.pipe()
+        os.close(writing)
+        return reading
+
     def execute(self, command, pipe_in):
         try:
             if self.mode == "pipes":
-                os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+                os.dup2(self.nothing_to_read(), 0)
                 os.dup2(pipe_in, 1)
                 os.dup2(pipe_in, 2)
             # Descriptors that a careless caller leaves open.

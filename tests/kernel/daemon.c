@@ -215,7 +215,7 @@ static long try_plan(void)
 	if (r == 0)
 		r = add_bind(plan);
 	if (r == 0)
-		idm_plan_harden(plan);
+		idm_plan_harden(plan, NULL, NULL);
 	if (r == 0)
 		r = idm_plan_apply(plan, AT_FDCWD, target, &apply, &error);
 	if (r == 0)
