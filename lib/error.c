@@ -41,7 +41,7 @@ static void hint_limit(struct idm_error *err, int code)
 		idm_hint(err, "RLIMIT_NOFILE (ulimit -n) is %llu descriptors",
 			 (unsigned long long)idm_sys_limit(RLIMIT_NOFILE));
 	else if (code == -EFBIG)
-		idm_hint(err, "RLIMIT_FSIZE (ulimit -f) is %llu bytes; it also limits files in memory",
+		idm_hint(err, "RLIMIT_FSIZE is %llu bytes; it also limits files in memory",
 			 (unsigned long long)idm_sys_limit(RLIMIT_FSIZE));
 }
 
