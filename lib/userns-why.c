@@ -68,7 +68,7 @@ int idm_why_no_userns(int code, struct idm_error *err)
 		if (has_user_namespaces()) {
 			idm_fail(err, code, step_make, NULL,
 				 "the kernel refuses a child that shares the caller's memory");
-			idm_hint(err, "Linux before 6.3 does after unshare(CLONE_NEWTIME)");
+			idm_hint(err, "older kernels (6.1 and before) do after unshare(CLONE_NEWTIME)");
 			return code;
 		}
 		__attribute__((fallthrough));
