@@ -436,7 +436,8 @@ ends()
 		echo 1 >/proc/sys/dev/tty/legacy_tiocsti
 		run terminal "'$IDMOUNT' run --rootfs / -m 0:100000:65536 --bind type:/run/type:idmap --no-tty $pid -- perl /run/type"
 		echo "$before" >/proc/sys/dev/tty/legacy_tiocsti
-		same 'what is typed' $'refused\nrefused' "$output"
+		# The host's root, as the container's, is a place that others reach: that is noted, too.
+		same 'what is typed' $'refused\nrefused' "$(grep -v ': note: /: ' <<<"$output")"
 	done
 }
 
