@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "error.h"
 #include "lookup.h"
@@ -35,10 +36,23 @@ struct limits {
 
 /* ---- reading ---- */
 
+/* More is not read: a line of any length would be kept in memory. */
+#define MOST_BYTES (16L << 20)
+
+/* A device may never end, or do something when it is opened. */
+static FILE *open_plain(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > MOST_BYTES)
+		return NULL;
+	return fopen(path, "re");
+}
+
 /* Calls `each` for every line, without its end, which it may take apart. */
 static void each_line(const char *path, void (*each)(char *line, void *data), void *data)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = open_plain(path);
 	char *line = NULL;
 	size_t size = 0;
 
