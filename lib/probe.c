@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "clone-mount.h"
 #include "error.h"
 #include "kernel.h"
 #include "util.h"
@@ -39,27 +40,15 @@ int idm_probe_map(int tree, int userns_fd)
 	return idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
 }
 
-/* In two calls, and not if the source is mapped. */
-static int clone_then_map(int source, int userns_fd, unsigned int recursive)
-{
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd };
-	AUTO_CLOSE int tree = idm_sys_open_tree(source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | recursive);
-	int r = tree;
-
-	if (r >= 0 && userns_fd >= 0)
-		r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH | recursive, &attr);
-	return r < 0 ? r : idm_take_fd(&tree);
-}
-
 int idm_probe_clone(int source, int userns_fd, unsigned int flags)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd };
-	unsigned int below = flags & IDM_TREE_RECURSIVE ? AT_RECURSIVE : 0;
-	int r = -ENOSYS;
+	unsigned int clone = OPEN_TREE_CLONE | AT_EMPTY_PATH;
 
-	if (userns_fd >= 0 && flags & IDM_TREE_REMAP)
-		r = idm_sys_open_tree_attr(source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | below, &attr);
-	return r == -ENOSYS ? clone_then_map(source, userns_fd, below) : r;
+	if (flags & IDM_TREE_RECURSIVE)
+		clone |= AT_RECURSIVE;
+	return userns_fd < 0 ? idm_sys_open_tree(source, "", clone)
+			     : idm_clone_mount(source, "", clone, &attr, flags & IDM_TREE_REMAP);
 }
 
 int idm_probe_attach(int tree)

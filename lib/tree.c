@@ -7,6 +7,7 @@
 
 #include "attach.h"
 #include "cancel.h"
+#include "clone-mount.h"
 #include "error.h"
 #include "kernel.h"
 #include "mount-look.h"
@@ -69,38 +70,9 @@ static int take_options(struct idm_tree_options *own, const struct idm_tree_opti
 	return 0;
 }
 
-/* All in one call (Linux 6.15), the only one that gives a new map to a mapped source. */
-static int clone_at_once(const struct call *c, int dirfd, const char *path, unsigned int flags)
-{
-	struct mount_attr attr = c->attr;
-
-	return idm_sys_open_tree_attr(dirfd, path, flags, &attr);
-}
-
-/* The kernel refuses a mapped source here, so nothing has to be looked at before. */
-static int clone_then_set(const struct call *c, int dirfd, const char *path, unsigned int flags)
-{
-	struct mount_attr attr = c->attr;
-	AUTO_CLOSE int tree = idm_sys_open_tree(dirfd, path, flags);
-	int r;
-
-	if (tree < 0)
-		return tree;
-	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE), &attr);
-	return r < 0 ? r : idm_take_fd(&tree);
-}
-
 static int clone_and_set(const struct call *c, int dirfd, const char *path, unsigned int flags)
 {
-	int r = -ENOSYS;
-
-	if (c->userns_fd < 0 || c->o.flags & IDM_TREE_REMAP)
-		r = clone_at_once(c, dirfd, path, flags);
-	/*
-	 * EPERM may come from a filter that does not know the call; if it is meant, the calls below get
-	 * it as well.
-	 */
-	return r != -ENOSYS && r != -EPERM ? r : clone_then_set(c, dirfd, path, flags);
+	return idm_clone_mount(dirfd, path, flags, &c->attr, c->o.flags & IDM_TREE_REMAP);
 }
 
 /* Opens the source by itself: to refuse a symbolic link, or to look why it cannot be cloned. */
@@ -148,7 +120,7 @@ static int clone_with_both(struct call *c, int source)
 	if (userns < 0)
 		return userns;
 	c->attr.userns_fd = (uint64_t)userns;
-	tree = clone_at_once(c, source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	tree = idm_clone_mount_at_once(source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH, &c->attr);
 	if (tree != -ENOSYS && tree != -EPERM)
 		return tree < 0 ? explain(tree, c) : tree;
 	return idm_fail(c->err, -EOPNOTSUPP, step_tree, c->path,

@@ -40,6 +40,21 @@ TEST(without_open_tree_attr_in_two_calls)
 					  : "a seccomp filter refuses open_tree_attr(2)");
 }
 
+/* Filters that do not know a call may answer so, too. */
+TEST(where_open_tree_attr_is_not_permitted_a_path_can_be_mapped_all_the_same)
+{
+	AUTO_FD int userns = -1, tree = -1;
+	const char *type = enter();
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	struct idm_error err;
+
+	refuse_call(SYS_open_tree_attr, EPERM);
+	assert_all_well(check(PLAIN, IDM_CHECK_WRITE), type);
+	userns = userns_of("0:0:1");
+	o.flags = IDM_TREE_REMAP;
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, MAPPED "/..", userns, &o, &err), &err);
+}
+
 TEST(without_open_tree_attr_a_mapped_mount_below_is_named)
 {
 	AUTO_FD int userns = -1, source = -1;
