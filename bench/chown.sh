@@ -37,7 +37,7 @@ for ((i = 0; i < files / per; i++)); do
 done
 
 mounted() { # DIRECTORY TARGET, as words of a command that sees a file there
-  printf '%s\n' "$idmount" mount -m 0:100000:65536 "$1" "$2" + stat "$2" + "$idmount" umount "$2"
+  printf '%s\n' "$idmount" mount -o nosuid,nodev -m 0:100000:65536 "$1" "$2" + stat "$2" + "$idmount" umount "$2"
 }
 mapfile -t many < <(mounted "$place/disk/many" "$place/seen")
 mapfile -t few < <(mounted "$place/disk/few" "$place/one")

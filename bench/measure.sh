@@ -18,7 +18,7 @@ done
 
 # Whatever is mounted here goes when the last process of this namespace does.
 place=/mnt
-mount -t tmpfs -o size=100% bench "$place"
+mount -t tmpfs -o size=100%,mode=700 bench "$place"
 
 has() {
   type -P "$1" >/dev/null

@@ -19,6 +19,6 @@ if "$bare" -m "$map" "$place/source" "$place/target" 2>/dev/null; then
 fi
 
 "$commands" --question 'peak memory of idmount mount' --memory "${floor[@]}" --at-most 0.5 --rounds 21 \
-  @ idmount "$idmount" mount -m "$map" "$place/source" "$place/target" + "$bare" -u "$place/target" \
+  @ idmount "$idmount" mount -o nosuid,nodev -m "$map" "$place/source" "$place/target" + "$bare" -u "$place/target" \
   @ 'mount(8)' mount --bind "$place/source" "$place/other" + "$bare" -u "$place/other" \
   "${least[@]}"

@@ -2,6 +2,7 @@
 /* Which set-user-ID and device files a mount must not honour, as its map says. */
 #include <stddef.h>
 
+#include "cancel.h"
 #include "idmount.h"
 
 struct search {
@@ -75,6 +76,7 @@ static void judge_side(struct search *s, const struct idm_map *map, unsigned int
 uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 			   const struct idm_map *container, struct idm_other_id *why)
 {
+	HOLD_CANCEL;
 	struct search s = { .container = container, .root_alone = as == IDM_HARDEN_ROOT };
 
 	if (map) {

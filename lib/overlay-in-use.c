@@ -349,6 +349,46 @@ static void ask_there(void *data)
 	ask_statmount(q);
 }
 
+static int ask_everywhere(struct question *q)
+{
+	int r;
+
+	q->elsewhere = false;
+	q->found = NULL;
+	r = ask_statmount(q);
+	if (r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP)
+		r = ask_mountinfo(q);
+	else if (r == 0 && !q->found)
+		idm_overlay_search_elsewhere(&(struct idm_overlay_search){
+			.is_known = is_known,
+			.is_done = is_done,
+			.ask = ask_there,
+			.data = q,
+		});
+	free(q->known);
+	q->known = NULL;
+	q->n_known = 0;
+	return r;
+}
+
+/*
+ * A mount namespace that exists for the length of one call, such as another thread makes for an overlay
+ * of its own, has copies of all mounts that were there at that moment. So a use elsewhere has to last.
+ */
+#define TRIES 100
+#define TRY_MS 10
+
+static int ask_until_it_lasts(struct question *q)
+{
+	int r = ask_everywhere(q);
+
+	for (int i = 1; i < TRIES && r == 0 && q->found && q->elsewhere; i++) {
+		idm_sys_sleep(TRY_MS);
+		r = ask_everywhere(q);
+	}
+	return r;
+}
+
 int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *layers,
 		       struct idm_error *err)
 {
@@ -368,17 +408,7 @@ int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *lay
 	if (!base)
 		return idm_fail(err, -ENOMEM, "look for overlays", NULL, NULL);
 	q.base = *base ? base : ".";
-	r = ask_statmount(&q);
-	if (r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP)
-		r = ask_mountinfo(&q);
-	else if (r == 0 && !q.found)
-		idm_overlay_search_elsewhere(&(struct idm_overlay_search){
-			.is_known = is_known,
-			.is_done = is_done,
-			.ask = ask_there,
-			.data = &q,
-		});
-	free(q.known);
+	r = ask_until_it_lasts(&q);
 	if (r < 0)
 		return idm_fail(err, r, "look for overlays", NULL, NULL);
 	if (!q.found)

@@ -291,7 +291,7 @@ static int check_once(const struct oci *oci, const struct idm_json *mount, const
 		return idm_json_fail(mount, err, "a map is given twice: here, and by the annotation %s",
 				     asking->annotation->key);
 	if (asking->given && has)
-		return idm_json_fail(mount, err, "a map is given twice: here, and by --map %s",
+		return idm_json_fail(mount, err, "a map is given twice: here, and by the hook's argument %s",
 				     asking->given);
 	return 0;
 }
