@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	o.cwd = q->workdir;
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_IPC | IDM_NS_UTS | IDM_NS_CGROUP |
 		       (q->new_pid ? IDM_NS_PID : 0) | (q->new_net ? IDM_NS_NET : 0);
+	o.cgroup = root->cgroup.fd;
 	o.join = &root->userns;
 	o.n_join = 1;
 	o.root = root->tree;
@@ -361,13 +363,18 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 		return why_not_started(&err);
 	}
 	status = run_session_serve(&session, pidfd);
+	root->interrupted = session.died_of_it;
 	close(pidfd);
 	return status;
 }
 
 static int run_request(struct run_request *q)
 {
-	struct run_root root = { .tree = -1, .userns = -1, .terminal = -1, .terminal_master = -1 };
+	struct run_root root = { .tree = -1,
+				 .userns = -1,
+				 .cgroup = RUN_CGROUP_NONE,
+				 .terminal = -1,
+				 .terminal_master = -1 };
 	struct run_user user = { 0 };
 	int status = complete_maps(q);
 
@@ -384,9 +391,13 @@ static int run_request(struct run_request *q)
 	if (status == DONE)
 		status = run_find_user(q, root.tree, &user);
 	if (status == DONE)
+		status = run_make_cgroup(q, &root.cgroup);
+	if (status == DONE)
 		status = run_open_userns(q, &root.userns);
 	status = status == DONE ? start(q, &root, &user) : RUN_FAILED;
 	run_root_free(&root);
+	if (root.interrupted)
+		run_signals_die_of(SIGINT);
 	return status;
 }
 

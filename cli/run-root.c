@@ -271,6 +271,7 @@ void run_root_free(struct run_root *root)
 		close(root->tree);
 	if (root->userns >= 0)
 		close(root->userns);
+	run_cgroup_free(&root->cgroup);
 	if (root->terminal >= 0)
 		close(root->terminal);
 	if (root->terminal_master >= 0)

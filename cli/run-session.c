@@ -111,8 +111,7 @@ int run_session_serve(struct run_session *s, int pidfd)
 	}
 	if (!drained)
 		return 128 + s->told;
-	if (status == 128 + SIGINT && s->interrupted)
-		run_signals_die_of(SIGINT);
+	s->died_of_it = s->interrupted && status == 128 + SIGINT;
 	return status;
 }
 

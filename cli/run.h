@@ -78,9 +78,23 @@ struct run_request {
 };
 
 /* What is made of the request; everything is released by run_root_free(). */
+/* The container's cgroup. */
+struct run_cgroup {
+	int parent; /* the caller's */
+	int fd;	    /* -1: it is the caller's, too */
+	bool made;
+	char name[32];
+};
+#define RUN_CGROUP_NONE           \
+	{                         \
+		-1, -1, false, "" \
+	}
+
 struct run_root {
-	int tree;		       /* of the root filesystem */
-	int userns;		       /* of the container */
+	int tree;   /* of the root filesystem */
+	int userns; /* of the container */
+	struct run_cgroup cgroup;
+	bool interrupted;	       /* the program has died of Ctrl-C */
 	int terminal, terminal_master; /* -1: none */
 	struct idm_child_mount *mounts;
 	size_t n_mounts;
@@ -100,6 +114,10 @@ int run_map_of_bind(const struct run_bind *bind, const struct idm_map *container
  */
 void run_harden_bind(struct run_bind *bind);
 void run_report_binds(const struct run_request *q);
+
+/* Makes one if it takes one; removed by run_cgroup_free(), once the container has exited. */
+int run_make_cgroup(const struct run_request *q, struct run_cgroup *cgroup);
+void run_cgroup_free(struct run_cgroup *cgroup);
 
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
 int run_report_no_map(void);		     /* why newuidmap or newgidmap could not write it: FAILED */
@@ -161,6 +179,7 @@ struct run_session {
 	uint64_t ignored; /* signals that the caller ignores */
 	int told;	  /* a signal that has been passed on, and asks to end */
 	bool interrupted; /* by Ctrl-C */
+	bool died_of_it;  /* so has the program */
 	struct terminal terminal;
 };
 

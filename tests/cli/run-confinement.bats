@@ -23,7 +23,7 @@ teardown()
 	done
 	prints 200 inside "${binds[@]}" -- sh -c 'grep -c " /binds/" /proc/self/mountinfo'
 	run -125 --separate-stderr bash -c 'ulimit -n 100; "$@"' - "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${binds[@]}" -- true
-	same 'standard error' 'idmount: run: src: open tree: Too many open files' "$stderr"
+	same 'standard error' $'idmount: run: src: open tree: Too many open files\nhint: RLIMIT_NOFILE (ulimit -n) is 100 descriptors' "$stderr"
 }
 
 # Programs of the host for the box, which has none of its own but busybox.
@@ -416,4 +416,31 @@ check_masks()
 	make_joe
 	noted '' "${joe[@]}" run --rootfs root
 	noted '' "${joe[@]}" run --rootfs root -m 0:4242:1
+}
+
+# ---- the cgroup ----
+
+@test "an ordinary user's cgroup: the container has one below it, and nothing of that is left" {
+	local group
+
+	make_joe
+	mkdir box root/mnt
+	mount -t cgroup2 cgroup2 box
+	group=box/idmount-test-$$
+	mkdir "$group"
+	chown 4242:4242 "$group" "$group"/cgroup.{procs,kill,threads,subtree_control}
+	in_group()
+	{
+		bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "${joe[@]}" "$@"
+	}
+	prints / in_group run --rootfs root -- sh -c 'sed -n s/^0:://p /proc/self/cgroup'
+	prints /mnt/mine/below in_group run --rootfs root --cap-add SYS_ADMIN -- sh -c \
+		'mount -t cgroup2 none /mnt && mkdir -p /mnt/mine/below && ls -d /mnt/mine/below'
+	same 'cgroups' '' "$(find "$group" -mindepth 1 -type d)"
+	# What it kills is itself.
+	run -137 in_group run --rootfs root --cap-add SYS_ADMIN -- sh -c 'mount -t cgroup2 none /mnt && echo 1 >/mnt/cgroup.kill; sleep 100'
+	same 'cgroups' '' "$(find "$group" -mindepth 1 -type d)"
+	rmdir "$group"
+	# Of a cgroup that is root's there is none.
+	prints 0 "${joe[@]}" run --rootfs root -- sh -c 'id -u'
 }
