@@ -9,30 +9,14 @@
 #include "report.h"
 #include "run.h"
 
-static int add_identity(struct idm_map *identity, const struct idm_map *map, unsigned int kind)
-{
-	const struct idm_entry *e;
-	size_t n = idm_map_entries(map, kind, &e);
-	struct idm_error err;
-
-	for (size_t i = 0; i < n; i++) {
-		struct idm_entry same = { e[i].disk, e[i].disk, e[i].count };
-
-		if (idm_map_add(identity, kind, &same, 1, &err) < 0)
-			return report_error(&err);
-	}
-	return DONE;
-}
-
 /* The IDs of a user namespace with the map, each as itself. */
 static int make_identity(const struct idm_map *map, struct idm_map **identity)
 {
-	int status;
+	struct idm_error err;
 
 	if (idm_map_new(identity) < 0)
 		return out_of_memory();
-	status = add_identity(*identity, map, IDM_UID);
-	return status == DONE ? add_identity(*identity, map, IDM_GID) : status;
+	return idm_map_keep_rest_within(*identity, IDM_BOTH, map, &err) < 0 ? report_error(&err) : DONE;
 }
 
 static int open_userns(const struct idm_map *map, int *userns)

@@ -67,20 +67,6 @@ static int open_below(void *data)
 	return idm_userns_open(n->map, 0, n->err);
 }
 
-static int add_identity(struct idm_map *identity, const struct idm_map *map, unsigned int kind)
-{
-	const struct idm_entry *e;
-	size_t n = idm_map_entries(map, kind, &e);
-	int r = 0;
-
-	for (size_t i = 0; i < n && r == 0; i++) {
-		struct idm_entry same = { e[i].disk, e[i].disk, e[i].count };
-
-		r = idm_map_add(identity, kind, &same, 1, NULL);
-	}
-	return r;
-}
-
 static int make_identity(struct idm_map *identity, int userns, struct idm_error *err)
 {
 	struct idm_map *map;
@@ -90,9 +76,7 @@ static int make_identity(struct idm_map *identity, int userns, struct idm_error 
 		return idm_fail(err, r, step, NULL, NULL);
 	r = idm_map_add_userns(map, userns, err);
 	if (r == 0)
-		r = add_identity(identity, map, IDM_UID);
-	if (r == 0)
-		r = add_identity(identity, map, IDM_GID);
+		r = idm_map_keep_rest_within(identity, IDM_BOTH, map, err);
 	idm_map_free(map);
 	return r;
 }

@@ -269,16 +269,22 @@ check_masks()
 	check_masks "${joe[@]}" run --rootfs root --no-pid
 }
 
-@test "what is hidden or read-only stays so for root with every capability" {
-	local box=(inside --cap-add ALL)
-
-	run ! "${box[@]}" -- busybox umount /proc/acpi
-	run ! "${box[@]}" -- busybox umount -l /proc/timer_list
-	run ! "${box[@]}" -- mount -o remount,bind,rw /proc/sys
-	run ! "${box[@]}" -- mount -o remount,bind,dev /
+# stays_hidden COMMAND...: of "idmount run" with every capability.
+stays_hidden()
+{
+	run ! "$@" -- busybox umount /proc/acpi
+	run ! "$@" -- busybox umount -l /proc/timer_list
+	run ! "$@" -- mount -o remount,bind,rw /proc/sys
+	run ! "$@" -- mount -o remount,bind,dev /
 	# A procfs of its own would show it all again.
-	run ! "${box[@]}" -- busybox unshare -mpf busybox mount -t proc proc /tmp
-	run -0 "${box[@]}" --unmask -- busybox unshare -mpf busybox mount -t proc proc /tmp
+	run ! "$@" -- busybox unshare -mpf busybox mount -t proc proc /tmp
+	run -0 "$@" --unmask -- busybox unshare -mpf busybox mount -t proc proc /tmp
+}
+
+@test "what is hidden or read-only stays so for root with every capability" {
+	stays_hidden inside --cap-add ALL
+	make_joe
+	stays_hidden "${joe[@]}" run --rootfs root --cap-add ALL
 }
 
 @test "--unmask gives them back" {
