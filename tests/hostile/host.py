@@ -349,7 +349,7 @@ class Host:
             else:
                 self.escaped("the caller hangs")
             return
-        if told.get("typed") and not told["typed"].startswith("xxxx"):  # see type_and_terminate()
+        if told.get("typed", "").strip("|x"):  # x: see type_and_terminate()
             self.escaped(f"typed for the caller: {told['typed'][:40]}")
         if "no" in told:
             self.escaped("took the caller's terminal away")
