@@ -1,16 +1,35 @@
 # SPDX-License-Identifier: MIT
 """What the caller's session has: its terminal, its keys."""
+import os
+
+import host
 from attack_table import ALL_MODES, BOTH, attack
+
+TIOCSTI = "/proc/sys/dev/tty/legacy_tiocsti"
+
+
+def permit_tiocsti(t):
+    """As all kernels before Linux 6.2 do."""
+    if not os.path.exists(TIOCSTI) or host.read(TIOCSTI).strip() != b"0":
+        return
+
+    def write(text):
+        with open(TIOCSTI, "w", encoding="ascii") as file:
+            file.write(text)
+    t.undo.append(lambda: write("0"))
+    write("1")
 
 
 @attack("B", "type-for-the-caller", "`TIOCSTI`: it types into the caller's shell (CVE-2017-5226)", capabilities=BOTH, modes=ALL_MODES)
 def type_for(t):
+    permit_tiocsti(t)
     t.attack("type")
 
 
 @attack("B", "type-for-the-caller-by-a-bound-terminal", "the same with the host's `/dev/pts` in the container", capabilities=BOTH, modes=ALL_MODES,
         may_refuse=True)
 def type_by_bind(t):
+    permit_tiocsti(t)
     t.bind("/dev/pts", "/pts")
     t.attack("type", *[f"/pts/{n}" for n in range(8)])
 
