@@ -57,13 +57,26 @@ static struct reach reach_of(int fd)
 	return reach;
 }
 
-/* The directory itself, or the one that a file is in. */
-static int open_directory(int fd)
+/* Through the mount, the owner of a directory changes its mode. */
+static bool is_changeable(int directory, const struct idm_map *map)
+{
+	struct stat st;
+	uint32_t seen;
+
+	return fstat(directory, &st) < 0 || idm_map_to_seen(map, IDM_UID, st.st_uid, &seen) == 0;
+}
+
+/* The first directory on the way that keeps others away: the place itself only if its mode stays. */
+static int open_directory(int fd, const struct idm_map *map)
 {
 	char link[64], path[PATH_MAX];
 	ssize_t n;
 	int directory = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	if (directory >= 0 && is_changeable(directory, map)) {
+		close(directory);
+		directory = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
 	if (directory >= 0)
 		return directory;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -89,13 +102,13 @@ static bool is_writable(const struct statvfs *mount, const struct words *words)
 	return !(mount->f_flag & ST_RDONLY) || words->clear & IDM_ATTR_RDONLY;
 }
 
-static struct reach look(int fd, const struct words *words)
+static struct reach look(int fd, const struct idm_map *map, const struct words *words)
 {
 	struct statvfs mount;
 
 	if (fstatvfs(fd, &mount) < 0 || !is_run_with_its_owner(&mount) || !is_writable(&mount, words))
 		return (struct reach){ 0 };
-	return reach_of(open_directory(fd));
+	return reach_of(open_directory(fd, map));
 }
 
 void look_for_exposure(struct exposed *found, const struct idm_path *place, const struct idm_map *map,
@@ -110,7 +123,7 @@ void look_for_exposure(struct exposed *found, const struct idm_path *place, cons
 	fd = openat(place->dirfd, place->path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	reach = look(fd, words);
+	reach = look(fd, map, words);
 	close(fd);
 	if (!is_reachable(&reach))
 		return;

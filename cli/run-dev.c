@@ -64,7 +64,8 @@ static int bind_device(struct run_root *root, const char *path)
 	struct idm_error err;
 	int tree;
 
-	o.attr_set = IDM_ATTR_NOSUID | IDM_ATTR_NOEXEC;
+	/* Read-only keeps the node's owner and mode, also from a root that has the host's ID. */
+	o.attr_set = IDM_ATTR_NOSUID | IDM_ATTR_NOEXEC | IDM_ATTR_RDONLY;
 	tree = idm_tree_open(AT_FDCWD, path, -1, &o, &err);
 	return tree < 0 ? report_error(&err) : run_add_mount(root, path, NULL, tree, 0, 0);
 }

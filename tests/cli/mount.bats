@@ -691,6 +691,12 @@ says_note()
 	same 'who one is' 0 "$(as 4321 src/id -u)"
 	idmount umount dst
 
+	# The mode of the place itself is its owner's to change, through the mount.
+	chmod 700 src
+	says_note "$note every user $advice" idmount mount -m 0:1000,1000:1001 -o suid,dev src dst
+	as "$(stat -c %u dst)" chmod 755 dst
+	same 'its mode' 755 "$(stat -c %a src)"
+	idmount umount dst
 	chmod 700 /mnt
 	quietly idmount mount -m 0:1000 -o suid,dev src dst
 	idmount umount dst

@@ -424,6 +424,27 @@ stays_hidden()
 	noted '' "${joe[@]}" run --rootfs root -m 0:4242:1
 }
 
+# ---- devices of the host ----
+
+@test "the host's devices keep their owners and modes, and work" {
+	local before
+
+	mkdir box
+	mount -t tmpfs -o mode=755 dev box
+	for name in null:3 zero:5 full:7 random:8 urandom:9; do
+		mknod -m 666 "box/${name%:*}" c 1 "${name#*:}"
+	done
+	mknod -m 666 box/tty c 5 0
+	ln -s /proc/self/fd box/fd
+	mount --bind box /dev
+	before=$(stat -c '%n %u %g %a' /dev/*)
+	run -0 --separate-stderr idmount run --rootfs root -m 0:0:65536 --cap-add ALL -- sh -c \
+		'for f in /dev/null /dev/zero /dev/full; do chmod 600 $f; chown 5:5 $f; done 2>/dev/null
+		head -c 1 /dev/zero | wc -c; echo x >/dev/null; [ -s /dev/null ] || echo empty'
+	same 'output' $'1\nempty' "$output"
+	same 'the devices' "$before" "$(stat -c '%n %u %g %a' /dev/*)"
+}
+
 # ---- the cgroup ----
 
 @test "an ordinary user's cgroup: the container has one below it, and nothing of that is left" {
