@@ -33,6 +33,7 @@ enum {
 	OPTION_CAP_ADD,
 	OPTION_CAP_DROP,
 	OPTION_NO_NEW_PRIVS,
+	OPTION_KEYRINGS,
 	OPTION_DISABLE_USERNS,
 	OPTION_SECCOMP,
 	OPTION_UNMASK
@@ -66,6 +67,7 @@ static const struct option_row options[] = {
 	{ OPTION_NO_NEW_PRIVS, "no-new-privs", NULL,
 	  "no program gives privileges by its owner or file" },
 	{ OPTION_DISABLE_USERNS, "disable-userns", NULL, "no user namespaces can be made inside" },
+	{ OPTION_KEYRINGS, "keyrings", NULL, "keyctl(2) and its like work" },
 	{ OPTION_SECCOMP, "seccomp", "FD", "the system call filter that this descriptor has" },
 	{ OPTION_UNMASK, "unmask", NULL, "all of /proc and /sys is visible, and as writable as it is" },
 	{ OPTION_TTY, "tty", NULL, "a terminal of its own (the default if there is one)" },
@@ -124,6 +126,9 @@ static int take_confinement(struct run_request *q, int letter, char *value)
 		break;
 	case OPTION_NO_NEW_PRIVS:
 		q->no_new_privs = true;
+		break;
+	case OPTION_KEYRINGS:
+		q->keyrings = true;
 		break;
 	case OPTION_DISABLE_USERNS:
 		q->disable_userns = true;
@@ -376,8 +381,12 @@ static int run_request(struct run_request *q)
 				 .terminal = -1,
 				 .terminal_master = -1 };
 	struct run_user user = { 0 };
-	int status = complete_maps(q);
+	int status = run_check_standard_fds();
 
+	if (status == DONE)
+		status = run_read_seccomp(q);
+	if (status == DONE)
+		status = complete_maps(q);
 	if (status == DONE && geteuid() != 0)
 		status = run_enter_userns(q);
 	if (status == DONE)

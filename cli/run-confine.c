@@ -3,9 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "lib/kernel.h"
 #include "report.h"
 #include "run.h"
 
@@ -27,9 +32,46 @@ int run_take_seccomp(struct run_request *q, const char *text)
 	return DONE;
 }
 
+/* Read here, where a signal still ends this process: the descriptor may be a pipe that nothing comes
+ * from. */
+static int read_filter(int fd, int *copy)
+{
+	char text[BPF_MAXINSNS * sizeof(struct sock_filter) + 1];
+	ssize_t n = idm_sys_read_all(fd, text, sizeof(text));
+
+	if (n < 0)
+		return report_failure("--seccomp %d: %s", fd, strerror((int)-n));
+	*copy = memfd_create("filter", MFD_CLOEXEC);
+	if (*copy < 0 || write(*copy, text, (size_t)n) != n || lseek(*copy, 0, SEEK_SET) < 0)
+		return report_failure("--seccomp %d: copy it: %s", fd, strerror(errno));
+	return DONE;
+}
+
+int run_read_seccomp(struct run_request *q)
+{
+	int fd = q->seccomp_fd;
+
+	return q->seccomp ? read_filter(fd, &q->seccomp_fd) : DONE;
+}
+
+/* By a directory that is open the container would leave its root. */
+int run_check_standard_fds(void)
+{
+	struct stat st;
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+			return report_usage(
+				"descriptor %d is a directory, by which the container would leave "
+				"its root",
+				fd);
+	return DONE;
+}
+
 void run_confine(const struct run_request *q, struct idm_child_options *o)
 {
 	o->flags |= IDM_CHILD_NEW_KEYRING | (q->no_new_privs ? IDM_CHILD_NO_NEW_PRIVS : 0) |
+		    (q->keyrings ? 0 : IDM_CHILD_NO_KEYRINGS) |
 		    (q->disable_userns ? IDM_CHILD_DISABLE_USERNS : 0);
 	o->seccomp_fd = q->seccomp ? q->seccomp_fd : -1;
 }

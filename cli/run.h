@@ -66,7 +66,7 @@ struct run_request {
 
 	uint64_t size; /* of --ephemeral, in bytes; 0: nothing was said */
 	bool dev;      /* devices of the root filesystem can be opened */
-	bool unmask, no_new_privs, disable_userns, seccomp;
+	bool unmask, no_new_privs, disable_userns, keyrings, seccomp;
 	int seccomp_fd; /* if seccomp */
 	struct run_cap_list cap_add, cap_drop;
 	uint64_t caps; /* what comes of them: the bounding set */
@@ -151,6 +151,8 @@ int run_complete_caps(struct run_request *q);
 struct idm_capabilities run_caps_of(const struct run_request *q, const struct run_user *user);
 
 int run_take_seccomp(struct run_request *q, const char *text);
+int run_read_seccomp(struct run_request *q); /* q->seccomp_fd is a copy in memory from here on */
+int run_check_standard_fds(void);
 
 /* All that confines the program but capabilities. */
 void run_confine(const struct run_request *q, struct idm_child_options *o);

@@ -175,7 +175,7 @@ _idmount_options()
 	run)
 		options="$map --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
 		options+=' --no-pid --unshare-net --read-only --tty --no-tty --size --dev --cap-add --cap-drop'
-		options+=' --no-new-privs --disable-userns --seccomp --unmask'
+		options+=' --no-new-privs --disable-userns --keyrings --seccomp --unmask'
 		;;
 	oci-hook)
 		options='--map --handler'

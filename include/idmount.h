@@ -859,6 +859,7 @@ struct idm_exit {
 #define IDM_CHILD_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
 #define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it ends */
 #define IDM_CHILD_NEW_KEYRING 256U     /* with an empty session keyring, see keyctl(2) */
+#define IDM_CHILD_NO_KEYRINGS 1024U    /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
 #define IDM_CHILD_DISABLE_USERNS 512U  /* no more user namespaces below its own (user.max_user_namespaces = 0) */
 
 /* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */

@@ -64,7 +64,8 @@ long idm_child_credentials(struct idm_job *job)
 	long r = 0;
 
 	/* Without no_new_privs the kernel requires CAP_SYS_ADMIN, which may be gone afterwards. */
-	if (!(job->flags & IDM_JOB_NO_NEW_PRIVS))
+	r = idm_child_refuse_keyrings(job);
+	if (r == 0 && !(job->flags & IDM_JOB_NO_NEW_PRIVS))
 		r = idm_child_set_filter(job);
 	if (r == 0 && set_caps)
 		r = set_bounding(job);

@@ -116,6 +116,7 @@ struct idm_job_caps {
 #define IDM_JOB_DIE 32768U /* with the thread that started it */
 #define IDM_JOB_KEYRING 65536U
 #define IDM_JOB_LIMIT_USERNS 131072U
+#define IDM_JOB_NO_KEYRINGS 262144U
 
 struct idm_job {
 	struct idm_child_report report; /* first: it is read by itself */

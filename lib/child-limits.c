@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* Of the stage: what the child gets no more of. */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/statfs.h>
 
 #include "child-steps.h"
@@ -63,4 +69,50 @@ long idm_child_new_keyring(struct idm_job *job)
 	idm_job_begin(job, IDM_CHILD_STEP_KEYRING, 0, 0);
 	r = raw(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
 	return r >= 0 || r == -ENOSYS || r == -EPERM ? 0 : r;
+}
+
+/* Everywhere add_key, request_key and keyctl are neighbours. Another set of calls: i386, 32-bit ARM. */
+#if defined(__x86_64__)
+#define ARCH AUDIT_ARCH_X86_64
+#define OTHER_ARCH AUDIT_ARCH_I386
+#define OTHER_ADD_KEY 286
+#elif defined(__aarch64__)
+#define ARCH AUDIT_ARCH_AARCH64
+#define OTHER_ARCH AUDIT_ARCH_ARM
+#define OTHER_ADD_KEY 309
+#else
+#define ARCH AUDIT_ARCH_RISCV64
+#define OTHER_ARCH 0
+#define OTHER_ADD_KEY 0
+#endif
+#define X32 0x40000000U /* a bit in the numbers of a third set, on x86_64 */
+
+/*
+ * A key belongs to a user ID, and its number leads to it from every user namespace. So where the child
+ * has an ID of the host's, a keyring of its own keeps none of that user's keys away. They fail as if the
+ * kernel had no keyrings.
+ */
+long idm_child_refuse_keyrings(struct idm_job *job)
+{
+	static const struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~X32),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_add_key, 0, 6),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_keyctl, 5, 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OTHER_ARCH, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OTHER_ADD_KEY, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, OTHER_ADD_KEY + 2, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]),
+					    (struct sock_filter *)filter };
+
+	if (!(job->flags & IDM_JOB_NO_KEYRINGS))
+		return 0;
+	idm_job_begin(job, IDM_CHILD_STEP_SECCOMP, 0, 0);
+	return raw(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }

@@ -464,7 +464,8 @@ static bool needs_stage(const struct idm_child_options *o, const struct idm_job 
 {
 	return o->namespaces || job->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
 	       o->gid != IDM_CHILD_KEEP_ID ||
-	       o->flags & (IDM_CHILD_SET_GROUPS | IDM_CHILD_DIE_WITH_THREAD | IDM_CHILD_NEW_KEYRING) ||
+	       o->flags & (IDM_CHILD_SET_GROUPS | IDM_CHILD_DIE_WITH_THREAD | IDM_CHILD_NEW_KEYRING |
+			   IDM_CHILD_NO_KEYRINGS) ||
 	       o->capabilities || o->seccomp_fd >= 0;
 }
 
@@ -481,6 +482,7 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 		{ IDM_CHILD_DIE_WITH_THREAD, IDM_JOB_DIE },
 		{ IDM_CHILD_NEW_KEYRING, IDM_JOB_KEYRING },
 		{ IDM_CHILD_DISABLE_USERNS, IDM_JOB_LIMIT_USERNS },
+		{ IDM_CHILD_NO_KEYRINGS, IDM_JOB_NO_KEYRINGS },
 	};
 	struct idm_job *job = job_of(m);
 

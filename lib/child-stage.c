@@ -116,10 +116,14 @@ __attribute__((noreturn, used)) void idm_stage_main(const uintptr_t *stack);
 
 void idm_stage_main(const uintptr_t *stack)
 {
-	int32_t fd = parse_number((const char *)stack[3]); /* behind argc, argv[0] and NULL: envp[0] */
 	struct idm_job *job;
+	int32_t fd;
 	long r;
 
+	/* Not as it is executed here: a script in the root has named /proc/self/exe, which is this. */
+	if (stack[0] != 1 || !stack[3])
+		idm_raw_exit(126);
+	fd = parse_number((const char *)stack[3]); /* behind argc, argv[0] and NULL: envp[0] */
 	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
 	job = map_job(fd);

@@ -110,6 +110,7 @@ long idm_child_let_assemble(struct idm_job *job); /* waits until the root is put
 /* child-limits.c */
 long idm_child_limit_userns(struct idm_job *job);
 long idm_child_new_keyring(struct idm_job *job);
+long idm_child_refuse_keyrings(struct idm_job *job);
 
 long idm_child_credentials(struct idm_job *job); /* child-creds.c */
 long idm_child_regain_capabilities(void);	 /* all that are permitted */

@@ -232,6 +232,7 @@ filter()
 		my ($type, $name, $value) = ("user", "idmount", "secret");
 		my $key = syscall($ARGV[0] - 2, $type, $name, $value, 6, -3);
 		$key >= 0 or die "add key: $!";
+		syscall($ARGV[0] + 0, 5, $key, 0x3f3f0000); # KEYCTL_SETPERM: all to its user, too
 		s/KEY/$key/ for @ARGV;
 		shift;
 		exec @ARGV;
@@ -239,6 +240,19 @@ filter()
 	prints secret perl with-key $number perl root/read-key $number KEY
 	prints 'not readable' perl with-key $number "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${usr[@]}" -- perl /read-key $number KEY
 	prints 'not readable' perl with-key $number "$IDMOUNT" run --no-pid --rootfs root -m 0:100000:65536 "${usr[@]}" -- perl /read-key $number KEY
+	# An ordinary user's ID is the container root's, and a key is found by its number.
+	make_joe
+	prints 'not readable' "${joe[@]/%\/mnt\/idmount/perl}" with-key $number /mnt/idmount run --rootfs root "${usr[@]}" -- perl /read-key $number KEY
+	prints secret "${joe[@]/%\/mnt\/idmount/perl}" with-key $number /mnt/idmount run --keyrings --rootfs root "${usr[@]}" -- perl /read-key $number KEY
+}
+
+@test "a filter that is not written does not make it deaf; a directory is no standard input" {
+	mkfifo filter
+	exec 8<>filter
+	run -124 timeout 2 "$IDMOUNT" run --rootfs root -m 0:100000:65536 --seccomp 8 -- true
+	exec 8<&-
+	fails 125 'idmount: run: descriptor 0 is a directory, by which the container would leave its root' \
+		"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- true </mnt
 }
 
 # ---- /proc and /sys ----

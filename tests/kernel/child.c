@@ -925,7 +925,7 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(o.path = "", "no path");
 	REFUSED(o.argv = NULL, "no arguments");
 	REFUSED(o.argv = (const char *const[]){ NULL }, "no arguments");
-	REFUSED(o.flags = 1024, "unknown flags 0x400");
+	REFUSED(o.flags = 2048, "unknown flags 0x800");
 	REFUSED(o.namespaces = 0x10000000, "unknown namespaces 0x10000000");
 	REFUSED(o.cwd = "", "empty path");
 	REFUSED((o.program = 0, o.flags = IDM_CHILD_SEARCH_PATH), "not searched for");
