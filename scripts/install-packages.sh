@@ -8,6 +8,7 @@ set -eu
 # GROUP PACKAGE why. A "?" behind the name: goes without where the release has no such package.
 packages() {
   cat <<'END'
+build dpkg-dev      tells meson where libraries go; unpacks json-c's source
 build gcc           compiler; its sanitizers come with it
 build libc6-dev     headers of the C library
 build libjson-c-dev JSON to read and to print
@@ -28,7 +29,6 @@ test  libclang-rt-14-dev? libFuzzer, and the sanitizers of Debian 12's clang
 test  containerd    lists of mounts, from its snapshots
 test  crun          bundles to read, containers to map mounts in
 test  debian-archive-keyring kernels to test on, and json-c's source, are verified by it
-test  dpkg-dev      unpacks json-c's source
 test  kmod          modules of these kernels
 test  make          json-c for musl is built with it
 test  qemu-system-x86 machines for them

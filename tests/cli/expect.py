@@ -27,6 +27,9 @@ def main():
     command, steps = sys.argv[1], sys.argv[2:]
     pid, fd = pty.fork()
     if pid == 0:
+        # Python ignores some by itself, and the shell of a script may have ignored others.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGPIPE, signal.SIGTSTP):
+            signal.signal(number, signal.SIG_DFL)
         time.sleep(0.1)  # until the window has its size
         os.execvp("/bin/sh", ["sh", "-c", command])
     resize(fd, 33, 77)
