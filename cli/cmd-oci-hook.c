@@ -123,15 +123,14 @@ static int joined_map(void *data, struct idm_map *map, struct idm_error *err)
 	return idm_map_add_pid(map, (pid_t)s->pid, err);
 }
 
-static int harden_mounts(const struct idm_oci *oci, const struct state *s, size_t *n,
-			 struct idm_other_id *why)
+static int harden_mounts(const struct idm_oci *oci, const struct state *s, struct hardened *hardened)
 {
 	struct idm_map *container;
 	int status = read_container_ids((pid_t)s->pid, &container);
 
 	if (status != DONE)
 		return status;
-	*n = idm_plan_harden(oci->plan, container, why);
+	*hardened = harden_plan(oci->plan, container);
 	idm_map_free(container);
 	return DONE;
 }
@@ -148,22 +147,21 @@ static int open_and_judge(struct idm_oci *oci)
 static int attach(struct idm_oci *oci, const struct state *s)
 {
 	struct exposed exposed = { 0 };
-	struct idm_other_id why;
+	struct hardened hardened;
 	struct idm_error err;
-	size_t hardened;
 	int status;
 
 	if (open_and_judge(oci) != DONE)
 		return FAILED;
 	if (oci->plan->n == 1)
 		return DONE;
-	status = harden_mounts(oci, s, &hardened, &why);
+	status = harden_mounts(oci, s, &hardened);
 	if (status != DONE)
 		return status;
 	look_for_exposure_of_plan(&exposed, oci->plan, IDM_UPPER_SHIFTED);
 	if (idm_oci_attach(oci, (pid_t)s->pid, s->bundle, &err) < 0)
 		return report_error(&err);
-	report_hardened(hardened, "mount", &why);
+	report_hardened(&hardened, "mount");
 	report_exposed(&exposed);
 	return DONE;
 }

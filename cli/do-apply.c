@@ -69,9 +69,8 @@ static void raise_descriptor_limit(void)
 int do_apply(struct apply_request *q, const char *file, const char *target)
 {
 	struct exposed exposed = { 0 };
-	struct idm_other_id why;
+	struct hardened hardened;
 	struct idm_error err;
-	size_t hardened;
 	int status;
 
 	if (idm_plan_new(&q->plan) < 0)
@@ -80,13 +79,13 @@ int do_apply(struct apply_request *q, const char *file, const char *target)
 	if (status != DONE)
 		return status;
 	raise_descriptor_limit();
-	hardened = idm_plan_harden(q->plan, NULL, &why);
+	hardened = harden_plan(q->plan, NULL);
 	look_for_exposure_of_plan(&exposed, q->plan, q->apply.upper_ids);
 	q->apply.progress = show_progress;
 	q->apply.progress_data = (void *)"mount";
 	if (idm_plan_apply(q->plan, AT_FDCWD, target, &q->apply, &err) < 0)
 		return report_error(&err);
-	report_hardened(hardened, "mount", &why);
+	report_hardened(&hardened, "mount");
 	report_exposed(&exposed);
 	return DONE;
 }

@@ -2,7 +2,9 @@
 #include "harden.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "lib/plan.h"
 #include "report.h"
 
 struct hardening harden(struct words *words, const struct idm_map *map, enum idm_harden_as as)
@@ -14,6 +16,8 @@ struct hardening harden(struct words *words, const struct idm_map *map, enum idm
 	words->set |= h.added;
 	return h;
 }
+
+#define REASON 80
 
 /* "files of user 4321 appear as user 4322's" */
 static const char *reason(const struct idm_other_id *why, char *buf, size_t size)
@@ -30,26 +34,67 @@ static const char *reason(const struct idm_other_id *why, char *buf, size_t size
 	return buf;
 }
 
-#define REASON 80
+/* "nosuid,nodev", and which words prevent that. */
+struct attribute_names {
+	const char *added, *prevent;
+};
+
+static struct attribute_names names_of(uint32_t added)
+{
+	if (!(added & IDM_ATTR_NODEV))
+		return (struct attribute_names){ "nosuid", "the word suid" };
+	if (!(added & IDM_ATTR_NOSUID))
+		return (struct attribute_names){ "nodev", "the word dev" };
+	return (struct attribute_names){ "nosuid,nodev", "the words suid and dev" };
+}
 
 void report_hardening(const struct hardening *h, const char *words)
 {
-	bool nosuid = h->added & IDM_ATTR_NOSUID, nodev = h->added & IDM_ATTR_NODEV;
 	char why[REASON];
 
 	if (h->added && h->why.kind)
-		report_note("added %s%s%s, since %s; -o %s prevents that", nosuid ? "nosuid" : "",
-			    nosuid && nodev ? "," : "", nodev ? "nodev" : "",
+		report_note("added %s, since %s; -o %s prevents that", names_of(h->added).added,
 			    reason(&h->why, why, sizeof(why)), words);
 }
 
-void report_hardened(size_t n, const char *what, const struct idm_other_id *why)
+void hardened_add(struct hardened *all, const struct hardening *h, const char *target)
 {
-	char text[REASON];
+	if (!h->added || !h->why.kind)
+		return;
+	if (all->n++ == 0) {
+		all->why = h->why;
+		all->target = target;
+	}
+	all->added |= h->added;
+}
 
-	if (n)
-		report_note(
-			"added nosuid,nodev to %zu %s%s, since %s; the words suid and dev of a %s prevent "
-			"that",
-			n, what, n == 1 ? "" : "s", reason(why, text, sizeof(text)), what);
+struct hardened harden_plan(struct idm_plan *plan, const struct idm_map *container)
+{
+	struct hardened all = { 0 };
+
+	all.n = idm_plan_harden(plan, container, &all.why);
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct idm_step *step = &plan->steps[i];
+
+		if (step->hardened && !all.added)
+			all.target = step->target;
+		all.added |= step->hardened;
+	}
+	return all;
+}
+
+void report_hardened(const struct hardened *all, const char *what)
+{
+	const struct attribute_names names = names_of(all->added);
+	char text[REASON], number[24];
+	bool one = all->n == 1;
+
+	if (!all->n)
+		return;
+	snprintf(number, sizeof(number), "%zu", all->n);
+	report_note("added %s to %s %s%s%s, since %s; %s of a %s prevent%s that", names.added,
+		    one ? "the" : number, what, one ? " at /" : "s",
+		    one ? all->target + strspn(all->target, "/") : "",
+		    reason(&all->why, text, sizeof(text)), names.prevent, what,
+		    all->added == (IDM_ATTR_NOSUID | IDM_ATTR_NODEV) ? "" : "s");
 }

@@ -16,7 +16,21 @@ struct hardening harden(struct words *words, const struct idm_map *map, enum idm
 /* Says so in one line, if an ID was the reason; `words` are those that prevent it. */
 void report_hardening(const struct hardening *hardening, const char *words);
 
-/* The same of n mounts: "mount" or "bind". 0: none. */
-void report_hardened(size_t n, const char *what, const struct idm_other_id *why);
+/* Mounts that got attributes because of an ID. Begins as { 0 }. */
+struct hardened {
+	size_t n;
+	uint32_t added;		 /* to any of them */
+	const char *target;	 /* of the first */
+	struct idm_other_id why; /* of the first */
+};
+
+/* One more of them, if it got any. */
+void hardened_add(struct hardened *all, const struct hardening *h, const char *target);
+
+/* All mounts of a plan, see idm_plan_harden(). What it returns points into the plan. */
+struct hardened harden_plan(struct idm_plan *plan, const struct idm_map *container);
+
+/* Says so in one line, unless there are none; `what` is "mount" or "bind". */
+void report_hardened(const struct hardened *all, const char *what);
 
 #endif

@@ -106,8 +106,7 @@ static bool is_device(const char *path)
 
 void run_report_binds(const struct run_request *q)
 {
-	struct idm_other_id why = { 0 };
-	size_t n = 0;
+	struct hardened all = { 0 };
 
 	for (size_t i = 0; i < q->n_binds; i++) {
 		const struct run_bind *b = &q->binds[i];
@@ -116,12 +115,9 @@ void run_report_binds(const struct run_request *q)
 			report_note(
 				"--bind %s: it cannot be opened as a device; the word dev allows that",
 				b->source);
-		if (!b->hardening.added || !b->hardening.why.kind)
-			continue;
-		if (n++ == 0)
-			why = b->hardening.why;
+		hardened_add(&all, &b->hardening, b->target);
 	}
-	report_hardened(n, "bind", &why);
+	report_hardened(&all, "bind");
 }
 
 void run_free_bind(struct run_bind *b)

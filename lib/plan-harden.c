@@ -31,14 +31,15 @@ static bool add(struct idm_step *step, uint32_t attribute, bool deep)
 }
 
 /* A set-user-ID file is as dangerous as its owner is seen, so that goes as far as the map. */
-static bool harden(struct idm_step *step, uint32_t attributes)
+static uint32_t harden(struct idm_step *step, uint32_t attributes)
 {
-	bool added = false;
+	bool deep = step->recursive && step->map_scope != IDM_MAP_TOP;
+	uint32_t added = 0;
 
-	if (attributes & IDM_ATTR_NOSUID)
-		added = add(step, IDM_ATTR_NOSUID, step->recursive && step->map_scope != IDM_MAP_TOP);
-	if (attributes & IDM_ATTR_NODEV)
-		added |= add(step, IDM_ATTR_NODEV, step->recursive);
+	if (attributes & IDM_ATTR_NOSUID && add(step, IDM_ATTR_NOSUID, deep))
+		added = IDM_ATTR_NOSUID;
+	if (attributes & IDM_ATTR_NODEV && add(step, IDM_ATTR_NODEV, step->recursive))
+		added |= IDM_ATTR_NODEV;
 	return added;
 }
 
@@ -52,14 +53,16 @@ size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container, s
 	for (size_t i = 0; i < plan->n; i++) {
 		struct idm_step *step = &plan->steps[i];
 		struct idm_other_id other;
-		uint32_t attributes;
+		uint32_t attributes, added;
 
 		if (!holds_files_of_users(step, i == 0))
 			continue;
 		attributes = idm_map_hardening(step->map, i ? IDM_HARDEN_BIND : IDM_HARDEN_ROOT,
 					       container, &other);
-		if (!harden(step, attributes) || !other.kind)
+		added = harden(step, attributes);
+		if (!added || !other.kind)
 			continue;
+		step->hardened = added;
 		if (n++ == 0 && why)
 			*why = other;
 	}

@@ -38,6 +38,7 @@ struct idm_step {
 		copied_as;   /* of a bind, before that; DEFAULT: private, or slave if that is wished */
 	struct idm_map *map; /* NULL: none */
 	enum idm_map_scope map_scope;
+	uint32_t hardened; /* IDM_ATTR_* that idm_plan_harden() added because of an ID of the map */
 	struct idm_overlay_option *options; /* of the filesystem */
 	size_t n_options;
 	struct idm_path *lower, *data; /* of an OVERLAY */

@@ -149,7 +149,7 @@ everything()
 }
 
 @test "setuid and device files of those who are seen as root" {
-	note='idmount: apply: note: added nosuid,nodev to 1 mount, since files of user 33 appear as root'"'"'s; the words suid and dev of a mount prevent that'
+	note='idmount: apply: note: added nosuid,nodev to the mount at /, since files of user 33 appear as root'"'"'s; the words suid and dev of a mount prevent that'
 	run --separate-stderr idmount apply -m 33:0 - dst <<<'[{"type": "bind", "source": "/mnt/l1"}]'
 	same 'note' "$note" "$stderr"
 	findmnt -no OPTIONS dst | grep -q nosuid,nodev
@@ -159,6 +159,24 @@ everything()
 	idmount umount dst
 }
 
+# added_beside OPTION ADDED WORD: with this option on one of two binds, that is all that is added to this one, and all that is said.
+added_beside()
+{
+	local note
+
+	note="idmount: apply: note: added $2 to the mount at /etc, since files of user 4321 appear as user 4322's; the word $3 of a mount prevents that"
+	run -0 --separate-stderr idmount apply - dst <<<"${list/WORDS/, \"$1\"}"
+	same 'note' "$note" "$stderr"
+	[[ $(options_at /mnt/dst/etc) == *"$2"* && $(options_at /mnt/dst/etc) != *"no$1"* ]]
+	umount -R dst
+	# Of two mounts: what any of them got.
+	note="idmount: apply: note: added nosuid,nodev to 2 mounts, since files of user 4321 appear as user 4322's; the words suid and dev of a mount prevent that"
+	run -0 --separate-stderr idmount apply - dst <<<"$(jq --arg option "$1" \
+		'. + [.[1] + {target: "/two"}] | .[1].options += [$option]' <<<"${list/WORDS/}")"
+	same 'note' "$note" "$stderr"
+	umount -R dst
+}
+
 @test "a set-user-ID program of user 4321 in a bind does not make user 4321 another user" {
 	local list='[{"type": "bind", "source": "/mnt/l1"},
 		{"type": "bind", "source": "/mnt/src", "target": "/etc", "options": ["uidmap=4321:4322:1", "gidmap=4321:4322:1"WORDS]}]'
@@ -166,7 +184,8 @@ everything()
 	cp /usr/bin/id src/id
 	chown 4321:4321 src/id
 	chmod 6755 src/id
-	note='idmount: apply: note: added nosuid,nodev to 1 mount, since files of user 4321 appear as user 4322'"'"'s; the words suid and dev of a mount prevent that'
+	mkdir l1/two
+	note='idmount: apply: note: added nosuid,nodev to the mount at /etc, since files of user 4321 appear as user 4322'"'"'s; the words suid and dev of a mount prevent that'
 	run -0 --separate-stderr idmount apply - dst <<<"${list/WORDS/}"
 	same 'note' "$note" "$stderr"
 	same 'who one is' '4321 4321' "$(as 4321 dst/etc/id -u) $(as 4321 dst/etc/id -g)"
@@ -174,6 +193,8 @@ everything()
 	quietly idmount apply - dst <<<"${list/WORDS/, \"suid\", \"dev\"}"
 	same 'with suid' '4322 4322' "$(as 4321 dst/etc/id -u) $(as 4321 dst/etc/id -g)"
 	umount -R dst
+	added_beside suid nodev dev
+	added_beside dev nosuid suid
 }
 
 @test "a root filesystem keeps set-user-ID programs, and no device files" {

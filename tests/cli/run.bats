@@ -213,8 +213,17 @@ hint: --bind ...:remap replaces its map, --bind ...:on-top adds to it' \
 	chown 4321:4321 data/id
 	chmod 6755 data/id
 	speaks 4321 inside --user 4321 --bind /usr:/usr --bind data:/data:map=4321:4322 -- /data/id -u
-	same 'note' "idmount: run: note: added nosuid,nodev to 1 bind, since files of user 4321 appear as user 4322's; the words suid and dev of a bind prevent that" "$stderr"
+	same 'note' "idmount: run: note: added nosuid,nodev to the bind at /data, since files of user 4321 appear as user 4322's; the words suid and dev of a bind prevent that" "$stderr"
 	prints 4322 inside --user 4321 --bind /usr:/usr --bind data:/data:map=4321:4322,suid,dev -- /data/id -u
+	note="idmount: run: note: added nodev to the bind at /data, since files of user 4321 appear as user 4322's; the word dev of a bind prevents that"
+	speaks 1 inside --bind data:/data:map=4321:4322,suid -- grep -c ' /data rw,nodev,relatime,idmapped ' /proc/self/mountinfo
+	same 'note' "$note" "$stderr"
+	note="idmount: run: note: added nosuid to the bind at /data, since files of user 4321 appear as user 4322's; the word suid of a bind prevents that"
+	speaks 1 inside --bind data:/data:map=4321:4322,dev -- grep -c ' /data rw,nosuid,relatime,idmapped ' /proc/self/mountinfo
+	same 'note' "$note" "$stderr"
+	note="idmount: run: note: added nodev to 2 binds, since files of user 4321 appear as user 4322's; the word dev of a bind prevents that"
+	speaks '' inside --bind data:/data:map=4321:4322,suid --bind data:/two:map=4321:4322,suid -- true
+	same 'note' "$note" "$stderr"
 	# A map that shows every ID by its number in there adds nodev alone.
 	prints 1 inside --bind data:/data:idmap -- grep -c ' /data rw,nodev,relatime,idmapped ' /proc/self/mountinfo
 	prints 1 inside --bind data:/data:map=4321:4321 -- grep -c ' /data rw,nodev,relatime,idmapped ' /proc/self/mountinfo
