@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/tree-why.h"
 #include "report.h"
 #include "run.h"
 
@@ -42,7 +43,15 @@ int run_add_mount(struct run_root *root, const char *target, const char *fstype,
 	return run_add(root, &m);
 }
 
-/* A tree of a path, mapped if there is a map. Less than 0 after a report; `where` is whose map it is. */
+/* The root always gets the container's map. */
+static int report_root_error(struct idm_error *err)
+{
+	idm_hint_mapped(err, "name it by a path where it has no map: the root gets the container's");
+	return report_error(err);
+}
+
+/* A tree of a path, mapped if there is a map. Less than 0 after a report; `where` is whose map it is, ""
+ * the root's. */
 static int open_tree_of(const char *where, const char *path, const struct idm_map *map,
 			const struct idm_tree_options *o)
 {
@@ -59,8 +68,10 @@ static int open_tree_of(const char *where, const char *path, const struct idm_ma
 	tree = idm_tree_open(AT_FDCWD, path, userns, o, &err);
 	if (userns >= 0)
 		close(userns);
-	if (tree < 0)
+	if (tree < 0 && *where)
 		report_error(&err);
+	else if (tree < 0)
+		report_root_error(&err);
 	return tree;
 }
 
@@ -154,7 +165,7 @@ static int open_overlay(const struct run_request *q, int *tree)
 		o.n_options = 1;
 	}
 	*tree = idm_overlay_open(&o, &err);
-	status = *tree < 0 ? report_error(&err) : DONE;
+	status = *tree < 0 ? report_root_error(&err) : DONE;
 	if (q->ephemeral) {
 		close(upper.dirfd);
 		if (idm_umount(PLACE, IDM_UMOUNT_LAZY, &err) < 0)

@@ -19,6 +19,7 @@
 #include "error.h"
 #include "file-type.h"
 #include "kernel.h"
+#include "tree-why.h"
 #include "util.h"
 
 static const char step_open[] = "open layer";
@@ -185,8 +186,10 @@ static int clone_for(struct idm_layers *layers, const struct idm_layer *l, const
 {
 	int fd = idm_tree_open(l->path.dirfd, path, l->mapped ? userns_fd : -1, NULL, err);
 
-	if (fd < 0)
+	if (fd < 0) {
+		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
 		return fd;
+	}
 	layers->clones[layers->n_clones++] = fd; /* there is room: see idm_layers_open() */
 	return fd;
 }

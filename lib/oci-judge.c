@@ -11,6 +11,7 @@
 #include "oci-policy.h"
 #include "plan.h"
 #include "procfs.h"
+#include "tree-why.h"
 #include "util.h"
 
 static const char step_source[] = "open source";
@@ -21,8 +22,7 @@ static const char step_judge[] = "judge annotation";
 static int fail_mapped(const char *path, struct idm_error *err)
 {
 	idm_fail(err, -EINVAL, step_source, path, "its mount is ID-mapped already");
-	idm_hint(err,
-		 "a second map would replace that one: name the source by a path where it has no map");
+	idm_hint(err, IDM_HINT_UNMAPPED);
 	return -EINVAL;
 }
 

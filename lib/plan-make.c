@@ -91,9 +91,13 @@ static int make_bind(const struct idm_step *step, int userns, struct idm_error *
 	if (!step->copied_as && step->propagation == IDM_PROPAGATION_SLAVE)
 		options.propagation = IDM_PROPAGATION_SLAVE;
 	tree = idm_tree_open(step->dirfd, step->source, map_top ? -1 : userns, &options, err);
+	if (tree < 0)
+		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
 	if (tree < 0 || !step->recursive)
 		return idm_take_fd(&tree);
 	r = change_top(tree, step, userns, err);
+	if (r < 0)
+		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
 	return r < 0 ? r : idm_take_fd(&tree);
 }
 

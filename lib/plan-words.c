@@ -11,6 +11,7 @@
 #include "error.h"
 #include "lowerdir.h"
 #include "plan.h"
+#include "tree-why.h"
 #include "util.h"
 
 static const char step_plan[] = "plan mount";
@@ -280,6 +281,19 @@ static int take_option(struct idm_step *step, char *word, struct idm_error *err)
 	return 0;
 }
 
+/* Words of the command for a source that is ID-mapped already. */
+static bool is_about_old_map(const char *word)
+{
+	return strcmp(word, "remap") == 0 || strcmp(word, "on-top") == 0;
+}
+
+static int fail_about_old_map(const struct idm_step *step, const char *word, struct idm_error *err)
+{
+	fail_word(-EINVAL, step, word, "a plan cannot change a map that the source has already", err);
+	idm_hint(err, IDM_HINT_UNMAPPED);
+	return -EINVAL;
+}
+
 int idm_step_take_word(struct idm_step *step, char *word, struct idm_error *err)
 {
 	const struct word *w = find(word), *deep = w ? NULL : find_deep(word);
@@ -292,6 +306,8 @@ int idm_step_take_word(struct idm_step *step, char *word, struct idm_error *err)
 	if (begins(word, "X-") || begins(word, "x-"))
 		return fail_word(-EINVAL, step, word,
 				 "an option for another program, which idmount does not know", err);
+	if (step->kind == IDM_STEP_BIND && is_about_old_map(word))
+		return fail_about_old_map(step, word, err);
 	if (step->kind == IDM_STEP_BIND)
 		return fail_word(-EINVAL, step, word, "a bind has no such option", err);
 	return take_option(step, word, err);

@@ -24,6 +24,8 @@
 #include "util.h"
 
 static const char step_map[] = "map tree";
+static const char already_mapped[] = "the source is on a mount that is ID-mapped already";
+static const char below[] = "it is mounted below ";
 
 /* The inode number of the initial user namespace: the same on every Linux. */
 #define INITIAL_USERNS_INODE 0xEFFFFFFDU
@@ -249,7 +251,7 @@ static bool source_is_mapped(const struct question *q)
 	refused = open_tree_attr_is_refused();
 	if (q->flags & IDM_TREE_REMAP && !refused)
 		return false;
-	say(q, "the source is on a mount that is ID-mapped already");
+	say(q, "%s", already_mapped);
 	idm_hint(q->err,
 		 !refused ? "IDM_TREE_REMAP replaces its map, IDM_TREE_ON_TOP adds to it"
 		 : idm_kernel_is_before(6, 15)
@@ -371,7 +373,7 @@ static bool blame_below(const struct question *q)
 		return false;
 	if (!idm_look_below(q->source, try_mount_below, (void *)q))
 		say(q, "a mount below it, covered by another one, cannot be mapped");
-	idm_hint(q->err, "it is mounted below %s: unmount it, or map without the mounts below",
+	idm_hint(q->err, "%s%s: unmount it, or map without the mounts below", below,
 		 q->path ? q->path : "the source");
 	return true;
 }
@@ -429,4 +431,11 @@ int idm_why_not_mapped(int code, int source_fd, const char *path, int userns_fd,
 	if (err && !(ask && blame_one(&q)))
 		blame_attributes(&q);
 	return code;
+}
+
+void idm_hint_mapped(struct idm_error *err, const char *hint)
+{
+	if (err && strcmp(err->reason, already_mapped) == 0 &&
+	    strncmp(err->hint, below, sizeof(below) - 1) != 0)
+		idm_hint(err, "%s", hint);
 }

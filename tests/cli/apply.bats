@@ -285,10 +285,21 @@ hint: it requires CAP_SYS_ADMIN in the initial user namespace; another one can m
 	idmount mount -m 0:5,33:6,44:7 l1 mapped
 	# shellcheck disable=SC2016
 	fails 1 "idmount: apply: mapped: map tree: the source is on a mount that is ID-mapped already
-hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it" \
+hint: name it by a path where it has no map, or give no new map: it keeps the one that it has" \
 		idmount apply - /mnt/dst <<<'[{"Type": "bind", "Source": "mapped", "Options": ["rbind",
 			"uidmap=0:100000:65536", "gidmap=0:200000:65536"]}]'
+	for kind in "\"type\": \"bind\", \"source\": \"mapped\"" "\"type\": \"overlay\", \"options\": [\"lowerdir=mapped:l2\"]"; do
+		fails 1 "idmount: apply: mapped: map tree: the source is on a mount that is ID-mapped already
+hint: name it by a path where it has no map, or give no new map: it keeps the one that it has" \
+			idmount apply -m 0:100000:65536 - /mnt/dst <<<"[{$kind}]"
+	done
+	for word in remap on-top; do
+		fails 1 "idmount: apply: standard input: mount 1 (bind on /): plan mount: $word: a plan cannot change a map that the source has already
+hint: name it by a path where it has no map, or give no new map: it keeps the one that it has" \
+			idmount apply -m 0:100000:65536 - /mnt/dst <<<"[{\"type\": \"bind\", \"source\": \"mapped\", \"options\": [\"$word\"]}]"
+	done
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+	# What the hint leads to.
 	quietly idmount apply - /mnt/dst <<<'[{"Type": "bind", "Source": "mapped", "Options": ["rbind"]}]'
 	same 'owner' 6:7 "$(owner dst/etc/one)"
 }

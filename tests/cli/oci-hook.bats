@@ -618,7 +618,7 @@ allowed()
 }
 
 @test "a source that is ID-mapped already is refused" {
-	local hint=$'\nhint: a second map would replace that one: name the source by a path where it has no map'
+	local hint=$'\nhint: name it by a path where it has no map, or give no new map: it keeps the one that it has'
 
 	mkdir seen
 	idmount mount -m 1000:2000 src seen

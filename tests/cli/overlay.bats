@@ -184,16 +184,18 @@ hint: options with trusted extended attributes (metacopy, redirect_dir, index, n
 }
 
 @test "a layer that is mapped already is refused" {
-	mkdir mapped mapped2
+	mkdir mapped
 	idmount mount -m 0:5,33:6,44:7 l2 mapped
 	for layers in '-L mapped -L l1' '-L l1:mapped'; do
 		# shellcheck disable=SC2086 # words
 		refused 1 "$idmount_overlay mapped: map tree: the source is on a mount that is ID-mapped already
-hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it" \
+hint: name it by a path where it has no map, or give no new map: it keeps the one that it has" \
 			idmount overlay $layers -m 0:100000:65536 dst
 	done
 	# What the hint leads to.
-	idmount mount --remap -m 0:100000:65536 mapped mapped2
-	quietly mount -t overlay -o lowerdir=mapped2:l1 overlay dst
+	quietly idmount overlay -L mapped:l1 dst
+	same 'owner' 6:7 "$(owner dst/two)"
+	idmount umount dst
+	quietly idmount overlay -L l2:l1 -m 0:100000:65536 dst
 	same 'owner' 100033:100044 "$(owner dst/two)"
 }

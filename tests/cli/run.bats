@@ -181,6 +181,18 @@ hint: --bind ...:remap replaces its map, --bind ...:on-top adds to it' \
 		inside --bind mapped:/data:remap -- true
 }
 
+@test "a root or a layer that is mapped already" {
+	local why='map tree: the source is on a mount that is ID-mapped already
+hint: name it by a path where it has no map: the root gets the container'\''s'
+
+	mkdir mapped upper work
+	idmount mount -o suid,dev -m 0:5:100 root mapped
+	refused 125 "idmount: run: mapped: $why" idmount run --rootfs mapped -m 0:100000:65536 -- true
+	refused 125 "idmount: run: mapped: $why" idmount run --rootfs mapped --ephemeral -m 0:100000:65536 -- true
+	refused 125 "idmount: run: mapped: $why" idmount run -L mapped -U upper -W work -m 0:100000:65536 -- true
+	refused 125 "idmount: run: mapped: $why" idmount run -L upper:mapped -m 0:100000:65536 -- true
+}
+
 @test "a bind keeps the rest of the ids that the container has" {
 	mkdir data
 	touch data/1000 data/5 data/70000
