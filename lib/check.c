@@ -15,6 +15,7 @@
 #include "file-type.h"
 #include "kernel.h"
 #include "mount-look.h"
+#include "mount-place.h"
 #include "options.h"
 #include "privilege.h"
 #include "probe.h"
@@ -184,6 +185,10 @@ static int check_source(int source, const char *path, unsigned int flags, struct
 	memcpy(check->fstype, look.fstype, sizeof(check->fstype));
 	check->mapped = look.mapped;
 
+	if (idm_is_deleted(source)) {
+		idm_fail(err, -ENOENT, step_check, path, "it was deleted, and can be mounted nowhere");
+		return 0;
+	}
 	plain = plain_copy(source, &look);
 	if (plain < 0) {
 		idm_why_not_mapped(plain, source, path, -1, 0, err);

@@ -135,6 +135,19 @@ static long rebind(const struct idm_job_mount *m, long target)
 	return r;
 }
 
+/* The kernel says only that it does not go. */
+static long check_kind(const struct idm_job_mount *m, long target)
+{
+	struct statx st = { 0 };
+	long r = m->flags & IDM_CHILD_MOUNT_REBIND ? 0 : stat_fd(target, &st);
+
+	if (r < 0 || m->flags & IDM_CHILD_MOUNT_REBIND)
+		return r;
+	if (m->is_file)
+		return S_ISDIR(st.stx_mode) ? -EISDIR : 0;
+	return S_ISDIR(st.stx_mode) ? 0 : -ENOTDIR;
+}
+
 static long attach_one(struct idm_job *job, long root, const struct idm_job_mount *m)
 {
 	const char *target = idm_job_array(job, m->target);
@@ -149,7 +162,9 @@ static long attach_one(struct idm_job *job, long root, const struct idm_job_moun
 	to = open_target(root, m, target);
 	if (to < 0)
 		return m->flags & IDM_CHILD_MOUNT_OPTIONAL && (to == -ENOENT || to == -ENOTDIR) ? 0 : to;
-	r = m->flags & IDM_CHILD_MOUNT_REBIND ? rebind(m, to) : attach(m->tree, to);
+	r = check_kind(m, to);
+	if (r == 0)
+		r = m->flags & IDM_CHILD_MOUNT_REBIND ? rebind(m, to) : attach(m->tree, to);
 	raw(SYS_close, to);
 	return r;
 }

@@ -57,14 +57,24 @@ static int check_fds(const struct idm_child_options *o, struct idm_error *err)
 	return 0;
 }
 
+/* However it is spelt: "/..." is a name. */
+static bool is_root(const char *target)
+{
+	for (const char *p = target; *p; p++)
+		if (*p != '/' && (*p != '.' || p[-1] != '/' || (p[1] && p[1] != '/')))
+			return false;
+	return true;
+}
+
 static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 {
 	if (!m->target || m->target[0] != '/')
 		return REFUSE(err, "mount at %s: the target is not absolute",
 			      m->target ? m->target : "(none)");
-	if (m->target[strspn(m->target, "/.")] == '\0' || idm_goes_up(m->target))
-		return REFUSE(err, "mount at %s: expected a path below the root, without \"..\"",
-			      m->target);
+	if (idm_goes_up(m->target))
+		return REFUSE(err, "mount at %s: expected a path without \"..\"", m->target);
+	if (is_root(m->target))
+		return REFUSE(err, "mount at %s: the root itself cannot be a target", m->target);
 	if (!!m->fstype + (m->tree >= 0) + !!(m->flags & IDM_CHILD_MOUNT_REBIND) != 1)
 		return REFUSE(err, "mount at %s: expected one of a filesystem, a tree and a rebind",
 			      m->target);

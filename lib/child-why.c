@@ -9,6 +9,7 @@
 #include "child-steps.h"
 #include "error.h"
 #include "kernel.h"
+#include "mount-place.h"
 #include "privilege.h"
 #include "util.h"
 
@@ -220,8 +221,52 @@ static bool why_no_stage(const struct question *q)
 	return true;
 }
 
+static bool root_is_gone(const struct question *q)
+{
+	if (q->code != -ENOENT || !idm_is_deleted(q->o->root))
+		return false;
+	idm_fail(q->err, q->code, q->step, NULL, "the source was deleted, and can be mounted nowhere");
+	return true;
+}
+
+/* NULL: it was another one, or the file in which the mounts are put together. */
+static const struct idm_child_mount *tree_mount(const struct question *q)
+{
+	const struct idm_child_mount *m = q->o->mounts + q->report->item;
+
+	return q->subject && q->report->item < q->o->n_mounts && m->tree >= 0 ? m : NULL;
+}
+
+static bool source_is_gone(const struct question *q, const struct idm_child_mount *m)
+{
+	if (q->code != -ENOENT || !idm_is_deleted(m->tree))
+		return false;
+	idm_fail(q->err, q->code, q->step, q->subject,
+		 "the source was deleted, and can be mounted nowhere");
+	return true;
+}
+
+/* What leads to the target is made with IDM_ATTACH_MKDIR, so that this is about its end. */
+static bool is_other_kind(const struct question *q, const struct idm_child_mount *m)
+{
+	const char *why = "the target, or something on the way to it, is no directory";
+
+	if (q->code != -EISDIR && q->code != -ENOTDIR)
+		return false;
+	if (q->code == -EISDIR)
+		why = "the source is not a directory, but the target is";
+	else if (m->flags & IDM_ATTACH_MKDIR)
+		why = "the source is a directory, but the target is not";
+	idm_fail(q->err, q->code, q->step, q->subject, "%s", why);
+	return true;
+}
+
 static bool why_not_mounted(const struct question *q)
 {
+	const struct idm_child_mount *m = tree_mount(q);
+
+	if (m && (source_is_gone(q, m) || is_other_kind(q, m)))
+		return true;
 	if (q->code == -EBUSY) {
 		idm_fail(q->err, q->code, q->step, q->subject, "the target is the root itself");
 		return true;
@@ -270,6 +315,8 @@ static bool explain(const struct question *q)
 		return why_no_target(q);
 	case IDM_CHILD_STEP_MOUNT:
 		return why_not_mounted(q);
+	case IDM_CHILD_STEP_ATTACH_ROOT:
+		return root_is_gone(q);
 	case IDM_CHILD_STEP_PIVOT:
 		return why_not_pivoted(q);
 	case IDM_CHILD_STEP_GROUPS:

@@ -81,6 +81,25 @@ paths()
 	prints 'link: ext4: can be ID-mapped' idmount check link
 }
 
+@test "what was deleted" {
+	local kind
+
+	mkdir gone
+	touch file
+	exec 9<file
+	rm file
+	cd gone
+	rmdir ../gone
+	for kind in . /proc/self/fd/9; do
+		fails 1 "idmount: check: $kind: check path: it was deleted, and can be mounted nowhere" idmount check "$kind"
+		fails 1 "idmount: check: $kind: check path: it was deleted, and can be mounted nowhere" idmount check --write "$kind"
+	done
+	run -1 --separate-stderr idmount check --json .
+	same 'why' '[false,"ENOENT","it was deleted, and can be mounted nowhere"]' "$(jq -c '.paths[0] | [.mappable, .error, .reason]' <<<"$output")"
+	exec 9<&-
+	cd ..
+}
+
 @test "what is mapped already" {
 	idmount mount -m 0:1 src dst
 	prints 'dst: tmpfs: can be ID-mapped again (--remap, --on-top): it is mapped already' idmount check dst

@@ -634,6 +634,48 @@ ends()
 	same 'everything' "$before" "$(everything)"
 }
 
+@test "a source that was deleted" {
+	local place
+
+	for place in root gone; do
+		mkdir "/mnt/$place.d"
+		cd "/mnt/$place.d"
+		rmdir "/mnt/$place.d"
+		case $place in
+		root) refused 125 'idmount: run: attach root: the source was deleted, and can be mounted nowhere' \
+			idmount run --rootfs . -m 0:100000:65536 -- true ;;
+		gone) fails 125 'idmount: run: /data: mount: the source was deleted, and can be mounted nowhere' \
+			idmount run --rootfs /mnt/root -m 0:100000:65536 --bind .:/data -- true ;;
+		esac
+		cd /mnt
+	done
+}
+
+@test "a bind of a directory on a file, and of a file on a directory" {
+	mkdir data root/full
+	touch data/file root/file
+	fails 125 'idmount: run: /file: mount: the source is a directory, but the target is not' \
+		inside --bind data:/file -- true
+	fails 125 'idmount: run: /full: mount: the source is not a directory, but the target is' \
+		inside --bind data/file:/full -- true
+	fails 125 'idmount: run: /dev/null: mount: the source is a directory, but the target is not' \
+		inside --bind data:/dev/null -- true
+	fails 125 'idmount: run: /dev/shm: mount: the source is not a directory, but the target is' \
+		inside --bind data/file:/dev/shm -- true
+}
+
+@test "a bind on the root" {
+	local target
+
+	mkdir data
+	for target in / // /. /./; do
+		fails 125 "idmount: run: start program: mount at $target: the root itself cannot be a target" \
+			inside --bind "data:$target" -- true
+	done
+	fails 125 'idmount: run: start program: mount at /x/..: expected a path without ".."' \
+		inside --bind data:/x/.. -- true
+}
+
 @test "the command line" {
 	fails 125 'idmount: run: a COMMAND is missing; see "idmount help run"' idmount run --rootfs root
 	fails 125 'idmount: run: one of --rootfs and -L is wanted' idmount run -- true
