@@ -48,9 +48,10 @@ static const struct option_row options[] = {
 	{ OPTION_EPHEMERAL, "ephemeral", NULL, "changes go to memory, and are gone afterwards" },
 	{ OPTION_SIZE, "size", "BYTES[K|M|G|%]", "of which they take this much at most (without: 50%)" },
 	{ OPTION_BIND, "bind", "SRC:DST[:WORDS]",
-	  "show SRC at DST inside; WORDS of \"idmount mount\", map=MAP\n"
-	  "(seen ids are those inside, names those of the host), idmap,\n"
-	  "keep-rest, recursive" },
+	  "show SRC at DST inside; WORDS of \"idmount mount\" but shared,\n"
+	  "among them suid and dev; map=MAP (seen ids are those inside,\n"
+	  "names those of the host), idmap, keep-rest, recursive, and for a\n"
+	  "SRC that is mapped already remap or on-top" },
 	{ OPTION_USER, "user", "USER[:GROUP]",
 	  "whom the command runs as: numbers, or names in the root\n"
 	  "filesystem (while names in map= are those of the host)" },

@@ -40,6 +40,20 @@ static int check_owner(int fd, const char *name, struct idm_error *err)
 	return 0;
 }
 
+/* With O_DIRECTORY a symbolic link is no directory to the kernel, and no link. */
+static bool is_link(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
+static int why_not_opened(int code, int dirfd, const char *name, const char *path, struct idm_error *err)
+{
+	return idm_fail(err, code, step_read, path,
+			is_link(dirfd, name) ? "it is a symbolic link" : NULL);
+}
+
 /* Its descriptor, -ENOENT without an error, or an error. */
 static int open_owned(int dirfd, const char *name, const char *path, int flags, struct idm_error *err)
 {
@@ -48,8 +62,7 @@ static int open_owned(int dirfd, const char *name, const char *path, int flags, 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0)
-		return idm_fail(err, -errno, step_read, path,
-				errno == ELOOP ? "it is a symbolic link" : NULL);
+		return why_not_opened(-errno, dirfd, name, path, err);
 	r = check_owner(fd, path, err);
 	if (r < 0)
 		close(fd);
