@@ -17,9 +17,8 @@ static const char step_read[] = "read plan";
 bool idm_oci_is_ours(const char *key)
 {
 	static const char prefix[] = "io.idmount";
-	size_t n = sizeof(prefix) - 1;
 
-	return strncasecmp(key, prefix, n) == 0 && (!key[n] || key[n] == '.' || key[n] == '/');
+	return strncasecmp(key, prefix, sizeof(prefix) - 1) == 0;
 }
 
 const char *idm_oci_annotated(const struct idm_json *annotation, size_t *n)

@@ -551,6 +551,10 @@ allowed()
 	rm -r /etc/idmount
 	touch /etc/idmount
 	file_refused "/etc/idmount: read policy: Not a directory"
+	rm /etc/idmount
+	mkdir rules
+	ln -s /mnt/rules /etc/idmount
+	file_refused "/etc/idmount: read policy: it is a symbolic link"
 }
 
 @test "the rules hold for each container anew" {
@@ -572,7 +576,8 @@ allowed()
 	local key
 
 	fake /vol
-	for key in io.idmount.map io.idmount.map/ io.idmount.map// io.idmount io.idmount/x io.idmount.mapp/vol io.idmount.Map/vol IO.idmount.map/vol io.idmount.map.x; do
+	for key in io.idmount.map io.idmount.map/ io.idmount.map// io.idmount io.idmount/x io.idmount.mapp/vol io.idmount.Map/vol IO.idmount.map/vol io.idmount.map.x \
+		io.idmounts/vol io.idmountmap/vol io.idmount-other; do
 		rm -rf b
 		bundle b true "$(volume /vol rbind) | .annotations = {\"$key\": \"1000:0\"}"
 		hook_refuses "/mnt/b/config.json: read plan: annotations[\"$key\"]: unknown annotation, expected io.idmount.map/DESTINATION" "$fake" /mnt/b
@@ -580,7 +585,7 @@ allowed()
 		IDMOUNT_RUNTIME=true refused 1 "idmount: oci-runtime: /mnt/b/config.json: read plan: annotations[\"$key\"]: unknown annotation, expected io.idmount.map/DESTINATION" \
 			/mnt/idmount-oci-runtime create --bundle b id
 	done
-	bundle b true '.annotations = {"io.idmounts": "x", "org.io.idmount.map": "y", "io.idmount-other": ""}'
+	bundle b true '.annotations = {"org.io.idmount.map": "y", "io.idmoun": "", "io.idmoun.t.map/vol": "5:5"}'
 	quietly run_hook "$fake" /mnt/b
 }
 
@@ -589,7 +594,7 @@ allowed()
 
 	pattern=$(jq -r '.when.annotations | keys[0]' "$ROOT/contrib/hooks.d/idmount.json")
 	value=$(jq -r '.when.annotations[]' "$ROOT/contrib/hooks.d/idmount.json")
-	for key in io.idmount.map/vol io.idmount.map io.idmount.other/x io.idmount; do
+	for key in io.idmount.map/vol io.idmount.map io.idmount.other/x io.idmount io.idmounts/vol io.idmountmap/vol; do
 		grep -qE "$pattern" <<<"$key"
 		printf '' | python3 -c 'import re, sys; sys.exit(not re.search(sys.argv[1], ""))' "$value"
 	done
