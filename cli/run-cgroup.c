@@ -73,18 +73,32 @@ static bool can_be_written(const struct run_request *q, int cgroup)
 	return false;
 }
 
-/* One that an earlier process with this number has left is removed first. */
+#define MOST_NAMES 1000
+
+/*
+ * A process of another PID namespace may have this number, too. One that is empty was left by a process
+ * that was killed, and is removed.
+ */
+static int make_directory(struct run_cgroup *c)
+{
+	for (int i = 0; i < MOST_NAMES; i++) {
+		snprintf(c->name, sizeof(c->name), "idmount-%d-%d", (int)getpid(), i);
+		unlinkat(c->parent, c->name, AT_REMOVEDIR);
+		if (mkdirat(c->parent, c->name, 0755) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return -1;
+}
+
 static int make_cgroup(struct run_cgroup *c)
 {
-	snprintf(c->name, sizeof(c->name), "idmount-%d", (int)getpid());
-	unlinkat(c->parent, c->name, AT_REMOVEDIR);
-	if (mkdirat(c->parent, c->name, 0755) < 0)
-		goto failed;
-	c->made = true;
-	c->fd = openat(c->parent, c->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	c->made = make_directory(c) == 0;
+	if (c->made)
+		c->fd = openat(c->parent, c->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->fd >= 0)
 		return DONE;
-failed:
 	return report_failure(
 		"make a cgroup for the container, which could kill the caller in this one: %s",
 		strerror(errno));

@@ -481,6 +481,17 @@ stays_hidden()
 	# What it kills is itself.
 	run -137 in_group run --rootfs root --cap-add SYS_ADMIN -- sh -c 'mount -t cgroup2 none /mnt && echo 1 >/mnt/cgroup.kill; sleep 100'
 	same 'cgroups' '' "$(find "$group" -mindepth 1 -type d)"
+	# Processes of other PID namespaces have the same numbers.
+	same_number=(bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" unshare --pid --fork --kill-child --mount-proc "${joe[@]}" run --rootfs root --)
+	background "${same_number[@]}" sleep 100
+	until [[ $(find "$group" -mindepth 1 -type d | wc -l) == 1 ]]; do
+		sleep 0.1
+	done
+	prints 0 "${same_number[@]}" id -u
+	kill -KILL "${background[-1]}"
+	until rmdir "$group"/idmount-* 2>/dev/null; do
+		sleep 0.1
+	done
 	rmdir "$group"
 	# Of a cgroup that is root's there is none.
 	prints 0 "${joe[@]}" run --rootfs root -- sh -c 'id -u'
