@@ -51,8 +51,15 @@ static char *next_option(char **rest)
 	return option;
 }
 
+union handle {
+	struct file_handle header;
+	char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+};
+
 struct question {
 	const struct idm_layer *upper, *work;
+	/* Theirs; empty where there is none. From another namespace their paths may lead elsewhere. */
+	union handle upper_handle, work_handle;
 	const char *base; /* how a path begins that leads onto their mount, see idm_layer_base() */
 	const struct idm_layer *found; /* the one in use */
 	bool elsewhere;		       /* this is another mount namespace */
@@ -190,25 +197,25 @@ struct overlay_handle {
 };
 #define OVERLAY_HANDLE_MAGIC 0xfb
 
-union handle {
-	struct file_handle header;
-	char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
-};
-
 static bool get_handle(int dirfd, const char *path, union handle *h)
 {
 	h->header.handle_bytes = MAX_HANDLE_SZ;
 	return idm_sys_name_to_handle(dirfd, path, &h->header, AT_EMPTY_PATH | AT_HANDLE_FID) == 0;
 }
 
-static bool holds(const union handle *overlay, const struct idm_layer *layer)
+static void get_layer_handle(const struct idm_layer *layer, union handle *h)
+{
+	if (!get_handle(layer->path.dirfd, layer->path.path, h))
+		h->header.handle_bytes = 0;
+}
+
+static bool holds(const union handle *overlay, const union handle *h)
 {
 	const struct overlay_handle *o = (const void *)overlay->header.f_handle;
-	union handle h;
 
-	return get_handle(layer->path.dirfd, layer->path.path, &h) && o->type == h.header.handle_type &&
-	       h.header.handle_bytes <= overlay->header.handle_bytes - sizeof(*o) &&
-	       memcmp(o->real, h.header.f_handle, h.header.handle_bytes) == 0;
+	return h->header.handle_bytes && o->type == h->header.handle_type &&
+	       h->header.handle_bytes <= overlay->header.handle_bytes - sizeof(*o) &&
+	       memcmp(o->real, h->header.f_handle, h->header.handle_bytes) == 0;
 }
 
 /*
@@ -226,9 +233,9 @@ static void ask_handle(struct question *q, const char *mount_point)
 	if (fd < 0 || !get_handle(fd, "", &overlay) || overlay.header.handle_bytes < sizeof(*o) ||
 	    o->magic != OVERLAY_HANDLE_MAGIC)
 		return;
-	if (holds(&overlay, q->upper))
+	if (holds(&overlay, &q->upper_handle))
 		q->found = q->upper;
-	else if (holds(&overlay, q->work))
+	else if (holds(&overlay, &q->work_handle))
 		q->found = q->work;
 }
 
@@ -408,6 +415,8 @@ int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *lay
 	if (!base)
 		return idm_fail(err, -ENOMEM, "look for overlays", NULL, NULL);
 	q.base = *base ? base : ".";
+	get_layer_handle(q.upper, &q.upper_handle);
+	get_layer_handle(q.work, &q.work_handle);
 	r = ask_until_it_lasts(&q);
 	if (r < 0)
 		return idm_fail(err, r, "look for overlays", NULL, NULL);

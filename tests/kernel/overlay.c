@@ -755,3 +755,39 @@ TEST(an_upper_of_that_name_elsewhere_is_none)
 	do_umount(TARGET);
 	neighbour_end(&n);
 }
+
+/* Its options tell names that lead nowhere from another directory. */
+static void mount_with_relative_names(void *unused)
+{
+	(void)unused;
+	must(unshare(CLONE_NEWNS));
+	must(mount("there", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	must(chdir(SCRATCH "/store"));
+	must(mount("there", TARGET, "overlay", 0, "lowerdir=l1,upperdir=up,workdir=work"));
+}
+
+/* So do ours: they are looked up before the other namespace is joined. */
+TEST_SINCE(6, 12, only_ones_own, an_upper_in_use_elsewhere_by_relative_names_is_refused)
+{
+	struct idm_path relative[] = { AT("l2") }, up = AT("up"), other = AT("other");
+	struct idm_overlay o = request(NULL, 0);
+	struct neighbour n;
+
+	enter();
+	scratch_dir(SCRATCH "/store/other");
+	must(chdir(SCRATCH "/store"));
+	n = neighbour_start(mount_with_relative_names, NULL);
+	o.lower = relative;
+	o.n_lower = 1;
+	o.upper = &up;
+	o.work = &other;
+	assert_refused(&o, -EBUSY, "up", "in use");
+	o.upper = &other;
+	o.work = &up;
+	assert_refused(&o, -EBUSY, "up", "in use");
+	neighbour_end(&n);
+	o.upper = &up;
+	o.work = &other;
+	attach_overlay(&o);
+	do_umount(TARGET);
+}
