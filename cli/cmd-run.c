@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "lib/refused.h"
 #include "report.h"
 #include "run.h"
 
@@ -251,13 +252,27 @@ static int check_root_id(struct run_request *q)
 	return DONE;
 }
 
+static int why_no_mounts(enum idm_call call)
+{
+	bool refused = errno == EPERM || errno == ENOSYS;
+	struct idm_error err;
+
+	/* unshare(2) says so to a caller without the privilege, too. */
+	if (!refused || (call == IDM_CALL_UNSHARE && !idm_filter_refuses(call)))
+		return report_failure("make mount namespace: %s", strerror(errno));
+	idm_why_refused(call, -errno, "make mount namespace", NULL, &err);
+	return report_error(&err);
+}
+
 /* What is attached for a moment, see run-root.c, is seen by nobody else, and goes with us. */
 static int leave_mounts(const struct run_request *q)
 {
 	if (!q->rootless && !q->ephemeral)
 		return DONE;
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return report_failure("make mount namespace: %s", strerror(errno));
+	if (unshare(CLONE_NEWNS) < 0)
+		return why_no_mounts(IDM_CALL_UNSHARE);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return why_no_mounts(IDM_CALL_MOUNT);
 	return DONE;
 }
 

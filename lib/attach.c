@@ -58,8 +58,8 @@ static int why_not_beneath(int code, const char *path, struct idm_error *err)
 			 "and one whose parent is shared with the tree's peers cannot be");
 		return code;
 	}
-	return code == -EPERM ? idm_why_move_refused(step_attach, path, err)
-			      : idm_fail(err, code, step_attach, path, NULL);
+	return code == -EPERM || code == -ENOSYS ? idm_why_move_refused(code, step_attach, path, err)
+						 : idm_fail(err, code, step_attach, path, NULL);
 }
 
 /* Looks at the old mount before anything is done. */
@@ -128,12 +128,10 @@ static int why_not_attached(int code, const char *path, struct idm_error *err)
 			 "attached elsewhere");
 		break;
 	case -EPERM:
-		return idm_why_move_refused(step_attach, path, err);
+	case -ENOSYS:
+		return idm_why_move_refused(code, step_attach, path, err);
 	case -ENOSPC:
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
-		break;
-	case -ENOSYS:
-		idm_fail(err, code, step_attach, path, "a seccomp filter refuses move_mount(2)");
 		break;
 	}
 	return code;

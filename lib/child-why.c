@@ -11,6 +11,7 @@
 #include "kernel.h"
 #include "mount-place.h"
 #include "privilege.h"
+#include "refused.h"
 #include "util.h"
 
 static const char *const words[IDM_STEPS] = {
@@ -299,8 +300,55 @@ static bool why_not_filtered(const struct question *q)
 	return true;
 }
 
+/* The steps that are one call, which the child has had the privilege for. */
+static bool why_refused(const struct question *q)
+{
+	static const struct {
+		enum idm_child_step step;
+		enum idm_call call;
+	} calls[] = {
+		{ IDM_CHILD_STEP_PROPAGATION, IDM_CALL_MOUNT },
+		{ IDM_CHILD_STEP_ATTACH_ROOT, IDM_CALL_MOVE_MOUNT },
+		{ IDM_CHILD_STEP_PIVOT, IDM_CALL_PIVOT_ROOT },
+		{ IDM_CHILD_STEP_DETACH_OLD_ROOT, IDM_CALL_UMOUNT },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		if (calls[i].step != q->report->step)
+			continue;
+		idm_why_refused(calls[i].call, q->code, q->step, NULL, q->err);
+		return true;
+	}
+	return false;
+}
+
+/* Of the steps whose EPERM has other causes. */
+static bool why_filtered(const struct question *q)
+{
+	static const struct {
+		enum idm_child_step step;
+		enum idm_call call;
+	} calls[] = {
+		{ IDM_CHILD_STEP_JOIN, IDM_CALL_SETNS },
+		{ IDM_CHILD_STEP_JOIN_USER, IDM_CALL_SETNS },
+		{ IDM_CHILD_STEP_NAMESPACES, IDM_CALL_UNSHARE },
+		{ IDM_CHILD_STEP_LOCK_MOUNTS, IDM_CALL_UNSHARE },
+		{ IDM_CHILD_STEP_MOUNT, IDM_CALL_MOVE_MOUNT },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		if (calls[i].step != q->report->step || !idm_filter_refuses(calls[i].call))
+			continue;
+		idm_why_filtered(calls[i].call, q->code, q->step, q->subject, q->err);
+		return true;
+	}
+	return false;
+}
+
 static bool explain(const struct question *q)
 {
+	if ((q->code == -EPERM || q->code == -ENOSYS) && (why_refused(q) || why_filtered(q)))
+		return true;
 	switch (q->report->step) {
 	case IDM_CHILD_STEP_DESCRIPTORS:
 		return why_not_passed(q);

@@ -20,8 +20,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "child.h"
 #include "cancel.h"
+#include "child-steps.h"
+#include "child.h"
 #include "error.h"
 #include "kernel.h"
 #include "procfs.h"
@@ -61,6 +62,8 @@ static int open_stage(struct idm_error *err)
 	}
 	if (fd == -EACCES)
 		return fd;
+	if (fd == -EPERM || fd == -ENOSYS)
+		return idm_why_refused(IDM_CALL_MEMFD_CREATE, fd, step, NULL, err);
 	if (fd >= 0)
 		r = idm_sys_write_all(fd, idm_child_stage, idm_child_stage_size);
 	if (r >= 0)
@@ -251,6 +254,23 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 	return child->pidfd;
 }
 
+/* Another process than the first one is found by its number, to be waited for. */
+static bool needs_pidfd_open(const struct idm_job *job)
+{
+	return job->flags & IDM_JOB_SECOND || idm_job_locks_mounts(job);
+}
+
+/* A child that could not be reaped is not started. */
+static int check_calls(const struct idm_job *job, struct idm_error *err)
+{
+	int r = idm_refused_waitid();
+
+	if (r < 0)
+		return idm_fail(err, r, step_start, NULL, "a seccomp filter refuses waitid(2)");
+	r = needs_pidfd_open(job) ? idm_filter_refuses(IDM_CALL_PIDFD_OPEN) : 0;
+	return r < 0 ? idm_why_filtered(IDM_CALL_PIDFD_OPEN, r, step_start, NULL, err) : 0;
+}
+
 static int start(const struct idm_child_options *o, const struct idm_child_userns *userns,
 		 struct idm_error *err)
 {
@@ -262,9 +282,9 @@ static int start(const struct idm_child_options *o, const struct idm_child_usern
 
 	if (r < 0)
 		return r;
-	r = idm_refused_waitid();
-	if (r < 0) /* a child that could not be reaped is not started */
-		return idm_fail(err, r, step_start, NULL, "a seccomp filter refuses waitid(2)");
+	r = check_calls(job, err);
+	if (r < 0)
+		return r;
 	if (job->flags & IDM_JOB_SECOND && idm_procfs_child_would_be_init())
 		return idm_fail(err, -EBUSY, step_start, NULL,
 				"this thread has unshared a PID namespace that has no init yet, and a "

@@ -64,7 +64,17 @@ static int try_mount_api(int userns)
 	(void)userns;
 	if (r >= 0)
 		r = expect(-EINVAL, idm_sys_open_tree(-1, "", ~0U));
-	return r < 0 ? r : expect(-EINVAL, idm_sys_move_mount(-1, "", -1, "", ~0U));
+	if (r >= 0)
+		r = expect(-EINVAL, idm_sys_move_mount(-1, "", -1, "", ~0U));
+	return r < 0 ? r : idm_probe_attach(tmpfs);
+}
+
+/* A security module may refuse what the kernel can: Landlock refuses to attach any mount. */
+static int try_attach(void)
+{
+	AUTO_CLOSE int tmpfs = idm_probe_tmpfs();
+
+	return tmpfs < 0 ? tmpfs : idm_probe_attach(tmpfs);
 }
 
 /* A detached, ID-mapped tmpfs. */
@@ -109,9 +119,11 @@ static int try_move_mount_beneath(int userns)
 {
 	unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH;
 
-	(void)userns;
 	/* The flags are looked at before the descriptors. */
-	return expect(-EBADF, idm_sys_move_mount(NO_FD, "", NO_FD, "", flags));
+	int r = expect(-EBADF, idm_sys_move_mount(NO_FD, "", NO_FD, "", flags));
+
+	(void)userns;
+	return r < 0 ? r : try_attach();
 }
 
 static int try_open_tree_attr(int userns)

@@ -311,6 +311,11 @@ int idm_sys_mount(const char *source, const char *target, const char *type, unsi
 	return (int)CALL(syscall(SYS_mount, source, target, type, flags, options));
 }
 
+int idm_sys_pivot_root(const char *root, const char *old)
+{
+	return (int)CALL(syscall(SYS_pivot_root, root, old));
+}
+
 int idm_sys_umount(const char *path, int flags)
 {
 	return (int)CALL(syscall(SYS_umount2, path, flags));

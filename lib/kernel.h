@@ -199,6 +199,7 @@ int idm_sys_move_mount(int from, const char *from_path, int to, const char *to_p
 int idm_sys_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		  const char *options);
 int idm_sys_umount(const char *path, int flags);
+int idm_sys_pivot_root(const char *root, const char *old);
 int idm_sys_fsopen(const char *type, unsigned int flags);
 int idm_sys_fsconfig(int fd, unsigned int command, const char *key, const void *value, int aux);
 int idm_sys_fsmount(int fd, unsigned int flags, unsigned int attributes);

@@ -7,9 +7,22 @@
 #include "kernel.h"
 #include "mount-place.h"
 #include "overlay.h"
+#include "refused.h"
 #include "util.h"
 
 static const char step_overlay[] = "open overlay";
+
+/* overlayfs opens the directories as the caller. What Landlock closes to it, it cannot open. */
+static bool is_closed(int code, const char *path, struct idm_error *err)
+{
+	if (code != -EACCES || !idm_module_refuses_mounts())
+		return false;
+	idm_fail(err, code, step_overlay, path,
+		 "a security module such as Landlock lets overlayfs not open a directory");
+	idm_hint(err, "Landlock lets no process in a domain that restricts files attach the overlay "
+		      "either; a process outside of the domain can do it");
+	return true;
+}
 
 int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm_error *err)
 {
@@ -30,7 +43,8 @@ int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm
 			 "it is on a mount of another mount namespace, or the caller may not mount");
 		break;
 	default:
-		idm_fail(err, code, step_overlay, path, NULL);
+		if (!is_closed(code, path, err))
+			idm_fail(err, code, step_overlay, path, NULL);
 	}
 	idm_add_filesystem_words(fs, err);
 	return code;
@@ -109,7 +123,8 @@ int idm_why_no_overlay(int code, int fs, const struct idm_overlay *o, struct idm
 			 "go together; dmesg has the kernel's reason");
 		break;
 	default:
-		idm_fail(err, code, step_overlay, subject_of(o), NULL);
+		if (!is_closed(code, subject_of(o), err))
+			idm_fail(err, code, step_overlay, subject_of(o), NULL);
 	}
 	idm_add_filesystem_words(fs, err);
 	return code;

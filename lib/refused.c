@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "kernel.h"
+#include "probe.h"
 #include "util.h"
 
 static int try_openat2(void)
@@ -64,33 +65,128 @@ static bool may_mount(void)
 	return idm_sys_open_tree(-1, "", OPEN_TREE_CLONE | AT_EMPTY_PATH) == -EBADF;
 }
 
-static int say_refused(const char *call, bool by_filter, const char *step, const char *path,
-		       struct idm_error *err)
+/* ---- calls that a privilege is needed for, and others that one step needs ---- */
+
+static int try_mount(void)
 {
-	if (!may_mount()) {
-		idm_fail(err, -EPERM, step, path,
-			 "it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
-	} else if (by_filter) {
-		idm_fail(err, -EPERM, step, path, "a seccomp filter refuses %s(2)", call);
-		idm_hint(err, "let the seccomp profile of the container or service allow %s", call);
-	} else {
-		idm_fail(err, -EPERM, step, path, "a security module refuses %s(2)", call);
-		idm_hint(err, "Landlock refuses it to every process in a domain that restricts files; a "
-			      "process outside of the domain can do it");
-	}
-	return -EPERM;
+	return idm_sys_mount(NULL, "", NULL, 0, NULL);
 }
 
-int idm_why_move_refused(const char *step, const char *path, struct idm_error *err)
+static int try_umount(void)
 {
-	bool by_filter = err && idm_sys_move_mount(-1, "", -1, "", ~0U) != -EINVAL;
-
-	return err ? say_refused("move_mount", by_filter, step, path, err) : -EPERM;
+	return idm_sys_umount("", ~0);
 }
 
-int idm_why_umount_refused(const char *step, const char *path, struct idm_error *err)
+static int try_move_mount(void)
 {
-	bool by_filter = err && idm_sys_umount("", ~0) != -EINVAL;
+	return idm_sys_move_mount(-1, "", -1, "", ~0U);
+}
 
-	return err ? say_refused("umount2", by_filter, step, path, err) : -EPERM;
+static int try_pivot_root(void)
+{
+	return idm_sys_pivot_root("", "");
+}
+
+static int try_setns(void)
+{
+	return idm_sys_setns(-1, 0);
+}
+
+static int try_unshare(void)
+{
+	return idm_sys_unshare(~0);
+}
+
+static int try_memfd(void)
+{
+	AUTO_CLOSE int fd = idm_sys_memfd("idm-probe", false);
+
+	return fd < 0 ? fd : 0;
+}
+
+static int try_pidfd_open(void)
+{
+	return idm_sys_pidfd_open(-1);
+}
+
+static const struct {
+	const char *name;
+	int (*try)(void);
+	int kernels;	   /* answer */
+	bool if_may_mount; /* else that is EPERM */
+} others[] = {
+	[IDM_CALL_MOUNT] = { "mount", try_mount, -ENOENT, false },
+	[IDM_CALL_UMOUNT] = { "umount2", try_umount, -EINVAL, false },
+	[IDM_CALL_MOVE_MOUNT] = { "move_mount", try_move_mount, -EINVAL, true },
+	[IDM_CALL_PIVOT_ROOT] = { "pivot_root", try_pivot_root, -ENOENT, true },
+	[IDM_CALL_SETNS] = { "setns", try_setns, -EBADF, false },
+	[IDM_CALL_UNSHARE] = { "unshare", try_unshare, -EINVAL, false },
+	[IDM_CALL_MEMFD_CREATE] = { "memfd_create", try_memfd, 0, false },
+	[IDM_CALL_PIDFD_OPEN] = { "pidfd_open", try_pidfd_open, -EINVAL, false },
+};
+
+enum refuser { NO_FILTER, FILTER, PERHAPS_FILTER };
+
+static enum refuser refuser_of(enum idm_call call)
+{
+	int answer = others[call].try();
+
+	if (answer == others[call].kernels)
+		return NO_FILTER;
+	if (answer == -EPERM && others[call].if_may_mount && !may_mount())
+		return PERHAPS_FILTER;
+	return answer == -EPERM || answer == -ENOSYS ? FILTER : NO_FILTER;
+}
+
+int idm_filter_refuses(enum idm_call call)
+{
+	return refuser_of(call) == FILTER ? others[call].try() : 0;
+}
+
+int idm_why_filtered(enum idm_call call, int code, const char *step, const char *path,
+		     struct idm_error *err)
+{
+	idm_fail(err, code, step, path, "a seccomp filter refuses %s(2)", others[call].name);
+	idm_hint(err, "let the seccomp profile of the container or service allow %s", others[call].name);
+	return code;
+}
+
+int idm_why_refused(enum idm_call call, int code, const char *step, const char *path,
+		    struct idm_error *err)
+{
+	enum refuser refuser = !err ? NO_FILTER : code == -ENOSYS ? FILTER : refuser_of(call);
+
+	if (refuser == FILTER)
+		return idm_why_filtered(call, code, step, path, err);
+	idm_fail(err, code, step, path, "a %ssecurity module refuses %s(2)",
+		 refuser == PERHAPS_FILTER ? "seccomp filter or a " : "", others[call].name);
+	idm_hint(err, "Landlock refuses it to every process in a domain that restricts files; a "
+		      "process outside of the domain can do it");
+	return code;
+}
+
+static int why_refused_to_caller(enum idm_call call, int code, const char *step, const char *path,
+				 struct idm_error *err)
+{
+	if (!err || code == -ENOSYS || may_mount())
+		return idm_why_refused(call, code, step, path, err);
+	return idm_fail(err, code, step, path,
+			"it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
+}
+
+int idm_why_move_refused(int code, const char *step, const char *path, struct idm_error *err)
+{
+	return why_refused_to_caller(IDM_CALL_MOVE_MOUNT, code, step, path, err);
+}
+
+int idm_why_umount_refused(int code, const char *step, const char *path, struct idm_error *err)
+{
+	return why_refused_to_caller(IDM_CALL_UMOUNT, code, step, path, err);
+}
+
+bool idm_module_refuses_mounts(void)
+{
+	AUTO_CLOSE int tree = idm_probe_tmpfs();
+
+	return tree >= 0 && idm_probe_attach(tree) < 0 && refuser_of(IDM_CALL_MOVE_MOUNT) == NO_FILTER;
 }

@@ -17,11 +17,35 @@ int idm_refused_waitid(void);
 /* Fills in that a file of the caller's own, or of its child, below /proc may not be opened. */
 int idm_why_closed(int code, const char *step, const char *name, struct idm_error *err);
 
+/* Calls that can be refused one by one, with what needs them. */
+enum idm_call {
+	IDM_CALL_MOUNT,
+	IDM_CALL_UMOUNT,
+	IDM_CALL_MOVE_MOUNT,
+	IDM_CALL_PIVOT_ROOT,
+	IDM_CALL_SETNS,
+	IDM_CALL_UNSHARE,
+	IDM_CALL_MEMFD_CREATE,
+	IDM_CALL_PIDFD_OPEN,
+};
+
+/* 0, or the -errno with which a filter is known to refuse the call. */
+int idm_filter_refuses(enum idm_call call);
+int idm_why_filtered(enum idm_call call, int code, const char *step, const char *path,
+		     struct idm_error *err);
+
 /*
- * Fills in why move_mount(2) or umount2(2) failed with EPERM: the caller may not mount, a seccomp filter
- * refuses the call, or a security module does. Returns -EPERM.
+ * Fills in what refused the call with EPERM or ENOSYS to a process that had the privilege for it: a
+ * seccomp filter, or a security module. Returns `code`.
  */
-int idm_why_move_refused(const char *step, const char *path, struct idm_error *err);
-int idm_why_umount_refused(const char *step, const char *path, struct idm_error *err);
+int idm_why_refused(enum idm_call call, int code, const char *step, const char *path,
+		    struct idm_error *err);
+
+/* The same for a caller that may have no privilege: then that is said. */
+int idm_why_move_refused(int code, const char *step, const char *path, struct idm_error *err);
+int idm_why_umount_refused(int code, const char *step, const char *path, struct idm_error *err);
+
+/* Whether a security module, as Landlock does, refuses every change of mounts. */
+bool idm_module_refuses_mounts(void);
 
 #endif

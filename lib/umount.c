@@ -41,7 +41,8 @@ static int explain(int code, const char *target, struct idm_error *err)
 			err, code, step_umount, target,
 			"it is not a mount point, or a mount that another user namespace locked");
 	case -EPERM:
-		return idm_why_umount_refused(step_umount, target, err);
+	case -ENOSYS:
+		return idm_why_umount_refused(code, step_umount, target, err);
 	default:
 		return idm_fail(err, code, step_umount, target, NULL);
 	}
