@@ -216,12 +216,16 @@ TEST(without_move_mount)
 
 TEST(without_umount)
 {
+	static const int errnos[] = { EPERM, ENOSYS };
 	struct idm_error err;
 
 	enter();
-	refuse_call(SYS_umount2, EPERM);
-	assert_error(idm_umount(SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
-		     "a seccomp filter refuses umount2(2)");
+	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++) {
+		refuse_call(SYS_umount2, errnos[i]);
+		assert_error(idm_umount(SOURCE, 0, &err), -errnos[i], &err, SOURCE, "unmount",
+			     "a seccomp filter refuses umount2(2)");
+		assert_contains(err.hint, "umount2");
+	}
 }
 
 static void attach_without_privilege(void *unused)
@@ -242,6 +246,86 @@ TEST(without_privilege)
 {
 	enter();
 	in_child(attach_without_privilege, NULL);
+}
+
+/* ---- a child's calls ---- */
+
+/* Before trees there were none to be a root: the library says so where they are made. */
+static void no_trees(void)
+{
+	struct idm_error err;
+
+	scratch_enter();
+	assert_error(idm_tree_open(AT_FDCWD, "/", -1, NULL, &err), -ENOSYS, &err, "/", NULL, NULL);
+}
+
+/* In a root of its own and, if there is a map, another user namespace. */
+static void assert_not_started(const struct idm_map *map, int code, const char *step, const char *reason)
+{
+	struct idm_child_options o = SCRIPT("true");
+	AUTO_FD int root = new_root();
+	struct snapshot *before;
+	struct idm_error err;
+
+	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID;
+	o.map = map;
+	o.root = root;
+	before = snapshot_take(SNAPSHOT_ALL);
+	assert_error(idm_child_start(&o, &err), code, &err, NULL, step, reason);
+	assert_true(*err.hint);
+	snapshot_assert_same(before);
+}
+
+static const struct {
+	long number;
+	const char *step, *name;
+} child_calls[] = {
+	{ SYS_mount, "separate the mount namespace", "mount" },
+	{ SYS_move_mount, "attach root", "move_mount" },
+	{ SYS_pivot_root, "pivot to root", "pivot_root" },
+	{ SYS_umount2, "detach the old root", "umount2" },
+	{ SYS_memfd_create, NULL, "memfd_create" },
+	{ SYS_pidfd_open, "start program", "pidfd_open" },
+	{ SYS_setns, "join user namespace", "setns" },
+	{ SYS_unshare, "make namespaces", "unshare" },
+};
+
+struct refusal {
+	size_t call;
+	int errnum;
+	bool with_map;
+};
+
+static void start_without(void *data)
+{
+	const struct refusal *r = data;
+	AUTO_MAP struct idm_map *map = map_of("0:0:1");
+	char said[64];
+
+	refuse_call(child_calls[r->call].number, r->errnum);
+	snprintf(said, sizeof(said), "a seccomp filter refuses %s(2)", child_calls[r->call].name);
+	assert_not_started(r->with_map ? map : NULL, -r->errnum, child_calls[r->call].step, said);
+}
+
+/* Without a map no user namespace is joined, and the child is found by its own pidfd. */
+static bool is_called(const struct refusal *r)
+{
+	long number = child_calls[r->call].number;
+
+	return r->with_map || (number != SYS_setns && number != SYS_pidfd_open);
+}
+
+TEST_SINCE(5, 12, no_trees, a_child_says_which_call_a_filter_refuses)
+{
+	static const int errnos[] = { EPERM, ENOSYS };
+
+	make_root();
+	for (size_t i = 0; i < ARRAY_SIZE(child_calls) * 4; i++) {
+		struct refusal r = { i / 4, errnos[i % 2], i / 2 % 2 };
+
+		if (is_called(&r))
+			in_child(start_without, &r);
+	}
 }
 
 /* ---- Landlock ---- */
@@ -268,6 +352,74 @@ TEST(landlock_refuses_to_attach)
 	attach_is_refused("a security module refuses move_mount(2)", "Landlock");
 	assert_error(idm_umount(SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
 		     "a security module refuses umount2(2)");
+}
+
+TEST(without_move_mount_as_if_it_were_not_there)
+{
+	static const unsigned int ways_to_attach[] = { 0, IDM_ATTACH_REPLACE };
+	AUTO_FD int tree = -1;
+	struct idm_error err;
+
+	enter();
+	tree = tree_of(SOURCE, "0:1000:1");
+	refuse_call(SYS_move_mount, ENOSYS);
+	for (size_t i = 0; i < ARRAY_SIZE(ways_to_attach); i++) {
+		assert_error(idm_tree_attach(tree, AT_FDCWD, SOURCE, ways_to_attach[i],
+					     IDM_PROPAGATION_DEFAULT, &err),
+			     -ENOSYS, &err, SOURCE, "attach", "a seccomp filter refuses move_mount(2)");
+		assert_contains(err.hint, "move_mount");
+	}
+}
+
+TEST_SINCE(5, 12, no_trees, landlock_refuses_a_child_its_mounts)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:0:1");
+
+	make_root();
+	enter_landlock(LANDLOCK_ACCESS_FS_MAKE_CHAR);
+	for (int with_map = 0; with_map < 2; with_map++)
+		assert_not_started(with_map ? map : NULL, -EPERM, "separate the mount namespace",
+				   "a security module refuses mount(2)");
+}
+
+static void open_closed_overlay(void *unused)
+{
+	static const struct idm_path lower = { AT_FDCWD, TARGET "/lower" },
+				     upper = { AT_FDCWD, TARGET "/upper" },
+				     work = { AT_FDCWD, TARGET "/work" };
+	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_error err;
+
+	(void)unused;
+	scratch_dir(lower.path);
+	scratch_dir(upper.path);
+	scratch_dir(work.path);
+	o.lower = &lower;
+	o.n_lower = 1;
+	o.upper = &upper;
+	o.work = &work;
+	enter_landlock(LANDLOCK_ACCESS_FS_READ_DIR);
+	assert_error(idm_overlay_open(&o, &err), -EACCES, &err, NULL, "open overlay",
+		     "a security module such as Landlock");
+	assert_contains(err.hint, "Landlock");
+}
+
+TEST(landlock_closes_the_directories_of_an_overlay)
+{
+	enter();
+	do_mount("layers", TARGET, "tmpfs", 0, NULL);
+	in_child(open_closed_overlay, NULL);
+}
+
+TEST(landlock_takes_features_away)
+{
+	need_root();
+	assert_feature("mount-api", 0);
+	enter_landlock(LANDLOCK_ACCESS_FS_MAKE_CHAR);
+	assert_feature("mount-api", EPERM);
+	if (!kernel_is_before(6, 5))
+		assert_feature("move-mount-beneath", EPERM);
+	assert_feature("idmapped-mounts", 0);
 }
 
 TEST(landlock_refuses_a_plan)
