@@ -496,3 +496,71 @@ stays_hidden()
 	# Of a cgroup that is root's there is none.
 	prints 0 "${joe[@]}" run --rootfs root -- sh -c 'id -u'
 }
+
+# landlocked COMMAND...: in a domain that refuses to make device nodes, and so every change of mounts.
+landlocked()
+{
+	perl -e '
+		my $attr = pack("Q", 1 << 6);
+		my $ruleset = syscall(444, $attr, length $attr, 0);
+		exit 77 if $ruleset < 0;
+		syscall(446, $ruleset, 0) == 0 or die "landlock: $!";
+		exec @ARGV' -- "$@"
+}
+
+# without_call NUMBER ERRNO COMMAND...: that system call fails.
+without_call()
+{
+	perl -e '
+		my ($number, $errno, $prctl) = (shift, shift, shift eq "x86_64" ? 157 : 167);
+		sub step { pack("SCCL", @_) }
+		my $program = step(0x20, 0, 0, 0) . step(0x15, 0, 1, $number) .
+			step(0x06, 0, 0, 0x50000 | $errno) . step(0x06, 0, 0, 0x7fff0000);
+		my $all = pack("S x6 P", length($program) / 8, $program);
+		syscall($prctl, 22, 2, $all) == 0 or die "seccomp: $!";
+		exec @ARGV' -- "$1" "$2" "$(uname -m)" "${@:3}"
+}
+
+number_of()
+{
+	local -A new=([move_mount]=429 [pidfd_open]=434) old
+
+	if [ "$(uname -m)" = x86_64 ]; then
+		old=([mount]=165 [umount2]=166 [pivot_root]=155 [setns]=308 [unshare]=272)
+	else
+		old=([mount]=40 [umount2]=39 [pivot_root]=41 [setns]=268 [unshare]=97)
+	fi
+	echo "${new[$1]-${old[$1]}}"
+}
+
+# filtered CALL ERRNO STEP OPTION...: "idmount run" fails there, and says why.
+filtered()
+{
+	fails 125 "idmount: run: $3: a seccomp filter refuses $1(2)
+hint: let the seccomp profile of the container or service allow $1" \
+		without_call "$(number_of "$1")" "$2" "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${@:4}" -- true
+}
+
+@test "what Landlock refuses is named" {
+	landlocked true || skip 'no Landlock'
+	module='a security module refuses mount(2)
+hint: Landlock refuses it to every process in a domain that restricts files; a process outside of the domain can do it'
+	fails 125 "idmount: run: separate the mount namespace: $module" landlocked "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- true
+	fails 125 "idmount: run: make mount namespace: $module" landlocked "$IDMOUNT" run --rootfs root --ephemeral -m 0:100000:65536 -- true
+	run -0 landlocked "$IDMOUNT" check
+	[[ $output =~ no\ +mount-api ]]
+	[[ $output =~ no\ +move-mount-beneath ]]
+	run -0 "$IDMOUNT" check
+	[[ $output =~ yes\ +mount-api ]]
+}
+
+@test "what a filter refuses is named" {
+	declare -A step=([move_mount]='attach root' [pivot_root]='pivot to root' [mount]='separate the mount namespace'
+		[umount2]='detach the old root' [pidfd_open]='start program' [setns]='join user namespace')
+	for call in "${!step[@]}"; do
+		filtered "$call" 1 "${step[$call]}"
+		filtered "$call" 38 "${step[$call]}"
+	done
+	filtered mount 1 'make mount namespace' --ephemeral
+	filtered unshare 1 'make mount namespace' --ephemeral
+}
