@@ -799,7 +799,7 @@ struct idm_feature {
 	const char *name;    /* "idmapped-mounts", "open-tree-attr", ... */
 	const char *what;    /* one line for a person */
 	const char *since;   /* the first kernel that has it: "6.15" */
-	bool available;      /* for this caller: also false where seccomp or a missing privilege forbids it */
+	bool available;      /* for this caller: also false where seccomp, Landlock or a missing privilege forbids it */
 	int errnum;          /* why not, as the kernel said it; 0 if available */
 };
 

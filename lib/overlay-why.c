@@ -18,7 +18,7 @@ static bool is_closed(int code, const char *path, struct idm_error *err)
 	if (code != -EACCES || !idm_module_refuses_mounts())
 		return false;
 	idm_fail(err, code, step_overlay, path,
-		 "a security module such as Landlock lets overlayfs not open a directory");
+		 "a security module such as Landlock does not let overlayfs open a directory");
 	idm_hint(err, "Landlock lets no process in a domain that restricts files attach the overlay "
 		      "either; a process outside of the domain can do it");
 	return true;

@@ -217,14 +217,20 @@ TEST(without_move_mount)
 TEST(without_umount)
 {
 	static const int errnos[] = { EPERM, ENOSYS };
+	AUTO_FD int tree = -1;
 	struct idm_error err;
 
 	enter();
+	tree = tree_of(SOURCE, "0:1000:1");
 	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++) {
 		refuse_call(SYS_umount2, errnos[i]);
 		assert_error(idm_umount(SOURCE, 0, &err), -errnos[i], &err, SOURCE, "unmount",
 			     "a seccomp filter refuses umount2(2)");
 		assert_contains(err.hint, "umount2");
+		/* A mount beneath one that cannot be taken away is not made. */
+		assert_error(idm_tree_attach(tree, AT_FDCWD, SOURCE, IDM_ATTACH_REPLACE,
+					     IDM_PROPAGATION_DEFAULT, &err),
+			     -errnos[i], &err, SOURCE, "attach", "a seccomp filter refuses umount2(2)");
 	}
 }
 
