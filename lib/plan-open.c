@@ -130,7 +130,8 @@ static int why_not_placed(int code, const struct idm_step *step, struct idm_erro
 	char name[IDM_STEP_NAME];
 
 	if (code == -EPERM)
-		return idm_why_move_refused(-EPERM, "attach", idm_step_name(step, name, sizeof(name)), err);
+		return idm_why_move_refused(-EPERM, "attach", idm_step_name(step, name, sizeof(name)),
+					    err);
 	idm_fail(err, code, "attach", idm_step_name(step, name, sizeof(name)), NULL);
 	if (code == -ENOSPC)
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
