@@ -488,8 +488,8 @@ stays_hidden()
 		sleep 0.1
 	done
 	prints 0 "${same_number[@]}" id -u
-	kill -KILL "${background[-1]}"
-	until rmdir "$group"/idmount-* 2>/dev/null; do
+	echo 1 >"$group/idmount-1-0/cgroup.kill"
+	until [[ ! -e $group/idmount-1-0 && ! $(<"$group/cgroup.procs") ]]; do
 		sleep 0.1
 	done
 	rmdir "$group"
