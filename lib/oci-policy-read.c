@@ -16,6 +16,10 @@ struct reader {
 	struct idm_error *err;
 };
 
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
 #define LINE_FAIL(rd, ...) idm_fail((rd)->err, -EINVAL, "read policy", IDM_POLICY_FILE, __VA_ARGS__)
 
 static int no_memory(const struct reader *rd)
@@ -52,7 +56,7 @@ static bool read_range(const char *text, struct idm_policy_range *range)
 	range->last = range->first;
 	if (p && *p == '-')
 		p = read_id(p + 1, &range->last);
-	return p && !*p && range->first <= range->last;
+	return p && !*p;
 }
 
 static int add_range(const struct reader *rd, struct idm_policy_ids *ids, struct idm_policy_range range)
@@ -75,6 +79,8 @@ static int take_range(const struct reader *rd, struct idm_policy_sides *sides, c
 
 	if (!read_range(text + (uid || gid ? 2 : 0), &range))
 		return LINE_FAIL(rd, "line %u: expected ID, ID-ID or any, got \"%s\"", rd->line, text);
+	if (range.first > range.last)
+		return LINE_FAIL(rd, "line %u: expected the lower ID first, got \"%s\"", rd->line, text);
 	if (!gid)
 		r = add_range(rd, &sides->uid, range);
 	return r == 0 && !uid ? add_range(rd, &sides->gid, range) : r;
@@ -167,6 +173,45 @@ static int take_source(const struct reader *rd, char *value)
 	return r < 0 ? r : check_source(rd, rd->rule->source);
 }
 
+static bool has_only(const char *text, const char *characters)
+{
+	return !text[strspn(text, characters)];
+}
+
+/* Kubernetes names namespaces by RFC 1123 labels. A rule for another name would never match. */
+static bool is_namespace(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (strcmp(name, "*") == 0 || strcmp(name, "-") == 0)
+		return true;
+	return n <= 63 && name[0] != '-' && name[n - 1] != '-' && has_only(name, LOWER DIGITS "-");
+}
+
+static int take_namespace(const struct reader *rd, char *value)
+{
+	int r = take_text(rd, &rd->rule->namespace, "namespace", value);
+
+	if (r < 0 || is_namespace(value))
+		return r;
+	return LINE_FAIL(
+		rd, "line %u: namespace: expected *, - or one name of a-z, 0-9 and \"-\", got \"%s\"",
+		rd->line, value);
+}
+
+/* CRI-O and containerd take more than labels. No handler is a pattern or a list. */
+static int take_handler(const struct reader *rd, char *value)
+{
+	int r = take_text(rd, &rd->rule->handler, "handler", value);
+
+	if (r < 0 || has_only(value, LOWER UPPER DIGITS "-._"))
+		return r;
+	return LINE_FAIL(rd,
+			 "line %u: handler: expected one name of letters, digits, \"-\", \".\" and "
+			 "\"_\", got \"%s\"",
+			 rd->line, value);
+}
+
 static int take_condition(const struct reader *rd, char *word)
 {
 	struct idm_policy_rule *rule = rd->rule;
@@ -178,9 +223,9 @@ static int take_condition(const struct reader *rd, char *word)
 	if (strcmp(word, "source") == 0)
 		return take_source(rd, value);
 	if (strcmp(word, "namespace") == 0)
-		return take_text(rd, &rule->namespace, word, value);
+		return take_namespace(rd, value);
 	if (strcmp(word, "handler") == 0)
-		return take_text(rd, &rule->handler, word, value);
+		return take_handler(rd, value);
 	if (strcmp(word, "disk") == 0)
 		return take_ids(rd, &rule->disk, word, value);
 	if (strcmp(word, "seen") == 0)

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
+#include "util.h"
 
 static const char step_judge[] = "judge annotation";
 
@@ -54,6 +56,49 @@ static bool matches(const struct idm_policy_rule *rule, const struct idm_policy_
 {
 	return source_matches(rule, q->source) && namespace_matches(rule, q) &&
 	       names(rule->handler, q->handler, rule, q);
+}
+
+/* ---- refusals ---- */
+
+/* A pod's annotation names it, so quotes mark where the name ends. NULL: there is no memory. */
+static char *name_text(const char *name)
+{
+	char *text = NULL;
+
+	if (!name)
+		return strdup("not known");
+	return asprintf(&text, "\"%s\"", name) < 0 ? NULL : text;
+}
+
+/*
+ * Says which source, namespace and handler a refusal is about. The source comes last: the path can be
+ * long, and then its end is cut.
+ */
+static int refuse(const struct idm_policy_request *q, struct idm_error *err, const char *because)
+{
+	AUTO_FREE char *namespace = q->pod ? name_text(q->namespace) : strdup("- (no pod)");
+	AUTO_FREE char *handler = name_text(q->handler);
+
+	if (!namespace || !handler)
+		return idm_fail(err, -ENOMEM, step_judge, q->annotation, NULL);
+	return idm_fail(err, -EPERM, step_judge, q->annotation, "%s namespace %s, handler %s, %s%s",
+			because, namespace, handler, q->source ? "source " : "no source",
+			q->source ? q->source : "");
+}
+
+static int deny(const struct idm_policy_rule *rule, const struct idm_policy_request *q,
+		struct idm_error *err)
+{
+	bool below = rule->source && q->source && !is_in(q->source, rule->source);
+	AUTO_FREE char *because = NULL;
+
+	if (asprintf(&because, "line %u of " IDM_POLICY_FILE " denies%s%.200s%s", rule->line,
+		     below ? " " : "", below ? rule->source : "",
+		     below ? ", which is below the source:" : "") < 0) {
+		because = NULL;
+		return idm_fail(err, -ENOMEM, step_judge, q->annotation, NULL);
+	}
+	return refuse(q, err, because);
 }
 
 /* ---- ids ---- */
@@ -117,8 +162,7 @@ static int apply_rule(const struct idm_policy_rule *rule, const struct idm_polic
 	int r;
 
 	if (!rule->allow)
-		return idm_fail(err, -EPERM, step_judge, q->annotation,
-				"it is refused by line %u of " IDM_POLICY_FILE, rule->line);
+		return deny(rule, q, err);
 	r = check_side(rule, q, IDM_UID, err);
 	return r < 0 ? r : check_side(rule, q, IDM_GID, err);
 }
@@ -168,6 +212,5 @@ int idm_policy_judge(const struct idm_policy *policy, const struct idm_policy_re
 	for (size_t i = 0; i < policy->n; i++)
 		if (matches(&policy->rules[i], q))
 			return apply_rule(&policy->rules[i], q, err);
-	return idm_fail(err, -EPERM, step_judge, q->annotation,
-			"no rule of " IDM_POLICY_FILE " is for it");
+	return refuse(q, err, "no rule of " IDM_POLICY_FILE " matches");
 }

@@ -451,7 +451,9 @@ allowed()
 	policy '# for one volume' 'deny source=/mnt/src/secret' '' 'allow source=/mnt/srcs disk=any seen=any' \
 		'allow namespace=team-a  source=/mnt/ disk=1000-1999 seen=0,5' 'allow namespace=- handler=other disk=any seen=any' 'allow namespace=- source=/mnt/src disk=u:1000,g:100-200 seen=any'
 	# A directory above of what is denied has that in it.
-	refused_by "it is refused by line 2 of $file" io.idmount.map/vol=1000:0
+	refused_by "line 2 of $file denies /mnt/src/secret, which is below the source: namespace - (no pod), handler not known, source /mnt/src" io.idmount.map/vol=1000:0
+	sed -i '2s/secret//' $file
+	refused_by "line 2 of $file denies namespace - (no pod), handler not known, source /mnt/src" io.idmount.map/vol=1000:0
 	sed -i 2d $file
 	refused_by "disk gid 1000 is not allowed by line 6 of $file" io.idmount.map/vol=1000:0
 	refused_by "disk gid 201 is not allowed by line 6 of $file" io.idmount.map/vol=u:1000:0,g:100:0:102
@@ -459,14 +461,14 @@ allowed()
 	allowed io.idmount.map/vol=1000:0,1500:5 io.kubernetes.cri.sandbox-namespace=team-a
 	refused_by "seen uid 1 is not allowed by line 4 of $file" io.idmount.map/vol=1000:0:2 io.kubernetes.cri.sandbox-namespace=team-a
 	refused_by "disk uid 0 is not allowed by line 4 of $file" io.idmount.map/vol=0:0 io.kubernetes.pod.namespace=team-a
-	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.pod.namespace=team-b
-	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.pod.namespace=team-a io.container.manager=libpod
+	refused_by "no rule of $file matches namespace \"team-b\", handler not known, source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.pod.namespace=team-b
+	refused_by "no rule of $file matches namespace not known, handler not known, source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.pod.namespace=team-a io.container.manager=libpod
 	policy 'allow disk=any seen=any' off
 	refused_by "line 2 of $file switches annotations off" io.idmount.map/vol=1000:0
 	policy
 	mkdir /etc/idmount
 	: >$file
-	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0
+	refused_by "no rule of $file matches namespace - (no pod), handler not known, source /mnt/src" io.idmount.map/vol=1000:0
 }
 
 @test "rules for a runtime handler" {
@@ -474,9 +476,9 @@ allowed()
 
 	fake /vol
 	policy 'allow handler=mapped disk=1000 seen=0'
-	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.cri.container-type=container
-	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.cri.container-type=container io.containerd.cri.runtime-handler=mapped
-	refused_by "no rule of $file is for it" io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=other
+	refused_by "no rule of $file matches namespace not known, handler not known, source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.cri.container-type=container
+	refused_by "no rule of $file matches namespace not known, handler not known, source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.cri.container-type=container io.containerd.cri.runtime-handler=mapped
+	refused_by "no rule of $file matches namespace not known, handler \"other\", source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=other
 	allowed io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=mapped
 	# With containerd, by the name that the front is called by.
 	ln -s "$IDMOUNT" idmount-oci-runtime.mapped
@@ -502,7 +504,7 @@ allowed()
 			| .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
 		run ! --separate-stderr with_runc b
 		echo "$path: $stderr"
-		[[ $stderr == *"no rule of $file is for it"* ]]
+		[[ $stderr == *"no rule of $file matches namespace - (no pod), handler not known, source /mnt/secret"* ]]
 	done
 	policy 'allow source=/mnt/allowed/link disk=1000 seen=0'
 	run ! --separate-stderr with_runc b
@@ -546,6 +548,8 @@ allowed()
 	file_refused "$file: read policy: it is no regular file"
 	policy 'allow disk=1000 seen=0' 'alow'
 	file_refused "$file: read policy: line 2: expected allow, deny or off, got \"alow\""
+	policy 'allow disk=1000 seen=0' 'deny namespace=team-*'
+	file_refused "$file: read policy: line 2: namespace: expected *, - or one name of a-z, 0-9 and \"-\", got \"team-*\""
 	truncate -s 1048577 $file
 	file_refused "$file: read policy: it is larger than 1 MiB"
 	rm -r /etc/idmount

@@ -80,6 +80,7 @@ make_setuid='cp /bin/busybox /data/program && chmod 4755 /data/program && echo m
 
 @test "no map without root's word, and with it that one" {
 	local none='the default rule refuses all maps of pods; /etc/idmount/annotations.conf is the file that allows them'
+	local no_rule='no rule of /etc/idmount/annotations.conf matches'
 	local rule='is not allowed by line 1 of /etc/idmount/annotations.conf'
 
 	# The handler works, and pods of it without annotations run.
@@ -100,9 +101,9 @@ make_setuid='cp /bin/busybox /data/program && chmod 4755 /data/program && echo m
 	refused_pod "disk uid 0 $rule" team-a /mnt/node/tenant true io.idmount.map/data=0:1000,2000:1001
 	refused_pod "disk gid 0 $rule" team-a /mnt/node/tenant true io.idmount.map/data=u:2000:1000,g:0:1000
 	refused_pod "disk uid 1999 $rule" team-a /mnt/node/tenant true io.idmount.map/data=1999:999:2
-	refused_pod 'no rule of /etc/idmount/annotations.conf is for it' team-b /mnt/node/tenant true io.idmount.map/data=2000:1000
-	refused_pod 'no rule of /etc/idmount/annotations.conf is for it' team-a /mnt/node/own true io.idmount.map/data=2000:1000
-	refused_pod 'no rule of /etc/idmount/annotations.conf is for it' team-b /mnt/node/tenant true io.idmount.map/data=2000:1000 \
+	refused_pod "$no_rule namespace \"team-b\"" team-b /mnt/node/tenant true io.idmount.map/data=2000:1000
+	refused_pod "$no_rule namespace \"team-a\", handler not known, source /mnt/node/own" team-a /mnt/node/own true io.idmount.map/data=2000:1000
+	refused_pod "$no_rule namespace \"team-b\"" team-b /mnt/node/tenant true io.idmount.map/data=2000:1000 \
 		io.kubernetes.pod.namespace=team-a io.kubernetes.cri.sandbox-namespace=team-a
 	policy off
 	refused_pod 'switches annotations off' team-a /mnt/node/tenant true io.idmount.map/data=2000:1000

@@ -71,6 +71,49 @@ TEST(paths_are_plain)
 		       "line 1: source: expected three octal digits behind a backslash");
 }
 
+static void assert_accepted(const char *text)
+{
+	struct idm_policy *policy;
+	struct idm_error err;
+
+	assert_int_equal(idm_policy_parse(text, strlen(text), &policy, &err), 0);
+	idm_policy_free(policy);
+}
+
+/* A rule for a name that cannot exist would never match. */
+TEST(names_can_match)
+{
+#define REFUSED(name)                     \
+	assert_refused(                   \
+		"\ndeny namespace=" name, \
+		"line 2: namespace: expected *, - or one name of a-z, 0-9 and \"-\", got \"" name "\"")
+#define LABEL_63 "a23456789-123456789-123456789-123456789-123456789-123456789-123"
+	REFUSED("team-*");
+	REFUSED("**");
+	REFUSED("--");
+	REFUSED("default,team-a");
+	REFUSED("Default");
+	REFUSED("-a");
+	REFUSED("a-");
+	REFUSED("a_b");
+	REFUSED("a.b");
+	REFUSED("a/b");
+	REFUSED("\xc3\xa4");
+	REFUSED(LABEL_63 "4");
+#undef REFUSED
+#define REFUSED(name)                                                                             \
+	assert_refused("deny handler=" name,                                                      \
+		       "line 1: handler: expected one name of letters, digits, \"-\", \".\" and " \
+		       "\"_\", got \"" name "\"")
+	REFUSED("*");
+	REFUSED("a*");
+	REFUSED("a,b");
+	REFUSED("a/b");
+#undef REFUSED
+	assert_accepted("deny namespace=*\ndeny namespace=-\ndeny namespace=a\ndeny namespace=0\n"
+			"deny namespace=team-a\ndeny namespace=" LABEL_63 "\ndeny handler=a.B_c-1");
+}
+
 TEST(ids_are_numbers)
 {
 #define REFUSED(ids, word) \
@@ -85,7 +128,6 @@ TEST(ids_are_numbers)
 	REFUSED("0x1", "0x1");
 	REFUSED("1-", "1-");
 	REFUSED("1-2-3", "1-2-3");
-	REFUSED("2-1", "2-1");
 	REFUSED("1:2", "1:2");
 	REFUSED("u:", "u:");
 	REFUSED("b:1", "b:1");
@@ -98,6 +140,9 @@ TEST(ids_are_numbers)
 	REFUSED("4294967296", "4294967296");
 	REFUSED("18446744073709551617", "18446744073709551617");
 #undef REFUSED
+	assert_refused("allow seen=1 disk=5-1", "line 1: expected the lower ID first, got \"5-1\"");
+	assert_refused("allow disk=1 seen=1,g:2-1",
+		       "line 1: expected the lower ID first, got \"g:2-1\"");
 }
 
 TEST(control_characters)
@@ -157,8 +202,14 @@ static const char *judge(const char *text, const char *map_words, struct idm_pol
 #define JUDGE(expected, text, map, ...)                                                             \
 	assert_string_at(HERE, #text, judge(text, map, (struct idm_policy_request){ __VA_ARGS__ }), \
 			 expected)
-#define NO_RULE "no rule of " IDM_POLICY_FILE " is for it"
-#define BY(n) "it is refused by line " #n " of " IDM_POLICY_FILE
+#define FACTS(namespace, handler, source) "namespace " namespace ", handler " handler ", " source
+#define NO_RULE(...) "no rule of " IDM_POLICY_FILE " matches " FACTS(__VA_ARGS__)
+#define BY(n, ...) "line " #n " of " IDM_POLICY_FILE " denies " FACTS(__VA_ARGS__)
+#define BELOW(n, path, ...)                               \
+	"line " #n " of " IDM_POLICY_FILE " denies " path \
+	", which is below the source: " FACTS(__VA_ARGS__)
+#define NO_POD "- (no pod)"
+#define UNKNOWN "not known"
 #define NOT(what, n) what " is not allowed by line " #n " of " IDM_POLICY_FILE
 #define ALL "allow disk=any seen=any"
 
@@ -201,18 +252,21 @@ TEST(sources)
 
 	JUDGE("", text, "1:1", .source = "/a/b");
 	JUDGE("", text, "1:1", .source = "/a/b/c");
-	JUDGE(NO_RULE, text, "1:1", .source = "/a/bc");
-	JUDGE(NO_RULE, text, "1:1", .source = "/a");
-	JUDGE(NO_RULE, text, "1:1", .source = "/");
-	JUDGE(NO_RULE, text, "1:1");
+	JUDGE(NO_RULE(NO_POD, UNKNOWN, "source /a/bc"), text, "1:1", .source = "/a/bc");
+	JUDGE(NO_RULE(NO_POD, UNKNOWN, "source /a"), text, "1:1", .source = "/a");
+	JUDGE(NO_RULE(NO_POD, UNKNOWN, "source /"), text, "1:1", .source = "/");
+	JUDGE(NO_RULE(NO_POD, UNKNOWN, "no source"), text, "1:1");
 	JUDGE("", "allow source=/a/b/ disk=any seen=any", "1:1", .source = "/a/b");
 	JUDGE("", "allow source=/ disk=any seen=any", "1:1", .source = "/x");
 	JUDGE("", "allow source=/ disk=any seen=any", "1:1", .source = "/");
 	JUDGE("", "allow source=/a\\040b disk=any seen=any", "1:1", .source = "/a b");
-	JUDGE(BY(1), "deny source=/a/b\n" ALL, "1:1", .source = "/a/b/c");
+	JUDGE(BY(1, NO_POD, UNKNOWN, "source /a/b/c"), "deny source=/a/b\n" ALL, "1:1",
+	      .source = "/a/b/c");
 	/* What is denied comes along with what is above it. */
-	JUDGE(BY(1), "deny source=/a/b\n" ALL, "1:1", .source = "/a");
-	JUDGE(BY(1), "deny source=/a/b\n" ALL, "1:1", .source = "/");
+	JUDGE(BELOW(1, "/a/b", NO_POD, UNKNOWN, "source /a"), "deny source=/a/b\n" ALL, "1:1",
+	      .source = "/a");
+	JUDGE(BELOW(1, "/a/b", NO_POD, UNKNOWN, "source /"), "deny source=/a/b\n" ALL, "1:1",
+	      .source = "/");
 	JUDGE("", "deny source=/a/b\n" ALL, "1:1", .source = "/a/bc");
 	JUDGE("", "deny source=/a/b\n" ALL, "1:1", .source = "/a/c");
 	JUDGE("", "deny source=/a/b\n" ALL, "1:1");
@@ -226,29 +280,30 @@ TEST(askers)
 			  by_handler[] = "allow handler=h disk=any seen=any";
 
 	JUDGE("", by_namespace, "1:1", .pod = true, .namespace = "x");
-	JUDGE(NO_RULE, by_namespace, "1:1", .pod = true, .namespace = "xx");
-	JUDGE(NO_RULE, by_namespace, "1:1", .pod = true);
-	JUDGE(NO_RULE, by_namespace, "1:1", .namespace = "x");
+	JUDGE(NO_RULE("\"xx\"", UNKNOWN, "no source"), by_namespace, "1:1", .pod = true,
+	      .namespace = "xx");
+	JUDGE(NO_RULE(UNKNOWN, UNKNOWN, "no source"), by_namespace, "1:1", .pod = true);
+	JUDGE(NO_RULE(NO_POD, UNKNOWN, "no source"), by_namespace, "1:1", .namespace = "x");
 	JUDGE("", any_pod, "1:1", .pod = true);
-	JUDGE(NO_RULE, any_pod, "1:1");
+	JUDGE(NO_RULE(NO_POD, UNKNOWN, "no source"), any_pod, "1:1");
 	JUDGE("", no_pod, "1:1");
-	JUDGE(NO_RULE, no_pod, "1:1", .pod = true);
+	JUDGE(NO_RULE(UNKNOWN, UNKNOWN, "no source"), no_pod, "1:1", .pod = true);
 	JUDGE("", by_handler, "1:1", .pod = true, .handler = "h");
-	JUDGE(NO_RULE, by_handler, "1:1", .pod = true, .handler = "g");
-	JUDGE(NO_RULE, by_handler, "1:1", .pod = true);
+	JUDGE(NO_RULE(UNKNOWN, "\"g\"", "no source"), by_handler, "1:1", .pod = true, .handler = "g");
+	JUDGE(NO_RULE(UNKNOWN, UNKNOWN, "no source"), by_handler, "1:1", .pod = true);
 	/* What is not known of a pod is denied. */
-	JUDGE(BY(1), "deny namespace=x\n" ALL, "1:1", .pod = true);
+	JUDGE(BY(1, UNKNOWN, UNKNOWN, "no source"), "deny namespace=x\n" ALL, "1:1", .pod = true);
 	JUDGE("", "deny namespace=x\n" ALL, "1:1", .pod = true, .namespace = "y");
 	JUDGE("", "deny namespace=x\n" ALL, "1:1");
-	JUDGE(BY(1), "deny handler=h\n" ALL, "1:1", .pod = true);
+	JUDGE(BY(1, UNKNOWN, UNKNOWN, "no source"), "deny handler=h\n" ALL, "1:1", .pod = true);
 }
 
 TEST(the_first_rule_decides)
 {
 	JUDGE("", ALL "\ndeny", "1:1");
-	JUDGE(BY(2), "# x\ndeny\n" ALL, "1:1");
+	JUDGE(BY(2, NO_POD, UNKNOWN, "no source"), "# x\ndeny\n" ALL, "1:1");
 	JUDGE(NOT("disk uid 1", 1), "allow disk=2 seen=any\n" ALL, "1:1");
-	JUDGE(NO_RULE, "", "1:1");
+	JUDGE(NO_RULE(NO_POD, UNKNOWN, "no source"), "", "1:1");
 	JUDGE("line 3 of " IDM_POLICY_FILE " switches annotations off", ALL "\n\n\toff \n" ALL, "1:1");
 	JUDGE("line 1 of " IDM_POLICY_FILE " switches annotations off", "off", NULL);
 	JUDGE("", "deny", NULL);
