@@ -173,7 +173,7 @@ idmap()
 	fails 0 'mount.idmap: note: /mnt/src: user 1000 can store set-user-ID programs of root there, and every user can run them; put it below a directory of mode 0700, or on a mount that is nosuid' \
 		idmap map=0:1000,allow-suid,allow-dev
 	undo
-	chmod 700 src
+	chmod 700 /mnt
 	quietly idmap map=0:1000,allow-suid,allow-dev
 }
 

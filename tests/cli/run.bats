@@ -279,9 +279,12 @@ speaks()
 	speaks '' inside --bind data:/data:idmap -- true
 	same 'note' "idmount: run: note: root (and 1 more place): $text" "$stderr"
 	prints '' inside --read-only --bind data:/data:idmap,ro -- true
+	# Its own mode is the container's to change.
 	chmod 700 data
-	prints '' inside --read-only --bind data:/data:idmap -- true
+	speaks '' inside --read-only --bind data:/data:idmap -- true
+	same 'note' "idmount: run: note: data: $text" "$stderr"
 	chmod 700 /mnt
+	prints '' inside --read-only --bind data:/data:idmap -- true
 	prints '' inside -- true
 }
 
