@@ -11,8 +11,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,7 +63,7 @@ static bool is_the_containers(const struct run_request *q, int cgroup, const cha
 	if (q->rootless)
 		return faccessat(cgroup, file, W_OK, AT_EACCESS) == 0;
 	return fstatat(cgroup, file, &st, 0) == 0 &&
-	       (idm_map_to_disk(q->maps.map, IDM_UID, st.st_uid, &disk) == 0 ||
+	       (st.st_mode & S_IWOTH || idm_map_to_disk(q->maps.map, IDM_UID, st.st_uid, &disk) == 0 ||
 		idm_map_to_disk(q->maps.map, IDM_GID, st.st_gid, &disk) == 0);
 }
 
@@ -73,23 +75,32 @@ static bool can_be_written(const struct run_request *q, int cgroup)
 	return false;
 }
 
-#define MOST_NAMES 1000
-
-/*
- * A process of another PID namespace may have this number, too. One that is empty was left by a process
- * that was killed, and is removed.
- */
+/* By chance: the number of a process is not its own alone, in another PID namespace. */
 static int make_directory(struct run_cgroup *c)
 {
-	for (int i = 0; i < MOST_NAMES; i++) {
-		snprintf(c->name, sizeof(c->name), "idmount-%d-%d", (int)getpid(), i);
-		unlinkat(c->parent, c->name, AT_REMOVEDIR);
-		if (mkdirat(c->parent, c->name, 0755) == 0)
-			return 0;
-		if (errno != EEXIST)
-			break;
-	}
-	return -1;
+	unsigned long long number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return -1;
+	snprintf(c->name, sizeof(c->name), "idmount-%016llx", number);
+	return mkdirat(c->parent, c->name, 0755);
+}
+
+/* Below a threaded one it is of no use for a process before it is threaded, too. */
+static bool make_threaded(int cgroup)
+{
+	static const char invalid[] = "domain invalid", threaded[] = "threaded";
+	int file = openat(cgroup, "cgroup.type", O_RDWR | O_CLOEXEC);
+	char type[32] = "";
+	bool done;
+
+	if (file < 0)
+		return errno == ENOENT;
+	done = read(file, type, sizeof(type) - 1) >= 0 &&
+	       (strncmp(type, invalid, strlen(invalid)) != 0 ||
+		write(file, threaded, strlen(threaded)) == (ssize_t)strlen(threaded));
+	close(file);
+	return done;
 }
 
 static int make_cgroup(struct run_cgroup *c)
@@ -97,7 +108,7 @@ static int make_cgroup(struct run_cgroup *c)
 	c->made = make_directory(c) == 0;
 	if (c->made)
 		c->fd = openat(c->parent, c->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (c->fd >= 0)
+	if (c->fd >= 0 && make_threaded(c->fd))
 		return DONE;
 	return report_failure(
 		"make a cgroup for the container, which could kill the caller in this one: %s",
@@ -117,44 +128,94 @@ int run_make_cgroup(const struct run_request *q, struct run_cgroup *c)
 
 /* ---- the end ---- */
 
-static void remove_below(int cgroup);
-
-/* With all that the container has made below it. */
-static void remove_cgroup(int parent, const char *name)
+/* Processes of the container's may still be there with --no-pid, and make more of them. */
+static bool is_populated(int cgroup)
 {
-	int cgroup;
+	int file = openat(cgroup, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	char text[256] = "";
+	bool populated = file < 0 || read(file, text, sizeof(text) - 1) < 0 ||
+			 strstr(text, "populated 1");
 
-	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
-		return;
-	cgroup = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (cgroup < 0)
-		return;
-	remove_below(cgroup);
-	unlinkat(parent, name, AT_REMOVEDIR);
+	if (file >= 0)
+		close(file);
+	return populated;
 }
 
-static void remove_below(int cgroup)
+/* The first directory in there. Takes the descriptor. */
+static bool find_directory(int fd, char *name, size_t size)
 {
-	DIR *directory = fdopendir(cgroup);
+	DIR *directory = fdopendir(fd);
 	struct dirent *entry;
+	bool found = false;
 
 	if (!directory) {
-		close(cgroup);
-		return;
+		close(fd);
+		return false;
 	}
-	while ((entry = readdir(directory)))
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-			remove_cgroup(cgroup, entry->d_name);
+	while (!found && (entry = readdir(directory)))
+		found = entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
+			strcmp(entry->d_name, "..") != 0 &&
+			(size_t)snprintf(name, size, "%s", entry->d_name) < size;
 	closedir(directory);
+	return found;
+}
+
+/*
+ * Removes one that has none below it, and takes a descriptor for each of two levels only: the container
+ * has made them as deep as it liked. False: there is none, or it cannot be removed.
+ */
+static bool remove_lowest(int top)
+{
+	int above = fcntl(top, F_DUPFD_CLOEXEC, 0), below;
+	char name[256], next[256];
+	bool removed;
+
+	if (above < 0 || !find_directory(openat(above, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), name,
+					 sizeof(name))) {
+		if (above >= 0)
+			close(above);
+		return false;
+	}
+	for (;;) {
+		below = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (below < 0 || !find_directory(openat(below, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+						 next, sizeof(next)))
+			break;
+		close(above);
+		above = below;
+		snprintf(name, sizeof(name), "%s", next);
+	}
+	removed = unlinkat(above, name, AT_REMOVEDIR) == 0;
+	close(above);
+	if (below >= 0)
+		close(below);
+	return removed;
+}
+
+/* There may be many. The program has exited: a signal ends this process from here on. */
+static void remove_below(int cgroup)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < COUNT(signals); i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	while (remove_lowest(cgroup))
+		;
 }
 
 /* It stays where the container's processes do, with --no-pid. */
 void run_cgroup_free(struct run_cgroup *c)
 {
+	if (c->made && unlinkat(c->parent, c->name, AT_REMOVEDIR) < 0 && c->fd >= 0 &&
+	    !is_populated(c->fd)) {
+		remove_below(c->fd);
+		unlinkat(c->parent, c->name, AT_REMOVEDIR);
+	}
 	if (c->fd >= 0)
 		close(c->fd);
-	if (c->made)
-		remove_cgroup(c->parent, c->name);
 	if (c->parent >= 0)
 		close(c->parent);
 	*c = (struct run_cgroup)RUN_CGROUP_NONE;

@@ -59,7 +59,7 @@ void table_cell(struct table *table, const char *text)
 		table->cells = more;
 		table->room = room;
 	}
-	table->cells[table->rows] = printable(text);
+	table->cells[table->rows] = printable(text); /* analyzer: free_table() frees them */
 	if (!table->cells[table->rows])
 		table->failed = true;
 	else

@@ -376,7 +376,7 @@ static int keep_rest_of_side(struct idm_map *map, unsigned int kind, const struc
 	if (r == 0)
 		r = identity_of(idm_map_side(within, kind), &ids);
 	rest.entries = entries;
-	identity = ids.entries;
+	identity = ids.entries; /* analyzer: for the cleanup */
 	return r < 0 ? r : compose_side(map, kind, &rest, &ids);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "error.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -55,8 +56,10 @@ int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve)
 		       : idm_sys_openat(dirfd, path, flags | O_NOFOLLOW, 0);
 }
 
-const char *idm_why_loop(const char *path)
+int idm_fail_nofollow(struct idm_error *err, int code, const char *step, const char *path)
 {
-	return ends_up(path) ? "a symbolic link is on the way to the \"..\" that the path ends in"
-			     : NULL;
+	if (code == -ELOOP && ends_up(path))
+		return idm_fail(err, code, step, path,
+				"a symbolic link is on the way to the \"..\" that the path ends in");
+	return idm_fail(err, code, step, path, NULL);
 }

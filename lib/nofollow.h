@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "idmount.h"
+
 /* Whether the path ends in a name, so that O_NOFOLLOW is enough. */
 bool idm_ends_in_name(const char *path);
 
@@ -19,7 +21,7 @@ bool idm_ends_in_name(const char *path);
  */
 int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve);
 
-/* What -ELOOP means for such a path; NULL: what the errno says. */
-const char *idm_why_loop(const char *path);
+/* Fails as idm_fail() with what the code means for such a path. */
+int idm_fail_nofollow(struct idm_error *err, int code, const char *step, const char *path);
 
 #endif

@@ -100,9 +100,8 @@ static int unmount_node(const struct node *node, const char *name, int flags, st
 
 static int fail_open(int code, const char *target, unsigned int flags, struct idm_error *err)
 {
-	bool loop = code == -ELOOP && !(flags & IDM_UMOUNT_FOLLOW);
-
-	return idm_fail(err, code, step_umount, target, loop ? idm_why_loop(target) : NULL);
+	return flags & IDM_UMOUNT_FOLLOW ? idm_fail(err, code, step_umount, target, NULL)
+					 : idm_fail_nofollow(err, code, step_umount, target);
 }
 
 /* The mount at the target. Nothing is open afterwards: it would keep the mount busy. */

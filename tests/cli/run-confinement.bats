@@ -476,7 +476,7 @@ stays_hidden()
 	}
 	prints / in_group run --rootfs root -- sh -c 'sed -n s/^0:://p /proc/self/cgroup'
 	prints /mnt/mine/below in_group run --rootfs root --cap-add SYS_ADMIN -- sh -c \
-		'mount -t cgroup2 none /mnt && mkdir -p /mnt/mine/below && ls -d /mnt/mine/below'
+		'mount -t cgroup2 none /mnt && mkdir -p /mnt/mine/below /mnt/.hidden/a/b/c && ls -d /mnt/mine/below'
 	same 'cgroups' '' "$(find "$group" -mindepth 1 -type d)"
 	# What it kills is itself.
 	run -137 in_group run --rootfs root --cap-add SYS_ADMIN -- sh -c 'mount -t cgroup2 none /mnt && echo 1 >/mnt/cgroup.kill; sleep 100'
@@ -488,10 +488,15 @@ stays_hidden()
 		sleep 0.1
 	done
 	prints 0 "${same_number[@]}" id -u
-	echo 1 >"$group/idmount-1-0/cgroup.kill"
-	until [[ ! -e $group/idmount-1-0 && ! $(<"$group/cgroup.procs") ]]; do
+	echo 1 | tee "$group"/idmount-*/cgroup.kill >/dev/null
+	until [[ ! $(find "$group" -mindepth 1 -type d) && ! $(<"$group/cgroup.procs") ]]; do
 		sleep 0.1
 	done
+	# Below a threaded one, too.
+	mkdir "$group/threads"
+	echo threaded >"$group/threads/cgroup.type"
+	prints 0 in_group run --rootfs root -- id -u
+	rmdir "$group/threads"
 	rmdir "$group"
 	# Of a cgroup that is root's there is none.
 	prints 0 "${joe[@]}" run --rootfs root -- sh -c 'id -u'
