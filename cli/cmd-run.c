@@ -332,6 +332,20 @@ static void set_ids(const struct run_request *q, const struct run_user *user,
 	o->gid = user->gid;
 }
 
+/* The terminal; else the caller's own, but for the null device: of that, the container's read-only one.
+ */
+static size_t standard_fds(const struct run_root *root, struct idm_child_fd *fds)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 3; fd++)
+		if (root->terminal >= 0)
+			fds[n++] = (struct idm_child_fd){ root->terminal, fd };
+		else if (run_is_null_device(fd))
+			fds[n++] = (struct idm_child_fd){ root->null, fd };
+	return n;
+}
+
 static int start(const struct run_request *q, struct run_root *root, const struct run_user *user)
 {
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
@@ -343,13 +357,9 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	struct run_session session = { .init = q->new_pid };
 	int pidfd, status;
 
-	for (int i = 0; i < 3; i++)
-		fds[i] = (struct idm_child_fd){ root->terminal, i };
-	if (root->terminal >= 0) {
-		o.fds = fds;
-		o.n_fds = 3;
-		o.terminal = root->terminal;
-	}
+	o.fds = fds;
+	o.n_fds = standard_fds(root, fds);
+	o.terminal = root->terminal;
 	o.pid = &session.pid;
 	o.flags |= IDM_CHILD_SESSION | IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS |
 		   IDM_CHILD_DIE_WITH_THREAD | (q->new_pid ? IDM_CHILD_INIT : 0);
@@ -394,6 +404,7 @@ static int run_request(struct run_request *q)
 	struct run_root root = { .tree = -1,
 				 .userns = -1,
 				 .cgroup = RUN_CGROUP_NONE,
+				 .null = -1,
 				 .terminal = -1,
 				 .terminal_master = -1 };
 	struct run_user user = { 0 };

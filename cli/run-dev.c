@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "report.h"
@@ -57,6 +58,23 @@ static int fill(const struct run_request *q, int dev)
 	return DONE;
 }
 
+bool run_is_null_device(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/* By a descriptor on a writable mount its mode could be changed. */
+static int open_null(struct run_root *root, int tree)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", tree);
+	root->null = open(path, O_RDWR | O_CLOEXEC);
+	return root->null < 0 ? fail(DEV "null") : DONE;
+}
+
 /* The host's device, over its empty file. */
 static int bind_device(struct run_root *root, const char *path)
 {
@@ -67,7 +85,13 @@ static int bind_device(struct run_root *root, const char *path)
 	/* Read-only keeps the node's owner and mode, also from a root that has the host's ID. */
 	o.attr_set = IDM_ATTR_NOSUID | IDM_ATTR_NOEXEC | IDM_ATTR_RDONLY;
 	tree = idm_tree_open(AT_FDCWD, path, -1, &o, &err);
-	return tree < 0 ? report_error(&err) : run_add_mount(root, path, NULL, tree, 0, 0);
+	if (tree < 0)
+		return report_error(&err);
+	if (run_is_null_device(tree) && open_null(root, tree) != DONE) {
+		close(tree);
+		return FAILED;
+	}
+	return run_add_mount(root, path, NULL, tree, 0, 0);
 }
 
 /* ---- terminals ---- */

@@ -282,6 +282,8 @@ void run_root_free(struct run_root *root)
 		close(root->tree);
 	if (root->userns >= 0)
 		close(root->userns);
+	if (root->null >= 0)
+		close(root->null);
 	run_cgroup_free(&root->cgroup);
 	if (root->terminal >= 0)
 		close(root->terminal);

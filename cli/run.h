@@ -95,6 +95,7 @@ struct run_root {
 	int userns; /* of the container */
 	struct run_cgroup cgroup;
 	bool interrupted;	       /* the program has died of Ctrl-C */
+	int null;		       /* the null device, open on a read-only mount */
 	int terminal, terminal_master; /* -1: none */
 	struct idm_child_mount *mounts;
 	size_t n_mounts;
@@ -163,6 +164,7 @@ void run_note_host_root(const struct run_request *q);
 /* Unless --unmask. They come after /proc and /sys. */
 int run_add_masks(const struct run_request *q, struct run_root *root);
 
+bool run_is_null_device(int fd);
 int run_make_dev(const struct run_request *q, struct run_root *root);
 
 /* Adds a mount; its tree is the root's from here on, also after a failure. */

@@ -67,11 +67,10 @@ int idm_own_rows(unsigned int kind, struct idm_entry **rows, size_t *n, struct i
 	*rows = NULL;
 	*n = 0;
 	if (!text || !e)
-		/* analyzer: the cleanup frees both */
 		return idm_fail(err, -ENOMEM, step_own, NULL, NULL);
 	length = read_own(kind, text, err);
 	if (length < 0)
-		return (int)length;
+		return (int)length; /* analyzer: the cleanup frees e */
 	*n = take_rows(text, e);
 	*rows = e;
 	e = NULL;

@@ -456,6 +456,10 @@ stays_hidden()
 		'for f in /dev/null /dev/zero /dev/full; do chmod 600 $f; chown 5:5 $f; done 2>/dev/null
 		head -c 1 /dev/zero | wc -c; echo x >/dev/null; [ -s /dev/null ] || echo empty'
 	same 'output' $'1\nempty' "$output"
+	# Nor by a descriptor, whether the caller has handed it in or had closed it.
+	idmount run --rootfs root -m 0:0:65536 --cap-add ALL -- sh -c 'chmod 640 /proc/self/fd/[012]' </dev/null &>log && false
+	idmount run --rootfs root -m 0:0:65536 --cap-add ALL -- sh -c 'chmod 640 /proc/self/fd/[012]' <&- >&- 2>&- && false
+	prints '' idmount run --rootfs root -m 0:100000:65536 -- sh -c 'cat; echo x >/dev/null' </dev/null
 	same 'the devices' "$before" "$(stat -c '%n %u %g %a' /dev/*)"
 }
 
