@@ -505,7 +505,7 @@ TEST(on_a_small_stack)
 	char *memory;
 
 	if (TEST_SANITIZED) {
-		puts("# sanitizers make frames larger: not tried");
+		note("sanitizers make frames larger");
 		return;
 	}
 	enter();
