@@ -332,16 +332,26 @@ static void set_ids(const struct run_request *q, const struct run_user *user,
 	o->gid = user->gid;
 }
 
-/* The terminal; else the caller's own, but for the null device: of that, the container's read-only one.
- */
-static size_t standard_fds(const struct run_root *root, struct idm_child_fd *fds)
+/* Whether a user of the container owns it, and could change its mode by the descriptor. */
+static bool is_the_containers(const struct run_request *q, int fd)
+{
+	struct stat st;
+	uint32_t disk;
+
+	return !q->rootless && fstat(fd, &st) == 0 &&
+	       idm_map_to_disk(q->maps.map, IDM_UID, st.st_uid, &disk) == 0;
+}
+
+/* The terminal; else the caller's own, but for the null device of the host: that is open read-only. */
+static size_t standard_fds(const struct run_request *q, const struct run_root *root,
+			   struct idm_child_fd *fds)
 {
 	size_t n = 0;
 
 	for (int fd = 0; fd < 3; fd++)
 		if (root->terminal >= 0)
 			fds[n++] = (struct idm_child_fd){ root->terminal, fd };
-		else if (run_is_null_device(fd))
+		else if (run_is_null_device(fd) && is_the_containers(q, fd))
 			fds[n++] = (struct idm_child_fd){ root->null, fd };
 	return n;
 }
@@ -358,7 +368,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	int pidfd, status;
 
 	o.fds = fds;
-	o.n_fds = standard_fds(root, fds);
+	o.n_fds = standard_fds(q, root, fds);
 	o.terminal = root->terminal;
 	o.pid = &session.pid;
 	o.flags |= IDM_CHILD_SESSION | IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS |
