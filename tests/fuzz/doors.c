@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "cli/oci-bundle.h"
 #include "cli/report.h"
 #include "cli/run.h"
 #include "error.h"
@@ -35,7 +36,7 @@ DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount *, v
 DOOR(idm_list_path, path, int dirfd, const char *path, int (*each)(const struct idm_mount *, void *),
      void *data)
 DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags, struct idm_check *check)
-DOOR(make_bundle_ready, bundle, const struct bundle *bundle, char *file)
+DOOR(make_bundle_ready, bundle->directory, const struct bundle *bundle, char *file)
 DOOR(print_features, *argv, char **argv)
 DOOR(idm_map_add_userns, NULL, struct idm_map *map, int userns)
 DOOR(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)
