@@ -5,8 +5,6 @@
  * most of them already; this holds where it does not.
  */
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "report.h"
@@ -38,14 +36,6 @@ static const struct mask {
 
 #define NULL_DEVICE "/dev/null"
 
-/* What is not the null device would not hide anything, but show something. */
-static bool is_null_device(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
-}
-
 static int mask_file(struct run_root *root, const char *path)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
@@ -56,7 +46,8 @@ static int mask_file(struct run_root *root, const char *path)
 	m.tree = idm_tree_open(AT_FDCWD, NULL_DEVICE, -1, &o, &err);
 	if (m.tree < 0)
 		return report_error(&err);
-	if (is_null_device(m.tree))
+	/* Anything else would not hide, but show something. */
+	if (run_is_null_device(m.tree))
 		return run_add(root, &m);
 	close(m.tree);
 	return report_failure("%s: expected the null device", NULL_DEVICE);
