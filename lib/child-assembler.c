@@ -3,7 +3,7 @@
  * Of the stage: the assembler, a process that puts the root together for a child in another user
  * namespace.
  *
- * Whoever has CAP_SYS_ADMIN over a mount namespace can unmount and remount what was attached there. So
+ * A process with CAP_SYS_ADMIN over a mount namespace can unmount and remount what was attached there. So
  * the container's mounts are attached in a mount namespace of the caller's user namespace, by a process
  * that stays in that. The child itself is in the same mount namespace, without a privilege over it, and
  * takes a locked copy of it in the end:
