@@ -81,9 +81,10 @@ need_root()
 	skip 'needs root'
 }
 
+# No, too, where the parent has been killed: then nothing is known of it.
 is_private()
 {
-	[[ ! /proc/self/ns/mnt -ef /proc/$PPID/ns/mnt ]]
+	[[ -e /proc/$PPID/ns/mnt && ! /proc/self/ns/mnt -ef /proc/$PPID/ns/mnt ]]
 }
 
 # Called at the top of a file: its tests run in a mount namespace of their own each, from which nothing
