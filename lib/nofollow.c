@@ -56,10 +56,11 @@ int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve)
 		       : idm_sys_openat(dirfd, path, flags | O_NOFOLLOW, 0);
 }
 
-int idm_fail_nofollow(struct idm_error *err, int code, const char *step, const char *path)
+void idm_fail_nofollow(struct idm_error *err, int code, const char *step, const char *path)
 {
 	if (code == -ELOOP && ends_up(path))
-		return idm_fail(err, code, step, path,
-				"a symbolic link is on the way to the \"..\" that the path ends in");
-	return idm_fail(err, code, step, path, NULL);
+		idm_fail(err, code, step, path,
+			 "a symbolic link is on the way to the \"..\" that the path ends in");
+	else
+		idm_fail(err, code, step, path, NULL);
 }

@@ -21,7 +21,7 @@ bool idm_ends_in_name(const char *path);
  */
 int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve);
 
-/* Fails as idm_fail() with what the code means for such a path. */
-int idm_fail_nofollow(struct idm_error *err, int code, const char *step, const char *path);
+/* Fills in *err, as idm_fail(), with what the code means for such a path. */
+void idm_fail_nofollow(struct idm_error *err, int code, const char *step, const char *path);
 
 #endif

@@ -258,10 +258,12 @@ static int open_target(int dirfd, const char *path, unsigned int flags, bool dir
 
 static int fail_open(int code, const char *path, struct idm_error *err)
 {
-	if (code != -ENOENT)
-		return idm_fail_nofollow(err, code, step_target, path);
-	idm_fail(err, code, step_target, path, "there is no such target");
-	idm_hint(err, "create it first, or ask for it (IDM_ATTACH_MKDIR)");
+	if (code == -ENOENT) {
+		idm_fail(err, code, step_target, path, "there is no such target");
+		idm_hint(err, "create it first, or ask for it (IDM_ATTACH_MKDIR)");
+	} else {
+		idm_fail_nofollow(err, code, step_target, path);
+	}
 	return code;
 }
 

@@ -86,9 +86,12 @@ static int open_source(int dirfd, const char *path, unsigned int flags, struct i
 	fd = !*path	? idm_sys_dup(dirfd)
 	     : nofollow ? idm_open_nofollow(dirfd, path, O_PATH, 0)
 			: idm_sys_openat(dirfd, path, O_PATH, 0);
+	if (fd < 0 && nofollow) {
+		idm_fail_nofollow(err, fd, step_tree, path);
+		return fd;
+	}
 	if (fd < 0)
-		return nofollow ? idm_fail_nofollow(err, fd, step_tree, path)
-				: idm_fail(err, fd, step_tree, path, NULL);
+		return idm_fail(err, fd, step_tree, path, NULL);
 	r = nofollow ? idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) : 0;
 	if (r < 0)
 		return idm_fail(err, r, step_tree, path, NULL);

@@ -100,8 +100,11 @@ static int unmount_node(const struct node *node, const char *name, int flags, st
 
 static int fail_open(int code, const char *target, unsigned int flags, struct idm_error *err)
 {
-	return flags & IDM_UMOUNT_FOLLOW ? idm_fail(err, code, step_umount, target, NULL)
-					 : idm_fail_nofollow(err, code, step_umount, target);
+	if (flags & IDM_UMOUNT_FOLLOW)
+		idm_fail(err, code, step_umount, target, NULL);
+	else
+		idm_fail_nofollow(err, code, step_umount, target);
+	return code;
 }
 
 /* The mount at the target. Nothing is open afterwards: it would keep the mount busy. */
