@@ -11,6 +11,7 @@
 #include "cli/run.h"
 #include "error.h"
 #include "idmount.h"
+#include "refused.h"
 
 /* Fails, with its argument in the message as the real one would have it. */
 #define DOOR(name, subject, ...)                                                                \
@@ -38,12 +39,16 @@ DOOR(idm_list_path, path, int dirfd, const char *path, int (*each)(const struct 
 DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags, struct idm_check *check)
 DOOR(make_bundle_ready, bundle->directory, const struct bundle *bundle, char *file)
 DOOR(print_features, *argv, char **argv)
+DOOR(idm_why_refused, path, enum idm_call call, int code, const char *step, const char *path)
+DOOR(idm_procfs_open_self, name, const char *name, const char *step)
 DOOR(idm_map_add_userns, NULL, struct idm_map *map, int userns)
 DOOR(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)
 DOOR(idm_map_add_subid, owner, struct idm_map *map, const char *owner)
 
 int __wrap_idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data);
 int __wrap_run_enter_userns(struct run_request *q);
+int __wrap_run_read_seccomp(struct run_request *q);
+int __wrap_idm_filter_refuses(enum idm_call call);
 int __wrap_run_make_root(struct run_request *q, struct run_root *root);
 int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 int __wrap_open(const char *path, int flags, ...);
@@ -59,6 +64,16 @@ int __wrap_idm_features(int (*each)(const struct idm_feature *feature, void *dat
 	const struct idm_feature feature = { .name = "name", .what = "what", .since = "5.12" };
 
 	return each(&feature, data);
+}
+
+int __wrap_idm_filter_refuses(enum idm_call call)
+{
+	return 0;
+}
+
+int __wrap_run_read_seccomp(struct run_request *q)
+{
+	return q->seccomp ? report_failure("%s is linked away", "run_read_seccomp") : DONE;
 }
 
 int __wrap_run_enter_userns(struct run_request *q)
