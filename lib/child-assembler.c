@@ -3,15 +3,15 @@
  * Of the stage: the assembler, a process that puts the root together for a child in another user
  * namespace.
  *
- * A process with CAP_SYS_ADMIN over a mount namespace can unmount and remount what was attached there. So
- * the container's mounts are attached in a mount namespace of the caller's user namespace, by a process
- * that stays in that. The child itself is in the same mount namespace, without a privilege over it, and
- * takes a locked copy of it in the end:
+ * A process with CAP_SYS_ADMIN over a mount namespace can unmount and remount what was attached there.
+ * So the container's mounts are attached in a mount namespace of the caller's user namespace, by a
+ * process that stays in that. The child itself is in the same mount namespace, without a privilege over
+ * it, and takes a locked copy of it in the end:
  *
  *   first process (caller's user namespace)     unshare(CLONE_NEWNS), start the assembler
  *   the child (its own user namespace)          make its filesystems, send them as descriptors
- *   assembler (caller's user namespace)         attach all, pivot: the kernel moves the child's root,
- * too the child                                   unshare(CLONE_NEWNS): every mount is locked
+ *   assembler (caller's user namespace)         attach all, pivot, which moves the child's root, too
+ *   the child                                   unshare(CLONE_NEWNS): every mount is locked
  *
  * The two speak through a socket. The assembler has a copy of the descriptors (not the same table), so
  * that the socket hangs up when the other side exits, however that happens.
@@ -28,11 +28,12 @@
 
 #include "child-steps.h"
 
-/* The end of this process alone: the job is shared between all. */
+/* The end of the socket that this process has: the job cannot hold it, since all processes share that.
+ */
 static long assembler_socket = -1;
 
-/* Says which mount a descriptor is of; READY: all have been sent, and it is owned by the child's root.
- */
+/* A message names the mount that its descriptor is of. READY: all have been sent; this one is the child
+ * root's. */
 #define READY ~0U
 
 struct message {
