@@ -27,6 +27,7 @@
 #include "kernel.h"
 #include "procfs.h"
 #include "refused.h"
+#include "seccomp-probe.h"
 #include "util.h"
 
 static const char step_start[] = "start program";

@@ -10,7 +10,7 @@
 
 #include "kernel.h"
 #include "procfs.h"
-#include "refused.h"
+#include "seccomp-probe.h"
 #include "util.h"
 
 #define STACK_SIZE 65536 /* not a part of the caller's stack, which may be a small one */

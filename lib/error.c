@@ -10,7 +10,7 @@
 
 #include "kernel.h"
 #include "printable.h"
-#include "refused.h"
+#include "seccomp-probe.h"
 
 /* Control characters in a path or map would let it forge lines in a log, or talk to the terminal. */
 static void put(char *buf, size_t size, const char *format, va_list args)

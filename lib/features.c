@@ -13,6 +13,7 @@
 #include "kernel.h"
 #include "mount-look.h"
 #include "probe.h"
+#include "userns-probe.h"
 #include "util.h"
 
 /* A descriptor that no process has. */

@@ -20,7 +20,7 @@
 #include "keeper-main.h"
 #include "kernel.h"
 #include "procfs.h"
-#include "refused.h"
+#include "seccomp-probe.h"
 #include "util.h"
 
 static const char step_keep[] = "start keeper";

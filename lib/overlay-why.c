@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "filesystem.h"
+#include "fs-context.h"
 #include "kernel.h"
 #include "mount-place.h"
 #include "overlay.h"

@@ -10,7 +10,7 @@
 #include "cancel.h"
 #include "errand.h"
 #include "error.h"
-#include "filesystem.h"
+#include "fs-context.h"
 #include "kernel.h"
 #include "layers.h"
 #include "options.h"

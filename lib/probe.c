@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "clone-mount.h"
-#include "error.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -14,23 +13,6 @@ int idm_probe_tmpfs(void)
 	int r = fs < 0 ? fs : idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 
 	return r < 0 ? r : idm_sys_fsmount(fs, 0, 0);
-}
-
-int idm_probe_userns(struct idm_error *err)
-{
-	struct idm_entry uid = { 0, geteuid(), 1 }, gid = { 0, getegid(), 1 };
-	struct idm_map *map;
-	int r = idm_map_new(&map);
-
-	if (r < 0)
-		return idm_fail(err, r, "make user namespace", NULL, NULL);
-	r = idm_map_add(map, IDM_UID, &uid, 1, err);
-	if (r == 0)
-		r = idm_map_add(map, IDM_GID, &gid, 1, err);
-	if (r == 0)
-		r = idm_userns_open(map, 0, err);
-	idm_map_free(map);
-	return r;
 }
 
 int idm_probe_map(int tree, int userns_fd)

@@ -13,9 +13,6 @@
 /* A new, empty tmpfs. -errno as fsopen(2), fsconfig(2), fsmount(2). */
 int idm_probe_tmpfs(void);
 
-/* A user namespace with a map that every caller may write: disk 0 is seen as the caller. */
-int idm_probe_userns(struct idm_error *err);
-
 /* ID-maps a detached mount. 0 or -errno as mount_setattr(2). */
 int idm_probe_map(int tree, int userns_fd);
 

@@ -21,6 +21,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "refused.h"
+#include "seccomp-probe.h"
 #include "util.h"
 
 /* The root of every procfs has this inode number (PROC_ROOT_INO); a bind mount of a part has not. */

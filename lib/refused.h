@@ -8,12 +8,6 @@
 
 #include "idmount.h"
 
-/* The name of the first refused call that the library cannot do without, or NULL. */
-const char *idm_refused_call(void);
-
-/* 0, or the -errno with which the filter refuses waitid(2) on a pidfd. One system call. */
-int idm_refused_waitid(void);
-
 /* Fills in that a file of the caller's own, or of its child, below /proc may not be opened. */
 int idm_why_closed(int code, const char *step, const char *name, struct idm_error *err);
 

@@ -21,6 +21,7 @@
 #include "mount-place.h"
 #include "privilege.h"
 #include "probe.h"
+#include "userns-probe.h"
 #include "util.h"
 
 static const char step_map[] = "map tree";

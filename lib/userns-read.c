@@ -11,8 +11,8 @@
 #include "kernel.h"
 #include "map.h"
 #include "procfs.h"
-#include "userns-why.h"
 #include "util.h"
+#include "why-reaped.h"
 
 static const char step_read[] = "read user namespace";
 
@@ -133,7 +133,7 @@ static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
 	int r = -ESRCH;
 
-	for (int i = 0; i < IDM_USERNS_ATTEMPTS && r == -ESRCH; i++)
+	for (int i = 0; i < IDM_CHILD_ATTEMPTS && r == -ESRCH; i++)
 		r = visit_once(map, userns_fd, err);
 	return r == -ESRCH ? idm_why_always_reaped(err) : r;
 }

@@ -112,13 +112,3 @@ int idm_why_map_refused(const struct idm_map *map, unsigned int kind, int code, 
 	}
 	return code;
 }
-
-/* The last of the attempts has said what it was that failed. */
-int idm_why_always_reaped(struct idm_error *err)
-{
-	idm_hint(err,
-		 "something in this process waits with __WALL or __WCLONE for any child, and "
-		 "took %d children in a row that are not its own",
-		 IDM_USERNS_ATTEMPTS);
-	return -ESRCH;
-}

@@ -26,8 +26,10 @@
 #include "privilege.h"
 #include "procfs.h"
 #include "refused.h"
+#include "seccomp-probe.h"
 #include "userns-why.h"
 #include "util.h"
+#include "why-reaped.h"
 
 static const char step_open[] = "open the child's maps";
 
@@ -223,7 +225,7 @@ static int attempts(struct request *q, enum idm_holder_way way)
 	int r = -ESRCH;
 
 	q->way = way;
-	for (int i = 0; i < IDM_USERNS_ATTEMPTS && r == -ESRCH; i++)
+	for (int i = 0; i < IDM_CHILD_ATTEMPTS && r == -ESRCH; i++)
 		r = attempt(q);
 	return r == -ESRCH ? idm_why_always_reaped(q->err) : r;
 }

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "seccomp-probe.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "kernel.h"
+#include "util.h"
+
+static int try_openat2(void)
+{
+	return idm_sys_openat2_size(0);
+}
+
+static int try_pidfd_send_signal(void)
+{
+	return idm_sys_pidfd_send_signal(-1, 0);
+}
+
+static int try_waitid(void)
+{
+	siginfo_t info;
+
+	return idm_sys_waitid_pidfd(-1, &info, WEXITED | __WALL);
+}
+
+static const struct {
+	const char *name;
+	int (*try)(void);
+	int kernels; /* answer */
+} calls[] = {
+	{ "openat2", try_openat2, -EINVAL },
+	{ "pidfd_send_signal", try_pidfd_send_signal, -EBADF },
+	{ "waitid", try_waitid, -EINVAL },
+};
+
+const char *idm_refused_call(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i].try() != calls[i].kernels)
+			return calls[i].name;
+	return NULL;
+}
+
+int idm_refused_waitid(void)
+{
+	int r = try_waitid();
+
+	return r == -EINVAL ? 0 : r;
+}
