@@ -3,14 +3,15 @@
 #include <errno.h>
 #include <string.h>
 
-#include "attach.h"
 #include "attach-why.h"
+#include "attach.h"
 #include "cancel.h"
 #include "detach.h"
 #include "error.h"
 #include "file-type.h"
 #include "kernel.h"
 #include "nofollow.h"
+#include "propagation.h"
 #include "refused.h"
 #include "target.h"
 #include "util.h"
@@ -146,18 +147,6 @@ int idm_put_on_top(int tree_fd, const struct idm_target *target, const char *pat
 	if (r == 0 || idm_why_not_put(r, tree_fd, target->fd, path, err))
 		return r;
 	return why_not_attached(r, path, err);
-}
-
-uint64_t idm_propagation_flag(enum idm_propagation propagation)
-{
-	static const uint64_t flags[] = {
-		[IDM_PROPAGATION_PRIVATE] = MS_PRIVATE,
-		[IDM_PROPAGATION_SLAVE] = MS_SLAVE,
-		[IDM_PROPAGATION_SHARED] = MS_SHARED,
-		[IDM_PROPAGATION_UNBINDABLE] = MS_UNBINDABLE,
-	};
-
-	return (unsigned int)propagation < ARRAY_SIZE(flags) ? flags[propagation] : 0;
 }
 
 /*

@@ -12,7 +12,4 @@ int idm_refuse_old_kernel(const char *path, struct idm_error *err);
 int idm_put_on_top(int tree_fd, const struct idm_target *target, const char *path,
 		   struct idm_error *err);
 
-/* As mount_setattr(2) calls it; 0 for IDM_PROPAGATION_DEFAULT, and for a value that is none. */
-uint64_t idm_propagation_flag(enum idm_propagation propagation);
-
 #endif

@@ -462,50 +462,12 @@ static int finish(struct parser *ps, struct idm_map *map, int r)
 	return r;
 }
 
-static int parse_userns_path(struct idm_map *map, const char *path, struct idm_error *err)
+int idm_map_parse_text(struct idm_map *map, const char *text, bool lookup, struct idm_error *err)
 {
-	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
-	int r;
-
-	if (fd < 0)
-		return idm_fail(err, fd, "open user namespace", path, NULL);
-	r = idm_map_add_userns(map, fd, err);
-	if (r < 0)
-		idm_subject(err, path);
-	return r;
-}
-
-static int parse_auto(struct idm_map *map, const char *owner, struct idm_error *err)
-{
-	char name[256];
-	int r;
-
-	if (*owner)
-		return idm_map_add_subid(map, owner, err);
-	r = idm_lookup_caller(name, sizeof(name));
-	if (r < 0)
-		return idm_fail(err, r, step_parse, "auto", "the caller's uid has no user name");
-	return idm_map_add_subid(map, name, err);
-}
-
-int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err)
-{
-	HOLD_CANCEL;
-	struct parser ps = { .err = err, .lookup = flags & IDM_PARSE_LOOKUP };
+	struct parser ps = { .err = err, .lookup = lookup };
 	struct slice all = { text, strlen(text) }, form;
-	bool path = text[0] == '/';
-	bool automatic = strcmp(text, "auto") == 0 || strncmp(text, "auto:", 5) == 0;
 
 	ps.entry = all;
-	if (flags & ~IDM_PARSE_LOOKUP)
-		return idm_fail(err, -EINVAL, step_parse, NULL, "unknown flags 0x%x", flags);
-	if ((path || automatic) && !ps.lookup)
-		return refuse(&ps, -EINVAL, "the system is not asked for maps here");
-	if (path)
-		return parse_userns_path(map, text, err);
-	if (automatic)
-		return parse_auto(map, text[4] ? text + 5 : "", err);
-
 	skip_blanks(&all);
 	if (!all.n)
 		return idm_fail(err, -EINVAL, step_parse, NULL, "the map is empty");

@@ -28,6 +28,12 @@ static inline const struct idm_side *idm_map_side(const struct idm_map *map, uns
 	return kind == IDM_UID ? &map->uid : kind == IDM_GID ? &map->gid : NULL;
 }
 
+/*
+ * Parses text in one of the dialects of idm_map_parse() and adds it to the map. `lookup` allows names of
+ * users and groups. Errors as idm_map_parse().
+ */
+int idm_map_parse_text(struct idm_map *map, const char *text, bool lookup, struct idm_error *err);
+
 /* Moves everything out of *from, in the place of what *to held. */
 void idm_map_move(struct idm_map *to, struct idm_map *from);
 

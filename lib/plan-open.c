@@ -14,15 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach.h"
 #include "cancel.h"
 #include "errand.h"
-#include "attach.h"
 #include "error.h"
 #include "file-type.h"
 #include "kernel.h"
 #include "nofollow.h"
 #include "options.h"
 #include "procfs.h"
+#include "propagation.h"
 #include "refused.h"
 #include "util.h"
 

@@ -18,52 +18,6 @@ static const char step_plan[] = "plan mount";
 
 /* ---- one step ---- */
 
-static void free_step(struct idm_step *step)
-{
-	for (size_t i = 0; i < step->n_words; i++)
-		free(step->words[i]);
-	free(step->words);
-	free(step->source);
-	free(step->target);
-	free(step->options);
-	free(step->lower);
-	free(step->data);
-	idm_map_free(step->map);
-	idm_close_fd(&step->dirfd);
-}
-
-const char *idm_step_name(const struct idm_step *step, char *buf, size_t size)
-{
-	static const char *const kinds[] = { [IDM_STEP_BIND] = "bind", [IDM_STEP_OVERLAY] = "overlay" };
-
-	snprintf(buf, size, "%s on /%s",
-		 step->kind == IDM_STEP_FILESYSTEM ? step->filesystem->name : kinds[step->kind],
-		 step->target);
-	return buf;
-}
-
-/* "/", ".", "./." and the like. */
-static bool is_root(const char *path)
-{
-	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
-		if (*path != '.' || (path[1] && path[1] != '/'))
-			return false;
-		path++;
-	}
-	return true;
-}
-
-const char *idm_trim_target(const char *target, size_t *n)
-{
-	if (!target)
-		target = "";
-	target += strspn(target, "/");
-	*n = is_root(target) ? 0 : strlen(target);
-	while (*n && target[*n - 1] == '/')
-		--*n;
-	return target;
-}
-
 static int take_target(struct idm_step *step, const char *target, struct idm_error *err)
 {
 	size_t n;
@@ -278,7 +232,7 @@ void idm_plan_free(struct idm_plan *plan)
 void idm_plan_truncate(struct idm_plan *plan, size_t n)
 {
 	while (plan->n > n)
-		free_step(&plan->steps[--plan->n]);
+		idm_step_free(&plan->steps[--plan->n]);
 }
 
 /* Only the root of a detached tree can still be made read-only, so that flag is for it alone. */
@@ -332,7 +286,7 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, stru
 	if (r == 0)
 		r = check_place(&step, plan->n == 0, err);
 	if (r < 0)
-		free_step(&step);
+		idm_step_free(&step);
 	else
 		plan->steps[plan->n++] = step;
 	return r;

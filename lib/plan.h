@@ -81,6 +81,9 @@ const char *idm_trim_target(const char *target, size_t *n);
 /* Longer than any string of struct idm_error, so that there it is seen to be cut. */
 #define IDM_STEP_NAME 1000
 
+/* Releases what the step holds, not the step itself. */
+void idm_step_free(struct idm_step *step);
+
 /* The step in words: "overlay on /"; in buf. */
 const char *idm_step_name(const struct idm_step *step, char *buf, size_t size);
 

@@ -14,6 +14,7 @@
 #include "nofollow.h"
 #include "on-top.h"
 #include "options.h"
+#include "propagation.h"
 #include "tree-why.h"
 #include "util.h"
 

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/* Where the text of a map comes from: itself, a user namespace, or the subordinate IDs of a user. */
+#include <errno.h>
+#include <string.h>
+
+#include "cancel.h"
+#include "error.h"
+#include "kernel.h"
+#include "lookup.h"
+#include "map.h"
+#include "util.h"
+
+static const char step_parse[] = "parse map";
+
+static int parse_userns_path(struct idm_map *map, const char *path, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
+	int r;
+
+	if (fd < 0)
+		return idm_fail(err, fd, "open user namespace", path, NULL);
+	r = idm_map_add_userns(map, fd, err);
+	if (r < 0)
+		idm_subject(err, path);
+	return r;
+}
+
+static int parse_auto(struct idm_map *map, const char *owner, struct idm_error *err)
+{
+	char name[256];
+	int r;
+
+	if (*owner)
+		return idm_map_add_subid(map, owner, err);
+	r = idm_lookup_caller(name, sizeof(name));
+	if (r < 0)
+		return idm_fail(err, r, step_parse, "auto", "the caller's uid has no user name");
+	return idm_map_add_subid(map, name, err);
+}
+
+int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err)
+{
+	HOLD_CANCEL;
+	bool path = text[0] == '/', lookup = flags & IDM_PARSE_LOOKUP;
+	bool automatic = strcmp(text, "auto") == 0 || strncmp(text, "auto:", 5) == 0;
+
+	if (flags & ~IDM_PARSE_LOOKUP)
+		return idm_fail(err, -EINVAL, step_parse, NULL, "unknown flags 0x%x", flags);
+	if ((path || automatic) && !lookup)
+		return idm_fail(err, -EINVAL, step_parse, text,
+				"the system is not asked for maps here");
+	if (path)
+		return parse_userns_path(map, text, err);
+	if (automatic)
+		return parse_auto(map, text[4] ? text + 5 : "", err);
+	return idm_map_parse_text(map, text, lookup, err);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/* One mount of a plan: its names, and its end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+#include "util.h"
+
+void idm_step_free(struct idm_step *step)
+{
+	for (size_t i = 0; i < step->n_words; i++)
+		free(step->words[i]);
+	free(step->words);
+	free(step->source);
+	free(step->target);
+	free(step->options);
+	free(step->lower);
+	free(step->data);
+	idm_map_free(step->map);
+	idm_close_fd(&step->dirfd);
+}
+
+const char *idm_step_name(const struct idm_step *step, char *buf, size_t size)
+{
+	static const char *const kinds[] = { [IDM_STEP_BIND] = "bind", [IDM_STEP_OVERLAY] = "overlay" };
+
+	snprintf(buf, size, "%s on /%s",
+		 step->kind == IDM_STEP_FILESYSTEM ? step->filesystem->name : kinds[step->kind],
+		 step->target);
+	return buf;
+}
+
+/* "/", ".", "./." and the like. */
+static bool is_root(const char *path)
+{
+	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
+		if (*path != '.' || (path[1] && path[1] != '/'))
+			return false;
+		path++;
+	}
+	return true;
+}
+
+const char *idm_trim_target(const char *target, size_t *n)
+{
+	if (!target)
+		target = "";
+	target += strspn(target, "/");
+	*n = is_root(target) ? 0 : strlen(target);
+	while (*n && target[*n - 1] == '/')
+		--*n;
+	return target;
+}
