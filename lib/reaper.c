@@ -31,26 +31,6 @@ static const struct timespec at_once;
 
 /* ---- the object ---- */
 
-static struct idm_watch *new_watch(struct idm_reaper *reaper)
-{
-	struct idm_link *spare = reaper->spare;
-
-	if (!spare)
-		return malloc(sizeof(struct idm_watch));
-	reaper->spare = spare->next;
-	return IDM_THING(struct idm_watch, by_name, spare);
-}
-
-static void delete_watch(struct idm_reaper *reaper, struct idm_watch *watch)
-{
-	if (watch < reaper->own || watch >= reaper->own + IDM_REAPER_OWN) {
-		free(watch);
-		return;
-	}
-	watch->by_name.next = reaper->spare;
-	reaper->spare = &watch->by_name;
-}
-
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 {
 	HOLD_CANCEL;
@@ -61,9 +41,7 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 	if (!new)
 		return idm_fail(err, -ENOMEM, step_new, NULL, NULL);
 	memset(new, 0, sizeof(*new));
-	for (size_t i = IDM_REAPER_OWN; i-- > 0;)
-		delete_watch(new, &new->own[i]);
-	idm_table_begin(&new->by_process, new->buckets, ARRAY_SIZE(new->buckets));
+	idm_watch_begin(new);
 	pthread_mutex_init(&new->lock, NULL);
 	pthread_mutex_init(&new->starting, NULL);
 	new->owner = getpid();
@@ -78,14 +56,6 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 	return 0;
 }
 
-static void free_watch(struct idm_link *link, void *reaper)
-{
-	struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
-
-	close(watch->fd);
-	delete_watch(reaper, watch);
-}
-
 /* Only closes: in a forked child the epoll is still the parent's as well. */
 void idm_reaper_free(struct idm_reaper *reaper)
 {
@@ -94,9 +64,7 @@ void idm_reaper_free(struct idm_reaper *reaper)
 	if (!reaper)
 		return;
 	idm_close_fd(&reaper->fd);
-	idm_table_each(&reaper->by_process, free_watch, reaper);
-	idm_table_free(&reaper->by_process);
-	idm_table_free(&reaper->by_name);
+	idm_watch_free_all(reaper);
 	idm_orphans_free(reaper);
 	idm_keeper_end(&reaper->keeper);
 	pthread_mutex_destroy(&reaper->starting);
@@ -107,11 +75,6 @@ void idm_reaper_free(struct idm_reaper *reaper)
 int idm_reaper_fd(const struct idm_reaper *reaper)
 {
 	return reaper->fd;
-}
-
-int idm_reaper_also(struct idm_reaper *reaper, int fd)
-{
-	return idm_sys_epoll_add(reaper->fd, fd, EPOLLIN, NULL);
 }
 
 /* The epoll, the pidfds and the children are the other process's. */
@@ -125,79 +88,12 @@ static int refuse_fork(const struct idm_reaper *reaper, const char *step, struct
 
 /* ---- adding ---- */
 
-static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t key)
-{
-	struct idm_link *link = key ? idm_table_find(&reaper->by_process, key) : NULL;
-
-	for (; link; link = idm_table_again(link)) {
-		struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
-
-		if (!watch->kept && !(key & IDM_KEY_NUMBER && idm_exit_is_over(watch->fd)))
-			return watch;
-	}
-	return NULL;
-}
-
-static struct idm_watch *watch_of_name(struct idm_reaper *reaper, void *data)
-{
-	return IDM_THING(struct idm_watch, by_name, idm_table_find(&reaper->by_name, (uintptr_t)data));
-}
-
 static int refuse_name(struct idm_reaper *reaper, unsigned int flags, void *data, const char *step,
 		       struct idm_error *err)
 {
-	if (!(flags & IDM_REAPER_HOLD) || !watch_of_name(reaper, data))
+	if (!(flags & IDM_REAPER_HOLD) || !idm_watch_of_name(reaper, data))
 		return 0;
 	return idm_fail(err, -EEXIST, step, NULL, "another child is held by the same data");
-}
-
-/* Those that are held or spared are not in the epoll: nobody is to be woken by them. */
-static bool comes_up(const struct idm_watch *watch)
-{
-	return !(watch->flags & (IDM_REAPER_HOLD | IDM_REAPER_SPARE));
-}
-
-static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
-{
-	int r = idm_table_add(&reaper->by_process, &watch->by_process);
-
-	if (r < 0)
-		return r;
-	if (watch->flags & IDM_REAPER_HOLD)
-		r = idm_table_add(&reaper->by_name, &watch->by_name);
-	else if (comes_up(watch))
-		r = idm_sys_epoll_add(reaper->fd, watch->fd, EPOLLIN | EPOLLET, watch);
-	if (r < 0)
-		idm_table_remove(&reaper->by_process, &watch->by_process);
-	return r;
-}
-
-int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
-{
-	struct idm_watch *watch = new_watch(reaper);
-	int r;
-
-	if (!watch)
-		return -ENOMEM;
-	*watch = *what;
-	if (!watch->by_process.key) /* not to be found, but where the table wants it */
-		watch->by_process.key = (uintptr_t)watch;
-	r = enter(reaper, watch);
-	if (r < 0)
-		delete_watch(reaper, watch);
-	return r;
-}
-
-void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
-{
-	idm_table_remove(&reaper->by_process, &watch->by_process);
-	if (watch->flags & IDM_REAPER_HOLD)
-		idm_table_remove(&reaper->by_name, &watch->by_name);
-	/* By hand: closing would not do while a forked child has the pidfd too. */
-	if (comes_up(watch))
-		idm_sys_epoll_delete(reaper->fd, watch->fd);
-	close(watch->fd);
-	delete_watch(reaper, watch);
 }
 
 static int say_why_not(int r, struct idm_error *err)
@@ -210,24 +106,6 @@ static int say_why_not(int r, struct idm_error *err)
 		 "it has ended, and another wait in this process has its status");
 	idm_hint(err, "where somebody waits for any child (waitpid(-1), SIGCHLD ignored), and Linux is "
 		      "before 6.15, start children with idm_reaper_start()");
-	return r;
-}
-
-/* Adds a duplicate of the pidfd. -EEXIST: it is there. */
-int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
-		      unsigned int flags, void *data)
-{
-	AUTO_CLOSE int own = -1;
-	struct idm_watch watch = { .by_name.key = (uintptr_t)data, .flags = flags, .pid = process->pid };
-	int r;
-
-	watch.by_process.key = process->key;
-	if (watch_of_process(reaper, watch.by_process.key))
-		return -EEXIST;
-	own = watch.fd = idm_sys_dup(pidfd);
-	r = own < 0 ? own : idm_watch_add(reaper, &watch);
-	if (r == 0)
-		idm_take_fd(&own);
 	return r;
 }
 
@@ -393,7 +271,7 @@ int idm_reaper_next(struct idm_reaper *reaper, int timeout, struct idm_exit *exi
 
 static int claim(struct idm_reaper *reaper, void *data, struct idm_watch **watch, struct idm_error *err)
 {
-	*watch = watch_of_name(reaper, data);
+	*watch = idm_watch_of_name(reaper, data);
 	if (!*watch)
 		return idm_fail(err, -ESRCH, step_next, NULL,
 				"no child is held by this data, or not any more");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the rooms of the reaper share: reaper.c has the children, orphans.c those that nobody added. */
+/* What the rooms of the reaper share: reaper.c has the public functions, watch.c the
+ * children, orphans.c those that were not added. */
 #ifndef IDM_REAPER_H
 #define IDM_REAPER_H
 
@@ -59,11 +60,18 @@ struct idm_reaper {
 
 _Static_assert(sizeof(struct idm_reaper) <= IDM_REAPER_PAGE, "it fits into its page");
 
-/* ---- all below under the lock ---- */
+/* ---- watch.c: all below under the lock ---- */
 
 /* A new descriptor that makes idm_reaper_fd() readable as long as it is itself. At most so many. */
 #define IDM_REAPER_ALSO 3U /* a SIGCHLD, orphans that were found, orphans of the keeper's */
 int idm_reaper_also(struct idm_reaper *reaper, int fd);
+
+/* Makes the tables, and releases them with all that is in them. */
+void idm_watch_begin(struct idm_reaper *reaper);
+void idm_watch_free_all(struct idm_reaper *reaper);
+
+/* The held child with this data, or NULL. */
+struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data);
 
 /* Adds a copy of `what`, whose fd belongs to the reaper then. 0 or -errno. */
 int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what);

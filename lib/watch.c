@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The children that a reaper watches: a table by process, one by the caller's data of those that are held,
+ * and the epoll that says which of the others have exited.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "exit.h"
+#include "kernel.h"
+#include "reaper.h"
+#include "util.h"
+
+static struct idm_watch *new_watch(struct idm_reaper *reaper)
+{
+	struct idm_link *spare = reaper->spare;
+
+	if (!spare)
+		return malloc(sizeof(struct idm_watch));
+	reaper->spare = spare->next;
+	return IDM_THING(struct idm_watch, by_name, spare);
+}
+
+static void delete_watch(struct idm_reaper *reaper, struct idm_watch *watch)
+{
+	if (watch < reaper->own || watch >= reaper->own + IDM_REAPER_OWN) {
+		free(watch);
+		return;
+	}
+	watch->by_name.next = reaper->spare;
+	reaper->spare = &watch->by_name;
+}
+
+void idm_watch_begin(struct idm_reaper *reaper)
+{
+	for (size_t i = IDM_REAPER_OWN; i-- > 0;)
+		delete_watch(reaper, &reaper->own[i]);
+	idm_table_begin(&reaper->by_process, reaper->buckets, ARRAY_SIZE(reaper->buckets));
+}
+
+static void free_watch(struct idm_link *link, void *reaper)
+{
+	struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
+
+	close(watch->fd);
+	delete_watch(reaper, watch);
+}
+
+void idm_watch_free_all(struct idm_reaper *reaper)
+{
+	idm_table_each(&reaper->by_process, free_watch, reaper);
+	idm_table_free(&reaper->by_process);
+	idm_table_free(&reaper->by_name);
+}
+
+int idm_reaper_also(struct idm_reaper *reaper, int fd)
+{
+	return idm_sys_epoll_add(reaper->fd, fd, EPOLLIN, NULL);
+}
+
+/* ---- finding ---- */
+
+static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t key)
+{
+	struct idm_link *link = key ? idm_table_find(&reaper->by_process, key) : NULL;
+
+	for (; link; link = idm_table_again(link)) {
+		struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
+
+		if (!watch->kept && !(key & IDM_KEY_NUMBER && idm_exit_is_over(watch->fd)))
+			return watch;
+	}
+	return NULL;
+}
+
+struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data)
+{
+	return IDM_THING(struct idm_watch, by_name, idm_table_find(&reaper->by_name, (uintptr_t)data));
+}
+
+/* ---- adding and dropping ---- */
+
+/* Those that are held or spared are not in the epoll: nobody is to be woken by them. */
+static bool comes_up(const struct idm_watch *watch)
+{
+	return !(watch->flags & (IDM_REAPER_HOLD | IDM_REAPER_SPARE));
+}
+
+static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
+{
+	int r = idm_table_add(&reaper->by_process, &watch->by_process);
+
+	if (r < 0)
+		return r;
+	if (watch->flags & IDM_REAPER_HOLD)
+		r = idm_table_add(&reaper->by_name, &watch->by_name);
+	else if (comes_up(watch))
+		r = idm_sys_epoll_add(reaper->fd, watch->fd, EPOLLIN | EPOLLET, watch);
+	if (r < 0)
+		idm_table_remove(&reaper->by_process, &watch->by_process);
+	return r;
+}
+
+int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
+{
+	struct idm_watch *watch = new_watch(reaper);
+	int r;
+
+	if (!watch)
+		return -ENOMEM;
+	*watch = *what;
+	if (!watch->by_process.key) /* not to be found, but where the table wants it */
+		watch->by_process.key = (uintptr_t)watch;
+	r = enter(reaper, watch);
+	if (r < 0)
+		delete_watch(reaper, watch);
+	return r;
+}
+
+void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
+{
+	idm_table_remove(&reaper->by_process, &watch->by_process);
+	if (watch->flags & IDM_REAPER_HOLD)
+		idm_table_remove(&reaper->by_name, &watch->by_name);
+	/* By hand: closing would not do while a forked child has the pidfd too. */
+	if (comes_up(watch))
+		idm_sys_epoll_delete(reaper->fd, watch->fd);
+	close(watch->fd);
+	delete_watch(reaper, watch);
+}
+
+int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+		      unsigned int flags, void *data)
+{
+	AUTO_CLOSE int own = -1;
+	struct idm_watch watch = { .by_name.key = (uintptr_t)data, .flags = flags, .pid = process->pid };
+	int r;
+
+	watch.by_process.key = process->key;
+	if (watch_of_process(reaper, watch.by_process.key))
+		return -EEXIST;
+	own = watch.fd = idm_sys_dup(pidfd);
+	r = own < 0 ? own : idm_watch_add(reaper, &watch);
+	if (r == 0)
+		idm_take_fd(&own);
+	return r;
+}
