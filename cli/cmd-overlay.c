@@ -10,6 +10,7 @@
 #include "exposure.h"
 #include "harden.h"
 #include "layers.h"
+#include "lib/array.h"
 #include "lib/lowerdir.h"
 #include "maps.h"
 #include "progress.h"
@@ -64,18 +65,17 @@ static void free_request(struct request *q)
 static int take_overlay_option(struct request *q, char *word)
 {
 	char *value = strchr(word, '=');
-	struct idm_overlay_option *more;
+	struct idm_overlay_option *new;
 
 	if (value)
 		*value++ = '\0';
 	if (strncmp(word, "lowerdir", 8) == 0 || strncmp(word, "datadir", 7) == 0 ||
 	    strcmp(word, "upperdir") == 0 || strcmp(word, "workdir") == 0)
 		return report_usage("-o %s: directories are given with -L, -U and -W", word);
-	more = reallocarray(q->options, q->n_options + 1, sizeof(*more));
-	if (!more)
+	new = idm_array_append(&q->options, &q->n_options, sizeof(*new));
+	if (!new)
 		return out_of_memory();
-	q->options = more;
-	more[q->n_options++] = (struct idm_overlay_option){ word, value };
+	*new = (struct idm_overlay_option){ word, value };
 	return DONE;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "lib/array.h"
 #include "lib/refused.h"
 #include "report.h"
 #include "run.h"
@@ -89,25 +90,21 @@ static const char details[] =
 
 static int take_bind(struct run_request *q, const char *value)
 {
-	struct run_bind *more = reallocarray(q->binds, q->n_binds + 1, sizeof(*more));
+	struct run_bind *new = idm_array_append(&q->binds, &q->n_binds, sizeof(*new));
 
-	if (!more)
-		return out_of_memory();
-	q->binds = more;
-	return run_parse_bind(&q->binds[q->n_binds++], value);
+	return new ? run_parse_bind(new, value) : out_of_memory();
 }
 
 static int take_env(struct run_request *q, const char *value)
 {
-	const char **more;
+	const char **new;
 
 	if (*value == '=' || !strchr(value, '='))
 		return report_usage("--env %s: NAME=VALUE is wanted", value);
-	more = reallocarray(q->env, q->n_env + 1, sizeof(*more));
-	if (!more)
+	new = idm_array_append(&q->env, &q->n_env, sizeof(*new));
+	if (!new)
 		return out_of_memory();
-	q->env = more;
-	more[q->n_env++] = value;
+	*new = value;
 	return DONE;
 }
 

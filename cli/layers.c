@@ -5,21 +5,21 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "lib/array.h"
 #include "lib/lowerdir.h"
 #include "report.h"
 
 static int add(char *path, bool data_only, void *arg)
 {
 	struct layer_list *layers = arg;
-	struct idm_path **list = data_only ? &layers->data : &layers->lower, *more;
+	struct idm_path **list = data_only ? &layers->data : &layers->lower, *new;
 	size_t *n = data_only ? &layers->n_data : &layers->n_lower;
 
-	more = reallocarray(*list, *n + 1, sizeof(*more));
-	if (!more)
+	new = idm_array_append(list, n, sizeof(*new));
+	if (!new)
 		return out_of_memory();
-	*list = more;
 	/* analyzer: layer_list_free() frees it */
-	more[(*n)++] = (struct idm_path){ AT_FDCWD, path };
+	*new = (struct idm_path){ AT_FDCWD, path };
 	return DONE;
 }
 

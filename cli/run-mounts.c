@@ -3,22 +3,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/array.h"
 #include "report.h"
 #include "run.h"
 
 int run_add(struct run_root *root, const struct idm_child_mount *mount)
 {
-	struct idm_child_mount *more = reallocarray(root->mounts, root->n_mounts + 1,
-						    sizeof(*root->mounts));
+	struct idm_child_mount *new = idm_array_append(&root->mounts, &root->n_mounts, sizeof(*new));
 
-	if (!more) {
-		if (mount->tree >= 0)
-			close(mount->tree);
-		return out_of_memory();
+	if (new) {
+		*new = *mount;
+		return DONE;
 	}
-	root->mounts = more;
-	more[root->n_mounts++] = *mount;
-	return DONE;
+	if (mount->tree >= 0)
+		close(mount->tree);
+	return out_of_memory();
 }
 
 int run_add_mount(struct run_root *root, const char *target, const char *fstype, int tree, uint32_t attr,

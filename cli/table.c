@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/array.h"
 #include "lib/printable.h"
 
 /*
@@ -46,24 +47,12 @@ static size_t width(const char *text)
 
 void table_cell(struct table *table, const char *text)
 {
-	if (table->failed)
-		return;
-	if (table->rows == table->room) {
-		size_t room = table->room ? 2 * table->room : 64;
-		char **more = reallocarray(table->cells, room, sizeof(*more));
+	char **new = table->failed ? NULL : idm_array_append(&table->cells, &table->rows, sizeof(*new));
 
-		if (!more) {
-			table->failed = true;
-			return;
-		}
-		table->cells = more;
-		table->room = room;
-	}
-	table->cells[table->rows] = printable(text); /* analyzer: free_table() frees them */
-	if (!table->cells[table->rows])
+	if (new)
+		*new = printable(text); /* analyzer: free_table() frees them */
+	if (!new || !*new)
 		table->failed = true;
-	else
-		table->rows++;
 }
 
 static void print_row(char **cells, size_t columns, const size_t *widths, const char *end)

@@ -10,7 +10,7 @@
 
 struct table {
 	size_t columns;
-	size_t rows, room;
+	size_t rows;
 	char **cells; /* rows × columns */
 	bool failed;  /* out of memory */
 };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "array.h"
 #include "cancel.h"
 #include "error.h"
 #include "kernel.h"
@@ -30,7 +31,7 @@ struct slice {
 
 struct list {
 	struct idm_entry *entries;
-	size_t n, room;
+	size_t n;
 };
 
 struct parser {
@@ -173,16 +174,11 @@ static int refuse_number(struct parser *ps, struct slice field)
 
 static int append(struct parser *ps, struct list *list, struct idm_entry entry)
 {
-	if (list->n == list->room) {
-		size_t room = list->room ? 2 * list->room : 16;
-		struct idm_entry *more = reallocarray(list->entries, room, sizeof(*more));
+	struct idm_entry *new = idm_array_append(&list->entries, &list->n, sizeof(entry));
 
-		if (!more)
-			return idm_fail(ps->err, -ENOMEM, step_parse, NULL, NULL);
-		list->entries = more;
-		list->room = room;
-	}
-	list->entries[list->n++] = entry;
+	if (!new)
+		return idm_fail(ps->err, -ENOMEM, step_parse, NULL, NULL);
+	*new = entry;
 	return 0;
 }
 

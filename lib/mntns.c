@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "error.h"
 #include "kernel.h"
 #include "list.h"
@@ -67,21 +68,16 @@ int idm_mntns_may_see_all(struct idm_error *err)
 
 struct list {
 	struct idm_mntns *ns;
-	size_t n, room;
+	size_t n;
 };
 
 static int append(struct list *list, struct idm_mntns ns)
 {
-	if (list->n == list->room) {
-		size_t room = list->room ? 2 * list->room : 64;
-		struct idm_mntns *more = reallocarray(list->ns, room, sizeof(*more));
+	struct idm_mntns *new = idm_array_append(&list->ns, &list->n, sizeof(ns));
 
-		if (!more)
-			return -ENOMEM;
-		list->ns = more;
-		list->room = room;
-	}
-	list->ns[list->n++] = ns;
+	if (!new)
+		return -ENOMEM;
+	*new = ns;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "error.h"
 #include "oci-policy.h"
 #include "util.h"
@@ -61,13 +62,12 @@ static bool read_range(const char *text, struct idm_policy_range *range)
 
 static int add_range(const struct reader *rd, struct idm_policy_ids *ids, struct idm_policy_range range)
 {
-	struct idm_policy_range *more = reallocarray(ids->ranges, ids->n + 1, sizeof(*more));
+	struct idm_policy_range *new = idm_array_append(&ids->ranges, &ids->n, sizeof(range));
 
-	if (!more)
+	if (!new)
 		return no_memory(rd);
-	ids->ranges = more;
 	/* analyzer: it is the rule's, which idm_policy_free() frees */
-	ids->ranges[ids->n++] = range;
+	*new = range;
 	return 0;
 }
 
@@ -248,12 +248,10 @@ static char *next_word(char **rest)
 static int add_rule(struct reader *rd, bool allow)
 {
 	struct idm_policy *policy = rd->policy;
-	struct idm_policy_rule *more = reallocarray(policy->rules, policy->n + 1, sizeof(*more));
 
-	if (!more)
+	rd->rule = idm_array_append(&policy->rules, &policy->n, sizeof(*rd->rule));
+	if (!rd->rule)
 		return no_memory(rd);
-	policy->rules = more;
-	rd->rule = &policy->rules[policy->n++];
 	*rd->rule = (struct idm_policy_rule){ .line = rd->line, .allow = allow };
 	return 0;
 }

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "array.h"
 #include "cancel.h"
 #include "error.h"
 #include "exit.h"
@@ -67,18 +68,13 @@ static bool has_number(const struct numbers *numbers, pid_t pid)
 	return numbers->n && bsearch(&pid, numbers->pids, numbers->n, sizeof(pid), ascending);
 }
 
-/* Makes room for one more and puts it at the end. */
 static int put_number(struct numbers *numbers, pid_t pid)
 {
-	if ((numbers->n & (numbers->n - 1)) == 0) { /* 0 or a power of two: full */
-		size_t size = numbers->n ? 2 * numbers->n : 1;
-		pid_t *more = reallocarray(numbers->pids, size, sizeof(*more));
+	pid_t *new = idm_array_append(&numbers->pids, &numbers->n, sizeof(pid));
 
-		if (!more)
-			return -ENOMEM;
-		numbers->pids = more;
-	}
-	numbers->pids[numbers->n++] = pid;
+	if (!new)
+		return -ENOMEM;
+	*new = pid;
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "array.h"
 #include "error.h"
 #include "kernel.h"
 #include "overlay.h"
@@ -254,12 +255,10 @@ static bool is_known(uint32_t major, uint32_t minor, void *data)
 /* Without memory for it, it is looked at once more. */
 static void add_known(struct question *q, struct device device)
 {
-	struct device *more = reallocarray(q->known, q->n_known + 1, sizeof(*more));
+	struct device *new = idm_array_append(&q->known, &q->n_known, sizeof(device));
 
-	if (!more)
-		return;
-	q->known = more;
-	q->known[q->n_known++] = device;
+	if (new)
+		*new = device;
 }
 
 static int ask_mount(struct question *q, uint64_t id, struct idm_statmount **buf, size_t *size)

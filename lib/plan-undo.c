@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "cancel.h"
 #include "detach.h"
 #include "error.h"
@@ -53,16 +54,12 @@ struct undoing {
 static int collect(const struct idm_mount *mount, void *data)
 {
 	struct undoing *u = data;
-	struct node *more = reallocarray(u->nodes, u->n_nodes + 1, sizeof(*more));
+	struct node *new = idm_array_append(&u->nodes, &u->n_nodes, sizeof(*new));
 
-	if (!more)
+	if (!new)
 		return -ENOMEM;
-	u->nodes = more;
-	more[u->n_nodes] = (struct node){ mount->id, mount->parent_id, strdup(mount->target), false };
-	if (!more[u->n_nodes].target)
-		return -ENOMEM;
-	u->n_nodes++;
-	return 0;
+	*new = (struct node){ mount->id, mount->parent_id, strdup(mount->target), false };
+	return new->target ? 0 : -ENOMEM;
 }
 
 static struct node *find_node(const struct undoing *u, uint64_t id)
@@ -96,15 +93,14 @@ static int look_again(const struct undoing *u, uint64_t id)
 
 static int mark(struct undoing *u, struct node *node)
 {
-	uint64_t *more;
+	uint64_t *new;
 
 	if (node->ours)
 		return 0;
-	more = reallocarray(u->ours, u->n_ours + 1, sizeof(*more));
-	if (!more)
+	new = idm_array_append(&u->ours, &u->n_ours, sizeof(*new));
+	if (!new)
 		return -ENOMEM;
-	u->ours = more;
-	more[u->n_ours++] = node->id;
+	*new = node->id;
 	node->ours = true;
 	return 0;
 }

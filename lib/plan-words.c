@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "error.h"
 #include "lowerdir.h"
 #include "plan.h"
@@ -206,12 +207,11 @@ static int take_map_word(struct idm_step *step, const char *word, struct idm_err
 
 static int add_path(struct idm_path **list, size_t *n, int dirfd, const char *path)
 {
-	struct idm_path *more = reallocarray(*list, *n + 1, sizeof(*more));
+	struct idm_path *new = idm_array_append(list, n, sizeof(*new));
 
-	if (!more)
+	if (!new)
 		return -ENOMEM;
-	*list = more;
-	more[(*n)++] = (struct idm_path){ dirfd, path };
+	*new = (struct idm_path){ dirfd, path };
 	return 0;
 }
 
@@ -263,7 +263,7 @@ static int take_overlay_word(struct idm_step *step, char *word, char *value, str
 static int take_option(struct idm_step *step, char *word, struct idm_error *err)
 {
 	char *value = strchr(word, '=');
-	struct idm_overlay_option *more;
+	struct idm_overlay_option *new;
 	int r;
 
 	if (value)
@@ -273,11 +273,10 @@ static int take_option(struct idm_step *step, char *word, struct idm_error *err)
 		if (r <= 0)
 			return r;
 	}
-	more = reallocarray(step->options, step->n_options + 1, sizeof(*more));
-	if (!more)
+	new = idm_array_append(&step->options, &step->n_options, sizeof(*new));
+	if (!new)
 		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
-	step->options = more;
-	more[step->n_options++] = (struct idm_overlay_option){ word, value };
+	*new = (struct idm_overlay_option){ word, value };
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "cancel.h"
 #include "error.h"
 #include "kernel.h"
@@ -257,37 +258,23 @@ static int check_place(const struct idm_step *step, bool first, struct idm_error
 	return 0;
 }
 
-static int make_room(struct idm_plan *plan)
-{
-	struct idm_step *more;
-
-	/* Whenever the number is a power of two, all of them are in use. */
-	if (plan->n & (plan->n - 1))
-		return 0;
-	more = reallocarray(plan->steps, plan->n ? 2 * plan->n : 1, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	plan->steps = more;
-	return 0;
-}
-
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	struct idm_step step = { .dirfd = AT_FDCWD };
+	struct idm_step step = { .dirfd = AT_FDCWD }, *new;
 	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
 	int r = idm_take_options(&m, sizeof(m), mount, step_plan, err);
 
 	if (r < 0)
 		return r;
-	if (make_room(plan) < 0)
-		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
 	r = fill_step(&step, &m, err);
 	if (r == 0)
 		r = check_place(&step, plan->n == 0, err);
-	if (r < 0)
-		idm_step_free(&step);
-	else
-		plan->steps[plan->n++] = step;
-	return r;
+	new = r < 0 ? NULL : idm_array_append(&plan->steps, &plan->n, sizeof(step));
+	if (new) {
+		*new = step;
+		return 0;
+	}
+	idm_step_free(&step);
+	return r < 0 ? r : idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "error.h"
 #include "kernel.h"
 #include "record.h"
@@ -138,21 +139,17 @@ static bool is_plain_path(const char *path, bool inside)
 
 static int add_entry(struct idm_record *record, struct idm_record_entry e, char *path)
 {
-	struct idm_record_entry *more;
+	struct idm_record_entry *new;
 	bool inside = e.kind == IDM_RECORD_INSIDE_DIRECTORY || e.kind == IDM_RECORD_INSIDE_FILE;
 
 	if (!unescape(path) || !is_plain_path(path, inside))
 		return -EINVAL;
-	more = reallocarray(record->entries, record->n + 1, sizeof(*more));
-	if (!more)
+	new = idm_array_append(&record->entries, &record->n, sizeof(*new));
+	if (!new)
 		return -ENOMEM;
-	record->entries = more;
-	more[record->n] = e;
-	more[record->n].path = strdup(path);
-	if (!more[record->n].path)
-		return -ENOMEM;
-	record->n++;
-	return 0;
+	*new = e;
+	new->path = strdup(path);
+	return new->path ? 0 : -ENOMEM;
 }
 
 static int read_entry(struct idm_record *record, const char *what, char *rest)

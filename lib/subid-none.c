@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "array.h"
 #include "error.h"
 #include "lookup.h"
 #include "map.h"
@@ -25,7 +26,7 @@ struct range {
 
 struct ranges {
 	struct range *v;
-	size_t n, room;
+	size_t n;
 	bool failed;
 };
 
@@ -67,18 +68,12 @@ static void each_line(const char *path, void (*each)(char *line, void *data), vo
 
 static void take(struct ranges *ranges, unsigned long long start, unsigned long long count)
 {
-	if (ranges->n == ranges->room) {
-		size_t room = ranges->room ? 2 * ranges->room : 64;
-		struct range *v = reallocarray(ranges->v, room, sizeof(*v));
+	struct range *new = idm_array_append(&ranges->v, &ranges->n, sizeof(*new));
 
-		if (!v) {
-			ranges->failed = true;
-			return;
-		}
-		ranges->v = v;
-		ranges->room = room;
-	}
-	ranges->v[ranges->n++] = (struct range){ start, start + count };
+	if (new)
+		*new = (struct range){ start, start + count };
+	else
+		ranges->failed = true;
 }
 
 /* "OWNER:START:COUNT" */

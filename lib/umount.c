@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "cancel.h"
 #include "detach.h"
 #include "error.h"
@@ -57,7 +58,7 @@ struct node {
 
 struct nodes {
 	struct node *v;
-	size_t n, room;
+	size_t n;
 };
 
 static void free_nodes(struct nodes *nodes)
@@ -71,20 +72,12 @@ static int collect(const struct idm_mount *mount, void *data)
 {
 	struct nodes *nodes = data;
 
-	if (nodes->n == nodes->room) {
-		size_t room = nodes->room ? 2 * nodes->room : 64;
-		struct node *more = reallocarray(nodes->v, room, sizeof(*more));
+	struct node *new = idm_array_append(&nodes->v, &nodes->n, sizeof(*new));
 
-		if (!more)
-			return -ENOMEM;
-		nodes->v = more;
-		nodes->room = room;
-	}
-	nodes->v[nodes->n] = (struct node){ mount->id, mount->parent_id, strdup(mount->target) };
-	if (!nodes->v[nodes->n].target)
+	if (!new)
 		return -ENOMEM;
-	nodes->n++;
-	return 0;
+	*new = (struct node){ mount->id, mount->parent_id, strdup(mount->target) };
+	return new->target ? 0 : -ENOMEM;
 }
 
 /* `name` is how the caller knows it. */
