@@ -13,6 +13,7 @@
 #include "kernel.h"
 #include "list.h"
 #include "procfs.h"
+#include "unescape.h"
 #include "util.h"
 
 static const char step_read[] = "read mountinfo";
@@ -187,23 +188,6 @@ static int refresh(struct idm_mountinfo *info, struct idm_error *err)
 
 /* ---- one line ---- */
 
-/* Blanks, newlines and backslashes stand in the text as \040 and the like. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; to++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-		    s[3] >= '0' && s[3] <= '7') {
-			*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 4;
-		} else {
-			*to = *s++;
-		}
-	}
-	*to = '\0';
-}
-
 /*
  * Cuts off the next field. An empty source leaves an empty field, so one blank ends it, not many. At the
  * end of the line all that is left are empty fields; they can be written to as any other.
@@ -282,10 +266,10 @@ static void parse(char *line, struct idm_mount *mount)
 	mount->fstype = fstype = field(&rest);
 	mount->source = source = field(&rest);
 	mount->map_state = mount->attr & IDM_ATTR_IDMAP ? IDM_MAP_UNREADABLE : IDM_MAP_NONE;
-	unescape(root);
-	unescape(target);
-	unescape(fstype);
-	unescape(source);
+	idm_unescape(root);
+	idm_unescape(target);
+	idm_unescape(fstype);
+	idm_unescape(source);
 }
 
 int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount *mount,

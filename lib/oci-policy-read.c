@@ -7,6 +7,7 @@
 #include "array.h"
 #include "error.h"
 #include "oci-policy.h"
+#include "unescape.h"
 #include "util.h"
 
 /* The text is a copy, which is cut into words. */
@@ -103,27 +104,6 @@ static int take_ids(const struct reader *rd, struct idm_policy_sides *sides, con
 
 /* ---- conditions ---- */
 
-/* "\040" is a blank, as in fstab(5). False: a backslash that begins nothing. */
-static bool unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (*s != '\\') {
-			*to++ = *s;
-			continue;
-		}
-		if (s[1] < '0' || s[1] > '3' || s[2] < '0' || s[2] > '7' || s[3] < '0' || s[3] > '7')
-			return false;
-		*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-		if (!*to++)
-			return false;
-		s += 3;
-	}
-	*to = '\0';
-	return true;
-}
-
 /* A path as it comes out of resolving one: no "." and "..", no empty component. */
 static bool is_plain(const char *path)
 {
@@ -141,7 +121,7 @@ static int check_source(const struct reader *rd, char *path)
 {
 	size_t n;
 
-	if (!unescape(path))
+	if (!idm_unescape_strictly(path))
 		return LINE_FAIL(rd, "line %u: source: expected three octal digits behind a backslash",
 				 rd->line);
 	n = strlen(path);

@@ -15,6 +15,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "overlay.h"
+#include "unescape.h"
 #include "util.h"
 
 /* ---- one overlay's options ---- */
@@ -24,16 +25,13 @@ static void unescape(char *s)
 {
 	char *to = s;
 
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-		    s[3] >= '0' && s[3] <= '7') {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else if (s[0] == '\\' && s[1]) {
-			*to++ = *++s;
-		} else {
-			*to++ = *s;
-		}
+	while (*s) {
+		int byte = idm_escaped_byte(s);
+
+		if (byte < 0 && *s == '\\' && s[1])
+			s++;
+		*to++ = byte < 0 ? *s : (char)byte;
+		s += byte < 0 ? 1 : 4;
 	}
 	*to = '\0';
 }

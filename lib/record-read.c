@@ -9,6 +9,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "record.h"
+#include "unescape.h"
 #include "util.h"
 
 static const char step_read[] = "read record";
@@ -105,32 +106,6 @@ static bool parse_number(const char *word, uint64_t *number)
 	return true;
 }
 
-static bool is_octal(const char *s)
-{
-	return s[0] >= '0' && s[0] <= '3' && s[1] >= '0' && s[1] <= '7' && s[2] >= '0' && s[2] <= '7';
-}
-
-/* Undoes the escapes in place. False: malformed, or a NUL. */
-static bool unescape(char *path)
-{
-	char *to = path;
-
-	for (; *path; path++) {
-		if (*path != '\\') {
-			*to++ = *path;
-			continue;
-		}
-		if (!is_octal(path + 1))
-			return false;
-		*to = (char)((path[1] - '0') << 6 | (path[2] - '0') << 3 | (path[3] - '0'));
-		if (!*to++)
-			return false;
-		path += 3;
-	}
-	*to = '\0';
-	return true;
-}
-
 /* Nothing outside of where it says: absolute, or below the root, and no "..". */
 static bool is_plain_path(const char *path, bool inside)
 {
@@ -142,7 +117,7 @@ static int add_entry(struct idm_record *record, struct idm_record_entry e, char 
 	struct idm_record_entry *new;
 	bool inside = e.kind == IDM_RECORD_INSIDE_DIRECTORY || e.kind == IDM_RECORD_INSIDE_FILE;
 
-	if (!unescape(path) || !is_plain_path(path, inside))
+	if (!idm_unescape_strictly(path) || !is_plain_path(path, inside))
 		return -EINVAL;
 	new = idm_array_append(&record->entries, &record->n, sizeof(*new));
 	if (!new)
