@@ -8,6 +8,7 @@
 #include "array.h"
 #include "error.h"
 #include "kernel.h"
+#include "read-file.h"
 #include "record.h"
 #include "unescape.h"
 #include "util.h"
@@ -19,34 +20,6 @@ static const char first_line[] = "idmount record 1";
 #define MOST_BYTES (64UL << 20)
 
 /* ---- the file ---- */
-
-static int read_all(int fd, const char *path, char **text, size_t *length, struct idm_error *err)
-{
-	size_t room = 0, n = 0;
-
-	for (;;) {
-		ssize_t got;
-
-		if (n + 1 >= room) {
-			char *more = n < MOST_BYTES ? realloc(*text, room = room ? 2 * room : 4096)
-						    : NULL;
-
-			if (!more)
-				return idm_fail(err, n < MOST_BYTES ? -ENOMEM : -EINVAL, step_read, path,
-						n < MOST_BYTES ? NULL : "it is too big for a record");
-			*text = more;
-		}
-		got = idm_sys_read(fd, *text + n, room - n - 1);
-		if (got < 0)
-			return idm_fail(err, (int)got, step_read, path, NULL);
-		n += (size_t)got;
-		(*text)[n] = '\0';
-		if (got == 0)
-			break;
-	}
-	*length = n;
-	return 0;
-}
 
 /* Somebody who can write the record could have anything unmounted. */
 static int check_owner(int fd, const char *path, struct idm_error *err)
@@ -248,6 +221,15 @@ static int open_record(struct idm_record *record, const char *path, struct idm_e
 	return record->fd < 0 ? idm_fail(err, record->fd, step_read, path, NULL) : 0;
 }
 
+static int read_text(int fd, const char *path, char **text, size_t *length, struct idm_error *err)
+{
+	int r = idm_read_file(fd, MOST_BYTES, text, length);
+
+	if (r == -EFBIG)
+		return idm_fail(err, -EINVAL, step_read, path, "it is too big for a record");
+	return r < 0 ? idm_fail(err, r, step_read, path, NULL) : 0;
+}
+
 int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err)
 {
 	AUTO_FREE char *text = NULL;
@@ -260,7 +242,7 @@ int idm_record_read(struct idm_record *record, const char *path, struct idm_erro
 	if (r == 0)
 		r = idm_record_lock(record->fd, path, err);
 	if (r == 0)
-		r = read_all(record->fd, path, &text, &length, err);
+		r = read_text(record->fd, path, &text, &length, err);
 	if (r == 0)
 		r = read_lines(record, text, length, path, err);
 	if (r < 0)

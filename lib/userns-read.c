@@ -11,6 +11,7 @@
 #include "kernel.h"
 #include "map.h"
 #include "procfs.h"
+#include "read-file.h"
 #include "util.h"
 #include "why-reaped.h"
 
@@ -36,16 +37,12 @@ static int add_side(struct idm_map *map, unsigned int kind, int process, struct 
 {
 	const char *name = kind == IDM_UID ? "uid_map" : "gid_map";
 	AUTO_CLOSE int fd = idm_procfs_openat(process, name, O_RDONLY);
-	AUTO_FREE char *text = malloc(MAP_TEXT_SIZE);
-	ssize_t n = fd;
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	int r = fd < 0 ? fd : idm_read_file(fd, MAP_TEXT_SIZE, &text, &n);
 
-	if (!text)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
-	if (fd >= 0)
-		n = idm_sys_read_all(fd, text, MAP_TEXT_SIZE - 1);
-	if (n < 0)
-		return idm_fail(err, (int)n, step_read, name, NULL);
-	text[n] = '\0';
+	if (r < 0)
+		return idm_fail(err, r, step_read, r == -ENOMEM ? NULL : name, NULL);
 	if (n == 0) /* a namespace whose map has not been written: the side stays empty */
 		return 0;
 	if (has_invisible_ids(text))

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "read-file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#define FIRST_BYTES 4096UL
+
+/* Room for what is there, some more, and a NUL. */
+static int make_room(char **text, size_t length, size_t *room)
+{
+	char *more;
+
+	if (length + 1 < *room)
+		return 0;
+	*room = *room ? 2 * *room : FIRST_BYTES;
+	more = realloc(*text, *room);
+	if (!more)
+		return -ENOMEM;
+	*text = more;
+	return 0;
+}
+
+/* As idm_sys_read(), which code of the commands may not use: a negative errno, and errno as it was. */
+static ssize_t read_some(int fd, char *to, size_t size)
+{
+	int saved = errno;
+	ssize_t n;
+
+	do
+		n = read(fd, to, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		n = -errno;
+	errno = saved;
+	return n;
+}
+
+int idm_read_file(int fd, size_t most, char **text, size_t *length)
+{
+	AUTO_FREE char *read_so_far = NULL;
+	size_t room = 0;
+	ssize_t n;
+
+	*text = NULL;
+	*length = 0;
+	do {
+		int r = make_room(&read_so_far, *length, &room);
+
+		if (r < 0)
+			return r;
+		n = read_some(fd, read_so_far + *length, room - *length - 1);
+		if (n < 0)
+			return (int)n;
+		*length += (size_t)n;
+		if (*length > most)
+			return -EFBIG;
+	} while (n != 0);
+	read_so_far[*length] = '\0';
+	*text = read_so_far;
+	read_so_far = NULL;
+	return 0;
+}

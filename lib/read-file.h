@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IDM_READ_FILE_H
+#define IDM_READ_FILE_H
+
+#include <stddef.h>
+
+/*
+ * Reads an open file to its end. *text is NUL-terminated and the caller's to free(); *length is without
+ * the NUL. Returns 0, -EFBIG for more than `most` bytes, -ENOMEM, or the -errno of read(2); *text is NULL
+ * then.
+ */
+int idm_read_file(int fd, size_t most, char **text, size_t *length);
+
+#endif
