@@ -177,48 +177,48 @@ def print_tap(machines, compiled):
 INTRODUCTION = """\
 # Kernels
 
-Mounts are ID-mapped on Linux 5.12 and newer. Below that, every operation on a mount refuses, says
-"needs Linux 5.12", and changes nothing. What came later is used where it is there; `idmount check` tells
-what is there on a host, found out by trying. Where something is missing, either another way leads to the
-same result, or the call refuses and names the kernel that it needs. Nothing is left out silently.
+Linux 5.12 and newer kernels support ID-mapped mounts. On an older kernel every operation on a mount fails,
+reports "needs Linux 5.12", and changes nothing. The library uses later features where they exist.
+`idmount check` tries the features of a host, and reports them. Where a feature is missing, either another
+way leads to the same result, or the call fails and names the kernel that it needs. Nothing is left out
+silently.
 
-This page is written by `tests/vm/run.sh --doc docs/kernels.md`, from a run of the tests on Debian's kernels
-in emulated machines; see [testing](testing.md) for how to run it. The kernels:
+`tests/vm/run.sh --doc docs/kernels.md` writes this page, from a run of the tests on Debian's kernels in
+emulated machines. [testing](testing.md) describes how to run it. The kernels:
 """
 
 FEATURES = """
 ## Features
 
-What `idmount check` found on each; "since" is the release of Linux that brought it.
+The results of `idmount check` on each; "since" is the release of Linux that brought the feature.
 """
 
 PROMISES = """
 ## Promises that need more than Linux 5.12
 
-Each is a test. On older kernels the test is not skipped: what is to be expected there, as a rule that the call
-refuses and says why, is tested in its place.
+Each is a test. On older kernels the test is not skipped: it tests the expectation there in its place. As a rule
+the call fails and reports why.
 """
 
 TABLE = """
 ## Tests
 
-Test programs, and how many of their tests did on each kernel what they promise. "refused": so many more
-need a newer kernel than this, and were refused in the words that they have to be refused with. "not tried":
-so many more need surroundings that only a newer kernel has; they are named below. Nothing is skipped in
-these machines: a test that lacks what it needs fails. Emulation makes everything many times slower: what is
-tried very often elsewhere is tried less often here, as under sanitizers.
+Test programs, and the number of their tests that kept their promise on each kernel. "refused": so many more
+need a newer kernel, and failed with the right message. "not tried": so many more need surroundings that only
+a newer kernel has; they are named below. These machines skip nothing: a test that lacks a requirement fails.
+Emulation makes everything many times slower: frequent repetitions are fewer here, as under sanitizers.
 """
 
 NOT_RUN = """
 ## Not run there
 
-{untried}{missing}- The tests of the command (suite `cli`): they are run on the kernel of the machine that builds. By name,
-  `tests/vm/run.sh --kernel 7.2 run.bats` and such, they can be run in the machines, too, but they work on
-  a tmpfs, which can be mapped from Linux 6.3 on, and some of them expect what came with 6.15.
-- The tests of the header and of the shared library (suite `abi`), which no kernel makes a difference to.
+{untried}{missing}- The tests of the command (suite `cli`). They run on the kernel of the machine that builds. By name,
+  `tests/vm/run.sh --kernel 7.2 run.bats` and such, they can run in the machines, too. But they work on a
+  tmpfs, which can be mapped from Linux 6.3 on, and some of them expect features of 6.15.
+- The tests of the header and of the shared library (suite `abi`), which do not depend on the kernel.
 - The long forms of the proofs (`./test.sh --long`), and sanitizers.
-- Kernels between these. Where a feature's first release is between two of them, that release is from the
-  kernel's history, and the two kernels around it are what was tried.
+- Kernels between these. A feature's first release can be between two of them. That release is from the
+  kernel's history, and the two kernels around it were tried.
 """
 
 
@@ -261,7 +261,7 @@ def missing_programs(known, machines):
     missing = [name for name in known if name not in names_of(machines)]
     if not missing:
         return ""
-    return f"- In the run that this page is from: {', '.join(f'`{name}`' for name in missing)}.\n"
+    return f"- In the run of this page: {', '.join(f'`{name}`' for name in missing)}.\n"
 
 
 def write_doc(path, machines, compiled, known):
@@ -270,7 +270,7 @@ def write_doc(path, machines, compiled, known):
         for machine in machines:
             file.write(f"- {machine.title}: `{machine.release}`\n")
         for arch in compiled:
-            file.write(f"- none on {arch}: all programs are compiled for it, and not run\n")
+            file.write(f"- none on {arch}: all programs compile for it, and are not run\n")
         file.write(FEATURES + "\n" + markdown(feature_rows(machines)))
         file.write(PROMISES + "\n" + markdown(promise_rows(machines)))
         file.write(TABLE + "\n" + markdown(rows_of(machines)))
