@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "lib/mount-attr.h"
 #include "report.h"
 #include "table.h"
 #include "words.h"
@@ -49,7 +50,7 @@ static void add_json(struct json_object *array, const struct idm_mount *m)
 	struct json_object *o = json_new_object();
 	char words[256];
 
-	describe_mount(m, words, sizeof(words));
+	idm_describe_attr(m->attr, m->propagation, words, sizeof(words));
 	json_add_name(o, "target", m->target);
 	json_add_name(o, "source", m->source);
 	json_add_name(o, "root", m->root);
@@ -138,7 +139,7 @@ static void add_row(struct table *table, const struct idm_mount *m, bool all)
 	table_cell(table, m->fstype);
 	map_cell(table, m, IDM_UID);
 	map_cell(table, m, IDM_GID);
-	describe_mount(m, text, sizeof(text));
+	idm_describe_attr(m->attr, m->propagation, text, sizeof(text));
 	table_cell(table, text);
 }
 

@@ -13,8 +13,9 @@ static const struct option_row options[] = {
 	{ 'o', "options", "WORDS",
 	  "ro nosuid nodev noexec nosymfollow relatime noatime\n"
 	  "strictatime nodiratime, their opposites rw suid dev exec\n"
-	  "symfollow diratime, and one of private slave shared\n"
-	  "unbindable; separated by commas" },
+	  "symfollow norelatime atime nostrictatime diratime, and\n"
+	  "one of private slave shared unbindable; separated by\n"
+	  "commas" },
 	{ 'R', "recursive", NULL, "with all mounts below SOURCE" },
 	{ OPTION_REMAP, "remap", NULL, "if SOURCE is ID-mapped already: replace its map" },
 	{ OPTION_ON_TOP, "on-top", NULL,

@@ -19,7 +19,4 @@ bool take_word(struct words *words, const char *word, size_t n);
 /* Whether the words say anything about the attribute. */
 bool words_name(const struct words *words, uint32_t attribute);
 
-/* The words that describe a mount, separated by commas, in buf. */
-void describe_mount(const struct idm_mount *mount, char *buf, size_t size);
-
 #endif

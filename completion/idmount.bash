@@ -71,7 +71,7 @@ _idmount_words()
 	compopt -o nospace
 	mapfile -t COMPREPLY < <(compgen -P "$given" -W '
 		ro nosuid nodev noexec nosymfollow relatime noatime strictatime nodiratime
-		rw suid dev exec symfollow diratime
+		rw suid dev exec symfollow norelatime atime nostrictatime diratime
 		private slave shared unbindable' -- "${cur##*,}")
 }
 

@@ -11,6 +11,7 @@
 #include "array.h"
 #include "error.h"
 #include "lowerdir.h"
+#include "mount-attr.h"
 #include "plan.h"
 #include "tree-why.h"
 #include "util.h"
@@ -43,58 +44,25 @@ const struct idm_filesystem *idm_filesystem_by_name(const char *name)
 /* ---- words ---- */
 
 enum what {
-	ATTRIBUTE, /* with an r in front: of all below too */
-	PROPAGATION,
 	BIND,
 	SCOPE,
 	LOOP,
-	NOTHING, /* asks for what is so anyway */
 	REFUSED,
 };
 
+/* Those that are not attributes of a mount: see mount-attr.c. */
 static const struct word {
 	const char *word;
 	enum what what;
-	uint32_t set, clear; /* IDM_ATTR_*; of the others: `set` is the value */
+	unsigned int value;
 } table[] = {
-	{ "ro", ATTRIBUTE, IDM_ATTR_RDONLY, 0 },
-	{ "rw", ATTRIBUTE, 0, IDM_ATTR_RDONLY },
-	{ "nosuid", ATTRIBUTE, IDM_ATTR_NOSUID, 0 },
-	{ "suid", ATTRIBUTE, 0, IDM_ATTR_NOSUID },
-	{ "nodev", ATTRIBUTE, IDM_ATTR_NODEV, 0 },
-	{ "dev", ATTRIBUTE, 0, IDM_ATTR_NODEV },
-	{ "noexec", ATTRIBUTE, IDM_ATTR_NOEXEC, 0 },
-	{ "exec", ATTRIBUTE, 0, IDM_ATTR_NOEXEC },
-	{ "nosymfollow", ATTRIBUTE, IDM_ATTR_NOSYMFOLLOW, 0 },
-	{ "symfollow", ATTRIBUTE, 0, IDM_ATTR_NOSYMFOLLOW },
-	/* One field with three values, of which relatime is 0. "atime" is the opposite of noatime only.
-	 */
-	{ "noatime", ATTRIBUTE, IDM_ATTR_NOATIME, IDM_ATTR_ATIME },
-	{ "atime", ATTRIBUTE, 0, IDM_ATTR_NOATIME },
-	{ "strictatime", ATTRIBUTE, IDM_ATTR_STRICTATIME, IDM_ATTR_ATIME },
-	{ "nostrictatime", ATTRIBUTE, 0, IDM_ATTR_STRICTATIME },
-	{ "relatime", ATTRIBUTE, 0, IDM_ATTR_ATIME },
-	{ "norelatime", ATTRIBUTE, 0, 0 },
-	{ "nodiratime", ATTRIBUTE, IDM_ATTR_NODIRATIME, 0 },
-	{ "diratime", ATTRIBUTE, 0, IDM_ATTR_NODIRATIME },
-	{ "private", PROPAGATION, IDM_PROPAGATION_PRIVATE, 0 },
-	{ "slave", PROPAGATION, IDM_PROPAGATION_SLAVE, 0 },
-	{ "shared", PROPAGATION, IDM_PROPAGATION_SHARED, 0 },
-	{ "unbindable", PROPAGATION, IDM_PROPAGATION_UNBINDABLE, 0 },
-	{ "bind", BIND, false, 0 },
-	{ "rbind", BIND, true, 0 },
-	{ "idmap", SCOPE, IDM_MAP_TOP, 0 },
-	{ "ridmap", SCOPE, IDM_MAP_DEEP, 0 },
-	{ "loop", LOOP, 0, 0 },
-	{ "defaults", NOTHING, 0, 0 },
-	{ "async", NOTHING, 0, 0 },
-	{ "nomand", NOTHING, 0, 0 },
-	{ "nolazytime", NOTHING, 0, 0 },
-	{ "noiversion", NOTHING, 0, 0 },
-	{ "loud", NOTHING, 0, 0 },
-	{ "silent", NOTHING, 0, 0 }, /* what is mounted by descriptor says nothing in the kernel log */
-	{ "remount", REFUSED, 0, 0 },
-	{ "tmpcopyup", REFUSED, 0, 0 },
+	{ "bind", BIND, false },
+	{ "rbind", BIND, true },
+	{ "idmap", SCOPE, IDM_MAP_TOP },
+	{ "ridmap", SCOPE, IDM_MAP_DEEP },
+	{ "loop", LOOP, 0 },
+	{ "remount", REFUSED, 0 },
+	{ "tmpcopyup", REFUSED, 0 },
 };
 
 static const struct word *find(const char *word)
@@ -103,14 +71,6 @@ static const struct word *find(const char *word)
 		if (strcmp(table[i].word, word) == 0)
 			return &table[i];
 	return NULL;
-}
-
-/* "rro": `word` with an r in front of one that can be for all below. */
-static const struct word *find_deep(const char *word)
-{
-	const struct word *w = *word == 'r' ? find(word + 1) : NULL;
-
-	return w && (w->what == ATTRIBUTE || w->what == PROPAGATION) ? w : NULL;
 }
 
 bool idm_is_bind_word(const char *word)
@@ -127,36 +87,31 @@ static int fail_word(int code, const struct idm_step *step, const char *word, co
 			reason);
 }
 
-/* The later word wins. */
-static void take_attribute(struct idm_attributes *a, const struct word *w)
+static void apply_attr_option(struct idm_step *step, const struct idm_attr_option *option, bool deep)
 {
-	a->set = (a->set & ~w->clear) | w->set;
-	a->clear = (a->clear & ~w->set) | w->clear;
+	struct idm_attributes *a = deep ? &step->deep : &step->top;
+
+	idm_apply_attr_option(option, &a->set, &a->clear);
+	if (!option->propagation)
+		return;
+	step->propagation = option->propagation;
+	step->deep_propagation = deep;
 }
 
-static int take_known_word(struct idm_step *step, const struct word *w, bool deep, struct idm_error *err)
+static int take_known_word(struct idm_step *step, const struct word *w, struct idm_error *err)
 {
 	switch (w->what) {
-	case ATTRIBUTE:
-		take_attribute(deep ? &step->deep : &step->top, w);
-		break;
-	case PROPAGATION:
-		step->propagation = (enum idm_propagation)w->set;
-		step->deep_propagation = deep;
-		break;
 	case BIND:
-		step->recursive = w->set;
+		step->recursive = w->value;
 		break;
 	case SCOPE:
-		step->map_scope = (enum idm_map_scope)w->set;
+		step->map_scope = (enum idm_map_scope)w->value;
 		break;
 	case LOOP:
 		if (step->kind != IDM_STEP_FILESYSTEM || !step->filesystem->on_device)
 			return fail_word(-EINVAL, step, w->word,
 					 "that is for filesystems on a device only", err);
 		step->loop = true;
-		break;
-	case NOTHING:
 		break;
 	case REFUSED:
 		return fail_word(-EINVAL, step, w->word, "idmount does not do that", err);
@@ -295,10 +250,17 @@ static int fail_about_old_map(const struct idm_step *step, const char *word, str
 
 int idm_step_take_word(struct idm_step *step, char *word, struct idm_error *err)
 {
-	const struct word *w = find(word), *deep = w ? NULL : find_deep(word);
+	const struct word *w = find(word);
+	const struct idm_attr_option *option;
+	bool deep;
 
-	if (w || deep)
-		return take_known_word(step, w ? w : deep, deep, err);
+	if (w)
+		return take_known_word(step, w, err);
+	option = idm_find_attr_option(word, strlen(word), &deep);
+	if (option) {
+		apply_attr_option(step, option, deep);
+		return 0;
+	}
 	if (is_map_word(word))
 		return take_map_word(step, word, err);
 	/* Notes of programs for each other, which would be lost on the kernel. */

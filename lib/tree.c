@@ -65,8 +65,8 @@ static int take_options(struct idm_tree_options *own, const struct idm_tree_opti
 	if ((own->attr_set & IDM_ATTR_ATIME) == (IDM_ATTR_NOATIME | IDM_ATTR_STRICTATIME) ||
 	    (own->attr_set & IDM_ATTR_ATIME & ~(IDM_ATTR_NOATIME | IDM_ATTR_STRICTATIME)))
 		return idm_fail(err, -EINVAL, step_tree, NULL, "more than one way to keep access times");
-	/* The kernel takes one of these three only together with clearing the field. */
-	if (own->attr_set & IDM_ATTR_ATIME)
+	/* The kernel sets or clears one of these three only together with clearing the field. */
+	if ((own->attr_set | own->attr_clear) & IDM_ATTR_ATIME)
 		own->attr_clear |= IDM_ATTR_ATIME;
 	return 0;
 }

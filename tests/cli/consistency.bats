@@ -62,7 +62,7 @@ options()
 
 table_words()
 {
-	sed -nE '/^} table\[\] = \{/,/^\};/s/^\t\{ "([a-z]+)", .*/\1/p' cli/words.c | sort
+	sed -nE '/options\[\] = \{/,/^\};/s/^\t\{ "([a-z]+)", .* false \},.*/\1/p' lib/mount-attr.c | sort
 }
 
 help_words()

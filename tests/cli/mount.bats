@@ -245,6 +245,14 @@ entries()
 		strictatime rw
 		nodiratime rw,nodiratime,relatime
 		diratime rw,relatime
+		atime rw,relatime
+		noatime,atime rw,relatime
+		norelatime rw,relatime
+		strictatime,nostrictatime rw,relatime
+		defaults,async,nomand,nolazytime,noiversion,loud,silent rw,relatime
+		rro,rnosuid,rnoexec ro,nosuid,noexec,relatime
+		rro,rrw rw,relatime
+		rprivate rw,relatime
 		private rw,relatime
 		slave rw,relatime
 		ro,nosuid,nodev,noexec,nosymfollow,noatime,nodiratime ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow

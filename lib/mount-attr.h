@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mount options that are attributes and propagation types of a mount, under the names that mount(8) and
+ * the OCI runtime specification give them. One table, for plans, the command and the mount(8) helper.
+ */
+#ifndef IDM_MOUNT_ATTR_H
+#define IDM_MOUNT_ATTR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "idmount.h"
+
+struct idm_attr_option {
+	const char *name;
+	uint32_t set, clear;		  /* IDM_ATTR_* */
+	enum idm_propagation propagation; /* IDM_PROPAGATION_DEFAULT: says nothing about it */
+	bool no_change;			  /* asks for what is so anyway */
+};
+
+/*
+ * Returns the option with this name, which is `n` bytes long, or NULL. *deep says whether the name has an
+ * "r" in front ("rro"): then the option also holds for the mounts below.
+ */
+const struct idm_attr_option *idm_find_attr_option(const char *name, size_t n, bool *deep);
+
+/*
+ * Applies the option to the attributes to set and to clear. The later option of two that contradict each
+ * other wins.
+ */
+void idm_apply_attr_option(const struct idm_attr_option *option, uint32_t *set, uint32_t *clear);
+
+/* Writes the options that describe a mount to `buf`, separated by commas. */
+void idm_describe_attr(uint32_t attr, enum idm_propagation propagation, char *buf, size_t size);
+
+#endif
