@@ -55,6 +55,36 @@ TEST(where_open_tree_attr_is_not_permitted_a_path_can_be_mapped_all_the_same)
 	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, MAPPED "/..", userns, &o, &err), &err);
 }
 
+static void look_below_without_open_tree_attr(void *errnum)
+{
+	AUTO_FD int userns = -1, tree = -1;
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	struct idm_error err;
+
+	scratch_enter();
+	mount_mappable(PLAIN);
+	scratch_dir(PLAIN "/good");
+	do_mount(PLAIN, PLAIN "/good", NULL, MS_BIND, NULL);
+	scratch_dir(PLAIN "/bad");
+	refuse_call(SYS_open_tree_attr, *(const int *)errnum);
+	userns = userns_of("0:0:1");
+	o.flags = IDM_TREE_RECURSIVE;
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, PLAIN, userns, &o, &err), &err);
+	do_mount("r", PLAIN "/bad", "ramfs", 0, NULL);
+	assert_error(idm_tree_open(AT_FDCWD, PLAIN, userns, &o, &err), -EINVAL, &err, PLAIN "/bad",
+		     "map tree", "the filesystem (ramfs) cannot be ID-mapped");
+	do_umount_idle(PLAIN "/bad");
+	do_umount_idle(PLAIN "/good");
+}
+
+TEST(without_open_tree_attr_the_right_mount_below_is_named)
+{
+	int errnums[] = { ENOSYS, EPERM }; /* the answers of filters that do not know a call */
+
+	for (size_t i = 0; i < ARRAY_SIZE(errnums); i++)
+		in_child(look_below_without_open_tree_attr, &errnums[i]);
+}
+
 TEST(without_open_tree_attr_a_mapped_mount_below_is_named)
 {
 	AUTO_FD int userns = -1, source = -1;
