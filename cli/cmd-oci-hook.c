@@ -83,7 +83,7 @@ static int read_bundle(struct state *s, const struct idm_json *state, struct idm
 	if (r != 0)
 		return r;
 	s->bundle = strdup(path);
-	return s->bundle ? 0 : idm_fail(err, -ENOMEM, "read state", NULL, NULL);
+	return s->bundle ? 0 : idm_fail(err, -ENOMEM, IDM_STEP_READ_STATE, NULL, NULL);
 }
 
 static int read_state(struct state *s)
@@ -97,7 +97,7 @@ static int read_state(struct state *s)
 
 	if (read_file("-", &text, &length) != DONE)
 		return FAILED;
-	r = idm_json_parse(text, length, "read state", &parsed, &err);
+	r = idm_json_parse(text, length, IDM_STEP_READ_STATE, &parsed, &err);
 	free(text);
 	if (r == 0) {
 		whole = idm_json_whole(parsed);

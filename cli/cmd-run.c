@@ -256,7 +256,7 @@ static int why_no_mounts(enum idm_call call)
 	/* unshare(2) says so to a caller without the privilege, too. */
 	if (!refused || (call == IDM_CALL_UNSHARE && !idm_filter_refuses(call)))
 		return report_failure("make mount namespace: %s", strerror(errno));
-	idm_why_refused(call, -errno, "make mount namespace", NULL, &err);
+	idm_why_refused(call, -errno, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL, &err);
 	return report_error(&err);
 }
 
@@ -312,7 +312,7 @@ static const char **environment(const struct run_request *q, const struct run_us
 static int why_not_started(const struct idm_error *err)
 {
 	report_error(err);
-	if (strcmp(err->step, "execute") != 0)
+	if (err->step != IDM_STEP_EXECUTE)
 		return RUN_FAILED;
 	return err->errnum == ENOENT ? RUN_NOT_FOUND : RUN_NOT_EXECUTABLE;
 }

@@ -11,7 +11,7 @@
 #include "lib/printable.h"
 #include "report.h"
 
-static const char step_print[] = "print JSON";
+static const enum idm_error_step step_print = IDM_STEP_PRINT_JSON;
 
 static struct idm_json_c json_c;
 

@@ -17,7 +17,7 @@
 #include "oci-ready.h"
 #include "slurp.h"
 
-static const char step_ready[] = "prepare bundle";
+static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;
 
 static int fail_errno(struct idm_error *err, const char *what)
 {

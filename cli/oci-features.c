@@ -15,7 +15,7 @@
 #include "lib/json.h"
 #include "slurp.h"
 
-static const char step_features[] = "ask for features";
+static const enum idm_error_step step_features = IDM_STEP_ASK_FOR_FEATURES;
 
 /* The versions that the specification wants to be told, and nothing that is not known. */
 static const char nothing[] =

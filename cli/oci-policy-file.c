@@ -14,7 +14,7 @@
 #include "lib/privilege.h"
 #include "slurp.h"
 
-static const char step_read[] = "read policy";
+static const enum idm_error_step step_read = IDM_STEP_READ_POLICY;
 
 #define MOST_RULES (1 << 20) /* in bytes */
 

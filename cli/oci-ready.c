@@ -10,7 +10,7 @@
 #include "lib/oci.h"
 #include "lib/plan.h"
 
-static const char step_ready[] = "prepare bundle";
+static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;
 
 /* ---- what asks for a map ---- */
 

@@ -62,13 +62,129 @@ const char *idm_version(void);
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 /*
+ * The step of a call that failed: struct idm_error.step. A later version of the library can report a
+ * step that this list does not have. IDM_STEP_EXECUTE is the only step in which execve(2) of the
+ * caller's own program fails.
+ */
+enum idm_error_step {
+	IDM_STEP_NONE = 0,
+	IDM_STEP_ADD_TO_MAP,
+	IDM_STEP_KEEP_REST,
+	IDM_STEP_PARSE_MAP,
+	IDM_STEP_CHECK_MAP,
+	IDM_STEP_READ_MAP,
+	IDM_STEP_READ_OWN_MAP,
+	IDM_STEP_LOOK_UP_SUBIDS,
+	IDM_STEP_READ_USERNS,
+	IDM_STEP_OPEN_USERNS,
+	IDM_STEP_MAKE_USERNS,
+	IDM_STEP_WRITE_UID_MAP,
+	IDM_STEP_WRITE_GID_MAP,
+	IDM_STEP_OPEN_PROCFS,
+	IDM_STEP_FIND_CHILD,
+	IDM_STEP_OPEN_CHILD_MAPS,
+	IDM_STEP_HOLD_CHILD,
+	IDM_STEP_REAP_CHILD,
+	IDM_STEP_USE_CACHE,
+	IDM_STEP_OPEN_TREE,
+	IDM_STEP_MAP_TREE,
+	IDM_STEP_MAP_ON_TOP,
+	IDM_STEP_OPEN_TARGET,
+	IDM_STEP_CREATE_TARGET,
+	IDM_STEP_ATTACH,
+	IDM_STEP_DETACH_OLD_MOUNT,
+	IDM_STEP_SET_PROPAGATION,
+	IDM_STEP_UNMOUNT,
+	IDM_STEP_OPEN_OVERLAY,
+	IDM_STEP_OPEN_LAYER,
+	IDM_STEP_LOOK_FOR_OVERLAYS,
+	IDM_STEP_MAKE_SCRATCH,
+	IDM_STEP_ENTER_MOUNT_NAMESPACE,
+	IDM_STEP_ATTACH_LAYERS,
+	IDM_STEP_BECOME_MAPPED_ROOT,
+	IDM_STEP_COPY_OVERLAY,
+	IDM_STEP_PLAN_MOUNT,
+	IDM_STEP_READ_PLAN,
+	IDM_STEP_MAKE_MOUNT,
+	IDM_STEP_MAKE_MOUNT_NAMESPACE,
+	IDM_STEP_MOUNT_FILESYSTEM,
+	IDM_STEP_MAKE_LOOP_DEVICE,
+	IDM_STEP_ASSEMBLE_PLAN,
+	IDM_STEP_COPY_PLAN_MOUNTS,
+	IDM_STEP_WRITE_RECORD,
+	IDM_STEP_LOCK_RECORD,
+	IDM_STEP_READ_BOOT_ID,
+	IDM_STEP_READ_RECORD,
+	IDM_STEP_UNDO,
+	IDM_STEP_REMOVE_RECORD,
+	IDM_STEP_LIST_MOUNTS,
+	IDM_STEP_READ_MOUNTINFO,
+	IDM_STEP_FIND_MOUNT_NAMESPACES,
+	IDM_STEP_JOIN_MOUNT_NAMESPACE,
+	IDM_STEP_CHECK_PATH,
+	IDM_STEP_MAKE_FILE,
+	IDM_STEP_START_PROGRAM,
+	IDM_STEP_READ_SECCOMP_FILTER,
+	IDM_STEP_MAKE_MEMORY_FILE,
+	IDM_STEP_MAKE_MEMORY_PROGRAM,
+	IDM_STEP_EXECUTE_MEMORY_PROGRAM,
+	IDM_STEP_PUT_INTO_CGROUP,
+	IDM_STEP_PASS_DESCRIPTORS,
+	IDM_STEP_SET_PROCESS_GROUP,
+	IDM_STEP_JOIN_NAMESPACE,
+	IDM_STEP_JOIN_USERNS,
+	IDM_STEP_BECOME_USERNS_ROOT,
+	IDM_STEP_MAKE_NAMESPACES,
+	IDM_STEP_MAKE_PID_NAMESPACE_PROCESS,
+	IDM_STEP_SEPARATE_MOUNTS,
+	IDM_STEP_ATTACH_ROOT,
+	IDM_STEP_PIVOT_ROOT,
+	IDM_STEP_MAKE_MOUNT_POINT,
+	IDM_STEP_SET_MOUNT_OPTION,
+	IDM_STEP_MOUNT,
+	IDM_STEP_DETACH_OLD_ROOT,
+	IDM_STEP_ASSEMBLE_ROOT,
+	IDM_STEP_LOCK_MOUNTS,
+	IDM_STEP_LIMIT_USERNS,
+	IDM_STEP_MAKE_KEYRING,
+	IDM_STEP_SET_SECCOMP_FILTER,
+	IDM_STEP_SET_HOSTNAME,
+	IDM_STEP_MAKE_SESSION,
+	IDM_STEP_SET_TERMINAL,
+	IDM_STEP_SET_BOUNDING_SET,
+	IDM_STEP_SET_GROUPS,
+	IDM_STEP_SET_GID,
+	IDM_STEP_SET_UID,
+	IDM_STEP_SET_CAPABILITIES,
+	IDM_STEP_SET_NO_NEW_PRIVS,
+	IDM_STEP_SET_CWD,
+	IDM_STEP_START_BELOW_INIT,
+	IDM_STEP_EXECUTE_DESCRIPTOR,
+	IDM_STEP_EXECUTE,
+	IDM_STEP_WAIT_FOR_CHILD,
+	IDM_STEP_SIGNAL_CHILD,
+	IDM_STEP_MAKE_REAPER,
+	IDM_STEP_WATCH_CHILD,
+	IDM_STEP_WAIT_FOR_CHILDREN,
+	IDM_STEP_ADOPT_ORPHANS,
+	IDM_STEP_FIND_ORPHANS,
+	IDM_STEP_START_KEEPER,
+};
+
+/*
+ * The text of a step, as it is in the message: "open tree" for IDM_STEP_OPEN_TREE. Returns a static
+ * string; an empty one for a step that the library does not know.
+ */
+const char *idm_error_step_text(enum idm_error_step step);
+
+/*
  * What went wrong, in words. Owned by the caller, holds no pointer, needs no initialisation and no
  * release. Every string is complete and NUL-terminated; a longer text ends in "...". An empty string
  * means that there is nothing to say. The layout is fixed for the life of the library's soname.
  */
 struct idm_error {
 	int errnum;         /* the positive errno; the failing function returned its negative */
-	char step[48];      /* what was being done, as a verb: "open tree", "parse map" */
+	enum idm_error_step step; /* what was being done */
 	char subject[512];  /* the path or map entry concerned */
 	char reason[512];   /* why it failed */
 	char kernel[256];   /* the kernel's own words, where it offers any (fs context log) */

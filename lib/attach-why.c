@@ -10,7 +10,7 @@
 #include "probe.h"
 #include "util.h"
 
-static const char step_attach[] = "attach";
+static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
 
 static bool say(struct idm_error *err, int code, const char *path, const char *reason)
 {

@@ -16,7 +16,7 @@
 #include "target.h"
 #include "util.h"
 
-static const char step_attach[] = "attach";
+static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
 
 #define ATTACH_FLAGS (IDM_ATTACH_MKDIR | IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW)
 
@@ -107,7 +107,7 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 	 */
 	r = idm_take_away(target->fd);
 	if (r < 0)
-		return idm_fail(err, r, "detach the old mount", path,
+		return idm_fail(err, r, IDM_STEP_DETACH_OLD_MOUNT, path,
 				"the new mount is in place, but beneath the old one: %s",
 				idm_errno_text(-r));
 	return 0;
@@ -172,7 +172,7 @@ static int propagate(int tree_fd, const char *path, enum idm_propagation propaga
 		return 0;
 	/* Taking it away again is right even after a replacement: the old mount has gone. */
 	idm_take_away(tree_fd);
-	return idm_fail(err, r, "set propagation", path, NULL);
+	return idm_fail(err, r, IDM_STEP_SET_PROPAGATION, path, NULL);
 }
 
 /*
@@ -184,7 +184,7 @@ static int propagate(int tree_fd, const char *path, enum idm_propagation propaga
 static int refuse_copies(const char *path, bool replace, struct idm_error *err)
 {
 	idm_fail(
-		err, -EINVAL, "set propagation", path,
+		err, -EINVAL, IDM_STEP_SET_PROPAGATION, path,
 		replace ? "a mount that replaces one below a shared mount has to be shared too"
 			: "the target is below a shared mount, whose peers would keep copies of the mounts "
 			  "below the tree for good");

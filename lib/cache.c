@@ -31,7 +31,7 @@ struct idm_cache {
 	uint64_t clock; /* counts changes of who was asked for last */
 };
 
-static const char step_cache[] = "use cache";
+static const enum idm_error_step step_cache = IDM_STEP_USE_CACHE;
 
 /* FNV-1a over the entries, a word at a time. */
 static uint64_t hash_side(uint64_t h, const struct idm_map *map, unsigned int kind)

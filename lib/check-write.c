@@ -9,7 +9,7 @@
 #include "kernel.h"
 #include "util.h"
 
-static const char step_write[] = "make file";
+static const enum idm_error_step step_write = IDM_STEP_MAKE_FILE;
 
 static void why_no_file(const struct idm_trial *trial, const char *fstype, int code,
 			struct idm_error *err)

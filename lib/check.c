@@ -23,7 +23,7 @@
 #include "tree-why.h"
 #include "util.h"
 
-static const char step_check[] = "check path";
+static const enum idm_error_step step_check = IDM_STEP_CHECK_PATH;
 
 /* ---- the map to try ---- */
 
@@ -163,7 +163,7 @@ static int try_map(int source, const struct idm_map *own, struct idm_trial *tria
 		return 0;
 	}
 	if (idm_probe_attach(tree) < 0) {
-		idm_why_move_refused(-EPERM, "attach", trial->path, err);
+		idm_why_move_refused(-EPERM, IDM_STEP_ATTACH, trial->path, err);
 		return 0;
 	}
 	check->mappable = owner_is_mapped(trial, own, err);

@@ -89,7 +89,7 @@ int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup, struct 
 	long r = make_stack(child);
 
 	if (r < 0)
-		return idm_fail(err, (int)r, "start program", NULL, NULL);
+		return idm_fail(err, (int)r, IDM_STEP_START_PROGRAM, NULL, NULL);
 	flags |= CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
 	child->inside = 1;
 	/* All, until the program is executed: the handlers are the caller's, and so is the memory. */

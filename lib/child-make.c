@@ -14,7 +14,7 @@
 #include "kernel.h"
 #include "util.h"
 
-static const char step[] = "start program";
+static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 
 /* Far more than execve(2) takes. */
 #define MOST (1U << 30)
@@ -181,11 +181,11 @@ static bool is_open(int fd)
 	return idm_sys_fd_flags(fd) >= 0;
 }
 
-static int check_open(int fd, const char *what, struct idm_error *err)
+static int check_open(int fd, enum idm_error_step which, struct idm_error *err)
 {
 	if (fd < 0 || is_open(fd))
 		return 0;
-	return idm_fail(err, -EBADF, what, NULL, "descriptor %d is not open", fd);
+	return idm_fail(err, -EBADF, which, NULL, "descriptor %d is not open", fd);
 }
 
 static bool is_named(const struct idm_child_options *o, int to)
@@ -232,7 +232,7 @@ static int put_fds(struct maker *m, const struct idm_child_options *o,
 		if (is_inherited(o, userns, fd))
 			*ELEMENT(m, at, struct idm_job_fd, n++) = (struct idm_job_fd){ fd, fd };
 	for (size_t i = 0; i < o->n_fds && at; i++) {
-		r = check_open(o->fds[i].from, "pass descriptors", err);
+		r = check_open(o->fds[i].from, IDM_STEP_PASS_DESCRIPTORS, err);
 		if (r < 0)
 			return r;
 		*ELEMENT(m, at, struct idm_job_fd, n++) = (struct idm_job_fd){ o->fds[i].from,
@@ -415,7 +415,7 @@ static int put_root(struct maker *m, const struct idm_child_options *o, struct i
 		job->flags |= IDM_JOB_PIVOT;
 	job->root_fd = o->root;
 	job->propagation = o->propagation == IDM_PROPAGATION_SLAVE ? MS_SLAVE : MS_PRIVATE;
-	return check_open(o->root, "attach root", err);
+	return check_open(o->root, IDM_STEP_ATTACH_ROOT, err);
 }
 
 /* ---- who it is ---- */
@@ -499,7 +499,7 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 
 /* ---- a filter of seccomp(2) ---- */
 
-#define FILTER_STEP "read seccomp filter"
+#define FILTER_STEP IDM_STEP_READ_SECCOMP_FILTER
 
 static int check_filter(ssize_t n, struct idm_error *err)
 {
@@ -544,9 +544,9 @@ static int put_all(struct maker *m, const struct idm_child_options *o,
 	if (m->failed)
 		return 0;
 	put_program(m, o);
-	r = check_open(o->program, "execute a descriptor", err);
+	r = check_open(o->program, IDM_STEP_EXECUTE_DESCRIPTOR, err);
 	if (r == 0)
-		r = check_open(o->terminal, "set controlling terminal", err);
+		r = check_open(o->terminal, IDM_STEP_SET_TERMINAL, err);
 	if (r == 0)
 		r = put_fds(m, o, userns, err);
 	if (r == 0)

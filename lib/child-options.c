@@ -9,7 +9,7 @@
 #include "options.h"
 #include "util.h"
 
-static const char step[] = "start program";
+static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 
 #define ALL_FLAGS                                                                                     \
 	(IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION |   \

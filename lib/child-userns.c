@@ -17,7 +17,7 @@
 #include "error.h"
 #include "kernel.h"
 
-static const char step[] = "make user namespace";
+static const enum idm_error_step step = IDM_STEP_MAKE_USERNS;
 
 static bool is_userns(int fd)
 {

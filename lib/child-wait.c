@@ -10,9 +10,10 @@
 #include "exit.h"
 #include "kernel.h"
 
-static const char step_wait[] = "wait for child", step_signal[] = "signal child";
+static const enum idm_error_step step_wait = IDM_STEP_WAIT_FOR_CHILD,
+				 step_signal = IDM_STEP_SIGNAL_CHILD;
 
-static int not_a_pidfd(int code, const char *step, struct idm_error *err)
+static int not_a_pidfd(int code, enum idm_error_step step, struct idm_error *err)
 {
 	if (code == -EBADF)
 		return idm_fail(err, code, step, NULL, "the descriptor is not open, or not a pidfd");

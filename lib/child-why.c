@@ -14,40 +14,40 @@
 #include "refused.h"
 #include "util.h"
 
-static const char *const words[IDM_STEPS] = {
-	[IDM_CHILD_STEP_NONE] = "start program",
-	[IDM_CHILD_STEP_DESCRIPTORS] = "pass descriptors",
-	[IDM_CHILD_STEP_PROCESS_GROUP] = "set process group",
-	[IDM_CHILD_STEP_STAGE] = "execute a program in memory",
-	[IDM_CHILD_STEP_JOIN] = "join namespace",
-	[IDM_CHILD_STEP_JOIN_USER] = "join user namespace",
-	[IDM_CHILD_STEP_USER_IDS] = "become root of the user namespace",
-	[IDM_CHILD_STEP_NAMESPACES] = "make namespaces",
-	[IDM_CHILD_STEP_SECOND] = "make a process in the PID namespace",
-	[IDM_CHILD_STEP_PROPAGATION] = "separate the mount namespace",
-	[IDM_CHILD_STEP_ATTACH_ROOT] = "attach root",
-	[IDM_CHILD_STEP_PIVOT] = "pivot to root",
-	[IDM_CHILD_STEP_MOUNT_TARGET] = "make mount point",
-	[IDM_CHILD_STEP_MOUNT_OPTION] = "set mount option",
-	[IDM_CHILD_STEP_MOUNT] = "mount",
-	[IDM_CHILD_STEP_DETACH_OLD_ROOT] = "detach the old root",
-	[IDM_CHILD_STEP_ASSEMBLE] = "put the root together",
-	[IDM_CHILD_STEP_LOCK_MOUNTS] = "lock the mounts",
-	[IDM_CHILD_STEP_LIMIT_USERNS] = "limit user namespaces",
-	[IDM_CHILD_STEP_KEYRING] = "make session keyring",
-	[IDM_CHILD_STEP_SECCOMP] = "set seccomp filter",
-	[IDM_CHILD_STEP_HOSTNAME] = "set hostname",
-	[IDM_CHILD_STEP_SESSION] = "make session",
-	[IDM_CHILD_STEP_TERMINAL] = "set controlling terminal",
-	[IDM_CHILD_STEP_BOUNDING] = "set bounding set",
-	[IDM_CHILD_STEP_GROUPS] = "set groups",
-	[IDM_CHILD_STEP_GID] = "set gid",
-	[IDM_CHILD_STEP_UID] = "set uid",
-	[IDM_CHILD_STEP_CAPABILITIES] = "set capabilities",
-	[IDM_CHILD_STEP_NO_NEW_PRIVS] = "set no_new_privs",
-	[IDM_CHILD_STEP_CWD] = "set working directory",
-	[IDM_CHILD_STEP_INIT] = "start program below init",
-	[IDM_CHILD_STEP_EXEC] = "execute",
+static const enum idm_error_step steps[IDM_STEPS] = {
+	[IDM_CHILD_STEP_NONE] = IDM_STEP_START_PROGRAM,
+	[IDM_CHILD_STEP_DESCRIPTORS] = IDM_STEP_PASS_DESCRIPTORS,
+	[IDM_CHILD_STEP_PROCESS_GROUP] = IDM_STEP_SET_PROCESS_GROUP,
+	[IDM_CHILD_STEP_STAGE] = IDM_STEP_EXECUTE_MEMORY_PROGRAM,
+	[IDM_CHILD_STEP_JOIN] = IDM_STEP_JOIN_NAMESPACE,
+	[IDM_CHILD_STEP_JOIN_USER] = IDM_STEP_JOIN_USERNS,
+	[IDM_CHILD_STEP_USER_IDS] = IDM_STEP_BECOME_USERNS_ROOT,
+	[IDM_CHILD_STEP_NAMESPACES] = IDM_STEP_MAKE_NAMESPACES,
+	[IDM_CHILD_STEP_SECOND] = IDM_STEP_MAKE_PID_NAMESPACE_PROCESS,
+	[IDM_CHILD_STEP_PROPAGATION] = IDM_STEP_SEPARATE_MOUNTS,
+	[IDM_CHILD_STEP_ATTACH_ROOT] = IDM_STEP_ATTACH_ROOT,
+	[IDM_CHILD_STEP_PIVOT] = IDM_STEP_PIVOT_ROOT,
+	[IDM_CHILD_STEP_MOUNT_TARGET] = IDM_STEP_MAKE_MOUNT_POINT,
+	[IDM_CHILD_STEP_MOUNT_OPTION] = IDM_STEP_SET_MOUNT_OPTION,
+	[IDM_CHILD_STEP_MOUNT] = IDM_STEP_MOUNT,
+	[IDM_CHILD_STEP_DETACH_OLD_ROOT] = IDM_STEP_DETACH_OLD_ROOT,
+	[IDM_CHILD_STEP_ASSEMBLE] = IDM_STEP_ASSEMBLE_ROOT,
+	[IDM_CHILD_STEP_LOCK_MOUNTS] = IDM_STEP_LOCK_MOUNTS,
+	[IDM_CHILD_STEP_LIMIT_USERNS] = IDM_STEP_LIMIT_USERNS,
+	[IDM_CHILD_STEP_KEYRING] = IDM_STEP_MAKE_KEYRING,
+	[IDM_CHILD_STEP_SECCOMP] = IDM_STEP_SET_SECCOMP_FILTER,
+	[IDM_CHILD_STEP_HOSTNAME] = IDM_STEP_SET_HOSTNAME,
+	[IDM_CHILD_STEP_SESSION] = IDM_STEP_MAKE_SESSION,
+	[IDM_CHILD_STEP_TERMINAL] = IDM_STEP_SET_TERMINAL,
+	[IDM_CHILD_STEP_BOUNDING] = IDM_STEP_SET_BOUNDING_SET,
+	[IDM_CHILD_STEP_GROUPS] = IDM_STEP_SET_GROUPS,
+	[IDM_CHILD_STEP_GID] = IDM_STEP_SET_GID,
+	[IDM_CHILD_STEP_UID] = IDM_STEP_SET_UID,
+	[IDM_CHILD_STEP_CAPABILITIES] = IDM_STEP_SET_CAPABILITIES,
+	[IDM_CHILD_STEP_NO_NEW_PRIVS] = IDM_STEP_SET_NO_NEW_PRIVS,
+	[IDM_CHILD_STEP_CWD] = IDM_STEP_SET_CWD,
+	[IDM_CHILD_STEP_INIT] = IDM_STEP_START_BELOW_INIT,
+	[IDM_CHILD_STEP_EXEC] = IDM_STEP_EXECUTE,
 };
 
 struct question {
@@ -55,7 +55,8 @@ struct question {
 	struct idm_job *job;
 	const struct idm_child_report *report;
 	int code;
-	const char *step, *subject;
+	enum idm_error_step step;
+	const char *subject;
 	struct idm_error *err;
 };
 
@@ -394,7 +395,7 @@ int idm_child_why(const struct idm_child_options *o, struct idm_job *job, struct
 	const struct idm_child_report *report = &job->report;
 	struct question q = { .o = o, .job = job, .report = report, .code = report->error, .err = err };
 
-	q.step = words[report->step < IDM_STEPS ? report->step : IDM_CHILD_STEP_NONE];
+	q.step = steps[report->step < IDM_STEPS ? report->step : IDM_CHILD_STEP_NONE];
 	q.subject = report->string < job->size ? idm_job_at(job, report->string) : NULL;
 	if (!q.code)
 		return idm_fail(err, -ESRCH, q.step, q.subject, "the child was killed");
@@ -423,7 +424,8 @@ static const char *why_no_cgroup(int code)
 
 int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
 {
-	static const char step[] = "start program", step_cgroup[] = "put into cgroup";
+	static const enum idm_error_step step = IDM_STEP_START_PROGRAM,
+					 step_cgroup = IDM_STEP_PUT_INTO_CGROUP;
 
 	switch (code) {
 	case -EAGAIN:
@@ -432,9 +434,9 @@ int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
 			 "look at RLIMIT_NPROC (ulimit -u), kernel.pid_max and the cgroup's pids.max");
 		return code;
 	case -EPERM:
-		return cgroup < 0
-			       ? idm_fail(err, code, "make namespaces", NULL, "it needs CAP_SYS_ADMIN")
-			       : idm_fail(err, code, step, NULL, NULL);
+		return cgroup < 0 ? idm_fail(err, code, IDM_STEP_MAKE_NAMESPACES, NULL,
+					     "it needs CAP_SYS_ADMIN")
+				  : idm_fail(err, code, step, NULL, NULL);
 	case -EBADF:
 	case -EACCES:
 	case -EOPNOTSUPP:

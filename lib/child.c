@@ -30,7 +30,7 @@
 #include "seccomp-probe.h"
 #include "util.h"
 
-static const char step_start[] = "start program";
+static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 static void reap(int pidfd)
 {
@@ -53,7 +53,7 @@ static void kill_and_reap(int pidfd)
 /* A process in a container could reach it as /proc/PID/exe; sealed, there is nothing to change. */
 static int open_stage(struct idm_error *err)
 {
-	static const char step[] = "make a program in memory";
+	static const enum idm_error_step step = IDM_STEP_MAKE_MEMORY_PROGRAM;
 	AUTO_CLOSE int fd = idm_sys_memfd("idm-child", true);
 	int r = fd;
 
@@ -81,7 +81,7 @@ static int open_job(struct idm_error *err)
 		r = idm_sys_lock(fd, IDM_LOCK_ALIVE, F_WRLCK, false);
 	if (r >= 0)
 		r = idm_sys_lock(fd, IDM_LOCK_RELEASE, F_WRLCK, false);
-	return r < 0 ? idm_fail(err, r, "make a file in memory", NULL, NULL) : idm_take_fd(&fd);
+	return r < 0 ? idm_fail(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL, NULL) : idm_take_fd(&fd);
 }
 
 /* ---- waiting for the stage ---- */

@@ -130,7 +130,7 @@ int idm_errand_become(uint32_t uid, uint32_t gid)
 /* Joining the namespace that one is in anyway makes its root directory one's own: out of a chroot(2). */
 static int go_to_root(void)
 {
-	AUTO_CLOSE int ns = idm_procfs_open_self("ns/mnt", "", NULL);
+	AUTO_CLOSE int ns = idm_procfs_open_self("ns/mnt", IDM_STEP_NONE, NULL);
 
 	return ns < 0 ? ns : idm_sys_setns(ns, CLONE_NEWNS);
 }

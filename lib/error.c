@@ -29,8 +29,9 @@ static void compose_message(struct idm_error *err)
 	bool subject = err->subject[0], kernel = err->kernel[0];
 	char text[sizeof(*err)];
 
-	snprintf(text, sizeof(text), "%s%s%s: %s%s%s%s", err->subject, subject ? ": " : "", err->step,
-		 err->reason, kernel ? " (kernel: " : "", err->kernel, kernel ? ")" : "");
+	snprintf(text, sizeof(text), "%s%s%s: %s%s%s%s", err->subject, subject ? ": " : "",
+		 idm_error_step_text(err->step), err->reason, kernel ? " (kernel: " : "", err->kernel,
+		 kernel ? ")" : "");
 	idm_printable(err->message, sizeof(err->message), text);
 }
 
@@ -60,8 +61,8 @@ static void say_errno(struct idm_error *err, int code)
 	hint_limit(err, code);
 }
 
-int(idm_fail)(struct idm_error *err, int code, const char *step, const char *subject, const char *reason,
-	      ...)
+int(idm_fail)(struct idm_error *err, int code, enum idm_error_step step, const char *subject,
+	      const char *reason, ...)
 {
 	va_list args;
 
@@ -71,7 +72,7 @@ int(idm_fail)(struct idm_error *err, int code, const char *step, const char *sub
 	err->errnum = -code;
 	err->kernel[0] = '\0';
 	err->hint[0] = '\0';
-	idm_printable(err->step, sizeof(err->step), step);
+	err->step = step;
 	idm_printable(err->subject, sizeof(err->subject), subject ? subject : "");
 	if (reason) {
 		va_start(args, reason);

@@ -4,12 +4,24 @@
 
 #include "idmount.h"
 
+/* Steps of the command alone. No number of the library's own gets here. */
+#define IDM_STEP_COMMAND 0x10000U
+#define IDM_STEP_OPEN_SOURCE ((enum idm_error_step)(IDM_STEP_COMMAND + 0))
+#define IDM_STEP_JUDGE_ANNOTATION ((enum idm_error_step)(IDM_STEP_COMMAND + 1))
+#define IDM_STEP_ENTER_CONTAINER ((enum idm_error_step)(IDM_STEP_COMMAND + 2))
+#define IDM_STEP_ATTACH_IN_CONTAINER ((enum idm_error_step)(IDM_STEP_COMMAND + 3))
+#define IDM_STEP_READ_POLICY ((enum idm_error_step)(IDM_STEP_COMMAND + 4))
+#define IDM_STEP_READ_STATE ((enum idm_error_step)(IDM_STEP_COMMAND + 5))
+#define IDM_STEP_PREPARE_BUNDLE ((enum idm_error_step)(IDM_STEP_COMMAND + 6))
+#define IDM_STEP_ASK_FOR_FEATURES ((enum idm_error_step)(IDM_STEP_COMMAND + 7))
+#define IDM_STEP_PRINT_JSON ((enum idm_error_step)(IDM_STEP_COMMAND + 8))
+
 /*
  * Fills in *err (may be NULL) and returns `code`, a negative errno, so that a failing function ends in
  * one statement. `subject` may be NULL. `reason` is a printf format; NULL stands for the errno's text.
  */
-int idm_fail(struct idm_error *err, int code, const char *step, const char *subject, const char *reason,
-	     ...) __attribute__((format(printf, 5, 6)));
+int idm_fail(struct idm_error *err, int code, enum idm_error_step step, const char *subject,
+	     const char *reason, ...) __attribute__((format(printf, 5, 6)));
 
 #ifndef __cppcheck__ /* which does not know such expressions */
 /* So that whoever analyses the code file by file sees that what goes in comes out. */

@@ -11,7 +11,7 @@
 #include "loop.h"
 #include "util.h"
 
-static const char step_mount[] = "mount filesystem";
+static const enum idm_error_step step_mount = IDM_STEP_MOUNT_FILESYSTEM;
 
 static int fail(int code, int fs, const char *subject, const char *reason, struct idm_error *err)
 {

@@ -38,7 +38,7 @@ void idm_hint_fs_privilege(int code, struct idm_error *err)
 			"is locked down");
 }
 
-int idm_why_no_context(int code, const char *type, const char *step, struct idm_error *err)
+int idm_why_no_context(int code, const char *type, enum idm_error_step step, struct idm_error *err)
 {
 	if (code == -ENODEV)
 		return idm_fail(err, code, step, NULL, "the kernel has no %s filesystem", type);

@@ -12,7 +12,7 @@
 void idm_add_filesystem_words(int fs, struct idm_error *err);
 
 /* Fills in why fsopen(2) of this type failed. Returns `code`. */
-int idm_why_no_context(int code, const char *type, const char *step, struct idm_error *err);
+int idm_why_no_context(int code, const char *type, enum idm_error_step step, struct idm_error *err);
 
 /* Adds to an error with -EPERM which privilege is missing, if that is known. */
 void idm_hint_fs_privilege(int code, struct idm_error *err);

@@ -20,7 +20,7 @@
 	c->name = library ? JSON_C_SYMBOL(name) : NULL; \
 	complete &= c->name != NULL;
 
-int idm_json_c_load(struct idm_json_c *c, const char *step, struct idm_error *err)
+int idm_json_c_load(struct idm_json_c *c, enum idm_error_step step, struct idm_error *err)
 {
 	void *library = LOAD_JSON_C();
 	bool complete = true;

@@ -45,6 +45,6 @@ struct idm_json_c {
 };
 
 /* Returns 0, or -EOPNOTSUPP with a hint. */
-int idm_json_c_load(struct idm_json_c *c, const char *step, struct idm_error *err);
+int idm_json_c_load(struct idm_json_c *c, enum idm_error_step step, struct idm_error *err);
 
 #endif

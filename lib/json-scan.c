@@ -18,7 +18,7 @@ struct key {
 
 struct scan {
 	const unsigned char *text, *at, *end;
-	const char *step;
+	enum idm_error_step step;
 	struct idm_error *err;
 	unsigned int open[IDM_JSON_DEEPEST]; /* the object that is open at this depth; 0: an array */
 	unsigned int depth;
@@ -30,8 +30,8 @@ struct scan {
 
 /* ---- saying where ---- */
 
-int idm_json_fail_at(const char *text, size_t offset, int code, const char *step, struct idm_error *err,
-		     const char *reason, ...)
+int idm_json_fail_at(const char *text, size_t offset, int code, enum idm_error_step step,
+		     struct idm_error *err, const char *reason, ...)
 {
 	size_t line = 1, column = 1;
 	char words[sizeof(err->reason)];
@@ -456,8 +456,8 @@ static int scan_token(struct scan *s)
 	return 0;
 }
 
-int idm_json_scan(const char *text, size_t length, const char *step, struct idm_json_count *count,
-		  struct idm_error *err)
+int idm_json_scan(const char *text, size_t length, enum idm_error_step step,
+		  struct idm_json_count *count, struct idm_error *err)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
 	struct scan s = { .text = bytes, .at = bytes, .end = bytes + length, .step = step, .err = err };

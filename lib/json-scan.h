@@ -25,8 +25,8 @@ struct idm_json_count {
  * for what is nested deeper than is said above; -E2BIG for a text that is longer or has more values;
  * -ENOMEM.
  */
-int idm_json_scan(const char *text, size_t length, const char *step, struct idm_json_count *count,
-		  struct idm_error *err);
+int idm_json_scan(const char *text, size_t length, enum idm_error_step step,
+		  struct idm_json_count *count, struct idm_error *err);
 
 /* \uD83C\uDF0D is as long as this, and the character it stands for has as many bytes as that. */
 #define IDM_JSON_PAIR 12
@@ -41,7 +41,8 @@ size_t idm_json_find_pair(const char *text, size_t from, size_t length,
 			  char character[IDM_JSON_PAIR_BYTES]);
 
 /* idm_fail() with "line L, column C: " before the reason; columns are counted in characters. */
-int idm_json_fail_at(const char *text, size_t offset, int code, const char *step, struct idm_error *err,
-		     const char *reason, ...) __attribute__((format(printf, 6, 7)));
+int idm_json_fail_at(const char *text, size_t offset, int code, enum idm_error_step step,
+		     struct idm_error *err, const char *reason, ...)
+	__attribute__((format(printf, 6, 7)));
 
 #endif

@@ -13,7 +13,7 @@
 
 struct idm_json_text {
 	struct idm_json_c c;
-	const char *step;
+	enum idm_error_step step;
 	struct json_object *whole;
 };
 
@@ -118,8 +118,8 @@ static int check_whole(const struct idm_json_text *t, const struct idm_json_coun
 	return idm_fail(err, -ENOMEM, t->step, NULL, NULL);
 }
 
-int idm_json_parse(const char *text, size_t length, const char *step, struct idm_json_text **parsed,
-		   struct idm_error *err)
+int idm_json_parse(const char *text, size_t length, enum idm_error_step step,
+		   struct idm_json_text **parsed, struct idm_error *err)
 {
 	AUTO_JSON struct idm_json_text *t = calloc(1, sizeof(*t));
 	struct idm_json_count count;

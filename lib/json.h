@@ -42,8 +42,8 @@ enum idm_json_type {
  * and column. -E2BIG: longer than 16 MiB, or too many values. -EOPNOTSUPP: json-c is not installed.
  * -ENOMEM.
  */
-int idm_json_parse(const char *text, size_t length, const char *step, struct idm_json_text **parsed,
-		   struct idm_error *err);
+int idm_json_parse(const char *text, size_t length, enum idm_error_step step,
+		   struct idm_json_text **parsed, struct idm_error *err);
 void idm_json_free(struct idm_json_text *text); /* NULL is allowed */
 
 struct idm_json idm_json_whole(const struct idm_json_text *text);

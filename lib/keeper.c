@@ -23,8 +23,8 @@
 #include "seccomp-probe.h"
 #include "util.h"
 
-static const char step_keep[] = "start keeper";
-static const char step_start[] = "start program";
+static const enum idm_error_step step_keep = IDM_STEP_START_KEEPER;
+static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 #define STACK_SIZE 65536
 

@@ -22,7 +22,7 @@
 #include "tree-why.h"
 #include "util.h"
 
-static const char step_open[] = "open layer";
+static const enum idm_error_step step_open = IDM_STEP_OPEN_LAYER;
 
 /* ---- looking ---- */
 

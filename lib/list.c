@@ -9,7 +9,7 @@
 #include "kernel.h"
 #include "util.h"
 
-static const char step_list[] = "list mounts";
+static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
 
 /* ---- everything ---- */
 

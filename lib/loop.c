@@ -10,7 +10,7 @@
 #include "kernel.h"
 #include "util.h"
 
-static const char step_loop[] = "make loop device";
+static const enum idm_error_step step_loop = IDM_STEP_MAKE_LOOP_DEVICE;
 
 /* Somebody else may take the free device that the kernel has named. */
 #define TRIES 64

@@ -17,7 +17,7 @@
 #include "map.h"
 #include "util.h"
 
-static const char step_parse[] = "parse map";
+static const enum idm_error_step step_parse = IDM_STEP_PARSE_MAP;
 
 /* A piece of the text, not NUL-terminated. */
 struct slice {

@@ -186,7 +186,7 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 
 static int check_side(const struct idm_map *map, unsigned int kind, struct idm_error *err)
 {
-	static const char step[] = "check map";
+	static const enum idm_error_step step = IDM_STEP_CHECK_MAP;
 	const char *name = kind == IDM_UID ? "uid" : "gid";
 	const struct idm_side *side = idm_map_side(map, kind);
 	ssize_t bytes;

@@ -10,7 +10,7 @@
 #include "map.h"
 #include "util.h"
 
-static const char step_parse[] = "parse map";
+static const enum idm_error_step step_parse = IDM_STEP_PARSE_MAP;
 
 static int parse_userns_path(struct idm_map *map, const char *path, struct idm_error *err)
 {
@@ -18,7 +18,7 @@ static int parse_userns_path(struct idm_map *map, const char *path, struct idm_e
 	int r;
 
 	if (fd < 0)
-		return idm_fail(err, fd, "open user namespace", path, NULL);
+		return idm_fail(err, fd, IDM_STEP_OPEN_USERNS, path, NULL);
 	r = idm_map_add_userns(map, fd, err);
 	if (r < 0)
 		idm_subject(err, path);

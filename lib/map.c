@@ -11,7 +11,7 @@
 #include "error.h"
 #include "util.h"
 
-static const char step_add[] = "add to map";
+static const enum idm_error_step step_add = IDM_STEP_ADD_TO_MAP;
 
 int idm_map_new(struct idm_map **map)
 {
@@ -388,7 +388,7 @@ int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const stru
 	int r;
 
 	if (!kinds || kinds & ~IDM_BOTH)
-		return idm_fail(err, -EINVAL, "keep the rest", NULL, "unknown kinds 0x%x", kinds);
+		return idm_fail(err, -EINVAL, IDM_STEP_KEEP_REST, NULL, "unknown kinds 0x%x", kinds);
 	r = idm_map_copy(map, &new);
 	if (r == 0 && kinds & IDM_UID)
 		r = keep_rest_of_side(new, IDM_UID, within);
@@ -397,7 +397,7 @@ int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const stru
 	if (r == 0)
 		idm_map_move(map, new);
 	idm_map_free(new);
-	return r < 0 ? idm_fail(err, r, "keep the rest", NULL, NULL) : 0;
+	return r < 0 ? idm_fail(err, r, IDM_STEP_KEEP_REST, NULL, NULL) : 0;
 }
 
 int idm_map_compose(struct idm_map *map, const struct idm_map *then)

@@ -18,7 +18,7 @@
 #include "procfs.h"
 #include "util.h"
 
-static const char step_find[] = "find mount namespaces";
+static const enum idm_error_step step_find = IDM_STEP_FIND_MOUNT_NAMESPACES;
 
 /* The inode of the initial user namespace's file; a number that the kernel promises to keep. */
 #define USER_NS_INIT_INODE 0xEFFFFFFDU
@@ -188,7 +188,7 @@ static void *join_and_run(void *data)
 
 int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err)
 {
-	static const char step[] = "join mount namespace";
+	static const enum idm_error_step step = IDM_STEP_JOIN_MOUNT_NAMESPACE;
 	AUTO_CLOSE int own = idm_procfs_open_self("ns/mnt", step_find, err);
 	struct visit v = { fd, own, run, data, 0 };
 	sigset_t all, saved;

@@ -16,7 +16,7 @@
 #include "unescape.h"
 #include "util.h"
 
-static const char step_read[] = "read mountinfo";
+static const enum idm_error_step step_read = IDM_STEP_READ_MOUNTINFO;
 
 struct place {
 	uint32_t id;

@@ -56,7 +56,7 @@ int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve)
 		       : idm_sys_openat(dirfd, path, flags | O_NOFOLLOW, 0);
 }
 
-void idm_fail_nofollow(struct idm_error *err, int code, const char *step, const char *path)
+void idm_fail_nofollow(struct idm_error *err, int code, enum idm_error_step step, const char *path)
 {
 	if (code == -ELOOP && ends_up(path))
 		idm_fail(err, code, step, path,

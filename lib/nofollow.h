@@ -22,6 +22,6 @@ bool idm_ends_in_name(const char *path);
 int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve);
 
 /* Fills in *err, as idm_fail(), with what the code means for such a path. */
-void idm_fail_nofollow(struct idm_error *err, int code, const char *step, const char *path);
+void idm_fail_nofollow(struct idm_error *err, int code, enum idm_error_step step, const char *path);
 
 #endif

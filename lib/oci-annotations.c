@@ -9,7 +9,7 @@
 #include "plan.h"
 #include "util.h"
 
-static const char step_read[] = "read plan";
+static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /* ---- keys ---- */
 

@@ -26,8 +26,8 @@
 #include "procfs.h"
 #include "util.h"
 
-static const char step_enter[] = "look at the container";
-static const char step_attach[] = "attach in the container";
+static const enum idm_error_step step_enter = IDM_STEP_ENTER_CONTAINER;
+static const enum idm_error_step step_attach = IDM_STEP_ATTACH_IN_CONTAINER;
 
 /* No link leads out of the root filesystem: the destination is what the container will find there. */
 static int open_in(int root, const char *path)

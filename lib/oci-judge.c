@@ -14,8 +14,8 @@
 #include "tree-why.h"
 #include "util.h"
 
-static const char step_source[] = "open source";
-static const char step_judge[] = "judge annotation";
+static const enum idm_error_step step_source = IDM_STEP_OPEN_SOURCE;
+static const enum idm_error_step step_judge = IDM_STEP_JUDGE_ANNOTATION;
 
 /* ---- sources ---- */
 

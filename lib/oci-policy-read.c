@@ -22,11 +22,12 @@ struct reader {
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
-#define LINE_FAIL(rd, ...) idm_fail((rd)->err, -EINVAL, "read policy", IDM_POLICY_FILE, __VA_ARGS__)
+#define LINE_FAIL(rd, ...) \
+	idm_fail((rd)->err, -EINVAL, IDM_STEP_READ_POLICY, IDM_POLICY_FILE, __VA_ARGS__)
 
 static int no_memory(const struct reader *rd)
 {
-	return idm_fail(rd->err, -ENOMEM, "read policy", IDM_POLICY_FILE, NULL);
+	return idm_fail(rd->err, -ENOMEM, IDM_STEP_READ_POLICY, IDM_POLICY_FILE, NULL);
 }
 
 /* ---- ids ---- */

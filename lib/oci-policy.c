@@ -10,7 +10,7 @@
 #include "error.h"
 #include "util.h"
 
-static const char step_judge[] = "judge annotation";
+static const enum idm_error_step step_judge = IDM_STEP_JUDGE_ANNOTATION;
 
 /* ---- conditions ---- */
 

@@ -5,7 +5,7 @@
 
 #include "error.h"
 
-static const char step[] = "map on top";
+static const enum idm_error_step step = IDM_STEP_MAP_ON_TOP;
 
 struct own_map {
 	enum idm_map_state state;

@@ -21,7 +21,8 @@ static int copy(void *to, size_t size, const void *from)
 	return 0;
 }
 
-int idm_take_options(void *to, size_t size, const void *from, const char *step, struct idm_error *err)
+int idm_take_options(void *to, size_t size, const void *from, enum idm_error_step step,
+		     struct idm_error *err)
 {
 	int r = from ? copy(to, size, from) : 0;
 

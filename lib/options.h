@@ -12,6 +12,7 @@
  * fine as long as what we do not know is 0. NULL leaves ours as
  * it is. Returns 0, or fails in `step` with -EINVAL (no size set) or -E2BIG.
  */
-int idm_take_options(void *to, size_t size, const void *from, const char *step, struct idm_error *err);
+int idm_take_options(void *to, size_t size, const void *from, enum idm_error_step step,
+		     struct idm_error *err);
 
 #endif

@@ -33,8 +33,8 @@
 #include "reaper.h"
 #include "util.h"
 
-static const char step_adopt[] = "adopt orphans";
-static const char step_find[] = "find orphans";
+static const enum idm_error_step step_adopt = IDM_STEP_ADOPT_ORPHANS;
+static const enum idm_error_step step_find = IDM_STEP_FIND_ORPHANS;
 
 /* At most so many pidfds are open at once. */
 #define BATCH 64

@@ -407,19 +407,19 @@ int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *lay
 	q.work = &layers->v[layers->n - 1];
 	r = idm_layer_base(q.upper, &length);
 	if (r < 0)
-		return idm_fail(err, r, "look for overlays", q.upper->path.path, NULL);
+		return idm_fail(err, r, IDM_STEP_LOOK_FOR_OVERLAYS, q.upper->path.path, NULL);
 	base = strndup(q.upper->path.path, length);
 	if (!base)
-		return idm_fail(err, -ENOMEM, "look for overlays", NULL, NULL);
+		return idm_fail(err, -ENOMEM, IDM_STEP_LOOK_FOR_OVERLAYS, NULL, NULL);
 	q.base = *base ? base : ".";
 	get_layer_handle(q.upper, &q.upper_handle);
 	get_layer_handle(q.work, &q.work_handle);
 	r = ask_until_it_lasts(&q);
 	if (r < 0)
-		return idm_fail(err, r, "look for overlays", NULL, NULL);
+		return idm_fail(err, r, IDM_STEP_LOOK_FOR_OVERLAYS, NULL, NULL);
 	if (!q.found)
 		return 0;
-	idm_fail(err, -EBUSY, "open overlay", q.found->path.path,
+	idm_fail(err, -EBUSY, IDM_STEP_OPEN_OVERLAY, q.found->path.path,
 		 "it is in use as the upper or work directory of another overlay");
 	idm_hint(err,
 		 "two overlays on one upper directory damage each other: unmount the other one, or take "

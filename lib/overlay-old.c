@@ -30,7 +30,7 @@ struct job {
 	int scratch;	   /* a detached tmpfs */
 	bool as_root;	   /* mount as mapped root */
 	uint32_t uid, gid; /* which is this */
-	const char *step;  /* static strings, which are the same in the child */
+	enum idm_error_step step;
 	char options[OPTIONS_SIZE];
 };
 
@@ -106,7 +106,7 @@ static int write_options(struct job *job, struct idm_error *err)
 	}
 	if (t.length < t.size)
 		return 0;
-	return idm_fail(err, -E2BIG, "open overlay", NULL,
+	return idm_fail(err, -E2BIG, IDM_STEP_OPEN_OVERLAY, NULL,
 			"the options are %zu bytes, %zu more than the kernel takes", t.length,
 			t.length - t.size + 1);
 }
@@ -167,11 +167,11 @@ static int work(void *data)
 	const char *source = job->overlay->source ? job->overlay->source : "overlay";
 	int r;
 
-	job->step = "enter a mount namespace";
+	job->step = IDM_STEP_ENTER_MOUNT_NAMESPACE;
 	r = enter(job);
 	if (r < 0)
 		return r;
-	job->step = "attach layers";
+	job->step = IDM_STEP_ATTACH_LAYERS;
 	r = attach_clones(job);
 	if (r == 0)
 		r = link_layers(job);
@@ -180,16 +180,16 @@ static int work(void *data)
 	if (r < 0)
 		return r;
 	if (job->as_root) {
-		job->step = "become the mapped root";
+		job->step = IDM_STEP_BECOME_MAPPED_ROOT;
 		r = idm_errand_become(job->uid, job->gid);
 		if (r < 0)
 			return r;
 	}
-	job->step = NULL;
+	job->step = IDM_STEP_NONE;
 	r = idm_sys_mount(source, "overlay", "overlay", 0, job->options);
 	if (r < 0)
 		return r;
-	job->step = "copy the overlay";
+	job->step = IDM_STEP_COPY_OVERLAY;
 	return idm_sys_open_tree(AT_FDCWD, "overlay", OPEN_TREE_CLONE);
 }
 
@@ -222,10 +222,10 @@ int idm_overlay_in_namespace(const struct idm_overlay *o, const struct idm_layer
 	int r;
 
 	if (scratch < 0)
-		return idm_fail(err, scratch, "make a scratch filesystem", NULL, NULL);
+		return idm_fail(err, scratch, IDM_STEP_MAKE_SCRATCH, NULL, NULL);
 	job = idm_errand_memory(sizeof(*job));
 	if (!job)
-		return idm_fail(err, -ENOMEM, "open overlay", NULL, NULL);
+		return idm_fail(err, -ENOMEM, IDM_STEP_OPEN_OVERLAY, NULL, NULL);
 	*job = (struct job){ .overlay = o, .layers = layers, .scratch = scratch };
 	r = run(job, err);
 	idm_errand_memory_free(job, sizeof(*job));

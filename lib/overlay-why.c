@@ -10,7 +10,7 @@
 #include "refused.h"
 #include "util.h"
 
-static const char step_overlay[] = "open overlay";
+static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;
 
 /* overlayfs opens the directories as the caller. What Landlock closes to it, it cannot open. */
 static bool is_closed(int code, const char *path, struct idm_error *err)

@@ -20,7 +20,7 @@
 /* OVL_MAX_STACK */
 #define MOST_LAYERS 500
 
-static const char step_overlay[] = "open overlay";
+static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;
 
 /* ---- what is asked for ---- */
 

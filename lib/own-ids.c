@@ -12,7 +12,7 @@
 #include "procfs.h"
 #include "util.h"
 
-static const char step_own[] = "read own map";
+static const enum idm_error_step step_own = IDM_STEP_READ_OWN_MAP;
 
 /* 340 lines of three columns, each at least 10 wide. */
 #define MAP_TEXT_SIZE 16384
@@ -119,7 +119,7 @@ static int check_rows(const struct idm_map *cut, unsigned int kind, struct idm_e
 	if (n <= IDM_KERNEL_ENTRIES && bytes <= IDM_KERNEL_BYTES)
 		return 0;
 	idm_fail(
-		err, -E2BIG, "check map", NULL,
+		err, -E2BIG, IDM_STEP_CHECK_MAP, NULL,
 		"cut at the borders of this user namespace's own map, the %s entries are %zu rows of %zd "
 		"bytes; the kernel takes %d rows and %d bytes",
 		name, n, bytes, IDM_KERNEL_ENTRIES, IDM_KERNEL_BYTES);
@@ -188,7 +188,7 @@ int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error 
 		r = add_own_ids(ids, IDM_UID);
 	if (r == 0)
 		r = add_own_ids(ids, IDM_GID);
-	r = r < 0 ? idm_fail(err, r, "keep the rest", NULL, NULL)
+	r = r < 0 ? idm_fail(err, r, IDM_STEP_KEEP_REST, NULL, NULL)
 		  : idm_map_keep_rest_within(map, kinds, ids, err);
 	idm_map_free(ids);
 	return r;

@@ -88,7 +88,7 @@ static int attach_base(struct application *a, struct idm_error *err)
 	if (r == 0)
 		return 0;
 	idm_take_away(a->base);
-	return idm_fail(err, r, "set propagation", a->path, NULL);
+	return idm_fail(err, r, IDM_STEP_SET_PROPAGATION, a->path, NULL);
 }
 
 /* ---- the plan ---- */
@@ -173,7 +173,7 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 	if (r == 0)
 		r = idm_refuse_old_kernel(target, err);
 	if (r == 0 && !plan->n)
-		r = idm_fail(err, -EINVAL, "assemble plan", NULL, "the plan is empty");
+		r = idm_fail(err, -EINVAL, IDM_STEP_ASSEMBLE_PLAN, NULL, "the plan is empty");
 	if (r == 0)
 		r = idm_recorder_open(&a.recorder, own.record, err);
 	if (r < 0)

@@ -10,7 +10,7 @@
 #include "tree-why.h"
 #include "util.h"
 
-static const char step_make[] = "make mount";
+static const enum idm_error_step step_make = IDM_STEP_MAKE_MOUNT;
 
 /* ---- attributes ---- */
 

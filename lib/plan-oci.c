@@ -13,8 +13,8 @@
 #include "plan.h"
 #include "util.h"
 
-static const char step_map[] = "read map";
-static const char step_read[] = "read plan";
+static const enum idm_error_step step_map = IDM_STEP_READ_MAP;
+static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /* The configuration, and what its mounts can fall back on. */
 struct oci {

@@ -27,7 +27,7 @@
 #include "refused.h"
 #include "util.h"
 
-static const char step_assemble[] = "assemble plan";
+static const enum idm_error_step step_assemble = IDM_STEP_ASSEMBLE_PLAN;
 
 /* Where mounts are put. */
 struct site {
@@ -99,14 +99,15 @@ static int enter_namespace(struct site *site, struct idm_error *err)
 		return proc;
 	f = idm_errand_memory(sizeof(*f));
 	if (!f)
-		return idm_fail(err, -ENOMEM, "make mount namespace", NULL, NULL);
+		return idm_fail(err, -ENOMEM, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL, NULL);
 	*f = (struct founding){ site->root, proc, -1, -1 };
 	site->namespace = idm_errand(found_namespace, f);
 	idm_close_fd(&f->ns);
 	idm_close_fd(&f->self);
 	idm_errand_memory_free(f, sizeof(*f));
-	return site->namespace < 0 ? idm_fail(err, site->namespace, "make mount namespace", NULL, NULL)
-				   : 0;
+	return site->namespace < 0
+		       ? idm_fail(err, site->namespace, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL, NULL)
+		       : 0;
 }
 
 static int leave_namespace(const struct site *site, struct idm_error *err)
@@ -114,7 +115,7 @@ static int leave_namespace(const struct site *site, struct idm_error *err)
 	struct errand e = { .tree = site->root, .namespace = site->namespace };
 	int r = idm_errand(copy_from_there, &e);
 
-	return r < 0 ? idm_fail(err, r, "copy the plan's mounts", NULL, NULL) : r;
+	return r < 0 ? idm_fail(err, r, IDM_STEP_COPY_PLAN_MOUNTS, NULL, NULL) : r;
 }
 
 /* ---- putting in place ---- */
@@ -131,9 +132,9 @@ static int why_not_placed(int code, const struct idm_step *step, struct idm_erro
 	char name[IDM_STEP_NAME];
 
 	if (code == -EPERM)
-		return idm_why_move_refused(-EPERM, "attach", idm_step_name(step, name, sizeof(name)),
-					    err);
-	idm_fail(err, code, "attach", idm_step_name(step, name, sizeof(name)), NULL);
+		return idm_why_move_refused(-EPERM, IDM_STEP_ATTACH,
+					    idm_step_name(step, name, sizeof(name)), err);
+	idm_fail(err, code, IDM_STEP_ATTACH, idm_step_name(step, name, sizeof(name)), NULL);
 	if (code == -ENOSPC)
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
 	return code;
@@ -424,7 +425,7 @@ static int set_propagation(const struct idm_assembly *a, size_t i, struct idm_er
 
 	if (r == 0)
 		return 0;
-	return idm_fail(err, r, "set propagation", idm_step_name(step, name, sizeof(name)),
+	return idm_fail(err, r, IDM_STEP_SET_PROPAGATION, idm_step_name(step, name, sizeof(name)),
 			mount == -EOPNOTSUPP ? "another mount of the plan covers it, which this kernel "
 					       "cannot do (it needs Linux 6.15)"
 					     : NULL);
@@ -455,7 +456,8 @@ static int check_detached_propagation(const struct idm_plan *plan, struct idm_er
 		if (!step->propagation || step->propagation == is ||
 		    (step->propagation == IDM_PROPAGATION_SLAVE && is == IDM_PROPAGATION_PRIVATE))
 			continue;
-		idm_fail(err, -EOPNOTSUPP, "set propagation", idm_step_name(step, name, sizeof(name)),
+		idm_fail(err, -EOPNOTSUPP, IDM_STEP_SET_PROPAGATION,
+			 idm_step_name(step, name, sizeof(name)),
 			 "below a detached root it cannot differ from that of the root");
 		idm_hint(err, "idm_plan_apply() sets it when the mount is attached");
 		return -EOPNOTSUPP;

@@ -12,7 +12,7 @@
 #include "plan.h"
 #include "util.h"
 
-static const char step_read[] = "read plan";
+static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /* ---- words ---- */
 
@@ -88,7 +88,7 @@ static bool is_subject(const struct idm_error *err, const char *text)
 {
 	struct idm_error other;
 
-	idm_fail(&other, -EINVAL, "", text, NULL);
+	idm_fail(&other, -EINVAL, IDM_STEP_NONE, text, NULL);
 	return strcmp(err->subject, other.subject) == 0;
 }
 

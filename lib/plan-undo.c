@@ -18,7 +18,7 @@
 #include "record.h"
 #include "util.h"
 
-static const char step_undo[] = "undo";
+static const enum idm_error_step step_undo = IDM_STEP_UNDO;
 
 #define DONE UINT64_MAX
 
@@ -524,9 +524,9 @@ static int remove_record(const struct idm_record *r, const char *path, struct id
 				     r->fd);
 
 	if (code == -ESTALE)
-		return idm_fail(err, code, "remove record", path,
+		return idm_fail(err, code, IDM_STEP_REMOVE_RECORD, path,
 				"it is another file by now, which stays");
-	return code < 0 ? idm_fail(err, code, "remove record", path, NULL) : 0;
+	return code < 0 ? idm_fail(err, code, IDM_STEP_REMOVE_RECORD, path, NULL) : 0;
 }
 
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)

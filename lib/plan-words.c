@@ -16,7 +16,7 @@
 #include "tree-why.h"
 #include "util.h"
 
-static const char step_plan[] = "plan mount";
+static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 
 /* ---- filesystems ---- */
 

@@ -15,7 +15,7 @@
 #include "options.h"
 #include "util.h"
 
-static const char step_plan[] = "plan mount";
+static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 
 /* ---- one step ---- */
 

@@ -114,7 +114,7 @@ static bool means_wrong_procfs(int r)
 
 int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 {
-	static const char step[] = "find the child in /proc";
+	static const enum idm_error_step step = IDM_STEP_FIND_CHILD;
 	AUTO_CLOSE int proc = -1, own = -1;
 	int r = -ENOENT;
 
@@ -185,8 +185,8 @@ static int open_root(bool (*will_do)(int proc), const char *what, struct idm_err
 	if (proc >= 0)
 		return idm_take_fd(&proc);
 	if (idm_is_lack(proc))
-		return idm_fail(err, proc, "open procfs", "/proc", NULL);
-	idm_fail(err, proc, "open procfs", "/proc",
+		return idm_fail(err, proc, IDM_STEP_OPEN_PROCFS, "/proc", NULL);
+	idm_fail(err, proc, IDM_STEP_OPEN_PROCFS, "/proc",
 		 "it is not a procfs %s, and a private one cannot be made: %s", what,
 		 idm_errno_text(-proc));
 	idm_hint(err, "mount a procfs of this PID namespace at /proc");
@@ -303,7 +303,7 @@ int idm_procfs_openat(int process, const char *name, int flags)
 					    : idm_sys_openat2(process, name, flags, 0, INSIDE);
 }
 
-int idm_procfs_open_self(const char *name, const char *step, struct idm_error *err)
+int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err), self = -1;
 	int fd;

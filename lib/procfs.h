@@ -49,7 +49,7 @@ int idm_procfs_openat(int process, const char *name, int flags);
  * The same of the calling thread, and with the error filled in. What cannot be opened is `step`'s
  * failure.
  */
-int idm_procfs_open_self(const char *name, const char *step, struct idm_error *err);
+int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_error *err);
 
 /*
  * Whether this thread has unshared a PID namespace that has no process yet. The next child becomes its

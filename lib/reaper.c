@@ -21,11 +21,11 @@
 #include "kernel.h"
 #include "util.h"
 
-static const char step_new[] = "make reaper";
-static const char step_add[] = "watch child";
-static const char step_next[] = "wait for children";
-static const char step_keep[] = "start keeper";
-static const char step_start[] = "start program";
+static const enum idm_error_step step_new = IDM_STEP_MAKE_REAPER;
+static const enum idm_error_step step_add = IDM_STEP_WATCH_CHILD;
+static const enum idm_error_step step_next = IDM_STEP_WAIT_FOR_CHILDREN;
+static const enum idm_error_step step_keep = IDM_STEP_START_KEEPER;
+static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 static const struct timespec at_once;
 
@@ -78,7 +78,7 @@ int idm_reaper_fd(const struct idm_reaper *reaper)
 }
 
 /* The epoll, the pidfds and the children are the other process's. */
-static int refuse_fork(const struct idm_reaper *reaper, const char *step, struct idm_error *err)
+static int refuse_fork(const struct idm_reaper *reaper, enum idm_error_step step, struct idm_error *err)
 {
 	if (reaper->owner == getpid())
 		return 0;
@@ -88,7 +88,7 @@ static int refuse_fork(const struct idm_reaper *reaper, const char *step, struct
 
 /* ---- adding ---- */
 
-static int refuse_name(struct idm_reaper *reaper, unsigned int flags, void *data, const char *step,
+static int refuse_name(struct idm_reaper *reaper, unsigned int flags, void *data, enum idm_error_step step,
 		       struct idm_error *err)
 {
 	if (!(flags & IDM_REAPER_HOLD) || !idm_watch_of_name(reaper, data))
@@ -125,7 +125,8 @@ static int add(struct idm_reaper *reaper, int pidfd, const struct idm_process *p
 				       : NULL);
 }
 
-static int check_flags(unsigned int flags, unsigned int known, const char *step, struct idm_error *err)
+static int check_flags(unsigned int flags, unsigned int known, enum idm_error_step step,
+		       struct idm_error *err)
 {
 	if (flags & ~known)
 		return idm_fail(err, -EINVAL, step, NULL, "unknown flags 0x%x", flags & ~known);

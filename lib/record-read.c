@@ -13,7 +13,7 @@
 #include "unescape.h"
 #include "util.h"
 
-static const char step_read[] = "read record";
+static const enum idm_error_step step_read = IDM_STEP_READ_RECORD;
 static const char first_line[] = "idmount record 1";
 
 /* A record of 100,000 mounts with long paths is smaller. */

@@ -16,7 +16,7 @@
 #include "procfs.h"
 #include "util.h"
 
-static const char step_record[] = "write record";
+static const enum idm_error_step step_record = IDM_STEP_WRITE_RECORD;
 
 int idm_boot_id(char boot[40], struct idm_error *err)
 {
@@ -25,7 +25,7 @@ int idm_boot_id(char boot[40], struct idm_error *err)
 	ssize_t n = fd < 0 ? fd : idm_sys_read(fd, boot, 39);
 
 	if (n < 0)
-		return idm_fail(err, (int)n, "read boot id", file, NULL);
+		return idm_fail(err, (int)n, IDM_STEP_READ_BOOT_ID, file, NULL);
 	boot[n] = '\0';
 	boot[strcspn(boot, "\n")] = '\0';
 	return 0;
@@ -103,13 +103,13 @@ int idm_record_lock(int fd, const char *path, struct idm_error *err)
 	struct stat st;
 
 	if (r == -EAGAIN)
-		return idm_fail(err, -EBUSY, "lock record", path,
+		return idm_fail(err, -EBUSY, IDM_STEP_LOCK_RECORD, path,
 				"another program is applying or undoing what it says");
 	if (r == 0)
 		r = idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
 	if (r == 0 && !st.st_nlink)
 		r = -ENOENT;
-	return r < 0 ? idm_fail(err, r, "lock record", path, NULL) : 0;
+	return r < 0 ? idm_fail(err, r, IDM_STEP_LOCK_RECORD, path, NULL) : 0;
 }
 
 /* A child that the program has forked meanwhile may have the descriptor too. */

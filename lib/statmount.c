@@ -16,7 +16,7 @@
 #include "procfs.h"
 #include "util.h"
 
-static const char step_list[] = "list mounts";
+static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
 
 #define IDS_AT_ONCE 1024
 

@@ -14,7 +14,7 @@
 #include "subid-none.h"
 #include "util.h"
 
-static const char step_subid[] = "look up subordinate ids";
+static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 
 /* A file, and whose ranges are wanted of it. */
 struct subid_file {

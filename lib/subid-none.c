@@ -18,7 +18,7 @@
 #include "map.h"
 #include "util.h"
 
-static const char step_subid[] = "look up subordinate ids";
+static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 
 struct range {
 	unsigned long long start, end; /* of which the last is not in it */

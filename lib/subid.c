@@ -10,7 +10,7 @@
 #include "subid-none.h"
 #include "util.h"
 
-static const char step_subid[] = "look up subordinate ids";
+static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 
 #if HAVE_LIBSUBID
 

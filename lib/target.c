@@ -12,7 +12,7 @@
 #include "nofollow.h"
 #include "util.h"
 
-static const char step_target[] = "open target";
+static const enum idm_error_step step_target = IDM_STEP_OPEN_TARGET;
 
 /* ---- resolving ---- */
 
@@ -71,7 +71,7 @@ static int fail_create(int code, int parent, const char *path, struct idm_error 
 {
 	bool deleted = code == -ENOENT && parent >= 0 && idm_is_deleted(parent);
 
-	return idm_fail(err, code, "create target", path,
+	return idm_fail(err, code, IDM_STEP_CREATE_TARGET, path,
 			deleted		     ? "the directory that it would be in was deleted"
 			: code == -ENOENT    ? "it is a symbolic link that leads nowhere"
 			: code == -EOVERFLOW ? "its owner would have no id on disk: the map of the "

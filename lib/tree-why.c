@@ -24,7 +24,7 @@
 #include "userns-probe.h"
 #include "util.h"
 
-static const char step_map[] = "map tree";
+static const enum idm_error_step step_map = IDM_STEP_MAP_TREE;
 static const char already_mapped[] = "the source is on a mount that is ID-mapped already";
 static const char below[] = "it is mounted below ";
 

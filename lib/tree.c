@@ -18,7 +18,7 @@
 #include "tree-why.h"
 #include "util.h"
 
-static const char step_tree[] = "open tree";
+static const enum idm_error_step step_tree = IDM_STEP_OPEN_TREE;
 
 #define SETTABLE                                                                                 \
 	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \

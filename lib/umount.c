@@ -12,7 +12,7 @@
 #include "refused.h"
 #include "util.h"
 
-static const char step_umount[] = "unmount";
+static const enum idm_error_step step_umount = IDM_STEP_UNMOUNT;
 
 static bool is_link(const char *target)
 {

@@ -12,7 +12,7 @@ int idm_probe_userns(struct idm_error *err)
 	int r = idm_map_new(&map);
 
 	if (r < 0)
-		return idm_fail(err, r, "make user namespace", NULL, NULL);
+		return idm_fail(err, r, IDM_STEP_MAKE_USERNS, NULL, NULL);
 	r = idm_map_add(map, IDM_UID, &uid, 1, err);
 	if (r == 0)
 		r = idm_map_add(map, IDM_GID, &gid, 1, err);

@@ -15,7 +15,7 @@
 #include "util.h"
 #include "why-reaped.h"
 
-static const char step_read[] = "read user namespace";
+static const enum idm_error_step step_read = IDM_STEP_READ_USERNS;
 
 /* 340 lines of three columns, each at least 10 wide. */
 #define MAP_TEXT_SIZE 16384

@@ -8,7 +8,7 @@
 #include "kernel.h"
 #include "privilege.h"
 
-static const char step_make[] = "make user namespace";
+static const enum idm_error_step step_make = IDM_STEP_MAKE_USERNS;
 
 static int why_eperm(struct idm_error *err)
 {
@@ -83,7 +83,7 @@ int idm_why_no_userns(int code, struct idm_error *err)
 
 int idm_why_map_refused(const struct idm_map *map, unsigned int kind, int code, struct idm_error *err)
 {
-	const char *step = kind == IDM_UID ? "write uid map" : "write gid map";
+	enum idm_error_step step = kind == IDM_UID ? IDM_STEP_WRITE_UID_MAP : IDM_STEP_WRITE_GID_MAP;
 	int capability = kind == IDM_UID ? CAP_SETUID : CAP_SETGID;
 	uint32_t disk;
 

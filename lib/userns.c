@@ -31,7 +31,7 @@
 #include "util.h"
 #include "why-reaped.h"
 
-static const char step_open[] = "open the child's maps";
+static const enum idm_error_step step_open = IDM_STEP_OPEN_CHILD_MAPS;
 
 /* What is open of the child. */
 struct files {
@@ -93,8 +93,8 @@ static int prove_alive(const struct idm_holder *child, struct idm_error *err)
 	int r = idm_sys_pidfd_send_signal(child->pidfd, 0);
 
 	if (r == -ESRCH)
-		return idm_fail(err, r, "hold the child", NULL, "it was reaped by somebody else");
-	return r < 0 ? idm_fail(err, r, "hold the child", NULL, NULL) : 0;
+		return idm_fail(err, r, IDM_STEP_HOLD_CHILD, NULL, "it was reaped by somebody else");
+	return r < 0 ? idm_fail(err, r, IDM_STEP_HOLD_CHILD, NULL, NULL) : 0;
 }
 
 #define IDM_USERNS_WAYS (IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE | IDM_USERNS_OWN_MEMORY)
@@ -169,7 +169,7 @@ static int end(struct idm_holder *child, int r, struct idm_error *err)
 
 	if (r < 0 || waited == 0)
 		return r;
-	return idm_fail(err, waited, "reap the child", NULL, "waitid(2) fails: %s",
+	return idm_fail(err, waited, IDM_STEP_REAP_CHILD, NULL, "waitid(2) fails: %s",
 			idm_errno_text(-waited));
 }
 
@@ -267,7 +267,7 @@ static int one_way(struct request *q, unsigned int flags)
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	static const char step[] = "make user namespace";
+	static const enum idm_error_step step = IDM_STEP_MAKE_USERNS;
 	struct request q = { .map = map, .err = err };
 	AUTO_CLOSE int initial = -1;
 	int r;

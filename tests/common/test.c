@@ -189,15 +189,15 @@ void assert_error_at(const char *file, int line, const char *what, long r, int c
 		return;
 	assert_int_at(file, line, "err->errnum", err->errnum, true, -code);
 	assert_part(file, line, "err->subject", err->subject, subject);
-	assert_part(file, line, "err->step", err->step, step);
+	assert_part(file, line, "err->step", idm_error_step_text(err->step), step);
 	assert_part(file, line, "err->reason", err->reason, reason);
-	if (!err->step[0] || !err->reason[0])
+	if (!idm_error_step_text(err->step)[0] || !err->reason[0])
 		fail_at(file, line, "%s: no step or no reason: \"%s\"", what, err->message);
 	if (!is_one_line(err->message, sizeof(err->message)) ||
 	    !is_one_line(err->hint, sizeof(err->hint)))
 		fail_at(file, line, "%s: message or hint is not one line", what);
 	assert_contains_at(file, line, "err->message", err->message, err->subject);
-	assert_contains_at(file, line, "err->message", err->message, err->step);
+	assert_contains_at(file, line, "err->message", err->message, idm_error_step_text(err->step));
 	assert_contains_at(file, line, "err->message", err->message, err->reason);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/oci-ready.h"
+#include "error.h"
 #include "fuzz.h"
 #include "json.h"
 #include "oci.h"
@@ -228,8 +229,8 @@ static void check_rest(const char *text, size_t size, const char *ready, size_t 
 	AUTO_JSON struct idm_json_text *before = NULL;
 	AUTO_JSON struct idm_json_text *after = NULL;
 
-	CHECK(idm_json_parse(text, size, "read", &before, NULL) == 0);
-	CHECK(idm_json_parse(ready, n, "read", &after, NULL) == 0);
+	CHECK(idm_json_parse(text, size, IDM_STEP_READ_PLAN, &before, NULL) == 0);
+	CHECK(idm_json_parse(ready, n, IDM_STEP_READ_PLAN, &after, NULL) == 0);
 	check_hook(after);
 	CHECK(json_object_equal(strip(before), strip(after)));
 }
@@ -256,7 +257,7 @@ static int read_ready(struct idm_oci *oci, const char *ready, size_t n)
 	struct json_object *args;
 	size_t length, n_given = 0;
 
-	CHECK(idm_json_parse(ready, n, "read", &parsed, NULL) == 0);
+	CHECK(idm_json_parse(ready, n, IDM_STEP_READ_PLAN, &parsed, NULL) == 0);
 	args = hook_args(parsed);
 	length = args ? json_object_array_length(args) : 0;
 	given = calloc(length + 1, sizeof(*given));
@@ -288,7 +289,7 @@ static void check_readying(const struct idm_oci *before, const char *text, size_
 
 	if (make_ready(text, size, &ready, &n, &err) < 0) {
 		/* Of a new text, which nobody has seen, it does not speak. */
-		CHECK(!before->plan || strcmp(err.step, "prepare bundle") == 0);
+		CHECK(!before->plan || err.step == IDM_STEP_PREPARE_BUNDLE);
 		return;
 	}
 	if (ready) {

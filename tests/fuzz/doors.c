@@ -14,11 +14,11 @@
 #include "refused.h"
 
 /* Fails, with its argument in the message as the real one would have it. */
-#define DOOR(name, subject, ...)                                                                \
-	int __wrap_##name(__VA_ARGS__, struct idm_error *err);                                  \
-	int __wrap_##name(__VA_ARGS__, struct idm_error *err)                                   \
-	{                                                                                       \
-		return idm_fail(err, -EPERM, "do something", subject, #name " is linked away"); \
+#define DOOR(name, subject, ...)                                                                 \
+	int __wrap_##name(__VA_ARGS__, struct idm_error *err);                                   \
+	int __wrap_##name(__VA_ARGS__, struct idm_error *err)                                    \
+	{                                                                                        \
+		return idm_fail(err, -EPERM, IDM_STEP_ATTACH, subject, #name " is linked away"); \
 	}
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -39,8 +39,8 @@ DOOR(idm_list_path, path, int dirfd, const char *path, int (*each)(const struct 
 DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags, struct idm_check *check)
 DOOR(make_bundle_ready, bundle->directory, const struct bundle *bundle, char *file)
 DOOR(print_features, *argv, char **argv)
-DOOR(idm_why_refused, path, enum idm_call call, int code, const char *step, const char *path)
-DOOR(idm_procfs_open_self, name, const char *name, const char *step)
+DOOR(idm_why_refused, path, enum idm_call call, int code, enum idm_error_step step, const char *path)
+DOOR(idm_procfs_open_self, name, const char *name, enum idm_error_step step)
 DOOR(idm_map_add_userns, NULL, struct idm_map *map, int userns)
 DOOR(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)
 DOOR(idm_map_add_subid, owner, struct idm_map *map, const char *owner)

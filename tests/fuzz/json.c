@@ -466,7 +466,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO_FREE char *ours = NULL;
 	AUTO_JSON struct idm_json_text *parsed = NULL;
 	struct idm_error err;
-	int r = idm_json_parse(text, size, "fuzz", &parsed, &err);
+	int r = idm_json_parse(text, size, IDM_STEP_READ_PLAN, &parsed, &err);
 
 	if (r < 0) {
 		CHECK_ERROR(r, &err);

@@ -16,7 +16,7 @@
 
 static int fail(struct idm_error *err)
 {
-	return idm_fail(err, -errno, "try", PLACE, NULL);
+	return idm_fail(err, -errno, IDM_STEP_UNDO, PLACE, NULL);
 }
 
 /* Two calls, of which the second one can fail; what the first one made stays then. */
@@ -70,7 +70,7 @@ static int say_nothing(struct idm_error *err)
 	int fd = open("/", O_PATH | O_CLOEXEC);
 
 	if (fd < 0)
-		return idm_fail(err, -errno, "", NULL, NULL);
+		return idm_fail(err, -errno, IDM_STEP_NONE, NULL, NULL);
 	close(fd);
 	return 0;
 }
@@ -80,7 +80,7 @@ static int say_another_errno(struct idm_error *err)
 	int fd = open("/", O_PATH | O_CLOEXEC);
 
 	if (fd < 0) {
-		idm_fail(err, -ENOENT, "try", NULL, NULL);
+		idm_fail(err, -ENOENT, IDM_STEP_UNDO, NULL, NULL);
 		return -EPERM;
 	}
 	close(fd);

@@ -109,7 +109,7 @@ static int ask_cache(struct idm_error *err)
 	int first, second, r = idm_cache_new(2, &cache);
 
 	if (r < 0)
-		return idm_fail(err, r, "make cache", NULL, NULL);
+		return idm_fail(err, r, IDM_STEP_USE_CACHE, NULL, NULL);
 	first = idm_cache_userns(cache, map, err);
 	second = idm_cache_userns(cache, map, first < 0 ? NULL : err);
 	idm_cache_free(cache);
@@ -135,7 +135,7 @@ static int read_userns(struct idm_error *err)
 	int r;
 
 	if (userns < 0)
-		return idm_fail(err, userns, "make user namespace", NULL, NULL);
+		return idm_fail(err, userns, IDM_STEP_MAKE_USERNS, NULL, NULL);
 	read_map = map_of("");
 	r = idm_map_add_userns(read_map, userns, err);
 	if (r < 0)

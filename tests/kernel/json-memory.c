@@ -57,7 +57,7 @@ TEST(nothing_is_left_out)
 		note("sanitizers have a malloc of their own");
 		return;
 	}
-	assert_ok(idm_json_parse(text, sizeof(text) - 1, "read", &undisturbed, &err), &err);
+	assert_ok(idm_json_parse(text, sizeof(text) - 1, IDM_STEP_READ_PLAN, &undisturbed, &err), &err);
 	whole = idm_json_whole(undisturbed);
 	for (n = 0;; n++) {
 		struct idm_json_text *t = NULL;
@@ -65,7 +65,7 @@ TEST(nothing_is_left_out)
 		int r;
 
 		memory_begin(n);
-		r = idm_json_parse(text, sizeof(text) - 1, "read", &t, &err);
+		r = idm_json_parse(text, sizeof(text) - 1, IDM_STEP_READ_PLAN, &t, &err);
 		memory->counts = false;
 		if (r < 0) {
 			assert_int_equal(r, -ENOMEM);

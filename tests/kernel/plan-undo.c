@@ -409,7 +409,7 @@ TEST(two_at_once)
 				int r = idm_plan_undo(RECORD, 0, &err);
 
 				if (r == -EBUSY)
-					assert_string_equal(err.step, "lock record");
+					assert_int_equal(err.step, IDM_STEP_LOCK_RECORD);
 				_exit(r == 0 ? 0 : r == -EBUSY || r == -ENOENT ? 1 : 2);
 			}
 		}

@@ -5,12 +5,12 @@
 #include "lib/json.h"
 #include "test.h"
 
-int __real_idm_json_parse(const char *text, size_t length, const char *step,
+int __real_idm_json_parse(const char *text, size_t length, enum idm_error_step step,
 			  struct idm_json_text **parsed, struct idm_error *err);
-int __wrap_idm_json_parse(const char *text, size_t length, const char *step,
+int __wrap_idm_json_parse(const char *text, size_t length, enum idm_error_step step,
 			  struct idm_json_text **parsed, struct idm_error *err);
 
-int __wrap_idm_json_parse(const char *text, size_t length, const char *step,
+int __wrap_idm_json_parse(const char *text, size_t length, enum idm_error_step step,
 			  struct idm_json_text **parsed, struct idm_error *err)
 {
 	int r;
@@ -26,6 +26,6 @@ void load_json_c(void)
 	struct idm_json_text *text;
 	struct idm_error err;
 
-	assert_ok(idm_json_parse("{}", 2, "read", &text, &err), &err);
+	assert_ok(idm_json_parse("{}", 2, IDM_STEP_READ_PLAN, &text, &err), &err);
 	idm_json_free(text);
 }

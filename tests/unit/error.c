@@ -12,8 +12,9 @@ TEST(message_says_subject_step_and_reason)
 	struct idm_error err;
 
 	memset(&err, 'x', sizeof(err));
-	assert_error(idm_fail(&err, -EINVAL, "open tree", "/srv/image", "it is %d times wrong", 2),
-		     -EINVAL, &err, "/srv/image", "open tree", "it is 2 times wrong");
+	assert_error(
+		idm_fail(&err, -EINVAL, IDM_STEP_OPEN_TREE, "/srv/image", "it is %d times wrong", 2),
+		-EINVAL, &err, "/srv/image", "open tree", "it is 2 times wrong");
 	assert_string_equal(err.message, "/srv/image: open tree: it is 2 times wrong");
 	assert_string_equal(err.kernel, "");
 	assert_string_equal(err.hint, "");
@@ -23,9 +24,9 @@ TEST(without_subject_and_reason)
 {
 	struct idm_error err;
 
-	idm_fail(&err, -ENOENT, "open tree", NULL, NULL);
+	idm_fail(&err, -ENOENT, IDM_STEP_OPEN_TREE, NULL, NULL);
 	assert_string_equal(err.message, "open tree: No such file or directory");
-	idm_fail(&err, -12345, "open tree", "", NULL);
+	idm_fail(&err, -12345, IDM_STEP_OPEN_TREE, "", NULL);
 	assert_string_equal(err.message, "open tree: unknown error");
 }
 
@@ -33,11 +34,11 @@ TEST(kernel_words_and_hint_are_added)
 {
 	struct idm_error err;
 
-	idm_fail(&err, -EINVAL, "make overlay", "/a", "the kernel refused");
+	idm_fail(&err, -EINVAL, IDM_STEP_OPEN_OVERLAY, "/a", "the kernel refused");
 	idm_kernel_words(&err, "overlayfs: no\nway");
 	idm_hint(&err, "try %s", "harder");
 	assert_string_equal(err.message,
-			    "/a: make overlay: the kernel refused (kernel: overlayfs: no\\012way)");
+			    "/a: open overlay: the kernel refused (kernel: overlayfs: no\\012way)");
 	assert_string_equal(err.hint, "try harder");
 }
 
@@ -45,11 +46,11 @@ TEST(a_subject_is_added_only_where_there_is_none)
 {
 	struct idm_error err;
 
-	idm_fail(&err, -EINVAL, "step", NULL, "reason");
+	idm_fail(&err, -EINVAL, IDM_STEP_UNDO, NULL, "reason");
 	idm_subject(&err, "/a\n");
-	assert_string_equal(err.message, "/a\\012: step: reason");
+	assert_string_equal(err.message, "/a\\012: undo: reason");
 	idm_subject(&err, "/b");
-	assert_string_equal(err.message, "/a\\012: step: reason");
+	assert_string_equal(err.message, "/a\\012: undo: reason");
 	idm_subject(NULL, "/a");
 }
 
@@ -57,12 +58,12 @@ TEST(a_new_failure_replaces_all_of_the_old_one)
 {
 	struct idm_error err;
 
-	idm_fail(&err, -EINVAL, "first", "/a", "old");
+	idm_fail(&err, -EINVAL, IDM_STEP_OPEN_TREE, "/a", "old");
 	idm_kernel_words(&err, "old");
 	idm_hint(&err, "old");
-	idm_fail(&err, -EPERM, "second", NULL, "new");
+	idm_fail(&err, -EPERM, IDM_STEP_ATTACH, NULL, "new");
 	assert_int_equal(err.errnum, EPERM);
-	assert_string_equal(err.message, "second: new");
+	assert_string_equal(err.message, "attach: new");
 	assert_string_equal(err.kernel, "");
 	assert_string_equal(err.hint, "");
 }
@@ -80,10 +81,9 @@ TEST(long_texts_end_in_dots)
 
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	idm_fail(&err, -EINVAL, text, text, "%s", text);
+	idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, "%s", text);
 	idm_kernel_words(&err, text);
 	idm_hint(&err, "%s", text);
-	assert_cut(err.step, sizeof(err.step));
 	assert_cut(err.subject, sizeof(err.subject));
 	assert_cut(err.reason, sizeof(err.reason));
 	assert_cut(err.kernel, sizeof(err.kernel));
@@ -98,7 +98,7 @@ TEST(texts_that_just_fit_are_whole)
 
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	idm_fail(&err, -EINVAL, "step", text, "%s", text);
+	idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, "%s", text);
 	assert_string_equal(err.subject, text);
 	assert_string_equal(err.reason, text);
 }
@@ -107,15 +107,15 @@ TEST(control_characters_cannot_forge_a_line)
 {
 	struct idm_error err;
 
-	assert_error(idm_fail(&err, -EINVAL, "step", "a\nb\x1b[2J\x7f", "c\rd\te"), -EINVAL, &err,
-		     "a\\012b\\033[2J\\177", "step", "c\\015d\\011e");
+	assert_error(idm_fail(&err, -EINVAL, IDM_STEP_UNDO, "a\nb\x1b[2J\x7f", "c\rd\te"), -EINVAL, &err,
+		     "a\\012b\\033[2J\\177", "undo", "c\\015d\\011e");
 	idm_hint(&err, "f\ng");
 	assert_string_equal(err.hint, "f\\012g");
 }
 
 TEST(nobody_needs_to_want_words)
 {
-	assert_int_equal(idm_fail(NULL, -EPERM, "step", "subject", "reason"), -EPERM);
+	assert_int_equal(idm_fail(NULL, -EPERM, IDM_STEP_UNDO, "subject", "reason"), -EPERM);
 	idm_hint(NULL, "hint");
 	idm_kernel_words(NULL, "words");
 }
@@ -146,10 +146,11 @@ TEST(what_is_not_to_be_shown_is_written_in_octal)
 	struct idm_error err;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		idm_fail(&err, -EINVAL, "step", cases[i][0], "%s", cases[i][0]);
+		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, cases[i][0], "%s", cases[i][0]);
 		assert_string_equal(err.subject, cases[i][1]);
 		assert_string_equal(err.reason, cases[i][1]);
-		idm_fail(&err, -EINVAL, "step", cases[i][1], NULL); /* a text may go through it twice */
+		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, cases[i][1],
+			 NULL); /* a text may go through it twice */
 		assert_string_equal(err.subject, cases[i][1]);
 	}
 }
@@ -167,12 +168,53 @@ TEST(a_text_is_cut_between_characters)
 		for (size_t i = blanks; i < n; i++)
 			text[i] = (i - blanks) % 2 ? '\xa4' : '\xc3';
 		text[n] = '\0';
-		idm_fail(&err, -EINVAL, "step", text, NULL);
+		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, NULL);
 		assert_int_equal((strlen(err.subject) - 3 - blanks) % 2, 0);
 		assert_string_equal(err.subject + strlen(err.subject) - 5, "\xc3\xa4...");
 		memset(text + blanks, '\x1b', n - blanks);
-		idm_fail(&err, -EINVAL, "step", text, NULL);
+		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, NULL);
 		assert_int_equal((strlen(err.subject) - 3 - blanks) % 4, 0);
 		assert_string_equal(err.subject + strlen(err.subject) - 7, "\\033...");
 	}
+}
+
+/* ---- steps ---- */
+
+static void check_step(const char *name, enum idm_error_step step)
+{
+	const char *text = idm_error_step_text(step);
+
+	if (!*text)
+		fail_msg("%s has no text", name);
+	for (unsigned int other = 1; other < step; other++)
+		if (strcmp(idm_error_step_text((enum idm_error_step)other), text) == 0)
+			fail_msg("the text of %s is that of step %u", name, other);
+}
+
+/* The header is read, so that a step without a text is noticed. */
+TEST(every_step_has_a_text_of_its_own)
+{
+	char path[4096], line[512], name[64], comma[2];
+	unsigned int step = 0;
+	FILE *header;
+
+	snprintf(path, sizeof(path), "%s/include/idmount.h", getenv("IDM_SOURCE_ROOT"));
+	header = fopen(path, "re");
+	assert_non_null(header);
+	while (fgets(line, sizeof(line), header))
+		if (sscanf(line, "\tIDM_STEP_%63[A-Z_]%1[,]", name, comma) == 2)
+			check_step(name, (enum idm_error_step)++ step);
+	fclose(header);
+	assert_true(step > 50);
+	assert_string_equal(idm_error_step_text((enum idm_error_step)(step + 1)), "");
+}
+
+TEST(a_step_that_is_unknown_has_an_empty_text)
+{
+	assert_string_equal(idm_error_step_text(IDM_STEP_NONE), "");
+	assert_string_equal(idm_error_step_text((enum idm_error_step) - 1), "");
+	assert_string_equal(idm_error_step_text((enum idm_error_step)1000000), "");
+	assert_string_equal(idm_error_step_text(IDM_STEP_PRINT_JSON), "print JSON");
+	assert_string_equal(idm_error_step_text(IDM_STEP_OPEN_SOURCE), "open source");
+	assert_string_equal(idm_error_step_text((enum idm_error_step)(IDM_STEP_PRINT_JSON + 1)), "");
 }

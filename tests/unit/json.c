@@ -18,7 +18,7 @@ static struct idm_json_text *parsed_bytes(const char *text, size_t n)
 	AUTO_FREE char *exact = malloc(n ? n : 1);
 
 	memcpy(exact, text, n);
-	assert_ok(idm_json_parse(exact, n, "read", &t, &err), &err);
+	assert_ok(idm_json_parse(exact, n, IDM_STEP_READ_PLAN, &t, &err), &err);
 	return t;
 }
 
@@ -35,9 +35,9 @@ static void assert_refused_bytes(const char *text, size_t n, int code, const cha
 	struct idm_error err;
 
 	memcpy(exact, text, n);
-	assert_error_at(HERE, text, idm_json_parse(exact, n, "read", &t, &err), code, &err, "", "read",
-			NULL);
-	snprintf(whole, sizeof(whole), "read: %s", message);
+	assert_error_at(HERE, text, idm_json_parse(exact, n, IDM_STEP_READ_PLAN, &t, &err), code, &err,
+			"", "read", NULL);
+	snprintf(whole, sizeof(whole), "read plan: %s", message);
 	assert_string_equal(err.message, whole);
 	assert_true(t == untouched);
 }
@@ -130,8 +130,8 @@ TEST(truncated)
 		struct idm_error err;
 
 		memcpy(exact, text, n);
-		assert_error(idm_json_parse(exact, n, "read", &t, &err), -EINVAL, &err, "", "read",
-			     "line ");
+		assert_error(idm_json_parse(exact, n, IDM_STEP_READ_PLAN, &t, &err), -EINVAL, &err, "",
+			     "read", "line ");
 		assert_null(t);
 	}
 	assert_refused("", "line 1, column 1: unexpected end of data");
@@ -532,8 +532,8 @@ TEST(nobody_needs_to_want_words)
 {
 	struct idm_json_text *t = NULL;
 
-	assert_int_equal(idm_json_parse("[", 1, "read", &t, NULL), -EINVAL);
-	assert_int_equal(idm_json_parse("[01]", 4, "read", &t, NULL), -EINVAL);
+	assert_int_equal(idm_json_parse("[", 1, IDM_STEP_READ_PLAN, &t, NULL), -EINVAL);
+	assert_int_equal(idm_json_parse("[01]", 4, IDM_STEP_READ_PLAN, &t, NULL), -EINVAL);
 	idm_json_free(NULL);
 }
 
@@ -561,7 +561,7 @@ TEST(random_tokens)
 		while (n--)
 			strcat(text, pieces[rng_below(&rng, ARRAY_SIZE(pieces))]);
 		exact = strdup(text);
-		r = idm_json_parse(exact, strlen(exact), "read", &t, &err);
+		r = idm_json_parse(exact, strlen(exact), IDM_STEP_READ_PLAN, &t, &err);
 		if (r < 0)
 			assert_error(r, -EINVAL, &err, "", "read", "line ");
 		idm_json_free(t);
