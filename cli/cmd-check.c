@@ -92,6 +92,7 @@ static void add_path_json(struct json_object *array, const char *path, const str
 	struct json_object *o = json_new_object();
 	bool good = is_good(check, write);
 	char *hint = good || !err->hint[0] ? NULL : front_hint(err->hint);
+	char reason[sizeof(err->message)];
 
 	json_add_name(o, "path", path);
 	json_add_name(o, "fstype", check->fstype);
@@ -102,7 +103,9 @@ static void add_path_json(struct json_object *array, const char *path, const str
 		json_add_bool(o, "diskIdChecked", check->disk_id_checked);
 	}
 	json_add_string(o, "error", good ? NULL : idm_errno_name(err->errnum));
-	json_add_string(o, "reason", good ? NULL : err->reason);
+	if (!good)
+		idm_error_part(err, err->reason, reason, sizeof(reason));
+	json_add_string(o, "reason", good ? NULL : reason);
 	json_add_string(o, "hint", hint);
 	free(hint);
 	json_append(array, o);

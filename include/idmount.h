@@ -177,20 +177,35 @@ enum idm_error_step {
  */
 const char *idm_error_step_text(enum idm_error_step step);
 
+/* A part of the message: `length` bytes from `start` on; 0 bytes: the message does not have it. */
+struct idm_error_range {
+	uint16_t start;
+	uint16_t length;
+};
+
 /*
  * What went wrong, in words. Owned by the caller, holds no pointer, needs no initialisation and no
- * release. Every string is complete and NUL-terminated; a longer text ends in "...". An empty string
- * means that there is nothing to say. The layout is fixed for the life of the library's soname.
+ * release. Both strings are complete and NUL-terminated; an empty one means that there is nothing to
+ * say. The message is "subject: step: reason (kernel: words)" on one line, and leaves out what there is
+ * not. A subject that does not fit ends in "...". The reason is whole up to 511 bytes, the kernel's
+ * words up to 159. The layout is fixed for the life of the library's soname.
  */
 struct idm_error {
-	int errnum;         /* the positive errno; the failing function returned its negative */
-	enum idm_error_step step; /* what was being done */
-	char subject[512];  /* the path or map entry concerned */
-	char reason[512];   /* why it failed */
-	char kernel[256];   /* the kernel's own words, where it offers any (fs context log) */
-	char hint[512];     /* what would help, in plain English */
-	char message[1280]; /* all but the hint on one line: "subject: step: reason" */
+	int errnum;                     /* the positive errno; the failing function returned its negative */
+	enum idm_error_step step;       /* what was being done */
+	struct idm_error_range subject; /* the path or map entry concerned */
+	struct idm_error_range reason;  /* why it failed */
+	struct idm_error_range kernel;  /* the kernel's own words, where it offers any (fs context log) */
+	char message[864];              /* all but the hint on one line */
+	char hint[440];                 /* what would help, in plain English */
 };
+
+/*
+ * Copies a part of the message, such as err->reason, to buf like snprintf(3): writes at most `size`
+ * bytes with the final NUL and returns the length of the part. size 0 (buf may be NULL then) writes
+ * nothing.
+ */
+size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, char *buf, size_t size);
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 

@@ -12,28 +12,81 @@
 #include "printable.h"
 #include "seccomp-probe.h"
 
+/* What a message is made of. */
+struct words {
+	char subject[IDM_SUBJECT_SIZE];
+	char reason[IDM_REASON_SIZE];
+	char kernel[IDM_KERNEL_SIZE];
+};
+
+/* The longest step has to fit as well, with what is between the parts; a subject keeps some of its own.
+ */
+#define LONGEST_STEP 48
+#define SHORTEST_SUBJECT 100
+_Static_assert(SHORTEST_SUBJECT + LONGEST_STEP + IDM_REASON_SIZE + IDM_KERNEL_SIZE +
+			       sizeof(": :  (kernel: )") <=
+		       sizeof(((struct idm_error *)NULL)->message),
+	       "the reason and the kernel's words fit into every message");
+
 /* Control characters in a path or map would let it forge lines in a log, or talk to the terminal. */
 static void put(char *buf, size_t size, const char *format, va_list args)
 {
-	char text[sizeof(((struct idm_error *)NULL)->reason) +
-		  1]; /* one more: a cut is seen, and marked */
+	char text[IDM_REASON_SIZE + 1]; /* one more: a cut is seen, and marked */
 
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		text[0] = '\0';
 	idm_printable(buf, size, text);
 }
 
-/* "subject: step: reason (kernel: words)" */
-static void compose_message(struct idm_error *err)
-{
-	bool subject = err->subject[0], kernel = err->kernel[0];
-	char text[sizeof(*err)];
+/* ---- the message ---- */
 
-	snprintf(text, sizeof(text), "%s%s%s: %s%s%s%s", err->subject, subject ? ": " : "",
-		 idm_error_step_text(err->step), err->reason, kernel ? " (kernel: " : "", err->kernel,
-		 kernel ? ")" : "");
-	idm_printable(err->message, sizeof(err->message), text);
+size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, char *buf, size_t size)
+{
+	size_t copied = part.length < size ? part.length : size - 1;
+
+	if (size) {
+		memcpy(buf, err->message + part.start, copied);
+		buf[copied] = '\0';
+	}
+	return part.length;
 }
+
+static struct idm_error_range append(struct idm_error *err, const char *before, const char *text,
+				    const char *behind)
+{
+	size_t n = strlen(err->message);
+
+	if (!*text)
+		return (struct idm_error_range){ 0, 0 };
+	snprintf(err->message + n, sizeof(err->message) - n, "%s%s%s", before, text, behind);
+	return (struct idm_error_range){ (uint16_t)(n + strlen(before)), (uint16_t)strlen(text) };
+}
+
+/* "subject: step: reason (kernel: words)". Only the subject gives way to the others. */
+static void compose(struct idm_error *err, const struct words *words)
+{
+	const char *step = idm_error_step_text(err->step);
+	size_t others = strlen(step) + strlen(words->reason) + strlen(words->kernel) +
+			(*words->kernel ? strlen(": :  (kernel: )") : strlen(": : "));
+	char subject[IDM_SUBJECT_SIZE];
+	size_t room = sizeof(err->message) - others;
+
+	idm_printable(subject, room < sizeof(subject) ? room : sizeof(subject), words->subject);
+	err->message[0] = '\0';
+	err->subject = append(err, "", subject, ": ");
+	append(err, "", step, ": ");
+	err->reason = append(err, "", words->reason, "");
+	err->kernel = append(err, " (kernel: ", words->kernel, ")");
+}
+
+static void take_apart(const struct idm_error *err, struct words *words)
+{
+	idm_error_part(err, err->subject, words->subject, sizeof(words->subject));
+	idm_error_part(err, err->reason, words->reason, sizeof(words->reason));
+	idm_error_part(err, err->kernel, words->kernel, sizeof(words->kernel));
+}
+
+/* ---- what is said ---- */
 
 /* An errno that names a limit, but not which: say it, and where it is now. */
 static void hint_limit(struct idm_error *err, int code)
@@ -47,15 +100,15 @@ static void hint_limit(struct idm_error *err, int code)
 }
 
 /* EPERM and ENOSYS can be a seccomp filter's words. */
-static void say_errno(struct idm_error *err, int code)
+static void say_errno(struct idm_error *err, int code, struct words *words)
 {
 	const char *text = idm_errno_text(-code);
 	const char *call = code == -EPERM || code == -ENOSYS ? idm_refused_call() : NULL;
 
 	if (call)
-		snprintf(err->reason, sizeof(err->reason), "a seccomp filter refuses %s(2)", call);
+		snprintf(words->reason, sizeof(words->reason), "a seccomp filter refuses %s(2)", call);
 	else
-		snprintf(err->reason, sizeof(err->reason), "%s", text ? text : "unknown error");
+		snprintf(words->reason, sizeof(words->reason), "%s", text ? text : "unknown error");
 	if (call)
 		idm_hint(err, "let the seccomp profile of the container or service allow %s", call);
 	hint_limit(err, code);
@@ -64,33 +117,37 @@ static void say_errno(struct idm_error *err, int code)
 int(idm_fail)(struct idm_error *err, int code, enum idm_error_step step, const char *subject,
 	      const char *reason, ...)
 {
+	struct words words;
 	va_list args;
 
 	if (!err)
 		return code;
 
 	err->errnum = -code;
-	err->kernel[0] = '\0';
-	err->hint[0] = '\0';
 	err->step = step;
-	idm_printable(err->subject, sizeof(err->subject), subject ? subject : "");
+	err->hint[0] = '\0';
+	words.kernel[0] = '\0';
+	idm_printable(words.subject, sizeof(words.subject), subject ? subject : "");
 	if (reason) {
 		va_start(args, reason);
-		put(err->reason, sizeof(err->reason), reason, args);
+		put(words.reason, sizeof(words.reason), reason, args);
 		va_end(args);
 	} else {
-		say_errno(err, code);
+		say_errno(err, code, &words);
 	}
-	compose_message(err);
+	compose(err, &words);
 	return code;
 }
 
 void idm_subject(struct idm_error *err, const char *subject)
 {
-	if (!err || err->subject[0])
+	struct words words;
+
+	if (!err || err->subject.length)
 		return;
-	idm_printable(err->subject, sizeof(err->subject), subject);
-	compose_message(err);
+	take_apart(err, &words);
+	idm_printable(words.subject, sizeof(words.subject), subject);
+	compose(err, &words);
 }
 
 void idm_hint(struct idm_error *err, const char *hint, ...)
@@ -104,10 +161,13 @@ void idm_hint(struct idm_error *err, const char *hint, ...)
 	va_end(args);
 }
 
-void idm_kernel_words(struct idm_error *err, const char *words)
+void idm_kernel_words(struct idm_error *err, const char *text)
 {
+	struct words words;
+
 	if (!err)
 		return;
-	idm_printable(err->kernel, sizeof(err->kernel), words);
-	compose_message(err);
+	take_apart(err, &words);
+	idm_printable(words.kernel, sizeof(words.kernel), text);
+	compose(err, &words);
 }

@@ -33,6 +33,14 @@ int idm_fail(struct idm_error *err, int code, enum idm_error_step step, const ch
 	})
 #endif
 
+/* The most that each of them has, with a final NUL; they fit into one message together. */
+#define IDM_SUBJECT_SIZE 512
+#define IDM_REASON_SIZE 512
+#define IDM_KERNEL_SIZE 160
+
+/* The two arguments of "%.*s" for a part of the message: IDM_PART(err, subject). */
+#define IDM_PART(err, part) (int)(err)->part.length, (err)->message + (err)->part.start
+
 /* Names the subject of an error that has none. */
 void idm_subject(struct idm_error *err, const char *subject);
 

@@ -34,7 +34,7 @@ int idm_json_fail_at(const char *text, size_t offset, int code, enum idm_error_s
 		     struct idm_error *err, const char *reason, ...)
 {
 	size_t line = 1, column = 1;
-	char words[sizeof(err->reason)];
+	char words[IDM_REASON_SIZE];
 	va_list args;
 
 	for (size_t i = 0; i < offset; i++) {

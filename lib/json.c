@@ -179,7 +179,7 @@ static size_t write_place(const struct idm_json *at, char *place, size_t size)
 
 int idm_json_fail(const struct idm_json *at, struct idm_error *err, const char *reason, ...)
 {
-	char place[sizeof(err->reason) / 2] = "", words[sizeof(err->reason)];
+	char place[IDM_REASON_SIZE / 2] = "", words[IDM_REASON_SIZE];
 	va_list args;
 
 	write_place(at, place, sizeof(place));

@@ -127,8 +127,8 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **word
 		return r;
 	r = read_value(text, word, map, &why);
 	if (r < 0 && r != -ENOMEM)
-		return idm_json_fail(annotation, err, "%s%s%s", why.subject, *why.subject ? ": " : "",
-				     why.reason);
+		return idm_json_fail(annotation, err, "%.*s%s%.*s", IDM_PART(&why, subject),
+				     why.subject.length ? ": " : "", IDM_PART(&why, reason));
 	return r < 0 ? idm_fail(err, r, step_read, NULL, NULL) : 0;
 }
 
@@ -149,7 +149,7 @@ int idm_oci_read_given(const char *given, const char **word, struct idm_map **ma
 
 	if (r == -ENOMEM)
 		return idm_fail(err, r, step_read, NULL, NULL);
-	return r < 0 ? idm_fail(err, r, step_read, given, "%s%s%s", why.subject,
-				*why.subject ? ": " : "", why.reason)
+	return r < 0 ? idm_fail(err, r, step_read, given, "%.*s%s%.*s", IDM_PART(&why, subject),
+				why.subject.length ? ": " : "", IDM_PART(&why, reason))
 		     : 0;
 }

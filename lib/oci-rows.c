@@ -74,8 +74,10 @@ static int read_rows(const struct idm_json *rows, unsigned int kind, struct idm_
 		return r;
 	r = idm_map_add(map, kind, entries, n, &why);
 	if (r < 0 && r != -EINVAL)
-		return idm_fail(err, r, why.step, why.subject, "%s", why.reason);
-	return r < 0 ? idm_json_fail(rows, err, "%s: %s", why.subject, why.reason) : 0;
+		return idm_fail(err, r, why.step, NULL, "%.*s", IDM_PART(&why, reason));
+	return r < 0 ? idm_json_fail(rows, err, "%.*s: %.*s", IDM_PART(&why, subject),
+				     IDM_PART(&why, reason))
+		     : 0;
 }
 
 int idm_oci_read_maps(const struct idm_json *object, struct idm_map **map, struct idm_error *err)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Lists of mounts that other programs wrote: which of them it is, and what all have in common. */
 #include "plan-read.h"
+#include "printable.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -86,10 +87,12 @@ static void describe(const struct idm_plan_mount *m, const struct idm_words *wor
 /* Only the beginning of what does not fit is there, and unprintable bytes are not. */
 static bool is_subject(const struct idm_error *err, const char *text)
 {
-	struct idm_error other;
+	char subject[IDM_SUBJECT_SIZE], shown[IDM_SUBJECT_SIZE];
+	size_t n = idm_error_part(err, err->subject, subject, sizeof(subject));
 
-	idm_fail(&other, -EINVAL, IDM_STEP_NONE, text, NULL);
-	return strcmp(err->subject, other.subject) == 0;
+	idm_printable(shown, sizeof(shown), text);
+	return strcmp(subject, shown) == 0 ||
+	       (n > 3 && strcmp(subject + n - 3, "...") == 0 && strncmp(subject, shown, n - 3) == 0);
 }
 
 /*
@@ -104,8 +107,9 @@ static int rename_error(const struct idm_plan_mount *m, const char *description,
 	bool said = is_subject(&old, description) || (m->target && is_subject(&old, m->target));
 
 	snprintf(subject, sizeof(subject), "%s (%s)", name, description);
-	idm_fail(err, -old.errnum, old.step, subject, "%s%s%s", said ? "" : old.subject,
-		 said || !*old.subject ? "" : ": ", old.reason);
+	idm_fail(err, -old.errnum, old.step, subject, "%.*s%s%.*s", said ? 0 : old.subject.length,
+		 old.message + old.subject.start, said || !old.subject.length ? "" : ": ",
+		 IDM_PART(&old, reason));
 	if (*old.hint)
 		idm_hint(err, "%s", old.hint);
 	return -old.errnum;

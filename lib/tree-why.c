@@ -49,7 +49,7 @@ static bool say(const struct question *q, const char *reason, ...) __attribute__
 
 static bool say(const struct question *q, const char *reason, ...)
 {
-	char text[sizeof(q->err->reason) + 1]; /* one more, so that idm_fail() sees and marks a cut */
+	char text[IDM_REASON_SIZE + 1]; /* one more, so that idm_fail() sees and marks a cut */
 	va_list args;
 
 	va_start(args, reason);
@@ -436,7 +436,10 @@ int idm_why_not_mapped(int code, int source_fd, const char *path, int userns_fd,
 
 void idm_hint_mapped(struct idm_error *err, const char *hint)
 {
-	if (err && strcmp(err->reason, already_mapped) == 0 &&
+	size_t n = sizeof(already_mapped) - 1;
+
+	if (err && err->reason.length == n &&
+	    memcmp(err->message + err->reason.start, already_mapped, n) == 0 &&
 	    strncmp(err->hint, below, sizeof(below) - 1) != 0)
 		idm_hint(err, "%s", hint);
 }

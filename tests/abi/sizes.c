@@ -13,12 +13,15 @@ TEST(error)
 {
 	assert_at(struct idm_error, errnum, 0);
 	assert_at(struct idm_error, step, 4);
-	assert_at(struct idm_error, subject, 52);
-	assert_at(struct idm_error, reason, 564);
-	assert_at(struct idm_error, kernel, 1076);
-	assert_at(struct idm_error, hint, 1332);
-	assert_at(struct idm_error, message, 1844);
-	assert_int_equal(sizeof(struct idm_error), 3124);
+	assert_at(struct idm_error, subject, 8);
+	assert_at(struct idm_error, reason, 12);
+	assert_at(struct idm_error, kernel, 16);
+	assert_at(struct idm_error, message, 20);
+	assert_at(struct idm_error, hint, 884);
+	assert_int_equal(sizeof(struct idm_error), 1324);
+	assert_at(struct idm_error_range, start, 0);
+	assert_at(struct idm_error_range, length, 2);
+	assert_int_equal(sizeof(struct idm_error_range), 4);
 }
 
 TEST(entry)

@@ -161,6 +161,16 @@ void assert_ok_at(const char *file, int line, const char *what, long r, const st
 			err ? err->message : "no words");
 }
 
+const char *part_of(const struct idm_error *err, struct idm_error_range part)
+{
+	static __thread char texts[4][sizeof(err->message)];
+	static __thread unsigned int turn;
+	char *text = texts[turn++ % 4];
+
+	idm_error_part(err, part, text, sizeof(texts[0]));
+	return text;
+}
+
 static void assert_part(const char *file, int line, const char *what, const char *actual,
 			const char *part)
 {
@@ -188,17 +198,17 @@ void assert_error_at(const char *file, int line, const char *what, long r, int c
 	if (!err)
 		return;
 	assert_int_at(file, line, "err->errnum", err->errnum, true, -code);
-	assert_part(file, line, "err->subject", err->subject, subject);
+	assert_part(file, line, "the subject", PART(*err, subject), subject);
 	assert_part(file, line, "err->step", idm_error_step_text(err->step), step);
-	assert_part(file, line, "err->reason", err->reason, reason);
-	if (!idm_error_step_text(err->step)[0] || !err->reason[0])
+	assert_part(file, line, "the reason", PART(*err, reason), reason);
+	if (!idm_error_step_text(err->step)[0] || !PART(*err, reason)[0])
 		fail_at(file, line, "%s: no step or no reason: \"%s\"", what, err->message);
 	if (!is_one_line(err->message, sizeof(err->message)) ||
 	    !is_one_line(err->hint, sizeof(err->hint)))
 		fail_at(file, line, "%s: message or hint is not one line", what);
-	assert_contains_at(file, line, "err->message", err->message, err->subject);
+	assert_contains_at(file, line, "err->message", err->message, PART(*err, subject));
 	assert_contains_at(file, line, "err->message", err->message, idm_error_step_text(err->step));
-	assert_contains_at(file, line, "err->message", err->message, err->reason);
+	assert_contains_at(file, line, "err->message", err->message, PART(*err, reason));
 }
 
 /* ---- random numbers ---- */

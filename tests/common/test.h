@@ -114,6 +114,11 @@ void skip_test(const char *format, ...) __attribute__((format(printf, 1, 2), nor
 void need_root(void);
 void need_command(const char *name);
 
+/* PART(err, reason): that part of the message, as a string. The next three uses in this thread leave it.
+ */
+#define PART(err, part) part_of(&(err), (err).part)
+const char *part_of(const struct idm_error *err, struct idm_error_range part);
+
 /*
  * Runs `body` in a forked child, and fails or skips with it. For what would spoil the rest of the test,
  * or the sanitizers at its end: they look at /proc when a process exits, but not after these.

@@ -688,7 +688,7 @@ TEST(a_target_that_was_unmounted)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
 	assert_true(idm_tree_attach(tree, AT_FDCWD, path, IDM_ATTACH_FOLLOW, IDM_PROPAGATION_DEFAULT,
 				    &err) < 0);
-	assert_contains(err.reason, "attached nowhere");
+	assert_contains(PART(err, reason), "attached nowhere");
 }
 
 TEST(what_is_no_tree)

@@ -624,7 +624,7 @@ TEST(mounts_that_fail_are_told_with_the_kernels_words)
 	m.options = "mode=755,colour=blue";
 	assert_no_child(&o, -EINVAL, "colour", "set mount option", NULL);
 	assert_int_equal(idm_child_start(&o, &err), -EINVAL);
-	assert_contains(err.kernel, "Unknown parameter 'colour'");
+	assert_contains(PART(err, kernel), "Unknown parameter 'colour'");
 	assert_contains(err.message, "(kernel: tmpfs: ");
 	m.options = NULL;
 	m.target = "/etc/passwd/below";

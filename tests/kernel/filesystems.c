@@ -64,7 +64,7 @@ static void is_refused(const char *type, const char *since)
 	userns = userns_of("1000:5,1001:6");
 	assert_error(idm_tree_open(AT_FDCWD, DISK, userns, NULL, &err), -EINVAL, &err, DISK, "map tree",
 		     "cannot be ID-mapped");
-	assert_contains(err.reason, type);
+	assert_contains(PART(err, reason), type);
 	snprintf(hint, sizeof(hint), "%s can from Linux %s on", type, since);
 	assert_string_equal(err.hint, hint);
 }

@@ -50,8 +50,8 @@ static void assert_subuid(const char *expected)
 	}
 	assert_true(r == -ENOENT || r == -EINVAL);
 	assert_error(r, r, &err, NULL, NULL, NULL);
-	if (strncmp(err.reason, "the count", 9) != 0)
-		assert_contains(err.reason, "/etc/subuid");
+	if (strncmp(PART(err, reason), "the count", 9) != 0)
+		assert_contains(PART(err, reason), "/etc/subuid");
 	assert_map(map, "");
 }
 

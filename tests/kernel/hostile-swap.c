@@ -231,7 +231,7 @@ static void as_a_plan(unsigned int kind)
 		/* Before Linux 6.8 it has to be where it was put, too. It was moved before it was
 		 * attached, and cannot be moved back. */
 		if (r == -EBUSY && kernel_is_before(6, 8) && strstr(err.message, "does not know"))
-			idm_umount(err.subject, IDM_UMOUNT_LAZY, NULL);
+			idm_umount(PART(err, subject), IDM_UMOUNT_LAZY, NULL);
 	} while (r == -EBUSY || r == -EINVAL || r == -ENOENT || r == -ENOTDIR || r == -ELOOP);
 	if (r == -ENOTEMPTY) {
 		must(unlink(SCRATCH "/record"));

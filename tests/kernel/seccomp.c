@@ -99,7 +99,7 @@ TEST(without_open_tree_attr_a_mapped_mount_below_is_named)
 	assert_int_equal(r, -EPERM);
 	assert_error(idm_why_not_mapped(r, source, "plain", userns, IDM_TREE_RECURSIVE, &e), -EPERM, &e,
 		     NULL, "map tree", "ID-mapped already");
-	assert_string_equal(e.subject, PLAIN "/below");
+	assert_string_equal(PART(e, subject), PLAIN "/below");
 }
 
 TEST(without_mount_setattr)

@@ -134,7 +134,7 @@ static void assert_hint(const char *owner, const char *reason, const char *hint)
 	struct idm_error err;
 
 	assert_int_equal(idm_map_add_subid(map, owner, &err), -ENOENT);
-	assert_string_equal(err.reason, reason);
+	assert_string_equal(PART(err, reason), reason);
 	assert_string_equal(err.hint, hint);
 }
 

@@ -37,8 +37,8 @@ static void assert_why_at(const char *file, int line, const char *path, int user
 	struct idm_error e = why_not(path, userns, false);
 
 	assert_int_at(file, line, "errnum", e.errnum, true, errnum);
-	assert_string_at(file, line, "subject", e.subject, path);
-	assert_contains_at(file, line, "reason", e.reason, reason);
+	assert_string_at(file, line, "subject", PART(e, subject), path);
+	assert_contains_at(file, line, "reason", PART(e, reason), reason);
 }
 #define assert_why(path, userns, errnum, reason) assert_why_at(HERE, path, userns, errnum, reason)
 
@@ -188,11 +188,12 @@ TEST(a_source_of_another_mount_namespace)
 	n = neighbour_start(mount_elsewhere, NULL);
 	snprintf(path, sizeof(path), "/proc/%d/root" PLACE, (int)n.pid);
 	e = why_not(path, userns, false);
-	assert_contains(e.reason, "another mount namespace");
+	assert_contains(PART(e, reason), "another mount namespace");
 	if (kernel_is_before(6, 12)) {
-		assert_contains(e.reason, "attached nowhere"); /* it cannot be known */
+		assert_contains(PART(e, reason), "attached nowhere"); /* it cannot be known */
 	} else {
-		assert_string_equal(e.reason, "the source is on a mount of another mount namespace");
+		assert_string_equal(PART(e, reason),
+				    "the source is on a mount of another mount namespace");
 		assert_contains(e.hint, "nsenter(1)");
 	}
 	neighbour_end(&n);
@@ -205,7 +206,7 @@ static void not_to_be_known(void *path)
 	enter_userns("0 0 65536\n");
 	must(unshare(CLONE_NEWNS));
 	e = why_not(path, -1, false);
-	assert_contains(e.reason, "another mount namespace, or on one that is attached nowhere");
+	assert_contains(PART(e, reason), "another mount namespace, or on one that is attached nowhere");
 }
 
 TEST(a_source_of_a_mount_namespace_that_may_not_be_seen)
@@ -232,7 +233,7 @@ TEST(a_source_that_was_unmounted)
 	must(umount2(PLACE, MNT_DETACH));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", source);
 	e = why_not(path, userns, false);
-	assert_contains(e.reason, "attached nowhere");
+	assert_contains(PART(e, reason), "attached nowhere");
 	if (!kernel_is_before(6, 15))
 		assert_contains(e.hint, "it was unmounted");
 }
@@ -251,7 +252,7 @@ TEST(a_block_device)
 	userns = userns_of("0:0:1");
 	e = why_not(PLACE "/idmount-test", userns, false);
 	must(unlink(PLACE "/idmount-test"));
-	assert_string_equal(e.reason, "the source is a block device, not the filesystem on it");
+	assert_string_equal(PART(e, reason), "the source is a block device, not the filesystem on it");
 	assert_contains(e.hint, "mount the filesystem on the device first");
 }
 
@@ -281,8 +282,8 @@ TEST(the_mount_below_that_cannot_be_mapped)
 	userns = userns_of("0:0:1");
 	e = why_not(TOP, userns, true);
 	assert_int_equal(e.errnum, EINVAL);
-	assert_string_equal(e.subject, TOP "/can/the one");
-	assert_contains(e.reason, "the filesystem (ramfs) cannot be ID-mapped");
+	assert_string_equal(PART(e, subject), TOP "/can/the one");
+	assert_contains(PART(e, reason), "the filesystem (ramfs) cannot be ID-mapped");
 	assert_contains(e.hint, TOP);
 }
 
@@ -298,8 +299,8 @@ TEST(a_covered_mount_below_that_cannot_be_mapped)
 	do_mount(SCRATCH "/cover", TOP "/can/the one", NULL, MS_MOVE, NULL);
 	userns = userns_of("0:0:1");
 	e = why_not(TOP, userns, true);
-	assert_string_equal(e.subject, TOP);
-	assert_contains(e.reason, "covered by another");
+	assert_string_equal(PART(e, subject), TOP);
+	assert_contains(PART(e, reason), "covered by another");
 	do_umount_idle(TOP "/can/the one");
 	do_umount_idle(TOP "/can/the one");
 	do_umount_idle(TOP "/can");

@@ -190,7 +190,8 @@ static void neither_is_possible(void)
 		assert_error(open_with(TARGET, "5:50,6:60", flags[i], &err),
 			     flags[i] == IDM_TREE_REMAP ? -EPERM : -EOPNOTSUPP, &err, TARGET, NULL,
 			     NULL);
-		assert_contains(err.message[0] && *err.hint ? err.hint : err.reason, "Linux 6.15");
+		assert_contains(err.message[0] && *err.hint ? err.hint : PART(err, reason),
+				"Linux 6.15");
 	}
 }
 

@@ -16,7 +16,7 @@ TEST(message_says_subject_step_and_reason)
 		idm_fail(&err, -EINVAL, IDM_STEP_OPEN_TREE, "/srv/image", "it is %d times wrong", 2),
 		-EINVAL, &err, "/srv/image", "open tree", "it is 2 times wrong");
 	assert_string_equal(err.message, "/srv/image: open tree: it is 2 times wrong");
-	assert_string_equal(err.kernel, "");
+	assert_string_equal(PART(err, kernel), "");
 	assert_string_equal(err.hint, "");
 }
 
@@ -64,14 +64,25 @@ TEST(a_new_failure_replaces_all_of_the_old_one)
 	idm_fail(&err, -EPERM, IDM_STEP_ATTACH, NULL, "new");
 	assert_int_equal(err.errnum, EPERM);
 	assert_string_equal(err.message, "attach: new");
-	assert_string_equal(err.kernel, "");
+	assert_string_equal(PART(err, kernel), "");
 	assert_string_equal(err.hint, "");
 }
 
-static void assert_cut(const char *text, size_t size)
+static void assert_cut(const char *text, size_t length)
 {
-	assert_int_equal(strnlen(text, size), size - 1);
-	assert_string_equal(text + size - 4, "...");
+	assert_int_equal(strlen(text), length);
+	assert_string_equal(text + length - 3, "...");
+}
+
+static void fill(char *text, size_t size, char c)
+{
+	memset(text, c, size - 1);
+	text[size - 1] = '\0';
+}
+
+TEST(it_is_small)
+{
+	assert_true(sizeof(struct idm_error) <= 1331);
 }
 
 TEST(long_texts_end_in_dots)
@@ -79,28 +90,64 @@ TEST(long_texts_end_in_dots)
 	struct idm_error err;
 	char text[4000];
 
-	memset(text, 'a', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
+	fill(text, sizeof(text), 'a');
 	idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, "%s", text);
 	idm_kernel_words(&err, text);
 	idm_hint(&err, "%s", text);
-	assert_cut(err.subject, sizeof(err.subject));
-	assert_cut(err.reason, sizeof(err.reason));
-	assert_cut(err.kernel, sizeof(err.kernel));
-	assert_cut(err.hint, sizeof(err.hint));
-	assert_cut(err.message, sizeof(err.message));
+	assert_cut(PART(err, reason), IDM_REASON_SIZE - 1);
+	assert_cut(PART(err, kernel), IDM_KERNEL_SIZE - 1);
+	assert_cut(PART(err, subject), err.subject.length);
+	assert_cut(err.hint, sizeof(err.hint) - 1);
+	assert_int_equal(strlen(err.message), sizeof(err.message) - 1);
+	assert_string_equal(err.message + sizeof(err.message) - 5, "...)");
+}
+
+/* The subject gives way, for every length of it and of the reason. */
+TEST(the_reason_is_never_cut)
+{
+	char subject[1000], reason[IDM_REASON_SIZE], kernel[IDM_KERNEL_SIZE];
+	struct idm_error err;
+
+	for (size_t n = 1; n < sizeof(subject); n += 7) {
+		fill(subject, n + 1, 's');
+		fill(reason, n % sizeof(reason) + 1, 'r');
+		fill(kernel, n % sizeof(kernel) + 1, 'k');
+		idm_fail(&err, -EINVAL, IDM_STEP_MAKE_PID_NAMESPACE_PROCESS, subject, "%s", reason);
+		idm_kernel_words(&err, kernel);
+		assert_string_equal(PART(err, reason), reason);
+		assert_string_equal(PART(err, kernel), kernel);
+		assert_true(err.subject.length >= (n < 100 ? n : 100));
+		assert_true(strlen(err.message) < sizeof(err.message));
+	}
 }
 
 TEST(texts_that_just_fit_are_whole)
 {
 	struct idm_error err;
-	char text[sizeof(err.subject)];
+	char subject[300], reason[IDM_REASON_SIZE];
 
-	memset(text, 'a', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
-	idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, "%s", text);
-	assert_string_equal(err.subject, text);
-	assert_string_equal(err.reason, text);
+	fill(subject, sizeof(subject), 's');
+	fill(reason, sizeof(reason), 'r');
+	idm_fail(&err, -EINVAL, IDM_STEP_UNDO, subject, "%s", reason);
+	assert_string_equal(PART(err, subject), subject);
+	assert_string_equal(PART(err, reason), reason);
+}
+
+TEST(a_part_is_copied_like_snprintf)
+{
+	struct idm_error err;
+	char buf[8] = "before";
+
+	idm_fail(&err, -EINVAL, IDM_STEP_UNDO, "/a", "the reason");
+	assert_int_equal(idm_error_part(&err, err.reason, NULL, 0), 10);
+	assert_int_equal(idm_error_part(&err, err.reason, buf, 0), 10);
+	assert_string_equal(buf, "before");
+	assert_int_equal(idm_error_part(&err, err.reason, buf, sizeof(buf)), 10);
+	assert_string_equal(buf, "the rea");
+	assert_int_equal(idm_error_part(&err, err.subject, buf, sizeof(buf)), 2);
+	assert_string_equal(buf, "/a");
+	assert_int_equal(idm_error_part(&err, err.kernel, buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "");
 }
 
 TEST(control_characters_cannot_forge_a_line)
@@ -147,11 +194,11 @@ TEST(what_is_not_to_be_shown_is_written_in_octal)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, cases[i][0], "%s", cases[i][0]);
-		assert_string_equal(err.subject, cases[i][1]);
-		assert_string_equal(err.reason, cases[i][1]);
+		assert_string_equal(PART(err, subject), cases[i][1]);
+		assert_string_equal(PART(err, reason), cases[i][1]);
 		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, cases[i][1],
 			 NULL); /* a text may go through it twice */
-		assert_string_equal(err.subject, cases[i][1]);
+		assert_string_equal(PART(err, subject), cases[i][1]);
 	}
 }
 
@@ -159,7 +206,7 @@ TEST(what_is_not_to_be_shown_is_written_in_octal)
 TEST(a_text_is_cut_between_characters)
 {
 	struct idm_error err;
-	char text[sizeof(err.subject) + 8];
+	char text[IDM_SUBJECT_SIZE + 8];
 
 	for (size_t blanks = 0; blanks < 8; blanks++) {
 		size_t n = sizeof(text) - 1;
@@ -169,12 +216,12 @@ TEST(a_text_is_cut_between_characters)
 			text[i] = (i - blanks) % 2 ? '\xa4' : '\xc3';
 		text[n] = '\0';
 		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, NULL);
-		assert_int_equal((strlen(err.subject) - 3 - blanks) % 2, 0);
-		assert_string_equal(err.subject + strlen(err.subject) - 5, "\xc3\xa4...");
+		assert_int_equal((err.subject.length - 3 - blanks) % 2, 0);
+		assert_string_equal(PART(err, subject) + err.subject.length - 5, "\xc3\xa4...");
 		memset(text + blanks, '\x1b', n - blanks);
 		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, NULL);
-		assert_int_equal((strlen(err.subject) - 3 - blanks) % 4, 0);
-		assert_string_equal(err.subject + strlen(err.subject) - 7, "\\033...");
+		assert_int_equal((err.subject.length - 3 - blanks) % 4, 0);
+		assert_string_equal(PART(err, subject) + err.subject.length - 7, "\\033...");
 	}
 }
 

@@ -315,7 +315,7 @@ TEST(long_entries_are_quoted_whole_or_marked_as_cut)
 
 	snprintf(text, sizeof(text), "0:1:%01500dx", 7);
 	assert_error(idm_map_parse(map, text, 0, &err), -EINVAL, &err, "...", "parse map", "...");
-	assert_int_equal(strlen(err.subject), sizeof(err.subject) - 1);
+	assert_true(err.subject.length > 100 && strlen(err.message) < sizeof(err.message));
 }
 
 TEST(control_characters_do_not_get_into_messages)

@@ -196,7 +196,7 @@ static const char *judge(const char *text, const char *map_words, struct idm_pol
 	r = idm_policy_judge(policy, &q, &err);
 	idm_policy_free(policy);
 	assert_true(r == 0 || r == -EPERM);
-	return r == 0 ? "" : err.reason;
+	return r == 0 ? "" : PART(err, reason);
 }
 
 #define JUDGE(expected, text, map, ...)                                                             \

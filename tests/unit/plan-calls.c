@@ -560,7 +560,7 @@ TEST(a_very_long_target)
 	m.target = target;
 	assert_error(idm_plan_add(plan, &m, &err), -EINVAL, &err, "bind on /aaa", "plan mount",
 		     "nosuch");
-	assert_string_equal(err.subject + strlen(err.subject) - 4, "a...");
+	assert_string_equal(PART(err, subject) + strlen(PART(err, subject)) - 4, "a...");
 }
 
 /* ---- hardening ---- */
