@@ -10,7 +10,8 @@
  *   CLONE_CLEAR_SIGHAND  no handler of the caller's can run in the child (Linux 5.5).
  *   CLONE_INTO_CGROUP    it is born there: not one page is charged to the caller's cgroup (Linux
  *                        5.7).
- *   exit_signal 0        until it executes something nobody but us can see or take it.
+ *   exit_signal 0        until it executes something nobody but us can see or take it. A fork server
+ *                        waits for any child, and has to be told of this one by SIGCHLD.
  *
  * Not CLONE_FILES and not CLONE_FS: the child arranges its descriptors and changes its root.
  */
@@ -21,7 +22,6 @@
 
 #include "child.h"
 #include "child-steps.h"
-#include "error.h"
 #include "kernel.h"
 
 #ifndef CLONE_CLEAR_SIGHAND
@@ -34,7 +34,7 @@
 #define STACK_SIZE 65536
 #define GUARD_SIZE 65536 /* at least a page, on every machine; room for nothing */
 
-static int make_stack(struct idm_child *child)
+int idm_child_make_stack(struct idm_child *child)
 {
 	char *memory = mmap(NULL, GUARD_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -62,6 +62,7 @@ static long clone_new(struct idm_child *child, uint64_t flags, int cgroup)
 		.child_tid = (uint64_t)(uintptr_t)&child->inside,
 		.stack = (uint64_t)(uintptr_t)(child->stack + GUARD_SIZE),
 		.stack_size = STACK_SIZE,
+		.exit_signal = (uint64_t)child->exit_signal,
 		.cgroup = (uint64_t)cgroup,
 	};
 	const long call[5] = { (long)&args, sizeof(args) };
@@ -73,37 +74,41 @@ static long clone_new(struct idm_child *child, uint64_t flags, int cgroup)
 static long clone_old(struct idm_child *child, uint64_t flags)
 {
 	const long stack = (long)(child->stack + GUARD_SIZE + STACK_SIZE);
+	const long legacy = (long)(flags | (uint64_t)child->exit_signal);
 #if defined(__x86_64__)
-	const long call[5] = { (long)flags, stack, (long)&child->pidfd, (long)&child->inside, 0 };
+	const long call[5] = { legacy, stack, (long)&child->pidfd, (long)&child->inside, 0 };
 #else
-	const long call[5] = { (long)flags, stack, (long)&child->pidfd, 0, (long)&child->inside };
+	const long call[5] = { legacy, stack, (long)&child->pidfd, 0, (long)&child->inside };
 #endif
 
 	child->job->flags |= IDM_JOB_RESET_HANDLED;
 	return idm_raw_clone(SYS_clone, call, idm_child_first, child->job);
 }
 
-int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
+void idm_child_await_leaving(struct idm_child *child)
+{
+	while (__atomic_load_n(&child->inside, __ATOMIC_ACQUIRE))
+		idm_sys_futex_wait(&child->inside, 1);
+}
+
+int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup)
 {
 	uint64_t mask;
-	long r = make_stack(child);
+	long r;
 
-	if (r < 0)
-		return idm_fail(err, (int)r, IDM_STEP_START_PROGRAM, NULL, NULL);
+	if (child->job->flags & IDM_JOB_STAGE)
+		idm_child_put_own_capabilities(child->job);
 	flags |= CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
 	child->inside = 1;
 	/* All, until the program is executed: the handlers are the caller's, and so is the memory. */
 	idm_sys_block_signals(&mask);
-	child->job->mask = child->job->flags & IDM_JOB_RESET_IGNORED ? 0 : mask;
 	r = clone_new(child, flags, cgroup);
 	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
 	if ((r == -ENOSYS || r == -EPERM) && cgroup < 0)
 		r = clone_old(child, flags);
 	idm_sys_restore_signals(&mask);
-	if (r < 0) {
-		idm_child_free_stack(child);
-		return idm_child_why_no_clone((int)r, cgroup, err);
-	}
+	if (r < 0)
+		return (int)r;
 	child->pid = (pid_t)r;
 	return 0;
 }

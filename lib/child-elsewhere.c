@@ -2,11 +2,82 @@
 /* For architectures whose system calls child-raw.h cannot make. */
 #include <errno.h>
 
+#include "child.h"
 #include "error.h"
+
+static int refuse(struct idm_error *err)
+{
+	return idm_fail(err, -EOPNOTSUPP, IDM_STEP_START_PROGRAM, NULL,
+			"the library does not know how to on this architecture");
+}
 
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err)
 {
 	(void)options;
-	return idm_fail(err, -EOPNOTSUPP, IDM_STEP_START_PROGRAM, NULL,
-			"the library does not know how to on this architecture");
+	return refuse(err);
+}
+
+int idm_child_start_by(struct idm_child_server *server, const struct idm_child_options *options,
+		       struct idm_error *err)
+{
+	(void)server;
+	(void)options;
+	return refuse(err);
+}
+
+/* What a fork server calls for a job, of which there is none here. */
+
+int idm_child_make_stack(struct idm_child *child)
+{
+	child->stack = NULL;
+	return 0;
+}
+
+int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup)
+{
+	(void)child;
+	(void)flags;
+	(void)cgroup;
+	return -EOPNOTSUPP;
+}
+
+void idm_child_await_leaving(struct idm_child *child)
+{
+	(void)child;
+}
+
+int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
+{
+	(void)code;
+	(void)cgroup;
+	return refuse(err);
+}
+
+int idm_child_pack(struct idm_job *job, int *fds, size_t *n_fds, size_t most)
+{
+	(void)job;
+	(void)fds;
+	(void)n_fds;
+	(void)most;
+	return -EOPNOTSUPP;
+}
+
+int idm_child_unpack(struct idm_job *job, const int *fds, size_t n_fds)
+{
+	(void)job;
+	(void)fds;
+	(void)n_fds;
+	return -EOPNOTSUPP;
+}
+
+bool idm_child_has_assembler(const struct idm_job *job)
+{
+	(void)job;
+	return false;
+}
+
+bool idm_child_has_second(const struct idm_job *job)
+{
+	(void)job;
+	return false;
 }

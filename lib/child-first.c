@@ -172,6 +172,8 @@ static long write_job(const struct idm_job *job)
 {
 	long r;
 
+	if (job->flags & IDM_JOB_IN_FILE)
+		return 0;
 	for (uint32_t done = 0; done < job->size; done += (uint32_t)r) {
 		r = raw(SYS_pwrite64, job->job_fd, (const char *)job + done, job->size - done, done);
 		if (r <= 0)
@@ -214,13 +216,27 @@ static long execute_stage(struct idm_job *job)
 	return raw(SYS_execveat, job->stage_fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
+/* The caller's working directory, where this process is not a child of the caller's. */
+static long enter_directory(struct idm_job *job)
+{
+	long r;
+
+	if (job->cwd_fd < 0)
+		return 0;
+	idm_job_begin(job, IDM_CHILD_STEP_CWD, 0, 0);
+	r = raw(SYS_fchdir, job->cwd_fd);
+	raw(SYS_close, job->cwd_fd);
+	job->cwd_fd = -1;
+	return r;
+}
+
 void idm_child_first(void *data)
 {
 	struct idm_job *job = data;
-	long r = 0;
+	long r = enter_directory(job);
 
 	reset_signals(!!(job->flags & IDM_JOB_RESET_HANDLED), !!(job->flags & IDM_JOB_RESET_IGNORED));
-	if (job->process_group > 0) {
+	if (r == 0 && job->process_group > 0) {
 		idm_job_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
 		r = raw(SYS_setpgid, 0, job->process_group);
 	}

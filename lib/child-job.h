@@ -117,6 +117,7 @@ struct idm_job_caps {
 #define IDM_JOB_KEYRING 65536U
 #define IDM_JOB_LIMIT_USERNS 131072U
 #define IDM_JOB_NO_KEYRINGS 262144U
+#define IDM_JOB_IN_FILE 524288U /* the memory that the first process reads it in is the job's file */
 
 struct idm_job {
 	struct idm_child_report report; /* first: it is read by itself */
@@ -131,6 +132,7 @@ struct idm_job {
 	int32_t program_fd;
 	int32_t root_fd;
 	int32_t terminal_fd;
+	int32_t cwd_fd; /* the directory to begin in; -1: the one that the first process is in */
 	int32_t assembly_userns_fd; /* joined to put the root together; -1: the caller's is good for that
 				     */
 	uint32_t fds, n_fds;

@@ -56,6 +56,7 @@ void idm_job_each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), l
 	one(&job->program_fd, each, arg);
 	one(&job->root_fd, each, arg);
 	one(&job->terminal_fd, each, arg);
+	one(&job->cwd_fd, each, arg);
 	one(&job->assembly_userns_fd, each, arg);
 	for (uint32_t i = 0; i < job->n_joins; i++)
 		one(&joins[i].fd, each, arg);

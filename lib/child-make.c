@@ -170,6 +170,7 @@ static void put_program(struct maker *m, const struct idm_child_options *o)
 	at = put_strings(m, envp);
 	job_of(m)->envp = at;
 	job_of(m)->program_fd = o->program;
+	job_of(m)->cwd_fd = -1;
 	at = put_string(m, o->cwd ? o->cwd : o->root >= 0 ? "/" : NULL);
 	job_of(m)->cwd = at;
 }
@@ -420,7 +421,7 @@ static int put_root(struct maker *m, const struct idm_child_options *o, struct i
 
 /* ---- who it is ---- */
 
-static void put_own_capabilities(struct idm_job *job)
+void idm_child_put_own_capabilities(struct idm_job *job)
 {
 	struct idm_job_caps *own = &job->own;
 	bool root = geteuid() == 0 && !(idm_sys_prctl(PR_GET_SECUREBITS, 0, 0) & SECBIT_NOROOT);
@@ -469,6 +470,15 @@ static bool needs_stage(const struct idm_child_options *o, const struct idm_job 
 	       o->capabilities || o->seccomp_fd >= 0;
 }
 
+static uint64_t blocked_signals(void)
+{
+	uint64_t mask;
+
+	idm_sys_block_signals(&mask);
+	idm_sys_restore_signals(&mask);
+	return mask;
+}
+
 static void put_flags(struct maker *m, const struct idm_child_options *o)
 {
 	static const struct {
@@ -491,10 +501,9 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 			job->flags |= same[i].job;
 	job->terminal_fd = o->terminal;
 	job->process_group = o->process_group;
-	if (needs_stage(o, job)) {
+	job->mask = o->flags & IDM_CHILD_RESET_SIGNALS ? 0 : blocked_signals();
+	if (needs_stage(o, job))
 		job->flags |= IDM_JOB_STAGE;
-		put_own_capabilities(job);
-	}
 }
 
 /* ---- a filter of seccomp(2) ---- */
@@ -564,8 +573,8 @@ static int put_all(struct maker *m, const struct idm_child_options *o,
 	put_flags(m, o);
 	hostname = put_string(m, o->hostname);
 	job_of(m)->hostname = hostname;
-	/* Those of the job itself are six. */
-	hostname = room(m, (job_of(m)->n_fds + job_of(m)->n_joins + job_of(m)->n_mounts + 6) *
+	/* Those of the job itself are seven. */
+	hostname = room(m, (job_of(m)->n_fds + job_of(m)->n_joins + job_of(m)->n_mounts + 7) *
 				   sizeof(int32_t));
 	job_of(m)->kept = hostname;
 	job_of(m)->size = m->used;

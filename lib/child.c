@@ -13,6 +13,9 @@
  *
  * A child that has failed is reaped by its pidfd. Until it executes something nobody else can wait for
  * it; from then on it does not matter who does, since what happened is in the report.
+ *
+ * A server (a reaper's fork server) can make the clone of step 2. The caller does all the rest: the locks
+ * do not depend on which process is the parent.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -32,19 +35,21 @@
 
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
-static void reap(int pidfd)
+/* A server reaps its children by itself. */
+static void reap(const struct idm_child *child, int pidfd)
 {
 	siginfo_t info;
 
-	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+	if (!child->server)
+		idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
 }
 
-static void kill_and_reap(int pidfd)
+static void kill_and_reap(const struct idm_child *child, int pidfd)
 {
 	if (pidfd < 0)
 		return;
 	idm_sys_pidfd_send_signal(pidfd, SIGKILL);
-	reap(pidfd);
+	reap(child, pidfd);
 	close(pidfd);
 }
 
@@ -72,15 +77,22 @@ static int open_stage(struct idm_error *err)
 	return r < 0 ? idm_fail(err, r, step, NULL, NULL) : idm_take_fd(&fd);
 }
 
-static int open_job(struct idm_error *err)
+static int lock_job(int fd)
 {
-	AUTO_CLOSE int fd = idm_sys_memfd("idm-job", false);
-	int r = fd < 0 ? fd : idm_sys_lock(fd, IDM_LOCK_CALLER, F_WRLCK, false);
+	int r = idm_sys_lock(fd, IDM_LOCK_CALLER, F_WRLCK, false);
 
 	if (r >= 0)
 		r = idm_sys_lock(fd, IDM_LOCK_ALIVE, F_WRLCK, false);
 	if (r >= 0)
 		r = idm_sys_lock(fd, IDM_LOCK_RELEASE, F_WRLCK, false);
+	return r;
+}
+
+static int open_job(bool locked, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = idm_sys_memfd("idm-job", false);
+	int r = fd < 0 || !locked ? fd : lock_job(fd);
+
 	return r < 0 ? idm_fail(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL, NULL) : idm_take_fd(&fd);
 }
 
@@ -159,17 +171,17 @@ static bool has_name(int pidfd, const char *name)
 
 /*
  * Kills and reaps a second process or an assembler that cannot be held by its lock: it is dead, or ends
- * because we do not let it go on. Its number may be another process's by now. That a process with this
- * number has the name proves that it is ours if it is not reaped before it is killed, which the pidfd
- * sees to.
+ * because we do not let it go on. (That is enough where a server reaps it.) Its number may be another
+ * process's by now. That a process with this number has the name proves that it is ours if it is not
+ * reaped before it is killed, which the pidfd sees to.
  */
 static void reap_by_name(const struct idm_child *child, pid_t pid)
 {
-	AUTO_CLOSE int pidfd = pid > 0 ? idm_sys_pidfd_open(pid) : -ESRCH;
+	AUTO_CLOSE int pidfd = pid > 0 && !child->server ? idm_sys_pidfd_open(pid) : -ESRCH;
 
 	if (pidfd >= 0 && has_name(pidfd, child->job->name) &&
 	    idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
-		reap(pidfd);
+		reap(child, pidfd);
 }
 
 /* It has done its work, or its child is gone. It holds its lock until we release it. */
@@ -181,7 +193,7 @@ static void reap_assembler(const struct idm_child *child)
 	if (pidfd < 0)
 		reap_by_name(child, child->job->report.assembler);
 	idm_sys_lock(child->job_fd, IDM_LOCK_RELEASE, F_UNLCK, false);
-	kill_and_reap(pidfd);
+	kill_and_reap(child, pidfd);
 }
 
 /* The first one has ended, and the second takes its place. */
@@ -196,7 +208,7 @@ static int take_second(struct idm_child *child, struct idm_error *err)
 		/* If it is gone, the report says where it was last. */
 		return pidfd == -ESRCH ? 0 : idm_fail(err, pidfd, step_start, NULL, NULL);
 	}
-	reap(child->pidfd);
+	reap(child, child->pidfd);
 	close(child->pidfd);
 	child->pidfd = pidfd;
 	child->pid = pid;
@@ -211,7 +223,7 @@ static int await_stage(struct idm_child *child, struct idm_error *err)
 	const struct idm_child_report *report = &child->job->report;
 
 	/* It may have failed to get there at all: then this is the last word. */
-	if (child->job_fd < 0 || report->error)
+	if (!(child->job->flags & IDM_JOB_STAGE) || report->error)
 		return 0;
 	await(child, IDM_LOCK_FIRST);
 	if (!(child->job->flags & IDM_JOB_SECOND) || report->error ||
@@ -222,22 +234,37 @@ static int await_stage(struct idm_child *child, struct idm_error *err)
 
 /* ---- all of it ---- */
 
-static void await_leaving(struct idm_child *child)
+static int clone_here(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
 {
-	while (__atomic_load_n(&child->inside, __ATOMIC_ACQUIRE))
-		idm_sys_futex_wait(&child->inside, 1);
+	int r = idm_child_make_stack(child);
+
+	if (r < 0)
+		return idm_fail(err, r, step_start, NULL, NULL);
+	r = idm_child_clone(child, flags, cgroup);
+	if (r == 0)
+		idm_child_await_leaving(child);
+	idm_child_free_stack(child);
+	return r < 0 ? idm_child_why_no_clone(r, cgroup, err) : 0;
+}
+
+static int clone_there(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
+{
+	int r = child->server->clone(child->server, child, flags, cgroup, err);
+
+	if (r == 0)
+		read_report(child);
+	return r;
 }
 
 static int run_job(const struct idm_child_options *o, struct idm_child *child, uint64_t clone_flags,
 		   struct idm_error *err)
 {
 	const struct idm_child_report *report = &child->job->report;
-	int r = idm_child_clone(child, clone_flags, o->cgroup, err);
+	int r = child->server ? clone_there(child, clone_flags, o->cgroup, err)
+			      : clone_here(child, clone_flags, o->cgroup, err);
 
 	if (r < 0)
 		return r;
-	await_leaving(child);
-	idm_child_free_stack(child);
 	/* Executed by now, if at all: that makes room for the second one's pidfd. */
 	if (*child->stage_fd >= 0)
 		close(idm_take_fd(child->stage_fd));
@@ -247,11 +274,13 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 	if (r == 0 && (report->error || report->step != IDM_CHILD_STEP_EXEC))
 		r = idm_child_why(o, child->job, err);
 	if (r < 0) {
-		kill_and_reap(child->pidfd);
+		kill_and_reap(child, child->pidfd);
 		return r;
 	}
 	if (o->pid)
 		*o->pid = child->pid;
+	if (child->server)
+		child->server->pid = child->pid;
 	return child->pidfd;
 }
 
@@ -262,65 +291,112 @@ static bool needs_pidfd_open(const struct idm_job *job)
 }
 
 /* A child that could not be reaped is not started. */
-static int check_calls(const struct idm_job *job, struct idm_error *err)
+static int check_reaping(const struct idm_job *job, struct idm_error *err)
 {
 	int r = idm_refused_waitid();
 
 	if (r < 0)
 		return idm_fail(err, r, step_start, NULL, "a seccomp filter refuses waitid(2)");
-	r = needs_pidfd_open(job) ? idm_filter_refuses(IDM_CALL_PIDFD_OPEN) : 0;
-	return r < 0 ? idm_why_filtered(IDM_CALL_PIDFD_OPEN, r, step_start, NULL, err) : 0;
-}
-
-static int start(const struct idm_child_options *o, const struct idm_child_userns *userns,
-		 struct idm_error *err)
-{
-	AUTO_FREE struct idm_job *job = NULL;
-	AUTO_CLOSE int stage_fd = -1, job_fd = -1;
-	struct idm_child child = { .pidfd = -1, .job_fd = -1 };
-	uint64_t clone_flags;
-	int r = idm_child_make_job(o, userns, &job, &clone_flags, err);
-
-	if (r < 0)
-		return r;
-	r = check_calls(job, err);
-	if (r < 0)
-		return r;
 	if (job->flags & IDM_JOB_SECOND && idm_procfs_child_would_be_init())
 		return idm_fail(err, -EBUSY, step_start, NULL,
 				"this thread has unshared a PID namespace that has no init yet, and a "
 				"short-lived child would become it");
-	if (job->flags & IDM_JOB_STAGE) {
-		stage_fd = open_stage(err);
-		if (stage_fd < 0)
-			return stage_fd;
-		job_fd = open_job(err);
-		if (job_fd < 0)
-			return job_fd;
-		r = give_name(job, job_fd, err);
-		if (r < 0)
-			return r;
+	return 0;
+}
+
+static int check_calls(const struct idm_job *job, struct idm_error *err)
+{
+	int r = needs_pidfd_open(job) ? idm_filter_refuses(IDM_CALL_PIDFD_OPEN) : 0;
+
+	return r < 0 ? idm_why_filtered(IDM_CALL_PIDFD_OPEN, r, step_start, NULL, err) : 0;
+}
+
+/* The files in memory that the job needs. A server gets every job in one. */
+static int open_files(struct idm_child *child, struct idm_error *err)
+{
+	struct idm_job *job = child->job;
+	bool stage = job->flags & IDM_JOB_STAGE;
+
+	if (stage) {
+		*child->stage_fd = open_stage(err);
+		if (*child->stage_fd < 0)
+			return *child->stage_fd;
 	}
-	job->stage_fd = stage_fd;
-	job->job_fd = job_fd;
+	if (stage || child->server) {
+		child->job_fd = open_job(stage, err);
+		if (child->job_fd < 0)
+			return child->job_fd;
+	}
+	job->stage_fd = *child->stage_fd;
+	job->job_fd = child->job_fd;
+	return stage ? give_name(job, child->job_fd, err) : 0;
+}
+
+/* The server is in another working directory than the caller. */
+static int open_directory(const struct idm_child_options *o, struct idm_job *job, struct idm_error *err)
+{
+	if (o->root >= 0)
+		return 0;
+	job->cwd_fd = idm_sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	return job->cwd_fd < 0 ? idm_fail(err, job->cwd_fd, step_start, NULL, NULL) : 0;
+}
+
+static int start(const struct idm_child_options *o, struct idm_child *child, uint64_t clone_flags,
+		 struct idm_error *err)
+{
+	AUTO_CLOSE int stage_fd = -1, directory = -1;
+	struct idm_job *job = child->job;
+	int r = child->server ? 0 : check_reaping(job, err);
+
+	if (r == 0)
+		r = check_calls(job, err);
+	child->stage_fd = &stage_fd;
+	if (r == 0)
+		r = open_files(child, err);
+	if (r == 0 && child->server) {
+		r = open_directory(o, job, err);
+		directory = job->cwd_fd;
+		job->flags |= IDM_JOB_IN_FILE;
+	}
+	r = r < 0 ? r : run_job(o, child, clone_flags, err);
+	idm_close_fd(&child->job_fd); /* the locks go with it */
+	return r;
+}
+
+static int make_and_start(const struct idm_child_options *o, struct idm_child_server *server,
+			  struct idm_error *err)
+{
+	struct idm_child child = { .pidfd = -1, .job_fd = -1, .server = server };
+	AUTO_FREE struct idm_job *job = NULL;
+	struct idm_child_userns userns;
+	uint64_t clone_flags;
+	int r = idm_child_open_userns(&userns, o, err);
+
+	if (r == 0)
+		r = idm_child_make_job(o, &userns, &job, &clone_flags, err);
 	child.job = job;
-	child.job_fd = job_fd;
-	child.stage_fd = &stage_fd;
-	return run_job(o, &child, clone_flags, err);
+	if (r == 0)
+		r = start(o, &child, clone_flags, err);
+	idm_child_close_userns(&userns);
+	return r;
 }
 
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	struct idm_child_options own;
-	struct idm_child_userns userns;
 	int r = idm_child_take_options(&own, options, err);
 
-	if (r < 0)
-		return r;
-	r = idm_child_open_userns(&userns, &own, err);
+	return r < 0 ? r : make_and_start(&own, NULL, err);
+}
+
+int idm_child_start_by(struct idm_child_server *server, const struct idm_child_options *options,
+		       struct idm_error *err)
+{
+	struct idm_child_options own;
+	int r = idm_child_take_options(&own, options, err);
+
 	if (r == 0)
-		r = start(&own, &userns, err);
-	idm_child_close_userns(&userns);
-	return r;
+		r = idm_child_check_for_server(&own, err);
+	return r < 0 ? r : make_and_start(&own, server, err);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The keeper's side. It is a copy of one thread of a program that may have had many: what they were
+ * The fork server's side. It is a copy of one thread of a program that may have had many: what they were
  * doing, to the heap for instance, is never finished here. So it makes system calls, and has memory of
  * its own.
  */
@@ -16,17 +16,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "exit.h"
 #include "idmount.h"
 #include "keeper.h"
 #include "kernel.h"
 #include "util.h"
 
-#define STACK_SIZE 65536
+#define NONE 0
+#define REAPED (-1)
 
+/* A program, and the processes that come of its job. Their numbers, NONE or REAPED. */
 struct child {
-	pid_t pid;
+	pid_t first;	 /* becomes the program, unless there is a second one */
+	pid_t second;
+	pid_t assembler; /* helps, and exits */
 	int report;
+	struct idm_job *job; /* the memory that they say their numbers in; NULL: all are known */
+	size_t size;
 };
 
 /* Grows by mremap(2). */
@@ -40,7 +47,7 @@ struct keeper {
 	int signals;
 	struct array children; /* of struct child: those that it was told to start */
 	struct array orphans;  /* of struct idm_exit: not reported yet */
-	char *stack;	       /* for a child until it has called exec */
+	char *stack;	       /* for a first process until it has called exec */
 	bool behind;	       /* there are zombies that there was no memory for */
 };
 
@@ -92,126 +99,78 @@ static int grow(struct array *array, size_t size)
 	return 0;
 }
 
-/* ---- the child that is to become the program ---- */
-
-struct launch {
-	char **argv, **envp;
-	const int *places; /* in `fds` */
-	int n;
-	const int *fds;
-	uint64_t signals;
-	int error; /* of what failed */
-};
-
-/*
- * It shares our memory, and what ThreadSanitizer knows of us, until it has called exec; we wait for
- * that. So it only makes system calls, and those as they are. Its descriptors are its own.
- */
-#define AS_THEY_ARE __attribute__((no_sanitize("thread")))
-
-/* Copies of those that are wanted, out of the way of where they are wanted. */
-AS_THEY_ARE static long move_away(const struct launch *l, int *away)
-{
-	for (int i = 0; i < l->n; i++) {
-		away[i] = -1;
-		if (l->places[i] < 0)
-			continue;
-		away[i] = (int)syscall(SYS_fcntl, l->fds[l->places[i]], F_DUPFD_CLOEXEC, l->n);
-		if (away[i] < 0)
-			return -1;
-	}
-	return 0;
-}
-
-AS_THEY_ARE static long put_in_place(const struct launch *l, const int *away)
-{
-	for (int i = 0; i < l->n; i++)
-		if (away[i] < 0)
-			syscall(SYS_close, i);
-		else if (syscall(SYS_dup3, away[i], i, 0) < 0)
-			return -1;
-	return 0;
-}
-
-/* All other descriptors are close-on-exec. */
-AS_THEY_ARE static int launch(void *arg)
-{
-	struct launch *l = arg;
-	int away[IDM_KEEPER_FDS];
-
-	if (move_away(l, away) == 0 && syscall(SYS_fchdir, l->fds[REQUEST_DIRECTORY]) == 0 &&
-	    put_in_place(l, away) == 0) {
-		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &l->signals, NULL, sizeof(l->signals));
-		syscall(SYS_execve, l->argv[0], l->argv, l->envp);
-	}
-	l->error = errno;
-	syscall(SYS_exit, 127);
-	__builtin_unreachable();
-}
-
-/* As vfork(2): comes back when the child has called exec, or failed to. The pidfd or -errno. */
-static int start_child(struct keeper *k, struct launch *l, pid_t *pid)
-{
-	siginfo_t info;
-	int pidfd = -1;
-
-	*pid = idm_sys_clone(launch, k->stack + STACK_SIZE,
-			     CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, l, &pidfd);
-	if (*pid < 0)
-		return *pid;
-	if (!l->error)
-		return pidfd;
-	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
-	close(pidfd);
-	return -l->error;
-}
-
 /* ---- requests ---- */
 
-static char *set_pointers(char **pointers, uint32_t n, char *strings)
+/* The kernel writes the numbers before the processes run. No process but the first one starts them. */
+static void look_up_helpers(struct child *c)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		pointers[i] = strings;
-		strings += strlen(strings) + 1;
-	}
-	pointers[n] = NULL;
-	return strings;
+	if (!c->job)
+		return;
+	if (c->second == NONE)
+		c->second = __atomic_load_n(&c->job->report.pid, __ATOMIC_ACQUIRE);
+	if (c->assembler == NONE)
+		c->assembler = __atomic_load_n(&c->job->report.assembler, __ATOMIC_ACQUIRE);
 }
 
-static int remember(struct keeper *k, pid_t pid, int report)
+static void drop_job(struct child *c)
 {
-	((struct child *)k->children.at)[k->children.n++] = (struct child){ pid, report };
-	return report;
+	if (c->job)
+		munmap(c->job, c->size);
+	c->job = NULL;
+}
+
+/* Only as long as the first process may still start others. */
+static void drop_job_in_time(struct child *c)
+{
+	if (c->first == REAPED || (c->job && !idm_child_has_second(c->job) &&
+				   (c->assembler == REAPED || !idm_child_has_assembler(c->job))))
+		drop_job(c);
+}
+
+/* The memory of the job becomes the child's. The pidfd, or -errno. */
+static int start_child(struct keeper *k, struct child *c, const struct idm_keeper_request *request,
+		       int cgroup)
+{
+	struct idm_child child = {
+		.job = c->job, .pidfd = -1, .exit_signal = SIGCHLD, .stack = k->stack
+	};
+	int r = idm_child_clone(&child, request->clone_flags, cgroup);
+
+	if (r < 0)
+		return r;
+	idm_child_await_leaving(&child);
+	c->first = child.pid;
+	drop_job_in_time(c);
+	((struct child *)k->children.at)[k->children.n++] = *c;
+	return child.pidfd;
 }
 
 /* A descriptor that is -1 afterwards is not to be closed. */
-static int start_program(struct keeper *k, char *text, int *fds, pid_t *pid)
+static int start_program(struct keeper *k, struct child *c, const struct idm_keeper_request *request,
+			 int *fds, size_t n_fds)
 {
-	struct idm_keeper_request *head = (struct idm_keeper_request *)(void *)text;
-	struct launch l = { .fds = fds, .n = (int)head->n_fds, .signals = head->signals };
-	int pidfd;
+	size_t cgroup = (size_t)request->cgroup;
+	int r = idm_child_unpack(c->job, fds, n_fds);
 
-	l.places = (int *)(void *)(head + 1);
-	l.argv = (char **)(void *)(text + head->pointers);
-	l.envp = l.argv + head->argc + 1;
-	set_pointers(l.envp, head->envc, set_pointers(l.argv, head->argc, text + head->strings));
-	if (grow(&k->children, sizeof(struct child)) < 0)
-		return -ENOMEM;
-	pidfd = start_child(k, &l, pid);
-	if (pidfd >= 0) {
-		remember(k, *pid, fds[REQUEST_REPORT]);
+	if (r == 0 && request->cgroup >= 0 && cgroup >= n_fds)
+		r = -EMFILE;
+	if (r == 0)
+		r = grow(&k->children, sizeof(struct child));
+	if (r == 0)
+		r = start_child(k, c, request, request->cgroup < 0 ? -1 : fds[cgroup]);
+	if (r < 0)
+		drop_job(c);
+	else
 		fds[REQUEST_REPORT] = -1;
-	}
-	return pidfd;
+	return r;
 }
 
 /* The pidfd or -errno. Less descriptors than were sent: there was no room for them. */
-static int serve(struct keeper *k, int *fds, size_t n_fds, pid_t *pid)
+static int serve(struct keeper *k, const struct idm_keeper_request *request, int *fds, size_t n_fds,
+		 pid_t *pid)
 {
-	struct idm_keeper_request *head;
+	struct child c = { 0 };
 	struct stat st;
-	size_t wanted = REQUEST_FDS;
-	void *text;
 	int r;
 
 	if (n_fds < REQUEST_FDS)
@@ -219,30 +178,49 @@ static int serve(struct keeper *k, int *fds, size_t n_fds, pid_t *pid)
 	r = idm_sys_fstatat(fds[REQUEST_FILE], "", &st, AT_EMPTY_PATH);
 	if (r < 0)
 		return r;
-	text = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fds[REQUEST_FILE], 0);
-	if (text == MAP_FAILED)
+	c.report = fds[REQUEST_REPORT];
+	c.size = (size_t)st.st_size;
+	c.job = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[REQUEST_FILE], 0);
+	if (c.job == MAP_FAILED)
 		return -ENOMEM;
-	head = text;
-	for (uint32_t i = 0; i < head->n_fds; i++)
-		wanted += ((int *)(void *)(head + 1))[i] >= 0;
-	r = n_fds < wanted ? -EMFILE : start_program(k, text, fds, pid);
-	munmap(text, (size_t)st.st_size);
+	r = start_program(k, &c, request, fds, n_fds);
+	*pid = c.first;
 	return r;
 }
 
-/* The child's pipe; -1: it was not started here. */
-static int forget(struct keeper *k, pid_t pid)
+/* Whether it is this one, which is reaped by now: from here on another process may get the number. */
+static bool is_reaped(pid_t *number, pid_t pid)
 {
-	struct child *children = k->children.at;
+	if (*number != pid)
+		return false;
+	*number = REAPED;
+	return true;
+}
 
-	for (size_t i = 0; i < k->children.n; i++)
-		if (children[i].pid == pid) {
-			int report = children[i].report;
+/*
+ * The child that the process belongs to. *is_program: it is the program, or would have become it.
+ */
+static struct child *find(struct keeper *k, pid_t pid, bool *is_program)
+{
+	struct child *c = k->children.at;
 
-			children[i] = children[--k->children.n];
-			return report;
-		}
-	return -1;
+	for (struct child *end = c + k->children.n; c < end; c++) {
+		look_up_helpers(c);
+		*is_program = c->second == NONE;
+		if (is_reaped(&c->first, pid))
+			return c;
+		*is_program = c->second == pid;
+		if (is_reaped(&c->second, pid) || is_reaped(&c->assembler, pid))
+			return c;
+	}
+	return NULL;
+}
+
+static void forget_when_over(struct keeper *k, struct child *c)
+{
+	drop_job_in_time(c);
+	if (c->first == REAPED && c->second <= NONE && c->assembler <= NONE)
+		*c = ((struct child *)k->children.at)[--k->children.n];
 }
 
 /* If the program is gone, the child goes on without it, as its others do. */
@@ -255,16 +233,6 @@ static bool is_taken(struct keeper *k)
 	return idm_keeper_receive(k->ends.control, &taken, sizeof(taken), fds, &n_fds) <= 0 || taken;
 }
 
-static void end_child(struct keeper *k, int pidfd, pid_t pid)
-{
-	int report = forget(k, pid);
-	siginfo_t info;
-
-	idm_sys_pidfd_send_signal(pidfd, SIGKILL);
-	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
-	idm_close_fd(&report);
-}
-
 /* False: the program is gone. */
 static bool answer_request(struct keeper *k)
 {
@@ -272,17 +240,17 @@ static bool answer_request(struct keeper *k)
 	struct idm_keeper_answer answer;
 	size_t n_fds;
 	pid_t pid = 0;
-	char start;
-	ssize_t n = idm_keeper_receive(k->ends.control, &start, sizeof(start), fds, &n_fds);
+	struct idm_keeper_request request;
+	ssize_t n = idm_keeper_receive(k->ends.control, &request, sizeof(request), fds, &n_fds);
 	int pidfd;
 
 	if (n <= 0)
 		return false;
-	pidfd = serve(k, fds, n_fds, &pid);
+	pidfd = serve(k, &request, fds, n_fds, &pid);
 	answer.r = pidfd < 0 ? pidfd : pid;
 	n = idm_keeper_send(k->ends.control, &answer, sizeof(answer), &pidfd, pidfd >= 0);
 	if (n >= 0 && pidfd >= 0 && !is_taken(k))
-		end_child(k, pidfd, pid);
+		idm_sys_pidfd_send_signal(pidfd, SIGKILL);
 	idm_close_fd(&pidfd);
 	for (size_t i = 0; i < n_fds; i++)
 		idm_close_fd(&fds[i]);
@@ -304,11 +272,15 @@ static void write_report(int fd, const struct idm_exit *exit)
 /* A pipe of one's own always has room. Nobody else starts children here, so no number is used twice. */
 static void report(struct keeper *k, const struct idm_exit *exit)
 {
-	int fd = forget(k, exit->pid);
+	bool is_program;
+	struct child *c = find(k, exit->pid, &is_program);
 
-	if (fd >= 0) {
-		write_report(fd, exit);
-		close(fd);
+	if (c && is_program) {
+		write_report(c->report, exit);
+		close(c->report);
+	}
+	if (c) {
+		forget_when_over(k, c);
 	} else if (k->ends.orphans >= 0) {
 		((struct idm_exit *)k->orphans.at)[k->orphans.n++] = *exit;
 	}
@@ -383,19 +355,23 @@ static void close_others(const int keep[2])
 	close_between((unsigned int)keep[1] + 1, ~0U);
 }
 
+/* 0, or 1: the parent is in another PID namespace. */
 static int settle_in(struct keeper *k)
 {
+	struct idm_child child = { 0 };
+
 	default_signals();
 	close_others(k->ends.keep);
 	prctl(PR_SET_NAME, "idm-keeper");
-	k->stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	if (k->stack == MAP_FAILED)
+	if (idm_child_make_stack(&child) < 0)
 		return -ENOMEM;
+	k->stack = child.stack;
 	k->signals = idm_sys_signalfd(1ULL << (SIGCHLD - 1));
 	if (k->signals < 0)
 		return k->signals;
-	return k->ends.orphans >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
+	if (k->ends.orphans >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return -errno;
+	return getppid() == 0;
 }
 
 static void look_after_children(struct keeper *k)
@@ -431,7 +407,7 @@ int idm_keeper_main(void *ends)
 	struct keeper k = { .ends = *(const struct idm_keeper_ends *)ends };
 	struct idm_keeper_answer ready = { settle_in(&k) };
 
-	if (idm_keeper_send(k.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r == 0)
+	if (idm_keeper_send(k.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r >= 0)
 		live(&k);
 	return 0;
 }

@@ -7,20 +7,20 @@
 #include <sys/types.h>
 
 /*
- * A request is a packet with descriptors: a file, the working directory, the pipe for the report, and
- * those that the program wants. The file begins with this; then come `n_fds` ints: which of those in the
- * packet it is, or -1; then, where a pointer may be, room for argc + envc + 2 of them; then the strings.
+ * A request is a packet with descriptors: the job in its file (child-job.h), the pipe for the report, and
+ * those that the job and the request name by their places in the packet.
  */
 struct idm_keeper_request {
-	uint64_t signals; /* the mask */
-	uint32_t argc, envc, n_fds;
-	uint32_t pointers; /* where they are */
-	uint32_t strings;
+	uint64_t clone_flags;
+	int32_t cgroup; /* -1: the fork server's */
 };
 
-enum { REQUEST_FILE, REQUEST_DIRECTORY, REQUEST_REPORT, REQUEST_FDS };
+enum { REQUEST_FILE, REQUEST_REPORT, REQUEST_FDS };
 
-/* The answer: the number, with the pidfd; or -errno. */
+/*
+ * The answer: the number, with the pidfd; or -errno of clone(2). What fails later is in the job's report. The
+ * first answer of all says that the fork server is ready: 1 if it is in another PID namespace than the program.
+ */
 struct idm_keeper_answer {
 	int r;
 };

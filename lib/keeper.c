@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The program's side of the keeper.
+ * The program's side of the fork server.
  *
- * The keeper has a copy of the program's memory and nothing else of it. Not its descriptor table,
+ * The fork server has a copy of the program's memory and nothing else of it. Not its descriptor table,
  * although that would save passing descriptors: the end of the program is known by the socket's hanging
  * up, which it would not do if the keeper had both ends. It never execs and has no exit signal, so
  * nobody in the program takes it by mistake; not that it would matter much, since what happened to it is
@@ -11,10 +11,12 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "child.h"
 #include "error.h"
 #include "exit.h"
 #include "keeper-main.h"
@@ -61,6 +63,14 @@ static int await_answer(int control, int fds[IDM_SEND_FDS], size_t *n_fds)
 	return n == sizeof(answer) ? answer.r : -ESRCH;
 }
 
+/* Its inode number, or 0. */
+static uint64_t own_userns(void)
+{
+	struct stat st;
+
+	return idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/user", &st, 0) < 0 ? 0 : st.st_ino;
+}
+
 static int begin(struct idm_keeper *keeper, struct idm_keeper_ends *ends)
 {
 	int fds[IDM_SEND_FDS], r;
@@ -72,7 +82,10 @@ static int begin(struct idm_keeper *keeper, struct idm_keeper_ends *ends)
 	if (r < 0)
 		return r;
 	close(idm_take_fd(&ends->control));
-	return await_answer(keeper->control, fds, &n_fds);
+	r = await_answer(keeper->control, fds, &n_fds);
+	keeper->other_pidns = r > 0;
+	keeper->userns = own_userns();
+	return r < 0 ? r : 0;
 }
 
 int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *err)
@@ -117,132 +130,144 @@ void idm_keeper_end(struct idm_keeper *keeper)
 		idm_sys_waitid_pidfd(keeper->pidfd, &info, WEXITED | __WALL);
 	}
 	idm_close_fd(&keeper->pidfd);
-	*keeper = (struct idm_keeper){ -1, -1, -1 };
+	*keeper = IDM_NO_KEEPER;
 }
 
 /* ---- a request ---- */
 
-/* How many there are, and the bytes that they need. */
-static uint32_t count(char *const *strings, size_t *bytes)
-{
-	uint32_t n = 0;
+struct request {
+	struct idm_child_server server; /* first: a pointer to it is one to the request */
+	struct idm_keeper *keeper;
+	pthread_mutex_t *lock;
+	int report;
+};
 
-	for (; strings && strings[n]; n++)
-		*bytes += strlen(strings[n]) + 1;
-	return n;
+/* What the caller has changed since the fork server was started must not be passed over in silence. */
+static int check_namespaces(const struct idm_keeper *keeper, const struct idm_job *job,
+			    struct idm_error *err)
+{
+	uint64_t userns = job->flags & IDM_JOB_STAGE && keeper->userns ? own_userns() : 0;
+
+	if (job->process_group > 0 && keeper->other_pidns)
+		return idm_fail(err, -EINVAL, step_start, NULL,
+				"a process group requires a fork server in the caller's PID namespace");
+	if (userns && userns != keeper->userns)
+		return idm_fail(err, -EINVAL, step_start, NULL,
+				"namespaces, IDs and capabilities require a fork server in the caller's user "
+				"namespace");
+	return 0;
 }
 
-static char *put_strings(char *at, char *const *strings, uint32_t n)
+/* The job's descriptors and the cgroup's, and where the request says they are. */
+static int pack_fds(struct idm_job *job, struct idm_keeper_request *request, int *fds, size_t *n_fds,
+		    struct idm_error *err)
 {
-	for (uint32_t i = 0; i < n; i++)
-		at = stpcpy(at, strings[i]) + 1;
-	return at;
-}
+	int cgroup = request->cgroup, r = idm_child_pack(job, fds, n_fds, IDM_KEEPER_FDS);
 
-/* The descriptors that there are go out in their order, and each finds out its place in the packet. */
-static size_t put_fds(int *places, const struct idm_program *program, int *fds)
-{
-	size_t n = REQUEST_FDS;
-
-	for (size_t i = 0; i < program->n_fds; i++) {
-		places[i] = program->fds[i] < 0 ? -1 : (int)n;
-		if (program->fds[i] >= 0)
-			fds[n++] = program->fds[i];
+	if (r < 0)
+		return idm_fail(err, -EINVAL, step_start, NULL,
+				"the options and the library need %zu descriptors, over %d", *n_fds,
+				IDM_KEEPER_FDS);
+	if (cgroup >= 0) {
+		request->cgroup = (int32_t)*n_fds;
+		fds[(*n_fds)++] = cgroup;
 	}
-	return n;
-}
-
-static uint64_t signal_mask(void)
-{
-	uint64_t mask;
-
-	idm_sys_block_signals(&mask);
-	idm_sys_restore_signals(&mask);
-	return mask;
-}
-
-/* A file with the request, and the descriptors that it speaks of from `fds[REQUEST_FDS]` on. */
-static int write_request(const struct idm_program *program, int *fds, size_t *n_fds)
-{
-	struct idm_keeper_request head = { .n_fds = (uint32_t)program->n_fds, .signals = signal_mask() };
-	AUTO_CLOSE int file = -1;
-	AUTO_FREE char *text = NULL;
-	size_t bytes = 0;
-	int r;
-
-	head.argc = count(program->argv, &bytes);
-	head.envc = count(program->envp, &bytes);
-	if (bytes > INT32_MAX)
-		return -E2BIG; /* as execve would say; then the pointers are not too many either */
-	head.pointers = (uint32_t)((sizeof(head) + head.n_fds * sizeof(int) + 7) / 8 * 8);
-	head.strings = head.pointers + (uint32_t)((head.argc + head.envc + 2) * sizeof(char *));
-	text = calloc(1, head.strings + bytes);
-	if (!text)
-		return -ENOMEM;
-	memcpy(text, &head, sizeof(head));
-	*n_fds = put_fds((int *)(void *)(text + sizeof(head)), program, fds);
-	put_strings(put_strings(text + head.strings, program->argv, head.argc), program->envp,
-		    head.envc);
-
-	file = idm_sys_memfd("idm-start", false);
-	r = file < 0 ? file : idm_sys_write_all(file, text, head.strings + bytes);
-	return r < 0 ? r : idm_take_fd(&file);
+	return 0;
 }
 
 /* The pidfd. -EMFILE also: there was no room for it, and the child is dead. */
-static int send_request(struct idm_keeper *keeper, const struct idm_program *program, int report,
-			pid_t *pid)
+static int receive_child(struct idm_keeper *keeper, pid_t *pid)
 {
-	AUTO_CLOSE int file = -1, directory = -1;
-	int fds[IDM_SEND_FDS], got[IDM_SEND_FDS], r;
-	size_t n_fds = 0, n_got = 0;
-	char start = 0, taken;
-	ssize_t n;
+	int fds[IDM_SEND_FDS], r;
+	size_t n_fds = 0;
+	char taken;
 
-	file = write_request(program, fds, &n_fds);
-	if (file < 0)
-		return file;
-	directory = idm_sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
-	if (directory < 0)
-		return directory;
-	fds[REQUEST_FILE] = file;
-	fds[REQUEST_DIRECTORY] = directory;
-	fds[REQUEST_REPORT] = report;
-	n = idm_keeper_send(keeper->control, &start, sizeof(start), fds, n_fds);
-	if (n < 0)
-		return n == -EPIPE || n == -ECONNRESET ? -ESRCH : (int)n;
-	/* Room for the pidfd. */
-	idm_close_fd(&file);
-	idm_close_fd(&directory);
-	file = directory = -1;
-	r = await_answer(keeper->control, got, &n_got);
-	*pid = r;
+	r = await_answer(keeper->control, fds, &n_fds);
 	if (r < 0)
 		return r;
-	taken = n_got > 0;
+	*pid = r;
+	taken = n_fds > 0;
 	idm_keeper_send(keeper->control, &taken, sizeof(taken), NULL, 0);
-	return taken ? got[0] : -EMFILE;
+	return taken ? fds[0] : -EMFILE;
 }
 
-int idm_keeper_start(struct idm_keeper *keeper, const struct idm_program *program, int *report,
-		     pid_t *pid, struct idm_error *err)
+static int exchange(struct request *r, const struct idm_keeper_request *request, const int *fds,
+		    size_t n_fds, pid_t *pid)
 {
-	int ends[2] = { -1, -1 }, r = idm_sys_pipe(ends), pidfd;
-	const char *name = program->argv[0];
+	ssize_t n;
+	int pidfd;
 
-	if (r < 0)
-		return idm_fail(err, r, step_start, name, NULL);
-	pidfd = send_request(keeper, program, ends[1], pid);
+	pthread_mutex_lock(r->lock);
+	n = idm_keeper_send(r->keeper->control, request, sizeof(*request), fds, n_fds);
+	if (n < 0)
+		pidfd = n == -EPIPE || n == -ECONNRESET ? -ESRCH : (int)n;
+	else
+		pidfd = receive_child(r->keeper, pid);
+	pthread_mutex_unlock(r->lock);
+	return pidfd;
+}
+
+static int send_job(struct request *r, struct idm_child *child, struct idm_keeper_request *request,
+		    int report, struct idm_error *err)
+{
+	int cgroup = request->cgroup;
+	int fds[IDM_SEND_FDS] = { [REQUEST_FILE] = child->job_fd, [REQUEST_REPORT] = report }, code;
+	size_t n_fds = REQUEST_FDS;
+
+	code = pack_fds(child->job, request, fds, &n_fds, err);
+	if (code < 0)
+		return code;
+	code = idm_sys_write_all(child->job_fd, (const char *)child->job, child->job->size);
+	if (code < 0)
+		return idm_fail(err, code, step_start, NULL, NULL);
+	code = child->pidfd = exchange(r, request, fds, n_fds, &child->pid);
+	if (code == -ESRCH)
+		return idm_fail(err, code, step_start, NULL, "the fork server has exited");
+	return code < 0 ? idm_child_why_no_clone(code, cgroup, err) : 0;
+}
+
+static int clone_there(struct idm_child_server *server, struct idm_child *child, uint64_t flags,
+		       int cgroup, struct idm_error *err)
+{
+	struct request *r = (struct request *)server;
+	struct idm_keeper_request request = { .clone_flags = flags, .cgroup = cgroup };
+	int ends[2] = { -1, -1 }, code = check_namespaces(r->keeper, child->job, err);
+	pid_t pid;
+
+	if (code < 0)
+		return code;
+	code = idm_sys_pipe(ends);
+	if (code < 0)
+		return idm_fail(err, code, step_start, NULL, NULL);
+	r->report = ends[0];
+	code = send_job(r, child, &request, ends[1], err);
 	close(ends[1]);
-	if (pidfd < 0) {
-		close(ends[0]);
-		return idm_fail(err, pidfd, step_start, name,
-				pidfd == -ESRCH ? "the keeper is not there any more" : NULL);
+	if (code < 0)
+		return code;
+	pid = idm_exit_pid(child->pidfd); /* the fork server may count in another PID namespace */
+	if (pid > 0)
+		child->pid = pid;
+	return 0;
+}
+
+void idm_keeper_await_end(int report)
+{
+	idm_sys_poll_until(report, POLLIN, NULL);
+}
+
+int idm_keeper_start(struct idm_keeper *keeper, pthread_mutex_t *lock,
+		     const struct idm_child_options *options, int *report, pid_t *pid,
+		     struct idm_error *err)
+{
+	struct request r = { .server.clone = clone_there, .keeper = keeper, .lock = lock, .report = -1 };
+	int pidfd = idm_child_start_by(&r.server, options, err);
+
+	if (pidfd < 0 && r.report >= 0) {
+		idm_keeper_await_end(r.report);
+		close(r.report);
 	}
-	r = idm_exit_pid(pidfd); /* the keeper may count in another PID namespace */
-	if (r > 0)
-		*pid = r;
-	*report = ends[0];
+	*report = pidfd < 0 ? -1 : r.report;
+	*pid = r.server.pid;
 	return pidfd;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keeper: a process that starts others in our stead and waits for them. It reports each end through
+ * The fork server: a process that starts others in our stead and waits for them. It reports each end through
  * a pipe of its own: one that hangs up without a report says that the keeper was killed.
  */
 #ifndef IDM_KEEPER_H
 #define IDM_KEEPER_H
+
+#include <pthread.h>
 
 #include "idmount.h"
 
@@ -12,25 +14,28 @@ struct idm_keeper {
 	int pidfd;   /* -1: there is none */
 	int control; /* requests go out, answers come back; its end is the keeper's */
 	int orphans; /* reports of orphans; -1 if they are not wanted */
+	bool other_pidns; /* it counts processes in another PID namespace than the program */
+	uint64_t userns;  /* the inode number of its user namespace; 0: not known */
 };
+#define IDM_NO_KEEPER ((struct idm_keeper){ .pidfd = -1, .control = -1, .orphans = -1 })
 
-struct idm_program {
-	char *const *argv, *const *envp;
-	const int *fds;
-	size_t n_fds;
-};
-
-#define IDM_KEEPER_FDS 250 /* the kernel passes 253 at once */
+/* Of one program, with the library's own: the kernel passes 253 at once. */
+#define IDM_KEEPER_FDS 250
 
 /* Starts it. 0 or -errno. */
 int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *err);
 
 /*
  * Has it start a program. Returns the program's pidfd; *report is the pipe, *pid the number. -ESRCH: the
- * keeper is gone. Otherwise the errors of execve(2) and clone(2). One at a time.
+ * fork server has exited. Otherwise the errors of idm_child_start(). The lock is held while the two speak, and
+ * not while the program's namespaces and mounts are made.
  */
-int idm_keeper_start(struct idm_keeper *keeper, const struct idm_program *program, int *report,
-		     pid_t *pid, struct idm_error *err);
+int idm_keeper_start(struct idm_keeper *keeper, pthread_mutex_t *lock,
+		     const struct idm_child_options *options, int *report, pid_t *pid,
+		     struct idm_error *err);
+
+/* Waits until the fork server has reaped the program of this pipe, or has exited. */
+void idm_keeper_await_end(int report);
 
 /* Reads a report. 1, 0: there is none. The keeper is gone: 1, and IDM_EXIT_LOST. */
 int idm_keeper_take(int report, pid_t pid, struct idm_exit *exit);

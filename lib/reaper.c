@@ -46,7 +46,7 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 	pthread_mutex_init(&new->starting, NULL);
 	new->owner = getpid();
 	new->orphans.signals = new->orphans.found = -1;
-	new->keeper = (struct idm_keeper){ -1, -1, -1 };
+	new->keeper = IDM_NO_KEEPER;
 	r = new->fd = idm_sys_epoll_create();
 	if (r < 0) {
 		idm_reaper_free(new);
@@ -366,24 +366,12 @@ int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, s
 	return r;
 }
 
-static int check_program(const struct idm_program *program, struct idm_error *err)
-{
-	if (!program->argv || !program->argv[0])
-		return idm_fail(err, -EINVAL, step_start, NULL, "argv is empty");
-	if (program->n_fds > IDM_KEEPER_FDS)
-		return idm_fail(err, -EINVAL, step_start, program->argv[0], "over %d descriptors",
-				IDM_KEEPER_FDS);
-	return 0;
-}
-
 /* From now on its end would be reported to nobody. */
-static int give_up(int pidfd, int report, int r, const struct idm_program *program,
-		   struct idm_error *err)
+static int give_up(int pidfd, int report, int r, const char *path, struct idm_error *err)
 {
 	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
-		idm_sys_poll_until(report, POLLIN,
-				   NULL); /* until the keeper has reaped it, or is gone */
-	return r == -EEXIST ? r : idm_fail(err, r, step_start, program->argv[0], NULL);
+		idm_keeper_await_end(report);
+	return r == -EEXIST ? r : idm_fail(err, r, step_start, path, NULL);
 }
 
 static int watch_kept(struct idm_reaper *reaper, const struct idm_watch *watch, struct idm_error *err)
@@ -398,57 +386,55 @@ static int watch_kept(struct idm_reaper *reaper, const struct idm_watch *watch, 
 	return r;
 }
 
-static int start(struct idm_reaper *reaper, const struct idm_program *program, unsigned int flags,
+static int start(struct idm_reaper *reaper, const struct idm_child_options *options, unsigned int flags,
 		 void *data, struct idm_error *err)
 {
 	struct idm_watch watch = { .by_name.key = (uintptr_t)data, .flags = flags, .kept = true };
 	AUTO_CLOSE int pidfd = -1, report = -1;
 	int r;
 
-	if (reaper->keeper.pidfd < 0)
-		return idm_fail(err, -ECHILD, step_start, program->argv[0],
-				"the reaper has no keeper: call idm_reaper_keep() before");
-	pidfd = idm_keeper_start(&reaper->keeper, program, &report, &watch.pid, err);
+	pidfd = idm_keeper_start(&reaper->keeper, &reaper->starting, options, &report, &watch.pid, err);
 	if (pidfd < 0)
 		return pidfd;
 	watch.fd = report;
 	r = watch_kept(reaper, &watch, err);
 	if (r < 0)
-		return give_up(pidfd, report, r, program, err);
+		return give_up(pidfd, report, r, options->path, err);
 	idm_take_fd(&report);
 	return idm_take_fd(&pidfd);
 }
 
+static int refuse_unkept(const struct idm_reaper *reaper, struct idm_error *err)
+{
+	if (reaper->keeper.pidfd >= 0)
+		return 0;
+	return idm_fail(err, -ECHILD, step_start, NULL,
+			"the reaper has no fork server: call idm_reaper_keep() before");
+}
+
 /* A name that is taken is refused before anything is started; again, if somebody was faster meanwhile.
  */
-static int refuse_start(struct idm_reaper *reaper, const struct idm_program *program, unsigned int flags,
-			void *data, struct idm_error *err)
+static int refuse_start(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
 {
 	int r = refuse_fork(reaper, step_start, err);
 
 	if (r == 0)
 		r = check_flags(flags, IDM_REAPER_HOLD, step_start, err);
-	if (r == 0)
-		r = check_program(program, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&reaper->lock);
-	r = refuse_name(reaper, flags, data, step_start, err);
+	r = refuse_unkept(reaper, err);
+	if (r == 0)
+		r = refuse_name(reaper, flags, data, step_start, err);
 	pthread_mutex_unlock(&reaper->lock);
 	return r;
 }
 
-int idm_reaper_start(struct idm_reaper *reaper, char *const argv[], char *const envp[], const int *fds,
-		     size_t n_fds, unsigned int flags, void *data, struct idm_error *err)
+int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
+		     unsigned int flags, void *data, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	const struct idm_program program = { argv, envp, fds, n_fds };
-	int r = refuse_start(reaper, &program, flags, data, err);
+	int r = refuse_start(reaper, flags, data, err);
 
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&reaper->starting);
-	r = start(reaper, &program, flags, data, err);
-	pthread_mutex_unlock(&reaper->starting);
-	return r;
+	return r < 0 ? r : start(reaper, options, flags, data, err);
 }

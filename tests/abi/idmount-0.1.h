@@ -1095,8 +1095,8 @@ int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, s
  * ended. -EINVAL: flags, an empty argv, or over 250 fds. -EBADF: fds. -EEXIST, -EAGAIN, -EMFILE, -ENFILE,
  * -ENOMEM.
  */
-int idm_reaper_start(struct idm_reaper *reaper, char *const argv[], char *const envp[], const int *fds,
-		     size_t n_fds, unsigned int flags, void *data, struct idm_error *err);
+int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
+		     unsigned int flags, void *data, struct idm_error *err);
 
 #ifdef __cplusplus
 }

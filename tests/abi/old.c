@@ -184,8 +184,8 @@ static void of_children(void)
 static void of_reapers(void)
 {
 	static const char *const sh[] = { "sh", "-c", "exit 3", NULL };
-	static char name[] = "/bin/true";
-	char *argv[] = { name, NULL }, *envp[] = { NULL };
+	static const char *const argv[] = { "/bin/true", NULL };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	struct idm_reaper *reaper;
 	struct idm_exit exit;
 	int one, two, pidfd;
@@ -198,7 +198,9 @@ static void of_reapers(void)
 	     idm_reaper_next(reaper, -1, &exit, &data, &err) == 1 && data == &one && exit.status == 3);
 	close(pidfd);
 	tell("it gets a keeper", idm_reaper_keep(reaper, 0, NULL, &err) == 0);
-	pidfd = idm_reaper_start(reaper, argv, envp, NULL, 0, IDM_REAPER_HOLD, &two, &err);
+	o.path = argv[0];
+	o.argv = argv;
+	pidfd = idm_reaper_start(reaper, &o, IDM_REAPER_HOLD, &two, &err);
 	tell("which starts a program", pidfd >= 0);
 	tell("that is waited for",
 	     idm_reaper_wait(reaper, &two, -1, &exit, &err) == 1 && exit.status == 0);

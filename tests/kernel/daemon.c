@@ -303,12 +303,15 @@ static long try_child(void)
 
 static long try_reaper(void)
 {
-	static char program[] = "/bin/true";
-	char *const argv[] = { program, NULL }, *const envp[] = { NULL };
+	static const char *const argv[] = { "/bin/true", NULL };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	struct idm_exit exit;
+	long pidfd, r;
 	int name;
-	long pidfd = idm_reaper_start(reaper, argv, envp, NULL, 0, IDM_REAPER_HOLD, &name, &error), r;
 
+	o.path = argv[0];
+	o.argv = argv;
+	pidfd = idm_reaper_start(reaper, &o, IDM_REAPER_HOLD, &name, &error);
 	if (pidfd < 0)
 		return pidfd;
 	r = idm_reaper_wait(reaper, &name, -1, &exit, &error);

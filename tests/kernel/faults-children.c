@@ -329,13 +329,15 @@ TEST(a_reaper_that_adopts)
 
 static int keep_and_take(struct idm_reaper *reaper, struct idm_error *err)
 {
-	static char *const argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)"exit 0", NULL };
-	static char *const envp[] = { NULL };
+	static const char *const argv[] = { "/bin/sh", "-c", "exit 0", NULL };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	int pidfd, r = idm_reaper_keep(reaper, IDM_REAPER_ORPHANS, &orphan_data, err);
 
 	if (r < 0)
 		return r;
-	pidfd = idm_reaper_start(reaper, argv, envp, NULL, 0, 0, &child_data, err);
+	o.path = argv[0];
+	o.argv = argv;
+	pidfd = idm_reaper_start(reaper, &o, 0, &child_data, err);
 	if (pidfd < 0)
 		return pidfd;
 	close(pidfd);

@@ -203,16 +203,19 @@ static int start(struct idm_error *err)
 
 static int keep(struct idm_error *err)
 {
-	static char *const argv[] = { (char *)"/bin/true", NULL }, *const envp[] = { NULL };
+	static const char *const argv[] = { "/bin/true", NULL };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	struct idm_reaper *reaper;
 	struct idm_exit exit;
 	int r = idm_reaper_new(&reaper, err);
 
 	if (r < 0)
 		return r;
+	o.path = argv[0];
+	o.argv = argv;
 	r = idm_reaper_keep(reaper, 0, NULL, err);
 	if (r == 0)
-		r = idm_reaper_start(reaper, argv, envp, NULL, 0, 0, NULL, err);
+		r = idm_reaper_start(reaper, &o, 0, NULL, err);
 	if (r >= 0) {
 		close(r);
 		r = idm_reaper_next(reaper, -1, &exit, NULL, err);

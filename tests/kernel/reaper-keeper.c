@@ -31,13 +31,36 @@ static struct idm_reaper *keeping(unsigned int flags, void *data)
 	return reaper;
 }
 
+/* fds[i] becomes descriptor i, -1: it has none; those of 0, 1 and 2 that are not among them are closed. */
+static struct idm_child_options program(char *const argv[], const int *fds, size_t n)
+{
+	static struct idm_child_fd table[300];
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+
+	o.path = argv[0];
+	o.argv = (const char *const *)argv;
+	o.envp = (const char *const *)no_environment;
+	o.fds = table;
+	o.n_fds = n < 3 ? 3 : n;
+	for (size_t i = 0; i < o.n_fds; i++)
+		table[i] = (struct idm_child_fd){ i < n ? fds[i] : -1, (int)i };
+	return o;
+}
+
+static int start_as(struct idm_reaper *reaper, char *const argv[], const int *fds, size_t n,
+		    unsigned int flags, void *data, struct idm_error *err)
+{
+	struct idm_child_options o = program(argv, fds, n);
+
+	return idm_reaper_start(reaper, &o, flags, data, err);
+}
+
 static int start_with(struct idm_reaper *reaper, char *const argv[], const int *fds, size_t n,
 		      void *data)
 {
 	struct idm_error err;
 
-	return (int)assert_ok(idm_reaper_start(reaper, argv, no_environment, fds, n, 0, data, &err),
-			      &err);
+	return (int)assert_ok(start_as(reaper, argv, fds, n, 0, data, &err), &err);
 }
 
 static int start(struct idm_reaper *reaper, const char *text, void *data)
@@ -122,13 +145,11 @@ TEST(a_child_can_be_held)
 	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
 	struct idm_exit exit;
 	struct idm_error err;
-	int x, pidfd = (int)assert_ok(idm_reaper_start(reaper, SHELL("exit 4"), no_environment, NULL, 0,
-						       IDM_REAPER_HOLD, &x, &err),
+	int x, pidfd = (int)assert_ok(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_HOLD, &x,
+					       &err),
 				      &err);
 
-	assert_error(idm_reaper_start(reaper, SHELL("exit 4"), no_environment, NULL, 0, IDM_REAPER_HOLD,
-				      &x, &err),
-		     -EEXIST, &err, "", "start program", "same data");
+	assert_error(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_HOLD, &x, &err), -EEXIST, &err, "", "start program", "same data");
 	assert_ok(idm_reaper_wait(reaper, &x, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, CLD_EXITED, 4);
 	assert_nothing(reaper);
@@ -147,9 +168,12 @@ TEST(the_program_gets_what_it_was_given)
 			 (char *)"",
 			 (char *)" a b ",
 			 NULL };
+	struct idm_child_options o = program(argv, NULL, 0);
 	struct idm_error err;
-	int pidfd = (int)assert_ok(idm_reaper_start(reaper, argv, environment, NULL, 0, 0, NULL, &err),
-				   &err);
+	int pidfd;
+
+	o.envp = (const char *const *)environment;
+	pidfd = (int)assert_ok(idm_reaper_start(reaper, &o, 0, NULL, &err), &err);
 
 	assert_next(reaper, NULL, 0, CLD_EXITED, 0);
 	close(pidfd);
@@ -241,30 +265,45 @@ TEST(exchanged_and_repeated_descriptors)
 	close(out[1]);
 }
 
+/* So many different ones. */
+static void open_many(int *fds, int n)
+{
+	for (int i = 0; i < n; i++)
+		fds[i] = (int)must(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+static void close_many(const int *fds, int n)
+{
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+}
+
 TEST(what_cannot_be_started)
 {
 	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL), *plain = reaper_new();
 	struct snapshot *before = snapshot_take(SNAPSHOT_FDS);
 	char *none[] = { NULL }, *missing[] = { (char *)"/no/such/program", NULL },
 	     *directory[] = { (char *)"/usr", NULL }, *many[] = { (char *)"/bin/true", NULL, NULL };
-	int fds[300] = { 0 };
+	int fds[300];
 	struct idm_error err;
 
-#define assert_refused(what, flags, argv, n, code, subject, reason)                                 \
-	assert_error(idm_reaper_start(what, argv, no_environment, fds, n, flags, NULL, &err), code, \
-		     &err, subject, "start program", reason)
-	assert_refused(plain, 0, missing, 0, -ECHILD, "/no/such/program", "no keeper");
-	assert_refused(reaper, 0, missing, 0, -ENOENT, "/no/such/program", NULL);
-	assert_refused(reaper, 0, directory, 0, -EACCES, "/usr", NULL);
-	assert_refused(reaper, 0, none, 0, -EINVAL, "", "argv is empty");
-	assert_refused(reaper, IDM_REAPER_SPARE, missing, 0, -EINVAL, "", "unknown flags 0x2");
-	assert_refused(reaper, 0, missing, 251, -EINVAL, "/no/such/program", "over 250 descriptors");
+#define assert_refused(what, flags, argv, n, code, subject, step, reason)                          \
+	assert_error(start_as(what, argv, fds, n, flags, NULL, &err), code, &err, subject, step, reason)
+	assert_refused(plain, 0, missing, 0, -ECHILD, "", "start program", "no fork server");
+	assert_refused(reaper, 0, missing, 0, -ENOENT, "/no/such/program", "execute", NULL);
+	assert_refused(reaper, 0, directory, 0, -EACCES, "/usr", "execute", NULL);
+	assert_refused(reaper, 0, none, 0, -EINVAL, "", "start program", "no path");
+	assert_refused(reaper, IDM_REAPER_SPARE, missing, 0, -EINVAL, "", "start program",
+		       "unknown flags 0x2");
+	open_many(fds, 251);
+	assert_refused(reaper, 0, missing, 251, -EINVAL, "", "start program", "over 250");
+	close_many(fds, 251);
 	fds[0] = 9999;
-	assert_refused(reaper, 0, missing, 1, -EBADF, "/no/such/program", NULL);
+	assert_refused(reaper, 0, missing, 1, -EBADF, "", "pass descriptors", "9999");
 	many[1] = malloc(200000); /* a single string is 128 KiB at most */
 	memset(many[1], 'x', 199999);
 	many[1][199999] = '\0';
-	assert_refused(reaper, 0, many, 0, -E2BIG, "/bin/true", NULL);
+	assert_refused(reaper, 0, many, 0, -E2BIG, "/bin/true", "execute", NULL);
 	free(many[1]);
 	assert_error(idm_reaper_keep(reaper, 0, NULL, &err), -EALREADY, &err, "", "start keeper",
 		     "has one");
@@ -279,16 +318,17 @@ TEST(without_descriptors_in_the_keeper_nothing_is_started)
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	struct rlimit limit, tight;
 	struct idm_error err;
-	int pidfd;
+	int fds[20], pidfd;
 
 	must(getrlimit(RLIMIT_NOFILE, &limit));
 	tight = (struct rlimit){ 16, limit.rlim_max };
 	must(setrlimit(RLIMIT_NOFILE, &tight));
 	reaper = keeping(0, NULL);
 	must(setrlimit(RLIMIT_NOFILE, &limit));
-	int fds[20] = { 0 };
-	assert_error(idm_reaper_start(reaper, SHELL("exit 1"), no_environment, fds, 20, 0, NULL, &err),
-		     -EMFILE, &err, "/bin/sh", "start program", NULL);
+	open_many(fds, 20);
+	assert_error(start_as(reaper, SHELL("exit 1"), fds, 20, 0, NULL, &err), -EMFILE, &err, "",
+		     "start program", NULL);
+	close_many(fds, 20);
 	pidfd = start(reaper, "exit 2", NULL);
 	assert_next(reaper, NULL, 0, CLD_EXITED, 2);
 	assert_nothing(reaper);
@@ -325,12 +365,11 @@ TEST(a_program_that_cannot_be_held_is_not_started)
 
 		tight = (struct rlimit){ n, limit.rlim_max };
 		must(setrlimit(RLIMIT_NOFILE, &tight));
-		r = idm_reaper_start(reaper, SHELL("exec sleep 1000"), no_environment, NULL, 0, 0, NULL,
-				     &err);
+		r = start_as(reaper, SHELL("exec sleep 1000"), NULL, 0, 0, NULL, &err);
 		must(setrlimit(RLIMIT_NOFILE, &limit));
 		if (r >= 0)
 			break;
-		assert_error(r, -EMFILE, &err, "/bin/sh", "start program", NULL);
+		assert_error(r, -EMFILE, &err, "", NULL, NULL);
 		read_children(keeper, text, sizeof(text));
 		assert_string_equal(text, "");
 	}
@@ -377,8 +416,7 @@ TEST(many_orphans_that_nobody_asks_for)
 
 	snprintf(script, sizeof(script),
 		 "i=0; while [ $i -lt %d ]; do (: & exec 2>&1); i=$((i + 1)); done; exit 5", most);
-	pidfd = (int)assert_ok(idm_reaper_start(reaper, SHELL(script), no_environment, NULL, 0,
-						IDM_REAPER_HOLD, &child, &err),
+	pidfd = (int)assert_ok(start_as(reaper, SHELL(script), NULL, 0, IDM_REAPER_HOLD, &child, &err),
 			       &err);
 	assert_ok(idm_reaper_wait(reaper, &child, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, CLD_EXITED, 5);
@@ -472,8 +510,8 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	reaper = keeping(IDM_REAPER_ORPHANS, &orphans);
 	first = start(reaper, "exec /bin/sleep 1000", &x);
-	second = (int)assert_ok(idm_reaper_start(reaper, SHELL("exec /bin/sleep 1000"), no_environment,
-						 NULL, 0, IDM_REAPER_HOLD, &y, &err),
+	second = (int)assert_ok(start_as(reaper, SHELL("exec /bin/sleep 1000"), NULL, 0,
+					 IDM_REAPER_HOLD, &y, &err),
 				&err);
 	keeper = find_keeper();
 	copy = child_staying(); /* of all descriptors */
@@ -482,8 +520,8 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	assert_ok(idm_reaper_wait(reaper, &y, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, IDM_EXIT_LOST, -1);
 	assert_nothing(reaper);
-	assert_error(idm_reaper_start(reaper, SHELL("exit 1"), no_environment, NULL, 0, 0, NULL, &err),
-		     -ESRCH, &err, "/bin/sh", "start program", "keeper is not there");
+	assert_error(start_as(reaper, SHELL("exit 1"), NULL, 0, 0, NULL, &err), -ESRCH, &err, "",
+		     "start program", "fork server has exited");
 	must(syscall(SYS_pidfd_send_signal, first, SIGKILL, NULL, 0));
 	must(syscall(SYS_pidfd_send_signal, second, SIGKILL, NULL, 0));
 	must(wait(NULL)); /* they have become ours */

@@ -229,13 +229,16 @@ TEST_AS(beside_a_thief_by_what_the_kernel_knows, 300, 6, 15, beside_nobody)
 
 static void start_by_keeper(size_t i)
 {
-	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)exit_script(i), NULL };
-	char *none[] = { NULL };
+	const char *argv[] = { "/bin/sh", "-c", exit_script(i), NULL };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	struct idm_error err;
-	int pidfd = (int)assert_ok(idm_reaper_start(stage.reaper, argv, none, NULL, 0,
-						    is_held(i) ? IDM_REAPER_HOLD : 0, &slots[i], &err),
-				   &err);
+	int pidfd;
 
+	o.path = argv[0];
+	o.argv = argv;
+	pidfd = (int)assert_ok(idm_reaper_start(stage.reaper, &o, is_held(i) ? IDM_REAPER_HOLD : 0,
+						&slots[i], &err),
+			       &err);
 	close(pidfd);
 }
 

@@ -632,7 +632,7 @@ static void look_from_a_fork(void *arg)
 	struct child c = child_exiting(0);
 	struct idm_exit exit;
 	struct idm_error err;
-	char *argv[] = { (char *)"/bin/true", NULL };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 
 	assert_error(idm_reaper_add(reaper, c.pidfd, 0, NULL, &err), -ECHILD, &err, "", "watch child",
 		     "belongs to process");
@@ -641,7 +641,7 @@ static void look_from_a_fork(void *arg)
 	assert_int_equal(idm_reaper_wait(reaper, NULL, 0, &exit, &err), -ECHILD);
 	assert_int_equal(idm_reaper_adopt(reaper, 0, NULL, &err), -ECHILD);
 	assert_int_equal(idm_reaper_keep(reaper, 0, NULL, &err), -ECHILD);
-	assert_int_equal(idm_reaper_start(reaper, argv, NULL, NULL, 0, 0, NULL, &err), -ECHILD);
+	assert_int_equal(idm_reaper_start(reaper, &o, 0, NULL, &err), -ECHILD);
 	idm_reaper_free(reaper);
 	must(waitpid(c.pid, NULL, 0));
 }

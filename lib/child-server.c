@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/* A job on its way to the process that makes the clone in the caller's stead: what it says of descriptors. */
+#include <errno.h>
+
+#include "child-steps.h"
+#include "child.h"
+
+struct packet {
+	int *fds;
+	size_t n, most;
+};
+
+/* A descriptor that is named twice is sent once. */
+static void pack(int32_t *fd, long arg)
+{
+	struct packet *p = (struct packet *)arg;
+	size_t i = 0;
+
+	while (i < p->n && i < p->most && p->fds[i] != *fd)
+		i++;
+	if (i == p->n && p->n++ < p->most)
+		p->fds[i] = *fd;
+	*fd = (int32_t)i;
+}
+
+static void unpack(int32_t *fd, long arg)
+{
+	struct packet *p = (struct packet *)arg;
+
+	if ((size_t)*fd < p->n)
+		*fd = p->fds[*fd];
+	else
+		p->most = 0;
+}
+
+static void each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), struct packet *p)
+{
+	struct idm_job_fd *fds = idm_job_array(job, job->fds);
+
+	idm_job_each_fd(job, each, (long)p);
+	for (uint32_t i = 0; i < job->n_fds; i++)
+		if (fds[i].from >= 0)
+			each(&fds[i].from, (long)p);
+}
+
+int idm_child_pack(struct idm_job *job, int *fds, size_t *n_fds, size_t most)
+{
+	struct packet p = { fds, *n_fds, most };
+
+	each_fd(job, pack, &p);
+	*n_fds = p.n;
+	return p.n > most ? -E2BIG : 0;
+}
+
+int idm_child_unpack(struct idm_job *job, const int *fds, size_t n_fds)
+{
+	struct packet p = { (int *)fds, n_fds, 1 };
+
+	each_fd(job, unpack, &p);
+	return p.most ? 0 : -EMFILE;
+}
+
+bool idm_child_has_assembler(const struct idm_job *job)
+{
+	return job->flags & IDM_JOB_STAGE && idm_job_locks_mounts(job);
+}
+
+bool idm_child_has_second(const struct idm_job *job)
+{
+	return job->flags & IDM_JOB_SECOND;
+}
