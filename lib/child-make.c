@@ -217,10 +217,14 @@ static bool is_for_the_child(const struct idm_child_options *o, const struct idm
 	return false;
 }
 
+/*
+ * Not if it is close-on-exec: where the caller has closed 0, 1 or 2, the socket to its fork server can
+ * have that number, or a file of another library.
+ */
 static bool is_inherited(const struct idm_child_options *o, const struct idm_child_userns *userns,
 			 int fd)
 {
-	return !is_named(o, fd) && is_open(fd) && !is_for_the_child(o, userns, fd);
+	return !is_named(o, fd) && idm_sys_fd_flags(fd) == 0 && !is_for_the_child(o, userns, fd);
 }
 
 static int put_fds(struct maker *m, const struct idm_child_options *o,

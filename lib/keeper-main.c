@@ -32,6 +32,7 @@ struct child {
 	pid_t second;
 	pid_t assembler; /* helps, and exits */
 	int report;
+	struct idm_exit exit; /* of the program */
 	struct idm_job *job; /* the memory that they say their numbers in; NULL: all are known */
 	size_t size;
 };
@@ -197,30 +198,25 @@ static bool is_reaped(pid_t *number, pid_t pid)
 	return true;
 }
 
-/*
- * The child that the process belongs to. *is_program: it is the program, or would have become it.
- */
-static struct child *find(struct keeper *k, pid_t pid, bool *is_program)
+/* The child that the process belongs to. The exit is the program's, or of what would have become it. */
+static struct child *find(struct keeper *k, const struct idm_exit *exit)
 {
 	struct child *c = k->children.at;
 
 	for (struct child *end = c + k->children.n; c < end; c++) {
 		look_up_helpers(c);
-		*is_program = c->second == NONE;
-		if (is_reaped(&c->first, pid))
-			return c;
-		*is_program = c->second == pid;
-		if (is_reaped(&c->second, pid) || is_reaped(&c->assembler, pid))
+		if (exit->pid == (c->second == NONE ? c->first : c->second))
+			c->exit = *exit;
+		if (is_reaped(&c->first, exit->pid) || is_reaped(&c->second, exit->pid) ||
+		    is_reaped(&c->assembler, exit->pid))
 			return c;
 	}
 	return NULL;
 }
 
-static void forget_when_over(struct keeper *k, struct child *c)
+static bool is_over(const struct child *c)
 {
-	drop_job_in_time(c);
-	if (c->first == REAPED && c->second <= NONE && c->assembler <= NONE)
-		*c = ((struct child *)k->children.at)[--k->children.n];
+	return c->first == REAPED && c->second <= NONE && c->assembler <= NONE;
 }
 
 /* If the program is gone, the child goes on without it, as its others do. */
@@ -269,18 +265,21 @@ static void write_report(int fd, const struct idm_exit *exit)
 	}
 }
 
-/* A pipe of one's own always has room. Nobody else starts children here, so no number is used twice. */
+/*
+ * The program's exit, when its helpers have been reaped, too. A pipe of one's own always has room. Nobody
+ * else starts children here, so no number is used twice.
+ */
 static void report(struct keeper *k, const struct idm_exit *exit)
 {
-	bool is_program;
-	struct child *c = find(k, exit->pid, &is_program);
+	struct child *c = find(k, exit);
 
-	if (c && is_program) {
-		write_report(c->report, exit);
+	if (c && is_over(c)) {
+		write_report(c->report, &c->exit);
 		close(c->report);
-	}
-	if (c) {
-		forget_when_over(k, c);
+		drop_job(c);
+		*c = ((struct child *)k->children.at)[--k->children.n];
+	} else if (c) {
+		drop_job_in_time(c);
 	} else if (k->ends.orphans >= 0) {
 		((struct idm_exit *)k->orphans.at)[k->orphans.n++] = *exit;
 	}

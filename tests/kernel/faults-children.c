@@ -329,15 +329,11 @@ TEST(a_reaper_that_adopts)
 
 static int keep_and_take(struct idm_reaper *reaper, struct idm_error *err)
 {
-	static const char *const argv[] = { "/bin/sh", "-c", "exit 0", NULL };
-	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	int pidfd, r = idm_reaper_keep(reaper, IDM_REAPER_ORPHANS, &orphan_data, err);
 
 	if (r < 0)
 		return r;
-	o.path = argv[0];
-	o.argv = argv;
-	pidfd = idm_reaper_start(reaper, &o, 0, &child_data, err);
+	pidfd = idm_reaper_start(reaper, options, 0, &child_data, err);
 	if (pidfd < 0)
 		return pidfd;
 	close(pidfd);
@@ -358,6 +354,22 @@ static int reap_kept(struct idm_error *err)
 
 TEST(a_keeper)
 {
+	struct idm_child_options o = shell(SHELL("exit 0"));
+
 	faults_enter();
+	options = &o;
 	survive(&(struct operation){ "keeper", .go = reap_kept, .check = assert_child, .ignore = "sh" });
+}
+
+TEST(a_container_by_a_fork_server)
+{
+	struct idm_child_options o;
+
+	faults_enter();
+	map = map_of("0:100000:65536");
+	o = container(IDM_CHILD_INIT);
+	options = &o;
+	survive(&(struct operation){ "container, fork server", .go = reap_kept, .check = assert_child,
+				     .ignore = "sh" });
+	idm_map_free(map);
 }

@@ -338,6 +338,27 @@ TEST(it_joins_a_process_group_of_the_session)
 	assert_not_started(reaper, &o, -EPERM, "", "set process group", NULL);
 }
 
+/* The library's own descriptors can have their numbers: above all the socket to the fork server. */
+TEST(what_the_reaper_holds_is_no_standard_input)
+{
+	struct idm_child_options o = SCRIPT("cd /proc/$$/fd && echo * && exit 7");
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
+	AUTO_FREE char *text = NULL;
+	int input = (int)must(fcntl(0, F_DUPFD_CLOEXEC, 20));
+
+	close(0);
+	reaper = reaper_new();
+	assert_int_equal(idm_reaper_fd(reaper), 0);
+	assert_ok(idm_reaper_keep(reaper, 0, NULL, NULL), NULL);
+	text = output_of_container(reaper, &o);
+	assert_string_equal(text, "0 1 2\n"); /* 0 is the directory */
+	idm_reaper_free(reaper);
+	reaper = NULL;
+	must(dup2(input, 0));
+	close(input);
+	assert_ok(idm_reaper_new(&reaper, NULL), NULL);
+}
+
 /* ---- what fails ---- */
 
 TEST(what_fails_inside_says_where_and_why)
