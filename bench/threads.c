@@ -74,7 +74,7 @@ static const struct kind {
 	[FORK] = { "fork, pause, kill", userns_fork_pause_kill, 100 },
 	[REEXEC] = { "re-exec under ptrace", userns_reexec, 100 },
 	[BARE] = { "bare system calls", userns_bare, 200 },
-	[CACHED] = { "idm_cache_userns", userns_cached, 20000 },
+	[CACHED] = { "idm_userns_cache_open", userns_cached, 20000 },
 	[DUP] = { "dup", duplicate, 20000 },
 };
 

@@ -23,7 +23,7 @@
 #define MAP_KERNEL "0 100000 65536\n"
 
 static struct idm_map *map;
-static struct idm_cache *cache;
+static struct idm_userns_cache *cache;
 
 /* ---- ours ---- */
 
@@ -38,7 +38,7 @@ int userns_cached(void)
 {
 	struct idm_error err;
 
-	return check_idm(idm_cache_userns(cache, map, &err), &err);
+	return check_idm(idm_userns_cache_open(cache, map, &err), &err);
 }
 
 /* ---- what all children are used for, by number, as everybody but us does ---- */
@@ -293,6 +293,6 @@ void userns_begin(void)
 	if (getenv("IDM_BENCH_REEXEC"))
 		_exit(0); /* it is killed while it is stopped, and does not come here */
 	map = new_map(USERNS_MAP);
-	check(idm_cache_new(4, &cache), "cache");
+	check(idm_userns_cache_new(4, &cache), "cache");
 	close(userns_cached());
 }

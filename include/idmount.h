@@ -28,7 +28,7 @@
  *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
  *    argument is modified. The exceptions are named where they exist.
  *  - Functions on different objects may be called from any number of threads. An object is locked
- *    by the library only where that is said (struct idm_cache, struct idm_reaper).
+ *    by the library only where that is said (struct idm_userns_cache, struct idm_reaper).
  *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
  *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
  *    reapers are made of.
@@ -419,27 +419,28 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 
 /*
  * A cache of such descriptors, keyed by what the map says (not by how it was written). All functions
- * but idm_cache_free() may be called by any number of threads; several threads that miss for the same
- * map make one namespace. A caller that enters another user namespace needs another cache: the seen ids
- * are those of the namespace where the descriptor was made. In a child of fork(2) use a cache only if no other thread could have been
- * inside it.
+ * but idm_userns_cache_free() may be called by any number of threads. Several threads that miss for the
+ * same map make one namespace. A caller that enters another user namespace needs another cache: the seen
+ * ids are those of the namespace where the descriptor was made. In a child of fork(2) use a cache only if
+ * no other thread could have been inside it.
  */
-struct idm_cache;
+struct idm_userns_cache;
 
 /*
  * A new cache in *cache that keeps at most `max` namespaces (1 to 65536; each is one descriptor); the
  * least recently used goes first. -EINVAL, -ENOMEM.
  */
-int idm_cache_new(size_t max, struct idm_cache **cache);
+int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache);
 
 /* Closes the kept descriptors and releases the cache. NULL is allowed. No call may be under way. */
-void idm_cache_free(struct idm_cache *cache);
+void idm_userns_cache_free(struct idm_userns_cache *cache);
 
 /*
  * As idm_userns_open(map, 0, err), out of the cache if it can. The descriptor is a duplicate, the
  * caller's to close. Errors as idm_userns_open(); failures are not cached.
  */
-int idm_cache_userns(struct idm_cache *cache, const struct idm_map *map, struct idm_error *err);
+int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *map,
+			  struct idm_error *err);
 
 /* ---- trees ----------------------------------------------------------------------------------- */
 

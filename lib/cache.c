@@ -24,7 +24,7 @@ struct slot {
 	size_t users;  /* the maker and those who wait for it */
 };
 
-struct idm_cache {
+struct idm_userns_cache {
 	pthread_rwlock_t lock;
 	struct slot *first;
 	size_t n, max;
@@ -53,12 +53,12 @@ static uint64_t hash(const struct idm_map *map)
 	return hash_side(hash_side(0xcbf29ce484222325ULL, map, IDM_UID), map, IDM_GID);
 }
 
-int idm_cache_new(size_t max, struct idm_cache **cache)
+int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache)
 {
 	HOLD_CANCEL;
 
 	pthread_rwlockattr_t fair;
-	struct idm_cache *c;
+	struct idm_userns_cache *c;
 
 	*cache = NULL;
 	if (max < 1 || max > 65536)
@@ -86,7 +86,7 @@ static void free_slot(struct slot *s)
 	free(s);
 }
 
-void idm_cache_free(struct idm_cache *cache)
+void idm_userns_cache_free(struct idm_userns_cache *cache)
 {
 	HOLD_CANCEL;
 
@@ -104,7 +104,7 @@ void idm_cache_free(struct idm_cache *cache)
 
 /* ---- under the lock, which may be one for reading ---- */
 
-static struct slot *find(const struct idm_cache *c, const struct idm_map *map, uint64_t h)
+static struct slot *find(const struct idm_userns_cache *c, const struct idm_map *map, uint64_t h)
 {
 	for (struct slot *s = c->first; s; s = s->next)
 		if (s->hash == h && idm_map_equal(s->map, map))
@@ -113,7 +113,7 @@ static struct slot *find(const struct idm_cache *c, const struct idm_map *map, u
 }
 
 /* If it was the last one anyway, nothing is written, so that threads on other processors can go on. */
-static void note_use(struct idm_cache *c, struct slot *s)
+static void note_use(struct idm_userns_cache *c, struct slot *s)
 {
 	uint64_t clock = __atomic_load_n(&c->clock, __ATOMIC_RELAXED);
 
@@ -122,7 +122,7 @@ static void note_use(struct idm_cache *c, struct slot *s)
 				 __ATOMIC_RELAXED);
 }
 
-static int duplicate(struct idm_cache *c, struct slot *s, struct idm_error *err)
+static int duplicate(struct idm_userns_cache *c, struct slot *s, struct idm_error *err)
 {
 	int fd = idm_sys_dup(s->fd);
 
@@ -132,7 +132,7 @@ static int duplicate(struct idm_cache *c, struct slot *s, struct idm_error *err)
 
 /* ---- under the lock for writing ---- */
 
-static void take_out(struct idm_cache *c, struct slot *slot)
+static void take_out(struct idm_userns_cache *c, struct slot *slot)
 {
 	for (struct slot **at = &c->first; *at; at = &(*at)->next)
 		if (*at == slot) {
@@ -143,7 +143,7 @@ static void take_out(struct idm_cache *c, struct slot *slot)
 }
 
 /* Closes the least recently used until `n` are left. Those that somebody works on or waits for stay. */
-static void shrink(struct idm_cache *c, size_t n)
+static void shrink(struct idm_userns_cache *c, size_t n)
 {
 	while (c->n > n) {
 		struct slot *oldest = NULL;
@@ -158,7 +158,7 @@ static void shrink(struct idm_cache *c, size_t n)
 	}
 }
 
-static struct slot *add(struct idm_cache *c, const struct idm_map *map, uint64_t h)
+static struct slot *add(struct idm_userns_cache *c, const struct idm_map *map, uint64_t h)
 {
 	struct slot *s = calloc(1, sizeof(*s));
 
@@ -183,7 +183,7 @@ static void let_go(struct slot *s)
 }
 
 /* Makes the namespace with the lock released, so that other maps are not held up. */
-static int make(struct idm_cache *c, struct slot *s, struct idm_error *err)
+static int make(struct idm_userns_cache *c, struct slot *s, struct idm_error *err)
 {
 	int fd, r;
 
@@ -206,7 +206,7 @@ static int make(struct idm_cache *c, struct slot *s, struct idm_error *err)
 }
 
 /* Waits for the thread that is making it. -EAGAIN: that failed, and it is this thread's turn. */
-static int await(struct idm_cache *c, struct slot *s, struct idm_error *err)
+static int await(struct idm_userns_cache *c, struct slot *s, struct idm_error *err)
 {
 	int r;
 
@@ -223,7 +223,7 @@ static int await(struct idm_cache *c, struct slot *s, struct idm_error *err)
 /* ---- the call ---- */
 
 /* -EAGAIN: it is not there, or not yet. */
-static int take(struct idm_cache *c, const struct idm_map *map, uint64_t h, struct idm_error *err)
+static int take(struct idm_userns_cache *c, const struct idm_map *map, uint64_t h, struct idm_error *err)
 {
 	struct slot *s;
 	int r;
@@ -235,7 +235,7 @@ static int take(struct idm_cache *c, const struct idm_map *map, uint64_t h, stru
 	return r;
 }
 
-static int make_or_await(struct idm_cache *c, const struct idm_map *map, uint64_t h,
+static int make_or_await(struct idm_userns_cache *c, const struct idm_map *map, uint64_t h,
 			 struct idm_error *err)
 {
 	struct slot *s;
@@ -255,7 +255,8 @@ static int make_or_await(struct idm_cache *c, const struct idm_map *map, uint64_
 	return r;
 }
 
-int idm_cache_userns(struct idm_cache *cache, const struct idm_map *map, struct idm_error *err)
+int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *map,
+			  struct idm_error *err)
 {
 	HOLD_CANCEL;
 	uint64_t h = hash(map);

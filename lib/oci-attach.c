@@ -259,8 +259,8 @@ static int look(struct placing *p, const struct looking *l, size_t i, struct idm
 
 static int make_trees(struct placing *placings, size_t n, struct idm_error *err)
 {
-	struct idm_cache *cache;
-	int r = idm_cache_new(16, &cache);
+	struct idm_userns_cache *cache;
+	int r = idm_userns_cache_new(16, &cache);
 
 	if (r < 0)
 		return idm_fail(err, r, step_attach, NULL, NULL);
@@ -268,7 +268,7 @@ static int make_trees(struct placing *placings, size_t n, struct idm_error *err)
 		if (placings[i].mapped)
 			r = placings[i].tree = idm_step_make(&placings[i].step, IDM_UPPER_SHIFTED, cache,
 							     err);
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 	return r < 0 ? r : 0;
 }
 

@@ -143,15 +143,15 @@ static int make_filesystem(const struct idm_step *step, int userns, struct idm_e
 
 /* ---- any ---- */
 
-int idm_step_make(const struct idm_step *step, enum idm_upper_ids upper_ids, struct idm_cache *cache,
-		  struct idm_error *err)
+int idm_step_make(const struct idm_step *step, enum idm_upper_ids upper_ids,
+		  struct idm_userns_cache *cache, struct idm_error *err)
 {
 	AUTO_CLOSE int userns = -1;
 
 	if (step->kind == IDM_STEP_OVERLAY)
 		return make_overlay(step, upper_ids, err);
 	if (step->map) {
-		userns = idm_cache_userns(cache, step->map, err);
+		userns = idm_userns_cache_open(cache, step->map, err);
 		if (userns < 0)
 			return userns;
 	}

@@ -290,8 +290,8 @@ static int put_together(struct idm_assembly *a, const struct idm_apply *o, struc
 static int make_trees(struct idm_assembly *a, const struct idm_apply *o, struct idm_error *err)
 {
 	const struct idm_plan *plan = a->plan;
-	struct idm_cache *cache;
-	int r = idm_cache_new(16, &cache);
+	struct idm_userns_cache *cache;
+	int r = idm_userns_cache_new(16, &cache);
 
 	if (r < 0)
 		return idm_fail(err, r, step_assemble, NULL, NULL);
@@ -300,7 +300,7 @@ static int make_trees(struct idm_assembly *a, const struct idm_apply *o, struct 
 		if (r >= 0 && o->progress)
 			o->progress(i + 1, plan->n, o->progress_data);
 	}
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 	return r < 0 ? r : 0;
 }
 

@@ -33,11 +33,14 @@
  *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
  *    argument is modified. The exceptions are named where they exist.
  *  - Functions on different objects may be called from any number of threads. An object is locked
- *    by the library only where that is said (struct idm_cache, struct idm_reaper).
+ *    by the library only where that is said (struct idm_userns_cache, struct idm_reaper).
  *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
  *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
  *    reapers are made of.
  *  - Paths are resolved by the calling thread, with its root, working directory and credentials.
+ *  - No function is a cancellation point. pthread_cancel(3) takes effect after the call, in the caller;
+ *    a callback runs with cancellation disabled. A thread whose cancel type is asynchronous must
+ *    disable cancellation itself, or it loses the descriptor that a call returns.
  *
  * "Since 0.1" holds for everything that does not say otherwise.
  */
@@ -183,12 +186,19 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
 int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
 
 /*
- * Lets every id on the sides `kinds` that neither column names yet keep its id, as far as possible:
- * a disk id whose own number is already taken in the seen column stays unmapped, since two owners
- * cannot be seen as one. An empty side becomes the identity 0:0:4294967295. -EINVAL: unknown kinds.
- * -ENOMEM.
+ * Lets every id of the caller's user namespace that neither column names keep its id, on the sides
+ * `kinds`. A disk id whose number is taken in the seen column stays unmapped, since two owners cannot be
+ * seen as one. In the initial user namespace an empty side becomes the identity 0:0:4294967295. Where no
+ * procfs shows the caller's ids, every id counts as one of them. -EINVAL: unknown kinds. -ENOMEM.
  */
 int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err);
+
+/*
+ * The same for the ids that `within` has in its disk column, as the map of a container has the ids inside
+ * there. Makes no system call. -EINVAL: unknown kinds. -ENOMEM.
+ */
+int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const struct idm_map *within,
+			     struct idm_error *err);
 
 /* Exchanges disk and seen: what undoes the map. Cannot fail. */
 void idm_map_invert(struct idm_map *map);
@@ -246,10 +256,12 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 /*
  * How the namespace is obtained. Without a flag the library takes the zombie child and, where the
  * kernel does not let the caller write a zombie's map (before 7.2, without CAP_DAC_OVERRIDE in the
- * initial user namespace), the live one.
+ * initial user namespace), the live one. For a caller that is not dumpable (PR_GET_DUMPABLE in prctl(2)),
+ * and where the kernel refuses a child that shares memory, it takes one with a memory of its own.
  */
 #define IDM_USERNS_ZOMBIE 1U /* only: a child that has exited before its map is written */
 #define IDM_USERNS_LIVE 2U   /* only: a child that waits until it is killed by its pidfd */
+#define IDM_USERNS_OWN_MEMORY 4U /* only: the same with a memory of its own, and dumpable */
 
 /*
  * A user namespace that carries `map`, as a descriptor for idm_tree_open() or mount_setattr(2).
@@ -259,14 +271,19 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  * it is held by pidfd, and nothing is written until the pidfd has proven that what was opened under
  * its number is its own. Should somebody reap it all the same (wait with __WALL), the library starts
  * again, a few times. All signals of the calling thread are blocked for the length of one clone3(2).
- * No memory is copied, no page table, no descriptor table.
+ * No memory is copied, no page table, no descriptor table, but for IDM_USERNS_OWN_MEMORY.
  *
  * Needs, in the caller's user namespace, CAP_SETUID and CAP_SETGID, and CAP_SETFCAP where id 0 is in
  * the seen column; without them a map of exactly the caller's own uid and gid, one id each, works.
  * Linux 5.12 (mounts cannot be mapped before).
  *
- * -EINVAL, -E2BIG: as idm_map_check(), or an unknown flag. -EPERM: a privilege is missing, err says
- * which. -EACCES: IDM_USERNS_ZOMBIE where the live child is needed. -ENOSPC: user.max_user_namespaces
+ * The kernel takes no row that lies across two rows of the caller's own uid_map or gid_map. Such a row
+ * is cut there, so every map of ids that the caller's user namespace has can be written.
+ *
+ * -EINVAL, -E2BIG: as idm_map_check(), or an unknown flag; -E2BIG also if the cut leaves more rows or
+ * bytes than the kernel takes. -EPERM: a privilege is missing, err says
+ * which. -EACCES: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE where another way is needed, or a security module
+ * closes the child's files in /proc. -ENOSPC: user.max_user_namespaces
  * or 32 levels. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max. -EMFILE, -ENFILE.
  * -ESRCH: the child was reaped by somebody else, every time. -EBUSY: the calling thread has unshared a
  * PID namespace that has no init yet, and the child would become it. -ENOENT: /proc is not a procfs that
@@ -276,26 +293,28 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 
 /*
  * A cache of such descriptors, keyed by what the map says (not by how it was written). All functions
- * but idm_cache_free() may be called by any number of threads; several threads that miss for the same
- * map make one namespace. In a child of fork(2) use a cache only if no other thread could have been
- * inside it.
+ * but idm_userns_cache_free() may be called by any number of threads. Several threads that miss for the
+ * same map make one namespace. A caller that enters another user namespace needs another cache: the seen
+ * ids are those of the namespace where the descriptor was made. In a child of fork(2) use a cache only if
+ * no other thread could have been inside it.
  */
-struct idm_cache;
+struct idm_userns_cache;
 
 /*
  * A new cache in *cache that keeps at most `max` namespaces (1 to 65536; each is one descriptor); the
  * least recently used goes first. -EINVAL, -ENOMEM.
  */
-int idm_cache_new(size_t max, struct idm_cache **cache);
+int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache);
 
 /* Closes the kept descriptors and releases the cache. NULL is allowed. No call may be under way. */
-void idm_cache_free(struct idm_cache *cache);
+void idm_userns_cache_free(struct idm_userns_cache *cache);
 
 /*
  * As idm_userns_open(map, 0, err), out of the cache if it can. The descriptor is a duplicate, the
  * caller's to close. Errors as idm_userns_open(); failures are not cached.
  */
-int idm_cache_userns(struct idm_cache *cache, const struct idm_map *map, struct idm_error *err);
+int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *map,
+			  struct idm_error *err);
 
 /* ---- trees ----------------------------------------------------------------------------------- */
 
@@ -356,7 +375,9 @@ uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 			   const struct idm_map *container, struct idm_other_id *why);
 
 #define IDM_TREE_RECURSIVE 1U /* with all mounts below it, the map and attributes on each */
-#define IDM_TREE_NOFOLLOW 2U  /* -ELOOP if the last component of the path is a symbolic link */
+#define IDM_TREE_NOFOLLOW 2U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
+#define IDM_TREE_REMAP 4U     /* the map may replace the one that the source has already (Linux 6.15) */
+#define IDM_TREE_ON_TOP 8U    /* it goes on top of that one: what the source shows is the disk column */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
 struct idm_tree_options {
@@ -374,8 +395,11 @@ struct idm_tree_options {
  * dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
  * namespace, which is not needed afterwards; with -1 it is not. `options` may be NULL.
  *
- * From Linux 6.15 on this is one system call and can map an already mapped source anew (the new map
- * replaces the old one); before, such a source is -EPERM. There is no fall-back to an unmapped copy.
+ * A source that is ID-mapped already is refused with -EPERM, since its files would be seen with other ids
+ * than those of the map. IDM_TREE_REMAP replaces its map, also on each mount below with
+ * IDM_TREE_RECURSIVE. IDM_TREE_ON_TOP composes the two as idm_map_compose() does; it takes one mount, and
+ * needs what idm_map_add_userns() and idm_userns_open() need. Both need Linux 6.15 then, and a map. There
+ * is no fall-back to an unmapped copy.
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace, and for a map also in the
  * one that mounted the filesystem. Linux 5.12. The map and the attributes of a tree are the library's
@@ -384,7 +408,7 @@ struct idm_tree_options {
  * -EINVAL: the filesystem cannot be ID-mapped, or the userns has no uid or no gid map, or the source
  * is unbindable or in another mount namespace, or userns_fd is not a user namespace; err says which.
  * -EPERM: a privilege is missing; the source is mapped already; the map is the initial user
- * namespace. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
+ * namespace. -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
  * -E2BIG: options of a newer library. Paths: as openat(2). Thread-safe.
  */
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
@@ -400,19 +424,22 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
  * then refers to the attached mount and may be closed. A tree that is attached already is moved.
  * `dirfd` and `target` as in openat(2); with IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below
  * dirfd. `propagation` is given to the mount after attaching, which a target below a shared mount makes
- * necessary; DEFAULT leaves it.
+ * necessary; DEFAULT leaves it. Peers of a shared mount have a copy of the tree all the same, and would keep
+ * those of mounts below it for good: that is refused.
  *
  * With IDM_ATTACH_REPLACE the tree is put beneath the mount at the target, which is then detached
  * lazily: there is no moment without a mount. The target must be a mount point, other than "/".
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace. Linux 5.12.
  *
- * -ENOENT: no such target. -ELOOP: it is a symbolic link, or the tree holds the file of this mount
+ * -ENOENT: no such target. -ELOOP: it is a symbolic link, also with a slash or "." behind it; or the
+ * target ends in ".." and a symbolic link is on its way; or the tree holds the file of this mount
  * namespace or an older one. -ENOTDIR, -EISDIR: one is a directory and the other is not.
  * -EXDEV, -EAGAIN: openat2(2).
  * -EINVAL: the target is in another mount namespace, the tree is unbindable and the target below a
  * shared mount, IDM_ATTACH_REPLACE of something that is no mount point or may not be replaced, an
- * unknown flag. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
+ * unknown flag; below a shared mount, another propagation than that for a replacement, or a tree with mounts
+ * below it. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
  * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. What IDM_ATTACH_MKDIR made is removed again.
  * Thread-safe.
  */
@@ -428,8 +455,9 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
  * the first mount that is busy, with those already gone left gone; err names it.
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link.
- * -ENOENT, -EPERM. Thread-safe.
+ * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link, as with
+ * idm_tree_attach(). -EXDEV: another mount came to be at the place of one meanwhile (with
+ * IDM_UMOUNT_RECURSIVE, or a target that ends in a slash, "." or ".."). -ENOENT, -EPERM. Thread-safe.
  */
 int idm_umount(const char *target, unsigned int flags, struct idm_error *err);
 
@@ -509,7 +537,7 @@ struct idm_overlay {
  *
  * -E2BIG: more than 500 layers. -ELOOP: a layer is given twice, or one lies in another. -EXDEV: upper and
  * work are on different mounts. -EBUSY: upper or work is in use by another overlay of this mount
- * namespace. -EROFS: with an upper directory, the overlay came up read-only. -EINVAL: too few layers, an
+ * namespace, or (Linux 6.12, if the caller may see them) of another one. -EROFS: with an upper directory, the overlay came up read-only. -EINVAL: too few layers, an
  * option that the kernel does not know or take, a layer's filesystem that cannot be ID-mapped or be a
  * layer, IDM_UPPER_DISK and a map without disk id 0. -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before 6.15.
  * -ENOSYS: Linux before 5.12. Paths: as openat(2). Else as idm_userns_open(). err names the layer or
@@ -706,7 +734,8 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * undone then); also, another program is applying or undoing what this record says. -ENOTEMPTY: a
  * directory that was created is not empty any more; everything else is undone, the record stays. -EXDEV: the
  * mounts are in another mount namespace, or not below the caller's root directory. -EINVAL: not a record, or an
- * unknown flag. -ENOENT: no record. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
+ * unknown flag. -ENOENT: no record. -ELOOP: it is a symbolic link. -ESTALE: another file took its name meanwhile,
+ * which stays; all is undone. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
  */
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
 
@@ -776,7 +805,7 @@ struct idm_feature {
 	const char *name;    /* "idmapped-mounts", "open-tree-attr", ... */
 	const char *what;    /* one line for a person */
 	const char *since;   /* the first kernel that has it: "6.15" */
-	bool available;      /* for this caller: also false where seccomp or a missing privilege forbids it */
+	bool available;      /* for this caller: also false where seccomp, Landlock or a missing privilege forbids it */
 	int errnum;          /* why not, as the kernel said it; 0 if available */
 };
 
@@ -835,6 +864,9 @@ struct idm_exit {
 #define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
 #define IDM_CHILD_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
 #define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it ends */
+#define IDM_CHILD_NEW_KEYRING 256U     /* with an empty session keyring, see keyctl(2) */
+#define IDM_CHILD_NO_KEYRINGS 1024U    /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
+#define IDM_CHILD_DISABLE_USERNS 512U  /* no more user namespaces below its own (user.max_user_namespaces = 0) */
 
 /* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */
 struct idm_child_fd {
@@ -842,18 +874,24 @@ struct idm_child_fd {
 	int to;
 };
 
+#define IDM_CHILD_MOUNT_OPTIONAL 0x10000U /* skipped if the target is missing */
+#define IDM_CHILD_MOUNT_REBIND 0x20000U   /* neither filesystem nor tree: a copy of what is at target, over it */
+
 /*
- * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, or a
- * detached tree. A target that is a symbolic link is refused unless it may be followed. What is not wanted is
- * 0, and tree -1.
+ * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, a
+ * detached tree, or a copy of what is at the target already. Set unused fields to 0, and tree to -1.
+ *
+ * Targets are resolved below the root: neither "..", which is refused, nor a symbolic link leads out of it. A
+ * target that is a symbolic link is refused unless IDM_ATTACH_FOLLOW is set. Magic links are never followed. The root
+ * itself is refused as a target, however it is spelt.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */
 	const char *fstype;  /* "proc", "tmpfs", ...; NULL: the tree */
 	const char *source;  /* NULL: the fstype */
 	const char *options; /* of the filesystem, separated by commas: "mode=755,size=1m"; or NULL */
-	uint32_t attr;       /* IDM_ATTR_* of a new filesystem's mount */
-	unsigned int flags;  /* IDM_ATTACH_MKDIR, IDM_ATTACH_FOLLOW */
+	uint32_t attr;       /* IDM_ATTR_* of a new filesystem's mount, or of the copy */
+	unsigned int flags;  /* IDM_ATTACH_MKDIR, IDM_ATTACH_FOLLOW, IDM_CHILD_MOUNT_* */
 	int tree;
 };
 
@@ -898,12 +936,13 @@ struct idm_child_options {
 	int terminal;        /* becomes the controlling one (with IDM_CHILD_SESSION); -1: none */
 	int cgroup;          /* directory of a cgroup2 that the child is born in; -1: the caller's */
 	pid_t *pid;          /* the number of the process, in the caller's PID namespace; may be NULL */
+	int seccomp_fd;      /* a file that is read to its end: struct sock_filter's for seccomp(2). -1: none */
 };
 #define IDM_CHILD_OPTIONS_INIT                                                                    \
 	{                                                                                         \
 		sizeof(struct idm_child_options), 0, -1, NULL, NULL, NULL, NULL, NULL, 0, 0,      \
 			NULL, NULL, 0, -1, IDM_PROPAGATION_DEFAULT, NULL, 0, NULL,                \
-			IDM_CHILD_KEEP_ID, IDM_CHILD_KEEP_ID, NULL, 0, NULL, 0, -1, -1, NULL      \
+			IDM_CHILD_KEEP_ID, IDM_CHILD_KEEP_ID, NULL, 0, NULL, 0, -1, -1, NULL, -1  \
 	}
 
 /*
@@ -918,20 +957,26 @@ struct idm_child_options {
  * stays as dumpable as it was. No handler of the caller's runs in the child.
  *
  * The program has the descriptors that `fds` gives it, and 0, 1 and 2; no others, unless
- * IDM_CHILD_KEEP_FDS. The environment and arguments are taken as they are.
+ * IDM_CHILD_KEEP_FDS. One of 0, 1 and 2 that is a namespace, tree, program or cgroup of these options is
+ * closed, unless `fds` names it. The environment and arguments are taken as they are.
  *
  * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, ids and
  * capabilities, working directory, signals, program. Namespaces are joined with the caller's credentials
  * where those suffice, else with those of the user namespace to join. The old root is gone when ids are
  * changed and paths looked up. Trees are used up, also by a child that fails after it has attached them.
  *
+ * Mounts of a child in another user namespace are locked: no process in that user namespace can unmount them or
+ * clear their flags. They are attached in the caller's user namespace. If the caller lacks CAP_SYS_ADMIN there, they are
+ * attached in the child's, and the child is in another one below it, in which every ID keeps its number.
+ *
  * Supplementary groups: those given with IDM_CHILD_SET_GROUPS. Without it: none with a uid; none in
  * another user namespace, where they can be dropped there; else the caller's.
  *
  * IDM_CHILD_INIT: process 1 of the new PID namespace is an init with next to no memory. It starts the
- * program as process 2, passes on to it the signals that it gets (but those that a terminal has sent to
- * both), reaps what is left over, and ends with the program: with its exit status, or 128 and the signal.
- * Without it the program itself is process 1.
+ * program as process 2, passes on to it all signals that it gets except SIGCHLD (and those that a terminal
+ * has sent to both), reaps what is left over, and ends with the program: with its exit status, or 128 and
+ * the signal. Without it the program itself is process 1. With IDM_CHILD_SESSION the init leads the new
+ * session and the program a process group in it; with a terminal the program leads a session of its own.
  *
  * IDM_CHILD_DIE_WITH_THREAD, see PR_SET_PDEATHSIG in prctl(2): the process is killed when the calling thread
  * ends, and with it, if it is process 1, all others of its PID namespace. There is no moment at which the end
@@ -940,8 +985,8 @@ struct idm_child_options {
  * exec(2) gives a process SIGCHLD as its exit signal. So when the program ends the caller gets that,
  * wait(-1) sees it, and SIGCHLD = SIG_IGN reaps it (see idm_child_wait()). The same goes for the library's
  * own program where it ends without having executed the caller's: when it fails, and when it takes a second
- * process to get into a PID namespace that exists, or into a new one of another user namespace. Whoever
- * reaps it, the answer is right. Nobody sees a child that has not executed anything.
+ * process to get into a PID namespace that exists, or into a new one of another user namespace, or one that puts
+ * the root together. Whoever reaps it, the answer is right. Nobody sees a child that has not executed anything.
  *
  * Needs what the namespaces, ids and capabilities asked for need, in the caller's user namespace; for a
  * map, what idm_userns_open() needs. Linux 5.9; x86_64, aarch64 or riscv64 (else -EOPNOTSUPP).
@@ -949,7 +994,7 @@ struct idm_child_options {
  * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2). -EINVAL: options that contradict each other; err
  * says which. -EBADF: a descriptor that is not open. -EMFILE. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the
  * cgroup's pids.max. -ENOSPC: a limit on namespaces. -EPERM. -ESRCH: the child was killed before the
- * program was executed. -EBUSY: as idm_userns_open(). -ENOMEM. -E2BIG also: options of a newer library.
+ * program was executed. -EBUSY: as idm_userns_open(), or a mount's target is the root itself. -ENOMEM. -E2BIG also: options of a newer library.
  * Thread-safe.
  */
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
@@ -969,6 +1014,15 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_
  * -EINVAL: no such signal. -EBADF: not a pidfd. Thread-safe.
  */
 int idm_child_signal(int pidfd, int signal, struct idm_error *err);
+
+/*
+ * Sends a signal to the process group that the child leads (IDM_CHILD_SESSION, or process_group -1), as a
+ * terminal sends what is typed. With IDM_CHILD_INIT the init sends it to the program's group. SIGTSTP
+ * stops a program below an init in every case: by SIGSTOP where the kernel would ignore SIGTSTP. A child
+ * that leads no group gets the signal alone, and so does, before Linux 6.9, a child without an init.
+ * Errors as idm_child_signal(). Thread-safe.
+ */
+int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 
 /* ---- reaper ---------------------------------------------------------------------------------- */
 

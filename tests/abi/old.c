@@ -89,6 +89,7 @@ static void of_maps(struct idm_map *map)
 	idm_map_new(&other);
 	tell("lines are parsed", idm_map_parse_kernel(other, IDM_UID, "0 5 1\n", &err) == 0);
 	tell("the rest is kept", idm_map_keep_rest(other, IDM_GID, &err) == 0);
+	tell("and that within another", idm_map_keep_rest_within(other, IDM_GID, map, &err) == 0);
 	tell("it is printed", idm_map_print(other, IDM_FORMAT_TEXT, IDM_BOTH, text, sizeof(text)) > 0 &&
 				      strcmp(text, "u:0:5:1,g:0:0:4294967295") == 0);
 	idm_map_free(other);
@@ -107,13 +108,13 @@ static void of_mounts(const struct idm_map *map)
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 	struct idm_overlay overlay = IDM_OVERLAY_INIT;
 	struct idm_check check = { .size = sizeof(check) };
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 	int mounts = 0, features = 0, tree;
 
 	tell("a namespace is made", with_root(close_it(idm_userns_open(map, 0, &err))));
-	tell("and one of a cache",
-	     idm_cache_new(4, &cache) == 0 && with_root(close_it(idm_cache_userns(cache, map, &err))));
-	idm_cache_free(cache);
+	tell("and one of a cache", idm_userns_cache_new(4, &cache) == 0 &&
+					   with_root(close_it(idm_userns_cache_open(cache, map, &err))));
+	idm_userns_cache_free(cache);
 	options.attr_set = IDM_ATTR_RDONLY | IDM_ATTR_NOSUID;
 	tree = idm_tree_open(HERE, "/", -1, &options, &err);
 	tell("a tree is opened", with_root(tree));
@@ -176,6 +177,7 @@ static void of_children(void)
 
 	tell("a program is started", pidfd >= 0);
 	tell("and has not ended", idm_child_wait(pidfd, 0, &exit, &err) < 0);
+	tell("its group is asked for", idm_child_signal_group(pidfd, 0, &err) == 0);
 	tell("it is killed", idm_child_signal(pidfd, 9, &err) == 0);
 	tell("and has ended", idm_child_wait(pidfd, -1, &exit, &err) == 0 && exit.status == 9);
 	close(pidfd);

@@ -15,20 +15,20 @@
 
 #define THREADS 100
 
-static struct idm_cache *new_cache(size_t max)
+static struct idm_userns_cache *new_cache(size_t max)
 {
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 
-	assert_ok(idm_cache_new(max, &cache), NULL);
+	assert_ok(idm_userns_cache_new(max, &cache), NULL);
 	return cache;
 }
 
-static int get(struct idm_cache *cache, const char *text)
+static int get(struct idm_userns_cache *cache, const char *text)
 {
 	AUTO_MAP struct idm_map *map = map_of(text);
 	struct idm_error err;
 
-	return (int)assert_ok(idm_cache_userns(cache, map, &err), &err);
+	return (int)assert_ok(idm_userns_cache_open(cache, map, &err), &err);
 }
 
 /* Which namespace it is. Only one that is open somewhere is sure to keep its number for itself. */
@@ -40,7 +40,7 @@ static ino_t namespace_of(int fd)
 	return st.st_ino;
 }
 
-static bool gives(struct idm_cache *cache, const char *text, int fd)
+static bool gives(struct idm_userns_cache *cache, const char *text, int fd)
 {
 	AUTO_CLOSE int other = get(cache, text);
 
@@ -58,21 +58,21 @@ static size_t open_descriptors(void)
 
 TEST(sizes)
 {
-	struct idm_cache *cache = (struct idm_cache *)&cache;
+	struct idm_userns_cache *cache = (struct idm_userns_cache *)&cache;
 
-	assert_int_equal(idm_cache_new(0, &cache), -EINVAL);
+	assert_int_equal(idm_userns_cache_new(0, &cache), -EINVAL);
 	assert_null(cache);
-	assert_int_equal(idm_cache_new(65537, &cache), -EINVAL);
-	assert_int_equal(idm_cache_new((size_t)-1, &cache), -EINVAL);
-	assert_int_equal(idm_cache_new(65536, &cache), 0);
-	idm_cache_free(cache);
-	idm_cache_free(NULL);
+	assert_int_equal(idm_userns_cache_new(65537, &cache), -EINVAL);
+	assert_int_equal(idm_userns_cache_new((size_t)-1, &cache), -EINVAL);
+	assert_int_equal(idm_userns_cache_new(65536, &cache), 0);
+	idm_userns_cache_free(cache);
+	idm_userns_cache_free(NULL);
 }
 
 TEST(the_same_map_is_the_same_namespace)
 {
 	AUTO_MAP struct idm_map *map = map_of("u:0:100000:10,g:0:200000:10");
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 	AUTO_CLOSE int a = -1;
 	AUTO_CLOSE int b = -1;
 
@@ -85,13 +85,13 @@ TEST(the_same_map_is_the_same_namespace)
 	assert_int_equal(must(fcntl(a, F_GETFD)), FD_CLOEXEC);
 	assert_int_equal(must(fcntl(b, F_GETFD)), FD_CLOEXEC);
 	assert_userns(a, map);
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 	assert_userns(b, map); /* it is the caller's */
 }
 
 TEST(what_counts_is_what_a_map_says)
 {
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 	AUTO_CLOSE int fd = -1;
 
 	need_root();
@@ -104,7 +104,7 @@ TEST(what_counts_is_what_a_map_says)
 	assert_false(gives(cache, "0:100000:10,20:200001:10", fd));
 	assert_false(gives(cache, "0:100000:10", fd));
 	assert_false(gives(cache, "u:0:100000:10,u:20:200000:10,g:0:100000:10", fd));
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 }
 
 TEST(the_least_recently_used_goes_first)
@@ -113,7 +113,7 @@ TEST(the_least_recently_used_goes_first)
 	AUTO_CLOSE int b = -1;
 	AUTO_CLOSE int c = -1;
 	AUTO_CLOSE int d = -1;
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 
 	need_root();
 	cache = new_cache(3);
@@ -129,13 +129,13 @@ TEST(the_least_recently_used_goes_first)
 	assert_true(gives(cache, "0:400:1", d));
 	assert_true(gives(cache, "0:100:1", a));
 	assert_false(gives(cache, "0:300:1", c));
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 }
 
 TEST(no_more_are_kept_than_wanted)
 {
 	size_t before = open_descriptors();
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 
 	need_root();
 	cache = new_cache(5);
@@ -146,13 +146,13 @@ TEST(no_more_are_kept_than_wanted)
 		close(get(cache, text));
 		assert_int_equal(open_descriptors(), before + (size_t)(i < 5 ? i + 1 : 5));
 	}
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 	assert_int_equal(open_descriptors(), before);
 }
 
 TEST(a_cache_of_one)
 {
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 	AUTO_CLOSE int a = -1;
 	AUTO_CLOSE int b = -1;
 
@@ -163,23 +163,23 @@ TEST(a_cache_of_one)
 	b = get(cache, "0:200:1");
 	assert_true(gives(cache, "0:200:1", b));
 	assert_false(gives(cache, "0:100:1", a));
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 }
 
 TEST(refused_maps)
 {
 	AUTO_MAP struct idm_map *map = map_of("u:0:100:1");
-	struct idm_cache *cache = new_cache(2);
+	struct idm_userns_cache *cache = new_cache(2);
 	struct idm_error err;
 
 	for (int i = 0; i < 3; i++)
-		assert_error(idm_cache_userns(cache, map, &err), -EINVAL, &err, "", "check map",
+		assert_error(idm_userns_cache_open(cache, map, &err), -EINVAL, &err, "", "check map",
 			     "no gid entries");
-	assert_int_equal(idm_cache_userns(cache, map, NULL), -EINVAL);
-	idm_cache_free(cache);
+	assert_int_equal(idm_userns_cache_open(cache, map, NULL), -EINVAL);
+	idm_userns_cache_free(cache);
 }
 
-static int get_within(struct idm_cache *cache, const struct idm_map *map, rlim_t n,
+static int get_within(struct idm_userns_cache *cache, const struct idm_map *map, rlim_t n,
 		      struct idm_error *err)
 {
 	struct rlimit old, limit;
@@ -188,7 +188,7 @@ static int get_within(struct idm_cache *cache, const struct idm_map *map, rlim_t
 	must(getrlimit(RLIMIT_NOFILE, &old));
 	limit = (struct rlimit){ n, old.rlim_max };
 	must(setrlimit(RLIMIT_NOFILE, &limit));
-	r = idm_cache_userns(cache, map, err);
+	r = idm_userns_cache_open(cache, map, err);
 	must(setrlimit(RLIMIT_NOFILE, &old));
 	return r;
 }
@@ -198,7 +198,7 @@ TEST(failures_are_not_cached)
 {
 	AUTO_MAP struct idm_map *map = map_of("u:0:100000:10,g:0:200000:10");
 	int lowest = (int)must(dup(0)), failures = 0, fd;
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 	struct idm_error err;
 
 	need_root();
@@ -211,13 +211,13 @@ TEST(failures_are_not_cached)
 	assert_true(failures >= 4);
 	assert_userns(fd, map);
 	close(fd);
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 }
 
 /* ---- threads ---- */
 
 static struct {
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 	pthread_barrier_t start;
 	int fds[THREADS];
 	int probe;
@@ -256,7 +256,7 @@ TEST(a_hundred_threads_that_miss_at_once_make_one)
 			assert_int_equal(namespace_of(shared.fds[i]), namespace_of(shared.fds[0]));
 		for (size_t i = 0; i < THREADS; i++)
 			close(shared.fds[i]);
-		idm_cache_free(shared.cache);
+		idm_userns_cache_free(shared.cache);
 	}
 }
 
@@ -297,7 +297,7 @@ TEST_SINCE(5, 12, namespaces_without_mounts, many_threads_and_maps_in_a_small_ca
 		shared.cache = new_cache(sizes[s]);
 		run_threads(get_many);
 		assert_true(open_descriptors() <= before + sizes[s]);
-		idm_cache_free(shared.cache);
+		idm_userns_cache_free(shared.cache);
 		assert_int_equal(open_descriptors(), before);
 	}
 	close(shared.probe);
@@ -311,7 +311,7 @@ static void *get_what_fails(void *i)
 	pthread_barrier_wait(&shared.start);
 	for (int n = 0; n < 20; n++)
 		if (((uintptr_t)i + (uintptr_t)n) % 2)
-			assert_error(idm_cache_userns(shared.cache, bad, &err), -EINVAL, &err, "",
+			assert_error(idm_userns_cache_open(shared.cache, bad, &err), -EINVAL, &err, "",
 				     "check map", "no gid entries");
 		else
 			close(get(shared.cache, "0:100000:10"));
@@ -324,5 +324,5 @@ TEST(waiting_for_what_fails)
 	need_root();
 	shared.cache = new_cache(2);
 	run_threads(get_what_fails);
-	idm_cache_free(shared.cache);
+	idm_userns_cache_free(shared.cache);
 }

@@ -18,7 +18,7 @@
 #define THREADS 4
 #define ROUNDS (TEST_SANITIZED ? 30 : test_is_slow() ? 100 : 1000)
 
-static struct idm_cache *cache;
+static struct idm_userns_cache *cache;
 static struct idm_reaper *reaper;
 static struct idm_map *map;
 static int userns;
@@ -66,7 +66,7 @@ static long try_cache(void)
 	if (r == 0)
 		r = idm_map_add(own, IDM_BOTH, &entry, 1, &error);
 	if (r == 0)
-		r = idm_cache_userns(cache, own, &error);
+		r = idm_userns_cache_open(cache, own, &error);
 	give_back(r);
 	idm_map_free(own);
 	return r < 0 ? r : 0;
@@ -74,13 +74,13 @@ static long try_cache(void)
 
 static long try_new_cache(void)
 {
-	struct idm_cache *own;
-	long r = idm_cache_new(2, &own);
+	struct idm_userns_cache *own;
+	long r = idm_userns_cache_new(2, &own);
 
 	if (r == 0)
-		r = idm_cache_userns(own, map, &error);
+		r = idm_userns_cache_open(own, map, &error);
 	give_back(r);
-	idm_cache_free(own);
+	idm_userns_cache_free(own);
 	return r < 0 ? r : 0;
 }
 
@@ -372,14 +372,14 @@ static void make(void)
 {
 	struct idm_error err;
 
-	assert_ok(idm_cache_new(2, &cache), NULL);
+	assert_ok(idm_userns_cache_new(2, &cache), NULL);
 	assert_ok(idm_reaper_new(&reaper, &err), &err);
 	assert_ok(idm_reaper_keep(reaper, 0, NULL, &err), &err);
 }
 
 static void unmake(void)
 {
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 	idm_reaper_free(reaper);
 }
 

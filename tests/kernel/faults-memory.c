@@ -85,13 +85,13 @@ static int parse(struct idm_error *err)
 
 static int ask_cache(struct idm_error *err)
 {
-	struct idm_cache *cache;
-	int fd, r = idm_cache_new(2, &cache);
+	struct idm_userns_cache *cache;
+	int fd, r = idm_userns_cache_new(2, &cache);
 
 	if (r < 0)
 		return idm_fail(err, r, IDM_STEP_USE_CACHE, NULL, NULL);
-	fd = idm_cache_userns(cache, map, err);
-	idm_cache_free(cache);
+	fd = idm_userns_cache_open(cache, map, err);
+	idm_userns_cache_free(cache);
 	if (fd >= 0)
 		close(fd);
 	return fd;

@@ -105,14 +105,14 @@ TEST(a_user_namespace_by_either)
 /* What one call makes, the next one finds; a failure is not kept. */
 static int ask_cache(struct idm_error *err)
 {
-	struct idm_cache *cache;
-	int first, second, r = idm_cache_new(2, &cache);
+	struct idm_userns_cache *cache;
+	int first, second, r = idm_userns_cache_new(2, &cache);
 
 	if (r < 0)
 		return idm_fail(err, r, IDM_STEP_USE_CACHE, NULL, NULL);
-	first = idm_cache_userns(cache, map, err);
-	second = idm_cache_userns(cache, map, first < 0 ? NULL : err);
-	idm_cache_free(cache);
+	first = idm_userns_cache_open(cache, map, err);
+	second = idm_userns_cache_open(cache, map, first < 0 ? NULL : err);
+	idm_userns_cache_free(cache);
 	if (first >= 0)
 		close(first);
 	if (first < 0 && second >= 0)

@@ -466,19 +466,19 @@ TEST(too_many_rows_after_the_cut_are_named)
 static void cached_in_pieces(void *unused)
 {
 	AUTO_MAP struct idm_map *merged = map_of("0:0:100"), *cut = map_of("1:1:99,0:0:1");
-	struct idm_cache *cache;
+	struct idm_userns_cache *cache;
 	struct idm_error err;
 	int a, b;
 
 	(void)unused;
 	enter_userns((char *)(uintptr_t)pieces[0]);
-	assert_ok(idm_cache_new(4, &cache), NULL);
-	a = (int)assert_ok(idm_cache_userns(cache, merged, &err), &err);
-	b = (int)assert_ok(idm_cache_userns(cache, cut, &err), &err);
+	assert_ok(idm_userns_cache_new(4, &cache), NULL);
+	a = (int)assert_ok(idm_userns_cache_open(cache, merged, &err), &err);
+	b = (int)assert_ok(idm_userns_cache_open(cache, cut, &err), &err);
 	assert_true(idm_is_same_inode(a, b));
 	close(a);
 	close(b);
-	idm_cache_free(cache);
+	idm_userns_cache_free(cache);
 }
 
 TEST(the_cache_does_not_see_the_cut)
