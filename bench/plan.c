@@ -45,17 +45,17 @@ static void apply(unsigned int flags, const char *record)
 
 static void detached(void)
 {
-	apply(IDM_APPLY_DETACHED, NULL);
+	apply(IDM_PLAN_APPLY_DETACHED, NULL);
 }
 
 static void recorded(void)
 {
-	apply(IDM_APPLY_DETACHED, RECORD);
+	apply(IDM_PLAN_APPLY_DETACHED, RECORD);
 }
 
 static void in_namespace(void)
 {
-	apply(IDM_APPLY_IN_NAMESPACE, NULL);
+	apply(IDM_PLAN_APPLY_IN_NAMESPACE, NULL);
 }
 
 static int mount_one(const char *target)

@@ -37,9 +37,9 @@ struct request {
 static int take_format(struct request *q, const char *value)
 {
 	if (strcmp(value, "containerd") == 0)
-		q->apply.how.format = IDM_PLAN_CONTAINERD;
+		q->apply.how.format = IDM_PLAN_READ_CONTAINERD;
 	else if (strcmp(value, "oci") == 0)
-		q->apply.how.format = IDM_PLAN_OCI;
+		q->apply.how.format = IDM_PLAN_READ_OCI;
 	else
 		return report_usage("--format %s: it is containerd or oci", value);
 	return DONE;
@@ -58,7 +58,7 @@ static int take(struct request *q, int letter, const char *value)
 		q->apply.apply.record = value;
 		return DONE;
 	case OPTION_MKDIR:
-		q->apply.apply.flags |= IDM_APPLY_MKDIR;
+		q->apply.apply.flags |= IDM_PLAN_APPLY_MKDIR;
 		return DONE;
 	default:
 		return take_map_option(&q->maps, letter, value);

@@ -58,7 +58,7 @@ static int take_mounts(struct request *q, const char *value)
 static int take(struct request *q, int letter, const char *value)
 {
 	if (letter == OPTION_LAZY) {
-		q->undo_flags |= IDM_UNDO_LAZY;
+		q->undo_flags |= IDM_PLAN_UNDO_LAZY;
 		return DONE;
 	}
 	for (const struct option_row *row = options; row->name; row++)
@@ -70,7 +70,7 @@ static int take(struct request *q, int letter, const char *value)
 	case OPTION_UPPER_IDS:
 		return parse_upper_ids(&q->apply.apply.upper_ids, value);
 	case OPTION_MKDIR:
-		q->apply.apply.flags |= IDM_APPLY_MKDIR;
+		q->apply.apply.flags |= IDM_PLAN_APPLY_MKDIR;
 		return DONE;
 	default:
 		return take_map_option(&q->maps, letter, value);
@@ -150,7 +150,7 @@ static int bundle_mount(struct request *q)
 	if (status != DONE)
 		return status;
 	q->apply.how.map = q->maps.map;
-	q->apply.how.format = IDM_PLAN_CONTAINERD;
+	q->apply.how.format = IDM_PLAN_READ_CONTAINERD;
 	q->apply.apply.record = q->record;
 	return do_apply(&q->apply, q->mounts ? q->mounts : q->list, q->rootfs);
 }

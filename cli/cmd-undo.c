@@ -24,7 +24,7 @@ static int run(int argc, char **argv)
 		if (letter == OPTION_RECORD)
 			record = a.value;
 		else
-			flags |= IDM_UNDO_LAZY;
+			flags |= IDM_PLAN_UNDO_LAZY;
 	}
 	if (letter < 0)
 		return letter == -2 ? DONE : USAGE;

@@ -22,7 +22,7 @@ static const struct {
 	{ "IDM_UMOUNT_LAZY", { "--lazy", "umount --lazy", "umount --lazy", "umount --lazy" } },
 	{ "IDM_UMOUNT_RECURSIVE",
 	  { "--recursive", "umount --recursive", "umount --recursive", "umount --recursive" } },
-	{ "IDM_UNDO_LAZY", { "--lazy", "umount --lazy", "umount --lazy", "umount --lazy" } },
+	{ "IDM_PLAN_UNDO_LAZY", { "--lazy", "umount --lazy", "umount --lazy", "umount --lazy" } },
 	{ "idm_map_keep_rest()",
 	  { "--keep-rest", "-o keep-rest", "--keep-rest (of a bind: keep-rest)", "keep-rest" } },
 	{ "idm_map_parse()", { "--map MAP", "-o map=MAP", "--map MAP", "an annotation" } },

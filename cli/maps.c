@@ -45,7 +45,7 @@ static int report_map(int code, const char *where, const char *text, const struc
 int parse_map_option_in(const char *where, struct idm_map *map, const char *text)
 {
 	struct idm_error err;
-	int r = idm_map_parse(map, text, IDM_PARSE_LOOKUP, &err);
+	int r = idm_map_parse(map, text, IDM_MAP_PARSE_LOOKUP, &err);
 
 	return r < 0 ? report_map(r, where, text, &err) : DONE;
 }

@@ -44,7 +44,7 @@ static int mount_mapped(const char *text, const char *source, const char *target
 	r = idm_map_new(&map);
 	if (r < 0)
 		return r;
-	/* With IDM_PARSE_LOOKUP in place of 0 it takes names too: "alice:bob", "auto:alice". */
+	/* With IDM_MAP_PARSE_LOOKUP in place of 0 it takes names too: "alice:bob", "auto:alice". */
 	r = idm_map_parse(map, text, 0, err);
 	tree = r < 0 ? r : open_mapped(map, source, err);
 	idm_map_free(map);

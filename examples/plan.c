@@ -20,7 +20,7 @@ static int read_list(struct idm_plan *plan, const struct idm_map *map, struct id
 	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
 	size_t n = fread(text, 1, sizeof(text), stdin);
 
-	how.format = IDM_PLAN_CONTAINERD;
+	how.format = IDM_PLAN_READ_CONTAINERD;
 	how.map = map;
 	return idm_plan_read(plan, text, n, &how, err);
 }
@@ -32,7 +32,8 @@ static int apply(const char *map_text, const char *target, const char *record, s
 	struct idm_map *map = NULL;
 	int r = idm_plan_new(&plan);
 
-	options.flags = IDM_APPLY_MKDIR; /* the target, and what is mounted in it, if it is missing */
+	options.flags =
+		IDM_PLAN_APPLY_MKDIR; /* the target, and what is mounted in it, if it is missing */
 	options.record = record;
 	if (r == 0)
 		r = idm_map_new(&map);

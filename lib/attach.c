@@ -11,6 +11,7 @@
 #include "file-type.h"
 #include "kernel.h"
 #include "nofollow.h"
+#include "options.h"
 #include "propagation.h"
 #include "refused.h"
 #include "target.h"
@@ -318,10 +319,10 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 	HOLD_CANCEL;
 	struct idm_target t = { 0 };
 	mode_t type;
-	int r;
+	int r = idm_check_flags(flags, ATTACH_FLAGS, step_attach, target, err);
 
-	if (flags & ~ATTACH_FLAGS)
-		return idm_fail(err, -EINVAL, step_attach, target, "unknown flags 0x%x", flags);
+	if (r < 0)
+		return r;
 	if ((unsigned int)propagation > IDM_PROPAGATION_UNBINDABLE)
 		return idm_fail(err, -EINVAL, step_attach, target, "unknown propagation %d",
 				propagation);

@@ -246,11 +246,10 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 	HOLD_CANCEL;
 	AUTO_CLOSE int source = -1;
 	struct idm_check own;
-	int r;
+	int r = idm_check_flags(flags, IDM_CHECK_WRITE, step_check, path, err);
 
-	if (flags & ~IDM_CHECK_WRITE)
-		return idm_fail(err, -EINVAL, step_check, path, "unknown flags 0x%x", flags);
-	r = take_size(&own, check, path, err);
+	if (r == 0)
+		r = take_size(&own, check, path, err);
 	if (r < 0)
 		return r;
 	/* An empty path is dirfd itself, as in idm_tree_open(). */

@@ -84,7 +84,8 @@ static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 	if (m->tree >= 0 && m->attr)
 		return REFUSE(err, "mount at %s: a tree has its attributes", m->target);
 	if (m->flags & ~MOUNT_FLAGS)
-		return REFUSE(err, "mount at %s: unknown flags 0x%x", m->target, m->flags);
+		return REFUSE(err, "mount at %s: unknown flags 0x%x", m->target,
+			      m->flags & ~MOUNT_FLAGS);
 	if (m->attr & ~MOUNT_ATTRIBUTES)
 		return REFUSE(err, "mount at %s: unknown attributes 0x%x", m->target,
 			      m->attr & ~MOUNT_ATTRIBUTES);

@@ -7,6 +7,7 @@
 #include "cancel.h"
 #include "error.h"
 #include "kernel.h"
+#include "options.h"
 #include "util.h"
 
 static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
@@ -56,10 +57,12 @@ int idm_list_at(enum idm_list_level level, unsigned int flags,
 		int (*each)(const struct idm_mount *mount, void *data), void *data,
 		struct idm_error *err)
 {
+	const unsigned int known = IDM_LIST_ALL_NAMESPACES | IDM_LIST_UNMAPPED;
 	struct idm_lister l = { level, flags, each, data, err };
+	int r = idm_check_flags(flags, known, step_list, NULL, err);
 
-	if (flags & ~(IDM_LIST_ALL_NAMESPACES | IDM_LIST_UNMAPPED))
-		return idm_fail(err, -EINVAL, step_list, NULL, "unknown flags 0x%x", flags);
+	if (r < 0)
+		return r;
 	return flags & IDM_LIST_ALL_NAMESPACES ? list_all(&l) : list_own(&l);
 }
 

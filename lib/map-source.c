@@ -8,6 +8,7 @@
 #include "kernel.h"
 #include "lookup.h"
 #include "map.h"
+#include "options.h"
 #include "util.h"
 
 static const enum idm_error_step step_parse = IDM_STEP_PARSE_MAP;
@@ -41,11 +42,12 @@ static int parse_auto(struct idm_map *map, const char *owner, struct idm_error *
 int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	bool path = text[0] == '/', lookup = flags & IDM_PARSE_LOOKUP;
+	bool path = text[0] == '/', lookup = flags & IDM_MAP_PARSE_LOOKUP;
 	bool automatic = strcmp(text, "auto") == 0 || strncmp(text, "auto:", 5) == 0;
+	int r = idm_check_flags(flags, IDM_MAP_PARSE_LOOKUP, step_parse, NULL, err);
 
-	if (flags & ~IDM_PARSE_LOOKUP)
-		return idm_fail(err, -EINVAL, step_parse, NULL, "unknown flags 0x%x", flags);
+	if (r < 0)
+		return r;
 	if ((path || automatic) && !lookup)
 		return idm_fail(err, -EINVAL, step_parse, text,
 				"the system is not asked for maps here");

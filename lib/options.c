@@ -30,3 +30,11 @@ int idm_take_options(void *to, size_t size, const void *from, enum idm_error_ste
 		return idm_fail(err, r, step, NULL, "options that only a newer library knows");
 	return r < 0 ? idm_fail(err, r, step, NULL, "the options' size is not set") : 0;
 }
+
+int idm_check_flags(unsigned int flags, unsigned int known, enum idm_error_step step, const char *subject,
+		    struct idm_error *err)
+{
+	unsigned int unknown = flags & ~known;
+
+	return unknown ? idm_fail(err, -EINVAL, step, subject, "unknown flags 0x%x", unknown) : 0;
+}

@@ -15,4 +15,8 @@
 int idm_take_options(void *to, size_t size, const void *from, enum idm_error_step step,
 		     struct idm_error *err);
 
+/* Whether `flags` are among `known`. 0, or -EINVAL in `step`, which names the other bits. */
+int idm_check_flags(unsigned int flags, unsigned int known, enum idm_error_step step, const char *subject,
+		    struct idm_error *err);
+
 #endif

@@ -29,6 +29,7 @@
 #include "error.h"
 #include "exit.h"
 #include "kernel.h"
+#include "options.h"
 #include "procfs.h"
 #include "reaper.h"
 #include "util.h"
@@ -188,7 +189,7 @@ static void note_known(struct idm_link *link, void *data)
 	if (watch->kept || !watch->pid)
 		return;
 	if (watch->flags && idm_exit_is_over(watch->fd)) {
-		if (watch->flags & IDM_REAPER_SPARE)
+		if (watch->flags & IDM_REAPER_ADD_SPARE)
 			idm_watch_drop(known->reaper, watch);
 		return;
 	}
@@ -417,7 +418,7 @@ static int spare(struct idm_reaper *reaper, pid_t pid)
 	struct idm_process process;
 
 	if (fd >= 0 && idm_exit_expect(fd, &process) == 0)
-		r = idm_watch_process(reaper, fd, &process, IDM_REAPER_SPARE, reaper);
+		r = idm_watch_process(reaper, fd, &process, IDM_REAPER_ADD_SPARE, reaper);
 	else if (fd >= 0)
 		r = 0;
 	return r == -EEXIST ? 0 : r;
@@ -427,7 +428,7 @@ static void spare_no_more(struct idm_link *link, void *reaper)
 {
 	struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
 
-	if (watch->flags & IDM_REAPER_SPARE && idm_watch_data(watch) == reaper)
+	if (watch->flags & IDM_REAPER_ADD_SPARE && idm_watch_data(watch) == reaper)
 		idm_watch_drop(reaper, watch);
 }
 
@@ -446,7 +447,7 @@ static int spare_all(struct idm_reaper *reaper, unsigned int flags, struct idm_e
 	if (r == -ENOENT)
 		return idm_fail(err, r, step_adopt, NULL,
 				"this kernel lists no children (CONFIG_PROC_CHILDREN)");
-	for (size_t i = 0; i < children.n && r == 0 && !(flags & IDM_REAPER_INHERIT); i++)
+	for (size_t i = 0; i < children.n && r == 0 && !(flags & IDM_REAPER_ADOPT_INHERIT); i++)
 		r = spare(reaper, children.pids[i]);
 	if (r < 0) {
 		idm_table_each(&reaper->by_process, spare_no_more, reaper);
@@ -457,9 +458,10 @@ static int spare_all(struct idm_reaper *reaper, unsigned int flags, struct idm_e
 
 static int refuse(const struct idm_reaper *reaper, unsigned int flags, struct idm_error *err)
 {
-	if (flags & ~IDM_REAPER_INHERIT)
-		return idm_fail(err, -EINVAL, step_adopt, NULL, "unknown flags 0x%x",
-				flags & ~IDM_REAPER_INHERIT);
+	int r = idm_check_flags(flags, IDM_REAPER_ADOPT_INHERIT, step_adopt, NULL, err);
+
+	if (r < 0)
+		return r;
 	if (reaper->orphans.wanted)
 		return idm_fail(err, -EALREADY, step_adopt, NULL, "this reaper adopts already");
 	if (!idm_is_subreaper()) {

@@ -29,9 +29,10 @@ static int check_request(const struct idm_overlay *o, struct idm_error *err)
 	const unsigned int flags = IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE |
 				   IDM_OVERLAY_CREATE_AS_ROOT;
 	size_t n = o->n_lower + o->n_data;
+	int r = idm_check_flags(o->flags, flags, step_overlay, NULL, err);
 
-	if (o->flags & ~flags)
-		return idm_fail(err, -EINVAL, step_overlay, NULL, "unknown flags 0x%x", o->flags);
+	if (r < 0)
+		return r;
 	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && o->flags & IDM_OVERLAY_IN_NAMESPACE)
 		return idm_fail(err, -EINVAL, step_overlay, NULL, "flags that exclude each other: 0x%x",
 				o->flags);

@@ -142,7 +142,7 @@ static int assemble(struct application *a, struct idm_error *err)
 
 static int apply(struct application *a, int dirfd, struct idm_error *err)
 {
-	unsigned int flags = a->options->flags & IDM_APPLY_MKDIR ? IDM_ATTACH_MKDIR : 0;
+	unsigned int flags = a->options->flags & IDM_PLAN_APPLY_MKDIR ? IDM_ATTACH_MKDIR : 0;
 	int r;
 
 	a->target.created = idm_record_outside;

@@ -32,7 +32,7 @@ static struct idm_attributes top_of(const struct idm_step *step)
 {
 	struct idm_attributes a = idm_step_attributes(step);
 
-	if (step->flags & IDM_PLAN_RDONLY_LAST)
+	if (step->flags & IDM_PLAN_ADD_RDONLY_LAST)
 		a.set &= ~IDM_ATTR_RDONLY;
 	return a;
 }

@@ -116,7 +116,7 @@ static int read_root(const struct oci *oci, const struct idm_json *whole)
 	if (r < 0)
 		return r;
 	m.map = oci->reader->how.map;
-	m.flags = readonly ? IDM_PLAN_RDONLY_LAST : 0;
+	m.flags = readonly ? IDM_PLAN_ADD_RDONLY_LAST : 0;
 	return idm_plan_add_named(oci->reader, &m, &(struct idm_words){ words, readonly ? 2 : 1 },
 				  "root");
 }
@@ -433,7 +433,7 @@ static int read_mount(struct oci *oci, const struct idm_json *mount)
 	char name[40];
 	int r;
 
-	m.flags = IDM_PLAN_MKDIR;
+	m.flags = IDM_PLAN_ADD_MKDIR;
 	r = read_fields(mount, &m, &words, oci->reader->err);
 	if (r == 0 && oci->mapped) {
 		r = select_mount(oci, mount, &words, &m, &own);
@@ -612,7 +612,7 @@ static int read_joined_map(struct oci *oci)
 				"the path of a namespace has to be absolute");
 	if (idm_map_new(&oci->map) < 0)
 		return idm_fail(err, -ENOMEM, step_map, NULL, NULL);
-	return idm_map_parse(oci->map, oci->namespace, IDM_PARSE_LOOKUP, err);
+	return idm_map_parse(oci->map, oci->namespace, IDM_MAP_PARSE_LOOKUP, err);
 }
 
 static int find_own_map(struct oci *oci)

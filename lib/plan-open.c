@@ -223,7 +223,7 @@ static int place_all(struct idm_assembly *a, struct site *site, bool mkdir, stru
 {
 	for (size_t i = 1; i < a->plan->n; i++) {
 		const struct idm_step *step = &a->plan->steps[i];
-		int r = place(site, step, a->mounts[i], mkdir || step->flags & IDM_PLAN_MKDIR,
+		int r = place(site, step, a->mounts[i], mkdir || step->flags & IDM_PLAN_ADD_MKDIR,
 			      &a->targets[i], err);
 
 		if (r < 0)
@@ -240,7 +240,8 @@ static int make_rdonly(const struct idm_assembly *a, struct idm_error *err)
 	const struct idm_step *root = &a->plan->steps[0];
 	int r;
 
-	if (!(root->flags & IDM_PLAN_RDONLY_LAST) || !(idm_step_attributes(root).set & IDM_ATTR_RDONLY))
+	if (!(root->flags & IDM_PLAN_ADD_RDONLY_LAST) ||
+	    !(idm_step_attributes(root).set & IDM_ATTR_RDONLY))
 		return 0;
 	r = idm_sys_mount_setattr(a->tree, "", AT_EMPTY_PATH, &attr);
 	return r < 0 ? idm_fail(err, r, step_assemble, root->source, NULL) : 0;
@@ -262,14 +263,14 @@ static int check_root(const struct idm_assembly *a, struct idm_error *err)
 
 static int put_together(struct idm_assembly *a, const struct idm_apply *o, struct idm_error *err)
 {
-	bool detached = !(o->flags & IDM_APPLY_IN_NAMESPACE) && idm_kernel_takes_detached();
+	bool detached = !(o->flags & IDM_PLAN_APPLY_IN_NAMESPACE) && idm_kernel_takes_detached();
 	struct site site = { .root = a->mounts[0], .namespace = -1 };
 	int r = check_root(a, err);
 
 	if (r == 0 && !detached && a->plan->n > 1)
 		r = enter_namespace(&site, err);
 	if (r == 0)
-		r = place_all(a, &site, o->flags & IDM_APPLY_MKDIR, err);
+		r = place_all(a, &site, o->flags & IDM_PLAN_APPLY_MKDIR, err);
 	if (r == 0) {
 		a->tree = site.namespace < 0 ? idm_take_fd(&a->mounts[0]) : leave_namespace(&site, err);
 		r = a->tree;
@@ -469,7 +470,7 @@ void idm_assembly_make_writable(const struct idm_assembly *a)
 {
 	struct mount_attr writable = { .attr_clr = MOUNT_ATTR_RDONLY };
 
-	if (a->tree >= 0 && a->plan->steps[0].flags & IDM_PLAN_RDONLY_LAST)
+	if (a->tree >= 0 && a->plan->steps[0].flags & IDM_PLAN_ADD_RDONLY_LAST)
 		idm_sys_mount_setattr(a->tree, "", AT_EMPTY_PATH, &writable);
 }
 
@@ -494,23 +495,25 @@ void idm_assembly_close(struct idm_assembly *a)
 
 /* ---- the call ---- */
 
+#define APPLY_FLAGS (IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR)
+
 int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *options, struct idm_error *err)
 {
 	int r;
 
 	*own = (struct idm_apply)IDM_APPLY_INIT;
 	r = idm_take_options(own, sizeof(*own), options, step_assemble, err);
+	if (r == 0)
+		r = idm_check_flags(own->flags, APPLY_FLAGS, step_assemble, NULL, err);
 	if (r < 0)
 		return r;
-	if (own->flags & ~(IDM_APPLY_DETACHED | IDM_APPLY_IN_NAMESPACE | IDM_APPLY_MKDIR))
-		return idm_fail(err, -EINVAL, step_assemble, NULL, "unknown flags 0x%x", own->flags);
-	if (own->flags & IDM_APPLY_DETACHED && own->flags & IDM_APPLY_IN_NAMESPACE)
+	if (own->flags & IDM_PLAN_APPLY_DETACHED && own->flags & IDM_PLAN_APPLY_IN_NAMESPACE)
 		return idm_fail(err, -EINVAL, step_assemble, NULL, "flags that exclude each other: 0x%x",
 				own->flags);
 	if ((unsigned int)own->upper_ids > IDM_UPPER_DISK)
 		return idm_fail(err, -EINVAL, step_assemble, NULL, "unknown upper ids %d",
 				own->upper_ids);
-	if (own->flags & IDM_APPLY_DETACHED && !idm_kernel_takes_detached())
+	if (own->flags & IDM_PLAN_APPLY_DETACHED && !idm_kernel_takes_detached())
 		return idm_fail(err, -EOPNOTSUPP, step_assemble, NULL,
 				"attaching to detached mounts needs Linux 6.15");
 	return 0;

@@ -162,11 +162,11 @@ static int read_text(const struct idm_plan_reader *reader, const char *text, siz
 		return r;
 	whole = idm_json_whole(parsed);
 	switch (reader->how.format) {
-	case IDM_PLAN_CONTAINERD:
+	case IDM_PLAN_READ_CONTAINERD:
 		return idm_plan_read_containerd(reader, &whole);
-	case IDM_PLAN_OCI:
+	case IDM_PLAN_READ_OCI:
 		return idm_plan_read_oci(reader, &whole);
-	case IDM_PLAN_ANY:
+	case IDM_PLAN_READ_ANY:
 		return read_any(reader, &whole);
 	}
 	return idm_fail(reader->err, -EINVAL, step_read, NULL, "unknown format %u", reader->how.format);

@@ -15,6 +15,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "list.h"
+#include "options.h"
 #include "record.h"
 #include "util.h"
 
@@ -415,14 +416,15 @@ static int why_not_unmounted(int code, const struct node *node, struct idm_error
 	if (code != -EBUSY)
 		return idm_fail(err, code, step_undo, node->target, NULL);
 	idm_fail(err, code, step_undo, node->target, "the mount is in use");
-	idm_hint(err, "\"fuser -vm %s\" shows by whom; IDM_UNDO_LAZY detaches it all the same",
+	idm_hint(err, "\"fuser -vm %s\" shows by whom; IDM_PLAN_UNDO_LAZY detaches it all the same",
 		 node->target);
 	return code;
 }
 
 static int try_unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
 {
-	int r = idm_unmount_exactly(node->target, node->id, u->flags & IDM_UNDO_LAZY ? MNT_DETACH : 0);
+	int r = idm_unmount_exactly(node->target, node->id,
+				    u->flags & IDM_PLAN_UNDO_LAZY ? MNT_DETACH : 0);
 
 	if (r == -EXDEV)
 		return idm_fail(err, -EBUSY, step_undo, node->target, "another mount hides it");
@@ -533,11 +535,10 @@ int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	struct undoing u = { .flags = flags };
-	int r;
+	int r = idm_check_flags(flags, IDM_PLAN_UNDO_LAZY, step_undo, record, err);
 
-	if (flags & ~IDM_UNDO_LAZY)
-		return idm_fail(err, -EINVAL, step_undo, record, "unknown flags 0x%x", flags);
-	r = idm_record_read(&u.record, record, err);
+	if (r == 0)
+		r = idm_record_read(&u.record, record, err);
 	if (r < 0)
 		return r;
 	r = undo(&u, err);

@@ -187,10 +187,11 @@ static void drop_directory(struct idm_step *step)
 
 static int fill_step(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
 {
-	int r;
+	const unsigned int flags = IDM_PLAN_ADD_MKDIR | IDM_PLAN_ADD_RDONLY_LAST;
+	int r = idm_check_flags(m->flags, flags, step_plan, m->target, err);
 
-	if (m->flags & ~(IDM_PLAN_MKDIR | IDM_PLAN_RDONLY_LAST))
-		return idm_fail(err, -EINVAL, step_plan, m->target, "unknown flags 0x%x", m->flags);
+	if (r < 0)
+		return r;
 	step->flags = m->flags;
 	step->dirfd = AT_FDCWD;
 	r = take_target(step, m->target, err);
@@ -252,7 +253,7 @@ static int check_place(const struct idm_step *step, bool first, struct idm_error
 		idm_hint(err, "only the first mount has the target \"/\", or none");
 		return -EINVAL;
 	}
-	if (!first && step->flags & IDM_PLAN_RDONLY_LAST)
+	if (!first && step->flags & IDM_PLAN_ADD_RDONLY_LAST)
 		return idm_fail(err, -EINVAL, step_plan, name,
 				"only the first mount can become read-only last");
 	return 0;

@@ -19,6 +19,7 @@
 #include "error.h"
 #include "exit.h"
 #include "kernel.h"
+#include "options.h"
 #include "util.h"
 
 static const enum idm_error_step step_new = IDM_STEP_MAKE_REAPER;
@@ -91,7 +92,7 @@ static int refuse_fork(const struct idm_reaper *reaper, enum idm_error_step step
 static int refuse_name(struct idm_reaper *reaper, unsigned int flags, void *data, enum idm_error_step step,
 		       struct idm_error *err)
 {
-	if (!(flags & IDM_REAPER_HOLD) || !idm_watch_of_name(reaper, data))
+	if (!(flags & IDM_REAPER_ADD_HOLD) || !idm_watch_of_name(reaper, data))
 		return 0;
 	return idm_fail(err, -EEXIST, step, NULL, "another child is held by the same data");
 }
@@ -125,14 +126,14 @@ static int add(struct idm_reaper *reaper, int pidfd, const struct idm_process *p
 				       : NULL);
 }
 
-static int check_flags(unsigned int flags, unsigned int known, enum idm_error_step step,
-		       struct idm_error *err)
+static int check_add_flags(unsigned int flags, struct idm_error *err)
 {
-	if (flags & ~known)
-		return idm_fail(err, -EINVAL, step, NULL, "unknown flags 0x%x", flags & ~known);
-	if ((flags & known) == (IDM_REAPER_HOLD | IDM_REAPER_SPARE))
-		return idm_fail(err, -EINVAL, step, NULL, "a child is held or spared, not both");
-	return 0;
+	const unsigned int known = IDM_REAPER_ADD_HOLD | IDM_REAPER_ADD_SPARE;
+	int r = idm_check_flags(flags, known, step_add, NULL, err);
+
+	if (r == 0 && flags == known)
+		return idm_fail(err, -EINVAL, step_add, NULL, "a child is held or spared, not both");
+	return r;
 }
 
 int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
@@ -143,7 +144,7 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
 	struct idm_process process;
 
 	if (r == 0)
-		r = check_flags(flags, IDM_REAPER_HOLD | IDM_REAPER_SPARE, step_add, err);
+		r = check_add_flags(flags, err);
 	if (r < 0)
 		return r;
 	r = idm_exit_expect(pidfd, &process);
@@ -337,8 +338,8 @@ static int keep(struct idm_reaper *reaper, unsigned int flags, void *data, struc
 
 	if (reaper->keeper.pidfd >= 0)
 		return idm_fail(err, -EALREADY, step_keep, NULL, "this reaper has one");
-	r = idm_keeper_begin(&reaper->keeper, flags & IDM_REAPER_ORPHANS, err);
-	if (r < 0 || !(flags & IDM_REAPER_ORPHANS))
+	r = idm_keeper_begin(&reaper->keeper, flags & IDM_REAPER_KEEP_ORPHANS, err);
+	if (r < 0 || !(flags & IDM_REAPER_KEEP_ORPHANS))
 		return r;
 	reaper->keeper_orphans = data;
 	r = idm_reaper_also(reaper, reaper->keeper.orphans);
@@ -355,7 +356,7 @@ int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, s
 	int r = refuse_fork(reaper, step_keep, err);
 
 	if (r == 0)
-		r = check_flags(flags, IDM_REAPER_ORPHANS, step_keep, err);
+		r = idm_check_flags(flags, IDM_REAPER_KEEP_ORPHANS, step_keep, NULL, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&reaper->starting);
@@ -419,7 +420,7 @@ static int refuse_start(struct idm_reaper *reaper, unsigned int flags, void *dat
 	int r = refuse_fork(reaper, step_start, err);
 
 	if (r == 0)
-		r = check_flags(flags, IDM_REAPER_HOLD, step_start, err);
+		r = idm_check_flags(flags, IDM_REAPER_ADD_HOLD, step_start, NULL, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&reaper->lock);

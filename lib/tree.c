@@ -20,6 +20,7 @@
 
 static const enum idm_error_step step_tree = IDM_STEP_OPEN_TREE;
 
+#define TREE_FLAGS (IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP)
 #define SETTABLE                                                                                 \
 	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
 	 IDM_ATTR_NODIRATIME | IDM_ATTR_NOSYMFOLLOW)
@@ -52,10 +53,10 @@ static int take_options(struct idm_tree_options *own, const struct idm_tree_opti
 
 	*own = (struct idm_tree_options)IDM_TREE_OPTIONS_INIT;
 	r = idm_take_options(own, sizeof(*own), options, step_tree, err);
+	if (r == 0)
+		r = idm_check_flags(own->flags, TREE_FLAGS, step_tree, NULL, err);
 	if (r < 0)
 		return r;
-	if (own->flags & ~(IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP))
-		return idm_fail(err, -EINVAL, step_tree, NULL, "unknown flags 0x%x", own->flags);
 	if (own->flags & IDM_TREE_REMAP && own->flags & IDM_TREE_ON_TOP)
 		return idm_fail(err, -EINVAL, step_tree, NULL,
 				"a map cannot both replace another one and go on top of it");

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "nofollow.h"
+#include "options.h"
 #include "refused.h"
 #include "util.h"
 
@@ -184,9 +185,11 @@ static int unmount_recursive(const char *target, unsigned int flags, struct idm_
 int idm_umount(const char *target, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
+	const unsigned int known = IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY | IDM_UMOUNT_FOLLOW;
+	int r = idm_check_flags(flags, known, step_umount, target, err);
 
-	if (flags & ~(IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY | IDM_UMOUNT_FOLLOW))
-		return idm_fail(err, -EINVAL, step_umount, target, "unknown flags 0x%x", flags);
+	if (r < 0)
+		return r;
 	/* A lazy one takes everything below with it, in one step. */
 	if (flags & IDM_UMOUNT_RECURSIVE && !(flags & IDM_UMOUNT_LAZY))
 		return unmount_recursive(target, flags, err);

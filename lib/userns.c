@@ -22,6 +22,7 @@
 #include "error.h"
 #include "holder.h"
 #include "kernel.h"
+#include "options.h"
 #include "own-ids.h"
 #include "privilege.h"
 #include "procfs.h"
@@ -270,10 +271,12 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 	static const enum idm_error_step step = IDM_STEP_MAKE_USERNS;
 	struct request q = { .map = map, .err = err };
 	AUTO_CLOSE int initial = -1;
-	int r;
+	int r = idm_check_flags(flags, IDM_USERNS_WAYS, step, NULL, err);
 
-	if (flags & ~IDM_USERNS_WAYS || flags & (flags - 1))
-		return idm_fail(err, -EINVAL, step, NULL, "unknown flags 0x%x", flags);
+	if (r < 0)
+		return r;
+	if (flags & (flags - 1))
+		return idm_fail(err, -EINVAL, step, NULL, "flags that exclude each other: 0x%x", flags);
 	r = idm_map_check(map, err);
 	if (r < 0)
 		return r;

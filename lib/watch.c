@@ -83,7 +83,7 @@ struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data)
 /* Those that are held or spared are not in the epoll: nobody is to be woken by them. */
 static bool comes_up(const struct idm_watch *watch)
 {
-	return !(watch->flags & (IDM_REAPER_HOLD | IDM_REAPER_SPARE));
+	return !(watch->flags & (IDM_REAPER_ADD_HOLD | IDM_REAPER_ADD_SPARE));
 }
 
 static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
@@ -92,7 +92,7 @@ static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
 
 	if (r < 0)
 		return r;
-	if (watch->flags & IDM_REAPER_HOLD)
+	if (watch->flags & IDM_REAPER_ADD_HOLD)
 		r = idm_table_add(&reaper->by_name, &watch->by_name);
 	else if (comes_up(watch))
 		r = idm_sys_epoll_add(reaper->fd, watch->fd, EPOLLIN | EPOLLET, watch);
@@ -120,7 +120,7 @@ int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
 void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
 {
 	idm_table_remove(&reaper->by_process, &watch->by_process);
-	if (watch->flags & IDM_REAPER_HOLD)
+	if (watch->flags & IDM_REAPER_ADD_HOLD)
 		idm_table_remove(&reaper->by_name, &watch->by_name);
 	/* By hand: closing would not do while a forked child has the pidfd too. */
 	if (comes_up(watch))

@@ -37,6 +37,9 @@
  *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
  *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
  *    reapers are made of.
+ *  - A flag's name begins with the function or struct that takes it. Flags of one object (a tree, a plan,
+ *    a reaper, a child) have different bits. A function rejects the flags of another one: -EINVAL, and
+ *    err names the unknown bits in hexadecimal.
  *  - Paths are resolved by the calling thread, with its root, working directory and credentials.
  *  - No function is a cancellation point. pthread_cancel(3) takes effect after the call, in the caller;
  *    a callback runs with cancellation disabled. A thread whose cancel type is asynchronous must
@@ -128,7 +131,7 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
  * through libsubid, "/path" by opening a user namespace. Without it text can only hold numbers, which
  * is what a daemon wants for text that it does not trust.
  */
-#define IDM_PARSE_LOOKUP 1U
+#define IDM_MAP_PARSE_LOOKUP 0x100U
 
 /*
  * Parses `text` and adds what it says to the map. The dialect is told by its form:
@@ -139,7 +142,7 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
  *   uidmap=C:H:S,... gidmap=...    containerd's mount options, separated by comma, semicolon or blank
  *   uids=C-H-S#...;gids=...        crun's idmap option (a leading "idmap=" is allowed)
  *
- * and with IDM_PARSE_LOOKUP also
+ * and with IDM_MAP_PARSE_LOOKUP also
  *
  *   [KIND:]NAME:NAME               either may be a number. u: looks up users, g: groups; without KIND
  *                                  the names are users, and their primary groups are mapped as well
@@ -148,7 +151,7 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
  *   /PATH                          (alone) the map of the user namespace file at PATH (see idm_map_add_userns)
  *
  * Numbers are unsigned 32-bit decimals, with nothing before or behind them. err names the entry.
- * -EINVAL: malformed text, a lookup without IDM_PARSE_LOOKUP, an unknown flag, or what idm_map_add()
+ * -EINVAL: malformed text, a lookup without IDM_MAP_PARSE_LOOKUP, an unknown flag, or what idm_map_add()
  * refuses. -ENOENT: no such user or group, or no range for it. -EOPNOTSUPP: "auto" in a library built
  * without libsubid. -ENOMEM. A path: also the errors of open(2) and idm_map_add_userns().
  */
@@ -374,10 +377,11 @@ enum idm_harden_as {
 uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 			   const struct idm_map *container, struct idm_other_id *why);
 
-#define IDM_TREE_RECURSIVE 1U /* with all mounts below it, the map and attributes on each */
-#define IDM_TREE_NOFOLLOW 2U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
-#define IDM_TREE_REMAP 4U     /* the map may replace the one that the source has already (Linux 6.15) */
-#define IDM_TREE_ON_TOP 8U    /* it goes on top of that one: what the source shows is the disk column */
+/* Bits 0 to 7; idm_umount() has 8 to 15, and idm_tree_attach() has 18 to 23. */
+#define IDM_TREE_RECURSIVE 0x01U /* with all mounts below it, the map and attributes on each */
+#define IDM_TREE_NOFOLLOW 0x02U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
+#define IDM_TREE_REMAP 0x04U     /* the map may replace the one that the source has already (Linux 6.15) */
+#define IDM_TREE_ON_TOP 0x08U    /* it goes on top of that one: what the source shows is the disk column */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
 struct idm_tree_options {
@@ -414,10 +418,11 @@ struct idm_tree_options {
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
 		  struct idm_error *err);
 
-#define IDM_ATTACH_MKDIR 1U   /* create the target if it is missing: directories, or for a file an empty file */
-#define IDM_ATTACH_REPLACE 2U /* take the place of the mount at the target, in one step (Linux 6.5) */
-#define IDM_ATTACH_IN_ROOT 4U /* dirfd is a root that nothing in the target leads out of */
-#define IDM_ATTACH_FOLLOW 8U  /* the target may be a symbolic link */
+/* Bits 18 to 23. MKDIR and FOLLOW also belong to struct idm_child_mount. */
+#define IDM_ATTACH_MKDIR 0x040000U   /* create the target if it is missing: directories, or an empty file */
+#define IDM_ATTACH_REPLACE 0x080000U /* take the place of the mount at the target, in one step (Linux 6.5) */
+#define IDM_ATTACH_IN_ROOT 0x100000U /* dirfd is a root that nothing in the target leads out of */
+#define IDM_ATTACH_FOLLOW 0x200000U  /* the target may be a symbolic link */
 
 /*
  * Makes a tree visible at `target`, as the last step and in one system call; the tree's descriptor
@@ -446,9 +451,10 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
 		    enum idm_propagation propagation, struct idm_error *err);
 
-#define IDM_UMOUNT_RECURSIVE 1U /* also every mount below, the deepest first */
-#define IDM_UMOUNT_LAZY 2U      /* detach now, also when busy; clean up when no longer used (MNT_DETACH) */
-#define IDM_UMOUNT_FOLLOW 4U    /* the target may be a symbolic link */
+/* Bits 8 to 15. */
+#define IDM_UMOUNT_RECURSIVE 0x100U /* also every mount below, the deepest first */
+#define IDM_UMOUNT_LAZY 0x200U      /* detach now, also when busy; clean up when unused (MNT_DETACH) */
+#define IDM_UMOUNT_FOLLOW 0x400U    /* the target may be a symbolic link */
 
 /*
  * Unmounts the top mount at `target`. IDM_UMOUNT_RECURSIVE without LAZY is not one step: it stops at
@@ -560,13 +566,14 @@ int idm_plan_new(struct idm_plan **plan);
 /* Releases a plan. NULL is allowed. */
 void idm_plan_free(struct idm_plan *plan);
 
-#define IDM_PLAN_MKDIR 1U       /* create the target in the root filesystem if it is missing */
-#define IDM_PLAN_RDONLY_LAST 2U /* of the first mount: "ro" takes effect when the whole plan is assembled */
+/* Bits 0 to 7; IDM_PLAN_APPLY_* are bits 8 to 15, IDM_PLAN_UNDO_* 16 to 23. */
+#define IDM_PLAN_ADD_MKDIR 0x01U       /* create the target in the root filesystem if it is missing */
+#define IDM_PLAN_ADD_RDONLY_LAST 0x02U /* of the first mount: "ro" takes effect when all is assembled */
 
 /* One mount. Initialise with IDM_PLAN_MOUNT_INIT; everything is copied. */
 struct idm_plan_mount {
 	size_t size;        /* sizeof(struct idm_plan_mount) */
-	unsigned int flags; /* IDM_PLAN_* */
+	unsigned int flags; /* IDM_PLAN_ADD_* */
 	int dirfd;          /* what relative paths in source and options begin at; AT_FDCWD */
 	const char *type;   /* see idm_plan_add(); may be NULL for a bind */
 	const char *source; /* NULL: none */
@@ -602,16 +609,16 @@ struct idm_plan_mount {
  * -EINVAL: an unknown type; a word that is none of these (also X-..., x-..., remount, tmpcopyup, and
  * anything else for a bind); a map on one side only, given twice, or one that idm_map_parse() or
  * idm_map_check() refuses; idmap or ridmap without a map; a missing source; a target with ".."; a first
- * mount that is not the root; IDM_PLAN_RDONLY_LAST of another than the first; an unknown flag. -E2BIG:
+ * mount that is not the root; IDM_PLAN_ADD_RDONLY_LAST of another than the first; an unknown flag. -E2BIG:
  * options of a newer library, or a map that is too big. -EBADF: dirfd. -ENOMEM. -EMFILE. err names the
  * word. Needs no privilege.
  */
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err);
 
 enum idm_plan_format {
-	IDM_PLAN_ANY = 0,   /* told by its form */
-	IDM_PLAN_CONTAINERD, /* an array of {"Type", "Source", "Target", "Options"}, or {"mounts": [...]} */
-	IDM_PLAN_OCI        /* config.json of an OCI bundle */
+	IDM_PLAN_READ_ANY = 0,    /* told by its form */
+	IDM_PLAN_READ_CONTAINERD, /* an array of {"Type", "Source", "Target", "Options"}, or {"mounts": [...]} */
+	IDM_PLAN_READ_OCI         /* config.json of an OCI bundle */
 };
 
 /* How a text is to be read. Initialise with IDM_PLAN_TEXT_INIT. */
@@ -626,7 +633,7 @@ struct idm_plan_text {
 	 */
 	const struct idm_map *map;
 };
-#define IDM_PLAN_TEXT_INIT { sizeof(struct idm_plan_text), IDM_PLAN_ANY, -100 /* AT_FDCWD */, NULL }
+#define IDM_PLAN_TEXT_INIT { sizeof(struct idm_plan_text), IDM_PLAN_READ_ANY, -100 /* AT_FDCWD */, NULL }
 
 /*
  * Adds the mounts that a JSON text of `length` bytes describes; it need not end in NUL.
@@ -661,14 +668,14 @@ size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
  * How the plan is put together. Without a flag: detached, where the kernel lets mounts be attached to
  * detached ones (Linux 6.15), else in a mount namespace of its own.
  */
-#define IDM_APPLY_DETACHED 1U     /* only: detached */
-#define IDM_APPLY_IN_NAMESPACE 2U /* only: in a mount namespace that goes away with the call */
-#define IDM_APPLY_MKDIR 4U        /* create targets that are missing, in the root filesystem and of the plan itself */
+#define IDM_PLAN_APPLY_DETACHED 0x100U     /* only: detached */
+#define IDM_PLAN_APPLY_IN_NAMESPACE 0x200U /* only: in a mount namespace that goes away with the call */
+#define IDM_PLAN_APPLY_MKDIR 0x400U /* create missing targets: in the root filesystem, and the plan's own */
 
 /* Options of idm_plan_open() and idm_plan_apply(). Initialise with IDM_APPLY_INIT. */
 struct idm_apply {
 	size_t size;                  /* sizeof(struct idm_apply) */
-	unsigned int flags;           /* IDM_APPLY_* */
+	unsigned int flags;           /* IDM_PLAN_APPLY_* */
 	enum idm_upper_ids upper_ids; /* of overlays that have a map */
 	const char *record;           /* idm_plan_apply(): a file to be created for idm_plan_undo(); NULL: none */
 	/* Called after each mount that has been made, in the calling thread; NULL: not. */
@@ -695,8 +702,8 @@ struct idm_apply {
  * -ENOTDIR, -EISDIR: source and target differ in kind. -ENOTBLK: the source is no block device, and "loop"
  * is not given. -EROFS: a target to be created in a read-only root. -ENODEV: the kernel has no such
  * filesystem. -EBUSY: no loop device was free. -EMFILE: each mount takes a descriptor while it is put
- * together. -EOPNOTSUPP: IDM_APPLY_DETACHED before 6.15; a propagation that cannot be given to a detached
- * mount. -EPERM, -ENOMEM. err names the mount.
+ * together. -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before 6.15; a propagation that cannot be given to a
+ * detached mount. -EPERM, -ENOMEM. err names the mount.
  */
 int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, struct idm_error *err);
 
@@ -716,7 +723,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, 
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 		   const struct idm_apply *options, struct idm_error *err);
 
-#define IDM_UNDO_LAZY 1U /* detach now, also what is in use */
+#define IDM_PLAN_UNDO_LAZY 0x10000U /* detach now, also what is in use */
 
 /*
  * Undoes what `record` says was made, also after a crash in the middle of it or a restart of the machine:
@@ -816,7 +823,7 @@ struct idm_feature {
 int idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data);
 
 /* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the ids. */
-#define IDM_CHECK_WRITE 1U
+#define IDM_CHECK_WRITE 0x100U
 
 /* What idm_check_path() found. Owned by the caller. Grows at its end only: set size first. */
 struct idm_check {
@@ -856,6 +863,7 @@ struct idm_exit {
 #define IDM_NS_PID 0x20000000U
 #define IDM_NS_NET 0x40000000U
 
+/* Bits 0 to 11; struct idm_child_mount has 12 to 15 of its own. */
 #define IDM_CHILD_SEARCH_PATH 1U   /* a path without "/" is looked up in the PATH of envp */
 #define IDM_CHILD_KEEP_FDS 2U      /* descriptors that are not close-on-exec stay open */
 #define IDM_CHILD_RESET_SIGNALS 4U /* no signal is blocked or ignored; without: as exec leaves them */
@@ -865,8 +873,8 @@ struct idm_exit {
 #define IDM_CHILD_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
 #define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it ends */
 #define IDM_CHILD_NEW_KEYRING 256U     /* with an empty session keyring, see keyctl(2) */
-#define IDM_CHILD_NO_KEYRINGS 1024U    /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
 #define IDM_CHILD_DISABLE_USERNS 512U  /* no more user namespaces below its own (user.max_user_namespaces = 0) */
+#define IDM_CHILD_NO_KEYRINGS 1024U    /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
 
 /* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */
 struct idm_child_fd {
@@ -874,8 +882,8 @@ struct idm_child_fd {
 	int to;
 };
 
-#define IDM_CHILD_MOUNT_OPTIONAL 0x10000U /* skipped if the target is missing */
-#define IDM_CHILD_MOUNT_REBIND 0x20000U   /* neither filesystem nor tree: a copy of what is at target, over it */
+#define IDM_CHILD_MOUNT_OPTIONAL 0x1000U /* skipped if the target is missing */
+#define IDM_CHILD_MOUNT_REBIND 0x2000U   /* no filesystem, no tree: a copy of what is at target, over it */
 
 /*
  * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, a
@@ -1066,15 +1074,18 @@ void idm_reaper_free(struct idm_reaper *reaper);
  */
 int idm_reaper_fd(const struct idm_reaper *reaper);
 
-/* How a child is watched. One flag, or none: its end is delivered by idm_reaper_next(). */
-#define IDM_REAPER_HOLD 1U  /* its end is kept for idm_reaper_wait(); until then it stays a zombie */
-#define IDM_REAPER_SPARE 2U /* it is another's to wait for: it is not taken for an orphan */
+/*
+ * How a child is watched. One flag, or none: its end is delivered by idm_reaper_next(). A reaper's flags have
+ * bits 18 to 23, which are none of those of struct idm_child_options.
+ */
+#define IDM_REAPER_ADD_HOLD 0x040000U  /* its end is kept for idm_reaper_wait(); a zombie until then */
+#define IDM_REAPER_ADD_SPARE 0x080000U /* it is another's to wait for: it is not taken for an orphan */
 
 /*
  * Watches the child behind `pidfd`, of which the reaper keeps a duplicate until the end is delivered.
- * `data` comes back with the end; with IDM_REAPER_HOLD it is the child's name, which no other held
+ * `data` comes back with the end; with IDM_REAPER_ADD_HOLD it is the child's name, which no other held
  * child of this reaper may have. A child that has ended already is as good as any; exit.pid is 0 if
- * it has also been waited for by somebody else. IDM_REAPER_SPARE is for programs that adopt.
+ * it has also been waited for by somebody else. IDM_REAPER_ADD_SPARE is for programs that adopt.
  * -ECHILD: not a child of this process. -ESRCH: it has ended and somebody else's wait has taken its status
  * (before Linux 6.15). -EEXIST: this reaper watches it already (before Linux 6.9 noticed where /proc shows
  * the caller), or holds another by this name. -EBADF: not a pidfd. -EINVAL: flags. -EMFILE, -ENFILE, -ENOMEM,
@@ -1093,15 +1104,15 @@ int idm_reaper_next(struct idm_reaper *reaper, int timeout, struct idm_exit *exi
 		    struct idm_error *err);
 
 /*
- * The same for one child that was added with IDM_REAPER_HOLD and this `data`: for a thread that wants just
- * that one. One thread gets the end. -EBUSY: another thread is waiting for it. -ESRCH: no child is
+ * The same for one child that was added with IDM_REAPER_ADD_HOLD and this `data`: for a thread that wants
+ * just that one. One thread gets the end. -EBUSY: another thread is waiting for it. -ESRCH: no child is
  * held by that name, or its end was delivered before. -EINVAL, -EMFILE, -ENFILE, -ENOMEM.
  */
 int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct idm_exit *exit,
 		    struct idm_error *err);
 
 /* Children that were there before idm_reaper_adopt() are orphans too. For a program that was exec'd. */
-#define IDM_REAPER_INHERIT 1U
+#define IDM_REAPER_ADOPT_INHERIT 0x100000U
 
 /*
  * Delivers the ends of orphans as well, with this `data`: of children that the process did not start, but
@@ -1110,9 +1121,10 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct i
  *
  * The kernel does not say who is an orphan. It gives them to the first thread of the process, though. So one
  * that ended and is the first thread's child is taken for an orphan, unless it was added here (also with
- * IDM_REAPER_SPARE), sends no SIGCHLD, or was there before. Never taken are the children of other threads.
+ * IDM_REAPER_ADD_SPARE), sends no SIGCHLD, or was there before. The children of other threads are never
+ * taken.
  * Other code that starts children in the first thread, or in threads that end before the children do, must
- * add them, with IDM_REAPER_SPARE if it waits for them itself, before idm_reaper_next() runs again: best
+ * add them, with IDM_REAPER_ADD_SPARE if it waits for them itself, before idm_reaper_next() runs again: best
  * in the same thread.
  *
  * There is no pidfd that tells of an orphan, so SIGCHLD has to: it must be blocked in all threads (-EINVAL if
@@ -1124,7 +1136,7 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct i
 int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
 /* The keeper is a subreaper: orphans below it are delivered too, and cannot be mistaken for anything. */
-#define IDM_REAPER_ORPHANS 1U
+#define IDM_REAPER_KEEP_ORPHANS 0x400000U
 
 /*
  * Starts the keeper of this reaper: a process that starts children in the program's stead, waits for them,
@@ -1133,7 +1145,7 @@ int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, 
  * the reaper or the program; its children go on as orphans.
  * It is a fork without exec (so start it while the program is small), holds no descriptor of the program's,
  * and has the credentials, namespaces, limits, control group and umask of now. `data` is delivered with
- * the orphans of IDM_REAPER_ORPHANS.
+ * the orphans of IDM_REAPER_KEEP_ORPHANS.
  * -EALREADY: there is one. -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
  * -EINVAL: flags. -EAGAIN: limits, as fork(2). -EMFILE, -ENFILE, -ENOMEM.
  */
@@ -1141,7 +1153,7 @@ int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, s
 
 /*
  * Starts a program by the keeper and watches it; `flags` and `data` as in idm_reaper_add(), but for
- * IDM_REAPER_SPARE. Returns its pidfd, the caller's to close.
+ * IDM_REAPER_ADD_SPARE. Returns its pidfd, the caller's to close.
  * argv[0] is its path, and not searched for. fds[i] becomes its descriptor i, -1: it has none; all
  * others are closed. Its working directory and signal mask are those of the calling thread, SIGCHLD is not
  * ignored; all else is the keeper's.

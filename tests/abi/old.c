@@ -202,7 +202,7 @@ static void of_reapers(void)
 	tell("it gets a keeper", idm_reaper_keep(reaper, 0, NULL, &err) == 0);
 	o.path = argv[0];
 	o.argv = argv;
-	pidfd = idm_reaper_start(reaper, &o, IDM_REAPER_HOLD, &two, &err);
+	pidfd = idm_reaper_start(reaper, &o, IDM_REAPER_ADD_HOLD, &two, &err);
 	tell("which starts a program", pidfd >= 0);
 	tell("that is waited for",
 	     idm_reaper_wait(reaper, &two, -1, &exit, &err) == 1 && exit.status == 0);

@@ -99,9 +99,9 @@ static void print_step(FILE *out, const struct idm_step *step)
 	print_options(out, step);
 	if (step->loop)
 		fputs("  loop\n", out);
-	if (step->flags & IDM_PLAN_MKDIR)
+	if (step->flags & IDM_PLAN_ADD_MKDIR)
 		fputs("  target is created\n", out);
-	if (step->flags & IDM_PLAN_RDONLY_LAST)
+	if (step->flags & IDM_PLAN_ADD_RDONLY_LAST)
 		fputs("  read-only last\n", out);
 }
 

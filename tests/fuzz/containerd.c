@@ -5,6 +5,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	check_plan_text(IDM_PLAN_CONTAINERD, data, size);
+	check_plan_text(IDM_PLAN_READ_CONTAINERD, data, size);
 	return 0;
 }

@@ -20,7 +20,7 @@ static void check_lookup(const char *text, const struct idm_map *plain, int with
 	/* Of these the system is asked for all of the map. */
 	if (*text == '/' || strcmp(text, "auto") == 0 || strncmp(text, "auto:", 5) == 0)
 		return;
-	r = idm_map_parse(map, text, IDM_PARSE_LOOKUP, &err);
+	r = idm_map_parse(map, text, IDM_MAP_PARSE_LOOKUP, &err);
 	if (r < 0)
 		CHECK_ERROR(r, &err);
 	else

@@ -108,7 +108,7 @@ static void check_form(const struct idm_plan *known, const char *text, size_t si
 	AUTO_PLAN struct idm_plan *plan = NULL;
 
 	CHECK(idm_plan_new(&plan) == 0);
-	CHECK(read_as(plan, IDM_PLAN_ANY, NULL, text, size) == 0);
+	CHECK(read_as(plan, IDM_PLAN_READ_ANY, NULL, text, size) == 0);
 	CHECK(same_plan(plan, known));
 }
 

@@ -954,7 +954,7 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(MOUNT, "unknown attributes 0x100000");
 	m.attr = 0;
 	m.flags = IDM_ATTACH_REPLACE;
-	REFUSED(MOUNT, "unknown flags 0x2");
+	REFUSED(MOUNT, "unknown flags 0x80000");
 	m.flags = 0;
 	m.options = "a,,b";
 	REFUSED(MOUNT, "an option without a name");

@@ -108,12 +108,12 @@ static long fill_from_pid(struct idm_map *own)
 
 static long fill_from_path(struct idm_map *own)
 {
-	return idm_map_parse(own, "/proc/self/ns/user", IDM_PARSE_LOOKUP, &error);
+	return idm_map_parse(own, "/proc/self/ns/user", IDM_MAP_PARSE_LOOKUP, &error);
 }
 
 static long fill_from_names(struct idm_map *own)
 {
-	long r = idm_map_parse(own, "root:root", IDM_PARSE_LOOKUP, &error);
+	long r = idm_map_parse(own, "root:root", IDM_MAP_PARSE_LOOKUP, &error);
 
 	return r < 0 ? r : idm_map_keep_rest(own, IDM_BOTH, &error);
 }
@@ -210,7 +210,7 @@ static long try_plan(void)
 
 	snprintf(target, sizeof(target), SCRATCH "/at/plan-%d", (int)syscall(SYS_gettid));
 	snprintf(record, sizeof(record), SCRATCH "/at/record-%d", (int)syscall(SYS_gettid));
-	apply.flags = IDM_APPLY_MKDIR;
+	apply.flags = IDM_PLAN_APPLY_MKDIR;
 	apply.record = record;
 	if (r == 0)
 		r = add_bind(plan);
@@ -219,7 +219,7 @@ static long try_plan(void)
 	if (r == 0)
 		r = idm_plan_apply(plan, AT_FDCWD, target, &apply, &error);
 	if (r == 0)
-		r = idm_plan_undo(record, IDM_UNDO_LAZY, &error);
+		r = idm_plan_undo(record, IDM_PLAN_UNDO_LAZY, &error);
 	apply.record = NULL;
 	if (r == 0)
 		r = idm_plan_open(plan, &apply, &error);
@@ -311,7 +311,7 @@ static long try_reaper(void)
 
 	o.path = argv[0];
 	o.argv = argv;
-	pidfd = idm_reaper_start(reaper, &o, IDM_REAPER_HOLD, &name, &error);
+	pidfd = idm_reaper_start(reaper, &o, IDM_REAPER_ADD_HOLD, &name, &error);
 	if (pidfd < 0)
 		return pidfd;
 	r = idm_reaper_wait(reaper, &name, -1, &exit, &error);
@@ -343,7 +343,7 @@ static long try_new_reaper(void)
 
 	if (r < 0)
 		return r;
-	r = idm_reaper_keep(own, IDM_REAPER_ORPHANS, NULL, &error);
+	r = idm_reaper_keep(own, IDM_REAPER_KEEP_ORPHANS, NULL, &error);
 	if (r == 0)
 		r = pidfd = start_child(false);
 	if (r >= 0)

@@ -254,7 +254,7 @@ static int hold_and_wait(struct idm_error *err)
 	pidfd = idm_child_start(&o, err);
 	if (pidfd < 0)
 		return pidfd;
-	r = idm_reaper_add(reaper, pidfd, IDM_REAPER_HOLD, &child_data, err);
+	r = idm_reaper_add(reaper, pidfd, IDM_REAPER_ADD_HOLD, &child_data, err);
 	if (r == 0)
 		r = idm_reaper_wait(reaper, &child_data, -1, &ended, err);
 	if (r < 0)
@@ -329,7 +329,7 @@ TEST(a_reaper_that_adopts)
 
 static int keep_and_take(struct idm_reaper *reaper, struct idm_error *err)
 {
-	int pidfd, r = idm_reaper_keep(reaper, IDM_REAPER_ORPHANS, &orphan_data, err);
+	int pidfd, r = idm_reaper_keep(reaper, IDM_REAPER_KEEP_ORPHANS, &orphan_data, err);
 
 	if (r < 0)
 		return r;

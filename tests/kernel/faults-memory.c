@@ -285,7 +285,7 @@ static int apply(struct idm_error *err)
 	int r = make_plan(&plan, err);
 
 	o.record = RECORD;
-	o.flags = IDM_APPLY_MKDIR;
+	o.flags = IDM_PLAN_APPLY_MKDIR;
 	return r < 0 ? r : idm_plan_apply(plan, AT_FDCWD, TARGET "/new", &o, err);
 }
 

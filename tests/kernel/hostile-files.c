@@ -196,7 +196,7 @@ static void assert_no_plan(const char *target, int code)
 	struct idm_error err;
 
 	plan_step(plan, "bind", ROOT, "/", NULL);
-	o.flags = IDM_APPLY_MKDIR;
+	o.flags = IDM_PLAN_APPLY_MKDIR;
 	o.record = SCRATCH "/record";
 	assert_error(idm_plan_apply(plan, AT_FDCWD, target, &o, &err), code, &err, NULL, "create target",
 		     NULL);
@@ -314,7 +314,7 @@ TEST(lists_that_lead_out)
 			 "[{\"Type\":\"bind\",\"Source\":\"" ROOT "\",\"Options\":[\"rbind\"]},"
 			 "{\"Type\":\"tmpfs\",\"Source\":\"evil\",\"Target\":\"%s\"}]",
 			 targets[i].target);
-		o.flags = IDM_APPLY_MKDIR;
+		o.flags = IDM_PLAN_APPLY_MKDIR;
 		o.record = SCRATCH "/record";
 		r = idm_plan_read(plan, text, strlen(text), &how, &err);
 		if (r == 0)

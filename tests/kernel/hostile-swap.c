@@ -218,7 +218,7 @@ static void as_a_plan(unsigned int kind)
 	int r;
 
 	assert_ok(idm_plan_read(plan, text, strlen(text), &how, &err), &err);
-	o.flags = IDM_APPLY_MKDIR;
+	o.flags = IDM_PLAN_APPLY_MKDIR;
 	o.record = SCRATCH "/record";
 	if (!went_well(kind, idm_plan_apply(plan, AT_FDCWD, SCRATCH "/place", &o, &err), &err)) {
 		assert_int_equal(access(SCRATCH "/record", F_OK), -1);

@@ -44,7 +44,7 @@ static void apply_recorded(int dirfd, const char *target, const char *record)
 
 	plan_step(plan, "bind", ROOT, "/", MAP, NULL);
 	plan_step(plan, "tmpfs", NULL, "/etc", NULL);
-	o.flags = IDM_APPLY_MKDIR;
+	o.flags = IDM_PLAN_APPLY_MKDIR;
 	o.record = record;
 	assert_ok(idm_plan_apply(plan, dirfd, target, &o, &err), &err);
 }
@@ -373,7 +373,7 @@ TEST(a_failing_apply_removes_what_it_created_and_nothing_else)
 	enter_image();
 	plan_step(plan, "bind", ROOT "/bin/sh", "/", NULL);
 	plan_step(plan, "tmpfs", NULL, "/etc", NULL);
-	o.flags = IDM_APPLY_MKDIR;
+	o.flags = IDM_PLAN_APPLY_MKDIR;
 	o.progress = put_another_file_there;
 	assert_error(idm_plan_apply(plan, AT_FDCWD, SCRATCH "/new/file", &o, &err), -ENOTDIR, &err, NULL,
 		     "assemble plan", "below a file");

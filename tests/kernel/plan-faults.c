@@ -19,7 +19,7 @@ static int apply(struct idm_error *err)
 {
 	struct idm_apply o = IDM_APPLY_INIT;
 
-	o.flags = IDM_APPLY_MKDIR | way;
+	o.flags = IDM_PLAN_APPLY_MKDIR | way;
 	o.record = is_recorded ? RECORD : NULL;
 	return idm_plan_apply(plan, AT_FDCWD, DEEP, &o, err);
 }
@@ -37,7 +37,7 @@ static void enter(void)
 	do_mount("shared", SCRATCH "/shared", "tmpfs", 0, NULL);
 	do_mount(NULL, SCRATCH "/shared", NULL, MS_SHARED, NULL);
 	plan = plan_new();
-	add_flags = IDM_PLAN_RDONLY_LAST;
+	add_flags = IDM_PLAN_ADD_RDONLY_LAST;
 	plan_step(plan, "bind", ROOT, "/", "ro", "rprivate", MAP, NULL);
 	add_flags = 0;
 	plan_step(plan, "tmpfs", NULL, "/made/here", "size=1m", NULL);
@@ -81,13 +81,13 @@ TEST(applying_detached)
 {
 	if (kernel_is_before(6, 15))
 		return;
-	way = IDM_APPLY_DETACHED;
+	way = IDM_PLAN_APPLY_DETACHED;
 	apply_with_faults();
 }
 
 TEST(applying_in_a_namespace)
 {
-	way = IDM_APPLY_IN_NAMESPACE;
+	way = IDM_PLAN_APPLY_IN_NAMESPACE;
 	apply_with_faults();
 }
 

@@ -14,7 +14,7 @@
 
 #define RECORD SCRATCH "/record"
 
-static const unsigned int ways[] = { IDM_APPLY_IN_NAMESPACE, IDM_APPLY_DETACHED };
+static const unsigned int ways[] = { IDM_PLAN_APPLY_IN_NAMESPACE, IDM_PLAN_APPLY_DETACHED };
 
 /* Before Linux 6.15 there is one only. */
 #define EACH_WAY(way)            \
@@ -67,7 +67,7 @@ TEST(a_root_that_is_a_file)
 	{
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 
-		apply(plan, SCRATCH "/new/file", way | IDM_APPLY_MKDIR, RECORD);
+		apply(plan, SCRATCH "/new/file", way | IDM_PLAN_APPLY_MKDIR, RECORD);
 		assert_owner(SCRATCH "/new/file", 100000, 100000);
 		undo(RECORD);
 		assert_error(apply_at(plan, TARGET, way, RECORD, &err), -EISDIR, &err, TARGET,
@@ -79,8 +79,9 @@ TEST(a_root_that_is_a_file)
 	{
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 
-		assert_error(apply_at(plan, SCRATCH "/new/file", way | IDM_APPLY_MKDIR, RECORD, &err),
-			     -ENOTDIR, &err, ROOT "/bin/sh", "assemble plan", "below a file");
+		assert_error(
+			apply_at(plan, SCRATCH "/new/file", way | IDM_PLAN_APPLY_MKDIR, RECORD, &err),
+			-ENOTDIR, &err, ROOT "/bin/sh", "assemble plan", "below a file");
 		snapshot_assert_same(before);
 	}
 }
@@ -102,8 +103,8 @@ TEST(targets_that_are_the_root)
 
 		plan_step(plan, "bind", ROOT, "/", NULL);
 		plan_step(plan, "tmpfs", NULL, targets[i], NULL);
-		assert_error(apply_at(plan, TARGET, way | IDM_APPLY_MKDIR, NULL, &err), -ELOOP, &err,
-			     NULL, "open target", "the target is a symbolic link");
+		assert_error(apply_at(plan, TARGET, way | IDM_PLAN_APPLY_MKDIR, NULL, &err), -ELOOP,
+			     &err, NULL, "open target", "the target is a symbolic link");
 		snapshot_assert_same(before);
 	}
 }
@@ -151,9 +152,9 @@ TEST(read_only_last)
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		AUTO_PLAN struct idm_plan *plan = plan_new();
 
-		add_flags = IDM_PLAN_RDONLY_LAST;
+		add_flags = IDM_PLAN_ADD_RDONLY_LAST;
 		plan_step(plan, "bind", ROOT, "/", words[i], NULL);
-		add_flags = IDM_PLAN_MKDIR;
+		add_flags = IDM_PLAN_ADD_MKDIR;
 		plan_step(plan, "tmpfs", NULL, "/made", NULL);
 		apply(plan, TARGET, way, RECORD);
 		assert_true(mount_at(TARGET).attr & IDM_ATTR_RDONLY);
@@ -182,7 +183,7 @@ static void apply_many(size_t n)
 		m.type = "tmpfs";
 	}
 	must(close(m.dirfd));
-	apply(plan, TARGET, IDM_APPLY_MKDIR, RECORD);
+	apply(plan, TARGET, IDM_PLAN_APPLY_MKDIR, RECORD);
 	assert_mounted(TARGET "/10");
 	undo(RECORD);
 	snapshot_assert_same(before);
@@ -216,7 +217,7 @@ TEST(too_few_descriptors)
 
 		limit.rlim_cur = n;
 		must(setrlimit(RLIMIT_NOFILE, &limit));
-		r = apply_at(plan, TARGET, IDM_APPLY_MKDIR, RECORD, &err);
+		r = apply_at(plan, TARGET, IDM_PLAN_APPLY_MKDIR, RECORD, &err);
 		limit.rlim_cur = limit.rlim_max;
 		must(setrlimit(RLIMIT_NOFILE, &limit));
 		if (r == 0)
@@ -476,7 +477,7 @@ TEST(propagation_of_what_is_covered)
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 		struct idm_error err;
 
-		if (way == IDM_APPLY_IN_NAMESPACE) {
+		if (way == IDM_PLAN_APPLY_IN_NAMESPACE) {
 			assert_error(apply_at(plan, TARGET, way, RECORD, &err), -EOPNOTSUPP, &err,
 				     "tmpfs on /etc", "set propagation", "covers it");
 		} else {
@@ -530,7 +531,7 @@ TEST(peers_in_another_namespace)
 		AUTO_PLAN struct idm_plan *plan = plan_new();
 		struct snapshot *before = snapshot_take(SNAPSHOT_MOUNTS | SNAPSHOT_FDS | SNAPSHOT_FILES);
 
-		add_flags = IDM_PLAN_MKDIR;
+		add_flags = IDM_PLAN_ADD_MKDIR;
 		plan_step(plan, "bind", ROOT, "/", words[i], NULL);
 		plan_step(plan, "tmpfs", NULL, "/etc", NULL);
 		plan_step(plan, "tmpfs", NULL, "/made/it", NULL);
@@ -615,12 +616,12 @@ TEST(a_record_on_a_full_or_read_only_filesystem)
 	}
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	EACH_WAY(way)
-	assert_error(apply_at(plan, SCRATCH "/new/target", way | IDM_APPLY_MKDIR,
+	assert_error(apply_at(plan, SCRATCH "/new/target", way | IDM_PLAN_APPLY_MKDIR,
 			      SCRATCH "/small/record", &err),
 		     -ENOSPC, &err, SCRATCH "/small/record", "write record", NULL);
 	snapshot_assert_same(before);
 	do_mount(NULL, SCRATCH "/small", NULL, MS_REMOUNT | MS_RDONLY, NULL);
-	assert_error(apply_at(plan, TARGET, IDM_APPLY_MKDIR, SCRATCH "/small/record", &err), -EROFS,
+	assert_error(apply_at(plan, TARGET, IDM_PLAN_APPLY_MKDIR, SCRATCH "/small/record", &err), -EROFS,
 		     &err, SCRATCH "/small/record", "write record", NULL);
 }
 
@@ -633,7 +634,7 @@ TEST(a_relative_record_and_target)
 	enter_image();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	must(chdir(SCRATCH "/store"));
-	apply(plan, "../new/target", IDM_APPLY_MKDIR, "record");
+	apply(plan, "../new/target", IDM_PLAN_APPLY_MKDIR, "record");
 	must(chdir("/"));
 	undo(SCRATCH "/store/record");
 	snapshot_assert_same(before);

@@ -28,7 +28,7 @@ static void apply_recorded(const struct idm_plan *plan, const char *target)
 	struct idm_apply o = IDM_APPLY_INIT;
 	struct idm_error err;
 
-	o.flags = IDM_APPLY_MKDIR;
+	o.flags = IDM_PLAN_APPLY_MKDIR;
 	o.record = RECORD;
 	assert_ok(idm_plan_apply(plan, AT_FDCWD, target, &o, &err), &err);
 }
@@ -100,9 +100,9 @@ TEST(a_read_only_root_is_undone_too)
 
 	enter_image();
 	scratch_file(SCRATCH "/file", "");
-	add_flags = IDM_PLAN_MKDIR | IDM_PLAN_RDONLY_LAST;
+	add_flags = IDM_PLAN_ADD_MKDIR | IDM_PLAN_ADD_RDONLY_LAST;
 	plan_step(plan, "bind", ROOT, "/", "ro", NULL);
-	add_flags = IDM_PLAN_MKDIR;
+	add_flags = IDM_PLAN_ADD_MKDIR;
 	plan_step(plan, "tmpfs", NULL, "/a/b/c", NULL);
 	plan_step(plan, "bind", SCRATCH "/file", "/etc/resolv.conf", NULL);
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
@@ -235,7 +235,7 @@ TEST(a_busy_mount)
 	apply_recorded(plan, DEEP);
 	fd = (int)must(open(DEEP "/var/tmp/inner", O_RDONLY | O_CLOEXEC));
 	assert_not_undone(-EBUSY, DEEP "/var/tmp/inner", "in use");
-	assert_ok(idm_plan_undo(RECORD, IDM_UNDO_LAZY, &err), &err);
+	assert_ok(idm_plan_undo(RECORD, IDM_PLAN_UNDO_LAZY, &err), &err);
 	must(close(fd));
 	snapshot_assert_same(before);
 }
@@ -380,7 +380,7 @@ TEST(a_record_that_is_being_written)
 
 	enter_image();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	o.flags = IDM_APPLY_MKDIR;
+	o.flags = IDM_PLAN_APPLY_MKDIR;
 	o.record = RECORD;
 	o.progress = undo_in_between;
 	o.progress_data = &times;
@@ -590,7 +590,7 @@ TEST(a_record_is_not_overwritten)
 	enter_image();
 	scratch_file(RECORD, "");
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	o.flags = IDM_APPLY_MKDIR;
+	o.flags = IDM_PLAN_APPLY_MKDIR;
 	o.record = RECORD;
 	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -EEXIST, &err, RECORD,
 		     "write record", NULL);
@@ -683,7 +683,7 @@ static void apply_without_answer(void *plan)
 	struct idm_apply o = IDM_APPLY_INIT;
 	struct idm_error err;
 
-	o.flags = IDM_APPLY_MKDIR;
+	o.flags = IDM_PLAN_APPLY_MKDIR;
 	o.record = RECORD;
 	refuse_call_where(SYS_statx, 0, (uint32_t)AT_FDCWD, ENOMEM); /* it asks this of "/" */
 	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOMEM, &err, RECORD,

@@ -9,7 +9,7 @@
 
 #define OUTSIDE SCRATCH "/outside"
 
-static const unsigned int ways[] = { 0, IDM_APPLY_IN_NAMESPACE, IDM_APPLY_DETACHED };
+static const unsigned int ways[] = { 0, IDM_PLAN_APPLY_IN_NAMESPACE, IDM_PLAN_APPLY_DETACHED };
 
 /* Before Linux 6.15 the last one is refused: see a_way_that_is_not_there. */
 static size_t ways_here(void)
@@ -57,7 +57,7 @@ TEST(a_root_with_everything)
 	scratch_dir(ROOT "/proc");
 	plan_step(plan, "bind", ROOT, "/", "rw", MAP, NULL);
 	plan_step(plan, "tmpfs", "shm", "/dev", "nosuid", "noexec", "size=1m", "mode=755", NULL);
-	add_flags = IDM_PLAN_MKDIR; /* in a tmpfs that is not mounted anywhere yet */
+	add_flags = IDM_PLAN_ADD_MKDIR; /* in a tmpfs that is not mounted anywhere yet */
 	plan_step(plan, "devpts", "devpts", "/dev/pts", "newinstance", "ptmxmode=0666", NULL);
 	plan_step(plan, "mqueue", "mqueue", "/dev/mqueue", NULL);
 	add_flags = 0;
@@ -240,7 +240,7 @@ TEST(targets_are_created)
 	enter_image();
 	scratch_dir(OUTSIDE);
 	scratch_file(OUTSIDE "/file", "");
-	add_flags = IDM_PLAN_RDONLY_LAST;
+	add_flags = IDM_PLAN_ADD_RDONLY_LAST;
 	plan_step(plan, "bind", ROOT, "/", "ro", NULL);
 	add_flags = 0;
 	plan_step(plan, "tmpfs", NULL, "/new//deep/", NULL);
@@ -253,7 +253,7 @@ TEST(targets_are_created)
 		assert_error(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), -ENOENT, &err,
 			     "new//deep", "open target", NULL);
 		snapshot_assert_same(before);
-		o.flags |= IDM_APPLY_MKDIR;
+		o.flags |= IDM_PLAN_APPLY_MKDIR;
 		assert_ok(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
 		assert_int_equal(attributes_of_bind(TARGET "/etc"), IDM_ATTR_RDONLY);
 		must(access(TARGET "/new/deep", W_OK));
@@ -337,7 +337,7 @@ TEST(no_target_is_behind_a_link)
 		char path[64];
 
 		snprintf(path, sizeof(path), SCRATCH "/link%s", behind[i]);
-		o.flags = (unsigned int)way | (i % 2 ? IDM_APPLY_MKDIR : 0);
+		o.flags = (unsigned int)way | (i % 2 ? IDM_PLAN_APPLY_MKDIR : 0);
 		plan_step(plan, "bind", ROOT, "/", NULL);
 		assert_error(idm_plan_apply(plan, AT_FDCWD, path, &o, &err), -ELOOP, &err, path,
 			     "open target", "symbolic link");
@@ -408,7 +408,7 @@ static void fails(struct idm_plan *plan, int code, const char *subject, const ch
 		struct idm_apply o = IDM_APPLY_INIT;
 		struct idm_error err;
 
-		o.flags = (unsigned int)way | IDM_APPLY_MKDIR;
+		o.flags = (unsigned int)way | IDM_PLAN_APPLY_MKDIR;
 		o.record = SCRATCH "/record";
 		assert_error(idm_plan_apply(plan, AT_FDCWD, SCRATCH "/not/yet/there", &o, &err), code,
 			     &err, subject, NULL, reason);
@@ -530,7 +530,7 @@ TEST(options_of_the_call)
 	assert_error(idm_plan_open(plan, &newer.o, &err), -E2BIG, &err, "", "assemble plan", "newer");
 	o.flags = 8;
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "0x8");
-	o.flags = IDM_APPLY_DETACHED | IDM_APPLY_IN_NAMESPACE;
+	o.flags = IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE;
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "exclude");
 	o = (struct idm_apply)IDM_APPLY_INIT;
 	o.upper_ids = 7;
@@ -548,7 +548,7 @@ TEST(a_way_that_is_not_there)
 
 	enter_image();
 	refuse_call(SYS_open_tree_attr, ENOSYS); /* by which it is told */
-	o.flags = IDM_APPLY_DETACHED;
+	o.flags = IDM_PLAN_APPLY_DETACHED;
 	assert_error(idm_plan_open(plan, &o, &err), -EOPNOTSUPP, &err, "", "assemble plan",
 		     "Linux 6.15");
 }

@@ -67,7 +67,7 @@ static struct idm_reaper *serving(void)
 	struct idm_reaper *reaper = reaper_new();
 	struct idm_error err;
 
-	assert_ok(idm_reaper_keep(reaper, IDM_REAPER_ORPHANS, &orphans, &err), &err);
+	assert_ok(idm_reaper_keep(reaper, IDM_REAPER_KEEP_ORPHANS, &orphans, &err), &err);
 	return reaper;
 }
 
@@ -499,7 +499,7 @@ static void start_and_wait(void *name)
 	struct idm_exit exit;
 	int pidfd;
 
-	pidfd = idm_reaper_start(shared.reaper, &o, IDM_REAPER_HOLD, name, &err);
+	pidfd = idm_reaper_start(shared.reaper, &o, IDM_REAPER_ADD_HOLD, name, &err);
 	close(o.root);
 	if (pidfd < 0 && shared.may_fail) {
 		assert_error(pidfd, -ESRCH, &err, "", "start program", "fork server has exited");

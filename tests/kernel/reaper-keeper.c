@@ -145,11 +145,11 @@ TEST(a_child_can_be_held)
 	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
 	struct idm_exit exit;
 	struct idm_error err;
-	int x, pidfd = (int)assert_ok(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_HOLD, &x,
+	int x, pidfd = (int)assert_ok(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_ADD_HOLD, &x,
 					       &err),
 				      &err);
 
-	assert_error(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_HOLD, &x, &err), -EEXIST, &err, "", "start program", "same data");
+	assert_error(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_ADD_HOLD, &x, &err), -EEXIST, &err, "", "start program", "same data");
 	assert_ok(idm_reaper_wait(reaper, &x, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, CLD_EXITED, 4);
 	assert_nothing(reaper);
@@ -293,8 +293,8 @@ TEST(what_cannot_be_started)
 	assert_refused(reaper, 0, missing, 0, -ENOENT, "/no/such/program", "execute", NULL);
 	assert_refused(reaper, 0, directory, 0, -EACCES, "/usr", "execute", NULL);
 	assert_refused(reaper, 0, none, 0, -EINVAL, "", "start program", "no path");
-	assert_refused(reaper, IDM_REAPER_SPARE, missing, 0, -EINVAL, "", "start program",
-		       "unknown flags 0x2");
+	assert_refused(reaper, IDM_REAPER_ADD_SPARE, missing, 0, -EINVAL, "", "start program",
+		       "unknown flags 0x80000");
 	open_many(fds, 251);
 	assert_refused(reaper, 0, missing, 251, -EINVAL, "", "start program", "over 250");
 	close_many(fds, 251);
@@ -383,7 +383,7 @@ TEST(a_program_that_cannot_be_held_is_not_started)
 TEST(orphans_below_the_keeper_come_with_their_own_data)
 {
 	int orphans, child;
-	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_ORPHANS, &orphans);
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
 	int ends = 0, pidfd = start(reaper, "(/bin/sh -c 'exit 9' & exec /bin/true); exit 1", &child);
 
 	while (ends < 2) {
@@ -408,7 +408,7 @@ TEST(many_orphans_that_nobody_asks_for)
 {
 	const int most = test_is_slow() ? 500 : 7000;
 	int orphans, child;
-	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_ORPHANS, &orphans);
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
 	char script[256];
 	int n = 0, pidfd;
 	struct idm_exit exit;
@@ -416,7 +416,7 @@ TEST(many_orphans_that_nobody_asks_for)
 
 	snprintf(script, sizeof(script),
 		 "i=0; while [ $i -lt %d ]; do (: & exec 2>&1); i=$((i + 1)); done; exit 5", most);
-	pidfd = (int)assert_ok(start_as(reaper, SHELL(script), NULL, 0, IDM_REAPER_HOLD, &child, &err),
+	pidfd = (int)assert_ok(start_as(reaper, SHELL(script), NULL, 0, IDM_REAPER_ADD_HOLD, &child, &err),
 			       &err);
 	assert_ok(idm_reaper_wait(reaper, &child, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, CLD_EXITED, 5);
@@ -483,7 +483,7 @@ static pid_t find_keeper(void)
 TEST(it_holds_nothing_of_the_programs)
 {
 	int held = (int)must(open("/dev/null", O_RDONLY | O_CLOEXEC));
-	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_ORPHANS, NULL);
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, NULL);
 	char command[256];
 
 	/* What it was asked in is closed when the program runs, or soon after. */
@@ -508,10 +508,10 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	pid_t keeper;
 
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
-	reaper = keeping(IDM_REAPER_ORPHANS, &orphans);
+	reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
 	first = start(reaper, "exec /bin/sleep 1000", &x);
 	second = (int)assert_ok(start_as(reaper, SHELL("exec /bin/sleep 1000"), NULL, 0,
-					 IDM_REAPER_HOLD, &y, &err),
+					 IDM_REAPER_ADD_HOLD, &y, &err),
 				&err);
 	keeper = find_keeper();
 	copy = child_staying(); /* of all descriptors */
@@ -536,7 +536,7 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 TEST(it_goes_with_the_reaper)
 {
 	struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
-	struct idm_reaper *reaper = keeping(IDM_REAPER_ORPHANS, NULL);
+	struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, NULL);
 
 	find_keeper();
 	idm_reaper_free(reaper);

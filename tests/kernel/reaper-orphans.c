@@ -112,7 +112,7 @@ TEST(beside_the_children_that_were_added)
 	c = child_staying();
 	assert_ok(idm_reaper_add(reaper, c.pidfd, 0, &c, NULL), NULL);
 	held = child_exiting(6);
-	assert_ok(idm_reaper_add(reaper, held.pidfd, IDM_REAPER_HOLD, &held, NULL), NULL);
+	assert_ok(idm_reaper_add(reaper, held.pidfd, IDM_REAPER_ADD_HOLD, &held, NULL), NULL);
 	child_await_zombie(&held);
 	start_orphan(4, go);
 	assert_nothing(reaper);
@@ -146,7 +146,7 @@ TEST(many_at_once)
 	must(pipe2(go, O_CLOEXEC));
 	reaper = adopting(0);
 	others = child_exiting(1);
-	assert_ok(idm_reaper_add(reaper, others.pidfd, IDM_REAPER_SPARE, NULL, &err), &err);
+	assert_ok(idm_reaper_add(reaper, others.pidfd, IDM_REAPER_ADD_SPARE, NULL, &err), &err);
 	for (int i = 0; i < N; i++)
 		start_orphan(i % 200, go);
 	for (int i = 0; i < N; i++)
@@ -293,7 +293,7 @@ TEST(unless_they_are_inherited)
 	c = child_staying();
 	ended = child_exiting(2);
 	child_await_zombie(&ended);
-	reaper = adopting(IDM_REAPER_INHERIT);
+	reaper = adopting(IDM_REAPER_ADOPT_INHERIT);
 	assert_next(reaper, &orphans, ended.pid, CLD_EXITED, 2);
 	assert_nothing(reaper);
 	child_kill(&c);
@@ -315,7 +315,7 @@ TEST(children_that_are_spared)
 	reaper = adopting(0);
 	for (int i = 1; i < 10; i++) {
 		c = child_exiting(50 + i);
-		assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_SPARE, NULL, &err), &err);
+		assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_ADD_SPARE, NULL, &err), &err);
 		child_await_zombie(&c);
 		start_orphan(i, NULL);
 		assert_next(reaper, &orphans, 0, CLD_EXITED, i);
@@ -358,7 +358,7 @@ TEST(an_orphan_with_the_number_of_a_spared_child)
 	reaper = adopting(0);
 	before = snapshot_take(SNAPSHOT_FDS);
 	c = child_exiting(1);
-	assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_SPARE, NULL, NULL), NULL);
+	assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_ADD_SPARE, NULL, NULL), NULL);
 	must(waitpid(c.pid, NULL, 0));
 	child_close(&c);
 	start_orphan_with_number(c.pid, 7);

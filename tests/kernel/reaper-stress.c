@@ -195,9 +195,9 @@ static void start_and_add(size_t i)
 
 	if (i % 2)
 		child_await_zombie(&c);
-	assert_ok(
-		idm_reaper_add(stage.reaper, c.pidfd, is_held(i) ? IDM_REAPER_HOLD : 0, &slots[i], &err),
-		&err);
+	assert_ok(idm_reaper_add(stage.reaper, c.pidfd, is_held(i) ? IDM_REAPER_ADD_HOLD : 0, &slots[i],
+				 &err),
+		  &err);
 	child_close(&c);
 }
 
@@ -236,7 +236,7 @@ static void start_by_keeper(size_t i)
 
 	o.path = argv[0];
 	o.argv = argv;
-	pidfd = (int)assert_ok(idm_reaper_start(stage.reaper, &o, is_held(i) ? IDM_REAPER_HOLD : 0,
+	pidfd = (int)assert_ok(idm_reaper_start(stage.reaper, &o, is_held(i) ? IDM_REAPER_ADD_HOLD : 0,
 						&slots[i], &err),
 			       &err);
 	close(pidfd);

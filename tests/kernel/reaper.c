@@ -368,7 +368,7 @@ static void wait_beside_tracer(struct idm_reaper *reaper, const struct child *c,
 	struct idm_exit exit;
 	struct idm_error err;
 
-	assert_ok(idm_reaper_add(reaper, c->pidfd, IDM_REAPER_HOLD, t, &err), &err);
+	assert_ok(idm_reaper_add(reaper, c->pidfd, IDM_REAPER_ADD_HOLD, t, &err), &err);
 	child_kill(c);
 	assert_int_equal(idm_reaper_wait(reaper, t, 10, &exit, &err), 0);
 	must(write(t->go[1], "x", 1));
@@ -532,11 +532,11 @@ TEST(a_held_child_is_for_who_waits_for_it)
 	struct idm_error err;
 
 	child_await_zombie(&held);
-	assert_ok(idm_reaper_add(reaper, held.pidfd, IDM_REAPER_HOLD, &held, &err), &err);
+	assert_ok(idm_reaper_add(reaper, held.pidfd, IDM_REAPER_ADD_HOLD, &held, &err), &err);
 	assert_error(idm_reaper_add(reaper, held.pidfd, 0, &other, &err), -EEXIST, &err, "",
 		     "watch child", "already");
-	assert_error(idm_reaper_add(reaper, other.pidfd, IDM_REAPER_HOLD, &held, &err), -EEXIST, &err,
-		     "", "watch child", "same data");
+	assert_error(idm_reaper_add(reaper, other.pidfd, IDM_REAPER_ADD_HOLD, &held, &err), -EEXIST,
+		     &err, "", "watch child", "same data");
 	assert_nothing(reaper);
 	add(reaper, &other, &other);
 	assert_next(reaper, &other, other.pid, CLD_EXITED, 9);
@@ -558,7 +558,7 @@ TEST(a_wait_that_ran_out_can_be_repeated)
 	struct idm_exit exit;
 	struct idm_error err;
 
-	assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_HOLD, NULL, &err), &err);
+	assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_ADD_HOLD, NULL, &err), &err);
 	assert_int_equal(idm_reaper_wait(reaper, NULL, 0, &exit, &err), 0);
 	assert_int_equal(idm_reaper_wait(reaper, NULL, 20, &exit, &err), 0);
 	assert_int_equal(idm_reaper_next(reaper, 20, &exit, NULL, &err), 0);
@@ -607,7 +607,8 @@ TEST(of_several_who_wait_for_one_child_one_gets_it)
 	crowd.reaper = reaper_new();
 	must(pipe2(go, O_CLOEXEC));
 	crowd.child = child_start(end_after_reading, go);
-	assert_ok(idm_reaper_add(crowd.reaper, crowd.child.pidfd, IDM_REAPER_HOLD, &crowd, NULL), NULL);
+	assert_ok(idm_reaper_add(crowd.reaper, crowd.child.pidfd, IDM_REAPER_ADD_HOLD, &crowd, NULL),
+		  NULL);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, want_it, NULL), 0);
 	while (__atomic_load_n(&crowd.busy, __ATOMIC_RELAXED) < THREADS - 1)
@@ -694,8 +695,9 @@ TEST(what_cannot_be_watched_is_refused)
 	assert_error(idm_reaper_add(reaper, file, 0, NULL, &err), -EBADF, &err, "", "watch child", NULL);
 	assert_error(idm_reaper_add(reaper, c.pidfd, 4, NULL, &err), -EINVAL, &err, "", "watch child",
 		     "unknown flags 0x4");
-	assert_error(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_HOLD | IDM_REAPER_SPARE, NULL, &err),
-		     -EINVAL, &err, "", "watch child", "not both");
+	assert_error(
+		idm_reaper_add(reaper, c.pidfd, IDM_REAPER_ADD_HOLD | IDM_REAPER_ADD_SPARE, NULL, &err),
+		-EINVAL, &err, "", "watch child", "not both");
 	assert_error(idm_reaper_next(reaper, -2, &exit, NULL, &err), -EINVAL, &err, "",
 		     "wait for children", "-2");
 	assert_error(idm_reaper_wait(reaper, NULL, -2, &exit, &err), -EINVAL, &err, "",
@@ -748,7 +750,7 @@ TEST(a_reaper_may_go_before_the_children)
 	child_await_zombie(&c[2]);
 	add(reaper, &c[0], NULL);
 	add(reaper, &c[1], NULL);
-	assert_ok(idm_reaper_add(reaper, c[2].pidfd, IDM_REAPER_HOLD, NULL, NULL), NULL);
+	assert_ok(idm_reaper_add(reaper, c[2].pidfd, IDM_REAPER_ADD_HOLD, NULL, NULL), NULL);
 	idm_reaper_free(reaper);
 	idm_reaper_free(NULL);
 	assert_int_equal(must(waitpid(c[0].pid, NULL, WNOHANG)), 0); /* it goes on */

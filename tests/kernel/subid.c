@@ -49,7 +49,7 @@ static void assert_auto(const char *text, const char *expected)
 	AUTO_MAP struct idm_map *map = map_of("");
 	struct idm_error err;
 
-	assert_ok(idm_map_parse(map, text, IDM_PARSE_LOOKUP, &err), &err);
+	assert_ok(idm_map_parse(map, text, IDM_MAP_PARSE_LOOKUP, &err), &err);
 	assert_map(map, expected);
 }
 
@@ -108,7 +108,7 @@ static void as_nobody_known(void *unused)
 
 	(void)unused;
 	become_user(unused_uid(), 4001);
-	assert_error(idm_map_parse(map, "auto", IDM_PARSE_LOOKUP, &err), -ENOENT, &err, "auto",
+	assert_error(idm_map_parse(map, "auto", IDM_MAP_PARSE_LOOKUP, &err), -ENOENT, &err, "auto",
 		     "parse map", "the caller's uid has no user name");
 }
 

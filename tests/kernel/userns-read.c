@@ -289,7 +289,7 @@ TEST(paths)
 	need_root();
 	n = process_with("0 100000 65536\n");
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)n.pid);
-	assert_ok(idm_map_parse(map, path, IDM_PARSE_LOOKUP, &err), &err);
+	assert_ok(idm_map_parse(map, path, IDM_MAP_PARSE_LOOKUP, &err), &err);
 	assert_map(map, "0:100000:65536");
 	neighbour_end(&n);
 }
@@ -301,14 +301,14 @@ TEST(paths_that_are_none)
 
 	scratch_enter();
 	must(mkfifo(SCRATCH "/fifo", 0600));
-	assert_error(idm_map_parse(map, "/no/such/file", IDM_PARSE_LOOKUP, &err), -ENOENT, &err,
+	assert_error(idm_map_parse(map, "/no/such/file", IDM_MAP_PARSE_LOOKUP, &err), -ENOENT, &err,
 		     "/no/such/file", "open user namespace", NULL);
-	assert_error(idm_map_parse(map, "/proc/self/ns/mnt", IDM_PARSE_LOOKUP, &err), -EINVAL, &err,
+	assert_error(idm_map_parse(map, "/proc/self/ns/mnt", IDM_MAP_PARSE_LOOKUP, &err), -EINVAL, &err,
 		     "/proc/self/ns/mnt", "read user namespace", "the file is not a user namespace");
-	assert_error(idm_map_parse(map, SCRATCH, IDM_PARSE_LOOKUP, &err), -EINVAL, &err, SCRATCH,
+	assert_error(idm_map_parse(map, SCRATCH, IDM_MAP_PARSE_LOOKUP, &err), -EINVAL, &err, SCRATCH,
 		     "read user namespace", "the file is not a user namespace");
 	/* A pipe without a writer: no waiting for one. */
-	assert_error(idm_map_parse(map, SCRATCH "/fifo", IDM_PARSE_LOOKUP, &err), -EINVAL, &err,
+	assert_error(idm_map_parse(map, SCRATCH "/fifo", IDM_MAP_PARSE_LOOKUP, &err), -EINVAL, &err,
 		     SCRATCH "/fifo", "read user namespace", "the file is not a user namespace");
 	assert_map(map, "1:2:3");
 }

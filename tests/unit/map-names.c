@@ -27,7 +27,7 @@ static void assert_parses(const char *text, const char *expected)
 {
 	AUTO_MAP struct idm_map *map = map_of("");
 	struct idm_error err;
-	int r = idm_map_parse(map, text, IDM_PARSE_LOOKUP, &err);
+	int r = idm_map_parse(map, text, IDM_MAP_PARSE_LOOKUP, &err);
 
 	if (r < 0)
 		fail_msg("\"%s\": %s", text, err.message);
@@ -39,8 +39,8 @@ static void assert_refused(const char *text, int code, const char *reason)
 	AUTO_MAP struct idm_map *map = map_of("1:2:3");
 	struct idm_error err;
 
-	assert_error_at(HERE, text, idm_map_parse(map, text, IDM_PARSE_LOOKUP, &err), code, &err, text,
-			NULL, reason);
+	assert_error_at(HERE, text, idm_map_parse(map, text, IDM_MAP_PARSE_LOOKUP, &err), code, &err,
+			text, NULL, reason);
 	assert_map(map, "1:2:3");
 }
 
@@ -123,8 +123,8 @@ TEST(no_names_in_other_dialects)
 	AUTO_MAP struct idm_map *map = map_of("");
 	struct idm_error err;
 
-	assert_error(idm_map_parse(map, "uidmap=root:0:1", IDM_PARSE_LOOKUP, &err), -EINVAL, &err,
+	assert_error(idm_map_parse(map, "uidmap=root:0:1", IDM_MAP_PARSE_LOOKUP, &err), -EINVAL, &err,
 		     "root:0:1", "parse map", "\"root\" is not a number");
-	assert_error(idm_map_parse(map, "uids=root-0-1", IDM_PARSE_LOOKUP, &err), -EINVAL, &err,
+	assert_error(idm_map_parse(map, "uids=root-0-1", IDM_MAP_PARSE_LOOKUP, &err), -EINVAL, &err,
 		     "root-0-1", "parse map", "\"root\" is not a number");
 }

@@ -293,8 +293,8 @@ TEST(unknown_kinds_and_flags)
 
 	assert_error(idm_map_parse(map, "7:8:9", 2, &err), -EINVAL, &err, "", "parse map",
 		     "unknown flags 0x2");
-	assert_error(idm_map_parse(map, "7:8:9", IDM_PARSE_LOOKUP | 0x80000000U, &err), -EINVAL, &err,
-		     "", "parse map", "unknown flags");
+	assert_error(idm_map_parse(map, "7:8:9", IDM_MAP_PARSE_LOOKUP | 0x80000000U, &err), -EINVAL,
+		     &err, "", "parse map", "unknown flags");
 	assert_error(idm_map_parse_kernel(map, IDM_BOTH, "7 8 9", &err), -EINVAL, &err, "", "parse map",
 		     "unknown kind 0x3");
 	assert_error(idm_map_parse_kernel(map, 0, "7 8 9", &err), -EINVAL, &err, "", "parse map",

@@ -251,13 +251,13 @@ TEST(flags)
 	struct idm_error err;
 
 	m.type = "tmpfs";
-	m.flags = IDM_PLAN_MKDIR | IDM_PLAN_RDONLY_LAST;
+	m.flags = IDM_PLAN_ADD_MKDIR | IDM_PLAN_ADD_RDONLY_LAST;
 	assert_ok(idm_plan_add(plan, &m, &err), &err);
 	m.target = "/a";
-	m.flags = IDM_PLAN_MKDIR;
+	m.flags = IDM_PLAN_ADD_MKDIR;
 	assert_ok(idm_plan_add(plan, &m, &err), &err);
 	/* What becomes of it could not be said before it is attached. */
-	m.flags = IDM_PLAN_RDONLY_LAST;
+	m.flags = IDM_PLAN_ADD_RDONLY_LAST;
 	assert_error(idm_plan_add(plan, &m, &err), -EINVAL, &err, "tmpfs on /a", "plan mount",
 		     "only the first mount");
 	text = plan_text(plan);

@@ -137,14 +137,14 @@ TEST(formats)
 
 	assert_reads(CONTAINERD, &how, "bind on /\n  source /x\n  attributes +rdonly\n");
 	assert_reads(OCI, &how, "recursive bind on /\n  source rootfs\n");
-	how.format = IDM_PLAN_CONTAINERD;
+	how.format = IDM_PLAN_READ_CONTAINERD;
 	assert_reads(CONTAINERD, &how, "bind on /\n  source /x\n  attributes +rdonly\n");
 	assert_unreadable(OCI, &how, -EINVAL,
 			  "read plan: ociVersion: unknown; a list of mounts is called \"mounts\"\n");
-	how.format = IDM_PLAN_OCI;
+	how.format = IDM_PLAN_READ_OCI;
 	assert_reads(OCI, &how, "recursive bind on /\n  source rootfs\n");
 	assert_unreadable(CONTAINERD, &how, -EINVAL, "read plan: it is an array, an object is wanted\n");
-	how.format = IDM_PLAN_OCI + 1;
+	how.format = IDM_PLAN_READ_OCI + 1;
 	assert_unreadable(OCI, &how, -EINVAL, "read plan: unknown format 3\n");
 }
 
