@@ -297,7 +297,7 @@ static void end_living(const pid_t *alive, int n)
 		struct idm_exit end;
 
 		kill(alive[i], SIGKILL);
-		if (idm_reaper_next(reaper, -1, &end, NULL, NULL) != 1)
+		if (idm_reaper_next(reaper, -1, &end, NULL, NULL) != 0)
 			die("idm_reaper_next");
 	}
 }

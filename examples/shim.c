@@ -67,7 +67,7 @@ static int serve(struct idm_reaper *reaper, const struct idm_map *map, char **ar
 	}
 	for (int i = 0; i < n && r >= 0; i++) {
 		r = idm_reaper_next(reaper, -1, &end, &command, err);
-		if (r > 0)
+		if (r == 0)
 			printf("%s: %s %d\n", (char *)command,
 			       end.code == CLD_EXITED ? "status" : "signal", end.status);
 	}

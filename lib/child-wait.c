@@ -76,6 +76,8 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_
 	siginfo_t info;
 	int r;
 
+	if (timeout_ms < -1)
+		return idm_fail(err, -EINVAL, step_wait, NULL, "the timeout is %d", timeout_ms);
 	if (until)
 		idm_sys_deadline(until, timeout_ms);
 	/* The one call that tells a pidfd from another descriptor, before others are polled. */

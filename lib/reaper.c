@@ -225,13 +225,13 @@ static int take_any(struct idm_reaper *reaper, struct idm_exit *exit, void **dat
 }
 
 /* NULL for ever, else a point in time in *at. */
-static const struct timespec *deadline_of(int timeout, struct timespec *at)
+static const struct timespec *deadline_of(int timeout_ms, struct timespec *at)
 {
-	if (timeout <= 0)
-		return timeout < 0 ? NULL : &at_once;
+	if (timeout_ms <= 0)
+		return timeout_ms < 0 ? NULL : &at_once;
 	clock_gettime(CLOCK_MONOTONIC, at);
-	at->tv_sec += timeout / 1000;
-	at->tv_nsec += timeout % 1000 * 1000000L;
+	at->tv_sec += timeout_ms / 1000;
+	at->tv_nsec += timeout_ms % 1000 * 1000000L;
 	if (at->tv_nsec >= 1000000000) {
 		at->tv_nsec -= 1000000000;
 		at->tv_sec++;
@@ -239,34 +239,47 @@ static const struct timespec *deadline_of(int timeout, struct timespec *at)
 	return at;
 }
 
-static int refuse_wait(const struct idm_reaper *reaper, int timeout, struct idm_error *err)
+static int refuse_wait(const struct idm_reaper *reaper, int timeout_ms, struct idm_error *err)
 {
-	if (timeout < -1)
-		return idm_fail(err, -EINVAL, step_next, NULL, "the timeout is %d", timeout);
+	if (timeout_ms < -1)
+		return idm_fail(err, -EINVAL, step_next, NULL, "the timeout is %d", timeout_ms);
 	return refuse_fork(reaper, step_next, err);
 }
 
-int idm_reaper_next(struct idm_reaper *reaper, int timeout, struct idm_exit *exit, void **data,
-		    struct idm_error *err)
+static int time_out(struct idm_error *err)
 {
-	HOLD_CANCEL;
-	int r = refuse_wait(reaper, timeout, err);
-	const struct timespec *deadline;
-	struct timespec at;
+	return idm_fail(err, -ETIMEDOUT, step_next, NULL, "no child has ended");
+}
 
-	if (r < 0)
-		return r;
-	deadline = deadline_of(timeout, &at);
+/* 1: *exit is one. 0: none came until then. */
+static int await_any(struct idm_reaper *reaper, const struct timespec *deadline, struct idm_exit *exit,
+		     void **data, struct idm_error *err)
+{
+	int r;
+
 	do {
 		pthread_mutex_lock(&reaper->lock);
 		r = take_any(reaper, exit, data, err);
 		pthread_mutex_unlock(&reaper->lock);
-		if (r != 0 || timeout == 0)
+		if (r != 0 || deadline == &at_once)
 			return r;
 		/* Only looks who comes: it is taken under the lock, by whoever is there first. */
 		r = idm_sys_poll_until(reaper->fd, POLLIN, deadline);
 	} while (r > 0);
 	return r < 0 ? idm_fail(err, r, step_next, NULL, NULL) : 0;
+}
+
+int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit *exit, void **data,
+		    struct idm_error *err)
+{
+	HOLD_CANCEL;
+	int r = refuse_wait(reaper, timeout_ms, err);
+	struct timespec at;
+
+	if (r < 0)
+		return r;
+	r = await_any(reaper, deadline_of(timeout_ms, &at), exit, data, err);
+	return r == 0 ? time_out(err) : r < 0 ? r : 0;
 }
 
 /* ---- one child ---- */
@@ -306,11 +319,11 @@ static int await(struct idm_reaper *reaper, struct idm_watch *watch, const struc
 	return r;
 }
 
-int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct idm_exit *exit,
+int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit *exit,
 		    struct idm_error *err)
 {
 	HOLD_CANCEL;
-	int r = refuse_wait(reaper, timeout, err);
+	int r = refuse_wait(reaper, timeout_ms, err);
 	struct idm_watch *watch = NULL;
 	struct timespec at;
 
@@ -321,13 +334,13 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct i
 	pthread_mutex_unlock(&reaper->lock);
 	if (r < 0)
 		return r;
-	r = await(reaper, watch, deadline_of(timeout, &at), exit);
+	r = await(reaper, watch, deadline_of(timeout_ms, &at), exit);
 	if (r > 0)
-		return r;
+		return 0;
 	pthread_mutex_lock(&reaper->lock);
 	watch->waited = false;
 	pthread_mutex_unlock(&reaper->lock);
-	return r < 0 ? idm_fail(err, r, step_next, NULL, NULL) : 0;
+	return r < 0 ? idm_fail(err, r, step_next, NULL, NULL) : time_out(err);
 }
 
 /* ---- by a keeper ---- */

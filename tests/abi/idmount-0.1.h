@@ -37,6 +37,8 @@
  *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
  *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
  *    reapers are made of.
+ *  - A function that waits takes milliseconds: -1 for ever, 0 not at all; less is -EINVAL. It returns 0 if
+ *    what it waits for has come, and -ETIMEDOUT if not. So 0 never means that nothing is filled in.
  *  - A flag's name begins with the function or struct that takes it. Flags of one object (a tree, a plan,
  *    a reaper, a child) have different bits. A function rejects the flags of another one: -EINVAL, and
  *    err names the unknown bits in hexadecimal.
@@ -1008,12 +1010,11 @@ struct idm_child_options {
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
 
 /*
- * Waits until the process has ended, reaps it and says how it ended in *exit (may be NULL). timeout_ms -1:
- * for ever, 0: not at all. If somebody else takes its status, that is read from the pidfd all the same
+ * Waits until the process has ended, reaps it and says how it ended in *exit (may be NULL). If somebody else takes its status, that is read from the pidfd all the same
  * from Linux 6.15 on (exit->pid is 0 then), also that of a process that is no child of the caller's.
  *
  * -ETIMEDOUT: it has not ended. -ECHILD: it has, but somebody else has its status, and Linux is before 6.15.
- * -EBADF, -EINVAL: not a pidfd. Thread-safe, also for several threads with one pidfd.
+ * -EBADF, -EINVAL: not a pidfd. -EINVAL: timeout_ms. Thread-safe, also for several threads with one pidfd.
  */
 int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_error *err);
 
@@ -1095,20 +1096,20 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
 		   struct idm_error *err);
 
 /*
- * Delivers one end: 1 and how in *exit, whose in *data (which may be NULL). Waits `timeout` milliseconds
- * for it, 0: not at all, -1: for ever; 0: nothing came. Every end is delivered to one caller, once. Signals
- * do not interrupt it. -EINVAL: timeout. With adoption also -EMFILE, -ENFILE, -ENOMEM and what
- * idm_reaper_adopt() says of /proc; nothing is lost then, the next call tries again.
+ * Delivers one end: how in *exit, whose in *data (which may be NULL). Every end is delivered to one caller,
+ * once. Signals do not interrupt it. -ETIMEDOUT: no child has ended. -EINVAL: timeout_ms. With adoption
+ * also -EMFILE, -ENFILE, -ENOMEM and what idm_reaper_adopt() says of /proc; nothing is lost then, the next
+ * call tries again.
  */
-int idm_reaper_next(struct idm_reaper *reaper, int timeout, struct idm_exit *exit, void **data,
+int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit *exit, void **data,
 		    struct idm_error *err);
 
 /*
  * The same for one child that was added with IDM_REAPER_ADD_HOLD and this `data`: for a thread that wants
  * just that one. One thread gets the end. -EBUSY: another thread is waiting for it. -ESRCH: no child is
- * held by that name, or its end was delivered before. -EINVAL, -EMFILE, -ENFILE, -ENOMEM.
+ * held by that name, or its end was delivered before. -ETIMEDOUT, -EINVAL, -EMFILE, -ENFILE, -ENOMEM.
  */
-int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout, struct idm_exit *exit,
+int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit *exit,
 		    struct idm_error *err);
 
 /* Children that were there before idm_reaper_adopt() are orphans too. For a program that was exec'd. */

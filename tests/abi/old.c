@@ -197,7 +197,7 @@ static void of_reapers(void)
 	pidfd = start(sh, "/bin/sh");
 	tell("it is given a child", idm_reaper_add(reaper, pidfd, 0, &one, &err) == 0);
 	tell("of which it tells",
-	     idm_reaper_next(reaper, -1, &exit, &data, &err) == 1 && data == &one && exit.status == 3);
+	     idm_reaper_next(reaper, -1, &exit, &data, &err) == 0 && data == &one && exit.status == 3);
 	close(pidfd);
 	tell("it gets a keeper", idm_reaper_keep(reaper, 0, NULL, &err) == 0);
 	o.path = argv[0];
@@ -205,7 +205,7 @@ static void of_reapers(void)
 	pidfd = idm_reaper_start(reaper, &o, IDM_REAPER_ADD_HOLD, &two, &err);
 	tell("which starts a program", pidfd >= 0);
 	tell("that is waited for",
-	     idm_reaper_wait(reaper, &two, -1, &exit, &err) == 1 && exit.status == 0);
+	     idm_reaper_wait(reaper, &two, -1, &exit, &err) == 0 && exit.status == 0);
 	close(pidfd);
 	tell("it adopts nobody here", idm_reaper_adopt(reaper, 0, NULL, &err) < 0);
 	idm_reaper_free(reaper);

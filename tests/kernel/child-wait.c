@@ -28,6 +28,7 @@ TEST(a_timeout_is_no_end)
 	close(pipe[0]);
 	assert_error(idm_child_wait(pidfd, 0, &exit, &err), -ETIMEDOUT, &err, "", "wait for child",
 		     "has not ended");
+	assert_error(idm_child_wait(pidfd, -2, &exit, &err), -EINVAL, &err, "", "wait for child", "-2");
 	assert_error(idm_child_wait(pidfd, 20, &exit, &err), -ETIMEDOUT, &err, "", "wait for child",
 		     NULL);
 	assert_int_equal(exit.pid, -1);

@@ -316,9 +316,9 @@ static long try_reaper(void)
 		return pidfd;
 	r = idm_reaper_wait(reaper, &name, -1, &exit, &error);
 	give_back(pidfd);
-	if (r == 1)
+	if (r == 0)
 		r = idm_reaper_next(reaper, 0, &exit, NULL, &error);
-	return r;
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 static long watch_child(struct idm_reaper *own, long pidfd)
@@ -332,8 +332,7 @@ static long watch_child(struct idm_reaper *own, long pidfd)
 		idm_sys_waitid_pidfd((int)pidfd, &info, WEXITED);
 		return r;
 	}
-	r = idm_reaper_next(own, -1, &exit, NULL, &error);
-	return r == 1 ? 0 : r;
+	return idm_reaper_next(own, -1, &exit, NULL, &error);
 }
 
 static long try_new_reaper(void)

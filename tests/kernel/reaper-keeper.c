@@ -390,7 +390,7 @@ TEST(orphans_below_the_keeper_come_with_their_own_data)
 		struct idm_exit exit;
 		void *data;
 
-		assert_int_equal(idm_reaper_next(reaper, -1, &exit, &data, NULL), 1);
+		assert_int_equal(idm_reaper_next(reaper, -1, &exit, &data, NULL), 0);
 		if (data == &child)
 			assert_exit(&exit, 0, CLD_EXITED, 1);
 		else if (data == &orphans)

@@ -121,7 +121,7 @@ TEST(beside_the_children_that_were_added)
 	child_kill(&c);
 	assert_next(reaper, &c, c.pid, CLD_KILLED, SIGKILL);
 	assert_nothing(reaper);
-	assert_int_equal(idm_reaper_wait(reaper, &held, 0, &exit, NULL), 1);
+	assert_int_equal(idm_reaper_wait(reaper, &held, 0, &exit, NULL), 0);
 	assert_exit(&exit, held.pid, CLD_EXITED, 6);
 	child_close(&c);
 	child_close(&held);

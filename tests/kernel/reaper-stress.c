@@ -85,14 +85,23 @@ static void note_end(const struct slot *slot, const struct idm_exit *exit, bool 
 	count(&stage.ends);
 }
 
+static bool next_end(struct idm_exit *exit, void **data)
+{
+	struct idm_error err;
+	int r = idm_reaper_next(stage.reaper, 20, exit, data, &err);
+
+	if (r != -ETIMEDOUT)
+		assert_ok(r, &err);
+	return r == 0;
+}
+
 static void *take_next(void *unused)
 {
 	struct idm_exit exit;
-	struct idm_error err;
 	void *data;
 
 	while (get(&stage.ends) < stage.n)
-		if (assert_ok(idm_reaper_next(stage.reaper, 20, &exit, &data, &err), &err))
+		if (next_end(&exit, &data))
 			note_end(data, &exit, false);
 	return unused;
 }
@@ -390,11 +399,10 @@ static void open_userns(void)
 static void *take_orphans(void *counts)
 {
 	struct idm_exit exit;
-	struct idm_error err;
 	void *data;
 
 	while (get(&made.orphans) < ORPHANS)
-		if (assert_ok(idm_reaper_next(stage.reaper, 20, &exit, &data, &err), &err)) {
+		if (next_end(&exit, &data)) {
 			assert_true(data == &made);
 			assert_int_equal(exit.code, CLD_EXITED);
 			__atomic_add_fetch(&((unsigned int *)counts)[exit.status], 1, __ATOMIC_RELAXED);

@@ -65,7 +65,7 @@ TEST(the_descriptor_is_readable_until_the_last_is_delivered)
 		struct idm_exit exit;
 
 		assert_int_equal(must(epoll_wait(loop, &event, 1, -1)), 1);
-		assert_int_equal(idm_reaper_next(reaper, 0, &exit, NULL, NULL), 1);
+		assert_int_equal(idm_reaper_next(reaper, 0, &exit, NULL, NULL), 0);
 		assert_exit(&exit, c[exit.status].pid, CLD_EXITED, exit.status);
 		c[exit.status].pid = -1;
 	}
@@ -370,7 +370,7 @@ static void wait_beside_tracer(struct idm_reaper *reaper, const struct child *c,
 
 	assert_ok(idm_reaper_add(reaper, c->pidfd, IDM_REAPER_ADD_HOLD, t, &err), &err);
 	child_kill(c);
-	assert_int_equal(idm_reaper_wait(reaper, t, 10, &exit, &err), 0);
+	assert_int_equal(idm_reaper_wait(reaper, t, 10, &exit, &err), -ETIMEDOUT);
 	must(write(t->go[1], "x", 1));
 	assert_ok(idm_reaper_wait(reaper, t, -1, &exit, &err), &err);
 	assert_exit(&exit, c->pid, CLD_KILLED, SIGKILL);
@@ -511,7 +511,7 @@ TEST(two_with_the_same_number_are_not_confused)
 		struct idm_exit exit;
 		void *data;
 
-		assert_int_equal(idm_reaper_next(reaper, 0, &exit, &data, NULL), 1);
+		assert_int_equal(idm_reaper_next(reaper, 0, &exit, &data, NULL), 0);
 		if (data == &first)
 			assert_exit(&exit, first.pid, told ? CLD_EXITED : IDM_EXIT_LOST, told ? 1 : -1);
 		else
@@ -543,7 +543,7 @@ TEST(a_held_child_is_for_who_waits_for_it)
 	assert_nothing(reaper);
 	assert_error(idm_reaper_wait(reaper, &other, 0, &exit, &err), -ESRCH, &err, "",
 		     "wait for children", "no child is held");
-	assert_int_equal(idm_reaper_wait(reaper, &held, 0, &exit, &err), 1);
+	assert_int_equal(idm_reaper_wait(reaper, &held, 0, &exit, &err), 0);
 	assert_exit(&exit, held.pid, CLD_EXITED, 8);
 	assert_error(idm_reaper_wait(reaper, &held, 0, &exit, &err), -ESRCH, &err, "",
 		     "wait for children", "not any more");
@@ -559,11 +559,14 @@ TEST(a_wait_that_ran_out_can_be_repeated)
 	struct idm_error err;
 
 	assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_ADD_HOLD, NULL, &err), &err);
-	assert_int_equal(idm_reaper_wait(reaper, NULL, 0, &exit, &err), 0);
-	assert_int_equal(idm_reaper_wait(reaper, NULL, 20, &exit, &err), 0);
-	assert_int_equal(idm_reaper_next(reaper, 20, &exit, NULL, &err), 0);
+	for (int timeout = 0; timeout <= 20; timeout += 20) {
+		assert_error(idm_reaper_wait(reaper, NULL, timeout, &exit, &err), -ETIMEDOUT, &err, "",
+			     "wait for children", "no child has ended");
+		assert_error(idm_reaper_next(reaper, timeout, &exit, NULL, &err), -ETIMEDOUT, &err, "",
+			     "wait for children", "no child has ended");
+	}
 	child_kill(&c);
-	assert_int_equal(idm_reaper_wait(reaper, NULL, 20, &exit, &err), 1);
+	assert_int_equal(idm_reaper_wait(reaper, NULL, 20, &exit, &err), 0);
 	assert_exit(&exit, c.pid, CLD_KILLED, SIGKILL);
 	child_close(&c);
 }
@@ -579,11 +582,11 @@ static void *want_it(void *unused)
 	struct idm_exit exit;
 	int r = idm_reaper_wait(crowd.reaper, &crowd, -1, &exit, NULL);
 
-	if (r == 1)
+	if (r == 0)
 		assert_exit(&exit, crowd.child.pid, CLD_EXITED, 0);
 	else if (r != -EBUSY && r != -ESRCH)
 		fail_msg("idm_reaper_wait gives %d", r);
-	__atomic_add_fetch(r == 1	 ? &crowd.got
+	__atomic_add_fetch(r == 0	 ? &crowd.got
 			   : r == -EBUSY ? &crowd.busy
 					 : &crowd.late,
 			   1, __ATOMIC_RELAXED);
