@@ -64,7 +64,7 @@ static void add_mapped(void)
 
 /* ---- the ways ---- */
 
-static int count(const struct idm_mount *mount, void *data)
+static int count(const struct idm_mount_info *mount, void *data)
 {
 	(void)mount;
 	++*(int *)data;

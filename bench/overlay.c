@@ -40,7 +40,7 @@ static size_t n_layers;
 
 static void ours_by(unsigned int flags)
 {
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_error err;
 	int tree;
 

@@ -35,7 +35,7 @@ static const struct kind {
 
 static void apply(unsigned int flags, const char *record)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	o.flags = flags;
@@ -140,7 +140,7 @@ static void prepare(void)
 
 static void make_plan(void)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	char target[64];
 
 	check(idm_plan_new(&plan), "plan");

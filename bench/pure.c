@@ -57,7 +57,7 @@ PART part_equal(void)
 
 PART part_json(void)
 {
-	const struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	const struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
 	struct idm_error err;
 	struct idm_plan *plan;
 

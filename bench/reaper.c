@@ -92,7 +92,7 @@ static void ours(pid_t (*start)(int *pidfd), size_t first, size_t n)
 		close(pidfd);
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct idm_exit end;
+		struct idm_exit_info end;
 		void *data;
 
 		if (idm_reaper_next(reaper, -1, &end, &data, &err) < 0)
@@ -261,7 +261,7 @@ static double hear(const struct way *way)
 		_exit(0);
 	}
 	if (ours) {
-		struct idm_exit end;
+		struct idm_exit_info end;
 		struct idm_error err;
 
 		if (idm_reaper_add(reaper, pidfd, 0, NULL, &err) < 0 ||
@@ -294,7 +294,7 @@ static void watch_living(pid_t *alive, int n)
 static void end_living(const pid_t *alive, int n)
 {
 	for (int i = 0; i < n; i++) {
-		struct idm_exit end;
+		struct idm_exit_info end;
 
 		kill(alive[i], SIGKILL);
 		if (idm_reaper_next(reaper, -1, &end, NULL, NULL) != 0)

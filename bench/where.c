@@ -146,7 +146,7 @@ static void make_mount(void)
 
 static void make_plan(void)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	check_idm(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
@@ -155,7 +155,7 @@ static void make_plan(void)
 
 static void make_overlay(void)
 {
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_error err;
 
 	o.lower = layers;
@@ -166,7 +166,7 @@ static void make_overlay(void)
 
 static void prepare_plan(void)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	struct idm_error err;
 	char target[64];
 

@@ -26,7 +26,7 @@ static const char details[] =
 
 /* ---- the kernel ---- */
 
-static int feature_row(const struct idm_feature *f, void *data)
+static int feature_row(const struct idm_feature_info *f, void *data)
 {
 	struct table *table = data;
 
@@ -38,7 +38,7 @@ static int feature_row(const struct idm_feature *f, void *data)
 	return 0;
 }
 
-static int feature_json(const struct idm_feature *f, void *data)
+static int feature_json(const struct idm_feature_info *f, void *data)
 {
 	struct json_object *o = json_new_object();
 
@@ -68,12 +68,12 @@ static int print_features(void)
 
 /* ---- paths ---- */
 
-static bool is_good(const struct idm_check *check, bool write)
+static bool is_good(const struct idm_check_result *check, bool write)
 {
 	return check->mappable && (!write || check->writable);
 }
 
-static int print_path(const char *path, const struct idm_check *check, bool write,
+static int print_path(const char *path, const struct idm_check_result *check, bool write,
 		      const struct idm_error *err)
 {
 	if (!is_good(check, write))
@@ -86,8 +86,8 @@ static int print_path(const char *path, const struct idm_check *check, bool writ
 				  : ", and written; the id on disk cannot be read here");
 }
 
-static void add_path_json(struct json_object *array, const char *path, const struct idm_check *check,
-			  bool write, const struct idm_error *err)
+static void add_path_json(struct json_object *array, const char *path,
+			  const struct idm_check_result *check, bool write, const struct idm_error *err)
 {
 	struct json_object *o = json_new_object();
 	bool good = is_good(check, write);
@@ -113,7 +113,7 @@ static void add_path_json(struct json_object *array, const char *path, const str
 
 static int check_path(const char *path, bool write, struct json_object *json)
 {
-	struct idm_check check = { .size = sizeof(check) };
+	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 	struct idm_error err;
 
 	if (!*path) /* to the library, that is a directory descriptor */
@@ -122,7 +122,7 @@ static int check_path(const char *path, bool write, struct json_object *json)
 	if (idm_check_path(AT_FDCWD, path, write ? IDM_CHECK_WRITE : 0, &check, &err) < 0) {
 		if (!json)
 			return report_error(&err);
-		check = (struct idm_check){ .size = sizeof(check) };
+		check = (struct idm_check_result)IDM_CHECK_RESULT_INIT;
 	}
 	if (!json)
 		return print_path(path, &check, write, &err);

@@ -45,7 +45,7 @@ static const char *state_word(enum idm_map_state state)
 
 /* ---- as JSON ---- */
 
-static void add_json(struct json_object *array, const struct idm_mount *m)
+static void add_json(struct json_object *array, const struct idm_mount_info *m)
 {
 	struct json_object *o = json_new_object();
 	char words[256];
@@ -81,7 +81,7 @@ static void head(struct table *table, bool all)
 }
 
 /* As findmnt(8) shows a bind mount: DEVICE[/PART]. */
-static void source_cell(struct table *table, const struct idm_mount *m)
+static void source_cell(struct table *table, const struct idm_mount_info *m)
 {
 	size_t size = strlen(m->source) + strlen(m->root) + 3;
 	char *text = malloc(size);
@@ -98,7 +98,7 @@ static void source_cell(struct table *table, const struct idm_mount *m)
 	free(text);
 }
 
-static void map_cell(struct table *table, const struct idm_mount *m, unsigned int kind)
+static void map_cell(struct table *table, const struct idm_mount_info *m, unsigned int kind)
 {
 	static const char partly[] = " (partly visible)";
 	ssize_t length = m->map ? idm_map_print(m->map, IDM_FORMAT_TEXT, kind, NULL, 0) : 0;
@@ -126,7 +126,7 @@ static void map_cell(struct table *table, const struct idm_mount *m, unsigned in
 	free(text);
 }
 
-static void add_row(struct table *table, const struct idm_mount *m, bool all)
+static void add_row(struct table *table, const struct idm_mount_info *m, bool all)
 {
 	char text[256];
 
@@ -145,7 +145,7 @@ static void add_row(struct table *table, const struct idm_mount *m, bool all)
 
 /* ---- the command ---- */
 
-static int add_mount(const struct idm_mount *mount, void *data)
+static int add_mount(const struct idm_mount_info *mount, void *data)
 {
 	struct listing *l = data;
 
@@ -157,7 +157,7 @@ static int add_mount(const struct idm_mount *mount, void *data)
 }
 
 /* One that was named has to be mapped. */
-static int add_named(const struct idm_mount *mount, void *data)
+static int add_named(const struct idm_mount_info *mount, void *data)
 {
 	return mount->map_state == IDM_MAP_NONE ? 1 : add_mount(mount, data);
 }

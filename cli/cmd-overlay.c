@@ -43,12 +43,12 @@ static const char details[] =
 
 /* What the command line asks for, and the memory that it takes. */
 struct request {
-	struct idm_overlay overlay;
+	struct idm_overlay_options overlay;
 	struct map_request maps;
 	struct words words;
 	struct layer_list layers;
 	struct idm_path upper, work;
-	struct idm_overlay_option *options;
+	struct idm_mount_option *options;
 	size_t n_options;
 	bool mkdir;
 };
@@ -65,7 +65,7 @@ static void free_request(struct request *q)
 static int take_overlay_option(struct request *q, char *word)
 {
 	char *value = strchr(word, '=');
-	struct idm_overlay_option *new;
+	struct idm_mount_option *new;
 
 	if (value)
 		*value++ = '\0';
@@ -75,7 +75,7 @@ static int take_overlay_option(struct request *q, char *word)
 	new = idm_array_append(&q->options, &q->n_options, sizeof(*new));
 	if (!new)
 		return out_of_memory();
-	*new = (struct idm_overlay_option){ word, value };
+	*new = (struct idm_mount_option){ word, value };
 	return DONE;
 }
 
@@ -143,7 +143,7 @@ static int check(struct request *q)
 /* The overlay's root directory has the owner of the upper one, which the container may not know. */
 static void note_owner(const struct request *q)
 {
-	const struct idm_overlay *o = &q->overlay;
+	const struct idm_overlay_options *o = &q->overlay;
 	struct stat st;
 	uint32_t id;
 
@@ -160,7 +160,7 @@ static int mount_overlay(struct request *q, const char *target)
 {
 	struct exposed exposed = { 0 };
 	struct hardening hardening;
-	struct idm_overlay *o = &q->overlay;
+	struct idm_overlay_options *o = &q->overlay;
 	struct idm_error err;
 	int tree, r;
 
@@ -215,7 +215,7 @@ static int work(struct request *q, struct arguments *a)
 static int run(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_overlay, .argc = argc, .argv = argv };
-	struct request q = { .overlay = IDM_OVERLAY_INIT };
+	struct request q = { .overlay = IDM_OVERLAY_OPTIONS_INIT };
 	int status = work(&q, &a);
 
 	free_request(&q);

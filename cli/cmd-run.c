@@ -368,7 +368,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	o.terminal = root->terminal;
 	o.pid = &session.pid;
 	o.flags |= IDM_CHILD_SESSION | IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS |
-		   IDM_CHILD_DIE_WITH_THREAD | (q->new_pid ? IDM_CHILD_INIT : 0);
+		   IDM_CHILD_DIE_WITH_THREAD | (q->new_pid ? IDM_CHILD_UNDER_INIT : 0);
 	o.path = q->command[0];
 	o.argv = (const char *const *)q->command;
 	o.envp = env = environment(q, user, &variables);

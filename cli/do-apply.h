@@ -10,13 +10,13 @@
 
 struct apply_request {
 	struct idm_plan *plan;
-	struct idm_plan_text how; /* its dirfd is opened by do_apply() */
-	struct idm_apply apply;
+	struct idm_plan_read_options how; /* its dirfd is opened by do_apply() */
+	struct idm_plan_apply_options apply;
 };
 
-#define APPLY_REQUEST_INIT                               \
-	{                                                \
-		NULL, IDM_PLAN_TEXT_INIT, IDM_APPLY_INIT \
+#define APPLY_REQUEST_INIT                                                    \
+	{                                                                     \
+		NULL, IDM_PLAN_READ_OPTIONS_INIT, IDM_PLAN_APPLY_OPTIONS_INIT \
 	}
 
 void apply_request_free(struct apply_request *request);

@@ -20,7 +20,7 @@ struct hardening harden(struct words *words, const struct idm_map *map, enum idm
 #define REASON 80
 
 /* "files of user 4321 appear as user 4322's" */
-static const char *reason(const struct idm_other_id *why, char *buf, size_t size)
+static const char *reason(const struct idm_hardening_info *why, char *buf, size_t size)
 {
 	const char *kind = why->kind == IDM_UID ? "user" : "group";
 

@@ -7,7 +7,7 @@
 
 struct hardening {
 	uint32_t added; /* IDM_ATTR_* */
-	struct idm_other_id why;
+	struct idm_hardening_info why;
 };
 
 /* Adds what idm_map_hardening() says to the words, where they say nothing about it. */
@@ -21,7 +21,7 @@ struct hardened {
 	size_t n;
 	uint32_t added;		 /* to any of them */
 	const char *target;	 /* of the first */
-	struct idm_other_id why; /* of the first */
+	struct idm_hardening_info why; /* of the first */
 };
 
 /* One more of them, if it got any. */

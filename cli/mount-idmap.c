@@ -235,7 +235,7 @@ static int enter_namespace(const char *namespace)
 
 enum { OTHER_MAP, SAME_MAP, UNKNOWN_MAP };
 
-static int compare_map(const struct idm_mount *mount, void *data)
+static int compare_map(const struct idm_mount_info *mount, void *data)
 {
 	if (mount->map_state == IDM_MAP_UNREADABLE)
 		return UNKNOWN_MAP;
@@ -254,7 +254,7 @@ static bool shows_source(const struct mount_request *request)
 	       source.stx_dev_minor == target.stx_dev_minor && source.stx_ino == target.stx_ino;
 }
 
-static int put_behind(const struct idm_mount *mount, void *data)
+static int put_behind(const struct idm_mount_info *mount, void *data)
 {
 	struct idm_map **map = data, *both;
 	int r;

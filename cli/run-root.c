@@ -66,7 +66,7 @@ static uint32_t attributes_of(const struct run_request *q)
 
 int run_new_filesystem(const char *type, const char *const *options, size_t n)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	struct idm_plan *plan;
 	struct idm_error err;
 	int tree;
@@ -114,10 +114,10 @@ static int make_upper(const struct run_request *q, struct idm_path *upper, struc
 
 static int open_overlay(const struct run_request *q, int *tree)
 {
-	static const struct idm_overlay_option userxattr = { "userxattr", NULL };
+	static const struct idm_mount_option userxattr = { "userxattr", NULL };
 	struct idm_path rootfs = { AT_FDCWD, q->rootfs }, upper = { AT_FDCWD, q->upper },
 			work = { AT_FDCWD, q->work };
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_error err;
 	int status = q->ephemeral ? make_upper(q, &upper, &work) : DONE;
 

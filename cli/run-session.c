@@ -80,7 +80,7 @@ int run_session_begin(struct run_session *session, int terminal_master)
 
 static int end_of_program(struct run_session *s)
 {
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 
 	if (idm_child_wait(s->pidfd, -1, &exit, &err) < 0) {

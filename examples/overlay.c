@@ -28,10 +28,10 @@ struct request {
  */
 static int open_overlay(const struct request *q, const struct idm_map *map, struct idm_error *err)
 {
-	struct idm_overlay overlay = IDM_OVERLAY_INIT;
+	struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_path upper = { AT_FDCWD, q->upper }, work = { AT_FDCWD, q->work };
 	/* Any option of overlayfs. */
-	struct idm_overlay_option options[] = { { "xino", "off" } };
+	struct idm_mount_option options[] = { { "xino", "off" } };
 
 	overlay.lower = q->layers;
 	overlay.n_lower = q->n;

@@ -17,7 +17,7 @@
 static int read_list(struct idm_plan *plan, const struct idm_map *map, struct idm_error *err)
 {
 	static char text[1 << 20];
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
 	size_t n = fread(text, 1, sizeof(text), stdin);
 
 	how.format = IDM_PLAN_READ_CONTAINERD;
@@ -27,7 +27,7 @@ static int read_list(struct idm_plan *plan, const struct idm_map *map, struct id
 
 static int apply(const char *map_text, const char *target, const char *record, struct idm_error *err)
 {
-	struct idm_apply options = IDM_APPLY_INIT;
+	struct idm_plan_apply_options options = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_plan *plan = NULL;
 	struct idm_map *map = NULL;
 	int r = idm_plan_new(&plan);

@@ -37,7 +37,7 @@ static int start(const char *command, const char *root, const struct idm_map *ma
 	o.root = open_root(root, map, err);
 	if (o.root < 0)
 		return o.root;
-	o.flags = IDM_CHILD_INIT | IDM_CHILD_DIE_WITH_THREAD;
+	o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_DIE_WITH_THREAD;
 	o.path = "/bin/sh";
 	o.argv = argv;
 	o.envp = env;
@@ -54,7 +54,7 @@ static int start(const char *command, const char *root, const struct idm_map *ma
 static int serve(struct idm_reaper *reaper, const struct idm_map *map, char **argv, int n,
 		 struct idm_error *err)
 {
-	struct idm_exit end;
+	struct idm_exit_info end;
 	void *command;
 	int r = 0;
 

@@ -201,13 +201,13 @@ struct place {
 	bool found;
 };
 
-static int take_place(const struct idm_mount *mount, void *data)
+static int take_place(const struct idm_mount_info *mount, void *data)
 {
 	*(struct place *)data = (struct place){ mount->id, mount->parent_id, mount->propagation, true };
 	return 0;
 }
 
-static int take_parent(const struct idm_mount *mount, void *data)
+static int take_parent(const struct idm_mount_info *mount, void *data)
 {
 	struct place *place = data;
 
@@ -216,7 +216,7 @@ static int take_parent(const struct idm_mount *mount, void *data)
 	return 0;
 }
 
-static int find_below(const struct idm_mount *mount, void *data)
+static int find_below(const struct idm_mount_info *mount, void *data)
 {
 	struct place *place = data;
 

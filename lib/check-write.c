@@ -106,7 +106,8 @@ static bool disk_is_right(const struct idm_trial *trial, const struct stat *seen
 	return false;
 }
 
-void idm_check_write(const struct idm_trial *trial, struct idm_check *check, struct idm_error *err)
+void idm_check_write(const struct idm_trial *trial, struct idm_check_result *check,
+		     struct idm_error *err)
 {
 	/* O_EXCL: it can never be given a name. */
 	AUTO_CLOSE int file = idm_sys_openat(trial->tree, ".", O_TMPFILE | O_EXCL | O_RDWR, 0600);

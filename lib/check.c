@@ -151,7 +151,7 @@ static int plain_copy(int source, const struct idm_look *look)
 }
 
 static int try_map(int source, const struct idm_map *own, struct idm_trial *trial, unsigned int flags,
-		   struct idm_check *check, struct idm_error *err)
+		   struct idm_check_result *check, struct idm_error *err)
 {
 	AUTO_CLOSE int userns = idm_userns_open(trial->map, 0, err), tree = -1;
 
@@ -172,7 +172,7 @@ static int try_map(int source, const struct idm_map *own, struct idm_trial *tria
 	return 0;
 }
 
-static int check_source(int source, const char *path, unsigned int flags, struct idm_check *check,
+static int check_source(int source, const char *path, unsigned int flags, struct idm_check_result *check,
 			struct idm_error *err)
 {
 	AUTO_CLOSE int plain = -1;
@@ -221,31 +221,33 @@ static int check_source(int source, const char *path, unsigned int flags, struct
 }
 
 /* As the first release had it, without what fills it up to a whole word. */
-#define FIRST_SIZE (offsetof(struct idm_check, fstype) + sizeof(((struct idm_check *)0)->fstype))
+#define FIRST_SIZE \
+	(offsetof(struct idm_check_result, fstype) + sizeof(((struct idm_check_result *)0)->fstype))
 
 /* A shorter struct is an older program's, a longer one a newer program's that wants no more than we
  * know. */
-static int take_size(struct idm_check *own, const struct idm_check *check, const char *path,
-		     struct idm_error *err)
+static int take_size(struct idm_check_result *own, const struct idm_check_result *check,
+		     const char *path, struct idm_error *err)
 {
 	size_t size = check->size;
 
 	if (size < FIRST_SIZE)
 		return idm_fail(err, -EINVAL, step_check, path,
-				"struct idm_check has at least %zu bytes, not %zu", FIRST_SIZE, size);
+				"struct idm_check_result has at least %zu bytes, not %zu", FIRST_SIZE,
+				size);
 	if (idm_take_options(own, sizeof(*own), check, step_check, NULL) < 0)
-		return idm_fail(err, -E2BIG, step_check, path, "struct idm_check has %zu bytes, not %zu",
-				sizeof(*own), size);
-	*own = (struct idm_check){ .size = size };
+		return idm_fail(err, -E2BIG, step_check, path,
+				"struct idm_check_result has %zu bytes, not %zu", sizeof(*own), size);
+	*own = (struct idm_check_result){ .size = size };
 	return 0;
 }
 
-int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check *check,
+int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
 		   struct idm_error *err)
 {
 	HOLD_CANCEL;
 	AUTO_CLOSE int source = -1;
-	struct idm_check own;
+	struct idm_check_result own;
 	int r = idm_check_flags(flags, IDM_CHECK_WRITE, step_check, path, err);
 
 	if (r == 0)

@@ -18,6 +18,7 @@ struct idm_trial {
  * Makes a nameless file through the tree and looks at its owner from both ends. Sets check->writable and
  * check->disk_id_checked; if not writable, err says why.
  */
-void idm_check_write(const struct idm_trial *trial, struct idm_check *check, struct idm_error *err);
+void idm_check_write(const struct idm_trial *trial, struct idm_check_result *check,
+		     struct idm_error *err);
 
 #endif

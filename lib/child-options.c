@@ -11,10 +11,11 @@
 
 static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 
-#define ALL_FLAGS                                                                                     \
-	(IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION |   \
-	 IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_INIT | IDM_CHILD_DIE_WITH_THREAD | \
-	 IDM_CHILD_NEW_KEYRING | IDM_CHILD_DISABLE_USERNS | IDM_CHILD_NO_KEYRINGS)
+#define ALL_FLAGS                                                                                   \
+	(IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION | \
+	 IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_UNDER_INIT |                     \
+	 IDM_CHILD_DIE_WITH_THREAD | IDM_CHILD_NEW_KEYRING | IDM_CHILD_DISABLE_USERNS |             \
+	 IDM_CHILD_NO_KEYRINGS)
 #define ALL_NAMESPACES (IDM_NS_MOUNT | IDM_NS_CGROUP | IDM_NS_UTS | IDM_NS_IPC | IDM_NS_PID | IDM_NS_NET)
 #define MOUNT_FLAGS \
 	(IDM_ATTACH_MKDIR | IDM_ATTACH_FOLLOW | IDM_CHILD_MOUNT_OPTIONAL | IDM_CHILD_MOUNT_REBIND)
@@ -118,7 +119,7 @@ static int check_rest(const struct idm_child_options *o, struct idm_error *err)
 		return REFUSE(err, "unknown namespaces 0x%x", o->namespaces & ~ALL_NAMESPACES);
 	if (o->hostname && !(o->namespaces & IDM_NS_UTS))
 		return REFUSE(err, "a hostname wants a new UTS namespace");
-	if (o->flags & IDM_CHILD_INIT && !(o->namespaces & IDM_NS_PID))
+	if (o->flags & IDM_CHILD_UNDER_INIT && !(o->namespaces & IDM_NS_PID))
 		return REFUSE(err, "an init wants a new PID namespace");
 	if (o->flags & IDM_CHILD_DISABLE_USERNS && !o->map && !o->n_join)
 		return REFUSE(err,

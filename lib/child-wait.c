@@ -23,7 +23,7 @@ static int not_a_pidfd(int code, enum idm_error_step step, struct idm_error *err
 }
 
 /* 0: what it was is not known. Before Linux 6.13 the call is not; before 6.15 it does not say that. */
-static int read_status(int pidfd, struct idm_exit *exit)
+static int read_status(int pidfd, struct idm_exit_info *exit)
 {
 	struct idm_pidfd_info info;
 
@@ -52,7 +52,7 @@ static int timed_out(struct idm_error *err)
  * have it, or it was never our child. What a pidfd tells about its end is there once it has been reaped,
  * which POLLHUP says (Linux 6.9).
  */
-static int wait_for_others(int pidfd, const struct timespec *deadline, struct idm_exit *exit,
+static int wait_for_others(int pidfd, const struct timespec *deadline, struct idm_exit_info *exit,
 			   struct idm_error *err)
 {
 	int r = has_info(pidfd) ? idm_sys_poll_until(pidfd, 0, deadline) : 1;
@@ -67,12 +67,12 @@ static int wait_for_others(int pidfd, const struct timespec *deadline, struct id
 	return -ECHILD;
 }
 
-int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_error *err)
+int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	/* analyzer: that is its address, for idm_sys_deadline() to fill it in */
 	struct timespec deadline, *until = timeout_ms < 0 ? NULL : &deadline;
-	struct idm_exit unused;
+	struct idm_exit_info unused;
 	siginfo_t info;
 	int r;
 
@@ -95,7 +95,7 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_
 	if (r < 0)
 		return not_a_pidfd(r, step_wait, err);
 	if (exit)
-		*exit = (struct idm_exit){ info.si_pid, info.si_code, info.si_status };
+		*exit = (struct idm_exit_info){ info.si_pid, info.si_code, info.si_status };
 	return 0;
 }
 

@@ -114,7 +114,7 @@ bool idm_exit_is_over(int pidfd)
 	return idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH;
 }
 
-void idm_exit_from_status(struct idm_exit *exit, int status)
+void idm_exit_from_status(struct idm_exit_info *exit, int status)
 {
 	if (WIFSIGNALED(status)) {
 		exit->code = WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
@@ -129,7 +129,7 @@ void idm_exit_from_status(struct idm_exit *exit, int status)
  * Somebody else's wait has it. Where the kernel tells what it was, it does so once that wait is over,
  * and the pidfd hangs up then; where it does not, there is nothing more to come.
  */
-static int taken_by_another(int pidfd, struct idm_exit *exit)
+static int taken_by_another(int pidfd, struct idm_exit_info *exit)
 {
 	struct idm_pidfd_info info;
 
@@ -145,18 +145,18 @@ static int taken_by_another(int pidfd, struct idm_exit *exit)
 }
 
 /* __WALL: the child may have been made with another exit signal than SIGCHLD, or none. */
-int idm_exit_take(int pidfd, pid_t pid, struct idm_exit *exit)
+int idm_exit_take(int pidfd, pid_t pid, struct idm_exit_info *exit)
 {
 	siginfo_t info = { 0 };
 	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOHANG | __WALL);
 
-	*exit = (struct idm_exit){ .pid = pid };
+	*exit = (struct idm_exit_info){ .pid = pid };
 	if (r == -ECHILD)
 		return taken_by_another(pidfd, exit);
 	if (r < 0)
 		return r;
 	if (!idm_exit_is_end(&info)) /* traced by another process, which has to hear of it first */
 		return 0;
-	*exit = (struct idm_exit){ info.si_pid, info.si_code, info.si_status };
+	*exit = (struct idm_exit_info){ info.si_pid, info.si_code, info.si_status };
 	return 1;
 }

@@ -33,7 +33,7 @@ pid_t idm_exit_pid(int pidfd);
 int idm_exit_ask(int pidfd, uint64_t what, struct idm_pidfd_info *info);
 
 /* How a process ended, from the status of old. */
-void idm_exit_from_status(struct idm_exit *exit, int status);
+void idm_exit_from_status(struct idm_exit_info *exit, int status);
 
 /* What waitid(2) has filled in: the end of a process, nothing (si_pid is 0), or a stop of a traced one.
  */
@@ -47,6 +47,6 @@ bool idm_exit_is_over(int pidfd);
  * traces would be taken as well. 1 and *exit. 0: it cannot be had yet, the pidfd becomes readable anew.
  * `pid` is what is known of its number.
  */
-int idm_exit_take(int pidfd, pid_t pid, struct idm_exit *exit);
+int idm_exit_take(int pidfd, pid_t pid, struct idm_exit_info *exit);
 
 #endif

@@ -344,7 +344,7 @@ static const struct {
 	  try_overlay_override_creds },
 };
 
-int idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data)
+int idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data)
 {
 	HOLD_CANCEL;
 	AUTO_CLOSE int userns = idm_probe_userns(NULL);
@@ -352,7 +352,7 @@ int idm_features(int (*each)(const struct idm_feature *feature, void *data), voi
 
 	for (size_t i = 0; i < ARRAY_SIZE(features) && r == 0; i++) {
 		int result = features[i].try(userns);
-		struct idm_feature f = {
+		struct idm_feature_info f = {
 			.name = features[i].name,
 			.what = features[i].what,
 			.since = features[i].since,

@@ -61,7 +61,7 @@ static int set_flag(int fs, const char *key)
 static int set_options(int fs, const struct idm_step *step, struct idm_error *err)
 {
 	for (size_t i = 0; i < step->n_options; i++) {
-		const struct idm_overlay_option *o = &step->options[i];
+		const struct idm_mount_option *o = &step->options[i];
 		int r = o->value ? set_string(fs, o->name, o->value) : set_flag(fs, o->name);
 
 		if (r < 0)

@@ -32,7 +32,7 @@ struct child {
 	pid_t second;
 	pid_t assembler; /* helps, and exits */
 	int report;
-	struct idm_exit exit; /* of the program */
+	struct idm_exit_info exit; /* of the program */
 	struct idm_job *job; /* the memory that they say their numbers in; NULL: all are known */
 	size_t size;
 };
@@ -47,7 +47,7 @@ struct keeper {
 	struct idm_keeper_ends ends;
 	int signals;
 	struct array children; /* of struct child: those that it was told to start */
-	struct array orphans;  /* of struct idm_exit: not reported yet */
+	struct array orphans;  /* of struct idm_exit_info: not reported yet */
 	char *stack;	       /* for a first process until it has called exec */
 	bool behind;	       /* there are zombies that there was no memory for */
 };
@@ -199,7 +199,7 @@ static bool is_reaped(pid_t *number, pid_t pid)
 }
 
 /* The child that the process belongs to. The exit is the program's, or of what would have become it. */
-static struct child *find(struct keeper *k, const struct idm_exit *exit)
+static struct child *find(struct keeper *k, const struct idm_exit_info *exit)
 {
 	struct child *c = k->children.at;
 
@@ -256,7 +256,7 @@ static bool answer_request(struct keeper *k)
 /* ---- reports ---- */
 
 /* A report that is lost for want of memory would be a child that nobody knows the end of. */
-static void write_report(int fd, const struct idm_exit *exit)
+static void write_report(int fd, const struct idm_exit_info *exit)
 {
 	for (int i = 0; i < 100 && idm_sys_write(fd, exit, sizeof(*exit)) != sizeof(*exit); i++) {
 		if (!(idm_sys_poll(fd, POLLOUT) & POLLOUT)) /* nobody reads it any more */
@@ -269,7 +269,7 @@ static void write_report(int fd, const struct idm_exit *exit)
  * The program's exit, when its helpers have been reaped, too. A pipe of one's own always has room. Nobody
  * else starts children here, so no number is used twice.
  */
-static void report(struct keeper *k, const struct idm_exit *exit)
+static void report(struct keeper *k, const struct idm_exit_info *exit)
 {
 	struct child *c = find(k, exit);
 
@@ -281,7 +281,7 @@ static void report(struct keeper *k, const struct idm_exit *exit)
 	} else if (c) {
 		drop_job_in_time(c);
 	} else if (k->ends.orphans >= 0) {
-		((struct idm_exit *)k->orphans.at)[k->orphans.n++] = *exit;
+		((struct idm_exit_info *)k->orphans.at)[k->orphans.n++] = *exit;
 	}
 }
 
@@ -294,20 +294,20 @@ static void reap(struct keeper *k)
 	siginfo_t info;
 
 	for (;;) {
-		k->behind = grow(&k->orphans, sizeof(struct idm_exit)) < 0;
+		k->behind = grow(&k->orphans, sizeof(struct idm_exit_info)) < 0;
 		if (k->behind)
 			return;
 		info.si_pid = 0;
 		if (idm_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) < 0 || info.si_pid == 0)
 			return;
 		if (idm_exit_is_end(&info))
-			report(k, &(struct idm_exit){ info.si_pid, info.si_code, info.si_status });
+			report(k, &(struct idm_exit_info){ info.si_pid, info.si_code, info.si_status });
 	}
 }
 
 static void report_orphans(struct keeper *k)
 {
-	struct idm_exit *orphans = k->orphans.at;
+	struct idm_exit_info *orphans = k->orphans.at;
 	size_t done = 0;
 
 	while (done < k->orphans.n &&

@@ -271,7 +271,7 @@ int idm_keeper_start(struct idm_keeper *keeper, pthread_mutex_t *lock,
 	return pidfd;
 }
 
-int idm_keeper_take(int report, pid_t pid, struct idm_exit *exit)
+int idm_keeper_take(int report, pid_t pid, struct idm_exit_info *exit)
 {
 	ssize_t n = idm_sys_read(report, exit, sizeof(*exit));
 
@@ -280,7 +280,7 @@ int idm_keeper_take(int report, pid_t pid, struct idm_exit *exit)
 	if (n < 0)
 		return (int)n;
 	if (n != sizeof(*exit))
-		*exit = (struct idm_exit){ .code = IDM_EXIT_LOST, .status = -1 };
+		*exit = (struct idm_exit_info){ .code = IDM_EXIT_LOST, .status = -1 };
 	if (pid)
 		exit->pid = pid;
 	return 1;

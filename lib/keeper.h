@@ -38,7 +38,7 @@ int idm_keeper_start(struct idm_keeper *keeper, pthread_mutex_t *lock,
 void idm_keeper_await_end(int report);
 
 /* Reads a report. 1, 0: there is none. The keeper is gone: 1, and IDM_EXIT_LOST. */
-int idm_keeper_take(int report, pid_t pid, struct idm_exit *exit);
+int idm_keeper_take(int report, pid_t pid, struct idm_exit_info *exit);
 
 void idm_keeper_end(struct idm_keeper *keeper);
 

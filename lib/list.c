@@ -54,7 +54,7 @@ static int list_all(struct idm_lister *l)
 }
 
 int idm_list_at(enum idm_list_level level, unsigned int flags,
-		int (*each)(const struct idm_mount *mount, void *data), void *data,
+		int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		struct idm_error *err)
 {
 	const unsigned int known = IDM_LIST_ALL_NAMESPACES | IDM_LIST_UNMAPPED;
@@ -66,7 +66,7 @@ int idm_list_at(enum idm_list_level level, unsigned int flags,
 	return flags & IDM_LIST_ALL_NAMESPACES ? list_all(&l) : list_own(&l);
 }
 
-int idm_list(unsigned int flags, int (*each)(const struct idm_mount *mount, void *data), void *data,
+int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 	     struct idm_error *err)
 {
 	HOLD_CANCEL;
@@ -78,7 +78,7 @@ int idm_list(unsigned int flags, int (*each)(const struct idm_mount *mount, void
 
 /* Stands between the reader and the caller's function. */
 struct one {
-	int (*each)(const struct idm_mount *mount, void *data);
+	int (*each)(const struct idm_mount_info *mount, void *data);
 	void *data;
 	int fd;
 	bool found;
@@ -86,7 +86,7 @@ struct one {
 };
 
 /* The descriptor has kept the mount there until it was read. The callback may want to unmount it. */
-static int let_go(const struct idm_mount *mount, void *data)
+static int let_go(const struct idm_mount_info *mount, void *data)
 {
 	struct one *one = data;
 
@@ -170,7 +170,7 @@ static int not_found(const char *path, bool everywhere, struct idm_error *err)
 }
 
 int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
-		     int (*each)(const struct idm_mount *mount, void *data), void *data,
+		     int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		     struct idm_error *err)
 {
 	struct one one = { each, data, -1, false, false };
@@ -192,8 +192,9 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 	return r || one.found ? r : not_found(subject, one.everywhere, err);
 }
 
-int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount *mount, void *data),
-		  void *data, struct idm_error *err)
+int idm_list_path(int dirfd, const char *path,
+		  int (*each)(const struct idm_mount_info *mount, void *data), void *data,
+		  struct idm_error *err)
 {
 	HOLD_CANCEL;
 

@@ -30,7 +30,7 @@ struct idm_mntns {
 struct idm_lister {
 	enum idm_list_level level;
 	unsigned int flags; /* IDM_LIST_* */
-	int (*each)(const struct idm_mount *mount, void *data);
+	int (*each)(const struct idm_mount_info *mount, void *data);
 	void *data;
 	struct idm_error *err;
 };
@@ -43,10 +43,10 @@ struct idm_lister {
 /* ---- list.c ---- */
 
 int idm_list_at(enum idm_list_level level, unsigned int flags,
-		int (*each)(const struct idm_mount *mount, void *data), void *data,
+		int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		struct idm_error *err);
 int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
-		     int (*each)(const struct idm_mount *mount, void *data), void *data,
+		     int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		     struct idm_error *err);
 
 /* ---- mntns.c ---- */
@@ -104,7 +104,7 @@ void idm_mountinfo_close(struct idm_mountinfo *info);
  * Fills in the mount that has this short id at this moment, except what mountinfo does not tell; its
  * strings live until the next call. 1, or 0 if there is none, or -errno.
  */
-int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount *mount,
+int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount_info *mount,
 		       struct idm_error *err);
 
 int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mntns *ns, int fd);

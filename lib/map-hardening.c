@@ -9,7 +9,7 @@ struct search {
 	const struct idm_map *container; /* NULL: seen ids are judged as they are */
 	bool root_alone;		 /* only another ID that appears as root's counts */
 	unsigned int kind;
-	struct idm_other_id found;
+	struct idm_hardening_info found;
 };
 
 /* Root comes first, as the one that can do most; else the first one counts. */
@@ -18,13 +18,13 @@ static void judge(struct search *s, uint32_t disk, uint32_t seen)
 	if (disk == seen || (s->root_alone && seen))
 		return;
 	if (!s->found.kind || (s->found.seen && !seen))
-		s->found = (struct idm_other_id){ s->kind, disk, seen };
+		s->found = (struct idm_hardening_info){ s->kind, disk, seen };
 }
 
 static void judge_outside(struct search *s, uint32_t disk, uint32_t seen)
 {
 	if (!s->found.kind && !s->root_alone)
-		s->found = (struct idm_other_id){ s->kind, disk, seen };
+		s->found = (struct idm_hardening_info){ s->kind, disk, seen };
 }
 
 /* The row of the container that the caller's ID is in, or the next one behind it; NULL: there is none.
@@ -74,7 +74,7 @@ static void judge_side(struct search *s, const struct idm_map *map, unsigned int
 }
 
 uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
-			   const struct idm_map *container, struct idm_other_id *why)
+			   const struct idm_map *container, struct idm_hardening_info *why)
 {
 	HOLD_CANCEL;
 	struct search s = { .container = container, .root_alone = as == IDM_HARDEN_ROOT };

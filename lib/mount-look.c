@@ -65,7 +65,7 @@ static bool short_mount_id(int fd, unsigned int *id)
 	return true;
 }
 
-static int take(const struct idm_mount *mount, void *data)
+static int take(const struct idm_mount_info *mount, void *data)
 {
 	struct idm_look *look = data;
 
@@ -141,7 +141,7 @@ struct below {
 	void *data;
 };
 
-static int visit(const struct idm_mount *mount, void *data)
+static int visit(const struct idm_mount_info *mount, void *data)
 {
 	const struct below *b = data;
 	const char *rest = mount->target + b->length;

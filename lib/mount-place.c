@@ -11,7 +11,7 @@
 #include "mount-look.h"
 #include "util.h"
 
-static int found(const struct idm_mount *mount, void *data)
+static int found(const struct idm_mount_info *mount, void *data)
 {
 	(void)mount;
 	(void)data;

@@ -251,11 +251,11 @@ static enum idm_propagation propagation(char **rest)
 }
 
 /* ID PARENT MAJOR:MINOR ROOT TARGET ATTRIBUTES [OPTIONAL...] - FSTYPE SOURCE OPTIONS */
-static void parse(char *line, struct idm_mount *mount)
+static void parse(char *line, struct idm_mount_info *mount)
 {
 	char *rest = line, *root, *target, *fstype, *source;
 
-	*mount = (struct idm_mount){ 0 };
+	*mount = (struct idm_mount_info){ 0 };
 	mount->id = strtoul(field(&rest), NULL, 10);
 	mount->parent_id = strtoul(field(&rest), NULL, 10);
 	field(&rest);
@@ -272,7 +272,7 @@ static void parse(char *line, struct idm_mount *mount)
 	idm_unescape(source);
 }
 
-int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount *mount,
+int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount_info *mount,
 		       struct idm_error *err)
 {
 	const struct place key = { .id = id }, *place;
@@ -302,7 +302,7 @@ int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount
 static int report(const struct idm_lister *l, const struct idm_mntns *ns, struct idm_mountinfo *info,
 		  uint32_t id, bool any)
 {
-	struct idm_mount mount;
+	struct idm_mount_info mount;
 	int r = idm_mountinfo_find(info, id, &mount, l->err);
 
 	if (r <= 0) /* it has vanished */

@@ -12,7 +12,7 @@ struct own_map {
 	struct idm_map *map; /* a copy; NULL: there is none */
 };
 
-static int take_map(const struct idm_mount *mount, void *data)
+static int take_map(const struct idm_mount_info *mount, void *data)
 {
 	struct own_map *own = data;
 

@@ -42,7 +42,7 @@ static const enum idm_error_step step_find = IDM_STEP_FIND_ORPHANS;
 
 struct idm_orphan {
 	struct idm_orphan *next;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 };
 
 struct numbers {
@@ -362,7 +362,7 @@ static void set_found(const struct idm_orphans *orphans)
 		idm_sys_read(orphans->found, &one, sizeof(one));
 }
 
-static bool take_first(struct idm_orphans *orphans, struct idm_exit *exit)
+static bool take_first(struct idm_orphans *orphans, struct idm_exit_info *exit)
 {
 	struct idm_orphan *orphan = orphans->first;
 
@@ -376,7 +376,7 @@ static bool take_first(struct idm_orphans *orphans, struct idm_exit *exit)
 	return true;
 }
 
-int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit *exit, void **data,
+int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
 		     struct idm_error *err)
 {
 	struct idm_orphans *orphans = &reaper->orphans;
@@ -400,7 +400,7 @@ int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit *exit, void **da
 
 void idm_orphans_free(struct idm_reaper *reaper)
 {
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 
 	while (take_first(&reaper->orphans, &exit))
 		;

@@ -393,7 +393,7 @@ static int ask_until_it_lasts(struct question *q)
 	return r;
 }
 
-int idm_overlay_in_use(const struct idm_overlay *o, const struct idm_layers *layers,
+int idm_overlay_in_use(const struct idm_overlay_options *o, const struct idm_layers *layers,
 		       struct idm_error *err)
 {
 	struct question q = { 0 };

@@ -25,7 +25,7 @@
 
 /* What is to be done, and how far it got; both sides share it. */
 struct job {
-	const struct idm_overlay *overlay;
+	const struct idm_overlay_options *overlay;
 	const struct idm_layers *layers;
 	int scratch;	   /* a detached tmpfs */
 	bool as_root;	   /* mount as mapped root */
@@ -77,7 +77,7 @@ static void add_escaped(struct text *t, const char *s)
 
 static int write_options(struct job *job, struct idm_error *err)
 {
-	const struct idm_overlay *o = job->overlay;
+	const struct idm_overlay_options *o = job->overlay;
 	struct text t = { job->options, sizeof(job->options), 0 };
 
 	add(&t, "lowerdir=");
@@ -197,7 +197,7 @@ static int work(void *data)
 
 static int run(struct job *job, struct idm_error *err)
 {
-	const struct idm_overlay *o = job->overlay;
+	const struct idm_overlay_options *o = job->overlay;
 	int r;
 
 	job->as_root = o->map && o->upper && o->upper_ids == IDM_UPPER_DISK;
@@ -214,7 +214,7 @@ static int run(struct job *job, struct idm_error *err)
 	return job->step ? idm_fail(err, r, job->step, NULL, NULL) : idm_why_no_overlay(r, -1, o, err);
 }
 
-int idm_overlay_in_namespace(const struct idm_overlay *o, const struct idm_layers *layers,
+int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,
 			     struct idm_error *err)
 {
 	AUTO_CLOSE int scratch = idm_probe_tmpfs();

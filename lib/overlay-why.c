@@ -50,7 +50,7 @@ int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm
 	return code;
 }
 
-int idm_why_no_option(int code, int fs, const struct idm_overlay_option *option, struct idm_error *err)
+int idm_why_no_option(int code, int fs, const struct idm_mount_option *option, struct idm_error *err)
 {
 	if (!err)
 		return code;
@@ -60,7 +60,7 @@ int idm_why_no_option(int code, int fs, const struct idm_overlay_option *option,
 	return code;
 }
 
-static const char *subject_of(const struct idm_overlay *o)
+static const char *subject_of(const struct idm_overlay_options *o)
 {
 	return o->upper ? o->upper->path : o->lower[0].path;
 }
@@ -77,7 +77,7 @@ static bool layer_is_elsewhere(int code, const struct idm_path *path, struct idm
 	return true;
 }
 
-static bool is_elsewhere(int code, const struct idm_overlay *o, struct idm_error *err)
+static bool is_elsewhere(int code, const struct idm_overlay_options *o, struct idm_error *err)
 {
 	bool found = layer_is_elsewhere(code, o->upper, err) || layer_is_elsewhere(code, o->work, err);
 
@@ -86,7 +86,7 @@ static bool is_elsewhere(int code, const struct idm_overlay *o, struct idm_error
 	return found;
 }
 
-int idm_why_no_overlay(int code, int fs, const struct idm_overlay *o, struct idm_error *err)
+int idm_why_no_overlay(int code, int fs, const struct idm_overlay_options *o, struct idm_error *err)
 {
 	if (!err)
 		return code;

@@ -24,7 +24,7 @@ static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;
 
 /* ---- what is asked for ---- */
 
-static int check_request(const struct idm_overlay *o, struct idm_error *err)
+static int check_request(const struct idm_overlay_options *o, struct idm_error *err)
 {
 	const unsigned int flags = IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE |
 				   IDM_OVERLAY_CREATE_AS_ROOT;
@@ -61,7 +61,7 @@ static int check_request(const struct idm_overlay *o, struct idm_error *err)
 	return 0;
 }
 
-static int check_disk_root(const struct idm_overlay *o, struct idm_error *err)
+static int check_disk_root(const struct idm_overlay_options *o, struct idm_error *err)
 {
 	uint32_t seen;
 
@@ -82,7 +82,8 @@ static void add_layer(struct idm_layers *layers, const struct idm_path *path, co
 	};
 }
 
-static int collect_layers(struct idm_layers *layers, const struct idm_overlay *o, struct idm_error *err)
+static int collect_layers(struct idm_layers *layers, const struct idm_overlay_options *o,
+			  struct idm_error *err)
 {
 	bool mapped = o->map, upper_mapped = o->map && o->upper_ids == IDM_UPPER_DISK;
 
@@ -113,7 +114,7 @@ static int mount_of(int fd, uint64_t *id)
 	return r;
 }
 
-static int check_upper_mount(const struct idm_overlay *o, const struct idm_layers *layers,
+static int check_upper_mount(const struct idm_overlay_options *o, const struct idm_layers *layers,
 			     struct idm_error *err)
 {
 	const struct idm_layer *upper = &layers->v[layers->n - 2], *work = &layers->v[layers->n - 1];
@@ -153,7 +154,7 @@ static int set_layers(int fs, const struct idm_layers *layers, struct idm_error 
 	return 0;
 }
 
-static int set_option(int fs, const struct idm_overlay_option *option, struct idm_error *err)
+static int set_option(int fs, const struct idm_mount_option *option, struct idm_error *err)
 {
 	int r = option->value ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, option->name, option->value, 0)
 			      : idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, option->name, NULL, 0);
@@ -161,7 +162,7 @@ static int set_option(int fs, const struct idm_overlay_option *option, struct id
 	return r < 0 ? idm_why_no_option(r, fs, option, err) : 0;
 }
 
-static int set_options(int fs, const struct idm_overlay *o, struct idm_error *err)
+static int set_options(int fs, const struct idm_overlay_options *o, struct idm_error *err)
 {
 	int r = idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", o->source ? o->source : "overlay",
 				 0);
@@ -199,7 +200,7 @@ static int create_in_errand(void *data)
  * root that the map shows. The kernel does that with the credentials of whoever creates the overlay or,
  * from 6.15 on, of whoever sets override_creds.
  */
-static int create_as_mapped_root(const struct idm_overlay *o, int fs)
+static int create_as_mapped_root(const struct idm_overlay_options *o, int fs)
 {
 	struct creation c = { .fs = fs, .create = o->flags & IDM_OVERLAY_CREATE_AS_ROOT };
 	int r;
@@ -215,7 +216,7 @@ static int create_as_mapped_root(const struct idm_overlay *o, int fs)
 	return idm_errand(create_in_errand, &c);
 }
 
-static int create(const struct idm_overlay *o, int fs)
+static int create(const struct idm_overlay_options *o, int fs)
 {
 	if (o->map && o->upper && o->upper_ids == IDM_UPPER_DISK)
 		return create_as_mapped_root(o, fs);
@@ -223,7 +224,7 @@ static int create(const struct idm_overlay *o, int fs)
 }
 
 /* The kernel makes an overlay read-only, and says nothing, if its work directory cannot be written. */
-static int check_writable(const struct idm_overlay *o, int tree, struct idm_error *err)
+static int check_writable(const struct idm_overlay_options *o, int tree, struct idm_error *err)
 {
 	struct statfs fs;
 	int r;
@@ -243,7 +244,7 @@ static int check_writable(const struct idm_overlay *o, int tree, struct idm_erro
 	return -EROFS;
 }
 
-static int by_descriptor(const struct idm_overlay *o, const struct idm_layers *layers,
+static int by_descriptor(const struct idm_overlay_options *o, const struct idm_layers *layers,
 			 struct idm_error *err)
 {
 	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), tree = -1;
@@ -266,7 +267,7 @@ static int by_descriptor(const struct idm_overlay *o, const struct idm_layers *l
 	return r < 0 ? r : idm_take_fd(&tree);
 }
 
-static int in_namespace(const struct idm_overlay *o, const struct idm_layers *layers,
+static int in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,
 			struct idm_error *err)
 {
 	struct mount_attr attr = { .attr_set = o->attr, .propagation = MS_PRIVATE };
@@ -282,7 +283,8 @@ static int in_namespace(const struct idm_overlay *o, const struct idm_layers *la
 	return r < 0 ? r : idm_take_fd(&tree);
 }
 
-static int assemble(const struct idm_overlay *o, struct idm_layers *layers, struct idm_error *err)
+static int assemble(const struct idm_overlay_options *o, struct idm_layers *layers,
+		    struct idm_error *err)
 {
 	bool descriptors = !(o->flags & IDM_OVERLAY_IN_NAMESPACE) && idm_kernel_takes_detached();
 	AUTO_CLOSE int userns = -1;
@@ -308,11 +310,11 @@ static int assemble(const struct idm_overlay *o, struct idm_layers *layers, stru
 	return descriptors ? by_descriptor(o, layers, err) : in_namespace(o, layers, err);
 }
 
-int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err)
+int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	struct idm_layers layers = { 0 };
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	int r = idm_take_options(&o, sizeof(o), overlay, step_overlay, err);
 
 	if (r == 0)

@@ -22,7 +22,7 @@
 
 struct application {
 	const struct idm_plan *plan;
-	const struct idm_apply *options;
+	const struct idm_plan_apply_options *options;
 	struct idm_assembly assembly;
 	struct idm_target target;
 	int base; /* -1: none is needed */
@@ -50,7 +50,7 @@ static bool wants_to_be_alone(const struct idm_plan *plan)
 	return false;
 }
 
-static int look_whether_shared(const struct idm_mount *mount, void *data)
+static int look_whether_shared(const struct idm_mount_info *mount, void *data)
 {
 	*(bool *)data = mount->propagation == IDM_PROPAGATION_SHARED;
 	return 0;
@@ -163,10 +163,10 @@ static int apply(struct application *a, int dirfd, struct idm_error *err)
 }
 
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
-		   const struct idm_apply *options, struct idm_error *err)
+		   const struct idm_plan_apply_options *options, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	struct idm_apply own;
+	struct idm_plan_apply_options own;
 	struct application a = { .plan = plan, .options = &own, .path = target };
 	int r = idm_take_apply_options(&own, options, err);
 

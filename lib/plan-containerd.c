@@ -55,7 +55,7 @@ static int take_string(const struct idm_json *field, const char **string, struct
 }
 
 /* Those whose files are on a disk; a map for a proc would be nonsense. */
-static bool wants_map(const struct idm_plan_mount *m, const struct idm_words *words)
+static bool wants_map(const struct idm_plan_add_options *m, const struct idm_words *words)
 {
 	static const char *const types[] = { "bind", "overlay", "ext4", "xfs", "erofs" };
 
@@ -71,7 +71,7 @@ static bool wants_map(const struct idm_plan_mount *m, const struct idm_words *wo
 
 static int read_mount(const struct idm_plan_reader *reader, const struct idm_json *mount)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	AUTO_WORDS struct idm_words words = { 0 };
 	struct idm_json found[N_FIELDS];
 	char name[40];

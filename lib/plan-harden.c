@@ -43,16 +43,17 @@ static uint32_t harden(struct idm_step *step, uint32_t attributes)
 	return added;
 }
 
-size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container, struct idm_other_id *why)
+size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
+		       struct idm_hardening_info *why)
 {
 	HOLD_CANCEL;
 	size_t n = 0;
 
 	if (why)
-		*why = (struct idm_other_id){ 0 };
+		*why = (struct idm_hardening_info){ 0 };
 	for (size_t i = 0; i < plan->n; i++) {
 		struct idm_step *step = &plan->steps[i];
-		struct idm_other_id other;
+		struct idm_hardening_info other;
 		uint32_t attributes, added;
 
 		if (!holds_files_of_users(step, i == 0))

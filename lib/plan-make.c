@@ -105,7 +105,7 @@ static int make_bind(const struct idm_step *step, int userns, struct idm_error *
 
 static int make_overlay(const struct idm_step *step, enum idm_upper_ids upper_ids, struct idm_error *err)
 {
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_path upper = { step->dirfd, step->upper }, work = { step->dirfd, step->work };
 
 	o.lower = step->lower;

@@ -98,7 +98,7 @@ static int read_linux(struct oci *oci, const struct idm_json *whole)
 
 static int read_root(const struct oci *oci, const struct idm_json *whole)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	/* With what is mounted below it, as runtimes do it. */
 	const char *words[] = { "rbind", "ro" };
 	struct idm_error *err = oci->reader->err;
@@ -140,7 +140,7 @@ static int find_joined_map(struct oci *oci)
 
 /* idmap or ridmap, without rows, asks for the container's map. */
 static int find_container_map(struct oci *oci, const struct idm_json *mount, const char *word,
-			      struct idm_plan_mount *m)
+			      struct idm_plan_add_options *m)
 {
 	struct idm_error *err = oci->reader->err;
 	int r = find_joined_map(oci);
@@ -164,7 +164,7 @@ static int find_container_map(struct oci *oci, const struct idm_json *mount, con
 }
 
 static int find_map(struct oci *oci, const struct idm_json *mount, struct idm_words *words,
-		    struct idm_plan_mount *m, struct idm_map **own)
+		    struct idm_plan_add_options *m, struct idm_map **own)
 {
 	bool idmap = idm_words_have(words, "idmap"), ridmap = idm_words_have(words, "ridmap");
 	int r = idm_oci_read_maps(mount, own, oci->reader->err);
@@ -182,8 +182,8 @@ static int find_map(struct oci *oci, const struct idm_json *mount, struct idm_wo
 	return find_container_map(oci, mount, idmap ? "idmap" : "ridmap", m);
 }
 
-static int read_fields(const struct idm_json *mount, struct idm_plan_mount *m, struct idm_words *words,
-		       struct idm_error *err)
+static int read_fields(const struct idm_json *mount, struct idm_plan_add_options *m,
+		       struct idm_words *words, struct idm_error *err)
 {
 	struct idm_json options;
 	int r = idm_oci_check_keys(
@@ -269,7 +269,7 @@ static int read_asking(const struct oci *oci, const struct asking *asking, const
 
 /* The map that is asked for so. */
 static int take_asking(struct oci *oci, const struct idm_json *mount, const struct asking *asking,
-		       struct idm_words *words, struct idm_plan_mount *m, struct idm_map **own)
+		       struct idm_words *words, struct idm_plan_add_options *m, struct idm_map **own)
 {
 	const char *word = NULL;
 	int r = read_asking(oci, asking, &word, own);
@@ -298,7 +298,7 @@ static int check_once(const struct oci *oci, const struct idm_json *mount, const
 
 /* 1: it is mapped, as far as m says. 0: it is none of ours. */
 static int select_mount(struct oci *oci, const struct idm_json *mount, struct idm_words *words,
-			struct idm_plan_mount *m, struct idm_map **own)
+			struct idm_plan_add_options *m, struct idm_map **own)
 {
 	struct idm_json annotation;
 	size_t n;
@@ -426,7 +426,7 @@ static int check_upper(const struct oci *oci, const struct idm_json *mount,
 
 static int read_mount(struct oci *oci, const struct idm_json *mount)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	AUTO_WORDS struct idm_words words = { 0 };
 	struct idm_map *own = NULL;
 	bool wanted = true;
@@ -563,7 +563,7 @@ static int read_container(struct oci *oci, const struct idm_json *whole)
 
 int idm_oci_read(struct idm_oci *o, const struct idm_oci_text *text, struct idm_error *err)
 {
-	struct idm_plan_reader reader = { .how = IDM_PLAN_TEXT_INIT, .err = err };
+	struct idm_plan_reader reader = { .how = IDM_PLAN_READ_OPTIONS_INIT, .err = err };
 	struct oci oci = { .reader = &reader, .mapped = o, .text = text };
 	AUTO_JSON struct idm_json_text *parsed = NULL;
 	struct idm_json whole;
@@ -635,7 +635,7 @@ static int find_own_map(struct oci *oci)
 int idm_oci_map(const char *text, size_t length, struct idm_map **map, struct idm_error *err)
 {
 	AUTO_JSON struct idm_json_text *json = NULL;
-	struct idm_plan_reader reader = { .how = IDM_PLAN_TEXT_INIT, .err = err };
+	struct idm_plan_reader reader = { .how = IDM_PLAN_READ_OPTIONS_INIT, .err = err };
 	struct oci oci = { .reader = &reader };
 	struct idm_json whole;
 	int r = idm_json_parse(text, length, step_map, &json, err);

@@ -261,7 +261,8 @@ static int check_root(const struct idm_assembly *a, struct idm_error *err)
 			"nothing can be mounted below a file");
 }
 
-static int put_together(struct idm_assembly *a, const struct idm_apply *o, struct idm_error *err)
+static int put_together(struct idm_assembly *a, const struct idm_plan_apply_options *o,
+			struct idm_error *err)
 {
 	bool detached = !(o->flags & IDM_PLAN_APPLY_IN_NAMESPACE) && idm_kernel_takes_detached();
 	struct site site = { .root = a->mounts[0], .namespace = -1 };
@@ -288,7 +289,8 @@ static int put_together(struct idm_assembly *a, const struct idm_apply *o, struc
 
 /* ---- the assembly ---- */
 
-static int make_trees(struct idm_assembly *a, const struct idm_apply *o, struct idm_error *err)
+static int make_trees(struct idm_assembly *a, const struct idm_plan_apply_options *o,
+		      struct idm_error *err)
 {
 	const struct idm_plan *plan = a->plan;
 	struct idm_userns_cache *cache;
@@ -348,8 +350,9 @@ static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
 	return 0;
 }
 
-int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan, const struct idm_apply *options,
-		 struct idm_recorder *recorder, struct idm_error *err)
+int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan,
+		 const struct idm_plan_apply_options *options, struct idm_recorder *recorder,
+		 struct idm_error *err)
 {
 	int r;
 
@@ -497,11 +500,12 @@ void idm_assembly_close(struct idm_assembly *a)
 
 #define APPLY_FLAGS (IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR)
 
-int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *options, struct idm_error *err)
+int idm_take_apply_options(struct idm_plan_apply_options *own,
+			   const struct idm_plan_apply_options *options, struct idm_error *err)
 {
 	int r;
 
-	*own = (struct idm_apply)IDM_APPLY_INIT;
+	*own = (struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT;
 	r = idm_take_options(own, sizeof(*own), options, step_assemble, err);
 	if (r == 0)
 		r = idm_check_flags(own->flags, APPLY_FLAGS, step_assemble, NULL, err);
@@ -519,12 +523,13 @@ int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *option
 	return 0;
 }
 
-int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, struct idm_error *err)
+int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_options *options,
+		  struct idm_error *err)
 {
 	HOLD_CANCEL;
 	struct idm_recorder nothing = { .fd = -1 };
 	struct idm_assembly assembly;
-	struct idm_apply o;
+	struct idm_plan_apply_options o;
 	int tree, r = idm_take_apply_options(&o, options, err);
 
 	if (r == 0 && o.record)

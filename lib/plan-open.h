@@ -27,15 +27,16 @@ struct idm_attributes idm_step_attributes(const struct idm_step *step);
 int idm_step_propagate(const struct idm_step *step, int mount);
 
 /* The options as they are used: all there, checked. */
-int idm_take_apply_options(struct idm_apply *own, const struct idm_apply *options,
-			   struct idm_error *err);
+int idm_take_apply_options(struct idm_plan_apply_options *own,
+			   const struct idm_plan_apply_options *options, struct idm_error *err);
 
 /*
  * Puts the plan together, without its wishes for propagation, recording what is created on the way. On
  * failure nothing is left.
  */
 int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
-		 const struct idm_apply *options, struct idm_recorder *recorder, struct idm_error *err);
+		 const struct idm_plan_apply_options *options, struct idm_recorder *recorder,
+		 struct idm_error *err);
 
 /* Gives each mount of the assembly, now that it is attached, the propagation that its step wishes for.
  */

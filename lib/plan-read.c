@@ -74,7 +74,7 @@ int idm_read_string(const struct idm_json *object, const char *key, const char *
 }
 
 /* "overlay on /data", as far as it is known. */
-static void describe(const struct idm_plan_mount *m, const struct idm_words *words, char *buf,
+static void describe(const struct idm_plan_add_options *m, const struct idm_words *words, char *buf,
 		     size_t size)
 {
 	const char *type = idm_words_make_bind(words) ? "bind" : m->type ? m->type : "";
@@ -99,7 +99,7 @@ static bool is_subject(const struct idm_error *err, const char *text)
  * The subject was one of the things that the name says; or something else, such as an entry of the map,
  * which has to stay.
  */
-static int rename_error(const struct idm_plan_mount *m, const char *description, const char *name,
+static int rename_error(const struct idm_plan_add_options *m, const char *description, const char *name,
 			struct idm_error *err)
 {
 	char subject[2 * IDM_STEP_NAME];
@@ -115,7 +115,7 @@ static int rename_error(const struct idm_plan_mount *m, const char *description,
 	return -old.errnum;
 }
 
-int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_mount *mount,
+int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_add_options *mount,
 		       const struct idm_words *words, const char *name)
 {
 	char description[IDM_STEP_NAME];
@@ -173,10 +173,10 @@ static int read_text(const struct idm_plan_reader *reader, const char *text, siz
 }
 
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
-		  const struct idm_plan_text *how, struct idm_error *err)
+		  const struct idm_plan_read_options *how, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	struct idm_plan_reader reader = { plan, IDM_PLAN_TEXT_INIT, err };
+	struct idm_plan_reader reader = { plan, IDM_PLAN_READ_OPTIONS_INIT, err };
 	size_t before = plan->n;
 	int r = idm_take_options(&reader.how, sizeof(reader.how), how, step_read, err);
 

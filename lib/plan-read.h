@@ -10,7 +10,7 @@
 /* A plan that is being read into. */
 struct idm_plan_reader {
 	struct idm_plan *plan;
-	struct idm_plan_text how;
+	struct idm_plan_read_options how;
 	struct idm_error *err;
 };
 
@@ -50,7 +50,7 @@ int idm_read_string(const struct idm_json *object, const char *key, const char *
  * idm_plan_add() with these words. If that fails, `name` goes before all that it says: "mount 2" becomes
  * "mount 2 (overlay on /data)".
  */
-int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_mount *mount,
+int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_add_options *mount,
 		       const struct idm_words *words, const char *name);
 
 #endif

@@ -52,7 +52,7 @@ struct undoing {
 
 /* ---- looking ---- */
 
-static int collect(const struct idm_mount *mount, void *data)
+static int collect(const struct idm_mount_info *mount, void *data)
 {
 	struct undoing *u = data;
 	struct node *new = idm_array_append(&u->nodes, &u->n_nodes, sizeof(*new));

@@ -218,7 +218,7 @@ static int take_overlay_word(struct idm_step *step, char *word, char *value, str
 static int take_option(struct idm_step *step, char *word, struct idm_error *err)
 {
 	char *value = strchr(word, '=');
-	struct idm_overlay_option *new;
+	struct idm_mount_option *new;
 	int r;
 
 	if (value)
@@ -231,7 +231,7 @@ static int take_option(struct idm_step *step, char *word, struct idm_error *err)
 	new = idm_array_append(&step->options, &step->n_options, sizeof(*new));
 	if (!new)
 		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
-	*new = (struct idm_overlay_option){ word, value };
+	*new = (struct idm_mount_option){ word, value };
 	return 0;
 }
 

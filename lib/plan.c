@@ -30,7 +30,7 @@ static int take_target(struct idm_step *step, const char *target, struct idm_err
 	return step->target ? 0 : idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
 }
 
-static int take_type(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
+static int take_type(struct idm_step *step, const struct idm_plan_add_options *m, struct idm_error *err)
 {
 	step->kind = IDM_STEP_BIND;
 	for (size_t i = 0; i < m->n_options; i++)
@@ -57,7 +57,8 @@ static int take_type(struct idm_step *step, const struct idm_plan_mount *m, stru
 	return -EINVAL;
 }
 
-static int take_source(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
+static int take_source(struct idm_step *step, const struct idm_plan_add_options *m,
+		       struct idm_error *err)
 {
 	bool wanted = step->kind == IDM_STEP_BIND ||
 		      (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device);
@@ -83,7 +84,7 @@ static int take_source(struct idm_step *step, const struct idm_plan_mount *m, st
 	return step->source ? 0 : idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
 }
 
-static int take_words(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
+static int take_words(struct idm_step *step, const struct idm_plan_add_options *m, struct idm_error *err)
 {
 	char name[IDM_STEP_NAME];
 
@@ -185,7 +186,7 @@ static void drop_directory(struct idm_step *step)
 		step->data[i].dirfd = AT_FDCWD;
 }
 
-static int fill_step(struct idm_step *step, const struct idm_plan_mount *m, struct idm_error *err)
+static int fill_step(struct idm_step *step, const struct idm_plan_add_options *m, struct idm_error *err)
 {
 	const unsigned int flags = IDM_PLAN_ADD_MKDIR | IDM_PLAN_ADD_RDONLY_LAST;
 	int r = idm_check_flags(m->flags, flags, step_plan, m->target, err);
@@ -259,11 +260,11 @@ static int check_place(const struct idm_step *step, bool first, struct idm_error
 	return 0;
 }
 
-int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err)
+int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	struct idm_step step = { .dirfd = AT_FDCWD }, *new;
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	int r = idm_take_options(&m, sizeof(m), mount, step_plan, err);
 
 	if (r < 0)

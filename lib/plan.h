@@ -39,7 +39,7 @@ struct idm_step {
 	struct idm_map *map; /* NULL: none */
 	enum idm_map_scope map_scope;
 	uint32_t hardened; /* IDM_ATTR_* that idm_plan_harden() added because of an ID of the map */
-	struct idm_overlay_option *options; /* of the filesystem */
+	struct idm_mount_option *options; /* of the filesystem */
 	size_t n_options;
 	struct idm_path *lower, *data; /* of an OVERLAY */
 	size_t n_lower, n_data;

@@ -158,7 +158,7 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
 
 /* ---- delivering ---- */
 
-static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct idm_exit *exit,
+static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct idm_exit_info *exit,
 		    void **data)
 {
 	int r = watch->kept ? idm_keeper_take(watch->fd, watch->pid, exit)
@@ -176,7 +176,7 @@ static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct i
  * What is not a child stays readable, and goes behind all others each time that it comes up. Where only
  * such have come up, one more than there are, there is no child.
  */
-static int take_child(struct idm_reaper *reaper, struct idm_exit *exit, void **data)
+static int take_child(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
 {
 	unsigned int others = 0;
 	void *watch;
@@ -197,7 +197,7 @@ static int take_child(struct idm_reaper *reaper, struct idm_exit *exit, void **d
 	return r < 0 ? r : 0;
 }
 
-static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit *exit, void **data)
+static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
 {
 	struct idm_keeper *keeper = &reaper->keeper;
 	int r = keeper->orphans < 0 ? 0 : idm_keeper_take(keeper->orphans, 0, exit);
@@ -213,7 +213,8 @@ static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit *exit,
 }
 
 /* Children first: what is left over after that, and is nobody's, is an orphan. */
-static int take_any(struct idm_reaper *reaper, struct idm_exit *exit, void **data, struct idm_error *err)
+static int take_any(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
+		    struct idm_error *err)
 {
 	int r = take_child(reaper, exit, data);
 
@@ -252,8 +253,8 @@ static int time_out(struct idm_error *err)
 }
 
 /* 1: *exit is one. 0: none came until then. */
-static int await_any(struct idm_reaper *reaper, const struct timespec *deadline, struct idm_exit *exit,
-		     void **data, struct idm_error *err)
+static int await_any(struct idm_reaper *reaper, const struct timespec *deadline,
+		     struct idm_exit_info *exit, void **data, struct idm_error *err)
 {
 	int r;
 
@@ -269,7 +270,7 @@ static int await_any(struct idm_reaper *reaper, const struct timespec *deadline,
 	return r < 0 ? idm_fail(err, r, step_next, NULL, NULL) : 0;
 }
 
-int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit *exit, void **data,
+int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_info *exit, void **data,
 		    struct idm_error *err)
 {
 	HOLD_CANCEL;
@@ -298,7 +299,7 @@ static int claim(struct idm_reaper *reaper, void *data, struct idm_watch **watch
 
 /* In an epoll of its own, edge-triggered for the same reason as the others. */
 static int await(struct idm_reaper *reaper, struct idm_watch *watch, const struct timespec *deadline,
-		 struct idm_exit *exit)
+		 struct idm_exit_info *exit)
 {
 	AUTO_CLOSE int epoll = idm_sys_epoll_create();
 	int r = epoll < 0 ? epoll : idm_sys_epoll_add(epoll, watch->fd, EPOLLIN | EPOLLET, NULL);
@@ -319,7 +320,7 @@ static int await(struct idm_reaper *reaper, struct idm_watch *watch, const struc
 	return r;
 }
 
-int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit *exit,
+int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit_info *exit,
 		    struct idm_error *err)
 {
 	HOLD_CANCEL;

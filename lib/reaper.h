@@ -86,7 +86,7 @@ void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch);
 /* ---- orphans.c ---- */
 
 /* Finds those that have ended, if a SIGCHLD came. Then delivers one: 1, or 0: there is none; -errno. */
-int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit *exit, void **data,
+int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
 		     struct idm_error *err);
 void idm_orphans_free(struct idm_reaper *reaper);
 

@@ -346,7 +346,7 @@ struct below {
 	bool found; /* the root is among what is listed */
 };
 
-static bool is_below(const struct below *b, const struct idm_mount *mount)
+static bool is_below(const struct below *b, const struct idm_mount_info *mount)
 {
 	for (size_t i = b->n; i-- > 0;)
 		if (b->ids[i] == mount->parent_id)
@@ -354,7 +354,7 @@ static bool is_below(const struct below *b, const struct idm_mount *mount)
 	return mount->id == b->ids[0];
 }
 
-static int record_if_below(const struct idm_mount *mount, void *data)
+static int record_if_below(const struct idm_mount_info *mount, void *data)
 {
 	struct below *b = data;
 

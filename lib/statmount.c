@@ -313,7 +313,7 @@ static enum idm_propagation propagation(uint64_t flags)
 				       : IDM_PROPAGATION_PRIVATE;
 }
 
-static int fill_fstype(struct reader *r, struct idm_mount *mount)
+static int fill_fstype(struct reader *r, struct idm_mount_info *mount)
 {
 	const struct idm_statmount *m = r->buf;
 
@@ -329,11 +329,11 @@ static int fill_fstype(struct reader *r, struct idm_mount *mount)
 	return 0;
 }
 
-static int fill(struct reader *r, struct idm_mount *mount)
+static int fill(struct reader *r, struct idm_mount_info *mount)
 {
 	const struct idm_statmount *m = r->buf;
 
-	*mount = (struct idm_mount){
+	*mount = (struct idm_mount_info){
 		.id = m->mnt_id,
 		.parent_id = m->mnt_parent_id,
 		.namespace_id = m->mask & IDM_STATMOUNT_MNT_NS_ID ? m->mnt_ns_id : r->ns->id,
@@ -390,9 +390,9 @@ static int is_still_there(const struct reader *r, uint64_t id)
  * It was not if this mount was there before and is there after: mountinfo reads a text anew once it is
  * out of date. Errors are filled in.
  */
-static int add_source(struct reader *r, struct idm_mount *mount)
+static int add_source(struct reader *r, struct idm_mount_info *mount)
 {
-	struct idm_mount line;
+	struct idm_mount_info line;
 	int k = open_mountinfo(r);
 
 	if (k != ANSWERED)
@@ -410,7 +410,7 @@ static int add_source(struct reader *r, struct idm_mount *mount)
 
 static int report(struct reader *r, uint64_t id)
 {
-	struct idm_mount mount;
+	struct idm_mount_info mount;
 	int k = ask_all(r, id);
 
 	if (k == ANSWERED && fill(r, &mount) < 0)

@@ -69,7 +69,7 @@ static void free_nodes(struct nodes *nodes)
 	free(nodes->v);
 }
 
-static int collect(const struct idm_mount *mount, void *data)
+static int collect(const struct idm_mount_info *mount, void *data)
 {
 	struct nodes *nodes = data;
 

@@ -19,7 +19,7 @@ VERSION = "IDMOUNT_0.1"
 
 # Made by the library alone, so that a program does not care how long they are. All that begin with their
 # size may grow, too.
-GROWING = ["idm_mount", "idm_feature"]
+GROWING = ["idm_mount_info", "idm_feature_info"]
 
 number = failed = 0
 
@@ -142,7 +142,7 @@ HARM = {
     "a function gives something else": (r"const char \*idm_version", "char *idm_version"),
     "an argument has another type": (r"(int idm_umount\(const char \*target, )unsigned int", r"\1uint64_t"),
     "an argument more": (r"(int idm_map_check\(const struct idm_map \*map, )", r"\1int more, "),
-    "a callback is called otherwise": (r"(\(\*each\)\(const struct idm_feature \*)feature, void \*data",
+    "a callback is called otherwise": (r"(\(\*each\)\(const struct idm_feature_info \*)feature, void \*data",
                                        r"\1feature"),
     "a member is gone": (r"\n\tpid_t \*pid;[^\n]*", ""),
     "a member has another type": (r"\n\tpid_t \*pid;", "\n\tuint64_t *pid;"),
@@ -156,9 +156,9 @@ HARM = {
 NO_HARM = {
     "a function more": (r"const char \*idm_version\(void\);", r"\g<0> int idm_new(int flags);"),
     "a constant more": (r"#define IDM_GID 2U", "#define IDM_NEW 8U\n\\g<0>"),
-    "a member more at the end of a struct with a size": (r"(void \*progress_data;)(\n\};\n#define IDM_APPLY)",
+    "a member more at the end of a struct with a size": (r"(void \*progress_data;)(\n\};\n#define IDM_PLAN_APPLY)",
                                                          r"\1 int more;\2"),
-    "a struct more": (r"\nstruct idm_exit \{", "\nstruct idm_new { int more; };\\g<0>"),
+    "a struct more": (r"\nstruct idm_exit_info \{", "\nstruct idm_new { int more; };\\g<0>"),
 }
 
 

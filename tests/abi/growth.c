@@ -86,7 +86,7 @@ static int check_path(void *options, struct idm_error *err)
 
 static int start_child(void *options, struct idm_error *err)
 {
-	struct idm_exit exit = { 0 };
+	struct idm_exit_info exit = { 0 };
 	int fd = idm_child_start(options, err);
 
 	if (fd >= 0)
@@ -101,18 +101,18 @@ static const struct idm_path layers[] = { { AT_FDCWD, SCRATCH "/a" }, { AT_FDCWD
 static const char *const argv[] = { "true", NULL };
 
 static const struct idm_tree_options tree_options = IDM_TREE_OPTIONS_INIT;
-static struct idm_overlay overlay = IDM_OVERLAY_INIT;
-static struct idm_plan_mount plan_mount = IDM_PLAN_MOUNT_INIT;
-static const struct idm_plan_text plan_text = IDM_PLAN_TEXT_INIT;
-static const struct idm_apply apply = IDM_APPLY_INIT;
-static const struct idm_check check = { .size = sizeof(check) };
+static struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;
+static struct idm_plan_add_options plan_mount = IDM_PLAN_ADD_OPTIONS_INIT;
+static const struct idm_plan_read_options plan_text = IDM_PLAN_READ_OPTIONS_INIT;
+static const struct idm_plan_apply_options apply = IDM_PLAN_APPLY_OPTIONS_INIT;
+static const struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 static struct idm_child_options child_options = IDM_CHILD_OPTIONS_INIT;
 
 #define UP_TO(type, member) (offsetof(struct type, member) + sizeof(((struct type *)0)->member))
 
 /*
- * What is behind `least` is nothing that one has to set. Of idm_check and idm_child_options this was so
- * in the first release already: nothing shorter has ever been right.
+ * What is behind `least` is nothing that one has to set. Of idm_check_result and idm_child_options this
+ * was so in the first release already: nothing shorter has ever been right.
  */
 static const struct growing {
 	const char *name;
@@ -121,12 +121,14 @@ static const struct growing {
 	int (*call)(void *options, struct idm_error *err);
 } all[] = {
 	{ "idm_tree_options", &tree_options, sizeof(tree_options), sizeof(size_t), open_tree },
-	{ "idm_overlay", &overlay, sizeof(overlay), UP_TO(idm_overlay, n_lower), open_overlay },
-	{ "idm_plan_mount", &plan_mount, sizeof(plan_mount), UP_TO(idm_plan_mount, source),
+	{ "idm_overlay_options", &overlay, sizeof(overlay), UP_TO(idm_overlay_options, n_lower),
+	  open_overlay },
+	{ "idm_plan_add_options", &plan_mount, sizeof(plan_mount), UP_TO(idm_plan_add_options, source),
 	  add_to_plan },
-	{ "idm_plan_text", &plan_text, sizeof(plan_text), UP_TO(idm_plan_text, dirfd), read_plan },
-	{ "idm_apply", &apply, sizeof(apply), sizeof(size_t), open_plan },
-	{ "idm_check", &check, sizeof(check), UP_TO(idm_check, fstype), check_path },
+	{ "idm_plan_read_options", &plan_text, sizeof(plan_text), UP_TO(idm_plan_read_options, dirfd),
+	  read_plan },
+	{ "idm_plan_apply_options", &apply, sizeof(apply), sizeof(size_t), open_plan },
+	{ "idm_check_result", &check, sizeof(check), UP_TO(idm_check_result, fstype), check_path },
 	{ "idm_child_options", &child_options, sizeof(child_options), UP_TO(idm_child_options, cgroup),
 	  start_child },
 };
@@ -167,7 +169,7 @@ static int call_with(const struct growing *g, size_t size, size_t poison, struct
 		options[poison] = 1;
 	memcpy(before, options, size);
 	r = g->call(options, err);
-	if (r < 0 || strcmp(g->name, "idm_check") != 0)
+	if (r < 0 || strcmp(g->name, "idm_check_result") != 0)
 		assert_int_equal(memcmp(before, options, size), 0);
 	munmap(memory, 2 * page);
 	snapshot_assert_same(snapshot);

@@ -39,6 +39,8 @@
  *    reapers are made of.
  *  - A function that waits takes milliseconds: -1 for ever, 0 not at all; less is -EINVAL. It returns 0 if
  *    what it waits for has come, and -ETIMEDOUT if not. So 0 never means that nothing is filled in.
+ *  - What a caller asks for is a struct idm_*_options, with IDM_*_OPTIONS_INIT for its defaults. What the
+ *    library finds out is a struct idm_*_info, or idm_*_result if the caller has to set its size.
  *  - A flag's name begins with the function or struct that takes it. Flags of one object (a tree, a plan,
  *    a reaper, a child) have different bits. A function rejects the flags of another one: -EINVAL, and
  *    err names the unknown bits in hexadecimal.
@@ -65,6 +67,16 @@ extern "C" {
 #define IDM_VERSION_MINOR 1
 #define IDM_VERSION_PATCH 0
 #define IDM_VERSION "0.1.0"
+
+/*
+ * One member of an initialiser. C and C++20 check its name. Older C++ knows no names, but the initialisers
+ * list all members in their order.
+ */
+#if defined(__cplusplus) && __cplusplus < 202002L
+#define IDM_INIT_MEMBER(name, value) value
+#else
+#define IDM_INIT_MEMBER(name, value) .name = value
+#endif
 
 /* The version of the library in use (the macros above: of the header compiled against). Static. */
 const char *idm_version(void);
@@ -346,7 +358,7 @@ enum idm_propagation {
 };
 
 /* An ID on disk that appears as another one. */
-struct idm_other_id {
+struct idm_hardening_info {
 	unsigned int kind; /* IDM_UID or IDM_GID; 0: there is none */
 	uint32_t disk;
 	uint32_t seen;
@@ -377,7 +389,7 @@ enum idm_harden_as {
  * there is one, else the first. kind 0: there is none. Cannot fail.
  */
 uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
-			   const struct idm_map *container, struct idm_other_id *why);
+			   const struct idm_map *container, struct idm_hardening_info *why);
 
 /* Bits 0 to 7; idm_umount() has 8 to 15, and idm_tree_attach() has 18 to 23. */
 #define IDM_TREE_RECURSIVE 0x01U /* with all mounts below it, the map and attributes on each */
@@ -393,7 +405,12 @@ struct idm_tree_options {
 	uint32_t attr_clear; /* IDM_ATTR_* to clear first */
 	enum idm_propagation propagation;
 };
-#define IDM_TREE_OPTIONS_INIT { sizeof(struct idm_tree_options), 0, 0, 0, IDM_PROPAGATION_DEFAULT }
+#define IDM_TREE_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_tree_options)), IDM_INIT_MEMBER(flags, 0), \
+		IDM_INIT_MEMBER(attr_set, 0), IDM_INIT_MEMBER(attr_clear, 0), \
+		IDM_INIT_MEMBER(propagation, IDM_PROPAGATION_DEFAULT) \
+	}
 
 /*
  * A detached copy of the mount that holds `path`, rooted there (a directory or a file), as a
@@ -478,7 +495,7 @@ struct idm_path {
 };
 
 /* An option of overlayfs: "metacopy" with the value "on"; NULL for one without a value ("volatile"). */
-struct idm_overlay_option {
+struct idm_mount_option {
 	const char *name;
 	const char *value;
 };
@@ -509,9 +526,9 @@ enum idm_upper_ids {
  */
 #define IDM_OVERLAY_CREATE_AS_ROOT 4U /* only: a child with those credentials creates it */
 
-/* What is to be laid over what. Initialise with IDM_OVERLAY_INIT. */
-struct idm_overlay {
-	size_t size; /* sizeof(struct idm_overlay) */
+/* What is to be laid over what. Initialise with IDM_OVERLAY_OPTIONS_INIT. */
+struct idm_overlay_options {
+	size_t size; /* sizeof(struct idm_overlay_options) */
 	unsigned int flags;
 	const struct idm_path *lower; /* the top one first */
 	size_t n_lower;
@@ -521,7 +538,7 @@ struct idm_overlay {
 	const struct idm_path *work;  /* on the same mount as upper; NULL if there is no upper */
 	const struct idm_map *map;    /* NULL: none */
 	enum idm_upper_ids upper_ids;
-	const struct idm_overlay_option *options;
+	const struct idm_mount_option *options;
 	size_t n_options;
 	uint32_t attr;	    /* IDM_ATTR_* of the mount */
 	const char *source; /* what the mount table shows as source; NULL: "overlay" */
@@ -529,10 +546,16 @@ struct idm_overlay {
 	void (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };
-#define IDM_OVERLAY_INIT                                                                         \
-	{                                                                                        \
-		sizeof(struct idm_overlay), 0, NULL, 0, NULL, 0, NULL, NULL, NULL,               \
-			IDM_UPPER_SHIFTED, NULL, 0, 0, NULL, NULL, NULL                          \
+#define IDM_OVERLAY_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_overlay_options)), IDM_INIT_MEMBER(flags, 0), \
+		IDM_INIT_MEMBER(lower, NULL), IDM_INIT_MEMBER(n_lower, 0), \
+		IDM_INIT_MEMBER(data, NULL), IDM_INIT_MEMBER(n_data, 0), IDM_INIT_MEMBER(upper, NULL), \
+		IDM_INIT_MEMBER(work, NULL), IDM_INIT_MEMBER(map, NULL), \
+		IDM_INIT_MEMBER(upper_ids, IDM_UPPER_SHIFTED), IDM_INIT_MEMBER(options, NULL), \
+		IDM_INIT_MEMBER(n_options, 0), IDM_INIT_MEMBER(attr, 0), \
+		IDM_INIT_MEMBER(source, NULL), IDM_INIT_MEMBER(progress, NULL), \
+		IDM_INIT_MEMBER(progress_data, NULL) \
 	}
 
 /*
@@ -551,7 +574,7 @@ struct idm_overlay {
  * -ENOSYS: Linux before 5.12. Paths: as openat(2). Else as idm_userns_open(). err names the layer or
  * option. Thread-safe.
  */
-int idm_overlay_open(const struct idm_overlay *overlay, struct idm_error *err);
+int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error *err);
 
 /* ---- plans ----------------------------------------------------------------------------------- */
 
@@ -572,9 +595,9 @@ void idm_plan_free(struct idm_plan *plan);
 #define IDM_PLAN_ADD_MKDIR 0x01U       /* create the target in the root filesystem if it is missing */
 #define IDM_PLAN_ADD_RDONLY_LAST 0x02U /* of the first mount: "ro" takes effect when all is assembled */
 
-/* One mount. Initialise with IDM_PLAN_MOUNT_INIT; everything is copied. */
-struct idm_plan_mount {
-	size_t size;        /* sizeof(struct idm_plan_mount) */
+/* One mount. Initialise with IDM_PLAN_ADD_OPTIONS_INIT; everything is copied. */
+struct idm_plan_add_options {
+	size_t size;        /* sizeof(struct idm_plan_add_options) */
 	unsigned int flags; /* IDM_PLAN_ADD_* */
 	int dirfd;          /* what relative paths in source and options begin at; AT_FDCWD */
 	const char *type;   /* see idm_plan_add(); may be NULL for a bind */
@@ -584,9 +607,13 @@ struct idm_plan_mount {
 	size_t n_options;
 	const struct idm_map *map; /* instead of uidmap= and gidmap= among the words; NULL: none */
 };
-#define IDM_PLAN_MOUNT_INIT                                                                      \
-	{                                                                                        \
-		sizeof(struct idm_plan_mount), 0, -100 /* AT_FDCWD */, NULL, NULL, NULL, NULL, 0, NULL \
+#define IDM_PLAN_ADD_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_plan_add_options)), IDM_INIT_MEMBER(flags, 0), \
+		IDM_INIT_MEMBER(dirfd, -100 /* AT_FDCWD */), IDM_INIT_MEMBER(type, NULL), \
+		IDM_INIT_MEMBER(source, NULL), IDM_INIT_MEMBER(target, NULL), \
+		IDM_INIT_MEMBER(options, NULL), IDM_INIT_MEMBER(n_options, 0), \
+		IDM_INIT_MEMBER(map, NULL) \
 	}
 
 /*
@@ -615,7 +642,7 @@ struct idm_plan_mount {
  * options of a newer library, or a map that is too big. -EBADF: dirfd. -ENOMEM. -EMFILE. err names the
  * word. Needs no privilege.
  */
-int idm_plan_add(struct idm_plan *plan, const struct idm_plan_mount *mount, struct idm_error *err);
+int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount, struct idm_error *err);
 
 enum idm_plan_format {
 	IDM_PLAN_READ_ANY = 0,    /* told by its form */
@@ -623,9 +650,9 @@ enum idm_plan_format {
 	IDM_PLAN_READ_OCI         /* config.json of an OCI bundle */
 };
 
-/* How a text is to be read. Initialise with IDM_PLAN_TEXT_INIT. */
-struct idm_plan_text {
-	size_t size; /* sizeof(struct idm_plan_text) */
+/* How a text is to be read. Initialise with IDM_PLAN_READ_OPTIONS_INIT. */
+struct idm_plan_read_options {
+	size_t size; /* sizeof(struct idm_plan_read_options) */
 	enum idm_plan_format format;
 	int dirfd; /* what relative paths begin at: the directory of the bundle; AT_FDCWD */
 	/*
@@ -635,7 +662,12 @@ struct idm_plan_text {
 	 */
 	const struct idm_map *map;
 };
-#define IDM_PLAN_TEXT_INIT { sizeof(struct idm_plan_text), IDM_PLAN_READ_ANY, -100 /* AT_FDCWD */, NULL }
+#define IDM_PLAN_READ_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_plan_read_options)), \
+		IDM_INIT_MEMBER(format, IDM_PLAN_READ_ANY), \
+		IDM_INIT_MEMBER(dirfd, -100 /* AT_FDCWD */), IDM_INIT_MEMBER(map, NULL) \
+	}
 
 /*
  * Adds the mounts that a JSON text of `length` bytes describes; it need not end in NUL.
@@ -652,7 +684,7 @@ struct idm_plan_text {
  * 100000 values. -EOPNOTSUPP: json-c is not installed. -ENOMEM. Needs no privilege.
  */
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
-		  const struct idm_plan_text *how, struct idm_error *err);
+		  const struct idm_plan_read_options *how, struct idm_error *err);
 
 /*
  * Adds the attributes of idm_map_hardening() to each mount whose words say nothing about them. The first
@@ -664,7 +696,7 @@ int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
  * first such ID; 0 and kind 0: none did.
  */
 size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
-		       struct idm_other_id *why);
+		       struct idm_hardening_info *why);
 
 /*
  * How the plan is put together. Without a flag: detached, where the kernel lets mounts be attached to
@@ -674,9 +706,9 @@ size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 #define IDM_PLAN_APPLY_IN_NAMESPACE 0x200U /* only: in a mount namespace that goes away with the call */
 #define IDM_PLAN_APPLY_MKDIR 0x400U /* create missing targets: in the root filesystem, and the plan's own */
 
-/* Options of idm_plan_open() and idm_plan_apply(). Initialise with IDM_APPLY_INIT. */
-struct idm_apply {
-	size_t size;                  /* sizeof(struct idm_apply) */
+/* Options of idm_plan_open() and idm_plan_apply(). Initialise with IDM_PLAN_APPLY_OPTIONS_INIT. */
+struct idm_plan_apply_options {
+	size_t size;                  /* sizeof(struct idm_plan_apply_options) */
 	unsigned int flags;           /* IDM_PLAN_APPLY_* */
 	enum idm_upper_ids upper_ids; /* of overlays that have a map */
 	const char *record;           /* idm_plan_apply(): a file to be created for idm_plan_undo(); NULL: none */
@@ -684,7 +716,13 @@ struct idm_apply {
 	void (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };
-#define IDM_APPLY_INIT { sizeof(struct idm_apply), 0, IDM_UPPER_SHIFTED, NULL, NULL, NULL }
+#define IDM_PLAN_APPLY_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_plan_apply_options)), \
+		IDM_INIT_MEMBER(flags, 0), IDM_INIT_MEMBER(upper_ids, IDM_UPPER_SHIFTED), \
+		IDM_INIT_MEMBER(record, NULL), IDM_INIT_MEMBER(progress, NULL), \
+		IDM_INIT_MEMBER(progress_data, NULL) \
+	}
 
 /*
  * The whole plan as one detached tree, as a descriptor for idm_tree_attach(). Targets are resolved in the
@@ -707,7 +745,8 @@ struct idm_apply {
  * together. -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before 6.15; a propagation that cannot be given to a
  * detached mount. -EPERM, -ENOMEM. err names the mount.
  */
-int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, struct idm_error *err);
+int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_options *options,
+		  struct idm_error *err);
 
 /*
  * Opens the plan, and attaches it at `target` as one step; `dirfd` as in openat(2). The target is not
@@ -723,7 +762,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_apply *options, 
  * which needs a /proc. -EOPNOTSUPP: before 6.15, a word for the propagation of a mount that another of the plan covers.
  */
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
-		   const struct idm_apply *options, struct idm_error *err);
+		   const struct idm_plan_apply_options *options, struct idm_error *err);
 
 #define IDM_PLAN_UNDO_LAZY 0x10000U /* detach now, also what is in use */
 
@@ -759,7 +798,7 @@ enum idm_map_state {
 };
 
 /* One mount. The strings and the map live until the callback returns. Grows at its end only. */
-struct idm_mount {
+struct idm_mount_info {
 	uint64_t id;             /* unique mount id (STATX_MNT_ID_UNIQUE); the short one before Linux 6.8,
 				    in other namespaces before 6.12, and where that is said below */
 	uint64_t parent_id;
@@ -794,7 +833,7 @@ struct idm_mount {
  * -EINVAL: an unknown flag. -ENOENT, -EPERM: /proc is needed (before 6.13, or for all namespaces), does
  * not show the caller, and no private one can be made. -ENOMEM. Thread-safe.
  */
-int idm_list(unsigned int flags, int (*each)(const struct idm_mount *mount, void *data), void *data,
+int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 	     struct idm_error *err);
 
 /*
@@ -804,13 +843,13 @@ int idm_list(unsigned int flags, int (*each)(const struct idm_mount *mount, void
  * -ENOENT also: the mount is detached, or in another namespace where it is not looked for. Otherwise
  * errors as idm_list() and openat(2).
  */
-int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount *mount, void *data),
+int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount_info *mount, void *data),
 		  void *data, struct idm_error *err);
 
 /* ---- what this host can do ------------------------------------------------------------------- */
 
 /* One ability of the running kernel, found out by trying. The strings are static. */
-struct idm_feature {
+struct idm_feature_info {
 	const char *name;    /* "idmapped-mounts", "open-tree-attr", ... */
 	const char *what;    /* one line for a person */
 	const char *since;   /* the first kernel that has it: "6.15" */
@@ -822,20 +861,26 @@ struct idm_feature {
  * Calls `each` for every feature the library makes use of, always in the same order. Non-zero from
  * `each` ends it and is returned. No privilege; without it more is unavailable. Thread-safe.
  */
-int idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data);
+int idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data);
 
 /* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the ids. */
 #define IDM_CHECK_WRITE 0x100U
 
-/* What idm_check_path() found. Owned by the caller. Grows at its end only: set size first. */
-struct idm_check {
-	size_t size;          /* sizeof(struct idm_check) */
+/* What idm_check_path() found. Owned by the caller. Initialise with IDM_CHECK_RESULT_INIT. */
+struct idm_check_result {
+	size_t size;          /* sizeof(struct idm_check_result) */
 	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped ids */
 	bool mapped;          /* the path is on an ID-mapped mount already */
 	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right ids at both ends */
 	bool disk_id_checked; /* IDM_CHECK_WRITE: the id on disk could be read (needs file handles) */
 	char fstype[64];
 };
+#define IDM_CHECK_RESULT_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_check_result)), IDM_INIT_MEMBER(mappable, false), \
+		IDM_INIT_MEMBER(mapped, false), IDM_INIT_MEMBER(writable, false), \
+		IDM_INIT_MEMBER(disk_id_checked, false), IDM_INIT_MEMBER(fstype, "") \
+	}
 
 /*
  * Finds out whether `path` can be ID-mapped, by mapping a detached copy that is thrown away, and
@@ -845,13 +890,13 @@ struct idm_check {
  * Needs what idm_tree_open() needs. Errors: -EINVAL (flags, or a size too small), -E2BIG (size),
  * openat(2) of path, idm_userns_open() of a map to try. Thread-safe.
  */
-int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check *check,
+int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
 		   struct idm_error *err);
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-/* How a process ended. The layout is fixed for the life of the library's soname. */
-struct idm_exit {
+/* How a process ended. It carries no size: the layout is fixed for the life of the library's soname. */
+struct idm_exit_info {
 	pid_t pid;  /* in the caller's PID namespace */
 	int code;   /* CLD_EXITED, CLD_KILLED or CLD_DUMPED of <signal.h>, or IDM_EXIT_LOST */
 	int status; /* the exit status; of CLD_KILLED and CLD_DUMPED the signal */
@@ -872,7 +917,7 @@ struct idm_exit {
 #define IDM_CHILD_SESSION 8U       /* in a new session, without a terminal unless one is given */
 #define IDM_CHILD_SET_GROUPS 16U   /* the supplementary groups are exactly those given */
 #define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
-#define IDM_CHILD_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
+#define IDM_CHILD_UNDER_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
 #define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it ends */
 #define IDM_CHILD_NEW_KEYRING 256U     /* with an empty session keyring, see keyctl(2) */
 #define IDM_CHILD_DISABLE_USERNS 512U  /* no more user namespaces below its own (user.max_user_namespaces = 0) */
@@ -948,11 +993,21 @@ struct idm_child_options {
 	pid_t *pid;          /* the number of the process, in the caller's PID namespace; may be NULL */
 	int seccomp_fd;      /* a file that is read to its end: struct sock_filter's for seccomp(2). -1: none */
 };
-#define IDM_CHILD_OPTIONS_INIT                                                                    \
-	{                                                                                         \
-		sizeof(struct idm_child_options), 0, -1, NULL, NULL, NULL, NULL, NULL, 0, 0,      \
-			NULL, NULL, 0, -1, IDM_PROPAGATION_DEFAULT, NULL, 0, NULL,                \
-			IDM_CHILD_KEEP_ID, IDM_CHILD_KEEP_ID, NULL, 0, NULL, 0, -1, -1, NULL, -1  \
+#define IDM_CHILD_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_child_options)), IDM_INIT_MEMBER(flags, 0), \
+		IDM_INIT_MEMBER(program, -1), IDM_INIT_MEMBER(path, NULL), \
+		IDM_INIT_MEMBER(argv, NULL), IDM_INIT_MEMBER(envp, NULL), IDM_INIT_MEMBER(cwd, NULL), \
+		IDM_INIT_MEMBER(fds, NULL), IDM_INIT_MEMBER(n_fds, 0), IDM_INIT_MEMBER(namespaces, 0), \
+		IDM_INIT_MEMBER(map, NULL), IDM_INIT_MEMBER(join, NULL), IDM_INIT_MEMBER(n_join, 0), \
+		IDM_INIT_MEMBER(root, -1), IDM_INIT_MEMBER(propagation, IDM_PROPAGATION_DEFAULT), \
+		IDM_INIT_MEMBER(mounts, NULL), IDM_INIT_MEMBER(n_mounts, 0), \
+		IDM_INIT_MEMBER(hostname, NULL), IDM_INIT_MEMBER(uid, IDM_CHILD_KEEP_ID), \
+		IDM_INIT_MEMBER(gid, IDM_CHILD_KEEP_ID), IDM_INIT_MEMBER(groups, NULL), \
+		IDM_INIT_MEMBER(n_groups, 0), IDM_INIT_MEMBER(capabilities, NULL), \
+		IDM_INIT_MEMBER(process_group, 0), IDM_INIT_MEMBER(terminal, -1), \
+		IDM_INIT_MEMBER(cgroup, -1), IDM_INIT_MEMBER(pid, NULL), \
+		IDM_INIT_MEMBER(seccomp_fd, -1) \
 	}
 
 /*
@@ -982,7 +1037,7 @@ struct idm_child_options {
  * Supplementary groups: those given with IDM_CHILD_SET_GROUPS. Without it: none with a uid; none in
  * another user namespace, where they can be dropped there; else the caller's.
  *
- * IDM_CHILD_INIT: process 1 of the new PID namespace is an init with next to no memory. It starts the
+ * IDM_CHILD_UNDER_INIT: process 1 of the new PID namespace is an init with next to no memory. It starts the
  * program as process 2, passes on to it all signals that it gets except SIGCHLD (and those that a terminal
  * has sent to both), reaps what is left over, and ends with the program: with its exit status, or 128 and
  * the signal. Without it the program itself is process 1. With IDM_CHILD_SESSION the init leads the new
@@ -1016,7 +1071,7 @@ int idm_child_start(const struct idm_child_options *options, struct idm_error *e
  * -ETIMEDOUT: it has not ended. -ECHILD: it has, but somebody else has its status, and Linux is before 6.15.
  * -EBADF, -EINVAL: not a pidfd. -EINVAL: timeout_ms. Thread-safe, also for several threads with one pidfd.
  */
-int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit *exit, struct idm_error *err);
+int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct idm_error *err);
 
 /*
  * Sends a signal to the process (0: asks only whether it is there). -ESRCH: it has been reaped. -EPERM.
@@ -1026,7 +1081,7 @@ int idm_child_signal(int pidfd, int signal, struct idm_error *err);
 
 /*
  * Sends a signal to the process group that the child leads (IDM_CHILD_SESSION, or process_group -1), as a
- * terminal sends what is typed. With IDM_CHILD_INIT the init sends it to the program's group. SIGTSTP
+ * terminal sends what is typed. With IDM_CHILD_UNDER_INIT the init sends it to the program's group. SIGTSTP
  * stops a program below an init in every case: by SIGSTOP where the kernel would ignore SIGTSTP. A child
  * that leads no group gets the signal alone, and so does, before Linux 6.9, a child without an init.
  * Errors as idm_child_signal(). Thread-safe.
@@ -1101,7 +1156,7 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
  * also -EMFILE, -ENFILE, -ENOMEM and what idm_reaper_adopt() says of /proc; nothing is lost then, the next
  * call tries again.
  */
-int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit *exit, void **data,
+int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_info *exit, void **data,
 		    struct idm_error *err);
 
 /*
@@ -1109,7 +1164,7 @@ int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit *
  * just that one. One thread gets the end. -EBUSY: another thread is waiting for it. -ESRCH: no child is
  * held by that name, or its end was delivered before. -ETIMEDOUT, -EINVAL, -EMFILE, -ENFILE, -ENOMEM.
  */
-int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit *exit,
+int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit_info *exit,
 		    struct idm_error *err);
 
 /* Children that were there before idm_reaper_adopt() are orphans too. For a program that was exec'd. */

@@ -41,13 +41,13 @@ static int close_it(int fd)
 	return fd;
 }
 
-static int count_mount(const struct idm_mount *mount, void *data)
+static int count_mount(const struct idm_mount_info *mount, void *data)
 {
 	++*(int *)data;
 	return mount->target && mount->fstype && mount->map_state <= IDM_MAP_UNREADABLE ? 0 : 1;
 }
 
-static int count_feature(const struct idm_feature *feature, void *data)
+static int count_feature(const struct idm_feature_info *feature, void *data)
 {
 	++*(int *)data;
 	return feature->name[0] && feature->since[0] ? 0 : 1;
@@ -64,7 +64,7 @@ static void of_maps(struct idm_map *map)
 {
 	static const struct idm_entry entry = { 5, 7, 1 };
 	const struct idm_entry *entries;
-	struct idm_other_id why;
+	struct idm_hardening_info why;
 	struct idm_map *other;
 	char text[128] = "";
 	uint32_t id = 0;
@@ -106,8 +106,8 @@ static void of_maps(struct idm_map *map)
 static void of_mounts(const struct idm_map *map)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
-	struct idm_overlay overlay = IDM_OVERLAY_INIT;
-	struct idm_check check = { .size = sizeof(check) };
+	struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;
+	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 	struct idm_userns_cache *cache;
 	int mounts = 0, features = 0, tree;
 
@@ -134,10 +134,10 @@ static void of_plans(void)
 {
 	static const char text[] =
 		"[{\"Type\":\"bind\",\"Source\":\"/\",\"Options\":[\"bind\",\"ro\"]}]";
-	struct idm_plan_mount mount = IDM_PLAN_MOUNT_INIT;
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
-	struct idm_apply apply = IDM_APPLY_INIT;
-	struct idm_other_id why;
+	struct idm_plan_add_options mount = IDM_PLAN_ADD_OPTIONS_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
+	struct idm_plan_apply_options apply = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct idm_hardening_info why;
 	struct idm_plan *plan;
 	int steps = 0;
 
@@ -172,7 +172,7 @@ static int start(const char *const *argv, const char *path)
 static void of_children(void)
 {
 	static const char *const sh[] = { "sh", "-c", "kill -STOP $$; exit 3", NULL };
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	int pidfd = start(sh, "/bin/sh");
 
 	tell("a program is started", pidfd >= 0);
@@ -189,7 +189,7 @@ static void of_reapers(void)
 	static const char *const argv[] = { "/bin/true", NULL };
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	struct idm_reaper *reaper;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	int one, two, pidfd;
 	void *data = NULL;
 

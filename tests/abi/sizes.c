@@ -50,49 +50,49 @@ TEST(mount)
 {
 	size_t pointer = sizeof(void *), at = pointer == 4 ? 44 : 48;
 
-	assert_at(struct idm_mount, id, 0);
-	assert_at(struct idm_mount, parent_id, 8);
-	assert_at(struct idm_mount, namespace_id, 16);
-	assert_at(struct idm_mount, namespace_inode, 24);
-	assert_at(struct idm_mount, attr, 32);
-	assert_at(struct idm_mount, propagation, 36);
-	assert_at(struct idm_mount, map_state, 40);
-	assert_at(struct idm_mount, target, at);
-	assert_at(struct idm_mount, source, at + pointer);
-	assert_at(struct idm_mount, root, at + 2 * pointer);
-	assert_at(struct idm_mount, fstype, at + 3 * pointer);
-	assert_at(struct idm_mount, map, at + 4 * pointer);
+	assert_at(struct idm_mount_info, id, 0);
+	assert_at(struct idm_mount_info, parent_id, 8);
+	assert_at(struct idm_mount_info, namespace_id, 16);
+	assert_at(struct idm_mount_info, namespace_inode, 24);
+	assert_at(struct idm_mount_info, attr, 32);
+	assert_at(struct idm_mount_info, propagation, 36);
+	assert_at(struct idm_mount_info, map_state, 40);
+	assert_at(struct idm_mount_info, target, at);
+	assert_at(struct idm_mount_info, source, at + pointer);
+	assert_at(struct idm_mount_info, root, at + 2 * pointer);
+	assert_at(struct idm_mount_info, fstype, at + 3 * pointer);
+	assert_at(struct idm_mount_info, map, at + 4 * pointer);
 }
 
 TEST(feature)
 {
 	size_t pointer = sizeof(void *);
 
-	assert_at(struct idm_feature, name, 0);
-	assert_at(struct idm_feature, what, pointer);
-	assert_at(struct idm_feature, since, 2 * pointer);
-	assert_at(struct idm_feature, available, 3 * pointer);
-	assert_at(struct idm_feature, errnum, 3 * pointer + 4);
+	assert_at(struct idm_feature_info, name, 0);
+	assert_at(struct idm_feature_info, what, pointer);
+	assert_at(struct idm_feature_info, since, 2 * pointer);
+	assert_at(struct idm_feature_info, available, 3 * pointer);
+	assert_at(struct idm_feature_info, errnum, 3 * pointer + 4);
 }
 
 TEST(check)
 {
 	size_t word = sizeof(size_t);
 
-	assert_at(struct idm_check, size, 0);
-	assert_at(struct idm_check, mappable, word);
-	assert_at(struct idm_check, mapped, word + 1);
-	assert_at(struct idm_check, writable, word + 2);
-	assert_at(struct idm_check, disk_id_checked, word + 3);
-	assert_at(struct idm_check, fstype, word + 4);
+	assert_at(struct idm_check_result, size, 0);
+	assert_at(struct idm_check_result, mappable, word);
+	assert_at(struct idm_check_result, mapped, word + 1);
+	assert_at(struct idm_check_result, writable, word + 2);
+	assert_at(struct idm_check_result, disk_id_checked, word + 3);
+	assert_at(struct idm_check_result, fstype, word + 4);
 }
 
 TEST(exit)
 {
-	assert_at(struct idm_exit, pid, 0);
-	assert_at(struct idm_exit, code, 4);
-	assert_at(struct idm_exit, status, 8);
-	assert_int_equal(sizeof(struct idm_exit), 12);
+	assert_at(struct idm_exit_info, pid, 0);
+	assert_at(struct idm_exit_info, code, 4);
+	assert_at(struct idm_exit_info, status, 8);
+	assert_int_equal(sizeof(struct idm_exit_info), 12);
 }
 
 TEST(child_options)
@@ -172,79 +172,82 @@ TEST(path)
 
 TEST(overlay_option)
 {
-	assert_at(struct idm_overlay_option, name, 0);
-	assert_at(struct idm_overlay_option, value, sizeof(void *));
-	assert_int_equal(sizeof(struct idm_overlay_option), 2 * sizeof(void *));
+	assert_at(struct idm_mount_option, name, 0);
+	assert_at(struct idm_mount_option, value, sizeof(void *));
+	assert_int_equal(sizeof(struct idm_mount_option), 2 * sizeof(void *));
 }
 
 TEST(overlay)
 {
 	size_t word = sizeof(void *);
 
-	assert_at(struct idm_overlay, size, 0);
-	assert_at(struct idm_overlay, flags, word);
-	assert_at(struct idm_overlay, lower, 2 * word);
-	assert_at(struct idm_overlay, n_lower, 3 * word);
-	assert_at(struct idm_overlay, data, 4 * word);
-	assert_at(struct idm_overlay, n_data, 5 * word);
-	assert_at(struct idm_overlay, upper, 6 * word);
-	assert_at(struct idm_overlay, work, 7 * word);
-	assert_at(struct idm_overlay, map, 8 * word);
-	assert_at(struct idm_overlay, upper_ids, 9 * word);
-	assert_at(struct idm_overlay, options, 10 * word);
-	assert_at(struct idm_overlay, n_options, 11 * word);
-	assert_at(struct idm_overlay, attr, 12 * word);
-	assert_at(struct idm_overlay, source, 13 * word);
-	assert_at(struct idm_overlay, progress, 14 * word);
-	assert_at(struct idm_overlay, progress_data, 15 * word);
-	assert_true(sizeof(struct idm_overlay) >= 16 * word);
-	assert_int_equal(((struct idm_overlay)IDM_OVERLAY_INIT).size, sizeof(struct idm_overlay));
+	assert_at(struct idm_overlay_options, size, 0);
+	assert_at(struct idm_overlay_options, flags, word);
+	assert_at(struct idm_overlay_options, lower, 2 * word);
+	assert_at(struct idm_overlay_options, n_lower, 3 * word);
+	assert_at(struct idm_overlay_options, data, 4 * word);
+	assert_at(struct idm_overlay_options, n_data, 5 * word);
+	assert_at(struct idm_overlay_options, upper, 6 * word);
+	assert_at(struct idm_overlay_options, work, 7 * word);
+	assert_at(struct idm_overlay_options, map, 8 * word);
+	assert_at(struct idm_overlay_options, upper_ids, 9 * word);
+	assert_at(struct idm_overlay_options, options, 10 * word);
+	assert_at(struct idm_overlay_options, n_options, 11 * word);
+	assert_at(struct idm_overlay_options, attr, 12 * word);
+	assert_at(struct idm_overlay_options, source, 13 * word);
+	assert_at(struct idm_overlay_options, progress, 14 * word);
+	assert_at(struct idm_overlay_options, progress_data, 15 * word);
+	assert_true(sizeof(struct idm_overlay_options) >= 16 * word);
+	assert_int_equal(((struct idm_overlay_options)IDM_OVERLAY_OPTIONS_INIT).size,
+			 sizeof(struct idm_overlay_options));
 }
 
 TEST(plan_mount)
 {
 	size_t word = sizeof(void *), at = word == 4 ? 12 : 16;
 
-	assert_at(struct idm_plan_mount, size, 0);
-	assert_at(struct idm_plan_mount, flags, word);
-	assert_at(struct idm_plan_mount, dirfd, word + 4);
-	assert_at(struct idm_plan_mount, type, at);
-	assert_at(struct idm_plan_mount, source, at + word);
-	assert_at(struct idm_plan_mount, target, at + 2 * word);
-	assert_at(struct idm_plan_mount, options, at + 3 * word);
-	assert_at(struct idm_plan_mount, n_options, at + 4 * word);
-	assert_at(struct idm_plan_mount, map, at + 5 * word);
-	assert_true(sizeof(struct idm_plan_mount) >= at + 6 * word);
-	assert_int_equal(((struct idm_plan_mount)IDM_PLAN_MOUNT_INIT).size,
-			 sizeof(struct idm_plan_mount));
-	assert_int_equal(((struct idm_plan_mount)IDM_PLAN_MOUNT_INIT).dirfd, AT_FDCWD);
+	assert_at(struct idm_plan_add_options, size, 0);
+	assert_at(struct idm_plan_add_options, flags, word);
+	assert_at(struct idm_plan_add_options, dirfd, word + 4);
+	assert_at(struct idm_plan_add_options, type, at);
+	assert_at(struct idm_plan_add_options, source, at + word);
+	assert_at(struct idm_plan_add_options, target, at + 2 * word);
+	assert_at(struct idm_plan_add_options, options, at + 3 * word);
+	assert_at(struct idm_plan_add_options, n_options, at + 4 * word);
+	assert_at(struct idm_plan_add_options, map, at + 5 * word);
+	assert_true(sizeof(struct idm_plan_add_options) >= at + 6 * word);
+	assert_int_equal(((struct idm_plan_add_options)IDM_PLAN_ADD_OPTIONS_INIT).size,
+			 sizeof(struct idm_plan_add_options));
+	assert_int_equal(((struct idm_plan_add_options)IDM_PLAN_ADD_OPTIONS_INIT).dirfd, AT_FDCWD);
 }
 
 TEST(plan_text)
 {
 	size_t word = sizeof(void *);
 
-	assert_at(struct idm_plan_text, size, 0);
-	assert_at(struct idm_plan_text, format, word);
-	assert_at(struct idm_plan_text, dirfd, word + 4);
-	assert_at(struct idm_plan_text, map, word == 4 ? 12 : 16);
-	assert_true(sizeof(struct idm_plan_text) >= (word == 4 ? 16 : 24));
-	assert_int_equal(((struct idm_plan_text)IDM_PLAN_TEXT_INIT).size, sizeof(struct idm_plan_text));
-	assert_int_equal(((struct idm_plan_text)IDM_PLAN_TEXT_INIT).dirfd, AT_FDCWD);
+	assert_at(struct idm_plan_read_options, size, 0);
+	assert_at(struct idm_plan_read_options, format, word);
+	assert_at(struct idm_plan_read_options, dirfd, word + 4);
+	assert_at(struct idm_plan_read_options, map, word == 4 ? 12 : 16);
+	assert_true(sizeof(struct idm_plan_read_options) >= (word == 4 ? 16 : 24));
+	assert_int_equal(((struct idm_plan_read_options)IDM_PLAN_READ_OPTIONS_INIT).size,
+			 sizeof(struct idm_plan_read_options));
+	assert_int_equal(((struct idm_plan_read_options)IDM_PLAN_READ_OPTIONS_INIT).dirfd, AT_FDCWD);
 }
 
 TEST(apply)
 {
 	size_t word = sizeof(void *), at = word == 4 ? 12 : 16;
 
-	assert_at(struct idm_apply, size, 0);
-	assert_at(struct idm_apply, flags, word);
-	assert_at(struct idm_apply, upper_ids, word + 4);
-	assert_at(struct idm_apply, record, at);
-	assert_at(struct idm_apply, progress, at + word);
-	assert_at(struct idm_apply, progress_data, at + 2 * word);
-	assert_true(sizeof(struct idm_apply) >= at + 3 * word);
-	assert_int_equal(((struct idm_apply)IDM_APPLY_INIT).size, sizeof(struct idm_apply));
+	assert_at(struct idm_plan_apply_options, size, 0);
+	assert_at(struct idm_plan_apply_options, flags, word);
+	assert_at(struct idm_plan_apply_options, upper_ids, word + 4);
+	assert_at(struct idm_plan_apply_options, record, at);
+	assert_at(struct idm_plan_apply_options, progress, at + word);
+	assert_at(struct idm_plan_apply_options, progress_data, at + 2 * word);
+	assert_true(sizeof(struct idm_plan_apply_options) >= at + 3 * word);
+	assert_int_equal(((struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT).size,
+			 sizeof(struct idm_plan_apply_options));
 }
 
 TEST(constants)
@@ -292,7 +295,7 @@ TEST(constants)
 	assert_int_equal(IDM_CHILD_SESSION, 8);
 	assert_int_equal(IDM_CHILD_SET_GROUPS, 16);
 	assert_int_equal(IDM_CHILD_NO_NEW_PRIVS, 32);
-	assert_int_equal(IDM_CHILD_INIT, 64);
+	assert_int_equal(IDM_CHILD_UNDER_INIT, 64);
 	assert_int_equal(IDM_CHILD_KEEP_ID, 0xffffffff);
 	assert_int_equal(IDM_MAP_NONE, 0);
 	assert_int_equal(IDM_MAP_READ, 1);

@@ -91,7 +91,7 @@ struct idm_reaper *reaper_new(void)
 	return reaper;
 }
 
-void assert_exit_at(const char *file, int line, const struct idm_exit *exit, pid_t pid, int code,
+void assert_exit_at(const char *file, int line, const struct idm_exit_info *exit, pid_t pid, int code,
 		    int status)
 {
 	if ((pid && exit->pid != pid) || exit->code != code || exit->status != status)
@@ -102,7 +102,7 @@ void assert_exit_at(const char *file, int line, const struct idm_exit *exit, pid
 void assert_next_at(const char *file, int line, struct idm_reaper *reaper, const void *data, pid_t pid,
 		    int code, int status)
 {
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 	void *whose = &exit;
 
@@ -115,7 +115,7 @@ void assert_next_at(const char *file, int line, struct idm_reaper *reaper, const
 
 void assert_nothing_at(const char *file, int line, struct idm_reaper *reaper)
 {
-	struct idm_exit exit = { 0 };
+	struct idm_exit_info exit = { 0 };
 	struct idm_error err;
 	int r = idm_reaper_next(reaper, 0, &exit, NULL, &err);
 

@@ -52,7 +52,7 @@ void assert_next_at(const char *file, int line, struct idm_reaper *reaper, const
 void assert_nothing_at(const char *file, int line, struct idm_reaper *reaper);
 #define assert_nothing(reaper) assert_nothing_at(HERE, reaper)
 
-void assert_exit_at(const char *file, int line, const struct idm_exit *exit, pid_t pid, int code,
+void assert_exit_at(const char *file, int line, const struct idm_exit_info *exit, pid_t pid, int code,
 		    int status);
 #define assert_exit(exit, pid, code, status) assert_exit_at(HERE, exit, pid, code, status)
 

@@ -133,7 +133,7 @@ char *file_text(const char *path, size_t *length)
 }
 
 void assert_reads_at(const char *file, int line, const char *what, const char *text, size_t length,
-		     const struct idm_plan_text *how, const char *expected)
+		     const struct idm_plan_read_options *how, const char *expected)
 {
 	AUTO_PLAN struct idm_plan *plan = new_plan();
 	AUTO_FREE char *understood = NULL;
@@ -151,7 +151,7 @@ static void print_error(const struct idm_error *err, char *buf, size_t size)
 }
 
 void assert_unreadable_at(const char *file, int line, const char *what, const char *text, size_t length,
-			  const struct idm_plan_text *how, int code, const char *expected)
+			  const struct idm_plan_read_options *how, int code, const char *expected)
 {
 	AUTO_PLAN struct idm_plan *plan = new_plan();
 	char said[sizeof(struct idm_error)];

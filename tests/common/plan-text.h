@@ -25,13 +25,13 @@ char *file_text(const char *path, size_t *length);
 
 /* Reads the text as idm_plan_read() does it with `how`; it has to be understood as these lines. */
 void assert_reads_at(const char *file, int line, const char *what, const char *text, size_t length,
-		     const struct idm_plan_text *how, const char *expected);
+		     const struct idm_plan_read_options *how, const char *expected);
 #define assert_reads(text, how, expected) assert_reads_at(HERE, #text, text, strlen(text), how, expected)
 
 /* It has to be refused with these lines, message and hint.
  */
 void assert_unreadable_at(const char *file, int line, const char *what, const char *text, size_t length,
-			  const struct idm_plan_text *how, int code, const char *expected);
+			  const struct idm_plan_read_options *how, int code, const char *expected);
 #define assert_unreadable(text, how, code, expected) \
 	assert_unreadable_at(HERE, #text, text, strlen(text), how, code, expected)
 

@@ -29,14 +29,15 @@ DOOR(idm_tree_open, path, int dirfd, const char *path, int userns,
 DOOR(idm_tree_attach, target, int tree, int dirfd, const char *target, unsigned int flags,
      enum idm_propagation propagation)
 DOOR(idm_umount, target, const char *target, unsigned int flags)
-DOOR(idm_overlay_open, NULL, const struct idm_overlay *overlay)
+DOOR(idm_overlay_open, NULL, const struct idm_overlay_options *overlay)
 DOOR(idm_plan_apply, target, const struct idm_plan *plan, int dirfd, const char *target,
-     const struct idm_apply *options)
+     const struct idm_plan_apply_options *options)
 DOOR(idm_plan_undo, record, const char *record, unsigned int flags)
-DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount *, void *), void *data)
-DOOR(idm_list_path, path, int dirfd, const char *path, int (*each)(const struct idm_mount *, void *),
-     void *data)
-DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags, struct idm_check *check)
+DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount_info *, void *), void *data)
+DOOR(idm_list_path, path, int dirfd, const char *path,
+     int (*each)(const struct idm_mount_info *, void *), void *data)
+DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags,
+     struct idm_check_result *check)
 DOOR(make_bundle_ready, bundle->directory, const struct bundle *bundle, char *file)
 DOOR(print_features, *argv, char **argv)
 DOOR(idm_why_refused, path, enum idm_call call, int code, enum idm_error_step step, const char *path)
@@ -45,7 +46,7 @@ DOOR(idm_map_add_userns, NULL, struct idm_map *map, int userns)
 DOOR(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)
 DOOR(idm_map_add_subid, owner, struct idm_map *map, const char *owner)
 
-int __wrap_idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data);
+int __wrap_idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data);
 int __wrap_run_enter_userns(struct run_request *q);
 int __wrap_run_read_seccomp(struct run_request *q);
 int __wrap_idm_filter_refuses(enum idm_call call);
@@ -59,9 +60,9 @@ int __wrap_unshare(int flags);
 int __wrap_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		 const void *options);
 
-int __wrap_idm_features(int (*each)(const struct idm_feature *feature, void *data), void *data)
+int __wrap_idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data)
 {
-	const struct idm_feature feature = { .name = "name", .what = "what", .since = "5.12" };
+	const struct idm_feature_info feature = { .name = "name", .what = "what", .since = "5.12" };
 
 	return each(&feature, data);
 }

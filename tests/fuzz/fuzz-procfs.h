@@ -10,6 +10,6 @@
 void set_mountinfo(const char *text, size_t size); /* kept, not copied */
 
 /* What holds for every mount that a listing reports. */
-void check_mount(const struct idm_mount *mount);
+void check_mount(const struct idm_mount_info *mount);
 
 #endif

@@ -14,7 +14,7 @@ static const struct idm_mntns ns = { .id = 1, .inode = 2 };
 
 /* ---- any text ---- */
 
-static int count_mount(const struct idm_mount *mount, void *data)
+static int count_mount(const struct idm_mount_info *mount, void *data)
 {
 	check_mount(mount);
 	CHECK(mount->namespace_id == ns.id);
@@ -111,7 +111,7 @@ static char *print_line(const struct fields *f, size_t *size)
 	return text;
 }
 
-static int compare(const struct idm_mount *mount, void *data)
+static int compare(const struct idm_mount_info *mount, void *data)
 {
 	static const enum idm_propagation propagations[] = {
 		IDM_PROPAGATION_PRIVATE, IDM_PROPAGATION_SHARED, IDM_PROPAGATION_SLAVE,

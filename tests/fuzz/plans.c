@@ -72,8 +72,8 @@ void check_plan(const struct idm_plan *plan)
 static int read_as(struct idm_plan *plan, enum idm_plan_format format, const struct idm_map *map,
 		   const char *text, size_t size)
 {
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
-	struct idm_plan_mount root = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
+	struct idm_plan_add_options root = IDM_PLAN_ADD_OPTIONS_INIT;
 	struct idm_error err;
 	int r;
 

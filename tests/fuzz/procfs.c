@@ -39,7 +39,7 @@ int __wrap_idm_procfs_openat(int process, const char *name, int flags)
 	return -ENOENT;
 }
 
-void check_mount(const struct idm_mount *mount)
+void check_mount(const struct idm_mount_info *mount)
 {
 	CHECK(mount->target && mount->source && mount->root && mount->fstype);
 	/* Each is read to its end. */

@@ -93,7 +93,7 @@ ssize_t __wrap_idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids
 	return n < 4 ? (ssize_t)n : 4;
 }
 
-static int look(const struct idm_mount *mount, void *data)
+static int look(const struct idm_mount_info *mount, void *data)
 {
 	(void)data;
 	check_mount(mount);

@@ -30,7 +30,7 @@ static int open_tree_of(const char *path, const struct idm_map *map, struct idm_
 
 static int run(struct idm_child_options *o, struct idm_error *err)
 {
-	struct idm_exit end;
+	struct idm_exit_info end;
 	int pidfd = idm_child_start(o, err);
 
 	if (pidfd < 0 || idm_child_wait(pidfd, -1, &end, err) < 0)

@@ -241,10 +241,10 @@ TEST(a_mount_of_another_namespace)
 TEST(wrong_arguments)
 {
 	struct {
-		struct idm_check known;
+		struct idm_check_result known;
 		uint64_t more;
 	} newer = { .more = 1 };
-	struct idm_check c = { .size = sizeof(c) };
+	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
 	struct idm_error e;
 	struct checked x;
 
@@ -267,7 +267,7 @@ TEST(wrong_arguments)
 
 TEST(without_an_error_to_fill_in)
 {
-	struct idm_check c = { .size = sizeof(c) };
+	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
 
 	need_root();
 	assert_int_equal(idm_check_path(AT_FDCWD, "/proc", IDM_CHECK_WRITE, &c, NULL), 0);

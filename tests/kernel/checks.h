@@ -9,7 +9,7 @@
 
 struct checked {
 	int r;
-	struct idm_check c;
+	struct idm_check_result c;
 	struct idm_error e;
 };
 
@@ -82,9 +82,9 @@ static inline void assert_not_writable_at(const char *file, int line, struct che
 
 /* ---- features ---- */
 
-static inline int find_feature(const struct idm_feature *f, void *data)
+static inline int find_feature(const struct idm_feature_info *f, void *data)
 {
-	struct idm_feature *wanted = data;
+	struct idm_feature_info *wanted = data;
 
 	if (strcmp(f->name, wanted->name) != 0)
 		return 0;
@@ -92,9 +92,9 @@ static inline int find_feature(const struct idm_feature *f, void *data)
 	return 1;
 }
 
-static inline struct idm_feature feature(const char *name)
+static inline struct idm_feature_info feature(const char *name)
 {
-	struct idm_feature f = { .name = name };
+	struct idm_feature_info f = { .name = name };
 
 	assert_int_equal(idm_features(find_feature, &f), 1);
 	return f;
@@ -108,7 +108,7 @@ static inline bool has_feature(const char *name)
 /* errnum 0: it is there. */
 static inline void assert_feature_at(const char *file, int line, const char *name, int errnum)
 {
-	struct idm_feature f = feature(name);
+	struct idm_feature_info f = feature(name);
 
 	if (f.available != !errnum || f.errnum != errnum)
 		fail_at(file, line, "feature %s: available %d, %s", name, f.available,

@@ -126,7 +126,7 @@ TEST_WITHIN(a_child_may_be_killed_at_any_moment, 300)
 		o.uid = i % 2 ? 0 : IDM_CHILD_KEEP_ID;
 		o.map = i % 4 == 3 ? map : NULL;
 		o.namespaces = o.map ? IDM_NS_PID : 0;
-		o.flags = i % 8 == 7 ? IDM_CHILD_INIT : 0;
+		o.flags = i % 8 == 7 ? IDM_CHILD_UNDER_INIT : 0;
 		pidfd = idm_child_start(&o, &err);
 		if (pidfd < 0) {
 			assert_int_equal(pidfd, -ESRCH);
@@ -135,7 +135,7 @@ TEST_WITHIN(a_child_may_be_killed_at_any_moment, 300)
 			continue;
 		}
 		{
-			struct idm_exit exit = end_of(pidfd);
+			struct idm_exit_info exit = end_of(pidfd);
 
 			if (exit.code == CLD_EXITED)
 				assert_true(exit.status == 3 ||

@@ -708,7 +708,7 @@ TEST(an_init_starts_the_program_and_ends_with_it)
 		CONTAINER("echo $$ $PPID; cat /proc/1/comm; tr '\\0' ' ' </proc/1/cmdline", map);
 
 	scratch_enter();
-	o.flags = IDM_CHILD_INIT;
+	o.flags = IDM_CHILD_UNDER_INIT;
 	assert_output(&o, "2 1\nidm-init\nidm-init ");
 	o.argv = ARGV("sh", "-c", "exit 11");
 	assert_ends(child_of(&o), CLD_EXITED, 11);
@@ -746,7 +746,7 @@ TEST(an_init_holds_nothing)
 
 	scratch_enter();
 	must(chdir("/usr"));
-	o.flags = IDM_CHILD_INIT;
+	o.flags = IDM_CHILD_UNDER_INIT;
 	o.pid = &pid;
 	pidfd = ready_child(&o);
 	/* It has closed all before the program can write, or is about to. */
@@ -774,7 +774,7 @@ TEST(an_init_reaps_what_is_left_over_and_takes_the_rest_along)
 			  NULL);
 
 	scratch_enter();
-	o.flags = IDM_CHILD_INIT;
+	o.flags = IDM_CHILD_UNDER_INIT;
 	assert_ends(child_of(&o), CLD_EXITED, 12);
 }
 
@@ -789,7 +789,7 @@ TEST(an_init_passes_signals_on)
 			NULL);
 		int pidfd;
 
-		o.flags = IDM_CHILD_INIT;
+		o.flags = IDM_CHILD_UNDER_INIT;
 		pidfd = ready_child(&o);
 		assert_ok(idm_child_signal(pidfd, signals[i], NULL), NULL);
 		assert_ends(pidfd, CLD_EXITED, 20);
@@ -798,7 +798,7 @@ TEST(an_init_passes_signals_on)
 		struct idm_child_options o = CONTAINER("echo; sleep 1000", NULL);
 		int pidfd;
 
-		o.flags = IDM_CHILD_INIT;
+		o.flags = IDM_CHILD_UNDER_INIT;
 		pidfd = ready_child(&o);
 		assert_ok(idm_child_signal(pidfd, SIGKILL, NULL), NULL);
 		assert_ends(pidfd, CLD_KILLED, SIGKILL);
@@ -824,7 +824,7 @@ TEST(an_init_passes_on_every_signal_there_is)
 
 		if (!is_deadly(signal))
 			continue;
-		o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS;
+		o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_RESET_SIGNALS;
 		pidfd = ready_child(&o);
 		assert_ok(idm_child_signal(pidfd, signal, NULL), NULL);
 		if (signal == SIGKILL)
@@ -881,7 +881,7 @@ static void in_a_session_with_a_terminal(void *unused)
 	int master = enter_terminal();
 
 	(void)unused;
-	o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS;
+	o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_RESET_SIGNALS;
 	assert_counts_one(&o, master, 0);
 }
 
@@ -903,7 +903,7 @@ static void in_the_group_of_another(void *unused)
 	leader.pid = &group;
 	other = child_of(&leader);
 	o.process_group = group;
-	o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS;
+	o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_RESET_SIGNALS;
 	assert_counts_one(&o, master, group);
 	assert_ok(idm_child_signal(other, SIGKILL, NULL), NULL);
 	end_of(other);
@@ -926,7 +926,7 @@ static void in_a_session_of_its_own(void *unused)
 	pid_t pid;
 
 	(void)unused;
-	o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION;
+	o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION;
 	o.pid = &pid;
 	pidfd = ready_child(&o);
 	assert_int_equal(getsid(pid), pid);
@@ -955,7 +955,7 @@ TEST(a_signal_goes_to_the_whole_group)
 		struct idm_child_options o = CONTAINER(wait_for_another, NULL);
 		int pidfd;
 
-		o.flags = (way < 3 ? IDM_CHILD_INIT : 0) | IDM_CHILD_RESET_SIGNALS |
+		o.flags = (way < 3 ? IDM_CHILD_UNDER_INIT : 0) | IDM_CHILD_RESET_SIGNALS |
 			  (way < 2 ? IDM_CHILD_SESSION : 0);
 		o.process_group = way < 2 ? 0 : -1;
 		o.terminal = way == 1 ? slave : -1;
@@ -1002,7 +1002,7 @@ TEST(a_program_below_an_init_is_stopped_and_continued)
 		pid_t pid;
 		int pidfd;
 
-		o.flags = IDM_CHILD_INIT | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION;
+		o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION;
 		o.terminal = terminal ? slave : -1;
 		o.pid = &pid;
 		pidfd = ready_child(&o);
@@ -1061,7 +1061,7 @@ TEST(the_child_dies_with_its_caller)
 	scratch_enter();
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	for (int i = 0; i < 60; i++) {
-		o.flags = IDM_CHILD_DIE_WITH_THREAD | (i % 2 ? IDM_CHILD_INIT : 0);
+		o.flags = IDM_CHILD_DIE_WITH_THREAD | (i % 2 ? IDM_CHILD_UNDER_INIT : 0);
 		assert_dies_with_caller(&o, (useconds_t)i * 500);
 		while (waitpid(-1, NULL, __WALL) > 0)
 			;

@@ -35,7 +35,7 @@ static struct job {
 	int pidfd;
 	int waited;
 	pid_t pid;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 } job;
 

@@ -17,7 +17,7 @@
 TEST(a_timeout_is_no_end)
 {
 	struct idm_child_options o = SCRIPT("read x; exit 4");
-	struct idm_exit exit = { -1, -1, -1 };
+	struct idm_exit_info exit = { -1, -1, -1 };
 	struct idm_error err;
 	int pipe[2], pidfd;
 
@@ -59,7 +59,7 @@ TEST(signals_reach_the_child)
 	o = SCRIPT("kill -SEGV $$");
 	pidfd = child_of(&o);
 	{
-		struct idm_exit exit = end_of(pidfd);
+		struct idm_exit_info exit = end_of(pidfd);
 
 		assert_true(exit.code == CLD_KILLED || exit.code == CLD_DUMPED);
 		assert_int_equal(exit.status, SIGSEGV);
@@ -140,7 +140,7 @@ TEST_SINCE(6, 15, not_told_before_it_can_be, a_status_that_was_taken_is_told_all
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		struct idm_child_options o = SCRIPT(ends[i].script);
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 		pid_t pid;
 		int pidfd;
 
@@ -176,7 +176,7 @@ TEST_SINCE(6, 15, nothing_about_others, the_end_of_somebody_elses_child_is_told_
 {
 	int number[2], go[2], pidfd;
 	pid_t parent, child;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 	char byte;
 
@@ -221,7 +221,7 @@ TEST_SINCE(6, 15, nothing_about_others, the_end_of_somebody_elses_child_is_told_
 
 static void *wait_too(void *pidfd)
 {
-	struct idm_exit exit = { 0 };
+	struct idm_exit_info exit = { 0 };
 	int r = idm_child_wait(*(int *)pidfd, -1, &exit, NULL);
 
 	return (void *)(long)(r < 0 ? r : exit.status);

@@ -30,7 +30,7 @@
 TEST(a_program_is_started_and_waited_for)
 {
 	struct idm_child_options o = SCRIPT("exit 7");
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	pid_t pid = 0;
 
 	o.pid = &pid;
@@ -508,7 +508,7 @@ static void start_in_a_storm(void *how)
 	signal(SIGUSR1, handler);
 	assert_int_equal(pthread_create(&thread, NULL, send_signals, NULL), 0);
 	for (int i = 0; i < 100; i++) {
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 
 		o.uid = i % 2 ? 0 : IDM_CHILD_KEEP_ID;
 		exit = end_of(child_of(&o));
@@ -829,7 +829,7 @@ static void ignored_before_the_status_can_be_read(void)
 TEST_SINCE(6, 15, ignored_before_the_status_can_be_read, sigchld_may_be_ignored)
 {
 	struct idm_child_options o = SCRIPT("exit 5");
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 
 	signal(SIGCHLD, SIG_IGN);
 	for (int stage = 0; stage < 2; stage++) {
@@ -929,7 +929,7 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(o.namespaces = 0x10000000, "unknown namespaces 0x10000000");
 	REFUSED(o.cwd = "", "empty path");
 	REFUSED((o.program = 0, o.flags = IDM_CHILD_SEARCH_PATH), "not searched for");
-	REFUSED(o.flags = IDM_CHILD_INIT, "wants a new PID namespace");
+	REFUSED(o.flags = IDM_CHILD_UNDER_INIT, "wants a new PID namespace");
 	REFUSED(o.hostname = "x", "wants a new UTS namespace");
 	REFUSED(o.root = 0, "wants a new mount namespace");
 	REFUSED(o.n_mounts = 1, "want a new mount namespace");

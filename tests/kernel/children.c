@@ -30,10 +30,10 @@ int child_of(const struct idm_child_options *o)
 	return (int)assert_ok(idm_child_start(o, &err), &err);
 }
 
-struct idm_exit end_of(int pidfd)
+struct idm_exit_info end_of(int pidfd)
 {
 	struct idm_error err;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 
 	assert_ok(idm_child_wait(pidfd, -1, &exit, &err), &err);
 	close(pidfd);
@@ -42,7 +42,7 @@ struct idm_exit end_of(int pidfd)
 
 void assert_ends_at(const char *file, int line, int pidfd, int code, int status)
 {
-	struct idm_exit exit = end_of(pidfd);
+	struct idm_exit_info exit = end_of(pidfd);
 
 	if (exit.code != code || exit.status != status)
 		fail_at(file, line, "it ended with code %d, status %d instead of %d, %d", exit.code,
@@ -54,7 +54,7 @@ char *output_of(const struct idm_child_options *o)
 	struct idm_child_options own = *o;
 	AUTO_CLOSE int output = (int)must(memfd_create("output", MFD_CLOEXEC));
 	AUTO_FREE struct idm_child_fd *fds = calloc(o->n_fds + 2, sizeof(*fds));
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	char *text;
 	struct stat st;
 

@@ -15,7 +15,7 @@ struct idm_child_options script_options(const char *const *argv);
 int child_of(const struct idm_child_options *o);
 
 /* How it ends; closes the pidfd. */
-struct idm_exit end_of(int pidfd);
+struct idm_exit_info end_of(int pidfd);
 void assert_ends_at(const char *file, int line, int pidfd, int code, int status);
 #define assert_ends(pidfd, code, status) assert_ends_at(HERE, pidfd, code, status)
 

@@ -393,7 +393,7 @@ static void open_closed_overlay(void *unused)
 	static const struct idm_path lower = { AT_FDCWD, TARGET "/lower" },
 				     upper = { AT_FDCWD, TARGET "/upper" },
 				     work = { AT_FDCWD, TARGET "/work" };
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_error err;
 
 	(void)unused;
@@ -430,7 +430,7 @@ TEST(landlock_takes_features_away)
 
 TEST(landlock_refuses_a_plan)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	static const char *const words[] = { "bind" };
 	struct idm_plan *plan;
 	struct idm_error err;

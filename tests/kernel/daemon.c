@@ -178,7 +178,7 @@ static long try_attach(void)
 
 static long try_overlay(void)
 {
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_path lower[] = { { AT_FDCWD, ROOT "/etc" }, { AT_FDCWD, ROOT "/bin" } };
 	long r;
 
@@ -193,7 +193,7 @@ static long try_overlay(void)
 static long add_bind(struct idm_plan *plan)
 {
 	static const char *const words[] = { "bind", MAP };
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 
 	m.source = ROOT;
 	m.options = words;
@@ -204,7 +204,7 @@ static long add_bind(struct idm_plan *plan)
 static long try_plan(void)
 {
 	char target[64], record[64];
-	struct idm_apply apply = IDM_APPLY_INIT;
+	struct idm_plan_apply_options apply = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_plan *plan;
 	long r = idm_plan_new(&plan);
 
@@ -231,7 +231,7 @@ static long try_plan(void)
 static long try_text(void)
 {
 	static const char text[] = "[{\"Type\":\"bind\",\"Source\":\"/\",\"Options\":[\"rbind\"]}]";
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
 	struct idm_plan *plan;
 	long r = idm_plan_new(&plan);
 
@@ -242,7 +242,7 @@ static long try_text(void)
 }
 
 /* The callback is called inside the library. */
-static int look(const struct idm_mount *mount, void *data)
+static int look(const struct idm_mount_info *mount, void *data)
 {
 	(void)mount;
 	(void)data;
@@ -250,7 +250,7 @@ static int look(const struct idm_mount *mount, void *data)
 	return 0;
 }
 
-static int look_at_feature(const struct idm_feature *f, void *data)
+static int look_at_feature(const struct idm_feature_info *f, void *data)
 {
 	(void)f;
 	(void)data;
@@ -267,7 +267,7 @@ static long try_list(void)
 
 static long try_check(void)
 {
-	struct idm_check check = { .size = sizeof(check) };
+	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 	long r = idm_features(look_at_feature, NULL);
 
 	return r ? r : idm_check_path(AT_FDCWD, ROOT, IDM_CHECK_WRITE, &check, &error);
@@ -305,7 +305,7 @@ static long try_reaper(void)
 {
 	static const char *const argv[] = { "/bin/true", NULL };
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	long pidfd, r;
 	int name;
 
@@ -323,7 +323,7 @@ static long try_reaper(void)
 
 static long watch_child(struct idm_reaper *own, long pidfd)
 {
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	long r = idm_reaper_add(own, (int)pidfd, 0, NULL, &error);
 
 	if (r < 0) {

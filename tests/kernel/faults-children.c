@@ -32,7 +32,7 @@ static struct idm_map *map;
 /* ---- children ---- */
 
 static const struct idm_child_options *options;
-static struct idm_exit ended;
+static struct idm_exit_info ended;
 
 /* What could not be waited for is still there: once more. */
 static int await(int pidfd, struct idm_error *err)
@@ -142,8 +142,9 @@ TEST(a_child_in_namespaces)
 
 TEST(a_child_below_an_init)
 {
-	containers("container, init", IDM_CHILD_INIT | IDM_CHILD_DIE_WITH_THREAD | IDM_CHILD_SET_GROUPS |
-					      IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION);
+	containers("container, init", IDM_CHILD_UNDER_INIT | IDM_CHILD_DIE_WITH_THREAD |
+					      IDM_CHILD_SET_GROUPS | IDM_CHILD_RESET_SIGNALS |
+					      IDM_CHILD_SESSION);
 }
 
 /* With a root of its own, which is used up: so each run opens it. */
@@ -367,7 +368,7 @@ TEST(a_container_by_a_fork_server)
 
 	faults_enter();
 	map = map_of("0:100000:65536");
-	o = container(IDM_CHILD_INIT);
+	o = container(IDM_CHILD_UNDER_INIT);
 	options = &o;
 	survive(&(struct operation){ "container, fork server", .go = reap_kept, .check = assert_child,
 				     .ignore = "sh" });

@@ -124,7 +124,7 @@ static void unbind(void)
 	must(rmdir(TARGET "/a"));
 }
 
-static int count(const struct idm_mount *mount, void *data)
+static int count(const struct idm_mount_info *mount, void *data)
 {
 	(void)mount;
 	++*(int *)data;
@@ -165,7 +165,7 @@ static int unmount_recursively(struct idm_error *err)
 static int open_overlay(struct idm_error *err)
 {
 	static const struct idm_path lowers[] = { { AT_FDCWD, ROOT "/etc" }, { AT_FDCWD, ROOT "/bin" } };
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	int tree;
 
 	o.lower = lowers;
@@ -179,7 +179,7 @@ static int open_overlay(struct idm_error *err)
 
 static int check(struct idm_error *err)
 {
-	struct idm_check c = { .size = sizeof(c) };
+	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
 	int r = idm_check_path(AT_FDCWD, SOURCE, IDM_CHECK_WRITE, &c, err);
 
 	return r == 0 && !c.writable ? -err->errnum : r;
@@ -206,7 +206,7 @@ static int keep(struct idm_error *err)
 	static const char *const argv[] = { "/bin/true", NULL };
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	struct idm_reaper *reaper;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	int r = idm_reaper_new(&reaper, err);
 
 	if (r < 0)
@@ -227,7 +227,7 @@ static int keep(struct idm_error *err)
 static int add(struct idm_plan *plan, const char *type, const char *source, const char *where,
 	       const char *word, struct idm_error *err)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 
 	m.type = type;
 	m.source = source;
@@ -280,7 +280,7 @@ static int read_bundle(struct idm_error *err)
 
 static int apply(struct idm_error *err)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	AUTO_PLAN struct idm_plan *plan = NULL;
 	int r = make_plan(&plan, err);
 

@@ -504,7 +504,7 @@ static int open_overlay(struct idm_error *err)
 {
 	static const struct idm_path lowers[] = { { AT_FDCWD, L2 }, { AT_FDCWD, L1 } };
 	static const struct idm_path upper = { AT_FDCWD, UP }, work = { AT_FDCWD, WORK };
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 
 	o.flags = way;
 	o.lower = lowers;
@@ -664,7 +664,7 @@ TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use_by_mountinf
 
 static unsigned int listed;
 
-static int count_if_mapped(const struct idm_mount *mount, void *data)
+static int count_if_mapped(const struct idm_mount_info *mount, void *data)
 {
 	(void)data;
 	if (strcmp(mount->target, TARGET) != 0)
@@ -737,7 +737,7 @@ TEST(the_list_of_all_namespaces)
 
 static int check(struct idm_error *err)
 {
-	struct idm_check c = { .size = sizeof(c) };
+	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
 	int r = idm_check_path(AT_FDCWD, SOURCE, IDM_CHECK_WRITE, &c, err);
 
 	if (r < 0)

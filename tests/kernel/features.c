@@ -3,7 +3,7 @@
 #include "checks.h"
 #include "util.h"
 
-static int collect(const struct idm_feature *f, void *data)
+static int collect(const struct idm_feature_info *f, void *data)
 {
 	char *text = data;
 	unsigned int since[2];
@@ -32,7 +32,7 @@ TEST_ANYWHERE(what_the_kernels_number_promises_is_there)
 	snapshot_assert_same(before);
 }
 
-static int count_to_three(const struct idm_feature *f, void *data)
+static int count_to_three(const struct idm_feature_info *f, void *data)
 {
 	int *n = data;
 
@@ -49,7 +49,7 @@ TEST_ANYWHERE(the_callers_answer_ends_it)
 	assert_int_equal(n, 3);
 }
 
-static int expect_eperm(const struct idm_feature *f, void *unused)
+static int expect_eperm(const struct idm_feature_info *f, void *unused)
 {
 	static const char *const free_for_all[] = { "clone3",	 "pidfd",	 "openat2",
 						    "statmount", "mount-ns-ids", "statmount-idmap" };

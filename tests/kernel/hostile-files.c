@@ -192,7 +192,7 @@ static void assert_no_plan(const char *target, int code)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new(), *inside = plan_new();
 	struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	plan_step(plan, "bind", ROOT, "/", NULL);
@@ -305,8 +305,8 @@ TEST(lists_that_lead_out)
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		AUTO_PLAN struct idm_plan *plan = plan_new();
-		struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
-		struct idm_apply o = IDM_APPLY_INIT;
+		struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
+		struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 		struct idm_error err;
 		int r;
 

@@ -176,7 +176,7 @@ TEST(a_source_on_a_dead_filesystem)
 
 /* ---- what need not ask ---- */
 
-static int count(const struct idm_mount *mount, void *data)
+static int count(const struct idm_mount_info *mount, void *data)
 {
 	*(int *)data += strcmp(mount->target, PLACE) == 0;
 	return 0;
@@ -228,7 +228,7 @@ static void replace_it(void)
 static void apply_with_it(void)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	plan_step(plan, "bind", ROOT, "/", NULL);

@@ -185,7 +185,7 @@ static void of_layers(unsigned int kind)
 	AUTO_FD int l1 = idm_sys_openat2(root, "l1", O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
 	AUTO_FD int way = idm_sys_openat2(root, "source", O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
 	struct idm_path layers[] = { { l1, "" }, { way, "" } };
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_error err;
 	AUTO_FD int tree = -1;
 
@@ -211,9 +211,9 @@ static void as_a_plan(unsigned int kind)
 		"[{\"Type\": \"bind\", \"Source\": \"" BOX "\", \"Options\": [\"rbind\"]},"
 		" {\"Type\": \"bind\", \"Source\": \"" SCRATCH "/honest\", \"Target\": \"/way/point\"},"
 		" {\"Type\": \"tmpfs\", \"Source\": \"tmpfs\", \"Target\": \"/deep/er/made/by/plan\"}]";
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
 	AUTO_PLAN struct idm_plan *plan = plan_new();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 	int r;
 
@@ -287,7 +287,7 @@ TEST_WITHIN(nothing_leads_out_of_the_root, 300)
 /* ---- by the command ---- */
 
 /* One of ours that is left somewhere, by what it shows. */
-static int find_honest(const struct idm_mount *mount, void *data)
+static int find_honest(const struct idm_mount_info *mount, void *data)
 {
 	struct place *place = data;
 
@@ -402,7 +402,7 @@ static bool layer_by_path(void)
 	return layer >= 0 && faccessat(layer, SECRET, F_OK, 0) == 0;
 }
 
-static int find_outside(const struct idm_mount *mount, void *data)
+static int find_outside(const struct idm_mount_info *mount, void *data)
 {
 	(void)data;
 	return is_below(mount->target, OUTSIDE);

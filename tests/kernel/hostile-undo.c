@@ -39,7 +39,7 @@ static bool victim_is_mounted(void)
 static void apply_recorded(int dirfd, const char *target, const char *record)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	plan_step(plan, "bind", ROOT, "/", MAP, NULL);
@@ -264,7 +264,7 @@ static void exchange_directories(size_t done, size_t all, void *data)
 TEST(a_failing_apply_removes_its_own_record)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	enter_image();
@@ -367,7 +367,7 @@ static void put_another_file_there(size_t done, size_t all, void *data)
 TEST(a_failing_apply_removes_what_it_created_and_nothing_else)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	enter_image();

@@ -76,7 +76,7 @@ struct place {
 	uint64_t id;
 };
 
-static inline int take_path(const struct idm_mount *mount, void *data)
+static inline int take_path(const struct idm_mount_info *mount, void *data)
 {
 	struct place *place = data;
 

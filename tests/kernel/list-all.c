@@ -19,7 +19,7 @@ TEST(all_ways_agree)
 
 		assert_int_equal(list.n, first.n);
 		for (size_t i = 0; i < list.n; i++) {
-			const struct idm_mount *a = &first.mounts[i], *b = &list.mounts[i];
+			const struct idm_mount_info *a = &first.mounts[i], *b = &list.mounts[i];
 
 			assert_string_equal(a->target, b->target);
 			assert_string_equal(a->source, b->source);
@@ -75,7 +75,7 @@ static void assert_every_one(const struct listing *mapped, enum idm_list_level l
 	int i = 0;
 
 	for (size_t k = 0; k < mapped->n; k++) {
-		const struct idm_mount *m = &mapped->mounts[k];
+		const struct idm_mount_info *m = &mapped->mounts[k];
 
 		if (!is_ours(m))
 			continue;
@@ -166,8 +166,8 @@ TEST(attached_to_a_detached_parent)
 	FOR_EACH_LEVEL(level)
 	{
 		AUTO_LISTING struct listing list = list_of(level, 0);
-		const struct idm_mount *outer = find(&list, at("outer"));
-		const struct idm_mount *inner = find(&list, at("outer/inner"));
+		const struct idm_mount_info *outer = find(&list, at("outer"));
+		const struct idm_mount_info *inner = find(&list, at("outer/inner"));
 
 		assert_mapped(outer, level, "0:1:1");
 		if (!can)

@@ -8,7 +8,7 @@
 
 /* ---- what it does ---- */
 
-static int unmount_the_next(const struct idm_mount *mount, void *list)
+static int unmount_the_next(const struct idm_mount_info *mount, void *list)
 {
 	if (!is_ours(mount))
 		return 0;
@@ -45,7 +45,7 @@ TEST(unmounting_what_is_to_come)
 }
 
 /* The short id of what has gone is given to what comes: nothing of the one must be told of the other. */
-static int exchange(const struct idm_mount *mount, void *list)
+static int exchange(const struct idm_mount_info *mount, void *list)
 {
 	if (!is_ours(mount))
 		return 0;
@@ -57,7 +57,7 @@ static int exchange(const struct idm_mount *mount, void *list)
 	return 0;
 }
 
-static void assert_source(const struct idm_mount *m, const char *source)
+static void assert_source(const struct idm_mount_info *m, const char *source)
 {
 	assert_non_null(m);
 	assert_string_equal(m->source, source);
@@ -71,7 +71,7 @@ TEST(ids_that_return)
 	FOR_EACH_LEVEL(level)
 	{
 		AUTO_LISTING struct listing list = { 0 };
-		const struct idm_mount *other;
+		const struct idm_mount_info *other;
 
 		do_mount("one", made("x1"), "tmpfs", 0, NULL);
 		do_mount("two", made("x2"), "tmpfs", 0, NULL);
@@ -90,7 +90,7 @@ TEST(ids_that_return)
 	}
 }
 
-static int mount_more(const struct idm_mount *mount, void *data)
+static int mount_more(const struct idm_mount_info *mount, void *data)
 {
 	int *n = data;
 	char name[32];
@@ -121,7 +121,7 @@ struct answer {
 	int calls, second;
 };
 
-static int answer(const struct idm_mount *mount, void *data)
+static int answer(const struct idm_mount_info *mount, void *data)
 {
 	struct answer *a = data;
 
@@ -192,7 +192,7 @@ static void churn(void)
 	}
 }
 
-static int one_and_the_same(const struct idm_mount *mount, void *data)
+static int one_and_the_same(const struct idm_mount_info *mount, void *data)
 {
 	size_t length = strlen(at("churn/t"));
 	const char *number = mount->target + length;

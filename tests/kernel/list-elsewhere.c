@@ -132,7 +132,7 @@ static struct listing list_in_userns(const char *ids)
 static void assert_visible_at(const char *file, int line, const struct listing *list, const char *name,
 			      enum idm_map_state state, const char *text)
 {
-	const struct idm_mount *m = find(list, at(name));
+	const struct idm_mount_info *m = find(list, at(name));
 	bool told = maps_are_told(IDM_LIST_NEWEST);
 	AUTO_MAP struct idm_map *map = map_of(text ? text : "");
 

@@ -23,7 +23,7 @@ static uint64_t own_inode(void)
 /* Every mount comes once, and those of its namespace come together. */
 static void assert_in_one_piece(const struct listing *list, size_t i)
 {
-	const struct idm_mount *m = list->mounts;
+	const struct idm_mount_info *m = list->mounts;
 
 	for (size_t j = i + 1; j < list->n; j++) {
 		if (m[j].namespace_inode != m[i].namespace_inode)
@@ -286,7 +286,7 @@ static void go_to_first_root(void *data)
 static void assert_first_root_listed(enum idm_list_level level, uint64_t inode)
 {
 	AUTO_LISTING struct listing list = list_of(level, ALL | UNMAPPED);
-	const struct idm_mount *m = find_in(&list, "/root", inode);
+	const struct idm_mount_info *m = find_in(&list, "/root", inode);
 
 	assert_in_order(&list);
 	assert_non_null(m);
@@ -327,7 +327,7 @@ struct vanishing {
 	int found;
 };
 
-static int end_neighbour_then_count(const struct idm_mount *mount, void *data)
+static int end_neighbour_then_count(const struct idm_mount_info *mount, void *data)
 {
 	struct vanishing *v = data;
 

@@ -53,7 +53,7 @@ TEST(paths_that_lead_nowhere)
 	}
 }
 
-static int unmount_it(const struct idm_mount *mount, void *unused)
+static int unmount_it(const struct idm_mount_info *mount, void *unused)
 {
 	(void)unused;
 	return idm_sys_umount(mount->target, 0);

@@ -99,9 +99,9 @@ static void mount_between(int from, int to, const char *map)
 }
 
 /* The one whose target is longer than a path may be. */
-static const struct idm_mount *find_deep(const struct listing *list)
+static const struct idm_mount_info *find_deep(const struct listing *list)
 {
-	const struct idm_mount *found = NULL;
+	const struct idm_mount_info *found = NULL;
 
 	for (size_t i = 0; i < list->n; i++)
 		if (strlen(list->mounts[i].target) > 5000)
@@ -128,7 +128,7 @@ TEST(the_longest_strings)
 	FOR_EACH_LEVEL(level)
 	{
 		AUTO_LISTING struct listing list = list_of(level, 0);
-		const struct idm_mount *m = find_deep(&list);
+		const struct idm_mount_info *m = find_deep(&list);
 
 		assert_mapped(m, level, map);
 		assert_int_equal(strlen(m->target), strlen(at("target")) + DEEP * sizeof(part));
@@ -168,7 +168,7 @@ TEST(odd_names)
 
 		assert_int_equal(count_ours(&list), 1 + ARRAY_SIZE(names));
 		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-			const struct idm_mount *m = find(&list, at(names[i]));
+			const struct idm_mount_info *m = find(&list, at(names[i]));
 
 			assert_non_null(m);
 			assert_string_equal(m->source, names[i]);
@@ -193,7 +193,8 @@ TEST(the_root_of_a_part)
 	FOR_EACH_LEVEL(level)
 	{
 		AUTO_LISTING struct listing list = list_of(level, 0);
-		const struct idm_mount *dir = find(&list, at("dir")), *file = find(&list, at("file"));
+		const struct idm_mount_info *dir = find(&list, at("dir")),
+					    *file = find(&list, at("file"));
 
 		assert_int_equal(count_ours(&list), 2);
 		assert_mapped(dir, level, "0:5:10");
@@ -208,7 +209,7 @@ static void assert_source_and_type(const char *name, const char *source, const c
 	FOR_EACH_LEVEL(level)
 	{
 		AUTO_LISTING struct listing list = list_of(level, UNMAPPED);
-		const struct idm_mount *m = find(&list, at(name));
+		const struct idm_mount_info *m = find(&list, at(name));
 
 		assert_non_null(m);
 		assert_string_equal(m->source, source);
@@ -286,7 +287,7 @@ TEST(attributes)
 static void assert_propagation(const struct listing *list, const char *name,
 			       enum idm_propagation propagation)
 {
-	const struct idm_mount *m = find(list, at(name));
+	const struct idm_mount_info *m = find(list, at(name));
 
 	assert_non_null(m);
 	assert_int_equal(m->propagation, propagation);
@@ -339,8 +340,8 @@ TEST(ids)
 	{
 		bool is_short = really(level) == IDM_LIST_MOUNTINFO;
 		AUTO_LISTING struct listing list = list_of(level, 0);
-		const struct idm_mount *outer = find(&list, at("outer"));
-		const struct idm_mount *inner = find(&list, at("outer/inner"));
+		const struct idm_mount_info *outer = find(&list, at("outer"));
+		const struct idm_mount_info *inner = find(&list, at("outer/inner"));
 		struct statx st;
 
 		assert_true(outer && inner);
@@ -363,7 +364,7 @@ static void refuse_small_questions(void)
 	refuse_call_where(457 /* statmount */, 2, sizeof(struct idm_statmount), ENOMEM);
 }
 
-static int pass_by(const struct idm_mount *mount, void *unused)
+static int pass_by(const struct idm_mount_info *mount, void *unused)
 {
 	(void)mount;
 	(void)unused;

@@ -83,14 +83,15 @@ bool maps_are_told(enum idm_list_level level)
 }
 
 int list_by(enum idm_list_level level, unsigned int flags,
-	    int (*each)(const struct idm_mount *mount, void *data), void *data, struct idm_error *err)
+	    int (*each)(const struct idm_mount_info *mount, void *data), void *data,
+	    struct idm_error *err)
 {
 	return level == IDM_LIST_NEWEST ? idm_list(flags, each, data, err)
 					: idm_list_at(level, flags, each, data, err);
 }
 
 int list_path_by(enum idm_list_level level, int dirfd, const char *path,
-		 int (*each)(const struct idm_mount *mount, void *data), void *data,
+		 int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		 struct idm_error *err)
 {
 	return level == IDM_LIST_NEWEST ? idm_list_path(dirfd, path, each, data, err)
@@ -99,10 +100,10 @@ int list_path_by(enum idm_list_level level, int dirfd, const char *path,
 
 /* ---- what was told ---- */
 
-int listing_keep(const struct idm_mount *mount, void *data)
+int listing_keep(const struct idm_mount_info *mount, void *data)
 {
 	struct listing *list = data;
-	struct idm_mount *m;
+	struct idm_mount_info *m;
 
 	list->mounts = reallocarray(list->mounts, list->n + 1, sizeof(*list->mounts));
 	assert_non_null(list->mounts);
@@ -117,7 +118,7 @@ int listing_keep(const struct idm_mount *mount, void *data)
 	return 0;
 }
 
-int listing_never(const struct idm_mount *mount, void *unused)
+int listing_never(const struct idm_mount_info *mount, void *unused)
 {
 	(void)unused;
 	fail_msg("told of %s", mount->target);
@@ -126,7 +127,7 @@ int listing_never(const struct idm_mount *mount, void *unused)
 void listing_free(struct listing *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
-		struct idm_mount *m = &list->mounts[i];
+		struct idm_mount_info *m = &list->mounts[i];
 
 		free((char *)m->target);
 		free((char *)m->source);
@@ -148,7 +149,7 @@ struct listing listing_at(const char *file, int line, enum idm_list_level level,
 	return list;
 }
 
-const struct idm_mount *find(const struct listing *list, const char *target)
+const struct idm_mount_info *find(const struct listing *list, const char *target)
 {
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(list->mounts[i].target, target) == 0)
@@ -156,7 +157,7 @@ const struct idm_mount *find(const struct listing *list, const char *target)
 	return NULL;
 }
 
-const struct idm_mount *find_in(const struct listing *list, const char *target, uint64_t inode)
+const struct idm_mount_info *find_in(const struct listing *list, const char *target, uint64_t inode)
 {
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(list->mounts[i].target, target) == 0 &&
@@ -165,7 +166,7 @@ const struct idm_mount *find_in(const struct listing *list, const char *target, 
 	return NULL;
 }
 
-bool is_ours(const struct idm_mount *mount)
+bool is_ours(const struct idm_mount_info *mount)
 {
 	size_t length = strlen(base);
 
@@ -182,8 +183,8 @@ size_t count_ours(const struct listing *list)
 	return n;
 }
 
-void assert_mapped_at(const char *file, int line, const struct idm_mount *m, enum idm_list_level level,
-		      const char *map)
+void assert_mapped_at(const char *file, int line, const struct idm_mount_info *m,
+		      enum idm_list_level level, const char *map)
 {
 	AUTO_MAP struct idm_map *expected = map_of(map);
 	bool told = maps_are_told(level);

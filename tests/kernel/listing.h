@@ -50,15 +50,16 @@ enum idm_list_level really(enum idm_list_level level);
 	if (really(level) < IDM_LIST_NAMESPACES)
 
 int list_by(enum idm_list_level level, unsigned int flags,
-	    int (*each)(const struct idm_mount *mount, void *data), void *data, struct idm_error *err);
+	    int (*each)(const struct idm_mount_info *mount, void *data), void *data,
+	    struct idm_error *err);
 int list_path_by(enum idm_list_level level, int dirfd, const char *path,
-		 int (*each)(const struct idm_mount *mount, void *data), void *data,
+		 int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		 struct idm_error *err);
 
 /* ---- what was told ---- */
 
 struct listing {
-	struct idm_mount *mounts; /* with strings and maps of their own */
+	struct idm_mount_info *mounts; /* with strings and maps of their own */
 	size_t n;
 };
 
@@ -66,26 +67,26 @@ void listing_free(struct listing *list);
 #define AUTO_LISTING __attribute__((cleanup(listing_free)))
 
 /* Callbacks: keeps the mount in a struct listing; fails the test. */
-int listing_keep(const struct idm_mount *mount, void *list);
-int listing_never(const struct idm_mount *mount, void *unused);
+int listing_keep(const struct idm_mount_info *mount, void *list);
+int listing_never(const struct idm_mount_info *mount, void *unused);
 
 struct listing listing_at(const char *file, int line, enum idm_list_level level, unsigned int flags);
 #define list_of(level, flags) listing_at(HERE, level, flags)
 
 /* The first at that target; NULL if there is none. And the first in that mount namespace. */
-const struct idm_mount *find(const struct listing *list, const char *target);
-const struct idm_mount *find_in(const struct listing *list, const char *target, uint64_t inode);
+const struct idm_mount_info *find(const struct listing *list, const char *target);
+const struct idm_mount_info *find_in(const struct listing *list, const char *target, uint64_t inode);
 
 /* Whether the mount is at base or below it, and how many are. */
-bool is_ours(const struct idm_mount *mount);
+bool is_ours(const struct idm_mount_info *mount);
 size_t count_ours(const struct listing *list);
 
 /* Whether the map can be read, where the caller has all ids. */
 bool maps_are_told(enum idm_list_level level);
 
 /* The mount is there and has the map; where the kernel does not tell, some map. */
-void assert_mapped_at(const char *file, int line, const struct idm_mount *m, enum idm_list_level level,
-		      const char *map);
+void assert_mapped_at(const char *file, int line, const struct idm_mount_info *m,
+		      enum idm_list_level level, const char *map);
 #define assert_mapped(m, level, map) assert_mapped_at(HERE, m, level, map)
 
 /* A path is on the mount at the target, and that has the map. NULL: it is not mapped. */

@@ -73,7 +73,7 @@ static unsigned int any_rung(struct rng *rng)
 static void use_overlay(struct place *p)
 {
 	struct idm_path upper = { AT_FDCWD, p->upper }, work = { AT_FDCWD, p->work };
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	unsigned int first = rng_below(&p->rng, LAYERS - 1), upper_ids = rng_below(&p->rng, 3);
 	struct idm_error err;
 	char file[80];

@@ -283,7 +283,7 @@ static unsigned int numbered_flags(unsigned int i)
 static void make_overlay(const struct idm_map *map, struct rng *rng, unsigned int i)
 {
 	static const struct idm_path upper = { AT_FDCWD, UP }, work = { AT_FDCWD, WORK };
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	unsigned int upper_ids = rng_below(rng, 3);
 	AUTO_FD int tree = -1;
 	struct idm_error err;

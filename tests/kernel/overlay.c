@@ -35,9 +35,9 @@ static void enter(void)
 	owned_file(L2 "/bin/alien", 70000, 70000);
 }
 
-static struct idm_overlay request(const struct idm_map *map, unsigned int flags)
+static struct idm_overlay_options request(const struct idm_map *map, unsigned int flags)
 {
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 
 	o.flags = flags;
 	o.lower = lowers;
@@ -46,7 +46,7 @@ static struct idm_overlay request(const struct idm_map *map, unsigned int flags)
 	return o;
 }
 
-static void attach_overlay(const struct idm_overlay *o)
+static void attach_overlay(const struct idm_overlay_options *o)
 {
 	AUTO_FD int tree = -1;
 	struct idm_error err;
@@ -75,7 +75,7 @@ TEST(lowers_show_mapped_ids)
 	EACH_RUNG(rung)
 	{
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
 
 		attach_overlay(&o);
 		assert_owner(TARGET "/etc/passwd", 100000, 100000);
@@ -94,7 +94,7 @@ TEST(without_a_map_nothing_is_mapped)
 	enter();
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(NULL, (unsigned int)rung);
+		struct idm_overlay_options o = request(NULL, (unsigned int)rung);
 
 		o.upper = &upper;
 		o.work = &work;
@@ -142,7 +142,7 @@ TEST(an_upper_with_disk_ids_stores_the_containers)
 	for (size_t i = 0; i < n; i++) {
 		struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES |
 							SNAPSHOT_MOUNTS);
-		struct idm_overlay o = request(map, ways[i]);
+		struct idm_overlay_options o = request(map, ways[i]);
 		struct stat st;
 
 		o.upper = &upper;
@@ -177,7 +177,7 @@ TEST(a_shifted_upper_stores_the_seen_ids)
 	enter();
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
 
 		must(chown(UP, 100000, 100000));
 		o.upper = &upper;
@@ -199,7 +199,7 @@ TEST(an_upper_with_disk_ids_is_a_layer_under_another_map)
 	static const struct idm_path committed[] = { { AT_FDCWD, UP },
 						     { AT_FDCWD, L2 },
 						     { AT_FDCWD, L1 } };
-	struct idm_overlay o;
+	struct idm_overlay_options o;
 
 	enter();
 	o = request(map, 0);
@@ -251,7 +251,7 @@ TEST(five_hundred_layers_with_long_paths)
 	layers = make_layers(501);
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
 		struct idm_error err;
 
@@ -271,12 +271,12 @@ TEST(five_hundred_layers_with_long_paths)
 	free(layers);
 }
 
-static struct idm_overlay data_only_request(const struct idm_map *map, unsigned int rung)
+static struct idm_overlay_options data_only_request(const struct idm_map *map, unsigned int rung)
 {
-	static const struct idm_overlay_option metacopy[] = { { "metacopy", "on" },
-							      { "redirect_dir", "on" } };
+	static const struct idm_mount_option metacopy[] = { { "metacopy", "on" },
+							    { "redirect_dir", "on" } };
 	static const struct idm_path data[] = { { AT_FDCWD, SCRATCH "/store/data" } };
-	struct idm_overlay o = request(map, rung);
+	struct idm_overlay_options o = request(map, rung);
 
 	scratch_dir(SCRATCH "/store/data");
 	o.data = data;
@@ -289,7 +289,7 @@ static struct idm_overlay data_only_request(const struct idm_map *map, unsigned 
 static void data_only_layers_are_refused(void)
 {
 	AUTO_MAP struct idm_map *map = map_of(MAP);
-	struct idm_overlay o;
+	struct idm_overlay_options o;
 	struct idm_error err;
 
 	if (kernel_is_before(5, 12)) {
@@ -309,7 +309,7 @@ TEST_SINCE(6, 8, data_only_layers_are_refused, data_only_layers)
 	enter();
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = data_only_request(map, (unsigned int)rung);
+		struct idm_overlay_options o = data_only_request(map, (unsigned int)rung);
 
 		attach_overlay(&o);
 		assert_owner(TARGET "/etc/passwd", 100000, 100000);
@@ -342,7 +342,7 @@ TEST(layers_of_several_mounts_behind_links_and_by_descriptor)
 	odd[4] = AT(L1);
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
 
 		o.lower = odd;
 		o.n_lower = 5;
@@ -372,7 +372,7 @@ TEST(a_layer_behind_another_mount)
 	must(symlink("../real", SCRATCH "/store/detour/link"));
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
 
 		o.lower = odd;
 		attach_overlay(&o);
@@ -392,7 +392,7 @@ TEST(relative_paths)
 	must(chdir(SCRATCH "/store"));
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
 
 		o.lower = relative;
 		o.upper = &up;
@@ -413,7 +413,7 @@ TEST(a_directory_on_the_way_that_the_map_leaves_out)
 	must(chown(SCRATCH "/store", 80000, 80000)); /* not even root may pass through it when mapped */
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
 
 		attach_overlay(&o);
 		assert_owner(TARGET "/etc/passwd", 100000, 100000);
@@ -425,13 +425,13 @@ TEST(a_directory_on_the_way_that_the_map_leaves_out)
 
 TEST(options_reach_the_kernel)
 {
-	static const struct idm_overlay_option options[] = { { "volatile", NULL }, { "xino", "off" } };
+	static const struct idm_mount_option options[] = { { "volatile", NULL }, { "xino", "off" } };
 	AUTO_MAP struct idm_map *map = map_of(MAP);
 
 	enter();
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
 
 		o.upper = &upper;
 		o.work = &work;
@@ -450,7 +450,7 @@ TEST(options_reach_the_kernel)
 
 /* ---- refusals ---- */
 
-static void assert_refused(const struct idm_overlay *o, int code, const char *subject,
+static void assert_refused(const struct idm_overlay_options *o, int code, const char *subject,
 			   const char *reason)
 {
 	struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
@@ -462,7 +462,8 @@ static void assert_refused(const struct idm_overlay *o, int code, const char *su
 
 TEST(a_way_that_is_not_there)
 {
-	struct idm_overlay o = request(NULL, IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE);
+	struct idm_overlay_options o = request(NULL,
+					       IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE);
 
 	enter();
 	assert_refused(&o, -EINVAL, "", "exclude each other");
@@ -474,12 +475,12 @@ TEST(a_way_that_is_not_there)
 TEST(refusals_name_the_directory)
 {
 	AUTO_MAP struct idm_map *map = map_of(MAP), *no_root = map_of("1:100001:65535");
-	static const struct idm_overlay_option nonsense = { "nonsense", "1" };
+	static const struct idm_mount_option nonsense = { "nonsense", "1" };
 	struct idm_path missing[] = { AT(L1), AT(SCRATCH "/store/none") };
 	struct idm_path twice[] = { AT(L1), AT(L2), AT(SCRATCH "/store/../store/l1") };
 	struct idm_path file[] = { AT(L1), AT(L1 "/etc/passwd") };
 	struct idm_path elsewhere = AT(SCRATCH "/other/work");
-	struct idm_overlay o, good;
+	struct idm_overlay_options o, good;
 
 	enter();
 	scratch_dir(SCRATCH "/other");
@@ -534,7 +535,7 @@ TEST(an_upper_in_use_is_refused)
 {
 	AUTO_MAP struct idm_map *map = map_of(MAP);
 	struct idm_path other_work = AT(SCRATCH "/store/work2"), other_upper = AT(SCRATCH "/store/up2");
-	struct idm_overlay o;
+	struct idm_overlay_options o;
 
 	enter();
 	scratch_dir(SCRATCH "/store/work2");
@@ -566,7 +567,7 @@ TEST(an_upper_in_use_is_refused)
 }
 
 /* Whatever either is to be this time, and whether or not the overlay's options tell where they are. */
-static void assert_all_in_use(struct idm_overlay o)
+static void assert_all_in_use(struct idm_overlay_options o)
 {
 	struct idm_path other = AT(SCRATCH "/store/other");
 
@@ -590,7 +591,7 @@ TEST(an_upper_in_use_is_refused_as_work_too)
 	EACH_RUNG(rung)
 	{
 		for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-			struct idm_overlay o = request(map, (unsigned int)rung);
+			struct idm_overlay_options o = request(map, (unsigned int)rung);
 
 			o.upper = &upper;
 			o.work = &work;
@@ -617,7 +618,7 @@ TEST(an_upper_in_use_is_refused_where_its_path_does_not_tell)
 	must(chmod(SCRATCH "/closed", 0700));
 	EACH_RUNG(rung)
 	{
-		struct idm_overlay o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
 
 		o.upper = &in;
 		o.work = &in_work;
@@ -634,7 +635,7 @@ TEST(an_upper_in_use_is_refused_where_its_path_does_not_tell)
 
 TEST(an_overlay_that_would_be_read_only_is_refused)
 {
-	struct idm_overlay o;
+	struct idm_overlay_options o;
 	struct idm_path up = AT(SCRATCH "/ro/up"), wk = AT(SCRATCH "/ro/work");
 
 	enter();
@@ -664,7 +665,7 @@ TEST(an_overlay_that_would_be_read_only_is_refused)
 /* Under a name that leads to it only there. */
 static void mount_elsewhere(void *data)
 {
-	const struct idm_overlay *o = data;
+	const struct idm_overlay_options *o = data;
 
 	must(unshare(CLONE_NEWNS));
 	must(mount("there", "/", NULL, MS_REC | MS_PRIVATE, NULL));
@@ -677,7 +678,7 @@ static void mount_elsewhere(void *data)
 /* Theirs has the names of ours. */
 static void mount_others_there(void *data)
 {
-	const struct idm_overlay *o = data;
+	const struct idm_overlay_options *o = data;
 
 	must(unshare(CLONE_NEWNS));
 	must(mount("there", "/", NULL, MS_REC | MS_PRIVATE, NULL));
@@ -694,7 +695,7 @@ static struct neighbour start_elsewhere(void)
 	static const struct idm_path there[] = { { AT_FDCWD, SCRATCH "/moved/l1" },
 						 { AT_FDCWD, SCRATCH "/moved/up" },
 						 { AT_FDCWD, SCRATCH "/moved/work" } };
-	struct idm_overlay o = request(NULL, 0);
+	struct idm_overlay_options o = request(NULL, 0);
 
 	enter();
 	scratch_dir(SCRATCH "/store/other");
@@ -709,7 +710,7 @@ static struct neighbour start_elsewhere(void)
 static void only_ones_own(void)
 {
 	struct idm_path other = AT(SCRATCH "/store/other");
-	struct idm_overlay o = request(NULL, 0);
+	struct idm_overlay_options o = request(NULL, 0);
 	struct neighbour n;
 
 	if (kernel_is_before(5, 12)) {
@@ -728,7 +729,7 @@ TEST_SINCE(6, 12, only_ones_own, an_upper_in_use_elsewhere_is_refused)
 {
 	struct neighbour n = start_elsewhere();
 	struct idm_path other = AT(SCRATCH "/store/other");
-	struct idm_overlay o = request(NULL, 0);
+	struct idm_overlay_options o = request(NULL, 0);
 
 	o.upper = &upper;
 	o.work = &other;
@@ -744,7 +745,7 @@ TEST_SINCE(6, 12, only_ones_own, an_upper_in_use_elsewhere_is_refused)
 
 TEST(an_upper_of_that_name_elsewhere_is_none)
 {
-	struct idm_overlay o = request(NULL, 0);
+	struct idm_overlay_options o = request(NULL, 0);
 	struct neighbour n;
 
 	enter();
@@ -770,7 +771,7 @@ static void mount_with_relative_names(void *unused)
 TEST_SINCE(6, 12, only_ones_own, an_upper_in_use_elsewhere_by_relative_names_is_refused)
 {
 	struct idm_path relative[] = { AT("l2") }, up = AT("up"), other = AT("other");
-	struct idm_overlay o = request(NULL, 0);
+	struct idm_overlay_options o = request(NULL, 0);
 	struct neighbour n;
 
 	enter();

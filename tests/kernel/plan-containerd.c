@@ -32,7 +32,7 @@ static void run_containerd(void)
 
 static struct idm_plan *plan_of(const char *name, const struct idm_map *map)
 {
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
 	struct idm_plan *plan = new_plan();
 	AUTO_FREE char *text = NULL;
 	char path[200];

@@ -17,7 +17,7 @@ static bool is_recorded = true;
 
 static int apply(struct idm_error *err)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 	o.flags = IDM_PLAN_APPLY_MKDIR | way;
 	o.record = is_recorded ? RECORD : NULL;

@@ -24,7 +24,7 @@ static const unsigned int ways[] = { IDM_PLAN_APPLY_IN_NAMESPACE, IDM_PLAN_APPLY
 static int apply_at(const struct idm_plan *plan, const char *target, size_t flags, const char *record,
 		    struct idm_error *err)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 	o.flags = (unsigned int)flags;
 	o.record = record;
@@ -169,7 +169,7 @@ static void apply_many(size_t n)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
 	struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	char target[32] = "";
 	struct idm_error err;
 
@@ -388,7 +388,7 @@ TEST(a_caller_in_a_user_namespace)
 
 static int open_plan(const struct idm_plan *plan, size_t way, struct idm_error *err)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 	o.flags = (unsigned int)way;
 	return idm_plan_open(plan, &o, err);

@@ -25,7 +25,7 @@ static struct idm_plan *some_plan(void)
 
 static void apply_recorded(const struct idm_plan *plan, const char *target)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	o.flags = IDM_PLAN_APPLY_MKDIR;
@@ -373,7 +373,7 @@ static void undo_in_between(size_t done, size_t all, void *data)
 TEST(a_record_that_is_being_written)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct snapshot *before;
 	struct idm_error err;
 	int times = 0;
@@ -522,7 +522,7 @@ TEST(killed_at_any_time)
 
 		if (pid == 0) {
 			AUTO_PLAN struct idm_plan *plan = plan_new();
-			struct idm_apply o = IDM_APPLY_INIT;
+			struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 			plan_step(plan, "bind", ROOT, "/", MAP, NULL);
 			plan_step(plan, "tmpfs", "tmpfs", "/var/tmp", NULL);
@@ -583,7 +583,7 @@ TEST(another_mount_namespace)
 TEST(a_record_is_not_overwritten)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct snapshot *before;
 	struct idm_error err;
 
@@ -680,7 +680,7 @@ TEST(unknown_flags)
 /* Whether ids are used again tells how they are to be read: it is not guessed. */
 static void apply_without_answer(void *plan)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	o.flags = IDM_PLAN_APPLY_MKDIR;

@@ -21,7 +21,7 @@ static size_t ways_here(void)
 
 static void apply_in(const struct idm_plan *plan, size_t way)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	o.flags = (unsigned int)way;
@@ -96,7 +96,7 @@ TEST(nothing_is_seen_before_it_is_attached)
 	{
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 		struct snapshot *mounts = snapshot_take(SNAPSHOT_MOUNTS);
-		struct idm_apply o = IDM_APPLY_INIT;
+		struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 		struct idm_error err;
 		int tree;
 
@@ -114,7 +114,7 @@ TEST(nothing_is_seen_before_it_is_attached)
 TEST(overlays)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	enter_image();
@@ -234,7 +234,7 @@ TEST(how_far_attributes_go)
 TEST(targets_are_created)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	enter_image();
@@ -303,7 +303,7 @@ TEST(no_link_leads_out)
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
 		AUTO_PLAN struct idm_plan *plan = plan_new();
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-		struct idm_apply o = IDM_APPLY_INIT;
+		struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 		o.flags = (unsigned int)way;
 		plan_step(plan, "bind", ROOT, "/", NULL);
@@ -333,7 +333,7 @@ TEST(no_target_is_behind_a_link)
 	for (size_t i = 0; i < ARRAY_SIZE(behind); i++) {
 		AUTO_PLAN struct idm_plan *plan = plan_new();
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-		struct idm_apply o = IDM_APPLY_INIT;
+		struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 		char path[64];
 
 		snprintf(path, sizeof(path), SCRATCH "/link%s", behind[i]);
@@ -358,7 +358,7 @@ TEST(a_file_is_not_put_on_a_link)
 	{
 		AUTO_PLAN struct idm_plan *plan = plan_new();
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-		struct idm_apply o = IDM_APPLY_INIT;
+		struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 		o.flags = (unsigned int)way;
 		plan_step(plan, "bind", ROOT, "/", NULL);
@@ -385,7 +385,7 @@ TEST(propagation_is_what_the_words_say)
 	plan_step(plan, "tmpfs", NULL, "/bin", "shared", NULL);
 	EACH_WAY(way)
 	{
-		struct idm_apply o = IDM_APPLY_INIT;
+		struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 		struct idm_error err;
 
 		o.flags = (unsigned int)way;
@@ -405,7 +405,7 @@ static void fails(struct idm_plan *plan, int code, const char *subject, const ch
 	EACH_WAY(way)
 	{
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-		struct idm_apply o = IDM_APPLY_INIT;
+		struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 		struct idm_error err;
 
 		o.flags = (unsigned int)way | IDM_PLAN_APPLY_MKDIR;
@@ -517,10 +517,10 @@ TEST(options_of_the_call)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan(), *empty = plan_new();
 	struct {
-		struct idm_apply o;
+		struct idm_plan_apply_options o;
 		char more;
-	} newer = { IDM_APPLY_INIT, 1 };
-	struct idm_apply o = IDM_APPLY_INIT;
+	} newer = { IDM_PLAN_APPLY_OPTIONS_INIT, 1 };
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	assert_error(idm_plan_open(empty, NULL, &err), -EINVAL, &err, "", "assemble plan", "empty");
@@ -532,10 +532,10 @@ TEST(options_of_the_call)
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "0x8");
 	o.flags = IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE;
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "exclude");
-	o = (struct idm_apply)IDM_APPLY_INIT;
+	o = (struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT;
 	o.upper_ids = 7;
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "upper ids 7");
-	o = (struct idm_apply)IDM_APPLY_INIT;
+	o = (struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT;
 	o.record = "record";
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "record", "assemble plan", "visible");
 }
@@ -543,7 +543,7 @@ TEST(options_of_the_call)
 TEST(a_way_that_is_not_there)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	enter_image();

@@ -34,7 +34,7 @@ static unsigned int add_flags;
 static inline void plan_step(struct idm_plan *plan, const char *type, const char *source,
 			     const char *target, ...)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	const char *words[16];
 	struct idm_error err;
 	va_list args;

@@ -140,7 +140,7 @@ static struct idm_child_options container(const char *const *argv, const struct 
 {
 	struct idm_child_options o = script_options(argv);
 
-	o.flags = IDM_CHILD_INIT | IDM_CHILD_SESSION;
+	o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_SESSION;
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID | IDM_NS_UTS | IDM_NS_IPC;
 	o.map = map;
 	o.root = new_root();
@@ -204,14 +204,14 @@ TEST(every_kind_of_first_process_is_the_one_that_is_reported)
 	server = find_server();
 	for (unsigned int way = 0; way < 16; way++) {
 		struct idm_child_options o = SCRIPT("exit 5");
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 		struct idm_error err;
 		pid_t pid = 0;
 		void *data;
 
 		o.namespaces = (way & 1 ? IDM_NS_PID : 0) | (way & 2 ? IDM_NS_MOUNT : 0);
 		o.map = way & 4 ? map : NULL;
-		o.flags = way & 8 && way & 1 ? IDM_CHILD_INIT : 0;
+		o.flags = way & 8 && way & 1 ? IDM_CHILD_UNDER_INIT : 0;
 		o.pid = &pid;
 		start(reaper, &o, &o);
 		assert_ok(idm_reaper_next(reaper, -1, &exit, &data, &err), &err);
@@ -329,7 +329,7 @@ TEST(it_joins_a_process_group_of_the_session)
 	assert_int_equal(must(getpgid(pid)), group);
 	must(kill(-group, SIGKILL));
 	for (int i = 0; i < 2; i++) {
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 
 		assert_int_equal(idm_reaper_next(reaper, -1, &exit, NULL, NULL), 1);
 		assert_int_equal(exit.status, SIGKILL);
@@ -474,7 +474,7 @@ TEST(what_only_a_child_of_the_caller_can_be_is_refused)
 	o.flags = IDM_CHILD_DIE_WITH_THREAD;
 	assert_not_started(reaper, &o, -EINVAL, "", "start program",
 			   "IDM_CHILD_DIE_WITH_THREAD requires a child of the calling thread");
-	o.flags = IDM_CHILD_INIT; /* as idm_child_start() */
+	o.flags = IDM_CHILD_UNDER_INIT; /* as idm_child_start() */
 	assert_not_started(reaper, &o, -EINVAL, "", "start program", "an init wants");
 }
 
@@ -496,7 +496,7 @@ static void start_and_wait(void *name)
 {
 	struct idm_child_options o = container(exit_argv, shared.map);
 	struct idm_error err;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	int pidfd;
 
 	pidfd = idm_reaper_start(shared.reaper, &o, IDM_REAPER_ADD_HOLD, name, &err);

@@ -97,7 +97,7 @@ TEST(ends_are_reported)
 	int a, b, first = start(reaper, "exit 3", &a), second = start(reaper, "kill -9 $$", &b), status;
 
 	for (int i = 0; i < 2; i++) {
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 		struct idm_error err;
 		void *data;
 
@@ -143,7 +143,7 @@ TEST(the_pidfd_is_the_childs_and_its_number_too)
 TEST(a_child_can_be_held)
 {
 	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 	int x, pidfd = (int)assert_ok(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_ADD_HOLD, &x,
 					       &err),
@@ -387,7 +387,7 @@ TEST(orphans_below_the_keeper_come_with_their_own_data)
 	int ends = 0, pidfd = start(reaper, "(/bin/sh -c 'exit 9' & exec /bin/true); exit 1", &child);
 
 	while (ends < 2) {
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 		void *data;
 
 		assert_int_equal(idm_reaper_next(reaper, -1, &exit, &data, NULL), 0);
@@ -411,7 +411,7 @@ TEST(many_orphans_that_nobody_asks_for)
 	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
 	char script[256];
 	int n = 0, pidfd;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 
 	snprintf(script, sizeof(script),
@@ -501,7 +501,7 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 {
 	int x, y, orphans;
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 	struct child copy;
 	int first, second;

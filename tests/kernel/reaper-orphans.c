@@ -103,7 +103,7 @@ TEST(beside_the_children_that_were_added)
 {
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	struct child c, held;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	int go[2];
 
 	be_subreaper();
@@ -137,7 +137,7 @@ TEST(many_at_once)
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	struct rlimit limit, tight;
 	struct child others;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 	bool seen[N] = { false };
 	int go[2], r;
@@ -180,7 +180,7 @@ TEST(without_descriptors_none_is_lost)
 {
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	struct rlimit limit, tight;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 
 	be_subreaper();

@@ -30,7 +30,7 @@ static unsigned int rounds(void)
 static struct job {
 	struct idm_reaper *reaper;
 	int r;
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	void *data;
 	struct idm_error err;
 } job;

@@ -73,7 +73,7 @@ static bool is_held(size_t i)
 
 /* ---- those who want the ends ---- */
 
-static void note_end(const struct slot *slot, const struct idm_exit *exit, bool held)
+static void note_end(const struct slot *slot, const struct idm_exit_info *exit, bool held)
 {
 	size_t i = (size_t)(slot - slots);
 
@@ -85,7 +85,7 @@ static void note_end(const struct slot *slot, const struct idm_exit *exit, bool 
 	count(&stage.ends);
 }
 
-static bool next_end(struct idm_exit *exit, void **data)
+static bool next_end(struct idm_exit_info *exit, void **data)
 {
 	struct idm_error err;
 	int r = idm_reaper_next(stage.reaper, 20, exit, data, &err);
@@ -97,7 +97,7 @@ static bool next_end(struct idm_exit *exit, void **data)
 
 static void *take_next(void *unused)
 {
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	void *data;
 
 	while (get(&stage.ends) < stage.n)
@@ -112,7 +112,7 @@ static void *wait_for_held(void *first)
 	size_t step = WAITERS * HELD;
 
 	for (size_t i = (size_t)(uintptr_t)first; i < stage.n; i += step) {
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 		struct idm_error err;
 
 		while (get(&stage.added) <= i)
@@ -328,7 +328,7 @@ TEST_WITHIN(ten_thousand_at_once, 300)
 	assert_nothing(stage.reaper);
 	close(at_gate[1]);
 	for (size_t i = 0; i < n; i++) {
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 		struct idm_error err;
 		void *data;
 
@@ -398,7 +398,7 @@ static void open_userns(void)
 
 static void *take_orphans(void *counts)
 {
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	void *data;
 
 	while (get(&made.orphans) < ORPHANS)

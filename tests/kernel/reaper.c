@@ -62,7 +62,7 @@ TEST(the_descriptor_is_readable_until_the_last_is_delivered)
 		child_await_zombie(&c[i]);
 	}
 	for (int i = 0; i < 3; i++) { /* one a turn of the loop */
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 
 		assert_int_equal(must(epoll_wait(loop, &event, 1, -1)), 1);
 		assert_int_equal(idm_reaper_next(reaper, 0, &exit, NULL, NULL), 0);
@@ -365,7 +365,7 @@ TEST(the_tracer_in_another_process_hears_first)
 
 static void wait_beside_tracer(struct idm_reaper *reaper, const struct child *c, struct tracer *t)
 {
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 
 	assert_ok(idm_reaper_add(reaper, c->pidfd, IDM_REAPER_ADD_HOLD, t, &err), &err);
@@ -508,7 +508,7 @@ TEST(two_with_the_same_number_are_not_confused)
 	child_await_zombie(&second);
 	add(reaper, &second, &second);
 	for (int i = 0; i < 2; i++) {
-		struct idm_exit exit;
+		struct idm_exit_info exit;
 		void *data;
 
 		assert_int_equal(idm_reaper_next(reaper, 0, &exit, &data, NULL), 0);
@@ -528,7 +528,7 @@ TEST(a_held_child_is_for_who_waits_for_it)
 {
 	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
 	struct child held = child_exiting(8), other = child_exiting(9);
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 
 	child_await_zombie(&held);
@@ -555,7 +555,7 @@ TEST(a_wait_that_ran_out_can_be_repeated)
 {
 	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
 	struct child c = child_staying();
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 
 	assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_ADD_HOLD, NULL, &err), &err);
@@ -579,7 +579,7 @@ static struct crowd {
 
 static void *want_it(void *unused)
 {
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	int r = idm_reaper_wait(crowd.reaper, &crowd, -1, &exit, NULL);
 
 	if (r == 0)
@@ -634,7 +634,7 @@ static void look_from_a_fork(void *arg)
 {
 	struct idm_reaper *reaper = arg;
 	struct child c = child_exiting(0);
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 
@@ -687,7 +687,7 @@ TEST(what_cannot_be_watched_is_refused)
 	AUTO_CLOSE int parent = (int)must(syscall(SYS_pidfd_open, getppid(), 0)),
 		       file = (int)must(open("/dev/null", O_RDONLY | O_CLOEXEC));
 	struct child c = child_staying();
-	struct idm_exit exit;
+	struct idm_exit_info exit;
 	struct idm_error err;
 
 	assert_error(idm_reaper_add(reaper, parent, 0, NULL, &err), -ECHILD, &err, "", "watch child",

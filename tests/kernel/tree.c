@@ -82,7 +82,7 @@ TEST(all_attributes_are_set_before_anybody_sees_it)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	AUTO_FD int tree = -1, userns = -1;
-	struct idm_mount m;
+	struct idm_mount_info m;
 	struct idm_error err;
 
 	enter();

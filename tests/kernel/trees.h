@@ -120,9 +120,9 @@ static inline void assert_owner_at(const char *file, int line, int dirfd, const 
 #define assert_owner_in(dirfd, path, uid, gid) assert_owner_at(HERE, dirfd, path, uid, gid)
 
 /* One field of the top mount at a path. */
-static inline int take_mount(const struct idm_mount *mount, void *data)
+static inline int take_mount(const struct idm_mount_info *mount, void *data)
 {
-	struct idm_mount *copy = data;
+	struct idm_mount_info *copy = data;
 
 	*copy = *mount; /* its strings do not outlive this call */
 	copy->target = copy->source = copy->root = copy->fstype = NULL;
@@ -130,9 +130,9 @@ static inline int take_mount(const struct idm_mount *mount, void *data)
 	return 0;
 }
 
-static inline struct idm_mount mount_at(const char *path)
+static inline struct idm_mount_info mount_at(const char *path)
 {
-	struct idm_mount mount = { 0 };
+	struct idm_mount_info mount = { 0 };
 	struct idm_error err;
 
 	assert_ok(idm_list_path(AT_FDCWD, path, take_mount, &mount, &err), &err);

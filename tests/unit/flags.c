@@ -73,7 +73,7 @@ static const struct flag {
 	FLAG(CHILD_SESSION, CHILD | REAPER),
 	FLAG(CHILD_SET_GROUPS, CHILD | REAPER),
 	FLAG(CHILD_NO_NEW_PRIVS, CHILD | REAPER),
-	FLAG(CHILD_INIT, CHILD | REAPER),
+	FLAG(CHILD_UNDER_INIT, CHILD | REAPER),
 	FLAG(CHILD_DIE_WITH_THREAD, CHILD | REAPER),
 	FLAG(CHILD_NEW_KEYRING, CHILD | REAPER),
 	FLAG(CHILD_DISABLE_USERNS, CHILD | REAPER),
@@ -132,7 +132,7 @@ static int unmount(unsigned int bits, struct idm_error *err)
 
 static int overlay_open(unsigned int bits, struct idm_error *err)
 {
-	struct idm_overlay o = IDM_OVERLAY_INIT;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 
 	o.flags = bits;
 	return idm_overlay_open(&o, err);
@@ -140,7 +140,7 @@ static int overlay_open(unsigned int bits, struct idm_error *err)
 
 static int plan_add(unsigned int bits, struct idm_error *err)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 
 	m.flags = bits;
 	return idm_plan_add(plan, &m, err);
@@ -148,7 +148,7 @@ static int plan_add(unsigned int bits, struct idm_error *err)
 
 static int plan_open(unsigned int bits, struct idm_error *err)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 	o.flags = bits;
 	return idm_plan_open(plan, &o, err);
@@ -156,7 +156,7 @@ static int plan_open(unsigned int bits, struct idm_error *err)
 
 static int plan_apply(unsigned int bits, struct idm_error *err)
 {
-	struct idm_apply o = IDM_APPLY_INIT;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 	o.flags = bits;
 	return idm_plan_apply(plan, AT_FDCWD, "/nothing", &o, err);
@@ -167,7 +167,7 @@ static int plan_undo(unsigned int bits, struct idm_error *err)
 	return idm_plan_undo("/nothing", bits, err);
 }
 
-static int each_mount(const struct idm_mount *mount, void *data)
+static int each_mount(const struct idm_mount_info *mount, void *data)
 {
 	(void)mount;
 	(void)data;
@@ -181,7 +181,7 @@ static int list(unsigned int bits, struct idm_error *err)
 
 static int check_path(unsigned int bits, struct idm_error *err)
 {
-	struct idm_check check = { .size = sizeof(check) };
+	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 
 	return idm_check_path(AT_FDCWD, "/", bits, &check, err);
 }
@@ -278,7 +278,7 @@ static const struct function {
 	{ "idm_check_path", check_path, IDM_CHECK_WRITE, LOOK },
 	{ "idm_child_start", child_start,
 	  IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION |
-		  IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_INIT |
+		  IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_UNDER_INIT |
 		  IDM_CHILD_DIE_WITH_THREAD | IDM_CHILD_NEW_KEYRING | IDM_CHILD_DISABLE_USERNS |
 		  IDM_CHILD_NO_KEYRINGS,
 	  CHILD },

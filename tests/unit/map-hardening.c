@@ -8,7 +8,7 @@
 static const struct
 try {
 	const char *map, *container;
-	struct idm_other_id why;
+	struct idm_hardening_info why;
 }
 tries[] = {
 	/* As they are. */
@@ -44,11 +44,11 @@ tries[] = {
 };
 
 static void try(const struct try *t, enum idm_harden_as as, uint32_t safe,
-		const struct idm_other_id *why)
+		const struct idm_hardening_info *why)
 {
 	AUTO_MAP struct idm_map *map = t->map ? map_of(t->map) : NULL;
 	AUTO_MAP struct idm_map *container = t->container ? map_of(t->container) : NULL;
-	struct idm_other_id other = { 9, 9, 9 };
+	struct idm_hardening_info other = { 9, 9, 9 };
 
 	assert_int_equal(idm_map_hardening(map, as, container, &other), why->kind ? BOTH : safe);
 	assert_int_equal(other.kind, why->kind);
@@ -71,10 +71,10 @@ TEST(a_bind_is_nodev_in_any_case)
 
 TEST(a_root_keeps_set_user_id_programs_that_do_not_become_roots)
 {
-	static const struct idm_other_id none = { 0 };
+	static const struct idm_hardening_info none = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
-		const struct idm_other_id *why = &tries[i].why;
+		const struct idm_hardening_info *why = &tries[i].why;
 		bool is_other_as_root = why->kind && why->disk && !why->seen;
 
 		/* The container does not have this one at all. */

@@ -17,9 +17,9 @@ struct row {
 	const char *expected; /* the plan, or the error's message */
 };
 
-static struct idm_plan_mount mount_of(const struct row *row)
+static struct idm_plan_add_options mount_of(const struct row *row)
 {
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 
 	m.type = row->type;
 	m.source = row->source;
@@ -33,7 +33,7 @@ static struct idm_plan_mount mount_of(const struct row *row)
 static void assert_understood(const struct row *row)
 {
 	AUTO_PLAN struct idm_plan *plan = new_plan();
-	struct idm_plan_mount m = mount_of(row);
+	struct idm_plan_add_options m = mount_of(row);
 	AUTO_FREE char *text = NULL;
 	struct idm_error err;
 
@@ -231,7 +231,7 @@ TEST(targets)
 	}
 	for (size_t i = 0; i < 5; i++) {
 		static const char *const others[] = { "/", "//a//", "./a", "/.../b", "/..a/b.." };
-		struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+		struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 		struct idm_error err;
 
 		m.type = "tmpfs";
@@ -246,7 +246,7 @@ TEST(targets)
 TEST(flags)
 {
 	AUTO_PLAN struct idm_plan *plan = new_plan();
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	AUTO_FREE char *text = NULL;
 	struct idm_error err;
 
@@ -268,7 +268,7 @@ TEST(flags)
 /* ---- what is refused ---- */
 
 /* The plan has a root already, and stays as it is. */
-static void assert_refused(struct idm_plan *plan, const struct idm_plan_mount *m, int code,
+static void assert_refused(struct idm_plan *plan, const struct idm_plan_add_options *m, int code,
 			   const char *message)
 {
 	AUTO_FREE char *before = plan_text(plan), *after = NULL;
@@ -285,7 +285,7 @@ static struct idm_plan *plan_with_root(void)
 {
 	struct row row = { BIND(NULL), NULL };
 	struct idm_plan *plan = new_plan();
-	struct idm_plan_mount m = mount_of(&row);
+	struct idm_plan_add_options m = mount_of(&row);
 	struct idm_error err;
 
 	assert_ok(idm_plan_add(plan, &m, &err), &err);
@@ -404,7 +404,7 @@ TEST(refused)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		AUTO_PLAN struct idm_plan *plan = plan_with_root();
-		struct idm_plan_mount m = mount_of(&rows[i]);
+		struct idm_plan_add_options m = mount_of(&rows[i]);
 
 		assert_refused(plan, &m, -EINVAL, rows[i].expected);
 	}
@@ -425,7 +425,7 @@ TEST(a_map_beside_the_words)
 	AUTO_PLAN struct idm_plan *plan = plan_with_root();
 	AUTO_MAP struct idm_map *map = map_of("0:1:2"), *half = map_of("u:0:1:2"), *big = map_of("");
 	struct row row = { ON_T("idmap"), NULL }, with_map = { ON_T(MAP), NULL };
-	struct idm_plan_mount m = mount_of(&row);
+	struct idm_plan_add_options m = mount_of(&row);
 	AUTO_FREE char *text = NULL;
 	struct idm_error err;
 
@@ -451,10 +451,10 @@ TEST(options_of_another_size)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_with_root();
 	struct {
-		struct idm_plan_mount m;
+		struct idm_plan_add_options m;
 		char more[16];
-	} newer = { IDM_PLAN_MOUNT_INIT, { 0 } };
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	} newer = { IDM_PLAN_ADD_OPTIONS_INIT, { 0 } };
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	struct idm_error err;
 
 	newer.m.size = sizeof(newer);
@@ -466,7 +466,7 @@ TEST(options_of_another_size)
 	m.size = 0;
 	assert_refused(plan, &m, -EINVAL, "plan mount: the options' size is not set");
 	/* Of an older one: what it does not know is 0. */
-	m.size = offsetof(struct idm_plan_mount, map);
+	m.size = offsetof(struct idm_plan_add_options, map);
 	m.type = "tmpfs";
 	m.target = "/t";
 	m.map = (const struct idm_map *)&m;
@@ -481,7 +481,7 @@ TEST(only_the_first_mount_is_the_root)
 {
 	static const char *const targets[] = { NULL, "", "/", "//", ".", "/./", "//.//." };
 	struct row row = { ON_T(NULL), NULL };
-	struct idm_plan_mount m = mount_of(&row);
+	struct idm_plan_add_options m = mount_of(&row);
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		AUTO_PLAN struct idm_plan *plan = plan_with_root();
@@ -495,7 +495,7 @@ TEST(the_first_mount_is_the_root)
 {
 	AUTO_PLAN struct idm_plan *plan = new_plan();
 	struct row row = { ON_T(NULL), NULL };
-	struct idm_plan_mount m = mount_of(&row);
+	struct idm_plan_add_options m = mount_of(&row);
 
 	assert_refused(plan, &m, -EINVAL, "bind on /t: plan mount: the first mount is not the root");
 }
@@ -504,7 +504,7 @@ TEST(a_directory_that_is_none)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_with_root();
 	struct row row = { ON_T(NULL), NULL };
-	struct idm_plan_mount m = mount_of(&row);
+	struct idm_plan_add_options m = mount_of(&row);
 
 	m.dirfd = 987;
 	assert_refused(plan, &m, -EBADF,
@@ -519,7 +519,7 @@ TEST(everything_is_copied)
 	char type[] = "overlay", source[] = "rootfs", target[] = "/", word[] = "lowerdir=a:/b",
 	     option[] = "index=off";
 	const char *words[] = { word, option };
-	struct idm_plan_mount m = IDM_PLAN_MOUNT_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	AUTO_FREE char *text = NULL;
 	struct idm_error err;
 
@@ -551,7 +551,7 @@ TEST(a_very_long_target)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_with_root();
 	struct row row = { ON_T("nosuch"), NULL };
-	struct idm_plan_mount m = mount_of(&row);
+	struct idm_plan_add_options m = mount_of(&row);
 	char target[3000];
 	struct idm_error err;
 
@@ -573,8 +573,8 @@ static char *hardened(const struct row *row, const char *text, bool first, const
 	AUTO_MAP struct idm_map *map = text ? map_of(text) : NULL;
 	AUTO_MAP struct idm_map *ids = container ? map_of(container) : NULL;
 	AUTO_PLAN struct idm_plan *plan = first ? new_plan() : plan_with_root();
-	struct idm_plan_mount m = mount_of(row);
-	struct idm_other_id why;
+	struct idm_plan_add_options m = mount_of(row);
+	struct idm_hardening_info why;
 	struct idm_error err;
 
 	m.map = map;
@@ -678,8 +678,8 @@ TEST(hardening_counts_mounts)
 	AUTO_PLAN struct idm_plan *plan = plan_with_root();
 	AUTO_MAP struct idm_map *map = map_of("7:8:1");
 	struct row row = { ON_T(NULL), NULL };
-	struct idm_plan_mount m = mount_of(&row);
-	struct idm_other_id why;
+	struct idm_plan_add_options m = mount_of(&row);
+	struct idm_hardening_info why;
 	struct idm_error err;
 
 	assert_int_equal(idm_plan_harden(plan, NULL, &why), 0);

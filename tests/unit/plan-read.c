@@ -133,7 +133,7 @@ TEST(no_expectation_is_left_over)
 
 TEST(formats)
 {
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
 
 	assert_reads(CONTAINERD, &how, "bind on /\n  source /x\n  attributes +rdonly\n");
 	assert_reads(OCI, &how, "recursive bind on /\n  source rootfs\n");
@@ -151,9 +151,9 @@ TEST(formats)
 TEST(options_of_another_size)
 {
 	struct {
-		struct idm_plan_text how;
+		struct idm_plan_read_options how;
 		size_t more;
-	} newer = { IDM_PLAN_TEXT_INIT, 0 };
+	} newer = { IDM_PLAN_READ_OPTIONS_INIT, 0 };
 
 	newer.how.size = sizeof(newer);
 	assert_reads(OCI, &newer.how, "recursive bind on /\n  source rootfs\n");
@@ -176,7 +176,7 @@ TEST(too_much_text)
 
 TEST(relative_paths_begin_at_the_bundle)
 {
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
 
 	how.dirfd = 2;
 	assert_reads("{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},\"mounts\":["
@@ -195,7 +195,7 @@ TEST(relative_paths_begin_at_the_bundle)
 TEST(a_map_for_a_containerd_list)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
 
 	how.map = map;
 	assert_reads("[{\"Type\":\"overlay\",\"Options\":[\"lowerdir=/l:/m\"]},"
@@ -231,7 +231,7 @@ TEST(a_map_for_a_containerd_list)
 TEST(a_map_for_an_oci_bundle)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:9:1");
-	struct idm_plan_text how = IDM_PLAN_TEXT_INIT;
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
 
 	how.map = map;
 	/* for the root, and what asks for a map and has none */

@@ -47,7 +47,7 @@ struct listed {
 	char text[1000];
 };
 
-static int collect(const struct idm_mount *m, void *data)
+static int collect(const struct idm_mount_info *m, void *data)
 {
 	struct listed *l = data;
 	size_t length = strlen(l->text);
