@@ -365,7 +365,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 
 	o.fds = fds;
 	o.n_fds = standard_fds(q, root, fds);
-	o.terminal = root->terminal;
+	o.terminal_fd = root->terminal;
 	o.pid = &session.pid;
 	o.flags |= IDM_CHILD_SESSION | IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS |
 		   IDM_CHILD_DIE_WITH_THREAD | (q->new_pid ? IDM_CHILD_UNDER_INIT : 0);
@@ -377,10 +377,10 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	o.cwd = q->workdir;
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_IPC | IDM_NS_UTS | IDM_NS_CGROUP |
 		       (q->new_pid ? IDM_NS_PID : 0) | (q->new_net ? IDM_NS_NET : 0);
-	o.cgroup = root->cgroup.fd;
-	o.join = &root->userns;
-	o.n_join = 1;
-	o.root = root->tree;
+	o.cgroup_fd = root->cgroup.fd;
+	o.join_fds = &root->userns;
+	o.n_join_fds = 1;
+	o.root_fd = root->tree;
 	o.mounts = root->mounts;
 	o.n_mounts = root->n_mounts;
 	o.hostname = q->hostname;

@@ -43,19 +43,19 @@ static int mask_file(struct run_root *root, const char *path)
 	struct idm_error err;
 
 	o.attr_set = IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NOEXEC;
-	m.tree = idm_tree_open(AT_FDCWD, NULL_DEVICE, -1, &o, &err);
-	if (m.tree < 0)
+	m.tree_fd = idm_tree_open(AT_FDCWD, NULL_DEVICE, -1, &o, &err);
+	if (m.tree_fd < 0)
 		return report_error(&err);
 	/* Anything else would not hide, but show something. */
-	if (run_is_null_device(m.tree))
+	if (run_is_null_device(m.tree_fd))
 		return run_add(root, &m);
-	close(m.tree);
+	close(m.tree_fd);
 	return report_failure("%s: expected the null device", NULL_DEVICE);
 }
 
 static int add(struct run_root *root, const struct mask *mask)
 {
-	struct idm_child_mount m = { .target = mask->path, .tree = -1 };
+	struct idm_child_mount m = { .target = mask->path, .tree_fd = -1 };
 
 	switch (mask->kind) {
 	case FILE_MASK:

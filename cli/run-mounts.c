@@ -15,8 +15,8 @@ int run_add(struct run_root *root, const struct idm_child_mount *mount)
 		*new = *mount;
 		return DONE;
 	}
-	if (mount->tree >= 0)
-		close(mount->tree);
+	if (mount->tree_fd >= 0)
+		close(mount->tree_fd);
 	return out_of_memory();
 }
 
@@ -24,7 +24,7 @@ int run_add_mount(struct run_root *root, const char *target, const char *fstype,
 		  unsigned int flags)
 {
 	const struct idm_child_mount m = {
-		.target = target, .fstype = fstype, .attr = attr, .flags = flags, .tree = tree
+		.target = target, .fstype = fstype, .attr = attr, .flags = flags, .tree_fd = tree
 	};
 
 	return run_add(root, &m);

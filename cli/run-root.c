@@ -250,8 +250,8 @@ int run_make_root(struct run_request *q, struct run_root *root)
 void run_root_free(struct run_root *root)
 {
 	for (size_t i = 0; i < root->n_mounts; i++)
-		if (root->mounts[i].tree >= 0)
-			close(root->mounts[i].tree);
+		if (root->mounts[i].tree_fd >= 0)
+			close(root->mounts[i].tree_fd);
 	free(root->mounts);
 	if (root->tree >= 0)
 		close(root->tree);

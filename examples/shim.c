@@ -30,13 +30,13 @@ static int start(const char *command, const char *root, const struct idm_map *ma
 {
 	const char *const argv[] = { "sh", "-c", command, NULL };
 	const char *const env[] = { "PATH=/bin:/usr/bin", NULL };
-	const struct idm_child_mount proc = { .target = "/proc", .fstype = "proc", .tree = -1 };
+	const struct idm_child_mount proc = { .target = "/proc", .fstype = "proc", .tree_fd = -1 };
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	int pidfd;
 
-	o.root = open_root(root, map, err);
-	if (o.root < 0)
-		return o.root;
+	o.root_fd = open_root(root, map, err);
+	if (o.root_fd < 0)
+		return o.root_fd;
 	o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_DIE_WITH_THREAD;
 	o.path = "/bin/sh";
 	o.argv = argv;
@@ -46,7 +46,7 @@ static int start(const char *command, const char *root, const struct idm_map *ma
 	o.mounts = &proc;
 	o.n_mounts = 1;
 	pidfd = idm_child_start(&o, err);
-	close(o.root);
+	close(o.root_fd);
 	return pidfd;
 }
 

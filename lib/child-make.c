@@ -169,9 +169,9 @@ static void put_program(struct maker *m, const struct idm_child_options *o)
 	job_of(m)->argv = at;
 	at = put_strings(m, envp);
 	job_of(m)->envp = at;
-	job_of(m)->program_fd = o->program;
+	job_of(m)->program_fd = o->program_fd;
 	job_of(m)->cwd_fd = -1;
-	at = put_string(m, o->cwd ? o->cwd : o->root >= 0 ? "/" : NULL);
+	at = put_string(m, o->cwd ? o->cwd : o->root_fd >= 0 ? "/" : NULL);
 	job_of(m)->cwd = at;
 }
 
@@ -206,13 +206,13 @@ static bool is_for_the_child(const struct idm_child_options *o, const struct idm
 {
 	if (fd == userns->assembly || fd == userns->child || fd == userns->own)
 		return true;
-	if (fd == o->root || fd == o->program || fd == o->cgroup)
+	if (fd == o->root_fd || fd == o->program_fd || fd == o->cgroup_fd)
 		return true;
-	for (size_t i = 0; i < o->n_join; i++)
-		if (o->join[i] == fd)
+	for (size_t i = 0; i < o->n_join_fds; i++)
+		if (o->join_fds[i] == fd)
 			return true;
 	for (size_t i = 0; i < o->n_mounts; i++)
-		if (!o->mounts[i].fstype && o->mounts[i].tree == fd)
+		if (!o->mounts[i].fstype && o->mounts[i].tree_fd == fd)
 			return true;
 	return false;
 }
@@ -283,7 +283,7 @@ static int put_join(struct maker *m, uint32_t at, int fd, struct idm_error *err)
 static int put_joins(struct maker *m, const struct idm_child_options *o,
 		     const struct idm_child_userns *userns, struct idm_error *err)
 {
-	uint32_t at = room(m, (o->n_join + 1) * sizeof(struct idm_job_join));
+	uint32_t at = room(m, (o->n_join_fds + 1) * sizeof(struct idm_job_join));
 	int r = 0;
 
 	if (!at)
@@ -292,9 +292,9 @@ static int put_joins(struct maker *m, const struct idm_child_options *o,
 	job_of(m)->assembly_userns_fd = userns->assembly;
 	if (userns->child >= 0)
 		r = put_join(m, at, userns->child, err);
-	for (size_t i = 0; i < o->n_join && r == 0; i++)
-		if (o->join[i] != userns->assembly)
-			r = put_join(m, at, o->join[i], err);
+	for (size_t i = 0; i < o->n_join_fds && r == 0; i++)
+		if (o->join_fds[i] != userns->assembly)
+			r = put_join(m, at, o->join_fds[i], err);
 	return r;
 }
 
@@ -383,10 +383,11 @@ static int put_mount(struct maker *m, const struct idm_child_mount *o, struct id
 		r = put_mount_options(m, o->options, mount, err);
 	if (o->fstype || o->flags & IDM_CHILD_MOUNT_REBIND)
 		return r;
-	mount->tree = o->tree;
-	r = idm_file_type(o->tree, &type);
+	mount->tree = o->tree_fd;
+	r = idm_file_type(o->tree_fd, &type);
 	if (r == -EBADF)
-		return idm_fail(err, r, step, o->target, "descriptor %d is no tree to mount", o->tree);
+		return idm_fail(err, r, step, o->target, "descriptor %d is no tree to mount",
+				o->tree_fd);
 	if (r < 0)
 		return idm_fail(err, r, step, o->target, "its tree cannot be looked at: %s",
 				idm_errno_text(-r));
@@ -416,11 +417,11 @@ static int put_root(struct maker *m, const struct idm_child_options *o, struct i
 
 	if (o->namespaces & IDM_NS_MOUNT)
 		job->flags |= IDM_JOB_NEW_MOUNT;
-	if (o->root >= 0)
+	if (o->root_fd >= 0)
 		job->flags |= IDM_JOB_PIVOT;
-	job->root_fd = o->root;
+	job->root_fd = o->root_fd;
 	job->propagation = o->propagation == IDM_PROPAGATION_SLAVE ? MS_SLAVE : MS_PRIVATE;
-	return check_open(o->root, IDM_STEP_ATTACH_ROOT, err);
+	return check_open(o->root_fd, IDM_STEP_ATTACH_ROOT, err);
 }
 
 /* ---- who it is ---- */
@@ -503,7 +504,7 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
 		if (o->flags & same[i].ours)
 			job->flags |= same[i].job;
-	job->terminal_fd = o->terminal;
+	job->terminal_fd = o->terminal_fd;
 	job->process_group = o->process_group;
 	job->mask = o->flags & IDM_CHILD_RESET_SIGNALS ? 0 : blocked_signals();
 	if (needs_stage(o, job))
@@ -557,9 +558,9 @@ static int put_all(struct maker *m, const struct idm_child_options *o,
 	if (m->failed)
 		return 0;
 	put_program(m, o);
-	r = check_open(o->program, IDM_STEP_EXECUTE_DESCRIPTOR, err);
+	r = check_open(o->program_fd, IDM_STEP_EXECUTE_DESCRIPTOR, err);
 	if (r == 0)
-		r = check_open(o->terminal, IDM_STEP_SET_TERMINAL, err);
+		r = check_open(o->terminal_fd, IDM_STEP_SET_TERMINAL, err);
 	if (r == 0)
 		r = put_fds(m, o, userns, err);
 	if (r == 0)

@@ -36,7 +36,7 @@ static int check_program(const struct idm_child_options *o, struct idm_error *er
 		return REFUSE(err, "there is no path");
 	if (!o->argv || !o->argv[0])
 		return REFUSE(err, "there are no arguments, not even the program's name");
-	if (o->program >= 0 && o->flags & IDM_CHILD_SEARCH_PATH)
+	if (o->program_fd >= 0 && o->flags & IDM_CHILD_SEARCH_PATH)
 		return REFUSE(err, "a program that is given as a descriptor is not searched for");
 	if (o->cwd && !*o->cwd)
 		return REFUSE(err, "the working directory is an empty path");
@@ -76,13 +76,13 @@ static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 		return REFUSE(err, "mount at %s: expected a path without \"..\"", m->target);
 	if (is_root(m->target))
 		return REFUSE(err, "mount at %s: the root itself cannot be a target", m->target);
-	if (!!m->fstype + (m->tree >= 0) + !!(m->flags & IDM_CHILD_MOUNT_REBIND) != 1)
+	if (!!m->fstype + (m->tree_fd >= 0) + !!(m->flags & IDM_CHILD_MOUNT_REBIND) != 1)
 		return REFUSE(err, "mount at %s: expected one of a filesystem, a tree and a rebind",
 			      m->target);
 	if (!m->fstype && (m->source || m->options))
 		return REFUSE(err, "mount at %s: only a filesystem takes a source and options",
 			      m->target);
-	if (m->tree >= 0 && m->attr)
+	if (m->tree_fd >= 0 && m->attr)
 		return REFUSE(err, "mount at %s: a tree has its attributes", m->target);
 	if (m->flags & ~MOUNT_FLAGS)
 		return REFUSE(err, "mount at %s: unknown flags 0x%x", m->target,
@@ -98,7 +98,7 @@ static int check_mounts(const struct idm_child_options *o, struct idm_error *err
 	bool own = o->namespaces & IDM_NS_MOUNT;
 	int r = 0;
 
-	if (o->root >= 0 && !own)
+	if (o->root_fd >= 0 && !own)
 		return REFUSE(err, "a root wants a new mount namespace");
 	if (o->n_mounts && !own)
 		return REFUSE(err, "mounts want a new mount namespace");
@@ -121,12 +121,12 @@ static int check_rest(const struct idm_child_options *o, struct idm_error *err)
 		return REFUSE(err, "a hostname wants a new UTS namespace");
 	if (o->flags & IDM_CHILD_UNDER_INIT && !(o->namespaces & IDM_NS_PID))
 		return REFUSE(err, "an init wants a new PID namespace");
-	if (o->flags & IDM_CHILD_DISABLE_USERNS && !o->map && !o->n_join)
+	if (o->flags & IDM_CHILD_DISABLE_USERNS && !o->map && !o->n_join_fds)
 		return REFUSE(err,
 			      "a limit of user namespaces requires a user namespace of the child's own");
 	if (o->n_groups && !(o->flags & IDM_CHILD_SET_GROUPS))
 		return REFUSE(err, "groups are given, but not to be set");
-	if (o->terminal >= 0 && !(o->flags & IDM_CHILD_SESSION))
+	if (o->terminal_fd >= 0 && !(o->flags & IDM_CHILD_SESSION))
 		return REFUSE(err, "a controlling terminal wants a new session");
 	if (o->process_group && o->flags & IDM_CHILD_SESSION)
 		return REFUSE(err, "a new session has a process group of its own");

@@ -36,9 +36,9 @@ static bool lacks_privilege(void)
 /* That of the options, or -1. */
 static int find_userns(const struct idm_child_options *o)
 {
-	for (size_t i = 0; i < o->n_join; i++)
-		if (is_userns(o->join[i]))
-			return o->join[i];
+	for (size_t i = 0; i < o->n_join_fds; i++)
+		if (is_userns(o->join_fds[i]))
+			return o->join_fds[i];
 	return -1;
 }
 

@@ -225,7 +225,7 @@ static bool why_no_stage(const struct question *q)
 
 static bool root_is_gone(const struct question *q)
 {
-	if (q->code != -ENOENT || !idm_is_deleted(q->o->root))
+	if (q->code != -ENOENT || !idm_is_deleted(q->o->root_fd))
 		return false;
 	idm_fail(q->err, q->code, q->step, NULL, "the source was deleted, and can be mounted nowhere");
 	return true;
@@ -236,12 +236,12 @@ static const struct idm_child_mount *tree_mount(const struct question *q)
 {
 	const struct idm_child_mount *m = q->o->mounts + q->report->item;
 
-	return q->subject && q->report->item < q->o->n_mounts && m->tree >= 0 ? m : NULL;
+	return q->subject && q->report->item < q->o->n_mounts && m->tree_fd >= 0 ? m : NULL;
 }
 
 static bool source_is_gone(const struct question *q, const struct idm_child_mount *m)
 {
-	if (q->code != -ENOENT || !idm_is_deleted(m->tree))
+	if (q->code != -ENOENT || !idm_is_deleted(m->tree_fd))
 		return false;
 	idm_fail(q->err, q->code, q->step, q->subject,
 		 "the source was deleted, and can be mounted nowhere");

@@ -260,8 +260,8 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 		   struct idm_error *err)
 {
 	const struct idm_child_report *report = &child->job->report;
-	int r = child->server ? clone_there(child, clone_flags, o->cgroup, err)
-			      : clone_here(child, clone_flags, o->cgroup, err);
+	int r = child->server ? clone_there(child, clone_flags, o->cgroup_fd, err)
+			      : clone_here(child, clone_flags, o->cgroup_fd, err);
 
 	if (r < 0)
 		return r;
@@ -335,7 +335,7 @@ static int open_files(struct idm_child *child, struct idm_error *err)
 /* The server is in another working directory than the caller. */
 static int open_directory(const struct idm_child_options *o, struct idm_job *job, struct idm_error *err)
 {
-	if (o->root >= 0)
+	if (o->root_fd >= 0)
 		return 0;
 	job->cwd_fd = idm_sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
 	return job->cwd_fd < 0 ? idm_fail(err, job->cwd_fd, step_start, NULL, NULL) : 0;

@@ -129,8 +129,8 @@ static const struct growing {
 	  read_plan },
 	{ "idm_plan_apply_options", &apply, sizeof(apply), sizeof(size_t), open_plan },
 	{ "idm_check_result", &check, sizeof(check), UP_TO(idm_check_result, fstype), check_path },
-	{ "idm_child_options", &child_options, sizeof(child_options), UP_TO(idm_child_options, cgroup),
-	  start_child },
+	{ "idm_child_options", &child_options, sizeof(child_options),
+	  UP_TO(idm_child_options, cgroup_fd), start_child },
 };
 
 static void fill_in(void)

@@ -28,7 +28,7 @@
  *  - A function returns 0, a count or a new descriptor; or a negative errno. errno itself is never
  *    the answer.
  *  - Kernel objects are plain descriptors, always close-on-exec. A descriptor that is returned
- *    belongs to the caller; one that is passed in stays the caller's.
+ *    belongs to the caller; one that is passed in stays the caller's. Its name ends in fd or fds.
  *  - `err` may be NULL. It is written on failure only, and then completely.
  *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
  *    argument is modified. The exceptions are named where they exist.
@@ -934,7 +934,7 @@ struct idm_child_fd {
 
 /*
  * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, a
- * detached tree, or a copy of what is at the target already. Set unused fields to 0, and tree to -1.
+ * detached tree, or a copy of what is at the target already. Set unused fields to 0, and tree_fd to -1.
  *
  * Targets are resolved below the root: neither "..", which is refused, nor a symbolic link leads out of it. A
  * target that is a symbolic link is refused unless IDM_ATTACH_FOLLOW is set. Magic links are never followed. The root
@@ -947,7 +947,7 @@ struct idm_child_mount {
 	const char *options; /* of the filesystem, separated by commas: "mode=755,size=1m"; or NULL */
 	uint32_t attr;       /* IDM_ATTR_* of a new filesystem's mount, or of the copy */
 	unsigned int flags;  /* IDM_ATTACH_MKDIR, IDM_ATTACH_FOLLOW, IDM_CHILD_MOUNT_* */
-	int tree;
+	int tree_fd;
 };
 
 /* Capabilities as 64-bit sets, 1 << CAP_* of <linux/capability.h>. */
@@ -966,7 +966,7 @@ struct idm_capabilities {
 struct idm_child_options {
 	size_t size; /* sizeof(struct idm_child_options) */
 	unsigned int flags;
-	int program;             /* what is executed, as a descriptor; path is then its name only. -1: path */
+	int program_fd;          /* what is executed, as a descriptor; path is then its name only. -1: path */
 	const char *path;        /* inside the new root */
 	const char *const *argv; /* with NULL at its end */
 	const char *const *envp; /* the same; NULL: the caller's environment */
@@ -975,9 +975,9 @@ struct idm_child_options {
 	size_t n_fds;
 	unsigned int namespaces;   /* IDM_NS_*: new ones, owned by the user namespace below */
 	const struct idm_map *map; /* a new user namespace with this map; NULL: none */
-	const int *join;           /* namespaces to join, of any kind, in any order */
-	size_t n_join;
-	int root;                  /* detached tree that becomes "/" (with IDM_NS_MOUNT); -1: none */
+	const int *join_fds;       /* namespaces to join, of any kind, in any order */
+	size_t n_join_fds;
+	int root_fd;               /* detached tree that becomes "/" (with IDM_NS_MOUNT); -1: none */
 	enum idm_propagation propagation; /* of all that a new mount namespace has: private, or slave */
 	const struct idm_child_mount *mounts; /* in this order (with IDM_NS_MOUNT) */
 	size_t n_mounts;
@@ -988,25 +988,25 @@ struct idm_child_options {
 	size_t n_groups;
 	const struct idm_capabilities *capabilities; /* NULL: as the kernel makes them of the ids */
 	pid_t process_group; /* 0: the caller's; -1: one of its own; else that one */
-	int terminal;        /* becomes the controlling one (with IDM_CHILD_SESSION); -1: none */
-	int cgroup;          /* directory of a cgroup2 that the child is born in; -1: the caller's */
+	int terminal_fd;     /* becomes the controlling one (with IDM_CHILD_SESSION); -1: none */
+	int cgroup_fd;       /* directory of a cgroup2 that the child is born in; -1: the caller's */
 	pid_t *pid;          /* the number of the process, in the caller's PID namespace; may be NULL */
 	int seccomp_fd;      /* a file that is read to its end: struct sock_filter's for seccomp(2). -1: none */
 };
 #define IDM_CHILD_OPTIONS_INIT \
 	{ \
 		IDM_INIT_MEMBER(size, sizeof(struct idm_child_options)), IDM_INIT_MEMBER(flags, 0), \
-		IDM_INIT_MEMBER(program, -1), IDM_INIT_MEMBER(path, NULL), \
+		IDM_INIT_MEMBER(program_fd, -1), IDM_INIT_MEMBER(path, NULL), \
 		IDM_INIT_MEMBER(argv, NULL), IDM_INIT_MEMBER(envp, NULL), IDM_INIT_MEMBER(cwd, NULL), \
 		IDM_INIT_MEMBER(fds, NULL), IDM_INIT_MEMBER(n_fds, 0), IDM_INIT_MEMBER(namespaces, 0), \
-		IDM_INIT_MEMBER(map, NULL), IDM_INIT_MEMBER(join, NULL), IDM_INIT_MEMBER(n_join, 0), \
-		IDM_INIT_MEMBER(root, -1), IDM_INIT_MEMBER(propagation, IDM_PROPAGATION_DEFAULT), \
+		IDM_INIT_MEMBER(map, NULL), IDM_INIT_MEMBER(join_fds, NULL), IDM_INIT_MEMBER(n_join_fds, 0), \
+		IDM_INIT_MEMBER(root_fd, -1), IDM_INIT_MEMBER(propagation, IDM_PROPAGATION_DEFAULT), \
 		IDM_INIT_MEMBER(mounts, NULL), IDM_INIT_MEMBER(n_mounts, 0), \
 		IDM_INIT_MEMBER(hostname, NULL), IDM_INIT_MEMBER(uid, IDM_CHILD_KEEP_ID), \
 		IDM_INIT_MEMBER(gid, IDM_CHILD_KEEP_ID), IDM_INIT_MEMBER(groups, NULL), \
 		IDM_INIT_MEMBER(n_groups, 0), IDM_INIT_MEMBER(capabilities, NULL), \
-		IDM_INIT_MEMBER(process_group, 0), IDM_INIT_MEMBER(terminal, -1), \
-		IDM_INIT_MEMBER(cgroup, -1), IDM_INIT_MEMBER(pid, NULL), \
+		IDM_INIT_MEMBER(process_group, 0), IDM_INIT_MEMBER(terminal_fd, -1), \
+		IDM_INIT_MEMBER(cgroup_fd, -1), IDM_INIT_MEMBER(pid, NULL), \
 		IDM_INIT_MEMBER(seccomp_fd, -1) \
 	}
 

@@ -104,7 +104,7 @@ TEST(child_options)
 		skip_test("the offsets are those of 64 bits");
 	assert_at(struct idm_child_options, size, 0);
 	assert_at(struct idm_child_options, flags, 8);
-	assert_at(struct idm_child_options, program, 12);
+	assert_at(struct idm_child_options, program_fd, 12);
 	assert_at(struct idm_child_options, path, 16);
 	assert_at(struct idm_child_options, argv, 24);
 	assert_at(struct idm_child_options, envp, 32);
@@ -113,9 +113,9 @@ TEST(child_options)
 	assert_at(struct idm_child_options, n_fds, 56);
 	assert_at(struct idm_child_options, namespaces, 64);
 	assert_at(struct idm_child_options, map, 72);
-	assert_at(struct idm_child_options, join, 80);
-	assert_at(struct idm_child_options, n_join, 88);
-	assert_at(struct idm_child_options, root, 96);
+	assert_at(struct idm_child_options, join_fds, 80);
+	assert_at(struct idm_child_options, n_join_fds, 88);
+	assert_at(struct idm_child_options, root_fd, 96);
 	assert_at(struct idm_child_options, propagation, 100);
 	assert_at(struct idm_child_options, mounts, 104);
 	assert_at(struct idm_child_options, n_mounts, 112);
@@ -126,18 +126,18 @@ TEST(child_options)
 	assert_at(struct idm_child_options, n_groups, 144);
 	assert_at(struct idm_child_options, capabilities, 152);
 	assert_at(struct idm_child_options, process_group, 160);
-	assert_at(struct idm_child_options, terminal, 164);
-	assert_at(struct idm_child_options, cgroup, 168);
+	assert_at(struct idm_child_options, terminal_fd, 164);
+	assert_at(struct idm_child_options, cgroup_fd, 168);
 	assert_at(struct idm_child_options, pid, 176);
 	assert_true(sizeof(o) >= 184);
 	assert_int_equal(o.size, sizeof(o));
-	assert_int_equal(o.program, -1);
-	assert_int_equal(o.root, -1);
+	assert_int_equal(o.program_fd, -1);
+	assert_int_equal(o.root_fd, -1);
 	assert_int_equal(o.uid, IDM_CHILD_KEEP_ID);
 	assert_int_equal(o.gid, IDM_CHILD_KEEP_ID);
 	assert_int_equal(o.process_group, 0);
-	assert_int_equal(o.terminal, -1);
-	assert_int_equal(o.cgroup, -1);
+	assert_int_equal(o.terminal_fd, -1);
+	assert_int_equal(o.cgroup_fd, -1);
 }
 
 TEST(child_parts)
@@ -153,7 +153,7 @@ TEST(child_parts)
 	assert_at(struct idm_child_mount, options, 3 * pointer);
 	assert_at(struct idm_child_mount, attr, 4 * pointer);
 	assert_at(struct idm_child_mount, flags, 4 * pointer + 4);
-	assert_at(struct idm_child_mount, tree, 4 * pointer + 8);
+	assert_at(struct idm_child_mount, tree_fd, 4 * pointer + 8);
 	assert_int_equal(sizeof(struct idm_child_mount), 6 * pointer);
 	assert_at(struct idm_capabilities, effective, 0);
 	assert_at(struct idm_capabilities, permitted, 8);

@@ -50,9 +50,9 @@ int main(int argc, char **argv)
 		return 2;
 	if (*argv[2] && (idm_map_new(&map) < 0 || idm_map_parse(map, argv[2], 0, &err) < 0))
 		return fail(&err);
-	o.root = open_tree_of(argv[1], map, &err);
-	mount.tree = o.root < 0 ? -1 : open_tree_of(argv[3], NULL, &err);
-	if (mount.tree < 0)
+	o.root_fd = open_tree_of(argv[1], map, &err);
+	mount.tree_fd = o.root_fd < 0 ? -1 : open_tree_of(argv[3], NULL, &err);
+	if (mount.tree_fd < 0)
 		return fail(&err);
 	mount.target = argv[4];
 	mount.flags = IDM_ATTACH_MKDIR;

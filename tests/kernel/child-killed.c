@@ -68,7 +68,7 @@ TEST(a_child_that_was_killed_at_once_is_an_error)
 	struct idm_error err;
 	struct snapshot *before;
 
-	o.cgroup = frozen_cgroup();
+	o.cgroup_fd = frozen_cgroup();
 	before = snapshot_take(SNAPSHOT_ALL);
 	for (int stage = 0; stage < 2; stage++) {
 		pthread_t thread;
@@ -79,7 +79,7 @@ TEST(a_child_that_was_killed_at_once_is_an_error)
 		pthread_join(thread, NULL);
 	}
 	snapshot_assert_same(before);
-	close(o.cgroup);
+	close(o.cgroup_fd);
 	must(rmdir(CGROUP));
 }
 
@@ -115,7 +115,7 @@ TEST_WITHIN(a_child_may_be_killed_at_any_moment, 300)
 	struct snapshot *before;
 	pthread_t thread;
 
-	o.cgroup = frozen_cgroup();
+	o.cgroup_fd = frozen_cgroup();
 	set(CGROUP "/cgroup.freeze", "0");
 	before = snapshot_take(SNAPSHOT_ALL);
 	assert_int_equal(pthread_create(&thread, NULL, kill_at_random, &rng), 0);
@@ -150,6 +150,6 @@ TEST_WITHIN(a_child_may_be_killed_at_any_moment, 300)
 	note("%u were killed before the program was executed, %u after", failed, killed);
 	assert_true(failed + killed > 0);
 	snapshot_assert_same(before);
-	close(o.cgroup);
+	close(o.cgroup_fd);
 	must(rmdir(CGROUP));
 }

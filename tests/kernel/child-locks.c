@@ -33,7 +33,7 @@ static struct idm_child_options container(const char *script, const struct idm_m
 	o.argv = argv;
 	o.map = map;
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID | IDM_NS_UTS | IDM_NS_IPC;
-	o.root = new_root();
+	o.root_fd = new_root();
 	o.mounts = mounts;
 	o.n_mounts = n;
 	return o;
@@ -56,7 +56,7 @@ static int volume_tree(uint32_t attr)
 	return (int)assert_ok(idm_tree_open(AT_FDCWD, SCRATCH "/volume", -1, &t, &err), &err);
 }
 
-static const struct idm_child_mount proc = { .target = "/proc", .fstype = "proc", .tree = -1 };
+static const struct idm_child_mount proc = { .target = "/proc", .fstype = "proc", .tree_fd = -1 };
 
 TEST_SINCE(5, 12, no_trees, mounts_of_the_caller_cannot_be_taken_off_or_changed)
 {
@@ -68,7 +68,7 @@ TEST_SINCE(5, 12, no_trees, mounts_of_the_caller_cannot_be_taken_off_or_changed)
 	make_root();
 	scratch_dir(SCRATCH "/volume");
 	scratch_file(SCRATCH "/root/put/below", "");
-	mounts[1].tree = volume_tree(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID);
+	mounts[1].tree_fd = volume_tree(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID);
 	o = container(
 		"mount -o remount,bind,rw /put 2>&- || echo kept; umount -l /put 2>&- || echo kept; "
 		"umount -l /proc 2>&- || echo kept; ls /put; hostname inside && hostname; "
@@ -76,8 +76,8 @@ TEST_SINCE(5, 12, no_trees, mounts_of_the_caller_cannot_be_taken_off_or_changed)
 		map, mounts, ARRAY_SIZE(mounts));
 	text = output_of(&o);
 	assert_string_equal(text, "kept\nkept\nkept\ninside\ncovered\nuncovered\n");
-	close(o.root);
-	close(mounts[1].tree);
+	close(o.root_fd);
+	close(mounts[1].tree_fd);
 }
 
 static void refuse(const char *target, unsigned int flags, int code, const char *reason)
@@ -90,11 +90,11 @@ static void refuse(const char *target, unsigned int flags, int code, const char 
 		struct idm_child_options o;
 		struct idm_error err;
 
-		m.tree = volume_tree(0);
+		m.tree_fd = volume_tree(0);
 		o = container("true", with_map ? map : NULL, &m, 1);
 		assert_error(idm_child_start(&o, &err), code, &err, NULL, NULL, reason);
-		close(o.root);
-		close(m.tree);
+		close(o.root_fd);
+		close(m.tree_fd);
 		snapshot_assert_same(before);
 	}
 }
@@ -133,12 +133,12 @@ TEST_SINCE(5, 12, no_trees, links_in_the_root_lead_to_no_place_outside)
 		struct idm_child_options o;
 		struct idm_error err;
 
-		mounts[1].tree = volume_tree(0);
+		mounts[1].tree_fd = volume_tree(0);
 		o = container("true", with_map ? map : NULL, mounts, ARRAY_SIZE(mounts));
 		assert_error(idm_child_start(&o, &err), -ENOENT, &err, "/up/made", "make mount point",
 			     NULL);
-		close(o.root);
-		close(mounts[1].tree);
+		close(o.root_fd);
+		close(mounts[1].tree_fd);
 	}
 	must(rmdir("/tmp/idm-outside"));
 	/* In the root it leads somewhere. */
@@ -147,12 +147,12 @@ TEST_SINCE(5, 12, no_trees, links_in_the_root_lead_to_no_place_outside)
 	for (int with_map = 0; with_map < 2; with_map++) {
 		struct idm_child_options o;
 
-		mounts[1].tree = volume_tree(0);
+		mounts[1].tree_fd = volume_tree(0);
 		o = container("ls /up/made /tmp/idm-outside; ls -d /.. /bin/../..",
 			      with_map ? map : NULL, mounts, ARRAY_SIZE(mounts));
 		assert_output(&o, "/tmp/idm-outside:\nmade\n\n/up/made:\nfile\n/..\n/bin/../..\n");
-		close(o.root);
-		close(mounts[1].tree);
+		close(o.root_fd);
+		close(mounts[1].tree_fd);
 	}
 }
 
@@ -163,10 +163,10 @@ TEST_SINCE(5, 12, no_trees, copies_get_attributes_and_what_is_missing_is_skipped
 		proc,
 		{ .target = "/proc/sys",
 		  .attr = IDM_ATTR_RDONLY,
-		  .tree = -1,
+		  .tree_fd = -1,
 		  .flags = IDM_CHILD_MOUNT_REBIND | IDM_CHILD_MOUNT_OPTIONAL },
 		{ .target = "/none/there",
-		  .tree = -1,
+		  .tree_fd = -1,
 		  .flags = IDM_CHILD_MOUNT_REBIND | IDM_CHILD_MOUNT_OPTIONAL },
 	};
 	struct idm_child_options o;
@@ -176,14 +176,14 @@ TEST_SINCE(5, 12, no_trees, copies_get_attributes_and_what_is_missing_is_skipped
 		      "mount -o remount,bind,rw /proc/sys 2>&- || echo locked",
 		      map, mounts, ARRAY_SIZE(mounts));
 	assert_output(&o, " /proc/sys ro\nlocked\n");
-	close(o.root);
+	close(o.root_fd);
 }
 
 static void as_user(void *unused)
 {
 	struct idm_child_mount mounts[] = {
 		proc,
-		{ .target = "/mnt", .fstype = "tmpfs", .tree = -1, .attr = IDM_ATTR_RDONLY },
+		{ .target = "/mnt", .fstype = "tmpfs", .tree_fd = -1, .attr = IDM_ATTR_RDONLY },
 	};
 	struct idm_child_options o = SCRIPT(
 		"id -u; mount -o remount,bind,rw /mnt 2>&- || echo kept; "

@@ -81,7 +81,9 @@ TEST(every_namespace_can_be_new_by_itself)
 /* The least that makes a container: everything new, and a /proc that shows it. */
 static struct idm_child_options container(const char *const *argv, const struct idm_map *map)
 {
-	static const struct idm_child_mount proc = { .target = "/proc", .fstype = "proc", .tree = -1 };
+	static const struct idm_child_mount proc = { .target = "/proc",
+						     .fstype = "proc",
+						     .tree_fd = -1 };
 	struct idm_child_options o = script_options(argv);
 
 	o.namespaces = ALL_NAMESPACES;
@@ -162,21 +164,21 @@ TEST(namespaces_of_different_owners_are_joined)
 	join[2] = neighbour_namespace(&n, "user");
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)host.pid);
 	must(readlink(path, link, sizeof(link) - 1));
-	o.join = join;
-	o.n_join = 3;
+	o.join_fds = join;
+	o.n_join_fds = 3;
 	text = output_of(&o);
 	assert_contains(text, "         0       5000         10\nneighbour\n");
 	assert_contains(text, link);
 	neighbour_end(&host); /* the later one holds the other's pipe, too */
 	neighbour_end(&n);
 
-	o.join = (const int[]){ join[0], join[0] };
-	o.n_join = 2;
+	o.join_fds = (const int[]){ join[0], join[0] };
+	o.n_join_fds = 2;
 	assert_no_child(&o, -EINVAL, "", "start program", "two namespaces of one kind");
-	o.join = (const int[]){ 0 };
-	o.n_join = 1;
+	o.join_fds = (const int[]){ 0 };
+	o.n_join_fds = 1;
 	assert_no_child(&o, -EINVAL, "", "start program", "descriptor 0 is no namespace");
-	o.join = (const int[]){ 77 };
+	o.join_fds = (const int[]){ 77 };
 	assert_no_child(&o, -EBADF, "", "start program", "descriptor 77 is no namespace");
 	for (int i = 0; i < 3; i++)
 		close(join[i]);
@@ -203,8 +205,8 @@ TEST(a_pid_namespace_is_joined)
 	join[0] = (int)must(open(path, O_RDONLY | O_CLOEXEC));
 	snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
 	join[1] = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	p.join = join;
-	p.n_join = 2;
+	p.join_fds = join;
+	p.n_join_fds = 2;
 	p.pid = &pid;
 	for (int i = 2; i < 20; i++) {
 		char expected[8];
@@ -298,11 +300,11 @@ static void leave_no_init(void *unused)
 	(void)unused;
 	must(unshare(CLONE_NEWPID));
 	o.namespaces = IDM_NS_PID;
-	o.join = (const int[]){ (int)must(open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)) };
-	o.n_join = 1;
+	o.join_fds = (const int[]){ (int)must(open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)) };
+	o.n_join_fds = 1;
 	assert_no_child(&o, -EBUSY, "", "start program", "has no init yet");
 	o.namespaces = 0;
-	o.n_join = 0;
+	o.n_join_fds = 0;
 	assert_output(&o, "1\n");
 	(void)map;
 }
@@ -503,7 +505,7 @@ TEST_SINCE(5, 12, no_trees, a_tree_becomes_the_root_and_nothing_of_the_old_one_i
 			snapshot_take(SNAPSHOT_ALL); /* not the files: /usr is bound there */
 
 		o.map = with_map ? map : NULL;
-		o.root = new_root();
+		o.root_fd = new_root();
 		{
 			AUTO_FREE char *text = output_of(&o);
 
@@ -513,7 +515,7 @@ TEST_SINCE(5, 12, no_trees, a_tree_becomes_the_root_and_nothing_of_the_old_one_i
 			assert_contains(text, "\n/proc\n");
 			assert_null(strstr(text, SCRATCH "/root"));
 		}
-		close(o.root);
+		close(o.root_fd);
 		snapshot_assert_same(before);
 	}
 }
@@ -525,15 +527,15 @@ TEST_SINCE(5, 12, no_trees, the_working_directory_cannot_be_a_way_out)
 	int outside;
 
 	make_root();
-	o.root = new_root();
+	o.root_fd = new_root();
 	o.cwd = "/usr";
 	assert_output(&o, "/usr\n");
-	close(o.root);
+	close(o.root_fd);
 
 	outside = (int)must(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	o.fds = &(struct idm_child_fd){ outside, 9 };
 	o.n_fds = 1;
-	o.root = new_root();
+	o.root_fd = new_root();
 	o.cwd = "/proc/self/fd/9";
 	{
 		struct idm_error err;
@@ -541,7 +543,7 @@ TEST_SINCE(5, 12, no_trees, the_working_directory_cannot_be_a_way_out)
 		assert_error(idm_child_start(&o, &err), -EXDEV, &err, "/proc/self/fd/9",
 			     "set working directory", "outside the root");
 	}
-	close(o.root);
+	close(o.root_fd);
 	close(outside);
 	/* The library's own descriptors are shut by then. */
 	o.n_fds = 0;
@@ -551,10 +553,10 @@ TEST_SINCE(5, 12, no_trees, the_working_directory_cannot_be_a_way_out)
 
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		o.cwd = path;
-		o.root = new_root();
+		o.root_fd = new_root();
 		r = idm_child_start(&o, &err);
 		assert_true(r == -ENOENT || r == -ENOTDIR);
-		close(o.root);
+		close(o.root_fd);
 	}
 }
 
@@ -563,17 +565,17 @@ TEST_SINCE(5, 12, no_trees, filesystems_and_trees_are_mounted_in_their_order)
 	struct idm_child_mount mounts[] = {
 		{ .target = "/proc",
 		  .fstype = "proc",
-		  .tree = -1,
+		  .tree_fd = -1,
 		  .attr = IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC },
 		{ .target = "/new/tmp",
 		  .fstype = "tmpfs",
 		  .source = "scratch",
-		  .tree = -1,
+		  .tree_fd = -1,
 		  .options = "mode=1700,size=64k",
 		  .flags = IDM_ATTACH_MKDIR },
 		{ .target = "/new/tmp/below", .flags = IDM_ATTACH_MKDIR },
 		{ .target = "/new/file", .flags = IDM_ATTACH_MKDIR },
-		{ .target = "/put", .fstype = "tmpfs", .tree = -1, .attr = IDM_ATTR_RDONLY },
+		{ .target = "/put", .fstype = "tmpfs", .tree_fd = -1, .attr = IDM_ATTR_RDONLY },
 	};
 	struct idm_child_options o = SCRIPT(
 		"stat -c '%a %F' /new/tmp /new/tmp/below /new/file; ls /new/tmp/below; "
@@ -586,13 +588,13 @@ TEST_SINCE(5, 12, no_trees, filesystems_and_trees_are_mounted_in_their_order)
 	make_root();
 	scratch_dir(SCRATCH "/volume");
 	scratch_file(SCRATCH "/volume/file", "text");
-	mounts[2].tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SCRATCH "/volume", -1, NULL, &err),
-					&err);
-	mounts[3].tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SCRATCH "/volume/file", -1, NULL, &err),
-					&err);
+	mounts[2].tree_fd = (int)assert_ok(idm_tree_open(AT_FDCWD, SCRATCH "/volume", -1, NULL, &err),
+					   &err);
+	mounts[3].tree_fd =
+		(int)assert_ok(idm_tree_open(AT_FDCWD, SCRATCH "/volume/file", -1, NULL, &err), &err);
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID;
 	o.map = map;
-	o.root = new_root();
+	o.root_fd = new_root();
 	o.mounts = mounts;
 	o.n_mounts = ARRAY_SIZE(mounts);
 	text = output_of(&o);
@@ -601,14 +603,14 @@ TEST_SINCE(5, 12, no_trees, filesystems_and_trees_are_mounted_in_their_order)
 	assert_contains(text, "/new/tmp rw,relatime scratch rw,size=64k,mode=1700");
 	assert_contains(text, "/put ro,relatime");
 	assert_contains(text, "read-only\n");
-	close(o.root);
-	close(mounts[2].tree);
-	close(mounts[3].tree);
+	close(o.root_fd);
+	close(mounts[2].tree_fd);
+	close(mounts[3].tree_fd);
 }
 
 TEST(mounts_that_fail_are_told_with_the_kernels_words)
 {
-	struct idm_child_mount m = { .target = "/no/such/target", .fstype = "tmpfs", .tree = -1 };
+	struct idm_child_mount m = { .target = "/no/such/target", .fstype = "tmpfs", .tree_fd = -1 };
 	struct idm_child_options o = SCRIPT("true");
 	struct idm_error err;
 
@@ -631,7 +633,7 @@ TEST(mounts_that_fail_are_told_with_the_kernels_words)
 	m.flags = IDM_ATTACH_MKDIR;
 	assert_no_child(&o, -ENOTDIR, "/etc/passwd/below", "make mount point", "Not a directory");
 	m.fstype = NULL;
-	m.tree = 77;
+	m.tree_fd = 77;
 	assert_no_child(&o, -EBADF, "/etc/passwd/below", "start program", "descriptor 77 is no tree");
 }
 
@@ -641,11 +643,11 @@ TEST(a_root_that_is_no_tree_is_refused)
 
 	scratch_enter();
 	o.namespaces = IDM_NS_MOUNT;
-	o.root = 77;
+	o.root_fd = 77;
 	assert_no_child(&o, -EBADF, "", "attach root", "descriptor 77 is not open");
-	o.root = (int)must(open("/", O_PATH | O_CLOEXEC));
+	o.root_fd = (int)must(open("/", O_PATH | O_CLOEXEC));
 	assert_no_child(&o, -EINVAL, "", "attach root", NULL);
-	close(o.root);
+	close(o.root_fd);
 }
 
 TEST(mounts_do_not_come_out_and_come_in_only_if_asked_for)
@@ -958,7 +960,7 @@ TEST(a_signal_goes_to_the_whole_group)
 		o.flags = (way < 3 ? IDM_CHILD_UNDER_INIT : 0) | IDM_CHILD_RESET_SIGNALS |
 			  (way < 2 ? IDM_CHILD_SESSION : 0);
 		o.process_group = way < 2 ? 0 : -1;
-		o.terminal = way == 1 ? slave : -1;
+		o.terminal_fd = way == 1 ? slave : -1;
 		o.namespaces &= way < 3 ? ~0U : ~IDM_NS_PID;
 		if (way == 3 && kernel_is_before(6, 9))
 			continue;
@@ -1003,7 +1005,7 @@ TEST(a_program_below_an_init_is_stopped_and_continued)
 		int pidfd;
 
 		o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION;
-		o.terminal = terminal ? slave : -1;
+		o.terminal_fd = terminal ? slave : -1;
 		o.pid = &pid;
 		pidfd = ready_child(&o);
 		assert_ok(idm_child_signal_group(pidfd, SIGTSTP, NULL), NULL);

@@ -148,8 +148,8 @@ static unsigned int rob_all(void)
 	decoys += rob("program in namespaces", 0);
 	/* Only a second process gets into a PID namespace of another user namespace. */
 	job.o.namespaces |= IDM_NS_PID;
-	job.o.join = &userns;
-	job.o.n_join = 1;
+	job.o.join_fds = &userns;
+	job.o.n_join_fds = 1;
 	decoys += rob("first of two processes", 0);
 	decoys += rob("second of two processes", 1);
 	close(userns);

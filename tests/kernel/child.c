@@ -199,15 +199,15 @@ TEST(a_program_can_be_a_descriptor)
 		"n=0; for f in /proc/$$/fd/*; do [ -e $f ] && n=$((n + 1)); done; "
 		"echo by descriptor $n");
 
-	o.program = (int)must(open("/bin/sh", O_PATH | O_CLOEXEC));
+	o.program_fd = (int)must(open("/bin/sh", O_PATH | O_CLOEXEC));
 	o.path = "the shell";
 	assert_output(&o, "by descriptor 3\n");
-	close(o.program);
-	o.program = 77;
+	close(o.program_fd);
+	o.program_fd = 77;
 	assert_no_child(&o, -EBADF, "", "execute a descriptor", "descriptor 77 is not open");
-	o.program = (int)must(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+	o.program_fd = (int)must(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
 	assert_no_child(&o, -EACCES, "the shell", "execute", "Permission denied");
-	close(o.program);
+	close(o.program_fd);
 }
 
 /* ---- descriptors ---- */
@@ -362,20 +362,20 @@ static void with_an_internal_descriptor_in_front(void *which)
 		break;
 	case 1:
 		tree.flags = IDM_TREE_RECURSIVE;
-		o.root = (int)must(idm_tree_open(AT_FDCWD, "/", -1, &tree, NULL));
+		o.root_fd = (int)must(idm_tree_open(AT_FDCWD, "/", -1, &tree, NULL));
 		o.namespaces = IDM_NS_MOUNT;
-		assert_int_equal(o.root, 0);
+		assert_int_equal(o.root_fd, 0);
 		break;
 	case 2:
 		join = (int)must(open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC));
-		o.join = &join;
-		o.n_join = 1;
+		o.join_fds = &join;
+		o.n_join_fds = 1;
 		assert_int_equal(join, 0);
 		break;
 	default: /* but what is named is passed on */
 		join = (int)must(open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC));
-		o.join = &join;
-		o.n_join = 1;
+		o.join_fds = &join;
+		o.n_join_fds = 1;
 		fds[1].from = 0;
 		o.n_fds = 2;
 	}
@@ -601,7 +601,7 @@ TEST(a_terminal_becomes_the_controlling_one)
 	must(openpty(&master, &slave, NULL, NULL, NULL));
 	must(fstat(slave, &st));
 	o.flags = IDM_CHILD_SESSION;
-	o.terminal = slave;
+	o.terminal_fd = slave;
 	ids_of(&o, ids);
 	assert_int_equal(ids[2], ids[0]);
 	assert_int_equal(ids[3], (int)st.st_rdev);
@@ -611,9 +611,9 @@ TEST(a_terminal_becomes_the_controlling_one)
 	o.uid = 0;
 	ids_of(&o, ids);
 	assert_int_equal(ids[3], (int)st.st_rdev);
-	o.terminal = (int)must(open("/dev/null", O_RDWR | O_CLOEXEC));
+	o.terminal_fd = (int)must(open("/dev/null", O_RDWR | O_CLOEXEC));
 	assert_no_child(&o, -ENOTTY, "", "set controlling terminal", "no terminal");
-	close(o.terminal);
+	close(o.terminal_fd);
 	close(master);
 	close(slave);
 }
@@ -628,18 +628,18 @@ TEST(a_child_is_born_in_its_cgroup)
 	if (rmdir(CGROUP "/idm-child-test") < 0)
 		assert_int_equal(errno, ENOENT);
 	must(mkdir(CGROUP "/idm-child-test", 0755));
-	o.cgroup = (int)must(open(CGROUP "/idm-child-test", O_PATH | O_CLOEXEC));
+	o.cgroup_fd = (int)must(open(CGROUP "/idm-child-test", O_PATH | O_CLOEXEC));
 	assert_output(&o, "0::/idm-child-test\n");
 	o.uid = 0;
 	assert_output(&o, "0::/idm-child-test\n");
 	must(rmdir(CGROUP "/idm-child-test"));
 	assert_no_child(&o, -ENOENT, "", "put into cgroup", "has been removed");
-	close(o.cgroup);
-	o.cgroup = (int)must(open("/", O_PATH | O_CLOEXEC));
+	close(o.cgroup_fd);
+	o.cgroup_fd = (int)must(open("/", O_PATH | O_CLOEXEC));
 	assert_no_child(&o, -EBADF, "", "put into cgroup", "no directory of a cgroup2");
 	refuse_call(SYS_clone3, ENOSYS);
 	assert_no_child(&o, -ENOSYS, "", "put into cgroup", "Linux 5.7");
-	close(o.cgroup);
+	close(o.cgroup_fd);
 }
 
 TEST(no_new_privs_is_set_for_the_program_alone)
@@ -918,7 +918,7 @@ TEST(no_more_descriptors_is_an_error)
 
 TEST(options_that_do_not_go_together_are_refused_by_name)
 {
-	struct idm_child_mount m = { .tree = -1 };
+	struct idm_child_mount m = { .tree_fd = -1 };
 
 	REFUSED(o.size = 0, "size is not set");
 	REFUSED(o.path = NULL, "no path");
@@ -928,16 +928,16 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(o.flags = 2048, "unknown flags 0x800");
 	REFUSED(o.namespaces = 0x10000000, "unknown namespaces 0x10000000");
 	REFUSED(o.cwd = "", "empty path");
-	REFUSED((o.program = 0, o.flags = IDM_CHILD_SEARCH_PATH), "not searched for");
+	REFUSED((o.program_fd = 0, o.flags = IDM_CHILD_SEARCH_PATH), "not searched for");
 	REFUSED(o.flags = IDM_CHILD_UNDER_INIT, "wants a new PID namespace");
 	REFUSED(o.hostname = "x", "wants a new UTS namespace");
-	REFUSED(o.root = 0, "wants a new mount namespace");
+	REFUSED(o.root_fd = 0, "wants a new mount namespace");
 	REFUSED(o.n_mounts = 1, "want a new mount namespace");
 	REFUSED(o.propagation = IDM_PROPAGATION_SLAVE, "of a new mount namespace");
 	REFUSED((o.namespaces = IDM_NS_MOUNT, o.propagation = IDM_PROPAGATION_SHARED),
 		"private or slave");
 	REFUSED(o.n_groups = 1, "not to be set");
-	REFUSED(o.terminal = 0, "wants a new session");
+	REFUSED(o.terminal_fd = 0, "wants a new session");
 	REFUSED((o.process_group = 1, o.flags = IDM_CHILD_SESSION), "process group of its own");
 	REFUSED(o.process_group = -2, "no process group -2");
 #define MOUNT (o.namespaces = IDM_NS_MOUNT, o.mounts = &m, o.n_mounts = 1)
@@ -947,9 +947,9 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	m.target = "/proc";
 	REFUSED(MOUNT, "expected one of a filesystem, a tree and a rebind");
 	m.fstype = "proc";
-	m.tree = 0;
+	m.tree_fd = 0;
 	REFUSED(MOUNT, "expected one of a filesystem, a tree and a rebind");
-	m.tree = -1;
+	m.tree_fd = -1;
 	m.attr = IDM_ATTR_IDMAP;
 	REFUSED(MOUNT, "unknown attributes 0x100000");
 	m.attr = 0;
@@ -960,7 +960,7 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(MOUNT, "an option without a name");
 	m.options = "=b";
 	REFUSED(MOUNT, "an option without a name");
-	m = (struct idm_child_mount){ .target = "/proc", .tree = 0, .options = "a" };
+	m = (struct idm_child_mount){ .target = "/proc", .tree_fd = 0, .options = "a" };
 	REFUSED(MOUNT, "only a filesystem takes a source");
 }
 

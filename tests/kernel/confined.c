@@ -275,7 +275,7 @@ static void assert_not_started(const struct idm_map *map, int code, const char *
 
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID;
 	o.map = map;
-	o.root = root;
+	o.root_fd = root;
 	before = snapshot_take(SNAPSHOT_ALL);
 	assert_error(idm_child_start(&o, &err), code, &err, NULL, step, reason);
 	assert_true(*err.hint);

@@ -108,9 +108,9 @@ static struct idm_child_options container(unsigned int flags)
 {
 	static const char *const argv[] = { "sh", "-c", in_a_container, NULL };
 	static const struct idm_child_mount mounts[] = {
-		{ .target = "/proc", .fstype = "proc", .tree = -1 },
-		{ .target = "/tmp", .fstype = "tmpfs", .options = "mode=755", .tree = -1 },
-		{ .target = "/tmp/made", .fstype = "tmpfs", .flags = IDM_ATTACH_MKDIR, .tree = -1 },
+		{ .target = "/proc", .fstype = "proc", .tree_fd = -1 },
+		{ .target = "/tmp", .fstype = "tmpfs", .options = "mode=755", .tree_fd = -1 },
+		{ .target = "/tmp/made", .fstype = "tmpfs", .flags = IDM_ATTACH_MKDIR, .tree_fd = -1 },
 	};
 	struct idm_child_options o = shell(argv);
 
@@ -155,11 +155,11 @@ static int start_in_root(struct idm_error *err)
 	int pidfd;
 
 	t.flags = IDM_TREE_RECURSIVE;
-	o.root = idm_tree_open(AT_FDCWD, "/", -1, &t, err);
-	if (o.root < 0)
-		return o.root;
+	o.root_fd = idm_tree_open(AT_FDCWD, "/", -1, &t, err);
+	if (o.root_fd < 0)
+		return o.root_fd;
 	pidfd = idm_child_start(&o, err);
-	close(o.root);
+	close(o.root_fd);
 	return pidfd < 0 ? pidfd : await(pidfd, err);
 }
 

@@ -203,15 +203,16 @@ TEST(links_of_the_hosts_proc)
 	must(symlink(out, BOX "/way"));
 	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, BOX, -1, NULL, &err), &err);
 	proc = (int)assert_ok(idm_tree_open(AT_FDCWD, "/proc", -1, &recursive, &err), &err);
-	mounts[0] =
-		(struct idm_child_mount){ .target = "/proc", .tree = proc, .flags = IDM_ATTACH_MKDIR };
+	mounts[0] = (struct idm_child_mount){ .target = "/proc",
+					      .tree_fd = proc,
+					      .flags = IDM_ATTACH_MKDIR };
 	mounts[1] = (struct idm_child_mount){
-		.target = "/way/new/point", .fstype = "tmpfs", .tree = -1, .flags = IDM_ATTACH_MKDIR
+		.target = "/way/new/point", .fstype = "tmpfs", .tree_fd = -1, .flags = IDM_ATTACH_MKDIR
 	};
 	o.path = "/none";
 	o.argv = argv;
 	o.namespaces = IDM_NS_MOUNT;
-	o.root = tree;
+	o.root_fd = tree;
 	o.mounts = mounts;
 	o.n_mounts = 2;
 	assert_error(idm_child_start(&o, &err), -ELOOP, &err, "/way/new/point", "make mount point",

@@ -131,8 +131,8 @@ static void assert_not_started_at(const char *file, int line, struct idm_reaper 
 /* ---- a container ---- */
 
 static const struct idm_child_mount mounts[] = {
-	{ .target = "/proc", .fstype = "proc", .tree = -1 },
-	{ .target = "/put", .fstype = "tmpfs", .options = "size=64k,mode=700", .tree = -1 },
+	{ .target = "/proc", .fstype = "proc", .tree_fd = -1 },
+	{ .target = "/put", .fstype = "tmpfs", .options = "size=64k,mode=700", .tree_fd = -1 },
 };
 
 /* A root is used up by a start. Good until the end of the block that it is called in. */
@@ -143,7 +143,7 @@ static struct idm_child_options container(const char *const *argv, const struct 
 	o.flags = IDM_CHILD_UNDER_INIT | IDM_CHILD_SESSION;
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID | IDM_NS_UTS | IDM_NS_IPC;
 	o.map = map;
-	o.root = new_root();
+	o.root_fd = new_root();
 	o.mounts = mounts;
 	o.n_mounts = ARRAY_SIZE(mounts);
 	o.hostname = "inside";
@@ -189,7 +189,7 @@ TEST(a_containers_first_process_beside_a_thief)
 	stop_thief();
 	assert_holds_nothing(server);
 	assert_nothing(reaper);
-	close(o.root);
+	close(o.root_fd);
 }
 
 /* With a second process, and without one; with an assembler, and without one. */
@@ -303,7 +303,7 @@ TEST(a_terminal_controls_it)
 	must(unlockpt(master));
 	slave = (int)must(open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC));
 	o.flags = IDM_CHILD_SESSION;
-	o.terminal = slave;
+	o.terminal_fd = slave;
 	o.pid = &pid;
 	o.fds = (struct idm_child_fd[]){ { slave, 0 }, { slave, 1 } };
 	o.n_fds = 2;
@@ -364,7 +364,7 @@ TEST(what_the_reaper_holds_is_no_standard_input)
 TEST(what_fails_inside_says_where_and_why)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
-	struct idm_child_mount bad = { .target = "/put", .fstype = "tmpfs", .tree = -1 };
+	struct idm_child_mount bad = { .target = "/put", .fstype = "tmpfs", .tree_fd = -1 };
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	struct idm_child_options o;
 	struct idm_error err;
@@ -376,11 +376,11 @@ TEST(what_fails_inside_says_where_and_why)
 	o = CONTAINER("true", map);
 	o.path = "/no/such/program";
 	assert_not_started(reaper, &o, -ENOENT, "/no/such/program", "execute", "No such file");
-	close(o.root);
+	close(o.root_fd);
 	o = CONTAINER("true", map);
 	o.cwd = "/no/such/directory";
 	assert_not_started(reaper, &o, -ENOENT, o.cwd, "set working directory", "No such file");
-	close(o.root);
+	close(o.root_fd);
 	o = CONTAINER("true", map);
 	o.mounts = &bad;
 	o.n_mounts = 1;
@@ -393,17 +393,17 @@ TEST(what_fails_inside_says_where_and_why)
 	assert_not_started(reaper, &o, -ENOENT, bad.target, "mount", "No such file");
 	bad.target = "/put";
 	bad.fstype = NULL;
-	bad.tree = 77;
+	bad.tree_fd = 77;
 	assert_not_started(reaper, &o, -EBADF, "/put", "start program", "descriptor 77 is no tree");
-	close(o.root);
+	close(o.root_fd);
 	o = SCRIPT("true");
 	o.gid = IDM_CHILD_KEEP_ID - 1;
 	o.map = map;
 	assert_not_started(reaper, &o, -EINVAL, "", "set gid", "no such id");
 	o = SCRIPT("true");
-	o.cgroup = (int)must(open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC));
+	o.cgroup_fd = (int)must(open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	assert_not_started(reaper, &o, -EBADF, "", "put into cgroup", "no directory of a cgroup2");
-	close(o.cgroup);
+	close(o.cgroup_fd);
 	assert_holds_nothing(server);
 	assert_nothing(reaper);
 }
@@ -500,7 +500,7 @@ static void start_and_wait(void *name)
 	int pidfd;
 
 	pidfd = idm_reaper_start(shared.reaper, &o, IDM_REAPER_ADD_HOLD, name, &err);
-	close(o.root);
+	close(o.root_fd);
 	if (pidfd < 0 && shared.may_fail) {
 		assert_error(pidfd, -ESRCH, &err, "", "start program", "fork server has exited");
 		return;
@@ -593,7 +593,7 @@ TEST_WITHIN(the_fork_server_is_killed_meanwhile, 300)
 
 static void *start_held_up(void *map)
 {
-	const struct idm_child_mount m = { .target = SCRATCH "/silent/x", .fstype = "tmpfs", .tree = -1 };
+	const struct idm_child_mount m = { .target = SCRATCH "/silent/x", .fstype = "tmpfs", .tree_fd = -1 };
 	struct idm_child_options o = SCRIPT("exit 9");
 	struct idm_error err;
 	int r;

@@ -216,7 +216,7 @@ static int child_namespaces(unsigned int bits, struct idm_error *err)
 static int child_mount(unsigned int bits, struct idm_error *err)
 {
 	struct idm_child_mount mount = {
-		.target = "/mnt", .fstype = "tmpfs", .flags = bits, .tree = -1
+		.target = "/mnt", .fstype = "tmpfs", .flags = bits, .tree_fd = -1
 	};
 	struct idm_child_options o = child_options();
 
