@@ -293,6 +293,6 @@ void userns_begin(void)
 	if (getenv("IDM_BENCH_REEXEC"))
 		_exit(0); /* it is killed while it is stopped, and does not come here */
 	map = new_map(USERNS_MAP);
-	check(idm_userns_cache_new(4, &cache), "cache");
+	check(idm_userns_cache_new(4, &cache, NULL), "cache");
 	close(userns_cached());
 }

@@ -260,10 +260,10 @@ static int look(struct placing *p, const struct looking *l, size_t i, struct idm
 static int make_trees(struct placing *placings, size_t n, struct idm_error *err)
 {
 	struct idm_userns_cache *cache;
-	int r = idm_userns_cache_new(16, &cache);
+	int r = idm_userns_cache_new(16, &cache, err);
 
 	if (r < 0)
-		return idm_fail(err, r, step_attach, NULL, NULL);
+		return r;
 	for (size_t i = 0; i < n && r >= 0; i++)
 		if (placings[i].mapped)
 			r = placings[i].tree = idm_step_make(&placings[i].step, IDM_UPPER_SHIFTED, cache,

@@ -294,10 +294,10 @@ static int make_trees(struct idm_assembly *a, const struct idm_plan_apply_option
 {
 	const struct idm_plan *plan = a->plan;
 	struct idm_userns_cache *cache;
-	int r = idm_userns_cache_new(16, &cache);
+	int r = idm_userns_cache_new(16, &cache, err);
 
 	if (r < 0)
-		return idm_fail(err, r, step_assemble, NULL, NULL);
+		return r;
 	for (size_t i = 0; i < plan->n && r >= 0; i++) {
 		r = a->mounts[i] = idm_step_make(&plan->steps[i], o->upper_ids, cache, err);
 		if (r >= 0 && o->progress)

@@ -29,7 +29,9 @@
  *    the answer.
  *  - Kernel objects are plain descriptors, always close-on-exec. A descriptor that is returned
  *    belongs to the caller; one that is passed in stays the caller's. Its name ends in fd or fds.
- *  - `err` may be NULL. It is written on failure only, and then completely.
+ *  - A function that can fail for more than one reason takes `err` as its last parameter. Those that can
+ *    only lack memory do not, nor do those that only look into a map and say no more than -EINVAL,
+ *    -ENOENT or -EOVERFLOW. `err` may be NULL. It is written on failure only, and then completely.
  *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
  *    argument is modified. The exceptions are named where they exist.
  *  - Functions on different objects may be called from any number of threads. An object is locked
@@ -321,7 +323,7 @@ struct idm_userns_cache;
  * A new cache in *cache that keeps at most `max` namespaces (1 to 65536; each is one descriptor); the
  * least recently used goes first. -EINVAL, -ENOMEM.
  */
-int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache);
+int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache, struct idm_error *err);
 
 /* Closes the kept descriptors and releases the cache. NULL is allowed. No call may be under way. */
 void idm_userns_cache_free(struct idm_userns_cache *cache);

@@ -112,7 +112,7 @@ static void of_mounts(const struct idm_map *map)
 	int mounts = 0, features = 0, tree;
 
 	tell("a namespace is made", with_root(close_it(idm_userns_open(map, 0, &err))));
-	tell("and one of a cache", idm_userns_cache_new(4, &cache) == 0 &&
+	tell("and one of a cache", idm_userns_cache_new(4, &cache, &err) == 0 &&
 					   with_root(close_it(idm_userns_cache_open(cache, map, &err))));
 	idm_userns_cache_free(cache);
 	options.attr_set = IDM_ATTR_RDONLY | IDM_ATTR_NOSUID;

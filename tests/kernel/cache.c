@@ -19,7 +19,7 @@ static struct idm_userns_cache *new_cache(size_t max)
 {
 	struct idm_userns_cache *cache;
 
-	assert_ok(idm_userns_cache_new(max, &cache), NULL);
+	assert_ok(idm_userns_cache_new(max, &cache, NULL), NULL);
 	return cache;
 }
 
@@ -59,12 +59,14 @@ static size_t open_descriptors(void)
 TEST(sizes)
 {
 	struct idm_userns_cache *cache = (struct idm_userns_cache *)&cache;
+	struct idm_error err;
 
-	assert_int_equal(idm_userns_cache_new(0, &cache), -EINVAL);
+	assert_int_equal(idm_userns_cache_new(0, &cache, NULL), -EINVAL);
 	assert_null(cache);
-	assert_int_equal(idm_userns_cache_new(65537, &cache), -EINVAL);
-	assert_int_equal(idm_userns_cache_new((size_t)-1, &cache), -EINVAL);
-	assert_int_equal(idm_userns_cache_new(65536, &cache), 0);
+	assert_error(idm_userns_cache_new(65537, &cache, &err), -EINVAL, &err, "", "make cache",
+		     "expected 1 to 65536 namespaces, got 65537");
+	assert_int_equal(idm_userns_cache_new((size_t)-1, &cache, NULL), -EINVAL);
+	assert_ok(idm_userns_cache_new(65536, &cache, &err), &err);
 	idm_userns_cache_free(cache);
 	idm_userns_cache_free(NULL);
 }

@@ -75,7 +75,7 @@ static long try_cache(void)
 static long try_new_cache(void)
 {
 	struct idm_userns_cache *own;
-	long r = idm_userns_cache_new(2, &own);
+	long r = idm_userns_cache_new(2, &own, &error);
 
 	if (r == 0)
 		r = idm_userns_cache_open(own, map, &error);
@@ -371,7 +371,7 @@ static void make(void)
 {
 	struct idm_error err;
 
-	assert_ok(idm_userns_cache_new(2, &cache), NULL);
+	assert_ok(idm_userns_cache_new(2, &cache, NULL), NULL);
 	assert_ok(idm_reaper_new(&reaper, &err), &err);
 	assert_ok(idm_reaper_keep(reaper, 0, NULL, &err), &err);
 }

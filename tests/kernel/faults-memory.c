@@ -86,10 +86,10 @@ static int parse(struct idm_error *err)
 static int ask_cache(struct idm_error *err)
 {
 	struct idm_userns_cache *cache;
-	int fd, r = idm_userns_cache_new(2, &cache);
+	int fd, r = idm_userns_cache_new(2, &cache, err);
 
 	if (r < 0)
-		return idm_fail(err, r, IDM_STEP_USE_CACHE, NULL, NULL);
+		return r;
 	fd = idm_userns_cache_open(cache, map, err);
 	idm_userns_cache_free(cache);
 	if (fd >= 0)

@@ -106,10 +106,10 @@ TEST(a_user_namespace_by_either)
 static int ask_cache(struct idm_error *err)
 {
 	struct idm_userns_cache *cache;
-	int first, second, r = idm_userns_cache_new(2, &cache);
+	int first, second, r = idm_userns_cache_new(2, &cache, err);
 
 	if (r < 0)
-		return idm_fail(err, r, IDM_STEP_USE_CACHE, NULL, NULL);
+		return r;
 	first = idm_userns_cache_open(cache, map, err);
 	second = idm_userns_cache_open(cache, map, first < 0 ? NULL : err);
 	idm_userns_cache_free(cache);

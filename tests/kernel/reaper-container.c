@@ -246,8 +246,8 @@ TEST(namespaces_are_joined)
 		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, i ? "pid" : "user");
 		join[i] = (int)must(open(path, O_RDONLY | O_CLOEXEC));
 	}
-	p.join = join;
-	p.n_join = 2;
+	p.join_fds = join;
+	p.n_join_fds = 2;
 	text = output_of_container(reaper, &p);
 	assert_string_equal(text, "0\n");
 	close(pipe[0]);

@@ -472,7 +472,7 @@ static void cached_in_pieces(void *unused)
 
 	(void)unused;
 	enter_userns((char *)(uintptr_t)pieces[0]);
-	assert_ok(idm_userns_cache_new(4, &cache), NULL);
+	assert_ok(idm_userns_cache_new(4, &cache, NULL), NULL);
 	a = (int)assert_ok(idm_userns_cache_open(cache, merged, &err), &err);
 	b = (int)assert_ok(idm_userns_cache_open(cache, cut, &err), &err);
 	assert_true(idm_is_same_inode(a, b));
