@@ -34,6 +34,10 @@
  *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
  *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
  *    reapers are made of.
+ *  - A struct that the library hands out and that may grow at its end carries its size, filled in by the
+ *    library. An older program does not look at the members that a newer library has more. A newer
+ *    program asks IDM_HAS() before it reads a member that came after 0.1: an older library has less. Such
+ *    structs are handed out one by one, never as an array.
  *  - A function that waits takes milliseconds: -1 for ever, 0 not at all; less is -EINVAL. It returns 0 if
  *    what it waits for has come, and -ETIMEDOUT if not. So 0 never means that nothing is filled in.
  *  - What a caller asks for is a struct idm_*_options, with IDM_*_OPTIONS_INIT for its defaults. What the
@@ -64,6 +68,10 @@ extern "C" {
 #define IDM_VERSION_MINOR 1
 #define IDM_VERSION_PATCH 0
 #define IDM_VERSION "0.1.0"
+
+/* Whether a struct that the library has handed out has this member: IDM_HAS(mount, fstype). */
+#define IDM_HAS(info, member) \
+	((const char *)(&(info)->member + 1) <= (const char *)(info) + (info)->size)
 
 /*
  * One member of an initialiser. C and C++20 check its name. Older C++ knows no names, but the initialisers
@@ -925,8 +933,9 @@ enum idm_map_state {
 	IDM_MAP_UNREADABLE  /* ID-mapped, but the map is not readable on this kernel (before 6.15) */
 };
 
-/* One mount. The strings and the map live until the callback returns. Grows at its end only. */
+/* One mount. It, its strings and its map live until the callback returns. */
 struct idm_mount_info {
+	size_t size;             /* sizeof(struct idm_mount_info) in the library. See IDM_HAS() */
 	uint64_t id;             /* unique mount id (STATX_MNT_ID_UNIQUE); the short one before Linux 6.8,
 				    in other namespaces before 6.12, and where that is said below */
 	uint64_t parent_id;
@@ -978,6 +987,7 @@ int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_moun
 
 /* One ability of the running kernel, found out by trying. The strings are static. */
 struct idm_feature_info {
+	size_t size;         /* sizeof(struct idm_feature_info) in the library. See IDM_HAS() */
 	const char *name;    /* "idmapped-mounts", "open-tree-attr", ... */
 	const char *what;    /* one line for a person */
 	const char *since;   /* the first kernel that has it: "6.15" */

@@ -353,6 +353,7 @@ int idm_features(int (*each)(const struct idm_feature_info *feature, void *data)
 	for (size_t i = 0; i < ARRAY_SIZE(features) && r == 0; i++) {
 		int result = features[i].try(userns);
 		struct idm_feature_info f = {
+			.size = sizeof(f),
 			.name = features[i].name,
 			.what = features[i].what,
 			.since = features[i].since,

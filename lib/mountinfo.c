@@ -255,7 +255,7 @@ static void parse(char *line, struct idm_mount_info *mount)
 {
 	char *rest = line, *root, *target, *fstype, *source;
 
-	*mount = (struct idm_mount_info){ 0 };
+	*mount = (struct idm_mount_info){ .size = sizeof(*mount) };
 	mount->id = strtoul(field(&rest), NULL, 10);
 	mount->parent_id = strtoul(field(&rest), NULL, 10);
 	field(&rest);

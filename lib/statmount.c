@@ -334,6 +334,7 @@ static int fill(struct reader *r, struct idm_mount_info *mount)
 	const struct idm_statmount *m = r->buf;
 
 	*mount = (struct idm_mount_info){
+		.size = sizeof(*mount),
 		.id = m->mnt_id,
 		.parent_id = m->mnt_parent_id,
 		.namespace_id = m->mask & IDM_STATMOUNT_MNT_NS_ID ? m->mnt_ns_id : r->ns->id,

@@ -4,7 +4,8 @@
  * compiled with an older header) as if the rest were 0, touches nothing behind its end, takes a longer
  * one (of a newer program) if the rest is 0, and refuses it if it is not.
  *
- * Every such struct of the header has to be here.
+ * Every such struct of the header has to be here, but those that the library makes: they are told by
+ * "_info".
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -247,7 +248,7 @@ TEST(none_is_forgotten)
 	header = fopen(path, "re");
 	assert_non_null(header);
 	while (fgets(line, sizeof(line), header)) {
-		if (strncmp(line, "\tsize_t size;", 13) == 0 && last[0]) {
+		if (strncmp(line, "\tsize_t size;", 13) == 0 && last[0] && !strstr(last, "_info")) {
 			n++;
 			if (!find(last))
 				fail_msg("struct %s is not tested here", last);

@@ -44,13 +44,16 @@ static int close_it(int fd)
 static int count_mount(const struct idm_mount_info *mount, void *data)
 {
 	++*(int *)data;
-	return mount->target && mount->fstype && mount->map_state <= IDM_MAP_UNREADABLE ? 0 : 1;
+	return IDM_HAS(mount, map) && mount->target && mount->fstype &&
+			       mount->map_state <= IDM_MAP_UNREADABLE
+		       ? 0
+		       : 1;
 }
 
 static int count_feature(const struct idm_feature_info *feature, void *data)
 {
 	++*(int *)data;
-	return feature->name[0] && feature->since[0] ? 0 : 1;
+	return IDM_HAS(feature, errnum) && feature->name[0] && feature->since[0] ? 0 : 1;
 }
 
 static void count_step(size_t done, size_t all, void *data)

@@ -11,6 +11,7 @@ static int collect(const struct idm_feature_info *f, void *data)
 
 	snprintf(text + used, 4096 - used, "%s %d\n", f->name, f->errnum);
 	assert_true(*f->name && *f->what && !strchr(f->what, '\n'));
+	assert_int_equal(f->size, sizeof(*f));
 	assert_int_equal(f->available, f->errnum == 0);
 	/* A kernel may have more than its number says, but not less; root may try it all. */
 	assert_int_equal(sscanf(f->since, "%u.%u", &since[0], &since[1]), 2);

@@ -105,6 +105,7 @@ int listing_keep(const struct idm_mount_info *mount, void *data)
 	struct listing *list = data;
 	struct idm_mount_info *m;
 
+	assert_int_equal(mount->size, sizeof(*mount));
 	list->mounts = reallocarray(list->mounts, list->n + 1, sizeof(*list->mounts));
 	assert_non_null(list->mounts);
 	m = &list->mounts[list->n++];
