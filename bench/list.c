@@ -33,7 +33,7 @@ static void put_mount(const char *source, const char *target, int userns)
 	struct idm_error err;
 	int tree = check_idm(idm_tree_open(AT_FDCWD, source, userns, NULL, &err), &err);
 
-	check_idm(idm_tree_attach(tree, AT_FDCWD, target, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+	check_idm(idm_tree_attach(tree, AT_FDCWD, target, NULL, &err), &err);
 	close(tree);
 }
 

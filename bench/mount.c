@@ -25,9 +25,9 @@ static void mount_by_library(int by)
 	struct idm_error err;
 	int tree = check_idm(idm_tree_open(AT_FDCWD, SOURCE, by, NULL, &err), &err);
 
-	check_idm(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+	check_idm(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), &err);
 	close(tree);
-	check_idm(idm_umount(TARGET, 0, &err), &err);
+	check_idm(idm_umount(AT_FDCWD, TARGET, 0, &err), &err);
 }
 
 static void ours(void)

@@ -49,9 +49,9 @@ static void ours_by(unsigned int flags)
 	o.n_lower = n_layers;
 	o.map = map;
 	tree = check_idm(idm_overlay_open(&o, &err), &err);
-	check_idm(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+	check_idm(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), &err);
 	close(tree);
-	check_idm(idm_umount(TARGET, 0, &err), &err);
+	check_idm(idm_umount(AT_FDCWD, TARGET, 0, &err), &err);
 }
 
 static void ours(void)

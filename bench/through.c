@@ -131,7 +131,7 @@ static void mount_by_library(const char *target, int userns)
 	struct idm_error err;
 	int tree = check_idm(idm_tree_open(AT_FDCWD, SHIFTED, userns, NULL, &err), &err);
 
-	check_idm(idm_tree_attach(tree, AT_FDCWD, target, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+	check_idm(idm_tree_attach(tree, AT_FDCWD, target, NULL, &err), &err);
 	close(tree);
 }
 

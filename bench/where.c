@@ -132,9 +132,9 @@ static void attach(int tree)
 {
 	struct idm_error err;
 
-	check_idm(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+	check_idm(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), &err);
 	close(tree);
-	check_idm(idm_umount(TARGET, 0, &err), &err);
+	check_idm(idm_umount(AT_FDCWD, TARGET, 0, &err), &err);
 }
 
 static void make_mount(void)
@@ -150,7 +150,7 @@ static void make_plan(void)
 	struct idm_error err;
 
 	check_idm(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
-	check_idm(idm_umount(TARGET, IDM_UMOUNT_LAZY, &err), &err);
+	check_idm(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_LAZY, &err), &err);
 }
 
 static void make_overlay(void)

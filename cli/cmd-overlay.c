@@ -162,6 +162,7 @@ static int mount_overlay(struct request *q, const char *target)
 	struct hardening hardening;
 	struct idm_overlay_options *o = &q->overlay;
 	struct idm_error err;
+	struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
 	int tree, r;
 
 	o->lower = q->layers.lower;
@@ -181,8 +182,9 @@ static int mount_overlay(struct request *q, const char *target)
 	tree = idm_overlay_open(o, &err);
 	if (tree < 0)
 		return report_error(&err);
-	r = idm_tree_attach(tree, AT_FDCWD, target, q->mkdir ? IDM_ATTACH_MKDIR : 0,
-			    q->words.propagation, &err);
+	attach.flags = q->mkdir ? IDM_ATTACH_MKDIR : 0;
+	attach.propagation = q->words.propagation;
+	r = idm_tree_attach(tree, AT_FDCWD, target, &attach, &err);
 	close(tree);
 	if (r < 0)
 		return report_error(&err);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+
 #include "command.h"
 #include "report.h"
 
@@ -28,7 +30,7 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; i < n; i++) {
 		struct idm_error err;
 
-		if (idm_umount(target[i], flags, &err) < 0)
+		if (idm_umount(AT_FDCWD, target[i], flags, &err) < 0)
 			status = report_error(&err);
 	}
 	return status;

@@ -48,15 +48,17 @@ static int open_tree_of(const struct mount_request *request, const struct words 
 
 static int attach(const struct mount_request *request, int tree, enum idm_propagation propagation)
 {
-	unsigned int flags = (request->mkdir ? IDM_ATTACH_MKDIR : 0) |
-			     (request->replace ? IDM_ATTACH_REPLACE : 0) |
-			     (request->root ? IDM_ATTACH_IN_ROOT : 0);
+	struct idm_attach_options options = IDM_ATTACH_OPTIONS_INIT;
 	int root = open_root(request->root), r;
 	struct idm_error err;
 
 	if (root == -1)
 		return FAILED;
-	r = idm_tree_attach(tree, root, request->target, flags, propagation, &err);
+	options.flags = (request->mkdir ? IDM_ATTACH_MKDIR : 0) |
+			(request->replace ? IDM_ATTACH_REPLACE : 0) |
+			(request->root ? IDM_ATTACH_IN_ROOT : 0);
+	options.propagation = propagation;
+	r = idm_tree_attach(tree, root, request->target, &options, &err);
 	if (root >= 0)
 		close(root);
 	return r < 0 ? report_error(&err) : DONE;

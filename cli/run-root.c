@@ -91,6 +91,7 @@ int run_new_filesystem(const char *type, const char *const *options, size_t n)
 static int make_upper(const struct run_request *q, struct idm_path *upper, struct idm_path *work)
 {
 	struct run_size_options size;
+	struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
 	const char *const options[] = { size.size, size.inodes };
 	struct idm_error err;
 	int tree, status = DONE;
@@ -98,7 +99,8 @@ static int make_upper(const struct run_request *q, struct idm_path *upper, struc
 	tree = run_new_filesystem("tmpfs", options, run_size_options(q, &size));
 	if (tree < 0)
 		return FAILED;
-	if (idm_tree_attach(tree, AT_FDCWD, PLACE, 0, IDM_PROPAGATION_PRIVATE, &err) < 0)
+	attach.propagation = IDM_PROPAGATION_PRIVATE;
+	if (idm_tree_attach(tree, AT_FDCWD, PLACE, &attach, &err) < 0)
 		status = report_error(&err);
 	else if (mkdirat(tree, "upper", 0755) < 0 || mkdirat(tree, "work", 0755) < 0 ||
 		 fchownat(tree, "upper", q->uid0, q->gid0, 0) < 0)
@@ -143,7 +145,7 @@ static int open_overlay(const struct run_request *q, int *tree)
 	status = *tree < 0 ? report_root_error(&err) : DONE;
 	if (q->ephemeral) {
 		close(upper.dirfd);
-		if (idm_umount(PLACE, IDM_UMOUNT_LAZY, &err) < 0)
+		if (idm_umount(AT_FDCWD, PLACE, IDM_UMOUNT_LAZY, &err) < 0)
 			status = report_error(&err);
 	}
 	return status;

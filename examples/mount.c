@@ -38,6 +38,7 @@ static int open_mapped(const struct idm_map *map, const char *source, struct idm
 
 static int mount_mapped(const char *text, const char *source, const char *target, struct idm_error *err)
 {
+	struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
 	struct idm_map *map;
 	int tree, r;
 
@@ -52,7 +53,8 @@ static int mount_mapped(const char *text, const char *source, const char *target
 		return tree;
 
 	/* The one step that can be seen. IDM_ATTACH_MKDIR creates the target if it is missing. */
-	r = idm_tree_attach(tree, AT_FDCWD, target, IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT, err);
+	attach.flags = IDM_ATTACH_MKDIR;
+	r = idm_tree_attach(tree, AT_FDCWD, target, &attach, err);
 	close(tree);
 	return r;
 }

@@ -47,6 +47,7 @@ static int open_overlay(const struct request *q, const struct idm_map *map, stru
 
 static int make_root(const struct request *q, struct idm_error *err)
 {
+	struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
 	struct idm_map *map;
 	int tree, r;
 
@@ -58,7 +59,8 @@ static int make_root(const struct request *q, struct idm_error *err)
 	idm_map_free(map);
 	if (tree < 0)
 		return tree;
-	r = idm_tree_attach(tree, AT_FDCWD, q->target, IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT, err);
+	attach.flags = IDM_ATTACH_MKDIR;
+	r = idm_tree_attach(tree, AT_FDCWD, q->target, &attach, err);
 	close(tree);
 	return r;
 }

@@ -15,7 +15,7 @@
  *   if (idm_map_parse(map, "0:100000:65536", 0, &err) < 0 ||
  *       (userns = idm_userns_open(map, 0, &err)) < 0 ||
  *       (tree = idm_tree_open(AT_FDCWD, "/srv/image", userns, NULL, &err)) < 0 ||
- *       idm_tree_attach(tree, AT_FDCWD, "/run/box/root", 0, IDM_PROPAGATION_DEFAULT, &err) < 0)
+ *       idm_tree_attach(tree, AT_FDCWD, "/run/box/root", NULL, &err) < 0)
  *           fprintf(stderr, "%s\n", err.message);
  *
  * Conventions that hold for every function here:
@@ -579,12 +579,24 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 #define IDM_ATTACH_IN_ROOT 0x100000U /* dirfd is a root that nothing in the target leads out of */
 #define IDM_ATTACH_FOLLOW 0x200000U  /* the target may be a symbolic link */
 
+/* Options of idm_tree_attach(). Initialise with IDM_ATTACH_OPTIONS_INIT. */
+struct idm_attach_options {
+	size_t size;                      /* sizeof(struct idm_attach_options) */
+	unsigned int flags;               /* IDM_ATTACH_* */
+	enum idm_propagation propagation; /* of the attached mount */
+};
+#ifdef __cplusplus /* has designators from C++20 on only */
+#define IDM_ATTACH_OPTIONS_INIT { sizeof(struct idm_attach_options), 0, IDM_PROPAGATION_DEFAULT }
+#else
+#define IDM_ATTACH_OPTIONS_INIT { .size = sizeof(struct idm_attach_options) }
+#endif
+
 /*
  * Makes a tree visible at `target`, as the last step and in one system call; the tree's descriptor
  * then refers to the attached mount and may be closed. A tree that is attached already is moved.
  * `dirfd` and `target` as in openat(2); with IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below
- * dirfd. `propagation` is given to the mount after attaching, which a target below a shared mount makes
- * necessary; DEFAULT leaves it. Peers of a shared mount have a copy of the tree all the same, and would keep
+ * dirfd. options->propagation is given to the mount after attaching, which a target below a shared mount
+ * makes necessary; DEFAULT leaves it. `options` may be NULL. Peers of a shared mount have a copy of the tree all the same, and would keep
  * those of mounts below it for good: that is refused.
  *
  * With IDM_ATTACH_REPLACE the tree is put beneath the mount at the target, which is then detached
@@ -600,11 +612,11 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
  * shared mount, IDM_ATTACH_REPLACE of something that is no mount point or may not be replaced, an
  * unknown flag; below a shared mount, another propagation than that for a replacement, or a tree with mounts
  * below it. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
- * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. What IDM_ATTACH_MKDIR made is removed again.
+ * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. -E2BIG: options of a newer library. What IDM_ATTACH_MKDIR made is removed again.
  * Thread-safe.
  */
-int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
-		    enum idm_propagation propagation, struct idm_error *err);
+int idm_tree_attach(int tree_fd, int dirfd, const char *target,
+		    const struct idm_attach_options *options, struct idm_error *err);
 
 /* Bits 8 to 15. */
 #define IDM_UMOUNT_RECURSIVE 0x100U /* also every mount below, the deepest first */
@@ -612,7 +624,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 #define IDM_UMOUNT_FOLLOW 0x400U    /* the target may be a symbolic link */
 
 /*
- * Unmounts the top mount at `target`. IDM_UMOUNT_RECURSIVE without LAZY is not one step: it stops at
+ * Unmounts the top mount at `target`; `dirfd` and `target` as in openat(2). IDM_UMOUNT_RECURSIVE without LAZY is not one step: it stops at
  * the first mount that is busy, with those already gone left gone; err names it.
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
@@ -620,7 +632,19 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
  * idm_tree_attach(). -EXDEV: another mount came to be at the place of one meanwhile (with
  * IDM_UMOUNT_RECURSIVE, or a target that ends in a slash, "." or ".."). -ENOENT, -EPERM. Thread-safe.
  */
-int idm_umount(const char *target, unsigned int flags, struct idm_error *err);
+int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_error *err);
+
+/*
+ * Unmounts the mount whose root `mount_fd` is, such as the tree that idm_tree_attach() attached, with all
+ * mounts below it. Finds a mount that was moved. Never unmounts another one. The descriptor keeps its mount
+ * busy, so `flags` has to be IDM_UMOUNT_LAZY.
+ *
+ * Requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
+ * -EBUSY: another mount covers it. -EINVAL: other flags, a descriptor that is not the root of a mount, a
+ * mount that is attached nowhere below the caller's root directory, or locked by another user namespace.
+ * -EBADF, -EPERM, -ENOMEM. Thread-safe.
+ */
+int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
 
 /* ---- overlays -------------------------------------------------------------------------------- */
 

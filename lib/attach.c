@@ -313,22 +313,32 @@ static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int
 	       idm_sys_move_mount(tree_fd, ".", dirfd, target, MOVE_MOUNT_T_AUTOMOUNTS | follow) == 0;
 }
 
-int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
-		    enum idm_propagation propagation, struct idm_error *err)
+/* The options as they are used: all there, checked. */
+static int take_options(struct idm_attach_options *own, const struct idm_attach_options *options,
+			const char *target, struct idm_error *err)
 {
-	HOLD_CANCEL;
+	int r;
+
+	*own = (struct idm_attach_options)IDM_ATTACH_OPTIONS_INIT;
+	r = idm_take_options(own, sizeof(*own), options, step_attach, err);
+	if (r < 0)
+		return r;
+	r = idm_check_flags(own->flags, ATTACH_FLAGS, step_attach, target, err);
+	if (r < 0)
+		return r;
+	if ((unsigned int)own->propagation > IDM_PROPAGATION_UNBINDABLE)
+		return idm_fail(err, -EINVAL, step_attach, target, "unknown propagation %d",
+				own->propagation);
+	return idm_refuse_old_kernel(target, err);
+}
+
+static int attach_at(int tree_fd, int dirfd, const char *target, unsigned int flags,
+		     enum idm_propagation propagation, struct idm_error *err)
+{
 	struct idm_target t = { 0 };
 	mode_t type;
-	int r = idm_check_flags(flags, ATTACH_FLAGS, step_attach, target, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	if ((unsigned int)propagation > IDM_PROPAGATION_UNBINDABLE)
-		return idm_fail(err, -EINVAL, step_attach, target, "unknown propagation %d",
-				propagation);
-	r = idm_refuse_old_kernel(target, err);
-	if (r < 0)
-		return r;
 	if (put_at_path(tree_fd, dirfd, target, flags, propagation))
 		return propagate(tree_fd, target, propagation, err);
 	r = idm_file_type(tree_fd, &type);
@@ -345,4 +355,14 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 		idm_target_unmake(&t);
 	idm_target_close(&t);
 	return r;
+}
+
+int idm_tree_attach(int tree_fd, int dirfd, const char *target, const struct idm_attach_options *options,
+		    struct idm_error *err)
+{
+	HOLD_CANCEL;
+	struct idm_attach_options o;
+	int r = take_options(&o, options, target, err);
+
+	return r < 0 ? r : attach_at(tree_fd, dirfd, target, o.flags, o.propagation, err);
 }

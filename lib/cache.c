@@ -56,17 +56,16 @@ static uint64_t hash(const struct idm_map *map)
 int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	static const char step[] = "make cache";
 	pthread_rwlockattr_t fair;
 	struct idm_userns_cache *c;
 
 	*cache = NULL;
 	if (max < 1 || max > 65536)
-		return idm_fail(err, -EINVAL, step, NULL, "expected 1 to 65536 namespaces, got %zu",
+		return idm_fail(err, -EINVAL, step_cache, NULL, "expected 1 to 65536 namespaces, got %zu",
 				max);
 	c = calloc(1, sizeof(*c));
 	if (!c)
-		return idm_fail(err, -ENOMEM, step, NULL, NULL);
+		return idm_fail(err, -ENOMEM, step_cache, NULL, NULL);
 	/* Else those who read could keep those who make from it for ever. */
 	pthread_rwlockattr_init(&fair);
 #ifdef __GLIBC__ /* with musl there are the commands alone, of one thread */

@@ -2,6 +2,7 @@
 #include "detach.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,12 +90,15 @@ static int check(int dirfd, const char *name, uint64_t id)
 }
 
 /* By the directory that it is in, which stays what it is, wherever it is moved. */
-static int unmount_in(int dirfd, const char *name, int flags)
+int idm_unmount_at(int dirfd, const char *target, int flags)
 {
-	struct from_inside there = { dirfd, name, flags };
+	struct from_inside there = { dirfd, target, flags };
 
-	return idm_can_unmount_fd(dirfd) ? idm_sys_umount(path_of(dirfd, name).text, flags)
-					 : idm_errand(unmount_from_inside, &there);
+	if (dirfd == AT_FDCWD || *target == '/')
+		return idm_sys_umount(target, flags);
+	return strlen(target) <= NAME_MAX && idm_can_unmount_fd(dirfd)
+		       ? idm_sys_umount(path_of(dirfd, target).text, flags)
+		       : idm_errand(unmount_from_inside, &there);
 }
 
 /*
@@ -102,7 +106,7 @@ static int unmount_in(int dirfd, const char *name, int flags)
  * the name in that leads to the mount that was found there, and to nothing else that others can put
  * there; all that is above can be exchanged at will.
  */
-int idm_unmount_exactly(const char *target, uint64_t id, int flags)
+int idm_unmount_exactly(int dirfd, const char *target, uint64_t id, int flags)
 {
 	const char *slash = strrchr(target, '/');
 	AUTO_FREE char *above = NULL;
@@ -111,13 +115,13 @@ int idm_unmount_exactly(const char *target, uint64_t id, int flags)
 
 	flags |= UMOUNT_NOFOLLOW;
 	if (!slash || !slash[1]) { /* "/", on the way to which nothing is */
-		r = check(AT_FDCWD, target, id);
-		return r < 0 ? r : idm_sys_umount(target, flags);
+		r = check(dirfd, target, id);
+		return r < 0 ? r : idm_unmount_at(dirfd, target, flags);
 	}
 	above = strndup(target, slash == target ? 1 : (size_t)(slash - target));
 	if (!above)
 		return -ENOMEM;
-	parent = idm_sys_openat(AT_FDCWD, above, O_PATH | O_DIRECTORY, 0);
+	parent = idm_sys_openat(dirfd, above, O_PATH | O_DIRECTORY, 0);
 	r = parent < 0 ? parent : check(parent, slash + 1, id);
-	return r < 0 ? r : unmount_in(parent, slash + 1, flags);
+	return r < 0 ? r : idm_unmount_at(parent, slash + 1, flags);
 }

@@ -17,9 +17,13 @@ bool idm_can_unmount_fd(int fd);
 int idm_take_away(int tree_fd);
 
 /*
- * The mount of this id (as it is listed), if it is on top at `target`, which is a whole path without
- * links. -EXDEV: another mount is there. Else 0 or -errno; links are not followed as the last component.
+ * The mount of this id (as it is listed), if it is on top at `target` (relative to dirfd), which is a
+ * path without links. -EXDEV: another mount is there. Else 0 or -errno; links are not followed as the
+ * last component.
  */
-int idm_unmount_exactly(const char *target, uint64_t id, int flags);
+int idm_unmount_exactly(int dirfd, const char *target, uint64_t id, int flags);
+
+/* umount2(2) of what `target` leads to from a directory. */
+int idm_unmount_at(int dirfd, const char *target, int flags);
 
 #endif

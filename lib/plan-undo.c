@@ -423,7 +423,7 @@ static int why_not_unmounted(int code, const struct node *node, struct idm_error
 
 static int try_unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
 {
-	int r = idm_unmount_exactly(node->target, node->id,
+	int r = idm_unmount_exactly(AT_FDCWD, node->target, node->id,
 				    u->flags & IDM_PLAN_UNDO_LAZY ? MNT_DETACH : 0);
 
 	if (r == -EXDEV)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,15 +16,15 @@
 
 static const enum idm_error_step step_umount = IDM_STEP_UNMOUNT;
 
-static bool is_link(const char *target)
+static bool is_link(int dirfd, const char *target)
 {
-	AUTO_CLOSE int fd = idm_open_nofollow(AT_FDCWD, target, O_PATH, 0);
+	AUTO_CLOSE int fd = idm_open_nofollow(dirfd, target, O_PATH, 0);
 	struct stat st;
 
 	return fd >= 0 && idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISLNK(st.st_mode);
 }
 
-static int explain(int code, const char *target, struct idm_error *err)
+static int explain(int code, int dirfd, const char *target, struct idm_error *err)
 {
 	switch (code) {
 	case -EBUSY:
@@ -34,7 +35,7 @@ static int explain(int code, const char *target, struct idm_error *err)
 			 target);
 		return code;
 	case -EINVAL:
-		if (is_link(target)) {
+		if (is_link(dirfd, target)) {
 			idm_fail(err, -ELOOP, step_umount, target, "the target is a symbolic link");
 			idm_hint(err, "name the place that it points to");
 			return -ELOOP;
@@ -81,15 +82,16 @@ static int collect(const struct idm_mount_info *mount, void *data)
 	return new->target ? 0 : -ENOMEM;
 }
 
-/* `name` is how the caller knows it. */
-static int unmount_node(const struct node *node, const char *name, int flags, struct idm_error *err)
+/* `name` is how the caller knows it, from dirfd. */
+static int unmount_node(const struct node *node, int dirfd, const char *name, int flags,
+			struct idm_error *err)
 {
 	/* What is not below our root directory has no other path. */
-	int r = idm_unmount_exactly(*node->target ? node->target : name, node->id, flags);
+	int r = idm_unmount_exactly(dirfd, *node->target ? node->target : name, node->id, flags);
 
 	if (r == -EXDEV)
 		return idm_fail(err, r, step_umount, name, "another mount is there by now");
-	return r < 0 ? explain(r, name, err) : 0;
+	return r < 0 ? explain(r, dirfd, name, err) : 0;
 }
 
 static int fail_open(int code, const char *target, unsigned int flags, struct idm_error *err)
@@ -102,10 +104,11 @@ static int fail_open(int code, const char *target, unsigned int flags, struct id
 }
 
 /* The mount at the target. Nothing is open afterwards: it would keep the mount busy. */
-static int find_top(const char *target, unsigned int flags, struct nodes *top, struct idm_error *err)
+static int find_top(int dirfd, const char *target, unsigned int flags, struct nodes *top,
+		    struct idm_error *err)
 {
-	AUTO_CLOSE int fd = flags & IDM_UMOUNT_FOLLOW ? idm_sys_openat(AT_FDCWD, target, O_PATH, 0)
-						      : idm_open_nofollow(AT_FDCWD, target, O_PATH, 0);
+	AUTO_CLOSE int fd = flags & IDM_UMOUNT_FOLLOW ? idm_sys_openat(dirfd, target, O_PATH, 0)
+						      : idm_open_nofollow(dirfd, target, O_PATH, 0);
 	int r;
 
 	if (fd < 0)
@@ -115,7 +118,7 @@ static int find_top(const char *target, unsigned int flags, struct nodes *top, s
 	if (r < 0)
 		return idm_fail(err, r, step_umount, target, NULL);
 	if (r == 0)
-		return explain(-EINVAL, target, err);
+		return explain(-EINVAL, dirfd, target, err);
 	r = idm_list_path(fd, "", collect, top, err);
 	if (r == -ENOMEM) /* perhaps our own */
 		idm_fail(err, r, step_umount, target, NULL);
@@ -125,26 +128,28 @@ static int find_top(const char *target, unsigned int flags, struct nodes *top, s
 /* ---- one ---- */
 
 /* Where umount2(2) would follow a link in spite of UMOUNT_NOFOLLOW. */
-static int unmount_found(const char *target, unsigned int flags, struct idm_error *err)
+static int unmount_found(int dirfd, const char *target, unsigned int flags, struct idm_error *err)
 {
 	struct nodes top = { 0 };
-	int r = find_top(target, flags, &top, err);
+	int r = find_top(dirfd, target, flags, &top, err);
 
 	if (r == 0)
-		r = unmount_node(&top.v[0], target, flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0, err);
+		r = unmount_node(&top.v[0], dirfd, target, flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0,
+				 err);
 	free_nodes(&top);
 	return r;
 }
 
-static int unmount_one(const char *target, unsigned int flags, struct idm_error *err)
+static int unmount_one(int dirfd, const char *target, unsigned int flags, struct idm_error *err)
 {
 	int r;
 
 	if (!(flags & IDM_UMOUNT_FOLLOW) && !idm_ends_in_name(target))
-		return unmount_found(target, flags, err);
-	r = idm_sys_umount(target, (flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0) |
-					   (flags & IDM_UMOUNT_FOLLOW ? 0 : UMOUNT_NOFOLLOW));
-	return r < 0 ? explain(r, target, err) : 0;
+		return unmount_found(dirfd, target, flags, err);
+	r = idm_unmount_at(dirfd, target,
+			   (flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0) |
+				   (flags & IDM_UMOUNT_FOLLOW ? 0 : UMOUNT_NOFOLLOW));
+	return r < 0 ? explain(r, dirfd, target, err) : 0;
 }
 
 /* ---- recursively ---- */
@@ -158,15 +163,15 @@ static int unmount_below(const struct nodes *all, uint64_t id, struct idm_error 
 			continue;
 		r = unmount_below(all, all->v[i].id, err);
 		if (r == 0)
-			r = unmount_node(&all->v[i], all->v[i].target, 0, err);
+			r = unmount_node(&all->v[i], AT_FDCWD, all->v[i].target, 0, err);
 	}
 	return r;
 }
 
-static int unmount_recursive(const char *target, unsigned int flags, struct idm_error *err)
+static int unmount_recursive(int dirfd, const char *target, unsigned int flags, struct idm_error *err)
 {
 	struct nodes top = { 0 }, all = { 0 };
-	int r = find_top(target, flags, &top, err);
+	int r = find_top(dirfd, target, flags, &top, err);
 
 	if (r == 0) {
 		r = idm_list(IDM_LIST_UNMAPPED, collect, &all, err);
@@ -176,13 +181,13 @@ static int unmount_recursive(const char *target, unsigned int flags, struct idm_
 	if (r == 0)
 		r = unmount_below(&all, top.v[0].id, err);
 	if (r == 0)
-		r = unmount_node(&top.v[0], target, 0, err);
+		r = unmount_node(&top.v[0], dirfd, target, 0, err);
 	free_nodes(&top);
 	free_nodes(&all);
 	return r;
 }
 
-int idm_umount(const char *target, unsigned int flags, struct idm_error *err)
+int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	const unsigned int known = IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY | IDM_UMOUNT_FOLLOW;
@@ -192,6 +197,62 @@ int idm_umount(const char *target, unsigned int flags, struct idm_error *err)
 		return r;
 	/* A lazy one takes everything below with it, in one step. */
 	if (flags & IDM_UMOUNT_RECURSIVE && !(flags & IDM_UMOUNT_LAZY))
-		return unmount_recursive(target, flags, err);
-	return unmount_one(target, flags, err);
+		return unmount_recursive(dirfd, target, flags, err);
+	return unmount_one(dirfd, target, flags, err);
+}
+
+/* ---- by descriptor ---- */
+
+static int explain_fd(int code, int fd, struct idm_error *err)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "descriptor %d", fd);
+	switch (code) {
+	case -EINVAL:
+		return idm_fail(err, code, step_umount, name,
+				"it is not on the root of a mount of this mount namespace, or another "
+				"user namespace locked that");
+	case -ENOENT:
+		return idm_fail(err, -EINVAL, step_umount, name,
+				"the mount is attached nowhere below this root directory");
+	case -EXDEV:
+		return idm_fail(err, -EBUSY, step_umount, name, "another mount covers it");
+	case -EPERM:
+	case -ENOSYS:
+		return idm_why_umount_refused(code, step_umount, name, err);
+	default:
+		return idm_fail(err, code, step_umount, name, NULL);
+	}
+}
+
+/* By its id: a path, also one by /proc, leads to what covers the mount. */
+static int unmount_root(int fd)
+{
+	struct nodes node = { 0 };
+	int r = idm_is_mount_point(fd);
+
+	if (r <= 0)
+		return r < 0 ? r : -EINVAL;
+	r = idm_list_path(fd, "", collect, &node, NULL);
+	if (r == 0 && *node.v[0].target)
+		r = idm_unmount_exactly(AT_FDCWD, node.v[0].target, node.v[0].id, MNT_DETACH);
+	else if (r == 0)
+		r = -ENOENT;
+	free_nodes(&node);
+	return r;
+}
+
+int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err)
+{
+	HOLD_CANCEL;
+	int r;
+
+	if (flags & ~(unsigned int)IDM_UMOUNT_LAZY)
+		return idm_fail(err, -EINVAL, step_umount, NULL, "unknown flags 0x%x", flags);
+	if (!flags)
+		return idm_fail(err, -EINVAL, step_umount, NULL,
+				"the descriptor keeps the mount busy: IDM_UMOUNT_LAZY is required");
+	r = unmount_root(mount_fd);
+	return r < 0 ? explain_fd(r, mount_fd, err) : 0;
 }

@@ -136,7 +136,7 @@ def incompatible(old, new_text):
 HARM = {
     "a function is gone": (r"const char \*idm_version\(void\);", ""),
     "a function gives something else": (r"const char \*idm_version", "char *idm_version"),
-    "an argument has another type": (r"(int idm_umount\(const char \*target, )unsigned int", r"\1uint64_t"),
+    "an argument has another type": (r"(int idm_umount\(int dirfd, const char \*target, )unsigned int", r"\1uint64_t"),
     "an argument more": (r"(int idm_map_check\(const struct idm_map \*map, )", r"\1int more, "),
     "a callback is called otherwise": (r"(\(\*each\)\(const struct idm_feature_info \*)feature, void \*data",
                                        r"\1feature"),

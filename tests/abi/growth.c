@@ -38,6 +38,18 @@ static int open_tree(void *options, struct idm_error *err)
 	return done(idm_tree_open(AT_FDCWD, SCRATCH, -1, options, err));
 }
 
+static int attach_tree(void *options, struct idm_error *err)
+{
+	int tree = idm_tree_open(AT_FDCWD, SCRATCH "/b", -1, NULL, err), r;
+
+	assert_ok(tree, err);
+	r = idm_tree_attach(tree, AT_FDCWD, SCRATCH "/a", options, err);
+	if (r == 0)
+		assert_ok(idm_umount_fd(tree, IDM_UMOUNT_LAZY, err), err);
+	close(tree);
+	return r;
+}
+
 static int open_overlay(void *options, struct idm_error *err)
 {
 	return done(idm_overlay_open(options, err));
@@ -102,6 +114,7 @@ static const struct idm_path layers[] = { { AT_FDCWD, SCRATCH "/a" }, { AT_FDCWD
 static const char *const argv[] = { "true", NULL };
 
 static const struct idm_tree_options tree_options = IDM_TREE_OPTIONS_INIT;
+static const struct idm_attach_options attach_options = IDM_ATTACH_OPTIONS_INIT;
 static struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;
 static struct idm_plan_add_options plan_mount = IDM_PLAN_ADD_OPTIONS_INIT;
 static const struct idm_plan_read_options plan_text = IDM_PLAN_READ_OPTIONS_INIT;
@@ -122,6 +135,7 @@ static const struct growing {
 	int (*call)(void *options, struct idm_error *err);
 } all[] = {
 	{ "idm_tree_options", &tree_options, sizeof(tree_options), sizeof(size_t), open_tree },
+	{ "idm_attach_options", &attach_options, sizeof(attach_options), sizeof(size_t), attach_tree },
 	{ "idm_overlay_options", &overlay, sizeof(overlay), UP_TO(idm_overlay_options, n_lower),
 	  open_overlay },
 	{ "idm_plan_add_options", &plan_mount, sizeof(plan_mount), UP_TO(idm_plan_add_options, source),

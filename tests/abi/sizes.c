@@ -24,6 +24,18 @@ TEST(error)
 	assert_int_equal(sizeof(struct idm_error_range), 4);
 }
 
+TEST(attach_options)
+{
+	size_t word = sizeof(size_t);
+
+	assert_at(struct idm_attach_options, size, 0);
+	assert_at(struct idm_attach_options, flags, word);
+	assert_at(struct idm_attach_options, propagation, word + 4);
+	assert_true(sizeof(struct idm_attach_options) >= word + 8);
+	assert_int_equal(((struct idm_attach_options)IDM_ATTACH_OPTIONS_INIT).size,
+			 sizeof(struct idm_attach_options));
+}
+
 TEST(entry)
 {
 	assert_at(struct idm_entry, disk, 0);

@@ -236,7 +236,7 @@ names()
 	local page prototype header text
 
 	header=$(header)
-	[[ $header == *'int idm_umount(const char *target, unsigned int flags, struct idm_error *err);'* ]]
+	[[ $header == *'int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_error *err);'* ]]
 	for page in $(c_pages); do
 		while read -r prototype; do
 			echo "$page: $prototype"

@@ -114,6 +114,12 @@ void skip_test(const char *format, ...) __attribute__((format(printf, 1, 2), nor
 void need_root(void);
 void need_command(const char *name);
 
+/* The options of idm_tree_attach(). */
+#define ATTACH(flags_, propagation_)                                                    \
+	(&(const struct idm_attach_options){ .size = sizeof(struct idm_attach_options), \
+					     .flags = (flags_),                         \
+					     .propagation = (propagation_) })
+
 /* PART(err, reason): that part of the message, as a string. The next three uses in this thread leave it.
  */
 #define PART(err, part) part_of(&(err), (err).part)

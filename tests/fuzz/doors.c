@@ -26,9 +26,9 @@
 DOOR(idm_userns_open, NULL, const struct idm_map *map, unsigned int flags)
 DOOR(idm_tree_open, path, int dirfd, const char *path, int userns,
      const struct idm_tree_options *options)
-DOOR(idm_tree_attach, target, int tree, int dirfd, const char *target, unsigned int flags,
-     enum idm_propagation propagation)
-DOOR(idm_umount, target, const char *target, unsigned int flags)
+DOOR(idm_tree_attach, target, int tree, int dirfd, const char *target,
+     const struct idm_attach_options *options)
+DOOR(idm_umount, target, int dirfd, const char *target, unsigned int flags)
 DOOR(idm_overlay_open, NULL, const struct idm_overlay_options *overlay)
 DOOR(idm_plan_apply, target, const struct idm_plan *plan, int dirfd, const char *target,
      const struct idm_plan_apply_options *options)

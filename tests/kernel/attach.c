@@ -24,14 +24,14 @@ static int enter(void)
 	return tree_of(SOURCE, "1000:5,1001:6");
 }
 
-#define assert_refused(tree, dirfd, target, flags, code, subject, step, reason)                      \
-	do {                                                                                         \
-		struct snapshot *before_ = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);             \
-		struct idm_error err_;                                                               \
-		assert_error(                                                                        \
-			idm_tree_attach(tree, dirfd, target, flags, IDM_PROPAGATION_DEFAULT, &err_), \
-			code, &err_, subject, step, reason);                                         \
-		snapshot_assert_same(before_);                                                       \
+#define assert_refused(tree, dirfd, target, flags, code, subject, step, reason)              \
+	do {                                                                                 \
+		struct snapshot *before_ = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);     \
+		struct idm_error err_;                                                       \
+		assert_error(idm_tree_attach(tree, dirfd, target,                            \
+					     ATTACH(flags, IDM_PROPAGATION_DEFAULT), &err_), \
+			     code, &err_, subject, step, reason);                            \
+		snapshot_assert_same(before_);                                               \
 	} while (0)
 
 TEST(refusals_name_the_target_and_leave_all_as_it_was)
@@ -123,18 +123,18 @@ TEST(what_is_no_link_may_be_spelt_in_any_way)
 		/* A link on the way is none of these, but with ".." at the end nothing may be one. */
 		snprintf(path, sizeof(path), SCRATCH "/%s/data%s",
 			 i % 2 && !strstr(behind, "..") ? "way" : "home", behind);
-		assert_ok(idm_tree_attach(tree, AT_FDCWD, path, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+		assert_ok(idm_tree_attach(tree, AT_FDCWD, path, NULL, &err), &err);
 		assert_owner(SCRATCH "/home/data/file", 5, 6);
-		assert_ok(idm_umount(SCRATCH "/home/data", IDM_UMOUNT_LAZY, &err), &err);
+		assert_ok(idm_umount(AT_FDCWD, SCRATCH "/home/data", IDM_UMOUNT_LAZY, &err), &err);
 	}
 	where = (int)must(open(SCRATCH "/home/data", O_PATH | O_CLOEXEC));
 	for (size_t i = 0; i < 3; i++) {
 		static const char *const dots[] = { ".", "./", "inside/.." };
 		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
 
-		assert_ok(idm_tree_attach(tree, where, dots[i], 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+		assert_ok(idm_tree_attach(tree, where, dots[i], NULL, &err), &err);
 		assert_owner(SCRATCH "/home/data/file", 5, 6);
-		assert_ok(idm_umount(SCRATCH "/home/data", IDM_UMOUNT_LAZY, &err), &err);
+		assert_ok(idm_umount(AT_FDCWD, SCRATCH "/home/data", IDM_UMOUNT_LAZY, &err), &err);
 	}
 }
 
@@ -155,8 +155,8 @@ TEST(a_link_is_followed_when_told)
 	struct idm_error err;
 
 	must(symlink("target", SCRATCH "/link"));
-	assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/link", IDM_ATTACH_FOLLOW,
-				  IDM_PROPAGATION_DEFAULT, &err),
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/link",
+				  ATTACH(IDM_ATTACH_FOLLOW, IDM_PROPAGATION_DEFAULT), &err),
 		  &err);
 	assert_owner(TARGET "/file", 5, 6);
 }
@@ -219,12 +219,12 @@ TEST(a_missing_target_is_created)
 	struct idm_error err;
 	struct stat st;
 
-	assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/a//b/./c/", IDM_ATTACH_MKDIR,
-				  IDM_PROPAGATION_DEFAULT, &err),
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/a//b/./c/",
+				  ATTACH(IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT), &err),
 		  &err);
 	assert_owner(SCRATCH "/a/b/c/file", 5, 6);
-	assert_ok(idm_tree_attach(file, AT_FDCWD, SCRATCH "/x/y", IDM_ATTACH_MKDIR,
-				  IDM_PROPAGATION_DEFAULT, &err),
+	assert_ok(idm_tree_attach(file, AT_FDCWD, SCRATCH "/x/y",
+				  ATTACH(IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT), &err),
 		  &err);
 	assert_owner(SCRATCH "/x/y", 5, 6);
 	do_umount(SCRATCH "/x/y");
@@ -253,8 +253,8 @@ TEST(the_callers_umask_counts)
 	struct stat st;
 
 	umask(077);
-	assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/a/b", IDM_ATTACH_MKDIR,
-				  IDM_PROPAGATION_DEFAULT, &err),
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/a/b",
+				  ATTACH(IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT), &err),
 		  &err);
 	must(stat(SCRATCH "/a", &st));
 	assert_int_equal(st.st_mode & 0777, 0700);
@@ -283,7 +283,8 @@ TEST(nothing_leads_out_of_a_root)
 		       "absolute", "create target", "leads nowhere");
 	/* ".." at the top stays at the top, as in every root directory. */
 	assert_ok(idm_tree_attach(tree, root, "../../../etc/../deep/er",
-				  IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT, &err),
+				  ATTACH(IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT),
+				  &err),
 		  &err);
 	assert_owner(SCRATCH "/root/deep/er/file", 5, 6);
 	assert_int_equal(rmdir(SCRATCH "/outside"), 0); /* empty, and not a mount point */
@@ -298,8 +299,9 @@ TEST(links_inside_a_root_are_followed_inside)
 	scratch_dir(SCRATCH "/root/var");
 	must(symlink("/run", SCRATCH "/root/var/run"));
 	root = (int)must(open(SCRATCH "/root", O_PATH | O_CLOEXEC));
-	assert_ok(idm_tree_attach(tree, root, "/var/run/box/data", IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR,
-				  IDM_PROPAGATION_DEFAULT, &err),
+	assert_ok(idm_tree_attach(tree, root, "/var/run/box/data",
+				  ATTACH(IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT),
+				  &err),
 		  &err);
 	assert_owner(SCRATCH "/root/run/box/data/file", 5, 6);
 }
@@ -336,16 +338,16 @@ TEST(a_hostile_root_leads_nobody_out)
 	for (int i = 0; i < 3000; i++) {
 		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
 
-		if (idm_tree_attach(tree, root, "way/point", IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT,
-				    NULL) < 0)
+		if (idm_tree_attach(tree, root, "way/point",
+				    ATTACH(IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT), NULL) < 0)
 			continue;
 		inside++;
 		must(faccessat(tree, "file", F_OK, 0));
 		assert_int_equal(access(SCRATCH "/outside/point/file", F_OK), -1);
 		if (access(SCRATCH "/root/way/point/file", F_OK) == 0)
-			idm_umount(SCRATCH "/root/way/point", IDM_UMOUNT_LAZY, NULL);
+			idm_umount(AT_FDCWD, SCRATCH "/root/way/point", IDM_UMOUNT_LAZY, NULL);
 		else
-			idm_umount(SCRATCH "/root/other/point", IDM_UMOUNT_LAZY, NULL);
+			idm_umount(AT_FDCWD, SCRATCH "/root/other/point", IDM_UMOUNT_LAZY, NULL);
 	}
 	swapper.stop = true;
 	pthread_join(thread, NULL);
@@ -370,8 +372,8 @@ TEST(renames_elsewhere_do_not_disturb)
 	for (int i = 0; i < 1000; i++) {
 		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
 
-		assert_ok(idm_tree_attach(tree, root, "etc/deeper/../../etc/deeper", IDM_ATTACH_IN_ROOT,
-					  IDM_PROPAGATION_DEFAULT, &err),
+		assert_ok(idm_tree_attach(tree, root, "etc/deeper/../../etc/deeper",
+					  ATTACH(IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT), &err),
 			  &err);
 		do_umount(TARGET "/etc/deeper");
 	}
@@ -407,8 +409,8 @@ TEST(a_mount_on_the_way_goes_meanwhile)
 	assert_int_equal(pthread_create(&thread, NULL, mount_in_turn, &swapper), 0);
 	for (int i = 0; i < 20000; i++) {
 		/* A directory cannot be attached to a file: it is refused either way. */
-		int r = idm_tree_attach(tree, root, "way/deep/file", IDM_ATTACH_IN_ROOT,
-					IDM_PROPAGATION_DEFAULT, NULL);
+		int r = idm_tree_attach(tree, root, "way/deep/file",
+					ATTACH(IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT), NULL);
 
 		if (r != -ENOENT)
 			assert_int_equal(r, -ENOTDIR);
@@ -468,8 +470,8 @@ TEST_SINCE(6, 5, replacing_is_refused, replacing_leaves_no_moment_without_a_moun
 	for (int i = 0; i < 500; i++) {
 		AUTO_FD int tree = tree_of(SOURCE, i % 2 ? "1000:5,1001:6" : "1000:50,1001:60");
 
-		assert_ok(idm_tree_attach(tree, AT_FDCWD, TARGET, IDM_ATTACH_REPLACE,
-					  IDM_PROPAGATION_DEFAULT, &err),
+		assert_ok(idm_tree_attach(tree, AT_FDCWD, TARGET,
+					  ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), &err),
 			  &err);
 		assert_owner(TARGET "/file", i % 2 ? 5 : 50, i % 2 ? 6 : 60);
 	}
@@ -479,7 +481,7 @@ TEST_SINCE(6, 5, replacing_is_refused, replacing_leaves_no_moment_without_a_moun
 	assert_int_equal(watcher.missing, 0);
 	snapshot_assert_same(before);
 	/* One mount, not a pile of them. */
-	assert_ok(idm_umount(TARGET, 0, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, TARGET, 0, &err), &err);
 	assert_int_equal(access(TARGET "/file", F_OK), -1);
 }
 
@@ -490,9 +492,11 @@ TEST_SINCE(6, 5, replacing_is_refused, replacing_by_descriptor_and_below_a_root)
 
 	mount_mapped(SOURCE, TARGET, "1000:7,1001:8");
 	root = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
-	assert_ok(idm_tree_attach(tree, root, "target", IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT,
-				  IDM_PROPAGATION_DEFAULT, &err),
-		  &err);
+	assert_ok(
+		idm_tree_attach(tree, root, "target",
+				ATTACH(IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT),
+				&err),
+		&err);
 	assert_owner(TARGET "/file", 5, 6);
 	do_umount(TARGET);
 	assert_int_equal(access(TARGET "/file", F_OK), -1);
@@ -533,7 +537,8 @@ TEST(below_a_shared_mount_the_wish_is_met_after_attaching)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
 
-		assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point", 0, all[i], &err),
+		assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point", ATTACH(0, all[i]),
+					  &err),
 			  &err);
 		/* A slave without a master is a private mount. */
 		assert_int_equal(mount_at(SCRATCH "/shared/point").propagation,
@@ -571,9 +576,9 @@ TEST(peers_keep_nothing)
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
 		AUTO_FD int tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), &err);
 
-		assert_error(
-			idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point", 0, wishes[i], &err),
-			-EINVAL, &err, SCRATCH "/shared/point", "set propagation", "peers");
+		assert_error(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point",
+					     ATTACH(0, wishes[i]), &err),
+			     -EINVAL, &err, SCRATCH "/shared/point", "set propagation", "peers");
 		assert_contains(err.hint, "--make-private");
 		snapshot_assert_same(before);
 		before = snapshot_take(SNAPSHOT_MOUNTS);
@@ -581,7 +586,8 @@ TEST(peers_keep_nothing)
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
 		AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
 
-		assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point", 0, wishes[i], &err),
+		assert_ok(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point", ATTACH(0, wishes[i]),
+					  &err),
 			  &err);
 		do_umount(SCRATCH "/shared/point");
 		snapshot_assert_same(before);
@@ -594,9 +600,9 @@ TEST(peers_keep_nothing)
 	}
 	if (!kernel_is_before(6, 5))
 		assert_error(idm_tree_attach(alone, AT_FDCWD, SCRATCH "/shared/point",
-					     IDM_ATTACH_REPLACE, IDM_PROPAGATION_PRIVATE, &err),
+					     ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_PRIVATE), &err),
 			     -EINVAL, &err, SCRATCH "/shared/point", "set propagation", "replaces");
-	assert_ok(idm_umount(SCRATCH "/shared/point", IDM_UMOUNT_RECURSIVE, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, SCRATCH "/shared/point", IDM_UMOUNT_RECURSIVE, &err), &err);
 	snapshot_assert_same(before);
 }
 
@@ -607,8 +613,8 @@ TEST(no_right_to_attach_is_said)
 
 	must(chmod(SCRATCH, 0755));
 	become_user(unused_uid(), 1000);
-	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), -EPERM,
-		     &err, TARGET, "attach", "it needs CAP_SYS_ADMIN");
+	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), -EPERM, &err, TARGET, "attach",
+		     "it needs CAP_SYS_ADMIN");
 }
 
 /* ---- which of the two it is ---- */
@@ -686,8 +692,8 @@ TEST(a_target_that_was_unmounted)
 	target = opened(TARGET);
 	must(umount2(TARGET, MNT_DETACH));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
-	assert_true(idm_tree_attach(tree, AT_FDCWD, path, IDM_ATTACH_FOLLOW, IDM_PROPAGATION_DEFAULT,
-				    &err) < 0);
+	assert_true(idm_tree_attach(tree, AT_FDCWD, path,
+				    ATTACH(IDM_ATTACH_FOLLOW, IDM_PROPAGATION_DEFAULT), &err) < 0);
 	assert_contains(PART(err, reason), "attached nowhere");
 }
 
@@ -708,7 +714,7 @@ TEST(a_block_device_on_a_directory)
 	if (mknod(SOURCE "/device", S_IFBLK | 0600, makedev(7, 0)) < 0)
 		skip_test("no block devices can be made here");
 	device = tree_of(SOURCE "/device", "0:0:1");
-	assert_error(idm_tree_attach(device, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err),
-		     -EISDIR, &err, TARGET, "attach", "the source is a block device");
+	assert_error(idm_tree_attach(device, AT_FDCWD, TARGET, NULL, &err), -EISDIR, &err, TARGET,
+		     "attach", "the source is a block device");
 	assert_contains(err.hint, "mount the filesystem on the device first");
 }

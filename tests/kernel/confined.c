@@ -183,9 +183,9 @@ TEST(without_openat2_a_target_cannot_be_resolved)
 	tree = tree_of(SOURCE, "0:1000:1");
 	root = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
 	refuse_call(SYS_openat2, EPERM);
-	assert_error(
-		idm_tree_attach(tree, root, "target", IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT, &err),
-		-EPERM, &err, "target", NULL, "a seccomp filter refuses openat2(2)");
+	assert_error(idm_tree_attach(tree, root, "target",
+				     ATTACH(IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT), &err),
+		     -EPERM, &err, "target", NULL, "a seccomp filter refuses openat2(2)");
 }
 
 static void attach_is_refused(const char *reason, const char *hint)
@@ -194,11 +194,11 @@ static void attach_is_refused(const char *reason, const char *hint)
 	struct checked x = check(SOURCE, 0);
 	struct idm_error err;
 
-	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), -EPERM,
-		     &err, TARGET, "attach", reason);
+	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), -EPERM, &err, TARGET, "attach",
+		     reason);
 	assert_contains(err.hint, hint);
-	assert_error(idm_tree_attach(tree, AT_FDCWD, SOURCE, IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT,
-				     &err),
+	assert_error(idm_tree_attach(tree, AT_FDCWD, SOURCE,
+				     ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), &err),
 		     -EPERM, &err, SOURCE, "attach", reason);
 	/* The check knows it before. */
 	assert_int_equal(x.r, 0);
@@ -224,12 +224,12 @@ TEST(without_umount)
 	tree = tree_of(SOURCE, "0:1000:1");
 	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++) {
 		refuse_call(SYS_umount2, errnos[i]);
-		assert_error(idm_umount(SOURCE, 0, &err), -errnos[i], &err, SOURCE, "unmount",
+		assert_error(idm_umount(AT_FDCWD, SOURCE, 0, &err), -errnos[i], &err, SOURCE, "unmount",
 			     "a seccomp filter refuses umount2(2)");
 		assert_contains(err.hint, "umount2");
 		/* A mount beneath one that cannot be taken away is not made. */
-		assert_error(idm_tree_attach(tree, AT_FDCWD, SOURCE, IDM_ATTACH_REPLACE,
-					     IDM_PROPAGATION_DEFAULT, &err),
+		assert_error(idm_tree_attach(tree, AT_FDCWD, SOURCE,
+					     ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), &err),
 			     -errnos[i], &err, SOURCE, "attach", "a seccomp filter refuses umount2(2)");
 	}
 }
@@ -241,9 +241,9 @@ static void attach_without_privilege(void *unused)
 
 	(void)unused;
 	become_user(1000, 1000);
-	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, 0, IDM_PROPAGATION_DEFAULT, &err), -EPERM,
-		     &err, TARGET, "attach", "it needs CAP_SYS_ADMIN");
-	assert_error(idm_umount(SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
+	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), -EPERM, &err, TARGET, "attach",
+		     "it needs CAP_SYS_ADMIN");
+	assert_error(idm_umount(AT_FDCWD, SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
 		     "it needs CAP_SYS_ADMIN");
 }
 
@@ -356,7 +356,7 @@ TEST(landlock_refuses_to_attach)
 	enter();
 	enter_landlock(LANDLOCK_ACCESS_FS_MAKE_CHAR);
 	attach_is_refused("a security module refuses move_mount(2)", "Landlock");
-	assert_error(idm_umount(SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
+	assert_error(idm_umount(AT_FDCWD, SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
 		     "a security module refuses umount2(2)");
 }
 
@@ -370,8 +370,8 @@ TEST(without_move_mount_as_if_it_were_not_there)
 	tree = tree_of(SOURCE, "0:1000:1");
 	refuse_call(SYS_move_mount, ENOSYS);
 	for (size_t i = 0; i < ARRAY_SIZE(ways_to_attach); i++) {
-		assert_error(idm_tree_attach(tree, AT_FDCWD, SOURCE, ways_to_attach[i],
-					     IDM_PROPAGATION_DEFAULT, &err),
+		assert_error(idm_tree_attach(tree, AT_FDCWD, SOURCE,
+					     ATTACH(ways_to_attach[i], IDM_PROPAGATION_DEFAULT), &err),
 			     -ENOSYS, &err, SOURCE, "attach", "a seccomp filter refuses move_mount(2)");
 		assert_contains(err.hint, "move_mount");
 	}

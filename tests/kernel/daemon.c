@@ -168,10 +168,10 @@ static long try_attach(void)
 
 	snprintf(target, sizeof(target), SCRATCH "/at/%d", (int)syscall(SYS_gettid));
 	r = tree < 0 ? tree
-		     : idm_tree_attach(tree, AT_FDCWD, target, IDM_ATTACH_MKDIR, IDM_PROPAGATION_PRIVATE,
-				       &error);
+		     : idm_tree_attach(tree, AT_FDCWD, target,
+				       ATTACH(IDM_ATTACH_MKDIR, IDM_PROPAGATION_PRIVATE), &error);
 	if (r == 0)
-		r = idm_umount(target, IDM_UMOUNT_LAZY | IDM_UMOUNT_RECURSIVE, &error);
+		r = idm_umount(AT_FDCWD, target, IDM_UMOUNT_LAZY | IDM_UMOUNT_RECURSIVE, &error);
 	give_back(tree);
 	return r;
 }

@@ -114,7 +114,8 @@ static int bind(struct idm_error *err)
 	AUTO_FD int tree = idm_tree_open(AT_FDCWD, SOURCE, userns, NULL, err);
 
 	return tree < 0 ? tree
-			: idm_tree_attach(tree, AT_FDCWD, TARGET "/a/b", IDM_ATTACH_MKDIR, 0, err);
+			: idm_tree_attach(tree, AT_FDCWD, TARGET "/a/b",
+					  ATTACH(IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT), err);
 }
 
 static void unbind(void)
@@ -154,7 +155,7 @@ static int unmount_recursively(struct idm_error *err)
 	scratch_dir(TARGET "/below");
 	do_mount("to go", TARGET "/below", "tmpfs", 0, "size=1m");
 	memory->counts = true;
-	r = idm_umount(TARGET, IDM_UMOUNT_RECURSIVE, err);
+	r = idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, err);
 	memory->counts = false;
 	if (r < 0)
 		do_umount(TARGET);

@@ -236,7 +236,7 @@ static int attach_to_link(struct idm_error *err)
 
 	if (tree < 0)
 		return refusal(tree, err);
-	return refusal(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/link", 0, 0, err), err);
+	return refusal(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/link", NULL, err), err);
 }
 
 static int replace_nothing(struct idm_error *err)
@@ -245,17 +245,19 @@ static int replace_nothing(struct idm_error *err)
 
 	if (tree < 0)
 		return refusal(tree, err);
-	return refusal(idm_tree_attach(tree, AT_FDCWD, SOURCE, IDM_ATTACH_REPLACE, 0, err), err);
+	return refusal(idm_tree_attach(tree, AT_FDCWD, SOURCE,
+				       ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), err),
+		       err);
 }
 
 static int unmount_link(struct idm_error *err)
 {
-	return refusal(idm_umount(SCRATCH "/link", 0, err), err);
+	return refusal(idm_umount(AT_FDCWD, SCRATCH "/link", 0, err), err);
 }
 
 static int unmount_below_no_mount(struct idm_error *err)
 {
-	return refusal(idm_umount(SOURCE, IDM_UMOUNT_RECURSIVE, err), err);
+	return refusal(idm_umount(AT_FDCWD, SOURCE, IDM_UMOUNT_RECURSIVE, err), err);
 }
 
 TEST(a_refusal_is_one)
@@ -293,7 +295,9 @@ static int bind(struct idm_error *err)
 		return userns;
 	o.flags = way;
 	tree = idm_tree_open(AT_FDCWD, SOURCE, userns, &o, err);
-	return tree < 0 ? tree : idm_tree_attach(tree, AT_FDCWD, target, attach_flags, propagation, err);
+	return tree < 0
+		       ? tree
+		       : idm_tree_attach(tree, AT_FDCWD, target, ATTACH(attach_flags, propagation), err);
 }
 
 static void assert_bound(void)
@@ -456,7 +460,7 @@ static void mount_to_go(void)
 
 static int unmount(struct idm_error *err)
 {
-	return idm_umount(TARGET, way, err);
+	return idm_umount(AT_FDCWD, TARGET, way, err);
 }
 
 static void unmount_rest(enum outcome outcome)

@@ -180,9 +180,9 @@ static void assert_not_created(const char *target, bool file, int code)
 	struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	struct idm_error err;
 
-	assert_error(
-		idm_tree_attach(tree, AT_FDCWD, target, IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT, &err),
-		code, &err, PLACE, "create target", strerrordesc_np(-code));
+	assert_error(idm_tree_attach(tree, AT_FDCWD, target,
+				     ATTACH(IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT), &err),
+		     code, &err, PLACE, "create target", strerrordesc_np(-code));
 	snapshot_assert_same(before);
 	tried++;
 }

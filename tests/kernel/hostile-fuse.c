@@ -140,8 +140,9 @@ static void assert_refused(const char *target, unsigned int flags)
 	struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
 	struct idm_error err;
 
-	assert_error(idm_tree_attach(tree, AT_FDCWD, target, flags, IDM_PROPAGATION_DEFAULT, &err),
-		     -ENOTCONN, &err, PLACE, NULL, "not connected");
+	assert_error(
+		idm_tree_attach(tree, AT_FDCWD, target, ATTACH(flags, IDM_PROPAGATION_DEFAULT), &err),
+		-ENOTCONN, &err, PLACE, NULL, "not connected");
 	snapshot_assert_same(before);
 }
 
@@ -205,7 +206,7 @@ static void unmount_recursively(void)
 {
 	struct idm_error err;
 
-	assert_ok(idm_umount(PLACE, IDM_UMOUNT_RECURSIVE, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, PLACE, IDM_UMOUNT_RECURSIVE, &err), &err);
 }
 
 static void replace_it(void)
@@ -214,13 +215,13 @@ static void replace_it(void)
 	struct idm_error err;
 
 	if (kernel_is_before(6, 5)) {
-		assert_error(idm_tree_attach(tree, AT_FDCWD, PLACE, IDM_ATTACH_REPLACE,
-					     IDM_PROPAGATION_DEFAULT, &err),
+		assert_error(idm_tree_attach(tree, AT_FDCWD, PLACE,
+					     ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), &err),
 			     -EOPNOTSUPP, &err, PLACE, NULL, "Linux 6.5");
 		return;
 	}
-	assert_ok(idm_tree_attach(tree, AT_FDCWD, PLACE, IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT,
-				  &err),
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, PLACE,
+				  ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), &err),
 		  &err);
 	assert_owner(PLACE "/file", 1, 1);
 }
@@ -319,7 +320,8 @@ static void kill_who_waits(void *data)
 	if (pid == 0) {
 		AUTO_FD int tree = tree_of(SOURCE, "0:1:1");
 
-		idm_tree_attach(tree, AT_FDCWD, w->target, w->flags, IDM_PROPAGATION_DEFAULT, NULL);
+		idm_tree_attach(tree, AT_FDCWD, w->target, ATTACH(w->flags, IDM_PROPAGATION_DEFAULT),
+				NULL);
 		_exit(0);
 	}
 	while (!state->asked) {

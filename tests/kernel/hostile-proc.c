@@ -304,8 +304,8 @@ static void replace_with_a_false_proc(void *unused)
 		snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
 		must(symlink(SCRATCH "/bystander", path));
 	}
-	r = idm_tree_attach(tree, AT_FDCWD, SCRATCH "/target", IDM_ATTACH_REPLACE,
-			    IDM_PROPAGATION_DEFAULT, &err);
+	r = idm_tree_attach(tree, AT_FDCWD, SCRATCH "/target",
+			    ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), &err);
 	assert_error(r, -EBUSY, &err, SCRATCH "/target", "attach", "a /proc of this PID namespace");
 	must(statx(AT_FDCWD, SCRATCH "/bystander", 0, 0, &st));
 	assert_true(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
@@ -329,8 +329,8 @@ static void no_replacing(void)
 	mount_mapped(SCRATCH "/source", SCRATCH "/target", "0:5:1");
 	tree = tree_of(SCRATCH "/source", "0:7:1");
 	before = snapshot_take(SNAPSHOT_ALL);
-	assert_error(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/target", IDM_ATTACH_REPLACE,
-				     IDM_PROPAGATION_DEFAULT, &err),
+	assert_error(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/target",
+				     ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), &err),
 		     -EOPNOTSUPP, &err, SCRATCH "/target", NULL, "Linux 6.5");
 	snapshot_assert_same(before);
 }

@@ -118,8 +118,8 @@ static void attach(unsigned int kind, const char *target, unsigned int flags)
 {
 	AUTO_FD int tree = honest_tree();
 	struct idm_error err;
-	int r = idm_tree_attach(tree, root, target, flags | IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT,
-				&err);
+	int r = idm_tree_attach(tree, root, target,
+				ATTACH(flags | IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT), &err);
 
 	if (went_well(kind, r, &err))
 		check_and_take_away(tree, BOX);
@@ -152,13 +152,14 @@ static void in_place_of_another(unsigned int kind)
 
 	if (kernel_is_before(6, 5) ||
 	    !went_well(kind,
-		       idm_tree_attach(first, root, "deep/er/point", IDM_ATTACH_IN_ROOT,
-				       IDM_PROPAGATION_DEFAULT, &err),
+		       idm_tree_attach(first, root, "deep/er/point",
+				       ATTACH(IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT), &err),
 		       &err))
 		return;
 	/* It may be another directory by now, where there is nothing to replace. */
-	if (idm_tree_attach(second, root, "deep/er/point", IDM_ATTACH_IN_ROOT | IDM_ATTACH_REPLACE,
-			    IDM_PROPAGATION_DEFAULT, &err) == 0)
+	if (idm_tree_attach(second, root, "deep/er/point",
+			    ATTACH(IDM_ATTACH_IN_ROOT | IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT),
+			    &err) == 0)
 		check_and_take_away(second, BOX);
 	else
 		check_and_take_away(first, BOX);
@@ -198,8 +199,8 @@ static void of_layers(unsigned int kind)
 	tree = idm_overlay_open(&o, &err);
 	assert_ok(tree, &err);
 	if (went_well(kind,
-		      idm_tree_attach(tree, root, "deep/er/point", IDM_ATTACH_IN_ROOT,
-				      IDM_PROPAGATION_DEFAULT, &err),
+		      idm_tree_attach(tree, root, "deep/er/point",
+				      ATTACH(IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT), &err),
 		      &err))
 		check_and_take_away(tree, BOX);
 }
@@ -231,7 +232,7 @@ static void as_a_plan(unsigned int kind)
 		/* Before Linux 6.8 it has to be where it was put, too. It was moved before it was
 		 * attached, and cannot be moved back. */
 		if (r == -EBUSY && kernel_is_before(6, 8) && strstr(err.message, "does not know"))
-			idm_umount(PART(err, subject), IDM_UMOUNT_LAZY, NULL);
+			idm_umount(AT_FDCWD, PART(err, subject), IDM_UMOUNT_LAZY, NULL);
 	} while (r == -EBUSY || r == -EINVAL || r == -ENOENT || r == -ENOTDIR || r == -ELOOP);
 	if (r == -ENOTEMPTY) {
 		must(unlink(SCRATCH "/record"));
@@ -341,7 +342,7 @@ TEST_WITHIN(nothing_leads_the_command_out, 300)
 		if (good && !is_below(place.path, BOX))
 			fail_msg("mounted at %s", place.path);
 		while (good && find(&place)) /* its path changes as we go */
-			idm_unmount_exactly(place.path, place.id, MNT_DETACH);
+			idm_unmount_exactly(AT_FDCWD, place.path, place.id, MNT_DETACH);
 	}
 	attack_end(&attack);
 	snapshot_assert_same(before);
@@ -418,7 +419,7 @@ static void take_all_away(void)
 	struct place place;
 
 	while (idm_list(IDM_LIST_UNMAPPED, find_honest, &place, NULL) == 1)
-		idm_unmount_exactly(place.path, place.id, MNT_DETACH);
+		idm_unmount_exactly(AT_FDCWD, place.path, place.id, MNT_DETACH);
 }
 
 static void beat(const char *name, bool (*naive)(void), bool mounts)

@@ -105,13 +105,13 @@ TEST_WITHIN(a_recursive_unmount_unmounts_nothing_else, 120)
 		int r;
 
 		box = (int)assert_ok(idm_sys_open_tree(AT_FDCWD, BOX, OPEN_TREE_CLONE), NULL);
-		assert_ok(idm_tree_attach(tree, real, "target", 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+		assert_ok(idm_tree_attach(tree, real, "target", NULL, &err), &err);
 		close_fd(&tree);
 		close_fd(&real);
 		tree = real = -1;
 		attack = attack_start(&way, 1, user);
 		do
-			r = idm_umount(BOX, IDM_UMOUNT_RECURSIVE, &err);
+			r = idm_umount(AT_FDCWD, BOX, IDM_UMOUNT_RECURSIVE, &err);
 		while (r == -EXDEV || r == -ELOOP || r == -ENOENT || r == -EBUSY);
 		assert_ok(r, &err);
 		assert_true(victim_is_mounted());
@@ -156,7 +156,7 @@ TEST_WITHIN(looking_before_unmounting_by_path_is_beaten, 600)
 		struct idm_error err;
 		uint64_t id;
 
-		assert_ok(idm_tree_attach(tree, real, "target", 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+		assert_ok(idm_tree_attach(tree, real, "target", NULL, &err), &err);
 		id = place_of(tree).id;
 		if (id_at(path) == id && sched_yield() == 0) /* whatever happens in between */
 			idm_sys_umount(path, UMOUNT_NOFOLLOW | MNT_DETACH);

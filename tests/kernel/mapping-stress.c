@@ -209,11 +209,11 @@ static void attach_and_look(int tree, unsigned int n)
 	int directory;
 
 	snprintf(target, sizeof(target), SCRATCH "/at/%u", n % THREADS);
-	assert_ok(idm_tree_attach(tree, AT_FDCWD, target, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, target, NULL, &err), &err);
 	directory = (int)must(open(target, O_PATH | O_CLOEXEC));
 	look(directory, n);
 	close(directory);
-	assert_ok(idm_umount(target, IDM_UMOUNT_LAZY, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, target, IDM_UMOUNT_LAZY, &err), &err);
 	attached++;
 }
 

@@ -94,7 +94,8 @@ static void use_overlay(struct place *p)
 	first += (unsigned int)o.n_lower - 1;
 	snprintf(file, sizeof(file), "%s/%u", p->target, first);
 	assert_owner(file, 100000 + first, 100000 + first);
-	assert_ok(idm_umount(p->target, 0, &err), &err); /* not lazily: nobody may be holding it */
+	assert_ok(idm_umount(AT_FDCWD, p->target, 0, &err),
+		  &err); /* not lazily: nobody may be holding it */
 }
 
 static bool is_over(void)

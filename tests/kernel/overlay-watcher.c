@@ -319,7 +319,7 @@ TEST_WITHIN(nothing_but_the_overlay_is_ever_seen, 4 * TEST_SECONDS)
 		await_look();
 		assert_true(now(&sight->finals) > finals);
 		assert_owner(TARGET "/1", 100001, 100001);
-		assert_ok(idm_umount(TARGET, 0, &err), &err);
+		assert_ok(idm_umount(AT_FDCWD, TARGET, 0, &err), &err);
 	}
 	stop_watcher(watcher);
 	assert_string_equal(sight->what, "");

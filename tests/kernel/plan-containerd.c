@@ -129,7 +129,7 @@ static void assert_mounts(const char *name, const char *layer, bool writable)
 	assert_owner(TARGET "/bin/program", 100000, 100000);
 	assert_int_equal(RUN("chroot", TARGET, "/bin/program"), 0);
 	assert_int_equal(mkdir(TARGET "/new", 0755) == 0, writable);
-	assert_ok(idm_umount(TARGET, 0, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, TARGET, 0, &err), &err);
 	snapshot_assert_same(before);
 }
 

@@ -100,7 +100,7 @@ static void unmount_it(enum outcome outcome)
 		return;
 	if (outcome == FAULT_DONE)
 		assert_mounted(DEEP);
-	while (idm_umount(DEEP, IDM_UMOUNT_RECURSIVE, &err) == 0)
+	while (idm_umount(AT_FDCWD, DEEP, IDM_UMOUNT_RECURSIVE, &err) == 0)
 		;
 }
 

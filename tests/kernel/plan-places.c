@@ -244,7 +244,7 @@ static void in_chroot(void *arg)
 		struct idm_error err;
 
 		apply(plan, "/target", way, NULL);
-		assert_ok(idm_umount("/target", IDM_UMOUNT_RECURSIVE, &err), &err);
+		assert_ok(idm_umount(AT_FDCWD, "/target", IDM_UMOUNT_RECURSIVE, &err), &err);
 		assert_error(apply_at(plan, "/target", way, "/record", &err), -ENOENT, &err,
 			     "/proc/sys/kernel/random/boot_id", "read boot id", NULL);
 		assert_int_equal(access("/record", F_OK), -1);
@@ -315,7 +315,7 @@ static void without_proc(void *arg)
 		struct idm_error err;
 
 		apply(plan, TARGET, way, NULL);
-		assert_ok(idm_umount(TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
+		assert_ok(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
 		assert_error(apply_at(plan, TARGET, way, RECORD, &err), -ENOENT, &err,
 			     "/proc/sys/kernel/random/boot_id", "read boot id", NULL);
 		assert_int_equal(access(RECORD, F_OK), -1);

@@ -73,7 +73,7 @@ static inline void unmount_target(void)
 {
 	struct idm_error err;
 
-	assert_ok(idm_umount(TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
 }
 
 static inline void assert_mounted(const char *path)

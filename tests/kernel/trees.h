@@ -35,7 +35,7 @@ static inline void attach_at(int tree, const char *target)
 {
 	struct idm_error err;
 
-	assert_ok(idm_tree_attach(tree, AT_FDCWD, target, 0, IDM_PROPAGATION_DEFAULT, &err), &err);
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, target, NULL, &err), &err);
 }
 
 /* Source at target with the map. */
@@ -61,8 +61,8 @@ static inline void mounts_are_refused(void)
 		     "map tree", "needs Linux 5.12");
 	assert_error(idm_tree_open(AT_FDCWD, SCRATCH, -1, NULL, &err), -ENOSYS, &err, SCRATCH,
 		     "map tree", "needs Linux 5.12");
-	assert_error(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/new", IDM_ATTACH_MKDIR,
-				     IDM_PROPAGATION_DEFAULT, &err),
+	assert_error(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/new",
+				     ATTACH(IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT), &err),
 		     -ENOSYS, &err, SCRATCH "/new", "attach", "needs Linux 5.12");
 	snapshot_assert_same(before);
 }

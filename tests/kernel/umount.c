@@ -33,7 +33,7 @@ TEST_ANYWHERE(the_top_mount_goes)
 	do_mount("lower", TARGET, "tmpfs", 0, NULL);
 	scratch_file(TARGET "/lower", "");
 	do_mount("upper", TARGET, "tmpfs", 0, NULL);
-	assert_ok(idm_umount(TARGET, 0, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, TARGET, 0, &err), &err);
 	assert_int_equal(access(TARGET "/lower", F_OK), 0);
 }
 
@@ -45,7 +45,7 @@ TEST_ANYWHERE(recursively_the_deepest_go_first)
 	enter();
 	before = snapshot_take(SNAPSHOT_ALL);
 	pile_up();
-	assert_ok(idm_umount(TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
 	snapshot_assert_same(before);
 }
 
@@ -59,7 +59,7 @@ TEST_ANYWHERE(lazily_all_goes_in_one_step_also_when_in_use)
 	before = snapshot_take(SNAPSHOT_MOUNTS);
 	pile_up();
 	busy = (int)must(open(TARGET "/a/b", O_RDONLY | O_CLOEXEC));
-	assert_ok(idm_umount(TARGET, IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY, &err), &err);
 	snapshot_assert_same(before);
 }
 
@@ -70,9 +70,9 @@ TEST_ANYWHERE(a_mount_in_use_is_named)
 
 	enter();
 	pile_up();
-	assert_error(idm_umount(TARGET, 0, &err), -EBUSY, &err, TARGET, "unmount", "in use");
+	assert_error(idm_umount(AT_FDCWD, TARGET, 0, &err), -EBUSY, &err, TARGET, "unmount", "in use");
 	busy = (int)must(open(TARGET "/a", O_RDONLY | O_CLOEXEC));
-	assert_error(idm_umount(TARGET, IDM_UMOUNT_RECURSIVE, &err), -EBUSY, &err, TARGET "/a",
+	assert_error(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, &err), -EBUSY, &err, TARGET "/a",
 		     "unmount", "in use");
 	assert_contains(err.hint, "IDM_UMOUNT_LAZY");
 }
@@ -86,19 +86,22 @@ TEST_ANYWHERE(what_is_no_mount_point_takes_nothing_with_it)
 	pile_up();
 	must(symlink("target", SCRATCH "/link"));
 	before = snapshot_take(SNAPSHOT_ALL);
-	assert_error(idm_umount(SOURCE, 0, &err), -EINVAL, &err, SOURCE, "unmount", "not a mount point");
-	/* The mount that holds it has mounts below: they must stay. */
-	assert_error(idm_umount(SOURCE, IDM_UMOUNT_RECURSIVE, &err), -EINVAL, &err, SOURCE, "unmount",
+	assert_error(idm_umount(AT_FDCWD, SOURCE, 0, &err), -EINVAL, &err, SOURCE, "unmount",
 		     "not a mount point");
-	assert_error(idm_umount(SCRATCH "/link", 0, &err), -ELOOP, &err, SCRATCH "/link", "unmount",
-		     "symbolic link");
-	assert_error(idm_umount(SCRATCH "/link", IDM_UMOUNT_RECURSIVE, &err), -ELOOP, &err,
+	/* The mount that holds it has mounts below: they must stay. */
+	assert_error(idm_umount(AT_FDCWD, SOURCE, IDM_UMOUNT_RECURSIVE, &err), -EINVAL, &err, SOURCE,
+		     "unmount", "not a mount point");
+	assert_error(idm_umount(AT_FDCWD, SCRATCH "/link", 0, &err), -ELOOP, &err, SCRATCH "/link",
+		     "unmount", "symbolic link");
+	assert_error(idm_umount(AT_FDCWD, SCRATCH "/link", IDM_UMOUNT_RECURSIVE, &err), -ELOOP, &err,
 		     SCRATCH "/link", "unmount", "symbolic link");
-	assert_error(idm_umount(SCRATCH "/none", 0, &err), -ENOENT, &err, SCRATCH "/none", "unmount",
-		     "No such file");
-	assert_error(idm_umount(TARGET, 0x80, &err), -EINVAL, &err, TARGET, "unmount", "unknown flags");
+	assert_error(idm_umount(AT_FDCWD, SCRATCH "/none", 0, &err), -ENOENT, &err, SCRATCH "/none",
+		     "unmount", "No such file");
+	assert_error(idm_umount(AT_FDCWD, TARGET, 0x80, &err), -EINVAL, &err, TARGET, "unmount",
+		     "unknown flags");
 	snapshot_assert_same(before);
-	assert_ok(idm_umount(SCRATCH "/link", IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_FOLLOW, &err), &err);
+	assert_ok(idm_umount(AT_FDCWD, SCRATCH "/link", IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_FOLLOW, &err),
+		  &err);
 	assert_int_equal(access(TARGET "/a", F_OK), -1);
 }
 
@@ -119,18 +122,18 @@ TEST_ANYWHERE(nothing_behind_a_link_makes_it_followed)
 	for (size_t i = 0; behind[i]; i++)
 		for (size_t f = 0; f < ARRAY_SIZE(flags); f++) {
 			snprintf(path, sizeof(path), SCRATCH "/link%s", behind[i]);
-			assert_error(idm_umount(path, flags[f], &err), -ELOOP, &err, path, "unmount",
-				     "symbolic link");
+			assert_error(idm_umount(AT_FDCWD, path, flags[f], &err), -ELOOP, &err, path,
+				     "unmount", "symbolic link");
 		}
 	snapshot_assert_same(before);
 	for (size_t i = 0; behind[i]; i++)
 		for (size_t f = 0; f < ARRAY_SIZE(flags); f++) {
 			snprintf(path, sizeof(path), TARGET "%s", behind[i]);
-			assert_ok(idm_umount(path, flags[f], &err), &err);
+			assert_ok(idm_umount(AT_FDCWD, path, flags[f], &err), &err);
 			do_mount(SOURCE, TARGET, NULL, 1 << 12 /* MS_BIND */, NULL);
 		}
-	assert_ok(idm_umount(SCRATCH "/link/", IDM_UMOUNT_FOLLOW, &err), &err);
-	assert_error(idm_umount(TARGET "/", 0, &err), -EINVAL, &err, TARGET "/", "unmount",
+	assert_ok(idm_umount(AT_FDCWD, SCRATCH "/link/", IDM_UMOUNT_FOLLOW, &err), &err);
+	assert_error(idm_umount(AT_FDCWD, TARGET "/", 0, &err), -EINVAL, &err, TARGET "/", "unmount",
 		     "not a mount point");
 }
 
@@ -142,5 +145,138 @@ TEST_ANYWHERE(no_right_to_unmount_is_said)
 	pile_up();
 	must(chmod(SCRATCH, 0755));
 	become_user(unused_uid(), 1000);
-	assert_error(idm_umount(TARGET, 0, &err), -EPERM, &err, TARGET, "unmount", "CAP_SYS_ADMIN");
+	assert_error(idm_umount(AT_FDCWD, TARGET, 0, &err), -EPERM, &err, TARGET, "unmount",
+		     "CAP_SYS_ADMIN");
+}
+
+/* ---- from a directory ---- */
+
+TEST_ANYWHERE(a_target_is_relative_to_the_directory)
+{
+	static const unsigned int flags[] = { 0, IDM_UMOUNT_LAZY, IDM_UMOUNT_RECURSIVE,
+					      IDM_UMOUNT_FOLLOW };
+	static const char *const targets[] = { "target", "./target", "target/", "source/../target/.",
+					       TARGET };
+	struct snapshot *before;
+	struct idm_error err;
+	AUTO_FD int dir = -1;
+
+	enter();
+	dir = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
+	before = snapshot_take(SNAPSHOT_ALL);
+	for (size_t t = 0; t < ARRAY_SIZE(targets); t++)
+		for (size_t f = 0; f < ARRAY_SIZE(flags); f++) {
+			do_mount("0", TARGET, "tmpfs", 0, NULL);
+			assert_ok(idm_umount(dir, targets[t], flags[f], &err), &err);
+		}
+	assert_error(idm_umount(dir, "none", 0, &err), -ENOENT, &err, "none", "unmount", "No such file");
+	assert_error(idm_umount(dir, "source", 0, &err), -EINVAL, &err, "source", "unmount",
+		     "not a mount point");
+	assert_error(idm_umount(-1, "target", 0, &err), -EBADF, &err, "target", "unmount", NULL);
+	snapshot_assert_same(before);
+}
+
+TEST_ANYWHERE(a_link_in_the_directory_is_not_followed)
+{
+	static const unsigned int flags[] = { 0, IDM_UMOUNT_LAZY, IDM_UMOUNT_RECURSIVE };
+	struct idm_error err;
+	AUTO_FD int dir = -1;
+
+	enter();
+	do_mount("0", TARGET, "tmpfs", 0, NULL);
+	must(symlink("target", SCRATCH "/link"));
+	dir = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
+	for (size_t f = 0; f < ARRAY_SIZE(flags); f++)
+		assert_error(idm_umount(dir, "link", flags[f], &err), -ELOOP, &err, "link", "unmount",
+			     "symbolic link");
+	assert_ok(idm_umount(dir, "link", IDM_UMOUNT_FOLLOW, &err), &err);
+}
+
+TEST_ANYWHERE(a_long_target_is_relative_to_the_directory)
+{
+	struct idm_error err;
+	AUTO_FD int dir = -1;
+	char target[3000] = "";
+
+	enter();
+	dir = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
+	for (size_t i = 0; i < 300; i++)
+		strcat(target, "source/../");
+	strcpy(target + strlen(target), "target");
+	do_mount("0", TARGET, "tmpfs", 0, NULL);
+	assert_ok(idm_umount(dir, target, 0, &err), &err);
+}
+
+/* ---- by descriptor ---- */
+
+/* The root of the mount at the target, which is on top at this moment. */
+static int root_of(const char *target)
+{
+	return (int)must(open(target, O_PATH | O_CLOEXEC));
+}
+
+TEST_ANYWHERE(the_mount_of_a_descriptor_is_found_where_it_was_moved)
+{
+	AUTO_FD int lower = -1;
+	struct idm_error err;
+
+	enter();
+	do_mount("lower", TARGET, "tmpfs", 0, NULL);
+	lower = root_of(TARGET);
+	scratch_dir(SCRATCH "/moved");
+	do_mount(TARGET, SCRATCH "/moved", NULL, 1 << 13 /* MS_MOVE */, NULL);
+	do_mount("upper", SCRATCH "/moved", "tmpfs", 0, NULL);
+	scratch_file(SCRATCH "/moved/upper", "");
+	assert_error(idm_umount_fd(lower, IDM_UMOUNT_LAZY, &err), -EBUSY, &err, "descriptor", "unmount",
+		     "another mount covers it");
+	assert_int_equal(access(SCRATCH "/moved/upper", F_OK), 0);
+	do_umount_idle(SCRATCH "/moved");
+	assert_ok(idm_umount_fd(lower, IDM_UMOUNT_LAZY, &err), &err);
+	assert_error(idm_umount_fd(lower, IDM_UMOUNT_LAZY, &err), -EINVAL, &err, "descriptor", "unmount",
+		     "attached nowhere");
+}
+
+TEST(a_tree_that_was_attached_is_unmounted_by_its_descriptor)
+{
+	AUTO_FD int tree = -1, file = -1;
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter();
+	scratch_file(SOURCE "/file", "");
+	scratch_file(SCRATCH "/file", "");
+	before = snapshot_take(SNAPSHOT_MOUNTS);
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, NULL, &err), &err);
+	assert_error(idm_umount_fd(tree, IDM_UMOUNT_LAZY, &err), -EINVAL, &err, NULL, "unmount", NULL);
+	assert_ok(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), &err);
+	do_mount("below", TARGET "/a", "tmpfs", 0, NULL);
+	assert_ok(idm_umount_fd(tree, IDM_UMOUNT_LAZY, &err), &err);
+	file = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE "/file", -1, NULL, &err), &err);
+	assert_ok(idm_tree_attach(file, AT_FDCWD, SCRATCH "/file", NULL, &err), &err);
+	assert_ok(idm_umount_fd(file, IDM_UMOUNT_LAZY, &err), &err);
+	snapshot_assert_same(before);
+}
+
+TEST_ANYWHERE(a_descriptor_that_is_no_root_of_a_mount_unmounts_nothing)
+{
+	AUTO_FD int inside = -1, root = -1;
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter();
+	pile_up();
+	root = root_of(TARGET);
+	inside = root_of(SOURCE);
+	before = snapshot_take(SNAPSHOT_ALL);
+	assert_error(idm_umount_fd(inside, IDM_UMOUNT_LAZY, &err), -EINVAL, &err, "descriptor",
+		     "unmount", "not on the root of a mount");
+	assert_error(idm_umount_fd(root, 0, &err), -EINVAL, &err, "", "unmount", "IDM_UMOUNT_LAZY");
+	assert_error(idm_umount_fd(root, IDM_UMOUNT_LAZY | IDM_UMOUNT_RECURSIVE, &err), -EINVAL, &err,
+		     "", "unmount", "unknown flags");
+	assert_error(idm_umount_fd(-1, IDM_UMOUNT_LAZY, &err), -EBADF, &err, "descriptor -1", "unmount",
+		     NULL);
+	snapshot_assert_same(before);
+	become_user(unused_uid(), 1000);
+	assert_error(idm_umount_fd(root, IDM_UMOUNT_LAZY, &err), -EPERM, &err, NULL, "unmount",
+		     "CAP_SYS_ADMIN");
 }

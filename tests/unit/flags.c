@@ -122,12 +122,15 @@ static int tree_open(unsigned int bits, struct idm_error *err)
 
 static int tree_attach(unsigned int bits, struct idm_error *err)
 {
-	return idm_tree_attach(-1, AT_FDCWD, "/nothing", bits, IDM_PROPAGATION_DEFAULT, err);
+	struct idm_attach_options o = IDM_ATTACH_OPTIONS_INIT;
+
+	o.flags = bits;
+	return idm_tree_attach(-1, AT_FDCWD, "/no/such/target", &o, err);
 }
 
 static int unmount(unsigned int bits, struct idm_error *err)
 {
-	return idm_umount("/nothing", bits, err);
+	return idm_umount(AT_FDCWD, "/nothing", bits, err);
 }
 
 static int overlay_open(unsigned int bits, struct idm_error *err)
