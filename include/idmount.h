@@ -1184,8 +1184,8 @@ struct idm_child_options {
  * stays as dumpable as it was. No handler of the caller's runs in the child.
  *
  * The program has the descriptors that `fds` gives it, and 0, 1 and 2; no others, unless
- * IDM_CHILD_KEEP_FDS. One of 0, 1 and 2 that is a namespace, tree, program or cgroup of these options is
- * closed, unless `fds` names it. The environment and arguments are taken as they are.
+ * IDM_CHILD_KEEP_FDS. One of 0, 1 and 2 that is close-on-exec, or a namespace, tree, program or cgroup of these
+ * options, is closed, unless `fds` names it. The environment and arguments are taken as they are.
  *
  * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, ids and
  * capabilities, working directory, signals, program. Namespaces are joined with the caller's credentials
@@ -1254,8 +1254,8 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 
 /*
  * It has ended, but how is not known: somebody else's wait has taken its status, and this kernel has no
- * other way to read it (before Linux 6.15). `status` is -1. Does not happen to a keeper's children, unless
- * the keeper itself is killed.
+ * other way to read it (before Linux 6.15). `status` is -1. Does not happen to a fork server's children, unless
+ * the fork server itself is killed.
  */
 #define IDM_EXIT_LOST 0
 
@@ -1268,7 +1268,7 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
  *
  * A foreign wait for any child (waitpid(-1), which also SIGCHLD = SIG_IGN amounts to) can take the status
  * of a child that has called exec. From Linux 6.15 on the reaper reads it all the same; before, start such
- * children by a keeper: idm_reaper_keep().
+ * children by a fork server: idm_reaper_keep().
  *
  * All functions but idm_reaper_free() may be called by any number of threads at once. A reaper belongs to
  * the process that made it: in a forked child everything but idm_reaper_free() gives -ECHILD, and that only
@@ -1281,7 +1281,7 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err);
 
 /*
  * Closes what the reaper keeps and releases it. NULL is allowed. No call may be under way. Children that
- * are watched go on, and can be waited for by anybody; those of a keeper lose their parent and become
+ * are watched go on, and can be waited for by anybody; those of a fork server lose their parent and become
  * orphans.
  */
 void idm_reaper_free(struct idm_reaper *reaper);
@@ -1353,31 +1353,43 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struc
  */
 int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
-/* The keeper is a subreaper: orphans below it are delivered too, and cannot be mistaken for anything. */
+/* The fork server is a subreaper. Orphans below it are delivered, too, and cannot be mistaken for others. */
 #define IDM_REAPER_KEEP_ORPHANS 0x400000U
 
 /*
- * Starts the keeper of this reaper: a process that starts children in the program's stead, waits for them,
- * and reports. They are not the program's own: no wait in the program can take them, on any
- * kernel, and SIGCHLD tells nothing of them. The keeper itself is not seen by waitpid(-1) either. It ends with
- * the reaper or the program; its children go on as orphans.
- * It is a fork without exec (so start it while the program is small), holds no descriptor of the program's,
- * and has the credentials, namespaces, limits, control group and umask of now. `data` is delivered with
- * the orphans of IDM_REAPER_KEEP_ORPHANS.
+ * Starts this reaper's fork server: a process that starts children in the program's stead, and reaps them.
+ * They are not the program's own children. So no wait in the program can take their status, on any kernel,
+ * and SIGCHLD reports none of them. waitpid(-1) does not see the fork server either.
+ *
+ * It is a fork without exec: start it while the program is small. It holds no descriptor of the program. It has
+ * the credentials, namespaces, root directory, seccomp filters, limits, control group and umask of this moment.
+ * It exits with the reaper or the program; its children continue as orphans. `data` is delivered with the orphans of
+ * IDM_REAPER_KEEP_ORPHANS.
+ *
  * -EALREADY: there is one. -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
  * -EINVAL: flags. -EAGAIN: limits, as fork(2). -EMFILE, -ENFILE, -ENOMEM.
  */
 int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
 /*
- * Starts a program by the keeper and watches it; `flags` and `data` as in idm_reaper_add(), but for
- * IDM_REAPER_ADD_SPARE. Returns its pidfd, the caller's to close.
- * argv[0] is its path, and not searched for. fds[i] becomes its descriptor i, -1: it has none; all
- * others are closed. Its working directory and signal mask are those of the calling thread, SIGCHLD is not
- * ignored; all else is the keeper's.
- * -ENOENT, -EACCES, -ENOEXEC, -E2BIG and so on: as execve(2). -ECHILD: there is no keeper. -ESRCH: it has
- * ended. -EINVAL: flags, an empty argv, or over 250 fds. -EBADF: fds. -EEXIST, -EAGAIN, -EMFILE, -ENFILE,
- * -ENOMEM.
+ * Starts a program as idm_child_start() does, as a child of the fork server, and watches it. `flags` and
+ * `data` are as in idm_reaper_add(), without IDM_REAPER_ADD_SPARE. Returns its pidfd, which the caller closes.
+ *
+ * The program starts with the caller's environment, working directory, signal mask and descriptors, as far as
+ * the options name no others. "The caller's" in struct idm_child_options means the fork server's for all else:
+ * the credentials, namespaces, root directory, cgroup, session, process group and ignored signals. `map`,
+ * descriptors, process_group and pid are the caller's. The user namespace of `map` belongs to the caller.
+ *
+ * The fork server does not wait for what the program needs in its namespaces: a mount that blocks
+ * blocks this call only. It does wait for execve(2) of a program without namespaces, IDs or capabilities,
+ * and for a cgroup that is frozen.
+ *
+ * Errors as idm_child_start(), and: -ECHILD: there is no fork server. -ESRCH: it has exited, or the program
+ * was killed before it was executed. -EEXIST: another child is held by the same data. -EINVAL: flags;
+ * IDM_CHILD_KEEP_FDS, since the fork server has other descriptors; IDM_CHILD_DIE_WITH_THREAD, since
+ * no thread of the program is the parent; over 250 different descriptors; a process group, if the fork
+ * server is in another PID namespace; namespaces, IDs or capabilities, if the caller has changed its user namespace since
+ * idm_reaper_keep(). Thread-safe.
  */
 int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
 		     unsigned int flags, void *data, struct idm_error *err);

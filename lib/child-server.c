@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A job on its way to the process that makes the clone in the caller's stead: what it says of descriptors. */
+/* A job on its way to a server, as a packet: its descriptors become places in that, and numbers again. */
 #include <errno.h>
 
 #include "child-steps.h"

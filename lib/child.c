@@ -266,8 +266,8 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 	if (r < 0)
 		return r;
 	/* Executed by now, if at all: that makes room for the second one's pidfd. */
-	if (*child->stage_fd >= 0)
-		close(idm_take_fd(child->stage_fd));
+	if (child->stage_fd >= 0)
+		close(idm_take_fd(&child->stage_fd));
 	r = await_stage(child, err);
 	if (report->assembler > 0)
 		reap_assembler(child);
@@ -318,55 +318,63 @@ static int open_files(struct idm_child *child, struct idm_error *err)
 	bool stage = job->flags & IDM_JOB_STAGE;
 
 	if (stage) {
-		*child->stage_fd = open_stage(err);
-		if (*child->stage_fd < 0)
-			return *child->stage_fd;
+		child->stage_fd = open_stage(err);
+		if (child->stage_fd < 0)
+			return child->stage_fd;
 	}
+	if (child->server)
+		job->flags |= IDM_JOB_IN_FILE;
 	if (stage || child->server) {
 		child->job_fd = open_job(stage, err);
 		if (child->job_fd < 0)
 			return child->job_fd;
 	}
-	job->stage_fd = *child->stage_fd;
+	job->stage_fd = child->stage_fd;
 	job->job_fd = child->job_fd;
 	return stage ? give_name(job, child->job_fd, err) : 0;
 }
 
 /* The server is in another working directory than the caller. */
-static int open_directory(const struct idm_child_options *o, struct idm_job *job, struct idm_error *err)
+static int open_directory(const struct idm_child_options *o, struct idm_child *child,
+			  struct idm_error *err)
 {
-	if (o->root_fd >= 0)
+	if (!child->server || o->root_fd >= 0)
 		return 0;
-	job->cwd_fd = idm_sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
-	return job->cwd_fd < 0 ? idm_fail(err, job->cwd_fd, step_start, NULL, NULL) : 0;
+	child->cwd_fd = idm_sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	if (child->cwd_fd < 0)
+		return idm_fail(err, child->cwd_fd, step_start, NULL, NULL);
+	child->job->cwd_fd = child->cwd_fd;
+	return 0;
 }
 
 static int start(const struct idm_child_options *o, struct idm_child *child, uint64_t clone_flags,
 		 struct idm_error *err)
 {
-	AUTO_CLOSE int stage_fd = -1, directory = -1;
-	struct idm_job *job = child->job;
-	int r = child->server ? 0 : check_reaping(job, err);
+	int r = child->server ? 0 : check_reaping(child->job, err);
 
 	if (r == 0)
-		r = check_calls(job, err);
-	child->stage_fd = &stage_fd;
+		r = check_calls(child->job, err);
 	if (r == 0)
 		r = open_files(child, err);
-	if (r == 0 && child->server) {
-		r = open_directory(o, job, err);
-		directory = job->cwd_fd;
-		job->flags |= IDM_JOB_IN_FILE;
-	}
-	r = r < 0 ? r : run_job(o, child, clone_flags, err);
-	idm_close_fd(&child->job_fd); /* the locks go with it */
-	return r;
+	if (r == 0)
+		r = open_directory(o, child, err);
+	return r < 0 ? r : run_job(o, child, clone_flags, err);
+}
+
+/* The locks go with the job's file. */
+static void close_files(struct idm_child *child)
+{
+	idm_close_fd(&child->job_fd);
+	idm_close_fd(&child->stage_fd);
+	idm_close_fd(&child->cwd_fd);
 }
 
 static int make_and_start(const struct idm_child_options *o, struct idm_child_server *server,
 			  struct idm_error *err)
 {
-	struct idm_child child = { .pidfd = -1, .job_fd = -1, .server = server };
+	struct idm_child child = {
+		.pidfd = -1, .job_fd = -1, .stage_fd = -1, .cwd_fd = -1, .server = server
+	};
 	AUTO_FREE struct idm_job *job = NULL;
 	struct idm_child_userns userns;
 	uint64_t clone_flags;
@@ -377,6 +385,7 @@ static int make_and_start(const struct idm_child_options *o, struct idm_child_se
 	child.job = job;
 	if (r == 0)
 		r = start(o, &child, clone_flags, err);
+	close_files(&child);
 	idm_child_close_userns(&userns);
 	return r;
 }

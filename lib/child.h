@@ -38,8 +38,9 @@ int idm_child_make_job(const struct idm_child_options *o, const struct idm_child
 
 struct idm_child {
 	struct idm_job *job;
-	int job_fd;    /* the job in its memory file, or -1 */
-	int *stage_fd; /* the stage in its own, closed when it is not needed any more */
+	int job_fd;   /* the job in its memory file, or -1 */
+	int stage_fd; /* the stage in its own, until it is not needed any more */
+	int cwd_fd;   /* the caller's working directory, for a server; or -1 */
 	int pidfd;
 	pid_t pid;
 	int exit_signal; /* until it executes something */

@@ -153,8 +153,7 @@ static int check_namespaces(const struct idm_keeper *keeper, const struct idm_jo
 				"a process group requires a fork server in the caller's PID namespace");
 	if (userns && userns != keeper->userns)
 		return idm_fail(err, -EINVAL, step_start, NULL,
-				"namespaces, IDs and capabilities require a fork server in the caller's user "
-				"namespace");
+				"namespaces, IDs and capabilities require a fork server in this user namespace");
 	return 0;
 }
 

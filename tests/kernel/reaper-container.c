@@ -82,8 +82,8 @@ static pid_t find_server(void)
 	return pid;
 }
 
-/* Those that the kernel lists; NULL at the end of them. */
-static int count_entries(const char *format, pid_t pid)
+/* The exit status of a shell. */
+static int ask_shell(const char *format, pid_t pid)
 {
 	char command[128];
 
@@ -94,7 +94,7 @@ static int count_entries(const char *format, pid_t pid)
 /* The helpers of a start may be on their way out when it returns. */
 static void await_no_children(pid_t server)
 {
-	while (count_entries("test -z \"$(cat /proc/%d/task/%d/children)\"", server) != 0)
+	while (ask_shell("test -z \"$(cat /proc/%d/task/%d/children)\"", server) != 0)
 		usleep(1000);
 }
 
@@ -102,8 +102,8 @@ static void await_no_children(pid_t server)
 static void assert_holds_nothing(pid_t server)
 {
 	await_no_children(server);
-	assert_int_equal(count_entries("set -- /proc/%d/fd/*; exit $#", server), 3);
-	assert_int_equal(count_entries("grep -c memfd:idm /proc/%d/maps >/dev/null", server), 1);
+	assert_int_equal(ask_shell("set -- /proc/%d/fd/*; exit $#", server), 3);
+	assert_int_equal(ask_shell("grep -c memfd:idm /proc/%d/maps >/dev/null", server), 1);
 }
 
 static void start(struct idm_reaper *reaper, const struct idm_child_options *o, void *data)
@@ -166,7 +166,16 @@ static char *output_of_container(struct idm_reaper *reaper, struct idm_child_opt
 	return text;
 }
 
-TEST(a_containers_first_process_beside_a_thief)
+/* Before trees there were none to be a root. */
+static void no_trees(void)
+{
+	struct idm_error err;
+
+	scratch_enter();
+	assert_error(idm_tree_open(AT_FDCWD, "/", -1, NULL, &err), -ENOSYS, &err, "/", NULL, NULL);
+}
+
+TEST_SINCE(5, 12, no_trees, a_containers_first_process_beside_a_thief)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
@@ -175,7 +184,7 @@ TEST(a_containers_first_process_beside_a_thief)
 	pid_t server;
 
 	make_root();
-	o = CONTAINER("echo $$; id -u; hostname; echo /*; cat /proc/self/uid_map; "
+	o = CONTAINER("echo $$; id -u; cat /proc/sys/kernel/hostname; echo /*; cat /proc/self/uid_map; "
 		      "grep -c ' /put ' /proc/self/mountinfo; umount /put || exit 7",
 		      map);
 	reaper = serving();
@@ -361,7 +370,7 @@ TEST(what_the_reaper_holds_is_no_standard_input)
 
 /* ---- what fails ---- */
 
-TEST(what_fails_inside_says_where_and_why)
+TEST_SINCE(5, 12, no_trees, what_fails_inside_says_where_and_why)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	struct idm_child_mount bad = { .target = "/put", .fstype = "tmpfs", .tree_fd = -1 };
@@ -418,11 +427,11 @@ static void leave_the_user_namespace(void *reaper)
 	enter_userns("0 0 1000");
 	o.namespaces = IDM_NS_UTS;
 	assert_error(idm_reaper_start(reaper, &o, 0, NULL, &err), -EINVAL, &err, "", "start program",
-		     "require a fork server in the caller's user namespace");
+		     "require a fork server in this user namespace");
 	o.namespaces = 0;
 	o.uid = 5;
 	assert_error(idm_reaper_start(reaper, &o, 0, NULL, &err), -EINVAL, &err, "", "start program",
-		     "require a fork server in the caller's user namespace");
+		     "require a fork server in this user namespace");
 	o.uid = IDM_CHILD_KEEP_ID;
 	start(reaper, &o, &o); /* nothing depends on it */
 	assert_next(reaper, &o, 0, CLD_EXITED, 0);
@@ -534,7 +543,7 @@ static void join_threads(const pthread_t threads[THREADS])
 		pthread_join(threads[i], NULL);
 }
 
-TEST_WITHIN(two_hundred_containers_from_four_threads, 300)
+TEST_AS(two_hundred_containers_from_four_threads, 300, 5, 12, no_trees)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	struct snapshot *before;
@@ -559,7 +568,7 @@ TEST_WITHIN(two_hundred_containers_from_four_threads, 300)
 }
 
 /* Each start succeeds or says that the fork server has exited; each end comes, or is lost. */
-TEST_WITHIN(the_fork_server_is_killed_meanwhile, 300)
+TEST_AS(the_fork_server_is_killed_meanwhile, 300, 5, 12, no_trees)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	struct snapshot *before;
