@@ -138,11 +138,13 @@ static int check_rest(const struct idm_child_options *o, struct idm_error *err)
 int idm_child_check_for_server(const struct idm_child_options *o, struct idm_error *err)
 {
 	if (o->flags & IDM_CHILD_KEEP_FDS)
-		return REFUSE(err, "IDM_CHILD_KEEP_FDS requires a child with the caller's descriptor table: "
-				   "name each descriptor in fds, or use idm_child_start()");
+		return REFUSE(err,
+			      "IDM_CHILD_KEEP_FDS requires a child with the caller's descriptor table: "
+			      "name each descriptor in fds, or use idm_child_start()");
 	if (o->flags & IDM_CHILD_DIE_WITH_THREAD)
-		return REFUSE(err, "IDM_CHILD_DIE_WITH_THREAD requires a child of the calling thread: use "
-				   "idm_child_start()");
+		return REFUSE(err,
+			      "IDM_CHILD_DIE_WITH_THREAD requires a child of the calling thread: use "
+			      "idm_child_start()");
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A job on its way to a server, as a packet: its descriptors become places in that, and numbers again. */
+/* A job on its way to a server, as a packet: its descriptors become places in that, and numbers again.
+ */
 #include <errno.h>
 
 #include "child-steps.h"

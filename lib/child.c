@@ -14,8 +14,8 @@
  * A child that has failed is reaped by its pidfd. Until it executes something nobody else can wait for
  * it; from then on it does not matter who does, since what happened is in the report.
  *
- * A server (a reaper's fork server) can make the clone of step 2. The caller does all the rest: the locks
- * do not depend on which process is the parent.
+ * A server (a reaper's fork server) can make the clone of step 2. The caller does all the rest: the
+ * locks do not depend on which process is the parent.
  */
 #include <errno.h>
 #include <stdio.h>

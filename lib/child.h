@@ -66,8 +66,8 @@ void idm_child_free_stack(struct idm_child *child);
 struct idm_child_server {
 	pid_t pid; /* the program's, in the caller's PID namespace */
 	/* Sets the child's pidfd and pid. The child has left the server's memory by then. */
-	int (*clone)(struct idm_child_server *server, struct idm_child *child, uint64_t flags, int cgroup,
-		     struct idm_error *err);
+	int (*clone)(struct idm_child_server *server, struct idm_child *child, uint64_t flags,
+		     int cgroup, struct idm_error *err);
 };
 
 /* As idm_child_start(). A process that failed may not be reaped yet when it returns. */

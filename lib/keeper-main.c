@@ -28,7 +28,7 @@
 
 /* A program, and the processes that come of its job. Their numbers, NONE or REAPED. */
 struct child {
-	pid_t first;	 /* becomes the program, unless there is a second one */
+	pid_t first; /* becomes the program, unless there is a second one */
 	pid_t second;
 	pid_t assembler; /* helps, and exits */
 	int report;
@@ -266,8 +266,8 @@ static void write_report(int fd, const struct idm_exit_info *exit)
 }
 
 /*
- * The program's exit, when its helpers have been reaped, too. A pipe of one's own always has room. Nobody
- * else starts children here, so no number is used twice.
+ * The program's exit, when its helpers have been reaped, too. A pipe of one's own always has room.
+ * Nobody else starts children here, so no number is used twice.
  */
 static void report(struct keeper *k, const struct idm_exit_info *exit)
 {

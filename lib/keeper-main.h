@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 /*
- * A request is a packet with descriptors: the job in its file (child-job.h), the pipe for the report, and
- * those that the job and the request name by their places in the packet.
+ * A request is a packet with descriptors: the job in its file (child-job.h), the pipe for the report,
+ * and those that the job and the request name by their places in the packet.
  */
 struct idm_keeper_request {
 	uint64_t clone_flags;
@@ -18,8 +18,9 @@ struct idm_keeper_request {
 enum { REQUEST_FILE, REQUEST_REPORT, REQUEST_FDS };
 
 /*
- * The answer: the number, with the pidfd; or -errno of clone(2). What fails later is in the job's report. The
- * first answer of all says that the fork server is ready: 1 if it is in another PID namespace than the program.
+ * The answer: the number, with the pidfd; or -errno of clone(2). What fails later is in the job's
+ * report. The first answer of all says that the fork server is ready: 1 if it is in another PID
+ * namespace than the program.
  */
 struct idm_keeper_answer {
 	int r;

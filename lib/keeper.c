@@ -152,8 +152,9 @@ static int check_namespaces(const struct idm_keeper *keeper, const struct idm_jo
 		return idm_fail(err, -EINVAL, step_start, NULL,
 				"a process group requires a fork server in the caller's PID namespace");
 	if (userns && userns != keeper->userns)
-		return idm_fail(err, -EINVAL, step_start, NULL,
-				"namespaces, IDs and capabilities require a fork server in this user namespace");
+		return idm_fail(
+			err, -EINVAL, step_start, NULL,
+			"namespaces, IDs and capabilities require a fork server in this user namespace");
 	return 0;
 }
 

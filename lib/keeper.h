@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fork server: a process that starts others in our stead and waits for them. It reports each end through
- * a pipe of its own: one that hangs up without a report says that the keeper was killed.
+ * The fork server: a process that starts others in our stead and waits for them. It reports each end
+ * through a pipe of its own: one that hangs up without a report says that the keeper was killed.
  */
 #ifndef IDM_KEEPER_H
 #define IDM_KEEPER_H
@@ -27,8 +27,8 @@ int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *
 
 /*
  * Has it start a program. Returns the program's pidfd; *report is the pipe, *pid the number. -ESRCH: the
- * fork server has exited. Otherwise the errors of idm_child_start(). The lock is held while the two speak, and
- * not while the program's namespaces and mounts are made.
+ * fork server has exited. Otherwise the errors of idm_child_start(). The lock is held while the two
+ * speak, and not while the program's namespaces and mounts are made.
  */
 int idm_keeper_start(struct idm_keeper *keeper, pthread_mutex_t *lock,
 		     const struct idm_child_options *options, int *report, pid_t *pid,

@@ -276,9 +276,9 @@ TEST(ids_capabilities_and_signals_are_as_asked_for)
 {
 	const uint64_t chown = 1;
 	const struct idm_capabilities capabilities = { chown, chown, chown, chown, chown };
-	struct idm_child_options o =
-		SCRIPT("grep -E '^(Uid|Gid|Groups|CapEff|NoNewPrivs|SigBlk)' /proc/self/status | "
-		       "tr -s '\\t ' ' '; exit 7");
+	struct idm_child_options o = SCRIPT(
+		"grep -E '^(Uid|Gid|Groups|CapEff|NoNewPrivs|SigBlk)' /proc/self/status | "
+		"tr -s '\\t ' ' '; exit 7");
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	AUTO_FREE char *text = NULL;
 	sigset_t set;
@@ -617,7 +617,8 @@ static void *start_held_up(void *map)
 	return NULL;
 }
 
-/* The fork server waits for nothing that a container waits for: here, a filesystem that does not answer. */
+/* The fork server waits for nothing that a container waits for: here, a filesystem that does not answer.
+ */
 TEST(a_container_that_cannot_be_put_together_holds_up_no_other)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");

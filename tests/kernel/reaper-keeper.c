@@ -31,7 +31,8 @@ static struct idm_reaper *keeping(unsigned int flags, void *data)
 	return reaper;
 }
 
-/* fds[i] becomes descriptor i, -1: it has none; those of 0, 1 and 2 that are not among them are closed. */
+/* fds[i] becomes descriptor i, -1: it has none; those of 0, 1 and 2 that are not among them are closed.
+ */
 static struct idm_child_options program(char *const argv[], const int *fds, size_t n)
 {
 	static struct idm_child_fd table[300];
@@ -287,7 +288,7 @@ TEST(what_cannot_be_started)
 	int fds[300];
 	struct idm_error err;
 
-#define assert_refused(what, flags, argv, n, code, subject, step, reason)                          \
+#define assert_refused(what, flags, argv, n, code, subject, step, reason) \
 	assert_error(start_as(what, argv, fds, n, flags, NULL, &err), code, &err, subject, step, reason)
 	assert_refused(plain, 0, missing, 0, -ECHILD, "", "start program", "no fork server");
 	assert_refused(reaper, 0, missing, 0, -ENOENT, "/no/such/program", "execute", NULL);
