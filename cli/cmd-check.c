@@ -40,14 +40,15 @@ static int feature_row(const struct idm_feature_info *f, void *data)
 
 static int feature_json(const struct idm_feature_info *f, void *data)
 {
-	struct json_object *o = json_new_object();
+	struct json *json = data;
 
-	json_add_string(o, "name", f->name);
-	json_add_string(o, "what", f->what);
-	json_add_string(o, "since", f->since);
-	json_add_bool(o, "available", f->available);
-	json_add_string(o, "error", f->available ? NULL : idm_errno_name(f->errnum));
-	json_append(data, o);
+	json_open(json, NULL, '{');
+	json_add_string(json, "name", f->name);
+	json_add_string(json, "what", f->what);
+	json_add_string(json, "since", f->since);
+	json_add_bool(json, "available", f->available);
+	json_add_string(json, "error", f->available ? NULL : idm_errno_name(f->errnum));
+	json_close(json);
 	return 0;
 }
 
@@ -86,32 +87,32 @@ static int print_path(const char *path, const struct idm_check_result *check, bo
 				  : ", and written; the id on disk cannot be read here");
 }
 
-static void add_path_json(struct json_object *array, const char *path,
-			  const struct idm_check_result *check, bool write, const struct idm_error *err)
+static void add_path_json(struct json *json, const char *path, const struct idm_check_result *check, bool write,
+			  const struct idm_error *err)
 {
-	struct json_object *o = json_new_object();
 	bool good = is_good(check, write);
 	char *hint = good || !err->hint[0] ? NULL : front_hint(err->hint);
 	char reason[sizeof(err->message)];
 
-	json_add_name(o, "path", path);
-	json_add_name(o, "fstype", check->fstype);
-	json_add_bool(o, "mappable", check->mappable);
-	json_add_bool(o, "mapped", check->mapped);
+	json_open(json, NULL, '{');
+	json_add_name(json, "path", path);
+	json_add_name(json, "fstype", check->fstype);
+	json_add_bool(json, "mappable", check->mappable);
+	json_add_bool(json, "mapped", check->mapped);
 	if (write) {
-		json_add_bool(o, "writable", check->writable);
-		json_add_bool(o, "diskIdChecked", check->disk_id_checked);
+		json_add_bool(json, "writable", check->writable);
+		json_add_bool(json, "diskIdChecked", check->disk_id_checked);
 	}
-	json_add_string(o, "error", good ? NULL : idm_errno_name(err->errnum));
+	json_add_string(json, "error", good ? NULL : idm_errno_name(err->errnum));
 	if (!good)
 		idm_error_part(err, err->reason, reason, sizeof(reason));
-	json_add_string(o, "reason", good ? NULL : reason);
-	json_add_string(o, "hint", hint);
+	json_add_string(json, "reason", good ? NULL : reason);
+	json_add_string(json, "hint", hint);
 	free(hint);
-	json_append(array, o);
+	json_close(json);
 }
 
-static int check_path(const char *path, bool write, struct json_object *json)
+static int check_path(const char *path, bool write, struct json *json)
 {
 	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 	struct idm_error err;
@@ -132,24 +133,23 @@ static int check_path(const char *path, bool write, struct json_object *json)
 
 /* ---- the command ---- */
 
-static struct json_object *new_report(struct json_object **paths)
+static void begin_report(struct json *json)
 {
-	struct json_object *report = json_new_object(), *features = json_new_array();
 	struct utsname name;
 
 	uname(&name);
-	json_add_string(report, "kernel", name.release);
-	idm_features(feature_json, features);
-	json_add(report, "features", features);
-	*paths = json_new_array();
-	json_add(report, "paths", *paths);
-	return report;
+	json_open(json, NULL, '{');
+	json_add_string(json, "kernel", name.release);
+	json_open(json, "features", '[');
+	idm_features(feature_json, json);
+	json_close(json);
+	json_open(json, "paths", '[');
 }
 
 static int run(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_check, .argc = argc, .argv = argv };
-	struct json_object *report = NULL, *paths = NULL;
+	struct json report = { 0 };
 	bool json = false, write = false;
 	int letter, status = DONE;
 	char **path;
@@ -164,19 +164,17 @@ static int run(int argc, char **argv)
 	n = operands(&a, &path);
 	if (write && !n)
 		return report_usage("--write: a PATH is missing");
-	if (json && json_load() != DONE)
-		return FAILED;
 	if (json)
-		report = new_report(&paths);
+		begin_report(&report);
 	else if (!n)
 		return print_features();
 	for (size_t i = 0; i < n; i++) {
-		int one = check_path(path[i], write, paths);
+		int one = check_path(path[i], write, json ? &report : NULL);
 
 		status = one > status ? one : status;
 	}
-	if (report)
-		json_print(report);
+	if (json)
+		json_print(&report);
 	return status;
 }
 

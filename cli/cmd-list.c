@@ -26,7 +26,8 @@ static const char details[] =
 /* What is asked for, and what has been found so far. */
 struct listing {
 	bool all;
-	struct json_object *json; /* NULL: a table */
+	bool as_json; /* else a table */
+	struct json json;
 	struct table table;
 };
 
@@ -45,24 +46,24 @@ static const char *state_word(enum idm_map_state state)
 
 /* ---- as JSON ---- */
 
-static void add_json(struct json_object *array, const struct idm_mount_info *m)
+static void add_json(struct json *json, const struct idm_mount_info *m)
 {
-	struct json_object *o = json_new_object();
 	char words[256];
 
+	json_open(json, NULL, '{');
 	idm_describe_attr(m->attr, m->propagation, words, sizeof(words));
-	json_add_name(o, "target", m->target);
-	json_add_name(o, "source", m->source);
-	json_add_name(o, "root", m->root);
-	json_add_name(o, "fstype", m->fstype);
-	json_add_string(o, "flags", words);
-	json_add_string(o, "mapState", state_word(m->map_state));
-	json_add_map(o, m->map);
-	json_add_number(o, "id", m->id);
-	json_add_number(o, "parentId", m->parent_id);
-	json_add_number(o, "namespaceId", m->namespace_id);
-	json_add_number(o, "namespaceInode", m->namespace_inode);
-	json_append(array, o);
+	json_add_name(json, "target", m->target);
+	json_add_name(json, "source", m->source);
+	json_add_name(json, "root", m->root);
+	json_add_name(json, "fstype", m->fstype);
+	json_add_string(json, "flags", words);
+	json_add_string(json, "mapState", state_word(m->map_state));
+	json_add_map(json, m->map);
+	json_add_number(json, "id", m->id);
+	json_add_number(json, "parentId", m->parent_id);
+	json_add_number(json, "namespaceId", m->namespace_id);
+	json_add_number(json, "namespaceInode", m->namespace_inode);
+	json_close(json);
 }
 
 /* ---- as a table ---- */
@@ -149,8 +150,8 @@ static int add_mount(const struct idm_mount_info *mount, void *data)
 {
 	struct listing *l = data;
 
-	if (l->json)
-		add_json(l->json, mount);
+	if (l->as_json)
+		add_json(&l->json, mount);
 	else
 		add_row(&l->table, mount, l->all);
 	return 0;
@@ -188,8 +189,8 @@ static int list_all(struct listing *l)
 
 static int print(struct listing *l)
 {
-	if (l->json) {
-		json_print(l->json);
+	if (l->as_json) {
+		json_print(&l->json);
 		return DONE;
 	}
 	if (table_print(&l->table))
@@ -202,12 +203,11 @@ static int run(int argc, char **argv)
 	struct arguments a = { .command = &command_list, .argc = argc, .argv = argv };
 	struct listing l = { 0 };
 	int letter, status = DONE;
-	bool json = false;
 	char **target;
 	size_t n;
 
 	while ((letter = next_option(&a)) > 0) {
-		json |= letter == OPTION_JSON;
+		l.as_json |= letter == OPTION_JSON;
 		l.all |= letter == OPTION_ALL_NAMESPACES;
 	}
 	if (letter < 0)
@@ -216,10 +216,8 @@ static int run(int argc, char **argv)
 	if (n && l.all)
 		return report_usage(
 			"--all-namespaces: a TARGET is looked up in this mount namespace only");
-	if (json && json_load() != DONE)
-		return FAILED;
-	if (json)
-		l.json = json_new_array();
+	if (l.as_json)
+		json_open(&l.json, NULL, '[');
 	else
 		head(&l.table, l.all);
 	for (size_t i = 0; i < n; i++) {

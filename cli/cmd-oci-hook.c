@@ -98,7 +98,6 @@ static int read_state(struct state *s)
 	if (read_file("-", &text, &length) != DONE)
 		return FAILED;
 	r = idm_json_parse(text, length, IDM_STEP_READ_STATE, &parsed, &err);
-	free(text);
 	if (r == 0) {
 		whole = idm_json_whole(parsed);
 		r = idm_json_object(&whole, &err);
@@ -108,6 +107,7 @@ static int read_state(struct state *s)
 	if (r == 0)
 		r = read_bundle(s, &whole, &err);
 	idm_json_free(parsed);
+	free(text);
 	if (r == 0)
 		return DONE;
 	return report_error_in(input_name("-"), &err);

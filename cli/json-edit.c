@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/printable.h"
+
 /* ---- texts ---- */
 
 char *text_of(const char *format, ...)
@@ -20,136 +22,55 @@ char *text_of(const char *format, ...)
 	return text;
 }
 
+/* The code of the character of one, two or three bytes. */
+static unsigned int code_of(const char *text, unsigned int length)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	if (length < 2)
+		return p[0];
+	return length == 2 ? (p[0] & 0x1fU) << 6 | (p[1] & 0x3fU)
+			   : (p[0] & 0xfU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
+}
+
+/* Six bytes are enough for what any byte becomes. Returns how many there are in *escaped. */
+static size_t escape(const char *text, unsigned int length, char escaped[7])
+{
+	static const char meanings[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+	const char *meaning = strchr(meanings, *text);
+
+	if (meaning)
+		return (size_t)sprintf(escaped, "\\%c", names[meaning - meanings]);
+	return (size_t)sprintf(escaped, "\\u%04x", code_of(text, length));
+}
+
 char *json_quote(const char *string)
 {
-	char *text = string ? malloc(6 * strlen(string) + 3) : NULL, *to = text;
+	size_t left = string ? strlen(string) : 0;
+	char *text = string ? malloc(6 * left + 3) : NULL, *to = text;
 
 	if (!text)
 		return NULL;
 	*to++ = '"';
-	for (; *string; string++) {
-		unsigned char c = (unsigned char)*string;
+	while (left) {
+		/* What is no UTF-8 stays: the reader refuses it. */
+		unsigned int n = idm_utf8_length(string, left), length = n ? n : 1;
+		bool plain = *string != '"' && *string != '\\' && (!n || idm_shown_length(string, left));
+		char escaped[7];
+		size_t written = plain ? length : escape(string, length, escaped);
 
-		if (c == '"' || c == '\\') {
-			*to++ = '\\';
-			*to++ = *string;
-		} else if (c < 0x20) {
-			to += sprintf(to, "\\u%04x", c);
-		} else {
-			*to++ = *string;
-		}
+		memcpy(to, plain ? string : escaped, written);
+		to += written;
+		string += length;
+		left -= length;
 	}
 	strcpy(to, "\"");
 	return text;
 }
 
-/* ---- finding ---- */
-
-static size_t skip_space(const struct edits *e, size_t at)
-{
-	while (at < e->length && strchr(" \t\r\n", e->text[at]))
-		at++;
-	return at;
-}
-
-static size_t skip_string(const struct edits *e, size_t at)
-{
-	for (at++; e->text[at] != '"'; at++)
-		at += e->text[at] == '\\';
-	return at + 1;
-}
-
-static size_t skip_value(const struct edits *e, size_t at)
-{
-	size_t depth = 0;
-
-	do {
-		char c = e->text[at];
-
-		if (c == '"') {
-			at = skip_string(e, at);
-			continue;
-		}
-		depth += c == '{' || c == '[';
-		depth -= c == '}' || c == ']';
-		at++;
-		/* A number or word goes on as long as there is no end to it. */
-		if (!depth && c != '}' && c != ']')
-			while (at < e->length && !strchr(" \t\r\n,]}", e->text[at]))
-				at++;
-	} while (depth);
-	return at;
-}
-
-size_t whole_value(const struct edits *e)
-{
-	return skip_space(e, 0);
-}
-
-bool next_item(const struct edits *e, size_t in, struct item *item)
-{
-	bool first = !item->end;
-	size_t at = skip_space(e, first ? in + 1 : item->end);
-
-	if (!first && e->text[at] == ',')
-		at = skip_space(e, at + 1);
-	if (e->text[at] == '}' || e->text[at] == ']')
-		return false;
-	*item = (struct item){
-		.start = at,
-		.value = at,
-		.index = first ? 0 : item->index + 1,
-		.previous_end = item->end,
-	};
-	if (e->text[in] == '{')
-		item->value = skip_space(e, skip_space(e, skip_string(e, at)) + 1);
-	item->end = skip_value(e, item->value);
-	return true;
-}
-
-/* One character of a string, as a number; a surrogate is one that no key of ours has. */
-static unsigned int character(const char **p)
-{
-	static const char escapes[] = "b\bf\fn\nr\rt\t";
-	unsigned int c = (unsigned char)*(*p)++;
-	const char *escape;
-
-	if (c != '\\')
-		return c;
-	c = (unsigned char)*(*p)++;
-	if (c == 'u') {
-		char digits[5] = { (*p)[0], (*p)[1], (*p)[2], (*p)[3], '\0' };
-
-		*p += 4;
-		return (unsigned int)strtoul(digits, NULL, 16);
-	}
-	escape = strchr("bfnrt", (int)c) ? strchr(escapes, (int)c) : NULL;
-	return escape ? (unsigned char)escape[1] : c;
-}
-
-static bool key_is(const struct edits *e, size_t at, const char *key)
-{
-	const char *p = e->text + at + 1;
-
-	while (*key && *p != '"')
-		if (character(&p) != (unsigned char)*key++)
-			return false;
-	return !*key && *p == '"';
-}
-
-bool find_item(const struct edits *e, size_t in, const char *key, struct item *item)
-{
-	*item = (struct item){ 0 };
-	while (next_item(e, in, item))
-		if (key_is(e, item->start, key))
-			return e->text[item->value] != 'n';
-	*item = (struct item){ 0 };
-	return false;
-}
-
 /* ---- changing ---- */
 
-/* A text that is NULL is none. */
+/* A text that is NULL is none. Takes the text over. */
 static void add(struct edits *e, size_t start, size_t end, char *text)
 {
 	struct edit *list = reallocarray(e->list, e->n + 1, sizeof(*list));
@@ -163,7 +84,7 @@ static void add(struct edits *e, size_t start, size_t end, char *text)
 	e->list[e->n++] = (struct edit){ start, end - start, text };
 }
 
-void edit_replace(struct edits *e, size_t start, size_t end, char *text)
+static void put_instead(struct edits *e, size_t start, size_t end, char *text)
 {
 	if (text)
 		add(e, start, end, text);
@@ -171,42 +92,48 @@ void edit_replace(struct edits *e, size_t start, size_t end, char *text)
 		e->failed = true;
 }
 
-void edit_append(struct edits *e, size_t in, char *text)
+void edit_replace(struct edits *e, const struct idm_json *value, char *text)
 {
-	struct item item = { 0 }, last = { 0 };
-	size_t space;
+	put_instead(e, value->value->start, value->value->end, text);
+}
 
-	while (next_item(e, in, &item))
-		last = item;
-	if (!last.end) {
-		edit_replace(e, in + 1, in + 1, text);
+void edit_append(struct edits *e, const struct idm_json *in, char *text)
+{
+	const char *bytes = e->text->bytes;
+	struct idm_json last = { 0 };
+	size_t space, item;
+
+	while (idm_json_each(in, &last))
+		;
+	if (!last.value) {
+		put_instead(e, in->value->start + 1, in->value->start + 1, text);
 		return;
 	}
 	/* The line break and the indentation before the last one. */
-	for (space = last.start; strchr(" \t\r\n", e->text[space - 1]); space--)
+	item = last.value->item;
+	for (space = item; strchr(" \t\r\n", bytes[space - 1]); space--)
 		;
-	edit_replace(e, last.end, last.end,
-		     text ? text_of(",%.*s%s", (int)(last.start - space), e->text + space, text) : NULL);
+	put_instead(e, last.value->end, last.value->end,
+		    text ? text_of(",%.*s%s", (int)(item - space), bytes + space, text) : NULL);
 	free(text);
 }
 
-void edit_remove(struct edits *e, size_t in, bool (*goes)(const struct item *item, void *data),
-		 void *data)
+void edit_remove(struct edits *e, const struct idm_json *in, bool (*goes)(const struct idm_json *item))
 {
-	struct item item = { 0 };
-	size_t start = 0, end = 0; /* of those that go at the beginning */
+	size_t start = 0, end = 0, previous = 0; /* the first two: of those that go at the beginning */
+	struct idm_json item = { 0 };
 	bool kept = false;
 
-	while (next_item(e, in, &item)) {
-		if (!goes(&item, data)) {
+	for (; idm_json_each(in, &item); previous = item.value->end) {
+		if (!goes(&item)) {
 			if (end && !kept)
-				add(e, start, item.start, NULL);
+				add(e, start, item.value->item, NULL);
 			kept = true;
 		} else if (kept) {
-			add(e, item.previous_end, item.end, NULL);
+			add(e, previous, item.value->end, NULL);
 		} else {
-			start = start ? start : item.start;
-			end = item.end;
+			start = start ? start : item.value->item;
+			end = item.value->end;
 		}
 	}
 	if (end && !kept)
@@ -224,29 +151,31 @@ static char *nested(const char *const *keys, size_t n, char *value)
 	return value;
 }
 
+/* A member on the way that is no object becomes one. */
+static void replace_on_the_way(struct edits *e, const struct idm_json *member, char *inner)
+{
+	edit_replace(e, member, inner ? text_of("{%s}", inner) : NULL);
+	free(inner);
+}
+
 void edit_set(struct edits *e, const char *const *keys, size_t n, char *value)
 {
-	size_t in = whole_value(e);
-	struct item item;
+	struct idm_json in = idm_json_whole(e->text), member;
 
-	for (size_t i = 0; i < n; i++) {
-		bool last = i + 1 == n;
-
-		if (!find_item(e, in, keys[i], &item) && !item.end) {
-			edit_append(e, in, nested(keys + i, n - i, value));
+	for (size_t i = 0; i < n; i++, in = member) {
+		idm_json_member(&in, keys[i], &member);
+		if (!member.value) {
+			edit_append(e, &in, nested(keys + i, n - i, value));
 			return;
 		}
-		if (last || e->text[item.value] != '{') {
-			char *inner = last ? NULL : nested(keys + i + 1, n - i - 1, value);
-
-			edit_replace(e, item.value, item.end,
-				     inner  ? text_of("{%s}", inner)
-				     : last ? value
-					    : NULL);
-			free(inner);
+		if (i + 1 == n) {
+			edit_replace(e, &member, value);
 			return;
 		}
-		in = item.value;
+		if (idm_json_type(&member) != IDM_JSON_OBJECT) {
+			replace_on_the_way(e, &member, nested(keys + i + 1, n - i - 1, value));
+			return;
+		}
 	}
 }
 
@@ -266,7 +195,7 @@ static void sort(struct edits *e)
 
 char *edit_apply(struct edits *e, size_t *length)
 {
-	size_t room = e->length + 1, from = 0, to = 0;
+	size_t room = e->text->length + 1, from = 0, to = 0;
 	char *text;
 
 	for (size_t i = 0; i < e->n; i++)
@@ -279,14 +208,14 @@ char *edit_apply(struct edits *e, size_t *length)
 		const struct edit *edit = &e->list[i];
 		size_t n = edit->text ? strlen(edit->text) : 0;
 
-		memcpy(text + to, e->text + from, edit->at - from);
+		memcpy(text + to, e->text->bytes + from, edit->at - from);
 		to += edit->at - from;
 		memcpy(text + to, edit->text ? edit->text : "", n);
 		to += n;
 		from = edit->at + edit->length;
 	}
-	memcpy(text + to, e->text + from, e->length - from);
-	to += e->length - from;
+	memcpy(text + to, e->text->bytes + from, e->text->length - from);
+	to += e->text->length - from;
 	text[to] = '\0';
 	*length = to;
 	return text;

@@ -6,21 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json-edit.h"
 #include "lib/error.h"
-#include "lib/json-c.h"
 #include "lib/printable.h"
 #include "report.h"
 
 static const enum idm_error_step step_print = IDM_STEP_PRINT_JSON;
-
-static struct idm_json_c json_c;
-
-int json_load(void)
-{
-	struct idm_error err;
-
-	return idm_json_c_load(&json_c, step_print, &err) < 0 ? report_error(&err) : DONE;
-}
 
 /* Commands that print JSON have changed nothing, so this can be the end of them. */
 _Noreturn static void no_memory(void)
@@ -31,39 +22,95 @@ _Noreturn static void no_memory(void)
 	exit(report_error(&err));
 }
 
-/* NULL would be taken for null. */
-static struct json_object *wanted(struct json_object *value)
+/* ---- the text ---- */
+
+static void put(struct json *json, const char *text)
 {
-	if (!value)
+	size_t n = strlen(text);
+
+	if (json->n + n > json->room) {
+		json->room = 2 * (json->n + n) + 1000;
+		json->text = realloc(json->text, json->room);
+		if (!json->text)
+			no_memory();
+	}
+	memcpy(json->text + json->n, text, n);
+	json->n += n;
+}
+
+static void put_quoted(struct json *json, const char *string)
+{
+	char *quoted = json_quote(string);
+
+	if (!quoted)
 		no_memory();
-	return value;
+	put(json, quoted);
+	free(quoted);
 }
 
-struct json_object *json_new_object(void)
+static void put_line_break(struct json *json)
 {
-	return wanted(json_c.object_new_object());
+	put(json, "\n");
+	for (unsigned int i = 0; i < json->depth; i++)
+		put(json, "  ");
 }
 
-struct json_object *json_new_array(void)
+/* What stands before a value. */
+static void begin(struct json *json, const char *key)
 {
-	return wanted(json_c.object_new_array());
+	if (json->follows)
+		put(json, ",");
+	if (json->depth)
+		put_line_break(json);
+	if (key) {
+		put_quoted(json, key);
+		put(json, ": ");
+	}
+	json->follows = true;
 }
 
-void json_append(struct json_object *array, struct json_object *value)
+void json_open(struct json *json, const char *key, char bracket)
 {
-	if (json_c.object_array_add(array, value) < 0)
-		no_memory();
+	begin(json, key);
+	put(json, bracket == '{' ? "{" : "[");
+	json->ends[json->depth++] = bracket == '{' ? '}' : ']';
+	json->follows = false;
 }
 
-void json_add(struct json_object *object, const char *key, struct json_object *value)
+void json_close(struct json *json)
 {
-	if (json_c.object_object_add(object, key, value) < 0)
-		no_memory();
+	const char end[] = { json->ends[--json->depth], '\0' };
+
+	if (json->follows)
+		put_line_break(json);
+	put(json, end);
+	json->follows = true;
 }
 
-void json_add_string(struct json_object *object, const char *key, const char *value)
+void json_print(struct json *json)
 {
-	json_add(object, key, value ? wanted(json_c.object_new_string(value)) : NULL);
+	while (json->depth)
+		json_close(json);
+	put(json, "\n");
+	fwrite(json->text, 1, json->n, stdout);
+	free(json->text);
+}
+
+/* ---- values ---- */
+
+static void put_value(struct json *json, const char *key, const char *value)
+{
+	begin(json, key);
+	put(json, value);
+}
+
+void json_add_string(struct json *json, const char *key, const char *value)
+{
+	begin(json, key);
+	if (value)
+		put_quoted(json, value);
+	else
+		put(json, "null");
 }
 
 /* RFC 4648, which decoders for every language exist of. */
@@ -110,104 +157,59 @@ static char *replaced(const char *text)
 	return copy;
 }
 
-void json_add_name(struct json_object *object, const char *key, const char *name)
+void json_add_name(struct json *json, const char *key, const char *name)
 {
 	char second[64], *text;
 
 	if (!name || idm_is_utf8(name)) {
-		json_add_string(object, key, name);
+		json_add_string(json, key, name);
 		return;
 	}
 	text = replaced(name);
-	json_add_string(object, key, text);
+	json_add_string(json, key, text);
 	free(text);
 	snprintf(second, sizeof(second), "%sBase64", key);
 	text = base64(name);
-	json_add_string(object, second, text);
+	json_add_string(json, second, text);
 	free(text);
 }
 
-void json_add_bool(struct json_object *object, const char *key, bool value)
+void json_add_bool(struct json *json, const char *key, bool value)
 {
-	json_add(object, key, wanted(json_c.object_new_boolean(value)));
+	put_value(json, key, value ? "true" : "false");
 }
 
-void json_add_number(struct json_object *object, const char *key, uint64_t value)
+void json_add_number(struct json *json, const char *key, uint64_t value)
 {
-	json_add(object, key, wanted(json_c.object_new_uint64(value)));
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	put_value(json, key, text);
 }
 
-static void add_side(struct json_object *object, const char *key, const struct idm_map *map,
-		     unsigned int kind)
+static void add_side(struct json *json, const char *key, const struct idm_map *map, unsigned int kind)
 {
 	const struct idm_entry *entries;
-	struct json_object *rows;
-	size_t n;
+	size_t n = idm_map_entries(map, kind, &entries);
 
-	if (!map) {
-		json_add(object, key, NULL);
-		return;
-	}
-	rows = json_new_array();
-	n = idm_map_entries(map, kind, &entries);
+	json_open(json, key, '[');
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *row = json_new_object();
-
-		json_add_number(row, "disk", entries[i].disk);
-		json_add_number(row, "seen", entries[i].seen);
-		json_add_number(row, "count", entries[i].count);
-		json_append(rows, row);
+		json_open(json, NULL, '{');
+		json_add_number(json, "disk", entries[i].disk);
+		json_add_number(json, "seen", entries[i].seen);
+		json_add_number(json, "count", entries[i].count);
+		json_close(json);
 	}
-	json_add(object, key, rows);
+	json_close(json);
 }
 
-void json_add_map(struct json_object *object, const struct idm_map *map)
+void json_add_map(struct json *json, const struct idm_map *map)
 {
-	add_side(object, "uidMap", map, IDM_UID);
-	add_side(object, "gidMap", map, IDM_GID);
-}
-
-/* The code of the character of two or three bytes. */
-static unsigned int code_of(const char *text, unsigned int length)
-{
-	const unsigned char *p = (const unsigned char *)text;
-
-	return length == 2 ? (p[0] & 0x1fU) << 6 | (p[1] & 0x3fU)
-			   : (p[0] & 0xfU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
-}
-
-/*
- * json-c escapes what JSON wants escaped. What a terminal would obey or reorder is escaped, too: it is
- * in strings only.
- */
-static void put_text(const char *text)
-{
-	size_t n = strlen(text);
-
-	while (n) {
-		unsigned int length = *text == '\n' ? 1 : idm_shown_length(text, n);
-
-		if (length) {
-			fwrite(text, 1, length, stdout);
-		} else {
-			length = idm_utf8_length(text, n);
-			length = length ? length : 1;
-			printf("\\u%04x", length == 1 ? (unsigned char)*text : code_of(text, length));
-		}
-		text += length;
-		n -= length;
+	if (map) {
+		add_side(json, "uidMap", map, IDM_UID);
+		add_side(json, "gidMap", map, IDM_GID);
+	} else {
+		json_add_string(json, "uidMap", NULL);
+		json_add_string(json, "gidMap", NULL);
 	}
-	putchar('\n');
-}
-
-void json_print(struct json_object *object)
-{
-	const char *text = json_c.object_to_json_string_ext(
-		object,
-		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-
-	if (!text)
-		no_memory();
-	put_text(text);
-	json_c.object_put(object);
 }

@@ -76,27 +76,27 @@ static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
 
 /* ---- adding ---- */
 
-static bool names(const struct edits *e, size_t list, const char *quoted)
+static bool has_word(const struct idm_json *list, const char *word)
 {
-	struct item item = { 0 };
-	size_t n = strlen(quoted);
+	struct idm_json item = { 0 };
+	const char *string;
 
-	while (next_item(e, list, &item))
-		if (item.end - item.value == n && memcmp(e->text + item.value, quoted, n) == 0)
+	while (idm_json_each(list, &item))
+		if (idm_json_string(&item, &string, NULL) == 0 && strcmp(string, word) == 0)
 			return true;
 	return false;
 }
 
-static void add_options(struct edits *e)
+static void add_options(struct edits *e, const struct idm_json *whole)
 {
-	static const char *const options[] = { "\"idmap\"", "\"ridmap\"" };
-	struct item list;
+	static const char *const options[] = { "idmap", "ridmap" };
+	struct idm_json list;
 
-	if (!find_item(e, whole_value(e), "mountOptions", &list) || e->text[list.value] != '[')
+	if (!idm_json_member(whole, "mountOptions", &list) || idm_json_type(&list) != IDM_JSON_ARRAY)
 		return;
 	for (int i = 0; i < 2; i++)
-		if (!names(e, list.value, options[i]))
-			edit_append(e, list.value, text_of("%s", options[i]));
+		if (!has_word(&list, options[i]))
+			edit_append(e, &list, json_quote(options[i]));
 }
 
 static void add_map(struct edits *e)
@@ -106,31 +106,36 @@ static void add_map(struct edits *e)
 	edit_set(e, keys, 4, text_of("true"));
 }
 
+static int print_changed(struct edits *e, struct idm_error *err)
+{
+	size_t n;
+	char *changed = edit_apply(e, &n);
+
+	if (!changed)
+		return idm_fail(err, -ENOMEM, step_features, NULL, NULL);
+	fwrite(changed, 1, n, stdout);
+	free(changed);
+	return 0;
+}
+
 static int print(const char *text, size_t length, struct idm_error *err)
 {
-	struct edits e = { .text = text, .length = length };
-	struct idm_json_text *parsed = NULL;
+	AUTO_JSON struct idm_json_text *parsed = NULL;
+	struct edits e = { 0 };
 	struct idm_json whole;
-	char *changed;
-	size_t n;
 	int r = idm_json_parse(text, length, step_features, &parsed, err);
 
+	if (r < 0)
+		return r;
+	e.text = parsed;
+	whole = idm_json_whole(parsed);
+	r = idm_json_object(&whole, err);
 	if (r == 0) {
-		whole = idm_json_whole(parsed);
-		r = idm_json_object(&whole, err);
-	}
-	if (r == 0) {
-		add_options(&e);
+		add_options(&e, &whole);
 		add_map(&e);
-		changed = edit_apply(&e, &n);
-		if (changed)
-			fwrite(changed, 1, n, stdout);
-		else
-			r = idm_fail(err, -ENOMEM, step_features, NULL, NULL);
-		free(changed);
+		r = print_changed(&e, err);
 	}
 	edit_free(&e);
-	idm_json_free(parsed);
 	return r;
 }
 

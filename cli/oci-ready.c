@@ -61,14 +61,13 @@ static int take_word(struct wish *w, const struct idm_json *at, const char *word
 
 static int take_words(struct wish *w, const struct idm_json *mount, struct idm_error *err)
 {
-	struct idm_json options;
-	size_t n = 0;
+	struct idm_json options, option = { 0 };
+	size_t n;
 	int r = 0;
 
 	if (idm_json_member(mount, "options", &options))
 		r = idm_json_array(&options, &n, err);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct idm_json option = idm_json_element(&options, i);
+	while (r == 0 && idm_json_each(&options, &option)) {
 		const char *word;
 
 		r = idm_json_string(&option, &word, err);
@@ -125,44 +124,25 @@ struct work {
 	struct idm_error *err;
 };
 
-static bool is_map_option(const struct item *item, void *data)
+static bool is_map_option(const struct idm_json *option)
 {
-	const struct idm_json *options = data;
-	struct idm_json option = idm_json_element(options, item->index);
 	const char *word;
 
-	return idm_json_string(&option, &word, NULL) == 0 && idm_oci_is_map_word(word);
+	return idm_json_string(option, &word, NULL) == 0 && idm_oci_is_map_word(word);
 }
 
-struct member_search {
-	const struct edits *edits;
-	size_t in;
-};
-
-static bool is_row_member(const struct item *item, void *data)
+static bool is_row_member(const struct idm_json *member)
 {
-	static const char *const keys[] = { "uidMappings", "gidMappings" };
-	const struct member_search *s = data;
-
-	for (int i = 0; i < 2; i++) {
-		struct item found;
-
-		find_item(s->edits, s->in, keys[i], &found);
-		if (found.end == item->end)
-			return true;
-	}
-	return false;
+	return strcmp(member->key, "uidMappings") == 0 || strcmp(member->key, "gidMappings") == 0;
 }
 
-static void strip_mount(struct work *w, const struct idm_json *mount, size_t at)
+static void strip_mount(struct work *w, const struct idm_json *mount)
 {
-	struct member_search s = { &w->edits, at };
 	struct idm_json options;
-	struct item item;
 
-	edit_remove(&w->edits, at, is_row_member, &s);
-	if (idm_json_member(mount, "options", &options) && find_item(&w->edits, at, "options", &item))
-		edit_remove(&w->edits, item.value, is_map_option, &options);
+	edit_remove(&w->edits, mount, is_row_member);
+	if (idm_json_member(mount, "options", &options))
+		edit_remove(&w->edits, &options, is_map_option);
 }
 
 /* The text is taken over; NULL: there was no memory for it. */
@@ -182,18 +162,15 @@ static int add_given(struct work *w, char *given)
 /* A map is given for a destination, which has to mean one mount. */
 static bool is_alone(const struct work *w, const char *path, size_t n)
 {
-	struct idm_json mounts, destination;
-	size_t all = 0, same = 0;
+	struct idm_json mounts, mount = { 0 }, destination;
+	size_t same = 0;
 
-	if (idm_json_member(&w->whole, "mounts", &mounts))
-		idm_json_array(&mounts, &all, NULL);
-	for (size_t i = 0; i < all; i++) {
-		struct idm_json mount = idm_json_element(&mounts, i);
+	idm_json_member(&w->whole, "mounts", &mounts);
+	while (idm_json_each(&mounts, &mount)) {
 		const char *other;
 		size_t length;
 
-		if (idm_json_type(&mount) != IDM_JSON_OBJECT ||
-		    !idm_json_member(&mount, "destination", &destination) ||
+		if (!idm_json_member(&mount, "destination", &destination) ||
 		    idm_json_string(&destination, &other, NULL) < 0)
 			continue;
 		other = idm_trim_target(other, &length);
@@ -227,14 +204,14 @@ static int give(struct work *w, const struct idm_json *mount, const struct wish 
 				    (int)n, path));
 }
 
-static int change_mount(struct work *w, const struct idm_json *mount, size_t at)
+static int change_mount(struct work *w, const struct idm_json *mount)
 {
 	struct wish wish = { 0 };
 	int r = read_wish(&wish, mount, w->err);
 
 	if (r == 0 && wish.any) {
 		w->any = true;
-		strip_mount(w, mount, at);
+		strip_mount(w, mount);
 		r = give(w, mount, &wish);
 	}
 	free(wish.map);
@@ -243,111 +220,111 @@ static int change_mount(struct work *w, const struct idm_json *mount, size_t at)
 
 static int change_mounts(struct work *w)
 {
-	struct item mounts, item = { 0 };
-	struct idm_json list;
+	struct idm_json list, mount = { 0 };
 	size_t n;
-	int r = 0;
+	int r;
 
 	if (!idm_json_member(&w->whole, "mounts", &list))
 		return 0;
 	r = idm_json_array(&list, &n, w->err);
-	find_item(&w->edits, whole_value(&w->edits), "mounts", &mounts);
-	while (r == 0 && next_item(&w->edits, mounts.value, &item)) {
-		struct idm_json mount = idm_json_element(&list, item.index);
-
-		r = change_mount(w, &mount, item.value);
-	}
+	while (r == 0 && idm_json_each(&list, &mount))
+		r = change_mount(w, &mount);
 	return r;
 }
 
 /* They stay as they are: the hook finds them, and refuses those that are wrong. */
 static int look_at_annotations(struct work *w)
 {
-	struct idm_json annotations, annotation;
-	const void *cursor = NULL;
+	struct idm_json annotations, annotation = { 0 };
 	int r;
 
 	if (!idm_json_member(&w->whole, "annotations", &annotations))
 		return 0;
 	r = idm_json_object(&annotations, w->err);
-	while (r == 0 && idm_json_each(&annotations, &cursor, &annotation))
+	while (r == 0 && idm_json_each(&annotations, &annotation))
 		w->any |= idm_oci_is_ours(annotation.key);
 	return r;
 }
 
 /* ---- the hook ---- */
 
-static const char *string_at(const struct idm_json *array, size_t i)
+/* "": it is something else. */
+static const char *string_of(const struct idm_json *value)
 {
-	struct idm_json element = idm_json_element(array, i);
 	const char *string;
 
-	return idm_json_string(&element, &string, NULL) == 0 ? string : "";
+	return idm_json_string(value, &string, NULL) == 0 ? string : "";
 }
 
 /* Ours, wherever the program was when it was written. */
-static bool is_our_hook(const struct idm_json *hook, struct idm_json *args, size_t *n)
+static bool is_our_hook(const struct idm_json *hook, struct idm_json *args)
 {
-	const char *word, *slash;
+	struct idm_json word = { 0 };
+	const char *name, *slash;
 
-	if (idm_json_type(hook) != IDM_JSON_OBJECT || !idm_json_member(hook, "args", args) ||
-	    idm_json_array(args, n, NULL) < 0 || *n < 2)
+	if (!idm_json_member(hook, "args", args) || idm_json_type(args) != IDM_JSON_ARRAY ||
+	    !idm_json_each(args, &word))
 		return false;
-	word = string_at(args, 0);
-	slash = strrchr(word, '/');
-	return strcmp(slash ? slash + 1 : word, "idmount") == 0 &&
-	       strcmp(string_at(args, 1), "oci-hook") == 0;
+	name = string_of(&word);
+	slash = strrchr(name, '/');
+	return strcmp(slash ? slash + 1 : name, "idmount") == 0 && idm_json_each(args, &word) &&
+	       strcmp(string_of(&word), "oci-hook") == 0;
 }
 
-/* What an earlier call has given it. */
-static int take_args(struct work *w, const struct idm_json *args, size_t n)
+/* What an earlier call has given it: pairs behind the first two words. */
+static int take_args(struct work *w, const struct idm_json *args)
 {
+	struct idm_json word = { 0 };
 	int r = 0;
 
-	for (size_t i = 2; r == 0 && i + 1 < n; i += 2)
-		if (strcmp(string_at(args, i), "--map") == 0)
-			r = add_given(w, text_of("%s", string_at(args, i + 1)));
+	while (r == 0 && idm_json_each(args, &word)) {
+		bool map = word.index >= 2 && strcmp(string_of(&word), "--map") == 0;
+
+		if (word.index >= 2 && !idm_json_each(args, &word))
+			break;
+		if (map)
+			r = add_given(w, text_of("%s", string_of(&word)));
+	}
 	return r;
 }
 
-/* The first of ours: 1, with its place and arguments. */
-static int find_our_hook(const struct work *w, struct idm_json *hook, struct idm_json *args, size_t *n,
-			 struct item *item)
+/* The list of hooks that ours is in: 1, or 0 if there is none. */
+static int find_hooks(const struct work *w, struct idm_json *list)
 {
-	static const char *const keys[] = { "hooks", "createRuntime" };
-	struct idm_json hooks, list;
-	struct item at = { 0 };
-	size_t all;
+	struct idm_json hooks;
+	size_t n;
 	int r;
 
-	if (!idm_json_member(&w->whole, keys[0], &hooks))
+	*list = (struct idm_json){ 0 };
+	if (!idm_json_member(&w->whole, "hooks", &hooks))
 		return 0;
 	r = idm_json_object(&hooks, w->err);
-	if (r < 0 || !idm_json_member(&hooks, keys[1], &list))
+	if (r < 0 || !idm_json_member(&hooks, "createRuntime", list))
 		return r;
-	r = idm_json_array(&list, &all, w->err);
-	if (r < 0)
-		return r;
-	find_item(&w->edits, whole_value(&w->edits), keys[0], &at);
-	find_item(&w->edits, at.value, keys[1], &at);
-	*item = (struct item){ 0 };
-	while (next_item(&w->edits, at.value, item)) {
-		*hook = idm_json_element(&list, item->index);
-		if (is_our_hook(hook, args, n))
+	r = idm_json_array(list, &n, w->err);
+	return r < 0 ? r : 1;
+}
+
+/* The first of ours: 1, with its arguments. */
+static int find_our_hook(const struct work *w, struct idm_json *hook, struct idm_json *args)
+{
+	struct idm_json list;
+	int r = find_hooks(w, &list);
+
+	*hook = (struct idm_json){ 0 };
+	while (r > 0 && idm_json_each(&list, hook))
+		if (is_our_hook(hook, args))
 			return 1;
-	}
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 static int take_old_hook(struct work *w)
 {
 	struct idm_json hook, args;
-	struct item item;
-	size_t n = 0;
-	int r = find_our_hook(w, &hook, &args, &n, &item);
+	int r = find_our_hook(w, &hook, &args);
 
 	if (r > 0)
-		r = take_args(w, &args, n);
+		r = take_args(w, &args);
 	w->there = w->n_given;
 	w->any |= w->there > 0;
 	return r;
@@ -369,27 +346,30 @@ static char *new_args(const struct work *w, bool handler)
 	return text;
 }
 
-/* Its path is the one that it has now, and it gets the arguments that it has not. */
-static int change_old_hook(struct work *w, const struct idm_json *hook, const struct idm_json *args,
-			   size_t n, const struct item *item)
+static bool is_told_handler(const struct idm_json *args)
 {
-	struct idm_json there;
-	struct item path, list;
+	struct idm_json word = { 0 };
+
+	while (idm_json_each(args, &word))
+		if (word.index >= 2 && strcmp(string_of(&word), "--handler") == 0)
+			return true;
+	return false;
+}
+
+/* Its path is the one that it has now, and it gets the arguments that it has not. */
+static int change_old_hook(struct work *w, const struct idm_json *hook, const struct idm_json *args)
+{
+	struct idm_json path;
 	const char *text;
 	char *more;
-	bool told = false;
 
-	if (!idm_json_member(hook, "path", &there) || idm_json_string(&there, &text, NULL) < 0)
+	if (!idm_json_member(hook, "path", &path) || idm_json_string(&path, &text, NULL) < 0)
 		return idm_json_fail(hook, w->err, "\"path\" is missing");
-	find_item(&w->edits, item->value, "path", &path);
 	if (strcmp(text, w->config->hook) != 0)
-		edit_replace(&w->edits, path.value, path.end, json_quote(w->config->hook));
-	for (size_t i = 2; i < n; i++)
-		told |= strcmp(string_at(args, i), "--handler") == 0;
-	find_item(&w->edits, item->value, "args", &list);
-	more = new_args(w, w->config->handler && !told);
+		edit_replace(&w->edits, &path, json_quote(w->config->hook));
+	more = new_args(w, w->config->handler && !is_told_handler(args));
 	if (!more || *more)
-		edit_append(&w->edits, list.value, more ? text_of("%s", more + 1) : NULL);
+		edit_append(&w->edits, args, more ? text_of("%s", more + 1) : NULL);
 	free(more);
 	return 0;
 }
@@ -406,33 +386,33 @@ static char *new_hook(const struct work *w)
 	return entry;
 }
 
-static void add_hook(struct work *w)
+static int add_hook(struct work *w)
 {
 	static const char *const keys[] = { "hooks", "createRuntime" };
-	char *entry = new_hook(w);
-	struct item hooks, list;
+	struct idm_json list;
+	int r = find_hooks(w, &list);
+	char *entry;
 
-	if (find_item(&w->edits, whole_value(&w->edits), keys[0], &hooks) &&
-	    find_item(&w->edits, hooks.value, keys[1], &list)) {
-		edit_append(&w->edits, list.value, entry);
-		return;
+	if (r < 0)
+		return r;
+	entry = new_hook(w);
+	if (r > 0) {
+		edit_append(&w->edits, &list, entry);
+		return 0;
 	}
 	edit_set(&w->edits, keys, 2, entry ? text_of("[%s]", entry) : NULL);
 	free(entry);
+	return 0;
 }
 
 static int change_hooks(struct work *w)
 {
 	struct idm_json hook, args;
-	struct item item;
-	size_t n = 0;
-	int r = find_our_hook(w, &hook, &args, &n, &item);
+	int r = find_our_hook(w, &hook, &args);
 
-	if (r > 0)
-		return change_old_hook(w, &hook, &args, n, &item);
-	if (r == 0)
-		add_hook(w);
-	return r;
+	if (r < 0)
+		return r;
+	return r > 0 ? change_old_hook(w, &hook, &args) : add_hook(w);
 }
 
 /* ---- the text ---- */
@@ -475,9 +455,9 @@ static int begin(struct work *w)
 	const struct config *config = w->config;
 	int r = idm_json_parse(config->text, config->length, step_ready, &w->parsed, w->err);
 
-	w->edits = (struct edits){ .text = config->text, .length = config->length };
 	if (r < 0)
 		return r;
+	w->edits.text = w->parsed;
 	w->whole = idm_json_whole(w->parsed);
 	r = idm_json_object(&w->whole, w->err);
 	if (r == 0)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON that others wrote, read strictly (json-scan.h says what that adds to json-c), as a tree of values
- * that know where they stand. What is wrong with one is said with its place:
+ * The one reader of JSON: RFC 8259 without exceptions. A text becomes a list of values, each of which knows
+ * its bytes in the text. So an editor changes the bytes of the very value that was judged. An error names
+ * the place:
  *
- *	mounts[3].options[0]: it is a number, a string is wanted
+ *	line 7, column 19: mounts[3].options[0]: expected a string, got a number
  *
- * The errors have no subject yet: whoever knows which file the text is from names it.
+ * Errors have no subject: the caller knows which file the text is from.
  */
 #ifndef IDM_JSON_H
 #define IDM_JSON_H
@@ -14,19 +15,10 @@
 
 #include "idmount.h"
 
-/* A text that was parsed; it owns all that is read from it. */
-struct idm_json_text;
-
-struct json_object;
-
-/* A value. Lives no longer than the one that it was taken from, which it points to. */
-struct idm_json {
-	const struct idm_json_text *text;
-	const struct idm_json *parent; /* NULL: this is the whole text */
-	const char *key;	       /* in an object */
-	size_t index;		       /* in an array; key is NULL */
-	struct json_object *value;
-};
+#define IDM_JSON_MOST_BYTES (16U << 20)
+#define IDM_JSON_DEEPEST 32
+/* Keys count as values, too. */
+#define IDM_JSON_MOST_VALUES 100000
 
 enum idm_json_type {
 	IDM_JSON_NULL,
@@ -37,14 +29,48 @@ enum idm_json_type {
 	IDM_JSON_OBJECT
 };
 
+/* A value. In the list it comes before the values in it. */
+struct idm_json_value {
+	enum idm_json_type type;
+	uint32_t start, end;  /* its bytes in the text */
+	uint32_t item;	      /* where its key starts, which an element does not have: `start` */
+	uint32_t parent;      /* in the list; the whole is its own */
+	uint32_t next;	      /* the next in the same array or object, in the list; 0: it is the last */
+	uint32_t index;	      /* in the array or object */
+	uint32_t n;	      /* how many are in it */
+	const char *key;      /* in an object; NULL: it has none */
+	const char *contents; /* a string without escapes; a number or word as it is spelt */
+};
+
+/* A text that was parsed. It owns the values, and points to the bytes, which the caller keeps. */
+struct idm_json_text {
+	const char *bytes;
+	size_t length;
+	enum idm_error_step step; /* for the errors */
+	struct idm_json_value *values;
+	size_t n;
+	char *strings; /* all keys and contents, each ended by NUL */
+};
+
+/* A value of a text. `key` and `index` are those of the value. */
+struct idm_json {
+	const struct idm_json_text *text;
+	const struct idm_json_value *value; /* NULL: it is not there, which is the same as null */
+	const char *key;
+	size_t index;
+};
+
 /*
- * `step` is kept, for the errors. -EINVAL: malformed, see also idm_json_scan(); err says in which line
- * and column. -E2BIG: longer than 16 MiB, or too many values. -EOPNOTSUPP: json-c is not installed.
- * -ENOMEM.
+ * Takes any bytes. `text` and `step` have to stay as long as *parsed. Returns 0, or -EINVAL: not JSON, a key
+ * twice in one object, or nested too deep; -E2BIG: too many bytes or values; -ENOMEM.
  */
 int idm_json_parse(const char *text, size_t length, enum idm_error_step step,
 		   struct idm_json_text **parsed, struct idm_error *err);
 void idm_json_free(struct idm_json_text *text); /* NULL is allowed */
+
+/* idm_fail() with "line L, column C: " before the reason; columns count characters. */
+int idm_json_fail_at(const struct idm_json_text *text, size_t offset, int code, struct idm_error *err,
+		     const char *reason, ...) __attribute__((format(printf, 5, 6)));
 
 struct idm_json idm_json_whole(const struct idm_json_text *text);
 enum idm_json_type idm_json_type(const struct idm_json *at);
@@ -59,16 +85,22 @@ int idm_json_object(const struct idm_json *at, struct idm_error *err);
 int idm_json_array(const struct idm_json *at, size_t *n, struct idm_error *err);
 int idm_json_string(const struct idm_json *at, const char **string, struct idm_error *err);
 int idm_json_boolean(const struct idm_json *at, bool *boolean, struct idm_error *err);
+
+/* A whole number from 0 to `most`, in plain digits. */
+int idm_json_integer(const struct idm_json *at, uint64_t most, uint64_t *number, struct idm_error *err);
 int idm_json_uint32(const struct idm_json *at, uint32_t *number, struct idm_error *err);
 
-/* The member of an object; false: there is none, or it is null, which says the same. */
+/*
+ * The member of an object; false: there is none, or it is null, which says the same. member->value of a null
+ * is there all the same.
+ */
 bool idm_json_member(const struct idm_json *object, const char *key, struct idm_json *member);
 
-/* One member after the other, in the order of the text. `cursor` begins as NULL. */
-bool idm_json_each(const struct idm_json *object, const void **cursor, struct idm_json *member);
-
-/* The element of an array that has more than `index`. */
-struct idm_json idm_json_element(const struct idm_json *array, size_t index);
+/*
+ * The members of an object or the elements of an array, one after the other, in the order of the text. `item`
+ * begins as {0}. Of anything else there are none.
+ */
+bool idm_json_each(const struct idm_json *in, struct idm_json *item);
 
 static inline void idm_json_free_text(struct idm_json_text **text)
 {

@@ -36,11 +36,10 @@ const char *idm_oci_annotated(const struct idm_json *annotation, size_t *n)
 bool idm_oci_find_annotation(const struct idm_json *annotations, const char *destination, size_t n,
 			     struct idm_json *found)
 {
-	const void *cursor = NULL;
-
+	*found = (struct idm_json){ 0 };
 	if (idm_json_type(annotations) != IDM_JSON_OBJECT)
 		return false;
-	while (idm_json_each(annotations, &cursor, found)) {
+	while (idm_json_each(annotations, found)) {
 		size_t length;
 		const char *named = idm_oci_annotated(found, &length);
 
@@ -72,13 +71,12 @@ static int check_key(const struct idm_json *annotations, const struct idm_json *
 
 int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_error *err)
 {
-	const void *cursor = NULL;
-	struct idm_json annotation;
+	struct idm_json annotation = { 0 };
 	int r = 0;
 
 	if (idm_json_type(annotations) != IDM_JSON_OBJECT)
 		return 0;
-	while (r == 0 && idm_json_each(annotations, &cursor, &annotation))
+	while (r == 0 && idm_json_each(annotations, &annotation))
 		r = check_key(annotations, &annotation, err);
 	return r;
 }

@@ -72,14 +72,13 @@ static int find_namespace(const struct idm_json *annotations, struct idm_oci_ask
 int idm_oci_read_asker(const struct idm_json *annotations, struct idm_oci_asker *asker,
 		       struct idm_error *err)
 {
-	const void *cursor = NULL;
-	struct idm_json annotation;
+	struct idm_json annotation = { 0 };
 	const char *manager, *handler;
 
 	*asker = (struct idm_oci_asker){ 0 };
 	if (idm_json_type(annotations) != IDM_JSON_OBJECT)
 		return 0;
-	while (idm_json_each(annotations, &cursor, &annotation))
+	while (idm_json_each(annotations, &annotation))
 		asker->pod |= is_of_pods(annotation.key);
 	manager = text_at(annotations, "io.container.manager");
 	asker->pod |= strcmp(manager, "cri-o") == 0;

@@ -6,7 +6,7 @@
 
 #include "error.h"
 #include "oci.h"
-#include "plan-read.h"
+#include "reader.h"
 #include "util.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
@@ -17,11 +17,10 @@ static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
  */
 int idm_oci_check_keys(const struct idm_json *object, const char *const *known, struct idm_error *err)
 {
-	const void *cursor = NULL;
-	struct idm_json member;
+	struct idm_json member = { 0 };
 	int r = idm_json_object(object, err);
 
-	while (r == 0 && idm_json_each(object, &cursor, &member))
+	while (r == 0 && idm_json_each(object, &member))
 		for (size_t i = 0; r == 0 && known[i]; i++)
 			if (strcasecmp(member.key, known[i]) == 0 && strcmp(member.key, known[i]) != 0)
 				r = idm_json_fail(&member, err, "it has to be spelt \"%s\"", known[i]);
@@ -56,6 +55,7 @@ static int read_rows(const struct idm_json *rows, unsigned int kind, struct idm_
 		     struct idm_error *err)
 {
 	AUTO_FREE struct idm_entry *entries = NULL;
+	struct idm_json row = { 0 };
 	struct idm_error why;
 	size_t n;
 	int r = idm_json_array(rows, &n, err);
@@ -65,11 +65,8 @@ static int read_rows(const struct idm_json *rows, unsigned int kind, struct idm_
 	entries = calloc(n ? n : 1, sizeof(*entries));
 	if (!entries)
 		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct idm_json row = idm_json_element(rows, i);
-
-		r = read_row(&row, &entries[i], err);
-	}
+	while (r == 0 && idm_json_each(rows, &row))
+		r = read_row(&row, &entries[row.index], err);
 	if (r < 0)
 		return r;
 	r = idm_map_add(map, kind, entries, n, &why);

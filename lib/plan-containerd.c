@@ -29,11 +29,10 @@ static bool is_either(const char *key, const char *const spellings[2])
 static int find_fields(const struct idm_json *mount, struct idm_json found[N_FIELDS],
 		       struct idm_error *err)
 {
-	const void *cursor = NULL;
-	struct idm_json member;
+	struct idm_json member = { 0 };
 	int r = idm_json_object(mount, err);
 
-	while (r == 0 && idm_json_each(mount, &cursor, &member)) {
+	while (r == 0 && idm_json_each(mount, &member)) {
 		size_t i = 0;
 
 		while (i < N_FIELDS && !is_either(member.key, fields[i]))
@@ -73,13 +72,10 @@ static int read_mount(const struct idm_plan_reader *reader, const struct idm_jso
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	AUTO_WORDS struct idm_words words = { 0 };
-	struct idm_json found[N_FIELDS];
+	struct idm_json found[N_FIELDS] = { 0 };
 	char name[40];
-	int r;
+	int r = find_fields(mount, found, reader->err);
 
-	for (size_t i = 0; i < N_FIELDS; i++)
-		found[i] = (struct idm_json){ .text = mount->text, .parent = mount };
-	r = find_fields(mount, found, reader->err);
 	if (r == 0)
 		r = take_string(&found[TYPE], &m.type, reader->err);
 	if (r == 0)
@@ -98,16 +94,14 @@ static int read_mount(const struct idm_plan_reader *reader, const struct idm_jso
 
 static int read_list(const struct idm_plan_reader *reader, const struct idm_json *list)
 {
+	struct idm_json mount = { 0 };
 	size_t n;
 	int r = idm_json_array(list, &n, reader->err);
 
 	if (r == 0 && n == 0)
 		r = idm_json_fail(list, reader->err, "there is no mount in the list");
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct idm_json mount = idm_json_element(list, i);
-
+	while (r == 0 && idm_json_each(list, &mount))
 		r = read_mount(reader, &mount);
-	}
 	return r;
 }
 
@@ -115,10 +109,9 @@ static int read_list(const struct idm_plan_reader *reader, const struct idm_json
 static int read_response(const struct idm_plan_reader *reader, const struct idm_json *response)
 {
 	static const char *const mounts[] = { "Mounts", "mounts" };
-	struct idm_json list = { 0 }, member;
-	const void *cursor = NULL;
+	struct idm_json list = { 0 }, member = { 0 };
 
-	while (idm_json_each(response, &cursor, &member)) {
+	while (idm_json_each(response, &member)) {
 		if (!is_either(member.key, mounts))
 			return idm_json_fail(&member, reader->err,
 					     "unknown; a list of mounts is called \"mounts\"");

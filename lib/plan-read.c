@@ -1,137 +1,16 @@
 // SPDX-License-Identifier: MIT
-/* Lists of mounts that other programs wrote: which of them it is, and what all have in common. */
+/* Lists of mounts that other programs wrote: which of them it is. */
 #include "plan-read.h"
 #include "printable.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "cancel.h"
 #include "error.h"
 #include "options.h"
 #include "plan.h"
-#include "util.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
-
-/* ---- words ---- */
-
-int idm_words_read(struct idm_words *words, const struct idm_json *options, struct idm_error *err)
-{
-	size_t n = 0;
-	int r = idm_json_type(options) == IDM_JSON_NULL ? 0 : idm_json_array(options, &n, err);
-
-	if (r < 0)
-		return r;
-	words->words = calloc(n + 1, sizeof(*words->words));
-	if (!words->words)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
-	for (; r == 0 && words->n < n; words->n++) {
-		struct idm_json word = idm_json_element(options, words->n);
-
-		r = idm_json_string(&word, &words->words[words->n], err);
-	}
-	return r;
-}
-
-bool idm_words_have(const struct idm_words *words, const char *word)
-{
-	for (size_t i = 0; i < words->n; i++)
-		if (strcmp(words->words[i], word) == 0)
-			return true;
-	return false;
-}
-
-bool idm_words_have_map(const struct idm_words *words)
-{
-	static const char *const begins[] = { "uidmap=", "gidmap=", "idmap=", "ridmap=" };
-
-	for (size_t i = 0; i < words->n; i++)
-		for (size_t k = 0; k < ARRAY_SIZE(begins); k++)
-			if (strncmp(words->words[i], begins[k], strlen(begins[k])) == 0)
-				return true;
-	return false;
-}
-
-bool idm_words_make_bind(const struct idm_words *words)
-{
-	for (size_t i = 0; i < words->n; i++)
-		if (idm_is_bind_word(words->words[i]))
-			return true;
-	return false;
-}
-
-/* ---- one mount ---- */
-
-int idm_read_string(const struct idm_json *object, const char *key, const char **string,
-		    struct idm_error *err)
-{
-	struct idm_json member;
-
-	*string = NULL;
-	return idm_json_member(object, key, &member) ? idm_json_string(&member, string, err) : 0;
-}
-
-/* "overlay on /data", as far as it is known. */
-static void describe(const struct idm_plan_add_options *m, const struct idm_words *words, char *buf,
-		     size_t size)
-{
-	const char *type = idm_words_make_bind(words) ? "bind" : m->type ? m->type : "";
-	size_t n;
-	const char *target = idm_trim_target(m->target, &n);
-
-	snprintf(buf, size, "%s%son /%.*s", type, *type ? " " : "", (int)n, target);
-}
-
-/* Only the beginning of what does not fit is there, and unprintable bytes are not. */
-static bool is_subject(const struct idm_error *err, const char *text)
-{
-	char subject[IDM_SUBJECT_SIZE], shown[IDM_SUBJECT_SIZE];
-	size_t n = idm_error_part(err, err->subject, subject, sizeof(subject));
-
-	idm_printable(shown, sizeof(shown), text);
-	return strcmp(subject, shown) == 0 ||
-	       (n > 3 && strcmp(subject + n - 3, "...") == 0 && strncmp(subject, shown, n - 3) == 0);
-}
-
-/*
- * The subject was one of the things that the name says; or something else, such as an entry of the map,
- * which has to stay.
- */
-static int rename_error(const struct idm_plan_add_options *m, const char *description, const char *name,
-			struct idm_error *err)
-{
-	char subject[2 * IDM_STEP_NAME];
-	struct idm_error old = *err;
-	bool said = is_subject(&old, description) || (m->target && is_subject(&old, m->target));
-
-	snprintf(subject, sizeof(subject), "%s (%s)", name, description);
-	idm_fail(err, -old.errnum, old.step, subject, "%.*s%s%.*s", said ? 0 : old.subject.length,
-		 old.message + old.subject.start, said || !old.subject.length ? "" : ": ",
-		 IDM_PART(&old, reason));
-	if (*old.hint)
-		idm_hint(err, "%s", old.hint);
-	return -old.errnum;
-}
-
-int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_add_options *mount,
-		       const struct idm_words *words, const char *name)
-{
-	char description[IDM_STEP_NAME];
-	int r;
-
-	mount->options = words->words;
-	mount->n_options = words->n;
-	mount->dirfd = reader->how.dirfd;
-	r = idm_plan_add(reader->plan, mount, reader->err);
-	if (r == 0 || !reader->err)
-		return r;
-	describe(mount, words, description, sizeof(description));
-	return rename_error(mount, description, name, reader->err);
-}
-
-/* ---- the text ---- */
 
 /* The specification wants both of an OCI configuration, and a list of mounts has neither. */
 static bool looks_like_oci(const struct idm_json *whole)

@@ -110,7 +110,7 @@ everything()
 		fails 1 "$message" idmount apply --mkdir -m 0:100000:65536 --record /mnt/record $list /mnt/new/dst
 		same 'everything' "$all_before" "$(everything)"
 	}
-	try "idmount: apply: $list: read plan: line 1, column 3: quoted object property name expected" <<<'[{]'
+	try "idmount: apply: $list: read plan: line 1, column 3: expected a key in quotes or '}', got ']'" <<<'[{]'
 	try "idmount: apply: /mnt/none: open tree: No such file or directory" <<-'END'
 		[{"type": "bind", "source": "/mnt/l1"}, {"type": "bind", "source": "/mnt/none", "target": "/etc"}]
 	END

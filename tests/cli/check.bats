@@ -207,22 +207,6 @@ hint: mount it with -t ext4: the same driver can when it goes by that name" idmo
 hint: run it as root" as 4321 "$IDMOUNT" check src
 }
 
-# Whoever prints no JSON does not need what prints it.
-@test "without json-c" {
-	local library report
-
-	for library in $(ldconfig -p | awk '/libjson-c\./ { print $NF }'); do
-		mount --bind /dev/null "$(realpath "$library")"
-	done
-	run -0 --separate-stderr idmount check src
-	same 'standard error' '' "$stderr"
-	for report in 'check' 'check src' 'list'; do
-		# shellcheck disable=SC2086 # words
-		refused 1 "idmount: ${report%% *}: print JSON: json-c cannot be loaded
-hint: install libjson-c.so.5" idmount $report --json
-	done
-}
-
 @test "a wrong command line" {
 	fails 2 "$idmount_check --write: a PATH is missing" idmount check --write
 	fails 2 "$idmount_check --write: a PATH is missing" idmount check --json --write

@@ -275,12 +275,12 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 
 		refused 1 "idmount: oci-hook: standard input: read state: $expected" bash -c '"$0" oci-hook <<<"$1"' "$IDMOUNT" "$2"
 	}
-	state_refused 'line 2, column 1: unexpected end of data' ''
-	state_refused 'line 1, column 1: "garbage" is no number, and none of true, false and null' garbage
-	state_refused 'it is an array, an object is wanted' '[]'
+	state_refused 'line 2, column 1: expected a value, got the end of the text' ''
+	state_refused 'line 1, column 1: expected a value, got "garbage"' garbage
+	state_refused 'expected an object, got an array' '[]'
 	state_refused '"pid" is missing' '{"bundle": "/mnt/b"}'
-	state_refused 'pid: 0 is not a process number' '{"pid": 0, "bundle": "/mnt/b"}'
-	state_refused 'pid: it is a string, a number is wanted' "{\"pid\": \"$fake\", \"bundle\": \"/mnt/b\"}"
+	state_refused 'line 1, column 9: pid: 0 is not a process number' '{"pid": 0, "bundle": "/mnt/b"}'
+	state_refused 'line 1, column 9: pid: expected a number, got a string' "{\"pid\": \"$fake\", \"bundle\": \"/mnt/b\"}"
 	state_refused '"bundle" is missing' "{\"pid\": $fake}"
 	state_refused 'bundle: "b" is not an absolute path' "{\"pid\": $fake, \"bundle\": \"b\"}"
 	refused 2 'idmount: oci-hook: b: no operand is wanted; the state comes on standard input' idmount oci-hook b
@@ -304,7 +304,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses '/mnt/src/config.json: read: No such file or directory' "$fake" /mnt/src
 	mkdir b other
 	echo '{' >b/config.json
-	hook_refuses '/mnt/b/config.json: read plan: line 2, column 1: unexpected end of data' "$fake" /mnt/b
+	hook_refuses '/mnt/b/config.json: read plan: line 2, column 1: expected a key in quotes or '\''}'\'', got the end of the text' "$fake" /mnt/b
 	rm -r b
 	bundle b true "$(volume /vol rbind "$(rows 1000 7 1)")"
 	jq 'del(.mounts)' b/config.json >other/config.json
@@ -317,7 +317,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses $'/mnt/other/rootfs: look at the container: it is another directory in its mount namespace\nhint: a createRuntime hook, with the bundle of that container, finds the same one' \
 		"$fake" /mnt/other
 	jq '.mounts[-1].uidMappings[0].size = -1' b/config.json >other/config.json
-	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings[0].size: the number is below 0' "$fake" /mnt/other
+	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings[0].size: expected a number from 0 to 4294967295, got -1' "$fake" /mnt/other
 	jq '.mounts[-1].gidMappings = null' b/config.json >other/config.json
 	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings: there is no gidMappings beside it' "$fake" /mnt/other
 }
@@ -335,7 +335,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	annotation_refused vol '"0:1:x"' "$key: 0:1:x: \"x\" is not a number"
 	annotation_refused vol '"root:1"' "$key: root:1: \"root\" is not a number, and names are not looked up here"
 	annotation_refused vol '""' "$key: the map is empty"
-	annotation_refused vol '7' "$key: it is a number, a string is wanted"
+	annotation_refused vol '7' "$key: expected a string, got a number"
 	annotation_refused vol '"idmap"' 'mounts[7]: idmap: there are no uidMappings, neither here nor in linux'
 	annotation_refused none '"0:1"' 'annotations["io.idmount.map/none"]: no mount has the destination /none'
 	annotation_refused 'vol": "5:1", "io.idmount.map//vol/' '"5:2"' 'annotations["io.idmount.map//vol/"]: the annotation io.idmount.map/vol has the same destination'

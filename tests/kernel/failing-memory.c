@@ -31,7 +31,7 @@ void __libc_free(void *p);
 
 static bool is_to_fail(void)
 {
-	if (!memory->counts || memory->spares || memory->n++ != memory->nth)
+	if (!memory->counts || memory->n++ != memory->nth)
 		return false;
 	memory->failed = true;
 	errno = ENOMEM;

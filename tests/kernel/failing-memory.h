@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 struct failing_memory {
-	bool counts, spares;  /* those meanwhile succeed, and are not the nth */
+	bool counts;
 	unsigned long n, nth; /* the one that fails */
 	long live;	      /* allocations made while it counts, and not freed */
 	bool failed;

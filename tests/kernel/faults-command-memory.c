@@ -17,7 +17,6 @@
 #include "cli/report.h"
 #include "failing-memory.h"
 #include "plans.h"
-#include "spared-json-c.h"
 
 #define MAP_TEXT "u:0:100000:65536,g:0:100000:65536"
 #define SOURCE SCRATCH "/source"
@@ -202,7 +201,6 @@ static bool enter(void)
 	scratch_dir(SOURCE);
 	scratch_dir(BUNDLE);
 	scratch_dir(TARGET);
-	load_json_c();
 	memory_share();
 	must(setenv("IDMOUNT_RUNTIME", "true", 1));
 	return true;

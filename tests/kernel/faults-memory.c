@@ -11,7 +11,6 @@
 #include "error.h"
 #include "failing-memory.h"
 #include "plans.h"
-#include "spared-json-c.h"
 
 #define MAP_TEXT "u:0:100000:65536,g:0:100000:65536"
 #define SOURCE SCRATCH "/source"
@@ -357,6 +356,5 @@ TEST(of_plans)
 						{ "apply", apply, undo_applied },
 						{ "undo", undo, NULL } };
 
-	load_json_c();
 	try_all(ops, ARRAY_SIZE(ops));
 }

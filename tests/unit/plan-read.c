@@ -140,10 +140,10 @@ TEST(formats)
 	how.format = IDM_PLAN_READ_CONTAINERD;
 	assert_reads(CONTAINERD, &how, "bind on /\n  source /x\n  attributes +rdonly\n");
 	assert_unreadable(OCI, &how, -EINVAL,
-			  "read plan: ociVersion: unknown; a list of mounts is called \"mounts\"\n");
+			  "read plan: line 1, column 15: ociVersion: unknown; a list of mounts is called \"mounts\"\n");
 	how.format = IDM_PLAN_READ_OCI;
 	assert_reads(OCI, &how, "recursive bind on /\n  source rootfs\n");
-	assert_unreadable(CONTAINERD, &how, -EINVAL, "read plan: it is an array, an object is wanted\n");
+	assert_unreadable(CONTAINERD, &how, -EINVAL, "read plan: expected an object, got an array\n");
 	how.format = IDM_PLAN_READ_OCI + 1;
 	assert_unreadable(OCI, &how, -EINVAL, "read plan: unknown format 3\n");
 }
@@ -171,7 +171,7 @@ TEST(too_much_text)
 
 	memset(text, ' ', length);
 	assert_unreadable_at(HERE, "16 MiB", text, length, NULL, -E2BIG,
-			     "read plan: it is 16777217 bytes long, and 16777216 are allowed\n");
+			     "read plan: expected at most 16777216 bytes, got 16777217\n");
 }
 
 TEST(relative_paths_begin_at_the_bundle)

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: MIT
+/* From bytes to a list of values. json.h says what is taken. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "json.h"
+#include "printable.h"
+#include "util.h"
+
+struct parser {
+	struct idm_json_text *text;
+	size_t at;
+	char *to; /* where the next string goes */
+	size_t room, keys;
+	unsigned int depth;
+	struct idm_error *err;
+};
+
+/* ---- what is wrong ---- */
+
+static size_t left(const struct parser *p)
+{
+	return p->text->length - p->at;
+}
+
+/* The next byte; -1: the text has ended. */
+static int peek(const struct parser *p)
+{
+	return left(p) ? (unsigned char)p->text->bytes[p->at] : -1;
+}
+
+static bool pass(struct parser *p, char c)
+{
+	if (peek(p) != c)
+		return false;
+	p->at++;
+	return true;
+}
+
+static bool is_wordy(int c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c > 0 && strchr("+-._", c));
+}
+
+/* How long a word is, or something that looks like one. */
+static size_t word_length(const struct parser *p)
+{
+	size_t n = 0;
+
+	while (n < left(p) && is_wordy((unsigned char)p->text->bytes[p->at + n]))
+		n++;
+	return n;
+}
+
+#define FAIL(p, ...) idm_json_fail_at((p)->text, (p)->at, -EINVAL, (p)->err, __VA_ARGS__)
+
+/* The next thing that is a whole, in words. */
+static int fail_expected(const struct parser *p, const char *what)
+{
+	const char *next = p->text->bytes + p->at;
+	size_t word = word_length(p);
+	int c = peek(p);
+
+	if (c < 0)
+		return FAIL(p, "expected %s, got the end of the text", what);
+	if (word)
+		return FAIL(p, "expected %s, got \"%.*s\"", what, word < 40 ? (int)word : 40, next);
+	if (c == '"')
+		return FAIL(p, "expected %s, got a string", what);
+	if (left(p) >= 3 && memcmp(next, "\xef\xbb\xbf", 3) == 0)
+		return FAIL(p, "expected %s, got a byte order mark", what);
+	if (!idm_shown_length(next, left(p)))
+		return FAIL(p, "expected %s, got the byte 0x%02x", what, (unsigned int)c);
+	return FAIL(p, "expected %s, got '%.*s'", what, (int)idm_shown_length(next, left(p)), next);
+}
+
+static int fail_memory(const struct parser *p)
+{
+	return idm_fail(p->err, -ENOMEM, p->text->step, NULL, NULL);
+}
+
+/* ---- strings ---- */
+
+static void put_character(struct parser *p, long u)
+{
+	char *to = p->to;
+
+	if (u < 0x80) {
+		*to++ = (char)u;
+	} else if (u < 0x800) {
+		*to++ = (char)(0xc0 | u >> 6);
+	} else if (u < 0x10000) {
+		*to++ = (char)(0xe0 | u >> 12);
+		*to++ = (char)(0x80 | (u >> 6 & 0x3f));
+	} else {
+		*to++ = (char)(0xf0 | u >> 18);
+		*to++ = (char)(0x80 | (u >> 12 & 0x3f));
+		*to++ = (char)(0x80 | (u >> 6 & 0x3f));
+	}
+	if (u >= 0x80)
+		*to++ = (char)(0x80 | (u & 0x3f));
+	p->to = to;
+}
+
+/* \u and four hexadecimal digits; -1: it is something else. */
+static long peek_unicode(const struct parser *p, size_t offset)
+{
+	const char *next = p->text->bytes + p->at + offset;
+	long u = 0;
+
+	if (left(p) < offset + 6 || next[0] != '\\' || next[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++) {
+		char c = next[i] | 0x20;
+
+		if (next[i] >= '0' && next[i] <= '9')
+			u = u * 16 + next[i] - '0';
+		else if (c >= 'a' && c <= 'f')
+			u = u * 16 + c - 'a' + 10;
+		else
+			return -1;
+	}
+	return u;
+}
+
+static bool is_high(long u)
+{
+	return u >= 0xd800 && u < 0xdc00;
+}
+
+static bool is_low(long u)
+{
+	return u >= 0xdc00 && u < 0xe000;
+}
+
+static int read_unicode(struct parser *p)
+{
+	long u = peek_unicode(p, 0), low = is_high(u) ? peek_unicode(p, 6) : -1;
+
+	if (u < 0)
+		return FAIL(p, "expected four hexadecimal digits behind \\u");
+	if (u == 0)
+		return FAIL(p, "a NUL character in a string");
+	if (is_low(u) || (is_high(u) && !is_low(low)))
+		return FAIL(p, "expected a surrogate pair, got half of one");
+	if (is_high(u))
+		u = 0x10000 + ((u - 0xd800) << 10) + (low - 0xdc00);
+	put_character(p, u);
+	p->at += low < 0 ? 6 : 12;
+	return 0;
+}
+
+static int read_escape(struct parser *p)
+{
+	static const char names[] = "\"\\/bfnrtu", meanings[] = "\"\\/\b\f\n\r\t";
+	const char *name = left(p) < 2 ? NULL : memchr(names, p->text->bytes[p->at + 1], sizeof(names) - 1);
+
+	if (!name)
+		return FAIL(p, "expected one of %s behind \\", names);
+	if (*name == 'u')
+		return read_unicode(p);
+	*p->to++ = meanings[name - names];
+	p->at += 2;
+	return 0;
+}
+
+/* How much of what comes stands for itself, and is ASCII. */
+static size_t plain_length(const struct parser *p)
+{
+	const unsigned char *next = (const unsigned char *)p->text->bytes + p->at;
+	size_t n = 0;
+
+	while (n < left(p) && next[n] >= 0x20 && next[n] < 0x80 && next[n] != '"' && next[n] != '\\')
+		n++;
+	return n;
+}
+
+static int read_characters(struct parser *p)
+{
+	const char *next = p->text->bytes + p->at;
+	unsigned int c = (unsigned char)*next;
+	size_t n = plain_length(p);
+
+	if (c == '\0')
+		return FAIL(p, "a NUL byte in a string");
+	if (c == '\n')
+		return FAIL(p, "expected '\"', got the end of the line");
+	if (c < 0x20)
+		return FAIL(p, "expected \\u%04x, got the byte 0x%02x", c, c);
+	n = n ? n : idm_utf8_length(next, left(p));
+	if (!n)
+		return FAIL(p, "expected UTF-8, got the byte 0x%02x", c);
+	memcpy(p->to, next, n);
+	p->to += n;
+	p->at += n;
+	return 0;
+}
+
+/* What is decoded is shorter than the text that says it, by the quotes at least: the NUL fits. */
+static int read_string(struct parser *p, const char **string)
+{
+	int r = 0;
+
+	*string = p->to;
+	p->at++;
+	while (!pass(p, '"')) {
+		if (!left(p))
+			return fail_expected(p, "'\"'");
+		r = peek(p) == '\\' ? read_escape(p) : read_characters(p);
+		if (r < 0)
+			return r;
+	}
+	*p->to++ = '\0';
+	return 0;
+}
+
+/* ---- numbers and words ---- */
+
+/* Passes over digits; false: there is none. */
+static bool pass_digits(const char **c)
+{
+	const char *first = *c;
+
+	while (**c >= '0' && **c <= '9')
+		(*c)++;
+	return *c > first;
+}
+
+static bool is_number(const char *c)
+{
+	c += *c == '-';
+	if (*c == '0')
+		c++;
+	else if (!pass_digits(&c))
+		return false;
+	if (*c == '.') {
+		c++;
+		if (!pass_digits(&c))
+			return false;
+	}
+	if (*c == 'e' || *c == 'E') {
+		c += c[1] == '+' || c[1] == '-' ? 2 : 1;
+		if (!pass_digits(&c))
+			return false;
+	}
+	return !*c;
+}
+
+static enum idm_json_type type_of_word(const char *word)
+{
+	if (strcmp(word, "null") == 0)
+		return IDM_JSON_NULL;
+	if (strcmp(word, "true") == 0 || strcmp(word, "false") == 0)
+		return IDM_JSON_BOOLEAN;
+	return IDM_JSON_NUMBER;
+}
+
+/* The NUL is in the place of what follows in the text, or of the one more byte that there is. */
+static int read_word(struct parser *p, struct idm_json_value *value)
+{
+	size_t n = word_length(p);
+	char *word = p->to;
+
+	if (!n)
+		return fail_expected(p, "a value");
+	memcpy(word, p->text->bytes + p->at, n);
+	word[n] = '\0';
+	p->to = word + n + 1;
+	value->contents = word;
+	value->type = type_of_word(word);
+	if (value->type == IDM_JSON_NUMBER && !is_number(word))
+		return fail_expected(p, strchr("+-.0123456789", *word) ? "a number" : "a value");
+	p->at += n;
+	return 0;
+}
+
+/* ---- values ---- */
+
+static void skip_space(struct parser *p)
+{
+	while (left(p) && memchr(" \t\r\n", p->text->bytes[p->at], 4))
+		p->at++;
+}
+
+static int grow(struct parser *p)
+{
+	size_t room = p->room ? p->room * 2 : 64;
+	struct idm_json_value *values = reallocarray(p->text->values, room, sizeof(*values));
+
+	if (!values)
+		return fail_memory(p);
+	p->text->values = values;
+	p->room = room;
+	return 0;
+}
+
+static int check_count(const struct parser *p)
+{
+	if (p->text->n + p->keys < IDM_JSON_MOST_VALUES)
+		return 0;
+	return idm_json_fail_at(p->text, p->at, -E2BIG, p->err, "more than %d values",
+				IDM_JSON_MOST_VALUES);
+}
+
+static int read_items(struct parser *p, uint32_t parent);
+
+/* Reads what begins here, and all in it. The list can move meanwhile, so values are told by number. */
+static int read_value(struct parser *p, struct idm_json_value value)
+{
+	uint32_t self = (uint32_t)p->text->n;
+	int r = check_count(p), c = peek(p);
+
+	if (r == 0 && self == p->room)
+		r = grow(p);
+	if (r < 0)
+		return r;
+	value.start = (uint32_t)p->at;
+	value.type = c == '{' ? IDM_JSON_OBJECT : c == '[' ? IDM_JSON_ARRAY : IDM_JSON_STRING;
+	p->text->values[p->text->n++] = value;
+	if (c == '{' || c == '[')
+		r = read_items(p, self);
+	else if (c == '"')
+		r = read_string(p, &p->text->values[self].contents);
+	else
+		r = read_word(p, &p->text->values[self]);
+	p->text->values[self].end = (uint32_t)p->at;
+	return r;
+}
+
+static int read_key(struct parser *p, struct idm_json_value *value)
+{
+	int r = check_count(p);
+
+	if (r < 0)
+		return r;
+	if (peek(p) != '"')
+		return fail_expected(p, value->index ? "a key in quotes" : "a key in quotes or '}'");
+	p->keys++;
+	r = read_string(p, &value->key);
+	if (r < 0)
+		return r;
+	skip_space(p);
+	if (!pass(p, ':'))
+		return fail_expected(p, "':'");
+	skip_space(p);
+	return 0;
+}
+
+/* `before` is the one before it in the same array or object. */
+static int read_item(struct parser *p, uint32_t parent, uint32_t *before)
+{
+	struct idm_json_value *in = &p->text->values[parent];
+	struct idm_json_value value = { .parent = parent, .index = in->n, .item = (uint32_t)p->at };
+	int r = in->type == IDM_JSON_OBJECT ? read_key(p, &value) : 0;
+
+	if (r < 0)
+		return r;
+	in->n++;
+	if (*before)
+		p->text->values[*before].next = (uint32_t)p->text->n;
+	*before = (uint32_t)p->text->n;
+	return read_value(p, value);
+}
+
+static int read_items(struct parser *p, uint32_t parent)
+{
+	bool object = p->text->values[parent].type == IDM_JSON_OBJECT;
+	uint32_t before = 0;
+	int r = 0;
+
+	if (p->depth == IDM_JSON_DEEPEST)
+		return FAIL(p, "nested more than %d deep", IDM_JSON_DEEPEST);
+	p->depth++;
+	p->at++;
+	skip_space(p);
+	if (pass(p, object ? '}' : ']')) {
+		p->depth--;
+		return 0;
+	}
+	do {
+		skip_space(p);
+		r = read_item(p, parent, &before);
+		if (r == 0)
+			skip_space(p);
+	} while (r == 0 && pass(p, ','));
+	if (r == 0 && !pass(p, object ? '}' : ']'))
+		r = fail_expected(p, object ? "',' or '}'" : "',' or ']'");
+	p->depth--;
+	return r;
+}
+
+/* ---- keys ---- */
+
+/* Keys of one object side by side, the same ones in the order of the text. */
+static int order_keys(const void *left_key, const void *right_key)
+{
+	const struct idm_json_value *a = *(const struct idm_json_value *const *)left_key;
+	const struct idm_json_value *b = *(const struct idm_json_value *const *)right_key;
+	int order = a->parent == b->parent ? strcmp(a->key, b->key) : a->parent < b->parent ? -1 : 1;
+
+	return order ? order : a < b ? -1 : a > b;
+}
+
+static size_t collect_keys(const struct idm_json_text *text, const struct idm_json_value **keys)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text->n; i++)
+		if (text->values[i].key)
+			keys[n++] = &text->values[i];
+	return n;
+}
+
+/* Also of what is never asked for: other programs take the first of two or the last. */
+static int check_keys(struct parser *p)
+{
+	AUTO_FREE const struct idm_json_value **keys = calloc(p->keys + 1, sizeof(*keys));
+	const struct idm_json_value *twice = NULL;
+	size_t n = keys ? collect_keys(p->text, keys) : 0;
+
+	if (!keys)
+		return fail_memory(p);
+	qsort(keys, n, sizeof(*keys), order_keys);
+	for (size_t i = 1; i < n; i++)
+		if (keys[i - 1]->parent == keys[i]->parent && strcmp(keys[i - 1]->key, keys[i]->key) == 0 &&
+		    (!twice || keys[i] < twice))
+			twice = keys[i];
+	if (!twice)
+		return 0;
+	p->at = twice->item;
+	return FAIL(p, "duplicate key \"%.400s\"", twice->key);
+}
+
+/* ---- the text ---- */
+
+static int read_whole(struct parser *p)
+{
+	int r;
+
+	/* One string ends where the next can begin: there is a byte of the text between two. */
+	p->text->strings = p->to = malloc(p->text->length + 1);
+	if (!p->to)
+		return fail_memory(p);
+	skip_space(p);
+	r = read_value(p, (struct idm_json_value){ .item = (uint32_t)p->at });
+	if (r < 0)
+		return r;
+	skip_space(p);
+	return left(p) ? fail_expected(p, "the end of the text") : check_keys(p);
+}
+
+int idm_json_parse(const char *text, size_t length, enum idm_error_step step, struct idm_json_text **parsed,
+		   struct idm_error *err)
+{
+	AUTO_JSON struct idm_json_text *t = NULL;
+	struct parser p = { .err = err };
+	int r;
+
+	if (length > IDM_JSON_MOST_BYTES)
+		return idm_fail(err, -E2BIG, step, NULL, "expected at most %u bytes, got %zu",
+				IDM_JSON_MOST_BYTES, length);
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return idm_fail(err, -ENOMEM, step, NULL, NULL);
+	*t = (struct idm_json_text){ .bytes = text, .length = length, .step = step };
+	p.text = t;
+	r = read_whole(&p);
+	if (r < 0)
+		return r;
+	*parsed = t;
+	t = NULL;
+	return 0;
+}
+
+void idm_json_free(struct idm_json_text *text)
+{
+	if (!text)
+		return;
+	free(text->values);
+	free(text->strings);
+	free(text);
+}

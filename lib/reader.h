@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What the readers of mount lists share. */
+#ifndef IDM_READER_H
+#define IDM_READER_H
+
+#include <stdlib.h>
+
+#include "json.h"
+
+/* A plan that is being read into. */
+struct idm_plan_reader {
+	struct idm_plan *plan;
+	struct idm_plan_read_options how;
+	struct idm_error *err;
+};
+
+/* The option words of a mount, and room for one more. */
+struct idm_words {
+	const char **words;
+	size_t n;
+};
+
+int idm_words_read(struct idm_words *words, const struct idm_json *options, struct idm_error *err);
+bool idm_words_have(const struct idm_words *words, const char *word);
+bool idm_words_have_map(const struct idm_words *words);
+bool idm_words_make_bind(const struct idm_words *words);
+
+static inline void idm_words_free(struct idm_words *words)
+{
+	free(words->words);
+}
+
+#define AUTO_WORDS __attribute__((cleanup(idm_words_free)))
+
+/* A member that may be missing: *string is NULL then. */
+int idm_read_string(const struct idm_json *object, const char *key, const char **string,
+		    struct idm_error *err);
+
+/*
+ * idm_plan_add() with these words. If that fails, `name` goes before all that it says: "mount 2" becomes
+ * "mount 2 (overlay on /data)".
+ */
+int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_add_options *mount,
+		       const struct idm_words *words, const char *name);
+
+#endif
