@@ -51,6 +51,8 @@ void table_cell(struct table *table, const char *text)
 
 	if (new)
 		*new = printable(text); /* analyzer: free_table() frees them */
+	if (new && !*new)
+		table->rows--;
 	if (!new || !*new)
 		table->failed = true;
 }
