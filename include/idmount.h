@@ -841,7 +841,7 @@ struct idm_plan_read_options {
  * -EINVAL: malformed JSON (err says the line, the column and what was expected), a duplicate key, over 32
  * levels, a value of the wrong type or out of range, a NUL in a string, an unknown key in a containerd
  * list, no mount; or what idm_plan_add() refuses: err names the mount. -E2BIG: over 16 MiB, or
- * 100000 values. -EOPNOTSUPP: json-c is not installed. -ENOMEM. Needs no privilege.
+ * 100000 values. -ENOMEM. Needs no privilege.
  */
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 		  const struct idm_plan_read_options *how, struct idm_error *err);

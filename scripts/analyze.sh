@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.." || exit
 out=$(mktemp -d) || exit
 trap 'rm -rf "$out"' EXIT
 export LC_ALL=C
-includes="-Iinclude -I. -I$build $(pkg-config --cflags json-c)"
+includes="-Iinclude -I. -I$build"
 flags="-std=gnu17 -D_GNU_SOURCE $includes"
 files=(lib/*.c cli/*.c)
 

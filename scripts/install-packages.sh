@@ -8,29 +8,28 @@ set -eu
 # GROUP PACKAGE why. A "?" behind the name: goes without where the release has no such package.
 packages() {
   cat <<'END'
-build dpkg-dev      tells meson where libraries go; unpacks json-c's source
+build dpkg-dev      tells meson where libraries go
 build gcc           compiler; its sanitizers come with it
 build libc6-dev     headers of the C library
-build libjson-c-dev JSON to read and to print
 build libsubid-dev? maps from /etc/subuid
 build meson         the build
 build ninja-build   the build
-build pkg-config    finds libjson-c
+build pkg-config    finds where completions go
 build scdoc         man pages
 test  bats          tests of the command
 test  attr          extended attributes through an overlay
 test  btrfs-progs   makes a btrfs to map
 test  bubblewrap    a yardstick of bench/
 test  busybox-static a root filesystem to run in
-test  cmake         json-c for musl is built with it
 test  clang         second opinion on every line; its analyzer
 test  cppcheck      a third one
+test  libjansson-dev JSON is read by it, too, while fuzzing
+test  libjson-c-dev and by this one
 test  libclang-rt-14-dev? libFuzzer, and the sanitizers of Debian 12's clang
 test  containerd    lists of mounts, from its snapshots
 test  crun          bundles to read, containers to map mounts in
-test  debian-archive-keyring kernels to test on, and json-c's source, are verified by it
+test  debian-archive-keyring kernels to test on are verified by it
 test  kmod          modules of these kernels
-test  make          json-c for musl is built with it
 test  qemu-system-x86 machines for them
 test  xz-utils      modules of these kernels
 test  acl           ACLs through a mount

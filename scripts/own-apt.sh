@@ -15,10 +15,9 @@ mirrors() {
     sed -n "s,^'\([^']*\)/dists/$release/InRelease'.*,\1,p" | sort -u
 }
 
-# Makes `apt` and `dpkg-deb` work in a directory for SUITE and ARCH alone, with the list of its packages, or of
-# their sources.
-enter_suite() { # SUITE ARCH [deb-src]
-  local keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror try directory=$cache/apt/$1-$2${3:+-$3}
+# Makes `apt` and `dpkg-deb` work in a directory for SUITE and ARCH alone, with the list of its packages.
+enter_suite() { # SUITE ARCH
+  local keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror try directory=$cache/apt/$1-$2
 
   [ -r "$keys" ] || problem "$keys is missing: install debian-archive-keyring"
   mkdir -p "$directory"/{etc/apt/{apt.conf.d,preferences.d},var/lib/{apt/lists/partial,dpkg}} \
@@ -40,7 +39,7 @@ CONFIG
   } >"$directory/apt.conf"
   for try in 1 2 3; do
     for mirror in $(mirrors); do
-      echo "${3:-deb} [signed-by=$keys] $mirror $1 main" >"$directory/etc/apt/sources.list"
+      echo "deb [signed-by=$keys] $mirror $1 main" >"$directory/etc/apt/sources.list"
       if APT_CONFIG=$directory/apt.conf apt-get update -qq >"$directory/log" 2>&1; then
         export APT_CONFIG=$directory/apt.conf
         return

@@ -70,6 +70,27 @@ front_refuses()
 	done
 }
 
+@test "names in other scripts, plain and escaped: they stay as they are written, and are mapped" {
+	local rows='"uidMappings":[{"containerID":1000,"hostID":0,"size":1}],"gidMappings":[{"containerID":1000,"hostID":0,"size":1}]'
+	local map='idmap=uids=1000-0-1;gids=1000-0-1' runtime
+	local head='{"größe":"\u0433\u043e\u0440\u043e\u0434 \ud842\udfb7","ociVersion":"1.0.2","root":{"path":"\u006c"},"mounts":['
+	local hook="{\"path\":\"$IDMOUNT\",\"args\":[\"idmount\",\"oci-hook\""
+
+	becomes "$head"'{"destination":"/Größe/\u00fcber","type":"bind","source":"/stra\u00dfe","options":["rbind"]},{"destination":"/данные","type":"bind","source":"/s"},{"destination":"/\u6570\ud83c\udf0d/𠮷","type":"bind","source":"/🌍"}],"hooks":{"createRuntime":['"$hook,\"--map\",\"$map/Größe/über\",\"--map\",\"$map/данные\",\"--map\",\"$map/数🌍/𠮷\"]}]}}." \
+		"$head"'{"destination":"/Größe/\u00fcber","type":"bind","source":"/stra\u00dfe","options":["rbind"],'"$rows"'},{"destination":"/данные","type":"bind","source":"/s",'"$rows"'},{"destination":"/\u6570\ud83c\udf0d/𠮷",'"$rows"',"type":"bind","source":"/🌍"}]}'
+	# A key that is spelt by its numbers is the same key.
+	becomes "$head"'{"destination":"/v","type":"bind","source":"/s"}],"hooks":{"createRuntime":['"$hook,\"--map\",\"$map/v\"]}]}}." \
+		"$head"'{"destination":"/v","type":"bind","source":"/s",'"${rows//Mappings/\\u004dappings}"'}]}'
+	for runtime in runc crun; do
+		rm -rf b
+		bundle b 'stat -c %u:%g /Größe/1000 /данные/1000 /数据/🌍𠮷/1000' \
+			"$(volume /Größe rbind "$(rows 1000 0 1)") | $(volume /данные rbind "$(rows 1000 5 1)") | $(volume /数据/🌍𠮷 rbind "$(rows 1000 7 1)")"
+		jq --ascii-output . b/config.json >new && mv new b/config.json
+		run --separate-stderr through "$runtime" b
+		same "$runtime: output" $'0:0\n5:5\n7:7' "$output"
+	done
+}
+
 @test "the hook comes in, what asks for a map goes to its arguments, all else stays byte for byte" {
 	local hook="{\"path\":\"$IDMOUNT\",\"args\":[\"idmount\",\"oci-hook\"]}"
 	local head='{"ociVersion":"1.0.2","root":{"path":"x"},"mounts":[{"destination":"/v","type":"bind","source":"/s",'

@@ -99,9 +99,7 @@ hint: usermod --add-subuids 100000-165535 alice' inside /idmount map -m auto:ali
 	local script=$ROOT/scripts/musl.sh
 
 	fails 2 'musl.sh: PLACE is missing; see --help' "$script"
-	fails 2 'musl.sh: --source needs a directory; see --help' "$script" --source dst/none place
-	fails 2 'musl.sh: --sources: unknown option; see --help' "$script" --sources dst place
+	fails 2 'musl.sh: --source: unknown option; see --help' "$script" --source dst place
 	fails 2 'musl.sh: b: one PLACE is enough; see --help' "$script" a b
-	fails 1 'musl.sh: json-c does not compile' bash -c '"$0" --source dst place 2> >(tail -n 1 >&2)' "$script"
-	same 'what is there' 'include' "$(ls place)"
+	[[ ! -e a && ! -e place ]]
 }

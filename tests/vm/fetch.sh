@@ -10,7 +10,7 @@
 packages=(
   acl attr base-files base-passwd bash bats bsdextrautils bsdutils btrfs-progs busybox-static coreutils dash
   debianutils diffutils e2fsprogs erofs-utils findutils gawk grep gzip hostname jq kmod libc-bin libcap2-bin
-  libjson-c5 libpam-runtime libsubid4 login mawk mount passwd perl-base procps psmisc python3 python3-minimal sed
+  libpam-runtime libsubid4 login mawk mount passwd perl-base procps psmisc python3 python3-minimal sed
   squashfs-tools tar uidmap util-linux util-linux-extra xfsprogs
 )
 # Of tests that take more: container engines, and a compiler for what they are to run.

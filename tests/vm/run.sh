@@ -150,8 +150,7 @@ cross_file() { # ARCH: for meson
   local cpu=aarch64 name=aarch64-linux-gnu
 
   [ "$1" = arm64 ] || { cpu=riscv64 && name=riscv64-linux-gnu; }
-  # Of libsubid and json-c only headers are needed, which are the same everywhere: both are loaded when they
-  # are asked for.
+  # Of libsubid only its header is needed, which is the same everywhere: it is loaded when it is asked for.
   mkdir -p "$build/headers-$1"
   [ ! -e /usr/include/shadow/subid.h ] || ln -sfn /usr/include/shadow "$build/headers-$1/shadow"
   cat <<CROSS
