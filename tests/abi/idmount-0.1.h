@@ -1077,8 +1077,9 @@ struct idm_child_options {
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
 
 /*
- * Waits until the process has ended, reaps it and says how it ended in *exit (may be NULL). If somebody else takes its status, that is read from the pidfd all the same
- * from Linux 6.15 on (exit->pid is 0 then), also that of a process that is no child of the caller's.
+ * Waits until the process has ended, reaps it and says how it ended in *exit (may be NULL). If somebody
+ * else takes its status, that is read from the pidfd all the same from Linux 6.15 on (exit->pid is 0 then),
+ * also that of a process that is no child of the caller's.
  *
  * -ETIMEDOUT: it has not ended. -ECHILD: it has, but somebody else has its status, and Linux is before 6.15.
  * -EBADF, -EINVAL: not a pidfd. -EINVAL: timeout_ms. Thread-safe, also for several threads with one pidfd.

@@ -255,7 +255,7 @@ names()
 	local in_header in_manual
 
 	in_header=$(header | grep -oE '\bIDM_[A-Z_0-9]+' | sort -u)
-	in_manual=$(cat man/*.3.scd | tr -d '\\' | sed -E 's/IDM_[A-Z]+_\*//g' | grep -oE '\bIDM_[A-Z_0-9]+' | sort -u)
+	in_manual=$(cat man/*.3.scd | tr -d '\\' | sed -E 's/IDM_[A-Z_]+_\*//g' | grep -oE '\bIDM_[A-Z_0-9]+' | sort -u)
 	same 'the manual' "$in_header" "$in_manual"
 }
 
