@@ -170,7 +170,7 @@ static int list_target(struct listing *l, const char *target)
 
 	if (!*target) /* to the library, that is a directory descriptor */
 		return report_usage("TARGET is empty");
-	r = idm_list_path(AT_FDCWD, target, add_named, l, &err);
+	r = idm_list_path(AT_FDCWD, target, 0, add_named, l, &err);
 
 	if (r < 0)
 		return report_error(&err);

@@ -277,7 +277,7 @@ static int expected_map(const struct mount_request *request, struct idm_map **ma
 	int r = idm_map_copy(request->map, map);
 
 	if (r == 0 && request->mapped_flags & IDM_TREE_ON_TOP)
-		r = idm_list_path(AT_FDCWD, request->source, put_behind, map, NULL);
+		r = idm_list_path(AT_FDCWD, request->source, 0, put_behind, map, NULL);
 	return r;
 }
 
@@ -294,7 +294,7 @@ static int compare_mounted(const struct mount_request *request)
 		return OTHER_MAP;
 	r = expected_map(request, &map) < 0
 		    ? UNKNOWN_MAP
-		    : idm_list_path(AT_FDCWD, request->target, compare_map, map, NULL);
+		    : idm_list_path(AT_FDCWD, request->target, 0, compare_map, map, NULL);
 	idm_map_free(map);
 	return r;
 }

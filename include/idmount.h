@@ -532,6 +532,7 @@ uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 #define IDM_TREE_NOFOLLOW 0x02U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
 #define IDM_TREE_REMAP 0x04U     /* the map may replace the one that the source has already (Linux 6.15) */
 #define IDM_TREE_ON_TOP 0x08U    /* it goes on top of that one: what the source shows is the disk column */
+#define IDM_TREE_EMPTY_PATH 0x10U /* an empty path is dirfd itself, or the working directory */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
 struct idm_tree_options {
@@ -550,8 +551,8 @@ struct idm_tree_options {
 
 /*
  * A detached copy of the mount that holds `path`, rooted there (a directory or a file), as a
- * descriptor; closing it undoes everything. `dirfd` and `path` as in openat(2); an empty path means
- * dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
+ * descriptor; closing it undoes everything. `dirfd` and `path` as in openat(2). An empty path is -ENOENT;
+ * with IDM_TREE_EMPTY_PATH it is dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
  * namespace, which is not needed afterwards; with -1 it is not. `options` may be NULL.
  *
  * A source that is ID-mapped already is refused with -EPERM, since its files would be seen with other ids
@@ -684,6 +685,7 @@ enum idm_upper_ids {
  * How an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its upper directory. Without
  * a flag: by override_creds where the kernel has it (Linux 6.15).
  */
+#define IDM_OVERLAY_EMPTY_PATH 8U /* an empty path of a layer is its dirfd itself, else -ENOENT */
 #define IDM_OVERLAY_CREATE_AS_ROOT 4U /* only: a child with those credentials creates it */
 
 /* What is to be laid over what. Initialise with IDM_OVERLAY_OPTIONS_INIT. */
@@ -997,15 +999,18 @@ struct idm_mount_info {
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 	     struct idm_error *err);
 
+#define IDM_LIST_EMPTY_PATH 4U /* an empty path is dirfd itself, or the working directory */
+
 /*
- * The same for the one mount that holds `path` (mapped or not), whatever part of it path names; an empty
- * path means dirfd itself. A mount of another namespace is found if the caller may list all namespaces
+ * The same for the one mount that holds `path` (mapped or not), whatever part of it path names. An empty
+ * path is -ENOENT; with IDM_LIST_EMPTY_PATH in `flags` it is dirfd itself. A mount of another namespace is found if the caller may list all namespaces
  * and Linux is 6.12 or newer. Nothing is open on the mount while `each` runs.
  * -ENOENT also: the mount is detached, or in another namespace where it is not looked for. Otherwise
  * errors as idm_list() and openat(2).
  */
-int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount_info *mount, void *data),
-		  void *data, struct idm_error *err);
+int idm_list_path(int dirfd, const char *path, unsigned int flags,
+		  int (*each)(const struct idm_mount_info *mount, void *data), void *data,
+		  struct idm_error *err);
 
 /* ---- what this host can do ------------------------------------------------------------------- */
 
@@ -1027,6 +1032,7 @@ int idm_features(int (*each)(const struct idm_feature_info *feature, void *data)
 
 /* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the ids. */
 #define IDM_CHECK_WRITE 0x100U
+#define IDM_CHECK_EMPTY_PATH 0x200U /* an empty path is dirfd itself, or the working directory */
 
 /* What idm_check_path() found. Owned by the caller. Initialise with IDM_CHECK_RESULT_INIT. */
 struct idm_check_result {

@@ -238,7 +238,7 @@ static int looks_at_peers(const struct idm_target *target, bool replace,
 
 	if (!cares_for_peers(propagation))
 		return 0;
-	r = idm_list_path(target->fd, "", take_place, &place, err);
+	r = idm_list_path(target->fd, "", IDM_LIST_EMPTY_PATH, take_place, &place, err);
 	if (r == 0 && replace)
 		r = idm_list(IDM_LIST_UNMAPPED, take_parent, &place, err);
 	if (r == -ENOENT) /* it is in no namespace of ours: attaching will say so */
@@ -250,7 +250,7 @@ static int looks_at_peers(const struct idm_target *target, bool replace,
 static int has_mounts_below(int tree_fd, struct idm_error *err)
 {
 	struct place place = { 0 };
-	int r = idm_list_path(tree_fd, "", take_place, &place, err);
+	int r = idm_list_path(tree_fd, "", IDM_LIST_EMPTY_PATH, take_place, &place, err);
 
 	place.found = false;
 	if (r == 0)

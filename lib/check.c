@@ -16,6 +16,7 @@
 #include "kernel.h"
 #include "mount-look.h"
 #include "mount-place.h"
+#include "nofollow.h"
 #include "options.h"
 #include "privilege.h"
 #include "probe.h"
@@ -248,14 +249,15 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 	HOLD_CANCEL;
 	AUTO_CLOSE int source = -1;
 	struct idm_check_result own;
-	int r = idm_check_flags(flags, IDM_CHECK_WRITE, step_check, path, err);
+	int r = idm_check_flags(flags, IDM_CHECK_WRITE | IDM_CHECK_EMPTY_PATH, step_check, path, err);
 
 	if (r == 0)
 		r = take_size(&own, check, path, err);
 	if (r < 0)
 		return r;
-	/* An empty path is dirfd itself, as in idm_tree_open(). */
-	source = *path || dirfd < 0 ? idm_sys_openat(dirfd, path, O_PATH, 0) : idm_sys_dup(dirfd);
+	if (!*path && !(flags & IDM_CHECK_EMPTY_PATH))
+		return idm_fail_empty(err, step_check);
+	source = idm_open_or_dup(dirfd, path, O_PATH);
 	if (source < 0)
 		return idm_fail(err, source, step_check, path, NULL);
 	r = check_source(source, path, flags, &own, err);

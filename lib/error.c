@@ -171,3 +171,8 @@ void idm_kernel_words(struct idm_error *err, const char *text)
 	idm_printable(words.kernel, sizeof(words.kernel), text);
 	compose(err, &words);
 }
+
+int idm_fail_empty(struct idm_error *err, enum idm_error_step step)
+{
+	return idm_fail(err, -ENOENT, step, NULL, "the path is empty");
+}

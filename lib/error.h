@@ -41,6 +41,9 @@ int idm_fail(struct idm_error *err, int code, enum idm_error_step step, const ch
 /* The two arguments of "%.*s" for a part of the message: IDM_PART(err, subject). */
 #define IDM_PART(err, part) (int)(err)->part.length, (err)->message + (err)->part.start
 
+/* Fails with -ENOENT: an empty path, and no flag that asks for the directory itself. */
+int idm_fail_empty(struct idm_error *err, enum idm_error_step step);
+
 /* Names the subject of an error that has none. */
 void idm_subject(struct idm_error *err, const char *subject);
 

@@ -19,6 +19,7 @@
 #include "error.h"
 #include "file-type.h"
 #include "kernel.h"
+#include "nofollow.h"
 #include "tree-why.h"
 #include "util.h"
 
@@ -184,7 +185,11 @@ int idm_layer_base(const struct idm_layer *l, size_t *base)
 static int clone_for(struct idm_layers *layers, const struct idm_layer *l, const char *path,
 		     int userns_fd, struct idm_error *err)
 {
-	int fd = idm_tree_open(l->path.dirfd, path, l->mapped ? userns_fd : -1, NULL, err);
+	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
+	int fd;
+
+	options.flags = IDM_TREE_EMPTY_PATH;
+	fd = idm_tree_open(l->path.dirfd, path, l->mapped ? userns_fd : -1, &options, err);
 
 	if (fd < 0) {
 		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
@@ -298,8 +303,7 @@ static int open_cloned(struct idm_layers *layers, size_t i, int userns_fd, struc
 
 static int open_plain(struct idm_layer *l, struct idm_error *err)
 {
-	l->fd = *l->path.path ? idm_sys_openat(l->path.dirfd, l->path.path, O_PATH | O_DIRECTORY, 0)
-			      : idm_sys_dup(l->path.dirfd);
+	l->fd = idm_open_or_dup(l->path.dirfd, l->path.path, O_PATH | O_DIRECTORY);
 	if (l->fd >= 0)
 		return 0;
 	return idm_fail(err, l->fd, step_open, l->path.path, NULL);

@@ -192,11 +192,18 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 	return r || one.found ? r : not_found(subject, one.everywhere, err);
 }
 
-int idm_list_path(int dirfd, const char *path,
+int idm_list_path(int dirfd, const char *path, unsigned int flags,
 		  int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		  struct idm_error *err)
 {
 	HOLD_CANCEL;
+	int r = idm_check_flags(flags, IDM_LIST_EMPTY_PATH, step_list, path, err);
 
+	if (r < 0)
+		return r;
+	if (!*path && !(flags & IDM_LIST_EMPTY_PATH))
+		return idm_fail_empty(err, step_list);
+	if (!*path && dirfd == AT_FDCWD)
+		path = ".";
 	return idm_list_path_at(IDM_LIST_NEWEST, dirfd, path, each, data, err);
 }

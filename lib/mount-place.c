@@ -34,7 +34,7 @@ enum idm_place idm_place_of(int fd)
 	idm_look(fd, &look);
 	if (look.visible)
 		return IDM_PLACE_OWN;
-	if (idm_list_path(fd, "", found, NULL, NULL) > 0)
+	if (idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, found, NULL, NULL) > 0)
 		return IDM_PLACE_OTHER;
 	return sees_all_namespaces() ? IDM_PLACE_NOWHERE : IDM_PLACE_UNKNOWN;
 }

@@ -64,3 +64,10 @@ void idm_fail_nofollow(struct idm_error *err, int code, enum idm_error_step step
 	else
 		idm_fail(err, code, step, path, NULL);
 }
+
+int idm_open_or_dup(int dirfd, const char *path, int flags)
+{
+	if (!*path && dirfd != AT_FDCWD)
+		return idm_sys_dup(dirfd);
+	return idm_sys_openat(dirfd, *path ? path : ".", flags, 0);
+}

@@ -24,4 +24,7 @@ int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve);
 /* Fills in *err, as idm_fail(), with what the code means for such a path. */
 void idm_fail_nofollow(struct idm_error *err, int code, enum idm_error_step step, const char *path);
 
+/* Opens the path; an empty one is what dirfd refers to, or the working directory. */
+int idm_open_or_dup(int dirfd, const char *path, int flags);
+
 #endif

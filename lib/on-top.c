@@ -35,7 +35,7 @@ static int why_not_read(enum idm_map_state state, const char *path, struct idm_e
 static int read_own(int source, const char *path, struct idm_map **map, struct idm_error *err)
 {
 	struct own_map own = { IDM_MAP_NONE, NULL };
-	int r = idm_list_path(source, "", take_map, &own, err);
+	int r = idm_list_path(source, "", IDM_LIST_EMPTY_PATH, take_map, &own, err);
 
 	*map = own.map;
 	if (r == -ENOMEM)

@@ -24,10 +24,28 @@ static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;
 
 /* ---- what is asked for ---- */
 
+static bool has_empty(const struct idm_path *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!*paths[i].path)
+			return true;
+	return false;
+}
+
+static int check_paths(const struct idm_overlay_options *o, struct idm_error *err)
+{
+	if (o->flags & IDM_OVERLAY_EMPTY_PATH)
+		return 0;
+	if (has_empty(o->lower, o->n_lower) || has_empty(o->data, o->n_data) ||
+	    has_empty(o->upper, o->upper != NULL) || has_empty(o->work, o->work != NULL))
+		return idm_fail_empty(err, IDM_STEP_OPEN_LAYER);
+	return 0;
+}
+
 static int check_request(const struct idm_overlay_options *o, struct idm_error *err)
 {
 	const unsigned int flags = IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE |
-				   IDM_OVERLAY_CREATE_AS_ROOT;
+				   IDM_OVERLAY_CREATE_AS_ROOT | IDM_OVERLAY_EMPTY_PATH;
 	size_t n = o->n_lower + o->n_data;
 	int r = idm_check_flags(o->flags, flags, step_overlay, NULL, err);
 
@@ -58,7 +76,7 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 			 "mount the directory itself (idmount mount), or add a second, empty layer");
 		return -EINVAL;
 	}
-	return 0;
+	return check_paths(o, err);
 }
 
 static int check_disk_root(const struct idm_overlay_options *o, struct idm_error *err)

@@ -58,18 +58,20 @@ static int look_whether_shared(const struct idm_mount_info *mount, void *data)
 
 static int open_base(struct application *a, struct idm_error *err)
 {
+	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 	bool shared = false;
 	int r;
 
 	a->base = -1;
 	if (!wants_to_be_alone(a->plan))
 		return 0;
-	r = idm_list_path(a->target.fd, "", look_whether_shared, &shared, err);
+	r = idm_list_path(a->target.fd, "", IDM_LIST_EMPTY_PATH, look_whether_shared, &shared, err);
 	if (r == -ENOENT) /* it is in no namespace of ours: attaching will say so */
 		return 0;
 	if (r < 0 || !shared)
 		return r;
-	a->base = idm_tree_open(a->target.fd, "", -1, NULL, err);
+	options.flags = IDM_TREE_EMPTY_PATH;
+	a->base = idm_tree_open(a->target.fd, "", -1, &options, err);
 	if (a->base < 0)
 		idm_subject(err, a->path);
 	return a->base < 0 ? a->base : 0;

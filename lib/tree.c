@@ -20,7 +20,8 @@
 
 static const enum idm_error_step step_tree = IDM_STEP_OPEN_TREE;
 
-#define TREE_FLAGS (IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP)
+#define TREE_FLAGS (IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP | \
+		    IDM_TREE_EMPTY_PATH)
 #define SETTABLE                                                                                 \
 	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
 	 IDM_ATTR_NODIRATIME | IDM_ATTR_NOSYMFOLLOW)
@@ -85,9 +86,8 @@ static int open_source(int dirfd, const char *path, unsigned int flags, struct i
 	AUTO_CLOSE int fd = -1;
 	int r;
 
-	fd = !*path	? idm_sys_dup(dirfd)
-	     : nofollow ? idm_open_nofollow(dirfd, path, O_PATH, 0)
-			: idm_sys_openat(dirfd, path, O_PATH, 0);
+	fd = *path && nofollow ? idm_open_nofollow(dirfd, path, O_PATH, 0)
+			       : idm_open_or_dup(dirfd, path, O_PATH);
 	if (fd < 0 && nofollow) {
 		idm_fail_nofollow(err, fd, step_tree, path);
 		return fd;
@@ -212,5 +212,7 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 		r = set_attributes(&c);
 	if (r < 0)
 		return r;
+	if (!*path && !(c.o.flags & IDM_TREE_EMPTY_PATH))
+		return idm_fail_empty(err, step_tree);
 	return c.o.flags & IDM_TREE_ON_TOP ? open_on_top(&c) : open_as_asked(&c);
 }

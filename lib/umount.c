@@ -119,7 +119,7 @@ static int find_top(int dirfd, const char *target, unsigned int flags, struct no
 		return idm_fail(err, r, step_umount, target, NULL);
 	if (r == 0)
 		return explain(-EINVAL, dirfd, target, err);
-	r = idm_list_path(fd, "", collect, top, err);
+	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, collect, top, err);
 	if (r == -ENOMEM) /* perhaps our own */
 		idm_fail(err, r, step_umount, target, NULL);
 	return r;
@@ -195,6 +195,8 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
 
 	if (r < 0)
 		return r;
+	if (!*target)
+		return idm_fail_empty(err, step_umount);
 	/* A lazy one takes everything below with it, in one step. */
 	if (flags & IDM_UMOUNT_RECURSIVE && !(flags & IDM_UMOUNT_LAZY))
 		return unmount_recursive(dirfd, target, flags, err);
@@ -234,7 +236,7 @@ static int unmount_root(int fd)
 
 	if (r <= 0)
 		return r < 0 ? r : -EINVAL;
-	r = idm_list_path(fd, "", collect, &node, NULL);
+	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, collect, &node, NULL);
 	if (r == 0 && *node.v[0].target)
 		r = idm_unmount_exactly(AT_FDCWD, node.v[0].target, node.v[0].id, MNT_DETACH);
 	else if (r == 0)
@@ -246,10 +248,10 @@ static int unmount_root(int fd)
 int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	int r;
+	int r = idm_check_flags(flags, IDM_UMOUNT_LAZY, step_umount, NULL, err);
 
-	if (flags & ~(unsigned int)IDM_UMOUNT_LAZY)
-		return idm_fail(err, -EINVAL, step_umount, NULL, "unknown flags 0x%x", flags);
+	if (r < 0)
+		return r;
 	if (!flags)
 		return idm_fail(err, -EINVAL, step_umount, NULL,
 				"the descriptor keeps the mount busy: IDM_UMOUNT_LAZY is required");

@@ -114,6 +114,11 @@ void skip_test(const char *format, ...) __attribute__((format(printf, 1, 2), nor
 void need_root(void);
 void need_command(const char *name);
 
+/* The options of idm_tree_open() for what a descriptor refers to. */
+#define ITSELF                                                                      \
+	(&(const struct idm_tree_options){ .size = sizeof(struct idm_tree_options), \
+					   .flags = IDM_TREE_EMPTY_PATH })
+
 /* The options of idm_tree_attach(). */
 #define ATTACH(flags_, propagation_)                                                    \
 	(&(const struct idm_attach_options){ .size = sizeof(struct idm_attach_options), \

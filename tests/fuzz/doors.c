@@ -34,10 +34,9 @@ DOOR(idm_plan_apply, target, const struct idm_plan *plan, int dirfd, const char 
      const struct idm_plan_apply_options *options)
 DOOR(idm_plan_undo, record, const char *record, unsigned int flags)
 DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount_info *, void *), void *data)
-DOOR(idm_list_path, path, int dirfd, const char *path,
+DOOR(idm_list_path, path, int dirfd, const char *path, unsigned int flags,
      int (*each)(const struct idm_mount_info *, void *), void *data)
-DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags,
-     struct idm_check_result *check)
+DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags, struct idm_check_result *check)
 DOOR(make_bundle_ready, bundle->directory, const struct bundle *bundle, char *file)
 DOOR(print_features, *argv, char **argv)
 DOOR(idm_why_refused, path, enum idm_call call, int code, enum idm_error_step step, const char *path)

@@ -262,7 +262,7 @@ static long try_list(void)
 {
 	long r = idm_list(IDM_LIST_UNMAPPED, look, NULL, &error);
 
-	return r ? r : idm_list_path(AT_FDCWD, ROOT, look, NULL, &error);
+	return r ? r : idm_list_path(AT_FDCWD, ROOT, 0, look, NULL, &error);
 }
 
 static long try_check(void)

@@ -142,7 +142,7 @@ static int list_path(struct idm_error *err)
 {
 	int n = 0;
 
-	return idm_list_path(AT_FDCWD, SOURCE, count, &n, err);
+	return idm_list_path(AT_FDCWD, SOURCE, 0, count, &n, err);
 }
 
 static int unmount_recursively(struct idm_error *err)

@@ -693,7 +693,7 @@ static int list(struct idm_error *err)
 static int list_path(struct idm_error *err)
 {
 	listed = 0;
-	return idm_list_path(AT_FDCWD, TARGET "/file", count_if_mapped, NULL, err);
+	return idm_list_path(AT_FDCWD, TARGET "/file", 0, count_if_mapped, NULL, err);
 }
 
 static void assert_listed(int unused)

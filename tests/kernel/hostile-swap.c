@@ -194,6 +194,7 @@ static void of_layers(unsigned int kind)
 		refused[kind]++;
 		return;
 	}
+	o.flags = IDM_OVERLAY_EMPTY_PATH;
 	o.lower = layers;
 	o.n_lower = 2;
 	tree = idm_overlay_open(&o, &err);

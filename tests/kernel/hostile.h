@@ -90,7 +90,7 @@ static inline struct place place_of(int fd)
 	struct place place = { 0 };
 	struct idm_error err;
 
-	assert_ok(idm_list_path(fd, "", take_path, &place, &err), &err);
+	assert_ok(idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, take_path, &place, &err), &err);
 	return place;
 }
 

@@ -94,7 +94,7 @@ int list_path_by(enum idm_list_level level, int dirfd, const char *path,
 		 int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		 struct idm_error *err)
 {
-	return level == IDM_LIST_NEWEST ? idm_list_path(dirfd, path, each, data, err)
+	return level == IDM_LIST_NEWEST ? idm_list_path(dirfd, path, 0, each, data, err)
 					: idm_list_path_at(level, dirfd, path, each, data, err);
 }
 

@@ -226,7 +226,7 @@ static void mount_one(unsigned int n)
 	struct idm_error err;
 
 	userns = (int)assert_ok(idm_userns_open(map, ways[n / FATES % ARRAY_SIZE(ways)], &err), &err);
-	tree = (int)assert_ok(idm_tree_open(probe, "", userns, NULL, &err), &err);
+	tree = (int)assert_ok(idm_tree_open(probe, "", userns, ITSELF, &err), &err);
 	look(tree, n);
 	if (n % 10 == 0)
 		attach_and_look(tree, n);

@@ -344,6 +344,7 @@ TEST(layers_of_several_mounts_behind_links_and_by_descriptor)
 	{
 		struct idm_overlay_options o = request(map, (unsigned int)rung);
 
+		o.flags |= IDM_OVERLAY_EMPTY_PATH;
 		o.lower = odd;
 		o.n_lower = 5;
 		attach_overlay(&o);

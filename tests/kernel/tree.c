@@ -61,7 +61,7 @@ TEST(a_directory_descriptor_is_a_source_too)
 	enter();
 	userns = userns_of("1000:5,1001:6");
 	directory = (int)must(open(SOURCE, O_PATH | O_CLOEXEC));
-	by_fd = (int)assert_ok(idm_tree_open(directory, "", userns, NULL, &err), &err);
+	by_fd = (int)assert_ok(idm_tree_open(directory, "", userns, ITSELF, &err), &err);
 	assert_owner_in(by_fd, "file", 5, 6);
 	relative = (int)assert_ok(idm_tree_open(directory, "file", userns, NULL, &err), &err);
 	assert_owner_in(relative, "", 5, 6);
@@ -297,7 +297,7 @@ TEST_SINCE(6, 15, mounts_are_refused_or_old, a_mapped_tree_that_is_attached_nowh
 	enter();
 	tree = tree_of(SOURCE, "1000:5,1001:6");
 	userns = userns_of("5:50,6:60");
-	assert_error(idm_tree_open(tree, "", userns, NULL, &err), -EPERM, &err, "", "map tree",
+	assert_error(idm_tree_open(tree, "", userns, ITSELF, &err), -EPERM, &err, "", "map tree",
 		     "ID-mapped already");
 }
 
@@ -462,7 +462,7 @@ TEST(a_source_of_a_mount_namespace_that_ended_is_told_apart)
 	outside = (int)must(open(SOURCE, O_PATH | O_CLOEXEC));
 	userns = userns_of("1000:5,1001:6");
 	must(unshare(CLONE_NEWNS)); /* which ends the one that it was in */
-	assert_error(idm_tree_open(outside, "", userns, NULL, &err), -EINVAL, &err, "", "map tree",
+	assert_error(idm_tree_open(outside, "", userns, ITSELF, &err), -EINVAL, &err, "", "map tree",
 		     "attached nowhere");
 }
 
@@ -514,4 +514,84 @@ TEST_ANYWHERE(unknown_flags_and_attributes_are_refused)
 	o.propagation = 9;
 	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), -EINVAL, &err, "", "open tree",
 		     "unknown propagation 9");
+}
+
+/* ---- empty paths ---- */
+
+static int count(const struct idm_mount_info *mount, void *data)
+{
+	++*(int *)data;
+	return mount->target ? 0 : 1;
+}
+
+/* No function takes an empty path for the working directory, or for the directory, unasked. */
+TEST(an_empty_path_is_refused)
+{
+	struct idm_check_result check = { .size = sizeof(check) };
+	struct idm_path layers[] = { { AT_FDCWD, SOURCE }, { AT_FDCWD, "" } };
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
+	AUTO_FD int tree = -1, source = -1;
+	struct snapshot *before;
+	struct idm_error err;
+	int mounts = 0;
+
+	scratch_enter();
+	scratch_dir(SOURCE);
+	must(chdir(SOURCE));
+	source = (int)must(open(SOURCE, O_PATH | O_CLOEXEC));
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, NULL, &err), &err);
+	before = snapshot_take(SNAPSHOT_ALL);
+	o.lower = layers;
+	o.n_lower = 2;
+	for (int i = 0, at = AT_FDCWD; i < 2; i++, at = source) {
+		assert_error(idm_tree_open(at, "", -1, NULL, &err), -ENOENT, &err, "", "open tree",
+			     "the path is empty");
+		assert_error(idm_tree_attach(tree, at, "", NULL, &err), -ENOENT, &err, "", NULL, NULL);
+		assert_error(idm_tree_attach(tree, at, "", ATTACH(IDM_ATTACH_MKDIR, 0), &err), -ENOENT,
+			     &err, "", NULL, NULL);
+		for (unsigned int flags = 0; flags < 8; flags++)
+			assert_error(idm_umount(at, "", flags, &err), -ENOENT, &err, "", "unmount",
+				     NULL);
+		assert_error(idm_list_path(at, "", 0, count, &mounts, &err), -ENOENT, &err, "", NULL,
+			     "the path is empty");
+		assert_error(idm_check_path(at, "", 0, &check, &err), -ENOENT, &err, "", "check path",
+			     "the path is empty");
+		layers[1].dirfd = at;
+		assert_error(idm_overlay_open(&o, &err), -ENOENT, &err, "", "open layer",
+			     "the path is empty");
+	}
+	assert_int_equal(mounts, 0);
+	snapshot_assert_same(before);
+}
+
+TEST(an_empty_path_is_the_directory_if_a_flag_says_so)
+{
+	struct idm_check_result check = { .size = sizeof(check) };
+	struct idm_path layers[] = { { AT_FDCWD, SCRATCH "/other" }, { AT_FDCWD, "" } };
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
+	AUTO_FD int source = -1;
+	struct idm_error err;
+	int mounts = 0;
+
+	scratch_enter();
+	scratch_dir(SOURCE);
+	scratch_dir(SCRATCH "/other");
+	scratch_file(SOURCE "/file", "");
+	must(chdir(SOURCE));
+	source = (int)must(open(SOURCE, O_PATH | O_CLOEXEC));
+	o.flags = IDM_OVERLAY_EMPTY_PATH;
+	o.lower = layers;
+	o.n_lower = 2;
+	for (int i = 0, at = AT_FDCWD; i < 2; i++, at = source) {
+		AUTO_FD int tree = (int)assert_ok(idm_tree_open(at, "", -1, ITSELF, &err), &err);
+		AUTO_FD int overlay = -1;
+
+		assert_int_equal(faccessat(tree, "file", F_OK, 0), 0);
+		assert_ok(idm_list_path(at, "", IDM_LIST_EMPTY_PATH, count, &mounts, &err), &err);
+		assert_ok(idm_check_path(at, "", IDM_CHECK_EMPTY_PATH, &check, &err), &err);
+		layers[1].dirfd = at;
+		overlay = (int)assert_ok(idm_overlay_open(&o, &err), &err);
+		assert_int_equal(faccessat(overlay, "file", F_OK, 0), 0);
+	}
+	assert_int_equal(mounts, 2);
 }

@@ -135,7 +135,7 @@ static inline struct idm_mount_info mount_at(const char *path)
 	struct idm_mount_info mount = { 0 };
 	struct idm_error err;
 
-	assert_ok(idm_list_path(AT_FDCWD, path, take_mount, &mount, &err), &err);
+	assert_ok(idm_list_path(AT_FDCWD, path, 0, take_mount, &mount, &err), &err);
 	return mount;
 }
 

@@ -42,6 +42,7 @@ static const struct flag {
 	FLAG(TREE_NOFOLLOW, MOUNT),
 	FLAG(TREE_REMAP, MOUNT),
 	FLAG(TREE_ON_TOP, MOUNT),
+	FLAG(TREE_EMPTY_PATH, MOUNT),
 	FLAG(ATTACH_MKDIR, MOUNT | CHILD),
 	FLAG(ATTACH_REPLACE, MOUNT | CHILD),
 	FLAG(ATTACH_IN_ROOT, MOUNT | CHILD),
@@ -52,6 +53,7 @@ static const struct flag {
 	FLAG(OVERLAY_BY_DESCRIPTOR, OVERLAY),
 	FLAG(OVERLAY_IN_NAMESPACE, OVERLAY),
 	FLAG(OVERLAY_CREATE_AS_ROOT, OVERLAY),
+FLAG(OVERLAY_EMPTY_PATH, OVERLAY),
 	FLAG(PLAN_ADD_MKDIR, PLAN),
 	FLAG(PLAN_ADD_RDONLY_LAST, PLAN),
 	FLAG(PLAN_APPLY_DETACHED, PLAN),
@@ -60,7 +62,9 @@ static const struct flag {
 	FLAG(PLAN_UNDO_LAZY, PLAN),
 	FLAG(LIST_ALL_NAMESPACES, LOOK),
 	FLAG(LIST_UNMAPPED, LOOK),
+	FLAG(LIST_EMPTY_PATH, LOOK),
 	FLAG(CHECK_WRITE, LOOK),
+	FLAG(CHECK_EMPTY_PATH, LOOK),
 	FLAG(NS_MOUNT, CHILD | REAPER),
 	FLAG(NS_CGROUP, CHILD | REAPER),
 	FLAG(NS_UTS, CHILD | REAPER),
@@ -133,6 +137,11 @@ static int unmount(unsigned int bits, struct idm_error *err)
 	return idm_umount(AT_FDCWD, "/nothing", bits, err);
 }
 
+static int unmount_fd(unsigned int bits, struct idm_error *err)
+{
+	return idm_umount_fd(-1, bits, err);
+}
+
 static int overlay_open(unsigned int bits, struct idm_error *err)
 {
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
@@ -180,6 +189,11 @@ static int each_mount(const struct idm_mount_info *mount, void *data)
 static int list(unsigned int bits, struct idm_error *err)
 {
 	return idm_list(bits, each_mount, NULL, err);
+}
+
+static int list_path(unsigned int bits, struct idm_error *err)
+{
+	return idm_list_path(AT_FDCWD, "/", bits, each_mount, NULL, err);
 }
 
 static int check_path(unsigned int bits, struct idm_error *err)
@@ -265,12 +279,17 @@ static const struct function {
 	{ "idm_userns_open", userns_open, IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE | IDM_USERNS_OWN_MEMORY,
 	  USERNS },
 	{ "idm_tree_open", tree_open,
-	  IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP, MOUNT },
+	  IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP |
+		  IDM_TREE_EMPTY_PATH,
+	  MOUNT },
 	{ "idm_tree_attach", tree_attach,
 	  IDM_ATTACH_MKDIR | IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW, MOUNT },
 	{ "idm_umount", unmount, IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY | IDM_UMOUNT_FOLLOW, MOUNT },
+	{ "idm_umount_fd", unmount_fd, IDM_UMOUNT_LAZY, MOUNT },
 	{ "idm_overlay_open", overlay_open,
-	  IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE | IDM_OVERLAY_CREATE_AS_ROOT, OVERLAY },
+	  IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE | IDM_OVERLAY_CREATE_AS_ROOT |
+		  IDM_OVERLAY_EMPTY_PATH,
+	  OVERLAY },
 	{ "idm_plan_add", plan_add, IDM_PLAN_ADD_MKDIR | IDM_PLAN_ADD_RDONLY_LAST, PLAN },
 	{ "idm_plan_open", plan_open,
 	  IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR, PLAN },
@@ -278,7 +297,8 @@ static const struct function {
 	  IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR, PLAN },
 	{ "idm_plan_undo", plan_undo, IDM_PLAN_UNDO_LAZY, PLAN },
 	{ "idm_list", list, IDM_LIST_ALL_NAMESPACES | IDM_LIST_UNMAPPED, LOOK },
-	{ "idm_check_path", check_path, IDM_CHECK_WRITE, LOOK },
+	{ "idm_list_path", list_path, IDM_LIST_EMPTY_PATH, LOOK },
+	{ "idm_check_path", check_path, IDM_CHECK_WRITE | IDM_CHECK_EMPTY_PATH, LOOK },
 	{ "idm_child_start", child_start,
 	  IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION |
 		  IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_UNDER_INIT |
