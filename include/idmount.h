@@ -339,6 +339,15 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
 int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
 
 /*
+ * Adds the map of the mount that `fd` is on; `fd` may be O_PATH.
+ * -ENODATA: the mount is not ID-mapped. -EOPNOTSUPP: the kernel does not tell the map (before Linux 6.15),
+ * or the caller's user namespace does not have all of its IDs. -ENOENT: the mount is detached, or in another
+ * mount namespace where it is not looked for, see idm_list_path(). -EINVAL: it overlaps with what the map
+ * has. -EBADF, -ENOMEM. Requires no privilege.
+ */
+int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err);
+
+/*
  * Lets every id of the caller's user namespace that neither column names keep its id, on the sides
  * `kinds`. A disk id whose number is taken in the seen column stays unmapped, since two owners cannot be
  * seen as one. In the initial user namespace an empty side becomes the identity 0:0:4294967295. Where no

@@ -595,3 +595,35 @@ TEST(an_empty_path_is_the_directory_if_a_flag_says_so)
 	}
 	assert_int_equal(mounts, 2);
 }
+
+/* ---- the map of a mount ---- */
+
+TEST(the_map_of_a_mount_is_added)
+{
+	AUTO_MAP struct idm_map *map = map_of("5:7:1"), *sum = map_of("5:7:1,0:100000:5");
+	AUTO_MAP struct idm_map *before = map_of("5:7:1");
+	AUTO_FD int plain = -1, mapped = -1, tree = -1;
+	struct idm_error err;
+
+	scratch_enter();
+	mount_mappable(SOURCE);
+	scratch_dir(SCRATCH "/mapped");
+	mount_mapped(SOURCE, SCRATCH "/mapped", "0:100000:5");
+	plain = (int)must(open(SOURCE, O_PATH | O_CLOEXEC));
+	mapped = (int)must(open(SCRATCH "/mapped", O_PATH | O_CLOEXEC));
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, NULL, &err), &err);
+	assert_error(idm_map_add_mount(map, plain, &err), -ENODATA, &err, "", "read map",
+		     "is not ID-mapped");
+	assert_error(idm_map_add_mount(map, tree, &err), -ENOENT, &err, NULL, NULL, "attached nowhere");
+	assert_error(idm_map_add_mount(map, -1, &err), -EBADF, &err, NULL, NULL, NULL);
+	assert_true(idm_map_equal(map, before));
+	if (kernel_is_before(6, 15)) {
+		assert_error(idm_map_add_mount(map, mapped, &err), -EOPNOTSUPP, &err, "", "read map",
+			     "needs Linux 6.15");
+		return;
+	}
+	assert_ok(idm_map_add_mount(map, mapped, &err), &err);
+	assert_true(idm_map_equal(map, sum));
+	assert_error(idm_map_add_mount(map, mapped, &err), -EINVAL, &err, NULL, "add to map", NULL);
+	assert_true(idm_map_equal(map, sum));
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/* The map of a mount that exists. */
+#include <errno.h>
+
+#include "cancel.h"
+#include "error.h"
+#include "map.h"
+
+static const enum idm_error_step step = IDM_STEP_READ_MAP;
+
+struct found {
+	enum idm_map_state state;
+	struct idm_map *map; /* a copy; NULL: there is none */
+};
+
+static int take_map(const struct idm_mount *mount, void *data)
+{
+	struct found *found = data;
+
+	found->state = mount->map_state;
+	return mount->map ? idm_map_copy(mount->map, &found->map) : 0;
+}
+
+static int explain(enum idm_map_state state, struct idm_error *err)
+{
+	if (state == IDM_MAP_NONE)
+		return idm_fail(err, -ENODATA, step, NULL, "the mount is not ID-mapped");
+	if (state == IDM_MAP_UNREADABLE)
+		return idm_fail(err, -EOPNOTSUPP, step, NULL,
+				"not supported by this kernel (needs Linux 6.15)");
+	idm_fail(err, -EOPNOTSUPP, step, NULL,
+		 "not all of the map can be seen from this user namespace");
+	idm_hint(err, "the initial user namespace sees all of it");
+	return -EOPNOTSUPP;
+}
+
+/* Both sides or none. */
+static int add(struct idm_map *map, const struct idm_map *more, struct idm_error *err)
+{
+	struct idm_map *sum;
+	int r = idm_map_copy(map, &sum);
+
+	if (r < 0)
+		return idm_fail(err, r, step, NULL, NULL);
+	r = idm_map_add(sum, IDM_UID, more->uid.entries, more->uid.n, err);
+	if (r == 0)
+		r = idm_map_add(sum, IDM_GID, more->gid.entries, more->gid.n, err);
+	if (r == 0)
+		idm_map_move(map, sum);
+	idm_map_free(sum);
+	return r;
+}
+
+int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err)
+{
+	HOLD_CANCEL;
+	struct found found = { IDM_MAP_NONE, NULL };
+	int r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, take_map, &found, err);
+
+	if (r == -ENOMEM)
+		idm_fail(err, r, step, NULL, NULL);
+	else if (r == 0)
+		r = found.state == IDM_MAP_READ ? add(map, found.map, err) : explain(found.state, err);
+	idm_map_free(found.map);
+	return r;
+}
