@@ -59,6 +59,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -1409,6 +1410,38 @@ int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, s
  */
 int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
 		     unsigned int flags, void *data, struct idm_error *err);
+
+/* ---- cleanup --------------------------------------------------------------------------------- */
+
+/*
+ * For __attribute__((cleanup)): release what a variable holds at the end of its scope. NULL and negative
+ * descriptors are allowed.
+ */
+static inline void idm_map_freep(struct idm_map **map)
+{
+	idm_map_free(*map);
+}
+
+static inline void idm_cache_freep(struct idm_cache **cache)
+{
+	idm_cache_free(*cache);
+}
+
+static inline void idm_plan_freep(struct idm_plan **plan)
+{
+	idm_plan_free(*plan);
+}
+
+static inline void idm_reaper_freep(struct idm_reaper **reaper)
+{
+	idm_reaper_free(*reaper);
+}
+
+static inline void idm_closep(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
 
 #ifdef __cplusplus
 }

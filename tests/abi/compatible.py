@@ -45,6 +45,7 @@ class Header:
     def __init__(self, text):
         text = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL).replace("\\\n", " ")
         text = re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.DOTALL)
+        text = re.sub(r"^static inline .*?^\}", "", text, flags=re.DOTALL | re.MULTILINE)
         self.constants = [name for name in re.findall(r"^#define (IDM_\w+) ", text, flags=re.MULTILINE)
                           if not name.startswith("IDM_VERSION") and not name.endswith("_INIT")]
         self.functions = {}  # by name: the declaration

@@ -5,7 +5,8 @@
 set -u
 cd "$IDM_SOURCE_ROOT" || exit 1
 
-declared=$(cc -E -P -x c include/idmount.h | grep -oE '\bidm_[a-z0-9_]+ ?\(' | tr -d ' (' | sort -u)
+declared=$(cc -E -P -x c include/idmount.h | grep -oE '\bidm_[a-z0-9_]+ ?\(' | tr -d ' (' |
+  grep -Ev '_freep$|^idm_closep$' | sort -u)
 listed=$(grep -oE '^[[:space:]]+idm_[a-z0-9_]+;' lib/libidmount.map | tr -d ' \t;' | sort)
 exported=$(nm -D --defined-only "$IDM_LIBRARY" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort)
 

@@ -2,6 +2,7 @@
 /* struct idm_error: complete strings, one line, whatever goes in. */
 #include "error.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -264,4 +265,27 @@ TEST(a_step_that_is_unknown_has_an_empty_text)
 	assert_string_equal(idm_error_step_text(IDM_STEP_PRINT_JSON), "print JSON");
 	assert_string_equal(idm_error_step_text(IDM_STEP_OPEN_SOURCE), "open source");
 	assert_string_equal(idm_error_step_text((enum idm_error_step)(IDM_STEP_PRINT_JSON + 1)), "");
+}
+
+/* ---- cleanup ---- */
+
+TEST(variables_release_what_they_hold)
+{
+	int closed;
+
+	{
+		__attribute__((cleanup(idm_map_freep))) struct idm_map *map = NULL, *none = NULL;
+		__attribute__((cleanup(idm_plan_freep))) struct idm_plan *plan = NULL;
+		__attribute__((cleanup(idm_cache_freep))) struct idm_cache *cache = NULL;
+		__attribute__((cleanup(idm_reaper_freep))) struct idm_reaper *reaper = NULL;
+		__attribute__((cleanup(idm_closep))) int fd = dup(STDIN_FILENO), no_fd = -1;
+
+		assert_ok(idm_map_new(&map), NULL);
+		assert_ok(idm_plan_new(&plan), NULL);
+		assert_ok(idm_cache_new(1, &cache), NULL);
+		assert_ok(idm_reaper_new(&reaper, NULL), NULL);
+		assert_true(!none && no_fd == -1 && fd >= 0);
+		closed = fd;
+	}
+	assert_int_equal(fcntl(closed, F_GETFD), -1);
 }
