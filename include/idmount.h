@@ -65,6 +65,15 @@
 extern "C" {
 #endif
 
+/* What compilers that know these attributes check. */
+#ifdef __GNUC__
+#define IDM_MUST_USE __attribute__((warn_unused_result))
+#define IDM_NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
+#else
+#define IDM_MUST_USE
+#define IDM_NONNULL(...)
+#endif
+
 #define IDM_VERSION_MAJOR 0
 #define IDM_VERSION_MINOR 1
 #define IDM_VERSION_PATCH 0
@@ -233,6 +242,7 @@ struct idm_error {
  * bytes with the final NUL and returns the length of the part. size 0 (buf may be NULL then) writes
  * nothing.
  */
+IDM_NONNULL(1)
 size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, char *buf, size_t size);
 
 /* ---- maps ------------------------------------------------------------------------------------ */
@@ -261,12 +271,14 @@ struct idm_entry {
 };
 
 /* A new, empty map in *map; release it with idm_map_free(). Returns 0 or -ENOMEM. */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_map_new(struct idm_map **map);
 
 /* Releases a map. NULL is allowed. */
 void idm_map_free(struct idm_map *map);
 
 /* A copy of `map` in *copy, the caller's to free. Returns 0 or -ENOMEM. */
+IDM_MUST_USE IDM_NONNULL(1, 2)
 int idm_map_copy(const struct idm_map *map, struct idm_map **copy);
 
 /*
@@ -306,6 +318,7 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
  * refuses. -ENOENT: no such user or group, or no range for it. -EOPNOTSUPP: "auto" in a library built
  * without libsubid. -ENOMEM. A path: also the errors of open(2) and idm_map_add_userns().
  */
+IDM_NONNULL(1, 2)
 int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err);
 
 /*
@@ -330,6 +343,7 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
  * Joins it in a short-lived child: needs CAP_SYS_ADMIN in that namespace (-EPERM). -EINVAL: not a
  * user namespace. Otherwise the errors of idm_userns_open().
  */
+IDM_NONNULL(1)
 int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err);
 
 /*
@@ -337,6 +351,7 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
  * caller's own: as seen from its parent). Needs no privilege. -ESRCH: no such process, or it ended
  * meanwhile. -EINVAL: pid is not positive, or an entry begins with an id that is not visible from here.
  */
+IDM_NONNULL(1)
 int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
 
 /*
@@ -346,6 +361,7 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
  * mount namespace where it is not looked for, see idm_list_path(). -EINVAL: it overlaps with what the map
  * has. -EBADF, -ENOMEM. Requires no privilege.
  */
+IDM_NONNULL(1)
 int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err);
 
 /*
@@ -364,12 +380,14 @@ int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const stru
 			     struct idm_error *err);
 
 /* Exchanges disk and seen: what undoes the map. Cannot fail. */
+IDM_NONNULL(1)
 void idm_map_invert(struct idm_map *map);
 
 /*
  * Makes `map` what is seen through a mount with map `then` of a mount with `map`: an id goes through
  * `map` first and `then` second; ids that either leaves out are left out. Returns 0 or -ENOMEM.
  */
+IDM_NONNULL(1, 2)
 int idm_map_compose(struct idm_map *map, const struct idm_map *then);
 
 /*
@@ -380,6 +398,7 @@ int idm_map_to_seen(const struct idm_map *map, unsigned int kind, uint32_t disk,
 int idm_map_to_disk(const struct idm_map *map, unsigned int kind, uint32_t seen, uint32_t *to);
 
 /* Whether two maps say the same on both sides. Order and spelling of their sources do not matter. */
+IDM_NONNULL(1, 2)
 bool idm_map_equal(const struct idm_map *a, const struct idm_map *b);
 
 /*
@@ -394,6 +413,7 @@ size_t idm_map_entries(const struct idm_map *map, unsigned int kind,
  * itself refuses that; before, everything on that side was nobody's). -E2BIG: over 340 entries or
  * 4095 bytes of text on one side; err says how many too many. Called by idm_userns_open().
  */
+IDM_NONNULL(1)
 int idm_map_check(const struct idm_map *map, struct idm_error *err);
 
 enum idm_format {
@@ -452,6 +472,7 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  * PID namespace that has no init yet, and the child would become it. -ENOENT: /proc is not a procfs that
  * shows the caller, and the caller may not make one. -ENOMEM. Thread-safe.
  */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err);
 
 /*
@@ -467,6 +488,7 @@ struct idm_userns_cache;
  * A new cache in *cache that keeps at most `max` namespaces (1 to 65536; each is one descriptor); the
  * least recently used goes first. -EINVAL, -ENOMEM.
  */
+IDM_MUST_USE IDM_NONNULL(2)
 int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache, struct idm_error *err);
 
 /* Closes the kept descriptors and releases the cache. NULL is allowed. No call may be under way. */
@@ -476,6 +498,7 @@ void idm_userns_cache_free(struct idm_userns_cache *cache);
  * As idm_userns_open(map, 0, err), out of the cache if it can. The descriptor is a duplicate, the
  * caller's to close. Errors as idm_userns_open(); failures are not cached.
  */
+IDM_MUST_USE IDM_NONNULL(1, 2)
 int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *map,
 			  struct idm_error *err);
 
@@ -581,6 +604,7 @@ struct idm_tree_options {
  * namespace. -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
  * -E2BIG: options of a newer library. Paths: as openat(2). Thread-safe.
  */
+IDM_MUST_USE IDM_NONNULL(2)
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
 		  struct idm_error *err);
 
@@ -626,6 +650,7 @@ struct idm_attach_options {
  * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. -E2BIG: options of a newer library. What IDM_ATTACH_MKDIR made is removed again.
  * Thread-safe.
  */
+IDM_NONNULL(3)
 int idm_tree_attach(int tree_fd, int dirfd, const char *target,
 		    const struct idm_attach_options *options, struct idm_error *err);
 
@@ -643,6 +668,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target,
  * idm_tree_attach(). -EXDEV: another mount came to be at the place of one meanwhile (with
  * IDM_UMOUNT_RECURSIVE, or a target that ends in a slash, "." or ".."). -ENOENT, -EPERM. Thread-safe.
  */
+IDM_NONNULL(2)
 int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_error *err);
 
 /*
@@ -746,6 +772,7 @@ struct idm_overlay_options {
  * -ENOSYS: Linux before 5.12. Paths: as openat(2). Else as idm_userns_open(). err names the layer or
  * option. Thread-safe.
  */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error *err);
 
 /* ---- plans ----------------------------------------------------------------------------------- */
@@ -758,6 +785,7 @@ int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error
 struct idm_plan;
 
 /* A new, empty plan in *plan; release it with idm_plan_free(). Returns 0 or -ENOMEM. */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_new(struct idm_plan **plan);
 
 /* Releases a plan. NULL is allowed. */
@@ -917,6 +945,7 @@ struct idm_plan_apply_options {
  * together. -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before 6.15; a propagation that cannot be given to a
  * detached mount. -EPERM, -ENOMEM. err names the mount.
  */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_options *options,
 		  struct idm_error *err);
 
@@ -957,6 +986,7 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * unknown flag. -ENOENT: no record. -ELOOP: it is a symbolic link. -ESTALE: another file took its name meanwhile,
  * which stays; all is undone. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
  */
+IDM_NONNULL(1)
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
 
 /* ---- listing --------------------------------------------------------------------------------- */
@@ -1006,6 +1036,7 @@ struct idm_mount_info {
  * -EINVAL: an unknown flag. -ENOENT, -EPERM: /proc is needed (before 6.13, or for all namespaces), does
  * not show the caller, and no private one can be made. -ENOMEM. Thread-safe.
  */
+IDM_NONNULL(2)
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 	     struct idm_error *err);
 
@@ -1018,6 +1049,7 @@ int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount,
  * -ENOENT also: the mount is detached, or in another namespace where it is not looked for. Otherwise
  * errors as idm_list() and openat(2).
  */
+IDM_NONNULL(2, 4)
 int idm_list_path(int dirfd, const char *path, unsigned int flags,
 		  int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		  struct idm_error *err);
@@ -1038,6 +1070,7 @@ struct idm_feature_info {
  * Calls `each` for every feature the library makes use of, always in the same order. Non-zero from
  * `each` ends it and is returned. No privilege; without it more is unavailable. Thread-safe.
  */
+IDM_NONNULL(1)
 int idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data);
 
 /* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the ids. */
@@ -1068,6 +1101,7 @@ struct idm_check_result {
  * Needs what idm_tree_open() needs. Errors: -EINVAL (flags, or a size too small), -E2BIG (size),
  * openat(2) of path, idm_userns_open() of a map to try. Thread-safe.
  */
+IDM_NONNULL(2, 4)
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
 		   struct idm_error *err);
 
@@ -1240,6 +1274,7 @@ struct idm_child_options {
  * program was executed. -EBUSY: as idm_userns_open(), or a mount's target is the root itself. -ENOMEM. -E2BIG also: options of a newer library.
  * Thread-safe.
  */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
 
 /*
@@ -1294,6 +1329,7 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 struct idm_reaper;
 
 /* A new reaper in *reaper, which keeps one descriptor. -EMFILE, -ENFILE, -ENOMEM. */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err);
 
 /*
@@ -1422,9 +1458,9 @@ static inline void idm_map_freep(struct idm_map **map)
 	idm_map_free(*map);
 }
 
-static inline void idm_cache_freep(struct idm_cache **cache)
+static inline void idm_cache_freep(struct idm_userns_cache **cache)
 {
-	idm_cache_free(*cache);
+	idm_userns_cache_free(*cache);
 }
 
 static inline void idm_plan_freep(struct idm_plan **plan)

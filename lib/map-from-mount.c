@@ -13,7 +13,7 @@ struct found {
 	struct idm_map *map; /* a copy; NULL: there is none */
 };
 
-static int take_map(const struct idm_mount *mount, void *data)
+static int take_map(const struct idm_mount_info *mount, void *data)
 {
 	struct found *found = data;
 

@@ -276,13 +276,13 @@ TEST(variables_release_what_they_hold)
 	{
 		__attribute__((cleanup(idm_map_freep))) struct idm_map *map = NULL, *none = NULL;
 		__attribute__((cleanup(idm_plan_freep))) struct idm_plan *plan = NULL;
-		__attribute__((cleanup(idm_cache_freep))) struct idm_cache *cache = NULL;
+		__attribute__((cleanup(idm_cache_freep))) struct idm_userns_cache *cache = NULL;
 		__attribute__((cleanup(idm_reaper_freep))) struct idm_reaper *reaper = NULL;
 		__attribute__((cleanup(idm_closep))) int fd = dup(STDIN_FILENO), no_fd = -1;
 
 		assert_ok(idm_map_new(&map), NULL);
 		assert_ok(idm_plan_new(&plan), NULL);
-		assert_ok(idm_cache_new(1, &cache), NULL);
+		assert_ok(idm_userns_cache_new(1, &cache), NULL);
 		assert_ok(idm_reaper_new(&reaper, NULL), NULL);
 		assert_true(!none && no_fd == -1 && fd >= 0);
 		closed = fd;
