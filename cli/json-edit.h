@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changes to a JSON text that leave every byte as it is that they are not about. They are made at the values
- * of lib/json.h, so what is changed is what was judged.
+ * Changes to a JSON text that leave every byte as it is that they are not about. They are made at the
+ * values of lib/json.h, so what is changed is what was judged.
  *
- * A change for which there is no memory is remembered, and edit_apply() then gives nothing: whoever
- * makes them does not have to look at each. So a text that is NULL, as text_of() gives it, may be handed
+ * A change for which there is no memory is remembered, and edit_apply() then returns NULL: a caller
+ * does not have to check each. So a text that is NULL, as text_of() returns it, may be handed
  * on.
  */
 #ifndef JSON_EDIT_H
@@ -49,7 +49,8 @@ void edit_free(struct edits *edits);
 char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * The string in quotes; NULL as well if the string is. What a terminal would obey or reorder is escaped, too.
+ * The string in quotes; NULL as well if the string is. What a terminal would obey or reorder is escaped,
+ * too.
  */
 char *json_quote(const char *string);
 

@@ -26,13 +26,15 @@ _Noreturn static void no_memory(void)
 
 static void put(struct json *json, const char *text)
 {
-	size_t n = strlen(text);
+	size_t n = strlen(text), room = 2 * (json->n + n) + 1000;
 
 	if (json->n + n > json->room) {
-		json->room = 2 * (json->n + n) + 1000;
-		json->text = realloc(json->text, json->room);
-		if (!json->text)
+		char *more = realloc(json->text, room);
+
+		if (!more)
 			no_memory();
+		json->text = more;
+		json->room = room;
 	}
 	memcpy(json->text + json->n, text, n);
 	json->n += n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --json: values are written one after the other into a text, which is printed as a whole. When there is no
- * memory, the command ends, with that as its one line.
+ * --json: values are written one after the other into a text, which is printed as a whole. When there is
+ * no memory, the command ends, with that as its one line.
  */
 #ifndef JSON_H
 #define JSON_H

@@ -156,7 +156,8 @@ static int read_unicode(struct parser *p)
 static int read_escape(struct parser *p)
 {
 	static const char names[] = "\"\\/bfnrtu", meanings[] = "\"\\/\b\f\n\r\t";
-	const char *name = left(p) < 2 ? NULL : memchr(names, p->text->bytes[p->at + 1], sizeof(names) - 1);
+	const char *name = left(p) < 2 ? NULL
+				       : memchr(names, p->text->bytes[p->at + 1], sizeof(names) - 1);
 
 	if (!name)
 		return FAIL(p, "expected one of %s behind \\", names);
@@ -425,8 +426,8 @@ static int check_keys(struct parser *p)
 		return fail_memory(p);
 	qsort(keys, n, sizeof(*keys), order_keys);
 	for (size_t i = 1; i < n; i++)
-		if (keys[i - 1]->parent == keys[i]->parent && strcmp(keys[i - 1]->key, keys[i]->key) == 0 &&
-		    (!twice || keys[i] < twice))
+		if (keys[i - 1]->parent == keys[i]->parent &&
+		    strcmp(keys[i - 1]->key, keys[i]->key) == 0 && (!twice || keys[i] < twice))
 			twice = keys[i];
 	if (!twice)
 		return 0;

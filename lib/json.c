@@ -39,8 +39,8 @@ static bool is_plain(const char *key)
 }
 
 /* Goes up to the whole, so no deeper than that is nested. Returns the length of what was written. */
-static size_t write_place(const struct idm_json_text *text, const struct idm_json_value *value, char *place,
-			  size_t size)
+static size_t write_place(const struct idm_json_text *text, const struct idm_json_value *value,
+			  char *place, size_t size)
 {
 	size_t n;
 	int more;
@@ -167,7 +167,7 @@ int idm_json_integer(const struct idm_json *at, uint64_t most, uint64_t *number,
 
 int idm_json_uint32(const struct idm_json *at, uint32_t *number, struct idm_error *err)
 {
-	uint64_t n;
+	uint64_t n = 0;
 	int r = idm_json_integer(at, UINT32_MAX, &n, err);
 
 	if (r == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one reader of JSON: RFC 8259 without exceptions. A text becomes a list of values, each of which knows
- * its bytes in the text. So an editor changes the bytes of the very value that was judged. An error names
- * the place:
+ * The one reader of JSON: RFC 8259 without exceptions. A text becomes a list of values, each of which
+ *knows its bytes in the text. So an editor changes the bytes of the very value that was judged. An error
+ *names the place:
  *
  *	line 7, column 19: mounts[3].options[0]: expected a string, got a number
  *
@@ -61,8 +61,8 @@ struct idm_json {
 };
 
 /*
- * Takes any bytes. `text` and `step` have to stay as long as *parsed. Returns 0, or -EINVAL: not JSON, a key
- * twice in one object, or nested too deep; -E2BIG: too many bytes or values; -ENOMEM.
+ * Takes any bytes. `text` and `step` have to stay as long as *parsed. Returns 0, or -EINVAL: not JSON, a
+ * key twice in one object, or nested too deep; -E2BIG: too many bytes or values; -ENOMEM.
  */
 int idm_json_parse(const char *text, size_t length, enum idm_error_step step,
 		   struct idm_json_text **parsed, struct idm_error *err);
@@ -91,14 +91,14 @@ int idm_json_integer(const struct idm_json *at, uint64_t most, uint64_t *number,
 int idm_json_uint32(const struct idm_json *at, uint32_t *number, struct idm_error *err);
 
 /*
- * The member of an object; false: there is none, or it is null, which says the same. member->value of a null
- * is there all the same.
+ * The member of an object; false: there is none, or it is null, which says the same. member->value of a
+ * null is there all the same.
  */
 bool idm_json_member(const struct idm_json *object, const char *key, struct idm_json *member);
 
 /*
- * The members of an object or the elements of an array, one after the other, in the order of the text. `item`
- * begins as {0}. Of anything else there are none.
+ * The members of an object or the elements of an array, one after the other, in the order of the text.
+ * `item` begins as {0}. Of anything else there are none.
  */
 bool idm_json_each(const struct idm_json *in, struct idm_json *item);
 

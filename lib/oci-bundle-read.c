@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * config.json of a container that a runtime is making, as the hook reads it: of the mounts only those that
- * have a map, be it their own, by an annotation, or given by the engine beside the text.
+ * config.json of a container that a runtime is making, as the hook reads it: of the mounts only those
+ * that have a map, be it their own, by an annotation, or given by the engine beside the text.
  */
 #include <errno.h>
 #include <string.h>
@@ -43,6 +43,7 @@ static int note_mount(struct bundle *b, const char *destination, bool mapped)
 
 	destination = idm_trim_target(destination, &n);
 	mount->destination = strndup(destination, n);
+	/* analyzer: idm_oci_free() frees it */
 	if (!mount->destination)
 		return idm_fail(b->config.reader->err, -ENOMEM, step_read, NULL, NULL);
 	mount->step = mapped ? o->plan->n : 0;
@@ -109,7 +110,8 @@ static int check_once(const struct bundle *b, const struct idm_json *mount, cons
 		return idm_json_fail(mount, err, "a map is given twice: here, and by the annotation %s",
 				     asking->annotation->key);
 	if (asking->given && has)
-		return idm_json_fail(mount, err, "a map is given twice: here, and by the hook's argument %s",
+		return idm_json_fail(mount, err,
+				     "a map is given twice: here, and by the hook's argument %s",
 				     asking->given);
 	return 0;
 }
@@ -161,8 +163,8 @@ static int begin_mounts(struct idm_oci_config *config, const struct idm_json *wh
 	return n ? 0 : idm_json_fail(whole, config->reader->err, "there are no mounts to map");
 }
 
-static int select_mount(struct idm_oci_config *config, const struct idm_json *mount, struct idm_words *words,
-			struct idm_plan_add_options *m, struct idm_map **own)
+static int select_mount(struct idm_oci_config *config, const struct idm_json *mount,
+			struct idm_words *words, struct idm_plan_add_options *m, struct idm_map **own)
 {
 	struct bundle *b = (struct bundle *)config;
 	int selected = find_mapped(b, mount, words, m, own), r = 0;
@@ -222,6 +224,7 @@ static int check_annotation(const struct bundle *b, const struct idm_json *annot
 	if (!destination)
 		return 0;
 	if (!o->annotation)
+		/* analyzer: idm_oci_free() frees it */
 		o->annotation = strdup(annotation->key);
 	if (!o->annotation)
 		return idm_fail(b->config.reader->err, -ENOMEM, step_read, NULL, NULL);
@@ -374,4 +377,3 @@ void idm_oci_free(struct idm_oci *o)
 	idm_plan_free(o->plan);
 	*o = (struct idm_oci){ 0 };
 }
-

@@ -127,8 +127,8 @@ static int find_joined_map(struct idm_oci_config *oci)
 	return r;
 }
 
-int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json *mount, const char *word,
-			       struct idm_plan_add_options *m)
+int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json *mount,
+			       const char *word, struct idm_plan_add_options *m)
 {
 	struct idm_error *err = oci->reader->err;
 	int r = find_joined_map(oci);
@@ -193,8 +193,8 @@ static int read_fields(const struct idm_json *mount, struct idm_plan_add_options
 
 /* ---- all mounts ---- */
 
-static int select_mount(struct idm_oci_config *oci, const struct idm_json *mount, struct idm_words *words,
-			struct idm_plan_add_options *m, struct idm_map **own)
+static int select_mount(struct idm_oci_config *oci, const struct idm_json *mount,
+			struct idm_words *words, struct idm_plan_add_options *m, struct idm_map **own)
 {
 	int r;
 

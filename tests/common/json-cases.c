@@ -15,7 +15,7 @@ static void call_with(void (*call)(const struct json_case *c), const char *path)
 	struct json_case c = { .name = strrchr(path, '/') + 1 };
 	AUTO_FREE char *text = file_text(path, &c.length), *exact = malloc(c.length ? c.length : 1);
 
-	/* With a sanitizer, who reads behind the end is seen. */
+	/* Of exactly this size: a sanitizer sees a read behind it. */
 	memcpy(exact, text, c.length);
 	c.text = exact;
 	c.accepted = *c.name == 'y' || strncmp(c.name, "i_accepted-", 11) == 0;

@@ -2,13 +2,14 @@
 /*
  * What json-c does otherwise, so that what it says is not looked at, or is not compared:
  *
- * - It takes a pair for half of another if its character is U+1D800 to U+1DFFF, or that of another plane: it
- *   looks at the lower 16 bits only, and goes on with U+FFFD instead. So a text with \uD8.. to \uDB.. is not
- *   given to it.
- * - It takes more, also when it is told to be strict: numbers such as 01, control characters in strings, other
- *   UTF-8, a key twice, NUL. So it is asked about what the library takes only, which it has to take, too.
- * - Whole numbers past 64 bits become the last that fits, others are doubles: numbers are compared if they
- *   are whole and fit.
+ * - It takes a pair for half of another if its character is U+1D800 to U+1DFFF, or that of another
+ * plane: it looks at the lower 16 bits only, and goes on with U+FFFD instead. So a text with \uD8.. to
+ * \uDB.. is not given to it.
+ * - It takes more, also when it is told to be strict: numbers such as 01, control characters in strings,
+ * other UTF-8, a key twice, NUL. So it is asked about what the library takes only, which it has to take,
+ * too.
+ * - Whole numbers past 64 bits become the last that fits, others are doubles: numbers are compared if
+ * they are whole and fit.
  */
 #include <json-c/json.h>
 #include <string.h>
@@ -29,7 +30,8 @@ static void check_json_c_number(const struct idm_json *ours, struct json_object 
 {
 	uint64_t n;
 
-	CHECK(json_object_is_type(theirs, json_type_int) || json_object_is_type(theirs, json_type_double));
+	CHECK(json_object_is_type(theirs, json_type_int) ||
+	      json_object_is_type(theirs, json_type_double));
 	if (idm_json_integer(ours, UINT64_MAX, &n, NULL) == 0)
 		CHECK(json_object_get_uint64(theirs) == n);
 }

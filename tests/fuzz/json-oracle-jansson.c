@@ -2,12 +2,14 @@
 /*
  * What jansson does otherwise:
  *
- * - It refuses whole numbers outside of -2^63 to 2^63-1, and numbers too large for a double (1e400), also where
- *   they are not asked for. So it may refuse what the library takes if there is such a number in it.
- * - It takes NUL behind a number at the end of the text ("7\0"): the library's refusal is not asked about.
+ * - It refuses whole numbers outside of -2^63 to 2^63-1, and numbers too large for a double (1e400),
+ * also where they are not asked for. So it may refuse what the library takes if there is such a number
+ * in it.
+ * - It takes NUL behind a number at the end of the text ("7\0"): the library's refusal is not asked
+ * about.
  * - Numbers with a fraction or exponent are doubles, and are not compared.
- * - Else it has to take what the library takes, as the same, and to refuse what the library refuses, except
- *   what is nested deeper than 32, or has more values.
+ * - Else it has to take what the library takes, as the same, and to refuse what the library refuses,
+ * except what is nested deeper than 32, or has more values.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -55,13 +57,15 @@ static void check_jansson_value(const struct idm_json *ours, const json_t *their
 		CHECK(json_is_null(theirs));
 		break;
 	case IDM_JSON_BOOLEAN:
-		CHECK(json_is_boolean(theirs) && json_is_true(theirs) == (*ours->value->contents == 't'));
+		CHECK(json_is_boolean(theirs) &&
+		      json_is_true(theirs) == (*ours->value->contents == 't'));
 		break;
 	case IDM_JSON_NUMBER:
 		check_jansson_number(ours, theirs);
 		break;
 	case IDM_JSON_STRING:
-		CHECK(json_is_string(theirs) && strcmp(json_string_value(theirs), ours->value->contents) == 0);
+		CHECK(json_is_string(theirs) &&
+		      strcmp(json_string_value(theirs), ours->value->contents) == 0);
 		break;
 	case IDM_JSON_ARRAY:
 		CHECK(json_is_array(theirs) && json_array_size(theirs) == ours->value->n);
@@ -71,7 +75,8 @@ static void check_jansson_value(const struct idm_json *ours, const json_t *their
 		break;
 	}
 	while (idm_json_each(ours, &item))
-		check_jansson_value(&item, item.key ? json_object_iter_value(json_object_iter_at((json_t *)theirs, item.key))
+		check_jansson_value(&item, item.key ? json_object_iter_value(json_object_iter_at(
+							      (json_t *)theirs, item.key))
 						    : json_array_get(theirs, item.index));
 }
 
@@ -81,7 +86,7 @@ static bool is_our_limit(const struct idm_error *err)
 }
 
 void check_jansson(const struct idm_json_text *parsed, const char *text, size_t size,
-			  const struct idm_error *why)
+		   const struct idm_error *why)
 {
 	json_error_t error;
 	json_t *theirs = json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * JSON: what the library takes, and as what. Held against a parser of RFC 8259 that is as plain as can be,
- * which has to agree always, and against json-c and jansson, which differ where json-oracle-*.c say it.
+ * JSON: what the library takes, and as what. Held against a parser of RFC 8259 that is as plain as can
+ * be, which has to agree always, and against json-c and jansson, which differ where json-oracle-*.c say
+ * it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -341,7 +342,8 @@ static void say_object(FILE *out, const struct idm_json *at)
 
 	fprintf(out, "{\n");
 	while (idm_json_each(at, &member)) {
-		CHECK(idm_json_member(at, member.key, &found) == (idm_json_type(&member) != IDM_JSON_NULL));
+		CHECK(idm_json_member(at, member.key, &found) ==
+		      (idm_json_type(&member) != IDM_JSON_NULL));
 		CHECK(found.value == member.value);
 		fprintf(out, "key ");
 		say_string(out, member.key);
@@ -430,7 +432,8 @@ static void check_bytes(const struct idm_json *at)
 	/* One level is enough: what is in there has been said. */
 	while (idm_json_each(at, &item)) {
 		CHECK(item.value->item > at->value->start && item.value->end < at->value->end);
-		CHECK(at->text->bytes[item.value->start] == again->bytes[item.value->start - at->value->start]);
+		CHECK(at->text->bytes[item.value->start] ==
+		      again->bytes[item.value->start - at->value->start]);
 		CHECK(!item.key || at->text->bytes[item.value->item] == '"');
 	}
 }

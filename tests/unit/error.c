@@ -282,7 +282,7 @@ TEST(variables_release_what_they_hold)
 
 		assert_ok(idm_map_new(&map), NULL);
 		assert_ok(idm_plan_new(&plan), NULL);
-		assert_ok(idm_userns_cache_new(1, &cache), NULL);
+		assert_ok(idm_userns_cache_new(1, &cache, NULL), NULL);
 		assert_ok(idm_reaper_new(&reaper, NULL), NULL);
 		assert_true(!none && no_fd == -1 && fd >= 0);
 		closed = fd;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Every case in tests/fixtures/json/ is taken or refused, and of what is taken every value is where it says. */
+/* Every case in tests/fixtures/json/ is taken or refused, and of what is taken every value is where it
+ * says. */
 #include <stdio.h>
 #include <stdlib.h>
 

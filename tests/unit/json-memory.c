@@ -11,7 +11,8 @@
 static unsigned long survived, errors;
 
 /* Returns whether all allocations have been tried. */
-static bool try_once(const struct json_case *c, const struct idm_json_text *undisturbed, unsigned long nth)
+static bool try_once(const struct json_case *c, const struct idm_json_text *undisturbed,
+		     unsigned long nth)
 {
 	AUTO_JSON struct idm_json_text *t = NULL;
 	struct idm_json whole = idm_json_whole(undisturbed), other;

@@ -8,7 +8,7 @@
 #include "test.h"
 #include "util.h"
 
-/* Of exactly this size, so that a sanitizer sees who reads behind it. */
+/* Of exactly this size: a sanitizer sees a read behind it. */
 static char *exact_copy(const char *text, size_t n)
 {
 	char *exact = malloc(n ? n : 1);
@@ -98,12 +98,9 @@ TEST(malformed)
 	assert_refused("['a']", "line 1, column 2: expected a value, got '''");
 	assert_refused("\xef\xbb\xbf[]", "line 1, column 1: expected a value, got a byte order mark");
 	assert_refused("[\f1]", "line 1, column 2: expected a value, got the byte 0x0c");
-	assert_refused("{a:1}",
-		       "line 1, column 2: expected a key in quotes or '}', got \"a\"");
-	assert_refused("[True]",
-		       "line 1, column 2: expected a value, got \"True\"");
-	assert_refused("[nullnull]",
-		       "line 1, column 2: expected a value, got \"nullnull\"");
+	assert_refused("{a:1}", "line 1, column 2: expected a key in quotes or '}', got \"a\"");
+	assert_refused("[True]", "line 1, column 2: expected a value, got \"True\"");
+	assert_refused("[nullnull]", "line 1, column 2: expected a value, got \"nullnull\"");
 }
 
 TEST(columns_count_characters)
@@ -175,8 +172,7 @@ TEST(size)
 	AUTO_JSON struct idm_json_text *t = NULL;
 
 	text[most] = '1';
-	assert_refused_bytes(text, most + 1, -E2BIG,
-			     "expected at most 16777216 bytes, got 16777217");
+	assert_refused_bytes(text, most + 1, -E2BIG, "expected at most 16777216 bytes, got 16777217");
 	t = parsed_bytes(text + 1, most);
 }
 
@@ -224,13 +220,10 @@ TEST(many_long_keys)
 
 TEST(duplicate_keys)
 {
-	assert_refused("{\"a\":1,\"b\":2,\n \"a\":3}",
-		       "line 2, column 2: duplicate key \"a\"");
+	assert_refused("{\"a\":1,\"b\":2,\n \"a\":3}", "line 2, column 2: duplicate key \"a\"");
 	/* however it is spelt */
-	assert_refused("{\"type\":1,\"\\u0074ype\":2}",
-		       "line 1, column 11: duplicate key \"type\"");
-	assert_refused("{\"\\u0074ype\":1,\"type\":2}",
-		       "line 1, column 16: duplicate key \"type\"");
+	assert_refused("{\"type\":1,\"\\u0074ype\":2}", "line 1, column 11: duplicate key \"type\"");
+	assert_refused("{\"\\u0074ype\":1,\"type\":2}", "line 1, column 16: duplicate key \"type\"");
 	assert_refused("{\"\xe2\x82\xac\":1,\"\\u20AC\":2}",
 		       "line 1, column 8: duplicate key \"\xe2\x82\xac\"");
 	assert_refused("{\"\\ud83c\\udf0d\":1,\"\xf0\x9f\x8c\x8d\":2}",
@@ -238,11 +231,9 @@ TEST(duplicate_keys)
 	assert_refused(
 		"{\"\\b\\f\\n\\r\\t\\/\\\\\\\"\":1,\"\\u0008\\u000c\\u000A\\u000d\\u0009/\\u005c\\u0022\":2}",
 		"line 1, column 23: duplicate key \"\\010\\014\\012\\015\\011/\\\"\"");
-	assert_refused("{\"\":1,\"\" \n :2}",
-		       "line 1, column 7: duplicate key \"\"");
+	assert_refused("{\"\":1,\"\" \n :2}", "line 1, column 7: duplicate key \"\"");
 	/* the first of them in the text, deep inside, and behind an object that ended */
-	assert_refused("{\"z\":1,\"z\":1,\"a\":1,\"a\":2}",
-		       "line 1, column 8: duplicate key \"z\"");
+	assert_refused("{\"z\":1,\"z\":1,\"a\":1,\"a\":2}", "line 1, column 8: duplicate key \"z\"");
 	assert_refused("[0,{\"x\":[{\"a\":{\"b\":1},\"b\":{},\"a\":1}]}]",
 		       "line 1, column 30: duplicate key \"a\"");
 }
@@ -265,8 +256,7 @@ TEST(numbers_that_are_none)
 		char text[30], message[100];
 
 		snprintf(text, sizeof(text), "[%s]", texts[i]);
-		snprintf(message, sizeof(message),
-			 "line 1, column 2: expected a %s, got \"%s\"",
+		snprintf(message, sizeof(message), "line 1, column 2: expected a %s, got \"%s\"",
 			 strchr("NI", *texts[i]) ? "value" : "number", texts[i]);
 		assert_refused(text, message);
 	}
@@ -281,8 +271,10 @@ TEST(strings_that_are_none)
 	assert_refused("[\"a\\u0000\"]", "line 1, column 4: a NUL character in a string");
 	assert_refused("{\"a\\u0000\":1}", "line 1, column 4: a NUL character in a string");
 	assert_refused("[\"\\ud800\"]", "line 1, column 3: expected a surrogate pair, got half of one");
-	assert_refused("[\"\\ud800\\ud800\"]", "line 1, column 3: expected a surrogate pair, got half of one");
-	assert_refused("[\"\\ud800\\n\\n\\n\"]", "line 1, column 3: expected a surrogate pair, got half of one");
+	assert_refused("[\"\\ud800\\ud800\"]",
+		       "line 1, column 3: expected a surrogate pair, got half of one");
+	assert_refused("[\"\\ud800\\n\\n\\n\"]",
+		       "line 1, column 3: expected a surrogate pair, got half of one");
 	assert_refused("[\"\\uDC00\"]", "line 1, column 3: expected a surrogate pair, got half of one");
 }
 
@@ -329,7 +321,8 @@ TEST(invalid_utf8)
 		char text[30], message[60];
 
 		snprintf(text, sizeof(text), "[\"%s\"]", bad[i]);
-		snprintf(message, sizeof(message), "line 1, column 3: expected UTF-8, got the byte 0x%02x",
+		snprintf(message, sizeof(message),
+			 "line 1, column 3: expected UTF-8, got the byte 0x%02x",
 			 (unsigned char)*bad[i]);
 		assert_refused(text, message);
 	}
@@ -388,12 +381,13 @@ TEST(surrogate_pairs)
 /* Places are those of the text, not of what it says. */
 TEST(errors_behind_surrogate_pairs)
 {
-	assert_refused("[\"\\ud83c\\udf0d\" 1]",
-		       "line 1, column 17: expected ',' or ']', got \"1\"");
+	assert_refused("[\"\\ud83c\\udf0d\" 1]", "line 1, column 17: expected ',' or ']', got \"1\"");
 	assert_refused("[\"\\ud837\\udf0d\\ud837\\udf0d\",\n\"\\ud83c\\udf0d\" 1]",
 		       "line 2, column 16: expected ',' or ']', got \"1\"");
-	assert_refused("{} \"\\ud83c\\udf0d\"", "line 1, column 4: expected the end of the text, got a string");
-	assert_refused("[\"\\ud83c\\udf0d\"", "line 1, column 16: expected ',' or ']', got the end of the text");
+	assert_refused("{} \"\\ud83c\\udf0d\"",
+		       "line 1, column 4: expected the end of the text, got a string");
+	assert_refused("[\"\\ud83c\\udf0d\"",
+		       "line 1, column 16: expected ',' or ']', got the end of the text");
 }
 
 static void assert_not_uint32(const char *number, const char *reason)
@@ -428,16 +422,21 @@ TEST(unsigned_numbers)
 		assert_int_equal(n, good[i].n);
 	}
 	assert_not_uint32("4294967296", "expected a number from 0 to 4294967295, got 4294967296");
-	assert_not_uint32("9223372036854775807", "expected a number from 0 to 4294967295, got 9223372036854775807");
-	assert_not_uint32("9223372036854775808", "expected a number from 0 to 4294967295, got 9223372036854775808");
-	assert_not_uint32("18446744073709551615", "expected a number from 0 to 4294967295, got 18446744073709551615");
-	assert_not_uint32("18446744073709551616", "expected a number from 0 to 4294967295, got 18446744073709551616");
+	assert_not_uint32("9223372036854775807",
+			  "expected a number from 0 to 4294967295, got 9223372036854775807");
+	assert_not_uint32("9223372036854775808",
+			  "expected a number from 0 to 4294967295, got 9223372036854775808");
+	assert_not_uint32("18446744073709551615",
+			  "expected a number from 0 to 4294967295, got 18446744073709551615");
+	assert_not_uint32("18446744073709551616",
+			  "expected a number from 0 to 4294967295, got 18446744073709551616");
 	assert_not_uint32("99999999999999999999999999999999999999999999999",
 			  "expected a number from 0 to 4294967295, got "
 			  "9999999999999999999999999999999999999999");
 	assert_not_uint32("-1", "expected a number from 0 to 4294967295, got -1");
 	assert_not_uint32("-4294967296", "expected a number from 0 to 4294967295, got -4294967296");
-	assert_not_uint32("-18446744073709551615", "expected a number from 0 to 4294967295, got -18446744073709551615");
+	assert_not_uint32("-18446744073709551615",
+			  "expected a number from 0 to 4294967295, got -18446744073709551615");
 	assert_not_uint32("1.0", "expected a whole number in plain digits, got 1.0");
 	assert_not_uint32("1.5", "expected a whole number in plain digits, got 1.5");
 	assert_not_uint32("-1.5", "expected a whole number in plain digits, got -1.5");
@@ -493,7 +492,8 @@ TEST(places)
 	assert_int_equal(idm_json_string(&option, &string, &err), -EINVAL);
 	assert_reason(&err, "line 2, column 13: mounts[3].options[0]: expected a string, got a number");
 	assert_int_equal(idm_json_boolean(&option, &boolean, &err), -EINVAL);
-	assert_reason(&err, "line 2, column 13: mounts[3].options[0]: expected true or false, got a number");
+	assert_reason(&err,
+		      "line 2, column 13: mounts[3].options[0]: expected true or false, got a number");
 	assert_int_equal(idm_json_fail(&option, &err, "%d is odd", 3), -EINVAL);
 	assert_reason(&err, "line 2, column 13: mounts[3].options[0]: 3 is odd");
 	assert_true(idm_json_member(&whole, "a \"b", &odd));
@@ -586,7 +586,7 @@ TEST(integers)
 }
 
 /* A number that is not asked for may be any. */
-TEST(numbers_that_nobody_reads)
+TEST(numbers_that_are_not_asked_for)
 {
 	AUTO_JSON struct idm_json_text *t = parsed("{\"a\":1e400,\"b\":-1E-99999,\"c\":0.00000001}");
 
