@@ -1,24 +1,31 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What three programs that read code find in lib/ and cli/: cppcheck, clang's analyzer and gcc's -fanalyzer. All
+# What three programs that read code find in lib/, oci/ and cli/: cppcheck, clang's analyzer and gcc's -fanalyzer. All
 # that is found has to be mended, or answered where it stands: by a comment on that line or the one above
 # it, which begins with "analyzer:" and says why there is nothing wrong. An answer that no finding asks for any
 # more is a finding, too, if all three were run. Output is TAP; the exit status is 1 if something is left.
 #
-#   scripts/analyze.sh BUILD [cppcheck|clang|gcc]...
+#   scripts/analyze.sh BUILD [CHECK]...
+#
+# CHECK is one of these three, or one of the following, which look at the tree itself. No comment answers those:
+#   includes   a folder includes only what docs/architecture.md allows (scripts/layout.py)
+#   circles    no two files need each other, directly or through others (scripts/layout.py)
 set -u
 
 build=${1:?the build directory, in which config.h is}
 build=$(realpath "$build") || exit
 shift
-[ $# -gt 0 ] || set -- cppcheck clang gcc
+[ $# -gt 0 ] || set -- cppcheck clang gcc includes circles spelling words
 cd "$(dirname "$0")/.." || exit
 out=$(mktemp -d) || exit
 trap 'rm -rf "$out"' EXIT
 export LC_ALL=C
 includes="-Iinclude -I. -I$build"
 flags="-std=gnu17 -D_GNU_SOURCE $includes"
-files=(lib/*.c cli/*.c)
+tops=(lib cli)
+[ ! -d oci ] || tops+=(oci)
+mapfile -t files < <(find "${tops[@]}" -name '*.c' | sort)
+mapfile -t headers < <(find "${tops[@]}" -name '*.h' | sort)
 
 run_cppcheck() {
   # shellcheck disable=SC2086 # a list of options
@@ -37,13 +44,21 @@ run_gcc() {
   printf '%s\n' "${files[@]}" | xargs -P2 -I{} gcc -fanalyzer -O1 $flags -c {} -o /dev/null
 }
 
+run_includes() {
+  scripts/layout.py includes
+}
+
+run_circles() {
+  scripts/layout.py circles "$build"
+}
+
 # The findings alone, once each, without those that are about the tool and not about the code:
 # clang's analyzer knows nothing of __attribute__((cleanup)), so that all that AUTO_FREE frees is lost to it. The
 # sanitizers and valgrind look for leaks by running the code.
 findings() {
   # What gcc finds in a function of a header is about where that is used.
   awk '/^ +inlined from .* at [^ ]+:[0-9]+:[0-9]+[:,]$/ { from = $NF; sub(/[:,]$/, "", from) }
-       /^lib\/util\.h:[0-9]+:[0-9]+: warning: / && from { sub(/^[^ ]+:/, from ":") }
+       /^lib\/(util|base\/macros)\.h:[0-9]+:[0-9]+: warning: / && from { sub(/^[^ ]+:/, from ":") }
        /^[^ ]+:[0-9]+:[0-9]+: / { from = "" }
        { print }' |
     grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error|performance|portability): ' |
@@ -75,25 +90,44 @@ result() { # NUMBER WHAT FILE-OF-FINDINGS
   fi
 }
 
-failed=0 number=0
-: >"$out/answered"
-echo "1..$(($# == 3 ? 4 : $#))"
-for tool; do
-  number=$((number + 1))
+analyze() { # NUMBER TOOL
+  local number=$1 tool=$2
   if ! command -v "$tool" >/dev/null; then
     echo "not ok $number - $tool is not installed"
     failed=1
-    continue
+    return
   fi
   "run_$tool" >"$out/$tool.txt" 2>&1 || echo "$tool: exit status $?" >"$out/$tool.failed"
   findings "$tool" <"$out/$tool.txt" | unanswered >"$out/$tool"
   [ ! -f "$out/$tool.failed" ] || [ -s "$out/$tool" ] || tail -n 20 "$out/$tool.txt" >>"$out/$tool"
   result "$number" "$tool" "$out/$tool"
   echo "# proof memory: ${#files[@]} files read by $tool"
+}
+
+# All that it prints is a finding, if it fails.
+check() { # NUMBER NAME
+  if "run_$2" >"$out/$2.txt" 2>&1; then
+    : >"$out/$2.txt"
+  else
+    echo "exit status $?" >>"$out/$2.txt"
+  fi
+  result "$1" "$2" "$out/$2.txt"
+}
+
+failed=0 number=0
+: >"$out/answered"
+analyzers=$(printf '%s\n' "$@" | grep -cxE 'cppcheck|clang|gcc')
+echo "1..$(($# + (analyzers == 3)))"
+for name; do
+  number=$((number + 1))
+  case $name in
+    cppcheck | clang | gcc) analyze "$number" "$name" ;;
+    *) check "$number" "$name" ;;
+  esac
 done
-if [ $# = 3 ]; then
-  grep -nH 'analyzer: ' "${files[@]}" lib/*.h cli/*.h | cut -d: -f1,2 | sort -u |
+if [ "$analyzers" = 3 ]; then
+  grep -nH 'analyzer: ' "${files[@]}" "${headers[@]}" | cut -d: -f1,2 | sort -u |
     grep -vxFf <(sort -u "$out/answered") >"$out/unasked"
-  result 4 "every answer has its question" "$out/unasked"
+  result $((number + 1)) "every answer has its question" "$out/unasked"
 fi
 exit "$failed"

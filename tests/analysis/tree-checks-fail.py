@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Each check of the tree finds what it is there for: it is run on small trees with one fault each. TAP."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+TABLE = """# The layout
+
+| folder | may include | takes | returns |
+|---|---|---|---|
+| `base` | | | |
+| `sys` | `base` | | |
+| `spawn/executor` | `sys` | | |
+| `spawn` | `base` `spawn/executor` | | |
+| `oci` | `spawn` | | |
+| `cli/common` | `base` | | |
+| `cli` | `cli/common` `oci` | | |
+"""
+TREE = {
+    "docs/architecture.md": TABLE,
+    "include/idmount.h": "",
+    "lib/base/error.h": '#include "idmount.h"\n#include <errno.h>\n',
+    "lib/sys/kernel.h": '#include "lib/base/error.h"\n',
+    "lib/sys/kernel.c": '#include "kernel.h"\n#include "lib/sys/kernel.h"\n#include "config.h"\n',
+    "lib/spawn/executor/init.c": '#include "lib/sys/kernel.h"\n',
+    "lib/spawn/executor/request.h": "",
+    "lib/spawn/child.h": '#include "executor/request.h"\n# include "lib/base/error.h"\n',
+    "oci/hook.h": '#include "lib/spawn/child.h"\n#include <idmount.h>\n',
+    "cli/common/report.h": '#include "lib/base/error.h"\n',
+    "cli/main.c": '#include "common/report.h"\n#include "oci/hook.h"\n',
+}
+
+tests = []
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def write_tree(files):
+    for path, text in files.items():
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def expect(command, *findings):
+    """The command prints these findings, and its exit status says whether there are any."""
+    done = subprocess.run([os.path.join(ROOT, "scripts", command[0]), *command[1:]], check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.stdout.splitlines() == list(findings), f"expected {findings}, got:\n{done.stdout}"
+    assert done.returncode == (1 if findings else 0), f"exit status {done.returncode}"
+
+
+def expect_includes(changes, *findings):
+    write_tree({**TREE, **changes})
+    expect(["layout.py", "includes"], *findings)
+
+
+@test
+def includes_of_earlier_folders_pass():
+    expect_includes({})
+
+
+@test
+def include_of_a_later_folder():
+    expect_includes({"lib/base/error.c": '#include "lib/sys/kernel.h"\n'},
+                    "lib/base/error.c:1: lib/base/ may not include lib/sys/kernel.h")
+
+
+@test
+def include_of_an_earlier_folder_that_is_not_in_the_row():
+    expect_includes({"lib/spawn/child.c": '\n\t#  include <lib/sys/kernel.h> // why\n'},
+                    "lib/spawn/child.c:2: lib/spawn/ may not include lib/sys/kernel.h")
+
+
+@test
+def include_by_a_path_with_dots():
+    expect_includes({"lib/base/error.c": '#include "../sys/kernel.h"\n'},
+                    "lib/base/error.c:1: lib/base/ may not include lib/sys/kernel.h")
+
+
+@test
+def include_of_the_folder_above_and_below():
+    expect_includes({"lib/spawn/executor/exec.c": '#include "lib/spawn/child.h"\n',
+                     "cli/common/report.c": '#include "../main.h"\n', "cli/main.h": ""},
+                    "cli/common/report.c:1: cli/common/ may not include cli/main.h",
+                    "lib/spawn/executor/exec.c:1: lib/spawn/executor/ may not include lib/spawn/child.h")
+
+
+@test
+def command_includes_a_stage():
+    expect_includes({"cli/mount.c": '#include "lib/spawn/child.h"\n'},
+                    "cli/mount.c:1: cli/ may not include lib/spawn/child.h")
+
+
+@test
+def library_includes_the_hook():
+    expect_includes({"lib/spawn/child.c": '#include "oci/hook.h"\n'},
+                    "lib/spawn/child.c:1: lib/spawn/ may not include oci/hook.h")
+
+
+@test
+def include_of_another_folder():
+    expect_includes({"lib/base/error.c": '#include "tests/test.h"\n', "tests/test.h": ""},
+                    "lib/base/error.c:1: lib/base/ may not include tests/test.h")
+
+
+@test
+def include_of_a_file_that_does_not_exist():
+    expect_includes({"lib/base/error.c": '#include "lib/base/gone.h"\n'},
+                    "lib/base/error.c:1: lib/base/gone.h does not exist")
+
+
+@test
+def folder_without_a_row():
+    expect_includes({"lib/new/new.c": "", "lib/old.c": ""},
+                    "lib/new/new.c: docs/architecture.md has no row for lib/new/",
+                    "lib/old.c: docs/architecture.md has no row for lib/")
+
+
+@test
+def row_without_a_folder():
+    expect_includes({"docs/architecture.md": TABLE + "| `gone` | | | |\n"},
+                    "docs/architecture.md: lib/gone has no files")
+
+
+@test
+def row_that_allows_a_later_folder():
+    expect_includes({"docs/architecture.md": TABLE.replace("| `base` | |", "| `base` | `sys` |"),
+                     "lib/base/error.c": '#include "lib/sys/kernel.h"\n'},
+                    "docs/architecture.md: lib/base may include lib/sys, which is not a row above it")
+
+
+@test
+def row_that_allows_what_is_not_used():
+    expect_includes({"docs/architecture.md": TABLE.replace("`base` `spawn/executor`", "`base` `sys` `spawn/executor`")},
+                    "docs/architecture.md: lib/spawn may include lib/sys, but does not")
+
+
+@test
+def no_table():
+    write_tree({"docs/architecture.md": "| folder | may include |\n"})
+    expect(["layout.py", "includes"], "docs/architecture.md: no table of folders")
+
+
+def build(objects):
+    """Compiles {object: (source, text)} below build/, as meson would."""
+    commands = []
+    for output, (source, text) in objects.items():
+        write_tree({source: text})
+        os.makedirs(os.path.dirname("build/" + output), exist_ok=True)
+        subprocess.run(["cc", "-c", "-O0", source, "-o", "build/" + output], check=True)
+        commands.append({"directory": os.path.realpath("build"), "file": "../" + source, "output": output})
+    write_tree({"build/compile_commands.json": json.dumps(commands)})
+
+
+def library(**sources):
+    return {f"lib/libx.so.p/{name}.c.o": (f"lib/{name}.c", text) for name, text in sources.items()}
+
+
+@test
+def chain_of_calls_passes():
+    build(library(a="void b(void), c(void); static void own(void) { b(); } void a(void) { own(); a(); c(); }",
+                  b="void c(void); void b(void) { c(); }", c="void c(void) { }",
+                  d="void a(void); static void b(void) { a(); } void d(void) { b(); }"))
+    expect(["layout.py", "circles", "build"])
+
+
+@test
+def circle_of_two():
+    build(library(a="void b(void), d(void); void a(void) { b(); d(); }", b="void a(void); void b(void) { a(); }",
+                  d="void d(void) { }"))
+    expect(["layout.py", "circles", "build"], "a circle of 2 files:",
+           "  lib/a.c → lib/b.c (b)", "  lib/b.c → lib/a.c (a)")
+
+
+@test
+def circle_of_three_with_a_variable():
+    build(library(a="void b(void); int table[2] = { 1, 2 }; void a(void) { b(); }",
+                  b="void c(void), c2(void); void b(void) { c(); c2(); }",
+                  c="extern int table[2]; void c(void) { table[0] = 0; } void c2(void) { }"))
+    expect(["layout.py", "circles", "build"], "a circle of 3 files:",
+           "  lib/a.c → lib/b.c (b)", "  lib/b.c → lib/c.c (c, c2)", "  lib/c.c → lib/a.c (table)")
+
+
+@test
+def circle_of_a_library_and_the_command():
+    build({"oci/liboci.a.p/a.c.o": ("oci/a.c", "void b(void); void a(void) { b(); }"),
+           "cli/libcommon.a.p/b.c.o": ("cli/b.c", "void c(void); void b(void) { c(); }"),
+           "lib/libx.a.p/c.c.o": ("lib/c.c", "void a(void); void c(void) { a(); }")})
+    expect(["layout.py", "circles", "build"], "a circle of 3 files:", "  cli/b.c → lib/c.c (c)",
+           "  lib/c.c → oci/a.c (a)", "  oci/a.c → cli/b.c (b)")
+
+
+@test
+def program_has_its_symbols_for_itself():
+    build({"executor.p/a.c.o": ("lib/a.c", "void b(void); void *memset(void *p, int c, unsigned long n) { b(); return p; }"),
+           "lib/libx.a.p/b.c.o": ("lib/b.c", "void *memset(void *, int, unsigned long); void b(void) { memset(b, 0, 9); }")})
+    expect(["layout.py", "circles", "build"])
+
+
+@test
+def circle_in_a_program():
+    build({"x.p/a.c.o": ("cli/a.c", "void b(void); void a(void) { b(); }"),
+           "x.p/b.c.o": ("cli/b.c", "void a(void); void b(void) { a(); }")})
+    expect(["layout.py", "circles", "build"], "a circle of 2 files:",
+           "  cli/a.c → cli/b.c (b)", "  cli/b.c → cli/a.c (a)")
+
+
+@test
+def nothing_is_built():
+    build(library(a="", b=""))
+    os.remove("build/lib/libx.so.p/b.c.o")
+    expect(["layout.py", "circles", "build"], "lib/b.c: not built")
+    os.remove("build/lib/libx.so.p/a.c.o")
+    expect(["layout.py", "circles", "build"], "lib/a.c: not built", "lib/b.c: not built",
+           "build: no object file of lib, oci, cli")
+
+
+def run_in_new_folder(function):
+    """Returns None, or why the test has failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            function()
+        except (AssertionError, subprocess.CalledProcessError, OSError) as error:
+            return str(error) or "failed"
+        finally:
+            os.chdir(ROOT)
+    return None
+
+
+def main():
+    failed = False
+    print(f"1..{len(tests)}")
+    for number, function in enumerate(tests, 1):
+        name = function.__name__.replace("_", " ")
+        why = run_in_new_folder(function)
+        for line in (why or "").splitlines():
+            print(f"# {line}")
+        print(f"{'not ' if why else ''}ok {number} - {name}")
+        failed = failed or bool(why)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
