@@ -10,12 +10,13 @@
 # CHECK is one of these three, or one of the following, which look at the tree itself. No comment answers those:
 #   includes   a folder includes only what docs/architecture.md allows (scripts/layout.py)
 #   circles    no two files need each other, directly or through others (scripts/layout.py)
+#   names      few functions share their name with one in another file (scripts/names.py)
 set -u
 
 build=${1:?the build directory, in which config.h is}
 build=$(realpath "$build") || exit
 shift
-[ $# -gt 0 ] || set -- cppcheck clang gcc includes circles spelling words
+[ $# -gt 0 ] || set -- cppcheck clang gcc includes circles names
 cd "$(dirname "$0")/.." || exit
 out=$(mktemp -d) || exit
 trap 'rm -rf "$out"' EXIT
@@ -50,6 +51,10 @@ run_includes() {
 
 run_circles() {
   scripts/layout.py circles "$build"
+}
+
+run_names() {
+  scripts/names.py
 }
 
 # The findings alone, once each, without those that are about the tool and not about the code:

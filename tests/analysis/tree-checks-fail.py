@@ -223,6 +223,44 @@ def nothing_is_built():
            "build: no object file of lib, oci, cli")
 
 
+def functions(names):
+    return "".join(f"int {name}(void)\n{{\n\treturn 0;\n}}\n\n" for name in names)
+
+
+RUN = """int run(int);
+struct x { int run; };
+
+static const struct x *
+	__attribute__((nonnull(1)));
+
+__attribute__((no_sanitize("thread"))) static const struct x *run(const char *text,
+	int n)
+{
+	if (run(n))
+		return take(text);
+}
+"""
+
+
+@test
+def few_names_that_are_shared_pass():
+    write_tree({"lib/a/a.c": functions(f"a{i}" for i in range(49)) + RUN.split("\n\n")[2], "cli/run.c": functions(["run"]),
+                "oci/b.c": "int run(void);\nint a1(void);\nint x = a1();\n"})
+    expect(["names.py"])
+
+
+@test
+def names_that_are_shared():
+    write_tree({"lib/a/a.c": functions(f"a{i}" for i in range(48)) + RUN, "oci/run.c": functions(["run"])})
+    expect(["names.py"], "2 of 50 functions share their name with one in another file: 4.0 %, expected less than 4 %",
+           "run: lib/a/a.c oci/run.c")
+
+
+@test
+def no_functions():
+    expect(["names.py"], "0 of 0 functions share their name with one in another file: 0.0 %, expected less than 4 %")
+
+
 def run_in_new_folder(function):
     """Returns None, or why the test has failed."""
     with tempfile.TemporaryDirectory() as folder:
