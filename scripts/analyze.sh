@@ -11,12 +11,14 @@
 #   includes   a folder includes only what docs/architecture.md allows (scripts/layout.py)
 #   circles    no two files need each other, directly or through others (scripts/layout.py)
 #   names      few functions share their name with one in another file (scripts/names.py)
+#   spelling   codespell, but for the words in scripts/spelling.txt
+#   words      the words in scripts/words.txt are not used (scripts/words.py)
 set -u
 
 build=${1:?the build directory, in which config.h is}
 build=$(realpath "$build") || exit
 shift
-[ $# -gt 0 ] || set -- cppcheck clang gcc includes circles names
+[ $# -gt 0 ] || set -- cppcheck clang gcc includes circles names spelling words
 cd "$(dirname "$0")/.." || exit
 out=$(mktemp -d) || exit
 trap 'rm -rf "$out"' EXIT
@@ -55,6 +57,16 @@ run_circles() {
 
 run_names() {
   scripts/names.py
+}
+
+run_spelling() {
+  # The seeds and the broken files of plans are no text.
+  codespell --ignore-words scripts/spelling.txt --skip '*.svg,*/seeds,*/corpus,*/should-fail-*' \
+    "${tops[@]}" include examples man docs completion contrib bench scripts tests ./*.md test.sh demo.sh meson.build
+}
+
+run_words() {
+  scripts/words.py
 }
 
 # The findings alone, once each, without those that are about the tool and not about the code:

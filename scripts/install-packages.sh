@@ -23,6 +23,7 @@ test  bubblewrap    a yardstick of bench/
 test  busybox-static a root filesystem to run in
 test  clang         second opinion on every line; its analyzer
 test  cppcheck      a third one
+test  codespell     finds what is misspelt
 test  libjansson-dev JSON is read by it, too, while fuzzing
 test  libjson-c-dev and by this one
 test  libclang-rt-14-dev? libFuzzer, and the sanitizers of Debian 12's clang

@@ -3,6 +3,7 @@
 """Each check of the tree finds what it is there for: it is run on small trees with one fault each. TAP."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -261,6 +262,50 @@ def no_functions():
     expect(["names.py"], "0 of 0 functions share their name with one in another file: 0.0 %, expected less than 4 %")
 
 
+@test
+def words_in_code_pass():
+    write_tree({"lib/a.c": '#include "heart.h"\n#include <lib/heart.h>\nint x = \'"\', heart = \'"\'; // the core\n'
+                           'char s[] = "\\"core\\nhear" /* t */ "d"; int whoever(int he);\n',
+                "README.md": "It takes effect. It takes 3 seconds. The process has not been reaped.\n"
+                             "It has not exited, and takes\neffect. The theme, hearts_ and this.\n"})
+    expect(["words.py"])
+
+
+@test
+def words_in_comments_and_strings():
+    write_tree({"lib/a.c": '/* It is\n * none. */\nint x; // Its Heart\nchar s[] = "a\\"\\nsomebody "\n\t"else\'s";\n',
+                "cli/b.h": '/*\n * one that this namespace has not\n */\nint been;\nchar s[] = "has not", t[] = "been";\n'})
+    expect(["words.py", "lib"], "lib/a.c:1: is none: does not exist, no ... exists, is not a ...",
+           "lib/a.c:3: Heart: core",
+           "lib/a.c:4: somebody else's: another process, another user, another thread")
+    lacks = "has not: lack, do not have, without"
+    expect(["words.py", "cli"], f"cli/b.h:2: {lacks}", f"cli/b.h:5: {lacks}")
+
+
+@test
+def words_in_documents():
+    write_tree({"man/x.8.scd": "# It lies.\n\nIt is\nnone, so it *takes* one.\n", "docs/x.md": "> Tells\n> nothing of it\n",
+                "CONTRIBUTING.md": "Who has it? Who has it has it.\n"})
+    expect(["words.py"], "man/x.8.scd:1: lies: is, is located",
+           "man/x.8.scd:3: is none: does not exist, no ... exists, is not a ...",
+           "man/x.8.scd:4: takes: accepts, requires, uses, needs, gets",
+           "docs/x.md:1: Tells nothing of: report, describe",
+           "CONTRIBUTING.md:1: Who: begin with the caller, process or user")
+
+
+@test
+def spelling():
+    shutil.copytree(os.path.join(ROOT, "scripts"), "scripts")
+    write_tree({"lib/a.c": "/* the */\n", "cli/b.c": ""})
+    analyze = ["bash", "scripts/analyze.sh", ".", "spelling"]
+    done = subprocess.run(analyze, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "1..1\nok 1 - spelling\n"), done.stdout
+    write_tree({"man/x.scd": "\nThe end, alow, " + "t" + "eh\n"})
+    done = subprocess.run(analyze, check=False, capture_output=True, text=True)
+    assert done.returncode == 1 and "not ok 1 - spelling" in done.stdout, done.stdout
+    assert "# man/x.scd:2: t" "eh ==> the\n" in done.stdout and "alow" not in done.stdout, done.stdout
+
+
 def run_in_new_folder(function):
     """Returns None, or why the test has failed."""
     with tempfile.TemporaryDirectory() as folder:
@@ -279,6 +324,9 @@ def main():
     print(f"1..{len(tests)}")
     for number, function in enumerate(tests, 1):
         name = function.__name__.replace("_", " ")
+        if name == "spelling" and not shutil.which("codespell"):
+            print(f"ok {number} - {name} # SKIP codespell is not installed")
+            continue
         why = run_in_new_folder(function)
         for line in (why or "").splitlines():
             print(f"# {line}")
