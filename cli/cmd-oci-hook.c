@@ -9,6 +9,7 @@
 #include "command.h"
 #include "harden.h"
 #include "lib/error.h"
+#include "lib/fail-errno.h"
 #include "lib/oci.h"
 #include "lib/plan.h"
 #include "oci-ids.h"
@@ -83,7 +84,7 @@ static int read_bundle(struct state *s, const struct idm_json *state, struct idm
 	if (r != 0)
 		return r;
 	s->bundle = strdup(path);
-	return s->bundle ? 0 : idm_fail(err, -ENOMEM, IDM_STEP_READ_STATE, NULL, NULL);
+	return s->bundle ? 0 : idm_fail_errno(err, -ENOMEM, IDM_STEP_READ_STATE, NULL);
 }
 
 static int read_state(struct state *s)

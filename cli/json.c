@@ -8,6 +8,7 @@
 
 #include "json-edit.h"
 #include "lib/error.h"
+#include "lib/fail-errno.h"
 #include "lib/printable.h"
 #include "report.h"
 
@@ -18,7 +19,7 @@ _Noreturn static void no_memory(void)
 {
 	struct idm_error err;
 
-	idm_fail(&err, -ENOMEM, step_print, NULL, NULL);
+	idm_fail_errno(&err, -ENOMEM, step_print, NULL);
 	exit(report_error(&err));
 }
 

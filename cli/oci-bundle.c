@@ -12,6 +12,7 @@
 
 #include "json-edit.h"
 #include "lib/error.h"
+#include "lib/fail-errno.h"
 #include "lib/printable.h"
 #include "oci-policy-file.h"
 #include "oci-ready.h"
@@ -80,7 +81,7 @@ static int find_file(const char *bundle, char *file, struct idm_error *err)
 	int r = 0;
 
 	if (!name)
-		return idm_fail(err, -ENOMEM, step_ready, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_ready, NULL);
 	if (!realpath(name, file)) {
 		r = fail_errno(err, "read");
 		snprintf(file, PATH_MAX, "%s", name);

@@ -12,6 +12,7 @@
 
 #include "json-edit.h"
 #include "lib/error.h"
+#include "lib/fail-errno.h"
 #include "lib/json.h"
 #include "slurp.h"
 
@@ -57,7 +58,7 @@ static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
 
 	*text = NULL;
 	if (r < 0)
-		return idm_fail(err, r, step_features, NULL, NULL);
+		return idm_fail_errno(err, r, step_features, NULL);
 	r = start(argv, ends[1], &pid);
 	close(ends[1]);
 	if (r != 0) {
@@ -112,7 +113,7 @@ static int print_changed(struct edits *e, struct idm_error *err)
 	char *changed = edit_apply(e, &n);
 
 	if (!changed)
-		return idm_fail(err, -ENOMEM, step_features, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_features, NULL);
 	fwrite(changed, 1, n, stdout);
 	free(changed);
 	return 0;

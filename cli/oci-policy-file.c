@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/fail-errno.h"
 #include "lib/kernel.h"
 #include "lib/privilege.h"
 #include "slurp.h"
@@ -30,7 +31,7 @@ static int check_owner(int fd, const char *name, struct idm_error *err)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return idm_fail(err, -errno, step_read, name, NULL);
+		return idm_fail_errno(err, -errno, step_read, name);
 	if (!is_roots(&st))
 		return idm_fail(err, -EPERM, step_read, name, "expected root as its owner, got user %u",
 				st.st_uid);
@@ -50,7 +51,7 @@ static bool is_link(int dirfd, const char *name)
 
 static int why_not_opened(int code, int dirfd, const char *name, const char *path, struct idm_error *err)
 {
-	return idm_fail(err, code, step_read, path,
+	return idm_fail_because(err, code, step_read, path,
 			is_link(dirfd, name) ? "it is a symbolic link" : NULL);
 }
 
@@ -99,12 +100,12 @@ static int parse(int fd, struct idm_policy **policy, struct idm_error *err)
 	int r;
 
 	if (fstat(fd, &st) < 0)
-		return idm_fail(err, -errno, step_read, IDM_POLICY_FILE, NULL);
+		return idm_fail_errno(err, -errno, step_read, IDM_POLICY_FILE);
 	if (!S_ISREG(st.st_mode))
 		return idm_fail(err, -EINVAL, step_read, IDM_POLICY_FILE, "it is no regular file");
 	if (st.st_size > MOST_RULES)
 		return idm_fail(err, -EFBIG, step_read, IDM_POLICY_FILE, "it is larger than 1 MiB");
-	r = slurp(fd, &text, &length) ? 0 : idm_fail(err, -errno, step_read, IDM_POLICY_FILE, NULL);
+	r = slurp(fd, &text, &length) ? 0 : idm_fail_errno(err, -errno, step_read, IDM_POLICY_FILE);
 	if (r == 0)
 		r = idm_policy_parse(text, length, policy, err);
 	free(text);

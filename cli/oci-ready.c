@@ -7,6 +7,7 @@
 
 #include "json-edit.h"
 #include "lib/error.h"
+#include "lib/fail-errno.h"
 #include "lib/oci.h"
 #include "lib/plan.h"
 
@@ -22,7 +23,7 @@ struct wish {
 
 static int no_memory(struct idm_error *err)
 {
-	return idm_fail(err, -ENOMEM, step_ready, NULL, NULL);
+	return idm_fail_errno(err, -ENOMEM, step_ready, NULL);
 }
 
 static bool begins(const char *word, const char *with)

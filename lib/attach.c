@@ -8,6 +8,7 @@
 #include "cancel.h"
 #include "detach.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
 #include "nofollow.h"
@@ -61,7 +62,7 @@ static int why_not_beneath(int code, const char *path, struct idm_error *err)
 		return code;
 	}
 	return code == -EPERM || code == -ENOSYS ? idm_why_move_refused(code, step_attach, path, err)
-						 : idm_fail(err, code, step_attach, path, NULL);
+						 : idm_fail_errno(err, code, step_attach, path);
 }
 
 /* Looks at the old mount before anything is done. */
@@ -70,7 +71,7 @@ static int check_replaced(const struct idm_target *target, const char *path, str
 	int r = idm_is_mount_point(target->fd), is_root = r < 0 ? r : is_callers_root(target->fd);
 
 	if (is_root < 0)
-		return idm_fail(err, is_root, step_attach, path, NULL);
+		return idm_fail_errno(err, is_root, step_attach, path);
 	if (!r) {
 		idm_fail(err, -EINVAL, step_attach, path, "there is no mount to replace");
 		idm_hint(
@@ -118,7 +119,7 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 
 static int why_not_attached(int code, const char *path, struct idm_error *err)
 {
-	idm_fail(err, code, step_attach, path, NULL);
+	idm_fail_errno(err, code, step_attach, path);
 	switch (code) {
 	case -ELOOP:
 		idm_hint(err,
@@ -173,7 +174,7 @@ static int propagate(int tree_fd, const char *path, enum idm_propagation propaga
 		return 0;
 	/* Taking it away again is right even after a replacement: the old mount has gone. */
 	idm_take_away(tree_fd);
-	return idm_fail(err, r, IDM_STEP_SET_PROPAGATION, path, NULL);
+	return idm_fail_errno(err, r, IDM_STEP_SET_PROPAGATION, path);
 }
 
 /*

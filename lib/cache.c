@@ -11,6 +11,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 
 struct slot {
@@ -65,7 +66,7 @@ int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache, struct idm
 				max);
 	c = calloc(1, sizeof(*c));
 	if (!c)
-		return idm_fail(err, -ENOMEM, step_cache, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_cache, NULL);
 	/* Else those who read could keep those who make from it for ever. */
 	pthread_rwlockattr_init(&fair);
 #ifdef __GLIBC__ /* with musl there are the commands alone, of one thread */
@@ -127,7 +128,7 @@ static int duplicate(struct idm_userns_cache *c, struct slot *s, struct idm_erro
 	int fd = idm_sys_dup(s->fd);
 
 	note_use(c, s);
-	return fd < 0 ? idm_fail(err, fd, step_cache, NULL, NULL) : fd;
+	return fd < 0 ? idm_fail_errno(err, fd, step_cache, NULL) : fd;
 }
 
 /* ---- under the lock for writing ---- */
@@ -249,7 +250,7 @@ static int make_or_await(struct idm_userns_cache *c, const struct idm_map *map, 
 		r = await(c, s, err);
 	} else {
 		s = add(c, map, h);
-		r = s ? make(c, s, err) : idm_fail(err, -ENOMEM, step_cache, NULL, NULL);
+		r = s ? make(c, s, err) : idm_fail_errno(err, -ENOMEM, step_cache, NULL);
 	}
 	pthread_rwlock_unlock(&c->lock);
 	return r;

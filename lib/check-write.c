@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -46,7 +47,7 @@ static void why_no_file(const struct idm_trial *trial, const char *fstype, int c
 			 fstype, idm_errno_text(-code));
 		break;
 	default:
-		idm_fail(err, code, step_write, trial->path, NULL);
+		idm_fail_errno(err, code, step_write, trial->path);
 	}
 }
 
@@ -81,7 +82,7 @@ static bool seen_is_right(const struct idm_trial *trial, const struct stat *seen
 	int r = idm_sys_fstatat(trial->tree, "", &dir, AT_EMPTY_PATH);
 
 	if (r < 0) {
-		idm_fail(err, r, step_write, trial->path, NULL);
+		idm_fail_errno(err, r, step_write, trial->path);
 		return false;
 	}
 	if (seen->st_uid == uid && (seen->st_gid == gid || seen->st_gid == dir.st_gid))

@@ -12,6 +12,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
 #include "mount-look.h"
@@ -34,7 +35,7 @@ static int own_ids(struct idm_map **own, struct idm_error *err)
 	int r = idm_map_new(own);
 
 	if (r < 0)
-		return idm_fail(err, r, step_check, NULL, NULL);
+		return idm_fail_errno(err, r, step_check, NULL);
 	r = idm_map_add_pid(*own, getpid(), err);
 	if (r < 0)
 		idm_map_free(*own);
@@ -88,7 +89,7 @@ static int make_map(const struct stat *st, const struct idm_map *own, struct idm
 	int r = idm_map_new(map);
 
 	if (r < 0)
-		return idm_fail(err, r, step_check, NULL, NULL);
+		return idm_fail_errno(err, r, step_check, NULL);
 	r = exchange(*map, own, IDM_UID, uid, st->st_uid, err);
 	if (r == 0)
 		r = exchange(*map, own, IDM_GID, gid, st->st_gid, err);
@@ -123,7 +124,7 @@ static bool owner_is_mapped(const struct idm_trial *trial, const struct idm_map 
 	if (r == 0)
 		r = idm_sys_fstatat(trial->tree, "", &seen, AT_EMPTY_PATH);
 	if (r != 0) {
-		idm_fail(err, r, step_check, trial->path, NULL);
+		idm_fail_errno(err, r, step_check, trial->path);
 		return false;
 	}
 	uid = expected(trial->map, own, IDM_UID, disk.st_uid);
@@ -199,7 +200,7 @@ static int check_source(int source, const char *path, unsigned int flags, struct
 	if (r == 0)
 		r = idm_sys_fstatat(plain, "", &disk, AT_EMPTY_PATH);
 	if (r != 0) {
-		idm_fail(err, r, step_check, path, NULL);
+		idm_fail_errno(err, r, step_check, path);
 		return idm_hint_admission(r, source, err);
 	}
 	/* The one sign of it on a mount that is attached nowhere. */
@@ -259,7 +260,7 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 		return idm_fail_empty(err, step_check);
 	source = idm_open_or_dup(dirfd, path, O_PATH);
 	if (source < 0)
-		return idm_fail(err, source, step_check, path, NULL);
+		return idm_fail_errno(err, source, step_check, path);
 	r = check_source(source, path, flags, &own, err);
 	if (r == 0)
 		memcpy(check, &own, own.size < sizeof(own) ? own.size : sizeof(own));

@@ -10,6 +10,7 @@
 
 #include "child.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
 #include "util.h"
@@ -518,7 +519,7 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 static int check_filter(ssize_t n, struct idm_error *err)
 {
 	if (n < 0)
-		return idm_fail(err, (int)n, FILTER_STEP, NULL, NULL);
+		return idm_fail_errno(err, (int)n, FILTER_STEP, NULL);
 	if (n == 0 || n % (ssize_t)sizeof(struct sock_filter) || n > MOST_FILTER)
 		return idm_fail(err, -EINVAL, FILTER_STEP, NULL,
 				"expected 1 to %d instructions of %zu bytes, got %zd bytes",
@@ -537,7 +538,7 @@ static int put_filter(struct maker *m, const struct idm_child_options *o, struct
 		return 0;
 	text = malloc(MOST_FILTER + 1);
 	if (!text)
-		return idm_fail(err, -ENOMEM, FILTER_STEP, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, FILTER_STEP, NULL);
 	n = idm_sys_read_all(o->seccomp_fd, text, MOST_FILTER + 1);
 	r = check_filter(n, err);
 	if (r < 0)
@@ -593,10 +594,10 @@ int idm_child_make_job(const struct idm_child_options *o, const struct idm_child
 	int r;
 
 	if (!m.data)
-		return idm_fail(err, -ENOMEM, step, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step, NULL);
 	r = put_all(&m, o, userns, clone_flags, err);
 	if (r == 0 && m.failed)
-		r = idm_fail(err, m.failed, step, o->path,
+		r = idm_fail_because(err, m.failed, step, o->path,
 			     m.failed == -E2BIG ? "the arguments are too long" : NULL);
 	if (r < 0) {
 		free(m.data);

@@ -15,6 +15,7 @@
 #include "child.h"
 #include "errand.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 
 static const enum idm_error_step step = IDM_STEP_MAKE_USERNS;
@@ -73,7 +74,7 @@ static int make_identity(struct idm_map *identity, int userns, struct idm_error 
 	int r = idm_map_new(&map);
 
 	if (r < 0)
-		return idm_fail(err, r, step, NULL, NULL);
+		return idm_fail_errno(err, r, step, NULL);
 	r = idm_map_add_userns(map, userns, err);
 	if (r == 0)
 		r = idm_map_keep_rest_within(identity, IDM_BOTH, map, err);
@@ -88,14 +89,14 @@ static int open_nested(int outer, struct idm_error *err)
 	int r = idm_map_new(&identity);
 
 	if (r < 0)
-		return idm_fail(err, r, step, NULL, NULL);
+		return idm_fail_errno(err, r, step, NULL);
 	n.map = identity;
 	r = make_identity(identity, outer, err);
 	if (r == 0)
 		r = idm_errand(open_below, &n);
 	idm_map_free(identity);
 	/* What the child has found out is in its copy of *err. */
-	return r < 0 ? idm_fail(err, r, step, NULL, NULL) : r;
+	return r < 0 ? idm_fail_errno(err, r, step, NULL) : r;
 }
 
 /* ---- both ---- */

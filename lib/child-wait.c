@@ -8,6 +8,7 @@
 #include "child.h"
 #include "error.h"
 #include "exit.h"
+#include "fail-errno.h"
 #include "kernel.h"
 
 static const enum idm_error_step step_wait = IDM_STEP_WAIT_FOR_CHILD,
@@ -19,7 +20,7 @@ static int not_a_pidfd(int code, enum idm_error_step step, struct idm_error *err
 		return idm_fail(err, code, step, NULL, "the descriptor is not open, or not a pidfd");
 	if (code == -EINVAL)
 		return idm_fail(err, code, step, NULL, "the descriptor is not a pidfd");
-	return idm_fail(err, code, step, NULL, NULL);
+	return idm_fail_errno(err, code, step, NULL);
 }
 
 /* 0: what it was is not known. Before Linux 6.13 the call is not; before 6.15 it does not say that. */
@@ -88,7 +89,7 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct
 	if (r == 0)
 		return timed_out(err);
 	if (r < 0)
-		return idm_fail(err, r, step_wait, NULL, NULL);
+		return idm_fail_errno(err, r, step_wait, NULL);
 	r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
 	if (r == -ECHILD)
 		return wait_for_others(pidfd, until, exit ? exit : &unused, err);

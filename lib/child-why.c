@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "child.h"
 #include "child-steps.h"
+#include "child.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "mount-place.h"
 #include "privilege.h"
@@ -85,7 +86,7 @@ static const char *namespace_name(uint32_t type)
 static bool why_not_passed(const struct question *q)
 {
 	if (q->report->item == ~0U) {
-		idm_fail(q->err, q->code, q->step, NULL,
+		idm_fail_because(q->err, q->code, q->step, NULL,
 			 q->code == -ENOSYS ? "closing the others needs Linux 5.9" : NULL);
 		return true;
 	}
@@ -206,7 +207,7 @@ static bool why_not_executed(const struct question *q)
 		idm_fail(q->err, q->code, q->step, q->subject ? q->subject : path,
 			 "it is no program that this machine can execute");
 	else
-		idm_fail(q->err, q->code, q->step, q->subject ? q->subject : path, NULL);
+		idm_fail_errno(q->err, q->code, q->step, q->subject ? q->subject : path);
 	if (q->code == -ENOENT && q->job->n_paths == 1)
 		idm_hint(q->err,
 			 "if there is such a file, then what its first line or its program header "
@@ -400,7 +401,7 @@ int idm_child_why(const struct idm_child_options *o, struct idm_job *job, struct
 	if (!q.code)
 		return idm_fail(err, -ESRCH, q.step, q.subject, "the child was killed");
 	if (!explain(&q))
-		idm_fail(err, q.code, q.step, q.subject, NULL);
+		idm_fail_errno(err, q.code, q.step, q.subject);
 	if (report->words[0])
 		idm_kernel_words(err, report->words);
 	return q.code;
@@ -436,7 +437,7 @@ int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
 	case -EPERM:
 		return cgroup < 0 ? idm_fail(err, code, IDM_STEP_MAKE_NAMESPACES, NULL,
 					     "it needs CAP_SYS_ADMIN")
-				  : idm_fail(err, code, step, NULL, NULL);
+				  : idm_fail_errno(err, code, step, NULL);
 	case -EBADF:
 	case -EACCES:
 	case -EOPNOTSUPP:
@@ -454,5 +455,5 @@ int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
 			return idm_fail(err, code, step_cgroup, NULL,
 					"it needs Linux 5.7, or a seccomp filter refuses clone3(2)");
 	}
-	return idm_fail(err, code, step, NULL, NULL);
+	return idm_fail_errno(err, code, step, NULL);
 }

@@ -27,6 +27,7 @@
 #include "child-steps.h"
 #include "child.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "procfs.h"
 #include "refused.h"
@@ -74,7 +75,7 @@ static int open_stage(struct idm_error *err)
 		r = idm_sys_write_all(fd, idm_child_stage, idm_child_stage_size);
 	if (r >= 0)
 		r = idm_sys_seal(fd);
-	return r < 0 ? idm_fail(err, r, step, NULL, NULL) : idm_take_fd(&fd);
+	return r < 0 ? idm_fail_errno(err, r, step, NULL) : idm_take_fd(&fd);
 }
 
 static int lock_job(int fd)
@@ -93,7 +94,7 @@ static int open_job(bool locked, struct idm_error *err)
 	AUTO_CLOSE int fd = idm_sys_memfd("idm-job", false);
 	int r = fd < 0 || !locked ? fd : lock_job(fd);
 
-	return r < 0 ? idm_fail(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL, NULL) : idm_take_fd(&fd);
+	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL) : idm_take_fd(&fd);
 }
 
 /* ---- waiting for the stage ---- */
@@ -153,7 +154,7 @@ static int give_name(struct idm_job *job, int job_fd, struct idm_error *err)
 	int r = idm_sys_fstatat(job_fd, "", &st, AT_EMPTY_PATH);
 
 	if (r < 0)
-		return idm_fail(err, r, step_start, NULL, NULL);
+		return idm_fail_errno(err, r, step_start, NULL);
 	snprintf(job->name, sizeof(job->name), "idm-%llx",
 		 (unsigned long long)st.st_ino & 0xfffffffffffULL);
 	return 0;
@@ -206,7 +207,7 @@ static int take_second(struct idm_child *child, struct idm_error *err)
 	if (pidfd < 0) {
 		reap_by_name(child, child->job->report.pid);
 		/* If it is gone, the report says where it was last. */
-		return pidfd == -ESRCH ? 0 : idm_fail(err, pidfd, step_start, NULL, NULL);
+		return pidfd == -ESRCH ? 0 : idm_fail_errno(err, pidfd, step_start, NULL);
 	}
 	reap(child, child->pidfd);
 	close(child->pidfd);
@@ -239,7 +240,7 @@ static int clone_here(struct idm_child *child, uint64_t flags, int cgroup, struc
 	int r = idm_child_make_stack(child);
 
 	if (r < 0)
-		return idm_fail(err, r, step_start, NULL, NULL);
+		return idm_fail_errno(err, r, step_start, NULL);
 	r = idm_child_clone(child, flags, cgroup);
 	if (r == 0)
 		idm_child_await_leaving(child);
@@ -342,7 +343,7 @@ static int open_directory(const struct idm_child_options *o, struct idm_child *c
 		return 0;
 	child->cwd_fd = idm_sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
 	if (child->cwd_fd < 0)
-		return idm_fail(err, child->cwd_fd, step_start, NULL, NULL);
+		return idm_fail_errno(err, child->cwd_fd, step_start, NULL);
 	child->job->cwd_fd = child->cwd_fd;
 	return 0;
 }

@@ -6,11 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "kernel.h"
 #include "printable.h"
-#include "seccomp-probe.h"
 
 /* What a message is made of. */
 struct words {
@@ -88,32 +85,6 @@ static void take_apart(const struct idm_error *err, struct words *words)
 
 /* ---- what is said ---- */
 
-/* An errno that names a limit, but not which: say it, and where it is now. */
-static void hint_limit(struct idm_error *err, int code)
-{
-	if (code == -EMFILE)
-		idm_hint(err, "RLIMIT_NOFILE (ulimit -n) is %llu descriptors",
-			 (unsigned long long)idm_sys_limit(RLIMIT_NOFILE));
-	else if (code == -EFBIG)
-		idm_hint(err, "RLIMIT_FSIZE is %llu bytes; it also limits files in memory",
-			 (unsigned long long)idm_sys_limit(RLIMIT_FSIZE));
-}
-
-/* EPERM and ENOSYS can be a seccomp filter's words. */
-static void say_errno(struct idm_error *err, int code, struct words *words)
-{
-	const char *text = idm_errno_text(-code);
-	const char *call = code == -EPERM || code == -ENOSYS ? idm_refused_call() : NULL;
-
-	if (call)
-		snprintf(words->reason, sizeof(words->reason), "a seccomp filter refuses %s(2)", call);
-	else
-		snprintf(words->reason, sizeof(words->reason), "%s", text ? text : "unknown error");
-	if (call)
-		idm_hint(err, "let the seccomp profile of the container or service allow %s", call);
-	hint_limit(err, code);
-}
-
 int(idm_fail)(struct idm_error *err, int code, enum idm_error_step step, const char *subject,
 	      const char *reason, ...)
 {
@@ -128,13 +99,9 @@ int(idm_fail)(struct idm_error *err, int code, enum idm_error_step step, const c
 	err->hint[0] = '\0';
 	words.kernel[0] = '\0';
 	idm_printable(words.subject, sizeof(words.subject), subject ? subject : "");
-	if (reason) {
-		va_start(args, reason);
-		put(words.reason, sizeof(words.reason), reason, args);
-		va_end(args);
-	} else {
-		say_errno(err, code, &words);
-	}
+	va_start(args, reason);
+	put(words.reason, sizeof(words.reason), reason, args);
+	va_end(args);
 	compose(err, &words);
 	return code;
 }

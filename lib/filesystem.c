@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "fs-context.h"
 #include "kernel.h"
 #include "loop.h"
@@ -16,7 +17,7 @@ static const enum idm_error_step step_mount = IDM_STEP_MOUNT_FILESYSTEM;
 static int fail(int code, int fs, const char *subject, const char *reason, struct idm_error *err)
 {
 	if (err) {
-		idm_fail(err, code, step_mount, subject, reason ? "%s" : NULL, reason);
+		idm_fail_because(err, code, step_mount, subject, reason);
 		idm_add_filesystem_words(fs, err);
 	}
 	idm_hint_fs_privilege(code, err);
@@ -83,7 +84,7 @@ static int check_device(const struct idm_step *step, struct idm_error *err)
 				"a block device has to be given by its whole path");
 	r = idm_sys_fstatat(AT_FDCWD, step->source, &st, 0);
 	if (r < 0)
-		return idm_fail(err, r, step_mount, step->source, NULL);
+		return idm_fail_errno(err, r, step_mount, step->source);
 	if (S_ISBLK(st.st_mode))
 		return 0;
 	idm_fail(err, -ENOTBLK, step_mount, step->source, "it is not a block device");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "privilege.h"
 
@@ -51,7 +52,7 @@ int idm_why_no_context(int code, const char *type, enum idm_error_step step, str
 	}
 	if ((code == -EPERM || code == -ENOSYS) && idm_sys_fsopen(type, ~0U) == code)
 		return idm_fail(err, code, step, NULL, "a seccomp filter refuses fsopen(2)");
-	idm_fail(err, code, step, NULL, NULL);
+	idm_fail_errno(err, code, step, NULL);
 	idm_hint_fs_privilege(code, err);
 	return code;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "json.h"
 #include "printable.h"
 #include "util.h"
@@ -79,7 +80,7 @@ static int fail_expected(const struct parser *p, const char *what)
 
 static int fail_memory(const struct parser *p)
 {
-	return idm_fail(p->err, -ENOMEM, p->text->step, NULL, NULL);
+	return idm_fail_errno(p->err, -ENOMEM, p->text->step, NULL);
 }
 
 /* ---- strings ---- */
@@ -465,7 +466,7 @@ int idm_json_parse(const char *text, size_t length, enum idm_error_step step, st
 				IDM_JSON_MOST_BYTES, length);
 	t = calloc(1, sizeof(*t));
 	if (!t)
-		return idm_fail(err, -ENOMEM, step, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step, NULL);
 	*t = (struct idm_json_text){ .bytes = text, .length = length, .step = step };
 	p.text = t;
 	r = read_whole(&p);

@@ -19,6 +19,7 @@
 #include "child.h"
 #include "error.h"
 #include "exit.h"
+#include "fail-errno.h"
 #include "keeper-main.h"
 #include "kernel.h"
 #include "procfs.h"
@@ -112,7 +113,7 @@ int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *
 	idm_close_fd(&ends.orphans);
 	if (r < 0) {
 		idm_keeper_end(keeper);
-		return idm_fail(err, r, step_keep, NULL, NULL);
+		return idm_fail_errno(err, r, step_keep, NULL);
 	}
 	return 0;
 }
@@ -219,7 +220,7 @@ static int send_job(struct request *r, struct idm_child *child, struct idm_keepe
 		return code;
 	code = idm_sys_write_all(child->job_fd, (const char *)child->job, child->job->size);
 	if (code < 0)
-		return idm_fail(err, code, step_start, NULL, NULL);
+		return idm_fail_errno(err, code, step_start, NULL);
 	code = child->pidfd = exchange(r, request, fds, n_fds, &child->pid);
 	if (code == -ESRCH)
 		return idm_fail(err, code, step_start, NULL, "the fork server has exited");
@@ -238,7 +239,7 @@ static int clone_there(struct idm_child_server *server, struct idm_child *child,
 		return code;
 	code = idm_sys_pipe(ends);
 	if (code < 0)
-		return idm_fail(err, code, step_start, NULL, NULL);
+		return idm_fail_errno(err, code, step_start, NULL);
 	r->report = ends[0];
 	code = send_job(r, child, &request, ends[1], err);
 	close(ends[1]);

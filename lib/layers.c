@@ -17,6 +17,7 @@
 
 #include "attach-why.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
 #include "nofollow.h"
@@ -35,7 +36,7 @@ void idm_layer_name(const struct idm_layer *layer, struct idm_layer_name *name)
 
 static int not_a_directory(mode_t type, const char *path, struct idm_error *err)
 {
-	idm_fail(err, -ENOTDIR, step_open, path,
+	idm_fail_because(err, -ENOTDIR, step_open, path,
 		 S_ISBLK(type) ? "the layer is a block device, not the filesystem on it" : NULL);
 	if (S_ISBLK(type))
 		idm_hint_block_device(err);
@@ -46,7 +47,7 @@ static int not_seen(int code, const struct idm_layer *l, struct idm_error *err)
 {
 	AUTO_CLOSE int fd = idm_sys_openat(l->path.dirfd, l->path.path, O_PATH, 0);
 
-	idm_fail(err, code, step_open, l->path.path, NULL);
+	idm_fail_errno(err, code, step_open, l->path.path);
 	return fd < 0 ? code : idm_hint_admission(code, fd, err);
 }
 
@@ -86,7 +87,7 @@ static int find_twins(const struct idm_layers *layers, struct idm_error *err)
 	AUTO_FREE const struct idm_layer **sorted = reallocarray(NULL, layers->n, sizeof(*sorted));
 
 	if (!sorted)
-		return idm_fail(err, -ENOMEM, step_open, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_open, NULL);
 	for (size_t i = 0; i < layers->n; i++)
 		sorted[i] = &layers->v[i];
 	qsort(sorted, layers->n, sizeof(*sorted), by_inode);
@@ -208,7 +209,7 @@ static int open_alone(struct idm_layers *layers, struct idm_layer *l, int userns
 		return clone;
 	l->fd = idm_sys_dup(clone);
 	if (l->fd < 0)
-		return idm_fail(err, l->fd, step_open, l->path.path, NULL);
+		return idm_fail_errno(err, l->fd, step_open, l->path.path);
 	l->clone = layers->n_clones - 1;
 	l->below = "";
 	return 0;
@@ -274,7 +275,7 @@ static int open_from_base(struct idm_layers *layers, size_t upper, size_t common
 	int r = idm_layer_base(u, &base);
 
 	if (r < 0)
-		return idm_fail(err, r, step_open, u->path.path, NULL);
+		return idm_fail_errno(err, r, step_open, u->path.path);
 	if (base < common)
 		open_together(layers, upper, base, userns_fd);
 	if (u->fd >= 0 && w->fd >= 0)
@@ -306,7 +307,7 @@ static int open_plain(struct idm_layer *l, struct idm_error *err)
 	l->fd = idm_open_or_dup(l->path.dirfd, l->path.path, O_PATH | O_DIRECTORY);
 	if (l->fd >= 0)
 		return 0;
-	return idm_fail(err, l->fd, step_open, l->path.path, NULL);
+	return idm_fail_errno(err, l->fd, step_open, l->path.path);
 }
 
 int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *err)
@@ -316,7 +317,7 @@ int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *
 	/* A layer makes at most two: one that turns out to be of no use, and one of its own. */
 	layers->clones = calloc(2 * layers->n, sizeof(*layers->clones));
 	if (!layers->clones)
-		return idm_fail(err, -ENOMEM, step_open, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_open, NULL);
 	for (size_t i = 0; i < layers->n && r == 0; i++) {
 		if (!layers->v[i].mapped && !layers->clone_all)
 			r = open_plain(&layers->v[i], err);

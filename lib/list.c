@@ -6,6 +6,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "options.h"
 #include "util.h"
@@ -182,10 +183,10 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 	if (*path)
 		one.fd = idm_sys_openat(dirfd, path, O_PATH, 0);
 	if (*path && one.fd < 0)
-		return idm_fail(err, one.fd, step_list, path, NULL);
+		return idm_fail_errno(err, one.fd, step_list, path);
 	r = mount_id(level, *path ? one.fd : dirfd, &id);
 	if (r < 0)
-		idm_fail(err, r, step_list, subject, NULL);
+		idm_fail_errno(err, r, step_list, subject);
 	else
 		r = r ? list_unique(&l, id) : list_short(&l, id);
 	idm_close_fd(&one.fd);

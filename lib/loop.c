@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -23,7 +24,7 @@ static int open_file(int dirfd, const char *path, bool rdonly, struct idm_error 
 	int r = fd < 0 ? fd : idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
 
 	if (r < 0)
-		return idm_fail(err, r, step_loop, path, NULL);
+		return idm_fail_errno(err, r, step_loop, path);
 	if (!S_ISREG(st.st_mode))
 		return idm_fail(err, -EINVAL, step_loop, path, "it is not a regular file");
 	return idm_take_fd(&fd);
@@ -41,17 +42,17 @@ static int open_free(int control, int file, bool rdonly, const char *path, struc
 	AUTO_CLOSE int device = -1;
 
 	if (number < 0)
-		return idm_fail(err, number, step_loop, "/dev/loop-control", NULL);
+		return idm_fail_errno(err, number, step_loop, "/dev/loop-control");
 	snprintf(name->text, sizeof(name->text), "/dev/loop%d", number);
 	device = idm_sys_openat(AT_FDCWD, name->text, rdonly ? O_RDONLY : O_RDWR, 0);
 	if (device < 0)
-		return idm_fail(err, device, step_loop, name->text,
+		return idm_fail_because(err, device, step_loop, name->text,
 				device == -ENOENT ? "the kernel has this device, but /dev has not"
 						  : NULL);
 	/* For losetup(8) to show; what does not fit is cut off there. */
 	snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", path);
 	r = idm_sys_ioctl(device, LOOP_CONFIGURE, &config); /* Linux 5.8 */
-	return r < 0 ? idm_fail(err, r, step_loop, path, NULL) : idm_take_fd(&device);
+	return r < 0 ? idm_fail_errno(err, r, step_loop, path) : idm_take_fd(&device);
 }
 
 int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name *name,
@@ -64,7 +65,7 @@ int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name
 		return file;
 	control = idm_sys_openat(AT_FDCWD, "/dev/loop-control", O_RDWR, 0);
 	if (control < 0) {
-		idm_fail(err, control, step_loop, "/dev/loop-control", NULL);
+		idm_fail_errno(err, control, step_loop, "/dev/loop-control");
 		idm_hint(err, "the loop module may not be loaded: modprobe loop");
 		return control;
 	}

@@ -4,6 +4,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "map.h"
 
 static const enum idm_error_step step = IDM_STEP_READ_MAP;
@@ -41,7 +42,7 @@ static int add(struct idm_map *map, const struct idm_map *more, struct idm_error
 	int r = idm_map_copy(map, &sum);
 
 	if (r < 0)
-		return idm_fail(err, r, step, NULL, NULL);
+		return idm_fail_errno(err, r, step, NULL);
 	r = idm_map_add(sum, IDM_UID, more->uid.entries, more->uid.n, err);
 	if (r == 0)
 		r = idm_map_add(sum, IDM_GID, more->gid.entries, more->gid.n, err);
@@ -58,7 +59,7 @@ int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err)
 	int r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, take_map, &found, err);
 
 	if (r == -ENOMEM)
-		idm_fail(err, r, step, NULL, NULL);
+		idm_fail_errno(err, r, step, NULL);
 	else if (r == 0)
 		r = found.state == IDM_MAP_READ ? add(map, found.map, err) : explain(found.state, err);
 	idm_map_free(found.map);

@@ -12,6 +12,7 @@
 #include "array.h"
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "lookup.h"
 #include "map.h"
@@ -177,7 +178,7 @@ static int append(struct parser *ps, struct list *list, struct idm_entry entry)
 	struct idm_entry *new = idm_array_append(&list->entries, &list->n, sizeof(entry));
 
 	if (!new)
-		return idm_fail(ps->err, -ENOMEM, step_parse, NULL, NULL);
+		return idm_fail_errno(ps->err, -ENOMEM, step_parse, NULL);
 	*new = entry;
 	return 0;
 }
@@ -439,7 +440,7 @@ static int commit(struct parser *ps, struct idm_map *map)
 	int r = idm_map_copy(map, &new);
 
 	if (r < 0)
-		return idm_fail(ps->err, r, step_parse, NULL, NULL);
+		return idm_fail_errno(ps->err, r, step_parse, NULL);
 	r = idm_map_add(new, IDM_UID, ps->uid.entries, ps->uid.n, ps->err);
 	if (r == 0)
 		r = idm_map_add(new, IDM_GID, ps->gid.entries, ps->gid.n, ps->err);

@@ -5,6 +5,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "lookup.h"
 #include "map.h"
@@ -19,7 +20,7 @@ static int parse_userns_path(struct idm_map *map, const char *path, struct idm_e
 	int r;
 
 	if (fd < 0)
-		return idm_fail(err, fd, IDM_STEP_OPEN_USERNS, path, NULL);
+		return idm_fail_errno(err, fd, IDM_STEP_OPEN_USERNS, path);
 	r = idm_map_add_userns(map, fd, err);
 	if (r < 0)
 		idm_subject(err, path);

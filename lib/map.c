@@ -9,6 +9,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "util.h"
 
 static const enum idm_error_step step_add = IDM_STEP_ADD_TO_MAP;
@@ -155,7 +156,7 @@ static int check_seen_overlap(const struct idm_side *side, unsigned int kind, st
 
 	e = malloc(side->n * sizeof(*e));
 	if (!e)
-		return idm_fail(err, -ENOMEM, step_add, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_add, NULL);
 	memcpy(e, side->entries, side->n * sizeof(*e));
 	sort(e, side->n, by_seen);
 	for (size_t i = 1; i < side->n; i++)
@@ -188,7 +189,7 @@ static int unite(struct idm_side *to, const struct idm_side *side, const struct 
 
 	to->entries = reallocarray(NULL, side->n + n, sizeof(*entries));
 	if (!to->entries)
-		return idm_fail(err, -ENOMEM, step_add, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_add, NULL);
 	if (side->n)
 		memcpy(to->entries, side->entries, side->n * sizeof(*entries));
 	memcpy(to->entries + side->n, entries, n * sizeof(*entries));
@@ -397,7 +398,7 @@ int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const stru
 	if (r == 0)
 		idm_map_move(map, new);
 	idm_map_free(new);
-	return r < 0 ? idm_fail(err, r, IDM_STEP_KEEP_REST, NULL, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_KEEP_REST, NULL) : 0;
 }
 
 int idm_map_compose(struct idm_map *map, const struct idm_map *then)

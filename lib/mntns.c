@@ -12,6 +12,7 @@
 
 #include "array.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "list.h"
 #include "privilege.h"
@@ -117,7 +118,7 @@ static int by_id(const void *a, const void *b)
 static int refused(int r, struct idm_error *err)
 {
 	if (r != -EPERM)
-		return idm_fail(err, r, step_find, NULL, NULL);
+		return idm_fail_errno(err, r, step_find, NULL);
 	/* The user namespace and the capability have been looked at before. */
 	idm_fail(err, r, step_find, NULL, "this kernel shows them only to the initial PID namespace");
 	idm_hint(err, "run it in the PID namespace of the host");
@@ -206,7 +207,7 @@ int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error
 	pthread_join(thread, NULL);
 	if (v.joined == -EPERM)
 		return idm_fail(err, -EPERM, step, NULL, "it needs CAP_SYS_ADMIN and CAP_SYS_CHROOT");
-	return v.joined < 0 ? idm_fail(err, v.joined, step, NULL, NULL) : 0;
+	return v.joined < 0 ? idm_fail_errno(err, v.joined, step, NULL) : 0;
 }
 
 /* ---- through /proc ---- */
@@ -240,7 +241,7 @@ static bool means_gone(int dir, const char *name, ssize_t r)
 static int forbidden(const char *path, int r, struct idm_error *err)
 {
 	if (r != -EACCES && r != -EPERM)
-		return idm_fail(err, r, step_find, path, NULL);
+		return idm_fail_errno(err, r, step_find, path);
 	idm_fail(err, -EPERM, step_find, path, "it may not be looked at in /proc");
 	idm_hint(err, "before Linux 6.12 this needs CAP_SYS_PTRACE, and no security module against it");
 	return -EPERM;
@@ -260,7 +261,7 @@ static int visit_new(struct walker *w, int dir, const char *name)
 	if (!is_new(w, ns.inode))
 		return 0;
 	r = append(&w->seen, ns);
-	return r < 0 ? idm_fail(w->err, r, step_find, NULL, NULL) : w->visit(&ns, fd, w->data);
+	return r < 0 ? idm_fail_errno(w->err, r, step_find, NULL) : w->visit(&ns, fd, w->data);
 }
 
 /*
@@ -333,12 +334,12 @@ int idm_mntns_walk_proc(int (*visit)(const struct idm_mntns *ns, int fd, void *d
 		return procfs;
 	r = idm_mntns_own(&own);
 	if (idm_is_lack(r))
-		return idm_fail(err, r, step_find, "/proc", NULL);
+		return idm_fail_errno(err, r, step_find, "/proc");
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_find, "/proc", "the caller's own is not found");
 	r = append(&w.seen, own);
 	if (r < 0)
-		return idm_fail(err, r, step_find, NULL, NULL);
+		return idm_fail_errno(err, r, step_find, NULL);
 	r = for_each_number(&w, procfs, ".", look_at_process);
 	free(w.seen.ns);
 	return r;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "list.h"
 #include "procfs.h"
@@ -66,10 +67,10 @@ int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *er
 		return r;
 	file = o.file;
 	if (file < 0)
-		return idm_fail(err, file, step_read, NULL, NULL);
+		return idm_fail_errno(err, file, step_read, NULL);
 	*info = calloc(1, sizeof(**info));
 	if (!*info)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	(*info)->fd = idm_take_fd(&file);
 	return 0;
 }
@@ -181,7 +182,7 @@ static int refresh(struct idm_mountinfo *info, struct idm_error *err)
 		r = find_lines(info);
 	info->read = r == 0;
 	if (r < 0)
-		return idm_fail(err, r, step_read, NULL, NULL);
+		return idm_fail_errno(err, r, step_read, NULL);
 	sort_places(info);
 	return 0;
 }
@@ -289,7 +290,7 @@ int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount
 	length = strcspn(start, "\n");
 	line = with_room(info->line, &info->line_room, length + 1);
 	if (!line)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	info->line = line;
 	memcpy(line, start, length);
 	line[length] = '\0';
@@ -322,11 +323,11 @@ static int all_ids(struct idm_mountinfo *info, uint32_t **ids, size_t *n, struct
 	if (r == 0)
 		r = find_lines(info);
 	if (r < 0)
-		return idm_fail(err, r, step_read, NULL, NULL);
+		return idm_fail_errno(err, r, step_read, NULL);
 	*n = info->n;
 	*ids = calloc(info->n + 1, sizeof(**ids));
 	if (!*ids)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	for (size_t i = 0; i < info->n; i++)
 		(*ids)[i] = info->places[i].id;
 	sort_places(info);

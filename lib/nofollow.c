@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -62,7 +63,7 @@ void idm_fail_nofollow(struct idm_error *err, int code, enum idm_error_step step
 		idm_fail(err, code, step, path,
 			 "a symbolic link is on the way to the \"..\" that the path ends in");
 	else
-		idm_fail(err, code, step, path, NULL);
+		idm_fail_errno(err, code, step, path);
 }
 
 int idm_open_or_dup(int dirfd, const char *path, int flags)

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "oci.h"
 #include "plan.h"
 #include "util.h"
@@ -108,7 +109,7 @@ static int read_value(const char *text, const char **word, struct idm_map **map,
 	if (!text)
 		return 0;
 	if (idm_map_new(map) < 0)
-		return idm_fail(why, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(why, -ENOMEM, step_read, NULL);
 	/* No lookups: who writes annotations may be anybody. */
 	r = idm_map_parse(*map, text, 0, why);
 	return r < 0 ? r : idm_map_check(*map, why);
@@ -127,7 +128,7 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **word
 	if (r < 0 && r != -ENOMEM)
 		return idm_json_fail(annotation, err, "%.*s%s%.*s", IDM_PART(&why, subject),
 				     why.subject.length ? ": " : "", IDM_PART(&why, reason));
-	return r < 0 ? idm_fail(err, r, step_read, NULL, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_read, NULL) : 0;
 }
 
 /* ---- what the engine gives ---- */
@@ -146,7 +147,7 @@ int idm_oci_read_given(const char *given, const char **word, struct idm_map **ma
 	int r = value ? read_value(value, word, map, &why) : -ENOMEM;
 
 	if (r == -ENOMEM)
-		return idm_fail(err, r, step_read, NULL, NULL);
+		return idm_fail_errno(err, r, step_read, NULL);
 	return r < 0 ? idm_fail(err, r, step_read, given, "%.*s%s%.*s", IDM_PART(&why, subject),
 				why.subject.length ? ": " : "", IDM_PART(&why, reason))
 		     : 0;

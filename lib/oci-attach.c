@@ -20,6 +20,7 @@
 
 #include "errand.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "oci.h"
 #include "plan-open.h"
@@ -109,7 +110,7 @@ static int open_root(struct container *c, const struct idm_step *root, const cha
 	if (asprintf(&path, "%s%s%s", *root->source == '/' ? "" : bundle,
 		     *root->source == '/' ? "" : "/", root->source) < 0) {
 		path = NULL;
-		return idm_fail(err, -ENOMEM, step_enter, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_enter, NULL);
 	}
 	s.path = path;
 	c->root = idm_errand(find_root, &s);
@@ -138,7 +139,7 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 	snprintf(name, sizeof(name), "process %d", (int)pid);
 	c->pidfd = idm_sys_pidfd_open(pid);
 	if (c->pidfd < 0)
-		return idm_fail(err, c->pidfd, step_enter, name,
+		return idm_fail_because(err, c->pidfd, step_enter, name,
 				c->pidfd == -ESRCH ? "there is no such process" : NULL);
 	r = open_namespace(c, name, err);
 	if (r == 0)
@@ -165,7 +166,7 @@ static int check_place(const struct placing *p, int source, struct idm_error *er
 
 	idm_step_name(&p->step, name, sizeof(name));
 	if (p->place < 0)
-		return idm_fail(err, p->place, step_enter, name,
+		return idm_fail_because(err, p->place, step_enter, name,
 				p->place == -ENOENT ? "there is no such place in its root filesystem"
 						    : NULL);
 	if (idm_is_mount_point(p->place) && (source < 0 || idm_is_same_inode(source, p->place)))
@@ -201,7 +202,7 @@ static int find_path(struct placing *p, int proc, struct idm_error *err)
 				idm_errno_text((int)-n));
 	p->path = strndup(path, (size_t)n);
 	/* analyzer: idm_oci_attach() frees it */
-	return p->path ? 0 : idm_fail(err, -ENOMEM, step_enter, NULL, NULL);
+	return p->path ? 0 : idm_fail_errno(err, -ENOMEM, step_enter, NULL);
 }
 
 /* The tree is made of the source that was looked at, and not of one that has its name by now. */
@@ -222,7 +223,7 @@ static void take_step(struct placing *p, const struct idm_oci *oci, const struct
 static int look_at_unmapped(struct placing *p, struct idm_error *err)
 {
 	if (p->place == -EMFILE || p->place == -ENFILE)
-		return idm_fail(err, p->place, step_enter, p->destination, NULL);
+		return idm_fail_errno(err, p->place, step_enter, p->destination);
 	if (p->place >= 0 && !idm_is_mount_point(p->place)) {
 		idm_close_fd(&p->place);
 		p->place = -1;
@@ -470,7 +471,7 @@ static int attach(const struct container *c, struct placing *placings, size_t n,
 
 	e.answer = idm_errand_memory(sizeof(*e.answer));
 	if (!e.answer)
-		return idm_fail(err, -ENOMEM, step_attach, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_attach, NULL);
 	r = idm_errand(put_all, &e);
 	if (r < 0)
 		why_not(r, &e, err);
@@ -502,7 +503,7 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 	int r;
 
 	if (!placings)
-		return idm_fail(err, -ENOMEM, step_attach, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_attach, NULL);
 	r = open_container(&c, oci, pid, bundle, err);
 	if (r == 0)
 		r = look_at_all(placings, oci, &c, &n, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "oci.h"
 #include "plan-oci.h"
 #include "plan.h"
@@ -45,7 +46,7 @@ static int note_mount(struct bundle *b, const char *destination, bool mapped)
 	mount->destination = strndup(destination, n);
 	/* analyzer: idm_oci_free() frees it */
 	if (!mount->destination)
-		return idm_fail(b->config.reader->err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(b->config.reader->err, -ENOMEM, step_read, NULL);
 	mount->step = mapped ? o->plan->n : 0;
 	mount->source = -1;
 	o->n++;
@@ -82,7 +83,7 @@ static int read_asking(const struct bundle *b, const struct asking *asking, cons
 		return idm_oci_read_given(asking->given, word, own, err);
 	noted->annotation = strdup(asking->annotation->key);
 	if (!noted->annotation)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	return idm_oci_read_annotation(asking->annotation, word, own, err);
 }
 
@@ -159,7 +160,7 @@ static int begin_mounts(struct idm_oci_config *config, const struct idm_json *wh
 
 	b->mapped->mounts = calloc(n + 1, sizeof(*b->mapped->mounts));
 	if (!b->mapped->mounts)
-		return idm_fail(config->reader->err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(config->reader->err, -ENOMEM, step_read, NULL);
 	return n ? 0 : idm_json_fail(whole, config->reader->err, "there are no mounts to map");
 }
 
@@ -227,7 +228,7 @@ static int check_annotation(const struct bundle *b, const struct idm_json *annot
 		/* analyzer: idm_oci_free() frees it */
 		o->annotation = strdup(annotation->key);
 	if (!o->annotation)
-		return idm_fail(b->config.reader->err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(b->config.reader->err, -ENOMEM, step_read, NULL);
 	found = count_mounts(o, destination, n);
 	if (found == 1 || (found == 0 && is_sandbox(b)))
 		return 0;
@@ -298,7 +299,7 @@ static int copy_text(char **to, const char *text, struct idm_error *err)
 		return 0;
 	*to = strdup(text);
 	/* analyzer: idm_oci_free() frees it */
-	return *to ? 0 : idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+	return *to ? 0 : idm_fail_errno(err, -ENOMEM, step_read, NULL);
 }
 
 static int read_asker(struct bundle *b)
@@ -353,7 +354,7 @@ int idm_oci_read(struct idm_oci *o, const struct idm_oci_text *text, struct idm_
 	if (r < 0)
 		return r;
 	if (idm_plan_new(&o->plan) < 0)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	reader.plan = o->plan;
 	reader.how.dirfd = text->dirfd;
 	whole = idm_json_whole(parsed);

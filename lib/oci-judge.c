@@ -5,10 +5,11 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "mount-look.h"
-#include "oci.h"
 #include "oci-policy.h"
+#include "oci.h"
 #include "plan.h"
 #include "procfs.h"
 #include "tree-why.h"
@@ -57,7 +58,7 @@ static int open_source(struct idm_oci_mount *mount, const struct idm_step *step,
 {
 	mount->source = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
 	if (mount->source < 0)
-		return idm_fail(err, mount->source, step_source, step->source, NULL);
+		return idm_fail_errno(err, mount->source, step_source, step->source);
 	return check_unmapped(mount->source, step, err);
 }
 
@@ -118,7 +119,7 @@ static int find_source(const struct idm_oci_mount *mount, const struct idm_step 
 	if (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device) {
 		opened = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
 		if (opened < 0)
-			return idm_fail(err, opened, step_source, step->source, NULL);
+			return idm_fail_errno(err, opened, step_source, step->source);
 		fd = opened;
 	}
 	return fd < 0 ? 0 : find_path(fd, step->source, path, err);

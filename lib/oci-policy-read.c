@@ -6,6 +6,7 @@
 
 #include "array.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "oci-policy.h"
 #include "unescape.h"
 #include "util.h"
@@ -27,7 +28,7 @@ struct reader {
 
 static int no_memory(const struct reader *rd)
 {
-	return idm_fail(rd->err, -ENOMEM, IDM_STEP_READ_POLICY, IDM_POLICY_FILE, NULL);
+	return idm_fail_errno(rd->err, -ENOMEM, IDM_STEP_READ_POLICY, IDM_POLICY_FILE);
 }
 
 /* ---- ids ---- */

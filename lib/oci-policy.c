@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "util.h"
 
 static const enum idm_error_step step_judge = IDM_STEP_JUDGE_ANNOTATION;
@@ -80,7 +81,7 @@ static int refuse(const struct idm_policy_request *q, struct idm_error *err, con
 	AUTO_FREE char *handler = name_text(q->handler);
 
 	if (!namespace || !handler)
-		return idm_fail(err, -ENOMEM, step_judge, q->annotation, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_judge, q->annotation);
 	return idm_fail(err, -EPERM, step_judge, q->annotation, "%s namespace %s, handler %s, %s%s",
 			because, namespace, handler, q->source ? "source " : "no source",
 			q->source ? q->source : "");
@@ -96,7 +97,7 @@ static int deny(const struct idm_policy_rule *rule, const struct idm_policy_requ
 		     below ? " " : "", below ? rule->source : "",
 		     below ? ", which is below the source:" : "") < 0) {
 		because = NULL;
-		return idm_fail(err, -ENOMEM, step_judge, q->annotation, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_judge, q->annotation);
 	}
 	return refuse(q, err, because);
 }

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "oci.h"
 #include "reader.h"
 #include "util.h"
@@ -64,7 +65,7 @@ static int read_rows(const struct idm_json *rows, unsigned int kind, struct idm_
 		return r;
 	entries = calloc(n ? n : 1, sizeof(*entries));
 	if (!entries)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	while (r == 0 && idm_json_each(rows, &row))
 		r = read_row(&row, &entries[row.index], err);
 	if (r < 0)
@@ -90,7 +91,7 @@ int idm_oci_read_maps(const struct idm_json *object, struct idm_map **map, struc
 		return idm_json_fail(have_uids ? &uids : &gids, err, "there is no %s beside it",
 				     have_uids ? gids.key : uids.key);
 	if (idm_map_new(map) < 0)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	r = read_rows(&uids, IDM_UID, *map, err);
 	return r < 0 ? r : read_rows(&gids, IDM_GID, *map, err);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "error.h"
+#include "fail-errno.h"
 
 static const enum idm_error_step step = IDM_STEP_MAP_ON_TOP;
 
@@ -39,7 +40,7 @@ static int read_own(int source, const char *path, struct idm_map **map, struct i
 
 	*map = own.map;
 	if (r == -ENOMEM)
-		return idm_fail(err, r, step, path, NULL);
+		return idm_fail_errno(err, r, step, path);
 	if (r < 0) {
 		idm_subject(err, path);
 		return r;
@@ -66,10 +67,10 @@ static int compose(struct idm_map *map, int userns_fd, const char *path, struct 
 	int r = idm_map_new(&then);
 
 	if (r < 0)
-		return idm_fail(err, r, step, path, NULL);
+		return idm_fail_errno(err, r, step, path);
 	r = idm_map_add_userns(then, userns_fd, err);
 	if (r == 0 && idm_map_compose(map, then) < 0)
-		r = idm_fail(err, -ENOMEM, step, path, NULL);
+		r = idm_fail_errno(err, -ENOMEM, step, path);
 	idm_map_free(then);
 	return r < 0 ? r : check_left(map, path, err);
 }

@@ -28,6 +28,7 @@
 #include "cancel.h"
 #include "error.h"
 #include "exit.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "options.h"
 #include "procfs.h"
@@ -338,7 +339,7 @@ static int find_all(struct idm_reaper *reaper, struct idm_error *err)
 		r = find_some(&reaper->orphans, list, &known);
 		idle = r > 0 ? 0 : idle + 1;
 	}
-	return r < 0 ? idm_fail(err, r, step_find, NULL, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_find, NULL) : 0;
 }
 
 /* ---- delivering ---- */
@@ -451,7 +452,7 @@ static int spare_all(struct idm_reaper *reaper, unsigned int flags, struct idm_e
 		r = spare(reaper, children.pids[i]);
 	if (r < 0) {
 		idm_table_each(&reaper->by_process, spare_no_more, reaper);
-		return idm_fail(err, r, step_adopt, NULL, NULL);
+		return idm_fail_errno(err, r, step_adopt, NULL);
 	}
 	return 0;
 }
@@ -510,7 +511,7 @@ static int adopt(struct idm_reaper *reaper, unsigned int flags, void *data, stru
 	r = open_descriptors(reaper);
 	if (r < 0) {
 		idm_table_each(&reaper->by_process, spare_no_more, reaper);
-		return idm_fail(err, r, step_adopt, NULL, NULL);
+		return idm_fail_errno(err, r, step_adopt, NULL);
 	}
 	orphans->last = &orphans->first;
 	orphans->data = data;

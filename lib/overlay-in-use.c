@@ -13,6 +13,7 @@
 
 #include "array.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "overlay.h"
 #include "unescape.h"
@@ -407,16 +408,16 @@ int idm_overlay_in_use(const struct idm_overlay_options *o, const struct idm_lay
 	q.work = &layers->v[layers->n - 1];
 	r = idm_layer_base(q.upper, &length);
 	if (r < 0)
-		return idm_fail(err, r, IDM_STEP_LOOK_FOR_OVERLAYS, q.upper->path.path, NULL);
+		return idm_fail_errno(err, r, IDM_STEP_LOOK_FOR_OVERLAYS, q.upper->path.path);
 	base = strndup(q.upper->path.path, length);
 	if (!base)
-		return idm_fail(err, -ENOMEM, IDM_STEP_LOOK_FOR_OVERLAYS, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, IDM_STEP_LOOK_FOR_OVERLAYS, NULL);
 	q.base = *base ? base : ".";
 	get_layer_handle(q.upper, &q.upper_handle);
 	get_layer_handle(q.work, &q.work_handle);
 	r = ask_until_it_lasts(&q);
 	if (r < 0)
-		return idm_fail(err, r, IDM_STEP_LOOK_FOR_OVERLAYS, NULL, NULL);
+		return idm_fail_errno(err, r, IDM_STEP_LOOK_FOR_OVERLAYS, NULL);
 	if (!q.found)
 		return 0;
 	idm_fail(err, -EBUSY, IDM_STEP_OPEN_OVERLAY, q.found->path.path,

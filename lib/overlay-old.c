@@ -15,6 +15,7 @@
 
 #include "errand.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "overlay.h"
 #include "probe.h"
@@ -211,7 +212,7 @@ static int run(struct job *job, struct idm_error *err)
 	r = idm_errand(work, job);
 	if (r >= 0)
 		return r;
-	return job->step ? idm_fail(err, r, job->step, NULL, NULL) : idm_why_no_overlay(r, -1, o, err);
+	return job->step ? idm_fail_errno(err, r, job->step, NULL) : idm_why_no_overlay(r, -1, o, err);
 }
 
 int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,
@@ -222,10 +223,10 @@ int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct i
 	int r;
 
 	if (scratch < 0)
-		return idm_fail(err, scratch, IDM_STEP_MAKE_SCRATCH, NULL, NULL);
+		return idm_fail_errno(err, scratch, IDM_STEP_MAKE_SCRATCH, NULL);
 	job = idm_errand_memory(sizeof(*job));
 	if (!job)
-		return idm_fail(err, -ENOMEM, IDM_STEP_OPEN_OVERLAY, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, IDM_STEP_OPEN_OVERLAY, NULL);
 	*job = (struct job){ .overlay = o, .layers = layers, .scratch = scratch };
 	r = run(job, err);
 	idm_errand_memory_free(job, sizeof(*job));

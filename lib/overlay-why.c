@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "fs-context.h"
 #include "kernel.h"
 #include "mount-place.h"
@@ -44,7 +45,7 @@ int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm
 		break;
 	default:
 		if (!is_closed(code, path, err))
-			idm_fail(err, code, step_overlay, path, NULL);
+			idm_fail_errno(err, code, step_overlay, path);
 	}
 	idm_add_filesystem_words(fs, err);
 	return code;
@@ -54,7 +55,7 @@ int idm_why_no_option(int code, int fs, const struct idm_mount_option *option, s
 {
 	if (!err)
 		return code;
-	idm_fail(err, code, step_overlay, option->name,
+	idm_fail_because(err, code, step_overlay, option->name,
 		 code == -EINVAL ? "this kernel's overlayfs does not take the option" : NULL);
 	idm_add_filesystem_words(fs, err);
 	return code;
@@ -124,7 +125,7 @@ int idm_why_no_overlay(int code, int fs, const struct idm_overlay_options *o, st
 		break;
 	default:
 		if (!is_closed(code, subject_of(o), err))
-			idm_fail(err, code, step_overlay, subject_of(o), NULL);
+			idm_fail_errno(err, code, step_overlay, subject_of(o));
 	}
 	idm_add_filesystem_words(fs, err);
 	return code;

@@ -10,6 +10,7 @@
 #include "cancel.h"
 #include "errand.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "fs-context.h"
 #include "kernel.h"
 #include "layers.h"
@@ -109,7 +110,7 @@ static int collect_layers(struct idm_layers *layers, const struct idm_overlay_op
 	layers->progress_data = o->progress_data;
 	layers->v = calloc(o->n_lower + o->n_data + 2, sizeof(*layers->v));
 	if (!layers->v)
-		return idm_fail(err, -ENOMEM, step_overlay, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_overlay, NULL);
 	for (size_t i = 0; i < o->n_lower; i++)
 		add_layer(layers, &o->lower[i], "lowerdir+", mapped, false);
 	for (size_t i = 0; i < o->n_data; i++)
@@ -151,7 +152,7 @@ static int check_upper_mount(const struct idm_overlay_options *o, const struct i
 	if (r == 0)
 		r = mount_of(work->fd, &work_mount);
 	if (r != 0)
-		return idm_fail(err, r, step_overlay, o->work->path, NULL);
+		return idm_fail_errno(err, r, step_overlay, o->work->path);
 	if (upper_mount != work_mount)
 		return idm_fail(err, -EXDEV, step_overlay, o->work->path,
 				"no directory on the way to both it and %s can be mapped",
@@ -186,7 +187,7 @@ static int set_options(int fs, const struct idm_overlay_options *o, struct idm_e
 				 0);
 
 	if (r < 0)
-		return idm_fail(err, r, step_overlay, o->source, NULL);
+		return idm_fail_errno(err, r, step_overlay, o->source);
 	for (size_t i = 0; i < o->n_options; i++) {
 		r = set_option(fs, &o->options[i], err);
 		if (r < 0)
@@ -251,7 +252,7 @@ static int check_writable(const struct idm_overlay_options *o, int tree, struct 
 		return 0;
 	r = idm_sys_fstatfs(tree, &fs);
 	if (r < 0)
-		return idm_fail(err, r, step_overlay, NULL, NULL);
+		return idm_fail_errno(err, r, step_overlay, NULL);
 	if (!(fs.f_flags & 1 /* ST_RDONLY */))
 		return 0;
 	idm_fail(err, -EROFS, step_overlay, o->work->path,
@@ -280,7 +281,7 @@ static int by_descriptor(const struct idm_overlay_options *o, const struct idm_l
 		return idm_why_no_overlay(r, fs, o, err);
 	tree = idm_sys_fsmount(fs, 0, o->attr);
 	if (tree < 0)
-		return idm_fail(err, tree, step_overlay, NULL, NULL);
+		return idm_fail_errno(err, tree, step_overlay, NULL);
 	r = check_writable(o, tree, err);
 	return r < 0 ? r : idm_take_fd(&tree);
 }
@@ -296,7 +297,7 @@ static int in_namespace(const struct idm_overlay_options *o, const struct idm_la
 		return tree;
 	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
 	if (r < 0)
-		return idm_fail(err, r, step_overlay, NULL, NULL);
+		return idm_fail_errno(err, r, step_overlay, NULL);
 	r = check_writable(o, tree, err);
 	return r < 0 ? r : idm_take_fd(&tree);
 }

@@ -7,6 +7,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "map.h"
 #include "procfs.h"
@@ -33,7 +34,7 @@ static ssize_t read_own(unsigned int kind, char *text, struct idm_error *err)
 		length += n > 0 ? (size_t)n : 0;
 	}
 	text[length] = '\0';
-	return n < 0 ? idm_fail(err, (int)n, step_own, name, NULL) : (ssize_t)length;
+	return n < 0 ? idm_fail_errno(err, (int)n, step_own, name) : (ssize_t)length;
 }
 
 /* The kernel shows them sorted by the id inside only if they are more than five. */
@@ -67,7 +68,7 @@ int idm_own_rows(unsigned int kind, struct idm_entry **rows, size_t *n, struct i
 	*rows = NULL;
 	*n = 0;
 	if (!text || !e)
-		return idm_fail(err, -ENOMEM, step_own, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_own, NULL);
 	length = read_own(kind, text, err);
 	if (length < 0)
 		return (int)length; /* analyzer: the cleanup frees e */
@@ -154,7 +155,7 @@ int idm_map_cut(const struct idm_map *map, unsigned int kind, struct idm_map **c
 	if (out.entries)
 		cut_side(side, rows, n, &out);
 	*cut = map_of_side(kind, out);
-	r = *cut ? check_rows(*cut, kind, err) : idm_fail(err, -ENOMEM, step_own, NULL, NULL);
+	r = *cut ? check_rows(*cut, kind, err) : idm_fail_errno(err, -ENOMEM, step_own, NULL);
 	if (r < 0)
 		idm_map_free(*cut);
 	return r;
@@ -188,7 +189,7 @@ int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error 
 		r = add_own_ids(ids, IDM_UID);
 	if (r == 0)
 		r = add_own_ids(ids, IDM_GID);
-	r = r < 0 ? idm_fail(err, r, IDM_STEP_KEEP_REST, NULL, NULL)
+	r = r < 0 ? idm_fail_errno(err, r, IDM_STEP_KEEP_REST, NULL)
 		  : idm_map_keep_rest_within(map, kinds, ids, err);
 	idm_map_free(ids);
 	return r;

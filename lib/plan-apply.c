@@ -15,6 +15,7 @@
 #include "cancel.h"
 #include "detach.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "plan-open.h"
 #include "record.h"
@@ -90,7 +91,7 @@ static int attach_base(struct application *a, struct idm_error *err)
 	if (r == 0)
 		return 0;
 	idm_take_away(a->base);
-	return idm_fail(err, r, IDM_STEP_SET_PROPAGATION, a->path, NULL);
+	return idm_fail_errno(err, r, IDM_STEP_SET_PROPAGATION, a->path);
 }
 
 /* ---- the plan ---- */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "filesystem.h"
 #include "kernel.h"
 #include "plan-open.h"
@@ -54,7 +55,7 @@ static int why_no_map(int code, const struct idm_step *step, int userns, struct 
 	if (!err)
 		return code;
 	source = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
-	return source < 0 ? idm_fail(err, code, step_make, step->source, NULL)
+	return source < 0 ? idm_fail_errno(err, code, step_make, step->source)
 			  : idm_why_not_mapped(code, source, step->source, userns, 0, err);
 }
 
@@ -138,7 +139,7 @@ static int make_filesystem(const struct idm_step *step, int userns, struct idm_e
 	if (r == -EINVAL)
 		return idm_fail(err, r, step_make, step->filesystem->name,
 				"this kernel cannot ID-map the filesystem");
-	return r < 0 ? idm_fail(err, r, step_make, step->filesystem->name, NULL) : idm_take_fd(&tree);
+	return r < 0 ? idm_fail_errno(err, r, step_make, step->filesystem->name) : idm_take_fd(&tree);
 }
 
 /* ---- any ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "oci.h"
 #include "plan-oci.h"
 #include "plan-read.h"
@@ -118,7 +119,7 @@ static int find_joined_map(struct idm_oci_config *oci)
 	if (oci->map || !oci->namespace || !oci->selection)
 		return 0;
 	if (idm_map_new(&oci->map) < 0)
-		return idm_fail(oci->reader->err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(oci->reader->err, -ENOMEM, step_read, NULL);
 	r = oci->selection->joined_map(oci, oci->map);
 	if (r == 0 && !idm_oci_is_empty(oci->map))
 		return 0;
@@ -274,7 +275,7 @@ static int read_joined_map(struct idm_oci_config *oci)
 		return idm_fail(err, -EINVAL, step_map, oci->namespace,
 				"the path of a namespace has to be absolute");
 	if (idm_map_new(&oci->map) < 0)
-		return idm_fail(err, -ENOMEM, step_map, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_map, NULL);
 	return idm_map_parse(oci->map, oci->namespace, IDM_MAP_PARSE_LOOKUP, err);
 }
 

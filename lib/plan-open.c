@@ -18,6 +18,7 @@
 #include "cancel.h"
 #include "errand.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
 #include "nofollow.h"
@@ -99,14 +100,14 @@ static int enter_namespace(struct site *site, struct idm_error *err)
 		return proc;
 	f = idm_errand_memory(sizeof(*f));
 	if (!f)
-		return idm_fail(err, -ENOMEM, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL);
 	*f = (struct founding){ site->root, proc, -1, -1 };
 	site->namespace = idm_errand(found_namespace, f);
 	idm_close_fd(&f->ns);
 	idm_close_fd(&f->self);
 	idm_errand_memory_free(f, sizeof(*f));
 	return site->namespace < 0
-		       ? idm_fail(err, site->namespace, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL, NULL)
+		       ? idm_fail_errno(err, site->namespace, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL)
 		       : 0;
 }
 
@@ -115,7 +116,7 @@ static int leave_namespace(const struct site *site, struct idm_error *err)
 	struct errand e = { .tree = site->root, .namespace = site->namespace };
 	int r = idm_errand(copy_from_there, &e);
 
-	return r < 0 ? idm_fail(err, r, IDM_STEP_COPY_PLAN_MOUNTS, NULL, NULL) : r;
+	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_COPY_PLAN_MOUNTS, NULL) : r;
 }
 
 /* ---- putting in place ---- */
@@ -134,7 +135,7 @@ static int why_not_placed(int code, const struct idm_step *step, struct idm_erro
 	if (code == -EPERM)
 		return idm_why_move_refused(-EPERM, IDM_STEP_ATTACH,
 					    idm_step_name(step, name, sizeof(name)), err);
-	idm_fail(err, code, IDM_STEP_ATTACH, idm_step_name(step, name, sizeof(name)), NULL);
+	idm_fail_errno(err, code, IDM_STEP_ATTACH, idm_step_name(step, name, sizeof(name)));
 	if (code == -ENOSPC)
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
 	return code;
@@ -171,7 +172,7 @@ static int refuse_root(const struct site *site, const struct idm_step *step, int
 	if (r == 0)
 		r = idm_mount_id(target, &id, &unique);
 	if (r < 0)
-		return idm_fail(err, r, step_assemble, idm_step_name(step, name, sizeof(name)), NULL);
+		return idm_fail_errno(err, r, step_assemble, idm_step_name(step, name, sizeof(name)));
 	if (id != root || !idm_is_same_inode(site->root, target))
 		return 0;
 	return idm_fail(err, -EINVAL, step_assemble, idm_step_name(step, name, sizeof(name)),
@@ -186,7 +187,7 @@ static int open_target(const struct site *site, const struct idm_step *step, int
 	int r = step->kind == IDM_STEP_BIND ? idm_file_type(tree, &type) : 0;
 
 	if (r < 0)
-		return idm_fail(err, r, step_assemble, step->source, NULL);
+		return idm_fail_errno(err, r, step_assemble, step->source);
 	r = idm_target_open(target, site->root, step->target, flags, S_ISDIR(type), err);
 	return r < 0 ? r : refuse_root(site, step, target->fd, err);
 }
@@ -244,7 +245,7 @@ static int make_rdonly(const struct idm_assembly *a, struct idm_error *err)
 	    !(idm_step_attributes(root).set & IDM_ATTR_RDONLY))
 		return 0;
 	r = idm_sys_mount_setattr(a->tree, "", AT_EMPTY_PATH, &attr);
-	return r < 0 ? idm_fail(err, r, step_assemble, root->source, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_assemble, root->source) : 0;
 }
 
 /* Before anything else, since what happens with a file depends on the way. */
@@ -254,7 +255,7 @@ static int check_root(const struct idm_assembly *a, struct idm_error *err)
 	int r = idm_file_type(a->mounts[0], &type);
 
 	if (r < 0)
-		return idm_fail(err, r, step_assemble, a->plan->steps[0].source, NULL);
+		return idm_fail_errno(err, r, step_assemble, a->plan->steps[0].source);
 	if (a->plan->n == 1 || S_ISDIR(type))
 		return 0;
 	return idm_fail(err, -ENOTDIR, step_assemble, a->plan->steps[0].source,
@@ -359,7 +360,7 @@ int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan,
 	if (!plan->n)
 		return idm_fail(err, -EINVAL, step_assemble, NULL, "the plan is empty");
 	if (new_assembly(a, plan, recorder) < 0)
-		return idm_fail(err, -ENOMEM, step_assemble, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_assemble, NULL);
 	r = make_trees(a, options, err);
 	if (r == 0)
 		r = put_together(a, options, err);
@@ -429,7 +430,7 @@ static int set_propagation(const struct idm_assembly *a, size_t i, struct idm_er
 
 	if (r == 0)
 		return 0;
-	return idm_fail(err, r, IDM_STEP_SET_PROPAGATION, idm_step_name(step, name, sizeof(name)),
+	return idm_fail_because(err, r, IDM_STEP_SET_PROPAGATION, idm_step_name(step, name, sizeof(name)),
 			mount == -EOPNOTSUPP ? "another mount of the plan covers it, which this kernel "
 					       "cannot do (it needs Linux 6.15)"
 					     : NULL);

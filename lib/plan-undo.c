@@ -13,6 +13,7 @@
 #include "cancel.h"
 #include "detach.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "list.h"
 #include "options.h"
@@ -144,7 +145,7 @@ static int mark_ours(struct undoing *u, struct idm_error *err)
 
 	if (r == 0 && !u->record.complete)
 		r = mark_below(u);
-	return r < 0 ? idm_fail(err, r, step_undo, NULL, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_undo, NULL) : 0;
 }
 
 static int check_foreign(const struct undoing *u, struct idm_error *err)
@@ -193,7 +194,7 @@ static int look(struct undoing *u, struct idm_error *err)
 		return 0;
 	r = idm_mntns_own(&ns);
 	if (idm_is_lack(r))
-		return idm_fail(err, r, step_undo, "/proc", NULL);
+		return idm_fail_errno(err, r, step_undo, "/proc");
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_undo, "/proc",
 				"the mount namespace cannot be told without it");
@@ -208,7 +209,7 @@ static int look(struct undoing *u, struct idm_error *err)
 	}
 	r = idm_list(IDM_LIST_UNMAPPED, collect, u, err);
 	if (r < 0)
-		return r == -ENOMEM ? idm_fail(err, r, step_undo, NULL, NULL) : r;
+		return r == -ENOMEM ? idm_fail_errno(err, r, step_undo, NULL) : r;
 	r = check_reach(u, err);
 	if (r == 0)
 		r = mark_ours(u, err);
@@ -241,14 +242,14 @@ static int remove_made(int parent, const char *name, const struct idm_record_ent
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return idm_fail(err, r, step_undo, e->path, NULL);
+		return idm_fail_errno(err, r, step_undo, e->path);
 	/* Somebody has put something else there, or something into it: not ours any more. */
 	if (!is_made(e, &is, directory))
 		return 0;
 	if (!directory && is.size)
 		return idm_fail(err, -ENOTEMPTY, step_undo, e->path, "the file is not empty");
 	r = idm_sys_unlinkat(parent, name, directory ? AT_REMOVEDIR : 0);
-	return r < 0 && r != -ENOENT ? idm_fail(err, r, step_undo, e->path, NULL) : 1;
+	return r < 0 && r != -ENOENT ? idm_fail_errno(err, r, step_undo, e->path) : 1;
 }
 
 /* ---- what was created inside ---- */
@@ -328,14 +329,14 @@ static int find_mounts(struct undoing *u, struct idm_error *err)
 {
 	u->on = calloc(u->record.n + 1, sizeof(*u->on));
 	if (!u->on)
-		return idm_fail(err, -ENOMEM, step_undo, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_undo, NULL);
 	for (size_t i = 0; i < u->record.n && u->n_ours; i++) {
 		const struct idm_record_entry *e = &u->record.entries[i];
 		AUTO_CLOSE int parent = is_inside(e->kind) ? open_parent(u, e->path, &u->on[i])
 							   : -ENOENT;
 
 		if (parent < 0 && !means_gone(parent))
-			return idm_fail(err, parent, step_undo, e->path, NULL);
+			return idm_fail_errno(err, parent, step_undo, e->path);
 	}
 	return 0;
 }
@@ -347,7 +348,7 @@ static int remove_in_copy(int parent, const struct idm_record_entry *e, struct i
 	AUTO_CLOSE int copy = idm_sys_open_tree(parent, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
 	int r = copy < 0 ? copy : idm_sys_mount_setattr(copy, "", AT_EMPTY_PATH, &writable);
 
-	return r < 0 ? idm_fail(err, r, step_undo, e->path, NULL)
+	return r < 0 ? idm_fail_errno(err, r, step_undo, e->path)
 		     : remove_made(copy, last_component(e->path), e, err);
 }
 
@@ -363,7 +364,7 @@ static int remove_inside(const struct undoing *u, const struct idm_record_entry 
 	if (means_gone(parent) || (parent >= 0 && is_on != on))
 		return 0;
 	if (parent < 0)
-		return idm_fail(err, parent, step_undo, e->path, NULL);
+		return idm_fail_errno(err, parent, step_undo, e->path);
 	r = remove_made(parent, last_component(e->path), e, &why);
 	if (r == -EROFS)
 		r = remove_in_copy(parent, e, &why);
@@ -414,7 +415,7 @@ static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *er
 static int why_not_unmounted(int code, const struct node *node, struct idm_error *err)
 {
 	if (code != -EBUSY)
-		return idm_fail(err, code, step_undo, node->target, NULL);
+		return idm_fail_errno(err, code, step_undo, node->target);
 	idm_fail(err, code, step_undo, node->target, "the mount is in use");
 	idm_hint(err, "\"fuser -vm %s\" shows by whom; IDM_PLAN_UNDO_LAZY detaches it all the same",
 		 node->target);
@@ -473,14 +474,14 @@ static int remove_outside(const struct idm_record_entry *e, struct idm_error *er
 	char *slash;
 
 	if (!above)
-		return idm_fail(err, -ENOMEM, step_undo, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_undo, NULL);
 	slash = strrchr(above, '/');
 	slash[slash == above] = '\0';
 	parent = idm_sys_openat(AT_FDCWD, above, O_PATH | O_DIRECTORY, 0);
 	if (means_gone(parent))
 		return 0;
 	if (parent < 0)
-		return idm_fail(err, parent, step_undo, above, NULL);
+		return idm_fail_errno(err, parent, step_undo, above);
 	return remove_made(parent, strrchr(e->path, '/') + 1, e, err);
 }
 
@@ -528,7 +529,7 @@ static int remove_record(const struct idm_record *r, const char *path, struct id
 	if (code == -ESTALE)
 		return idm_fail(err, code, IDM_STEP_REMOVE_RECORD, path,
 				"it is another file by now, which stays");
-	return code < 0 ? idm_fail(err, code, IDM_STEP_REMOVE_RECORD, path, NULL) : 0;
+	return code < 0 ? idm_fail_errno(err, code, IDM_STEP_REMOVE_RECORD, path) : 0;
 }
 
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)

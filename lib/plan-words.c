@@ -10,6 +10,7 @@
 
 #include "array.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "lowerdir.h"
 #include "mount-attr.h"
 #include "plan.h"
@@ -156,7 +157,7 @@ static int take_map_word(struct idm_step *step, const char *word, struct idm_err
 	if (kinds == IDM_BOTH)
 		step->map_scope = *word == 'r' ? IDM_MAP_DEEP : IDM_MAP_TOP;
 	if (!step->map && idm_map_new(&step->map) < 0)
-		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 	return idm_map_parse(step->map, text, 0, err);
 }
 
@@ -212,7 +213,7 @@ static int take_overlay_word(struct idm_step *step, char *word, char *value, str
 	if (r == -EINVAL)
 		return fail_word(r, step, word, "a layer is missing between two colons, or at an end",
 				 err);
-	return r < 0 ? idm_fail(err, r, step_plan, NULL, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_plan, NULL) : 0;
 }
 
 static int take_option(struct idm_step *step, char *word, struct idm_error *err)
@@ -230,7 +231,7 @@ static int take_option(struct idm_step *step, char *word, struct idm_error *err)
 	}
 	new = idm_array_append(&step->options, &step->n_options, sizeof(*new));
 	if (!new)
-		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 	*new = (struct idm_mount_option){ word, value };
 	return 0;
 }

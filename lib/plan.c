@@ -11,6 +11,7 @@
 #include "array.h"
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "options.h"
 #include "util.h"
@@ -27,7 +28,7 @@ static int take_target(struct idm_step *step, const char *target, struct idm_err
 		return idm_fail(err, -EINVAL, step_plan, target, "a target may not hold \"..\"");
 	target = idm_trim_target(target, &n);
 	step->target = strndup(target, n);
-	return step->target ? 0 : idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+	return step->target ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
 static int take_type(struct idm_step *step, const struct idm_plan_add_options *m, struct idm_error *err)
@@ -73,7 +74,7 @@ static int take_source(struct idm_step *step, const struct idm_plan_add_options 
 	if (m->dirfd != AT_FDCWD) {
 		step->dirfd = idm_sys_dup(m->dirfd);
 		if (step->dirfd < 0)
-			return idm_fail(err, step->dirfd, step_plan, name,
+			return idm_fail_because(err, step->dirfd, step_plan, name,
 					step->dirfd == -EBADF ? "the directory that relative paths "
 								"begin at is no open descriptor"
 							      : NULL);
@@ -81,7 +82,7 @@ static int take_source(struct idm_step *step, const struct idm_plan_add_options 
 	if (!m->source || !*m->source)
 		return 0;
 	step->source = strdup(m->source);
-	return step->source ? 0 : idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+	return step->source ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
 static int take_words(struct idm_step *step, const struct idm_plan_add_options *m, struct idm_error *err)
@@ -90,7 +91,7 @@ static int take_words(struct idm_step *step, const struct idm_plan_add_options *
 
 	step->words = calloc(m->n_options ? m->n_options : 1, sizeof(*step->words));
 	if (!step->words)
-		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 	for (size_t i = 0; i < m->n_options; i++) {
 		int r;
 
@@ -99,7 +100,7 @@ static int take_words(struct idm_step *step, const struct idm_plan_add_options *
 					"an option is empty");
 		step->words[i] = strdup(m->options[i]);
 		if (!step->words[i])
-			return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+			return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 		step->n_words++;
 		r = idm_step_take_word(step, step->words[i], err);
 		if (r < 0)
@@ -117,7 +118,7 @@ static int take_map(struct idm_step *step, const struct idm_map *map, struct idm
 		return idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)),
 				"a map is given twice: beside the options and among them");
 	if (map && idm_map_copy(map, &step->map) < 0)
-		return idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 	if (step->map) {
 		const struct idm_entry *entries;
 		bool uids = idm_map_entries(step->map, IDM_UID, &entries),
@@ -278,5 +279,5 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount
 		return 0;
 	}
 	idm_step_free(&step);
-	return r < 0 ? r : idm_fail(err, -ENOMEM, step_plan, NULL, NULL);
+	return r < 0 ? r : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }

@@ -19,6 +19,7 @@
 #include <sys/statvfs.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "refused.h"
 #include "seccomp-probe.h"
@@ -126,16 +127,16 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 	if (r == REAPED)
 		return idm_fail(err, r, step, NULL, "the child was reaped by somebody else");
 	if ((r == -EPERM || r == -ENOSYS) && idm_refused_call())
-		return idm_fail(err, r, step, "/proc", NULL);
+		return idm_fail_errno(err, r, step, "/proc");
 	if (proc < 0 ? proc != -ENOENT : !means_wrong_procfs(r))
-		return idm_fail(err, proc < 0 ? proc : r, step, "/proc", NULL);
+		return idm_fail_errno(err, proc < 0 ? proc : r, step, "/proc");
 
 	own = private_procfs();
 	r = own < 0 ? own : process_in(own, pidfd);
 	if (r >= 0)
 		return r;
 	if (idm_is_lack(r))
-		return idm_fail(err, r, step, "/proc", NULL);
+		return idm_fail_errno(err, r, step, "/proc");
 	if (own >= 0 && r == -EACCES)
 		return idm_why_closed(r, step, "/proc", err);
 	if (own >= 0)
@@ -185,7 +186,7 @@ static int open_root(bool (*will_do)(int proc), const char *what, struct idm_err
 	if (proc >= 0)
 		return idm_take_fd(&proc);
 	if (idm_is_lack(proc))
-		return idm_fail(err, proc, IDM_STEP_OPEN_PROCFS, "/proc", NULL);
+		return idm_fail_errno(err, proc, IDM_STEP_OPEN_PROCFS, "/proc");
 	idm_fail(err, proc, IDM_STEP_OPEN_PROCFS, "/proc",
 		 "it is not a procfs %s, and a private one cannot be made: %s", what,
 		 idm_errno_text(-proc));
@@ -314,5 +315,5 @@ int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_
 	fd = self < 0 ? self : idm_procfs_openat(self, name, O_RDONLY);
 	if (fd == -EACCES)
 		return idm_why_closed(fd, step, name, err);
-	return fd < 0 ? idm_fail(err, fd, step, name, NULL) : fd;
+	return fd < 0 ? idm_fail_errno(err, fd, step, name) : fd;
 }

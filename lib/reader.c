@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "plan.h"
 #include "printable.h"
 #include "util.h"
@@ -25,7 +26,7 @@ int idm_words_read(struct idm_words *words, const struct idm_json *options, stru
 		return r;
 	words->words = calloc(n + 1, sizeof(*words->words));
 	if (!words->words)
-		return idm_fail(err, -ENOMEM, step_read, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	while (r == 0 && idm_json_each(options, &word))
 		r = idm_json_string(&word, &words->words[words->n++], err);
 	return r;

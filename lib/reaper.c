@@ -18,6 +18,7 @@
 #include "cancel.h"
 #include "error.h"
 #include "exit.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "options.h"
 #include "util.h"
@@ -40,7 +41,7 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 
 	*reaper = NULL;
 	if (!new)
-		return idm_fail(err, -ENOMEM, step_new, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_new, NULL);
 	memset(new, 0, sizeof(*new));
 	idm_watch_begin(new);
 	pthread_mutex_init(&new->lock, NULL);
@@ -51,7 +52,7 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 	r = new->fd = idm_sys_epoll_create();
 	if (r < 0) {
 		idm_reaper_free(new);
-		return idm_fail(err, r, step_new, NULL, NULL);
+		return idm_fail_errno(err, r, step_new, NULL);
 	}
 	*reaper = new;
 	return 0;
@@ -102,7 +103,7 @@ static int say_why_not(int r, struct idm_error *err)
 	if (r == -ECHILD)
 		return idm_fail(err, r, step_add, NULL, "it is not a child of this process");
 	if (r != -ESRCH)
-		return idm_fail(err, r, step_add, NULL, r == -EINVAL ? "it is not a pidfd" : NULL);
+		return idm_fail_because(err, r, step_add, NULL, r == -EINVAL ? "it is not a pidfd" : NULL);
 	idm_fail(err, r, step_add, NULL,
 		 "it has ended, and another wait in this process has its status");
 	idm_hint(err, "where somebody waits for any child (waitpid(-1), SIGCHLD ignored), and Linux is "
@@ -120,7 +121,7 @@ static int add(struct idm_reaper *reaper, int pidfd, const struct idm_process *p
 	r = idm_watch_process(reaper, pidfd, process, flags, data);
 	if (r == 0)
 		return 0;
-	return idm_fail(err, r, step_add, NULL,
+	return idm_fail_because(err, r, step_add, NULL,
 			r == -EEXIST   ? "this reaper watches it already"
 			: r == -ENOSPC ? "the limit fs.epoll.max_user_watches is reached"
 				       : NULL);
@@ -221,7 +222,7 @@ static int take_any(struct idm_reaper *reaper, struct idm_exit_info *exit, void 
 	if (r == 0)
 		r = take_keepers_orphan(reaper, exit, data);
 	if (r < 0)
-		return idm_fail(err, r, step_next, NULL, NULL);
+		return idm_fail_errno(err, r, step_next, NULL);
 	return r == 0 ? idm_orphans_take(reaper, exit, data, err) : r;
 }
 
@@ -267,7 +268,7 @@ static int await_any(struct idm_reaper *reaper, const struct timespec *deadline,
 		/* Only looks who comes: it is taken under the lock, by whoever is there first. */
 		r = idm_sys_poll_until(reaper->fd, POLLIN, deadline);
 	} while (r > 0);
-	return r < 0 ? idm_fail(err, r, step_next, NULL, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_next, NULL) : 0;
 }
 
 int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_info *exit, void **data,
@@ -341,7 +342,7 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struc
 	pthread_mutex_lock(&reaper->lock);
 	watch->waited = false;
 	pthread_mutex_unlock(&reaper->lock);
-	return r < 0 ? idm_fail(err, r, step_next, NULL, NULL) : time_out(err);
+	return r < 0 ? idm_fail_errno(err, r, step_next, NULL) : time_out(err);
 }
 
 /* ---- by a keeper ---- */
@@ -359,7 +360,7 @@ static int keep(struct idm_reaper *reaper, unsigned int flags, void *data, struc
 	r = idm_reaper_also(reaper, reaper->keeper.orphans);
 	if (r < 0) {
 		idm_keeper_end(&reaper->keeper);
-		idm_fail(err, r, step_keep, NULL, NULL);
+		idm_fail_errno(err, r, step_keep, NULL);
 	}
 	return r;
 }
@@ -386,7 +387,7 @@ static int give_up(int pidfd, int report, int r, const char *path, struct idm_er
 {
 	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
 		idm_keeper_await_end(report);
-	return r == -EEXIST ? r : idm_fail(err, r, step_start, path, NULL);
+	return r == -EEXIST ? r : idm_fail_errno(err, r, step_start, path);
 }
 
 static int watch_kept(struct idm_reaper *reaper, const struct idm_watch *watch, struct idm_error *err)

@@ -7,6 +7,7 @@
 
 #include "array.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "read-file.h"
 #include "record.h"
@@ -28,7 +29,7 @@ static int check_owner(int fd, const char *path, struct idm_error *err)
 	int r = idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
 
 	if (r < 0)
-		return idm_fail(err, r, step_read, path, NULL);
+		return idm_fail_errno(err, r, step_read, path);
 	if (!S_ISREG(st.st_mode))
 		return idm_fail(err, -EINVAL, step_read, path, "it is not a regular file");
 	if (st.st_uid != geteuid() || st.st_mode & 022)
@@ -186,7 +187,7 @@ static int read_lines(struct idm_record *record, char *text, size_t length, cons
 		*end = '\0';
 		r = read_line(record, ++number, line);
 		if (r == -ENOMEM)
-			return idm_fail(err, r, step_read, path, NULL);
+			return idm_fail_errno(err, r, step_read, path);
 		if (r < 0)
 			return idm_fail(err, r, step_read, path,
 					"line %zu is not that of a record of idmount", number);
@@ -218,7 +219,7 @@ static int open_record(struct idm_record *record, const char *path, struct idm_e
 		idm_hint(err, "name the file that it points to");
 		return -ELOOP;
 	}
-	return record->fd < 0 ? idm_fail(err, record->fd, step_read, path, NULL) : 0;
+	return record->fd < 0 ? idm_fail_errno(err, record->fd, step_read, path) : 0;
 }
 
 static int read_text(int fd, const char *path, char **text, size_t *length, struct idm_error *err)
@@ -227,7 +228,7 @@ static int read_text(int fd, const char *path, char **text, size_t *length, stru
 
 	if (r == -EFBIG)
 		return idm_fail(err, -EINVAL, step_read, path, "it is too big for a record");
-	return r < 0 ? idm_fail(err, r, step_read, path, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_read, path) : 0;
 }
 
 int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err)

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "list.h"
 #include "procfs.h"
@@ -25,7 +26,7 @@ int idm_boot_id(char boot[40], struct idm_error *err)
 	ssize_t n = fd < 0 ? fd : idm_sys_read(fd, boot, 39);
 
 	if (n < 0)
-		return idm_fail(err, (int)n, IDM_STEP_READ_BOOT_ID, file, NULL);
+		return idm_fail_errno(err, (int)n, IDM_STEP_READ_BOOT_ID, file);
 	boot[n] = '\0';
 	boot[strcspn(boot, "\n")] = '\0';
 	return 0;
@@ -47,10 +48,10 @@ static int write_line(struct idm_recorder *rec, struct idm_error *err, const cha
 	va_end(args);
 	if (length < 0) {
 		line = NULL;
-		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_record, rec->path);
 	}
 	r = idm_sys_write_all(rec->fd, line, (size_t)length);
-	return r < 0 ? idm_fail(err, r, step_record, rec->path, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_record, rec->path) : 0;
 }
 
 static char *escape(const char *path)
@@ -76,7 +77,7 @@ static int write_mount(struct idm_recorder *rec, const char *what, uint64_t id, 
 	AUTO_FREE char *escaped = escape(path);
 
 	if (!escaped)
-		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_record, rec->path);
 	return write_line(rec, err, "%s %llu %s\n", what, (unsigned long long)id, escaped);
 }
 
@@ -86,7 +87,7 @@ static int write_made(struct idm_recorder *rec, const char *what, const struct i
 	AUTO_FREE char *escaped = escape(path);
 
 	if (!escaped)
-		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_record, rec->path);
 	return write_line(rec, err, "%s %llu %llu %s\n", what, (unsigned long long)m->id.inode,
 			  (unsigned long long)m->id.born, escaped);
 }
@@ -109,7 +110,7 @@ int idm_record_lock(int fd, const char *path, struct idm_error *err)
 		r = idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
 	if (r == 0 && !st.st_nlink)
 		r = -ENOENT;
-	return r < 0 ? idm_fail(err, r, IDM_STEP_LOCK_RECORD, path, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_LOCK_RECORD, path) : 0;
 }
 
 /* A child that the program has forked meanwhile may have the descriptor too. */
@@ -133,13 +134,13 @@ static int write_head(struct idm_recorder *rec, struct idm_error *err)
 		return r;
 	r = idm_mntns_own(&ns);
 	if (idm_is_lack(r))
-		return idm_fail(err, r, step_record, rec->path, NULL);
+		return idm_fail_errno(err, r, step_record, rec->path);
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_record, rec->path,
 				"the mount namespace cannot be told: /proc is needed");
 	r = idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st);
 	if (r < 0)
-		return idm_fail(err, r, step_record, rec->path, NULL);
+		return idm_fail_errno(err, r, step_record, rec->path);
 	return write_line(rec, err, "idmount record 1\nboot %s\nnamespace %llu\nids %s\n", boot,
 			  (unsigned long long)ns.inode,
 			  st.stx_mask & STATX_MNT_ID_UNIQUE ? "unique" : "reused");
@@ -192,13 +193,13 @@ int idm_recorder_open(struct idm_recorder *rec, const char *path, struct idm_err
 		rec->fd = idm_sys_openat(rec->directory, rec->name,
 					 O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600);
 	if (rec->fd == -EEXIST) {
-		idm_fail(err, -EEXIST, step_record, path, NULL);
+		idm_fail_errno(err, -EEXIST, step_record, path);
 		idm_hint(err, "\"idmount undo --record %s\" undoes what it says and removes it", path);
 		close_recorder(rec);
 		return -EEXIST;
 	}
 	if (rec->fd < 0) {
-		r = idm_fail(err, rec->fd, step_record, path, NULL);
+		r = idm_fail_errno(err, rec->fd, step_record, path);
 		close_recorder(rec);
 		return r;
 	}
@@ -237,7 +238,7 @@ static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, s
 	snprintf(link, sizeof(link), "thread-self/fd/%d", fd);
 	n = idm_sys_readlinkat(proc, link, path, PATH_MAX - 1);
 	if (n <= 0 || *path != '/')
-		return idm_fail(err, n < 0 ? (int)n : -ENOENT, step_record, subject, NULL);
+		return idm_fail_errno(err, n < 0 ? (int)n : -ENOENT, step_record, subject);
 	path[n] = '\0';
 	return 0;
 }
@@ -256,7 +257,7 @@ int idm_record_outside(const struct idm_made *m, const char *path, void *recorde
 		return r;
 	if (asprintf(&whole, "%s/%s", strcmp(above, "/") == 0 ? "" : above, m->name) < 0) {
 		whole = NULL;
-		return idm_fail(err, -ENOMEM, step_record, path, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_record, path);
 	}
 	return write_made(rec, m->directory ? "directory" : "file", m, whole, err);
 }
@@ -276,7 +277,7 @@ static int save(struct idm_recorder *rec, struct idm_error *err)
 {
 	int r = idm_sys_fsync(rec->fd);
 
-	return r < 0 ? idm_fail(err, r, step_record, rec->path, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_record, rec->path) : 0;
 }
 
 /* The id that the next mount has, whatever that is: of one that nobody sees. */
@@ -301,7 +302,7 @@ int idm_record_limit(struct idm_recorder *rec, struct idm_error *err)
 		return 0;
 	r = next_mount_id(&id, &unique);
 	if (r < 0)
-		return idm_fail(err, r, step_record, rec->path, NULL);
+		return idm_fail_errno(err, r, step_record, rec->path);
 	return unique ? write_line(rec, err, "limit %llu\n", (unsigned long long)id) : 0;
 }
 
@@ -320,7 +321,7 @@ static int record_tree(struct idm_recorder *rec, const char *what, int tree,
 		return r;
 	r = idm_mount_id(tree, &id, &unique);
 	if (r < 0)
-		return idm_fail(err, r, step_record, rec->path, NULL);
+		return idm_fail_errno(err, r, step_record, rec->path);
 	r = write_mount(rec, what, id, path, err);
 	return r < 0 ? r : save(rec, err);
 }
@@ -365,7 +366,7 @@ static int record_if_below(const struct idm_mount_info *mount, void *data)
 		uint64_t *more = reallocarray(b->ids, b->n + 1, sizeof(*more));
 
 		if (!more)
-			return idm_fail(b->err, -ENOMEM, step_record, b->rec->path, NULL);
+			return idm_fail_errno(b->err, -ENOMEM, step_record, b->rec->path);
 		b->ids = more;
 		b->ids[b->n++] = mount->id;
 	}
@@ -382,10 +383,10 @@ int idm_record_mounts(struct idm_recorder *rec, int tree, struct idm_error *err)
 		return 0;
 	b.ids = malloc(sizeof(*b.ids));
 	if (!b.ids)
-		return idm_fail(err, -ENOMEM, step_record, rec->path, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_record, rec->path);
 	r = idm_mount_id(tree, &b.ids[0], &unique);
 	if (r < 0)
-		idm_fail(err, r, step_record, rec->path, NULL);
+		idm_fail_errno(err, r, step_record, rec->path);
 	if (r == 0)
 		r = idm_list(IDM_LIST_UNMAPPED, record_if_below, &b, err);
 	/* Such as with ids of the other kind. */

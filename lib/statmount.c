@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "list.h"
 #include "map.h"
@@ -59,7 +60,7 @@ struct reader {
 
 static int fail(struct reader *r, int code)
 {
-	return idm_fail(r->l->err, code, step_list, NULL, NULL);
+	return idm_fail_errno(r->l->err, code, step_list, NULL);
 }
 
 static int fail_on(struct reader *r, uint64_t id, int code)
@@ -67,7 +68,7 @@ static int fail_on(struct reader *r, uint64_t id, int code)
 	char subject[40];
 
 	snprintf(subject, sizeof(subject), "mount id %llu", (unsigned long long)id);
-	return idm_fail(r->l->err, code, step_list, subject, NULL);
+	return idm_fail_errno(r->l->err, code, step_list, subject);
 }
 
 /* ---- questions ---- */

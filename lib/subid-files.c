@@ -9,6 +9,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "lookup.h"
 #include "map.h"
 #include "subid-none.h"
@@ -67,7 +68,7 @@ static int add_file(struct idm_map *map, const struct subid_file *f, struct idm_
 	int r = 0;
 
 	if (!file && errno != ENOENT)
-		return idm_fail(err, -errno, step_subid, f->name, NULL);
+		return idm_fail_errno(err, -errno, step_subid, f->name);
 	while (file && r == 0 && fgets(line, sizeof(line), file))
 		if (parse_range(f, line, &range))
 			r = add_range(map, f, &range, &disk, err);
@@ -87,7 +88,7 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 	int r;
 
 	if (idm_map_copy(map, &new) < 0)
-		return idm_fail(err, -ENOMEM, step_subid, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_subid, NULL);
 	if (idm_lookup_user(owner, &ids) == 0)
 		snprintf(f.uid, sizeof(f.uid), "%u", ids.uid);
 	r = add_file(new, &f, err);

@@ -5,6 +5,7 @@
 #include "cancel.h"
 #include "config.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "map.h"
 #include "subid-none.h"
@@ -136,10 +137,10 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 	if (r < 0)
 		return r;
 	if (idm_map_copy(map, &new) < 0)
-		return idm_fail(err, -ENOMEM, step_subid, NULL, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_subid, NULL);
 	quiet = fopen("/dev/null", "we");
 	if (!quiet) {
-		r = idm_fail(err, -errno, step_subid, "/dev/null", NULL);
+		r = idm_fail_errno(err, -errno, step_subid, "/dev/null");
 	} else {
 		pthread_mutex_lock(&lock);
 		/* It would print to our caller's stderr otherwise. A name it would copy, and never free.

@@ -7,6 +7,7 @@
 
 #include "errand.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "mount-place.h"
 #include "nofollow.h"
@@ -71,7 +72,7 @@ static int fail_create(int code, int parent, const char *path, struct idm_error 
 {
 	bool deleted = code == -ENOENT && parent >= 0 && idm_is_deleted(parent);
 
-	return idm_fail(err, code, IDM_STEP_CREATE_TARGET, path,
+	return idm_fail_because(err, code, IDM_STEP_CREATE_TARGET, path,
 			deleted		     ? "the directory that it would be in was deleted"
 			: code == -ENOENT    ? "it is a symbolic link that leads nowhere"
 			: code == -EOVERFLOW ? "its owner would have no id on disk: the map of the "
@@ -197,10 +198,10 @@ static int make_path(struct idm_target *target, int dirfd, const char *path, boo
 	size_t start = strspn(path, "/"), end;
 
 	if (!prefix)
-		return idm_fail(err, -ENOMEM, step_target, path, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_target, path);
 	parent = open_path(dirfd, *path == '/' ? "/" : ".", O_DIRECTORY, in_root);
 	if (parent < 0) /* analyzer: AUTO_FREE frees it */
-		return idm_fail(err, parent, step_target, path, NULL);
+		return idm_fail_errno(err, parent, step_target, path);
 	for (; path[start]; start = end + strspn(path + end, "/")) {
 		bool last;
 		int fd;
@@ -228,7 +229,7 @@ static int check_kind(int fd, const char *path, unsigned int flags, bool directo
 	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 
 	if (r < 0)
-		return idm_fail(err, r, step_target, path, NULL);
+		return idm_fail_errno(err, r, step_target, path);
 	if (S_ISLNK(st.stx_mode) && !(flags & IDM_ATTACH_FOLLOW)) {
 		idm_fail(err, -ELOOP, step_target, path, "the target is a symbolic link");
 		idm_hint(err, "name the place that it points to");
@@ -238,7 +239,7 @@ static int check_kind(int fd, const char *path, unsigned int flags, bool directo
 		return idm_fail(err, -ENOTDIR, step_target, path,
 				"the source is a directory, but the target is not");
 	if (!directory && !S_ISDIR(st.stx_mode) && !idm_ends_in_name(path))
-		return idm_fail(err, -ENOTDIR, step_target, path, NULL);
+		return idm_fail_errno(err, -ENOTDIR, step_target, path);
 	if (!directory && S_ISDIR(st.stx_mode))
 		return idm_fail(err, -EISDIR, step_target, path,
 				"the source is not a directory, but the target is");

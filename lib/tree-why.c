@@ -15,6 +15,7 @@
 
 #include "attach-why.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
 #include "mount-look.h"
@@ -412,14 +413,14 @@ static void blame_attributes(const struct question *q)
 		break;
 	case -EINVAL:
 		if (!idm_kernel_is_before(5, 14)) {
-			idm_fail(q->err, q->code, step_map, q->path, NULL);
+			idm_fail_errno(q->err, q->code, step_map, q->path);
 			break;
 		}
 		say(q, "this kernel does not know one of the mount attributes");
 		idm_hint(q->err, "nosymfollow needs Linux 5.14");
 		break;
 	default:
-		idm_fail(q->err, q->code, step_map, q->path, NULL);
+		idm_fail_errno(q->err, q->code, step_map, q->path);
 	}
 }
 

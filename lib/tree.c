@@ -9,6 +9,7 @@
 #include "cancel.h"
 #include "clone-mount.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "mount-look.h"
 #include "nofollow.h"
@@ -93,10 +94,10 @@ static int open_source(int dirfd, const char *path, unsigned int flags, struct i
 		return fd;
 	}
 	if (fd < 0)
-		return idm_fail(err, fd, step_tree, path, NULL);
+		return idm_fail_errno(err, fd, step_tree, path);
 	r = nofollow ? idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) : 0;
 	if (r < 0)
-		return idm_fail(err, r, step_tree, path, NULL);
+		return idm_fail_errno(err, r, step_tree, path);
 	if (nofollow && S_ISLNK(st.st_mode))
 		return idm_fail(err, -ELOOP, step_tree, path, "the source is a symbolic link");
 	return idm_take_fd(&fd);
@@ -110,7 +111,7 @@ static int explain(int code, const struct call *c)
 		return code;
 	source = open_source(c->dirfd, c->path, c->o.flags, NULL);
 	if (source < 0) /* what it was stays what it was */
-		return idm_fail(c->err, code, step_tree, c->path, NULL);
+		return idm_fail_errno(c->err, code, step_tree, c->path);
 	return idm_why_not_mapped(code, source, c->path, c->userns_fd, c->o.flags, c->err);
 }
 

@@ -8,6 +8,7 @@
 #include "cancel.h"
 #include "detach.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "nofollow.h"
 #include "options.h"
@@ -47,7 +48,7 @@ static int explain(int code, int dirfd, const char *target, struct idm_error *er
 	case -ENOSYS:
 		return idm_why_umount_refused(code, step_umount, target, err);
 	default:
-		return idm_fail(err, code, step_umount, target, NULL);
+		return idm_fail_errno(err, code, step_umount, target);
 	}
 }
 
@@ -97,7 +98,7 @@ static int unmount_node(const struct node *node, int dirfd, const char *name, in
 static int fail_open(int code, const char *target, unsigned int flags, struct idm_error *err)
 {
 	if (flags & IDM_UMOUNT_FOLLOW)
-		idm_fail(err, code, step_umount, target, NULL);
+		idm_fail_errno(err, code, step_umount, target);
 	else
 		idm_fail_nofollow(err, code, step_umount, target);
 	return code;
@@ -116,12 +117,12 @@ static int find_top(int dirfd, const char *target, unsigned int flags, struct no
 	/* Else everything below the mount that happens to hold the target would go. */
 	r = idm_is_mount_point(fd);
 	if (r < 0)
-		return idm_fail(err, r, step_umount, target, NULL);
+		return idm_fail_errno(err, r, step_umount, target);
 	if (r == 0)
 		return explain(-EINVAL, dirfd, target, err);
 	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, collect, top, err);
 	if (r == -ENOMEM) /* perhaps our own */
-		idm_fail(err, r, step_umount, target, NULL);
+		idm_fail_errno(err, r, step_umount, target);
 	return r;
 }
 
@@ -176,7 +177,7 @@ static int unmount_recursive(int dirfd, const char *target, unsigned int flags, 
 	if (r == 0) {
 		r = idm_list(IDM_LIST_UNMAPPED, collect, &all, err);
 		if (r == -ENOMEM)
-			idm_fail(err, r, step_umount, target, NULL);
+			idm_fail_errno(err, r, step_umount, target);
 	}
 	if (r == 0)
 		r = unmount_below(&all, top.v[0].id, err);
@@ -224,7 +225,7 @@ static int explain_fd(int code, int fd, struct idm_error *err)
 	case -ENOSYS:
 		return idm_why_umount_refused(code, step_umount, name, err);
 	default:
-		return idm_fail(err, code, step_umount, name, NULL);
+		return idm_fail_errno(err, code, step_umount, name);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "fail-errno.h"
 
 int idm_probe_userns(struct idm_error *err)
 {
@@ -12,7 +13,7 @@ int idm_probe_userns(struct idm_error *err)
 	int r = idm_map_new(&map);
 
 	if (r < 0)
-		return idm_fail(err, r, IDM_STEP_MAKE_USERNS, NULL, NULL);
+		return idm_fail_errno(err, r, IDM_STEP_MAKE_USERNS, NULL);
 	r = idm_map_add(map, IDM_UID, &uid, 1, err);
 	if (r == 0)
 		r = idm_map_add(map, IDM_GID, &gid, 1, err);

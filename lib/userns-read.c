@@ -8,6 +8,7 @@
 #include "cancel.h"
 #include "errand.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "map.h"
 #include "procfs.h"
@@ -42,7 +43,7 @@ static int add_side(struct idm_map *map, unsigned int kind, int process, struct 
 	int r = fd < 0 ? fd : idm_read_file(fd, MAP_TEXT_SIZE, &text, &n);
 
 	if (r < 0)
-		return idm_fail(err, r, step_read, r == -ENOMEM ? NULL : name, NULL);
+		return idm_fail_errno(err, r, step_read, r == -ENOMEM ? NULL : name);
 	if (n == 0) /* a namespace whose map has not been written: the side stays empty */
 		return 0;
 	if (has_invisible_ids(text))
@@ -65,7 +66,7 @@ static int add_process(struct idm_map *map, int pidfd, struct idm_error *err)
 		return process;
 	r = idm_map_copy(map, &new);
 	if (r < 0)
-		return idm_fail(err, r, step_read, NULL, NULL);
+		return idm_fail_errno(err, r, step_read, NULL);
 	r = add_side(new, IDM_UID, process, err);
 	if (r == 0)
 		r = add_side(new, IDM_GID, process, err);
@@ -91,7 +92,7 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 	if (pidfd == -ESRCH)
 		return idm_fail(err, pidfd, step_read, subject, "there is no such process");
 	if (pidfd < 0)
-		return idm_fail(err, pidfd, step_read, subject, NULL);
+		return idm_fail_errno(err, pidfd, step_read, subject);
 	return add_process(map, pidfd, err);
 }
 
@@ -118,7 +119,7 @@ static int visit_once(struct idm_map *map, int userns_fd, struct idm_error *err)
 	} else if (r == -ESRCH) {
 		idm_fail(err, r, step_read, NULL, "the child was killed by somebody else");
 	} else if (r < 0) {
-		idm_fail(err, r, step_read, NULL, NULL);
+		idm_fail_errno(err, r, step_read, NULL);
 	} else {
 		r = add_process(map, visitor.pidfd, err);
 	}

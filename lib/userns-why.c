@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "kernel.h"
 #include "privilege.h"
 
@@ -77,7 +78,7 @@ int idm_why_no_userns(int code, struct idm_error *err)
 		idm_hint(err, "CONFIG_USER_NS and Linux 5.2 or newer are needed");
 		return code;
 	default:
-		return idm_fail(err, code, step_make, NULL, NULL);
+		return idm_fail_errno(err, code, step_make, NULL);
 	}
 }
 
@@ -90,7 +91,7 @@ int idm_why_map_refused(const struct idm_map *map, unsigned int kind, int code, 
 	if (!err)
 		return code;
 	if (code != -EPERM)
-		return idm_fail(err, code, step, NULL, NULL);
+		return idm_fail_errno(err, code, step, NULL);
 
 	if (!idm_has_capability(capability)) {
 		idm_fail(err, code, step, NULL, "it needs %s in this user namespace",
@@ -108,7 +109,7 @@ int idm_why_map_refused(const struct idm_map *map, unsigned int kind, int code, 
 		idm_hint(err, "look at /proc/self/%s for those that it has",
 			 kind == IDM_UID ? "uid_map" : "gid_map");
 	} else {
-		idm_fail(err, code, step, NULL, NULL);
+		idm_fail_errno(err, code, step, NULL);
 	}
 	return code;
 }

@@ -20,6 +20,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "holder.h"
 #include "kernel.h"
 #include "options.h"
@@ -54,7 +55,7 @@ static int open_one(int process, const char *name, int flags, int *fd, struct id
 	*fd = idm_procfs_openat(process, name, flags);
 	if (*fd >= 0)
 		return 0;
-	idm_fail(err, *fd, step_open, name,
+	idm_fail_because(err, *fd, step_open, name,
 		 *fd == -EXDEV ? "something is mounted over that part of the child's /proc directory"
 			       : NULL);
 	if (*fd == -EXDEV)
@@ -95,7 +96,7 @@ static int prove_alive(const struct idm_holder *child, struct idm_error *err)
 
 	if (r == -ESRCH)
 		return idm_fail(err, r, IDM_STEP_HOLD_CHILD, NULL, "it was reaped by somebody else");
-	return r < 0 ? idm_fail(err, r, IDM_STEP_HOLD_CHILD, NULL, NULL) : 0;
+	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_HOLD_CHILD, NULL) : 0;
 }
 
 #define IDM_USERNS_WAYS (IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE | IDM_USERNS_OWN_MEMORY)

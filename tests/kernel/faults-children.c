@@ -12,6 +12,7 @@
 
 #include "ends.h"
 #include "error.h"
+#include "fail-errno.h"
 #include "faults.h"
 #include "maps.h"
 #include "scratch.h"
@@ -295,7 +296,7 @@ static int adopt_and_take(struct idm_reaper *reaper, struct idm_error *err)
 	if (r < 0)
 		return r;
 	r = make_orphan();
-	return r < 0 ? idm_fail(err, r, IDM_STEP_START_PROGRAM, NULL, NULL) : take_next(reaper, err);
+	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_START_PROGRAM, NULL) : take_next(reaper, err);
 }
 
 static int reap_orphan(struct idm_error *err)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "faults.h"
 #include "scratch.h"
 
@@ -16,7 +17,7 @@
 
 static int fail(struct idm_error *err)
 {
-	return idm_fail(err, -errno, IDM_STEP_UNDO, PLACE, NULL);
+	return idm_fail_errno(err, -errno, IDM_STEP_UNDO, PLACE);
 }
 
 /* Two calls, of which the second one can fail; what the first one made stays then. */
@@ -70,7 +71,7 @@ static int say_nothing(struct idm_error *err)
 	int fd = open("/", O_PATH | O_CLOEXEC);
 
 	if (fd < 0)
-		return idm_fail(err, -errno, IDM_STEP_NONE, NULL, NULL);
+		return idm_fail_errno(err, -errno, IDM_STEP_NONE, NULL);
 	close(fd);
 	return 0;
 }
@@ -80,7 +81,7 @@ static int say_another_errno(struct idm_error *err)
 	int fd = open("/", O_PATH | O_CLOEXEC);
 
 	if (fd < 0) {
-		idm_fail(err, -ENOENT, IDM_STEP_UNDO, NULL, NULL);
+		idm_fail_errno(err, -ENOENT, IDM_STEP_UNDO, NULL);
 		return -EPERM;
 	}
 	close(fd);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "failing-memory.h"
 #include "plans.h"
 
@@ -72,12 +73,12 @@ static int parse(struct idm_error *err)
 	int r = idm_map_new(&m);
 
 	if (r < 0)
-		return idm_fail(err, r, IDM_STEP_PARSE_MAP, NULL, NULL);
+		return idm_fail_errno(err, r, IDM_STEP_PARSE_MAP, NULL);
 	r = idm_map_parse(m, "u:0:100000:1000,u:5000:1:1,g:7:8,b:200000:300000:10", 0, err);
 	if (r == 0)
 		r = idm_map_keep_rest(m, IDM_BOTH, err);
 	if (r == 0 && (r = idm_map_compose(m, m)) < 0)
-		idm_fail(err, r, IDM_STEP_CHECK_MAP, NULL, NULL);
+		idm_fail_errno(err, r, IDM_STEP_CHECK_MAP, NULL);
 	idm_map_free(m);
 	return r;
 }
@@ -102,7 +103,7 @@ static int read_userns(struct idm_error *err)
 	int r = idm_map_new(&m);
 
 	if (r < 0)
-		return idm_fail(err, r, IDM_STEP_READ_PLAN, NULL, NULL);
+		return idm_fail_errno(err, r, IDM_STEP_READ_PLAN, NULL);
 	r = idm_map_add_userns(m, userns, err);
 	idm_map_free(m);
 	return r;
@@ -243,7 +244,7 @@ static int make_plan(struct idm_plan **plan, struct idm_error *err)
 	int r = idm_plan_new(plan);
 
 	if (r < 0)
-		return idm_fail(err, r, IDM_STEP_PLAN_MOUNT, NULL, NULL);
+		return idm_fail_errno(err, r, IDM_STEP_PLAN_MOUNT, NULL);
 	r = add(*plan, "bind", ROOT, "/", "private", err);
 	return r < 0 ? r : add(*plan, "tmpfs", NULL, "/made", "size=1m", err);
 }
@@ -254,7 +255,7 @@ static int read_plan(const char *text, struct idm_error *err)
 	int r = idm_plan_new(&plan);
 
 	if (r < 0)
-		return idm_fail(err, r, IDM_STEP_PLAN_MOUNT, NULL, NULL);
+		return idm_fail_errno(err, r, IDM_STEP_PLAN_MOUNT, NULL);
 	return idm_plan_read(plan, text, strlen(text), NULL, err);
 }
 

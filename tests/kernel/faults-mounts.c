@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "error.h"
+#include "fail-errno.h"
 #include "faults.h"
 #include "trees.h"
 #include "util.h"
@@ -135,7 +136,7 @@ static int read_userns(struct idm_error *err)
 	int r;
 
 	if (userns < 0)
-		return idm_fail(err, userns, IDM_STEP_MAKE_USERNS, NULL, NULL);
+		return idm_fail_errno(err, userns, IDM_STEP_MAKE_USERNS, NULL);
 	read_map = map_of("");
 	r = idm_map_add_userns(read_map, userns, err);
 	if (r < 0)

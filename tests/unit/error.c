@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fail-errno.h"
 #include "test.h"
 
 TEST(message_says_subject_step_and_reason)
@@ -25,9 +26,9 @@ TEST(without_subject_and_reason)
 {
 	struct idm_error err;
 
-	idm_fail(&err, -ENOENT, IDM_STEP_OPEN_TREE, NULL, NULL);
+	idm_fail_errno(&err, -ENOENT, IDM_STEP_OPEN_TREE, NULL);
 	assert_string_equal(err.message, "open tree: No such file or directory");
-	idm_fail(&err, -12345, IDM_STEP_OPEN_TREE, "", NULL);
+	idm_fail_errno(&err, -12345, IDM_STEP_OPEN_TREE, "");
 	assert_string_equal(err.message, "open tree: unknown error");
 }
 
@@ -197,8 +198,7 @@ TEST(what_is_not_to_be_shown_is_written_in_octal)
 		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, cases[i][0], "%s", cases[i][0]);
 		assert_string_equal(PART(err, subject), cases[i][1]);
 		assert_string_equal(PART(err, reason), cases[i][1]);
-		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, cases[i][1],
-			 NULL); /* a text may go through it twice */
+		idm_fail_errno(&err, -EINVAL, IDM_STEP_UNDO, cases[i][1]); /* a text may go through it twice */
 		assert_string_equal(PART(err, subject), cases[i][1]);
 	}
 }
@@ -216,11 +216,11 @@ TEST(a_text_is_cut_between_characters)
 		for (size_t i = blanks; i < n; i++)
 			text[i] = (i - blanks) % 2 ? '\xa4' : '\xc3';
 		text[n] = '\0';
-		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, NULL);
+		idm_fail_errno(&err, -EINVAL, IDM_STEP_UNDO, text);
 		assert_int_equal((err.subject.length - 3 - blanks) % 2, 0);
 		assert_string_equal(PART(err, subject) + err.subject.length - 5, "\xc3\xa4...");
 		memset(text + blanks, '\x1b', n - blanks);
-		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, NULL);
+		idm_fail_errno(&err, -EINVAL, IDM_STEP_UNDO, text);
 		assert_int_equal((err.subject.length - 3 - blanks) % 4, 0);
 		assert_string_equal(PART(err, subject) + err.subject.length - 7, "\\033...");
 	}
