@@ -14,9 +14,9 @@
 #include "lib/error.h"
 #include "lib/fail-errno.h"
 #include "lib/printable.h"
+#include "lib/read-file.h"
 #include "oci-policy-file.h"
 #include "oci-ready.h"
-#include "slurp.h"
 
 static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;
 
@@ -121,8 +121,10 @@ static int read_and_rewrite(const char *file, int dirfd, const struct bundle *bu
 	};
 	char *text = NULL;
 
-	if (fd < 0 || fstat(fd, &old) < 0 || !slurp(fd, &text, &config.length)) {
+	if (fd < 0 || fstat(fd, &old) < 0) {
 		r = fail_errno(err, "read");
+	} else if ((r = idm_read_file(fd, IDM_READ_FILE_MOST, &text, &config.length)) < 0) {
+		idm_fail(err, r, step_ready, NULL, "read: %s", strerror(-r));
 	} else {
 		config.text = text;
 		r = bundle->restored ? refuse_maps(&config, err) : rewrite(file, &old, &config, err);

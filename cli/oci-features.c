@@ -14,7 +14,7 @@
 #include "lib/error.h"
 #include "lib/fail-errno.h"
 #include "lib/json.h"
-#include "slurp.h"
+#include "lib/read-file.h"
 
 static const enum idm_error_step step_features = IDM_STEP_ASK_FOR_FEATURES;
 
@@ -65,8 +65,9 @@ static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
 		close(ends[0]);
 		return idm_fail(err, r, step_features, NULL, "execute: %s", strerror(-r));
 	}
-	if (!slurp(ends[0], text, length))
-		r = idm_fail(err, -errno, step_features, NULL, "read: %s", strerror(errno));
+	r = idm_read_file(ends[0], IDM_READ_FILE_MOST, text, length);
+	if (r < 0)
+		idm_fail(err, r, step_features, NULL, "read: %s", strerror(-r));
 	close(ends[0]);
 	if (!ended_well(pid) || !*length) {
 		free(*text);

@@ -13,7 +13,7 @@
 #include "lib/fail-errno.h"
 #include "lib/kernel.h"
 #include "lib/privilege.h"
-#include "slurp.h"
+#include "lib/read-file.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_POLICY;
 
@@ -105,8 +105,10 @@ static int parse(int fd, struct idm_policy **policy, struct idm_error *err)
 		return idm_fail(err, -EINVAL, step_read, IDM_POLICY_FILE, "it is no regular file");
 	if (st.st_size > MOST_RULES)
 		return idm_fail(err, -EFBIG, step_read, IDM_POLICY_FILE, "it is larger than 1 MiB");
-	r = slurp(fd, &text, &length) ? 0 : idm_fail_errno(err, -errno, step_read, IDM_POLICY_FILE);
-	if (r == 0)
+	r = idm_read_file(fd, MOST_RULES, &text, &length);
+	if (r < 0)
+		idm_fail_errno(err, r, step_read, IDM_POLICY_FILE);
+	else
 		r = idm_policy_parse(text, length, policy, err);
 	free(text);
 	if (r < 0)

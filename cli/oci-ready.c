@@ -8,6 +8,7 @@
 #include "json-edit.h"
 #include "lib/error.h"
 #include "lib/fail-errno.h"
+#include "lib/oci-rows.h"
 #include "lib/oci.h"
 #include "lib/plan.h"
 

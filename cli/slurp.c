@@ -3,35 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/read-file.h"
 #include "report.h"
-
-bool slurp(int fd, char **text, size_t *length)
-{
-	size_t room = 0;
-
-	*length = 0;
-	for (;;) {
-		ssize_t n;
-
-		if (*length == room) {
-			char *more = realloc(*text, room += room ? room : 65536);
-
-			if (!more)
-				return false;
-			*text = more;
-		}
-		n = read(fd, *text + *length, room - *length);
-		if (n < 0 && errno != EINTR)
-			return false;
-		*length += n > 0 ? (size_t)n : 0;
-		if (n == 0 || *length >= MOST_BYTES)
-			return true;
-	}
-}
 
 bool is_input(const char *file)
 {
@@ -45,16 +21,16 @@ const char *input_name(const char *file)
 
 int read_file(const char *file, char **text, size_t *length)
 {
-	int fd = is_input(file) ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), status = DONE;
+	int fd = is_input(file) ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : idm_read_file(fd, IDM_READ_FILE_MOST, text, length);
 
-	*text = NULL;
-	*length = 0;
-	if (fd < 0 || !slurp(fd, text, length)) {
-		status = report_failure("%s: read: %s", input_name(file), strerror(errno));
-		free(*text);
-		*text = NULL;
-	}
 	if (fd >= 0 && !is_input(file))
 		close(fd);
-	return status;
+	if (r == 0)
+		return DONE;
+	*text = NULL;
+	if (r == -EFBIG)
+		return report_failure("%s: read: expected at most %lu bytes", input_name(file),
+				      IDM_READ_FILE_MOST);
+	return report_failure("%s: read: %s", input_name(file), strerror(-r));
 }

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "fail-errno.h"
+#include "oci-rows.h"
 #include "oci.h"
 #include "plan-oci.h"
 #include "plan.h"

@@ -6,7 +6,7 @@
 
 #include "error.h"
 #include "fail-errno.h"
-#include "oci.h"
+#include "oci-rows.h"
 #include "reader.h"
 #include "util.h"
 

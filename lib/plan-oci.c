@@ -9,7 +9,7 @@
 
 #include "error.h"
 #include "fail-errno.h"
-#include "oci.h"
+#include "oci-rows.h"
 #include "plan-oci.h"
 #include "plan-read.h"
 #include "plan.h"

@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 
+/* As many bytes as the readers of JSON take. */
+#define IDM_READ_FILE_MOST (16UL << 20)
+
 /*
  * Reads an open file to its end. *text is NUL-terminated and the caller's to free(); *length is without
  * the NUL. Returns 0, -EFBIG for more than `most` bytes, -ENOMEM, or the -errno of read(2); *text is NULL

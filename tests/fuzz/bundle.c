@@ -12,6 +12,7 @@
 #include "error.h"
 #include "fuzz.h"
 #include "json.h"
+#include "oci-rows.h"
 #include "oci.h"
 #include "plan-read.h"
 #include "plans.h"

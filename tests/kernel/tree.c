@@ -549,7 +549,7 @@ TEST(an_empty_path_is_refused)
 		assert_error(idm_tree_attach(tree, at, "", NULL, &err), -ENOENT, &err, "", NULL, NULL);
 		assert_error(idm_tree_attach(tree, at, "", ATTACH(IDM_ATTACH_MKDIR, 0), &err), -ENOENT,
 			     &err, "", NULL, NULL);
-		for (unsigned int flags = 0; flags < 8; flags++)
+		for (unsigned int flags = 0; flags <= 0x700; flags += IDM_UMOUNT_RECURSIVE)
 			assert_error(idm_umount(at, "", flags, &err), -ENOENT, &err, "", "unmount",
 				     NULL);
 		assert_error(idm_list_path(at, "", 0, count, &mounts, &err), -ENOENT, &err, "", NULL,
