@@ -54,7 +54,8 @@ static int why_no_map(int code, const struct idm_step *step, int userns, struct 
 
 	if (!err)
 		return code;
-	source = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
+	source = *step->source ? idm_sys_openat(step->dirfd, step->source, O_PATH, 0)
+			       : idm_sys_dup(step->dirfd);
 	return source < 0 ? idm_fail_errno(err, code, step_make, step->source)
 			  : idm_why_not_mapped(code, source, step->source, userns, 0, err);
 }
@@ -84,7 +85,8 @@ static int make_bind(const struct idm_step *step, int userns, struct idm_error *
 	AUTO_CLOSE int tree = -1;
 	int r;
 
-	options.flags = step->recursive ? IDM_TREE_RECURSIVE : 0;
+	/* No source that was added is empty; one of a bundle can be a descriptor. */
+	options.flags = IDM_TREE_EMPTY_PATH | (step->recursive ? IDM_TREE_RECURSIVE : 0);
 	options.attr_set = (uint32_t)attr.attr_set;
 	options.attr_clear = (uint32_t)attr.attr_clr;
 	/* Whose slave or peer it is can be said only while it is copied: afterwards it is private. */
