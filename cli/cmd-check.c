@@ -8,7 +8,7 @@
 #include "command.h"
 #include "front-words.h"
 #include "json.h"
-#include "lib/error.h"
+#include "lib/base/error.h"
 #include "report.h"
 #include "table.h"
 

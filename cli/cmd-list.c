@@ -6,7 +6,7 @@
 
 #include "command.h"
 #include "json.h"
-#include "lib/mount-attr.h"
+#include "lib/base/mount-attr.h"
 #include "report.h"
 #include "table.h"
 #include "words.h"

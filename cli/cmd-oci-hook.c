@@ -8,7 +8,7 @@
 
 #include "command.h"
 #include "harden.h"
-#include "lib/error.h"
+#include "lib/base/error.h"
 #include "lib/fail-errno.h"
 #include "lib/oci.h"
 #include "lib/plan.h"

@@ -10,7 +10,7 @@
 #include "exposure.h"
 #include "harden.h"
 #include "layers.h"
-#include "lib/array.h"
+#include "lib/base/array.h"
 #include "lib/lowerdir.h"
 #include "maps.h"
 #include "progress.h"

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "lib/array.h"
+#include "lib/base/array.h"
 #include "lib/refused.h"
 #include "report.h"
 #include "run.h"

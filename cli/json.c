@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "json-edit.h"
-#include "lib/error.h"
+#include "lib/base/error.h"
+#include "lib/base/escape.h"
 #include "lib/fail-errno.h"
-#include "lib/printable.h"
 #include "report.h"
 
 static const enum idm_error_step step_print = IDM_STEP_PRINT_JSON;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "lib/array.h"
+#include "lib/base/array.h"
 #include "lib/lowerdir.h"
 #include "report.h"
 

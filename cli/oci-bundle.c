@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "json-edit.h"
-#include "lib/error.h"
+#include "lib/base/error.h"
+#include "lib/base/escape.h"
+#include "lib/base/read-file.h"
 #include "lib/fail-errno.h"
-#include "lib/printable.h"
-#include "lib/read-file.h"
 #include "oci-policy-file.h"
 #include "oci-ready.h"
 

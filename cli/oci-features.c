@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "json-edit.h"
-#include "lib/error.h"
+#include "lib/base/error.h"
+#include "lib/base/read-file.h"
 #include "lib/fail-errno.h"
 #include "lib/json.h"
-#include "lib/read-file.h"
 
 static const enum idm_error_step step_features = IDM_STEP_ASK_FOR_FEATURES;
 

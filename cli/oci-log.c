@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "json-edit.h"
-#include "lib/printable.h"
+#include "lib/base/escape.h"
 #include "oci-runtime.h"
 
 static void stamp(char *buf, size_t size)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "json-edit.h"
-#include "lib/error.h"
+#include "lib/base/error.h"
 #include "lib/fail-errno.h"
 #include "lib/oci-rows.h"
 #include "lib/oci.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "front-words.h"
-#include "lib/printable.h"
+#include "lib/base/escape.h"
 
 static const char *prefix_ = "idmount";
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/array.h"
+#include "lib/base/array.h"
 #include "report.h"
 #include "run.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/read-file.h"
+#include "lib/base/read-file.h"
 #include "report.h"
 
 bool is_input(const char *file)

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/array.h"
-#include "lib/printable.h"
+#include "lib/base/array.h"
+#include "lib/base/escape.h"
 
 /*
  * In octal as in /proc/self/mountinfo: a path must not break the table, nor talk to the terminal. A

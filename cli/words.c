@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "words.h"
 
-#include "lib/mount-attr.h"
+#include "lib/base/mount-attr.h"
 
 /* A mount is copied with its options as a whole, so "rro" says the same here as "ro". */
 bool take_word(struct words *words, const char *word, size_t n)

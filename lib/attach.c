@@ -5,18 +5,18 @@
 
 #include "attach-why.h"
 #include "attach.h"
-#include "cancel.h"
 #include "detach.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "nofollow.h"
-#include "options.h"
 #include "propagation.h"
 #include "refused.h"
 #include "target.h"
-#include "util.h"
 
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
 

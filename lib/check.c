@@ -10,20 +10,20 @@
 #include <string.h>
 #include <sys/fsuid.h>
 
-#include "cancel.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "mount-look.h"
 #include "mount-place.h"
 #include "nofollow.h"
-#include "options.h"
 #include "privilege.h"
 #include "probe.h"
 #include "refused.h"
 #include "tree-why.h"
-#include "util.h"
 
 static const enum idm_error_step step_check = IDM_STEP_CHECK_PATH;
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "child.h"
-#include "error.h"
+#include "lib/base/error.h"
 
 static int refuse(struct idm_error *err)
 {

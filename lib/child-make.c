@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
-#include "util.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 
 static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 

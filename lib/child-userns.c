@@ -14,9 +14,9 @@
 
 #include "child.h"
 #include "errand.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
 
 static const enum idm_error_step step = IDM_STEP_MAKE_USERNS;
 

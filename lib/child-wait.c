@@ -4,12 +4,12 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "cancel.h"
 #include "child.h"
-#include "error.h"
 #include "exit.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
 
 static const enum idm_error_step step_wait = IDM_STEP_WAIT_FOR_CHILD,
 				 step_signal = IDM_STEP_SIGNAL_CHILD;

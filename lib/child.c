@@ -23,16 +23,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cancel.h"
 #include "child-steps.h"
 #include "child.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "procfs.h"
 #include "refused.h"
 #include "seccomp-probe.h"
-#include "util.h"
 
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "kernel.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 /* The only call that gives a new map to a mapped source. The wrapper wants what it may write to. */
 int idm_clone_mount_at_once(int dirfd, const char *path, unsigned int flags,

@@ -8,7 +8,7 @@
 
 #include "errand.h"
 #include "kernel.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 /* ---- by descriptor ---- */
 

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "kernel.h"
+#include "lib/base/macros.h"
 #include "procfs.h"
 #include "seccomp-probe.h"
-#include "util.h"
 
 #define STACK_SIZE 65536 /* not a part of the caller's stack, which may be a small one */
 

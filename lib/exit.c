@@ -5,8 +5,8 @@
 #include <poll.h>
 
 #include "kernel.h"
+#include "lib/base/macros.h"
 #include "procfs.h"
-#include "util.h"
 
 /*
  * The kernel first looks whether there is an exit to tell of, then for the process, and last at its

@@ -3,7 +3,7 @@
 #ifndef IDM_FAIL_ERRNO_H
 #define IDM_FAIL_ERRNO_H
 
-#include "error.h"
+#include "lib/base/error.h"
 
 /*
  * As idm_fail(), with the errno's text for a reason. -EPERM and -ENOSYS name the system call that a seccomp

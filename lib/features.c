@@ -8,13 +8,13 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "cancel.h"
-#include "error.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "mount-look.h"
 #include "probe.h"
 #include "userns-probe.h"
-#include "util.h"
 
 /* A descriptor that no process has. */
 #define NO_FD 0x7fffffff

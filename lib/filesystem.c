@@ -5,12 +5,12 @@
 #include <linux/magic.h>
 #include <string.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "fs-context.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "loop.h"
-#include "util.h"
 
 static const enum idm_error_step step_mount = IDM_STEP_MOUNT_FILESYSTEM;
 

@@ -5,9 +5,9 @@
 #include <linux/capability.h>
 #include <string.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
 #include "privilege.h"
 
 void idm_add_filesystem_words(int fs, struct idm_error *err)

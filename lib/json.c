@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "error.h"
+#include "lib/base/error.h"
 
 /* ---- places ---- */
 

@@ -21,7 +21,7 @@
 #include "idmount.h"
 #include "keeper.h"
 #include "kernel.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 #define NONE 0
 #define REAPED (-1)

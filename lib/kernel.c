@@ -18,7 +18,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "util.h"
+#include "lib/base/macros.h"
 
 #ifndef MFD_EXEC
 #define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */

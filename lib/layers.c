@@ -16,13 +16,13 @@
 #include <string.h>
 
 #include "attach-why.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "nofollow.h"
 #include "tree-why.h"
-#include "util.h"
 
 static const enum idm_error_step step_open = IDM_STEP_OPEN_LAYER;
 

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/macros.h"
 #include "lookup.h"
-#include "util.h"
 
 static void close_file(FILE **file)
 {

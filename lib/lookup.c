@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "util.h"
+#include "lib/base/macros.h"
 
 /* A group with many members needs room; past this the name service is not to be believed. */
 #define MOST_ROOM (16U << 20)

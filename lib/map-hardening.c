@@ -2,8 +2,8 @@
 /* Which set-user-ID and device files a mount must not honour, as its map says. */
 #include <stddef.h>
 
-#include "cancel.h"
 #include "idmount.h"
+#include "lib/base/cancel.h"
 
 struct search {
 	const struct idm_map *container; /* NULL: seen ids are judged as they are */

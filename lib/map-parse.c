@@ -9,14 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "array.h"
-#include "cancel.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/array.h"
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "lookup.h"
 #include "map.h"
-#include "util.h"
 
 static const enum idm_error_step step_parse = IDM_STEP_PARSE_MAP;
 

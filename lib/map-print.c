@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "error.h"
+#include "lib/base/error.h"
 #include "map.h"
 
 /*

@@ -3,14 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cancel.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "lookup.h"
 #include "map.h"
-#include "options.h"
-#include "util.h"
 
 static const enum idm_error_step step_parse = IDM_STEP_PARSE_MAP;
 

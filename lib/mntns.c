@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "array.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/array.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "list.h"
 #include "privilege.h"
 #include "procfs.h"
-#include "util.h"
 
 static const enum idm_error_step step_find = IDM_STEP_FIND_MOUNT_NAMESPACES;
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "kernel.h"
+#include "lib/base/macros.h"
 #include "list.h"
-#include "util.h"
 
 #ifndef MS_UNBINDABLE
 #define MS_UNBINDABLE (1U << 17) /* <sys/mount.h> */

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "kernel.h"
+#include "lib/base/macros.h"
 #include "list.h"
 #include "mount-look.h"
-#include "util.h"
 
 static int found(const struct idm_mount_info *mount, void *data)
 {

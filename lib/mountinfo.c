@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/base/unescape.h"
 #include "list.h"
 #include "procfs.h"
-#include "unescape.h"
-#include "util.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_MOUNTINFO;
 

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
-#include "util.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 
 /* Whether the first n characters end in this component. */
 static bool ends_in(const char *path, size_t n, const char *component)

@@ -6,9 +6,9 @@
  */
 #include <string.h>
 
-#include "error.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "oci.h"
-#include "util.h"
 
 static bool begins(const char *text, const char *with)
 {

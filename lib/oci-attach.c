@@ -19,13 +19,13 @@
 #include <string.h>
 
 #include "errand.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "oci.h"
 #include "plan-open.h"
 #include "procfs.h"
-#include "util.h"
 
 static const enum idm_error_step step_enter = IDM_STEP_ENTER_CONTAINER;
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH_IN_CONTAINER;

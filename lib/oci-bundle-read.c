@@ -6,13 +6,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "error.h"
 #include "fail-errno.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "oci-rows.h"
 #include "oci.h"
 #include "plan-oci.h"
 #include "plan.h"
-#include "util.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 

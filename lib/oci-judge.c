@@ -4,16 +4,16 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "mount-look.h"
 #include "oci-policy.h"
 #include "oci.h"
 #include "plan.h"
 #include "procfs.h"
 #include "tree-why.h"
-#include "util.h"
 
 static const enum idm_error_step step_source = IDM_STEP_OPEN_SOURCE;
 static const enum idm_error_step step_judge = IDM_STEP_JUDGE_ANNOTATION;

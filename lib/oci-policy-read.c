@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "array.h"
-#include "error.h"
 #include "fail-errno.h"
+#include "lib/base/array.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/base/unescape.h"
 #include "oci-policy.h"
-#include "unescape.h"
-#include "util.h"
 
 /* The text is a copy, which is cut into words. */
 struct reader {

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
 #include "fail-errno.h"
-#include "util.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 
 static const enum idm_error_step step_judge = IDM_STEP_JUDGE_ANNOTATION;
 

@@ -24,16 +24,16 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "array.h"
-#include "cancel.h"
-#include "error.h"
 #include "exit.h"
 #include "fail-errno.h"
 #include "kernel.h"
-#include "options.h"
+#include "lib/base/array.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "procfs.h"
 #include "reaper.h"
-#include "util.h"
 
 static const enum idm_error_step step_adopt = IDM_STEP_ADOPT_ORPHANS;
 static const enum idm_error_step step_find = IDM_STEP_FIND_ORPHANS;

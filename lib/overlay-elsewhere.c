@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "kernel.h"
+#include "lib/base/macros.h"
 #include "list.h"
 #include "overlay.h"
-#include "util.h"
 
 /* 1: it is an overlay that is not known yet. What cannot be looked at is none. */
 static bool is_new(const struct idm_overlay_search *s, const struct idm_mntns *ns, uint64_t id)

@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "array.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/array.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/base/unescape.h"
 #include "overlay.h"
-#include "unescape.h"
-#include "util.h"
 
 /* ---- one overlay's options ---- */
 

@@ -14,12 +14,12 @@
 #include <string.h>
 
 #include "errand.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "overlay.h"
 #include "probe.h"
-#include "util.h"
 
 /* One page: what mount(2) takes. */
 #define OPTIONS_SIZE 4096

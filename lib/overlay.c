@@ -7,16 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cancel.h"
 #include "errand.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "fs-context.h"
 #include "kernel.h"
 #include "layers.h"
-#include "options.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "overlay.h"
-#include "util.h"
 
 /* OVL_MAX_STACK */
 #define MOST_LAYERS 500

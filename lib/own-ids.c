@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cancel.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "map.h"
 #include "procfs.h"
-#include "util.h"
 
 static const enum idm_error_step step_own = IDM_STEP_READ_OWN_MAP;
 

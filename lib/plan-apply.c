@@ -12,14 +12,14 @@
 #include <errno.h>
 
 #include "attach.h"
-#include "cancel.h"
 #include "detach.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "plan-open.h"
 #include "record.h"
-#include "util.h"
 
 struct application {
 	const struct idm_plan *plan;

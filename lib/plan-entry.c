@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/macros.h"
 #include "plan.h"
-#include "util.h"
 
 void idm_step_free(struct idm_step *step)
 {

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
+#include "lib/base/cancel.h"
 #include "plan.h"
-#include "cancel.h"
 
 /* Not a proc, sysfs or devpts, whose files are the kernel's. */
 static bool holds_files_of_users(const struct idm_step *step, bool first)

@@ -2,14 +2,14 @@
 /* One step of a plan as a detached tree of its own, with its map and attributes. */
 #include <errno.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "filesystem.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "plan-open.h"
 #include "probe.h"
 #include "tree-why.h"
-#include "util.h"
 
 static const enum idm_error_step step_make = IDM_STEP_MAKE_MOUNT;
 

@@ -15,18 +15,18 @@
 #include <string.h>
 
 #include "attach.h"
-#include "cancel.h"
 #include "errand.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "nofollow.h"
-#include "options.h"
 #include "procfs.h"
 #include "propagation.h"
 #include "refused.h"
-#include "util.h"
 
 static const enum idm_error_step step_assemble = IDM_STEP_ASSEMBLE_PLAN;
 

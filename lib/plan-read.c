@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Lists of mounts that other programs wrote: which of them it is. */
+#include "lib/base/escape.h"
 #include "plan-read.h"
-#include "printable.h"
 
 #include <errno.h>
 
-#include "cancel.h"
-#include "error.h"
-#include "options.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
 #include "plan.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "array.h"
-#include "error.h"
 #include "fail-errno.h"
+#include "lib/base/array.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/base/mount-attr.h"
 #include "lowerdir.h"
-#include "mount-attr.h"
 #include "plan.h"
 #include "tree-why.h"
-#include "util.h"
 
 static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "array.h"
-#include "cancel.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
-#include "options.h"
-#include "util.h"
+#include "lib/base/array.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 
 static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 

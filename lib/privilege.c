@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "kernel.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 bool idm_has_capability(int capability)
 {

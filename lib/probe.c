@@ -5,7 +5,7 @@
 
 #include "clone-mount.h"
 #include "kernel.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 int idm_probe_tmpfs(void)
 {

@@ -18,12 +18,12 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "refused.h"
 #include "seccomp-probe.h"
-#include "util.h"
 
 /* The root of every procfs has this inode number (PROC_ROOT_INO); a bind mount of a part has not. */
 #define PROCFS_ROOT_INODE 1

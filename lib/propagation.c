@@ -2,7 +2,7 @@
 #include "propagation.h"
 
 #include "kernel.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 uint64_t idm_propagation_flag(enum idm_propagation propagation)
 {

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "error.h"
 #include "fail-errno.h"
+#include "lib/base/error.h"
+#include "lib/base/escape.h"
+#include "lib/base/macros.h"
 #include "plan.h"
-#include "printable.h"
-#include "util.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 

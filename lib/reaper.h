@@ -9,7 +9,7 @@
 #include "exit.h"
 #include "idmount.h"
 #include "keeper.h"
-#include "table.h"
+#include "lib/base/hashtable.h"
 
 /* A child that was added. */
 struct idm_watch {

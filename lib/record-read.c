@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "array.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
-#include "read-file.h"
+#include "lib/base/array.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/base/read-file.h"
+#include "lib/base/unescape.h"
 #include "record.h"
-#include "unescape.h"
-#include "util.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_RECORD;
 static const char first_line[] = "idmount record 1";

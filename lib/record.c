@@ -10,12 +10,12 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "list.h"
 #include "procfs.h"
-#include "util.h"
 
 static const enum idm_error_step step_record = IDM_STEP_WRITE_RECORD;
 

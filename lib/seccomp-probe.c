@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "kernel.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 static int try_openat2(void)
 {

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "list.h"
 #include "map.h"
 #include "procfs.h"
-#include "util.h"
 
 static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
 

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "array.h"
-#include "error.h"
+#include "lib/base/array.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "lookup.h"
 #include "map.h"
-#include "util.h"
 
 static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 

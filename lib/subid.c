@@ -2,14 +2,14 @@
 /* /etc/subuid and /etc/subgid, through libsubid: loaded when it is asked for, by nobody else. */
 #include <errno.h>
 
-#include "cancel.h"
 #include "config.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "map.h"
 #include "subid-none.h"
-#include "util.h"
 
 static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "errand.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "mount-place.h"
 #include "nofollow.h"
-#include "util.h"
 
 static const enum idm_error_step step_target = IDM_STEP_OPEN_TARGET;
 

@@ -14,16 +14,16 @@
 #include <string.h>
 
 #include "attach-why.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "file-type.h"
 #include "kernel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "mount-look.h"
 #include "mount-place.h"
 #include "privilege.h"
 #include "probe.h"
 #include "userns-probe.h"
-#include "util.h"
 
 static const enum idm_error_step step_map = IDM_STEP_MAP_TREE;
 static const char already_mapped[] = "the source is on a mount that is ID-mapped already";

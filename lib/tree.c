@@ -6,18 +6,18 @@
 #include <errno.h>
 
 #include "attach.h"
-#include "cancel.h"
 #include "clone-mount.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "mount-look.h"
 #include "nofollow.h"
 #include "on-top.h"
-#include "options.h"
 #include "propagation.h"
 #include "tree-why.h"
-#include "util.h"
 
 static const enum idm_error_step step_tree = IDM_STEP_OPEN_TREE;
 

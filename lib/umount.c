@@ -4,16 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "array.h"
-#include "cancel.h"
 #include "detach.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/array.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "nofollow.h"
-#include "options.h"
 #include "refused.h"
-#include "util.h"
 
 static const enum idm_error_step step_umount = IDM_STEP_UNMOUNT;
 

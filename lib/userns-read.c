@@ -5,15 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cancel.h"
 #include "errand.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/base/read-file.h"
 #include "map.h"
 #include "procfs.h"
-#include "read-file.h"
-#include "util.h"
 #include "why-reaped.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_USERNS;

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <linux/capability.h>
 
-#include "error.h"
 #include "fail-errno.h"
 #include "kernel.h"
+#include "lib/base/error.h"
 #include "privilege.h"
 
 static const enum idm_error_step step_make = IDM_STEP_MAKE_USERNS;

@@ -18,19 +18,19 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
-#include "cancel.h"
-#include "error.h"
 #include "fail-errno.h"
 #include "holder.h"
 #include "kernel.h"
-#include "options.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "own-ids.h"
 #include "privilege.h"
 #include "procfs.h"
 #include "refused.h"
 #include "seccomp-probe.h"
 #include "userns-why.h"
-#include "util.h"
 #include "why-reaped.h"
 
 static const enum idm_error_step step_open = IDM_STEP_OPEN_CHILD_MAPS;

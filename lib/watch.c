@@ -8,8 +8,8 @@
 
 #include "exit.h"
 #include "kernel.h"
+#include "lib/base/macros.h"
 #include "reaper.h"
-#include "util.h"
 
 static struct idm_watch *new_watch(struct idm_reaper *reaper)
 {

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "error.h"
+#include "lib/base/error.h"
 
 int idm_why_always_reaped(struct idm_error *err)
 {

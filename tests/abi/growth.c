@@ -13,10 +13,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "maps.h"
-#include "scratch.h"
-#include "snapshot.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 /* As much as any of them will ever grow at once. */
 #define MORE 256

@@ -18,10 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
 #include "scratch.h"
 #include "snapshot.h"
-#include "util.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */

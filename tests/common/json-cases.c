@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/macros.h"
 #include "plan-text.h"
 #include "test.h"
-#include "util.h"
 
 static void call_with(void (*call)(const struct json_case *c), const char *path)
 {

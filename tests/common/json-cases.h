@@ -10,7 +10,7 @@
 #ifndef JSON_CASES_H
 #define JSON_CASES_H
 
-#include "json.h"
+#include "lib/json.h"
 
 struct json_case {
 	const char *name;

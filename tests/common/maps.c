@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
 #include "scratch.h"
-#include "util.h"
 
 struct idm_map *map_of(const char *text)
 {

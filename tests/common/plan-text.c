@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "plan.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/plan.h"
 
 struct idm_plan *new_plan(void)
 {

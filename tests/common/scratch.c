@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/macros.h"
 #include "test.h"
-#include "util.h"
 
 void do_mount(const char *source, const char *target, const char *type, unsigned long flags,
 	      const char *data)

@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include "cli/oci-ready.h"
-#include "error.h"
 #include "fuzz.h"
-#include "json.h"
-#include "oci-rows.h"
-#include "oci.h"
-#include "plan-read.h"
+#include "lib/base/error.h"
+#include "lib/json.h"
+#include "lib/oci-rows.h"
+#include "lib/oci.h"
+#include "lib/plan-read.h"
 #include "plans.h"
 
 static const char hook[] = "/usr/bin/idmount";

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "kernel.h"
+#include "lib/kernel.h"
 
 /* ---- arguments ---- */
 

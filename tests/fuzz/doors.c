@@ -9,9 +9,9 @@
 #include "cli/oci-bundle.h"
 #include "cli/report.h"
 #include "cli/run.h"
-#include "error.h"
 #include "idmount.h"
-#include "refused.h"
+#include "lib/base/error.h"
+#include "lib/refused.h"
 
 /* Fails, with its argument in the message as the real one would have it. */
 #define DOOR(name, subject, ...)                                                                 \

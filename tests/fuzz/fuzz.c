@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "map.h"
-#include "printable.h"
+#include "lib/base/escape.h"
+#include "lib/map.h"
 
 /* Standard error, before libFuzzer closes it and a program under test has another. */
 static int messages = -1;

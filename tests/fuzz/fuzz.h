@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "idmount.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);

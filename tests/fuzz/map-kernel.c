@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "holder.h"
-#include "procfs.h"
+#include "lib/holder.h"
+#include "lib/procfs.h"
 
 /* ---- the kernel's verdict ---- */
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lookup.h"
+#include "lib/lookup.h"
 #include "names.h"
 
 static const struct {

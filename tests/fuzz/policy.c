@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "oci-policy.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/oci-policy.h"
 
 static const char prefix[] = IDM_POLICY_FILE ": read policy: line ";
 

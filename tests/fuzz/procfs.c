@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "procfs.h"
+#include "lib/procfs.h"
 
 #include <errno.h>
 #include <stdio.h>

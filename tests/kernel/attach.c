@@ -7,9 +7,9 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-#include "neighbour.h"
+#include "lib/base/macros.h"
+#include "tests/common/neighbour.h"
 #include "trees.h"
-#include "util.h"
 
 #define SOURCE SCRATCH "/source"
 #define TARGET SCRATCH "/target"

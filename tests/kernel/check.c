@@ -3,7 +3,7 @@
 #include <sched.h>
 
 #include "checks.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 #define PLACE SCRATCH "/place"
 

@@ -3,8 +3,8 @@
 #ifndef CHECKS_H
 #define CHECKS_H
 
-#include "kernel.h"
-#include "neighbour.h"
+#include "lib/kernel.h"
+#include "tests/common/neighbour.h"
 #include "trees.h"
 
 struct checked {

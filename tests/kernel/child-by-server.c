@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "test.h"
+#include "tests/common/test.h"
 
 static struct {
 	int pidfd;

@@ -20,12 +20,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernel.h"
-#include "maps.h"
-#include "neighbour.h"
-#include "scratch.h"
-#include "snapshot.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
+#include "tests/common/maps.h"
+#include "tests/common/neighbour.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 #define ALL_NAMESPACES (IDM_NS_MOUNT | IDM_NS_CGROUP | IDM_NS_UTS | IDM_NS_IPC | IDM_NS_PID | IDM_NS_NET)
 

@@ -15,11 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "maps.h"
-#include "scratch.h"
-#include "snapshot.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 #include "thief.h"
-#include "util.h"
 
 #define LIMIT 300
 

@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "scratch.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/scratch.h"
 
 TEST(a_timeout_is_no_end)
 {

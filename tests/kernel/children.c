@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "scratch.h"
-#include "snapshot.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 struct idm_child_options script_options(const char *const *argv)
 {

@@ -3,7 +3,7 @@
 #ifndef CHILDREN_H
 #define CHILDREN_H
 
-#include "test.h"
+#include "tests/common/test.h"
 
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
 

@@ -15,8 +15,8 @@
 
 #include "checks.h"
 #include "children.h"
-#include "holder.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/holder.h"
 
 #define SOURCE SCRATCH "/source"
 #define TARGET SCRATCH "/target"

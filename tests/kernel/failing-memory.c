@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "test.h"
+#include "tests/common/test.h"
 
 static struct failing_memory own;
 struct failing_memory *memory = &own;

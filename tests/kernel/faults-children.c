@@ -10,14 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ends.h"
-#include "error.h"
-#include "fail-errno.h"
-#include "faults.h"
-#include "maps.h"
-#include "scratch.h"
-#include "snapshot.h"
-#include "util.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/fail-errno.h"
+#include "tests/common/ends.h"
+#include "tests/common/faults.h"
+#include "tests/common/maps.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 static void survive(const struct operation *op)
 {

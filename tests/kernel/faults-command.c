@@ -5,8 +5,8 @@
  */
 #include <sys/wait.h>
 
-#include "faults.h"
 #include "plans.h"
+#include "tests/common/faults.h"
 
 #define MAP_TEXT "0:100000:65536"
 #define SOURCE SCRATCH "/source"

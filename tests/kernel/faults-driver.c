@@ -8,10 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "fail-errno.h"
-#include "faults.h"
-#include "scratch.h"
+#include "lib/base/error.h"
+#include "lib/fail-errno.h"
+#include "tests/common/faults.h"
+#include "tests/common/scratch.h"
 
 #define PLACE SCRATCH "/place"
 

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "fail-errno.h"
 #include "failing-memory.h"
+#include "lib/base/error.h"
+#include "lib/fail-errno.h"
 #include "plans.h"
 
 #define MAP_TEXT "u:0:100000:65536,g:0:100000:65536"

@@ -5,11 +5,11 @@
  */
 #include <sys/syscall.h>
 
-#include "error.h"
-#include "fail-errno.h"
-#include "faults.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/fail-errno.h"
+#include "tests/common/faults.h"
 #include "trees.h"
-#include "util.h"
 
 #define MAP_TEXT "0:100000:65536"
 #define SOURCE SCRATCH "/source"

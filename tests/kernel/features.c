@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the host can is told truly, each time, to everybody who asks. */
 #include "checks.h"
-#include "util.h"
+#include "lib/base/macros.h"
 
 static int collect(const struct idm_feature_info *f, void *data)
 {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "scratch.h"
-#include "test.h"
+#include "tests/common/scratch.h"
+#include "tests/common/test.h"
 
 int fuse_mount(const char *place, const char *words)
 {

@@ -10,8 +10,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "errand.h"
 #include "fuse-server.h"
+#include "lib/errand.h"
 #include "plans.h"
 
 #define PLACE SCRATCH "/place"

@@ -15,9 +15,9 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "errand.h"
+#include "lib/base/macros.h"
+#include "lib/errand.h"
 #include "trees.h"
-#include "util.h"
 
 #define FALSE_FILE SCRATCH "/false"
 #define FALSE_NS SCRATCH "/ns"

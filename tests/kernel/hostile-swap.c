@@ -8,8 +8,8 @@
 #include <limits.h>
 #include <spawn.h>
 
-#include "detach.h"
 #include "hostile.h"
+#include "lib/detach.h"
 #include "plans.h"
 
 #define BOX SCRATCH "/box" /* the root directory, the attacker's */

@@ -3,8 +3,8 @@
  * Undoing and unmounting where others own the directories on the way, the one of the record among them:
  * what is not ours stays. The last tests do the same by paths, and are beaten by the same attacker.
  */
-#include "detach.h"
 #include "hostile.h"
+#include "lib/detach.h"
 #include "plans.h"
 
 #define RECORD SCRATCH "/record"

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "lib/base/macros.h"
 #include "trees.h"
-#include "util.h"
 
 /* Two paths whose files change places. */
 struct pair {

@@ -3,11 +3,11 @@
 #ifndef LISTING_H
 #define LISTING_H
 
-#include "kernel.h"
-#include "list.h"
-#include "neighbour.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
+#include "lib/list.h"
+#include "tests/common/neighbour.h"
 #include "trees.h"
-#include "util.h"
 
 #define ALL IDM_LIST_ALL_NAMESPACES
 #define UNMAPPED IDM_LIST_UNMAPPED

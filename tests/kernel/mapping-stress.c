@@ -24,10 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "maps.h"
-#include "scratch.h"
-#include "snapshot.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 #define THREADS 100
 #define REPETITIONS 1000

@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "lib/base/macros.h"
 #include "trees.h"
-#include "util.h"
 
 #define THREADS 100
 #define LAYERS 8

@@ -14,8 +14,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "lib/base/macros.h"
 #include "trees.h"
-#include "util.h"
 
 #define OVERLAYS (test_is_slow() ? 200 : 1000)
 #define LAYERS 6

@@ -5,9 +5,9 @@
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
-#include "neighbour.h"
+#include "lib/base/macros.h"
+#include "tests/common/neighbour.h"
 #include "trees.h"
-#include "util.h"
 
 #define MAP "0:100000:65536"
 #define AT(path) ((struct idm_path){ AT_FDCWD, path })

@@ -16,11 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "maps.h"
-#include "scratch.h"
-#include "snapshot.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 #include "thief.h"
-#include "util.h"
 
 #define SOME_MAP "u:0:100000:1000,u:1000:0:1,g:0:200000:1000,g:1000:7:1"
 

@@ -5,9 +5,9 @@
  */
 #include <ctype.h>
 
-#include "plan-text.h"
+#include "lib/base/macros.h"
+#include "tests/common/plan-text.h"
 #include "trees.h"
-#include "util.h"
 
 #define STORE SCRATCH "/store"
 #define TARGET SCRATCH "/target"

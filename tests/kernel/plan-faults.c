@@ -5,8 +5,8 @@
  */
 #include <sys/syscall.h>
 
-#include "faults.h"
 #include "plans.h"
+#include "tests/common/faults.h"
 
 #define RECORD SCRATCH "/record"
 #define DEEP SCRATCH "/shared/deep/target" /* not there before */

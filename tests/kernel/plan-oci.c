@@ -3,9 +3,9 @@
  * What runc and crun write as the config.json of a new bundle is what tests/plans says that they do,
  * also with maps added to it.
  */
-#include "plan-text.h"
+#include "lib/base/macros.h"
+#include "tests/common/plan-text.h"
 #include "trees.h"
-#include "util.h"
 
 #define BUNDLE SCRATCH "/bundle"
 

@@ -9,8 +9,8 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
-#include "neighbour.h"
 #include "plans.h"
+#include "tests/common/neighbour.h"
 
 #define RECORD SCRATCH "/record"
 

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <sys/wait.h>
 
-#include "kernel.h"
+#include "lib/kernel.h"
 #include "plans.h"
 
 #define OUTSIDE SCRATCH "/outside"

@@ -5,8 +5,8 @@
 
 #include <stdarg.h>
 
+#include "lib/base/macros.h"
 #include "trees.h"
-#include "util.h"
 
 #define ROOT SCRATCH "/store/root"
 #define TARGET SCRATCH "/target"

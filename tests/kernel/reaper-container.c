@@ -17,13 +17,13 @@
 #include <unistd.h>
 
 #include "children.h"
-#include "ends.h"
 #include "fuse-server.h"
-#include "maps.h"
-#include "neighbour.h"
-#include "scratch.h"
-#include "snapshot.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/ends.h"
+#include "tests/common/maps.h"
+#include "tests/common/neighbour.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 /* ---- a program that waits for any child ---- */
 

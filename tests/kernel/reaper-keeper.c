@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ends.h"
-#include "kernel.h"
-#include "scratch.h"
-#include "snapshot.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
+#include "tests/common/ends.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 #define SHELL(text) ((char *[]){ (char *)"/bin/sh", (char *)"-c", (char *)(text), NULL })
 

@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ends.h"
-#include "scratch.h"
-#include "snapshot.h"
+#include "lib/base/macros.h"
+#include "tests/common/ends.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 #include "thief.h"
-#include "util.h"
 
 #define LIMIT 300
 #define STATUS 9

@@ -17,9 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ends.h"
-#include "scratch.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/ends.h"
+#include "tests/common/scratch.h"
 
 /* Not ThreadSanitizer's: see lib/kernel.c. */
 int __clone(int (*child)(void *), void *stack_top, int flags, void *arg, ...);

@@ -13,10 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ends.h"
-#include "scratch.h"
-#include "snapshot.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/ends.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 static void add(struct idm_reaper *reaper, const struct child *c, void *data)
 {

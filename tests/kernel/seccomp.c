@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* A system call that a seccomp filter refuses is told as such, and what can do without it does. */
 #include "checks.h"
-#include "kernel.h"
-#include "probe.h"
-#include "tree-why.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
+#include "lib/probe.h"
+#include "lib/tree-why.h"
 
 #define PLAIN SCRATCH "/plain"
 #define MAPPED SCRATCH "/mapped"

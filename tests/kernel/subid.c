@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "kernel.h"
-#include "maps.h"
-#include "scratch.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
+#include "tests/common/maps.h"
+#include "tests/common/scratch.h"
 
 /* A private copy of /etc with these subordinate ids; NULL: no such file. */
 static void enter(const char *subuid, const char *subgid)

@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "scratch.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/scratch.h"
 
 /* The first number that is given again when they have come around. */
 #define FIRST_NUMBER 300

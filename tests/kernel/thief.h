@@ -8,7 +8,7 @@
 #ifndef THIEF_H
 #define THIEF_H
 
-#include "test.h"
+#include "tests/common/test.h"
 
 /*
  * A process in a user namespace of its own, without maps, in a process group of its own, with all

@@ -5,12 +5,12 @@
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
-#include "kernel.h"
-#include "neighbour.h"
-#include "probe.h"
-#include "tree-why.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
+#include "lib/probe.h"
+#include "lib/tree-why.h"
+#include "tests/common/neighbour.h"
 #include "trees.h"
-#include "util.h"
 
 #define PLACE SCRATCH "/place"
 #define OWN SCRATCH "/own"

@@ -2,8 +2,8 @@
 /* A tree is detached, mapped and has all its attributes, or there is none. */
 #include <sched.h>
 
+#include "lib/base/macros.h"
 #include "trees.h"
-#include "util.h"
 
 #define SOURCE SCRATCH "/source"
 #define TARGET SCRATCH "/target"

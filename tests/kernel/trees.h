@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernel.h"
-#include "maps.h"
-#include "scratch.h"
-#include "snapshot.h"
+#include "lib/kernel.h"
+#include "tests/common/maps.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 static inline void close_fd(int *fd)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Unmounting takes what it was asked to take, and nothing else. */
+#include "lib/base/macros.h"
 #include "trees.h"
-#include "util.h"
 
 #define SOURCE SCRATCH "/source"
 #define TARGET SCRATCH "/target"

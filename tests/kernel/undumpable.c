@@ -19,10 +19,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "holder.h"
-#include "kernel.h"
+#include "lib/base/macros.h"
+#include "lib/holder.h"
+#include "lib/kernel.h"
 #include "trees.h"
-#include "util.h"
 
 static const char secret[] = "nobody reads this";
 

@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernel.h"
-#include "maps.h"
-#include "scratch.h"
-#include "snapshot.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
+#include "tests/common/maps.h"
+#include "tests/common/scratch.h"
+#include "tests/common/snapshot.h"
 
 #define SOME_MAP "u:0:100000:1000,u:1000:0:1,g:0:200000:1000,g:1000:7:1"
 

@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "maps.h"
-#include "scratch.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
+#include "tests/common/scratch.h"
 
 #define ROUNDS (test_is_slow() ? 20000 : 60000)
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* struct idm_error: complete strings, one line, whatever goes in. */
-#include "error.h"
+#include "lib/base/error.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fail-errno.h"
-#include "test.h"
+#include "lib/fail-errno.h"
+#include "tests/common/test.h"
 
 TEST(message_says_subject_step_and_reason)
 {

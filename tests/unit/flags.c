@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "maps.h"
-#include "test.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
+#include "tests/common/test.h"
 
 /* ---- the flags ---- */
 

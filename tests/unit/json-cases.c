@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "json-cases.h"
-#include "test.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/json-cases.h"
+#include "tests/common/test.h"
 
 static void try_case(const struct json_case *c)
 {

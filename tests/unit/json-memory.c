@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "../kernel/failing-memory.h"
-#include "json-cases.h"
-#include "test.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/json-cases.h"
+#include "tests/common/test.h"
+#include "tests/kernel/failing-memory.h"
 
 static unsigned long survived, errors;
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* JSON that others wrote: what is wrong with it is found, and said with its place. */
-#include "json.h"
+#include "lib/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "test.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/test.h"
 
 /* Of exactly this size: a sanitizer sees a read behind it. */
 static char *exact_copy(const char *text, size_t n)

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "maps.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
 
 static int add(struct idm_map *map, unsigned int kinds, uint32_t disk, uint32_t seen, uint32_t count,
 	       struct idm_error *err)

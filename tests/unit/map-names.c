@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "maps.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
 
 /* A user whose primary group has another number, to see that the group is looked up too. */
 static struct passwd *unequal_user(void)

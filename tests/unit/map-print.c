@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "maps.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
 
 static const struct {
 	enum idm_format format;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "maps.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/maps.h"
 
 #define ROUNDS (test_is_slow() ? 1000 : 20000)
 #define IDS 48

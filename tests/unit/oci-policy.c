@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "maps.h"
-#include "oci-policy.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/oci-policy.h"
+#include "tests/common/maps.h"
 
 /* ---- reading ---- */
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "plan-text.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/plan-text.h"
 
 /* ---- words ---- */
 

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "plan-text.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "tests/common/plan-text.h"
 
 /* ---- the files ---- */
 

@@ -8,11 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kernel.h"
-#include "list.h"
-#include "procfs.h"
-#include "test.h"
-#include "util.h"
+#include "lib/base/macros.h"
+#include "lib/kernel.h"
+#include "lib/list.h"
+#include "lib/procfs.h"
+#include "tests/common/test.h"
 
 int __wrap_idm_procfs_root(struct idm_error *err);
 int __wrap_idm_procfs_openat(int process, const char *name, int flags);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "printable.h"
+#include "escape.h"
 
 /* What a message is made of. */
 struct words {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "util.h"
+#include "macros.h"
 
 #define FIRST_BYTES 4096UL
 

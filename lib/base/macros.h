@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Small things that every room uses: cleanup attributes, fd ownership, "..". */
-#ifndef IDM_UTIL_H
-#define IDM_UTIL_H
+#ifndef IDM_BASE_MACROS_H
+#define IDM_BASE_MACROS_H
 
 #include <stdbool.h>
 #include <stdlib.h>

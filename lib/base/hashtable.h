@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A table of things that have a link in them, found by a number. Several may have the same. */
-#ifndef IDM_TABLE_H
-#define IDM_TABLE_H
+#ifndef IDM_BASE_HASHTABLE_H
+#define IDM_BASE_HASHTABLE_H
 
 #include <stddef.h>
 #include <stdint.h>

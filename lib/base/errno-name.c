@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "util.h"
+#include "macros.h"
 
 /* The C library's own, which depend on no locale: strerror(3) of glibc does. */
 #if HAVE_STRERRORDESC_NP

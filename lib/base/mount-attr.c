@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "util.h"
+#include "macros.h"
 
 static const struct idm_attr_option options[] = {
 	{ "ro", IDM_ATTR_RDONLY, 0, 0, false },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "options.h"
+#include "copy-struct.h"
 
 #include <errno.h>
 #include <string.h>

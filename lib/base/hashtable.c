@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "table.h"
+#include "hashtable.h"
 
 #include <errno.h>
 #include <stdlib.h>

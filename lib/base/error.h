@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IDM_ERROR_H
-#define IDM_ERROR_H
+#ifndef IDM_BASE_ERROR_H
+#define IDM_BASE_ERROR_H
 
 #include "idmount.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The escapes of fstab(5) and /proc/self/mountinfo: a backslash and three octal digits. */
-#ifndef IDM_UNESCAPE_H
-#define IDM_UNESCAPE_H
+#ifndef IDM_BASE_UNESCAPE_H
+#define IDM_BASE_UNESCAPE_H
 
 #include <stdbool.h>
 

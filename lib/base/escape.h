@@ -3,8 +3,8 @@
  * Names are bytes that others chose. Where they are shown, none of them may reach the terminal as a
  * command, break a line, or change the order in which a line is read.
  */
-#ifndef IDM_PRINTABLE_H
-#define IDM_PRINTABLE_H
+#ifndef IDM_BASE_ESCAPE_H
+#define IDM_BASE_ESCAPE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The texts of the steps: the only place that has them. */
 #include "error.h"
-#include "util.h"
+#include "macros.h"
 
 static const char *const texts[] = {
 	[IDM_STEP_NONE] = "",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IDM_READ_FILE_H
-#define IDM_READ_FILE_H
+#ifndef IDM_BASE_READ_FILE_H
+#define IDM_BASE_READ_FILE_H
 
 #include <stddef.h>
 

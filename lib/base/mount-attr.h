@@ -3,8 +3,8 @@
  * The mount options that are attributes and propagation types of a mount, under the names that mount(8) and
  * the OCI runtime specification give them. One table, for plans, the command and the mount(8) helper.
  */
-#ifndef IDM_MOUNT_ATTR_H
-#define IDM_MOUNT_ATTR_H
+#ifndef IDM_BASE_MOUNT_ATTR_H
+#define IDM_BASE_MOUNT_ATTR_H
 
 #include <stdbool.h>
 #include <stddef.h>

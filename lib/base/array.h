@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An array that grows by one item at a time, and is to free(). */
-#ifndef IDM_ARRAY_H
-#define IDM_ARRAY_H
+#ifndef IDM_BASE_ARRAY_H
+#define IDM_BASE_ARRAY_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IDM_OPTIONS_H
-#define IDM_OPTIONS_H
+#ifndef IDM_BASE_COPY_STRUCT_H
+#define IDM_BASE_COPY_STRUCT_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "printable.h"
+#include "escape.h"
 
 #include <stdio.h>
 #include <string.h>

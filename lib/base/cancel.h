@@ -8,8 +8,8 @@
  * It has to be the first declaration of the function: cleanups run in reverse order, and those of the
  * function still call close(2).
  */
-#ifndef IDM_CANCEL_H
-#define IDM_CANCEL_H
+#ifndef IDM_BASE_CANCEL_H
+#define IDM_BASE_CANCEL_H
 
 #include <pthread.h>
 
