@@ -12,7 +12,7 @@
 
 #include "command.h"
 #include "lib/base/array.h"
-#include "lib/refused.h"
+#include "lib/sys/refused.h"
 #include "report.h"
 #include "run.h"
 

@@ -9,7 +9,7 @@
 #include "json-edit.h"
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
-#include "lib/fail-errno.h"
+#include "lib/sys/fail-errno.h"
 #include "report.h"
 
 static const enum idm_error_step step_print = IDM_STEP_PRINT_JSON;

@@ -17,7 +17,7 @@
 
 #include "do-mount.h"
 #include "front-words.h"
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "maps.h"
 #include "report.h"
 #include "standard-fds.h"

@@ -14,7 +14,7 @@
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
 #include "lib/base/read-file.h"
-#include "lib/fail-errno.h"
+#include "lib/sys/fail-errno.h"
 #include "oci-policy-file.h"
 #include "oci-ready.h"
 

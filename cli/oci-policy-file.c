@@ -11,9 +11,9 @@
 
 #include "lib/base/error.h"
 #include "lib/base/read-file.h"
-#include "lib/fail-errno.h"
-#include "lib/kernel.h"
-#include "lib/privilege.h"
+#include "lib/sys/capability.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_POLICY;
 

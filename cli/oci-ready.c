@@ -7,10 +7,10 @@
 
 #include "json-edit.h"
 #include "lib/base/error.h"
-#include "lib/fail-errno.h"
 #include "lib/oci-rows.h"
 #include "lib/oci.h"
 #include "lib/plan.h"
+#include "lib/sys/fail-errno.h"
 
 static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "report.h"
 #include "run.h"
 

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/syscall.h"
 #include "mount-place.h"
-#include "probe.h"
 
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
 

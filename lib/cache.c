@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 
 struct slot {
 	struct slot *next;

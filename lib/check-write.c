@@ -5,10 +5,10 @@
 #include <sys/fsuid.h>
 
 #include "check.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_write = IDM_STEP_MAKE_FILE;
 

@@ -10,19 +10,19 @@
 #include <string.h>
 #include <sys/fsuid.h>
 
-#include "fail-errno.h"
-#include "file-type.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/capability.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/file-type.h"
+#include "lib/sys/nofollow.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/refused.h"
+#include "lib/sys/syscall.h"
 #include "mount-look.h"
 #include "mount-place.h"
-#include "nofollow.h"
-#include "privilege.h"
-#include "probe.h"
-#include "refused.h"
 #include "tree-why.h"
 
 static const enum idm_error_step step_check = IDM_STEP_CHECK_PATH;

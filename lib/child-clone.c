@@ -20,9 +20,9 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "child.h"
 #include "child-steps.h"
-#include "kernel.h"
+#include "child.h"
+#include "lib/sys/syscall.h"
 
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL

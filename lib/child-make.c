@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "fail-errno.h"
-#include "file-type.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/file-type.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 

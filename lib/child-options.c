@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "child.h"
-#include "kernel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 

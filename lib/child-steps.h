@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #include "child-job.h"
-#include "child-raw.h"
+#include "lib/sys/raw-syscall.h"
 
 /* What an offset stands for; NULL for 0. */
 static inline void *idm_job_at(struct idm_job *job, uint32_t offset)

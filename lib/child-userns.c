@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "errand.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step = IDM_STEP_MAKE_USERNS;
 

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "exit.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/pidfd.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_wait = IDM_STEP_WAIT_FOR_CHILD,
 				 step_signal = IDM_STEP_SIGNAL_CHILD;

@@ -25,14 +25,14 @@
 
 #include "child-steps.h"
 #include "child.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "procfs.h"
-#include "refused.h"
-#include "seccomp-probe.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/refused.h"
+#include "lib/sys/seccomp-probe.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 

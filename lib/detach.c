@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "errand.h"
-#include "kernel.h"
 #include "lib/base/macros.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
 
 /* ---- by descriptor ---- */
 

@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/syscall.h"
 #include "mount-look.h"
-#include "probe.h"
 #include "userns-probe.h"
 
 /* A descriptor that no process has. */

@@ -5,11 +5,11 @@
 #include <linux/magic.h>
 #include <string.h>
 
-#include "fail-errno.h"
-#include "fs-context.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/fs-context.h"
+#include "lib/sys/syscall.h"
 #include "loop.h"
 
 static const enum idm_error_step step_mount = IDM_STEP_MOUNT_FILESYSTEM;

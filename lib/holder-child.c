@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-#include "child-raw.h"
+#include "lib/sys/raw-syscall.h"
 
 #define HERE __attribute__((section("idm_holder"), noinline, used))
 #define LARGEST (1UL << 46)

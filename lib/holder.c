@@ -30,10 +30,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "lib/sys/syscall.h"
 
 #if IDM_HOLDER_HAS_OWN
-#include "child-raw.h"
+#include "lib/sys/raw-syscall.h"
 #endif
 
 #define OWN_FLAGS (CLONE_NEWUSER | CLONE_FILES | CLONE_PIDFD)

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fail-errno.h"
 #include "json.h"
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
 
 struct parser {
 	struct idm_json_text *text;

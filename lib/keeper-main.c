@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "exit.h"
 #include "idmount.h"
 #include "keeper.h"
-#include "kernel.h"
 #include "lib/base/macros.h"
+#include "lib/sys/pidfd.h"
+#include "lib/sys/syscall.h"
 
 #define NONE 0
 #define REAPED (-1)

@@ -17,14 +17,14 @@
 #include <sys/mman.h>
 
 #include "child.h"
-#include "exit.h"
-#include "fail-errno.h"
 #include "keeper-main.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "procfs.h"
-#include "seccomp-probe.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/pidfd.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/seccomp-probe.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_keep = IDM_STEP_START_KEEPER;
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;

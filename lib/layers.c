@@ -16,12 +16,12 @@
 #include <string.h>
 
 #include "attach-why.h"
-#include "fail-errno.h"
-#include "file-type.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "nofollow.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/file-type.h"
+#include "lib/sys/nofollow.h"
+#include "lib/sys/syscall.h"
 #include "tree-why.h"
 
 static const enum idm_error_step step_open = IDM_STEP_OPEN_LAYER;

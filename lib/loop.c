@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_loop = IDM_STEP_MAKE_LOOP_DEVICE;
 

@@ -2,9 +2,9 @@
 /* The map of a mount that exists. */
 #include <errno.h>
 
-#include "fail-errno.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
+#include "lib/sys/fail-errno.h"
 #include "map.h"
 
 static const enum idm_error_step step = IDM_STEP_READ_MAP;

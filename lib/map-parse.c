@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 #include "lookup.h"
 #include "map.h"
 

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 #include "lookup.h"
 #include "map.h"
 

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail-errno.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
 
 static const enum idm_error_step step_add = IDM_STEP_ADD_TO_MAP;
 

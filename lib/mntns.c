@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/capability.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/syscall.h"
 #include "list.h"
-#include "privilege.h"
-#include "procfs.h"
 
 static const enum idm_error_step step_find = IDM_STEP_FIND_MOUNT_NAMESPACES;
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel.h"
 #include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
 #include "list.h"
 #include "mount-look.h"
 

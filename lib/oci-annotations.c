@@ -4,9 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "fail-errno.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
 #include "oci.h"
 #include "plan.h"
 

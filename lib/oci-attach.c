@@ -18,14 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "errand.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
 #include "oci.h"
 #include "plan-open.h"
-#include "procfs.h"
 
 static const enum idm_error_step step_enter = IDM_STEP_ENTER_CONTAINER;
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH_IN_CONTAINER;

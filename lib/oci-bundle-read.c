@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fail-errno.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
 #include "oci-rows.h"
 #include "oci.h"
 #include "plan-oci.h"

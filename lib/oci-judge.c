@@ -4,15 +4,15 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/syscall.h"
 #include "mount-look.h"
 #include "oci-policy.h"
 #include "oci.h"
 #include "plan.h"
-#include "procfs.h"
 #include "tree-why.h"
 
 static const enum idm_error_step step_source = IDM_STEP_OPEN_SOURCE;

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail-errno.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/unescape.h"
+#include "lib/sys/fail-errno.h"
 #include "oci-policy.h"
 
 /* The text is a copy, which is cut into words. */

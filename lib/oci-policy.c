@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail-errno.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
 
 static const enum idm_error_step step_judge = IDM_STEP_JUDGE_ANNOTATION;
 

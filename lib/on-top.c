@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "fail-errno.h"
 #include "lib/base/error.h"
+#include "lib/sys/fail-errno.h"
 
 static const enum idm_error_step step = IDM_STEP_MAP_ON_TOP;
 

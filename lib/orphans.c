@@ -24,15 +24,15 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "exit.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "procfs.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/pidfd.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/syscall.h"
 #include "reaper.h"
 
 static const enum idm_error_step step_adopt = IDM_STEP_ADOPT_ORPHANS;

@@ -4,8 +4,8 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 
-#include "kernel.h"
 #include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
 #include "list.h"
 #include "overlay.h"
 

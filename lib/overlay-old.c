@@ -13,13 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "errand.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
 #include "overlay.h"
-#include "probe.h"
 
 /* One page: what mount(2) takes. */
 #define OPTIONS_SIZE 4096

@@ -2,14 +2,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fail-errno.h"
-#include "fs-context.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/fs-context.h"
+#include "lib/sys/refused.h"
+#include "lib/sys/syscall.h"
 #include "mount-place.h"
 #include "overlay.h"
-#include "refused.h"
 
 static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;
 

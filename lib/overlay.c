@@ -7,15 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "errand.h"
-#include "fail-errno.h"
-#include "fs-context.h"
-#include "kernel.h"
 #include "layers.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/fs-context.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
 #include "overlay.h"
 
 /* OVL_MAX_STACK */

@@ -13,11 +13,11 @@
 
 #include "attach.h"
 #include "detach.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 #include "plan-open.h"
 #include "record.h"
 

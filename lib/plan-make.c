@@ -2,13 +2,13 @@
 /* One step of a plan as a detached tree of its own, with its map and attributes. */
 #include <errno.h>
 
-#include "fail-errno.h"
 #include "filesystem.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/syscall.h"
 #include "plan-open.h"
-#include "probe.h"
 #include "tree-why.h"
 
 static const enum idm_error_step step_make = IDM_STEP_MAKE_MOUNT;

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fail-errno.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
 #include "oci-rows.h"
 #include "plan-oci.h"
 #include "plan-read.h"

@@ -15,18 +15,18 @@
 #include <string.h>
 
 #include "attach.h"
-#include "errand.h"
-#include "fail-errno.h"
-#include "file-type.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "nofollow.h"
-#include "procfs.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/file-type.h"
+#include "lib/sys/nofollow.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/refused.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
 #include "propagation.h"
-#include "refused.h"
 
 static const enum idm_error_step step_assemble = IDM_STEP_ASSEMBLE_PLAN;
 

@@ -10,13 +10,13 @@
 #include <string.h>
 
 #include "detach.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 #include "list.h"
 #include "record.h"
 

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail-errno.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/mount-attr.h"
+#include "lib/sys/fail-errno.h"
 #include "lowerdir.h"
 #include "plan.h"
 #include "tree-why.h"

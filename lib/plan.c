@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "propagation.h"
 
-#include "kernel.h"
 #include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
 
 uint64_t idm_propagation_flag(enum idm_propagation propagation)
 {

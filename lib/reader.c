@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fail-errno.h"
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
 #include "plan.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;

@@ -15,13 +15,13 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
-#include "exit.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/pidfd.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_new = IDM_STEP_MAKE_REAPER;
 static const enum idm_error_step step_add = IDM_STEP_WATCH_CHILD;

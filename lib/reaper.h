@@ -6,10 +6,10 @@
 
 #include <pthread.h>
 
-#include "exit.h"
 #include "idmount.h"
 #include "keeper.h"
 #include "lib/base/hashtable.h"
+#include "lib/sys/pidfd.h"
 
 /* A child that was added. */
 struct idm_watch {

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/read-file.h"
 #include "lib/base/unescape.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 #include "record.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_RECORD;

@@ -10,12 +10,12 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/syscall.h"
 #include "list.h"
-#include "procfs.h"
 
 static const enum idm_error_step step_record = IDM_STEP_WRITE_RECORD;
 

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fail-errno.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
 #include "lookup.h"
 #include "map.h"
 #include "subid-none.h"

@@ -3,11 +3,11 @@
 #include <errno.h>
 
 #include "config.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 #include "map.h"
 #include "subid-none.h"
 

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "errand.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/nofollow.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
 #include "mount-place.h"
-#include "nofollow.h"
 
 static const enum idm_error_step step_target = IDM_STEP_OPEN_TARGET;
 

@@ -14,15 +14,15 @@
 #include <string.h>
 
 #include "attach-why.h"
-#include "fail-errno.h"
-#include "file-type.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/capability.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/file-type.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/syscall.h"
 #include "mount-look.h"
 #include "mount-place.h"
-#include "privilege.h"
-#include "probe.h"
 #include "userns-probe.h"
 
 static const enum idm_error_step step_map = IDM_STEP_MAP_TREE;

@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "detach.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "nofollow.h"
-#include "refused.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/nofollow.h"
+#include "lib/sys/refused.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_umount = IDM_STEP_UNMOUNT;
 

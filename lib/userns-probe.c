@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
-#include "fail-errno.h"
 #include "lib/base/error.h"
+#include "lib/sys/fail-errno.h"
 
 int idm_probe_userns(struct idm_error *err)
 {

@@ -5,16 +5,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "errand.h"
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/read-file.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/reaped-diag.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
 #include "map.h"
-#include "procfs.h"
-#include "why-reaped.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_USERNS;
 

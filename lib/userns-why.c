@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <linux/capability.h>
 
-#include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
-#include "privilege.h"
+#include "lib/sys/capability.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_make = IDM_STEP_MAKE_USERNS;
 

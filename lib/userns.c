@@ -18,20 +18,20 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
-#include "fail-errno.h"
 #include "holder.h"
-#include "kernel.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/capability.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/reaped-diag.h"
+#include "lib/sys/refused.h"
+#include "lib/sys/seccomp-probe.h"
+#include "lib/sys/syscall.h"
 #include "own-ids.h"
-#include "privilege.h"
-#include "procfs.h"
-#include "refused.h"
-#include "seccomp-probe.h"
 #include "userns-why.h"
-#include "why-reaped.h"
 
 static const enum idm_error_step step_open = IDM_STEP_OPEN_CHILD_MAPS;
 

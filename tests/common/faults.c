@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "scratch.h"
 #include "snapshot.h"
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "scratch.h"
 
 struct idm_map *map_of(const char *text)

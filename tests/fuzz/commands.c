@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 
 /* ---- arguments ---- */
 

@@ -11,7 +11,7 @@
 #include "cli/run.h"
 #include "idmount.h"
 #include "lib/base/error.h"
-#include "lib/refused.h"
+#include "lib/sys/refused.h"
 
 /* Fails, with its argument in the message as the real one would have it. */
 #define DOOR(name, subject, ...)                                                                 \

@@ -10,7 +10,7 @@
 
 #include "fuzz.h"
 #include "lib/holder.h"
-#include "lib/procfs.h"
+#include "lib/sys/procfs.h"
 
 /* ---- the kernel's verdict ---- */
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lib/procfs.h"
+#include "lib/sys/procfs.h"
 
 #include <errno.h>
 #include <stdio.h>

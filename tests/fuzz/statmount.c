@@ -11,8 +11,8 @@
 
 #include "fuzz-procfs.h"
 #include "fuzz.h"
-#include "lib/kernel.h"
 #include "lib/list.h"
+#include "lib/sys/syscall.h"
 
 int __wrap_idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size);
 ssize_t __wrap_idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_t n);

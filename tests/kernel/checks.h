@@ -3,7 +3,7 @@
 #ifndef CHECKS_H
 #define CHECKS_H
 
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "tests/common/neighbour.h"
 #include "trees.h"
 

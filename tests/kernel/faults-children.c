@@ -12,7 +12,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "lib/fail-errno.h"
+#include "lib/sys/fail-errno.h"
 #include "tests/common/ends.h"
 #include "tests/common/faults.h"
 #include "tests/common/maps.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/error.h"
-#include "lib/fail-errno.h"
+#include "lib/sys/fail-errno.h"
 #include "tests/common/faults.h"
 #include "tests/common/scratch.h"
 

@@ -10,7 +10,7 @@
 
 #include "failing-memory.h"
 #include "lib/base/error.h"
-#include "lib/fail-errno.h"
+#include "lib/sys/fail-errno.h"
 #include "plans.h"
 
 #define MAP_TEXT "u:0:100000:65536,g:0:100000:65536"

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include "fuse-server.h"
-#include "lib/errand.h"
+#include "lib/sys/subprocess.h"
 #include "plans.h"
 
 #define PLACE SCRATCH "/place"

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #include "lib/base/macros.h"
-#include "lib/errand.h"
+#include "lib/sys/subprocess.h"
 #include "trees.h"
 
 #define FALSE_FILE SCRATCH "/false"

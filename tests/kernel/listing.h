@@ -4,8 +4,8 @@
 #define LISTING_H
 
 #include "lib/base/macros.h"
-#include "lib/kernel.h"
 #include "lib/list.h"
+#include "lib/sys/syscall.h"
 #include "tests/common/neighbour.h"
 #include "trees.h"
 

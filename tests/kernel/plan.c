@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <sys/wait.h>
 
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "plans.h"
 
 #define OUTSIDE SCRATCH "/outside"

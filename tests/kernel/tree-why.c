@@ -6,8 +6,8 @@
 #include <sys/sysmacros.h>
 
 #include "lib/base/macros.h"
-#include "lib/kernel.h"
-#include "lib/probe.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/syscall.h"
 #include "lib/tree-why.h"
 #include "tests/common/neighbour.h"
 #include "trees.h"

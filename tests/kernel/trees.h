@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "tests/common/maps.h"
 #include "tests/common/scratch.h"
 #include "tests/common/snapshot.h"

@@ -21,7 +21,7 @@
 
 #include "lib/base/macros.h"
 #include "lib/holder.h"
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "trees.h"
 
 static const char secret[] = "nobody reads this";

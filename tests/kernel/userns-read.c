@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "tests/common/maps.h"
 #include "tests/common/neighbour.h"
 #include "tests/common/scratch.h"

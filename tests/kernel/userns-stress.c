@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "lib/kernel.h"
+#include "lib/sys/syscall.h"
 #include "tests/common/maps.h"
 #include "tests/common/scratch.h"
 #include "tests/common/snapshot.h"

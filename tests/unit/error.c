@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/fail-errno.h"
+#include "lib/sys/fail-errno.h"
 #include "tests/common/test.h"
 
 TEST(message_says_subject_step_and_reason)

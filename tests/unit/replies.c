@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "lib/kernel.h"
 #include "lib/list.h"
-#include "lib/procfs.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/syscall.h"
 #include "tests/common/test.h"
 
 int __wrap_idm_procfs_root(struct idm_error *err);

@@ -3,8 +3,8 @@
  * Another thread of the caller can reap the library's short-lived child by waiting with __WALL. Nothing
  * prevents that, so the library notices it and tries again.
  */
-#ifndef IDM_WHY_REAPED_H
-#define IDM_WHY_REAPED_H
+#ifndef IDM_SYS_REAPED_DIAG_H
+#define IDM_SYS_REAPED_DIAG_H
 
 #include "idmount.h"
 

@@ -3,8 +3,8 @@
  * Throw-away kernel objects to find things out with. They are detached: nobody else can see them, and
  * closing the descriptor undoes them.
  */
-#ifndef IDM_PROBE_H
-#define IDM_PROBE_H
+#ifndef IDM_SYS_PROBE_H
+#define IDM_SYS_PROBE_H
 
 #include <stdbool.h>
 

@@ -5,10 +5,10 @@
 #include <linux/capability.h>
 #include <string.h>
 
+#include "capability.h"
 #include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
-#include "privilege.h"
+#include "syscall.h"
 
 void idm_add_filesystem_words(int fs, struct idm_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IDM_CLONE_MOUNT_H
-#define IDM_CLONE_MOUNT_H
+#ifndef IDM_SYS_CLONE_MOUNT_H
+#define IDM_SYS_CLONE_MOUNT_H
 
 #include <stdbool.h>
 

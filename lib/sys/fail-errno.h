@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Failures of which only the errno is known. What is known about its cause is found out here. */
-#ifndef IDM_FAIL_ERRNO_H
-#define IDM_FAIL_ERRNO_H
+#ifndef IDM_SYS_FAIL_ERRNO_H
+#define IDM_SYS_FAIL_ERRNO_H
 
 #include "lib/base/error.h"
 

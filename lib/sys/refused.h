@@ -3,8 +3,8 @@
  * Whether a seccomp filter refuses a system call: the call is made with arguments that the kernel itself
  * refuses with another errno. For explanations, and before what cannot be undone without the call.
  */
-#ifndef IDM_REFUSED_H
-#define IDM_REFUSED_H
+#ifndef IDM_SYS_REFUSED_H
+#define IDM_SYS_REFUSED_H
 
 #include "idmount.h"
 

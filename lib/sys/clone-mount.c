@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "kernel.h"
 #include "lib/base/macros.h"
+#include "syscall.h"
 
 /* The only call that gives a new map to a mapped source. The wrapper wants what it may write to. */
 int idm_clone_mount_at_once(int dirfd, const char *path, unsigned int flags,

@@ -3,8 +3,8 @@
  * System calls for code that has no libc, or must not touch it: a child that shares the caller's memory
  * shares the errno of the thread that made it, too. They return what the kernel returns: -errno.
  */
-#ifndef IDM_CHILD_RAW_H
-#define IDM_CHILD_RAW_H
+#ifndef IDM_SYS_RAW_SYSCALL_H
+#define IDM_SYS_RAW_SYSCALL_H
 
 #include <stdint.h>
 #include <sys/syscall.h>

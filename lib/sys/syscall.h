@@ -7,8 +7,8 @@
  * Names newer than Debian 12's headers (Linux 6.1) are declared here, each with the kernel it came in.
  * <sys/mount.h> and <linux/mount.h> do not go together, so nobody else includes either.
  */
-#ifndef IDM_KERNEL_H
-#define IDM_KERNEL_H
+#ifndef IDM_SYS_SYSCALL_H
+#define IDM_SYS_SYSCALL_H
 
 #include <fcntl.h>
 #include <linux/mount.h>

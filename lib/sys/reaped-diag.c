@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "why-reaped.h"
+#include "reaped-diag.h"
 
 #include <errno.h>
 

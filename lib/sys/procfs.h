@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A procfs that can be trusted to show the process that a pidfd holds. */
-#ifndef IDM_PROCFS_H
-#define IDM_PROCFS_H
+#ifndef IDM_SYS_PROCFS_H
+#define IDM_SYS_PROCFS_H
 
 #include <sys/types.h>
 

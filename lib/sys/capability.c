@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "privilege.h"
+#include "capability.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernel.h"
 #include "lib/base/macros.h"
+#include "syscall.h"
 
 bool idm_has_capability(int capability)
 {

@@ -8,8 +8,8 @@
  * holds a user namespace (holder.h) it sends no SIGCHLD, no wait(-1) can take it, and it is held by
  * pidfd. It may make system calls only: no malloc, no stdio, since other threads' locks are copied too.
  */
-#ifndef IDM_ERRAND_H
-#define IDM_ERRAND_H
+#ifndef IDM_SYS_SUBPROCESS_H
+#define IDM_SYS_SUBPROCESS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "syscall.h"
 
 /* Whether the first n characters end in this component. */
 static bool ends_in(const char *path, size_t n, const char *component)

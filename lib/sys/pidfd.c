@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "exit.h"
+#include "pidfd.h"
 
 #include <errno.h>
 #include <poll.h>
 
-#include "kernel.h"
 #include "lib/base/macros.h"
 #include "procfs.h"
+#include "syscall.h"
 
 /*
  * The kernel first looks whether there is an exit to tell of, then for the process, and last at its

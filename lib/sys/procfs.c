@@ -19,11 +19,11 @@
 #include <sys/statvfs.h>
 
 #include "fail-errno.h"
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "refused.h"
 #include "seccomp-probe.h"
+#include "syscall.h"
 
 /* The root of every procfs has this inode number (PROC_ROOT_INO); a bind mount of a part has not. */
 #define PROCFS_ROOT_INODE 1

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <sys/resource.h>
 
-#include "kernel.h"
 #include "seccomp-probe.h"
+#include "syscall.h"
 
 /* An errno that names a limit, but not which one. */
 static void hint_limit(struct idm_error *err, int code)

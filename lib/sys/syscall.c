@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel.h"
+#include "syscall.h"
 
 #include <errno.h>
 #include <linux/capability.h>

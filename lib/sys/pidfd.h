@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* How a process ended, learnt through its pidfd. */
-#ifndef IDM_EXIT_H
-#define IDM_EXIT_H
+#ifndef IDM_SYS_PIDFD_H
+#define IDM_SYS_PIDFD_H
 
 #include <signal.h>
 
 #include "idmount.h"
-#include "kernel.h"
+#include "syscall.h"
 
 /* What says that a key is a number that may be used again. */
 #define IDM_KEY_NUMBER (1ULL << 63)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What fsopen(2), fsconfig(2) and fsmount(2) say about a filesystem context, and why they fail. */
-#ifndef IDM_FS_CONTEXT_H
-#define IDM_FS_CONTEXT_H
+#ifndef IDM_SYS_FS_CONTEXT_H
+#define IDM_SYS_FS_CONTEXT_H
 
 #include "idmount.h"
 

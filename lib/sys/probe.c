@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "clone-mount.h"
-#include "kernel.h"
 #include "lib/base/macros.h"
+#include "syscall.h"
 
 int idm_probe_tmpfs(void)
 {

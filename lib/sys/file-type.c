@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "syscall.h"
 
 /* Going through a link of /proc, the kernel itself looks whether it has come to a directory. */
 static int type_without_asking(int fd, mode_t *type)

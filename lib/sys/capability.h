@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the calling thread may do; for messages only, never for decisions. */
-#ifndef IDM_PRIVILEGE_H
-#define IDM_PRIVILEGE_H
+#ifndef IDM_SYS_CAPABILITY_H
+#define IDM_SYS_CAPABILITY_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IDM_FILE_TYPE_H
-#define IDM_FILE_TYPE_H
+#ifndef IDM_SYS_FILE_TYPE_H
+#define IDM_SYS_FILE_TYPE_H
 
 #include <sys/types.h>
 

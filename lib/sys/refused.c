@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "kernel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "probe.h"
+#include "syscall.h"
 
 int idm_why_closed(int code, enum idm_error_step step, const char *name, struct idm_error *err)
 {

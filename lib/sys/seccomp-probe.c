@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "kernel.h"
 #include "lib/base/macros.h"
+#include "syscall.h"
 
 static int try_openat2(void)
 {

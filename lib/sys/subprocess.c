@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "errand.h"
+#include "subprocess.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -8,10 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernel.h"
 #include "lib/base/macros.h"
 #include "procfs.h"
 #include "seccomp-probe.h"
+#include "syscall.h"
 
 #define STACK_SIZE 65536 /* not a part of the caller's stack, which may be a small one */
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "child-raw.h"
+#include "raw-syscall.h"
 
 /*
  * The child comes back with another stack pointer and all other registers as they were, so what it needs

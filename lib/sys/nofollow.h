@@ -4,8 +4,8 @@
  * that: behind "link/" and "link/." the kernel follows the link, and "link/x/.." leads to where it
  * points.
  */
-#ifndef IDM_NOFOLLOW_H
-#define IDM_NOFOLLOW_H
+#ifndef IDM_SYS_NOFOLLOW_H
+#define IDM_SYS_NOFOLLOW_H
 
 #include <stdbool.h>
 #include <stdint.h>
