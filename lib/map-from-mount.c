@@ -4,8 +4,8 @@
 
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
+#include "lib/idmap/idmap.h"
 #include "lib/sys/fail-errno.h"
-#include "map.h"
 
 static const enum idm_error_step step = IDM_STEP_READ_MAP;
 

@@ -23,6 +23,7 @@
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/idmap/own-ids.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
@@ -30,7 +31,6 @@
 #include "lib/sys/refused.h"
 #include "lib/sys/seccomp-probe.h"
 #include "lib/sys/syscall.h"
-#include "own-ids.h"
 #include "userns-why.h"
 
 static const enum idm_error_step step_open = IDM_STEP_OPEN_CHILD_MAPS;

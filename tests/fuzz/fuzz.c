@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/escape.h"
-#include "lib/map.h"
+#include "lib/idmap/idmap.h"
 
 /* Standard error, before libFuzzer closes it and a program under test has another. */
 static int messages = -1;

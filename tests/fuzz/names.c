@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/lookup.h"
+#include "lib/idmap/nss.h"
 #include "names.h"
 
 static const struct {

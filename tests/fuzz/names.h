@@ -2,7 +2,7 @@
 #ifndef NAMES_H
 #define NAMES_H
 
-#include "lib/lookup.h"
+#include "lib/idmap/nss.h"
 
 int __wrap_idm_lookup_user(const char *name, struct idm_ids *ids);
 int __wrap_idm_lookup_group(const char *name, uint32_t *gid);

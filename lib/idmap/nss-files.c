@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "lookup.h"
+#include "nss.h"
 
 static void close_file(FILE **file)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IDM_SUBID_NONE_H
-#define IDM_SUBID_NONE_H
+#ifndef IDM_IDMAP_SUBID_DIAG_H
+#define IDM_IDMAP_SUBID_DIAG_H
 
 #include "idmount.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lookup.h"
+#include "nss.h"
 
 #include <errno.h>
 #include <grp.h>

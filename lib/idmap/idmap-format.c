@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "idmap.h"
 #include "lib/base/error.h"
-#include "map.h"
 
 /*
  * Writes like snprintf(3), piece by piece: counts on past the end of the buffer. Not by snprintf itself,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "idmap.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
@@ -14,7 +15,6 @@
 #include "lib/sys/reaped-diag.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
-#include "map.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_USERNS;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a map looks like inside; for the rooms that make maps. */
-#ifndef IDM_MAP_H
-#define IDM_MAP_H
+#ifndef IDM_IDMAP_IDMAP_H
+#define IDM_IDMAP_IDMAP_H
 
 #include "idmount.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ids that the caller's user namespace has, and the pieces that they lie in. */
-#ifndef IDM_OWN_IDS_H
-#define IDM_OWN_IDS_H
+#ifndef IDM_IDMAP_OWN_IDS_H
+#define IDM_IDMAP_OWN_IDS_H
 
 #include "idmount.h"
 

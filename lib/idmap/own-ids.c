@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "idmap.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
-#include "map.h"
 
 static const enum idm_error_step step_own = IDM_STEP_READ_OWN_MAP;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Maps: their canonical form and the algebra on it. Pure data; no system call is made here. */
-#include "map.h"
+#include "idmap.h"
 
 #include <errno.h>
 #include <stdio.h>

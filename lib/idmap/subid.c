@@ -3,13 +3,13 @@
 #include <errno.h>
 
 #include "config.h"
+#include "idmap.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
-#include "map.h"
-#include "subid-none.h"
+#include "subid-diag.h"
 
 static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 

@@ -4,7 +4,7 @@
  * files of one are the other's. So a range is looked for as useradd(8) does it: from SUB_UID_MIN of
  * /etc/login.defs on, past all that is in /etc/subuid, and past ids of users.
  */
-#include "subid-none.h"
+#include "subid-diag.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "idmap.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "lookup.h"
-#include "map.h"
+#include "nss.h"
 
 static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 

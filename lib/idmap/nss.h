@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names to ids, through the name service. */
-#ifndef IDM_LOOKUP_H
-#define IDM_LOOKUP_H
+#ifndef IDM_IDMAP_NSS_H
+#define IDM_IDMAP_NSS_H
 
 #include <stddef.h>
 #include <stdint.h>

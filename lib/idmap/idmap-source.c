@@ -3,14 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "idmap.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
-#include "lookup.h"
-#include "map.h"
+#include "nss.h"
 
 static const enum idm_error_step step_parse = IDM_STEP_PARSE_MAP;
 

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "idmap.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
-#include "lookup.h"
-#include "map.h"
-#include "subid-none.h"
+#include "nss.h"
+#include "subid-diag.h"
 
 static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 
