@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/userns-why.h"
+#include "lib/userns/userns-diag.h"
 #include "report.h"
 #include "run.h"
 

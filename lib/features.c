@@ -13,8 +13,8 @@
 #include "lib/base/macros.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
+#include "lib/userns/userns-probe.h"
 #include "mount-look.h"
-#include "userns-probe.h"
 
 /* A descriptor that no process has. */
 #define NO_FD 0x7fffffff

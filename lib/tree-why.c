@@ -21,9 +21,9 @@
 #include "lib/sys/file-type.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
+#include "lib/userns/userns-probe.h"
 #include "mount-look.h"
 #include "mount-place.h"
-#include "userns-probe.h"
 
 static const enum idm_error_step step_map = IDM_STEP_MAP_TREE;
 static const char already_mapped[] = "the source is on a mount that is ID-mapped already";

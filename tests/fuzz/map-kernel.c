@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "lib/holder.h"
 #include "lib/sys/procfs.h"
+#include "lib/userns/userns-child.h"
 
 /* ---- the kernel's verdict ---- */
 

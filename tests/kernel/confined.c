@@ -16,7 +16,7 @@
 #include "checks.h"
 #include "children.h"
 #include "lib/base/macros.h"
-#include "lib/holder.h"
+#include "lib/userns/userns-child.h"
 
 #define SOURCE SCRATCH "/source"
 #define TARGET SCRATCH "/target"

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "lib/holder.h"
 #include "lib/sys/syscall.h"
+#include "lib/userns/userns-child.h"
 #include "trees.h"
 
 static const char secret[] = "nobody reads this";

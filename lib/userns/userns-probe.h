@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A throw-away user namespace to find things out with. Closing the descriptor removes it. */
-#ifndef IDM_USERNS_PROBE_H
-#define IDM_USERNS_PROBE_H
+#ifndef IDM_USERNS_USERNS_PROBE_H
+#define IDM_USERNS_USERNS_PROBE_H
 
 #include "idmount.h"
 

@@ -9,7 +9,7 @@
  *
  * It runs without libc, from a section of its own, so that its pages are known.
  */
-#include "holder.h"
+#include "userns-child.h"
 
 #include <errno.h>
 #include <linux/prctl.h>

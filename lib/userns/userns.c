@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
-#include "holder.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
@@ -31,7 +30,8 @@
 #include "lib/sys/refused.h"
 #include "lib/sys/seccomp-probe.h"
 #include "lib/sys/syscall.h"
-#include "userns-why.h"
+#include "userns-child.h"
+#include "userns-diag.h"
 
 static const enum idm_error_step step_open = IDM_STEP_OPEN_CHILD_MAPS;
 

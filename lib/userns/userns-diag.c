@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "userns-why.h"
+#include "userns-diag.h"
 
 #include <errno.h>
 #include <linux/capability.h>

@@ -18,7 +18,7 @@
  * If the caller dies at any point, a zombie is reparented and reaped by init, and a live child gets
  * SIGKILL from the kernel.
  */
-#include "holder.h"
+#include "userns-child.h"
 
 #include <errno.h>
 #include <poll.h>

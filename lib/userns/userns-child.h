@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The short-lived child that holds a new user namespace. */
-#ifndef IDM_HOLDER_H
-#define IDM_HOLDER_H
+#ifndef IDM_USERNS_USERNS_CHILD_H
+#define IDM_USERNS_USERNS_CHILD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Why the kernel refused a user namespace or its map, found out by looking. Each returns `code`. */
-#ifndef IDM_USERNS_WHY_H
-#define IDM_USERNS_WHY_H
+#ifndef IDM_USERNS_USERNS_DIAG_H
+#define IDM_USERNS_USERNS_DIAG_H
 
 #include "idmount.h"
 
