@@ -6,9 +6,9 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/mount-place.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
-#include "mount-place.h"
 
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
 

@@ -14,6 +14,8 @@
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/mount-place.h"
+#include "lib/list/mount-query.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
@@ -21,8 +23,6 @@
 #include "lib/sys/probe.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
-#include "mount-look.h"
-#include "mount-place.h"
 #include "tree-why.h"
 
 static const enum idm_error_step step_check = IDM_STEP_CHECK_PATH;

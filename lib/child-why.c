@@ -9,11 +9,11 @@
 #include "child.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/mount-place.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
-#include "mount-place.h"
 
 static const enum idm_error_step steps[IDM_STEPS] = {
 	[IDM_CHILD_STEP_NONE] = IDM_STEP_START_PROGRAM,

@@ -11,10 +11,10 @@
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/mount-query.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
 #include "lib/userns/userns-probe.h"
-#include "mount-look.h"
 
 /* A descriptor that no process has. */
 #define NO_FD 0x7fffffff

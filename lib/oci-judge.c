@@ -6,10 +6,10 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/mount-query.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
-#include "mount-look.h"
 #include "oci-policy.h"
 #include "oci.h"
 #include "plan.h"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
+#include "lib/list/internal.h"
 #include "lib/sys/syscall.h"
-#include "list.h"
 #include "overlay.h"
 
 /* 1: it is an overlay that is not known yet. What cannot be looked at is none. */

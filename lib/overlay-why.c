@@ -4,11 +4,11 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/mount-place.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/fs-context.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
-#include "mount-place.h"
 #include "overlay.h"
 
 static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;

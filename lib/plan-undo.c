@@ -15,9 +15,9 @@
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/internal.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
-#include "list.h"
 #include "record.h"
 
 static const enum idm_error_step step_undo = IDM_STEP_UNDO;

@@ -12,10 +12,10 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/internal.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
-#include "list.h"
 
 static const enum idm_error_step step_record = IDM_STEP_WRITE_RECORD;
 

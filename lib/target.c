@@ -7,11 +7,11 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/mount-place.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/nofollow.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
-#include "mount-place.h"
 
 static const enum idm_error_step step_target = IDM_STEP_OPEN_TARGET;
 

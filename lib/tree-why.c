@@ -16,14 +16,14 @@
 #include "attach-why.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/mount-place.h"
+#include "lib/list/mount-query.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
 #include "lib/userns/userns-probe.h"
-#include "mount-look.h"
-#include "mount-place.h"
 
 static const enum idm_error_step step_map = IDM_STEP_MAP_TREE;
 static const char already_mapped[] = "the source is on a mount that is ID-mapped already";

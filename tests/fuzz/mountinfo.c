@@ -8,7 +8,7 @@
 
 #include "fuzz-procfs.h"
 #include "fuzz.h"
-#include "lib/list.h"
+#include "lib/list/internal.h"
 
 static const struct idm_mntns ns = { .id = 1, .inode = 2 };
 

@@ -11,7 +11,7 @@
 
 #include "fuzz-procfs.h"
 #include "fuzz.h"
-#include "lib/list.h"
+#include "lib/list/internal.h"
 #include "lib/sys/syscall.h"
 
 int __wrap_idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size);

@@ -4,7 +4,7 @@
 #define LISTING_H
 
 #include "lib/base/macros.h"
-#include "lib/list.h"
+#include "lib/list/internal.h"
 #include "lib/sys/syscall.h"
 #include "tests/common/neighbour.h"
 #include "trees.h"

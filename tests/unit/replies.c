@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "lib/list.h"
+#include "lib/list/internal.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
 #include "tests/common/test.h"

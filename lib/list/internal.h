@@ -3,8 +3,8 @@
  * What the rooms of the listing share: list.c says what is listed, mntns.c finds the mount namespaces,
  * statmount.c and mountinfo.c read the mounts in one.
  */
-#ifndef IDM_LIST_H
-#define IDM_LIST_H
+#ifndef IDM_LIST_INTERNAL_H
+#define IDM_LIST_INTERNAL_H
 
 #include "idmount.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* By statmount(2), before Linux 6.8 by /proc/thread-self/mountinfo. */
-#include "mount-look.h"
+#include "mount-query.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "internal.h"
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
-#include "list.h"
 
 #ifndef MS_UNBINDABLE
 #define MS_UNBINDABLE (1U << 17) /* <sys/mount.h> */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "internal.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
@@ -17,7 +18,6 @@
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
-#include "list.h"
 
 static const enum idm_error_step step_find = IDM_STEP_FIND_MOUNT_NAMESPACES;
 

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/idmap/idmap.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
-#include "list.h"
 
 static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
 

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "internal.h"
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
-#include "list.h"
-#include "mount-look.h"
+#include "mount-query.h"
 
 static int found(const struct idm_mount_info *mount, void *data)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel tells about one mount; for messages and checks. */
-#ifndef IDM_MOUNT_LOOK_H
-#define IDM_MOUNT_LOOK_H
+#ifndef IDM_LIST_MOUNT_QUERY_H
+#define IDM_LIST_MOUNT_QUERY_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a mount is that the caller's mount namespace does not show. For messages: it may look far. */
-#ifndef IDM_MOUNT_PLACE_H
-#define IDM_MOUNT_PLACE_H
+#ifndef IDM_LIST_MOUNT_PLACE_H
+#define IDM_LIST_MOUNT_PLACE_H
 
 #include <stdbool.h>
 

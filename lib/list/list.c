@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What is listed: the caller's mount namespace, all of them, or the one mount that holds a path. */
-#include "list.h"
+#include "internal.h"
 
 #include <errno.h>
 
