@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/tree-why.h"
+#include "lib/mount/tree-diag.h"
 #include "report.h"
 #include "run.h"
 

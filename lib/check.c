@@ -16,6 +16,7 @@
 #include "lib/base/macros.h"
 #include "lib/list/mount-place.h"
 #include "lib/list/mount-query.h"
+#include "lib/mount/tree-diag.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
@@ -23,7 +24,6 @@
 #include "lib/sys/probe.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
-#include "tree-why.h"
 
 static const enum idm_error_step step_check = IDM_STEP_CHECK_PATH;
 

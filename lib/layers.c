@@ -15,14 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach-why.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/mount/attach-diag.h"
+#include "lib/mount/tree-diag.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/nofollow.h"
 #include "lib/sys/syscall.h"
-#include "tree-why.h"
 
 static const enum idm_error_step step_open = IDM_STEP_OPEN_LAYER;
 

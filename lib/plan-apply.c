@@ -11,11 +11,11 @@
  */
 #include <errno.h>
 
-#include "attach.h"
-#include "detach.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/mount/attach.h"
+#include "lib/mount/umount-fd.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
 #include "plan-open.h"

@@ -5,11 +5,11 @@
 #include "filesystem.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/mount/tree-diag.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
 #include "plan-open.h"
-#include "tree-why.h"
 
 static const enum idm_error_step step_make = IDM_STEP_MAKE_MOUNT;
 

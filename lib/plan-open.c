@@ -14,11 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/mount/attach.h"
+#include "lib/mount/propagation.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/nofollow.h"
@@ -26,7 +27,6 @@
 #include "lib/sys/refused.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
-#include "propagation.h"
 
 static const enum idm_error_step step_assemble = IDM_STEP_ASSEMBLE_PLAN;
 

@@ -3,9 +3,9 @@
 #ifndef IDM_PLAN_OPEN_H
 #define IDM_PLAN_OPEN_H
 
+#include "lib/mount/target.h"
 #include "plan.h"
 #include "record.h"
-#include "target.h"
 
 /* A whole plan as one detached tree, and what was created in it on the way. */
 struct idm_assembly {

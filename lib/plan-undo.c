@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detach.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/internal.h"
+#include "lib/mount/umount-fd.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
 #include "record.h"

@@ -23,7 +23,7 @@
 #ifndef IDM_RECORD_H
 #define IDM_RECORD_H
 
-#include "target.h"
+#include "lib/mount/target.h"
 
 /* ---- writing ---- */
 

@@ -9,7 +9,7 @@
 #include <spawn.h>
 
 #include "hostile.h"
-#include "lib/detach.h"
+#include "lib/mount/umount-fd.h"
 #include "plans.h"
 
 #define BOX SCRATCH "/box" /* the root directory, the attacker's */

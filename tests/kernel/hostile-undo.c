@@ -4,7 +4,7 @@
  * what is not ours stays. The last tests do the same by paths, and are beaten by the same attacker.
  */
 #include "hostile.h"
-#include "lib/detach.h"
+#include "lib/mount/umount-fd.h"
 #include "plans.h"
 
 #define RECORD SCRATCH "/record"

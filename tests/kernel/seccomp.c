@@ -2,9 +2,9 @@
 /* A system call that a seccomp filter refuses is told as such, and what can do without it does. */
 #include "checks.h"
 #include "lib/base/macros.h"
+#include "lib/mount/tree-diag.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
-#include "lib/tree-why.h"
 
 #define PLAIN SCRATCH "/plain"
 #define MAPPED SCRATCH "/mapped"

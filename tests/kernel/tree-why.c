@@ -6,9 +6,9 @@
 #include <sys/sysmacros.h>
 
 #include "lib/base/macros.h"
+#include "lib/mount/tree-diag.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
-#include "lib/tree-why.h"
 #include "tests/common/neighbour.h"
 #include "trees.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Why a tree could not be put at a target: move_mount(2) does not say which of the two is at fault. */
-#ifndef IDM_ATTACH_WHY_H
-#define IDM_ATTACH_WHY_H
+#ifndef IDM_MOUNT_ATTACH_DIAG_H
+#define IDM_MOUNT_ATTACH_DIAG_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a tree is to be attached: found or made, and unmade. */
-#ifndef IDM_TARGET_H
-#define IDM_TARGET_H
+#ifndef IDM_MOUNT_TARGET_H
+#define IDM_MOUNT_TARGET_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -17,7 +17,7 @@
 #include "lib/sys/syscall.h"
 #include "on-top.h"
 #include "propagation.h"
-#include "tree-why.h"
+#include "tree-diag.h"
 
 static const enum idm_error_step step_tree = IDM_STEP_OPEN_TREE;
 

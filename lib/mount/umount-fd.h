@@ -3,8 +3,8 @@
  * Unmounting that mount which is meant. umount2(2) takes a path only, and whoever owns a directory on
  * the way can make a path lead elsewhere between a look and the call.
  */
-#ifndef IDM_DETACH_H
-#define IDM_DETACH_H
+#ifndef IDM_MOUNT_UMOUNT_FD_H
+#define IDM_MOUNT_UMOUNT_FD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,9 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "attach-why.h"
+#include "attach-diag.h"
 #include "attach.h"
-#include "detach.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
@@ -17,6 +16,7 @@
 #include "lib/sys/syscall.h"
 #include "propagation.h"
 #include "target.h"
+#include "umount-fd.h"
 
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IDM_PROPAGATION_H
-#define IDM_PROPAGATION_H
+#ifndef IDM_MOUNT_PROPAGATION_H
+#define IDM_MOUNT_PROPAGATION_H
 
 #include "idmount.h"
 

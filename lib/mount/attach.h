@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of attaching that idm_tree_attach() is not alone to need. */
-#ifndef IDM_ATTACH_H
-#define IDM_ATTACH_H
+#ifndef IDM_MOUNT_ATTACH_H
+#define IDM_MOUNT_ATTACH_H
 
 #include "target.h"
 

@@ -4,7 +4,7 @@
  * counterpart that is known to be good: the source with a fresh user namespace, the source without a
  * map, the mounts below one by one. What then still fails is at fault.
  */
-#include "tree-why.h"
+#include "tree-diag.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attach-why.h"
+#include "attach-diag.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/mount-place.h"

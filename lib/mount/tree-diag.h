@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Why the kernel would not copy or map a tree: it says EINVAL for seven causes, and EPERM for six. */
-#ifndef IDM_TREE_WHY_H
-#define IDM_TREE_WHY_H
+#ifndef IDM_MOUNT_TREE_DIAG_H
+#define IDM_MOUNT_TREE_DIAG_H
 
 #include "idmount.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A map that goes on top of the one that a mount has already. */
-#ifndef IDM_ON_TOP_H
-#define IDM_ON_TOP_H
+#ifndef IDM_MOUNT_ON_TOP_H
+#define IDM_MOUNT_ON_TOP_H
 
 #include "idmount.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "detach.h"
+#include "umount-fd.h"
 
 #include <errno.h>
 #include <limits.h>

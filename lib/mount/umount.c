@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detach.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
@@ -14,6 +13,7 @@
 #include "lib/sys/nofollow.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
+#include "umount-fd.h"
 
 static const enum idm_error_step step_umount = IDM_STEP_UNMOUNT;
 

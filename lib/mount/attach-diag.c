@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "attach-why.h"
+#include "attach-diag.h"
 
 #include <errno.h>
 #include <sys/stat.h>
