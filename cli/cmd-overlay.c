@@ -11,7 +11,7 @@
 #include "harden.h"
 #include "layers.h"
 #include "lib/base/array.h"
-#include "lib/lowerdir.h"
+#include "lib/overlay/lowerdir.h"
 #include "maps.h"
 #include "progress.h"
 #include "report.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "lib/lowerdir.h"
+#include "lib/overlay/lowerdir.h"
 #include "report.h"
 #include "run.h"
 

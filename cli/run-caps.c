@@ -6,7 +6,7 @@
 #include <strings.h>
 #include <sys/prctl.h>
 
-#include "lib/lowerdir.h"
+#include "lib/overlay/lowerdir.h"
 #include "report.h"
 #include "run.h"
 

@@ -13,8 +13,8 @@
 #include "lib/base/macros.h"
 #include "lib/base/mount-attr.h"
 #include "lib/mount/tree-diag.h"
+#include "lib/overlay/lowerdir.h"
 #include "lib/sys/fail-errno.h"
-#include "lowerdir.h"
 #include "plan.h"
 
 static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the rooms of the overlay have in common. */
-#ifndef IDM_OVERLAY_H
-#define IDM_OVERLAY_H
+#ifndef IDM_OVERLAY_INTERNAL_H
+#define IDM_OVERLAY_INTERNAL_H
 
 #include "layers.h"
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "internal.h"
 #include "layers.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
@@ -16,7 +17,6 @@
 #include "lib/sys/fs-context.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
-#include "overlay.h"
 
 /* OVL_MAX_STACK */
 #define MOST_LAYERS 500

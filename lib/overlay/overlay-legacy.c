@@ -13,13 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
-#include "overlay.h"
 
 /* One page: what mount(2) takes. */
 #define OPTIONS_SIZE 4096

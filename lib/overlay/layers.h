@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The directories of an overlay, ID-mapped and opened. */
-#ifndef IDM_LAYERS_H
-#define IDM_LAYERS_H
+#ifndef IDM_OVERLAY_LAYERS_H
+#define IDM_OVERLAY_LAYERS_H
 
 #include <stdbool.h>
 

@@ -4,10 +4,10 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 
+#include "internal.h"
 #include "lib/base/macros.h"
 #include "lib/list/internal.h"
 #include "lib/sys/syscall.h"
-#include "overlay.h"
 
 /* 1: it is an overlay that is not known yet. What cannot be looked at is none. */
 static bool is_new(const struct idm_overlay_search *s, const struct idm_mntns *ns, uint64_t id)

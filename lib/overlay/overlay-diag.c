@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/mount-place.h"
@@ -9,7 +10,6 @@
 #include "lib/sys/fs-context.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
-#include "overlay.h"
 
 static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;
 

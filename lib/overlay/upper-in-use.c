@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "internal.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/unescape.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
-#include "overlay.h"
 
 /* ---- one overlay's options ---- */
 
