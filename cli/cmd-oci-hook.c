@@ -10,7 +10,7 @@
 #include "harden.h"
 #include "lib/base/error.h"
 #include "lib/oci.h"
-#include "lib/plan.h"
+#include "lib/plan/plan.h"
 #include "lib/sys/fail-errno.h"
 #include "oci-ids.h"
 #include "oci-policy-file.h"

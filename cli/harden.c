@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/plan.h"
+#include "lib/plan/plan.h"
 #include "report.h"
 
 struct hardening harden(struct words *words, const struct idm_map *map, enum idm_harden_as as)

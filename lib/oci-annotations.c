@@ -6,9 +6,9 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/plan/plan.h"
 #include "lib/sys/fail-errno.h"
 #include "oci.h"
-#include "plan.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 

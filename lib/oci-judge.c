@@ -8,12 +8,12 @@
 #include "lib/base/macros.h"
 #include "lib/list/mount-query.h"
 #include "lib/mount/tree-diag.h"
+#include "lib/plan/plan.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
 #include "oci-policy.h"
 #include "oci.h"
-#include "plan.h"
 
 static const enum idm_error_step step_source = IDM_STEP_OPEN_SOURCE;
 static const enum idm_error_step step_judge = IDM_STEP_JUDGE_ANNOTATION;

@@ -4,7 +4,7 @@
 #define IDM_PLAN_OPEN_H
 
 #include "lib/mount/target.h"
-#include "plan.h"
+#include "lib/plan/plan.h"
 #include "record.h"
 
 /* A whole plan as one detached tree, and what was created in it on the way. */

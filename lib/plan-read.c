@@ -8,7 +8,7 @@
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
-#include "plan.h"
+#include "lib/plan/plan.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "lib/plan.h"
+#include "lib/plan/plan.h"
 
 struct idm_plan *new_plan(void)
 {

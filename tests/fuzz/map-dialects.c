@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "lib/plan.h"
+#include "lib/plan/plan.h"
 
 /* Whether two parsings, with and without names, agree: names can only turn a refusal into a map. */
 static void check_lookup(const char *text, const struct idm_map *plain, int without)

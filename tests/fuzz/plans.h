@@ -2,7 +2,7 @@
 #ifndef PLANS_H
 #define PLANS_H
 
-#include "lib/plan.h"
+#include "lib/plan/plan.h"
 
 /*
  * Reads a text as a plan of that format, with and without a map for it, and looks whether what was

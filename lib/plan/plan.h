@@ -5,8 +5,8 @@
  * plan-make.c makes one step's tree, plan-open.c puts the trees together, plan-apply.c attaches the
  * whole, record.c and plan-undo.c remember and undo.
  */
-#ifndef IDM_PLAN_H
-#define IDM_PLAN_H
+#ifndef IDM_PLAN_PLAN_H
+#define IDM_PLAN_PLAN_H
 
 #include <stdbool.h>
 
