@@ -14,12 +14,12 @@
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/journal/journal.h"
 #include "lib/mount/attach.h"
 #include "lib/mount/umount-fd.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
 #include "plan-open.h"
-#include "record.h"
 
 struct application {
 	const struct idm_plan *plan;

@@ -3,9 +3,9 @@
 #ifndef IDM_PLAN_OPEN_H
 #define IDM_PLAN_OPEN_H
 
+#include "lib/journal/journal.h"
 #include "lib/mount/target.h"
 #include "lib/plan/plan.h"
-#include "record.h"
 
 /* A whole plan as one detached tree, and what was created in it on the way. */
 struct idm_assembly {

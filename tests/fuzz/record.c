@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The record of what a plan has made: what is read from it is unmounted and removed. */
-#include "lib/record.h"
+#include "lib/journal/journal.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
@@ -18,7 +19,6 @@
 #include "lib/mount/umount-fd.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
-#include "record.h"
 
 static const enum idm_error_step step_undo = IDM_STEP_UNDO;
 

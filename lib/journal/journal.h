@@ -20,8 +20,8 @@
  *
  * Whoever writes the file or undoes what it says holds a lock on it (flock(2)).
  */
-#ifndef IDM_RECORD_H
-#define IDM_RECORD_H
+#ifndef IDM_JOURNAL_JOURNAL_H
+#define IDM_JOURNAL_JOURNAL_H
 
 #include "lib/mount/target.h"
 

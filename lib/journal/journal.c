@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Writing a record. One write(2) a line, appended: what was written stays true. */
-#include "record.h"
+#include "journal.h"
 
 #include <errno.h>
 #include <limits.h>

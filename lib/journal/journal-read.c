@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
@@ -12,7 +13,6 @@
 #include "lib/base/unescape.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
-#include "record.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_RECORD;
 static const char first_line[] = "idmount record 1";
