@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "plan-exposure.h"
 
-#include "lib/plan-open.h"
+#include "lib/rootfs/assemble.h"
 
 static void look_at_step(struct exposed *found, const struct idm_step *step,
 			 enum idm_upper_ids upper_ids)

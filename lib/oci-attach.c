@@ -20,12 +20,12 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/rootfs/assemble.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 #include "oci.h"
-#include "plan-open.h"
 
 static const enum idm_error_step step_enter = IDM_STEP_ENTER_CONTAINER;
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH_IN_CONTAINER;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A filesystem mounted anew, by descriptor. */
-#ifndef IDM_FILESYSTEM_H
-#define IDM_FILESYSTEM_H
+#ifndef IDM_ROOTFS_FILESYSTEM_H
+#define IDM_ROOTFS_FILESYSTEM_H
 
 #include "lib/plan/plan.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A plan put together: what plan-make.c, plan-open.c and plan-apply.c have in common. */
-#ifndef IDM_PLAN_OPEN_H
-#define IDM_PLAN_OPEN_H
+#ifndef IDM_ROOTFS_ASSEMBLE_H
+#define IDM_ROOTFS_ASSEMBLE_H
 
 #include "lib/journal/journal.h"
 #include "lib/mount/target.h"

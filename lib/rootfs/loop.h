@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A file as a block device. */
-#ifndef IDM_LOOP_H
-#define IDM_LOOP_H
+#ifndef IDM_ROOTFS_LOOP_H
+#define IDM_ROOTFS_LOOP_H
 
 #include <stdbool.h>
 

@@ -8,7 +8,7 @@
  * All trees are made before the first is put anywhere: what can fail without touching the root
  * filesystem has failed before a target is created in it.
  */
-#include "plan-open.h"
+#include "assemble.h"
 
 #include <errno.h>
 #include <stdlib.h>

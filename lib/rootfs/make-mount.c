@@ -2,6 +2,7 @@
 /* One step of a plan as a detached tree of its own, with its map and attributes. */
 #include <errno.h>
 
+#include "assemble.h"
 #include "filesystem.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
@@ -9,7 +10,6 @@
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
-#include "plan-open.h"
 
 static const enum idm_error_step step_make = IDM_STEP_MAKE_MOUNT;
 

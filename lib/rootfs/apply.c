@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 
+#include "assemble.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
@@ -19,7 +20,6 @@
 #include "lib/mount/umount-fd.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
-#include "plan-open.h"
 
 struct application {
 	const struct idm_plan *plan;
