@@ -9,7 +9,7 @@
 
 #include "command.h"
 #include "do-apply.h"
-#include "lib/plan-read.h"
+#include "lib/spec/read.h"
 #include "maps.h"
 #include "report.h"
 #include "slurp.h"

@@ -10,7 +10,7 @@
 #ifndef JSON_EDIT_H
 #define JSON_EDIT_H
 
-#include "lib/json.h"
+#include "lib/spec/json.h"
 
 struct edit {
 	size_t at, length; /* what goes */

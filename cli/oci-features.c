@@ -13,7 +13,7 @@
 #include "json-edit.h"
 #include "lib/base/error.h"
 #include "lib/base/read-file.h"
-#include "lib/json.h"
+#include "lib/spec/json.h"
 #include "lib/sys/fail-errno.h"
 
 static const enum idm_error_step step_features = IDM_STEP_ASK_FOR_FEATURES;

@@ -7,9 +7,9 @@
 
 #include "json-edit.h"
 #include "lib/base/error.h"
-#include "lib/oci-rows.h"
 #include "lib/oci.h"
 #include "lib/plan/plan.h"
+#include "lib/spec/oci-mappings.h"
 #include "lib/sys/fail-errno.h"
 
 static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;

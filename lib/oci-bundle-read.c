@@ -9,10 +9,10 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/plan/plan.h"
+#include "lib/spec/oci-config.h"
+#include "lib/spec/oci-mappings.h"
 #include "lib/sys/fail-errno.h"
-#include "oci-rows.h"
 #include "oci.h"
-#include "plan-oci.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 

@@ -8,7 +8,7 @@
 #define IDM_OCI_H
 
 #include "idmount.h"
-#include "json.h"
+#include "lib/spec/json.h"
 
 /* ---- annotations ---- */
 

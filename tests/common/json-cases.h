@@ -10,7 +10,7 @@
 #ifndef JSON_CASES_H
 #define JSON_CASES_H
 
-#include "lib/json.h"
+#include "lib/spec/json.h"
 
 struct json_case {
 	const char *name;

@@ -11,10 +11,10 @@
 #include "cli/oci-ready.h"
 #include "fuzz.h"
 #include "lib/base/error.h"
-#include "lib/json.h"
-#include "lib/oci-rows.h"
 #include "lib/oci.h"
-#include "lib/plan-read.h"
+#include "lib/spec/json.h"
+#include "lib/spec/oci-mappings.h"
+#include "lib/spec/read.h"
 #include "plans.h"
 
 static const char hook[] = "/usr/bin/idmount";

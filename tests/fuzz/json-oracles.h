@@ -6,7 +6,7 @@
 #ifndef JSON_ORACLES_H
 #define JSON_ORACLES_H
 
-#include "lib/json.h"
+#include "lib/spec/json.h"
 
 /* What the library takes json-c takes, as the same. */
 void check_json_c(const struct idm_json_text *parsed, const char *text, size_t size);

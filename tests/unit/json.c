@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* JSON that others wrote: what is wrong with it is found, and said with its place. */
-#include "lib/json.h"
+#include "lib/spec/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
-#include "oci-rows.h"
+#include "oci-mappings.h"
 #include "reader.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;

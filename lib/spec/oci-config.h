@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The configuration of an OCI bundle as it is being read: plan-oci.c alone, or oci-bundle-read.c with
  * it. */
-#ifndef IDM_PLAN_OCI_H
-#define IDM_PLAN_OCI_H
+#ifndef IDM_SPEC_OCI_CONFIG_H
+#define IDM_SPEC_OCI_CONFIG_H
 
 #include "reader.h"
 

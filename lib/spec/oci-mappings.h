@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* uidMappings and gidMappings, of a container and of a mount. */
-#ifndef IDM_OCI_ROWS_H
-#define IDM_OCI_ROWS_H
+#ifndef IDM_SPEC_OCI_MAPPINGS_H
+#define IDM_SPEC_OCI_MAPPINGS_H
 
 #include "json.h"
 

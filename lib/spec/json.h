@@ -8,8 +8,8 @@
  *
  * Errors have no subject: the caller knows which file the text is from.
  */
-#ifndef IDM_JSON_H
-#define IDM_JSON_H
+#ifndef IDM_SPEC_JSON_H
+#define IDM_SPEC_JSON_H
 
 #include <sys/types.h>
 

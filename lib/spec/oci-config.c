@@ -11,9 +11,9 @@
 #include "lib/base/macros.h"
 #include "lib/plan/plan.h"
 #include "lib/sys/fail-errno.h"
-#include "oci-rows.h"
-#include "plan-oci.h"
-#include "plan-read.h"
+#include "oci-config.h"
+#include "oci-mappings.h"
+#include "read.h"
 
 static const enum idm_error_step step_map = IDM_STEP_READ_MAP;
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/macros.h"
-#include "plan-read.h"
+#include "read.h"
 
 /* The fields in Go's spelling and in protobuf's. */
 enum field { TYPE, SOURCE, TARGET, OPTIONS, N_FIELDS };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Lists of mounts that other programs wrote: which of them it is. */
 #include "lib/base/escape.h"
-#include "plan-read.h"
+#include "read.h"
 
 #include <errno.h>
 

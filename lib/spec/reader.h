@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the readers of mount lists share. */
-#ifndef IDM_READER_H
-#define IDM_READER_H
+#ifndef IDM_SPEC_READER_H
+#define IDM_SPEC_READER_H
 
 #include <stdlib.h>
 

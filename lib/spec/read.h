@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists of mounts that other programs wrote. */
-#ifndef IDM_PLAN_READ_H
-#define IDM_PLAN_READ_H
+#ifndef IDM_SPEC_READ_H
+#define IDM_SPEC_READ_H
 
 #include "reader.h"
 
