@@ -20,8 +20,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "child-steps.h"
 #include "child.h"
+#include "lib/spawn/executor/executor.h"
 #include "lib/sys/syscall.h"
 
 #ifndef CLONE_CLEAR_SIGHAND

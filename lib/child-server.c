@@ -3,8 +3,8 @@
  */
 #include <errno.h>
 
-#include "child-steps.h"
 #include "child.h"
+#include "lib/spawn/executor/executor.h"
 
 struct packet {
 	int *fds;

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "child-steps.h"
 #include "child.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/mount-place.h"
+#include "lib/spawn/executor/executor.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/refused.h"

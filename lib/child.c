@@ -23,11 +23,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "child-steps.h"
 #include "child.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/spawn/executor/executor.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/refused.h"

@@ -3,8 +3,8 @@
 #ifndef IDM_CHILD_H
 #define IDM_CHILD_H
 
-#include "child-job.h"
 #include "idmount.h"
+#include "lib/spawn/executor/request.h"
 
 /* The stage (child-stage.c) as it is executed: an ELF file. Made when the library is built. */
 extern const unsigned char idm_child_stage[];

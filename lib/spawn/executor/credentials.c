@@ -4,7 +4,7 @@
 #include <linux/capability.h>
 #include <linux/prctl.h>
 
-#include "child-steps.h"
+#include "executor.h"
 #include "idmount.h"
 
 long idm_child_regain_capabilities(void)

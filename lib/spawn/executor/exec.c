@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 
-#include "child-steps.h"
+#include "executor.h"
 
 long idm_job_lock(struct idm_job *job, int lock, int wait)
 {

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#include "child-steps.h"
+#include "executor.h"
 
 /* What rt_sigaction takes on all architectures here, where nothing but the handler matters. */
 struct kernel_sigaction {

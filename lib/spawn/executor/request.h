@@ -4,8 +4,8 @@
  * memory by a child that shares that, and in a memory file by the stage (child-stage.c), which has no
  * libc. So it holds no pointer: strings and arrays are offsets from the beginning, 0 for none.
  */
-#ifndef IDM_CHILD_JOB_H
-#define IDM_CHILD_JOB_H
+#ifndef IDM_SPAWN_EXECUTOR_REQUEST_H
+#define IDM_SPAWN_EXECUTOR_REQUEST_H
 
 #include <stdint.h>
 

@@ -5,13 +5,13 @@
  *
  * Every step returns 0 or -errno; what it was about is in the report then.
  */
-#ifndef IDM_CHILD_STEPS_H
-#define IDM_CHILD_STEPS_H
+#ifndef IDM_SPAWN_EXECUTOR_EXECUTOR_H
+#define IDM_SPAWN_EXECUTOR_EXECUTOR_H
 
 #include <errno.h>
 
-#include "child-job.h"
 #include "lib/sys/raw-syscall.h"
+#include "request.h"
 
 /* What an offset stands for; NULL for 0. */
 static inline void *idm_job_at(struct idm_job *job, uint32_t offset)

@@ -6,7 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#include "child-steps.h"
+#include "executor.h"
 
 /*
  * With the caller's credentials, then with those that the user namespace gives: a network namespace of

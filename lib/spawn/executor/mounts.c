@@ -13,7 +13,7 @@
 #include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
 #endif
 
-#include "child-steps.h"
+#include "executor.h"
 #include "idmount.h"
 
 #ifndef STATX_MNT_ID

@@ -9,7 +9,7 @@
 #include <linux/wait.h>
 #include <signal.h>
 
-#include "child-steps.h"
+#include "executor.h"
 
 static char program_stack[16384] __attribute__((aligned(16)));
 

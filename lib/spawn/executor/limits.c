@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <sys/statfs.h>
 
-#include "child-steps.h"
+#include "executor.h"
 
 /* A procfs of the child's own, if it has one, is sure to be writable. */
 static long find_procfs(struct idm_job *job)

@@ -26,7 +26,7 @@
 #include <linux/stat.h>
 #endif
 
-#include "child-steps.h"
+#include "executor.h"
 
 /* The end of the socket that this process has: the job cannot hold it, since all processes share that.
  */

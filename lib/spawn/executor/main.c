@@ -10,7 +10,7 @@
 #include <linux/prctl.h>
 #include <sys/mman.h>
 
-#include "child-steps.h"
+#include "executor.h"
 
 /* Both can be called where the compiler thinks of it. */
 void *memset(void *to, int byte, unsigned long n);

@@ -15,7 +15,7 @@
 #include <linux/stat.h>
 #endif
 
-#include "child-steps.h"
+#include "executor.h"
 
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000U /* Linux 5.8 */

@@ -8,7 +8,7 @@
 #include <linux/wait.h>
 #include <signal.h>
 
-#include "child-steps.h"
+#include "executor.h"
 
 /* The last message of the fs context that is an error: "e proc: Unknown parameter 'x'". */
 static void copy_kernel_words(struct idm_job *job, long fs)
