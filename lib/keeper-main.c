@@ -16,10 +16,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "child.h"
 #include "idmount.h"
 #include "keeper.h"
 #include "lib/base/macros.h"
+#include "lib/spawn/internal.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/syscall.h"
 

@@ -16,10 +16,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "child.h"
 #include "keeper-main.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/spawn/internal.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/procfs.h"

@@ -6,7 +6,7 @@ import sys
 with open(sys.argv[1], "rb") as file:
     data = file.read()
 name = sys.argv[2]
-print(f'#include "lib/child.h"\n\nconst unsigned int {name}_size = {len(data)};')
+print(f'#include "lib/spawn/internal.h"\n\nconst unsigned int {name}_size = {len(data)};')
 print(f"const unsigned char {name}[] = {{")
 for i in range(0, len(data), 16):
     print("\t" + " ".join(f"{byte}," for byte in data[i : i + 16]))

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "child.h"
+#include "internal.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"

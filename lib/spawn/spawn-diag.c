@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "child.h"
+#include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/mount-place.h"

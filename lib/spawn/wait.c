@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "child.h"
+#include "internal.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/sys/fail-errno.h"

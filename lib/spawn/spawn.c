@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "child.h"
+#include "internal.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"

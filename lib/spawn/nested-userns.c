@@ -12,7 +12,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "child.h"
+#include "internal.h"
 #include "lib/base/error.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/subprocess.h"

@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "child.h"
+#include "internal.h"
 #include "lib/spawn/executor/executor.h"
 #include "lib/sys/syscall.h"
 

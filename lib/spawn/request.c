@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "child.h"
+#include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"

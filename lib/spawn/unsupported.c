@@ -2,7 +2,7 @@
 /* For architectures whose system calls child-raw.h cannot make. */
 #include <errno.h>
 
-#include "child.h"
+#include "internal.h"
 #include "lib/base/error.h"
 
 static int refuse(struct idm_error *err)

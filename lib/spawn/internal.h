@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the rooms of idm_child_start() share. */
-#ifndef IDM_CHILD_H
-#define IDM_CHILD_H
+#ifndef IDM_SPAWN_INTERNAL_H
+#define IDM_SPAWN_INTERNAL_H
 
 #include "idmount.h"
 #include "lib/spawn/executor/request.h"

@@ -3,7 +3,7 @@
  */
 #include <errno.h>
 
-#include "child.h"
+#include "internal.h"
 #include "lib/spawn/executor/executor.h"
 
 struct packet {
