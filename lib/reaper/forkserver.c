@@ -8,7 +8,7 @@
  * nobody in the program takes it by mistake; not that it would matter much, since what happened to it is
  * read off its sockets.
  */
-#include "keeper.h"
+#include "forkserver.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "keeper-main.h"
+#include "forkserver-main.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/spawn/internal.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What the rooms of the reaper share: reaper.c has the public functions, watch.c the
  * children, orphans.c those that were not added. */
-#ifndef IDM_REAPER_H
-#define IDM_REAPER_H
+#ifndef IDM_REAPER_INTERNAL_H
+#define IDM_REAPER_INTERNAL_H
 
 #include <pthread.h>
 
+#include "forkserver.h"
 #include "idmount.h"
-#include "keeper.h"
 #include "lib/base/hashtable.h"
 #include "lib/sys/pidfd.h"
 

@@ -4,7 +4,7 @@
  * doing, to the heap for instance, is never finished here. So it makes system calls, and has memory of
  * its own.
  */
-#include "keeper-main.h"
+#include "forkserver-main.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,8 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "forkserver.h"
 #include "idmount.h"
-#include "keeper.h"
 #include "lib/base/macros.h"
 #include "lib/spawn/internal.h"
 #include "lib/sys/pidfd.h"

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "internal.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
@@ -33,7 +34,6 @@
 #include "lib/sys/pidfd.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
-#include "reaper.h"
 
 static const enum idm_error_step step_adopt = IDM_STEP_ADOPT_ORPHANS;
 static const enum idm_error_step step_find = IDM_STEP_FIND_ORPHANS;

@@ -3,8 +3,8 @@
  * The fork server: a process that starts others in our stead and waits for them. It reports each end
  * through a pipe of its own: one that hangs up without a report says that the keeper was killed.
  */
-#ifndef IDM_KEEPER_H
-#define IDM_KEEPER_H
+#ifndef IDM_REAPER_FORKSERVER_H
+#define IDM_REAPER_FORKSERVER_H
 
 #include <pthread.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes between the program and its keeper. */
-#ifndef IDM_KEEPER_MAIN_H
-#define IDM_KEEPER_MAIN_H
+#ifndef IDM_REAPER_FORKSERVER_MAIN_H
+#define IDM_REAPER_FORKSERVER_MAIN_H
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+#include "internal.h"
 #include "lib/base/macros.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/syscall.h"
-#include "reaper.h"
 
 static struct idm_watch *new_watch(struct idm_reaper *reaper)
 {

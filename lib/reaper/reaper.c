@@ -8,7 +8,7 @@
  * What came up is looked at, waited for and taken out under the lock. So nobody else can have it in his
  * hands, and no event of a child that was delivered is left in the epoll.
  */
-#include "reaper.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <poll.h>
