@@ -3,7 +3,7 @@
  * There is no question to ask the kernel, only a thing to try: map a detached copy and see whether the
  * owners change. A filesystem may also accept the map and then not heed it.
  */
-#include "check.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 
-#include "check.h"
+#include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of idm_check_path(). */
-#ifndef IDM_CHECK_H
-#define IDM_CHECK_H
+#ifndef IDM_CHECK_INTERNAL_H
+#define IDM_CHECK_INTERNAL_H
 
 #include "idmount.h"
 
