@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "oci-bundle.h"
-#include "oci-features.h"
-#include "oci-runtime.h"
-#include "oci-words.h"
+#include "oci/bundle.h"
+#include "oci/features.h"
+#include "oci/runtime-args.h"
+#include "oci/runtime.h"
 #include "report.h"
 
 enum {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "command.h"
-#include "oci-runtime.h"
+#include "oci/runtime.h"
 #include "report.h"
 #include "standard-fds.h"
 

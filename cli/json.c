@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json-edit.h"
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
 #include "lib/sys/fail-errno.h"
+#include "oci/json-edit.h"
 #include "report.h"
 
 static const enum idm_error_step step_print = IDM_STEP_PRINT_JSON;

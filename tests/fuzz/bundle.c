@@ -8,13 +8,13 @@
 #include <json-c/json.h>
 #include <string.h>
 
-#include "cli/oci-ready.h"
 #include "fuzz.h"
 #include "lib/base/error.h"
-#include "lib/oci.h"
 #include "lib/spec/json.h"
 #include "lib/spec/oci-mappings.h"
 #include "lib/spec/read.h"
+#include "oci/config-rewrite.h"
+#include "oci/oci.h"
 #include "plans.h"
 
 static const char hook[] = "/usr/bin/idmount";

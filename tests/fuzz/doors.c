@@ -6,12 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "cli/oci-bundle.h"
 #include "cli/report.h"
 #include "cli/run.h"
 #include "idmount.h"
 #include "lib/base/error.h"
 #include "lib/sys/refused.h"
+#include "oci/bundle.h"
 
 /* Fails, with its argument in the message as the real one would have it. */
 #define DOOR(name, subject, ...)                                                                 \

@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/oci-bundle.h"
 #include "cli/report.h"
 #include "failing-memory.h"
+#include "oci/bundle.h"
 #include "plans.h"
 
 #define MAP_TEXT "u:0:100000:65536,g:0:100000:65536"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "lib/oci-policy.h"
+#include "oci/oci-policy.h"
 #include "tests/common/maps.h"
 
 /* ---- reading ---- */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "oci-ready.h"
+#include "config-rewrite.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,10 +7,10 @@
 
 #include "json-edit.h"
 #include "lib/base/error.h"
-#include "lib/oci.h"
 #include "lib/plan/plan.h"
 #include "lib/spec/oci-mappings.h"
 #include "lib/sys/fail-errno.h"
+#include "oci.h"
 
 static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;
 

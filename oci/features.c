@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "oci-features.h"
+#include "features.h"
 
 #include <errno.h>
 #include <fcntl.h>

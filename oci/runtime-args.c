@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "oci-words.h"
+#include "runtime-args.h"
 
 #include <stddef.h>
 #include <string.h>

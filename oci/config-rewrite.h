@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The text of a config.json made ready for a runtime that cannot map mounts; see oci-bundle.h. */
-#ifndef OCI_READY_H
-#define OCI_READY_H
+#ifndef IDM_OCI_CONFIG_REWRITE_H
+#define IDM_OCI_CONFIG_REWRITE_H
 
 #include <stddef.h>
 

@@ -3,8 +3,8 @@
  * Who may ask for a map by an annotation. Annotations come from whoever writes a pod, or an image; the
  * host's root decides what they may say, in a file of rules. Reading and deciding touch no file.
  */
-#ifndef IDM_OCI_POLICY_H
-#define IDM_OCI_POLICY_H
+#ifndef IDM_OCI_OCI_POLICY_H
+#define IDM_OCI_OCI_POLICY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  * does not have to check each. So a text that is NULL, as text_of() returns it, may be handed
  * on.
  */
-#ifndef JSON_EDIT_H
-#define JSON_EDIT_H
+#ifndef IDM_OCI_JSON_EDIT_H
+#define IDM_OCI_JSON_EDIT_H
 
 #include "lib/spec/json.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef OCI_FEATURES_H
-#define OCI_FEATURES_H
+#ifndef IDM_OCI_FEATURES_H
+#define IDM_OCI_FEATURES_H
 
 #include "idmount.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef OCI_WORDS_H
-#define OCI_WORDS_H
+#ifndef IDM_OCI_RUNTIME_ARGS_H
+#define IDM_OCI_RUNTIME_ARGS_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A bundle made ready for a runtime that cannot map mounts: what is mapped is left to our hook. */
-#ifndef OCI_BUNDLE_H
-#define OCI_BUNDLE_H
+#ifndef IDM_OCI_BUNDLE_H
+#define IDM_OCI_BUNDLE_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Root's rules for annotations, as they are on disk. */
-#include "oci-policy-file.h"
+#include "policy-file.h"
 
 #include <errno.h>
 #include <fcntl.h>

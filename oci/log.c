@@ -7,7 +7,7 @@
 
 #include "json-edit.h"
 #include "lib/base/escape.h"
-#include "oci-runtime.h"
+#include "runtime.h"
 
 static void stamp(char *buf, size_t size)
 {

@@ -4,8 +4,8 @@
  * trees get into its mount namespace. For the command; the library's callers have idm_plan_read() and
  * idm_tree_attach().
  */
-#ifndef IDM_OCI_H
-#define IDM_OCI_H
+#ifndef IDM_OCI_OCI_H
+#define IDM_OCI_OCI_H
 
 #include "idmount.h"
 #include "lib/spec/json.h"

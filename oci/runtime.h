@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef OCI_RUNTIME_H
-#define OCI_RUNTIME_H
+#ifndef IDM_OCI_RUNTIME_H
+#define IDM_OCI_RUNTIME_H
 
 #include <stdbool.h>
 

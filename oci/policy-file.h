@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef OCI_POLICY_FILE_H
-#define OCI_POLICY_FILE_H
+#ifndef IDM_OCI_POLICY_FILE_H
+#define IDM_OCI_POLICY_FILE_H
 
-#include "lib/oci-policy.h"
-#include "lib/oci.h"
+#include "oci-policy.h"
+#include "oci.h"
 
 /* *policy stays NULL where there is no file. A file that root does not keep to itself is refused. */
 int read_policy(struct idm_policy **policy, struct idm_error *err);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "oci-bundle.h"
+#include "bundle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,13 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config-rewrite.h"
 #include "json-edit.h"
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
 #include "lib/base/read-file.h"
 #include "lib/sys/fail-errno.h"
-#include "oci-policy-file.h"
-#include "oci-ready.h"
+#include "policy-file.h"
 
 static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;
 
