@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "json.h"
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "cli/words.h"
 #include "lib/base/mount-attr.h"
-#include "report.h"
-#include "table.h"
-#include "words.h"
 
 enum { OPTION_JSON = LONG_ONLY, OPTION_ALL_NAMESPACES };
 

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "do-apply.h"
+#include "cli/command.h"
+#include "cli/do-apply.h"
+#include "cli/maps.h"
+#include "cli/report.h"
+#include "cli/slurp.h"
 #include "lib/spec/read.h"
-#include "maps.h"
-#include "report.h"
-#include "slurp.h"
 
 enum { OPTION_MOUNTS = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_MKDIR, OPTION_LAZY };
 

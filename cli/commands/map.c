@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "draw-map.h"
-#include "maps.h"
-#include "report.h"
+#include "cli/command.h"
+#include "cli/draw-map.h"
+#include "cli/maps.h"
+#include "cli/report.h"
 
 enum { OPTION_INVERT = OPTION_OF_COMMAND, OPTION_COMPOSE, OPTION_TRANSLATE, OPTION_FORMAT };
 

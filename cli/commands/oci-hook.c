@@ -6,17 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "harden.h"
+#include "cli/command.h"
+#include "cli/harden.h"
+#include "cli/oci-ids.h"
+#include "cli/plan-exposure.h"
+#include "cli/report.h"
+#include "cli/slurp.h"
 #include "lib/base/error.h"
 #include "lib/plan/plan.h"
 #include "lib/sys/fail-errno.h"
-#include "oci-ids.h"
 #include "oci/oci.h"
 #include "oci/policy-file.h"
-#include "plan-exposure.h"
-#include "report.h"
-#include "slurp.h"
 
 enum { OPTION_MAP = LONG_ONLY, OPTION_HANDLER };
 

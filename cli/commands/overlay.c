@@ -6,15 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "exposure.h"
-#include "harden.h"
-#include "layers.h"
+#include "cli/command.h"
+#include "cli/exposure.h"
+#include "cli/harden.h"
+#include "cli/layers.h"
+#include "cli/maps.h"
+#include "cli/progress.h"
+#include "cli/report.h"
 #include "lib/base/array.h"
 #include "lib/overlay/lowerdir.h"
-#include "maps.h"
-#include "progress.h"
-#include "report.h"
 
 enum { OPTION_UPPER_IDS = OPTION_OF_COMMAND, OPTION_MKDIR };
 

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "command.h"
-#include "front-words.h"
-#include "json.h"
+#include "cli/command.h"
+#include "cli/front-words.h"
+#include "cli/json.h"
+#include "cli/report.h"
+#include "cli/table.h"
 #include "lib/base/error.h"
-#include "report.h"
-#include "table.h"
 
 enum { OPTION_JSON = LONG_ONLY, OPTION_WRITE };
 

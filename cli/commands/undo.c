@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "command.h"
-#include "do-apply.h"
-#include "report.h"
+#include "cli/command.h"
+#include "cli/do-apply.h"
+#include "cli/report.h"
 
 enum { OPTION_RECORD = LONG_ONLY, OPTION_LAZY };
 

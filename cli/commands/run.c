@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "cli/command.h"
+#include "cli/report.h"
+#include "cli/run.h"
 #include "lib/base/array.h"
 #include "lib/sys/refused.h"
-#include "report.h"
-#include "run.h"
 
 enum {
 	OPTION_ROOTFS = OPTION_OF_COMMAND,

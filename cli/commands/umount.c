@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 
-#include "command.h"
-#include "report.h"
+#include "cli/command.h"
+#include "cli/report.h"
 
 enum { OPTION_LAZY = LONG_ONLY };
 

@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "cli/command.h"
+#include "cli/report.h"
 #include "oci/bundle.h"
 #include "oci/features.h"
 #include "oci/runtime-args.h"
 #include "oci/runtime.h"
-#include "report.h"
 
 enum {
 	OPTION_ROOT = LONG_ONLY,
