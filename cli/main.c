@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
+#include "cli/common/command.h"
+#include "cli/common/report.h"
+#include "cli/common/standard-fds.h"
 #include "oci/runtime.h"
-#include "report.h"
-#include "standard-fds.h"
 
 const struct command *const commands[] = {
 	&command_mount,	   &command_umount,	 &command_list, &command_check,	 &command_map,

@@ -15,12 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "do-mount.h"
-#include "front-words.h"
+#include "cli/common/front-words.h"
+#include "cli/common/idmap-options.h"
+#include "cli/common/mount.h"
+#include "cli/common/report.h"
+#include "cli/common/standard-fds.h"
 #include "lib/sys/syscall.h"
-#include "maps.h"
-#include "report.h"
-#include "standard-fds.h"
 
 enum { MOUNT_USAGE = 1, MOUNT_SYSTEM = 2, MOUNT_FAILED = 32 };
 

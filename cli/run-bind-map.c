@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A bind's map leads to ids of the container; the kernel wants those of the host. */
-#include "report.h"
+#include "cli/common/report.h"
 #include "run.h"
 
 /* Whether the container lacks an id of the entry's seen column; the first one of them. */

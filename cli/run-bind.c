@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/common/report.h"
 #include "lib/overlay/lowerdir.h"
-#include "report.h"
 #include "run.h"
 
 static int take_map(struct run_bind *b, const char *text)

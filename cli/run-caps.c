@@ -6,8 +6,8 @@
 #include <strings.h>
 #include <sys/prctl.h>
 
+#include "cli/common/report.h"
 #include "lib/overlay/lowerdir.h"
-#include "report.h"
 #include "run.h"
 
 #define BIT(n) (1ULL << (n))

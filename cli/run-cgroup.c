@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/common/report.h"
 #include "lib/sys/syscall.h"
-#include "report.h"
 #include "run.h"
 
 /* Those that act on all processes of a cgroup, or move processes. */

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/common/report.h"
 #include "lib/sys/syscall.h"
-#include "report.h"
 #include "run.h"
 
 /* It has to be open now: later it could be a descriptor of ours. */

@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "cli/common/report.h"
 #include "run.h"
 
 #define DEV "/dev/"

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "cli/common/report.h"
 #include "run.h"
 
 /* Those of runc's own configuration, and of docker's. The manual has the same list. */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/common/report.h"
 #include "lib/base/array.h"
-#include "report.h"
 #include "run.h"
 
 int run_add(struct run_root *root, const struct idm_child_mount *mount)

@@ -13,7 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "cli/common/report.h"
 #include "run.h"
 
 /* As execvp(3) finds it; false: it is in no directory of PATH. */

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/common/report.h"
 #include "lib/mount/tree-diag.h"
-#include "report.h"
 #include "run.h"
 
 /* In a user namespace of his own an ordinary user is root already; nothing is left to map. */

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/common/report.h"
 #include "lib/userns/userns-diag.h"
-#include "report.h"
 #include "run.h"
 
 /* ---- the map ---- */

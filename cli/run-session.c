@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "cli/common/report.h"
 #include "run.h"
 #include "terminal.h"
 

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "cli/common/report.h"
 #include "run.h"
 
 #define BIT(signal) (1ULL << ((signal)-1))

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
-#include "report.h"
+#include "cli/common/report.h"
 #include "run.h"
 
 /* False: too large, or not known. */

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/common/report.h"
 #include "lib/sys/syscall.h"
-#include "report.h"
 #include "run.h"
 
 /* More is not read: a line of any length would be kept in memory. */

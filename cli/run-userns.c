@@ -6,7 +6,7 @@
  */
 #include <sys/prctl.h>
 
-#include "report.h"
+#include "cli/common/report.h"
 #include "run.h"
 
 /* The IDs of a user namespace with the map, each as itself. */

@@ -15,12 +15,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "exposure.h"
-#include "harden.h"
-#include "layers.h"
-#include "maps.h"
+#include "cli/common/exposure.h"
+#include "cli/common/harden.h"
+#include "cli/common/idmap-options.h"
+#include "cli/common/layer-options.h"
+#include "cli/common/mount-options.h"
 #include "terminal.h"
-#include "words.h"
 
 /* As env(1), nohup(1) and others: what went wrong before the program, or with it. */
 enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 
-#include "cli/command.h"
-#include "cli/do-apply.h"
-#include "cli/maps.h"
-#include "cli/report.h"
+#include "cli/common/apply.h"
+#include "cli/common/command.h"
+#include "cli/common/idmap-options.h"
+#include "cli/common/report.h"
 
 enum { OPTION_FORMAT = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_RECORD, OPTION_MKDIR };
 

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/command.h"
-#include "cli/do-apply.h"
-#include "cli/maps.h"
-#include "cli/report.h"
-#include "cli/slurp.h"
+#include "cli/common/apply.h"
+#include "cli/common/command.h"
+#include "cli/common/idmap-options.h"
+#include "cli/common/input.h"
+#include "cli/common/report.h"
 #include "lib/spec/read.h"
 
 enum { OPTION_MOUNTS = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_MKDIR, OPTION_LAZY };

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "cli/command.h"
-#include "cli/front-words.h"
-#include "cli/json.h"
-#include "cli/report.h"
-#include "cli/table.h"
+#include "cli/common/columns.h"
+#include "cli/common/command.h"
+#include "cli/common/front-words.h"
+#include "cli/common/json-print.h"
+#include "cli/common/report.h"
 #include "lib/base/error.h"
 
 enum { OPTION_JSON = LONG_ONLY, OPTION_WRITE };

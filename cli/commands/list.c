@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/command.h"
-#include "cli/json.h"
-#include "cli/report.h"
-#include "cli/table.h"
-#include "cli/words.h"
+#include "cli/common/columns.h"
+#include "cli/common/command.h"
+#include "cli/common/json-print.h"
+#include "cli/common/mount-options.h"
+#include "cli/common/report.h"
 #include "lib/base/mount-attr.h"
 
 enum { OPTION_JSON = LONG_ONLY, OPTION_ALL_NAMESPACES };

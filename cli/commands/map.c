@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/command.h"
-#include "cli/draw-map.h"
-#include "cli/maps.h"
-#include "cli/report.h"
+#include "cli/common/command.h"
+#include "cli/common/draw-map.h"
+#include "cli/common/idmap-options.h"
+#include "cli/common/report.h"
 
 enum { OPTION_INVERT = OPTION_OF_COMMAND, OPTION_COMPOSE, OPTION_TRANSLATE, OPTION_FORMAT };
 

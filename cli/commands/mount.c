@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 
-#include "cli/command.h"
-#include "cli/do-mount.h"
-#include "cli/maps.h"
-#include "cli/report.h"
+#include "cli/common/command.h"
+#include "cli/common/idmap-options.h"
+#include "cli/common/mount.h"
+#include "cli/common/report.h"
 
 enum { OPTION_MKDIR = OPTION_OF_COMMAND, OPTION_REPLACE, OPTION_ROOT, OPTION_REMAP, OPTION_ON_TOP };
 

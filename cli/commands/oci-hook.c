@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/command.h"
-#include "cli/harden.h"
-#include "cli/oci-ids.h"
-#include "cli/plan-exposure.h"
-#include "cli/report.h"
-#include "cli/slurp.h"
+#include "cli/common/command.h"
+#include "cli/common/harden.h"
+#include "cli/common/input.h"
+#include "cli/common/oci-ids.h"
+#include "cli/common/plan-exposure.h"
+#include "cli/common/report.h"
 #include "lib/base/error.h"
 #include "lib/plan/plan.h"
 #include "lib/sys/fail-errno.h"

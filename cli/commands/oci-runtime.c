@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/command.h"
-#include "cli/report.h"
+#include "cli/common/command.h"
+#include "cli/common/report.h"
 #include "oci/bundle.h"
 #include "oci/features.h"
 #include "oci/runtime-args.h"

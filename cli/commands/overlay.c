@@ -6,13 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/command.h"
-#include "cli/exposure.h"
-#include "cli/harden.h"
-#include "cli/layers.h"
-#include "cli/maps.h"
-#include "cli/progress.h"
-#include "cli/report.h"
+#include "cli/common/command.h"
+#include "cli/common/exposure.h"
+#include "cli/common/harden.h"
+#include "cli/common/idmap-options.h"
+#include "cli/common/layer-options.h"
+#include "cli/common/progress.h"
+#include "cli/common/report.h"
 #include "lib/base/array.h"
 #include "lib/overlay/lowerdir.h"
 

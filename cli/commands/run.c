@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/command.h"
-#include "cli/report.h"
+#include "cli/common/command.h"
+#include "cli/common/report.h"
 #include "cli/run.h"
 #include "lib/base/array.h"
 #include "lib/sys/refused.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 
-#include "cli/command.h"
-#include "cli/report.h"
+#include "cli/common/command.h"
+#include "cli/common/report.h"
 
 enum { OPTION_LAZY = LONG_ONLY };
 

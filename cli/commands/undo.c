@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "cli/command.h"
-#include "cli/do-apply.h"
-#include "cli/report.h"
+#include "cli/common/apply.h"
+#include "cli/common/command.h"
+#include "cli/common/report.h"
 
 enum { OPTION_RECORD = LONG_ONLY, OPTION_LAZY };
 

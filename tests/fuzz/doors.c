@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "cli/report.h"
+#include "cli/common/report.h"
 #include "cli/run.h"
 #include "idmount.h"
 #include "lib/base/error.h"

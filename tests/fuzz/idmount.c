@@ -2,7 +2,7 @@
 /* Whole command lines of idmount: an argument a line. */
 #include <string.h>
 
-#include "cli/report.h"
+#include "cli/common/report.h"
 #include "cli/run.h"
 #include "commands.h"
 

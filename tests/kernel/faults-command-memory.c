@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/report.h"
+#include "cli/common/report.h"
 #include "failing-memory.h"
 #include "oci/bundle.h"
 #include "plans.h"

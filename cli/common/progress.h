@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A line that shows how far something has got; on terminals, when there is much to do. */
-#ifndef PROGRESS_H
-#define PROGRESS_H
+#ifndef IDM_CLI_COMMON_PROGRESS_H
+#define IDM_CLI_COMMON_PROGRESS_H
 
 #include <stddef.h>
 

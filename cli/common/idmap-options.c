@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "maps.h"
+#include "idmap-options.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -3,8 +3,8 @@
  * What the library calls by its own names, in the words of who reads it: an option of the command, or a
  * word behind mount(8)'s -o.
  */
-#ifndef FRONT_WORDS_H
-#define FRONT_WORDS_H
+#ifndef IDM_CLI_COMMON_FRONT_WORDS_H
+#define IDM_CLI_COMMON_FRONT_WORDS_H
 
 /* FRONT_RUN: --bind has words of its own. FRONT_CONTAINER: mounts are in config.json. */
 enum front_kind { FRONT_COMMAND, FRONT_HELPER, FRONT_RUN, FRONT_CONTAINER, FRONTS };

@@ -3,8 +3,8 @@
  * --json: values are written one after the other into a text, which is printed as a whole. When there is
  * no memory, the command ends, with that as its one line.
  */
-#ifndef JSON_H
-#define JSON_H
+#ifndef IDM_CLI_COMMON_JSON_PRINT_H
+#define IDM_CLI_COMMON_JSON_PRINT_H
 
 #include "idmount.h"
 

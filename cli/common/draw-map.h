@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DRAW_MAP_H
-#define DRAW_MAP_H
+#ifndef IDM_CLI_COMMON_DRAW_MAP_H
+#define IDM_CLI_COMMON_DRAW_MAP_H
 
 #include <stdbool.h>
 

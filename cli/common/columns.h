@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Aligned columns on standard output. */
-#ifndef TABLE_H
-#define TABLE_H
+#ifndef IDM_CLI_COMMON_COLUMNS_H
+#define IDM_CLI_COMMON_COLUMNS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "do-mount.h"
+#include "mount.h"
 
 #include <errno.h>
 #include <fcntl.h>

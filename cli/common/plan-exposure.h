@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The same as exposure.h of all mounts of a plan. */
-#ifndef PLAN_EXPOSURE_H
-#define PLAN_EXPOSURE_H
+#ifndef IDM_CLI_COMMON_PLAN_EXPOSURE_H
+#define IDM_CLI_COMMON_PLAN_EXPOSURE_H
 
 #include "exposure.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "do-apply.h"
+#include "apply.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "harden.h"
+#include "input.h"
 #include "plan-exposure.h"
 #include "progress.h"
 #include "report.h"
-#include "slurp.h"
 
 void apply_request_free(struct apply_request *request)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A mount list in a file, made a root filesystem; what "idmount apply" and "idmount bundle mount" both
  * do. */
-#ifndef DO_APPLY_H
-#define DO_APPLY_H
+#ifndef IDM_CLI_COMMON_APPLY_H
+#define IDM_CLI_COMMON_APPLY_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which IDs a container has, while a runtime creates it. */
-#ifndef OCI_IDS_H
-#define OCI_IDS_H
+#ifndef IDM_CLI_COMMON_OCI_IDS_H
+#define IDM_CLI_COMMON_OCI_IDS_H
 
 #include <sys/types.h>
 

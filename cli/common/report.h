@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the command says to people, and its exit status. */
-#ifndef REPORT_H
-#define REPORT_H
+#ifndef IDM_CLI_COMMON_REPORT_H
+#define IDM_CLI_COMMON_REPORT_H
 
 #include "idmount.h"
 

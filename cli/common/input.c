@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "slurp.h"
+#include "input.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "layers.h"
+#include "layer-options.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

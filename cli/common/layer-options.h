@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The option -L: layers of an overlay. */
-#ifndef LAYERS_H
-#define LAYERS_H
+#ifndef IDM_CLI_COMMON_LAYER_OPTIONS_H
+#define IDM_CLI_COMMON_LAYER_OPTIONS_H
 
 #include "idmount.h"
 

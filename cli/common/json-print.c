@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "json.h"
+#include "json-print.h"
 
 #include <errno.h>
 #include <stdio.h>

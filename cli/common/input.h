@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that the caller names, or standard input. */
-#ifndef SLURP_H
-#define SLURP_H
+#ifndef IDM_CLI_COMMON_INPUT_H
+#define IDM_CLI_COMMON_INPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

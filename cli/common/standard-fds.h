@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef STANDARD_FDS_H
-#define STANDARD_FDS_H
+#ifndef IDM_CLI_COMMON_STANDARD_FDS_H
+#define IDM_CLI_COMMON_STANDARD_FDS_H
 
 /*
  * Makes each of the descriptors 0, 1 and 2 that is closed /dev/null, before anything else is opened.

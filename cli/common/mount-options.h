@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The words of -o: one table for the command, the mount(8) helper, the help and the listing. */
-#ifndef WORDS_H
-#define WORDS_H
+#ifndef IDM_CLI_COMMON_MOUNT_OPTIONS_H
+#define IDM_CLI_COMMON_MOUNT_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "words.h"
+#include "mount-options.h"
 
 #include "lib/base/mount-attr.h"
 

@@ -3,8 +3,8 @@
  * What a command is. Each has one table of options, and everything comes from it: the parser and the
  * help directly; the man page and the completion are held against the help by a test.
  */
-#ifndef COMMAND_H
-#define COMMAND_H
+#ifndef IDM_CLI_COMMON_COMMAND_H
+#define IDM_CLI_COMMON_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,13 +4,13 @@
  * that ID store files of root. With a set-user-ID bit they have root's rights at their place on disk,
  * whatever the mapped mount honours (CVE-2021-41103 was such a directory).
  */
-#ifndef EXPOSURE_H
-#define EXPOSURE_H
+#ifndef IDM_CLI_COMMON_EXPOSURE_H
+#define IDM_CLI_COMMON_EXPOSURE_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "words.h"
+#include "mount-options.h"
 
 /* Who can get to a directory, by the modes of all directories on the way. Root does not count. */
 struct reach {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Set-user-ID and device files of owners who appear as other ones. */
-#ifndef HARDEN_H
-#define HARDEN_H
+#ifndef IDM_CLI_COMMON_HARDEN_H
+#define IDM_CLI_COMMON_HARDEN_H
 
-#include "words.h"
+#include "mount-options.h"
 
 struct hardening {
 	uint32_t added; /* IDM_ATTR_* */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole mount, from map to attached; what "idmount mount" and mount.idmap both do. */
-#ifndef DO_MOUNT_H
-#define DO_MOUNT_H
+#ifndef IDM_CLI_COMMON_MOUNT_H
+#define IDM_CLI_COMMON_MOUNT_H
 
 #include <stdbool.h>
 
-#include "words.h"
+#include "mount-options.h"
 
 struct mount_request {
 	const char *source, *target;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table.h"
+#include "columns.h"
 
 /* One past the last id. */
 #define ID_END 4294967295ULL

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The map that a command line asks for: -m, --userns and --keep-rest of every command. */
-#ifndef MAPS_H
-#define MAPS_H
+#ifndef IDM_CLI_COMMON_IDMAP_OPTIONS_H
+#define IDM_CLI_COMMON_IDMAP_OPTIONS_H
 
 #include <stdbool.h>
 
