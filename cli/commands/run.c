@@ -12,7 +12,7 @@
 
 #include "cli/common/command.h"
 #include "cli/common/report.h"
-#include "cli/run.h"
+#include "cli/run/run.h"
 #include "lib/base/array.h"
 #include "lib/sys/refused.h"
 

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 
 #include "cli/common/report.h"
-#include "cli/run.h"
+#include "cli/run/run.h"
 #include "idmount.h"
 #include "lib/base/error.h"
 #include "lib/sys/refused.h"

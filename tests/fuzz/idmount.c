@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/common/report.h"
-#include "cli/run.h"
+#include "cli/run/run.h"
 #include "commands.h"
 
 int idmount_main(int argc, char **argv);

@@ -3,8 +3,8 @@
  * Reading and writing what others share without ever waiting. O_NONBLOCK belongs to the open file
  * description: the caller's shell would get EAGAIN afterwards, from its own standard input.
  */
-#ifndef NONBLOCK_H
-#define NONBLOCK_H
+#ifndef IDM_CLI_RUN_NONBLOCK_H
+#define IDM_CLI_RUN_NONBLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>

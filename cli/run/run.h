@@ -8,8 +8,8 @@
  * rest that confines the program, run-session.c stays with the program until it has ended, with
  * run-signals.c for its signals and terminal.c between two terminals.
  */
-#ifndef RUN_H
-#define RUN_H
+#ifndef IDM_CLI_RUN_RUN_H
+#define IDM_CLI_RUN_RUN_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +20,7 @@
 #include "cli/common/idmap-options.h"
 #include "cli/common/layer-options.h"
 #include "cli/common/mount-options.h"
-#include "terminal.h"
+#include "pty.h"
 
 /* As env(1), nohup(1) and others: what went wrong before the program, or with it. */
 enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "cli/common/report.h"
+#include "pty.h"
 #include "run.h"
-#include "terminal.h"
 
 /* More than a terminal can hold. */
 #define LAST_OUTPUT 131072

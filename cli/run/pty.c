@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "terminal.h"
+#include "pty.h"
 
 #include <errno.h>
 #include <fcntl.h>

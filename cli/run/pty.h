@@ -3,8 +3,8 @@
  * The caller's terminal on one side, the program's on the other. Nothing here waits: what one side does
  * not take yet is kept, and the other side is not read before it is gone.
  */
-#ifndef TERMINAL_H
-#define TERMINAL_H
+#ifndef IDM_CLI_RUN_PTY_H
+#define IDM_CLI_RUN_PTY_H
 
 #include <poll.h>
 #include <stdbool.h>
