@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "measure.h"
+#include "bench/lib/measure.h"
 
 #define MOUNTS 30
 #define ROOT PLACE "/root"

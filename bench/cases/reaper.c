@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "measure.h"
+#include "bench/lib/measure.h"
 
 #define CHILDREN 10000
 #define BATCH 100

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "measure.h"
-#include "userns-ways.h"
+#include "bench/lib/measure.h"
+#include "bench/lib/userns-ways.h"
 
 #define MOST_THREADS 100
 

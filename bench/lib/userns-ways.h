@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ways to a user namespace descriptor that are measured here, all with the same map. */
-#ifndef BENCH_USERNS_WAYS_H
-#define BENCH_USERNS_WAYS_H
+#ifndef IDM_LIB_USERNS_WAYS_H
+#define IDM_LIB_USERNS_WAYS_H
 
 #include <stdbool.h>
 

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "measure.h"
-#include "userns-ways.h"
+#include "bench/lib/measure.h"
+#include "bench/lib/userns-ways.h"
 
 /* Not from <sys/mount.h>, which does not go together with <linux/mount.h>. */
 int umount2(const char *target, int flags);

@@ -15,8 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "measure.h"
-#include "userns-ways.h"
+#include "bench/lib/measure.h"
+#include "bench/lib/userns-ways.h"
 
 #define MOST 500
 

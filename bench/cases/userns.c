@@ -16,8 +16,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "measure.h"
-#include "userns-ways.h"
+#include "bench/lib/measure.h"
+#include "bench/lib/userns-ways.h"
 
 enum { OURS, BARE, CHECKED, FORK, REEXEC, KINDS };
 

@@ -6,8 +6,8 @@
  *
  * Everything runs in a mount namespace of its own, on a tmpfs that is gone with it.
  */
-#ifndef BENCH_MEASURE_H
-#define BENCH_MEASURE_H
+#ifndef IDM_LIB_MEASURE_H
+#define IDM_LIB_MEASURE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -231,7 +231,7 @@ def apart(labels, least=18):
 def svg(rows):
     found = curves(rows)
     if "idm_userns_open" not in found:
-        sys.exit("there are no rows to draw: see bench/userns.c")
+        sys.exit("there are no rows to draw: see bench/cases/userns.c")
     values = [us for points in found.values() for _, us in points]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     all_mib = sorted({mib for points in found.values() for mib, _ in points})

@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "measure.h"
-#include "userns-ways.h"
+#include "bench/lib/measure.h"
+#include "bench/lib/userns-ways.h"
 
 /* In each the caller, who is root, owns everything as he sees it. */
 #define ROOTS PLACE "/roots"

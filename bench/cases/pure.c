@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "measure.h"
+#include "bench/lib/measure.h"
 
 #define ENTRIES 340
 #define MOUNTS 1000

@@ -5,7 +5,7 @@
 # the hook runs; and with a hook that does nothing, which says how much of that is the runtime's own. In turn, round
 # by round, medians. Runs in a mount namespace of its own. Needs runc, jq and busybox (static).
 #
-#   sudo bench/oci-start.sh [BUILD-DIR] [ROUNDS]
+#   sudo bench/cases/oci-start.sh [BUILD-DIR] [ROUNDS]
 set -eu
 
 if [ "${IDMOUNT_BENCH_PRIVATE:-}" != 1 ]; then

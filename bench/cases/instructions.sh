@@ -3,7 +3,7 @@
 # How many instructions the parts take that need no kernel, counted by callgrind: a figure that no load
 # spoils, to hold a change against. Prints "PART INSTRUCTIONS" lines. Needs valgrind, but no root.
 #
-#   bench/instructions.sh [BUILD-DIR]
+#   bench/cases/instructions.sh [BUILD-DIR]
 set -eu
 
 pure=${1:-build}/bench/pure

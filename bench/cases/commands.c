@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "measure.h"
+#include "bench/lib/measure.h"
 
 static bool memory;
 

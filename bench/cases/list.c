@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "measure.h"
-#include "userns-ways.h"
+#include "bench/lib/measure.h"
+#include "bench/lib/userns-ways.h"
 
 #define SYS_statmount 457 /* Linux 6.8 */
 #define SYS_listmount 458
