@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/maps.h"
-#include "tests/common/scratch.h"
-#include "tests/common/snapshot.h"
+#include "tests/lib/maps.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/snapshot.h"
 
 /* As much as any of them will ever grow at once. */
 #define MORE 256

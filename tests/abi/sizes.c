@@ -5,7 +5,7 @@
  */
 #include <fcntl.h>
 
-#include "tests/common/test.h"
+#include "tests/lib/test.h"
 
 #define assert_at(type, member, offset) assert_int_equal(offsetof(type, member), offset)
 

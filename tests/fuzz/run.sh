@@ -52,8 +52,8 @@ kept=$(sed -n 's|^#.*INITED.* corp: \([0-9]*\)/.*|\1|p' "$log")
 
 set -- "$found" "$@"
 case $name in
-  json) set -- "$@" "$IDM_SOURCE_ROOT/tests/fixtures/json" "$IDM_SOURCE_ROOT/tests/plans" ;;
-  containerd | oci | bundle) set -- "$@" "$IDM_SOURCE_ROOT/tests/plans" ;;
+  json) set -- "$@" "$IDM_SOURCE_ROOT/tests/fixtures/json" "$IDM_SOURCE_ROOT/tests/fixtures/plans" ;;
+  containerd | oci | bundle) set -- "$@" "$IDM_SOURCE_ROOT/tests/fixtures/plans" ;;
 esac
 dictionary=$IDM_SOURCE_ROOT/tests/fuzz/dictionaries/$name
 [ ! -f "$dictionary" ] || set -- "-dict=$dictionary" "$@"

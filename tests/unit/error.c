@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/sys/fail-errno.h"
-#include "tests/common/test.h"
+#include "tests/lib/test.h"
 
 TEST(message_says_subject_step_and_reason)
 {

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/maps.h"
-#include "tests/common/test.h"
+#include "tests/lib/maps.h"
+#include "tests/lib/test.h"
 
 /* ---- the flags ---- */
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/json-cases.h"
-#include "tests/common/test.h"
+#include "tests/lib/json-cases.h"
+#include "tests/lib/test.h"
 
 static void try_case(const struct json_case *c)
 {

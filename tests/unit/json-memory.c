@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/json-cases.h"
-#include "tests/common/test.h"
-#include "tests/kernel/failing-memory.h"
+#include "tests/faults/failing-memory.h"
+#include "tests/lib/json-cases.h"
+#include "tests/lib/test.h"
 
 static unsigned long survived, errors;
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/test.h"
+#include "tests/lib/test.h"
 
 /* Of exactly this size: a sanitizer sees a read behind it. */
 static char *exact_copy(const char *text, size_t n)

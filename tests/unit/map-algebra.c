@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/maps.h"
+#include "tests/lib/maps.h"
 
 static int add(struct idm_map *map, unsigned int kinds, uint32_t disk, uint32_t seen, uint32_t count,
 	       struct idm_error *err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Which mounts are hardened, and by which ID. */
 #include "lib/base/macros.h"
-#include "tests/common/maps.h"
+#include "tests/lib/maps.h"
 
 #define BOTH (IDM_ATTR_NOSUID | IDM_ATTR_NODEV)
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/maps.h"
+#include "tests/lib/maps.h"
 
 /* A user whose primary group has another number, to see that the group is looked up too. */
 static struct passwd *unequal_user(void)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/maps.h"
+#include "tests/lib/maps.h"
 
 static const struct {
 	enum idm_format format;

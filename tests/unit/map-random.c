@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/maps.h"
+#include "tests/lib/maps.h"
 
 #define ROUNDS (test_is_slow() ? 1000 : 20000)
 #define IDS 48

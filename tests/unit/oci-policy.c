@@ -5,7 +5,7 @@
 
 #include "lib/base/macros.h"
 #include "oci/oci-policy.h"
-#include "tests/common/maps.h"
+#include "tests/lib/maps.h"
 
 /* ---- reading ---- */
 

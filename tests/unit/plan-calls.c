@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/plan-text.h"
+#include "tests/lib/plan-text.h"
 
 /* ---- words ---- */
 

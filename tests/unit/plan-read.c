@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Lists of mounts that other programs write, and those that nobody should. tests/plans/ has
+ * Lists of mounts that other programs write, and those that nobody should. tests/fixtures/plans/ has
  *
  *	good-NAME.json, good-NAME.WHATEVER.json		are understood as good-NAME.plan says
  *	should-fail-NAME.json				is refused with should-fail-NAME.error: message,
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "tests/common/plan-text.h"
+#include "tests/lib/plan-text.h"
 
 /* ---- the files ---- */
 
@@ -22,7 +22,7 @@ static void find_files(const char *pattern, glob_t *found)
 
 	if (!root)
 		fail_msg("IDM_SOURCE_ROOT is not set");
-	snprintf(path, sizeof(path), "%s/tests/plans/%s", root, pattern);
+	snprintf(path, sizeof(path), "%s/tests/fixtures/plans/%s", root, pattern);
 	assert_int_equal(glob(path, 0, NULL, found), 0);
 }
 

@@ -12,7 +12,7 @@
 #include "lib/list/internal.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
-#include "tests/common/test.h"
+#include "tests/lib/test.h"
 
 int __wrap_idm_procfs_root(struct idm_error *err);
 int __wrap_idm_procfs_openat(int process, const char *name, int flags);

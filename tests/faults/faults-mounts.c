@@ -1,0 +1,761 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Namespaces, trees, overlays and the listing survive the failure of every system call, and their
+ * process's end at every one: see faults.h.
+ */
+#include <sys/syscall.h>
+
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "tests/integration/mount/trees.h"
+#include "tests/lib/faults.h"
+
+#define MAP_TEXT "0:100000:65536"
+#define SOURCE SCRATCH "/source"
+#define TARGET SCRATCH "/target"
+#define MISSING SCRATCH "/not/yet"
+
+static struct idm_map *map;
+static unsigned int way;
+
+static void enter(void)
+{
+	faults_enter();
+	map = map_of(MAP_TEXT);
+	scratch_dir(SOURCE "/below");
+	scratch_dir(TARGET);
+	owned_file(SOURCE "/file", 1000, 1001);
+	mount_mappable(SOURCE "/below");
+	owned_file(SOURCE "/below/file", 8, 12);
+}
+
+static void leave(void)
+{
+	idm_map_free(map);
+}
+
+static void survive(const struct operation *op)
+{
+	faults_survived(op);
+	kills_survived(op);
+}
+
+/* Mounts at a path, one on the other. */
+static unsigned int mounts_at(const char *path)
+{
+	AUTO_FREE char *line = NULL;
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	unsigned int n = 0;
+	size_t size = 0;
+	char point[512];
+
+	assert_non_null(file);
+	while (getline(&line, &size, file) > 0)
+		n += sscanf(line, "%*s %*s %*s %*s %511s", point) == 1 && strcmp(point, path) == 0;
+	fclose(file);
+	return n;
+}
+
+/* ---- user namespaces ---- */
+
+static int open_userns(struct idm_error *err)
+{
+	return idm_userns_open(map, way, err);
+}
+
+static void check_userns(int userns)
+{
+	assert_userns(userns, map);
+	close(userns);
+}
+
+/* One way after the other must do it: else a fault of the first could be hidden by the second. */
+TEST(a_user_namespace_by_a_zombie)
+{
+	enter();
+	way = IDM_USERNS_ZOMBIE;
+	survive(&(struct operation){ "zombie", .go = open_userns, .check = check_userns });
+	leave();
+}
+
+TEST(a_user_namespace_by_a_live_child)
+{
+	enter();
+	way = IDM_USERNS_LIVE;
+	survive(&(struct operation){ "live child", .go = open_userns, .check = check_userns });
+	leave();
+}
+
+TEST(a_user_namespace_by_a_child_with_its_own_memory)
+{
+	enter();
+	way = IDM_USERNS_OWN_MEMORY;
+	survive(&(struct operation){ "own memory", .go = open_userns, .check = check_userns });
+	leave();
+}
+
+TEST(a_user_namespace_by_either)
+{
+	enter();
+	way = 0;
+	survive(&(struct operation){ "either", .go = open_userns, .check = check_userns });
+	leave();
+}
+
+/* What one call makes, the next one finds; a failure is not kept. */
+static int ask_cache(struct idm_error *err)
+{
+	struct idm_userns_cache *cache;
+	int first, second, r = idm_userns_cache_new(2, &cache, err);
+
+	if (r < 0)
+		return r;
+	first = idm_userns_cache_open(cache, map, err);
+	second = idm_userns_cache_open(cache, map, first < 0 ? NULL : err);
+	idm_userns_cache_free(cache);
+	if (first >= 0)
+		close(first);
+	if (first < 0 && second >= 0)
+		close(second);
+	return first < 0 ? first : second;
+}
+
+TEST(a_cached_user_namespace)
+{
+	enter();
+	survive(&(struct operation){ "cache", .go = ask_cache, .check = check_userns });
+	leave();
+}
+
+static struct idm_map *read_map;
+
+static int read_userns(struct idm_error *err)
+{
+	AUTO_FD int userns = idm_userns_open(map, 0, NULL);
+	int r;
+
+	if (userns < 0)
+		return idm_fail_errno(err, userns, IDM_STEP_MAKE_USERNS, NULL);
+	read_map = map_of("");
+	r = idm_map_add_userns(read_map, userns, err);
+	if (r < 0)
+		assert_map(read_map, "");
+	if (r < 0)
+		idm_map_free(read_map);
+	return r;
+}
+
+static void check_read_map(int unused)
+{
+	(void)unused;
+	assert_same_map(read_map, map);
+	idm_map_free(read_map);
+}
+
+TEST(the_map_of_a_user_namespace)
+{
+	enter();
+	survive(&(struct operation){ "read map", .go = read_userns, .check = check_read_map });
+	leave();
+}
+
+/* ---- trees ---- */
+
+static int tree_userns;
+
+static int open_tree(struct idm_error *err)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+
+	o.flags = way;
+	o.attr_set = IDM_ATTR_NOSUID;
+	return idm_tree_open(AT_FDCWD, SOURCE, tree_userns, &o, err);
+}
+
+static void check_tree(int tree)
+{
+	assert_owner_in(tree, "file", 101000, 101001);
+	if (way & IDM_TREE_RECURSIVE)
+		assert_owner_in(tree, "below/file", 100008, 100012);
+	close(tree);
+}
+
+static void trees(const char *name, unsigned int flags)
+{
+	enter();
+	way = flags;
+	tree_userns = userns_of(MAP_TEXT);
+	survive(&(struct operation){ name, .go = open_tree, .check = check_tree });
+	close(tree_userns);
+	leave();
+}
+
+TEST(a_tree)
+{
+	trees("tree", 0);
+}
+
+TEST(a_tree_not_through_a_link)
+{
+	trees("tree, nofollow", IDM_TREE_NOFOLLOW);
+}
+
+TEST(a_recursive_tree)
+{
+	trees("recursive tree", IDM_TREE_RECURSIVE);
+}
+
+/*
+ * What is refused is refused also if something fails while that is found out: it may then be said for
+ * another reason, but never be done.
+ */
+static int refusal(int r, const struct idm_error *err)
+{
+	if (r >= 0)
+		fail_msg("it was not refused");
+	assert_error(r, -err->errnum, err, NULL, NULL, NULL);
+	return 0;
+}
+
+static int open_proc(struct idm_error *err)
+{
+	return refusal(idm_tree_open(AT_FDCWD, "/proc", tree_userns, NULL, err), err);
+}
+
+static int open_link(struct idm_error *err)
+{
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+
+	o.flags = IDM_TREE_NOFOLLOW;
+	return refusal(idm_tree_open(AT_FDCWD, SCRATCH "/link", tree_userns, &o, err), err);
+}
+
+static int attach_to_link(struct idm_error *err)
+{
+	AUTO_FD int tree = idm_tree_open(AT_FDCWD, SOURCE, -1, NULL, err);
+
+	if (tree < 0)
+		return refusal(tree, err);
+	return refusal(idm_tree_attach(tree, AT_FDCWD, SCRATCH "/link", NULL, err), err);
+}
+
+static int replace_nothing(struct idm_error *err)
+{
+	AUTO_FD int tree = idm_tree_open(AT_FDCWD, SOURCE, -1, NULL, err);
+
+	if (tree < 0)
+		return refusal(tree, err);
+	return refusal(idm_tree_attach(tree, AT_FDCWD, SOURCE,
+				       ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), err),
+		       err);
+}
+
+static int unmount_link(struct idm_error *err)
+{
+	return refusal(idm_umount(AT_FDCWD, SCRATCH "/link", 0, err), err);
+}
+
+static int unmount_below_no_mount(struct idm_error *err)
+{
+	return refusal(idm_umount(AT_FDCWD, SOURCE, IDM_UMOUNT_RECURSIVE, err), err);
+}
+
+TEST(a_refusal_is_one)
+{
+	static const struct operation ops[] = {
+		{ "source cannot be mapped", .go = open_proc },
+		{ "source is a link", .go = open_link },
+		{ "target is a link", .go = attach_to_link },
+		{ "nothing to replace", .go = replace_nothing },
+		{ "unmount through a link", .go = unmount_link },
+		{ "unmount what is no mount", .go = unmount_below_no_mount },
+	};
+
+	enter();
+	must(symlink("source", SCRATCH "/link"));
+	tree_userns = userns_of(MAP_TEXT);
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		survive(&ops[i]);
+	close(tree_userns);
+	leave();
+}
+
+/* ---- attaching ---- */
+
+static unsigned int attach_flags;
+static enum idm_propagation propagation;
+static const char *target;
+
+static int bind(struct idm_error *err)
+{
+	AUTO_FD int userns = idm_userns_open(map, 0, err), tree = -1;
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+
+	if (userns < 0)
+		return userns;
+	o.flags = way;
+	tree = idm_tree_open(AT_FDCWD, SOURCE, userns, &o, err);
+	return tree < 0
+		       ? tree
+		       : idm_tree_attach(tree, AT_FDCWD, target, ATTACH(attach_flags, propagation), err);
+}
+
+static void assert_bound(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/file", target);
+	assert_owner(path, 101000, 101001);
+	snprintf(path, sizeof(path), "%s/below/file", target);
+	if (way & IDM_TREE_RECURSIVE)
+		assert_owner(path, 100008, 100012);
+	assert_int_equal(mount_at(target).map_state,
+			 kernel_is_before(6, 15) ? IDM_MAP_UNREADABLE : IDM_MAP_READ);
+}
+
+/* Nobody can take away a directory for somebody who is dead: there is no record of it. */
+static void remove_missing(void)
+{
+	rmdir(MISSING);
+	rmdir(SCRATCH "/not");
+}
+
+/* Where its process was killed, the mount is there or not. */
+static void unbind(enum outcome outcome)
+{
+	unsigned int before = attach_flags & IDM_ATTACH_REPLACE ? 1 : 0;
+
+	if (outcome == FAULT_REFUSED)
+		return;
+	if (outcome == FAULT_DONE)
+		assert_int_equal(mounts_at(target), 1);
+	if (outcome == FAULT_DONE || mounts_at(target) > before) {
+		assert_bound();
+		do_umount(target);
+	}
+	remove_missing();
+}
+
+static void binds(const char *name, const char *where, unsigned int tree_flags, unsigned int flags)
+{
+	enter();
+	way = tree_flags;
+	attach_flags = flags;
+	target = where;
+	survive(&(struct operation){ name, .go = bind, .finish = unbind });
+	leave();
+}
+
+TEST(a_bind)
+{
+	binds("bind", TARGET, 0, 0);
+}
+
+TEST(a_recursive_bind)
+{
+	binds("recursive bind", TARGET, IDM_TREE_RECURSIVE, 0);
+}
+
+TEST(a_bind_to_a_new_directory)
+{
+	binds("bind, mkdir", MISSING, 0, IDM_ATTACH_MKDIR);
+}
+
+TEST(a_bind_below_a_shared_mount)
+{
+	enter();
+	way = attach_flags = 0;
+	target = TARGET "/at";
+	do_mount("shared", TARGET, "tmpfs", 0, NULL);
+	do_mount(NULL, TARGET, NULL, MS_SHARED, NULL);
+	scratch_dir(target);
+	propagation = IDM_PROPAGATION_PRIVATE;
+	survive(&(struct operation){ "bind, private", .go = bind, .finish = unbind });
+	leave();
+}
+
+/* On top of a mount that is there already, which is not touched. */
+static void unbind_top(enum outcome outcome)
+{
+	if (outcome == FAULT_REFUSED)
+		return;
+	if (outcome == FAULT_DONE)
+		assert_int_equal(mounts_at(TARGET), 2);
+	if (mounts_at(TARGET) == 2) {
+		assert_bound();
+		do_umount(TARGET);
+	}
+}
+
+TEST(a_bind_on_a_mount)
+{
+	enter();
+	way = attach_flags = 0;
+	target = TARGET;
+	do_mount("old", TARGET, "tmpfs", 0, "size=1m");
+	owned_file(TARGET "/old", 1, 1);
+	survive(&(struct operation){ "bind on a mount", .go = bind, .finish = unbind_top });
+	leave();
+}
+
+static void mount_old(void)
+{
+	do_mount("old", TARGET, "tmpfs", 0, "size=1m");
+	owned_file(TARGET "/old", 1, 1);
+}
+
+/* Where its process was killed, the new one may be beneath the old one: there was a mount all the time.
+ */
+static void unreplace(enum outcome outcome)
+{
+	if (access(TARGET "/old", F_OK) == 0) {
+		assert_int_not_equal(outcome, FAULT_DONE);
+		do_umount(TARGET);
+	} else {
+		assert_int_not_equal(outcome, FAULT_REFUSED);
+	}
+	if (mounts_at(TARGET)) {
+		assert_bound();
+		do_umount(TARGET);
+	}
+}
+
+static void replacement_is_refused(void)
+{
+	struct idm_error err;
+
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
+	enter();
+	way = 0;
+	attach_flags = IDM_ATTACH_REPLACE;
+	target = TARGET;
+	mount_old();
+	assert_error(bind(&err), -EOPNOTSUPP, &err, TARGET, NULL, "Linux 6.5");
+	leave();
+}
+
+TEST_SINCE(6, 5, replacement_is_refused, a_replacement)
+{
+	enter();
+	way = 0;
+	attach_flags = IDM_ATTACH_REPLACE;
+	target = TARGET;
+	survive(&(struct operation){ "replace", .prepare = mount_old, .go = bind, .finish = unreplace });
+	leave();
+}
+
+/* ---- unmounting ---- */
+
+static void mount_to_go(void)
+{
+	do_mount("to go", TARGET, "tmpfs", 0, "size=1m");
+	if (way & IDM_UMOUNT_RECURSIVE) {
+		scratch_dir(TARGET "/below");
+		do_mount("to go", TARGET "/below", "tmpfs", 0, "size=1m");
+	}
+}
+
+static int unmount(struct idm_error *err)
+{
+	return idm_umount(AT_FDCWD, TARGET, way, err);
+}
+
+static void unmount_rest(enum outcome outcome)
+{
+	if (outcome == FAULT_DONE)
+		assert_int_equal(mounts_at(TARGET), 0);
+	if (mounts_at(TARGET))
+		do_umount(TARGET);
+}
+
+static void unmounts(const char *name, unsigned int flags)
+{
+	enter();
+	way = flags;
+	survive(&(struct operation){ name, .prepare = mount_to_go, .go = unmount, .finish = unmount_rest,
+				     .partly = flags & IDM_UMOUNT_RECURSIVE });
+	leave();
+}
+
+TEST(an_unmount)
+{
+	unmounts("unmount", 0);
+}
+
+TEST(a_lazy_unmount)
+{
+	unmounts("unmount, lazy", IDM_UMOUNT_LAZY);
+}
+
+TEST(a_recursive_unmount)
+{
+	unmounts("unmount, recursive", IDM_UMOUNT_RECURSIVE);
+}
+
+/* ---- overlays ---- */
+
+#define L1 SCRATCH "/store/l1"
+#define L2 SCRATCH "/store/l2"
+#define UP SCRATCH "/store/up"
+#define WORK SCRATCH "/store/work"
+
+static enum idm_upper_ids upper_ids;
+
+static int open_overlay(struct idm_error *err)
+{
+	static const struct idm_path lowers[] = { { AT_FDCWD, L2 }, { AT_FDCWD, L1 } };
+	static const struct idm_path upper = { AT_FDCWD, UP }, work = { AT_FDCWD, WORK };
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
+
+	o.flags = way;
+	o.lower = lowers;
+	o.n_lower = ARRAY_SIZE(lowers);
+	o.upper = &upper;
+	o.work = &work;
+	o.map = map;
+	o.upper_ids = upper_ids;
+	return idm_overlay_open(&o, err);
+}
+
+static void check_overlay(int tree)
+{
+	assert_owner_in(tree, "etc/mail", 100008, 100012);
+	assert_owner_in(tree, "bin/sh", 100000, 100000);
+	close(tree);
+}
+
+/* The kernel makes a directory in the work directory, and may have been killed before. */
+static void empty_work(enum outcome outcome)
+{
+	(void)outcome;
+	rmdir(WORK "/work/incompat");
+	rmdir(WORK "/work");
+	rmdir(WORK "/index");
+}
+
+static void make_layers(void)
+{
+	scratch_dir(L1 "/etc");
+	scratch_dir(L2 "/bin");
+	scratch_dir(UP);
+	scratch_dir(WORK);
+	owned_file(L1 "/etc/mail", 8, 12);
+	owned_file(L2 "/bin/sh", 0, 0);
+}
+
+static void overlays(const char *name, unsigned int flags, enum idm_upper_ids ids)
+{
+	enter();
+	way = flags;
+	upper_ids = ids;
+	make_layers();
+	if (ids == IDM_UPPER_SHIFTED)
+		must(chown(UP, 100000, 100000));
+	survive(&(struct operation){ name, .go = open_overlay, .check = check_overlay,
+				     .finish = empty_work });
+	leave();
+}
+
+static int open_used(struct idm_error *err)
+{
+	return refusal(open_overlay(err), err);
+}
+
+/* The kernel would let a second overlay have the same upper directory. */
+static void overlays_on_used(const char *name)
+{
+	AUTO_FD int tree = -1;
+	struct idm_error err;
+
+	enter();
+	way = 0;
+	upper_ids = IDM_UPPER_DISK;
+	make_layers();
+	tree = (int)assert_ok(open_overlay(&err), &err);
+	attach_at(tree, TARGET);
+	survive(&(struct operation){ name, .go = open_used });
+	leave();
+}
+
+static void no_mapped_layers(void)
+{
+	struct snapshot *before;
+	struct idm_error err;
+
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
+	enter();
+	way = 0;
+	upper_ids = IDM_UPPER_DISK;
+	make_layers();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	assert_true(open_overlay(&err) < 0);
+	assert_contains(err.message, "Linux 5.19");
+	snapshot_assert_same(before);
+	leave();
+}
+
+static void not_by_descriptor(void)
+{
+	struct snapshot *before;
+	struct idm_error err;
+
+	if (kernel_is_before(5, 19)) {
+		no_mapped_layers();
+		return;
+	}
+	enter();
+	way = IDM_OVERLAY_BY_DESCRIPTOR;
+	upper_ids = IDM_UPPER_DISK;
+	make_layers();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	assert_error(open_overlay(&err), -EOPNOTSUPP, &err, NULL, NULL, "Linux 6.15");
+	snapshot_assert_same(before);
+	leave();
+}
+
+TEST_SINCE(6, 15, not_by_descriptor, an_overlay_by_descriptor)
+{
+	overlays("overlay", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_SHIFTED);
+}
+
+TEST_SINCE(6, 15, not_by_descriptor, an_overlay_with_disk_ids)
+{
+	overlays("overlay, disk ids", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
+}
+
+TEST_SINCE(6, 15, not_by_descriptor, an_overlay_created_as_root)
+{
+	overlays("overlay, as root", IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_CREATE_AS_ROOT,
+		 IDM_UPPER_DISK);
+}
+
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_namespace)
+{
+	overlays("overlay in namespace", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_SHIFTED);
+}
+
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_with_disk_ids_in_a_namespace)
+{
+	overlays("overlay in namespace, disk ids", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
+}
+
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use)
+{
+	overlays_on_used("overlay, in use");
+}
+
+/* As a seccomp filter that is older than the call has it. */
+static void without_statmount(void)
+{
+	refuse_call(SYS_statmount, EPERM);
+	refuse_call(SYS_listmount, EPERM);
+}
+
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use_by_mountinfo)
+{
+	scratch_enter();
+	without_statmount();
+	overlays_on_used("overlay, in use, mountinfo");
+}
+
+/* ---- looking ---- */
+
+static unsigned int listed;
+
+static int count_if_mapped(const struct idm_mount_info *mount, void *data)
+{
+	(void)data;
+	if (strcmp(mount->target, TARGET) != 0)
+		return 0;
+	listed++;
+	assert_int_equal(mount->attr & IDM_ATTR_IDMAP, IDM_ATTR_IDMAP);
+	/* Without statmount(2) nothing shows the map. */
+	if (mount->map_state == IDM_MAP_UNREADABLE)
+		return 0;
+	/* PARTLY: it could not be found out whether the caller sees all ids that there are. */
+	assert_true(mount->map_state == IDM_MAP_READ || mount->map_state == IDM_MAP_PARTLY);
+	assert_same_map(mount->map, map);
+	return 0;
+}
+
+static int list(struct idm_error *err)
+{
+	listed = 0;
+	return idm_list(way, count_if_mapped, NULL, err);
+}
+
+static int list_path(struct idm_error *err)
+{
+	listed = 0;
+	return idm_list_path(AT_FDCWD, TARGET "/file", 0, count_if_mapped, NULL, err);
+}
+
+static void assert_listed(int unused)
+{
+	(void)unused;
+	assert_true(listed > 0);
+}
+
+static void list_with_faults(const char *name, int (*go)(struct idm_error *err), unsigned int flags)
+{
+	enter();
+	mount_mapped(SOURCE, TARGET, MAP_TEXT);
+	way = flags;
+	survive(&(struct operation){ name, .go = go, .check = assert_listed });
+	leave();
+}
+
+TEST(the_list_of_mounts)
+{
+	list_with_faults("list", list, 0);
+}
+
+TEST(the_mount_of_a_path)
+{
+	list_with_faults("list path", list_path, 0);
+}
+
+TEST(the_list_of_mounts_by_mountinfo)
+{
+	scratch_enter();
+	without_statmount();
+	list_with_faults("list, mountinfo", list, 0);
+}
+
+TEST(the_list_of_all_namespaces)
+{
+	struct idm_error err;
+
+	need_root();
+	if (idm_list(IDM_LIST_ALL_NAMESPACES, count_if_mapped, NULL, &err) >= 0)
+		list_with_faults("list all", list, IDM_LIST_ALL_NAMESPACES);
+	else
+		assert_contains(err.hint, "PID namespace");
+}
+
+static int check(struct idm_error *err)
+{
+	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
+	int r = idm_check_path(AT_FDCWD, SOURCE, IDM_CHECK_WRITE, &c, err);
+
+	if (r < 0)
+		return r;
+	if (c.mappable && c.writable)
+		return 0;
+	assert_error(-err->errnum, -err->errnum, err, NULL, NULL, NULL);
+	return -err->errnum;
+}
+
+TEST(a_check_of_a_path)
+{
+	enter();
+	survive(&(struct operation){ "check", .go = check });
+	leave();
+}

@@ -1,0 +1,702 @@
+// SPDX-License-Identifier: MIT
+/* Undoing by record: exactly what was made goes, wherever the program that made it died. */
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "tests/integration/rootfs/plans.h"
+
+#define RECORD SCRATCH "/record"
+#define DEEP SCRATCH "/deep/er/target" /* not there before */
+
+/* A root with targets that have to be created. */
+static struct idm_plan *some_plan(void)
+{
+	struct idm_plan *plan = plan_new();
+
+	plan_step(plan, "bind", ROOT, "/", MAP, NULL);
+	plan_step(plan, "tmpfs", "tmpfs", "/var/tmp", NULL);
+	plan_step(plan, "tmpfs", "tmpfs", "/var/tmp/inner", NULL);
+	return plan;
+}
+
+static void apply_recorded(const struct idm_plan *plan, const char *target)
+{
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct idm_error err;
+
+	o.flags = IDM_PLAN_APPLY_MKDIR;
+	o.record = RECORD;
+	assert_ok(idm_plan_apply(plan, AT_FDCWD, target, &o, &err), &err);
+}
+
+static void undo(void)
+{
+	struct idm_error err;
+
+	assert_ok(idm_plan_undo(RECORD, 0, &err), &err);
+}
+
+static void assert_not_undone(int code, const char *subject, const char *reason)
+{
+	struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	struct idm_error err;
+
+	assert_error(idm_plan_undo(RECORD, 0, &err), code, &err, subject, NULL, reason);
+	snapshot_assert_same(before);
+}
+
+static char *read_record(void)
+{
+	char *text = calloc(1, 65536);
+	AUTO_FD int fd = (int)must(open(RECORD, O_RDONLY | O_CLOEXEC));
+
+	must(read(fd, text, 65535));
+	return text;
+}
+
+static void write_record(const char *text, size_t length)
+{
+	AUTO_FD int fd = (int)must(open(RECORD, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600));
+
+	assert_int_equal(must(write(fd, text, length)), length);
+}
+
+TEST(all_that_was_made_goes)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, DEEP);
+	assert_mounted(DEEP "/var/tmp/inner");
+	undo();
+	snapshot_assert_same(before);
+}
+
+TEST(what_was_there_before_stays)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	scratch_dir(SCRATCH "/deep");
+	scratch_dir(ROOT "/var");
+	do_mount("mine", SCRATCH "/deep", "tmpfs", 0, NULL);
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, DEEP);
+	undo();
+	snapshot_assert_same(before);
+}
+
+TEST(a_read_only_root_is_undone_too)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct snapshot *before;
+
+	enter_image();
+	scratch_file(SCRATCH "/file", "");
+	add_flags = IDM_PLAN_ADD_MKDIR | IDM_PLAN_ADD_RDONLY_LAST;
+	plan_step(plan, "bind", ROOT, "/", "ro", NULL);
+	add_flags = IDM_PLAN_ADD_MKDIR;
+	plan_step(plan, "tmpfs", NULL, "/a/b/c", NULL);
+	plan_step(plan, "bind", SCRATCH "/file", "/etc/resolv.conf", NULL);
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, TARGET);
+	undo();
+	snapshot_assert_same(before);
+}
+
+TEST(targets_with_odd_names)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct snapshot *before;
+
+	enter_image();
+	plan_step(plan, "bind", ROOT, "/", NULL);
+	plan_step(plan, "tmpfs", NULL, "/a b\n\\c\xff", NULL);
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, SCRATCH "/with a blank\nand\\040more");
+	undo();
+	snapshot_assert_same(before);
+}
+
+/* The kernel lets the mounts of others below be seen only when ours is the one that is recursive. */
+TEST(a_recursive_bind_goes_with_all_below)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct snapshot *before;
+
+	enter_image();
+	scratch_dir(ROOT "/sub");
+	do_mount("sub", ROOT "/sub", "tmpfs", 0, NULL);
+	must(mkdir(ROOT "/sub/sub", 0755));
+	do_mount("sub", ROOT "/sub/sub", "tmpfs", 0, NULL);
+	plan_step(plan, "bind", ROOT, "/", "rbind", NULL);
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, TARGET);
+	assert_mounted(TARGET "/sub/sub");
+	undo();
+	snapshot_assert_same(before);
+}
+
+TEST(mounts_are_found_where_they_were_moved_to)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	scratch_dir(SCRATCH "/elsewhere");
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, DEEP);
+	if (mount_at(DEEP).id < 1UL << 31) { /* ids that are used again: "together with their places" */
+		undo();
+		snapshot_assert_same(before);
+		return;
+	}
+	do_mount(DEEP, SCRATCH "/elsewhere", NULL, 8192 /* MS_MOVE */, NULL);
+	undo();
+	snapshot_assert_same(before);
+}
+
+TEST(what_has_gone_already_is_passed_over)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_MOUNTS);
+	apply_recorded(plan, DEEP);
+	do_umount(DEEP "/var/tmp/inner");
+	do_umount(DEEP "/var/tmp");
+	undo();
+	snapshot_assert_same(before);
+
+	before = snapshot_take(SNAPSHOT_MOUNTS);
+	apply_recorded(plan, DEEP);
+	do_umount(DEEP);
+	must(rmdir(DEEP));
+	undo();
+	snapshot_assert_same(before);
+	assert_int_equal(access(SCRATCH "/deep", F_OK), -1);
+}
+
+TEST(somebody_elses_mount_in_it_stops_everything)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, DEEP);
+	do_mount("foreign", DEEP "/etc", "tmpfs", 0, NULL);
+	assert_not_undone(-EBUSY, DEEP "/etc", "does not know");
+	do_umount(DEEP "/etc");
+	do_mount("foreign", DEEP, "tmpfs", 0, NULL); /* over it */
+	assert_not_undone(-EBUSY, DEEP, "does not know");
+	do_umount(DEEP);
+	undo();
+	snapshot_assert_same(before);
+}
+
+/* The path that a mount is at leads to another one, which stays. */
+TEST(a_hidden_mount_is_not_confused_with_what_hides_it)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	scratch_dir(SCRATCH "/place");
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, SCRATCH "/place/target");
+	do_mount("foreign", SCRATCH "/place", "tmpfs", 0, NULL);
+	must(mkdir(SCRATCH "/place/target", 0755));
+	do_mount("foreign", SCRATCH "/place/target", "tmpfs", 0, NULL);
+	scratch_dir(SCRATCH "/place/target/var/tmp/inner");
+	assert_not_undone(-EBUSY, SCRATCH "/place/target", "hides it");
+	do_umount(SCRATCH "/place");
+	undo();
+	snapshot_assert_same(before);
+}
+
+TEST(a_busy_mount)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+	struct idm_error err;
+	int fd;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_MOUNTS | SNAPSHOT_FILES);
+	apply_recorded(plan, DEEP);
+	fd = (int)must(open(DEEP "/var/tmp/inner", O_RDONLY | O_CLOEXEC));
+	assert_not_undone(-EBUSY, DEEP "/var/tmp/inner", "in use");
+	assert_ok(idm_plan_undo(RECORD, IDM_PLAN_UNDO_LAZY, &err), &err);
+	must(close(fd));
+	snapshot_assert_same(before);
+}
+
+TEST(a_directory_that_somebody_filled_is_left)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct idm_error err;
+	struct snapshot *before;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, DEEP);
+	owned_file(SCRATCH "/deep/theirs", 1, 1);
+	assert_error(idm_plan_undo(RECORD, 0, &err), -ENOTEMPTY, &err, SCRATCH "/deep", "undo", NULL);
+	must(access(SCRATCH "/deep/theirs", F_OK));
+	assert_int_equal(access(SCRATCH "/deep/er", F_OK), -1);
+	/* Everything else is undone; once it is empty, the rest can be. */
+	must(unlink(SCRATCH "/deep/theirs"));
+	undo();
+	snapshot_assert_same(before);
+}
+
+TEST(a_directory_that_is_another_one_now_is_left)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+
+	enter_image();
+	apply_recorded(plan, SCRATCH "/deep");
+	do_umount(SCRATCH "/deep");
+	must(mkdir(SCRATCH "/other", 0755));
+	must(rmdir(SCRATCH "/deep"));
+	must(rename(SCRATCH "/other", SCRATCH "/deep"));
+	undo();
+	must(access(SCRATCH "/deep", F_OK));
+}
+
+/* An inode number that is used again, as after a restart, is not the same directory. */
+TEST(a_directory_that_was_made_later_is_left)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	AUTO_FREE char *text = NULL;
+	struct stat st;
+	char *line;
+
+	enter_image();
+	apply_recorded(plan, SCRATCH "/deep");
+	text = read_record();
+	do_umount(SCRATCH "/deep");
+	must(stat(SCRATCH "/deep", &st));
+	line = strstr(strstr(text, "\ndirectory 0 ") + 1,
+		      "\ndirectory "); /* the first one announces it */
+	assert_int_equal(strtoull(line + strlen("\ndirectory "), &line, 10), st.st_ino);
+	if (strncmp(line, " 0 ", 3) == 0) /* the filesystem does not tell */
+		return undo();
+	line[strcspn(line + 1, " ")] ^= 1; /* the last digit of the time */
+	write_record(text, strlen(text));
+	undo();
+	must(rmdir(SCRATCH "/deep"));
+}
+
+/* As if the program had died right after it had said what it would create, so many seconds ago. */
+static void die_before_creating(unsigned long long seconds)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	AUTO_FREE char *text = NULL, *shorter = NULL;
+	unsigned long long born;
+	char *line;
+
+	apply_recorded(plan, SCRATCH "/deep");
+	text = read_record();
+	do_umount(SCRATCH "/deep");
+	line = strstr(text, "\ndirectory 0 ") + 1;
+	assert_int_equal(sscanf(line, "directory 0 %llu", &born), 1);
+	*line = '\0';
+	must(asprintf(&shorter, "%sdirectory 0 %llu " SCRATCH "/deep\n", text,
+		      born - seconds * 1000000000));
+	write_record(shorter, strlen(shorter));
+	undo();
+}
+
+TEST(what_may_have_been_created_last)
+{
+	struct stat st;
+
+	enter_image();
+	die_before_creating(1);
+	assert_int_equal(stat(SCRATCH "/deep", &st), -1);
+	die_before_creating(11);
+	must(rmdir(SCRATCH "/deep"));
+}
+
+/* What is bound into the root is not gone with it. */
+TEST(what_was_created_in_a_volume)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct snapshot *before;
+
+	enter_image();
+	scratch_dir(SCRATCH "/volume");
+	plan_step(plan, "bind", ROOT, "/", "ro", NULL);
+	plan_step(plan, "bind", SCRATCH "/volume", "/etc", NULL);
+	plan_step(plan, "tmpfs", NULL, "/etc/a/b", NULL);
+	plan_step(plan, "bind", SCRATCH "/volume", "/etc/a/b", NULL);
+	plan_step(plan, "tmpfs", NULL, "/etc/a/b/c", NULL);
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	apply_recorded(plan, DEEP);
+	must(access(SCRATCH "/volume/c", F_OK));
+	undo();
+	snapshot_assert_same(before);
+}
+
+/* ---- at the same time ---- */
+
+static void undo_beside(void *arg)
+{
+	struct idm_error err;
+
+	(void)arg;
+	assert_error(idm_plan_undo(RECORD, 0, &err), -EBUSY, &err, RECORD, "lock record",
+		     "another program");
+}
+
+static void undo_in_between(size_t done, size_t all, void *data)
+{
+	int *times = data;
+
+	(void)done;
+	(void)all;
+	++*times;
+	in_child(undo_beside, NULL);
+}
+
+/* As long as it is written, it does not say all. */
+TEST(a_record_that_is_being_written)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct snapshot *before;
+	struct idm_error err;
+	int times = 0;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	o.flags = IDM_PLAN_APPLY_MKDIR;
+	o.record = RECORD;
+	o.progress = undo_in_between;
+	o.progress_data = &times;
+	assert_ok(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), &err);
+	assert_int_equal(times, 3);
+	undo();
+	snapshot_assert_same(before);
+}
+
+TEST(two_at_once)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	for (int i = 0; i < 20; i++) {
+		int done = 0;
+		pid_t pids[3];
+
+		apply_recorded(plan, DEEP);
+		for (size_t k = 0; k < ARRAY_SIZE(pids); k++) {
+			pids[k] = (pid_t)must(fork());
+			if (pids[k] == 0) {
+				struct idm_error err;
+				int r = idm_plan_undo(RECORD, 0, &err);
+
+				if (r == -EBUSY)
+					assert_int_equal(err.step, IDM_STEP_LOCK_RECORD);
+				_exit(r == 0 ? 0 : r == -EBUSY || r == -ENOENT ? 1 : 2);
+			}
+		}
+		for (size_t k = 0; k < ARRAY_SIZE(pids); k++) {
+			int status;
+
+			must(waitpid(pids[k], &status, 0));
+			assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+			done += WEXITSTATUS(status) == 0;
+		}
+		assert_int_equal(done, 1);
+	}
+	snapshot_assert_same(before);
+}
+
+/* A mount that somebody else unmounts between our look and our turn is as good as undone. */
+TEST(others_unmount_meanwhile)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+	struct rng rng = rng_new(2);
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_MOUNTS);
+	for (int i = 0; i < (test_is_slow() ? 20 : 60); i++) {
+		static const char *const places[] = { DEEP, DEEP "/var/tmp", DEEP "/var/tmp/inner" };
+		const char *place = places[rng_below(&rng, 3)];
+		struct idm_error err;
+		bool unique;
+		pid_t pid;
+
+		apply_recorded(plan, DEEP);
+		unique = mount_at(DEEP).id >= 1UL << 31;
+		pid = (pid_t)must(fork());
+		if (pid == 0) {
+			usleep(rng_below(&rng, 1500));
+			idm_sys_umount(place, MNT_DETACH);
+			_exit(0);
+		}
+		if (unique)
+			assert_ok(idm_plan_undo(RECORD, 0, &err), &err);
+		await_child(pid);
+		if (!unique)
+			undo();
+		snapshot_assert_same(before);
+		before = snapshot_take(SNAPSHOT_MOUNTS);
+	}
+	snapshot_free(before);
+}
+
+/* ---- crashes ---- */
+
+/* Removes a directory unless the first `length` bytes of the record name it: it was not there yet. */
+static void remove_unless_named(const char *path, const char *text, size_t length)
+{
+	AUTO_FREE char *named = strndup(text, length), *line = NULL;
+
+	must(asprintf(&line, " %s\n", path));
+	if (!strstr(named, line))
+		must(rmdir(path));
+}
+
+/*
+ * The program died right after it had written the first `length` bytes, so that what comes later may or
+ * may not have been done. Before the line of the root nothing is attached, and what was created in the
+ * root filesystem is out of reach.
+ */
+TEST(a_record_that_ends_anywhere)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+
+	enter_image();
+	for (size_t length = 0, all = 1; length <= all; length++) {
+		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+		AUTO_FREE char *text = NULL;
+		char *root;
+
+		apply_recorded(plan, DEEP);
+		text = read_record();
+		all = strlen(text);
+		root = strstr(text, "\nroot ");
+		assert_true(root != NULL);
+		if (length <= (size_t)(strchr(root + 1, '\n') - text)) {
+			do_umount(DEEP);
+			must(rmdir(ROOT "/var/tmp"));
+			must(rmdir(ROOT "/var"));
+			remove_unless_named(DEEP, text, length);
+			remove_unless_named(SCRATCH "/deep/er", text, length);
+			remove_unless_named(SCRATCH "/deep", text, length);
+		}
+		write_record(text, length);
+		undo();
+		assert_int_equal(access(RECORD, F_OK), -1);
+		snapshot_assert_same(before);
+	}
+}
+
+TEST(killed_at_any_time)
+{
+	struct rng rng = rng_new(1);
+	struct snapshot *before;
+
+	enter_image();
+	scratch_dir(ROOT "/var/tmp");
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	for (int i = 0; i < (test_is_slow() ? 40 : 200); i++) {
+		struct idm_error err;
+		pid_t pid = (pid_t)must(fork());
+
+		if (pid == 0) {
+			AUTO_PLAN struct idm_plan *plan = plan_new();
+			struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+
+			plan_step(plan, "bind", ROOT, "/", MAP, NULL);
+			plan_step(plan, "tmpfs", "tmpfs", "/var/tmp", NULL);
+			o.record = RECORD;
+			idm_plan_apply(plan, AT_FDCWD, TARGET, &o, NULL);
+			_exit(0);
+		}
+		must(usleep(rng_below(&rng, 3000)));
+		must(kill(pid, SIGKILL));
+		/* It, and the short-lived children that it may have left. */
+		while (waitpid(-1, NULL, __WALL) > 0)
+			;
+		if (access(RECORD, F_OK) == 0)
+			assert_ok(idm_plan_undo(RECORD, 0, &err), &err);
+	}
+	snapshot_assert_same(before);
+}
+
+TEST(after_a_restart_of_the_machine)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	AUTO_FREE char *text = NULL;
+	struct snapshot *before;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL);
+	apply_recorded(plan, DEEP);
+	text = read_record();
+	do_umount(DEEP); /* as a restart does it */
+	memset(strstr(text, "boot ") + 5, '0', 8);
+	write_record(text, strlen(text));
+	undo();
+	snapshot_assert_same(before);
+	assert_int_equal(access(SCRATCH "/deep", F_OK), -1);
+}
+
+static void undo_elsewhere(void *arg)
+{
+	struct idm_error err;
+
+	(void)arg;
+	must(unshare(CLONE_NEWNS));
+	assert_error(idm_plan_undo(RECORD, 0, &err), -EXDEV, &err, "", "undo", "mount namespace");
+}
+
+TEST(another_mount_namespace)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+
+	enter_image();
+	apply_recorded(plan, DEEP);
+	in_child(undo_elsewhere, NULL);
+	undo();
+}
+
+/* ---- records ---- */
+
+TEST(a_record_is_not_overwritten)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter_image();
+	scratch_file(RECORD, "");
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	o.flags = IDM_PLAN_APPLY_MKDIR;
+	o.record = RECORD;
+	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -EEXIST, &err, RECORD,
+		     "write record", NULL);
+	o.record = SCRATCH "/no/record";
+	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOENT, &err, SCRATCH "/no/record",
+		     "write record", NULL);
+	snapshot_assert_same(before);
+}
+
+#define HEAD "idmount record 1\nboot 01234567-89ab-cdef-0123-456789abcdef\nnamespace 1\nids unique\n"
+
+TEST(texts_that_are_no_record)
+{
+	static const char *const texts[] = {
+		"a file of somebody else",
+		"idmount record 1 ",
+		"idmount record 2\n",
+		"\n",
+		"{}\n",
+		"idmount record 1\nboot \n",
+		"idmount record 1\nboot 01234567-89ab-cdef-0123-456789abcdef0123456789\n",
+		"idmount record 1\nnamespace 1\n",
+		"idmount record 1\nboot x\nnamespace -1\n",
+		"idmount record 1\nboot x\nnamespace 18446744073709551616\n",
+		"idmount record 1\nboot x\nnamespace 1\nids both\n",
+		HEAD "directory 1\n",
+		HEAD "directory 1 2\n",
+		HEAD "directory 1 /tmp\n",
+		HEAD "directory x 2 /tmp\n",
+		HEAD "directory 1 x /tmp\n",
+		HEAD "directory 1 2 tmp\n",
+		HEAD "directory 1 2 /tmp/..\n",
+		HEAD "directory 1 2 /tmp/../etc\n",
+		HEAD "directory 1 2 /tmp more\n",
+		HEAD "directory 1 2 /tmp\\04\n",
+		HEAD "directory 1 2 /tmp\\000\n",
+		HEAD "directory 1 2 /tmp\\400\n",
+		HEAD "directory  1 2 /tmp\n",
+		HEAD "inside-directory 1 2 /tmp\n",
+		HEAD "inside-directory 1 2 ../tmp\n",
+		HEAD "inside-file 1 2 ..\n",
+		HEAD "file 1 2 \n",
+		HEAD "mount 1 2 /\n",
+		HEAD "base 1 tmp\n",
+		HEAD "mount 1 /\nfree 1 /\n",
+		HEAD "limit\n",
+		HEAD "limit x\n",
+		HEAD "limit 1\nlimit 2\n",
+		HEAD "end\nend\n",
+		HEAD "end 1\n",
+	};
+
+	enter_image();
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		write_record(texts[i], strlen(texts[i]));
+		assert_not_undone(-EINVAL, RECORD, "is not that of a record");
+	}
+	write_record(HEAD "end\n\0", sizeof(HEAD "end\n\0") - 1);
+	assert_not_undone(-EINVAL, RECORD, "NUL");
+	must(unlink(RECORD));
+	assert_not_undone(-ENOENT, RECORD, NULL);
+	must(mkdir(RECORD, 0700));
+	assert_not_undone(-EINVAL, RECORD, "not a regular file");
+	must(rmdir(RECORD));
+	must(mkfifo(RECORD, 0600));
+	assert_not_undone(-EINVAL, RECORD, "not a regular file");
+}
+
+TEST(records_that_others_can_write)
+{
+	enter_image();
+	write_record(HEAD, sizeof(HEAD) - 1);
+	must(chmod(RECORD, 0620));
+	assert_not_undone(-EPERM, RECORD, "others can write it");
+	must(chmod(RECORD, 0600));
+	must(chown(RECORD, 1000, 0));
+	assert_not_undone(-EPERM, RECORD, "belongs to 1000");
+}
+
+TEST(unknown_flags)
+{
+	struct idm_error err;
+
+	assert_error(idm_plan_undo(RECORD, 2, &err), -EINVAL, &err, RECORD, "undo", "0x2");
+}
+
+/* Whether ids are used again tells how they are to be read: it is not guessed. */
+static void apply_without_answer(void *plan)
+{
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct idm_error err;
+
+	o.flags = IDM_PLAN_APPLY_MKDIR;
+	o.record = RECORD;
+	refuse_call_where(SYS_statx, 0, (uint32_t)AT_FDCWD, ENOMEM); /* it asks this of "/" */
+	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOMEM, &err, RECORD,
+		     "write record", "Cannot allocate memory");
+}
+
+TEST(a_record_that_cannot_tell_how_its_ids_are_to_be_read)
+{
+	AUTO_PLAN struct idm_plan *plan = some_plan();
+	struct snapshot *before;
+
+	enter_image();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	in_child(apply_without_answer, plan);
+	snapshot_assert_same(before);
+}

@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: MIT
+/* The keeper's children: on any kernel nobody in the program can take them, and their ends get through.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+#include "tests/lib/ends.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/snapshot.h"
+
+#define SHELL(text) ((char *[]){ (char *)"/bin/sh", (char *)"-c", (char *)(text), NULL })
+
+static char *const no_environment[] = { NULL };
+
+static struct idm_reaper *keeping(unsigned int flags, void *data)
+{
+	struct idm_reaper *reaper = reaper_new();
+	struct idm_error err;
+
+	assert_ok(idm_reaper_keep(reaper, flags, data, &err), &err);
+	return reaper;
+}
+
+/* fds[i] becomes descriptor i, -1: it has none; those of 0, 1 and 2 that are not among them are closed.
+ */
+static struct idm_child_options program(char *const argv[], const int *fds, size_t n)
+{
+	static struct idm_child_fd table[300];
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+
+	o.path = argv[0];
+	o.argv = (const char *const *)argv;
+	o.envp = (const char *const *)no_environment;
+	o.fds = table;
+	o.n_fds = n < 3 ? 3 : n;
+	for (size_t i = 0; i < o.n_fds; i++)
+		table[i] = (struct idm_child_fd){ i < n ? fds[i] : -1, (int)i };
+	return o;
+}
+
+static int start_as(struct idm_reaper *reaper, char *const argv[], const int *fds, size_t n,
+		    unsigned int flags, void *data, struct idm_error *err)
+{
+	struct idm_child_options o = program(argv, fds, n);
+
+	return idm_reaper_start(reaper, &o, flags, data, err);
+}
+
+static int start_with(struct idm_reaper *reaper, char *const argv[], const int *fds, size_t n,
+		      void *data)
+{
+	struct idm_error err;
+
+	return (int)assert_ok(start_as(reaper, argv, fds, n, 0, data, &err), &err);
+}
+
+static int start(struct idm_reaper *reaper, const char *text, void *data)
+{
+	return start_with(reaper, SHELL(text), NULL, 0, data);
+}
+
+/* What a program says on its standard output, without the final newline. */
+static void assert_program_says_at(const char *file, int line, struct idm_reaper *reaper,
+				   char *const argv[], const char *expected)
+{
+	char text[4096];
+	size_t n = 0;
+	ssize_t r;
+	int out[2], pidfd;
+
+	must(pipe2(out, O_CLOEXEC));
+	pidfd = start_with(reaper, argv, (int[]){ -1, out[1], STDERR_FILENO }, 3, NULL);
+	close(out[1]);
+	while ((r = must(read(out[0], text + n, sizeof(text) - 1 - n))) > 0)
+		n += (size_t)r;
+	text[n && text[n - 1] == '\n' ? n - 1 : n] = '\0';
+	assert_string_at(file, line, "what the program says", text, expected);
+	assert_next(reaper, NULL, 0, CLD_EXITED, 0);
+	close(out[0]);
+	close(pidfd);
+}
+#define assert_program_says(reaper, argv, expected) assert_program_says_at(HERE, reaper, argv, expected)
+#define assert_says(reaper, script, expected) assert_program_says(reaper, SHELL(script), expected)
+
+TEST(ends_are_reported)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	int a, b, first = start(reaper, "exit 3", &a), second = start(reaper, "kill -9 $$", &b), status;
+
+	for (int i = 0; i < 2; i++) {
+		struct idm_exit_info exit;
+		struct idm_error err;
+		void *data;
+
+		assert_ok(idm_reaper_next(reaper, -1, &exit, &data, &err), &err);
+		assert_true(exit.pid > 0);
+		if (data == &a)
+			assert_exit(&exit, 0, CLD_EXITED, 3);
+		else
+			assert_exit(&exit, 0, CLD_KILLED, SIGKILL);
+	}
+	assert_nothing(reaper);
+	assert_int_equal(waitpid(-1, &status, WNOHANG),
+			 -1); /* they are not ours, nor is the keeper seen */
+	assert_int_equal(errno, ECHILD);
+	close(first);
+	close(second);
+}
+
+TEST(the_pidfd_is_the_childs_and_its_number_too)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	int in[2], out[2], pidfd;
+	char text[32] = "";
+	struct pollfd end;
+
+	must(pipe2(in, O_CLOEXEC));
+	must(pipe2(out, O_CLOEXEC));
+	pidfd = start_with(reaper, SHELL("echo $$; read x"), (int[]){ in[0], out[1] }, 2, &end);
+	must(read(out[0], text, sizeof(text) - 1));
+	end = (struct pollfd){ .fd = pidfd, .events = POLLIN };
+	assert_int_equal(must(poll(&end, 1, 0)), 0);
+	assert_nothing(reaper);
+	must(syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0));
+	assert_next(reaper, &end, atoi(text), CLD_KILLED, SIGTERM);
+	assert_nothing(reaper);
+	for (int i = 0; i < 2; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+	close(pidfd);
+}
+
+TEST(a_child_can_be_held)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	struct idm_exit_info exit;
+	struct idm_error err;
+	int x, pidfd = (int)assert_ok(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_ADD_HOLD, &x,
+					       &err),
+				      &err);
+
+	assert_error(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_ADD_HOLD, &x, &err), -EEXIST, &err, "", "start program", "same data");
+	assert_ok(idm_reaper_wait(reaper, &x, -1, &exit, &err), &err);
+	assert_exit(&exit, 0, CLD_EXITED, 4);
+	assert_nothing(reaper);
+	close(pidfd);
+}
+
+TEST(the_program_gets_what_it_was_given)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	char *environment[] = { (char *)"A=1", (char *)"B=x y", NULL };
+	char *argv[] = { (char *)"/bin/sh",
+			 (char *)"-c",
+			 (char *)"test $# = 2 && test \"$1\" = '' && "
+				 "test \"$2\" = ' a b ' && test $A = 1 && test \"$B\" = 'x y'",
+			 (char *)"sh",
+			 (char *)"",
+			 (char *)" a b ",
+			 NULL };
+	struct idm_child_options o = program(argv, NULL, 0);
+	struct idm_error err;
+	int pidfd;
+
+	o.envp = (const char *const *)environment;
+	pidfd = (int)assert_ok(idm_reaper_start(reaper, &o, 0, NULL, &err), &err);
+
+	assert_next(reaper, NULL, 0, CLD_EXITED, 0);
+	close(pidfd);
+}
+
+TEST(working_directory_and_signal_mask_are_the_callers)
+{
+	char *sed[] = { (char *)"/bin/sed", (char *)"-nE", (char *)"s/Sig(Blk|Ign|Cgt):.*(....)$/\\2/p",
+			(char *)"self/status", NULL };
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
+	sigset_t set;
+
+	signal(SIGUSR2, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN); /* the keeper could not do its work with that */
+	reaper = keeping(0, NULL);
+	must(chdir("/usr"));
+	assert_says(reaper, "pwd -P", "/usr");
+	must(chdir("/proc"));
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGTERM);
+	must(sigprocmask(SIG_BLOCK, &set, NULL));
+	assert_program_says(reaper, sed, "4200\n0800\n0000");
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* fds[i] becomes i, also where they are in each other's way; nothing else gets through. */
+TEST(descriptors_are_those_that_were_given)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	int a[2], b[2], not_close_on_exec = (int)must(open("/dev/null", O_RDONLY)), pidfd;
+	char text[64] = "";
+
+	must(pipe2(a, O_CLOEXEC));
+	must(pipe2(b, O_CLOEXEC));
+	assert_says(reaper, "cd /proc/$$/fd && echo *", "0 1 2"); /* 0 is the directory */
+	pidfd = start_with(reaper, SHELL("echo one >&3; echo four >&4; [ ! -e /proc/self/fd/0 ]"),
+			   (int[]){ -1, -1, -1, a[1], b[1] }, 5, NULL);
+	assert_next(reaper, NULL, 0, CLD_EXITED, 0);
+	close(pidfd);
+	must(read(a[0], text, sizeof(text) - 1));
+	assert_string_equal(text, "one\n");
+	must(read(b[0], text, sizeof(text) - 1));
+	assert_string_equal(text, "four\n");
+	close(not_close_on_exec);
+	for (int i = 0; i < 2; i++) {
+		close(a[i]);
+		close(b[i]);
+	}
+}
+
+/* What is on its way must not be where something else is wanted, or nothing. */
+TEST(few_descriptors_with_high_numbers)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	int fds[60], out[2], pidfd;
+	char text[64] = "";
+
+	must(pipe2(out, O_CLOEXEC));
+	for (int i = 0; i < 60; i++)
+		fds[i] = i == 58 ? STDERR_FILENO : i == 2 || i == 59 ? out[1] : -1;
+	pidfd = start_with(reaper, SHELL("cd /proc/self/fd; echo * >&2"), fds, 60, NULL);
+	assert_next(reaper, NULL, 0, CLD_EXITED, 0);
+	must(read(out[0], text, sizeof(text) - 1));
+	assert_string_equal(text, "0 2 58 59\n"); /* 0 is the directory */
+	close(pidfd);
+	close(out[0]);
+	close(out[1]);
+}
+
+TEST(exchanged_and_repeated_descriptors)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	enum { N = IDM_SEND_FDS - 3 };
+	int fds[N], out[2], pidfd;
+	char text[64] = "";
+
+	must(pipe2(out, O_CLOEXEC));
+	for (int i = 0; i < N; i++)
+		fds[i] = i % 2 ? STDOUT_FILENO : out[1];
+	pidfd = start_with(reaper,
+			   SHELL("cd /proc/self/fd && [ -e 249 ] && [ ! -e 250 ] && echo yes >&2"), fds,
+			   N, NULL);
+	assert_next(reaper, NULL, 0, CLD_EXITED, 0);
+	must(read(out[0], text, sizeof(text) - 1));
+	assert_string_equal(text, "yes\n"); /* 2 is an even one */
+	close(pidfd);
+	close(out[0]);
+	close(out[1]);
+}
+
+/* So many different ones. */
+static void open_many(int *fds, int n)
+{
+	for (int i = 0; i < n; i++)
+		fds[i] = (int)must(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+static void close_many(const int *fds, int n)
+{
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+TEST(what_cannot_be_started)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL), *plain = reaper_new();
+	struct snapshot *before = snapshot_take(SNAPSHOT_FDS);
+	char *none[] = { NULL }, *missing[] = { (char *)"/no/such/program", NULL },
+	     *directory[] = { (char *)"/usr", NULL }, *many[] = { (char *)"/bin/true", NULL, NULL };
+	int fds[300];
+	struct idm_error err;
+
+#define assert_refused(what, flags, argv, n, code, subject, step, reason) \
+	assert_error(start_as(what, argv, fds, n, flags, NULL, &err), code, &err, subject, step, reason)
+	assert_refused(plain, 0, missing, 0, -ECHILD, "", "start program", "no fork server");
+	assert_refused(reaper, 0, missing, 0, -ENOENT, "/no/such/program", "execute", NULL);
+	assert_refused(reaper, 0, directory, 0, -EACCES, "/usr", "execute", NULL);
+	assert_refused(reaper, 0, none, 0, -EINVAL, "", "start program", "no path");
+	assert_refused(reaper, IDM_REAPER_ADD_SPARE, missing, 0, -EINVAL, "", "start program",
+		       "unknown flags 0x80000");
+	open_many(fds, 251);
+	assert_refused(reaper, 0, missing, 251, -EINVAL, "", "start program", "over 250");
+	close_many(fds, 251);
+	fds[0] = 9999;
+	assert_refused(reaper, 0, missing, 1, -EBADF, "", "pass descriptors", "9999");
+	many[1] = malloc(200000); /* a single string is 128 KiB at most */
+	memset(many[1], 'x', 199999);
+	many[1][199999] = '\0';
+	assert_refused(reaper, 0, many, 0, -E2BIG, "/bin/true", "execute", NULL);
+	free(many[1]);
+	assert_error(idm_reaper_keep(reaper, 0, NULL, &err), -EALREADY, &err, "", "start keeper",
+		     "has one");
+	assert_error(idm_reaper_keep(plain, 2, NULL, &err), -EINVAL, &err, "", "start keeper", "0x2");
+	snapshot_assert_same(before);
+	assert_nothing(reaper);
+}
+
+/* The keeper has limits of its own. */
+TEST(without_descriptors_in_the_keeper_nothing_is_started)
+{
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
+	struct rlimit limit, tight;
+	struct idm_error err;
+	int fds[20], pidfd;
+
+	must(getrlimit(RLIMIT_NOFILE, &limit));
+	tight = (struct rlimit){ 16, limit.rlim_max };
+	must(setrlimit(RLIMIT_NOFILE, &tight));
+	reaper = keeping(0, NULL);
+	must(setrlimit(RLIMIT_NOFILE, &limit));
+	open_many(fds, 20);
+	assert_error(start_as(reaper, SHELL("exit 1"), fds, 20, 0, NULL, &err), -EMFILE, &err, "",
+		     "start program", NULL);
+	close_many(fds, 20);
+	pidfd = start(reaper, "exit 2", NULL);
+	assert_next(reaper, NULL, 0, CLD_EXITED, 2);
+	assert_nothing(reaper);
+	close(pidfd);
+}
+
+/* The children of a process, as the kernel lists them. */
+static void read_children(pid_t pid, char *text, size_t size)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	n = must(read(fd, text, size - 1));
+	text[n] = '\0';
+}
+
+/* Also if the last descriptor to be had is the one for its pidfd: nobody would know of it. */
+TEST(a_program_that_cannot_be_held_is_not_started)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	struct rlimit limit, tight;
+	char text[64];
+	pid_t keeper;
+	int r = -1;
+
+	read_children(getpid(), text, sizeof(text));
+	keeper = atoi(text);
+	must(getrlimit(RLIMIT_NOFILE, &limit));
+	for (rlim_t n = 3; r < 0; n++) {
+		struct idm_error err;
+
+		tight = (struct rlimit){ n, limit.rlim_max };
+		must(setrlimit(RLIMIT_NOFILE, &tight));
+		r = start_as(reaper, SHELL("exec sleep 1000"), NULL, 0, 0, NULL, &err);
+		must(setrlimit(RLIMIT_NOFILE, &limit));
+		if (r >= 0)
+			break;
+		assert_error(r, -EMFILE, &err, "", NULL, NULL);
+		read_children(keeper, text, sizeof(text));
+		assert_string_equal(text, "");
+	}
+	must(idm_child_signal(r, SIGKILL, NULL));
+	assert_next(reaper, NULL, 0, CLD_KILLED, SIGKILL);
+	close(r);
+}
+
+/* ---- orphans of the keeper ---- */
+
+TEST(orphans_below_the_keeper_come_with_their_own_data)
+{
+	int orphans, child;
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
+	int ends = 0, pidfd = start(reaper, "(/bin/sh -c 'exit 9' & exec /bin/true); exit 1", &child);
+
+	while (ends < 2) {
+		struct idm_exit_info exit;
+		void *data;
+
+		assert_int_equal(idm_reaper_next(reaper, -1, &exit, &data, NULL), 0);
+		if (data == &child)
+			assert_exit(&exit, 0, CLD_EXITED, 1);
+		else if (data == &orphans)
+			assert_exit(&exit, 0, CLD_EXITED, 9);
+		else
+			fail_msg("whose is %d?", (int)exit.pid);
+		ends++;
+	}
+	assert_nothing(reaper);
+	close(pidfd);
+}
+
+/* More than a pipe holds; meanwhile the keeper has to do its other work. */
+TEST(many_orphans_that_nobody_asks_for)
+{
+	const int most = test_is_slow() ? 500 : 7000;
+	int orphans, child;
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
+	char script[256];
+	int n = 0, pidfd;
+	struct idm_exit_info exit;
+	struct idm_error err;
+
+	snprintf(script, sizeof(script),
+		 "i=0; while [ $i -lt %d ]; do (: & exec 2>&1); i=$((i + 1)); done; exit 5", most);
+	pidfd = (int)assert_ok(start_as(reaper, SHELL(script), NULL, 0, IDM_REAPER_ADD_HOLD, &child, &err),
+			       &err);
+	assert_ok(idm_reaper_wait(reaper, &child, -1, &exit, &err), &err);
+	assert_exit(&exit, 0, CLD_EXITED, 5);
+	while (n < most) {
+		void *data = NULL;
+
+		assert_ok(idm_reaper_next(reaper, -1, &exit, &data, &err), &err);
+		assert_exit(&exit, 0, CLD_EXITED, 0);
+		assert_true(data == &orphans);
+		n++;
+	}
+	assert_nothing(reaper);
+	close(pidfd);
+}
+
+/* Without being asked the keeper adopts none: this one goes to the process that runs the tests, and on.
+ */
+TEST(orphans_pass_the_keeper_by_unless_wanted)
+{
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
+	int in[2], out[2], pidfd;
+	char text[32] = "";
+	pid_t orphan;
+
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	reaper = keeping(0, NULL);
+	must(pipe2(in, O_CLOEXEC));
+	must(pipe2(out, O_CLOEXEC));
+	pidfd = start_with(reaper, SHELL("(exec 3<&0; (read x <&3; exit 6) & echo $!)"),
+			   (int[]){ in[0], out[1] }, 2, NULL);
+	must(read(out[0], text, sizeof(text) - 1));
+	orphan = atoi(text);
+	assert_next(reaper, NULL, 0, CLD_EXITED, 0);
+	must(write(in[1], "\n", 1));
+	{
+		int status;
+
+		assert_int_equal(must(waitpid(orphan, &status, 0)), orphan);
+		assert_int_equal(WEXITSTATUS(status), 6);
+	}
+	assert_nothing(reaper);
+	for (int i = 0; i < 2; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+	close(pidfd);
+}
+
+/* ---- the keeper's own life ---- */
+
+static pid_t find_keeper(void)
+{
+	struct snapshot *children = snapshot_take(SNAPSHOT_PROCESSES);
+	const char *text = snapshot_text(children);
+	int pid = 0;
+
+	assert_int_equal(snapshot_lines(children), 1);
+	assert_contains(text, "(idm-keeper) running");
+	sscanf(text, "child %d", &pid);
+	snapshot_free(children);
+	return pid;
+}
+
+TEST(it_holds_nothing_of_the_programs)
+{
+	int held = (int)must(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, NULL);
+	char command[256];
+
+	/* What it was asked in is closed when the program runs, or soon after. */
+	snprintf(command, sizeof(command),
+		 "cd /proc/%d/fd && while /bin/readlink * | /bin/grep -q ^/memfd; do :; done; "
+		 "for fd in *; do /bin/readlink $fd; done | /bin/sed 's/[:[].*//' | "
+		 "/usr/bin/sort",
+		 (int)find_keeper());
+	/* for signals; the orphans' and this shell's pipe; the way to us */
+	assert_says(reaper, command, "anon_inode\npipe\npipe\nsocket");
+	close(held);
+}
+
+TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
+{
+	int x, y, orphans;
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
+	struct idm_exit_info exit;
+	struct idm_error err;
+	struct child copy;
+	int first, second;
+	pid_t keeper;
+
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
+	first = start(reaper, "exec /bin/sleep 1000", &x);
+	second = (int)assert_ok(start_as(reaper, SHELL("exec /bin/sleep 1000"), NULL, 0,
+					 IDM_REAPER_ADD_HOLD, &y, &err),
+				&err);
+	keeper = find_keeper();
+	copy = child_staying(); /* of all descriptors */
+	must(kill(keeper, SIGKILL));
+	assert_next(reaper, &x, 0, IDM_EXIT_LOST, -1);
+	assert_ok(idm_reaper_wait(reaper, &y, -1, &exit, &err), &err);
+	assert_exit(&exit, 0, IDM_EXIT_LOST, -1);
+	assert_nothing(reaper);
+	assert_error(start_as(reaper, SHELL("exit 1"), NULL, 0, 0, NULL, &err), -ESRCH, &err, "",
+		     "start program", "fork server has exited");
+	must(syscall(SYS_pidfd_send_signal, first, SIGKILL, NULL, 0));
+	must(syscall(SYS_pidfd_send_signal, second, SIGKILL, NULL, 0));
+	must(wait(NULL)); /* they have become ours */
+	must(wait(NULL));
+	child_kill(&copy);
+	must(wait(NULL));
+	child_close(&copy);
+	close(first);
+	close(second);
+}
+
+TEST(it_goes_with_the_reaper)
+{
+	struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+	struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, NULL);
+
+	find_keeper();
+	idm_reaper_free(reaper);
+	snapshot_assert_same(before);
+}
+
+static void tell_keeper_and_die(void *tell)
+{
+	struct idm_reaper *reaper = keeping(0, NULL);
+	pid_t keeper = find_keeper();
+
+	(void)reaper;
+	must(write(*(int *)tell, &keeper, sizeof(keeper)));
+	syscall(SYS_exit_group, 0); /* as if killed: nothing is released */
+}
+
+TEST(it_goes_with_the_program)
+{
+	int tell[2];
+	pid_t keeper;
+
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	must(pipe2(tell, O_CLOEXEC));
+	in_child(tell_keeper_and_die, &tell[1]);
+	must(read(tell[0], &keeper, sizeof(keeper)));
+	assert_int_equal(must(waitpid(keeper, NULL, __WALL)),
+			 keeper); /* an orphan, that ends by itself */
+	close(tell[0]);
+	close(tell[1]);
+}
+
+TEST(a_forked_child_does_not_end_it)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
+	pid_t pid = (pid_t)must(fork());
+	int pidfd;
+
+	if (pid == 0) {
+		idm_reaper_free(reaper);
+		_exit(0);
+	}
+	await_child(pid);
+	pidfd = start(reaper, "exit 7", reaper);
+	assert_next(reaper, reaper, 0, CLD_EXITED, 7);
+	close(pidfd);
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A caller that is not dumpable may not open the maps of a child that shares its memory. It gets its
+ * user namespaces by a child with a memory of its own, in which nothing of the caller's is left.
+ */
+#include <endian.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+#include "lib/userns/userns-child.h"
+#include "tests/integration/mount/trees.h"
+
+static const char secret[] = "nobody reads this";
+
+static void assert_opens(const char *text, unsigned int flags)
+{
+	AUTO_MAP struct idm_map *map = map_of(text), *read = map_of("");
+	struct idm_error err;
+	AUTO_CLOSE int fd = -1;
+
+	fd = (int)assert_ok(idm_userns_open(map, flags, &err), &err);
+	/* The ids that are read are those of this namespace. */
+	assert_ok(idm_map_add_userns(read, fd, &err), &err);
+	assert_same_map(read, map);
+}
+
+static void assert_not_dumpable(void)
+{
+	assert_int_not_equal(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
+}
+
+static void keep_capabilities_from(uint64_t lost)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	must(syscall(SYS_capget, &header, data));
+	for (int i = 0; i < 2; i++) {
+		data[i].effective &= ~(uint32_t)(lost >> 32 * i);
+		data[i].permitted &= ~(uint32_t)(lost >> 32 * i);
+	}
+	must(syscall(SYS_capset, &header, data));
+}
+
+/* Runs in a process of its own, since it changes that for good. */
+static void be_user(void *flags)
+{
+	become_user(1000, 1000);
+	must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+	assert_opens("u:5:1000:1,g:6:1000:1", (unsigned int)(uintptr_t)flags);
+	assert_not_dumpable();
+}
+
+TEST_ANYWHERE(an_ordinary_user)
+{
+	need_root();
+	in_child(be_user, NULL);
+	in_child(be_user, (void *)(uintptr_t)IDM_USERNS_OWN_MEMORY);
+}
+
+static void be_root_without_ptrace(void *unused)
+{
+	(void)unused;
+	keep_capabilities_from(1ULL << CAP_SYS_PTRACE);
+	must(seteuid(1000));
+	must(seteuid(0));
+	assert_not_dumpable();
+	for (int i = 0; i < 20; i++)
+		assert_opens("0:100000:65536", 0);
+	assert_opens("0:100000:65536", IDM_USERNS_OWN_MEMORY);
+	assert_not_dumpable();
+}
+
+TEST_ANYWHERE(root_without_cap_sys_ptrace)
+{
+	need_root();
+	in_child(be_root_without_ptrace, NULL);
+}
+
+/* The other ways stay what they are. */
+static void be_user_in_one_way(void *unused)
+{
+	AUTO_MAP struct idm_map *map = map_of("u:5:1000:1,g:6:1000:1");
+	struct idm_error err;
+
+	(void)unused;
+	become_user(1000, 1000);
+	must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+	assert_error(idm_userns_open(map, IDM_USERNS_LIVE, &err), -EACCES, &err, NULL,
+		     "open the child's maps", NULL);
+}
+
+TEST_ANYWHERE(the_live_child_alone)
+{
+	need_root();
+	in_child(be_user_in_one_way, NULL);
+}
+
+TEST_ANYWHERE(who_is_dumpable_may_have_it_too)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:0:1");
+	struct idm_error err;
+
+	need_root();
+	assert_opens("0:100000:65536", IDM_USERNS_OWN_MEMORY);
+	assert_opens("u:0:100000:65536,g:5:2:3,g:9:20:1", IDM_USERNS_OWN_MEMORY);
+	assert_error(idm_userns_open(map, IDM_USERNS_OWN_MEMORY | IDM_USERNS_LIVE, &err), -EINVAL, &err,
+		     NULL, "make user namespace", "exclude each other");
+}
+
+/* ---- a program with file capabilities ---- */
+
+#define PROGRAM SCRATCH "/program/idmount"
+
+/* As "setcap cap_sys_admin,cap_setuid,cap_setgid=ep" writes them. */
+static void set_file_capabilities(const char *path)
+{
+	struct vfs_cap_data data = {
+		.magic_etc = htole32(VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE),
+		.data[0].permitted = htole32(1U << CAP_SYS_ADMIN | 1U << CAP_SETUID | 1U << CAP_SETGID),
+	};
+
+	must(setxattr(path, "security.capability", &data, sizeof(data), 0));
+}
+
+static void be_users_program(void *unused)
+{
+	(void)unused;
+	must(setresgid(1000, 1000, 1000));
+	must(setresuid(1000, 1000, 1000));
+	execl(PROGRAM, "idmount", "mount", "-m", "1000:2000", SCRATCH "/source", SCRATCH "/target",
+	      NULL);
+	fail_msg("execute: %s", strerror(errno));
+}
+
+TEST(a_program_with_file_capabilities)
+{
+	const char *idmount = getenv("IDMOUNT");
+	pid_t pid;
+	int status;
+
+	if (!idmount)
+		skip_test("IDMOUNT is not set");
+	scratch_enter();
+	mount_mappable(SCRATCH "/source");
+	owned_file(SCRATCH "/source/file", 1000, 1000);
+	scratch_dir(SCRATCH "/target");
+	scratch_dir(SCRATCH "/program");
+	do_mount("program", SCRATCH "/program", "tmpfs", 0, "mode=0755");
+	assert_int_equal(RUN("cp", idmount, PROGRAM), 0);
+	set_file_capabilities(PROGRAM);
+	pid = (pid_t)must(fork());
+	if (pid == 0)
+		be_users_program(NULL);
+	must(waitpid(pid, &status, 0));
+	assert_int_equal(status, 0);
+	assert_owner(SCRATCH "/target/file", 2000, 2000);
+}
+
+/* ---- what the child has of the caller's: nothing ---- */
+
+static void path_in_proc(char path[64], const struct idm_holder *child, const char *name)
+{
+	snprintf(path, 64, "/proc/%d/%s", child->number, name);
+}
+
+static unsigned int count_lines(const char *path, char text[8192])
+{
+	unsigned int lines = 0;
+	size_t n = 0;
+	FILE *f = fopen(path, "re");
+
+	assert_non_null(f);
+	for (int c; (c = fgetc(f)) != EOF && n < 8191; lines += c == '\n')
+		text[n++] = (char)c;
+	text[n] = '\0';
+	fclose(f);
+	return lines;
+}
+
+static void assert_no_descriptor(const char *path)
+{
+	AUTO_CLOSE int fd = (int)must(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	char entries[1024];
+	ssize_t n = must(syscall(SYS_getdents64, fd, entries, sizeof(entries)));
+
+	assert_int_equal(n, 48); /* "." and ".." */
+}
+
+static void assert_unreadable(const struct idm_holder *child, const void *at)
+{
+	char text[sizeof(secret)];
+	struct iovec here = { text, sizeof(text) }, there = { (void *)(uintptr_t)at, sizeof(text) };
+
+	assert_int_equal(process_vm_readv(child->number, &here, 1, &there, 1, 0), -1);
+	assert_int_equal(errno, EFAULT);
+}
+
+static void assert_empty(const struct idm_holder *child, const void *shared)
+{
+	char path[64], text[8192], link[64];
+	char on_stack[sizeof(secret)];
+
+	memcpy(on_stack, secret, sizeof(secret));
+	path_in_proc(path, child, "maps");
+	count_lines(path, text);
+	if (strstr(text, "[heap]") || strstr(text, "[stack]") || strstr(text, "libc"))
+		fail_msg("the child has memory of the caller's");
+	assert_unreadable(child, secret);
+	assert_unreadable(child, on_stack);
+	assert_unreadable(child, shared);
+	path_in_proc(path, child, "fd");
+	assert_no_descriptor(path);
+	path_in_proc(path, child, "cwd");
+	link[must(readlink(path, link, sizeof(link) - 1))] = '\0';
+	assert_string_equal(link, "/");
+}
+
+TEST_ANYWHERE(nothing_of_the_caller_is_in_the_child)
+{
+	char *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct idm_holder child;
+
+	need_root();
+	if (!IDM_HOLDER_HAS_OWN)
+		skip_test("not on this architecture");
+	assert_true(shared != MAP_FAILED);
+	memcpy(shared, secret, sizeof(secret));
+	must(chdir("/proc"));
+	assert_ok(idm_holder_start(&child, IDM_HOLDER_OWN), NULL);
+	assert_true(child.room->ready);
+	assert_empty(&child, shared);
+	assert_int_equal(idm_holder_end(&child), 0);
+	must(munmap(shared, 4096));
+}
+
+/* What is mapped very high, or sealed, or locked. */
+TEST_ANYWHERE(whatever_the_caller_has_mapped)
+{
+	char *locked = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *sealed = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char text[sizeof(secret)] = "";
+	struct iovec here = { text, sizeof(text) }, there = { sealed, sizeof(text) };
+	struct idm_holder child;
+	bool is_sealed;
+
+	need_root();
+	if (!IDM_HOLDER_HAS_OWN)
+		skip_test("not on this architecture");
+	assert_true(locked != MAP_FAILED && sealed != MAP_FAILED);
+	memcpy(locked, secret, sizeof(secret));
+	memcpy(sealed, secret, sizeof(secret));
+	must(mlock(locked, 4096));
+	is_sealed = syscall(462 /* mseal, Linux 6.10 */, sealed, 4096, 0) == 0;
+	assert_ok(idm_holder_start(&child, IDM_HOLDER_OWN), NULL);
+	assert_true(child.room->ready);
+	assert_unreadable(&child, locked);
+	/* It cannot be unmapped, but its content is gone. */
+	if (process_vm_readv(child.number, &here, 1, &there, 1, 0) > 0) {
+		assert_true(is_sealed);
+		assert_string_equal(text, "");
+	}
+	assert_int_equal(idm_holder_end(&child), 0);
+	assert_string_equal(sealed, secret);
+}
+
+/* ---- where the kernel refuses a child that shares memory ---- */
+
+static void refuse_shared_memory(void)
+{
+	refuse_call(SYS_clone3, ENOSYS);
+	refuse_call_with(SYS_clone, CLONE_VM, EINVAL);
+}
+
+static void without_shared_memory(void *unused)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:0:1");
+	struct idm_error err;
+
+	(void)unused;
+	refuse_shared_memory();
+	assert_opens("0:100000:65536", 0);
+	assert_error(idm_userns_open(map, IDM_USERNS_LIVE, &err), -EINVAL, &err, NULL,
+		     "make user namespace", "refuses a child that shares the caller's memory");
+	assert_contains(err.hint, "CLONE_NEWTIME");
+}
+
+/* As Linux 5.10 and 6.1 do after unshare(CLONE_NEWTIME). */
+TEST_ANYWHERE(the_kernel_refuses_shared_memory)
+{
+	need_root();
+	in_child(without_shared_memory, NULL);
+}
+
+static void in_time_namespace(void *unused)
+{
+	(void)unused;
+	if (unshare(0x80 /* CLONE_NEWTIME */) < 0)
+		skip_test("no time namespaces: %s", strerror(errno));
+	assert_opens("0:100000:65536", 0);
+}
+
+TEST_ANYWHERE(after_unsharing_a_time_namespace)
+{
+	need_root();
+	in_child(in_time_namespace, NULL);
+}
+
+/* ---- children that are taken away ---- */
+
+static bool over;
+
+static void *take_all(void *unused)
+{
+	(void)unused;
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED))
+		waitpid(-1, NULL, __WALL | WNOHANG);
+	return NULL;
+}
+
+/* Right, or -ESRCH: never another process's namespace. */
+TEST_ANYWHERE(beside_a_thread_that_takes_all_children)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
+	struct idm_error err;
+	unsigned int n = 0;
+	pthread_t thief;
+	int fds[200];
+
+	need_root();
+	assert_int_equal(pthread_create(&thief, NULL, take_all, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		int fd = idm_userns_open(map, IDM_USERNS_OWN_MEMORY, &err);
+
+		assert_true(fd >= 0 || fd == -ESRCH);
+		if (fd >= 0)
+			fds[n++] = fd;
+	}
+	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
+	pthread_join(thief, NULL);
+	note("%u of %zu calls got a namespace", n, ARRAY_SIZE(fds));
+	assert_true(n > 0);
+	for (unsigned int i = 0; i < n; i++) {
+		assert_userns(fds[i], map);
+		close(fds[i]);
+	}
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The very race, not left to chance: between any two system calls of the library its child is killed and
+ * reaped by another thread and its number given to another process in another user namespace (thief.h).
+ * The library must notice, leave that one alone, and come back with the right namespace, or say -ESRCH.
+ *
+ * That the thief is good enough to be feared is seen by those it robs: the same code when its question
+ * whether the child is still there is answered with a lie, and the way that others do it.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/macros.h"
+#include "tests/lib/maps.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/snapshot.h"
+#include "thief.h"
+
+#define SOME_MAP "u:0:100000:1000,u:1000:0:1,g:0:200000:1000,g:1000:7:1"
+
+/* Seconds, of which it needs some: what waits for ever is found, a busy machine is not. */
+#define LIMIT 300
+
+/* How often at each call. */
+static unsigned int rounds(void)
+{
+	return test_is_long() ? 1000 : TEST_SANITIZED ? 5 : test_is_slow() ? 2 : 20;
+}
+
+/* What the victim works on, and what it comes home with. */
+static struct job {
+	struct idm_map *map, *read;
+	unsigned int way;
+	int userns;
+	int r;
+	struct idm_error err;
+} job;
+
+/* ---- the victims ---- */
+
+static void make_userns(void *unused)
+{
+	(void)unused;
+	job.r = job.userns = idm_userns_open(job.map, job.way, &job.err);
+}
+
+static void read_userns(void *unused)
+{
+	(void)unused;
+	job.read = map_of("");
+	job.r = idm_map_add_userns(job.read, job.userns, &job.err);
+}
+
+static void write_by_number(pid_t pid, const char *name, const char *text)
+{
+	char path[64];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		job.r = -errno;
+}
+
+/* Start a child that waits, find everything by its number, end it by its number. */
+static void do_as_others_do(void *unused)
+{
+	char path[64];
+	pid_t pid;
+
+	(void)unused;
+	pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		for (;;)
+			syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+	job.r = 0;
+	write_by_number(pid, "uid_map", "0 100000 1000\n1000 0 1\n");
+	write_by_number(pid, "gid_map", "0 200000 1000\n1000 7 1\n");
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	job.userns = open(path, O_RDONLY | O_CLOEXEC);
+	if (job.userns < 0)
+		job.r = -errno;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* ---- what it comes home with ---- */
+
+static const char *wrong_namespace(const struct theft *theft)
+{
+	for (unsigned int i = 0; i < theft->n; i++)
+		if (decoy_has_namespace(&theft->decoys[i], job.userns))
+			return "another process's namespace was brought home";
+	return NULL;
+}
+
+/* What has gone wrong in a round, and not just failed; NULL: nothing. */
+static const char *find_wrong(const struct theft *theft, void (*victim)(void *))
+{
+	const char *harm = thief_harm(theft);
+
+	if (harm || job.r < 0)
+		return harm;
+	if (victim != read_userns)
+		return wrong_namespace(theft);
+	return idm_map_equal(job.read, job.map) ? NULL : "another process's map was brought home";
+}
+
+/* The right one or, only where every child is taken, -ESRCH. */
+static void assert_right(const struct theft *theft, void (*victim)(void *))
+{
+	const char *wrong = find_wrong(theft, victim);
+
+	if (wrong)
+		fail_msg("child taken at call %u: %s", theft->at, wrong);
+	if (theft->all && job.r == -ESRCH)
+		assert_contains(job.err.hint, "__WALL");
+	else
+		assert_ok(job.r, &job.err);
+	/* Nothing seems to be wrong: now the kernel is asked what the map is. */
+	if (victim == make_userns && job.r >= 0)
+		assert_userns(job.userns, job.map);
+}
+
+static void clean_up(struct theft *theft, void (*victim)(void *))
+{
+	thief_end_decoys(theft);
+	if (victim == read_userns)
+		idm_map_free(job.read);
+	else if (job.userns >= 0)
+		close(job.userns);
+}
+
+/* ---- at every call ---- */
+
+struct sum {
+	unsigned int steps, taken, decoys, wrong, gave_up;
+};
+
+/* One round; false: so many calls are not made. */
+static bool take_once(struct theft *theft, void (*victim)(void *), bool fooled, struct sum *sum)
+{
+	thief_round(theft);
+	sum->taken += theft->taken;
+	sum->decoys += theft->n;
+	sum->gave_up += job.r == -ESRCH;
+	if (fooled)
+		sum->wrong += !!find_wrong(theft, victim);
+	else
+		assert_right(theft, victim);
+	clean_up(theft, victim);
+	return theft->taken;
+}
+
+static struct sum take_at_every_call(struct theft theft, void (*victim)(void *), unsigned int times,
+				     bool fooled)
+{
+	struct sum sum = { 0 };
+
+	for (bool taken = true; taken; sum.steps += taken) {
+		struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+
+		theft.at++;
+		taken = false;
+		for (unsigned int i = 0; i < times; i++)
+			taken |= take_once(&theft, victim, fooled, &sum);
+		snapshot_assert_same(before);
+	}
+	/* Opening three files, two writes, the end; the library does some more. */
+	assert_true(sum.steps > (victim == do_as_others_do ? 8 : 15));
+	assert_true(sum.decoys > sum.steps);
+	return sum;
+}
+
+/* A victim by its name, with its question answered honestly or not. */
+static struct sum rob(const char *what, void (*victim)(void *), struct theft theft, unsigned int times,
+		      bool fooled)
+{
+	struct sum sum;
+
+	thief_start(victim, NULL);
+	sum = take_at_every_call(theft, victim, times, fooled);
+	thief_stop();
+	note("%s: taken at each of %u calls, %u times, and replaced %u times; wrong %u times, gave up %u "
+	     "times",
+	     what, sum.steps, sum.taken, sum.decoys, sum.wrong, sum.gave_up);
+	return sum;
+}
+
+static const struct {
+	unsigned int flags;
+	const char *what;
+} ways[] = {
+	{ 0, "namespace" },
+	{ IDM_USERNS_ZOMBIE, "namespace by a zombie" },
+	{ IDM_USERNS_LIVE, "namespace by a live child" },
+	{ IDM_USERNS_OWN_MEMORY, "namespace by a child with its own memory" },
+};
+
+static unsigned int rob_all(struct theft theft, unsigned int times)
+{
+	unsigned int decoys = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		job.way = ways[i].flags;
+		decoys += rob(ways[i].what, make_userns, theft, times, false).decoys;
+	}
+	job.userns = userns_of(SOME_MAP);
+	decoys += rob("map of a namespace", read_userns, theft, times, false).decoys;
+	close(job.userns);
+	return decoys;
+}
+
+/* ---- the tests ---- */
+
+static void in_own_pid_namespace(void (*body)(void *))
+{
+	need_root();
+	scratch_enter();
+	job.map = map_of(SOME_MAP);
+	in_pid_namespace(body, NULL);
+	idm_map_free(job.map);
+}
+
+static void once_by_number(void *unused)
+{
+	(void)unused;
+	proof("pid-reuse", rob_all((struct theft){ 0 }, rounds()),
+	      "children taken, and their numbers given to others");
+}
+
+TEST_WITHIN(whenever_the_child_is_taken_all_is_right, LIMIT)
+{
+	in_own_pid_namespace(once_by_number);
+}
+
+static void once_with_few_numbers(void *unused)
+{
+	(void)unused;
+	thief_with_few_numbers();
+	proof("pid-reuse", rob_all((struct theft){ 0 }, rounds()),
+	      "children taken, and their numbers come around");
+}
+
+static void no_few_numbers(void)
+{
+	untried("kernel.pid_max is the whole host's");
+}
+
+TEST_AS(the_same_where_numbers_are_few, LIMIT, 6, 14, no_few_numbers)
+{
+	in_own_pid_namespace(once_with_few_numbers);
+}
+
+static void always(void *unused)
+{
+	const struct theft theft = { .all = true };
+	struct sum sum;
+
+	(void)unused;
+	proof("pid-reuse", rob_all(theft, rounds() / 20 + 1),
+	      "children taken, and their numbers given to others");
+	job.way = 0;
+	sum = rob("namespace", make_userns, theft, 1, false);
+	assert_true(sum.gave_up > 5);
+	assert_true(sum.gave_up < sum.steps);
+}
+
+TEST_WITHIN(if_every_child_is_taken_it_gives_up, LIMIT)
+{
+	in_own_pid_namespace(always);
+}
+
+static void without_the_question(void *unused)
+{
+	const struct theft theft = { .lie = true };
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		job.way = ways[i].flags;
+		assert_true(rob("namespace, without the question", make_userns, theft, 3, true).wrong >
+			    0);
+	}
+	job.userns = userns_of(SOME_MAP);
+	assert_true(rob("map, without the question", read_userns, theft, 3, true).wrong > 0);
+	close(job.userns);
+}
+
+TEST(without_the_question_it_would_be_fooled)
+{
+	in_own_pid_namespace(without_the_question);
+}
+
+static void by_number_alone(void *unused)
+{
+	(void)unused;
+	assert_true(rob("as others do it", do_as_others_do, (struct theft){ 0 }, 3, true).wrong > 0);
+}
+
+TEST(by_number_alone_one_is_fooled)
+{
+	in_own_pid_namespace(by_number_alone);
+}
