@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Changes to a JSON text that leave every byte as it is that they are not about. They are made at the
- * values of lib/json.h, so what is changed is what was judged.
+ * values of lib/spec/json.h, so what is changed is what was judged.
  *
  * A change for which there is no memory is remembered, and edit_apply() then returns NULL: a caller
  * does not have to check each. So a text that is NULL, as text_of() returns it, may be handed

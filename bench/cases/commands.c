@@ -122,7 +122,7 @@ int main(int argc, char **argv)
 		optind++;
 	n = take_ways(argv + optind, ways);
 	if (n < 2 + (size_t)floor || !row.question || often < 1 || often > MOST_ROUNDS) {
-		fprintf(stderr, "usage: see the head of bench/commands.c\n");
+		fprintf(stderr, "usage: see the head of bench/cases/commands.c\n");
 		return 2;
 	}
 	if (floor)

@@ -4,7 +4,7 @@
  * mounts as JSON.
  *
  *   pure            measures the time
- *   pure PART       does one part once, for bench/instructions.sh, which counts its instructions
+ *   pure PART       does one part once, for bench/cases/instructions.sh, which counts its instructions
  */
 #include <stdio.h>
 #include <stdlib.h>

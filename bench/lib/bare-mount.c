@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	if (!map || argc - optind != 2) {
-		fprintf(stderr, "usage: see the head of bench/bare-mount.c\n");
+		fprintf(stderr, "usage: see the head of bench/lib/bare-mount.c\n");
 		return 2;
 	}
 	make_mount(map, argv[optind], argv[optind + 1]);

@@ -260,7 +260,7 @@ static int why_no_mounts(enum idm_call call)
 	return report_error(&err);
 }
 
-/* What is attached for a moment, see run-root.c, is seen by nobody else, and goes with us. */
+/* What is attached for a moment, see run/rootfs.c, is seen by nobody else, and goes with us. */
 static int leave_mounts(const struct run_request *q)
 {
 	if (!q->rootless && !q->ephemeral)

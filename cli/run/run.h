@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rooms of "idmount run" share: cmd-run.c reads the command line, run-bind.c one of its
- * binds, run-user.c whom the program runs as, run-rootless.c lets an ordinary user be root of a user
- * namespace, run-root.c makes the root filesystem, run-dev.c its /dev, run-masks.c covers parts of its
- * /proc and /sys, run-exposure.c looks where the program can store what other users can run,
- * run-size.c reads how large changes in memory get, run-caps.c the capabilities, run-confine.c the
- * rest that confines the program, run-session.c stays with the program until it has ended, with
- * run-signals.c for its signals and terminal.c between two terminals.
+ * What the rooms of "idmount run" share: commands/run.c reads the command line, bind.c one of its
+ * binds, user.c whom the program runs as, rootless.c lets an ordinary user be root of a user
+ * namespace, rootfs.c makes the root filesystem, dev.c its /dev, masks.c covers parts of its
+ * /proc and /sys, exposure.c looks where the program can store what other users can run,
+ * size.c reads how large changes in memory get, caps.c the capabilities, confine.c the
+ * rest that confines the program, session.c stays with the program until it has ended, with
+ * signals.c for its signals and pty.c between two terminals.
  */
 #ifndef IDM_CLI_RUN_RUN_H
 #define IDM_CLI_RUN_RUN_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Names from /etc/passwd and /etc/group alone, in place of lookup.c: the name service consists of shared
+ * Names from /etc/passwd and /etc/group alone, in place of nss.c: the name service consists of shared
  * objects, which a static program cannot load. It has one thread that asks.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rooms of the listing share: list.c says what is listed, mntns.c finds the mount namespaces,
+ * What the rooms of the listing share: list.c says what is listed, mount-namespaces.c finds the mount namespaces,
  * statmount.c and mountinfo.c read the mounts in one.
  */
 #ifndef IDM_LIST_INTERNAL_H
@@ -49,7 +49,7 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 		     int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		     struct idm_error *err);
 
-/* ---- mntns.c ---- */
+/* ---- mount-namespaces.c ---- */
 
 /* The calling thread's mount namespace: 0, or -errno, and what cannot be known (no /proc) stays 0. */
 int idm_mntns_own(struct idm_mntns *ns);

@@ -265,7 +265,7 @@ static int open_together(struct idm_layers *layers, size_t first, size_t length,
 
 /*
  * Upper and work are opened from as far up as can be, so that the paths which the overlay shows say
- * where they are: other overlays have to know, see overlay-in-use.c. Both or none.
+ * where they are: other overlays have to know, see upper-in-use.c. Both or none.
  */
 static int open_from_base(struct idm_layers *layers, size_t upper, size_t common, int userns_fd,
 			  struct idm_error *err)

@@ -37,7 +37,7 @@ struct job {
 
 /*
  * What a layer is called in the tmpfs. Lower ones as shortly as can be. Upper and work so that they can
- * be recognised in the options of the overlay, see overlay-in-use.c.
+ * be recognised in the options of the overlay, see upper-in-use.c.
  */
 static struct idm_layer_name name_of(const struct job *job, size_t i)
 {

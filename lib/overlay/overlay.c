@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * From layers to a detached overlay. Nothing of it is ever attached: layers are O_PATH descriptors,
- * beneath detached mapped copies where there is a map. Older kernels: overlay-old.c.
+ * beneath detached mapped copies where there is a map. Older kernels: overlay-legacy.c.
  */
 #include <errno.h>
 #include <stdio.h>

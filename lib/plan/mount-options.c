@@ -51,7 +51,7 @@ enum what {
 	REFUSED,
 };
 
-/* Those that are not attributes of a mount: see mount-attr.c. */
+/* Those that are not attributes of a mount: see base/mount-attr.c. */
 static const struct word {
 	const char *word;
 	enum what what;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rooms of plans have in common: plan.c collects steps, plan-words.c reads the words of one,
- * plan-harden.c adds the words that make it safe, plan-containerd.c and plan-oci.c read lists of them;
- * plan-make.c makes one step's tree, plan-open.c puts the trees together, plan-apply.c attaches the
- * whole, record.c and plan-undo.c remember and undo.
+ * What the rooms of plans have in common: plan.c collects steps, mount-options.c reads the words of one,
+ * harden.c adds the words that make it safe, spec/containerd.c and spec/oci-config.c read lists of them;
+ * rootfs/make-mount.c makes one step's tree, rootfs/assemble.c puts the trees together, rootfs/apply.c attaches the
+ * whole, journal/journal.c and journal/undo.c remember and undo.
  */
 #ifndef IDM_PLAN_PLAN_H
 #define IDM_PLAN_PLAN_H

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /*
- * A request is a packet with descriptors: the job in its file (child-job.h), the pipe for the report,
+ * A request is a packet with descriptors: the job in its file (spawn/executor/request.h), the pipe for the report,
  * and those that the job and the request name by their places in the packet.
  */
 struct idm_keeper_request {

@@ -3,7 +3,7 @@
  * Every child has a descriptor that is readable when it has ended: its pidfd or, if it is a keeper's, a
  * pipe. They are in one epoll, edge-triggered: a child that has ended, but is still traced by another
  * process, is readable for as long as that takes, and cannot be waited for. It comes up anew when the
- * tracer lets go, and, where that matters (see exit.c), when somebody else's wait is over.
+ * tracer lets go, and, where that matters (see sys/pidfd.c), when somebody else's wait is over.
  *
  * What came up is looked at, waited for and taken out under the lock. So nobody else can have it in his
  * hands, and no event of a child that was delivered is left in the epoll.

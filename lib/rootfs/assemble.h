@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A plan put together: what plan-make.c, plan-open.c and plan-apply.c have in common. */
+/* A plan put together: what make-mount.c, assemble.c and apply.c have in common. */
 #ifndef IDM_ROOTFS_ASSEMBLE_H
 #define IDM_ROOTFS_ASSEMBLE_H
 

@@ -78,7 +78,7 @@ static int check_device(const struct idm_step *step, struct idm_error *err)
 	struct stat st;
 	int r;
 
-	/* analyzer: a filesystem on a device has a source, see take_source() in plan.c */
+	/* analyzer: a filesystem on a device has a source, see take_source() in plan/plan.c */
 	if (step->dirfd != AT_FDCWD && *step->source != '/')
 		return idm_fail(err, -EINVAL, step_mount, step->source,
 				"a block device has to be given by its whole path");

@@ -6,7 +6,7 @@
 #include "idmount.h"
 #include "lib/spawn/executor/request.h"
 
-/* The stage (child-stage.c) as it is executed: an ELF file. Made when the library is built. */
+/* The stage (spawn/executor/main.c) as it is executed: an ELF file. Made when the library is built. */
 extern const unsigned char idm_child_stage[];
 extern const unsigned int idm_child_stage_size;
 
@@ -27,7 +27,7 @@ struct idm_child_userns {
 	int own; /* made for the map, to be closed */
 };
 
-/* child-userns.c */
+/* nested-userns.c */
 int idm_child_open_userns(struct idm_child_userns *userns, const struct idm_child_options *o,
 			  struct idm_error *err);
 void idm_child_close_userns(struct idm_child_userns *userns);
@@ -75,7 +75,7 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
 		       struct idm_error *err);
 
 /*
- * child-server.c: a job on its way to the server, and there. Packed, every descriptor is a place among
+ * packet.c: a job on its way to the server, and there. Packed, every descriptor is a place among
  * `fds`, which *n_fds are in use of already. -E2BIG: they are more than `most`.
  */
 int idm_child_pack(struct idm_job *job, int *fds, size_t *n_fds, size_t most);

@@ -3,11 +3,11 @@
  * Starting a program: the job is made here, where there is memory to allocate and words for errors; the
  * child only carries it out.
  *
- *   1. the caller makes the job (child-make.c) and, if it takes the stage, two memory files: one holds
+ *   1. the caller makes the job (request.c) and, if it takes the stage, two memory files: one holds
  *      that, one the job;
- *   2. it clones a child that shares its memory (child-clone.c, child-first.c), and waits until that has
+ *   2. it clones a child that shares its memory (clone.c, spawn/executor/vfork-child.c), and waits until that has
  *      left it, by executing the program or the stage, or by ending;
- *   3. the stage (child-stage.c) holds a lock on the job's file until it has executed the program or
+ *   3. the stage (spawn/executor/main.c) holds a lock on the job's file until it has executed the program or
  *      has ended; the caller waits for that lock;
  *   4. what the job's report says then is the result.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* For architectures whose system calls child-raw.h cannot make. */
+/* For architectures whose system calls sys/raw-syscall.h cannot make. */
 #include <errno.h>
 
 #include "internal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration of an OCI bundle as it is being read: plan-oci.c alone, or oci-bundle-read.c with
+/* The configuration of an OCI bundle as it is being read: oci-config.c alone, or oci/bundle-read.c with
  * it. */
 #ifndef IDM_SPEC_OCI_CONFIG_H
 #define IDM_SPEC_OCI_CONFIG_H

@@ -5,7 +5,7 @@
  *
  * The child has a copy of the caller's memory, since other credentials would make a shared one
  * undumpable, but the caller's own descriptor table: what it opens is the caller's. As the child that
- * holds a user namespace (holder.h) it sends no SIGCHLD, no wait(-1) can take it, and it is held by
+ * holds a user namespace (userns/userns-child.h) it sends no SIGCHLD, no wait(-1) can take it, and it is held by
  * pidfd. It may make system calls only: no malloc, no stdio, since other threads' locks are copied too.
  */
 #ifndef IDM_SYS_SUBPROCESS_H

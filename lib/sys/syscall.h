@@ -259,7 +259,7 @@ int idm_sys_memfd(const char *name, bool to_execute);
 int idm_sys_seal(int memfd); /* for ever as it is */
 ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at);
 ssize_t idm_sys_pwrite(int fd, const void *buf, size_t size, off_t at);
-/* POSIX locks of one byte, which belong to the process: IDM_LOCK_* in child-job.h */
+/* POSIX locks of one byte, which belong to the process: IDM_LOCK_* in spawn/executor/request.h */
 int idm_sys_lock(int fd, int byte, short type, bool wait);
 pid_t idm_sys_lock_holder(int fd, int byte); /* 0: nobody */
 int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The child, in three ways: a zombie, a live one that shares our memory, and one with a memory of its
- * own (holder-child.c). What every flag is for:
+ * own (userns-child-main.c). What every flag is for:
  *
  *   CLONE_NEWUSER        why it exists. As a clone flag: an unshare() in a child that shares our memory
  *                        would take away *our* dumpable attribute.

@@ -10,7 +10,7 @@
 enum idm_holder_way {
 	IDM_HOLDER_ZOMBIE, /* does nothing but exit; stays a zombie until idm_holder_end() */
 	IDM_HOLDER_LIVE,   /* waits until it is killed */
-	IDM_HOLDER_OWN,	   /* the same with a memory of its own, and dumpable: see holder-child.c */
+	IDM_HOLDER_OWN,	   /* the same with a memory of its own, and dumpable: see userns-child-main.c */
 };
 
 struct idm_holder_range {
@@ -53,7 +53,7 @@ void idm_holder_kill(struct idm_holder *holder);
  */
 int idm_holder_end(struct idm_holder *holder);
 
-/* ---- holder-child.c ---- */
+/* ---- userns-child-main.c ---- */
 
 #if (defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__) || \
 	(defined(__riscv) && __riscv_xlen == 64)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What the header declares, what the symbol map lists and what the shared library exports is the same.
-# Every function that blocks or allocates holds cancellation off (lib/cancel.h).
+# Every function that blocks or allocates holds cancellation off (lib/base/cancel.h).
 set -u
 cd "$IDM_SOURCE_ROOT" || exit 1
 
@@ -32,7 +32,7 @@ holding=$(awk '
   /^[a-z].*[ *]idm_[a-z_]+\(/ { match($0, /idm_[a-z_]+\(/); name = substr($0, RSTART, RLENGTH - 1) }
   /^\{/ { first = 1; next }
   first && /^\tHOLD_CANCEL;/ { print name }
-  { first = 0 }' lib/*.c | sort -u)
+  { first = 0 }' $(find lib -name '*.c') | sort -u)
 wanted=$(for name in $listed; do echo " $pure " | grep -qF " $name " || echo "$name"; done)
 
 echo "1..3"

@@ -81,24 +81,24 @@ measures()
 }
 
 @test "list.sh" {
-	measures 4 "$ROOT/bench/list.sh" "$(dirname "$BENCH")"
+	measures 4 "$ROOT/bench/cases/list.sh" "$(dirname "$BENCH")"
 }
 
 @test "mount.sh" {
-	measures 1 "$ROOT/bench/mount.sh" "$(dirname "$BENCH")"
+	measures 1 "$ROOT/bench/cases/mount.sh" "$(dirname "$BENCH")"
 }
 
 @test "memory.sh" {
-	measures 1 "$ROOT/bench/memory.sh" "$(dirname "$BENCH")"
+	measures 1 "$ROOT/bench/cases/memory.sh" "$(dirname "$BENCH")"
 }
 
 @test "chown.sh" {
-	measures 2 "$ROOT/bench/chown.sh" "$(dirname "$BENCH")"
+	measures 2 "$ROOT/bench/cases/chown.sh" "$(dirname "$BENCH")"
 }
 
 @test "run-true.sh" {
 	type -P bwrap || [[ ${IDM_MUST_RUN:-0} == 1 ]] || skip 'there is no bwrap'
-	measures 2 "$ROOT/bench/run-true.sh" "$(dirname "$BENCH")"
+	measures 2 "$ROOT/bench/cases/run-true.sh" "$(dirname "$BENCH")"
 }
 
 @test "userns, with as many sizes as the picture has" {
@@ -136,7 +136,7 @@ write_rows()
 	sed '/^<!-- .* from here -->$/,/^<!-- .* to here -->$/ { /^<!--/!d }' "$ROOT/docs/performance.md" >"$BATS_TEST_TMPDIR/bare.md"
 	cp "$BATS_TEST_TMPDIR/bare.md" "$BATS_TEST_TMPDIR/doc.md"
 	for i in 1 2; do
-		quietly "$ROOT/bench/table.py" markdown "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/where" "$BATS_TEST_TMPDIR/instructions" "$BATS_TEST_TMPDIR/doc.md"
+		quietly "$ROOT/bench/lib/table.py" markdown "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/where" "$BATS_TEST_TMPDIR/instructions" "$BATS_TEST_TMPDIR/doc.md"
 		same 'rows' $'| user namespace | 80 µs | fork, pause, kill | 200 | 2.5 | 1–2 | ≥ 20 | 3.1 | floor |\n| user namespace, 64 MiB resident | 81 µs | fork, pause, kill | 2300 | 28 | 1–2 | ≥ 20 | 3.1 | met |' \
 			"$(grep '^| user namespace' "$BATS_TEST_TMPDIR/doc.md")"
 		same 'calls' '| a mapped mount, and its unmounting | 10 | umount2 60%, close ×2 40%, all others 0% |' \
@@ -149,11 +149,11 @@ write_rows()
 
 @test "the picture is a picture" {
 	write_rows
-	quietly "$ROOT/bench/table.py" svg "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/picture.svg"
+	quietly "$ROOT/bench/lib/table.py" svg "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/picture.svg"
 	python3 -c 'import sys, xml.dom.minidom as x; d = x.parse(sys.argv[1]); assert len(d.getElementsByTagName("polyline")) == 2' \
 		"$BATS_TEST_TMPDIR/picture.svg"
 	prints '1 targets met, 1 missed where bare system calls miss them too, 0 missed otherwise, 0 lines skipped' \
-		"$ROOT/bench/table.py" summary "$IDM_BENCH_ROWS"
+		"$ROOT/bench/lib/table.py" summary "$IDM_BENCH_ROWS"
 }
 
 @test "figures of a smoke test are not for the document" {

@@ -62,7 +62,7 @@ options()
 
 table_words()
 {
-	sed -nE '/options\[\] = \{/,/^\};/s/^\t\{ "([a-z]+)", .* false \},.*/\1/p' lib/mount-attr.c | sort
+	sed -nE '/options\[\] = \{/,/^\};/s/^\t\{ "([a-z]+)", .* false \},.*/\1/p' lib/base/mount-attr.c | sort
 }
 
 help_words()
@@ -284,9 +284,9 @@ names()
 		name = re.compile(r"\b(?:IDM_[A-Z_]+|idm_[a-z_]+\(\))")
 		# What only a program that calls the library can be told.
 		calls = {"idm_plan_apply()", "idm_reaper_start()", "idm_tree_open()"}
-		table = set(re.findall(r'^\t\{ "([^"]+)"', open("cli/front-words.c").read(), re.M))
+		table = set(re.findall(r'^\t\{ "([^"]+)"', open("cli/common/front-words.c").read(), re.M))
 		texts = wrong = 0
-		for path in glob.glob("lib/*.c"):
+		for path in glob.glob("lib/**/*.c", recursive=True):
 		    source = re.sub(r"/\*.*?\*/|//[^\n]*|^#include.*?$", "", open(path).read(), flags=re.S | re.M)
 		    for found in literal.findall(source):
 		        text = re.sub(r'"\s*"', "", found)[1:-1]

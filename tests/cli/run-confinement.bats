@@ -45,7 +45,7 @@ sets()
 # all but those that have no name in the manual
 names()
 {
-	sed -nE 's/^\t\{ "([A-Z_]+)", .*(true|false) \},.*/\1/p' "$ROOT/cli/run-caps.c"
+	sed -nE 's/^\t\{ "([A-Z_]+)", .*(true|false) \},.*/\1/p' "$ROOT/cli/run/caps.c"
 }
 
 @test "capabilities: those of runc's engines, and no others" {
@@ -312,7 +312,7 @@ stays_hidden()
 @test "the manual has all of these paths" {
 	local path
 
-	for path in $(sed -nE 's/^\t\{ "([^"]+)", [A-Z_]+ \},$/\1/p' "$ROOT/cli/run-masks.c"); do
+	for path in $(sed -nE 's/^\t\{ "([^"]+)", [A-Z_]+ \},$/\1/p' "$ROOT/cli/run/masks.c"); do
 		grep -qF "$path" <(tr -d '\\' <"$ROOT/man/idmount.8.scd")
 	done
 	[[ $path == /proc/sysrq-trigger ]]

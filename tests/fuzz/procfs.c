@@ -8,7 +8,7 @@
 #include "fuzz-procfs.h"
 #include "fuzz.h"
 
-/* Linked in the place of those of lib/procfs.c. */
+/* Linked in the place of those of lib/sys/procfs.c. */
 int __wrap_idm_procfs_root(struct idm_error *err);
 int __wrap_idm_procfs_openat(int process, const char *name, int flags);
 

@@ -77,45 +77,45 @@ void idm_child_die_with_caller(struct idm_job *job);
 void idm_job_each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), long arg);
 void idm_job_set_fd_flags(int32_t *fd, long flags);
 
-/* child-first.c: the child in the caller's memory. */
+/* vfork-child.c: the child in the caller's memory. */
 void idm_child_first(void *job);
 long idm_child_arrange_fds(struct idm_job *job);
 
-/* child-last.c: what comes last, in either memory. The program is executed, or that fails. */
+/* exec.c: what comes last, in either memory. The program is executed, or that fails. */
 long idm_child_session(struct idm_job *job);
 long idm_child_set_filter(struct idm_job *job);
 long idm_child_cwd(struct idm_job *job);
 long idm_child_exec(struct idm_job *job);
 
-/* child-stage.c, the stage only. */
-long idm_child_enter(struct idm_job *job); /* child-enter.c */
+/* main.c, the stage only. */
+long idm_child_enter(struct idm_job *job); /* namespaces.c */
 long idm_child_second(struct idm_job *job);
-/* child-root.c. idm_child_root() does all of it; the others are what it takes. */
+/* rootfs.c. idm_child_root() does all of it; the others are what it takes. */
 long idm_child_root(struct idm_job *job);
 long idm_child_separate_mounts(struct idm_job *job);
 long idm_child_assemble(struct idm_job *job);
 long idm_child_check_root(struct idm_job *job); /* that "/" is the topmost of all */
 
-/* Every mount of the job, below the directory `root`. child-mounts.c */
+/* Every mount of the job, below the directory `root`. mounts.c */
 long idm_child_attach_mounts(struct idm_job *job, long root);
 
-/* The new filesystems of the job, as detached trees in it; apart: by a child. child-filesystem.c */
+/* The new filesystems of the job, as detached trees in it; apart: by a child. filesystem.c */
 long idm_child_make_filesystems(struct idm_job *job);
 long idm_child_make_filesystems_apart(struct idm_job *job);
 
-/* child-assembler.c */
+/* assembler.c */
 long idm_child_start_assembler(struct idm_job *job);
 long idm_child_let_assemble(struct idm_job *job); /* waits until the root is put together */
 
-/* child-limits.c */
+/* limits.c */
 long idm_child_limit_userns(struct idm_job *job);
 long idm_child_new_keyring(struct idm_job *job);
 long idm_child_refuse_keyrings(struct idm_job *job);
 
-long idm_child_credentials(struct idm_job *job); /* child-creds.c */
+long idm_child_credentials(struct idm_job *job); /* credentials.c */
 long idm_child_regain_capabilities(void);	 /* all that are permitted */
 void idm_child_capset(const struct idm_job_caps *caps, long *r);
 long idm_child_set_ambient(uint64_t ambient);
-void idm_child_init(struct idm_job *job, void (*program)(void *job)); /* child-init.c */
+void idm_child_init(struct idm_job *job, void (*program)(void *job)); /* init.c */
 
 #endif

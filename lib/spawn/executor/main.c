@@ -53,7 +53,7 @@ static struct idm_job *map_job(int32_t fd)
 	return (struct idm_job *)r;
 }
 
-/* What child-first.c has changed to bring the capabilities here. */
+/* What vfork-child.c has changed to bring the capabilities here. */
 static long restore_capabilities(struct idm_job *job)
 {
 	long r;

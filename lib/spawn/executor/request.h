@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a child has to do between clone and exec, as one block of memory: it is read in the caller's
- * memory by a child that shares that, and in a memory file by the stage (child-stage.c), which has no
+ * memory by a child that shares that, and in a memory file by the stage (main.c), which has no
  * libc. So it holds no pointer: strings and arrays are offsets from the beginning, 0 for none.
  */
 #ifndef IDM_SPAWN_EXECUTOR_REQUEST_H
@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-/* What a child is doing. The words for each are in child-why.c. */
+/* What a child is doing. The words for each are in spawn/spawn-diag.c. */
 enum idm_child_step {
 	IDM_CHILD_STEP_NONE = 0,
 	IDM_CHILD_STEP_DESCRIPTORS,
