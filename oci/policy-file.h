@@ -2,7 +2,7 @@
 #ifndef IDM_OCI_POLICY_FILE_H
 #define IDM_OCI_POLICY_FILE_H
 
-#include "oci-policy.h"
+#include "policy.h"
 #include "oci.h"
 
 /* *policy stays NULL where there is no file. A file that root does not keep to itself is refused. */

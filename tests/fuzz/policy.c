@@ -9,7 +9,7 @@
 
 #include "fuzz.h"
 #include "lib/base/macros.h"
-#include "oci/oci-policy.h"
+#include "oci/policy.h"
 
 static const char prefix[] = IDM_POLICY_FILE ": read policy: line ";
 

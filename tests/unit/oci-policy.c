@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
-#include "oci/oci-policy.h"
+#include "oci/policy.h"
 #include "tests/lib/maps.h"
 
 /* ---- reading ---- */

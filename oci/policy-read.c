@@ -9,7 +9,7 @@
 #include "lib/base/macros.h"
 #include "lib/base/unescape.h"
 #include "lib/sys/fail-errno.h"
-#include "oci-policy.h"
+#include "policy.h"
 
 /* The text is a copy, which is cut into words. */
 struct reader {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Decides whether an annotation gets the map that it asks for. */
-#include "oci-policy.h"
+#include "policy.h"
 
 #include <errno.h>
 #include <stdio.h>

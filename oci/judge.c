@@ -12,7 +12,7 @@
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
-#include "oci-policy.h"
+#include "policy.h"
 #include "oci.h"
 
 static const enum idm_error_step step_source = IDM_STEP_OPEN_SOURCE;
