@@ -31,7 +31,7 @@ void oci_log(const char *file, bool json, const char *message)
 	/* As on standard error: a name in it need not be UTF-8, as a string in JSON has to be. */
 	shown = malloc(size);
 	if (shown)
-		idm_printable(shown, size, message);
+		idm_escape(shown, size, message);
 	quoted = json_quote(shown);
 	line = !quoted ? NULL
 	       : json  ? text_of("{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n", quoted, when)

@@ -21,7 +21,7 @@ static char *printable(const char *text)
 	if (!copy)
 		return NULL;
 	while (n) {
-		unsigned int shown = *text == '\\' ? 0 : idm_shown_length(text, n);
+		unsigned int shown = *text == '\\' ? 0 : idm_printable_length(text, n);
 
 		if (shown)
 			memcpy(to, text, shown);

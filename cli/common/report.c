@@ -33,7 +33,7 @@ static char *one_line(const char *format, va_list args)
 	size = 4 * strlen(text) + 1;
 	line = malloc(size);
 	if (line)
-		idm_printable(line, size, text);
+		idm_escape(line, size, text);
 	free(text);
 	return line;
 }

@@ -21,7 +21,7 @@ static int copy(void *to, size_t size, const void *from)
 	return 0;
 }
 
-int idm_take_options(void *to, size_t size, const void *from, enum idm_error_step step,
+int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step step,
 		     struct idm_error *err)
 {
 	int r = from ? copy(to, size, from) : 0;

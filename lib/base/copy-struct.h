@@ -12,7 +12,7 @@
  * fine as long as what we do not know is 0. NULL leaves ours as
  * it is. Returns 0, or fails in `step` with -EINVAL (no size set) or -E2BIG.
  */
-int idm_take_options(void *to, size_t size, const void *from, enum idm_error_step step,
+int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step step,
 		     struct idm_error *err);
 
 /* Whether `flags` are among `known`. 0, or -EINVAL in `step`, which names the other bits. */

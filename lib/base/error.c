@@ -32,7 +32,7 @@ static void put(char *buf, size_t size, const char *format, va_list args)
 
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		text[0] = '\0';
-	idm_printable(buf, size, text);
+	idm_escape(buf, size, text);
 }
 
 /* ---- the message ---- */
@@ -68,7 +68,7 @@ static void compose(struct idm_error *err, const struct words *words)
 	char subject[IDM_SUBJECT_SIZE];
 	size_t room = sizeof(err->message) - others;
 
-	idm_printable(subject, room < sizeof(subject) ? room : sizeof(subject), words->subject);
+	idm_escape(subject, room < sizeof(subject) ? room : sizeof(subject), words->subject);
 	err->message[0] = '\0';
 	err->subject = append(err, "", subject, ": ");
 	append(err, "", step, ": ");
@@ -98,7 +98,7 @@ int(idm_fail)(struct idm_error *err, int code, enum idm_error_step step, const c
 	err->step = step;
 	err->hint[0] = '\0';
 	words.kernel[0] = '\0';
-	idm_printable(words.subject, sizeof(words.subject), subject ? subject : "");
+	idm_escape(words.subject, sizeof(words.subject), subject ? subject : "");
 	va_start(args, reason);
 	put(words.reason, sizeof(words.reason), reason, args);
 	va_end(args);
@@ -113,7 +113,7 @@ void idm_subject(struct idm_error *err, const char *subject)
 	if (!err || err->subject.length)
 		return;
 	take_apart(err, &words);
-	idm_printable(words.subject, sizeof(words.subject), subject);
+	idm_escape(words.subject, sizeof(words.subject), subject);
 	compose(err, &words);
 }
 
@@ -128,14 +128,14 @@ void idm_hint(struct idm_error *err, const char *hint, ...)
 	va_end(args);
 }
 
-void idm_kernel_words(struct idm_error *err, const char *text)
+void idm_kernel_log(struct idm_error *err, const char *text)
 {
 	struct words words;
 
 	if (!err)
 		return;
 	take_apart(err, &words);
-	idm_printable(words.kernel, sizeof(words.kernel), text);
+	idm_escape(words.kernel, sizeof(words.kernel), text);
 	compose(err, &words);
 }
 

@@ -56,6 +56,6 @@ const char *idm_errno_text(int errnum);
 const char *idm_errno_name(int errnum);
 
 /* Adds the kernel's own words. */
-void idm_kernel_words(struct idm_error *err, const char *words);
+void idm_kernel_log(struct idm_error *err, const char *words);
 
 #endif

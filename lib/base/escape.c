@@ -54,7 +54,7 @@ static bool changes_the_line(const unsigned char *p)
 	return p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
 }
 
-unsigned int idm_shown_length(const char *text, size_t n)
+unsigned int idm_printable_length(const char *text, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)text;
 	unsigned int length = idm_utf8_length(text, n);
@@ -71,12 +71,12 @@ unsigned int idm_shown_length(const char *text, size_t n)
 	}
 }
 
-void idm_printable(char *to, size_t size, const char *text)
+void idm_escape(char *to, size_t size, const char *text)
 {
 	size_t n = strlen(text), used = 0, safe = 0;
 
 	while (n) {
-		unsigned int shown = idm_shown_length(text, n), from = shown ? shown : 1;
+		unsigned int shown = idm_printable_length(text, n), from = shown ? shown : 1;
 		char octal[5];
 
 		snprintf(octal, sizeof(octal), "\\%03o", (unsigned char)*text);

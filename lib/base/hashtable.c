@@ -7,42 +7,42 @@
 #define SMALLEST 16
 
 /* Keys are addresses, inode and process numbers: what differs is in the low bits, but not the lowest. */
-static struct idm_link **bucket(const struct idm_table *table, uint64_t key)
+static struct idm_hash_link **bucket(const struct idm_hashtable *table, uint64_t key)
 {
 	return &table->buckets[(key * 0x9e3779b97f4a7c15ULL >> 32) & (table->size - 1)];
 }
 
-static void put(struct idm_table *table, struct idm_link *link)
+static void put(struct idm_hashtable *table, struct idm_hash_link *link)
 {
-	struct idm_link **at = bucket(table, link->key);
+	struct idm_hash_link **at = bucket(table, link->key);
 
 	link->next = *at;
 	*at = link;
 }
 
-void idm_table_begin(struct idm_table *table, struct idm_link **buckets, size_t size)
+void idm_hashtable_begin(struct idm_hashtable *table, struct idm_hash_link **buckets, size_t size)
 {
-	*table = (struct idm_table){ .buckets = buckets, .size = size, .first = buckets };
+	*table = (struct idm_hashtable){ .buckets = buckets, .size = size, .first = buckets };
 }
 
-static int grow(struct idm_table *table)
+static int grow(struct idm_hashtable *table)
 {
-	struct idm_table more = { .size = table->size ? 2 * table->size : SMALLEST, .n = table->n };
+	struct idm_hashtable more = { .size = table->size ? 2 * table->size : SMALLEST, .n = table->n };
 
-	more.buckets = calloc(more.size, sizeof(struct idm_link *));
+	more.buckets = calloc(more.size, sizeof(struct idm_hash_link *));
 	if (!more.buckets)
 		return -ENOMEM;
 	for (size_t i = 0; i < table->size; i++)
-		for (struct idm_link *link = table->buckets[i], *next; link; link = next) {
+		for (struct idm_hash_link *link = table->buckets[i], *next; link; link = next) {
 			next = link->next;
 			put(&more, link);
 		}
-	idm_table_free(table);
+	idm_hashtable_free(table);
 	*table = more;
 	return 0;
 }
 
-int idm_table_add(struct idm_table *table, struct idm_link *link)
+int idm_hashtable_add(struct idm_hashtable *table, struct idm_hash_link *link)
 {
 	int r = table->n == 2 * table->size ? grow(table) : 0;
 
@@ -53,9 +53,9 @@ int idm_table_add(struct idm_table *table, struct idm_link *link)
 	return 0;
 }
 
-void idm_table_remove(struct idm_table *table, struct idm_link *link)
+void idm_hashtable_remove(struct idm_hashtable *table, struct idm_hash_link *link)
 {
-	struct idm_link **at = bucket(table, link->key);
+	struct idm_hash_link **at = bucket(table, link->key);
 
 	while (*at != link)
 		at = &(*at)->next;
@@ -63,33 +63,33 @@ void idm_table_remove(struct idm_table *table, struct idm_link *link)
 	table->n--;
 }
 
-static struct idm_link *with_key(struct idm_link *link, uint64_t key)
+static struct idm_hash_link *with_key(struct idm_hash_link *link, uint64_t key)
 {
 	while (link && link->key != key)
 		link = link->next;
 	return link;
 }
 
-struct idm_link *idm_table_find(const struct idm_table *table, uint64_t key)
+struct idm_hash_link *idm_hashtable_find(const struct idm_hashtable *table, uint64_t key)
 {
 	return table->size ? with_key(*bucket(table, key), key) : NULL;
 }
 
-struct idm_link *idm_table_again(struct idm_link *link)
+struct idm_hash_link *idm_hashtable_again(struct idm_hash_link *link)
 {
 	return with_key(link->next, link->key);
 }
 
-void idm_table_each(struct idm_table *table, void (*each)(struct idm_link *link, void *data), void *data)
+void idm_hashtable_each(struct idm_hashtable *table, void (*each)(struct idm_hash_link *link, void *data), void *data)
 {
 	for (size_t i = 0; i < table->size; i++)
-		for (struct idm_link *link = table->buckets[i], *next; link; link = next) {
+		for (struct idm_hash_link *link = table->buckets[i], *next; link; link = next) {
 			next = link->next;
 			each(link, data);
 		}
 }
 
-void idm_table_free(struct idm_table *table)
+void idm_hashtable_free(struct idm_hashtable *table)
 {
 	if (table->buckets != table->first)
 		free((void *)table->buckets);

@@ -38,7 +38,7 @@ static inline void idm_free_ptr(void *p)
 #define AUTO_FREE __attribute__((cleanup(idm_free_ptr)))
 
 /* Hands an fd on, so that the scope that held it does not close it. */
-static inline int idm_take_fd(int *fd)
+static inline int idm_steal_fd(int *fd)
 {
 	int taken = *fd;
 

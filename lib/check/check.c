@@ -237,7 +237,7 @@ static int take_size(struct idm_check_result *own, const struct idm_check_result
 		return idm_fail(err, -EINVAL, step_check, path,
 				"struct idm_check_result has at least %zu bytes, not %zu", FIRST_SIZE,
 				size);
-	if (idm_take_options(own, sizeof(*own), check, step_check, NULL) < 0)
+	if (idm_copy_struct(own, sizeof(*own), check, step_check, NULL) < 0)
 		return idm_fail(err, -E2BIG, step_check, path,
 				"struct idm_check_result has %zu bytes, not %zu", sizeof(*own), size);
 	*own = (struct idm_check_result){ .size = size };

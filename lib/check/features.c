@@ -86,7 +86,7 @@ static int mapped_tmpfs(int userns)
 
 	if (r >= 0)
 		r = userns < 0 ? userns : idm_probe_map(tmpfs, userns);
-	return r < 0 ? r : idm_take_fd(&tmpfs);
+	return r < 0 ? r : idm_steal_fd(&tmpfs);
 }
 
 static int try_tmpfs_idmap(int userns)
@@ -235,7 +235,7 @@ static int mapped_layer(int userns)
 	struct search s = { .userns = userns };
 
 	if (tmpfs != -EINVAL)
-		return idm_take_fd(&tmpfs);
+		return idm_steal_fd(&tmpfs);
 	root = idm_sys_openat(AT_FDCWD, "/", O_PATH, 0);
 	if (root < 0)
 		return root;

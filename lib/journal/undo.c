@@ -292,7 +292,7 @@ static int open_root(const struct undoing *u)
 		r = fd < 0 ? fd : idm_mount_id(fd, &id, &unique);
 		if (r < 0)
 			return r;
-		return is_of_root(u, id) ? idm_take_fd(&fd) : -ENOENT;
+		return is_of_root(u, id) ? idm_steal_fd(&fd) : -ENOENT;
 	}
 	return -ENOENT;
 }
@@ -315,7 +315,7 @@ static int open_parent(const struct undoing *u, const char *path, uint64_t *on)
 	if (parent < 0)
 		return parent;
 	r = idm_mount_id(parent, on, &unique);
-	return r < 0 ? r : idm_take_fd(&parent);
+	return r < 0 ? r : idm_steal_fd(&parent);
 }
 
 /* It, or what leads to it, has gone or is something else now. */

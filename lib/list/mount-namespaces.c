@@ -100,7 +100,7 @@ static int walk(int from, unsigned long direction, uint64_t until, struct list *
 		idm_close_fd(&at);
 		at = next;
 		if (until && info.mnt_ns_id == until)
-			return idm_take_fd(&at);
+			return idm_steal_fd(&at);
 		if (list)
 			r = append(list, (struct idm_mntns){ info.mnt_ns_id, inode_of(at),
 							     info.nr_mounts, true });

@@ -71,7 +71,7 @@ int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *er
 	*info = calloc(1, sizeof(**info));
 	if (!*info)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
-	(*info)->fd = idm_take_fd(&file);
+	(*info)->fd = idm_steal_fd(&file);
 	return 0;
 }
 

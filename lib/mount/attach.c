@@ -321,7 +321,7 @@ static int take_options(struct idm_attach_options *own, const struct idm_attach_
 	int r;
 
 	*own = (struct idm_attach_options)IDM_ATTACH_OPTIONS_INIT;
-	r = idm_take_options(own, sizeof(*own), options, step_attach, err);
+	r = idm_copy_struct(own, sizeof(*own), options, step_attach, err);
 	if (r < 0)
 		return r;
 	r = idm_check_flags(own->flags, ATTACH_FLAGS, step_attach, target, err);

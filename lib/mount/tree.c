@@ -54,7 +54,7 @@ static int take_options(struct idm_tree_options *own, const struct idm_tree_opti
 	int r;
 
 	*own = (struct idm_tree_options)IDM_TREE_OPTIONS_INIT;
-	r = idm_take_options(own, sizeof(*own), options, step_tree, err);
+	r = idm_copy_struct(own, sizeof(*own), options, step_tree, err);
 	if (r == 0)
 		r = idm_check_flags(own->flags, TREE_FLAGS, step_tree, NULL, err);
 	if (r < 0)
@@ -100,7 +100,7 @@ static int open_source(int dirfd, const char *path, unsigned int flags, struct i
 		return idm_fail_errno(err, r, step_tree, path);
 	if (nofollow && S_ISLNK(st.st_mode))
 		return idm_fail(err, -ELOOP, step_tree, path, "the source is a symbolic link");
-	return idm_take_fd(&fd);
+	return idm_steal_fd(&fd);
 }
 
 static int explain(int code, const struct call *c)

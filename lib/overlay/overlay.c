@@ -283,7 +283,7 @@ static int by_descriptor(const struct idm_overlay_options *o, const struct idm_l
 	if (tree < 0)
 		return idm_fail_errno(err, tree, step_overlay, NULL);
 	r = check_writable(o, tree, err);
-	return r < 0 ? r : idm_take_fd(&tree);
+	return r < 0 ? r : idm_steal_fd(&tree);
 }
 
 static int in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,
@@ -299,7 +299,7 @@ static int in_namespace(const struct idm_overlay_options *o, const struct idm_la
 	if (r < 0)
 		return idm_fail_errno(err, r, step_overlay, NULL);
 	r = check_writable(o, tree, err);
-	return r < 0 ? r : idm_take_fd(&tree);
+	return r < 0 ? r : idm_steal_fd(&tree);
 }
 
 static int assemble(const struct idm_overlay_options *o, struct idm_layers *layers,
@@ -334,7 +334,7 @@ int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error
 	HOLD_CANCEL;
 	struct idm_layers layers = { 0 };
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
-	int r = idm_take_options(&o, sizeof(o), overlay, step_overlay, err);
+	int r = idm_copy_struct(&o, sizeof(o), overlay, step_overlay, err);
 
 	if (r == 0)
 		r = check_request(&o, err);

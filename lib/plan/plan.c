@@ -266,7 +266,7 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount
 	HOLD_CANCEL;
 	struct idm_step step = { .dirfd = AT_FDCWD }, *new;
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
-	int r = idm_take_options(&m, sizeof(m), mount, step_plan, err);
+	int r = idm_copy_struct(&m, sizeof(m), mount, step_plan, err);
 
 	if (r < 0)
 		return r;

@@ -82,7 +82,7 @@ static int begin(struct idm_keeper *keeper, struct idm_keeper_ends *ends)
 	r = start_process(keeper, ends);
 	if (r < 0)
 		return r;
-	close(idm_take_fd(&ends->control));
+	close(idm_steal_fd(&ends->control));
 	r = await_answer(keeper->control, fds, &n_fds);
 	keeper->other_pidns = r > 0;
 	keeper->userns = own_userns();

@@ -13,8 +13,8 @@
 
 /* A child that was added. */
 struct idm_watch {
-	struct idm_link by_process; /* the key: see struct idm_process */
-	struct idm_link by_name;    /* of held ones; the key of all is the caller's data */
+	struct idm_hash_link by_process; /* the key: see struct idm_process */
+	struct idm_hash_link by_name;    /* of held ones; the key of all is the caller's data */
 	unsigned int flags;
 	int fd;	     /* readable at its end: a pidfd, or the pipe that the keeper reports through */
 	pid_t pid;   /* 0: not known */
@@ -49,13 +49,13 @@ struct idm_reaper {
 	pthread_mutex_t lock;	  /* of all below */
 	pid_t owner;		  /* the process */
 	int fd; /* an epoll: children, each edge-triggered, and others, which have no data */
-	struct idm_table by_process, by_name;
+	struct idm_hashtable by_process, by_name;
 	struct idm_orphans orphans;
 	struct idm_keeper keeper;
 	void *keeper_orphans;	/* their data */
-	struct idm_link *spare; /* of `own`: those not in use, by their by_name */
+	struct idm_hash_link *spare; /* of `own`: those not in use, by their by_name */
 	struct idm_watch own[IDM_REAPER_OWN];
-	struct idm_link *buckets[64]; /* of by_process, to begin with */
+	struct idm_hash_link *buckets[64]; /* of by_process, to begin with */
 };
 
 _Static_assert(sizeof(struct idm_reaper) <= IDM_REAPER_PAGE, "it fits into its page");

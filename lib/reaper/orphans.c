@@ -182,9 +182,9 @@ struct known {
 };
 
 /* Others that are not their number's any more are about to be delivered. */
-static void note_known(struct idm_link *link, void *data)
+static void note_known(struct idm_hash_link *link, void *data)
 {
-	struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
+	struct idm_watch *watch = idm_container_of(struct idm_watch, by_process, link);
 	struct known *known = data;
 
 	if (watch->kept || !watch->pid)
@@ -202,7 +202,7 @@ static int list_known(struct idm_reaper *reaper, struct numbers *numbers)
 {
 	struct known known = { .reaper = reaper };
 
-	idm_table_each(&reaper->by_process, note_known, &known);
+	idm_hashtable_each(&reaper->by_process, note_known, &known);
 	sort(&known.numbers);
 	*numbers = known.numbers;
 	return known.r;
@@ -258,7 +258,7 @@ static int collect(const struct numbers *children, const struct numbers *known, 
 		if (fd < 0 || !is_zombie(fd))
 			continue;
 		batch->processes[batch->n].pid = pid;
-		batch->processes[batch->n++].fd = idm_take_fd(&fd);
+		batch->processes[batch->n++].fd = idm_steal_fd(&fd);
 	}
 	return 0;
 }
@@ -425,9 +425,9 @@ static int spare(struct idm_reaper *reaper, pid_t pid)
 	return r == -EEXIST ? 0 : r;
 }
 
-static void spare_no_more(struct idm_link *link, void *reaper)
+static void spare_no_more(struct idm_hash_link *link, void *reaper)
 {
-	struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
+	struct idm_watch *watch = idm_container_of(struct idm_watch, by_process, link);
 
 	if (watch->flags & IDM_REAPER_ADD_SPARE && idm_watch_data(watch) == reaper)
 		idm_watch_drop(reaper, watch);
@@ -451,7 +451,7 @@ static int spare_all(struct idm_reaper *reaper, unsigned int flags, struct idm_e
 	for (size_t i = 0; i < children.n && r == 0 && !(flags & IDM_REAPER_ADOPT_INHERIT); i++)
 		r = spare(reaper, children.pids[i]);
 	if (r < 0) {
-		idm_table_each(&reaper->by_process, spare_no_more, reaper);
+		idm_hashtable_each(&reaper->by_process, spare_no_more, reaper);
 		return idm_fail_errno(err, r, step_adopt, NULL);
 	}
 	return 0;
@@ -494,8 +494,8 @@ static int open_descriptors(struct idm_reaper *reaper)
 		r = idm_reaper_also(reaper, found);
 	if (r < 0)
 		return r;
-	reaper->orphans.signals = idm_take_fd(&signals);
-	reaper->orphans.found = idm_take_fd(&found);
+	reaper->orphans.signals = idm_steal_fd(&signals);
+	reaper->orphans.found = idm_steal_fd(&found);
 	return 0;
 }
 
@@ -510,7 +510,7 @@ static int adopt(struct idm_reaper *reaper, unsigned int flags, void *data, stru
 		return r;
 	r = open_descriptors(reaper);
 	if (r < 0) {
-		idm_table_each(&reaper->by_process, spare_no_more, reaper);
+		idm_hashtable_each(&reaper->by_process, spare_no_more, reaper);
 		return idm_fail_errno(err, r, step_adopt, NULL);
 	}
 	orphans->last = &orphans->first;

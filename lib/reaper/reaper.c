@@ -205,7 +205,7 @@ static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit_info *
 
 	if (r == 1 && exit->code == IDM_EXIT_LOST) { /* the keeper is gone: no more will come */
 		idm_sys_epoll_delete(reaper->fd, keeper->orphans);
-		close(idm_take_fd(&keeper->orphans));
+		close(idm_steal_fd(&keeper->orphans));
 		return 0;
 	}
 	if (r == 1 && data)
@@ -416,8 +416,8 @@ static int start(struct idm_reaper *reaper, const struct idm_child_options *opti
 	r = watch_kept(reaper, &watch, err);
 	if (r < 0)
 		return give_up(pidfd, report, r, options->path, err);
-	idm_take_fd(&report);
-	return idm_take_fd(&pidfd);
+	idm_steal_fd(&report);
+	return idm_steal_fd(&pidfd);
 }
 
 static int refuse_unkept(const struct idm_reaper *reaper, struct idm_error *err)

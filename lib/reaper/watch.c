@@ -13,12 +13,12 @@
 
 static struct idm_watch *new_watch(struct idm_reaper *reaper)
 {
-	struct idm_link *spare = reaper->spare;
+	struct idm_hash_link *spare = reaper->spare;
 
 	if (!spare)
 		return malloc(sizeof(struct idm_watch));
 	reaper->spare = spare->next;
-	return IDM_THING(struct idm_watch, by_name, spare);
+	return idm_container_of(struct idm_watch, by_name, spare);
 }
 
 static void delete_watch(struct idm_reaper *reaper, struct idm_watch *watch)
@@ -35,12 +35,12 @@ void idm_watch_begin(struct idm_reaper *reaper)
 {
 	for (size_t i = IDM_REAPER_OWN; i-- > 0;)
 		delete_watch(reaper, &reaper->own[i]);
-	idm_table_begin(&reaper->by_process, reaper->buckets, ARRAY_SIZE(reaper->buckets));
+	idm_hashtable_begin(&reaper->by_process, reaper->buckets, ARRAY_SIZE(reaper->buckets));
 }
 
-static void free_watch(struct idm_link *link, void *reaper)
+static void free_watch(struct idm_hash_link *link, void *reaper)
 {
-	struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
+	struct idm_watch *watch = idm_container_of(struct idm_watch, by_process, link);
 
 	close(watch->fd);
 	delete_watch(reaper, watch);
@@ -48,9 +48,9 @@ static void free_watch(struct idm_link *link, void *reaper)
 
 void idm_watch_free_all(struct idm_reaper *reaper)
 {
-	idm_table_each(&reaper->by_process, free_watch, reaper);
-	idm_table_free(&reaper->by_process);
-	idm_table_free(&reaper->by_name);
+	idm_hashtable_each(&reaper->by_process, free_watch, reaper);
+	idm_hashtable_free(&reaper->by_process);
+	idm_hashtable_free(&reaper->by_name);
 }
 
 int idm_reaper_also(struct idm_reaper *reaper, int fd)
@@ -62,10 +62,10 @@ int idm_reaper_also(struct idm_reaper *reaper, int fd)
 
 static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t key)
 {
-	struct idm_link *link = key ? idm_table_find(&reaper->by_process, key) : NULL;
+	struct idm_hash_link *link = key ? idm_hashtable_find(&reaper->by_process, key) : NULL;
 
-	for (; link; link = idm_table_again(link)) {
-		struct idm_watch *watch = IDM_THING(struct idm_watch, by_process, link);
+	for (; link; link = idm_hashtable_again(link)) {
+		struct idm_watch *watch = idm_container_of(struct idm_watch, by_process, link);
 
 		if (!watch->kept && !(key & IDM_KEY_NUMBER && idm_exit_is_over(watch->fd)))
 			return watch;
@@ -75,7 +75,7 @@ static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t ke
 
 struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data)
 {
-	return IDM_THING(struct idm_watch, by_name, idm_table_find(&reaper->by_name, (uintptr_t)data));
+	return idm_container_of(struct idm_watch, by_name, idm_hashtable_find(&reaper->by_name, (uintptr_t)data));
 }
 
 /* ---- adding and dropping ---- */
@@ -88,16 +88,16 @@ static bool comes_up(const struct idm_watch *watch)
 
 static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
 {
-	int r = idm_table_add(&reaper->by_process, &watch->by_process);
+	int r = idm_hashtable_add(&reaper->by_process, &watch->by_process);
 
 	if (r < 0)
 		return r;
 	if (watch->flags & IDM_REAPER_ADD_HOLD)
-		r = idm_table_add(&reaper->by_name, &watch->by_name);
+		r = idm_hashtable_add(&reaper->by_name, &watch->by_name);
 	else if (comes_up(watch))
 		r = idm_sys_epoll_add(reaper->fd, watch->fd, EPOLLIN | EPOLLET, watch);
 	if (r < 0)
-		idm_table_remove(&reaper->by_process, &watch->by_process);
+		idm_hashtable_remove(&reaper->by_process, &watch->by_process);
 	return r;
 }
 
@@ -119,9 +119,9 @@ int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
 
 void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
 {
-	idm_table_remove(&reaper->by_process, &watch->by_process);
+	idm_hashtable_remove(&reaper->by_process, &watch->by_process);
 	if (watch->flags & IDM_REAPER_ADD_HOLD)
-		idm_table_remove(&reaper->by_name, &watch->by_name);
+		idm_hashtable_remove(&reaper->by_name, &watch->by_name);
 	/* By hand: closing would not do while a forked child has the pidfd too. */
 	if (comes_up(watch))
 		idm_sys_epoll_delete(reaper->fd, watch->fd);
@@ -142,6 +142,6 @@ int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_pro
 	own = watch.fd = idm_sys_dup(pidfd);
 	r = own < 0 ? own : idm_watch_add(reaper, &watch);
 	if (r == 0)
-		idm_take_fd(&own);
+		idm_steal_fd(&own);
 	return r;
 }

@@ -274,7 +274,7 @@ static int put_together(struct idm_assembly *a, const struct idm_plan_apply_opti
 	if (r == 0)
 		r = place_all(a, &site, o->flags & IDM_PLAN_APPLY_MKDIR, err);
 	if (r == 0) {
-		a->tree = site.namespace < 0 ? idm_take_fd(&a->mounts[0]) : leave_namespace(&site, err);
+		a->tree = site.namespace < 0 ? idm_steal_fd(&a->mounts[0]) : leave_namespace(&site, err);
 		r = a->tree;
 	}
 	if (r >= 0)
@@ -507,7 +507,7 @@ int idm_take_apply_options(struct idm_plan_apply_options *own,
 	int r;
 
 	*own = (struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT;
-	r = idm_take_options(own, sizeof(*own), options, step_assemble, err);
+	r = idm_copy_struct(own, sizeof(*own), options, step_assemble, err);
 	if (r == 0)
 		r = idm_check_flags(own->flags, APPLY_FLAGS, step_assemble, NULL, err);
 	if (r < 0)
@@ -545,7 +545,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 	r = plan->steps[0].propagation ? set_propagation(&assembly, 0, err) : 0;
 	if (r < 0)
 		idm_assembly_unmake(&assembly);
-	tree = idm_take_fd(&assembly.tree);
+	tree = idm_steal_fd(&assembly.tree);
 	idm_assembly_close(&assembly);
 	if (r < 0)
 		idm_close_fd(&tree);

@@ -148,5 +148,5 @@ int idm_filesystem_open(const struct idm_step *step, uint32_t attr, struct idm_e
 					 : NULL,
 			    err);
 	tree = idm_sys_fsmount(fs, 0, attr);
-	return tree < 0 ? fail(tree, fs, subject, NULL, err) : idm_take_fd(&tree);
+	return tree < 0 ? fail(tree, fs, subject, NULL, err) : idm_steal_fd(&tree);
 }

@@ -27,7 +27,7 @@ static int open_file(int dirfd, const char *path, bool rdonly, struct idm_error 
 		return idm_fail_errno(err, r, step_loop, path);
 	if (!S_ISREG(st.st_mode))
 		return idm_fail(err, -EINVAL, step_loop, path, "it is not a regular file");
-	return idm_take_fd(&fd);
+	return idm_steal_fd(&fd);
 }
 
 /* -EBUSY: taken by somebody else meanwhile. */
@@ -52,7 +52,7 @@ static int open_free(int control, int file, bool rdonly, const char *path, struc
 	/* For losetup(8) to show; what does not fit is cut off there. */
 	snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", path);
 	r = idm_sys_ioctl(device, LOOP_CONFIGURE, &config); /* Linux 5.8 */
-	return r < 0 ? idm_fail_errno(err, r, step_loop, path) : idm_take_fd(&device);
+	return r < 0 ? idm_fail_errno(err, r, step_loop, path) : idm_steal_fd(&device);
 }
 
 int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name *name,

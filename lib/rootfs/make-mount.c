@@ -97,11 +97,11 @@ static int make_bind(const struct idm_step *step, int userns, struct idm_error *
 	if (tree < 0)
 		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
 	if (tree < 0 || !step->recursive)
-		return idm_take_fd(&tree);
+		return idm_steal_fd(&tree);
 	r = change_top(tree, step, userns, err);
 	if (r < 0)
 		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
-	return r < 0 ? r : idm_take_fd(&tree);
+	return r < 0 ? r : idm_steal_fd(&tree);
 }
 
 /* ---- overlays ---- */
@@ -136,12 +136,12 @@ static int make_filesystem(const struct idm_step *step, int userns, struct idm_e
 	int r;
 
 	if (tree < 0 || userns < 0)
-		return idm_take_fd(&tree);
+		return idm_steal_fd(&tree);
 	r = idm_probe_map(tree, userns);
 	if (r == -EINVAL)
 		return idm_fail(err, r, step_make, step->filesystem->name,
 				"this kernel cannot ID-map the filesystem");
-	return r < 0 ? idm_fail_errno(err, r, step_make, step->filesystem->name) : idm_take_fd(&tree);
+	return r < 0 ? idm_fail_errno(err, r, step_make, step->filesystem->name) : idm_steal_fd(&tree);
 }
 
 /* ---- any ---- */

@@ -403,7 +403,7 @@ int idm_child_why(const struct idm_child_options *o, struct idm_job *job, struct
 	if (!explain(&q))
 		idm_fail_errno(err, q.code, q.step, q.subject);
 	if (report->words[0])
-		idm_kernel_words(err, report->words);
+		idm_kernel_log(err, report->words);
 	return q.code;
 }
 

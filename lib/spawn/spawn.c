@@ -75,7 +75,7 @@ static int open_stage(struct idm_error *err)
 		r = idm_sys_write_all(fd, idm_child_stage, idm_child_stage_size);
 	if (r >= 0)
 		r = idm_sys_seal(fd);
-	return r < 0 ? idm_fail_errno(err, r, step, NULL) : idm_take_fd(&fd);
+	return r < 0 ? idm_fail_errno(err, r, step, NULL) : idm_steal_fd(&fd);
 }
 
 static int lock_job(int fd)
@@ -94,7 +94,7 @@ static int open_job(bool locked, struct idm_error *err)
 	AUTO_CLOSE int fd = idm_sys_memfd("idm-job", false);
 	int r = fd < 0 || !locked ? fd : lock_job(fd);
 
-	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL) : idm_take_fd(&fd);
+	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL) : idm_steal_fd(&fd);
 }
 
 /* ---- waiting for the stage ---- */
@@ -144,7 +144,7 @@ static int open_holder(const struct idm_child *child, int lock, pid_t *pid)
 	pidfd = *pid > 0 ? idm_sys_pidfd_open(*pid) : -ESRCH;
 	if (pidfd >= 0 && idm_sys_lock_holder(child->job_fd, lock) != *pid)
 		return -ESRCH;
-	return idm_take_fd(&pidfd);
+	return idm_steal_fd(&pidfd);
 }
 
 /* Of all files in memory, this one alone has its number now. */
@@ -268,7 +268,7 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 		return r;
 	/* Executed by now, if at all: that makes room for the second one's pidfd. */
 	if (child->stage_fd >= 0)
-		close(idm_take_fd(&child->stage_fd));
+		close(idm_steal_fd(&child->stage_fd));
 	r = await_stage(child, err);
 	if (report->assembler > 0)
 		reap_assembler(child);

@@ -73,9 +73,9 @@ static int fail_expected(const struct parser *p, const char *what)
 		return FAIL(p, "expected %s, got a string", what);
 	if (left(p) >= 3 && memcmp(next, "\xef\xbb\xbf", 3) == 0)
 		return FAIL(p, "expected %s, got a byte order mark", what);
-	if (!idm_shown_length(next, left(p)))
+	if (!idm_printable_length(next, left(p)))
 		return FAIL(p, "expected %s, got the byte 0x%02x", what, (unsigned int)c);
-	return FAIL(p, "expected %s, got '%.*s'", what, (int)idm_shown_length(next, left(p)), next);
+	return FAIL(p, "expected %s, got '%.*s'", what, (int)idm_printable_length(next, left(p)), next);
 }
 
 static int fail_memory(const struct parser *p)

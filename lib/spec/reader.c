@@ -87,7 +87,7 @@ static bool is_subject(const struct idm_error *err, const char *text)
 	char subject[IDM_SUBJECT_SIZE], shown[IDM_SUBJECT_SIZE];
 	size_t n = idm_error_part(err, err->subject, subject, sizeof(subject));
 
-	idm_printable(shown, sizeof(shown), text);
+	idm_escape(shown, sizeof(shown), text);
 	return strcmp(subject, shown) == 0 ||
 	       (n > 3 && strcmp(subject + n - 3, "...") == 0 && strncmp(subject, shown, n - 3) == 0);
 }

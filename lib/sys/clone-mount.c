@@ -25,7 +25,7 @@ static int clone_then_set(int dirfd, const char *path, unsigned int flags, const
 	if (tree < 0)
 		return tree;
 	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE), &copy);
-	return r < 0 ? r : idm_take_fd(&tree);
+	return r < 0 ? r : idm_steal_fd(&tree);
 }
 
 int idm_clone_mount(int dirfd, const char *path, unsigned int flags, const struct mount_attr *attr,

@@ -22,7 +22,7 @@ void idm_add_filesystem_words(int fs, struct idm_error *err)
 	}
 	/* "e ", "w ", "i ": how bad it is */
 	if (last[0])
-		idm_kernel_words(err, last[1] == ' ' ? last + 2 : last);
+		idm_kernel_log(err, last[1] == ' ' ? last + 2 : last);
 }
 
 void idm_hint_fs_privilege(int code, struct idm_error *err)

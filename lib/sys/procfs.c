@@ -180,11 +180,11 @@ static int open_root(bool (*will_do)(int proc), const char *what, struct idm_err
 	AUTO_CLOSE int proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
 
 	if (proc >= 0 && is_procfs_root(proc, false) && will_do(proc))
-		return idm_take_fd(&proc);
+		return idm_steal_fd(&proc);
 	idm_close_fd(&proc);
 	proc = private_procfs();
 	if (proc >= 0)
-		return idm_take_fd(&proc);
+		return idm_steal_fd(&proc);
 	if (idm_is_lack(proc))
 		return idm_fail_errno(err, proc, IDM_STEP_OPEN_PROCFS, "/proc");
 	idm_fail(err, proc, IDM_STEP_OPEN_PROCFS, "/proc",
@@ -228,7 +228,7 @@ int idm_procfs_of_initial(void)
 	if (proc < 0 || !is_procfs(proc, true))
 		return -ENOENT;
 	link = idm_sys_openat2(proc, "thread-self/ns/pid_for_children", O_PATH | O_NOFOLLOW, 0, INSIDE);
-	return link >= 0 && names_initial_pidns(link, "") ? idm_take_fd(&proc) : -ENOENT;
+	return link >= 0 && names_initial_pidns(link, "") ? idm_steal_fd(&proc) : -ENOENT;
 }
 
 int idm_procfs_process(int proc, pid_t number)
@@ -295,7 +295,7 @@ static int open_namespace(int process, const char *name, int flags)
 	if (idm_sys_fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC ||
 	    idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) < 0 || st.st_ino != inode)
 		return -EXDEV;
-	return idm_take_fd(&fd);
+	return idm_steal_fd(&fd);
 }
 
 int idm_procfs_openat(int process, const char *name, int flags)

@@ -217,7 +217,7 @@ static int attempt(struct request *q)
 		idm_holder_await_exit(&child);
 	r = end(&child, write_through(q, &child, &f), q->err);
 	if (r == 0)
-		r = idm_take_fd(&f.ns);
+		r = idm_steal_fd(&f.ns);
 	close_files(&f);
 	return r;
 }

@@ -148,7 +148,7 @@ int ownership_clone(int probe, int userns)
 
 	assert_ok(clone, NULL);
 	assert_ok(idm_sys_mount_setattr(clone, "", AT_EMPTY_PATH, &attr), NULL);
-	return idm_take_fd(&clone);
+	return idm_steal_fd(&clone);
 }
 
 struct owner owner_seen(int clone, unsigned int file)

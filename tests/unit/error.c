@@ -37,7 +37,7 @@ TEST(kernel_words_and_hint_are_added)
 	struct idm_error err;
 
 	idm_fail(&err, -EINVAL, IDM_STEP_OPEN_OVERLAY, "/a", "the kernel refused");
-	idm_kernel_words(&err, "overlayfs: no\nway");
+	idm_kernel_log(&err, "overlayfs: no\nway");
 	idm_hint(&err, "try %s", "harder");
 	assert_string_equal(err.message,
 			    "/a: open overlay: the kernel refused (kernel: overlayfs: no\\012way)");
@@ -61,7 +61,7 @@ TEST(a_new_failure_replaces_all_of_the_old_one)
 	struct idm_error err;
 
 	idm_fail(&err, -EINVAL, IDM_STEP_OPEN_TREE, "/a", "old");
-	idm_kernel_words(&err, "old");
+	idm_kernel_log(&err, "old");
 	idm_hint(&err, "old");
 	idm_fail(&err, -EPERM, IDM_STEP_ATTACH, NULL, "new");
 	assert_int_equal(err.errnum, EPERM);
@@ -94,7 +94,7 @@ TEST(long_texts_end_in_dots)
 
 	fill(text, sizeof(text), 'a');
 	idm_fail(&err, -EINVAL, IDM_STEP_UNDO, text, "%s", text);
-	idm_kernel_words(&err, text);
+	idm_kernel_log(&err, text);
 	idm_hint(&err, "%s", text);
 	assert_cut(PART(err, reason), IDM_REASON_SIZE - 1);
 	assert_cut(PART(err, kernel), IDM_KERNEL_SIZE - 1);
@@ -115,7 +115,7 @@ TEST(the_reason_is_never_cut)
 		fill(reason, n % sizeof(reason) + 1, 'r');
 		fill(kernel, n % sizeof(kernel) + 1, 'k');
 		idm_fail(&err, -EINVAL, IDM_STEP_MAKE_PID_NAMESPACE_PROCESS, subject, "%s", reason);
-		idm_kernel_words(&err, kernel);
+		idm_kernel_log(&err, kernel);
 		assert_string_equal(PART(err, reason), reason);
 		assert_string_equal(PART(err, kernel), kernel);
 		assert_true(err.subject.length >= (n < 100 ? n : 100));
@@ -166,7 +166,7 @@ TEST(nobody_needs_to_want_words)
 {
 	assert_int_equal(idm_fail(NULL, -EPERM, IDM_STEP_UNDO, "subject", "reason"), -EPERM);
 	idm_hint(NULL, "hint");
-	idm_kernel_words(NULL, "words");
+	idm_kernel_log(NULL, "words");
 }
 
 /* Names are bytes: a lone continuation, a cut character, a surrogate, C1's CSI, and what reorders a
