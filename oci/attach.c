@@ -113,7 +113,7 @@ static int open_root(struct container *c, const struct idm_step *root, const cha
 		return idm_fail_errno(err, -ENOMEM, step_enter, NULL);
 	}
 	s.path = path;
-	c->root = idm_errand(find_root, &s);
+	c->root = idm_subprocess(find_root, &s);
 	if (c->root == -EPERM)
 		idm_fail(err, c->root, step_enter, path, "join its mount namespace: %s",
 			 idm_errno_text(EPERM));
@@ -469,13 +469,13 @@ static int attach(const struct container *c, struct placing *placings, size_t n,
 	struct errand e = { .container = c, .placings = placings, .n = n };
 	int r;
 
-	e.answer = idm_errand_memory(sizeof(*e.answer));
+	e.answer = idm_subprocess_memory(sizeof(*e.answer));
 	if (!e.answer)
 		return idm_fail_errno(err, -ENOMEM, step_attach, NULL);
-	r = idm_errand(put_all, &e);
+	r = idm_subprocess(put_all, &e);
 	if (r < 0)
 		why_not(r, &e, err);
-	idm_errand_memory_free(e.answer, sizeof(*e.answer));
+	idm_subprocess_memory_free(e.answer, sizeof(*e.answer));
 	return r;
 }
 

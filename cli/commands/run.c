@@ -256,7 +256,7 @@ static int why_no_mounts(enum idm_call call)
 	/* unshare(2) says so to a caller without the privilege, too. */
 	if (!refused || (call == IDM_CALL_UNSHARE && !idm_filter_refuses(call)))
 		return report_failure("make mount namespace: %s", strerror(errno));
-	idm_why_refused(call, -errno, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL, &err);
+	idm_diagnose_refused(call, -errno, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL, &err);
 	return report_error(&err);
 }
 

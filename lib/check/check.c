@@ -165,7 +165,7 @@ static int try_map(int source, const struct idm_map *own, struct idm_trial *tria
 		return 0;
 	}
 	if (idm_probe_attach(tree) < 0) {
-		idm_why_move_refused(-EPERM, IDM_STEP_ATTACH, trial->path, err);
+		idm_diagnose_move_refused(-EPERM, IDM_STEP_ATTACH, trial->path, err);
 		return 0;
 	}
 	check->mappable = owner_is_mapped(trial, own, err);

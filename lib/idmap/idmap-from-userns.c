@@ -106,8 +106,8 @@ static int join(void *userns_fd)
 
 static int visit_once(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
-	struct idm_errand visitor;
-	int r = idm_errand_run(&visitor, join, &userns_fd);
+	struct idm_subprocess visitor;
+	int r = idm_subprocess_run(&visitor, join, &userns_fd);
 
 	if (r == -EPERM) {
 		idm_fail(err, r, step_read, NULL, "it needs CAP_SYS_ADMIN in that user namespace");
@@ -123,7 +123,7 @@ static int visit_once(struct idm_map *map, int userns_fd, struct idm_error *err)
 	} else {
 		r = add_process(map, visitor.pidfd, err);
 	}
-	idm_errand_end(&visitor);
+	idm_subprocess_end(&visitor);
 	return r;
 }
 
@@ -133,7 +133,7 @@ static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
 
 	for (int i = 0; i < IDM_CHILD_ATTEMPTS && r == -ESRCH; i++)
 		r = visit_once(map, userns_fd, err);
-	return r == -ESRCH ? idm_why_always_reaped(err) : r;
+	return r == -ESRCH ? idm_diagnose_always_reaped(err) : r;
 }
 
 /*
@@ -144,7 +144,7 @@ static int is_own_userns(int userns_fd, struct idm_error *err)
 {
 	AUTO_CLOSE int ns = idm_procfs_open_self("ns/user", step_read, err);
 
-	if (idm_is_lack(ns))
+	if (idm_is_shortage(ns))
 		return ns;
 	return ns >= 0 && idm_is_same_inode(ns, userns_fd);
 }

@@ -133,7 +133,7 @@ static int write_head(struct idm_recorder *rec, struct idm_error *err)
 	if (r < 0)
 		return r;
 	r = idm_mntns_own(&ns);
-	if (idm_is_lack(r))
+	if (idm_is_shortage(r))
 		return idm_fail_errno(err, r, step_record, rec->path);
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_record, rec->path,

@@ -193,7 +193,7 @@ static int look(struct undoing *u, struct idm_error *err)
 	if (strcmp(boot, u->record.boot) != 0)
 		return 0;
 	r = idm_mntns_own(&ns);
-	if (idm_is_lack(r))
+	if (idm_is_shortage(r))
 		return idm_fail_errno(err, r, step_undo, "/proc");
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_undo, "/proc",

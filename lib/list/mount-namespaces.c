@@ -333,7 +333,7 @@ int idm_mntns_walk_proc(int (*visit)(const struct idm_mntns *ns, int fd, void *d
 	if (procfs < 0)
 		return procfs;
 	r = idm_mntns_own(&own);
-	if (idm_is_lack(r))
+	if (idm_is_shortage(r))
 		return idm_fail_errno(err, r, step_find, "/proc");
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_find, "/proc", "the caller's own is not found");

@@ -61,7 +61,7 @@ static int why_not_beneath(int code, const char *path, struct idm_error *err)
 			 "and one whose parent is shared with the tree's peers cannot be");
 		return code;
 	}
-	return code == -EPERM || code == -ENOSYS ? idm_why_move_refused(code, step_attach, path, err)
+	return code == -EPERM || code == -ENOSYS ? idm_diagnose_move_refused(code, step_attach, path, err)
 						 : idm_fail_errno(err, code, step_attach, path);
 }
 
@@ -89,7 +89,7 @@ static int check_replaced(const struct idm_target *target, const char *path, str
 		return idm_fail(err, -EBUSY, step_attach, path,
 				"replacing needs a /proc of this PID namespace, and there is none");
 	r = idm_filter_refuses(IDM_CALL_UMOUNT); /* the old mount could not be taken away */
-	return r < 0 ? idm_why_filtered(IDM_CALL_UMOUNT, r, step_attach, path, err) : 0;
+	return r < 0 ? idm_diagnose_filtered(IDM_CALL_UMOUNT, r, step_attach, path, err) : 0;
 }
 
 /* Beneath the old mount first, then the old one away: there is always a mount at the target. */
@@ -133,7 +133,7 @@ static int why_not_attached(int code, const char *path, struct idm_error *err)
 		break;
 	case -EPERM:
 	case -ENOSYS:
-		return idm_why_move_refused(code, step_attach, path, err);
+		return idm_diagnose_move_refused(code, step_attach, path, err);
 	case -ENOSPC:
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
 		break;

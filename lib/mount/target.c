@@ -103,14 +103,14 @@ static int create(const struct creation *c)
 static int create_as_owner(void *data)
 {
 	const struct creation *c = data;
-	int r = idm_errand_become(c->owner->uid, c->owner->gid);
+	int r = idm_subprocess_set_fsids(c->owner->uid, c->owner->gid);
 
 	return r < 0 ? r : create(c);
 }
 
 static int create_and_look(struct creation *c, struct idm_file_id *id)
 {
-	int r = c->owner ? idm_errand(create_as_owner, c) : create(c);
+	int r = c->owner ? idm_subprocess(create_as_owner, c) : create(c);
 
 	if (r < 0)
 		return r;

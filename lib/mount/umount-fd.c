@@ -63,7 +63,7 @@ int idm_take_away(int tree_fd)
 
 	if (idm_can_unmount_fd(tree_fd) && idm_sys_umount(path_of(tree_fd, "").text, MNT_DETACH) == 0)
 		return 0;
-	return idm_errand(unmount_from_inside, &here);
+	return idm_subprocess(unmount_from_inside, &here);
 }
 
 /* ---- by id ---- */
@@ -98,7 +98,7 @@ int idm_unmount_at(int dirfd, const char *target, int flags)
 		return idm_sys_umount(target, flags);
 	return strlen(target) <= NAME_MAX && idm_can_unmount_fd(dirfd)
 		       ? idm_sys_umount(path_of(dirfd, target).text, flags)
-		       : idm_errand(unmount_from_inside, &there);
+		       : idm_subprocess(unmount_from_inside, &there);
 }
 
 /*

@@ -46,7 +46,7 @@ static int explain(int code, int dirfd, const char *target, struct idm_error *er
 			"it is not a mount point, or a mount that another user namespace locked");
 	case -EPERM:
 	case -ENOSYS:
-		return idm_why_umount_refused(code, step_umount, target, err);
+		return idm_diagnose_umount_refused(code, step_umount, target, err);
 	default:
 		return idm_fail_errno(err, code, step_umount, target);
 	}
@@ -223,7 +223,7 @@ static int explain_fd(int code, int fd, struct idm_error *err)
 		return idm_fail(err, -EBUSY, step_umount, name, "another mount covers it");
 	case -EPERM:
 	case -ENOSYS:
-		return idm_why_umount_refused(code, step_umount, name, err);
+		return idm_diagnose_umount_refused(code, step_umount, name, err);
 	default:
 		return idm_fail_errno(err, code, step_umount, name);
 	}

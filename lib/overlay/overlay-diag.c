@@ -47,7 +47,7 @@ int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm
 		if (!is_closed(code, path, err))
 			idm_fail_errno(err, code, step_overlay, path);
 	}
-	idm_add_filesystem_words(fs, err);
+	idm_add_fs_log(fs, err);
 	return code;
 }
 
@@ -57,7 +57,7 @@ int idm_why_no_option(int code, int fs, const struct idm_mount_option *option, s
 		return code;
 	idm_fail_because(err, code, step_overlay, option->name,
 		 code == -EINVAL ? "this kernel's overlayfs does not take the option" : NULL);
-	idm_add_filesystem_words(fs, err);
+	idm_add_fs_log(fs, err);
 	return code;
 }
 
@@ -127,6 +127,6 @@ int idm_why_no_overlay(int code, int fs, const struct idm_overlay_options *o, st
 		if (!is_closed(code, subject_of(o), err))
 			idm_fail_errno(err, code, step_overlay, subject_of(o));
 	}
-	idm_add_filesystem_words(fs, err);
+	idm_add_fs_log(fs, err);
 	return code;
 }

@@ -152,7 +152,7 @@ static int link_layers(struct job *job)
 /* Where everything is attached: over the root directory of a copy of the mount namespace. */
 static int enter(struct job *job)
 {
-	int r = idm_errand_leave_mounts();
+	int r = idm_subprocess_new_mount_ns();
 
 	if (r == 0)
 		r = idm_sys_move_mount(job->scratch, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
@@ -182,7 +182,7 @@ static int work(void *data)
 		return r;
 	if (job->as_root) {
 		job->step = IDM_STEP_BECOME_MAPPED_ROOT;
-		r = idm_errand_become(job->uid, job->gid);
+		r = idm_subprocess_set_fsids(job->uid, job->gid);
 		if (r < 0)
 			return r;
 	}
@@ -209,7 +209,7 @@ static int run(struct job *job, struct idm_error *err)
 	r = write_options(job, err);
 	if (r < 0)
 		return r;
-	r = idm_errand(work, job);
+	r = idm_subprocess(work, job);
 	if (r >= 0)
 		return r;
 	return job->step ? idm_fail_errno(err, r, job->step, NULL) : idm_why_no_overlay(r, -1, o, err);
@@ -224,11 +224,11 @@ int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct i
 
 	if (scratch < 0)
 		return idm_fail_errno(err, scratch, IDM_STEP_MAKE_SCRATCH, NULL);
-	job = idm_errand_memory(sizeof(*job));
+	job = idm_subprocess_memory(sizeof(*job));
 	if (!job)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_OPEN_OVERLAY, NULL);
 	*job = (struct job){ .overlay = o, .layers = layers, .scratch = scratch };
 	r = run(job, err);
-	idm_errand_memory_free(job, sizeof(*job));
+	idm_subprocess_memory_free(job, sizeof(*job));
 	return r;
 }

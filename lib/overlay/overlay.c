@@ -206,7 +206,7 @@ struct creation {
 static int create_in_errand(void *data)
 {
 	const struct creation *c = data;
-	int r = idm_errand_become(c->uid, c->gid);
+	int r = idm_subprocess_set_fsids(c->uid, c->gid);
 
 	if (r < 0)
 		return r;
@@ -226,13 +226,13 @@ static int create_as_mapped_root(const struct idm_overlay_options *o, int fs)
 
 	idm_map_to_seen(o->map, IDM_UID, 0, &c.uid);
 	idm_map_to_seen(o->map, IDM_GID, 0, &c.gid);
-	r = idm_errand(create_in_errand, &c);
+	r = idm_subprocess(create_in_errand, &c);
 	if (c.create)
 		return r;
 	if (r == 0)
 		return idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	c.create = true; /* before 6.15 */
-	return idm_errand(create_in_errand, &c);
+	return idm_subprocess(create_in_errand, &c);
 }
 
 static int create(const struct idm_overlay_options *o, int fs)
@@ -270,7 +270,7 @@ static int by_descriptor(const struct idm_overlay_options *o, const struct idm_l
 	int r;
 
 	if (fs < 0)
-		return idm_why_no_context(fs, "overlay", step_overlay, err);
+		return idm_diagnose_fsopen(fs, "overlay", step_overlay, err);
 	r = set_layers(fs, layers, err);
 	if (r == 0)
 		r = set_options(fs, o, err);

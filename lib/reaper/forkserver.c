@@ -121,12 +121,12 @@ int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *
 /* It ends by itself; not here if a forked child of ours has the socket too. So it is killed. */
 void idm_keeper_end(struct idm_keeper *keeper)
 {
-	struct idm_process process;
+	struct idm_pidref process;
 	siginfo_t info;
 
 	idm_close_fd(&keeper->control);
 	idm_close_fd(&keeper->orphans);
-	if (keeper->pidfd >= 0 && idm_exit_expect(keeper->pidfd, &process) == 0) {
+	if (keeper->pidfd >= 0 && idm_pidfd_check_child(keeper->pidfd, &process) == 0) {
 		idm_sys_pidfd_send_signal(keeper->pidfd, SIGKILL);
 		idm_sys_waitid_pidfd(keeper->pidfd, &info, WEXITED | __WALL);
 	}
@@ -245,7 +245,7 @@ static int clone_there(struct idm_child_server *server, struct idm_child *child,
 	close(ends[1]);
 	if (code < 0)
 		return code;
-	pid = idm_exit_pid(child->pidfd); /* the fork server may count in another PID namespace */
+	pid = idm_pidfd_get_pid(child->pidfd); /* the fork server may count in another PID namespace */
 	if (pid > 0)
 		child->pid = pid;
 	return 0;

@@ -13,7 +13,7 @@
 
 /* A child that was added. */
 struct idm_watch {
-	struct idm_hash_link by_process; /* the key: see struct idm_process */
+	struct idm_hash_link by_process; /* the key: see struct idm_pidref */
 	struct idm_hash_link by_name;    /* of held ones; the key of all is the caller's data */
 	unsigned int flags;
 	int fd;	     /* readable at its end: a pidfd, or the pipe that the keeper reports through */
@@ -77,7 +77,7 @@ struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data);
 int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what);
 
 /* Adds the process with a duplicate of its pidfd. -EEXIST: it is watched already. */
-int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_pidref *process,
 		      unsigned int flags, void *data);
 
 /* Closes and forgets it. */

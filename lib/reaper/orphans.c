@@ -189,7 +189,7 @@ static void note_known(struct idm_hash_link *link, void *data)
 
 	if (watch->kept || !watch->pid)
 		return;
-	if (watch->flags && idm_exit_is_over(watch->fd)) {
+	if (watch->flags && idm_pidfd_is_reaped(watch->fd)) {
 		if (watch->flags & IDM_REAPER_ADD_SPARE)
 			idm_watch_drop(known->reaper, watch);
 		return;
@@ -270,7 +270,7 @@ static int take(struct idm_orphans *orphans, int pidfd, pid_t pid)
 	int r = -ENOMEM;
 
 	if (orphan)
-		r = idm_exit_take(pidfd, pid, &orphan->exit);
+		r = idm_pidfd_reap(pidfd, pid, &orphan->exit);
 	if (r <= 0) {
 		free(orphan);
 		return r;
@@ -290,7 +290,7 @@ static int take_batch(struct idm_orphans *orphans, const struct numbers *childre
 		pid_t pid = batch->processes[i].pid;
 		int fd = batch->processes[i].fd, r;
 
-		if (!has_number(children, pid) || idm_exit_is_over(fd))
+		if (!has_number(children, pid) || idm_pidfd_is_reaped(fd))
 			continue;
 		r = take(orphans, fd, pid);
 		if (r < 0)
@@ -416,9 +416,9 @@ static int spare(struct idm_reaper *reaper, pid_t pid)
 {
 	AUTO_CLOSE int fd = idm_sys_pidfd_open(pid);
 	int r = fd == -ESRCH ? 0 : fd;
-	struct idm_process process;
+	struct idm_pidref process;
 
-	if (fd >= 0 && idm_exit_expect(fd, &process) == 0)
+	if (fd >= 0 && idm_pidfd_check_child(fd, &process) == 0)
 		r = idm_watch_process(reaper, fd, &process, IDM_REAPER_ADD_SPARE, reaper);
 	else if (fd >= 0)
 		r = 0;

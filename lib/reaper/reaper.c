@@ -111,7 +111,7 @@ static int say_why_not(int r, struct idm_error *err)
 	return r;
 }
 
-static int add(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+static int add(struct idm_reaper *reaper, int pidfd, const struct idm_pidref *process,
 	       unsigned int flags, void *data, struct idm_error *err)
 {
 	int r = refuse_name(reaper, flags, data, step_add, err);
@@ -142,13 +142,13 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
 {
 	HOLD_CANCEL;
 	int r = refuse_fork(reaper, step_add, err);
-	struct idm_process process;
+	struct idm_pidref process;
 
 	if (r == 0)
 		r = check_add_flags(flags, err);
 	if (r < 0)
 		return r;
-	r = idm_exit_expect(pidfd, &process);
+	r = idm_pidfd_check_child(pidfd, &process);
 	if (r < 0)
 		return say_why_not(r, err);
 	pthread_mutex_lock(&reaper->lock);
@@ -163,7 +163,7 @@ static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct i
 		    void **data)
 {
 	int r = watch->kept ? idm_keeper_take(watch->fd, watch->pid, exit)
-			    : idm_exit_take(watch->fd, watch->pid, exit);
+			    : idm_pidfd_reap(watch->fd, watch->pid, exit);
 
 	if (r <= 0)
 		return r;

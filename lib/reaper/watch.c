@@ -67,7 +67,7 @@ static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t ke
 	for (; link; link = idm_hashtable_again(link)) {
 		struct idm_watch *watch = idm_container_of(struct idm_watch, by_process, link);
 
-		if (!watch->kept && !(key & IDM_KEY_NUMBER && idm_exit_is_over(watch->fd)))
+		if (!watch->kept && !(key & IDM_KEY_NUMBER && idm_pidfd_is_reaped(watch->fd)))
 			return watch;
 	}
 	return NULL;
@@ -129,7 +129,7 @@ void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
 	delete_watch(reaper, watch);
 }
 
-int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_process *process,
+int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_pidref *process,
 		      unsigned int flags, void *data)
 {
 	AUTO_CLOSE int own = -1;

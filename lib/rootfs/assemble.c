@@ -61,7 +61,7 @@ static int move(int tree, int to)
 static int found_namespace(void *data)
 {
 	struct founding *f = data;
-	int r = idm_errand_leave_mounts();
+	int r = idm_subprocess_new_mount_ns();
 
 	if (r == 0)
 		r = idm_sys_move_mount(f->tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
@@ -98,14 +98,14 @@ static int enter_namespace(struct site *site, struct idm_error *err)
 
 	if (proc < 0)
 		return proc;
-	f = idm_errand_memory(sizeof(*f));
+	f = idm_subprocess_memory(sizeof(*f));
 	if (!f)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL);
 	*f = (struct founding){ site->root, proc, -1, -1 };
-	site->namespace = idm_errand(found_namespace, f);
+	site->namespace = idm_subprocess(found_namespace, f);
 	idm_close_fd(&f->ns);
 	idm_close_fd(&f->self);
-	idm_errand_memory_free(f, sizeof(*f));
+	idm_subprocess_memory_free(f, sizeof(*f));
 	return site->namespace < 0
 		       ? idm_fail_errno(err, site->namespace, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL)
 		       : 0;
@@ -114,7 +114,7 @@ static int enter_namespace(struct site *site, struct idm_error *err)
 static int leave_namespace(const struct site *site, struct idm_error *err)
 {
 	struct errand e = { .tree = site->root, .namespace = site->namespace };
-	int r = idm_errand(copy_from_there, &e);
+	int r = idm_subprocess(copy_from_there, &e);
 
 	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_COPY_PLAN_MOUNTS, NULL) : r;
 }
@@ -125,7 +125,7 @@ static int move_to(const struct site *site, int tree, int to)
 {
 	struct errand e = { .tree = tree, .to = to, .namespace = site->namespace };
 
-	return site->namespace < 0 ? move(tree, to) : idm_errand(move_there, &e);
+	return site->namespace < 0 ? move(tree, to) : idm_subprocess(move_there, &e);
 }
 
 static int why_not_placed(int code, const struct idm_step *step, struct idm_error *err)
@@ -133,7 +133,7 @@ static int why_not_placed(int code, const struct idm_step *step, struct idm_erro
 	char name[IDM_STEP_NAME];
 
 	if (code == -EPERM)
-		return idm_why_move_refused(-EPERM, IDM_STEP_ATTACH,
+		return idm_diagnose_move_refused(-EPERM, IDM_STEP_ATTACH,
 					    idm_step_name(step, name, sizeof(name)), err);
 	idm_fail_errno(err, code, IDM_STEP_ATTACH, idm_step_name(step, name, sizeof(name)));
 	if (code == -ENOSPC)

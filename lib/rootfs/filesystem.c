@@ -18,7 +18,7 @@ static int fail(int code, int fs, const char *subject, const char *reason, struc
 {
 	if (err) {
 		idm_fail_because(err, code, step_mount, subject, reason);
-		idm_add_filesystem_words(fs, err);
+		idm_add_fs_log(fs, err);
 	}
 	idm_hint_fs_privilege(code, err);
 	return code;
@@ -44,7 +44,7 @@ static int open_context(const struct idm_step *step, struct idm_error *err)
 	r = idm_sys_fsopen(step->filesystem->type, 0);
 	if (r >= 0)
 		return r;
-	r = idm_why_no_context(r, step->filesystem->type, step_mount, err);
+	r = idm_diagnose_fsopen(r, step->filesystem->type, step_mount, err);
 	idm_subject(err, name);
 	return r;
 }

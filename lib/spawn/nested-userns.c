@@ -93,7 +93,7 @@ static int open_nested(int outer, struct idm_error *err)
 	n.map = identity;
 	r = make_identity(identity, outer, err);
 	if (r == 0)
-		r = idm_errand(open_below, &n);
+		r = idm_subprocess(open_below, &n);
 	idm_map_free(identity);
 	/* What the child has found out is in its copy of *err. */
 	return r < 0 ? idm_fail_errno(err, r, step, NULL) : r;

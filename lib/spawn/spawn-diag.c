@@ -318,7 +318,7 @@ static bool why_refused(const struct question *q)
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		if (calls[i].step != q->report->step)
 			continue;
-		idm_why_refused(calls[i].call, q->code, q->step, NULL, q->err);
+		idm_diagnose_refused(calls[i].call, q->code, q->step, NULL, q->err);
 		return true;
 	}
 	return false;
@@ -341,7 +341,7 @@ static bool why_filtered(const struct question *q)
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		if (calls[i].step != q->report->step || !idm_filter_refuses(calls[i].call))
 			continue;
-		idm_why_filtered(calls[i].call, q->code, q->step, q->subject, q->err);
+		idm_diagnose_filtered(calls[i].call, q->code, q->step, q->subject, q->err);
 		return true;
 	}
 	return false;

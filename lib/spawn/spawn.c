@@ -70,7 +70,7 @@ static int open_stage(struct idm_error *err)
 	if (fd == -EACCES)
 		return fd;
 	if (fd == -EPERM || fd == -ENOSYS)
-		return idm_why_refused(IDM_CALL_MEMFD_CREATE, fd, step, NULL, err);
+		return idm_diagnose_refused(IDM_CALL_MEMFD_CREATE, fd, step, NULL, err);
 	if (fd >= 0)
 		r = idm_sys_write_all(fd, idm_child_stage, idm_child_stage_size);
 	if (r >= 0)
@@ -309,7 +309,7 @@ static int check_calls(const struct idm_job *job, struct idm_error *err)
 {
 	int r = needs_pidfd_open(job) ? idm_filter_refuses(IDM_CALL_PIDFD_OPEN) : 0;
 
-	return r < 0 ? idm_why_filtered(IDM_CALL_PIDFD_OPEN, r, step_start, NULL, err) : 0;
+	return r < 0 ? idm_diagnose_filtered(IDM_CALL_PIDFD_OPEN, r, step_start, NULL, err) : 0;
 }
 
 /* The files in memory that the job needs. A server gets every job in one. */

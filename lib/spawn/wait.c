@@ -28,7 +28,7 @@ static int read_status(int pidfd, struct idm_exit_info *exit)
 {
 	struct idm_pidfd_info info;
 
-	if (idm_exit_ask(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0 || !(info.mask & IDM_PIDFD_INFO_EXIT))
+	if (idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0 || !(info.mask & IDM_PIDFD_INFO_EXIT))
 		return 0;
 	exit->pid = 0; /* it has none any more */
 	idm_exit_from_status(exit, info.exit_code);
@@ -38,7 +38,7 @@ static int read_status(int pidfd, struct idm_exit_info *exit)
 static bool has_info(int pidfd)
 {
 	struct idm_pidfd_info info;
-	int r = idm_exit_ask(pidfd, IDM_PIDFD_INFO_EXIT, &info);
+	int r = idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_EXIT, &info);
 
 	return r == 0 || r == -ESRCH;
 }

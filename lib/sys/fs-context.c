@@ -10,7 +10,7 @@
 #include "lib/base/error.h"
 #include "syscall.h"
 
-void idm_add_filesystem_words(int fs, struct idm_error *err)
+void idm_add_fs_log(int fs, struct idm_error *err)
 {
 	char line[512], last[512] = "";
 	ssize_t n;
@@ -39,7 +39,7 @@ void idm_hint_fs_privilege(int code, struct idm_error *err)
 			"is locked down");
 }
 
-int idm_why_no_context(int code, const char *type, enum idm_error_step step, struct idm_error *err)
+int idm_diagnose_fsopen(int code, const char *type, enum idm_error_step step, struct idm_error *err)
 {
 	if (code == -ENODEV)
 		return idm_fail(err, code, step, NULL, "the kernel has no %s filesystem", type);

@@ -13,7 +13,7 @@
  * number. If it is reaped in the midst of that, the answer is -ESRCH, as if nothing were known. That is
  * so once: when it has no number any more, the exit has been put down.
  */
-int idm_exit_ask(int pidfd, uint64_t what, struct idm_pidfd_info *info)
+int idm_pidfd_get_info(int pidfd, uint64_t what, struct idm_pidfd_info *info)
 {
 	int r = -ESRCH;
 
@@ -34,7 +34,7 @@ static int expect_without_wait(int pidfd)
 
 	if (!(idm_sys_poll(pidfd, POLLIN) & POLLIN))
 		return -ECHILD;
-	if (idm_exit_ask(pidfd, IDM_PIDFD_INFO_PID | IDM_PIDFD_INFO_EXIT, &info) < 0)
+	if (idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_PID | IDM_PIDFD_INFO_EXIT, &info) < 0)
 		return -ESRCH;
 	/* Somebody else's zombie. If it is ours, it is being waited for right now. */
 	if (info.mask & IDM_PIDFD_INFO_PID && info.ppid != (uint32_t)getpid())
@@ -63,36 +63,36 @@ static uint64_t inode_of(int pidfd)
 }
 
 /* Before Linux 6.9 the number has to do: nobody else has it before the process has been waited for. */
-static int expect_by_number(int pidfd, struct idm_process *process)
+static int expect_by_number(int pidfd, struct idm_pidref *process)
 {
 	int r = expect_by_wait(pidfd);
 
 	if (r < 0)
 		return r;
-	process->pid = idm_exit_pid(pidfd);
+	process->pid = idm_pidfd_get_pid(pidfd);
 	if (process->pid && !process->key)
 		process->key = IDM_KEY_NUMBER | (uint64_t)process->pid;
 	return 0;
 }
 
-int idm_exit_expect(int pidfd, struct idm_process *process)
+int idm_pidfd_check_child(int pidfd, struct idm_pidref *process)
 {
 	struct idm_pidfd_info info;
 
-	*process = (struct idm_process){ .key = inode_of(pidfd) };
+	*process = (struct idm_pidref){ .key = inode_of(pidfd) };
 	/* Linux 6.13 answers at once; only of a pidfd is it known what that request does. */
-	if (!process->key || idm_exit_ask(pidfd, IDM_PIDFD_INFO_PID, &info) < 0 ||
+	if (!process->key || idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_PID, &info) < 0 ||
 	    !(info.mask & IDM_PIDFD_INFO_PID))
 		return expect_by_number(pidfd, process);
 	process->pid = (pid_t)info.pid;
 	return info.ppid == (uint32_t)getpid() ? 0 : -ECHILD;
 }
 
-pid_t idm_exit_pid(int pidfd)
+pid_t idm_pidfd_get_pid(int pidfd)
 {
 	struct idm_pidfd_info info;
 	AUTO_CLOSE int proc = -1;
-	int r = idm_exit_ask(pidfd, IDM_PIDFD_INFO_PID, &info);
+	int r = idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_PID, &info);
 	pid_t pid;
 
 	if (r == 0 || r == -ESRCH)
@@ -109,7 +109,7 @@ bool idm_exit_is_end(const siginfo_t *info)
 				info->si_code == CLD_DUMPED);
 }
 
-bool idm_exit_is_over(int pidfd)
+bool idm_pidfd_is_reaped(int pidfd)
 {
 	return idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH;
 }
@@ -133,7 +133,7 @@ static int taken_by_another(int pidfd, struct idm_exit_info *exit)
 {
 	struct idm_pidfd_info info;
 
-	if (idm_exit_ask(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0) {
+	if (idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0) {
 		exit->code = IDM_EXIT_LOST;
 		exit->status = -1;
 		return 1;
@@ -145,7 +145,7 @@ static int taken_by_another(int pidfd, struct idm_exit_info *exit)
 }
 
 /* __WALL: the child may have been made with another exit signal than SIGCHLD, or none. */
-int idm_exit_take(int pidfd, pid_t pid, struct idm_exit_info *exit)
+int idm_pidfd_reap(int pidfd, pid_t pid, struct idm_exit_info *exit)
 {
 	siginfo_t info = { 0 };
 	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOHANG | __WALL);

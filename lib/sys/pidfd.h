@@ -11,7 +11,7 @@
 /* What says that a key is a number that may be used again. */
 #define IDM_KEY_NUMBER (1ULL << 63)
 
-struct idm_process {
+struct idm_pidref {
 	pid_t pid;    /* in our PID namespace; 0: not known, or not known before its end */
 	uint64_t key; /* tells processes apart; 0: not known */
 };
@@ -21,16 +21,16 @@ struct idm_process {
  * ended and was waited for by somebody else, and its status is lost. -EBADF, -EINVAL: not a pidfd of a
  * process.
  */
-int idm_exit_expect(int pidfd, struct idm_process *process);
+int idm_pidfd_check_child(int pidfd, struct idm_pidref *process);
 
 /* Its number in our PID namespace; 0 if it cannot be known any more. */
-pid_t idm_exit_pid(int pidfd);
+pid_t idm_pidfd_get_pid(int pidfd);
 
 /*
  * What the kernel tells of the process (IDM_PIDFD_INFO_*), through the race with whoever reaps it: 0, or
  * -errno as the ioctl. -ENOTTY, -EINVAL: before Linux 6.13.
  */
-int idm_exit_ask(int pidfd, uint64_t what, struct idm_pidfd_info *info);
+int idm_pidfd_get_info(int pidfd, uint64_t what, struct idm_pidfd_info *info);
 
 /* How a process ended, from the status of old. */
 void idm_exit_from_status(struct idm_exit_info *exit, int status);
@@ -40,13 +40,13 @@ void idm_exit_from_status(struct idm_exit_info *exit, int status);
 bool idm_exit_is_end(const siginfo_t *info);
 
 /* Whether it has been waited for: from here on its number may be another's. */
-bool idm_exit_is_over(int pidfd);
+bool idm_pidfd_is_reaped(int pidfd);
 
 /*
  * Waits for it, to be called when the pidfd is readable: before, a stop of a child that this process
  * traces would be taken as well. 1 and *exit. 0: it cannot be had yet, the pidfd becomes readable anew.
  * `pid` is what is known of its number.
  */
-int idm_exit_take(int pidfd, pid_t pid, struct idm_exit_info *exit);
+int idm_pidfd_reap(int pidfd, pid_t pid, struct idm_exit_info *exit);
 
 #endif

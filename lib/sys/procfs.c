@@ -135,10 +135,10 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 	r = own < 0 ? own : process_in(own, pidfd);
 	if (r >= 0)
 		return r;
-	if (idm_is_lack(r))
+	if (idm_is_shortage(r))
 		return idm_fail_errno(err, r, step, "/proc");
 	if (own >= 0 && r == -EACCES)
-		return idm_why_closed(r, step, "/proc", err);
+		return idm_diagnose_closed_file(r, step, "/proc", err);
 	if (own >= 0)
 		return idm_fail(err, r, step, "/proc", "not even a private procfs shows it: %s",
 				idm_errno_text(-r));
@@ -185,7 +185,7 @@ static int open_root(bool (*will_do)(int proc), const char *what, struct idm_err
 	proc = private_procfs();
 	if (proc >= 0)
 		return idm_steal_fd(&proc);
-	if (idm_is_lack(proc))
+	if (idm_is_shortage(proc))
 		return idm_fail_errno(err, proc, IDM_STEP_OPEN_PROCFS, "/proc");
 	idm_fail(err, proc, IDM_STEP_OPEN_PROCFS, "/proc",
 		 "it is not a procfs %s, and a private one cannot be made: %s", what,
@@ -314,6 +314,6 @@ int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_
 	self = idm_procfs_openat(proc, "thread-self", O_PATH | O_DIRECTORY);
 	fd = self < 0 ? self : idm_procfs_openat(self, name, O_RDONLY);
 	if (fd == -EACCES)
-		return idm_why_closed(fd, step, name, err);
+		return idm_diagnose_closed_file(fd, step, name, err);
 	return fd < 0 ? idm_fail_errno(err, fd, step, name) : fd;
 }

@@ -5,7 +5,7 @@
 
 #include "lib/base/error.h"
 
-int idm_why_always_reaped(struct idm_error *err)
+int idm_diagnose_always_reaped(struct idm_error *err)
 {
 	idm_hint(err,
 		 "something in this process waits with __WALL or __WCLONE for any child, and "

@@ -11,6 +11,6 @@
 #define IDM_CHILD_ATTEMPTS 16
 
 /* Adds to the error of the last attempt that all attempts failed so. Returns -ESRCH. */
-int idm_why_always_reaped(struct idm_error *err);
+int idm_diagnose_always_reaped(struct idm_error *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include "probe.h"
 #include "syscall.h"
 
-int idm_why_closed(int code, enum idm_error_step step, const char *name, struct idm_error *err)
+int idm_diagnose_closed_file(int code, enum idm_error_step step, const char *name, struct idm_error *err)
 {
 	idm_fail(err, code, step, name,
 		 "a security module such as Landlock closes this file of /proc to the process");
@@ -101,7 +101,7 @@ int idm_filter_refuses(enum idm_call call)
 	return refuser_of(call) == FILTER ? others[call].try() : 0;
 }
 
-int idm_why_filtered(enum idm_call call, int code, enum idm_error_step step, const char *path,
+int idm_diagnose_filtered(enum idm_call call, int code, enum idm_error_step step, const char *path,
 		     struct idm_error *err)
 {
 	idm_fail(err, code, step, path, "a seccomp filter refuses %s(2)", others[call].name);
@@ -109,13 +109,13 @@ int idm_why_filtered(enum idm_call call, int code, enum idm_error_step step, con
 	return code;
 }
 
-int idm_why_refused(enum idm_call call, int code, enum idm_error_step step, const char *path,
+int idm_diagnose_refused(enum idm_call call, int code, enum idm_error_step step, const char *path,
 		    struct idm_error *err)
 {
 	enum refuser refuser = !err ? NO_FILTER : code == -ENOSYS ? FILTER : refuser_of(call);
 
 	if (refuser == FILTER)
-		return idm_why_filtered(call, code, step, path, err);
+		return idm_diagnose_filtered(call, code, step, path, err);
 	idm_fail(err, code, step, path, "a %ssecurity module refuses %s(2)",
 		 refuser == PERHAPS_FILTER ? "seccomp filter or a " : "", others[call].name);
 	idm_hint(err, "Landlock refuses it to every process in a domain that restricts files; a "
@@ -127,17 +127,17 @@ static int why_refused_to_caller(enum idm_call call, int code, enum idm_error_st
 				 const char *path, struct idm_error *err)
 {
 	if (!err || code == -ENOSYS || may_mount())
-		return idm_why_refused(call, code, step, path, err);
+		return idm_diagnose_refused(call, code, step, path, err);
 	return idm_fail(err, code, step, path,
 			"it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
 }
 
-int idm_why_move_refused(int code, enum idm_error_step step, const char *path, struct idm_error *err)
+int idm_diagnose_move_refused(int code, enum idm_error_step step, const char *path, struct idm_error *err)
 {
 	return why_refused_to_caller(IDM_CALL_MOVE_MOUNT, code, step, path, err);
 }
 
-int idm_why_umount_refused(int code, enum idm_error_step step, const char *path, struct idm_error *err)
+int idm_diagnose_umount_refused(int code, enum idm_error_step step, const char *path, struct idm_error *err)
 {
 	return why_refused_to_caller(IDM_CALL_UMOUNT, code, step, path, err);
 }

@@ -36,7 +36,7 @@ static int child_main(void *arg)
 }
 
 /* No signal gets through to the child but SIGKILL: the caller's handlers are not made to run there. */
-static int start(struct idm_errand *errand, struct work *work)
+static int start(struct idm_subprocess *errand, struct work *work)
 {
 	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
 	uint64_t mask;
@@ -52,17 +52,17 @@ static int start(struct idm_errand *errand, struct work *work)
 	return r < 0 ? r : 0;
 }
 
-void *idm_errand_memory(size_t size)
+void *idm_subprocess_memory(size_t size)
 {
 	return idm_sys_map(size, MAP_SHARED);
 }
 
-void idm_errand_memory_free(void *memory, size_t size)
+void idm_subprocess_memory_free(void *memory, size_t size)
 {
 	munmap(memory, size);
 }
 
-int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data)
+int idm_subprocess_run(struct idm_subprocess *errand, int (*go)(void *data), void *data)
 {
 	struct work *work;
 	siginfo_t info;
@@ -73,7 +73,7 @@ int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data)
 		return -ENOSYS;
 	if (idm_procfs_child_would_be_init())
 		return -EBUSY;
-	work = idm_errand_memory(sizeof(*work));
+	work = idm_subprocess_memory(sizeof(*work));
 	if (!work)
 		return -ENOMEM;
 	*work = (struct work){ .go = go, .data = data };
@@ -83,11 +83,11 @@ int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data)
 		idm_sys_waitid_pidfd(errand->pidfd, &info, WEXITED | WNOWAIT | __WALL);
 		r = work->done ? work->result : -ESRCH;
 	}
-	idm_errand_memory_free(work, sizeof(*work));
+	idm_subprocess_memory_free(work, sizeof(*work));
 	return r;
 }
 
-void idm_errand_end(struct idm_errand *errand)
+void idm_subprocess_end(struct idm_subprocess *errand)
 {
 	siginfo_t info;
 
@@ -98,12 +98,12 @@ void idm_errand_end(struct idm_errand *errand)
 	errand->pidfd = -1;
 }
 
-int idm_errand(int (*go)(void *data), void *data)
+int idm_subprocess(int (*go)(void *data), void *data)
 {
-	struct idm_errand errand;
-	int r = idm_errand_run(&errand, go, data);
+	struct idm_subprocess errand;
+	int r = idm_subprocess_run(&errand, go, data);
 
-	idm_errand_end(&errand);
+	idm_subprocess_end(&errand);
 	return r;
 }
 
@@ -111,7 +111,7 @@ int idm_errand(int (*go)(void *data), void *data)
  * Gives up no privilege: changing the filesystem ids takes the capabilities about files out of the
  * effective set, and they are put back from the permitted one.
  */
-int idm_errand_become(uint32_t uid, uint32_t gid)
+int idm_subprocess_set_fsids(uint32_t uid, uint32_t gid)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[2] = { 0 };
@@ -135,7 +135,7 @@ static int go_to_root(void)
 	return ns < 0 ? ns : idm_sys_setns(ns, CLONE_NEWNS);
 }
 
-int idm_errand_leave_mounts(void)
+int idm_subprocess_new_mount_ns(void)
 {
 	int r = idm_sys_unshare(CLONE_NEWNS);
 

@@ -14,37 +14,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct idm_errand {
+struct idm_subprocess {
 	int pidfd;
 };
 
 /*
  * Runs `go` in a child and returns what that returned: 0, a descriptor or -errno. The child is a zombie
- * then, whose namespaces can still be looked at, until idm_errand_end(); call that whatever came back.
+ * then, whose namespaces can still be looked at, until idm_subprocess_end(); call that whatever came back.
  * -ESRCH: the child was killed before it was done. -EBUSY: see idm_procfs_child_would_be_init().
  */
-int idm_errand_run(struct idm_errand *errand, int (*go)(void *data), void *data);
+int idm_subprocess_run(struct idm_subprocess *errand, int (*go)(void *data), void *data);
 
 /* Reaps the child; fine if somebody else has reaped it. */
-void idm_errand_end(struct idm_errand *errand);
+void idm_subprocess_end(struct idm_subprocess *errand);
 
 /* Both, for who is not interested in the zombie. */
-int idm_errand(int (*go)(void *data), void *data);
+int idm_subprocess(int (*go)(void *data), void *data);
 
 /*
  * For an errand itself: becomes the given owner of files, with all capabilities, as the root that a map
  * shows. 0 or -errno.
  */
-int idm_errand_become(uint32_t uid, uint32_t gid);
+int idm_subprocess_set_fsids(uint32_t uid, uint32_t gid);
 
 /*
  * For an errand itself: enters a mount namespace of its own, from which nothing goes elsewhere. Its root
  * directory is a mount then, whatever the caller's is. 0 or -errno.
  */
-int idm_errand_leave_mounts(void);
+int idm_subprocess_new_mount_ns(void);
 
 /* Memory of zeros that both sides see, for an answer of more than one number. NULL: none left. */
-void *idm_errand_memory(size_t size);
-void idm_errand_memory_free(void *memory, size_t size);
+void *idm_subprocess_memory(size_t size);
+void idm_subprocess_memory_free(void *memory, size_t size);
 
 #endif

@@ -81,7 +81,7 @@ int idm_sys_openat2_size(size_t size)
 	return (int)CALL(syscall(SYS_openat2, -1, "", &how, size));
 }
 
-bool idm_is_lack(int code)
+bool idm_is_shortage(int code)
 {
 	return code == -EMFILE || code == -ENFILE || code == -ENOMEM;
 }

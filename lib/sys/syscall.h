@@ -228,7 +228,7 @@ bool idm_kernel_takes_detached(void);
 bool idm_kernel_maps_mounts(void);
 
 /* Whether a call failed for a lack of descriptors or memory, which says nothing about what it asked. */
-bool idm_is_lack(int code);
+bool idm_is_shortage(int code);
 
 /* processes */
 long idm_sys_clone3(struct clone_args *args, size_t size);

@@ -229,7 +229,7 @@ static int attempts(struct request *q, enum idm_holder_way way)
 	q->way = way;
 	for (int i = 0; i < IDM_CHILD_ATTEMPTS && r == -ESRCH; i++)
 		r = attempt(q);
-	return r == -ESRCH ? idm_why_always_reaped(q->err) : r;
+	return r == -ESRCH ? idm_diagnose_always_reaped(q->err) : r;
 }
 
 /* The child was dumpable, so its files belonged to our user. */
@@ -237,7 +237,7 @@ static int by_own_memory(struct request *q)
 {
 	int r = attempts(q, IDM_HOLDER_OWN);
 
-	return r == -EACCES ? idm_why_closed(r, step_open, "/proc", q->err) : r;
+	return r == -EACCES ? idm_diagnose_closed_file(r, step_open, "/proc", q->err) : r;
 }
 
 /*

@@ -89,7 +89,7 @@ static void enter(void)
 	enter_image();
 	scratch_dir(SOURCE);
 	owned_file(SOURCE "/file", 0, 0);
-	state = idm_errand_memory(sizeof(*state));
+	state = idm_subprocess_memory(sizeof(*state));
 	assert_non_null(state);
 	dev = fuse_mount(PLACE, "");
 	server = (pid_t)must(fork());

@@ -193,7 +193,7 @@ TEST_SINCE(5, 12, namespaces_without_mounts, parts_that_are_covered_at_the_worst
 	unsigned long n = 0;
 
 	enter();
-	shared = idm_errand_memory(sizeof(*shared));
+	shared = idm_subprocess_memory(sizeof(*shared));
 	assert_non_null(shared);
 	for (size_t i = 0; i < ARRAY_SIZE(moments); i++)
 		for (size_t w = 0; w < ARRAY_SIZE(ways); w++, n++)
