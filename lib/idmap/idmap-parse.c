@@ -212,7 +212,7 @@ static int resolve(struct parser *ps, struct slice field, unsigned int kinds, st
 	if (field.n >= sizeof(name))
 		return refuse(ps, -EINVAL, "the name is too long");
 	snprintf(name, sizeof(name), "%.*s", (int)field.n, field.p);
-	r = kinds == IDM_GID ? idm_lookup_group(name, &ids->gid) : idm_lookup_user(name, ids);
+	r = kinds == IDM_GID ? idm_nss_find_group(name, &ids->gid) : idm_nss_find_user(name, ids);
 	if (r == -ENOENT)
 		return refuse(ps, r, "there is no %s \"%s\"", kinds == IDM_GID ? "group" : "user", name);
 	if (r < 0)

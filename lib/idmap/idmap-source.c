@@ -34,7 +34,7 @@ static int parse_auto(struct idm_map *map, const char *owner, struct idm_error *
 
 	if (*owner)
 		return idm_map_add_subid(map, owner, err);
-	r = idm_lookup_caller(name, sizeof(name));
+	r = idm_nss_find_caller(name, sizeof(name));
 	if (r < 0)
 		return idm_fail(err, r, step_parse, "auto", "the caller's uid has no user name");
 	return idm_map_add_subid(map, name, err);

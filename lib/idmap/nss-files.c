@@ -27,7 +27,7 @@ static int nobody(const FILE *file)
 	return file || errno == ENOENT ? -ENOENT : -errno;
 }
 
-int idm_lookup_user(const char *name, struct idm_ids *ids)
+int idm_nss_find_user(const char *name, struct idm_ids *ids)
 {
 	AUTO_FILE FILE *file = fopen("/etc/passwd", "re");
 	const struct passwd *p = NULL;
@@ -40,7 +40,7 @@ int idm_lookup_user(const char *name, struct idm_ids *ids)
 	return 0;
 }
 
-int idm_lookup_group(const char *name, uint32_t *gid)
+int idm_nss_find_group(const char *name, uint32_t *gid)
 {
 	AUTO_FILE FILE *file = fopen("/etc/group", "re");
 	const struct group *g = NULL;
@@ -53,7 +53,7 @@ int idm_lookup_group(const char *name, uint32_t *gid)
 	return 0;
 }
 
-int idm_lookup_caller(char *name, size_t size)
+int idm_nss_find_caller(char *name, size_t size)
 {
 	AUTO_FILE FILE *file = fopen("/etc/passwd", "re");
 	const struct passwd *p = NULL;

@@ -54,7 +54,7 @@ static int ask_user(void *what, char *buf, size_t size)
 	return e;
 }
 
-int idm_lookup_user(const char *name, struct idm_ids *ids)
+int idm_nss_find_user(const char *name, struct idm_ids *ids)
 {
 	return with_room(ask_user, &(struct user_query){ name, ids });
 }
@@ -77,7 +77,7 @@ static int ask_group(void *what, char *buf, size_t size)
 	return e;
 }
 
-int idm_lookup_group(const char *name, uint32_t *gid)
+int idm_nss_find_group(const char *name, uint32_t *gid)
 {
 	return with_room(ask_group, &(struct group_query){ name, gid });
 }
@@ -100,7 +100,7 @@ static int ask_caller(void *what, char *buf, size_t size)
 	return e;
 }
 
-int idm_lookup_caller(char *name, size_t size)
+int idm_nss_find_caller(char *name, size_t size)
 {
 	return with_room(ask_caller, &(struct caller_query){ name, size });
 }

@@ -12,12 +12,12 @@ struct idm_ids {
 };
 
 /* A user's uid and primary gid. 0, -ENOENT, or the name service's error. */
-int idm_lookup_user(const char *name, struct idm_ids *ids);
+int idm_nss_find_user(const char *name, struct idm_ids *ids);
 
 /* A group's gid. 0, -ENOENT, or the name service's error. */
-int idm_lookup_group(const char *name, uint32_t *gid);
+int idm_nss_find_group(const char *name, uint32_t *gid);
 
 /* The name of the calling thread's real uid. */
-int idm_lookup_caller(char *name, size_t size);
+int idm_nss_find_caller(char *name, size_t size);
 
 #endif

@@ -59,7 +59,7 @@ static size_t take_rows(const char *text, struct idm_entry *rows)
 	return n;
 }
 
-int idm_own_rows(unsigned int kind, struct idm_entry **rows, size_t *n, struct idm_error *err)
+int idm_own_mappings(unsigned int kind, struct idm_entry **rows, size_t *n, struct idm_error *err)
 {
 	AUTO_FREE char *text = calloc(1, MAP_TEXT_SIZE);
 	AUTO_FREE struct idm_entry *e = calloc(IDM_KERNEL_ENTRIES, sizeof(*e));
@@ -140,14 +140,14 @@ static struct idm_map *map_of_side(unsigned int kind, struct idm_side side)
 	return map;
 }
 
-int idm_map_cut(const struct idm_map *map, unsigned int kind, struct idm_map **cut,
+int idm_map_split(const struct idm_map *map, unsigned int kind, struct idm_map **cut,
 		struct idm_error *err)
 {
 	const struct idm_side *side = idm_map_side(map, kind);
 	AUTO_FREE struct idm_entry *rows = NULL;
 	struct idm_side out = { 0 };
 	size_t n;
-	int r = idm_own_rows(kind, &rows, &n, err);
+	int r = idm_own_mappings(kind, &rows, &n, err);
 
 	if (r < 0)
 		return r;
@@ -168,7 +168,7 @@ static int add_own_ids(struct idm_map *ids, unsigned int kind)
 	struct idm_entry all = { 0, 0, (uint32_t)IDM_ID_END };
 	AUTO_FREE struct idm_entry *rows = NULL;
 	size_t n;
-	int r = idm_own_rows(kind, &rows, &n, NULL);
+	int r = idm_own_mappings(kind, &rows, &n, NULL);
 
 	if (r == -ENOMEM)
 		return r;

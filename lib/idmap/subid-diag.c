@@ -174,7 +174,7 @@ static void hint_range(unsigned int kind, const char *file, const char *owner, s
 			"no %llu ids from %llu to %llu are free: make room there, or change the limits in "
 			"/etc/login.defs",
 			limits.count, limits.min, limits.max);
-	else if (idm_lookup_user(owner, &ids) == 0)
+	else if (idm_nss_find_user(owner, &ids) == 0)
 		idm_hint(err, "usermod --add-sub%cids %llu-%llu %s", kind == IDM_UID ? 'u' : 'g', start,
 			 start + limits.count - 1, owner);
 	else
@@ -184,7 +184,7 @@ static void hint_range(unsigned int kind, const char *file, const char *owner, s
 			owner, start, limits.count, file);
 }
 
-int idm_subid_none(unsigned int kind, const char *owner, struct idm_error *err)
+int idm_diagnose_subid(unsigned int kind, const char *owner, struct idm_error *err)
 {
 	const char *file = kind == IDM_UID ? "/etc/subuid" : "/etc/subgid";
 

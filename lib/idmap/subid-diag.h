@@ -8,6 +8,6 @@
  * Fills in *err and returns -ENOENT: the file has no subordinate ids of this kind for the owner. The
  * hint names a range that is free.
  */
-int idm_subid_none(unsigned int kind, const char *owner, struct idm_error *err);
+int idm_diagnose_subid(unsigned int kind, const char *owner, struct idm_error *err);
 
 #endif

@@ -76,7 +76,7 @@ static int add_file(struct idm_map *map, const struct subid_file *f, struct idm_
 		fclose(file);
 	if (r < 0 || disk)
 		return r;
-	return idm_subid_none(f->kind, f->owner, err);
+	return idm_diagnose_subid(f->kind, f->owner, err);
 }
 
 int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err)
@@ -89,7 +89,7 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 
 	if (idm_map_copy(map, &new) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_subid, NULL);
-	if (idm_lookup_user(owner, &ids) == 0)
+	if (idm_nss_find_user(owner, &ids) == 0)
 		snprintf(f.uid, sizeof(f.uid), "%u", ids.uid);
 	r = add_file(new, &f, err);
 	f.name = "/etc/subgid";

@@ -90,7 +90,7 @@ static int no_range(unsigned int kind, const char *owner, struct idm_error *err)
 	char source[32];
 
 	if (!err || !other_source(source, sizeof(source)))
-		return idm_subid_none(kind, owner, err);
+		return idm_diagnose_subid(kind, owner, err);
 	idm_fail(err, -ENOENT, step_subid, owner,
 		 "\"%s\", which /etc/nsswitch.conf names for subid, has no range of %s", source,
 		 kind == IDM_UID ? "uids" : "gids");

@@ -118,7 +118,7 @@ static int write_side(const struct idm_map *map, unsigned int kind, int fd)
 static int write_cut(const struct idm_map *map, unsigned int kind, int fd, struct idm_error *err)
 {
 	struct idm_map *cut;
-	int r = idm_map_cut(map, kind, &cut, err);
+	int r = idm_map_split(map, kind, &cut, err);
 
 	if (r == -E2BIG || r == -ENOMEM)
 		return r;
