@@ -155,7 +155,7 @@ static int unshare_user(void)
 
 	if (unshare(CLONE_NEWUSER) == 0)
 		return DONE;
-	idm_why_no_userns(-errno, &err);
+	idm_diagnose_no_userns(-errno, &err);
 	return report_error(&err);
 }
 

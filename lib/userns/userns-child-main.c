@@ -19,7 +19,7 @@
 
 #include "lib/sys/raw-syscall.h"
 
-#define HERE __attribute__((section("idm_holder"), noinline, used))
+#define HERE __attribute__((section("idm_userns_child"), noinline, used))
 #define LARGEST (1UL << 46)
 #define END (1UL << 56) /* no address is above that; the kernel says where it really ends */
 
@@ -56,7 +56,7 @@ HERE static void forget(unsigned long from, unsigned long to, unsigned long page
 	}
 }
 
-HERE static void forget_all_but(const struct idm_holder_room *room)
+HERE static void forget_all_but(const struct idm_userns_child_room *room)
 {
 	unsigned long from = room->page; /* nothing can be mapped below */
 
@@ -71,9 +71,9 @@ HERE static void forget_all_but(const struct idm_holder_room *room)
 		raw(SYS_madvise, room->noted & -room->page, room->page, MADV_DONTNEED);
 }
 
-HERE void idm_holder_child(void *data)
+HERE void idm_userns_child_main(void *data)
 {
-	struct idm_holder_room *room = data;
+	struct idm_userns_child_room *room = data;
 	long now[2] = { 0, 10000000 };
 	char root[2];
 

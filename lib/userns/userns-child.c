@@ -32,7 +32,7 @@
 
 #include "lib/sys/syscall.h"
 
-#if IDM_HOLDER_HAS_OWN
+#if IDM_USERNS_CHILD_HAS_OWN
 #include "lib/sys/raw-syscall.h"
 #endif
 
@@ -112,7 +112,7 @@ static long clone_and_exit(struct clone_args *args)
 }
 #endif
 
-static int start_zombie(struct idm_holder *holder)
+static int start_zombie(struct idm_userns_child *holder)
 {
 	struct clone_args args = {
 		.flags = HOLDER_FLAGS | CLONE_CLEAR_SIGHAND,
@@ -130,7 +130,7 @@ static int start_zombie(struct idm_holder *holder)
  */
 __attribute__((no_sanitize("thread"))) static int child_main(void *arg)
 {
-	const struct idm_holder_room *room = arg;
+	const struct idm_userns_child_room *room = arg;
 
 	if (room) {
 		/*
@@ -154,9 +154,9 @@ __attribute__((no_sanitize("thread"))) static int child_main(void *arg)
  * glibc's clone: for the live child, for architectures without assembly above, and where a seccomp
  * filter refuses clone3 because it cannot look into its arguments.
  */
-static int start_on_stack(struct idm_holder *holder)
+static int start_on_stack(struct idm_userns_child *holder)
 {
-	bool live = holder->way == IDM_HOLDER_LIVE;
+	bool live = holder->way == IDM_USERNS_CHILD_LIVE;
 	int vfork = live ? 0 : CLONE_VFORK; /* the stack is free again when this returns */
 
 	holder->room = idm_sys_map(ROOM_SIZE, MAP_PRIVATE);
@@ -170,7 +170,7 @@ static int start_on_stack(struct idm_holder *holder)
 
 /* ---- the third way ---- */
 
-#if IDM_HOLDER_HAS_OWN
+#if IDM_USERNS_CHILD_HAS_OWN
 
 /* Of glibc from 2.35 on: where the kernel notes which processor a thread runs on. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
@@ -190,9 +190,9 @@ static unsigned long thread_pointer(void)
 }
 
 /* Whole pages, sorted by their places. */
-static void keep(struct idm_holder_room *room, unsigned long from, unsigned long to)
+static void keep(struct idm_userns_child_room *room, unsigned long from, unsigned long to)
 {
-	struct idm_holder_range range = { from & -room->page, (to + room->page - 1) & -room->page };
+	struct idm_userns_child_range range = { from & -room->page, (to + room->page - 1) & -room->page };
 	int i = room->n_kept++;
 
 	for (; i > 0 && room->kept[i - 1].from > range.from; i--)
@@ -200,10 +200,10 @@ static void keep(struct idm_holder_room *room, unsigned long from, unsigned long
 	room->kept[i] = range;
 }
 
-static void keep_what_is_needed(struct idm_holder_room *room)
+static void keep_what_is_needed(struct idm_userns_child_room *room)
 {
 	room->page = (unsigned long)sysconf(_SC_PAGESIZE);
-	keep(room, (unsigned long)__start_idm_holder, (unsigned long)__stop_idm_holder);
+	keep(room, (unsigned long)__start_idm_userns_child, (unsigned long)__stop_idm_userns_child);
 	keep(room, (unsigned long)room, (unsigned long)room + ROOM_SIZE);
 	if (&__rseq_offset) {
 		room->noted = thread_pointer() + (unsigned long)__rseq_offset;
@@ -212,16 +212,16 @@ static void keep_what_is_needed(struct idm_holder_room *room)
 }
 
 /* Until the child is dumpable, or has ended. */
-static void await_ready(struct idm_holder *holder)
+static void await_ready(struct idm_userns_child *holder)
 {
 	while (!__atomic_load_n(&holder->room->ready, __ATOMIC_ACQUIRE) &&
 	       idm_sys_poll(holder->pidfd, POLLIN) == 0)
 		idm_sys_futex_wait_ms(&holder->room->ready, 0, 10);
 }
 
-static int start_own(struct idm_holder *holder)
+static int start_own(struct idm_userns_child *holder)
 {
-	struct idm_holder_room *room = idm_sys_map(ROOM_SIZE, MAP_SHARED);
+	struct idm_userns_child_room *room = idm_sys_map(ROOM_SIZE, MAP_SHARED);
 	const long call[5] = { OWN_FLAGS, (long)room + ROOM_SIZE, (long)&holder->pidfd };
 
 	if (!room)
@@ -229,17 +229,17 @@ static int start_own(struct idm_holder *holder)
 	holder->room = room;
 	room->parent = getpid();
 	keep_what_is_needed(room);
-	return (int)idm_raw_clone(SYS_clone, call, idm_holder_child, room);
+	return (int)idm_raw_clone(SYS_clone, call, idm_userns_child_main, room);
 }
 
 #else
 
-static void await_ready(struct idm_holder *holder)
+static void await_ready(struct idm_userns_child *holder)
 {
 	(void)holder;
 }
 
-static int start_own(struct idm_holder *holder)
+static int start_own(struct idm_userns_child *holder)
 {
 	(void)holder;
 	return -EOPNOTSUPP;
@@ -249,30 +249,30 @@ static int start_own(struct idm_holder *holder)
 
 /* ---- beginning and end ---- */
 
-static void free_room(struct idm_holder *holder)
+static void free_room(struct idm_userns_child *holder)
 {
 	if (holder->room)
 		munmap(holder->room, ROOM_SIZE);
 	holder->room = NULL;
 }
 
-static int start(struct idm_holder *holder)
+static int start(struct idm_userns_child *holder)
 {
 	int r;
 
-	if (holder->way == IDM_HOLDER_OWN)
+	if (holder->way == IDM_USERNS_CHILD_OWN)
 		return start_own(holder);
-	r = holder->way == IDM_HOLDER_ZOMBIE ? start_zombie(holder) : -ENOSYS;
+	r = holder->way == IDM_USERNS_CHILD_ZOMBIE ? start_zombie(holder) : -ENOSYS;
 	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
 	return r == -ENOSYS || r == -EPERM ? start_on_stack(holder) : r;
 }
 
-int idm_holder_start(struct idm_holder *holder, enum idm_holder_way way)
+int idm_userns_child_start(struct idm_userns_child *holder, enum idm_userns_child_way way)
 {
 	uint64_t mask;
 	int r;
 
-	*holder = (struct idm_holder){ .pidfd = -1, .way = way };
+	*holder = (struct idm_userns_child){ .pidfd = -1, .way = way };
 	idm_sys_block_signals(&mask);
 	r = start(holder);
 	idm_sys_restore_signals(&mask);
@@ -281,13 +281,13 @@ int idm_holder_start(struct idm_holder *holder, enum idm_holder_way way)
 		return r;
 	}
 	holder->number = r;
-	if (way == IDM_HOLDER_OWN)
+	if (way == IDM_USERNS_CHILD_OWN)
 		await_ready(holder);
 	return 0;
 }
 
 /* ECHILD: another thread waited with __WALL and took it. Then it is dead just as well. */
-static int await_end(const struct idm_holder *holder, int options)
+static int await_end(const struct idm_userns_child *holder, int options)
 {
 	siginfo_t info;
 	int r = idm_sys_waitid_pidfd(holder->pidfd, &info, WEXITED | __WALL | options);
@@ -295,15 +295,15 @@ static int await_end(const struct idm_holder *holder, int options)
 	return r == -ECHILD ? 0 : r;
 }
 
-void idm_holder_await_exit(struct idm_holder *holder)
+void idm_userns_child_await_exit(struct idm_userns_child *holder)
 {
 	await_end(holder, WNOWAIT);
 }
 
-void idm_holder_kill(struct idm_holder *holder)
+void idm_userns_child_kill(struct idm_userns_child *holder)
 {
 	/* Where a filter or a security module refuses that, it looks for itself now and then. */
-	if (holder->way != IDM_HOLDER_ZOMBIE && idm_sys_pidfd_send_signal(holder->pidfd, SIGKILL) < 0)
+	if (holder->way != IDM_USERNS_CHILD_ZOMBIE && idm_sys_pidfd_send_signal(holder->pidfd, SIGKILL) < 0)
 		__atomic_store_n(&holder->room->over, true, __ATOMIC_RELEASE);
 }
 
@@ -311,14 +311,14 @@ void idm_holder_kill(struct idm_holder *holder)
  * What is not known to be over is not given back: should waitid(2) be refused, a pidfd is readable when
  * its process has left its memory; and should that be refused, the room stays where it is.
  */
-int idm_holder_end(struct idm_holder *holder)
+int idm_userns_child_end(struct idm_userns_child *holder)
 {
 	bool is_over;
 	int r;
 
 	if (holder->pidfd < 0)
 		return 0;
-	idm_holder_kill(holder);
+	idm_userns_child_kill(holder);
 	r = await_end(holder, 0);
 	is_over = r == 0 || idm_sys_poll_until(holder->pidfd, POLLIN, NULL) > 0;
 	close(holder->pidfd);

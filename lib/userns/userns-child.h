@@ -7,65 +7,65 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum idm_holder_way {
-	IDM_HOLDER_ZOMBIE, /* does nothing but exit; stays a zombie until idm_holder_end() */
-	IDM_HOLDER_LIVE,   /* waits until it is killed */
-	IDM_HOLDER_OWN,	   /* the same with a memory of its own, and dumpable: see userns-child-main.c */
+enum idm_userns_child_way {
+	IDM_USERNS_CHILD_ZOMBIE, /* does nothing but exit; stays a zombie until idm_userns_child_end() */
+	IDM_USERNS_CHILD_LIVE,   /* waits until it is killed */
+	IDM_USERNS_CHILD_OWN,	   /* the same with a memory of its own, and dumpable: see userns-child-main.c */
 };
 
-struct idm_holder_range {
+struct idm_userns_child_range {
 	unsigned long from, to;
 };
 
 /* What a child that lives shares with us. Its stack is behind that. */
-struct idm_holder_room {
+struct idm_userns_child_room {
 	pid_t parent;	/* what its getppid() returns as long as we live */
 	uint32_t over;	/* tells it to exit, should it not be possible to kill it */
 	uint32_t ready; /* of the third way: it is dumpable */
 	int n_kept;
-	struct idm_holder_range kept[3]; /* of its memory, sorted */
+	struct idm_userns_child_range kept[3]; /* of its memory, sorted */
 	unsigned long page;		 /* the size of one */
 	unsigned long noted; /* where the kernel writes in the page of a restartable sequence */
 };
 
-struct idm_holder {
+struct idm_userns_child {
 	int pidfd;
 	pid_t number; /* in the caller's PID namespace, as clone(2) says */
-	enum idm_holder_way way;
-	struct idm_holder_room *room; /* of a child that runs code; NULL for the others */
+	enum idm_userns_child_way way;
+	struct idm_userns_child_room *room; /* of a child that runs code; NULL for the others */
 };
 
 /*
  * Starts a child in a new user namespace of its own.
  * Returns 0 or -errno as clone3(2). -EOPNOTSUPP: this architecture has not the third way.
  */
-int idm_holder_start(struct idm_holder *holder, enum idm_holder_way way);
+int idm_userns_child_start(struct idm_userns_child *holder, enum idm_userns_child_way way);
 
 /* Waits until the first way's child is a zombie, or has been reaped by another thread. */
-void idm_holder_await_exit(struct idm_holder *holder);
+void idm_userns_child_await_exit(struct idm_userns_child *holder);
 
 /* Kills a child that lives; it stays a zombie. */
-void idm_holder_kill(struct idm_holder *holder);
+void idm_userns_child_kill(struct idm_userns_child *holder);
 
 /*
  * Kills and reaps the child; fine if another thread has reaped it. errno stays as it was. -errno as
  * waitid(2): the child may be left as a zombie.
  */
-int idm_holder_end(struct idm_holder *holder);
+int idm_userns_child_end(struct idm_userns_child *holder);
 
 /* ---- userns-child-main.c ---- */
 
 #if (defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__) || \
 	(defined(__riscv) && __riscv_xlen == 64)
-#define IDM_HOLDER_HAS_OWN 1
+#define IDM_USERNS_CHILD_HAS_OWN 1
 #else
-#define IDM_HOLDER_HAS_OWN 0
+#define IDM_USERNS_CHILD_HAS_OWN 0
 #endif
 
-void idm_holder_child(void *room);
+void idm_userns_child_main(void *room);
 
 /* All of its code. */
-extern const char __start_idm_holder[] __attribute__((visibility("hidden")));
-extern const char __stop_idm_holder[] __attribute__((visibility("hidden")));
+extern const char __start_idm_userns_child[] __attribute__((visibility("hidden")));
+extern const char __stop_idm_userns_child[] __attribute__((visibility("hidden")));
 
 #endif

@@ -39,14 +39,14 @@ static bool has_user_namespaces(void)
 	return idm_sys_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0;
 }
 
-int idm_why_no_wait(int code, struct idm_error *err)
+int idm_diagnose_no_wait(int code, struct idm_error *err)
 {
 	idm_fail(err, code, step_make, NULL, "a seccomp filter refuses waitid(2)");
 	idm_hint(err, "let the seccomp profile of the container or service allow waitid");
 	return code;
 }
 
-int idm_why_no_userns(int code, struct idm_error *err)
+int idm_diagnose_no_userns(int code, struct idm_error *err)
 {
 	if (!err)
 		return code;
@@ -82,7 +82,7 @@ int idm_why_no_userns(int code, struct idm_error *err)
 	}
 }
 
-int idm_why_map_refused(const struct idm_map *map, unsigned int kind, int code, struct idm_error *err)
+int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int code, struct idm_error *err)
 {
 	enum idm_error_step step = kind == IDM_UID ? IDM_STEP_WRITE_UID_MAP : IDM_STEP_WRITE_GID_MAP;
 	int capability = kind == IDM_UID ? CAP_SETUID : CAP_SETGID;

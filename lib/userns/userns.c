@@ -68,7 +68,7 @@ static int open_setgroups(struct files *f, struct idm_error *err)
 	return open_one(f->process, "setgroups", O_WRONLY, &f->setgroups, err);
 }
 
-static int open_files(const struct idm_holder *child, int initial, struct files *f,
+static int open_files(const struct idm_userns_child *child, int initial, struct files *f,
 		      struct idm_error *err)
 {
 	int r;
@@ -82,7 +82,7 @@ static int open_files(const struct idm_holder *child, int initial, struct files 
 	if (r == 0)
 		r = open_one(f->process, "gid_map", O_WRONLY, &f->gid_map, err);
 	/* What belongs to a live child's user before it is killed does not afterwards. */
-	if (r == 0 && child->way == IDM_HOLDER_OWN && !idm_has_capability(CAP_SETGID))
+	if (r == 0 && child->way == IDM_USERNS_CHILD_OWN && !idm_has_capability(CAP_SETGID))
 		r = open_setgroups(f, err);
 	if (r == 0)
 		r = open_one(f->process, "ns/user", O_RDONLY, &f->ns, err);
@@ -90,7 +90,7 @@ static int open_files(const struct idm_holder *child, int initial, struct files 
 }
 
 /* Signal 0 asks only. It reaches a zombie, but no process that has been reaped. */
-static int prove_alive(const struct idm_holder *child, struct idm_error *err)
+static int prove_alive(const struct idm_userns_child *child, struct idm_error *err)
 {
 	int r = idm_sys_pidfd_send_signal(child->pidfd, 0);
 
@@ -123,10 +123,10 @@ static int write_cut(const struct idm_map *map, unsigned int kind, int fd, struc
 	if (r == -E2BIG || r == -ENOMEM)
 		return r;
 	if (r < 0)
-		return idm_why_map_refused(map, kind, -EPERM, err);
+		return idm_diagnose_map_refused(map, kind, -EPERM, err);
 	r = write_side(cut, kind, fd);
 	idm_map_free(cut);
-	return r < 0 ? idm_why_map_refused(map, kind, r, err) : 0;
+	return r < 0 ? idm_diagnose_map_refused(map, kind, r, err) : 0;
 }
 
 /*
@@ -153,7 +153,7 @@ static int write_maps(const struct idm_map *map, struct files *f, struct idm_err
 	if (r == -EPERM)
 		r = write_cut(map, IDM_UID, f->uid_map, err);
 	else if (r < 0)
-		r = idm_why_map_refused(map, IDM_UID, r, err);
+		r = idm_diagnose_map_refused(map, IDM_UID, r, err);
 	if (r < 0)
 		return r;
 	r = write_side(map, IDM_GID, f->gid_map);
@@ -161,13 +161,13 @@ static int write_maps(const struct idm_map *map, struct files *f, struct idm_err
 		r = write_gids_without_setgroups(map, f);
 	if (r == -EPERM)
 		return write_cut(map, IDM_GID, f->gid_map, err);
-	return r < 0 ? idm_why_map_refused(map, IDM_GID, r, err) : 0;
+	return r < 0 ? idm_diagnose_map_refused(map, IDM_GID, r, err) : 0;
 }
 
 /* Reaps the child, however far it came. `r` is what came of it. */
-static int end(struct idm_holder *child, int r, struct idm_error *err)
+static int end(struct idm_userns_child *child, int r, struct idm_error *err)
 {
-	int waited = idm_holder_end(child);
+	int waited = idm_userns_child_end(child);
 
 	if (r < 0 || waited == 0)
 		return r;
@@ -177,23 +177,23 @@ static int end(struct idm_holder *child, int r, struct idm_error *err)
 
 struct request {
 	const struct idm_map *map;
-	enum idm_holder_way way;
+	enum idm_userns_child_way way;
 	bool of_zombie;	  /* the verdict on a zombie is wanted */
 	int initial;	  /* see idm_procfs_of_initial(), or negative */
 	bool not_started; /* the kernel has refused the child */
 	struct idm_error *err;
 };
 
-static int write_through(const struct request *q, struct idm_holder *child, struct files *f)
+static int write_through(const struct request *q, struct idm_userns_child *child, struct files *f)
 {
 	int r = open_files(child, q->initial, f, q->err), alive;
 
 	/* Also if that failed: there are many errnos for "it is gone", such as EINVAL and EACCES. */
 	alive = prove_alive(child, q->err);
 	/* Any process of its user may trace it: it is dead before it has an id. */
-	if (q->way == IDM_HOLDER_OWN) {
-		idm_holder_kill(child);
-		idm_holder_await_exit(child);
+	if (q->way == IDM_USERNS_CHILD_OWN) {
+		idm_userns_child_kill(child);
+		idm_userns_child_await_exit(child);
 	}
 	if (alive < 0)
 		return alive;
@@ -203,18 +203,18 @@ static int write_through(const struct request *q, struct idm_holder *child, stru
 static int attempt(struct request *q)
 {
 	struct files f = { -1, -1, -1, -1, -1 };
-	struct idm_holder child;
-	int r = idm_holder_start(&child, q->way);
+	struct idm_userns_child child;
+	int r = idm_userns_child_start(&child, q->way);
 
 	q->not_started = r < 0;
 	if (r < 0)
-		return idm_why_no_userns(r, q->err);
+		return idm_diagnose_no_userns(r, q->err);
 	/*
 	 * As long as it has not exited, its maps belong to its user. Who asks for a zombie gets the
 	 * verdict on a zombie; who does not care need not wait.
 	 */
 	if (q->of_zombie)
-		idm_holder_await_exit(&child);
+		idm_userns_child_await_exit(&child);
 	r = end(&child, write_through(q, &child, &f), q->err);
 	if (r == 0)
 		r = idm_steal_fd(&f.ns);
@@ -222,7 +222,7 @@ static int attempt(struct request *q)
 	return r;
 }
 
-static int attempts(struct request *q, enum idm_holder_way way)
+static int attempts(struct request *q, enum idm_userns_child_way way)
 {
 	int r = -ESRCH;
 
@@ -235,7 +235,7 @@ static int attempts(struct request *q, enum idm_holder_way way)
 /* The child was dumpable, so its files belonged to our user. */
 static int by_own_memory(struct request *q)
 {
-	int r = attempts(q, IDM_HOLDER_OWN);
+	int r = attempts(q, IDM_USERNS_CHILD_OWN);
 
 	return r == -EACCES ? idm_diagnose_closed_file(r, step_open, "/proc", q->err) : r;
 }
@@ -249,11 +249,11 @@ static int by_own_memory(struct request *q)
  */
 static int any_way(struct request *q)
 {
-	int r = attempts(q, IDM_HOLDER_ZOMBIE);
+	int r = attempts(q, IDM_USERNS_CHILD_ZOMBIE);
 
 	if (r == -EACCES && idm_sys_prctl(PR_GET_DUMPABLE, 0, 0) == 1)
-		r = attempts(q, IDM_HOLDER_LIVE);
-	if (IDM_HOLDER_HAS_OWN && (r == -EACCES || (r == -EINVAL && q->not_started)))
+		r = attempts(q, IDM_USERNS_CHILD_LIVE);
+	if (IDM_USERNS_CHILD_HAS_OWN && (r == -EACCES || (r == -EINVAL && q->not_started)))
 		return by_own_memory(q);
 	return r;
 }
@@ -263,7 +263,7 @@ static int one_way(struct request *q, unsigned int flags)
 	q->of_zombie = flags == IDM_USERNS_ZOMBIE;
 	if (flags == IDM_USERNS_OWN_MEMORY)
 		return by_own_memory(q);
-	return attempts(q, q->of_zombie ? IDM_HOLDER_ZOMBIE : IDM_HOLDER_LIVE);
+	return attempts(q, q->of_zombie ? IDM_USERNS_CHILD_ZOMBIE : IDM_USERNS_CHILD_LIVE);
 }
 
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)
@@ -284,7 +284,7 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 	/* A child that could not be reaped is not started. */
 	r = idm_refused_waitid();
 	if (r < 0)
-		return idm_why_no_wait(r, err);
+		return idm_diagnose_no_wait(r, err);
 	initial = q.initial = idm_procfs_of_initial();
 	if (initial < 0 && idm_procfs_child_would_be_init()) {
 		idm_fail(err, -EBUSY, step, NULL,

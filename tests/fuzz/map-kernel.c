@@ -15,7 +15,7 @@
 /* ---- the kernel's verdict ---- */
 
 /* A zombie that keeps a user namespace. A refused map leaves that as it was, so it serves on. */
-static struct idm_holder zombie;
+static struct idm_userns_child zombie;
 static int uid_map = -1;
 
 static bool may_write_maps(void)
@@ -36,8 +36,8 @@ static void make_namespace(void)
 {
 	AUTO_CLOSE int process = -1;
 
-	CHECK(idm_holder_start(&zombie, false) == 0);
-	idm_holder_await_exit(&zombie);
+	CHECK(idm_userns_child_start(&zombie, false) == 0);
+	idm_userns_child_await_exit(&zombie);
 	process = idm_procfs_open(zombie.pidfd, true, NULL);
 	CHECK(process >= 0);
 	uid_map = idm_procfs_openat(process, "uid_map", O_RDWR);
@@ -48,7 +48,7 @@ static void end_namespace(void)
 {
 	close(uid_map);
 	uid_map = -1;
-	idm_holder_end(&zombie);
+	idm_userns_child_end(&zombie);
 }
 
 static void check_meaning(const struct idm_map *ours)

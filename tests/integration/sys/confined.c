@@ -92,13 +92,13 @@ TEST_ANYWHERE(without_waitid_no_child_is_started)
  * A filter whose errno is the kernel's own cannot be told before. The child is not killed by signal
  * either: it ends by itself, later than the call would be over. Its room must be there until then.
  */
-static void end_late(enum idm_holder_way way)
+static void end_late(enum idm_userns_child_way way)
 {
-	struct idm_holder child;
+	struct idm_userns_child child;
 	siginfo_t info;
 
-	assert_ok(idm_holder_start(&child, way), NULL);
-	assert_int_equal(idm_holder_end(&child), -EINVAL);
+	assert_ok(idm_userns_child_start(&child, way), NULL);
+	assert_int_equal(idm_userns_child_end(&child), -EINVAL);
 	assert_int_equal(child.pidfd, -1);
 	memset(&info, 0, sizeof(info));
 	assert_int_equal(must(syscall(SYS_wait4, child.number, &info.si_status, __WALL, NULL)),
@@ -112,9 +112,9 @@ static void refuse_the_end(void *unused)
 	refuse_call(SYS_waitid, EINVAL);
 	refuse_call_where(SYS_pidfd_send_signal, 1, SIGKILL, EPERM);
 	for (int i = 0; i < 20; i++) {
-		end_late(IDM_HOLDER_LIVE);
-		if (IDM_HOLDER_HAS_OWN)
-			end_late(IDM_HOLDER_OWN);
+		end_late(IDM_USERNS_CHILD_LIVE);
+		if (IDM_USERNS_CHILD_HAS_OWN)
+			end_late(IDM_USERNS_CHILD_OWN);
 	}
 }
 

@@ -173,7 +173,7 @@ TEST(a_program_with_file_capabilities)
 
 /* ---- what the child has of the caller's: nothing ---- */
 
-static void path_in_proc(char path[64], const struct idm_holder *child, const char *name)
+static void path_in_proc(char path[64], const struct idm_userns_child *child, const char *name)
 {
 	snprintf(path, 64, "/proc/%d/%s", child->number, name);
 }
@@ -201,7 +201,7 @@ static void assert_no_descriptor(const char *path)
 	assert_int_equal(n, 48); /* "." and ".." */
 }
 
-static void assert_unreadable(const struct idm_holder *child, const void *at)
+static void assert_unreadable(const struct idm_userns_child *child, const void *at)
 {
 	char text[sizeof(secret)];
 	struct iovec here = { text, sizeof(text) }, there = { (void *)(uintptr_t)at, sizeof(text) };
@@ -210,7 +210,7 @@ static void assert_unreadable(const struct idm_holder *child, const void *at)
 	assert_int_equal(errno, EFAULT);
 }
 
-static void assert_empty(const struct idm_holder *child, const void *shared)
+static void assert_empty(const struct idm_userns_child *child, const void *shared)
 {
 	char path[64], text[8192], link[64];
 	char on_stack[sizeof(secret)];
@@ -233,18 +233,18 @@ static void assert_empty(const struct idm_holder *child, const void *shared)
 TEST_ANYWHERE(nothing_of_the_caller_is_in_the_child)
 {
 	char *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct idm_holder child;
+	struct idm_userns_child child;
 
 	need_root();
-	if (!IDM_HOLDER_HAS_OWN)
+	if (!IDM_USERNS_CHILD_HAS_OWN)
 		skip_test("not on this architecture");
 	assert_true(shared != MAP_FAILED);
 	memcpy(shared, secret, sizeof(secret));
 	must(chdir("/proc"));
-	assert_ok(idm_holder_start(&child, IDM_HOLDER_OWN), NULL);
+	assert_ok(idm_userns_child_start(&child, IDM_USERNS_CHILD_OWN), NULL);
 	assert_true(child.room->ready);
 	assert_empty(&child, shared);
-	assert_int_equal(idm_holder_end(&child), 0);
+	assert_int_equal(idm_userns_child_end(&child), 0);
 	must(munmap(shared, 4096));
 }
 
@@ -255,18 +255,18 @@ TEST_ANYWHERE(whatever_the_caller_has_mapped)
 	char *sealed = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char text[sizeof(secret)] = "";
 	struct iovec here = { text, sizeof(text) }, there = { sealed, sizeof(text) };
-	struct idm_holder child;
+	struct idm_userns_child child;
 	bool is_sealed;
 
 	need_root();
-	if (!IDM_HOLDER_HAS_OWN)
+	if (!IDM_USERNS_CHILD_HAS_OWN)
 		skip_test("not on this architecture");
 	assert_true(locked != MAP_FAILED && sealed != MAP_FAILED);
 	memcpy(locked, secret, sizeof(secret));
 	memcpy(sealed, secret, sizeof(secret));
 	must(mlock(locked, 4096));
 	is_sealed = syscall(462 /* mseal, Linux 6.10 */, sealed, 4096, 0) == 0;
-	assert_ok(idm_holder_start(&child, IDM_HOLDER_OWN), NULL);
+	assert_ok(idm_userns_child_start(&child, IDM_USERNS_CHILD_OWN), NULL);
 	assert_true(child.room->ready);
 	assert_unreadable(&child, locked);
 	/* It cannot be unmapped, but its content is gone. */
@@ -274,7 +274,7 @@ TEST_ANYWHERE(whatever_the_caller_has_mapped)
 		assert_true(is_sealed);
 		assert_string_equal(text, "");
 	}
-	assert_int_equal(idm_holder_end(&child), 0);
+	assert_int_equal(idm_userns_child_end(&child), 0);
 	assert_string_equal(sealed, secret);
 }
 
