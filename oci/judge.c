@@ -34,9 +34,9 @@ struct finding {
 static bool is_mapped(int fd, const char *path, void *data)
 {
 	const struct finding *f = data;
-	struct idm_look look = { 0 };
+	struct idm_mount_props look = { 0 };
 
-	idm_look(fd, &look);
+	idm_query_mount(fd, &look);
 	if (!look.visible || !look.mapped)
 		return false;
 	fail_mapped(path, f->err);
@@ -51,7 +51,7 @@ static int check_unmapped(int fd, const struct idm_step *step, struct idm_error 
 		return -EINVAL;
 	if (!step->recursive || step->map_scope == IDM_MAP_TOP)
 		return 0;
-	return idm_look_below(fd, is_mapped, &f) ? -EINVAL : 0;
+	return idm_query_mounts_below(fd, is_mapped, &f) ? -EINVAL : 0;
 }
 
 static int open_source(struct idm_oci_mount *mount, const struct idm_step *step, struct idm_error *err)

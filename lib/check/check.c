@@ -143,7 +143,7 @@ static bool owner_is_mapped(const struct idm_trial *trial, const struct idm_map 
  * A copy that shows the ids on disk. Where a map cannot be taken off (before Linux 6.15), the copy of a
  * mapped source keeps it; but then the source cannot be mapped anew either, and nobody looks at it.
  */
-static int plain_copy(int source, const struct idm_look *look)
+static int plain_copy(int source, const struct idm_mount_props *look)
 {
 	int plain = -ENOSYS;
 
@@ -180,10 +180,10 @@ static int check_source(int source, const char *path, unsigned int flags, struct
 	AUTO_CLOSE int plain = -1;
 	struct idm_map *own, *map;
 	struct stat st, disk;
-	struct idm_look look;
+	struct idm_mount_props look;
 	int r;
 
-	idm_look(source, &look);
+	idm_query_mount(source, &look);
 	memcpy(check->fstype, look.fstype, sizeof(check->fstype));
 	check->mapped = look.mapped;
 

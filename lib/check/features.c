@@ -240,7 +240,7 @@ static int mapped_layer(int userns)
 	if (root < 0)
 		return root;
 	if (!try_as_layer(root, "/", &s))
-		idm_look_below(root, try_as_layer, &s);
+		idm_query_mounts_below(root, try_as_layer, &s);
 	return s.layer;
 }
 

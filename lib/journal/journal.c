@@ -125,14 +125,14 @@ void idm_record_unlock(int *fd)
 
 static int write_head(struct idm_recorder *rec, struct idm_error *err)
 {
-	struct idm_mntns ns;
+	struct idm_mount_ns ns;
 	struct statx st;
 	char boot[40];
 	int r = idm_boot_id(boot, err);
 
 	if (r < 0)
 		return r;
-	r = idm_mntns_own(&ns);
+	r = idm_mount_ns_own(&ns);
 	if (idm_is_shortage(r))
 		return idm_fail_errno(err, r, step_record, rec->path);
 	if (r < 0)

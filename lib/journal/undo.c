@@ -181,7 +181,7 @@ static int check_reach(const struct undoing *u, struct idm_error *err)
 /* Whether this is still the namespace, and this start of the machine, in which the mounts were made. */
 static int look(struct undoing *u, struct idm_error *err)
 {
-	struct idm_mntns ns;
+	struct idm_mount_ns ns;
 	char boot[40];
 	int r;
 
@@ -192,7 +192,7 @@ static int look(struct undoing *u, struct idm_error *err)
 		return r;
 	if (strcmp(boot, u->record.boot) != 0)
 		return 0;
-	r = idm_mntns_own(&ns);
+	r = idm_mount_ns_own(&ns);
 	if (idm_is_shortage(r))
 		return idm_fail_errno(err, r, step_undo, "/proc");
 	if (r < 0)

@@ -19,7 +19,7 @@ enum idm_list_level {
 	IDM_LIST_NEWEST		/* sources and subtypes (Linux 6.13), maps (Linux 6.15) */
 };
 
-struct idm_mntns {
+struct idm_mount_ns {
 	uint64_t id;	 /* 0: not known */
 	uint64_t inode;	 /* 0: not known */
 	uint32_t mounts; /* when it was found: how many, without the one below its root */
@@ -52,42 +52,42 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 /* ---- mount-namespaces.c ---- */
 
 /* The calling thread's mount namespace: 0, or -errno, and what cannot be known (no /proc) stays 0. */
-int idm_mntns_own(struct idm_mntns *ns);
+int idm_mount_ns_own(struct idm_mount_ns *ns);
 
 /* 0 if the caller may see every mount namespace there is. */
-int idm_mntns_may_see_all(struct idm_error *err);
+int idm_mount_ns_may_see_all(struct idm_error *err);
 
 /*
  * All but the caller's, by their ids; the caller frees *list. -ENOTTY, with the
  * error not filled in: before Linux 6.12.
  */
-int idm_mntns_others(struct idm_mntns **list, size_t *n, struct idm_error *err);
+int idm_mount_ns_others(struct idm_mount_ns **list, size_t *n, struct idm_error *err);
 
 /* A descriptor of a namespace found so, or -ENOENT if it is gone. Linux 6.12. */
-int idm_mntns_open(uint64_t id, struct idm_error *err);
+int idm_mount_ns_open(uint64_t id, struct idm_error *err);
 
 /*
  * Before Linux 6.12: calls `visit` for every other one that a process is in or has open, with a
  * descriptor that is closed afterwards. Not 0 ends it and is returned.
  */
-int idm_mntns_walk_proc(int (*visit)(const struct idm_mntns *ns, int fd, void *data), void *data,
+int idm_mount_ns_walk_proc(int (*visit)(const struct idm_mount_ns *ns, int fd, void *data), void *data,
 			struct idm_error *err);
 
 /*
  * Calls `run` in a thread that has joined the namespace, with its root. 0, or -errno if it cannot be
  * joined. The thread takes no signal, and has ended when this returns.
  */
-int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err);
+int idm_mount_ns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err);
 
 /* ---- statmount.c ---- */
 
 /* Whether this kernel has listmount(2) and statmount(2), and the caller may use them. */
 bool idm_statmount_works(void);
 
-int idm_statmount_list(const struct idm_lister *lister, const struct idm_mntns *ns);
+int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_ns *ns);
 
 /* The mount with this unique id, if it is in that namespace. Calls back at most once. */
-int idm_statmount_one(const struct idm_lister *lister, const struct idm_mntns *ns, uint64_t id);
+int idm_statmount_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint64_t id);
 
 /* ---- mountinfo.c ---- */
 
@@ -107,7 +107,7 @@ void idm_mountinfo_close(struct idm_mountinfo *info);
 int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount_info *mount,
 		       struct idm_error *err);
 
-int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mntns *ns, int fd);
-int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mntns *ns, uint32_t id);
+int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mount_ns *ns, int fd);
+int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint32_t id);
 
 #endif

@@ -17,15 +17,15 @@ static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
 
 static int list_own(const struct idm_lister *l)
 {
-	struct idm_mntns own;
+	struct idm_mount_ns own;
 
-	idm_mntns_own(&own);
+	idm_mount_ns_own(&own);
 	if (l->level >= IDM_LIST_STATMOUNT && idm_statmount_works())
 		return idm_statmount_list(l, &own);
 	return idm_mountinfo_list(l, &own, -1);
 }
 
-static int list_foreign(const struct idm_mntns *ns, int fd, void *data)
+static int list_foreign(const struct idm_mount_ns *ns, int fd, void *data)
 {
 	return idm_mountinfo_list(data, ns, fd);
 }
@@ -36,21 +36,21 @@ static int list_foreign(const struct idm_mntns *ns, int fd, void *data)
  */
 static int list_all(struct idm_lister *l)
 {
-	AUTO_FREE struct idm_mntns *others = NULL;
+	AUTO_FREE struct idm_mount_ns *others = NULL;
 	size_t n = 0;
-	int r = idm_mntns_may_see_all(l->err), found = -ENOTTY;
+	int r = idm_mount_ns_may_see_all(l->err), found = -ENOTTY;
 
 	if (r < 0)
 		return r;
 	if (l->level >= IDM_LIST_NAMESPACES && idm_statmount_works())
-		found = idm_mntns_others(&others, &n, l->err);
+		found = idm_mount_ns_others(&others, &n, l->err);
 	if (found < 0 && found != -ENOTTY)
 		return found;
 	r = list_own(l);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = idm_statmount_list(l, &others[i]);
 	if (r == 0 && found == -ENOTTY)
-		r = idm_mntns_walk_proc(list_foreign, l, l->err);
+		r = idm_mount_ns_walk_proc(list_foreign, l, l->err);
 	return r;
 }
 
@@ -101,13 +101,13 @@ static int let_go(const struct idm_mount_info *mount, void *data)
 static int look_elsewhere(const struct idm_lister *l, uint64_t id)
 {
 	struct one *one = l->data;
-	AUTO_FREE struct idm_mntns *others = NULL;
+	AUTO_FREE struct idm_mount_ns *others = NULL;
 	size_t n = 0;
 	int r;
 
-	if (l->level < IDM_LIST_NAMESPACES || idm_mntns_may_see_all(NULL) < 0)
+	if (l->level < IDM_LIST_NAMESPACES || idm_mount_ns_may_see_all(NULL) < 0)
 		return 0;
-	r = idm_mntns_others(&others, &n, l->err);
+	r = idm_mount_ns_others(&others, &n, l->err);
 	if (r == -ENOTTY || r == -EPERM) /* not with this kernel, or not in this PID namespace */
 		return 0;
 	for (size_t i = 0; i < n && r == 0 && !one->found; i++)
@@ -119,19 +119,19 @@ static int look_elsewhere(const struct idm_lister *l, uint64_t id)
 static int list_unique(const struct idm_lister *l, uint64_t id)
 {
 	const struct one *one = l->data;
-	struct idm_mntns own;
+	struct idm_mount_ns own;
 	int r;
 
-	idm_mntns_own(&own);
+	idm_mount_ns_own(&own);
 	r = idm_statmount_one(l, &own, id);
 	return r || one->found ? r : look_elsewhere(l, id);
 }
 
 static int list_short(const struct idm_lister *l, uint64_t id)
 {
-	struct idm_mntns own;
+	struct idm_mount_ns own;
 
-	idm_mntns_own(&own);
+	idm_mount_ns_own(&own);
 	return idm_mountinfo_one(l, &own, (uint32_t)id);
 }
 

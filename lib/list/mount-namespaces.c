@@ -33,12 +33,12 @@ static uint64_t inode_of(int fd)
 	return idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 ? st.st_ino : 0;
 }
 
-int idm_mntns_own(struct idm_mntns *ns)
+int idm_mount_ns_own(struct idm_mount_ns *ns)
 {
 	struct idm_mnt_ns_info info = { 0 };
 	AUTO_CLOSE int fd = idm_procfs_open_self("ns/mnt", step_find, NULL);
 
-	*ns = (struct idm_mntns){ 0 };
+	*ns = (struct idm_mount_ns){ 0 };
 	if (fd < 0)
 		return fd;
 	ns->inode = inode_of(fd);
@@ -51,7 +51,7 @@ int idm_mntns_own(struct idm_mntns *ns)
  * Asked before, since the kernel would leave out the namespaces that the caller may not see. A map of
  * all ids does not tell the initial user namespace from one below it.
  */
-int idm_mntns_may_see_all(struct idm_error *err)
+int idm_mount_ns_may_see_all(struct idm_error *err)
 {
 	AUTO_CLOSE int fd = idm_procfs_open_self("ns/user", step_find, err);
 
@@ -68,13 +68,13 @@ int idm_mntns_may_see_all(struct idm_error *err)
 /* ---- by ioctl ---- */
 
 struct list {
-	struct idm_mntns *ns;
+	struct idm_mount_ns *ns;
 	size_t n;
 };
 
-static int append(struct list *list, struct idm_mntns ns)
+static int append(struct list *list, struct idm_mount_ns ns)
 {
-	struct idm_mntns *new = idm_array_append(&list->ns, &list->n, sizeof(ns));
+	struct idm_mount_ns *new = idm_array_append(&list->ns, &list->n, sizeof(ns));
 
 	if (!new)
 		return -ENOMEM;
@@ -102,7 +102,7 @@ static int walk(int from, unsigned long direction, uint64_t until, struct list *
 		if (until && info.mnt_ns_id == until)
 			return idm_steal_fd(&at);
 		if (list)
-			r = append(list, (struct idm_mntns){ info.mnt_ns_id, inode_of(at),
+			r = append(list, (struct idm_mount_ns){ info.mnt_ns_id, inode_of(at),
 							     info.nr_mounts, true });
 	}
 	return r;
@@ -110,7 +110,7 @@ static int walk(int from, unsigned long direction, uint64_t until, struct list *
 
 static int by_id(const void *a, const void *b)
 {
-	const struct idm_mntns *x = a, *y = b;
+	const struct idm_mount_ns *x = a, *y = b;
 
 	return (x->id > y->id) - (x->id < y->id);
 }
@@ -125,7 +125,7 @@ static int refused(int r, struct idm_error *err)
 	return r;
 }
 
-int idm_mntns_others(struct idm_mntns **list, size_t *n, struct idm_error *err)
+int idm_mount_ns_others(struct idm_mount_ns **list, size_t *n, struct idm_error *err)
 {
 	AUTO_CLOSE int own = idm_procfs_open_self("ns/mnt", step_find, err);
 	struct list found = { 0 };
@@ -147,7 +147,7 @@ int idm_mntns_others(struct idm_mntns **list, size_t *n, struct idm_error *err)
 	return 0;
 }
 
-int idm_mntns_open(uint64_t id, struct idm_error *err)
+int idm_mount_ns_open(uint64_t id, struct idm_error *err)
 {
 	AUTO_CLOSE int own = idm_procfs_open_self("ns/mnt", step_find, err);
 	struct idm_mnt_ns_info info = { 0 };
@@ -187,7 +187,7 @@ static void *join_and_run(void *data)
 	return NULL;
 }
 
-int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err)
+int idm_mount_ns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err)
 {
 	static const enum idm_error_step step = IDM_STEP_JOIN_MOUNT_NAMESPACE;
 	AUTO_CLOSE int own = idm_procfs_open_self("ns/mnt", step_find, err);
@@ -213,7 +213,7 @@ int idm_mntns_join(int fd, void (*run)(void *data), void *data, struct idm_error
 /* ---- through /proc ---- */
 
 struct walker {
-	int (*visit)(const struct idm_mntns *ns, int fd, void *data);
+	int (*visit)(const struct idm_mount_ns *ns, int fd, void *data);
 	void *data;
 	struct list seen; /* their inodes; the caller's own is the first */
 	struct idm_error *err;
@@ -250,7 +250,7 @@ static int forbidden(const char *path, int r, struct idm_error *err)
 static int visit_new(struct walker *w, int dir, const char *name)
 {
 	AUTO_CLOSE int fd = idm_sys_openat(dir, name, O_RDONLY | O_NONBLOCK, 0);
-	struct idm_mntns ns = { .foreign = true };
+	struct idm_mount_ns ns = { .foreign = true };
 	int r;
 
 	if (fd < 0)
@@ -322,17 +322,17 @@ static int look_at_process(struct walker *w, int dir, const char *name)
 	return r ? r : for_each_number(w, process, "fd", look_at);
 }
 
-int idm_mntns_walk_proc(int (*visit)(const struct idm_mntns *ns, int fd, void *data), void *data,
+int idm_mount_ns_walk_proc(int (*visit)(const struct idm_mount_ns *ns, int fd, void *data), void *data,
 			struct idm_error *err)
 {
 	AUTO_CLOSE int procfs = idm_procfs_root(err);
 	struct walker w = { visit, data, { 0 }, err };
-	struct idm_mntns own;
+	struct idm_mount_ns own;
 	int r;
 
 	if (procfs < 0)
 		return procfs;
-	r = idm_mntns_own(&own);
+	r = idm_mount_ns_own(&own);
 	if (idm_is_shortage(r))
 		return idm_fail_errno(err, r, step_find, "/proc");
 	if (r < 0)

@@ -21,17 +21,17 @@ static int found(const struct idm_mount_info *mount, void *data)
 /* Whether "in no other" can be said: all of them can be seen. */
 static bool sees_all_namespaces(void)
 {
-	AUTO_FREE struct idm_mntns *others = NULL;
+	AUTO_FREE struct idm_mount_ns *others = NULL;
 	size_t n;
 
-	return idm_mntns_may_see_all(NULL) == 0 && idm_mntns_others(&others, &n, NULL) == 0;
+	return idm_mount_ns_may_see_all(NULL) == 0 && idm_mount_ns_others(&others, &n, NULL) == 0;
 }
 
 enum idm_place idm_place_of(int fd)
 {
-	struct idm_look look;
+	struct idm_mount_props look;
 
-	idm_look(fd, &look);
+	idm_query_mount(fd, &look);
 	if (look.visible)
 		return IDM_PLACE_OWN;
 	if (idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, found, NULL, NULL) > 0)

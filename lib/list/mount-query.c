@@ -18,7 +18,7 @@
 
 /* ---- by statmount ---- */
 
-static bool look_by_statmount(int fd, struct idm_look *look)
+static bool look_by_statmount(int fd, struct idm_mount_props *look)
 {
 	union {
 		struct idm_statmount mount;
@@ -67,7 +67,7 @@ static bool short_mount_id(int fd, unsigned int *id)
 
 static int take(const struct idm_mount_info *mount, void *data)
 {
-	struct idm_look *look = data;
+	struct idm_mount_props *look = data;
 
 	look->visible = true;
 	look->mapped = mount->attr & IDM_ATTR_IDMAP;
@@ -77,10 +77,10 @@ static int take(const struct idm_mount_info *mount, void *data)
 	return 1;
 }
 
-static bool look_by_mountinfo(int fd, struct idm_look *look)
+static bool look_by_mountinfo(int fd, struct idm_mount_props *look)
 {
 	const struct idm_lister lister = { .each = take, .data = look };
-	const struct idm_mntns own = { 0 };
+	const struct idm_mount_ns own = { 0 };
 	unsigned int id;
 
 	return short_mount_id(fd, &id) && idm_mountinfo_one(&lister, &own, id) > 0;
@@ -106,7 +106,7 @@ static const struct {
 	{ SQUASHFS_MAGIC, "squashfs" },
 };
 
-static void name_by_magic(int fd, struct idm_look *look)
+static void name_by_magic(int fd, struct idm_mount_props *look)
 {
 	struct statfs fs;
 
@@ -118,7 +118,7 @@ static void name_by_magic(int fd, struct idm_look *look)
 			snprintf(look->fstype, sizeof(look->fstype), "%s", names[i].name);
 }
 
-void idm_look(int fd, struct idm_look *look)
+void idm_query_mount(int fd, struct idm_mount_props *look)
 {
 	bool told;
 
@@ -156,11 +156,11 @@ static int visit(const struct idm_mount_info *mount, void *data)
 	return b->each(fd, mount->target, b->data);
 }
 
-bool idm_look_below(int fd, bool (*each)(int mount_fd, const char *path, void *data), void *data)
+bool idm_query_mounts_below(int fd, bool (*each)(int mount_fd, const char *path, void *data), void *data)
 {
 	struct below b = { .fd = fd, .each = each, .data = data };
 	const struct idm_lister lister = { .flags = IDM_LIST_UNMAPPED, .each = visit, .data = &b };
-	const struct idm_mntns own = { 0 };
+	const struct idm_mount_ns own = { 0 };
 	char link[64];
 	ssize_t n;
 

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-struct idm_look {
+struct idm_mount_props {
 	bool visible;	 /* in the caller's mount namespace; if not, the next three are not known */
 	bool mapped;	 /* ID-mapped */
 	bool rdonly;	 /* the mount is read-only, whatever its filesystem is */
@@ -14,13 +14,13 @@ struct idm_look {
 };
 
 /* Looks at the mount that `fd` (which may be O_PATH) is on. */
-void idm_look(int fd, struct idm_look *look);
+void idm_query_mount(int fd, struct idm_mount_props *look);
 
 /*
  * Calls `each` for every mount of the caller's namespace whose mount point is below what `fd` names,
  * with the descriptor of its root (O_PATH) and its path, until it returns true. Mounts that others cover
  * are passed over. Returns whether one returned true.
  */
-bool idm_look_below(int fd, bool (*each)(int mount_fd, const char *path, void *data), void *data);
+bool idm_query_mounts_below(int fd, bool (*each)(int mount_fd, const char *path, void *data), void *data);
 
 #endif

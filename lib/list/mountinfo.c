@@ -60,7 +60,7 @@ int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *er
 	int r = procfs < 0 ? procfs : 0;
 
 	if (r == 0 && fd >= 0)
-		r = idm_mntns_join(fd, open_file, &o, err);
+		r = idm_mount_ns_join(fd, open_file, &o, err);
 	else if (r == 0)
 		open_file(&o);
 	if (r < 0)
@@ -300,7 +300,7 @@ int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount
 
 /* ---- listing ---- */
 
-static int report(const struct idm_lister *l, const struct idm_mntns *ns, struct idm_mountinfo *info,
+static int report(const struct idm_lister *l, const struct idm_mount_ns *ns, struct idm_mountinfo *info,
 		  uint32_t id, bool any)
 {
 	struct idm_mount_info mount;
@@ -335,7 +335,7 @@ static int all_ids(struct idm_mountinfo *info, uint32_t **ids, size_t *n, struct
 	return 0;
 }
 
-int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mntns *ns, int fd)
+int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mount_ns *ns, int fd)
 {
 	struct idm_mountinfo *info;
 	AUTO_FREE uint32_t *ids = NULL;
@@ -351,7 +351,7 @@ int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mntns *
 	return r;
 }
 
-int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mntns *ns, uint32_t id)
+int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint32_t id)
 {
 	struct idm_mountinfo *info;
 	int r = idm_mountinfo_open(-1, &info, lister->err);

@@ -45,7 +45,7 @@ enum answer { VANISHED = 0, ANSWERED = 1 };
 
 struct reader {
 	const struct idm_lister *l;
-	const struct idm_mntns *ns;
+	const struct idm_mount_ns *ns;
 	struct idm_statmount *buf;
 	size_t room;
 	struct idm_map *map;	    /* of the mount at hand */
@@ -369,7 +369,7 @@ static int open_mountinfo(struct reader *r)
 	if (r->info)
 		return ANSWERED;
 	if (r->ns->foreign) {
-		fd = idm_mntns_open(r->ns->id, r->l->err);
+		fd = idm_mount_ns_open(r->ns->id, r->l->err);
 		if (fd < 0)
 			return fd == -ENOENT ? VANISHED : fd;
 	}
@@ -500,13 +500,13 @@ static bool is_listed(uint64_t id, const uint64_t *ids, ssize_t n)
  */
 static int list_from_inside(struct reader *r, const uint64_t *ids, ssize_t n)
 {
-	AUTO_CLOSE int fd = idm_mntns_open(r->ns->id, r->l->err);
+	AUTO_CLOSE int fd = idm_mount_ns_open(r->ns->id, r->l->err);
 	uint64_t root = 0;
 	int k;
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd; /* it has vanished */
-	k = idm_mntns_join(fd, find_root, &root, r->l->err);
+	k = idm_mount_ns_join(fd, find_root, &root, r->l->err);
 	if (k < 0)
 		return k;
 	if (is_listed(root, ids, n)) {
@@ -528,7 +528,7 @@ static int list_namespace(struct reader *r)
 	return n < 0 ? fail(r, (int)n) : list_ids(r, ids, n);
 }
 
-static int begin(struct reader *r, const struct idm_lister *lister, const struct idm_mntns *ns)
+static int begin(struct reader *r, const struct idm_lister *lister, const struct idm_mount_ns *ns)
 {
 	*r = (struct reader){ .l = lister, .ns = ns, .room = ROOM_WITH_MAPS };
 	r->buf = malloc(r->room);
@@ -545,7 +545,7 @@ static void end(struct reader *r)
 	free(r->buf);
 }
 
-int idm_statmount_list(const struct idm_lister *lister, const struct idm_mntns *ns)
+int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_ns *ns)
 {
 	struct reader r;
 	int k = begin(&r, lister, ns);
@@ -556,7 +556,7 @@ int idm_statmount_list(const struct idm_lister *lister, const struct idm_mntns *
 	return k;
 }
 
-int idm_statmount_one(const struct idm_lister *lister, const struct idm_mntns *ns, uint64_t id)
+int idm_statmount_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint64_t id)
 {
 	struct reader r;
 	int k = begin(&r, lister, ns);

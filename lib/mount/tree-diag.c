@@ -194,7 +194,7 @@ static bool source_is_elsewhere(const struct question *q)
 static bool source_is_no_clone(const struct question *q)
 {
 	AUTO_CLOSE int tree = idm_probe_clone(q->source, -1, q->flags), whole = -1;
-	struct idm_look look;
+	struct idm_mount_props look;
 
 	if (tree >= 0)
 		return false;
@@ -205,7 +205,7 @@ static bool source_is_no_clone(const struct question *q)
 	}
 	if (tree != -EINVAL)
 		return false;
-	idm_look(q->source, &look);
+	idm_query_mount(q->source, &look);
 	if (!look.visible)
 		return source_is_elsewhere(q);
 	if (look.unbindable) {
@@ -243,10 +243,10 @@ static bool takes_another_map(const struct question *q)
 
 static bool source_is_mapped(const struct question *q)
 {
-	struct idm_look look;
+	struct idm_mount_props look;
 	bool refused;
 
-	idm_look(q->source, &look);
+	idm_query_mount(q->source, &look);
 	if (q->code != -EPERM || !(look.mapped || takes_another_map(q)))
 		return false;
 	/* Where it is there, a map is no obstacle for one that may replace it. */
@@ -331,11 +331,11 @@ static bool source_is_block_device(const struct question *q)
 
 static bool blame_source(const struct question *q)
 {
-	struct idm_look look;
+	struct idm_mount_props look;
 
 	if (source_is_mapped(q))
 		return true;
-	idm_look(q->source, &look);
+	idm_query_mount(q->source, &look);
 	if (q->code == -EPERM)
 		return source_is_not_ours(q, look.fstype);
 	if (q->code != -EINVAL)
@@ -373,7 +373,7 @@ static bool blame_below(const struct question *q)
 	top = idm_probe_clone(q->source, q->userns, q->flags & ~IDM_TREE_RECURSIVE);
 	if (top < 0)
 		return false;
-	if (!idm_look_below(q->source, try_mount_below, (void *)q))
+	if (!idm_query_mounts_below(q->source, try_mount_below, (void *)q))
 		say(q, "a mount below it, covered by another one, cannot be mapped");
 	idm_hint(q->err, "%s%s: unmount it, or map without the mounts below", below,
 		 q->path ? q->path : "the source");

@@ -138,7 +138,7 @@ static int open_on_top(struct call *c)
 {
 	AUTO_CLOSE int source = open_source(c->dirfd, c->path, c->o.flags, c->err);
 	bool recursive = c->o.flags & IDM_TREE_RECURSIVE;
-	struct idm_look look;
+	struct idm_mount_props look;
 	int tree;
 
 	if (source < 0)
@@ -147,7 +147,7 @@ static int open_on_top(struct call *c)
 			     OPEN_TREE_CLONE | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
 	if (tree != -EPERM)
 		return tree < 0 ? explain(tree, c) : tree;
-	idm_look(source, &look);
+	idm_query_mount(source, &look);
 	if (recursive && look.mapped)
 		return idm_fail(
 			c->err, -EINVAL, step_tree, c->path,

@@ -10,7 +10,7 @@
 #include "lib/sys/syscall.h"
 
 /* 1: it is an overlay that is not known yet. What cannot be looked at is none. */
-static bool is_new(const struct idm_overlay_search *s, const struct idm_mntns *ns, uint64_t id)
+static bool is_new(const struct idm_overlay_search *s, const struct idm_mount_ns *ns, uint64_t id)
 {
 	struct idm_statmount mount;
 	struct idm_mnt_id_req req = {
@@ -25,7 +25,7 @@ static bool is_new(const struct idm_overlay_search *s, const struct idm_mntns *n
 	       !s->is_known(mount.sb_dev_major, mount.sb_dev_minor, s->data);
 }
 
-static bool has_new(const struct idm_overlay_search *s, const struct idm_mntns *ns)
+static bool has_new(const struct idm_overlay_search *s, const struct idm_mount_ns *ns)
 {
 	struct idm_mnt_id_req req = {
 		.size = sizeof(req),
@@ -46,20 +46,20 @@ static bool has_new(const struct idm_overlay_search *s, const struct idm_mntns *
 }
 
 /* One that is gone, or that may not be joined, is passed over. */
-static void ask_in(const struct idm_overlay_search *s, const struct idm_mntns *ns)
+static void ask_in(const struct idm_overlay_search *s, const struct idm_mount_ns *ns)
 {
-	AUTO_CLOSE int fd = idm_mntns_open(ns->id, NULL);
+	AUTO_CLOSE int fd = idm_mount_ns_open(ns->id, NULL);
 
 	if (fd >= 0)
-		idm_mntns_join(fd, s->ask, s->data, NULL);
+		idm_mount_ns_join(fd, s->ask, s->data, NULL);
 }
 
 void idm_overlay_search_elsewhere(const struct idm_overlay_search *s)
 {
-	AUTO_FREE struct idm_mntns *list = NULL;
+	AUTO_FREE struct idm_mount_ns *list = NULL;
 	size_t n = 0;
 
-	if (idm_mntns_others(&list, &n, NULL) < 0)
+	if (idm_mount_ns_others(&list, &n, NULL) < 0)
 		return;
 	for (size_t i = 0; i < n && !s->is_done(s->data); i++)
 		if (has_new(s, &list[i]))

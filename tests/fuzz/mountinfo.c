@@ -10,7 +10,7 @@
 #include "fuzz.h"
 #include "lib/list/internal.h"
 
-static const struct idm_mntns ns = { .id = 1, .inode = 2 };
+static const struct idm_mount_ns ns = { .id = 1, .inode = 2 };
 
 /* ---- any text ---- */
 

@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char mountinfo[] =
 		"5 1 0:1 / /five rw - tmpfs five rw\n6 1 0:1 / /six rw - ext4 six rw\n";
-	const struct idm_mntns ns = { .id = 1, .inode = 2 };
+	const struct idm_mount_ns ns = { .id = 1, .inode = 2 };
 	struct idm_error err;
 	struct idm_lister lister = { IDM_LIST_NEWEST, IDM_LIST_UNMAPPED, look, NULL, &err };
 	int r;

@@ -19,7 +19,7 @@ int __wrap_idm_procfs_openat(int process, const char *name, int flags);
 int __wrap_idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size);
 ssize_t __wrap_idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_t n);
 
-static const struct idm_mntns ns = { .id = 1, .inode = 2 };
+static const struct idm_mount_ns ns = { .id = 1, .inode = 2 };
 
 /* ---- mountinfo ---- */
 
