@@ -161,7 +161,7 @@ static int try_map(int source, const struct idm_map *own, struct idm_trial *tria
 		return userns;
 	trial->tree = tree = idm_probe_clone(source, userns, IDM_TREE_REMAP);
 	if (tree < 0) {
-		idm_why_not_mapped(tree, source, trial->path, userns, IDM_TREE_REMAP, err);
+		idm_diagnose_not_mapped(tree, source, trial->path, userns, IDM_TREE_REMAP, err);
 		return 0;
 	}
 	if (idm_probe_attach(tree) < 0) {
@@ -193,7 +193,7 @@ static int check_source(int source, const char *path, unsigned int flags, struct
 	}
 	plain = plain_copy(source, &look);
 	if (plain < 0) {
-		idm_why_not_mapped(plain, source, path, -1, 0, err);
+		idm_diagnose_not_mapped(plain, source, path, -1, 0, err);
 		return 0;
 	}
 	r = idm_sys_fstatat(source, "", &st, AT_EMPTY_PATH);

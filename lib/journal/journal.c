@@ -81,7 +81,7 @@ static int write_mount(struct idm_recorder *rec, const char *what, uint64_t id, 
 	return write_line(rec, err, "%s %llu %s\n", what, (unsigned long long)id, escaped);
 }
 
-static int write_made(struct idm_recorder *rec, const char *what, const struct idm_made *m,
+static int write_made(struct idm_recorder *rec, const char *what, const struct idm_created *m,
 		      const char *path, struct idm_error *err)
 {
 	AUTO_FREE char *escaped = escape(path);
@@ -243,7 +243,7 @@ static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, s
 	return 0;
 }
 
-int idm_record_outside(const struct idm_made *m, const char *path, void *recorder, struct idm_error *err)
+int idm_record_outside(const struct idm_created *m, const char *path, void *recorder, struct idm_error *err)
 {
 	struct idm_recorder *rec = recorder;
 	AUTO_FREE char *whole = NULL;
@@ -262,7 +262,7 @@ int idm_record_outside(const struct idm_made *m, const char *path, void *recorde
 	return write_made(rec, m->directory ? "directory" : "file", m, whole, err);
 }
 
-int idm_record_inside(const struct idm_made *m, const char *path, void *recorder, struct idm_error *err)
+int idm_record_inside(const struct idm_created *m, const char *path, void *recorder, struct idm_error *err)
 {
 	struct idm_recorder *rec = recorder;
 

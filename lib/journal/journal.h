@@ -38,9 +38,9 @@ struct idm_recorder {
 int idm_recorder_open(struct idm_recorder *recorder, const char *path, struct idm_error *err);
 
 /* For idm_target.created: a thing that was created, outside of the root filesystem or in it. */
-int idm_record_outside(const struct idm_made *made, const char *path, void *recorder,
+int idm_record_outside(const struct idm_created *made, const char *path, void *recorder,
 		       struct idm_error *err);
-int idm_record_inside(const struct idm_made *made, const char *path, void *recorder,
+int idm_record_inside(const struct idm_created *made, const char *path, void *recorder,
 		      struct idm_error *err);
 
 /* That all mounts are made, and no other is to come. Before the next two. */

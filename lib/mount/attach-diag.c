@@ -48,7 +48,7 @@ static bool tree_is_no_mount(int tree_fd)
 	       !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
-bool idm_why_not_put(int code, int tree_fd, int target_fd, const char *path, struct idm_error *err)
+bool idm_diagnose_not_put(int code, int tree_fd, int target_fd, const char *path, struct idm_error *err)
 {
 	if (!err || (code != -ENOENT && code != -EINVAL))
 		return false;
@@ -68,7 +68,7 @@ void idm_hint_block_device(struct idm_error *err)
 		 "mount the filesystem on the device first, and give the directory where it is mounted");
 }
 
-int idm_why_not_on_directory(int code, mode_t type, const char *path, struct idm_error *err)
+int idm_diagnose_not_on_directory(int code, mode_t type, const char *path, struct idm_error *err)
 {
 	if (!S_ISBLK(type))
 		return code;

@@ -10,10 +10,10 @@
 
 /* Fills in *err if the tree or the target itself is at fault; else returns false, with *err as it was.
  */
-bool idm_why_not_put(int code, int tree_fd, int target_fd, const char *path, struct idm_error *err);
+bool idm_diagnose_not_put(int code, int tree_fd, int target_fd, const char *path, struct idm_error *err);
 
 /* A tree that is a file, of this type, does not go on the directory `path`. Returns `code`. */
-int idm_why_not_on_directory(int code, mode_t type, const char *path, struct idm_error *err);
+int idm_diagnose_not_on_directory(int code, mode_t type, const char *path, struct idm_error *err);
 
 /* The hint about a source that is a block device. */
 void idm_hint_block_device(struct idm_error *err);

@@ -101,7 +101,7 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 		return r;
 	r = idm_sys_move_mount(tree_fd, "", target->fd, "",
 			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH);
-	if (r < 0 && idm_why_not_put(r, tree_fd, target->fd, path, err))
+	if (r < 0 && idm_diagnose_not_put(r, tree_fd, target->fd, path, err))
 		return r;
 	if (r < 0)
 		return why_not_beneath(r, path, err);
@@ -141,12 +141,12 @@ static int why_not_attached(int code, const char *path, struct idm_error *err)
 	return code;
 }
 
-int idm_put_on_top(int tree_fd, const struct idm_target *target, const char *path, struct idm_error *err)
+int idm_attach_on_top(int tree_fd, const struct idm_target *target, const char *path, struct idm_error *err)
 {
 	int r = idm_sys_move_mount(tree_fd, "", target->fd, "",
 				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 
-	if (r == 0 || idm_why_not_put(r, tree_fd, target->fd, path, err))
+	if (r == 0 || idm_diagnose_not_put(r, tree_fd, target->fd, path, err))
 		return r;
 	return why_not_attached(r, path, err);
 }
@@ -268,7 +268,7 @@ static int put(int tree_fd, const struct idm_target *target, const char *path, b
 		return shared;
 	if (over)
 		return shared ? refuse_copies(path, true, err) : replace(tree_fd, target, path, err);
-	r = idm_put_on_top(tree_fd, target, path, err);
+	r = idm_attach_on_top(tree_fd, target, path, err);
 	if (r < 0 || !shared)
 		return r;
 	r = has_mounts_below(tree_fd, err);
@@ -350,10 +350,10 @@ static int attach_at(int tree_fd, int dirfd, const char *target, unsigned int fl
 				idm_errno_text(-r));
 	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(type), err);
 	if (r < 0)
-		return r == -EISDIR ? idm_why_not_on_directory(r, type, target, err) : r;
+		return r == -EISDIR ? idm_diagnose_not_on_directory(r, type, target, err) : r;
 	r = attach(tree_fd, &t, target, flags, propagation, err);
 	if (r < 0)
-		idm_target_unmake(&t);
+		idm_target_rollback(&t);
 	idm_target_close(&t);
 	return r;
 }

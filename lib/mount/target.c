@@ -49,7 +49,7 @@ int idm_file_id(int dirfd, const char *path, struct idm_file_id *id)
 static int remember(struct idm_target *target, int parent, const char *name, bool directory)
 {
 	size_t size = strlen(name) + 1;
-	struct idm_made *m = malloc(sizeof(*m) + size);
+	struct idm_created *m = malloc(sizeof(*m) + size);
 
 	if (!m)
 		return -ENOMEM;
@@ -123,7 +123,7 @@ static int create_and_look(struct creation *c, struct idm_file_id *id)
 /* Forgets what was remembered last: it is not ours to remove. */
 static void forget(struct idm_target *target)
 {
-	struct idm_made *m = target->made;
+	struct idm_created *m = target->made;
 
 	target->made = m->next;
 	close(m->parent);
@@ -148,7 +148,7 @@ static int make(struct idm_target *target, int parent, const char *path, const c
 {
 	struct creation c = { parent, name, directory, target->owner };
 	int r = remember(target, parent, name, directory);
-	struct idm_made *m = target->made;
+	struct idm_created *m = target->made;
 
 	if (r < 0)
 		return fail_create(r, -1, path, err);
@@ -291,7 +291,7 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 		    : checked	   ? 0
 				   : check_kind(target->fd, path, flags, directory, err);
 	if (r < 0) {
-		idm_target_unmake(target);
+		idm_target_rollback(target);
 		idm_target_close(target);
 	}
 	return r;
@@ -308,7 +308,7 @@ bool idm_is_same_file(const struct idm_file_id *was, const struct idm_file_id *i
  * has a mount of the plan on it can be seen no more, but is still the same: the mount would have gone
  * with it.
  */
-static bool is_as_created(const struct idm_made *m)
+static bool is_as_created(const struct idm_created *m)
 {
 	struct idm_file_id is;
 
@@ -317,9 +317,9 @@ static bool is_as_created(const struct idm_made *m)
 	return is.covered || (idm_is_same_file(&m->id, &is, m->directory) && (m->directory || !is.size));
 }
 
-void idm_target_unmake(struct idm_target *target)
+void idm_target_rollback(struct idm_target *target)
 {
-	for (struct idm_made *m = target->made; m; m = m->next)
+	for (struct idm_created *m = target->made; m; m = m->next)
 		if (is_as_created(m))
 			idm_sys_unlinkat(m->parent, m->name, m->directory ? AT_REMOVEDIR : 0);
 }
@@ -327,7 +327,7 @@ void idm_target_unmake(struct idm_target *target)
 void idm_target_close(struct idm_target *target)
 {
 	while (target->made) {
-		struct idm_made *m = target->made;
+		struct idm_created *m = target->made;
 
 		target->made = m->next;
 		close(m->parent);

@@ -24,8 +24,8 @@ struct idm_file_id {
 };
 
 /* One directory or file that was created. */
-struct idm_made {
-	struct idm_made *next;
+struct idm_created {
+	struct idm_created *next;
 	int parent; /* O_PATH */
 	bool directory;
 	struct idm_file_id id;
@@ -40,7 +40,7 @@ bool idm_is_same_file(const struct idm_file_id *was, const struct idm_file_id *i
 
 struct idm_target {
 	int fd;		       /* O_PATH */
-	struct idm_made *made; /* what was created for it, the deepest first */
+	struct idm_created *made; /* what was created for it, the deepest first */
 
 	/* Set by the caller before; all may be 0. */
 	const struct idm_owner *owner; /* NULL: the caller itself */
@@ -48,7 +48,7 @@ struct idm_target {
 	 * Is told of each thing, with its path as it was asked for, just before it is created (inode 0,
 	 * and the time), and as soon as it is. 0 or -errno.
 	 */
-	int (*created)(const struct idm_made *made, const char *path, void *data, struct idm_error *err);
+	int (*created)(const struct idm_created *made, const char *path, void *data, struct idm_error *err);
 	void *created_data;
 };
 
@@ -62,7 +62,7 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 		    bool directory, struct idm_error *err);
 
 /* Removes what idm_target_open() created, as far as it is still that, and empty. */
-void idm_target_unmake(struct idm_target *target);
+void idm_target_rollback(struct idm_target *target);
 
 /* Releases the target; what was created stays. */
 void idm_target_close(struct idm_target *target);

@@ -360,7 +360,7 @@ static bool try_mount_below(int fd, const char *path, void *data)
 	plain = idm_probe_clone(fd, -1, 0);
 	if (plain < 0) /* an unbindable mount below is left out by the kernel, not refused */
 		return false;
-	idm_why_not_mapped(tree, fd, path, q->userns, flags, q->err);
+	idm_diagnose_not_mapped(tree, fd, path, q->userns, flags, q->err);
 	return true;
 }
 
@@ -424,7 +424,7 @@ static void blame_attributes(const struct question *q)
 	}
 }
 
-int idm_why_not_mapped(int code, int source_fd, const char *path, int userns_fd, unsigned int flags,
+int idm_diagnose_not_mapped(int code, int source_fd, const char *path, int userns_fd, unsigned int flags,
 		       struct idm_error *err)
 {
 	struct question q = { code, source_fd, path, userns_fd, flags, err };

@@ -11,7 +11,7 @@
  * the caller calls the source, `flags` are those of idm_tree_open(). Found out by trying again with
  * throw-away objects; nothing changes.
  */
-int idm_why_not_mapped(int code, int source_fd, const char *path, int userns_fd, unsigned int flags,
+int idm_diagnose_not_mapped(int code, int source_fd, const char *path, int userns_fd, unsigned int flags,
 		       struct idm_error *err);
 
 /* The way on where a map can be neither replaced nor added to. */

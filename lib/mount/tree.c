@@ -112,7 +112,7 @@ static int explain(int code, const struct call *c)
 	source = open_source(c->dirfd, c->path, c->o.flags, NULL);
 	if (source < 0) /* what it was stays what it was */
 		return idm_fail_errno(c->err, code, step_tree, c->path);
-	return idm_why_not_mapped(code, source, c->path, c->userns_fd, c->o.flags, c->err);
+	return idm_diagnose_not_mapped(code, source, c->path, c->userns_fd, c->o.flags, c->err);
 }
 
 /* ---- on top of the source's own map ---- */

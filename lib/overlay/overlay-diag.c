@@ -25,7 +25,7 @@ static bool is_closed(int code, const char *path, struct idm_error *err)
 	return true;
 }
 
-int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm_error *err)
+int idm_diagnose_no_layer(int code, int fs, const struct idm_layer *layer, struct idm_error *err)
 {
 	const char *path = layer->path.path;
 
@@ -51,7 +51,7 @@ int idm_why_no_layer(int code, int fs, const struct idm_layer *layer, struct idm
 	return code;
 }
 
-int idm_why_no_option(int code, int fs, const struct idm_mount_option *option, struct idm_error *err)
+int idm_diagnose_no_option(int code, int fs, const struct idm_mount_option *option, struct idm_error *err)
 {
 	if (!err)
 		return code;
@@ -87,7 +87,7 @@ static bool is_elsewhere(int code, const struct idm_overlay_options *o, struct i
 	return found;
 }
 
-int idm_why_no_overlay(int code, int fs, const struct idm_overlay_options *o, struct idm_error *err)
+int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *o, struct idm_error *err)
 {
 	if (!err)
 		return code;

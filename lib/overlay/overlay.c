@@ -168,7 +168,7 @@ static int set_layers(int fs, const struct idm_layers *layers, struct idm_error 
 		int r = idm_sys_fsconfig(fs, FSCONFIG_SET_FD, layers->v[i].key, NULL, layers->v[i].fd);
 
 		if (r < 0)
-			return idm_why_no_layer(r, fs, &layers->v[i], err);
+			return idm_diagnose_no_layer(r, fs, &layers->v[i], err);
 	}
 	return 0;
 }
@@ -178,7 +178,7 @@ static int set_option(int fs, const struct idm_mount_option *option, struct idm_
 	int r = option->value ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, option->name, option->value, 0)
 			      : idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, option->name, NULL, 0);
 
-	return r < 0 ? idm_why_no_option(r, fs, option, err) : 0;
+	return r < 0 ? idm_diagnose_no_option(r, fs, option, err) : 0;
 }
 
 static int set_options(int fs, const struct idm_overlay_options *o, struct idm_error *err)
@@ -278,7 +278,7 @@ static int by_descriptor(const struct idm_overlay_options *o, const struct idm_l
 		return r;
 	r = create(o, fs);
 	if (r < 0)
-		return idm_why_no_overlay(r, fs, o, err);
+		return idm_diagnose_no_overlay(r, fs, o, err);
 	tree = idm_sys_fsmount(fs, 0, o->attr);
 	if (tree < 0)
 		return idm_fail_errno(err, tree, step_overlay, NULL);

@@ -84,7 +84,7 @@ static int attach_base(struct application *a, struct idm_error *err)
 	int r = idm_record_base(&a->recorder, a->base, &a->target, err);
 
 	if (r == 0)
-		r = idm_put_on_top(a->base, &a->target, a->path, err);
+		r = idm_attach_on_top(a->base, &a->target, a->path, err);
 	if (r < 0)
 		return r;
 	r = idm_sys_mount_setattr(a->base, "", AT_EMPTY_PATH, &alone);
@@ -102,7 +102,7 @@ static int attach_plan(struct application *a, struct idm_error *err)
 	int tree = a->assembly.tree, r = idm_record_root(&a->recorder, tree, &a->target, err);
 
 	if (r == 0)
-		r = idm_put_on_top(tree, a->base < 0 ? &a->target : &on_base, a->path, err);
+		r = idm_attach_on_top(tree, a->base < 0 ? &a->target : &on_base, a->path, err);
 	if (r < 0)
 		return r;
 	/* Below a shared mount every mount has become shared, whatever it was before. */
@@ -160,7 +160,7 @@ static int apply(struct application *a, int dirfd, struct idm_error *err)
 		r = assemble(a, err);
 	idm_close_fd(&a->base);
 	if (r < 0)
-		idm_target_unmake(&a->target);
+		idm_target_rollback(&a->target);
 	idm_target_close(&a->target);
 	return r;
 }

@@ -482,7 +482,7 @@ void idm_assembly_unmake(const struct idm_assembly *a)
 {
 	idm_assembly_make_writable(a);
 	for (size_t i = a->plan->n; i-- > 0;)
-		idm_target_unmake(&a->targets[i]);
+		idm_target_rollback(&a->targets[i]);
 }
 
 void idm_assembly_close(struct idm_assembly *a)

@@ -57,7 +57,7 @@ static int why_no_map(int code, const struct idm_step *step, int userns, struct 
 	source = *step->source ? idm_sys_openat(step->dirfd, step->source, O_PATH, 0)
 			       : idm_sys_dup(step->dirfd);
 	return source < 0 ? idm_fail_errno(err, code, step_make, step->source)
-			  : idm_why_not_mapped(code, source, step->source, userns, 0, err);
+			  : idm_diagnose_not_mapped(code, source, step->source, userns, 0, err);
 }
 
 /* With a recursive bind the top mount can differ from those below. */
