@@ -97,7 +97,7 @@ static int find_root(void *data)
 	return r < 0 ? r : idm_sys_openat(AT_FDCWD, s->path, O_PATH | O_DIRECTORY, 0);
 }
 
-static int open_root(struct container *c, const struct idm_step *root, const char *bundle,
+static int open_root(struct container *c, const struct idm_plan_entry *root, const char *bundle,
 		     struct idm_error *err)
 {
 	AUTO_CLOSE int here = idm_sys_openat(root->dirfd, root->source, O_PATH | O_DIRECTORY, 0);
@@ -153,7 +153,7 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 struct placing {
 	const char *destination;
 	bool mapped;
-	struct idm_step step; /* a copy, which owns nothing */
+	struct idm_plan_entry step; /* a copy, which owns nothing */
 	int tree;	      /* -1: it has no map */
 	int place;	      /* what the runtime has put there; -1: nothing to care for */
 	char *path;	      /* where that is, in the container's mount namespace */
@@ -162,9 +162,9 @@ struct placing {
 
 static int check_place(const struct placing *p, int source, struct idm_error *err)
 {
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 
-	idm_step_name(&p->step, name, sizeof(name));
+	idm_plan_entry_name(&p->step, name, sizeof(name));
 	if (p->place < 0)
 		return idm_fail_because(err, p->place, step_enter, name,
 				p->place == -ENOENT ? "there is no such place in its root filesystem"
@@ -180,7 +180,7 @@ static int check_place(const struct placing *p, int source, struct idm_error *er
  * "shared" makes a mount a peer of its source only if the runtime lets it: otherwise all mounts in there
  * are slaves of the host's, and what the container mounts below stays there.
  */
-static enum idm_propagation copied_as(const struct idm_oci *oci, const struct idm_step *step)
+static enum idm_propagation copied_as(const struct idm_oci *oci, const struct idm_plan_entry *step)
 {
 	if (step->propagation != IDM_PROPAGATION_SHARED)
 		return IDM_PROPAGATION_DEFAULT;
@@ -267,7 +267,7 @@ static int make_trees(struct placing *placings, size_t n, struct idm_error *err)
 		return r;
 	for (size_t i = 0; i < n && r >= 0; i++)
 		if (placings[i].mapped)
-			r = placings[i].tree = idm_step_make(&placings[i].step, IDM_UPPER_SHIFTED, cache,
+			r = placings[i].tree = idm_plan_entry_make(&placings[i].step, IDM_UPPER_SHIFTED, cache,
 							     err);
 	idm_userns_cache_free(cache);
 	return r < 0 ? r : 0;
@@ -382,7 +382,7 @@ static int put_mapped(struct errand *e, const struct placing *p)
 		return 0;
 	/* Below a shared mount it has become shared, whatever it was before. */
 	e->answer->doing = PROPAGATING;
-	r = idm_step_propagate(&p->step, p->tree);
+	r = idm_plan_entry_propagate(&p->step, p->tree);
 	if (r < 0)
 		take_away(p->tree);
 	return r;
@@ -447,7 +447,7 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 	};
 	const struct placing *p;
 	const char *doing;
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 
 	if (e->answer->which >= e->n)
 		return idm_fail(err, code, step_attach, NULL, "join its mount namespace: %s",
@@ -455,7 +455,7 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 	p = &e->placings[e->answer->which];
 	doing = doings[e->answer->doing];
 	if (p->tree >= 0)
-		idm_step_name(&p->step, name, sizeof(name));
+		idm_plan_entry_name(&p->step, name, sizeof(name));
 	else
 		snprintf(name, sizeof(name), "/%s", p->destination);
 	if (e->answer->doing == SHARING)

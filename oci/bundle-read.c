@@ -25,7 +25,7 @@ struct bundle {
 
 /* ---- mounts ---- */
 
-static bool has_map(const struct idm_json *mount, const struct idm_words *words)
+static bool has_map(const struct idm_json *mount, const struct idm_option_list *words)
 {
 	struct idm_json rows;
 
@@ -90,7 +90,7 @@ static int read_asking(const struct bundle *b, const struct asking *asking, cons
 
 /* The map that is asked for so. */
 static int take_asking(struct bundle *b, const struct idm_json *mount, const struct asking *asking,
-		       struct idm_words *words, struct idm_plan_add_options *m, struct idm_map **own)
+		       struct idm_option_list *words, struct idm_plan_add_options *m, struct idm_map **own)
 {
 	const char *word = NULL;
 	int r = read_asking(b, asking, &word, own);
@@ -119,7 +119,7 @@ static int check_once(const struct bundle *b, const struct idm_json *mount, cons
 }
 
 /* 1: it is mapped, as far as m says. 0: it is none of ours. */
-static int find_mapped(struct bundle *b, const struct idm_json *mount, struct idm_words *words,
+static int find_mapped(struct bundle *b, const struct idm_json *mount, struct idm_option_list *words,
 		       struct idm_plan_add_options *m, struct idm_map **own)
 {
 	struct idm_json annotation;
@@ -144,7 +144,7 @@ static int find_mapped(struct bundle *b, const struct idm_json *mount, struct id
  * there.
  */
 static int check_upper(const struct bundle *b, const struct idm_json *mount,
-		       const struct idm_words *words)
+		       const struct idm_option_list *words)
 {
 	for (size_t i = 0; i < words->n; i++)
 		if (strncmp(words->words[i], "upperdir=", 9) == 0)
@@ -166,12 +166,12 @@ static int begin_mounts(struct idm_oci_config *config, const struct idm_json *wh
 }
 
 static int select_mount(struct idm_oci_config *config, const struct idm_json *mount,
-			struct idm_words *words, struct idm_plan_add_options *m, struct idm_map **own)
+			struct idm_option_list *words, struct idm_plan_add_options *m, struct idm_map **own)
 {
 	struct bundle *b = (struct bundle *)config;
 	int selected = find_mapped(b, mount, words, m, own), r = 0;
 
-	if (selected > 0 && !idm_words_make_bind(words))
+	if (selected > 0 && !idm_option_list_make_bind(words))
 		r = check_upper(b, mount, words);
 	return r < 0 ? r : selected;
 }

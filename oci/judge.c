@@ -43,7 +43,7 @@ static bool is_mapped(int fd, const char *path, void *data)
 	return true;
 }
 
-static int check_unmapped(int fd, const struct idm_step *step, struct idm_error *err)
+static int check_unmapped(int fd, const struct idm_plan_entry *step, struct idm_error *err)
 {
 	struct finding f = { err };
 
@@ -54,7 +54,7 @@ static int check_unmapped(int fd, const struct idm_step *step, struct idm_error 
 	return idm_query_mounts_below(fd, is_mapped, &f) ? -EINVAL : 0;
 }
 
-static int open_source(struct idm_oci_mount *mount, const struct idm_step *step, struct idm_error *err)
+static int open_source(struct idm_oci_mount *mount, const struct idm_plan_entry *step, struct idm_error *err)
 {
 	mount->source = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
 	if (mount->source < 0)
@@ -67,9 +67,9 @@ int idm_oci_open_sources(struct idm_oci *oci, struct idm_error *err)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < oci->n; i++) {
-		const struct idm_step *step = &oci->plan->steps[oci->mounts[i].step];
+		const struct idm_plan_entry *step = &oci->plan->steps[oci->mounts[i].step];
 
-		if (oci->mounts[i].step && step->kind == IDM_STEP_BIND)
+		if (oci->mounts[i].step && step->kind == IDM_PLAN_ENTRY_BIND)
 			r = open_source(&oci->mounts[i], step, err);
 	}
 	return r;
@@ -109,14 +109,14 @@ static int find_path(int fd, const char *name, char *path, struct idm_error *err
 			"its path cannot be told: it is removed, or covered by another mount");
 }
 
-static int find_source(const struct idm_oci_mount *mount, const struct idm_step *step, char *path,
+static int find_source(const struct idm_oci_mount *mount, const struct idm_plan_entry *step, char *path,
 		       struct idm_error *err)
 {
 	AUTO_CLOSE int opened = -1;
 	int fd = mount->source;
 
 	*path = '\0';
-	if (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device) {
+	if (step->kind == IDM_PLAN_ENTRY_FILESYSTEM && step->filesystem->on_device) {
 		opened = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
 		if (opened < 0)
 			return idm_fail_errno(err, opened, step_source, step->source);
@@ -130,7 +130,7 @@ static int find_source(const struct idm_oci_mount *mount, const struct idm_step 
 static int judge_mount(const struct idm_oci *oci, const struct idm_oci_mount *mount,
 		       const struct idm_policy *policy, struct idm_error *err)
 {
-	const struct idm_step *step = &oci->plan->steps[mount->step];
+	const struct idm_plan_entry *step = &oci->plan->steps[mount->step];
 	char path[PATH_MAX];
 	struct idm_policy_request q = {
 		.annotation = mount->annotation,
@@ -142,7 +142,7 @@ static int judge_mount(const struct idm_oci *oci, const struct idm_oci_mount *mo
 	int r;
 
 	/* Its layers are several sources, which no rule names. */
-	if (step->kind == IDM_STEP_OVERLAY)
+	if (step->kind == IDM_PLAN_ENTRY_OVERLAY)
 		return idm_fail(err, -EPERM, step_judge, mount->annotation,
 				"an annotation cannot map an overlay");
 	r = find_source(mount, step, path, err);

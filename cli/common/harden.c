@@ -74,7 +74,7 @@ struct hardened harden_plan(struct idm_plan *plan, const struct idm_map *contain
 
 	all.n = idm_plan_harden(plan, container, &all.why);
 	for (size_t i = 0; i < plan->n; i++) {
-		const struct idm_step *step = &plan->steps[i];
+		const struct idm_plan_entry *step = &plan->steps[i];
 
 		if (step->hardened && !all.added)
 			all.target = step->target;

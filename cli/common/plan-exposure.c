@@ -3,19 +3,19 @@
 
 #include "lib/rootfs/assemble.h"
 
-static void look_at_step(struct exposed *found, const struct idm_step *step,
+static void look_at_step(struct exposed *found, const struct idm_plan_entry *step,
 			 enum idm_upper_ids upper_ids)
 {
-	struct idm_attributes a = idm_step_attributes(step);
+	struct idm_attributes a = idm_plan_entry_attributes(step);
 	struct words words = { .set = a.set, .clear = a.clear };
 	struct idm_path place = { step->dirfd, step->source };
 
-	if (step->kind == IDM_STEP_OVERLAY) {
+	if (step->kind == IDM_PLAN_ENTRY_OVERLAY) {
 		if (!step->upper || upper_ids != IDM_UPPER_DISK)
 			return;
 		place.path = step->upper;
 	}
-	if (step->kind != IDM_STEP_FILESYSTEM)
+	if (step->kind != IDM_PLAN_ENTRY_FILESYSTEM)
 		look_for_exposure(found, &place, step->map, &words);
 }
 

@@ -7,7 +7,7 @@
 #include "lib/base/macros.h"
 #include "plan.h"
 
-void idm_step_free(struct idm_step *step)
+void idm_plan_entry_free(struct idm_plan_entry *step)
 {
 	for (size_t i = 0; i < step->n_words; i++)
 		free(step->words[i]);
@@ -21,12 +21,12 @@ void idm_step_free(struct idm_step *step)
 	idm_close_fd(&step->dirfd);
 }
 
-const char *idm_step_name(const struct idm_step *step, char *buf, size_t size)
+const char *idm_plan_entry_name(const struct idm_plan_entry *step, char *buf, size_t size)
 {
-	static const char *const kinds[] = { [IDM_STEP_BIND] = "bind", [IDM_STEP_OVERLAY] = "overlay" };
+	static const char *const kinds[] = { [IDM_PLAN_ENTRY_BIND] = "bind", [IDM_PLAN_ENTRY_OVERLAY] = "overlay" };
 
 	snprintf(buf, size, "%s on /%s",
-		 step->kind == IDM_STEP_FILESYSTEM ? step->filesystem->name : kinds[step->kind],
+		 step->kind == IDM_PLAN_ENTRY_FILESYSTEM ? step->filesystem->name : kinds[step->kind],
 		 step->target);
 	return buf;
 }

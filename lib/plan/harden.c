@@ -7,19 +7,19 @@
 #include "plan.h"
 
 /* Not a proc, sysfs or devpts, whose files are the kernel's. */
-static bool holds_files_of_users(const struct idm_step *step, bool first)
+static bool holds_files_of_users(const struct idm_plan_entry *step, bool first)
 {
-	if (step->kind != IDM_STEP_FILESYSTEM || step->filesystem->on_device || step->map)
+	if (step->kind != IDM_PLAN_ENTRY_FILESYSTEM || step->filesystem->on_device || step->map)
 		return true;
 	return first && strcmp(step->filesystem->name, "tmpfs") == 0;
 }
 
-static bool says_nothing_about(const struct idm_step *step, uint32_t attribute)
+static bool says_nothing_about(const struct idm_plan_entry *step, uint32_t attribute)
 {
 	return !((step->top.set | step->top.clear | step->deep.set | step->deep.clear) & attribute);
 }
 
-static bool add(struct idm_step *step, uint32_t attribute, bool deep)
+static bool add(struct idm_plan_entry *step, uint32_t attribute, bool deep)
 {
 	if (!says_nothing_about(step, attribute))
 		return false;
@@ -31,7 +31,7 @@ static bool add(struct idm_step *step, uint32_t attribute, bool deep)
 }
 
 /* A set-user-ID file is as dangerous as its owner is seen, so that goes as far as the map. */
-static uint32_t harden(struct idm_step *step, uint32_t attributes)
+static uint32_t harden(struct idm_plan_entry *step, uint32_t attributes)
 {
 	bool deep = step->recursive && step->map_scope != IDM_MAP_TOP;
 	uint32_t added = 0;
@@ -52,7 +52,7 @@ size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 	if (why)
 		*why = (struct idm_hardening_info){ 0 };
 	for (size_t i = 0; i < plan->n; i++) {
-		struct idm_step *step = &plan->steps[i];
+		struct idm_plan_entry *step = &plan->steps[i];
 		struct idm_hardening_info other;
 		uint32_t attributes, added;
 

@@ -74,21 +74,21 @@ static const struct word *find(const char *word)
 	return NULL;
 }
 
-bool idm_is_bind_word(const char *word)
+bool idm_is_bind_option(const char *word)
 {
 	return word && (strcmp(word, "bind") == 0 || strcmp(word, "rbind") == 0);
 }
 
-static int fail_word(int code, const struct idm_step *step, const char *word, const char *reason,
+static int fail_word(int code, const struct idm_plan_entry *step, const char *word, const char *reason,
 		     struct idm_error *err)
 {
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 
-	return idm_fail(err, code, step_plan, idm_step_name(step, name, sizeof(name)), "%s: %s", word,
+	return idm_fail(err, code, step_plan, idm_plan_entry_name(step, name, sizeof(name)), "%s: %s", word,
 			reason);
 }
 
-static void apply_attr_option(struct idm_step *step, const struct idm_attr_option *option, bool deep)
+static void apply_attr_option(struct idm_plan_entry *step, const struct idm_attr_option *option, bool deep)
 {
 	struct idm_attributes *a = deep ? &step->deep : &step->top;
 
@@ -99,7 +99,7 @@ static void apply_attr_option(struct idm_step *step, const struct idm_attr_optio
 	step->deep_propagation = deep;
 }
 
-static int take_known_word(struct idm_step *step, const struct word *w, struct idm_error *err)
+static int take_known_word(struct idm_plan_entry *step, const struct word *w, struct idm_error *err)
 {
 	switch (w->what) {
 	case BIND:
@@ -109,7 +109,7 @@ static int take_known_word(struct idm_step *step, const struct word *w, struct i
 		step->map_scope = (enum idm_map_scope)w->value;
 		break;
 	case LOOP:
-		if (step->kind != IDM_STEP_FILESYSTEM || !step->filesystem->on_device)
+		if (step->kind != IDM_PLAN_ENTRY_FILESYSTEM || !step->filesystem->on_device)
 			return fail_word(-EINVAL, step, w->word,
 					 "that is for filesystems on a device only", err);
 		step->loop = true;
@@ -143,7 +143,7 @@ static bool is_given(const struct idm_map *map, unsigned int kinds)
 		       (kinds & IDM_GID && idm_map_entries(map, IDM_GID, &entries)));
 }
 
-static int take_map_word(struct idm_step *step, const char *word, struct idm_error *err)
+static int take_map_word(struct idm_plan_entry *step, const char *word, struct idm_error *err)
 {
 	unsigned int kinds = *word == 'u' ? IDM_UID : *word == 'g' ? IDM_GID : IDM_BOTH;
 	/* Without the r, "ridmap=" is a word that maps are parsed from. */
@@ -173,13 +173,13 @@ static int add_path(struct idm_path **list, size_t *n, int dirfd, const char *pa
 
 static int take_layer(char *path, bool data_only, void *data)
 {
-	struct idm_step *step = data;
+	struct idm_plan_entry *step = data;
 
 	return data_only ? add_path(&step->data, &step->n_data, step->dirfd, path)
 			 : add_path(&step->lower, &step->n_lower, step->dirfd, path);
 }
 
-static int take_directory(struct idm_step *step, const char **directory, const char *word,
+static int take_directory(struct idm_plan_entry *step, const char **directory, const char *word,
 			  const char *value, struct idm_error *err)
 {
 	if (*directory)
@@ -191,7 +191,7 @@ static int take_directory(struct idm_step *step, const char **directory, const c
 }
 
 /* One of overlay's directories. Returns 1 if it is none. */
-static int take_overlay_word(struct idm_step *step, char *word, char *value, struct idm_error *err)
+static int take_overlay_word(struct idm_plan_entry *step, char *word, char *value, struct idm_error *err)
 {
 	int r;
 
@@ -216,7 +216,7 @@ static int take_overlay_word(struct idm_step *step, char *word, char *value, str
 	return r < 0 ? idm_fail_errno(err, r, step_plan, NULL) : 0;
 }
 
-static int take_option(struct idm_step *step, char *word, struct idm_error *err)
+static int take_option(struct idm_plan_entry *step, char *word, struct idm_error *err)
 {
 	char *value = strchr(word, '=');
 	struct idm_mount_option *new;
@@ -224,7 +224,7 @@ static int take_option(struct idm_step *step, char *word, struct idm_error *err)
 
 	if (value)
 		*value++ = '\0';
-	if (value && step->kind == IDM_STEP_OVERLAY) {
+	if (value && step->kind == IDM_PLAN_ENTRY_OVERLAY) {
 		r = take_overlay_word(step, word, value, err);
 		if (r <= 0)
 			return r;
@@ -242,14 +242,14 @@ static bool is_about_old_map(const char *word)
 	return strcmp(word, "remap") == 0 || strcmp(word, "on-top") == 0;
 }
 
-static int fail_about_old_map(const struct idm_step *step, const char *word, struct idm_error *err)
+static int fail_about_old_map(const struct idm_plan_entry *step, const char *word, struct idm_error *err)
 {
 	fail_word(-EINVAL, step, word, "a plan cannot change a map that the source has already", err);
 	idm_hint(err, IDM_HINT_UNMAPPED);
 	return -EINVAL;
 }
 
-int idm_step_take_word(struct idm_step *step, char *word, struct idm_error *err)
+int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct idm_error *err)
 {
 	const struct word *w = find(word);
 	const struct idm_attr_option *option;
@@ -268,9 +268,9 @@ int idm_step_take_word(struct idm_step *step, char *word, struct idm_error *err)
 	if (begins(word, "X-") || begins(word, "x-"))
 		return fail_word(-EINVAL, step, word,
 				 "an option for another program, which idmount does not know", err);
-	if (step->kind == IDM_STEP_BIND && is_about_old_map(word))
+	if (step->kind == IDM_PLAN_ENTRY_BIND && is_about_old_map(word))
 		return fail_about_old_map(step, word, err);
-	if (step->kind == IDM_STEP_BIND)
+	if (step->kind == IDM_PLAN_ENTRY_BIND)
 		return fail_word(-EINVAL, step, word, "a bind has no such option", err);
 	return take_option(step, word, err);
 }

@@ -20,7 +20,7 @@ static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 
 /* ---- one step ---- */
 
-static int take_target(struct idm_step *step, const char *target, struct idm_error *err)
+static int take_target(struct idm_plan_entry *step, const char *target, struct idm_error *err)
 {
 	size_t n;
 
@@ -31,11 +31,11 @@ static int take_target(struct idm_step *step, const char *target, struct idm_err
 	return step->target ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
-static int take_type(struct idm_step *step, const struct idm_plan_add_options *m, struct idm_error *err)
+static int take_type(struct idm_plan_entry *step, const struct idm_plan_add_options *m, struct idm_error *err)
 {
-	step->kind = IDM_STEP_BIND;
+	step->kind = IDM_PLAN_ENTRY_BIND;
 	for (size_t i = 0; i < m->n_options; i++)
-		if (idm_is_bind_word(m->options[i]))
+		if (idm_is_bind_option(m->options[i]))
 			return 0;
 	if (!m->type || !*m->type) {
 		idm_fail(err, -EINVAL, step_plan, m->target, "the type is missing");
@@ -44,10 +44,10 @@ static int take_type(struct idm_step *step, const struct idm_plan_add_options *m
 	}
 	if (strcmp(m->type, "bind") == 0)
 		return 0;
-	step->kind = IDM_STEP_OVERLAY;
+	step->kind = IDM_PLAN_ENTRY_OVERLAY;
 	if (strcmp(m->type, "overlay") == 0)
 		return 0;
-	step->kind = IDM_STEP_FILESYSTEM;
+	step->kind = IDM_PLAN_ENTRY_FILESYSTEM;
 	step->filesystem = idm_filesystem_by_name(m->type);
 	if (step->filesystem)
 		return 0;
@@ -58,16 +58,16 @@ static int take_type(struct idm_step *step, const struct idm_plan_add_options *m
 	return -EINVAL;
 }
 
-static int take_source(struct idm_step *step, const struct idm_plan_add_options *m,
+static int take_source(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
 		       struct idm_error *err)
 {
-	bool wanted = step->kind == IDM_STEP_BIND ||
-		      (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device);
-	char name[IDM_STEP_NAME];
+	bool wanted = step->kind == IDM_PLAN_ENTRY_BIND ||
+		      (step->kind == IDM_PLAN_ENTRY_FILESYSTEM && step->filesystem->on_device);
+	char name[IDM_PLAN_ENTRY_NAME];
 
-	idm_step_name(step, name, sizeof(name));
+	idm_plan_entry_name(step, name, sizeof(name));
 	if (wanted && !(m->source && *m->source))
-		return step->kind == IDM_STEP_BIND
+		return step->kind == IDM_PLAN_ENTRY_BIND
 			       ? idm_fail(err, -EINVAL, step_plan, name, "a bind needs a source")
 			       : idm_fail(err, -EINVAL, step_plan, name, "an %s needs a source",
 					  step->filesystem->name);
@@ -85,9 +85,9 @@ static int take_source(struct idm_step *step, const struct idm_plan_add_options 
 	return step->source ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
-static int take_words(struct idm_step *step, const struct idm_plan_add_options *m, struct idm_error *err)
+static int take_words(struct idm_plan_entry *step, const struct idm_plan_add_options *m, struct idm_error *err)
 {
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 
 	step->words = calloc(m->n_options ? m->n_options : 1, sizeof(*step->words));
 	if (!step->words)
@@ -96,13 +96,13 @@ static int take_words(struct idm_step *step, const struct idm_plan_add_options *
 		int r;
 
 		if (!m->options[i] || !*m->options[i])
-			return idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)),
+			return idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
 					"an option is empty");
 		step->words[i] = strdup(m->options[i]);
 		if (!step->words[i])
 			return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 		step->n_words++;
-		r = idm_step_take_word(step, step->words[i], err);
+		r = idm_plan_entry_take_option(step, step->words[i], err);
 		if (r < 0)
 			return r;
 	}
@@ -110,12 +110,12 @@ static int take_words(struct idm_step *step, const struct idm_plan_add_options *
 }
 
 /* The map of the words, or the one that came beside them. */
-static int take_map(struct idm_step *step, const struct idm_map *map, struct idm_error *err)
+static int take_map(struct idm_plan_entry *step, const struct idm_map *map, struct idm_error *err)
 {
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 
 	if (map && step->map)
-		return idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)),
+		return idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
 				"a map is given twice: beside the options and among them");
 	if (map && idm_map_copy(map, &step->map) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
@@ -126,7 +126,7 @@ static int take_map(struct idm_step *step, const struct idm_map *map, struct idm
 
 		if (uids == gids)
 			return idm_map_check(step->map, err);
-		idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)),
+		idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
 			 "there is a map for %s, but none for %s", uids ? "users" : "groups",
 			 uids ? "groups" : "users");
 		idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) go together");
@@ -134,19 +134,19 @@ static int take_map(struct idm_step *step, const struct idm_map *map, struct idm
 	}
 	if (step->map_scope == IDM_MAP_SAME)
 		return 0;
-	idm_fail(err, -EINVAL, step_plan, idm_step_name(step, name, sizeof(name)), "%s: no map is given",
+	idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)), "%s: no map is given",
 		 step->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap");
 	idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) say which ids to map");
 	return -EINVAL;
 }
 
-static int check_layers(const struct idm_step *step, struct idm_error *err)
+static int check_layers(const struct idm_plan_entry *step, struct idm_error *err)
 {
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 
-	if (step->kind != IDM_STEP_OVERLAY)
+	if (step->kind != IDM_PLAN_ENTRY_OVERLAY)
 		return 0;
-	idm_step_name(step, name, sizeof(name));
+	idm_plan_entry_name(step, name, sizeof(name));
 	if (!step->n_lower)
 		return idm_fail(err, -EINVAL, step_plan, name, "lowerdir= is missing");
 	if (!step->upper != !step->work)
@@ -169,10 +169,10 @@ static bool any_begins_at_directory(const struct idm_path *paths, size_t n)
 }
 
 /* A descriptor for each mount is too much where all paths are whole. */
-static void drop_directory(struct idm_step *step)
+static void drop_directory(struct idm_plan_entry *step)
 {
-	bool names_file = step->kind == IDM_STEP_BIND ||
-			  (step->kind == IDM_STEP_FILESYSTEM && step->filesystem->on_device);
+	bool names_file = step->kind == IDM_PLAN_ENTRY_BIND ||
+			  (step->kind == IDM_PLAN_ENTRY_FILESYSTEM && step->filesystem->on_device);
 
 	if (step->dirfd == AT_FDCWD || (names_file && begins_at_directory(step->source)) ||
 	    begins_at_directory(step->upper) || begins_at_directory(step->work) ||
@@ -187,7 +187,7 @@ static void drop_directory(struct idm_step *step)
 		step->data[i].dirfd = AT_FDCWD;
 }
 
-static int fill_step(struct idm_step *step, const struct idm_plan_add_options *m, struct idm_error *err)
+static int fill_step(struct idm_plan_entry *step, const struct idm_plan_add_options *m, struct idm_error *err)
 {
 	const unsigned int flags = IDM_PLAN_ADD_MKDIR | IDM_PLAN_ADD_RDONLY_LAST;
 	int r = idm_check_flags(m->flags, flags, step_plan, m->target, err);
@@ -236,15 +236,15 @@ void idm_plan_free(struct idm_plan *plan)
 void idm_plan_truncate(struct idm_plan *plan, size_t n)
 {
 	while (plan->n > n)
-		idm_step_free(&plan->steps[--plan->n]);
+		idm_plan_entry_free(&plan->steps[--plan->n]);
 }
 
 /* Only the root of a detached tree can still be made read-only, so that flag is for it alone. */
-static int check_place(const struct idm_step *step, bool first, struct idm_error *err)
+static int check_place(const struct idm_plan_entry *step, bool first, struct idm_error *err)
 {
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 
-	idm_step_name(step, name, sizeof(name));
+	idm_plan_entry_name(step, name, sizeof(name));
 	if (first && *step->target) {
 		idm_fail(err, -EINVAL, step_plan, name, "the first mount is not the root");
 		idm_hint(err, "the root has the target \"/\", or none");
@@ -264,7 +264,7 @@ static int check_place(const struct idm_step *step, bool first, struct idm_error
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	struct idm_step step = { .dirfd = AT_FDCWD }, *new;
+	struct idm_plan_entry step = { .dirfd = AT_FDCWD }, *new;
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	int r = idm_copy_struct(&m, sizeof(m), mount, step_plan, err);
 
@@ -278,6 +278,6 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount
 		*new = step;
 		return 0;
 	}
-	idm_step_free(&step);
+	idm_plan_entry_free(&step);
 	return r < 0 ? r : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }

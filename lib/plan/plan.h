@@ -12,7 +12,7 @@
 
 #include "idmount.h"
 
-enum idm_step_kind { IDM_STEP_BIND, IDM_STEP_OVERLAY, IDM_STEP_FILESYSTEM };
+enum idm_plan_entry_kind { IDM_PLAN_ENTRY_BIND, IDM_PLAN_ENTRY_OVERLAY, IDM_PLAN_ENTRY_FILESYSTEM };
 
 /* How far a map goes below the mount that is bound. */
 enum idm_map_scope { IDM_MAP_SAME = 0 /* as far as the bind */, IDM_MAP_TOP, IDM_MAP_DEEP };
@@ -22,8 +22,8 @@ struct idm_attributes {
 };
 
 /* One mount of a plan, understood. All strings are the step's own. */
-struct idm_step {
-	enum idm_step_kind kind;
+struct idm_plan_entry {
+	enum idm_plan_entry_kind kind;
 	const struct idm_filesystem *filesystem; /* of a FILESYSTEM */
 	unsigned int flags;			 /* IDM_PLAN_* */
 	int dirfd;				 /* the step's own, or AT_FDCWD */
@@ -49,7 +49,7 @@ struct idm_step {
 };
 
 struct idm_plan {
-	struct idm_step *steps;
+	struct idm_plan_entry *steps;
 	size_t n;
 };
 
@@ -67,10 +67,10 @@ const struct idm_filesystem *idm_filesystem_by_name(const char *name);
  * Reads one of the words of `step`, whose kind is known; the word is the step's own to cut. A map's
  * words are collected in step->map.
  */
-int idm_step_take_word(struct idm_step *step, char *word, struct idm_error *err);
+int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct idm_error *err);
 
 /* Whether the word makes a mount a bind. */
-bool idm_is_bind_word(const char *word);
+bool idm_is_bind_option(const char *word);
 
 /* Takes back what was added after the first n steps. */
 void idm_plan_truncate(struct idm_plan *plan, size_t n);
@@ -79,12 +79,12 @@ void idm_plan_truncate(struct idm_plan *plan, size_t n);
 const char *idm_trim_target(const char *target, size_t *n);
 
 /* Longer than any string of struct idm_error, so that there it is seen to be cut. */
-#define IDM_STEP_NAME 1000
+#define IDM_PLAN_ENTRY_NAME 1000
 
 /* Releases what the step holds, not the step itself. */
-void idm_step_free(struct idm_step *step);
+void idm_plan_entry_free(struct idm_plan_entry *step);
 
 /* The step in words: "overlay on /"; in buf. */
-const char *idm_step_name(const struct idm_step *step, char *buf, size_t size);
+const char *idm_plan_entry_name(const struct idm_plan_entry *step, char *buf, size_t size);
 
 #endif

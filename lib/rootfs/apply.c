@@ -34,10 +34,10 @@ struct application {
 /* Only a bind can be a file. What cannot be looked at is reported when it is opened. */
 static bool root_is_directory(const struct idm_plan *plan)
 {
-	const struct idm_step *root = &plan->steps[0];
+	const struct idm_plan_entry *root = &plan->steps[0];
 	struct stat st;
 
-	return root->kind != IDM_STEP_BIND || idm_sys_fstatat(root->dirfd, root->source, &st, 0) < 0 ||
+	return root->kind != IDM_PLAN_ENTRY_BIND || idm_sys_fstatat(root->dirfd, root->source, &st, 0) < 0 ||
 	       S_ISDIR(st.st_mode);
 }
 

@@ -128,14 +128,14 @@ static int move_to(const struct site *site, int tree, int to)
 	return site->namespace < 0 ? move(tree, to) : idm_subprocess(move_there, &e);
 }
 
-static int why_not_placed(int code, const struct idm_step *step, struct idm_error *err)
+static int why_not_placed(int code, const struct idm_plan_entry *step, struct idm_error *err)
 {
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 
 	if (code == -EPERM)
 		return idm_diagnose_move_refused(-EPERM, IDM_STEP_ATTACH,
-					    idm_step_name(step, name, sizeof(name)), err);
-	idm_fail_errno(err, code, IDM_STEP_ATTACH, idm_step_name(step, name, sizeof(name)));
+					    idm_plan_entry_name(step, name, sizeof(name)), err);
+	idm_fail_errno(err, code, IDM_STEP_ATTACH, idm_plan_entry_name(step, name, sizeof(name)));
 	if (code == -ENOSPC)
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
 	return code;
@@ -161,30 +161,30 @@ static bool place_at_name(const struct site *site, const char *target, int tree)
 
 /* A symbolic link can lead there, too. The mount would cover all others, and the whole root filesystem.
  */
-static int refuse_root(const struct site *site, const struct idm_step *step, int target,
+static int refuse_root(const struct site *site, const struct idm_plan_entry *step, int target,
 		       struct idm_error *err)
 {
 	uint64_t root = 0, id = 0;
 	bool unique;
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 	int r = idm_mount_id(site->root, &root, &unique);
 
 	if (r == 0)
 		r = idm_mount_id(target, &id, &unique);
 	if (r < 0)
-		return idm_fail_errno(err, r, step_assemble, idm_step_name(step, name, sizeof(name)));
+		return idm_fail_errno(err, r, step_assemble, idm_plan_entry_name(step, name, sizeof(name)));
 	if (id != root || !idm_is_same_inode(site->root, target))
 		return 0;
-	return idm_fail(err, -EINVAL, step_assemble, idm_step_name(step, name, sizeof(name)),
+	return idm_fail(err, -EINVAL, step_assemble, idm_plan_entry_name(step, name, sizeof(name)),
 			"the target is the root itself, which the first mount is");
 }
 
-static int open_target(const struct site *site, const struct idm_step *step, int tree, bool mkdir,
+static int open_target(const struct site *site, const struct idm_plan_entry *step, int tree, bool mkdir,
 		       struct idm_target *target, struct idm_error *err)
 {
 	unsigned int flags = IDM_ATTACH_IN_ROOT | (mkdir ? IDM_ATTACH_MKDIR : 0);
 	mode_t type = S_IFDIR; /* what every filesystem begins with */
-	int r = step->kind == IDM_STEP_BIND ? idm_file_type(tree, &type) : 0;
+	int r = step->kind == IDM_PLAN_ENTRY_BIND ? idm_file_type(tree, &type) : 0;
 
 	if (r < 0)
 		return idm_fail_errno(err, r, step_assemble, step->source);
@@ -192,7 +192,7 @@ static int open_target(const struct site *site, const struct idm_step *step, int
 	return r < 0 ? r : refuse_root(site, step, target->fd, err);
 }
 
-static int place(const struct site *site, const struct idm_step *step, int tree, bool mkdir,
+static int place(const struct site *site, const struct idm_plan_entry *step, int tree, bool mkdir,
 		 struct idm_target *target, struct idm_error *err)
 {
 	int r;
@@ -212,7 +212,7 @@ static int place(const struct site *site, const struct idm_step *step, int tree,
 /* A mount that is in place needs no descriptor any more, and creating the next target needs some. */
 static void let_go(struct idm_assembly *a, const struct site *site, size_t i)
 {
-	const struct idm_step *step = &a->plan->steps[i];
+	const struct idm_plan_entry *step = &a->plan->steps[i];
 
 	if (step->propagation && site->namespace < 0)
 		return;
@@ -223,7 +223,7 @@ static void let_go(struct idm_assembly *a, const struct site *site, size_t i)
 static int place_all(struct idm_assembly *a, struct site *site, bool mkdir, struct idm_error *err)
 {
 	for (size_t i = 1; i < a->plan->n; i++) {
-		const struct idm_step *step = &a->plan->steps[i];
+		const struct idm_plan_entry *step = &a->plan->steps[i];
 		int r = place(site, step, a->mounts[i], mkdir || step->flags & IDM_PLAN_ADD_MKDIR,
 			      &a->targets[i], err);
 
@@ -238,11 +238,11 @@ static int place_all(struct idm_assembly *a, struct site *site, bool mkdir, stru
 static int make_rdonly(const struct idm_assembly *a, struct idm_error *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	const struct idm_step *root = &a->plan->steps[0];
+	const struct idm_plan_entry *root = &a->plan->steps[0];
 	int r;
 
 	if (!(root->flags & IDM_PLAN_ADD_RDONLY_LAST) ||
-	    !(idm_step_attributes(root).set & IDM_ATTR_RDONLY))
+	    !(idm_plan_entry_attributes(root).set & IDM_ATTR_RDONLY))
 		return 0;
 	r = idm_sys_mount_setattr(a->tree, "", AT_EMPTY_PATH, &attr);
 	return r < 0 ? idm_fail_errno(err, r, step_assemble, root->source) : 0;
@@ -300,7 +300,7 @@ static int make_trees(struct idm_assembly *a, const struct idm_plan_apply_option
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < plan->n && r >= 0; i++) {
-		r = a->mounts[i] = idm_step_make(&plan->steps[i], o->upper_ids, cache, err);
+		r = a->mounts[i] = idm_plan_entry_make(&plan->steps[i], o->upper_ids, cache, err);
 		if (r >= 0 && o->progress)
 			o->progress(i + 1, plan->n, o->progress_data);
 	}
@@ -413,7 +413,7 @@ static int open_mount(const struct idm_assembly *a, size_t i)
 	return r < 0 ? r : -EOPNOTSUPP;
 }
 
-int idm_step_propagate(const struct idm_step *step, int mount)
+int idm_plan_entry_propagate(const struct idm_plan_entry *step, int mount)
 {
 	struct mount_attr attr = { .propagation = idm_propagation_flag(step->propagation) };
 
@@ -424,13 +424,13 @@ int idm_step_propagate(const struct idm_step *step, int mount)
 static int set_propagation(const struct idm_assembly *a, size_t i, struct idm_error *err)
 {
 	AUTO_CLOSE int mount = open_mount(a, i);
-	const struct idm_step *step = &a->plan->steps[i];
-	int r = mount < 0 ? mount : idm_step_propagate(step, mount);
-	char name[IDM_STEP_NAME];
+	const struct idm_plan_entry *step = &a->plan->steps[i];
+	int r = mount < 0 ? mount : idm_plan_entry_propagate(step, mount);
+	char name[IDM_PLAN_ENTRY_NAME];
 
 	if (r == 0)
 		return 0;
-	return idm_fail_because(err, r, IDM_STEP_SET_PROPAGATION, idm_step_name(step, name, sizeof(name)),
+	return idm_fail_because(err, r, IDM_STEP_SET_PROPAGATION, idm_plan_entry_name(step, name, sizeof(name)),
 			mount == -EOPNOTSUPP ? "another mount of the plan covers it, which this kernel "
 					       "cannot do (it needs Linux 6.15)"
 					     : NULL);
@@ -453,16 +453,16 @@ int idm_assembly_propagate(const struct idm_assembly *a, struct idm_error *err)
 static int check_detached_propagation(const struct idm_plan *plan, struct idm_error *err)
 {
 	for (size_t i = 1; i < plan->n; i++) {
-		const struct idm_step *root = &plan->steps[0], *step = &plan->steps[i];
+		const struct idm_plan_entry *root = &plan->steps[0], *step = &plan->steps[i];
 		enum idm_propagation is = root->deep_propagation ? root->propagation
 								 : IDM_PROPAGATION_PRIVATE;
-		char name[IDM_STEP_NAME];
+		char name[IDM_PLAN_ENTRY_NAME];
 
 		if (!step->propagation || step->propagation == is ||
 		    (step->propagation == IDM_PROPAGATION_SLAVE && is == IDM_PROPAGATION_PRIVATE))
 			continue;
 		idm_fail(err, -EOPNOTSUPP, IDM_STEP_SET_PROPAGATION,
-			 idm_step_name(step, name, sizeof(name)),
+			 idm_plan_entry_name(step, name, sizeof(name)),
 			 "below a detached root it cannot differ from that of the root");
 		idm_hint(err, "idm_plan_apply() sets it when the mount is attached");
 		return -EOPNOTSUPP;

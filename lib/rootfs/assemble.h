@@ -17,14 +17,14 @@ struct idm_assembly {
 };
 
 /* The tree of one step, detached; user namespaces come from the cache. */
-int idm_step_make(const struct idm_step *step, enum idm_upper_ids upper_ids,
+int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
 		  struct idm_userns_cache *cache, struct idm_error *err);
 
 /* The attributes of a step's top mount: those for all below it too, and its own on top of them. */
-struct idm_attributes idm_step_attributes(const struct idm_step *step);
+struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *step);
 
 /* Gives its mount, which is attached, the propagation that the step wishes for. System calls only. */
-int idm_step_propagate(const struct idm_step *step, int mount);
+int idm_plan_entry_propagate(const struct idm_plan_entry *step, int mount);
 
 /* The options as they are used: all there, checked. */
 int idm_take_apply_options(struct idm_plan_apply_options *own,

@@ -33,7 +33,7 @@ static bool has_old_cgroups(void)
 	return fd >= 0 && idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
-static int open_context(const struct idm_step *step, struct idm_error *err)
+static int open_context(const struct idm_plan_entry *step, struct idm_error *err)
 {
 	const char *name = step->filesystem->name;
 	int r;
@@ -59,7 +59,7 @@ static int set_flag(int fs, const char *key)
 	return idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, key, NULL, 0);
 }
 
-static int set_options(int fs, const struct idm_step *step, struct idm_error *err)
+static int set_options(int fs, const struct idm_plan_entry *step, struct idm_error *err)
 {
 	for (size_t i = 0; i < step->n_options; i++) {
 		const struct idm_mount_option *o = &step->options[i];
@@ -73,7 +73,7 @@ static int set_options(int fs, const struct idm_step *step, struct idm_error *er
 	return 0;
 }
 
-static int check_device(const struct idm_step *step, struct idm_error *err)
+static int check_device(const struct idm_plan_entry *step, struct idm_error *err)
 {
 	struct stat st;
 	int r;
@@ -94,7 +94,7 @@ static int check_device(const struct idm_step *step, struct idm_error *err)
 }
 
 /* Names the device. *device is what holds a loop device, to be kept open until it is mounted. */
-static int set_device(int fs, const struct idm_step *step, bool rdonly, int *device,
+static int set_device(int fs, const struct idm_plan_entry *step, bool rdonly, int *device,
 		      struct idm_error *err)
 {
 	struct idm_loop_name loop;
@@ -117,14 +117,14 @@ static int set_device(int fs, const struct idm_step *step, bool rdonly, int *dev
 	return r;
 }
 
-static int set_source(int fs, const struct idm_step *step, struct idm_error *err)
+static int set_source(int fs, const struct idm_plan_entry *step, struct idm_error *err)
 {
 	int r = set_string(fs, "source", step->source ? step->source : step->filesystem->name);
 
 	return r < 0 ? fail(r, fs, step->source, NULL, err) : 0;
 }
 
-int idm_filesystem_open(const struct idm_step *step, uint32_t attr, struct idm_error *err)
+int idm_filesystem_open(const struct idm_plan_entry *step, uint32_t attr, struct idm_error *err)
 {
 	const struct idm_filesystem *type = step->filesystem;
 	/* A filesystem that cannot be written need not have a device that can. */

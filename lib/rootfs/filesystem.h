@@ -6,6 +6,6 @@
 #include "lib/plan/plan.h"
 
 /* The filesystem of a step as a detached, unmapped mount with the attributes `attr` (IDM_ATTR_*). */
-int idm_filesystem_open(const struct idm_step *step, uint32_t attr, struct idm_error *err);
+int idm_filesystem_open(const struct idm_plan_entry *step, uint32_t attr, struct idm_error *err);
 
 #endif

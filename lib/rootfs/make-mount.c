@@ -15,7 +15,7 @@ static const enum idm_error_step step_make = IDM_STEP_MAKE_MOUNT;
 
 /* ---- attributes ---- */
 
-struct idm_attributes idm_step_attributes(const struct idm_step *step)
+struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *step)
 {
 	const struct idm_attributes *deep = &step->deep, *top = &step->top;
 	struct idm_attributes a = {
@@ -29,9 +29,9 @@ struct idm_attributes idm_step_attributes(const struct idm_step *step)
 }
 
 /* Those it has for now. */
-static struct idm_attributes top_of(const struct idm_step *step)
+static struct idm_attributes top_of(const struct idm_plan_entry *step)
 {
-	struct idm_attributes a = idm_step_attributes(step);
+	struct idm_attributes a = idm_plan_entry_attributes(step);
 
 	if (step->flags & IDM_PLAN_ADD_RDONLY_LAST)
 		a.set &= ~IDM_ATTR_RDONLY;
@@ -48,7 +48,7 @@ static struct mount_attr kernel_attributes(struct idm_attributes a)
 
 /* ---- binds ---- */
 
-static int why_no_map(int code, const struct idm_step *step, int userns, struct idm_error *err)
+static int why_no_map(int code, const struct idm_plan_entry *step, int userns, struct idm_error *err)
 {
 	AUTO_CLOSE int source = -1;
 
@@ -61,7 +61,7 @@ static int why_no_map(int code, const struct idm_step *step, int userns, struct 
 }
 
 /* With a recursive bind the top mount can differ from those below. */
-static int change_top(int tree, const struct idm_step *step, int userns, struct idm_error *err)
+static int change_top(int tree, const struct idm_plan_entry *step, int userns, struct idm_error *err)
 {
 	struct mount_attr attr = kernel_attributes(top_of(step));
 	int r;
@@ -76,7 +76,7 @@ static int change_top(int tree, const struct idm_step *step, int userns, struct 
 	return r < 0 ? why_no_map(r, step, userns, err) : 0;
 }
 
-static int make_bind(const struct idm_step *step, int userns, struct idm_error *err)
+static int make_bind(const struct idm_plan_entry *step, int userns, struct idm_error *err)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 	struct idm_attributes a = step->recursive ? step->deep : top_of(step);
@@ -106,7 +106,7 @@ static int make_bind(const struct idm_step *step, int userns, struct idm_error *
 
 /* ---- overlays ---- */
 
-static int make_overlay(const struct idm_step *step, enum idm_upper_ids upper_ids, struct idm_error *err)
+static int make_overlay(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids, struct idm_error *err)
 {
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_path upper = { step->dirfd, step->upper }, work = { step->dirfd, step->work };
@@ -130,7 +130,7 @@ static int make_overlay(const struct idm_step *step, enum idm_upper_ids upper_id
 
 /* ---- filesystems ---- */
 
-static int make_filesystem(const struct idm_step *step, int userns, struct idm_error *err)
+static int make_filesystem(const struct idm_plan_entry *step, int userns, struct idm_error *err)
 {
 	AUTO_CLOSE int tree = idm_filesystem_open(step, top_of(step).set, err);
 	int r;
@@ -146,18 +146,18 @@ static int make_filesystem(const struct idm_step *step, int userns, struct idm_e
 
 /* ---- any ---- */
 
-int idm_step_make(const struct idm_step *step, enum idm_upper_ids upper_ids,
+int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
 		  struct idm_userns_cache *cache, struct idm_error *err)
 {
 	AUTO_CLOSE int userns = -1;
 
-	if (step->kind == IDM_STEP_OVERLAY)
+	if (step->kind == IDM_PLAN_ENTRY_OVERLAY)
 		return make_overlay(step, upper_ids, err);
 	if (step->map) {
 		userns = idm_userns_cache_open(cache, step->map, err);
 		if (userns < 0)
 			return userns;
 	}
-	return step->kind == IDM_STEP_BIND ? make_bind(step, userns, err)
+	return step->kind == IDM_PLAN_ENTRY_BIND ? make_bind(step, userns, err)
 					   : make_filesystem(step, userns, err);
 }

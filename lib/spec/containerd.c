@@ -54,13 +54,13 @@ static int take_string(const struct idm_json *field, const char **string, struct
 }
 
 /* Those whose files are on a disk; a map for a proc would be nonsense. */
-static bool wants_map(const struct idm_plan_add_options *m, const struct idm_words *words)
+static bool wants_map(const struct idm_plan_add_options *m, const struct idm_option_list *words)
 {
 	static const char *const types[] = { "bind", "overlay", "ext4", "xfs", "erofs" };
 
-	if (idm_words_have_map(words))
+	if (idm_option_list_have_map(words))
 		return false;
-	if (idm_words_make_bind(words))
+	if (idm_option_list_make_bind(words))
 		return true;
 	for (size_t i = 0; m->type && i < ARRAY_SIZE(types); i++)
 		if (strcmp(m->type, types[i]) == 0)
@@ -71,7 +71,7 @@ static bool wants_map(const struct idm_plan_add_options *m, const struct idm_wor
 static int read_mount(const struct idm_plan_reader *reader, const struct idm_json *mount)
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
-	AUTO_WORDS struct idm_words words = { 0 };
+	AUTO_WORDS struct idm_option_list words = { 0 };
 	struct idm_json found[N_FIELDS] = { 0 };
 	char name[40];
 	int r = find_fields(mount, found, reader->err);
@@ -83,7 +83,7 @@ static int read_mount(const struct idm_plan_reader *reader, const struct idm_jso
 	if (r == 0)
 		r = take_string(&found[TARGET], &m.target, reader->err);
 	if (r == 0)
-		r = idm_words_read(&words, &found[OPTIONS], reader->err);
+		r = idm_read_options(&words, &found[OPTIONS], reader->err);
 	if (r < 0)
 		return r;
 	if (wants_map(&m, &words))

@@ -107,7 +107,7 @@ static int read_root(const struct idm_oci_config *oci, const struct idm_json *wh
 		return r;
 	m.map = oci->reader->how.map;
 	m.flags = readonly ? IDM_PLAN_ADD_RDONLY_LAST : 0;
-	return idm_plan_add_named(oci->reader, &m, &(struct idm_words){ words, readonly ? 2 : 1 },
+	return idm_plan_add_named(oci->reader, &m, &(struct idm_option_list){ words, readonly ? 2 : 1 },
 				  "root");
 }
 
@@ -152,10 +152,10 @@ int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json
 	return 0;
 }
 
-int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount, struct idm_words *words,
+int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount, struct idm_option_list *words,
 		     struct idm_plan_add_options *m, struct idm_map **own)
 {
-	bool idmap = idm_words_have(words, "idmap"), ridmap = idm_words_have(words, "ridmap");
+	bool idmap = idm_option_list_have(words, "idmap"), ridmap = idm_option_list_have(words, "ridmap");
 	int r = idm_oci_read_maps(mount, own, oci->reader->err);
 
 	if (r < 0)
@@ -164,15 +164,15 @@ int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount, s
 		return idm_json_fail(mount, oci->reader->err, "uidMappings and gidMappings are empty");
 	m->map = *own;
 	/* Runtimes map what is below only if they are told to. */
-	if (m->map && !idmap && !ridmap && !idm_words_have_map(words))
+	if (m->map && !idmap && !ridmap && !idm_option_list_have_map(words))
 		words->words[words->n++] = "idmap";
-	if (m->map || idm_words_have_map(words) || !(idmap || ridmap))
+	if (m->map || idm_option_list_have_map(words) || !(idmap || ridmap))
 		return 0;
 	return idm_oci_find_container_map(oci, mount, idmap ? "idmap" : "ridmap", m);
 }
 
 static int read_fields(const struct idm_json *mount, struct idm_plan_add_options *m,
-		       struct idm_words *words, struct idm_error *err)
+		       struct idm_option_list *words, struct idm_error *err)
 {
 	struct idm_json options;
 	int r = idm_oci_check_keys(
@@ -189,13 +189,13 @@ static int read_fields(const struct idm_json *mount, struct idm_plan_add_options
 	if (r < 0)
 		return r;
 	idm_json_member(mount, "options", &options);
-	return idm_words_read(words, &options, err);
+	return idm_read_options(words, &options, err);
 }
 
 /* ---- all mounts ---- */
 
 static int select_mount(struct idm_oci_config *oci, const struct idm_json *mount,
-			struct idm_words *words, struct idm_plan_add_options *m, struct idm_map **own)
+			struct idm_option_list *words, struct idm_plan_add_options *m, struct idm_map **own)
 {
 	int r;
 
@@ -208,7 +208,7 @@ static int select_mount(struct idm_oci_config *oci, const struct idm_json *mount
 static int read_mount(struct idm_oci_config *oci, const struct idm_json *mount)
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
-	AUTO_WORDS struct idm_words words = { 0 };
+	AUTO_WORDS struct idm_option_list words = { 0 };
 	struct idm_map *own = NULL;
 	char name[40];
 	int r;

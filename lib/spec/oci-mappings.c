@@ -105,9 +105,9 @@ bool idm_oci_is_empty(const struct idm_map *map)
 
 bool idm_oci_is_map_word(const char *word)
 {
-	const struct idm_words words = { &word, 1 };
+	const struct idm_option_list words = { &word, 1 };
 
-	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 || idm_words_have_map(&words);
+	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 || idm_option_list_have_map(&words);
 }
 
 int idm_oci_read_rows(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err)

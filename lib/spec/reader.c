@@ -16,7 +16,7 @@ static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /* ---- words ---- */
 
-int idm_words_read(struct idm_words *words, const struct idm_json *options, struct idm_error *err)
+int idm_read_options(struct idm_option_list *words, const struct idm_json *options, struct idm_error *err)
 {
 	struct idm_json word = { 0 };
 	size_t n = 0;
@@ -32,7 +32,7 @@ int idm_words_read(struct idm_words *words, const struct idm_json *options, stru
 	return r;
 }
 
-bool idm_words_have(const struct idm_words *words, const char *word)
+bool idm_option_list_have(const struct idm_option_list *words, const char *word)
 {
 	for (size_t i = 0; i < words->n; i++)
 		if (strcmp(words->words[i], word) == 0)
@@ -40,7 +40,7 @@ bool idm_words_have(const struct idm_words *words, const char *word)
 	return false;
 }
 
-bool idm_words_have_map(const struct idm_words *words)
+bool idm_option_list_have_map(const struct idm_option_list *words)
 {
 	static const char *const begins[] = { "uidmap=", "gidmap=", "idmap=", "ridmap=" };
 
@@ -51,10 +51,10 @@ bool idm_words_have_map(const struct idm_words *words)
 	return false;
 }
 
-bool idm_words_make_bind(const struct idm_words *words)
+bool idm_option_list_make_bind(const struct idm_option_list *words)
 {
 	for (size_t i = 0; i < words->n; i++)
-		if (idm_is_bind_word(words->words[i]))
+		if (idm_is_bind_option(words->words[i]))
 			return true;
 	return false;
 }
@@ -71,10 +71,10 @@ int idm_read_string(const struct idm_json *object, const char *key, const char *
 }
 
 /* "overlay on /data", as far as it is known. */
-static void describe(const struct idm_plan_add_options *m, const struct idm_words *words, char *buf,
+static void describe(const struct idm_plan_add_options *m, const struct idm_option_list *words, char *buf,
 		     size_t size)
 {
-	const char *type = idm_words_make_bind(words) ? "bind" : m->type ? m->type : "";
+	const char *type = idm_option_list_make_bind(words) ? "bind" : m->type ? m->type : "";
 	size_t n;
 	const char *target = idm_trim_target(m->target, &n);
 
@@ -99,7 +99,7 @@ static bool is_subject(const struct idm_error *err, const char *text)
 static int rename_error(const struct idm_plan_add_options *m, const char *description, const char *name,
 			struct idm_error *err)
 {
-	char subject[2 * IDM_STEP_NAME];
+	char subject[2 * IDM_PLAN_ENTRY_NAME];
 	struct idm_error old = *err;
 	bool said = is_subject(&old, description) || (m->target && is_subject(&old, m->target));
 
@@ -113,9 +113,9 @@ static int rename_error(const struct idm_plan_add_options *m, const char *descri
 }
 
 int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_add_options *mount,
-		       const struct idm_words *words, const char *name)
+		       const struct idm_option_list *words, const char *name)
 {
-	char description[IDM_STEP_NAME];
+	char description[IDM_PLAN_ENTRY_NAME];
 	int r;
 
 	mount->options = words->words;

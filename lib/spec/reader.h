@@ -15,22 +15,22 @@ struct idm_plan_reader {
 };
 
 /* The option words of a mount, and room for one more. */
-struct idm_words {
+struct idm_option_list {
 	const char **words;
 	size_t n;
 };
 
-int idm_words_read(struct idm_words *words, const struct idm_json *options, struct idm_error *err);
-bool idm_words_have(const struct idm_words *words, const char *word);
-bool idm_words_have_map(const struct idm_words *words);
-bool idm_words_make_bind(const struct idm_words *words);
+int idm_read_options(struct idm_option_list *words, const struct idm_json *options, struct idm_error *err);
+bool idm_option_list_have(const struct idm_option_list *words, const char *word);
+bool idm_option_list_have_map(const struct idm_option_list *words);
+bool idm_option_list_make_bind(const struct idm_option_list *words);
 
-static inline void idm_words_free(struct idm_words *words)
+static inline void idm_option_list_free(struct idm_option_list *words)
 {
 	free(words->words);
 }
 
-#define AUTO_WORDS __attribute__((cleanup(idm_words_free)))
+#define AUTO_WORDS __attribute__((cleanup(idm_option_list_free)))
 
 /* A member that may be missing: *string is NULL then. */
 int idm_read_string(const struct idm_json *object, const char *key, const char **string,
@@ -41,6 +41,6 @@ int idm_read_string(const struct idm_json *object, const char *key, const char *
  * "mount 2 (overlay on /data)".
  */
 int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_add_options *mount,
-		       const struct idm_words *words, const char *name);
+		       const struct idm_option_list *words, const char *name);
 
 #endif

@@ -15,20 +15,20 @@ static void check_target(const char *target)
 	}
 }
 
-static void check_step(const struct idm_step *step, bool first)
+static void check_step(const struct idm_plan_entry *step, bool first)
 {
-	char name[IDM_STEP_NAME];
+	char name[IDM_PLAN_ENTRY_NAME];
 
 	check_target(step->target);
 	CHECK(!first || !*step->target);
-	CHECK(*idm_step_name(step, name, sizeof(name)));
+	CHECK(*idm_plan_entry_name(step, name, sizeof(name)));
 	CHECK(!(step->top.set & step->top.clear & ~IDM_ATTR_ATIME));
 	CHECK(!(step->deep.set & step->deep.clear & ~IDM_ATTR_ATIME));
-	if (step->kind == IDM_STEP_FILESYSTEM)
+	if (step->kind == IDM_PLAN_ENTRY_FILESYSTEM)
 		CHECK(step->filesystem);
-	if (step->kind == IDM_STEP_BIND)
+	if (step->kind == IDM_PLAN_ENTRY_BIND)
 		CHECK(step->source && !step->n_options);
-	if (step->kind == IDM_STEP_OVERLAY)
+	if (step->kind == IDM_PLAN_ENTRY_OVERLAY)
 		CHECK(step->n_lower && !step->upper == !step->work);
 	if (!step->map)
 		return;
@@ -41,7 +41,7 @@ static bool same_string(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool same_step(const struct idm_step *a, const struct idm_step *b)
+static bool same_step(const struct idm_plan_entry *a, const struct idm_plan_entry *b)
 {
 	return a->kind == b->kind && a->filesystem == b->filesystem && a->flags == b->flags &&
 	       same_string(a->source, b->source) && same_string(a->target, b->target) &&

@@ -57,7 +57,7 @@ static void print_paths(FILE *out, const char *what, const struct idm_path *path
 		print_path(out, what, paths[i].dirfd, paths[i].path);
 }
 
-static void print_map(FILE *out, const struct idm_step *step)
+static void print_map(FILE *out, const struct idm_plan_entry *step)
 {
 	static const char *const scopes[] = { [IDM_MAP_SAME] = "map",
 					      [IDM_MAP_TOP] = "map of this mount alone",
@@ -70,7 +70,7 @@ static void print_map(FILE *out, const struct idm_step *step)
 	fprintf(out, "  %s %s\n", scopes[step->map_scope], text);
 }
 
-static void print_options(FILE *out, const struct idm_step *step)
+static void print_options(FILE *out, const struct idm_plan_entry *step)
 {
 	for (size_t i = 0; i < step->n_options; i++)
 		fprintf(out, "  option %s%s%s\n", step->options[i].name,
@@ -78,13 +78,13 @@ static void print_options(FILE *out, const struct idm_step *step)
 			step->options[i].value ? step->options[i].value : "");
 }
 
-static void print_step(FILE *out, const struct idm_step *step)
+static void print_step(FILE *out, const struct idm_plan_entry *step)
 {
 	static const char *const propagations[] = { NULL, "private", "slave", "shared", "unbindable" };
 	char name[500];
 
 	fprintf(out, "%s%s\n", step->recursive ? "recursive " : "",
-		idm_step_name(step, name, sizeof(name)));
+		idm_plan_entry_name(step, name, sizeof(name)));
 	print_path(out, "source", step->dirfd, step->source);
 	print_paths(out, "lower", step->lower, step->n_lower);
 	print_paths(out, "data", step->data, step->n_data);
