@@ -42,13 +42,13 @@ static int check_owner(int fd, const char *path, struct idm_error *err)
 /* ---- lines ---- */
 
 static const char *const kinds[] = {
-	[IDM_RECORD_DIRECTORY] = "directory",
-	[IDM_RECORD_FILE] = "file",
-	[IDM_RECORD_INSIDE_DIRECTORY] = "inside-directory",
-	[IDM_RECORD_INSIDE_FILE] = "inside-file",
-	[IDM_RECORD_BASE] = "base",
-	[IDM_RECORD_ROOT] = "root",
-	[IDM_RECORD_MOUNT] = "mount",
+	[IDM_JOURNAL_DIRECTORY] = "directory",
+	[IDM_JOURNAL_FILE] = "file",
+	[IDM_JOURNAL_INSIDE_DIRECTORY] = "inside-directory",
+	[IDM_JOURNAL_INSIDE_FILE] = "inside-file",
+	[IDM_JOURNAL_BASE] = "base",
+	[IDM_JOURNAL_ROOT] = "root",
+	[IDM_JOURNAL_MOUNT] = "mount",
 };
 
 /* Cuts off the next word of a line; NULL if there is none. */
@@ -86,10 +86,10 @@ static bool is_plain_path(const char *path, bool inside)
 	return (inside ? *path && *path != '/' : *path == '/') && !idm_goes_up(path);
 }
 
-static int add_entry(struct idm_record *record, struct idm_record_entry e, char *path)
+static int add_entry(struct idm_journal *record, struct idm_journal_entry e, char *path)
 {
-	struct idm_record_entry *new;
-	bool inside = e.kind == IDM_RECORD_INSIDE_DIRECTORY || e.kind == IDM_RECORD_INSIDE_FILE;
+	struct idm_journal_entry *new;
+	bool inside = e.kind == IDM_JOURNAL_INSIDE_DIRECTORY || e.kind == IDM_JOURNAL_INSIDE_FILE;
 
 	if (!idm_unescape_strictly(path) || !is_plain_path(path, inside))
 		return -EINVAL;
@@ -101,16 +101,16 @@ static int add_entry(struct idm_record *record, struct idm_record_entry e, char 
 	return new->path ? 0 : -ENOMEM;
 }
 
-static int read_entry(struct idm_record *record, const char *what, char *rest)
+static int read_entry(struct idm_journal *record, const char *what, char *rest)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct idm_record_entry e = { .kind = (enum idm_record_kind)i };
+		struct idm_journal_entry e = { .kind = (enum idm_journal_kind)i };
 		char *path;
 
 		if (strcmp(kinds[i], what) != 0)
 			continue;
 		if (!parse_number(next_word(&rest), &e.number) ||
-		    (e.kind < IDM_RECORD_BASE && !parse_number(next_word(&rest), &e.born)))
+		    (e.kind < IDM_JOURNAL_BASE && !parse_number(next_word(&rest), &e.born)))
 			return -EINVAL;
 		path = next_word(&rest);
 		return path && !rest ? add_entry(record, e, path) : -EINVAL;
@@ -119,7 +119,7 @@ static int read_entry(struct idm_record *record, const char *what, char *rest)
 }
 
 /* The line of this number, from 1 on. */
-static int read_line(struct idm_record *record, size_t number, char *line)
+static int read_line(struct idm_journal *record, size_t number, char *line)
 {
 	char *rest = line, *what;
 
@@ -158,14 +158,14 @@ static int read_line(struct idm_record *record, size_t number, char *line)
 }
 
 /* What is behind it says what came of the creation, or that it was somebody else's. */
-static void drop_announced(struct idm_record *record)
+static void drop_announced(struct idm_journal *record)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < record->n; i++) {
-		struct idm_record_entry *e = &record->entries[i];
+		struct idm_journal_entry *e = &record->entries[i];
 
-		if (e->kind < IDM_RECORD_BASE && !e->number && (i + 1 < record->n || record->complete))
+		if (e->kind < IDM_JOURNAL_BASE && !e->number && (i + 1 < record->n || record->complete))
 			free(e->path);
 		else
 			record->entries[n++] = *e;
@@ -173,7 +173,7 @@ static void drop_announced(struct idm_record *record)
 	record->n = n;
 }
 
-static int read_lines(struct idm_record *record, char *text, size_t length, const char *path,
+static int read_lines(struct idm_journal *record, char *text, size_t length, const char *path,
 		      struct idm_error *err)
 {
 	size_t number = 0;
@@ -205,11 +205,11 @@ static int read_lines(struct idm_record *record, char *text, size_t length, cons
  * A link is not followed: who owns the directory could let it lead to a record of somebody else, which
  * is as well-formed, and belongs to the same user.
  */
-static int open_record(struct idm_record *record, const char *path, struct idm_error *err)
+static int open_record(struct idm_journal *record, const char *path, struct idm_error *err)
 {
 	const char *name;
 
-	*record = (struct idm_record){ .fd = -1, .directory = idm_record_directory(path, &name) };
+	*record = (struct idm_journal){ .fd = -1, .directory = idm_journal_directory(path, &name) };
 	record->fd = record->directory;
 	if (record->directory >= 0)
 		record->fd = idm_sys_openat(record->directory, name,
@@ -231,7 +231,7 @@ static int read_text(int fd, const char *path, char **text, size_t *length, stru
 	return r < 0 ? idm_fail_errno(err, r, step_read, path) : 0;
 }
 
-int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err)
+int idm_journal_read(struct idm_journal *record, const char *path, struct idm_error *err)
 {
 	AUTO_FREE char *text = NULL;
 	size_t length = 0;
@@ -241,22 +241,22 @@ int idm_record_read(struct idm_record *record, const char *path, struct idm_erro
 	if (r == 0)
 		r = check_owner(record->fd, path, err);
 	if (r == 0)
-		r = idm_record_lock(record->fd, path, err);
+		r = idm_journal_lock(record->fd, path, err);
 	if (r == 0)
 		r = read_text(record->fd, path, &text, &length, err);
 	if (r == 0)
 		r = read_lines(record, text, length, path, err);
 	if (r < 0)
-		idm_record_free(record);
+		idm_journal_free(record);
 	return r;
 }
 
-void idm_record_free(struct idm_record *record)
+void idm_journal_free(struct idm_journal *record)
 {
 	for (size_t i = 0; i < record->n; i++)
 		free(record->entries[i].path);
 	free(record->entries);
-	idm_record_unlock(&record->fd);
+	idm_journal_unlock(&record->fd);
 	idm_close_fd(&record->directory);
-	*record = (struct idm_record){ .fd = -1, .directory = -1 };
+	*record = (struct idm_journal){ .fd = -1, .directory = -1 };
 }

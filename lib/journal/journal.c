@@ -34,10 +34,10 @@ int idm_boot_id(char boot[40], struct idm_error *err)
 
 /* ---- lines ---- */
 
-static int write_line(struct idm_recorder *rec, struct idm_error *err, const char *format, ...)
+static int write_line(struct idm_journal_writer *rec, struct idm_error *err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static int write_line(struct idm_recorder *rec, struct idm_error *err, const char *format, ...)
+static int write_line(struct idm_journal_writer *rec, struct idm_error *err, const char *format, ...)
 {
 	AUTO_FREE char *line = NULL;
 	va_list args;
@@ -71,7 +71,7 @@ static char *escape(const char *path)
 	return text;
 }
 
-static int write_mount(struct idm_recorder *rec, const char *what, uint64_t id, const char *path,
+static int write_mount(struct idm_journal_writer *rec, const char *what, uint64_t id, const char *path,
 		       struct idm_error *err)
 {
 	AUTO_FREE char *escaped = escape(path);
@@ -81,7 +81,7 @@ static int write_mount(struct idm_recorder *rec, const char *what, uint64_t id, 
 	return write_line(rec, err, "%s %llu %s\n", what, (unsigned long long)id, escaped);
 }
 
-static int write_made(struct idm_recorder *rec, const char *what, const struct idm_created *m,
+static int write_made(struct idm_journal_writer *rec, const char *what, const struct idm_created *m,
 		      const char *path, struct idm_error *err)
 {
 	AUTO_FREE char *escaped = escape(path);
@@ -98,7 +98,7 @@ static int write_made(struct idm_recorder *rec, const char *what, const struct i
  * A record that somebody still writes does not say all yet, and what two undo at once is neither's to
  * find gone.
  */
-int idm_record_lock(int fd, const char *path, struct idm_error *err)
+int idm_journal_lock(int fd, const char *path, struct idm_error *err)
 {
 	int r = idm_sys_flock(fd, LOCK_EX | LOCK_NB);
 	struct stat st;
@@ -114,7 +114,7 @@ int idm_record_lock(int fd, const char *path, struct idm_error *err)
 }
 
 /* A child that the program has forked meanwhile may have the descriptor too. */
-void idm_record_unlock(int *fd)
+void idm_journal_unlock(int *fd)
 {
 	if (*fd < 0)
 		return;
@@ -123,7 +123,7 @@ void idm_record_unlock(int *fd)
 	*fd = -1;
 }
 
-static int write_head(struct idm_recorder *rec, struct idm_error *err)
+static int write_head(struct idm_journal_writer *rec, struct idm_error *err)
 {
 	struct idm_mount_ns ns;
 	struct statx st;
@@ -146,7 +146,7 @@ static int write_head(struct idm_recorder *rec, struct idm_error *err)
 			  st.stx_mask & STATX_MNT_ID_UNIQUE ? "unique" : "reused");
 }
 
-int idm_record_directory(const char *path, const char **name)
+int idm_journal_directory(const char *path, const char **name)
 {
 	const char *slash = strrchr(path, '/');
 	AUTO_FREE char *above = NULL;
@@ -160,7 +160,7 @@ int idm_record_directory(const char *path, const char **name)
 	return above ? idm_sys_openat(AT_FDCWD, above, O_PATH | O_DIRECTORY, 0) : -ENOMEM;
 }
 
-int idm_record_remove(int directory, const char *name, int fd)
+int idm_journal_remove(int directory, const char *name, int fd)
 {
 	struct stat own, there;
 	int r = idm_sys_fstatat(fd, "", &own, AT_EMPTY_PATH);
@@ -174,21 +174,21 @@ int idm_record_remove(int directory, const char *name, int fd)
 	return idm_sys_unlinkat(directory, name, 0);
 }
 
-static void close_recorder(struct idm_recorder *rec)
+static void close_recorder(struct idm_journal_writer *rec)
 {
 	idm_close_fd(&rec->fd);
 	idm_close_fd(&rec->directory);
 	rec->fd = rec->directory = -1;
 }
 
-int idm_recorder_open(struct idm_recorder *rec, const char *path, struct idm_error *err)
+int idm_journal_writer_open(struct idm_journal_writer *rec, const char *path, struct idm_error *err)
 {
 	int r;
 
-	*rec = (struct idm_recorder){ .fd = -1, .directory = -1, .path = path };
+	*rec = (struct idm_journal_writer){ .fd = -1, .directory = -1, .path = path };
 	if (!path)
 		return 0;
-	rec->fd = rec->directory = idm_record_directory(path, &rec->name);
+	rec->fd = rec->directory = idm_journal_directory(path, &rec->name);
 	if (rec->directory >= 0)
 		rec->fd = idm_sys_openat(rec->directory, rec->name,
 					 O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600);
@@ -203,23 +203,23 @@ int idm_recorder_open(struct idm_recorder *rec, const char *path, struct idm_err
 		close_recorder(rec);
 		return r;
 	}
-	r = idm_record_lock(rec->fd, path, err);
+	r = idm_journal_lock(rec->fd, path, err);
 	if (r == -EBUSY || r == -ENOENT) { /* somebody undoes it already: it is not ours any more */
 		close_recorder(rec);
 		return r;
 	}
 	if (r == 0)
 		r = write_head(rec, err);
-	return r < 0 ? idm_recorder_close(rec, r) : 0;
+	return r < 0 ? idm_journal_writer_close(rec, r) : 0;
 }
 
-int idm_recorder_close(struct idm_recorder *rec, int code)
+int idm_journal_writer_close(struct idm_journal_writer *rec, int code)
 {
 	if (rec->fd < 0)
 		return code;
 	if (code < 0)
-		idm_record_remove(rec->directory, rec->name, rec->fd);
-	idm_record_unlock(&rec->fd);
+		idm_journal_remove(rec->directory, rec->name, rec->fd);
+	idm_journal_unlock(&rec->fd);
 	close_recorder(rec);
 	return code;
 }
@@ -243,9 +243,9 @@ static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, s
 	return 0;
 }
 
-int idm_record_outside(const struct idm_created *m, const char *path, void *recorder, struct idm_error *err)
+int idm_journal_outside(const struct idm_created *m, const char *path, void *recorder, struct idm_error *err)
 {
-	struct idm_recorder *rec = recorder;
+	struct idm_journal_writer *rec = recorder;
 	AUTO_FREE char *whole = NULL;
 	char above[PATH_MAX];
 	int r;
@@ -262,9 +262,9 @@ int idm_record_outside(const struct idm_created *m, const char *path, void *reco
 	return write_made(rec, m->directory ? "directory" : "file", m, whole, err);
 }
 
-int idm_record_inside(const struct idm_created *m, const char *path, void *recorder, struct idm_error *err)
+int idm_journal_inside(const struct idm_created *m, const char *path, void *recorder, struct idm_error *err)
 {
-	struct idm_recorder *rec = recorder;
+	struct idm_journal_writer *rec = recorder;
 
 	return rec->fd < 0 ? 0
 			   : write_made(rec, m->directory ? "inside-directory" : "inside-file", m, path,
@@ -273,7 +273,7 @@ int idm_record_inside(const struct idm_created *m, const char *path, void *recor
 
 /* ---- mounts ---- */
 
-static int save(struct idm_recorder *rec, struct idm_error *err)
+static int save(struct idm_journal_writer *rec, struct idm_error *err)
 {
 	int r = idm_sys_fsync(rec->fd);
 
@@ -292,7 +292,7 @@ static int next_mount_id(uint64_t *id, bool *unique)
 	return mount < 0 ? mount : idm_mount_id(mount, id, unique);
 }
 
-int idm_record_limit(struct idm_recorder *rec, struct idm_error *err)
+int idm_journal_limit(struct idm_journal_writer *rec, struct idm_error *err)
 {
 	uint64_t id;
 	bool unique;
@@ -306,7 +306,7 @@ int idm_record_limit(struct idm_recorder *rec, struct idm_error *err)
 	return unique ? write_line(rec, err, "limit %llu\n", (unsigned long long)id) : 0;
 }
 
-static int record_tree(struct idm_recorder *rec, const char *what, int tree,
+static int record_tree(struct idm_journal_writer *rec, const char *what, int tree,
 		       const struct idm_target *target, struct idm_error *err)
 {
 	char path[PATH_MAX];
@@ -326,13 +326,13 @@ static int record_tree(struct idm_recorder *rec, const char *what, int tree,
 	return r < 0 ? r : save(rec, err);
 }
 
-int idm_record_base(struct idm_recorder *rec, int tree, const struct idm_target *target,
+int idm_journal_base(struct idm_journal_writer *rec, int tree, const struct idm_target *target,
 		    struct idm_error *err)
 {
 	return record_tree(rec, "base", tree, target, err);
 }
 
-int idm_record_root(struct idm_recorder *rec, int tree, const struct idm_target *target,
+int idm_journal_root(struct idm_journal_writer *rec, int tree, const struct idm_target *target,
 		    struct idm_error *err)
 {
 	return record_tree(rec, "root", tree, target, err);
@@ -340,7 +340,7 @@ int idm_record_root(struct idm_recorder *rec, int tree, const struct idm_target 
 
 /* Mounts are listed in the order of mounting, parents first. */
 struct below {
-	struct idm_recorder *rec;
+	struct idm_journal_writer *rec;
 	struct idm_error *err;
 	uint64_t *ids; /* the root, and what is known to be below it */
 	size_t n;
@@ -373,7 +373,7 @@ static int record_if_below(const struct idm_mount_info *mount, void *data)
 	return write_mount(b->rec, "mount", mount->id, mount->target, b->err);
 }
 
-int idm_record_mounts(struct idm_recorder *rec, int tree, struct idm_error *err)
+int idm_journal_mounts(struct idm_journal_writer *rec, int tree, struct idm_error *err)
 {
 	struct below b = { .rec = rec, .err = err, .n = 1 };
 	bool unique;

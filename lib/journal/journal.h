@@ -27,7 +27,7 @@
 
 /* ---- writing ---- */
 
-struct idm_recorder {
+struct idm_journal_writer {
 	int fd;	       /* -1: nothing is recorded */
 	int directory; /* that it is in */
 	const char *path;
@@ -35,50 +35,50 @@ struct idm_recorder {
 };
 
 /* `path` NULL: records nothing, always with success. */
-int idm_recorder_open(struct idm_recorder *recorder, const char *path, struct idm_error *err);
+int idm_journal_writer_open(struct idm_journal_writer *recorder, const char *path, struct idm_error *err);
 
 /* For idm_target.created: a thing that was created, outside of the root filesystem or in it. */
-int idm_record_outside(const struct idm_created *made, const char *path, void *recorder,
+int idm_journal_outside(const struct idm_created *made, const char *path, void *recorder,
 		       struct idm_error *err);
-int idm_record_inside(const struct idm_created *made, const char *path, void *recorder,
+int idm_journal_inside(const struct idm_created *made, const char *path, void *recorder,
 		      struct idm_error *err);
 
 /* That all mounts are made, and no other is to come. Before the next two. */
-int idm_record_limit(struct idm_recorder *recorder, struct idm_error *err);
+int idm_journal_limit(struct idm_journal_writer *recorder, struct idm_error *err);
 
 /* The mount below the root, if there is one, and the root of what is about to be attached at `target`.
  * Return when that is on the disk. */
-int idm_record_base(struct idm_recorder *recorder, int tree, const struct idm_target *target,
+int idm_journal_base(struct idm_journal_writer *recorder, int tree, const struct idm_target *target,
 		    struct idm_error *err);
-int idm_record_root(struct idm_recorder *recorder, int tree, const struct idm_target *target,
+int idm_journal_root(struct idm_journal_writer *recorder, int tree, const struct idm_target *target,
 		    struct idm_error *err);
 
 /* All mounts from this one on, now that they are attached. */
-int idm_record_mounts(struct idm_recorder *recorder, int tree, struct idm_error *err);
+int idm_journal_mounts(struct idm_journal_writer *recorder, int tree, struct idm_error *err);
 
 /* Closes the file, and on failure (`code` is negative) removes it. Returns `code`. */
-int idm_recorder_close(struct idm_recorder *recorder, int code);
+int idm_journal_writer_close(struct idm_journal_writer *recorder, int code);
 
 /* ---- reading ---- */
 
-enum idm_record_kind {
-	IDM_RECORD_DIRECTORY,
-	IDM_RECORD_FILE,
-	IDM_RECORD_INSIDE_DIRECTORY,
-	IDM_RECORD_INSIDE_FILE,
-	IDM_RECORD_BASE,
-	IDM_RECORD_ROOT,
-	IDM_RECORD_MOUNT,
+enum idm_journal_kind {
+	IDM_JOURNAL_DIRECTORY,
+	IDM_JOURNAL_FILE,
+	IDM_JOURNAL_INSIDE_DIRECTORY,
+	IDM_JOURNAL_INSIDE_FILE,
+	IDM_JOURNAL_BASE,
+	IDM_JOURNAL_ROOT,
+	IDM_JOURNAL_MOUNT,
 };
 
-struct idm_record_entry {
-	enum idm_record_kind kind;
+struct idm_journal_entry {
+	enum idm_journal_kind kind;
 	uint64_t number; /* inode or mount id; 0: of what may have been created, or not */
 	uint64_t born;	 /* of what was created: 0 if the filesystem does not tell */
 	char *path;
 };
 
-struct idm_record {
+struct idm_journal {
 	int fd;	       /* which holds the lock */
 	int directory; /* that it was found in */
 	char boot[40];
@@ -86,26 +86,26 @@ struct idm_record {
 	bool unique_ids;
 	uint64_t limit; /* 0: not known */
 	bool complete;	/* all mounts are named */
-	struct idm_record_entry *entries;
+	struct idm_journal_entry *entries;
 	size_t n;
 };
 
 /* -EBUSY: somebody else writes or undoes it. */
-int idm_record_read(struct idm_record *record, const char *path, struct idm_error *err);
-void idm_record_free(struct idm_record *record);
+int idm_journal_read(struct idm_journal *record, const char *path, struct idm_error *err);
+void idm_journal_free(struct idm_journal *record);
 
 /*
  * The directory that a record is in, O_PATH, and its name there; -errno. All that is done with the file
  * is done there: a path that others own a part of can lead elsewhere the next time.
  */
-int idm_record_directory(const char *path, const char **name);
+int idm_journal_directory(const char *path, const char **name);
 
 /* Removes the record behind `fd`. -ESTALE: another file has its name by now. */
-int idm_record_remove(int directory, const char *name, int fd);
+int idm_journal_remove(int directory, const char *name, int fd);
 
 /* Locks an open record. -ENOENT: it has been removed meanwhile. */
-int idm_record_lock(int fd, const char *path, struct idm_error *err);
-void idm_record_unlock(int *fd); /* and closes it */
+int idm_journal_lock(int fd, const char *path, struct idm_error *err);
+void idm_journal_unlock(int *fd); /* and closes it */
 
 /* The id of this start of the machine. */
 int idm_boot_id(char boot[40], struct idm_error *err);

@@ -40,7 +40,7 @@ struct node {
 };
 
 struct undoing {
-	struct idm_record record;
+	struct idm_journal record;
 	unsigned int flags;
 	struct node *nodes; /* in the order of mounting */
 	size_t n_nodes;
@@ -113,8 +113,8 @@ static int mark_recorded(struct undoing *u)
 	int r = 0;
 
 	for (size_t i = 0; i < u->record.n && r == 0; i++) {
-		const struct idm_record_entry *e = &u->record.entries[i];
-		struct node *node = e->kind >= IDM_RECORD_BASE ? find_node(u, e->number) : NULL;
+		const struct idm_journal_entry *e = &u->record.entries[i];
+		struct node *node = e->kind >= IDM_JOURNAL_BASE ? find_node(u, e->number) : NULL;
 
 		if (node && (u->record.unique_ids || strcmp(node->target, e->path) == 0))
 			r = mark(u, node);
@@ -167,9 +167,9 @@ static int check_foreign(const struct undoing *u, struct idm_error *err)
 static int check_reach(const struct undoing *u, struct idm_error *err)
 {
 	for (size_t i = 0; i < u->record.n; i++) {
-		const struct idm_record_entry *e = &u->record.entries[i];
+		const struct idm_journal_entry *e = &u->record.entries[i];
 
-		if (e->kind < IDM_RECORD_BASE || find_node(u, e->number) || look_again(u, e->number) < 0)
+		if (e->kind < IDM_JOURNAL_BASE || find_node(u, e->number) || look_again(u, e->number) < 0)
 			continue;
 		idm_fail(err, -EXDEV, step_undo, e->path, "the mount is not below this root directory");
 		idm_hint(err, "it can be undone outside of this chroot(2)");
@@ -222,7 +222,7 @@ static int look(struct undoing *u, struct idm_error *err)
  * Of what was about to be created only the time is known. Whoever had it made by hand instead, that soon
  * after the program died, loses an empty directory.
  */
-static bool is_made(const struct idm_record_entry *e, const struct idm_file_id *is, bool directory)
+static bool is_made(const struct idm_journal_entry *e, const struct idm_file_id *is, bool directory)
 {
 	const struct idm_file_id was = { .inode = e->number, .born = e->born };
 
@@ -232,10 +232,10 @@ static bool is_made(const struct idm_record_entry *e, const struct idm_file_id *
 	       is->born - e->born < MOST_NANOSECONDS;
 }
 
-static int remove_made(int parent, const char *name, const struct idm_record_entry *e,
+static int remove_made(int parent, const char *name, const struct idm_journal_entry *e,
 		       struct idm_error *err)
 {
-	bool directory = e->kind == IDM_RECORD_DIRECTORY || e->kind == IDM_RECORD_INSIDE_DIRECTORY;
+	bool directory = e->kind == IDM_JOURNAL_DIRECTORY || e->kind == IDM_JOURNAL_INSIDE_DIRECTORY;
 	struct idm_file_id is;
 	int r = idm_file_id(parent, name, &is);
 
@@ -254,9 +254,9 @@ static int remove_made(int parent, const char *name, const struct idm_record_ent
 
 /* ---- what was created inside ---- */
 
-static bool is_inside(enum idm_record_kind kind)
+static bool is_inside(enum idm_journal_kind kind)
 {
-	return kind == IDM_RECORD_INSIDE_DIRECTORY || kind == IDM_RECORD_INSIDE_FILE;
+	return kind == IDM_JOURNAL_INSIDE_DIRECTORY || kind == IDM_JOURNAL_INSIDE_FILE;
 }
 
 static const char *last_component(const char *path)
@@ -270,7 +270,7 @@ static const char *last_component(const char *path)
 static bool is_of_root(const struct undoing *u, uint64_t id)
 {
 	for (size_t i = 0; i < u->record.n; i++)
-		if (u->record.entries[i].kind == IDM_RECORD_BASE && u->record.entries[i].number == id)
+		if (u->record.entries[i].kind == IDM_JOURNAL_BASE && u->record.entries[i].number == id)
 			return false;
 	return is_ours(u, id);
 }
@@ -279,8 +279,8 @@ static bool is_of_root(const struct undoing *u, uint64_t id)
 static int open_root(const struct undoing *u)
 {
 	for (size_t i = 0; i < u->record.n; i++) {
-		const struct idm_record_entry *e = &u->record.entries[i];
-		const struct node *node = e->kind == IDM_RECORD_ROOT ? find_node(u, e->number) : NULL;
+		const struct idm_journal_entry *e = &u->record.entries[i];
+		const struct node *node = e->kind == IDM_JOURNAL_ROOT ? find_node(u, e->number) : NULL;
 		AUTO_CLOSE int fd = -1;
 		uint64_t id;
 		bool unique;
@@ -331,7 +331,7 @@ static int find_mounts(struct undoing *u, struct idm_error *err)
 	if (!u->on)
 		return idm_fail_errno(err, -ENOMEM, step_undo, NULL);
 	for (size_t i = 0; i < u->record.n && u->n_ours; i++) {
-		const struct idm_record_entry *e = &u->record.entries[i];
+		const struct idm_journal_entry *e = &u->record.entries[i];
 		AUTO_CLOSE int parent = is_inside(e->kind) ? open_parent(u, e->path, &u->on[i])
 							   : -ENOENT;
 
@@ -342,7 +342,7 @@ static int find_mounts(struct undoing *u, struct idm_error *err)
 }
 
 /* Through a copy of the directory, which is writable even where the root filesystem is not. */
-static int remove_in_copy(int parent, const struct idm_record_entry *e, struct idm_error *err)
+static int remove_in_copy(int parent, const struct idm_journal_entry *e, struct idm_error *err)
 {
 	struct mount_attr writable = { .attr_clr = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
 	AUTO_CLOSE int copy = idm_sys_open_tree(parent, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
@@ -353,7 +353,7 @@ static int remove_in_copy(int parent, const struct idm_record_entry *e, struct i
 }
 
 /* 1: it was removed; 0: it is not there, or not on that mount. */
-static int remove_inside(const struct undoing *u, const struct idm_record_entry *e, uint64_t on,
+static int remove_inside(const struct undoing *u, const struct idm_journal_entry *e, uint64_t on,
 			 struct idm_error *err)
 {
 	uint64_t is_on = 0;
@@ -393,7 +393,7 @@ static void note_if_left(struct undoing *u, int r)
 static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *err)
 {
 	for (size_t i = u->record.n; i-- > 0;) {
-		const struct idm_record_entry *e = &u->record.entries[i];
+		const struct idm_journal_entry *e = &u->record.entries[i];
 		struct idm_error why;
 		int r;
 
@@ -467,7 +467,7 @@ static int unmount_all(struct undoing *u, struct idm_error *err)
 
 /* ---- what was created outside ---- */
 
-static int remove_outside(const struct idm_record_entry *e, struct idm_error *err)
+static int remove_outside(const struct idm_journal_entry *e, struct idm_error *err)
 {
 	AUTO_FREE char *above = strdup(e->path);
 	AUTO_CLOSE int parent = -1;
@@ -488,9 +488,9 @@ static int remove_outside(const struct idm_record_entry *e, struct idm_error *er
 static void remove_all_outside(struct undoing *u, struct idm_error *err)
 {
 	for (size_t i = u->record.n; i-- > 0;) {
-		const struct idm_record_entry *e = &u->record.entries[i];
+		const struct idm_journal_entry *e = &u->record.entries[i];
 
-		if (e->kind == IDM_RECORD_DIRECTORY || e->kind == IDM_RECORD_FILE)
+		if (e->kind == IDM_JOURNAL_DIRECTORY || e->kind == IDM_JOURNAL_FILE)
 			note_if_left(u, remove_outside(e, u->left ? NULL : err));
 	}
 }
@@ -518,12 +518,12 @@ static void release(struct undoing *u)
 		free(u->nodes[i].target);
 	free(u->nodes);
 	free(u->ours);
-	idm_record_free(&u->record);
+	idm_journal_free(&u->record);
 }
 
-static int remove_record(const struct idm_record *r, const char *path, struct idm_error *err)
+static int remove_record(const struct idm_journal *r, const char *path, struct idm_error *err)
 {
-	int code = idm_record_remove(r->directory, strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
+	int code = idm_journal_remove(r->directory, strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
 				     r->fd);
 
 	if (code == -ESTALE)
@@ -539,7 +539,7 @@ int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)
 	int r = idm_check_flags(flags, IDM_PLAN_UNDO_LAZY, step_undo, record, err);
 
 	if (r == 0)
-		r = idm_record_read(&u.record, record, err);
+		r = idm_journal_read(&u.record, record, err);
 	if (r < 0)
 		return r;
 	r = undo(&u, err);

@@ -27,7 +27,7 @@ struct application {
 	struct idm_assembly assembly;
 	struct idm_target target;
 	int base; /* -1: none is needed */
-	struct idm_recorder recorder;
+	struct idm_journal_writer recorder;
 	const char *path; /* of the target, as the caller knows it */
 };
 
@@ -81,7 +81,7 @@ static int open_base(struct application *a, struct idm_error *err)
 static int attach_base(struct application *a, struct idm_error *err)
 {
 	struct mount_attr alone = { .propagation = MS_PRIVATE };
-	int r = idm_record_base(&a->recorder, a->base, &a->target, err);
+	int r = idm_journal_base(&a->recorder, a->base, &a->target, err);
 
 	if (r == 0)
 		r = idm_attach_on_top(a->base, &a->target, a->path, err);
@@ -99,7 +99,7 @@ static int attach_base(struct application *a, struct idm_error *err)
 static int attach_plan(struct application *a, struct idm_error *err)
 {
 	const struct idm_target on_base = { .fd = a->base };
-	int tree = a->assembly.tree, r = idm_record_root(&a->recorder, tree, &a->target, err);
+	int tree = a->assembly.tree, r = idm_journal_root(&a->recorder, tree, &a->target, err);
 
 	if (r == 0)
 		r = idm_attach_on_top(tree, a->base < 0 ? &a->target : &on_base, a->path, err);
@@ -108,7 +108,7 @@ static int attach_plan(struct application *a, struct idm_error *err)
 	/* Below a shared mount every mount has become shared, whatever it was before. */
 	r = idm_assembly_propagate(&a->assembly, err);
 	if (r == 0)
-		r = idm_record_mounts(&a->recorder, a->base < 0 ? tree : a->base, err);
+		r = idm_journal_mounts(&a->recorder, a->base < 0 ? tree : a->base, err);
 	if (r < 0) {
 		idm_assembly_make_writable(&a->assembly);
 		idm_take_away(tree);
@@ -118,7 +118,7 @@ static int attach_plan(struct application *a, struct idm_error *err)
 
 static int make_visible(struct application *a, struct idm_error *err)
 {
-	int r = idm_record_limit(&a->recorder, err);
+	int r = idm_journal_limit(&a->recorder, err);
 
 	if (r == 0 && a->base >= 0)
 		r = attach_base(a, err);
@@ -148,7 +148,7 @@ static int apply(struct application *a, int dirfd, struct idm_error *err)
 	unsigned int flags = a->options->flags & IDM_PLAN_APPLY_MKDIR ? IDM_ATTACH_MKDIR : 0;
 	int r;
 
-	a->target.created = idm_record_outside;
+	a->target.created = idm_journal_outside;
 	a->target.created_data = &a->recorder;
 	r = idm_target_open(&a->target, dirfd, a->path, flags, root_is_directory(a->plan), err);
 
@@ -178,9 +178,9 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 	if (r == 0 && !plan->n)
 		r = idm_fail(err, -EINVAL, IDM_STEP_ASSEMBLE_PLAN, NULL, "the plan is empty");
 	if (r == 0)
-		r = idm_recorder_open(&a.recorder, own.record, err);
+		r = idm_journal_writer_open(&a.recorder, own.record, err);
 	if (r < 0)
 		return r;
 	r = apply(&a, dirfd, err);
-	return idm_recorder_close(&a.recorder, r);
+	return idm_journal_writer_close(&a.recorder, r);
 }

@@ -326,7 +326,7 @@ static const struct idm_owner *owner_of_targets(const struct idm_map *map, struc
 }
 
 static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
-			struct idm_recorder *recorder)
+			struct idm_journal_writer *recorder)
 {
 	const struct idm_owner *owner;
 
@@ -344,7 +344,7 @@ static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
 		a->targets[i] = (struct idm_target){
 			.fd = -1,
 			.owner = owner,
-			.created = idm_record_inside,
+			.created = idm_journal_inside,
 			.created_data = recorder,
 		};
 	}
@@ -352,7 +352,7 @@ static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
 }
 
 int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan,
-		 const struct idm_plan_apply_options *options, struct idm_recorder *recorder,
+		 const struct idm_plan_apply_options *options, struct idm_journal_writer *recorder,
 		 struct idm_error *err)
 {
 	int r;
@@ -528,7 +528,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 		  struct idm_error *err)
 {
 	HOLD_CANCEL;
-	struct idm_recorder nothing = { .fd = -1 };
+	struct idm_journal_writer nothing = { .fd = -1 };
 	struct idm_assembly assembly;
 	struct idm_plan_apply_options o;
 	int tree, r = idm_take_apply_options(&o, options, err);

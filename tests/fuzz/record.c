@@ -31,13 +31,13 @@ int __wrap_idm_record_lock(int fd, const char *path, struct idm_error *err)
 	return 0;
 }
 
-static int read_record(struct idm_record *record, const char *text, size_t size)
+static int read_record(struct idm_journal *record, const char *text, size_t size)
 {
 	struct idm_error err;
 	int r;
 
 	memory = memory_file(text, size);
-	r = idm_record_read(record, name, &err);
+	r = idm_journal_read(record, name, &err);
 	close(memory);
 	if (r < 0) {
 		CHECK_ERROR(r, &err);
@@ -49,9 +49,9 @@ static int read_record(struct idm_record *record, const char *text, size_t size)
 /* ---- what may be in it ---- */
 
 /* Whatever the path is joined to, it leads nowhere else. */
-static void check_path(const struct idm_record_entry *e)
+static void check_path(const struct idm_journal_entry *e)
 {
-	bool inside = e->kind == IDM_RECORD_INSIDE_DIRECTORY || e->kind == IDM_RECORD_INSIDE_FILE;
+	bool inside = e->kind == IDM_JOURNAL_INSIDE_DIRECTORY || e->kind == IDM_JOURNAL_INSIDE_FILE;
 
 	CHECK(*e->path);
 	CHECK(inside == (*e->path != '/'));
@@ -73,19 +73,19 @@ static void print_path(FILE *out, const char *path)
 	fputc('\n', out);
 }
 
-static void print_entry(FILE *out, const struct idm_record_entry *e)
+static void print_entry(FILE *out, const struct idm_journal_entry *e)
 {
 	static const char *const kinds[] = { "directory",   "file", "inside-directory",
 					     "inside-file", "base", "root",
 					     "mount" };
 
 	fprintf(out, "%s %llu ", kinds[e->kind], (unsigned long long)e->number);
-	if (e->kind < IDM_RECORD_BASE)
+	if (e->kind < IDM_JOURNAL_BASE)
 		fprintf(out, "%llu ", (unsigned long long)e->born);
 	print_path(out, e->path);
 }
 
-static char *print_record(const struct idm_record *record)
+static char *print_record(const struct idm_journal *record)
 {
 	char *text;
 	size_t size;
@@ -102,13 +102,13 @@ static char *print_record(const struct idm_record *record)
 	return text;
 }
 
-static void check_same(const struct idm_record *a, const struct idm_record *b)
+static void check_same(const struct idm_journal *a, const struct idm_journal *b)
 {
 	CHECK(strcmp(a->boot, b->boot) == 0);
 	CHECK(a->namespace_inode == b->namespace_inode);
 	CHECK(a->unique_ids == b->unique_ids && a->complete == b->complete && a->n == b->n);
 	for (size_t i = 0; i < a->n; i++) {
-		const struct idm_record_entry *x = &a->entries[i], *y = &b->entries[i];
+		const struct idm_journal_entry *x = &a->entries[i], *y = &b->entries[i];
 
 		CHECK(x->kind == y->kind && x->number == y->number && x->born == y->born);
 		CHECK(strcmp(x->path, y->path) == 0);
@@ -121,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO_FREE char *text = bytes_copy(data, size);
 	AUTO_FREE char *printed = NULL;
-	struct idm_record record, again;
+	struct idm_journal record, again;
 
 	if (read_record(&record, text, size) < 0)
 		return 0;
@@ -132,8 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		printed = print_record(&record);
 		CHECK(read_record(&again, printed, strlen(printed)) == 0);
 		check_same(&record, &again);
-		idm_record_free(&again);
+		idm_journal_free(&again);
 	}
-	idm_record_free(&record);
+	idm_journal_free(&record);
 	return 0;
 }
