@@ -138,7 +138,7 @@ static int assemble(struct application *a, struct idm_error *err)
 		return r;
 	r = make_visible(a, err);
 	if (r < 0)
-		idm_assembly_unmake(&a->assembly);
+		idm_assembly_rollback(&a->assembly);
 	idm_assembly_close(&a->assembly);
 	return r;
 }

@@ -370,7 +370,7 @@ int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan,
 		idm_hint(err,
 			 "each mount takes a descriptor while the plan is put together, and what is "
 			 "created for it another: raise RLIMIT_NOFILE (ulimit -n)");
-	idm_assembly_unmake(a);
+	idm_assembly_rollback(a);
 	idm_assembly_close(a);
 	return r;
 }
@@ -478,7 +478,7 @@ void idm_assembly_make_writable(const struct idm_assembly *a)
 		idm_sys_mount_setattr(a->tree, "", AT_EMPTY_PATH, &writable);
 }
 
-void idm_assembly_unmake(const struct idm_assembly *a)
+void idm_assembly_rollback(const struct idm_assembly *a)
 {
 	idm_assembly_make_writable(a);
 	for (size_t i = a->plan->n; i-- > 0;)
@@ -544,7 +544,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 		return r;
 	r = plan->steps[0].propagation ? set_propagation(&assembly, 0, err) : 0;
 	if (r < 0)
-		idm_assembly_unmake(&assembly);
+		idm_assembly_rollback(&assembly);
 	tree = idm_steal_fd(&assembly.tree);
 	idm_assembly_close(&assembly);
 	if (r < 0)

@@ -46,7 +46,7 @@ int idm_assembly_propagate(const struct idm_assembly *assembly, struct idm_error
 void idm_assembly_make_writable(const struct idm_assembly *assembly);
 
 /* Removes the targets that were created, as far as they are still empty. */
-void idm_assembly_unmake(const struct idm_assembly *assembly);
+void idm_assembly_rollback(const struct idm_assembly *assembly);
 
 /* Releases everything; an attached tree and targets that were created stay. */
 void idm_assembly_close(struct idm_assembly *assembly);
