@@ -83,7 +83,7 @@ static int take_rows(struct wish *w, const struct idm_json *mount, struct idm_er
 {
 	struct idm_map *rows = NULL;
 	ssize_t n = 0;
-	int r = idm_oci_read_rows(mount, &rows, err);
+	int r = idm_oci_read_mappings(mount, &rows, err);
 
 	if (r == 0 && rows) {
 		n = idm_map_print(rows, IDM_FORMAT_CRUN, IDM_BOTH, NULL, 0);

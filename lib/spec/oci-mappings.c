@@ -110,7 +110,7 @@ bool idm_oci_is_map_word(const char *word)
 	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 || idm_option_list_have_map(&words);
 }
 
-int idm_oci_read_rows(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err)
+int idm_oci_read_mappings(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err)
 {
 	int r = idm_oci_check_keys(mount, IDM_OCI_KEYS("uidMappings", "gidMappings"), err);
 

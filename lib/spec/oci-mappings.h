@@ -14,7 +14,7 @@ int idm_oci_read_maps(const struct idm_json *object, struct idm_map **map, struc
 bool idm_oci_is_empty(const struct idm_map *map);
 
 /* Those of a mount, which have to say something. */
-int idm_oci_read_rows(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err);
+int idm_oci_read_mappings(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err);
 
 /* Whether the option of a mount is about a map: idmap, ridmap, and those with a map behind it. */
 bool idm_oci_is_map_word(const char *word);
