@@ -144,10 +144,10 @@ struct request {
 };
 
 /* What the caller has changed since the fork server was started must not be passed over in silence. */
-static int check_namespaces(const struct idm_keeper *keeper, const struct idm_job *job,
+static int check_namespaces(const struct idm_keeper *keeper, const struct idm_request *job,
 			    struct idm_error *err)
 {
-	uint64_t userns = job->flags & IDM_JOB_STAGE && keeper->userns ? own_userns() : 0;
+	uint64_t userns = job->flags & IDM_REQUEST_EXECUTOR && keeper->userns ? own_userns() : 0;
 
 	if (job->process_group > 0 && keeper->other_pidns)
 		return idm_fail(err, -EINVAL, step_start, NULL,
@@ -160,7 +160,7 @@ static int check_namespaces(const struct idm_keeper *keeper, const struct idm_jo
 }
 
 /* The job's descriptors and the cgroup's, and where the request says they are. */
-static int pack_fds(struct idm_job *job, struct idm_keeper_request *request, int *fds, size_t *n_fds,
+static int pack_fds(struct idm_request *job, struct idm_keeper_request *request, int *fds, size_t *n_fds,
 		    struct idm_error *err)
 {
 	int cgroup = request->cgroup, r = idm_child_pack(job, fds, n_fds, IDM_KEEPER_FDS);

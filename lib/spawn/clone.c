@@ -81,7 +81,7 @@ static long clone_old(struct idm_child *child, uint64_t flags)
 	const long call[5] = { legacy, stack, (long)&child->pidfd, 0, (long)&child->inside };
 #endif
 
-	child->job->flags |= IDM_JOB_RESET_HANDLED;
+	child->job->flags |= IDM_REQUEST_RESET_HANDLED;
 	return idm_raw_clone(SYS_clone, call, idm_child_first, child->job);
 }
 
@@ -96,7 +96,7 @@ int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup)
 	uint64_t mask;
 	long r;
 
-	if (child->job->flags & IDM_JOB_STAGE)
+	if (child->job->flags & IDM_REQUEST_EXECUTOR)
 		idm_child_put_own_capabilities(child->job);
 	flags |= CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
 	child->inside = 1;

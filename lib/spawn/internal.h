@@ -34,10 +34,10 @@ void idm_child_close_userns(struct idm_child_userns *userns);
 
 /* The job that the options make, to free(). What begins with the clone itself is in *clone_flags. */
 int idm_child_make_job(const struct idm_child_options *o, const struct idm_child_userns *userns,
-		       struct idm_job **job, uint64_t *clone_flags, struct idm_error *err);
+		       struct idm_request **job, uint64_t *clone_flags, struct idm_error *err);
 
 struct idm_child {
-	struct idm_job *job;
+	struct idm_request *job;
 	int job_fd;   /* the job in its memory file, or -1 */
 	int stage_fd; /* the stage in its own, until it is not needed any more */
 	int cwd_fd;   /* the caller's working directory, for a server; or -1 */
@@ -78,18 +78,18 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
  * packet.c: a job on its way to the server, and there. Packed, every descriptor is a place among
  * `fds`, which *n_fds are in use of already. -E2BIG: they are more than `most`.
  */
-int idm_child_pack(struct idm_job *job, int *fds, size_t *n_fds, size_t most);
-int idm_child_unpack(struct idm_job *job, const int *fds, size_t n_fds); /* -EMFILE: one is not there */
+int idm_child_pack(struct idm_request *job, int *fds, size_t *n_fds, size_t most);
+int idm_child_unpack(struct idm_request *job, const int *fds, size_t n_fds); /* -EMFILE: one is not there */
 
 /* Whether the first process starts an assembler, or the second process, which becomes the program. */
-bool idm_child_has_assembler(const struct idm_job *job);
-bool idm_child_has_second(const struct idm_job *job);
+bool idm_child_has_assembler(const struct idm_request *job);
+bool idm_child_has_second(const struct idm_request *job);
 
 /* The capabilities of this process, which the stage has to have, too. */
-void idm_child_put_own_capabilities(struct idm_job *job);
+void idm_child_put_own_capabilities(struct idm_request *job);
 
 /* Why the child says that it has failed, or why it is gone without having said so. */
-int idm_child_why(const struct idm_child_options *o, struct idm_job *job, struct idm_error *err);
+int idm_child_why(const struct idm_child_options *o, struct idm_request *job, struct idm_error *err);
 int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err);
 
 #endif

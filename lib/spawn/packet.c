@@ -34,17 +34,17 @@ static void unpack(int32_t *fd, long arg)
 		p->most = 0;
 }
 
-static void each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), struct packet *p)
+static void each_fd(struct idm_request *job, void (*each)(int32_t *fd, long arg), struct packet *p)
 {
-	struct idm_job_fd *fds = idm_job_array(job, job->fds);
+	struct idm_request_fd *fds = idm_request_array(job, job->fds);
 
-	idm_job_each_fd(job, each, (long)p);
+	idm_request_each_fd(job, each, (long)p);
 	for (uint32_t i = 0; i < job->n_fds; i++)
 		if (fds[i].from >= 0)
 			each(&fds[i].from, (long)p);
 }
 
-int idm_child_pack(struct idm_job *job, int *fds, size_t *n_fds, size_t most)
+int idm_child_pack(struct idm_request *job, int *fds, size_t *n_fds, size_t most)
 {
 	struct packet p = { fds, *n_fds, most };
 
@@ -53,7 +53,7 @@ int idm_child_pack(struct idm_job *job, int *fds, size_t *n_fds, size_t most)
 	return p.n > most ? -E2BIG : 0;
 }
 
-int idm_child_unpack(struct idm_job *job, const int *fds, size_t n_fds)
+int idm_child_unpack(struct idm_request *job, const int *fds, size_t n_fds)
 {
 	struct packet p = { (int *)fds, n_fds, 1 };
 
@@ -61,12 +61,12 @@ int idm_child_unpack(struct idm_job *job, const int *fds, size_t n_fds)
 	return p.most ? 0 : -EMFILE;
 }
 
-bool idm_child_has_assembler(const struct idm_job *job)
+bool idm_child_has_assembler(const struct idm_request *job)
 {
-	return job->flags & IDM_JOB_STAGE && idm_job_locks_mounts(job);
+	return job->flags & IDM_REQUEST_EXECUTOR && idm_request_locks_mounts(job);
 }
 
-bool idm_child_has_second(const struct idm_job *job)
+bool idm_child_has_second(const struct idm_request *job)
 {
-	return job->flags & IDM_JOB_SECOND;
+	return job->flags & IDM_REQUEST_SECOND;
 }

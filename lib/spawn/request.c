@@ -31,9 +31,9 @@ struct maker {
 	int failed; /* -errno; the block is of no use then, but still there */
 };
 
-static struct idm_job *job_of(const struct maker *m)
+static struct idm_request *job_of(const struct maker *m)
 {
-	return (struct idm_job *)m->data;
+	return (struct idm_request *)m->data;
 }
 
 static void grow(struct maker *m, size_t n)
@@ -231,17 +231,17 @@ static bool is_inherited(const struct idm_child_options *o, const struct idm_chi
 static int put_fds(struct maker *m, const struct idm_child_options *o,
 		   const struct idm_child_userns *userns, struct idm_error *err)
 {
-	uint32_t at = room(m, (o->n_fds + 3) * sizeof(struct idm_job_fd)), n = 0;
+	uint32_t at = room(m, (o->n_fds + 3) * sizeof(struct idm_request_fd)), n = 0;
 	int r;
 
 	for (int fd = 0; fd < 3 && at; fd++)
 		if (is_inherited(o, userns, fd))
-			*ELEMENT(m, at, struct idm_job_fd, n++) = (struct idm_job_fd){ fd, fd };
+			*ELEMENT(m, at, struct idm_request_fd, n++) = (struct idm_request_fd){ fd, fd };
 	for (size_t i = 0; i < o->n_fds && at; i++) {
 		r = check_open(o->fds[i].from, IDM_STEP_PASS_DESCRIPTORS, err);
 		if (r < 0)
 			return r;
-		*ELEMENT(m, at, struct idm_job_fd, n++) = (struct idm_job_fd){ o->fds[i].from,
+		*ELEMENT(m, at, struct idm_request_fd, n++) = (struct idm_request_fd){ o->fds[i].from,
 									       o->fds[i].to };
 	}
 	job_of(m)->fds = at;
@@ -263,8 +263,8 @@ static int namespace_type(int fd, struct idm_error *err)
 
 static int put_join(struct maker *m, uint32_t at, int fd, struct idm_error *err)
 {
-	struct idm_job *job = job_of(m);
-	struct idm_job_join *joins = ELEMENT(m, at, struct idm_job_join, 0);
+	struct idm_request *job = job_of(m);
+	struct idm_request_join *joins = ELEMENT(m, at, struct idm_request_join, 0);
 	int type = namespace_type(fd, err);
 
 	if (type < 0)
@@ -273,18 +273,18 @@ static int put_join(struct maker *m, uint32_t at, int fd, struct idm_error *err)
 		if (joins[i].type == (uint32_t)type)
 			return idm_fail(err, -EINVAL, step, NULL,
 					"two namespaces of one kind cannot be joined");
-	joins[job->n_joins++] = (struct idm_job_join){ fd, (uint32_t)type, 0 };
+	joins[job->n_joins++] = (struct idm_request_join){ fd, (uint32_t)type, 0 };
 	if (type == CLONE_NEWUSER)
-		job->flags |= IDM_JOB_OTHER_USER;
+		job->flags |= IDM_REQUEST_OTHER_USER;
 	if (type == CLONE_NEWPID)
-		job->flags |= IDM_JOB_SECOND;
+		job->flags |= IDM_REQUEST_SECOND;
 	return 0;
 }
 
 static int put_joins(struct maker *m, const struct idm_child_options *o,
 		     const struct idm_child_userns *userns, struct idm_error *err)
 {
-	uint32_t at = room(m, (o->n_join_fds + 1) * sizeof(struct idm_job_join));
+	uint32_t at = room(m, (o->n_join_fds + 1) * sizeof(struct idm_request_join));
 	int r = 0;
 
 	if (!at)
@@ -305,14 +305,14 @@ static int put_joins(struct maker *m, const struct idm_child_options *o,
  */
 static void put_namespaces(struct maker *m, const struct idm_child_options *o, uint64_t *clone_flags)
 {
-	struct idm_job *job = job_of(m);
+	struct idm_request *job = job_of(m);
 
 	*clone_flags = 0;
 	job->namespaces = o->namespaces & ~IDM_NS_PID;
 	if (!(o->namespaces & IDM_NS_PID))
 		return;
-	if (job->flags & (IDM_JOB_OTHER_USER | IDM_JOB_SECOND))
-		job->flags |= IDM_JOB_SECOND | IDM_JOB_NEW_PID;
+	if (job->flags & (IDM_REQUEST_OTHER_USER | IDM_REQUEST_SECOND))
+		job->flags |= IDM_REQUEST_SECOND | IDM_REQUEST_NEW_PID;
 	else
 		*clone_flags = CLONE_NEWPID;
 }
@@ -320,7 +320,7 @@ static void put_namespaces(struct maker *m, const struct idm_child_options *o, u
 /* ---- mounts ---- */
 
 /* "a=b,c" as pairs of a name and a value or 0. The text itself is taken apart, so it is our copy. */
-static int put_mount_options(struct maker *m, const char *options, struct idm_job_mount *mount,
+static int put_mount_options(struct maker *m, const char *options, struct idm_request_mount *mount,
 			     struct idm_error *err)
 {
 	uint32_t text = put_string(m, options), n = 1, at;
@@ -370,13 +370,13 @@ static uint32_t put_target(struct maker *m, const char *target)
 	return at;
 }
 
-static int put_mount(struct maker *m, const struct idm_child_mount *o, struct idm_job_mount *mount,
+static int put_mount(struct maker *m, const struct idm_child_mount *o, struct idm_request_mount *mount,
 		     struct idm_error *err)
 {
 	mode_t type;
 	int r = 0;
 
-	*mount = (struct idm_job_mount){ .attr = o->attr, .flags = o->flags, .tree = -1 };
+	*mount = (struct idm_request_mount){ .attr = o->attr, .flags = o->flags, .tree = -1 };
 	mount->target = put_target(m, o->target);
 	mount->fstype = put_string(m, o->fstype);
 	mount->source = put_string(m, o->source ? o->source : o->fstype);
@@ -398,14 +398,14 @@ static int put_mount(struct maker *m, const struct idm_child_mount *o, struct id
 
 static int put_mounts(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
 {
-	uint32_t at = room(m, o->n_mounts * sizeof(struct idm_job_mount));
+	uint32_t at = room(m, o->n_mounts * sizeof(struct idm_request_mount));
 	int r = 0;
 
 	for (size_t i = 0; i < o->n_mounts && r == 0 && at; i++) {
-		struct idm_job_mount mount;
+		struct idm_request_mount mount;
 
 		r = put_mount(m, &o->mounts[i], &mount, err);
-		*ELEMENT(m, at, struct idm_job_mount, i) = mount;
+		*ELEMENT(m, at, struct idm_request_mount, i) = mount;
 	}
 	job_of(m)->mounts = at;
 	job_of(m)->n_mounts = (uint32_t)o->n_mounts;
@@ -414,12 +414,12 @@ static int put_mounts(struct maker *m, const struct idm_child_options *o, struct
 
 static int put_root(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
 {
-	struct idm_job *job = job_of(m);
+	struct idm_request *job = job_of(m);
 
 	if (o->namespaces & IDM_NS_MOUNT)
-		job->flags |= IDM_JOB_NEW_MOUNT;
+		job->flags |= IDM_REQUEST_NEW_MOUNT;
 	if (o->root_fd >= 0)
-		job->flags |= IDM_JOB_PIVOT;
+		job->flags |= IDM_REQUEST_PIVOT;
 	job->root_fd = o->root_fd;
 	job->propagation = o->propagation == IDM_PROPAGATION_SLAVE ? MS_SLAVE : MS_PRIVATE;
 	return check_open(o->root_fd, IDM_STEP_ATTACH_ROOT, err);
@@ -427,9 +427,9 @@ static int put_root(struct maker *m, const struct idm_child_options *o, struct i
 
 /* ---- who it is ---- */
 
-void idm_child_put_own_capabilities(struct idm_job *job)
+void idm_child_put_own_capabilities(struct idm_request *job)
 {
-	struct idm_job_caps *own = &job->own;
+	struct idm_request_caps *own = &job->own;
 	bool root = geteuid() == 0 && !(idm_sys_prctl(PR_GET_SECUREBITS, 0, 0) & SECBIT_NOROOT);
 
 	if (idm_sys_capget(&own->effective, &own->permitted, &own->inheritable) < 0)
@@ -438,13 +438,13 @@ void idm_child_put_own_capabilities(struct idm_job *job)
 		if (idm_sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i) > 0)
 			own->ambient |= 1ULL << i;
 	if (!root && own->permitted)
-		job->flags |= IDM_JOB_RAISE_AMBIENT;
+		job->flags |= IDM_REQUEST_RAISE_AMBIENT;
 }
 
 static void put_identity(struct maker *m, const struct idm_child_options *o)
 {
 	uint32_t groups = o->n_groups ? put(m, o->groups, o->n_groups * sizeof(*o->groups)) : 0;
-	struct idm_job *job = job_of(m);
+	struct idm_request *job = job_of(m);
 
 	job->groups = groups;
 	job->n_groups = (uint32_t)o->n_groups;
@@ -452,11 +452,11 @@ static void put_identity(struct maker *m, const struct idm_child_options *o)
 	job->gid = o->gid;
 	/* Another user with the caller's groups is nobody's intention. */
 	if (o->flags & IDM_CHILD_SET_GROUPS ||
-	    (o->uid != IDM_CHILD_KEEP_ID && !(job->flags & IDM_JOB_OTHER_USER)))
-		job->flags |= IDM_JOB_SET_GROUPS;
+	    (o->uid != IDM_CHILD_KEEP_ID && !(job->flags & IDM_REQUEST_OTHER_USER)))
+		job->flags |= IDM_REQUEST_SET_GROUPS;
 	if (o->capabilities) {
-		job->flags |= IDM_JOB_SET_CAPS;
-		job->caps = (struct idm_job_caps){
+		job->flags |= IDM_REQUEST_SET_CAPS;
+		job->caps = (struct idm_request_caps){
 			o->capabilities->effective,   o->capabilities->permitted,
 			o->capabilities->inheritable, o->capabilities->bounding,
 			o->capabilities->ambient,
@@ -467,7 +467,7 @@ static void put_identity(struct maker *m, const struct idm_child_options *o)
 /* ---- all of it ---- */
 
 /* What others must not see done in the caller's memory, or cannot be. */
-static bool needs_stage(const struct idm_child_options *o, const struct idm_job *job)
+static bool needs_stage(const struct idm_child_options *o, const struct idm_request *job)
 {
 	return o->namespaces || job->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
 	       o->gid != IDM_CHILD_KEEP_ID ||
@@ -490,17 +490,17 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 	static const struct {
 		uint32_t ours, job;
 	} same[] = {
-		{ IDM_CHILD_KEEP_FDS, IDM_JOB_KEEP_FDS },
-		{ IDM_CHILD_RESET_SIGNALS, IDM_JOB_RESET_IGNORED },
-		{ IDM_CHILD_SESSION, IDM_JOB_SESSION },
-		{ IDM_CHILD_NO_NEW_PRIVS, IDM_JOB_NO_NEW_PRIVS },
-		{ IDM_CHILD_UNDER_INIT, IDM_JOB_INIT },
-		{ IDM_CHILD_DIE_WITH_THREAD, IDM_JOB_DIE },
-		{ IDM_CHILD_NEW_KEYRING, IDM_JOB_KEYRING },
-		{ IDM_CHILD_DISABLE_USERNS, IDM_JOB_LIMIT_USERNS },
-		{ IDM_CHILD_NO_KEYRINGS, IDM_JOB_NO_KEYRINGS },
+		{ IDM_CHILD_KEEP_FDS, IDM_REQUEST_KEEP_FDS },
+		{ IDM_CHILD_RESET_SIGNALS, IDM_REQUEST_RESET_IGNORED },
+		{ IDM_CHILD_SESSION, IDM_REQUEST_SESSION },
+		{ IDM_CHILD_NO_NEW_PRIVS, IDM_REQUEST_NO_NEW_PRIVS },
+		{ IDM_CHILD_UNDER_INIT, IDM_REQUEST_INIT },
+		{ IDM_CHILD_DIE_WITH_THREAD, IDM_REQUEST_DIE },
+		{ IDM_CHILD_NEW_KEYRING, IDM_REQUEST_KEYRING },
+		{ IDM_CHILD_DISABLE_USERNS, IDM_REQUEST_LIMIT_USERNS },
+		{ IDM_CHILD_NO_KEYRINGS, IDM_REQUEST_NO_KEYRINGS },
 	};
-	struct idm_job *job = job_of(m);
+	struct idm_request *job = job_of(m);
 
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
 		if (o->flags & same[i].ours)
@@ -509,7 +509,7 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 	job->process_group = o->process_group;
 	job->mask = o->flags & IDM_CHILD_RESET_SIGNALS ? 0 : blocked_signals();
 	if (needs_stage(o, job))
-		job->flags |= IDM_JOB_STAGE;
+		job->flags |= IDM_REQUEST_EXECUTOR;
 }
 
 /* ---- a filter of seccomp(2) ---- */
@@ -555,7 +555,7 @@ static int put_all(struct maker *m, const struct idm_child_options *o,
 	uint32_t hostname;
 	int r;
 
-	room(m, sizeof(struct idm_job));
+	room(m, sizeof(struct idm_request));
 	if (m->failed)
 		return 0;
 	put_program(m, o);
@@ -588,7 +588,7 @@ static int put_all(struct maker *m, const struct idm_child_options *o,
 }
 
 int idm_child_make_job(const struct idm_child_options *o, const struct idm_child_userns *userns,
-		       struct idm_job **job, uint64_t *clone_flags, struct idm_error *err)
+		       struct idm_request **job, uint64_t *clone_flags, struct idm_error *err)
 {
 	struct maker m = { .data = malloc(16384), .size = 16384 };
 	int r;

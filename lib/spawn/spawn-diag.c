@@ -19,7 +19,7 @@ static const enum idm_error_step steps[IDM_STEPS] = {
 	[IDM_CHILD_STEP_NONE] = IDM_STEP_START_PROGRAM,
 	[IDM_CHILD_STEP_DESCRIPTORS] = IDM_STEP_PASS_DESCRIPTORS,
 	[IDM_CHILD_STEP_PROCESS_GROUP] = IDM_STEP_SET_PROCESS_GROUP,
-	[IDM_CHILD_STEP_STAGE] = IDM_STEP_EXECUTE_MEMORY_PROGRAM,
+	[IDM_CHILD_STEP_EXECUTOR] = IDM_STEP_EXECUTE_MEMORY_PROGRAM,
 	[IDM_CHILD_STEP_JOIN] = IDM_STEP_JOIN_NAMESPACE,
 	[IDM_CHILD_STEP_JOIN_USER] = IDM_STEP_JOIN_USERNS,
 	[IDM_CHILD_STEP_USER_IDS] = IDM_STEP_BECOME_USERNS_ROOT,
@@ -53,7 +53,7 @@ static const enum idm_error_step steps[IDM_STEPS] = {
 
 struct question {
 	const struct idm_child_options *o;
-	struct idm_job *job;
+	struct idm_request *job;
 	const struct idm_child_report *report;
 	int code;
 	enum idm_error_step step;
@@ -354,7 +354,7 @@ static bool explain(const struct question *q)
 	switch (q->report->step) {
 	case IDM_CHILD_STEP_DESCRIPTORS:
 		return why_not_passed(q);
-	case IDM_CHILD_STEP_STAGE:
+	case IDM_CHILD_STEP_EXECUTOR:
 		return why_no_stage(q);
 	case IDM_CHILD_STEP_JOIN:
 		return why_not_joined(q);
@@ -391,13 +391,13 @@ static bool explain(const struct question *q)
 	}
 }
 
-int idm_child_why(const struct idm_child_options *o, struct idm_job *job, struct idm_error *err)
+int idm_child_why(const struct idm_child_options *o, struct idm_request *job, struct idm_error *err)
 {
 	const struct idm_child_report *report = &job->report;
 	struct question q = { .o = o, .job = job, .report = report, .code = report->error, .err = err };
 
 	q.step = steps[report->step < IDM_STEPS ? report->step : IDM_CHILD_STEP_NONE];
-	q.subject = report->string < job->size ? idm_job_at(job, report->string) : NULL;
+	q.subject = report->string < job->size ? idm_request_at(job, report->string) : NULL;
 	if (!q.code)
 		return idm_fail(err, -ESRCH, q.step, q.subject, "the child was killed");
 	if (!explain(&q))

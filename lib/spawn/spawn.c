@@ -118,7 +118,7 @@ static void read_report(struct idm_child *child)
 	     i++)
 		;
 	if (n != (ssize_t)sizeof(*report))
-		*report = (struct idm_child_report){ .step = IDM_CHILD_STEP_STAGE };
+		*report = (struct idm_child_report){ .step = IDM_CHILD_STEP_EXECUTOR };
 	report->words[sizeof(report->words) - 1] = '\0';
 }
 
@@ -148,7 +148,7 @@ static int open_holder(const struct idm_child *child, int lock, pid_t *pid)
 }
 
 /* Of all files in memory, this one alone has its number now. */
-static int give_name(struct idm_job *job, int job_fd, struct idm_error *err)
+static int give_name(struct idm_request *job, int job_fd, struct idm_error *err)
 {
 	struct stat st;
 	int r = idm_sys_fstatat(job_fd, "", &st, AT_EMPTY_PATH);
@@ -213,7 +213,7 @@ static int take_second(struct idm_child *child, struct idm_error *err)
 	close(child->pidfd);
 	child->pidfd = pidfd;
 	child->pid = pid;
-	idm_sys_pwrite(child->job_fd, &go, sizeof(go), offsetof(struct idm_job, go));
+	idm_sys_pwrite(child->job_fd, &go, sizeof(go), offsetof(struct idm_request, go));
 	idm_sys_lock(child->job_fd, IDM_LOCK_CALLER, F_UNLCK, false);
 	await(child, IDM_LOCK_SECOND);
 	return 0;
@@ -224,10 +224,10 @@ static int await_stage(struct idm_child *child, struct idm_error *err)
 	const struct idm_child_report *report = &child->job->report;
 
 	/* It may have failed to get there at all: then this is the last word. */
-	if (!(child->job->flags & IDM_JOB_STAGE) || report->error)
+	if (!(child->job->flags & IDM_REQUEST_EXECUTOR) || report->error)
 		return 0;
 	await(child, IDM_LOCK_FIRST);
-	if (!(child->job->flags & IDM_JOB_SECOND) || report->error ||
+	if (!(child->job->flags & IDM_REQUEST_SECOND) || report->error ||
 	    report->step != IDM_CHILD_STEP_SECOND)
 		return 0;
 	return take_second(child, err);
@@ -286,26 +286,26 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 }
 
 /* Another process than the first one is found by its number, to be waited for. */
-static bool needs_pidfd_open(const struct idm_job *job)
+static bool needs_pidfd_open(const struct idm_request *job)
 {
-	return job->flags & IDM_JOB_SECOND || idm_job_locks_mounts(job);
+	return job->flags & IDM_REQUEST_SECOND || idm_request_locks_mounts(job);
 }
 
 /* A child that could not be reaped is not started. */
-static int check_reaping(const struct idm_job *job, struct idm_error *err)
+static int check_reaping(const struct idm_request *job, struct idm_error *err)
 {
 	int r = idm_refused_waitid();
 
 	if (r < 0)
 		return idm_fail(err, r, step_start, NULL, "a seccomp filter refuses waitid(2)");
-	if (job->flags & IDM_JOB_SECOND && idm_procfs_child_would_be_init())
+	if (job->flags & IDM_REQUEST_SECOND && idm_procfs_child_would_be_init())
 		return idm_fail(err, -EBUSY, step_start, NULL,
 				"this thread has unshared a PID namespace that has no init yet, and a "
 				"short-lived child would become it");
 	return 0;
 }
 
-static int check_calls(const struct idm_job *job, struct idm_error *err)
+static int check_calls(const struct idm_request *job, struct idm_error *err)
 {
 	int r = needs_pidfd_open(job) ? idm_filter_refuses(IDM_CALL_PIDFD_OPEN) : 0;
 
@@ -315,8 +315,8 @@ static int check_calls(const struct idm_job *job, struct idm_error *err)
 /* The files in memory that the job needs. A server gets every job in one. */
 static int open_files(struct idm_child *child, struct idm_error *err)
 {
-	struct idm_job *job = child->job;
-	bool stage = job->flags & IDM_JOB_STAGE;
+	struct idm_request *job = child->job;
+	bool stage = job->flags & IDM_REQUEST_EXECUTOR;
 
 	if (stage) {
 		child->stage_fd = open_stage(err);
@@ -324,7 +324,7 @@ static int open_files(struct idm_child *child, struct idm_error *err)
 			return child->stage_fd;
 	}
 	if (child->server)
-		job->flags |= IDM_JOB_IN_FILE;
+		job->flags |= IDM_REQUEST_IN_FILE;
 	if (stage || child->server) {
 		child->job_fd = open_job(stage, err);
 		if (child->job_fd < 0)
@@ -376,7 +376,7 @@ static int make_and_start(const struct idm_child_options *o, struct idm_child_se
 	struct idm_child child = {
 		.pidfd = -1, .job_fd = -1, .stage_fd = -1, .cwd_fd = -1, .server = server
 	};
-	AUTO_FREE struct idm_job *job = NULL;
+	AUTO_FREE struct idm_request *job = NULL;
 	struct idm_child_userns userns;
 	uint64_t clone_flags;
 	int r = idm_child_open_userns(&userns, o, err);

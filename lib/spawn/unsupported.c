@@ -53,7 +53,7 @@ int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
 	return refuse(err);
 }
 
-int idm_child_pack(struct idm_job *job, int *fds, size_t *n_fds, size_t most)
+int idm_child_pack(struct idm_request *job, int *fds, size_t *n_fds, size_t most)
 {
 	(void)job;
 	(void)fds;
@@ -62,7 +62,7 @@ int idm_child_pack(struct idm_job *job, int *fds, size_t *n_fds, size_t most)
 	return -EOPNOTSUPP;
 }
 
-int idm_child_unpack(struct idm_job *job, const int *fds, size_t n_fds)
+int idm_child_unpack(struct idm_request *job, const int *fds, size_t n_fds)
 {
 	(void)job;
 	(void)fds;
@@ -70,13 +70,13 @@ int idm_child_unpack(struct idm_job *job, const int *fds, size_t n_fds)
 	return -EOPNOTSUPP;
 }
 
-bool idm_child_has_assembler(const struct idm_job *job)
+bool idm_child_has_assembler(const struct idm_request *job)
 {
 	(void)job;
 	return false;
 }
 
-bool idm_child_has_second(const struct idm_job *job)
+bool idm_child_has_second(const struct idm_request *job)
 {
 	(void)job;
 	return false;

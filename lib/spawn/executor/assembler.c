@@ -86,9 +86,9 @@ static long send_ready(void)
 	return r;
 }
 
-static long send_all(struct idm_job *job)
+static long send_all(struct idm_request *job)
 {
-	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_mounts && r == 0; i++) {
@@ -105,9 +105,9 @@ static long send_all(struct idm_job *job)
 	return r == 0 ? send_ready() : r;
 }
 
-static void forget_filesystems(struct idm_job *job)
+static void forget_filesystems(struct idm_request *job)
 {
-	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 
 	for (uint32_t i = 0; i < job->n_mounts; i++)
 		if (mounts[i].fstype)
@@ -115,7 +115,7 @@ static void forget_filesystems(struct idm_job *job)
 }
 
 /* Until it has its lock, or is done. Its report is in the job by then, if it failed. */
-static long await_assembler(struct idm_job *job)
+static long await_assembler(struct idm_request *job)
 {
 	char byte;
 	long r;
@@ -128,11 +128,11 @@ static long await_assembler(struct idm_job *job)
 	return r > 0 ? 0 : r < 0 && r != -ECONNRESET ? r : -ESRCH; /* it was killed */
 }
 
-long idm_child_let_assemble(struct idm_job *job)
+long idm_child_let_assemble(struct idm_request *job)
 {
 	long r;
 
-	idm_job_begin(job, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
 	r = send_all(job);
 	if (r == 0)
 		r = await_assembler(job);
@@ -158,9 +158,9 @@ static long receive(long socket, uint32_t *word, int32_t *fd)
 	return 0;
 }
 
-static long receive_all(struct idm_job *job, long socket, int32_t *ready)
+static long receive_all(struct idm_request *job, long socket, int32_t *ready)
 {
-	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 	uint32_t word;
 	int32_t fd;
 	long r;
@@ -202,7 +202,7 @@ static int say_done(long socket)
 }
 
 /* If the child has exited, nothing is assembled, and it has said itself what has failed. */
-static void assemble_for(struct idm_job *job, long socket)
+static void assemble_for(struct idm_request *job, long socket)
 {
 	int32_t ready = -1;
 	long r = receive_all(job, socket, &ready);
@@ -217,23 +217,23 @@ static void assemble_for(struct idm_job *job, long socket)
 }
 
 /* The caller finds this process by its lock, and releases it. If the caller is gone, so is its lock. */
-static void run_assembler(struct idm_job *job, long socket)
+static void run_assembler(struct idm_request *job, long socket)
 {
-	if (idm_job_lock(job, IDM_LOCK_ASSEMBLER, 0) == 0) {
+	if (idm_request_lock(job, IDM_LOCK_ASSEMBLER, 0) == 0) {
 		if (say_done(socket))
 			assemble_for(job, socket);
 		raw(SYS_close, socket); /* the child has its answer, or sees that there is none */
-		idm_job_lock(job, IDM_LOCK_RELEASE, 1);
+		idm_request_lock(job, IDM_LOCK_RELEASE, 1);
 	}
 	idm_raw_exit(0);
 }
 
-long idm_child_start_assembler(struct idm_job *job)
+long idm_child_start_assembler(struct idm_request *job)
 {
 	int sockets[2];
 	long r;
 
-	idm_job_begin(job, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
 	r = raw(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets);
 	if (r < 0)
 		return r;

@@ -12,7 +12,7 @@
 
 #include "executor.h"
 
-long idm_job_lock(struct idm_job *job, int lock, int wait)
+long idm_request_lock(struct idm_request *job, int lock, int wait)
 {
 	struct flock range = {
 		.l_type = F_WRLCK, .l_whence = 0 /* SEEK_SET */, .l_start = lock, .l_len = 1
@@ -25,13 +25,13 @@ long idm_job_lock(struct idm_job *job, int lock, int wait)
 	return r;
 }
 
-void idm_child_die_with_caller(struct idm_job *job)
+void idm_child_die_with_caller(struct idm_request *job)
 {
 	struct flock range = {
 		.l_type = F_WRLCK, .l_whence = 0 /* SEEK_SET */, .l_start = IDM_LOCK_ALIVE, .l_len = 1
 	};
 
-	if (!(job->flags & IDM_JOB_DIE))
+	if (!(job->flags & IDM_REQUEST_DIE))
 		return;
 	raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
 	/* It may have ended before. In our PID namespace it has no number to ask for, but it held a
@@ -46,10 +46,10 @@ static void one(int32_t *fd, void (*each)(int32_t *fd, long arg), long arg)
 		each(fd, arg);
 }
 
-void idm_job_each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), long arg)
+void idm_request_each_fd(struct idm_request *job, void (*each)(int32_t *fd, long arg), long arg)
 {
-	struct idm_job_join *joins = idm_job_array(job, job->joins);
-	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	struct idm_request_join *joins = idm_request_array(job, job->joins);
+	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 
 	one(&job->job_fd, each, arg);
 	one(&job->stage_fd, each, arg);
@@ -64,12 +64,12 @@ void idm_job_each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), l
 		one(&mounts[i].tree, each, arg);
 }
 
-void idm_job_set_fd_flags(int32_t *fd, long flags)
+void idm_request_set_fd_flags(int32_t *fd, long flags)
 {
 	raw(SYS_fcntl, *fd, F_SETFD, flags);
 }
 
-void idm_child_capset(const struct idm_job_caps *caps, long *r)
+void idm_child_capset(const struct idm_request_caps *caps, long *r)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
@@ -92,19 +92,19 @@ long idm_child_set_ambient(uint64_t ambient)
 	return r;
 }
 
-long idm_child_session(struct idm_job *job)
+long idm_child_session(struct idm_request *job)
 {
 	long r = 0;
 
-	idm_job_begin(job, IDM_CHILD_STEP_SESSION, 0, 0);
-	if (job->flags & IDM_JOB_SESSION)
+	idm_request_begin(job, IDM_CHILD_STEP_SESSION, 0, 0);
+	if (job->flags & IDM_REQUEST_SESSION)
 		r = raw(SYS_setsid);
 	if (r >= 0 && job->terminal_fd >= 0) {
-		idm_job_begin(job, IDM_CHILD_STEP_TERMINAL, 0, 0);
+		idm_request_begin(job, IDM_CHILD_STEP_TERMINAL, 0, 0);
 		r = raw(SYS_ioctl, job->terminal_fd, TIOCSCTTY, 0);
 	}
 	if (r >= 0 && job->process_group < 0) {
-		idm_job_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
+		idm_request_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
 		r = raw(SYS_setpgid, 0, 0);
 	}
 	return r < 0 ? r : 0;
@@ -124,52 +124,52 @@ static long stay_inside(void)
 	return path[0] == '/' ? 0 : -EXDEV; /* "(unreachable)/…" */
 }
 
-long idm_child_cwd(struct idm_job *job)
+long idm_child_cwd(struct idm_request *job)
 {
-	const char *cwd = idm_job_at(job, job->cwd);
+	const char *cwd = idm_request_at(job, job->cwd);
 	long r;
 
 	if (!cwd)
 		return 0;
-	idm_job_begin(job, IDM_CHILD_STEP_CWD, 0, job->cwd);
+	idm_request_begin(job, IDM_CHILD_STEP_CWD, 0, job->cwd);
 	r = raw(SYS_chdir, cwd);
-	if (r == 0 && job->flags & IDM_JOB_PIVOT)
+	if (r == 0 && job->flags & IDM_REQUEST_PIVOT)
 		r = stay_inside();
 	return r;
 }
 
 /* The rest of the child's own system calls go through it, too. */
-long idm_child_set_filter(struct idm_job *job)
+long idm_child_set_filter(struct idm_request *job)
 {
 	struct sock_fprog program = { .len = (unsigned short)job->n_filter,
-				      .filter = idm_job_at(job, job->filter) };
+				      .filter = idm_request_at(job, job->filter) };
 
 	if (!job->n_filter)
 		return 0;
-	idm_job_begin(job, IDM_CHILD_STEP_SECCOMP, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_SECCOMP, 0, 0);
 	return raw(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
 /* Offsets become pointers, in place. */
-static char **pointers(struct idm_job *job, uint32_t array)
+static char **pointers(struct idm_request *job, uint32_t array)
 {
-	uint64_t *at = idm_job_array(job, array);
+	uint64_t *at = idm_request_array(job, array);
 
 	for (uint64_t *p = at; *p; p++)
-		*p = (uint64_t)(uintptr_t)idm_job_at(job, (uint32_t)*p);
+		*p = (uint64_t)(uintptr_t)idm_request_at(job, (uint32_t)*p);
 	return (char **)at;
 }
 
 /* As execvp(3): what cannot be reached is passed over; that something was forbidden is remembered. */
-static long try_paths(struct idm_job *job, char **argv, char **envp)
+static long try_paths(struct idm_request *job, char **argv, char **envp)
 {
-	const uint32_t *paths = idm_job_array(job, job->paths);
+	const uint32_t *paths = idm_request_array(job, job->paths);
 	uint32_t forbidden = 0;
 	long r = -ENOENT;
 
 	for (uint32_t i = 0; i < job->n_paths; i++) {
-		idm_job_begin(job, IDM_CHILD_STEP_EXEC, 0, paths[i]);
-		r = raw(SYS_execve, idm_job_at(job, paths[i]), argv, envp);
+		idm_request_begin(job, IDM_CHILD_STEP_EXEC, 0, paths[i]);
+		r = raw(SYS_execve, idm_request_at(job, paths[i]), argv, envp);
 		if (r == -EACCES && !forbidden)
 			forbidden = paths[i];
 		else if (r != -EACCES && r != -ENOENT && r != -ENOTDIR && r != -ENODEV && r != -ESTALE)
@@ -181,25 +181,25 @@ static long try_paths(struct idm_job *job, char **argv, char **envp)
 	return -EACCES;
 }
 
-long idm_child_exec(struct idm_job *job)
+long idm_child_exec(struct idm_request *job)
 {
 	char **argv = pointers(job, job->argv), **envp = pointers(job, job->envp);
 	long r = 0;
 
-	if (job->flags & IDM_JOB_NO_NEW_PRIVS) {
-		idm_job_begin(job, IDM_CHILD_STEP_NO_NEW_PRIVS, 0, 0);
+	if (job->flags & IDM_REQUEST_NO_NEW_PRIVS) {
+		idm_request_begin(job, IDM_CHILD_STEP_NO_NEW_PRIVS, 0, 0);
 		r = raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
 	}
 	if (r < 0)
 		return r;
-	if (!(job->flags & IDM_JOB_INIT))
+	if (!(job->flags & IDM_REQUEST_INIT))
 		idm_child_die_with_caller(job);
-	idm_job_each_fd(job, idm_job_set_fd_flags, FD_CLOEXEC);
-	if (job->flags & IDM_JOB_NO_NEW_PRIVS)
+	idm_request_each_fd(job, idm_request_set_fd_flags, FD_CLOEXEC);
+	if (job->flags & IDM_REQUEST_NO_NEW_PRIVS)
 		r = idm_child_set_filter(job);
 	if (r < 0)
 		return r;
-	idm_job_begin(job, IDM_CHILD_STEP_EXEC, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_EXEC, 0, 0);
 	/* From here on the signals are the program's. One that kills it now has killed the program. */
 	raw(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &job->mask, 0, sizeof(job->mask));
 	if (job->program_fd >= 0)

@@ -14,20 +14,20 @@
 #include "request.h"
 
 /* What an offset stands for; NULL for 0. */
-static inline void *idm_job_at(struct idm_job *job, uint32_t offset)
+static inline void *idm_request_at(struct idm_request *job, uint32_t offset)
 {
 	return offset ? (char *)job + offset : (void *)0;
 }
 
 /* The same of what is there for certain, and of an array: while that is empty, nothing may be read from
  * it. */
-static inline void *idm_job_array(struct idm_job *job, uint32_t offset)
+static inline void *idm_request_array(struct idm_request *job, uint32_t offset)
 {
 	return (char *)job + offset;
 }
 
 /* Says what is being done: the last that was said is what failed. */
-static inline void idm_job_begin(struct idm_job *job, enum idm_child_step step, uint32_t item,
+static inline void idm_request_begin(struct idm_request *job, enum idm_child_step step, uint32_t item,
 				 uint32_t string)
 {
 	job->report.step = step;
@@ -52,70 +52,70 @@ static inline void idm_raw_reap(long pid)
  * Whether the child's mounts are to be locked against it: they are attached in the caller's user
  * namespace, and it gets a copy in its own.
  */
-static inline int idm_job_locks_mounts(const struct idm_job *job)
+static inline int idm_request_locks_mounts(const struct idm_request *job)
 {
-	return job->flags & IDM_JOB_NEW_MOUNT && job->flags & IDM_JOB_OTHER_USER;
+	return job->flags & IDM_REQUEST_NEW_MOUNT && job->flags & IDM_REQUEST_OTHER_USER;
 }
 
 /* Reports what a step returned, and ends. */
-__attribute__((noreturn)) static inline void idm_job_fail(struct idm_job *job, long r)
+__attribute__((noreturn)) static inline void idm_request_fail(struct idm_request *job, long r)
 {
 	job->report.error = (int32_t)r;
 	idm_raw_exit(1);
 }
 
 /* Takes the lock (IDM_LOCK_*) of this process, waiting if `wait`. */
-long idm_job_lock(struct idm_job *job, int lock, int wait);
+long idm_request_lock(struct idm_request *job, int lock, int wait);
 
 /*
  * If that is asked for, this process dies with the thread that has started it; at once if that is gone.
  * Changing the credentials would take it off again.
  */
-void idm_child_die_with_caller(struct idm_job *job);
+void idm_child_die_with_caller(struct idm_request *job);
 
 /* Calls `each` for every descriptor of the job that the program does not get. */
-void idm_job_each_fd(struct idm_job *job, void (*each)(int32_t *fd, long arg), long arg);
-void idm_job_set_fd_flags(int32_t *fd, long flags);
+void idm_request_each_fd(struct idm_request *job, void (*each)(int32_t *fd, long arg), long arg);
+void idm_request_set_fd_flags(int32_t *fd, long flags);
 
 /* vfork-child.c: the child in the caller's memory. */
 void idm_child_first(void *job);
-long idm_child_arrange_fds(struct idm_job *job);
+long idm_child_arrange_fds(struct idm_request *job);
 
 /* exec.c: what comes last, in either memory. The program is executed, or that fails. */
-long idm_child_session(struct idm_job *job);
-long idm_child_set_filter(struct idm_job *job);
-long idm_child_cwd(struct idm_job *job);
-long idm_child_exec(struct idm_job *job);
+long idm_child_session(struct idm_request *job);
+long idm_child_set_filter(struct idm_request *job);
+long idm_child_cwd(struct idm_request *job);
+long idm_child_exec(struct idm_request *job);
 
 /* main.c, the stage only. */
-long idm_child_enter(struct idm_job *job); /* namespaces.c */
-long idm_child_second(struct idm_job *job);
+long idm_child_enter(struct idm_request *job); /* namespaces.c */
+long idm_child_second(struct idm_request *job);
 /* rootfs.c. idm_child_root() does all of it; the others are what it takes. */
-long idm_child_root(struct idm_job *job);
-long idm_child_separate_mounts(struct idm_job *job);
-long idm_child_assemble(struct idm_job *job);
-long idm_child_check_root(struct idm_job *job); /* that "/" is the topmost of all */
+long idm_child_root(struct idm_request *job);
+long idm_child_separate_mounts(struct idm_request *job);
+long idm_child_assemble(struct idm_request *job);
+long idm_child_check_root(struct idm_request *job); /* that "/" is the topmost of all */
 
 /* Every mount of the job, below the directory `root`. mounts.c */
-long idm_child_attach_mounts(struct idm_job *job, long root);
+long idm_child_attach_mounts(struct idm_request *job, long root);
 
 /* The new filesystems of the job, as detached trees in it; apart: by a child. filesystem.c */
-long idm_child_make_filesystems(struct idm_job *job);
-long idm_child_make_filesystems_apart(struct idm_job *job);
+long idm_child_make_filesystems(struct idm_request *job);
+long idm_child_make_filesystems_apart(struct idm_request *job);
 
 /* assembler.c */
-long idm_child_start_assembler(struct idm_job *job);
-long idm_child_let_assemble(struct idm_job *job); /* waits until the root is put together */
+long idm_child_start_assembler(struct idm_request *job);
+long idm_child_let_assemble(struct idm_request *job); /* waits until the root is put together */
 
 /* limits.c */
-long idm_child_limit_userns(struct idm_job *job);
-long idm_child_new_keyring(struct idm_job *job);
-long idm_child_refuse_keyrings(struct idm_job *job);
+long idm_child_limit_userns(struct idm_request *job);
+long idm_child_new_keyring(struct idm_request *job);
+long idm_child_refuse_keyrings(struct idm_request *job);
 
-long idm_child_credentials(struct idm_job *job); /* credentials.c */
+long idm_child_credentials(struct idm_request *job); /* credentials.c */
 long idm_child_regain_capabilities(void);	 /* all that are permitted */
-void idm_child_capset(const struct idm_job_caps *caps, long *r);
+void idm_child_capset(const struct idm_request_caps *caps, long *r);
 long idm_child_set_ambient(uint64_t ambient);
-void idm_child_init(struct idm_job *job, void (*program)(void *job)); /* init.c */
+void idm_child_init(struct idm_request *job, void (*program)(void *job)); /* init.c */
 
 #endif

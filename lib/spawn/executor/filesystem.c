@@ -11,7 +11,7 @@
 #include "executor.h"
 
 /* The last message of the fs context that is an error: "e proc: Unknown parameter 'x'". */
-static void copy_kernel_words(struct idm_job *job, long fs)
+static void copy_kernel_words(struct idm_request *job, long fs)
 {
 	char text[sizeof(job->report.words)];
 	long n;
@@ -27,30 +27,30 @@ static void copy_kernel_words(struct idm_job *job, long fs)
 	}
 }
 
-static long set_mount_options(struct idm_job *job, const struct idm_job_mount *m, long fs)
+static long set_mount_options(struct idm_request *job, const struct idm_request_mount *m, long fs)
 {
-	const uint32_t *options = idm_job_array(job, m->options);
-	long r = raw(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", idm_job_at(job, m->source), 0);
+	const uint32_t *options = idm_request_array(job, m->options);
+	long r = raw(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", idm_request_at(job, m->source), 0);
 
 	for (uint32_t i = 0; i < m->n_options && r == 0; i++, options += 2) {
-		const char *value = idm_job_at(job, options[1]);
+		const char *value = idm_request_at(job, options[1]);
 
-		idm_job_begin(job, IDM_CHILD_STEP_MOUNT_OPTION, job->report.item, options[0]);
+		idm_request_begin(job, IDM_CHILD_STEP_MOUNT_OPTION, job->report.item, options[0]);
 		r = raw(SYS_fsconfig, fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
-			idm_job_at(job, options[0]), value, 0);
+			idm_request_at(job, options[0]), value, 0);
 	}
 	return r;
 }
 
-static long make_filesystem(struct idm_job *job, const struct idm_job_mount *m)
+static long make_filesystem(struct idm_request *job, const struct idm_request_mount *m)
 {
-	long fs = raw(SYS_fsopen, idm_job_at(job, m->fstype), FSOPEN_CLOEXEC), r;
+	long fs = raw(SYS_fsopen, idm_request_at(job, m->fstype), FSOPEN_CLOEXEC), r;
 
 	if (fs < 0)
 		return fs;
 	r = set_mount_options(job, m, fs);
 	if (r == 0) {
-		idm_job_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
+		idm_request_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
 		r = raw(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
 	}
 	if (r == 0)
@@ -61,15 +61,15 @@ static long make_filesystem(struct idm_job *job, const struct idm_job_mount *m)
 	return r;
 }
 
-long idm_child_make_filesystems(struct idm_job *job)
+long idm_child_make_filesystems(struct idm_request *job)
 {
-	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_mounts && r >= 0; i++) {
 		if (!mounts[i].fstype)
 			continue;
-		idm_job_begin(job, IDM_CHILD_STEP_MOUNT, i, mounts[i].target);
+		idm_request_begin(job, IDM_CHILD_STEP_MOUNT, i, mounts[i].target);
 		r = make_filesystem(job, &mounts[i]);
 		if (r >= 0)
 			mounts[i].tree = (int32_t)r;
@@ -83,21 +83,21 @@ static char maker_stack[8192] __attribute__((aligned(16)));
 
 static void make_and_exit(void *data)
 {
-	struct idm_job *job = data;
+	struct idm_request *job = data;
 	long r;
 
-	idm_job_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
 	r = raw(SYS_unshare, CLONE_NEWNS);
 	if (r == 0)
 		r = idm_child_make_filesystems(job);
 	if (r < 0)
-		idm_job_fail(job, r);
+		idm_request_fail(job, r);
 	idm_raw_exit(0);
 }
 
-static int has_filesystem(struct idm_job *job)
+static int has_filesystem(struct idm_request *job)
 {
-	const struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	const struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 
 	for (uint32_t i = 0; i < job->n_mounts; i++)
 		if (mounts[i].fstype)
@@ -112,7 +112,7 @@ static int has_filesystem(struct idm_job *job)
  * returns. It is made as a copy of the host's mounts, because the kernel lets a procfs or sysfs be made
  * in a user namespace only where another one is wholly visible (mount_too_revealing).
  */
-long idm_child_make_filesystems_apart(struct idm_job *job)
+long idm_child_make_filesystems_apart(struct idm_request *job)
 {
 	const long args[5] = { CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD,
 			       (long)(maker_stack + sizeof(maker_stack)), 0, 0, 0 };
@@ -120,7 +120,7 @@ long idm_child_make_filesystems_apart(struct idm_job *job)
 
 	if (!has_filesystem(job))
 		return 0;
-	idm_job_begin(job, IDM_CHILD_STEP_MOUNT, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_MOUNT, 0, 0);
 	r = idm_raw_clone(SYS_clone, args, make_and_exit, job);
 	if (r < 0)
 		return r;

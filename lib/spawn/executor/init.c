@@ -91,7 +91,7 @@ __attribute__((noreturn)) static void serve(long program, enum group group)
  * The program is process 2, whatever was started before it to make the root (set_tid, Linux 5.5). Where
  * a filter refuses clone3(2), it gets the next number.
  */
-static long clone_program(struct idm_job *job, void (*start)(void *job))
+static long clone_program(struct idm_request *job, void (*start)(void *job))
 {
 	const uint64_t flags = CLONE_VM | CLONE_VFORK;
 	static const int32_t number = 2;
@@ -112,24 +112,24 @@ static long clone_program(struct idm_job *job, void (*start)(void *job))
  * The init leaves the caller's session, too. A program without a terminal gets a process group in the
  * init's session: SIGTSTP can stop that. With a terminal it has to lead the session.
  */
-static enum group leave_session(struct idm_job *job)
+static enum group leave_session(struct idm_request *job)
 {
 	long r;
 
-	if (!(job->flags & IDM_JOB_SESSION))
+	if (!(job->flags & IDM_REQUEST_SESSION))
 		return job->process_group < 0 ? OWN_GROUP : CALLERS_GROUP;
-	idm_job_begin(job, IDM_CHILD_STEP_SESSION, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_SESSION, 0, 0);
 	r = raw(SYS_setsid);
 	if (r < 0)
-		idm_job_fail(job, r);
+		idm_request_fail(job, r);
 	if (job->terminal_fd >= 0)
 		return OWN_SESSION;
-	job->flags &= ~IDM_JOB_SESSION;
+	job->flags &= ~IDM_REQUEST_SESSION;
 	job->process_group = -1;
 	return OWN_GROUP;
 }
 
-void idm_child_init(struct idm_job *job, void (*start)(void *job))
+void idm_child_init(struct idm_request *job, void (*start)(void *job))
 {
 	enum group group = leave_session(job);
 	uint32_t size = job->size;
@@ -137,10 +137,10 @@ void idm_child_init(struct idm_job *job, void (*start)(void *job))
 
 	raw(SYS_prctl, PR_SET_NAME, "idm-init");
 	idm_child_die_with_caller(job);
-	idm_job_begin(job, IDM_CHILD_STEP_INIT, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_INIT, 0, 0);
 	r = clone_program(job, start);
 	if (r < 0)
-		idm_job_fail(job, r);
+		idm_request_fail(job, r);
 	if (job->report.error)
 		idm_raw_exit(1);
 	raw(SYS_munmap, job, size);

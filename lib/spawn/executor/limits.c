@@ -15,9 +15,9 @@
 #include "executor.h"
 
 /* A procfs of the child's own, if it has one, is sure to be writable. */
-static long find_procfs(struct idm_job *job)
+static long find_procfs(struct idm_request *job)
 {
-	const struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	const struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
 	struct statfs fs;
 
@@ -32,16 +32,16 @@ static long find_procfs(struct idm_job *job)
  * The file under this name is that of the reader's user namespace, in every procfs. The old root's /proc
  * still stands here.
  */
-long idm_child_limit_userns(struct idm_job *job)
+long idm_child_limit_userns(struct idm_request *job)
 {
 	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
 				.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESOLVE_BENEATH };
 	struct statfs fs;
 	long proc, fd, r;
 
-	if (!(job->flags & IDM_JOB_LIMIT_USERNS))
+	if (!(job->flags & IDM_REQUEST_LIMIT_USERNS))
 		return 0;
-	idm_job_begin(job, IDM_CHILD_STEP_LIMIT_USERNS, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_LIMIT_USERNS, 0, 0);
 	proc = find_procfs(job);
 	if (proc < 0)
 		return proc;
@@ -60,13 +60,13 @@ long idm_child_limit_userns(struct idm_job *job)
  * An empty session keyring in the place of the caller's, whose keys could be read and changed. Where a
  * filter refuses keyctl(2), the program is below that filter, too.
  */
-long idm_child_new_keyring(struct idm_job *job)
+long idm_child_new_keyring(struct idm_request *job)
 {
 	long r;
 
-	if (!(job->flags & IDM_JOB_KEYRING))
+	if (!(job->flags & IDM_REQUEST_KEYRING))
 		return 0;
-	idm_job_begin(job, IDM_CHILD_STEP_KEYRING, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_KEYRING, 0, 0);
 	r = raw(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
 	return r >= 0 || r == -ENOSYS || r == -EPERM ? 0 : r;
 }
@@ -92,7 +92,7 @@ long idm_child_new_keyring(struct idm_job *job)
  * has an ID of the host's, a keyring of its own keeps none of that user's keys away. They fail as if the
  * kernel had no keyrings.
  */
-long idm_child_refuse_keyrings(struct idm_job *job)
+long idm_child_refuse_keyrings(struct idm_request *job)
 {
 	static const struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
@@ -111,8 +111,8 @@ long idm_child_refuse_keyrings(struct idm_job *job)
 	const struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]),
 					    (struct sock_filter *)filter };
 
-	if (!(job->flags & IDM_JOB_NO_KEYRINGS))
+	if (!(job->flags & IDM_REQUEST_NO_KEYRINGS))
 		return 0;
-	idm_job_begin(job, IDM_CHILD_STEP_SECCOMP, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_SECCOMP, 0, 0);
 	return raw(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }

@@ -39,7 +39,7 @@ static int32_t parse_number(const char *text)
 	return n;
 }
 
-static struct idm_job *map_job(int32_t fd)
+static struct idm_request *map_job(int32_t fd)
 {
 	long size = raw(SYS_lseek, fd, 0, 2 /* SEEK_END */);
 	long r = raw(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -47,28 +47,28 @@ static struct idm_job *map_job(int32_t fd)
 
 	if (r < 0 && r > -4096) {
 		raw(SYS_pwrite64, fd, &error, sizeof(error),
-		    __builtin_offsetof(struct idm_job, report.error));
+		    __builtin_offsetof(struct idm_request, report.error));
 		idm_raw_exit(1);
 	}
-	return (struct idm_job *)r;
+	return (struct idm_request *)r;
 }
 
 /* What vfork-child.c has changed to bring the capabilities here. */
-static long restore_capabilities(struct idm_job *job)
+static long restore_capabilities(struct idm_request *job)
 {
 	long r;
 
-	if (!(job->flags & IDM_JOB_RAISE_AMBIENT))
+	if (!(job->flags & IDM_REQUEST_RAISE_AMBIENT))
 		return 0;
 	idm_child_capset(&job->own, &r);
 	return r < 0 ? r : idm_child_set_ambient(job->own.ambient);
 }
 
 /* Nothing that leads out of the root stays open. */
-static void close_doors(struct idm_job *job)
+static void close_doors(struct idm_request *job)
 {
-	struct idm_job_join *joins = idm_job_array(job, job->joins);
-	struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	struct idm_request_join *joins = idm_request_array(job, job->joins);
+	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 
 	for (uint32_t i = 0; i < job->n_joins; i++)
 		raw(SYS_close, joins[i].fd);
@@ -87,7 +87,7 @@ static void close_doors(struct idm_job *job)
 
 static void program(void *data)
 {
-	struct idm_job *job = data;
+	struct idm_request *job = data;
 	long r = idm_child_session(job);
 
 	if (r == 0)
@@ -96,19 +96,19 @@ static void program(void *data)
 		r = idm_child_cwd(job);
 	if (r == 0)
 		r = idm_child_exec(job);
-	idm_job_fail(job, r);
+	idm_request_fail(job, r);
 }
 
-static long set_hostname(struct idm_job *job)
+static long set_hostname(struct idm_request *job)
 {
-	const char *name = idm_job_at(job, job->hostname);
+	const char *name = idm_request_at(job, job->hostname);
 	long n = 0;
 
 	if (!name)
 		return 0;
 	while (name[n])
 		n++;
-	idm_job_begin(job, IDM_CHILD_STEP_HOSTNAME, 0, job->hostname);
+	idm_request_begin(job, IDM_CHILD_STEP_HOSTNAME, 0, job->hostname);
 	return raw(SYS_sethostname, name, n);
 }
 
@@ -116,7 +116,7 @@ __attribute__((noreturn, used)) void idm_stage_main(const uintptr_t *stack);
 
 void idm_stage_main(const uintptr_t *stack)
 {
-	struct idm_job *job;
+	struct idm_request *job;
 	int32_t fd;
 	long r;
 
@@ -128,7 +128,7 @@ void idm_stage_main(const uintptr_t *stack)
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
 	job = map_job(fd);
 	job->stage_fd = -1;
-	idm_job_each_fd(job, idm_job_set_fd_flags, FD_CLOEXEC);
+	idm_request_each_fd(job, idm_request_set_fd_flags, FD_CLOEXEC);
 	r = restore_capabilities(job);
 	if (r == 0)
 		r = idm_child_enter(job);
@@ -141,9 +141,9 @@ void idm_stage_main(const uintptr_t *stack)
 	if (r == 0)
 		r = idm_child_new_keyring(job);
 	if (r < 0)
-		idm_job_fail(job, r);
+		idm_request_fail(job, r);
 	close_doors(job);
-	if (job->flags & IDM_JOB_INIT)
+	if (job->flags & IDM_REQUEST_INIT)
 		idm_child_init(job, program);
 	program(job);
 	idm_raw_exit(1);

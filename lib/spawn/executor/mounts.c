@@ -99,7 +99,7 @@ static long check_target(long root, long fd)
 	return st.stx_mnt_id == top.stx_mnt_id && st.stx_ino == top.stx_ino ? -EBUSY : 0;
 }
 
-static long open_target(long root, const struct idm_job_mount *m, const char *target)
+static long open_target(long root, const struct idm_request_mount *m, const char *target)
 {
 	long fd = open_below(root, target, m->flags & IDM_ATTACH_FOLLOW ? 0 : O_NOFOLLOW);
 	long r = fd < 0 ? fd : check_target(root, fd);
@@ -120,7 +120,7 @@ static long attach(long tree, long target)
 }
 
 /* A copy of what is at the target, over itself, with other attributes. */
-static long rebind(const struct idm_job_mount *m, long target)
+static long rebind(const struct idm_request_mount *m, long target)
 {
 	struct mount_attr attr = { .attr_set = m->attr };
 	long r, tree = raw(SYS_open_tree, target, "",
@@ -136,7 +136,7 @@ static long rebind(const struct idm_job_mount *m, long target)
 }
 
 /* The kernel says only that it does not go. */
-static long check_kind(const struct idm_job_mount *m, long target)
+static long check_kind(const struct idm_request_mount *m, long target)
 {
 	struct statx st = { 0 };
 	long r = m->flags & IDM_CHILD_MOUNT_REBIND ? 0 : stat_fd(target, &st);
@@ -148,17 +148,17 @@ static long check_kind(const struct idm_job_mount *m, long target)
 	return S_ISDIR(st.stx_mode) ? 0 : -ENOTDIR;
 }
 
-static long attach_one(struct idm_job *job, long root, const struct idm_job_mount *m)
+static long attach_one(struct idm_request *job, long root, const struct idm_request_mount *m)
 {
-	const char *target = idm_job_array(job, m->target);
+	const char *target = idm_request_array(job, m->target);
 	long r = 0, to;
 
-	idm_job_begin(job, IDM_CHILD_STEP_MOUNT_TARGET, job->report.item, m->target);
+	idm_request_begin(job, IDM_CHILD_STEP_MOUNT_TARGET, job->report.item, m->target);
 	if (m->flags & IDM_ATTACH_MKDIR)
 		r = make_target(root, target, (int)m->is_file);
 	if (r < 0)
 		return r;
-	idm_job_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
+	idm_request_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
 	to = open_target(root, m, target);
 	if (to < 0)
 		return m->flags & IDM_CHILD_MOUNT_OPTIONAL && (to == -ENOENT || to == -ENOTDIR) ? 0 : to;
@@ -169,9 +169,9 @@ static long attach_one(struct idm_job *job, long root, const struct idm_job_moun
 	return r;
 }
 
-long idm_child_attach_mounts(struct idm_job *job, long root)
+long idm_child_attach_mounts(struct idm_request *job, long root)
 {
-	const struct idm_job_mount *mounts = idm_job_array(job, job->mounts);
+	const struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_mounts && r == 0; i++) {

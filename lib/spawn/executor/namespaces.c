@@ -12,32 +12,32 @@
  * With the caller's credentials, then with those that the user namespace gives: a network namespace of
  * the host can only be joined before that, one that belongs to the user namespace only after.
  */
-static long join(struct idm_job *job, uint32_t not_yet, int again)
+static long join(struct idm_request *job, uint32_t not_yet, int again)
 {
-	struct idm_job_join *joins = idm_job_array(job, job->joins);
+	struct idm_request_join *joins = idm_request_array(job, job->joins);
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
 		if (joins[i].joined || joins[i].type == CLONE_NEWUSER || joins[i].type & not_yet)
 			continue;
-		idm_job_begin(job, IDM_CHILD_STEP_JOIN, joins[i].type, 0);
+		idm_request_begin(job, IDM_CHILD_STEP_JOIN, joins[i].type, 0);
 		r = raw(SYS_setns, joins[i].fd, joins[i].type);
 		joins[i].joined = r == 0;
-		if (r == -EPERM && !again && job->flags & IDM_JOB_OTHER_USER)
+		if (r == -EPERM && !again && job->flags & IDM_REQUEST_OTHER_USER)
 			r = 0;
 	}
 	return r;
 }
 
-static long join_userns(struct idm_job *job, int32_t fd)
+static long join_userns(struct idm_request *job, int32_t fd)
 {
-	idm_job_begin(job, IDM_CHILD_STEP_JOIN_USER, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_JOIN_USER, 0, 0);
 	return raw(SYS_setns, fd, CLONE_NEWUSER);
 }
 
-static long join_user(struct idm_job *job)
+static long join_user(struct idm_request *job)
 {
-	const struct idm_job_join *joins = idm_job_array(job, job->joins);
+	const struct idm_request_join *joins = idm_request_array(job, job->joins);
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
@@ -53,12 +53,12 @@ static long join_user(struct idm_job *job)
  * to have owners; where it has no root, we stay what we are. Groups go because they would still count: a
  * group of the host opens files of the host, whatever it is called inside.
  */
-static long become_root(struct idm_job *job)
+static long become_root(struct idm_request *job)
 {
 	long r = 0;
 
-	idm_job_begin(job, IDM_CHILD_STEP_USER_IDS, 0, 0);
-	if (!(job->flags & IDM_JOB_SET_GROUPS))
+	idm_request_begin(job, IDM_CHILD_STEP_USER_IDS, 0, 0);
+	if (!(job->flags & IDM_REQUEST_SET_GROUPS))
 		r = raw(SYS_setgroups, 0, 0);
 	if (r == 0 || r == -EPERM) /* setgroups is "deny", as it must be for an ordinary user's */
 		r = raw(SYS_setresgid, 0, 0, 0);
@@ -68,7 +68,7 @@ static long become_root(struct idm_job *job)
 }
 
 /* A caller without CAP_SYS_ADMIN has it in a user namespace between its own and the child's. */
-static long enter_assembly_userns(struct idm_job *job)
+static long enter_assembly_userns(struct idm_request *job)
 {
 	long r;
 
@@ -80,14 +80,14 @@ static long enter_assembly_userns(struct idm_job *job)
 	return r == 0 ? join(job, CLONE_NEWPID, 0) : r;
 }
 
-static long unshare_all(struct idm_job *job, uint32_t namespaces)
+static long unshare_all(struct idm_request *job, uint32_t namespaces)
 {
-	idm_job_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
 	return namespaces ? raw(SYS_unshare, namespaces) : 0;
 }
 
 /* The mount namespace that the root is put together in. */
-static long make_assembly(struct idm_job *job)
+static long make_assembly(struct idm_request *job)
 {
 	long r = enter_assembly_userns(job);
 
@@ -100,7 +100,7 @@ static long make_assembly(struct idm_job *job)
 	return r == 0 ? join(job, 0, 0) : r; /* the assembler is in the caller's PID namespace */
 }
 
-static long enter_user(struct idm_job *job)
+static long enter_user(struct idm_request *job)
 {
 	long r = join_user(job);
 
@@ -109,14 +109,14 @@ static long enter_user(struct idm_job *job)
 	return r == 0 ? join(job, 0, 1) : r;
 }
 
-long idm_child_enter(struct idm_job *job)
+long idm_child_enter(struct idm_request *job)
 {
-	int apart = idm_job_locks_mounts(job);
+	int apart = idm_request_locks_mounts(job);
 	long r = join(job, apart ? CLONE_NEWPID : 0, 0);
 
 	if (r == 0 && apart)
 		r = make_assembly(job);
-	if (r == 0 && job->flags & IDM_JOB_OTHER_USER)
+	if (r == 0 && job->flags & IDM_REQUEST_OTHER_USER)
 		r = enter_user(job);
 	return r == 0 ? unshare_all(job, job->namespaces & (apart ? ~(uint32_t)CLONE_NEWNS : ~0U)) : r;
 }
@@ -129,13 +129,13 @@ long idm_child_enter(struct idm_job *job)
  * on the way be killed, it ends. Until then it can be known by its name, which it has from the first one
  * and keeps when it is dead: the caller has to reap it even if it was killed at once.
  */
-static void second(struct idm_job *job, const int pipe[2])
+static void second(struct idm_request *job, const int pipe[2])
 {
 	raw(SYS_close, pipe[0]);
-	if (idm_job_lock(job, IDM_LOCK_SECOND, 0) < 0 || raw(SYS_write, pipe[1], "", 1) != 1)
+	if (idm_request_lock(job, IDM_LOCK_SECOND, 0) < 0 || raw(SYS_write, pipe[1], "", 1) != 1)
 		idm_raw_exit(1);
 	raw(SYS_close, pipe[1]);
-	idm_job_lock(job, IDM_LOCK_CALLER, 1);
+	idm_request_lock(job, IDM_LOCK_CALLER, 1);
 	if (!*(volatile uint32_t *)&job->go)
 		idm_raw_exit(1);
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
@@ -151,17 +151,17 @@ static void wait_for_second(const int pipe[2])
 	idm_raw_exit(0);
 }
 
-long idm_child_second(struct idm_job *job)
+long idm_child_second(struct idm_request *job)
 {
 	unsigned long flags = CLONE_PARENT | CLONE_PARENT_SETTID;
 	int pipe[2];
 	long r;
 
-	if (!(job->flags & IDM_JOB_SECOND))
+	if (!(job->flags & IDM_REQUEST_SECOND))
 		return 0;
-	if (job->flags & IDM_JOB_NEW_PID)
+	if (job->flags & IDM_REQUEST_NEW_PID)
 		flags |= CLONE_NEWPID;
-	idm_job_begin(job, IDM_CHILD_STEP_SECOND, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_SECOND, 0, 0);
 	r = raw(SYS_pipe2, pipe, O_CLOEXEC);
 	if (r != 0)
 		return r;

@@ -14,7 +14,7 @@ enum idm_child_step {
 	IDM_CHILD_STEP_NONE = 0,
 	IDM_CHILD_STEP_DESCRIPTORS,
 	IDM_CHILD_STEP_PROCESS_GROUP,
-	IDM_CHILD_STEP_STAGE,
+	IDM_CHILD_STEP_EXECUTOR,
 	IDM_CHILD_STEP_JOIN,
 	IDM_CHILD_STEP_JOIN_USER,
 	IDM_CHILD_STEP_USER_IDS,
@@ -62,11 +62,11 @@ struct idm_child_report {
 	char words[232];   /* the kernel's own */
 };
 
-struct idm_job_fd {
+struct idm_request_fd {
 	int32_t from, to;
 };
 
-struct idm_job_mount {
+struct idm_request_mount {
 	uint32_t target, fstype, source;
 	uint32_t options, n_options; /* pairs of offsets: a name, and a value or 0 */
 	uint32_t attr;
@@ -75,14 +75,14 @@ struct idm_job_mount {
 	int32_t tree;
 };
 
-struct idm_job_join {
+struct idm_request_join {
 	int32_t fd;
 	uint32_t type; /* CLONE_NEW* */
 	uint32_t joined;
 };
 
 /* The caller's own, to have them through an exec, and those that are wanted. */
-struct idm_job_caps {
+struct idm_request_caps {
 	uint64_t effective, permitted, inheritable, bounding, ambient;
 };
 
@@ -98,28 +98,28 @@ struct idm_job_caps {
 #define IDM_LOCK_ASSEMBLER 4 /* the assembler, as long as it lives */
 #define IDM_LOCK_RELEASE 5   /* the caller, until it knows the assembler by a pidfd */
 
-#define IDM_JOB_STAGE 1U	 /* not all can be done in the caller's memory */
-#define IDM_JOB_RESET_IGNORED 2U /* signals that are ignored get their default again */
-#define IDM_JOB_RESET_HANDLED 4U /* so do those with a handler: the kernel has not done it */
-#define IDM_JOB_SECOND 8U	 /* the program is a second process, in a PID namespace made or joined */
-#define IDM_JOB_NEW_PID 16U	 /* and that is made for it */
-#define IDM_JOB_OTHER_USER 32U	 /* another user namespace is joined */
-#define IDM_JOB_KEEP_FDS 64U
-#define IDM_JOB_SESSION 128U
-#define IDM_JOB_SET_GROUPS 256U
-#define IDM_JOB_SET_CAPS 512U
-#define IDM_JOB_RAISE_AMBIENT 1024U /* exec would take away the caller's capabilities */
-#define IDM_JOB_NO_NEW_PRIVS 2048U
-#define IDM_JOB_INIT 4096U
-#define IDM_JOB_PIVOT 8192U
-#define IDM_JOB_NEW_MOUNT 16384U
-#define IDM_JOB_DIE 32768U /* with the thread that started it */
-#define IDM_JOB_KEYRING 65536U
-#define IDM_JOB_LIMIT_USERNS 131072U
-#define IDM_JOB_NO_KEYRINGS 262144U
-#define IDM_JOB_IN_FILE 524288U /* the memory that the first process reads it in is the job's file */
+#define IDM_REQUEST_EXECUTOR 1U	 /* not all can be done in the caller's memory */
+#define IDM_REQUEST_RESET_IGNORED 2U /* signals that are ignored get their default again */
+#define IDM_REQUEST_RESET_HANDLED 4U /* so do those with a handler: the kernel has not done it */
+#define IDM_REQUEST_SECOND 8U	 /* the program is a second process, in a PID namespace made or joined */
+#define IDM_REQUEST_NEW_PID 16U	 /* and that is made for it */
+#define IDM_REQUEST_OTHER_USER 32U	 /* another user namespace is joined */
+#define IDM_REQUEST_KEEP_FDS 64U
+#define IDM_REQUEST_SESSION 128U
+#define IDM_REQUEST_SET_GROUPS 256U
+#define IDM_REQUEST_SET_CAPS 512U
+#define IDM_REQUEST_RAISE_AMBIENT 1024U /* exec would take away the caller's capabilities */
+#define IDM_REQUEST_NO_NEW_PRIVS 2048U
+#define IDM_REQUEST_INIT 4096U
+#define IDM_REQUEST_PIVOT 8192U
+#define IDM_REQUEST_NEW_MOUNT 16384U
+#define IDM_REQUEST_DIE 32768U /* with the thread that started it */
+#define IDM_REQUEST_KEYRING 65536U
+#define IDM_REQUEST_LIMIT_USERNS 131072U
+#define IDM_REQUEST_NO_KEYRINGS 262144U
+#define IDM_REQUEST_IN_FILE 524288U /* the memory that the first process reads it in is the job's file */
 
-struct idm_job {
+struct idm_request {
 	struct idm_child_report report; /* first: it is read by itself */
 	uint32_t size;
 	uint32_t flags;
@@ -145,7 +145,7 @@ struct idm_job {
 	uint32_t hostname;
 	uint32_t uid, gid;
 	uint32_t groups, n_groups;
-	struct idm_job_caps own, caps;
+	struct idm_request_caps own, caps;
 	int32_t process_group;
 	uint32_t filter, n_filter; /* of seccomp: struct sock_filter's */
 

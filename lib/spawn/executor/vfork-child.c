@@ -55,14 +55,14 @@ static void count(int32_t *fd, long arg)
 	moved->to += *fd == moved->from;
 }
 
-static long free_number(struct idm_job *job, int32_t number, uint32_t done)
+static long free_number(struct idm_request *job, int32_t number, uint32_t done)
 {
-	struct idm_job_fd *fds = idm_job_array(job, job->fds);
+	struct idm_request_fd *fds = idm_request_array(job, job->fds);
 	int overwritten = fds[done].from != number;
 	struct moved moved = { number, 0 };
 	long other;
 
-	idm_job_each_fd(job, count, (long)&moved);
+	idm_request_each_fd(job, count, (long)&moved);
 	for (uint32_t i = done + 1; overwritten && i < job->n_fds; i++)
 		moved.to += fds[i].from == number;
 	if (!moved.to)
@@ -71,19 +71,19 @@ static long free_number(struct idm_job *job, int32_t number, uint32_t done)
 	if (other < 0)
 		return other;
 	moved.to = (int32_t)other;
-	idm_job_each_fd(job, follow, (long)&moved);
+	idm_request_each_fd(job, follow, (long)&moved);
 	for (uint32_t i = done + 1; overwritten && i < job->n_fds; i++)
 		follow(&fds[i].from, (long)&moved);
 	return 0;
 }
 
 /* In this order nothing is overwritten that is needed afterwards: 3 to 4 and 4 to 3 come out right. */
-static long place(struct idm_job *job, uint32_t i)
+static long place(struct idm_request *job, uint32_t i)
 {
-	struct idm_job_fd *fd = (struct idm_job_fd *)idm_job_array(job, job->fds) + i;
+	struct idm_request_fd *fd = (struct idm_request_fd *)idm_request_array(job, job->fds) + i;
 	long r;
 
-	idm_job_begin(job, IDM_CHILD_STEP_DESCRIPTORS, (uint32_t)fd->to, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_DESCRIPTORS, (uint32_t)fd->to, 0);
 	r = free_number(job, fd->to, i);
 	if (r < 0)
 		return r;
@@ -122,17 +122,17 @@ static void insert_fd(int32_t *fd, long list)
  * A copy of the caller's other descriptors would keep their mounts and pipes busy, for as long as the
  * stage is at work.
  */
-static long close_others(struct idm_job *job)
+static long close_others(struct idm_request *job)
 {
-	struct list list = { idm_job_array(job, job->kept), 0 };
-	const struct idm_job_fd *fds = idm_job_array(job, job->fds);
+	struct list list = { idm_request_array(job, job->kept), 0 };
+	const struct idm_request_fd *fds = idm_request_array(job, job->fds);
 	unsigned int next = 0;
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_fds; i++)
 		if (fds[i].from >= 0)
 			insert(&list, fds[i].to);
-	idm_job_each_fd(job, insert_fd, (long)&list);
+	idm_request_each_fd(job, insert_fd, (long)&list);
 	for (uint32_t i = 0; i < list.n && r >= 0; i++) {
 		if ((unsigned int)list.fds[i] > next)
 			r = raw(SYS_close_range, next, list.fds[i] - 1, 0); /* Linux 5.9 */
@@ -141,38 +141,38 @@ static long close_others(struct idm_job *job)
 	return r < 0 ? r : raw(SYS_close_range, next, ~0U, 0);
 }
 
-long idm_child_arrange_fds(struct idm_job *job)
+long idm_child_arrange_fds(struct idm_request *job)
 {
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_fds && r == 0; i++)
 		r = place(job, i);
-	if (r < 0 || job->flags & IDM_JOB_KEEP_FDS)
+	if (r < 0 || job->flags & IDM_REQUEST_KEEP_FDS)
 		return r;
-	idm_job_begin(job, IDM_CHILD_STEP_DESCRIPTORS, ~0U, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_DESCRIPTORS, ~0U, 0);
 	return close_others(job);
 }
 
 /* ---- the stage ---- */
 
 /* Who is not root loses his capabilities when he executes something, but for the ambient ones. */
-static long keep_capabilities(const struct idm_job *job)
+static long keep_capabilities(const struct idm_request *job)
 {
-	struct idm_job_caps caps = job->own;
+	struct idm_request_caps caps = job->own;
 	long r;
 
-	if (!(job->flags & IDM_JOB_RAISE_AMBIENT))
+	if (!(job->flags & IDM_REQUEST_RAISE_AMBIENT))
 		return 0;
 	caps.inheritable |= caps.permitted;
 	idm_child_capset(&caps, &r);
 	return r < 0 ? r : idm_child_set_ambient(caps.permitted);
 }
 
-static long write_job(const struct idm_job *job)
+static long write_job(const struct idm_request *job)
 {
 	long r;
 
-	if (job->flags & IDM_JOB_IN_FILE)
+	if (job->flags & IDM_REQUEST_IN_FILE)
 		return 0;
 	for (uint32_t done = 0; done < job->size; done += (uint32_t)r) {
 		r = raw(SYS_pwrite64, job->job_fd, (const char *)job + done, job->size - done, done);
@@ -195,35 +195,35 @@ static void print_number(char text[12], uint32_t n)
 	*text = '\0';
 }
 
-static long execute_stage(struct idm_job *job)
+static long execute_stage(struct idm_request *job)
 {
 	static char child[] = "idm-child", init[] = "idm-init";
-	char *argv[] = { job->flags & IDM_JOB_INIT ? init : child, 0 };
+	char *argv[] = { job->flags & IDM_REQUEST_INIT ? init : child, 0 };
 	char number[12], *envp[] = { number, 0 };
 	long r;
 
-	idm_job_begin(job, IDM_CHILD_STEP_STAGE, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_EXECUTOR, 0, 0);
 	r = keep_capabilities(job);
 	if (r == 0)
 		r = write_job(job);
 	if (r == 0)
-		r = idm_job_lock(job, IDM_LOCK_FIRST, 0);
+		r = idm_request_lock(job, IDM_LOCK_FIRST, 0);
 	if (r < 0)
 		return r;
-	idm_job_each_fd(job, idm_job_set_fd_flags, 0);
-	idm_job_set_fd_flags(&job->stage_fd, FD_CLOEXEC);
+	idm_request_each_fd(job, idm_request_set_fd_flags, 0);
+	idm_request_set_fd_flags(&job->stage_fd, FD_CLOEXEC);
 	print_number(number, (uint32_t)job->job_fd);
 	return raw(SYS_execveat, job->stage_fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
 /* The caller's working directory, where this process is not a child of the caller's. */
-static long enter_directory(struct idm_job *job)
+static long enter_directory(struct idm_request *job)
 {
 	long r;
 
 	if (job->cwd_fd < 0)
 		return 0;
-	idm_job_begin(job, IDM_CHILD_STEP_CWD, 0, 0);
+	idm_request_begin(job, IDM_CHILD_STEP_CWD, 0, 0);
 	r = raw(SYS_fchdir, job->cwd_fd);
 	raw(SYS_close, job->cwd_fd);
 	job->cwd_fd = -1;
@@ -232,17 +232,17 @@ static long enter_directory(struct idm_job *job)
 
 void idm_child_first(void *data)
 {
-	struct idm_job *job = data;
+	struct idm_request *job = data;
 	long r = enter_directory(job);
 
-	reset_signals(!!(job->flags & IDM_JOB_RESET_HANDLED), !!(job->flags & IDM_JOB_RESET_IGNORED));
+	reset_signals(!!(job->flags & IDM_REQUEST_RESET_HANDLED), !!(job->flags & IDM_REQUEST_RESET_IGNORED));
 	if (r == 0 && job->process_group > 0) {
-		idm_job_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
+		idm_request_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
 		r = raw(SYS_setpgid, 0, job->process_group);
 	}
 	if (r == 0)
 		r = idm_child_arrange_fds(job);
-	if (r == 0 && job->flags & IDM_JOB_STAGE)
+	if (r == 0 && job->flags & IDM_REQUEST_EXECUTOR)
 		r = execute_stage(job);
 	if (r == 0)
 		r = idm_child_session(job);
@@ -250,5 +250,5 @@ void idm_child_first(void *data)
 		r = idm_child_cwd(job);
 	if (r == 0)
 		r = idm_child_exec(job);
-	idm_job_fail(job, r);
+	idm_request_fail(job, r);
 }
