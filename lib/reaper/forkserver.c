@@ -224,7 +224,7 @@ static int send_job(struct request *r, struct idm_child *child, struct idm_keepe
 	code = child->pidfd = exchange(r, request, fds, n_fds, &child->pid);
 	if (code == -ESRCH)
 		return idm_fail(err, code, step_start, NULL, "the fork server has exited");
-	return code < 0 ? idm_child_why_no_clone(code, cgroup, err) : 0;
+	return code < 0 ? idm_child_diagnose_clone(code, cgroup, err) : 0;
 }
 
 static int clone_there(struct idm_child_server *server, struct idm_child *child, uint64_t flags,

@@ -67,7 +67,7 @@ static long clone_new(struct idm_child *child, uint64_t flags, int cgroup)
 	};
 	const long call[5] = { (long)&args, sizeof(args) };
 
-	return idm_raw_clone(SYS_clone3, call, idm_child_first, child->job);
+	return idm_raw_clone(SYS_clone3, call, idm_vfork_child, child->job);
 }
 
 /* Where a seccomp filter refuses clone3 because it cannot look into its arguments. */
@@ -82,7 +82,7 @@ static long clone_old(struct idm_child *child, uint64_t flags)
 #endif
 
 	child->job->flags |= IDM_REQUEST_RESET_HANDLED;
-	return idm_raw_clone(SYS_clone, call, idm_child_first, child->job);
+	return idm_raw_clone(SYS_clone, call, idm_vfork_child, child->job);
 }
 
 void idm_child_await_leaving(struct idm_child *child)

@@ -7,8 +7,8 @@
 #include "lib/spawn/executor/request.h"
 
 /* The stage (spawn/executor/main.c) as it is executed: an ELF file. Made when the library is built. */
-extern const unsigned char idm_child_stage[];
-extern const unsigned int idm_child_stage_size;
+extern const unsigned char idm_executor[];
+extern const unsigned int idm_executor_size;
 
 /* Copies the options into *own, and looks whether they go together. */
 int idm_child_take_options(struct idm_child_options *own, const struct idm_child_options *options,
@@ -33,7 +33,7 @@ int idm_child_open_userns(struct idm_child_userns *userns, const struct idm_chil
 void idm_child_close_userns(struct idm_child_userns *userns);
 
 /* The job that the options make, to free(). What begins with the clone itself is in *clone_flags. */
-int idm_child_make_job(const struct idm_child_options *o, const struct idm_child_userns *userns,
+int idm_child_make_request(const struct idm_child_options *o, const struct idm_child_userns *userns,
 		       struct idm_request **job, uint64_t *clone_flags, struct idm_error *err);
 
 struct idm_child {
@@ -89,7 +89,7 @@ bool idm_child_has_second(const struct idm_request *job);
 void idm_child_put_own_capabilities(struct idm_request *job);
 
 /* Why the child says that it has failed, or why it is gone without having said so. */
-int idm_child_why(const struct idm_child_options *o, struct idm_request *job, struct idm_error *err);
-int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err);
+int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *job, struct idm_error *err);
+int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err);
 
 #endif

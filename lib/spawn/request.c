@@ -587,7 +587,7 @@ static int put_all(struct maker *m, const struct idm_child_options *o,
 	return 0;
 }
 
-int idm_child_make_job(const struct idm_child_options *o, const struct idm_child_userns *userns,
+int idm_child_make_request(const struct idm_child_options *o, const struct idm_child_userns *userns,
 		       struct idm_request **job, uint64_t *clone_flags, struct idm_error *err)
 {
 	struct maker m = { .data = malloc(16384), .size = 16384 };

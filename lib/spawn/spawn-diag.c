@@ -391,7 +391,7 @@ static bool explain(const struct question *q)
 	}
 }
 
-int idm_child_why(const struct idm_child_options *o, struct idm_request *job, struct idm_error *err)
+int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *job, struct idm_error *err)
 {
 	const struct idm_child_report *report = &job->report;
 	struct question q = { .o = o, .job = job, .report = report, .code = report->error, .err = err };
@@ -423,7 +423,7 @@ static const char *why_no_cgroup(int code)
 	}
 }
 
-int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
+int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
 {
 	static const enum idm_error_step step = IDM_STEP_START_PROGRAM,
 					 step_cgroup = IDM_STEP_PUT_INTO_CGROUP;

@@ -72,7 +72,7 @@ static int open_stage(struct idm_error *err)
 	if (fd == -EPERM || fd == -ENOSYS)
 		return idm_diagnose_refused(IDM_CALL_MEMFD_CREATE, fd, step, NULL, err);
 	if (fd >= 0)
-		r = idm_sys_write_all(fd, idm_child_stage, idm_child_stage_size);
+		r = idm_sys_write_all(fd, idm_executor, idm_executor_size);
 	if (r >= 0)
 		r = idm_sys_seal(fd);
 	return r < 0 ? idm_fail_errno(err, r, step, NULL) : idm_steal_fd(&fd);
@@ -245,7 +245,7 @@ static int clone_here(struct idm_child *child, uint64_t flags, int cgroup, struc
 	if (r == 0)
 		idm_child_await_leaving(child);
 	idm_child_free_stack(child);
-	return r < 0 ? idm_child_why_no_clone(r, cgroup, err) : 0;
+	return r < 0 ? idm_child_diagnose_clone(r, cgroup, err) : 0;
 }
 
 static int clone_there(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
@@ -273,7 +273,7 @@ static int run_job(const struct idm_child_options *o, struct idm_child *child, u
 	if (report->assembler > 0)
 		reap_assembler(child);
 	if (r == 0 && (report->error || report->step != IDM_CHILD_STEP_EXEC))
-		r = idm_child_why(o, child->job, err);
+		r = idm_child_diagnose(o, child->job, err);
 	if (r < 0) {
 		kill_and_reap(child, child->pidfd);
 		return r;
@@ -382,7 +382,7 @@ static int make_and_start(const struct idm_child_options *o, struct idm_child_se
 	int r = idm_child_open_userns(&userns, o, err);
 
 	if (r == 0)
-		r = idm_child_make_job(o, &userns, &job, &clone_flags, err);
+		r = idm_child_make_request(o, &userns, &job, &clone_flags, err);
 	child.job = job;
 	if (r == 0)
 		r = start(o, &child, clone_flags, err);

@@ -46,7 +46,7 @@ void idm_child_await_leaving(struct idm_child *child)
 	(void)child;
 }
 
-int idm_child_why_no_clone(int code, int cgroup, struct idm_error *err)
+int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
 {
 	(void)code;
 	(void)cgroup;

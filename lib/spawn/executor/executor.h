@@ -78,7 +78,7 @@ void idm_request_each_fd(struct idm_request *job, void (*each)(int32_t *fd, long
 void idm_request_set_fd_flags(int32_t *fd, long flags);
 
 /* vfork-child.c: the child in the caller's memory. */
-void idm_child_first(void *job);
+void idm_vfork_child(void *job);
 long idm_child_arrange_fds(struct idm_request *job);
 
 /* exec.c: what comes last, in either memory. The program is executed, or that fails. */

@@ -230,7 +230,7 @@ static long enter_directory(struct idm_request *job)
 	return r;
 }
 
-void idm_child_first(void *data)
+void idm_vfork_child(void *data)
 {
 	struct idm_request *job = data;
 	long r = enter_directory(job);
