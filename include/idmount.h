@@ -205,7 +205,7 @@ enum idm_error_step {
 	IDM_STEP_WAIT_FOR_CHILDREN,
 	IDM_STEP_ADOPT_ORPHANS,
 	IDM_STEP_FIND_ORPHANS,
-	IDM_STEP_START_KEEPER,
+	IDM_STEP_START_FORKSERVER,
 };
 
 /*
@@ -1320,7 +1320,7 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
  *
  * A foreign wait for any child (waitpid(-1), which also SIGCHLD = SIG_IGN amounts to) can take the status
  * of a child that has called exec. From Linux 6.15 on the reaper reads it all the same; before, start such
- * children by a fork server: idm_reaper_keep().
+ * children by a fork server: idm_reaper_start_forkserver().
  *
  * All functions but idm_reaper_free() may be called by any number of threads at once. A reaper belongs to
  * the process that made it: in a forked child everything but idm_reaper_free() gives -ECHILD, and that only
@@ -1407,7 +1407,7 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struc
 int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
 /* The fork server is a subreaper. Orphans below it are delivered, too, and cannot be mistaken for others. */
-#define IDM_REAPER_KEEP_ORPHANS 0x400000U
+#define IDM_REAPER_FORKSERVER_ORPHANS 0x400000U
 
 /*
  * Starts this reaper's fork server: a process that starts children in the program's stead, and reaps them.
@@ -1417,12 +1417,12 @@ int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, 
  * It is a fork without exec: start it while the program is small. It holds no descriptor of the program. It has
  * the credentials, namespaces, root directory, seccomp filters, limits, control group and umask of this moment.
  * It exits with the reaper or the program; its children continue as orphans. `data` is delivered with the orphans of
- * IDM_REAPER_KEEP_ORPHANS.
+ * IDM_REAPER_FORKSERVER_ORPHANS.
  *
  * -EALREADY: there is one. -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
  * -EINVAL: flags. -EAGAIN: limits, as fork(2). -EMFILE, -ENFILE, -ENOMEM.
  */
-int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
+int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
 /*
  * Starts a program as idm_child_start() does, as a child of the fork server, and watches it. `flags` and
@@ -1442,7 +1442,7 @@ int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, s
  * IDM_CHILD_KEEP_FDS, since the fork server has other descriptors; IDM_CHILD_DIE_WITH_THREAD, since
  * no thread of the program is the parent; over 250 different descriptors; a process group, if the fork
  * server is in another PID namespace; namespaces, IDs or capabilities, if the caller has changed its user namespace since
- * idm_reaper_keep(). Thread-safe.
+ * idm_reaper_start_forkserver(). Thread-safe.
  */
 int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
 		     unsigned int flags, void *data, struct idm_error *err);

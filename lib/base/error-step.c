@@ -105,7 +105,7 @@ static const char *const texts[] = {
 	[IDM_STEP_WAIT_FOR_CHILDREN] = "wait for children",
 	[IDM_STEP_ADOPT_ORPHANS] = "adopt orphans",
 	[IDM_STEP_FIND_ORPHANS] = "find orphans",
-	[IDM_STEP_START_KEEPER] = "start keeper",
+	[IDM_STEP_START_FORKSERVER] = "start fork server",
 };
 
 static const char *const command_texts[] = {

@@ -44,7 +44,7 @@ struct array {
 };
 
 struct keeper {
-	struct idm_keeper_ends ends;
+	struct idm_forkserver_ends ends;
 	int signals;
 	struct array children; /* of struct child: those that it was told to start */
 	struct array orphans;  /* of struct idm_exit_info: not reported yet */
@@ -63,7 +63,7 @@ static bool may_pass(ssize_t r, int tries)
 	return true;
 }
 
-ssize_t idm_keeper_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds)
+ssize_t idm_forkserver_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds)
 {
 	ssize_t r;
 
@@ -72,7 +72,7 @@ ssize_t idm_keeper_send(int fd, const void *buf, size_t size, const int *fds, si
 	return r;
 }
 
-ssize_t idm_keeper_receive(int fd, void *buf, size_t size, int *fds, size_t *n_fds)
+ssize_t idm_forkserver_receive(int fd, void *buf, size_t size, int *fds, size_t *n_fds)
 {
 	ssize_t r;
 
@@ -129,7 +129,7 @@ static void drop_job_in_time(struct child *c)
 }
 
 /* The memory of the job becomes the child's. The pidfd, or -errno. */
-static int start_child(struct keeper *k, struct child *c, const struct idm_keeper_request *request,
+static int start_child(struct keeper *k, struct child *c, const struct idm_forkserver_request *request,
 		       int cgroup)
 {
 	struct idm_child child = {
@@ -147,7 +147,7 @@ static int start_child(struct keeper *k, struct child *c, const struct idm_keepe
 }
 
 /* A descriptor that is -1 afterwards is not to be closed. */
-static int start_program(struct keeper *k, struct child *c, const struct idm_keeper_request *request,
+static int start_program(struct keeper *k, struct child *c, const struct idm_forkserver_request *request,
 			 int *fds, size_t n_fds)
 {
 	size_t cgroup = (size_t)request->cgroup;
@@ -167,7 +167,7 @@ static int start_program(struct keeper *k, struct child *c, const struct idm_kee
 }
 
 /* The pidfd or -errno. Less descriptors than were sent: there was no room for them. */
-static int serve(struct keeper *k, const struct idm_keeper_request *request, int *fds, size_t n_fds,
+static int serve(struct keeper *k, const struct idm_forkserver_request *request, int *fds, size_t n_fds,
 		 pid_t *pid)
 {
 	struct child c = { 0 };
@@ -226,25 +226,25 @@ static bool is_taken(struct keeper *k)
 	size_t n_fds;
 	char taken;
 
-	return idm_keeper_receive(k->ends.control, &taken, sizeof(taken), fds, &n_fds) <= 0 || taken;
+	return idm_forkserver_receive(k->ends.control, &taken, sizeof(taken), fds, &n_fds) <= 0 || taken;
 }
 
 /* False: the program is gone. */
 static bool answer_request(struct keeper *k)
 {
 	int fds[IDM_SEND_FDS];
-	struct idm_keeper_answer answer;
+	struct idm_forkserver_answer answer;
 	size_t n_fds;
 	pid_t pid = 0;
-	struct idm_keeper_request request;
-	ssize_t n = idm_keeper_receive(k->ends.control, &request, sizeof(request), fds, &n_fds);
+	struct idm_forkserver_request request;
+	ssize_t n = idm_forkserver_receive(k->ends.control, &request, sizeof(request), fds, &n_fds);
 	int pidfd;
 
 	if (n <= 0)
 		return false;
 	pidfd = serve(k, &request, fds, n_fds, &pid);
 	answer.r = pidfd < 0 ? pidfd : pid;
-	n = idm_keeper_send(k->ends.control, &answer, sizeof(answer), &pidfd, pidfd >= 0);
+	n = idm_forkserver_send(k->ends.control, &answer, sizeof(answer), &pidfd, pidfd >= 0);
 	if (n >= 0 && pidfd >= 0 && !is_taken(k))
 		idm_sys_pidfd_send_signal(pidfd, SIGKILL);
 	idm_close_fd(&pidfd);
@@ -401,12 +401,12 @@ static void live(struct keeper *k)
 	}
 }
 
-int idm_keeper_main(void *ends)
+int idm_forkserver_main(void *ends)
 {
-	struct keeper k = { .ends = *(const struct idm_keeper_ends *)ends };
-	struct idm_keeper_answer ready = { settle_in(&k) };
+	struct keeper k = { .ends = *(const struct idm_forkserver_ends *)ends };
+	struct idm_forkserver_answer ready = { settle_in(&k) };
 
-	if (idm_keeper_send(k.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r >= 0)
+	if (idm_forkserver_send(k.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r >= 0)
 		live(&k);
 	return 0;
 }

@@ -10,7 +10,7 @@
  * A request is a packet with descriptors: the job in its file (spawn/executor/request.h), the pipe for the report,
  * and those that the job and the request name by their places in the packet.
  */
-struct idm_keeper_request {
+struct idm_forkserver_request {
 	uint64_t clone_flags;
 	int32_t cgroup; /* -1: the fork server's */
 };
@@ -22,7 +22,7 @@ enum { REQUEST_FILE, REQUEST_REPORT, REQUEST_FDS };
  * report. The first answer of all says that the fork server is ready: 1 if it is in another PID
  * namespace than the program.
  */
-struct idm_keeper_answer {
+struct idm_forkserver_answer {
 	int r;
 };
 
@@ -36,16 +36,16 @@ struct idm_keeper_answer {
  * of memory for a moment, that is waited for: a packet that is lost or left over would be taken for
  * another one's.
  */
-ssize_t idm_keeper_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds);
-ssize_t idm_keeper_receive(int fd, void *buf, size_t size, int *fds, size_t *n_fds);
+ssize_t idm_forkserver_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds);
+ssize_t idm_forkserver_receive(int fd, void *buf, size_t size, int *fds, size_t *n_fds);
 
-struct idm_keeper_ends {
+struct idm_forkserver_ends {
 	int control;
 	int orphans; /* -1: they are not wanted */
 	int keep[2]; /* the two again, ascending: all else is closed */
 };
 
 /* What the keeper does all its life; returns when the program has gone. */
-int idm_keeper_main(void *ends);
+int idm_forkserver_main(void *ends);
 
 #endif

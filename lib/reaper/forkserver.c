@@ -26,7 +26,7 @@
 #include "lib/sys/seccomp-probe.h"
 #include "lib/sys/syscall.h"
 
-static const enum idm_error_step step_keep = IDM_STEP_START_KEEPER;
+static const enum idm_error_step step_keep = IDM_STEP_START_FORKSERVER;
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 #define STACK_SIZE 65536
@@ -37,7 +37,7 @@ static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
  * All signals are blocked, for good: a ^C at the terminal is not meant for it. Its stack is not a part
  * of the caller's, which may be a small one.
  */
-static int start_process(struct idm_keeper *keeper, struct idm_keeper_ends *ends)
+static int start_process(struct idm_forkserver *keeper, struct idm_forkserver_ends *ends)
 {
 	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
 	uint64_t mask;
@@ -46,7 +46,7 @@ static int start_process(struct idm_keeper *keeper, struct idm_keeper_ends *ends
 	if (!stack)
 		return -ENOMEM;
 	idm_sys_block_signals(&mask);
-	r = idm_sys_clone(idm_keeper_main, stack + STACK_SIZE, CLONE_PIDFD /* exit_signal 0 */, ends,
+	r = idm_sys_clone(idm_forkserver_main, stack + STACK_SIZE, CLONE_PIDFD /* exit_signal 0 */, ends,
 			  &keeper->pidfd);
 	idm_sys_restore_signals(&mask);
 	munmap(stack, STACK_SIZE); /* the keeper has its own copy */
@@ -56,8 +56,8 @@ static int start_process(struct idm_keeper *keeper, struct idm_keeper_ends *ends
 /* It says so when it has let go of the program's descriptors. */
 static int await_answer(int control, int fds[IDM_SEND_FDS], size_t *n_fds)
 {
-	struct idm_keeper_answer answer;
-	ssize_t n = idm_keeper_receive(control, &answer, sizeof(answer), fds, n_fds);
+	struct idm_forkserver_answer answer;
+	ssize_t n = idm_forkserver_receive(control, &answer, sizeof(answer), fds, n_fds);
 
 	if (n < 0)
 		return n == -ECONNRESET ? -ESRCH : (int)n;
@@ -72,7 +72,7 @@ static uint64_t own_userns(void)
 	return idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/user", &st, 0) < 0 ? 0 : st.st_ino;
 }
 
-static int begin(struct idm_keeper *keeper, struct idm_keeper_ends *ends)
+static int begin(struct idm_forkserver *keeper, struct idm_forkserver_ends *ends)
 {
 	int fds[IDM_SEND_FDS], r;
 	size_t n_fds;
@@ -89,9 +89,9 @@ static int begin(struct idm_keeper *keeper, struct idm_keeper_ends *ends)
 	return r < 0 ? r : 0;
 }
 
-int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *err)
+int idm_forkserver_begin(struct idm_forkserver *keeper, bool orphans, struct idm_error *err)
 {
-	struct idm_keeper_ends ends = { -1, -1, { -1, -1 } };
+	struct idm_forkserver_ends ends = { -1, -1, { -1, -1 } };
 	int control[2] = { -1, -1 }, reports[2] = { -1, -1 }, r;
 
 	r = idm_refused_waitid();
@@ -112,14 +112,14 @@ int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *
 	idm_close_fd(&ends.control);
 	idm_close_fd(&ends.orphans);
 	if (r < 0) {
-		idm_keeper_end(keeper);
+		idm_forkserver_end(keeper);
 		return idm_fail_errno(err, r, step_keep, NULL);
 	}
 	return 0;
 }
 
 /* It ends by itself; not here if a forked child of ours has the socket too. So it is killed. */
-void idm_keeper_end(struct idm_keeper *keeper)
+void idm_forkserver_end(struct idm_forkserver *keeper)
 {
 	struct idm_pidref process;
 	siginfo_t info;
@@ -138,13 +138,13 @@ void idm_keeper_end(struct idm_keeper *keeper)
 
 struct request {
 	struct idm_child_server server; /* first: a pointer to it is one to the request */
-	struct idm_keeper *keeper;
+	struct idm_forkserver *keeper;
 	pthread_mutex_t *lock;
 	int report;
 };
 
 /* What the caller has changed since the fork server was started must not be passed over in silence. */
-static int check_namespaces(const struct idm_keeper *keeper, const struct idm_request *job,
+static int check_namespaces(const struct idm_forkserver *keeper, const struct idm_request *job,
 			    struct idm_error *err)
 {
 	uint64_t userns = job->flags & IDM_REQUEST_EXECUTOR && keeper->userns ? own_userns() : 0;
@@ -160,15 +160,15 @@ static int check_namespaces(const struct idm_keeper *keeper, const struct idm_re
 }
 
 /* The job's descriptors and the cgroup's, and where the request says they are. */
-static int pack_fds(struct idm_request *job, struct idm_keeper_request *request, int *fds, size_t *n_fds,
+static int pack_fds(struct idm_request *job, struct idm_forkserver_request *request, int *fds, size_t *n_fds,
 		    struct idm_error *err)
 {
-	int cgroup = request->cgroup, r = idm_child_pack(job, fds, n_fds, IDM_KEEPER_FDS);
+	int cgroup = request->cgroup, r = idm_child_pack(job, fds, n_fds, IDM_FORKSERVER_FDS);
 
 	if (r < 0)
 		return idm_fail(err, -EINVAL, step_start, NULL,
 				"the options and the library need %zu descriptors, over %d", *n_fds,
-				IDM_KEEPER_FDS);
+				IDM_FORKSERVER_FDS);
 	if (cgroup >= 0) {
 		request->cgroup = (int32_t)*n_fds;
 		fds[(*n_fds)++] = cgroup;
@@ -177,7 +177,7 @@ static int pack_fds(struct idm_request *job, struct idm_keeper_request *request,
 }
 
 /* The pidfd. -EMFILE also: there was no room for it, and the child is dead. */
-static int receive_child(struct idm_keeper *keeper, pid_t *pid)
+static int receive_child(struct idm_forkserver *keeper, pid_t *pid)
 {
 	int fds[IDM_SEND_FDS], r;
 	size_t n_fds = 0;
@@ -188,18 +188,18 @@ static int receive_child(struct idm_keeper *keeper, pid_t *pid)
 		return r;
 	*pid = r;
 	taken = n_fds > 0;
-	idm_keeper_send(keeper->control, &taken, sizeof(taken), NULL, 0);
+	idm_forkserver_send(keeper->control, &taken, sizeof(taken), NULL, 0);
 	return taken ? fds[0] : -EMFILE;
 }
 
-static int exchange(struct request *r, const struct idm_keeper_request *request, const int *fds,
+static int exchange(struct request *r, const struct idm_forkserver_request *request, const int *fds,
 		    size_t n_fds, pid_t *pid)
 {
 	ssize_t n;
 	int pidfd;
 
 	pthread_mutex_lock(r->lock);
-	n = idm_keeper_send(r->keeper->control, request, sizeof(*request), fds, n_fds);
+	n = idm_forkserver_send(r->keeper->control, request, sizeof(*request), fds, n_fds);
 	if (n < 0)
 		pidfd = n == -EPIPE || n == -ECONNRESET ? -ESRCH : (int)n;
 	else
@@ -208,7 +208,7 @@ static int exchange(struct request *r, const struct idm_keeper_request *request,
 	return pidfd;
 }
 
-static int send_job(struct request *r, struct idm_child *child, struct idm_keeper_request *request,
+static int send_job(struct request *r, struct idm_child *child, struct idm_forkserver_request *request,
 		    int report, struct idm_error *err)
 {
 	int cgroup = request->cgroup;
@@ -231,7 +231,7 @@ static int clone_there(struct idm_child_server *server, struct idm_child *child,
 		       int cgroup, struct idm_error *err)
 {
 	struct request *r = (struct request *)server;
-	struct idm_keeper_request request = { .clone_flags = flags, .cgroup = cgroup };
+	struct idm_forkserver_request request = { .clone_flags = flags, .cgroup = cgroup };
 	int ends[2] = { -1, -1 }, code = check_namespaces(r->keeper, child->job, err);
 	pid_t pid;
 
@@ -251,12 +251,12 @@ static int clone_there(struct idm_child_server *server, struct idm_child *child,
 	return 0;
 }
 
-void idm_keeper_await_end(int report)
+void idm_forkserver_await_end(int report)
 {
 	idm_sys_poll_until(report, POLLIN, NULL);
 }
 
-int idm_keeper_start(struct idm_keeper *keeper, pthread_mutex_t *lock,
+int idm_forkserver_start(struct idm_forkserver *keeper, pthread_mutex_t *lock,
 		     const struct idm_child_options *options, int *report, pid_t *pid,
 		     struct idm_error *err)
 {
@@ -264,7 +264,7 @@ int idm_keeper_start(struct idm_keeper *keeper, pthread_mutex_t *lock,
 	int pidfd = idm_child_start_by(&r.server, options, err);
 
 	if (pidfd < 0 && r.report >= 0) {
-		idm_keeper_await_end(r.report);
+		idm_forkserver_await_end(r.report);
 		close(r.report);
 	}
 	*report = pidfd < 0 ? -1 : r.report;
@@ -272,7 +272,7 @@ int idm_keeper_start(struct idm_keeper *keeper, pthread_mutex_t *lock,
 	return pidfd;
 }
 
-int idm_keeper_take(int report, pid_t pid, struct idm_exit_info *exit)
+int idm_forkserver_take(int report, pid_t pid, struct idm_exit_info *exit)
 {
 	ssize_t n = idm_sys_read(report, exit, sizeof(*exit));
 

@@ -10,36 +10,36 @@
 
 #include "idmount.h"
 
-struct idm_keeper {
+struct idm_forkserver {
 	int pidfd;   /* -1: there is none */
 	int control; /* requests go out, answers come back; its end is the keeper's */
 	int orphans; /* reports of orphans; -1 if they are not wanted */
 	bool other_pidns; /* it counts processes in another PID namespace than the program */
 	uint64_t userns;  /* the inode number of its user namespace; 0: not known */
 };
-#define IDM_NO_KEEPER ((struct idm_keeper){ .pidfd = -1, .control = -1, .orphans = -1 })
+#define IDM_NO_KEEPER ((struct idm_forkserver){ .pidfd = -1, .control = -1, .orphans = -1 })
 
 /* Of one program, with the library's own: the kernel passes 253 at once. */
-#define IDM_KEEPER_FDS 250
+#define IDM_FORKSERVER_FDS 250
 
 /* Starts it. 0 or -errno. */
-int idm_keeper_begin(struct idm_keeper *keeper, bool orphans, struct idm_error *err);
+int idm_forkserver_begin(struct idm_forkserver *keeper, bool orphans, struct idm_error *err);
 
 /*
  * Has it start a program. Returns the program's pidfd; *report is the pipe, *pid the number. -ESRCH: the
  * fork server has exited. Otherwise the errors of idm_child_start(). The lock is held while the two
  * speak, and not while the program's namespaces and mounts are made.
  */
-int idm_keeper_start(struct idm_keeper *keeper, pthread_mutex_t *lock,
+int idm_forkserver_start(struct idm_forkserver *keeper, pthread_mutex_t *lock,
 		     const struct idm_child_options *options, int *report, pid_t *pid,
 		     struct idm_error *err);
 
 /* Waits until the fork server has reaped the program of this pipe, or has exited. */
-void idm_keeper_await_end(int report);
+void idm_forkserver_await_end(int report);
 
 /* Reads a report. 1, 0: there is none. The keeper is gone: 1, and IDM_EXIT_LOST. */
-int idm_keeper_take(int report, pid_t pid, struct idm_exit_info *exit);
+int idm_forkserver_take(int report, pid_t pid, struct idm_exit_info *exit);
 
-void idm_keeper_end(struct idm_keeper *keeper);
+void idm_forkserver_end(struct idm_forkserver *keeper);
 
 #endif

@@ -51,7 +51,7 @@ struct idm_reaper {
 	int fd; /* an epoll: children, each edge-triggered, and others, which have no data */
 	struct idm_hashtable by_process, by_name;
 	struct idm_orphans orphans;
-	struct idm_keeper keeper;
+	struct idm_forkserver keeper;
 	void *keeper_orphans;	/* their data */
 	struct idm_hash_link *spare; /* of `own`: those not in use, by their by_name */
 	struct idm_watch own[IDM_REAPER_OWN];

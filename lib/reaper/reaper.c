@@ -26,7 +26,7 @@
 static const enum idm_error_step step_new = IDM_STEP_MAKE_REAPER;
 static const enum idm_error_step step_add = IDM_STEP_WATCH_CHILD;
 static const enum idm_error_step step_next = IDM_STEP_WAIT_FOR_CHILDREN;
-static const enum idm_error_step step_keep = IDM_STEP_START_KEEPER;
+static const enum idm_error_step step_keep = IDM_STEP_START_FORKSERVER;
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 static const struct timespec at_once;
@@ -68,7 +68,7 @@ void idm_reaper_free(struct idm_reaper *reaper)
 	idm_close_fd(&reaper->fd);
 	idm_watch_free_all(reaper);
 	idm_orphans_free(reaper);
-	idm_keeper_end(&reaper->keeper);
+	idm_forkserver_end(&reaper->keeper);
 	pthread_mutex_destroy(&reaper->starting);
 	pthread_mutex_destroy(&reaper->lock);
 	free(reaper);
@@ -162,7 +162,7 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
 static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct idm_exit_info *exit,
 		    void **data)
 {
-	int r = watch->kept ? idm_keeper_take(watch->fd, watch->pid, exit)
+	int r = watch->kept ? idm_forkserver_take(watch->fd, watch->pid, exit)
 			    : idm_pidfd_reap(watch->fd, watch->pid, exit);
 
 	if (r <= 0)
@@ -200,8 +200,8 @@ static int take_child(struct idm_reaper *reaper, struct idm_exit_info *exit, voi
 
 static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
 {
-	struct idm_keeper *keeper = &reaper->keeper;
-	int r = keeper->orphans < 0 ? 0 : idm_keeper_take(keeper->orphans, 0, exit);
+	struct idm_forkserver *keeper = &reaper->keeper;
+	int r = keeper->orphans < 0 ? 0 : idm_forkserver_take(keeper->orphans, 0, exit);
 
 	if (r == 1 && exit->code == IDM_EXIT_LOST) { /* the keeper is gone: no more will come */
 		idm_sys_epoll_delete(reaper->fd, keeper->orphans);
@@ -353,25 +353,25 @@ static int keep(struct idm_reaper *reaper, unsigned int flags, void *data, struc
 
 	if (reaper->keeper.pidfd >= 0)
 		return idm_fail(err, -EALREADY, step_keep, NULL, "this reaper has one");
-	r = idm_keeper_begin(&reaper->keeper, flags & IDM_REAPER_KEEP_ORPHANS, err);
-	if (r < 0 || !(flags & IDM_REAPER_KEEP_ORPHANS))
+	r = idm_forkserver_begin(&reaper->keeper, flags & IDM_REAPER_FORKSERVER_ORPHANS, err);
+	if (r < 0 || !(flags & IDM_REAPER_FORKSERVER_ORPHANS))
 		return r;
 	reaper->keeper_orphans = data;
 	r = idm_reaper_also(reaper, reaper->keeper.orphans);
 	if (r < 0) {
-		idm_keeper_end(&reaper->keeper);
+		idm_forkserver_end(&reaper->keeper);
 		idm_fail_errno(err, r, step_keep, NULL);
 	}
 	return r;
 }
 
-int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
+int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	int r = refuse_fork(reaper, step_keep, err);
 
 	if (r == 0)
-		r = idm_check_flags(flags, IDM_REAPER_KEEP_ORPHANS, step_keep, NULL, err);
+		r = idm_check_flags(flags, IDM_REAPER_FORKSERVER_ORPHANS, step_keep, NULL, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&reaper->starting);
@@ -386,7 +386,7 @@ int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, s
 static int give_up(int pidfd, int report, int r, const char *path, struct idm_error *err)
 {
 	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
-		idm_keeper_await_end(report);
+		idm_forkserver_await_end(report);
 	return r == -EEXIST ? r : idm_fail_errno(err, r, step_start, path);
 }
 
@@ -409,7 +409,7 @@ static int start(struct idm_reaper *reaper, const struct idm_child_options *opti
 	AUTO_CLOSE int pidfd = -1, report = -1;
 	int r;
 
-	pidfd = idm_keeper_start(&reaper->keeper, &reaper->starting, options, &report, &watch.pid, err);
+	pidfd = idm_forkserver_start(&reaper->keeper, &reaper->starting, options, &report, &watch.pid, err);
 	if (pidfd < 0)
 		return pidfd;
 	watch.fd = report;
@@ -425,7 +425,7 @@ static int refuse_unkept(const struct idm_reaper *reaper, struct idm_error *err)
 	if (reaper->keeper.pidfd >= 0)
 		return 0;
 	return idm_fail(err, -ECHILD, step_start, NULL,
-			"the reaper has no fork server: call idm_reaper_keep() before");
+			"the reaper has no fork server: call idm_reaper_start_forkserver() before");
 }
 
 /* A name that is taken is refused before anything is started; again, if somebody was faster meanwhile.

@@ -202,7 +202,7 @@ static void of_reapers(void)
 	tell("of which it tells",
 	     idm_reaper_next(reaper, -1, &exit, &data, &err) == 0 && data == &one && exit.status == 3);
 	close(pidfd);
-	tell("it gets a keeper", idm_reaper_keep(reaper, 0, NULL, &err) == 0);
+	tell("it gets a keeper", idm_reaper_start_forkserver(reaper, 0, NULL, &err) == 0);
 	o.path = argv[0];
 	o.argv = argv;
 	pidfd = idm_reaper_start(reaper, &o, IDM_REAPER_ADD_HOLD, &two, &err);

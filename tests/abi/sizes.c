@@ -322,5 +322,5 @@ TEST(constants)
 	assert_int_equal(IDM_REAPER_ADD_HOLD, 0x040000);
 	assert_int_equal(IDM_REAPER_ADD_SPARE, 0x080000);
 	assert_int_equal(IDM_REAPER_ADOPT_INHERIT, 0x100000);
-	assert_int_equal(IDM_REAPER_KEEP_ORPHANS, 0x400000);
+	assert_int_equal(IDM_REAPER_FORKSERVER_ORPHANS, 0x400000);
 }

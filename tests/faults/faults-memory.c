@@ -214,7 +214,7 @@ static int keep(struct idm_error *err)
 		return r;
 	o.path = argv[0];
 	o.argv = argv;
-	r = idm_reaper_keep(reaper, 0, NULL, err);
+	r = idm_reaper_start_forkserver(reaper, 0, NULL, err);
 	if (r == 0)
 		r = idm_reaper_start(reaper, &o, 0, NULL, err);
 	if (r >= 0) {

@@ -255,7 +255,7 @@ TEST_WITHIN(beside_a_thief_by_a_keeper, 600)
 {
 	want_descriptors(children());
 	stage.reaper = reaper_new();
-	assert_ok(idm_reaper_keep(stage.reaper, 0, NULL, NULL), NULL);
+	assert_ok(idm_reaper_start_forkserver(stage.reaper, 0, NULL, NULL), NULL);
 	run(children(), start_by_keeper, true);
 	assert_int_equal((long long)stage.stolen, 0);
 	idm_reaper_free(stage.reaper);

@@ -87,7 +87,7 @@ FLAG(OVERLAY_EMPTY_PATH, OVERLAY),
 	FLAG(REAPER_ADD_HOLD, REAPER),
 	FLAG(REAPER_ADD_SPARE, REAPER),
 	FLAG(REAPER_ADOPT_INHERIT, REAPER),
-	FLAG(REAPER_KEEP_ORPHANS, REAPER),
+	FLAG(REAPER_FORKSERVER_ORPHANS, REAPER),
 };
 
 /* ---- the functions ---- */
@@ -255,7 +255,7 @@ static int reaper_adopt(unsigned int bits, struct idm_error *err)
 
 static int reaper_keep(unsigned int bits, struct idm_error *err)
 {
-	return idm_reaper_keep(reaper, bits, NULL, err);
+	return idm_reaper_start_forkserver(reaper, bits, NULL, err);
 }
 
 static int reaper_start(unsigned int bits, struct idm_error *err)
@@ -312,7 +312,7 @@ static const struct function {
 	  CHILD },
 	{ "idm_reaper_add", reaper_add, IDM_REAPER_ADD_HOLD | IDM_REAPER_ADD_SPARE, REAPER },
 	{ "idm_reaper_adopt", reaper_adopt, IDM_REAPER_ADOPT_INHERIT, REAPER },
-	{ "idm_reaper_keep", reaper_keep, IDM_REAPER_KEEP_ORPHANS, REAPER },
+	{ "idm_reaper_start_forkserver", reaper_keep, IDM_REAPER_FORKSERVER_ORPHANS, REAPER },
 	{ "idm_reaper_start", reaper_start, IDM_REAPER_ADD_HOLD, REAPER },
 };
 

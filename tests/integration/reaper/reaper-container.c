@@ -67,7 +67,7 @@ static struct idm_reaper *serving(void)
 	struct idm_reaper *reaper = reaper_new();
 	struct idm_error err;
 
-	assert_ok(idm_reaper_keep(reaper, IDM_REAPER_KEEP_ORPHANS, &orphans, &err), &err);
+	assert_ok(idm_reaper_start_forkserver(reaper, IDM_REAPER_FORKSERVER_ORPHANS, &orphans, &err), &err);
 	return reaper;
 }
 
@@ -358,7 +358,7 @@ TEST(what_the_reaper_holds_is_no_standard_input)
 	close(0);
 	reaper = reaper_new();
 	assert_int_equal(idm_reaper_fd(reaper), 0);
-	assert_ok(idm_reaper_keep(reaper, 0, NULL, NULL), NULL);
+	assert_ok(idm_reaper_start_forkserver(reaper, 0, NULL, NULL), NULL);
 	text = output_of_container(reaper, &o);
 	assert_string_equal(text, "0 1 2\n"); /* 0 is the directory */
 	idm_reaper_free(reaper);

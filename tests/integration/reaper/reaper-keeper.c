@@ -27,7 +27,7 @@ static struct idm_reaper *keeping(unsigned int flags, void *data)
 	struct idm_reaper *reaper = reaper_new();
 	struct idm_error err;
 
-	assert_ok(idm_reaper_keep(reaper, flags, data, &err), &err);
+	assert_ok(idm_reaper_start_forkserver(reaper, flags, data, &err), &err);
 	return reaper;
 }
 
@@ -306,9 +306,9 @@ TEST(what_cannot_be_started)
 	many[1][199999] = '\0';
 	assert_refused(reaper, 0, many, 0, -E2BIG, "/bin/true", "execute", NULL);
 	free(many[1]);
-	assert_error(idm_reaper_keep(reaper, 0, NULL, &err), -EALREADY, &err, "", "start keeper",
+	assert_error(idm_reaper_start_forkserver(reaper, 0, NULL, &err), -EALREADY, &err, "", "start fork server",
 		     "has one");
-	assert_error(idm_reaper_keep(plain, 2, NULL, &err), -EINVAL, &err, "", "start keeper", "0x2");
+	assert_error(idm_reaper_start_forkserver(plain, 2, NULL, &err), -EINVAL, &err, "", "start fork server", "0x2");
 	snapshot_assert_same(before);
 	assert_nothing(reaper);
 }
@@ -384,7 +384,7 @@ TEST(a_program_that_cannot_be_held_is_not_started)
 TEST(orphans_below_the_keeper_come_with_their_own_data)
 {
 	int orphans, child;
-	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, &orphans);
 	int ends = 0, pidfd = start(reaper, "(/bin/sh -c 'exit 9' & exec /bin/true); exit 1", &child);
 
 	while (ends < 2) {
@@ -409,7 +409,7 @@ TEST(many_orphans_that_nobody_asks_for)
 {
 	const int most = test_is_slow() ? 500 : 7000;
 	int orphans, child;
-	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, &orphans);
 	char script[256];
 	int n = 0, pidfd;
 	struct idm_exit_info exit;
@@ -484,7 +484,7 @@ static pid_t find_keeper(void)
 TEST(it_holds_nothing_of_the_programs)
 {
 	int held = (int)must(open("/dev/null", O_RDONLY | O_CLOEXEC));
-	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, NULL);
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
 	char command[256];
 
 	/* What it was asked in is closed when the program runs, or soon after. */
@@ -509,7 +509,7 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	pid_t keeper;
 
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
-	reaper = keeping(IDM_REAPER_KEEP_ORPHANS, &orphans);
+	reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, &orphans);
 	first = start(reaper, "exec /bin/sleep 1000", &x);
 	second = (int)assert_ok(start_as(reaper, SHELL("exec /bin/sleep 1000"), NULL, 0,
 					 IDM_REAPER_ADD_HOLD, &y, &err),
@@ -537,7 +537,7 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 TEST(it_goes_with_the_reaper)
 {
 	struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
-	struct idm_reaper *reaper = keeping(IDM_REAPER_KEEP_ORPHANS, NULL);
+	struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
 
 	find_keeper();
 	idm_reaper_free(reaper);

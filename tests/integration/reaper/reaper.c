@@ -644,7 +644,7 @@ static void look_from_a_fork(void *arg)
 		     "belongs to process");
 	assert_int_equal(idm_reaper_wait(reaper, NULL, 0, &exit, &err), -ECHILD);
 	assert_int_equal(idm_reaper_adopt(reaper, 0, NULL, &err), -ECHILD);
-	assert_int_equal(idm_reaper_keep(reaper, 0, NULL, &err), -ECHILD);
+	assert_int_equal(idm_reaper_start_forkserver(reaper, 0, NULL, &err), -ECHILD);
 	assert_int_equal(idm_reaper_start(reaper, &o, 0, NULL, &err), -ECHILD);
 	idm_reaper_free(reaper);
 	must(waitpid(c.pid, NULL, 0));

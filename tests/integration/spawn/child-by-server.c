@@ -68,7 +68,7 @@ int __wrap_idm_child_start(const struct idm_child_options *o, struct idm_error *
 
 	if (!is_for_a_server(o) || idm_reaper_new(&reaper, NULL) < 0)
 		return __real_idm_child_start(o, err);
-	if (idm_reaper_keep(reaper, 0, NULL, NULL) < 0) {
+	if (idm_reaper_start_forkserver(reaper, 0, NULL, NULL) < 0) {
 		idm_reaper_free(reaper);
 		return __real_idm_child_start(o, err);
 	}

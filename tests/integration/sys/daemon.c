@@ -342,7 +342,7 @@ static long try_new_reaper(void)
 
 	if (r < 0)
 		return r;
-	r = idm_reaper_keep(own, IDM_REAPER_KEEP_ORPHANS, NULL, &error);
+	r = idm_reaper_start_forkserver(own, IDM_REAPER_FORKSERVER_ORPHANS, NULL, &error);
 	if (r == 0)
 		r = pidfd = start_child(false);
 	if (r >= 0)
@@ -373,7 +373,7 @@ static void make(void)
 
 	assert_ok(idm_userns_cache_new(2, &cache, NULL), NULL);
 	assert_ok(idm_reaper_new(&reaper, &err), &err);
-	assert_ok(idm_reaper_keep(reaper, 0, NULL, &err), &err);
+	assert_ok(idm_reaper_start_forkserver(reaper, 0, NULL, &err), &err);
 }
 
 static void unmake(void)
