@@ -140,7 +140,7 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 	c->pidfd = idm_sys_pidfd_open(pid);
 	if (c->pidfd < 0)
 		return idm_fail_because(err, c->pidfd, step_enter, name,
-				c->pidfd == -ESRCH ? "there is no such process" : NULL);
+					c->pidfd == -ESRCH ? "there is no such process" : NULL);
 	r = open_namespace(c, name, err);
 	if (r == 0)
 		r = open_root(c, &oci->plan->steps[0], bundle, err);
@@ -154,10 +154,10 @@ struct placing {
 	const char *destination;
 	bool mapped;
 	struct idm_plan_entry step; /* a copy, which owns nothing */
-	int tree;	      /* -1: it has no map */
-	int place;	      /* what the runtime has put there; -1: nothing to care for */
-	char *path;	      /* where that is, in the container's mount namespace */
-	int again;	      /* a copy of it, on top of a mount that would hide it */
+	int tree;		    /* -1: it has no map */
+	int place;		    /* what the runtime has put there; -1: nothing to care for */
+	char *path;		    /* where that is, in the container's mount namespace */
+	int again;		    /* a copy of it, on top of a mount that would hide it */
 };
 
 static int check_place(const struct placing *p, int source, struct idm_error *err)
@@ -166,9 +166,9 @@ static int check_place(const struct placing *p, int source, struct idm_error *er
 
 	idm_plan_entry_name(&p->step, name, sizeof(name));
 	if (p->place < 0)
-		return idm_fail_because(err, p->place, step_enter, name,
-				p->place == -ENOENT ? "there is no such place in its root filesystem"
-						    : NULL);
+		return idm_fail_because(
+			err, p->place, step_enter, name,
+			p->place == -ENOENT ? "there is no such place in its root filesystem" : NULL);
 	if (idm_is_mount_point(p->place) && (source < 0 || idm_is_same_inode(source, p->place)))
 		return 0;
 	idm_fail(err, -EINVAL, step_enter, name, "the runtime has not mounted it there");
@@ -267,8 +267,8 @@ static int make_trees(struct placing *placings, size_t n, struct idm_error *err)
 		return r;
 	for (size_t i = 0; i < n && r >= 0; i++)
 		if (placings[i].mapped)
-			r = placings[i].tree = idm_plan_entry_make(&placings[i].step, IDM_UPPER_SHIFTED, cache,
-							     err);
+			r = placings[i].tree = idm_plan_entry_make(&placings[i].step, IDM_UPPER_SHIFTED,
+								   cache, err);
 	idm_userns_cache_free(cache);
 	return r < 0 ? r : 0;
 }

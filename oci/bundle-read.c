@@ -90,7 +90,8 @@ static int read_asking(const struct bundle *b, const struct asking *asking, cons
 
 /* The map that is asked for so. */
 static int take_asking(struct bundle *b, const struct idm_json *mount, const struct asking *asking,
-		       struct idm_option_list *words, struct idm_plan_add_options *m, struct idm_map **own)
+		       struct idm_option_list *words, struct idm_plan_add_options *m,
+		       struct idm_map **own)
 {
 	const char *word = NULL;
 	int r = read_asking(b, asking, &word, own);
@@ -166,7 +167,8 @@ static int begin_mounts(struct idm_oci_config *config, const struct idm_json *wh
 }
 
 static int select_mount(struct idm_oci_config *config, const struct idm_json *mount,
-			struct idm_option_list *words, struct idm_plan_add_options *m, struct idm_map **own)
+			struct idm_option_list *words, struct idm_plan_add_options *m,
+			struct idm_map **own)
 {
 	struct bundle *b = (struct bundle *)config;
 	int selected = find_mapped(b, mount, words, m, own), r = 0;

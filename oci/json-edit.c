@@ -55,7 +55,8 @@ char *json_quote(const char *string)
 	while (left) {
 		/* What is no UTF-8 stays: the reader refuses it. */
 		unsigned int n = idm_utf8_length(string, left), length = n ? n : 1;
-		bool plain = *string != '"' && *string != '\\' && (!n || idm_printable_length(string, left));
+		bool plain = *string != '"' && *string != '\\' &&
+			     (!n || idm_printable_length(string, left));
 		char escaped[7];
 		size_t written = plain ? length : escape(string, length, escaped);
 

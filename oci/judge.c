@@ -54,7 +54,8 @@ static int check_unmapped(int fd, const struct idm_plan_entry *step, struct idm_
 	return idm_query_mounts_below(fd, is_mapped, &f) ? -EINVAL : 0;
 }
 
-static int open_source(struct idm_oci_mount *mount, const struct idm_plan_entry *step, struct idm_error *err)
+static int open_source(struct idm_oci_mount *mount, const struct idm_plan_entry *step,
+		       struct idm_error *err)
 {
 	mount->source = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
 	if (mount->source < 0)

@@ -52,7 +52,7 @@ static bool is_link(int dirfd, const char *name)
 static int why_not_opened(int code, int dirfd, const char *name, const char *path, struct idm_error *err)
 {
 	return idm_fail_because(err, code, step_read, path,
-			is_link(dirfd, name) ? "it is a symbolic link" : NULL);
+				is_link(dirfd, name) ? "it is a symbolic link" : NULL);
 }
 
 /* Its descriptor, -ENOENT without an error, or an error. */

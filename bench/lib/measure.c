@@ -247,7 +247,8 @@ static void print_head(void)
 	       "quartiles", "target", "floor");
 }
 
-/* For bench/lib/table.py, where IDM_BENCH_ROWS says: the same, with tabs. The head comes once for all. */
+/* For bench/lib/table.py, where IDM_BENCH_ROWS says: the same, with tabs. The head comes once for all.
+ */
 static void write_cells(const struct cells *c, const char *ours)
 {
 	const char *path = getenv("IDM_BENCH_ROWS");

@@ -87,8 +87,8 @@ static int print_path(const char *path, const struct idm_check_result *check, bo
 				  : ", and written; the id on disk cannot be read here");
 }
 
-static void add_path_json(struct json *json, const char *path, const struct idm_check_result *check, bool write,
-			  const struct idm_error *err)
+static void add_path_json(struct json *json, const char *path, const struct idm_check_result *check,
+			  bool write, const struct idm_error *err)
 {
 	bool good = is_good(check, write);
 	char *hint = good || !err->hint[0] ? NULL : front_hint(err->hint);

@@ -19,8 +19,8 @@ void report_hardening(const struct hardening *hardening, const char *words);
 /* Mounts that got attributes because of an ID. Begins as { 0 }. */
 struct hardened {
 	size_t n;
-	uint32_t added;		 /* to any of them */
-	const char *target;	 /* of the first */
+	uint32_t added;		       /* to any of them */
+	const char *target;	       /* of the first */
 	struct idm_hardening_info why; /* of the first */
 };
 

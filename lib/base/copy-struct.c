@@ -22,7 +22,7 @@ static int copy(void *to, size_t size, const void *from)
 }
 
 int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step step,
-		     struct idm_error *err)
+		    struct idm_error *err)
 {
 	int r = from ? copy(to, size, from) : 0;
 
@@ -31,8 +31,8 @@ int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step
 	return r < 0 ? idm_fail(err, r, step, NULL, "the options' size is not set") : 0;
 }
 
-int idm_check_flags(unsigned int flags, unsigned int known, enum idm_error_step step, const char *subject,
-		    struct idm_error *err)
+int idm_check_flags(unsigned int flags, unsigned int known, enum idm_error_step step,
+		    const char *subject, struct idm_error *err)
 {
 	unsigned int unknown = flags & ~known;
 

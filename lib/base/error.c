@@ -49,7 +49,7 @@ size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, 
 }
 
 static struct idm_error_range append(struct idm_error *err, const char *before, const char *text,
-				    const char *behind)
+				     const char *behind)
 {
 	size_t n = strlen(err->message);
 

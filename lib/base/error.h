@@ -17,9 +17,9 @@
 #define IDM_STEP_PRINT_JSON ((enum idm_error_step)(IDM_STEP_COMMAND + 8))
 
 /*
- * Fills in *err, which may be NULL, and returns `code`, a negative errno. So a failing function ends in one
- * statement. `subject` may be NULL. `reason` is a printf format. Where the errno is all that is known, use
- * idm_fail_errno() in sys/fail-errno.h.
+ * Fills in *err, which may be NULL, and returns `code`, a negative errno. So a failing function ends in
+ * one statement. `subject` may be NULL. `reason` is a printf format. Where the errno is all that is
+ * known, use idm_fail_errno() in sys/fail-errno.h.
  */
 int idm_fail(struct idm_error *err, int code, enum idm_error_step step, const char *subject,
 	     const char *reason, ...) __attribute__((format(printf, 5, 6)));

@@ -80,7 +80,8 @@ struct idm_hash_link *idm_hashtable_again(struct idm_hash_link *link)
 	return with_key(link->next, link->key);
 }
 
-void idm_hashtable_each(struct idm_hashtable *table, void (*each)(struct idm_hash_link *link, void *data), void *data)
+void idm_hashtable_each(struct idm_hashtable *table,
+			void (*each)(struct idm_hash_link *link, void *data), void *data)
 {
 	for (size_t i = 0; i < table->size; i++)
 		for (struct idm_hash_link *link = table->buckets[i], *next; link; link = next) {

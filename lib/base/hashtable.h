@@ -16,16 +16,17 @@ struct idm_hashtable {
 	struct idm_hash_link **buckets;
 	size_t size; /* a power of two, or 0 */
 	size_t n;
-	struct idm_hash_link **first; /* buckets that it was begun with, which are not its own; NULL: none */
+	struct idm_hash_link *
+		*first; /* buckets that it was begun with, which are not its own; NULL: none */
 };
 
 /* An empty table that uses these buckets, all NULL, until it has more than twice as many links. */
 void idm_hashtable_begin(struct idm_hashtable *table, struct idm_hash_link **buckets, size_t size);
 
 /* The thing that has this link as its `member`; NULL stays NULL. */
-#define idm_container_of(type, member, link)                                                            \
+#define idm_container_of(type, member, link)                                                     \
 	({                                                                                       \
-		struct idm_hash_link *link_ = (link);                                                 \
+		struct idm_hash_link *link_ = (link);                                            \
 		link_ ? (type *)(void *)((char *)link_ - offsetof(type, member)) : (type *)NULL; \
 	})
 
@@ -38,8 +39,8 @@ struct idm_hash_link *idm_hashtable_find(const struct idm_hashtable *table, uint
 struct idm_hash_link *idm_hashtable_again(struct idm_hash_link *link);
 
 /* Calls `each` for all of them; it may remove the one that it is given. */
-void idm_hashtable_each(struct idm_hashtable *table, void (*each)(struct idm_hash_link *link, void *data),
-		    void *data);
+void idm_hashtable_each(struct idm_hashtable *table,
+			void (*each)(struct idm_hash_link *link, void *data), void *data);
 
 /* What the table itself has. */
 void idm_hashtable_free(struct idm_hashtable *table);

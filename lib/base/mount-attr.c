@@ -17,7 +17,8 @@ static const struct idm_attr_option options[] = {
 	{ "exec", 0, IDM_ATTR_NOEXEC, 0, false },
 	{ "nosymfollow", IDM_ATTR_NOSYMFOLLOW, 0, 0, false },
 	{ "symfollow", 0, IDM_ATTR_NOSYMFOLLOW, 0, false },
-	/* One field with three values, of which relatime is 0. "atime" is the opposite of noatime only. */
+	/* One field with three values, of which relatime is 0. "atime" is the opposite of noatime only.
+	 */
 	{ "relatime", 0, IDM_ATTR_ATIME, 0, false },
 	{ "norelatime", 0, 0, 0, false },
 	{ "noatime", IDM_ATTR_NOATIME, IDM_ATTR_ATIME, 0, false },

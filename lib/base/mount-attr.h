@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mount options that are attributes and propagation types of a mount, under the names that mount(8) and
- * the OCI runtime specification give them. One table, for plans, the command and the mount(8) helper.
+ * The mount options that are attributes and propagation types of a mount, under the names that mount(8)
+ * and the OCI runtime specification give them. One table, for plans, the command and the mount(8)
+ * helper.
  */
 #ifndef IDM_BASE_MOUNT_ATTR_H
 #define IDM_BASE_MOUNT_ATTR_H
@@ -19,8 +20,8 @@ struct idm_attr_option {
 };
 
 /*
- * Returns the option with this name, which is `n` bytes long, or NULL. *deep says whether the name has an
- * "r" in front ("rro"): then the option also holds for the mounts below.
+ * Returns the option with this name, which is `n` bytes long, or NULL. *deep says whether the name has
+ * an "r" in front ("rro"): then the option also holds for the mounts below.
  */
 const struct idm_attr_option *idm_find_attr_option(const char *name, size_t n, bool *deep);
 

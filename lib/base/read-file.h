@@ -9,8 +9,8 @@
 
 /*
  * Reads an open file to its end. *text is NUL-terminated and the caller's to free(); *length is without
- * the NUL. Returns 0, -EFBIG for more than `most` bytes, -ENOMEM, or the -errno of read(2); *text is NULL
- * then.
+ * the NUL. Returns 0, -EFBIG for more than `most` bytes, -ENOMEM, or the -errno of read(2); *text is
+ * NULL then.
  */
 int idm_read_file(int fd, size_t most, char **text, size_t *length);
 

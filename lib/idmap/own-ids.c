@@ -141,7 +141,7 @@ static struct idm_map *map_of_side(unsigned int kind, struct idm_side side)
 }
 
 int idm_map_split(const struct idm_map *map, unsigned int kind, struct idm_map **cut,
-		struct idm_error *err)
+		  struct idm_error *err)
 {
 	const struct idm_side *side = idm_map_side(map, kind);
 	AUTO_FREE struct idm_entry *rows = NULL;

@@ -18,6 +18,6 @@ int idm_own_mappings(unsigned int kind, struct idm_entry **rows, size_t *n, stru
  * -E2BIG: that is more than the kernel takes.
  */
 int idm_map_split(const struct idm_map *map, unsigned int kind, struct idm_map **cut,
-		struct idm_error *err);
+		  struct idm_error *err);
 
 #endif

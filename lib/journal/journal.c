@@ -243,7 +243,8 @@ static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, s
 	return 0;
 }
 
-int idm_journal_outside(const struct idm_created *m, const char *path, void *recorder, struct idm_error *err)
+int idm_journal_outside(const struct idm_created *m, const char *path, void *recorder,
+			struct idm_error *err)
 {
 	struct idm_journal_writer *rec = recorder;
 	AUTO_FREE char *whole = NULL;
@@ -262,7 +263,8 @@ int idm_journal_outside(const struct idm_created *m, const char *path, void *rec
 	return write_made(rec, m->directory ? "directory" : "file", m, whole, err);
 }
 
-int idm_journal_inside(const struct idm_created *m, const char *path, void *recorder, struct idm_error *err)
+int idm_journal_inside(const struct idm_created *m, const char *path, void *recorder,
+		       struct idm_error *err)
 {
 	struct idm_journal_writer *rec = recorder;
 
@@ -327,13 +329,13 @@ static int record_tree(struct idm_journal_writer *rec, const char *what, int tre
 }
 
 int idm_journal_base(struct idm_journal_writer *rec, int tree, const struct idm_target *target,
-		    struct idm_error *err)
+		     struct idm_error *err)
 {
 	return record_tree(rec, "base", tree, target, err);
 }
 
 int idm_journal_root(struct idm_journal_writer *rec, int tree, const struct idm_target *target,
-		    struct idm_error *err)
+		     struct idm_error *err)
 {
 	return record_tree(rec, "root", tree, target, err);
 }

@@ -35,13 +35,14 @@ struct idm_journal_writer {
 };
 
 /* `path` NULL: records nothing, always with success. */
-int idm_journal_writer_open(struct idm_journal_writer *recorder, const char *path, struct idm_error *err);
+int idm_journal_writer_open(struct idm_journal_writer *recorder, const char *path,
+			    struct idm_error *err);
 
 /* For idm_target.created: a thing that was created, outside of the root filesystem or in it. */
 int idm_journal_outside(const struct idm_created *made, const char *path, void *recorder,
-		       struct idm_error *err);
+			struct idm_error *err);
 int idm_journal_inside(const struct idm_created *made, const char *path, void *recorder,
-		      struct idm_error *err);
+		       struct idm_error *err);
 
 /* That all mounts are made, and no other is to come. Before the next two. */
 int idm_journal_limit(struct idm_journal_writer *recorder, struct idm_error *err);
@@ -49,9 +50,9 @@ int idm_journal_limit(struct idm_journal_writer *recorder, struct idm_error *err
 /* The mount below the root, if there is one, and the root of what is about to be attached at `target`.
  * Return when that is on the disk. */
 int idm_journal_base(struct idm_journal_writer *recorder, int tree, const struct idm_target *target,
-		    struct idm_error *err);
+		     struct idm_error *err);
 int idm_journal_root(struct idm_journal_writer *recorder, int tree, const struct idm_target *target,
-		    struct idm_error *err);
+		     struct idm_error *err);
 
 /* All mounts from this one on, now that they are attached. */
 int idm_journal_mounts(struct idm_journal_writer *recorder, int tree, struct idm_error *err);

@@ -169,7 +169,8 @@ static int check_reach(const struct undoing *u, struct idm_error *err)
 	for (size_t i = 0; i < u->record.n; i++) {
 		const struct idm_journal_entry *e = &u->record.entries[i];
 
-		if (e->kind < IDM_JOURNAL_BASE || find_node(u, e->number) || look_again(u, e->number) < 0)
+		if (e->kind < IDM_JOURNAL_BASE || find_node(u, e->number) ||
+		    look_again(u, e->number) < 0)
 			continue;
 		idm_fail(err, -EXDEV, step_undo, e->path, "the mount is not below this root directory");
 		idm_hint(err, "it can be undone outside of this chroot(2)");
@@ -524,7 +525,7 @@ static void release(struct undoing *u)
 static int remove_record(const struct idm_journal *r, const char *path, struct idm_error *err)
 {
 	int code = idm_journal_remove(r->directory, strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
-				     r->fd);
+				      r->fd);
 
 	if (code == -ESTALE)
 		return idm_fail(err, code, IDM_STEP_REMOVE_RECORD, path,

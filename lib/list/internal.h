@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rooms of the listing share: list.c says what is listed, mount-namespaces.c finds the mount namespaces,
- * statmount.c and mountinfo.c read the mounts in one.
+ * What the rooms of the listing share: list.c says what is listed, mount-namespaces.c finds the mount
+ * namespaces, statmount.c and mountinfo.c read the mounts in one.
  */
 #ifndef IDM_LIST_INTERNAL_H
 #define IDM_LIST_INTERNAL_H
@@ -71,7 +71,7 @@ int idm_mount_ns_open(uint64_t id, struct idm_error *err);
  * descriptor that is closed afterwards. Not 0 ends it and is returned.
  */
 int idm_mount_ns_walk_proc(int (*visit)(const struct idm_mount_ns *ns, int fd, void *data), void *data,
-			struct idm_error *err);
+			   struct idm_error *err);
 
 /*
  * Calls `run` in a thread that has joined the namespace, with its root. 0, or -errno if it cannot be

@@ -103,7 +103,7 @@ static int walk(int from, unsigned long direction, uint64_t until, struct list *
 			return idm_steal_fd(&at);
 		if (list)
 			r = append(list, (struct idm_mount_ns){ info.mnt_ns_id, inode_of(at),
-							     info.nr_mounts, true });
+								info.nr_mounts, true });
 	}
 	return r;
 }
@@ -323,7 +323,7 @@ static int look_at_process(struct walker *w, int dir, const char *name)
 }
 
 int idm_mount_ns_walk_proc(int (*visit)(const struct idm_mount_ns *ns, int fd, void *data), void *data,
-			struct idm_error *err)
+			   struct idm_error *err)
 {
 	AUTO_CLOSE int procfs = idm_procfs_root(err);
 	struct walker w = { visit, data, { 0 }, err };

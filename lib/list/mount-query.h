@@ -21,6 +21,7 @@ void idm_query_mount(int fd, struct idm_mount_props *look);
  * with the descriptor of its root (O_PATH) and its path, until it returns true. Mounts that others cover
  * are passed over. Returns whether one returned true.
  */
-bool idm_query_mounts_below(int fd, bool (*each)(int mount_fd, const char *path, void *data), void *data);
+bool idm_query_mounts_below(int fd, bool (*each)(int mount_fd, const char *path, void *data),
+			    void *data);
 
 #endif

@@ -61,8 +61,9 @@ static int why_not_beneath(int code, const char *path, struct idm_error *err)
 			 "and one whose parent is shared with the tree's peers cannot be");
 		return code;
 	}
-	return code == -EPERM || code == -ENOSYS ? idm_diagnose_move_refused(code, step_attach, path, err)
-						 : idm_fail_errno(err, code, step_attach, path);
+	return code == -EPERM || code == -ENOSYS
+		       ? idm_diagnose_move_refused(code, step_attach, path, err)
+		       : idm_fail_errno(err, code, step_attach, path);
 }
 
 /* Looks at the old mount before anything is done. */
@@ -141,7 +142,8 @@ static int why_not_attached(int code, const char *path, struct idm_error *err)
 	return code;
 }
 
-int idm_attach_on_top(int tree_fd, const struct idm_target *target, const char *path, struct idm_error *err)
+int idm_attach_on_top(int tree_fd, const struct idm_target *target, const char *path,
+		      struct idm_error *err)
 {
 	int r = idm_sys_move_mount(tree_fd, "", target->fd, "",
 				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);

@@ -10,6 +10,6 @@ int idm_refuse_old_kernel(const char *path, struct idm_error *err);
 
 /* Attaches the tree on top of what is at the target, which the caller knows as `path`. */
 int idm_attach_on_top(int tree_fd, const struct idm_target *target, const char *path,
-		   struct idm_error *err);
+		      struct idm_error *err);
 
 #endif

@@ -73,11 +73,12 @@ static int fail_create(int code, int parent, const char *path, struct idm_error 
 	bool deleted = code == -ENOENT && parent >= 0 && idm_is_deleted(parent);
 
 	return idm_fail_because(err, code, IDM_STEP_CREATE_TARGET, path,
-			deleted		     ? "the directory that it would be in was deleted"
-			: code == -ENOENT    ? "it is a symbolic link that leads nowhere"
-			: code == -EOVERFLOW ? "its owner would have no id on disk: the map of the "
-					       "mount leaves it out"
-					     : NULL);
+				deleted		  ? "the directory that it would be in was deleted"
+				: code == -ENOENT ? "it is a symbolic link that leads nowhere"
+				: code == -EOVERFLOW
+					? "its owner would have no id on disk: the map of the "
+					  "mount leaves it out"
+					: NULL);
 }
 
 /* What is to be created by whom. */

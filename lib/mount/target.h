@@ -39,7 +39,7 @@ int idm_file_id(int dirfd, const char *path, struct idm_file_id *id);
 bool idm_is_same_file(const struct idm_file_id *was, const struct idm_file_id *is, bool directory);
 
 struct idm_target {
-	int fd;		       /* O_PATH */
+	int fd;			  /* O_PATH */
 	struct idm_created *made; /* what was created for it, the deepest first */
 
 	/* Set by the caller before; all may be 0. */
@@ -48,7 +48,8 @@ struct idm_target {
 	 * Is told of each thing, with its path as it was asked for, just before it is created (inode 0,
 	 * and the time), and as soon as it is. 0 or -errno.
 	 */
-	int (*created)(const struct idm_created *made, const char *path, void *data, struct idm_error *err);
+	int (*created)(const struct idm_created *made, const char *path, void *data,
+		       struct idm_error *err);
 	void *created_data;
 };
 

@@ -425,7 +425,7 @@ static void blame_attributes(const struct question *q)
 }
 
 int idm_diagnose_not_mapped(int code, int source_fd, const char *path, int userns_fd, unsigned int flags,
-		       struct idm_error *err)
+			    struct idm_error *err)
 {
 	struct question q = { code, source_fd, path, userns_fd, flags, err };
 	bool ask = code == -EINVAL || code == -EPERM || code == -EBADF || code == -ENOSYS;

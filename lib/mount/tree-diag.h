@@ -12,7 +12,7 @@
  * throw-away objects; nothing changes.
  */
 int idm_diagnose_not_mapped(int code, int source_fd, const char *path, int userns_fd, unsigned int flags,
-		       struct idm_error *err);
+			    struct idm_error *err);
 
 /* The way on where a map can be neither replaced nor added to. */
 #define IDM_HINT_UNMAPPED \

@@ -21,8 +21,8 @@
 
 static const enum idm_error_step step_tree = IDM_STEP_OPEN_TREE;
 
-#define TREE_FLAGS (IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP | \
-		    IDM_TREE_EMPTY_PATH)
+#define TREE_FLAGS \
+	(IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP | IDM_TREE_EMPTY_PATH)
 #define SETTABLE                                                                                 \
 	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
 	 IDM_ATTR_NODIRATIME | IDM_ATTR_NOSYMFOLLOW)

@@ -7,8 +7,10 @@
 
 /* Why the kernel refused, in its own words where it has some. Each returns `code`. `fs` may be -1. */
 int idm_diagnose_no_layer(int code, int fs, const struct idm_layer *layer, struct idm_error *err);
-int idm_diagnose_no_option(int code, int fs, const struct idm_mount_option *option, struct idm_error *err);
-int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *o, struct idm_error *err);
+int idm_diagnose_no_option(int code, int fs, const struct idm_mount_option *option,
+			   struct idm_error *err);
+int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *o,
+			    struct idm_error *err);
 
 /* Whether upper or work is in use by an overlay of this mount namespace. 0, or -EBUSY. */
 int idm_overlay_in_use(const struct idm_overlay_options *o, const struct idm_layers *layers,

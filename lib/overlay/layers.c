@@ -37,7 +37,7 @@ void idm_layer_name(const struct idm_layer *layer, struct idm_layer_name *name)
 static int not_a_directory(mode_t type, const char *path, struct idm_error *err)
 {
 	idm_fail_because(err, -ENOTDIR, step_open, path,
-		 S_ISBLK(type) ? "the layer is a block device, not the filesystem on it" : NULL);
+			 S_ISBLK(type) ? "the layer is a block device, not the filesystem on it" : NULL);
 	if (S_ISBLK(type))
 		idm_hint_block_device(err);
 	return -ENOTDIR;

@@ -51,12 +51,13 @@ int idm_diagnose_no_layer(int code, int fs, const struct idm_layer *layer, struc
 	return code;
 }
 
-int idm_diagnose_no_option(int code, int fs, const struct idm_mount_option *option, struct idm_error *err)
+int idm_diagnose_no_option(int code, int fs, const struct idm_mount_option *option,
+			   struct idm_error *err)
 {
 	if (!err)
 		return code;
 	idm_fail_because(err, code, step_overlay, option->name,
-		 code == -EINVAL ? "this kernel's overlayfs does not take the option" : NULL);
+			 code == -EINVAL ? "this kernel's overlayfs does not take the option" : NULL);
 	idm_add_fs_log(fs, err);
 	return code;
 }

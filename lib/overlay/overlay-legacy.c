@@ -212,7 +212,8 @@ static int run(struct job *job, struct idm_error *err)
 	r = idm_subprocess(work, job);
 	if (r >= 0)
 		return r;
-	return job->step ? idm_fail_errno(err, r, job->step, NULL) : idm_diagnose_no_overlay(r, -1, o, err);
+	return job->step ? idm_fail_errno(err, r, job->step, NULL)
+			 : idm_diagnose_no_overlay(r, -1, o, err);
 }
 
 int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,

@@ -23,7 +23,9 @@ void idm_plan_entry_free(struct idm_plan_entry *step)
 
 const char *idm_plan_entry_name(const struct idm_plan_entry *step, char *buf, size_t size)
 {
-	static const char *const kinds[] = { [IDM_PLAN_ENTRY_BIND] = "bind", [IDM_PLAN_ENTRY_OVERLAY] = "overlay" };
+	static const char *const kinds[] = {
+		[IDM_PLAN_ENTRY_BIND] = "bind", [IDM_PLAN_ENTRY_OVERLAY] = "overlay"
+	};
 
 	snprintf(buf, size, "%s on /%s",
 		 step->kind == IDM_PLAN_ENTRY_FILESYSTEM ? step->filesystem->name : kinds[step->kind],

@@ -57,12 +57,8 @@ static const struct word {
 	enum what what;
 	unsigned int value;
 } table[] = {
-	{ "bind", BIND, false },
-	{ "rbind", BIND, true },
-	{ "idmap", SCOPE, IDM_MAP_TOP },
-	{ "ridmap", SCOPE, IDM_MAP_DEEP },
-	{ "loop", LOOP, 0 },
-	{ "remount", REFUSED, 0 },
+	{ "bind", BIND, false },	   { "rbind", BIND, true }, { "idmap", SCOPE, IDM_MAP_TOP },
+	{ "ridmap", SCOPE, IDM_MAP_DEEP }, { "loop", LOOP, 0 },	    { "remount", REFUSED, 0 },
 	{ "tmpcopyup", REFUSED, 0 },
 };
 
@@ -84,11 +80,12 @@ static int fail_word(int code, const struct idm_plan_entry *step, const char *wo
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	return idm_fail(err, code, step_plan, idm_plan_entry_name(step, name, sizeof(name)), "%s: %s", word,
-			reason);
+	return idm_fail(err, code, step_plan, idm_plan_entry_name(step, name, sizeof(name)), "%s: %s",
+			word, reason);
 }
 
-static void apply_attr_option(struct idm_plan_entry *step, const struct idm_attr_option *option, bool deep)
+static void apply_attr_option(struct idm_plan_entry *step, const struct idm_attr_option *option,
+			      bool deep)
 {
 	struct idm_attributes *a = deep ? &step->deep : &step->top;
 

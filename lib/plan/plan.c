@@ -31,7 +31,8 @@ static int take_target(struct idm_plan_entry *step, const char *target, struct i
 	return step->target ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
-static int take_type(struct idm_plan_entry *step, const struct idm_plan_add_options *m, struct idm_error *err)
+static int take_type(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
+		     struct idm_error *err)
 {
 	step->kind = IDM_PLAN_ENTRY_BIND;
 	for (size_t i = 0; i < m->n_options; i++)
@@ -75,9 +76,10 @@ static int take_source(struct idm_plan_entry *step, const struct idm_plan_add_op
 		step->dirfd = idm_sys_dup(m->dirfd);
 		if (step->dirfd < 0)
 			return idm_fail_because(err, step->dirfd, step_plan, name,
-					step->dirfd == -EBADF ? "the directory that relative paths "
-								"begin at is no open descriptor"
-							      : NULL);
+						step->dirfd == -EBADF
+							? "the directory that relative paths "
+							  "begin at is no open descriptor"
+							: NULL);
 	}
 	if (!m->source || !*m->source)
 		return 0;
@@ -85,7 +87,8 @@ static int take_source(struct idm_plan_entry *step, const struct idm_plan_add_op
 	return step->source ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
-static int take_words(struct idm_plan_entry *step, const struct idm_plan_add_options *m, struct idm_error *err)
+static int take_words(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
+		      struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
@@ -96,7 +99,8 @@ static int take_words(struct idm_plan_entry *step, const struct idm_plan_add_opt
 		int r;
 
 		if (!m->options[i] || !*m->options[i])
-			return idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
+			return idm_fail(err, -EINVAL, step_plan,
+					idm_plan_entry_name(step, name, sizeof(name)),
 					"an option is empty");
 		step->words[i] = strdup(m->options[i]);
 		if (!step->words[i])
@@ -134,8 +138,8 @@ static int take_map(struct idm_plan_entry *step, const struct idm_map *map, stru
 	}
 	if (step->map_scope == IDM_MAP_SAME)
 		return 0;
-	idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)), "%s: no map is given",
-		 step->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap");
+	idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
+		 "%s: no map is given", step->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap");
 	idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) say which ids to map");
 	return -EINVAL;
 }
@@ -187,7 +191,8 @@ static void drop_directory(struct idm_plan_entry *step)
 		step->data[i].dirfd = AT_FDCWD;
 }
 
-static int fill_step(struct idm_plan_entry *step, const struct idm_plan_add_options *m, struct idm_error *err)
+static int fill_step(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
+		     struct idm_error *err)
 {
 	const unsigned int flags = IDM_PLAN_ADD_MKDIR | IDM_PLAN_ADD_RDONLY_LAST;
 	int r = idm_check_flags(m->flags, flags, step_plan, m->target, err);

@@ -2,8 +2,8 @@
 /*
  * What the rooms of plans have in common: plan.c collects steps, mount-options.c reads the words of one,
  * harden.c adds the words that make it safe, spec/containerd.c and spec/oci-config.c read lists of them;
- * rootfs/make-mount.c makes one step's tree, rootfs/assemble.c puts the trees together, rootfs/apply.c attaches the
- * whole, journal/journal.c and journal/undo.c remember and undo.
+ * rootfs/make-mount.c makes one step's tree, rootfs/assemble.c puts the trees together, rootfs/apply.c
+ * attaches the whole, journal/journal.c and journal/undo.c remember and undo.
  */
 #ifndef IDM_PLAN_PLAN_H
 #define IDM_PLAN_PLAN_H

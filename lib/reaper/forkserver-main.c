@@ -33,7 +33,7 @@ struct child {
 	pid_t assembler; /* helps, and exits */
 	int report;
 	struct idm_exit_info exit; /* of the program */
-	struct idm_request *job; /* the memory that they say their numbers in; NULL: all are known */
+	struct idm_request *job;   /* the memory that they say their numbers in; NULL: all are known */
 	size_t size;
 };
 

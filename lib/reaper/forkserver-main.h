@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 /*
- * A request is a packet with descriptors: the job in its file (spawn/executor/request.h), the pipe for the report,
- * and those that the job and the request name by their places in the packet.
+ * A request is a packet with descriptors: the job in its file (spawn/executor/request.h), the pipe for
+ * the report, and those that the job and the request name by their places in the packet.
  */
 struct idm_forkserver_request {
 	uint64_t clone_flags;
@@ -27,8 +27,8 @@ struct idm_forkserver_answer {
 };
 
 /*
- * To an answer with a pidfd comes one byte back: 1, or 0 if that did not arrive. Then nobody would know of
- * the child, so the keeper kills it.
+ * To an answer with a pidfd comes one byte back: 1, or 0 if that did not arrive. Then nobody would know
+ * of the child, so the keeper kills it.
  */
 
 /*

@@ -160,8 +160,8 @@ static int check_namespaces(const struct idm_forkserver *keeper, const struct id
 }
 
 /* The job's descriptors and the cgroup's, and where the request says they are. */
-static int pack_fds(struct idm_request *job, struct idm_forkserver_request *request, int *fds, size_t *n_fds,
-		    struct idm_error *err)
+static int pack_fds(struct idm_request *job, struct idm_forkserver_request *request, int *fds,
+		    size_t *n_fds, struct idm_error *err)
 {
 	int cgroup = request->cgroup, r = idm_child_pack(job, fds, n_fds, IDM_FORKSERVER_FDS);
 
@@ -257,8 +257,8 @@ void idm_forkserver_await_end(int report)
 }
 
 int idm_forkserver_start(struct idm_forkserver *keeper, pthread_mutex_t *lock,
-		     const struct idm_child_options *options, int *report, pid_t *pid,
-		     struct idm_error *err)
+			 const struct idm_child_options *options, int *report, pid_t *pid,
+			 struct idm_error *err)
 {
 	struct request r = { .server.clone = clone_there, .keeper = keeper, .lock = lock, .report = -1 };
 	int pidfd = idm_child_start_by(&r.server, options, err);

@@ -11,9 +11,9 @@
 #include "idmount.h"
 
 struct idm_forkserver {
-	int pidfd;   /* -1: there is none */
-	int control; /* requests go out, answers come back; its end is the keeper's */
-	int orphans; /* reports of orphans; -1 if they are not wanted */
+	int pidfd;	  /* -1: there is none */
+	int control;	  /* requests go out, answers come back; its end is the keeper's */
+	int orphans;	  /* reports of orphans; -1 if they are not wanted */
 	bool other_pidns; /* it counts processes in another PID namespace than the program */
 	uint64_t userns;  /* the inode number of its user namespace; 0: not known */
 };
@@ -31,8 +31,8 @@ int idm_forkserver_begin(struct idm_forkserver *keeper, bool orphans, struct idm
  * speak, and not while the program's namespaces and mounts are made.
  */
 int idm_forkserver_start(struct idm_forkserver *keeper, pthread_mutex_t *lock,
-		     const struct idm_child_options *options, int *report, pid_t *pid,
-		     struct idm_error *err);
+			 const struct idm_child_options *options, int *report, pid_t *pid,
+			 struct idm_error *err);
 
 /* Waits until the fork server has reaped the program of this pipe, or has exited. */
 void idm_forkserver_await_end(int report);

@@ -14,7 +14,7 @@
 /* A child that was added. */
 struct idm_watch {
 	struct idm_hash_link by_process; /* the key: see struct idm_pidref */
-	struct idm_hash_link by_name;    /* of held ones; the key of all is the caller's data */
+	struct idm_hash_link by_name;	 /* of held ones; the key of all is the caller's data */
 	unsigned int flags;
 	int fd;	     /* readable at its end: a pidfd, or the pipe that the keeper reports through */
 	pid_t pid;   /* 0: not known */
@@ -52,7 +52,7 @@ struct idm_reaper {
 	struct idm_hashtable by_process, by_name;
 	struct idm_orphans orphans;
 	struct idm_forkserver keeper;
-	void *keeper_orphans;	/* their data */
+	void *keeper_orphans;	     /* their data */
 	struct idm_hash_link *spare; /* of `own`: those not in use, by their by_name */
 	struct idm_watch own[IDM_REAPER_OWN];
 	struct idm_hash_link *buckets[64]; /* of by_process, to begin with */

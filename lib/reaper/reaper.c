@@ -90,8 +90,8 @@ static int refuse_fork(const struct idm_reaper *reaper, enum idm_error_step step
 
 /* ---- adding ---- */
 
-static int refuse_name(struct idm_reaper *reaper, unsigned int flags, void *data, enum idm_error_step step,
-		       struct idm_error *err)
+static int refuse_name(struct idm_reaper *reaper, unsigned int flags, void *data,
+		       enum idm_error_step step, struct idm_error *err)
 {
 	if (!(flags & IDM_REAPER_ADD_HOLD) || !idm_watch_of_name(reaper, data))
 		return 0;
@@ -103,7 +103,8 @@ static int say_why_not(int r, struct idm_error *err)
 	if (r == -ECHILD)
 		return idm_fail(err, r, step_add, NULL, "it is not a child of this process");
 	if (r != -ESRCH)
-		return idm_fail_because(err, r, step_add, NULL, r == -EINVAL ? "it is not a pidfd" : NULL);
+		return idm_fail_because(err, r, step_add, NULL,
+					r == -EINVAL ? "it is not a pidfd" : NULL);
 	idm_fail(err, r, step_add, NULL,
 		 "it has ended, and another wait in this process has its status");
 	idm_hint(err, "where somebody waits for any child (waitpid(-1), SIGCHLD ignored), and Linux is "
@@ -122,9 +123,9 @@ static int add(struct idm_reaper *reaper, int pidfd, const struct idm_pidref *pr
 	if (r == 0)
 		return 0;
 	return idm_fail_because(err, r, step_add, NULL,
-			r == -EEXIST   ? "this reaper watches it already"
-			: r == -ENOSPC ? "the limit fs.epoll.max_user_watches is reached"
-				       : NULL);
+				r == -EEXIST   ? "this reaper watches it already"
+				: r == -ENOSPC ? "the limit fs.epoll.max_user_watches is reached"
+					       : NULL);
 }
 
 static int check_add_flags(unsigned int flags, struct idm_error *err)
@@ -365,7 +366,8 @@ static int keep(struct idm_reaper *reaper, unsigned int flags, void *data, struc
 	return r;
 }
 
-int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
+int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data,
+				struct idm_error *err)
 {
 	HOLD_CANCEL;
 	int r = refuse_fork(reaper, step_keep, err);
@@ -409,7 +411,8 @@ static int start(struct idm_reaper *reaper, const struct idm_child_options *opti
 	AUTO_CLOSE int pidfd = -1, report = -1;
 	int r;
 
-	pidfd = idm_forkserver_start(&reaper->keeper, &reaper->starting, options, &report, &watch.pid, err);
+	pidfd = idm_forkserver_start(&reaper->keeper, &reaper->starting, options, &report, &watch.pid,
+				     err);
 	if (pidfd < 0)
 		return pidfd;
 	watch.fd = report;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The children that a reaper watches: a table by process, one by the caller's data of those that are held,
- * and the epoll that says which of the others have exited.
+ * The children that a reaper watches: a table by process, one by the caller's data of those that are
+ * held, and the epoll that says which of the others have exited.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -75,7 +75,8 @@ static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t ke
 
 struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data)
 {
-	return idm_container_of(struct idm_watch, by_name, idm_hashtable_find(&reaper->by_name, (uintptr_t)data));
+	return idm_container_of(struct idm_watch, by_name,
+				idm_hashtable_find(&reaper->by_name, (uintptr_t)data));
 }
 
 /* ---- adding and dropping ---- */

@@ -37,8 +37,8 @@ static bool root_is_directory(const struct idm_plan *plan)
 	const struct idm_plan_entry *root = &plan->steps[0];
 	struct stat st;
 
-	return root->kind != IDM_PLAN_ENTRY_BIND || idm_sys_fstatat(root->dirfd, root->source, &st, 0) < 0 ||
-	       S_ISDIR(st.st_mode);
+	return root->kind != IDM_PLAN_ENTRY_BIND ||
+	       idm_sys_fstatat(root->dirfd, root->source, &st, 0) < 0 || S_ISDIR(st.st_mode);
 }
 
 /* ---- the base ---- */

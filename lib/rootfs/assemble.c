@@ -134,7 +134,7 @@ static int why_not_placed(int code, const struct idm_plan_entry *step, struct id
 
 	if (code == -EPERM)
 		return idm_diagnose_move_refused(-EPERM, IDM_STEP_ATTACH,
-					    idm_plan_entry_name(step, name, sizeof(name)), err);
+						 idm_plan_entry_name(step, name, sizeof(name)), err);
 	idm_fail_errno(err, code, IDM_STEP_ATTACH, idm_plan_entry_name(step, name, sizeof(name)));
 	if (code == -ENOSPC)
 		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
@@ -172,7 +172,8 @@ static int refuse_root(const struct site *site, const struct idm_plan_entry *ste
 	if (r == 0)
 		r = idm_mount_id(target, &id, &unique);
 	if (r < 0)
-		return idm_fail_errno(err, r, step_assemble, idm_plan_entry_name(step, name, sizeof(name)));
+		return idm_fail_errno(err, r, step_assemble,
+				      idm_plan_entry_name(step, name, sizeof(name)));
 	if (id != root || !idm_is_same_inode(site->root, target))
 		return 0;
 	return idm_fail(err, -EINVAL, step_assemble, idm_plan_entry_name(step, name, sizeof(name)),
@@ -430,10 +431,11 @@ static int set_propagation(const struct idm_assembly *a, size_t i, struct idm_er
 
 	if (r == 0)
 		return 0;
-	return idm_fail_because(err, r, IDM_STEP_SET_PROPAGATION, idm_plan_entry_name(step, name, sizeof(name)),
-			mount == -EOPNOTSUPP ? "another mount of the plan covers it, which this kernel "
-					       "cannot do (it needs Linux 6.15)"
-					     : NULL);
+	return idm_fail_because(
+		err, r, IDM_STEP_SET_PROPAGATION, idm_plan_entry_name(step, name, sizeof(name)),
+		mount == -EOPNOTSUPP ? "another mount of the plan covers it, which this kernel "
+				       "cannot do (it needs Linux 6.15)"
+				     : NULL);
 }
 
 int idm_assembly_propagate(const struct idm_assembly *a, struct idm_error *err)

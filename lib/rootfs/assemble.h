@@ -18,7 +18,7 @@ struct idm_assembly {
 
 /* The tree of one step, detached; user namespaces come from the cache. */
 int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
-		  struct idm_userns_cache *cache, struct idm_error *err);
+			struct idm_userns_cache *cache, struct idm_error *err);
 
 /* The attributes of a step's top mount: those for all below it too, and its own on top of them. */
 struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *step);

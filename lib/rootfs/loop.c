@@ -46,9 +46,9 @@ static int open_free(int control, int file, bool rdonly, const char *path, struc
 	snprintf(name->text, sizeof(name->text), "/dev/loop%d", number);
 	device = idm_sys_openat(AT_FDCWD, name->text, rdonly ? O_RDONLY : O_RDWR, 0);
 	if (device < 0)
-		return idm_fail_because(err, device, step_loop, name->text,
-				device == -ENOENT ? "the kernel has this device, but /dev has not"
-						  : NULL);
+		return idm_fail_because(
+			err, device, step_loop, name->text,
+			device == -ENOENT ? "the kernel has this device, but /dev has not" : NULL);
 	/* For losetup(8) to show; what does not fit is cut off there. */
 	snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", path);
 	r = idm_sys_ioctl(device, LOOP_CONFIGURE, &config); /* Linux 5.8 */

@@ -106,7 +106,8 @@ static int make_bind(const struct idm_plan_entry *step, int userns, struct idm_e
 
 /* ---- overlays ---- */
 
-static int make_overlay(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids, struct idm_error *err)
+static int make_overlay(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
+			struct idm_error *err)
 {
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_path upper = { step->dirfd, step->upper }, work = { step->dirfd, step->work };
@@ -147,7 +148,7 @@ static int make_filesystem(const struct idm_plan_entry *step, int userns, struct
 /* ---- any ---- */
 
 int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
-		  struct idm_userns_cache *cache, struct idm_error *err)
+			struct idm_userns_cache *cache, struct idm_error *err)
 {
 	AUTO_CLOSE int userns = -1;
 
@@ -159,5 +160,5 @@ int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids up
 			return userns;
 	}
 	return step->kind == IDM_PLAN_ENTRY_BIND ? make_bind(step, userns, err)
-					   : make_filesystem(step, userns, err);
+						 : make_filesystem(step, userns, err);
 }

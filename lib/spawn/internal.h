@@ -34,7 +34,7 @@ void idm_child_close_userns(struct idm_child_userns *userns);
 
 /* The job that the options make, to free(). What begins with the clone itself is in *clone_flags. */
 int idm_child_make_request(const struct idm_child_options *o, const struct idm_child_userns *userns,
-		       struct idm_request **job, uint64_t *clone_flags, struct idm_error *err);
+			   struct idm_request **job, uint64_t *clone_flags, struct idm_error *err);
 
 struct idm_child {
 	struct idm_request *job;
@@ -79,7 +79,8 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
  * `fds`, which *n_fds are in use of already. -E2BIG: they are more than `most`.
  */
 int idm_child_pack(struct idm_request *job, int *fds, size_t *n_fds, size_t most);
-int idm_child_unpack(struct idm_request *job, const int *fds, size_t n_fds); /* -EMFILE: one is not there */
+int idm_child_unpack(struct idm_request *job, const int *fds,
+		     size_t n_fds); /* -EMFILE: one is not there */
 
 /* Whether the first process starts an assembler, or the second process, which becomes the program. */
 bool idm_child_has_assembler(const struct idm_request *job);
@@ -89,7 +90,8 @@ bool idm_child_has_second(const struct idm_request *job);
 void idm_child_put_own_capabilities(struct idm_request *job);
 
 /* Why the child says that it has failed, or why it is gone without having said so. */
-int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *job, struct idm_error *err);
+int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *job,
+		       struct idm_error *err);
 int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err);
 
 #endif

@@ -242,7 +242,7 @@ static int put_fds(struct maker *m, const struct idm_child_options *o,
 		if (r < 0)
 			return r;
 		*ELEMENT(m, at, struct idm_request_fd, n++) = (struct idm_request_fd){ o->fds[i].from,
-									       o->fds[i].to };
+										       o->fds[i].to };
 	}
 	job_of(m)->fds = at;
 	job_of(m)->n_fds = n;
@@ -588,7 +588,7 @@ static int put_all(struct maker *m, const struct idm_child_options *o,
 }
 
 int idm_child_make_request(const struct idm_child_options *o, const struct idm_child_userns *userns,
-		       struct idm_request **job, uint64_t *clone_flags, struct idm_error *err)
+			   struct idm_request **job, uint64_t *clone_flags, struct idm_error *err)
 {
 	struct maker m = { .data = malloc(16384), .size = 16384 };
 	int r;
@@ -598,7 +598,7 @@ int idm_child_make_request(const struct idm_child_options *o, const struct idm_c
 	r = put_all(&m, o, userns, clone_flags, err);
 	if (r == 0 && m.failed)
 		r = idm_fail_because(err, m.failed, step, o->path,
-			     m.failed == -E2BIG ? "the arguments are too long" : NULL);
+				     m.failed == -E2BIG ? "the arguments are too long" : NULL);
 	if (r < 0) {
 		free(m.data);
 		return r;

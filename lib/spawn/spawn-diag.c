@@ -87,7 +87,7 @@ static bool why_not_passed(const struct question *q)
 {
 	if (q->report->item == ~0U) {
 		idm_fail_because(q->err, q->code, q->step, NULL,
-			 q->code == -ENOSYS ? "closing the others needs Linux 5.9" : NULL);
+				 q->code == -ENOSYS ? "closing the others needs Linux 5.9" : NULL);
 		return true;
 	}
 	/* dup3(2)'s word for a number that is too high; what is passed was open a moment ago */

@@ -5,10 +5,10 @@
  *
  *   1. the caller makes the job (request.c) and, if it takes the stage, two memory files: one holds
  *      that, one the job;
- *   2. it clones a child that shares its memory (clone.c, spawn/executor/vfork-child.c), and waits until that has
- *      left it, by executing the program or the stage, or by ending;
- *   3. the stage (spawn/executor/main.c) holds a lock on the job's file until it has executed the program or
- *      has ended; the caller waits for that lock;
+ *   2. it clones a child that shares its memory (clone.c, spawn/executor/vfork-child.c), and waits until
+ * that has left it, by executing the program or the stage, or by ending;
+ *   3. the stage (spawn/executor/main.c) holds a lock on the job's file until it has executed the
+ * program or has ended; the caller waits for that lock;
  *   4. what the job's report says then is the result.
  *
  * A child that has failed is reaped by its pidfd. Until it executes something nobody else can wait for

@@ -28,7 +28,8 @@ static int read_status(int pidfd, struct idm_exit_info *exit)
 {
 	struct idm_pidfd_info info;
 
-	if (idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0 || !(info.mask & IDM_PIDFD_INFO_EXIT))
+	if (idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0 ||
+	    !(info.mask & IDM_PIDFD_INFO_EXIT))
 		return 0;
 	exit->pid = 0; /* it has none any more */
 	idm_exit_from_status(exit, info.exit_code);

@@ -454,8 +454,8 @@ static int read_whole(struct parser *p)
 	return left(p) ? fail_expected(p, "the end of the text") : check_keys(p);
 }
 
-int idm_json_parse(const char *text, size_t length, enum idm_error_step step, struct idm_json_text **parsed,
-		   struct idm_error *err)
+int idm_json_parse(const char *text, size_t length, enum idm_error_step step,
+		   struct idm_json_text **parsed, struct idm_error *err)
 {
 	AUTO_JSON struct idm_json_text *t = NULL;
 	struct parser p = { .err = err };

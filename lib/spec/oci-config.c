@@ -152,10 +152,11 @@ int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json
 	return 0;
 }
 
-int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount, struct idm_option_list *words,
-		     struct idm_plan_add_options *m, struct idm_map **own)
+int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
+		     struct idm_option_list *words, struct idm_plan_add_options *m, struct idm_map **own)
 {
-	bool idmap = idm_option_list_have(words, "idmap"), ridmap = idm_option_list_have(words, "ridmap");
+	bool idmap = idm_option_list_have(words, "idmap"),
+	     ridmap = idm_option_list_have(words, "ridmap");
 	int r = idm_oci_read_maps(mount, own, oci->reader->err);
 
 	if (r < 0)
@@ -195,7 +196,8 @@ static int read_fields(const struct idm_json *mount, struct idm_plan_add_options
 /* ---- all mounts ---- */
 
 static int select_mount(struct idm_oci_config *oci, const struct idm_json *mount,
-			struct idm_option_list *words, struct idm_plan_add_options *m, struct idm_map **own)
+			struct idm_option_list *words, struct idm_plan_add_options *m,
+			struct idm_map **own)
 {
 	int r;
 

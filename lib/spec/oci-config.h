@@ -13,8 +13,9 @@ struct idm_oci_selection {
 	/* Called before the first mount, of n. */
 	int (*begin)(struct idm_oci_config *oci, const struct idm_json *whole, size_t n);
 	/* 1: the mount belongs to the plan, as far as m says. 0: it does not. Or a negative errno. */
-	int (*select)(struct idm_oci_config *oci, const struct idm_json *mount, struct idm_option_list *words,
-		      struct idm_plan_add_options *m, struct idm_map **own);
+	int (*select)(struct idm_oci_config *oci, const struct idm_json *mount,
+		      struct idm_option_list *words, struct idm_plan_add_options *m,
+		      struct idm_map **own);
 	/* The map of the user namespace that the container joins. It stays empty where it is not known.
 	 */
 	int (*joined_map)(struct idm_oci_config *oci, struct idm_map *map);
@@ -35,8 +36,9 @@ int idm_oci_read_whole(struct idm_oci_config *oci, const struct idm_json *whole)
  * The map of a mount, by its rows and words, in m->map; *own is what has to be freed of it. The second
  * is for idmap or ridmap without rows, which ask for the container's map.
  */
-int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount, struct idm_option_list *words,
-		     struct idm_plan_add_options *m, struct idm_map **own);
+int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
+		     struct idm_option_list *words, struct idm_plan_add_options *m,
+		     struct idm_map **own);
 int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json *mount,
 			       const char *word, struct idm_plan_add_options *m);
 

@@ -107,7 +107,8 @@ bool idm_oci_is_map_word(const char *word)
 {
 	const struct idm_option_list words = { &word, 1 };
 
-	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 || idm_option_list_have_map(&words);
+	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 ||
+	       idm_option_list_have_map(&words);
 }
 
 int idm_oci_read_mappings(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err)

@@ -16,7 +16,8 @@ static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /* ---- words ---- */
 
-int idm_read_options(struct idm_option_list *words, const struct idm_json *options, struct idm_error *err)
+int idm_read_options(struct idm_option_list *words, const struct idm_json *options,
+		     struct idm_error *err)
 {
 	struct idm_json word = { 0 };
 	size_t n = 0;
@@ -71,8 +72,8 @@ int idm_read_string(const struct idm_json *object, const char *key, const char *
 }
 
 /* "overlay on /data", as far as it is known. */
-static void describe(const struct idm_plan_add_options *m, const struct idm_option_list *words, char *buf,
-		     size_t size)
+static void describe(const struct idm_plan_add_options *m, const struct idm_option_list *words,
+		     char *buf, size_t size)
 {
 	const char *type = idm_option_list_make_bind(words) ? "bind" : m->type ? m->type : "";
 	size_t n;

@@ -20,7 +20,8 @@ struct idm_option_list {
 	size_t n;
 };
 
-int idm_read_options(struct idm_option_list *words, const struct idm_json *options, struct idm_error *err);
+int idm_read_options(struct idm_option_list *words, const struct idm_json *options,
+		     struct idm_error *err);
 bool idm_option_list_have(const struct idm_option_list *words, const char *word);
 bool idm_option_list_have_map(const struct idm_option_list *words);
 bool idm_option_list_make_bind(const struct idm_option_list *words);

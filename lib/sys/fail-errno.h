@@ -6,8 +6,8 @@
 #include "lib/base/error.h"
 
 /*
- * As idm_fail(), with the errno's text for a reason. -EPERM and -ENOSYS name the system call that a seccomp
- * filter refuses, if one does. -EMFILE and -EFBIG get the limit in the hint.
+ * As idm_fail(), with the errno's text for a reason. -EPERM and -ENOSYS name the system call that a
+ * seccomp filter refuses, if one does. -EMFILE and -EFBIG get the limit in the hint.
  */
 int idm_fail_errno(struct idm_error *err, int code, enum idm_error_step step, const char *subject);
 

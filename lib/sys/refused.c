@@ -102,7 +102,7 @@ int idm_filter_refuses(enum idm_call call)
 }
 
 int idm_diagnose_filtered(enum idm_call call, int code, enum idm_error_step step, const char *path,
-		     struct idm_error *err)
+			  struct idm_error *err)
 {
 	idm_fail(err, code, step, path, "a seccomp filter refuses %s(2)", others[call].name);
 	idm_hint(err, "let the seccomp profile of the container or service allow %s", others[call].name);
@@ -110,7 +110,7 @@ int idm_diagnose_filtered(enum idm_call call, int code, enum idm_error_step step
 }
 
 int idm_diagnose_refused(enum idm_call call, int code, enum idm_error_step step, const char *path,
-		    struct idm_error *err)
+			 struct idm_error *err)
 {
 	enum refuser refuser = !err ? NO_FILTER : code == -ENOSYS ? FILTER : refuser_of(call);
 
@@ -132,12 +132,14 @@ static int why_refused_to_caller(enum idm_call call, int code, enum idm_error_st
 			"it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
 }
 
-int idm_diagnose_move_refused(int code, enum idm_error_step step, const char *path, struct idm_error *err)
+int idm_diagnose_move_refused(int code, enum idm_error_step step, const char *path,
+			      struct idm_error *err)
 {
 	return why_refused_to_caller(IDM_CALL_MOVE_MOUNT, code, step, path, err);
 }
 
-int idm_diagnose_umount_refused(int code, enum idm_error_step step, const char *path, struct idm_error *err)
+int idm_diagnose_umount_refused(int code, enum idm_error_step step, const char *path,
+				struct idm_error *err)
 {
 	return why_refused_to_caller(IDM_CALL_UMOUNT, code, step, path, err);
 }

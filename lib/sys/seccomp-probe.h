@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether a seccomp filter refuses a system call that the library cannot do without. The call is made with
- * arguments that the kernel itself rejects with another errno. For explanations.
+ * Whether a seccomp filter refuses a system call that the library cannot do without. The call is made
+ * with arguments that the kernel itself rejects with another errno. For explanations.
  */
 #ifndef IDM_SYS_SECCOMP_PROBE_H
 #define IDM_SYS_SECCOMP_PROBE_H

@@ -5,8 +5,9 @@
  *
  * The child has a copy of the caller's memory, since other credentials would make a shared one
  * undumpable, but the caller's own descriptor table: what it opens is the caller's. As the child that
- * holds a user namespace (userns/userns-child.h) it sends no SIGCHLD, no wait(-1) can take it, and it is held by
- * pidfd. It may make system calls only: no malloc, no stdio, since other threads' locks are copied too.
+ * holds a user namespace (userns/userns-child.h) it sends no SIGCHLD, no wait(-1) can take it, and it is
+ * held by pidfd. It may make system calls only: no malloc, no stdio, since other threads' locks are
+ * copied too.
  */
 #ifndef IDM_SYS_SUBPROCESS_H
 #define IDM_SYS_SUBPROCESS_H
@@ -20,8 +21,8 @@ struct idm_subprocess {
 
 /*
  * Runs `go` in a child and returns what that returned: 0, a descriptor or -errno. The child is a zombie
- * then, whose namespaces can still be looked at, until idm_subprocess_end(); call that whatever came back.
- * -ESRCH: the child was killed before it was done. -EBUSY: see idm_procfs_child_would_be_init().
+ * then, whose namespaces can still be looked at, until idm_subprocess_end(); call that whatever came
+ * back. -ESRCH: the child was killed before it was done. -EBUSY: see idm_procfs_child_would_be_init().
  */
 int idm_subprocess_run(struct idm_subprocess *errand, int (*go)(void *data), void *data);
 

@@ -62,8 +62,8 @@ int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache, struct idm
 
 	*cache = NULL;
 	if (max < 1 || max > 65536)
-		return idm_fail(err, -EINVAL, step_cache, NULL, "expected 1 to 65536 namespaces, got %zu",
-				max);
+		return idm_fail(err, -EINVAL, step_cache, NULL,
+				"expected 1 to 65536 namespaces, got %zu", max);
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return idm_fail_errno(err, -ENOMEM, step_cache, NULL);

@@ -192,7 +192,8 @@ static unsigned long thread_pointer(void)
 /* Whole pages, sorted by their places. */
 static void keep(struct idm_userns_child_room *room, unsigned long from, unsigned long to)
 {
-	struct idm_userns_child_range range = { from & -room->page, (to + room->page - 1) & -room->page };
+	struct idm_userns_child_range range = { from & -room->page,
+						(to + room->page - 1) & -room->page };
 	int i = room->n_kept++;
 
 	for (; i > 0 && room->kept[i - 1].from > range.from; i--)
@@ -303,7 +304,8 @@ void idm_userns_child_await_exit(struct idm_userns_child *holder)
 void idm_userns_child_kill(struct idm_userns_child *holder)
 {
 	/* Where a filter or a security module refuses that, it looks for itself now and then. */
-	if (holder->way != IDM_USERNS_CHILD_ZOMBIE && idm_sys_pidfd_send_signal(holder->pidfd, SIGKILL) < 0)
+	if (holder->way != IDM_USERNS_CHILD_ZOMBIE &&
+	    idm_sys_pidfd_send_signal(holder->pidfd, SIGKILL) < 0)
 		__atomic_store_n(&holder->room->over, true, __ATOMIC_RELEASE);
 }
 

@@ -9,8 +9,9 @@
 
 enum idm_userns_child_way {
 	IDM_USERNS_CHILD_ZOMBIE, /* does nothing but exit; stays a zombie until idm_userns_child_end() */
-	IDM_USERNS_CHILD_LIVE,   /* waits until it is killed */
-	IDM_USERNS_CHILD_OWN,	   /* the same with a memory of its own, and dumpable: see userns-child-main.c */
+	IDM_USERNS_CHILD_LIVE,	 /* waits until it is killed */
+	IDM_USERNS_CHILD_OWN, /* the same with a memory of its own, and dumpable: see userns-child-main.c
+			       */
 };
 
 struct idm_userns_child_range {
@@ -24,7 +25,7 @@ struct idm_userns_child_room {
 	uint32_t ready; /* of the third way: it is dumpable */
 	int n_kept;
 	struct idm_userns_child_range kept[3]; /* of its memory, sorted */
-	unsigned long page;		 /* the size of one */
+	unsigned long page;		       /* the size of one */
 	unsigned long noted; /* where the kernel writes in the page of a restartable sequence */
 };
 

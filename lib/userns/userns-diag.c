@@ -82,7 +82,8 @@ int idm_diagnose_no_userns(int code, struct idm_error *err)
 	}
 }
 
-int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int code, struct idm_error *err)
+int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int code,
+			     struct idm_error *err)
 {
 	enum idm_error_step step = kind == IDM_UID ? IDM_STEP_WRITE_UID_MAP : IDM_STEP_WRITE_GID_MAP;
 	int capability = kind == IDM_UID ? CAP_SETUID : CAP_SETGID;

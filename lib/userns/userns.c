@@ -56,8 +56,9 @@ static int open_one(int process, const char *name, int flags, int *fd, struct id
 	if (*fd >= 0)
 		return 0;
 	idm_fail_because(err, *fd, step_open, name,
-		 *fd == -EXDEV ? "something is mounted over that part of the child's /proc directory"
-			       : NULL);
+			 *fd == -EXDEV
+				 ? "something is mounted over that part of the child's /proc directory"
+				 : NULL);
 	if (*fd == -EXDEV)
 		idm_hint(err, "look who mounts below /proc: /proc/self/mountinfo shows what");
 	return *fd;

@@ -20,7 +20,7 @@
  *   if (idm_map_parse(map, "0:100000:65536", 0, &err) < 0 ||
  *       (userns = idm_userns_open(map, 0, &err)) < 0 ||
  *       (tree = idm_tree_open(AT_FDCWD, "/srv/image", userns, NULL, &err)) < 0 ||
- *       idm_tree_attach(tree, AT_FDCWD, "/run/box/root", 0, IDM_PROPAGATION_DEFAULT, &err) < 0)
+ *       idm_tree_attach(tree, AT_FDCWD, "/run/box/root", NULL, &err) < 0)
  *           fprintf(stderr, "%s\n", err.message);
  *
  * Conventions that hold for every function here:
@@ -64,9 +64,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+/* What compilers that know these attributes check. */
+#ifdef __GNUC__
+#define IDM_MUST_USE __attribute__((warn_unused_result))
+#define IDM_NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
+#else
+#define IDM_MUST_USE
+#define IDM_NONNULL(...)
 #endif
 
 #define IDM_VERSION_MAJOR 0
@@ -94,19 +104,151 @@ const char *idm_version(void);
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 /*
+ * The step of a call that failed: struct idm_error.step. A later version of the library can report a
+ * step that this list does not have. IDM_STEP_EXECUTE is the only step in which execve(2) of the
+ * caller's own program fails.
+ */
+enum idm_error_step {
+	IDM_STEP_NONE = 0,
+	IDM_STEP_ADD_TO_MAP,
+	IDM_STEP_KEEP_REST,
+	IDM_STEP_PARSE_MAP,
+	IDM_STEP_CHECK_MAP,
+	IDM_STEP_READ_MAP,
+	IDM_STEP_READ_OWN_MAP,
+	IDM_STEP_LOOK_UP_SUBIDS,
+	IDM_STEP_READ_USERNS,
+	IDM_STEP_OPEN_USERNS,
+	IDM_STEP_MAKE_USERNS,
+	IDM_STEP_WRITE_UID_MAP,
+	IDM_STEP_WRITE_GID_MAP,
+	IDM_STEP_OPEN_PROCFS,
+	IDM_STEP_FIND_CHILD,
+	IDM_STEP_OPEN_CHILD_MAPS,
+	IDM_STEP_HOLD_CHILD,
+	IDM_STEP_REAP_CHILD,
+	IDM_STEP_USE_CACHE,
+	IDM_STEP_OPEN_TREE,
+	IDM_STEP_MAP_TREE,
+	IDM_STEP_MAP_ON_TOP,
+	IDM_STEP_OPEN_TARGET,
+	IDM_STEP_CREATE_TARGET,
+	IDM_STEP_ATTACH,
+	IDM_STEP_DETACH_OLD_MOUNT,
+	IDM_STEP_SET_PROPAGATION,
+	IDM_STEP_UNMOUNT,
+	IDM_STEP_OPEN_OVERLAY,
+	IDM_STEP_OPEN_LAYER,
+	IDM_STEP_LOOK_FOR_OVERLAYS,
+	IDM_STEP_MAKE_SCRATCH,
+	IDM_STEP_ENTER_MOUNT_NAMESPACE,
+	IDM_STEP_ATTACH_LAYERS,
+	IDM_STEP_BECOME_MAPPED_ROOT,
+	IDM_STEP_COPY_OVERLAY,
+	IDM_STEP_PLAN_MOUNT,
+	IDM_STEP_READ_PLAN,
+	IDM_STEP_MAKE_MOUNT,
+	IDM_STEP_MAKE_MOUNT_NAMESPACE,
+	IDM_STEP_MOUNT_FILESYSTEM,
+	IDM_STEP_MAKE_LOOP_DEVICE,
+	IDM_STEP_ASSEMBLE_PLAN,
+	IDM_STEP_COPY_PLAN_MOUNTS,
+	IDM_STEP_WRITE_RECORD,
+	IDM_STEP_LOCK_RECORD,
+	IDM_STEP_READ_BOOT_ID,
+	IDM_STEP_READ_RECORD,
+	IDM_STEP_UNDO,
+	IDM_STEP_REMOVE_RECORD,
+	IDM_STEP_LIST_MOUNTS,
+	IDM_STEP_READ_MOUNTINFO,
+	IDM_STEP_FIND_MOUNT_NAMESPACES,
+	IDM_STEP_JOIN_MOUNT_NAMESPACE,
+	IDM_STEP_CHECK_PATH,
+	IDM_STEP_MAKE_FILE,
+	IDM_STEP_START_PROGRAM,
+	IDM_STEP_READ_SECCOMP_FILTER,
+	IDM_STEP_MAKE_MEMORY_FILE,
+	IDM_STEP_MAKE_MEMORY_PROGRAM,
+	IDM_STEP_EXECUTE_MEMORY_PROGRAM,
+	IDM_STEP_PUT_INTO_CGROUP,
+	IDM_STEP_PASS_DESCRIPTORS,
+	IDM_STEP_SET_PROCESS_GROUP,
+	IDM_STEP_JOIN_NAMESPACE,
+	IDM_STEP_JOIN_USERNS,
+	IDM_STEP_BECOME_USERNS_ROOT,
+	IDM_STEP_MAKE_NAMESPACES,
+	IDM_STEP_MAKE_PID_NAMESPACE_PROCESS,
+	IDM_STEP_SEPARATE_MOUNTS,
+	IDM_STEP_ATTACH_ROOT,
+	IDM_STEP_PIVOT_ROOT,
+	IDM_STEP_MAKE_MOUNT_POINT,
+	IDM_STEP_SET_MOUNT_OPTION,
+	IDM_STEP_MOUNT,
+	IDM_STEP_DETACH_OLD_ROOT,
+	IDM_STEP_ASSEMBLE_ROOT,
+	IDM_STEP_LOCK_MOUNTS,
+	IDM_STEP_LIMIT_USERNS,
+	IDM_STEP_MAKE_KEYRING,
+	IDM_STEP_SET_SECCOMP_FILTER,
+	IDM_STEP_SET_HOSTNAME,
+	IDM_STEP_MAKE_SESSION,
+	IDM_STEP_SET_TERMINAL,
+	IDM_STEP_SET_BOUNDING_SET,
+	IDM_STEP_SET_GROUPS,
+	IDM_STEP_SET_GID,
+	IDM_STEP_SET_UID,
+	IDM_STEP_SET_CAPABILITIES,
+	IDM_STEP_SET_NO_NEW_PRIVS,
+	IDM_STEP_SET_CWD,
+	IDM_STEP_START_BELOW_INIT,
+	IDM_STEP_EXECUTE_DESCRIPTOR,
+	IDM_STEP_EXECUTE,
+	IDM_STEP_WAIT_FOR_CHILD,
+	IDM_STEP_SIGNAL_CHILD,
+	IDM_STEP_MAKE_REAPER,
+	IDM_STEP_WATCH_CHILD,
+	IDM_STEP_WAIT_FOR_CHILDREN,
+	IDM_STEP_ADOPT_ORPHANS,
+	IDM_STEP_FIND_ORPHANS,
+	IDM_STEP_START_FORKSERVER,
+};
+
+/*
+ * The text of a step, as it is in the message: "open tree" for IDM_STEP_OPEN_TREE. Returns a static
+ * string; an empty one for a step that the library does not know.
+ */
+const char *idm_error_step_text(enum idm_error_step step);
+
+/* A part of the message: `length` bytes from `start` on; 0 bytes: the message does not have it. */
+struct idm_error_range {
+	uint16_t start;
+	uint16_t length;
+};
+
+/*
  * What went wrong, in words. Owned by the caller, holds no pointer, needs no initialisation and no
- * release. Every string is complete and NUL-terminated; a longer text ends in "...". An empty string
- * means that there is nothing to say. The layout is fixed for the life of the library's soname.
+ * release. Both strings are complete and NUL-terminated; an empty one means that there is nothing to
+ * say. The message is "subject: step: reason (kernel: words)" on one line, and leaves out what there is
+ * not. A subject that does not fit ends in "...". The reason is whole up to 511 bytes, the kernel's
+ * words up to 159. The layout is fixed for the life of the library's soname.
  */
 struct idm_error {
-	int errnum;         /* the positive errno; the failing function returned its negative */
-	char step[48];      /* what was being done, as a verb: "open tree", "parse map" */
-	char subject[512];  /* the path or map entry concerned */
-	char reason[512];   /* why it failed */
-	char kernel[256];   /* the kernel's own words, where it offers any (fs context log) */
-	char hint[512];     /* what would help, in plain English */
-	char message[1280]; /* all but the hint on one line: "subject: step: reason" */
+	int errnum;                     /* the positive errno; the failing function returned its negative */
+	enum idm_error_step step;       /* what was being done */
+	struct idm_error_range subject; /* the path or map entry concerned */
+	struct idm_error_range reason;  /* why it failed */
+	struct idm_error_range kernel;  /* the kernel's own words, where it offers any (fs context log) */
+	char message[864];              /* all but the hint on one line */
+	char hint[440];                 /* what would help, in plain English */
 };
+
+/*
+ * Copies a part of the message, such as err->reason, to buf like snprintf(3): writes at most `size`
+ * bytes with the final NUL and returns the length of the part. size 0 (buf may be NULL then) writes
+ * nothing.
+ */
+IDM_NONNULL(1)
+size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, char *buf, size_t size);
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
@@ -134,12 +276,14 @@ struct idm_entry {
 };
 
 /* A new, empty map in *map; release it with idm_map_free(). Returns 0 or -ENOMEM. */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_map_new(struct idm_map **map);
 
 /* Releases a map. NULL is allowed. */
 void idm_map_free(struct idm_map *map);
 
 /* A copy of `map` in *copy, the caller's to free. Returns 0 or -ENOMEM. */
+IDM_MUST_USE IDM_NONNULL(1, 2)
 int idm_map_copy(const struct idm_map *map, struct idm_map **copy);
 
 /*
@@ -179,6 +323,7 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
  * refuses. -ENOENT: no such user or group, or no range for it. -EOPNOTSUPP: "auto" in a library built
  * without libsubid. -ENOMEM. A path: also the errors of open(2) and idm_map_add_userns().
  */
+IDM_NONNULL(1, 2)
 int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err);
 
 /*
@@ -203,6 +348,7 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
  * Joins it in a short-lived child: needs CAP_SYS_ADMIN in that namespace (-EPERM). -EINVAL: not a
  * user namespace. Otherwise the errors of idm_userns_open().
  */
+IDM_NONNULL(1)
 int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err);
 
 /*
@@ -210,7 +356,18 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
  * caller's own: as seen from its parent). Needs no privilege. -ESRCH: no such process, or it ended
  * meanwhile. -EINVAL: pid is not positive, or an entry begins with an id that is not visible from here.
  */
+IDM_NONNULL(1)
 int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
+
+/*
+ * Adds the map of the mount that `fd` is on; `fd` may be O_PATH.
+ * -ENODATA: the mount is not ID-mapped. -EOPNOTSUPP: the kernel does not tell the map (before Linux 6.15),
+ * or the caller's user namespace does not have all of its IDs. -ENOENT: the mount is detached, or in another
+ * mount namespace where it is not looked for, see idm_list_path(). -EINVAL: it overlaps with what the map
+ * has. -EBADF, -ENOMEM. Requires no privilege.
+ */
+IDM_NONNULL(1)
+int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err);
 
 /*
  * Lets every id of the caller's user namespace that neither column names keep its id, on the sides
@@ -228,12 +385,14 @@ int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const stru
 			     struct idm_error *err);
 
 /* Exchanges disk and seen: what undoes the map. Cannot fail. */
+IDM_NONNULL(1)
 void idm_map_invert(struct idm_map *map);
 
 /*
  * Makes `map` what is seen through a mount with map `then` of a mount with `map`: an id goes through
  * `map` first and `then` second; ids that either leaves out are left out. Returns 0 or -ENOMEM.
  */
+IDM_NONNULL(1, 2)
 int idm_map_compose(struct idm_map *map, const struct idm_map *then);
 
 /*
@@ -244,6 +403,7 @@ int idm_map_to_seen(const struct idm_map *map, unsigned int kind, uint32_t disk,
 int idm_map_to_disk(const struct idm_map *map, unsigned int kind, uint32_t seen, uint32_t *to);
 
 /* Whether two maps say the same on both sides. Order and spelling of their sources do not matter. */
+IDM_NONNULL(1, 2)
 bool idm_map_equal(const struct idm_map *a, const struct idm_map *b);
 
 /*
@@ -258,6 +418,7 @@ size_t idm_map_entries(const struct idm_map *map, unsigned int kind,
  * itself refuses that; before, everything on that side was nobody's). -E2BIG: over 340 entries or
  * 4095 bytes of text on one side; err says how many too many. Called by idm_userns_open().
  */
+IDM_NONNULL(1)
 int idm_map_check(const struct idm_map *map, struct idm_error *err);
 
 enum idm_format {
@@ -316,6 +477,7 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  * PID namespace that has no init yet, and the child would become it. -ENOENT: /proc is not a procfs that
  * shows the caller, and the caller may not make one. -ENOMEM. Thread-safe.
  */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err);
 
 /*
@@ -331,6 +493,7 @@ struct idm_userns_cache;
  * A new cache in *cache that keeps at most `max` namespaces (1 to 65536; each is one descriptor); the
  * least recently used goes first. -EINVAL, -ENOMEM.
  */
+IDM_MUST_USE IDM_NONNULL(2)
 int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache, struct idm_error *err);
 
 /* Closes the kept descriptors and releases the cache. NULL is allowed. No call may be under way. */
@@ -340,6 +503,7 @@ void idm_userns_cache_free(struct idm_userns_cache *cache);
  * As idm_userns_open(map, 0, err), out of the cache if it can. The descriptor is a duplicate, the
  * caller's to close. Errors as idm_userns_open(); failures are not cached.
  */
+IDM_MUST_USE IDM_NONNULL(1, 2)
 int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *map,
 			  struct idm_error *err);
 
@@ -406,6 +570,7 @@ uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 #define IDM_TREE_NOFOLLOW 0x02U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
 #define IDM_TREE_REMAP 0x04U     /* the map may replace the one that the source has already (Linux 6.15) */
 #define IDM_TREE_ON_TOP 0x08U    /* it goes on top of that one: what the source shows is the disk column */
+#define IDM_TREE_EMPTY_PATH 0x10U /* an empty path is dirfd itself, or the working directory */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
 struct idm_tree_options {
@@ -424,8 +589,8 @@ struct idm_tree_options {
 
 /*
  * A detached copy of the mount that holds `path`, rooted there (a directory or a file), as a
- * descriptor; closing it undoes everything. `dirfd` and `path` as in openat(2); an empty path means
- * dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
+ * descriptor; closing it undoes everything. `dirfd` and `path` as in openat(2). An empty path is -ENOENT;
+ * with IDM_TREE_EMPTY_PATH it is dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
  * namespace, which is not needed afterwards; with -1 it is not. `options` may be NULL.
  *
  * A source that is ID-mapped already is refused with -EPERM, since its files would be seen with other ids
@@ -444,6 +609,7 @@ struct idm_tree_options {
  * namespace. -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
  * -E2BIG: options of a newer library. Paths: as openat(2). Thread-safe.
  */
+IDM_MUST_USE IDM_NONNULL(2)
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
 		  struct idm_error *err);
 
@@ -453,12 +619,24 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 #define IDM_ATTACH_IN_ROOT 0x100000U /* dirfd is a root that nothing in the target leads out of */
 #define IDM_ATTACH_FOLLOW 0x200000U  /* the target may be a symbolic link */
 
+/* Options of idm_tree_attach(). Initialise with IDM_ATTACH_OPTIONS_INIT. */
+struct idm_attach_options {
+	size_t size;                      /* sizeof(struct idm_attach_options) */
+	unsigned int flags;               /* IDM_ATTACH_* */
+	enum idm_propagation propagation; /* of the attached mount */
+};
+#ifdef __cplusplus /* has designators from C++20 on only */
+#define IDM_ATTACH_OPTIONS_INIT { sizeof(struct idm_attach_options), 0, IDM_PROPAGATION_DEFAULT }
+#else
+#define IDM_ATTACH_OPTIONS_INIT { .size = sizeof(struct idm_attach_options) }
+#endif
+
 /*
  * Makes a tree visible at `target`, as the last step and in one system call; the tree's descriptor
  * then refers to the attached mount and may be closed. A tree that is attached already is moved.
  * `dirfd` and `target` as in openat(2); with IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below
- * dirfd. `propagation` is given to the mount after attaching, which a target below a shared mount makes
- * necessary; DEFAULT leaves it. Peers of a shared mount have a copy of the tree all the same, and would keep
+ * dirfd. options->propagation is given to the mount after attaching, which a target below a shared mount
+ * makes necessary; DEFAULT leaves it. `options` may be NULL. Peers of a shared mount have a copy of the tree all the same, and would keep
  * those of mounts below it for good: that is refused.
  *
  * With IDM_ATTACH_REPLACE the tree is put beneath the mount at the target, which is then detached
@@ -474,11 +652,12 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
  * shared mount, IDM_ATTACH_REPLACE of something that is no mount point or may not be replaced, an
  * unknown flag; below a shared mount, another propagation than that for a replacement, or a tree with mounts
  * below it. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
- * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. What IDM_ATTACH_MKDIR made is removed again.
+ * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. -E2BIG: options of a newer library. What IDM_ATTACH_MKDIR made is removed again.
  * Thread-safe.
  */
-int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int flags,
-		    enum idm_propagation propagation, struct idm_error *err);
+IDM_NONNULL(3)
+int idm_tree_attach(int tree_fd, int dirfd, const char *target,
+		    const struct idm_attach_options *options, struct idm_error *err);
 
 /* Bits 8 to 15. */
 #define IDM_UMOUNT_RECURSIVE 0x100U /* also every mount below, the deepest first */
@@ -486,7 +665,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
 #define IDM_UMOUNT_FOLLOW 0x400U    /* the target may be a symbolic link */
 
 /*
- * Unmounts the top mount at `target`. IDM_UMOUNT_RECURSIVE without LAZY is not one step: it stops at
+ * Unmounts the top mount at `target`; `dirfd` and `target` as in openat(2). IDM_UMOUNT_RECURSIVE without LAZY is not one step: it stops at
  * the first mount that is busy, with those already gone left gone; err names it.
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
@@ -494,7 +673,20 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, unsigned int fla
  * idm_tree_attach(). -EXDEV: another mount came to be at the place of one meanwhile (with
  * IDM_UMOUNT_RECURSIVE, or a target that ends in a slash, "." or ".."). -ENOENT, -EPERM. Thread-safe.
  */
-int idm_umount(const char *target, unsigned int flags, struct idm_error *err);
+IDM_NONNULL(2)
+int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_error *err);
+
+/*
+ * Unmounts the mount whose root `mount_fd` is, such as the tree that idm_tree_attach() attached, with all
+ * mounts below it. Finds a mount that was moved. Never unmounts another one. The descriptor keeps its mount
+ * busy, so `flags` has to be IDM_UMOUNT_LAZY.
+ *
+ * Requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
+ * -EBUSY: another mount covers it. -EINVAL: other flags, a descriptor that is not the root of a mount, a
+ * mount that is attached nowhere below the caller's root directory, or locked by another user namespace.
+ * -EBADF, -EPERM, -ENOMEM. Thread-safe.
+ */
+int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
 
 /* ---- overlays -------------------------------------------------------------------------------- */
 
@@ -534,6 +726,7 @@ enum idm_upper_ids {
  * How an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its upper directory. Without
  * a flag: by override_creds where the kernel has it (Linux 6.15).
  */
+#define IDM_OVERLAY_EMPTY_PATH 8U /* an empty path of a layer is its dirfd itself, else -ENOENT */
 #define IDM_OVERLAY_CREATE_AS_ROOT 4U /* only: a child with those credentials creates it */
 
 /* What is to be laid over what. Initialise with IDM_OVERLAY_OPTIONS_INIT. */
@@ -584,6 +777,7 @@ struct idm_overlay_options {
  * -ENOSYS: Linux before 5.12. Paths: as openat(2). Else as idm_userns_open(). err names the layer or
  * option. Thread-safe.
  */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error *err);
 
 /* ---- plans ----------------------------------------------------------------------------------- */
@@ -596,6 +790,7 @@ int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error
 struct idm_plan;
 
 /* A new, empty plan in *plan; release it with idm_plan_free(). Returns 0 or -ENOMEM. */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_new(struct idm_plan **plan);
 
 /* Releases a plan. NULL is allowed. */
@@ -691,7 +886,7 @@ struct idm_plan_read_options {
  * -EINVAL: malformed JSON (err says the line, the column and what was expected), a duplicate key, over 32
  * levels, a value of the wrong type or out of range, a NUL in a string, an unknown key in a containerd
  * list, no mount; or what idm_plan_add() refuses: err names the mount. -E2BIG: over 16 MiB, or
- * 100000 values. -EOPNOTSUPP: json-c is not installed. -ENOMEM. Needs no privilege.
+ * 100000 values. -ENOMEM. Needs no privilege.
  */
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 		  const struct idm_plan_read_options *how, struct idm_error *err);
@@ -755,6 +950,7 @@ struct idm_plan_apply_options {
  * together. -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before 6.15; a propagation that cannot be given to a
  * detached mount. -EPERM, -ENOMEM. err names the mount.
  */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_options *options,
 		  struct idm_error *err);
 
@@ -795,6 +991,7 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * unknown flag. -ENOENT: no record. -ELOOP: it is a symbolic link. -ESTALE: another file took its name meanwhile,
  * which stays; all is undone. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
  */
+IDM_NONNULL(1)
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
 
 /* ---- listing --------------------------------------------------------------------------------- */
@@ -844,18 +1041,23 @@ struct idm_mount_info {
  * -EINVAL: an unknown flag. -ENOENT, -EPERM: /proc is needed (before 6.13, or for all namespaces), does
  * not show the caller, and no private one can be made. -ENOMEM. Thread-safe.
  */
+IDM_NONNULL(2)
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 	     struct idm_error *err);
 
+#define IDM_LIST_EMPTY_PATH 4U /* an empty path is dirfd itself, or the working directory */
+
 /*
- * The same for the one mount that holds `path` (mapped or not), whatever part of it path names; an empty
- * path means dirfd itself. A mount of another namespace is found if the caller may list all namespaces
+ * The same for the one mount that holds `path` (mapped or not), whatever part of it path names. An empty
+ * path is -ENOENT; with IDM_LIST_EMPTY_PATH in `flags` it is dirfd itself. A mount of another namespace is found if the caller may list all namespaces
  * and Linux is 6.12 or newer. Nothing is open on the mount while `each` runs.
  * -ENOENT also: the mount is detached, or in another namespace where it is not looked for. Otherwise
  * errors as idm_list() and openat(2).
  */
-int idm_list_path(int dirfd, const char *path, int (*each)(const struct idm_mount_info *mount, void *data),
-		  void *data, struct idm_error *err);
+IDM_NONNULL(2, 4)
+int idm_list_path(int dirfd, const char *path, unsigned int flags,
+		  int (*each)(const struct idm_mount_info *mount, void *data), void *data,
+		  struct idm_error *err);
 
 /* ---- what this host can do ------------------------------------------------------------------- */
 
@@ -873,10 +1075,12 @@ struct idm_feature_info {
  * Calls `each` for every feature the library makes use of, always in the same order. Non-zero from
  * `each` ends it and is returned. No privilege; without it more is unavailable. Thread-safe.
  */
+IDM_NONNULL(1)
 int idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data);
 
 /* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the ids. */
 #define IDM_CHECK_WRITE 0x100U
+#define IDM_CHECK_EMPTY_PATH 0x200U /* an empty path is dirfd itself, or the working directory */
 
 /* What idm_check_path() found. Owned by the caller. Initialise with IDM_CHECK_RESULT_INIT. */
 struct idm_check_result {
@@ -902,6 +1106,7 @@ struct idm_check_result {
  * Needs what idm_tree_open() needs. Errors: -EINVAL (flags, or a size too small), -E2BIG (size),
  * openat(2) of path, idm_userns_open() of a map to try. Thread-safe.
  */
+IDM_NONNULL(2, 4)
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
 		   struct idm_error *err);
 
@@ -1034,8 +1239,8 @@ struct idm_child_options {
  * stays as dumpable as it was. No handler of the caller's runs in the child.
  *
  * The program has the descriptors that `fds` gives it, and 0, 1 and 2; no others, unless
- * IDM_CHILD_KEEP_FDS. One of 0, 1 and 2 that is a namespace, tree, program or cgroup of these options is
- * closed, unless `fds` names it. The environment and arguments are taken as they are.
+ * IDM_CHILD_KEEP_FDS. One of 0, 1 and 2 that is close-on-exec, or a namespace, tree, program or cgroup of these
+ * options, is closed, unless `fds` names it. The environment and arguments are taken as they are.
  *
  * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, ids and
  * capabilities, working directory, signals, program. Namespaces are joined with the caller's credentials
@@ -1074,6 +1279,7 @@ struct idm_child_options {
  * program was executed. -EBUSY: as idm_userns_open(), or a mount's target is the root itself. -ENOMEM. -E2BIG also: options of a newer library.
  * Thread-safe.
  */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
 
 /*
@@ -1105,8 +1311,8 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 
 /*
  * It has ended, but how is not known: somebody else's wait has taken its status, and this kernel has no
- * other way to read it (before Linux 6.15). `status` is -1. Does not happen to a keeper's children, unless
- * the keeper itself is killed.
+ * other way to read it (before Linux 6.15). `status` is -1. Does not happen to a fork server's children, unless
+ * the fork server itself is killed.
  */
 #define IDM_EXIT_LOST 0
 
@@ -1119,7 +1325,7 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
  *
  * A foreign wait for any child (waitpid(-1), which also SIGCHLD = SIG_IGN amounts to) can take the status
  * of a child that has called exec. From Linux 6.15 on the reaper reads it all the same; before, start such
- * children by a keeper: idm_reaper_keep().
+ * children by a fork server: idm_reaper_start_forkserver().
  *
  * All functions but idm_reaper_free() may be called by any number of threads at once. A reaper belongs to
  * the process that made it: in a forked child everything but idm_reaper_free() gives -ECHILD, and that only
@@ -1128,11 +1334,12 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 struct idm_reaper;
 
 /* A new reaper in *reaper, which keeps one descriptor. -EMFILE, -ENFILE, -ENOMEM. */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err);
 
 /*
  * Closes what the reaper keeps and releases it. NULL is allowed. No call may be under way. Children that
- * are watched go on, and can be waited for by anybody; those of a keeper lose their parent and become
+ * are watched go on, and can be waited for by anybody; those of a fork server lose their parent and become
  * orphans.
  */
 void idm_reaper_free(struct idm_reaper *reaper);
@@ -1204,34 +1411,78 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struc
  */
 int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
-/* The keeper is a subreaper: orphans below it are delivered too, and cannot be mistaken for anything. */
-#define IDM_REAPER_KEEP_ORPHANS 0x400000U
+/* The fork server is a subreaper. Orphans below it are delivered, too, and cannot be mistaken for others. */
+#define IDM_REAPER_FORKSERVER_ORPHANS 0x400000U
 
 /*
- * Starts the keeper of this reaper: a process that starts children in the program's stead, waits for them,
- * and reports. They are not the program's own: no wait in the program can take them, on any
- * kernel, and SIGCHLD tells nothing of them. The keeper itself is not seen by waitpid(-1) either. It ends with
- * the reaper or the program; its children go on as orphans.
- * It is a fork without exec (so start it while the program is small), holds no descriptor of the program's,
- * and has the credentials, namespaces, limits, control group and umask of now. `data` is delivered with
- * the orphans of IDM_REAPER_KEEP_ORPHANS.
+ * Starts this reaper's fork server: a process that starts children in the program's stead, and reaps them.
+ * They are not the program's own children. So no wait in the program can take their status, on any kernel,
+ * and SIGCHLD reports none of them. waitpid(-1) does not see the fork server either.
+ *
+ * It is a fork without exec: start it while the program is small. It holds no descriptor of the program. It has
+ * the credentials, namespaces, root directory, seccomp filters, limits, control group and umask of this moment.
+ * It exits with the reaper or the program; its children continue as orphans. `data` is delivered with the orphans of
+ * IDM_REAPER_FORKSERVER_ORPHANS.
+ *
  * -EALREADY: there is one. -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
  * -EINVAL: flags. -EAGAIN: limits, as fork(2). -EMFILE, -ENFILE, -ENOMEM.
  */
-int idm_reaper_keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
+int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
 /*
- * Starts a program by the keeper and watches it; `flags` and `data` as in idm_reaper_add(), but for
- * IDM_REAPER_ADD_SPARE. Returns its pidfd, the caller's to close.
- * argv[0] is its path, and not searched for. fds[i] becomes its descriptor i, -1: it has none; all
- * others are closed. Its working directory and signal mask are those of the calling thread, SIGCHLD is not
- * ignored; all else is the keeper's.
- * -ENOENT, -EACCES, -ENOEXEC, -E2BIG and so on: as execve(2). -ECHILD: there is no keeper. -ESRCH: it has
- * ended. -EINVAL: flags, an empty argv, or over 250 fds. -EBADF: fds. -EEXIST, -EAGAIN, -EMFILE, -ENFILE,
- * -ENOMEM.
+ * Starts a program as idm_child_start() does, as a child of the fork server, and watches it. `flags` and
+ * `data` are as in idm_reaper_add(), without IDM_REAPER_ADD_SPARE. Returns its pidfd, which the caller closes.
+ *
+ * The program starts with the caller's environment, working directory, signal mask and descriptors, as far as
+ * the options name no others. "The caller's" in struct idm_child_options means the fork server's for all else:
+ * the credentials, namespaces, root directory, cgroup, session, process group and ignored signals. `map`,
+ * descriptors, process_group and pid are the caller's. The user namespace of `map` belongs to the caller.
+ *
+ * The fork server does not wait for what the program needs in its namespaces: a mount that blocks
+ * blocks this call only. It does wait for execve(2) of a program without namespaces, IDs or capabilities,
+ * and for a cgroup that is frozen.
+ *
+ * Errors as idm_child_start(), and: -ECHILD: there is no fork server. -ESRCH: it has exited, or the program
+ * was killed before it was executed. -EEXIST: another child is held by the same data. -EINVAL: flags;
+ * IDM_CHILD_KEEP_FDS, since the fork server has other descriptors; IDM_CHILD_DIE_WITH_THREAD, since
+ * no thread of the program is the parent; over 250 different descriptors; a process group, if the fork
+ * server is in another PID namespace; namespaces, IDs or capabilities, if the caller has changed its user namespace since
+ * idm_reaper_start_forkserver(). Thread-safe.
  */
 int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
 		     unsigned int flags, void *data, struct idm_error *err);
+
+/* ---- cleanup --------------------------------------------------------------------------------- */
+
+/*
+ * For __attribute__((cleanup)): release what a variable holds at the end of its scope. NULL and negative
+ * descriptors are allowed.
+ */
+static inline void idm_map_freep(struct idm_map **map)
+{
+	idm_map_free(*map);
+}
+
+static inline void idm_cache_freep(struct idm_userns_cache **cache)
+{
+	idm_userns_cache_free(*cache);
+}
+
+static inline void idm_plan_freep(struct idm_plan **plan)
+{
+	idm_plan_free(*plan);
+}
+
+static inline void idm_reaper_freep(struct idm_reaper **reaper)
+{
+	idm_reaper_free(*reaper);
+}
+
+static inline void idm_closep(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
 
 #ifdef __cplusplus
 }

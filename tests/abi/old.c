@@ -8,13 +8,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define HERE (-100) /* AT_FDCWD, which C11 does not know */
-
-int close(int fd);
-int getpid(void);
-int geteuid(void);
 
 static int number, failed, root;
 static struct idm_error err;
@@ -89,7 +86,7 @@ static void of_maps(struct idm_map *map)
 	tell("what overlaps is not added", idm_map_add(map, IDM_BOTH, &entry, 1, &err) < 0);
 	idm_map_free(other);
 
-	idm_map_new(&other);
+	tell("another map is made", idm_map_new(&other) == 0);
 	tell("lines are parsed", idm_map_parse_kernel(other, IDM_UID, "0 5 1\n", &err) == 0);
 	tell("the rest is kept", idm_map_keep_rest(other, IDM_GID, &err) == 0);
 	tell("and that within another", idm_map_keep_rest_within(other, IDM_GID, map, &err) == 0);
@@ -97,7 +94,7 @@ static void of_maps(struct idm_map *map)
 				      strcmp(text, "u:0:5:1,g:0:0:4294967295") == 0);
 	idm_map_free(other);
 
-	idm_map_new(&other);
+	tell("another map is made", idm_map_new(&other) == 0);
 	tell("our own is read", idm_map_add_pid(other, getpid(), &err) == 0);
 	tell("nobody has ranges", idm_map_add_subid(other, "nobody-of-this-name", &err) < 0);
 	tell("nor is this a namespace", idm_map_add_userns(other, -1, &err) < 0);
@@ -109,10 +106,13 @@ static void of_maps(struct idm_map *map)
 static void of_mounts(const struct idm_map *map)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
+	struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
 	struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 	struct idm_userns_cache *cache;
 	int mounts = 0, features = 0, tree;
+	struct idm_map *of_mount;
+	char text[64];
 
 	tell("a namespace is made", with_root(close_it(idm_userns_open(map, 0, &err))));
 	tell("and one of a cache", idm_userns_cache_new(4, &cache, &err) == 0 &&
@@ -122,13 +122,19 @@ static void of_mounts(const struct idm_map *map)
 	tree = idm_tree_open(HERE, "/", -1, &options, &err);
 	tell("a tree is opened", with_root(tree));
 	tell("but not attached to nothing",
-	     idm_tree_attach(tree, HERE, "/nothing/there", 0, IDM_PROPAGATION_DEFAULT, &err) < 0);
+	     idm_tree_attach(tree, HERE, "/nothing/there", &attach, &err) < 0);
 	close_it(tree);
-	tell("nothing is unmounted", idm_umount("/nothing/there", IDM_UMOUNT_LAZY, &err) < 0);
+	tell("nothing is unmounted", idm_umount(HERE, "/nothing/there", IDM_UMOUNT_LAZY, &err) < 0);
+	tell("nor what is no mount", idm_umount_fd(-1, IDM_UMOUNT_LAZY, &err) < 0 &&
+					     idm_error_step_text(err.step)[0] &&
+					     idm_error_part(&err, err.reason, text, sizeof(text)) > 0);
+	tell("whose map is not there",
+	     idm_map_new(&of_mount) == 0 && idm_map_add_mount(of_mount, -1, &err) < 0);
+	idm_map_free(of_mount);
 	tell("no layers, no overlay", idm_overlay_open(&overlay, &err) == -22 /* EINVAL */);
 	tell("mounts are listed",
 	     idm_list(IDM_LIST_UNMAPPED, count_mount, &mounts, &err) == 0 && mounts > 1);
-	tell("and one of them", idm_list_path(HERE, "/", count_mount, &mounts, &err) == 0);
+	tell("and one of them", idm_list_path(HERE, "/", 0, count_mount, &mounts, &err) == 0);
 	tell("features are found", idm_features(count_feature, &features) == 0 && features > 4);
 	tell("a path is checked", with_root(idm_check_path(HERE, "/", 0, &check, &err)));
 }
@@ -202,7 +208,7 @@ static void of_reapers(void)
 	tell("of which it tells",
 	     idm_reaper_next(reaper, -1, &exit, &data, &err) == 0 && data == &one && exit.status == 3);
 	close(pidfd);
-	tell("it gets a keeper", idm_reaper_start_forkserver(reaper, 0, NULL, &err) == 0);
+	tell("it gets a fork server", idm_reaper_start_forkserver(reaper, 0, NULL, &err) == 0);
 	o.path = argv[0];
 	o.argv = argv;
 	pidfd = idm_reaper_start(reaper, &o, IDM_REAPER_ADD_HOLD, &two, &err);

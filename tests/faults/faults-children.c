@@ -331,7 +331,8 @@ TEST(a_reaper_that_adopts)
 
 static int keep_and_take(struct idm_reaper *reaper, struct idm_error *err)
 {
-	int pidfd, r = idm_reaper_start_forkserver(reaper, IDM_REAPER_FORKSERVER_ORPHANS, &orphan_data, err);
+	int pidfd, r = idm_reaper_start_forkserver(reaper, IDM_REAPER_FORKSERVER_ORPHANS, &orphan_data,
+						   err);
 
 	if (r < 0)
 		return r;

@@ -36,10 +36,12 @@ DOOR(idm_plan_undo, record, const char *record, unsigned int flags)
 DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount_info *, void *), void *data)
 DOOR(idm_list_path, path, int dirfd, const char *path, unsigned int flags,
      int (*each)(const struct idm_mount_info *, void *), void *data)
-DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags, struct idm_check_result *check)
+DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags,
+     struct idm_check_result *check)
 DOOR(make_bundle_ready, bundle->directory, const struct bundle *bundle, char *file)
 DOOR(print_features, *argv, char **argv)
-DOOR(idm_diagnose_refused, path, enum idm_call call, int code, enum idm_error_step step, const char *path)
+DOOR(idm_diagnose_refused, path, enum idm_call call, int code, enum idm_error_step step,
+     const char *path)
 DOOR(idm_procfs_open_self, name, const char *name, enum idm_error_step step)
 DOOR(idm_map_add_userns, NULL, struct idm_map *map, int userns)
 DOOR(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A name service that is always the same, and quick. Linked in the place of lib/idmap/nss.c's functions. */
+/* A name service that is always the same, and quick. Linked in the place of lib/idmap/nss.c's functions.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -10,7 +10,8 @@
 #define SNAPSHOT_PROCESSES 2U /* its children, zombies and those without SIGCHLD included */
 #define SNAPSHOT_MOUNTS 4U    /* the mounts of its mount namespace */
 #define SNAPSHOT_ALL 7U
-/* What is below SCRATCH: modes, owners, sizes, links. Not in ALL, since many a test makes files on purpose. */
+/* What is below SCRATCH: modes, owners, sizes, links. Not in ALL, since many a test makes files on
+ * purpose. */
 #define SNAPSHOT_FILES 8U
 
 struct snapshot;

@@ -304,8 +304,8 @@ static void run_here(const struct test *test)
 }
 
 /*
- * Whether the process has ended before its time is over. Valgrind does not know the call: there only the whole
- * program has a limit.
+ * Whether the process has ended before its time is over. Valgrind does not know the call: there only the
+ * whole program has a limit.
  */
 static bool ends_within(pid_t pid, int seconds)
 {

@@ -104,8 +104,8 @@ void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void proof(const char *name, unsigned long tried, const char *what);
 
 /*
- * For the `before` of a test whose surroundings, not the library, need a newer kernel: that nothing is tried is
- * said, by a line that is looked for.
+ * For the `before` of a test whose surroundings, not the library, need a newer kernel: that nothing is
+ * tried is said, by a line that is looked for.
  */
 void untried(const char *why);
 

@@ -198,7 +198,8 @@ TEST(what_is_not_to_be_shown_is_written_in_octal)
 		idm_fail(&err, -EINVAL, IDM_STEP_UNDO, cases[i][0], "%s", cases[i][0]);
 		assert_string_equal(PART(err, subject), cases[i][1]);
 		assert_string_equal(PART(err, reason), cases[i][1]);
-		idm_fail_errno(&err, -EINVAL, IDM_STEP_UNDO, cases[i][1]); /* a text may go through it twice */
+		idm_fail_errno(&err, -EINVAL, IDM_STEP_UNDO,
+			       cases[i][1]); /* a text may go through it twice */
 		assert_string_equal(PART(err, subject), cases[i][1]);
 	}
 }

@@ -38,8 +38,8 @@ static void assert_refused_bytes(const char *text, size_t n, int code, const cha
 	char whole[600];
 	struct idm_error err;
 
-	assert_error_at(HERE, text, idm_json_parse(exact, n, IDM_STEP_READ_PLAN, &t, &err), code, &err, "", "read plan",
-			NULL);
+	assert_error_at(HERE, text, idm_json_parse(exact, n, IDM_STEP_READ_PLAN, &t, &err), code, &err,
+			"", "read plan", NULL);
 	snprintf(whole, sizeof(whole), "read plan: %s", message);
 	assert_string_equal(err.message, whole);
 	assert_true(t == untouched);
@@ -128,8 +128,8 @@ TEST(truncated)
 		AUTO_FREE char *exact = exact_copy(text, n);
 		struct idm_error err;
 
-		assert_error(idm_json_parse(exact, n, IDM_STEP_READ_PLAN, &t, &err), -EINVAL, &err, "", "read plan",
-			     "line ");
+		assert_error(idm_json_parse(exact, n, IDM_STEP_READ_PLAN, &t, &err), -EINVAL, &err, "",
+			     "read plan", "line ");
 		assert_null(t);
 	}
 	assert_refused("", "line 1, column 1: expected a value, got the end of the text");

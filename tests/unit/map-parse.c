@@ -256,7 +256,8 @@ static void parse_kernel_bad(const struct bad *b)
 	assert_map_at(HERE, b->text, map, "70000:80000:9");
 }
 
-/* Whether the kernel agrees is tried in tests/integration/check/verdict.c; here it is about the words. */
+/* Whether the kernel agrees is tried in tests/integration/check/verdict.c; here it is about the words.
+ */
 TEST(kernel_lines)
 {
 	static const struct good table[] = {

@@ -139,8 +139,9 @@ TEST(formats)
 	assert_reads(OCI, &how, "recursive bind on /\n  source rootfs\n");
 	how.format = IDM_PLAN_READ_CONTAINERD;
 	assert_reads(CONTAINERD, &how, "bind on /\n  source /x\n  attributes +rdonly\n");
-	assert_unreadable(OCI, &how, -EINVAL,
-			  "read plan: line 1, column 15: ociVersion: unknown; a list of mounts is called \"mounts\"\n");
+	assert_unreadable(
+		OCI, &how, -EINVAL,
+		"read plan: line 1, column 15: ociVersion: unknown; a list of mounts is called \"mounts\"\n");
 	how.format = IDM_PLAN_READ_OCI;
 	assert_reads(OCI, &how, "recursive bind on /\n  source rootfs\n");
 	assert_unreadable(CONTAINERD, &how, -EINVAL, "read plan: expected an object, got an array\n");

@@ -28,7 +28,7 @@ static inline void *idm_request_array(struct idm_request *job, uint32_t offset)
 
 /* Says what is being done: the last that was said is what failed. */
 static inline void idm_request_begin(struct idm_request *job, enum idm_child_step step, uint32_t item,
-				 uint32_t string)
+				     uint32_t string)
 {
 	job->report.step = step;
 	job->report.item = item;
@@ -113,7 +113,7 @@ long idm_child_new_keyring(struct idm_request *job);
 long idm_child_refuse_keyrings(struct idm_request *job);
 
 long idm_child_credentials(struct idm_request *job); /* credentials.c */
-long idm_child_regain_capabilities(void);	 /* all that are permitted */
+long idm_child_regain_capabilities(void);	     /* all that are permitted */
 void idm_child_capset(const struct idm_request_caps *caps, long *r);
 long idm_child_set_ambient(uint64_t ambient);
 void idm_child_init(struct idm_request *job, void (*program)(void *job)); /* init.c */

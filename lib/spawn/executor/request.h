@@ -98,12 +98,12 @@ struct idm_request_caps {
 #define IDM_LOCK_ASSEMBLER 4 /* the assembler, as long as it lives */
 #define IDM_LOCK_RELEASE 5   /* the caller, until it knows the assembler by a pidfd */
 
-#define IDM_REQUEST_EXECUTOR 1U	 /* not all can be done in the caller's memory */
+#define IDM_REQUEST_EXECUTOR 1U	     /* not all can be done in the caller's memory */
 #define IDM_REQUEST_RESET_IGNORED 2U /* signals that are ignored get their default again */
 #define IDM_REQUEST_RESET_HANDLED 4U /* so do those with a handler: the kernel has not done it */
-#define IDM_REQUEST_SECOND 8U	 /* the program is a second process, in a PID namespace made or joined */
-#define IDM_REQUEST_NEW_PID 16U	 /* and that is made for it */
-#define IDM_REQUEST_OTHER_USER 32U	 /* another user namespace is joined */
+#define IDM_REQUEST_SECOND 8U	/* the program is a second process, in a PID namespace made or joined */
+#define IDM_REQUEST_NEW_PID 16U /* and that is made for it */
+#define IDM_REQUEST_OTHER_USER 32U /* another user namespace is joined */
 #define IDM_REQUEST_KEEP_FDS 64U
 #define IDM_REQUEST_SESSION 128U
 #define IDM_REQUEST_SET_GROUPS 256U
@@ -117,7 +117,8 @@ struct idm_request_caps {
 #define IDM_REQUEST_KEYRING 65536U
 #define IDM_REQUEST_LIMIT_USERNS 131072U
 #define IDM_REQUEST_NO_KEYRINGS 262144U
-#define IDM_REQUEST_IN_FILE 524288U /* the memory that the first process reads it in is the job's file */
+#define IDM_REQUEST_IN_FILE 524288U /* the memory that the first process reads it in is the job's file \
+				     */
 
 struct idm_request {
 	struct idm_child_report report; /* first: it is read by itself */

@@ -235,7 +235,8 @@ void idm_vfork_child(void *data)
 	struct idm_request *job = data;
 	long r = enter_directory(job);
 
-	reset_signals(!!(job->flags & IDM_REQUEST_RESET_HANDLED), !!(job->flags & IDM_REQUEST_RESET_IGNORED));
+	reset_signals(!!(job->flags & IDM_REQUEST_RESET_HANDLED),
+		      !!(job->flags & IDM_REQUEST_RESET_IGNORED));
 	if (r == 0 && job->process_group > 0) {
 		idm_request_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
 		r = raw(SYS_setpgid, 0, job->process_group);

@@ -25,8 +25,8 @@ static struct idm_error why_not(const char *path, int userns, bool recursive)
 
 	assert_true(r < 0);
 	assert_int_equal(idm_diagnose_not_mapped(r, source, path, userns, recursive, NULL), r);
-	assert_error(idm_diagnose_not_mapped(r, source, path, userns, recursive, &e), r, &e, NULL, "map tree",
-		     NULL);
+	assert_error(idm_diagnose_not_mapped(r, source, path, userns, recursive, &e), r, &e, NULL,
+		     "map tree", NULL);
 	snapshot_assert_same(before);
 	return e;
 }

@@ -67,7 +67,8 @@ static struct idm_reaper *serving(void)
 	struct idm_reaper *reaper = reaper_new();
 	struct idm_error err;
 
-	assert_ok(idm_reaper_start_forkserver(reaper, IDM_REAPER_FORKSERVER_ORPHANS, &orphans, &err), &err);
+	assert_ok(idm_reaper_start_forkserver(reaper, IDM_REAPER_FORKSERVER_ORPHANS, &orphans, &err),
+		  &err);
 	return reaper;
 }
 
@@ -602,7 +603,9 @@ TEST_AS(the_fork_server_is_killed_meanwhile, 300, 5, 12, no_trees)
 
 static void *start_held_up(void *map)
 {
-	const struct idm_child_mount m = { .target = SCRATCH "/silent/x", .fstype = "tmpfs", .tree_fd = -1 };
+	const struct idm_child_mount m = { .target = SCRATCH "/silent/x",
+					   .fstype = "tmpfs",
+					   .tree_fd = -1 };
 	struct idm_child_options o = SCRIPT("exit 9");
 	struct idm_error err;
 	int r;

@@ -146,11 +146,11 @@ TEST(a_child_can_be_held)
 	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
 	struct idm_exit_info exit;
 	struct idm_error err;
-	int x, pidfd = (int)assert_ok(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_ADD_HOLD, &x,
-					       &err),
-				      &err);
+	int x, pidfd = (int)assert_ok(
+		       start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_ADD_HOLD, &x, &err), &err);
 
-	assert_error(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_ADD_HOLD, &x, &err), -EEXIST, &err, "", "start program", "same data");
+	assert_error(start_as(reaper, SHELL("exit 4"), NULL, 0, IDM_REAPER_ADD_HOLD, &x, &err), -EEXIST,
+		     &err, "", "start program", "same data");
 	assert_ok(idm_reaper_wait(reaper, &x, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, CLD_EXITED, 4);
 	assert_nothing(reaper);
@@ -306,9 +306,10 @@ TEST(what_cannot_be_started)
 	many[1][199999] = '\0';
 	assert_refused(reaper, 0, many, 0, -E2BIG, "/bin/true", "execute", NULL);
 	free(many[1]);
-	assert_error(idm_reaper_start_forkserver(reaper, 0, NULL, &err), -EALREADY, &err, "", "start fork server",
-		     "has one");
-	assert_error(idm_reaper_start_forkserver(plain, 2, NULL, &err), -EINVAL, &err, "", "start fork server", "0x2");
+	assert_error(idm_reaper_start_forkserver(reaper, 0, NULL, &err), -EALREADY, &err, "",
+		     "start fork server", "has one");
+	assert_error(idm_reaper_start_forkserver(plain, 2, NULL, &err), -EINVAL, &err, "",
+		     "start fork server", "0x2");
 	snapshot_assert_same(before);
 	assert_nothing(reaper);
 }
@@ -417,8 +418,8 @@ TEST(many_orphans_that_nobody_asks_for)
 
 	snprintf(script, sizeof(script),
 		 "i=0; while [ $i -lt %d ]; do (: & exec 2>&1); i=$((i + 1)); done; exit 5", most);
-	pidfd = (int)assert_ok(start_as(reaper, SHELL(script), NULL, 0, IDM_REAPER_ADD_HOLD, &child, &err),
-			       &err);
+	pidfd = (int)assert_ok(
+		start_as(reaper, SHELL(script), NULL, 0, IDM_REAPER_ADD_HOLD, &child, &err), &err);
 	assert_ok(idm_reaper_wait(reaper, &child, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, CLD_EXITED, 5);
 	while (n < most) {
@@ -511,9 +512,9 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, &orphans);
 	first = start(reaper, "exec /bin/sleep 1000", &x);
-	second = (int)assert_ok(start_as(reaper, SHELL("exec /bin/sleep 1000"), NULL, 0,
-					 IDM_REAPER_ADD_HOLD, &y, &err),
-				&err);
+	second = (int)assert_ok(
+		start_as(reaper, SHELL("exec /bin/sleep 1000"), NULL, 0, IDM_REAPER_ADD_HOLD, &y, &err),
+		&err);
 	keeper = find_keeper();
 	copy = child_staying(); /* of all descriptors */
 	must(kill(keeper, SIGKILL));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the real containerd says to mount for its snapshots is what the lists in tests/fixtures/plans say that it
- * does, and mounts what is in them.
+ * What the real containerd says to mount for its snapshots is what the lists in tests/fixtures/plans say
+ * that it does, and mounts what is in them.
  */
 #include <ctype.h>
 
@@ -88,8 +88,8 @@ static void assert_as_in_fixture(const char *name)
 	AUTO_FREE char *text = plan_text(plan), *expected = NULL;
 	char path[500];
 
-	snprintf(path, sizeof(path), "%s/tests/fixtures/plans/good-containerd-%s.plan", getenv("IDM_SOURCE_ROOT"),
-		 name);
+	snprintf(path, sizeof(path), "%s/tests/fixtures/plans/good-containerd-%s.plan",
+		 getenv("IDM_SOURCE_ROOT"), name);
 	expected = file_text(path, NULL);
 	make_comparable(text);
 	make_comparable(expected);

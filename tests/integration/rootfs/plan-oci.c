@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What runc and crun write as the config.json of a new bundle is what tests/fixtures/plans says that they do,
- * also with maps added to it.
+ * What runc and crun write as the config.json of a new bundle is what tests/fixtures/plans says that
+ * they do, also with maps added to it.
  */
 #include "lib/base/macros.h"
 #include "tests/integration/mount/trees.h"
@@ -23,7 +23,8 @@ static void assert_as_in_fixture(const char *name)
 	char path[500];
 	size_t length;
 
-	snprintf(path, sizeof(path), "%s/tests/fixtures/plans/good-oci-%s.plan", getenv("IDM_SOURCE_ROOT"), name);
+	snprintf(path, sizeof(path), "%s/tests/fixtures/plans/good-oci-%s.plan",
+		 getenv("IDM_SOURCE_ROOT"), name);
 	expected = file_text(path, NULL);
 	text = file_text(BUNDLE "/config.json", &length);
 	assert_reads_at(HERE, name, text, length, NULL, expected);

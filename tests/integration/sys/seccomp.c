@@ -97,8 +97,8 @@ TEST(without_open_tree_attr_a_mapped_mount_below_is_named)
 	source = (int)must(open(PLAIN, O_PATH | O_CLOEXEC));
 	r = idm_probe_clone(source, userns, IDM_TREE_RECURSIVE);
 	assert_int_equal(r, -EPERM);
-	assert_error(idm_diagnose_not_mapped(r, source, "plain", userns, IDM_TREE_RECURSIVE, &e), -EPERM, &e,
-		     NULL, "map tree", "ID-mapped already");
+	assert_error(idm_diagnose_not_mapped(r, source, "plain", userns, IDM_TREE_RECURSIVE, &e), -EPERM,
+		     &e, NULL, "map tree", "ID-mapped already");
 	assert_string_equal(PART(e, subject), PLAIN "/below");
 }
 
