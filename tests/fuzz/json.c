@@ -424,7 +424,7 @@ static void check_bytes(const struct idm_json *at)
 	size_t length;
 	FILE *out = open_memstream(&first, &length);
 
-	CHECK(out && idm_json_parse(copy, n, "fuzz", &again, NULL) == 0);
+	CHECK(out && idm_json_parse(copy, n, IDM_STEP_READ_PLAN, &again, NULL) == 0);
 	say(out, at);
 	fclose(out);
 	second = say_whole(again);

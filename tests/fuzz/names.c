@@ -17,7 +17,7 @@ static const struct {
 	{ "bob", { 1001, 100 } },
 };
 
-int __wrap_idm_lookup_user(const char *name, struct idm_ids *ids)
+int __wrap_idm_nss_find_user(const char *name, struct idm_ids *ids)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (strcmp(table[i].name, name) == 0) {
@@ -27,17 +27,17 @@ int __wrap_idm_lookup_user(const char *name, struct idm_ids *ids)
 	return strcmp(name, "broken") == 0 ? -EIO : -ENOENT;
 }
 
-int __wrap_idm_lookup_group(const char *name, uint32_t *gid)
+int __wrap_idm_nss_find_group(const char *name, uint32_t *gid)
 {
 	struct idm_ids ids;
-	int r = __wrap_idm_lookup_user(name, &ids);
+	int r = __wrap_idm_nss_find_user(name, &ids);
 
 	if (r == 0)
 		*gid = ids.gid;
 	return r;
 }
 
-int __wrap_idm_lookup_caller(char *name, size_t size)
+int __wrap_idm_nss_find_caller(char *name, size_t size)
 {
 	snprintf(name, size, "alice");
 	return 0;

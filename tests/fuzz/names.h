@@ -4,8 +4,8 @@
 
 #include "lib/idmap/nss.h"
 
-int __wrap_idm_lookup_user(const char *name, struct idm_ids *ids);
-int __wrap_idm_lookup_group(const char *name, uint32_t *gid);
-int __wrap_idm_lookup_caller(char *name, size_t size);
+int __wrap_idm_nss_find_user(const char *name, struct idm_ids *ids);
+int __wrap_idm_nss_find_group(const char *name, uint32_t *gid);
+int __wrap_idm_nss_find_caller(char *name, size_t size);
 
 #endif

@@ -16,7 +16,7 @@ static int memory = -1;
 
 int __real_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
-int __wrap_idm_record_lock(int fd, const char *path, struct idm_error *err);
+int __wrap_idm_journal_lock(int fd, const char *path, struct idm_error *err);
 
 int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode)
 {
@@ -25,7 +25,7 @@ int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int m
 	return fcntl(memory, F_DUPFD_CLOEXEC, 0);
 }
 
-int __wrap_idm_record_lock(int fd, const char *path, struct idm_error *err)
+int __wrap_idm_journal_lock(int fd, const char *path, struct idm_error *err)
 {
 	(void)fd, (void)path, (void)err;
 	return 0;
