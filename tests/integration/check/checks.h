@@ -19,7 +19,7 @@ static inline struct checked check_at(int dirfd, const char *path, unsigned int 
 	struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	struct checked x = { .c.size = sizeof(x.c) };
 
-	x.r = idm_check_path(dirfd, path, flags, &x.c, &x.e);
+	x.r = idm_check_path(dirfd, path, flags | (*path ? 0 : IDM_CHECK_EMPTY_PATH), &x.c, &x.e);
 	snapshot_assert_same(before);
 	assert_int_equal(x.c.size, sizeof(x.c));
 	return x;

@@ -94,8 +94,9 @@ int list_path_by(enum idm_list_level level, int dirfd, const char *path,
 		 int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		 struct idm_error *err)
 {
-	return level == IDM_LIST_NEWEST ? idm_list_path(dirfd, path, 0, each, data, err)
-					: idm_list_path_at(level, dirfd, path, each, data, err);
+	return level == IDM_LIST_NEWEST
+		       ? idm_list_path(dirfd, path, *path ? 0 : IDM_LIST_EMPTY_PATH, each, data, err)
+		       : idm_list_path_at(level, dirfd, path, each, data, err);
 }
 
 /* ---- what was told ---- */

@@ -341,7 +341,7 @@ TEST(it_joins_a_process_group_of_the_session)
 	for (int i = 0; i < 2; i++) {
 		struct idm_exit_info exit;
 
-		assert_int_equal(idm_reaper_next(reaper, -1, &exit, NULL, NULL), 1);
+		assert_int_equal(idm_reaper_next(reaper, -1, &exit, NULL, NULL), 0);
 		assert_int_equal(exit.status, SIGKILL);
 	}
 	o.process_group = group; /* it is gone */
