@@ -260,7 +260,8 @@ TEST(wrong_arguments)
 	x = check(SCRATCH "/missing", 0);
 	assert_error(x.r, -ENOENT, &x.e, SCRATCH "/missing", "check path", NULL);
 	assert_int_equal(check(SCRATCH "/", 0).r, 0);
-	assert_int_equal(check_at(AT_FDCWD, "", 0).r, -ENOENT);
+	c.size = sizeof(c);
+	assert_int_equal(idm_check_path(AT_FDCWD, "", 0, &c, NULL), -ENOENT);
 	assert_int_equal(check_at(1000000, "", 0).r, -EBADF);
 	assert_int_equal(check("/dev/null/x", 0).r, -ENOTDIR);
 }
