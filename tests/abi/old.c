@@ -95,7 +95,7 @@ static void of_maps(struct idm_map *map)
 	idm_map_free(other);
 
 	tell("another map is made", idm_map_new(&other) == 0);
-	tell("our own is read", idm_map_add_pid(other, getpid(), &err) == 0);
+	tell("the caller's is read", idm_map_add_pid(other, getpid(), &err) == 0);
 	tell("nobody has ranges", idm_map_add_subid(other, "nobody-of-this-name", &err) < 0);
 	tell("nor is this a namespace", idm_map_add_userns(other, -1, &err) < 0);
 	idm_map_free(other);
@@ -220,6 +220,29 @@ static void of_reapers(void)
 	idm_reaper_free(reaper);
 }
 
+/* ---- cleanup ---- */
+
+static void of_cleanup(void)
+{
+	struct idm_userns_cache *cache = NULL;
+	struct idm_reaper *reaper = NULL;
+	struct idm_plan *plan = NULL;
+	struct idm_map *map = NULL;
+	int none = -1, fds[2];
+
+	idm_closep(&none);
+	tell("everything is made", idm_map_new(&map) == 0 && idm_plan_new(&plan) == 0 &&
+					   idm_userns_cache_new(1, &cache, &err) == 0 &&
+					   idm_reaper_new(&reaper, &err) == 0 && pipe(fds) == 0);
+	idm_map_freep(&map);
+	idm_plan_freep(&plan);
+	idm_cache_freep(&cache);
+	idm_reaper_freep(&reaper);
+	idm_closep(&fds[1]);
+	tell("and released", read(fds[0], &none, sizeof(none)) == 0);
+	idm_closep(&fds[0]);
+}
+
 int main(void)
 {
 	struct idm_map *map;
@@ -232,6 +255,7 @@ int main(void)
 	of_plans();
 	of_children();
 	of_reapers();
+	of_cleanup();
 	idm_map_free(map);
 	printf("1..%d\n", number);
 	return failed;
