@@ -43,7 +43,7 @@ fuzz()
 echo 1..1
 
 # Each file of the tree is there since it reaches what no other does. Where they no longer do, the target
-# refuses all at its door, and could not fail.
+# rejects everything at its entry, and could not fail.
 fuzz -runs=0 "$place" "$@" || fail "exit status $? with the files of the tree"
 files=$(find "$@" -type f | wc -l)
 kept=$(sed -n 's|^#.*INITED.* corp: \([0-9]*\)/.*|\1|p' "$log")

@@ -8,7 +8,7 @@ Usage: sudo tests/vm/run.sh [OPTION]... [TEST]...
 
 Boots kernels of Debian's in emulated machines, runs the tests there, and prints a table: test by
 kernel. TEST is a name in tests/meson.build, those of the suite cli with .bats behind it; without one,
-all of the suites unit, kernel and concurrent are run. The exit status is not 0 if one failed.
+all of the suites unit, integration and concurrent are run. The exit status is not 0 if one failed.
 
   --kernel K   5.10, 6.1, 6.12 or 7.2; may be repeated. Without it: these four. Other versions are looked
                for in the backports of Debian 13; one release, as 6.12.43, in those of Debian 12.
@@ -112,7 +112,7 @@ import json, sys
 for test in json.load(sys.stdin):
     suite = test["suite"][0].split(":")[-1]
     bats = suite == "cli" and test["cmd"][-1].endswith(".bats") and test["name"] != "examples"  # which need the shared library
-    if suite in ("unit", "kernel", "concurrent", "hostile") or bats:
+    if suite in ("unit", "integration", "concurrent", "hostile") or bats:
         print(suite, test["name"] + (".bats" if bats else ""))'
 }
 
@@ -132,7 +132,7 @@ chosen_tests() { # ARCH
 
 # Tells sources apart: of what the programs are made, and what they read.
 sum_of_sources() {
-  (cd "$source" && find meson.build cli completion include lib man tests -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) |
+  (cd "$source" && find meson.build cli completion include lib man oci tests -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) |
     sha256sum | cut -d' ' -f1
 }
 
