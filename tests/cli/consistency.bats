@@ -82,6 +82,30 @@ helper_page_words()
 	awk '/^\*ro\*/ { on = 1 } on && !/^\*/ { exit } on' "$helper_page" | tr -cs 'a-z' '\n' | grep . | sort
 }
 
+# ---- the documents ----
+
+documents()
+{
+	printf '%s\n' README.md CONTRIBUTING.md SECURITY.md NEWS.md docs/*.md
+}
+
+# missing_paths DOCUMENT...: the paths in this tree that a document names and that do not exist. They begin with a
+# folder of the tree, end like a file's name, or are links: relative to the tree, to lib/ or to the document's folder.
+missing_paths()
+{
+	local folders document path place found=$BATS_TEST_TMPDIR/paths
+
+	folders='bench|cli|completion|contrib|docs|examples|include|lib|man|oci|scripts|tests'
+	grep -HoP '(?<![\w/.~$*-])(?:(?:'"$folders"')/[\w.*/-]*[\w*]|(?:[\w.*-]+/)+[\w.*-]+\.(?:c|h|sh|py|bats|bash|md|svg)\b)' "$@" >"$found"
+	grep -HoP '(?<=\]\()(?!\w+:)[\w./-]+(?=[)#])' "$@" >>"$found"
+	sort -u "$found" | while IFS=: read -r document path; do
+		for place in . lib "$(dirname "$document")"; do
+			! compgen -G "$place/$path" >/dev/null || continue 2
+		done
+		echo "$document: $path"
+	done
+}
+
 # ---- the C pages ----
 
 symbols()
@@ -300,4 +324,13 @@ names()
 		            print(f"{path}: no word for {n}")
 		assert texts > 500 and len(table) > 5 and not wrong
 	END
+}
+
+@test "every file and folder that a document names exists" {
+	local text=$BATS_TEST_TMPDIR/text.md
+
+	same 'missing' '' "$(missing_paths $(documents))"
+	# It notices.
+	printf '%s\n' '`lib/sys/syscall.c`, `lib/map.c`, sys/no.h, [x](gone.md#y) tests/json-*.c;' '/etc/x/y.c build-gcc/tests/test-x' >"$text"
+	same 'noticed' "$text: gone.md"$'\n'"$text: lib/map.c"$'\n'"$text: sys/no.h"$'\n'"$text: tests/json-*.c" "$(missing_paths "$text")"
 }
