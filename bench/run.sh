@@ -59,7 +59,7 @@ trap 'rm "$rows" "$where" "$instructions"' EXIT
 draw() {
   : >"$rows"
   "$build/bench/userns" 0 4 16 64 256 1024
-  "$here/table.py" svg "$rows" "$source/docs/userns-cost.svg"
+  "$here/lib/table.py" svg "$rows" "$source/docs/userns-cost.svg"
   echo "docs/userns-cost.svg is drawn"
 }
 
@@ -77,16 +77,16 @@ for program in userns threads mount overlay plan through reaper pure; do
   "$build/bench/$program"
 done
 for script in mount memory list run-true chown; do
-  "$here/$script.sh" "$build"
+  "$here/cases/$script.sh" "$build"
 done
 echo
-"$here/table.py" summary "$rows"
+"$here/lib/table.py" summary "$rows"
 echo "in $((SECONDS - started)) seconds"
 
 if [ -n "$doc" ]; then
   "$build/bench/where" >"$where"
-  "$here/instructions.sh" "$build" >"$instructions"
-  "$here/table.py" markdown "$rows" "$where" "$instructions" "$source/docs/performance.md"
+  "$here/cases/instructions.sh" "$build" >"$instructions"
+  "$here/lib/table.py" markdown "$rows" "$where" "$instructions" "$source/docs/performance.md"
   echo "docs/performance.md is written"
   draw
 fi

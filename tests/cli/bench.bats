@@ -101,6 +101,13 @@ measures()
 	measures 2 "$ROOT/bench/cases/run-true.sh" "$(dirname "$BENCH")"
 }
 
+@test "run.sh, which runs them all" {
+	run --separate-stderr "$ROOT/bench/run.sh" --smoke "$(dirname "$BENCH")"
+	same 'standard error' '' "$stderr"
+	same 'exit status' 0 "$status"
+	[[ ${lines[-1]} =~ ^in\ [0-9]+\ seconds$ && ${lines[-2]} == '0 targets met, '* ]]
+}
+
 @test "userns, with as many sizes as the picture has" {
 	read -ra sizes <<<"$(grep -o 'bench/userns" [0-9 ]*$' "$ROOT/bench/run.sh" | cut -d' ' -f2-)"
 	((${#sizes[@]} > 4))
