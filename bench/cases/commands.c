@@ -11,7 +11,7 @@
  *   --rounds N
  *   --at-most RATIO    to reach, by ours over the yardstick: for the first yardstick
  *   --at-least RATIO   to reach, by the yardstick over ours: for the first yardstick
- *   --floor            the last is no yardstick but the least that it takes
+ *   --lower-bound      the last is no yardstick but the least that it takes
  *   --memory           measure the most that was resident, of the biggest command, instead of the time
  */
 #include <getopt.h>
@@ -83,15 +83,15 @@ int main(int argc, char **argv)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "at-most", required_argument, NULL, 'm' },
 		{ "at-least", required_argument, NULL, 'l' },
-		{ "floor", no_argument, NULL, 'f' },
+		{ "lower-bound", no_argument, NULL, 'f' },
 		{ "memory", no_argument, NULL, 'k' },
 		{ 0 },
 	};
 	static struct measured m;
 	static struct way ways[MOST_WAYS];
-	struct row row = { .yardstick = 1, .floor = NO_WAY };
+	struct row row = { .yardstick = 1, .lower_bound = NO_WAY };
 	int c, often = 101;
-	bool floor = false;
+	bool lower_bound = false;
 	size_t n;
 
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1)
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 			row.at_least = atof(optarg);
 			break;
 		case 'f':
-			floor = true;
+			lower_bound = true;
 			break;
 		case 'k':
 			memory = true;
@@ -121,13 +121,13 @@ int main(int argc, char **argv)
 	if (optind < argc && strcmp(argv[optind], "@") == 0)
 		optind++;
 	n = take_ways(argv + optind, ways);
-	if (n < 2 + (size_t)floor || !row.question || often < 1 || often > MOST_ROUNDS) {
+	if (n < 2 + (size_t)lower_bound || !row.question || often < 1 || often > MOST_ROUNDS) {
 		fprintf(stderr, "usage: see the head of bench/cases/commands.c\n");
 		return 2;
 	}
-	if (floor)
-		row.floor = (int)--n;
-	measure(&m, ways, n + floor, rounds(often));
+	if (lower_bound)
+		row.lower_bound = (int)--n;
+	measure(&m, ways, n + lower_bound, rounds(often));
 	for (size_t w = 1; w < n; w++) {
 		row.yardstick = (int)w;
 		report(&m, &row);

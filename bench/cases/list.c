@@ -171,7 +171,7 @@ static void measure_growth(const struct measured *small, const struct measured *
 	static struct measured m;
 	struct row row = { .question = "listing: growth from 1,000 to 10,000 mounts",
 			   .yardstick = 1,
-			   .floor = NO_WAY,
+			   .lower_bound = NO_WAY,
 			   .at_most = 1.1,
 			   .unit = "x" };
 
@@ -189,14 +189,14 @@ int main(int argc, char **argv)
 		{ .question = "idmount list, 10,000 mounts, 100 of them mapped",
 		  .ours = COMMAND,
 		  .yardstick = FINDMNT,
-		  .floor = BARE,
+		  .lower_bound = BARE,
 		  .at_least = 10 },
 		{ .question = "idm_list, 10,000 mounts, 100 of them mapped",
 		  .ours = LIST,
 		  .yardstick = MOUNTINFO,
-		  .floor = BARE,
+		  .lower_bound = BARE,
 		  .at_least = 10 },
-		{ .question = "the same", .ours = LIST, .yardstick = BARE, .floor = NO_WAY },
+		{ .question = "the same", .ours = LIST, .yardstick = BARE, .lower_bound = NO_WAY },
 	};
 	static struct measured small, large;
 

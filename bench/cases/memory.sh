@@ -11,14 +11,14 @@ mkdir "$place/source" "$place/target" "$place/other"
 # is the one that unmounts, too: the biggest process counts.
 bare=$build/bench/bare-mount
 map='0:100000:65536'
-floor=() least=()
+bound=() least=()
 if "$bare" -m "$map" "$place/source" "$place/target" 2>/dev/null; then
   "$bare" -u "$place/target"
-  floor=(--floor)
+  bound=(--lower-bound)
   least=(@ 'bare calls' "$bare" -m "$map" "$place/source" "$place/target" + "$bare" -u "$place/target")
 fi
 
-"$commands" --question 'peak memory of idmount mount' --memory "${floor[@]}" --at-most 0.5 --rounds 21 \
+"$commands" --question 'peak memory of idmount mount' --memory "${bound[@]}" --at-most 0.5 --rounds 21 \
   @ idmount "$idmount" mount -o nosuid,nodev -m "$map" "$place/source" "$place/target" + "$bare" -u "$place/target" \
   @ 'mount(8)' mount --bind "$place/source" "$place/other" + "$bare" -u "$place/other" \
   "${least[@]}"

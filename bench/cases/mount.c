@@ -111,14 +111,14 @@ int main(void)
 		{ .question = "mapped mount and unmount, cached namespace",
 		  .ours = OURS,
 		  .yardstick = PLAIN,
-		  .floor = BARE,
+		  .lower_bound = BARE,
 		  .at_most = 1.1 },
-		{ .question = "the same", .ours = OURS, .yardstick = BARE, .floor = NO_WAY },
+		{ .question = "the same", .ours = OURS, .yardstick = BARE, .lower_bound = NO_WAY },
 		{ .question = "mapped mount and unmount, namespace in hand",
 		  .ours = IN_HAND,
 		  .yardstick = PLAIN,
-		  .floor = BARE_IN_HAND },
-		{ .question = "the same", .ours = IN_HAND, .yardstick = BARE_IN_HAND, .floor = NO_WAY },
+		  .lower_bound = BARE_IN_HAND },
+		{ .question = "the same", .ours = IN_HAND, .yardstick = BARE_IN_HAND, .lower_bound = NO_WAY },
 	};
 	static struct measured m;
 

@@ -177,7 +177,7 @@ static void make_layers(void)
 static void report_layers(const struct measured *m, bool fits)
 {
 	char question[64];
-	struct row row = { .question = question, .ours = OURS, .floor = NO_WAY };
+	struct row row = { .question = question, .ours = OURS, .lower_bound = NO_WAY };
 
 	snprintf(question, sizeof(question), "overlay of %zu mapped layers", n_layers);
 	row.yardstick = fits ? ONE_STRING_CHILD : STRINGS_CHILD;

@@ -163,13 +163,13 @@ enum { DETACHED, MOUNT, BARE, RECORDED, IN_NAMESPACE };
 static void report_kind(const struct measured *m)
 {
 	char question[64];
-	struct row row = { .question = question, .yardstick = MOUNT, .floor = BARE };
+	struct row row = { .question = question, .yardstick = MOUNT, .lower_bound = BARE };
 
 	snprintf(question, sizeof(question), "plan of %d mounts (%s)", MOUNTS, kind->name);
 	row.ours = DETACHED;
 	row.at_most = 1.2;
 	report(m, &row);
-	row.floor = NO_WAY;
+	row.lower_bound = NO_WAY;
 	row.at_most = 0;
 	row.yardstick = BARE;
 	report(m, &row);

@@ -134,7 +134,7 @@ static void measure_parts(void)
 		const struct row row = { .question = parts[i].question,
 					 .ours = (int)i,
 					 .yardstick = NO_WAY,
-					 .floor = NO_WAY,
+					 .lower_bound = NO_WAY,
 					 .at_most_itself = parts[i].at_most };
 
 		report(&m, &row);

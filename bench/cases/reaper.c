@@ -236,7 +236,7 @@ static void compare(const char *question, pid_t (*start)(int *pidfd), double at_
 	const struct row row = { .question = question,
 				 .ours = 0,
 				 .yardstick = 1,
-				 .floor = sure ? 3 : 2,
+				 .lower_bound = sure ? 3 : 2,
 				 .at_most = at_most };
 	static struct measured m;
 
@@ -313,7 +313,7 @@ static void measure_latency(void)
 	static const struct row row = { .question = "from an end to its news, beside 1000 that live",
 					.ours = 0,
 					.yardstick = 1,
-					.floor = NO_WAY };
+					.lower_bound = NO_WAY };
 	static struct measured m;
 
 	last_words = mmap(NULL, sizeof(double), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,

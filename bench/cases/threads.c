@@ -90,7 +90,7 @@ static int at(size_t number, int kind)
 static void report_number(const struct measured *m, size_t i)
 {
 	char question[64];
-	struct row row = { .question = question, .ours = at(i, OURS), .floor = at(i, BARE) };
+	struct row row = { .question = question, .ours = at(i, OURS), .lower_bound = at(i, BARE) };
 
 	snprintf(question, sizeof(question), "user namespaces by %d thread%s", numbers[i],
 		 numbers[i] > 1 ? "s" : "");
@@ -110,7 +110,7 @@ static void report_number(const struct measured *m, size_t i)
 static void report_cache(const struct measured *m, size_t i)
 {
 	char question[64];
-	struct row row = { .question = question, .ours = at(i, CACHED), .floor = at(i, DUP) };
+	struct row row = { .question = question, .ours = at(i, CACHED), .lower_bound = at(i, DUP) };
 
 	snprintf(question, sizeof(question), "cached user namespace, %d thread%s", numbers[i],
 		 numbers[i] > 1 ? "s" : "");

@@ -3,7 +3,7 @@
  * What it costs to work with files through a mapped mount instead of a plain bind mount: stat, create
  * and unlink, and reading 4 KiB. On a tmpfs, where nothing else takes long.
  *
- * The floor is a mount that bare calls have mapped. The library has no part in what goes through a
+ * The lower bound is a mount that bare calls have mapped. The library has no part in what goes through a
  * mount, so whatever that takes longer is the kernel's translation of ids.
  */
 #include <fcntl.h>
@@ -175,7 +175,7 @@ static void ask(const struct call *call)
 	struct row row = { .question = call->question,
 			   .ours = MAPPED,
 			   .yardstick = PLAIN,
-			   .floor = BARE,
+			   .lower_bound = BARE,
 			   .at_most = 1.03 };
 
 	for (int i = 0; i < WAYS; i++) {

@@ -189,7 +189,7 @@ static void report_size(const struct measured *m, size_t i)
 		report_skipped(row.question, "memory is short");
 		return;
 	}
-	row.floor = first + CHECKED;
+	row.lower_bound = first + CHECKED;
 	row.at_least = target(sizes[i].mib);
 	row.yardstick = first + FORK;
 	report(m, &row);
@@ -200,7 +200,7 @@ static void report_size(const struct measured *m, size_t i)
 	row.yardstick = first + BARE;
 	report(m, &row);
 	row = (struct row){ .question = "the same", .ours = first + OURS, .yardstick = first + CHECKED };
-	row.floor = NO_WAY;
+	row.lower_bound = NO_WAY;
 	report(m, &row);
 }
 
@@ -209,7 +209,7 @@ static void report_flatness(const struct measured *m)
 {
 	size_t last = n_sizes - 1;
 	char question[64];
-	struct row row = { .question = question, .ours = (int)(last * KINDS), .floor = NO_WAY };
+	struct row row = { .question = question, .ours = (int)(last * KINDS), .lower_bound = NO_WAY };
 
 	snprintf(question, sizeof(question), "user namespace, %zu MiB beside %zu MiB", sizes[last].mib,
 		 sizes[0].mib);

@@ -227,7 +227,7 @@ static bool is_met(const struct row *row, double value)
 /* What stands in the table. An empty text: there is none. */
 struct cells {
 	const char *question, *unit, *yardstick_name, *verdict;
-	char ours[24], yardstick[24], ratio[24], spread[48], target[40], floor[24];
+	char ours[24], yardstick[24], ratio[24], spread[48], target[40], lower_bound[24];
 };
 
 /* Three digits, or all before the point. */
@@ -243,8 +243,8 @@ static void print_number(char cell[24], double value)
 
 static void print_head(void)
 {
-	printf("%-58s %12s %12s  %-34s %7s  %-15s %-8s %-7s\n", "", "ours", "yardstick", "", "ratio",
-	       "quartiles", "target", "floor");
+	printf("%-58s %12s %12s  %-34s %7s  %-15s %-8s %-12s\n", "", "ours", "yardstick", "", "ratio",
+	       "quartiles", "target", "lower bound");
 }
 
 /* For bench/lib/table.py, where IDM_BENCH_ROWS says: the same, with tabs. The head comes once for all.
@@ -264,7 +264,7 @@ static void write_cells(const struct cells *c, const char *ours)
 		return;
 	fprintf(f, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", program_invocation_short_name,
 		c->question, ours, c->yardstick_name, c->yardstick, c->ratio, c->spread, c->target,
-		c->floor, c->verdict);
+		c->lower_bound, c->verdict);
 	if (fclose(f) != 0)
 		die(path);
 }
@@ -275,8 +275,8 @@ static void print_cells(const struct cells *c)
 
 	snprintf(ours, sizeof(ours), "%s %s", c->ours, *c->ours ? c->unit : "");
 	write_cells(c, ours);
-	printf("%-58s %12s %12s  %-34s %7s  %-15s %-8s %-7s %s\n", c->question, ours, c->yardstick,
-	       c->yardstick_name, c->ratio, c->spread, c->target, c->floor, c->verdict);
+	printf("%-58s %12s %12s  %-34s %7s  %-15s %-8s %-12s %s\n", c->question, ours, c->yardstick,
+	       c->yardstick_name, c->ratio, c->spread, c->target, c->lower_bound, c->verdict);
 	fflush(stdout);
 }
 
@@ -303,26 +303,28 @@ static void print_ratio(struct cells *c, const struct ratio *r)
 }
 
 /* Nothing that is measured twice comes out the same to a hundredth. */
-static bool is_at_floor(const struct row *row, double value, double floor)
+static bool is_at_lower_bound(const struct row *row, double value, double lower_bound)
 {
-	return row->at_least > 0 ? value >= floor * 0.99 : value <= floor * 1.01;
+	return row->at_least > 0 ? value >= lower_bound * 0.99 : value <= lower_bound * 1.01;
 }
 
 /*
- * The floor is told in the measure of the ratio: what there would be if the library did nothing itself.
- * A target is out of reach if the floor misses it, or if all that is missing is on both sides of it.
+ * The lower bound is told in the measure of the ratio: what there would be if the library did nothing
+ * itself. A target is out of reach if the lower bound misses it, or if all that is missing is on both
+ * sides of it.
  */
 static const char *verdict(const struct measured *m, const struct row *row, double value,
 			   struct cells *c)
 {
-	double floor;
+	double lower_bound;
 
-	if (row->floor != NO_WAY && !m->ways[row->floor].absent) {
-		floor = row->yardstick == NO_WAY ? median(m->value[row->floor], m->rounds)
-						 : ratio_of(m, row, row->floor).middle;
-		print_number(c->floor, floor);
-		if (!is_met(row, value) && (!is_met(row, floor) || is_at_floor(row, value, floor)))
-			return "floor";
+	if (row->lower_bound != NO_WAY && !m->ways[row->lower_bound].absent) {
+		lower_bound = row->yardstick == NO_WAY ? median(m->value[row->lower_bound], m->rounds)
+						       : ratio_of(m, row, row->lower_bound).middle;
+		print_number(c->lower_bound, lower_bound);
+		if (!is_met(row, value) &&
+		    (!is_met(row, lower_bound) || is_at_lower_bound(row, value, lower_bound)))
+			return "lower bound";
 	}
 	return is_met(row, value) ? "met" : "missed";
 }

@@ -70,12 +70,12 @@ void measure(struct measured *m, const struct way *ways, size_t n, int rounds);
 /*
  * One line. Of `at_most`, `at_least` and `at_most_itself` the one that is not 0 is to be reached: by
  * what ours takes of the yardstick's, by what the yardstick takes of ours, or by ours without a
- * yardstick. The floor is the least that the kernel can be asked for: bare system calls, nothing
+ * yardstick. The lower bound is the least that the kernel can be asked for: bare system calls, nothing
  * checked.
  */
 struct row {
 	const char *question;
-	int ours, yardstick, floor; /* ways, or NO_WAY */
+	int ours, yardstick, lower_bound; /* ways, or NO_WAY */
 	double at_most, at_least, at_most_itself;
 	const char *unit; /* NULL: us */
 };

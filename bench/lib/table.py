@@ -14,7 +14,7 @@ import platform
 import re
 import sys
 
-COLUMNS = ["program", "question", "ours", "name", "yardstick", "ratio", "spread", "target", "floor", "verdict"]
+COLUMNS = ["program", "question", "ours", "name", "yardstick", "ratio", "spread", "target", "lower bound", "verdict"]
 BEGIN, END = "<!-- bench/run.sh --doc: from here -->", "<!-- bench/run.sh --doc: to here -->"
 
 
@@ -62,11 +62,11 @@ def nice(text):
 
 def markdown_table(rows):
     lines = [
-        markdown_row(["question", "ours", "yardstick", "", "ratio", "quartiles", "to reach", "floor", ""]),
+        markdown_row(["question", "ours", "yardstick", "", "ratio", "quartiles", "to reach", "lower bound", ""]),
         "|---|--:|---|--:|--:|---|---|--:|---|",
     ]
     for r in rows:
-        verdict = {"met": "met", "missed": "**missed**", "floor": "floor"}.get(r["verdict"], r["verdict"])
+        verdict = {"missed": "**missed**"}.get(r["verdict"], r["verdict"])
         lines.append(
             markdown_row(
                 [
@@ -77,7 +77,7 @@ def markdown_table(rows):
                     r["ratio"],
                     nice(r["spread"]),
                     nice(r["target"]),
-                    r["floor"],
+                    r["lower bound"],
                     verdict,
                 ]
             )
@@ -130,9 +130,9 @@ def where_table(path):
 
 
 def summary(rows):
-    count = {verdict: sum(r["verdict"] == verdict for r in rows) for verdict in ("met", "floor", "missed")}
+    count = {verdict: sum(r["verdict"] == verdict for r in rows) for verdict in ("met", "lower bound", "missed")}
     skipped = sum(r["verdict"].startswith("skipped") for r in rows)
-    text = f"{count['met']} targets met, {count['floor']} missed where bare system calls miss them too, "
+    text = f"{count['met']} targets met, {count['lower bound']} missed where bare system calls miss them too, "
     return text + f"{count['missed']} missed otherwise, {skipped} lines skipped"
 
 
