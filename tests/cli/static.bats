@@ -95,11 +95,13 @@ hint: usermod --add-subuids 100010-165545 root' inside /idmount map -m auto
 hint: usermod --add-subuids 100000-165535 alice' inside /idmount map -m auto:alice
 }
 
-@test "what is wrong with the command line of musl.sh" {
+@test "musl.sh writes a file for meson, and links to headers that exist" {
 	local script=$ROOT/scripts/musl.sh
 
-	fails 2 'musl.sh: PLACE is missing; see --help' "$script"
-	fails 2 'musl.sh: --source: unknown option; see --help' "$script" --source dst place
-	fails 2 'musl.sh: b: one PLACE is enough; see --help' "$script" a b
-	[[ ! -e a && ! -e place ]]
+	quietly "$script" place
+	[[ -f place/include/linux/mount.h && -f place/include/asm/unistd.h && -f place/include/asm-generic/errno.h ]]
+	grep -F "'$(realpath place)/include'" place/musl.ini
+	fails 2 'usage: scripts/musl.sh PLACE' "$script"
+	fails 2 'usage: scripts/musl.sh PLACE' "$script" a b
+	[[ ! -e a ]]
 }
