@@ -67,3 +67,36 @@ example()
 		"$(example shim 0:100000:65536 root 'exit 3' 'kill -9 $$' 'test $$ = 2' | sort)"
 	refused 1 "$EXAMPLES/example-shim: none: open tree: No such file or directory" example shim 0:100000:65536 none true
 }
+
+@test "README: the program compiles, mounts and leaks nothing" {
+	mkdir -p new
+	sed -n '/^```c$/,/^```$/ { /^```/!p }' "$ROOT/README.md" |
+		sed "s,/srv/image,$PWD/src,; s,/run/box/root,$PWD/dst," >box.c
+	# What is open in the beginning and in the end.
+	cat >descriptors.c <<-'END'
+		#include <dirent.h>
+		#include <unistd.h>
+		static int before;
+		static int count(void)
+		{
+			int n = 0;
+			DIR *dir = opendir("/proc/self/fd");
+			while (readdir(dir))
+				n++;
+			closedir(dir);
+			return n;
+		}
+		__attribute__((constructor)) static void begin(void) { before = count(); }
+		__attribute__((destructor)) static void end(void) { if (count() != before) _exit(99); }
+	END
+	quietly cc -Wall -Wextra -Werror -fsanitize=address -I "$ROOT/include" -o box box.c descriptors.c \
+		"$IDM_LIBRARY" -Wl,-rpath,"$(dirname "$IDM_LIBRARY")"
+	touch src/file
+	quietly ./box
+	same 'owner' 100000:100000 "$(owner dst/file)"
+	umount dst
+	rmdir dst
+	run --separate-stderr ./box
+	same 'exit status' 1 "$status"
+	[[ $stderr == "$PWD/dst: open target: "* && $(wc -l <<<"$stderr") == 1 ]]
+}
