@@ -16,7 +16,8 @@
 
 #include <idmount.h>
 
-/* A detached copy of the source, with the map. Nobody can see it, and closing it undoes everything. */
+/* A detached copy of the source, with the map. No other process can see it, and closing it undoes
+ * everything. */
 static int open_mapped(const struct idm_map *map, const char *source, struct idm_error *err)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
@@ -45,7 +46,7 @@ static int mount_mapped(const char *text, const char *source, const char *target
 	r = idm_map_new(&map);
 	if (r < 0)
 		return r;
-	/* With IDM_MAP_PARSE_LOOKUP in place of 0 it takes names too: "alice:bob", "auto:alice". */
+	/* With IDM_MAP_PARSE_LOOKUP in place of 0 it accepts names too: "alice:bob", "auto:alice". */
 	r = idm_map_parse(map, text, 0, err);
 	tree = r < 0 ? r : open_mapped(map, source, err);
 	idm_map_free(map);

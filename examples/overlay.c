@@ -7,7 +7,7 @@
  *   sudo umount /run/box/root
  *
  * The layers, the top one first, are as they came out of an image: their root is 0. In the container's
- * root filesystem that is 100000. What the container changes goes to the upper directory, with the ids
+ * root filesystem that is 100000. The upper directory gets what the container changes, with the IDs
  * of the layers: it can become a layer itself, for other containers with other maps.
  */
 #include <fcntl.h>
@@ -24,8 +24,7 @@ struct request {
 	size_t n;
 };
 
-/* A detached overlay. What it takes to make it (mapped copies of the layers) is gone when this returns.
- */
+/* A detached overlay. The mapped copies of the layers are closed when this returns. */
 static int open_overlay(const struct request *q, const struct idm_map *map, struct idm_error *err)
 {
 	struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;

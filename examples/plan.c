@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Does what a shim does with the mount list that containerd hands it: the root filesystem appears at
- * once, with other owners, and goes again by the record of what was made.
+ * once, with other owners, and disappears again by the journal of what was created.
  *
  *   cc -o plan plan.c $(pkg-config --cflags --libs idmount)
  *   sudo ./plan apply 0:100000:65536 /run/box/root /run/box.mounts <mounts.json
@@ -13,7 +13,7 @@
 
 #include <idmount.h>
 
-/* The list on standard input, with the map for what it gives none to. */
+/* The list on standard input, with the map for mounts that have none. */
 static int read_list(struct idm_plan *plan, const struct idm_map *map, struct idm_error *err)
 {
 	static char text[1 << 20];

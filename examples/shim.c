@@ -50,7 +50,7 @@ static int start(const char *command, const char *root, const struct idm_map *ma
 	return pidfd;
 }
 
-/* Starts each, and then tells of the ends as they come. */
+/* Starts each, and then prints the exits as they come. */
 static int serve(struct idm_reaper *reaper, const struct idm_map *map, char **argv, int n,
 		 struct idm_error *err)
 {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What three programs that read code find in lib/, oci/ and cli/: cppcheck, clang's analyzer and gcc's -fanalyzer. All
-# that is found has to be mended, or answered where it stands: by a comment on that line or the one above
+# that is found has to be mended, or answered in place: by a comment on that line or the one above
 # it, which begins with "analyzer:" and says why there is nothing wrong. An answer that no finding asks for any
 # more is a finding, too, if all three were run. Output is TAP; the exit status is 1 if something is left.
 #

@@ -5,7 +5,7 @@
 #   scripts/install-packages.sh [build] [test] [long]
 set -eu
 
-# GROUP PACKAGE why. A "?" behind the name: goes without where the release has no such package.
+# GROUP PACKAGE why. A "?" behind the name: left out where the release has no such package.
 packages() {
   cat <<'END'
 build dpkg-dev      tells meson where libraries go
@@ -77,7 +77,7 @@ missing() {
 
 [ $# -gt 0 ] || set -- build test
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-  exit 0 # not Debian or its like: whoever is here knows what is missing when it is
+  exit 0 # not Debian or its like: the build names what is missing
 fi
 wanted=$(missing "$@")
 [ -n "$wanted" ] || exit 0

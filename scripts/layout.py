@@ -40,7 +40,7 @@ def read_table():
 
 
 def check_table(table):
-    """A row allows only what stands above it, so that the table itself is without a circle."""
+    """A row allows only rows above it, so that the table itself is without a circle."""
     above = []
     for folder, allowed in table.items():
         for name in allowed:

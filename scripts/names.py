@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks that a function can be found by its name; prints each name that stands in more than one file.
+"""Checks that a function can be found by its name; prints each name that is in more than one file.
 
 Counts the functions of all .c files below lib/, oci/ and cli/, static ones too. Fails if MOST percent of
 them or more share their name with a function in another file. Runs in the top directory.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Sourced: gets things out of Debian's archive. Only through apt, which verifies them, but through one with a
-# directory of its own, $cache/apt: nothing of the system's is touched. Who sources this has a function
+# directory of its own, $cache/apt: nothing of the system's is touched. A script that sources this has a function
 # `problem`, which does not return.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # cache and release are the caller's

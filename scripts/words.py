@@ -9,11 +9,11 @@ import os
 import re
 import sys
 
-AREAS = ("include", "lib", "oci", "cli", "examples", "man", "docs", "completion", "contrib",
+AREAS = ("include", "lib", "oci", "cli", "examples", "man", "docs", "completion", "contrib", "scripts",
          "README.md", "CONTRIBUTING.md", "NEWS.md", "SECURITY.md")
 LIST = os.path.join(os.path.dirname(__file__), "words.txt")
 
-# What a space in the list stands for: a phrase goes on in the next line, behind what begins a comment.
+# What a space in the list stands for: a phrase continues in the next line, behind what begins a comment.
 SPACE = r"(?:\s|(?<=\n)[ \t]*(?:\*|//|#|>))+"
 C_TEXT = re.compile(r"""(?P<comment>/\*.*?\*/|//[^\n]*)|^[ \t]*\#[ \t]*include[^\n]*|'(?:\\.|[^'\\\n])+'|
                         "(?P<string>(?:\\.|[^"\\\n])*)\"""", re.DOTALL | re.MULTILINE | re.VERBOSE)
@@ -69,7 +69,8 @@ def files_of(areas):
         if os.path.isfile(area):
             yield area
         for folder, _, names in sorted(os.walk(area)):
-            yield from (os.path.join(folder, name) for name in sorted(names) if not name.endswith(".svg"))
+            yield from (os.path.join(folder, name) for name in sorted(names)
+                        if not name.endswith(".svg") and name != os.path.basename(LIST))
 
 
 def findings_in(text, rules, allowed):

@@ -1,7 +1,7 @@
 #!/bin/bash
 # shellcheck source-path=SCRIPTDIR
 # SPDX-License-Identifier: MIT
-# Seeing many files under other ids: an ID-mapped mount beside "chown -R", on an ext4 that has all of them in
+# Seeing many files under other IDs: an ID-mapped mount beside "chown -R", on an ext4 that has all of them in
 # memory already. IDM_BENCH_FILES says how many; 1,000,000 otherwise, for which a gigabyte and a half of memory
 # is needed.
 set -eu
@@ -13,7 +13,7 @@ if [ "$((files % 100))" != 0 ]; then
   echo "$0: IDM_BENCH_FILES has to be a multiple of 100" >&2
   exit 2
 fi
-question="seeing $files files under other ids"
+question="seeing $files files under other IDs"
 
 # A KiB for each on disk, and another for its inode in memory.
 need=$((files * 2 + 200000))

@@ -198,7 +198,7 @@ static void measure_layers(void)
 	bool too_long = !fits();
 	const struct way ways[WAYS] = {
 		[OURS] = { .name = "idm_overlay_open", .go = ours },
-		[IN_NAMESPACE] = { .name = "ours, for Linux before 6.15", .go = in_namespace },
+		[IN_NAMESPACE] = { .name = "idmount's legacy path, before 6.15", .go = in_namespace },
 		[STRINGS] = { .name = "fsconfig, userns by us", .go = fsconfig_strings },
 		[STRINGS_CHILD] = { .name = "fsconfig, killed child", .go = fsconfig_strings_and_child },
 		[ONE_STRING] = { .name = "mount(2), userns by us",

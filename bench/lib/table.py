@@ -62,7 +62,7 @@ def nice(text):
 
 def markdown_table(rows):
     lines = [
-        markdown_row(["question", "ours", "yardstick", "", "ratio", "quartiles", "to reach", "lower bound", ""]),
+        markdown_row(["question", "idmount", "yardstick", "", "ratio", "quartiles", "to reach", "lower bound", ""]),
         "|---|--:|---|--:|--:|---|---|--:|---|",
     ]
     for r in rows:

@@ -625,7 +625,7 @@ TEST_SINCE(6, 15, not_by_descriptor, an_overlay_by_descriptor)
 	overlays("overlay", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_SHIFTED);
 }
 
-TEST_SINCE(6, 15, not_by_descriptor, an_overlay_with_disk_ids)
+TEST_SINCE(6, 15, not_by_descriptor, an_overlay_with_owners_of_the_disk)
 {
 	overlays("overlay, disk ids", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
 }
@@ -641,7 +641,7 @@ TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_namespace)
 	overlays("overlay in namespace", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_SHIFTED);
 }
 
-TEST_SINCE(5, 19, no_mapped_layers, an_overlay_with_disk_ids_in_a_namespace)
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_with_owners_of_the_disk_in_a_namespace)
 {
 	overlays("overlay in namespace, disk ids", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
 }

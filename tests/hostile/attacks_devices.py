@@ -266,7 +266,7 @@ def setuid_for_host(t):
         t.escaped("another user became root by it, and nothing was said at the start")
 
 
-@attack("B", "no-new-privs", "a setuid program gives privilege where `--no-new-privs` is asked for", products=OURS)
+@attack("B", "no-new-privs", "a setuid program gains privilege where `--no-new-privs` is asked for", products=OURS)
 def no_new_privs(t):
     t.more = ["--no-new-privs", "--user", "8"]
     shutil.copy(f"{IMAGE}/bin/attack", f"{IMAGE}/tmp/own")

@@ -106,7 +106,7 @@ for TARGET, LINK in (("/", None), ("//", None), ("/data/..", None), ("/data/", "
 
 # ---- what was only attached ----
 
-@attack("A", "remount-bind", "the container's root takes `ro,nosuid,nodev` off a bind", capabilities=BOTH)
+@attack("A", "remount-bind", "the container's root removes `ro,nosuid,nodev` from a bind", capabilities=BOTH)
 def remount_bind(t):
     t.directory("/mnt/conf", {"file": "original\n"})
     t.host.watched.append("/mnt/conf")

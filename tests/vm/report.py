@@ -228,7 +228,7 @@ def markdown(rows):
 
 
 def feature_rows(machines):
-    rows = [["feature", "what it gives", "since"] + [machine.title for machine in machines]]
+    rows = [["feature", "what it provides", "since"] + [machine.title for machine in machines]]
     found = [{f["name"]: f for f in machine.features} for machine in machines]
     for feature in machines[0].features:
         cells = ["yes" if f.get(feature["name"], {}).get("available") else "–" for f in found]

@@ -426,7 +426,7 @@ static void taken_and_lost(void)
 	child_close(&second);
 }
 
-TEST_SINCE(6, 15, taken_and_lost, what_somebody_else_has_taken_is_known_all_the_same)
+TEST_SINCE(6, 15, taken_and_lost, an_exit_that_another_wait_consumed_is_known_all_the_same)
 {
 	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
 	struct child first, second;
