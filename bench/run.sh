@@ -7,7 +7,7 @@ usage() {
 Usage: sudo bench/run.sh [--plot] [--doc] [--smoke] [BUILD-DIR]
 
 Measures everything that is here, on a machine that should have nothing else to do, in less than ten minutes;
-prints a line for each question: what ours takes, what the yardstick takes, their ratio with its quartiles over
+prints a line for each question: the figure of idmount, that of the yardstick, their ratio with its quartiles over
 the rounds, the target, what the ratio would be if there were nothing but the bare system calls ("lower bound"), and
 whether the target was met. See docs/performance.md. BUILD-DIR is one of meson's, "build" if not said; without
 it, build-bench is made.

@@ -14,7 +14,7 @@ _idmount_targets()
 	done </proc/self/mountinfo
 }
 
-# What may stand where an operand of the command stands.
+# What an operand of the command may be.
 _idmount_operand()
 {
 	local command=$1 cur=$2 target
@@ -42,7 +42,7 @@ _idmount_operand()
 	esac
 }
 
-# A map: names in its last entry. bash takes a colon for the end of a word, so $cur is only what stands
+# A map: names in its last entry. bash sees a colon as the end of a word, so $cur is only what is
 # behind the last one.
 _idmount_map()
 {
@@ -90,7 +90,7 @@ _idmount_capabilities()
 		SYS_TIME SYS_TTY_CONFIG WAKE_ALARM ALL' -- "${cur##*,}")
 }
 
-# The value of an option; false if it takes none.
+# The value of an option; false if it has none.
 _idmount_value()
 {
 	local option=$1 value=$2 cur=$3

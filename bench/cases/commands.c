@@ -4,14 +4,14 @@
  *
  *   commands [OPTION]... @ NAME COMMAND [+ COMMAND]... [@ NAME COMMAND [+ COMMAND]...]...
  *
- * The first is ours, the others are yardsticks; the commands of one follow each other. Each yardstick
- * makes a line of the table.
+ * The first is idmount's, the others are yardsticks; the commands of one follow each other. Each
+ * yardstick makes a line of the table.
  *
  *   --question TEXT    what the line is about
  *   --rounds N
- *   --at-most RATIO    to reach, by ours over the yardstick: for the first yardstick
- *   --at-least RATIO   to reach, by the yardstick over ours: for the first yardstick
- *   --lower-bound      the last is no yardstick but the least that it takes
+ *   --at-most RATIO    to reach, by idmount over the yardstick: for the first yardstick
+ *   --at-least RATIO   to reach, by the yardstick over idmount: for the first yardstick
+ *   --lower-bound      the last is no yardstick but the lower bound
  *   --memory           measure the most that was resident, of the biggest command, instead of the time
  */
 #include <getopt.h>

@@ -16,7 +16,7 @@ for program in "$idmount" "$commands"; do
   [ -x "$program" ] || { echo "$0: $program is missing: build it first" >&2 && exit 1; }
 done
 
-# Whatever is mounted here goes when the last process of this namespace does.
+# All mounts disappear with the last process of this namespace.
 place=/mnt
 mount -t tmpfs -o size=100%,mode=700 bench "$place"
 

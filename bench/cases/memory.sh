@@ -7,7 +7,7 @@ set -eu
 
 mkdir "$place/source" "$place/target" "$place/other"
 
-# The least is a program that takes of libc what any takes, and makes the bare calls, which needs Linux 6.15. It
+# The lower bound is a program that uses of libc what any uses, and makes the bare calls, which needs Linux 6.15. It
 # is the one that unmounts, too: the biggest process counts.
 bare=$build/bench/bare-mount
 map='0:100000:65536'

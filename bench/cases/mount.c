@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What one ID-mapped mount costs a program, from its map to unmounted again, with a cached user
- * namespace: ours, and the bare system calls of a plain bind mount.
+ * namespace: the library, and the bare system calls of a plain bind mount.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +54,7 @@ static void plain(void)
 		"");
 }
 
-/* ---- the same with a map, with the namespace in hand or with the duplicate that a cache gives ---- */
+/* ---- the same with a map, with the namespace in hand or a cache's duplicate of it ---- */
 
 static int userns;
 
@@ -118,7 +118,10 @@ int main(void)
 		  .ours = IN_HAND,
 		  .yardstick = PLAIN,
 		  .lower_bound = BARE_IN_HAND },
-		{ .question = "the same", .ours = IN_HAND, .yardstick = BARE_IN_HAND, .lower_bound = NO_WAY },
+		{ .question = "the same",
+		  .ours = IN_HAND,
+		  .yardstick = BARE_IN_HAND,
+		  .lower_bound = NO_WAY },
 	};
 	static struct measured m;
 

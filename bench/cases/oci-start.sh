@@ -32,7 +32,7 @@ jq '.mounts[-1] += {uidMappings: [{containerID: 0, hostID: 100000, size: 65536}]
   gidMappings: [{containerID: 0, hostID: 100000, size: 65536}]}' all >with-map
 jq '.hooks = {createRuntime: [{path: "/bin/true"}]}' all >nothing/config.json
 
-# Microseconds that one command takes.
+# Microseconds of one command.
 timed() {
   local start=$EPOCHREALTIME end
   "$@" </dev/null
@@ -53,8 +53,8 @@ run_mapped() {
   mapped=$(timed ./idmount-oci-runtime --root state run --bundle mapped "idmount-bench-$$-mapped")
 }
 
-# Each round has a difference of its own, so that what slows down a whole round is not counted. Who follows on whom
-# changes.
+# Each round has a difference of its own, so that what slows down a whole round is not counted. The order of the
+# commands changes.
 for ((i = 0; i < rounds; i++)); do
   if ((i % 2)); then
     run_plain

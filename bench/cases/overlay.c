@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What an overlay of ID-mapped layers costs from paths to gone again (make, attach, unmount): ours, and
- * the way that others go: a mapped copy of the layers' common parent is attached at a temporary
+ * What an overlay of ID-mapped layers costs from paths to gone again (make, attach, unmount): idmount,
+ * and the way that others go: a mapped copy of the layers' common parent is attached at a temporary
  * directory, the layers are named by paths below it, and in the end the copy is unmounted and the
  * directory removed. They get their user namespace from a child that is killed. The same with a user
  * namespace by us shows what the overlay alone costs.
@@ -36,7 +36,7 @@ static struct idm_map *map;
 static struct idm_path layers[MOST];
 static size_t n_layers;
 
-/* ---- ours ---- */
+/* ---- the library ---- */
 
 static void ours_by(unsigned int flags)
 {
@@ -173,7 +173,7 @@ static void make_layers(void)
 	}
 }
 
-/* What a neighbour does that can, and the same with a namespace as cheap as ours. */
+/* What a neighbour does that can, and the same with a namespace as cheap as the library's. */
 static void report_layers(const struct measured *m, bool fits)
 {
 	char question[64];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What a plan costs: 30 mounts put together and attached by idm_plan_apply(), in its ways, beside
- * mount(2) for each of them, which everybody can watch: of new filesystems, of binds, and of read-only
- * binds, for which mount(2) has to be called twice. Unmounting is not timed.
+ * mount(2) for each of them, which every process can watch: of new filesystems, of binds, and of
+ * read-only binds, for which mount(2) has to be called twice. Unmounting is not timed.
  */
 #include <fcntl.h>
 #include <stdio.h>

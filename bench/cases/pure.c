@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What needs no kernel: maps of 340 entries, which is the most that the kernel takes, and lists of 1000
- * mounts as JSON.
+ * What needs no kernel: maps of 340 entries, which is the most that the kernel accepts, and lists of
+ * 1000 mounts as JSON.
  *
  *   pure            measures the time
  *   pure PART       does one part once, for bench/cases/instructions.sh, which counts its instructions

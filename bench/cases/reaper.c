@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What it costs to hear of 10,000 children: by the reaper, and by a loop of one's own that waits for any
- * child on SIGCHLD and knows no pidfds. They are started in batches; each takes its turn, round by
+ * child on SIGCHLD and knows no pidfds. They are started in batches; each has its turn, round by
  * round. Then how long after its last instruction a child's end is known, while a thousand others live.
  */
 #include <fcntl.h>
@@ -163,8 +163,9 @@ static void bare(pid_t (*start)(int *pidfd), size_t first, size_t n)
 #define PIDFD_GET_INFO _IOC(_IOC_READ | _IOC_WRITE, 0xff, 11, 64) /* Linux 6.13 */
 
 /*
- * The same with the calls that ours cannot do without: the caller keeps its own descriptor, so there is
- * a duplicate; whether it is a child of this process, and one that is not watched yet, has to be asked.
+ * The same with the calls that the library cannot do without: the caller keeps its own descriptor, so
+ * there is a duplicate; whether it is a child of this process, and one that is not watched yet, has to
+ * be asked.
  */
 static void bare_and_sure(pid_t (*start)(int *pidfd), size_t first, size_t n)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * User namespaces made by several threads at once, ours and the neighbours' way: how long it takes for
- * all of them together, divided by how many they made. If that does not grow with the threads, nobody
- * stands in another's way. Then the cache, in the same manner.
+ * User namespaces made by several threads at once, the library's and the neighbours' way: the time for
+ * all of them together, divided by how many they made. If that does not grow with the threads, no
+ * thread is in another's way. Then the cache, in the same manner.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -57,7 +57,7 @@ static double sample(const struct way *way)
 
 enum { OURS, FORK, REEXEC, BARE, CACHED, DUP, KINDS };
 
-/* What the cache gives out is a duplicate: it cannot be had for less. */
+/* The cache returns a duplicate: it cannot be had for less. */
 static int some_namespace;
 
 static int duplicate(void)

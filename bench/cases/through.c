@@ -3,8 +3,8 @@
  * What it costs to work with files through a mapped mount instead of a plain bind mount: stat, create
  * and unlink, and reading 4 KiB. On a tmpfs, where nothing else takes long.
  *
- * The lower bound is a mount that bare calls have mapped. The library has no part in what goes through a
- * mount, so whatever that takes longer is the kernel's translation of ids.
+ * The lower bound is a mount that bare calls have mapped. The library has no part in what is done
+ * through a mount, so any longer time is the kernel's translation of IDs.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -17,11 +17,11 @@
 #include "bench/lib/measure.h"
 #include "bench/lib/userns-ways.h"
 
-/* In each the caller, who is root, owns everything as he sees it. */
+/* In each the caller, which is root, sees everything as its own. */
 #define ROOTS PLACE "/roots"
 #define SHIFTED PLACE "/shifted"
 
-/* Few at a time: what comes and goes on a machine then meets all in the same way. */
+/* Few at a time: other work on the machine then meets all in the same way. */
 #define TIMES 500
 #define ROUNDS 801
 

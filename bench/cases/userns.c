@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What one user namespace descriptor costs, with different amounts of memory resident: ours, the bare
- * system calls, and the children that others make for it.
+ * What one user namespace descriptor costs, with different amounts of memory resident: the library, the
+ * bare system calls, and the children that others make for it.
  *
  *   userns [MIB]...    0, 64, 1024 and 8192 if nothing is said
  *

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * In which system calls the time goes of what the library does: "THING CALL COUNT MICROSECONDS" lines,
+ * The time of each system call that the library makes: "THING CALL COUNT MICROSECONDS" lines,
  * for one time that THING is done. What is left over is the library's own time, and the clone that makes
  * the child of a user namespace, which is in assembly.
  *
- * The linker gives us the library's calls into libc (-Wl,--wrap in meson.build), so that each can be
- * timed without tracing, which takes much longer than most of them.
+ * The linker redirects the library's calls into libc (-Wl,--wrap in meson.build), so that each can be
+ * timed without tracing, which costs much more than most of them.
  *
  *   where [THING]...    userns mount plan overlay
  */

@@ -2,7 +2,7 @@
 /*
  * The least that a command can be which makes a mapped mount: it reads its options and a map of one
  * entry, and says something if it is told wrong, all by libc; then it makes the bare system calls. It is
- * measured for the memory that it takes.
+ * measured for the memory that it needs.
  *
  *   bare-mount -m DISK:SEEN:COUNT SOURCE TARGET
  *   bare-mount -u TARGET

@@ -224,7 +224,7 @@ static bool is_met(const struct row *row, double value)
 				  : value <= row->at_most_itself;
 }
 
-/* What stands in the table. An empty text: there is none. */
+/* A line of the table. An empty text: nothing to print. */
 struct cells {
 	const char *question, *unit, *yardstick_name, *verdict;
 	char ours[24], yardstick[24], ratio[24], spread[48], target[40], lower_bound[24];
@@ -243,7 +243,7 @@ static void print_number(char cell[24], double value)
 
 static void print_head(void)
 {
-	printf("%-58s %12s %12s  %-34s %7s  %-15s %-8s %-12s\n", "", "ours", "yardstick", "", "ratio",
+	printf("%-58s %12s %12s  %-34s %7s  %-15s %-8s %-12s\n", "", "idmount", "yardstick", "", "ratio",
 	       "quartiles", "target", "lower bound");
 }
 

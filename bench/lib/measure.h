@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How everything here is measured: all ways to do one thing in turn, round by round, so that a machine
- * that gets slower does so for all of them; then, of each round, ours beside a yardstick. What is
+ * that gets slower does so for all of them; then, of each round, idmount beside a yardstick. What is
  * printed is the median over the rounds, and the quartiles of the ratio as its spread.
  *
  * Everything runs in a mount namespace of its own, on a tmpfs that is gone with it.
@@ -25,7 +25,7 @@ _Noreturn void die(const char *what);		   /* with errno's words */
 long check(long r, const char *what);		   /* dies below 0 */
 int check_idm(int r, const struct idm_error *err); /* dies below 0 */
 void mkdir_all(const char *path);		   /* with all that lead to it */
-struct idm_map *new_map(const char *text);	   /* as idm_map_parse() takes it */
+struct idm_map *new_map(const char *text);	   /* as idm_map_parse() accepts it */
 
 /* ---- where ---- */
 
@@ -69,9 +69,8 @@ void measure(struct measured *m, const struct way *ways, size_t n, int rounds);
 
 /*
  * One line. Of `at_most`, `at_least` and `at_most_itself` the one that is not 0 is to be reached: by
- * what ours takes of the yardstick's, by what the yardstick takes of ours, or by ours without a
- * yardstick. The lower bound is the least that the kernel can be asked for: bare system calls, nothing
- * checked.
+ * idmount's figure over the yardstick's, by the yardstick's over idmount's, or by idmount's alone. The
+ * lower bound is the least that the kernel can be asked for: bare system calls, nothing checked.
  */
 struct row {
 	const char *question;
@@ -86,7 +85,7 @@ void report_skipped(const char *question, const char *why);
 
 /* ---- programs ---- */
 
-/* Of a NULL-terminated command; dies if it fails. Its output goes nowhere. */
+/* Of a NULL-terminated command; dies if it fails. Its output is discarded. */
 double time_of_command(char *const argv[]); /* from before it is started to when it has ended */
 double peak_of_command(char *const argv[]); /* KiB that were resident at most */
 

@@ -14,7 +14,7 @@ import platform
 import re
 import sys
 
-COLUMNS = ["program", "question", "ours", "name", "yardstick", "ratio", "spread", "target", "lower bound", "verdict"]
+COLUMNS = ["program", "question", "idmount", "name", "yardstick", "ratio", "spread", "target", "lower bound", "verdict"]
 BEGIN, END = "<!-- bench/run.sh --doc: from here -->", "<!-- bench/run.sh --doc: to here -->"
 
 
@@ -71,7 +71,7 @@ def markdown_table(rows):
             markdown_row(
                 [
                     r["question"],
-                    nice(r["ours"].strip()),
+                    nice(r["idmount"].strip()),
                     r["name"],
                     r["yardstick"],
                     r["ratio"],
@@ -144,7 +144,7 @@ def write_document(rows, where, instructions, path):
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
     new = [BEGIN, "", f"On {machine()}. {summary(rows)}.", "", *markdown_table(rows), ""]
-    new += ["Where the time goes, by system call:", "", *where_table(where), ""]
+    new += ["The time of each system call:", "", *where_table(where), ""]
     new += ["Instructions, counted by callgrind:", "", *instruction_table(instructions), "", END]
     with open(path, "w", encoding="utf-8") as f:
         f.write(before + "\n".join(new) + after)
@@ -167,17 +167,17 @@ def curves(rows):
     found = {name: {} for name in STYLES}
     for r in rows:
         size = re.fullmatch(r"user namespace(?:, (\d+) MiB resident)?", r["question"])
-        if r["program"] != "userns" or not size or not r["ours"].strip():
+        if r["program"] != "userns" or not size or not r["idmount"].strip():
             continue
         mib = int(size.group(1) or 0)
-        found["idm_userns_open"][mib] = float(r["ours"].split()[0])
+        found["idm_userns_open"][mib] = float(r["idmount"].split()[0])
         if r["name"] in found:
             found[r["name"]][mib] = float(r["yardstick"])
     return {name: sorted(points.items()) for name, points in found.items() if len(points) > 1}
 
 
 def place(mib, us, most_mib, low, high):
-    """Both logarithmic; nothing stands where half a MiB would."""
+    """Both logarithmic; nothing is where half a MiB would be."""
     x = (math.log2(max(mib, 0.5)) + 1) / (math.log2(most_mib) + 1)
     y = (math.log10(us) - low) / (high - low)
     return LEFT + x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
@@ -220,7 +220,7 @@ def draw_curve(name, points, at):
 
 
 def apart(labels, least=18):
-    """Labels from the top down, each with some room."""
+    """Labels from the top down, each with some space."""
     moved = []
     for y, words, colour in sorted(labels):
         y = max(y, moved[-1][0] + least) if moved else y

@@ -25,7 +25,7 @@
 static struct idm_map *map;
 static struct idm_userns_cache *cache;
 
-/* ---- ours ---- */
+/* ---- the library ---- */
 
 int userns_ours(void)
 {
@@ -41,7 +41,7 @@ int userns_cached(void)
 	return check_idm(idm_userns_cache_open(cache, map, &err), &err);
 }
 
-/* ---- what all children are used for, by number, as everybody but us does ---- */
+/* ---- what all children are used for, by number, as other programs do ---- */
 
 static int proc_open(pid_t pid, const char *name, int flags)
 {
@@ -168,7 +168,7 @@ static int open_user(int process)
 	return ns;
 }
 
-/* With all signals blocked: a dump of the child's memory is one of ours. */
+/* With all signals blocked: a dump of the child's memory is one of the caller's. */
 static pid_t clone_blocked(int *pidfd)
 {
 	sigset_t all, before;

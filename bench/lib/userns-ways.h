@@ -8,10 +8,10 @@
 #define USERNS_MAP "0:100000:65536"
 
 /* Each returns a new descriptor, or dies. All but the last may be called by many threads at once. */
-int userns_ours(void);		  /* idm_userns_open() */
-int userns_cached(void);	  /* idm_userns_cache_open(), of a cache that has it */
-int userns_bare(void);		  /* the system calls that ours cannot do without, nothing checked */
-int userns_checked(void);	  /* those, and the ones without which it can go wrong */
+int userns_ours(void);	  /* idm_userns_open() */
+int userns_cached(void);  /* idm_userns_cache_open(), of a cache that has it */
+int userns_bare(void);	  /* the system calls that the library cannot do without, nothing checked */
+int userns_checked(void); /* those, and the ones without which it can go wrong */
 int userns_fork_pause_kill(void); /* a fork that waits; looked after by pidfd; killed */
 int userns_reexec(void); /* as os.StartProcess of Go does it: the program again, stopped by ptrace */
 
