@@ -89,7 +89,7 @@ int __wrap_idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit,
 	if (!reaper)
 		return __real_idm_child_wait(pidfd, timeout_ms, exit, err);
 	r = idm_reaper_next(reaper, timeout_ms, exit ? exit : &unused, NULL, err);
-	if (r > 0)
+	if (r == 0)
 		idm_reaper_free(reaper_of(pidfd, true));
-	return r > 0 ? 0 : r < 0 ? r : -ETIMEDOUT;
+	return r;
 }
