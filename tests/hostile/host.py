@@ -6,6 +6,7 @@ session of its own, on a terminal, that starts a container as a shell script wou
 run and goes with it.
 """
 import ctypes
+import errno
 import fcntl
 import hashlib
 import os
@@ -175,9 +176,18 @@ class Caller:
         os._exit(98)
 
     def make_key(self):
-        LIBC.syscall(SYS_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, None)
-        self.key = LIBC.syscall(SYS_ADD_KEY, b"user", b"idmount-canary", self.secret.encode(), len(self.secret),
-                                SESSION_KEYRING)
+        """Keys of earlier callers count for the user's quota until the kernel has collected them."""
+        self.until_quota(SYS_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, None)
+        self.key = self.until_quota(SYS_ADD_KEY, b"user", b"idmount-canary", self.secret.encode(),
+                                    len(self.secret), SESSION_KEYRING)
+
+    @staticmethod
+    def until_quota(*call):
+        while (result := LIBC.syscall(*call)) < 0:
+            if ctypes.get_errno() != errno.EDQUOT:
+                raise OSError(ctypes.get_errno(), "make a key")
+            time.sleep(0.1)
+        return result
 
     def tell_of_keys(self, said):
         text, ring = ctypes.create_string_buffer(256), (ctypes.c_int * 64)()
