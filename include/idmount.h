@@ -2,7 +2,7 @@
 /*
  * libidmount: Linux ID-mapped mounts.
  *
- * The data goes one way, and every stage can be used by itself:
+ * The data passes through stages, and each stage can be used by itself:
  *
  *   text, names, subid ──► map ──► userns fd ──► detached tree ──► attached mount ──► listed, unmounted
  *
@@ -18,39 +18,42 @@
  *       idm_tree_attach(tree, AT_FDCWD, "/run/box/root", NULL, &err) < 0)
  *           fprintf(stderr, "%s\n", err.message);
  *
- * Conventions that hold for every function here:
+ * These conventions hold for every function. The comment of a function states only what differs:
  *
- *  - A function returns 0, a count or a new descriptor; or a negative errno. errno itself is never
- *    the answer.
- *  - Kernel objects are plain descriptors, always close-on-exec. A descriptor that is returned
- *    belongs to the caller; one that is passed in stays the caller's. Its name ends in fd or fds.
- *  - A function that can fail for more than one reason takes `err` as its last parameter. Those that can
- *    only lack memory do not, nor do those that only look into a map and say no more than -EINVAL,
- *    -ENOENT or -EOVERFLOW. `err` may be NULL. It is written on failure only, and then completely.
- *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
- *    argument is modified. The exceptions are named where they exist.
- *  - Functions on different objects may be called from any number of threads. An object is locked
- *    by the library only where that is said (struct idm_userns_cache, struct idm_reaper).
- *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
- *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
- *    reapers are made of.
- *  - A struct that the library hands out and that may grow at its end carries its size, filled in by the
- *    library. An older program does not look at the members that a newer library has more. A newer
- *    program asks IDM_HAS() before it reads a member that came after 0.1: an older library has less. Such
- *    structs are handed out one by one, never as an array.
- *  - A function that waits takes milliseconds: -1 for ever, 0 not at all; less is -EINVAL. It returns 0 if
- *    what it waits for has come, and -ETIMEDOUT if not. So 0 never means that nothing is filled in.
- *  - What a caller asks for is a struct idm_*_options, with IDM_*_OPTIONS_INIT for its defaults. What the
- *    library finds out is a struct idm_*_info, or idm_*_result if the caller has to set its size.
- *  - A flag's name begins with the function or struct that takes it. Flags of one object (a tree, a plan,
- *    a reaper, a child) have different bits. A function rejects the flags of another one: -EINVAL, and
- *    err names the unknown bits in hexadecimal.
- *  - Paths are resolved by the calling thread, with its root, working directory and credentials.
- *  - No function is a cancellation point. pthread_cancel(3) takes effect after the call, in the caller;
- *    a callback runs with cancellation disabled. A thread whose cancel type is asynchronous must
- *    disable cancellation itself, or it loses the descriptor that a call returns.
- *
- * "Since 0.1" holds for everything that does not say otherwise.
+ *  - A function returns 0, a count or a new descriptor on success, and a negative errno on failure.
+ *    The variable errno carries no result.
+ *  - Kernel objects are plain descriptors, always close-on-exec. The caller owns each descriptor that a
+ *    function returns. A descriptor that the caller passes in stays the caller's. The name of such a
+ *    parameter ends in fd or fds.
+ *  - A function that can fail for more than one reason has `err` as its last parameter. A function that can
+ *    only lack memory does not have it. Nor has a function that only reads a map and fails with -EINVAL,
+ *    -ENOENT or -EOVERFLOW. `err` may be NULL. The library writes it on failure only, and then completely.
+ *  - A failed call changes nothing. It leaves no mount, process, descriptor, directory or file, and modifies
+ *    no argument. A function that differs says so.
+ *  - Any number of threads may call functions on different objects. The library locks an object only where
+ *    its comment says so (struct idm_userns_cache, struct idm_reaper).
+ *  - The library never prints or exits. It never changes signal dispositions, the working directory, the
+ *    umask or the environment. It keeps no descriptor or thread between two calls, except those of caches
+ *    and reapers.
+ *  - A struct that the library provides and that may grow at its end carries its size. The library sets
+ *    that size. An older program does not read the members that a newer library adds. A newer program calls
+ *    IDM_HAS() before it reads a member that came after 0.1, because an older library lacks that member.
+ *    The library provides such structs one by one, never as an array.
+ *  - A function that waits accepts milliseconds: -1 waits without limit, 0 does not wait. It fails with
+ *    -EINVAL for less than -1. It returns 0 if the event has come, and fails with -ETIMEDOUT if not. So 0
+ *    never means that no result is filled in.
+ *  - A struct idm_*_options is a request, and IDM_*_OPTIONS_INIT its defaults. A struct idm_*_info is a
+ *    result. So is a struct idm_*_result, of which the caller sets the size.
+ *  - A flag's name begins with the function or struct that accepts it. The flags of one object (a tree, a
+ *    plan, a reaper, a child) have different bits. A function rejects flags of another function and unknown
+ *    flags with -EINVAL. `err` then names the unknown bits in hexadecimal.
+ *  - The calling thread resolves paths, with its root, working directory and credentials.
+ *  - No function is a cancellation point. pthread_cancel(3) takes effect in the caller, after the call.
+ *    A callback runs with cancellation disabled. A thread whose cancel type is asynchronous must disable
+ *    cancellation itself. Otherwise it loses the descriptor that a call returns.
+ *  - A function without "Requires:" requires no privilege and no particular kernel. A function without
+ *    "Thread safety:" may run in any number of threads at once, on different objects. A function without
+ *    "Since:" exists since 0.1.
  */
 #ifndef IDMOUNT_H
 #define IDMOUNT_H
@@ -65,7 +68,7 @@
 extern "C" {
 #endif
 
-/* What compilers that know these attributes check. */
+/* Attributes, for compilers that know them: the result must be used; the arguments must not be NULL. */
 #ifdef __GNUC__
 #define IDM_MUST_USE __attribute__((warn_unused_result))
 #define IDM_NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
@@ -79,13 +82,13 @@ extern "C" {
 #define IDM_VERSION_PATCH 0
 #define IDM_VERSION "0.1.0"
 
-/* Whether a struct that the library has handed out has this member: IDM_HAS(mount, fstype). */
+/* Whether a struct that the library provided has this member: IDM_HAS(mount, fstype). */
 #define IDM_HAS(info, member) \
 	((const char *)(&(info)->member + 1) <= (const char *)(info) + (info)->size)
 
 /*
- * One member of an initialiser. C and C++20 check its name. Older C++ knows no names, but the initialisers
- * list all members in their order.
+ * One member of an initialiser. C and C++20 check its name. Older C++ has no names for members. So an
+ * initialiser lists all members in their order.
  */
 #if defined(__cplusplus) && __cplusplus < 202002L
 #define IDM_INIT_MEMBER(name, value) value
@@ -93,7 +96,11 @@ extern "C" {
 #define IDM_INIT_MEMBER(name, value) .name = value
 #endif
 
-/* The version of the library in use (the macros above: of the header compiled against). Static. */
+/*
+ * Returns the version of the library in use. The macros above are the version of the header.
+ *
+ * Returns: a static string
+ */
 const char *idm_version(void);
 
 /* ---- errors ---------------------------------------------------------------------------------- */
