@@ -107,8 +107,8 @@ const char *idm_version(void);
 
 /*
  * The step of a call that failed: struct idm_error.step. A later version of the library can report a
- * step that this list does not have. IDM_STEP_EXECUTE is the only step in which execve(2) of the
- * caller's own program fails.
+ * step that this list lacks. IDM_STEP_EXECUTE is the only step in which execve(2) of the caller's own
+ * program fails.
  */
 enum idm_error_step {
 	IDM_STEP_NONE = 0,
@@ -216,38 +216,46 @@ enum idm_error_step {
 };
 
 /*
- * The text of a step, as it is in the message: "open tree" for IDM_STEP_OPEN_TREE. Returns a static
- * string; an empty one for a step that the library does not know.
+ * Returns the text of a step, as in the message: "open tree" for IDM_STEP_OPEN_TREE.
+ *
+ * @step: the step, known or unknown
+ *
+ * Returns: a static string, which is empty for a step that the library does not know
  */
 const char *idm_error_step_text(enum idm_error_step step);
 
-/* A part of the message: `length` bytes from `start` on; 0 bytes: the message does not have it. */
+/* A part of the message: `length` bytes from `start` on; 0 bytes if the message lacks the part. */
 struct idm_error_range {
 	uint16_t start;
 	uint16_t length;
 };
 
 /*
- * What went wrong, in words. Owned by the caller, holds no pointer, needs no initialisation and no
- * release. Both strings are complete and NUL-terminated; an empty one means that there is nothing to
- * say. The message is "subject: step: reason (kernel: words)" on one line, and leaves out what there is
- * not. A subject that does not fit ends in "...". The reason is whole up to 511 bytes, the kernel's
- * words up to 159. The layout is fixed for the life of the library's soname.
+ * The description of a failure. The caller owns it. It holds no pointer, and needs no initialisation and
+ * no release. Both strings are complete and NUL-terminated, and may be empty. The message is
+ * "subject: step: reason (kernel: words)" on one line, without the parts that are unknown. A subject that
+ * does not fit ends in "...". The reason is whole up to 511 bytes, the kernel's words up to 159. The
+ * layout is fixed for the life of the library's soname.
  */
 struct idm_error {
 	int errnum;                     /* the positive errno; the failing function returned its negative */
-	enum idm_error_step step;       /* what was being done */
+	enum idm_error_step step;       /* the step that failed */
 	struct idm_error_range subject; /* the path or map entry concerned */
 	struct idm_error_range reason;  /* why it failed */
 	struct idm_error_range kernel;  /* the kernel's own words, where it offers any (fs context log) */
 	char message[864];              /* all but the hint on one line */
-	char hint[440];                 /* what would help, in plain English */
+	char hint[440];                 /* a remedy, in plain English */
 };
 
 /*
- * Copies a part of the message, such as err->reason, to buf like snprintf(3): writes at most `size`
- * bytes with the final NUL and returns the length of the part. size 0 (buf may be NULL then) writes
- * nothing.
+ * Copies a part of the message to a buffer, as snprintf(3) does.
+ *
+ * @err: the error
+ * @part: the part, such as err->reason
+ * @buf: receives at most `size` bytes with the final NUL; may be NULL if `size` is 0
+ * @size: in bytes; 0 writes nothing
+ *
+ * Returns: the length of the part in bytes, without the NUL
  */
 IDM_NONNULL(1)
 size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, char *buf, size_t size);
