@@ -263,14 +263,15 @@ size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
 /*
- * A map says which id stored in the filesystem (disk) appears as which id through the mount (seen).
- * It has a uid side and a gid side; each is kept in canonical form: sorted by disk id, neighbours
- * merged, no overlap in either column. A disk id that no entry names is not mapped: its files appear
- * as owned by the overflow id (65534) and it cannot own new files.
+ * A map: each ID stored in the filesystem (disk) appears as another ID through the mount (seen).
  *
- * Ids are 0 to 4294967294; 4294967295 is not an id. Maps are pure data: no privilege, no kernel
- * version needed, unless a function says so. One map may be read by many threads at once, but must
- * not be read while another thread changes it.
+ * A map has a uid side and a gid side. Each side has a canonical form: sorted by disk ID, neighbours
+ * merged, no overlap in either column. A disk ID that no entry names is not mapped. Its files appear as
+ * owned by the overflow ID (65534), and it cannot own new files. IDs are 0 to 4294967294; 4294967295 is
+ * not an ID.
+ *
+ * Maps are pure data. Many threads may read one map at once. No thread may read a map while another thread
+ * changes it. A function that fails leaves the map as it was.
  */
 struct idm_map;
 
@@ -278,155 +279,298 @@ struct idm_map;
 #define IDM_GID 2U /* the gid side */
 #define IDM_BOTH (IDM_UID | IDM_GID)
 
-/* `count` consecutive ids: disk, disk+1, ... appear as seen, seen+1, ... */
+/* `count` consecutive IDs: disk, disk+1, ... appear as seen, seen+1, ... */
 struct idm_entry {
 	uint32_t disk;
 	uint32_t seen;
 	uint32_t count;
 };
 
-/* A new, empty map in *map; release it with idm_map_free(). Returns 0 or -ENOMEM. */
+/*
+ * Creates an empty map.
+ *
+ * @map: receives the map; the caller releases it with idm_map_free()
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOMEM: out of memory
+ */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_map_new(struct idm_map **map);
 
-/* Releases a map. NULL is allowed. */
+/*
+ * Releases a map. Cannot fail.
+ *
+ * @map: may be NULL
+ */
 void idm_map_free(struct idm_map *map);
 
-/* A copy of `map` in *copy, the caller's to free. Returns 0 or -ENOMEM. */
+/*
+ * Copies a map.
+ *
+ * @map: the map to copy
+ * @copy: receives the copy; the caller releases it with idm_map_free()
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOMEM: out of memory
+ */
 IDM_MUST_USE IDM_NONNULL(1, 2)
 int idm_map_copy(const struct idm_map *map, struct idm_map **copy);
 
 /*
- * Adds n entries to the sides named by `kinds` (IDM_UID, IDM_GID or IDM_BOTH).
- * -EINVAL: a zero count, a range past 4294967294, an overlap in the disk or the seen column, among
- * the entries or with what is in the map already (err names the two); no or unknown kinds. -ENOMEM.
+ * Adds entries to one side or to both.
+ *
+ * @map: the map to add to
+ * @kinds: the sides: IDM_UID, IDM_GID or IDM_BOTH
+ * @entries: `n` entries
+ * @n: their number
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: a count is 0, or a range extends past 4294967294
+ *   -EINVAL: two entries overlap in the disk or the seen column; the map may have held one of them before;
+ *            err names the two
+ *   -EINVAL: `kinds` is 0 or unknown
+ *   -ENOMEM: out of memory
  */
 int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry *entries, size_t n,
 		struct idm_error *err);
 
 /*
- * Allow idm_map_parse() to ask the system: user and group names through the name service, "auto"
- * through libsubid, "/path" by opening a user namespace. Without it text can only hold numbers, which
- * is what a daemon wants for text that it does not trust.
+ * Allows idm_map_parse() to ask the system: the name service for user and group names, libsubid for
+ * "auto", the user namespace file for "/path". Without this flag text holds numbers only. A daemon that
+ * does not trust its text leaves the flag out.
  */
 #define IDM_MAP_PARSE_LOOKUP 0x100U
 
 /*
- * Parses `text` and adds what it says to the map. The dialect is told by its form:
+ * Parses text and adds its entries. The form of the text determines its dialect; see idm_map(3):
  *
- *   [KIND:]DISK:SEEN[:COUNT]       KIND u, uid, g, gid, b, both; without KIND both; without COUNT 1.
- *                                  Entries are separated by one comma or plus, or by blanks. This
- *                                  takes in util-linux's X-mount.idmap= and containerd's "c:h:s,...".
- *   uidmap=C:H:S,... gidmap=...    containerd's mount options, separated by comma, semicolon or blank
- *   uids=C-H-S#...;gids=...        crun's idmap option (a leading "idmap=" is allowed)
+ *   [KIND:]DISK:SEEN[:COUNT]       KIND u, uid, g, gid, b, both (the default); COUNT 1 by default
+ *   uidmap=C:H:S,... gidmap=...    containerd's mount options
+ *   uids=C-H-S#...;gids=...        crun's idmap option
+ *   [KIND:]NAME:NAME               with IDM_MAP_PARSE_LOOKUP, as the two below
+ *   auto[:USER]                    the subordinate ranges of USER (default: the caller)
+ *   /PATH                          the map of a user namespace file
  *
- * and with IDM_MAP_PARSE_LOOKUP also
+ * @map: the map to add to
+ * @text: the text
+ * @flags: 0 or IDM_MAP_PARSE_LOOKUP
+ * @err: may be NULL; names the entry
  *
- *   [KIND:]NAME:NAME               either may be a number. u: looks up users, g: groups; without KIND
- *                                  the names are users, and their primary groups are mapped as well
- *   auto[:USER]                    (alone) disk ids from 0 on appear as USER's (default: the caller's)
- *                                  ranges in /etc/subuid and /etc/subgid, one range after the other
- *   /PATH                          (alone) the map of the user namespace file at PATH (see idm_map_add_userns)
- *
- * Numbers are unsigned 32-bit decimals, with nothing before or behind them. err names the entry.
- * -EINVAL: malformed text, a lookup without IDM_MAP_PARSE_LOOKUP, an unknown flag, or what idm_map_add()
- * refuses. -ENOENT: no such user or group, or no range for it. -EOPNOTSUPP: "auto" in a library built
- * without libsubid. -ENOMEM. A path: also the errors of open(2) and idm_map_add_userns().
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: malformed text, an unknown flag, or an entry that idm_map_add() rejects
+ *   -EINVAL: a lookup without IDM_MAP_PARSE_LOOKUP
+ *   -ENOENT: no such user or group, or no range for it
+ *   -EOPNOTSUPP: "auto" without libsubid, see idm_map_add_subid()
+ *   -ENOMEM: out of memory
+ *   for a path: also the errors of open(2) and idm_map_add_userns()
+ * Requires: for a path what idm_map_add_userns() requires
  */
 IDM_NONNULL(1, 2)
 int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err);
 
 /*
- * Parses the lines of /proc/PID/uid_map or gid_map ("DISK SEEN COUNT") as the kernel does and adds
- * them to the one side `kind`. Only a number over 32 bits, which the kernel cuts off silently, is
- * refused here. Errors as idm_map_parse(), without lookups.
+ * Parses the lines of /proc/PID/uid_map or gid_map ("DISK SEEN COUNT") as the kernel does.
+ *
+ * @map: the map to add to
+ * @kind: the side: IDM_UID or IDM_GID
+ * @text: the lines
+ * @err: may be NULL; names the entry
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: malformed text, an unknown kind, or an entry that idm_map_add() rejects
+ *   -EINVAL: a number over 32 bits, which the kernel cuts off silently
+ *   -ENOMEM: out of memory
  */
 int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text,
 			 struct idm_error *err);
 
 /*
- * Adds `owner`'s subordinate ranges, through libsubid: disk ids from 0 on appear as the ranges of
- * /etc/subuid (uid side) and /etc/subgid (gid side), or of whatever nsswitch names for "subid".
- * -ENOENT: no range. -EOPNOTSUPP: built without libsubid, or libsubid is not installed. -EINVAL.
- * -ENOMEM. Serialised by a lock, since libsubid is not thread-safe.
+ * Adds the subordinate ranges of a user, through libsubid. Disk IDs from 0 on appear as the ranges of
+ * /etc/subuid (uid side) and /etc/subgid (gid side), or of the source that nsswitch names for "subid".
+ *
+ * @map: the map to add to
+ * @owner: the user's name
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOENT: the user has no range
+ *   -EOPNOTSUPP: the library was built without libsubid, or libsubid is not installed
+ *   -EINVAL: a range extends past 4294967294 or overlaps with the map, or a file is not a regular one
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ENOMEM: out of memory
+ * Thread safety: a lock serialises the calls, because libsubid is not thread-safe
  */
 int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err);
 
 /*
- * Adds the map of the user namespace behind `userns_fd`, as seen from the caller's user namespace (of
- * the caller's own: as seen from its parent). A namespace without a map adds nothing.
- * Joins it in a short-lived child: needs CAP_SYS_ADMIN in that namespace (-EPERM). -EINVAL: not a
- * user namespace. Otherwise the errors of idm_userns_open().
+ * Adds the map of a user namespace, as seen from the caller's user namespace. The map of the caller's own
+ * namespace is added as seen from its parent. A namespace without a map adds nothing.
+ *
+ * @map: the map to add to
+ * @userns_fd: the user namespace, which a short-lived child joins
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EPERM: CAP_SYS_ADMIN in that namespace is missing
+ *   -EINVAL: `userns_fd` is not a user namespace, or an entry that idm_map_add_pid() rejects
+ *   otherwise: as idm_userns_open()
+ * Requires: CAP_SYS_ADMIN in that namespace; Linux 5.12
  */
 IDM_NONNULL(1)
 int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err);
 
 /*
- * Adds the map of the user namespace of process `pid`, as seen from the caller's user namespace (of the
- * caller's own: as seen from its parent). Needs no privilege. -ESRCH: no such process, or it ended
- * meanwhile. -EINVAL: pid is not positive, or an entry begins with an id that is not visible from here.
+ * Adds the map of the user namespace of a process, as seen from the caller's user namespace. The map of the
+ * caller's own namespace is added as seen from its parent.
+ *
+ * @map: the map to add to
+ * @pid: the process
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -ESRCH: no such process, or the process exited meanwhile
+ *   -EINVAL: `pid` is not positive, or an entry overlaps with the map
+ *   -EINVAL: an entry begins with an ID that is not visible from the caller's user namespace
+ *   -ENOENT, -EMFILE, -ENFILE, -ENOMEM: as idm_userns_open()
+ * Requires: no privilege; Linux 5.12
  */
 IDM_NONNULL(1)
 int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
 
 /*
- * Adds the map of the mount that `fd` is on; `fd` may be O_PATH.
- * -ENODATA: the mount is not ID-mapped. -EOPNOTSUPP: the kernel does not tell the map (before Linux 6.15),
- * or the caller's user namespace does not have all of its IDs. -ENOENT: the mount is detached, or in another
- * mount namespace where it is not looked for, see idm_list_path(). -EINVAL: it overlaps with what the map
- * has. -EBADF, -ENOMEM. Requires no privilege.
+ * Adds the map of a mount.
+ *
+ * @map: the map to add to
+ * @fd: a file on the mount; may be O_PATH
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENODATA: the mount is not ID-mapped
+ *   -EOPNOTSUPP: the kernel does not report the map (before Linux 6.15)
+ *   -EOPNOTSUPP: the caller's user namespace does not have all IDs of the map
+ *   -ENOENT: the mount is detached, or in a mount namespace where idm_list_path() does not look
+ *   -EINVAL: the mount's map overlaps with the map
+ *   -EBADF: `fd` is not open
+ *   -ENOMEM: out of memory
+ * Requires: no privilege; Linux 6.15
  */
 IDM_NONNULL(1)
 int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err);
 
 /*
- * Lets every id of the caller's user namespace that neither column names keep its id, on the sides
- * `kinds`. A disk id whose number is taken in the seen column stays unmapped, since two owners cannot be
- * seen as one. In the initial user namespace an empty side becomes the identity 0:0:4294967295. Where no
- * procfs shows the caller's ids, every id counts as one of them. -EINVAL: unknown kinds. -ENOMEM.
+ * Adds identity entries for all IDs of the caller's user namespace that neither column names. A disk ID
+ * whose number is in use in the seen column stays unmapped, because two owners cannot share one ID. In the
+ * initial user namespace an empty side becomes the identity 0:0:4294967295. Where no procfs shows the
+ * caller's IDs, the function uses all IDs.
+ *
+ * @map: the map to add to
+ * @kinds: the sides: IDM_UID, IDM_GID or IDM_BOTH
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: `kinds` is 0 or unknown
+ *   -ENOMEM: out of memory
  */
 int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err);
 
 /*
- * The same for the ids that `within` has in its disk column, as the map of a container has the ids inside
- * there. Makes no system call. -EINVAL: unknown kinds. -ENOMEM.
+ * Adds identity entries as idm_map_keep_rest() does, for the IDs in the disk column of another map. Makes
+ * no system call.
+ *
+ * @map: the map to add to
+ * @kinds: the sides: IDM_UID, IDM_GID or IDM_BOTH
+ * @within: the other map; the map of a container has the container's IDs in its disk column
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: `kinds` is 0 or unknown
+ *   -ENOMEM: out of memory
  */
 int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const struct idm_map *within,
 			     struct idm_error *err);
 
-/* Exchanges disk and seen: what undoes the map. Cannot fail. */
+/*
+ * Exchanges disk and seen. The result undoes the map. Cannot fail.
+ *
+ * @map: the map to change
+ */
 IDM_NONNULL(1)
 void idm_map_invert(struct idm_map *map);
 
 /*
- * Makes `map` what is seen through a mount with map `then` of a mount with `map`: an id goes through
- * `map` first and `then` second; ids that either leaves out are left out. Returns 0 or -ENOMEM.
+ * Composes two maps: each ID passes through `map` first and `then` second. The result omits the IDs that
+ * either map omits. It is the map of a mount with `then` of a mount with `map`.
+ *
+ * @map: the first map; receives the result
+ * @then: the second map
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOMEM: out of memory
  */
 IDM_NONNULL(1, 2)
 int idm_map_compose(struct idm_map *map, const struct idm_map *then);
 
 /*
- * Translates one id. `kind` is IDM_UID or IDM_GID. Returns 0 and the id in *to, -ENOENT when the map
- * leaves it out, or -EINVAL for another kind. Cost: logarithmic in the disk column, else linear.
+ * Translate one ID. The cost is logarithmic for a disk ID, linear for a seen ID.
+ *
+ * @map: the map
+ * @kind: the side: IDM_UID or IDM_GID
+ * @disk, @seen: the ID to translate
+ * @to: receives the other ID
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOENT: the map omits the ID
+ *   -EINVAL: another kind
  */
 int idm_map_to_seen(const struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t *to);
 int idm_map_to_disk(const struct idm_map *map, unsigned int kind, uint32_t seen, uint32_t *to);
 
-/* Whether two maps say the same on both sides. Order and spelling of their sources do not matter. */
+/*
+ * Compares two maps on both sides. Order and spelling of their sources do not matter.
+ *
+ * @a, @b: the maps
+ *
+ * Returns: true if the maps are equal
+ */
 IDM_NONNULL(1, 2)
 bool idm_map_equal(const struct idm_map *a, const struct idm_map *b);
 
 /*
- * The canonical entries of one side in *entries, borrowed until the map is changed or freed. Returns
- * their number; 0 also for an unknown kind.
+ * Returns the canonical entries of one side.
+ *
+ * @map: the map
+ * @kind: the side: IDM_UID or IDM_GID
+ * @entries: receives the entries, borrowed until the map is changed or freed
+ *
+ * Returns: their number; 0 also for an unknown kind
  */
 size_t idm_map_entries(const struct idm_map *map, unsigned int kind,
 		       const struct idm_entry **entries);
 
 /*
- * Whether the kernel takes this map for a mount. -EINVAL: a side is empty (since Linux 6.9 the kernel
- * itself refuses that; before, everything on that side was nobody's). -E2BIG: over 340 entries or
- * 4095 bytes of text on one side; err says how many too many. Called by idm_userns_open().
+ * Checks whether the kernel accepts the map for a mount. idm_userns_open() calls this function.
+ *
+ * @map: the map
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: a side is empty; the kernel itself rejects that since Linux 6.9
+ *   -E2BIG: over 340 entries or 4095 bytes of text on one side; err says how many too many
  */
 IDM_NONNULL(1)
 int idm_map_check(const struct idm_map *map, struct idm_error *err);
@@ -441,10 +585,19 @@ enum idm_format {
 };
 
 /*
- * Prints the sides `kinds` of a map like snprintf(3): writes at most `size` bytes with the final NUL
- * and returns the length of the whole text without it, so that size 0 (buf may be NULL then) asks how
- * much is needed. Except for IDM_FORMAT_OCI, parsing the text of a map that is not empty gives that map
- * again. -EINVAL: unknown format or kinds, or both sides as IDM_FORMAT_KERNEL. -EOVERFLOW: over 2 GiB.
+ * Prints a map, as snprintf(3) does. Parsing the text returns the same map, except for IDM_FORMAT_OCI and
+ * for an empty map.
+ *
+ * @map: the map
+ * @format: IDM_FORMAT_*
+ * @kinds: the sides: IDM_UID, IDM_GID or IDM_BOTH
+ * @buf: receives at most `size` bytes with the final NUL; may be NULL if `size` is 0
+ * @size: in bytes; 0 only asks for the length
+ *
+ * Returns: the length of the whole text in bytes, without the NUL
+ * Errors:
+ *   -EINVAL: unknown format or kinds, or both sides as IDM_FORMAT_KERNEL
+ *   -EOVERFLOW: the text is over 2 GiB
  */
 ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigned int kinds, char *buf,
 		      size_t size);
