@@ -605,66 +605,96 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 /* ---- user namespaces ------------------------------------------------------------------------- */
 
 /*
- * How the namespace is obtained. Without a flag the library takes the zombie child and, where the
- * kernel does not let the caller write a zombie's map (before 7.2, without CAP_DAC_OVERRIDE in the
- * initial user namespace), the live one. For a caller that is not dumpable (PR_GET_DUMPABLE in prctl(2)),
- * and where the kernel refuses a child that shares memory, it takes one with a memory of its own.
+ * How the library creates the namespace: at most one of these flags. Without a flag it uses the zombie
+ * child. If the kernel does not let the caller write a zombie's map, the library uses the live child
+ * (before Linux 7.2, without CAP_DAC_OVERRIDE in the initial user namespace). It uses a child with memory
+ * of its own for a caller that is not dumpable (PR_GET_DUMPABLE in prctl(2)), and where the kernel refuses
+ * a child that shares memory.
  */
 #define IDM_USERNS_ZOMBIE 1U /* only: a child that has exited before its map is written */
 #define IDM_USERNS_LIVE 2U   /* only: a child that waits until it is killed by its pidfd */
-#define IDM_USERNS_OWN_MEMORY 4U /* only: the same with a memory of its own, and dumpable */
+#define IDM_USERNS_OWN_MEMORY 4U /* only: a child with memory of its own, and dumpable */
 
 /*
- * A user namespace that carries `map`, as a descriptor for idm_tree_open() or mount_setattr(2).
+ * Opens a user namespace that carries a map, for idm_tree_open() or mount_setattr(2).
  *
- * No process of the caller's can be confused with the library's short-lived child, whatever the
- * caller does meanwhile: it sends no SIGCHLD, wait(-1) and SIGCHLD = SIG_IGN neither see nor take it,
- * it is held by pidfd, and nothing is written until the pidfd has proven that what was opened under
- * its number is its own. Should somebody reap it all the same (wait with __WALL), the library starts
- * again, a few times. All signals of the calling thread are blocked for the length of one clone3(2).
- * No memory is copied, no page table, no descriptor table, but for IDM_USERNS_OWN_MEMORY.
+ * A short-lived child of the library creates the namespace. The caller's waits and signal settings do not
+ * affect that child. No recycled PID can be mistaken for it: see idm_userns_open(3). All signals of the
+ * calling thread are blocked for the length of one clone3(2).
  *
- * Needs, in the caller's user namespace, CAP_SETUID and CAP_SETGID, and CAP_SETFCAP where id 0 is in
- * the seen column; without them a map of exactly the caller's own uid and gid, one id each, works.
- * Linux 5.12 (mounts cannot be mapped before).
+ * @map: the map
+ * @flags: 0 or one of IDM_USERNS_*
+ * @err: may be NULL
  *
- * The kernel takes no row that lies across two rows of the caller's own uid_map or gid_map. Such a row
- * is cut there, so every map of ids that the caller's user namespace has can be written.
- *
- * -EINVAL, -E2BIG: as idm_map_check(), or an unknown flag; -E2BIG also if the cut leaves more rows or
- * bytes than the kernel takes. -EPERM: a privilege is missing, err says
- * which. -EACCES: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE where another way is needed, or a security module
- * closes the child's files in /proc. -ENOSPC: user.max_user_namespaces
- * or 32 levels. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max. -EMFILE, -ENFILE.
- * -ESRCH: the child was reaped by somebody else, every time. -EBUSY: the calling thread has unshared a
- * PID namespace that has no init yet, and the child would become it. -ENOENT: /proc is not a procfs that
- * shows the caller, and the caller may not make one. -ENOMEM. Thread-safe.
+ * Returns: a descriptor, which the caller closes
+ * Errors:
+ *   -EINVAL: a side of the map is empty; unknown flags, or more than one
+ *   -EINVAL: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE, and the kernel refuses a child that shares memory
+ *   -E2BIG: the map is too large, see idm_map_check(), also after the cut at the caller's own map
+ *   -EPERM: a privilege is missing; err says which
+ *   -EACCES: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE where another way is needed
+ *   -EACCES: a security module closes the child's files in /proc
+ *   -ENOSPC: user.max_user_namespaces, or 32 levels
+ *   -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ESRCH: other waits (with __WALL) reaped the child, 16 times in a row
+ *   -EBUSY: the calling thread unshared a PID namespace that has no init; the child would become its init
+ *   -ENOENT: /proc is not a procfs that shows the caller, and the caller may not create one
+ *   -EXDEV: another mount covers a part of the child's /proc directory
+ *   -ENOSYS: the kernel has no user namespaces, or hides them
+ *   -ENOMEM: out of memory
+ * Requires: in the caller's user namespace CAP_SETUID and CAP_SETGID, and CAP_SETFCAP if ID 0 is in the seen
+ *   column; nothing for a map of exactly the caller's own uid and gid, one ID each; Linux 5.12
+ * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err);
 
 /*
- * A cache of such descriptors, keyed by what the map says (not by how it was written). All functions
- * but idm_userns_cache_free() may be called by any number of threads. Several threads that miss for the
- * same map make one namespace. A caller that enters another user namespace needs another cache: the seen
- * ids are those of the namespace where the descriptor was made. In a child of fork(2) use a cache only if
- * no other thread could have been inside it.
+ * A cache of such descriptors. Its key is the content of a map. All functions but idm_userns_cache_free()
+ * may run in any number of threads at once. Several threads that miss for the same map create one
+ * namespace. A caller that enters another user namespace needs another cache, because seen IDs belong to
+ * the namespace where the descriptor was created. A child of fork(2) may use a cache only if no other
+ * thread could have been inside it.
  */
 struct idm_userns_cache;
 
 /*
- * A new cache in *cache that keeps at most `max` namespaces (1 to 65536; each is one descriptor); the
- * least recently used goes first. -EINVAL, -ENOMEM.
+ * Creates a cache. A full cache drops the namespace that was least recently used.
+ *
+ * @max: how many namespaces the cache keeps, 1 to 65536; each is one descriptor
+ * @cache: receives the cache; the caller releases it with idm_userns_cache_free()
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: `max` is 0 or over 65536
+ *   -ENOMEM: out of memory
  */
 IDM_MUST_USE IDM_NONNULL(2)
 int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache, struct idm_error *err);
 
-/* Closes the kept descriptors and releases the cache. NULL is allowed. No call may be under way. */
+/*
+ * Closes the kept descriptors and releases the cache. Cannot fail.
+ *
+ * @cache: may be NULL
+ *
+ * Thread safety: no other call may use the cache at the same time
+ */
 void idm_userns_cache_free(struct idm_userns_cache *cache);
 
 /*
- * As idm_userns_open(map, 0, err), out of the cache if it can. The descriptor is a duplicate, the
- * caller's to close. Errors as idm_userns_open(); failures are not cached.
+ * Opens a user namespace as idm_userns_open(map, 0, err) does, from the cache if possible.
+ *
+ * @cache: the cache, which does not keep failures
+ * @map: the map
+ * @err: may be NULL
+ *
+ * Returns: a duplicate descriptor, which the caller closes
+ * Errors:
+ *   as idm_userns_open()
+ * Requires: as idm_userns_open(), if the namespace is not in the cache
+ * Thread safety: safe, also for one cache
  */
 IDM_MUST_USE IDM_NONNULL(1, 2)
 int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *map,
