@@ -715,7 +715,7 @@ int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *
 #define IDM_ATTR_IDMAP 0x00100000U /* reported by idm_list(); cannot be set or cleared by itself */
 #define IDM_ATTR_NOSYMFOLLOW 0x00200000U /* Linux 5.14 */
 
-/* How mounts made below a mount go on to its copies: see mount_namespaces(7). */
+/* How mounts made below a mount propagate to its copies: see mount_namespaces(7). */
 enum idm_propagation {
 	IDM_PROPAGATION_DEFAULT = 0, /* a tree: private; at its target: as the mount it is put on */
 	IDM_PROPAGATION_PRIVATE,
@@ -726,7 +726,7 @@ enum idm_propagation {
 
 /* An ID on disk that appears as another one. */
 struct idm_hardening_info {
-	unsigned int kind; /* IDM_UID or IDM_GID; 0: there is none */
+	unsigned int kind; /* IDM_UID or IDM_GID; 0: no such ID exists */
 	uint32_t disk;
 	uint32_t seen;
 };
@@ -739,21 +739,21 @@ enum idm_harden_as {
 };
 
 /*
- * The attributes that make a mount with `map` (NULL: none) safe, for idm_tree_options.attr_set. The library
- * adds none by itself.
+ * Returns the attributes that make a mount with a map safe, for idm_tree_options.attr_set. The library adds
+ * none by itself. Cannot fail. See idm_map(3) for the danger.
  *
- * A set-user-ID file runs as the ID that its owner appears as. So the owner of an ID on disk can become
- * the other ID that the map shows, and make others become it. IDM_ATTR_NOSUID and IDM_ATTR_NODEV prevent
- * that. IDM_HARDEN_MOUNT and IDM_HARDEN_BIND need both if any ID on disk appears as another one.
- * IDM_HARDEN_ROOT needs them if another ID appears as ID 0: a root filesystem keeps its own set-user-ID
- * programs, such as su. IDM_HARDEN_BIND and IDM_HARDEN_ROOT need IDM_ATTR_NODEV always.
+ * IDM_HARDEN_MOUNT and IDM_HARDEN_BIND need IDM_ATTR_NOSUID and IDM_ATTR_NODEV if any ID on disk appears as
+ * another one. IDM_HARDEN_ROOT needs them if another ID appears as ID 0. IDM_HARDEN_BIND and
+ * IDM_HARDEN_ROOT always need IDM_ATTR_NODEV.
  *
- * `container` (may be NULL) is the map of the user namespace that uses the mount: its IDs in the disk
- * column, the caller's in the seen column. Then an ID on disk counts as another one if its number in there
- * is another one, or if that namespace does not have the ID.
+ * @map: the map of the mount; NULL: none
+ * @as: IDM_HARDEN_*
+ * @container: the map of the user namespace that uses the mount, its IDs in the disk column, the caller's in
+ *   the seen column; NULL: the caller's own namespace uses the mount
+ * @why: receives the ID that is the reason: one that appears as ID 0 if one exists, else the first; may be
+ *   NULL
  *
- * Returns the attributes, and in *why (may be NULL) the ID that is the reason: one that appears as ID 0 if
- * there is one, else the first. kind 0: there is none. Cannot fail.
+ * Returns: IDM_ATTR_*, or 0
  */
 uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 			   const struct idm_map *container, struct idm_hardening_info *why);
@@ -761,8 +761,8 @@ uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 /* Bits 0 to 7; idm_umount() has 8 to 15, and idm_tree_attach() has 18 to 23. */
 #define IDM_TREE_RECURSIVE 0x01U /* with all mounts below it, the map and attributes on each */
 #define IDM_TREE_NOFOLLOW 0x02U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
-#define IDM_TREE_REMAP 0x04U     /* the map may replace the one that the source has already (Linux 6.15) */
-#define IDM_TREE_ON_TOP 0x08U    /* it goes on top of that one: what the source shows is the disk column */
+#define IDM_TREE_REMAP 0x04U     /* the map may replace one that the source already has (Linux 6.15) */
+#define IDM_TREE_ON_TOP 0x08U    /* composes the two: the disk column is what the source shows (Linux 6.15) */
 #define IDM_TREE_EMPTY_PATH 0x10U /* an empty path is dirfd itself, or the working directory */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
@@ -781,26 +781,38 @@ struct idm_tree_options {
 	}
 
 /*
- * A detached copy of the mount that holds `path`, rooted there (a directory or a file), as a
- * descriptor; closing it undoes everything. `dirfd` and `path` as in openat(2). An empty path is -ENOENT;
- * with IDM_TREE_EMPTY_PATH it is dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
- * namespace, which is not needed afterwards; with -1 it is not. `options` may be NULL.
+ * Opens a detached copy of the mount that holds a path, rooted at that directory or file. The caller
+ * attaches it with idm_tree_attach(). Closing it undoes everything. No process can see it before it is
+ * attached, so its map and attributes are set by then. The library never falls back to an unmapped copy.
  *
- * A source that is ID-mapped already is refused with -EPERM, since its files would be seen with other ids
- * than those of the map. IDM_TREE_REMAP replaces its map, also on each mount below with
- * IDM_TREE_RECURSIVE. IDM_TREE_ON_TOP composes the two as idm_map_compose() does; it takes one mount, and
- * needs what idm_map_add_userns() and idm_userns_open() need. Both need Linux 6.15 then, and a map. There
- * is no fall-back to an unmapped copy.
+ * A source that is already ID-mapped needs IDM_TREE_REMAP or IDM_TREE_ON_TOP, see idm_tree_open(3).
  *
- * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace, and for a map also in the
- * one that mounted the filesystem. Linux 5.12. The map and the attributes of a tree are the library's
- * last word: nobody can see the tree before it is attached.
+ * @dirfd, @path: as in openat(2); `path` may be empty with IDM_TREE_EMPTY_PATH, and `dirfd` O_PATH
+ * @userns_fd: the user namespace that carries the map, not needed afterwards; -1: no map
+ * @options: may be NULL
+ * @err: may be NULL
  *
- * -EINVAL: the filesystem cannot be ID-mapped, or the userns has no uid or no gid map, or the source
- * is unbindable or in another mount namespace, or userns_fd is not a user namespace; err says which.
- * -EPERM: a privilege is missing; the source is mapped already; the map is the initial user
- * namespace. -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
- * -E2BIG: options of a newer library. Paths: as openat(2). Thread-safe.
+ * Returns: a descriptor, which the caller closes
+ * Errors:
+ *   -EINVAL: the filesystem cannot be ID-mapped; err tells the causes apart
+ *   -EINVAL: `userns_fd` is not a user namespace, or lacks a uid or gid map
+ *   -EINVAL: the source is unbindable or in another mount namespace
+ *   -EINVAL: an unknown flag, attribute or propagation; IDM_TREE_REMAP with IDM_TREE_ON_TOP, or one of them
+ *            without a map; IDM_TREE_ON_TOP and IDM_TREE_RECURSIVE for a source that is mapped
+ *   -EPERM: a privilege is missing, or the map is the initial user namespace
+ *   -EPERM: the source is already mapped, without one of the two flags or before Linux 6.15
+ *   -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it
+ *   -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing
+ *   -ELOOP: with IDM_TREE_NOFOLLOW, the path is a symbolic link
+ *   -ENOENT: the path is empty, without IDM_TREE_EMPTY_PATH
+ *   -EBADF: `userns_fd` is O_PATH or not open
+ *   -ENOSYS: Linux before 5.12
+ *   -E2BIG: options of a newer library
+ *   for the path: also the errors of openat(2)
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace, for a map also in the one
+ *   that mounted the filesystem; for IDM_TREE_ON_TOP what idm_map_add_userns() and idm_userns_open()
+ *   require; Linux 5.12
+ * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(2)
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
