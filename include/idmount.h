@@ -820,15 +820,15 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 
 /* Bits 18 to 23. MKDIR and FOLLOW also belong to struct idm_child_mount. */
 #define IDM_ATTACH_MKDIR 0x040000U   /* create the target if it is missing: directories, or an empty file */
-#define IDM_ATTACH_REPLACE 0x080000U /* take the place of the mount at the target, in one step (Linux 6.5) */
-#define IDM_ATTACH_IN_ROOT 0x100000U /* dirfd is a root that nothing in the target leads out of */
+#define IDM_ATTACH_REPLACE 0x080000U /* replace the mount at the target, in one step (Linux 6.5) */
+#define IDM_ATTACH_IN_ROOT 0x100000U /* dirfd is a root: every ".." and symbolic link stays below it */
 #define IDM_ATTACH_FOLLOW 0x200000U  /* the target may be a symbolic link */
 
 /* Options of idm_tree_attach(). Initialise with IDM_ATTACH_OPTIONS_INIT. */
 struct idm_attach_options {
 	size_t size;                      /* sizeof(struct idm_attach_options) */
 	unsigned int flags;               /* IDM_ATTACH_* */
-	enum idm_propagation propagation; /* of the attached mount */
+	enum idm_propagation propagation; /* of the mount, set after attaching; DEFAULT leaves it */
 };
 #ifdef __cplusplus /* has designators from C++20 on only */
 #define IDM_ATTACH_OPTIONS_INIT { sizeof(struct idm_attach_options), 0, IDM_PROPAGATION_DEFAULT }
@@ -837,28 +837,39 @@ struct idm_attach_options {
 #endif
 
 /*
- * Makes a tree visible at `target`, as the last step and in one system call; the tree's descriptor
- * then refers to the attached mount and may be closed. A tree that is attached already is moved.
- * `dirfd` and `target` as in openat(2); with IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below
- * dirfd. options->propagation is given to the mount after attaching, which a target below a shared mount
- * makes necessary; DEFAULT leaves it. `options` may be NULL. Peers of a shared mount have a copy of the tree all the same, and would keep
- * those of mounts below it for good: that is refused.
+ * Attaches a tree at a target, as the last step and in one system call. The descriptor then refers to the
+ * attached mount and may be closed. An attached tree is moved. A failed call removes what IDM_ATTACH_MKDIR
+ * created.
  *
- * With IDM_ATTACH_REPLACE the tree is put beneath the mount at the target, which is then detached
- * lazily: there is no moment without a mount. The target must be a mount point, other than "/".
+ * @tree_fd: the tree
+ * @dirfd, @target: as in openat(2)
+ * @options: may be NULL
+ * @err: may be NULL
  *
- * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace. Linux 5.12.
- *
- * -ENOENT: no such target. -ELOOP: it is a symbolic link, also with a slash or "." behind it; or the
- * target ends in ".." and a symbolic link is on its way; or the tree holds the file of this mount
- * namespace or an older one. -ENOTDIR, -EISDIR: one is a directory and the other is not.
- * -EXDEV, -EAGAIN: openat2(2).
- * -EINVAL: the target is in another mount namespace, the tree is unbindable and the target below a
- * shared mount, IDM_ATTACH_REPLACE of something that is no mount point or may not be replaced, an
- * unknown flag; below a shared mount, another propagation than that for a replacement, or a tree with mounts
- * below it. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
- * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. -E2BIG: options of a newer library. What IDM_ATTACH_MKDIR made is removed again.
- * Thread-safe.
+ * Returns: 0
+ * Errors:
+ *   -ENOENT: no such target
+ *   -ELOOP: the target is a symbolic link, also with a slash or "." behind it
+ *   -ELOOP: the target ends in ".." and a symbolic link is on its way
+ *   -ELOOP: the tree holds the file of this mount namespace or an older one
+ *   -ENOTDIR, -EISDIR: only one of the two is a directory
+ *   -EXDEV, -EAGAIN: as openat2(2)
+ *   -EINVAL: the target is in another mount namespace
+ *   -EINVAL: the tree is unbindable and the target below a shared mount
+ *   -EINVAL: IDM_ATTACH_REPLACE without a mount point, or of one that cannot be replaced, such as "/"
+ *   -EINVAL: below a shared mount, another propagation for a replacement or a tree with mounts below it
+ *   -EINVAL: an unknown flag or propagation
+ *   -EOPNOTSUPP: IDM_ATTACH_REPLACE before Linux 6.5
+ *   -EBUSY: IDM_ATTACH_REPLACE without a /proc
+ *   -EPERM: a privilege is missing
+ *   -ENOSPC: fs.mount-max
+ *   -EBADF: `tree_fd` is not open
+ *   -ENOSYS: Linux before 5.12
+ *   -E2BIG: options of a newer library
+ *   -ENOMEM: out of memory
+ *   for the target: also the errors of openat(2)
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; Linux 5.12
+ * Thread safety: safe
  */
 IDM_NONNULL(3)
 int idm_tree_attach(int tree_fd, int dirfd, const char *target,
