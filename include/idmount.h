@@ -881,26 +881,50 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target,
 #define IDM_UMOUNT_FOLLOW 0x400U    /* the target may be a symbolic link */
 
 /*
- * Unmounts the top mount at `target`; `dirfd` and `target` as in openat(2). IDM_UMOUNT_RECURSIVE without LAZY is not one step: it stops at
- * the first mount that is busy, with those already gone left gone; err names it.
+ * Unmounts the top mount at a target. IDM_UMOUNT_RECURSIVE without IDM_UMOUNT_LAZY is not one step: it
+ * stops at the first mount that is busy, and err names that mount. The mounts that it unmounted before stay
+ * unmounted.
  *
- * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link, as with
- * idm_tree_attach(). -EXDEV: another mount came to be at the place of one meanwhile (with
- * IDM_UMOUNT_RECURSIVE, or a target that ends in a slash, "." or ".."). -ENOENT, -EPERM. Thread-safe.
+ * @dirfd, @target: as in openat(2)
+ * @flags: IDM_UMOUNT_*
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: no mount point, a mount that another user namespace locked, or an unknown flag
+ *   -EBUSY: the mount is in use
+ *   -ELOOP: the target is a symbolic link, as for idm_tree_attach()
+ *   -EXDEV: another mount replaced one of them meanwhile (with IDM_UMOUNT_RECURSIVE, or for a target that
+ *           ends in a slash, "." or "..")
+ *   -ENOENT: no such target, or an empty one
+ *   -EPERM: a privilege is missing
+ *   -ENOMEM: out of memory
+ *   for the target: also the errors of openat(2)
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+ * Thread safety: safe
  */
 IDM_NONNULL(2)
 int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_error *err);
 
 /*
- * Unmounts the mount whose root `mount_fd` is, such as the tree that idm_tree_attach() attached, with all
- * mounts below it. Finds a mount that was moved. Never unmounts another one. The descriptor keeps its mount
- * busy, so `flags` has to be IDM_UMOUNT_LAZY.
+ * Unmounts a mount by a descriptor of its root, such as a tree that idm_tree_attach() attached, with all
+ * mounts below it. Finds a mount that was moved. Never unmounts another one.
  *
- * Requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * -EBUSY: another mount covers it. -EINVAL: other flags, a descriptor that is not the root of a mount, a
- * mount that is attached nowhere below the caller's root directory, or locked by another user namespace.
- * -EBADF, -EPERM, -ENOMEM. Thread-safe.
+ * @mount_fd: the root of the mount; it keeps the mount busy
+ * @flags: IDM_UMOUNT_LAZY
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EBUSY: another mount covers it
+ *   -EINVAL: other flags, or a descriptor that is not the root of a mount
+ *   -EINVAL: the mount is attached nowhere below the caller's root directory
+ *   -EINVAL: another user namespace locked the mount
+ *   -EBADF: `mount_fd` is not open
+ *   -EPERM: a privilege is missing
+ *   -ENOMEM: out of memory
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+ * Thread safety: safe
  */
 int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
 
