@@ -930,7 +930,7 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
 
 /* ---- overlays -------------------------------------------------------------------------------- */
 
-/* A path as openat(2) takes it. */
+/* A path, as in openat(2). */
 struct idm_path {
 	int dirfd;
 	const char *path;
@@ -942,34 +942,34 @@ struct idm_mount_option {
 	const char *value;
 };
 
-/* Which ids the upper directory stores on disk when there is a map. */
+/* Which IDs the upper directory stores on disk when there is a map. */
 enum idm_upper_ids {
 	/*
-	 * The seen ones. The upper directory is used as it is; it should belong to the seen root, since
-	 * the overlay's root directory has the upper one's owner.
+	 * The seen ones. The library uses the upper directory as it is. That directory should belong to the
+	 * seen root, because the root directory of the overlay has the same owner.
 	 */
 	IDM_UPPER_SHIFTED = 0,
 	/*
-	 * The disk ones, as in the layers below: the upper directory is ID-mapped too, and can be
-	 * committed, copied, or used under another map. The map must cover disk uid and gid 0.
+	 * The disk ones, as in the layers below. The upper directory is ID-mapped, too. It can be committed,
+	 * copied, or used under another map. The map must cover disk uid and gid 0.
 	 */
 	IDM_UPPER_DISK
 };
 
 /*
- * How the overlay is put together. Without a flag: by descriptors, where the kernel takes detached
- * layers (Linux 6.15), else in a mount namespace of a child.
+ * How the library creates the overlay. Without a flag it passes layers by descriptor where the kernel
+ * accepts detached layers (Linux 6.15), else it works in a mount namespace of a child.
  */
-#define IDM_OVERLAY_BY_DESCRIPTOR 1U /* only: detached layers, given by descriptor */
-#define IDM_OVERLAY_IN_NAMESPACE 2U  /* only: in a mount namespace that goes away with the call */
+#define IDM_OVERLAY_BY_DESCRIPTOR 1U /* only: detached layers, by descriptor */
+#define IDM_OVERLAY_IN_NAMESPACE 2U  /* only: in a mount namespace that disappears with the call */
 /*
- * How an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its upper directory. Without
- * a flag: by override_creds where the kernel has it (Linux 6.15).
+ * IDM_OVERLAY_CREATE_AS_ROOT: how an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its
+ * upper directory. Without the flag override_creds sets them where the kernel has it (Linux 6.15).
  */
 #define IDM_OVERLAY_EMPTY_PATH 8U /* an empty path of a layer is its dirfd itself, else -ENOENT */
 #define IDM_OVERLAY_CREATE_AS_ROOT 4U /* only: a child with those credentials creates it */
 
-/* What is to be laid over what. Initialise with IDM_OVERLAY_OPTIONS_INIT. */
+/* Options of idm_overlay_open(). Initialise with IDM_OVERLAY_OPTIONS_INIT. */
 struct idm_overlay_options {
 	size_t size; /* sizeof(struct idm_overlay_options) */
 	unsigned int flags;
@@ -985,7 +985,7 @@ struct idm_overlay_options {
 	size_t n_options;
 	uint32_t attr;	    /* IDM_ATTR_* of the mount */
 	const char *source; /* what the mount table shows as source; NULL: "overlay" */
-	/* Called after each layer that has been opened, in the calling thread; NULL: not. */
+	/* The library calls it after it opens a layer, in the calling thread; NULL: no call. */
 	void (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };
@@ -1002,20 +1002,36 @@ struct idm_overlay_options {
 	}
 
 /*
- * A detached overlay, as a descriptor for idm_tree_attach(). Its lower layers, up to 500 with the
- * data-only ones, are ID-mapped by `map`: one mapped copy for all layers of one mount, none of them ever
- * attached. There is nothing to undo but closing the descriptor, or unmounting.
+ * Opens a detached overlay, for idm_tree_attach(). The map applies to the lower and the data-only layers,
+ * with one mapped copy for all layers of one mount. No layer is ever attached where another process could
+ * see it. Closing the descriptor, or unmounting, undoes everything.
  *
- * Needs CAP_SYS_ADMIN in the initial user namespace. Linux 5.19 for a map, else 5.12; options as the
- * kernel knows them.
+ * @overlay: the layers and options
+ * @err: may be NULL; names the layer or option
  *
- * -E2BIG: more than 500 layers. -ELOOP: a layer is given twice, or one lies in another. -EXDEV: upper and
- * work are on different mounts. -EBUSY: upper or work is in use by another overlay of this mount
- * namespace, or (Linux 6.12, if the caller may see them) of another one. -EROFS: with an upper directory, the overlay came up read-only. -EINVAL: too few layers, an
- * option that the kernel does not know or take, a layer's filesystem that cannot be ID-mapped or be a
- * layer, IDM_UPPER_DISK and a map without disk id 0. -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before 6.15.
- * -ENOSYS: Linux before 5.12. Paths: as openat(2). Else as idm_userns_open(). err names the layer or
- * option. Thread-safe.
+ * Returns: a descriptor, which the caller closes
+ * Errors:
+ *   -E2BIG: more than 500 lower and data-only layers, options that are too long, or a newer struct
+ *   -ELOOP: a layer is listed twice, or is inside another one
+ *   -EXDEV: upper and work are on different mounts
+ *   -EBUSY: another overlay of this mount namespace uses upper or work; since Linux 6.12 also one of
+ *           another mount namespace, if the caller may see it
+ *   -EROFS: with an upper directory, the overlay is read-only
+ *   -ESTALE: with index=on, the upper directory was used with other layers before
+ *   -EINVAL: too few layers, or work without upper or upper without work
+ *   -EINVAL: an option that the kernel does not know or accept
+ *   -EINVAL: a layer's filesystem cannot be ID-mapped or be a layer
+ *   -EINVAL: IDM_UPPER_DISK and a map without disk uid 0 or disk gid 0
+ *   -EINVAL: an unknown flag, or two that exclude each other
+ *   -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before Linux 6.15
+ *   -ENOENT: a path is empty, without IDM_OVERLAY_EMPTY_PATH
+ *   -EPERM: a privilege is missing
+ *   -ENOSYS: Linux before 5.12
+ *   for paths: also the errors of openat(2)
+ *   otherwise: as idm_userns_open()
+ * Requires: CAP_SYS_ADMIN in the initial user namespace; Linux 5.19 with a map, else 5.12; options as the
+ *   kernel knows them
+ * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error *err);
