@@ -36,8 +36,8 @@
  *    umask or the environment. It keeps no descriptor or thread between two calls, except those of caches
  *    and reapers.
  *  - A struct that the library provides and that may grow at its end carries its size. The library sets
- *    that size. An older program does not read the members that a newer library adds. A newer program calls
- *    IDM_HAS() before it reads a member that came after 0.1, because an older library lacks that member.
+ *    that size. An older program does not read the members that a newer library adds. An older library
+ *    lacks the members that came after 0.1. So a newer program calls IDM_HAS() before it reads one of them.
  *    The library provides such structs one by one, never as an array.
  *  - A function that waits accepts milliseconds: -1 waits without limit, 0 does not wait. It fails with
  *    -EINVAL for less than -1. It returns 0 if the event has come, and fails with -ETIMEDOUT if not. So 0
@@ -339,9 +339,9 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
 		struct idm_error *err);
 
 /*
- * Allows idm_map_parse() to ask the system: the name service for user and group names, libsubid for
- * "auto", the user namespace file for "/path". Without this flag text holds numbers only. A daemon that
- * does not trust its text leaves the flag out.
+ * Allows idm_map_parse() to ask the system. User and group names go to the name service, "auto" to libsubid.
+ * "/path" opens a user namespace file. Without this flag text holds numbers only. A daemon that does not
+ * trust its text leaves the flag out.
  */
 #define IDM_MAP_PARSE_LOOKUP 0x100U
 
@@ -391,8 +391,9 @@ int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *tex
 			 struct idm_error *err);
 
 /*
- * Adds the subordinate ranges of a user, through libsubid. Disk IDs from 0 on appear as the ranges of
- * /etc/subuid (uid side) and /etc/subgid (gid side), or of the source that nsswitch names for "subid".
+ * Adds the subordinate ranges of a user, through libsubid. Disk IDs from 0 on appear as these ranges, of
+ * /etc/subuid (uid side) and /etc/subgid (gid side). If nsswitch names another source for "subid", libsubid
+ * asks that one.
  *
  * @map: the map to add to
  * @owner: the user's name
@@ -469,7 +470,7 @@ int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err);
 
 /*
  * Adds identity entries for all IDs of the caller's user namespace that neither column names. A disk ID
- * whose number is in use in the seen column stays unmapped, because two owners cannot share one ID. In the
+ * stays unmapped if its number is in use in the seen column: two owners cannot share one ID. In the
  * initial user namespace an empty side becomes the identity 0:0:4294967295. Where no procfs shows the
  * caller's IDs, the function uses all IDs.
  *
@@ -606,10 +607,10 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 
 /*
  * How the library creates the namespace: at most one of these flags. Without a flag it uses the zombie
- * child. If the kernel does not let the caller write a zombie's map, the library uses the live child
- * (before Linux 7.2, without CAP_DAC_OVERRIDE in the initial user namespace). It uses a child with memory
- * of its own for a caller that is not dumpable (PR_GET_DUMPABLE in prctl(2)), and where the kernel refuses
- * a child that shares memory.
+ * child. It uses the live child where the kernel does not let the caller write a zombie's map. Such a kernel
+ * is older than Linux 7.2, and such a caller lacks CAP_DAC_OVERRIDE in the initial user namespace. It uses a
+ * child with memory of its own for a caller that is not dumpable (PR_GET_DUMPABLE in prctl(2)). It does so,
+ * too, where the kernel refuses a child that shares memory.
  */
 #define IDM_USERNS_ZOMBIE 1U /* only: a child that has exited before its map is written */
 #define IDM_USERNS_LIVE 2U   /* only: a child that waits until it is killed by its pidfd */
@@ -653,8 +654,8 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 /*
  * A cache of such descriptors. Its key is the content of a map. All functions but idm_userns_cache_free()
  * may run in any number of threads at once. Several threads that miss for the same map create one
- * namespace. A caller that enters another user namespace needs another cache, because seen IDs belong to
- * the namespace where the descriptor was created. A child of fork(2) may use a cache only if no other
+ * namespace. Seen IDs belong to the namespace where the descriptor was created. So a caller that enters
+ * another user namespace needs another cache. A child of fork(2) may use a cache only if no other
  * thread could have been inside it.
  */
 struct idm_userns_cache;
@@ -748,8 +749,8 @@ enum idm_harden_as {
  *
  * @map: the map of the mount; NULL: none
  * @as: IDM_HARDEN_*
- * @container: the map of the user namespace that uses the mount, its IDs in the disk column, the caller's in
- *   the seen column; NULL: the caller's own namespace uses the mount
+ * @container: the map of the user namespace that uses the mount; NULL: the caller's own. Its IDs are in the
+ *   disk column, the caller's in the seen column.
  * @why: receives the ID that is the reason: one that appears as ID 0 if one exists, else the first; may be
  *   NULL
  *
@@ -809,7 +810,7 @@ struct idm_tree_options {
  *   -ENOSYS: Linux before 5.12
  *   -E2BIG: options of a newer library
  *   for the path: also the errors of openat(2)
- * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace, for a map also in the one
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; for a map also in the one
  *   that mounted the filesystem; for IDM_TREE_ON_TOP what idm_map_add_userns() and idm_userns_open()
  *   require; Linux 5.12
  * Thread safety: safe
@@ -881,7 +882,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target,
 #define IDM_UMOUNT_FOLLOW 0x400U    /* the target may be a symbolic link */
 
 /*
- * Unmounts the top mount at a target. IDM_UMOUNT_RECURSIVE without IDM_UMOUNT_LAZY is not one step: it
+ * Unmounts the top mount at a target. IDM_UMOUNT_RECURSIVE without IDM_UMOUNT_LAZY is not one step. It
  * stops at the first mount that is busy, and err names that mount. The mounts that it unmounted before stay
  * unmounted.
  *
@@ -894,8 +895,8 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target,
  *   -EINVAL: no mount point, a mount that another user namespace locked, or an unknown flag
  *   -EBUSY: the mount is in use
  *   -ELOOP: the target is a symbolic link, as for idm_tree_attach()
- *   -EXDEV: another mount replaced one of them meanwhile (with IDM_UMOUNT_RECURSIVE, or for a target that
- *           ends in a slash, "." or "..")
+ *   -EXDEV: another mount is there by now; only with IDM_UMOUNT_RECURSIVE, or for a target that ends in a
+ *           slash, "." or ".."
  *   -ENOENT: no such target, or an empty one
  *   -EPERM: a privilege is missing
  *   -ENOMEM: out of memory
@@ -907,8 +908,8 @@ IDM_NONNULL(2)
 int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_error *err);
 
 /*
- * Unmounts a mount by a descriptor of its root, such as a tree that idm_tree_attach() attached, with all
- * mounts below it. Finds a mount that was moved. Never unmounts another one.
+ * Unmounts a mount and all mounts below it, by a descriptor of its root. Such a descriptor is a tree that
+ * idm_tree_attach() attached. Finds a mount that was moved. Never unmounts another one.
  *
  * @mount_fd: the root of the mount; it keeps the mount busy
  * @flags: IDM_UMOUNT_LAZY
@@ -958,7 +959,7 @@ enum idm_upper_ids {
 
 /*
  * How the library creates the overlay. Without a flag it passes layers by descriptor where the kernel
- * accepts detached layers (Linux 6.15), else it works in a mount namespace of a child.
+ * accepts detached layers (Linux 6.15). Elsewhere it works in a mount namespace of a child.
  */
 #define IDM_OVERLAY_BY_DESCRIPTOR 1U /* only: detached layers, by descriptor */
 #define IDM_OVERLAY_IN_NAMESPACE 2U  /* only: in a mount namespace that disappears with the call */
