@@ -642,7 +642,8 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  *   -EBUSY: the calling thread unshared a PID namespace that has no init; the child would become its init
  *   -ENOENT: /proc is not a procfs that shows the caller, and the caller may not create one
  *   -EXDEV: another mount covers a part of the child's /proc directory
- *   -ENOSYS: the kernel has no user namespaces, or hides them
+ *   -EINVAL, -ENOSYS: the kernel has no user namespaces, or hides them
+ *   -EOPNOTSUPP: IDM_USERNS_OWN_MEMORY on an architecture other than x86_64, aarch64 and riscv64
  *   -ENOMEM: out of memory
  * Requires: in the caller's user namespace CAP_SETUID and CAP_SETGID, and CAP_SETFCAP if ID 0 is in the seen
  *   column; nothing for a map of exactly the caller's own uid and gid, one ID each; Linux 5.12
@@ -786,7 +787,8 @@ struct idm_tree_options {
  * attaches it with idm_tree_attach(). Closing it undoes everything. No process can see it before it is
  * attached, so its map and attributes are set by then. The library never falls back to an unmapped copy.
  *
- * A source that is already ID-mapped needs IDM_TREE_REMAP or IDM_TREE_ON_TOP, see idm_tree_open(3).
+ * With a map, a source that is already ID-mapped needs IDM_TREE_REMAP or IDM_TREE_ON_TOP. See
+ * idm_tree_open(3).
  *
  * @dirfd, @path: as in openat(2); `path` may be empty with IDM_TREE_EMPTY_PATH, and `dirfd` O_PATH
  * @userns_fd: the user namespace that carries the map, not needed afterwards; -1: no map
@@ -801,7 +803,7 @@ struct idm_tree_options {
  *   -EINVAL: an unknown flag, attribute or propagation; IDM_TREE_REMAP with IDM_TREE_ON_TOP, or one of them
  *            without a map; IDM_TREE_ON_TOP and IDM_TREE_RECURSIVE for a source that is mapped
  *   -EPERM: a privilege is missing, or the map is the initial user namespace
- *   -EPERM: the source is already mapped, without one of the two flags or before Linux 6.15
+ *   -EPERM: with a map, the source is already mapped; one of the two flags is missing, or Linux 6.15
  *   -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it
  *   -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing
  *   -ELOOP: with IDM_TREE_NOFOLLOW, the path is a symbolic link
@@ -849,7 +851,7 @@ struct idm_attach_options {
  *
  * Returns: 0
  * Errors:
- *   -ENOENT: no such target
+ *   -ENOENT: no such target, or an empty one
  *   -ELOOP: the target is a symbolic link, also with a slash or "." behind it
  *   -ELOOP: the target ends in ".." and a symbolic link is on its way
  *   -ELOOP: the tree holds the file of this mount namespace or an older one
