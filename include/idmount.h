@@ -803,7 +803,7 @@ struct idm_tree_options {
  *   -EINVAL: an unknown flag, attribute or propagation; IDM_TREE_REMAP with IDM_TREE_ON_TOP, or one of them
  *            without a map; IDM_TREE_ON_TOP and IDM_TREE_RECURSIVE for a source that is mapped
  *   -EPERM: a privilege is missing, or the map is the initial user namespace
- *   -EPERM: with a map, the source is already mapped; one of the two flags is missing, or Linux 6.15
+ *   -EPERM: with a map, the source is already mapped; no flag allows it, or the kernel is before Linux 6.15
  *   -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it
  *   -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing
  *   -ELOOP: with IDM_TREE_NOFOLLOW, the path is a symbolic link
