@@ -7,7 +7,7 @@
 /*
  * libidmount: Linux ID-mapped mounts.
  *
- * The data goes one way, and every stage can be used by itself:
+ * The data passes through stages, and each stage can be used by itself:
  *
  *   text, names, subid ──► map ──► userns fd ──► detached tree ──► attached mount ──► listed, unmounted
  *
@@ -23,39 +23,42 @@
  *       idm_tree_attach(tree, AT_FDCWD, "/run/box/root", NULL, &err) < 0)
  *           fprintf(stderr, "%s\n", err.message);
  *
- * Conventions that hold for every function here:
+ * These conventions hold for every function. The comment of a function states only what differs:
  *
- *  - A function returns 0, a count or a new descriptor; or a negative errno. errno itself is never
- *    the answer.
- *  - Kernel objects are plain descriptors, always close-on-exec. A descriptor that is returned
- *    belongs to the caller; one that is passed in stays the caller's. Its name ends in fd or fds.
- *  - A function that can fail for more than one reason takes `err` as its last parameter. Those that can
- *    only lack memory do not, nor do those that only look into a map and say no more than -EINVAL,
- *    -ENOENT or -EOVERFLOW. `err` may be NULL. It is written on failure only, and then completely.
- *  - On failure nothing has changed: no mount, process, descriptor, directory or file is left, no
- *    argument is modified. The exceptions are named where they exist.
- *  - Functions on different objects may be called from any number of threads. An object is locked
- *    by the library only where that is said (struct idm_userns_cache, struct idm_reaper).
- *  - The library never prints, exits, changes signal dispositions, the working directory, the umask
- *    or the environment, and keeps no descriptor or thread between two calls, but what caches and
- *    reapers are made of.
- *  - A struct that the library hands out and that may grow at its end carries its size, filled in by the
- *    library. An older program does not look at the members that a newer library has more. A newer
- *    program asks IDM_HAS() before it reads a member that came after 0.1: an older library has less. Such
- *    structs are handed out one by one, never as an array.
- *  - A function that waits takes milliseconds: -1 for ever, 0 not at all; less is -EINVAL. It returns 0 if
- *    what it waits for has come, and -ETIMEDOUT if not. So 0 never means that nothing is filled in.
- *  - What a caller asks for is a struct idm_*_options, with IDM_*_OPTIONS_INIT for its defaults. What the
- *    library finds out is a struct idm_*_info, or idm_*_result if the caller has to set its size.
- *  - A flag's name begins with the function or struct that takes it. Flags of one object (a tree, a plan,
- *    a reaper, a child) have different bits. A function rejects the flags of another one: -EINVAL, and
- *    err names the unknown bits in hexadecimal.
- *  - Paths are resolved by the calling thread, with its root, working directory and credentials.
- *  - No function is a cancellation point. pthread_cancel(3) takes effect after the call, in the caller;
- *    a callback runs with cancellation disabled. A thread whose cancel type is asynchronous must
- *    disable cancellation itself, or it loses the descriptor that a call returns.
- *
- * "Since 0.1" holds for everything that does not say otherwise.
+ *  - A function returns 0, a count or a new descriptor on success, and a negative errno on failure.
+ *    The variable errno carries no result.
+ *  - Kernel objects are plain descriptors, always close-on-exec. The caller owns each descriptor that a
+ *    function returns. A descriptor that the caller passes in stays the caller's. The name of such a
+ *    parameter ends in fd or fds.
+ *  - A function that can fail for more than one reason has `err` as its last parameter. A function that can
+ *    only lack memory does not have it. Nor has a function that only reads a map and fails with -EINVAL,
+ *    -ENOENT or -EOVERFLOW. `err` may be NULL. The library writes it on failure only, and then completely.
+ *  - A failed call changes nothing. It leaves no mount, process, descriptor, directory or file, and modifies
+ *    no argument. A function that differs says so.
+ *  - Any number of threads may call functions on different objects. The library locks an object only where
+ *    its comment says so (struct idm_userns_cache, struct idm_reaper).
+ *  - The library never prints or exits. It never changes signal dispositions, the working directory, the
+ *    umask or the environment. It keeps no descriptor or thread between two calls, except those of caches
+ *    and reapers.
+ *  - A struct that the library provides and that may grow at its end carries its size. The library sets
+ *    that size. An older program does not read the members that a newer library adds. An older library
+ *    lacks the members that came after 0.1. So a newer program calls IDM_HAS() before it reads one of them.
+ *    The library provides such structs one by one, never as an array.
+ *  - A function that waits accepts milliseconds: -1 waits without limit, 0 does not wait. It fails with
+ *    -EINVAL for less than -1. It returns 0 if the event has come, and fails with -ETIMEDOUT if not. So 0
+ *    never means that no result is filled in.
+ *  - A struct idm_*_options is a request, and IDM_*_OPTIONS_INIT its defaults. A struct idm_*_info is a
+ *    result. So is a struct idm_*_result, of which the caller sets the size.
+ *  - A flag's name begins with the function or struct that accepts it. The flags of one object (a tree, a
+ *    plan, a reaper, a child) have different bits. A function rejects flags of another function and unknown
+ *    flags with -EINVAL. `err` then names the unknown bits in hexadecimal.
+ *  - The calling thread resolves paths, with its root, working directory and credentials.
+ *  - No function is a cancellation point. pthread_cancel(3) takes effect in the caller, after the call.
+ *    A callback runs with cancellation disabled. A thread whose cancel type is asynchronous must disable
+ *    cancellation itself. Otherwise it loses the descriptor that a call returns.
+ *  - A function without "Requires:" requires no privilege and no particular kernel. A function without
+ *    "Thread safety:" may run in any number of threads at once, on different objects. A function without
+ *    "Since:" exists since 0.1.
  */
 #ifndef IDMOUNT_H
 #define IDMOUNT_H
@@ -70,7 +73,7 @@
 extern "C" {
 #endif
 
-/* What compilers that know these attributes check. */
+/* Attributes, for compilers that know them: the result must be used; the arguments must not be NULL. */
 #ifdef __GNUC__
 #define IDM_MUST_USE __attribute__((warn_unused_result))
 #define IDM_NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
@@ -84,13 +87,13 @@ extern "C" {
 #define IDM_VERSION_PATCH 0
 #define IDM_VERSION "0.1.0"
 
-/* Whether a struct that the library has handed out has this member: IDM_HAS(mount, fstype). */
+/* Whether a struct that the library provided has this member: IDM_HAS(mount, fstype). */
 #define IDM_HAS(info, member) \
 	((const char *)(&(info)->member + 1) <= (const char *)(info) + (info)->size)
 
 /*
- * One member of an initialiser. C and C++20 check its name. Older C++ knows no names, but the initialisers
- * list all members in their order.
+ * One member of an initialiser. C and C++20 check its name. Older C++ has no names for members. So an
+ * initialiser lists all members in their order.
  */
 #if defined(__cplusplus) && __cplusplus < 202002L
 #define IDM_INIT_MEMBER(name, value) value
@@ -98,15 +101,19 @@ extern "C" {
 #define IDM_INIT_MEMBER(name, value) .name = value
 #endif
 
-/* The version of the library in use (the macros above: of the header compiled against). Static. */
+/*
+ * Returns the version of the library in use. The macros above are the version of the header.
+ *
+ * Returns: a static string
+ */
 const char *idm_version(void);
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 /*
  * The step of a call that failed: struct idm_error.step. A later version of the library can report a
- * step that this list does not have. IDM_STEP_EXECUTE is the only step in which execve(2) of the
- * caller's own program fails.
+ * step that this list lacks. IDM_STEP_EXECUTE is the only step in which execve(2) of the caller's own
+ * program fails.
  */
 enum idm_error_step {
 	IDM_STEP_NONE = 0,
@@ -214,38 +221,46 @@ enum idm_error_step {
 };
 
 /*
- * The text of a step, as it is in the message: "open tree" for IDM_STEP_OPEN_TREE. Returns a static
- * string; an empty one for a step that the library does not know.
+ * Returns the text of a step, as in the message: "open tree" for IDM_STEP_OPEN_TREE.
+ *
+ * @step: the step, known or unknown
+ *
+ * Returns: a static string, which is empty for a step that the library does not know
  */
 const char *idm_error_step_text(enum idm_error_step step);
 
-/* A part of the message: `length` bytes from `start` on; 0 bytes: the message does not have it. */
+/* A part of the message: `length` bytes from `start` on; 0 bytes if the message lacks the part. */
 struct idm_error_range {
 	uint16_t start;
 	uint16_t length;
 };
 
 /*
- * What went wrong, in words. Owned by the caller, holds no pointer, needs no initialisation and no
- * release. Both strings are complete and NUL-terminated; an empty one means that there is nothing to
- * say. The message is "subject: step: reason (kernel: words)" on one line, and leaves out what there is
- * not. A subject that does not fit ends in "...". The reason is whole up to 511 bytes, the kernel's
- * words up to 159. The layout is fixed for the life of the library's soname.
+ * The description of a failure. The caller owns it. It holds no pointer, and needs no initialisation and
+ * no release. Both strings are complete and NUL-terminated, and may be empty. The message is
+ * "subject: step: reason (kernel: words)" on one line, without the parts that are unknown. A subject that
+ * does not fit ends in "...". The reason is whole up to 511 bytes, the kernel's words up to 159. The
+ * layout is fixed for the life of the library's soname.
  */
 struct idm_error {
 	int errnum;                     /* the positive errno; the failing function returned its negative */
-	enum idm_error_step step;       /* what was being done */
+	enum idm_error_step step;       /* the step that failed */
 	struct idm_error_range subject; /* the path or map entry concerned */
 	struct idm_error_range reason;  /* why it failed */
 	struct idm_error_range kernel;  /* the kernel's own words, where it offers any (fs context log) */
 	char message[864];              /* all but the hint on one line */
-	char hint[440];                 /* what would help, in plain English */
+	char hint[440];                 /* a remedy, in plain English */
 };
 
 /*
- * Copies a part of the message, such as err->reason, to buf like snprintf(3): writes at most `size`
- * bytes with the final NUL and returns the length of the part. size 0 (buf may be NULL then) writes
- * nothing.
+ * Copies a part of the message to a buffer, as snprintf(3) does.
+ *
+ * @err: the error
+ * @part: the part, such as err->reason
+ * @buf: receives at most `size` bytes with the final NUL; may be NULL if `size` is 0
+ * @size: in bytes; 0 writes nothing
+ *
+ * Returns: the length of the part in bytes, without the NUL
  */
 IDM_NONNULL(1)
 size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, char *buf, size_t size);
@@ -253,14 +268,15 @@ size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
 /*
- * A map says which id stored in the filesystem (disk) appears as which id through the mount (seen).
- * It has a uid side and a gid side; each is kept in canonical form: sorted by disk id, neighbours
- * merged, no overlap in either column. A disk id that no entry names is not mapped: its files appear
- * as owned by the overflow id (65534) and it cannot own new files.
+ * A map: each ID stored in the filesystem (disk) appears as another ID through the mount (seen).
  *
- * Ids are 0 to 4294967294; 4294967295 is not an id. Maps are pure data: no privilege, no kernel
- * version needed, unless a function says so. One map may be read by many threads at once, but must
- * not be read while another thread changes it.
+ * A map has a uid side and a gid side. Each side has a canonical form: sorted by disk ID, neighbours
+ * merged, no overlap in either column. A disk ID that no entry names is not mapped. Its files appear as
+ * owned by the overflow ID (65534), and it cannot own new files. IDs are 0 to 4294967294; 4294967295 is
+ * not an ID.
+ *
+ * Maps are pure data. Many threads may read one map at once. No thread may read a map while another thread
+ * changes it. A function that fails leaves the map as it was.
  */
 struct idm_map;
 
@@ -268,155 +284,299 @@ struct idm_map;
 #define IDM_GID 2U /* the gid side */
 #define IDM_BOTH (IDM_UID | IDM_GID)
 
-/* `count` consecutive ids: disk, disk+1, ... appear as seen, seen+1, ... */
+/* `count` consecutive IDs: disk, disk+1, ... appear as seen, seen+1, ... */
 struct idm_entry {
 	uint32_t disk;
 	uint32_t seen;
 	uint32_t count;
 };
 
-/* A new, empty map in *map; release it with idm_map_free(). Returns 0 or -ENOMEM. */
+/*
+ * Creates an empty map.
+ *
+ * @map: receives the map; the caller releases it with idm_map_free()
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOMEM: out of memory
+ */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_map_new(struct idm_map **map);
 
-/* Releases a map. NULL is allowed. */
+/*
+ * Releases a map. Cannot fail.
+ *
+ * @map: may be NULL
+ */
 void idm_map_free(struct idm_map *map);
 
-/* A copy of `map` in *copy, the caller's to free. Returns 0 or -ENOMEM. */
+/*
+ * Copies a map.
+ *
+ * @map: the map to copy
+ * @copy: receives the copy; the caller releases it with idm_map_free()
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOMEM: out of memory
+ */
 IDM_MUST_USE IDM_NONNULL(1, 2)
 int idm_map_copy(const struct idm_map *map, struct idm_map **copy);
 
 /*
- * Adds n entries to the sides named by `kinds` (IDM_UID, IDM_GID or IDM_BOTH).
- * -EINVAL: a zero count, a range past 4294967294, an overlap in the disk or the seen column, among
- * the entries or with what is in the map already (err names the two); no or unknown kinds. -ENOMEM.
+ * Adds entries to one side or to both.
+ *
+ * @map: the map to add to
+ * @kinds: the sides: IDM_UID, IDM_GID or IDM_BOTH
+ * @entries: `n` entries
+ * @n: their number
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: a count is 0, or a range extends past 4294967294
+ *   -EINVAL: two entries overlap in the disk or the seen column; the map may have held one of them before;
+ *            err names the two
+ *   -EINVAL: `kinds` is 0 or unknown
+ *   -ENOMEM: out of memory
  */
 int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry *entries, size_t n,
 		struct idm_error *err);
 
 /*
- * Allow idm_map_parse() to ask the system: user and group names through the name service, "auto"
- * through libsubid, "/path" by opening a user namespace. Without it text can only hold numbers, which
- * is what a daemon wants for text that it does not trust.
+ * Allows idm_map_parse() to ask the system. User and group names go to the name service, "auto" to libsubid.
+ * "/path" opens a user namespace file. Without this flag text holds numbers only. A daemon that does not
+ * trust its text leaves the flag out.
  */
 #define IDM_MAP_PARSE_LOOKUP 0x100U
 
 /*
- * Parses `text` and adds what it says to the map. The dialect is told by its form:
+ * Parses text and adds its entries. The form of the text determines its dialect; see idm_map(3):
  *
- *   [KIND:]DISK:SEEN[:COUNT]       KIND u, uid, g, gid, b, both; without KIND both; without COUNT 1.
- *                                  Entries are separated by one comma or plus, or by blanks. This
- *                                  takes in util-linux's X-mount.idmap= and containerd's "c:h:s,...".
- *   uidmap=C:H:S,... gidmap=...    containerd's mount options, separated by comma, semicolon or blank
- *   uids=C-H-S#...;gids=...        crun's idmap option (a leading "idmap=" is allowed)
+ *   [KIND:]DISK:SEEN[:COUNT]       KIND u, uid, g, gid, b, both (the default); COUNT 1 by default
+ *   uidmap=C:H:S,... gidmap=...    containerd's mount options
+ *   uids=C-H-S#...;gids=...        crun's idmap option
+ *   [KIND:]NAME:NAME               with IDM_MAP_PARSE_LOOKUP, as the two below
+ *   auto[:USER]                    the subordinate ranges of USER (default: the caller)
+ *   /PATH                          the map of a user namespace file
  *
- * and with IDM_MAP_PARSE_LOOKUP also
+ * @map: the map to add to
+ * @text: the text
+ * @flags: 0 or IDM_MAP_PARSE_LOOKUP
+ * @err: may be NULL; names the entry
  *
- *   [KIND:]NAME:NAME               either may be a number. u: looks up users, g: groups; without KIND
- *                                  the names are users, and their primary groups are mapped as well
- *   auto[:USER]                    (alone) disk ids from 0 on appear as USER's (default: the caller's)
- *                                  ranges in /etc/subuid and /etc/subgid, one range after the other
- *   /PATH                          (alone) the map of the user namespace file at PATH (see idm_map_add_userns)
- *
- * Numbers are unsigned 32-bit decimals, with nothing before or behind them. err names the entry.
- * -EINVAL: malformed text, a lookup without IDM_MAP_PARSE_LOOKUP, an unknown flag, or what idm_map_add()
- * refuses. -ENOENT: no such user or group, or no range for it. -EOPNOTSUPP: "auto" in a library built
- * without libsubid. -ENOMEM. A path: also the errors of open(2) and idm_map_add_userns().
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: malformed text, an unknown flag, or an entry that idm_map_add() rejects
+ *   -EINVAL: a lookup without IDM_MAP_PARSE_LOOKUP
+ *   -ENOENT: no such user or group, or no range for it
+ *   -EOPNOTSUPP: "auto" without libsubid, see idm_map_add_subid()
+ *   -ENOMEM: out of memory
+ *   for a path: also the errors of open(2) and idm_map_add_userns()
+ * Requires: for a path what idm_map_add_userns() requires
  */
 IDM_NONNULL(1, 2)
 int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err);
 
 /*
- * Parses the lines of /proc/PID/uid_map or gid_map ("DISK SEEN COUNT") as the kernel does and adds
- * them to the one side `kind`. Only a number over 32 bits, which the kernel cuts off silently, is
- * refused here. Errors as idm_map_parse(), without lookups.
+ * Parses the lines of /proc/PID/uid_map or gid_map ("DISK SEEN COUNT") as the kernel does.
+ *
+ * @map: the map to add to
+ * @kind: the side: IDM_UID or IDM_GID
+ * @text: the lines
+ * @err: may be NULL; names the entry
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: malformed text, an unknown kind, or an entry that idm_map_add() rejects
+ *   -EINVAL: a number over 32 bits, which the kernel cuts off silently
+ *   -ENOMEM: out of memory
  */
 int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text,
 			 struct idm_error *err);
 
 /*
- * Adds `owner`'s subordinate ranges, through libsubid: disk ids from 0 on appear as the ranges of
- * /etc/subuid (uid side) and /etc/subgid (gid side), or of whatever nsswitch names for "subid".
- * -ENOENT: no range. -EOPNOTSUPP: built without libsubid, or libsubid is not installed. -EINVAL.
- * -ENOMEM. Serialised by a lock, since libsubid is not thread-safe.
+ * Adds the subordinate ranges of a user, through libsubid. Disk IDs from 0 on appear as these ranges, of
+ * /etc/subuid (uid side) and /etc/subgid (gid side). If nsswitch names another source for "subid", libsubid
+ * asks that one.
+ *
+ * @map: the map to add to
+ * @owner: the user's name
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOENT: the user has no range
+ *   -EOPNOTSUPP: the library was built without libsubid, or libsubid is not installed
+ *   -EINVAL: a range extends past 4294967294 or overlaps with the map, or a file is not a regular one
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ENOMEM: out of memory
+ * Thread safety: a lock serialises the calls, because libsubid is not thread-safe
  */
 int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err);
 
 /*
- * Adds the map of the user namespace behind `userns_fd`, as seen from the caller's user namespace (of
- * the caller's own: as seen from its parent). A namespace without a map adds nothing.
- * Joins it in a short-lived child: needs CAP_SYS_ADMIN in that namespace (-EPERM). -EINVAL: not a
- * user namespace. Otherwise the errors of idm_userns_open().
+ * Adds the map of a user namespace, as seen from the caller's user namespace. The map of the caller's own
+ * namespace is added as seen from its parent. A namespace without a map adds nothing.
+ *
+ * @map: the map to add to
+ * @userns_fd: the user namespace, which a short-lived child joins
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EPERM: CAP_SYS_ADMIN in that namespace is missing
+ *   -EINVAL: `userns_fd` is not a user namespace, or an entry that idm_map_add_pid() rejects
+ *   otherwise: as idm_userns_open()
+ * Requires: CAP_SYS_ADMIN in that namespace; Linux 5.12
  */
 IDM_NONNULL(1)
 int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err);
 
 /*
- * Adds the map of the user namespace of process `pid`, as seen from the caller's user namespace (of the
- * caller's own: as seen from its parent). Needs no privilege. -ESRCH: no such process, or it ended
- * meanwhile. -EINVAL: pid is not positive, or an entry begins with an id that is not visible from here.
+ * Adds the map of the user namespace of a process, as seen from the caller's user namespace. The map of the
+ * caller's own namespace is added as seen from its parent.
+ *
+ * @map: the map to add to
+ * @pid: the process
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -ESRCH: no such process, or the process exited meanwhile
+ *   -EINVAL: `pid` is not positive, or an entry overlaps with the map
+ *   -EINVAL: an entry begins with an ID that is not visible from the caller's user namespace
+ *   -ENOENT, -EMFILE, -ENFILE, -ENOMEM: as idm_userns_open()
+ * Requires: no privilege; Linux 5.12
  */
 IDM_NONNULL(1)
 int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
 
 /*
- * Adds the map of the mount that `fd` is on; `fd` may be O_PATH.
- * -ENODATA: the mount is not ID-mapped. -EOPNOTSUPP: the kernel does not tell the map (before Linux 6.15),
- * or the caller's user namespace does not have all of its IDs. -ENOENT: the mount is detached, or in another
- * mount namespace where it is not looked for, see idm_list_path(). -EINVAL: it overlaps with what the map
- * has. -EBADF, -ENOMEM. Requires no privilege.
+ * Adds the map of a mount.
+ *
+ * @map: the map to add to
+ * @fd: a file on the mount; may be O_PATH
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENODATA: the mount is not ID-mapped
+ *   -EOPNOTSUPP: the kernel does not report the map (before Linux 6.15)
+ *   -EOPNOTSUPP: the caller's user namespace does not have all IDs of the map
+ *   -ENOENT: the mount is detached, or in a mount namespace where idm_list_path() does not look
+ *   -EINVAL: the mount's map overlaps with the map
+ *   -EBADF: `fd` is not open
+ *   -ENOMEM: out of memory
+ * Requires: no privilege; Linux 6.15
  */
 IDM_NONNULL(1)
 int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err);
 
 /*
- * Lets every id of the caller's user namespace that neither column names keep its id, on the sides
- * `kinds`. A disk id whose number is taken in the seen column stays unmapped, since two owners cannot be
- * seen as one. In the initial user namespace an empty side becomes the identity 0:0:4294967295. Where no
- * procfs shows the caller's ids, every id counts as one of them. -EINVAL: unknown kinds. -ENOMEM.
+ * Adds identity entries for all IDs of the caller's user namespace that neither column names. A disk ID
+ * stays unmapped if its number is in use in the seen column: two owners cannot share one ID. In the
+ * initial user namespace an empty side becomes the identity 0:0:4294967295. Where no procfs shows the
+ * caller's IDs, the function uses all IDs.
+ *
+ * @map: the map to add to
+ * @kinds: the sides: IDM_UID, IDM_GID or IDM_BOTH
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: `kinds` is 0 or unknown
+ *   -ENOMEM: out of memory
  */
 int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err);
 
 /*
- * The same for the ids that `within` has in its disk column, as the map of a container has the ids inside
- * there. Makes no system call. -EINVAL: unknown kinds. -ENOMEM.
+ * Adds identity entries as idm_map_keep_rest() does, for the IDs in the disk column of another map. Makes
+ * no system call.
+ *
+ * @map: the map to add to
+ * @kinds: the sides: IDM_UID, IDM_GID or IDM_BOTH
+ * @within: the other map; the map of a container has the container's IDs in its disk column
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: `kinds` is 0 or unknown
+ *   -ENOMEM: out of memory
  */
 int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const struct idm_map *within,
 			     struct idm_error *err);
 
-/* Exchanges disk and seen: what undoes the map. Cannot fail. */
+/*
+ * Exchanges disk and seen. The result undoes the map. Cannot fail.
+ *
+ * @map: the map to change
+ */
 IDM_NONNULL(1)
 void idm_map_invert(struct idm_map *map);
 
 /*
- * Makes `map` what is seen through a mount with map `then` of a mount with `map`: an id goes through
- * `map` first and `then` second; ids that either leaves out are left out. Returns 0 or -ENOMEM.
+ * Composes two maps: each ID passes through `map` first and `then` second. The result omits the IDs that
+ * either map omits. It is the map of a mount with `then` of a mount with `map`.
+ *
+ * @map: the first map; receives the result
+ * @then: the second map
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOMEM: out of memory
  */
 IDM_NONNULL(1, 2)
 int idm_map_compose(struct idm_map *map, const struct idm_map *then);
 
 /*
- * Translates one id. `kind` is IDM_UID or IDM_GID. Returns 0 and the id in *to, -ENOENT when the map
- * leaves it out, or -EINVAL for another kind. Cost: logarithmic in the disk column, else linear.
+ * Translate one ID. The cost is logarithmic for a disk ID, linear for a seen ID.
+ *
+ * @map: the map
+ * @kind: the side: IDM_UID or IDM_GID
+ * @disk, @seen: the ID to translate
+ * @to: receives the other ID
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOENT: the map omits the ID
+ *   -EINVAL: another kind
  */
 int idm_map_to_seen(const struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t *to);
 int idm_map_to_disk(const struct idm_map *map, unsigned int kind, uint32_t seen, uint32_t *to);
 
-/* Whether two maps say the same on both sides. Order and spelling of their sources do not matter. */
+/*
+ * Compares two maps on both sides. Order and spelling of their sources do not matter.
+ *
+ * @a, @b: the maps
+ *
+ * Returns: true if the maps are equal
+ */
 IDM_NONNULL(1, 2)
 bool idm_map_equal(const struct idm_map *a, const struct idm_map *b);
 
 /*
- * The canonical entries of one side in *entries, borrowed until the map is changed or freed. Returns
- * their number; 0 also for an unknown kind.
+ * Returns the canonical entries of one side.
+ *
+ * @map: the map
+ * @kind: the side: IDM_UID or IDM_GID
+ * @entries: receives the entries, borrowed until the map is changed or freed
+ *
+ * Returns: their number; 0 also for an unknown kind
  */
 size_t idm_map_entries(const struct idm_map *map, unsigned int kind,
 		       const struct idm_entry **entries);
 
 /*
- * Whether the kernel takes this map for a mount. -EINVAL: a side is empty (since Linux 6.9 the kernel
- * itself refuses that; before, everything on that side was nobody's). -E2BIG: over 340 entries or
- * 4095 bytes of text on one side; err says how many too many. Called by idm_userns_open().
+ * Checks whether the kernel accepts the map for a mount. idm_userns_open() calls this function.
+ *
+ * @map: the map
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: a side is empty; the kernel itself rejects that since Linux 6.9
+ *   -E2BIG: over 340 entries or 4095 bytes of text on one side; err says how many too many
  */
 IDM_NONNULL(1)
 int idm_map_check(const struct idm_map *map, struct idm_error *err);
@@ -431,10 +591,19 @@ enum idm_format {
 };
 
 /*
- * Prints the sides `kinds` of a map like snprintf(3): writes at most `size` bytes with the final NUL
- * and returns the length of the whole text without it, so that size 0 (buf may be NULL then) asks how
- * much is needed. Except for IDM_FORMAT_OCI, parsing the text of a map that is not empty gives that map
- * again. -EINVAL: unknown format or kinds, or both sides as IDM_FORMAT_KERNEL. -EOVERFLOW: over 2 GiB.
+ * Prints a map, as snprintf(3) does. Parsing the text returns the same map, except for IDM_FORMAT_OCI and
+ * for an empty map.
+ *
+ * @map: the map
+ * @format: IDM_FORMAT_*
+ * @kinds: the sides: IDM_UID, IDM_GID or IDM_BOTH
+ * @buf: receives at most `size` bytes with the final NUL; may be NULL if `size` is 0
+ * @size: in bytes; 0 only asks for the length
+ *
+ * Returns: the length of the whole text in bytes, without the NUL
+ * Errors:
+ *   -EINVAL: unknown format or kinds, or both sides as IDM_FORMAT_KERNEL
+ *   -EOVERFLOW: the text is over 2 GiB
  */
 ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigned int kinds, char *buf,
 		      size_t size);
@@ -442,66 +611,97 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 /* ---- user namespaces ------------------------------------------------------------------------- */
 
 /*
- * How the namespace is obtained. Without a flag the library takes the zombie child and, where the
- * kernel does not let the caller write a zombie's map (before 7.2, without CAP_DAC_OVERRIDE in the
- * initial user namespace), the live one. For a caller that is not dumpable (PR_GET_DUMPABLE in prctl(2)),
- * and where the kernel refuses a child that shares memory, it takes one with a memory of its own.
+ * How the library creates the namespace: at most one of these flags. Without a flag it uses the zombie
+ * child. It uses the live child where the kernel does not let the caller write a zombie's map. Such a kernel
+ * is older than Linux 7.2, and such a caller lacks CAP_DAC_OVERRIDE in the initial user namespace. It uses a
+ * child with memory of its own for a caller that is not dumpable (PR_GET_DUMPABLE in prctl(2)). It does so,
+ * too, where the kernel refuses a child that shares memory.
  */
 #define IDM_USERNS_ZOMBIE 1U /* only: a child that has exited before its map is written */
 #define IDM_USERNS_LIVE 2U   /* only: a child that waits until it is killed by its pidfd */
-#define IDM_USERNS_OWN_MEMORY 4U /* only: the same with a memory of its own, and dumpable */
+#define IDM_USERNS_OWN_MEMORY 4U /* only: a child with memory of its own, and dumpable */
 
 /*
- * A user namespace that carries `map`, as a descriptor for idm_tree_open() or mount_setattr(2).
+ * Opens a user namespace that carries a map, for idm_tree_open() or mount_setattr(2).
  *
- * No process of the caller's can be confused with the library's short-lived child, whatever the
- * caller does meanwhile: it sends no SIGCHLD, wait(-1) and SIGCHLD = SIG_IGN neither see nor take it,
- * it is held by pidfd, and nothing is written until the pidfd has proven that what was opened under
- * its number is its own. Should somebody reap it all the same (wait with __WALL), the library starts
- * again, a few times. All signals of the calling thread are blocked for the length of one clone3(2).
- * No memory is copied, no page table, no descriptor table, but for IDM_USERNS_OWN_MEMORY.
+ * A short-lived child of the library creates the namespace. The caller's waits and signal settings do not
+ * affect that child. No recycled PID can be mistaken for it: see idm_userns_open(3). All signals of the
+ * calling thread are blocked for the length of one clone3(2).
  *
- * Needs, in the caller's user namespace, CAP_SETUID and CAP_SETGID, and CAP_SETFCAP where id 0 is in
- * the seen column; without them a map of exactly the caller's own uid and gid, one id each, works.
- * Linux 5.12 (mounts cannot be mapped before).
+ * @map: the map
+ * @flags: 0 or one of IDM_USERNS_*
+ * @err: may be NULL
  *
- * The kernel takes no row that lies across two rows of the caller's own uid_map or gid_map. Such a row
- * is cut there, so every map of ids that the caller's user namespace has can be written.
- *
- * -EINVAL, -E2BIG: as idm_map_check(), or an unknown flag; -E2BIG also if the cut leaves more rows or
- * bytes than the kernel takes. -EPERM: a privilege is missing, err says
- * which. -EACCES: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE where another way is needed, or a security module
- * closes the child's files in /proc. -ENOSPC: user.max_user_namespaces
- * or 32 levels. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max. -EMFILE, -ENFILE.
- * -ESRCH: the child was reaped by somebody else, every time. -EBUSY: the calling thread has unshared a
- * PID namespace that has no init yet, and the child would become it. -ENOENT: /proc is not a procfs that
- * shows the caller, and the caller may not make one. -ENOMEM. Thread-safe.
+ * Returns: a descriptor, which the caller closes
+ * Errors:
+ *   -EINVAL: a side of the map is empty; unknown flags, or more than one
+ *   -EINVAL: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE, and the kernel refuses a child that shares memory
+ *   -E2BIG: the map is too large, see idm_map_check(), also after the cut at the caller's own map
+ *   -EPERM: a privilege is missing; err says which
+ *   -EACCES: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE where another way is needed
+ *   -EACCES: a security module closes the child's files in /proc
+ *   -ENOSPC: user.max_user_namespaces, or 32 levels
+ *   -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ESRCH: other waits (with __WALL) reaped the child, 16 times in a row
+ *   -EBUSY: the calling thread unshared a PID namespace that has no init; the child would become its init
+ *   -ENOENT: /proc is not a procfs that shows the caller, and the caller may not create one
+ *   -EXDEV: another mount covers a part of the child's /proc directory
+ *   -EINVAL, -ENOSYS: the kernel has no user namespaces, or hides them
+ *   -EOPNOTSUPP: IDM_USERNS_OWN_MEMORY on an architecture other than x86_64, aarch64 and riscv64
+ *   -ENOMEM: out of memory
+ * Requires: in the caller's user namespace CAP_SETUID and CAP_SETGID, and CAP_SETFCAP if ID 0 is in the seen
+ *   column; nothing for a map of exactly the caller's own uid and gid, one ID each; Linux 5.12
+ * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err);
 
 /*
- * A cache of such descriptors, keyed by what the map says (not by how it was written). All functions
- * but idm_userns_cache_free() may be called by any number of threads. Several threads that miss for the
- * same map make one namespace. A caller that enters another user namespace needs another cache: the seen
- * ids are those of the namespace where the descriptor was made. In a child of fork(2) use a cache only if
- * no other thread could have been inside it.
+ * A cache of such descriptors. Its key is the content of a map. All functions but idm_userns_cache_free()
+ * may run in any number of threads at once. Several threads that miss for the same map create one
+ * namespace. Seen IDs belong to the namespace where the descriptor was created. So a caller that enters
+ * another user namespace needs another cache. A child of fork(2) may use a cache only if no other
+ * thread could have been inside it.
  */
 struct idm_userns_cache;
 
 /*
- * A new cache in *cache that keeps at most `max` namespaces (1 to 65536; each is one descriptor); the
- * least recently used goes first. -EINVAL, -ENOMEM.
+ * Creates a cache. A full cache drops the namespace that was least recently used.
+ *
+ * @max: how many namespaces the cache keeps, 1 to 65536; each is one descriptor
+ * @cache: receives the cache; the caller releases it with idm_userns_cache_free()
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: `max` is 0 or over 65536
+ *   -ENOMEM: out of memory
  */
 IDM_MUST_USE IDM_NONNULL(2)
 int idm_userns_cache_new(size_t max, struct idm_userns_cache **cache, struct idm_error *err);
 
-/* Closes the kept descriptors and releases the cache. NULL is allowed. No call may be under way. */
+/*
+ * Closes the kept descriptors and releases the cache. Cannot fail.
+ *
+ * @cache: may be NULL
+ *
+ * Thread safety: no other call may use the cache at the same time
+ */
 void idm_userns_cache_free(struct idm_userns_cache *cache);
 
 /*
- * As idm_userns_open(map, 0, err), out of the cache if it can. The descriptor is a duplicate, the
- * caller's to close. Errors as idm_userns_open(); failures are not cached.
+ * Opens a user namespace as idm_userns_open(map, 0, err) does, from the cache if possible.
+ *
+ * @cache: the cache, which does not keep failures
+ * @map: the map
+ * @err: may be NULL
+ *
+ * Returns: a duplicate descriptor, which the caller closes
+ * Errors:
+ *   as idm_userns_open()
+ * Requires: as idm_userns_open(), if the namespace is not in the cache
+ * Thread safety: safe, also for one cache
  */
 IDM_MUST_USE IDM_NONNULL(1, 2)
 int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *map,
@@ -522,7 +722,7 @@ int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *
 #define IDM_ATTR_IDMAP 0x00100000U /* reported by idm_list(); cannot be set or cleared by itself */
 #define IDM_ATTR_NOSYMFOLLOW 0x00200000U /* Linux 5.14 */
 
-/* How mounts made below a mount go on to its copies: see mount_namespaces(7). */
+/* How mounts made below a mount propagate to its copies: see mount_namespaces(7). */
 enum idm_propagation {
 	IDM_PROPAGATION_DEFAULT = 0, /* a tree: private; at its target: as the mount it is put on */
 	IDM_PROPAGATION_PRIVATE,
@@ -533,7 +733,7 @@ enum idm_propagation {
 
 /* An ID on disk that appears as another one. */
 struct idm_hardening_info {
-	unsigned int kind; /* IDM_UID or IDM_GID; 0: there is none */
+	unsigned int kind; /* IDM_UID or IDM_GID; 0: no such ID exists */
 	uint32_t disk;
 	uint32_t seen;
 };
@@ -546,21 +746,21 @@ enum idm_harden_as {
 };
 
 /*
- * The attributes that make a mount with `map` (NULL: none) safe, for idm_tree_options.attr_set. The library
- * adds none by itself.
+ * Returns the attributes that make a mount with a map safe, for idm_tree_options.attr_set. The library adds
+ * none by itself. Cannot fail. See idm_map(3) for the danger.
  *
- * A set-user-ID file runs as the ID that its owner appears as. So the owner of an ID on disk can become
- * the other ID that the map shows, and make others become it. IDM_ATTR_NOSUID and IDM_ATTR_NODEV prevent
- * that. IDM_HARDEN_MOUNT and IDM_HARDEN_BIND need both if any ID on disk appears as another one.
- * IDM_HARDEN_ROOT needs them if another ID appears as ID 0: a root filesystem keeps its own set-user-ID
- * programs, such as su. IDM_HARDEN_BIND and IDM_HARDEN_ROOT need IDM_ATTR_NODEV always.
+ * IDM_HARDEN_MOUNT and IDM_HARDEN_BIND need IDM_ATTR_NOSUID and IDM_ATTR_NODEV if any ID on disk appears as
+ * another one. IDM_HARDEN_ROOT needs them if another ID appears as ID 0. IDM_HARDEN_BIND and
+ * IDM_HARDEN_ROOT always need IDM_ATTR_NODEV.
  *
- * `container` (may be NULL) is the map of the user namespace that uses the mount: its IDs in the disk
- * column, the caller's in the seen column. Then an ID on disk counts as another one if its number in there
- * is another one, or if that namespace does not have the ID.
+ * @map: the map of the mount; NULL: none
+ * @as: IDM_HARDEN_*
+ * @container: the map of the user namespace that uses the mount; NULL: the caller's own. Its IDs are in the
+ *   disk column, the caller's in the seen column.
+ * @why: receives the ID that is the reason: one that appears as ID 0 if one exists, else the first; may be
+ *   NULL
  *
- * Returns the attributes, and in *why (may be NULL) the ID that is the reason: one that appears as ID 0 if
- * there is one, else the first. kind 0: there is none. Cannot fail.
+ * Returns: IDM_ATTR_*, or 0
  */
 uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 			   const struct idm_map *container, struct idm_hardening_info *why);
@@ -568,8 +768,8 @@ uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 /* Bits 0 to 7; idm_umount() has 8 to 15, and idm_tree_attach() has 18 to 23. */
 #define IDM_TREE_RECURSIVE 0x01U /* with all mounts below it, the map and attributes on each */
 #define IDM_TREE_NOFOLLOW 0x02U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
-#define IDM_TREE_REMAP 0x04U     /* the map may replace the one that the source has already (Linux 6.15) */
-#define IDM_TREE_ON_TOP 0x08U    /* it goes on top of that one: what the source shows is the disk column */
+#define IDM_TREE_REMAP 0x04U     /* the map may replace one that the source already has (Linux 6.15) */
+#define IDM_TREE_ON_TOP 0x08U    /* composes the two: the disk column is what the source shows (Linux 6.15) */
 #define IDM_TREE_EMPTY_PATH 0x10U /* an empty path is dirfd itself, or the working directory */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
@@ -588,26 +788,39 @@ struct idm_tree_options {
 	}
 
 /*
- * A detached copy of the mount that holds `path`, rooted there (a directory or a file), as a
- * descriptor; closing it undoes everything. `dirfd` and `path` as in openat(2). An empty path is -ENOENT;
- * with IDM_TREE_EMPTY_PATH it is dirfd itself (which may be O_PATH). With userns_fd >= 0 the copy is ID-mapped by that user
- * namespace, which is not needed afterwards; with -1 it is not. `options` may be NULL.
+ * Opens a detached copy of the mount that holds a path, rooted at that directory or file. The caller
+ * attaches it with idm_tree_attach(). Closing it undoes everything. No process can see it before it is
+ * attached, so its map and attributes are set by then. The library never falls back to an unmapped copy.
  *
- * A source that is ID-mapped already is refused with -EPERM, since its files would be seen with other ids
- * than those of the map. IDM_TREE_REMAP replaces its map, also on each mount below with
- * IDM_TREE_RECURSIVE. IDM_TREE_ON_TOP composes the two as idm_map_compose() does; it takes one mount, and
- * needs what idm_map_add_userns() and idm_userns_open() need. Both need Linux 6.15 then, and a map. There
- * is no fall-back to an unmapped copy.
+ * With a map, a source that is already ID-mapped needs IDM_TREE_REMAP or IDM_TREE_ON_TOP. See
+ * idm_tree_open(3).
  *
- * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace, and for a map also in the
- * one that mounted the filesystem. Linux 5.12. The map and the attributes of a tree are the library's
- * last word: nobody can see the tree before it is attached.
+ * @dirfd, @path: as in openat(2); `path` may be empty with IDM_TREE_EMPTY_PATH, and `dirfd` O_PATH
+ * @userns_fd: the user namespace that carries the map, not needed afterwards; -1: no map
+ * @options: may be NULL
+ * @err: may be NULL
  *
- * -EINVAL: the filesystem cannot be ID-mapped, or the userns has no uid or no gid map, or the source
- * is unbindable or in another mount namespace, or userns_fd is not a user namespace; err says which.
- * -EPERM: a privilege is missing; the source is mapped already; the map is the initial user
- * namespace. -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it. -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing. -ENOSYS: Linux before 5.12.
- * -E2BIG: options of a newer library. Paths: as openat(2). Thread-safe.
+ * Returns: a descriptor, which the caller closes
+ * Errors:
+ *   -EINVAL: the filesystem cannot be ID-mapped; err tells the causes apart
+ *   -EINVAL: `userns_fd` is not a user namespace, or lacks a uid or gid map
+ *   -EINVAL: the source is unbindable or in another mount namespace
+ *   -EINVAL: an unknown flag, attribute or propagation; IDM_TREE_REMAP with IDM_TREE_ON_TOP, or one of them
+ *            without a map; IDM_TREE_ON_TOP and IDM_TREE_RECURSIVE for a source that is mapped
+ *   -EPERM: a privilege is missing, or the map is the initial user namespace
+ *   -EPERM: with a map, the source is already mapped; no flag allows it, or the kernel is before Linux 6.15
+ *   -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it
+ *   -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing
+ *   -ELOOP: with IDM_TREE_NOFOLLOW, the path is a symbolic link
+ *   -ENOENT: the path is empty, without IDM_TREE_EMPTY_PATH
+ *   -EBADF: `userns_fd` is O_PATH or not open
+ *   -ENOSYS: Linux before 5.12
+ *   -E2BIG: options of a newer library
+ *   for the path: also the errors of openat(2)
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; for a map also in the one
+ *   that mounted the filesystem; for IDM_TREE_ON_TOP what idm_map_add_userns() and idm_userns_open()
+ *   require; Linux 5.12
+ * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(2)
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
@@ -615,15 +828,15 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 
 /* Bits 18 to 23. MKDIR and FOLLOW also belong to struct idm_child_mount. */
 #define IDM_ATTACH_MKDIR 0x040000U   /* create the target if it is missing: directories, or an empty file */
-#define IDM_ATTACH_REPLACE 0x080000U /* take the place of the mount at the target, in one step (Linux 6.5) */
-#define IDM_ATTACH_IN_ROOT 0x100000U /* dirfd is a root that nothing in the target leads out of */
+#define IDM_ATTACH_REPLACE 0x080000U /* replace the mount at the target, in one step (Linux 6.5) */
+#define IDM_ATTACH_IN_ROOT 0x100000U /* dirfd is a root: every ".." and symbolic link stays below it */
 #define IDM_ATTACH_FOLLOW 0x200000U  /* the target may be a symbolic link */
 
 /* Options of idm_tree_attach(). Initialise with IDM_ATTACH_OPTIONS_INIT. */
 struct idm_attach_options {
 	size_t size;                      /* sizeof(struct idm_attach_options) */
 	unsigned int flags;               /* IDM_ATTACH_* */
-	enum idm_propagation propagation; /* of the attached mount */
+	enum idm_propagation propagation; /* of the mount, set after attaching; DEFAULT leaves it */
 };
 #ifdef __cplusplus /* has designators from C++20 on only */
 #define IDM_ATTACH_OPTIONS_INIT { sizeof(struct idm_attach_options), 0, IDM_PROPAGATION_DEFAULT }
@@ -632,28 +845,39 @@ struct idm_attach_options {
 #endif
 
 /*
- * Makes a tree visible at `target`, as the last step and in one system call; the tree's descriptor
- * then refers to the attached mount and may be closed. A tree that is attached already is moved.
- * `dirfd` and `target` as in openat(2); with IDM_ATTACH_IN_ROOT every ".." and symbolic link stays below
- * dirfd. options->propagation is given to the mount after attaching, which a target below a shared mount
- * makes necessary; DEFAULT leaves it. `options` may be NULL. Peers of a shared mount have a copy of the tree all the same, and would keep
- * those of mounts below it for good: that is refused.
+ * Attaches a tree at a target, as the last step and in one system call. The descriptor then refers to the
+ * attached mount and may be closed. An attached tree is moved. A failed call removes what IDM_ATTACH_MKDIR
+ * created.
  *
- * With IDM_ATTACH_REPLACE the tree is put beneath the mount at the target, which is then detached
- * lazily: there is no moment without a mount. The target must be a mount point, other than "/".
+ * @tree_fd: the tree
+ * @dirfd, @target: as in openat(2)
+ * @options: may be NULL
+ * @err: may be NULL
  *
- * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace. Linux 5.12.
- *
- * -ENOENT: no such target. -ELOOP: it is a symbolic link, also with a slash or "." behind it; or the
- * target ends in ".." and a symbolic link is on its way; or the tree holds the file of this mount
- * namespace or an older one. -ENOTDIR, -EISDIR: one is a directory and the other is not.
- * -EXDEV, -EAGAIN: openat2(2).
- * -EINVAL: the target is in another mount namespace, the tree is unbindable and the target below a
- * shared mount, IDM_ATTACH_REPLACE of something that is no mount point or may not be replaced, an
- * unknown flag; below a shared mount, another propagation than that for a replacement, or a tree with mounts
- * below it. -EOPNOTSUPP: IDM_ATTACH_REPLACE before 6.5. -EBUSY: IDM_ATTACH_REPLACE without a /proc.
- * -EPERM. -ENOSPC: fs.mount-max. -ENOSYS: Linux before 5.12. -E2BIG: options of a newer library. What IDM_ATTACH_MKDIR made is removed again.
- * Thread-safe.
+ * Returns: 0
+ * Errors:
+ *   -ENOENT: no such target, or an empty one
+ *   -ELOOP: the target is a symbolic link, also with a slash or "." behind it
+ *   -ELOOP: the target ends in ".." and a symbolic link is on its way
+ *   -ELOOP: the tree holds the file of this mount namespace or an older one
+ *   -ENOTDIR, -EISDIR: only one of the two is a directory
+ *   -EXDEV, -EAGAIN: as openat2(2)
+ *   -EINVAL: the target is in another mount namespace
+ *   -EINVAL: the tree is unbindable and the target below a shared mount
+ *   -EINVAL: IDM_ATTACH_REPLACE without a mount point, or of one that cannot be replaced, such as "/"
+ *   -EINVAL: below a shared mount, another propagation for a replacement or a tree with mounts below it
+ *   -EINVAL: an unknown flag or propagation
+ *   -EOPNOTSUPP: IDM_ATTACH_REPLACE before Linux 6.5
+ *   -EBUSY: IDM_ATTACH_REPLACE without a /proc
+ *   -EPERM: a privilege is missing
+ *   -ENOSPC: fs.mount-max
+ *   -EBADF: `tree_fd` is not open
+ *   -ENOSYS: Linux before 5.12
+ *   -E2BIG: options of a newer library
+ *   -ENOMEM: out of memory
+ *   for the target: also the errors of openat(2)
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; Linux 5.12
+ * Thread safety: safe
  */
 IDM_NONNULL(3)
 int idm_tree_attach(int tree_fd, int dirfd, const char *target,
@@ -665,32 +889,56 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target,
 #define IDM_UMOUNT_FOLLOW 0x400U    /* the target may be a symbolic link */
 
 /*
- * Unmounts the top mount at `target`; `dirfd` and `target` as in openat(2). IDM_UMOUNT_RECURSIVE without LAZY is not one step: it stops at
- * the first mount that is busy, with those already gone left gone; err names it.
+ * Unmounts the top mount at a target. IDM_UMOUNT_RECURSIVE without IDM_UMOUNT_LAZY is not one step. It
+ * stops at the first mount that is busy, and err names that mount. The mounts that it unmounted before stay
+ * unmounted.
  *
- * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * -EINVAL: no mount point, or locked by another user namespace. -EBUSY. -ELOOP: a symbolic link, as with
- * idm_tree_attach(). -EXDEV: another mount came to be at the place of one meanwhile (with
- * IDM_UMOUNT_RECURSIVE, or a target that ends in a slash, "." or ".."). -ENOENT, -EPERM. Thread-safe.
+ * @dirfd, @target: as in openat(2)
+ * @flags: IDM_UMOUNT_*
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: no mount point, a mount that another user namespace locked, or an unknown flag
+ *   -EBUSY: the mount is in use
+ *   -ELOOP: the target is a symbolic link, as for idm_tree_attach()
+ *   -EXDEV: another mount is there by now; only with IDM_UMOUNT_RECURSIVE, or for a target that ends in a
+ *           slash, "." or ".."
+ *   -ENOENT: no such target, or an empty one
+ *   -EPERM: a privilege is missing
+ *   -ENOMEM: out of memory
+ *   for the target: also the errors of openat(2)
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+ * Thread safety: safe
  */
 IDM_NONNULL(2)
 int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_error *err);
 
 /*
- * Unmounts the mount whose root `mount_fd` is, such as the tree that idm_tree_attach() attached, with all
- * mounts below it. Finds a mount that was moved. Never unmounts another one. The descriptor keeps its mount
- * busy, so `flags` has to be IDM_UMOUNT_LAZY.
+ * Unmounts a mount and all mounts below it, by a descriptor of its root. Such a descriptor is a tree that
+ * idm_tree_attach() attached. Finds a mount that was moved. Never unmounts another one.
  *
- * Requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * -EBUSY: another mount covers it. -EINVAL: other flags, a descriptor that is not the root of a mount, a
- * mount that is attached nowhere below the caller's root directory, or locked by another user namespace.
- * -EBADF, -EPERM, -ENOMEM. Thread-safe.
+ * @mount_fd: the root of the mount; it keeps the mount busy
+ * @flags: IDM_UMOUNT_LAZY
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EBUSY: another mount covers it
+ *   -EINVAL: other flags, or a descriptor that is not the root of a mount
+ *   -EINVAL: the mount is attached nowhere below the caller's root directory
+ *   -EINVAL: another user namespace locked the mount
+ *   -EBADF: `mount_fd` is not open
+ *   -EPERM: a privilege is missing
+ *   -ENOMEM: out of memory
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+ * Thread safety: safe
  */
 int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
 
 /* ---- overlays -------------------------------------------------------------------------------- */
 
-/* A path as openat(2) takes it. */
+/* A path, as in openat(2). */
 struct idm_path {
 	int dirfd;
 	const char *path;
@@ -702,34 +950,34 @@ struct idm_mount_option {
 	const char *value;
 };
 
-/* Which ids the upper directory stores on disk when there is a map. */
+/* Which IDs the upper directory stores on disk when there is a map. */
 enum idm_upper_ids {
 	/*
-	 * The seen ones. The upper directory is used as it is; it should belong to the seen root, since
-	 * the overlay's root directory has the upper one's owner.
+	 * The seen ones. The library uses the upper directory as it is. That directory should belong to the
+	 * seen root, because the root directory of the overlay has the same owner.
 	 */
 	IDM_UPPER_SHIFTED = 0,
 	/*
-	 * The disk ones, as in the layers below: the upper directory is ID-mapped too, and can be
-	 * committed, copied, or used under another map. The map must cover disk uid and gid 0.
+	 * The disk ones, as in the layers below. The upper directory is ID-mapped, too. It can be committed,
+	 * copied, or used under another map. The map must cover disk uid and gid 0.
 	 */
 	IDM_UPPER_DISK
 };
 
 /*
- * How the overlay is put together. Without a flag: by descriptors, where the kernel takes detached
- * layers (Linux 6.15), else in a mount namespace of a child.
+ * How the library creates the overlay. Without a flag it passes layers by descriptor where the kernel
+ * accepts detached layers (Linux 6.15). Elsewhere it works in a mount namespace of a child.
  */
-#define IDM_OVERLAY_BY_DESCRIPTOR 1U /* only: detached layers, given by descriptor */
-#define IDM_OVERLAY_IN_NAMESPACE 2U  /* only: in a mount namespace that goes away with the call */
+#define IDM_OVERLAY_BY_DESCRIPTOR 1U /* only: detached layers, by descriptor */
+#define IDM_OVERLAY_IN_NAMESPACE 2U  /* only: in a mount namespace that disappears with the call */
 /*
- * How an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its upper directory. Without
- * a flag: by override_creds where the kernel has it (Linux 6.15).
+ * IDM_OVERLAY_CREATE_AS_ROOT: how an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its
+ * upper directory. Without the flag override_creds sets them where the kernel has it (Linux 6.15).
  */
 #define IDM_OVERLAY_EMPTY_PATH 8U /* an empty path of a layer is its dirfd itself, else -ENOENT */
 #define IDM_OVERLAY_CREATE_AS_ROOT 4U /* only: a child with those credentials creates it */
 
-/* What is to be laid over what. Initialise with IDM_OVERLAY_OPTIONS_INIT. */
+/* Options of idm_overlay_open(). Initialise with IDM_OVERLAY_OPTIONS_INIT. */
 struct idm_overlay_options {
 	size_t size; /* sizeof(struct idm_overlay_options) */
 	unsigned int flags;
@@ -745,7 +993,7 @@ struct idm_overlay_options {
 	size_t n_options;
 	uint32_t attr;	    /* IDM_ATTR_* of the mount */
 	const char *source; /* what the mount table shows as source; NULL: "overlay" */
-	/* Called after each layer that has been opened, in the calling thread; NULL: not. */
+	/* The library calls it after it opens a layer, in the calling thread; NULL: no call. */
 	void (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };
@@ -762,20 +1010,36 @@ struct idm_overlay_options {
 	}
 
 /*
- * A detached overlay, as a descriptor for idm_tree_attach(). Its lower layers, up to 500 with the
- * data-only ones, are ID-mapped by `map`: one mapped copy for all layers of one mount, none of them ever
- * attached. There is nothing to undo but closing the descriptor, or unmounting.
+ * Opens a detached overlay, for idm_tree_attach(). The map applies to the lower and the data-only layers,
+ * with one mapped copy for all layers of one mount. No layer is ever attached where another process could
+ * see it. Closing the descriptor, or unmounting, undoes everything.
  *
- * Needs CAP_SYS_ADMIN in the initial user namespace. Linux 5.19 for a map, else 5.12; options as the
- * kernel knows them.
+ * @overlay: the layers and options
+ * @err: may be NULL; names the layer or option
  *
- * -E2BIG: more than 500 layers. -ELOOP: a layer is given twice, or one lies in another. -EXDEV: upper and
- * work are on different mounts. -EBUSY: upper or work is in use by another overlay of this mount
- * namespace, or (Linux 6.12, if the caller may see them) of another one. -EROFS: with an upper directory, the overlay came up read-only. -EINVAL: too few layers, an
- * option that the kernel does not know or take, a layer's filesystem that cannot be ID-mapped or be a
- * layer, IDM_UPPER_DISK and a map without disk id 0. -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before 6.15.
- * -ENOSYS: Linux before 5.12. Paths: as openat(2). Else as idm_userns_open(). err names the layer or
- * option. Thread-safe.
+ * Returns: a descriptor, which the caller closes
+ * Errors:
+ *   -E2BIG: more than 500 lower and data-only layers, options that are too long, or a newer struct
+ *   -ELOOP: a layer is listed twice, or is inside another one
+ *   -EXDEV: upper and work are on different mounts
+ *   -EBUSY: another overlay of this mount namespace uses upper or work; since Linux 6.12 also one of
+ *           another mount namespace, if the caller may see it
+ *   -EROFS: with an upper directory, the overlay is read-only
+ *   -ESTALE: with index=on, the upper directory was used with other layers before
+ *   -EINVAL: too few layers, or work without upper or upper without work
+ *   -EINVAL: an option that the kernel does not know or accept
+ *   -EINVAL: a layer's filesystem cannot be ID-mapped or be a layer
+ *   -EINVAL: IDM_UPPER_DISK and a map without disk uid 0 or disk gid 0
+ *   -EINVAL: an unknown flag, or two that exclude each other
+ *   -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before Linux 6.15
+ *   -ENOENT: a path is empty, without IDM_OVERLAY_EMPTY_PATH
+ *   -EPERM: a privilege is missing
+ *   -ENOSYS: Linux before 5.12
+ *   for paths: also the errors of openat(2)
+ *   otherwise: as idm_userns_open()
+ * Requires: CAP_SYS_ADMIN in the initial user namespace; Linux 5.19 with a map, else 5.12; options as the
+ *   kernel knows them
+ * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error *err);
