@@ -6,8 +6,8 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/mapped-hint.h"
 #include "lib/list/mount-query.h"
-#include "lib/mount/tree-diag.h"
 #include "lib/plan/plan.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"

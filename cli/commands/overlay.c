@@ -14,7 +14,7 @@
 #include "cli/common/progress.h"
 #include "cli/common/report.h"
 #include "lib/base/array.h"
-#include "lib/overlay/lowerdir.h"
+#include "lib/base/lowerdir.h"
 
 enum { OPTION_UPPER_IDS = OPTION_OF_COMMAND, OPTION_MKDIR };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/base/array.h"
-#include "lib/overlay/lowerdir.h"
+#include "lib/base/lowerdir.h"
 #include "report.h"
 
 static int add(char *path, bool data_only, void *arg)

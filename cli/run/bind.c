@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "cli/common/report.h"
-#include "lib/overlay/lowerdir.h"
+#include "lib/base/lowerdir.h"
 #include "run.h"
 
 static int take_map(struct run_bind *b, const char *text)

@@ -7,7 +7,7 @@
 #include <sys/prctl.h>
 
 #include "cli/common/report.h"
-#include "lib/overlay/lowerdir.h"
+#include "lib/base/lowerdir.h"
 #include "run.h"
 
 #define BIT(n) (1ULL << (n))

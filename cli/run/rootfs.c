@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cli/common/report.h"
-#include "lib/mount/tree-diag.h"
+#include "lib/base/mapped-hint.h"
 #include "run.h"
 
 /* In a user namespace of his own an ordinary user is root already; nothing is left to map. */

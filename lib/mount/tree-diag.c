@@ -16,6 +16,7 @@
 #include "attach-diag.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/mapped-hint.h"
 #include "lib/list/mount-place.h"
 #include "lib/list/mount-query.h"
 #include "lib/sys/capability.h"
@@ -26,8 +27,6 @@
 #include "lib/userns/userns-probe.h"
 
 static const enum idm_error_step step_map = IDM_STEP_MAP_TREE;
-static const char already_mapped[] = "the source is on a mount that is ID-mapped already";
-static const char below[] = "it is mounted below ";
 
 /* The inode number of the initial user namespace: the same on every Linux. */
 #define INITIAL_USERNS_INODE 0xEFFFFFFDU
@@ -46,9 +45,10 @@ static bool is_recursive(const struct question *q)
 }
 
 /* Always true, so that "it is this one" is one statement. */
-static bool say(const struct question *q, const char *reason, ...) __attribute__((format(printf, 2, 3)));
+static bool fail_map(const struct question *q, const char *reason, ...)
+	__attribute__((format(printf, 2, 3)));
 
-static bool say(const struct question *q, const char *reason, ...)
+static bool fail_map(const struct question *q, const char *reason, ...)
 {
 	char text[IDM_REASON_SIZE + 1]; /* one more, so that idm_fail() sees and marks a cut */
 	va_list args;
@@ -78,9 +78,9 @@ static bool calls_are_missing(const struct question *q)
 	if (r != -ENOSYS && r != -EPERM)
 		return false;
 	if (r == -ENOSYS && idm_kernel_is_before(5, 12))
-		return say(q, "the kernel cannot map mounts: it needs Linux 5.12");
-	say(q, "a seccomp filter refuses %s",
-	    idm_sys_open_tree(-1, "", ~0U) == r ? "open_tree(2)" : "mount_setattr(2)");
+		return fail_map(q, "the kernel cannot map mounts: it needs Linux 5.12");
+	fail_map(q, "a seccomp filter refuses %s",
+		 idm_sys_open_tree(-1, "", ~0U) == r ? "open_tree(2)" : "mount_setattr(2)");
 	idm_hint(q->err, "let the container's seccomp profile allow open_tree, open_tree_attr, "
 			 "mount_setattr and move_mount");
 	return true;
@@ -88,7 +88,7 @@ static bool calls_are_missing(const struct question *q)
 
 /* ---- the descriptor of the map ---- */
 
-static const char *what_else_it_is(int fd)
+static const char *describe_other_file(int fd)
 {
 	struct statfs fs;
 	int type;
@@ -105,11 +105,11 @@ static const char *what_else_it_is(int fd)
 
 static bool userns_is_none(const struct question *q)
 {
-	const char *what = q->userns < 0 ? NULL : what_else_it_is(q->userns);
+	const char *what = q->userns < 0 ? NULL : describe_other_file(q->userns);
 
 	if (!what)
 		return false;
-	say(q, "descriptor %d, given as the map, %s", q->userns, what);
+	fail_map(q, "descriptor %d, given as the map, %s", q->userns, what);
 	idm_hint(q->err, "a user namespace is opened as /proc/PID/ns/user, with O_RDONLY");
 	return true;
 }
@@ -121,7 +121,7 @@ static bool userns_is_initial(const struct question *q)
 	if (q->userns < 0 || idm_sys_fstatat(q->userns, "", &st, AT_EMPTY_PATH) < 0 ||
 	    st.st_ino != INITIAL_USERNS_INODE)
 		return false;
-	say(q, "the initial user namespace cannot be used as a map");
+	fail_map(q, "the initial user namespace cannot be used as a map");
 	idm_hint(q->err, "the map 0:0:4294967295 keeps every id");
 	return true;
 }
@@ -149,24 +149,25 @@ static const char *missing_side(int userns_fd)
 }
 
 /* Another user namespace works in its place. */
-static bool blame_map(const struct question *q)
+static bool diagnose_map(const struct question *q)
 {
 	const char *missing;
 
 	if (q->code == -EPERM) {
-		say(q, "the caller has no CAP_SYS_ADMIN in the user namespace that is the map");
+		fail_map(q, "the caller has no CAP_SYS_ADMIN in the user namespace that is the map");
 		idm_hint(q->err, "make it in the caller's own user namespace");
 		return true;
 	}
 	missing = missing_side(q->userns);
 	if (missing) {
-		say(q, "the user namespace has no %s", missing);
+		fail_map(q, "the user namespace has no %s", missing);
 		idm_hint(q->err, "the kernel takes a map with both sides only (Linux 6.9)");
 		return true;
 	}
 	if (q->code != -EINVAL)
 		return false;
-	say(q, "the user namespace is the one that mounted the filesystem, which cannot be the map");
+	fail_map(q,
+		 "the user namespace is the one that mounted the filesystem, which cannot be the map");
 	idm_hint(q->err, "make a user namespace for the map alone");
 	return true;
 }
@@ -177,7 +178,7 @@ static bool source_is_elsewhere(const struct question *q)
 {
 	enum idm_place place = idm_place_of(q->source);
 
-	say(q, "the source %s", idm_place_text(place));
+	fail_map(q, "the source %s", idm_place_text(place));
 	if (place == IDM_PLACE_OTHER)
 		idm_hint(q->err,
 			 "only a process in that mount namespace can copy it: nsenter(1) and setns(2) "
@@ -199,7 +200,8 @@ static bool source_is_no_clone(const struct question *q)
 	if (tree >= 0)
 		return false;
 	if (tree == -EPERM) {
-		say(q, "it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace");
+		fail_map(q,
+			 "it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace");
 		idm_hint(q->err, "run it as root");
 		return true;
 	}
@@ -209,15 +211,17 @@ static bool source_is_no_clone(const struct question *q)
 	if (!look.visible)
 		return source_is_elsewhere(q);
 	if (look.unbindable) {
-		say(q, "the source is on an unbindable mount");
+		fail_map(q, "the source is on an unbindable mount");
 		idm_hint(q->err, "mount --make-private, then try again");
 		return true;
 	}
 	whole = idm_probe_clone(q->source, -1, IDM_TREE_RECURSIVE);
 	if (is_recursive(q) || whole < 0)
 		return false;
-	say(q, "mounts below the source are locked by another user namespace: a copy without them would "
-	       "uncover what they cover");
+	fail_map(
+		q,
+		"mounts below the source are locked by another user namespace: a copy without them would "
+		"uncover what they cover");
 	idm_hint(q->err, "map it with all mounts below it (IDM_TREE_RECURSIVE)");
 	return true;
 }
@@ -253,7 +257,7 @@ static bool source_is_mapped(const struct question *q)
 	refused = open_tree_attr_is_refused();
 	if (q->flags & IDM_TREE_REMAP && !refused)
 		return false;
-	say(q, "%s", already_mapped);
+	fail_map(q, IDM_REASON_MAPPED);
 	idm_hint(q->err,
 		 !refused ? "IDM_TREE_REMAP replaces its map, IDM_TREE_ON_TOP adds to it"
 		 : idm_kernel_is_before(6, 15)
@@ -302,15 +306,16 @@ static void hint_filesystem(const struct question *q, const char *type)
 static bool source_is_not_ours(const struct question *q, const char *type)
 {
 	if (!idm_has_capability(CAP_SYS_ADMIN)) {
-		say(q, "it needs CAP_SYS_ADMIN");
+		fail_map(q, "it needs CAP_SYS_ADMIN");
 		idm_hint(q->err, "run it as root");
 	} else if (!idm_in_initial_userns()) {
-		say(q, "it needs CAP_SYS_ADMIN in the user namespace that mounted the filesystem (%s)",
-		    type);
+		fail_map(q,
+			 "it needs CAP_SYS_ADMIN in the user namespace that mounted the filesystem (%s)",
+			 type);
 		idm_hint(q->err, "this user namespace can map what was mounted in it, "
 				 "such as a tmpfs of its own");
 	} else {
-		say(q, "the kernel does not permit it for the filesystem (%s)", type);
+		fail_map(q, "the kernel does not permit it for the filesystem (%s)", type);
 		idm_hint(q->err, "kernels of Enterprise Linux 9 before 5.14.0-334 never do; "
 				 "else a security module may be the cause");
 	}
@@ -324,12 +329,12 @@ static bool source_is_block_device(const struct question *q)
 
 	if (idm_file_type(q->source, &type) < 0 || !S_ISBLK(type))
 		return false;
-	say(q, "the source is a block device, not the filesystem on it");
+	fail_map(q, "the source is a block device, not the filesystem on it");
 	idm_hint_block_device(q->err);
 	return true;
 }
 
-static bool blame_source(const struct question *q)
+static bool diagnose_source(const struct question *q)
 {
 	struct idm_mount_props look;
 
@@ -342,7 +347,7 @@ static bool blame_source(const struct question *q)
 		return false;
 	if (source_is_block_device(q))
 		return true;
-	say(q, "the filesystem (%s) cannot be ID-mapped", look.fstype);
+	fail_map(q, "the filesystem (%s) cannot be ID-mapped", look.fstype);
 	hint_filesystem(q, look.fstype);
 	return true;
 }
@@ -364,7 +369,7 @@ static bool try_mount_below(int fd, const char *path, void *data)
 	return true;
 }
 
-static bool blame_below(const struct question *q)
+static bool diagnose_below(const struct question *q)
 {
 	AUTO_CLOSE int top = -1;
 
@@ -374,15 +379,15 @@ static bool blame_below(const struct question *q)
 	if (top < 0)
 		return false;
 	if (!idm_query_mounts_below(q->source, try_mount_below, (void *)q))
-		say(q, "a mount below it, covered by another one, cannot be mapped");
-	idm_hint(q->err, "%s%s: unmount it, or map without the mounts below", below,
+		fail_map(q, "a mount below it, covered by another one, cannot be mapped");
+	idm_hint(q->err, IDM_HINT_BELOW "%s: unmount it, or map without the mounts below",
 		 q->path ? q->path : "the source");
 	return true;
 }
 
 /* ---- which of them ---- */
 
-static bool blame_one(const struct question *q)
+static bool diagnose_cause(const struct question *q)
 {
 	AUTO_CLOSE int again = -1, other = -1, userns = -1;
 
@@ -395,28 +400,28 @@ static bool blame_one(const struct question *q)
 	if (userns >= 0)
 		other = idm_probe_clone(q->source, userns, q->flags);
 	if (other >= 0)
-		return blame_map(q);
-	return blame_below(q) || blame_source(q);
+		return diagnose_map(q);
+	return diagnose_below(q) || diagnose_source(q);
 }
 
-static void blame_attributes(const struct question *q)
+static void diagnose_attributes(const struct question *q)
 {
 	switch (q->code) {
 	case -EBUSY:
-		say(q, "a file on it is open for writing");
+		fail_map(q, "a file on it is open for writing");
 		break;
 	case -ELOOP:
-		say(q, "it is a symbolic link, or holds a mount of a namespace file");
+		fail_map(q, "it is a symbolic link, or holds a mount of a namespace file");
 		break;
 	case -EPERM:
-		say(q, "a mount attribute is locked by the user namespace that made the mount");
+		fail_map(q, "a mount attribute is locked by the user namespace that made the mount");
 		break;
 	case -EINVAL:
 		if (!idm_kernel_is_before(5, 14)) {
 			idm_fail_errno(q->err, q->code, step_map, q->path);
 			break;
 		}
-		say(q, "this kernel does not know one of the mount attributes");
+		fail_map(q, "this kernel does not know one of the mount attributes");
 		idm_hint(q->err, "nosymfollow needs Linux 5.14");
 		break;
 	default:
@@ -430,17 +435,7 @@ int idm_diagnose_not_mapped(int code, int source_fd, const char *path, int usern
 	struct question q = { code, source_fd, path, userns_fd, flags, err };
 	bool ask = code == -EINVAL || code == -EPERM || code == -EBADF || code == -ENOSYS;
 
-	if (err && !(ask && blame_one(&q)))
-		blame_attributes(&q);
+	if (err && !(ask && diagnose_cause(&q)))
+		diagnose_attributes(&q);
 	return code;
-}
-
-void idm_hint_mapped(struct idm_error *err, const char *hint)
-{
-	size_t n = sizeof(already_mapped) - 1;
-
-	if (err && err->reason.length == n &&
-	    memcmp(err->message + err->reason.start, already_mapped, n) == 0 &&
-	    strncmp(err->hint, below, sizeof(below) - 1) != 0)
-		idm_hint(err, "%s", hint);
 }

@@ -14,11 +14,4 @@
 int idm_diagnose_not_mapped(int code, int source_fd, const char *path, int userns_fd, unsigned int flags,
 			    struct idm_error *err);
 
-/* The way on where a map can be neither replaced nor added to. */
-#define IDM_HINT_UNMAPPED \
-	"name it by a path where it has no map, or give no new map: it keeps the one that it has"
-
-/* Where the answer is that the source is ID-mapped already, this is its hint. *err may be NULL. */
-void idm_hint_mapped(struct idm_error *err, const char *hint);
-
 #endif

@@ -17,8 +17,8 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/mapped-hint.h"
 #include "lib/mount/attach-diag.h"
-#include "lib/mount/tree-diag.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/nofollow.h"
@@ -34,7 +34,7 @@ void idm_layer_name(const struct idm_layer *layer, struct idm_layer_name *name)
 		 layer->device_minor, (unsigned long long)layer->inode);
 }
 
-static int not_a_directory(mode_t type, const char *path, struct idm_error *err)
+static int fail_no_directory(mode_t type, const char *path, struct idm_error *err)
 {
 	idm_fail_because(err, -ENOTDIR, step_open, path,
 			 S_ISBLK(type) ? "the layer is a block device, not the filesystem on it" : NULL);
@@ -43,7 +43,7 @@ static int not_a_directory(mode_t type, const char *path, struct idm_error *err)
 	return -ENOTDIR;
 }
 
-static int not_seen(int code, const struct idm_layer *l, struct idm_error *err)
+static int fail_unseen_layer(int code, const struct idm_layer *l, struct idm_error *err)
 {
 	AUTO_CLOSE int fd = idm_sys_openat(l->path.dirfd, l->path.path, O_PATH, 0);
 
@@ -51,16 +51,16 @@ static int not_seen(int code, const struct idm_layer *l, struct idm_error *err)
 	return fd < 0 ? code : idm_hint_admission(code, fd, err);
 }
 
-static int look(struct idm_layer *l, struct idm_error *err)
+static int stat_layer(struct idm_layer *l, struct idm_error *err)
 {
 	struct statx st;
 	int r = idm_sys_statx(l->path.dirfd, l->path.path, AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
 			      STATX_TYPE | STATX_INO | STATX_MNT_ID, &st);
 
 	if (r < 0)
-		return not_seen(r, l, err);
+		return fail_unseen_layer(r, l, err);
 	if (!S_ISDIR(st.stx_mode))
-		return not_a_directory(st.stx_mode, l->path.path, err);
+		return fail_no_directory(st.stx_mode, l->path.path, err);
 	l->mount_id = st.stx_mnt_id;
 	l->inode = st.stx_ino;
 	l->device_major = st.stx_dev_major;
@@ -68,7 +68,7 @@ static int look(struct idm_layer *l, struct idm_error *err)
 	return 0;
 }
 
-static int by_inode(const void *a, const void *b)
+static int compare_inodes(const void *a, const void *b)
 {
 	const struct idm_layer *x = *(const struct idm_layer *const *)a;
 	const struct idm_layer *y = *(const struct idm_layer *const *)b;
@@ -90,9 +90,9 @@ static int find_twins(const struct idm_layers *layers, struct idm_error *err)
 		return idm_fail_errno(err, -ENOMEM, step_open, NULL);
 	for (size_t i = 0; i < layers->n; i++)
 		sorted[i] = &layers->v[i];
-	qsort(sorted, layers->n, sizeof(*sorted), by_inode);
+	qsort(sorted, layers->n, sizeof(*sorted), compare_inodes);
 	for (size_t i = 1; i < layers->n; i++)
-		if (by_inode(&sorted[i - 1], &sorted[i]) == 0)
+		if (compare_inodes(&sorted[i - 1], &sorted[i]) == 0)
 			return idm_fail(err, -ELOOP, step_open, sorted[i]->path.path,
 					"the directory is given twice (also as %s)",
 					sorted[i - 1]->path.path);
@@ -102,7 +102,7 @@ static int find_twins(const struct idm_layers *layers, struct idm_error *err)
 int idm_layers_look(struct idm_layers *layers, struct idm_error *err)
 {
 	for (size_t i = 0; i < layers->n; i++) {
-		int r = look(&layers->v[i], err);
+		int r = stat_layer(&layers->v[i], err);
 
 		if (r < 0)
 			return r;
@@ -183,8 +183,8 @@ int idm_layer_base(const struct idm_layer *l, size_t *base)
 /* ---- copies ---- */
 
 /* A copy of a path, mapped if the layer is to be; kept until idm_layers_close(). */
-static int clone_for(struct idm_layers *layers, const struct idm_layer *l, const char *path,
-		     int userns_fd, struct idm_error *err)
+static int clone_for_layer(struct idm_layers *layers, const struct idm_layer *l, const char *path,
+			   int userns_fd, struct idm_error *err)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 	int fd;
@@ -203,7 +203,7 @@ static int clone_for(struct idm_layers *layers, const struct idm_layer *l, const
 static int open_alone(struct idm_layers *layers, struct idm_layer *l, int userns_fd,
 		      struct idm_error *err)
 {
-	int clone = clone_for(layers, l, l->path.path, userns_fd, err);
+	int clone = clone_for_layer(layers, l, l->path.path, userns_fd, err);
 
 	if (clone < 0)
 		return clone;
@@ -240,7 +240,7 @@ static int open_together(struct idm_layers *layers, size_t first, size_t length,
 		return -ENOMEM;
 	if (is_on_mount(&a, directory) <= 0)
 		return -EXDEV;
-	clone = clone_for(layers, &a, directory, userns_fd, NULL);
+	clone = clone_for_layer(layers, &a, directory, userns_fd, NULL);
 	if (clone < 0)
 		return clone;
 	for (size_t i = first; i < layers->n; i++) {
@@ -302,7 +302,7 @@ static int open_cloned(struct idm_layers *layers, size_t i, int userns_fd, struc
 	return open_alone(layers, &layers->v[i], userns_fd, err);
 }
 
-static int open_plain(struct idm_layer *l, struct idm_error *err)
+static int open_layer_in_place(struct idm_layer *l, struct idm_error *err)
 {
 	l->fd = idm_open_or_dup(l->path.dirfd, l->path.path, O_PATH | O_DIRECTORY);
 	if (l->fd >= 0)
@@ -320,7 +320,7 @@ int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *
 		return idm_fail_errno(err, -ENOMEM, step_open, NULL);
 	for (size_t i = 0; i < layers->n && r == 0; i++) {
 		if (!layers->v[i].mapped && !layers->clone_all)
-			r = open_plain(&layers->v[i], err);
+			r = open_layer_in_place(&layers->v[i], err);
 		else if (layers->v[i].fd < 0)
 			r = open_cloned(layers, i, userns_fd, err);
 		if (r == 0 && layers->progress)

@@ -12,8 +12,8 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/mount-attr.h"
-#include "lib/mount/tree-diag.h"
-#include "lib/overlay/lowerdir.h"
+#include "lib/base/lowerdir.h"
+#include "lib/base/mapped-hint.h"
 #include "lib/sys/fail-errno.h"
 #include "plan.h"
 

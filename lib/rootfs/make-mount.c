@@ -6,6 +6,7 @@
 #include "filesystem.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/mapped-hint.h"
 #include "lib/mount/tree-diag.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/probe.h"

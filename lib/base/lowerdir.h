@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of layers in overlayfs's own notation. */
-#ifndef IDM_OVERLAY_LOWERDIR_H
-#define IDM_OVERLAY_LOWERDIR_H
+#ifndef IDM_BASE_LOWERDIR_H
+#define IDM_BASE_LOWERDIR_H
 
 #include <stdbool.h>
 
