@@ -12,8 +12,8 @@
 
 static const enum idm_error_step step_write = IDM_STEP_MAKE_FILE;
 
-static void why_no_file(const struct idm_trial *trial, const char *fstype, int code,
-			struct idm_error *err)
+static void diagnose_no_file(const struct idm_trial *trial, const char *fstype, int code,
+			     struct idm_error *err)
 {
 	switch (code) {
 	case -EROFS:
@@ -118,7 +118,7 @@ void idm_check_write(const struct idm_trial *trial, struct idm_check_result *che
 	if (r >= 0)
 		r = idm_sys_fstatat(file, "", &seen, AT_EMPTY_PATH);
 	if (r < 0) {
-		why_no_file(trial, check->fstype, r, err);
+		diagnose_no_file(trial, check->fstype, r, err);
 		return;
 	}
 	check->disk_id_checked = stat_on_disk(trial->plain, file, &disk) == 0;

@@ -62,8 +62,8 @@ static uint32_t another_id(const struct idm_map *own, unsigned int kind, uint32_
  * caller is seen as somebody who can own files that are on disk somebody else's. A caller who is the
  * owner is exchanged with another id, or left out where he has no other.
  */
-static int exchange(struct idm_map *map, const struct idm_map *own, unsigned int kind, uint32_t caller,
-		    uint32_t owner, struct idm_error *err)
+static int exchange_ids(struct idm_map *map, const struct idm_map *own, unsigned int kind,
+			uint32_t caller, uint32_t owner, struct idm_error *err)
 {
 	uint32_t other = caller, ignored;
 	struct idm_entry e[2];
@@ -90,9 +90,9 @@ static int make_map(const struct stat *st, const struct idm_map *own, struct idm
 
 	if (r < 0)
 		return idm_fail_errno(err, r, step_check, NULL);
-	r = exchange(*map, own, IDM_UID, uid, st->st_uid, err);
+	r = exchange_ids(*map, own, IDM_UID, uid, st->st_uid, err);
 	if (r == 0)
-		r = exchange(*map, own, IDM_GID, gid, st->st_gid, err);
+		r = exchange_ids(*map, own, IDM_GID, gid, st->st_gid, err);
 	if (r < 0)
 		idm_map_free(*map);
 	return r;
@@ -102,8 +102,8 @@ static int make_map(const struct stat *st, const struct idm_map *own, struct idm
 
 /* How an owner must be seen. One who has no id in the caller's user namespace is nobody's before and
  * after. */
-static uint32_t expected(const struct idm_map *map, const struct idm_map *own, unsigned int kind,
-			 uint32_t disk)
+static uint32_t get_expected_id(const struct idm_map *map, const struct idm_map *own, unsigned int kind,
+				uint32_t disk)
 {
 	long nobody = idm_read_number(kind == IDM_UID ? "/proc/sys/kernel/overflowuid"
 						      : "/proc/sys/kernel/overflowgid");
@@ -127,8 +127,8 @@ static bool owner_is_mapped(const struct idm_trial *trial, const struct idm_map 
 		idm_fail_errno(err, r, step_check, trial->path);
 		return false;
 	}
-	uid = expected(trial->map, own, IDM_UID, disk.st_uid);
-	gid = expected(trial->map, own, IDM_GID, disk.st_gid);
+	uid = get_expected_id(trial->map, own, IDM_UID, disk.st_uid);
+	gid = get_expected_id(trial->map, own, IDM_GID, disk.st_gid);
 	if (seen.st_uid == uid && seen.st_gid == gid)
 		return true;
 	idm_fail(err, -EIO, step_check, trial->path,
@@ -174,8 +174,8 @@ static int try_map(int source, const struct idm_map *own, struct idm_trial *tria
 	return 0;
 }
 
-static int check_source(int source, const char *path, unsigned int flags, struct idm_check_result *check,
-			struct idm_error *err)
+static int check_opened_source(int source, const char *path, unsigned int flags,
+			       struct idm_check_result *check, struct idm_error *err)
 {
 	AUTO_CLOSE int plain = -1;
 	struct idm_map *own, *map;
@@ -261,7 +261,7 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 	source = idm_open_or_dup(dirfd, path, O_PATH);
 	if (source < 0)
 		return idm_fail_errno(err, source, step_check, path);
-	r = check_source(source, path, flags, &own, err);
+	r = check_opened_source(source, path, flags, &own, err);
 	if (r == 0)
 		memcpy(check, &own, own.size < sizeof(own) ? own.size : sizeof(own));
 	return r;

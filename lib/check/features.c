@@ -20,7 +20,7 @@
 #define NO_FD 0x7fffffff
 
 /* The call is there if this is the refusal that it gave. */
-static int expect(int refusal, int r)
+static int expect_refusal(int refusal, int r)
 {
 	return r == refusal ? 0 : r >= 0 ? -EOPNOTSUPP : r;
 }
@@ -30,19 +30,19 @@ static int expect(int refusal, int r)
 static int try_clone3(int userns)
 {
 	(void)userns;
-	return expect(-EINVAL, (int)idm_sys_clone3(NULL, 0));
+	return expect_refusal(-EINVAL, (int)idm_sys_clone3(NULL, 0));
 }
 
 static int try_pidfd(int userns)
 {
 	siginfo_t info;
-	int r = expect(-EBADF, idm_sys_pidfd_send_signal(NO_FD, 0));
+	int r = expect_refusal(-EBADF, idm_sys_pidfd_send_signal(NO_FD, 0));
 
 	(void)userns;
-	return r < 0 ? r : expect(-EBADF, idm_sys_waitid_pidfd(NO_FD, &info, WEXITED | WNOHANG));
+	return r < 0 ? r : expect_refusal(-EBADF, idm_sys_waitid_pidfd(NO_FD, &info, WEXITED | WNOHANG));
 }
 
-static int try_openat2(int userns)
+static int try_openat2_call(int userns)
 {
 	AUTO_CLOSE int fd = idm_sys_openat2(AT_FDCWD, "/", O_PATH, 0, RESOLVE_NO_MAGICLINKS);
 
@@ -64,9 +64,9 @@ static int try_mount_api(int userns)
 
 	(void)userns;
 	if (r >= 0)
-		r = expect(-EINVAL, idm_sys_open_tree(-1, "", ~0U));
+		r = expect_refusal(-EINVAL, idm_sys_open_tree(-1, "", ~0U));
 	if (r >= 0)
-		r = expect(-EINVAL, idm_sys_move_mount(-1, "", -1, "", ~0U));
+		r = expect_refusal(-EINVAL, idm_sys_move_mount(-1, "", -1, "", ~0U));
 	return r < 0 ? r : idm_probe_attach(tmpfs);
 }
 
@@ -121,7 +121,7 @@ static int try_move_mount_beneath(int userns)
 	unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH;
 
 	/* The flags are looked at before the descriptors. */
-	int r = expect(-EBADF, idm_sys_move_mount(NO_FD, "", NO_FD, "", flags));
+	int r = expect_refusal(-EBADF, idm_sys_move_mount(NO_FD, "", NO_FD, "", flags));
 
 	(void)userns;
 	return r < 0 ? r : try_attach();
@@ -131,7 +131,7 @@ static int try_open_tree_attr(int userns)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns };
 	AUTO_CLOSE int tmpfs = -1, tree = -1;
-	int r = expect(-EINVAL, idm_sys_open_tree_attr(-1, "", ~0U, &attr));
+	int r = expect_refusal(-EINVAL, idm_sys_open_tree_attr(-1, "", ~0U, &attr));
 
 	if (r < 0)
 		return r;
@@ -195,7 +195,7 @@ static int try_statmount_idmap(int userns)
 /* ---- overlay: contexts only, nothing is mounted ---- */
 
 /* Of a descriptor, or of a name below it. */
-static void path_of(char path[64], int fd, const char *below)
+static void make_file_path(char path[64], int fd, const char *below)
 {
 	snprintf(path, 64, "/proc/thread-self/fd/%d%s", fd, below);
 }
@@ -254,7 +254,7 @@ static int try_overlay_idmapped_layers(int userns)
 	layer = mapped_layer(userns);
 	if (layer < 0)
 		return layer;
-	path_of(first, layer, "");
+	make_file_path(first, layer, "");
 	if (looks_at_options())
 		return idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", first, 0);
 	/*
@@ -263,10 +263,10 @@ static int try_overlay_idmapped_layers(int userns)
 	 */
 	if (access(first, F_OK) < 0) /* without /proc that would tell nothing */
 		return -EOPNOTSUPP;
-	path_of(second, layer, "/none");
+	make_file_path(second, layer, "/none");
 	snprintf(both, sizeof(both), "%s:%s", first, second);
 	idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", both, 0);
-	return expect(-ENOENT, idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+	return expect_refusal(-ENOENT, idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
 }
 
 static int try_overlay_lowerdir_append(int userns)
@@ -280,7 +280,7 @@ static int try_overlay_lowerdir_append(int userns)
 	layer = idm_probe_tmpfs();
 	if (layer < 0)
 		return layer;
-	path_of(path, layer, "");
+	make_file_path(path, layer, "");
 	return looks_at_options() ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", path, 0)
 				  : -EOPNOTSUPP;
 }
@@ -323,7 +323,7 @@ static const struct {
 } features[] = {
 	{ "clone3", "processes are started with a pidfd and without SIGCHLD", "5.3", try_clone3 },
 	{ "pidfd", "processes are signalled and waited for by descriptor", "5.4", try_pidfd },
-	{ "openat2", "paths are opened without leaving a directory", "5.6", try_openat2 },
+	{ "openat2", "paths are opened without leaving a directory", "5.6", try_openat2_call },
 	{ "userns", "the caller can make a user namespace with a map", "3.8", try_userns },
 	{ "mount-api", "mounts are made detached and attached last", "5.2", try_mount_api },
 	{ "idmapped-mounts", "mounts can be ID-mapped", "5.12", try_idmapped_mounts },

@@ -14,7 +14,7 @@ struct found {
 	struct idm_map *map; /* a copy; NULL: there is none */
 };
 
-static int take_map(const struct idm_mount_info *mount, void *data)
+static int copy_found_map(const struct idm_mount_info *mount, void *data)
 {
 	struct found *found = data;
 
@@ -22,7 +22,7 @@ static int take_map(const struct idm_mount_info *mount, void *data)
 	return mount->map ? idm_map_copy(mount->map, &found->map) : 0;
 }
 
-static int explain(enum idm_map_state state, struct idm_error *err)
+static int diagnose_map_state(enum idm_map_state state, struct idm_error *err)
 {
 	if (state == IDM_MAP_NONE)
 		return idm_fail(err, -ENODATA, step, NULL, "the mount is not ID-mapped");
@@ -36,7 +36,7 @@ static int explain(enum idm_map_state state, struct idm_error *err)
 }
 
 /* Both sides or none. */
-static int add(struct idm_map *map, const struct idm_map *more, struct idm_error *err)
+static int append_both_sides(struct idm_map *map, const struct idm_map *more, struct idm_error *err)
 {
 	struct idm_map *sum;
 	int r = idm_map_copy(map, &sum);
@@ -56,12 +56,13 @@ int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	struct found found = { IDM_MAP_NONE, NULL };
-	int r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, take_map, &found, err);
+	int r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, copy_found_map, &found, err);
 
 	if (r == -ENOMEM)
 		idm_fail_errno(err, r, step, NULL);
 	else if (r == 0)
-		r = found.state == IDM_MAP_READ ? add(map, found.map, err) : explain(found.state, err);
+		r = found.state == IDM_MAP_READ ? append_both_sides(map, found.map, err)
+						: diagnose_map_state(found.state, err);
 	idm_map_free(found.map);
 	return r;
 }

@@ -34,7 +34,7 @@ static int list_foreign(const struct idm_mount_ns *ns, int fd, void *data)
  * All namespaces are found before the first is read: what the callback makes is not listed without end,
  * and no descriptor keeps a namespace alive while the callback runs.
  */
-static int list_all(struct idm_lister *l)
+static int list_all_namespaces(struct idm_lister *l)
 {
 	AUTO_FREE struct idm_mount_ns *others = NULL;
 	size_t n = 0;
@@ -64,7 +64,7 @@ int idm_list_at(enum idm_list_level level, unsigned int flags,
 
 	if (r < 0)
 		return r;
-	return flags & IDM_LIST_ALL_NAMESPACES ? list_all(&l) : list_own(&l);
+	return flags & IDM_LIST_ALL_NAMESPACES ? list_all_namespaces(&l) : list_own(&l);
 }
 
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
@@ -87,7 +87,7 @@ struct one {
 };
 
 /* The descriptor has kept the mount there until it was read. The callback may want to unmount it. */
-static int let_go(const struct idm_mount_info *mount, void *data)
+static int release_and_pass(const struct idm_mount_info *mount, void *data)
 {
 	struct one *one = data;
 
@@ -154,7 +154,7 @@ static int mount_id(enum idm_list_level level, int fd, uint64_t *id)
 	return (st.stx_mask & STATX_MNT_ID_UNIQUE) != 0;
 }
 
-static int not_found(const char *path, bool everywhere, struct idm_error *err)
+static int diagnose_unlisted(const char *path, bool everywhere, struct idm_error *err)
 {
 	idm_fail(err, -ENOENT, step_list, path,
 		 "the mount that holds it is attached nowhere in this mount namespace");
@@ -175,7 +175,7 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 		     struct idm_error *err)
 {
 	struct one one = { each, data, -1, false, false };
-	struct idm_lister l = { level, IDM_LIST_UNMAPPED, let_go, &one, err };
+	struct idm_lister l = { level, IDM_LIST_UNMAPPED, release_and_pass, &one, err };
 	const char *subject = *path ? path : NULL;
 	uint64_t id;
 	int r;
@@ -190,7 +190,7 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 	else
 		r = r ? list_unique(&l, id) : list_short(&l, id);
 	idm_close_fd(&one.fd);
-	return r || one.found ? r : not_found(subject, one.everywhere, err);
+	return r || one.found ? r : diagnose_unlisted(subject, one.everywhere, err);
 }
 
 int idm_list_path(int dirfd, const char *path, unsigned int flags,

@@ -26,7 +26,7 @@ static const enum idm_error_step step_find = IDM_STEP_FIND_MOUNT_NAMESPACES;
 
 /* ---- the caller's ---- */
 
-static uint64_t inode_of(int fd)
+static uint64_t get_namespace_inode(int fd)
 {
 	struct stat st;
 
@@ -41,7 +41,7 @@ int idm_mount_ns_own(struct idm_mount_ns *ns)
 	*ns = (struct idm_mount_ns){ 0 };
 	if (fd < 0)
 		return fd;
-	ns->inode = inode_of(fd);
+	ns->inode = get_namespace_inode(fd);
 	if (idm_sys_ioctl(fd, IDM_NS_MNT_GET_INFO, &info) == 0)
 		ns->id = info.mnt_ns_id;
 	return ns->inode ? 0 : -ENOENT;
@@ -57,7 +57,7 @@ int idm_mount_ns_may_see_all(struct idm_error *err)
 
 	if (fd < 0)
 		return fd;
-	if (inode_of(fd) == USER_NS_INIT_INODE && idm_has_capability(CAP_SYS_ADMIN))
+	if (get_namespace_inode(fd) == USER_NS_INIT_INODE && idm_has_capability(CAP_SYS_ADMIN))
 		return 0;
 	idm_fail(err, -EPERM, step_find, NULL,
 		 "all of them are shown only to CAP_SYS_ADMIN in the initial user namespace");
@@ -72,7 +72,7 @@ struct list {
 	size_t n;
 };
 
-static int append(struct list *list, struct idm_mount_ns ns)
+static int append_namespace(struct list *list, struct idm_mount_ns ns)
 {
 	struct idm_mount_ns *new = idm_array_append(&list->ns, &list->n, sizeof(ns));
 
@@ -87,7 +87,7 @@ static int append(struct list *list, struct idm_mount_ns ns)
  * whose descriptor is returned. They are strung up by id, which is not always by age; the one that is
  * held cannot drop out of the string.
  */
-static int walk(int from, unsigned long direction, uint64_t until, struct list *list)
+static int walk_namespaces(int from, unsigned long direction, uint64_t until, struct list *list)
 {
 	AUTO_CLOSE int at = idm_sys_dup(from);
 	struct idm_mnt_ns_info info = { 0 };
@@ -102,20 +102,21 @@ static int walk(int from, unsigned long direction, uint64_t until, struct list *
 		if (until && info.mnt_ns_id == until)
 			return idm_steal_fd(&at);
 		if (list)
-			r = append(list, (struct idm_mount_ns){ info.mnt_ns_id, inode_of(at),
-								info.nr_mounts, true });
+			r = append_namespace(list, (struct idm_mount_ns){ info.mnt_ns_id,
+									  get_namespace_inode(at),
+									  info.nr_mounts, true });
 	}
 	return r;
 }
 
-static int by_id(const void *a, const void *b)
+static int compare_namespace_ids(const void *a, const void *b)
 {
 	const struct idm_mount_ns *x = a, *y = b;
 
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-static int refused(int r, struct idm_error *err)
+static int fail_refused_namespace(int r, struct idm_error *err)
 {
 	if (r != -EPERM)
 		return idm_fail_errno(err, r, step_find, NULL);
@@ -133,15 +134,15 @@ int idm_mount_ns_others(struct idm_mount_ns **list, size_t *n, struct idm_error 
 
 	if (own < 0)
 		return own;
-	r = walk(own, IDM_NS_MNT_GET_PREV, 0, &found);
+	r = walk_namespaces(own, IDM_NS_MNT_GET_PREV, 0, &found);
 	if (r == 0)
-		r = walk(own, IDM_NS_MNT_GET_NEXT, 0, &found);
+		r = walk_namespaces(own, IDM_NS_MNT_GET_NEXT, 0, &found);
 	if (r < 0) {
 		free(found.ns);
-		return r == -ENOTTY ? r : refused(r, err);
+		return r == -ENOTTY ? r : fail_refused_namespace(r, err);
 	}
 	if (found.n)
-		qsort(found.ns, found.n, sizeof(*found.ns), by_id);
+		qsort(found.ns, found.n, sizeof(*found.ns), compare_namespace_ids);
 	*list = found.ns;
 	*n = found.n;
 	return 0;
@@ -157,8 +158,9 @@ int idm_mount_ns_open(uint64_t id, struct idm_error *err)
 		return own;
 	r = idm_sys_ioctl(own, IDM_NS_MNT_GET_INFO, &info);
 	if (r == 0)
-		r = walk(own, id > info.mnt_ns_id ? IDM_NS_MNT_GET_NEXT : IDM_NS_MNT_GET_PREV, id, NULL);
-	return r < 0 && r != -ENOENT ? refused(r, err) : r;
+		r = walk_namespaces(own, id > info.mnt_ns_id ? IDM_NS_MNT_GET_NEXT : IDM_NS_MNT_GET_PREV,
+				    id, NULL);
+	return r < 0 && r != -ENOENT ? fail_refused_namespace(r, err) : r;
 }
 
 /* ---- from inside ---- */
@@ -219,7 +221,7 @@ struct walker {
 	struct idm_error *err;
 };
 
-static bool is_new(const struct walker *w, uint64_t inode)
+static bool is_new_namespace(const struct walker *w, uint64_t inode)
 {
 	for (size_t i = w->seen.n; i > 0; i--)
 		if (w->seen.ns[i - 1].inode == inode)
@@ -228,7 +230,7 @@ static bool is_new(const struct walker *w, uint64_t inode)
 }
 
 /* The process, thread or descriptor ended before it was looked at. */
-static bool means_gone(int dir, const char *name, ssize_t r)
+static bool is_namespace_gone(int dir, const char *name, ssize_t r)
 {
 	struct stat st;
 
@@ -247,20 +249,20 @@ static int forbidden(const char *path, int r, struct idm_error *err)
 	return -EPERM;
 }
 
-static int visit_new(struct walker *w, int dir, const char *name)
+static int visit_new_namespace(struct walker *w, int dir, const char *name)
 {
 	AUTO_CLOSE int fd = idm_sys_openat(dir, name, O_RDONLY | O_NONBLOCK, 0);
 	struct idm_mount_ns ns = { .foreign = true };
 	int r;
 
 	if (fd < 0)
-		return means_gone(dir, name, fd) ? 0 : forbidden(name, fd, w->err);
+		return is_namespace_gone(dir, name, fd) ? 0 : forbidden(name, fd, w->err);
 	if (idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWNS)
 		return 0; /* the number was given to another file meanwhile */
-	ns.inode = inode_of(fd);
-	if (!is_new(w, ns.inode))
+	ns.inode = get_namespace_inode(fd);
+	if (!is_new_namespace(w, ns.inode))
 		return 0;
-	r = append(&w->seen, ns);
+	r = append_namespace(&w->seen, ns);
 	return r < 0 ? idm_fail_errno(w->err, r, step_find, NULL) : w->visit(&ns, fd, w->data);
 }
 
@@ -268,18 +270,18 @@ static int visit_new(struct walker *w, int dir, const char *name)
  * Looks at what a link says before anything is opened: what an arbitrary descriptor leads to may hang.
  * Only a namespace reads "mnt:[INODE]"; a path begins with a slash.
  */
-static int look_at(struct walker *w, int dir, const char *name)
+static int visit_namespace_file(struct walker *w, int dir, const char *name)
 {
 	unsigned long inode;
 	char text[64];
 	ssize_t n = idm_sys_readlinkat(dir, name, text, sizeof(text) - 1);
 
 	if (n < 0)
-		return means_gone(dir, name, n) ? 0 : forbidden(name, (int)n, w->err);
+		return is_namespace_gone(dir, name, n) ? 0 : forbidden(name, (int)n, w->err);
 	text[n] = '\0';
-	if (sscanf(text, "mnt:[%lu]", &inode) != 1 || !is_new(w, inode))
+	if (sscanf(text, "mnt:[%lu]", &inode) != 1 || !is_new_namespace(w, inode))
 		return 0;
-	return visit_new(w, dir, name);
+	return visit_new_namespace(w, dir, name);
 }
 
 /* Calls `look` for every entry of a directory whose name is a number. A directory that is gone is empty.
@@ -300,26 +302,26 @@ static int for_each_number(struct walker *w, int at, const char *path,
 				return r;
 			i += e->d_reclen;
 		}
-	return n == 0 || means_gone(at, path, n) ? 0 : forbidden(path, (int)n, w->err);
+	return n == 0 || is_namespace_gone(at, path, n) ? 0 : forbidden(path, (int)n, w->err);
 }
 
-static int look_at_thread(struct walker *w, int dir, const char *name)
+static int visit_thread(struct walker *w, int dir, const char *name)
 {
 	char path[288];
 
 	snprintf(path, sizeof(path), "%s/ns/mnt", name);
-	return look_at(w, dir, path);
+	return visit_namespace_file(w, dir, path);
 }
 
-static int look_at_process(struct walker *w, int dir, const char *name)
+static int visit_process(struct walker *w, int dir, const char *name)
 {
 	AUTO_CLOSE int process = idm_sys_openat(dir, name, O_PATH | O_DIRECTORY, 0);
 	int r;
 
 	if (process < 0)
-		return means_gone(dir, name, process) ? 0 : forbidden(name, process, w->err);
-	r = for_each_number(w, process, "task", look_at_thread);
-	return r ? r : for_each_number(w, process, "fd", look_at);
+		return is_namespace_gone(dir, name, process) ? 0 : forbidden(name, process, w->err);
+	r = for_each_number(w, process, "task", visit_thread);
+	return r ? r : for_each_number(w, process, "fd", visit_namespace_file);
 }
 
 int idm_mount_ns_walk_proc(int (*visit)(const struct idm_mount_ns *ns, int fd, void *data), void *data,
@@ -337,10 +339,10 @@ int idm_mount_ns_walk_proc(int (*visit)(const struct idm_mount_ns *ns, int fd, v
 		return idm_fail_errno(err, r, step_find, "/proc");
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_find, "/proc", "the caller's own is not found");
-	r = append(&w.seen, own);
+	r = append_namespace(&w.seen, own);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_find, NULL);
-	r = for_each_number(&w, procfs, ".", look_at_process);
+	r = for_each_number(&w, procfs, ".", visit_process);
 	free(w.seen.ns);
 	return r;
 }

@@ -65,7 +65,7 @@ static bool short_mount_id(int fd, unsigned int *id)
 	return true;
 }
 
-static int take(const struct idm_mount_info *mount, void *data)
+static int copy_mount_props(const struct idm_mount_info *mount, void *data)
 {
 	struct idm_mount_props *look = data;
 
@@ -79,7 +79,7 @@ static int take(const struct idm_mount_info *mount, void *data)
 
 static bool look_by_mountinfo(int fd, struct idm_mount_props *look)
 {
-	const struct idm_lister lister = { .each = take, .data = look };
+	const struct idm_lister lister = { .each = copy_mount_props, .data = look };
 	const struct idm_mount_ns own = { 0 };
 	unsigned int id;
 
@@ -141,7 +141,7 @@ struct below {
 	void *data;
 };
 
-static int visit(const struct idm_mount_info *mount, void *data)
+static int visit_listed_mount(const struct idm_mount_info *mount, void *data)
 {
 	const struct below *b = data;
 	const char *rest = mount->target + b->length;
@@ -159,7 +159,9 @@ static int visit(const struct idm_mount_info *mount, void *data)
 bool idm_query_mounts_below(int fd, bool (*each)(int mount_fd, const char *path, void *data), void *data)
 {
 	struct below b = { .fd = fd, .each = each, .data = data };
-	const struct idm_lister lister = { .flags = IDM_LIST_UNMAPPED, .each = visit, .data = &b };
+	const struct idm_lister lister = { .flags = IDM_LIST_UNMAPPED,
+					   .each = visit_listed_mount,
+					   .data = &b };
 	const struct idm_mount_ns own = { 0 };
 	char link[64];
 	ssize_t n;

@@ -41,7 +41,7 @@ struct opening {
 	int procfs, file;
 };
 
-static void open_file(void *data)
+static void open_mountinfo_file(void *data)
 {
 	struct opening *o = data;
 
@@ -60,9 +60,9 @@ int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *er
 	int r = procfs < 0 ? procfs : 0;
 
 	if (r == 0 && fd >= 0)
-		r = idm_mount_ns_join(fd, open_file, &o, err);
+		r = idm_mount_ns_join(fd, open_mountinfo_file, &o, err);
 	else if (r == 0)
-		open_file(&o);
+		open_mountinfo_file(&o);
 	if (r < 0)
 		return r;
 	file = o.file;
@@ -92,7 +92,7 @@ void idm_mountinfo_close(struct idm_mountinfo *info)
  * The buffer with room for `size` bytes, or NULL if there is no memory; then it stays as it was. The
  * room doubles, so that growing costs no more than reading.
  */
-static void *with_room(void *buf, size_t *room, size_t size)
+static void *grow_text(void *buf, size_t *room, size_t size)
 {
 	size_t more = *room ? *room : 16384;
 	void *p;
@@ -107,7 +107,7 @@ static void *with_room(void *buf, size_t *room, size_t size)
 	return p;
 }
 
-static int read_text(struct idm_mountinfo *info)
+static int read_mountinfo_text(struct idm_mountinfo *info)
 {
 	ssize_t n = idm_sys_rewind(info->fd);
 	char *text;
@@ -116,7 +116,7 @@ static int read_text(struct idm_mountinfo *info)
 	if (n < 0)
 		return (int)n;
 	do {
-		text = with_room(info->text, &info->room, info->length + 4096);
+		text = grow_text(info->text, &info->room, info->length + 4096);
 		if (!text)
 			return -ENOMEM;
 		info->text = text;
@@ -129,7 +129,7 @@ static int read_text(struct idm_mountinfo *info)
 	return 0;
 }
 
-static int by_id(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
 	const struct place *x = a, *y = b;
 
@@ -140,7 +140,7 @@ static int by_id(const void *a, const void *b)
 static void sort_places(struct idm_mountinfo *info)
 {
 	if (info->n)
-		qsort(info->places, info->n, sizeof(*info->places), by_id);
+		qsort(info->places, info->n, sizeof(*info->places), compare_places);
 }
 
 static int find_lines(struct idm_mountinfo *info)
@@ -149,7 +149,7 @@ static int find_lines(struct idm_mountinfo *info)
 
 	for (info->n = 0; *p; info->n++) {
 		const char *end = strchr(p, '\n');
-		struct place *places = with_room(info->places, &info->places_room,
+		struct place *places = grow_text(info->places, &info->places_room,
 						 (info->n + 1) * sizeof(*places));
 
 		if (!places)
@@ -177,7 +177,7 @@ static int refresh(struct idm_mountinfo *info, struct idm_error *err)
 
 	if (is_newest(info))
 		return 0;
-	r = read_text(info);
+	r = read_mountinfo_text(info);
 	if (r == 0)
 		r = find_lines(info);
 	info->read = r == 0;
@@ -193,7 +193,7 @@ static int refresh(struct idm_mountinfo *info, struct idm_error *err)
  * Cuts off the next field. An empty source leaves an empty field, so one blank ends it, not many. At the
  * end of the line all that is left are empty fields; they can be written to as any other.
  */
-static char *field(char **rest)
+static char *next_field(char **rest)
 {
 	char *p = *rest, *blank = strchrnul(p, ' ');
 
@@ -202,7 +202,7 @@ static char *field(char **rest)
 	return p;
 }
 
-static uint32_t attribute(const char *word)
+static uint32_t find_attribute(const char *word)
 {
 	static const struct {
 		const char *word;
@@ -221,26 +221,26 @@ static uint32_t attribute(const char *word)
 }
 
 /* "rw,nosuid,relatime". Where no word tells the access times, they are strict. */
-static uint32_t attributes(char *words)
+static uint32_t parse_attributes(char *words)
 {
 	uint32_t attr = 0;
 	bool relatime = false;
 	char *word;
 
 	while ((word = strsep(&words, ","))) {
-		attr |= attribute(word);
+		attr |= find_attribute(word);
 		relatime = relatime || strcmp(word, "relatime") == 0;
 	}
 	return attr | (relatime || attr & IDM_ATTR_NOATIME ? 0 : IDM_ATTR_STRICTATIME);
 }
 
 /* "shared:1 master:2 -": the optional fields up to the lone "-". Shared wins: it is what passes on. */
-static enum idm_propagation propagation(char **rest)
+static enum idm_propagation parse_propagation(char **rest)
 {
 	enum idm_propagation p = IDM_PROPAGATION_PRIVATE;
 	const char *word;
 
-	while (**rest && strcmp(word = field(rest), "-") != 0) {
+	while (**rest && strcmp(word = next_field(rest), "-") != 0) {
 		if (strncmp(word, "shared:", 7) == 0)
 			p = IDM_PROPAGATION_SHARED;
 		else if (strncmp(word, "master:", 7) == 0 && p != IDM_PROPAGATION_SHARED)
@@ -252,20 +252,20 @@ static enum idm_propagation propagation(char **rest)
 }
 
 /* ID PARENT MAJOR:MINOR ROOT TARGET ATTRIBUTES [OPTIONAL...] - FSTYPE SOURCE OPTIONS */
-static void parse(char *line, struct idm_mount_info *mount)
+static void parse_line(char *line, struct idm_mount_info *mount)
 {
 	char *rest = line, *root, *target, *fstype, *source;
 
 	*mount = (struct idm_mount_info){ .size = sizeof(*mount) };
-	mount->id = strtoul(field(&rest), NULL, 10);
-	mount->parent_id = strtoul(field(&rest), NULL, 10);
-	field(&rest);
-	mount->root = root = field(&rest);
-	mount->target = target = field(&rest);
-	mount->attr = attributes(field(&rest));
-	mount->propagation = propagation(&rest);
-	mount->fstype = fstype = field(&rest);
-	mount->source = source = field(&rest);
+	mount->id = strtoul(next_field(&rest), NULL, 10);
+	mount->parent_id = strtoul(next_field(&rest), NULL, 10);
+	next_field(&rest);
+	mount->root = root = next_field(&rest);
+	mount->target = target = next_field(&rest);
+	mount->attr = parse_attributes(next_field(&rest));
+	mount->propagation = parse_propagation(&rest);
+	mount->fstype = fstype = next_field(&rest);
+	mount->source = source = next_field(&rest);
 	mount->map_state = mount->attr & IDM_ATTR_IDMAP ? IDM_MAP_UNREADABLE : IDM_MAP_NONE;
 	idm_unescape(root);
 	idm_unescape(target);
@@ -283,25 +283,25 @@ int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount
 
 	if (r < 0)
 		return r;
-	place = info->n ? bsearch(&key, info->places, info->n, sizeof(key), by_id) : NULL;
+	place = info->n ? bsearch(&key, info->places, info->n, sizeof(key), compare_places) : NULL;
 	if (!place)
 		return 0;
 	start = info->text + place->at;
 	length = strcspn(start, "\n");
-	line = with_room(info->line, &info->line_room, length + 1);
+	line = grow_text(info->line, &info->line_room, length + 1);
 	if (!line)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	info->line = line;
 	memcpy(line, start, length);
 	line[length] = '\0';
-	parse(line, mount);
+	parse_line(line, mount);
 	return 1;
 }
 
 /* ---- listing ---- */
 
-static int report(const struct idm_lister *l, const struct idm_mount_ns *ns, struct idm_mountinfo *info,
-		  uint32_t id, bool any)
+static int report_line(const struct idm_lister *l, const struct idm_mount_ns *ns,
+		       struct idm_mountinfo *info, uint32_t id, bool any)
 {
 	struct idm_mount_info mount;
 	int r = idm_mountinfo_find(info, id, &mount, l->err);
@@ -318,7 +318,7 @@ static int report(const struct idm_lister *l, const struct idm_mount_ns *ns, str
 /* The ids in the order of the text, which is that of mounting. The text is not to be kept: it ages. */
 static int all_ids(struct idm_mountinfo *info, uint32_t **ids, size_t *n, struct idm_error *err)
 {
-	int r = read_text(info);
+	int r = read_mountinfo_text(info);
 
 	if (r == 0)
 		r = find_lines(info);
@@ -346,7 +346,7 @@ int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mount_n
 		return r;
 	r = all_ids(info, &ids, &n, lister->err);
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = report(lister, ns, info, ids[i], lister->flags & IDM_LIST_UNMAPPED);
+		r = report_line(lister, ns, info, ids[i], lister->flags & IDM_LIST_UNMAPPED);
 	idm_mountinfo_close(info);
 	return r;
 }
@@ -358,7 +358,7 @@ int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mount_ns
 
 	if (r < 0)
 		return r;
-	r = report(lister, ns, info, id, true);
+	r = report_line(lister, ns, info, id, true);
 	idm_mountinfo_close(info);
 	return r;
 }

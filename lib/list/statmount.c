@@ -58,12 +58,12 @@ struct reader {
 
 /* ---- errors ---- */
 
-static int fail(struct reader *r, int code)
+static int fail_listing(struct reader *r, int code)
 {
 	return idm_fail_errno(r->l->err, code, step_list, NULL);
 }
 
-static int fail_on(struct reader *r, uint64_t id, int code)
+static int fail_mount_id(struct reader *r, uint64_t id, int code)
 {
 	char subject[40];
 
@@ -73,7 +73,7 @@ static int fail_on(struct reader *r, uint64_t id, int code)
 
 /* ---- questions ---- */
 
-static struct idm_mnt_id_req request(const struct reader *r, uint64_t id, uint64_t param)
+static struct idm_mnt_id_req make_request(const struct reader *r, uint64_t id, uint64_t param)
 {
 	/* The namespace id made the request longer in Linux 6.11. Without it the caller's is meant. */
 	return (struct idm_mnt_id_req){
@@ -151,9 +151,9 @@ static bool is_whole(const struct idm_statmount *m, size_t room)
 }
 
 /* Returns an enum answer or -errno, -EOVERFLOW for want of room; no error is filled in. */
-static int ask(struct reader *r, uint64_t id, uint64_t what, size_t room)
+static int query_mount_once(struct reader *r, uint64_t id, uint64_t what, size_t room)
 {
-	struct idm_mnt_id_req req = request(r, id, known_at(r->l->level, what));
+	struct idm_mnt_id_req req = make_request(r, id, known_at(r->l->level, what));
 	int k = idm_sys_statmount(&req, r->buf, room);
 
 	if (k < 0)
@@ -162,12 +162,12 @@ static int ask(struct reader *r, uint64_t id, uint64_t what, size_t room)
 }
 
 /* The same, with as much room as it takes. */
-static int ask_at_length(struct reader *r, uint64_t id, uint64_t what)
+static int query_mount_growing(struct reader *r, uint64_t id, uint64_t what)
 {
 	struct idm_statmount *more;
 	int k;
 
-	while ((k = ask(r, id, what, r->room)) == -EOVERFLOW && r->room < MOST_ROOM) {
+	while ((k = query_mount_once(r, id, what, r->room)) == -EOVERFLOW && r->room < MOST_ROOM) {
 		more = realloc(r->buf, 2 * r->room);
 		if (!more)
 			return -ENOMEM;
@@ -180,7 +180,7 @@ static int ask_at_length(struct reader *r, uint64_t id, uint64_t what)
 /* ---- maps ---- */
 
 /* n strings "DISK SEEN COUNT", one behind the other. */
-static int take_side(struct reader *r, unsigned int kind, const char *s, size_t n)
+static int append_side(struct reader *r, unsigned int kind, const char *s, size_t n)
 {
 	AUTO_FREE struct idm_entry *entries = calloc(n + 1, sizeof(*entries));
 	char *end;
@@ -197,47 +197,47 @@ static int take_side(struct reader *r, unsigned int kind, const char *s, size_t 
 }
 
 /* Adds to the map what is in the answer. */
-static int take_maps(struct reader *r)
+static int append_sides(struct reader *r)
 {
 	const struct idm_statmount *m = r->buf;
 	int k = 0;
 
 	if (m->mask & IDM_STATMOUNT_MNT_UIDMAP)
-		k = take_side(r, IDM_UID, m->str + m->mnt_uidmap, m->mnt_uidmap_num);
+		k = append_side(r, IDM_UID, m->str + m->mnt_uidmap, m->mnt_uidmap_num);
 	if (k == 0 && m->mask & IDM_STATMOUNT_MNT_GIDMAP)
-		k = take_side(r, IDM_GID, m->str + m->mnt_gidmap, m->mnt_gidmap_num);
+		k = append_side(r, IDM_GID, m->str + m->mnt_gidmap, m->mnt_gidmap_num);
 	return k;
 }
 
-static int ask_map(struct reader *r, uint64_t id, uint64_t side)
+static int query_map(struct reader *r, uint64_t id, uint64_t side)
 {
-	int k = ask(r, id, side, ROOM_WITH_MAPS), t;
+	int k = query_mount_once(r, id, side, ROOM_WITH_MAPS), t;
 
 	if (k != ANSWERED)
 		return k;
-	t = take_maps(r);
+	t = append_sides(r);
 	return t < 0 ? t : ANSWERED;
 }
 
 /* All about one mount: the strings in the buffer, the map in r->map. */
-static int ask_all(struct reader *r, uint64_t id)
+static int query_whole_mount(struct reader *r, uint64_t id)
 {
 	const uint64_t plain = IDM_STATMOUNT_MNT_BASIC | IDM_STATMOUNT_MNT_NS_ID | STRINGS | NEW_STRINGS;
 	int k, t;
 
 	idm_map_move(r->map, &(struct idm_map){ 0 });
 	r->told = 0;
-	k = ask(r, id, plain | MAPS, ROOM_WITH_MAPS);
+	k = query_mount_once(r, id, plain | MAPS, ROOM_WITH_MAPS);
 	if (k == ANSWERED) {
-		t = take_maps(r);
+		t = append_sides(r);
 		return t < 0 ? t : ANSWERED;
 	}
 	if (k != -EOVERFLOW)
 		return k;
-	k = ask_map(r, id, IDM_STATMOUNT_MNT_UIDMAP);
+	k = query_map(r, id, IDM_STATMOUNT_MNT_UIDMAP);
 	if (k == ANSWERED)
-		k = ask_map(r, id, IDM_STATMOUNT_MNT_GIDMAP);
-	return k == ANSWERED ? ask_at_length(r, id, plain) : k;
+		k = query_map(r, id, IDM_STATMOUNT_MNT_GIDMAP);
+	return k == ANSWERED ? query_mount_growing(r, id, plain) : k;
 }
 
 /* ---- how much of the map that is ---- */
@@ -300,13 +300,13 @@ static enum idm_map_state map_state(struct reader *r)
 
 /* ---- one mount ---- */
 
-static const char *string(const struct reader *r, uint64_t flag, uint32_t offset)
+static const char *get_string(const struct reader *r, uint64_t flag, uint32_t offset)
 {
 	return r->buf->mask & flag ? r->buf->str + offset : "";
 }
 
 /* Shared wins over slave: it is what passes mounts on. */
-static enum idm_propagation propagation(uint64_t flags)
+static enum idm_propagation decode_propagation(uint64_t flags)
 {
 	return flags & MS_SHARED       ? IDM_PROPAGATION_SHARED
 	       : flags & MS_SLAVE      ? IDM_PROPAGATION_SLAVE
@@ -318,7 +318,7 @@ static int fill_fstype(struct reader *r, struct idm_mount_info *mount)
 {
 	const struct idm_statmount *m = r->buf;
 
-	mount->fstype = string(r, IDM_STATMOUNT_FS_TYPE, m->fs_type);
+	mount->fstype = get_string(r, IDM_STATMOUNT_FS_TYPE, m->fs_type);
 	if (!(m->mask & IDM_STATMOUNT_FS_SUBTYPE))
 		return 0;
 	free(r->fstype);
@@ -330,7 +330,7 @@ static int fill_fstype(struct reader *r, struct idm_mount_info *mount)
 	return 0;
 }
 
-static int fill(struct reader *r, struct idm_mount_info *mount)
+static int fill_mount_info(struct reader *r, struct idm_mount_info *mount)
 {
 	const struct idm_statmount *m = r->buf;
 
@@ -341,11 +341,11 @@ static int fill(struct reader *r, struct idm_mount_info *mount)
 		.namespace_id = m->mask & IDM_STATMOUNT_MNT_NS_ID ? m->mnt_ns_id : r->ns->id,
 		.namespace_inode = r->ns->inode,
 		.attr = (uint32_t)m->mnt_attr & ATTRIBUTES,
-		.propagation = propagation(m->mnt_propagation),
+		.propagation = decode_propagation(m->mnt_propagation),
 		.map_state = map_state(r),
-		.target = string(r, IDM_STATMOUNT_MNT_POINT, m->mnt_point),
-		.source = string(r, IDM_STATMOUNT_SB_SOURCE, m->sb_source),
-		.root = string(r, IDM_STATMOUNT_MNT_ROOT, m->mnt_root),
+		.target = get_string(r, IDM_STATMOUNT_MNT_POINT, m->mnt_point),
+		.source = get_string(r, IDM_STATMOUNT_SB_SOURCE, m->sb_source),
+		.root = get_string(r, IDM_STATMOUNT_MNT_ROOT, m->mnt_root),
 	};
 	if (mount->map_state == IDM_MAP_READ || mount->map_state == IDM_MAP_PARTLY)
 		mount->map = r->map;
@@ -380,7 +380,7 @@ static int open_mountinfo(struct reader *r)
 /* An enum answer or -errno. */
 static int is_still_there(const struct reader *r, uint64_t id)
 {
-	struct idm_mnt_id_req req = request(r, id, IDM_STATMOUNT_MNT_BASIC);
+	struct idm_mnt_id_req req = make_request(r, id, IDM_STATMOUNT_MNT_BASIC);
 	struct idm_statmount head;
 	int k = idm_sys_statmount(&req, &head, sizeof(head));
 
@@ -404,21 +404,21 @@ static int add_source(struct reader *r, struct idm_mount_info *mount)
 		return k < 0 ? k : VANISHED;
 	k = is_still_there(r, mount->id);
 	if (k != ANSWERED)
-		return k < 0 ? fail_on(r, mount->id, k) : VANISHED;
+		return k < 0 ? fail_mount_id(r, mount->id, k) : VANISHED;
 	mount->source = line.source;
 	mount->fstype = line.fstype;
 	return ANSWERED;
 }
 
-static int report(struct reader *r, uint64_t id)
+static int report_mount(struct reader *r, uint64_t id)
 {
 	struct idm_mount_info mount;
-	int k = ask_all(r, id);
+	int k = query_whole_mount(r, id);
 
-	if (k == ANSWERED && fill(r, &mount) < 0)
+	if (k == ANSWERED && fill_mount_info(r, &mount) < 0)
 		k = -ENOMEM;
 	if (k != ANSWERED)
-		return k == VANISHED ? 0 : fail_on(r, id, k);
+		return k == VANISHED ? 0 : fail_mount_id(r, id, k);
 	if (!tells_source(r->buf))
 		k = add_source(r, &mount);
 	if (k != ANSWERED)
@@ -428,23 +428,23 @@ static int report(struct reader *r, uint64_t id)
 
 /* ---- all of them ---- */
 
-static int report_if_wanted(struct reader *r, uint64_t id)
+static int report_if_listed(struct reader *r, uint64_t id)
 {
 	int k = ANSWERED;
 
 	if (r->l->flags & IDM_LIST_UNMAPPED)
-		return report(r, id);
+		return report_mount(r, id);
 	/* The most are not mapped: this small question is all that they cost. */
-	k = ask(r, id, IDM_STATMOUNT_MNT_BASIC, sizeof(struct idm_statmount));
+	k = query_mount_once(r, id, IDM_STATMOUNT_MNT_BASIC, sizeof(struct idm_statmount));
 	if (k != ANSWERED)
-		return k == VANISHED ? 0 : fail_on(r, id, k);
-	return r->buf->mnt_attr & IDM_ATTR_IDMAP ? report(r, id) : 0;
+		return k == VANISHED ? 0 : fail_mount_id(r, id, k);
+	return r->buf->mnt_attr & IDM_ATTR_IDMAP ? report_mount(r, id) : 0;
 }
 
 /* The ids of all mounts; what the callback mounts is not among them. -errno, no error is filled in. */
 static ssize_t find_ids(struct reader *r, uint64_t **ids)
 {
-	struct idm_mnt_id_req req = request(r, IDM_LSMT_ROOT, 0);
+	struct idm_mnt_id_req req = make_request(r, IDM_LSMT_ROOT, 0);
 	size_t n = 0;
 	ssize_t more;
 
@@ -470,13 +470,13 @@ static int list_ids(struct reader *r, const uint64_t *ids, ssize_t n)
 	int k = 0;
 
 	for (ssize_t i = 0; i < n && k == 0; i++)
-		k = report_if_wanted(r, ids[i]);
+		k = report_if_listed(r, ids[i]);
 	return k;
 }
 
 /* ---- another namespace with a root that listmount misses ---- */
 
-static void find_root(void *data)
+static void find_root_mount_id(void *data)
 {
 	uint64_t *id = data;
 	struct statx st;
@@ -506,7 +506,7 @@ static int list_from_inside(struct reader *r, const uint64_t *ids, ssize_t n)
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd; /* it has vanished */
-	k = idm_mount_ns_join(fd, find_root, &root, r->l->err);
+	k = idm_mount_ns_join(fd, find_root_mount_id, &root, r->l->err);
 	if (k < 0)
 		return k;
 	if (is_listed(root, ids, n)) {
@@ -525,19 +525,19 @@ static int list_namespace(struct reader *r)
 	/* -ENOENT: it has vanished, or has one mount only, where the kernel looks for a second. */
 	if (r->ns->foreign && (n == -ENOENT || (n >= 0 && n < (ssize_t)r->ns->mounts)))
 		return list_from_inside(r, ids, n);
-	return n < 0 ? fail(r, (int)n) : list_ids(r, ids, n);
+	return n < 0 ? fail_listing(r, (int)n) : list_ids(r, ids, n);
 }
 
-static int begin(struct reader *r, const struct idm_lister *lister, const struct idm_mount_ns *ns)
+static int init_reader(struct reader *r, const struct idm_lister *lister, const struct idm_mount_ns *ns)
 {
 	*r = (struct reader){ .l = lister, .ns = ns, .room = ROOM_WITH_MAPS };
 	r->buf = malloc(r->room);
 	if (!r->buf || idm_map_new(&r->map) < 0)
-		return fail(r, -ENOMEM);
+		return fail_listing(r, -ENOMEM);
 	return 0;
 }
 
-static void end(struct reader *r)
+static void free_reader(struct reader *r)
 {
 	idm_mountinfo_close(r->info);
 	idm_map_free(r->map);
@@ -548,21 +548,21 @@ static void end(struct reader *r)
 int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_ns *ns)
 {
 	struct reader r;
-	int k = begin(&r, lister, ns);
+	int k = init_reader(&r, lister, ns);
 
 	if (k == 0)
 		k = list_namespace(&r);
-	end(&r);
+	free_reader(&r);
 	return k;
 }
 
 int idm_statmount_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint64_t id)
 {
 	struct reader r;
-	int k = begin(&r, lister, ns);
+	int k = init_reader(&r, lister, ns);
 
 	if (k == 0)
-		k = report(&r, id);
-	end(&r);
+		k = report_mount(&r, id);
+	free_reader(&r);
 	return k;
 }

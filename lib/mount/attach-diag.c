@@ -12,7 +12,7 @@
 
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
 
-static bool say(struct idm_error *err, int code, const char *path, const char *reason)
+static bool fail_attach(struct idm_error *err, int code, const char *path, const char *reason)
 {
 	idm_fail(err, code, step_attach, path, "%s", reason);
 	return true;
@@ -53,13 +53,14 @@ bool idm_diagnose_not_put(int code, int tree_fd, int target_fd, const char *path
 	if (!err || (code != -ENOENT && code != -EINVAL))
 		return false;
 	if (code == -ENOENT && idm_is_deleted(tree_fd))
-		return say(err, code, path, "the source was deleted, and can be mounted nowhere");
+		return fail_attach(err, code, path,
+				   "the source was deleted, and can be mounted nowhere");
 	if (code == -ENOENT && idm_is_deleted(target_fd))
-		return say(err, code, path, "the target was deleted");
+		return fail_attach(err, code, path, "the target was deleted");
 	if (target_is_elsewhere(code, target_fd, path, err))
 		return true;
 	return code == -EINVAL && tree_is_no_mount(tree_fd) &&
-	       say(err, code, path, "what is to be attached is no tree, but a place in one");
+	       fail_attach(err, code, path, "what is to be attached is no tree, but a place in one");
 }
 
 void idm_hint_block_device(struct idm_error *err)

@@ -49,7 +49,7 @@ static int is_callers_root(int fd)
 	return st.stx_mnt_id == root.stx_mnt_id && root.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-static int why_not_beneath(int code, const char *path, struct idm_error *err)
+static int diagnose_not_beneath(int code, const char *path, struct idm_error *err)
 {
 	if (code == -EINVAL && !kernel_has_beneath())
 		return idm_fail(err, -EOPNOTSUPP, step_attach, path,
@@ -94,7 +94,8 @@ static int check_replaced(const struct idm_target *target, const char *path, str
 }
 
 /* Beneath the old mount first, then the old one away: there is always a mount at the target. */
-static int replace(int tree_fd, const struct idm_target *target, const char *path, struct idm_error *err)
+static int replace_mount(int tree_fd, const struct idm_target *target, const char *path,
+			 struct idm_error *err)
 {
 	int r = check_replaced(target, path, err);
 
@@ -105,7 +106,7 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 	if (r < 0 && idm_diagnose_not_put(r, tree_fd, target->fd, path, err))
 		return r;
 	if (r < 0)
-		return why_not_beneath(r, path, err);
+		return diagnose_not_beneath(r, path, err);
 	/* The kernel has just refused locked mounts, so nothing is left that could keep this from going.
 	 */
 	r = idm_take_away(target->fd);
@@ -118,7 +119,7 @@ static int replace(int tree_fd, const struct idm_target *target, const char *pat
 
 /* ---- putting on top ---- */
 
-static int why_not_attached(int code, const char *path, struct idm_error *err)
+static int diagnose_not_attached(int code, const char *path, struct idm_error *err)
 {
 	idm_fail_errno(err, code, step_attach, path);
 	switch (code) {
@@ -150,14 +151,14 @@ int idm_attach_on_top(int tree_fd, const struct idm_target *target, const char *
 
 	if (r == 0 || idm_diagnose_not_put(r, tree_fd, target->fd, path, err))
 		return r;
-	return why_not_attached(r, path, err);
+	return diagnose_not_attached(r, path, err);
 }
 
 /*
  * Below a shared mount every mount becomes shared as it is attached, whatever it was before. So a wish
  * for something else can only be met now.
  */
-static int set_propagation(int tree_fd, enum idm_propagation propagation)
+static int set_tree_propagation(int tree_fd, enum idm_propagation propagation)
 {
 	struct mount_attr attr = { .propagation = idm_propagation_flag(propagation) };
 
@@ -167,10 +168,10 @@ static int set_propagation(int tree_fd, enum idm_propagation propagation)
 }
 
 /* Of what has been attached. */
-static int propagate(int tree_fd, const char *path, enum idm_propagation propagation,
-		     struct idm_error *err)
+static int propagate_tree(int tree_fd, const char *path, enum idm_propagation propagation,
+			  struct idm_error *err)
 {
-	int r = set_propagation(tree_fd, propagation);
+	int r = set_tree_propagation(tree_fd, propagation);
 
 	if (r == 0)
 		return 0;
@@ -261,15 +262,16 @@ static int has_mounts_below(int tree_fd, struct idm_error *err)
 	return r < 0 ? r : place.found;
 }
 
-static int put(int tree_fd, const struct idm_target *target, const char *path, bool over,
-	       enum idm_propagation propagation, struct idm_error *err)
+static int put_tree(int tree_fd, const struct idm_target *target, const char *path, bool over,
+		    enum idm_propagation propagation, struct idm_error *err)
 {
 	int shared = looks_at_peers(target, over, propagation, err), r;
 
 	if (shared < 0)
 		return shared;
 	if (over)
-		return shared ? refuse_copies(path, true, err) : replace(tree_fd, target, path, err);
+		return shared ? refuse_copies(path, true, err)
+			      : replace_mount(tree_fd, target, path, err);
 	r = idm_attach_on_top(tree_fd, target, path, err);
 	if (r < 0 || !shared)
 		return r;
@@ -280,12 +282,12 @@ static int put(int tree_fd, const struct idm_target *target, const char *path, b
 	return r < 0 ? r : refuse_copies(path, false, err);
 }
 
-static int attach(int tree_fd, const struct idm_target *target, const char *path, unsigned int flags,
-		  enum idm_propagation propagation, struct idm_error *err)
+static int attach_tree_at(int tree_fd, const struct idm_target *target, const char *path,
+			  unsigned int flags, enum idm_propagation propagation, struct idm_error *err)
 {
-	int r = put(tree_fd, target, path, flags & IDM_ATTACH_REPLACE, propagation, err);
+	int r = put_tree(tree_fd, target, path, flags & IDM_ATTACH_REPLACE, propagation, err);
 
-	return r < 0 ? r : propagate(tree_fd, path, propagation, err);
+	return r < 0 ? r : propagate_tree(tree_fd, path, propagation, err);
 }
 
 /*
@@ -317,8 +319,8 @@ static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int
 }
 
 /* The options as they are used: all there, checked. */
-static int take_options(struct idm_attach_options *own, const struct idm_attach_options *options,
-			const char *target, struct idm_error *err)
+static int copy_attach_options(struct idm_attach_options *own, const struct idm_attach_options *options,
+			       const char *target, struct idm_error *err)
 {
 	int r;
 
@@ -343,7 +345,7 @@ static int attach_at(int tree_fd, int dirfd, const char *target, unsigned int fl
 	int r;
 
 	if (put_at_path(tree_fd, dirfd, target, flags, propagation))
-		return propagate(tree_fd, target, propagation, err);
+		return propagate_tree(tree_fd, target, propagation, err);
 	r = idm_file_type(tree_fd, &type);
 	if (r < 0)
 		return idm_fail(err, r, step_attach, target,
@@ -353,7 +355,7 @@ static int attach_at(int tree_fd, int dirfd, const char *target, unsigned int fl
 	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(type), err);
 	if (r < 0)
 		return r == -EISDIR ? idm_diagnose_not_on_directory(r, type, target, err) : r;
-	r = attach(tree_fd, &t, target, flags, propagation, err);
+	r = attach_tree_at(tree_fd, &t, target, flags, propagation, err);
 	if (r < 0)
 		idm_target_rollback(&t);
 	idm_target_close(&t);
@@ -365,7 +367,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, const struct idm
 {
 	HOLD_CANCEL;
 	struct idm_attach_options o;
-	int r = take_options(&o, options, target, err);
+	int r = copy_attach_options(&o, options, target, err);
 
 	return r < 0 ? r : attach_at(tree_fd, dirfd, target, o.flags, o.propagation, err);
 }

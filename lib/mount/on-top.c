@@ -13,7 +13,7 @@ struct own_map {
 	struct idm_map *map; /* a copy; NULL: there is none */
 };
 
-static int take_map(const struct idm_mount_info *mount, void *data)
+static int copy_source_map(const struct idm_mount_info *mount, void *data)
 {
 	struct own_map *own = data;
 
@@ -21,7 +21,7 @@ static int take_map(const struct idm_mount_info *mount, void *data)
 	return mount->map ? idm_map_copy(mount->map, &own->map) : 0;
 }
 
-static int why_not_read(enum idm_map_state state, const char *path, struct idm_error *err)
+static int diagnose_unreadable_map(enum idm_map_state state, const char *path, struct idm_error *err)
 {
 	if (state == IDM_MAP_UNREADABLE)
 		return idm_fail(err, -EOPNOTSUPP, step, path,
@@ -33,10 +33,10 @@ static int why_not_read(enum idm_map_state state, const char *path, struct idm_e
 }
 
 /* The map of the mount; the caller frees it. */
-static int read_own(int source, const char *path, struct idm_map **map, struct idm_error *err)
+static int read_userns_map(int source, const char *path, struct idm_map **map, struct idm_error *err)
 {
 	struct own_map own = { IDM_MAP_NONE, NULL };
-	int r = idm_list_path(source, "", IDM_LIST_EMPTY_PATH, take_map, &own, err);
+	int r = idm_list_path(source, "", IDM_LIST_EMPTY_PATH, copy_source_map, &own, err);
 
 	*map = own.map;
 	if (r == -ENOMEM)
@@ -47,7 +47,7 @@ static int read_own(int source, const char *path, struct idm_map **map, struct i
 	}
 	if (own.state == IDM_MAP_NONE)
 		return -ENODATA;
-	return own.state == IDM_MAP_READ ? 0 : why_not_read(own.state, path, err);
+	return own.state == IDM_MAP_READ ? 0 : diagnose_unreadable_map(own.state, path, err);
 }
 
 static int check_left(const struct idm_map *map, const char *path, struct idm_error *err)
@@ -61,7 +61,8 @@ static int check_left(const struct idm_map *map, const char *path, struct idm_er
 }
 
 /* Puts what the namespace maps behind `map`. */
-static int compose(struct idm_map *map, int userns_fd, const char *path, struct idm_error *err)
+static int compose_with_userns(struct idm_map *map, int userns_fd, const char *path,
+			       struct idm_error *err)
 {
 	struct idm_map *then;
 	int r = idm_map_new(&then);
@@ -78,10 +79,10 @@ static int compose(struct idm_map *map, int userns_fd, const char *path, struct 
 int idm_userns_on_top(int source, const char *path, int userns_fd, struct idm_error *err)
 {
 	struct idm_map *map;
-	int r = read_own(source, path, &map, err);
+	int r = read_userns_map(source, path, &map, err);
 
 	if (r == 0)
-		r = compose(map, userns_fd, path, err);
+		r = compose_with_userns(map, userns_fd, path, err);
 	if (r == 0)
 		r = idm_userns_open(map, 0, err);
 	idm_map_free(map);

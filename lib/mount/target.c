@@ -46,7 +46,7 @@ int idm_file_id(int dirfd, const char *path, struct idm_file_id *id)
 
 /* ---- creating ---- */
 
-static int remember(struct idm_target *target, int parent, const char *name, bool directory)
+static int remember_created(struct idm_target *target, int parent, const char *name, bool directory)
 {
 	size_t size = strlen(name) + 1;
 	struct idm_created *m = malloc(sizeof(*m) + size);
@@ -89,7 +89,7 @@ struct creation {
 	const struct idm_owner *owner;
 };
 
-static int create(const struct creation *c)
+static int create_file(const struct creation *c)
 {
 	int fd;
 
@@ -106,12 +106,12 @@ static int create_as_owner(void *data)
 	const struct creation *c = data;
 	int r = idm_subprocess_set_fsids(c->owner->uid, c->owner->gid);
 
-	return r < 0 ? r : create(c);
+	return r < 0 ? r : create_file(c);
 }
 
 static int create_and_look(struct creation *c, struct idm_file_id *id)
 {
-	int r = c->owner ? idm_subprocess(create_as_owner, c) : create(c);
+	int r = c->owner ? idm_subprocess(create_as_owner, c) : create_file(c);
 
 	if (r < 0)
 		return r;
@@ -122,7 +122,7 @@ static int create_and_look(struct creation *c, struct idm_file_id *id)
 }
 
 /* Forgets what was remembered last: it is not ours to remove. */
-static void forget(struct idm_target *target)
+static void drop_created(struct idm_target *target)
 {
 	struct idm_created *m = target->made;
 
@@ -132,7 +132,7 @@ static void forget(struct idm_target *target)
 }
 
 /* Says that the thing that was remembered last is about to be created: we may not live to say more. */
-static int announce(struct idm_target *target, const char *path, struct idm_error *err)
+static int announce_created(struct idm_target *target, const char *path, struct idm_error *err)
 {
 	if (!target->created)
 		return 0;
@@ -144,25 +144,25 @@ static int announce(struct idm_target *target, const char *path, struct idm_erro
  * Creates the last component of `path` in `parent`, remembering it first, so that there is nothing that
  * cannot be undone.
  */
-static int make(struct idm_target *target, int parent, const char *path, const char *name,
-		bool directory, struct idm_error *err)
+static int create_component(struct idm_target *target, int parent, const char *path, const char *name,
+			    bool directory, struct idm_error *err)
 {
 	struct creation c = { parent, name, directory, target->owner };
-	int r = remember(target, parent, name, directory);
+	int r = remember_created(target, parent, name, directory);
 	struct idm_created *m = target->made;
 
 	if (r < 0)
 		return fail_create(r, -1, path, err);
-	r = announce(target, path, err);
+	r = announce_created(target, path, err);
 	if (r < 0) {
-		forget(target);
+		drop_created(target);
 		return r;
 	}
 	r = create_and_look(&c, &m->id);
 	if (r == 0)
 		return target->created ? target->created(m, path, target->created_data, err) : 0;
 	/* Also if it exists by now: then it is not ours to remove. */
-	forget(target);
+	drop_created(target);
 	return r == -EEXIST ? 0 : fail_create(r, parent, path, err);
 }
 
@@ -179,7 +179,7 @@ static int open_or_make(struct idm_target *target, int dirfd, int parent, const 
 	int fd = open_path(dirfd, path, 0, in_root), r;
 
 	if (fd == -ENOENT) {
-		r = make(target, parent, path, name, directory, err);
+		r = create_component(target, parent, path, name, directory, err);
 		if (r < 0)
 			return r;
 		fd = open_path(dirfd, path, 0, in_root);
@@ -223,8 +223,8 @@ static int make_path(struct idm_target *target, int dirfd, const char *path, boo
 
 /* ---- the target ---- */
 
-static int check_kind(int fd, const char *path, unsigned int flags, bool directory,
-		      struct idm_error *err)
+static int check_target_kind(int fd, const char *path, unsigned int flags, bool directory,
+			     struct idm_error *err)
 {
 	struct statx st;
 	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
@@ -248,7 +248,7 @@ static int check_kind(int fd, const char *path, unsigned int flags, bool directo
 }
 
 /* A directory that is opened as one need not be looked at any more. */
-static int open_target(int dirfd, const char *path, unsigned int flags, bool directory)
+static int open_existing_target(int dirfd, const char *path, unsigned int flags, bool directory)
 {
 	int kind = directory ? O_DIRECTORY : 0;
 
@@ -258,7 +258,7 @@ static int open_target(int dirfd, const char *path, unsigned int flags, bool dir
 				 flags & IDM_ATTACH_IN_ROOT ? RESOLVE_AS_ROOT : 0);
 }
 
-static int fail_open(int code, const char *path, struct idm_error *err)
+static int fail_target_open(int code, const char *path, struct idm_error *err)
 {
 	if (code == -ENOENT) {
 		idm_fail(err, code, step_target, path, "there is no such target");
@@ -276,21 +276,21 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 	int r = 0;
 
 	target->made = NULL;
-	target->fd = open_target(dirfd, path, flags, directory);
+	target->fd = open_existing_target(dirfd, path, flags, directory);
 	if (target->fd == -ENOENT && flags & IDM_ATTACH_MKDIR && *path) {
 		r = make_path(target, dirfd, path, flags & IDM_ATTACH_IN_ROOT, directory, err);
 		if (r == 0)
-			target->fd = open_target(dirfd, path, flags, directory);
+			target->fd = open_existing_target(dirfd, path, flags, directory);
 	}
 	/* It, or something on the way to it, is none: which and what is seen without that wish. */
 	if (target->fd == -ENOTDIR && directory) {
 		checked = false;
-		target->fd = open_target(dirfd, path, flags, false);
+		target->fd = open_existing_target(dirfd, path, flags, false);
 	}
 	if (r == 0)
-		r = target->fd < 0 ? fail_open(target->fd, path, err)
+		r = target->fd < 0 ? fail_target_open(target->fd, path, err)
 		    : checked	   ? 0
-				   : check_kind(target->fd, path, flags, directory, err);
+				   : check_target_kind(target->fd, path, flags, directory, err);
 	if (r < 0) {
 		idm_target_rollback(target);
 		idm_target_close(target);

@@ -48,8 +48,8 @@ struct call {
 };
 
 /* The options as they are used: all there, checked. */
-static int take_options(struct idm_tree_options *own, const struct idm_tree_options *options,
-			struct idm_error *err)
+static int copy_tree_options(struct idm_tree_options *own, const struct idm_tree_options *options,
+			     struct idm_error *err)
 {
 	int r;
 
@@ -80,7 +80,7 @@ static int clone_and_set(const struct call *c, int dirfd, const char *path, unsi
 }
 
 /* Opens the source by itself: to refuse a symbolic link, or to look why it cannot be cloned. */
-static int open_source(int dirfd, const char *path, unsigned int flags, struct idm_error *err)
+static int open_tree_source(int dirfd, const char *path, unsigned int flags, struct idm_error *err)
 {
 	bool nofollow = flags & IDM_TREE_NOFOLLOW;
 	struct stat st;
@@ -103,13 +103,13 @@ static int open_source(int dirfd, const char *path, unsigned int flags, struct i
 	return idm_steal_fd(&fd);
 }
 
-static int explain(int code, const struct call *c)
+static int diagnose_tree(int code, const struct call *c)
 {
 	AUTO_CLOSE int source = -1;
 
 	if (!c->err)
 		return code;
-	source = open_source(c->dirfd, c->path, c->o.flags, NULL);
+	source = open_tree_source(c->dirfd, c->path, c->o.flags, NULL);
 	if (source < 0) /* what it was stays what it was */
 		return idm_fail_errno(c->err, code, step_tree, c->path);
 	return idm_diagnose_not_mapped(code, source, c->path, c->userns_fd, c->o.flags, c->err);
@@ -128,7 +128,7 @@ static int clone_with_both(struct call *c, int source)
 	c->attr.userns_fd = (uint64_t)userns;
 	tree = idm_clone_mount_at_once(source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH, &c->attr);
 	if (tree != -ENOSYS && tree != -EPERM)
-		return tree < 0 ? explain(tree, c) : tree;
+		return tree < 0 ? diagnose_tree(tree, c) : tree;
 	return idm_fail(c->err, -EOPNOTSUPP, step_tree, c->path,
 			"a map on top of the source's own needs open_tree_attr(2) (Linux 6.15)");
 }
@@ -136,7 +136,7 @@ static int clone_with_both(struct call *c, int source)
 /* The source is what is opened here: what is looked at is what is copied. */
 static int open_on_top(struct call *c)
 {
-	AUTO_CLOSE int source = open_source(c->dirfd, c->path, c->o.flags, c->err);
+	AUTO_CLOSE int source = open_tree_source(c->dirfd, c->path, c->o.flags, c->err);
 	bool recursive = c->o.flags & IDM_TREE_RECURSIVE;
 	struct idm_mount_props look;
 	int tree;
@@ -146,14 +146,14 @@ static int open_on_top(struct call *c)
 	tree = clone_and_set(c, source, "",
 			     OPEN_TREE_CLONE | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
 	if (tree != -EPERM)
-		return tree < 0 ? explain(tree, c) : tree;
+		return tree < 0 ? diagnose_tree(tree, c) : tree;
 	idm_query_mount(source, &look);
 	if (recursive && look.mapped)
 		return idm_fail(
 			c->err, -EINVAL, step_tree, c->path,
 			"a map goes on top of that of one mount, not of all mounts below it too");
 	tree = recursive ? -ENODATA : clone_with_both(c, source);
-	return tree == -ENODATA ? explain(-EPERM, c) : tree;
+	return tree == -ENODATA ? diagnose_tree(-EPERM, c) : tree;
 }
 
 /* ---- the call ---- */
@@ -165,14 +165,14 @@ static int open_as_asked(struct call *c)
 	int tree;
 
 	if (c->o.flags & IDM_TREE_NOFOLLOW) {
-		source = open_source(c->dirfd, c->path, c->o.flags, c->err);
+		source = open_tree_source(c->dirfd, c->path, c->o.flags, c->err);
 		if (source < 0)
 			return source;
 		tree = clone_and_set(c, source, "", flags | AT_EMPTY_PATH);
 	} else {
 		tree = clone_and_set(c, c->dirfd, c->path, flags | (*c->path ? 0 : AT_EMPTY_PATH));
 	}
-	return tree < 0 ? explain(tree, c) : tree;
+	return tree < 0 ? diagnose_tree(tree, c) : tree;
 }
 
 static int set_attributes(struct call *c)
@@ -207,7 +207,7 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 {
 	HOLD_CANCEL;
 	struct call c = { .dirfd = dirfd, .path = path, .userns_fd = userns_fd, .err = err };
-	int r = take_options(&c.o, options, err);
+	int r = copy_tree_options(&c.o, options, err);
 
 	if (r == 0)
 		r = set_attributes(&c);

@@ -17,7 +17,7 @@ struct fd_path {
 	char text[320];
 };
 
-static struct fd_path path_of(int fd, const char *name)
+static struct fd_path make_fd_path(int fd, const char *name)
 {
 	struct fd_path p;
 
@@ -34,8 +34,8 @@ bool idm_can_unmount_fd(int fd)
 	const unsigned int wanted = STATX_INO | STATX_MNT_ID;
 	struct statx by_path, by_fd;
 
-	return idm_sys_statx(AT_FDCWD, path_of(fd, "").text, AT_STATX_DONT_SYNC, wanted, &by_path) ==
-		       0 &&
+	return idm_sys_statx(AT_FDCWD, make_fd_path(fd, "").text, AT_STATX_DONT_SYNC, wanted,
+			     &by_path) == 0 &&
 	       idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &by_fd) == 0 &&
 	       by_path.stx_mnt_id == by_fd.stx_mnt_id && by_path.stx_ino == by_fd.stx_ino &&
 	       by_path.stx_dev_major == by_fd.stx_dev_major &&
@@ -61,7 +61,8 @@ int idm_take_away(int tree_fd)
 {
 	struct from_inside here = { tree_fd, ".", MNT_DETACH };
 
-	if (idm_can_unmount_fd(tree_fd) && idm_sys_umount(path_of(tree_fd, "").text, MNT_DETACH) == 0)
+	if (idm_can_unmount_fd(tree_fd) &&
+	    idm_sys_umount(make_fd_path(tree_fd, "").text, MNT_DETACH) == 0)
 		return 0;
 	return idm_subprocess(unmount_from_inside, &here);
 }
@@ -81,7 +82,7 @@ static bool is_mount(int fd, uint64_t id)
 	       brief.stx_mask & STATX_MNT_ID && brief.stx_mnt_id == id;
 }
 
-static int check(int dirfd, const char *name, uint64_t id)
+static int check_mount_id(int dirfd, const char *name, uint64_t id)
 {
 	/* Closed before the mount goes, which it would keep busy. */
 	AUTO_CLOSE int fd = idm_sys_openat(dirfd, name, O_PATH | O_NOFOLLOW, 0);
@@ -97,7 +98,7 @@ int idm_unmount_at(int dirfd, const char *target, int flags)
 	if (dirfd == AT_FDCWD || *target == '/')
 		return idm_sys_umount(target, flags);
 	return strlen(target) <= NAME_MAX && idm_can_unmount_fd(dirfd)
-		       ? idm_sys_umount(path_of(dirfd, target).text, flags)
+		       ? idm_sys_umount(make_fd_path(dirfd, target).text, flags)
 		       : idm_subprocess(unmount_from_inside, &there);
 }
 
@@ -115,13 +116,13 @@ int idm_unmount_exactly(int dirfd, const char *target, uint64_t id, int flags)
 
 	flags |= UMOUNT_NOFOLLOW;
 	if (!slash || !slash[1]) { /* "/", on the way to which nothing is */
-		r = check(dirfd, target, id);
+		r = check_mount_id(dirfd, target, id);
 		return r < 0 ? r : idm_unmount_at(dirfd, target, flags);
 	}
 	above = strndup(target, slash == target ? 1 : (size_t)(slash - target));
 	if (!above)
 		return -ENOMEM;
 	parent = idm_sys_openat(dirfd, above, O_PATH | O_DIRECTORY, 0);
-	r = parent < 0 ? parent : check(parent, slash + 1, id);
+	r = parent < 0 ? parent : check_mount_id(parent, slash + 1, id);
 	return r < 0 ? r : idm_unmount_at(parent, slash + 1, flags);
 }

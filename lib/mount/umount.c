@@ -17,7 +17,7 @@
 
 static const enum idm_error_step step_umount = IDM_STEP_UNMOUNT;
 
-static bool is_link(int dirfd, const char *target)
+static bool is_target_link(int dirfd, const char *target)
 {
 	AUTO_CLOSE int fd = idm_open_nofollow(dirfd, target, O_PATH, 0);
 	struct stat st;
@@ -25,7 +25,7 @@ static bool is_link(int dirfd, const char *target)
 	return fd >= 0 && idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISLNK(st.st_mode);
 }
 
-static int explain(int code, int dirfd, const char *target, struct idm_error *err)
+static int diagnose_unmount(int code, int dirfd, const char *target, struct idm_error *err)
 {
 	switch (code) {
 	case -EBUSY:
@@ -36,7 +36,7 @@ static int explain(int code, int dirfd, const char *target, struct idm_error *er
 			 target);
 		return code;
 	case -EINVAL:
-		if (is_link(dirfd, target)) {
+		if (is_target_link(dirfd, target)) {
 			idm_fail(err, -ELOOP, step_umount, target, "the target is a symbolic link");
 			idm_hint(err, "name the place that it points to");
 			return -ELOOP;
@@ -71,7 +71,7 @@ static void free_nodes(struct nodes *nodes)
 	free(nodes->v);
 }
 
-static int collect(const struct idm_mount_info *mount, void *data)
+static int append_node(const struct idm_mount_info *mount, void *data)
 {
 	struct nodes *nodes = data;
 
@@ -92,10 +92,10 @@ static int unmount_node(const struct node *node, int dirfd, const char *name, in
 
 	if (r == -EXDEV)
 		return idm_fail(err, r, step_umount, name, "another mount is there by now");
-	return r < 0 ? explain(r, dirfd, name, err) : 0;
+	return r < 0 ? diagnose_unmount(r, dirfd, name, err) : 0;
 }
 
-static int fail_open(int code, const char *target, unsigned int flags, struct idm_error *err)
+static int fail_umount_open(int code, const char *target, unsigned int flags, struct idm_error *err)
 {
 	if (flags & IDM_UMOUNT_FOLLOW)
 		idm_fail_errno(err, code, step_umount, target);
@@ -113,14 +113,14 @@ static int find_top(int dirfd, const char *target, unsigned int flags, struct no
 	int r;
 
 	if (fd < 0)
-		return fail_open(fd, target, flags, err);
+		return fail_umount_open(fd, target, flags, err);
 	/* Else everything below the mount that happens to hold the target would go. */
 	r = idm_is_mount_point(fd);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_umount, target);
 	if (r == 0)
-		return explain(-EINVAL, dirfd, target, err);
-	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, collect, top, err);
+		return diagnose_unmount(-EINVAL, dirfd, target, err);
+	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, append_node, top, err);
 	if (r == -ENOMEM) /* perhaps our own */
 		idm_fail_errno(err, r, step_umount, target);
 	return r;
@@ -150,7 +150,7 @@ static int unmount_one(int dirfd, const char *target, unsigned int flags, struct
 	r = idm_unmount_at(dirfd, target,
 			   (flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0) |
 				   (flags & IDM_UMOUNT_FOLLOW ? 0 : UMOUNT_NOFOLLOW));
-	return r < 0 ? explain(r, dirfd, target, err) : 0;
+	return r < 0 ? diagnose_unmount(r, dirfd, target, err) : 0;
 }
 
 /* ---- recursively ---- */
@@ -175,7 +175,7 @@ static int unmount_recursive(int dirfd, const char *target, unsigned int flags, 
 	int r = find_top(dirfd, target, flags, &top, err);
 
 	if (r == 0) {
-		r = idm_list(IDM_LIST_UNMAPPED, collect, &all, err);
+		r = idm_list(IDM_LIST_UNMAPPED, append_node, &all, err);
 		if (r == -ENOMEM)
 			idm_fail_errno(err, r, step_umount, target);
 	}
@@ -206,7 +206,7 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
 
 /* ---- by descriptor ---- */
 
-static int explain_fd(int code, int fd, struct idm_error *err)
+static int diagnose_unmount_fd(int code, int fd, struct idm_error *err)
 {
 	char name[32];
 
@@ -237,7 +237,7 @@ static int unmount_root(int fd)
 
 	if (r <= 0)
 		return r < 0 ? r : -EINVAL;
-	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, collect, &node, NULL);
+	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, append_node, &node, NULL);
 	if (r == 0 && *node.v[0].target)
 		r = idm_unmount_exactly(AT_FDCWD, node.v[0].target, node.v[0].id, MNT_DETACH);
 	else if (r == 0)
@@ -257,5 +257,5 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err)
 		return idm_fail(err, -EINVAL, step_umount, NULL,
 				"the descriptor keeps the mount busy: IDM_UMOUNT_LAZY is required");
 	r = unmount_root(mount_fd);
-	return r < 0 ? explain_fd(r, mount_fd, err) : 0;
+	return r < 0 ? diagnose_unmount_fd(r, mount_fd, err) : 0;
 }

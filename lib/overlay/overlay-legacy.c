@@ -39,7 +39,7 @@ struct job {
  * What a layer is called in the tmpfs. Lower ones as shortly as can be. Upper and work so that they can
  * be recognised in the options of the overlay, see upper-in-use.c.
  */
-static struct idm_layer_name name_of(const struct job *job, size_t i)
+static struct idm_layer_name get_layer_name(const struct job *job, size_t i)
 {
 	struct idm_layer_name name;
 
@@ -57,7 +57,7 @@ struct text {
 	size_t size, length;
 };
 
-static void add(struct text *t, const char *s)
+static void append_text(struct text *t, const char *s)
 {
 	size_t n = strlen(s);
 
@@ -67,12 +67,12 @@ static void add(struct text *t, const char *s)
 }
 
 /* Commas separate options, colons layers; a backslash takes that away. */
-static void add_escaped(struct text *t, const char *s)
+static void append_escaped(struct text *t, const char *s)
 {
 	for (; *s; s++) {
 		char c[3] = { '\\', *s, '\0' };
 
-		add(t, strchr("\\,", *s) ? c : c + 1);
+		append_text(t, strchr("\\,", *s) ? c : c + 1);
 	}
 }
 
@@ -81,29 +81,29 @@ static int write_options(struct job *job, struct idm_error *err)
 	const struct idm_overlay_options *o = job->overlay;
 	struct text t = { job->options, sizeof(job->options), 0 };
 
-	add(&t, "lowerdir=");
+	append_text(&t, "lowerdir=");
 	for (size_t i = 0; i < o->n_lower + o->n_data; i++) {
-		struct idm_layer_name name = name_of(job, i);
+		struct idm_layer_name name = get_layer_name(job, i);
 
 		/* A double colon begins the data-only layers, and separates them. */
-		add(&t, i == 0 ? "" : i < o->n_lower ? ":" : "::");
-		add(&t, name.text);
+		append_text(&t, i == 0 ? "" : i < o->n_lower ? ":" : "::");
+		append_text(&t, name.text);
 	}
 	for (size_t i = o->n_lower + o->n_data; i < job->layers->n; i++) {
-		struct idm_layer_name name = name_of(job, i);
+		struct idm_layer_name name = get_layer_name(job, i);
 
-		add(&t, ",");
-		add(&t, job->layers->v[i].key);
-		add(&t, "=");
-		add(&t, name.text);
+		append_text(&t, ",");
+		append_text(&t, job->layers->v[i].key);
+		append_text(&t, "=");
+		append_text(&t, name.text);
 	}
 	for (size_t i = 0; i < o->n_options; i++) {
-		add(&t, ",");
-		add_escaped(&t, o->options[i].name);
+		append_text(&t, ",");
+		append_escaped(&t, o->options[i].name);
 		if (!o->options[i].value)
 			continue;
-		add(&t, "=");
-		add_escaped(&t, o->options[i].value);
+		append_text(&t, "=");
+		append_escaped(&t, o->options[i].value);
 	}
 	if (t.length < t.size)
 		return 0;
@@ -135,7 +135,7 @@ static int link_layers(struct job *job)
 {
 	for (size_t i = 0; i < job->layers->n; i++) {
 		const struct idm_layer *l = &job->layers->v[i];
-		struct idm_layer_name name = name_of(job, i);
+		struct idm_layer_name name = get_layer_name(job, i);
 		char target[PATH_MAX];
 		int r;
 
@@ -150,7 +150,7 @@ static int link_layers(struct job *job)
 }
 
 /* Where everything is attached: over the root directory of a copy of the mount namespace. */
-static int enter(struct job *job)
+static int enter_new_tmpfs(struct job *job)
 {
 	int r = idm_subprocess_new_mount_ns();
 
@@ -162,14 +162,14 @@ static int enter(struct job *job)
 }
 
 /* Returns a detached copy of the overlay, in the descriptor table that is also the caller's. */
-static int work(void *data)
+static int assemble_here(void *data)
 {
 	struct job *job = data;
 	const char *source = job->overlay->source ? job->overlay->source : "overlay";
 	int r;
 
 	job->step = IDM_STEP_ENTER_MOUNT_NAMESPACE;
-	r = enter(job);
+	r = enter_new_tmpfs(job);
 	if (r < 0)
 		return r;
 	job->step = IDM_STEP_ATTACH_LAYERS;
@@ -196,7 +196,7 @@ static int work(void *data)
 
 /* ---- in the caller ---- */
 
-static int run(struct job *job, struct idm_error *err)
+static int assemble_in_child(struct job *job, struct idm_error *err)
 {
 	const struct idm_overlay_options *o = job->overlay;
 	int r;
@@ -209,7 +209,7 @@ static int run(struct job *job, struct idm_error *err)
 	r = write_options(job, err);
 	if (r < 0)
 		return r;
-	r = idm_subprocess(work, job);
+	r = idm_subprocess(assemble_here, job);
 	if (r >= 0)
 		return r;
 	return job->step ? idm_fail_errno(err, r, job->step, NULL)
@@ -229,7 +229,7 @@ int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct i
 	if (!job)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_OPEN_OVERLAY, NULL);
 	*job = (struct job){ .overlay = o, .layers = layers, .scratch = scratch };
-	r = run(job, err);
+	r = assemble_in_child(job, err);
 	idm_subprocess_memory_free(job, sizeof(*job));
 	return r;
 }

@@ -124,7 +124,7 @@ static int collect_layers(struct idm_layers *layers, const struct idm_overlay_op
 
 /* ---- upper and work ---- */
 
-static int mount_of(int fd, uint64_t *id)
+static int get_layer_mount(int fd, uint64_t *id)
 {
 	struct statx st;
 	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st);
@@ -148,9 +148,9 @@ static int check_upper_mount(const struct idm_overlay_options *o, const struct i
 				o->upper->path);
 	if (upper->fd < 0)
 		return 0;
-	r = mount_of(upper->fd, &upper_mount);
+	r = get_layer_mount(upper->fd, &upper_mount);
 	if (r == 0)
-		r = mount_of(work->fd, &work_mount);
+		r = get_layer_mount(work->fd, &work_mount);
 	if (r != 0)
 		return idm_fail_errno(err, r, step_overlay, o->work->path);
 	if (upper_mount != work_mount)
@@ -181,7 +181,7 @@ static int set_option(int fs, const struct idm_mount_option *option, struct idm_
 	return r < 0 ? idm_diagnose_no_option(r, fs, option, err) : 0;
 }
 
-static int set_options(int fs, const struct idm_overlay_options *o, struct idm_error *err)
+static int set_overlay_options(int fs, const struct idm_overlay_options *o, struct idm_error *err)
 {
 	int r = idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", o->source ? o->source : "overlay",
 				 0);
@@ -203,7 +203,7 @@ struct creation {
 	bool create; /* else the flag is set that makes the kernel keep the errand's credentials */
 };
 
-static int create_in_errand(void *data)
+static int create_in_subprocess(void *data)
 {
 	const struct creation *c = data;
 	int r = idm_subprocess_set_fsids(c->uid, c->gid);
@@ -226,16 +226,16 @@ static int create_as_mapped_root(const struct idm_overlay_options *o, int fs)
 
 	idm_map_to_seen(o->map, IDM_UID, 0, &c.uid);
 	idm_map_to_seen(o->map, IDM_GID, 0, &c.gid);
-	r = idm_subprocess(create_in_errand, &c);
+	r = idm_subprocess(create_in_subprocess, &c);
 	if (c.create)
 		return r;
 	if (r == 0)
 		return idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	c.create = true; /* before 6.15 */
-	return idm_subprocess(create_in_errand, &c);
+	return idm_subprocess(create_in_subprocess, &c);
 }
 
-static int create(const struct idm_overlay_options *o, int fs)
+static int create_superblock(const struct idm_overlay_options *o, int fs)
 {
 	if (o->map && o->upper && o->upper_ids == IDM_UPPER_DISK)
 		return create_as_mapped_root(o, fs);
@@ -273,10 +273,10 @@ static int by_descriptor(const struct idm_overlay_options *o, const struct idm_l
 		return idm_diagnose_fsopen(fs, "overlay", step_overlay, err);
 	r = set_layers(fs, layers, err);
 	if (r == 0)
-		r = set_options(fs, o, err);
+		r = set_overlay_options(fs, o, err);
 	if (r < 0)
 		return r;
-	r = create(o, fs);
+	r = create_superblock(o, fs);
 	if (r < 0)
 		return idm_diagnose_no_overlay(r, fs, o, err);
 	tree = idm_sys_fsmount(fs, 0, o->attr);
@@ -302,8 +302,8 @@ static int in_namespace(const struct idm_overlay_options *o, const struct idm_la
 	return r < 0 ? r : idm_steal_fd(&tree);
 }
 
-static int assemble(const struct idm_overlay_options *o, struct idm_layers *layers,
-		    struct idm_error *err)
+static int assemble_overlay(const struct idm_overlay_options *o, struct idm_layers *layers,
+			    struct idm_error *err)
 {
 	bool descriptors = !(o->flags & IDM_OVERLAY_IN_NAMESPACE) && idm_kernel_takes_detached();
 	AUTO_CLOSE int userns = -1;
@@ -343,7 +343,7 @@ int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error
 	if (r == 0)
 		r = collect_layers(&layers, &o, err);
 	if (r == 0)
-		r = assemble(&o, &layers, err);
+		r = assemble_overlay(&o, &layers, err);
 	idm_layers_close(&layers);
 	return r;
 }

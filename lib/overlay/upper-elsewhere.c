@@ -10,7 +10,8 @@
 #include "lib/sys/syscall.h"
 
 /* 1: it is an overlay that is not known yet. What cannot be looked at is none. */
-static bool is_new(const struct idm_overlay_search *s, const struct idm_mount_ns *ns, uint64_t id)
+static bool is_unknown_overlay(const struct idm_overlay_search *s, const struct idm_mount_ns *ns,
+			       uint64_t id)
 {
 	struct idm_statmount mount;
 	struct idm_mnt_id_req req = {
@@ -25,7 +26,7 @@ static bool is_new(const struct idm_overlay_search *s, const struct idm_mount_ns
 	       !s->is_known(mount.sb_dev_major, mount.sb_dev_minor, s->data);
 }
 
-static bool has_new(const struct idm_overlay_search *s, const struct idm_mount_ns *ns)
+static bool has_unknown_overlay(const struct idm_overlay_search *s, const struct idm_mount_ns *ns)
 {
 	struct idm_mnt_id_req req = {
 		.size = sizeof(req),
@@ -38,7 +39,7 @@ static bool has_new(const struct idm_overlay_search *s, const struct idm_mount_n
 	while (n == ARRAY_SIZE(ids)) {
 		n = idm_sys_listmount(&req, ids, ARRAY_SIZE(ids));
 		for (ssize_t i = 0; i < n; i++)
-			if (is_new(s, ns, ids[i]))
+			if (is_unknown_overlay(s, ns, ids[i]))
 				return true;
 		req.param = n > 0 ? ids[n - 1] : 0;
 	}
@@ -46,7 +47,7 @@ static bool has_new(const struct idm_overlay_search *s, const struct idm_mount_n
 }
 
 /* One that is gone, or that may not be joined, is passed over. */
-static void ask_in(const struct idm_overlay_search *s, const struct idm_mount_ns *ns)
+static void ask_in_namespace(const struct idm_overlay_search *s, const struct idm_mount_ns *ns)
 {
 	AUTO_CLOSE int fd = idm_mount_ns_open(ns->id, NULL);
 
@@ -62,6 +63,6 @@ void idm_overlay_search_elsewhere(const struct idm_overlay_search *s)
 	if (idm_mount_ns_others(&list, &n, NULL) < 0)
 		return;
 	for (size_t i = 0; i < n && !s->is_done(s->data); i++)
-		if (has_new(s, &list[i]))
-			ask_in(s, &list[i]);
+		if (has_unknown_overlay(s, &list[i]))
+			ask_in_namespace(s, &list[i]);
 }

@@ -22,7 +22,7 @@
 /* ---- one overlay's options ---- */
 
 /* "\040" and "\," are a blank and a comma. */
-static void unescape(char *s)
+static void unescape_option(char *s)
 {
 	char *to = s;
 
@@ -38,7 +38,7 @@ static void unescape(char *s)
 }
 
 /* Cuts the next option off, up to a comma that is not escaped. */
-static char *next_option(char **rest)
+static char *cut_option(char **rest)
 {
 	char *option = *rest, *p = option;
 
@@ -77,28 +77,28 @@ struct answer {
 	char *upper, *work;
 };
 
-static struct answer read_options(char *options)
+static struct answer parse_directories(char *options)
 {
 	struct answer a = { 0 };
 	char *option;
 
-	while ((option = next_option(&options))) {
+	while ((option = cut_option(&options))) {
 		if (strncmp(option, "upperdir=", 9) == 0)
 			a.upper = option + 9;
 		else if (strncmp(option, "workdir=", 8) == 0)
 			a.work = option + 8;
 	}
 	if (a.upper)
-		unescape(a.upper);
+		unescape_option(a.upper);
 	if (a.work)
-		unescape(a.work);
+		unescape_option(a.work);
 	return a;
 }
 
 /* ---- by name: that of an overlay which was put together in a namespace that is gone ---- */
 
 /* The name without its key: another overlay may have our upper directory as work directory. */
-static bool names(const char *name, const struct idm_layer *layer)
+static bool matches_name(const char *name, const struct idm_layer *layer)
 {
 	struct idm_layer_name own;
 
@@ -106,16 +106,16 @@ static bool names(const char *name, const struct idm_layer *layer)
 	return strcmp(strchr(name, '-'), strchr(own.text, '-')) == 0;
 }
 
-static bool is_name(const char *text)
+static bool is_layer_name(const char *text)
 {
 	return strncmp(text, "upperdir-", 9) == 0 || strncmp(text, "workdir-", 8) == 0;
 }
 
 static void ask_name(struct question *q, const char *name)
 {
-	if (!q->found && names(name, q->upper))
+	if (!q->found && matches_name(name, q->upper))
 		q->found = q->upper;
-	else if (!q->found && names(name, q->work))
+	else if (!q->found && matches_name(name, q->work))
 		q->found = q->work;
 }
 
@@ -129,9 +129,9 @@ static bool is_layer(const struct statx *st, const struct idm_layer *layer)
 
 /*
  * In a namespace of others a path may lead to a filesystem that never answers. What an overlay uses it
- * holds, so that the kernel finds it without asking.
+ * holds_handle, so that the kernel finds it without asking.
  */
-static int look_at(const struct question *q, int dirfd, const char *path, struct statx *st)
+static int stat_directory(const struct question *q, int dirfd, const char *path, struct statx *st)
 {
 	const unsigned int mask = STATX_TYPE | STATX_INO;
 	AUTO_CLOSE int fd = -1;
@@ -150,7 +150,7 @@ static bool ask_directory(struct question *q, int dirfd, const char *base, const
 
 	if (*path != '/' ||
 	    (size_t)snprintf(whole, sizeof(whole), "%s%s", base, path) >= sizeof(whole) ||
-	    look_at(q, dirfd, whole, &st) < 0)
+	    stat_directory(q, dirfd, whole, &st) < 0)
 		return false;
 	if (!q->found && is_layer(&st, q->upper))
 		q->found = q->upper;
@@ -172,11 +172,11 @@ static bool ask_directories(struct question *q, int dirfd, const char *base, con
  */
 static bool ask_options(struct question *q, char *options)
 {
-	struct answer a = read_options(options);
+	struct answer a = parse_directories(options);
 
 	if (!a.upper || !a.work)
 		return true; /* it has none */
-	if (is_name(a.upper) && is_name(a.work)) {
+	if (is_layer_name(a.upper) && is_layer_name(a.work)) {
 		ask_name(q, a.upper);
 		ask_name(q, a.work);
 		return true;
@@ -209,7 +209,7 @@ static void get_layer_handle(const struct idm_layer *layer, union handle *h)
 		h->header.handle_bytes = 0;
 }
 
-static bool holds(const union handle *overlay, const union handle *h)
+static bool holds_handle(const union handle *overlay, const union handle *h)
 {
 	const struct overlay_handle *o = (const void *)overlay->header.f_handle;
 
@@ -233,9 +233,9 @@ static void ask_handle(struct question *q, const char *mount_point)
 	if (fd < 0 || !get_handle(fd, "", &overlay) || overlay.header.handle_bytes < sizeof(*o) ||
 	    o->magic != OVERLAY_HANDLE_MAGIC)
 		return;
-	if (holds(&overlay, &q->upper_handle))
+	if (holds_handle(&overlay, &q->upper_handle))
 		q->found = q->upper;
-	else if (holds(&overlay, &q->work_handle))
+	else if (holds_handle(&overlay, &q->work_handle))
 		q->found = q->work;
 }
 
