@@ -25,22 +25,28 @@ static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;
 
 /* ---- what is asked for ---- */
 
-static bool has_empty(const struct idm_path *paths, size_t n)
+/* An empty path is a directory's own descriptor only if a flag asks for it. */
+static int check_paths(const struct idm_path *paths, size_t n, unsigned int flags, struct idm_error *err)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!*paths[i].path)
-			return true;
-	return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!paths[i].path)
+			return idm_fail(err, -EINVAL, IDM_STEP_OPEN_LAYER, NULL,
+					"expected a path, got NULL");
+		if (!*paths[i].path && !(flags & IDM_OVERLAY_EMPTY_PATH))
+			return idm_fail_empty(err, IDM_STEP_OPEN_LAYER);
+	}
+	return 0;
 }
 
-static int check_paths(const struct idm_overlay_options *o, struct idm_error *err)
+static int check_all_paths(const struct idm_overlay_options *o, struct idm_error *err)
 {
-	if (o->flags & IDM_OVERLAY_EMPTY_PATH)
-		return 0;
-	if (has_empty(o->lower, o->n_lower) || has_empty(o->data, o->n_data) ||
-	    has_empty(o->upper, o->upper != NULL) || has_empty(o->work, o->work != NULL))
-		return idm_fail_empty(err, IDM_STEP_OPEN_LAYER);
-	return 0;
+	int r = check_paths(o->lower, o->n_lower, o->flags, err);
+
+	if (r == 0)
+		r = check_paths(o->data, o->n_data, o->flags, err);
+	if (r == 0)
+		r = check_paths(o->upper, o->upper != NULL, o->flags, err);
+	return r < 0 ? r : check_paths(o->work, o->work != NULL, o->flags, err);
 }
 
 static int check_request(const struct idm_overlay_options *o, struct idm_error *err)
@@ -77,7 +83,7 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 			 "mount the directory itself (idmount mount), or add a second, empty layer");
 		return -EINVAL;
 	}
-	return check_paths(o, err);
+	return check_all_paths(o, err);
 }
 
 static int check_disk_root(const struct idm_overlay_options *o, struct idm_error *err)

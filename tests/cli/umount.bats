@@ -49,6 +49,12 @@ below_dst()
 		idmount umount dst
 }
 
+@test "a target that is empty is no target" {
+	cd dst
+	refused 1 "$idmount_umount unmount: the path is empty" idmount umount ''
+	refused 1 "$idmount_umount unmount: the path is empty" idmount umount --lazy --recursive ''
+}
+
 @test "undoes the mount of a file" {
 	touch target
 	idmount mount -m 0:7 src/file target

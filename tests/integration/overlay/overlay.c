@@ -473,6 +473,33 @@ TEST(a_way_that_is_not_there)
 		assert_refused(&o, -EOPNOTSUPP, "", "need Linux 6.15");
 }
 
+/* Not even where an empty path would be the descriptor itself. */
+TEST(a_path_that_is_null_is_refused)
+{
+	const char *const reason = "expected a path, got NULL";
+	struct idm_path null = { AT_FDCWD, NULL }, layers[] = { AT(L1), { AT_FDCWD, NULL } };
+
+	enter();
+	for (int i = 0; i < 2; i++) {
+		struct idm_overlay_options o = request(NULL, i ? IDM_OVERLAY_EMPTY_PATH : 0);
+
+		o.lower = layers;
+		o.n_lower = ARRAY_SIZE(layers);
+		assert_refused(&o, -EINVAL, "", reason);
+		o = request(NULL, o.flags);
+		o.data = &null;
+		o.n_data = 1;
+		assert_refused(&o, -EINVAL, "", reason);
+		o = request(NULL, o.flags);
+		o.upper = &null;
+		o.work = &work;
+		assert_refused(&o, -EINVAL, "", reason);
+		o.upper = &upper;
+		o.work = &null;
+		assert_refused(&o, -EINVAL, "", reason);
+	}
+}
+
 TEST(refusals_name_the_directory)
 {
 	AUTO_MAP struct idm_map *map = map_of(MAP), *no_root = map_of("1:100001:65535");
