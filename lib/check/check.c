@@ -29,7 +29,7 @@ static const enum idm_error_step step_check = IDM_STEP_CHECK_PATH;
 
 /* ---- the map to try ---- */
 
-/* The ids that the caller's user namespace has, in the disk column. */
+/* The IDs of the caller's user namespace, in the disk column. */
 static int own_ids(struct idm_map **own, struct idm_error *err)
 {
 	int r = idm_map_new(own);
@@ -58,9 +58,9 @@ static uint32_t another_id(const struct idm_map *own, unsigned int kind, uint32_
 }
 
 /*
- * Exchanges the caller's id with the owner's, so that the owner is seen as somebody else, and the
- * caller is seen as somebody who can own files that are on disk somebody else's. A caller who is the
- * owner is exchanged with another id, or left out where he has no other.
+ * Exchanges the caller's ID with the owner's. So the map changes the owner, and the caller's ID has a
+ * counterpart on disk, with which it can own files. If the caller is the owner, another ID takes part.
+ * Without another ID the map leaves the caller out.
  */
 static int exchange_ids(struct idm_map *map, const struct idm_map *own, unsigned int kind,
 			uint32_t caller, uint32_t owner, struct idm_error *err)
@@ -84,7 +84,7 @@ static int exchange_ids(struct idm_map *map, const struct idm_map *own, unsigned
 static int make_map(const struct stat *st, const struct idm_map *own, struct idm_map **map,
 		    struct idm_error *err)
 {
-	/* -1 is no id: this asks only. */
+	/* -1 is not an ID: the call only returns the current one. */
 	uint32_t uid = (uint32_t)setfsuid((uid_t)-1), gid = (uint32_t)setfsgid((gid_t)-1);
 	int r = idm_map_new(map);
 
@@ -100,8 +100,7 @@ static int make_map(const struct stat *st, const struct idm_map *own, struct idm
 
 /* ---- what is seen through it ---- */
 
-/* How an owner must be seen. One who has no id in the caller's user namespace is nobody's before and
- * after. */
+/* How an owner must be seen. Without an ID in the caller's user namespace it is the overflow ID. */
 static uint32_t get_expected_id(const struct idm_map *map, const struct idm_map *own, unsigned int kind,
 				uint32_t disk)
 {
@@ -140,8 +139,8 @@ static bool owner_is_mapped(const struct idm_trial *trial, const struct idm_map 
 /* ---- the trial ---- */
 
 /*
- * A copy that shows the ids on disk. Where a map cannot be taken off (before Linux 6.15), the copy of a
- * mapped source keeps it; but then the source cannot be mapped anew either, and nobody looks at it.
+ * Returns a copy that shows the IDs on disk. Before Linux 6.15 a map cannot be removed, and the copy of
+ * a mapped source keeps it. That does no harm: such a source cannot be mapped again either.
  */
 static int plain_copy(int source, const struct idm_mount_props *look)
 {
@@ -226,8 +225,8 @@ static int check_opened_source(int source, const char *path, unsigned int flags,
 #define FIRST_SIZE \
 	(offsetof(struct idm_check_result, fstype) + sizeof(((struct idm_check_result *)0)->fstype))
 
-/* A shorter struct is an older program's, a longer one a newer program's that wants no more than we
- * know. */
+/* An older program has a shorter struct. A newer one has a longer struct, and may request nothing that
+ * this version does not know. */
 static int take_size(struct idm_check_result *own, const struct idm_check_result *check,
 		     const char *path, struct idm_error *err)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the running kernel can do for this caller, found out by trying: version numbers say nothing
- * about what a distribution has taken over from newer kernels, nor about what a seccomp filter takes
- * away. A call is tried with arguments that no kernel accepts where its refusal tells enough, otherwise
- * on detached mounts that nobody else can see.
+ * What the running kernel can do for this caller, found out by trying. Version numbers do not show what
+ * a distribution has backported, or what a seccomp filter refuses. If a refusal tells enough, the call
+ * has arguments that no kernel accepts. Otherwise it acts on detached mounts, which no other process
+ * can see.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -258,8 +258,8 @@ static int try_overlay_idmapped_layers(int userns)
 	if (looks_at_options())
 		return idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", first, 0);
 	/*
-	 * A detached mount cannot be a layer there. But the first layer is mapped, and the second is
-	 * not there: a kernel that takes the first complains about the second.
+	 * A detached mount cannot be a layer there. But the first layer is mapped, and the second does
+	 * not exist: a kernel that accepts the first complains about the second.
 	 */
 	if (access(first, F_OK) < 0) /* without /proc that would tell nothing */
 		return -EOPNOTSUPP;

@@ -9,7 +9,7 @@
 struct idm_trial {
 	int plain;		   /* the source without a map */
 	int tree;		   /* the source with this map: */
-	const struct idm_map *map; /* exchanges the caller's fsuid, fsgid with other ids */
+	const struct idm_map *map; /* exchanges the caller's fsuid, fsgid with other IDs */
 	const char *path;
 	bool rdonly; /* the source's mount is read-only */
 };

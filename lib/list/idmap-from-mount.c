@@ -11,7 +11,7 @@ static const enum idm_error_step step = IDM_STEP_READ_MAP;
 
 struct found {
 	enum idm_map_state state;
-	struct idm_map *map; /* a copy; NULL: there is none */
+	struct idm_map *map; /* a copy, or NULL */
 };
 
 static int copy_found_map(const struct idm_mount_info *mount, void *data)

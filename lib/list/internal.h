@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rooms of the listing share: list.c says what is listed, mount-namespaces.c finds the mount
- * namespaces, statmount.c and mountinfo.c read the mounts in one.
+ * What the files of the listing share: list.c selects what is listed. mount-namespaces.c finds the mount
+ * namespaces. statmount.c and mountinfo.c read the mounts in one.
  */
 #ifndef IDM_LIST_INTERNAL_H
 #define IDM_LIST_INTERNAL_H
@@ -58,7 +58,7 @@ int idm_mount_ns_own(struct idm_mount_ns *ns);
 int idm_mount_ns_may_see_all(struct idm_error *err);
 
 /*
- * All but the caller's, by their ids; the caller frees *list. -ENOTTY, with the
+ * All but the caller's, by their IDs; the caller frees *list. -ENOTTY, with the
  * error not filled in: before Linux 6.12.
  */
 int idm_mount_ns_others(struct idm_mount_ns **list, size_t *n, struct idm_error *err);
@@ -75,7 +75,7 @@ int idm_mount_ns_walk_proc(int (*visit)(const struct idm_mount_ns *ns, int fd, v
 
 /*
  * Calls `run` in a thread that has joined the namespace, with its root. 0, or -errno if it cannot be
- * joined. The thread takes no signal, and has ended when this returns.
+ * joined. The thread handles no signal, and has exited when this returns.
  */
 int idm_mount_ns_join(int fd, void (*run)(void *data), void *data, struct idm_error *err);
 
@@ -101,8 +101,8 @@ int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *er
 void idm_mountinfo_close(struct idm_mountinfo *info);
 
 /*
- * Fills in the mount that has this short id at this moment, except what mountinfo does not tell; its
- * strings live until the next call. 1, or 0 if there is none, or -errno.
+ * Fills in the mount that has this short id at this moment, except what mountinfo does not show. Its
+ * strings live until the next call. Returns 1, or 0 if no mount has the id, or -errno.
  */
 int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount_info *mount,
 		       struct idm_error *err);

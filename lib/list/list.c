@@ -77,7 +77,7 @@ int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount,
 
 /* ---- the mount that holds a path ---- */
 
-/* Stands between the reader and the caller's function. */
+/* What the reader's callback needs to call the caller's. */
 struct one {
 	int (*each)(const struct idm_mount_info *mount, void *data);
 	void *data;
@@ -143,8 +143,7 @@ static int mount_id(enum idm_list_level level, int fd, uint64_t *id)
 	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
 			      unique ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID, &st);
 
-	if (r == -EACCES) /* a FUSE filesystem that does not admit the caller: to ask for nothing is no
-			     question */
+	if (r == -EACCES) /* FUSE does not admit the caller: a mask of 0 sends it no request */
 		r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0, &st);
 	if (r < 0)
 		return r;

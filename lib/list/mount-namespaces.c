@@ -48,8 +48,8 @@ int idm_mount_ns_own(struct idm_mount_ns *ns)
 }
 
 /*
- * Asked before, since the kernel would leave out the namespaces that the caller may not see. A map of
- * all ids does not tell the initial user namespace from one below it.
+ * Checked first, since the kernel would leave out the namespaces that the caller may not see. A map of
+ * all IDs does not distinguish the initial user namespace from one below it.
  */
 int idm_mount_ns_may_see_all(struct idm_error *err)
 {
@@ -83,9 +83,9 @@ static int append_namespace(struct list *list, struct idm_mount_ns ns)
 }
 
 /*
- * Goes from namespace to namespace in one direction, until the last or the one with the id `until`,
- * whose descriptor is returned. They are strung up by id, which is not always by age; the one that is
- * held cannot drop out of the string.
+ * Walks from namespace to namespace in one direction, until the last or the one with the ID `until`,
+ * whose descriptor is returned. Their order is by ID, which is not always by age. The one that is held
+ * open stays in the kernel's list.
  */
 static int walk_namespaces(int from, unsigned long direction, uint64_t until, struct list *list)
 {

@@ -51,7 +51,7 @@ const char *idm_place_text(enum idm_place place)
 	}
 }
 
-/* The number of links tells nothing of a file that has other names, nor where a server makes it up. */
+/* The number of links does not help if a file has other names, or if a server invents the number. */
 bool idm_is_deleted(int fd)
 {
 	static const char mark[] = " (deleted)";

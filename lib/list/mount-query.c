@@ -86,7 +86,7 @@ static bool look_by_mountinfo(int fd, struct idm_mount_props *look)
 	return short_mount_id(fd, &id) && idm_mountinfo_one(&lister, &own, id) > 0;
 }
 
-/* ---- by statfs: for a mount that is not in our namespace ---- */
+/* ---- by statfs: for a mount that is not in the caller's namespace ---- */
 
 static const struct {
 	unsigned long magic;

@@ -2,7 +2,7 @@
 /*
  * /proc/PID/mountinfo: the mounts of one namespace as lines of text. It is all there is before
  * Linux 6.8, and until 6.12 the only place that tells a mount's source and subtype. It names mounts by
- * the short id, which the kernel gives to another mount as soon as it is free.
+ * the short id, which the kernel assigns to another mount as soon as it is free.
  */
 #include <errno.h>
 #include <poll.h>
@@ -89,8 +89,8 @@ void idm_mountinfo_close(struct idm_mountinfo *info)
 /* ---- reading ---- */
 
 /*
- * The buffer with room for `size` bytes, or NULL if there is no memory; then it stays as it was. The
- * room doubles, so that growing costs no more than reading.
+ * Returns the buffer with space for `size` bytes, or NULL without memory; then it stays as it was. The
+ * space doubles, so that growing costs no more than reading.
  */
 static void *grow_text(void *buf, size_t *room, size_t size)
 {
@@ -315,7 +315,7 @@ static int report_line(const struct idm_lister *l, const struct idm_mount_ns *ns
 	return l->each(&mount, l->data);
 }
 
-/* The ids in the order of the text, which is that of mounting. The text is not to be kept: it ages. */
+/* The IDs in the order of the text, which is that of mounting. The text is not kept: it ages. */
 static int all_ids(struct idm_mountinfo *info, uint32_t **ids, size_t *n, struct idm_error *err)
 {
 	int r = read_mountinfo_text(info);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * listmount(2) and statmount(2), Linux 6.8: the mounts of a namespace by their unique ids, which no
- * other mount ever gets. The kernel answers what it knows and says in `mask` what that is; flags that
- * are newer than the kernel go without an answer.
+ * listmount(2) and statmount(2), Linux 6.8: the mounts of a namespace by their unique IDs, which no
+ * other mount ever gets. The kernel answers what it knows, and `mask` says what that is. It ignores
+ * flags that are newer than the kernel.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ struct reader {
 	size_t room;
 	struct idm_map *map;	    /* of the mount at hand */
 	unsigned int told;	    /* the sides of it that the kernel knows of */
-	unsigned int no_gaps;	    /* the sides on which the caller sees every id there is ... */
+	unsigned int no_gaps;	    /* the sides on which the caller sees every possible ID ... */
 	bool no_gaps_known;	    /* ... once that has been looked up */
 	char *fstype;		    /* with the subtype, if it has one */
 	struct idm_mountinfo *info; /* opened when the kernel does not tell sources */
@@ -117,8 +117,8 @@ static bool holds_strings(const struct idm_statmount *m, size_t length, uint32_t
 }
 
 /*
- * Whether what it tells lies within it. The kernel's answers do; what emulates a kernel, or answers in
- * its place (seccomp_unotify(2)), can be mistaken, and then nothing behind the answer may be read.
+ * Whether all offsets are within the answer. The kernel's answers are so. An emulation, or an answer by
+ * seccomp_unotify(2), can be wrong: then nothing behind the answer may be read.
  */
 static bool is_whole(const struct idm_statmount *m, size_t room)
 {
@@ -150,7 +150,7 @@ static bool is_whole(const struct idm_statmount *m, size_t room)
 	return true;
 }
 
-/* Returns an enum answer or -errno, -EOVERFLOW for want of room; no error is filled in. */
+/* Returns an enum answer or -errno, -EOVERFLOW if `room` is too small; no error is filled in. */
 static int query_mount_once(struct reader *r, uint64_t id, uint64_t what, size_t room)
 {
 	struct idm_mnt_id_req req = make_request(r, id, known_at(r->l->level, what));
@@ -161,7 +161,7 @@ static int query_mount_once(struct reader *r, uint64_t id, uint64_t what, size_t
 	return is_whole(r->buf, room) ? ANSWERED : -EBADMSG;
 }
 
-/* The same, with as much room as it takes. */
+/* The same, with a buffer that grows as needed. */
 static int query_mount_growing(struct reader *r, uint64_t id, uint64_t what)
 {
 	struct idm_statmount *more;
@@ -243,8 +243,8 @@ static int query_whole_mount(struct reader *r, uint64_t id)
 /* ---- how much of the map that is ---- */
 
 /*
- * Whether the caller's user namespace has every id, in one range: then no entry can reach out of it. The
- * initial one is so. Where it cannot be read, it is taken to be not.
+ * Whether the caller's user namespace has all IDs, in one range: then no entry can reach out of it. The
+ * initial one has. Returns false if the file cannot be read.
  */
 static bool has_every_id(int procfs, const char *name)
 {
@@ -277,8 +277,8 @@ static bool is_full(const struct idm_entry *entries, size_t n)
 }
 
 /*
- * The kernel leaves out an entry unless all of it lies within one range of the caller's user namespace,
- * and does not say that it did. So a map is known to be whole only where none could have been left out.
+ * The kernel leaves out an entry unless all of it is within one range of the caller's user namespace,
+ * and does not say that it did. So a map is known to be whole only where no entry can be missing.
  */
 static enum idm_map_state map_state(struct reader *r)
 {
@@ -441,7 +441,7 @@ static int report_if_listed(struct reader *r, uint64_t id)
 	return r->buf->mnt_attr & IDM_ATTR_IDMAP ? report_mount(r, id) : 0;
 }
 
-/* The ids of all mounts; what the callback mounts is not among them. -errno, no error is filled in. */
+/* The IDs of all mounts; what the callback mounts is not among them. -errno, no error is filled in. */
 static ssize_t find_ids(struct reader *r, uint64_t **ids)
 {
 	struct idm_mnt_id_req req = make_request(r, IDM_LSMT_ROOT, 0);
@@ -494,9 +494,9 @@ static bool is_listed(uint64_t id, const uint64_t *ids, ssize_t n)
 }
 
 /*
- * The kernel takes for another namespace's root the first mount that is on the very first one. Where the
- * initramfs is the root that is wrong: everything outside of, say, /proc is left out. The root is not in
- * the list then, and what the namespace's own processes see is taken instead.
+ * As another namespace's root the kernel uses the first mount that is on the very first one. With an
+ * initramfs as root that is wrong: everything outside of, say, /proc is left out. Then the root is not
+ * in the list, and the list of the namespace's own processes is used instead.
  */
 static int list_from_inside(struct reader *r, const uint64_t *ids, ssize_t n)
 {

@@ -33,9 +33,9 @@ static bool kernel_has_beneath(void)
 }
 
 /*
- * Whoever stands in a mount that goes away goes on standing in it. For a working directory that is the
- * caller's business; but a process whose root directory is in a mount that nobody can see is lost. From
- * Linux 7.2 on the kernel leaves it to its callers to find this out.
+ * A process in a mount that is unmounted stays in it. For a working directory that is the caller's
+ * business. But a process whose root directory is in an unmounted mount is lost. From Linux 7.2 on the
+ * kernel does not check this for the caller.
  */
 static int is_callers_root(int fd)
 {
@@ -107,8 +107,7 @@ static int replace_mount(int tree_fd, const struct idm_target *target, const cha
 		return r;
 	if (r < 0)
 		return diagnose_not_beneath(r, path, err);
-	/* The kernel has just refused locked mounts, so nothing is left that could keep this from going.
-	 */
+	/* The kernel has just refused locked mounts: nothing else can make this fail. */
 	r = idm_take_away(target->fd);
 	if (r < 0)
 		return idm_fail(err, r, IDM_STEP_DETACH_OLD_MOUNT, path,
@@ -155,8 +154,8 @@ int idm_attach_on_top(int tree_fd, const struct idm_target *target, const char *
 }
 
 /*
- * Below a shared mount every mount becomes shared as it is attached, whatever it was before. So a wish
- * for something else can only be met now.
+ * Below a shared mount every mount becomes shared as it is attached, whatever it was before. So another
+ * propagation can only be set now.
  */
 static int set_tree_propagation(int tree_fd, enum idm_propagation propagation)
 {
@@ -181,10 +180,10 @@ static int propagate_tree(int tree_fd, const char *path, enum idm_propagation pr
 }
 
 /*
- * Copies of what is attached below a shared mount appear with all its peers. They go with ours as long
- * as that is shared with them. If it is not, the kernel takes away the copy of the mount itself, but
- * only if no other is below; and what is below stays for good, in mount namespaces that nobody can tidy
- * up.
+ * Copies of what is attached below a shared mount appear with all its peers. They disappear with the
+ * attached mount as long as that is shared with them. If it is not, the kernel removes the copy of the
+ * mount itself, but only if no other is below. What is below stays for good, in mount namespaces that
+ * no process can clean up.
  */
 static int refuse_copies(const char *path, bool replace, struct idm_error *err)
 {
@@ -233,7 +232,7 @@ static bool cares_for_peers(enum idm_propagation propagation)
 	return propagation != IDM_PROPAGATION_DEFAULT && propagation != IDM_PROPAGATION_SHARED;
 }
 
-/* Whether the wish would leave copies with peers if there are mounts below the tree. */
+/* Whether the request would leave copies with peers if there are mounts below the tree. */
 static int looks_at_peers(const struct idm_target *target, bool replace,
 			  enum idm_propagation propagation, struct idm_error *err)
 {
@@ -245,7 +244,7 @@ static int looks_at_peers(const struct idm_target *target, bool replace,
 	r = idm_list_path(target->fd, "", IDM_LIST_EMPTY_PATH, take_place, &place, err);
 	if (r == 0 && replace)
 		r = idm_list(IDM_LIST_UNMAPPED, take_parent, &place, err);
-	if (r == -ENOENT) /* it is in no namespace of ours: attaching will say so */
+	if (r == -ENOENT) /* not in the caller's mount namespace: attaching will say so */
 		return 0;
 	return r < 0 ? r : place.propagation == IDM_PROPAGATION_SHARED;
 }
@@ -278,7 +277,7 @@ static int put_tree(int tree_fd, const struct idm_target *target, const char *pa
 	r = has_mounts_below(tree_fd, err);
 	if (r == 0)
 		return 0;
-	idm_take_away(tree_fd); /* as long as it is shared, so that it goes everywhere */
+	idm_take_away(tree_fd); /* as long as it is shared, so that all copies disappear */
 	return r < 0 ? r : refuse_copies(path, false, err);
 }
 
@@ -303,10 +302,10 @@ int idm_refuse_old_kernel(const char *path, struct idm_error *err)
 }
 
 /*
- * A directory can be put at a path at once: the kernel does not put it on a symbolic link, which is
- * none, if the path ends in the link's name. That the tree is one is what its "." says. Where it does
- * not work out, whatever the reason is, the target is opened by itself, which tells why. A wish that has
- * to look at the target's peers needs it open as well.
+ * A directory can be put at a path at once: the kernel does not put it on a symbolic link if the path
+ * ends in the link's name, since a link is not a directory. The tree's "." proves that the tree is a
+ * directory. On any failure the target is opened by itself, which finds the reason. A request that has
+ * to look at the target's peers needs an open target as well.
  */
 static bool put_at_path(int tree_fd, int dirfd, const char *target, unsigned int flags,
 			enum idm_propagation propagation)

@@ -10,7 +10,7 @@ static const enum idm_error_step step = IDM_STEP_MAP_ON_TOP;
 
 struct own_map {
 	enum idm_map_state state;
-	struct idm_map *map; /* a copy; NULL: there is none */
+	struct idm_map *map; /* a copy, or NULL */
 };
 
 static int copy_source_map(const struct idm_mount_info *mount, void *data)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A map that goes on top of the one that a mount has already. */
+/* A map on top of the one that a mount has already. */
 #ifndef IDM_MOUNT_ON_TOP_H
 #define IDM_MOUNT_ON_TOP_H
 

@@ -100,7 +100,7 @@ static int create_file(const struct creation *c)
 	return fd < 0 ? fd : 0;
 }
 
-/* Through an ID-mapped mount nobody can create a file but who has an id on disk. */
+/* Through an ID-mapped mount only a process with an ID on disk can create a file. */
 static int create_as_owner(void *data)
 {
 	const struct creation *c = data;
@@ -121,7 +121,7 @@ static int create_and_look(struct creation *c, struct idm_file_id *id)
 	return r;
 }
 
-/* Forgets what was remembered last: it is not ours to remove. */
+/* Forgets what was remembered last: another process created it, and may remove it. */
 static void drop_created(struct idm_target *target)
 {
 	struct idm_created *m = target->made;
@@ -161,7 +161,7 @@ static int create_component(struct idm_target *target, int parent, const char *p
 	r = create_and_look(&c, &m->id);
 	if (r == 0)
 		return target->created ? target->created(m, path, target->created_data, err) : 0;
-	/* Also if it exists by now: then it is not ours to remove. */
+	/* Also if it exists by now: then another process created it. */
 	drop_created(target);
 	return r == -EEXIST ? 0 : fail_create(r, parent, path, err);
 }
@@ -188,8 +188,8 @@ static int open_or_make(struct idm_target *target, int dirfd, int parent, const 
 }
 
 /*
- * Goes down a path component by component, creating what is missing. Each prefix is resolved anew as a
- * whole, so that links in it are followed as the kernel follows them, and stay below the root.
+ * Walks down a path component by component, and creates what is missing. Each prefix is resolved anew as
+ * a whole, so that links in it are followed as the kernel follows them, and stay below the root.
  */
 static int make_path(struct idm_target *target, int dirfd, const char *path, bool in_root,
 		     bool directory, struct idm_error *err)
@@ -282,7 +282,7 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 		if (r == 0)
 			target->fd = open_existing_target(dirfd, path, flags, directory);
 	}
-	/* It, or something on the way to it, is none: which and what is seen without that wish. */
+	/* It, or a component on the way, is not a directory. Opening it as any file shows which. */
 	if (target->fd == -ENOTDIR && directory) {
 		checked = false;
 		target->fd = open_existing_target(dirfd, path, flags, false);
@@ -305,9 +305,9 @@ bool idm_is_same_file(const struct idm_file_id *was, const struct idm_file_id *i
 }
 
 /*
- * Somebody else may have put something there, or into it, meanwhile: that is not ours to remove. What
- * has a mount of the plan on it can be seen no more, but is still the same: the mount would have gone
- * with it.
+ * Another process may have put something there, or into it, meanwhile: that must stay. A mount of the
+ * plan can cover what was created. That is still the same file: if it were removed, the mount would be
+ * removed too.
  */
 static bool is_as_created(const struct idm_created *m)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a tree is to be attached: found or made, and unmade. */
+/* Where a tree is to be attached: found or created, and rolled back. */
 #ifndef IDM_MOUNT_TARGET_H
 #define IDM_MOUNT_TARGET_H
 
@@ -9,7 +9,7 @@
 
 #include "idmount.h"
 
-/* Who is to own what is created, where that is not the caller. */
+/* The owner of what is created, if that is not the caller. */
 struct idm_owner {
 	uint32_t uid, gid;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * From a path to a detached, ID-mapped tree. Everything that is asked of it is set here, before anybody
- * can see it. There is no way from here to an unmapped tree for a caller that gave a map.
+ * From a path to a detached, ID-mapped tree. Everything that is requested is set here, before any other
+ * process can see the tree. A caller that passed a map never gets an unmapped tree.
  */
 #include <errno.h>
 
@@ -35,7 +35,7 @@ _Static_assert(IDM_ATTR_RDONLY == MOUNT_ATTR_RDONLY && IDM_ATTR_NOSUID == MOUNT_
 		       IDM_ATTR_NODIRATIME == MOUNT_ATTR_NODIRATIME &&
 		       IDM_ATTR_IDMAP == MOUNT_ATTR_IDMAP &&
 		       IDM_ATTR_NOSYMFOLLOW == MOUNT_ATTR_NOSYMFOLLOW,
-	       "our names are the kernel's values");
+	       "the names of idmount.h have the kernel's values");
 
 /* What the call is about. */
 struct call {
@@ -117,7 +117,7 @@ static int diagnose_tree(int code, const struct call *c)
 
 /* ---- on top of the source's own map ---- */
 
-/* Gives the copy both maps, which from here on are one that replaces the source's. */
+/* Makes a copy with both maps, combined into one that replaces the source's. */
 static int clone_with_both(struct call *c, int source)
 {
 	AUTO_CLOSE int userns = idm_userns_on_top(source, c->path, c->userns_fd, c->err);
@@ -181,7 +181,7 @@ static int set_attributes(struct call *c)
 
 	/*
 	 * A clone starts out in its source's peer group: what is mounted below either would appear in
-	 * both. Nobody wants that unasked.
+	 * both. So the default is private.
 	 */
 	if (propagation == IDM_PROPAGATION_DEFAULT)
 		propagation = IDM_PROPAGATION_PRIVATE;

@@ -84,7 +84,7 @@ static bool is_mount(int fd, uint64_t id)
 
 static int check_mount_id(int dirfd, const char *name, uint64_t id)
 {
-	/* Closed before the mount goes, which it would keep busy. */
+	/* Closed before the mount is unmounted, since it would keep that busy. */
 	AUTO_CLOSE int fd = idm_sys_openat(dirfd, name, O_PATH | O_NOFOLLOW, 0);
 
 	return fd < 0 ? fd : is_mount(fd, id) ? 0 : -EXDEV;
@@ -103,9 +103,9 @@ int idm_unmount_at(int dirfd, const char *target, int flags)
 }
 
 /*
- * Nobody can rename or remove a mount point of his own mount namespace. So once its directory is open,
- * the name in that leads to the mount that was found there, and to nothing else that others can put
- * there; all that is above can be exchanged at will.
+ * A process cannot rename or remove a mount point of its own mount namespace. So once the mount point's
+ * directory is open, the name in it leads to the mount that was found there. Other processes can put
+ * nothing else there. They can exchange everything above at will.
  */
 int idm_unmount_exactly(int dirfd, const char *target, uint64_t id, int flags)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unmounting that mount which is meant. umount2(2) takes a path only, and whoever owns a directory on
- * the way can make a path lead elsewhere between a look and the call.
+ * Unmounts exactly the mount that is meant. umount2(2) accepts a path only, and the owner of a directory
+ * on the way can make it lead elsewhere between a check and the call.
  */
 #ifndef IDM_MOUNT_UMOUNT_FD_H
 #define IDM_MOUNT_UMOUNT_FD_H
@@ -17,9 +17,9 @@ bool idm_can_unmount_fd(int fd);
 int idm_take_away(int tree_fd);
 
 /*
- * The mount of this id (as it is listed), if it is on top at `target` (relative to dirfd), which is a
- * path without links. -EXDEV: another mount is there. Else 0 or -errno; links are not followed as the
- * last component.
+ * Unmounts the mount with this ID (as it is listed), if it is on top at `target` (relative to dirfd),
+ * which is a path without links. -EXDEV: another mount is there. Else 0 or -errno; links are not
+ * followed as the last component.
  */
 int idm_unmount_exactly(int dirfd, const char *target, uint64_t id, int flags);
 

@@ -87,7 +87,7 @@ static int append_node(const struct idm_mount_info *mount, void *data)
 static int unmount_node(const struct node *node, int dirfd, const char *name, int flags,
 			struct idm_error *err)
 {
-	/* What is not below our root directory has no other path. */
+	/* A mount that is not below the root directory has no other path. */
 	int r = idm_unmount_exactly(dirfd, *node->target ? node->target : name, node->id, flags);
 
 	if (r == -EXDEV)
@@ -121,7 +121,7 @@ static int find_top(int dirfd, const char *target, unsigned int flags, struct no
 	if (r == 0)
 		return diagnose_unmount(-EINVAL, dirfd, target, err);
 	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, append_node, top, err);
-	if (r == -ENOMEM) /* perhaps our own */
+	if (r == -ENOMEM) /* perhaps from append_node() */
 		idm_fail_errno(err, r, step_umount, target);
 	return r;
 }
@@ -198,7 +198,7 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
 		return r;
 	if (!*target)
 		return idm_fail_empty(err, step_umount);
-	/* A lazy one takes everything below with it, in one step. */
+	/* A lazy one unmounts everything below too, in one step. */
 	if (flags & IDM_UMOUNT_RECURSIVE && !(flags & IDM_UMOUNT_LAZY))
 		return unmount_recursive(dirfd, target, flags, err);
 	return unmount_one(dirfd, target, flags, err);
@@ -229,7 +229,7 @@ static int diagnose_unmount_fd(int code, int fd, struct idm_error *err)
 	}
 }
 
-/* By its id: a path, also one by /proc, leads to what covers the mount. */
+/* By its ID: a path, also one by /proc, leads to what covers the mount. */
 static int unmount_root(int fd)
 {
 	struct nodes node = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the rooms of the overlay have in common. */
+/* What the files of the overlay have in common. */
 #ifndef IDM_OVERLAY_INTERNAL_H
 #define IDM_OVERLAY_INTERNAL_H
 

@@ -112,7 +112,7 @@ int idm_layers_look(struct idm_layers *layers, struct idm_error *err)
 
 /* ---- what layers have in common ---- */
 
-/* How long the directory part is that both paths begin with, up to a slash; 0 if there is none. */
+/* How long the directory part is that both paths begin with, up to a slash; 0 without one. */
 static size_t common_length(const char *a, const char *b, size_t most)
 {
 	size_t slash = 0;
@@ -196,7 +196,7 @@ static int clone_for_layer(struct idm_layers *layers, const struct idm_layer *l,
 		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
 		return fd;
 	}
-	layers->clones[layers->n_clones++] = fd; /* there is room: see idm_layers_open() */
+	layers->clones[layers->n_clones++] = fd; /* idm_layers_open() allocated enough */
 	return fd;
 }
 

@@ -30,7 +30,7 @@ struct idm_layer_name {
 void idm_layer_name(const struct idm_layer *layer, struct idm_layer_name *name);
 
 /*
- * How much of a layer's path it takes to be on the layer's mount: the root of the mount, as a rule. It
+ * The shortest part of a layer's path that is on the layer's mount: the root of the mount, as a rule. It
  * ends with a slash; 0 is the directory that a relative path begins at.
  */
 int idm_layer_base(const struct idm_layer *layer, size_t *base);
@@ -45,7 +45,7 @@ struct idm_layers {
 	void *progress_data;
 };
 
-/* Looks at every directory: it is there, is a directory, and is none that was given before. */
+/* Checks every layer: it exists, is a directory, and was not given before. */
 int idm_layers_look(struct idm_layers *layers, struct idm_error *err);
 
 /* Opens all of them, those to be mapped (or all) beneath as few copies as can be. */

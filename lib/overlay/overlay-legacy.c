@@ -2,8 +2,8 @@
 /*
  * An overlay before Linux 6.15, where layers have to be attached in the caller's mount namespace and
  * are named in a string. So a child gets a mount namespace of its own, attaches there what has to be
- * attached, mounts the overlay, takes a detached copy of it as descriptor into the table that it shares
- * with us, and ends; the namespace goes with it, and nobody else has seen any of it.
+ * attached, and mounts the overlay. It opens a detached copy of that in the descriptor table that it
+ * shares with its parent, and exits. The namespace disappears too, and no other process has seen it.
  *
  * The string may have 4095 bytes: layers are named by links "0", "1", ... in a tmpfs that the child is
  * in, so that 500 of them fit, whatever they are called.
@@ -21,7 +21,7 @@
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 
-/* One page: what mount(2) takes. */
+/* One page: the most that mount(2) accepts. */
 #define OPTIONS_SIZE 4096
 
 /* What is to be done, and how far it got; both sides share it. */
@@ -36,8 +36,8 @@ struct job {
 };
 
 /*
- * What a layer is called in the tmpfs. Lower ones as shortly as can be. Upper and work so that they can
- * be recognised in the options of the overlay, see upper-in-use.c.
+ * The name of a layer in the tmpfs. Lower layers have the shortest names possible. Upper and work have
+ * names that upper-in-use.c recognises in the options of the overlay.
  */
 static struct idm_layer_name get_layer_name(const struct job *job, size_t i)
 {
@@ -66,7 +66,7 @@ static void append_text(struct text *t, const char *s)
 	t->length += n;
 }
 
-/* Commas separate options, colons layers; a backslash takes that away. */
+/* Commas separate options, colons layers; a backslash escapes both. */
 static void append_escaped(struct text *t, const char *s)
 {
 	for (; *s; s++) {

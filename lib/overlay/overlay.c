@@ -202,11 +202,11 @@ static int set_overlay_options(int fs, const struct idm_overlay_options *o, stru
 	return 0;
 }
 
-/* What an errand of idm_overlay_as_root() is about. */
+/* What the subprocess works on. */
 struct creation {
 	int fs;
 	uint32_t uid, gid;
-	bool create; /* else the flag is set that makes the kernel keep the errand's credentials */
+	bool create; /* else the flag is set that makes the kernel keep the subprocess's credentials */
 };
 
 static int create_in_subprocess(void *data)
@@ -221,9 +221,9 @@ static int create_in_subprocess(void *data)
 }
 
 /*
- * An ID-mapped upper directory has no id for the host's root: what is made in it has to be made by the
- * root that the map shows. The kernel does that with the credentials of whoever creates the overlay or,
- * from 6.15 on, of whoever sets override_creds.
+ * An ID-mapped upper directory has no ID for the host's root: the root that the map shows has to create
+ * files in it. The kernel does that with the credentials of the process that creates the overlay, or
+ * (since Linux 6.15) of the process that sets override_creds.
  */
 static int create_as_mapped_root(const struct idm_overlay_options *o, int fs)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Finds the mount namespaces of others that have overlays which the caller's own has not. Linux 6.12. */
+/* Finds other mount namespaces with overlays that are not in the caller's own. Linux 6.12. */
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "lib/list/internal.h"
 #include "lib/sys/syscall.h"
 
-/* 1: it is an overlay that is not known yet. What cannot be looked at is none. */
+/* Whether it is an overlay that is not known yet. False if it cannot be looked at. */
 static bool is_unknown_overlay(const struct idm_overlay_search *s, const struct idm_mount_ns *ns,
 			       uint64_t id)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Two overlays on one upper directory damage each other. The kernel refuses the second one only with
- * index=on; else it writes a warning into its log. So we look for the first one ourselves, and compare
+ * index=on; else it writes a warning into its log. So the library looks for the first one. It compares
  * directories, not their names: among the overlays of this mount namespace, and since Linux 6.12 among
  * those of all others that the caller may see. An overlay that is attached nowhere is not found.
  */
@@ -58,7 +58,7 @@ union handle {
 
 struct question {
 	const struct idm_layer *upper, *work;
-	/* Theirs; empty where there is none. From another namespace their paths may lead elsewhere. */
+	/* Their handles, or empty. From another namespace their paths may lead elsewhere. */
 	union handle upper_handle, work_handle;
 	const char *base; /* how a path begins that leads onto their mount, see idm_layer_base() */
 	const struct idm_layer *found; /* the one in use */
@@ -97,7 +97,7 @@ static struct answer parse_directories(char *options)
 
 /* ---- by name: that of an overlay which was put together in a namespace that is gone ---- */
 
-/* The name without its key: another overlay may have our upper directory as work directory. */
+/* The name without its key: another overlay may have this upper directory as work directory. */
 static bool matches_name(const char *name, const struct idm_layer *layer)
 {
 	struct idm_layer_name own;
@@ -167,8 +167,8 @@ static bool ask_directories(struct question *q, int dirfd, const char *base, con
 }
 
 /*
- * Whether the options tell which directories an overlay has; if they are ours, q->found is one. Paths
- * behind a detached copy begin at the copy's root, which is the root of the mount if that could be.
+ * Whether the options tell which directories an overlay has. If one is the wanted layer, q->found is
+ * set. Paths behind a detached copy begin at the copy's root, if possible the root of the mount.
  */
 static bool ask_options(struct question *q, char *options)
 {
@@ -181,7 +181,7 @@ static bool ask_options(struct question *q, char *options)
 		ask_name(q, a.work);
 		return true;
 	}
-	/* A path of another namespace says nothing about our mount. */
+	/* A path of another namespace says nothing about the layers' mount. */
 	return ask_directories(q, AT_FDCWD, "", &a) ||
 	       (!q->elsewhere && ask_directories(q, q->upper->path.dirfd, q->base, &a)) || q->found;
 }
