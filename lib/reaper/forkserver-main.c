@@ -19,7 +19,7 @@
 #include "forkserver.h"
 #include "idmount.h"
 #include "lib/base/macros.h"
-#include "lib/spawn/internal.h"
+#include "lib/spawn/server.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/syscall.h"
 

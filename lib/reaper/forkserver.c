@@ -19,7 +19,7 @@
 #include "forkserver-main.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "lib/spawn/internal.h"
+#include "lib/spawn/server.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/procfs.h"

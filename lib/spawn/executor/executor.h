@@ -90,8 +90,9 @@ long idm_child_exec(struct idm_request *job);
 /* main.c, the stage only. */
 long idm_child_enter(struct idm_request *job); /* namespaces.c */
 long idm_child_second(struct idm_request *job);
-/* rootfs.c. idm_child_root() does all of it; the others are what it takes. */
-long idm_child_root(struct idm_request *job);
+long idm_child_root(struct idm_request *job); /* rootfs.c */
+
+/* pivot.c */
 long idm_child_separate_mounts(struct idm_request *job);
 long idm_child_assemble(struct idm_request *job);
 long idm_child_check_root(struct idm_request *job); /* that "/" is the topmost of all */
