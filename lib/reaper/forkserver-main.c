@@ -55,7 +55,7 @@ struct keeper {
 /* ---- packets ---- */
 
 /* Whether it is worth another try; and a pause before that. */
-static bool may_pass(ssize_t r, int tries)
+static bool pause_if_short(ssize_t r, int tries)
 {
 	if ((r != -ENOMEM && r != -ENOBUFS) || tries == 100)
 		return false;
@@ -67,7 +67,7 @@ ssize_t idm_forkserver_send(int fd, const void *buf, size_t size, const int *fds
 {
 	ssize_t r;
 
-	for (int tries = 0; may_pass(r = idm_sys_send(fd, buf, size, fds, n_fds), tries); tries++)
+	for (int tries = 0; pause_if_short(r = idm_sys_send(fd, buf, size, fds, n_fds), tries); tries++)
 		;
 	return r;
 }
@@ -76,7 +76,8 @@ ssize_t idm_forkserver_receive(int fd, void *buf, size_t size, int *fds, size_t 
 {
 	ssize_t r;
 
-	for (int tries = 0; may_pass(r = idm_sys_receive(fd, buf, size, fds, n_fds), tries); tries++)
+	for (int tries = 0; pause_if_short(r = idm_sys_receive(fd, buf, size, fds, n_fds), tries);
+	     tries++)
 		;
 	return r;
 }
@@ -84,7 +85,7 @@ ssize_t idm_forkserver_receive(int fd, void *buf, size_t size, int *fds, size_t 
 /* ---- memory ---- */
 
 /* Makes room for one more. */
-static int grow(struct array *array, size_t size)
+static int grow_mapping(struct array *array, size_t size)
 {
 	size_t bytes = array->bytes ? 2 * array->bytes : 4096;
 	void *more;
@@ -113,7 +114,7 @@ static void look_up_helpers(struct child *c)
 		c->assembler = __atomic_load_n(&c->job->report.assembler, __ATOMIC_ACQUIRE);
 }
 
-static void drop_job(struct child *c)
+static void unmap_request(struct child *c)
 {
 	if (c->job)
 		munmap(c->job, c->size);
@@ -121,11 +122,11 @@ static void drop_job(struct child *c)
 }
 
 /* Only as long as the first process may still start others. */
-static void drop_job_in_time(struct child *c)
+static void unmap_request_if_done(struct child *c)
 {
 	if (c->first == REAPED || (c->job && !idm_child_has_second(c->job) &&
 				   (c->assembler == REAPED || !idm_child_has_assembler(c->job))))
-		drop_job(c);
+		unmap_request(c);
 }
 
 /* The memory of the job becomes the child's. The pidfd, or -errno. */
@@ -141,7 +142,7 @@ static int start_child(struct keeper *k, struct child *c, const struct idm_forks
 		return r;
 	idm_child_await_leaving(&child);
 	c->first = child.pid;
-	drop_job_in_time(c);
+	unmap_request_if_done(c);
 	((struct child *)k->children.at)[k->children.n++] = *c;
 	return child.pidfd;
 }
@@ -156,19 +157,19 @@ static int start_program(struct keeper *k, struct child *c, const struct idm_for
 	if (r == 0 && request->cgroup >= 0 && cgroup >= n_fds)
 		r = -EMFILE;
 	if (r == 0)
-		r = grow(&k->children, sizeof(struct child));
+		r = grow_mapping(&k->children, sizeof(struct child));
 	if (r == 0)
 		r = start_child(k, c, request, request->cgroup < 0 ? -1 : fds[cgroup]);
 	if (r < 0)
-		drop_job(c);
+		unmap_request(c);
 	else
 		fds[REQUEST_REPORT] = -1;
 	return r;
 }
 
 /* The pidfd or -errno. Less descriptors than were sent: there was no room for them. */
-static int serve(struct keeper *k, const struct idm_forkserver_request *request, int *fds, size_t n_fds,
-		 pid_t *pid)
+static int serve_command(struct keeper *k, const struct idm_forkserver_request *request, int *fds,
+			 size_t n_fds, pid_t *pid)
 {
 	struct child c = { 0 };
 	struct stat st;
@@ -190,7 +191,7 @@ static int serve(struct keeper *k, const struct idm_forkserver_request *request,
 }
 
 /* Whether it is this one, which is reaped by now: from here on another process may get the number. */
-static bool is_reaped(pid_t *number, pid_t pid)
+static bool mark_reaped(pid_t *number, pid_t pid)
 {
 	if (*number != pid)
 		return false;
@@ -199,7 +200,7 @@ static bool is_reaped(pid_t *number, pid_t pid)
 }
 
 /* The child that the process belongs to. The exit is the program's, or of what would have become it. */
-static struct child *find(struct keeper *k, const struct idm_exit_info *exit)
+static struct child *find_child_of(struct keeper *k, const struct idm_exit_info *exit)
 {
 	struct child *c = k->children.at;
 
@@ -207,20 +208,20 @@ static struct child *find(struct keeper *k, const struct idm_exit_info *exit)
 		look_up_helpers(c);
 		if (exit->pid == (c->second == NONE ? c->first : c->second))
 			c->exit = *exit;
-		if (is_reaped(&c->first, exit->pid) || is_reaped(&c->second, exit->pid) ||
-		    is_reaped(&c->assembler, exit->pid))
+		if (mark_reaped(&c->first, exit->pid) || mark_reaped(&c->second, exit->pid) ||
+		    mark_reaped(&c->assembler, exit->pid))
 			return c;
 	}
 	return NULL;
 }
 
-static bool is_over(const struct child *c)
+static bool are_all_reaped(const struct child *c)
 {
 	return c->first == REAPED && c->second <= NONE && c->assembler <= NONE;
 }
 
 /* If the program is gone, the child goes on without it, as its others do. */
-static bool is_taken(struct keeper *k)
+static bool is_accepted(struct keeper *k)
 {
 	int fds[IDM_SEND_FDS];
 	size_t n_fds;
@@ -230,7 +231,7 @@ static bool is_taken(struct keeper *k)
 }
 
 /* False: the program is gone. */
-static bool answer_request(struct keeper *k)
+static bool answer_command(struct keeper *k)
 {
 	int fds[IDM_SEND_FDS];
 	struct idm_forkserver_answer answer;
@@ -242,10 +243,10 @@ static bool answer_request(struct keeper *k)
 
 	if (n <= 0)
 		return false;
-	pidfd = serve(k, &request, fds, n_fds, &pid);
+	pidfd = serve_command(k, &request, fds, n_fds, &pid);
 	answer.r = pidfd < 0 ? pidfd : pid;
 	n = idm_forkserver_send(k->ends.control, &answer, sizeof(answer), &pidfd, pidfd >= 0);
-	if (n >= 0 && pidfd >= 0 && !is_taken(k))
+	if (n >= 0 && pidfd >= 0 && !is_accepted(k))
 		idm_sys_pidfd_send_signal(pidfd, SIGKILL);
 	idm_close_fd(&pidfd);
 	for (size_t i = 0; i < n_fds; i++)
@@ -269,17 +270,17 @@ static void write_report(int fd, const struct idm_exit_info *exit)
  * The program's exit, when its helpers have been reaped, too. A pipe of one's own always has room.
  * Nobody else starts children here, so no number is used twice.
  */
-static void report(struct keeper *k, const struct idm_exit_info *exit)
+static void report_exit(struct keeper *k, const struct idm_exit_info *exit)
 {
-	struct child *c = find(k, exit);
+	struct child *c = find_child_of(k, exit);
 
-	if (c && is_over(c)) {
+	if (c && are_all_reaped(c)) {
 		write_report(c->report, &c->exit);
 		close(c->report);
-		drop_job(c);
+		unmap_request(c);
 		*c = ((struct child *)k->children.at)[--k->children.n];
 	} else if (c) {
-		drop_job_in_time(c);
+		unmap_request_if_done(c);
 	} else if (k->ends.orphans >= 0) {
 		((struct idm_exit_info *)k->orphans.at)[k->orphans.n++] = *exit;
 	}
@@ -289,19 +290,20 @@ static void report(struct keeper *k, const struct idm_exit_info *exit)
  * There is room for an orphan before one is waited for: otherwise it stays a zombie for now, and no
  * signal will tell of it again.
  */
-static void reap(struct keeper *k)
+static void reap_exited(struct keeper *k)
 {
 	siginfo_t info;
 
 	for (;;) {
-		k->behind = grow(&k->orphans, sizeof(struct idm_exit_info)) < 0;
+		k->behind = grow_mapping(&k->orphans, sizeof(struct idm_exit_info)) < 0;
 		if (k->behind)
 			return;
 		info.si_pid = 0;
 		if (idm_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) < 0 || info.si_pid == 0)
 			return;
 		if (idm_exit_is_end(&info))
-			report(k, &(struct idm_exit_info){ info.si_pid, info.si_code, info.si_status });
+			report_exit(
+				k, &(struct idm_exit_info){ info.si_pid, info.si_code, info.si_status });
 	}
 }
 
@@ -321,7 +323,7 @@ static void report_orphans(struct keeper *k)
 /* ---- life ---- */
 
 /* Of the program's handlers none may run here, and ignoring SIGCHLD would throw statuses away. */
-static void default_signals(void)
+static void reset_handlers(void)
 {
 	for (int signal = 1; signal <= 64; signal++) {
 		uintptr_t action[8] = { 0 }, none[8] = { 0 }; /* what comes first is the handler */
@@ -332,7 +334,7 @@ static void default_signals(void)
 	}
 }
 
-static void close_between(unsigned int first, unsigned int last)
+static void close_fd_range(unsigned int first, unsigned int last)
 {
 	struct rlimit limit;
 
@@ -343,24 +345,24 @@ static void close_between(unsigned int first, unsigned int last)
 		close((int)fd);
 }
 
-static void close_others(const int keep[2])
+static void close_program_fds(const int keep[2])
 {
 	if (keep[0] >= 0) {
-		close_between(0, (unsigned int)keep[0] - 1);
-		close_between((unsigned int)keep[0] + 1, (unsigned int)keep[1] - 1);
+		close_fd_range(0, (unsigned int)keep[0] - 1);
+		close_fd_range((unsigned int)keep[0] + 1, (unsigned int)keep[1] - 1);
 	} else if (keep[1] > 0) {
-		close_between(0, (unsigned int)keep[1] - 1);
+		close_fd_range(0, (unsigned int)keep[1] - 1);
 	}
-	close_between((unsigned int)keep[1] + 1, ~0U);
+	close_fd_range((unsigned int)keep[1] + 1, ~0U);
 }
 
 /* 0, or 1: the parent is in another PID namespace. */
-static int settle_in(struct keeper *k)
+static int prepare_forkserver(struct keeper *k)
 {
 	struct idm_child child = { 0 };
 
-	default_signals();
-	close_others(k->ends.keep);
+	reset_handlers();
+	close_program_fds(k->ends.keep);
 	prctl(PR_SET_NAME, "idm-keeper");
 	if (idm_child_make_stack(&child) < 0)
 		return -ENOMEM;
@@ -373,16 +375,16 @@ static int settle_in(struct keeper *k)
 	return getppid() == 0;
 }
 
-static void look_after_children(struct keeper *k)
+static void handle_sigchld(struct keeper *k)
 {
 	char info[128]; /* struct signalfd_siginfo */
 
 	while (idm_sys_read(k->signals, info, sizeof(info)) > 0)
 		;
-	reap(k);
+	reap_exited(k);
 }
 
-static void live(struct keeper *k)
+static void serve_commands(struct keeper *k)
 {
 	for (;;) {
 		struct pollfd p[] = {
@@ -393,10 +395,10 @@ static void live(struct keeper *k)
 
 		poll(p, ARRAY_SIZE(p), k->behind ? 100 : -1);
 		if (p[1].revents || k->behind)
-			look_after_children(k);
+			handle_sigchld(k);
 		if (k->orphans.n)
 			report_orphans(k);
-		if (p[0].revents && !answer_request(k))
+		if (p[0].revents && !answer_command(k))
 			return;
 	}
 }
@@ -404,9 +406,9 @@ static void live(struct keeper *k)
 int idm_forkserver_main(void *ends)
 {
 	struct keeper k = { .ends = *(const struct idm_forkserver_ends *)ends };
-	struct idm_forkserver_answer ready = { settle_in(&k) };
+	struct idm_forkserver_answer ready = { prepare_forkserver(&k) };
 
 	if (idm_forkserver_send(k.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r >= 0)
-		live(&k);
+		serve_commands(&k);
 	return 0;
 }

@@ -37,7 +37,7 @@ static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
  * All signals are blocked, for good: a ^C at the terminal is not meant for it. Its stack is not a part
  * of the caller's, which may be a small one.
  */
-static int start_process(struct idm_forkserver *keeper, struct idm_forkserver_ends *ends)
+static int clone_forkserver(struct idm_forkserver *keeper, struct idm_forkserver_ends *ends)
 {
 	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
 	uint64_t mask;
@@ -65,27 +65,27 @@ static int await_answer(int control, int fds[IDM_SEND_FDS], size_t *n_fds)
 }
 
 /* Its inode number, or 0. */
-static uint64_t own_userns(void)
+static uint64_t get_own_userns(void)
 {
 	struct stat st;
 
 	return idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/user", &st, 0) < 0 ? 0 : st.st_ino;
 }
 
-static int begin(struct idm_forkserver *keeper, struct idm_forkserver_ends *ends)
+static int start_and_await(struct idm_forkserver *keeper, struct idm_forkserver_ends *ends)
 {
 	int fds[IDM_SEND_FDS], r;
 	size_t n_fds;
 
 	ends->keep[0] = ends->orphans < ends->control ? ends->orphans : ends->control;
 	ends->keep[1] = ends->orphans < ends->control ? ends->control : ends->orphans;
-	r = start_process(keeper, ends);
+	r = clone_forkserver(keeper, ends);
 	if (r < 0)
 		return r;
 	close(idm_steal_fd(&ends->control));
 	r = await_answer(keeper->control, fds, &n_fds);
 	keeper->other_pidns = r > 0;
-	keeper->userns = own_userns();
+	keeper->userns = get_own_userns();
 	return r < 0 ? r : 0;
 }
 
@@ -108,7 +108,7 @@ int idm_forkserver_begin(struct idm_forkserver *keeper, bool orphans, struct idm
 	ends.control = control[1];
 	ends.orphans = reports[1];
 	if (r == 0)
-		r = begin(keeper, &ends);
+		r = start_and_await(keeper, &ends);
 	idm_close_fd(&ends.control);
 	idm_close_fd(&ends.orphans);
 	if (r < 0) {
@@ -144,10 +144,10 @@ struct request {
 };
 
 /* What the caller has changed since the fork server was started must not be passed over in silence. */
-static int check_namespaces(const struct idm_forkserver *keeper, const struct idm_request *job,
-			    struct idm_error *err)
+static int check_same_namespaces(const struct idm_forkserver *keeper, const struct idm_request *job,
+				 struct idm_error *err)
 {
-	uint64_t userns = job->flags & IDM_REQUEST_EXECUTOR && keeper->userns ? own_userns() : 0;
+	uint64_t userns = job->flags & IDM_REQUEST_EXECUTOR && keeper->userns ? get_own_userns() : 0;
 
 	if (job->process_group > 0 && keeper->other_pidns)
 		return idm_fail(err, -EINVAL, step_start, NULL,
@@ -160,8 +160,8 @@ static int check_namespaces(const struct idm_forkserver *keeper, const struct id
 }
 
 /* The job's descriptors and the cgroup's, and where the request says they are. */
-static int pack_fds(struct idm_request *job, struct idm_forkserver_request *request, int *fds,
-		    size_t *n_fds, struct idm_error *err)
+static int pack_command_fds(struct idm_request *job, struct idm_forkserver_request *request, int *fds,
+			    size_t *n_fds, struct idm_error *err)
 {
 	int cgroup = request->cgroup, r = idm_child_pack(job, fds, n_fds, IDM_FORKSERVER_FDS);
 
@@ -192,8 +192,8 @@ static int receive_child(struct idm_forkserver *keeper, pid_t *pid)
 	return taken ? fds[0] : -EMFILE;
 }
 
-static int exchange(struct request *r, const struct idm_forkserver_request *request, const int *fds,
-		    size_t n_fds, pid_t *pid)
+static int exchange_command(struct request *r, const struct idm_forkserver_request *request,
+			    const int *fds, size_t n_fds, pid_t *pid)
 {
 	ssize_t n;
 	int pidfd;
@@ -208,31 +208,31 @@ static int exchange(struct request *r, const struct idm_forkserver_request *requ
 	return pidfd;
 }
 
-static int send_job(struct request *r, struct idm_child *child, struct idm_forkserver_request *request,
-		    int report, struct idm_error *err)
+static int send_command(struct request *r, struct idm_child *child,
+			struct idm_forkserver_request *request, int report, struct idm_error *err)
 {
 	int cgroup = request->cgroup;
 	int fds[IDM_SEND_FDS] = { [REQUEST_FILE] = child->job_fd, [REQUEST_REPORT] = report }, code;
 	size_t n_fds = REQUEST_FDS;
 
-	code = pack_fds(child->job, request, fds, &n_fds, err);
+	code = pack_command_fds(child->job, request, fds, &n_fds, err);
 	if (code < 0)
 		return code;
 	code = idm_sys_write_all(child->job_fd, (const char *)child->job, child->job->size);
 	if (code < 0)
 		return idm_fail_errno(err, code, step_start, NULL);
-	code = child->pidfd = exchange(r, request, fds, n_fds, &child->pid);
+	code = child->pidfd = exchange_command(r, request, fds, n_fds, &child->pid);
 	if (code == -ESRCH)
 		return idm_fail(err, code, step_start, NULL, "the fork server has exited");
 	return code < 0 ? idm_child_diagnose_clone(code, cgroup, err) : 0;
 }
 
-static int clone_there(struct idm_child_server *server, struct idm_child *child, uint64_t flags,
-		       int cgroup, struct idm_error *err)
+static int clone_by_forkserver(struct idm_child_server *server, struct idm_child *child, uint64_t flags,
+			       int cgroup, struct idm_error *err)
 {
 	struct request *r = (struct request *)server;
 	struct idm_forkserver_request request = { .clone_flags = flags, .cgroup = cgroup };
-	int ends[2] = { -1, -1 }, code = check_namespaces(r->keeper, child->job, err);
+	int ends[2] = { -1, -1 }, code = check_same_namespaces(r->keeper, child->job, err);
 	pid_t pid;
 
 	if (code < 0)
@@ -241,7 +241,7 @@ static int clone_there(struct idm_child_server *server, struct idm_child *child,
 	if (code < 0)
 		return idm_fail_errno(err, code, step_start, NULL);
 	r->report = ends[0];
-	code = send_job(r, child, &request, ends[1], err);
+	code = send_command(r, child, &request, ends[1], err);
 	close(ends[1]);
 	if (code < 0)
 		return code;
@@ -260,7 +260,9 @@ int idm_forkserver_start(struct idm_forkserver *keeper, pthread_mutex_t *lock,
 			 const struct idm_child_options *options, int *report, pid_t *pid,
 			 struct idm_error *err)
 {
-	struct request r = { .server.clone = clone_there, .keeper = keeper, .lock = lock, .report = -1 };
+	struct request r = {
+		.server.clone = clone_by_forkserver, .keeper = keeper, .lock = lock, .report = -1
+	};
 	int pidfd = idm_child_start_by(&r.server, options, err);
 
 	if (pidfd < 0 && r.report >= 0) {

@@ -58,7 +58,7 @@ static void free_numbers(struct numbers *numbers)
 
 #define AUTO_NUMBERS __attribute__((cleanup(free_numbers)))
 
-static int ascending(const void *a, const void *b)
+static int compare_numbers(const void *a, const void *b)
 {
 	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
 
@@ -67,10 +67,10 @@ static int ascending(const void *a, const void *b)
 
 static bool has_number(const struct numbers *numbers, pid_t pid)
 {
-	return numbers->n && bsearch(&pid, numbers->pids, numbers->n, sizeof(pid), ascending);
+	return numbers->n && bsearch(&pid, numbers->pids, numbers->n, sizeof(pid), compare_numbers);
 }
 
-static int put_number(struct numbers *numbers, pid_t pid)
+static int append_number(struct numbers *numbers, pid_t pid)
 {
 	pid_t *new = idm_array_append(&numbers->pids, &numbers->n, sizeof(pid));
 
@@ -80,16 +80,16 @@ static int put_number(struct numbers *numbers, pid_t pid)
 	return 0;
 }
 
-static void sort(struct numbers *numbers)
+static void sort_numbers(struct numbers *numbers)
 {
 	if (numbers->n)
-		qsort(numbers->pids, numbers->n, sizeof(*numbers->pids), ascending);
+		qsort(numbers->pids, numbers->n, sizeof(*numbers->pids), compare_numbers);
 }
 
 /* ---- the list of the first thread's children ---- */
 
 /* Whether a thread is not about to end; -errno if it cannot be read. */
-static int is_alive(int tasks, const char *tid)
+static int is_thread_alive(int tasks, const char *tid)
 {
 	char name[48], text[512], *end;
 	AUTO_CLOSE int fd = -1;
@@ -125,7 +125,7 @@ static int open_children(int proc)
 	while (n >= 0 && (n = idm_sys_getdents(tasks, buf, sizeof(buf))) > 0)
 		for (char *p = buf; p < buf + n; p += ((struct entry *)(void *)p)->length) {
 			const struct entry *e = (const struct entry *)(void *)p;
-			int r = e->name[0] == '.' ? 0 : is_alive(tasks, e->name);
+			int r = e->name[0] == '.' ? 0 : is_thread_alive(tasks, e->name);
 
 			if (r < 0)
 				return r;
@@ -151,7 +151,7 @@ static int read_numbers(int fd, struct numbers *numbers)
 				pid = 10 * pid + (buf[i] - '0');
 				continue;
 			}
-			r = pid ? put_number(numbers, pid) : 0;
+			r = pid ? append_number(numbers, pid) : 0;
 			if (r < 0)
 				return r;
 			pid = 0;
@@ -161,7 +161,7 @@ static int read_numbers(int fd, struct numbers *numbers)
 
 /*
  * The kernel looks for its place in the list anew when the child at which it was has gone meanwhile, and
- * can pass others over. So one look may miss some, see find_all().
+ * can pass others over. So one look may miss some, see find_orphans().
  */
 static int list_children(int list, struct numbers *children)
 {
@@ -169,7 +169,7 @@ static int list_children(int list, struct numbers *children)
 
 	if (r == 0)
 		r = read_numbers(list, children);
-	sort(children);
+	sort_numbers(children);
 	return r;
 }
 
@@ -195,7 +195,7 @@ static void note_known(struct idm_hash_link *link, void *data)
 		return;
 	}
 	if (known->r == 0)
-		known->r = put_number(&known->numbers, watch->pid);
+		known->r = append_number(&known->numbers, watch->pid);
 }
 
 static int list_known(struct idm_reaper *reaper, struct numbers *numbers)
@@ -203,7 +203,7 @@ static int list_known(struct idm_reaper *reaper, struct numbers *numbers)
 	struct known known = { .reaper = reaper };
 
 	idm_hashtable_each(&reaper->by_process, note_known, &known);
-	sort(&known.numbers);
+	sort_numbers(&known.numbers);
 	*numbers = known.numbers;
 	return known.r;
 }
@@ -242,7 +242,8 @@ static bool is_any_zombie(void)
 }
 
 /* Those children that are not known and have ended. */
-static int collect(const struct numbers *children, const struct numbers *known, struct batch *batch)
+static int collect_zombies(const struct numbers *children, const struct numbers *known,
+			   struct batch *batch)
 {
 	for (size_t i = 0; i < children->n && batch->n < BATCH; i++) {
 		pid_t pid = children->pids[i];
@@ -264,7 +265,7 @@ static int collect(const struct numbers *children, const struct numbers *known, 
 }
 
 /* 1 if it was there to be taken. */
-static int take(struct idm_orphans *orphans, int pidfd, pid_t pid)
+static int reap_orphan(struct idm_orphans *orphans, int pidfd, pid_t pid)
 {
 	struct idm_orphan *orphan = malloc(sizeof(*orphan));
 	int r = -ENOMEM;
@@ -281,7 +282,7 @@ static int take(struct idm_orphans *orphans, int pidfd, pid_t pid)
 	return 1;
 }
 
-static int take_batch(struct idm_orphans *orphans, const struct numbers *children,
+static int reap_batch(struct idm_orphans *orphans, const struct numbers *children,
 		      const struct batch *batch)
 {
 	int n = 0;
@@ -292,7 +293,7 @@ static int take_batch(struct idm_orphans *orphans, const struct numbers *childre
 
 		if (!has_number(children, pid) || idm_pidfd_is_reaped(fd))
 			continue;
-		r = take(orphans, fd, pid);
+		r = reap_orphan(orphans, fd, pid);
 		if (r < 0)
 			return r;
 		n += r;
@@ -301,18 +302,18 @@ static int take_batch(struct idm_orphans *orphans, const struct numbers *childre
 }
 
 /* How many were found. */
-static int find_some(struct idm_orphans *orphans, int list, const struct numbers *known)
+static int find_orphans_once(struct idm_orphans *orphans, int list, const struct numbers *known)
 {
 	AUTO_NUMBERS struct numbers before = { NULL, 0 }, after = { NULL, 0 };
 	struct batch batch = { .n = 0 };
 	int r = list_children(list, &before);
 
 	if (r == 0)
-		r = collect(&before, known, &batch);
+		r = collect_zombies(&before, known, &batch);
 	if (r == 0 && batch.n)
 		r = list_children(list, &after);
 	if (r == 0)
-		r = take_batch(orphans, &after, &batch);
+		r = reap_batch(orphans, &after, &batch);
 	close_batch(&batch);
 	return r;
 }
@@ -321,7 +322,7 @@ static int find_some(struct idm_orphans *orphans, int list, const struct numbers
  * Until there is no zombie left, which is certain; or, if others leave some lying about, two looks in
  * succession have found nothing.
  */
-static int find_all(struct idm_reaper *reaper, struct idm_error *err)
+static int find_orphans(struct idm_reaper *reaper, struct idm_error *err)
 {
 	AUTO_NUMBERS struct numbers known = { NULL, 0 };
 	AUTO_CLOSE int proc = -1, list = -1;
@@ -336,7 +337,7 @@ static int find_all(struct idm_reaper *reaper, struct idm_error *err)
 	if (r >= 0)
 		r = list_known(reaper, &known);
 	for (int idle = 0; r >= 0 && idle < 2 && is_any_zombie();) {
-		r = find_some(&reaper->orphans, list, &known);
+		r = find_orphans_once(&reaper->orphans, list, &known);
 		idle = r > 0 ? 0 : idle + 1;
 	}
 	return r < 0 ? idm_fail_errno(err, r, step_find, NULL) : 0;
@@ -344,7 +345,7 @@ static int find_all(struct idm_reaper *reaper, struct idm_error *err)
 
 /* ---- delivering ---- */
 
-static void take_signals(struct idm_orphans *orphans)
+static void drain_signals(struct idm_orphans *orphans)
 {
 	char info[128]; /* struct signalfd_siginfo; SIGCHLD is no queue, so there is one at most */
 
@@ -363,7 +364,7 @@ static void set_found(const struct idm_orphans *orphans)
 		idm_sys_read(orphans->found, &one, sizeof(one));
 }
 
-static bool take_first(struct idm_orphans *orphans, struct idm_exit_info *exit)
+static bool deliver_first_orphan(struct idm_orphans *orphans, struct idm_exit_info *exit)
 {
 	struct idm_orphan *orphan = orphans->first;
 
@@ -386,11 +387,11 @@ int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit_info *exit, void
 	if (!orphans->wanted)
 		return 0;
 	if (!orphans->first) {
-		take_signals(orphans);
-		r = orphans->due ? find_all(reaper, err) : 0;
+		drain_signals(orphans);
+		r = orphans->due ? find_orphans(reaper, err) : 0;
 		orphans->due = r < 0;
 	}
-	if (take_first(orphans, exit)) {
+	if (deliver_first_orphan(orphans, exit)) {
 		if (data)
 			*data = orphans->data;
 		r = 1;
@@ -403,7 +404,7 @@ void idm_orphans_free(struct idm_reaper *reaper)
 {
 	struct idm_exit_info exit;
 
-	while (take_first(&reaper->orphans, &exit))
+	while (deliver_first_orphan(&reaper->orphans, &exit))
 		;
 	idm_close_fd(&reaper->orphans.signals);
 	idm_close_fd(&reaper->orphans.found);
@@ -412,7 +413,7 @@ void idm_orphans_free(struct idm_reaper *reaper)
 /* ---- beginning ---- */
 
 /* Spares a child that is there already. */
-static int spare(struct idm_reaper *reaper, pid_t pid)
+static int spare_child(struct idm_reaper *reaper, pid_t pid)
 {
 	AUTO_CLOSE int fd = idm_sys_pidfd_open(pid);
 	int r = fd == -ESRCH ? 0 : fd;
@@ -425,7 +426,7 @@ static int spare(struct idm_reaper *reaper, pid_t pid)
 	return r == -EEXIST ? 0 : r;
 }
 
-static void spare_no_more(struct idm_hash_link *link, void *reaper)
+static void unspare_child(struct idm_hash_link *link, void *reaper)
 {
 	struct idm_watch *watch = idm_container_of(struct idm_watch, by_process, link);
 
@@ -434,7 +435,7 @@ static void spare_no_more(struct idm_hash_link *link, void *reaper)
 }
 
 /* Also finds out whether orphans can be found at all. */
-static int spare_all(struct idm_reaper *reaper, unsigned int flags, struct idm_error *err)
+static int spare_children(struct idm_reaper *reaper, unsigned int flags, struct idm_error *err)
 {
 	AUTO_NUMBERS struct numbers children = { NULL, 0 };
 	AUTO_CLOSE int proc = idm_procfs_own(err), list = -1;
@@ -449,15 +450,15 @@ static int spare_all(struct idm_reaper *reaper, unsigned int flags, struct idm_e
 		return idm_fail(err, r, step_adopt, NULL,
 				"this kernel lists no children (CONFIG_PROC_CHILDREN)");
 	for (size_t i = 0; i < children.n && r == 0 && !(flags & IDM_REAPER_ADOPT_INHERIT); i++)
-		r = spare(reaper, children.pids[i]);
+		r = spare_child(reaper, children.pids[i]);
 	if (r < 0) {
-		idm_hashtable_each(&reaper->by_process, spare_no_more, reaper);
+		idm_hashtable_each(&reaper->by_process, unspare_child, reaper);
 		return idm_fail_errno(err, r, step_adopt, NULL);
 	}
 	return 0;
 }
 
-static int refuse(const struct idm_reaper *reaper, unsigned int flags, struct idm_error *err)
+static int refuse_adoption(const struct idm_reaper *reaper, unsigned int flags, struct idm_error *err)
 {
 	int r = idm_check_flags(flags, IDM_REAPER_ADOPT_INHERIT, step_adopt, NULL, err);
 
@@ -481,7 +482,7 @@ static int refuse(const struct idm_reaper *reaper, unsigned int flags, struct id
 	return 0;
 }
 
-static int open_descriptors(struct idm_reaper *reaper)
+static int open_orphan_fds(struct idm_reaper *reaper)
 {
 	AUTO_CLOSE int signals = idm_sys_signalfd(1ULL << (SIGCHLD - 1)), found = -1;
 	int r = signals;
@@ -499,18 +500,19 @@ static int open_descriptors(struct idm_reaper *reaper)
 	return 0;
 }
 
-static int adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
+static int begin_adoption(struct idm_reaper *reaper, unsigned int flags, void *data,
+			  struct idm_error *err)
 {
 	struct idm_orphans *orphans = &reaper->orphans;
-	int r = refuse(reaper, flags, err);
+	int r = refuse_adoption(reaper, flags, err);
 
 	if (r == 0)
-		r = spare_all(reaper, flags, err);
+		r = spare_children(reaper, flags, err);
 	if (r < 0)
 		return r;
-	r = open_descriptors(reaper);
+	r = open_orphan_fds(reaper);
 	if (r < 0) {
-		idm_hashtable_each(&reaper->by_process, spare_no_more, reaper);
+		idm_hashtable_each(&reaper->by_process, unspare_child, reaper);
 		return idm_fail_errno(err, r, step_adopt, NULL);
 	}
 	orphans->last = &orphans->first;
@@ -531,7 +533,7 @@ int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, 
 				"the reaper belongs to process %d, which forked this one",
 				(int)reaper->owner);
 	pthread_mutex_lock(&reaper->lock);
-	r = adopt(reaper, flags, data, err);
+	r = begin_adoption(reaper, flags, data, err);
 	pthread_mutex_unlock(&reaper->lock);
 	return r;
 }

@@ -98,7 +98,7 @@ static int refuse_name(struct idm_reaper *reaper, unsigned int flags, void *data
 	return idm_fail(err, -EEXIST, step, NULL, "another child is held by the same data");
 }
 
-static int say_why_not(int r, struct idm_error *err)
+static int diagnose_add(int r, struct idm_error *err)
 {
 	if (r == -ECHILD)
 		return idm_fail(err, r, step_add, NULL, "it is not a child of this process");
@@ -112,8 +112,8 @@ static int say_why_not(int r, struct idm_error *err)
 	return r;
 }
 
-static int add(struct idm_reaper *reaper, int pidfd, const struct idm_pidref *process,
-	       unsigned int flags, void *data, struct idm_error *err)
+static int add_child(struct idm_reaper *reaper, int pidfd, const struct idm_pidref *process,
+		     unsigned int flags, void *data, struct idm_error *err)
 {
 	int r = refuse_name(reaper, flags, data, step_add, err);
 
@@ -151,17 +151,17 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
 		return r;
 	r = idm_pidfd_check_child(pidfd, &process);
 	if (r < 0)
-		return say_why_not(r, err);
+		return diagnose_add(r, err);
 	pthread_mutex_lock(&reaper->lock);
-	r = add(reaper, pidfd, &process, flags, data, err);
+	r = add_child(reaper, pidfd, &process, flags, data, err);
 	pthread_mutex_unlock(&reaper->lock);
 	return r;
 }
 
 /* ---- delivering ---- */
 
-static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct idm_exit_info *exit,
-		    void **data)
+static int deliver_exit(struct idm_reaper *reaper, struct idm_watch *watch, struct idm_exit_info *exit,
+			void **data)
 {
 	int r = watch->kept ? idm_forkserver_take(watch->fd, watch->pid, exit)
 			    : idm_pidfd_reap(watch->fd, watch->pid, exit);
@@ -178,7 +178,7 @@ static int take_end(struct idm_reaper *reaper, struct idm_watch *watch, struct i
  * What is not a child stays readable, and goes behind all others each time that it comes up. Where only
  * such have come up, one more than there are, there is no child.
  */
-static int take_child(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
+static int deliver_child(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
 {
 	unsigned int others = 0;
 	void *watch;
@@ -190,7 +190,7 @@ static int take_child(struct idm_reaper *reaper, struct idm_exit_info *exit, voi
 			continue;
 		}
 		fd = ((struct idm_watch *)watch)->fd;
-		r = take_end(reaper, watch, exit, data);
+		r = deliver_exit(reaper, watch, exit, data);
 		if (r < 0) /* or it would not come up again */
 			idm_sys_epoll_again(reaper->fd, fd, EPOLLIN | EPOLLET, watch);
 		if (r != 0)
@@ -199,7 +199,7 @@ static int take_child(struct idm_reaper *reaper, struct idm_exit_info *exit, voi
 	return r < 0 ? r : 0;
 }
 
-static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
+static int deliver_forkserver_orphan(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
 {
 	struct idm_forkserver *keeper = &reaper->keeper;
 	int r = keeper->orphans < 0 ? 0 : idm_forkserver_take(keeper->orphans, 0, exit);
@@ -215,20 +215,20 @@ static int take_keepers_orphan(struct idm_reaper *reaper, struct idm_exit_info *
 }
 
 /* Children first: what is left over after that, and is nobody's, is an orphan. */
-static int take_any(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
-		    struct idm_error *err)
+static int deliver_any(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
+		       struct idm_error *err)
 {
-	int r = take_child(reaper, exit, data);
+	int r = deliver_child(reaper, exit, data);
 
 	if (r == 0)
-		r = take_keepers_orphan(reaper, exit, data);
+		r = deliver_forkserver_orphan(reaper, exit, data);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_next, NULL);
 	return r == 0 ? idm_orphans_take(reaper, exit, data, err) : r;
 }
 
 /* NULL for ever, else a point in time in *at. */
-static const struct timespec *deadline_of(int timeout_ms, struct timespec *at)
+static const struct timespec *make_deadline(int timeout_ms, struct timespec *at)
 {
 	if (timeout_ms <= 0)
 		return timeout_ms < 0 ? NULL : &at_once;
@@ -249,7 +249,7 @@ static int refuse_wait(const struct idm_reaper *reaper, int timeout_ms, struct i
 	return refuse_fork(reaper, step_next, err);
 }
 
-static int time_out(struct idm_error *err)
+static int report_no_exit(struct idm_error *err)
 {
 	return idm_fail(err, -ETIMEDOUT, step_next, NULL, "no child has ended");
 }
@@ -262,7 +262,7 @@ static int await_any(struct idm_reaper *reaper, const struct timespec *deadline,
 
 	do {
 		pthread_mutex_lock(&reaper->lock);
-		r = take_any(reaper, exit, data, err);
+		r = deliver_any(reaper, exit, data, err);
 		pthread_mutex_unlock(&reaper->lock);
 		if (r != 0 || deadline == &at_once)
 			return r;
@@ -281,13 +281,14 @@ int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_i
 
 	if (r < 0)
 		return r;
-	r = await_any(reaper, deadline_of(timeout_ms, &at), exit, data, err);
-	return r == 0 ? time_out(err) : r < 0 ? r : 0;
+	r = await_any(reaper, make_deadline(timeout_ms, &at), exit, data, err);
+	return r == 0 ? report_no_exit(err) : r < 0 ? r : 0;
 }
 
 /* ---- one child ---- */
 
-static int claim(struct idm_reaper *reaper, void *data, struct idm_watch **watch, struct idm_error *err)
+static int claim_watch(struct idm_reaper *reaper, void *data, struct idm_watch **watch,
+		       struct idm_error *err)
 {
 	*watch = idm_watch_of_name(reaper, data);
 	if (!*watch)
@@ -300,8 +301,8 @@ static int claim(struct idm_reaper *reaper, void *data, struct idm_watch **watch
 }
 
 /* In an epoll of its own, edge-triggered for the same reason as the others. */
-static int await(struct idm_reaper *reaper, struct idm_watch *watch, const struct timespec *deadline,
-		 struct idm_exit_info *exit)
+static int await_watch(struct idm_reaper *reaper, struct idm_watch *watch,
+		       const struct timespec *deadline, struct idm_exit_info *exit)
 {
 	AUTO_CLOSE int epoll = idm_sys_epoll_create();
 	int r = epoll < 0 ? epoll : idm_sys_epoll_add(epoll, watch->fd, EPOLLIN | EPOLLET, NULL);
@@ -314,7 +315,7 @@ static int await(struct idm_reaper *reaper, struct idm_watch *watch, const struc
 		    0) /* it is edge-triggered: wait for the next */
 			continue;
 		pthread_mutex_lock(&reaper->lock);
-		r = take_end(reaper, watch, exit, NULL);
+		r = deliver_exit(reaper, watch, exit, NULL);
 		pthread_mutex_unlock(&reaper->lock);
 		if (r != 0)
 			break;
@@ -333,22 +334,23 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struc
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&reaper->lock);
-	r = claim(reaper, data, &watch, err);
+	r = claim_watch(reaper, data, &watch, err);
 	pthread_mutex_unlock(&reaper->lock);
 	if (r < 0)
 		return r;
-	r = await(reaper, watch, deadline_of(timeout_ms, &at), exit);
+	r = await_watch(reaper, watch, make_deadline(timeout_ms, &at), exit);
 	if (r > 0)
 		return 0;
 	pthread_mutex_lock(&reaper->lock);
 	watch->waited = false;
 	pthread_mutex_unlock(&reaper->lock);
-	return r < 0 ? idm_fail_errno(err, r, step_next, NULL) : time_out(err);
+	return r < 0 ? idm_fail_errno(err, r, step_next, NULL) : report_no_exit(err);
 }
 
 /* ---- by a keeper ---- */
 
-static int keep(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
+static int start_own_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data,
+				struct idm_error *err)
 {
 	int r;
 
@@ -378,21 +380,21 @@ int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, v
 		return r;
 	pthread_mutex_lock(&reaper->starting);
 	pthread_mutex_lock(&reaper->lock);
-	r = keep(reaper, flags, data, err);
+	r = start_own_forkserver(reaper, flags, data, err);
 	pthread_mutex_unlock(&reaper->lock);
 	pthread_mutex_unlock(&reaper->starting);
 	return r;
 }
 
 /* From now on its end would be reported to nobody. */
-static int give_up(int pidfd, int report, int r, const char *path, struct idm_error *err)
+static int kill_unwatched(int pidfd, int report, int r, const char *path, struct idm_error *err)
 {
 	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
 		idm_forkserver_await_end(report);
 	return r == -EEXIST ? r : idm_fail_errno(err, r, step_start, path);
 }
 
-static int watch_kept(struct idm_reaper *reaper, const struct idm_watch *watch, struct idm_error *err)
+static int watch_started(struct idm_reaper *reaper, const struct idm_watch *watch, struct idm_error *err)
 {
 	int r;
 
@@ -404,8 +406,8 @@ static int watch_kept(struct idm_reaper *reaper, const struct idm_watch *watch, 
 	return r;
 }
 
-static int start(struct idm_reaper *reaper, const struct idm_child_options *options, unsigned int flags,
-		 void *data, struct idm_error *err)
+static int start_watched(struct idm_reaper *reaper, const struct idm_child_options *options,
+			 unsigned int flags, void *data, struct idm_error *err)
 {
 	struct idm_watch watch = { .by_name.key = (uintptr_t)data, .flags = flags, .kept = true };
 	AUTO_CLOSE int pidfd = -1, report = -1;
@@ -416,14 +418,14 @@ static int start(struct idm_reaper *reaper, const struct idm_child_options *opti
 	if (pidfd < 0)
 		return pidfd;
 	watch.fd = report;
-	r = watch_kept(reaper, &watch, err);
+	r = watch_started(reaper, &watch, err);
 	if (r < 0)
-		return give_up(pidfd, report, r, options->path, err);
+		return kill_unwatched(pidfd, report, r, options->path, err);
 	idm_steal_fd(&report);
 	return idm_steal_fd(&pidfd);
 }
 
-static int refuse_unkept(const struct idm_reaper *reaper, struct idm_error *err)
+static int require_forkserver(const struct idm_reaper *reaper, struct idm_error *err)
 {
 	if (reaper->keeper.pidfd >= 0)
 		return 0;
@@ -442,7 +444,7 @@ static int refuse_start(struct idm_reaper *reaper, unsigned int flags, void *dat
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&reaper->lock);
-	r = refuse_unkept(reaper, err);
+	r = require_forkserver(reaper, err);
 	if (r == 0)
 		r = refuse_name(reaper, flags, data, step_start, err);
 	pthread_mutex_unlock(&reaper->lock);
@@ -455,5 +457,5 @@ int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *
 	HOLD_CANCEL;
 	int r = refuse_start(reaper, flags, data, err);
 
-	return r < 0 ? r : start(reaper, options, flags, data, err);
+	return r < 0 ? r : start_watched(reaper, options, flags, data, err);
 }

@@ -82,12 +82,12 @@ struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data)
 /* ---- adding and dropping ---- */
 
 /* Those that are held or spared are not in the epoll: nobody is to be woken by them. */
-static bool comes_up(const struct idm_watch *watch)
+static bool is_in_epoll(const struct idm_watch *watch)
 {
 	return !(watch->flags & (IDM_REAPER_ADD_HOLD | IDM_REAPER_ADD_SPARE));
 }
 
-static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
+static int enter_tables(struct idm_reaper *reaper, struct idm_watch *watch)
 {
 	int r = idm_hashtable_add(&reaper->by_process, &watch->by_process);
 
@@ -95,7 +95,7 @@ static int enter(struct idm_reaper *reaper, struct idm_watch *watch)
 		return r;
 	if (watch->flags & IDM_REAPER_ADD_HOLD)
 		r = idm_hashtable_add(&reaper->by_name, &watch->by_name);
-	else if (comes_up(watch))
+	else if (is_in_epoll(watch))
 		r = idm_sys_epoll_add(reaper->fd, watch->fd, EPOLLIN | EPOLLET, watch);
 	if (r < 0)
 		idm_hashtable_remove(&reaper->by_process, &watch->by_process);
@@ -112,7 +112,7 @@ int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
 	*watch = *what;
 	if (!watch->by_process.key) /* not to be found, but where the table wants it */
 		watch->by_process.key = (uintptr_t)watch;
-	r = enter(reaper, watch);
+	r = enter_tables(reaper, watch);
 	if (r < 0)
 		delete_watch(reaper, watch);
 	return r;
@@ -124,7 +124,7 @@ void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
 	if (watch->flags & IDM_REAPER_ADD_HOLD)
 		idm_hashtable_remove(&reaper->by_name, &watch->by_name);
 	/* By hand: closing would not do while a forked child has the pidfd too. */
-	if (comes_up(watch))
+	if (is_in_epoll(watch))
 		idm_sys_epoll_delete(reaper->fd, watch->fd);
 	close(watch->fd);
 	delete_watch(reaper, watch);

@@ -54,7 +54,7 @@ void idm_child_free_stack(struct idm_child *child)
 	child->stack = NULL;
 }
 
-static long clone_new(struct idm_child *child, uint64_t flags, int cgroup)
+static long clone_by_clone3(struct idm_child *child, uint64_t flags, int cgroup)
 {
 	struct clone_args args = {
 		.flags = flags | CLONE_CLEAR_SIGHAND | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
@@ -71,7 +71,7 @@ static long clone_new(struct idm_child *child, uint64_t flags, int cgroup)
 }
 
 /* Where a seccomp filter refuses clone3 because it cannot look into its arguments. */
-static long clone_old(struct idm_child *child, uint64_t flags)
+static long clone_legacy(struct idm_child *child, uint64_t flags)
 {
 	const long stack = (long)(child->stack + GUARD_SIZE + STACK_SIZE);
 	const long legacy = (long)(flags | (uint64_t)child->exit_signal);
@@ -102,10 +102,10 @@ int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup)
 	child->inside = 1;
 	/* All, until the program is executed: the handlers are the caller's, and so is the memory. */
 	idm_sys_block_signals(&mask);
-	r = clone_new(child, flags, cgroup);
+	r = clone_by_clone3(child, flags, cgroup);
 	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
 	if ((r == -ENOSYS || r == -EPERM) && cgroup < 0)
-		r = clone_old(child, flags);
+		r = clone_legacy(child, flags);
 	idm_sys_restore_signals(&mask);
 	if (r < 0)
 		return (int)r;

@@ -26,7 +26,7 @@ static bool is_userns(int fd)
 }
 
 /* False too where that cannot be told. */
-static bool lacks_privilege(void)
+static bool lacks_sys_admin(void)
 {
 	uint64_t effective, permitted, inheritable;
 
@@ -35,7 +35,7 @@ static bool lacks_privilege(void)
 }
 
 /* That of the options, or -1. */
-static int find_userns(const struct idm_child_options *o)
+static int find_joined_userns(const struct idm_child_options *o)
 {
 	for (size_t i = 0; i < o->n_join_fds; i++)
 		if (is_userns(o->join_fds[i]))
@@ -55,7 +55,7 @@ struct nested {
  * In a child that does not share the caller's memory. Its /proc files are its own user's as long as it
  * is dumpable; becoming another user has taken that away.
  */
-static int open_below(void *data)
+static int open_identity_userns(void *data)
 {
 	const struct nested *n = data;
 	int r = idm_sys_setns(n->outer, CLONE_NEWUSER);
@@ -68,7 +68,7 @@ static int open_below(void *data)
 	return idm_userns_open(n->map, 0, n->err);
 }
 
-static int make_identity(struct idm_map *identity, int userns, struct idm_error *err)
+static int make_identity_map(struct idm_map *identity, int userns, struct idm_error *err)
 {
 	struct idm_map *map;
 	int r = idm_map_new(&map);
@@ -82,7 +82,7 @@ static int make_identity(struct idm_map *identity, int userns, struct idm_error 
 	return r;
 }
 
-static int open_nested(int outer, struct idm_error *err)
+static int open_nested_userns(int outer, struct idm_error *err)
 {
 	struct nested n = { .outer = outer, .err = err };
 	struct idm_map *identity;
@@ -91,9 +91,9 @@ static int open_nested(int outer, struct idm_error *err)
 	if (r < 0)
 		return idm_fail_errno(err, r, step, NULL);
 	n.map = identity;
-	r = make_identity(identity, outer, err);
+	r = make_identity_map(identity, outer, err);
 	if (r == 0)
-		r = idm_subprocess(open_below, &n);
+		r = idm_subprocess(open_identity_userns, &n);
 	idm_map_free(identity);
 	/* What the child has found out is in its copy of *err. */
 	return r < 0 ? idm_fail_errno(err, r, step, NULL) : r;
@@ -112,11 +112,11 @@ int idm_child_open_userns(struct idm_child_userns *userns, const struct idm_chil
 		if (userns->own < 0)
 			return userns->own;
 	}
-	outer = o->map ? userns->own : find_userns(o);
-	if (!(o->namespaces & IDM_NS_MOUNT) || outer < 0 || !lacks_privilege())
+	outer = o->map ? userns->own : find_joined_userns(o);
+	if (!(o->namespaces & IDM_NS_MOUNT) || outer < 0 || !lacks_sys_admin())
 		return 0;
 	userns->assembly = outer;
-	userns->child = open_nested(outer, err);
+	userns->child = open_nested_userns(outer, err);
 	return userns->child < 0 ? userns->child : 0;
 }
 

@@ -59,7 +59,7 @@ static int check_fds(const struct idm_child_options *o, struct idm_error *err)
 }
 
 /* However it is spelt: "/..." is a name. */
-static bool is_root(const char *target)
+static bool is_root_path(const char *target)
 {
 	for (const char *p = target; *p; p++)
 		if (*p != '/' && (*p != '.' || p[-1] != '/' || (p[1] && p[1] != '/')))
@@ -74,7 +74,7 @@ static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 			      m->target ? m->target : "(none)");
 	if (idm_goes_up(m->target))
 		return REFUSE(err, "mount at %s: expected a path without \"..\"", m->target);
-	if (is_root(m->target))
+	if (is_root_path(m->target))
 		return REFUSE(err, "mount at %s: the root itself cannot be a target", m->target);
 	if (!!m->fstype + (m->tree_fd >= 0) + !!(m->flags & IDM_CHILD_MOUNT_REBIND) != 1)
 		return REFUSE(err, "mount at %s: expected one of a filesystem, a tree and a rebind",
@@ -111,7 +111,7 @@ static int check_mounts(const struct idm_child_options *o, struct idm_error *err
 	return r;
 }
 
-static int check_rest(const struct idm_child_options *o, struct idm_error *err)
+static int check_child_flags(const struct idm_child_options *o, struct idm_error *err)
 {
 	if (o->flags & ~ALL_FLAGS)
 		return REFUSE(err, "unknown flags 0x%x", o->flags & ~ALL_FLAGS);
@@ -161,5 +161,5 @@ int idm_child_take_options(struct idm_child_options *own, const struct idm_child
 		r = check_fds(own, err);
 	if (r == 0)
 		r = check_mounts(own, err);
-	return r < 0 ? r : check_rest(own, err);
+	return r < 0 ? r : check_child_flags(own, err);
 }

@@ -12,7 +12,7 @@ struct packet {
 };
 
 /* A descriptor that is named twice is sent once. */
-static void pack(int32_t *fd, long arg)
+static void pack_fd(int32_t *fd, long arg)
 {
 	struct packet *p = (struct packet *)arg;
 	size_t i = 0;
@@ -24,7 +24,7 @@ static void pack(int32_t *fd, long arg)
 	*fd = (int32_t)i;
 }
 
-static void unpack(int32_t *fd, long arg)
+static void unpack_fd(int32_t *fd, long arg)
 {
 	struct packet *p = (struct packet *)arg;
 
@@ -34,7 +34,8 @@ static void unpack(int32_t *fd, long arg)
 		p->most = 0;
 }
 
-static void each_fd(struct idm_request *job, void (*each)(int32_t *fd, long arg), struct packet *p)
+static void visit_packed_fds(struct idm_request *job, void (*each)(int32_t *fd, long arg),
+			     struct packet *p)
 {
 	struct idm_request_fd *fds = idm_request_array(job, job->fds);
 
@@ -48,7 +49,7 @@ int idm_child_pack(struct idm_request *job, int *fds, size_t *n_fds, size_t most
 {
 	struct packet p = { fds, *n_fds, most };
 
-	each_fd(job, pack, &p);
+	visit_packed_fds(job, pack_fd, &p);
 	*n_fds = p.n;
 	return p.n > most ? -E2BIG : 0;
 }
@@ -57,7 +58,7 @@ int idm_child_unpack(struct idm_request *job, const int *fds, size_t n_fds)
 {
 	struct packet p = { (int *)fds, n_fds, 1 };
 
-	each_fd(job, unpack, &p);
+	visit_packed_fds(job, unpack_fd, &p);
 	return p.most ? 0 : -EMFILE;
 }
 

@@ -31,12 +31,12 @@ struct maker {
 	int failed; /* -errno; the block is of no use then, but still there */
 };
 
-static struct idm_request *job_of(const struct maker *m)
+static struct idm_request *request_of(const struct maker *m)
 {
 	return (struct idm_request *)m->data;
 }
 
-static void grow(struct maker *m, size_t n)
+static void grow_request(struct maker *m, size_t n)
 {
 	size_t size = m->size;
 	char *data;
@@ -55,14 +55,14 @@ static void grow(struct maker *m, size_t n)
 }
 
 /* Room for n bytes of 0, aligned for any number. 0 once anything has failed. */
-static uint32_t room(struct maker *m, size_t n)
+static uint32_t reserve_bytes(struct maker *m, size_t n)
 {
 	uint32_t at;
 
 	if (m->failed)
 		return 0;
 	m->used = (m->used + 7) & ~7U;
-	grow(m, n + 8);
+	grow_request(m, n + 8);
 	if (m->failed)
 		return 0;
 	at = m->used;
@@ -71,9 +71,9 @@ static uint32_t room(struct maker *m, size_t n)
 	return at;
 }
 
-static uint32_t put(struct maker *m, const void *data, size_t n)
+static uint32_t append_bytes(struct maker *m, const void *data, size_t n)
 {
-	uint32_t at = room(m, n);
+	uint32_t at = reserve_bytes(m, n);
 
 	if (at && n)
 		memcpy(m->data + at, data, n);
@@ -82,7 +82,7 @@ static uint32_t put(struct maker *m, const void *data, size_t n)
 
 static uint32_t put_string(struct maker *m, const char *s)
 {
-	return s ? put(m, s, strlen(s) + 1) : 0;
+	return s ? append_bytes(m, s, strlen(s) + 1) : 0;
 }
 
 /* The place of an element of an array: good until something is put. */
@@ -95,7 +95,7 @@ static uint32_t put_strings(struct maker *m, const char *const *strings)
 
 	while (strings[n])
 		n++;
-	at = room(m, (n + 1) * sizeof(uint64_t));
+	at = reserve_bytes(m, (n + 1) * sizeof(uint64_t));
 	for (size_t i = 0; i < n && at; i++) {
 		uint32_t s = put_string(m, strings[i]);
 
@@ -107,7 +107,7 @@ static uint32_t put_strings(struct maker *m, const char *const *strings)
 
 /* ---- the program ---- */
 
-static const char *search_path(const char *const *envp)
+static const char *find_search_path(const char *const *envp)
 {
 	for (; *envp; envp++)
 		if (strncmp(*envp, "PATH=", 5) == 0)
@@ -119,7 +119,7 @@ static const char *search_path(const char *const *envp)
 static uint32_t put_candidate(struct maker *m, const char *directory, size_t length, const char *name)
 {
 	size_t n = strlen(name);
-	uint32_t at = room(m, length + n + 3);
+	uint32_t at = reserve_bytes(m, length + n + 3);
 
 	if (!at)
 		return 0;
@@ -138,7 +138,7 @@ static void put_search(struct maker *m, const char *path, const char *name)
 
 	for (const char *p = path; *p; p++)
 		n += *p == ':';
-	at = room(m, n * sizeof(uint32_t));
+	at = reserve_bytes(m, n * sizeof(uint32_t));
 	for (uint32_t i = 0; i < n && !m->failed; i++) {
 		size_t length = strcspn(path, ":");
 		uint32_t candidate = put_candidate(m, path, length, name);
@@ -147,8 +147,8 @@ static void put_search(struct maker *m, const char *path, const char *name)
 			*ELEMENT(m, at, uint32_t, i) = candidate;
 		path += length + 1;
 	}
-	job_of(m)->paths = at;
-	job_of(m)->n_paths = n;
+	request_of(m)->paths = at;
+	request_of(m)->n_paths = n;
 }
 
 static void put_program(struct maker *m, const struct idm_child_options *o)
@@ -160,20 +160,20 @@ static void put_program(struct maker *m, const struct idm_child_options *o)
 	if (!envp) /* after clearenv(3) */
 		envp = none;
 	if (o->flags & IDM_CHILD_SEARCH_PATH && !strchr(o->path, '/')) {
-		put_search(m, search_path(envp), o->path);
+		put_search(m, find_search_path(envp), o->path);
 	} else {
 		at = put_string(m, o->path);
-		job_of(m)->paths = put(m, &at, sizeof(at));
-		job_of(m)->n_paths = 1;
+		request_of(m)->paths = append_bytes(m, &at, sizeof(at));
+		request_of(m)->n_paths = 1;
 	}
 	at = put_strings(m, o->argv);
-	job_of(m)->argv = at;
+	request_of(m)->argv = at;
 	at = put_strings(m, envp);
-	job_of(m)->envp = at;
-	job_of(m)->program_fd = o->program_fd;
-	job_of(m)->cwd_fd = -1;
+	request_of(m)->envp = at;
+	request_of(m)->program_fd = o->program_fd;
+	request_of(m)->cwd_fd = -1;
 	at = put_string(m, o->cwd ? o->cwd : o->root_fd >= 0 ? "/" : NULL);
-	job_of(m)->cwd = at;
+	request_of(m)->cwd = at;
 }
 
 /* ---- descriptors ---- */
@@ -222,8 +222,8 @@ static bool is_for_the_child(const struct idm_child_options *o, const struct idm
  * Not if it is close-on-exec: where the caller has closed 0, 1 or 2, the socket to its fork server can
  * have that number, or a file of another library.
  */
-static bool is_inherited(const struct idm_child_options *o, const struct idm_child_userns *userns,
-			 int fd)
+static bool is_inherited_fd(const struct idm_child_options *o, const struct idm_child_userns *userns,
+			    int fd)
 {
 	return !is_named(o, fd) && idm_sys_fd_flags(fd) == 0 && !is_for_the_child(o, userns, fd);
 }
@@ -231,11 +231,11 @@ static bool is_inherited(const struct idm_child_options *o, const struct idm_chi
 static int put_fds(struct maker *m, const struct idm_child_options *o,
 		   const struct idm_child_userns *userns, struct idm_error *err)
 {
-	uint32_t at = room(m, (o->n_fds + 3) * sizeof(struct idm_request_fd)), n = 0;
+	uint32_t at = reserve_bytes(m, (o->n_fds + 3) * sizeof(struct idm_request_fd)), n = 0;
 	int r;
 
 	for (int fd = 0; fd < 3 && at; fd++)
-		if (is_inherited(o, userns, fd))
+		if (is_inherited_fd(o, userns, fd))
 			*ELEMENT(m, at, struct idm_request_fd, n++) = (struct idm_request_fd){ fd, fd };
 	for (size_t i = 0; i < o->n_fds && at; i++) {
 		r = check_open(o->fds[i].from, IDM_STEP_PASS_DESCRIPTORS, err);
@@ -244,14 +244,14 @@ static int put_fds(struct maker *m, const struct idm_child_options *o,
 		*ELEMENT(m, at, struct idm_request_fd, n++) = (struct idm_request_fd){ o->fds[i].from,
 										       o->fds[i].to };
 	}
-	job_of(m)->fds = at;
-	job_of(m)->n_fds = n;
+	request_of(m)->fds = at;
+	request_of(m)->n_fds = n;
 	return 0;
 }
 
 /* ---- namespaces ---- */
 
-static int namespace_type(int fd, struct idm_error *err)
+static int get_namespace_type(int fd, struct idm_error *err)
 {
 	int type = idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL);
 
@@ -263,9 +263,9 @@ static int namespace_type(int fd, struct idm_error *err)
 
 static int put_join(struct maker *m, uint32_t at, int fd, struct idm_error *err)
 {
-	struct idm_request *job = job_of(m);
+	struct idm_request *job = request_of(m);
 	struct idm_request_join *joins = ELEMENT(m, at, struct idm_request_join, 0);
-	int type = namespace_type(fd, err);
+	int type = get_namespace_type(fd, err);
 
 	if (type < 0)
 		return type;
@@ -284,13 +284,13 @@ static int put_join(struct maker *m, uint32_t at, int fd, struct idm_error *err)
 static int put_joins(struct maker *m, const struct idm_child_options *o,
 		     const struct idm_child_userns *userns, struct idm_error *err)
 {
-	uint32_t at = room(m, (o->n_join_fds + 1) * sizeof(struct idm_request_join));
+	uint32_t at = reserve_bytes(m, (o->n_join_fds + 1) * sizeof(struct idm_request_join));
 	int r = 0;
 
 	if (!at)
 		return 0;
-	job_of(m)->joins = at;
-	job_of(m)->assembly_userns_fd = userns->assembly;
+	request_of(m)->joins = at;
+	request_of(m)->assembly_userns_fd = userns->assembly;
 	if (userns->child >= 0)
 		r = put_join(m, at, userns->child, err);
 	for (size_t i = 0; i < o->n_join_fds && r == 0; i++)
@@ -305,7 +305,7 @@ static int put_joins(struct maker *m, const struct idm_child_options *o,
  */
 static void put_namespaces(struct maker *m, const struct idm_child_options *o, uint64_t *clone_flags)
 {
-	struct idm_request *job = job_of(m);
+	struct idm_request *job = request_of(m);
 
 	*clone_flags = 0;
 	job->namespaces = o->namespaces & ~IDM_NS_PID;
@@ -327,7 +327,7 @@ static int put_mount_options(struct maker *m, const char *options, struct idm_re
 
 	for (const char *p = options; *p; p++)
 		n += *p == ',';
-	at = room(m, n * 2 * sizeof(uint32_t));
+	at = reserve_bytes(m, n * 2 * sizeof(uint32_t));
 	if (!at)
 		return 0;
 	for (uint32_t i = 0; i < n; i++) {
@@ -353,7 +353,7 @@ static int put_mount_options(struct maker *m, const char *options, struct idm_re
  */
 static uint32_t put_target(struct maker *m, const char *target)
 {
-	uint32_t at = room(m, strlen(target) + 1), n = 0;
+	uint32_t at = reserve_bytes(m, strlen(target) + 1), n = 0;
 
 	while (at && *target) {
 		size_t length;
@@ -398,7 +398,7 @@ static int put_mount(struct maker *m, const struct idm_child_mount *o, struct id
 
 static int put_mounts(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
 {
-	uint32_t at = room(m, o->n_mounts * sizeof(struct idm_request_mount));
+	uint32_t at = reserve_bytes(m, o->n_mounts * sizeof(struct idm_request_mount));
 	int r = 0;
 
 	for (size_t i = 0; i < o->n_mounts && r == 0 && at; i++) {
@@ -407,14 +407,14 @@ static int put_mounts(struct maker *m, const struct idm_child_options *o, struct
 		r = put_mount(m, &o->mounts[i], &mount, err);
 		*ELEMENT(m, at, struct idm_request_mount, i) = mount;
 	}
-	job_of(m)->mounts = at;
-	job_of(m)->n_mounts = (uint32_t)o->n_mounts;
+	request_of(m)->mounts = at;
+	request_of(m)->n_mounts = (uint32_t)o->n_mounts;
 	return r;
 }
 
 static int put_root(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
 {
-	struct idm_request *job = job_of(m);
+	struct idm_request *job = request_of(m);
 
 	if (o->namespaces & IDM_NS_MOUNT)
 		job->flags |= IDM_REQUEST_NEW_MOUNT;
@@ -443,8 +443,8 @@ void idm_child_put_own_capabilities(struct idm_request *job)
 
 static void put_identity(struct maker *m, const struct idm_child_options *o)
 {
-	uint32_t groups = o->n_groups ? put(m, o->groups, o->n_groups * sizeof(*o->groups)) : 0;
-	struct idm_request *job = job_of(m);
+	uint32_t groups = o->n_groups ? append_bytes(m, o->groups, o->n_groups * sizeof(*o->groups)) : 0;
+	struct idm_request *job = request_of(m);
 
 	job->groups = groups;
 	job->n_groups = (uint32_t)o->n_groups;
@@ -467,7 +467,7 @@ static void put_identity(struct maker *m, const struct idm_child_options *o)
 /* ---- all of it ---- */
 
 /* What others must not see done in the caller's memory, or cannot be. */
-static bool needs_stage(const struct idm_child_options *o, const struct idm_request *job)
+static bool needs_executor(const struct idm_child_options *o, const struct idm_request *job)
 {
 	return o->namespaces || job->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
 	       o->gid != IDM_CHILD_KEEP_ID ||
@@ -476,7 +476,7 @@ static bool needs_stage(const struct idm_child_options *o, const struct idm_requ
 	       o->capabilities || o->seccomp_fd >= 0;
 }
 
-static uint64_t blocked_signals(void)
+static uint64_t get_blocked_signals(void)
 {
 	uint64_t mask;
 
@@ -500,15 +500,15 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 		{ IDM_CHILD_DISABLE_USERNS, IDM_REQUEST_LIMIT_USERNS },
 		{ IDM_CHILD_NO_KEYRINGS, IDM_REQUEST_NO_KEYRINGS },
 	};
-	struct idm_request *job = job_of(m);
+	struct idm_request *job = request_of(m);
 
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
 		if (o->flags & same[i].ours)
 			job->flags |= same[i].job;
 	job->terminal_fd = o->terminal_fd;
 	job->process_group = o->process_group;
-	job->mask = o->flags & IDM_CHILD_RESET_SIGNALS ? 0 : blocked_signals();
-	if (needs_stage(o, job))
+	job->mask = o->flags & IDM_CHILD_RESET_SIGNALS ? 0 : get_blocked_signals();
+	if (needs_executor(o, job))
 		job->flags |= IDM_REQUEST_EXECUTOR;
 }
 
@@ -543,19 +543,20 @@ static int put_filter(struct maker *m, const struct idm_child_options *o, struct
 	r = check_filter(n, err);
 	if (r < 0)
 		return r;
-	at = put(m, text, (size_t)n);
-	job_of(m)->filter = at;
-	job_of(m)->n_filter = (uint32_t)((size_t)n / sizeof(struct sock_filter));
+	at = append_bytes(m, text, (size_t)n);
+	request_of(m)->filter = at;
+	request_of(m)->n_filter = (uint32_t)((size_t)n / sizeof(struct sock_filter));
 	return 0;
 }
 
-static int put_all(struct maker *m, const struct idm_child_options *o,
-		   const struct idm_child_userns *userns, uint64_t *clone_flags, struct idm_error *err)
+static int fill_request(struct maker *m, const struct idm_child_options *o,
+			const struct idm_child_userns *userns, uint64_t *clone_flags,
+			struct idm_error *err)
 {
 	uint32_t hostname;
 	int r;
 
-	room(m, sizeof(struct idm_request));
+	reserve_bytes(m, sizeof(struct idm_request));
 	if (m->failed)
 		return 0;
 	put_program(m, o);
@@ -578,12 +579,13 @@ static int put_all(struct maker *m, const struct idm_child_options *o,
 	put_identity(m, o);
 	put_flags(m, o);
 	hostname = put_string(m, o->hostname);
-	job_of(m)->hostname = hostname;
+	request_of(m)->hostname = hostname;
 	/* Those of the job itself are seven. */
-	hostname = room(m, (job_of(m)->n_fds + job_of(m)->n_joins + job_of(m)->n_mounts + 7) *
-				   sizeof(int32_t));
-	job_of(m)->kept = hostname;
-	job_of(m)->size = m->used;
+	hostname = reserve_bytes(
+		m, (request_of(m)->n_fds + request_of(m)->n_joins + request_of(m)->n_mounts + 7) *
+			   sizeof(int32_t));
+	request_of(m)->kept = hostname;
+	request_of(m)->size = m->used;
 	return 0;
 }
 
@@ -595,7 +597,7 @@ int idm_child_make_request(const struct idm_child_options *o, const struct idm_c
 
 	if (!m.data)
 		return idm_fail_errno(err, -ENOMEM, step, NULL);
-	r = put_all(&m, o, userns, clone_flags, err);
+	r = fill_request(&m, o, userns, clone_flags, err);
 	if (r == 0 && m.failed)
 		r = idm_fail_because(err, m.failed, step, o->path,
 				     m.failed == -E2BIG ? "the arguments are too long" : NULL);
@@ -603,6 +605,6 @@ int idm_child_make_request(const struct idm_child_options *o, const struct idm_c
 		free(m.data);
 		return r;
 	}
-	*job = job_of(&m);
+	*job = request_of(&m);
 	return 0;
 }

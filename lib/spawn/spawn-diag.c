@@ -63,7 +63,7 @@ struct question {
 
 /* Each of these returns whether it had anything to say. */
 
-static const char *namespace_name(uint32_t type)
+static const char *get_namespace_name(uint32_t type)
 {
 	switch (type) {
 	case IDM_NS_MOUNT:
@@ -83,7 +83,7 @@ static const char *namespace_name(uint32_t type)
 	}
 }
 
-static bool why_not_passed(const struct question *q)
+static bool diagnose_descriptors(const struct question *q)
 {
 	if (q->report->item == ~0U) {
 		idm_fail_because(q->err, q->code, q->step, NULL,
@@ -101,9 +101,9 @@ static bool why_not_passed(const struct question *q)
 	return true;
 }
 
-static bool why_not_joined(const struct question *q)
+static bool diagnose_join(const struct question *q)
 {
-	const char *name = namespace_name(q->report->item);
+	const char *name = get_namespace_name(q->report->item);
 
 	if (q->code == -EPERM)
 		idm_fail(q->err, q->code, q->step, NULL,
@@ -114,7 +114,7 @@ static bool why_not_joined(const struct question *q)
 	return true;
 }
 
-static bool why_no_namespaces(const struct question *q)
+static bool diagnose_namespaces(const struct question *q)
 {
 	if (q->code == -EPERM && (q->o->map || idm_has_capability(CAP_SYS_ADMIN))) {
 		idm_fail(q->err, q->code, q->step, NULL,
@@ -134,7 +134,7 @@ static bool why_no_namespaces(const struct question *q)
 	return true;
 }
 
-static bool why_not_pivoted(const struct question *q)
+static bool diagnose_pivot(const struct question *q)
 {
 	if (q->code != -EINVAL)
 		return false;
@@ -143,7 +143,7 @@ static bool why_not_pivoted(const struct question *q)
 	return true;
 }
 
-static bool why_no_id(const struct question *q)
+static bool diagnose_ids(const struct question *q)
 {
 	bool user = q->report->step == IDM_CHILD_STEP_UID;
 
@@ -166,7 +166,7 @@ static bool why_no_id(const struct question *q)
 	return true;
 }
 
-static bool why_no_capabilities(const struct question *q)
+static bool diagnose_capabilities(const struct question *q)
 {
 	if (q->code != -EPERM)
 		return false;
@@ -178,7 +178,7 @@ static bool why_no_capabilities(const struct question *q)
 	return true;
 }
 
-static bool why_no_terminal(const struct question *q)
+static bool diagnose_terminal(const struct question *q)
 {
 	if (q->code == -ENOTTY)
 		idm_fail(q->err, q->code, q->step, NULL, "the descriptor is no terminal");
@@ -189,7 +189,7 @@ static bool why_no_terminal(const struct question *q)
 	return true;
 }
 
-static bool why_no_cwd(const struct question *q)
+static bool diagnose_cwd(const struct question *q)
 {
 	if (q->code != -EXDEV)
 		return false;
@@ -197,7 +197,7 @@ static bool why_no_cwd(const struct question *q)
 	return true;
 }
 
-static bool why_not_executed(const struct question *q)
+static bool diagnose_exec(const struct question *q)
 {
 	const char *path = q->o->path;
 
@@ -215,7 +215,7 @@ static bool why_not_executed(const struct question *q)
 	return true;
 }
 
-static bool why_no_stage(const struct question *q)
+static bool diagnose_executor(const struct question *q)
 {
 	if (q->code != -EACCES)
 		return false;
@@ -224,7 +224,7 @@ static bool why_no_stage(const struct question *q)
 	return true;
 }
 
-static bool root_is_gone(const struct question *q)
+static bool diagnose_deleted_root(const struct question *q)
 {
 	if (q->code != -ENOENT || !idm_is_deleted(q->o->root_fd))
 		return false;
@@ -233,14 +233,14 @@ static bool root_is_gone(const struct question *q)
 }
 
 /* NULL: it was another one, or the file in which the mounts are put together. */
-static const struct idm_child_mount *tree_mount(const struct question *q)
+static const struct idm_child_mount *find_tree_mount(const struct question *q)
 {
 	const struct idm_child_mount *m = q->o->mounts + q->report->item;
 
 	return q->subject && q->report->item < q->o->n_mounts && m->tree_fd >= 0 ? m : NULL;
 }
 
-static bool source_is_gone(const struct question *q, const struct idm_child_mount *m)
+static bool diagnose_deleted_source(const struct question *q, const struct idm_child_mount *m)
 {
 	if (q->code != -ENOENT || !idm_is_deleted(m->tree_fd))
 		return false;
@@ -250,7 +250,7 @@ static bool source_is_gone(const struct question *q, const struct idm_child_moun
 }
 
 /* What leads to the target is made with IDM_ATTACH_MKDIR, so that this is about its end. */
-static bool is_other_kind(const struct question *q, const struct idm_child_mount *m)
+static bool diagnose_other_kind(const struct question *q, const struct idm_child_mount *m)
 {
 	const char *why = "the target, or something on the way to it, is no directory";
 
@@ -264,11 +264,11 @@ static bool is_other_kind(const struct question *q, const struct idm_child_mount
 	return true;
 }
 
-static bool why_not_mounted(const struct question *q)
+static bool diagnose_child_mount(const struct question *q)
 {
-	const struct idm_child_mount *m = tree_mount(q);
+	const struct idm_child_mount *m = find_tree_mount(q);
 
-	if (m && (source_is_gone(q, m) || is_other_kind(q, m)))
+	if (m && (diagnose_deleted_source(q, m) || diagnose_other_kind(q, m)))
 		return true;
 	if (q->code == -EBUSY) {
 		idm_fail(q->err, q->code, q->step, q->subject, "the target is the root itself");
@@ -282,7 +282,7 @@ static bool why_not_mounted(const struct question *q)
 	return true;
 }
 
-static bool why_no_target(const struct question *q)
+static bool diagnose_mount_target(const struct question *q)
 {
 	if (q->code != -ELOOP)
 		return false;
@@ -291,7 +291,7 @@ static bool why_no_target(const struct question *q)
 	return true;
 }
 
-static bool why_not_filtered(const struct question *q)
+static bool diagnose_seccomp(const struct question *q)
 {
 	if (q->code == -EINVAL)
 		idm_fail(q->err, q->code, q->step, NULL, "the kernel does not accept the program");
@@ -303,7 +303,7 @@ static bool why_not_filtered(const struct question *q)
 }
 
 /* The steps that are one call, which the child has had the privilege for. */
-static bool why_refused(const struct question *q)
+static bool diagnose_refused_call(const struct question *q)
 {
 	static const struct {
 		enum idm_child_step step;
@@ -325,7 +325,7 @@ static bool why_refused(const struct question *q)
 }
 
 /* Of the steps whose EPERM has other causes. */
-static bool why_filtered(const struct question *q)
+static bool diagnose_filtered_call(const struct question *q)
 {
 	static const struct {
 		enum idm_child_step step;
@@ -347,45 +347,46 @@ static bool why_filtered(const struct question *q)
 	return false;
 }
 
-static bool explain(const struct question *q)
+static bool diagnose_step(const struct question *q)
 {
-	if ((q->code == -EPERM || q->code == -ENOSYS) && (why_refused(q) || why_filtered(q)))
+	if ((q->code == -EPERM || q->code == -ENOSYS) &&
+	    (diagnose_refused_call(q) || diagnose_filtered_call(q)))
 		return true;
 	switch (q->report->step) {
 	case IDM_CHILD_STEP_DESCRIPTORS:
-		return why_not_passed(q);
+		return diagnose_descriptors(q);
 	case IDM_CHILD_STEP_EXECUTOR:
-		return why_no_stage(q);
+		return diagnose_executor(q);
 	case IDM_CHILD_STEP_JOIN:
-		return why_not_joined(q);
+		return diagnose_join(q);
 	case IDM_CHILD_STEP_NAMESPACES:
 	case IDM_CHILD_STEP_SECOND:
-		return why_no_namespaces(q);
+		return diagnose_namespaces(q);
 	case IDM_CHILD_STEP_MOUNT_TARGET:
-		return why_no_target(q);
+		return diagnose_mount_target(q);
 	case IDM_CHILD_STEP_MOUNT:
-		return why_not_mounted(q);
+		return diagnose_child_mount(q);
 	case IDM_CHILD_STEP_ATTACH_ROOT:
-		return root_is_gone(q);
+		return diagnose_deleted_root(q);
 	case IDM_CHILD_STEP_PIVOT:
-		return why_not_pivoted(q);
+		return diagnose_pivot(q);
 	case IDM_CHILD_STEP_GROUPS:
 	case IDM_CHILD_STEP_GID:
 	case IDM_CHILD_STEP_UID:
-		return why_no_id(q);
+		return diagnose_ids(q);
 	case IDM_CHILD_STEP_BOUNDING:
 	case IDM_CHILD_STEP_CAPABILITIES:
-		return why_no_capabilities(q);
+		return diagnose_capabilities(q);
 	case IDM_CHILD_STEP_SECCOMP:
-		return why_not_filtered(q);
+		return diagnose_seccomp(q);
 	case IDM_CHILD_STEP_LOCK_MOUNTS:
-		return why_no_namespaces(q);
+		return diagnose_namespaces(q);
 	case IDM_CHILD_STEP_TERMINAL:
-		return why_no_terminal(q);
+		return diagnose_terminal(q);
 	case IDM_CHILD_STEP_CWD:
-		return why_no_cwd(q);
+		return diagnose_cwd(q);
 	case IDM_CHILD_STEP_EXEC:
-		return why_not_executed(q);
+		return diagnose_exec(q);
 	default:
 		return false;
 	}
@@ -400,14 +401,14 @@ int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *jo
 	q.subject = report->string < job->size ? idm_request_at(job, report->string) : NULL;
 	if (!q.code)
 		return idm_fail(err, -ESRCH, q.step, q.subject, "the child was killed");
-	if (!explain(&q))
+	if (!diagnose_step(&q))
 		idm_fail_errno(err, q.code, q.step, q.subject);
 	if (report->words[0])
 		idm_kernel_log(err, report->words);
 	return q.code;
 }
 
-static const char *why_no_cgroup(int code)
+static const char *get_cgroup_reason(int code)
 {
 	switch (code) {
 	case -EBADF:
@@ -446,7 +447,7 @@ int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
 	case -ENOENT:
 		if (cgroup >= 0)
 			return idm_fail(err, code, step_cgroup, NULL, "descriptor %d: %s", cgroup,
-					why_no_cgroup(code));
+					get_cgroup_reason(code));
 		break;
 	case -EINVAL:
 	case -E2BIG:

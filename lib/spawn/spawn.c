@@ -37,7 +37,7 @@
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 /* A server reaps its children by itself. */
-static void reap(const struct idm_child *child, int pidfd)
+static void reap_child(const struct idm_child *child, int pidfd)
 {
 	siginfo_t info;
 
@@ -50,14 +50,14 @@ static void kill_and_reap(const struct idm_child *child, int pidfd)
 	if (pidfd < 0)
 		return;
 	idm_sys_pidfd_send_signal(pidfd, SIGKILL);
-	reap(child, pidfd);
+	reap_child(child, pidfd);
 	close(pidfd);
 }
 
 /* ---- memory files ---- */
 
 /* A process in a container could reach it as /proc/PID/exe; sealed, there is nothing to change. */
-static int open_stage(struct idm_error *err)
+static int open_executor_file(struct idm_error *err)
 {
 	static const enum idm_error_step step = IDM_STEP_MAKE_MEMORY_PROGRAM;
 	AUTO_CLOSE int fd = idm_sys_memfd("idm-child", true);
@@ -78,7 +78,7 @@ static int open_stage(struct idm_error *err)
 	return r < 0 ? idm_fail_errno(err, r, step, NULL) : idm_steal_fd(&fd);
 }
 
-static int lock_job(int fd)
+static int lock_request_file(int fd)
 {
 	int r = idm_sys_lock(fd, IDM_LOCK_CALLER, F_WRLCK, false);
 
@@ -89,10 +89,10 @@ static int lock_job(int fd)
 	return r;
 }
 
-static int open_job(bool locked, struct idm_error *err)
+static int open_request_file(bool locked, struct idm_error *err)
 {
 	AUTO_CLOSE int fd = idm_sys_memfd("idm-job", false);
-	int r = fd < 0 || !locked ? fd : lock_job(fd);
+	int r = fd < 0 || !locked ? fd : lock_request_file(fd);
 
 	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL) : idm_steal_fd(&fd);
 }
@@ -101,7 +101,7 @@ static int open_job(bool locked, struct idm_error *err)
 
 /* Something like a want of memory, which passes. There is nobody to tell of it before the child is
  * known. */
-static bool again(int tries)
+static bool pause_for_retry(int tries)
 {
 	if (tries == 100)
 		return false;
@@ -114,7 +114,8 @@ static void read_report(struct idm_child *child)
 	struct idm_child_report *report = &child->job->report;
 	ssize_t n;
 
-	for (int i = 0; (n = idm_sys_pread(child->job_fd, report, sizeof(*report), 0)) < 0 && again(i);
+	for (int i = 0;
+	     (n = idm_sys_pread(child->job_fd, report, sizeof(*report), 0)) < 0 && pause_for_retry(i);
 	     i++)
 		;
 	if (n != (ssize_t)sizeof(*report))
@@ -123,9 +124,9 @@ static void read_report(struct idm_child *child)
 }
 
 /* Until the process that has this lock has executed the program, or has ended. */
-static void await(struct idm_child *child, int lock)
+static void await_lock(struct idm_child *child, int lock)
 {
-	for (int i = 0; idm_sys_lock(child->job_fd, lock, F_WRLCK, true) < 0 && again(i); i++)
+	for (int i = 0; idm_sys_lock(child->job_fd, lock, F_WRLCK, true) < 0 && pause_for_retry(i); i++)
 		;
 	idm_sys_lock(child->job_fd, lock, F_UNLCK, false);
 	read_report(child);
@@ -136,7 +137,7 @@ static void await(struct idm_child *child, int lock)
  * it does before and after its number has been opened proves that the number was not free in between. It
  * cannot get any further before we say so.
  */
-static int open_holder(const struct idm_child *child, int lock, pid_t *pid)
+static int open_lock_holder(const struct idm_child *child, int lock, pid_t *pid)
 {
 	AUTO_CLOSE int pidfd = -1;
 
@@ -148,7 +149,7 @@ static int open_holder(const struct idm_child *child, int lock, pid_t *pid)
 }
 
 /* Of all files in memory, this one alone has its number now. */
-static int give_name(struct idm_request *job, int job_fd, struct idm_error *err)
+static int set_unique_name(struct idm_request *job, int job_fd, struct idm_error *err)
 {
 	struct stat st;
 	int r = idm_sys_fstatat(job_fd, "", &st, AT_EMPTY_PATH);
@@ -182,14 +183,14 @@ static void reap_by_name(const struct idm_child *child, pid_t pid)
 
 	if (pidfd >= 0 && has_name(pidfd, child->job->name) &&
 	    idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
-		reap(child, pidfd);
+		reap_child(child, pidfd);
 }
 
 /* It has done its work, or its child is gone. It holds its lock until we release it. */
 static void reap_assembler(const struct idm_child *child)
 {
 	pid_t pid;
-	int pidfd = open_holder(child, IDM_LOCK_ASSEMBLER, &pid);
+	int pidfd = open_lock_holder(child, IDM_LOCK_ASSEMBLER, &pid);
 
 	if (pidfd < 0)
 		reap_by_name(child, child->job->report.assembler);
@@ -198,44 +199,44 @@ static void reap_assembler(const struct idm_child *child)
 }
 
 /* The first one has ended, and the second takes its place. */
-static int take_second(struct idm_child *child, struct idm_error *err)
+static int switch_to_second(struct idm_child *child, struct idm_error *err)
 {
 	static const uint32_t go = 1;
 	pid_t pid;
-	int pidfd = open_holder(child, IDM_LOCK_SECOND, &pid);
+	int pidfd = open_lock_holder(child, IDM_LOCK_SECOND, &pid);
 
 	if (pidfd < 0) {
 		reap_by_name(child, child->job->report.pid);
 		/* If it is gone, the report says where it was last. */
 		return pidfd == -ESRCH ? 0 : idm_fail_errno(err, pidfd, step_start, NULL);
 	}
-	reap(child, child->pidfd);
+	reap_child(child, child->pidfd);
 	close(child->pidfd);
 	child->pidfd = pidfd;
 	child->pid = pid;
 	idm_sys_pwrite(child->job_fd, &go, sizeof(go), offsetof(struct idm_request, go));
 	idm_sys_lock(child->job_fd, IDM_LOCK_CALLER, F_UNLCK, false);
-	await(child, IDM_LOCK_SECOND);
+	await_lock(child, IDM_LOCK_SECOND);
 	return 0;
 }
 
-static int await_stage(struct idm_child *child, struct idm_error *err)
+static int await_executor(struct idm_child *child, struct idm_error *err)
 {
 	const struct idm_child_report *report = &child->job->report;
 
 	/* It may have failed to get there at all: then this is the last word. */
 	if (!(child->job->flags & IDM_REQUEST_EXECUTOR) || report->error)
 		return 0;
-	await(child, IDM_LOCK_FIRST);
+	await_lock(child, IDM_LOCK_FIRST);
 	if (!(child->job->flags & IDM_REQUEST_SECOND) || report->error ||
 	    report->step != IDM_CHILD_STEP_SECOND)
 		return 0;
-	return take_second(child, err);
+	return switch_to_second(child, err);
 }
 
 /* ---- all of it ---- */
 
-static int clone_here(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
+static int clone_as_parent(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
 {
 	int r = idm_child_make_stack(child);
 
@@ -248,7 +249,7 @@ static int clone_here(struct idm_child *child, uint64_t flags, int cgroup, struc
 	return r < 0 ? idm_child_diagnose_clone(r, cgroup, err) : 0;
 }
 
-static int clone_there(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
+static int clone_by_server(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
 {
 	int r = child->server->clone(child->server, child, flags, cgroup, err);
 
@@ -257,19 +258,19 @@ static int clone_there(struct idm_child *child, uint64_t flags, int cgroup, stru
 	return r;
 }
 
-static int run_job(const struct idm_child_options *o, struct idm_child *child, uint64_t clone_flags,
-		   struct idm_error *err)
+static int run_child_request(const struct idm_child_options *o, struct idm_child *child,
+			     uint64_t clone_flags, struct idm_error *err)
 {
 	const struct idm_child_report *report = &child->job->report;
-	int r = child->server ? clone_there(child, clone_flags, o->cgroup_fd, err)
-			      : clone_here(child, clone_flags, o->cgroup_fd, err);
+	int r = child->server ? clone_by_server(child, clone_flags, o->cgroup_fd, err)
+			      : clone_as_parent(child, clone_flags, o->cgroup_fd, err);
 
 	if (r < 0)
 		return r;
 	/* Executed by now, if at all: that makes room for the second one's pidfd. */
 	if (child->stage_fd >= 0)
 		close(idm_steal_fd(&child->stage_fd));
-	r = await_stage(child, err);
+	r = await_executor(child, err);
 	if (report->assembler > 0)
 		reap_assembler(child);
 	if (r == 0 && (report->error || report->step != IDM_CHILD_STEP_EXEC))
@@ -313,31 +314,31 @@ static int check_calls(const struct idm_request *job, struct idm_error *err)
 }
 
 /* The files in memory that the job needs. A server gets every job in one. */
-static int open_files(struct idm_child *child, struct idm_error *err)
+static int open_request_files(struct idm_child *child, struct idm_error *err)
 {
 	struct idm_request *job = child->job;
 	bool stage = job->flags & IDM_REQUEST_EXECUTOR;
 
 	if (stage) {
-		child->stage_fd = open_stage(err);
+		child->stage_fd = open_executor_file(err);
 		if (child->stage_fd < 0)
 			return child->stage_fd;
 	}
 	if (child->server)
 		job->flags |= IDM_REQUEST_IN_FILE;
 	if (stage || child->server) {
-		child->job_fd = open_job(stage, err);
+		child->job_fd = open_request_file(stage, err);
 		if (child->job_fd < 0)
 			return child->job_fd;
 	}
 	job->stage_fd = child->stage_fd;
 	job->job_fd = child->job_fd;
-	return stage ? give_name(job, child->job_fd, err) : 0;
+	return stage ? set_unique_name(job, child->job_fd, err) : 0;
 }
 
 /* The server is in another working directory than the caller. */
-static int open_directory(const struct idm_child_options *o, struct idm_child *child,
-			  struct idm_error *err)
+static int open_caller_directory(const struct idm_child_options *o, struct idm_child *child,
+				 struct idm_error *err)
 {
 	if (!child->server || o->root_fd >= 0)
 		return 0;
@@ -348,30 +349,30 @@ static int open_directory(const struct idm_child_options *o, struct idm_child *c
 	return 0;
 }
 
-static int start(const struct idm_child_options *o, struct idm_child *child, uint64_t clone_flags,
-		 struct idm_error *err)
+static int start_request(const struct idm_child_options *o, struct idm_child *child,
+			 uint64_t clone_flags, struct idm_error *err)
 {
 	int r = child->server ? 0 : check_reaping(child->job, err);
 
 	if (r == 0)
 		r = check_calls(child->job, err);
 	if (r == 0)
-		r = open_files(child, err);
+		r = open_request_files(child, err);
 	if (r == 0)
-		r = open_directory(o, child, err);
-	return r < 0 ? r : run_job(o, child, clone_flags, err);
+		r = open_caller_directory(o, child, err);
+	return r < 0 ? r : run_child_request(o, child, clone_flags, err);
 }
 
 /* The locks go with the job's file. */
-static void close_files(struct idm_child *child)
+static void close_request_files(struct idm_child *child)
 {
 	idm_close_fd(&child->job_fd);
 	idm_close_fd(&child->stage_fd);
 	idm_close_fd(&child->cwd_fd);
 }
 
-static int make_and_start(const struct idm_child_options *o, struct idm_child_server *server,
-			  struct idm_error *err)
+static int make_and_start_request(const struct idm_child_options *o, struct idm_child_server *server,
+				  struct idm_error *err)
 {
 	struct idm_child child = {
 		.pidfd = -1, .job_fd = -1, .stage_fd = -1, .cwd_fd = -1, .server = server
@@ -385,8 +386,8 @@ static int make_and_start(const struct idm_child_options *o, struct idm_child_se
 		r = idm_child_make_request(o, &userns, &job, &clone_flags, err);
 	child.job = job;
 	if (r == 0)
-		r = start(o, &child, clone_flags, err);
-	close_files(&child);
+		r = start_request(o, &child, clone_flags, err);
+	close_request_files(&child);
 	idm_child_close_userns(&userns);
 	return r;
 }
@@ -397,7 +398,7 @@ int idm_child_start(const struct idm_child_options *options, struct idm_error *e
 	struct idm_child_options own;
 	int r = idm_child_take_options(&own, options, err);
 
-	return r < 0 ? r : make_and_start(&own, NULL, err);
+	return r < 0 ? r : make_and_start_request(&own, NULL, err);
 }
 
 int idm_child_start_by(struct idm_child_server *server, const struct idm_child_options *options,
@@ -408,5 +409,5 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
 
 	if (r == 0)
 		r = idm_child_check_for_server(&own, err);
-	return r < 0 ? r : make_and_start(&own, server, err);
+	return r < 0 ? r : make_and_start_request(&own, server, err);
 }

@@ -5,7 +5,7 @@
 #include "internal.h"
 #include "lib/base/error.h"
 
-static int refuse(struct idm_error *err)
+static int refuse_architecture(struct idm_error *err)
 {
 	return idm_fail(err, -EOPNOTSUPP, IDM_STEP_START_PROGRAM, NULL,
 			"the library does not know how to on this architecture");
@@ -14,7 +14,7 @@ static int refuse(struct idm_error *err)
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err)
 {
 	(void)options;
-	return refuse(err);
+	return refuse_architecture(err);
 }
 
 int idm_child_start_by(struct idm_child_server *server, const struct idm_child_options *options,
@@ -22,7 +22,7 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
 {
 	(void)server;
 	(void)options;
-	return refuse(err);
+	return refuse_architecture(err);
 }
 
 /* What a fork server calls for a job, of which there is none here. */
@@ -50,7 +50,7 @@ int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
 {
 	(void)code;
 	(void)cgroup;
-	return refuse(err);
+	return refuse_architecture(err);
 }
 
 int idm_child_pack(struct idm_request *job, int *fds, size_t *n_fds, size_t most)

@@ -14,7 +14,7 @@
 static const enum idm_error_step step_wait = IDM_STEP_WAIT_FOR_CHILD,
 				 step_signal = IDM_STEP_SIGNAL_CHILD;
 
-static int not_a_pidfd(int code, enum idm_error_step step, struct idm_error *err)
+static int diagnose_pidfd(int code, enum idm_error_step step, struct idm_error *err)
 {
 	if (code == -EBADF)
 		return idm_fail(err, code, step, NULL, "the descriptor is not open, or not a pidfd");
@@ -24,7 +24,7 @@ static int not_a_pidfd(int code, enum idm_error_step step, struct idm_error *err
 }
 
 /* 0: what it was is not known. Before Linux 6.13 the call is not; before 6.15 it does not say that. */
-static int read_status(int pidfd, struct idm_exit_info *exit)
+static int read_exit_status(int pidfd, struct idm_exit_info *exit)
 {
 	struct idm_pidfd_info info;
 
@@ -36,7 +36,7 @@ static int read_status(int pidfd, struct idm_exit_info *exit)
 	return 1;
 }
 
-static bool has_info(int pidfd)
+static bool has_exit_info(int pidfd)
 {
 	struct idm_pidfd_info info;
 	int r = idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_EXIT, &info);
@@ -44,7 +44,7 @@ static bool has_info(int pidfd)
 	return r == 0 || r == -ESRCH;
 }
 
-static int timed_out(struct idm_error *err)
+static int report_timeout(struct idm_error *err)
 {
 	return idm_fail(err, -ETIMEDOUT, step_wait, NULL, "it has not ended");
 }
@@ -54,14 +54,14 @@ static int timed_out(struct idm_error *err)
  * have it, or it was never our child. What a pidfd tells about its end is there once it has been reaped,
  * which POLLHUP says (Linux 6.9).
  */
-static int wait_for_others(int pidfd, const struct timespec *deadline, struct idm_exit_info *exit,
-			   struct idm_error *err)
+static int await_other_reaper(int pidfd, const struct timespec *deadline, struct idm_exit_info *exit,
+			      struct idm_error *err)
 {
-	int r = has_info(pidfd) ? idm_sys_poll_until(pidfd, 0, deadline) : 1;
+	int r = has_exit_info(pidfd) ? idm_sys_poll_until(pidfd, 0, deadline) : 1;
 
 	if (r == 0)
-		return timed_out(err);
-	if (r > 0 && read_status(pidfd, exit))
+		return report_timeout(err);
+	if (r > 0 && read_exit_status(pidfd, exit))
 		return 0;
 	idm_fail(err, -ECHILD, step_wait, NULL, "its status was taken by somebody else");
 	idm_hint(err, "something in this process waits for any child, or SIGCHLD is ignored; from Linux "
@@ -85,29 +85,29 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct
 	/* The one call that tells a pidfd from another descriptor, before others are polled. */
 	r = idm_sys_pidfd_send_signal(pidfd, 0);
 	if (r == -EBADF || r == -EINVAL)
-		return not_a_pidfd(r, step_wait, err);
+		return diagnose_pidfd(r, step_wait, err);
 	r = idm_sys_poll_until(pidfd, POLLIN, until);
 	if (r == 0)
-		return timed_out(err);
+		return report_timeout(err);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_wait, NULL);
 	r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
 	if (r == -ECHILD)
-		return wait_for_others(pidfd, until, exit ? exit : &unused, err);
+		return await_other_reaper(pidfd, until, exit ? exit : &unused, err);
 	if (r < 0)
-		return not_a_pidfd(r, step_wait, err);
+		return diagnose_pidfd(r, step_wait, err);
 	if (exit)
 		*exit = (struct idm_exit_info){ info.si_pid, info.si_code, info.si_status };
 	return 0;
 }
 
-static int why_not_signalled(int code, int signal, struct idm_error *err)
+static int diagnose_signal(int code, int signal, struct idm_error *err)
 {
 	if (code == -ESRCH)
 		return idm_fail(err, code, step_signal, NULL, "it has ended and been reaped");
 	if (code == -EINVAL && (signal < 0 || signal > 64))
 		return idm_fail(err, code, step_signal, NULL, "there is no signal %d", signal);
-	return not_a_pidfd(code, step_signal, err);
+	return diagnose_pidfd(code, step_signal, err);
 }
 
 int idm_child_signal(int pidfd, int signal, struct idm_error *err)
@@ -115,7 +115,7 @@ int idm_child_signal(int pidfd, int signal, struct idm_error *err)
 	HOLD_CANCEL;
 	int r = idm_sys_pidfd_send_signal(pidfd, signal);
 
-	return r < 0 ? why_not_signalled(r, signal, err) : 0;
+	return r < 0 ? diagnose_signal(r, signal, err) : 0;
 }
 
 /*
@@ -134,5 +134,5 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err)
 	r = idm_sys_pidfd_send_siginfo(pidfd, &info, IDM_PIDFD_SIGNAL_PROCESS_GROUP);
 	if (r == -EINVAL || r == -ESRCH) /* an older kernel; or the process leads no group */
 		r = idm_sys_pidfd_send_siginfo(pidfd, &info, 0);
-	return r < 0 ? why_not_signalled(r, signal, err) : 0;
+	return r < 0 ? diagnose_signal(r, signal, err) : 0;
 }

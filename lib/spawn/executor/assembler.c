@@ -45,7 +45,7 @@ struct message {
 	} control;
 };
 
-static void prepare(struct message *m, uint32_t *word)
+static void prepare_message(struct message *m, uint32_t *word)
 {
 	m->data = (struct iovec){ word, sizeof(*word) };
 	m->header = (struct msghdr){ .msg_iov = &m->data,
@@ -56,12 +56,12 @@ static void prepare(struct message *m, uint32_t *word)
 
 /* ---- the child's side ---- */
 
-static long send_fd(uint32_t word, int32_t fd)
+static long send_tree_fd(uint32_t word, int32_t fd)
 {
 	struct message m;
 	long r;
 
-	prepare(&m, &word);
+	prepare_message(&m, &word);
 	m.control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
 					     .cmsg_level = SOL_SOCKET,
 					     .cmsg_type = SCM_RIGHTS };
@@ -80,13 +80,13 @@ static long send_ready(void)
 
 	if (r < 0)
 		return r;
-	r = send_fd(READY, pipe[0]);
+	r = send_tree_fd(READY, pipe[0]);
 	raw(SYS_close, pipe[0]);
 	raw(SYS_close, pipe[1]);
 	return r;
 }
 
-static long send_all(struct idm_request *job)
+static long send_trees(struct idm_request *job)
 {
 	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 	long r = 0;
@@ -99,7 +99,7 @@ static long send_all(struct idm_request *job)
 		/* The job is shared, the descriptor tables are not: the assembler fills in its number.
 		 */
 		mounts[i].tree = -1;
-		r = send_fd(i, tree);
+		r = send_tree_fd(i, tree);
 		raw(SYS_close, tree);
 	}
 	return r == 0 ? send_ready() : r;
@@ -133,7 +133,7 @@ long idm_child_let_assemble(struct idm_request *job)
 	long r;
 
 	idm_request_begin(job, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
-	r = send_all(job);
+	r = send_trees(job);
 	if (r == 0)
 		r = await_assembler(job);
 	raw(SYS_close, assembler_socket);
@@ -143,12 +143,12 @@ long idm_child_let_assemble(struct idm_request *job)
 
 /* ---- its own side ---- */
 
-static long receive(long socket, uint32_t *word, int32_t *fd)
+static long receive_tree_fd(long socket, uint32_t *word, int32_t *fd)
 {
 	struct message m;
 	long r;
 
-	prepare(&m, word);
+	prepare_message(&m, word);
 	do
 		r = raw(SYS_recvmsg, socket, &m.header, MSG_CMSG_CLOEXEC);
 	while (r == -EINTR);
@@ -158,14 +158,14 @@ static long receive(long socket, uint32_t *word, int32_t *fd)
 	return 0;
 }
 
-static long receive_all(struct idm_request *job, long socket, int32_t *ready)
+static long receive_trees(struct idm_request *job, long socket, int32_t *ready)
 {
 	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 	uint32_t word;
 	int32_t fd;
 	long r;
 
-	while ((r = receive(socket, &word, &fd)) == 0) {
+	while ((r = receive_tree_fd(socket, &word, &fd)) == 0) {
 		if (word == READY) {
 			*ready = fd;
 			return 0;
@@ -179,7 +179,7 @@ static long receive_all(struct idm_request *job, long socket, int32_t *ready)
  * What is created in the root is owned by the child's root: through an ID-mapped root filesystem, no
  * other owner has an ID on disk. The capabilities that setfsuid(2) takes away are put back.
  */
-static long set_fsids(int32_t ready)
+static long become_root_owner(int32_t ready)
 {
 	struct statx st;
 	long r = raw(SYS_statx, ready, "", AT_EMPTY_PATH, STATX_UID | STATX_GID, &st);
@@ -191,7 +191,7 @@ static long set_fsids(int32_t ready)
 	return idm_child_regain_capabilities();
 }
 
-static int say_done(long socket)
+static int send_done(long socket)
 {
 	long r;
 
@@ -205,22 +205,22 @@ static int say_done(long socket)
 static void assemble_for(struct idm_request *job, long socket)
 {
 	int32_t ready = -1;
-	long r = receive_all(job, socket, &ready);
+	long r = receive_trees(job, socket, &ready);
 
 	if (r < 0)
 		return;
-	r = set_fsids(ready);
+	r = become_root_owner(ready);
 	if (r == 0)
 		r = idm_child_assemble(job);
 	job->report.error = (int32_t)r;
-	say_done(socket);
+	send_done(socket);
 }
 
 /* The caller finds this process by its lock, and releases it. If the caller is gone, so is its lock. */
 static void run_assembler(struct idm_request *job, long socket)
 {
 	if (idm_request_lock(job, IDM_LOCK_ASSEMBLER, 0) == 0) {
-		if (say_done(socket))
+		if (send_done(socket))
 			assemble_for(job, socket);
 		raw(SYS_close, socket); /* the child has its answer, or sees that there is none */
 		idm_request_lock(job, IDM_LOCK_RELEASE, 1);

@@ -39,7 +39,7 @@ static long set_bounding(struct idm_request *job)
 	return r;
 }
 
-static long set_ids(struct idm_request *job)
+static long set_user_and_groups(struct idm_request *job)
 {
 	long r = 0;
 
@@ -76,7 +76,7 @@ long idm_child_credentials(struct idm_request *job)
 		r = raw(SYS_prctl, PR_SET_KEEPCAPS, 1);
 	}
 	if (r == 0)
-		r = set_ids(job);
+		r = set_user_and_groups(job);
 	if (r < 0 || !set_caps)
 		return r;
 	idm_request_begin(job, IDM_CHILD_STEP_CAPABILITIES, 0, 0);

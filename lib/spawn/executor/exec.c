@@ -40,7 +40,7 @@ void idm_child_die_with_caller(struct idm_request *job)
 		idm_raw_exit(1);
 }
 
-static void one(int32_t *fd, void (*each)(int32_t *fd, long arg), long arg)
+static void visit_fd(int32_t *fd, void (*each)(int32_t *fd, long arg), long arg)
 {
 	if (*fd >= 0)
 		each(fd, arg);
@@ -51,17 +51,17 @@ void idm_request_each_fd(struct idm_request *job, void (*each)(int32_t *fd, long
 	struct idm_request_join *joins = idm_request_array(job, job->joins);
 	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 
-	one(&job->job_fd, each, arg);
-	one(&job->stage_fd, each, arg);
-	one(&job->program_fd, each, arg);
-	one(&job->root_fd, each, arg);
-	one(&job->terminal_fd, each, arg);
-	one(&job->cwd_fd, each, arg);
-	one(&job->assembly_userns_fd, each, arg);
+	visit_fd(&job->job_fd, each, arg);
+	visit_fd(&job->stage_fd, each, arg);
+	visit_fd(&job->program_fd, each, arg);
+	visit_fd(&job->root_fd, each, arg);
+	visit_fd(&job->terminal_fd, each, arg);
+	visit_fd(&job->cwd_fd, each, arg);
+	visit_fd(&job->assembly_userns_fd, each, arg);
 	for (uint32_t i = 0; i < job->n_joins; i++)
-		one(&joins[i].fd, each, arg);
+		visit_fd(&joins[i].fd, each, arg);
 	for (uint32_t i = 0; i < job->n_mounts; i++)
-		one(&mounts[i].tree, each, arg);
+		visit_fd(&mounts[i].tree, each, arg);
 }
 
 void idm_request_set_fd_flags(int32_t *fd, long flags)
@@ -114,7 +114,7 @@ long idm_child_session(struct idm_request *job)
  * A directory outside the root could be reached by a way such as /proc/self/fd/7. Descriptors that lead
  * out are closed by now; this is the second look.
  */
-static long stay_inside(void)
+static long check_cwd_inside(void)
 {
 	char path[4096];
 	long r = raw(SYS_getcwd, path, sizeof(path));
@@ -134,7 +134,7 @@ long idm_child_cwd(struct idm_request *job)
 	idm_request_begin(job, IDM_CHILD_STEP_CWD, 0, job->cwd);
 	r = raw(SYS_chdir, cwd);
 	if (r == 0 && job->flags & IDM_REQUEST_PIVOT)
-		r = stay_inside();
+		r = check_cwd_inside();
 	return r;
 }
 
@@ -151,7 +151,7 @@ long idm_child_set_filter(struct idm_request *job)
 }
 
 /* Offsets become pointers, in place. */
-static char **pointers(struct idm_request *job, uint32_t array)
+static char **make_pointers(struct idm_request *job, uint32_t array)
 {
 	uint64_t *at = idm_request_array(job, array);
 
@@ -183,7 +183,7 @@ static long try_paths(struct idm_request *job, char **argv, char **envp)
 
 long idm_child_exec(struct idm_request *job)
 {
-	char **argv = pointers(job, job->argv), **envp = pointers(job, job->envp);
+	char **argv = make_pointers(job, job->argv), **envp = make_pointers(job, job->envp);
 	long r = 0;
 
 	if (job->flags & IDM_REQUEST_NO_NEW_PRIVS) {

@@ -42,7 +42,7 @@ static long set_mount_options(struct idm_request *job, const struct idm_request_
 	return r;
 }
 
-static long make_filesystem(struct idm_request *job, const struct idm_request_mount *m)
+static long create_filesystem(struct idm_request *job, const struct idm_request_mount *m)
 {
 	long fs = raw(SYS_fsopen, idm_request_at(job, m->fstype), FSOPEN_CLOEXEC), r;
 
@@ -70,7 +70,7 @@ long idm_child_make_filesystems(struct idm_request *job)
 		if (!mounts[i].fstype)
 			continue;
 		idm_request_begin(job, IDM_CHILD_STEP_MOUNT, i, mounts[i].target);
-		r = make_filesystem(job, &mounts[i]);
+		r = create_filesystem(job, &mounts[i]);
 		if (r >= 0)
 			mounts[i].tree = (int32_t)r;
 	}
@@ -81,7 +81,7 @@ long idm_child_make_filesystems(struct idm_request *job)
 
 static char maker_stack[8192] __attribute__((aligned(16)));
 
-static void make_and_exit(void *data)
+static void create_filesystems_and_exit(void *data)
 {
 	struct idm_request *job = data;
 	long r;
@@ -95,7 +95,7 @@ static void make_and_exit(void *data)
 	idm_raw_exit(0);
 }
 
-static int has_filesystem(struct idm_request *job)
+static int has_new_filesystem(struct idm_request *job)
 {
 	const struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
 
@@ -118,10 +118,10 @@ long idm_child_make_filesystems_apart(struct idm_request *job)
 			       (long)(maker_stack + sizeof(maker_stack)), 0, 0, 0 };
 	long r;
 
-	if (!has_filesystem(job))
+	if (!has_new_filesystem(job))
 		return 0;
 	idm_request_begin(job, IDM_CHILD_STEP_MOUNT, 0, 0);
-	r = idm_raw_clone(SYS_clone, args, make_and_exit, job);
+	r = idm_raw_clone(SYS_clone, args, create_filesystems_and_exit, job);
 	if (r < 0)
 		return r;
 	idm_raw_reap(r);

@@ -14,7 +14,7 @@
 static char program_stack[16384] __attribute__((aligned(16)));
 
 /* Reaps all that have ended. When it is the program, all others go with us. */
-static void reap(long program)
+static void reap_zombies(long program)
 {
 	int status;
 	long pid;
@@ -47,7 +47,7 @@ enum group {
  * The kernel ignores SIGTSTP in a process group whose leader's parent is in another session: no shell
  * could continue that group. The caller has asked for the stop, and continues it.
  */
-static void pass_on_to_group(long program, enum group group, long signal)
+static void forward_to_group(long program, enum group group, long signal)
 {
 	if (group == OWN_SESSION && signal == SIGTSTP)
 		signal = SIGSTOP;
@@ -59,7 +59,7 @@ static void pass_on_to_group(long program, enum group group, long signal)
  * What other processes send is passed on, whatever the signal. Of the kernel's own signals those of a
  * terminal are; all others are about the init itself.
  */
-static void pass_on(long program, enum group group, long signal, const siginfo_t *info)
+static void forward_signal(long program, enum group group, long signal, const siginfo_t *info)
 {
 	int by_kernel = info->si_code > 0;
 	int to_group = info->si_code == SI_QUEUE && info->si_value.sival_int == IDM_SIGNAL_GROUP;
@@ -67,12 +67,12 @@ static void pass_on(long program, enum group group, long signal, const siginfo_t
 	if (by_kernel && (group == CALLERS_GROUP || !is_sent_by_terminals(signal)))
 		return;
 	if (group != CALLERS_GROUP && (by_kernel || to_group))
-		pass_on_to_group(program, group, signal);
+		forward_to_group(program, group, signal);
 	else
 		raw(SYS_kill, program, signal);
 }
 
-__attribute__((noreturn)) static void serve(long program, enum group group)
+__attribute__((noreturn)) static void serve_as_init(long program, enum group group)
 {
 	static const uint64_t all = ~0ULL;
 	siginfo_t info;
@@ -81,9 +81,9 @@ __attribute__((noreturn)) static void serve(long program, enum group group)
 		long signal = raw(SYS_rt_sigtimedwait, &all, &info, 0, sizeof(all));
 
 		if (signal == SIGCHLD)
-			reap(program);
+			reap_zombies(program);
 		else if (signal > 0)
-			pass_on(program, group, signal, &info);
+			forward_signal(program, group, signal, &info);
 	}
 }
 
@@ -112,7 +112,7 @@ static long clone_program(struct idm_request *job, void (*start)(void *job))
  * The init leaves the caller's session, too. A program without a terminal gets a process group in the
  * init's session: SIGTSTP can stop that. With a terminal it has to lead the session.
  */
-static enum group leave_session(struct idm_request *job)
+static enum group leave_caller_session(struct idm_request *job)
 {
 	long r;
 
@@ -131,7 +131,7 @@ static enum group leave_session(struct idm_request *job)
 
 void idm_child_init(struct idm_request *job, void (*start)(void *job))
 {
-	enum group group = leave_session(job);
+	enum group group = leave_caller_session(job);
 	uint32_t size = job->size;
 	long r;
 
@@ -147,5 +147,5 @@ void idm_child_init(struct idm_request *job, void (*start)(void *job))
 	raw(SYS_chdir, "/");
 	/* Also the lock on the job: the caller sees that it is done. */
 	raw(SYS_close_range, 0, ~0U, 0);
-	serve(r, group);
+	serve_as_init(r, group);
 }

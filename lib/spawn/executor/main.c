@@ -30,7 +30,7 @@ void *memcpy(void *to, const void *from, unsigned long n)
 	return to;
 }
 
-static int32_t parse_number(const char *text)
+static int32_t parse_fd(const char *text)
 {
 	int32_t n = 0;
 
@@ -39,7 +39,7 @@ static int32_t parse_number(const char *text)
 	return n;
 }
 
-static struct idm_request *map_job(int32_t fd)
+static struct idm_request *map_request(int32_t fd)
 {
 	long size = raw(SYS_lseek, fd, 0, 2 /* SEEK_END */);
 	long r = raw(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -65,7 +65,7 @@ static long restore_capabilities(struct idm_request *job)
 }
 
 /* Nothing that leads out of the root stays open. */
-static void close_doors(struct idm_request *job)
+static void close_escapes(struct idm_request *job)
 {
 	struct idm_request_join *joins = idm_request_array(job, job->joins);
 	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
@@ -85,7 +85,7 @@ static void close_doors(struct idm_request *job)
 	job->assembly_userns_fd = -1;
 }
 
-static void program(void *data)
+static void become_program(void *data)
 {
 	struct idm_request *job = data;
 	long r = idm_child_session(job);
@@ -123,10 +123,10 @@ void idm_stage_main(const uintptr_t *stack)
 	/* Not as it is executed here: a script in the root has named /proc/self/exe, which is this. */
 	if (stack[0] != 1 || !stack[3])
 		idm_raw_exit(126);
-	fd = parse_number((const char *)stack[3]); /* behind argc, argv[0] and NULL: envp[0] */
+	fd = parse_fd((const char *)stack[3]); /* behind argc, argv[0] and NULL: envp[0] */
 	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
-	job = map_job(fd);
+	job = map_request(fd);
 	job->stage_fd = -1;
 	idm_request_each_fd(job, idm_request_set_fd_flags, FD_CLOEXEC);
 	r = restore_capabilities(job);
@@ -142,10 +142,10 @@ void idm_stage_main(const uintptr_t *stack)
 		r = idm_child_new_keyring(job);
 	if (r < 0)
 		idm_request_fail(job, r);
-	close_doors(job);
+	close_escapes(job);
 	if (job->flags & IDM_REQUEST_INIT)
-		idm_child_init(job, program);
-	program(job);
+		idm_child_init(job, become_program);
+	become_program(job);
 	idm_raw_exit(1);
 }
 

@@ -27,7 +27,7 @@
  * Magic links are not followed. Where a procfs is mounted already, they lead to the root directories of
  * other processes.
  */
-static long open_below(long root, const char *path, uint64_t flags)
+static long resolve_in_root(long root, const char *path, uint64_t flags)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC | flags,
 				.resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT };
@@ -47,7 +47,7 @@ static long make_component(long root, char *path, uint32_t start, int is_file)
 	long parent, r;
 
 	path[start] = '\0';
-	parent = open_below(root, path, O_DIRECTORY);
+	parent = resolve_in_root(root, path, O_DIRECTORY);
 	path[start] = first;
 	if (parent < 0)
 		return parent;
@@ -99,9 +99,9 @@ static long check_target(long root, long fd)
 	return st.stx_mnt_id == top.stx_mnt_id && st.stx_ino == top.stx_ino ? -EBUSY : 0;
 }
 
-static long open_target(long root, const struct idm_request_mount *m, const char *target)
+static long open_mount_target(long root, const struct idm_request_mount *m, const char *target)
 {
-	long fd = open_below(root, target, m->flags & IDM_ATTACH_FOLLOW ? 0 : O_NOFOLLOW);
+	long fd = resolve_in_root(root, target, m->flags & IDM_ATTACH_FOLLOW ? 0 : O_NOFOLLOW);
 	long r = fd < 0 ? fd : check_target(root, fd);
 
 	if (r == 0)
@@ -113,14 +113,14 @@ static long open_target(long root, const struct idm_request_mount *m, const char
 
 /* ---- attaching ---- */
 
-static long attach(long tree, long target)
+static long attach_tree_at(long tree, long target)
 {
 	return raw(SYS_move_mount, tree, "", target, "",
 		   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 /* A copy of what is at the target, over itself, with other attributes. */
-static long rebind(const struct idm_request_mount *m, long target)
+static long rebind_target(const struct idm_request_mount *m, long target)
 {
 	struct mount_attr attr = { .attr_set = m->attr };
 	long r, tree = raw(SYS_open_tree, target, "",
@@ -130,13 +130,13 @@ static long rebind(const struct idm_request_mount *m, long target)
 		return tree;
 	r = raw(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr));
 	if (r == 0)
-		r = attach(tree, target);
+		r = attach_tree_at(tree, target);
 	raw(SYS_close, tree);
 	return r;
 }
 
 /* The kernel says only that it does not go. */
-static long check_kind(const struct idm_request_mount *m, long target)
+static long check_target_kind(const struct idm_request_mount *m, long target)
 {
 	struct statx st = { 0 };
 	long r = m->flags & IDM_CHILD_MOUNT_REBIND ? 0 : stat_fd(target, &st);
@@ -148,7 +148,7 @@ static long check_kind(const struct idm_request_mount *m, long target)
 	return S_ISDIR(st.stx_mode) ? 0 : -ENOTDIR;
 }
 
-static long attach_one(struct idm_request *job, long root, const struct idm_request_mount *m)
+static long attach_request_mount(struct idm_request *job, long root, const struct idm_request_mount *m)
 {
 	const char *target = idm_request_array(job, m->target);
 	long r = 0, to;
@@ -159,12 +159,13 @@ static long attach_one(struct idm_request *job, long root, const struct idm_requ
 	if (r < 0)
 		return r;
 	idm_request_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
-	to = open_target(root, m, target);
+	to = open_mount_target(root, m, target);
 	if (to < 0)
 		return m->flags & IDM_CHILD_MOUNT_OPTIONAL && (to == -ENOENT || to == -ENOTDIR) ? 0 : to;
-	r = check_kind(m, to);
+	r = check_target_kind(m, to);
 	if (r == 0)
-		r = m->flags & IDM_CHILD_MOUNT_REBIND ? rebind(m, to) : attach(m->tree, to);
+		r = m->flags & IDM_CHILD_MOUNT_REBIND ? rebind_target(m, to)
+						      : attach_tree_at(m->tree, to);
 	raw(SYS_close, to);
 	return r;
 }
@@ -176,7 +177,7 @@ long idm_child_attach_mounts(struct idm_request *job, long root)
 
 	for (uint32_t i = 0; i < job->n_mounts && r == 0; i++) {
 		job->report.item = i;
-		r = attach_one(job, root, &mounts[i]);
+		r = attach_request_mount(job, root, &mounts[i]);
 	}
 	return r;
 }

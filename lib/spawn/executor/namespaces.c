@@ -12,7 +12,7 @@
  * With the caller's credentials, then with those that the user namespace gives: a network namespace of
  * the host can only be joined before that, one that belongs to the user namespace only after.
  */
-static long join(struct idm_request *job, uint32_t not_yet, int again)
+static long join_namespaces(struct idm_request *job, uint32_t not_yet, int again)
 {
 	struct idm_request_join *joins = idm_request_array(job, job->joins);
 	long r = 0;
@@ -35,7 +35,7 @@ static long join_userns(struct idm_request *job, int32_t fd)
 	return raw(SYS_setns, fd, CLONE_NEWUSER);
 }
 
-static long join_user(struct idm_request *job)
+static long join_child_userns(struct idm_request *job)
 {
 	const struct idm_request_join *joins = idm_request_array(job, job->joins);
 	long r = 0;
@@ -77,10 +77,10 @@ static long enter_assembly_userns(struct idm_request *job)
 	r = join_userns(job, job->assembly_userns_fd);
 	if (r == 0)
 		r = become_root(job);
-	return r == 0 ? join(job, CLONE_NEWPID, 0) : r;
+	return r == 0 ? join_namespaces(job, CLONE_NEWPID, 0) : r;
 }
 
-static long unshare_all(struct idm_request *job, uint32_t namespaces)
+static long unshare_namespaces(struct idm_request *job, uint32_t namespaces)
 {
 	idm_request_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
 	return namespaces ? raw(SYS_unshare, namespaces) : 0;
@@ -92,33 +92,35 @@ static long make_assembly(struct idm_request *job)
 	long r = enter_assembly_userns(job);
 
 	if (r == 0)
-		r = unshare_all(job, CLONE_NEWNS);
+		r = unshare_namespaces(job, CLONE_NEWNS);
 	if (r == 0)
 		r = idm_child_separate_mounts(job);
 	if (r == 0)
 		r = idm_child_start_assembler(job);
-	return r == 0 ? join(job, 0, 0) : r; /* the assembler is in the caller's PID namespace */
+	return r == 0 ? join_namespaces(job, 0, 0)
+		      : r; /* the assembler is in the caller's PID namespace */
 }
 
-static long enter_user(struct idm_request *job)
+static long enter_child_userns(struct idm_request *job)
 {
-	long r = join_user(job);
+	long r = join_child_userns(job);
 
 	if (r == 0)
 		r = become_root(job);
-	return r == 0 ? join(job, 0, 1) : r;
+	return r == 0 ? join_namespaces(job, 0, 1) : r;
 }
 
 long idm_child_enter(struct idm_request *job)
 {
 	int apart = idm_request_locks_mounts(job);
-	long r = join(job, apart ? CLONE_NEWPID : 0, 0);
+	long r = join_namespaces(job, apart ? CLONE_NEWPID : 0, 0);
 
 	if (r == 0 && apart)
 		r = make_assembly(job);
 	if (r == 0 && job->flags & IDM_REQUEST_OTHER_USER)
-		r = enter_user(job);
-	return r == 0 ? unshare_all(job, job->namespaces & (apart ? ~(uint32_t)CLONE_NEWNS : ~0U)) : r;
+		r = enter_child_userns(job);
+	return r == 0 ? unshare_namespaces(job, job->namespaces & (apart ? ~(uint32_t)CLONE_NEWNS : ~0U))
+		      : r;
 }
 
 /* ---- the second process ---- */
@@ -129,7 +131,7 @@ long idm_child_enter(struct idm_request *job)
  * on the way be killed, it ends. Until then it can be known by its name, which it has from the first one
  * and keeps when it is dead: the caller has to reap it even if it was killed at once.
  */
-static void second(struct idm_request *job, const int pipe[2])
+static void prepare_second(struct idm_request *job, const int pipe[2])
 {
 	raw(SYS_close, pipe[0]);
 	if (idm_request_lock(job, IDM_LOCK_SECOND, 0) < 0 || raw(SYS_write, pipe[1], "", 1) != 1)
@@ -171,7 +173,7 @@ long idm_child_second(struct idm_request *job)
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		second(job, pipe);
+		prepare_second(job, pipe);
 		return 0;
 	}
 	wait_for_second(pipe);

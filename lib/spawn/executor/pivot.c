@@ -38,7 +38,7 @@ static long attach_root(struct idm_request *job)
  * The two roots change places: the old one lies over the new one then, until it is detached. The kernel
  * moves every process of this mount namespace whose root directory is the old root.
  */
-static long pivot(struct idm_request *job)
+static long exchange_roots(struct idm_request *job)
 {
 	long r;
 
@@ -68,7 +68,7 @@ long idm_child_check_root(struct idm_request *job)
 	return root.stx_mnt_id == up.stx_mnt_id && root.stx_ino == up.stx_ino ? 0 : -EXDEV;
 }
 
-static long attach_below(struct idm_request *job)
+static long attach_below_root(struct idm_request *job)
 {
 	long root = raw(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC), r;
 
@@ -84,11 +84,11 @@ long idm_child_assemble(struct idm_request *job)
 	long r;
 
 	if (!(job->flags & IDM_REQUEST_PIVOT))
-		return attach_below(job);
+		return attach_below_root(job);
 	r = attach_root(job);
 	if (r == 0)
 		r = idm_child_attach_mounts(job, job->root_fd);
 	if (r == 0)
-		r = pivot(job);
+		r = exchange_roots(job);
 	return r == 0 ? idm_child_check_root(job) : r;
 }

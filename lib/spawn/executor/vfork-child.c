@@ -40,7 +40,7 @@ struct moved {
 	int32_t from, to;
 };
 
-static void follow(int32_t *fd, long arg)
+static void follow_moved_fd(int32_t *fd, long arg)
 {
 	const struct moved *moved = (const struct moved *)arg;
 
@@ -48,7 +48,7 @@ static void follow(int32_t *fd, long arg)
 		*fd = moved->to;
 }
 
-static void count(int32_t *fd, long arg)
+static void count_moved_fd(int32_t *fd, long arg)
 {
 	struct moved *moved = (struct moved *)arg;
 
@@ -62,7 +62,7 @@ static long free_number(struct idm_request *job, int32_t number, uint32_t done)
 	struct moved moved = { number, 0 };
 	long other;
 
-	idm_request_each_fd(job, count, (long)&moved);
+	idm_request_each_fd(job, count_moved_fd, (long)&moved);
 	for (uint32_t i = done + 1; overwritten && i < job->n_fds; i++)
 		moved.to += fds[i].from == number;
 	if (!moved.to)
@@ -71,14 +71,14 @@ static long free_number(struct idm_request *job, int32_t number, uint32_t done)
 	if (other < 0)
 		return other;
 	moved.to = (int32_t)other;
-	idm_request_each_fd(job, follow, (long)&moved);
+	idm_request_each_fd(job, follow_moved_fd, (long)&moved);
 	for (uint32_t i = done + 1; overwritten && i < job->n_fds; i++)
-		follow(&fds[i].from, (long)&moved);
+		follow_moved_fd(&fds[i].from, (long)&moved);
 	return 0;
 }
 
 /* In this order nothing is overwritten that is needed afterwards: 3 to 4 and 4 to 3 come out right. */
-static long place(struct idm_request *job, uint32_t i)
+static long place_fd(struct idm_request *job, uint32_t i)
 {
 	struct idm_request_fd *fd = (struct idm_request_fd *)idm_request_array(job, job->fds) + i;
 	long r;
@@ -104,7 +104,7 @@ struct list {
 };
 
 /* Sorted already, as a rule. */
-static void insert(struct list *list, int32_t fd)
+static void insert_number(struct list *list, int32_t fd)
 {
 	uint32_t i = list->n++;
 
@@ -115,14 +115,14 @@ static void insert(struct list *list, int32_t fd)
 
 static void insert_fd(int32_t *fd, long list)
 {
-	insert((struct list *)list, *fd);
+	insert_number((struct list *)list, *fd);
 }
 
 /*
  * A copy of the caller's other descriptors would keep their mounts and pipes busy, for as long as the
  * stage is at work.
  */
-static long close_others(struct idm_request *job)
+static long close_unneeded_fds(struct idm_request *job)
 {
 	struct list list = { idm_request_array(job, job->kept), 0 };
 	const struct idm_request_fd *fds = idm_request_array(job, job->fds);
@@ -131,7 +131,7 @@ static long close_others(struct idm_request *job)
 
 	for (uint32_t i = 0; i < job->n_fds; i++)
 		if (fds[i].from >= 0)
-			insert(&list, fds[i].to);
+			insert_number(&list, fds[i].to);
 	idm_request_each_fd(job, insert_fd, (long)&list);
 	for (uint32_t i = 0; i < list.n && r >= 0; i++) {
 		if ((unsigned int)list.fds[i] > next)
@@ -146,11 +146,11 @@ long idm_child_arrange_fds(struct idm_request *job)
 	long r = 0;
 
 	for (uint32_t i = 0; i < job->n_fds && r == 0; i++)
-		r = place(job, i);
+		r = place_fd(job, i);
 	if (r < 0 || job->flags & IDM_REQUEST_KEEP_FDS)
 		return r;
 	idm_request_begin(job, IDM_CHILD_STEP_DESCRIPTORS, ~0U, 0);
-	return close_others(job);
+	return close_unneeded_fds(job);
 }
 
 /* ---- the stage ---- */
@@ -168,7 +168,7 @@ static long keep_capabilities(const struct idm_request *job)
 	return r < 0 ? r : idm_child_set_ambient(caps.permitted);
 }
 
-static long write_job(const struct idm_request *job)
+static long write_request(const struct idm_request *job)
 {
 	long r;
 
@@ -195,7 +195,7 @@ static void print_number(char text[12], uint32_t n)
 	*text = '\0';
 }
 
-static long execute_stage(struct idm_request *job)
+static long execute_executor(struct idm_request *job)
 {
 	static char child[] = "idm-child", init[] = "idm-init";
 	char *argv[] = { job->flags & IDM_REQUEST_INIT ? init : child, 0 };
@@ -205,7 +205,7 @@ static long execute_stage(struct idm_request *job)
 	idm_request_begin(job, IDM_CHILD_STEP_EXECUTOR, 0, 0);
 	r = keep_capabilities(job);
 	if (r == 0)
-		r = write_job(job);
+		r = write_request(job);
 	if (r == 0)
 		r = idm_request_lock(job, IDM_LOCK_FIRST, 0);
 	if (r < 0)
@@ -217,7 +217,7 @@ static long execute_stage(struct idm_request *job)
 }
 
 /* The caller's working directory, where this process is not a child of the caller's. */
-static long enter_directory(struct idm_request *job)
+static long enter_caller_directory(struct idm_request *job)
 {
 	long r;
 
@@ -233,7 +233,7 @@ static long enter_directory(struct idm_request *job)
 void idm_vfork_child(void *data)
 {
 	struct idm_request *job = data;
-	long r = enter_directory(job);
+	long r = enter_caller_directory(job);
 
 	reset_signals(!!(job->flags & IDM_REQUEST_RESET_HANDLED),
 		      !!(job->flags & IDM_REQUEST_RESET_IGNORED));
@@ -244,7 +244,7 @@ void idm_vfork_child(void *data)
 	if (r == 0)
 		r = idm_child_arrange_fds(job);
 	if (r == 0 && job->flags & IDM_REQUEST_EXECUTOR)
-		r = execute_stage(job);
+		r = execute_executor(job);
 	if (r == 0)
 		r = idm_child_session(job);
 	if (r == 0)
