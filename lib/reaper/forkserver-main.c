@@ -26,14 +26,14 @@
 #define NONE 0
 #define REAPED (-1)
 
-/* A program, and the processes that come of its job. Their numbers, NONE or REAPED. */
+/* A program, and the processes that come of its request. Their numbers, NONE or REAPED. */
 struct child {
 	pid_t first; /* becomes the program, unless there is a second one */
 	pid_t second;
 	pid_t assembler; /* helps, and exits */
 	int report;
-	struct idm_exit_info exit; /* of the program */
-	struct idm_request *job;   /* the memory that they say their numbers in; NULL: all are known */
+	struct idm_exit_info exit;   /* of the program */
+	struct idm_request *request; /* the memory that they say their numbers in; NULL: all are known */
 	size_t size;
 };
 
@@ -43,7 +43,7 @@ struct array {
 	size_t n, bytes;
 };
 
-struct keeper {
+struct server {
 	struct idm_forkserver_ends ends;
 	int signals;
 	struct array children; /* of struct child: those that it was told to start */
@@ -101,91 +101,91 @@ static int grow_mapping(struct array *array, size_t size)
 	return 0;
 }
 
-/* ---- requests ---- */
+/* ---- commands ---- */
 
 /* The kernel writes the numbers before the processes run. No process but the first one starts them. */
 static void look_up_helpers(struct child *c)
 {
-	if (!c->job)
+	if (!c->request)
 		return;
 	if (c->second == NONE)
-		c->second = __atomic_load_n(&c->job->report.pid, __ATOMIC_ACQUIRE);
+		c->second = __atomic_load_n(&c->request->report.pid, __ATOMIC_ACQUIRE);
 	if (c->assembler == NONE)
-		c->assembler = __atomic_load_n(&c->job->report.assembler, __ATOMIC_ACQUIRE);
+		c->assembler = __atomic_load_n(&c->request->report.assembler, __ATOMIC_ACQUIRE);
 }
 
 static void unmap_request(struct child *c)
 {
-	if (c->job)
-		munmap(c->job, c->size);
-	c->job = NULL;
+	if (c->request)
+		munmap(c->request, c->size);
+	c->request = NULL;
 }
 
 /* Only as long as the first process may still start others. */
 static void unmap_request_if_done(struct child *c)
 {
-	if (c->first == REAPED || (c->job && !idm_child_has_second(c->job) &&
-				   (c->assembler == REAPED || !idm_child_has_assembler(c->job))))
+	if (c->first == REAPED || (c->request && !idm_child_has_second(c->request) &&
+				   (c->assembler == REAPED || !idm_child_has_assembler(c->request))))
 		unmap_request(c);
 }
 
-/* The memory of the job becomes the child's. The pidfd, or -errno. */
-static int start_child(struct keeper *k, struct child *c, const struct idm_forkserver_request *request,
+/* The memory of the request becomes the child's. The pidfd, or -errno. */
+static int start_child(struct server *s, struct child *c, const struct idm_forkserver_command *command,
 		       int cgroup)
 {
 	struct idm_child child = {
-		.job = c->job, .pidfd = -1, .exit_signal = SIGCHLD, .stack = k->stack
+		.request = c->request, .pidfd = -1, .exit_signal = SIGCHLD, .stack = s->stack
 	};
-	int r = idm_child_clone(&child, request->clone_flags, cgroup);
+	int r = idm_child_clone(&child, command->clone_flags, cgroup);
 
 	if (r < 0)
 		return r;
 	idm_child_await_leaving(&child);
 	c->first = child.pid;
 	unmap_request_if_done(c);
-	((struct child *)k->children.at)[k->children.n++] = *c;
+	((struct child *)s->children.at)[s->children.n++] = *c;
 	return child.pidfd;
 }
 
 /* A descriptor that is -1 afterwards is not to be closed. */
-static int start_program(struct keeper *k, struct child *c, const struct idm_forkserver_request *request,
+static int start_program(struct server *s, struct child *c, const struct idm_forkserver_command *command,
 			 int *fds, size_t n_fds)
 {
-	size_t cgroup = (size_t)request->cgroup;
-	int r = idm_child_unpack(c->job, fds, n_fds);
+	size_t cgroup = (size_t)command->cgroup;
+	int r = idm_child_unpack(c->request, fds, n_fds);
 
-	if (r == 0 && request->cgroup >= 0 && cgroup >= n_fds)
+	if (r == 0 && command->cgroup >= 0 && cgroup >= n_fds)
 		r = -EMFILE;
 	if (r == 0)
-		r = grow_mapping(&k->children, sizeof(struct child));
+		r = grow_mapping(&s->children, sizeof(struct child));
 	if (r == 0)
-		r = start_child(k, c, request, request->cgroup < 0 ? -1 : fds[cgroup]);
+		r = start_child(s, c, command, command->cgroup < 0 ? -1 : fds[cgroup]);
 	if (r < 0)
 		unmap_request(c);
 	else
-		fds[REQUEST_REPORT] = -1;
+		fds[COMMAND_REPORT] = -1;
 	return r;
 }
 
 /* The pidfd or -errno. Less descriptors than were sent: there was no room for them. */
-static int serve_command(struct keeper *k, const struct idm_forkserver_request *request, int *fds,
+static int serve_command(struct server *s, const struct idm_forkserver_command *command, int *fds,
 			 size_t n_fds, pid_t *pid)
 {
 	struct child c = { 0 };
 	struct stat st;
 	int r;
 
-	if (n_fds < REQUEST_FDS)
+	if (n_fds < COMMAND_FDS)
 		return -EMFILE;
-	r = idm_sys_fstatat(fds[REQUEST_FILE], "", &st, AT_EMPTY_PATH);
+	r = idm_sys_fstatat(fds[COMMAND_FILE], "", &st, AT_EMPTY_PATH);
 	if (r < 0)
 		return r;
-	c.report = fds[REQUEST_REPORT];
+	c.report = fds[COMMAND_REPORT];
 	c.size = (size_t)st.st_size;
-	c.job = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[REQUEST_FILE], 0);
-	if (c.job == MAP_FAILED)
+	c.request = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[COMMAND_FILE], 0);
+	if (c.request == MAP_FAILED)
 		return -ENOMEM;
-	r = start_program(k, &c, request, fds, n_fds);
+	r = start_program(s, &c, command, fds, n_fds);
 	*pid = c.first;
 	return r;
 }
@@ -200,11 +200,11 @@ static bool mark_reaped(pid_t *number, pid_t pid)
 }
 
 /* The child that the process belongs to. The exit is the program's, or of what would have become it. */
-static struct child *find_child_of(struct keeper *k, const struct idm_exit_info *exit)
+static struct child *find_child_of(struct server *s, const struct idm_exit_info *exit)
 {
-	struct child *c = k->children.at;
+	struct child *c = s->children.at;
 
-	for (struct child *end = c + k->children.n; c < end; c++) {
+	for (struct child *end = c + s->children.n; c < end; c++) {
 		look_up_helpers(c);
 		if (exit->pid == (c->second == NONE ? c->first : c->second))
 			c->exit = *exit;
@@ -221,32 +221,32 @@ static bool are_all_reaped(const struct child *c)
 }
 
 /* If the program is gone, the child goes on without it, as its others do. */
-static bool is_accepted(struct keeper *k)
+static bool is_accepted(struct server *s)
 {
 	int fds[IDM_SEND_FDS];
 	size_t n_fds;
 	char taken;
 
-	return idm_forkserver_receive(k->ends.control, &taken, sizeof(taken), fds, &n_fds) <= 0 || taken;
+	return idm_forkserver_receive(s->ends.control, &taken, sizeof(taken), fds, &n_fds) <= 0 || taken;
 }
 
 /* False: the program is gone. */
-static bool answer_command(struct keeper *k)
+static bool answer_command(struct server *s)
 {
 	int fds[IDM_SEND_FDS];
 	struct idm_forkserver_answer answer;
 	size_t n_fds;
 	pid_t pid = 0;
-	struct idm_forkserver_request request;
-	ssize_t n = idm_forkserver_receive(k->ends.control, &request, sizeof(request), fds, &n_fds);
+	struct idm_forkserver_command command;
+	ssize_t n = idm_forkserver_receive(s->ends.control, &command, sizeof(command), fds, &n_fds);
 	int pidfd;
 
 	if (n <= 0)
 		return false;
-	pidfd = serve_command(k, &request, fds, n_fds, &pid);
+	pidfd = serve_command(s, &command, fds, n_fds, &pid);
 	answer.r = pidfd < 0 ? pidfd : pid;
-	n = idm_forkserver_send(k->ends.control, &answer, sizeof(answer), &pidfd, pidfd >= 0);
-	if (n >= 0 && pidfd >= 0 && !is_accepted(k))
+	n = idm_forkserver_send(s->ends.control, &answer, sizeof(answer), &pidfd, pidfd >= 0);
+	if (n >= 0 && pidfd >= 0 && !is_accepted(s))
 		idm_sys_pidfd_send_signal(pidfd, SIGKILL);
 	idm_close_fd(&pidfd);
 	for (size_t i = 0; i < n_fds; i++)
@@ -270,19 +270,19 @@ static void write_report(int fd, const struct idm_exit_info *exit)
  * The program's exit, when its helpers have been reaped, too. A pipe of one's own always has room.
  * Nobody else starts children here, so no number is used twice.
  */
-static void report_exit(struct keeper *k, const struct idm_exit_info *exit)
+static void report_exit(struct server *s, const struct idm_exit_info *exit)
 {
-	struct child *c = find_child_of(k, exit);
+	struct child *c = find_child_of(s, exit);
 
 	if (c && are_all_reaped(c)) {
 		write_report(c->report, &c->exit);
 		close(c->report);
 		unmap_request(c);
-		*c = ((struct child *)k->children.at)[--k->children.n];
+		*c = ((struct child *)s->children.at)[--s->children.n];
 	} else if (c) {
 		unmap_request_if_done(c);
-	} else if (k->ends.orphans >= 0) {
-		((struct idm_exit_info *)k->orphans.at)[k->orphans.n++] = *exit;
+	} else if (s->ends.orphans >= 0) {
+		((struct idm_exit_info *)s->orphans.at)[s->orphans.n++] = *exit;
 	}
 }
 
@@ -290,34 +290,34 @@ static void report_exit(struct keeper *k, const struct idm_exit_info *exit)
  * There is room for an orphan before one is waited for: otherwise it stays a zombie for now, and no
  * signal will tell of it again.
  */
-static void reap_exited(struct keeper *k)
+static void reap_exited(struct server *s)
 {
 	siginfo_t info;
 
 	for (;;) {
-		k->behind = grow_mapping(&k->orphans, sizeof(struct idm_exit_info)) < 0;
-		if (k->behind)
+		s->behind = grow_mapping(&s->orphans, sizeof(struct idm_exit_info)) < 0;
+		if (s->behind)
 			return;
 		info.si_pid = 0;
 		if (idm_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) < 0 || info.si_pid == 0)
 			return;
 		if (idm_exit_is_end(&info))
 			report_exit(
-				k, &(struct idm_exit_info){ info.si_pid, info.si_code, info.si_status });
+				s, &(struct idm_exit_info){ info.si_pid, info.si_code, info.si_status });
 	}
 }
 
-static void report_orphans(struct keeper *k)
+static void report_orphans(struct server *s)
 {
-	struct idm_exit_info *orphans = k->orphans.at;
+	struct idm_exit_info *orphans = s->orphans.at;
 	size_t done = 0;
 
-	while (done < k->orphans.n &&
-	       idm_sys_write(k->ends.orphans, &orphans[done], sizeof(*orphans)) == sizeof(*orphans))
+	while (done < s->orphans.n &&
+	       idm_sys_write(s->ends.orphans, &orphans[done], sizeof(*orphans)) == sizeof(*orphans))
 		done++;
-	k->orphans.n -= done;
+	s->orphans.n -= done;
 	if (done)
-		memmove(orphans, orphans + done, k->orphans.n * sizeof(*orphans));
+		memmove(orphans, orphans + done, s->orphans.n * sizeof(*orphans));
 }
 
 /* ---- life ---- */
@@ -357,58 +357,58 @@ static void close_program_fds(const int keep[2])
 }
 
 /* 0, or 1: the parent is in another PID namespace. */
-static int prepare_forkserver(struct keeper *k)
+static int prepare_forkserver(struct server *s)
 {
 	struct idm_child child = { 0 };
 
 	reset_handlers();
-	close_program_fds(k->ends.keep);
-	prctl(PR_SET_NAME, "idm-keeper");
+	close_program_fds(s->ends.keep);
+	prctl(PR_SET_NAME, "idm-forkserver");
 	if (idm_child_make_stack(&child) < 0)
 		return -ENOMEM;
-	k->stack = child.stack;
-	k->signals = idm_sys_signalfd(1ULL << (SIGCHLD - 1));
-	if (k->signals < 0)
-		return k->signals;
-	if (k->ends.orphans >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+	s->stack = child.stack;
+	s->signals = idm_sys_signalfd(1ULL << (SIGCHLD - 1));
+	if (s->signals < 0)
+		return s->signals;
+	if (s->ends.orphans >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return -errno;
 	return getppid() == 0;
 }
 
-static void handle_sigchld(struct keeper *k)
+static void handle_sigchld(struct server *s)
 {
 	char info[128]; /* struct signalfd_siginfo */
 
-	while (idm_sys_read(k->signals, info, sizeof(info)) > 0)
+	while (idm_sys_read(s->signals, info, sizeof(info)) > 0)
 		;
-	reap_exited(k);
+	reap_exited(s);
 }
 
-static void serve_commands(struct keeper *k)
+static void serve_commands(struct server *s)
 {
 	for (;;) {
 		struct pollfd p[] = {
-			{ .fd = k->ends.control, .events = POLLIN },
-			{ .fd = k->signals, .events = POLLIN },
-			{ .fd = k->orphans.n ? k->ends.orphans : -1, .events = POLLOUT },
+			{ .fd = s->ends.control, .events = POLLIN },
+			{ .fd = s->signals, .events = POLLIN },
+			{ .fd = s->orphans.n ? s->ends.orphans : -1, .events = POLLOUT },
 		};
 
-		poll(p, ARRAY_SIZE(p), k->behind ? 100 : -1);
-		if (p[1].revents || k->behind)
-			handle_sigchld(k);
-		if (k->orphans.n)
-			report_orphans(k);
-		if (p[0].revents && !answer_command(k))
+		poll(p, ARRAY_SIZE(p), s->behind ? 100 : -1);
+		if (p[1].revents || s->behind)
+			handle_sigchld(s);
+		if (s->orphans.n)
+			report_orphans(s);
+		if (p[0].revents && !answer_command(s))
 			return;
 	}
 }
 
 int idm_forkserver_main(void *ends)
 {
-	struct keeper k = { .ends = *(const struct idm_forkserver_ends *)ends };
-	struct idm_forkserver_answer ready = { prepare_forkserver(&k) };
+	struct server s = { .ends = *(const struct idm_forkserver_ends *)ends };
+	struct idm_forkserver_answer ready = { prepare_forkserver(&s) };
 
-	if (idm_forkserver_send(k.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r >= 0)
-		serve_commands(&k);
+	if (idm_forkserver_send(s.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r >= 0)
+		serve_commands(&s);
 	return 0;
 }

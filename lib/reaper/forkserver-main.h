@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes between the program and its keeper. */
+/* What goes between the program and its fork server. */
 #ifndef IDM_REAPER_FORKSERVER_MAIN_H
 #define IDM_REAPER_FORKSERVER_MAIN_H
 
@@ -7,18 +7,21 @@
 #include <sys/types.h>
 
 /*
- * A request is a packet with descriptors: the job in its file (spawn/executor/request.h), the pipe for
- * the report, and those that the job and the request name by their places in the packet.
+ * A request is a packet with descriptors: the request in its file (spawn/executor/command.h), the pipe
+ * for the report, and those that the request and the request name by their places in the packet.
  */
-struct idm_forkserver_request {
+struct idm_forkserver_command {
 	uint64_t clone_flags;
 	int32_t cgroup; /* -1: the fork server's */
 };
 
-enum { REQUEST_FILE, REQUEST_REPORT, REQUEST_FDS };
+/* The most descriptors of one program, with the library's own. The kernel passes at most 253 at once. */
+#define IDM_FORKSERVER_FDS 250
+
+enum { COMMAND_FILE, COMMAND_REPORT, COMMAND_FDS };
 
 /*
- * The answer: the number, with the pidfd; or -errno of clone(2). What fails later is in the job's
+ * The answer: the number, with the pidfd; or -errno of clone(2). What fails later is in the request's
  * report. The first answer of all says that the fork server is ready: 1 if it is in another PID
  * namespace than the program.
  */
@@ -28,7 +31,7 @@ struct idm_forkserver_answer {
 
 /*
  * To an answer with a pidfd comes one byte back: 1, or 0 if that did not arrive. Then nobody would know
- * of the child, so the keeper kills it.
+ * of the child, so the fork server kills it.
  */
 
 /*
@@ -45,7 +48,7 @@ struct idm_forkserver_ends {
 	int keep[2]; /* the two again, ascending: all else is closed */
 };
 
-/* What the keeper does all its life; returns when the program has gone. */
+/* What the fork server does all its life; returns when the program has gone. */
 int idm_forkserver_main(void *ends);
 
 #endif

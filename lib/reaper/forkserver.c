@@ -4,7 +4,7 @@
  *
  * The fork server has a copy of the program's memory and nothing else of it. Not its descriptor table,
  * although that would save passing descriptors: the end of the program is known by the socket's hanging
- * up, which it would not do if the keeper had both ends. It never execs and has no exit signal, so
+ * up, which it would not do if the fork server had both ends. It never execs and has no exit signal, so
  * nobody in the program takes it by mistake; not that it would matter much, since what happened to it is
  * read off its sockets.
  */
@@ -26,7 +26,7 @@
 #include "lib/sys/seccomp-probe.h"
 #include "lib/sys/syscall.h"
 
-static const enum idm_error_step step_keep = IDM_STEP_START_FORKSERVER;
+static const enum idm_error_step step_forkserver = IDM_STEP_START_FORKSERVER;
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 #define STACK_SIZE 65536
@@ -37,7 +37,7 @@ static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
  * All signals are blocked, for good: a ^C at the terminal is not meant for it. Its stack is not a part
  * of the caller's, which may be a small one.
  */
-static int clone_forkserver(struct idm_forkserver *keeper, struct idm_forkserver_ends *ends)
+static int clone_forkserver(struct idm_forkserver *forkserver, struct idm_forkserver_ends *ends)
 {
 	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
 	uint64_t mask;
@@ -47,9 +47,9 @@ static int clone_forkserver(struct idm_forkserver *keeper, struct idm_forkserver
 		return -ENOMEM;
 	idm_sys_block_signals(&mask);
 	r = idm_sys_clone(idm_forkserver_main, stack + STACK_SIZE, CLONE_PIDFD /* exit_signal 0 */, ends,
-			  &keeper->pidfd);
+			  &forkserver->pidfd);
 	idm_sys_restore_signals(&mask);
-	munmap(stack, STACK_SIZE); /* the keeper has its own copy */
+	munmap(stack, STACK_SIZE); /* the fork server has its own copy */
 	return r;
 }
 
@@ -72,156 +72,157 @@ static uint64_t get_own_userns(void)
 	return idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/user", &st, 0) < 0 ? 0 : st.st_ino;
 }
 
-static int start_and_await(struct idm_forkserver *keeper, struct idm_forkserver_ends *ends)
+static int start_and_await(struct idm_forkserver *forkserver, struct idm_forkserver_ends *ends)
 {
 	int fds[IDM_SEND_FDS], r;
 	size_t n_fds;
 
 	ends->keep[0] = ends->orphans < ends->control ? ends->orphans : ends->control;
 	ends->keep[1] = ends->orphans < ends->control ? ends->control : ends->orphans;
-	r = clone_forkserver(keeper, ends);
+	r = clone_forkserver(forkserver, ends);
 	if (r < 0)
 		return r;
 	close(idm_steal_fd(&ends->control));
-	r = await_answer(keeper->control, fds, &n_fds);
-	keeper->other_pidns = r > 0;
-	keeper->userns = get_own_userns();
+	r = await_answer(forkserver->control, fds, &n_fds);
+	forkserver->other_pidns = r > 0;
+	forkserver->userns = get_own_userns();
 	return r < 0 ? r : 0;
 }
 
-int idm_forkserver_begin(struct idm_forkserver *keeper, bool orphans, struct idm_error *err)
+int idm_forkserver_begin(struct idm_forkserver *forkserver, bool orphans, struct idm_error *err)
 {
 	struct idm_forkserver_ends ends = { -1, -1, { -1, -1 } };
 	int control[2] = { -1, -1 }, reports[2] = { -1, -1 }, r;
 
 	r = idm_refused_waitid();
 	if (r < 0) /* a child that could not be reaped is not started */
-		return idm_fail(err, r, step_keep, NULL, "a seccomp filter refuses waitid(2)");
+		return idm_fail(err, r, step_forkserver, NULL, "a seccomp filter refuses waitid(2)");
 	if (idm_procfs_child_would_be_init())
-		return idm_fail(err, -EBUSY, step_keep, NULL,
+		return idm_fail(err, -EBUSY, step_forkserver, NULL,
 				"this thread has unshared a PID namespace that has no init yet");
 	r = idm_sys_socketpair(control);
 	if (r == 0 && orphans)
 		r = idm_sys_pipe(reports);
-	keeper->control = control[0];
-	keeper->orphans = reports[0];
+	forkserver->control = control[0];
+	forkserver->orphans = reports[0];
 	ends.control = control[1];
 	ends.orphans = reports[1];
 	if (r == 0)
-		r = start_and_await(keeper, &ends);
+		r = start_and_await(forkserver, &ends);
 	idm_close_fd(&ends.control);
 	idm_close_fd(&ends.orphans);
 	if (r < 0) {
-		idm_forkserver_end(keeper);
-		return idm_fail_errno(err, r, step_keep, NULL);
+		idm_forkserver_end(forkserver);
+		return idm_fail_errno(err, r, step_forkserver, NULL);
 	}
 	return 0;
 }
 
 /* It ends by itself; not here if a forked child of ours has the socket too. So it is killed. */
-void idm_forkserver_end(struct idm_forkserver *keeper)
+void idm_forkserver_end(struct idm_forkserver *forkserver)
 {
 	struct idm_pidref process;
 	siginfo_t info;
 
-	idm_close_fd(&keeper->control);
-	idm_close_fd(&keeper->orphans);
-	if (keeper->pidfd >= 0 && idm_pidfd_check_child(keeper->pidfd, &process) == 0) {
-		idm_sys_pidfd_send_signal(keeper->pidfd, SIGKILL);
-		idm_sys_waitid_pidfd(keeper->pidfd, &info, WEXITED | __WALL);
+	idm_close_fd(&forkserver->control);
+	idm_close_fd(&forkserver->orphans);
+	if (forkserver->pidfd >= 0 && idm_pidfd_check_child(forkserver->pidfd, &process) == 0) {
+		idm_sys_pidfd_send_signal(forkserver->pidfd, SIGKILL);
+		idm_sys_waitid_pidfd(forkserver->pidfd, &info, WEXITED | __WALL);
 	}
-	idm_close_fd(&keeper->pidfd);
-	*keeper = IDM_NO_KEEPER;
+	idm_close_fd(&forkserver->pidfd);
+	*forkserver = IDM_NO_FORKSERVER;
 }
 
-/* ---- a request ---- */
+/* ---- a command ---- */
 
-struct request {
-	struct idm_child_server server; /* first: a pointer to it is one to the request */
-	struct idm_forkserver *keeper;
+struct start {
+	struct idm_child_server server; /* first: a pointer to it is one to this struct */
+	struct idm_forkserver *forkserver;
 	pthread_mutex_t *lock;
 	int report;
 };
 
 /* What the caller has changed since the fork server was started must not be passed over in silence. */
-static int check_same_namespaces(const struct idm_forkserver *keeper, const struct idm_request *job,
-				 struct idm_error *err)
+static int check_same_namespaces(const struct idm_forkserver *forkserver,
+				 const struct idm_request *request, struct idm_error *err)
 {
-	uint64_t userns = job->flags & IDM_REQUEST_EXECUTOR && keeper->userns ? get_own_userns() : 0;
+	uint64_t userns = request->flags & IDM_REQUEST_EXECUTOR && forkserver->userns ? get_own_userns()
+										      : 0;
 
-	if (job->process_group > 0 && keeper->other_pidns)
+	if (request->process_group > 0 && forkserver->other_pidns)
 		return idm_fail(err, -EINVAL, step_start, NULL,
 				"a process group requires a fork server in the caller's PID namespace");
-	if (userns && userns != keeper->userns)
+	if (userns && userns != forkserver->userns)
 		return idm_fail(
 			err, -EINVAL, step_start, NULL,
 			"namespaces, IDs and capabilities require a fork server in this user namespace");
 	return 0;
 }
 
-/* The job's descriptors and the cgroup's, and where the request says they are. */
-static int pack_command_fds(struct idm_request *job, struct idm_forkserver_request *request, int *fds,
-			    size_t *n_fds, struct idm_error *err)
+/* The request's descriptors and the cgroup's, and where the request says they are. */
+static int pack_command_fds(struct idm_request *request, struct idm_forkserver_command *command,
+			    int *fds, size_t *n_fds, struct idm_error *err)
 {
-	int cgroup = request->cgroup, r = idm_child_pack(job, fds, n_fds, IDM_FORKSERVER_FDS);
+	int cgroup = command->cgroup, r = idm_child_pack(request, fds, n_fds, IDM_FORKSERVER_FDS);
 
 	if (r < 0)
 		return idm_fail(err, -EINVAL, step_start, NULL,
 				"the options and the library need %zu descriptors, over %d", *n_fds,
 				IDM_FORKSERVER_FDS);
 	if (cgroup >= 0) {
-		request->cgroup = (int32_t)*n_fds;
+		command->cgroup = (int32_t)*n_fds;
 		fds[(*n_fds)++] = cgroup;
 	}
 	return 0;
 }
 
 /* The pidfd. -EMFILE also: there was no room for it, and the child is dead. */
-static int receive_child(struct idm_forkserver *keeper, pid_t *pid)
+static int receive_child(struct idm_forkserver *forkserver, pid_t *pid)
 {
 	int fds[IDM_SEND_FDS], r;
 	size_t n_fds = 0;
 	char taken;
 
-	r = await_answer(keeper->control, fds, &n_fds);
+	r = await_answer(forkserver->control, fds, &n_fds);
 	if (r < 0)
 		return r;
 	*pid = r;
 	taken = n_fds > 0;
-	idm_forkserver_send(keeper->control, &taken, sizeof(taken), NULL, 0);
+	idm_forkserver_send(forkserver->control, &taken, sizeof(taken), NULL, 0);
 	return taken ? fds[0] : -EMFILE;
 }
 
-static int exchange_command(struct request *r, const struct idm_forkserver_request *request,
+static int exchange_command(struct start *r, const struct idm_forkserver_command *command,
 			    const int *fds, size_t n_fds, pid_t *pid)
 {
 	ssize_t n;
 	int pidfd;
 
 	pthread_mutex_lock(r->lock);
-	n = idm_forkserver_send(r->keeper->control, request, sizeof(*request), fds, n_fds);
+	n = idm_forkserver_send(r->forkserver->control, command, sizeof(*command), fds, n_fds);
 	if (n < 0)
 		pidfd = n == -EPIPE || n == -ECONNRESET ? -ESRCH : (int)n;
 	else
-		pidfd = receive_child(r->keeper, pid);
+		pidfd = receive_child(r->forkserver, pid);
 	pthread_mutex_unlock(r->lock);
 	return pidfd;
 }
 
-static int send_command(struct request *r, struct idm_child *child,
-			struct idm_forkserver_request *request, int report, struct idm_error *err)
+static int send_command(struct start *r, struct idm_child *child, struct idm_forkserver_command *command,
+			int report, struct idm_error *err)
 {
-	int cgroup = request->cgroup;
-	int fds[IDM_SEND_FDS] = { [REQUEST_FILE] = child->job_fd, [REQUEST_REPORT] = report }, code;
-	size_t n_fds = REQUEST_FDS;
+	int cgroup = command->cgroup;
+	int fds[IDM_SEND_FDS] = { [COMMAND_FILE] = child->request_fd, [COMMAND_REPORT] = report }, code;
+	size_t n_fds = COMMAND_FDS;
 
-	code = pack_command_fds(child->job, request, fds, &n_fds, err);
+	code = pack_command_fds(child->request, command, fds, &n_fds, err);
 	if (code < 0)
 		return code;
-	code = idm_sys_write_all(child->job_fd, (const char *)child->job, child->job->size);
+	code = idm_sys_write_all(child->request_fd, (const char *)child->request, child->request->size);
 	if (code < 0)
 		return idm_fail_errno(err, code, step_start, NULL);
-	code = child->pidfd = exchange_command(r, request, fds, n_fds, &child->pid);
+	code = child->pidfd = exchange_command(r, command, fds, n_fds, &child->pid);
 	if (code == -ESRCH)
 		return idm_fail(err, code, step_start, NULL, "the fork server has exited");
 	return code < 0 ? idm_child_diagnose_clone(code, cgroup, err) : 0;
@@ -230,9 +231,9 @@ static int send_command(struct request *r, struct idm_child *child,
 static int clone_by_forkserver(struct idm_child_server *server, struct idm_child *child, uint64_t flags,
 			       int cgroup, struct idm_error *err)
 {
-	struct request *r = (struct request *)server;
-	struct idm_forkserver_request request = { .clone_flags = flags, .cgroup = cgroup };
-	int ends[2] = { -1, -1 }, code = check_same_namespaces(r->keeper, child->job, err);
+	struct start *r = (struct start *)server;
+	struct idm_forkserver_command command = { .clone_flags = flags, .cgroup = cgroup };
+	int ends[2] = { -1, -1 }, code = check_same_namespaces(r->forkserver, child->request, err);
 	pid_t pid;
 
 	if (code < 0)
@@ -241,7 +242,7 @@ static int clone_by_forkserver(struct idm_child_server *server, struct idm_child
 	if (code < 0)
 		return idm_fail_errno(err, code, step_start, NULL);
 	r->report = ends[0];
-	code = send_command(r, child, &request, ends[1], err);
+	code = send_command(r, child, &command, ends[1], err);
 	close(ends[1]);
 	if (code < 0)
 		return code;
@@ -256,12 +257,12 @@ void idm_forkserver_await_end(int report)
 	idm_sys_poll_until(report, POLLIN, NULL);
 }
 
-int idm_forkserver_start(struct idm_forkserver *keeper, pthread_mutex_t *lock,
+int idm_forkserver_start(struct idm_forkserver *forkserver, pthread_mutex_t *lock,
 			 const struct idm_child_options *options, int *report, pid_t *pid,
 			 struct idm_error *err)
 {
-	struct request r = {
-		.server.clone = clone_by_forkserver, .keeper = keeper, .lock = lock, .report = -1
+	struct start r = {
+		.server.clone = clone_by_forkserver, .forkserver = forkserver, .lock = lock, .report = -1
 	};
 	int pidfd = idm_child_start_by(&r.server, options, err);
 

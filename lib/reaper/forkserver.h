@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The fork server: a process that starts others in our stead and waits for them. It reports each end
- * through a pipe of its own: one that hangs up without a report says that the keeper was killed.
+ * through a pipe of its own: one that hangs up without a report says that the fork server was killed.
  */
 #ifndef IDM_REAPER_FORKSERVER_H
 #define IDM_REAPER_FORKSERVER_H
@@ -12,34 +12,31 @@
 
 struct idm_forkserver {
 	int pidfd;	  /* -1: there is none */
-	int control;	  /* requests go out, answers come back; its end is the keeper's */
+	int control;	  /* requests go out, answers come back; its end is the fork server's */
 	int orphans;	  /* reports of orphans; -1 if they are not wanted */
 	bool other_pidns; /* it counts processes in another PID namespace than the program */
 	uint64_t userns;  /* the inode number of its user namespace; 0: not known */
 };
-#define IDM_NO_KEEPER ((struct idm_forkserver){ .pidfd = -1, .control = -1, .orphans = -1 })
-
-/* Of one program, with the library's own: the kernel passes 253 at once. */
-#define IDM_FORKSERVER_FDS 250
+#define IDM_NO_FORKSERVER ((struct idm_forkserver){ .pidfd = -1, .control = -1, .orphans = -1 })
 
 /* Starts it. 0 or -errno. */
-int idm_forkserver_begin(struct idm_forkserver *keeper, bool orphans, struct idm_error *err);
+int idm_forkserver_begin(struct idm_forkserver *forkserver, bool orphans, struct idm_error *err);
 
 /*
  * Has it start a program. Returns the program's pidfd; *report is the pipe, *pid the number. -ESRCH: the
  * fork server has exited. Otherwise the errors of idm_child_start(). The lock is held while the two
  * speak, and not while the program's namespaces and mounts are made.
  */
-int idm_forkserver_start(struct idm_forkserver *keeper, pthread_mutex_t *lock,
+int idm_forkserver_start(struct idm_forkserver *forkserver, pthread_mutex_t *lock,
 			 const struct idm_child_options *options, int *report, pid_t *pid,
 			 struct idm_error *err);
 
 /* Waits until the fork server has reaped the program of this pipe, or has exited. */
 void idm_forkserver_await_end(int report);
 
-/* Reads a report. 1, 0: there is none. The keeper is gone: 1, and IDM_EXIT_LOST. */
+/* Reads a report. 1, 0: there is none. The fork server is gone: 1, and IDM_EXIT_LOST. */
 int idm_forkserver_take(int report, pid_t pid, struct idm_exit_info *exit);
 
-void idm_forkserver_end(struct idm_forkserver *keeper);
+void idm_forkserver_end(struct idm_forkserver *forkserver);
 
 #endif

@@ -16,10 +16,10 @@ struct idm_watch {
 	struct idm_hash_link by_process; /* the key: see struct idm_pidref */
 	struct idm_hash_link by_name;	 /* of held ones; the key of all is the caller's data */
 	unsigned int flags;
-	int fd;	     /* readable at its end: a pidfd, or the pipe that the keeper reports through */
-	pid_t pid;   /* 0: not known */
-	bool kept;   /* it is the keeper's child */
-	bool waited; /* somebody is in idm_reaper_wait() for it */
+	int fd;	   /* readable at its end: a pidfd, or the pipe that the fork server reports through */
+	pid_t pid; /* 0: not known */
+	bool by_forkserver; /* it is the fork server's child */
+	bool waited;	    /* somebody is in idm_reaper_wait() for it */
 };
 
 static inline void *idm_watch_data(const struct idm_watch *watch)
@@ -45,14 +45,14 @@ struct idm_orphans {
 #define IDM_REAPER_OWN 68
 
 struct idm_reaper {
-	pthread_mutex_t starting; /* the way to the keeper; taken before the other */
+	pthread_mutex_t starting; /* the way to the fork server; taken before the other */
 	pthread_mutex_t lock;	  /* of all below */
 	pid_t owner;		  /* the process */
 	int fd; /* an epoll: children, each edge-triggered, and others, which have no data */
 	struct idm_hashtable by_process, by_name;
 	struct idm_orphans orphans;
-	struct idm_forkserver keeper;
-	void *keeper_orphans;	     /* their data */
+	struct idm_forkserver forkserver;
+	void *forkserver_orphans;    /* their data */
 	struct idm_hash_link *spare; /* of `own`: those not in use, by their by_name */
 	struct idm_watch own[IDM_REAPER_OWN];
 	struct idm_hash_link *buckets[64]; /* of by_process, to begin with */
@@ -63,7 +63,7 @@ _Static_assert(sizeof(struct idm_reaper) <= IDM_REAPER_PAGE, "it fits into its p
 /* ---- watch.c: all below under the lock ---- */
 
 /* A new descriptor that makes idm_reaper_fd() readable as long as it is itself. At most so many. */
-#define IDM_REAPER_ALSO 3U /* a SIGCHLD, orphans that were found, orphans of the keeper's */
+#define IDM_REAPER_ALSO 3U /* a SIGCHLD, orphans that were found, orphans of the fork server's */
 int idm_reaper_also(struct idm_reaper *reaper, int fd);
 
 /* Makes the tables, and releases them with all that is in them. */

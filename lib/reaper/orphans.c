@@ -187,7 +187,7 @@ static void note_known(struct idm_hash_link *link, void *data)
 	struct idm_watch *watch = idm_container_of(struct idm_watch, by_process, link);
 	struct known *known = data;
 
-	if (watch->kept || !watch->pid)
+	if (watch->by_forkserver || !watch->pid)
 		return;
 	if (watch->flags && idm_pidfd_is_reaped(watch->fd)) {
 		if (watch->flags & IDM_REAPER_ADD_SPARE)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every child has a descriptor that is readable when it has ended: its pidfd or, if it is a keeper's, a
- * pipe. They are in one epoll, edge-triggered: a child that has ended, but is still traced by another
- * process, is readable for as long as that takes, and cannot be waited for. It comes up anew when the
- * tracer lets go, and, where that matters (see sys/pidfd.c), when somebody else's wait is over.
+ * Every child has a descriptor that is readable when it has ended: its pidfd or, if it is a fork
+ * server's, a pipe. They are in one epoll, edge-triggered: a child that has ended, but is still traced
+ * by another process, is readable for as long as that takes, and cannot be waited for. It comes up anew
+ * when the tracer lets go, and, where that matters (see sys/pidfd.c), when somebody else's wait is over.
  *
  * What came up is looked at, waited for and taken out under the lock. So nobody else can have it in his
  * hands, and no event of a child that was delivered is left in the epoll.
@@ -26,7 +26,7 @@
 static const enum idm_error_step step_new = IDM_STEP_MAKE_REAPER;
 static const enum idm_error_step step_add = IDM_STEP_WATCH_CHILD;
 static const enum idm_error_step step_next = IDM_STEP_WAIT_FOR_CHILDREN;
-static const enum idm_error_step step_keep = IDM_STEP_START_FORKSERVER;
+static const enum idm_error_step step_forkserver = IDM_STEP_START_FORKSERVER;
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 static const struct timespec at_once;
@@ -48,7 +48,7 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 	pthread_mutex_init(&new->starting, NULL);
 	new->owner = getpid();
 	new->orphans.signals = new->orphans.found = -1;
-	new->keeper = IDM_NO_KEEPER;
+	new->forkserver = IDM_NO_FORKSERVER;
 	r = new->fd = idm_sys_epoll_create();
 	if (r < 0) {
 		idm_reaper_free(new);
@@ -68,7 +68,7 @@ void idm_reaper_free(struct idm_reaper *reaper)
 	idm_close_fd(&reaper->fd);
 	idm_watch_free_all(reaper);
 	idm_orphans_free(reaper);
-	idm_forkserver_end(&reaper->keeper);
+	idm_forkserver_end(&reaper->forkserver);
 	pthread_mutex_destroy(&reaper->starting);
 	pthread_mutex_destroy(&reaper->lock);
 	free(reaper);
@@ -163,8 +163,8 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
 static int deliver_exit(struct idm_reaper *reaper, struct idm_watch *watch, struct idm_exit_info *exit,
 			void **data)
 {
-	int r = watch->kept ? idm_forkserver_take(watch->fd, watch->pid, exit)
-			    : idm_pidfd_reap(watch->fd, watch->pid, exit);
+	int r = watch->by_forkserver ? idm_forkserver_take(watch->fd, watch->pid, exit)
+				     : idm_pidfd_reap(watch->fd, watch->pid, exit);
 
 	if (r <= 0)
 		return r;
@@ -201,16 +201,16 @@ static int deliver_child(struct idm_reaper *reaper, struct idm_exit_info *exit, 
 
 static int deliver_forkserver_orphan(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
 {
-	struct idm_forkserver *keeper = &reaper->keeper;
-	int r = keeper->orphans < 0 ? 0 : idm_forkserver_take(keeper->orphans, 0, exit);
+	struct idm_forkserver *forkserver = &reaper->forkserver;
+	int r = forkserver->orphans < 0 ? 0 : idm_forkserver_take(forkserver->orphans, 0, exit);
 
-	if (r == 1 && exit->code == IDM_EXIT_LOST) { /* the keeper is gone: no more will come */
-		idm_sys_epoll_delete(reaper->fd, keeper->orphans);
-		close(idm_steal_fd(&keeper->orphans));
+	if (r == 1 && exit->code == IDM_EXIT_LOST) { /* the fork server is gone: no more will come */
+		idm_sys_epoll_delete(reaper->fd, forkserver->orphans);
+		close(idm_steal_fd(&forkserver->orphans));
 		return 0;
 	}
 	if (r == 1 && data)
-		*data = reaper->keeper_orphans;
+		*data = reaper->forkserver_orphans;
 	return r;
 }
 
@@ -347,23 +347,23 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struc
 	return r < 0 ? idm_fail_errno(err, r, step_next, NULL) : report_no_exit(err);
 }
 
-/* ---- by a keeper ---- */
+/* ---- by a fork server ---- */
 
 static int start_own_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data,
 				struct idm_error *err)
 {
 	int r;
 
-	if (reaper->keeper.pidfd >= 0)
-		return idm_fail(err, -EALREADY, step_keep, NULL, "this reaper has one");
-	r = idm_forkserver_begin(&reaper->keeper, flags & IDM_REAPER_FORKSERVER_ORPHANS, err);
+	if (reaper->forkserver.pidfd >= 0)
+		return idm_fail(err, -EALREADY, step_forkserver, NULL, "this reaper has one");
+	r = idm_forkserver_begin(&reaper->forkserver, flags & IDM_REAPER_FORKSERVER_ORPHANS, err);
 	if (r < 0 || !(flags & IDM_REAPER_FORKSERVER_ORPHANS))
 		return r;
-	reaper->keeper_orphans = data;
-	r = idm_reaper_also(reaper, reaper->keeper.orphans);
+	reaper->forkserver_orphans = data;
+	r = idm_reaper_also(reaper, reaper->forkserver.orphans);
 	if (r < 0) {
-		idm_forkserver_end(&reaper->keeper);
-		idm_fail_errno(err, r, step_keep, NULL);
+		idm_forkserver_end(&reaper->forkserver);
+		idm_fail_errno(err, r, step_forkserver, NULL);
 	}
 	return r;
 }
@@ -372,10 +372,10 @@ int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, v
 				struct idm_error *err)
 {
 	HOLD_CANCEL;
-	int r = refuse_fork(reaper, step_keep, err);
+	int r = refuse_fork(reaper, step_forkserver, err);
 
 	if (r == 0)
-		r = idm_check_flags(flags, IDM_REAPER_FORKSERVER_ORPHANS, step_keep, NULL, err);
+		r = idm_check_flags(flags, IDM_REAPER_FORKSERVER_ORPHANS, step_forkserver, NULL, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&reaper->starting);
@@ -409,12 +409,14 @@ static int watch_started(struct idm_reaper *reaper, const struct idm_watch *watc
 static int start_watched(struct idm_reaper *reaper, const struct idm_child_options *options,
 			 unsigned int flags, void *data, struct idm_error *err)
 {
-	struct idm_watch watch = { .by_name.key = (uintptr_t)data, .flags = flags, .kept = true };
+	struct idm_watch watch = { .by_name.key = (uintptr_t)data,
+				   .flags = flags,
+				   .by_forkserver = true };
 	AUTO_CLOSE int pidfd = -1, report = -1;
 	int r;
 
-	pidfd = idm_forkserver_start(&reaper->keeper, &reaper->starting, options, &report, &watch.pid,
-				     err);
+	pidfd = idm_forkserver_start(&reaper->forkserver, &reaper->starting, options, &report,
+				     &watch.pid, err);
 	if (pidfd < 0)
 		return pidfd;
 	watch.fd = report;
@@ -427,7 +429,7 @@ static int start_watched(struct idm_reaper *reaper, const struct idm_child_optio
 
 static int require_forkserver(const struct idm_reaper *reaper, struct idm_error *err)
 {
-	if (reaper->keeper.pidfd >= 0)
+	if (reaper->forkserver.pidfd >= 0)
 		return 0;
 	return idm_fail(err, -ECHILD, step_start, NULL,
 			"the reaper has no fork server: call idm_reaper_start_forkserver() before");

@@ -67,7 +67,7 @@ static struct idm_watch *watch_of_process(struct idm_reaper *reaper, uint64_t ke
 	for (; link; link = idm_hashtable_again(link)) {
 		struct idm_watch *watch = idm_container_of(struct idm_watch, by_process, link);
 
-		if (!watch->kept && !(key & IDM_KEY_NUMBER && idm_pidfd_is_reaped(watch->fd)))
+		if (!watch->by_forkserver && !(key & IDM_KEY_NUMBER && idm_pidfd_is_reaped(watch->fd)))
 			return watch;
 	}
 	return NULL;

@@ -67,7 +67,7 @@ static long clone_by_clone3(struct idm_child *child, uint64_t flags, int cgroup)
 	};
 	const long call[5] = { (long)&args, sizeof(args) };
 
-	return idm_raw_clone(SYS_clone3, call, idm_vfork_child, child->job);
+	return idm_raw_clone(SYS_clone3, call, idm_vfork_child, child->request);
 }
 
 /* Where a seccomp filter refuses clone3 because it cannot look into its arguments. */
@@ -81,8 +81,8 @@ static long clone_legacy(struct idm_child *child, uint64_t flags)
 	const long call[5] = { legacy, stack, (long)&child->pidfd, 0, (long)&child->inside };
 #endif
 
-	child->job->flags |= IDM_REQUEST_RESET_HANDLED;
-	return idm_raw_clone(SYS_clone, call, idm_vfork_child, child->job);
+	child->request->flags |= IDM_REQUEST_RESET_HANDLED;
+	return idm_raw_clone(SYS_clone, call, idm_vfork_child, child->request);
 }
 
 void idm_child_await_leaving(struct idm_child *child)
@@ -96,8 +96,8 @@ int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup)
 	uint64_t mask;
 	long r;
 
-	if (child->job->flags & IDM_REQUEST_EXECUTOR)
-		idm_child_put_own_capabilities(child->job);
+	if (child->request->flags & IDM_REQUEST_EXECUTOR)
+		idm_child_put_own_capabilities(child->request);
 	flags |= CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
 	child->inside = 1;
 	/* All, until the program is executed: the handlers are the caller's, and so is the memory. */

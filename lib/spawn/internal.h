@@ -7,7 +7,8 @@
 #include "lib/spawn/executor/request.h"
 #include "lib/spawn/server.h"
 
-/* The stage (spawn/executor/main.c) as it is executed: an ELF file. Made when the library is built. */
+/* The executor (spawn/executor/main.c) as it is executed: an ELF file. Made when the library is built.
+ */
 extern const unsigned char idm_executor[];
 extern const unsigned int idm_executor_size;
 
@@ -33,15 +34,15 @@ int idm_child_open_userns(struct idm_child_userns *userns, const struct idm_chil
 			  struct idm_error *err);
 void idm_child_close_userns(struct idm_child_userns *userns);
 
-/* The job that the options make, to free(). What begins with the clone itself is in *clone_flags. */
+/* The request that the options make, to free(). What begins with the clone itself is in *clone_flags. */
 int idm_child_make_request(const struct idm_child_options *o, const struct idm_child_userns *userns,
-			   struct idm_request **job, uint64_t *clone_flags, struct idm_error *err);
+			   struct idm_request **request, uint64_t *clone_flags, struct idm_error *err);
 
-/* The capabilities of this process, which the stage has to have, too. */
-void idm_child_put_own_capabilities(struct idm_request *job);
+/* The capabilities of this process, which the executor has to have, too. */
+void idm_child_put_own_capabilities(struct idm_request *request);
 
 /* Why the child says that it has failed, or why it is gone without having said so. */
-int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *job,
+int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *request,
 		       struct idm_error *err);
 
 #endif

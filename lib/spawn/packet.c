@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A job on its way to a server, as a packet: its descriptors become places in that, and numbers again.
+/* A request on its way to a server, as a packet: its descriptors become places in that, and numbers
+ * again.
  */
 #include <errno.h>
 
@@ -34,40 +35,40 @@ static void unpack_fd(int32_t *fd, long arg)
 		p->most = 0;
 }
 
-static void visit_packed_fds(struct idm_request *job, void (*each)(int32_t *fd, long arg),
+static void visit_packed_fds(struct idm_request *request, void (*each)(int32_t *fd, long arg),
 			     struct packet *p)
 {
-	struct idm_request_fd *fds = idm_request_array(job, job->fds);
+	struct idm_request_fd *fds = idm_request_array(request, request->fds);
 
-	idm_request_each_fd(job, each, (long)p);
-	for (uint32_t i = 0; i < job->n_fds; i++)
+	idm_request_each_fd(request, each, (long)p);
+	for (uint32_t i = 0; i < request->n_fds; i++)
 		if (fds[i].from >= 0)
 			each(&fds[i].from, (long)p);
 }
 
-int idm_child_pack(struct idm_request *job, int *fds, size_t *n_fds, size_t most)
+int idm_child_pack(struct idm_request *request, int *fds, size_t *n_fds, size_t most)
 {
 	struct packet p = { fds, *n_fds, most };
 
-	visit_packed_fds(job, pack_fd, &p);
+	visit_packed_fds(request, pack_fd, &p);
 	*n_fds = p.n;
 	return p.n > most ? -E2BIG : 0;
 }
 
-int idm_child_unpack(struct idm_request *job, const int *fds, size_t n_fds)
+int idm_child_unpack(struct idm_request *request, const int *fds, size_t n_fds)
 {
 	struct packet p = { (int *)fds, n_fds, 1 };
 
-	visit_packed_fds(job, unpack_fd, &p);
+	visit_packed_fds(request, unpack_fd, &p);
 	return p.most ? 0 : -EMFILE;
 }
 
-bool idm_child_has_assembler(const struct idm_request *job)
+bool idm_child_has_assembler(const struct idm_request *request)
 {
-	return job->flags & IDM_REQUEST_EXECUTOR && idm_request_locks_mounts(job);
+	return request->flags & IDM_REQUEST_EXECUTOR && idm_request_locks_mounts(request);
 }
 
-bool idm_child_has_second(const struct idm_request *job)
+bool idm_child_has_second(const struct idm_request *request)
 {
-	return job->flags & IDM_REQUEST_SECOND;
+	return request->flags & IDM_REQUEST_SECOND;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* From the options to the job: one block that grows, in which everything is found by its offset. */
+/* From the options to the request: one block that grows, in which everything is found by its offset. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/securebits.h>
@@ -263,21 +263,21 @@ static int get_namespace_type(int fd, struct idm_error *err)
 
 static int put_join(struct maker *m, uint32_t at, int fd, struct idm_error *err)
 {
-	struct idm_request *job = request_of(m);
+	struct idm_request *request = request_of(m);
 	struct idm_request_join *joins = ELEMENT(m, at, struct idm_request_join, 0);
 	int type = get_namespace_type(fd, err);
 
 	if (type < 0)
 		return type;
-	for (uint32_t i = 0; i < job->n_joins; i++)
+	for (uint32_t i = 0; i < request->n_joins; i++)
 		if (joins[i].type == (uint32_t)type)
 			return idm_fail(err, -EINVAL, step, NULL,
 					"two namespaces of one kind cannot be joined");
-	joins[job->n_joins++] = (struct idm_request_join){ fd, (uint32_t)type, 0 };
+	joins[request->n_joins++] = (struct idm_request_join){ fd, (uint32_t)type, 0 };
 	if (type == CLONE_NEWUSER)
-		job->flags |= IDM_REQUEST_OTHER_USER;
+		request->flags |= IDM_REQUEST_OTHER_USER;
 	if (type == CLONE_NEWPID)
-		job->flags |= IDM_REQUEST_SECOND;
+		request->flags |= IDM_REQUEST_SECOND;
 	return 0;
 }
 
@@ -305,14 +305,14 @@ static int put_joins(struct maker *m, const struct idm_child_options *o,
  */
 static void put_namespaces(struct maker *m, const struct idm_child_options *o, uint64_t *clone_flags)
 {
-	struct idm_request *job = request_of(m);
+	struct idm_request *request = request_of(m);
 
 	*clone_flags = 0;
-	job->namespaces = o->namespaces & ~IDM_NS_PID;
+	request->namespaces = o->namespaces & ~IDM_NS_PID;
 	if (!(o->namespaces & IDM_NS_PID))
 		return;
-	if (job->flags & (IDM_REQUEST_OTHER_USER | IDM_REQUEST_SECOND))
-		job->flags |= IDM_REQUEST_SECOND | IDM_REQUEST_NEW_PID;
+	if (request->flags & (IDM_REQUEST_OTHER_USER | IDM_REQUEST_SECOND))
+		request->flags |= IDM_REQUEST_SECOND | IDM_REQUEST_NEW_PID;
 	else
 		*clone_flags = CLONE_NEWPID;
 }
@@ -414,22 +414,22 @@ static int put_mounts(struct maker *m, const struct idm_child_options *o, struct
 
 static int put_root(struct maker *m, const struct idm_child_options *o, struct idm_error *err)
 {
-	struct idm_request *job = request_of(m);
+	struct idm_request *request = request_of(m);
 
 	if (o->namespaces & IDM_NS_MOUNT)
-		job->flags |= IDM_REQUEST_NEW_MOUNT;
+		request->flags |= IDM_REQUEST_NEW_MOUNT;
 	if (o->root_fd >= 0)
-		job->flags |= IDM_REQUEST_PIVOT;
-	job->root_fd = o->root_fd;
-	job->propagation = o->propagation == IDM_PROPAGATION_SLAVE ? MS_SLAVE : MS_PRIVATE;
+		request->flags |= IDM_REQUEST_PIVOT;
+	request->root_fd = o->root_fd;
+	request->propagation = o->propagation == IDM_PROPAGATION_SLAVE ? MS_SLAVE : MS_PRIVATE;
 	return check_open(o->root_fd, IDM_STEP_ATTACH_ROOT, err);
 }
 
 /* ---- who it is ---- */
 
-void idm_child_put_own_capabilities(struct idm_request *job)
+void idm_child_put_own_capabilities(struct idm_request *request)
 {
-	struct idm_request_caps *own = &job->own;
+	struct idm_request_caps *own = &request->own;
 	bool root = geteuid() == 0 && !(idm_sys_prctl(PR_GET_SECUREBITS, 0, 0) & SECBIT_NOROOT);
 
 	if (idm_sys_capget(&own->effective, &own->permitted, &own->inheritable) < 0)
@@ -438,25 +438,25 @@ void idm_child_put_own_capabilities(struct idm_request *job)
 		if (idm_sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i) > 0)
 			own->ambient |= 1ULL << i;
 	if (!root && own->permitted)
-		job->flags |= IDM_REQUEST_RAISE_AMBIENT;
+		request->flags |= IDM_REQUEST_RAISE_AMBIENT;
 }
 
 static void put_identity(struct maker *m, const struct idm_child_options *o)
 {
 	uint32_t groups = o->n_groups ? append_bytes(m, o->groups, o->n_groups * sizeof(*o->groups)) : 0;
-	struct idm_request *job = request_of(m);
+	struct idm_request *request = request_of(m);
 
-	job->groups = groups;
-	job->n_groups = (uint32_t)o->n_groups;
-	job->uid = o->uid;
-	job->gid = o->gid;
+	request->groups = groups;
+	request->n_groups = (uint32_t)o->n_groups;
+	request->uid = o->uid;
+	request->gid = o->gid;
 	/* Another user with the caller's groups is nobody's intention. */
 	if (o->flags & IDM_CHILD_SET_GROUPS ||
-	    (o->uid != IDM_CHILD_KEEP_ID && !(job->flags & IDM_REQUEST_OTHER_USER)))
-		job->flags |= IDM_REQUEST_SET_GROUPS;
+	    (o->uid != IDM_CHILD_KEEP_ID && !(request->flags & IDM_REQUEST_OTHER_USER)))
+		request->flags |= IDM_REQUEST_SET_GROUPS;
 	if (o->capabilities) {
-		job->flags |= IDM_REQUEST_SET_CAPS;
-		job->caps = (struct idm_request_caps){
+		request->flags |= IDM_REQUEST_SET_CAPS;
+		request->caps = (struct idm_request_caps){
 			o->capabilities->effective,   o->capabilities->permitted,
 			o->capabilities->inheritable, o->capabilities->bounding,
 			o->capabilities->ambient,
@@ -467,9 +467,9 @@ static void put_identity(struct maker *m, const struct idm_child_options *o)
 /* ---- all of it ---- */
 
 /* What others must not see done in the caller's memory, or cannot be. */
-static bool needs_executor(const struct idm_child_options *o, const struct idm_request *job)
+static bool needs_executor(const struct idm_child_options *o, const struct idm_request *request)
 {
-	return o->namespaces || job->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
+	return o->namespaces || request->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
 	       o->gid != IDM_CHILD_KEEP_ID ||
 	       o->flags & (IDM_CHILD_SET_GROUPS | IDM_CHILD_DIE_WITH_THREAD | IDM_CHILD_NEW_KEYRING |
 			   IDM_CHILD_NO_KEYRINGS) ||
@@ -488,7 +488,7 @@ static uint64_t get_blocked_signals(void)
 static void put_flags(struct maker *m, const struct idm_child_options *o)
 {
 	static const struct {
-		uint32_t ours, job;
+		uint32_t option, request;
 	} same[] = {
 		{ IDM_CHILD_KEEP_FDS, IDM_REQUEST_KEEP_FDS },
 		{ IDM_CHILD_RESET_SIGNALS, IDM_REQUEST_RESET_IGNORED },
@@ -500,16 +500,16 @@ static void put_flags(struct maker *m, const struct idm_child_options *o)
 		{ IDM_CHILD_DISABLE_USERNS, IDM_REQUEST_LIMIT_USERNS },
 		{ IDM_CHILD_NO_KEYRINGS, IDM_REQUEST_NO_KEYRINGS },
 	};
-	struct idm_request *job = request_of(m);
+	struct idm_request *request = request_of(m);
 
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
-		if (o->flags & same[i].ours)
-			job->flags |= same[i].job;
-	job->terminal_fd = o->terminal_fd;
-	job->process_group = o->process_group;
-	job->mask = o->flags & IDM_CHILD_RESET_SIGNALS ? 0 : get_blocked_signals();
-	if (needs_executor(o, job))
-		job->flags |= IDM_REQUEST_EXECUTOR;
+		if (o->flags & same[i].option)
+			request->flags |= same[i].request;
+	request->terminal_fd = o->terminal_fd;
+	request->process_group = o->process_group;
+	request->mask = o->flags & IDM_CHILD_RESET_SIGNALS ? 0 : get_blocked_signals();
+	if (needs_executor(o, request))
+		request->flags |= IDM_REQUEST_EXECUTOR;
 }
 
 /* ---- a filter of seccomp(2) ---- */
@@ -580,7 +580,7 @@ static int fill_request(struct maker *m, const struct idm_child_options *o,
 	put_flags(m, o);
 	hostname = put_string(m, o->hostname);
 	request_of(m)->hostname = hostname;
-	/* Those of the job itself are seven. */
+	/* Those of the request itself are seven. */
 	hostname = reserve_bytes(
 		m, (request_of(m)->n_fds + request_of(m)->n_joins + request_of(m)->n_mounts + 7) *
 			   sizeof(int32_t));
@@ -590,7 +590,7 @@ static int fill_request(struct maker *m, const struct idm_child_options *o,
 }
 
 int idm_child_make_request(const struct idm_child_options *o, const struct idm_child_userns *userns,
-			   struct idm_request **job, uint64_t *clone_flags, struct idm_error *err)
+			   struct idm_request **request, uint64_t *clone_flags, struct idm_error *err)
 {
 	struct maker m = { .data = malloc(16384), .size = 16384 };
 	int r;
@@ -605,6 +605,6 @@ int idm_child_make_request(const struct idm_child_options *o, const struct idm_c
 		free(m.data);
 		return r;
 	}
-	*job = request_of(&m);
+	*request = request_of(&m);
 	return 0;
 }

@@ -7,10 +7,10 @@
 #include "lib/spawn/executor/request.h"
 
 struct idm_child {
-	struct idm_request *job;
-	int job_fd;   /* the job in its memory file, or -1 */
-	int stage_fd; /* the stage in its own, until it is not needed any more */
-	int cwd_fd;   /* the caller's working directory, for a server; or -1 */
+	struct idm_request *request;
+	int request_fd;	 /* the request in its memory file, or -1 */
+	int executor_fd; /* the executor in its own, until it is not needed any more */
+	int cwd_fd;	 /* the caller's working directory, for a server; or -1 */
 	int pidfd;
 	pid_t pid;
 	int exit_signal; /* until it executes something */
@@ -30,8 +30,8 @@ void idm_child_free_stack(struct idm_child *child);
 
 /*
  * A process that clones the first process in the caller's stead. It reaps that process and the others
- * that come of the job. The caller still directs them, by the locks on the job's file: so the server
- * never waits for what a child does in its namespaces.
+ * that come of the request. The caller still directs them, by the locks on the request's file: so the
+ * server never waits for what a child does in its namespaces.
  */
 struct idm_child_server {
 	pid_t pid; /* the program's, in the caller's PID namespace */
@@ -45,16 +45,16 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
 		       struct idm_error *err);
 
 /*
- * packet.c: a job on its way to the server, and there. Packed, every descriptor is a place among
+ * packet.c: a request on its way to the server, and there. Packed, every descriptor is a place among
  * `fds`, which *n_fds are in use of already. -E2BIG: they are more than `most`.
  */
-int idm_child_pack(struct idm_request *job, int *fds, size_t *n_fds, size_t most);
-int idm_child_unpack(struct idm_request *job, const int *fds,
+int idm_child_pack(struct idm_request *request, int *fds, size_t *n_fds, size_t most);
+int idm_child_unpack(struct idm_request *request, const int *fds,
 		     size_t n_fds); /* -EMFILE: one is not there */
 
 /* Whether the first process starts an assembler, or the second process, which becomes the program. */
-bool idm_child_has_assembler(const struct idm_request *job);
-bool idm_child_has_second(const struct idm_request *job);
+bool idm_child_has_assembler(const struct idm_request *request);
+bool idm_child_has_second(const struct idm_request *request);
 
 /* Reports why idm_child_clone() failed. Returns `code`. */
 int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err);

@@ -53,7 +53,7 @@ static const enum idm_error_step steps[IDM_STEPS] = {
 
 struct question {
 	const struct idm_child_options *o;
-	struct idm_request *job;
+	struct idm_request *request;
 	const struct idm_child_report *report;
 	int code;
 	enum idm_error_step step;
@@ -201,14 +201,14 @@ static bool diagnose_exec(const struct question *q)
 {
 	const char *path = q->o->path;
 
-	if (q->code == -ENOENT && q->job->n_paths > 1)
+	if (q->code == -ENOENT && q->request->n_paths > 1)
 		idm_fail(q->err, q->code, q->step, path, "it is in no directory of PATH");
 	else if (q->code == -ENOEXEC)
 		idm_fail(q->err, q->code, q->step, q->subject ? q->subject : path,
 			 "it is no program that this machine can execute");
 	else
 		idm_fail_errno(q->err, q->code, q->step, q->subject ? q->subject : path);
-	if (q->code == -ENOENT && q->job->n_paths == 1)
+	if (q->code == -ENOENT && q->request->n_paths == 1)
 		idm_hint(q->err,
 			 "if there is such a file, then what its first line or its program header "
 			 "names as interpreter is missing");
@@ -392,13 +392,16 @@ static bool diagnose_step(const struct question *q)
 	}
 }
 
-int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *job, struct idm_error *err)
+int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *request,
+		       struct idm_error *err)
 {
-	const struct idm_child_report *report = &job->report;
-	struct question q = { .o = o, .job = job, .report = report, .code = report->error, .err = err };
+	const struct idm_child_report *report = &request->report;
+	struct question q = {
+		.o = o, .request = request, .report = report, .code = report->error, .err = err
+	};
 
 	q.step = steps[report->step < IDM_STEPS ? report->step : IDM_CHILD_STEP_NONE];
-	q.subject = report->string < job->size ? idm_request_at(job, report->string) : NULL;
+	q.subject = report->string < request->size ? idm_request_at(request, report->string) : NULL;
 	if (!q.code)
 		return idm_fail(err, -ESRCH, q.step, q.subject, "the child was killed");
 	if (!diagnose_step(&q))

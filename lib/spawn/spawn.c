@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Starting a program: the job is made here, where there is memory to allocate and words for errors; the
- * child only carries it out.
+ * Starting a program: the request is made here, where there is memory to allocate and words for errors;
+ * the child only carries it out.
  *
- *   1. the caller makes the job (request.c) and, if it takes the stage, two memory files: one holds
- *      that, one the job;
+ *   1. the caller makes the request (request.c) and, if it takes the executor, two memory files: one
+ * holds that, one the request;
  *   2. it clones a child that shares its memory (clone.c, spawn/executor/vfork-child.c), and waits until
- * that has left it, by executing the program or the stage, or by ending;
- *   3. the stage (spawn/executor/main.c) holds a lock on the job's file until it has executed the
+ * that has left it, by executing the program or the executor, or by ending;
+ *   3. the executor (spawn/executor/main.c) holds a lock on the request's file until it has executed the
  * program or has ended; the caller waits for that lock;
- *   4. what the job's report says then is the result.
+ *   4. what the request's report says then is the result.
  *
  * A child that has failed is reaped by its pidfd. Until it executes something nobody else can wait for
  * it; from then on it does not matter who does, since what happened is in the report.
@@ -91,13 +91,13 @@ static int lock_request_file(int fd)
 
 static int open_request_file(bool locked, struct idm_error *err)
 {
-	AUTO_CLOSE int fd = idm_sys_memfd("idm-job", false);
+	AUTO_CLOSE int fd = idm_sys_memfd("idm-request", false);
 	int r = fd < 0 || !locked ? fd : lock_request_file(fd);
 
 	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL) : idm_steal_fd(&fd);
 }
 
-/* ---- waiting for the stage ---- */
+/* ---- waiting for the executor ---- */
 
 /* Something like a want of memory, which passes. There is nobody to tell of it before the child is
  * known. */
@@ -111,11 +111,11 @@ static bool pause_for_retry(int tries)
 
 static void read_report(struct idm_child *child)
 {
-	struct idm_child_report *report = &child->job->report;
+	struct idm_child_report *report = &child->request->report;
 	ssize_t n;
 
-	for (int i = 0;
-	     (n = idm_sys_pread(child->job_fd, report, sizeof(*report), 0)) < 0 && pause_for_retry(i);
+	for (int i = 0; (n = idm_sys_pread(child->request_fd, report, sizeof(*report), 0)) < 0 &&
+			pause_for_retry(i);
 	     i++)
 		;
 	if (n != (ssize_t)sizeof(*report))
@@ -126,9 +126,10 @@ static void read_report(struct idm_child *child)
 /* Until the process that has this lock has executed the program, or has ended. */
 static void await_lock(struct idm_child *child, int lock)
 {
-	for (int i = 0; idm_sys_lock(child->job_fd, lock, F_WRLCK, true) < 0 && pause_for_retry(i); i++)
+	for (int i = 0; idm_sys_lock(child->request_fd, lock, F_WRLCK, true) < 0 && pause_for_retry(i);
+	     i++)
 		;
-	idm_sys_lock(child->job_fd, lock, F_UNLCK, false);
+	idm_sys_lock(child->request_fd, lock, F_UNLCK, false);
 	read_report(child);
 }
 
@@ -141,22 +142,22 @@ static int open_lock_holder(const struct idm_child *child, int lock, pid_t *pid)
 {
 	AUTO_CLOSE int pidfd = -1;
 
-	*pid = idm_sys_lock_holder(child->job_fd, lock);
+	*pid = idm_sys_lock_holder(child->request_fd, lock);
 	pidfd = *pid > 0 ? idm_sys_pidfd_open(*pid) : -ESRCH;
-	if (pidfd >= 0 && idm_sys_lock_holder(child->job_fd, lock) != *pid)
+	if (pidfd >= 0 && idm_sys_lock_holder(child->request_fd, lock) != *pid)
 		return -ESRCH;
 	return idm_steal_fd(&pidfd);
 }
 
 /* Of all files in memory, this one alone has its number now. */
-static int set_unique_name(struct idm_request *job, int job_fd, struct idm_error *err)
+static int set_unique_name(struct idm_request *request, int request_fd, struct idm_error *err)
 {
 	struct stat st;
-	int r = idm_sys_fstatat(job_fd, "", &st, AT_EMPTY_PATH);
+	int r = idm_sys_fstatat(request_fd, "", &st, AT_EMPTY_PATH);
 
 	if (r < 0)
 		return idm_fail_errno(err, r, step_start, NULL);
-	snprintf(job->name, sizeof(job->name), "idm-%llx",
+	snprintf(request->name, sizeof(request->name), "idm-%llx",
 		 (unsigned long long)st.st_ino & 0xfffffffffffULL);
 	return 0;
 }
@@ -181,7 +182,7 @@ static void reap_by_name(const struct idm_child *child, pid_t pid)
 {
 	AUTO_CLOSE int pidfd = pid > 0 && !child->server ? idm_sys_pidfd_open(pid) : -ESRCH;
 
-	if (pidfd >= 0 && has_name(pidfd, child->job->name) &&
+	if (pidfd >= 0 && has_name(pidfd, child->request->name) &&
 	    idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
 		reap_child(child, pidfd);
 }
@@ -193,8 +194,8 @@ static void reap_assembler(const struct idm_child *child)
 	int pidfd = open_lock_holder(child, IDM_LOCK_ASSEMBLER, &pid);
 
 	if (pidfd < 0)
-		reap_by_name(child, child->job->report.assembler);
-	idm_sys_lock(child->job_fd, IDM_LOCK_RELEASE, F_UNLCK, false);
+		reap_by_name(child, child->request->report.assembler);
+	idm_sys_lock(child->request_fd, IDM_LOCK_RELEASE, F_UNLCK, false);
 	kill_and_reap(child, pidfd);
 }
 
@@ -206,7 +207,7 @@ static int switch_to_second(struct idm_child *child, struct idm_error *err)
 	int pidfd = open_lock_holder(child, IDM_LOCK_SECOND, &pid);
 
 	if (pidfd < 0) {
-		reap_by_name(child, child->job->report.pid);
+		reap_by_name(child, child->request->report.pid);
 		/* If it is gone, the report says where it was last. */
 		return pidfd == -ESRCH ? 0 : idm_fail_errno(err, pidfd, step_start, NULL);
 	}
@@ -214,21 +215,21 @@ static int switch_to_second(struct idm_child *child, struct idm_error *err)
 	close(child->pidfd);
 	child->pidfd = pidfd;
 	child->pid = pid;
-	idm_sys_pwrite(child->job_fd, &go, sizeof(go), offsetof(struct idm_request, go));
-	idm_sys_lock(child->job_fd, IDM_LOCK_CALLER, F_UNLCK, false);
+	idm_sys_pwrite(child->request_fd, &go, sizeof(go), offsetof(struct idm_request, go));
+	idm_sys_lock(child->request_fd, IDM_LOCK_CALLER, F_UNLCK, false);
 	await_lock(child, IDM_LOCK_SECOND);
 	return 0;
 }
 
 static int await_executor(struct idm_child *child, struct idm_error *err)
 {
-	const struct idm_child_report *report = &child->job->report;
+	const struct idm_child_report *report = &child->request->report;
 
 	/* It may have failed to get there at all: then this is the last word. */
-	if (!(child->job->flags & IDM_REQUEST_EXECUTOR) || report->error)
+	if (!(child->request->flags & IDM_REQUEST_EXECUTOR) || report->error)
 		return 0;
 	await_lock(child, IDM_LOCK_FIRST);
-	if (!(child->job->flags & IDM_REQUEST_SECOND) || report->error ||
+	if (!(child->request->flags & IDM_REQUEST_SECOND) || report->error ||
 	    report->step != IDM_CHILD_STEP_SECOND)
 		return 0;
 	return switch_to_second(child, err);
@@ -261,20 +262,20 @@ static int clone_by_server(struct idm_child *child, uint64_t flags, int cgroup, 
 static int run_child_request(const struct idm_child_options *o, struct idm_child *child,
 			     uint64_t clone_flags, struct idm_error *err)
 {
-	const struct idm_child_report *report = &child->job->report;
+	const struct idm_child_report *report = &child->request->report;
 	int r = child->server ? clone_by_server(child, clone_flags, o->cgroup_fd, err)
 			      : clone_as_parent(child, clone_flags, o->cgroup_fd, err);
 
 	if (r < 0)
 		return r;
 	/* Executed by now, if at all: that makes room for the second one's pidfd. */
-	if (child->stage_fd >= 0)
-		close(idm_steal_fd(&child->stage_fd));
+	if (child->executor_fd >= 0)
+		close(idm_steal_fd(&child->executor_fd));
 	r = await_executor(child, err);
 	if (report->assembler > 0)
 		reap_assembler(child);
 	if (r == 0 && (report->error || report->step != IDM_CHILD_STEP_EXEC))
-		r = idm_child_diagnose(o, child->job, err);
+		r = idm_child_diagnose(o, child->request, err);
 	if (r < 0) {
 		kill_and_reap(child, child->pidfd);
 		return r;
@@ -287,53 +288,53 @@ static int run_child_request(const struct idm_child_options *o, struct idm_child
 }
 
 /* Another process than the first one is found by its number, to be waited for. */
-static bool needs_pidfd_open(const struct idm_request *job)
+static bool needs_pidfd_open(const struct idm_request *request)
 {
-	return job->flags & IDM_REQUEST_SECOND || idm_request_locks_mounts(job);
+	return request->flags & IDM_REQUEST_SECOND || idm_request_locks_mounts(request);
 }
 
 /* A child that could not be reaped is not started. */
-static int check_reaping(const struct idm_request *job, struct idm_error *err)
+static int check_reaping(const struct idm_request *request, struct idm_error *err)
 {
 	int r = idm_refused_waitid();
 
 	if (r < 0)
 		return idm_fail(err, r, step_start, NULL, "a seccomp filter refuses waitid(2)");
-	if (job->flags & IDM_REQUEST_SECOND && idm_procfs_child_would_be_init())
+	if (request->flags & IDM_REQUEST_SECOND && idm_procfs_child_would_be_init())
 		return idm_fail(err, -EBUSY, step_start, NULL,
 				"this thread has unshared a PID namespace that has no init yet, and a "
 				"short-lived child would become it");
 	return 0;
 }
 
-static int check_calls(const struct idm_request *job, struct idm_error *err)
+static int check_calls(const struct idm_request *request, struct idm_error *err)
 {
-	int r = needs_pidfd_open(job) ? idm_filter_refuses(IDM_CALL_PIDFD_OPEN) : 0;
+	int r = needs_pidfd_open(request) ? idm_filter_refuses(IDM_CALL_PIDFD_OPEN) : 0;
 
 	return r < 0 ? idm_diagnose_filtered(IDM_CALL_PIDFD_OPEN, r, step_start, NULL, err) : 0;
 }
 
-/* The files in memory that the job needs. A server gets every job in one. */
+/* The files in memory that the request needs. A server gets every request in one. */
 static int open_request_files(struct idm_child *child, struct idm_error *err)
 {
-	struct idm_request *job = child->job;
-	bool stage = job->flags & IDM_REQUEST_EXECUTOR;
+	struct idm_request *request = child->request;
+	bool executor = request->flags & IDM_REQUEST_EXECUTOR;
 
-	if (stage) {
-		child->stage_fd = open_executor_file(err);
-		if (child->stage_fd < 0)
-			return child->stage_fd;
+	if (executor) {
+		child->executor_fd = open_executor_file(err);
+		if (child->executor_fd < 0)
+			return child->executor_fd;
 	}
 	if (child->server)
-		job->flags |= IDM_REQUEST_IN_FILE;
-	if (stage || child->server) {
-		child->job_fd = open_request_file(stage, err);
-		if (child->job_fd < 0)
-			return child->job_fd;
+		request->flags |= IDM_REQUEST_IN_FILE;
+	if (executor || child->server) {
+		child->request_fd = open_request_file(executor, err);
+		if (child->request_fd < 0)
+			return child->request_fd;
 	}
-	job->stage_fd = child->stage_fd;
-	job->job_fd = child->job_fd;
-	return stage ? set_unique_name(job, child->job_fd, err) : 0;
+	request->executor_fd = child->executor_fd;
+	request->request_fd = child->request_fd;
+	return executor ? set_unique_name(request, child->request_fd, err) : 0;
 }
 
 /* The server is in another working directory than the caller. */
@@ -345,17 +346,17 @@ static int open_caller_directory(const struct idm_child_options *o, struct idm_c
 	child->cwd_fd = idm_sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
 	if (child->cwd_fd < 0)
 		return idm_fail_errno(err, child->cwd_fd, step_start, NULL);
-	child->job->cwd_fd = child->cwd_fd;
+	child->request->cwd_fd = child->cwd_fd;
 	return 0;
 }
 
 static int start_request(const struct idm_child_options *o, struct idm_child *child,
 			 uint64_t clone_flags, struct idm_error *err)
 {
-	int r = child->server ? 0 : check_reaping(child->job, err);
+	int r = child->server ? 0 : check_reaping(child->request, err);
 
 	if (r == 0)
-		r = check_calls(child->job, err);
+		r = check_calls(child->request, err);
 	if (r == 0)
 		r = open_request_files(child, err);
 	if (r == 0)
@@ -363,11 +364,11 @@ static int start_request(const struct idm_child_options *o, struct idm_child *ch
 	return r < 0 ? r : run_child_request(o, child, clone_flags, err);
 }
 
-/* The locks go with the job's file. */
+/* The locks go with the request's file. */
 static void close_request_files(struct idm_child *child)
 {
-	idm_close_fd(&child->job_fd);
-	idm_close_fd(&child->stage_fd);
+	idm_close_fd(&child->request_fd);
+	idm_close_fd(&child->executor_fd);
 	idm_close_fd(&child->cwd_fd);
 }
 
@@ -375,16 +376,16 @@ static int make_and_start_request(const struct idm_child_options *o, struct idm_
 				  struct idm_error *err)
 {
 	struct idm_child child = {
-		.pidfd = -1, .job_fd = -1, .stage_fd = -1, .cwd_fd = -1, .server = server
+		.pidfd = -1, .request_fd = -1, .executor_fd = -1, .cwd_fd = -1, .server = server
 	};
-	AUTO_FREE struct idm_request *job = NULL;
+	AUTO_FREE struct idm_request *request = NULL;
 	struct idm_child_userns userns;
 	uint64_t clone_flags;
 	int r = idm_child_open_userns(&userns, o, err);
 
 	if (r == 0)
-		r = idm_child_make_request(o, &userns, &job, &clone_flags, err);
-	child.job = job;
+		r = idm_child_make_request(o, &userns, &request, &clone_flags, err);
+	child.request = request;
 	if (r == 0)
 		r = start_request(o, &child, clone_flags, err);
 	close_request_files(&child);

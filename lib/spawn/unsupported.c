@@ -25,7 +25,7 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
 	return refuse_architecture(err);
 }
 
-/* What a fork server calls for a job, of which there is none here. */
+/* What a fork server calls for a request, of which there is none here. */
 
 int idm_child_make_stack(struct idm_child *child)
 {
@@ -53,31 +53,31 @@ int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
 	return refuse_architecture(err);
 }
 
-int idm_child_pack(struct idm_request *job, int *fds, size_t *n_fds, size_t most)
+int idm_child_pack(struct idm_request *request, int *fds, size_t *n_fds, size_t most)
 {
-	(void)job;
+	(void)request;
 	(void)fds;
 	(void)n_fds;
 	(void)most;
 	return -EOPNOTSUPP;
 }
 
-int idm_child_unpack(struct idm_request *job, const int *fds, size_t n_fds)
+int idm_child_unpack(struct idm_request *request, const int *fds, size_t n_fds)
 {
-	(void)job;
+	(void)request;
 	(void)fds;
 	(void)n_fds;
 	return -EOPNOTSUPP;
 }
 
-bool idm_child_has_assembler(const struct idm_request *job)
+bool idm_child_has_assembler(const struct idm_request *request)
 {
-	(void)job;
+	(void)request;
 	return false;
 }
 
-bool idm_child_has_second(const struct idm_request *job)
+bool idm_child_has_second(const struct idm_request *request)
 {
-	(void)job;
+	(void)request;
 	return false;
 }

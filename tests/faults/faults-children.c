@@ -61,7 +61,7 @@ static void assert_ended_well(int unused)
 		return;
 	if (ended.status == 128 + SIGKILL && faults_are_kills()) /* as an init says it */
 		return;
-	if (ended.code == IDM_EXIT_LOST && faults_are_kills()) /* so may be the keeper */
+	if (ended.code == IDM_EXIT_LOST && faults_are_kills()) /* so may be the fork server */
 		return;
 	assert_int_equal(ended.code, CLD_EXITED);
 	assert_int_equal(ended.status, 0);
@@ -343,7 +343,7 @@ static int keep_and_take(struct idm_reaper *reaper, struct idm_error *err)
 	return take_next(reaper, err);
 }
 
-static int reap_kept(struct idm_error *err)
+static int reap_by_forkserver(struct idm_error *err)
 {
 	struct idm_reaper *reaper;
 	int r = idm_reaper_new(&reaper, err);
@@ -355,13 +355,14 @@ static int reap_kept(struct idm_error *err)
 	return r;
 }
 
-TEST(a_keeper)
+TEST(a_forkserver)
 {
 	struct idm_child_options o = shell(SHELL("exit 0"));
 
 	faults_enter();
 	options = &o;
-	survive(&(struct operation){ "keeper", .go = reap_kept, .check = assert_child, .ignore = "sh" });
+	survive(&(struct operation){ "fork server", .go = reap_by_forkserver, .check = assert_child,
+				     .ignore = "sh" });
 }
 
 TEST(a_container_by_a_fork_server)
@@ -372,7 +373,7 @@ TEST(a_container_by_a_fork_server)
 	map = map_of("0:100000:65536");
 	o = container(IDM_CHILD_UNDER_INIT);
 	options = &o;
-	survive(&(struct operation){ "container, fork server", .go = reap_kept, .check = assert_child,
-				     .ignore = "sh" });
+	survive(&(struct operation){ "container, fork server", .go = reap_by_forkserver,
+				     .check = assert_child, .ignore = "sh" });
 	idm_map_free(map);
 }

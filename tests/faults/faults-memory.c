@@ -345,7 +345,8 @@ TEST(of_maps_and_mounts)
 
 TEST(of_children)
 {
-	static const struct operation ops[] = { { "child", start, NULL }, { "keeper", keep, NULL } };
+	static const struct operation ops[] = { { "child", start, NULL },
+						{ "fork server", keep, NULL } };
 
 	try_all(ops, ARRAY_SIZE(ops));
 }

@@ -223,7 +223,7 @@ TEST_WITHIN(ten_thousand_as_fast_as_possible, 300)
 	beside_nobody();
 }
 
-/* Before Linux 6.15 a thief wins: that is what the keeper is for. */
+/* Before Linux 6.15 a thief wins: that is what the fork server is for. */
 TEST_AS(beside_a_thief_by_what_the_kernel_knows, 300, 6, 15, beside_nobody)
 {
 	stage.reaper = reaper_new();
@@ -234,9 +234,9 @@ TEST_AS(beside_a_thief_by_what_the_kernel_knows, 300, 6, 15, beside_nobody)
 	idm_reaper_free(stage.reaper);
 }
 
-/* ---- by a keeper ---- */
+/* ---- by a fork server ---- */
 
-static void start_by_keeper(size_t i)
+static void start_by_forkserver(size_t i)
 {
 	const char *argv[] = { "/bin/sh", "-c", exit_script(i), NULL };
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
@@ -251,12 +251,12 @@ static void start_by_keeper(size_t i)
 	close(pidfd);
 }
 
-TEST_WITHIN(beside_a_thief_by_a_keeper, 600)
+TEST_WITHIN(beside_a_thief_by_a_forkserver, 600)
 {
 	want_descriptors(children());
 	stage.reaper = reaper_new();
 	assert_ok(idm_reaper_start_forkserver(stage.reaper, 0, NULL, NULL), NULL);
-	run(children(), start_by_keeper, true);
+	run(children(), start_by_forkserver, true);
 	assert_int_equal((long long)stage.stolen, 0);
 	idm_reaper_free(stage.reaper);
 	assert_no_child();

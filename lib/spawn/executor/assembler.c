@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the stage: the assembler, a process that puts the root together for a child in another user
+ * Of the executor: the assembler, a process that puts the root together for a child in another user
  * namespace.
  *
  * A process with CAP_SYS_ADMIN over a mount namespace can unmount and remount what was attached there.
@@ -28,7 +28,8 @@
 
 #include "executor.h"
 
-/* The end of the socket that this process has: the job cannot hold it, since all processes share that.
+/* The end of the socket that this process has: the request cannot hold it, since all processes share
+ * that.
  */
 static long assembler_socket = -1;
 
@@ -86,17 +87,18 @@ static long send_ready(void)
 	return r;
 }
 
-static long send_trees(struct idm_request *job)
+static long send_trees(struct idm_request *request)
 {
-	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
+	struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
 	long r = 0;
 
-	for (uint32_t i = 0; i < job->n_mounts && r == 0; i++) {
+	for (uint32_t i = 0; i < request->n_mounts && r == 0; i++) {
 		int32_t tree = mounts[i].tree;
 
 		if (!mounts[i].fstype)
 			continue;
-		/* The job is shared, the descriptor tables are not: the assembler fills in its number.
+		/* The request is shared, the descriptor tables are not: the assembler fills in its
+		 * number.
 		 */
 		mounts[i].tree = -1;
 		r = send_tree_fd(i, tree);
@@ -105,17 +107,17 @@ static long send_trees(struct idm_request *job)
 	return r == 0 ? send_ready() : r;
 }
 
-static void forget_filesystems(struct idm_request *job)
+static void forget_filesystems(struct idm_request *request)
 {
-	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
+	struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
 
-	for (uint32_t i = 0; i < job->n_mounts; i++)
+	for (uint32_t i = 0; i < request->n_mounts; i++)
 		if (mounts[i].fstype)
 			mounts[i].tree = -1;
 }
 
-/* Until it has its lock, or is done. Its report is in the job by then, if it failed. */
-static long await_assembler(struct idm_request *job)
+/* Until it has its lock, or is done. Its report is in the request by then, if it failed. */
+static long await_assembler(struct idm_request *request)
 {
 	char byte;
 	long r;
@@ -123,21 +125,21 @@ static long await_assembler(struct idm_request *job)
 	do
 		r = raw(SYS_read, assembler_socket, &byte, 1);
 	while (r == -EINTR);
-	if (job->report.error)
-		return job->report.error;
+	if (request->report.error)
+		return request->report.error;
 	return r > 0 ? 0 : r < 0 && r != -ECONNRESET ? r : -ESRCH; /* it was killed */
 }
 
-long idm_child_let_assemble(struct idm_request *job)
+long idm_child_let_assemble(struct idm_request *request)
 {
 	long r;
 
-	idm_request_begin(job, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
-	r = send_trees(job);
+	idm_request_begin(request, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
+	r = send_trees(request);
 	if (r == 0)
-		r = await_assembler(job);
+		r = await_assembler(request);
 	raw(SYS_close, assembler_socket);
-	forget_filesystems(job);
+	forget_filesystems(request);
 	return r == -EPIPE ? -ESRCH : r;
 }
 
@@ -158,9 +160,9 @@ static long receive_tree_fd(long socket, uint32_t *word, int32_t *fd)
 	return 0;
 }
 
-static long receive_trees(struct idm_request *job, long socket, int32_t *ready)
+static long receive_trees(struct idm_request *request, long socket, int32_t *ready)
 {
-	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
+	struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
 	uint32_t word;
 	int32_t fd;
 	long r;
@@ -202,50 +204,50 @@ static int send_done(long socket)
 }
 
 /* If the child has exited, nothing is assembled, and it has said itself what has failed. */
-static void assemble_for(struct idm_request *job, long socket)
+static void assemble_for(struct idm_request *request, long socket)
 {
 	int32_t ready = -1;
-	long r = receive_trees(job, socket, &ready);
+	long r = receive_trees(request, socket, &ready);
 
 	if (r < 0)
 		return;
 	r = become_root_owner(ready);
 	if (r == 0)
-		r = idm_child_assemble(job);
-	job->report.error = (int32_t)r;
+		r = idm_child_assemble(request);
+	request->report.error = (int32_t)r;
 	send_done(socket);
 }
 
 /* The caller finds this process by its lock, and releases it. If the caller is gone, so is its lock. */
-static void run_assembler(struct idm_request *job, long socket)
+static void run_assembler(struct idm_request *request, long socket)
 {
-	if (idm_request_lock(job, IDM_LOCK_ASSEMBLER, 0) == 0) {
+	if (idm_request_lock(request, IDM_LOCK_ASSEMBLER, 0) == 0) {
 		if (send_done(socket))
-			assemble_for(job, socket);
+			assemble_for(request, socket);
 		raw(SYS_close, socket); /* the child has its answer, or sees that there is none */
-		idm_request_lock(job, IDM_LOCK_RELEASE, 1);
+		idm_request_lock(request, IDM_LOCK_RELEASE, 1);
 	}
 	idm_raw_exit(0);
 }
 
-long idm_child_start_assembler(struct idm_request *job)
+long idm_child_start_assembler(struct idm_request *request)
 {
 	int sockets[2];
 	long r;
 
-	idm_request_begin(job, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
 	r = raw(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets);
 	if (r < 0)
 		return r;
-	raw(SYS_prctl, PR_SET_NAME, job->name);
+	raw(SYS_prctl, PR_SET_NAME, request->name);
 	/* A child of the caller, which reaps it. Its number is written before it runs. */
-	r = raw(SYS_clone, CLONE_PARENT | CLONE_PARENT_SETTID, 0, &job->report.assembler);
+	r = raw(SYS_clone, CLONE_PARENT | CLONE_PARENT_SETTID, 0, &request->report.assembler);
 	if (r == 0) {
 		raw(SYS_close, sockets[0]);
-		run_assembler(job, sockets[1]);
+		run_assembler(request, sockets[1]);
 	}
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
 	raw(SYS_close, sockets[1]);
 	assembler_socket = sockets[0];
-	return r < 0 ? r : await_assembler(job);
+	return r < 0 ? r : await_assembler(request);
 }

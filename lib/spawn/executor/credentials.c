@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the stage: ids and capabilities, in the order in which each still permits the next. */
+/* Of the executor: ids and capabilities, in the order in which each still permits the next. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
@@ -28,58 +28,58 @@ static long drop_from_bounding(int cap)
 	return r == -EINVAL && cap > 0 ? 0 : r;
 }
 
-static long set_bounding(struct idm_request *job)
+static long set_bounding(struct idm_request *request)
 {
 	long r = 0;
 
-	idm_request_begin(job, IDM_CHILD_STEP_BOUNDING, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_BOUNDING, 0, 0);
 	for (int i = 0; i < 64 && r == 0; i++)
-		if (!(job->caps.bounding >> i & 1))
+		if (!(request->caps.bounding >> i & 1))
 			r = drop_from_bounding(i);
 	return r;
 }
 
-static long set_user_and_groups(struct idm_request *job)
+static long set_user_and_groups(struct idm_request *request)
 {
 	long r = 0;
 
-	if (job->flags & IDM_REQUEST_SET_GROUPS) {
-		idm_request_begin(job, IDM_CHILD_STEP_GROUPS, 0, 0);
-		r = raw(SYS_setgroups, job->n_groups, idm_request_at(job, job->groups));
+	if (request->flags & IDM_REQUEST_SET_GROUPS) {
+		idm_request_begin(request, IDM_CHILD_STEP_GROUPS, 0, 0);
+		r = raw(SYS_setgroups, request->n_groups, idm_request_at(request, request->groups));
 	}
-	if (r == 0 && job->gid != IDM_CHILD_KEEP_ID) {
-		idm_request_begin(job, IDM_CHILD_STEP_GID, job->gid, 0);
-		r = raw(SYS_setresgid, job->gid, job->gid, job->gid);
+	if (r == 0 && request->gid != IDM_CHILD_KEEP_ID) {
+		idm_request_begin(request, IDM_CHILD_STEP_GID, request->gid, 0);
+		r = raw(SYS_setresgid, request->gid, request->gid, request->gid);
 	}
-	if (r == 0 && job->uid != IDM_CHILD_KEEP_ID) {
-		idm_request_begin(job, IDM_CHILD_STEP_UID, job->uid, 0);
-		r = raw(SYS_setresuid, job->uid, job->uid, job->uid);
+	if (r == 0 && request->uid != IDM_CHILD_KEEP_ID) {
+		idm_request_begin(request, IDM_CHILD_STEP_UID, request->uid, 0);
+		r = raw(SYS_setresuid, request->uid, request->uid, request->uid);
 	}
 	return r;
 }
 
-long idm_child_credentials(struct idm_request *job)
+long idm_child_credentials(struct idm_request *request)
 {
-	int set_caps = !!(job->flags & IDM_REQUEST_SET_CAPS);
+	int set_caps = !!(request->flags & IDM_REQUEST_SET_CAPS);
 	long r = 0;
 
 	/* Without no_new_privs the kernel requires CAP_SYS_ADMIN, which may be gone afterwards. */
-	r = idm_child_refuse_keyrings(job);
-	if (r == 0 && !(job->flags & IDM_REQUEST_NO_NEW_PRIVS))
-		r = idm_child_set_filter(job);
+	r = idm_child_refuse_keyrings(request);
+	if (r == 0 && !(request->flags & IDM_REQUEST_NO_NEW_PRIVS))
+		r = idm_child_set_filter(request);
 	if (r == 0 && set_caps)
-		r = set_bounding(job);
+		r = set_bounding(request);
 
 	/* Or they would be gone with root's uid. */
 	if (r == 0 && set_caps) {
-		idm_request_begin(job, IDM_CHILD_STEP_CAPABILITIES, 0, 0);
+		idm_request_begin(request, IDM_CHILD_STEP_CAPABILITIES, 0, 0);
 		r = raw(SYS_prctl, PR_SET_KEEPCAPS, 1);
 	}
 	if (r == 0)
-		r = set_user_and_groups(job);
+		r = set_user_and_groups(request);
 	if (r < 0 || !set_caps)
 		return r;
-	idm_request_begin(job, IDM_CHILD_STEP_CAPABILITIES, 0, 0);
-	idm_child_capset(&job->caps, &r);
-	return r < 0 ? r : idm_child_set_ambient(job->caps.ambient);
+	idm_request_begin(request, IDM_CHILD_STEP_CAPABILITIES, 0, 0);
+	idm_child_capset(&request->caps, &r);
+	return r < 0 ? r : idm_child_set_ambient(request->caps.ambient);
 }

@@ -12,7 +12,7 @@
 
 #include "executor.h"
 
-long idm_request_lock(struct idm_request *job, int lock, int wait)
+long idm_request_lock(struct idm_request *request, int lock, int wait)
 {
 	struct flock range = {
 		.l_type = F_WRLCK, .l_whence = 0 /* SEEK_SET */, .l_start = lock, .l_len = 1
@@ -20,23 +20,23 @@ long idm_request_lock(struct idm_request *job, int lock, int wait)
 	long r;
 
 	do
-		r = raw(SYS_fcntl, job->job_fd, wait ? F_SETLKW : F_SETLK, &range);
+		r = raw(SYS_fcntl, request->request_fd, wait ? F_SETLKW : F_SETLK, &range);
 	while (r == -EINTR);
 	return r;
 }
 
-void idm_child_die_with_caller(struct idm_request *job)
+void idm_child_die_with_caller(struct idm_request *request)
 {
 	struct flock range = {
 		.l_type = F_WRLCK, .l_whence = 0 /* SEEK_SET */, .l_start = IDM_LOCK_ALIVE, .l_len = 1
 	};
 
-	if (!(job->flags & IDM_REQUEST_DIE))
+	if (!(request->flags & IDM_REQUEST_DIE))
 		return;
 	raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
 	/* It may have ended before. In our PID namespace it has no number to ask for, but it held a
 	 * lock. */
-	if (raw(SYS_fcntl, job->job_fd, F_GETLK, &range) == 0 && range.l_type == F_UNLCK)
+	if (raw(SYS_fcntl, request->request_fd, F_GETLK, &range) == 0 && range.l_type == F_UNLCK)
 		idm_raw_exit(1);
 }
 
@@ -46,21 +46,21 @@ static void visit_fd(int32_t *fd, void (*each)(int32_t *fd, long arg), long arg)
 		each(fd, arg);
 }
 
-void idm_request_each_fd(struct idm_request *job, void (*each)(int32_t *fd, long arg), long arg)
+void idm_request_each_fd(struct idm_request *request, void (*each)(int32_t *fd, long arg), long arg)
 {
-	struct idm_request_join *joins = idm_request_array(job, job->joins);
-	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
+	struct idm_request_join *joins = idm_request_array(request, request->joins);
+	struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
 
-	visit_fd(&job->job_fd, each, arg);
-	visit_fd(&job->stage_fd, each, arg);
-	visit_fd(&job->program_fd, each, arg);
-	visit_fd(&job->root_fd, each, arg);
-	visit_fd(&job->terminal_fd, each, arg);
-	visit_fd(&job->cwd_fd, each, arg);
-	visit_fd(&job->assembly_userns_fd, each, arg);
-	for (uint32_t i = 0; i < job->n_joins; i++)
+	visit_fd(&request->request_fd, each, arg);
+	visit_fd(&request->executor_fd, each, arg);
+	visit_fd(&request->program_fd, each, arg);
+	visit_fd(&request->root_fd, each, arg);
+	visit_fd(&request->terminal_fd, each, arg);
+	visit_fd(&request->cwd_fd, each, arg);
+	visit_fd(&request->assembly_userns_fd, each, arg);
+	for (uint32_t i = 0; i < request->n_joins; i++)
 		visit_fd(&joins[i].fd, each, arg);
-	for (uint32_t i = 0; i < job->n_mounts; i++)
+	for (uint32_t i = 0; i < request->n_mounts; i++)
 		visit_fd(&mounts[i].tree, each, arg);
 }
 
@@ -92,19 +92,19 @@ long idm_child_set_ambient(uint64_t ambient)
 	return r;
 }
 
-long idm_child_session(struct idm_request *job)
+long idm_child_session(struct idm_request *request)
 {
 	long r = 0;
 
-	idm_request_begin(job, IDM_CHILD_STEP_SESSION, 0, 0);
-	if (job->flags & IDM_REQUEST_SESSION)
+	idm_request_begin(request, IDM_CHILD_STEP_SESSION, 0, 0);
+	if (request->flags & IDM_REQUEST_SESSION)
 		r = raw(SYS_setsid);
-	if (r >= 0 && job->terminal_fd >= 0) {
-		idm_request_begin(job, IDM_CHILD_STEP_TERMINAL, 0, 0);
-		r = raw(SYS_ioctl, job->terminal_fd, TIOCSCTTY, 0);
+	if (r >= 0 && request->terminal_fd >= 0) {
+		idm_request_begin(request, IDM_CHILD_STEP_TERMINAL, 0, 0);
+		r = raw(SYS_ioctl, request->terminal_fd, TIOCSCTTY, 0);
 	}
-	if (r >= 0 && job->process_group < 0) {
-		idm_request_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
+	if (r >= 0 && request->process_group < 0) {
+		idm_request_begin(request, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
 		r = raw(SYS_setpgid, 0, 0);
 	}
 	return r < 0 ? r : 0;
@@ -124,52 +124,52 @@ static long check_cwd_inside(void)
 	return path[0] == '/' ? 0 : -EXDEV; /* "(unreachable)/…" */
 }
 
-long idm_child_cwd(struct idm_request *job)
+long idm_child_cwd(struct idm_request *request)
 {
-	const char *cwd = idm_request_at(job, job->cwd);
+	const char *cwd = idm_request_at(request, request->cwd);
 	long r;
 
 	if (!cwd)
 		return 0;
-	idm_request_begin(job, IDM_CHILD_STEP_CWD, 0, job->cwd);
+	idm_request_begin(request, IDM_CHILD_STEP_CWD, 0, request->cwd);
 	r = raw(SYS_chdir, cwd);
-	if (r == 0 && job->flags & IDM_REQUEST_PIVOT)
+	if (r == 0 && request->flags & IDM_REQUEST_PIVOT)
 		r = check_cwd_inside();
 	return r;
 }
 
 /* The rest of the child's own system calls go through it, too. */
-long idm_child_set_filter(struct idm_request *job)
+long idm_child_set_filter(struct idm_request *request)
 {
-	struct sock_fprog program = { .len = (unsigned short)job->n_filter,
-				      .filter = idm_request_at(job, job->filter) };
+	struct sock_fprog program = { .len = (unsigned short)request->n_filter,
+				      .filter = idm_request_at(request, request->filter) };
 
-	if (!job->n_filter)
+	if (!request->n_filter)
 		return 0;
-	idm_request_begin(job, IDM_CHILD_STEP_SECCOMP, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_SECCOMP, 0, 0);
 	return raw(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
 /* Offsets become pointers, in place. */
-static char **make_pointers(struct idm_request *job, uint32_t array)
+static char **make_pointers(struct idm_request *request, uint32_t array)
 {
-	uint64_t *at = idm_request_array(job, array);
+	uint64_t *at = idm_request_array(request, array);
 
 	for (uint64_t *p = at; *p; p++)
-		*p = (uint64_t)(uintptr_t)idm_request_at(job, (uint32_t)*p);
+		*p = (uint64_t)(uintptr_t)idm_request_at(request, (uint32_t)*p);
 	return (char **)at;
 }
 
 /* As execvp(3): what cannot be reached is passed over; that something was forbidden is remembered. */
-static long try_paths(struct idm_request *job, char **argv, char **envp)
+static long try_paths(struct idm_request *request, char **argv, char **envp)
 {
-	const uint32_t *paths = idm_request_array(job, job->paths);
+	const uint32_t *paths = idm_request_array(request, request->paths);
 	uint32_t forbidden = 0;
 	long r = -ENOENT;
 
-	for (uint32_t i = 0; i < job->n_paths; i++) {
-		idm_request_begin(job, IDM_CHILD_STEP_EXEC, 0, paths[i]);
-		r = raw(SYS_execve, idm_request_at(job, paths[i]), argv, envp);
+	for (uint32_t i = 0; i < request->n_paths; i++) {
+		idm_request_begin(request, IDM_CHILD_STEP_EXEC, 0, paths[i]);
+		r = raw(SYS_execve, idm_request_at(request, paths[i]), argv, envp);
 		if (r == -EACCES && !forbidden)
 			forbidden = paths[i];
 		else if (r != -EACCES && r != -ENOENT && r != -ENOTDIR && r != -ENODEV && r != -ESTALE)
@@ -177,32 +177,33 @@ static long try_paths(struct idm_request *job, char **argv, char **envp)
 	}
 	if (!forbidden)
 		return r;
-	job->report.string = forbidden;
+	request->report.string = forbidden;
 	return -EACCES;
 }
 
-long idm_child_exec(struct idm_request *job)
+long idm_child_exec(struct idm_request *request)
 {
-	char **argv = make_pointers(job, job->argv), **envp = make_pointers(job, job->envp);
+	char **argv = make_pointers(request, request->argv),
+	     **envp = make_pointers(request, request->envp);
 	long r = 0;
 
-	if (job->flags & IDM_REQUEST_NO_NEW_PRIVS) {
-		idm_request_begin(job, IDM_CHILD_STEP_NO_NEW_PRIVS, 0, 0);
+	if (request->flags & IDM_REQUEST_NO_NEW_PRIVS) {
+		idm_request_begin(request, IDM_CHILD_STEP_NO_NEW_PRIVS, 0, 0);
 		r = raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
 	}
 	if (r < 0)
 		return r;
-	if (!(job->flags & IDM_REQUEST_INIT))
-		idm_child_die_with_caller(job);
-	idm_request_each_fd(job, idm_request_set_fd_flags, FD_CLOEXEC);
-	if (job->flags & IDM_REQUEST_NO_NEW_PRIVS)
-		r = idm_child_set_filter(job);
+	if (!(request->flags & IDM_REQUEST_INIT))
+		idm_child_die_with_caller(request);
+	idm_request_each_fd(request, idm_request_set_fd_flags, FD_CLOEXEC);
+	if (request->flags & IDM_REQUEST_NO_NEW_PRIVS)
+		r = idm_child_set_filter(request);
 	if (r < 0)
 		return r;
-	idm_request_begin(job, IDM_CHILD_STEP_EXEC, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_EXEC, 0, 0);
 	/* From here on the signals are the program's. One that kills it now has killed the program. */
-	raw(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &job->mask, 0, sizeof(job->mask));
-	if (job->program_fd >= 0)
-		return raw(SYS_execveat, job->program_fd, "", argv, envp, AT_EMPTY_PATH);
-	return try_paths(job, argv, envp);
+	raw(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &request->mask, 0, sizeof(request->mask));
+	if (request->program_fd >= 0)
+		return raw(SYS_execveat, request->program_fd, "", argv, envp, AT_EMPTY_PATH);
+	return try_paths(request, argv, envp);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a child does, step by step. Compiled twice: for the library, where the child shares the caller's
- * memory, and for the stage, which has a memory of its own. It calls nothing but the kernel.
+ * memory, and for the executor, which has a memory of its own. It calls nothing but the kernel.
  *
  * Every step returns 0 or -errno; what it was about is in the report then.
  */
@@ -14,25 +14,25 @@
 #include "request.h"
 
 /* What an offset stands for; NULL for 0. */
-static inline void *idm_request_at(struct idm_request *job, uint32_t offset)
+static inline void *idm_request_at(struct idm_request *request, uint32_t offset)
 {
-	return offset ? (char *)job + offset : (void *)0;
+	return offset ? (char *)request + offset : (void *)0;
 }
 
 /* The same of what is there for certain, and of an array: while that is empty, nothing may be read from
  * it. */
-static inline void *idm_request_array(struct idm_request *job, uint32_t offset)
+static inline void *idm_request_array(struct idm_request *request, uint32_t offset)
 {
-	return (char *)job + offset;
+	return (char *)request + offset;
 }
 
 /* Says what is being done: the last that was said is what failed. */
-static inline void idm_request_begin(struct idm_request *job, enum idm_child_step step, uint32_t item,
-				     uint32_t string)
+static inline void idm_request_begin(struct idm_request *request, enum idm_child_step step,
+				     uint32_t item, uint32_t string)
 {
-	job->report.step = step;
-	job->report.item = item;
-	job->report.string = string;
+	request->report.step = step;
+	request->report.item = item;
+	request->report.string = string;
 }
 
 __attribute__((noreturn)) static inline void idm_raw_exit(int status)
@@ -52,71 +52,71 @@ static inline void idm_raw_reap(long pid)
  * Whether the child's mounts are to be locked against it: they are attached in the caller's user
  * namespace, and it gets a copy in its own.
  */
-static inline int idm_request_locks_mounts(const struct idm_request *job)
+static inline int idm_request_locks_mounts(const struct idm_request *request)
 {
-	return job->flags & IDM_REQUEST_NEW_MOUNT && job->flags & IDM_REQUEST_OTHER_USER;
+	return request->flags & IDM_REQUEST_NEW_MOUNT && request->flags & IDM_REQUEST_OTHER_USER;
 }
 
 /* Reports what a step returned, and ends. */
-__attribute__((noreturn)) static inline void idm_request_fail(struct idm_request *job, long r)
+__attribute__((noreturn)) static inline void idm_request_fail(struct idm_request *request, long r)
 {
-	job->report.error = (int32_t)r;
+	request->report.error = (int32_t)r;
 	idm_raw_exit(1);
 }
 
 /* Takes the lock (IDM_LOCK_*) of this process, waiting if `wait`. */
-long idm_request_lock(struct idm_request *job, int lock, int wait);
+long idm_request_lock(struct idm_request *request, int lock, int wait);
 
 /*
  * If that is asked for, this process dies with the thread that has started it; at once if that is gone.
  * Changing the credentials would take it off again.
  */
-void idm_child_die_with_caller(struct idm_request *job);
+void idm_child_die_with_caller(struct idm_request *request);
 
-/* Calls `each` for every descriptor of the job that the program does not get. */
-void idm_request_each_fd(struct idm_request *job, void (*each)(int32_t *fd, long arg), long arg);
+/* Calls `each` for every descriptor of the request that the program does not get. */
+void idm_request_each_fd(struct idm_request *request, void (*each)(int32_t *fd, long arg), long arg);
 void idm_request_set_fd_flags(int32_t *fd, long flags);
 
 /* vfork-child.c: the child in the caller's memory. */
-void idm_vfork_child(void *job);
-long idm_child_arrange_fds(struct idm_request *job);
+void idm_vfork_child(void *request);
+long idm_child_arrange_fds(struct idm_request *request);
 
 /* exec.c: what comes last, in either memory. The program is executed, or that fails. */
-long idm_child_session(struct idm_request *job);
-long idm_child_set_filter(struct idm_request *job);
-long idm_child_cwd(struct idm_request *job);
-long idm_child_exec(struct idm_request *job);
+long idm_child_session(struct idm_request *request);
+long idm_child_set_filter(struct idm_request *request);
+long idm_child_cwd(struct idm_request *request);
+long idm_child_exec(struct idm_request *request);
 
-/* main.c, the stage only. */
-long idm_child_enter(struct idm_request *job); /* namespaces.c */
-long idm_child_second(struct idm_request *job);
-long idm_child_root(struct idm_request *job); /* rootfs.c */
+/* main.c, the executor only. */
+long idm_child_enter(struct idm_request *request); /* namespaces.c */
+long idm_child_second(struct idm_request *request);
+long idm_child_root(struct idm_request *request); /* rootfs.c */
 
 /* pivot.c */
-long idm_child_separate_mounts(struct idm_request *job);
-long idm_child_assemble(struct idm_request *job);
-long idm_child_check_root(struct idm_request *job); /* that "/" is the topmost of all */
+long idm_child_separate_mounts(struct idm_request *request);
+long idm_child_assemble(struct idm_request *request);
+long idm_child_check_root(struct idm_request *request); /* that "/" is the topmost of all */
 
-/* Every mount of the job, below the directory `root`. mounts.c */
-long idm_child_attach_mounts(struct idm_request *job, long root);
+/* Every mount of the request, below the directory `root`. mounts.c */
+long idm_child_attach_mounts(struct idm_request *request, long root);
 
-/* The new filesystems of the job, as detached trees in it; apart: by a child. filesystem.c */
-long idm_child_make_filesystems(struct idm_request *job);
-long idm_child_make_filesystems_apart(struct idm_request *job);
+/* The new filesystems of the request, as detached trees in it; apart: by a child. filesystem.c */
+long idm_child_make_filesystems(struct idm_request *request);
+long idm_child_make_filesystems_apart(struct idm_request *request);
 
 /* assembler.c */
-long idm_child_start_assembler(struct idm_request *job);
-long idm_child_let_assemble(struct idm_request *job); /* waits until the root is put together */
+long idm_child_start_assembler(struct idm_request *request);
+long idm_child_let_assemble(struct idm_request *request); /* waits until the root is put together */
 
 /* limits.c */
-long idm_child_limit_userns(struct idm_request *job);
-long idm_child_new_keyring(struct idm_request *job);
-long idm_child_refuse_keyrings(struct idm_request *job);
+long idm_child_limit_userns(struct idm_request *request);
+long idm_child_new_keyring(struct idm_request *request);
+long idm_child_refuse_keyrings(struct idm_request *request);
 
-long idm_child_credentials(struct idm_request *job); /* credentials.c */
-long idm_child_regain_capabilities(void);	     /* all that are permitted */
+long idm_child_credentials(struct idm_request *request); /* credentials.c */
+long idm_child_regain_capabilities(void);		 /* all that are permitted */
 void idm_child_capset(const struct idm_request_caps *caps, long *r);
 long idm_child_set_ambient(uint64_t ambient);
-void idm_child_init(struct idm_request *job, void (*program)(void *job)); /* init.c */
+void idm_child_init(struct idm_request *request, void (*program)(void *request)); /* init.c */
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the stage: new filesystems, made in the child's own namespaces: a procfs of its PID namespace, a
+ * Of the executor: new filesystems, made in the child's own namespaces: a procfs of its PID namespace, a
  * sysfs of its network namespace.
  */
 #include <linux/mount.h>
@@ -11,9 +11,9 @@
 #include "executor.h"
 
 /* The last message of the fs context that is an error: "e proc: Unknown parameter 'x'". */
-static void copy_kernel_words(struct idm_request *job, long fs)
+static void copy_kernel_words(struct idm_request *request, long fs)
 {
-	char text[sizeof(job->report.words)];
+	char text[sizeof(request->report.words)];
 	long n;
 
 	while ((n = raw(SYS_read, fs, text, sizeof(text) - 1)) > 0) {
@@ -22,55 +22,57 @@ static void copy_kernel_words(struct idm_request *job, long fs)
 		if (text[n - 1] == '\n')
 			n--;
 		for (; from < n; from++)
-			job->report.words[to++] = text[from];
-		job->report.words[to] = '\0';
+			request->report.words[to++] = text[from];
+		request->report.words[to] = '\0';
 	}
 }
 
-static long set_mount_options(struct idm_request *job, const struct idm_request_mount *m, long fs)
+static long set_mount_options(struct idm_request *request, const struct idm_request_mount *m, long fs)
 {
-	const uint32_t *options = idm_request_array(job, m->options);
-	long r = raw(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", idm_request_at(job, m->source), 0);
+	const uint32_t *options = idm_request_array(request, m->options);
+	long r = raw(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", idm_request_at(request, m->source),
+		     0);
 
 	for (uint32_t i = 0; i < m->n_options && r == 0; i++, options += 2) {
-		const char *value = idm_request_at(job, options[1]);
+		const char *value = idm_request_at(request, options[1]);
 
-		idm_request_begin(job, IDM_CHILD_STEP_MOUNT_OPTION, job->report.item, options[0]);
+		idm_request_begin(request, IDM_CHILD_STEP_MOUNT_OPTION, request->report.item,
+				  options[0]);
 		r = raw(SYS_fsconfig, fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
-			idm_request_at(job, options[0]), value, 0);
+			idm_request_at(request, options[0]), value, 0);
 	}
 	return r;
 }
 
-static long create_filesystem(struct idm_request *job, const struct idm_request_mount *m)
+static long create_filesystem(struct idm_request *request, const struct idm_request_mount *m)
 {
-	long fs = raw(SYS_fsopen, idm_request_at(job, m->fstype), FSOPEN_CLOEXEC), r;
+	long fs = raw(SYS_fsopen, idm_request_at(request, m->fstype), FSOPEN_CLOEXEC), r;
 
 	if (fs < 0)
 		return fs;
-	r = set_mount_options(job, m, fs);
+	r = set_mount_options(request, m, fs);
 	if (r == 0) {
-		idm_request_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
+		idm_request_begin(request, IDM_CHILD_STEP_MOUNT, request->report.item, m->target);
 		r = raw(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
 	}
 	if (r == 0)
 		r = raw(SYS_fsmount, fs, FSMOUNT_CLOEXEC, m->attr);
 	if (r < 0)
-		copy_kernel_words(job, fs);
+		copy_kernel_words(request, fs);
 	raw(SYS_close, fs);
 	return r;
 }
 
-long idm_child_make_filesystems(struct idm_request *job)
+long idm_child_make_filesystems(struct idm_request *request)
 {
-	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
+	struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
 	long r = 0;
 
-	for (uint32_t i = 0; i < job->n_mounts && r >= 0; i++) {
+	for (uint32_t i = 0; i < request->n_mounts && r >= 0; i++) {
 		if (!mounts[i].fstype)
 			continue;
-		idm_request_begin(job, IDM_CHILD_STEP_MOUNT, i, mounts[i].target);
-		r = create_filesystem(job, &mounts[i]);
+		idm_request_begin(request, IDM_CHILD_STEP_MOUNT, i, mounts[i].target);
+		r = create_filesystem(request, &mounts[i]);
 		if (r >= 0)
 			mounts[i].tree = (int32_t)r;
 	}
@@ -83,23 +85,23 @@ static char maker_stack[8192] __attribute__((aligned(16)));
 
 static void create_filesystems_and_exit(void *data)
 {
-	struct idm_request *job = data;
+	struct idm_request *request = data;
 	long r;
 
-	idm_request_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_NAMESPACES, 0, 0);
 	r = raw(SYS_unshare, CLONE_NEWNS);
 	if (r == 0)
-		r = idm_child_make_filesystems(job);
+		r = idm_child_make_filesystems(request);
 	if (r < 0)
-		idm_request_fail(job, r);
+		idm_request_fail(request, r);
 	idm_raw_exit(0);
 }
 
-static int has_new_filesystem(struct idm_request *job)
+static int has_new_filesystem(struct idm_request *request)
 {
-	const struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
+	const struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
 
-	for (uint32_t i = 0; i < job->n_mounts; i++)
+	for (uint32_t i = 0; i < request->n_mounts; i++)
 		if (mounts[i].fstype)
 			return 1;
 	return 0;
@@ -112,18 +114,18 @@ static int has_new_filesystem(struct idm_request *job)
  * returns. It is made as a copy of the host's mounts, because the kernel lets a procfs or sysfs be made
  * in a user namespace only where another one is wholly visible (mount_too_revealing).
  */
-long idm_child_make_filesystems_apart(struct idm_request *job)
+long idm_child_make_filesystems_apart(struct idm_request *request)
 {
 	const long args[5] = { CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD,
 			       (long)(maker_stack + sizeof(maker_stack)), 0, 0, 0 };
 	long r;
 
-	if (!has_new_filesystem(job))
+	if (!has_new_filesystem(request))
 		return 0;
-	idm_request_begin(job, IDM_CHILD_STEP_MOUNT, 0, 0);
-	r = idm_raw_clone(SYS_clone, args, create_filesystems_and_exit, job);
+	idm_request_begin(request, IDM_CHILD_STEP_MOUNT, 0, 0);
+	r = idm_raw_clone(SYS_clone, args, create_filesystems_and_exit, request);
 	if (r < 0)
 		return r;
 	idm_raw_reap(r);
-	return job->report.error;
+	return request->report.error;
 }

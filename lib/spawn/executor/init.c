@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the stage: the init of a PID namespace. It is what the stage becomes: a process with one program,
- * one stack and no descriptor.
+ * Of the executor: the init of a PID namespace. It is what the executor becomes: a process with one
+ * program, one stack and no descriptor.
  */
 #include <errno.h>
 #include <linux/prctl.h>
@@ -91,7 +91,7 @@ __attribute__((noreturn)) static void serve_as_init(long program, enum group gro
  * The program is process 2, whatever was started before it to make the root (set_tid, Linux 5.5). Where
  * a filter refuses clone3(2), it gets the next number.
  */
-static long clone_program(struct idm_request *job, void (*start)(void *job))
+static long clone_program(struct idm_request *request, void (*start)(void *request))
 {
 	const uint64_t flags = CLONE_VM | CLONE_VFORK;
 	static const int32_t number = 2;
@@ -103,49 +103,49 @@ static long clone_program(struct idm_request *job, void (*start)(void *job))
 				       .set_tid_size = 1 };
 	const long args3[5] = { (long)&numbered, sizeof(numbered) };
 	const long args[5] = { (long)(flags | SIGCHLD), (long)(program_stack + sizeof(program_stack)) };
-	long r = idm_raw_clone(SYS_clone3, args3, start, job);
+	long r = idm_raw_clone(SYS_clone3, args3, start, request);
 
-	return r < 0 ? idm_raw_clone(SYS_clone, args, start, job) : r;
+	return r < 0 ? idm_raw_clone(SYS_clone, args, start, request) : r;
 }
 
 /*
  * The init leaves the caller's session, too. A program without a terminal gets a process group in the
  * init's session: SIGTSTP can stop that. With a terminal it has to lead the session.
  */
-static enum group leave_caller_session(struct idm_request *job)
+static enum group leave_caller_session(struct idm_request *request)
 {
 	long r;
 
-	if (!(job->flags & IDM_REQUEST_SESSION))
-		return job->process_group < 0 ? OWN_GROUP : CALLERS_GROUP;
-	idm_request_begin(job, IDM_CHILD_STEP_SESSION, 0, 0);
+	if (!(request->flags & IDM_REQUEST_SESSION))
+		return request->process_group < 0 ? OWN_GROUP : CALLERS_GROUP;
+	idm_request_begin(request, IDM_CHILD_STEP_SESSION, 0, 0);
 	r = raw(SYS_setsid);
 	if (r < 0)
-		idm_request_fail(job, r);
-	if (job->terminal_fd >= 0)
+		idm_request_fail(request, r);
+	if (request->terminal_fd >= 0)
 		return OWN_SESSION;
-	job->flags &= ~IDM_REQUEST_SESSION;
-	job->process_group = -1;
+	request->flags &= ~IDM_REQUEST_SESSION;
+	request->process_group = -1;
 	return OWN_GROUP;
 }
 
-void idm_child_init(struct idm_request *job, void (*start)(void *job))
+void idm_child_init(struct idm_request *request, void (*start)(void *request))
 {
-	enum group group = leave_caller_session(job);
-	uint32_t size = job->size;
+	enum group group = leave_caller_session(request);
+	uint32_t size = request->size;
 	long r;
 
 	raw(SYS_prctl, PR_SET_NAME, "idm-init");
-	idm_child_die_with_caller(job);
-	idm_request_begin(job, IDM_CHILD_STEP_INIT, 0, 0);
-	r = clone_program(job, start);
+	idm_child_die_with_caller(request);
+	idm_request_begin(request, IDM_CHILD_STEP_INIT, 0, 0);
+	r = clone_program(request, start);
 	if (r < 0)
-		idm_request_fail(job, r);
-	if (job->report.error)
+		idm_request_fail(request, r);
+	if (request->report.error)
 		idm_raw_exit(1);
-	raw(SYS_munmap, job, size);
+	raw(SYS_munmap, request, size);
 	raw(SYS_chdir, "/");
-	/* Also the lock on the job: the caller sees that it is done. */
+	/* Also the lock on the request: the caller sees that it is done. */
 	raw(SYS_close_range, 0, ~0U, 0);
 	serve_as_init(r, group);
 }

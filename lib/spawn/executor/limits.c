@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the stage: what the child gets no more of. */
+/* Of the executor: what the child gets no more of. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -15,13 +15,13 @@
 #include "executor.h"
 
 /* A procfs of the child's own, if it has one, is sure to be writable. */
-static long find_procfs(struct idm_request *job)
+static long find_procfs(struct idm_request *request)
 {
-	const struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
+	const struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
 	struct statfs fs;
 
-	for (uint32_t i = 0; i < job->n_mounts; i++)
+	for (uint32_t i = 0; i < request->n_mounts; i++)
 		if (mounts[i].fstype && mounts[i].tree >= 0 &&
 		    raw(SYS_fstatfs, mounts[i].tree, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
 			return raw(SYS_openat2, mounts[i].tree, ".", &how, sizeof(how));
@@ -32,17 +32,17 @@ static long find_procfs(struct idm_request *job)
  * The file under this name is that of the reader's user namespace, in every procfs. The old root's /proc
  * still stands here.
  */
-long idm_child_limit_userns(struct idm_request *job)
+long idm_child_limit_userns(struct idm_request *request)
 {
 	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
 				.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESOLVE_BENEATH };
 	struct statfs fs;
 	long proc, fd, r;
 
-	if (!(job->flags & IDM_REQUEST_LIMIT_USERNS))
+	if (!(request->flags & IDM_REQUEST_LIMIT_USERNS))
 		return 0;
-	idm_request_begin(job, IDM_CHILD_STEP_LIMIT_USERNS, 0, 0);
-	proc = find_procfs(job);
+	idm_request_begin(request, IDM_CHILD_STEP_LIMIT_USERNS, 0, 0);
+	proc = find_procfs(request);
 	if (proc < 0)
 		return proc;
 	fd = raw(SYS_openat2, proc, "sys/user/max_user_namespaces", &how, sizeof(how));
@@ -60,13 +60,13 @@ long idm_child_limit_userns(struct idm_request *job)
  * An empty session keyring in the place of the caller's, whose keys could be read and changed. Where a
  * filter refuses keyctl(2), the program is below that filter, too.
  */
-long idm_child_new_keyring(struct idm_request *job)
+long idm_child_new_keyring(struct idm_request *request)
 {
 	long r;
 
-	if (!(job->flags & IDM_REQUEST_KEYRING))
+	if (!(request->flags & IDM_REQUEST_KEYRING))
 		return 0;
-	idm_request_begin(job, IDM_CHILD_STEP_KEYRING, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_KEYRING, 0, 0);
 	r = raw(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
 	return r >= 0 || r == -ENOSYS || r == -EPERM ? 0 : r;
 }
@@ -92,7 +92,7 @@ long idm_child_new_keyring(struct idm_request *job)
  * has an ID of the host's, a keyring of its own keeps none of that user's keys away. They fail as if the
  * kernel had no keyrings.
  */
-long idm_child_refuse_keyrings(struct idm_request *job)
+long idm_child_refuse_keyrings(struct idm_request *request)
 {
 	static const struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
@@ -111,8 +111,8 @@ long idm_child_refuse_keyrings(struct idm_request *job)
 	const struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]),
 					    (struct sock_filter *)filter };
 
-	if (!(job->flags & IDM_REQUEST_NO_KEYRINGS))
+	if (!(request->flags & IDM_REQUEST_NO_KEYRINGS))
 		return 0;
-	idm_request_begin(job, IDM_CHILD_STEP_SECCOMP, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_SECCOMP, 0, 0);
 	return raw(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }

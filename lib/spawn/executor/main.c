@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The stage: a program of its own without libc, that the library carries in itself and executes from
- * memory in a child. It finds the job in a memory file and does in a memory of its own what must not
+ * The executor: a program of its own without libc, that the library carries in itself and executes from
+ * memory in a child. It finds the request in a memory file and does in a memory of its own what must not
  * be done in the caller's, and does not need a copy of that. It is not dumpable, so that nobody in the
  * namespaces that it joins can get at its descriptors.
  */
@@ -54,69 +54,69 @@ static struct idm_request *map_request(int32_t fd)
 }
 
 /* What vfork-child.c has changed to bring the capabilities here. */
-static long restore_capabilities(struct idm_request *job)
+static long restore_capabilities(struct idm_request *request)
 {
 	long r;
 
-	if (!(job->flags & IDM_REQUEST_RAISE_AMBIENT))
+	if (!(request->flags & IDM_REQUEST_RAISE_AMBIENT))
 		return 0;
-	idm_child_capset(&job->own, &r);
-	return r < 0 ? r : idm_child_set_ambient(job->own.ambient);
+	idm_child_capset(&request->own, &r);
+	return r < 0 ? r : idm_child_set_ambient(request->own.ambient);
 }
 
 /* Nothing that leads out of the root stays open. */
-static void close_escapes(struct idm_request *job)
+static void close_escapes(struct idm_request *request)
 {
-	struct idm_request_join *joins = idm_request_array(job, job->joins);
-	struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
+	struct idm_request_join *joins = idm_request_array(request, request->joins);
+	struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
 
-	for (uint32_t i = 0; i < job->n_joins; i++)
+	for (uint32_t i = 0; i < request->n_joins; i++)
 		raw(SYS_close, joins[i].fd);
-	for (uint32_t i = 0; i < job->n_mounts; i++)
+	for (uint32_t i = 0; i < request->n_mounts; i++)
 		if (mounts[i].tree >= 0)
 			raw(SYS_close, mounts[i].tree);
-	if (job->root_fd >= 0)
-		raw(SYS_close, job->root_fd);
-	if (job->assembly_userns_fd >= 0)
-		raw(SYS_close, job->assembly_userns_fd);
-	job->n_joins = 0;
-	job->n_mounts = 0;
-	job->root_fd = -1;
-	job->assembly_userns_fd = -1;
+	if (request->root_fd >= 0)
+		raw(SYS_close, request->root_fd);
+	if (request->assembly_userns_fd >= 0)
+		raw(SYS_close, request->assembly_userns_fd);
+	request->n_joins = 0;
+	request->n_mounts = 0;
+	request->root_fd = -1;
+	request->assembly_userns_fd = -1;
 }
 
 static void become_program(void *data)
 {
-	struct idm_request *job = data;
-	long r = idm_child_session(job);
+	struct idm_request *request = data;
+	long r = idm_child_session(request);
 
 	if (r == 0)
-		r = idm_child_credentials(job);
+		r = idm_child_credentials(request);
 	if (r == 0)
-		r = idm_child_cwd(job);
+		r = idm_child_cwd(request);
 	if (r == 0)
-		r = idm_child_exec(job);
-	idm_request_fail(job, r);
+		r = idm_child_exec(request);
+	idm_request_fail(request, r);
 }
 
-static long set_hostname(struct idm_request *job)
+static long set_hostname(struct idm_request *request)
 {
-	const char *name = idm_request_at(job, job->hostname);
+	const char *name = idm_request_at(request, request->hostname);
 	long n = 0;
 
 	if (!name)
 		return 0;
 	while (name[n])
 		n++;
-	idm_request_begin(job, IDM_CHILD_STEP_HOSTNAME, 0, job->hostname);
+	idm_request_begin(request, IDM_CHILD_STEP_HOSTNAME, 0, request->hostname);
 	return raw(SYS_sethostname, name, n);
 }
 
-__attribute__((noreturn, used)) void idm_stage_main(const uintptr_t *stack);
+__attribute__((noreturn, used)) void idm_executor_main(const uintptr_t *stack);
 
-void idm_stage_main(const uintptr_t *stack)
+void idm_executor_main(const uintptr_t *stack)
 {
-	struct idm_request *job;
+	struct idm_request *request;
 	int32_t fd;
 	long r;
 
@@ -126,26 +126,26 @@ void idm_stage_main(const uintptr_t *stack)
 	fd = parse_fd((const char *)stack[3]); /* behind argc, argv[0] and NULL: envp[0] */
 	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
-	job = map_request(fd);
-	job->stage_fd = -1;
-	idm_request_each_fd(job, idm_request_set_fd_flags, FD_CLOEXEC);
-	r = restore_capabilities(job);
+	request = map_request(fd);
+	request->executor_fd = -1;
+	idm_request_each_fd(request, idm_request_set_fd_flags, FD_CLOEXEC);
+	r = restore_capabilities(request);
 	if (r == 0)
-		r = idm_child_enter(job);
+		r = idm_child_enter(request);
 	if (r == 0)
-		r = idm_child_second(job);
+		r = idm_child_second(request);
 	if (r == 0)
-		r = idm_child_root(job);
+		r = idm_child_root(request);
 	if (r == 0)
-		r = set_hostname(job);
+		r = set_hostname(request);
 	if (r == 0)
-		r = idm_child_new_keyring(job);
+		r = idm_child_new_keyring(request);
 	if (r < 0)
-		idm_request_fail(job, r);
-	close_escapes(job);
-	if (job->flags & IDM_REQUEST_INIT)
-		idm_child_init(job, become_program);
-	become_program(job);
+		idm_request_fail(request, r);
+	close_escapes(request);
+	if (request->flags & IDM_REQUEST_INIT)
+		idm_child_init(request, become_program);
+	become_program(request);
 	idm_raw_exit(1);
 }
 
@@ -155,14 +155,14 @@ __asm__(".globl _start\n_start:\n\t"
 	"xor %ebp, %ebp\n\t"
 	"mov %rsp, %rdi\n\t"
 	"and $-16, %rsp\n\t"
-	"call idm_stage_main\n\t"
+	"call idm_executor_main\n\t"
 	"ud2\n");
 #elif defined(__aarch64__)
 __asm__(".globl _start\n_start:\n\t"
 	"mov x29, xzr\n\t"
 	"mov x30, xzr\n\t"
 	"mov x0, sp\n\t"
-	"b idm_stage_main\n");
+	"b idm_executor_main\n");
 #elif defined(__riscv)
 __asm__(".globl _start\n_start:\n\t"
 	".option push\n\t"
@@ -173,5 +173,5 @@ __asm__(".globl _start\n_start:\n\t"
 	"mv ra, zero\n\t"
 	"mv a0, sp\n\t"
 	"andi sp, sp, -16\n\t"
-	"tail idm_stage_main\n");
+	"tail idm_executor_main\n");
 #endif

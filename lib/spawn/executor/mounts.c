@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the stage: mounts are attached below the root. Nothing has been mounted over that root yet, and no
- * program runs in it. What is in it is a stranger's, so every path is resolved from its descriptor, with
- * RESOLVE_IN_ROOT: no ".." and no symbolic link leads out.
+ * Of the executor: mounts are attached below the root. Nothing has been mounted over that root yet, and
+ * no program runs in it. What is in it is a stranger's, so every path is resolved from its descriptor,
+ * with RESOLVE_IN_ROOT: no ".." and no symbolic link leads out.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -148,17 +148,18 @@ static long check_target_kind(const struct idm_request_mount *m, long target)
 	return S_ISDIR(st.stx_mode) ? 0 : -ENOTDIR;
 }
 
-static long attach_request_mount(struct idm_request *job, long root, const struct idm_request_mount *m)
+static long attach_request_mount(struct idm_request *request, long root,
+				 const struct idm_request_mount *m)
 {
-	const char *target = idm_request_array(job, m->target);
+	const char *target = idm_request_array(request, m->target);
 	long r = 0, to;
 
-	idm_request_begin(job, IDM_CHILD_STEP_MOUNT_TARGET, job->report.item, m->target);
+	idm_request_begin(request, IDM_CHILD_STEP_MOUNT_TARGET, request->report.item, m->target);
 	if (m->flags & IDM_ATTACH_MKDIR)
 		r = make_target(root, target, (int)m->is_file);
 	if (r < 0)
 		return r;
-	idm_request_begin(job, IDM_CHILD_STEP_MOUNT, job->report.item, m->target);
+	idm_request_begin(request, IDM_CHILD_STEP_MOUNT, request->report.item, m->target);
 	to = open_mount_target(root, m, target);
 	if (to < 0)
 		return m->flags & IDM_CHILD_MOUNT_OPTIONAL && (to == -ENOENT || to == -ENOTDIR) ? 0 : to;
@@ -170,14 +171,14 @@ static long attach_request_mount(struct idm_request *job, long root, const struc
 	return r;
 }
 
-long idm_child_attach_mounts(struct idm_request *job, long root)
+long idm_child_attach_mounts(struct idm_request *request, long root)
 {
-	const struct idm_request_mount *mounts = idm_request_array(job, job->mounts);
+	const struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
 	long r = 0;
 
-	for (uint32_t i = 0; i < job->n_mounts && r == 0; i++) {
-		job->report.item = i;
-		r = attach_request_mount(job, root, &mounts[i]);
+	for (uint32_t i = 0; i < request->n_mounts && r == 0; i++) {
+		request->report.item = i;
+		r = attach_request_mount(request, root, &mounts[i]);
 	}
 	return r;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the stage: into the namespaces. */
+/* Of the executor: into the namespaces. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -12,38 +12,38 @@
  * With the caller's credentials, then with those that the user namespace gives: a network namespace of
  * the host can only be joined before that, one that belongs to the user namespace only after.
  */
-static long join_namespaces(struct idm_request *job, uint32_t not_yet, int again)
+static long join_namespaces(struct idm_request *request, uint32_t not_yet, int again)
 {
-	struct idm_request_join *joins = idm_request_array(job, job->joins);
+	struct idm_request_join *joins = idm_request_array(request, request->joins);
 	long r = 0;
 
-	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
+	for (uint32_t i = 0; i < request->n_joins && r == 0; i++) {
 		if (joins[i].joined || joins[i].type == CLONE_NEWUSER || joins[i].type & not_yet)
 			continue;
-		idm_request_begin(job, IDM_CHILD_STEP_JOIN, joins[i].type, 0);
+		idm_request_begin(request, IDM_CHILD_STEP_JOIN, joins[i].type, 0);
 		r = raw(SYS_setns, joins[i].fd, joins[i].type);
 		joins[i].joined = r == 0;
-		if (r == -EPERM && !again && job->flags & IDM_REQUEST_OTHER_USER)
+		if (r == -EPERM && !again && request->flags & IDM_REQUEST_OTHER_USER)
 			r = 0;
 	}
 	return r;
 }
 
-static long join_userns(struct idm_request *job, int32_t fd)
+static long join_userns(struct idm_request *request, int32_t fd)
 {
-	idm_request_begin(job, IDM_CHILD_STEP_JOIN_USER, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_JOIN_USER, 0, 0);
 	return raw(SYS_setns, fd, CLONE_NEWUSER);
 }
 
-static long join_child_userns(struct idm_request *job)
+static long join_child_userns(struct idm_request *request)
 {
-	const struct idm_request_join *joins = idm_request_array(job, job->joins);
+	const struct idm_request_join *joins = idm_request_array(request, request->joins);
 	long r = 0;
 
-	for (uint32_t i = 0; i < job->n_joins && r == 0; i++) {
+	for (uint32_t i = 0; i < request->n_joins && r == 0; i++) {
 		if (joins[i].type != CLONE_NEWUSER)
 			continue;
-		r = join_userns(job, joins[i].fd);
+		r = join_userns(request, joins[i].fd);
 	}
 	return r;
 }
@@ -53,12 +53,12 @@ static long join_child_userns(struct idm_request *job)
  * to have owners; where it has no root, we stay what we are. Groups go because they would still count: a
  * group of the host opens files of the host, whatever it is called inside.
  */
-static long become_root(struct idm_request *job)
+static long become_root(struct idm_request *request)
 {
 	long r = 0;
 
-	idm_request_begin(job, IDM_CHILD_STEP_USER_IDS, 0, 0);
-	if (!(job->flags & IDM_REQUEST_SET_GROUPS))
+	idm_request_begin(request, IDM_CHILD_STEP_USER_IDS, 0, 0);
+	if (!(request->flags & IDM_REQUEST_SET_GROUPS))
 		r = raw(SYS_setgroups, 0, 0);
 	if (r == 0 || r == -EPERM) /* setgroups is "deny", as it must be for an ordinary user's */
 		r = raw(SYS_setresgid, 0, 0, 0);
@@ -68,58 +68,59 @@ static long become_root(struct idm_request *job)
 }
 
 /* A caller without CAP_SYS_ADMIN has it in a user namespace between its own and the child's. */
-static long enter_assembly_userns(struct idm_request *job)
+static long enter_assembly_userns(struct idm_request *request)
 {
 	long r;
 
-	if (job->assembly_userns_fd < 0)
+	if (request->assembly_userns_fd < 0)
 		return 0;
-	r = join_userns(job, job->assembly_userns_fd);
+	r = join_userns(request, request->assembly_userns_fd);
 	if (r == 0)
-		r = become_root(job);
-	return r == 0 ? join_namespaces(job, CLONE_NEWPID, 0) : r;
+		r = become_root(request);
+	return r == 0 ? join_namespaces(request, CLONE_NEWPID, 0) : r;
 }
 
-static long unshare_namespaces(struct idm_request *job, uint32_t namespaces)
+static long unshare_namespaces(struct idm_request *request, uint32_t namespaces)
 {
-	idm_request_begin(job, IDM_CHILD_STEP_NAMESPACES, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_NAMESPACES, 0, 0);
 	return namespaces ? raw(SYS_unshare, namespaces) : 0;
 }
 
 /* The mount namespace that the root is put together in. */
-static long make_assembly(struct idm_request *job)
+static long make_assembly(struct idm_request *request)
 {
-	long r = enter_assembly_userns(job);
+	long r = enter_assembly_userns(request);
 
 	if (r == 0)
-		r = unshare_namespaces(job, CLONE_NEWNS);
+		r = unshare_namespaces(request, CLONE_NEWNS);
 	if (r == 0)
-		r = idm_child_separate_mounts(job);
+		r = idm_child_separate_mounts(request);
 	if (r == 0)
-		r = idm_child_start_assembler(job);
-	return r == 0 ? join_namespaces(job, 0, 0)
+		r = idm_child_start_assembler(request);
+	return r == 0 ? join_namespaces(request, 0, 0)
 		      : r; /* the assembler is in the caller's PID namespace */
 }
 
-static long enter_child_userns(struct idm_request *job)
+static long enter_child_userns(struct idm_request *request)
 {
-	long r = join_child_userns(job);
+	long r = join_child_userns(request);
 
 	if (r == 0)
-		r = become_root(job);
-	return r == 0 ? join_namespaces(job, 0, 1) : r;
+		r = become_root(request);
+	return r == 0 ? join_namespaces(request, 0, 1) : r;
 }
 
-long idm_child_enter(struct idm_request *job)
+long idm_child_enter(struct idm_request *request)
 {
-	int apart = idm_request_locks_mounts(job);
-	long r = join_namespaces(job, apart ? CLONE_NEWPID : 0, 0);
+	int apart = idm_request_locks_mounts(request);
+	long r = join_namespaces(request, apart ? CLONE_NEWPID : 0, 0);
 
 	if (r == 0 && apart)
-		r = make_assembly(job);
-	if (r == 0 && job->flags & IDM_REQUEST_OTHER_USER)
-		r = enter_child_userns(job);
-	return r == 0 ? unshare_namespaces(job, job->namespaces & (apart ? ~(uint32_t)CLONE_NEWNS : ~0U))
+		r = make_assembly(request);
+	if (r == 0 && request->flags & IDM_REQUEST_OTHER_USER)
+		r = enter_child_userns(request);
+	return r == 0 ? unshare_namespaces(request,
+					   request->namespaces & (apart ? ~(uint32_t)CLONE_NEWNS : ~0U))
 		      : r;
 }
 
@@ -131,14 +132,14 @@ long idm_child_enter(struct idm_request *job)
  * on the way be killed, it ends. Until then it can be known by its name, which it has from the first one
  * and keeps when it is dead: the caller has to reap it even if it was killed at once.
  */
-static void prepare_second(struct idm_request *job, const int pipe[2])
+static void prepare_second(struct idm_request *request, const int pipe[2])
 {
 	raw(SYS_close, pipe[0]);
-	if (idm_request_lock(job, IDM_LOCK_SECOND, 0) < 0 || raw(SYS_write, pipe[1], "", 1) != 1)
+	if (idm_request_lock(request, IDM_LOCK_SECOND, 0) < 0 || raw(SYS_write, pipe[1], "", 1) != 1)
 		idm_raw_exit(1);
 	raw(SYS_close, pipe[1]);
-	idm_request_lock(job, IDM_LOCK_CALLER, 1);
-	if (!*(volatile uint32_t *)&job->go)
+	idm_request_lock(request, IDM_LOCK_CALLER, 1);
+	if (!*(volatile uint32_t *)&request->go)
 		idm_raw_exit(1);
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
 }
@@ -153,27 +154,27 @@ static void wait_for_second(const int pipe[2])
 	idm_raw_exit(0);
 }
 
-long idm_child_second(struct idm_request *job)
+long idm_child_second(struct idm_request *request)
 {
 	unsigned long flags = CLONE_PARENT | CLONE_PARENT_SETTID;
 	int pipe[2];
 	long r;
 
-	if (!(job->flags & IDM_REQUEST_SECOND))
+	if (!(request->flags & IDM_REQUEST_SECOND))
 		return 0;
-	if (job->flags & IDM_REQUEST_NEW_PID)
+	if (request->flags & IDM_REQUEST_NEW_PID)
 		flags |= CLONE_NEWPID;
-	idm_request_begin(job, IDM_CHILD_STEP_SECOND, 0, 0);
+	idm_request_begin(request, IDM_CHILD_STEP_SECOND, 0, 0);
 	r = raw(SYS_pipe2, pipe, O_CLOEXEC);
 	if (r != 0)
 		return r;
-	raw(SYS_prctl, PR_SET_NAME, job->name);
+	raw(SYS_prctl, PR_SET_NAME, request->name);
 	/* Its number is written before it runs, and before we can be killed. */
-	r = raw(SYS_clone, flags, 0, &job->report.pid);
+	r = raw(SYS_clone, flags, 0, &request->report.pid);
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		prepare_second(job, pipe);
+		prepare_second(request, pipe);
 		return 0;
 	}
 	wait_for_second(pipe);

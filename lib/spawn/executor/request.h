@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a child has to do between clone and exec, as one block of memory: it is read in the caller's
- * memory by a child that shares that, and in a memory file by the stage (main.c), which has no
+ * memory by a child that shares that, and in a memory file by the executor (main.c), which has no
  * libc. So it holds no pointer: strings and arrays are offsets from the beginning, 0 for none.
  */
 #ifndef IDM_SPAWN_EXECUTOR_REQUEST_H
@@ -56,7 +56,7 @@ struct idm_child_report {
 	uint32_t step;	   /* that it has begun last */
 	int32_t error;	   /* -errno, if that failed */
 	uint32_t item;	   /* which of several: an index, or a descriptor's number */
-	uint32_t string;   /* the text concerned, in the job */
+	uint32_t string;   /* the text concerned, in the request */
 	int32_t pid;	   /* of the second process, if there has been one; as the first one sees it */
 	int32_t assembler; /* the number of that process, likewise */
 	char words[232];   /* the kernel's own */
@@ -87,9 +87,9 @@ struct idm_request_caps {
 };
 
 /*
- * POSIX locks on the job's memory file say who has not left it yet: they belong to one process, survive
- * its exec of the stage, and go when it executes the program or ends, however that happens. (A pipe
- * cannot tell: copies of its end may be in what other threads fork.)
+ * POSIX locks on the request's memory file say who has not left it yet: they belong to one process,
+ * survive its exec of the executor, and go when it executes the program or ends, however that happens.
+ * (A pipe cannot tell: copies of its end may be in what other threads fork.)
  */
 #define IDM_LOCK_FIRST 0     /* the child */
 #define IDM_LOCK_SECOND 1    /* a second one that the first has made */
@@ -117,8 +117,9 @@ struct idm_request_caps {
 #define IDM_REQUEST_KEYRING 65536U
 #define IDM_REQUEST_LIMIT_USERNS 131072U
 #define IDM_REQUEST_NO_KEYRINGS 262144U
-#define IDM_REQUEST_IN_FILE 524288U /* the memory that the first process reads it in is the job's file \
-				     */
+#define IDM_REQUEST_IN_FILE                                                            \
+	524288U /* the memory that the first process reads it in is the request's file \
+		 */
 
 struct idm_request {
 	struct idm_child_report report; /* first: it is read by itself */
@@ -128,8 +129,8 @@ struct idm_request {
 	uint32_t go;   /* the second process may go on */
 
 	/* All descriptors that are needed. What is -1 is not. */
-	int32_t job_fd; /* this job in a memory file */
-	int32_t stage_fd;
+	int32_t request_fd; /* this request in a memory file */
+	int32_t executor_fd;
 	int32_t program_fd;
 	int32_t root_fd;
 	int32_t terminal_fd;

@@ -4,7 +4,7 @@
  * its own, but credentials and namespaces like the caller's: with others it would be an entrance to
  * the caller's memory for whoever may trace it (and where the kernel prevents that, it does so by taking
  * away the *caller's* dumpable attribute, which setresuid and setresgid do at once). So if others are
- * wanted, it executes the stage.
+ * wanted, it executes the executor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static void reset_signals(int handled, int ignored)
 
 /* ---- descriptors ---- */
 
-/* Somebody else needs the number `fd`: whoever has it in the job gets another one. */
+/* Somebody else needs the number `fd`: whoever has it in the request gets another one. */
 struct moved {
 	int32_t from, to;
 };
@@ -55,15 +55,15 @@ static void count_moved_fd(int32_t *fd, long arg)
 	moved->to += *fd == moved->from;
 }
 
-static long free_number(struct idm_request *job, int32_t number, uint32_t done)
+static long free_number(struct idm_request *request, int32_t number, uint32_t done)
 {
-	struct idm_request_fd *fds = idm_request_array(job, job->fds);
+	struct idm_request_fd *fds = idm_request_array(request, request->fds);
 	int overwritten = fds[done].from != number;
 	struct moved moved = { number, 0 };
 	long other;
 
-	idm_request_each_fd(job, count_moved_fd, (long)&moved);
-	for (uint32_t i = done + 1; overwritten && i < job->n_fds; i++)
+	idm_request_each_fd(request, count_moved_fd, (long)&moved);
+	for (uint32_t i = done + 1; overwritten && i < request->n_fds; i++)
 		moved.to += fds[i].from == number;
 	if (!moved.to)
 		return 0;
@@ -71,20 +71,21 @@ static long free_number(struct idm_request *job, int32_t number, uint32_t done)
 	if (other < 0)
 		return other;
 	moved.to = (int32_t)other;
-	idm_request_each_fd(job, follow_moved_fd, (long)&moved);
-	for (uint32_t i = done + 1; overwritten && i < job->n_fds; i++)
+	idm_request_each_fd(request, follow_moved_fd, (long)&moved);
+	for (uint32_t i = done + 1; overwritten && i < request->n_fds; i++)
 		follow_moved_fd(&fds[i].from, (long)&moved);
 	return 0;
 }
 
 /* In this order nothing is overwritten that is needed afterwards: 3 to 4 and 4 to 3 come out right. */
-static long place_fd(struct idm_request *job, uint32_t i)
+static long place_fd(struct idm_request *request, uint32_t i)
 {
-	struct idm_request_fd *fd = (struct idm_request_fd *)idm_request_array(job, job->fds) + i;
+	struct idm_request_fd *fd = (struct idm_request_fd *)idm_request_array(request, request->fds) +
+				    i;
 	long r;
 
-	idm_request_begin(job, IDM_CHILD_STEP_DESCRIPTORS, (uint32_t)fd->to, 0);
-	r = free_number(job, fd->to, i);
+	idm_request_begin(request, IDM_CHILD_STEP_DESCRIPTORS, (uint32_t)fd->to, 0);
+	r = free_number(request, fd->to, i);
 	if (r < 0)
 		return r;
 	if (fd->from < 0) {
@@ -120,19 +121,19 @@ static void insert_fd(int32_t *fd, long list)
 
 /*
  * A copy of the caller's other descriptors would keep their mounts and pipes busy, for as long as the
- * stage is at work.
+ * executor is at work.
  */
-static long close_unneeded_fds(struct idm_request *job)
+static long close_unneeded_fds(struct idm_request *request)
 {
-	struct list list = { idm_request_array(job, job->kept), 0 };
-	const struct idm_request_fd *fds = idm_request_array(job, job->fds);
+	struct list list = { idm_request_array(request, request->kept), 0 };
+	const struct idm_request_fd *fds = idm_request_array(request, request->fds);
 	unsigned int next = 0;
 	long r = 0;
 
-	for (uint32_t i = 0; i < job->n_fds; i++)
+	for (uint32_t i = 0; i < request->n_fds; i++)
 		if (fds[i].from >= 0)
 			insert_number(&list, fds[i].to);
-	idm_request_each_fd(job, insert_fd, (long)&list);
+	idm_request_each_fd(request, insert_fd, (long)&list);
 	for (uint32_t i = 0; i < list.n && r >= 0; i++) {
 		if ((unsigned int)list.fds[i] > next)
 			r = raw(SYS_close_range, next, list.fds[i] - 1, 0); /* Linux 5.9 */
@@ -141,41 +142,42 @@ static long close_unneeded_fds(struct idm_request *job)
 	return r < 0 ? r : raw(SYS_close_range, next, ~0U, 0);
 }
 
-long idm_child_arrange_fds(struct idm_request *job)
+long idm_child_arrange_fds(struct idm_request *request)
 {
 	long r = 0;
 
-	for (uint32_t i = 0; i < job->n_fds && r == 0; i++)
-		r = place_fd(job, i);
-	if (r < 0 || job->flags & IDM_REQUEST_KEEP_FDS)
+	for (uint32_t i = 0; i < request->n_fds && r == 0; i++)
+		r = place_fd(request, i);
+	if (r < 0 || request->flags & IDM_REQUEST_KEEP_FDS)
 		return r;
-	idm_request_begin(job, IDM_CHILD_STEP_DESCRIPTORS, ~0U, 0);
-	return close_unneeded_fds(job);
+	idm_request_begin(request, IDM_CHILD_STEP_DESCRIPTORS, ~0U, 0);
+	return close_unneeded_fds(request);
 }
 
-/* ---- the stage ---- */
+/* ---- the executor ---- */
 
 /* Who is not root loses his capabilities when he executes something, but for the ambient ones. */
-static long keep_capabilities(const struct idm_request *job)
+static long keep_capabilities(const struct idm_request *request)
 {
-	struct idm_request_caps caps = job->own;
+	struct idm_request_caps caps = request->own;
 	long r;
 
-	if (!(job->flags & IDM_REQUEST_RAISE_AMBIENT))
+	if (!(request->flags & IDM_REQUEST_RAISE_AMBIENT))
 		return 0;
 	caps.inheritable |= caps.permitted;
 	idm_child_capset(&caps, &r);
 	return r < 0 ? r : idm_child_set_ambient(caps.permitted);
 }
 
-static long write_request(const struct idm_request *job)
+static long write_request(const struct idm_request *request)
 {
 	long r;
 
-	if (job->flags & IDM_REQUEST_IN_FILE)
+	if (request->flags & IDM_REQUEST_IN_FILE)
 		return 0;
-	for (uint32_t done = 0; done < job->size; done += (uint32_t)r) {
-		r = raw(SYS_pwrite64, job->job_fd, (const char *)job + done, job->size - done, done);
+	for (uint32_t done = 0; done < request->size; done += (uint32_t)r) {
+		r = raw(SYS_pwrite64, request->request_fd, (const char *)request + done,
+			request->size - done, done);
 		if (r <= 0)
 			return r < 0 ? r : -EIO;
 	}
@@ -195,61 +197,61 @@ static void print_number(char text[12], uint32_t n)
 	*text = '\0';
 }
 
-static long execute_executor(struct idm_request *job)
+static long execute_executor(struct idm_request *request)
 {
 	static char child[] = "idm-child", init[] = "idm-init";
-	char *argv[] = { job->flags & IDM_REQUEST_INIT ? init : child, 0 };
+	char *argv[] = { request->flags & IDM_REQUEST_INIT ? init : child, 0 };
 	char number[12], *envp[] = { number, 0 };
 	long r;
 
-	idm_request_begin(job, IDM_CHILD_STEP_EXECUTOR, 0, 0);
-	r = keep_capabilities(job);
+	idm_request_begin(request, IDM_CHILD_STEP_EXECUTOR, 0, 0);
+	r = keep_capabilities(request);
 	if (r == 0)
-		r = write_request(job);
+		r = write_request(request);
 	if (r == 0)
-		r = idm_request_lock(job, IDM_LOCK_FIRST, 0);
+		r = idm_request_lock(request, IDM_LOCK_FIRST, 0);
 	if (r < 0)
 		return r;
-	idm_request_each_fd(job, idm_request_set_fd_flags, 0);
-	idm_request_set_fd_flags(&job->stage_fd, FD_CLOEXEC);
-	print_number(number, (uint32_t)job->job_fd);
-	return raw(SYS_execveat, job->stage_fd, "", argv, envp, AT_EMPTY_PATH);
+	idm_request_each_fd(request, idm_request_set_fd_flags, 0);
+	idm_request_set_fd_flags(&request->executor_fd, FD_CLOEXEC);
+	print_number(number, (uint32_t)request->request_fd);
+	return raw(SYS_execveat, request->executor_fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
 /* The caller's working directory, where this process is not a child of the caller's. */
-static long enter_caller_directory(struct idm_request *job)
+static long enter_caller_directory(struct idm_request *request)
 {
 	long r;
 
-	if (job->cwd_fd < 0)
+	if (request->cwd_fd < 0)
 		return 0;
-	idm_request_begin(job, IDM_CHILD_STEP_CWD, 0, 0);
-	r = raw(SYS_fchdir, job->cwd_fd);
-	raw(SYS_close, job->cwd_fd);
-	job->cwd_fd = -1;
+	idm_request_begin(request, IDM_CHILD_STEP_CWD, 0, 0);
+	r = raw(SYS_fchdir, request->cwd_fd);
+	raw(SYS_close, request->cwd_fd);
+	request->cwd_fd = -1;
 	return r;
 }
 
 void idm_vfork_child(void *data)
 {
-	struct idm_request *job = data;
-	long r = enter_caller_directory(job);
+	struct idm_request *request = data;
+	long r = enter_caller_directory(request);
 
-	reset_signals(!!(job->flags & IDM_REQUEST_RESET_HANDLED),
-		      !!(job->flags & IDM_REQUEST_RESET_IGNORED));
-	if (r == 0 && job->process_group > 0) {
-		idm_request_begin(job, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
-		r = raw(SYS_setpgid, 0, job->process_group);
+	reset_signals(!!(request->flags & IDM_REQUEST_RESET_HANDLED),
+		      !!(request->flags & IDM_REQUEST_RESET_IGNORED));
+	if (r == 0 && request->process_group > 0) {
+		idm_request_begin(request, IDM_CHILD_STEP_PROCESS_GROUP, 0, 0);
+		r = raw(SYS_setpgid, 0, request->process_group);
 	}
 	if (r == 0)
-		r = idm_child_arrange_fds(job);
-	if (r == 0 && job->flags & IDM_REQUEST_EXECUTOR)
-		r = execute_executor(job);
+		r = idm_child_arrange_fds(request);
+	if (r == 0 && request->flags & IDM_REQUEST_EXECUTOR)
+		r = execute_executor(request);
 	if (r == 0)
-		r = idm_child_session(job);
+		r = idm_child_session(request);
 	if (r == 0)
-		r = idm_child_cwd(job);
+		r = idm_child_cwd(request);
 	if (r == 0)
-		r = idm_child_exec(job);
-	idm_request_fail(job, r);
+		r = idm_child_exec(request);
+	idm_request_fail(request, r);
 }

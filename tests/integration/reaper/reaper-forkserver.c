@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The keeper's children: on any kernel nobody in the program can take them, and their ends get through.
+/* The fork server's children: on any kernel nobody in the program can take them, and their ends get
+ * through.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -111,7 +112,7 @@ TEST(ends_are_reported)
 	}
 	assert_nothing(reaper);
 	assert_int_equal(waitpid(-1, &status, WNOHANG),
-			 -1); /* they are not ours, nor is the keeper seen */
+			 -1); /* they are not ours, nor is the fork server seen */
 	assert_int_equal(errno, ECHILD);
 	close(first);
 	close(second);
@@ -188,7 +189,7 @@ TEST(working_directory_and_signal_mask_are_the_callers)
 	sigset_t set;
 
 	signal(SIGUSR2, SIG_IGN);
-	signal(SIGCHLD, SIG_IGN); /* the keeper could not do its work with that */
+	signal(SIGCHLD, SIG_IGN); /* the fork server could not do its work with that */
 	reaper = keeping(0, NULL);
 	must(chdir("/usr"));
 	assert_says(reaper, "pwd -P", "/usr");
@@ -314,8 +315,8 @@ TEST(what_cannot_be_started)
 	assert_nothing(reaper);
 }
 
-/* The keeper has limits of its own. */
-TEST(without_descriptors_in_the_keeper_nothing_is_started)
+/* The fork server has limits of its own. */
+TEST(without_descriptors_in_the_forkserver_nothing_is_started)
 {
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	struct rlimit limit, tight;
@@ -356,11 +357,11 @@ TEST(a_program_that_cannot_be_held_is_not_started)
 	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
 	struct rlimit limit, tight;
 	char text[64];
-	pid_t keeper;
+	pid_t forkserver;
 	int r = -1;
 
 	read_children(getpid(), text, sizeof(text));
-	keeper = atoi(text);
+	forkserver = atoi(text);
 	must(getrlimit(RLIMIT_NOFILE, &limit));
 	for (rlim_t n = 3; r < 0; n++) {
 		struct idm_error err;
@@ -372,7 +373,7 @@ TEST(a_program_that_cannot_be_held_is_not_started)
 		if (r >= 0)
 			break;
 		assert_error(r, -EMFILE, &err, "", NULL, NULL);
-		read_children(keeper, text, sizeof(text));
+		read_children(forkserver, text, sizeof(text));
 		assert_string_equal(text, "");
 	}
 	must(idm_child_signal(r, SIGKILL, NULL));
@@ -380,9 +381,9 @@ TEST(a_program_that_cannot_be_held_is_not_started)
 	close(r);
 }
 
-/* ---- orphans of the keeper ---- */
+/* ---- orphans of the fork server ---- */
 
-TEST(orphans_below_the_keeper_come_with_their_own_data)
+TEST(orphans_below_the_forkserver_come_with_their_own_data)
 {
 	int orphans, child;
 	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, &orphans);
@@ -405,7 +406,7 @@ TEST(orphans_below_the_keeper_come_with_their_own_data)
 	close(pidfd);
 }
 
-/* More than a pipe holds; meanwhile the keeper has to do its other work. */
+/* More than a pipe holds; meanwhile the fork server has to do its other work. */
 TEST(many_orphans_that_nobody_asks_for)
 {
 	const int most = test_is_slow() ? 500 : 7000;
@@ -434,9 +435,10 @@ TEST(many_orphans_that_nobody_asks_for)
 	close(pidfd);
 }
 
-/* Without being asked the keeper adopts none: this one goes to the process that runs the tests, and on.
+/* Without being asked the fork server adopts none: this one goes to the process that runs the tests, and
+ * on.
  */
-TEST(orphans_pass_the_keeper_by_unless_wanted)
+TEST(orphans_pass_the_forkserver_by_unless_wanted)
 {
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	int in[2], out[2], pidfd;
@@ -467,16 +469,16 @@ TEST(orphans_pass_the_keeper_by_unless_wanted)
 	close(pidfd);
 }
 
-/* ---- the keeper's own life ---- */
+/* ---- the fork server's own life ---- */
 
-static pid_t find_keeper(void)
+static pid_t find_forkserver(void)
 {
 	struct snapshot *children = snapshot_take(SNAPSHOT_PROCESSES);
 	const char *text = snapshot_text(children);
 	int pid = 0;
 
 	assert_int_equal(snapshot_lines(children), 1);
-	assert_contains(text, "(idm-keeper) running");
+	assert_contains(text, "(idm-forkserver) running");
 	sscanf(text, "child %d", &pid);
 	snapshot_free(children);
 	return pid;
@@ -493,13 +495,13 @@ TEST(it_holds_nothing_of_the_programs)
 		 "cd /proc/%d/fd && while /bin/readlink * | /bin/grep -q ^/memfd; do :; done; "
 		 "for fd in *; do /bin/readlink $fd; done | /bin/sed 's/[:[].*//' | "
 		 "/usr/bin/sort",
-		 (int)find_keeper());
+		 (int)find_forkserver());
 	/* for signals; the orphans' and this shell's pipe; the way to us */
 	assert_says(reaper, command, "anon_inode\npipe\npipe\nsocket");
 	close(held);
 }
 
-TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
+TEST(what_a_killed_forkserver_knew_is_lost_but_not_silently)
 {
 	int x, y, orphans;
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
@@ -507,7 +509,7 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	struct idm_error err;
 	struct child copy;
 	int first, second;
-	pid_t keeper;
+	pid_t forkserver;
 
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, &orphans);
@@ -515,9 +517,9 @@ TEST(what_a_killed_keeper_knew_is_lost_but_not_silently)
 	second = (int)assert_ok(
 		start_as(reaper, SHELL("exec /bin/sleep 1000"), NULL, 0, IDM_REAPER_ADD_HOLD, &y, &err),
 		&err);
-	keeper = find_keeper();
+	forkserver = find_forkserver();
 	copy = child_staying(); /* of all descriptors */
-	must(kill(keeper, SIGKILL));
+	must(kill(forkserver, SIGKILL));
 	assert_next(reaper, &x, 0, IDM_EXIT_LOST, -1);
 	assert_ok(idm_reaper_wait(reaper, &y, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, IDM_EXIT_LOST, -1);
@@ -540,32 +542,32 @@ TEST(it_goes_with_the_reaper)
 	struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
 	struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
 
-	find_keeper();
+	find_forkserver();
 	idm_reaper_free(reaper);
 	snapshot_assert_same(before);
 }
 
-static void tell_keeper_and_die(void *tell)
+static void tell_forkserver_and_die(void *tell)
 {
 	struct idm_reaper *reaper = keeping(0, NULL);
-	pid_t keeper = find_keeper();
+	pid_t forkserver = find_forkserver();
 
 	(void)reaper;
-	must(write(*(int *)tell, &keeper, sizeof(keeper)));
+	must(write(*(int *)tell, &forkserver, sizeof(forkserver)));
 	syscall(SYS_exit_group, 0); /* as if killed: nothing is released */
 }
 
 TEST(it_goes_with_the_program)
 {
 	int tell[2];
-	pid_t keeper;
+	pid_t forkserver;
 
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	must(pipe2(tell, O_CLOEXEC));
-	in_child(tell_keeper_and_die, &tell[1]);
-	must(read(tell[0], &keeper, sizeof(keeper)));
-	assert_int_equal(must(waitpid(keeper, NULL, __WALL)),
-			 keeper); /* an orphan, that ends by itself */
+	in_child(tell_forkserver_and_die, &tell[1]);
+	must(read(tell[0], &forkserver, sizeof(forkserver)));
+	assert_int_equal(must(waitpid(forkserver, NULL, __WALL)),
+			 forkserver); /* an orphan, that ends by itself */
 	close(tell[0]);
 	close(tell[1]);
 }
