@@ -167,7 +167,7 @@ static int start_program(struct server *s, struct child *c, const struct idm_for
 	return r;
 }
 
-/* The pidfd or -errno. Less descriptors than were sent: there was no room for them. */
+/* The pidfd or -errno. Less descriptors than were sent: the process had no free numbers. */
 static int serve_command(struct server *s, const struct idm_forkserver_command *command, int *fds,
 			 size_t n_fds, pid_t *pid)
 {
@@ -220,7 +220,7 @@ static bool are_all_reaped(const struct child *c)
 	return c->first == REAPED && c->second <= NONE && c->assembler <= NONE;
 }
 
-/* If the program is gone, the child goes on without it, as its others do. */
+/* If the program is gone, the child keeps running without it, as its other children do. */
 static bool is_accepted(struct server *s)
 {
 	int fds[IDM_SEND_FDS];
@@ -256,19 +256,19 @@ static bool answer_command(struct server *s)
 
 /* ---- reports ---- */
 
-/* A report that is lost for want of memory would be a child that nobody knows the end of. */
+/* If a report were lost for lack of memory, no process would know how the child exited. */
 static void write_report(int fd, const struct idm_exit_info *exit)
 {
 	for (int i = 0; i < 100 && idm_sys_write(fd, exit, sizeof(*exit)) != sizeof(*exit); i++) {
-		if (!(idm_sys_poll(fd, POLLOUT) & POLLOUT)) /* nobody reads it any more */
+		if (!(idm_sys_poll(fd, POLLOUT) & POLLOUT)) /* it has no reader any more */
 			return;
 		idm_sys_sleep(10);
 	}
 }
 
 /*
- * The program's exit, when its helpers have been reaped, too. A pipe of one's own always has room.
- * Nobody else starts children here, so no number is used twice.
+ * The program's exit, when its helpers have been reaped, too. A pipe for one report always has space.
+ * No other thread starts children here, so no number is used twice.
  */
 static void report_exit(struct server *s, const struct idm_exit_info *exit)
 {
@@ -287,8 +287,8 @@ static void report_exit(struct server *s, const struct idm_exit_info *exit)
 }
 
 /*
- * There is room for an orphan before one is waited for: otherwise it stays a zombie for now, and no
- * signal will tell of it again.
+ * Gets memory for an orphan before it waits for one. Without memory the orphan stays a zombie for now,
+ * and no signal will report it again.
  */
 static void reap_exited(struct server *s)
 {

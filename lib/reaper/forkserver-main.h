@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes between the program and its fork server. */
+/* The protocol between the program and its fork server. */
 #ifndef IDM_REAPER_FORKSERVER_MAIN_H
 #define IDM_REAPER_FORKSERVER_MAIN_H
 
@@ -30,8 +30,8 @@ struct idm_forkserver_answer {
 };
 
 /*
- * To an answer with a pidfd comes one byte back: 1, or 0 if that did not arrive. Then nobody would know
- * of the child, so the fork server kills it.
+ * To an answer with a pidfd comes one byte back: 1, or 0 if that did not arrive. Then no process
+ * would know the child, so the fork server kills it.
  */
 
 /*

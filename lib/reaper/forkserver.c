@@ -2,11 +2,11 @@
 /*
  * The program's side of the fork server.
  *
- * The fork server has a copy of the program's memory and nothing else of it. Not its descriptor table,
- * although that would save passing descriptors: the end of the program is known by the socket's hanging
- * up, which it would not do if the fork server had both ends. It never execs and has no exit signal, so
- * nobody in the program takes it by mistake; not that it would matter much, since what happened to it is
- * read off its sockets.
+ * The fork server has a copy of the program's memory, and shares nothing with it. A shared descriptor
+ * table would save passing descriptors. But the socket's hangup says that the program has exited, and
+ * the socket does not hang up while the fork server has both ends. The fork server never execs and has
+ * no exit signal, so no wait(2) in the program reaps it by mistake. Even that would do little harm: its
+ * sockets say what happened to it.
  */
 #include "forkserver.h"
 
@@ -118,7 +118,8 @@ int idm_forkserver_begin(struct idm_forkserver *forkserver, bool orphans, struct
 	return 0;
 }
 
-/* It ends by itself; not here if a forked child of ours has the socket too. So it is killed. */
+/* It exits by itself, but not while a forked child of the caller's has the socket, too. So it is killed.
+ */
 void idm_forkserver_end(struct idm_forkserver *forkserver)
 {
 	struct idm_pidref process;
@@ -143,7 +144,7 @@ struct start {
 	int report;
 };
 
-/* What the caller has changed since the fork server was started must not be passed over in silence. */
+/* Rejects a command if the caller has changed its namespaces since the fork server was started. */
 static int check_same_namespaces(const struct idm_forkserver *forkserver,
 				 const struct idm_request *request, struct idm_error *err)
 {
@@ -177,7 +178,7 @@ static int pack_command_fds(struct idm_request *request, struct idm_forkserver_c
 	return 0;
 }
 
-/* The pidfd. -EMFILE also: there was no room for it, and the child is dead. */
+/* The pidfd. -EMFILE also: the caller had no free number, and the child is dead. */
 static int receive_child(struct idm_forkserver *forkserver, pid_t *pid)
 {
 	int fds[IDM_SEND_FDS], r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fork server: a process that starts others in our stead and waits for them. It reports each end
- * through a pipe of its own: one that hangs up without a report says that the fork server was killed.
+ * The fork server: a process that starts others for the caller and waits for them. It reports each exit
+ * through a pipe of its own. A pipe that hangs up without a report says that the fork server was killed.
  */
 #ifndef IDM_REAPER_FORKSERVER_H
 #define IDM_REAPER_FORKSERVER_H
@@ -11,9 +11,9 @@
 #include "idmount.h"
 
 struct idm_forkserver {
-	int pidfd;	  /* -1: there is none */
-	int control;	  /* requests go out, answers come back; its end is the fork server's */
-	int orphans;	  /* reports of orphans; -1 if they are not wanted */
+	int pidfd;   /* -1: not started */
+	int control; /* requests go out, answers come back; it hangs up when the fork server exits */
+	int orphans; /* reports of orphans; -1 if they are not wanted */
 	bool other_pidns; /* it counts processes in another PID namespace than the program */
 	uint64_t userns;  /* the inode number of its user namespace; 0: not known */
 };
@@ -34,7 +34,8 @@ int idm_forkserver_start(struct idm_forkserver *forkserver, pthread_mutex_t *loc
 /* Waits until the fork server has reaped the program of this pipe, or has exited. */
 void idm_forkserver_await_end(int report);
 
-/* Reads a report. 1, 0: there is none. The fork server is gone: 1, and IDM_EXIT_LOST. */
+/* Reads a report. Returns 1, or 0 if no report has come. If the fork server is gone: 1, and
+ * IDM_EXIT_LOST. */
 int idm_forkserver_take(int report, pid_t pid, struct idm_exit_info *exit);
 
 void idm_forkserver_end(struct idm_forkserver *forkserver);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the rooms of the reaper share: reaper.c has the public functions, watch.c the
+/* What the files of the reaper share: reaper.c has the public functions, watch.c the
  * children, orphans.c those that were not added. */
 #ifndef IDM_REAPER_INTERNAL_H
 #define IDM_REAPER_INTERNAL_H
@@ -19,7 +19,7 @@ struct idm_watch {
 	int fd;	   /* readable at its end: a pidfd, or the pipe that the fork server reports through */
 	pid_t pid; /* 0: not known */
 	bool by_forkserver; /* it is the fork server's child */
-	bool waited;	    /* somebody is in idm_reaper_wait() for it */
+	bool waited;	    /* a thread is in idm_reaper_wait() for it */
 };
 
 static inline void *idm_watch_data(const struct idm_watch *watch)
@@ -37,9 +37,9 @@ struct idm_orphans {
 };
 
 /*
- * One page, with all that is written when a child is added to not too many others: children are added
- * just after a fork, when each page that is written first has to be copied. That takes longer than
- * everything else that is done then.
+ * One page holds all that is written when a child is added to at most IDM_REAPER_OWN others. Children
+ * are added just after a fork, and the kernel copies each page at the first write after that. Such a
+ * copy takes longer than all other work of adding: docs/performance.md has the numbers.
  */
 #define IDM_REAPER_PAGE 4096
 #define IDM_REAPER_OWN 68
@@ -85,7 +85,7 @@ void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch);
 
 /* ---- orphans.c ---- */
 
-/* Finds those that have ended, if a SIGCHLD came. Then delivers one: 1, or 0: there is none; -errno. */
+/* Finds those that have exited, if a SIGCHLD came. Then delivers one: 1, or 0 without any; or -errno. */
 int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
 		     struct idm_error *err);
 void idm_orphans_free(struct idm_reaper *reaper);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Children that nobody added, and which of them are orphans.
+ * Children that no caller added, and which of them are orphans.
  *
  * The kernel keeps no record of who started a process: once its parent is dead and it has been given to
- * us, it looks like any child of ours. But children belong to threads, and an orphan is given to the
- * first thread of the new parent that is not about to end, that is the main thread as a rule. Each
+ * this process, it looks like any other child. But children belong to threads, and an orphan is given to
+ * the first thread of the new parent that is not about to end, that is the main thread as a rule. Each
  * thread's children are listed in /proc/self/task/TID/children. So what is in another thread's list is
- * none; what is in the first one's and has ended is one, unless it is known to be something else:
+ * no orphan. A child in the first thread's list that has exited is one, unless it is known to be:
  *  - a child that was added, which includes the spared ones, and those that were there before;
  *  - a child without SIGCHLD, which waits without __WALL do not see: an orphan is always given SIGCHLD.
  *    The library's own children are of that kind.
@@ -114,7 +114,7 @@ struct entry {
 
 /*
  * Opens the list. The directory has threads in the kernel's own order, in which it looks for one that
- * takes orphans.
+ * gets orphans.
  */
 static int open_children(int proc)
 {

@@ -2,11 +2,12 @@
 /*
  * Every child has a descriptor that is readable when it has ended: its pidfd or, if it is a fork
  * server's, a pipe. They are in one epoll, edge-triggered: a child that has ended, but is still traced
- * by another process, is readable for as long as that takes, and cannot be waited for. It comes up anew
- * when the tracer lets go, and, where that matters (see sys/pidfd.c), when somebody else's wait is over.
+ * by another process, is readable for as long as that lasts, and cannot be waited for. It comes up anew
+ * when the tracer lets go, and, where that matters (see sys/pidfd.c), when the wait of another thread is
+ * over.
  *
- * What came up is looked at, waited for and taken out under the lock. So nobody else can have it in his
- * hands, and no event of a child that was delivered is left in the epoll.
+ * A child that came up is looked at, waited for and removed under the lock. So no other thread has it at
+ * the same time, and no event of a delivered child is left in the epoll.
  */
 #include "internal.h"
 
@@ -107,7 +108,7 @@ static int diagnose_add(int r, struct idm_error *err)
 					r == -EINVAL ? "it is not a pidfd" : NULL);
 	idm_fail(err, r, step_add, NULL,
 		 "it has ended, and another wait in this process has its status");
-	idm_hint(err, "where somebody waits for any child (waitpid(-1), SIGCHLD ignored), and Linux is "
+	idm_hint(err, "where another wait is for any child (waitpid(-1), SIGCHLD ignored), and Linux is "
 		      "before 6.15, start children with idm_reaper_start()");
 	return r;
 }
@@ -175,7 +176,7 @@ static int deliver_exit(struct idm_reaper *reaper, struct idm_watch *watch, stru
 }
 
 /*
- * What is not a child stays readable, and goes behind all others each time that it comes up. Where only
+ * What is not a child stays readable, and moves behind all others each time that it comes up. Where only
  * such have come up, one more than there are, there is no child.
  */
 static int deliver_child(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
@@ -214,7 +215,7 @@ static int deliver_forkserver_orphan(struct idm_reaper *reaper, struct idm_exit_
 	return r;
 }
 
-/* Children first: what is left over after that, and is nobody's, is an orphan. */
+/* Children first: one that is left over after that, and was never added, is an orphan. */
 static int deliver_any(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
 		       struct idm_error *err)
 {
@@ -251,7 +252,7 @@ static int refuse_wait(const struct idm_reaper *reaper, int timeout_ms, struct i
 
 static int report_no_exit(struct idm_error *err)
 {
-	return idm_fail(err, -ETIMEDOUT, step_next, NULL, "no child has ended");
+	return idm_fail(err, -ETIMEDOUT, step_next, NULL, "no child has exited");
 }
 
 /* 1: *exit is one. 0: none came until then. */
@@ -266,7 +267,7 @@ static int await_any(struct idm_reaper *reaper, const struct timespec *deadline,
 		pthread_mutex_unlock(&reaper->lock);
 		if (r != 0 || deadline == &at_once)
 			return r;
-		/* Only looks who comes: it is taken under the lock, by whoever is there first. */
+		/* This only waits: the first thread with the lock gets the child. */
 		r = idm_sys_poll_until(reaper->fd, POLLIN, deadline);
 	} while (r > 0);
 	return r < 0 ? idm_fail_errno(err, r, step_next, NULL) : 0;
@@ -386,7 +387,7 @@ int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, v
 	return r;
 }
 
-/* From now on its end would be reported to nobody. */
+/* From now on its exit would not be reported to any process. */
 static int kill_unwatched(int pidfd, int report, int r, const char *path, struct idm_error *err)
 {
 	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
@@ -435,7 +436,7 @@ static int require_forkserver(const struct idm_reaper *reaper, struct idm_error 
 			"the reaper has no fork server: call idm_reaper_start_forkserver() before");
 }
 
-/* A name that is taken is refused before anything is started; again, if somebody was faster meanwhile.
+/* Refuses a name in use before anything is started. Once more after that: another thread may be faster.
  */
 static int refuse_start(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
 {

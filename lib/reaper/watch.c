@@ -81,7 +81,7 @@ struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data)
 
 /* ---- adding and dropping ---- */
 
-/* Those that are held or spared are not in the epoll: nobody is to be woken by them. */
+/* Those that are held or spared are not in the epoll: they must not wake a thread. */
 static bool is_in_epoll(const struct idm_watch *watch)
 {
 	return !(watch->flags & (IDM_REAPER_ADD_HOLD | IDM_REAPER_ADD_SPARE));

@@ -3,15 +3,14 @@
  * The clone. What every flag is for:
  *
  *   CLONE_VM             no page table is copied: the cost does not grow with the caller's memory.
- *   CLONE_PIDFD          what we signal and wait for is this process and no other, for ever.
- *   CLONE_CHILD_CLEARTID says when it has left our memory. It is CLONE_VFORK's other half: we
- *                        have to know that, but need not be suspended, and are not in the way of a
- *                        debugger.
+ *   CLONE_PIDFD          the caller signals and waits for this process and no other, for ever.
+ *   CLONE_CHILD_CLEARTID says when the child has left the caller's memory. CLONE_VFORK says that, too,
+ *                        but it suspends the caller and gets in the way of a debugger.
  *   CLONE_CLEAR_SIGHAND  no handler of the caller's can run in the child (Linux 5.5).
  *   CLONE_INTO_CGROUP    it is born there: not one page is charged to the caller's cgroup (Linux
  *                        5.7).
- *   exit_signal 0        until it executes something nobody but us can see or take it. A fork server
- *                        waits for any child, and has to be told of this one by SIGCHLD.
+ *   exit_signal 0        until the child executes something, no other wait of the caller's can see or
+ *                        reap it. A fork server waits for any child, and learns of this one by SIGCHLD.
  *
  * Not CLONE_FILES and not CLONE_FS: the child arranges its descriptors and changes its root.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Whether what is asked of a child goes together: before anything is made, and by name. */
+/* Checks that the options fit together, before anything is created. Names the wrong option. */
 #include <errno.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 _Static_assert(IDM_NS_MOUNT == CLONE_NEWNS && IDM_NS_CGROUP == CLONE_NEWCGROUP &&
 		       IDM_NS_UTS == CLONE_NEWUTS && IDM_NS_IPC == CLONE_NEWIPC &&
 		       IDM_NS_PID == CLONE_NEWPID && IDM_NS_NET == CLONE_NEWNET,
-	       "our names are the kernel's values");
+	       "IDM_NS_* are the kernel's values");
 
 #define REFUSE(err, ...) idm_fail(err, -EINVAL, step, NULL, __VA_ARGS__)
 
@@ -80,8 +80,7 @@ static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 		return REFUSE(err, "mount at %s: expected one of a filesystem, a tree and a rebind",
 			      m->target);
 	if (!m->fstype && (m->source || m->options))
-		return REFUSE(err, "mount at %s: only a filesystem takes a source and options",
-			      m->target);
+		return REFUSE(err, "mount at %s: a source and options require a filesystem", m->target);
 	if (m->tree_fd >= 0 && m->attr)
 		return REFUSE(err, "mount at %s: a tree has its attributes", m->target);
 	if (m->flags & ~MOUNT_FLAGS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* From the options to the request: one block that grows, in which everything is found by its offset. */
+/* Makes the request of the options: one block that grows, and in which all is found by its offset. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/securebits.h>
@@ -17,7 +17,7 @@
 
 static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 
-/* Far more than execve(2) takes. */
+/* Far more than execve(2) accepts. */
 #define MOST (1U << 30)
 
 #define MOST_FILTER ((ssize_t)(BPF_MAXINSNS * sizeof(struct sock_filter)))
@@ -319,7 +319,7 @@ static void put_namespaces(struct maker *m, const struct idm_child_options *o, u
 
 /* ---- mounts ---- */
 
-/* "a=b,c" as pairs of a name and a value or 0. The text itself is taken apart, so it is our copy. */
+/* "a=b,c" as pairs of a name and a value or 0. The text itself is split, so it is a copy. */
 static int put_mount_options(struct maker *m, const char *options, struct idm_request_mount *mount,
 			     struct idm_error *err)
 {
@@ -450,7 +450,7 @@ static void put_identity(struct maker *m, const struct idm_child_options *o)
 	request->n_groups = (uint32_t)o->n_groups;
 	request->uid = o->uid;
 	request->gid = o->gid;
-	/* Another user with the caller's groups is nobody's intention. */
+	/* No caller wants another user with the caller's own groups. */
 	if (o->flags & IDM_CHILD_SET_GROUPS ||
 	    (o->uid != IDM_CHILD_KEEP_ID && !(request->flags & IDM_REQUEST_OTHER_USER)))
 		request->flags |= IDM_REQUEST_SET_GROUPS;

@@ -14,7 +14,7 @@ struct idm_child {
 	int pidfd;
 	pid_t pid;
 	int exit_signal; /* until it executes something */
-	uint32_t inside; /* the kernel makes it 0 when the child has left our memory */
+	uint32_t inside; /* the kernel makes it 0 when the child has left the caller's memory */
 	char *stack;
 	struct idm_child_server *server; /* NULL: it is the caller's own child */
 };
@@ -24,12 +24,12 @@ struct idm_child {
  * only, so a forked copy of a program with threads can call it.
  */
 int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup);
-void idm_child_await_leaving(struct idm_child *child); /* until the child has left our memory */
+void idm_child_await_leaving(struct idm_child *child); /* until the child has left the caller's memory */
 int idm_child_make_stack(struct idm_child *child);
 void idm_child_free_stack(struct idm_child *child);
 
 /*
- * A process that clones the first process in the caller's stead. It reaps that process and the others
+ * A process that clones the first process instead of the caller. It reaps that process and the others
  * that come of the request. The caller still directs them, by the locks on the request's file: so the
  * server never waits for what a child does in its namespaces.
  */
@@ -45,12 +45,12 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
 		       struct idm_error *err);
 
 /*
- * packet.c: a request on its way to the server, and there. Packed, every descriptor is a place among
- * `fds`, which *n_fds are in use of already. -E2BIG: they are more than `most`.
+ * packet.c: a request on its way to the server, and there. Packed, every descriptor is an index into
+ * `fds`, of which *n_fds are in use. Fails with -E2BIG if they are more than `most`.
  */
 int idm_child_pack(struct idm_request *request, int *fds, size_t *n_fds, size_t most);
 int idm_child_unpack(struct idm_request *request, const int *fds,
-		     size_t n_fds); /* -EMFILE: one is not there */
+		     size_t n_fds); /* -EMFILE: one is missing */
 
 /* Whether the first process starts an assembler, or the second process, which becomes the program. */
 bool idm_child_has_assembler(const struct idm_request *request);

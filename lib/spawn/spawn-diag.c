@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The child can only say where it was and what the kernel answered. Here that becomes words. */
+/* The child can only say where it was and what the kernel answered. Here that becomes a message. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -61,7 +61,7 @@ struct question {
 	struct idm_error *err;
 };
 
-/* Each of these returns whether it had anything to say. */
+/* Each of these returns whether it has set the error. */
 
 static const char *get_namespace_name(uint32_t type)
 {
@@ -122,7 +122,7 @@ static bool diagnose_namespaces(const struct question *q)
 		return true;
 	}
 	if (q->code == -EPERM) {
-		idm_fail(q->err, q->code, q->step, NULL, "it needs CAP_SYS_ADMIN");
+		idm_fail(q->err, q->code, q->step, NULL, "it requires CAP_SYS_ADMIN");
 		idm_hint(q->err, "run as root, or give a map: in a user namespace of its own the child "
 				 "may make them");
 		return true;
@@ -151,17 +151,17 @@ static bool diagnose_ids(const struct question *q)
 		return false;
 	if (q->report->step == IDM_CHILD_STEP_GROUPS && q->code == -EPERM) {
 		idm_fail(q->err, q->code, q->step, NULL,
-			 "it needs CAP_SETGID, and a user namespace that has not given up setgroups(2)");
+			 "it requires CAP_SETGID, and a user namespace that allows setgroups(2)");
 		return true;
 	}
 	if (q->code == -EPERM)
-		idm_fail(q->err, q->code, q->step, NULL, "%u: it needs %s", q->report->item,
+		idm_fail(q->err, q->code, q->step, NULL, "%u: it requires %s", q->report->item,
 			 user ? "CAP_SETUID" : "CAP_SETGID");
 	else if (q->report->step == IDM_CHILD_STEP_GROUPS)
 		idm_fail(q->err, q->code, q->step, NULL,
-			 "they are too many, or the user namespace has not all of them");
+			 "they are too many, or the user namespace does not map all of them");
 	else
-		idm_fail(q->err, q->code, q->step, NULL, "%u: the user namespace has no such id",
+		idm_fail(q->err, q->code, q->step, NULL, "%u: the user namespace does not map this ID",
 			 q->report->item);
 	return true;
 }
@@ -172,7 +172,7 @@ static bool diagnose_capabilities(const struct question *q)
 		return false;
 	idm_fail(q->err, q->code, q->step, NULL,
 		 q->report->step == IDM_CHILD_STEP_BOUNDING
-			 ? "it needs CAP_SETPCAP, or a seccomp filter refuses prctl(2)"
+			 ? "it requires CAP_SETPCAP, or a seccomp filter refuses prctl(2)"
 			 : "more than there are: effective must be among the permitted, ambient among "
 			   "the permitted and inheritable, and all among those that the child has");
 	return true;
@@ -440,7 +440,7 @@ int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
 		return code;
 	case -EPERM:
 		return cgroup < 0 ? idm_fail(err, code, IDM_STEP_MAKE_NAMESPACES, NULL,
-					     "it needs CAP_SYS_ADMIN")
+					     "it requires CAP_SYS_ADMIN")
 				  : idm_fail_errno(err, code, step, NULL);
 	case -EBADF:
 	case -EACCES:

@@ -3,16 +3,16 @@
  * Starting a program: the request is made here, where there is memory to allocate and words for errors;
  * the child only carries it out.
  *
- *   1. the caller makes the request (request.c) and, if it takes the executor, two memory files: one
- * holds that, one the request;
+ *   1. the caller makes the request (request.c) and, if an executor is needed, two memory files: one
+ * for the executor, one for the request;
  *   2. it clones a child that shares its memory (clone.c, spawn/executor/vfork-child.c), and waits until
  * that has left it, by executing the program or the executor, or by ending;
  *   3. the executor (spawn/executor/main.c) holds a lock on the request's file until it has executed the
  * program or has ended; the caller waits for that lock;
  *   4. what the request's report says then is the result.
  *
- * A child that has failed is reaped by its pidfd. Until it executes something nobody else can wait for
- * it; from then on it does not matter who does, since what happened is in the report.
+ * A child that has failed is reaped by its pidfd. Until it executes something, no other wait can reap
+ * it. From then on another wait does no harm, because the report says what happened.
  *
  * A server (a reaper's fork server) can make the clone of step 2. The caller does all the rest: the
  * locks do not depend on which process is the parent.
@@ -99,8 +99,7 @@ static int open_request_file(bool locked, struct idm_error *err)
 
 /* ---- waiting for the executor ---- */
 
-/* Something like a want of memory, which passes. There is nobody to tell of it before the child is
- * known. */
+/* A lack of memory, for example, which passes. No process can report it before the child is known. */
 static bool pause_for_retry(int tries)
 {
 	if (tries == 100)
@@ -136,7 +135,7 @@ static void await_lock(struct idm_child *child, int lock)
 /*
  * The pidfd of the second process, or of the assembler. Nothing but that process can hold its lock. That
  * it does before and after its number has been opened proves that the number was not free in between. It
- * cannot get any further before we say so.
+ * cannot get any further before the caller allows it.
  */
 static int open_lock_holder(const struct idm_child *child, int lock, pid_t *pid)
 {
@@ -173,10 +172,10 @@ static bool has_name(int pidfd, const char *name)
 }
 
 /*
- * Kills and reaps a second process or an assembler that cannot be held by its lock: it is dead, or ends
- * because we do not let it go on. (That is enough where a server reaps it.) Its number may be another
- * process's by now. That a process with this number has the name proves that it is ours if it is not
- * reaped before it is killed, which the pidfd sees to.
+ * Kills and reaps a second process or an assembler that cannot be held by its lock: it is dead, or exits
+ * because the caller does not let it continue. (That is enough where a server reaps it.) Its number may
+ * be another process's by now. No other process has the name. A process that has the number and the name
+ * is the child if it is not reaped before it is killed; the pidfd guarantees that.
  */
 static void reap_by_name(const struct idm_child *child, pid_t pid)
 {
@@ -199,7 +198,7 @@ static void reap_assembler(const struct idm_child *child)
 	kill_and_reap(child, pidfd);
 }
 
-/* The first one has ended, and the second takes its place. */
+/* The first one has exited, and the second replaces it. */
 static int switch_to_second(struct idm_child *child, struct idm_error *err)
 {
 	static const uint32_t go = 1;

@@ -25,7 +25,7 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
 	return refuse_architecture(err);
 }
 
-/* What a fork server calls for a request, of which there is none here. */
+/* A fork server calls these for a request. No request exists here. */
 
 int idm_child_make_stack(struct idm_child *child)
 {

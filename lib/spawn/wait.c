@@ -50,9 +50,9 @@ static int report_timeout(struct idm_error *err)
 }
 
 /*
- * It has ended and waitid says that it is nobody we can wait for: another thread's wait has it, or will
- * have it, or it was never our child. What a pidfd tells about its end is there once it has been reaped,
- * which POLLHUP says (Linux 6.9).
+ * The process has exited, and waitid says that the caller cannot wait for it. Another thread's wait has
+ * reaped it, or will, or it was never the caller's child. A pidfd knows the exit status once the process
+ * has been reaped, which POLLHUP says (Linux 6.9).
  */
 static int await_other_reaper(int pidfd, const struct timespec *deadline, struct idm_exit_info *exit,
 			      struct idm_error *err)
@@ -63,7 +63,7 @@ static int await_other_reaper(int pidfd, const struct timespec *deadline, struct
 		return report_timeout(err);
 	if (r > 0 && read_exit_status(pidfd, exit))
 		return 0;
-	idm_fail(err, -ECHILD, step_wait, NULL, "its status was taken by somebody else");
+	idm_fail(err, -ECHILD, step_wait, NULL, "another wait consumed its status");
 	idm_hint(err, "something in this process waits for any child, or SIGCHLD is ignored; from Linux "
 		      "6.15 on the status can be read all the same");
 	return -ECHILD;

@@ -134,7 +134,7 @@ without_prctl()
 	# One that does not tell, where each is set to be dropped: EPERM
 	mute=(without_prctl 23 -1 1 "$IDMOUNT" run --rootfs root -m 0:100000:65536)
 	fails 125 'idmount: run: --cap-add ALL: the kernel does not say what it has' "${mute[@]}" --cap-add ALL -- true
-	fails 125 'idmount: run: set bounding set: it needs CAP_SETPCAP, or a seccomp filter refuses prctl(2)' "${mute[@]}" -- true
+	fails 125 'idmount: run: set bounding set: it requires CAP_SETPCAP, or a seccomp filter refuses prctl(2)' "${mute[@]}" -- true
 }
 
 # The kernel gives a new user namespace all that it has, and the container is in one.

@@ -73,7 +73,7 @@ static long send_tree_fd(uint32_t word, int32_t fd)
 	return r < 0 ? r : 0;
 }
 
-/* A pipe belongs to the filesystem ids of the process that makes it. */
+/* A pipe belongs to the filesystem IDs of the process that makes it. */
 static long send_ready(void)
 {
 	int pipe[2];
@@ -179,7 +179,7 @@ static long receive_trees(struct idm_request *request, long socket, int32_t *rea
 
 /*
  * What is created in the root is owned by the child's root: through an ID-mapped root filesystem, no
- * other owner has an ID on disk. The capabilities that setfsuid(2) takes away are put back.
+ * other owner has an ID on disk. The capabilities that setfsuid(2) clears are restored.
  */
 static long become_root_owner(int32_t ready)
 {
@@ -224,7 +224,7 @@ static void run_assembler(struct idm_request *request, long socket)
 	if (idm_request_lock(request, IDM_LOCK_ASSEMBLER, 0) == 0) {
 		if (send_done(socket))
 			assemble_for(request, socket);
-		raw(SYS_close, socket); /* the child has its answer, or sees that there is none */
+		raw(SYS_close, socket); /* the child has its answer, or sees the hangup */
 		idm_request_lock(request, IDM_LOCK_RELEASE, 1);
 	}
 	idm_raw_exit(0);

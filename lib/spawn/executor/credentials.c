@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the executor: ids and capabilities, in the order in which each still permits the next. */
+/* Of the executor: IDs and capabilities, in the order in which each still permits the next. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>

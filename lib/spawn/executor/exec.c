@@ -34,8 +34,8 @@ void idm_child_die_with_caller(struct idm_request *request)
 	if (!(request->flags & IDM_REQUEST_DIE))
 		return;
 	raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-	/* It may have ended before. In our PID namespace it has no number to ask for, but it held a
-	 * lock. */
+	/* The caller may have exited before. In this PID namespace it has no number to ask for, but it
+	 * held a lock. */
 	if (raw(SYS_fcntl, request->request_fd, F_GETLK, &range) == 0 && range.l_type == F_UNLCK)
 		idm_raw_exit(1);
 }

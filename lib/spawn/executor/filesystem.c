@@ -110,9 +110,9 @@ static int has_new_filesystem(struct idm_request *request)
 /*
  * fsopen(2) requires CAP_SYS_ADMIN over the caller's mount namespace, and this process must stay in one
  * that it has no privilege over. So a child makes them, in a copy of that mount namespace that belongs
- * to the child's user namespace. It shares our memory and descriptors, and has exited when clone
- * returns. It is made as a copy of the host's mounts, because the kernel lets a procfs or sysfs be made
- * in a user namespace only where another one is wholly visible (mount_too_revealing).
+ * to the child's user namespace. It shares this process's memory and descriptors, and has exited when
+ * clone returns. It is made as a copy of the host's mounts, because the kernel lets a procfs or sysfs be
+ * made in a user namespace only where another one is wholly visible (mount_too_revealing).
  */
 long idm_child_make_filesystems_apart(struct idm_request *request)
 {

@@ -13,7 +13,7 @@
 
 static char program_stack[16384] __attribute__((aligned(16)));
 
-/* Reaps all that have ended. When it is the program, all others go with us. */
+/* Reaps all that have ended. When it is the program, all other processes are killed with this one. */
 static void reap_zombies(long program)
 {
 	int status;
@@ -56,8 +56,8 @@ static void forward_to_group(long program, enum group group, long signal)
 }
 
 /*
- * What other processes send is passed on, whatever the signal. Of the kernel's own signals those of a
- * terminal are; all others are about the init itself.
+ * Every signal that another process sends is forwarded. Of the kernel's own signals those of a terminal
+ * are forwarded; all others are about the init itself.
  */
 static void forward_signal(long program, enum group group, long signal, const siginfo_t *info)
 {

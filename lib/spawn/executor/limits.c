@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the executor: what the child gets no more of. */
+/* Of the executor: what the child may not use any more. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -30,7 +30,7 @@ static long find_procfs(struct idm_request *request)
 
 /*
  * The file under this name is that of the reader's user namespace, in every procfs. The old root's /proc
- * still stands here.
+ * is still there.
  */
 long idm_child_limit_userns(struct idm_request *request)
 {
@@ -57,7 +57,7 @@ long idm_child_limit_userns(struct idm_request *request)
 }
 
 /*
- * An empty session keyring in the place of the caller's, whose keys could be read and changed. Where a
+ * An empty session keyring instead of the caller's, whose keys could be read and changed. Where a
  * filter refuses keyctl(2), the program is below that filter, too.
  */
 long idm_child_new_keyring(struct idm_request *request)

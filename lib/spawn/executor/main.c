@@ -2,8 +2,8 @@
 /*
  * The executor: a program of its own without libc, that the library carries in itself and executes from
  * memory in a child. It finds the request in a memory file and does in a memory of its own what must not
- * be done in the caller's, and does not need a copy of that. It is not dumpable, so that nobody in the
- * namespaces that it joins can get at its descriptors.
+ * be done in the caller's, and does not need a copy of that. It is not dumpable, so that no process in
+ * the namespaces that it joins can get at its descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>

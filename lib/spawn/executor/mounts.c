@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Of the executor: mounts are attached below the root. Nothing has been mounted over that root yet, and
- * no program runs in it. What is in it is a stranger's, so every path is resolved from its descriptor,
- * with RESOLVE_IN_ROOT: no ".." and no symbolic link leads out.
+ * no program runs in it. Another user may own its content, so every path is resolved from its
+ * descriptor, with RESOLVE_IN_ROOT: no ".." and no symbolic link leads out.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 #include "executor.h"
 
 /*
- * With the caller's credentials, then with those that the user namespace gives: a network namespace of
+ * With the caller's credentials, then with those inside the user namespace: a network namespace of
  * the host can only be joined before that, one that belongs to the user namespace only after.
  */
 static long join_namespaces(struct idm_request *request, uint32_t not_yet, int again)
@@ -49,9 +49,9 @@ static long join_child_userns(struct idm_request *request)
 }
 
 /*
- * The caller's ids are nobody's in another user namespace, as a rule. Its root's are needed for mounts
- * to have owners; where it has no root, we stay what we are. Groups go because they would still count: a
- * group of the host opens files of the host, whatever it is called inside.
+ * Another user namespace does not map the caller's IDs, as a rule. Mounts need the IDs of its root to
+ * have owners. Where it has no root, this process keeps its IDs. Groups are dropped because they would
+ * still count: a group of the host opens files of the host, whatever number it has inside.
  */
 static long become_root(struct idm_request *request)
 {
@@ -127,10 +127,11 @@ long idm_child_enter(struct idm_request *request)
 /* ---- the second process ---- */
 
 /*
- * A process is in the PID namespace that it was made in. So the one that goes on is a second one, a
- * child of the caller's as well (CLONE_PARENT). It waits until the caller has its pidfd; should anybody
- * on the way be killed, it ends. Until then it can be known by its name, which it has from the first one
- * and keeps when it is dead: the caller has to reap it even if it was killed at once.
+ * A process is in the PID namespace that it was made in. So the one that continues is a second one, a
+ * child of the caller's as well (CLONE_PARENT). It waits until the caller has its pidfd; if the caller
+ * or the first process is killed meanwhile, it exits. Until then it can be known by its name, which it
+ * has from the first one and keeps when it is dead: the caller has to reap it even if it was killed at
+ * once.
  */
 static void prepare_second(struct idm_request *request, const int pipe[2])
 {

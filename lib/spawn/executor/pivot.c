@@ -35,7 +35,7 @@ static long attach_root(struct idm_request *request)
 }
 
 /*
- * The two roots change places: the old one lies over the new one then, until it is detached. The kernel
+ * The two roots change places: the old one then covers the new one, until it is detached. The kernel
  * moves every process of this mount namespace whose root directory is the old root.
  */
 static long exchange_roots(struct idm_request *request)

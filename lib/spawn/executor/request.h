@@ -87,9 +87,9 @@ struct idm_request_caps {
 };
 
 /*
- * POSIX locks on the request's memory file say who has not left it yet: they belong to one process,
- * survive its exec of the executor, and go when it executes the program or ends, however that happens.
- * (A pipe cannot tell: copies of its end may be in what other threads fork.)
+ * POSIX locks on the request's memory file say which process has not left it yet: they belong to one
+ * process, survive its exec of the executor, and go when it executes the program or ends, however that
+ * happens. (A pipe cannot tell: copies of its end may be in what other threads fork.)
  */
 #define IDM_LOCK_FIRST 0     /* the child */
 #define IDM_LOCK_SECOND 1    /* a second one that the first has made */
@@ -140,7 +140,7 @@ struct idm_request {
 	uint32_t fds, n_fds;
 	uint32_t joins, n_joins;
 	uint32_t mounts, n_mounts;
-	uint32_t kept; /* room for the numbers of all of them, to sort */
+	uint32_t kept; /* space for the numbers of all of them, to sort */
 
 	uint32_t namespaces;  /* CLONE_NEW* to unshare */
 	uint32_t propagation; /* MS_* */
@@ -151,8 +151,8 @@ struct idm_request {
 	int32_t process_group;
 	uint32_t filter, n_filter; /* of seccomp: struct sock_filter's */
 
-	/* What the second process is called until the caller has its pidfd, and what the assembler is
-	 * called for as long as it lives. No other process has this name. */
+	/* The name of the second process until the caller has its pidfd, and of the assembler as long as
+	 * it lives. No other process has this name. */
 	char name[16];
 
 	uint32_t cwd;

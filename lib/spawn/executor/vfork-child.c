@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * The child, as long as it is in the caller's memory. It has a descriptor table, handlers and a stack of
- * its own, but credentials and namespaces like the caller's: with others it would be an entrance to
- * the caller's memory for whoever may trace it (and where the kernel prevents that, it does so by taking
- * away the *caller's* dumpable attribute, which setresuid and setresgid do at once). So if others are
- * wanted, it executes the executor.
+ * its own, but the caller's credentials and namespaces. With others, a process that may trace the child
+ * could read and write the caller's memory. The kernel prevents that by clearing the *caller's* dumpable
+ * attribute, which setresuid and setresgid do at once. So if others are wanted, the child executes the
+ * executor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "executor.h"
 
-/* What rt_sigaction takes on all architectures here, where nothing but the handler matters. */
+/* The argument of rt_sigaction on all architectures here, where nothing but the handler matters. */
 struct kernel_sigaction {
 	uintptr_t handler;
 	unsigned long flags;
@@ -35,7 +35,7 @@ static void reset_signals(int handled, int ignored)
 
 /* ---- descriptors ---- */
 
-/* Somebody else needs the number `fd`: whoever has it in the request gets another one. */
+/* Another descriptor needs the number `from`, so every entry that has it gets the number `to`. */
 struct moved {
 	int32_t from, to;
 };
@@ -156,7 +156,7 @@ long idm_child_arrange_fds(struct idm_request *request)
 
 /* ---- the executor ---- */
 
-/* Who is not root loses his capabilities when he executes something, but for the ambient ones. */
+/* A process that is not root loses its capabilities at exec, except for the ambient ones. */
 static long keep_capabilities(const struct idm_request *request)
 {
 	struct idm_request_caps caps = request->own;

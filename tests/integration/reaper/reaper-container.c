@@ -409,7 +409,7 @@ TEST_SINCE(5, 12, no_trees, what_fails_inside_says_where_and_why)
 	o = SCRIPT("true");
 	o.gid = IDM_CHILD_KEEP_ID - 1;
 	o.map = map;
-	assert_not_started(reaper, &o, -EINVAL, "", "set gid", "no such id");
+	assert_not_started(reaper, &o, -EINVAL, "", "set gid", "does not map this ID");
 	o = SCRIPT("true");
 	o.cgroup_fd = (int)must(open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	assert_not_started(reaper, &o, -EBADF, "", "put into cgroup", "no directory of a cgroup2");

@@ -561,9 +561,9 @@ TEST(a_wait_that_ran_out_can_be_repeated)
 	assert_ok(idm_reaper_add(reaper, c.pidfd, IDM_REAPER_ADD_HOLD, NULL, &err), &err);
 	for (int timeout = 0; timeout <= 20; timeout += 20) {
 		assert_error(idm_reaper_wait(reaper, NULL, timeout, &exit, &err), -ETIMEDOUT, &err, "",
-			     "wait for children", "no child has ended");
+			     "wait for children", "no child has exited");
 		assert_error(idm_reaper_next(reaper, timeout, &exit, NULL, &err), -ETIMEDOUT, &err, "",
-			     "wait for children", "no child has ended");
+			     "wait for children", "no child has exited");
 	}
 	child_kill(&c);
 	assert_int_equal(idm_reaper_wait(reaper, NULL, 20, &exit, &err), 0);

@@ -378,7 +378,7 @@ static void as_user(void *unused)
 	assert_no_child(&o, -EPERM, "", "set groups", "CAP_SETGID");
 	o.gid = 0;
 	o.uid = IDM_CHILD_KEEP_ID;
-	assert_no_child(&o, -EPERM, "", "set gid", "0: it needs CAP_SETGID");
+	assert_no_child(&o, -EPERM, "", "set gid", "0: it requires CAP_SETGID");
 
 	snprintf(text, sizeof(text), "0:%u", unused_uid());
 	map = map_of(text);
@@ -436,14 +436,14 @@ TEST(ids_are_as_asked_for)
 	o.map = map;
 	assert_output(&o, "Uid:\t8\t8\t8\t8\nGid:\t9\t9\t9\t9\n");
 	o.uid = 10;
-	assert_no_child(&o, -EINVAL, "", "set uid", "10: the user namespace has no such id");
+	assert_no_child(&o, -EINVAL, "", "set uid", "10: the user namespace does not map this ID");
 	o.uid = 8;
 	o.gid = 11;
-	assert_no_child(&o, -EINVAL, "", "set gid", "11: the user namespace has no such id");
+	assert_no_child(&o, -EINVAL, "", "set gid", "11: the user namespace does not map this ID");
 	o.flags = IDM_CHILD_SET_GROUPS;
 	o.groups = (const uint32_t[]){ 12 };
 	o.n_groups = 1;
-	assert_no_child(&o, -EINVAL, "", "set groups", "has not all of them");
+	assert_no_child(&o, -EINVAL, "", "set groups", "does not map all of them");
 }
 
 #define CAP(name) (1ULL << CAP_##name)

@@ -822,7 +822,7 @@ static void ignored_before_the_status_can_be_read(void)
 	o.flags = IDM_CHILD_RESET_SIGNALS;
 	pidfd = child_of(&o);
 	assert_error(idm_child_wait(pidfd, -1, NULL, &err), -ECHILD, &err, "", "wait for child",
-		     "taken by somebody else");
+		     "another wait consumed its status");
 	close(pidfd);
 }
 
@@ -961,7 +961,7 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	m.options = "=b";
 	REFUSED(MOUNT, "an option without a name");
 	m = (struct idm_child_mount){ .target = "/proc", .tree_fd = 0, .options = "a" };
-	REFUSED(MOUNT, "only a filesystem takes a source");
+	REFUSED(MOUNT, "a source and options require a filesystem");
 }
 
 TEST(the_size_of_the_options_tells_old_from_new)
