@@ -186,7 +186,7 @@ static void reap_by_name(const struct idm_child *child, pid_t pid)
 		reap_child(child, pidfd);
 }
 
-/* It has done its work, or its child is gone. It holds its lock until we release it. */
+/* It has done its work, or its child is gone. It holds its lock until the caller releases it. */
 static void reap_assembler(const struct idm_child *child)
 {
 	pid_t pid;

@@ -170,7 +170,7 @@ long idm_child_second(struct idm_request *request)
 	if (r != 0)
 		return r;
 	raw(SYS_prctl, PR_SET_NAME, request->name);
-	/* Its number is written before it runs, and before we can be killed. */
+	/* Its number is written before it runs, and before this process can be killed. */
 	r = raw(SYS_clone, flags, 0, &request->report.pid);
 	if (r < 0)
 		return r;
