@@ -6,7 +6,7 @@
 
 #include "error.h"
 
-static int copy(void *to, size_t size, const void *from)
+static int copy_known_bytes(void *to, size_t size, const void *from)
 {
 	const unsigned char *bytes = from;
 	size_t given;
@@ -24,7 +24,7 @@ static int copy(void *to, size_t size, const void *from)
 int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step step,
 		    struct idm_error *err)
 {
-	int r = from ? copy(to, size, from) : 0;
+	int r = from ? copy_known_bytes(to, size, from) : 0;
 
 	if (r == -E2BIG)
 		return idm_fail(err, r, step, NULL, "options that only a newer library knows");

@@ -7,9 +7,9 @@
 #include "idmount.h"
 
 /*
- * Copies a caller's option struct, which begins with a size_t size, into ours of `size` bytes. A
- * shorter one comes from an older header: ours keeps what it lacks, so set the defaults before. A longer
- * one comes from a newer header: fine as long as what we do not know is 0. NULL leaves ours as it is.
+ * Copies a caller's option struct, which begins with a size_t size, into the library's of `size` bytes.
+ * A shorter one comes from an older header: fields that it lacks keep their value, so set the defaults
+ * before. A longer one comes from a newer header: its unknown fields must be 0. NULL changes nothing.
  * Returns 0, or fails in `step` with -EINVAL (no size set) or -E2BIG.
  */
 int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step step,

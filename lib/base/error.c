@@ -26,7 +26,7 @@ _Static_assert(SHORTEST_SUBJECT + LONGEST_STEP + IDM_REASON_SIZE + IDM_KERNEL_SI
 	       "the reason and the kernel's words fit into every message");
 
 /* Control characters in a path or map would let it forge lines in a log, or talk to the terminal. */
-static void put(char *buf, size_t size, const char *format, va_list args)
+static void format_escaped(char *buf, size_t size, const char *format, va_list args)
 {
 	char text[IDM_REASON_SIZE + 1]; /* one more: a cut is seen, and marked */
 
@@ -48,8 +48,8 @@ size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, 
 	return part.length;
 }
 
-static struct idm_error_range append(struct idm_error *err, const char *before, const char *text,
-				     const char *behind)
+static struct idm_error_range append_part(struct idm_error *err, const char *before, const char *text,
+					  const char *behind)
 {
 	size_t n = strlen(err->message);
 
@@ -59,8 +59,8 @@ static struct idm_error_range append(struct idm_error *err, const char *before, 
 	return (struct idm_error_range){ (uint16_t)(n + strlen(before)), (uint16_t)strlen(text) };
 }
 
-/* "subject: step: reason (kernel: words)". Only the subject gives way to the others. */
-static void compose(struct idm_error *err, const struct words *words)
+/* "subject: step: reason (kernel: words)". Only the subject is cut to fit. */
+static void compose_message(struct idm_error *err, const struct words *words)
 {
 	const char *step = idm_error_step_text(err->step);
 	size_t others = strlen(step) + strlen(words->reason) + strlen(words->kernel) +
@@ -70,13 +70,13 @@ static void compose(struct idm_error *err, const struct words *words)
 
 	idm_escape(subject, room < sizeof(subject) ? room : sizeof(subject), words->subject);
 	err->message[0] = '\0';
-	err->subject = append(err, "", subject, ": ");
-	append(err, "", step, ": ");
-	err->reason = append(err, "", words->reason, "");
-	err->kernel = append(err, " (kernel: ", words->kernel, ")");
+	err->subject = append_part(err, "", subject, ": ");
+	append_part(err, "", step, ": ");
+	err->reason = append_part(err, "", words->reason, "");
+	err->kernel = append_part(err, " (kernel: ", words->kernel, ")");
 }
 
-static void take_apart(const struct idm_error *err, struct words *words)
+static void split_message(const struct idm_error *err, struct words *words)
 {
 	idm_error_part(err, err->subject, words->subject, sizeof(words->subject));
 	idm_error_part(err, err->reason, words->reason, sizeof(words->reason));
@@ -100,9 +100,9 @@ int(idm_fail)(struct idm_error *err, int code, enum idm_error_step step, const c
 	words.kernel[0] = '\0';
 	idm_escape(words.subject, sizeof(words.subject), subject ? subject : "");
 	va_start(args, reason);
-	put(words.reason, sizeof(words.reason), reason, args);
+	format_escaped(words.reason, sizeof(words.reason), reason, args);
 	va_end(args);
-	compose(err, &words);
+	compose_message(err, &words);
 	return code;
 }
 
@@ -112,9 +112,9 @@ void idm_subject(struct idm_error *err, const char *subject)
 
 	if (!err || err->subject.length)
 		return;
-	take_apart(err, &words);
+	split_message(err, &words);
 	idm_escape(words.subject, sizeof(words.subject), subject);
-	compose(err, &words);
+	compose_message(err, &words);
 }
 
 void idm_hint(struct idm_error *err, const char *hint, ...)
@@ -124,7 +124,7 @@ void idm_hint(struct idm_error *err, const char *hint, ...)
 	if (!err)
 		return;
 	va_start(args, hint);
-	put(err->hint, sizeof(err->hint), hint, args);
+	format_escaped(err->hint, sizeof(err->hint), hint, args);
 	va_end(args);
 }
 
@@ -134,9 +134,9 @@ void idm_kernel_log(struct idm_error *err, const char *text)
 
 	if (!err)
 		return;
-	take_apart(err, &words);
+	split_message(err, &words);
 	idm_escape(words.kernel, sizeof(words.kernel), text);
-	compose(err, &words);
+	compose_message(err, &words);
 }
 
 int idm_fail_empty(struct idm_error *err, enum idm_error_step step)

@@ -25,7 +25,7 @@ int idm_fail(struct idm_error *err, int code, enum idm_error_step step, const ch
 	     const char *reason, ...) __attribute__((format(printf, 5, 6)));
 
 #ifndef __cppcheck__ /* which does not know such expressions */
-/* So that whoever analyses the code file by file sees that what goes in comes out. */
+/* So that an analyzer that reads one file at a time sees that `code` is returned. */
 #define idm_fail(err, code, ...)                   \
 	({                                         \
 		int code_ = (code);                \
@@ -51,7 +51,7 @@ void idm_subject(struct idm_error *err, const char *subject);
 /* Adds the hint to an error that idm_fail() has filled in. */
 void idm_hint(struct idm_error *err, const char *hint, ...) __attribute__((format(printf, 2, 3)));
 
-/* What an errno says, and its name (EPERM), in no locale; NULL: it is none. */
+/* What an errno says, and its name (EPERM), in no locale. NULL: an unknown number. */
 const char *idm_errno_text(int errnum);
 const char *idm_errno_name(int errnum);
 

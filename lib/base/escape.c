@@ -45,7 +45,7 @@ bool idm_is_utf8(const char *text)
  * Of three bytes: marks of direction (U+200E, U+200F), separators of lines and paragraphs (U+2028,
  * U+2029), and what embeds, overrides or isolates a direction (U+202A to U+202E, U+2066 to U+2069).
  */
-static bool changes_the_line(const unsigned char *p)
+static bool changes_line(const unsigned char *p)
 {
 	if (p[0] != 0xe2)
 		return false;
@@ -65,7 +65,7 @@ unsigned int idm_printable_length(const char *text, size_t n)
 	case 2: /* U+0080 to U+009F are control characters, too: U+009B is what ESC [ is */
 		return p[0] == 0xc2 && p[1] < 0xa0 ? 0 : 2;
 	case 3:
-		return changes_the_line(p) ? 0 : 3;
+		return changes_line(p) ? 0 : 3;
 	default:
 		return length;
 	}

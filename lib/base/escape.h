@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The length of the UTF-8 character at p, of which n bytes are there; 0: it is none, or is cut off. */
+/* The length of the UTF-8 character at p, of which n bytes are there; 0: not UTF-8, or cut off. */
 unsigned int idm_utf8_length(const char *p, size_t n);
 
 bool idm_is_utf8(const char *text);

@@ -7,14 +7,14 @@
 #define SMALLEST 16
 
 /* Keys are addresses, inode and process numbers: what differs is in the low bits, but not the lowest. */
-static struct idm_hash_link **bucket(const struct idm_hashtable *table, uint64_t key)
+static struct idm_hash_link **find_bucket(const struct idm_hashtable *table, uint64_t key)
 {
 	return &table->buckets[(key * 0x9e3779b97f4a7c15ULL >> 32) & (table->size - 1)];
 }
 
-static void put(struct idm_hashtable *table, struct idm_hash_link *link)
+static void insert_link(struct idm_hashtable *table, struct idm_hash_link *link)
 {
-	struct idm_hash_link **at = bucket(table, link->key);
+	struct idm_hash_link **at = find_bucket(table, link->key);
 
 	link->next = *at;
 	*at = link;
@@ -25,7 +25,7 @@ void idm_hashtable_begin(struct idm_hashtable *table, struct idm_hash_link **buc
 	*table = (struct idm_hashtable){ .buckets = buckets, .size = size, .first = buckets };
 }
 
-static int grow(struct idm_hashtable *table)
+static int grow_buckets(struct idm_hashtable *table)
 {
 	struct idm_hashtable more = { .size = table->size ? 2 * table->size : SMALLEST, .n = table->n };
 
@@ -35,7 +35,7 @@ static int grow(struct idm_hashtable *table)
 	for (size_t i = 0; i < table->size; i++)
 		for (struct idm_hash_link *link = table->buckets[i], *next; link; link = next) {
 			next = link->next;
-			put(&more, link);
+			insert_link(&more, link);
 		}
 	idm_hashtable_free(table);
 	*table = more;
@@ -44,18 +44,18 @@ static int grow(struct idm_hashtable *table)
 
 int idm_hashtable_add(struct idm_hashtable *table, struct idm_hash_link *link)
 {
-	int r = table->n == 2 * table->size ? grow(table) : 0;
+	int r = table->n == 2 * table->size ? grow_buckets(table) : 0;
 
 	if (r < 0)
 		return r;
-	put(table, link);
+	insert_link(table, link);
 	table->n++;
 	return 0;
 }
 
 void idm_hashtable_remove(struct idm_hashtable *table, struct idm_hash_link *link)
 {
-	struct idm_hash_link **at = bucket(table, link->key);
+	struct idm_hash_link **at = find_bucket(table, link->key);
 
 	while (*at != link)
 		at = &(*at)->next;
@@ -63,7 +63,7 @@ void idm_hashtable_remove(struct idm_hashtable *table, struct idm_hash_link *lin
 	table->n--;
 }
 
-static struct idm_hash_link *with_key(struct idm_hash_link *link, uint64_t key)
+static struct idm_hash_link *find_link(struct idm_hash_link *link, uint64_t key)
 {
 	while (link && link->key != key)
 		link = link->next;
@@ -72,12 +72,12 @@ static struct idm_hash_link *with_key(struct idm_hash_link *link, uint64_t key)
 
 struct idm_hash_link *idm_hashtable_find(const struct idm_hashtable *table, uint64_t key)
 {
-	return table->size ? with_key(*bucket(table, key), key) : NULL;
+	return table->size ? find_link(*find_bucket(table, key), key) : NULL;
 }
 
 struct idm_hash_link *idm_hashtable_again(struct idm_hash_link *link)
 {
-	return with_key(link->next, link->key);
+	return find_link(link->next, link->key);
 }
 
 void idm_hashtable_each(struct idm_hashtable *table,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Small things that every room uses: cleanup attributes, fd ownership, "..". */
+/* Small things that every folder uses: cleanup attributes, fd ownership, "..". */
 #ifndef IDM_BASE_MACROS_H
 #define IDM_BASE_MACROS_H
 
@@ -46,7 +46,7 @@ static inline int idm_steal_fd(int *fd)
 	return taken;
 }
 
-/* "..", as a whole component, takes a path out of what it seems to be in. */
+/* Whether a component of the path is "..", which leads out of the directory before it. */
 static inline bool idm_goes_up(const char *path)
 {
 	for (const char *p = path; (p = strstr(p, "..")); p += 2)

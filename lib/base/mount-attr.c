@@ -40,7 +40,7 @@ static const struct idm_attr_option options[] = {
 	{ "silent", 0, 0, 0, true }, /* a mount by descriptor writes nothing to the kernel log */
 };
 
-static const struct idm_attr_option *find(const char *name, size_t n)
+static const struct idm_attr_option *find_named_option(const char *name, size_t n)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (strlen(options[i].name) == n && memcmp(options[i].name, name, n) == 0)
@@ -50,11 +50,11 @@ static const struct idm_attr_option *find(const char *name, size_t n)
 
 const struct idm_attr_option *idm_find_attr_option(const char *name, size_t n, bool *deep)
 {
-	const struct idm_attr_option *option = find(name, n);
+	const struct idm_attr_option *option = find_named_option(name, n);
 
 	*deep = !option && n > 1 && *name == 'r';
 	if (*deep)
-		option = find(name + 1, n - 1);
+		option = find_named_option(name + 1, n - 1);
 	return option && *deep && option->no_change ? NULL : option;
 }
 
@@ -64,7 +64,8 @@ void idm_apply_attr_option(const struct idm_attr_option *option, uint32_t *set, 
 	*clear = (*clear & ~option->set) | option->clear;
 }
 
-static bool describes(const struct idm_attr_option *o, uint32_t attr, enum idm_propagation propagation)
+static bool describes_mount(const struct idm_attr_option *o, uint32_t attr,
+			    enum idm_propagation propagation)
 {
 	if (o->propagation)
 		return o->propagation == propagation;
@@ -80,6 +81,7 @@ void idm_describe_attr(uint32_t attr, enum idm_propagation propagation, char *bu
 	snprintf(buf, size, "%s", attr & IDM_ATTR_RDONLY ? "ro" : "rw");
 	length = strlen(buf);
 	for (size_t i = 0; i < ARRAY_SIZE(options) && length < size; i++)
-		if (!(options[i].set & IDM_ATTR_RDONLY) && describes(&options[i], attr, propagation))
+		if (!(options[i].set & IDM_ATTR_RDONLY) &&
+		    describes_mount(&options[i], attr, propagation))
 			length += (size_t)snprintf(buf + length, size - length, ",%s", options[i].name);
 }

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* Returns the byte that an escape at `s` stands for, or -1 if there is none. */
+/* Returns the byte that an escape at `s` stands for, or -1 without an escape. */
 int idm_escaped_byte(const char *s);
 
 /* Undoes all escapes in place. Any other backslash stays. */

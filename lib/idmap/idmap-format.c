@@ -10,14 +10,14 @@
 
 /*
  * Writes like snprintf(3), piece by piece: counts on past the end of the buffer. Not by snprintf itself,
- * since a map of 340 entries has 2040 numbers, and each user namespace takes four prints.
+ * since a map of 340 entries has 2040 numbers, and each user namespace needs four prints.
  */
 struct out {
 	char *buf;
 	size_t size, length;
 };
 
-static void put(struct out *out, const char *text, size_t n)
+static void write_bytes(struct out *out, const char *text, size_t n)
 {
 	size_t room = out->length < out->size ? out->size - out->length : 0;
 
@@ -26,12 +26,12 @@ static void put(struct out *out, const char *text, size_t n)
 	out->length += n;
 }
 
-static void say(struct out *out, const char *text)
+static void write_text(struct out *out, const char *text)
 {
-	put(out, text, strlen(text));
+	write_bytes(out, text, strlen(text));
 }
 
-static void say_number(struct out *out, uint32_t number)
+static void write_number(struct out *out, uint32_t number)
 {
 	char digits[10];
 	size_t at = sizeof(digits);
@@ -40,104 +40,104 @@ static void say_number(struct out *out, uint32_t number)
 		digits[--at] = (char)('0' + number % 10);
 		number /= 10;
 	} while (number);
-	put(out, digits + at, sizeof(digits) - at);
+	write_bytes(out, digits + at, sizeof(digits) - at);
 }
 
-static void end(struct out *out)
+static void end_text(struct out *out)
 {
 	if (out->size)
 		out->buf[out->length < out->size ? out->length : out->size - 1] = '\0';
 }
 
 /* The numbers of an entry with what is before, between and behind them. */
-static void say_entry(struct out *out, const struct idm_entry *e, const char *const around[4])
+static void write_entry(struct out *out, const struct idm_entry *e, const char *const around[4])
 {
-	say(out, around[0]);
-	say_number(out, e->disk);
-	say(out, around[1]);
-	say_number(out, e->seen);
-	say(out, around[2]);
-	say_number(out, e->count);
-	say(out, around[3]);
+	write_text(out, around[0]);
+	write_number(out, e->disk);
+	write_text(out, around[1]);
+	write_number(out, e->seen);
+	write_text(out, around[2]);
+	write_number(out, e->count);
+	write_text(out, around[3]);
 }
 
 /* The entries of one side, with `between` between them and `colon` inside. */
-static void say_side(struct out *out, const struct idm_side *side, const char *prefix, const char *colon,
-		     const char *between)
+static void write_entries(struct out *out, const struct idm_side *side, const char *prefix,
+			  const char *colon, const char *between)
 {
 	const char *const around[] = { prefix, colon, colon, "" };
 
 	for (size_t i = 0; i < side->n; i++) {
 		if (i)
-			say(out, between);
-		say_entry(out, &side->entries[i], around);
+			write_text(out, between);
+		write_entry(out, &side->entries[i], around);
 	}
 }
 
 /* u:… and g:… entries, or one list under `both` where both are wanted and agree. */
-static void say_kinds(struct out *out, const struct idm_side *uid, const struct idm_side *gid,
-		      const char *both, const char *between)
+static void write_kinds(struct out *out, const struct idm_side *uid, const struct idm_side *gid,
+			const char *both, const char *between)
 {
 	struct idm_map a = { *uid, *uid }, b = { *uid, *gid };
 
 	if (uid->n && idm_map_equal(&a, &b)) {
-		say_side(out, uid, both, ":", between);
+		write_entries(out, uid, both, ":", between);
 		return;
 	}
-	say_side(out, uid, "u:", ":", between);
+	write_entries(out, uid, "u:", ":", between);
 	if (uid->n && gid->n)
-		say(out, between);
-	say_side(out, gid, "g:", ":", between);
+		write_text(out, between);
+	write_entries(out, gid, "g:", ":", between);
 }
 
 /* Two lists behind a title each; a side without entries is left out. */
-static void say_titled(struct out *out, const struct idm_side *uid, const struct idm_side *gid,
-		       const char *const titles[2], const char *colon, const char *between,
-		       const char *between_sides)
+static void write_titled(struct out *out, const struct idm_side *uid, const struct idm_side *gid,
+			 const char *const titles[2], const char *colon, const char *between,
+			 const char *between_sides)
 {
 	if (uid->n)
-		say(out, titles[0]);
-	say_side(out, uid, "", colon, between);
+		write_text(out, titles[0]);
+	write_entries(out, uid, "", colon, between);
 	if (uid->n && gid->n)
-		say(out, between_sides);
+		write_text(out, between_sides);
 	if (gid->n)
-		say(out, titles[1]);
-	say_side(out, gid, "", colon, between);
+		write_text(out, titles[1]);
+	write_entries(out, gid, "", colon, between);
 }
 
-static void say_kernel(struct out *out, const struct idm_side *side)
+static void write_kernel_rows(struct out *out, const struct idm_side *side)
 {
 	static const char *const around[] = { "", " ", " ", "\n" };
 
 	for (size_t i = 0; i < side->n; i++)
-		say_entry(out, &side->entries[i], around);
+		write_entry(out, &side->entries[i], around);
 }
 
 /* The rows of the OCI runtime specification: disk is its containerID, seen its hostID. */
-static void say_oci_side(struct out *out, const char *key, const struct idm_side *side)
+static void write_oci_side(struct out *out, const char *key, const struct idm_side *side)
 {
 	static const char *const around[] = { "{\"containerID\":", ",\"hostID\":", ",\"size\":", "}" };
 
-	say(out, key);
+	write_text(out, key);
 	for (size_t i = 0; i < side->n; i++) {
 		if (i)
-			say(out, ",");
-		say_entry(out, &side->entries[i], around);
+			write_text(out, ",");
+		write_entry(out, &side->entries[i], around);
 	}
-	say(out, "]");
+	write_text(out, "]");
 }
 
-static void say_oci(struct out *out, const struct idm_side *uid, const struct idm_side *gid,
-		    unsigned int kinds)
+static void write_oci(struct out *out, const struct idm_side *uid, const struct idm_side *gid,
+		      unsigned int kinds)
 {
-	say(out, "{");
+	write_text(out, "{");
 	if (kinds & IDM_UID)
-		say_oci_side(out, "\"uidMappings\":[", uid);
+		write_oci_side(out, "\"uidMappings\":[", uid);
 	if (kinds == IDM_BOTH)
-		say(out, ",");
+		write_text(out, ",");
 	if (kinds & IDM_GID)
-		say_oci_side(out, "\"gidMappings\":[", gid);
-	say(out, "}");
+		write_oci_side(out, "\"gidMappings\":[", gid);
+	write_text(out, "}");
 }
 
 ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigned int kinds, char *buf,
@@ -156,35 +156,35 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 		buf[0] = '\0';
 	switch (format) {
 	case IDM_FORMAT_TEXT:
-		say_kinds(&out, uid, gid, "", ",");
+		write_kinds(&out, uid, gid, "", ",");
 		break;
 	case IDM_FORMAT_UTIL_LINUX:
-		say_kinds(&out, uid, gid, "b:", " ");
+		write_kinds(&out, uid, gid, "b:", " ");
 		break;
 	case IDM_FORMAT_CONTAINERD:
-		say_titled(&out, uid, gid, containerd, ":", ",", "\n");
+		write_titled(&out, uid, gid, containerd, ":", ",", "\n");
 		break;
 	case IDM_FORMAT_CRUN:
-		say_titled(&out, uid, gid, crun, "-", "#", ";");
+		write_titled(&out, uid, gid, crun, "-", "#", ";");
 		break;
 	case IDM_FORMAT_KERNEL:
 		if (kinds == IDM_BOTH)
 			return -EINVAL;
-		say_kernel(&out, kinds == IDM_UID ? uid : gid);
+		write_kernel_rows(&out, kinds == IDM_UID ? uid : gid);
 		break;
 	case IDM_FORMAT_OCI:
-		say_oci(&out, uid, gid, kinds);
+		write_oci(&out, uid, gid, kinds);
 		break;
 	default:
 		return -EINVAL;
 	}
-	end(&out);
+	end_text(&out);
 	return out.length > INT_MAX ? -EOVERFLOW : (ssize_t)out.length;
 }
 
-/* ---- what the kernel takes ---- */
+/* ---- the kernel's limits ---- */
 
-static int check_side(const struct idm_map *map, unsigned int kind, struct idm_error *err)
+static int check_kernel_limits(const struct idm_map *map, unsigned int kind, struct idm_error *err)
 {
 	static const enum idm_error_step step = IDM_STEP_CHECK_MAP;
 	const char *name = kind == IDM_UID ? "uid" : "gid";
@@ -203,21 +203,21 @@ static int check_side(const struct idm_map *map, unsigned int kind, struct idm_e
 	}
 	if (side->n > IDM_KERNEL_ENTRIES)
 		return idm_fail(err, -E2BIG, step, NULL,
-				"%zu %s entries are %zu more than the %d that the kernel takes", side->n,
-				name, side->n - IDM_KERNEL_ENTRIES, IDM_KERNEL_ENTRIES);
+				"%zu %s entries are %zu more than the %d that the kernel accepts",
+				side->n, name, side->n - IDM_KERNEL_ENTRIES, IDM_KERNEL_ENTRIES);
 	bytes = idm_map_print(map, IDM_FORMAT_KERNEL, kind, NULL, 0);
 	if (bytes > IDM_KERNEL_BYTES)
 		return idm_fail(
 			err, -E2BIG, step, NULL,
 			"the %s entries are %zd bytes of text, %zd more than the %d that the kernel "
-			"takes",
+			"accepts",
 			name, bytes, bytes - IDM_KERNEL_BYTES, IDM_KERNEL_BYTES);
 	return 0;
 }
 
 int idm_map_check(const struct idm_map *map, struct idm_error *err)
 {
-	int r = check_side(map, IDM_UID, err);
+	int r = check_kernel_limits(map, IDM_UID, err);
 
-	return r < 0 ? r : check_side(map, IDM_GID, err);
+	return r < 0 ? r : check_kernel_limits(map, IDM_GID, err);
 }

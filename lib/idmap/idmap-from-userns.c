@@ -21,7 +21,7 @@ static const enum idm_error_step step_read = IDM_STEP_READ_USERNS;
 /* 340 lines of three columns, each at least 10 wide. */
 #define MAP_TEXT_SIZE 16384
 
-/* An id that has no number in the reader's user namespace is written as the one that is no id. */
+/* The kernel shows an ID that has no number in the reader's user namespace as 4294967295. */
 static bool has_invisible_ids(const char *text)
 {
 	unsigned int disk, seen, count;
@@ -34,7 +34,7 @@ static bool has_invisible_ids(const char *text)
 	return false;
 }
 
-static int add_side(struct idm_map *map, unsigned int kind, int process, struct idm_error *err)
+static int add_map_file(struct idm_map *map, unsigned int kind, int process, struct idm_error *err)
 {
 	const char *name = kind == IDM_UID ? "uid_map" : "gid_map";
 	AUTO_CLOSE int fd = idm_procfs_openat(process, name, O_RDONLY);
@@ -48,7 +48,7 @@ static int add_side(struct idm_map *map, unsigned int kind, int process, struct 
 		return 0;
 	if (has_invisible_ids(text))
 		return idm_fail(err, -EINVAL, step_read, name,
-				"some of its ids are not visible from the caller's user namespace");
+				"some of its IDs are not visible from the caller's user namespace");
 	return idm_map_parse_kernel(map, kind, text, err);
 }
 
@@ -56,7 +56,7 @@ static int add_side(struct idm_map *map, unsigned int kind, int process, struct 
  * Both sides of the process behind `pidfd` or, if one fails, none. As in idm_userns_open() it is certain
  * only afterwards whose /proc directory that was.
  */
-static int add_process(struct idm_map *map, int pidfd, struct idm_error *err)
+static int add_process_map(struct idm_map *map, int pidfd, struct idm_error *err)
 {
 	AUTO_CLOSE int process = idm_procfs_open(pidfd, false, err);
 	struct idm_map *new;
@@ -67,12 +67,12 @@ static int add_process(struct idm_map *map, int pidfd, struct idm_error *err)
 	r = idm_map_copy(map, &new);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_read, NULL);
-	r = add_side(new, IDM_UID, process, err);
+	r = add_map_file(new, IDM_UID, process, err);
 	if (r == 0)
-		r = add_side(new, IDM_GID, process, err);
+		r = add_map_file(new, IDM_GID, process, err);
 	/* Also if that failed: there are many errnos for "it is gone". */
 	if (idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH)
-		r = idm_fail(err, -ESRCH, step_read, NULL, "the process ended meanwhile");
+		r = idm_fail(err, -ESRCH, step_read, NULL, "the process exited meanwhile");
 	if (r == 0)
 		idm_map_move(map, new);
 	idm_map_free(new);
@@ -93,46 +93,46 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 		return idm_fail(err, pidfd, step_read, subject, "there is no such process");
 	if (pidfd < 0)
 		return idm_fail_errno(err, pidfd, step_read, subject);
-	return add_process(map, pidfd, err);
+	return add_process_map(map, pidfd, err);
 }
 
 /* ---- by descriptor ---- */
 
 /* Only a process in the namespace shows its map. This one joins and exits. */
-static int join(void *userns_fd)
+static int join_visited_userns(void *userns_fd)
 {
 	return idm_sys_setns(*(int *)userns_fd, CLONE_NEWUSER);
 }
 
-static int visit_once(struct idm_map *map, int userns_fd, struct idm_error *err)
+static int visit_userns_once(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
 	struct idm_subprocess visitor;
-	int r = idm_subprocess_run(&visitor, join, &userns_fd);
+	int r = idm_subprocess_run(&visitor, join_visited_userns, &userns_fd);
 
 	if (r == -EPERM) {
-		idm_fail(err, r, step_read, NULL, "it needs CAP_SYS_ADMIN in that user namespace");
+		idm_fail(err, r, step_read, NULL, "it requires CAP_SYS_ADMIN in that user namespace");
 		idm_hint(err, "a process number instead of a file needs no privilege");
 	} else if (r == -EBUSY) {
 		idm_fail(err, r, step_read, NULL,
 			 "this thread has unshared a PID namespace that has no init yet, and the child "
 			 "would become it");
 	} else if (r == -ESRCH) {
-		idm_fail(err, r, step_read, NULL, "the child was killed by somebody else");
+		idm_fail(err, r, step_read, NULL, "another process killed the child");
 	} else if (r < 0) {
 		idm_fail_errno(err, r, step_read, NULL);
 	} else {
-		r = add_process(map, visitor.pidfd, err);
+		r = add_process_map(map, visitor.pidfd, err);
 	}
 	idm_subprocess_end(&visitor);
 	return r;
 }
 
-static int visit(struct idm_map *map, int userns_fd, struct idm_error *err)
+static int visit_userns(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
 	int r = -ESRCH;
 
 	for (int i = 0; i < IDM_CHILD_ATTEMPTS && r == -ESRCH; i++)
-		r = visit_once(map, userns_fd, err);
+		r = visit_userns_once(map, userns_fd, err);
 	return r == -ESRCH ? idm_diagnose_always_reaped(err) : r;
 }
 
@@ -159,5 +159,5 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
 	own = is_own_userns(userns_fd, err);
 	if (own < 0)
 		return own;
-	return own ? idm_map_add_pid(map, getpid(), err) : visit(map, userns_fd, err);
+	return own ? idm_map_add_pid(map, getpid(), err) : visit_userns(map, userns_fd, err);
 }

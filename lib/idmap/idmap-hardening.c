@@ -6,14 +6,14 @@
 #include "lib/base/cancel.h"
 
 struct search {
-	const struct idm_map *container; /* NULL: seen ids are judged as they are */
+	const struct idm_map *container; /* NULL: seen IDs are judged as they are */
 	bool root_alone;		 /* only another ID that appears as root's counts */
 	unsigned int kind;
 	struct idm_hardening_info found;
 };
 
 /* Root comes first, as the one that can do most; else the first one counts. */
-static void judge(struct search *s, uint32_t disk, uint32_t seen)
+static void judge_id(struct search *s, uint32_t disk, uint32_t seen)
 {
 	if (disk == seen || (s->root_alone && seen))
 		return;
@@ -21,15 +21,14 @@ static void judge(struct search *s, uint32_t disk, uint32_t seen)
 		s->found = (struct idm_hardening_info){ s->kind, disk, seen };
 }
 
-static void judge_outside(struct search *s, uint32_t disk, uint32_t seen)
+static void judge_outside_id(struct search *s, uint32_t disk, uint32_t seen)
 {
 	if (!s->found.kind && !s->root_alone)
 		s->found = (struct idm_hardening_info){ s->kind, disk, seen };
 }
 
-/* The row of the container that the caller's ID is in, or the next one behind it; NULL: there is none.
- */
-static const struct idm_entry *row_from(const struct search *s, uint64_t id)
+/* The row of the container that the caller's ID is in, or the next one behind it, or NULL. */
+static const struct idm_entry *find_row_from(const struct search *s, uint64_t id)
 {
 	const struct idm_entry *rows, *found = NULL;
 	size_t n = idm_map_entries(s->container, s->kind, &rows);
@@ -42,19 +41,19 @@ static const struct idm_entry *row_from(const struct search *s, uint64_t id)
 }
 
 /* Row by row, in the IDs of the container. One that it does not have is another's, by its number. */
-static void judge_inside(struct search *s, const struct idm_entry *e)
+static void judge_entry_inside(struct search *s, const struct idm_entry *e)
 {
 	uint64_t end = (uint64_t)e->seen + e->count, seen = e->seen;
 
 	while (seen < end) {
-		const struct idm_entry *row = row_from(s, seen);
+		const struct idm_entry *row = find_row_from(s, seen);
 		uint32_t disk = (uint32_t)(e->disk + (seen - e->seen));
 
 		if (row && seen >= row->seen) {
-			judge(s, disk, (uint32_t)(row->disk + (seen - row->seen)));
+			judge_id(s, disk, (uint32_t)(row->disk + (seen - row->seen)));
 			seen = (uint64_t)row->seen + row->count;
 		} else {
-			judge_outside(s, disk, (uint32_t)seen);
+			judge_outside_id(s, disk, (uint32_t)seen);
 			seen = row ? row->seen : end;
 		}
 	}
@@ -68,9 +67,9 @@ static void judge_side(struct search *s, const struct idm_map *map, unsigned int
 	s->kind = kind;
 	for (size_t i = 0; i < n; i++)
 		if (s->container)
-			judge_inside(s, &entries[i]);
+			judge_entry_inside(s, &entries[i]);
 		else
-			judge(s, entries[i].disk, entries[i].seen);
+			judge_id(s, entries[i].disk, entries[i].seen);
 }
 
 uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,

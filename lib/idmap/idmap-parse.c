@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Text to map, every dialect. Each dialect only cuts the text into entries and fields; numbers, names
- * and what goes into the map are the same for all. Nothing is added before all of the text is good.
+ * and the way into the map are the same for all. Nothing is added before all of the text is good.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,10 +42,10 @@ struct parser {
 	bool lookup;
 };
 
-static int refuse(struct parser *ps, int code, const char *format, ...)
+static int refuse_entry(struct parser *ps, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static int refuse(struct parser *ps, int code, const char *format, ...)
+static int refuse_entry(struct parser *ps, int code, const char *format, ...)
 {
 	char subject[LONGEST_QUOTE + 1], reason[LONGEST_QUOTE + 64];
 	va_list args;
@@ -66,7 +66,7 @@ static bool is_blank(char c)
 
 /* How much of a text is before the first of the separators. By hand: pieces are a few characters long.
  */
-static size_t length_before(struct slice s, const char *separators)
+static size_t find_length_before(struct slice s, const char *separators)
 {
 	uint64_t set[4] = { 0 }; /* a bit for each character there is */
 	size_t n = 0;
@@ -88,9 +88,9 @@ static size_t length_before(struct slice s, const char *separators)
 }
 
 /* Cuts off and returns what is before the first of the separators; *rest then begins with it. */
-static struct slice cut(struct slice *rest, const char *separators)
+static struct slice cut_piece(struct slice *rest, const char *separators)
 {
-	size_t n = length_before(*rest, separators);
+	size_t n = find_length_before(*rest, separators);
 	struct slice piece = { rest->p, n };
 
 	rest->p += n;
@@ -98,7 +98,7 @@ static struct slice cut(struct slice *rest, const char *separators)
 	return piece;
 }
 
-static void skip(struct slice *s, size_t n)
+static void skip_bytes(struct slice *s, size_t n)
 {
 	s->p += n;
 	s->n -= n;
@@ -110,17 +110,17 @@ static bool skip_blanks(struct slice *s)
 
 	while (n < s->n && is_blank(s->p[n]))
 		n++;
-	skip(s, n);
+	skip_bytes(s, n);
 	return n > 0;
 }
 
-static bool starts_with(struct slice *s, const char *prefix)
+static bool skip_prefix(struct slice *s, const char *prefix)
 {
 	size_t n = strlen(prefix);
 
 	if (s->n < n || memcmp(s->p, prefix, n) != 0)
 		return false;
-	skip(s, n);
+	skip_bytes(s, n);
 	return true;
 }
 
@@ -130,7 +130,7 @@ static bool is_word(struct slice s, const char *word)
 }
 
 /* An unsigned decimal that fits in 32 bits: digits and nothing else. */
-static bool number(struct slice s, uint32_t *value)
+static bool parse_decimal(struct slice s, uint32_t *value)
 {
 	uint64_t v = 0;
 
@@ -145,13 +145,13 @@ static bool number(struct slice s, uint32_t *value)
 	return s.n > 0;
 }
 
-static bool is_name(struct slice s)
+static bool is_account_name(struct slice s)
 {
 	return s.n &&
 	       ((s.p[0] >= 'a' && s.p[0] <= 'z') || (s.p[0] >= 'A' && s.p[0] <= 'Z') || s.p[0] == '_');
 }
 
-static bool all_digits(struct slice s)
+static bool is_all_digits(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] < '0' || s.p[i] > '9')
@@ -161,19 +161,20 @@ static bool all_digits(struct slice s)
 
 static int refuse_number(struct parser *ps, struct slice field)
 {
-	if (all_digits(field))
-		return refuse(ps, -EINVAL, "\"%.*s\" does not fit in 32 bits", QUOTED(field));
+	if (is_all_digits(field))
+		return refuse_entry(ps, -EINVAL, "\"%.*s\" does not fit in 32 bits", QUOTED(field));
 	if (!field.n)
-		return refuse(ps, -EINVAL, "a number is missing");
+		return refuse_entry(ps, -EINVAL, "a number is missing");
 	if (is_word(field, "*"))
-		return refuse(ps, -EINVAL,
-			      "\"*\" is not a number: no two ids can be seen as one, nor one id as two");
-	return refuse(ps, -EINVAL, "\"%.*s\" is not a number", QUOTED(field));
+		return refuse_entry(
+			ps, -EINVAL,
+			"\"*\" is not a number: no two IDs can be seen as one, nor one ID as two");
+	return refuse_entry(ps, -EINVAL, "\"%.*s\" is not a number", QUOTED(field));
 }
 
 /* ---- entries ---- */
 
-static int append(struct parser *ps, struct list *list, struct idm_entry entry)
+static int append_entry(struct parser *ps, struct list *list, struct idm_entry entry)
 {
 	struct idm_entry *new = idm_array_append(&list->entries, &list->n, sizeof(entry));
 
@@ -183,40 +184,43 @@ static int append(struct parser *ps, struct list *list, struct idm_entry entry)
 	return 0;
 }
 
-static int append_kinds(struct parser *ps, unsigned int kinds, struct idm_entry entry)
+static int append_to_sides(struct parser *ps, unsigned int kinds, struct idm_entry entry)
 {
 	int r = 0;
 
 	if (kinds & IDM_UID)
-		r = append(ps, &ps->uid, entry);
+		r = append_entry(ps, &ps->uid, entry);
 	if (r == 0 && kinds & IDM_GID)
-		r = append(ps, &ps->gid, entry);
+		r = append_entry(ps, &ps->gid, entry);
 	return r;
 }
 
 /* Turns a field into the uid and gid that it stands for; a number stands for both. */
-static int resolve(struct parser *ps, struct slice field, unsigned int kinds, struct idm_ids *ids)
+static int resolve_ids(struct parser *ps, struct slice field, unsigned int kinds, struct idm_ids *ids)
 {
 	char name[256];
 	int r;
 
-	if (number(field, &ids->uid)) {
+	if (parse_decimal(field, &ids->uid)) {
 		ids->gid = ids->uid;
 		return 0;
 	}
-	if (!is_name(field))
+	if (!is_account_name(field))
 		return refuse_number(ps, field);
 	if (!ps->lookup)
-		return refuse(ps, -EINVAL, "\"%.*s\" is not a number, and names are not looked up here",
-			      QUOTED(field));
+		return refuse_entry(ps, -EINVAL,
+				    "\"%.*s\" is not a number, and names are not looked up here",
+				    QUOTED(field));
 	if (field.n >= sizeof(name))
-		return refuse(ps, -EINVAL, "the name is too long");
+		return refuse_entry(ps, -EINVAL, "the name is too long");
 	snprintf(name, sizeof(name), "%.*s", (int)field.n, field.p);
 	r = kinds == IDM_GID ? idm_nss_find_group(name, &ids->gid) : idm_nss_find_user(name, ids);
 	if (r == -ENOENT)
-		return refuse(ps, r, "there is no %s \"%s\"", kinds == IDM_GID ? "group" : "user", name);
+		return refuse_entry(ps, r, "there is no %s \"%s\"", kinds == IDM_GID ? "group" : "user",
+				    name);
 	if (r < 0)
-		return refuse(ps, r, "the name service failed on \"%s\": %s", name, idm_errno_text(-r));
+		return refuse_entry(ps, r, "the name service failed on \"%s\": %s", name,
+				    idm_errno_text(-r));
 	return 0;
 }
 
@@ -224,24 +228,24 @@ static int add_fields(struct parser *ps, unsigned int kinds, const struct slice 
 {
 	struct idm_ids disk = { 0 }, seen = { 0 };
 	uint32_t count = 1;
-	int r = resolve(ps, f[0], kinds, &disk);
+	int r = resolve_ids(ps, f[0], kinds, &disk);
 
 	if (r == 0)
-		r = resolve(ps, f[1], kinds, &seen);
+		r = resolve_ids(ps, f[1], kinds, &seen);
 	if (r < 0)
 		return r;
-	if (n == 3 && !number(f[2], &count))
+	if (n == 3 && !parse_decimal(f[2], &count))
 		return refuse_number(ps, f[2]);
-	if (count != 1 && !(all_digits(f[0]) && all_digits(f[1])))
-		return refuse(ps, -EINVAL, "a name stands for one id, so the count can only be 1");
+	if (count != 1 && !(is_all_digits(f[0]) && is_all_digits(f[1])))
+		return refuse_entry(ps, -EINVAL, "a name stands for one ID, so the count can only be 1");
 	if (kinds & IDM_UID)
-		r = append(ps, &ps->uid, (struct idm_entry){ disk.uid, seen.uid, count });
+		r = append_entry(ps, &ps->uid, (struct idm_entry){ disk.uid, seen.uid, count });
 	if (r == 0 && kinds & IDM_GID)
-		r = append(ps, &ps->gid, (struct idm_entry){ disk.gid, seen.gid, count });
+		r = append_entry(ps, &ps->gid, (struct idm_entry){ disk.gid, seen.gid, count });
 	return r;
 }
 
-static unsigned int kind_of(struct slice word)
+static unsigned int find_kinds(struct slice word)
 {
 	static const struct {
 		const char *word;
@@ -263,14 +267,14 @@ static size_t cut_fields(struct slice entry, const char *separator, struct slice
 	size_t n = 0;
 
 	for (;;) {
-		struct slice field = cut(&entry, separator);
+		struct slice field = cut_piece(&entry, separator);
 
 		if (n == max)
 			return max + 1;
 		fields[n++] = field;
 		if (!entry.n)
 			return n;
-		skip(&entry, 1);
+		skip_bytes(&entry, 1);
 	}
 }
 
@@ -279,12 +283,12 @@ static int parse_own_entry(struct parser *ps, struct slice entry)
 {
 	struct slice f[4];
 	size_t n = cut_fields(entry, ":", f, ARRAY_SIZE(f));
-	unsigned int kinds = kind_of(f[0]);
+	unsigned int kinds = find_kinds(f[0]);
 	size_t first = kinds ? 1 : 0;
 
 	ps->entry = entry;
 	if (n - first < 2 || n - first > 3)
-		return refuse(ps, -EINVAL, "an entry is [u:|g:|b:]DISK:SEEN[:COUNT]");
+		return refuse_entry(ps, -EINVAL, "an entry is [u:|g:|b:]DISK:SEEN[:COUNT]");
 	return add_fields(ps, kinds ? kinds : IDM_BOTH, f + first, n - first);
 }
 
@@ -296,28 +300,29 @@ static int parse_triple(struct parser *ps, struct slice entry, unsigned int kind
 
 	ps->entry = entry;
 	if (cut_fields(entry, separator, f, 3) != 3)
-		return refuse(ps, -EINVAL, "an entry here is DISK%sSEEN%sCOUNT", separator, separator);
+		return refuse_entry(ps, -EINVAL, "an entry here is DISK%sSEEN%sCOUNT", separator,
+				    separator);
 	for (size_t i = 0; i < 3; i++)
-		if (!number(f[i], &v[i]))
+		if (!parse_decimal(f[i], &v[i]))
 			return refuse_number(ps, f[i]);
-	return append_kinds(ps, kinds, (struct idm_entry){ v[0], v[1], v[2] });
+	return append_to_sides(ps, kinds, (struct idm_entry){ v[0], v[1], v[2] });
 }
 
 /* ---- dialects ---- */
 
 /* uidmap=… and gidmap=…: the side holds until the other one is named. */
-static unsigned int containerd_side(struct slice *text)
+static unsigned int skip_side_name(struct slice *text)
 {
-	return starts_with(text, "uidmap=") ? IDM_UID : starts_with(text, "gidmap=") ? IDM_GID : 0;
+	return skip_prefix(text, "uidmap=") ? IDM_UID : skip_prefix(text, "gidmap=") ? IDM_GID : 0;
 }
 
-/* Goes past one separator with blanks around it, or past blanks; the end counts as one too. */
+/* Skips one separator with blanks around it, or past blanks; the end counts as one too. */
 static bool skip_separator(struct slice *text, const char *separators)
 {
 	bool blank = skip_blanks(text);
 
 	if (text->n && strchr(separators, *text->p)) {
-		skip(text, 1);
+		skip_bytes(text, 1);
 		skip_blanks(text);
 		return text->n > 0;
 	}
@@ -332,24 +337,24 @@ static int parse_lists(struct parser *ps, struct slice text)
 
 	skip_blanks(&text);
 	do {
-		unsigned int named = containerd_side(&text);
+		unsigned int named = skip_side_name(&text);
 		struct slice entry;
 
 		if (named)
 			side = named;
-		entry = cut(&text, side ? " \t\n\v\f\r,;" : " \t\n\v\f\r,+");
+		entry = cut_piece(&text, side ? " \t\n\v\f\r,;" : " \t\n\v\f\r,+");
 		ps->entry = entry;
 		if (!entry.n) {
 			ps->entry = all;
-			return refuse(ps, -EINVAL, "an entry is missing%s",
-				      text.n ? " before a separator" : " at the end");
+			return refuse_entry(ps, -EINVAL, "an entry is missing%s",
+					    text.n ? " before a separator" : " at the end");
 		}
 		r = side ? parse_triple(ps, entry, side, ":") : parse_own_entry(ps, entry);
 		if (r < 0)
 			return r;
 		if (!skip_separator(&text, side ? ",;" : ",+")) {
 			ps->entry = all;
-			return refuse(ps, -EINVAL, "an entry is missing at the end");
+			return refuse_entry(ps, -EINVAL, "an entry is missing at the end");
 		}
 	} while (text.n);
 	return 0;
@@ -357,41 +362,41 @@ static int parse_lists(struct parser *ps, struct slice text)
 
 static int parse_crun_section(struct parser *ps, struct slice section)
 {
-	unsigned int kind = starts_with(&section, "uids=")   ? IDM_UID
-			    : starts_with(&section, "gids=") ? IDM_GID
+	unsigned int kind = skip_prefix(&section, "uids=")   ? IDM_UID
+			    : skip_prefix(&section, "gids=") ? IDM_GID
 							     : 0;
 
 	ps->entry = section;
 	if (!kind)
-		return refuse(ps, -EINVAL, "a section here begins with uids= or gids=");
+		return refuse_entry(ps, -EINVAL, "a section here begins with uids= or gids=");
 	for (;;) {
-		struct slice entry = cut(&section, "#");
+		struct slice entry = cut_piece(&section, "#");
 		int r;
 
 		if (entry.n && *entry.p == '@') {
 			ps->entry = entry;
-			return refuse(ps, -EINVAL,
-				      "\"@\" is relative to a container's user namespace, "
-				      "and there is none here");
+			return refuse_entry(ps, -EINVAL,
+					    "\"@\" is relative to a container's user namespace, "
+					    "and no container exists here");
 		}
 		r = parse_triple(ps, entry, kind, "-");
 		if (r < 0 || !section.n)
 			return r;
-		skip(&section, 1);
+		skip_bytes(&section, 1);
 	}
 }
 
 /* [idmap=]uids=C-H-S#C-H-S;gids=C-H-S */
 static int parse_crun(struct parser *ps, struct slice text)
 {
-	starts_with(&text, "idmap=");
+	skip_prefix(&text, "idmap=");
 	for (;;) {
-		struct slice section = cut(&text, ";");
+		struct slice section = cut_piece(&text, ";");
 		int r = parse_crun_section(ps, section);
 
 		if (r < 0 || !text.n)
 			return r;
-		skip(&text, 1);
+		skip_bytes(&text, 1);
 	}
 }
 
@@ -407,34 +412,34 @@ static int parse_kernel_line(struct parser *ps, struct slice line, unsigned int 
 		struct slice field;
 
 		while (line.n && strchr(KERNEL_BLANKS, *line.p))
-			skip(&line, 1);
-		field = cut(&line, KERNEL_BLANKS);
-		if (!number(field, &v[i]))
+			skip_bytes(&line, 1);
+		field = cut_piece(&line, KERNEL_BLANKS);
+		if (!parse_decimal(field, &v[i]))
 			return refuse_number(ps, field);
 	}
 	while (line.n && strchr(KERNEL_BLANKS, *line.p))
-		skip(&line, 1);
+		skip_bytes(&line, 1);
 	if (line.n)
-		return refuse(ps, -EINVAL, "there is something behind the count");
-	return append_kinds(ps, kind, (struct idm_entry){ v[0], v[1], v[2] });
+		return refuse_entry(ps, -EINVAL, "there is something behind the count");
+	return append_to_sides(ps, kind, (struct idm_entry){ v[0], v[1], v[2] });
 }
 
 static int parse_kernel(struct parser *ps, struct slice text, unsigned int kind)
 {
 	do {
-		int r = parse_kernel_line(ps, cut(&text, "\n"), kind);
+		int r = parse_kernel_line(ps, cut_piece(&text, "\n"), kind);
 
 		if (r < 0)
 			return r;
 		if (text.n)
-			skip(&text, 1); /* a final newline is optional, and the only one */
+			skip_bytes(&text, 1); /* a final newline is optional, and the only one */
 	} while (text.n);
 	return 0;
 }
 
 /* ---- into the map ---- */
 
-static int commit(struct parser *ps, struct idm_map *map)
+static int commit_entries(struct parser *ps, struct idm_map *map)
 {
 	struct idm_map *new;
 	int r = idm_map_copy(map, &new);
@@ -450,10 +455,10 @@ static int commit(struct parser *ps, struct idm_map *map)
 	return r;
 }
 
-static int finish(struct parser *ps, struct idm_map *map, int r)
+static int finish_parse(struct parser *ps, struct idm_map *map, int r)
 {
 	if (r == 0)
-		r = commit(ps, map);
+		r = commit_entries(ps, map);
 	free(ps->uid.entries);
 	free(ps->gid.entries);
 	return r;
@@ -469,9 +474,9 @@ int idm_map_parse_text(struct idm_map *map, const char *text, bool lookup, struc
 	if (!all.n)
 		return idm_fail(err, -EINVAL, step_parse, NULL, "the map is empty");
 	form = all;
-	if (starts_with(&form, "idmap=") || starts_with(&form, "uids=") || starts_with(&form, "gids="))
-		return finish(&ps, map, parse_crun(&ps, all));
-	return finish(&ps, map, parse_lists(&ps, all));
+	if (skip_prefix(&form, "idmap=") || skip_prefix(&form, "uids=") || skip_prefix(&form, "gids="))
+		return finish_parse(&ps, map, parse_crun(&ps, all));
+	return finish_parse(&ps, map, parse_lists(&ps, all));
 }
 
 int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text, struct idm_error *err)
@@ -481,5 +486,5 @@ int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *tex
 
 	if (kind != IDM_UID && kind != IDM_GID)
 		return idm_fail(err, -EINVAL, step_parse, NULL, "unknown kind 0x%x", kind);
-	return finish(&ps, map, parse_kernel(&ps, (struct slice){ text, strlen(text) }, kind));
+	return finish_parse(&ps, map, parse_kernel(&ps, (struct slice){ text, strlen(text) }, kind));
 }

@@ -22,7 +22,7 @@ int idm_map_new(struct idm_map **map)
 	return *map ? 0 : -ENOMEM;
 }
 
-static void clear(struct idm_map *map)
+static void clear_map(struct idm_map *map)
 {
 	free(map->uid.entries);
 	free(map->gid.entries);
@@ -34,13 +34,13 @@ void idm_map_free(struct idm_map *map)
 	HOLD_CANCEL;
 
 	if (map)
-		clear(map);
+		clear_map(map);
 	free(map);
 }
 
 void idm_map_move(struct idm_map *to, struct idm_map *from)
 {
-	clear(to);
+	clear_map(to);
 	*to = *from;
 	*from = (struct idm_map){ 0 };
 }
@@ -75,14 +75,14 @@ int idm_map_copy(const struct idm_map *map, struct idm_map **copy)
 
 /* ---- canonical form ---- */
 
-static int by_disk(const void *a, const void *b)
+static int compare_disk(const void *a, const void *b)
 {
 	const struct idm_entry *x = a, *y = b;
 
 	return (x->disk > y->disk) - (x->disk < y->disk);
 }
 
-static int by_seen(const void *a, const void *b)
+static int compare_seen(const void *a, const void *b)
 {
 	const struct idm_entry *x = a, *y = b;
 
@@ -90,7 +90,7 @@ static int by_seen(const void *a, const void *b)
 }
 
 /* Sorts; most maps are in order already, and then a look is enough. */
-static void sort(struct idm_entry *e, size_t n, int (*order)(const void *, const void *))
+static void sort_entries(struct idm_entry *e, size_t n, int (*order)(const void *, const void *))
 {
 	for (size_t i = 1; i < n; i++)
 		if (order(&e[i - 1], &e[i]) > 0) {
@@ -99,7 +99,7 @@ static void sort(struct idm_entry *e, size_t n, int (*order)(const void *, const
 		}
 }
 
-static const char *prefix_of(unsigned int kinds)
+static const char *get_kind_prefix(unsigned int kinds)
 {
 	return kinds == IDM_UID ? "u:" : kinds == IDM_GID ? "g:" : "";
 }
@@ -112,23 +112,23 @@ static int check_entry(const struct idm_entry *e, unsigned int kinds, struct idm
 	if (e->count == 0)
 		why = "the count is zero";
 	else if (e->disk + (uint64_t)e->count > IDM_ID_END)
-		why = "the disk ids go past 4294967294, the last id";
+		why = "the disk IDs exceed 4294967294, the last ID";
 	else if (e->seen + (uint64_t)e->count > IDM_ID_END)
-		why = "the seen ids go past 4294967294, the last id";
+		why = "the seen IDs exceed 4294967294, the last ID";
 	if (!why)
 		return 0;
-	snprintf(entry, sizeof(entry), "%s%u:%u:%u", prefix_of(kinds), e->disk, e->seen, e->count);
+	snprintf(entry, sizeof(entry), "%s%u:%u:%u", get_kind_prefix(kinds), e->disk, e->seen, e->count);
 	return idm_fail(err, -EINVAL, step_add, entry, "%s", why);
 }
 
-static int overlap(const struct idm_entry *a, const struct idm_entry *b, unsigned int kind,
-		   const char *column, uint32_t id, struct idm_error *err)
+static int fail_overlap(const struct idm_entry *a, const struct idm_entry *b, unsigned int kind,
+			const char *column, uint32_t id, struct idm_error *err)
 {
-	const char *p = prefix_of(kind);
+	const char *p = get_kind_prefix(kind);
 	char entry[48];
 
 	snprintf(entry, sizeof(entry), "%s%u:%u:%u", p, b->disk, b->seen, b->count);
-	return idm_fail(err, -EINVAL, step_add, entry, "overlaps %s%u:%u:%u: both have the %s id %u", p,
+	return idm_fail(err, -EINVAL, step_add, entry, "overlaps %s%u:%u:%u: both have the %s ID %u", p,
 			a->disk, a->seen, a->count, column, id);
 }
 
@@ -138,7 +138,7 @@ static int check_disk_overlap(const struct idm_side *side, unsigned int kind, st
 		const struct idm_entry *a = &side->entries[i - 1], *b = &side->entries[i];
 
 		if (a->disk + (uint64_t)a->count > b->disk)
-			return overlap(a, b, kind, "disk", b->disk, err);
+			return fail_overlap(a, b, kind, "disk", b->disk, err);
 	}
 	return 0;
 }
@@ -158,10 +158,10 @@ static int check_seen_overlap(const struct idm_side *side, unsigned int kind, st
 	if (!e)
 		return idm_fail_errno(err, -ENOMEM, step_add, NULL);
 	memcpy(e, side->entries, side->n * sizeof(*e));
-	sort(e, side->n, by_seen);
+	sort_entries(e, side->n, compare_seen);
 	for (size_t i = 1; i < side->n; i++)
 		if (e[i - 1].seen + (uint64_t)e[i - 1].count > e[i].seen)
-			return overlap(&e[i - 1], &e[i], kind, "seen", e[i].seen, err);
+			return fail_overlap(&e[i - 1], &e[i], kind, "seen", e[i].seen, err);
 	return 0;
 }
 
@@ -182,8 +182,8 @@ static void merge_neighbours(struct idm_side *side)
 }
 
 /* Makes `to` the canonical union of a side and n entries that are each valid. */
-static int unite(struct idm_side *to, const struct idm_side *side, const struct idm_entry *entries,
-		 size_t n, unsigned int kind, struct idm_error *err)
+static int unite_side(struct idm_side *to, const struct idm_side *side, const struct idm_entry *entries,
+		      size_t n, unsigned int kind, struct idm_error *err)
 {
 	int r;
 
@@ -195,7 +195,7 @@ static int unite(struct idm_side *to, const struct idm_side *side, const struct 
 	memcpy(to->entries + side->n, entries, n * sizeof(*entries));
 	to->n = side->n + n;
 
-	sort(to->entries, to->n, by_disk);
+	sort_entries(to->entries, to->n, compare_disk);
 	r = check_disk_overlap(to, kind, err);
 	if (r == 0)
 		r = check_seen_overlap(to, kind, err);
@@ -218,11 +218,11 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = check_entry(&entries[i], kinds, err);
 	if (r == 0 && kinds & IDM_UID)
-		r = unite(&new.uid, &map->uid, entries, n, IDM_UID, err);
+		r = unite_side(&new.uid, &map->uid, entries, n, IDM_UID, err);
 	if (r == 0 && kinds & IDM_GID)
-		r = unite(&new.gid, &map->gid, entries, n, IDM_GID, err);
+		r = unite_side(&new.gid, &map->gid, entries, n, IDM_GID, err);
 	if (r < 0) {
-		clear(&new);
+		clear_map(&new);
 		return r;
 	}
 	/* Both sides are good: only now is the map touched. */
@@ -240,15 +240,15 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
 /* ---- algebra ---- */
 
 /* Adds the identity on [from, to) to the list, if there is anything in it. */
-static void add_rest(struct idm_entry *rest, size_t *n, uint64_t from, uint64_t to)
+static void append_rest(struct idm_entry *rest, size_t *n, uint64_t from, uint64_t to)
 {
 	if (from < to)
 		rest[(*n)++] = (struct idm_entry){ (uint32_t)from, (uint32_t)from,
 						   (uint32_t)(to - from) };
 }
 
-/* The identity entries for every id that is in neither column; at most 2n + 1 of them. */
-static int rest_of(const struct idm_side *side, struct idm_entry **rest, size_t *n)
+/* The identity entries for every ID that is in neither column; at most 2n + 1 of them. */
+static int list_rest(const struct idm_side *side, struct idm_entry **rest, size_t *n)
 {
 	AUTO_FREE struct idm_entry *seen = calloc(side->n + 1, sizeof(*seen));
 	uint64_t free_from = 0;
@@ -260,7 +260,7 @@ static int rest_of(const struct idm_side *side, struct idm_entry **rest, size_t 
 		return -ENOMEM;
 	if (side->n)
 		memcpy(seen, side->entries, side->n * sizeof(*seen));
-	sort(seen, side->n, by_seen);
+	sort_entries(seen, side->n, compare_seen);
 
 	/* Walks both columns in ascending order at once. */
 	while (d < side->n || s < side->n) {
@@ -268,11 +268,11 @@ static int rest_of(const struct idm_side *side, struct idm_entry **rest, size_t 
 		const struct idm_entry *e = disk_next ? &side->entries[d++] : &seen[s++];
 		uint64_t start = disk_next ? e->disk : e->seen;
 
-		add_rest(*rest, n, free_from, start);
+		append_rest(*rest, n, free_from, start);
 		if (start + e->count > free_from)
 			free_from = start + e->count;
 	}
-	add_rest(*rest, n, free_from, IDM_ID_END);
+	append_rest(*rest, n, free_from, IDM_ID_END);
 	return 0;
 }
 
@@ -284,7 +284,7 @@ static void invert_side(struct idm_side *side)
 		*e = (struct idm_entry){ e->seen, e->disk, e->count };
 	}
 	/* Neighbours in both columns were merged before, so there is nothing new to merge. */
-	sort(side->entries, side->n, by_disk);
+	sort_entries(side->entries, side->n, compare_disk);
 }
 
 void idm_map_invert(struct idm_map *map)
@@ -312,8 +312,9 @@ static size_t find_disk(const struct idm_side *side, uint32_t disk)
 	return low;
 }
 
-/* Appends what goes through both `a` and the entries of `then`; returns how many pieces that gives. */
-static size_t through(const struct idm_entry *a, const struct idm_side *then, struct idm_entry *out)
+/* Appends the composition of `a` with the entries of `then`. Returns the number of pieces. */
+static size_t append_composed(const struct idm_entry *a, const struct idm_side *then,
+			      struct idm_entry *out)
 {
 	uint64_t end = a->seen + (uint64_t)a->count;
 	size_t n = 0;
@@ -342,7 +343,7 @@ static int compose_side(struct idm_map *to, unsigned int kind, const struct idm_
 	size_t n = 0;
 
 	for (size_t i = 0; i < first->n; i++)
-		n += through(&first->entries[i], then, NULL);
+		n += append_composed(&first->entries[i], then, NULL);
 	if (!n)
 		return 0;
 	pieces = reallocarray(NULL, n, sizeof(*pieces));
@@ -350,12 +351,12 @@ static int compose_side(struct idm_map *to, unsigned int kind, const struct idm_
 		return -ENOMEM;
 	n = 0;
 	for (size_t i = 0; i < first->n; i++)
-		n += through(&first->entries[i], then, pieces + n);
+		n += append_composed(&first->entries[i], then, pieces + n);
 	return idm_map_add(to, kind, pieces, n, NULL);
 }
 
-/* The ids that `within` has in its disk column, each as itself; sorted, but neighbours are apart. */
-static int identity_of(const struct idm_side *within, struct idm_side *ids)
+/* The IDs that `within` has in its disk column, each as itself; sorted, but neighbours are apart. */
+static int list_identity(const struct idm_side *within, struct idm_side *ids)
 {
 	ids->entries = reallocarray(NULL, within->n + 1, sizeof(*ids->entries));
 	if (!ids->entries)
@@ -372,10 +373,10 @@ static int keep_rest_of_side(struct idm_map *map, unsigned int kind, const struc
 {
 	AUTO_FREE struct idm_entry *entries = NULL, *identity = NULL;
 	struct idm_side rest = { 0 }, ids = { 0 };
-	int r = rest_of(idm_map_side(map, kind), &entries, &rest.n);
+	int r = list_rest(idm_map_side(map, kind), &entries, &rest.n);
 
 	if (r == 0)
-		r = identity_of(idm_map_side(within, kind), &ids);
+		r = list_identity(idm_map_side(within, kind), &ids);
 	rest.entries = entries;
 	identity = ids.entries; /* analyzer: for the cleanup */
 	return r < 0 ? r : compose_side(map, kind, &rest, &ids);
@@ -411,7 +412,7 @@ int idm_map_compose(struct idm_map *map, const struct idm_map *then)
 		r = compose_side(&new, IDM_GID, &map->gid, &then->gid);
 	if (r == 0)
 		idm_map_move(map, &new);
-	clear(&new);
+	clear_map(&new);
 	return r;
 }
 
@@ -446,7 +447,7 @@ int idm_map_to_disk(const struct idm_map *map, unsigned int kind, uint32_t seen,
 	return -ENOENT;
 }
 
-static bool equal_sides(const struct idm_side *a, const struct idm_side *b)
+static bool are_sides_equal(const struct idm_side *a, const struct idm_side *b)
 {
 	return a->n == b->n &&
 	       (!a->n || memcmp(a->entries, b->entries, a->n * sizeof(*a->entries)) == 0);
@@ -454,7 +455,7 @@ static bool equal_sides(const struct idm_side *a, const struct idm_side *b)
 
 bool idm_map_equal(const struct idm_map *a, const struct idm_map *b)
 {
-	return equal_sides(&a->uid, &b->uid) && equal_sides(&a->gid, &b->gid);
+	return are_sides_equal(&a->uid, &b->uid) && are_sides_equal(&a->gid, &b->gid);
 }
 
 size_t idm_map_entries(const struct idm_map *map, unsigned int kind, const struct idm_entry **entries)

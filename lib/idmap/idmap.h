@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a map looks like inside; for the rooms that make maps. */
+/* What a map looks like inside; for the files that make maps. */
 #ifndef IDM_IDMAP_IDMAP_H
 #define IDM_IDMAP_IDMAP_H
 
 #include "idmount.h"
 
-/* One past the last id: 2^32-1 is "no id" to the kernel, and so is never mapped. */
+/* One past the last ID. The kernel uses 2^32-1 for an invalid ID, so it is never mapped. */
 #define IDM_ID_END 4294967295ULL
 
 /* Linux 4.15 and newer; the text has to fit in one page with its NUL. */
@@ -34,7 +34,7 @@ static inline const struct idm_side *idm_map_side(const struct idm_map *map, uns
  */
 int idm_map_parse_text(struct idm_map *map, const char *text, bool lookup, struct idm_error *err);
 
-/* Moves everything out of *from, in the place of what *to held. */
+/* Moves everything out of *from, instead of what *to held. */
 void idm_map_move(struct idm_map *to, struct idm_map *from);
 
 #endif

@@ -22,7 +22,7 @@ static void close_file(FILE **file)
 #define AUTO_FILE __attribute__((cleanup(close_file)))
 
 /* The reason why there is no file, or no entry in it. */
-static int nobody(const FILE *file)
+static int get_no_entry_errno(const FILE *file)
 {
 	return file || errno == ENOENT ? -ENOENT : -errno;
 }
@@ -35,7 +35,7 @@ int idm_nss_find_user(const char *name, struct idm_ids *ids)
 	while (file && (p = fgetpwent(file)) && strcmp(p->pw_name, name) != 0)
 		;
 	if (!p)
-		return nobody(file);
+		return get_no_entry_errno(file);
 	*ids = (struct idm_ids){ p->pw_uid, p->pw_gid };
 	return 0;
 }
@@ -48,7 +48,7 @@ int idm_nss_find_group(const char *name, uint32_t *gid)
 	while (file && (g = fgetgrent(file)) && strcmp(g->gr_name, name) != 0)
 		;
 	if (!g)
-		return nobody(file);
+		return get_no_entry_errno(file);
 	*gid = g->gr_gid;
 	return 0;
 }
@@ -61,6 +61,6 @@ int idm_nss_find_caller(char *name, size_t size)
 	while (file && (p = fgetpwent(file)) && p->pw_uid != getuid())
 		;
 	if (!p)
-		return nobody(file);
+		return get_no_entry_errno(file);
 	return (size_t)snprintf(name, size, "%s", p->pw_name) >= size ? -ENAMETOOLONG : 0;
 }

@@ -9,17 +9,17 @@
 
 #include "lib/base/macros.h"
 
-/* A group with many members needs room; past this the name service is not to be believed. */
+/* A group with many members needs space. More than this is an error of the name service. */
 #define MOST_ROOM (16U << 20)
 
 /* POSIX lets "not found" be any of these; glibc documents them in getpwnam(3). */
-static int not_found(int e)
+static int convert_nss_errno(int e)
 {
 	return e == 0 || e == ENOENT || e == ESRCH || e == EBADF || e == EPERM ? -ENOENT : -e;
 }
 
-/* One lookup with as much room as it takes; `ask` returns what getpwnam_r(3) and its like return. */
-static int with_room(int (*ask)(void *what, char *buf, size_t size), void *what)
+/* One lookup with as much space as it needs. `ask` returns what getpwnam_r(3) and its like return. */
+static int ask_with_buffer(int (*ask)(void *what, char *buf, size_t size), void *what)
 {
 	for (size_t size = 1024; size <= MOST_ROOM; size *= 4) {
 		AUTO_FREE char *buf = malloc(size);
@@ -31,7 +31,7 @@ static int with_room(int (*ask)(void *what, char *buf, size_t size), void *what)
 			e = ask(what, buf, size);
 		while (e == EINTR);
 		if (e != ERANGE)
-			return e <= 0 ? e : not_found(e);
+			return e <= 0 ? e : convert_nss_errno(e);
 	}
 	return -ERANGE;
 }
@@ -56,7 +56,7 @@ static int ask_user(void *what, char *buf, size_t size)
 
 int idm_nss_find_user(const char *name, struct idm_ids *ids)
 {
-	return with_room(ask_user, &(struct user_query){ name, ids });
+	return ask_with_buffer(ask_user, &(struct user_query){ name, ids });
 }
 
 struct group_query {
@@ -79,7 +79,7 @@ static int ask_group(void *what, char *buf, size_t size)
 
 int idm_nss_find_group(const char *name, uint32_t *gid)
 {
-	return with_room(ask_group, &(struct group_query){ name, gid });
+	return ask_with_buffer(ask_group, &(struct group_query){ name, gid });
 }
 
 struct caller_query {
@@ -102,5 +102,5 @@ static int ask_caller(void *what, char *buf, size_t size)
 
 int idm_nss_find_caller(char *name, size_t size)
 {
-	return with_room(ask_caller, &(struct caller_query){ name, size });
+	return ask_with_buffer(ask_caller, &(struct caller_query){ name, size });
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names to ids, through the name service. */
+/* Names to IDs, through the name service. */
 #ifndef IDM_IDMAP_NSS_H
 #define IDM_IDMAP_NSS_H
 

@@ -20,7 +20,7 @@ static const enum idm_error_step step_own = IDM_STEP_READ_OWN_MAP;
 
 /* ---- the rows ---- */
 
-static ssize_t read_own(unsigned int kind, char *text, struct idm_error *err)
+static ssize_t read_own_map(unsigned int kind, char *text, struct idm_error *err)
 {
 	const char *name = kind == IDM_UID ? "uid_map" : "gid_map";
 	AUTO_CLOSE int fd = idm_procfs_open_self(name, step_own, err);
@@ -37,15 +37,15 @@ static ssize_t read_own(unsigned int kind, char *text, struct idm_error *err)
 	return n < 0 ? idm_fail_errno(err, (int)n, step_own, name) : (ssize_t)length;
 }
 
-/* The kernel shows them sorted by the id inside only if they are more than five. */
-static int by_inside(const void *a, const void *b)
+/* The kernel shows them sorted by the ID inside only if they are more than five. */
+static int compare_inside(const void *a, const void *b)
 {
 	const struct idm_entry *x = a, *y = b;
 
 	return (x->disk > y->disk) - (x->disk < y->disk);
 }
 
-static size_t take_rows(const char *text, struct idm_entry *rows)
+static size_t parse_own_rows(const char *text, struct idm_entry *rows)
 {
 	size_t n = 0;
 
@@ -55,7 +55,7 @@ static size_t take_rows(const char *text, struct idm_entry *rows)
 		text += strcspn(text, "\n");
 		text += *text == '\n';
 	}
-	qsort(rows, n, sizeof(*rows), by_inside);
+	qsort(rows, n, sizeof(*rows), compare_inside);
 	return n;
 }
 
@@ -69,10 +69,10 @@ int idm_own_mappings(unsigned int kind, struct idm_entry **rows, size_t *n, stru
 	*n = 0;
 	if (!text || !e)
 		return idm_fail_errno(err, -ENOMEM, step_own, NULL);
-	length = read_own(kind, text, err);
+	length = read_own_map(kind, text, err);
 	if (length < 0)
 		return (int)length; /* analyzer: the cleanup frees e */
-	*n = take_rows(text, e);
+	*n = parse_own_rows(text, e);
 	*rows = e;
 	e = NULL;
 	return 0;
@@ -80,8 +80,8 @@ int idm_own_mappings(unsigned int kind, struct idm_entry **rows, size_t *n, stru
 
 /* ---- the cut ---- */
 
-/* How many ids from `id` on lie in one row; `most` if the caller has not got `id`. */
-static uint32_t until_border(const struct idm_entry *rows, size_t n, uint32_t id, uint32_t most)
+/* How many IDs from `id` on are in one row; `most` if the caller does not have `id`. */
+static uint32_t count_until_border(const struct idm_entry *rows, size_t n, uint32_t id, uint32_t most)
 {
 	for (size_t i = 0; i < n; i++)
 		if (id >= rows[i].disk && id - rows[i].disk < rows[i].count) {
@@ -92,7 +92,7 @@ static uint32_t until_border(const struct idm_entry *rows, size_t n, uint32_t id
 	return most;
 }
 
-/* An entry is cut once at most at each border: a side of n gives n + n_rows pieces or less. */
+/* An entry is cut once at most at each border: a side of n becomes n + n_rows pieces or less. */
 static void cut_side(const struct idm_side *side, const struct idm_entry *rows, size_t n_rows,
 		     struct idm_side *out)
 {
@@ -100,7 +100,7 @@ static void cut_side(const struct idm_side *side, const struct idm_entry *rows, 
 		struct idm_entry rest = side->entries[i];
 
 		while (rest.count) {
-			uint32_t count = until_border(rows, n_rows, rest.seen, rest.count);
+			uint32_t count = count_until_border(rows, n_rows, rest.seen, rest.count);
 
 			out->entries[out->n++] = (struct idm_entry){ rest.disk, rest.seen, count };
 			rest.disk += count;
@@ -110,8 +110,8 @@ static void cut_side(const struct idm_side *side, const struct idm_entry *rows, 
 	}
 }
 
-/* Whether the rows of a cut side fit into what the kernel takes. */
-static int check_rows(const struct idm_map *cut, unsigned int kind, struct idm_error *err)
+/* Whether the rows of a cut side fit into the kernel's limits. */
+static int check_cut_rows(const struct idm_map *cut, unsigned int kind, struct idm_error *err)
 {
 	const char *name = kind == IDM_UID ? "uid" : "gid";
 	ssize_t bytes = idm_map_print(cut, IDM_FORMAT_KERNEL, kind, NULL, 0);
@@ -122,14 +122,14 @@ static int check_rows(const struct idm_map *cut, unsigned int kind, struct idm_e
 	idm_fail(
 		err, -E2BIG, IDM_STEP_CHECK_MAP, NULL,
 		"cut at the borders of this user namespace's own map, the %s entries are %zu rows of %zd "
-		"bytes; the kernel takes %d rows and %d bytes",
+		"bytes; the kernel accepts %d rows and %d bytes",
 		name, n, bytes, IDM_KERNEL_ENTRIES, IDM_KERNEL_BYTES);
 	idm_hint(err, "/proc/self/%s_map shows the borders", name);
 	return -E2BIG;
 }
 
-/* A map with nothing but this side, which it takes over; NULL: there is no memory. */
-static struct idm_map *map_of_side(unsigned int kind, struct idm_side side)
+/* A map with nothing but this side, which it then owns. NULL: no memory. */
+static struct idm_map *make_map_of_side(unsigned int kind, struct idm_side side)
 {
 	struct idm_map *map = NULL;
 
@@ -154,8 +154,8 @@ int idm_map_split(const struct idm_map *map, unsigned int kind, struct idm_map *
 	out.entries = reallocarray(NULL, side->n + n, sizeof(*out.entries));
 	if (out.entries)
 		cut_side(side, rows, n, &out);
-	*cut = map_of_side(kind, out);
-	r = *cut ? check_rows(*cut, kind, err) : idm_fail_errno(err, -ENOMEM, step_own, NULL);
+	*cut = make_map_of_side(kind, out);
+	r = *cut ? check_cut_rows(*cut, kind, err) : idm_fail_errno(err, -ENOMEM, step_own, NULL);
 	if (r < 0)
 		idm_map_free(*cut);
 	return r;

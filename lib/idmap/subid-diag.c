@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The command that gives an owner subordinate ids takes any range. With one that another owner has, the
- * files of one are the other's. So a range is looked for as useradd(8) does it: from SUB_UID_MIN of
- * /etc/login.defs on, past all that is in /etc/subuid, and past ids of users.
+ * usermod(8) assigns any range to an owner. If two owners have the same range, each can access the
+ * other's files. So the library looks for a free range as useradd(8) does: from SUB_UID_MIN of
+ * /etc/login.defs on, past every range in /etc/subuid, and past the IDs of users.
  */
 #include "subid-diag.h"
 
@@ -41,7 +41,7 @@ struct limits {
 #define MOST_BYTES (16L << 20)
 
 /* A device may never end, or do something when it is opened. */
-static FILE *open_plain(const char *path)
+static FILE *open_plain_file(const char *path)
 {
 	struct stat st;
 
@@ -51,9 +51,9 @@ static FILE *open_plain(const char *path)
 }
 
 /* Calls `each` for every line, without its end, which it may take apart. */
-static void each_line(const char *path, void (*each)(char *line, void *data), void *data)
+static void read_each_line(const char *path, void (*each)(char *line, void *data), void *data)
 {
-	FILE *file = open_plain(path);
+	FILE *file = open_plain_file(path);
 	char *line = NULL;
 	size_t size = 0;
 
@@ -66,7 +66,7 @@ static void each_line(const char *path, void (*each)(char *line, void *data), vo
 		fclose(file);
 }
 
-static void take(struct ranges *ranges, unsigned long long start, unsigned long long count)
+static void append_taken(struct ranges *ranges, unsigned long long start, unsigned long long count)
 {
 	struct range *new = idm_array_append(&ranges->v, &ranges->n, sizeof(*new));
 
@@ -77,25 +77,25 @@ static void take(struct ranges *ranges, unsigned long long start, unsigned long 
 }
 
 /* "OWNER:START:COUNT" */
-static void take_subid(char *line, void *data)
+static void parse_subid(char *line, void *data)
 {
 	unsigned long long start, count;
 
 	if (sscanf(line, "%*[^:]:%10llu:%10llu", &start, &count) == 2 && start < IDM_ID_END)
-		take(data, start, count);
+		append_taken(data, start, count);
 }
 
 /* "NAME:PASSWORD:ID..." */
-static void take_account(char *line, void *data)
+static void parse_account(char *line, void *data)
 {
 	const char *password = strchr(line, ':'), *id = password ? strchr(password + 1, ':') : NULL;
 	unsigned long long number;
 
 	if (id && sscanf(id, ":%10llu", &number) == 1)
-		take(data, number, 1);
+		append_taken(data, number, 1);
 }
 
-static void take_limit(char *line, void *data)
+static void parse_limit(char *line, void *data)
 {
 	struct limits *limits = data;
 	unsigned long long value;
@@ -112,34 +112,34 @@ static void take_limit(char *line, void *data)
 }
 
 /* The other kind's lines are not to be seen. */
-static void take_uid_limit(char *line, void *data)
+static void parse_uid_limit(char *line, void *data)
 {
 	if (strstr(line, "SUB_UID_"))
-		take_limit(line, data);
+		parse_limit(line, data);
 }
 
-static void take_gid_limit(char *line, void *data)
+static void parse_gid_limit(char *line, void *data)
 {
 	if (strstr(line, "SUB_GID_"))
-		take_limit(line, data);
+		parse_limit(line, data);
 }
 
 /* ---- looking ---- */
 
-static int by_start(const void *a, const void *b)
+static int compare_start(const void *a, const void *b)
 {
 	const struct range *x = a, *y = b;
 
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* The first range of so many ids that nothing else has; 0: none. */
-static unsigned long long find_free(struct ranges *taken, const struct limits *limits)
+/* The first range of so many IDs that nothing else has; 0: none. */
+static unsigned long long find_free_range(struct ranges *taken, const struct limits *limits)
 {
 	unsigned long long start = limits->min;
 
 	if (taken->n)
-		qsort(taken->v, taken->n, sizeof(*taken->v), by_start);
+		qsort(taken->v, taken->n, sizeof(*taken->v), compare_start);
 	for (size_t i = 0; i < taken->n && taken->v[i].start < start + limits->count; i++)
 		if (taken->v[i].end > start)
 			start = taken->v[i].end;
@@ -151,7 +151,7 @@ static void read_limits(unsigned int kind, struct limits *limits)
 	static const struct limits usual = { 100000, 600100000, 65536 };
 
 	*limits = usual;
-	each_line("/etc/login.defs", kind == IDM_UID ? take_uid_limit : take_gid_limit, limits);
+	read_each_line("/etc/login.defs", kind == IDM_UID ? parse_uid_limit : parse_gid_limit, limits);
 	if (!limits->min || !limits->count || limits->max >= IDM_ID_END || limits->min > limits->max)
 		*limits = usual;
 }
@@ -164,14 +164,14 @@ static void hint_range(unsigned int kind, const char *file, const char *owner, s
 	unsigned long long start;
 
 	read_limits(kind, &limits);
-	each_line(file, take_subid, &taken);
-	each_line(kind == IDM_UID ? "/etc/passwd" : "/etc/group", take_account, &taken);
-	start = taken.failed ? 0 : find_free(&taken, &limits);
+	read_each_line(file, parse_subid, &taken);
+	read_each_line(kind == IDM_UID ? "/etc/passwd" : "/etc/group", parse_account, &taken);
+	start = taken.failed ? 0 : find_free_range(&taken, &limits);
 	free(taken.v);
 	if (!start)
 		idm_hint(
 			err,
-			"no %llu ids from %llu to %llu are free: make room there, or change the limits in "
+			"no %llu IDs from %llu to %llu are free: remove a range there, or change the limits in "
 			"/etc/login.defs",
 			limits.count, limits.min, limits.max);
 	else if (idm_nss_find_user(owner, &ids) == 0)

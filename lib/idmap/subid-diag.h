@@ -5,7 +5,7 @@
 #include "idmount.h"
 
 /*
- * Fills in *err and returns -ENOENT: the file has no subordinate ids of this kind for the owner. The
+ * Fills in *err and returns -ENOENT: the file has no subordinate IDs of this kind for the owner. The
  * hint names a range that is free.
  */
 int idm_diagnose_subid(unsigned int kind, const char *owner, struct idm_error *err);

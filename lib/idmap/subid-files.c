@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * /etc/subuid and /etc/subgid, read by ourselves, in place of subid.c: libsubid loads what nsswitch.conf
- * names, which a static program cannot.
+ * /etc/subuid and /etc/subgid, read by the library itself, instead of subid.c: libsubid loads what
+ * nsswitch.conf names, which a static program cannot.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ struct range {
 };
 
 /* "OWNER:START:COUNT"; false: another owner's, or no such line, which others pass over too. */
-static bool parse_range(const struct subid_file *f, char *line, struct range *range)
+static bool parse_subid_range(const struct subid_file *f, char *line, struct range *range)
 {
 	char *numbers = strchr(line, ':'), end;
 
@@ -44,22 +44,22 @@ static bool parse_range(const struct subid_file *f, char *line, struct range *ra
 	       end == '\n';
 }
 
-/* Disk ids from *disk on. */
-static int add_range(struct idm_map *map, const struct subid_file *f, const struct range *range,
-		     unsigned long long *disk, struct idm_error *err)
+/* Disk IDs from *disk on. */
+static int add_subid_range(struct idm_map *map, const struct subid_file *f, const struct range *range,
+			   unsigned long long *disk, struct idm_error *err)
 {
 	struct idm_entry e = { (uint32_t)*disk, (uint32_t)range->start, (uint32_t)range->count };
 
 	if (range->start >= IDM_ID_END || range->count > IDM_ID_END - range->start ||
 	    range->count > IDM_ID_END - *disk)
 		return idm_fail(err, -EINVAL, step_subid, f->owner,
-				"the range %llu:%llu in %s goes past 4294967294, the last id",
+				"the range %llu:%llu in %s exceeds 4294967294, the last ID",
 				range->start, range->count, f->name);
 	*disk += range->count;
 	return idm_map_add(map, f->kind, &e, 1, err);
 }
 
-static int add_file(struct idm_map *map, const struct subid_file *f, struct idm_error *err)
+static int add_subid_file(struct idm_map *map, const struct subid_file *f, struct idm_error *err)
 {
 	FILE *file = fopen(f->name, "re");
 	unsigned long long disk = 0;
@@ -70,8 +70,8 @@ static int add_file(struct idm_map *map, const struct subid_file *f, struct idm_
 	if (!file && errno != ENOENT)
 		return idm_fail_errno(err, -errno, step_subid, f->name);
 	while (file && r == 0 && fgets(line, sizeof(line), file))
-		if (parse_range(f, line, &range))
-			r = add_range(map, f, &range, &disk, err);
+		if (parse_subid_range(f, line, &range))
+			r = add_subid_range(map, f, &range, &disk, err);
 	if (file)
 		fclose(file);
 	if (r < 0 || disk)
@@ -91,11 +91,11 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 		return idm_fail_errno(err, -ENOMEM, step_subid, NULL);
 	if (idm_nss_find_user(owner, &ids) == 0)
 		snprintf(f.uid, sizeof(f.uid), "%u", ids.uid);
-	r = add_file(new, &f, err);
+	r = add_subid_file(new, &f, err);
 	f.name = "/etc/subgid";
 	f.kind = IDM_GID;
 	if (r == 0)
-		r = add_file(new, &f, err);
+		r = add_subid_file(new, &f, err);
 	if (r == 0)
 		idm_map_move(map, new);
 	idm_map_free(new);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* /etc/subuid and /etc/subgid, through libsubid: loaded when it is asked for, by nobody else. */
+/* /etc/subuid and /etc/subgid, through libsubid, which is loaded at the first use here. */
 #include <errno.h>
 
 #include "config.h"
@@ -32,7 +32,7 @@ struct subid {
 	__typeof__(&subid_get_gid_ranges) gid_ranges;
 };
 
-static int load(struct subid *s, struct idm_error *err)
+static int load_libsubid(struct subid *s, struct idm_error *err)
 {
 	void *library = LOAD_SUBID();
 
@@ -49,7 +49,7 @@ static int load(struct subid *s, struct idm_error *err)
 }
 
 /* libsubid reads whatever is there to its end, which a device need not have. */
-static int check_file(const char *file, const char *owner, struct idm_error *err)
+static int check_subid_file(const char *file, const char *owner, struct idm_error *err)
 {
 	struct stat st;
 
@@ -63,7 +63,7 @@ static int check_file(const char *file, const char *owner, struct idm_error *err
  * Whether libsubid has asked something else than the files: what nsswitch.conf names, as long as that
  * can be loaded. It has been then, and stays.
  */
-static bool other_source(char *source, size_t size)
+static bool find_other_source(char *source, size_t size)
 {
 	FILE *file = fopen("/etc/nsswitch.conf", "re");
 	char line[256], word[32], module[64];
@@ -85,11 +85,11 @@ static bool other_source(char *source, size_t size)
 	return true;
 }
 
-static int no_range(unsigned int kind, const char *owner, struct idm_error *err)
+static int diagnose_no_range(unsigned int kind, const char *owner, struct idm_error *err)
 {
 	char source[32];
 
-	if (!err || !other_source(source, sizeof(source)))
+	if (!err || !find_other_source(source, sizeof(source)))
 		return idm_diagnose_subid(kind, owner, err);
 	idm_fail(err, -ENOENT, step_subid, owner,
 		 "\"%s\", which /etc/nsswitch.conf names for subid, has no range of %s", source,
@@ -98,27 +98,27 @@ static int no_range(unsigned int kind, const char *owner, struct idm_error *err)
 	return -ENOENT;
 }
 
-/* Disk ids from 0 on, one range after the other. */
-static int add_ranges(struct idm_map *map, unsigned int kind, const char *owner,
-		      int (*ask)(const char *, struct subid_range **), struct idm_error *err)
+/* Disk IDs from 0 on, one range after the other. */
+static int add_subid_ranges(struct idm_map *map, unsigned int kind, const char *owner,
+			    int (*ask)(const char *, struct subid_range **), struct idm_error *err)
 {
 	AUTO_FREE struct subid_range *ranges = NULL;
 	const char *file = kind == IDM_UID ? "/etc/subuid" : "/etc/subgid";
 	unsigned long disk = 0;
-	int r = check_file(file, owner, err), n = r < 0 ? 0 : ask(owner, &ranges);
+	int r = check_subid_file(file, owner, err), n = r < 0 ? 0 : ask(owner, &ranges);
 
 	if (r < 0)
 		return r;
 	if (n <= 0)
-		return no_range(kind, owner, err);
+		return diagnose_no_range(kind, owner, err);
 	for (int i = 0; i < n && r == 0; i++) {
 		unsigned long start = ranges[i].start, count = ranges[i].count;
 		struct idm_entry e = { (uint32_t)disk, (uint32_t)start, (uint32_t)count };
 
 		if (start >= IDM_ID_END || count > IDM_ID_END - start || count > IDM_ID_END - disk)
 			return idm_fail(err, -EINVAL, step_subid, owner,
-					"the range %lu:%lu in %s goes past 4294967294, the last id",
-					start, count, file);
+					"the range %lu:%lu in %s exceeds 4294967294, the last ID", start,
+					count, file);
 		r = idm_map_add(map, kind, &e, 1, err);
 		disk += count;
 	}
@@ -132,7 +132,7 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 	struct idm_map *new;
 	struct subid s = { 0 };
 	FILE *quiet;
-	int r = load(&s, err);
+	int r = load_libsubid(&s, err);
 
 	if (r < 0)
 		return r;
@@ -143,12 +143,12 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 		r = idm_fail_errno(err, -errno, step_subid, "/dev/null");
 	} else {
 		pthread_mutex_lock(&lock);
-		/* It would print to our caller's stderr otherwise. A name it would copy, and never free.
-		 */
+		/* It would print to the caller's stderr otherwise. It would copy a name, and never free
+		 * it. */
 		s.init(NULL, quiet);
-		r = add_ranges(new, IDM_UID, owner, s.uid_ranges, err);
+		r = add_subid_ranges(new, IDM_UID, owner, s.uid_ranges, err);
 		if (r == 0)
-			r = add_ranges(new, IDM_GID, owner, s.gid_ranges, err);
+			r = add_subid_ranges(new, IDM_GID, owner, s.gid_ranges, err);
 		s.init(NULL, stderr); /* others in this process may expect that */
 		pthread_mutex_unlock(&lock);
 		fclose(quiet);

@@ -28,7 +28,7 @@ bool idm_may_mount(void)
 }
 
 /* The beginning of a small file, as a string; empty if it cannot be read. */
-static void read_start(const char *path, char *text, size_t size)
+static void read_file_start(const char *path, char *text, size_t size)
 {
 	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 	ssize_t n = fd < 0 ? 0 : idm_sys_read(fd, text, size - 1);
@@ -41,7 +41,7 @@ long idm_read_number(const char *path)
 	char text[64];
 	long value;
 
-	read_start(path, text, sizeof(text));
+	read_file_start(path, text, sizeof(text));
 	return sscanf(text, "%ld", &value) == 1 ? value : -1;
 }
 
@@ -50,7 +50,7 @@ bool idm_in_initial_userns(void)
 	unsigned int disk, seen, count;
 	char text[128];
 
-	read_start("/proc/self/uid_map", text, sizeof(text));
+	read_file_start("/proc/self/uid_map", text, sizeof(text));
 	if (sscanf(text, "%u %u %u", &disk, &seen, &count) != 3)
 		return true;
 	return disk == 0 && seen == 0 && count == 4294967295U;

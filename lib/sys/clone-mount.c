@@ -6,7 +6,8 @@
 #include "lib/base/macros.h"
 #include "syscall.h"
 
-/* The only call that gives a new map to a mapped source. The wrapper wants what it may write to. */
+/* The only call that sets a new map on a copy of a mapped source. The wrapper requires a writable
+ * struct. */
 int idm_clone_mount_at_once(int dirfd, const char *path, unsigned int flags,
 			    const struct mount_attr *attr)
 {

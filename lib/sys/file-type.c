@@ -11,7 +11,7 @@
 #include "syscall.h"
 
 /* Going through a link of /proc, the kernel itself looks whether it has come to a directory. */
-static int type_without_asking(int fd, mode_t *type)
+static int find_type_by_link(int fd, mode_t *type)
 {
 	AUTO_CLOSE int directory = -1;
 	char link[64];
@@ -30,7 +30,7 @@ int idm_file_type(int fd, mode_t *type)
 	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 
 	*type = r == 0 ? st.stx_mode & S_IFMT : 0;
-	return r == -EACCES ? type_without_asking(fd, type) : r;
+	return r == -EACCES ? find_type_by_link(fd, type) : r;
 }
 
 int idm_hint_admission(int code, int fd, struct idm_error *err)

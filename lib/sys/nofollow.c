@@ -10,7 +10,7 @@
 #include "syscall.h"
 
 /* Whether the first n characters end in this component. */
-static bool ends_in(const char *path, size_t n, const char *component)
+static bool ends_in_component(const char *path, size_t n, const char *component)
 {
 	size_t length = strlen(component);
 
@@ -20,11 +20,11 @@ static bool ends_in(const char *path, size_t n, const char *component)
 
 /* How much of the path names something: slashes and "." at its end do not, if anything is before them.
  */
-static size_t named_length(const char *path)
+static size_t get_named_length(const char *path)
 {
 	size_t n = strlen(path);
 
-	while (n > 1 && (path[n - 1] == '/' || ends_in(path, n, ".")))
+	while (n > 1 && (path[n - 1] == '/' || ends_in_component(path, n, ".")))
 		n--;
 	return n;
 }
@@ -33,22 +33,23 @@ bool idm_ends_in_name(const char *path)
 {
 	size_t n = strlen(path);
 
-	return n && path[n - 1] != '/' && !ends_in(path, n, ".") && !ends_in(path, n, "..");
+	return n && path[n - 1] != '/' && !ends_in_component(path, n, ".") &&
+	       !ends_in_component(path, n, "..");
 }
 
-static bool ends_up(const char *path)
+static bool ends_in_dotdot(const char *path)
 {
-	return ends_in(path, named_length(path), "..");
+	return ends_in_component(path, get_named_length(path), "..");
 }
 
 int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve)
 {
 	AUTO_FREE char *named = NULL;
 
-	if (ends_up(path))
+	if (ends_in_dotdot(path))
 		resolve |= RESOLVE_NO_SYMLINKS;
 	if (!idm_ends_in_name(path)) {
-		named = strndup(path, named_length(path));
+		named = strndup(path, get_named_length(path));
 		if (!named)
 			return -ENOMEM;
 		path = named;
@@ -59,7 +60,7 @@ int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve)
 
 void idm_fail_nofollow(struct idm_error *err, int code, enum idm_error_step step, const char *path)
 {
-	if (code == -ELOOP && ends_up(path))
+	if (code == -ELOOP && ends_in_dotdot(path))
 		idm_fail(err, code, step, path,
 			 "a symbolic link is on the way to the \"..\" that the path ends in");
 	else

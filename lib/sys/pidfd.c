@@ -9,9 +9,9 @@
 #include "syscall.h"
 
 /*
- * The kernel first looks whether there is an exit to tell of, then for the process, and last at its
- * number. If it is reaped in the midst of that, the answer is -ESRCH, as if nothing were known. That is
- * so once: when it has no number any more, the exit has been put down.
+ * The kernel first looks for an exit to report, then for the process, and last for its number. If the
+ * process is reaped in between, the kernel returns -ESRCH, as if it knew nothing. That can happen only
+ * once: the kernel records the exit before it releases the number.
  */
 int idm_pidfd_get_info(int pidfd, uint64_t what, struct idm_pidfd_info *info)
 {
@@ -25,10 +25,10 @@ int idm_pidfd_get_info(int pidfd, uint64_t what, struct idm_pidfd_info *info)
 }
 
 /*
- * Not by a wait any more. Either it was taken and the kernel tells what it was (Linux 6.15), or it was
- * not our child ever, or the answer is gone.
+ * A wait finds nothing. Either another wait consumed the exit and the kernel reports it (Linux 6.15), or
+ * the process was never the caller's child, or the status is lost.
  */
-static int expect_without_wait(int pidfd)
+static int check_child_without_wait(int pidfd)
 {
 	struct idm_pidfd_info info;
 
@@ -36,22 +36,22 @@ static int expect_without_wait(int pidfd)
 		return -ECHILD;
 	if (idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_PID | IDM_PIDFD_INFO_EXIT, &info) < 0)
 		return -ESRCH;
-	/* Somebody else's zombie. If it is ours, it is being waited for right now. */
+	/* Another parent's zombie. If the caller is its parent, another thread is waiting for it. */
 	if (info.mask & IDM_PIDFD_INFO_PID && info.ppid != (uint32_t)getpid())
 		return -ECHILD;
 	return 0;
 }
 
-static int expect_by_wait(int pidfd)
+static int check_child_by_wait(int pidfd)
 {
 	siginfo_t info;
 	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
 
-	return r == -ECHILD ? expect_without_wait(pidfd) : r;
+	return r == -ECHILD ? check_child_without_wait(pidfd) : r;
 }
 
 /* Linux 6.9: an inode number that no other process ever has. */
-static uint64_t inode_of(int pidfd)
+static uint64_t get_pidfd_inode(int pidfd)
 {
 	struct statfs fs;
 	struct stat st;
@@ -62,10 +62,10 @@ static uint64_t inode_of(int pidfd)
 	return st.st_ino;
 }
 
-/* Before Linux 6.9 the number has to do: nobody else has it before the process has been waited for. */
-static int expect_by_number(int pidfd, struct idm_pidref *process)
+/* Before Linux 6.9 the number must do: no other process has it before this one is reaped. */
+static int check_child_by_number(int pidfd, struct idm_pidref *process)
 {
-	int r = expect_by_wait(pidfd);
+	int r = check_child_by_wait(pidfd);
 
 	if (r < 0)
 		return r;
@@ -79,11 +79,11 @@ int idm_pidfd_check_child(int pidfd, struct idm_pidref *process)
 {
 	struct idm_pidfd_info info;
 
-	*process = (struct idm_pidref){ .key = inode_of(pidfd) };
+	*process = (struct idm_pidref){ .key = get_pidfd_inode(pidfd) };
 	/* Linux 6.13 answers at once; only of a pidfd is it known what that request does. */
 	if (!process->key || idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_PID, &info) < 0 ||
 	    !(info.mask & IDM_PIDFD_INFO_PID))
-		return expect_by_number(pidfd, process);
+		return check_child_by_number(pidfd, process);
 	process->pid = (pid_t)info.pid;
 	return info.ppid == (uint32_t)getpid() ? 0 : -ECHILD;
 }
@@ -102,7 +102,7 @@ pid_t idm_pidfd_get_pid(int pidfd)
 	return pid > 0 ? pid : 0;
 }
 
-/* Stops of children that one traces are told to whoever waits for ends, whether he wants them or not. */
+/* A tracer's wait for exits also returns stops of the children that it traces. */
 bool idm_exit_is_end(const siginfo_t *info)
 {
 	return info->si_pid && (info->si_code == CLD_EXITED || info->si_code == CLD_KILLED ||
@@ -126,10 +126,10 @@ void idm_exit_from_status(struct idm_exit_info *exit, int status)
 }
 
 /*
- * Somebody else's wait has it. Where the kernel tells what it was, it does so once that wait is over,
- * and the pidfd hangs up then; where it does not, there is nothing more to come.
+ * Another wait consumed the status. A kernel that reports it (Linux 6.15) does so when that wait is
+ * over, and the pidfd hangs up then. An older kernel never reports it.
  */
-static int taken_by_another(int pidfd, struct idm_exit_info *exit)
+static int get_exit_of_reaped(int pidfd, struct idm_exit_info *exit)
 {
 	struct idm_pidfd_info info;
 
@@ -152,7 +152,7 @@ int idm_pidfd_reap(int pidfd, pid_t pid, struct idm_exit_info *exit)
 
 	*exit = (struct idm_exit_info){ .pid = pid };
 	if (r == -ECHILD)
-		return taken_by_another(pidfd, exit);
+		return get_exit_of_reaped(pidfd, exit);
 	if (r < 0)
 		return r;
 	if (!idm_exit_is_end(&info)) /* traced by another process, which has to hear of it first */

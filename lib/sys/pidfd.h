@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a process ended, learnt through its pidfd. */
+/* Exits of processes, through their pidfds. */
 #ifndef IDM_SYS_PIDFD_H
 #define IDM_SYS_PIDFD_H
 
@@ -12,27 +12,27 @@
 #define IDM_KEY_NUMBER (1ULL << 63)
 
 struct idm_pidref {
-	pid_t pid;    /* in our PID namespace; 0: not known, or not known before its end */
+	pid_t pid;    /* in the caller's PID namespace; 0: not known, or not before its exit */
 	uint64_t key; /* tells processes apart; 0: not known */
 };
 
 /*
- * Who is behind a pidfd, if its end can be awaited. -ECHILD: not a child of this process. -ESRCH: it has
- * ended and was waited for by somebody else, and its status is lost. -EBADF, -EINVAL: not a pidfd of a
- * process.
+ * Identifies the process of a pidfd whose exit the caller can await. -ECHILD: not a child of this
+ * process. -ESRCH: it exited, another wait reaped it, and its status is lost. -EBADF, -EINVAL: not a
+ * pidfd of a process.
  */
 int idm_pidfd_check_child(int pidfd, struct idm_pidref *process);
 
-/* Its number in our PID namespace; 0 if it cannot be known any more. */
+/* Returns its number in the caller's PID namespace; 0 if it cannot be known any more. */
 pid_t idm_pidfd_get_pid(int pidfd);
 
 /*
- * What the kernel tells of the process (IDM_PIDFD_INFO_*), through the race with whoever reaps it: 0, or
- * -errno as the ioctl. -ENOTTY, -EINVAL: before Linux 6.13.
+ * Gets what the kernel reports about the process (IDM_PIDFD_INFO_*), in spite of the race with the
+ * process that reaps it. Returns 0, or -errno as the ioctl. -ENOTTY, -EINVAL: before Linux 6.13.
  */
 int idm_pidfd_get_info(int pidfd, uint64_t what, struct idm_pidfd_info *info);
 
-/* How a process ended, from the status of old. */
+/* Converts a status of wait(2). */
 void idm_exit_from_status(struct idm_exit_info *exit, int status);
 
 /* What waitid(2) has filled in: the end of a process, nothing (si_pid is 0), or a stop of a traced one.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Throw-away kernel objects to find things out with. They are detached: nobody else can see them, and
- * closing the descriptor undoes them.
+ * Throw-away kernel objects to find things out with. They are detached: no other process can see
+ * them, and closing the descriptor removes them.
  */
 #ifndef IDM_SYS_PROBE_H
 #define IDM_SYS_PROBE_H

@@ -25,13 +25,13 @@
 #include "seccomp-probe.h"
 #include "syscall.h"
 
-/* The root of every procfs has this inode number (PROC_ROOT_INO); a bind mount of a part has not. */
+/* The root of every procfs has this inode number (PROC_ROOT_INO); a bind mount of a part has another. */
 #define PROCFS_ROOT_INODE 1
 
 /* The initial PID namespace, as a link of /proc/PID/ns names it: the same on every Linux. */
 #define INITIAL_PIDNS "pid:[4026531836]"
 
-/* The process behind the pidfd is gone, and its number may be somebody else's by now. */
+/* The process behind the pidfd is gone, and its number may be another process's by now. */
 #define REAPED (-ESRCH)
 
 /* Nothing mounted over a part of procfs, no way out of it. Symbolic links such as "self" are allowed. */
@@ -57,7 +57,7 @@ static bool is_procfs_root(int fd, bool to_write)
  * The number of the pidfd's process in the PID namespace of this procfs. -ESRCH: reaped. -ENOENT: the
  * caller or the process is not visible there.
  */
-static int pid_in(int proc, int pidfd)
+static int read_pid_in(int proc, int pidfd)
 {
 	char path[64], text[512], *line;
 	AUTO_CLOSE int fd = -1;
@@ -78,9 +78,9 @@ static int pid_in(int proc, int pidfd)
 	return pid < 0 ? REAPED : pid;
 }
 
-static int process_in(int proc, int pidfd)
+static int open_process_in(int proc, int pidfd)
 {
-	int pid = pid_in(proc, pidfd), fd;
+	int pid = read_pid_in(proc, pidfd), fd;
 
 	if (pid < 0)
 		return pid;
@@ -88,8 +88,8 @@ static int process_in(int proc, int pidfd)
 	return fd == -ENOENT ? REAPED : fd;
 }
 
-/* A procfs of the caller's own PID namespace that nobody else can see or cover. */
-static int private_procfs(void)
+/* A procfs of the caller's own PID namespace that no other process can see or cover. */
+static int make_private_procfs(void)
 {
 	AUTO_CLOSE int fs = idm_sys_fsopen("proc", 0);
 	int r;
@@ -121,18 +121,18 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 
 	proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
 	if (proc >= 0 && is_procfs_root(proc, to_write))
-		r = process_in(proc, pidfd);
+		r = open_process_in(proc, pidfd);
 	if (r >= 0)
 		return r;
 	if (r == REAPED)
-		return idm_fail(err, r, step, NULL, "the child was reaped by somebody else");
+		return idm_fail(err, r, step, NULL, "another thread reaped the child");
 	if ((r == -EPERM || r == -ENOSYS) && idm_refused_call())
 		return idm_fail_errno(err, r, step, "/proc");
 	if (proc < 0 ? proc != -ENOENT : !means_wrong_procfs(r))
 		return idm_fail_errno(err, proc < 0 ? proc : r, step, "/proc");
 
-	own = private_procfs();
-	r = own < 0 ? own : process_in(own, pidfd);
+	own = make_private_procfs();
+	r = own < 0 ? own : open_process_in(own, pidfd);
 	if (r >= 0)
 		return r;
 	if (idm_is_shortage(r))
@@ -160,7 +160,7 @@ static bool shows_caller(int proc)
 }
 
 /* From outside, a process has a number in each of the namespaces that it is in: "NSpid: 4711 1". */
-static bool is_our_namespace(int proc)
+static bool is_own_pidns(int proc)
 {
 	AUTO_CLOSE int fd = idm_sys_openat2(proc, "self/status", O_RDONLY, 0, INSIDE);
 	char text[2048], *line, end;
@@ -175,14 +175,14 @@ static bool is_our_namespace(int proc)
 }
 
 /* The one at /proc if it will do, else a private one; `what` it should have been. */
-static int open_root(bool (*will_do)(int proc), const char *what, struct idm_error *err)
+static int open_procfs_root(bool (*will_do)(int proc), const char *what, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
 
 	if (proc >= 0 && is_procfs_root(proc, false) && will_do(proc))
 		return idm_steal_fd(&proc);
 	idm_close_fd(&proc);
-	proc = private_procfs();
+	proc = make_private_procfs();
 	if (proc >= 0)
 		return idm_steal_fd(&proc);
 	if (idm_is_shortage(proc))
@@ -196,17 +196,17 @@ static int open_root(bool (*will_do)(int proc), const char *what, struct idm_err
 
 int idm_procfs_root(struct idm_error *err)
 {
-	return open_root(shows_caller, "that shows this process", err);
+	return open_procfs_root(shows_caller, "that shows this process", err);
 }
 
 int idm_procfs_own(struct idm_error *err)
 {
-	return open_root(is_our_namespace, "of this PID namespace", err);
+	return open_procfs_root(is_own_pidns, "of this PID namespace", err);
 }
 
 int idm_procfs_number(int proc, int pidfd)
 {
-	return pid_in(proc, pidfd);
+	return read_pid_in(proc, pidfd);
 }
 
 static bool names_initial_pidns(int dirfd, const char *link)
@@ -245,7 +245,7 @@ bool idm_procfs_child_would_be_init(void)
 	AUTO_CLOSE int fd = -1;
 	int r;
 
-	/* Most callers have. To read the link takes half as long as to follow it. */
+	/* Most callers' children are there. Reading the link costs half as much as following it. */
 	if (names_initial_pidns(AT_FDCWD, "/proc/thread-self/ns/pid_for_children"))
 		return false;
 	r = idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", &children, 0);
@@ -262,7 +262,7 @@ bool idm_procfs_child_would_be_init(void)
 }
 
 /* The inode number of the namespace that the link says it leads to: "user:[4026531837]". */
-static int namespace_number(int link, unsigned long *inode)
+static int read_namespace_inode(int link, unsigned long *inode)
 {
 	char text[64], *number;
 	ssize_t n = idm_sys_readlinkat(link, "", text, sizeof(text) - 1);
@@ -279,13 +279,13 @@ static int namespace_number(int link, unsigned long *inode)
  * What the link itself leads to. The kernel lets files be mounted over it, which opening it would find;
  * and going through it leaves procfs, so opening cannot be told to stay inside.
  */
-static int open_namespace(int process, const char *name, int flags)
+static int open_namespace_link(int process, const char *name, int flags)
 {
 	AUTO_CLOSE int link = idm_sys_openat2(process, name, O_PATH | O_NOFOLLOW, 0, INSIDE), fd = -1;
 	unsigned long inode = 0;
 	struct statfs fs;
 	struct stat st;
-	int r = link < 0 ? link : namespace_number(link, &inode);
+	int r = link < 0 ? link : read_namespace_inode(link, &inode);
 
 	if (r < 0)
 		return r;
@@ -300,7 +300,7 @@ static int open_namespace(int process, const char *name, int flags)
 
 int idm_procfs_openat(int process, const char *name, int flags)
 {
-	return strncmp(name, "ns/", 3) == 0 ? open_namespace(process, name, flags)
+	return strncmp(name, "ns/", 3) == 0 ? open_namespace_link(process, name, flags)
 					    : idm_sys_openat2(process, name, flags, 0, INSIDE);
 }
 

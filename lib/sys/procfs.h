@@ -18,7 +18,8 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err);
 
 /*
  * The root of a procfs that shows the caller, as an O_PATH descriptor: /proc, else a private one.
- * "thread-self" in it is the calling thread. -ENOENT, -EPERM: there is none, and none can be made.
+ * "thread-self" in it is the calling thread. -ENOENT, -EPERM: /proc cannot be used, and no private one
+ * can be made.
  */
 int idm_procfs_root(struct idm_error *err);
 
@@ -40,7 +41,7 @@ int idm_procfs_of_initial(void);
 int idm_procfs_process(int proc, pid_t number);
 
 /*
- * Opens `name` in such a directory, never through a mount that somebody put over it. `name` is a plain
+ * Opens `name` in such a directory, never through a mount over it. `name` is a plain
  * file, or "ns/…": a magic link, which is followed to what it itself leads to. -EXDEV: covered.
  */
 int idm_procfs_openat(int process, const char *name, int flags);
@@ -53,7 +54,7 @@ int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_
 
 /*
  * Whether this thread has unshared a PID namespace that has no process yet. The next child becomes its
- * init, and when that ends, the namespace takes no process ever again.
+ * init, and when that exits, the namespace can never have a process again.
  */
 bool idm_procfs_child_would_be_init(void);
 

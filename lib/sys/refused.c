@@ -18,7 +18,7 @@ int idm_diagnose_closed_file(int code, enum idm_error_step step, const char *nam
 }
 
 /* Asked for the privilege before the descriptor is looked at. */
-static bool may_mount(void)
+static bool has_mount_privilege(void)
 {
 	return idm_sys_open_tree(-1, "", OPEN_TREE_CLONE | AT_EMPTY_PATH) == -EBADF;
 }
@@ -85,20 +85,20 @@ static const struct {
 
 enum refuser { NO_FILTER, FILTER, PERHAPS_FILTER };
 
-static enum refuser refuser_of(enum idm_call call)
+static enum refuser find_refuser(enum idm_call call)
 {
 	int answer = others[call].try();
 
 	if (answer == others[call].kernels)
 		return NO_FILTER;
-	if (answer == -EPERM && others[call].if_may_mount && !may_mount())
+	if (answer == -EPERM && others[call].if_may_mount && !has_mount_privilege())
 		return PERHAPS_FILTER;
 	return answer == -EPERM || answer == -ENOSYS ? FILTER : NO_FILTER;
 }
 
 int idm_filter_refuses(enum idm_call call)
 {
-	return refuser_of(call) == FILTER ? others[call].try() : 0;
+	return find_refuser(call) == FILTER ? others[call].try() : 0;
 }
 
 int idm_diagnose_filtered(enum idm_call call, int code, enum idm_error_step step, const char *path,
@@ -112,7 +112,7 @@ int idm_diagnose_filtered(enum idm_call call, int code, enum idm_error_step step
 int idm_diagnose_refused(enum idm_call call, int code, enum idm_error_step step, const char *path,
 			 struct idm_error *err)
 {
-	enum refuser refuser = !err ? NO_FILTER : code == -ENOSYS ? FILTER : refuser_of(call);
+	enum refuser refuser = !err ? NO_FILTER : code == -ENOSYS ? FILTER : find_refuser(call);
 
 	if (refuser == FILTER)
 		return idm_diagnose_filtered(call, code, step, path, err);
@@ -123,10 +123,10 @@ int idm_diagnose_refused(enum idm_call call, int code, enum idm_error_step step,
 	return code;
 }
 
-static int why_refused_to_caller(enum idm_call call, int code, enum idm_error_step step,
-				 const char *path, struct idm_error *err)
+static int diagnose_refused_caller(enum idm_call call, int code, enum idm_error_step step,
+				   const char *path, struct idm_error *err)
 {
-	if (!err || code == -ENOSYS || may_mount())
+	if (!err || code == -ENOSYS || has_mount_privilege())
 		return idm_diagnose_refused(call, code, step, path, err);
 	return idm_fail(err, code, step, path,
 			"it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
@@ -135,18 +135,18 @@ static int why_refused_to_caller(enum idm_call call, int code, enum idm_error_st
 int idm_diagnose_move_refused(int code, enum idm_error_step step, const char *path,
 			      struct idm_error *err)
 {
-	return why_refused_to_caller(IDM_CALL_MOVE_MOUNT, code, step, path, err);
+	return diagnose_refused_caller(IDM_CALL_MOVE_MOUNT, code, step, path, err);
 }
 
 int idm_diagnose_umount_refused(int code, enum idm_error_step step, const char *path,
 				struct idm_error *err)
 {
-	return why_refused_to_caller(IDM_CALL_UMOUNT, code, step, path, err);
+	return diagnose_refused_caller(IDM_CALL_UMOUNT, code, step, path, err);
 }
 
 bool idm_module_refuses_mounts(void)
 {
 	AUTO_CLOSE int tree = idm_probe_tmpfs();
 
-	return tree >= 0 && idm_probe_attach(tree) < 0 && refuser_of(IDM_CALL_MOVE_MOUNT) == NO_FILTER;
+	return tree >= 0 && idm_probe_attach(tree) < 0 && find_refuser(IDM_CALL_MOVE_MOUNT) == NO_FILTER;
 }

@@ -7,17 +7,17 @@
 #include "lib/base/macros.h"
 #include "syscall.h"
 
-static int try_openat2(void)
+static int probe_openat2(void)
 {
 	return idm_sys_openat2_size(0);
 }
 
-static int try_pidfd_send_signal(void)
+static int probe_pidfd_send_signal(void)
 {
 	return idm_sys_pidfd_send_signal(-1, 0);
 }
 
-static int try_waitid(void)
+static int probe_waitid(void)
 {
 	siginfo_t info;
 
@@ -29,9 +29,9 @@ static const struct {
 	int (*try)(void);
 	int kernels; /* answer */
 } calls[] = {
-	{ "openat2", try_openat2, -EINVAL },
-	{ "pidfd_send_signal", try_pidfd_send_signal, -EBADF },
-	{ "waitid", try_waitid, -EINVAL },
+	{ "openat2", probe_openat2, -EINVAL },
+	{ "pidfd_send_signal", probe_pidfd_send_signal, -EBADF },
+	{ "waitid", probe_waitid, -EINVAL },
 };
 
 const char *idm_refused_call(void)
@@ -44,7 +44,7 @@ const char *idm_refused_call(void)
 
 int idm_refused_waitid(void)
 {
-	int r = try_waitid();
+	int r = probe_waitid();
 
 	return r == -EINVAL ? 0 : r;
 }

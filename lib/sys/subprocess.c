@@ -20,23 +20,23 @@
  * foreign wait with __WALL, and what was done cannot be done again to find out.
  */
 struct work {
-	int (*go)(void *data);
+	int (*run)(void *data);
 	void *data;
 	int result;
 	bool done;
 };
 
-static int child_main(void *arg)
+static int run_work(void *arg)
 {
 	volatile struct work *work = arg;
 
-	work->result = work->go(work->data);
+	work->result = work->run(work->data);
 	work->done = true;
 	return 0;
 }
 
 /* No signal gets through to the child but SIGKILL: the caller's handlers are not made to run there. */
-static int start(struct idm_subprocess *errand, struct work *work)
+static int start_work(struct idm_subprocess *process, struct work *work)
 {
 	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
 	uint64_t mask;
@@ -45,8 +45,8 @@ static int start(struct idm_subprocess *errand, struct work *work)
 	if (!stack)
 		return -ENOMEM;
 	idm_sys_block_signals(&mask);
-	r = idm_sys_clone(child_main, stack + STACK_SIZE, CLONE_PIDFD | CLONE_FILES /* exit_signal 0 */,
-			  work, &errand->pidfd);
+	r = idm_sys_clone(run_work, stack + STACK_SIZE, CLONE_PIDFD | CLONE_FILES /* exit_signal 0 */,
+			  work, &process->pidfd);
 	idm_sys_restore_signals(&mask);
 	munmap(stack, STACK_SIZE); /* the child has its own copy */
 	return r < 0 ? r : 0;
@@ -62,13 +62,13 @@ void idm_subprocess_memory_free(void *memory, size_t size)
 	munmap(memory, size);
 }
 
-int idm_subprocess_run(struct idm_subprocess *errand, int (*go)(void *data), void *data)
+int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), void *data)
 {
 	struct work *work;
 	siginfo_t info;
 	int r;
 
-	errand->pidfd = -1;
+	process->pidfd = -1;
 	if (idm_refused_waitid() < 0) /* a child that could not be reaped is not started */
 		return -ENOSYS;
 	if (idm_procfs_child_would_be_init())
@@ -76,40 +76,40 @@ int idm_subprocess_run(struct idm_subprocess *errand, int (*go)(void *data), voi
 	work = idm_subprocess_memory(sizeof(*work));
 	if (!work)
 		return -ENOMEM;
-	*work = (struct work){ .go = go, .data = data };
-	r = start(errand, work);
+	*work = (struct work){ .run = run, .data = data };
+	r = start_work(process, work);
 	if (r == 0) {
-		/* ECHILD: reaped by somebody else, hence over as well. */
-		idm_sys_waitid_pidfd(errand->pidfd, &info, WEXITED | WNOWAIT | __WALL);
+		/* ECHILD: another thread reaped it, so it exited as well. */
+		idm_sys_waitid_pidfd(process->pidfd, &info, WEXITED | WNOWAIT | __WALL);
 		r = work->done ? work->result : -ESRCH;
 	}
 	idm_subprocess_memory_free(work, sizeof(*work));
 	return r;
 }
 
-void idm_subprocess_end(struct idm_subprocess *errand)
+void idm_subprocess_end(struct idm_subprocess *process)
 {
 	siginfo_t info;
 
-	if (errand->pidfd < 0)
+	if (process->pidfd < 0)
 		return;
-	idm_sys_waitid_pidfd(errand->pidfd, &info, WEXITED | __WALL);
-	close(errand->pidfd);
-	errand->pidfd = -1;
+	idm_sys_waitid_pidfd(process->pidfd, &info, WEXITED | __WALL);
+	close(process->pidfd);
+	process->pidfd = -1;
 }
 
-int idm_subprocess(int (*go)(void *data), void *data)
+int idm_subprocess(int (*run)(void *data), void *data)
 {
-	struct idm_subprocess errand;
-	int r = idm_subprocess_run(&errand, go, data);
+	struct idm_subprocess process;
+	int r = idm_subprocess_run(&process, run, data);
 
-	idm_subprocess_end(&errand);
+	idm_subprocess_end(&process);
 	return r;
 }
 
 /*
- * Gives up no privilege: changing the filesystem ids takes the capabilities about files out of the
- * effective set, and they are put back from the permitted one.
+ * Drops no privilege: a change of the filesystem IDs removes the file capabilities from the effective
+ * set. They are restored from the permitted set.
  */
 int idm_subprocess_set_fsids(uint32_t uid, uint32_t gid)
 {
@@ -128,7 +128,7 @@ int idm_subprocess_set_fsids(uint32_t uid, uint32_t gid)
 }
 
 /* Joining the namespace that one is in anyway makes its root directory one's own: out of a chroot(2). */
-static int go_to_root(void)
+static int join_own_mount_ns(void)
 {
 	AUTO_CLOSE int ns = idm_procfs_open_self("ns/mnt", IDM_STEP_NONE, NULL);
 
@@ -143,6 +143,6 @@ int idm_subprocess_new_mount_ns(void)
 		r = idm_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	if (r != -EINVAL) /* the root directory is no mount */
 		return r;
-	r = go_to_root();
+	r = join_own_mount_ns();
 	return r < 0 ? r : idm_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }

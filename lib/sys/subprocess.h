@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An errand: something that a process cannot do without changing itself for good (its credentials, its
- * namespaces), done by a short-lived child instead.
+ * A subprocess: a short-lived child does what a process cannot do without changing itself for good (its
+ * credentials, its namespaces).
  *
  * The child has a copy of the caller's memory, since other credentials would make a shared one
- * undumpable, but the caller's own descriptor table: what it opens is the caller's. As the child that
- * holds a user namespace (userns/userns-child.h) it sends no SIGCHLD, no wait(-1) can take it, and it is
+ * undumpable, but the caller's own descriptor table: what it opens is the caller's. Like the
+ * user-namespace child (userns/userns-child.h) it sends no SIGCHLD, no wait(-1) can take it, and it is
  * held by pidfd. It may make system calls only: no malloc, no stdio, since other threads' locks are
  * copied too.
  */
@@ -20,27 +20,27 @@ struct idm_subprocess {
 };
 
 /*
- * Runs `go` in a child and returns what that returned: 0, a descriptor or -errno. The child is a zombie
+ * Runs `run` in a child and returns what that returned: 0, a descriptor or -errno. The child is a zombie
  * then, whose namespaces can still be looked at, until idm_subprocess_end(); call that whatever came
  * back. -ESRCH: the child was killed before it was done. -EBUSY: see idm_procfs_child_would_be_init().
  */
-int idm_subprocess_run(struct idm_subprocess *errand, int (*go)(void *data), void *data);
+int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), void *data);
 
-/* Reaps the child; fine if somebody else has reaped it. */
-void idm_subprocess_end(struct idm_subprocess *errand);
+/* Reaps the child. Another thread may have reaped it before. */
+void idm_subprocess_end(struct idm_subprocess *process);
 
-/* Both, for who is not interested in the zombie. */
-int idm_subprocess(int (*go)(void *data), void *data);
+/* Both, for callers that do not need the zombie. */
+int idm_subprocess(int (*run)(void *data), void *data);
 
 /*
- * For an errand itself: becomes the given owner of files, with all capabilities, as the root that a map
- * shows. 0 or -errno.
+ * For the child itself: becomes the given owner of files, with all capabilities, as the root of a map.
+ * Returns 0 or -errno.
  */
 int idm_subprocess_set_fsids(uint32_t uid, uint32_t gid);
 
 /*
- * For an errand itself: enters a mount namespace of its own, from which nothing goes elsewhere. Its root
- * directory is a mount then, whatever the caller's is. 0 or -errno.
+ * For the child itself: enters a mount namespace of its own, from which no mount propagates. Its root
+ * directory is a mount then, whatever the caller's is. Returns 0 or -errno.
  */
 int idm_subprocess_new_mount_ns(void);
 

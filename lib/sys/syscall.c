@@ -193,7 +193,7 @@ ssize_t idm_sys_write(int fd, const void *buf, size_t size)
 	return CALL(write(fd, buf, size));
 }
 
-static bool is_pending(uint64_t signals)
+static bool is_signal_pending(uint64_t signals)
 {
 	uint64_t pending = 0;
 
@@ -214,7 +214,7 @@ int idm_sys_write_all(int fd, const void *buf, size_t size)
 	bool callers;
 
 	CALL(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &xfsz, &mask, sizeof(xfsz)));
-	callers = mask & xfsz && is_pending(xfsz);
+	callers = mask & xfsz && is_signal_pending(xfsz);
 	for (size_t done = 0; done < size && n >= 0; done += (size_t)n) {
 		n = idm_sys_write(fd, (const char *)buf + done, size - done);
 		if (n == 0)
@@ -384,8 +384,8 @@ long idm_sys_clone3(struct clone_args *args, size_t size)
 }
 
 /*
- * ThreadSanitizer's own clone() takes every child for a copy of our memory, and where it is not one
- * makes a mess of the memory that is shared. Behind this name is glibc's.
+ * ThreadSanitizer's own clone() assumes that every child has a copy of the memory, and corrupts memory
+ * that is shared. Behind this name is glibc's.
  */
 #if IDM_TSAN
 int __clone(int (*child)(void *), void *stack_top, int flags, void *arg, ...);
@@ -459,7 +459,7 @@ uint64_t idm_file_time(void)
 }
 
 /* What is left of the time; nothing once it is over. */
-static struct timespec time_until(const struct timespec *deadline)
+static struct timespec get_time_left(const struct timespec *deadline)
 {
 	struct timespec left;
 
@@ -490,7 +490,7 @@ int idm_sys_poll_until(int fd, short events, const struct timespec *deadline)
 	long r;
 
 	do {
-		struct timespec left = deadline ? time_until(deadline) : (struct timespec){ 0 };
+		struct timespec left = deadline ? get_time_left(deadline) : (struct timespec){ 0 };
 
 		r = syscall(SYS_ppoll, &p, 1, deadline ? &left : NULL, NULL, 0);
 	} while (r < 0 && errno == EINTR);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one door to the kernel. Every wrapper returns what the system call returns, or -errno: negative
- * errnos are born here and nowhere else. Interrupted calls that can be repeated are repeated. errno is
- * left as it was.
+ * The only place that makes system calls. Every wrapper returns what the system call returns, or -errno:
+ * negative errnos are born here and nowhere else. Interrupted calls that can be repeated are repeated.
+ * errno is left as it was.
  *
  * Names newer than Debian 12's headers (Linux 6.1) are declared here, each with the kernel it came in.
- * <sys/mount.h> and <linux/mount.h> do not go together, so nobody else includes either.
+ * <sys/mount.h> and <linux/mount.h> do not go together, so no other file includes either.
  */
 #ifndef IDM_SYS_SYSCALL_H
 #define IDM_SYS_SYSCALL_H
@@ -143,7 +143,7 @@ struct idm_mnt_ns_info {
 #define IDM_NS_MNT_GET_NEXT _IOR(0xb7, 11, struct idm_mnt_ns_info)
 #define IDM_NS_MNT_GET_PREV _IOR(0xb7, 12, struct idm_mnt_ns_info)
 
-/* What a pidfd tells of its process: Linux 6.13. The caller sets `mask` to what it wants. */
+/* What a pidfd reports about its process: Linux 6.13. The caller sets `mask` to what it wants. */
 struct idm_pidfd_info {
 	uint64_t mask;
 	uint64_t cgroupid;
@@ -151,7 +151,7 @@ struct idm_pidfd_info {
 	uint32_t tgid;
 	uint32_t ppid;
 	uint32_t ids[8];
-	int32_t exit_code; /* as wait(2) gives it */
+	int32_t exit_code; /* as wait(2) returns it */
 };
 #define IDM_PIDFD_GET_INFO _IOWR(0xff, 11, struct idm_pidfd_info)
 #define IDM_PIDFD_INFO_PID 1U
@@ -161,12 +161,12 @@ struct idm_pidfd_info {
 /* files */
 int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve);
-int idm_sys_openat2_size(size_t size); /* no file: what a struct of that size gives */
+int idm_sys_openat2_size(size_t size); /* no file: the errno for a struct of that size */
 int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags);
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st);
 int idm_is_mount_point(int fd); /* whether fd is the root of the mount that it is in (Linux 5.8) */
-/* The id of the mount that fd is on, as it is recorded and listed; before Linux 6.8 a later one can get
- * it. */
+/* The ID of the mount that fd is on, as the journal and lists have it. Before Linux 6.8 a later mount
+ * can get the same one. */
 int idm_mount_id(int fd, uint64_t *id, bool *unique);
 bool idm_is_same_inode(int a, int b);
 int idm_sys_fstatfs(int fd, struct statfs *st);
@@ -235,7 +235,7 @@ long idm_sys_clone3(struct clone_args *args, size_t size);
 int idm_sys_clone(int (*child)(void *), void *stack_top, int flags, void *arg, int *pidfd);
 /*
  * Every signal, also those two that pthread_sigmask(3) never blocks because glibc needs them: a child
- * that shares something with us must run no handler of ours.
+ * that shares anything with the caller must run none of its handlers.
  */
 void idm_sys_block_signals(uint64_t *saved);
 void idm_sys_restore_signals(const uint64_t *saved);
@@ -254,17 +254,17 @@ idm_file_time(void); /* as files have it: nanoseconds of the epoch, not after wh
 void idm_sys_deadline(struct timespec *deadline, int timeout_ms);
 void idm_sys_futex_wait(const uint32_t *word, uint32_t value); /* may also come back for no reason */
 void idm_sys_futex_wait_ms(const uint32_t *word, uint32_t value, unsigned int milliseconds);
-void idm_sys_futex_wake(const uint32_t *word); /* all who wait */
+void idm_sys_futex_wake(const uint32_t *word); /* all waiting threads */
 int idm_sys_memfd(const char *name, bool to_execute);
 int idm_sys_seal(int memfd); /* for ever as it is */
 ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at);
 ssize_t idm_sys_pwrite(int fd, const void *buf, size_t size, off_t at);
 /* POSIX locks of one byte, which belong to the process: IDM_LOCK_* in spawn/executor/request.h */
 int idm_sys_lock(int fd, int byte, short type, bool wait);
-pid_t idm_sys_lock_holder(int fd, int byte); /* 0: nobody */
+pid_t idm_sys_lock_holder(int fd, int byte); /* 0: no process */
 int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
 uint64_t idm_sys_limit(int resource);	   /* RLIMIT_*, as it is now */
-void *idm_sys_map(size_t size, int flags); /* MAP_SHARED or MAP_PRIVATE; NULL: there is none left */
+void *idm_sys_map(size_t size, int flags); /* MAP_SHARED or MAP_PRIVATE; NULL: no memory */
 int idm_sys_prctl(int option, unsigned long a, unsigned long b);
 
 /* waiting for what happens to processes */
@@ -278,7 +278,7 @@ int idm_sys_signalfd(uint64_t signals);		/* does not block */
 int idm_sys_eventfd(void);			/* does not block */
 int idm_sys_pipe(int fds[2]);			/* does not block */
 int idm_sys_socketpair(int fds[2]);		/* of packets */
-/* A packet with descriptors: at most IDM_SEND_FDS. Receiving gives its size; *n_fds may be less than
+/* A packet with descriptors: at most IDM_SEND_FDS. Receiving returns its size; *n_fds may be less than
  * sent. */
 #define IDM_SEND_FDS 253
 ssize_t idm_sys_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * User namespaces that were made before, by what their map says. The search is a walk, which beats a
- * table for the few maps that a program has. Who finds what he looks for only reads, beside all others
- * who do: many threads that ask for the same map, as when a machine's containers start, do not queue.
+ * table for the few maps that a program has. A lookup that finds its map only
+ * reads, so many threads that ask for the same map, as when containers start, do not queue.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -49,7 +49,7 @@ static uint64_t hash_side(uint64_t h, const struct idm_map *map, unsigned int ki
 	return h;
 }
 
-static uint64_t hash(const struct idm_map *map)
+static uint64_t hash_map(const struct idm_map *map)
 {
 	return hash_side(hash_side(0xcbf29ce484222325ULL, map, IDM_UID), map, IDM_GID);
 }
@@ -105,7 +105,7 @@ void idm_userns_cache_free(struct idm_userns_cache *cache)
 
 /* ---- under the lock, which may be one for reading ---- */
 
-static struct slot *find(const struct idm_userns_cache *c, const struct idm_map *map, uint64_t h)
+static struct slot *find_slot(const struct idm_userns_cache *c, const struct idm_map *map, uint64_t h)
 {
 	for (struct slot *s = c->first; s; s = s->next)
 		if (s->hash == h && idm_map_equal(s->map, map))
@@ -123,7 +123,7 @@ static void note_use(struct idm_userns_cache *c, struct slot *s)
 				 __ATOMIC_RELAXED);
 }
 
-static int duplicate(struct idm_userns_cache *c, struct slot *s, struct idm_error *err)
+static int duplicate_slot_fd(struct idm_userns_cache *c, struct slot *s, struct idm_error *err)
 {
 	int fd = idm_sys_dup(s->fd);
 
@@ -133,7 +133,7 @@ static int duplicate(struct idm_userns_cache *c, struct slot *s, struct idm_erro
 
 /* ---- under the lock for writing ---- */
 
-static void take_out(struct idm_userns_cache *c, struct slot *slot)
+static void remove_slot(struct idm_userns_cache *c, struct slot *slot)
 {
 	for (struct slot **at = &c->first; *at; at = &(*at)->next)
 		if (*at == slot) {
@@ -143,8 +143,8 @@ static void take_out(struct idm_userns_cache *c, struct slot *slot)
 		}
 }
 
-/* Closes the least recently used until `n` are left. Those that somebody works on or waits for stay. */
-static void shrink(struct idm_userns_cache *c, size_t n)
+/* Closes the least recently used until `n` are left. Those that a thread makes or waits for stay. */
+static void shrink_cache(struct idm_userns_cache *c, size_t n)
 {
 	while (c->n > n) {
 		struct slot *oldest = NULL;
@@ -154,12 +154,12 @@ static void shrink(struct idm_userns_cache *c, size_t n)
 				oldest = s;
 		if (!oldest)
 			return;
-		take_out(c, oldest);
+		remove_slot(c, oldest);
 		free_slot(oldest);
 	}
 }
 
-static struct slot *add(struct idm_userns_cache *c, const struct idm_map *map, uint64_t h)
+static struct slot *add_slot(struct idm_userns_cache *c, const struct idm_map *map, uint64_t h)
 {
 	struct slot *s = calloc(1, sizeof(*s));
 
@@ -167,7 +167,7 @@ static struct slot *add(struct idm_userns_cache *c, const struct idm_map *map, u
 		free(s);
 		return NULL;
 	}
-	shrink(c, c->max - 1);
+	shrink_cache(c, c->max - 1);
 	s->hash = h;
 	s->fd = -1;
 	s->used = ++c->clock;
@@ -177,14 +177,14 @@ static struct slot *add(struct idm_userns_cache *c, const struct idm_map *map, u
 	return s;
 }
 
-static void let_go(struct slot *s)
+static void release_slot(struct slot *s)
 {
 	if (--s->users == 0 && s->failed)
 		free_slot(s);
 }
 
 /* Makes the namespace with the lock released, so that other maps are not held up. */
-static int make(struct idm_userns_cache *c, struct slot *s, struct idm_error *err)
+static int fill_slot(struct idm_userns_cache *c, struct slot *s, struct idm_error *err)
 {
 	int fd, r;
 
@@ -196,18 +196,18 @@ static int make(struct idm_userns_cache *c, struct slot *s, struct idm_error *er
 	s->fd = fd < 0 ? -1 : fd;
 	if (fd < 0) {
 		s->failed = true;
-		take_out(c, s);
+		remove_slot(c, s);
 	}
 	__atomic_store_n(&s->done, 1, __ATOMIC_RELEASE);
 	idm_sys_futex_wake(&s->done);
-	r = fd < 0 ? fd : duplicate(c, s, err);
-	let_go(s);
-	shrink(c, c->max); /* if all were busy when this one was added */
+	r = fd < 0 ? fd : duplicate_slot_fd(c, s, err);
+	release_slot(s);
+	shrink_cache(c, c->max); /* if all were busy when this one was added */
 	return r;
 }
 
 /* Waits for the thread that is making it. -EAGAIN: that failed, and it is this thread's turn. */
-static int await(struct idm_userns_cache *c, struct slot *s, struct idm_error *err)
+static int await_slot(struct idm_userns_cache *c, struct slot *s, struct idm_error *err)
 {
 	int r;
 
@@ -216,41 +216,42 @@ static int await(struct idm_userns_cache *c, struct slot *s, struct idm_error *e
 	while (!__atomic_load_n(&s->done, __ATOMIC_ACQUIRE))
 		idm_sys_futex_wait(&s->done, 0);
 	pthread_rwlock_wrlock(&c->lock);
-	r = s->failed ? -EAGAIN : duplicate(c, s, err);
-	let_go(s);
+	r = s->failed ? -EAGAIN : duplicate_slot_fd(c, s, err);
+	release_slot(s);
 	return r;
 }
 
 /* ---- the call ---- */
 
 /* -EAGAIN: it is not there, or not yet. */
-static int take(struct idm_userns_cache *c, const struct idm_map *map, uint64_t h, struct idm_error *err)
+static int duplicate_cached_fd(struct idm_userns_cache *c, const struct idm_map *map, uint64_t h,
+			       struct idm_error *err)
 {
 	struct slot *s;
 	int r;
 
 	pthread_rwlock_rdlock(&c->lock);
-	s = find(c, map, h);
-	r = s && s->fd >= 0 ? duplicate(c, s, err) : -EAGAIN;
+	s = find_slot(c, map, h);
+	r = s && s->fd >= 0 ? duplicate_slot_fd(c, s, err) : -EAGAIN;
 	pthread_rwlock_unlock(&c->lock);
 	return r;
 }
 
-static int make_or_await(struct idm_userns_cache *c, const struct idm_map *map, uint64_t h,
-			 struct idm_error *err)
+static int fill_or_await_slot(struct idm_userns_cache *c, const struct idm_map *map, uint64_t h,
+			      struct idm_error *err)
 {
 	struct slot *s;
 	int r;
 
 	pthread_rwlock_wrlock(&c->lock);
-	s = find(c, map, h);
+	s = find_slot(c, map, h);
 	if (s && s->fd >= 0) {
-		r = duplicate(c, s, err);
+		r = duplicate_slot_fd(c, s, err);
 	} else if (s) {
-		r = await(c, s, err);
+		r = await_slot(c, s, err);
 	} else {
-		s = add(c, map, h);
-		r = s ? make(c, s, err) : idm_fail_errno(err, -ENOMEM, step_cache, NULL);
+		s = add_slot(c, map, h);
+		r = s ? fill_slot(c, s, err) : idm_fail_errno(err, -ENOMEM, step_cache, NULL);
 	}
 	pthread_rwlock_unlock(&c->lock);
 	return r;
@@ -260,10 +261,10 @@ int idm_userns_cache_open(struct idm_userns_cache *cache, const struct idm_map *
 			  struct idm_error *err)
 {
 	HOLD_CANCEL;
-	uint64_t h = hash(map);
-	int r = take(cache, map, h, err);
+	uint64_t h = hash_map(map);
+	int r = duplicate_cached_fd(cache, map, h, err);
 
 	while (r == -EAGAIN)
-		r = make_or_await(cache, map, h, err);
+		r = fill_or_await_slot(cache, map, h, err);
 	return r;
 }

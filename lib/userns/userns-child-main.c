@@ -4,7 +4,7 @@
  *
  * A process that is not dumpable may not open the maps of a child that shares its memory. A child with a
  * copy can make itself dumpable. But then every process of the same user may look into it, so it first
- * gives away what it has of the caller's: all memory but the pages that it needs itself, all descriptors
+ * drops what it has of the caller's: all memory but the pages that it needs itself, all descriptors
  * and the working directory. What is left is this code, one page that is zero, and a stack.
  *
  * It runs without libc, from a section of its own, so that its pages are known.
@@ -33,7 +33,7 @@
  * 6.10), such as the vDSO: of a single page that it refuses the content is thrown away. EINVAL: that is
  * beyond the end of the memory.
  */
-HERE static void forget(unsigned long from, unsigned long to, unsigned long page)
+HERE static void unmap_range(unsigned long from, unsigned long to, unsigned long page)
 {
 	unsigned long size = LARGEST;
 
@@ -56,38 +56,38 @@ HERE static void forget(unsigned long from, unsigned long to, unsigned long page
 	}
 }
 
-HERE static void forget_all_but(const struct idm_userns_child_room *room)
+HERE static void unmap_all_but_kept(const struct idm_userns_child_shared *shared)
 {
-	unsigned long from = room->page; /* nothing can be mapped below */
+	unsigned long from = shared->page; /* nothing can be mapped below */
 
-	for (int i = 0; i < room->n_kept; i++) {
-		if (room->kept[i].from > from)
-			forget(from, room->kept[i].from, room->page);
-		from = room->kept[i].to;
+	for (int i = 0; i < shared->n_kept; i++) {
+		if (shared->kept[i].from > from)
+			unmap_range(from, shared->kept[i].from, shared->page);
+		from = shared->kept[i].to;
 	}
-	forget(from, END, room->page);
-	/* The kernel goes on writing there. */
-	if (room->noted)
-		raw(SYS_madvise, room->noted & -room->page, room->page, MADV_DONTNEED);
+	unmap_range(from, END, shared->page);
+	/* The kernel continues to write there. */
+	if (shared->noted)
+		raw(SYS_madvise, shared->noted & -shared->page, shared->page, MADV_DONTNEED);
 }
 
 HERE void idm_userns_child_main(void *data)
 {
-	struct idm_userns_child_room *room = data;
+	struct idm_userns_child_shared *shared = data;
 	long now[2] = { 0, 10000000 };
 	char root[2];
 
 	root[0] = '/';
 	root[1] = '\0';
 	raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-	forget_all_but(room);
+	unmap_all_but_kept(shared);
 	/* A new, empty table: nothing is copied. */
 	if (raw(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0 && raw(SYS_chdir, root) == 0 &&
 	    raw(SYS_prctl, PR_SET_DUMPABLE, 1) == 0) {
-		__atomic_store_n(&room->ready, 1, __ATOMIC_RELEASE);
-		raw(SYS_futex, &room->ready, FUTEX_WAKE_ONE, 1);
-		while (raw(SYS_getppid) == room->parent &&
-		       !__atomic_load_n(&room->over, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
+		raw(SYS_futex, &shared->ready, FUTEX_WAKE_ONE, 1);
+		while (raw(SYS_getppid) == shared->parent &&
+		       !__atomic_load_n(&shared->over, __ATOMIC_ACQUIRE)) {
 			raw(SYS_ppoll, 0, 0, now, 0, 0);
 			now[1] = 10000000; /* the kernel leaves there what was left of it */
 		}

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * The child, in three ways: a zombie, a live one that shares our memory, and one with a memory of its
- * own (userns-child-main.c). What every flag is for:
+ * The child, in three ways: a zombie, a live one that shares the caller's memory, and one with a memory
+ * of its own (userns-child-main.c). What every flag is for:
  *
- *   CLONE_NEWUSER        why it exists. As a clone flag: an unshare() in a child that shares our memory
- *                        would take away *our* dumpable attribute.
+ *   CLONE_NEWUSER        why it exists. As a clone flag: an unshare() in a child that shares memory
+ *                        would clear the *caller's* dumpable attribute.
  *   CLONE_VM             no page table is copied: the cost does not grow with the caller's memory. Not
  *                        for the third way.
- *   CLONE_FILES          no descriptor table is copied, so that nobody finds a mount or a pipe kept
- *                        busy by a second copy of the caller's descriptors.
- *   CLONE_PIDFD          what we signal and wait for is this process and no other, for ever.
+ *   CLONE_FILES          no descriptor table is copied, so that no mount or pipe is kept busy
+ *                        by a second copy of the caller's descriptors.
+ *   CLONE_PIDFD          the library signals and waits for this process and no other, for ever.
  *   CLONE_CLEAR_SIGHAND  no handler of the caller's can run in the child (Linux 5.5).
  *   exit_signal 0        the parent gets no SIGCHLD; waitpid(-1) in any thread does not see the child;
- *                        SIGCHLD = SIG_IGN does not reap it behind our back. It takes __WALL or __WCLONE
- *                        to do so. (Never exec in such a child: that sets exit_signal to SIGCHLD.)
+ *                        SIGCHLD = SIG_IGN does not reap it. Only __WALL or __WCLONE do.
+ *                        (Never exec in such a child: that sets exit_signal to SIGCHLD.)
  *
  * If the caller dies at any point, a zombie is reparented and reaped by init, and a live child gets
  * SIGKILL from the kernel.
@@ -37,18 +37,18 @@
 #endif
 
 #define OWN_FLAGS (CLONE_NEWUSER | CLONE_FILES | CLONE_PIDFD)
-#define HOLDER_FLAGS (OWN_FLAGS | CLONE_VM)
+#define SHARING_FLAGS (OWN_FLAGS | CLONE_VM)
 
-#define ROOM_SIZE 65536 /* at least a page, on every machine */
+#define SHARED_SIZE 65536 /* at least a page, on every machine */
 
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
 #endif
 
 /*
- * clone3, with exit(0) as all that the child does. The child shares our stack pointer, so it must not
- * touch memory: the instructions below use registers only, and the compiler puts nothing between them.
- * Returns what clone3 returns to the parent.
+ * clone3, with exit(0) as all that the child does. The child shares the caller's stack pointer, so it
+ * must not touch memory: the instructions below use registers only, and the compiler puts nothing
+ * between them. Returns what clone3 returns to the parent.
  */
 #if defined(__x86_64__)
 static long clone_and_exit(struct clone_args *args)
@@ -112,11 +112,11 @@ static long clone_and_exit(struct clone_args *args)
 }
 #endif
 
-static int start_zombie(struct idm_userns_child *holder)
+static int start_zombie(struct idm_userns_child *child)
 {
 	struct clone_args args = {
-		.flags = HOLDER_FLAGS | CLONE_CLEAR_SIGHAND,
-		.pidfd = (uint64_t)(uintptr_t)&holder->pidfd,
+		.flags = SHARING_FLAGS | CLONE_CLEAR_SIGHAND,
+		.pidfd = (uint64_t)(uintptr_t)&child->pidfd,
 		.exit_signal = 0,
 	};
 
@@ -124,23 +124,23 @@ static int start_zombie(struct idm_userns_child *holder)
 }
 
 /*
- * The child of the second way. It runs on a stack of its own, but shares our memory and with it this
- * thread's errno: so it makes only calls that do not fail. It shares what ThreadSanitizer knows of this
- * thread, too. Without a room it is a zombie at once.
+ * The child of the second way. It runs on a stack of its own, but shares the caller's memory and with it
+ * this thread's errno: so it makes only calls that do not fail. It shares what ThreadSanitizer knows of
+ * this thread, too. Without shared memory it is a zombie at once.
  */
-__attribute__((no_sanitize("thread"))) static int child_main(void *arg)
+__attribute__((no_sanitize("thread"))) static int run_userns_child(void *arg)
 {
-	const struct idm_userns_child_room *room = arg;
+	const struct idm_userns_child_shared *shared = arg;
 
-	if (room) {
+	if (shared) {
 		/*
-		 * "Parent" means the thread that made us, not its process. That thread is inside
-		 * idm_userns_open() until we are dead, so it can only end together with the process.
+		 * "Parent" means the thread that made this child, not its process. That thread is inside
+		 * idm_userns_open() until the child is dead, so it only exits with the process.
 		 */
 		syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		/* Had it ended before that call, we would have been given another parent. */
-		while (syscall(SYS_getppid) == room->parent &&
-		       !__atomic_load_n(&room->over, __ATOMIC_ACQUIRE)) {
+		/* Had it exited before that call, the child would have another parent. */
+		while (syscall(SYS_getppid) == shared->parent &&
+		       !__atomic_load_n(&shared->over, __ATOMIC_ACQUIRE)) {
 			struct timespec t = { 0, 10000000 };
 
 			syscall(SYS_ppoll, NULL, 0, &t, NULL, 0); /* no signal but SIGKILL gets here */
@@ -154,18 +154,18 @@ __attribute__((no_sanitize("thread"))) static int child_main(void *arg)
  * glibc's clone: for the live child, for architectures without assembly above, and where a seccomp
  * filter refuses clone3 because it cannot look into its arguments.
  */
-static int start_on_stack(struct idm_userns_child *holder)
+static int start_on_stack(struct idm_userns_child *child)
 {
-	bool live = holder->way == IDM_USERNS_CHILD_LIVE;
+	bool live = child->way == IDM_USERNS_CHILD_LIVE;
 	int vfork = live ? 0 : CLONE_VFORK; /* the stack is free again when this returns */
 
-	holder->room = idm_sys_map(ROOM_SIZE, MAP_PRIVATE);
-	if (!holder->room)
+	child->shared = idm_sys_map(SHARED_SIZE, MAP_PRIVATE);
+	if (!child->shared)
 		return -ENOMEM;
-	holder->room->parent = getpid();
-	return idm_sys_clone(child_main, (char *)holder->room + ROOM_SIZE,
-			     HOLDER_FLAGS | vfork /* exit_signal 0 */, live ? holder->room : NULL,
-			     &holder->pidfd);
+	child->shared->parent = getpid();
+	return idm_sys_clone(run_userns_child, (char *)child->shared + SHARED_SIZE,
+			     SHARING_FLAGS | vfork /* exit_signal 0 */, live ? child->shared : NULL,
+			     &child->pidfd);
 }
 
 /* ---- the third way ---- */
@@ -175,7 +175,7 @@ static int start_on_stack(struct idm_userns_child *holder)
 /* Of glibc from 2.35 on: where the kernel notes which processor a thread runs on. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 
-static unsigned long thread_pointer(void)
+static unsigned long get_thread_pointer(void)
 {
 	unsigned long at;
 
@@ -190,59 +190,60 @@ static unsigned long thread_pointer(void)
 }
 
 /* Whole pages, sorted by their places. */
-static void keep(struct idm_userns_child_room *room, unsigned long from, unsigned long to)
+static void keep_pages(struct idm_userns_child_shared *shared, unsigned long from, unsigned long to)
 {
-	struct idm_userns_child_range range = { from & -room->page,
-						(to + room->page - 1) & -room->page };
-	int i = room->n_kept++;
+	struct idm_userns_child_range range = { from & -shared->page,
+						(to + shared->page - 1) & -shared->page };
+	int i = shared->n_kept++;
 
-	for (; i > 0 && room->kept[i - 1].from > range.from; i--)
-		room->kept[i] = room->kept[i - 1];
-	room->kept[i] = range;
+	for (; i > 0 && shared->kept[i - 1].from > range.from; i--)
+		shared->kept[i] = shared->kept[i - 1];
+	shared->kept[i] = range;
 }
 
-static void keep_what_is_needed(struct idm_userns_child_room *room)
+static void keep_needed_pages(struct idm_userns_child_shared *shared)
 {
-	room->page = (unsigned long)sysconf(_SC_PAGESIZE);
-	keep(room, (unsigned long)__start_idm_userns_child, (unsigned long)__stop_idm_userns_child);
-	keep(room, (unsigned long)room, (unsigned long)room + ROOM_SIZE);
+	shared->page = (unsigned long)sysconf(_SC_PAGESIZE);
+	keep_pages(shared, (unsigned long)__start_idm_userns_child,
+		   (unsigned long)__stop_idm_userns_child);
+	keep_pages(shared, (unsigned long)shared, (unsigned long)shared + SHARED_SIZE);
 	if (&__rseq_offset) {
-		room->noted = thread_pointer() + (unsigned long)__rseq_offset;
-		keep(room, room->noted, room->noted + 32);
+		shared->noted = get_thread_pointer() + (unsigned long)__rseq_offset;
+		keep_pages(shared, shared->noted, shared->noted + 32);
 	}
 }
 
 /* Until the child is dumpable, or has ended. */
-static void await_ready(struct idm_userns_child *holder)
+static void await_ready(struct idm_userns_child *child)
 {
-	while (!__atomic_load_n(&holder->room->ready, __ATOMIC_ACQUIRE) &&
-	       idm_sys_poll(holder->pidfd, POLLIN) == 0)
-		idm_sys_futex_wait_ms(&holder->room->ready, 0, 10);
+	while (!__atomic_load_n(&child->shared->ready, __ATOMIC_ACQUIRE) &&
+	       idm_sys_poll(child->pidfd, POLLIN) == 0)
+		idm_sys_futex_wait_ms(&child->shared->ready, 0, 10);
 }
 
-static int start_own(struct idm_userns_child *holder)
+static int start_own_memory(struct idm_userns_child *child)
 {
-	struct idm_userns_child_room *room = idm_sys_map(ROOM_SIZE, MAP_SHARED);
-	const long call[5] = { OWN_FLAGS, (long)room + ROOM_SIZE, (long)&holder->pidfd };
+	struct idm_userns_child_shared *shared = idm_sys_map(SHARED_SIZE, MAP_SHARED);
+	const long call[5] = { OWN_FLAGS, (long)shared + SHARED_SIZE, (long)&child->pidfd };
 
-	if (!room)
+	if (!shared)
 		return -ENOMEM;
-	holder->room = room;
-	room->parent = getpid();
-	keep_what_is_needed(room);
-	return (int)idm_raw_clone(SYS_clone, call, idm_userns_child_main, room);
+	child->shared = shared;
+	shared->parent = getpid();
+	keep_needed_pages(shared);
+	return (int)idm_raw_clone(SYS_clone, call, idm_userns_child_main, shared);
 }
 
 #else
 
-static void await_ready(struct idm_userns_child *holder)
+static void await_ready(struct idm_userns_child *child)
 {
-	(void)holder;
+	(void)child;
 }
 
-static int start_own(struct idm_userns_child *holder)
+static int start_own_memory(struct idm_userns_child *child)
 {
-	(void)holder;
+	(void)child;
 	return -EOPNOTSUPP;
 }
 
@@ -250,82 +251,82 @@ static int start_own(struct idm_userns_child *holder)
 
 /* ---- beginning and end ---- */
 
-static void free_room(struct idm_userns_child *holder)
+static void free_child_shared(struct idm_userns_child *child)
 {
-	if (holder->room)
-		munmap(holder->room, ROOM_SIZE);
-	holder->room = NULL;
+	if (child->shared)
+		munmap(child->shared, SHARED_SIZE);
+	child->shared = NULL;
 }
 
-static int start(struct idm_userns_child *holder)
+static int start_child_by_way(struct idm_userns_child *child)
 {
 	int r;
 
-	if (holder->way == IDM_USERNS_CHILD_OWN)
-		return start_own(holder);
-	r = holder->way == IDM_USERNS_CHILD_ZOMBIE ? start_zombie(holder) : -ENOSYS;
+	if (child->way == IDM_USERNS_CHILD_OWN)
+		return start_own_memory(child);
+	r = child->way == IDM_USERNS_CHILD_ZOMBIE ? start_zombie(child) : -ENOSYS;
 	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
-	return r == -ENOSYS || r == -EPERM ? start_on_stack(holder) : r;
+	return r == -ENOSYS || r == -EPERM ? start_on_stack(child) : r;
 }
 
-int idm_userns_child_start(struct idm_userns_child *holder, enum idm_userns_child_way way)
+int idm_userns_child_start(struct idm_userns_child *child, enum idm_userns_child_way way)
 {
 	uint64_t mask;
 	int r;
 
-	*holder = (struct idm_userns_child){ .pidfd = -1, .way = way };
+	*child = (struct idm_userns_child){ .pidfd = -1, .way = way };
 	idm_sys_block_signals(&mask);
-	r = start(holder);
+	r = start_child_by_way(child);
 	idm_sys_restore_signals(&mask);
 	if (r < 0) {
-		free_room(holder);
+		free_child_shared(child);
 		return r;
 	}
-	holder->number = r;
+	child->number = r;
 	if (way == IDM_USERNS_CHILD_OWN)
-		await_ready(holder);
+		await_ready(child);
 	return 0;
 }
 
 /* ECHILD: another thread waited with __WALL and took it. Then it is dead just as well. */
-static int await_end(const struct idm_userns_child *holder, int options)
+static int await_child_end(const struct idm_userns_child *child, int options)
 {
 	siginfo_t info;
-	int r = idm_sys_waitid_pidfd(holder->pidfd, &info, WEXITED | __WALL | options);
+	int r = idm_sys_waitid_pidfd(child->pidfd, &info, WEXITED | __WALL | options);
 
 	return r == -ECHILD ? 0 : r;
 }
 
-void idm_userns_child_await_exit(struct idm_userns_child *holder)
+void idm_userns_child_await_exit(struct idm_userns_child *child)
 {
-	await_end(holder, WNOWAIT);
+	await_child_end(child, WNOWAIT);
 }
 
-void idm_userns_child_kill(struct idm_userns_child *holder)
+void idm_userns_child_kill(struct idm_userns_child *child)
 {
 	/* Where a filter or a security module refuses that, it looks for itself now and then. */
-	if (holder->way != IDM_USERNS_CHILD_ZOMBIE &&
-	    idm_sys_pidfd_send_signal(holder->pidfd, SIGKILL) < 0)
-		__atomic_store_n(&holder->room->over, true, __ATOMIC_RELEASE);
+	if (child->way != IDM_USERNS_CHILD_ZOMBIE &&
+	    idm_sys_pidfd_send_signal(child->pidfd, SIGKILL) < 0)
+		__atomic_store_n(&child->shared->over, true, __ATOMIC_RELEASE);
 }
 
 /*
  * What is not known to be over is not given back: should waitid(2) be refused, a pidfd is readable when
- * its process has left its memory; and should that be refused, the room stays where it is.
+ * its process has left its memory; and should that be refused, the memory stays mapped.
  */
-int idm_userns_child_end(struct idm_userns_child *holder)
+int idm_userns_child_end(struct idm_userns_child *child)
 {
 	bool is_over;
 	int r;
 
-	if (holder->pidfd < 0)
+	if (child->pidfd < 0)
 		return 0;
-	idm_userns_child_kill(holder);
-	r = await_end(holder, 0);
-	is_over = r == 0 || idm_sys_poll_until(holder->pidfd, POLLIN, NULL) > 0;
-	close(holder->pidfd);
-	holder->pidfd = -1;
+	idm_userns_child_kill(child);
+	r = await_child_end(child, 0);
+	is_over = r == 0 || idm_sys_poll_until(child->pidfd, POLLIN, NULL) > 0;
+	close(child->pidfd);
+	child->pidfd = -1;
 	if (is_over)
-		free_room(holder);
+		free_child_shared(child);
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The short-lived child that holds a new user namespace. */
+/* The user-namespace child: short-lived, in a new user namespace. */
 #ifndef IDM_USERNS_USERNS_CHILD_H
 #define IDM_USERNS_USERNS_CHILD_H
 
@@ -18,9 +18,9 @@ struct idm_userns_child_range {
 	unsigned long from, to;
 };
 
-/* What a child that lives shares with us. Its stack is behind that. */
-struct idm_userns_child_room {
-	pid_t parent;	/* what its getppid() returns as long as we live */
+/* What a child that lives shares with the caller. Its stack is behind that. */
+struct idm_userns_child_shared {
+	pid_t parent;	/* what its getppid() returns as long as the caller lives */
 	uint32_t over;	/* tells it to exit, should it not be possible to kill it */
 	uint32_t ready; /* of the third way: it is dumpable */
 	int n_kept;
@@ -33,26 +33,26 @@ struct idm_userns_child {
 	int pidfd;
 	pid_t number; /* in the caller's PID namespace, as clone(2) says */
 	enum idm_userns_child_way way;
-	struct idm_userns_child_room *room; /* of a child that runs code; NULL for the others */
+	struct idm_userns_child_shared *shared; /* of a child that runs code; NULL for the others */
 };
 
 /*
  * Starts a child in a new user namespace of its own.
- * Returns 0 or -errno as clone3(2). -EOPNOTSUPP: this architecture has not the third way.
+ * Returns 0 or -errno as clone3(2). -EOPNOTSUPP: not supported by this architecture.
  */
-int idm_userns_child_start(struct idm_userns_child *holder, enum idm_userns_child_way way);
+int idm_userns_child_start(struct idm_userns_child *child, enum idm_userns_child_way way);
 
 /* Waits until the first way's child is a zombie, or has been reaped by another thread. */
-void idm_userns_child_await_exit(struct idm_userns_child *holder);
+void idm_userns_child_await_exit(struct idm_userns_child *child);
 
 /* Kills a child that lives; it stays a zombie. */
-void idm_userns_child_kill(struct idm_userns_child *holder);
+void idm_userns_child_kill(struct idm_userns_child *child);
 
 /*
  * Kills and reaps the child; fine if another thread has reaped it. errno stays as it was. -errno as
  * waitid(2): the child may be left as a zombie.
  */
-int idm_userns_child_end(struct idm_userns_child *holder);
+int idm_userns_child_end(struct idm_userns_child *child);
 
 /* ---- userns-child-main.c ---- */
 
@@ -63,7 +63,7 @@ int idm_userns_child_end(struct idm_userns_child *holder);
 #define IDM_USERNS_CHILD_HAS_OWN 0
 #endif
 
-void idm_userns_child_main(void *room);
+void idm_userns_child_main(void *shared);
 
 /* All of its code. */
 extern const char __start_idm_userns_child[] __attribute__((visibility("hidden")));

@@ -11,7 +11,7 @@
 
 static const enum idm_error_step step_make = IDM_STEP_MAKE_USERNS;
 
-static int why_eperm(struct idm_error *err)
+static int diagnose_userns_eperm(struct idm_error *err)
 {
 	bool root = idm_has_capability(CAP_SYS_ADMIN);
 
@@ -27,7 +27,7 @@ static int why_eperm(struct idm_error *err)
 		idm_fail(err, -EPERM, step_make, NULL, "the kernel does not permit it");
 		idm_hint(err,
 			 "this happens in a chroot, under a container's seccomp filter, and for a user "
-			 "or group that has no id in the current user namespace");
+			 "or group that has no ID in the current user namespace");
 	}
 	return -EPERM;
 }
@@ -52,7 +52,7 @@ int idm_diagnose_no_userns(int code, struct idm_error *err)
 		return code;
 	switch (code) {
 	case -EPERM:
-		return why_eperm(err);
+		return diagnose_userns_eperm(err);
 	case -ENOSPC:
 	case -EUSERS: /* the same before Linux 4.9 */
 		idm_fail(err, code, step_make, NULL,
@@ -95,18 +95,18 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 		return idm_fail_errno(err, code, step, NULL);
 
 	if (!idm_has_capability(capability)) {
-		idm_fail(err, code, step, NULL, "it needs %s in this user namespace",
+		idm_fail(err, code, step, NULL, "it requires %s in this user namespace",
 			 kind == IDM_UID ? "CAP_SETUID" : "CAP_SETGID");
 		idm_hint(err,
-			 "run as root; without that capability only the caller's own id can be seen, "
-			 "and one id only");
+			 "run as root; without that capability only the caller's own ID can be seen, "
+			 "and one ID only");
 	} else if (kind == IDM_UID && idm_map_to_disk(map, kind, 0, &disk) == 0 &&
 		   !idm_has_capability(CAP_SETFCAP)) {
 		idm_fail(err, code, step, NULL,
-			 "id 0 in the seen column needs CAP_SETFCAP (Linux 5.12)");
+			 "ID 0 in the seen column requires CAP_SETFCAP (Linux 5.12)");
 	} else if (!idm_in_initial_userns()) {
 		idm_fail(err, code, step, NULL,
-			 "the map names seen ids that this user namespace has not");
+			 "the map uses IDs that do not exist in this user namespace");
 		idm_hint(err, "look at /proc/self/%s for those that it has",
 			 kind == IDM_UID ? "uid_map" : "gid_map");
 	} else {

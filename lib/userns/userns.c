@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The heart: a user namespace descriptor that no reused PID can spoil. The order of the steps is the
+ * The core: a user namespace descriptor that no reused PID can spoil. The order of the steps is the
  * proof, see docs/design.md:
  *
  *   1. start a child that no wait(-1) and no SIGCHLD setting can take, and hold it by pidfd;
@@ -41,7 +41,7 @@ struct files {
 	int uid_map, gid_map, setgroups, ns;
 };
 
-static void close_files(struct files *f)
+static void close_child_files(struct files *f)
 {
 	idm_close_fd(&f->process);
 	idm_close_fd(&f->uid_map);
@@ -50,7 +50,7 @@ static void close_files(struct files *f)
 	idm_close_fd(&f->ns);
 }
 
-static int open_one(int process, const char *name, int flags, int *fd, struct idm_error *err)
+static int open_child_file(int process, const char *name, int flags, int *fd, struct idm_error *err)
 {
 	*fd = idm_procfs_openat(process, name, flags);
 	if (*fd >= 0)
@@ -66,11 +66,11 @@ static int open_one(int process, const char *name, int flags, int *fd, struct id
 
 static int open_setgroups(struct files *f, struct idm_error *err)
 {
-	return open_one(f->process, "setgroups", O_WRONLY, &f->setgroups, err);
+	return open_child_file(f->process, "setgroups", O_WRONLY, &f->setgroups, err);
 }
 
-static int open_files(const struct idm_userns_child *child, int initial, struct files *f,
-		      struct idm_error *err)
+static int open_child_files(const struct idm_userns_child *child, int initial, struct files *f,
+			    struct idm_error *err)
 {
 	int r;
 
@@ -79,31 +79,31 @@ static int open_files(const struct idm_userns_child *child, int initial, struct 
 		f->process = idm_procfs_open(child->pidfd, true, err);
 	if (f->process < 0)
 		return f->process;
-	r = open_one(f->process, "uid_map", O_WRONLY, &f->uid_map, err);
+	r = open_child_file(f->process, "uid_map", O_WRONLY, &f->uid_map, err);
 	if (r == 0)
-		r = open_one(f->process, "gid_map", O_WRONLY, &f->gid_map, err);
+		r = open_child_file(f->process, "gid_map", O_WRONLY, &f->gid_map, err);
 	/* What belongs to a live child's user before it is killed does not afterwards. */
 	if (r == 0 && child->way == IDM_USERNS_CHILD_OWN && !idm_has_capability(CAP_SETGID))
 		r = open_setgroups(f, err);
 	if (r == 0)
-		r = open_one(f->process, "ns/user", O_RDONLY, &f->ns, err);
+		r = open_child_file(f->process, "ns/user", O_RDONLY, &f->ns, err);
 	return r;
 }
 
 /* Signal 0 asks only. It reaches a zombie, but no process that has been reaped. */
-static int prove_alive(const struct idm_userns_child *child, struct idm_error *err)
+static int prove_child_alive(const struct idm_userns_child *child, struct idm_error *err)
 {
 	int r = idm_sys_pidfd_send_signal(child->pidfd, 0);
 
 	if (r == -ESRCH)
-		return idm_fail(err, r, IDM_STEP_HOLD_CHILD, NULL, "it was reaped by somebody else");
+		return idm_fail(err, r, IDM_STEP_HOLD_CHILD, NULL, "another thread reaped it");
 	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_HOLD_CHILD, NULL) : 0;
 }
 
 #define IDM_USERNS_WAYS (IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE | IDM_USERNS_OWN_MEMORY)
 
 /* One side, in the one write that the kernel allows. */
-static int write_side(const struct idm_map *map, unsigned int kind, int fd)
+static int write_map_side(const struct idm_map *map, unsigned int kind, int fd)
 {
 	char text[4096]; /* idm_map_check() has seen to it that the map fits */
 	ssize_t n = idm_map_print(map, IDM_FORMAT_KERNEL, kind, text, sizeof(text));
@@ -116,7 +116,7 @@ static int write_side(const struct idm_map *map, unsigned int kind, int fd)
  * Writes the side as rows that each lie in one row of this user namespace's own map. The kernel refuses
  * others with EPERM, and takes a second write after that. So only a caller with such a map pays for it.
  */
-static int write_cut(const struct idm_map *map, unsigned int kind, int fd, struct idm_error *err)
+static int write_split_side(const struct idm_map *map, unsigned int kind, int fd, struct idm_error *err)
 {
 	struct idm_map *cut;
 	int r = idm_map_split(map, kind, &cut, err);
@@ -125,7 +125,7 @@ static int write_cut(const struct idm_map *map, unsigned int kind, int fd, struc
 		return r;
 	if (r < 0)
 		return idm_diagnose_map_refused(map, kind, -EPERM, err);
-	r = write_side(cut, kind, fd);
+	r = write_map_side(cut, kind, fd);
 	idm_map_free(cut);
 	return r < 0 ? idm_diagnose_map_refused(map, kind, r, err) : 0;
 }
@@ -143,30 +143,30 @@ static int write_gids_without_setgroups(const struct idm_map *map, struct files 
 	r = f->setgroups < 0 ? open_setgroups(f, NULL) : 0;
 	if (r < 0)
 		return r == -EACCES ? r : -EPERM;
-	return idm_sys_write(f->setgroups, "deny", 4) == 4 ? write_side(map, IDM_GID, f->gid_map)
+	return idm_sys_write(f->setgroups, "deny", 4) == 4 ? write_map_side(map, IDM_GID, f->gid_map)
 							   : -EPERM;
 }
 
 static int write_maps(const struct idm_map *map, struct files *f, struct idm_error *err)
 {
-	int r = write_side(map, IDM_UID, f->uid_map);
+	int r = write_map_side(map, IDM_UID, f->uid_map);
 
 	if (r == -EPERM)
-		r = write_cut(map, IDM_UID, f->uid_map, err);
+		r = write_split_side(map, IDM_UID, f->uid_map, err);
 	else if (r < 0)
 		r = idm_diagnose_map_refused(map, IDM_UID, r, err);
 	if (r < 0)
 		return r;
-	r = write_side(map, IDM_GID, f->gid_map);
+	r = write_map_side(map, IDM_GID, f->gid_map);
 	if (r == -EPERM)
 		r = write_gids_without_setgroups(map, f);
 	if (r == -EPERM)
-		return write_cut(map, IDM_GID, f->gid_map, err);
+		return write_split_side(map, IDM_GID, f->gid_map, err);
 	return r < 0 ? idm_diagnose_map_refused(map, IDM_GID, r, err) : 0;
 }
 
 /* Reaps the child, however far it came. `r` is what came of it. */
-static int end(struct idm_userns_child *child, int r, struct idm_error *err)
+static int end_child(struct idm_userns_child *child, int r, struct idm_error *err)
 {
 	int waited = idm_userns_child_end(child);
 
@@ -187,11 +187,11 @@ struct request {
 
 static int write_through(const struct request *q, struct idm_userns_child *child, struct files *f)
 {
-	int r = open_files(child, q->initial, f, q->err), alive;
+	int r = open_child_files(child, q->initial, f, q->err), alive;
 
 	/* Also if that failed: there are many errnos for "it is gone", such as EINVAL and EACCES. */
-	alive = prove_alive(child, q->err);
-	/* Any process of its user may trace it: it is dead before it has an id. */
+	alive = prove_child_alive(child, q->err);
+	/* Any process of its user may trace it: it is dead before it has an ID. */
 	if (q->way == IDM_USERNS_CHILD_OWN) {
 		idm_userns_child_kill(child);
 		idm_userns_child_await_exit(child);
@@ -201,7 +201,7 @@ static int write_through(const struct request *q, struct idm_userns_child *child
 	return r < 0 ? r : write_maps(q->map, f, q->err);
 }
 
-static int attempt(struct request *q)
+static int attempt_open(struct request *q)
 {
 	struct files f = { -1, -1, -1, -1, -1 };
 	struct idm_userns_child child;
@@ -211,32 +211,32 @@ static int attempt(struct request *q)
 	if (r < 0)
 		return idm_diagnose_no_userns(r, q->err);
 	/*
-	 * As long as it has not exited, its maps belong to its user. Who asks for a zombie gets the
-	 * verdict on a zombie; who does not care need not wait.
+	 * As long as it has not exited, its maps belong to its user. IDM_USERNS_ZOMBIE asks
+	 * for the verdict on a zombie; without the flag the library does not wait.
 	 */
 	if (q->of_zombie)
 		idm_userns_child_await_exit(&child);
-	r = end(&child, write_through(q, &child, &f), q->err);
+	r = end_child(&child, write_through(q, &child, &f), q->err);
 	if (r == 0)
 		r = idm_steal_fd(&f.ns);
-	close_files(&f);
+	close_child_files(&f);
 	return r;
 }
 
-static int attempts(struct request *q, enum idm_userns_child_way way)
+static int repeat_attempt(struct request *q, enum idm_userns_child_way way)
 {
 	int r = -ESRCH;
 
 	q->way = way;
 	for (int i = 0; i < IDM_CHILD_ATTEMPTS && r == -ESRCH; i++)
-		r = attempt(q);
+		r = attempt_open(q);
 	return r == -ESRCH ? idm_diagnose_always_reaped(q->err) : r;
 }
 
-/* The child was dumpable, so its files belonged to our user. */
-static int by_own_memory(struct request *q)
+/* The child was dumpable, so its files belonged to the caller's user. */
+static int open_by_own_memory(struct request *q)
 {
-	int r = attempts(q, IDM_USERNS_CHILD_OWN);
+	int r = repeat_attempt(q, IDM_USERNS_CHILD_OWN);
 
 	return r == -EACCES ? idm_diagnose_closed_file(r, step_open, "/proc", q->err) : r;
 }
@@ -244,27 +244,27 @@ static int by_own_memory(struct request *q)
 /*
  * Before Linux 7.2 the maps of a zombie belong to the initial namespace's root, so without
  * CAP_DAC_OVERRIDE there they cannot be opened, unless that was done before the child had exited. A live
- * child's belong to its user, which is ours; unless we are not dumpable, and so is a child that shares
- * our memory.
+ * child's belong to its user, which is the caller's. That is not so if the caller is not dumpable: then
+ * a child that shares its memory is not either.
  * EINVAL: after unshare(CLONE_NEWTIME) old kernels refuse a child that shares memory.
  */
-static int any_way(struct request *q)
+static int open_any_way(struct request *q)
 {
-	int r = attempts(q, IDM_USERNS_CHILD_ZOMBIE);
+	int r = repeat_attempt(q, IDM_USERNS_CHILD_ZOMBIE);
 
 	if (r == -EACCES && idm_sys_prctl(PR_GET_DUMPABLE, 0, 0) == 1)
-		r = attempts(q, IDM_USERNS_CHILD_LIVE);
+		r = repeat_attempt(q, IDM_USERNS_CHILD_LIVE);
 	if (IDM_USERNS_CHILD_HAS_OWN && (r == -EACCES || (r == -EINVAL && q->not_started)))
-		return by_own_memory(q);
+		return open_by_own_memory(q);
 	return r;
 }
 
-static int one_way(struct request *q, unsigned int flags)
+static int open_one_way(struct request *q, unsigned int flags)
 {
 	q->of_zombie = flags == IDM_USERNS_ZOMBIE;
 	if (flags == IDM_USERNS_OWN_MEMORY)
-		return by_own_memory(q);
-	return attempts(q, q->of_zombie ? IDM_USERNS_CHILD_ZOMBIE : IDM_USERNS_CHILD_LIVE);
+		return open_by_own_memory(q);
+	return repeat_attempt(q, q->of_zombie ? IDM_USERNS_CHILD_ZOMBIE : IDM_USERNS_CHILD_LIVE);
 }
 
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)
@@ -294,5 +294,5 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 		idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
 		return -EBUSY;
 	}
-	return flags ? one_way(&q, flags) : any_way(&q);
+	return flags ? open_one_way(&q, flags) : open_any_way(&q);
 }

@@ -237,12 +237,12 @@ no_trailing_blanks()
 	fails 2 "$step 0:99999999999999999999: parse map: \"99999999999999999999\" does not fit in 32 bits" \
 		text -m 0:99999999999999999999
 	fails 2 "$step 0:1;2:3: parse map: \"1;2\" is not a number" text -m '0:1;2:3'
-	fails 2 "$step root:0:2: parse map: a name stands for one id, so the count can only be 1" text -m root:0:2
+	fails 2 "$step root:0:2: parse map: a name stands for one ID, so the count can only be 1" text -m root:0:2
 	fails 1 "$step no-such-user:0: parse map: there is no user \"no-such-user\"" text -m 1:2,no-such-user:0
 	fails 1 "$step g:0:no-such-group: parse map: there is no group \"no-such-group\"" text -m g:0:no-such-group
 	fails 2 "$step 0:1: parse map: an entry here is DISK:SEEN:COUNT" text -m uidmap=0:1
 	fails 2 "$step 0-1: parse map: an entry here is DISK-SEEN-COUNT" text -m 'uids=0-1'
-	fails 2 "$step @0-1-1: parse map: \"@\" is relative to a container's user namespace, and there is none here" \
+	fails 2 "$step @0-1-1: parse map: \"@\" is relative to a container's user namespace, and no container exists here" \
 		text -m 'uids=@0-1-1'
 	fails 2 "$step what=0-1-1: parse map: a section here begins with uids= or gids=" text -m 'uids=0-1-1;what=0-1-1'
 }
@@ -250,14 +250,14 @@ no_trailing_blanks()
 @test "names the entries that exclude each other" {
 	local step='idmount: map:'
 
-	fails 2 "$step u:0:2:1: add to map: overlaps u:0:1:1: both have the disk id 0" text -m 0:1,0:2
-	fails 2 "$step g:7:10:2: add to map: overlaps g:5:8:3: both have the disk id 7" text -m g:5:8:3,g:7:10:2
-	fails 2 "$step u:1:1:1: add to map: overlaps u:0:1:1: both have the seen id 1" text -m 0:1,1:1
-	fails 2 "$step u:0:2:1: add to map: overlaps u:0:1:1: both have the disk id 0" text -m 0:1 -m 0:2
+	fails 2 "$step u:0:2:1: add to map: overlaps u:0:1:1: both have the disk ID 0" text -m 0:1,0:2
+	fails 2 "$step g:7:10:2: add to map: overlaps g:5:8:3: both have the disk ID 7" text -m g:5:8:3,g:7:10:2
+	fails 2 "$step u:1:1:1: add to map: overlaps u:0:1:1: both have the seen ID 1" text -m 0:1,1:1
+	fails 2 "$step u:0:2:1: add to map: overlaps u:0:1:1: both have the disk ID 0" text -m 0:1 -m 0:2
 	fails 2 "$step u:0:1:0: add to map: the count is zero" text -m 0:1:0
-	fails 2 "$step u:4294967295:1:1: add to map: the disk ids go past 4294967294, the last id" text -m 4294967295:1
-	fails 2 "$step u:0:4294967290:10: add to map: the seen ids go past 4294967294, the last id" text -m 0:4294967290:10
-	fails 2 "$step u:4294967290:0:10: add to map: the disk ids go past 4294967294, the last id" text -m 4294967290:0:10
+	fails 2 "$step u:4294967295:1:1: add to map: the disk IDs exceed 4294967294, the last ID" text -m 4294967295:1
+	fails 2 "$step u:0:4294967290:10: add to map: the seen IDs exceed 4294967294, the last ID" text -m 0:4294967290:10
+	fails 2 "$step u:4294967290:0:10: add to map: the disk IDs exceed 4294967294, the last ID" text -m 4294967290:0:10
 }
 
 @test "names the map in which an entry is missing" {
@@ -354,10 +354,10 @@ no_trailing_blanks()
 @test "every id cannot be seen as one" {
 	local command
 
-	fails 2 'idmount: map: *:1000: parse map: "*" is not a number: no two ids can be seen as one, nor one id as two' \
+	fails 2 'idmount: map: *:1000: parse map: "*" is not a number: no two IDs can be seen as one, nor one ID as two' \
 		idmount map -m '*:1000'
 	for command in mount overlay; do
 		run -2 --separate-stderr idmount "$command" -m '*:1000' /none /nowhere
-		[[ $stderr == "idmount: $command: *:1000: parse map: "*'no two ids can be seen as one'* ]]
+		[[ $stderr == "idmount: $command: *:1000: parse map: "*'no two IDs can be seen as one'* ]]
 	done
 }

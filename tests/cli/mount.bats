@@ -193,7 +193,7 @@ hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it"
 	noting idmount mount -m auto:daemon src dst
 	same 'owners' $'100999:300000\n100005:200006' "$(owner dst/file dst/directory)"
 	idmount umount dst
-	refused 1 "$idmount_mount root: look up subordinate ids: no range in /etc/subuid
+	refused 1 "$idmount_mount root: look up subordinate IDs: no range in /etc/subuid
 hint: usermod --add-subuids 101000-166535 root" idmount mount -m auto src dst
 }
 
@@ -213,9 +213,9 @@ entries()
 	noting idmount mount -m "$(entries 340 0)" src dst
 	same 'the last one' 1020:1020 "$(owner dst/file)"
 	idmount umount dst
-	fails_always 2 "$idmount_mount check map: 341 uid entries are 1 more than the 340 that the kernel takes" \
+	fails_always 2 "$idmount_mount check map: 341 uid entries are 1 more than the 340 that the kernel accepts" \
 		idmount mount -m "$(entries 341 0)" src dst
-	fails_always 2 "$idmount_mount check map: the uid entries are 4104 bytes of text, 9 more than the 4095 that the kernel takes" \
+	fails_always 2 "$idmount_mount check map: the uid entries are 4104 bytes of text, 9 more than the 4095 that the kernel accepts" \
 		idmount mount -m "$(entries 171 4000000000)" src dst
 	noting idmount mount -m "$(entries 170 4000000000)" src dst
 }
@@ -779,7 +779,7 @@ says_note()
 	fails_always 2 "$idmount_mount 0:1x: parse map: \"1x\" is not a number" idmount mount -m 0:1x /no/source dst
 	fails_always 2 "$idmount_mount 1:2:3:4: parse map: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]" \
 		idmount mount -m 0:1,1:2:3:4 src dst
-	fails_always 2 "$idmount_mount u:0:2:1: add to map: overlaps u:0:1:1: both have the disk id 0" \
+	fails_always 2 "$idmount_mount u:0:2:1: add to map: overlaps u:0:1:1: both have the disk ID 0" \
 		idmount mount -m 0:1 -m 0:2 /no/source dst
 	fails_always 2 "$idmount_mount u:0:1:0: add to map: the count is zero" idmount mount -m 0:1:0 src dst
 	fails_always 1 "$idmount_mount no-such-user:0: parse map: there is no user \"no-such-user\"" \
@@ -924,13 +924,13 @@ without()
 }
 
 @test "a privilege that is missing is named" {
-	local hint='hint: run as root; without that capability only the caller'\''s own id can be seen, and one id only'
+	local hint='hint: run as root; without that capability only the caller'\''s own ID can be seen, and one ID only'
 
-	fails_always 1 "$idmount_mount write uid map: it needs CAP_SETUID in this user namespace
+	fails_always 1 "$idmount_mount write uid map: it requires CAP_SETUID in this user namespace
 $hint" without setuid "$IDMOUNT" mount -m 0:1 src dst
-	fails_always 1 "$idmount_mount write gid map: it needs CAP_SETGID in this user namespace
+	fails_always 1 "$idmount_mount write gid map: it requires CAP_SETGID in this user namespace
 $hint" without setgid "$IDMOUNT" mount -m 0:1 src dst
-	fails_always 1 "$idmount_mount write uid map: id 0 in the seen column needs CAP_SETFCAP (Linux 5.12)" \
+	fails_always 1 "$idmount_mount write uid map: ID 0 in the seen column requires CAP_SETFCAP (Linux 5.12)" \
 		without setfcap "$IDMOUNT" mount -m 1:0 src dst
 	noting without setfcap "$IDMOUNT" mount -m 0:1 src dst
 	idmount umount dst
@@ -949,8 +949,8 @@ hint: run it as root" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
 	same 'message' "$idmount_mount src: map tree: it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace
 hint: run it as root" "$stderr"
 	fails_always 1 "$stderr" as 4321 "$IDMOUNT" mount -m 4321:4321 src dst
-	fails_always 1 "$idmount_mount write uid map: it needs CAP_SETUID in this user namespace
-hint: run as root; without that capability only the caller's own id can be seen, and one id only" \
+	fails_always 1 "$idmount_mount write uid map: it requires CAP_SETUID in this user namespace
+hint: run as root; without that capability only the caller's own ID can be seen, and one ID only" \
 		as 4321 "$IDMOUNT" mount -m 0:1 --mkdir src new
 }
 
@@ -966,7 +966,7 @@ hint: run as root; without that capability only the caller's own id can be seen,
 	refused 1 "$idmount_mount src: map tree: it needs CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
 hint: this user namespace can map what was mounted in it, such as a tmpfs of its own" \
 		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
-	refused 1 "$idmount_mount write uid map: the map names seen ids that this user namespace has not
+	refused 1 "$idmount_mount write uid map: the map uses IDs that do not exist in this user namespace
 hint: look at /proc/self/uid_map for those that it has" \
 		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:5 src dst
 }
@@ -994,7 +994,7 @@ hint: look at /proc/self/uid_map for those that it has" \
 	mount --rbind / box
 	before=$(</proc/self/mountinfo)
 	fails 1 "$idmount_mount make user namespace: the kernel does not permit it
-hint: this happens in a chroot, under a container's seccomp filter, and for a user or group that has no id in the current user namespace" \
+hint: this happens in a chroot, under a container's seccomp filter, and for a user or group that has no ID in the current user namespace" \
 		chroot box "$IDMOUNT" mount -m 0:1 /mnt/src /mnt/dst
 	same 'mounts' "$before" "$(</proc/self/mountinfo)"
 }
@@ -1064,7 +1064,7 @@ $hint" idmount overlay -L "$device" -L src dst
 	prints '10:10 0:0 65534:65534' in_pieces sh -euc '
 		"$0" mount -o nosuid,nodev -m 0:10:1,5:0:1 src dst 2>notes
 		echo $(stat -c %u:%g dst/*)' "$IDMOUNT"
-	fails 1 'idmount: mount: write uid map: the map names seen ids that this user namespace has not
+	fails 1 'idmount: mount: write uid map: the map uses IDs that do not exist in this user namespace
 hint: look at /proc/self/uid_map for those that it has' in_pieces "$IDMOUNT" mount -m 0:0:65538 src dst
 }
 

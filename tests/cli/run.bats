@@ -755,7 +755,7 @@ joe_says()
 	mount --rbind / host
 	mount --bind . host/mnt
 	fails 125 "idmount: run: make user namespace: the kernel does not permit it
-hint: this happens in a chroot, under a container's seccomp filter, and for a user or group that has no id in the current user namespace" \
+hint: this happens in a chroot, under a container's seccomp filter, and for a user or group that has no ID in the current user namespace" \
 		chroot --userspec 4242:4242 host /mnt/idmount run --rootfs /mnt/root -- true
 }
 
@@ -782,7 +782,7 @@ hint: this happens in a chroot, under a container's seccomp filter, and for a us
 	umount /etc/subuid
 	mount --bind group /etc/subuid
 	run -125 --separate-stderr "${joe[@]}" run --rootfs root -- true
-	[[ $stderr == 'idmount: run: joe: look up subordinate ids: no range in /etc/subuid'* ]]
+	[[ $stderr == 'idmount: run: joe: look up subordinate IDs: no range in /etc/subuid'* ]]
 }
 
 @test "a FUSE filesystem that does not admit root: bound as it is, and named where it cannot be" {

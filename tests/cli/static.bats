@@ -83,15 +83,15 @@ alice:7:7:
 	echo 'alice:300000:30' >dst/etc/subgid
 	prints 'u:1000:2000:1,g:50:100:1,g:1001:2001:1' inside /idmount map -m alice:bob,g:staff:users --format text
 	prints 'u:0:100000:10,u:10:200000:20,g:0:300000:30' inside /idmount map -m auto:alice --format text
-	fails 1 'idmount: map: bob: look up subordinate ids: no range in /etc/subgid
+	fails 1 'idmount: map: bob: look up subordinate IDs: no range in /etc/subgid
 hint: usermod --add-subgids 100000-165535 bob' inside /idmount map -m auto:bob
-	fails 1 'idmount: map: root: look up subordinate ids: no range in /etc/subuid
+	fails 1 'idmount: map: root: look up subordinate IDs: no range in /etc/subuid
 hint: usermod --add-subuids 100010-165545 root' inside /idmount map -m auto
 	echo 'alice:4294967290:30' >dst/etc/subgid
-	fails 2 'idmount: map: alice: look up subordinate ids: the range 4294967290:30 in /etc/subgid goes past 4294967294, the last id' \
+	fails 2 'idmount: map: alice: look up subordinate IDs: the range 4294967290:30 in /etc/subgid exceeds 4294967294, the last ID' \
 		inside /idmount map -m auto:alice
 	rm dst/etc/subuid
-	fails 1 'idmount: map: alice: look up subordinate ids: no range in /etc/subuid
+	fails 1 'idmount: map: alice: look up subordinate IDs: no range in /etc/subuid
 hint: usermod --add-subuids 100000-165535 alice' inside /idmount map -m auto:alice
 }
 

@@ -120,15 +120,15 @@ TEST(the_last_id_is_4294967294)
 	assert_ok(add(map, IDM_BOTH, 0, 4294967294U, 1, NULL), NULL);
 	assert_map(map, "0:4294967294:1,4294967294:0:1");
 	assert_refused("", IDM_UID, (struct idm_entry){ 4294967295U, 0, 1 }, "u:4294967295:0:1",
-		       "the disk ids go past 4294967294, the last id");
+		       "the disk IDs exceed 4294967294, the last ID");
 	assert_refused("", IDM_GID, (struct idm_entry){ 0, 4294967295U, 1 }, "g:0:4294967295:1",
-		       "the seen ids go past 4294967294, the last id");
+		       "the seen IDs exceed 4294967294, the last ID");
 	assert_refused("", IDM_BOTH, (struct idm_entry){ 0, 1, 4294967295U }, "0:1:4294967295",
-		       "the seen ids go past");
+		       "the seen IDs exceed");
 	assert_refused("", IDM_BOTH, (struct idm_entry){ 1, 0, 4294967295U }, "1:0:4294967295",
-		       "the disk ids go past");
+		       "the disk IDs exceed");
 	assert_refused("", IDM_BOTH, (struct idm_entry){ 4294967295U, 4294967295U, 4294967295U }, "429",
-		       "the disk ids go past");
+		       "the disk IDs exceed");
 }
 
 TEST(a_count_is_not_zero)
@@ -153,18 +153,18 @@ TEST(overlap_in_either_column)
 		const char *column;
 	} table[] = {
 		{ { 90, 0, 10 }, NULL },
-		{ { 90, 0, 11 }, "the disk id 100" },
+		{ { 90, 0, 11 }, "the disk ID 100" },
 		{ { 110, 0, 10 }, NULL },
-		{ { 109, 0, 10 }, "the disk id 109" },
+		{ { 109, 0, 10 }, "the disk ID 109" },
 		{ { 0, 190, 10 }, NULL },
-		{ { 0, 190, 11 }, "the seen id 200" },
+		{ { 0, 190, 11 }, "the seen ID 200" },
 		{ { 0, 210, 10 }, NULL },
-		{ { 0, 209, 10 }, "the seen id 209" },
-		{ { 104, 0, 1 }, "the disk id 104" },
-		{ { 0, 204, 1 }, "the seen id 204" },
-		{ { 50, 0, 150 }, "the disk id 100" },
-		{ { 500, 50, 300 }, "the seen id 200" },
-		{ { 100, 200, 10 }, "the disk id 100" },
+		{ { 0, 209, 10 }, "the seen ID 209" },
+		{ { 104, 0, 1 }, "the disk ID 104" },
+		{ { 0, 204, 1 }, "the seen ID 204" },
+		{ { 50, 0, 150 }, "the disk ID 100" },
+		{ { 500, 50, 300 }, "the seen ID 200" },
+		{ { 100, 200, 10 }, "the disk ID 100" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -180,9 +180,9 @@ TEST(overlap_in_either_column)
 TEST(overlap_names_the_two)
 {
 	assert_refused("u:100:200:10", IDM_UID, (struct idm_entry){ 105, 0, 2 }, "u:105:0:2",
-		       "overlaps u:100:200:10: both have the disk id 105");
+		       "overlaps u:100:200:10: both have the disk ID 105");
 	assert_refused("u:100:200:10", IDM_UID, (struct idm_entry){ 300, 205, 2 }, "u:300:205:2",
-		       "overlaps u:100:200:10: both have the seen id 205");
+		       "overlaps u:100:200:10: both have the seen ID 205");
 }
 
 TEST(one_bad_side_leaves_both_alone)
@@ -413,7 +413,7 @@ TEST(no_more_than_340_entries_a_side)
 
 	assert_ok(idm_map_check(most, &err), &err);
 	assert_error(idm_map_check(more, &err), -E2BIG, &err, "", "check map",
-		     "341 uid entries are 1 more than the 340 that the kernel takes");
+		     "341 uid entries are 1 more than the 340 that the kernel accepts");
 	assert_ok(add(gids, IDM_UID, 0, 0, 1, NULL), NULL);
 	assert_error(idm_map_check(gids, &err), -E2BIG, &err, "", "check map",
 		     "400 gid entries are 60 more than the 340");
@@ -446,7 +446,7 @@ TEST(no_more_than_4095_bytes_a_side)
 	assert_int_equal(idm_map_print(more, IDM_FORMAT_KERNEL, IDM_UID, NULL, 0), 4096);
 	assert_error(
 		idm_map_check(more, &err), -E2BIG, &err, "", "check map",
-		"the uid entries are 4096 bytes of text, 1 more than the 4095 that the kernel takes");
+		"the uid entries are 4096 bytes of text, 1 more than the 4095 that the kernel accepts");
 	assert_ok(add(gids, IDM_UID, 0, 0, 1, NULL), NULL);
 	assert_error(idm_map_check(gids, &err), -E2BIG, &err, "", "check map",
 		     "the gid entries are 4096");

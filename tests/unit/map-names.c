@@ -102,8 +102,8 @@ TEST(names_that_nobody_has)
 
 TEST(a_name_is_one_id)
 {
-	assert_refused("root:1000:2", -EINVAL, "a name stands for one id");
-	assert_refused("1000:root:0", -EINVAL, "a name stands for one id");
+	assert_refused("root:1000:2", -EINVAL, "a name stands for one ID");
+	assert_refused("1000:root:0", -EINVAL, "a name stands for one ID");
 }
 
 TEST(what_is_no_name)

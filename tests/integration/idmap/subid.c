@@ -121,11 +121,11 @@ TEST(auto_of_a_caller_without_a_name)
 TEST(no_range)
 {
 	enter("alice:100000:65536\nbob:1:1\n", "alice:100000:65536\n");
-	assert_refused("root", -ENOENT, "root", "look up subordinate ids", "no range in /etc/subuid");
-	assert_refused("bob", -ENOENT, "bob", "look up subordinate ids", "no range in /etc/subgid");
-	assert_refused("no_such_user_here", -ENOENT, "no_such_user_here", "look up subordinate ids",
+	assert_refused("root", -ENOENT, "root", "look up subordinate IDs", "no range in /etc/subuid");
+	assert_refused("bob", -ENOENT, "bob", "look up subordinate IDs", "no range in /etc/subgid");
+	assert_refused("no_such_user_here", -ENOENT, "no_such_user_here", "look up subordinate IDs",
 		       "no range in /etc/subuid");
-	assert_refused("", -ENOENT, "", "look up subordinate ids", "no range in /etc/subuid");
+	assert_refused("", -ENOENT, "", "look up subordinate IDs", "no range in /etc/subuid");
 }
 
 static void assert_hint(const char *owner, const char *reason, const char *hint)
@@ -165,9 +165,10 @@ TEST(the_range_of_the_hint_is_free)
 	scratch_file("/etc/subuid", "alice:1:1\n");
 	assert_hint("alice", no_gids, "usermod --add-subgids 7005-7014 alice");
 	scratch_file("/etc/subgid", "bob:7000:995\n");
-	assert_hint("alice", no_gids,
-		    "no 10 ids from 7000 to 8000 are free: make room there, or change the limits in "
-		    "/etc/login.defs");
+	assert_hint(
+		"alice", no_gids,
+		"no 10 IDs from 7000 to 8000 are free: remove a range there, or change the limits in "
+		"/etc/login.defs");
 	unlink("/etc/login.defs");
 	assert_hint("alice", no_gids, "usermod --add-subgids 100000-165535 alice");
 }
@@ -178,33 +179,33 @@ TEST(a_source_in_nsswitch_conf_that_is_not_installed)
 	enter("alice:100000:65536\n", "alice:100000:65536\n");
 	scratch_file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nsubid: nonesuch\n");
 	assert_ranges("alice", "0:100000:65536");
-	assert_refused("bob", -ENOENT, "bob", "look up subordinate ids", "no range in /etc/subuid");
+	assert_refused("bob", -ENOENT, "bob", "look up subordinate IDs", "no range in /etc/subuid");
 }
 
 TEST(no_files)
 {
 	enter(NULL, NULL);
-	assert_refused("alice", -ENOENT, "alice", "look up subordinate ids", "no range in /etc/subuid");
+	assert_refused("alice", -ENOENT, "alice", "look up subordinate IDs", "no range in /etc/subuid");
 }
 
 TEST(ranges_past_the_last_id)
 {
 	enter("alice:4294967290:10\nbob:4294967290:5\n", "alice:1:1\nbob:4294967290:5\n");
-	assert_refused("alice", -EINVAL, "alice", "look up subordinate ids",
-		       "the range 4294967290:10 in /etc/subuid goes past 4294967294");
+	assert_refused("alice", -EINVAL, "alice", "look up subordinate IDs",
+		       "the range 4294967290:10 in /etc/subuid exceeds 4294967294");
 	assert_ranges("bob", "0:4294967290:5");
 }
 
 TEST(ranges_that_are_together_too_long)
 {
 	enter("alice:0:3000000000\nalice:3000000000:1000000000\nalice:100:1294967295\n", "alice:1:1\n");
-	assert_refused("alice", -EINVAL, "alice", "look up subordinate ids", "the range 100:1294967295");
+	assert_refused("alice", -EINVAL, "alice", "look up subordinate IDs", "the range 100:1294967295");
 }
 
 TEST(ranges_that_overlap)
 {
 	enter("alice:100:10\nalice:105:10\n", "alice:1:1\n");
-	assert_refused("alice", -EINVAL, "u:10:105:10", "add to map", "both have the seen id 105");
+	assert_refused("alice", -EINVAL, "u:10:105:10", "add to map", "both have the seen ID 105");
 }
 
 TEST(overlap_with_what_is_there)
@@ -215,7 +216,7 @@ TEST(overlap_with_what_is_there)
 	enter("alice:100:10\n", "alice:100:10\n");
 	/* The uid side would do, the gid side does not. */
 	assert_error(idm_map_add_subid(map, "alice", &err), -EINVAL, &err, "g:", "add to map",
-		     "disk id 3");
+		     "disk ID 3");
 	assert_map(map, "g:3:3:1");
 }
 
@@ -228,7 +229,7 @@ TEST(nothing_is_printed)
 	enter("alice:nonsense\n", NULL);
 	fflush(stderr);
 	must(dup2(output, STDERR_FILENO));
-	assert_refused("alice", -ENOENT, "alice", "look up subordinate ids", "no range");
+	assert_refused("alice", -ENOENT, "alice", "look up subordinate IDs", "no range");
 	fflush(stderr);
 	must(dup2(old, STDERR_FILENO));
 	assert_int_equal(must(lseek(output, 0, SEEK_END)), 0);

@@ -257,7 +257,7 @@ static void join_as_user(void *fd)
 
 	become_user(unused_uid(), unused_uid());
 	assert_error(idm_map_add_userns(map, *(int *)fd, &err), -EPERM, &err, "", "read user namespace",
-		     "it needs CAP_SYS_ADMIN in that user namespace");
+		     "it requires CAP_SYS_ADMIN in that user namespace");
 	assert_contains(err.hint, "process number");
 	assert_map(map, "1:2:3");
 
@@ -325,7 +325,7 @@ TEST(overlap_with_what_is_there)
 	fd = userns_of(SOME_MAP);
 	/* The uid side would do, the gid side does not. */
 	assert_error(idm_map_add_userns(map, fd, &err), -EINVAL, &err, "g:5:5000000:1", "add to map",
-		     "overlaps g:0:200000:1000: both have the disk id 5");
+		     "overlaps g:0:200000:1000: both have the disk ID 5");
 	assert_map(map, "u:5000000:5000000:1,g:5:5000000:1");
 }
 

@@ -242,7 +242,7 @@ TEST_ANYWHERE(nothing_of_the_caller_is_in_the_child)
 	memcpy(shared, secret, sizeof(secret));
 	must(chdir("/proc"));
 	assert_ok(idm_userns_child_start(&child, IDM_USERNS_CHILD_OWN), NULL);
-	assert_true(child.room->ready);
+	assert_true(child.shared->ready);
 	assert_empty(&child, shared);
 	assert_int_equal(idm_userns_child_end(&child), 0);
 	must(munmap(shared, 4096));
@@ -267,7 +267,7 @@ TEST_ANYWHERE(whatever_the_caller_has_mapped)
 	must(mlock(locked, 4096));
 	is_sealed = syscall(462 /* mseal, Linux 6.10 */, sealed, 4096, 0) == 0;
 	assert_ok(idm_userns_child_start(&child, IDM_USERNS_CHILD_OWN), NULL);
-	assert_true(child.room->ready);
+	assert_true(child.shared->ready);
 	assert_unreadable(&child, locked);
 	/* It cannot be unmapped, but its content is gone. */
 	if (process_vm_readv(child.number, &here, 1, &there, 1, 0) > 0) {

@@ -63,7 +63,7 @@ TEST(sizes)
 
 	assert_int_equal(idm_userns_cache_new(0, &cache, NULL), -EINVAL);
 	assert_null(cache);
-	assert_error(idm_userns_cache_new(65537, &cache, &err), -EINVAL, &err, "", "make cache",
+	assert_error(idm_userns_cache_new(65537, &cache, &err), -EINVAL, &err, "", "use cache",
 		     "expected 1 to 65536 namespaces, got 65537");
 	assert_int_equal(idm_userns_cache_new((size_t)-1, &cache, NULL), -EINVAL);
 	assert_ok(idm_userns_cache_new(65536, &cache, &err), &err);

@@ -246,14 +246,14 @@ static void as_ordinary_user(void *unused)
 	}
 	for (unsigned int flags = 0; flags <= IDM_USERNS_LIVE; flags += IDM_USERNS_LIVE) {
 		assert_error(open_userns(other, flags, &err), -EPERM, &err, "", "write uid map",
-			     "it needs CAP_SETUID");
+			     "it requires CAP_SETUID");
 		assert_contains(err.hint, "run as root");
 		assert_error(open_userns(two, flags, &err), -EPERM, &err, "", "write uid map",
-			     "it needs CAP_SETUID");
+			     "it requires CAP_SETUID");
 		assert_error(open_userns(group, flags, &err), -EPERM, &err, "", "write gid map",
-			     "it needs CAP_SETGID");
+			     "it requires CAP_SETGID");
 		assert_error(open_userns(SOME_MAP, flags, &err), -EPERM, &err, "", "write uid map",
-			     "it needs CAP_SETUID");
+			     "it requires CAP_SETUID");
 	}
 }
 
@@ -345,10 +345,10 @@ static void with_few_ids(void *unused)
 				     "open the child's maps", NULL);
 	}
 	assert_error(open_userns("5:1000:1", 0, &err), -EPERM, &err, "", "write uid map",
-		     "the map names seen ids that this user namespace has not");
+		     "the map uses IDs that do not exist in this user namespace");
 	assert_contains(err.hint, "/proc/self/uid_map");
 	assert_error(open_userns("u:0:0:1,g:5:999:2", 0, &err), -EPERM, &err, "", "write gid map",
-		     "the map names seen ids that this user namespace has not");
+		     "the map uses IDs that do not exist in this user namespace");
 	assert_contains(err.hint, "/proc/self/gid_map");
 }
 
@@ -412,7 +412,7 @@ static void in_pieces(void *map)
 		assert_works("u:0:5:1,g:0:0:2", ways[w]);
 		/* One id more than there are. */
 		assert_error(open_userns("0:0:65538", ways[w], &err), -EPERM, &err, "", "write uid map",
-			     "the map names seen ids that this user namespace has not");
+			     "the map uses IDs that do not exist in this user namespace");
 	}
 }
 
@@ -447,7 +447,7 @@ static void in_many_pieces(void *unused)
 		     "check map", "the gid entries are 341 rows of");
 	/* Few entries, whose rows are too long a text. */
 	assert_error(open_userns("4000000000:0:1020", 0, &err), -E2BIG, &err, "", "check map",
-		     "the kernel takes 340 rows and 4095 bytes");
+		     "the kernel accepts 340 rows and 4095 bytes");
 	/* The same that is no border stays one row. */
 	for (uint32_t i = 0; i < 340; i++) {
 		struct idm_entry e = { 2 * i, 3 * i, 1 };
