@@ -333,7 +333,7 @@ static int put(const struct errand *e, const struct placing *p, int tree)
 		to = found;
 	}
 	e->answer->doing = ATTACHING;
-	return idm_sys_move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	return idm_sys_move_mount_fd(tree, to, 0);
 }
 
 static bool is_hidden(const struct errand *e, const struct placing *p)

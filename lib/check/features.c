@@ -118,10 +118,8 @@ static int try_nosymfollow(int userns)
 
 static int try_move_mount_beneath(int userns)
 {
-	unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH;
-
 	/* The flags are looked at before the descriptors. */
-	int r = expect_refusal(-EBADF, idm_sys_move_mount(NO_FD, "", NO_FD, "", flags));
+	int r = expect_refusal(-EBADF, idm_sys_move_mount_fd(NO_FD, NO_FD, MOVE_MOUNT_BENEATH));
 
 	(void)userns;
 	return r < 0 ? r : try_attach();

@@ -113,9 +113,7 @@ static int visit_userns_once(struct idm_map *map, int userns_fd, struct idm_erro
 		idm_fail(err, r, step_read, NULL, "it requires CAP_SYS_ADMIN in that user namespace");
 		idm_hint(err, "a process number instead of a file needs no privilege");
 	} else if (r == -EBUSY) {
-		idm_fail(err, r, step_read, NULL,
-			 "this thread has unshared a PID namespace that has no init yet, and the child "
-			 "would become it");
+		idm_diagnose_no_init(step_read, err);
 	} else if (r == -ESRCH) {
 		idm_fail(err, r, step_read, NULL, "another process killed the child");
 	} else if (r < 0) {

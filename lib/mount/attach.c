@@ -27,9 +27,7 @@ static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
 /* move_mount(2) looks at its flags before it looks at anything else. */
 static bool kernel_has_beneath(void)
 {
-	return idm_sys_move_mount(-1, "", -1, "",
-				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH |
-					  MOVE_MOUNT_BENEATH) != -EINVAL;
+	return idm_sys_move_mount_fd(-1, -1, MOVE_MOUNT_BENEATH) != -EINVAL;
 }
 
 /*
@@ -101,8 +99,7 @@ static int replace_mount(int tree_fd, const struct idm_target *target, const cha
 
 	if (r < 0)
 		return r;
-	r = idm_sys_move_mount(tree_fd, "", target->fd, "",
-			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH);
+	r = idm_sys_move_mount_fd(tree_fd, target->fd, MOVE_MOUNT_BENEATH);
 	if (r < 0 && idm_diagnose_not_put(r, tree_fd, target->fd, path, err))
 		return r;
 	if (r < 0)
@@ -145,8 +142,7 @@ static int diagnose_not_attached(int code, const char *path, struct idm_error *e
 int idm_attach_on_top(int tree_fd, const struct idm_target *target, const char *path,
 		      struct idm_error *err)
 {
-	int r = idm_sys_move_mount(tree_fd, "", target->fd, "",
-				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	int r = idm_sys_move_mount_fd(tree_fd, target->fd, 0);
 
 	if (r == 0 || idm_diagnose_not_put(r, tree_fd, target->fd, path, err))
 		return r;

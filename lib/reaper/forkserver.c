@@ -98,8 +98,7 @@ int idm_forkserver_begin(struct idm_forkserver *forkserver, bool orphans, struct
 	if (r < 0) /* a child that could not be reaped is not started */
 		return idm_fail(err, r, step_forkserver, NULL, "a seccomp filter refuses waitid(2)");
 	if (idm_procfs_child_would_be_init())
-		return idm_fail(err, -EBUSY, step_forkserver, NULL,
-				"this thread has unshared a PID namespace that has no init yet");
+		return idm_diagnose_no_init(step_forkserver, err);
 	r = idm_sys_socketpair(control);
 	if (r == 0 && orphans)
 		r = idm_sys_pipe(reports);

@@ -51,7 +51,7 @@ struct founding {
 
 static int move(int tree, int to)
 {
-	return idm_sys_move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	return idm_sys_move_mount_fd(tree, to, 0);
 }
 
 /*

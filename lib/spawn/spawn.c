@@ -300,9 +300,7 @@ static int check_reaping(const struct idm_request *request, struct idm_error *er
 	if (r < 0)
 		return idm_fail(err, r, step_start, NULL, "a seccomp filter refuses waitid(2)");
 	if (request->flags & IDM_REQUEST_SECOND && idm_procfs_child_would_be_init())
-		return idm_fail(err, -EBUSY, step_start, NULL,
-				"this thread has unshared a PID namespace that has no init yet, and a "
-				"short-lived child would become it");
+		return idm_diagnose_no_init(step_start, err);
 	return 0;
 }
 

@@ -35,8 +35,7 @@ int idm_probe_clone(int source, int userns_fd, unsigned int flags)
 
 int idm_probe_attach(int tree)
 {
-	int r = idm_sys_move_mount(tree, "", tree, "",
-				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	int r = idm_sys_move_mount_fd(tree, tree, 0);
 
 	return r == -EPERM || r == -EACCES || r == -ENOSYS ? -EPERM : 0;
 }

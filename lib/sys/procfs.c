@@ -261,6 +261,13 @@ bool idm_procfs_child_would_be_init(void)
 	return fd >= 0 && idm_sys_ioctl(fd, IDM_NS_GET_PID_FROM_PIDNS, (void *)1) == -ESRCH;
 }
 
+int idm_diagnose_no_init(enum idm_error_step step, struct idm_error *err)
+{
+	return idm_fail(err, -EBUSY, step, NULL,
+			"this thread has unshared a PID namespace that has no init yet, and the child "
+			"would become it");
+}
+
 /* The inode number of the namespace that the link says it leads to: "user:[4026531837]". */
 static int read_namespace_inode(int link, unsigned long *inode)
 {

@@ -58,4 +58,7 @@ int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_
  */
 bool idm_procfs_child_would_be_init(void);
 
+/* Fills in that this is so. Returns -EBUSY. */
+int idm_diagnose_no_init(enum idm_error_step step, struct idm_error *err);
+
 #endif

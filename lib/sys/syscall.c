@@ -305,6 +305,12 @@ int idm_sys_move_mount(int from, const char *from_path, int to, const char *to_p
 	return (int)CALL(syscall(SYS_move_mount, from, from_path, to, to_path, flags));
 }
 
+int idm_sys_move_mount_fd(int tree_fd, int to_fd, unsigned int flags)
+{
+	return idm_sys_move_mount(tree_fd, "", to_fd, "",
+				  flags | MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
 int idm_sys_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		  const char *options)
 {

@@ -196,6 +196,8 @@ int idm_sys_open_tree(int dirfd, const char *path, unsigned int flags);
 int idm_sys_open_tree_attr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr);
 int idm_sys_mount_setattr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr);
 int idm_sys_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags);
+/* From a detached tree's descriptor to a target's. `flags` are more flags of move_mount(2). */
+int idm_sys_move_mount_fd(int tree_fd, int to_fd, unsigned int flags);
 int idm_sys_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		  const char *options);
 int idm_sys_umount(const char *path, int flags);

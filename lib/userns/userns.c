@@ -288,9 +288,7 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 		return idm_diagnose_no_wait(r, err);
 	initial = q.initial = idm_procfs_of_initial();
 	if (initial < 0 && idm_procfs_child_would_be_init()) {
-		idm_fail(err, -EBUSY, step, NULL,
-			 "this thread has unshared a PID namespace that has no init yet, and the child "
-			 "would become it");
+		idm_diagnose_no_init(step, err);
 		idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
 		return -EBUSY;
 	}

@@ -34,7 +34,7 @@ static void cover(const char *what, const char *with)
 		(int)assert_ok(idm_sys_open_tree(AT_FDCWD, with, OPEN_TREE_CLONE | AT_RECURSIVE), NULL);
 
 	/* Newer kernels may refuse this; then it is no danger. */
-	if (idm_sys_move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (idm_sys_move_mount_fd(tree, to, 0) < 0)
 		note("%s cannot be covered: %s", what, strerrordesc_np(errno));
 }
 

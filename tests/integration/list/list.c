@@ -93,9 +93,7 @@ static void mount_between(int from, int to, const char *map)
 	AUTO_FD int userns = userns_of(map);
 	AUTO_FD int tree = ownership_clone(from, userns);
 
-	assert_ok(
-		idm_sys_move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
-		NULL);
+	assert_ok(idm_sys_move_mount_fd(tree, to, 0), NULL);
 }
 
 /* The one whose target is longer than a path may be. */
