@@ -21,7 +21,7 @@
 #include "tests/lib/ends.h"
 #include "tests/lib/scratch.h"
 
-/* Not ThreadSanitizer's: see lib/sys/syscall.c. */
+/* Not ThreadSanitizer's: see lib/sys/syscall-processes.c. */
 int __clone(int (*child)(void *), void *stack_top, int flags, void *arg, ...);
 
 #define MOST 10000

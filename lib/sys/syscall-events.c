@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/* System calls that wait, and those that pass messages. */
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "syscall-result.h"
+#include "syscall.h"
+
+int idm_sys_poll(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int r = (int)CALL(poll(&p, 1, 0));
+
+	return r < 0 ? r : p.revents;
+}
+
+void idm_sys_deadline(struct timespec *deadline, int timeout_ms)
+{
+	clock_gettime(CLOCK_MONOTONIC, deadline);
+	deadline->tv_sec += timeout_ms / 1000;
+	deadline->tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (deadline->tv_nsec >= 1000000000L) {
+		deadline->tv_nsec -= 1000000000L;
+		deadline->tv_sec++;
+	}
+}
+
+/* What is left of the time; nothing once it is over. */
+static struct timespec get_time_left(const struct timespec *deadline)
+{
+	struct timespec left;
+
+	clock_gettime(CLOCK_MONOTONIC, &left);
+	left.tv_sec = deadline->tv_sec - left.tv_sec;
+	left.tv_nsec = deadline->tv_nsec - left.tv_nsec;
+	if (left.tv_nsec < 0) {
+		left.tv_nsec += 1000000000L;
+		left.tv_sec--;
+	}
+	if (left.tv_sec < 0)
+		left = (struct timespec){ 0 };
+	return left;
+}
+
+/* Not nanosleep(2) and ppoll(2) of libc, which are places where a thread can be cancelled. */
+void idm_sys_sleep(unsigned int milliseconds)
+{
+	struct timespec t = { milliseconds / 1000, milliseconds % 1000 * 1000000L };
+
+	CALL(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &t, NULL));
+}
+
+int idm_sys_poll_until(int fd, short events, const struct timespec *deadline)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int saved = errno;
+	long r;
+
+	do {
+		struct timespec left = deadline ? get_time_left(deadline) : (struct timespec){ 0 };
+
+		r = syscall(SYS_ppoll, &p, 1, deadline ? &left : NULL, NULL, 0);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
+		r = -errno;
+	if (errno != saved)
+		errno = saved;
+	return (int)r;
+}
+
+void idm_sys_futex_wait(const uint32_t *word, uint32_t value)
+{
+	CALL(syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0));
+}
+
+void idm_sys_futex_wait_ms(const uint32_t *word, uint32_t value, unsigned int milliseconds)
+{
+	struct timespec t = { milliseconds / 1000, milliseconds % 1000 * 1000000L };
+
+	CALL(syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0));
+}
+
+void idm_sys_futex_wake(const uint32_t *word)
+{
+	CALL(syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0));
+}
+
+int idm_sys_epoll_create(void)
+{
+	return (int)CALL(epoll_create1(EPOLL_CLOEXEC));
+}
+
+int idm_sys_epoll_add(int epoll, int fd, uint32_t events, void *data)
+{
+	struct epoll_event event = { .events = events, .data.ptr = data };
+
+	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+int idm_sys_epoll_again(int epoll, int fd, uint32_t events, void *data)
+{
+	struct epoll_event event = { .events = events, .data.ptr = data };
+
+	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event));
+}
+
+int idm_sys_epoll_delete(int epoll, int fd)
+{
+	return (int)CALL(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL));
+}
+
+int idm_sys_epoll_take(int epoll, void **data)
+{
+	struct epoll_event event;
+	int r = (int)CALL(epoll_wait(epoll, &event, 1, 0));
+
+	if (r > 0)
+		*data = event.data.ptr;
+	return r;
+}
+
+int idm_sys_signalfd(uint64_t signals)
+{
+	return (int)CALL(syscall(SYS_signalfd4, -1, &signals, sizeof(signals), O_CLOEXEC | O_NONBLOCK));
+}
+
+int idm_sys_eventfd(void)
+{
+	return (int)CALL(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+int idm_sys_pipe(int fds[2])
+{
+	return (int)CALL(pipe2(fds, O_CLOEXEC | O_NONBLOCK));
+}
+
+int idm_sys_socketpair(int fds[2])
+{
+	return (int)CALL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
+}
+
+union ancillary {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int) * IDM_SEND_FDS)];
+};
+
+ssize_t idm_sys_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds)
+{
+	struct iovec data = { (void *)buf, size };
+	union ancillary a = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
+
+	if (n_fds) {
+		a.header.cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(&a.header), fds, sizeof(int) * n_fds);
+		message.msg_control = &a;
+		message.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * n_fds);
+	}
+	return CALL(sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+
+ssize_t idm_sys_receive(int fd, void *buf, size_t size, int fds[IDM_SEND_FDS], size_t *n_fds)
+{
+	struct iovec data = { buf, size };
+	union ancillary a;
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &a,
+		.msg_controllen = sizeof(a),
+	};
+	ssize_t n = CALL(recvmsg(fd, &message, MSG_CMSG_CLOEXEC));
+	struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
+
+	*n_fds = 0;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		*n_fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(c), sizeof(int) * *n_fds);
+	}
+	return n;
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+/* System calls on processes: their namespaces, signals, privileges and limits. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "lib/base/macros.h"
+#include "syscall-result.h"
+#include "syscall.h"
+
+uint64_t idm_sys_limit(int resource)
+{
+	uint64_t limit[2] = { UINT64_MAX, UINT64_MAX }; /* struct rlimit64: now, and at most */
+
+	CALL(syscall(SYS_prlimit64, 0, resource, NULL, limit));
+	return limit[0];
+}
+
+void *idm_sys_map(size_t size, int flags)
+{
+	long r = CALL(mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0));
+
+	return r < 0 && r > -4096 ? NULL : (void *)r;
+}
+
+long idm_sys_clone3(struct clone_args *args, size_t size)
+{
+	return CALL(syscall(SYS_clone3, args, size));
+}
+
+/*
+ * ThreadSanitizer's own clone() assumes that every child has a copy of the memory, and corrupts memory
+ * that is shared. Behind this name is glibc's.
+ */
+#if IDM_TSAN
+int __clone(int (*child)(void *), void *stack_top, int flags, void *arg, ...);
+#define clone __clone
+#endif
+
+int idm_sys_clone(int (*child)(void *), void *stack_top, int flags, void *arg, int *pidfd)
+{
+	return (int)CALL(clone(child, stack_top, flags, arg, pidfd));
+}
+
+void idm_sys_block_signals(uint64_t *saved)
+{
+	static const uint64_t all = ~0ULL;
+
+	CALL(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, saved, sizeof(all)));
+}
+
+void idm_sys_restore_signals(const uint64_t *saved)
+{
+	CALL(syscall(SYS_rt_sigprocmask, SIG_SETMASK, saved, NULL, sizeof(*saved)));
+}
+
+int idm_sys_setns(int fd, int type)
+{
+	return (int)CALL(syscall(SYS_setns, fd, type));
+}
+
+int idm_sys_unshare(int flags)
+{
+	return (int)CALL(syscall(SYS_unshare, flags));
+}
+
+int idm_sys_pidfd_open(pid_t pid)
+{
+	return (int)CALL(syscall(SYS_pidfd_open, pid, 0U)); /* always close-on-exec */
+}
+
+int idm_sys_pidfd_send_signal(int pidfd, int signal)
+{
+	return (int)CALL(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0U));
+}
+
+int idm_sys_pidfd_send_siginfo(int pidfd, siginfo_t *info, unsigned int flags)
+{
+	return (int)CALL(syscall(SYS_pidfd_send_signal, pidfd, info->si_signo, info, flags));
+}
+
+int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options)
+{
+	return idm_sys_waitid((idtype_t)P_PIDFD, (id_t)pidfd, info, options);
+}
+
+int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	int r = (int)CALL(syscall(SYS_capget, &header, data));
+
+	*effective = (uint64_t)data[1].effective << 32 | data[0].effective;
+	*permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+	*inheritable = (uint64_t)data[1].inheritable << 32 | data[0].inheritable;
+	return r;
+}
+
+int idm_sys_prctl(int option, unsigned long a, unsigned long b)
+{
+	return (int)CALL(syscall(SYS_prctl, option, a, b, 0, 0));
+}
+
+int idm_sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	return (int)CALL(syscall(SYS_waitid, type, id, info, options, NULL));
+}
+
+bool idm_is_signal_blocked(int signal)
+{
+	uint64_t mask = 0;
+
+	CALL(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof(mask)));
+	return mask & 1ULL << (signal - 1);
+}
+
+bool idm_is_sigchld_ignored(void)
+{
+	struct sigaction action;
+
+	return CALL(sigaction(SIGCHLD, NULL, &action)) == 0 &&
+	       (action.sa_handler == SIG_IGN || action.sa_flags & SA_NOCLDWAIT);
+}
+
+bool idm_is_subreaper(void)
+{
+	int is = 0;
+
+	return getpid() == 1 || (CALL(prctl(PR_GET_CHILD_SUBREAPER, &is)) == 0 && is);
+}
