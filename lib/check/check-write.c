@@ -33,7 +33,7 @@ static void diagnose_no_file(const struct idm_trial *trial, const char *fstype, 
 		break;
 	case -EOVERFLOW:
 		idm_fail(err, code, step_write, trial->path,
-			 "the filesystem (%s) cannot store the id that the caller's is mapped to",
+			 "the filesystem (%s) cannot store the ID that the caller's is mapped to",
 			 fstype);
 		break;
 	case -EACCES:
@@ -43,7 +43,7 @@ static void diagnose_no_file(const struct idm_trial *trial, const char *fstype, 
 		break;
 	case -EDQUOT:
 	case -ENOSPC:
-		idm_fail(err, code, step_write, trial->path, "the filesystem (%s) has no room: %s",
+		idm_fail(err, code, step_write, trial->path, "the filesystem (%s) has no space: %s",
 			 fstype, idm_errno_text(-code));
 		break;
 	default:

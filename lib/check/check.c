@@ -59,7 +59,7 @@ static uint32_t another_id(const struct idm_map *own, unsigned int kind, uint32_
 
 /*
  * Exchanges the caller's ID with the owner's. So the map changes the owner, and the caller's ID has a
- * counterpart on disk, with which it can own files. If the caller is the owner, another ID takes part.
+ * counterpart on disk, with which it can own files. If the caller is the owner, another ID is exchanged.
  * Without another ID the map leaves the caller out.
  */
 static int exchange_ids(struct idm_map *map, const struct idm_map *own, unsigned int kind,

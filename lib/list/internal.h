@@ -102,7 +102,7 @@ void idm_mountinfo_close(struct idm_mountinfo *info);
 
 /*
  * Fills in the mount that has this short id at this moment, except what mountinfo does not show. Its
- * strings live until the next call. Returns 1, or 0 if no mount has the id, or -errno.
+ * strings live until the next call. Returns 1, or 0 if no mount has it, or -errno.
  */
 int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount_info *mount,
 		       struct idm_error *err);

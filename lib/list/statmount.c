@@ -150,7 +150,7 @@ static bool is_whole(const struct idm_statmount *m, size_t room)
 	return true;
 }
 
-/* Returns an enum answer or -errno, -EOVERFLOW if `room` is too small; no error is filled in. */
+/* Returns an enum answer or -errno, -EOVERFLOW if the buffer is too small; no error is filled in. */
 static int query_mount_once(struct reader *r, uint64_t id, uint64_t what, size_t room)
 {
 	struct idm_mnt_id_req req = make_request(r, id, known_at(r->l->level, what));

@@ -86,7 +86,7 @@ static int check_replaced(const struct idm_target *target, const char *path, str
 	}
 	if (!idm_can_unmount_fd(target->fd))
 		return idm_fail(err, -EBUSY, step_attach, path,
-				"replacing needs a /proc of this PID namespace, and there is none");
+				"replacing requires a /proc of this PID namespace");
 	r = idm_filter_refuses(IDM_CALL_UMOUNT); /* the old mount could not be taken away */
 	return r < 0 ? idm_diagnose_filtered(IDM_CALL_UMOUNT, r, step_attach, path, err) : 0;
 }

@@ -76,7 +76,7 @@ static int fail_create(int code, int parent, const char *path, struct idm_error 
 				deleted		  ? "the directory that it would be in was deleted"
 				: code == -ENOENT ? "it is a symbolic link that leads nowhere"
 				: code == -EOVERFLOW
-					? "its owner would have no id on disk: the map of the "
+					? "its owner would have no ID on disk: the map of the "
 					  "mount leaves it out"
 					: NULL);
 }

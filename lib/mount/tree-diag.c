@@ -122,7 +122,7 @@ static bool userns_is_initial(const struct question *q)
 	    st.st_ino != INITIAL_USERNS_INODE)
 		return false;
 	fail_map(q, "the initial user namespace cannot be used as a map");
-	idm_hint(q->err, "the map 0:0:4294967295 keeps every id");
+	idm_hint(q->err, "the map 0:0:4294967295 keeps all IDs");
 	return true;
 }
 
@@ -161,7 +161,7 @@ static bool diagnose_map(const struct question *q)
 	missing = missing_side(q->userns);
 	if (missing) {
 		fail_map(q, "the user namespace has no %s", missing);
-		idm_hint(q->err, "the kernel takes a map with both sides only (Linux 6.9)");
+		idm_hint(q->err, "the kernel accepts only a map with both sides (Linux 6.9)");
 		return true;
 	}
 	if (q->code != -EINVAL)
@@ -262,8 +262,7 @@ static bool source_is_mapped(const struct question *q)
 		 !refused ? "IDM_TREE_REMAP replaces its map, IDM_TREE_ON_TOP adds to it"
 		 : idm_kernel_is_before(6, 15)
 			 ? "a new map in place of the old one needs open_tree_attr(2) (Linux 6.15)"
-			 : "a seccomp filter refuses open_tree_attr(2), which gives a new map in "
-			   "place of the old one");
+			 : "a seccomp filter refuses open_tree_attr(2), which replaces a map");
 	return true;
 }
 
@@ -274,8 +273,8 @@ static const struct {
 	const char *hint;
 } filesystems[] = {
 	{ "overlay", 0, 0, "map its layers instead, and put the overlay together from them" },
-	{ "ext2", 0, 0, "mount it with -t ext4: the same driver can when it goes by that name" },
-	{ "ext3", 0, 0, "mount it with -t ext4: the same driver can when it goes by that name" },
+	{ "ext2", 0, 0, "mount it with -t ext4: by that name the same driver can" },
+	{ "ext3", 0, 0, "mount it with -t ext4: by that name the same driver can" },
 	{ "ramfs", 0, 0, "use tmpfs (Linux 6.3)" },
 	{ "fuse", 6, 12, "its server must ask for FUSE_ALLOW_IDMAP, with default_permissions" },
 	{ "fuseblk", 6, 12, "its server must ask for FUSE_ALLOW_IDMAP, with default_permissions" },

@@ -151,7 +151,7 @@ static int open_on_top(struct call *c)
 	if (recursive && look.mapped)
 		return idm_fail(
 			c->err, -EINVAL, step_tree, c->path,
-			"a map goes on top of that of one mount, not of all mounts below it too");
+			"a map can be put on top of one mount's map, not of those of all mounts below too");
 	tree = recursive ? -ENODATA : clone_with_both(c, source);
 	return tree == -ENODATA ? diagnose_tree(-EPERM, c) : tree;
 }

@@ -32,7 +32,7 @@ static int diagnose_unmount(int code, int dirfd, const char *target, struct idm_
 		idm_fail(err, code, step_umount, target, "the mount is in use");
 		idm_hint(err,
 			 "\"fuser -vm %s\" shows by whom; IDM_UMOUNT_LAZY detaches it all the same, "
-			 "IDM_UMOUNT_RECURSIVE takes the mounts below it away first",
+			 "IDM_UMOUNT_RECURSIVE unmounts those below it first",
 			 target);
 		return code;
 	case -EINVAL:

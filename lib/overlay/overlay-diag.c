@@ -94,8 +94,7 @@ int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *
 		return code;
 	switch (code) {
 	case -ELOOP:
-		idm_fail(err, code, step_overlay, subject_of(o),
-			 "one of its layers lies in another one");
+		idm_fail(err, code, step_overlay, subject_of(o), "one of its layers is in another one");
 		break;
 	case -EBUSY:
 		idm_fail(err, code, step_overlay, subject_of(o),

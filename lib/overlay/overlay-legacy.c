@@ -108,7 +108,7 @@ static int write_options(struct job *job, struct idm_error *err)
 	if (t.length < t.size)
 		return 0;
 	return idm_fail(err, -E2BIG, IDM_STEP_OPEN_OVERLAY, NULL,
-			"the options are %zu bytes, %zu more than the kernel takes", t.length,
+			"the options are %zu bytes, %zu more than the kernel accepts", t.length,
 			t.length - t.size + 1);
 }
 

@@ -65,10 +65,10 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 		return idm_fail(err, -EOPNOTSUPP, step_overlay, NULL,
 				"layers by descriptor need Linux 6.15 (open_tree_attr)");
 	if ((unsigned int)o->upper_ids > IDM_UPPER_DISK)
-		return idm_fail(err, -EINVAL, step_overlay, NULL, "unknown upper ids %d", o->upper_ids);
+		return idm_fail(err, -EINVAL, step_overlay, NULL, "unknown upper IDs %d", o->upper_ids);
 	if (n > MOST_LAYERS)
 		return idm_fail(err, -E2BIG, step_overlay, NULL,
-				"%zu layers are %zu more than the %d that the kernel takes", n,
+				"%zu layers are %zu more than the %d that the kernel accepts", n,
 				n - MOST_LAYERS, MOST_LAYERS);
 	if (!o->n_lower)
 		return idm_fail(err, -EINVAL, step_overlay, NULL, "a lower layer is missing");
@@ -96,7 +96,7 @@ static int check_disk_root(const struct idm_overlay_options *o, struct idm_error
 	    idm_map_to_seen(o->map, IDM_GID, 0, &seen) == 0)
 		return 0;
 	return idm_fail(err, -EINVAL, step_overlay, o->upper->path,
-			"an upper directory with disk ids needs a map that has disk uid and gid 0");
+			"an upper directory with disk IDs requires a map that has disk uid and gid 0");
 }
 
 static void add_layer(struct idm_layers *layers, const struct idm_path *path, const char *key,

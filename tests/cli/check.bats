@@ -173,7 +173,7 @@ $idmount_check missing: check path: No such file or directory" "$stderr"
 	prints 'read-only: tmpfs: can be ID-mapped' idmount check read-only
 	refused 1 "$idmount_check read-only: make file: the mount is read-only" idmount check --write read-only
 	mount -t tmpfs -o nr_inodes=1 full full
-	refused 1 "$idmount_check full: make file: the filesystem (tmpfs) has no room: No space left on device" \
+	refused 1 "$idmount_check full: make file: the filesystem (tmpfs) has no space: No space left on device" \
 		idmount check --write full
 	refused 1 "$idmount_check src/file: make file: it is not a directory
 hint: check the directory that it is in" idmount check --write src/file
@@ -199,7 +199,7 @@ hint: check the directory that it is in" idmount check --write src/file
 @test "a driver that can only by its newest name" {
 	file_system ext2 -q
 	refused 1 "$idmount_check disk: map tree: the filesystem (ext2) cannot be ID-mapped
-hint: mount it with -t ext4: the same driver can when it goes by that name" idmount check disk
+hint: mount it with -t ext4: by that name the same driver can" idmount check disk
 }
 
 @test "without the privilege" {

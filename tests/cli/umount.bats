@@ -23,7 +23,7 @@ in_use='the mount is in use'
 # busy_hint TARGET
 busy_hint()
 {
-	echo "hint: \"fuser -vm $1\" shows by whom; --lazy detaches it all the same, --recursive takes the mounts below it away first"
+	echo "hint: \"fuser -vm $1\" shows by whom; --lazy detaches it all the same, --recursive unmounts those below it first"
 }
 
 # The mounts at and below dst, in the order of the table.

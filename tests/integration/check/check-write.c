@@ -44,7 +44,7 @@ TEST(no_room)
 	if (strcmp(mount_mappable(PLACE), "tmpfs") == 0)
 		do_mount(NULL, PLACE, NULL, MS_REMOUNT, "nr_inodes=10");
 	assert_true(fill_up(PLACE) > 0);
-	assert_not_writable(check(PLACE, IDM_CHECK_WRITE), ENOSPC, "has no room");
+	assert_not_writable(check(PLACE, IDM_CHECK_WRITE), ENOSPC, "has no space");
 	do_umount_idle(PLACE);
 }
 

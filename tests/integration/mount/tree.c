@@ -235,7 +235,7 @@ TEST_SINCE(6, 15, neither_is_possible, a_map_goes_on_top_of_another_one_when_tol
 	assert_error(open_with(TARGET, "u:5:2,g:7:60", IDM_TREE_ON_TOP, &err), -EINVAL, &err, TARGET,
 		     "map on top", "no group id that the source shows");
 	assert_error(open_with(TARGET, "5:50,6:60", IDM_TREE_ON_TOP | IDM_TREE_RECURSIVE, &err), -EINVAL,
-		     &err, TARGET, "open tree", "that of one mount");
+		     &err, TARGET, "open tree", "one mount's map");
 	assert_error(
 		open_with(SCRATCH "/plain", "5:50,6:60", IDM_TREE_ON_TOP | IDM_TREE_RECURSIVE, &err),
 		-EPERM, &err, SCRATCH "/plain/below", "map tree", "ID-mapped already");
