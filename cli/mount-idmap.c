@@ -13,14 +13,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef STATX_INO
+#include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
+#endif
 
 #include "cli/common/front-words.h"
 #include "cli/common/idmap-options.h"
 #include "cli/common/mount.h"
 #include "cli/common/report.h"
 #include "cli/common/standard-fds.h"
-#include "lib/sys/syscall.h"
 
 enum { MOUNT_USAGE = 1, MOUNT_SYSTEM = 2, MOUNT_FAILED = 32 };
 
@@ -242,13 +247,17 @@ static int compare_map(const struct idm_mount_info *mount, void *data)
 	return mount->map && idm_map_equal(mount->map, data) ? SAME_MAP : OTHER_MAP;
 }
 
+static bool stat_path(const char *path, struct statx *st)
+{
+	return syscall(SYS_statx, AT_FDCWD, path, 0, STATX_INO, st) == 0;
+}
+
 /* Whether the target is a mount point that shows the source. */
 static bool shows_source(const struct mount_request *request)
 {
 	struct statx source, target;
 
-	return idm_sys_statx(AT_FDCWD, request->source, 0, STATX_INO, &source) == 0 &&
-	       idm_sys_statx(AT_FDCWD, request->target, 0, STATX_INO, &target) == 0 &&
+	return stat_path(request->source, &source) && stat_path(request->target, &target) &&
 	       target.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
 	       source.stx_dev_major == target.stx_dev_major &&
 	       source.stx_dev_minor == target.stx_dev_minor && source.stx_ino == target.stx_ino;

@@ -10,16 +10,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli/common/report.h"
-#include "lib/sys/syscall.h"
 #include "run.h"
 
 /* Those that act on all processes of a cgroup, or move processes. */
@@ -30,28 +31,34 @@ static const char *const files[] = { "cgroup.kill", "cgroup.freeze", "cgroup.pro
 /* What this process may not mount, a process below it may not either. */
 static bool is_impossible(int code)
 {
-	return code == -ENODEV || code == -EPERM || code == -EACCES || code == -ENOSYS;
+	return code == ENODEV || code == EPERM || code == EACCES || code == ENOSYS;
+}
+
+/* A new mount of the cgroup filesystem, whose root is that of the cgroup namespace; or -1. */
+static int mount_cgroup2(void)
+{
+	int fs = (int)syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC), mount = -1, code;
+
+	if (fs < 0)
+		return -1;
+	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0U);
+	code = errno;
+	close(fs);
+	errno = code;
+	return mount;
 }
 
 /* The caller's cgroup; -1: there is none that matters. */
 static int open_own_cgroup(int *own)
 {
-	int fs, r;
-
 	*own = -1;
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return report_failure("make cgroup namespace: %s", strerror(errno));
-	fs = idm_sys_fsopen("cgroup2", 0);
-	r = fs < 0 ? fs : idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	if (r == 0)
-		r = idm_sys_fsmount(fs, 0, 0);
-	if (fs >= 0)
-		close(fs);
-	if (r < 0)
-		return is_impossible(r) ? DONE
-					: report_failure("open the caller's cgroup: %s", strerror(-r));
-	*own = r;
-	return DONE;
+	*own = mount_cgroup2();
+	if (*own >= 0 || is_impossible(errno))
+		return DONE;
+	return report_failure("open the caller's cgroup: %s", strerror(errno));
 }
 
 /* In the user namespace of an ordinary user this process may do what the container may. */

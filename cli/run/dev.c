@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "cli/common/report.h"
@@ -56,13 +55,6 @@ static int fill(const struct run_request *q, int dev)
 	    fchownat(dev, "shm", q->uid0, q->gid0, 0) < 0)
 		return fail("shm");
 	return DONE;
-}
-
-bool run_is_null_device(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
 /* By a descriptor on a writable mount its mode could be changed. */

@@ -9,19 +9,33 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli/common/report.h"
-#include "lib/sys/syscall.h"
 #include "run.h"
 
 /* More is not read: a line of any length would be kept in memory. */
 #define MOST_BYTES (16L << 20)
 
-static bool is_plain(int root, const char *path)
+/* No link leads out of the root. The kernel fails with EAGAIN while another process renames. */
+static int open_inside(int root, const char *path, int flags)
 {
-	const uint64_t inside = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-	int fd = idm_sys_openat2(root, path, O_PATH, 0, inside);
+	struct open_how how = {
+		.flags = (unsigned int)flags | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd, tries = 0;
+
+	do
+		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < 1000);
+	return fd;
+}
+
+static bool is_plain_inside(int root, const char *path)
+{
+	int fd = open_inside(root, path, O_PATH);
 	struct stat st;
 	bool plain = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= MOST_BYTES;
 
@@ -33,9 +47,7 @@ static bool is_plain(int root, const char *path)
 /* What is not a plain file is not even opened: a device may do something then, or never end. */
 static FILE *open_in_root(int root, const char *path)
 {
-	int fd = is_plain(root, path) ? idm_sys_openat2(root, path, O_RDONLY | O_NONBLOCK, 0,
-							RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-				      : -1;
+	int fd = is_plain_inside(root, path) ? open_inside(root, path, O_RDONLY | O_NONBLOCK) : -1;
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
 	if (fd >= 0 && !file)
