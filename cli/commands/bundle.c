@@ -12,7 +12,7 @@
 #include "cli/common/idmap-options.h"
 #include "cli/common/input.h"
 #include "cli/common/report.h"
-#include "lib/spec/read.h"
+#include "oci/container-map.h"
 
 enum { OPTION_MOUNTS = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_MKDIR, OPTION_LAZY };
 
@@ -120,7 +120,7 @@ static int read_map_of_config(struct request *q)
 	size_t length;
 	int status = read_file(q->config, &text, &length);
 
-	if (status == DONE && idm_oci_map(text, length, &q->maps.map, &err) < 0)
+	if (status == DONE && read_container_map(text, length, &q->maps.map, &err) < 0)
 		status = report_error_in(q->config, &err);
 	free(text);
 	q->maps.given = status == DONE;

@@ -7,15 +7,14 @@
 #include <unistd.h>
 
 #include "cli/common/command.h"
-#include "cli/common/harden.h"
 #include "cli/common/input.h"
 #include "cli/common/oci-ids.h"
 #include "cli/common/plan-exposure.h"
+#include "cli/common/plan-harden.h"
 #include "cli/common/report.h"
 #include "lib/base/error.h"
-#include "lib/plan/plan.h"
-#include "lib/sys/fail-errno.h"
 #include "oci/oci.h"
+#include "oci/plan-view.h"
 #include "oci/policy-file.h"
 
 enum { OPTION_MAP = LONG_ONLY, OPTION_HANDLER };
@@ -84,7 +83,9 @@ static int read_bundle(struct state *s, const struct idm_json *state, struct idm
 	if (r != 0)
 		return r;
 	s->bundle = strdup(path);
-	return s->bundle ? 0 : idm_fail_errno(err, -ENOMEM, IDM_STEP_READ_STATE, NULL);
+	return s->bundle
+		       ? 0
+		       : idm_fail(err, -ENOMEM, IDM_STEP_READ_STATE, NULL, "%s", idm_errno_text(ENOMEM));
 }
 
 static int read_state(struct state *s)
@@ -154,7 +155,7 @@ static int attach(struct idm_oci *oci, const struct state *s)
 
 	if (open_and_judge(oci) != DONE)
 		return FAILED;
-	if (oci->plan->n == 1)
+	if (count_plan_entries(oci->plan) == 1)
 		return DONE;
 	status = harden_mounts(oci, s, &hardened);
 	if (status != DONE)

@@ -14,7 +14,7 @@
 #include "cli/common/report.h"
 #include "cli/run/run.h"
 #include "lib/base/array.h"
-#include "lib/sys/refused.h"
+#include "oci/namespace-diag.h"
 
 enum {
 	OPTION_ROOTFS = OPTION_OF_COMMAND,
@@ -248,15 +248,11 @@ static int check_root_id(struct run_request *q)
 	return DONE;
 }
 
-static int why_no_mounts(enum idm_call call)
+static int report_no_mounts(int (*diagnose)(int code, struct idm_error *err))
 {
-	bool refused = errno == EPERM || errno == ENOSYS;
 	struct idm_error err;
 
-	/* unshare(2) says so to a caller without the privilege, too. */
-	if (!refused || (call == IDM_CALL_UNSHARE && !idm_filter_refuses(call)))
-		return report_failure("make mount namespace: %s", strerror(errno));
-	idm_diagnose_refused(call, -errno, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL, &err);
+	diagnose(-errno, &err);
 	return report_error(&err);
 }
 
@@ -266,9 +262,9 @@ static int leave_mounts(const struct run_request *q)
 	if (!q->rootless && !q->ephemeral)
 		return DONE;
 	if (unshare(CLONE_NEWNS) < 0)
-		return why_no_mounts(IDM_CALL_UNSHARE);
+		return report_no_mounts(diagnose_no_mount_namespace);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return why_no_mounts(IDM_CALL_MOUNT);
+		return report_no_mounts(diagnose_no_private_mounts);
 	return DONE;
 }
 

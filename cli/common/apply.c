@@ -10,9 +10,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "harden.h"
 #include "input.h"
 #include "plan-exposure.h"
+#include "plan-harden.h"
 #include "progress.h"
 #include "report.h"
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/plan/plan.h"
 #include "report.h"
 
 struct hardening harden(struct words *words, const struct idm_map *map, enum idm_harden_as as)
@@ -66,21 +65,6 @@ void hardened_add(struct hardened *all, const struct hardening *h, const char *t
 		all->target = target;
 	}
 	all->added |= h->added;
-}
-
-struct hardened harden_plan(struct idm_plan *plan, const struct idm_map *container)
-{
-	struct hardened all = { 0 };
-
-	all.n = idm_plan_harden(plan, container, &all.why);
-	for (size_t i = 0; i < plan->n; i++) {
-		const struct idm_plan_entry *step = &plan->steps[i];
-
-		if (step->hardened && !all.added)
-			all.target = step->target;
-		all.added |= step->hardened;
-	}
-	return all;
 }
 
 void report_hardened(const struct hardened *all, const char *what)

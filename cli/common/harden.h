@@ -27,9 +27,6 @@ struct hardened {
 /* One more of them, if it got any. */
 void hardened_add(struct hardened *all, const struct hardening *h, const char *target);
 
-/* All mounts of a plan, see idm_plan_harden(). What it returns points into the plan. */
-struct hardened harden_plan(struct idm_plan *plan, const struct idm_map *container);
-
 /* Says so in one line, unless there are none; `what` is "mount" or "bind". */
 void report_hardened(const struct hardened *all, const char *what);
 

@@ -8,7 +8,6 @@
 
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
-#include "lib/sys/fail-errno.h"
 #include "oci/json-edit.h"
 #include "report.h"
 
@@ -19,7 +18,7 @@ _Noreturn static void no_memory(void)
 {
 	struct idm_error err;
 
-	idm_fail_errno(&err, -ENOMEM, step_print, NULL);
+	idm_fail(&err, -ENOMEM, step_print, NULL, "%s", idm_errno_text(ENOMEM));
 	exit(report_error(&err));
 }
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "cli/common/report.h"
-#include "lib/userns/userns-diag.h"
+#include "oci/namespace-diag.h"
 #include "run.h"
 
 /* ---- the map ---- */
@@ -155,7 +155,7 @@ static int unshare_user(void)
 
 	if (unshare(CLONE_NEWUSER) == 0)
 		return DONE;
-	idm_diagnose_no_userns(-errno, &err);
+	diagnose_no_user_namespace(-errno, &err);
 	return report_error(&err);
 }
 
