@@ -55,7 +55,7 @@ static int help(int argc, char **argv)
 	return finish_output(DONE);
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int run_command(const struct command *command, int argc, char **argv)
 {
 	char prefix[64];
 	int status;
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	if (open_standard_fds() != DONE)
 		return FAILED;
 	if (is_called(argv[0], OCI_RUNTIME_NAME))
-		return run(&command_oci_runtime, argc, argv);
+		return run_command(&command_oci_runtime, argc, argv);
 	if (argc < 2) {
 		report_usage("a command is missing; see \"idmount --help\"");
 		return USAGE;
@@ -104,5 +104,5 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "help") == 0)
 		return help(argc - 1, argv + 1);
 	command = find_command(argv[1]);
-	return command ? run(command, argc - 1, argv + 1) : unknown_command(argv[1]);
+	return command ? run_command(command, argc - 1, argv + 1) : unknown_command(argv[1]);
 }

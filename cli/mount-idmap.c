@@ -68,7 +68,7 @@ static bool quotes_are_closed(const char *list)
  * Cuts the next word off a list, in place: up to a comma that is not inside double quotes, which are
  * taken away (mount(8) passes them on). NULL at the end.
  */
-static char *next_word(char **list)
+static char *cut_helper_option(char **list)
 {
 	char *word = *list, *from = word, *to = word;
 	bool quoted = false;
@@ -93,7 +93,7 @@ static const char *value_of(const char *word, const char *key)
 	return strncmp(word, key, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
 }
 
-static int take_word_of_helper(struct helper *h, const char *word)
+static int take_helper_option(struct helper *h, const char *word)
 {
 	const char *value;
 
@@ -121,7 +121,7 @@ static int take_word_of_helper(struct helper *h, const char *word)
 	}
 	/* mount(8) does not pass "suid" and "dev" on. */
 	if (strcmp(word, "allow-suid") == 0 || strcmp(word, "allow-dev") == 0) {
-		take_word(&h->mount.words, word + 6, strlen(word + 6));
+		take_mount_option(&h->mount.mount_options, word + 6, strlen(word + 6));
 		return DONE;
 	}
 	if (strcmp(word, "nofail") == 0) {
@@ -134,19 +134,20 @@ static int take_word_of_helper(struct helper *h, const char *word)
 		return report_usage(
 			"remount: an idmap mount cannot be changed; unmount it and mount it again, "
 			"or use \"replace\"");
-	if (take_word(&h->mount.words, word, strlen(word)) || is_not_ours(word) || h->sloppy)
+	if (take_mount_option(&h->mount.mount_options, word, strlen(word)) || is_not_ours(word) ||
+	    h->sloppy)
 		return DONE;
 	return report_usage("%s: unknown option; see mount.idmap(8)", word);
 }
 
-static int take_words(struct helper *h, char *list)
+static int take_helper_options(struct helper *h, char *list)
 {
 	char *word;
 
 	if (!quotes_are_closed(list))
 		return report_usage("-o %s: a quote is not closed", list);
-	while ((word = next_word(&list))) {
-		int status = *word ? take_word_of_helper(h, word) : DONE;
+	while ((word = cut_helper_option(&list))) {
+		int status = *word ? take_helper_option(h, word) : DONE;
 
 		if (status != DONE)
 			return status;
@@ -183,7 +184,7 @@ static int take_flags(struct helper *h, int argc, char **argv, bool words)
 			break;
 		case 'o':
 			if (words)
-				status = take_words(h, optarg);
+				status = take_helper_options(h, optarg);
 			break;
 		default:
 			status = report_usage("usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] "
@@ -193,7 +194,7 @@ static int take_flags(struct helper *h, int argc, char **argv, bool words)
 	return status;
 }
 
-static int read_line(struct helper *h, int argc, char **argv)
+static int read_helper_arguments(struct helper *h, int argc, char **argv)
 {
 	int status = take_flags(h, argc, argv, false);
 
@@ -216,7 +217,7 @@ static int read_line(struct helper *h, int argc, char **argv)
 /* ---- mounting ---- */
 
 /* mount -N: a process number or a namespace file. mount(8) leaves entering it to its helpers. */
-static int enter_namespace(const char *namespace)
+static int enter_mount_namespace(const char *namespace)
 {
 	char path[64];
 	int fd, failed;
@@ -328,7 +329,7 @@ static int mount_idmap(struct helper *h)
 	if (h->fake)
 		return DONE;
 	if (h->namespace) {
-		status = enter_namespace(h->namespace);
+		status = enter_mount_namespace(h->namespace);
 		if (status != DONE)
 			return status;
 	}
@@ -357,7 +358,7 @@ int main(int argc, char **argv)
 	if (open_standard_fds() != DONE)
 		return MOUNT_SYSTEM;
 	front_is(FRONT_HELPER);
-	status = read_line(&h, argc, argv);
+	status = read_helper_arguments(&h, argc, argv);
 	if (status == DONE)
 		status = mount_idmap(&h);
 	else

@@ -85,7 +85,7 @@ int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_err
 /* ---- values ---- */
 
 /* The word in front of a map, or alone; *text goes on behind it, and is NULL if nothing does. */
-static const char *take_word(const char **text)
+static const char *cut_map_word(const char **text)
 {
 	static const char *const words[] = { "idmap", "ridmap" };
 
@@ -101,11 +101,12 @@ static const char *take_word(const char **text)
 }
 
 /* A map in the value; what is wrong with it is said without a place. */
-static int read_value(const char *text, const char **word, struct idm_map **map, struct idm_error *why)
+static int read_map_value(const char *text, const char **word, struct idm_map **map,
+			  struct idm_error *why)
 {
 	int r;
 
-	*word = take_word(&text);
+	*word = cut_map_word(&text);
 	if (!text)
 		return 0;
 	if (idm_map_new(map) < 0)
@@ -124,7 +125,7 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **word
 
 	if (r < 0)
 		return r;
-	r = read_value(text, word, map, &why);
+	r = read_map_value(text, word, map, &why);
 	if (r < 0 && r != -ENOMEM)
 		return idm_json_fail(annotation, err, "%.*s%s%.*s", IDM_PART(&why, subject),
 				     why.subject.length ? ": " : "", IDM_PART(&why, reason));
@@ -144,7 +145,7 @@ int idm_oci_read_given(const char *given, const char **word, struct idm_map **ma
 {
 	AUTO_FREE char *value = strndup(given, strcspn(given, "/"));
 	struct idm_error why;
-	int r = value ? read_value(value, word, map, &why) : -ENOMEM;
+	int r = value ? read_map_value(value, word, map, &why) : -ENOMEM;
 
 	if (r == -ENOMEM)
 		return idm_fail_errno(err, r, step_read, NULL);

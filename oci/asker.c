@@ -10,12 +10,12 @@
 #include "lib/base/macros.h"
 #include "oci.h"
 
-static bool begins(const char *text, const char *with)
+static bool begins_with(const char *text, const char *with)
 {
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-static bool ends(const char *text, const char *with)
+static bool ends_with(const char *text, const char *with)
 {
 	size_t n = strlen(text), m = strlen(with);
 
@@ -31,8 +31,8 @@ static bool is_of_podman(const char *key)
 
 static bool is_of_pods(const char *key)
 {
-	return (begins(key, "io.kubernetes.") && !is_of_podman(key)) ||
-	       begins(key, "io.containerd.cri.") || ends(key, ".crio.io");
+	return (begins_with(key, "io.kubernetes.") && !is_of_podman(key)) ||
+	       begins_with(key, "io.containerd.cri.") || ends_with(key, ".crio.io");
 }
 
 /* "": there is none, or it is no string. */

@@ -53,14 +53,14 @@ static void close_container(struct container *c)
 }
 
 /* What was opened by the number is the process's only if that was there all the time. */
-static int prove_alive(const struct container *c, const char *name, struct idm_error *err)
+static int prove_container_alive(const struct container *c, const char *name, struct idm_error *err)
 {
 	int r = idm_sys_pidfd_send_signal(c->pidfd, 0);
 
 	return r == -ESRCH ? idm_fail(err, r, step_enter, name, "the process ended meanwhile") : 0;
 }
 
-static int open_namespace(struct container *c, const char *name, struct idm_error *err)
+static int open_container_mounts(struct container *c, const char *name, struct idm_error *err)
 {
 	AUTO_CLOSE int process = idm_procfs_open(c->pidfd, false, err), own = -1;
 	int r;
@@ -68,7 +68,7 @@ static int open_namespace(struct container *c, const char *name, struct idm_erro
 	if (process < 0)
 		return process;
 	c->namespace = idm_procfs_openat(process, "ns/mnt", O_RDONLY);
-	r = prove_alive(c, name, err);
+	r = prove_container_alive(c, name, err);
 	if (r < 0)
 		return r;
 	if (c->namespace < 0)
@@ -89,7 +89,7 @@ struct search {
 };
 
 /* Its root directory is that of the mount namespace: until the runtime has moved it, the host's. */
-static int find_root(void *data)
+static int find_container_root(void *data)
 {
 	const struct search *s = data;
 	int r = idm_sys_setns(s->namespace, CLONE_NEWNS);
@@ -97,8 +97,8 @@ static int find_root(void *data)
 	return r < 0 ? r : idm_sys_openat(AT_FDCWD, s->path, O_PATH | O_DIRECTORY, 0);
 }
 
-static int open_root(struct container *c, const struct idm_plan_entry *root, const char *bundle,
-		     struct idm_error *err)
+static int open_container_root(struct container *c, const struct idm_plan_entry *root,
+			       const char *bundle, struct idm_error *err)
 {
 	AUTO_CLOSE int here = idm_sys_openat(root->dirfd, root->source, O_PATH | O_DIRECTORY, 0);
 	AUTO_FREE char *path = NULL;
@@ -113,7 +113,7 @@ static int open_root(struct container *c, const struct idm_plan_entry *root, con
 		return idm_fail_errno(err, -ENOMEM, step_enter, NULL);
 	}
 	s.path = path;
-	c->root = idm_subprocess(find_root, &s);
+	c->root = idm_subprocess(find_container_root, &s);
 	if (c->root == -EPERM)
 		idm_fail(err, c->root, step_enter, path, "join its mount namespace: %s",
 			 idm_errno_text(EPERM));
@@ -141,10 +141,10 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 	if (c->pidfd < 0)
 		return idm_fail_because(err, c->pidfd, step_enter, name,
 					c->pidfd == -ESRCH ? "there is no such process" : NULL);
-	r = open_namespace(c, name, err);
+	r = open_container_mounts(c, name, err);
 	if (r == 0)
-		r = open_root(c, &oci->plan->steps[0], bundle, err);
-	return r == 0 ? prove_alive(c, name, err) : r;
+		r = open_container_root(c, &oci->plan->steps[0], bundle, err);
+	return r == 0 ? prove_container_alive(c, name, err) : r;
 }
 
 /* ---- what is to be put where ---- */
@@ -160,7 +160,7 @@ struct placing {
 	int again;		    /* a copy of it, on top of a mount that would hide it */
 };
 
-static int check_place(const struct placing *p, int source, struct idm_error *err)
+static int check_runtime_mount(const struct placing *p, int source, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
@@ -188,7 +188,7 @@ static enum idm_propagation copied_as(const struct idm_oci *oci, const struct id
 }
 
 /* The kernel's own path of the place, which has no links in it. */
-static int find_path(struct placing *p, int proc, struct idm_error *err)
+static int find_place_path(struct placing *p, int proc, struct idm_error *err)
 {
 	char link[64], path[PATH_MAX];
 	ssize_t n;
@@ -239,7 +239,8 @@ struct looking {
 	bool below; /* a mapped one came before, so that it may hide this one */
 };
 
-static int look(struct placing *p, const struct looking *l, size_t i, struct idm_error *err)
+static int look_at_destination(struct placing *p, const struct looking *l, size_t i,
+			       struct idm_error *err)
 {
 	const struct idm_oci_mount *mount = &l->oci->mounts[i];
 	int r;
@@ -251,14 +252,14 @@ static int look(struct placing *p, const struct looking *l, size_t i, struct idm
 	p->place = open_in(l->container->root, p->destination);
 	if (mount->step) {
 		take_step(p, l->oci, mount);
-		r = check_place(p, mount->source, err);
+		r = check_runtime_mount(p, mount->source, err);
 	} else {
 		r = look_at_unmapped(p, err);
 	}
-	return r < 0 || p->place < 0 ? r : find_path(p, l->proc, err);
+	return r < 0 || p->place < 0 ? r : find_place_path(p, l->proc, err);
 }
 
-static int make_trees(struct placing *placings, size_t n, struct idm_error *err)
+static int make_placed_trees(struct placing *placings, size_t n, struct idm_error *err)
 {
 	struct idm_userns_cache *cache;
 	int r = idm_userns_cache_new(16, &cache, err);
@@ -317,7 +318,7 @@ static const struct placing *cover_of(const struct errand *e, const struct placi
 	return cover;
 }
 
-static int put(const struct errand *e, const struct placing *p, int tree)
+static int put_placed_tree(const struct errand *e, const struct placing *p, int tree)
 {
 	const char *rest = "";
 	const struct placing *cover = cover_of(e, p, &rest);
@@ -374,7 +375,7 @@ static int put_mapped(struct errand *e, const struct placing *p)
 	int r = is_hidden(e, p) ? check_not_shared(e) : separate(e, p);
 
 	if (r == 0)
-		r = put(e, p, p->tree);
+		r = put_placed_tree(e, p, p->tree);
 	if (r < 0)
 		return r;
 	e->peers |= p->step.copied_as == IDM_PROPAGATION_SHARED;
@@ -403,7 +404,7 @@ static int put_again(const struct errand *e, struct placing *p)
 		return r;
 	e->answer->doing = COPYING;
 	p->again = idm_sys_open_tree(p->place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
-	return p->again < 0 ? p->again : put(e, p, p->again);
+	return p->again < 0 ? p->again : put_placed_tree(e, p, p->again);
 }
 
 /* The descriptor table is the caller's too, who does not know of these. */
@@ -413,7 +414,7 @@ static void close_copies(const struct errand *e)
 		idm_close_fd(&e->placings[i].again);
 }
 
-static int put_all(void *data)
+static int put_all_trees(void *data)
 {
 	struct errand *e = data;
 	int r = idm_sys_setns(e->container->namespace, CLONE_NEWNS);
@@ -464,7 +465,8 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 			idm_errno_text(-code));
 }
 
-static int attach(const struct container *c, struct placing *placings, size_t n, struct idm_error *err)
+static int attach_placings(const struct container *c, struct placing *placings, size_t n,
+			   struct idm_error *err)
 {
 	struct errand e = { .container = c, .placings = placings, .n = n };
 	int r;
@@ -472,7 +474,7 @@ static int attach(const struct container *c, struct placing *placings, size_t n,
 	e.answer = idm_subprocess_memory(sizeof(*e.answer));
 	if (!e.answer)
 		return idm_fail_errno(err, -ENOMEM, step_attach, NULL);
-	r = idm_subprocess(put_all, &e);
+	r = idm_subprocess(put_all_trees, &e);
 	if (r < 0)
 		why_not(r, &e, err);
 	idm_subprocess_memory_free(e.answer, sizeof(*e.answer));
@@ -489,7 +491,7 @@ static int look_at_all(struct placing *placings, const struct idm_oci *oci, cons
 	int r = proc < 0 ? proc : 0;
 
 	for (*n = 0; *n < oci->n && r == 0; ++*n) {
-		r = look(&placings[*n], &l, *n, err);
+		r = look_at_destination(&placings[*n], &l, *n, err);
 		l.below |= oci->mounts[*n].step > 0;
 	}
 	return r;
@@ -508,9 +510,9 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 	if (r == 0)
 		r = look_at_all(placings, oci, &c, &n, err);
 	if (r == 0)
-		r = make_trees(placings, n, err);
+		r = make_placed_trees(placings, n, err);
 	if (r == 0)
-		r = attach(&c, placings, n, err);
+		r = attach_placings(&c, placings, n, err);
 	for (size_t i = 0; i < n; i++) {
 		idm_close_fd(&placings[i].tree);
 		idm_close_fd(&placings[i].place);

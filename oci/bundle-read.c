@@ -166,9 +166,9 @@ static int begin_mounts(struct idm_oci_config *config, const struct idm_json *wh
 	return n ? 0 : idm_json_fail(whole, config->reader->err, "there are no mounts to map");
 }
 
-static int select_mount(struct idm_oci_config *config, const struct idm_json *mount,
-			struct idm_option_list *words, struct idm_plan_add_options *m,
-			struct idm_map **own)
+static int select_bundle_mount(struct idm_oci_config *config, const struct idm_json *mount,
+			       struct idm_option_list *words, struct idm_plan_add_options *m,
+			       struct idm_map **own)
 {
 	struct bundle *b = (struct bundle *)config;
 	int selected = find_mapped(b, mount, words, m, own), r = 0;
@@ -178,14 +178,15 @@ static int select_mount(struct idm_oci_config *config, const struct idm_json *mo
 	return r < 0 ? r : selected;
 }
 
-static int find_joined_map(struct idm_oci_config *config, struct idm_map *map)
+static int find_bundle_joined_map(struct idm_oci_config *config, struct idm_map *map)
 {
 	const struct idm_oci_text *text = ((const struct bundle *)config)->text;
 
 	return text->joined_map ? text->joined_map(text->data, map, config->reader->err) : 0;
 }
 
-static const struct idm_oci_selection selection = { begin_mounts, select_mount, find_joined_map };
+static const struct idm_oci_selection selection = { begin_mounts, select_bundle_mount,
+						    find_bundle_joined_map };
 
 /* ---- what asks from outside of a mount ---- */
 

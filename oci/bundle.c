@@ -41,8 +41,8 @@ static bool write_all(int fd, const char *text, size_t length)
 }
 
 /* A new file in the place of the old one, with the same owner and mode. */
-static int exchange(const char *file, const struct stat *old, const char *text, size_t length,
-		    struct idm_error *err)
+static int exchange_config(const char *file, const struct stat *old, const char *text, size_t length,
+			   struct idm_error *err)
 {
 	char *name = text_of("%.*s/.config.json.XXXXXX", (int)(strrchr(file, '/') - file), file);
 	int fd = name ? mkostemp(name, O_CLOEXEC) : -1, r = 0;
@@ -69,7 +69,7 @@ static int rewrite(const char *file, const struct stat *old, const struct config
 	int r = make_config_ready(config, &ready, &n, err);
 
 	if (r == 0 && ready)
-		r = exchange(file, old, ready, n, err);
+		r = exchange_config(file, old, ready, n, err);
 	free(ready);
 	return r;
 }
@@ -90,7 +90,7 @@ static int find_file(const char *bundle, char *file, struct idm_error *err)
 	return r;
 }
 
-static int open_and_judge(struct idm_oci *oci, struct idm_error *err)
+static int open_and_judge_sources(struct idm_oci *oci, struct idm_error *err)
 {
 	int r = oci->annotation ? idm_oci_open_sources(oci, err) : 0;
 
@@ -117,7 +117,7 @@ static int read_and_rewrite(const char *file, int dirfd, const struct bundle *bu
 		.dirfd = dirfd,
 		.hook = bundle->hook,
 		.handler = bundle->handler,
-		.judge = open_and_judge,
+		.judge = open_and_judge_sources,
 	};
 	char *text = NULL;
 

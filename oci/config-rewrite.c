@@ -22,18 +22,18 @@ struct wish {
 	bool any, rows;
 };
 
-static int no_memory(struct idm_error *err)
+static int fail_rewrite_memory(struct idm_error *err)
 {
 	return idm_fail_errno(err, -ENOMEM, step_ready, NULL);
 }
 
-static bool begins(const char *word, const char *with)
+static bool has_prefix(const char *word, const char *with)
 {
 	return strncmp(word, with, strlen(with)) == 0;
 }
 
-static int add_map(struct wish *w, const struct idm_json *at, const char *map, bool both,
-		   struct idm_error *err)
+static int add_map_to_wish(struct wish *w, const struct idm_json *at, const char *map, bool both,
+			   struct idm_error *err)
 {
 	char *old = w->map;
 
@@ -41,10 +41,11 @@ static int add_map(struct wish *w, const struct idm_json *at, const char *map, b
 		return idm_json_fail(at, err, "a map is given twice");
 	w->map = text_of("%s%s%s", old ? old : "", old ? " " : "", map);
 	free(old);
-	return w->map ? 0 : no_memory(err);
+	return w->map ? 0 : fail_rewrite_memory(err);
 }
 
-static int take_word(struct wish *w, const struct idm_json *at, const char *word, struct idm_error *err)
+static int take_wish_option(struct wish *w, const struct idm_json *at, const char *word,
+			    struct idm_error *err)
 {
 	const char *value = strchr(word, '=');
 
@@ -53,15 +54,15 @@ static int take_word(struct wish *w, const struct idm_json *at, const char *word
 		w->scope = *word == 'i' ? "idmap" : "ridmap";
 	if (!value)
 		return 0;
-	if (begins(word, "uidmap=") || begins(word, "gidmap="))
-		return add_map(
-			w, at, word,
-			w->rows || (w->map && !begins(w->map, "uidmap=") && !begins(w->map, "gidmap=")),
-			err);
-	return add_map(w, at, value + 1, true, err);
+	if (has_prefix(word, "uidmap=") || has_prefix(word, "gidmap="))
+		return add_map_to_wish(w, at, word,
+				       w->rows || (w->map && !has_prefix(w->map, "uidmap=") &&
+						   !has_prefix(w->map, "gidmap=")),
+				       err);
+	return add_map_to_wish(w, at, value + 1, true, err);
 }
 
-static int take_words(struct wish *w, const struct idm_json *mount, struct idm_error *err)
+static int take_wish_options(struct wish *w, const struct idm_json *mount, struct idm_error *err)
 {
 	struct idm_json options, option = { 0 };
 	size_t n;
@@ -74,12 +75,12 @@ static int take_words(struct wish *w, const struct idm_json *mount, struct idm_e
 
 		r = idm_json_string(&option, &word, err);
 		if (r == 0 && idm_oci_is_map_word(word))
-			r = take_word(w, &option, word, err);
+			r = take_wish_option(w, &option, word, err);
 	}
 	return r;
 }
 
-static int take_rows(struct wish *w, const struct idm_json *mount, struct idm_error *err)
+static int take_mapping_rows(struct wish *w, const struct idm_json *mount, struct idm_error *err)
 {
 	struct idm_map *rows = NULL;
 	ssize_t n = 0;
@@ -91,7 +92,7 @@ static int take_rows(struct wish *w, const struct idm_json *mount, struct idm_er
 		if (w->map)
 			idm_map_print(rows, IDM_FORMAT_CRUN, IDM_BOTH, w->map, (size_t)n + 1);
 		else
-			r = no_memory(err);
+			r = fail_rewrite_memory(err);
 		w->any = w->rows = true;
 	}
 	idm_map_free(rows);
@@ -104,9 +105,9 @@ static int read_wish(struct wish *w, const struct idm_json *mount, struct idm_er
 	int r = idm_json_object(mount, err);
 
 	if (r == 0)
-		r = take_rows(w, mount, err);
+		r = take_mapping_rows(w, mount, err);
 	if (r == 0)
-		r = take_words(w, mount, err);
+		r = take_wish_options(w, mount, err);
 	if (r == 0 && w->rows && !w->scope)
 		w->scope = "idmap";
 	return r;
@@ -154,7 +155,7 @@ static int add_given(struct work *w, char *given)
 
 	if (!more) {
 		free(given);
-		return no_memory(w->err);
+		return fail_rewrite_memory(w->err);
 	}
 	w->given = more;
 	w->given[w->n_given++] = given;
@@ -429,7 +430,7 @@ static int any_map(void *data, struct idm_map *map, struct idm_error *err)
 }
 
 /* What the hook would refuse is refused now, before anything runs. */
-static int check(const struct work *w, const char *text, size_t length, size_t n_given)
+static int check_rewritten(const struct work *w, const char *text, size_t length, size_t n_given)
 {
 	const struct config *config = w->config;
 	const struct idm_oci_text how = {
@@ -452,7 +453,7 @@ static int check(const struct work *w, const char *text, size_t length, size_t n
 	return r;
 }
 
-static int begin(struct work *w)
+static int begin_rewrite(struct work *w)
 {
 	const struct config *config = w->config;
 	int r = idm_json_parse(config->text, config->length, step_ready, &w->parsed, w->err);
@@ -469,7 +470,7 @@ static int begin(struct work *w)
 	return r < 0 ? r : look_at_annotations(w);
 }
 
-static void end(struct work *w)
+static void end_rewrite(struct work *w)
 {
 	for (size_t i = 0; i < w->n_given; i++)
 		free(w->given[i]);
@@ -481,33 +482,33 @@ static void end(struct work *w)
 int make_config_ready(const struct config *config, char **ready, size_t *n, struct idm_error *err)
 {
 	struct work w = { .config = config, .err = err };
-	int r = begin(&w);
+	int r = begin_rewrite(&w);
 
 	*ready = NULL;
 	if (r == 0 && w.any)
 		r = change_hooks(&w);
 	/* Only what the hook understands as it is: what is given may say more than a mount's option. */
 	if (r == 0 && w.any)
-		r = check(&w, config->text, config->length, w.there);
+		r = check_rewritten(&w, config->text, config->length, w.there);
 	if (r == 0 && (w.edits.n || w.edits.failed)) {
 		*ready = edit_apply(&w.edits, n);
-		r = *ready ? check(&w, *ready, *n, w.n_given) : no_memory(err);
+		r = *ready ? check_rewritten(&w, *ready, *n, w.n_given) : fail_rewrite_memory(err);
 	}
 	if (r < 0) {
 		free(*ready);
 		*ready = NULL;
 	}
-	end(&w);
+	end_rewrite(&w);
 	return r;
 }
 
 int config_asks(const struct config *config, struct idm_error *err)
 {
 	struct work w = { .config = config, .err = err };
-	int r = begin(&w);
+	int r = begin_rewrite(&w);
 
 	if (r == 0)
 		r = w.any;
-	end(&w);
+	end_rewrite(&w);
 	return r;
 }

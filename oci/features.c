@@ -25,7 +25,7 @@ static const char nothing[] =
 /* ---- asking ---- */
 
 /* With what it says in `out`, and its complaints nowhere: crun 1.8 does not know the question. */
-static int start(char **argv, int out, pid_t *pid)
+static int start_runtime(char **argv, int out, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	int r = posix_spawn_file_actions_init(&actions);
@@ -51,7 +51,7 @@ static bool ended_well(pid_t pid)
 }
 
 /* *text stays NULL if it cannot tell. */
-static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
+static int ask_runtime(char **argv, char **text, size_t *length, struct idm_error *err)
 {
 	int ends[2] = { -1, -1 }, r = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
 	pid_t pid = 0;
@@ -59,7 +59,7 @@ static int ask(char **argv, char **text, size_t *length, struct idm_error *err)
 	*text = NULL;
 	if (r < 0)
 		return idm_fail_errno(err, r, step_features, NULL);
-	r = start(argv, ends[1], &pid);
+	r = start_runtime(argv, ends[1], &pid);
 	close(ends[1]);
 	if (r != 0) {
 		close(ends[0]);
@@ -101,7 +101,7 @@ static void add_options(struct edits *e, const struct idm_json *whole)
 			edit_append(e, &list, json_quote(options[i]));
 }
 
-static void add_map(struct edits *e)
+static void add_map_annotation(struct edits *e)
 {
 	static const char *const keys[] = { "linux", "mountExtensions", "idmap", "enabled" };
 
@@ -120,7 +120,7 @@ static int print_changed(struct edits *e, struct idm_error *err)
 	return 0;
 }
 
-static int print(const char *text, size_t length, struct idm_error *err)
+static int print_edited_features(const char *text, size_t length, struct idm_error *err)
 {
 	AUTO_JSON struct idm_json_text *parsed = NULL;
 	struct edits e = { 0 };
@@ -134,7 +134,7 @@ static int print(const char *text, size_t length, struct idm_error *err)
 	r = idm_json_object(&whole, err);
 	if (r == 0) {
 		add_options(&e, &whole);
-		add_map(&e);
+		add_map_annotation(&e);
 		r = print_changed(&e, err);
 	}
 	edit_free(&e);
@@ -145,10 +145,11 @@ int print_features(char **argv, struct idm_error *err)
 {
 	char *text = NULL;
 	size_t length = 0;
-	int r = ask(argv, &text, &length, err);
+	int r = ask_runtime(argv, &text, &length, err);
 
 	if (r == 0)
-		r = text ? print(text, length, err) : print(nothing, sizeof(nothing) - 1, err);
+		r = text ? print_edited_features(text, length, err)
+			 : print_edited_features(nothing, sizeof(nothing) - 1, err);
 	free(text);
 	return r;
 }

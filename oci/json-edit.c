@@ -34,7 +34,7 @@ static unsigned int code_of(const char *text, unsigned int length)
 }
 
 /* Six bytes are enough for what any byte becomes. Returns how many there are in *escaped. */
-static size_t escape(const char *text, unsigned int length, char escaped[7])
+static size_t escape_character(const char *text, unsigned int length, char escaped[7])
 {
 	static const char meanings[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
 	const char *meaning = strchr(meanings, *text);
@@ -58,7 +58,7 @@ char *json_quote(const char *string)
 		bool plain = *string != '"' && *string != '\\' &&
 			     (!n || idm_printable_length(string, left));
 		char escaped[7];
-		size_t written = plain ? length : escape(string, length, escaped);
+		size_t written = plain ? length : escape_character(string, length, escaped);
 
 		memcpy(to, plain ? string : escaped, written);
 		to += written;
@@ -72,7 +72,7 @@ char *json_quote(const char *string)
 /* ---- changing ---- */
 
 /* A text that is NULL is none. Takes the text over. */
-static void add(struct edits *e, size_t start, size_t end, char *text)
+static void add_edit(struct edits *e, size_t start, size_t end, char *text)
 {
 	struct edit *list = reallocarray(e->list, e->n + 1, sizeof(*list));
 
@@ -88,7 +88,7 @@ static void add(struct edits *e, size_t start, size_t end, char *text)
 static void put_instead(struct edits *e, size_t start, size_t end, char *text)
 {
 	if (text)
-		add(e, start, end, text);
+		add_edit(e, start, end, text);
 	else
 		e->failed = true;
 }
@@ -128,17 +128,17 @@ void edit_remove(struct edits *e, const struct idm_json *in, bool (*goes)(const 
 	for (; idm_json_each(in, &item); previous = item.value->end) {
 		if (!goes(&item)) {
 			if (end && !kept)
-				add(e, start, item.value->item, NULL);
+				add_edit(e, start, item.value->item, NULL);
 			kept = true;
 		} else if (kept) {
-			add(e, previous, item.value->end, NULL);
+			add_edit(e, previous, item.value->end, NULL);
 		} else {
 			start = start ? start : item.value->item;
 			end = item.value->end;
 		}
 	}
 	if (end && !kept)
-		add(e, start, end, NULL);
+		add_edit(e, start, end, NULL);
 }
 
 static char *nested(const char *const *keys, size_t n, char *value)
@@ -182,7 +182,7 @@ void edit_set(struct edits *e, const char *const *keys, size_t n, char *value)
 
 /* By place; of those at one place the order stays, so that what is appended comes as it was asked for.
  */
-static void sort(struct edits *e)
+static void sort_edits(struct edits *e)
 {
 	for (size_t i = 1; i < e->n; i++) {
 		struct edit edit = e->list[i];
@@ -204,7 +204,7 @@ char *edit_apply(struct edits *e, size_t *length)
 	text = e->failed ? NULL : malloc(room);
 	if (!text)
 		return NULL;
-	sort(e);
+	sort_edits(e);
 	for (size_t i = 0; i < e->n; i++) {
 		const struct edit *edit = &e->list[i];
 		size_t n = edit->text ? strlen(edit->text) : 0;

@@ -54,8 +54,8 @@ static int check_unmapped(int fd, const struct idm_plan_entry *step, struct idm_
 	return idm_query_mounts_below(fd, is_mapped, &f) ? -EINVAL : 0;
 }
 
-static int open_source(struct idm_oci_mount *mount, const struct idm_plan_entry *step,
-		       struct idm_error *err)
+static int open_mount_source(struct idm_oci_mount *mount, const struct idm_plan_entry *step,
+			     struct idm_error *err)
 {
 	mount->source = idm_sys_openat(step->dirfd, step->source, O_PATH, 0);
 	if (mount->source < 0)
@@ -71,7 +71,7 @@ int idm_oci_open_sources(struct idm_oci *oci, struct idm_error *err)
 		const struct idm_plan_entry *step = &oci->plan->steps[oci->mounts[i].step];
 
 		if (oci->mounts[i].step && step->kind == IDM_PLAN_ENTRY_BIND)
-			r = open_source(&oci->mounts[i], step, err);
+			r = open_mount_source(&oci->mounts[i], step, err);
 	}
 	return r;
 }
@@ -90,7 +90,7 @@ static bool is_same_place(int fd, const char *path)
 }
 
 /* The kernel's own path of it: without links, and whatever the configuration calls it. */
-static int find_path(int fd, const char *name, char *path, struct idm_error *err)
+static int find_source_path(int fd, const char *name, char *path, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);
 	char link[64];
@@ -123,7 +123,7 @@ static int find_source(const struct idm_oci_mount *mount, const struct idm_plan_
 			return idm_fail_errno(err, opened, step_source, step->source);
 		fd = opened;
 	}
-	return fd < 0 ? 0 : find_path(fd, step->source, path, err);
+	return fd < 0 ? 0 : find_source_path(fd, step->source, path, err);
 }
 
 /* ---- judging ---- */

@@ -26,7 +26,7 @@ static bool is_roots(const struct stat *st)
 				   (long)st->st_uid == idm_read_number("/proc/sys/kernel/overflowuid"));
 }
 
-static int check_owner(int fd, const char *name, struct idm_error *err)
+static int check_policy_owner(int fd, const char *name, struct idm_error *err)
 {
 	struct stat st;
 
@@ -42,7 +42,7 @@ static int check_owner(int fd, const char *name, struct idm_error *err)
 }
 
 /* With O_DIRECTORY a symbolic link is no directory to the kernel, and no link. */
-static bool is_link(int dirfd, const char *name)
+static bool is_policy_link(int dirfd, const char *name)
 {
 	struct stat st;
 
@@ -52,7 +52,7 @@ static bool is_link(int dirfd, const char *name)
 static int why_not_opened(int code, int dirfd, const char *name, const char *path, struct idm_error *err)
 {
 	return idm_fail_because(err, code, step_read, path,
-				is_link(dirfd, name) ? "it is a symbolic link" : NULL);
+				is_policy_link(dirfd, name) ? "it is a symbolic link" : NULL);
 }
 
 /* Its descriptor, -ENOENT without an error, or an error. */
@@ -64,7 +64,7 @@ static int open_owned(int dirfd, const char *name, const char *path, int flags, 
 		return -ENOENT;
 	if (fd < 0)
 		return why_not_opened(-errno, dirfd, name, path, err);
-	r = check_owner(fd, path, err);
+	r = check_policy_owner(fd, path, err);
 	if (r < 0)
 		close(fd);
 	return r < 0 ? r : fd;
@@ -92,7 +92,7 @@ static int check_sources(const struct idm_policy *policy, struct idm_error *err)
 	return 0;
 }
 
-static int parse(int fd, struct idm_policy **policy, struct idm_error *err)
+static int parse_policy_file(int fd, struct idm_policy **policy, struct idm_error *err)
 {
 	char *text = NULL;
 	size_t length;
@@ -134,7 +134,7 @@ int read_policy(struct idm_policy **policy, struct idm_error *err)
 	close(directory);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	r = parse(fd, policy, err);
+	r = parse_policy_file(fd, policy, err);
 	close(fd);
 	return r;
 }

@@ -26,7 +26,7 @@ struct reader {
 #define LINE_FAIL(rd, ...) \
 	idm_fail((rd)->err, -EINVAL, IDM_STEP_READ_POLICY, IDM_POLICY_FILE, __VA_ARGS__)
 
-static int no_memory(const struct reader *rd)
+static int fail_policy_memory(const struct reader *rd)
 {
 	return idm_fail_errno(rd->err, -ENOMEM, IDM_STEP_READ_POLICY, IDM_POLICY_FILE);
 }
@@ -63,12 +63,13 @@ static bool read_range(const char *text, struct idm_policy_range *range)
 	return p && !*p;
 }
 
-static int add_range(const struct reader *rd, struct idm_policy_ids *ids, struct idm_policy_range range)
+static int add_policy_range(const struct reader *rd, struct idm_policy_ids *ids,
+			    struct idm_policy_range range)
 {
 	struct idm_policy_range *new = idm_array_append(&ids->ranges, &ids->n, sizeof(range));
 
 	if (!new)
-		return no_memory(rd);
+		return fail_policy_memory(rd);
 	/* analyzer: it is the rule's, which idm_policy_free() frees */
 	*new = range;
 	return 0;
@@ -85,8 +86,8 @@ static int take_range(const struct reader *rd, struct idm_policy_sides *sides, c
 	if (range.first > range.last)
 		return LINE_FAIL(rd, "line %u: expected the lower ID first, got \"%s\"", rd->line, text);
 	if (!gid)
-		r = add_range(rd, &sides->uid, range);
-	return r == 0 && !uid ? add_range(rd, &sides->gid, range) : r;
+		r = add_policy_range(rd, &sides->uid, range);
+	return r == 0 && !uid ? add_policy_range(rd, &sides->gid, range) : r;
 }
 
 static int take_ids(const struct reader *rd, struct idm_policy_sides *sides, const char *key, char *text)
@@ -107,7 +108,7 @@ static int take_ids(const struct reader *rd, struct idm_policy_sides *sides, con
 /* ---- conditions ---- */
 
 /* A path as it comes out of resolving one: no "." and "..", no empty component. */
-static bool is_plain(const char *path)
+static bool is_plain_source(const char *path)
 {
 	while (*path == '/') {
 		size_t n = strcspn(path + 1, "/");
@@ -119,7 +120,7 @@ static bool is_plain(const char *path)
 	return !*path;
 }
 
-static int check_source(const struct reader *rd, char *path)
+static int check_rule_source(const struct reader *rd, char *path)
 {
 	size_t n;
 
@@ -129,7 +130,7 @@ static int check_source(const struct reader *rd, char *path)
 	n = strlen(path);
 	if (n && path[n - 1] == '/')
 		path[n - 1] = '\0';
-	if (n && is_plain(path))
+	if (n && is_plain_source(path))
 		return 0;
 	return LINE_FAIL(rd,
 			 "line %u: source: expected an absolute path without \".\", \"..\" and "
@@ -145,14 +146,14 @@ static int take_text(const struct reader *rd, char **to, const char *key, char *
 		return LINE_FAIL(rd, "line %u: %s is empty", rd->line, key);
 	*to = strdup(value);
 	/* analyzer: it is the rule's, which idm_policy_free() frees */
-	return *to ? 0 : no_memory(rd);
+	return *to ? 0 : fail_policy_memory(rd);
 }
 
-static int take_source(const struct reader *rd, char *value)
+static int take_rule_source(const struct reader *rd, char *value)
 {
 	int r = take_text(rd, &rd->rule->source, "source", value);
 
-	return r < 0 ? r : check_source(rd, rd->rule->source);
+	return r < 0 ? r : check_rule_source(rd, rd->rule->source);
 }
 
 static bool has_only(const char *text, const char *characters)
@@ -203,7 +204,7 @@ static int take_condition(const struct reader *rd, char *word)
 		return LINE_FAIL(rd, "line %u: expected KEY=VALUE, got \"%s\"", rd->line, word);
 	*value++ = '\0';
 	if (strcmp(word, "source") == 0)
-		return take_source(rd, value);
+		return take_rule_source(rd, value);
 	if (strcmp(word, "namespace") == 0)
 		return take_namespace(rd, value);
 	if (strcmp(word, "handler") == 0)
@@ -217,7 +218,7 @@ static int take_condition(const struct reader *rd, char *word)
 
 /* ---- lines ---- */
 
-static char *next_word(char **rest)
+static char *cut_policy_word(char **rest)
 {
 	char *word;
 
@@ -233,7 +234,7 @@ static int add_rule(struct reader *rd, bool allow)
 
 	rd->rule = idm_array_append(&policy->rules, &policy->n, sizeof(*rd->rule));
 	if (!rd->rule)
-		return no_memory(rd);
+		return fail_policy_memory(rd);
 	*rd->rule = (struct idm_policy_rule){ .line = rd->line, .allow = allow };
 	return 0;
 }
@@ -255,14 +256,14 @@ static int take_rule(struct reader *rd, bool allow, char *rest)
 	int r = add_rule(rd, allow);
 	char *word;
 
-	while (r == 0 && (word = next_word(&rest)))
+	while (r == 0 && (word = cut_policy_word(&rest)))
 		r = take_condition(rd, word);
 	return r < 0 ? r : check_rule(rd);
 }
 
 static int take_off(const struct reader *rd, char *rest)
 {
-	const char *word = next_word(&rest);
+	const char *word = cut_policy_word(&rest);
 
 	if (word)
 		return LINE_FAIL(rd, "line %u: nothing may follow \"off\", got \"%s\"", rd->line, word);
@@ -285,7 +286,7 @@ static int take_line(struct reader *rd, char *line)
 
 	if (!is_text(line))
 		return LINE_FAIL(rd, "line %u: it has a control character", rd->line);
-	word = next_word(&line);
+	word = cut_policy_word(&line);
 	if (!word || *word == '#')
 		return 0;
 	if (strcmp(word, "off") == 0)
@@ -321,7 +322,7 @@ int idm_policy_parse(const char *text, size_t length, struct idm_policy **policy
 
 	if (!copy || !rd.policy) {
 		free(rd.policy);
-		return no_memory(&rd);
+		return fail_policy_memory(&rd);
 	}
 	memcpy(copy, text, length);
 	copy[length] = '\0';

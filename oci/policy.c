@@ -36,8 +36,8 @@ static bool source_matches(const struct idm_policy_rule *rule, const char *sourc
 }
 
 /* Of a pod, what is not known could be anything: that is denied, and not allowed. */
-static bool names(const char *wanted, const char *text, const struct idm_policy_rule *rule,
-		  const struct idm_policy_request *q)
+static bool name_matches(const char *wanted, const char *text, const struct idm_policy_rule *rule,
+			 const struct idm_policy_request *q)
 {
 	if (!q->pod || !wanted)
 		return !wanted;
@@ -50,13 +50,13 @@ static bool namespace_matches(const struct idm_policy_rule *rule, const struct i
 		return q->pod;
 	if (rule->namespace && strcmp(rule->namespace, "-") == 0)
 		return !q->pod;
-	return names(rule->namespace, q->namespace, rule, q);
+	return name_matches(rule->namespace, q->namespace, rule, q);
 }
 
 static bool matches(const struct idm_policy_rule *rule, const struct idm_policy_request *q)
 {
 	return source_matches(rule, q->source) && namespace_matches(rule, q) &&
-	       names(rule->handler, q->handler, rule, q);
+	       name_matches(rule->handler, q->handler, rule, q);
 }
 
 /* ---- refusals ---- */
@@ -75,7 +75,8 @@ static char *name_text(const char *name)
  * Says which source, namespace and handler a refusal is about. The source comes last: the path can be
  * long, and then its end is cut.
  */
-static int refuse(const struct idm_policy_request *q, struct idm_error *err, const char *because)
+static int refuse_annotation(const struct idm_policy_request *q, struct idm_error *err,
+			     const char *because)
 {
 	AUTO_FREE char *namespace = q->pod ? name_text(q->namespace) : strdup("- (no pod)");
 	AUTO_FREE char *handler = name_text(q->handler);
@@ -99,7 +100,7 @@ static int deny(const struct idm_policy_rule *rule, const struct idm_policy_requ
 		because = NULL;
 		return idm_fail_errno(err, -ENOMEM, step_judge, q->annotation);
 	}
-	return refuse(q, err, because);
+	return refuse_annotation(q, err, because);
 }
 
 /* ---- ids ---- */
@@ -138,8 +139,8 @@ static int check_column(const struct column *c, const struct idm_entry *e, bool 
 			(unsigned int)id, line);
 }
 
-static int check_side(const struct idm_policy_rule *rule, const struct idm_policy_request *q,
-		      unsigned int kind, struct idm_error *err)
+static int check_rule_side(const struct idm_policy_rule *rule, const struct idm_policy_request *q,
+			   unsigned int kind, struct idm_error *err)
 {
 	bool uid = kind == IDM_UID;
 	const struct column disk = { "disk", uid ? "uid" : "gid",
@@ -164,8 +165,8 @@ static int apply_rule(const struct idm_policy_rule *rule, const struct idm_polic
 
 	if (!rule->allow)
 		return deny(rule, q, err);
-	r = check_side(rule, q, IDM_UID, err);
-	return r < 0 ? r : check_side(rule, q, IDM_GID, err);
+	r = check_rule_side(rule, q, IDM_UID, err);
+	return r < 0 ? r : check_rule_side(rule, q, IDM_GID, err);
 }
 
 /* ---- without a file ---- */
@@ -213,5 +214,5 @@ int idm_policy_judge(const struct idm_policy *policy, const struct idm_policy_re
 	for (size_t i = 0; i < policy->n; i++)
 		if (matches(&policy->rules[i], q))
 			return apply_rule(&policy->rules[i], q, err);
-	return refuse(q, err, "no rule of " IDM_POLICY_FILE " matches");
+	return refuse_annotation(q, err, "no rule of " IDM_POLICY_FILE " matches");
 }

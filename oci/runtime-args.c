@@ -91,7 +91,7 @@ static bool take_value(struct oci_words *read, const struct option *option, cons
 }
 
 /* How many words it takes; 0: it is wrong. */
-static size_t take_option(struct oci_words *read, char **words)
+static size_t take_runtime_option(struct oci_words *read, char **words)
 {
 	const char *value;
 	const struct option *option = find_option(*words, &value);
@@ -123,7 +123,7 @@ bool read_oci_words(char **words, struct oci_words *read)
 		read->help = asks_for_help(*words);
 		if (read->help)
 			return true;
-		n = take_option(read, words);
+		n = take_runtime_option(read, words);
 		if (!n)
 			return false;
 		words += n;

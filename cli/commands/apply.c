@@ -34,7 +34,7 @@ struct request {
 	struct map_request maps;
 };
 
-static int take_format(struct request *q, const char *value)
+static int take_plan_format(struct request *q, const char *value)
 {
 	if (strcmp(value, "containerd") == 0)
 		q->apply.how.format = IDM_PLAN_READ_CONTAINERD;
@@ -45,11 +45,11 @@ static int take_format(struct request *q, const char *value)
 	return DONE;
 }
 
-static int take(struct request *q, int letter, const char *value)
+static int take_apply_option(struct request *q, int letter, const char *value)
 {
 	switch (letter) {
 	case OPTION_FORMAT:
-		return take_format(q, value);
+		return take_plan_format(q, value);
 	case OPTION_UPPER_IDS:
 		return parse_upper_ids(&q->apply.apply.upper_ids, value);
 	case OPTION_RECORD:
@@ -65,13 +65,13 @@ static int take(struct request *q, int letter, const char *value)
 	}
 }
 
-static int work(struct request *q, struct arguments *a)
+static int handle_apply(struct request *q, struct arguments *a)
 {
 	int letter, status;
 	char **operand;
 
-	while ((letter = next_option(a)) > 0) {
-		status = take(q, letter, a->value);
+	while ((letter = next_command_option(a)) > 0) {
+		status = take_apply_option(q, letter, a->value);
 		if (status != DONE)
 			return status;
 	}
@@ -90,11 +90,11 @@ static int work(struct request *q, struct arguments *a)
 	return do_apply(&q->apply, operand[0], operand[1]);
 }
 
-static int run(int argc, char **argv)
+static int run_apply(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_apply, .argc = argc, .argv = argv };
 	struct request q = { .apply = APPLY_REQUEST_INIT };
-	int status = work(&q, &a);
+	int status = handle_apply(&q, &a);
 
 	apply_request_free(&q.apply);
 	map_request_free(&q.maps);
@@ -107,5 +107,5 @@ const struct command command_apply = {
 	.summary = "mount the root filesystem that a mount list describes",
 	.details = details,
 	.options = options,
-	.run = run,
+	.run = run_apply,
 };

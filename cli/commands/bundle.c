@@ -55,7 +55,7 @@ static int take_mounts(struct request *q, const char *value)
 	return DONE;
 }
 
-static int take(struct request *q, int letter, const char *value)
+static int take_bundle_option(struct request *q, int letter, const char *value)
 {
 	if (letter == OPTION_LAZY) {
 		q->undo_flags |= IDM_PLAN_UNDO_LAZY;
@@ -168,14 +168,14 @@ static int bundle_umount(struct request *q)
 
 /* ---- the command line ---- */
 
-static int work(struct request *q, struct arguments *a)
+static int handle_bundle(struct request *q, struct arguments *a)
 {
 	int letter, status = DONE;
 	char **operand;
 	bool mount;
 
-	while ((letter = next_option(a)) > 0) {
-		status = take(q, letter, a->value);
+	while ((letter = next_command_option(a)) > 0) {
+		status = take_bundle_option(q, letter, a->value);
 		if (status != DONE)
 			return status;
 	}
@@ -195,11 +195,11 @@ static int work(struct request *q, struct arguments *a)
 	return mount ? bundle_mount(q) : bundle_umount(q);
 }
 
-static int run(int argc, char **argv)
+static int run_bundle(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_bundle, .argc = argc, .argv = argv };
 	struct request q = { .apply = APPLY_REQUEST_INIT };
-	int status = work(&q, &a);
+	int status = handle_bundle(&q, &a);
 
 	apply_request_free(&q.apply);
 	map_request_free(&q.maps);
@@ -216,5 +216,5 @@ const struct command command_bundle = {
 	.summary = "mount the root filesystem of an OCI bundle, or undo that",
 	.details = details,
 	.options = options,
-	.run = run,
+	.run = run_bundle,
 };

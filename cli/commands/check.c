@@ -52,7 +52,7 @@ static int feature_json(const struct idm_feature_info *f, void *data)
 	return 0;
 }
 
-static int print_features(void)
+static int print_feature_table(void)
 {
 	struct table table = { .columns = 5 };
 
@@ -146,7 +146,7 @@ static void begin_report(struct json *json)
 	json_open(json, "paths", '[');
 }
 
-static int run(int argc, char **argv)
+static int run_check(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_check, .argc = argc, .argv = argv };
 	struct json report = { 0 };
@@ -155,7 +155,7 @@ static int run(int argc, char **argv)
 	char **path;
 	size_t n;
 
-	while ((letter = next_option(&a)) > 0) {
+	while ((letter = next_command_option(&a)) > 0) {
 		json |= letter == OPTION_JSON;
 		write |= letter == OPTION_WRITE;
 	}
@@ -167,7 +167,7 @@ static int run(int argc, char **argv)
 	if (json)
 		begin_report(&report);
 	else if (!n)
-		return print_features();
+		return print_feature_table();
 	for (size_t i = 0; i < n; i++) {
 		int one = check_path(path[i], write, json ? &report : NULL);
 
@@ -184,5 +184,5 @@ const struct command command_check = {
 	.summary = "tell what this kernel can do, and whether PATH can be ID-mapped",
 	.details = details,
 	.options = options,
-	.run = run,
+	.run = run_check,
 };

@@ -127,7 +127,7 @@ static void map_cell(struct table *table, const struct idm_mount_info *m, unsign
 	free(text);
 }
 
-static void add_row(struct table *table, const struct idm_mount_info *m, bool all)
+static void add_mount_row(struct table *table, const struct idm_mount_info *m, bool all)
 {
 	char text[256];
 
@@ -153,7 +153,7 @@ static int add_mount(const struct idm_mount_info *mount, void *data)
 	if (l->as_json)
 		add_json(&l->json, mount);
 	else
-		add_row(&l->table, mount, l->all);
+		add_mount_row(&l->table, mount, l->all);
 	return 0;
 }
 
@@ -179,7 +179,7 @@ static int list_target(struct listing *l, const char *target)
 	return DONE;
 }
 
-static int list_all(struct listing *l)
+static int list_all_mounts(struct listing *l)
 {
 	struct idm_error err;
 	int r = idm_list(l->all ? IDM_LIST_ALL_NAMESPACES : 0, add_mount, l, &err);
@@ -187,7 +187,7 @@ static int list_all(struct listing *l)
 	return r < 0 ? report_error(&err) : DONE;
 }
 
-static int print(struct listing *l)
+static int print_listing(struct listing *l)
 {
 	if (l->as_json) {
 		json_print(&l->json);
@@ -198,7 +198,7 @@ static int print(struct listing *l)
 	return out_of_memory();
 }
 
-static int run(int argc, char **argv)
+static int run_list(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_list, .argc = argc, .argv = argv };
 	struct listing l = { 0 };
@@ -206,7 +206,7 @@ static int run(int argc, char **argv)
 	char **target;
 	size_t n;
 
-	while ((letter = next_option(&a)) > 0) {
+	while ((letter = next_command_option(&a)) > 0) {
 		l.as_json |= letter == OPTION_JSON;
 		l.all |= letter == OPTION_ALL_NAMESPACES;
 	}
@@ -226,8 +226,8 @@ static int run(int argc, char **argv)
 		status = one > status ? one : status;
 	}
 	if (!n)
-		status = list_all(&l);
-	return print(&l) == DONE ? status : FAILED;
+		status = list_all_mounts(&l);
+	return print_listing(&l) == DONE ? status : FAILED;
 }
 
 const struct command command_list = {
@@ -236,5 +236,5 @@ const struct command command_list = {
 	.summary = "show ID-mapped mounts and their maps",
 	.details = details,
 	.options = options,
-	.run = run,
+	.run = run_list,
 };

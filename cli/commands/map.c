@@ -36,7 +36,7 @@ struct request {
 
 /* ---- the options ---- */
 
-static int take_format(struct request *q, const char *value)
+static int take_map_format(struct request *q, const char *value)
 {
 	static const char *const names[] = {
 		[IDM_FORMAT_TEXT] = "text",
@@ -62,7 +62,7 @@ static int take_compose(struct request *q, const char *value)
 	return parse_map_option(q->then, value);
 }
 
-static int take(struct request *q, int letter, const char *value)
+static int take_option_of_map(struct request *q, int letter, const char *value)
 {
 	switch (letter) {
 	case OPTION_INVERT:
@@ -76,7 +76,7 @@ static int take(struct request *q, int letter, const char *value)
 		q->ids[q->n_ids++] = value;
 		return DONE;
 	case OPTION_FORMAT:
-		return take_format(q, value);
+		return take_map_format(q, value);
 	default:
 		return take_map_option(&q->map, letter, value);
 	}
@@ -172,13 +172,13 @@ static int calculate(struct request *q)
 	return out_of_memory();
 }
 
-static int work(struct request *q, struct arguments *a)
+static int handle_map(struct request *q, struct arguments *a)
 {
 	int letter, status;
 	char **operand;
 
-	while ((letter = next_option(a)) > 0) {
-		status = take(q, letter, a->value);
+	while ((letter = next_command_option(a)) > 0) {
+		status = take_option_of_map(q, letter, a->value);
 		if (status != DONE)
 			return status;
 	}
@@ -190,11 +190,11 @@ static int work(struct request *q, struct arguments *a)
 	return status == DONE ? answer(q) : status;
 }
 
-static int run(int argc, char **argv)
+static int run_map(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_map, .argc = argc, .argv = argv };
 	struct request q = { .format = -1 };
-	int status = work(&q, &a);
+	int status = handle_map(&q, &a);
 
 	idm_map_free(q.then);
 	map_request_free(&q.map);
@@ -207,5 +207,5 @@ const struct command command_map = {
 	.summary = "draw, translate, combine and print maps",
 	.details = map_details,
 	.options = options,
-	.run = run,
+	.run = run_map,
 };

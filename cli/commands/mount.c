@@ -26,12 +26,12 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-static int take_words(struct words *words, const char *list)
+static int take_mount_options(struct mount_options *mount_options, const char *list)
 {
 	for (const char *word = list;;) {
 		size_t n = strcspn(word, ",");
 
-		if (!take_word(words, word, n))
+		if (!take_mount_option(mount_options, word, n))
 			return report_usage("-o %.*s: unknown option; see \"idmount help mount\"",
 					    (int)n, word);
 		word += n;
@@ -40,11 +40,12 @@ static int take_words(struct words *words, const char *list)
 	}
 }
 
-static int take(struct mount_request *request, struct map_request *maps, int letter, const char *value)
+static int take_option_of_mount(struct mount_request *request, struct map_request *maps, int letter,
+				const char *value)
 {
 	switch (letter) {
 	case 'o':
-		return take_words(&request->words, value);
+		return take_mount_options(&request->mount_options, value);
 	case 'R':
 		request->recursive = true;
 		return DONE;
@@ -68,7 +69,7 @@ static int take(struct mount_request *request, struct map_request *maps, int let
 	}
 }
 
-static int run(int argc, char **argv)
+static int run_mount(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_mount, .argc = argc, .argv = argv };
 	AUTO_MAP_REQUEST struct map_request maps = { 0 };
@@ -76,8 +77,8 @@ static int run(int argc, char **argv)
 	int letter, status;
 	char **operand;
 
-	while ((letter = next_option(&a)) > 0) {
-		status = take(&request, &maps, letter, a.value);
+	while ((letter = next_command_option(&a)) > 0) {
+		status = take_option_of_mount(&request, &maps, letter, a.value);
 		if (status != DONE)
 			return status;
 	}
@@ -104,5 +105,5 @@ const struct command command_mount = {
 	.summary = "show SOURCE at TARGET with other owners",
 	.details = map_details,
 	.options = options,
-	.run = run,
+	.run = run_mount,
 };

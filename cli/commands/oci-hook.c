@@ -137,7 +137,7 @@ static int harden_mounts(const struct idm_oci *oci, const struct state *s, struc
 	return DONE;
 }
 
-static int open_and_judge(struct idm_oci *oci)
+static int judge_sources(struct idm_oci *oci)
 {
 	struct idm_error err;
 
@@ -146,14 +146,14 @@ static int open_and_judge(struct idm_oci *oci)
 	return DONE;
 }
 
-static int attach(struct idm_oci *oci, const struct state *s)
+static int attach_mounts_of_bundle(struct idm_oci *oci, const struct state *s)
 {
 	struct exposed exposed = { 0 };
 	struct hardened hardened;
 	struct idm_error err;
 	int status;
 
-	if (open_and_judge(oci) != DONE)
+	if (judge_sources(oci) != DONE)
 		return FAILED;
 	if (count_plan_entries(oci->plan) == 1)
 		return DONE;
@@ -177,7 +177,7 @@ static int read_bundle_and_attach(const struct state *s, const struct idm_oci_te
 
 	if (idm_oci_read(&oci, how, &err) < 0)
 		return report_error_in(name, &err);
-	status = attach(&oci, s);
+	status = attach_mounts_of_bundle(&oci, s);
 	idm_oci_free(&oci);
 	return status;
 }
@@ -212,14 +212,14 @@ static int hook(struct state *s)
 	return status;
 }
 
-static int read_options(struct arguments *a, struct state *s)
+static int read_hook_options(struct arguments *a, struct state *s)
 {
 	int letter;
 
 	s->given = calloc((size_t)a->argc, sizeof(*s->given));
 	if (!s->given)
 		return out_of_memory();
-	while ((letter = next_option(a)) > 0) {
+	while ((letter = next_command_option(a)) > 0) {
 		if (letter == OPTION_MAP)
 			s->given[s->n_given++] = (char *)a->value;
 		else
@@ -228,12 +228,12 @@ static int read_options(struct arguments *a, struct state *s)
 	return letter == 0 ? DONE : letter == -2 ? -1 : USAGE;
 }
 
-static int run(int argc, char **argv)
+static int run_oci_hook(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_oci_hook, .argc = argc, .argv = argv };
 	struct state s = { 0 };
 	char **operand;
-	int status = read_options(&a, &s);
+	int status = read_hook_options(&a, &s);
 
 	if (status == DONE && operands(&a, &operand))
 		status = report_usage("%s: no operand is wanted; the state comes on standard input",
@@ -254,5 +254,5 @@ const struct command command_oci_hook = {
 	.details = details,
 	.options = options,
 	.front = FRONT_CONTAINER,
-	.run = run,
+	.run = run_oci_hook,
 };

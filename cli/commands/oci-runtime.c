@@ -65,9 +65,10 @@ struct front {
 	char self[PATH_MAX];
 };
 
-static int fail(const struct front *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int log_failure(const struct front *f, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-static int fail(const struct front *f, const char *format, ...)
+static int log_failure(const struct front *f, const char *format, ...)
 {
 	char message[2 * sizeof(((struct idm_error *)NULL)->message)];
 	va_list args;
@@ -126,14 +127,17 @@ static int find_runtime(struct front *f)
 	if (!name || !*name)
 		return search(f, "runc") || search(f, "crun")
 			       ? DONE
-			       : fail(f,
-				      "there is neither runc nor crun in PATH; IDMOUNT_RUNTIME names another");
+			       : log_failure(
+					 f,
+					 "there is neither runc nor crun in PATH; IDMOUNT_RUNTIME names another");
 	if (!strchr(name, '/'))
-		return search(f, name) ? DONE
-				       : fail(f, "IDMOUNT_RUNTIME: %s is in no directory of PATH", name);
+		return search(f, name)
+			       ? DONE
+			       : log_failure(f, "IDMOUNT_RUNTIME: %s is in no directory of PATH", name);
 	if (strlen(name) >= PATH_MAX || !is_runtime(f, name))
-		return fail(f, "IDMOUNT_RUNTIME: %s is not a program that can be executed, or this one",
-			    name);
+		return log_failure(
+			f, "IDMOUNT_RUNTIME: %s is not a program that can be executed, or this one",
+			name);
 	strcpy(f->runtime, name);
 	return DONE;
 }
@@ -143,14 +147,14 @@ static int find_self(struct front *f)
 	ssize_t n = readlink("/proc/self/exe", f->self, sizeof(f->self) - 1);
 
 	if (n < 0)
-		return fail(f, "/proc/self/exe: find this program: %s", strerror(errno));
+		return log_failure(f, "/proc/self/exe: find this program: %s", strerror(errno));
 	f->self[n] = '\0';
 	return DONE;
 }
 
 /* ---- create and run ---- */
 
-static int prepare(const struct front *f, const char *command, char **words)
+static int prepare_bundle(const struct front *f, const char *command, char **words)
 {
 	struct bundle bundle = {
 		.hook = f->self,
@@ -162,7 +166,7 @@ static int prepare(const struct front *f, const char *command, char **words)
 	struct idm_error err;
 
 	if (!read_oci_words(words, &read))
-		return fail(f, "%s: %s: %s", command, read.wrong, read.reason);
+		return log_failure(f, "%s: %s: %s", command, read.wrong, read.reason);
 	if (read.help)
 		return DONE;
 	bundle.directory = read.bundle;
@@ -184,7 +188,7 @@ static int call_runtime(const struct front *f, char **argv, char **words)
 	if (*words && strcmp(*words, "features") == 0 && !words[1])
 		return print_features(argv, &err) < 0 ? fail_error(f, f->runtime, &err) : DONE;
 	execv(f->runtime, argv);
-	return fail(f, "%s: execute: %s", f->runtime, strerror(errno));
+	return log_failure(f, "%s: execute: %s", f->runtime, strerror(errno));
 }
 
 static int go(struct front *f, char **argv, char **words)
@@ -195,12 +199,12 @@ static int go(struct front *f, char **argv, char **words)
 	if (status == DONE)
 		status = find_runtime(f);
 	if (status == DONE && *words && has_bundle(*words))
-		status = prepare(f, *words, words + 1);
+		status = prepare_bundle(f, *words, words + 1);
 	if (status != DONE)
 		return status;
 	argv[0] = f->runtime;
 	status = call_runtime(f, argv, words);
-	argv[0] = own; /* the other one is gone as soon as this returns to run() */
+	argv[0] = own; /* the other one is gone as soon as this returns to run_oci_runtime() */
 	return status;
 }
 
@@ -216,14 +220,14 @@ static const char *handler_of(const char *path)
 											: NULL;
 }
 
-static int run(int argc, char **argv)
+static int run_oci_runtime(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_oci_runtime, .argc = argc, .argv = argv };
 	struct front f = { .handler = handler_of(argv[0]) };
 	char **words;
 	int letter;
 
-	while ((letter = next_option(&a)) > 0) {
+	while ((letter = next_command_option(&a)) > 0) {
 		if (letter == OPTION_LOG)
 			f.log = a.value;
 		if (letter == OPTION_LOG_FORMAT)
@@ -243,5 +247,5 @@ const struct command command_oci_runtime = {
 	.options = options,
 	.options_first = true,
 	.front = FRONT_CONTAINER,
-	.run = run,
+	.run = run_oci_runtime,
 };

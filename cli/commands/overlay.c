@@ -45,7 +45,7 @@ static const char details[] =
 struct request {
 	struct idm_overlay_options overlay;
 	struct map_request maps;
-	struct words words;
+	struct mount_options mount_options;
 	struct layer_list layers;
 	struct idm_path upper, work;
 	struct idm_mount_option *options;
@@ -62,7 +62,7 @@ static void free_request(struct request *q)
 
 /* ---- options of the overlay ---- */
 
-static int take_overlay_option(struct request *q, char *word)
+static int take_filesystem_option(struct request *q, char *word)
 {
 	char *value = strchr(word, '=');
 	struct idm_mount_option *new;
@@ -79,7 +79,7 @@ static int take_overlay_option(struct request *q, char *word)
 	return DONE;
 }
 
-static int take_options(struct request *q, char *list)
+static int take_mount_option_list(struct request *q, char *list)
 {
 	int status = DONE;
 
@@ -89,8 +89,8 @@ static int take_options(struct request *q, char *list)
 		if (!*word)
 			status = report_usage(
 				"-o: an option is missing between two commas, or at an end");
-		else if (!take_word(&q->words, word, strlen(word)))
-			status = take_overlay_option(q, word);
+		else if (!take_mount_option(&q->mount_options, word, strlen(word)))
+			status = take_filesystem_option(q, word);
 	}
 	return status;
 }
@@ -98,7 +98,7 @@ static int take_options(struct request *q, char *list)
 /* ---- the options ---- */
 
 /* `value` is a word of the command line, which is ours to change. */
-static int take(struct request *q, int letter, char *value)
+static int take_option_of_overlay(struct request *q, int letter, char *value)
 {
 	switch (letter) {
 	case 'L':
@@ -117,13 +117,13 @@ static int take(struct request *q, int letter, char *value)
 	case OPTION_UPPER_IDS:
 		return parse_upper_ids(&q->overlay.upper_ids, value);
 	case 'o':
-		return take_options(q, value);
+		return take_mount_option_list(q, value);
 	default:
 		return take_map_option(&q->maps, letter, value);
 	}
 }
 
-static int check(struct request *q)
+static int check_overlay_request(struct request *q)
 {
 	if (!q->layers.n_lower)
 		return report_usage("a lower layer is missing: -L");
@@ -174,16 +174,16 @@ static int mount_overlay(struct request *q, const char *target)
 	o->map = q->maps.map;
 	o->progress = show_progress;
 	o->progress_data = (void *)"layer";
-	hardening = harden(&q->words, o->map, IDM_HARDEN_ROOT);
-	o->attr = q->words.set;
+	hardening = harden_options(&q->mount_options, o->map, IDM_HARDEN_ROOT);
+	o->attr = q->mount_options.set;
 	if (o->upper && o->upper_ids == IDM_UPPER_DISK)
-		look_for_exposure(&exposed, o->upper, o->map, &q->words);
+		look_for_exposure(&exposed, o->upper, o->map, &q->mount_options);
 
 	tree = idm_overlay_open(o, &err);
 	if (tree < 0)
 		return report_error(&err);
 	attach.flags = q->mkdir ? IDM_ATTACH_MKDIR : 0;
-	attach.propagation = q->words.propagation;
+	attach.propagation = q->mount_options.propagation;
 	r = idm_tree_attach(tree, AT_FDCWD, target, &attach, &err);
 	close(tree);
 	if (r < 0)
@@ -194,13 +194,13 @@ static int mount_overlay(struct request *q, const char *target)
 	return DONE;
 }
 
-static int work(struct request *q, struct arguments *a)
+static int handle_overlay(struct request *q, struct arguments *a)
 {
 	int letter, status;
 	char **operand;
 
-	while ((letter = next_option(a)) > 0) {
-		status = take(q, letter, (char *)a->value);
+	while ((letter = next_command_option(a)) > 0) {
+		status = take_option_of_overlay(q, letter, (char *)a->value);
 		if (status != DONE)
 			return status;
 	}
@@ -210,15 +210,15 @@ static int work(struct request *q, struct arguments *a)
 		return report_usage("one TARGET is wanted; see \"idmount help overlay\"");
 	if (!*operand[0])
 		return report_usage("TARGET is empty");
-	status = check(q);
+	status = check_overlay_request(q);
 	return status == DONE ? mount_overlay(q, operand[0]) : status;
 }
 
-static int run(int argc, char **argv)
+static int run_overlay(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_overlay, .argc = argc, .argv = argv };
 	struct request q = { .overlay = IDM_OVERLAY_OPTIONS_INIT };
-	int status = work(&q, &a);
+	int status = handle_overlay(&q, &a);
 
 	free_request(&q);
 	return status;
@@ -230,5 +230,5 @@ const struct command command_overlay = {
 	.summary = "lay directories over each other, with other owners",
 	.details = details,
 	.options = options,
-	.run = run,
+	.run = run_overlay,
 };

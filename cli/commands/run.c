@@ -160,7 +160,7 @@ static int take_word_option(struct run_request *q, int letter, char *value)
 	}
 }
 
-static int take(struct run_request *q, int letter, char *value)
+static int take_run_option(struct run_request *q, int letter, char *value)
 {
 	switch (letter) {
 	case OPTION_ROOTFS:
@@ -205,7 +205,7 @@ static int take(struct run_request *q, int letter, char *value)
 	return DONE;
 }
 
-static int check(struct run_request *q)
+static int check_run_request(struct run_request *q)
 {
 	if (!!q->rootfs == !!q->layers.n_lower)
 		return report_usage("one of --rootfs and -L is wanted");
@@ -314,8 +314,8 @@ static int why_not_started(const struct idm_error *err)
 }
 
 /* Who has given up setgroups(2) keeps his groups, which his own user namespace does not know. */
-static void set_ids(const struct run_request *q, const struct run_user *user,
-		    struct idm_child_options *o)
+static void set_program_ids(const struct run_request *q, const struct run_user *user,
+			    struct idm_child_options *o)
 {
 	if (q->no_setgroups)
 		return;
@@ -325,7 +325,7 @@ static void set_ids(const struct run_request *q, const struct run_user *user,
 }
 
 /* Whether a user of the container owns it, and could change its mode by the descriptor. */
-static bool is_the_containers(const struct run_request *q, int fd)
+static bool is_owned_by_container(const struct run_request *q, int fd)
 {
 	struct stat st;
 	uint32_t disk;
@@ -343,12 +343,13 @@ static size_t standard_fds(const struct run_request *q, const struct run_root *r
 	for (int fd = 0; fd < 3; fd++)
 		if (root->terminal >= 0)
 			fds[n++] = (struct idm_child_fd){ root->terminal, fd };
-		else if (run_is_null_device(fd) && is_the_containers(q, fd))
+		else if (run_is_null_device(fd) && is_owned_by_container(q, fd))
 			fds[n++] = (struct idm_child_fd){ root->null, fd };
 	return n;
 }
 
-static int start(const struct run_request *q, struct run_root *root, const struct run_user *user)
+static int start_confined_program(const struct run_request *q, struct run_root *root,
+				  const struct run_user *user)
 {
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	const struct idm_capabilities caps = run_caps_of(q, user);
@@ -380,7 +381,7 @@ static int start(const struct run_request *q, struct run_root *root, const struc
 	o.mounts = root->mounts;
 	o.n_mounts = root->n_mounts;
 	o.hostname = q->hostname;
-	set_ids(q, user, &o);
+	set_program_ids(q, user, &o);
 	o.capabilities = &caps;
 	run_confine(q, &o);
 	/* From here on no signal is lost, and no key. */
@@ -432,31 +433,32 @@ static int run_request(struct run_request *q)
 		status = run_make_cgroup(q, &root.cgroup);
 	if (status == DONE)
 		status = run_open_userns(q, &root.userns);
-	status = status == DONE ? start(q, &root, &user) : RUN_FAILED;
+	status = status == DONE ? start_confined_program(q, &root, &user) : RUN_FAILED;
 	run_root_free(&root);
 	if (root.interrupted)
 		run_signals_die_of(SIGINT);
 	return status;
 }
 
-static int work(struct run_request *q, struct arguments *a)
+static int handle_run(struct run_request *q, struct arguments *a)
 {
 	int letter, status;
 	size_t n;
 
-	while ((letter = next_option(a)) > 0) {
-		status = take(q, letter, (char *)a->value);
+	while ((letter = next_command_option(a)) > 0) {
+		status = take_run_option(q, letter, (char *)a->value);
 		if (status != DONE)
 			return RUN_FAILED;
 	}
 	if (letter < 0)
 		return letter == -2 ? DONE : RUN_FAILED;
 	n = operands(a, &q->command);
-	status = n ? check(q) : report_usage("a COMMAND is missing; see \"idmount help run\"");
+	status = n ? check_run_request(q)
+		   : report_usage("a COMMAND is missing; see \"idmount help run\"");
 	return status == DONE ? run_request(q) : RUN_FAILED;
 }
 
-static int run(int argc, char **argv)
+static int run_run(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_run, .argc = argc, .argv = argv };
 	struct run_request q = { .new_pid = true };
@@ -465,7 +467,7 @@ static int run(int argc, char **argv)
 	signal(SIGCHLD, SIG_DFL); /* ignored, our children's ends would be lost */
 	/* Of the program, and of what is made for it. */
 	umask(022);
-	status = work(&q, &a);
+	status = handle_run(&q, &a);
 	for (size_t i = 0; i < q.n_binds; i++)
 		run_free_bind(&q.binds[i]);
 	map_request_free(&q.maps);
@@ -483,5 +485,5 @@ const struct command command_run = {
 	.options = options,
 	.options_first = true,
 	.front = FRONT_RUN,
-	.run = run,
+	.run = run_run,
 };

@@ -12,7 +12,7 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-static int run(int argc, char **argv)
+static int run_umount(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_umount, .argc = argc, .argv = argv };
 	unsigned int flags = 0;
@@ -20,7 +20,7 @@ static int run(int argc, char **argv)
 	char **target;
 	size_t n;
 
-	while ((letter = next_option(&a)) > 0)
+	while ((letter = next_command_option(&a)) > 0)
 		flags |= letter == 'R' ? IDM_UMOUNT_RECURSIVE : IDM_UMOUNT_LAZY;
 	if (letter < 0)
 		return letter == -2 ? DONE : USAGE;
@@ -41,5 +41,5 @@ const struct command command_umount = {
 	.operands = "TARGET...",
 	.summary = "undo mounts",
 	.options = options,
-	.run = run,
+	.run = run_umount,
 };

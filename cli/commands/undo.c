@@ -12,7 +12,7 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-static int run(int argc, char **argv)
+static int run_undo(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_undo, .argc = argc, .argv = argv };
 	const char *record = NULL;
@@ -20,7 +20,7 @@ static int run(int argc, char **argv)
 	char **operand;
 	int letter;
 
-	while ((letter = next_option(&a)) > 0) {
+	while ((letter = next_command_option(&a)) > 0) {
 		if (letter == OPTION_RECORD)
 			record = a.value;
 		else
@@ -41,5 +41,5 @@ const struct command command_undo = {
 	.operands = "",
 	.summary = "undo what was applied, by its record",
 	.options = options,
-	.run = run,
+	.run = run_undo,
 };

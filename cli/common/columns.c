@@ -57,7 +57,7 @@ void table_cell(struct table *table, const char *text)
 		table->failed = true;
 }
 
-static void print_row(char **cells, size_t columns, const size_t *widths, const char *end)
+static void print_table_row(char **cells, size_t columns, const size_t *widths, const char *end)
 {
 	while (columns && !*cells[columns - 1]) /* nothing more in this row: no blanks up to there */
 		columns--;
@@ -85,7 +85,7 @@ bool table_print(struct table *table)
 		bool bold = i == 0 && colours;
 
 		fputs(bold ? "\033[1m" : "", stdout);
-		print_row(table->cells + i, table->columns, widths, bold ? "\033[0m" : "");
+		print_table_row(table->cells + i, table->columns, widths, bold ? "\033[0m" : "");
 	}
 	for (size_t i = 0; i < table->rows; i++)
 		free(table->cells[i]);

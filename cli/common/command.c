@@ -55,7 +55,7 @@ static const char *wrong_word(const struct arguments *a, char *buf, size_t size)
 	return buf;
 }
 
-int next_option(struct arguments *a)
+int next_command_option(struct arguments *a)
 {
 	struct option longs[MOST_OPTIONS + 2];
 	char letters[2 * MOST_OPTIONS + 5], word[128];
@@ -97,7 +97,7 @@ size_t operands(const struct arguments *a, char ***operands)
 
 #define HELP_COLUMN 30
 
-static void print_row(const struct option_row *row)
+static void print_option_row(const struct option_row *row)
 {
 	char head[64];
 	int n = row->letter < LONG_ONLY
@@ -125,8 +125,8 @@ void print_help(const struct command *command)
 	printf("usage: idmount %s [OPTION]...%s%s\n\n%s.\n\n", command->name,
 	       *command->operands ? " " : "", command->operands, command->summary);
 	for (const struct option_row *row = command->options; row->name; row++)
-		print_row(row);
-	print_row(&help_row);
+		print_option_row(row);
+	print_option_row(&help_row);
 	if (command->details)
 		printf("\n%s", command->details);
 }

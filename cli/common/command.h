@@ -46,14 +46,14 @@ struct arguments {
 	const struct command *command;
 	int argc;
 	char **argv;
-	const char *value; /* of the option that next_option() returned */
+	const char *value; /* of the option that next_command_option() returned */
 };
 
 /*
  * The letter of the next option; 0 at their end; -1 after one that is wrong, which has been reported;
  * -2 after --help, which has been answered. Options may stand among the operands, up to "--".
  */
-int next_option(struct arguments *a);
+int next_command_option(struct arguments *a);
 
 /* After the last option: the operands in *operands, and their number. */
 size_t operands(const struct arguments *a, char ***operands);

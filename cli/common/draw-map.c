@@ -48,7 +48,7 @@ static int longest(int width, const char *text)
 	return n > width ? n : width;
 }
 
-static void add_row(struct side *s, uint64_t disk, uint64_t count, const struct idm_entry *entry)
+static void add_map_row(struct side *s, uint64_t disk, uint64_t count, const struct idm_entry *entry)
 {
 	struct row *row = &s->rows[s->n++];
 
@@ -82,12 +82,12 @@ static bool make_rows(struct side *s, const struct idm_map *map, unsigned int ki
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (e[i].disk > next)
-			add_row(s, next, e[i].disk - next, NULL);
-		add_row(s, e[i].disk, e[i].count, &e[i]);
+			add_map_row(s, next, e[i].disk - next, NULL);
+		add_map_row(s, e[i].disk, e[i].count, &e[i]);
 		next = e[i].disk + (uint64_t)e[i].count;
 	}
 	if (next < ID_END)
-		add_row(s, next, ID_END - next, NULL);
+		add_map_row(s, next, ID_END - next, NULL);
 	measure(s);
 	return true;
 }

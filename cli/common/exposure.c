@@ -67,7 +67,7 @@ static bool is_changeable(int directory, const struct idm_map *map)
 }
 
 /* The first directory on the way that keeps others away: the place itself only if its mode stays. */
-static int open_directory(int fd, const struct idm_map *map)
+static int open_exposed_directory(int fd, const struct idm_map *map)
 {
 	char link[64], path[PATH_MAX];
 	ssize_t n;
@@ -95,24 +95,26 @@ static bool is_run_with_its_owner(const struct statvfs *mount)
 	return !(mount->f_flag & (ST_NOSUID | ST_NOEXEC));
 }
 
-static bool is_writable(const struct statvfs *mount, const struct words *words)
+static bool is_writable(const struct statvfs *mount, const struct mount_options *mount_options)
 {
-	if (words->set & IDM_ATTR_RDONLY)
+	if (mount_options->set & IDM_ATTR_RDONLY)
 		return false;
-	return !(mount->f_flag & ST_RDONLY) || words->clear & IDM_ATTR_RDONLY;
+	return !(mount->f_flag & ST_RDONLY) || mount_options->clear & IDM_ATTR_RDONLY;
 }
 
-static struct reach look(int fd, const struct idm_map *map, const struct words *words)
+static struct reach find_reach(int fd, const struct idm_map *map,
+			       const struct mount_options *mount_options)
 {
 	struct statvfs mount;
 
-	if (fstatvfs(fd, &mount) < 0 || !is_run_with_its_owner(&mount) || !is_writable(&mount, words))
+	if (fstatvfs(fd, &mount) < 0 || !is_run_with_its_owner(&mount) ||
+	    !is_writable(&mount, mount_options))
 		return (struct reach){ 0 };
-	return reach_of(open_directory(fd, map));
+	return reach_of(open_exposed_directory(fd, map));
 }
 
 void look_for_exposure(struct exposed *found, const struct idm_path *place, const struct idm_map *map,
-		       const struct words *words)
+		       const struct mount_options *mount_options)
 {
 	struct reach reach;
 	uint32_t seen;
@@ -123,7 +125,7 @@ void look_for_exposure(struct exposed *found, const struct idm_path *place, cons
 	fd = openat(place->dirfd, place->path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	reach = look(fd, map, words);
+	reach = find_reach(fd, map, mount_options);
 	close(fd);
 	if (!is_reachable(&reach))
 		return;
@@ -135,7 +137,7 @@ void look_for_exposure(struct exposed *found, const struct idm_path *place, cons
 
 /* ---- what is said ---- */
 
-static const char *name_of(const struct reach *reach, char *buf, size_t size)
+static const char *name_reach(const struct reach *reach, char *buf, size_t size)
 {
 	if (reach->everybody)
 		return "every user";
@@ -158,5 +160,5 @@ void report_exposed(const struct exposed *found)
 	report_note(
 		"%s%s: user %u can store set-user-ID programs of root there, and %s can run them; put it "
 		"below a directory of mode 0700, or on a mount that is nosuid",
-		found->path, more, found->seen, name_of(&found->reach, name, sizeof(name)));
+		found->path, more, found->seen, name_reach(&found->reach, name, sizeof(name)));
 }

@@ -29,11 +29,11 @@ struct exposed {
 
 /*
  * Whether files of root can be stored at `place` through a mount of it with this map (may be NULL) and
- * these words, and run by other users: its own mount is neither nosuid nor noexec, and they reach it.
- * Keeps the place's path. A place that cannot be looked at is left to what opens it.
+ * these mount options, and run by other users: its own mount is neither nosuid nor noexec, and they
+ * reach it. Keeps the place's path. A place that cannot be looked at is left to what opens it.
  */
 void look_for_exposure(struct exposed *found, const struct idm_path *place, const struct idm_map *map,
-		       const struct words *words);
+		       const struct mount_options *mount_options);
 
 /* Says so in one line, if there is anything to say. */
 void report_exposed(const struct exposed *found);

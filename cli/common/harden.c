@@ -6,13 +6,14 @@
 
 #include "report.h"
 
-struct hardening harden(struct words *words, const struct idm_map *map, enum idm_harden_as as)
+struct hardening harden_options(struct mount_options *mount_options, const struct idm_map *map,
+				enum idm_harden_as as)
 {
 	struct hardening h = { 0 };
 	uint32_t wanted = idm_map_hardening(map, as, NULL, &h.why);
 
-	h.added = wanted & ~(words->set | words->clear);
-	words->set |= h.added;
+	h.added = wanted & ~(mount_options->set | mount_options->clear);
+	mount_options->set |= h.added;
 	return h;
 }
 

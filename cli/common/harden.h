@@ -10,8 +10,9 @@ struct hardening {
 	struct idm_hardening_info why;
 };
 
-/* Adds what idm_map_hardening() says to the words, where they say nothing about it. */
-struct hardening harden(struct words *words, const struct idm_map *map, enum idm_harden_as as);
+/* Adds what idm_map_hardening() says to the mount options, unless they name the attribute. */
+struct hardening harden_options(struct mount_options *mount_options, const struct idm_map *map,
+				enum idm_harden_as as);
 
 /* Says so in one line, if an ID was the reason; `words` are those that prevent it. */
 void report_hardening(const struct hardening *hardening, const char *words);

@@ -14,7 +14,7 @@
 static const enum idm_error_step step_print = IDM_STEP_PRINT_JSON;
 
 /* Commands that print JSON have changed nothing, so this can be the end of them. */
-_Noreturn static void no_memory(void)
+_Noreturn static void exit_without_memory(void)
 {
 	struct idm_error err;
 
@@ -24,7 +24,7 @@ _Noreturn static void no_memory(void)
 
 /* ---- the text ---- */
 
-static void put(struct json *json, const char *text)
+static void put_text(struct json *json, const char *text)
 {
 	size_t n = strlen(text), room = 2 * (json->n + n) + 1000;
 
@@ -32,7 +32,7 @@ static void put(struct json *json, const char *text)
 		char *more = realloc(json->text, room);
 
 		if (!more)
-			no_memory();
+			exit_without_memory();
 		json->text = more;
 		json->room = room;
 	}
@@ -45,36 +45,36 @@ static void put_quoted(struct json *json, const char *string)
 	char *quoted = json_quote(string);
 
 	if (!quoted)
-		no_memory();
-	put(json, quoted);
+		exit_without_memory();
+	put_text(json, quoted);
 	free(quoted);
 }
 
 static void put_line_break(struct json *json)
 {
-	put(json, "\n");
+	put_text(json, "\n");
 	for (unsigned int i = 0; i < json->depth; i++)
-		put(json, "  ");
+		put_text(json, "  ");
 }
 
 /* What stands before a value. */
-static void begin(struct json *json, const char *key)
+static void begin_value(struct json *json, const char *key)
 {
 	if (json->follows)
-		put(json, ",");
+		put_text(json, ",");
 	if (json->depth)
 		put_line_break(json);
 	if (key) {
 		put_quoted(json, key);
-		put(json, ": ");
+		put_text(json, ": ");
 	}
 	json->follows = true;
 }
 
 void json_open(struct json *json, const char *key, char bracket)
 {
-	begin(json, key);
-	put(json, bracket == '{' ? "{" : "[");
+	begin_value(json, key);
+	put_text(json, bracket == '{' ? "{" : "[");
 	json->ends[json->depth++] = bracket == '{' ? '}' : ']';
 	json->follows = false;
 }
@@ -85,7 +85,7 @@ void json_close(struct json *json)
 
 	if (json->follows)
 		put_line_break(json);
-	put(json, end);
+	put_text(json, end);
 	json->follows = true;
 }
 
@@ -93,7 +93,7 @@ void json_print(struct json *json)
 {
 	while (json->depth)
 		json_close(json);
-	put(json, "\n");
+	put_text(json, "\n");
 	fwrite(json->text, 1, json->n, stdout);
 	free(json->text);
 }
@@ -102,17 +102,17 @@ void json_print(struct json *json)
 
 static void put_value(struct json *json, const char *key, const char *value)
 {
-	begin(json, key);
-	put(json, value);
+	begin_value(json, key);
+	put_text(json, value);
 }
 
 void json_add_string(struct json *json, const char *key, const char *value)
 {
-	begin(json, key);
+	begin_value(json, key);
 	if (value)
 		put_quoted(json, value);
 	else
-		put(json, "null");
+		put_text(json, "null");
 }
 
 /* RFC 4648, which decoders for every language exist of. */
@@ -124,7 +124,7 @@ static char *base64(const char *text)
 	char *coded = malloc(n / 3 * 4 + 5), *to = coded;
 
 	if (!coded)
-		no_memory();
+		exit_without_memory();
 	for (; n; p += n < 3 ? n : 3, n -= n < 3 ? n : 3) {
 		unsigned int bits = (unsigned int)p[0] << 16;
 
@@ -146,7 +146,7 @@ static char *replaced(const char *text)
 	char *copy = malloc(3 * n + 1), *to = copy;
 
 	if (!copy)
-		no_memory();
+		exit_without_memory();
 	while (n) {
 		unsigned int length = idm_utf8_length(text, n);
 
@@ -189,7 +189,8 @@ void json_add_number(struct json *json, const char *key, uint64_t value)
 	put_value(json, key, text);
 }
 
-static void add_side(struct json *json, const char *key, const struct idm_map *map, unsigned int kind)
+static void add_map_side(struct json *json, const char *key, const struct idm_map *map,
+			 unsigned int kind)
 {
 	const struct idm_entry *entries;
 	size_t n = idm_map_entries(map, kind, &entries);
@@ -208,8 +209,8 @@ static void add_side(struct json *json, const char *key, const struct idm_map *m
 void json_add_map(struct json *json, const struct idm_map *map)
 {
 	if (map) {
-		add_side(json, "uidMap", map, IDM_UID);
-		add_side(json, "gidMap", map, IDM_GID);
+		add_map_side(json, "uidMap", map, IDM_UID);
+		add_map_side(json, "gidMap", map, IDM_GID);
 	} else {
 		json_add_string(json, "uidMap", NULL);
 		json_add_string(json, "gidMap", NULL);

@@ -9,7 +9,7 @@
 #include "lib/base/lowerdir.h"
 #include "report.h"
 
-static int add(char *path, bool data_only, void *arg)
+static int append_layer(char *path, bool data_only, void *arg)
 {
 	struct layer_list *layers = arg;
 	struct idm_path **list = data_only ? &layers->data : &layers->lower, *new;
@@ -25,7 +25,7 @@ static int add(char *path, bool data_only, void *arg)
 
 int take_layers(struct layer_list *layers, char *list)
 {
-	int status = idm_split_lowerdir(list, add, layers);
+	int status = idm_split_lowerdir(list, append_layer, layers);
 
 	return status >= 0 ? status
 			   : report_usage("-L: a layer is missing between two colons, or at an end");

@@ -4,20 +4,20 @@
 #include "lib/base/mount-attr.h"
 
 /* A mount is copied with its options as a whole, so "rro" says the same here as "ro". */
-bool take_word(struct words *words, const char *word, size_t n)
+bool take_mount_option(struct mount_options *mount_options, const char *word, size_t n)
 {
 	bool deep;
 	const struct idm_attr_option *option = idm_find_attr_option(word, n, &deep);
 
 	if (!option)
 		return false;
-	idm_apply_attr_option(option, &words->set, &words->clear);
+	idm_apply_attr_option(option, &mount_options->set, &mount_options->clear);
 	if (option->propagation)
-		words->propagation = option->propagation;
+		mount_options->propagation = option->propagation;
 	return true;
 }
 
-bool words_name(const struct words *words, uint32_t attribute)
+bool mount_options_name(const struct mount_options *mount_options, uint32_t attribute)
 {
-	return (words->set | words->clear) & attribute;
+	return (mount_options->set | mount_options->clear) & attribute;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of -o: one table for the command, the mount(8) helper, the help and the listing. */
+/* The options of -o: one table for the command, the mount(8) helper, the help and the listing. */
 #ifndef IDM_CLI_COMMON_MOUNT_OPTIONS_H
 #define IDM_CLI_COMMON_MOUNT_OPTIONS_H
 
@@ -8,15 +8,15 @@
 
 #include "idmount.h"
 
-struct words {
+struct mount_options {
 	uint32_t set, clear; /* IDM_ATTR_* */
 	enum idm_propagation propagation;
 };
 
-/* Takes one word of n characters, not NUL-terminated. False: there is no such word. */
-bool take_word(struct words *words, const char *word, size_t n);
+/* Adds one option of n characters, not NUL-terminated. Returns false if it is unknown. */
+bool take_mount_option(struct mount_options *mount_options, const char *option, size_t n);
 
-/* Whether the words say anything about the attribute. */
-bool words_name(const struct words *words, uint32_t attribute);
+/* Whether the options set or clear the attribute. */
+bool mount_options_name(const struct mount_options *mount_options, uint32_t attribute);
 
 #endif

@@ -10,7 +10,7 @@
 #include "harden.h"
 #include "report.h"
 
-static int open_root(const char *root)
+static int open_root_of_path(const char *root)
 {
 	int fd;
 
@@ -23,7 +23,8 @@ static int open_root(const char *root)
 	return -1;
 }
 
-static int open_tree_of(const struct mount_request *request, const struct words *words)
+static int open_requested_tree(const struct mount_request *request,
+			       const struct mount_options *mount_options)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 	struct idm_error err;
@@ -34,11 +35,11 @@ static int open_tree_of(const struct mount_request *request, const struct words 
 		return -1;
 	}
 	options.flags = request->mapped_flags | (request->recursive ? IDM_TREE_RECURSIVE : 0);
-	options.attr_set = words->set;
-	options.attr_clear = words->clear;
+	options.attr_set = mount_options->set;
+	options.attr_clear = mount_options->clear;
 	/* An unbindable tree could not go below a shared mount; it becomes that when it is there. */
-	if (words->propagation != IDM_PROPAGATION_UNBINDABLE)
-		options.propagation = words->propagation;
+	if (mount_options->propagation != IDM_PROPAGATION_UNBINDABLE)
+		options.propagation = mount_options->propagation;
 	tree = idm_tree_open(AT_FDCWD, request->source, userns, &options, &err);
 	close(userns);
 	if (tree < 0)
@@ -46,10 +47,11 @@ static int open_tree_of(const struct mount_request *request, const struct words 
 	return tree;
 }
 
-static int attach(const struct mount_request *request, int tree, enum idm_propagation propagation)
+static int attach_request(const struct mount_request *request, int tree,
+			  enum idm_propagation propagation)
 {
 	struct idm_attach_options options = IDM_ATTACH_OPTIONS_INIT;
-	int root = open_root(request->root), r;
+	int root = open_root_of_path(request->root), r;
 	struct idm_error err;
 
 	if (root == -1)
@@ -66,7 +68,7 @@ static int attach(const struct mount_request *request, int tree, enum idm_propag
 
 int do_mount(const struct mount_request *request)
 {
-	struct words words = request->words;
+	struct mount_options mount_options = request->mount_options;
 	const struct idm_path source = { AT_FDCWD, request->source };
 	struct exposed exposed = { 0 };
 	struct hardening hardening;
@@ -77,13 +79,13 @@ int do_mount(const struct mount_request *request)
 		report_error(&err);
 		return USAGE;
 	}
-	hardening = harden(&words, request->map, IDM_HARDEN_MOUNT);
+	hardening = harden_options(&mount_options, request->map, IDM_HARDEN_MOUNT);
 	/* Before the mount: the target may be the source, and cover it. */
-	look_for_exposure(&exposed, &source, request->map, &words);
-	tree = open_tree_of(request, &words);
+	look_for_exposure(&exposed, &source, request->map, &mount_options);
+	tree = open_requested_tree(request, &mount_options);
 	if (tree < 0)
 		return FAILED;
-	status = attach(request, tree, words.propagation);
+	status = attach_request(request, tree, mount_options.propagation);
 	close(tree);
 	if (status != DONE)
 		return status;

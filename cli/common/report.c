@@ -53,10 +53,10 @@ int print_line(const char *format, ...)
 	return DONE;
 }
 
-static void say(const char *kind, const char *format, va_list args)
+static void print_message(const char *kind, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
-static void say(const char *kind, const char *format, va_list args)
+static void print_message(const char *kind, const char *format, va_list args)
 {
 	char *line = one_line(format, args);
 
@@ -96,7 +96,7 @@ int report_usage(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say("", format, args);
+	print_message("", format, args);
 	va_end(args);
 	return USAGE;
 }
@@ -106,7 +106,7 @@ int report_failure(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say("", format, args);
+	print_message("", format, args);
 	va_end(args);
 	return FAILED;
 }
@@ -121,7 +121,7 @@ void report_note(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say("note: ", format, args);
+	print_message("note: ", format, args);
 	va_end(args);
 }
 

@@ -34,7 +34,8 @@ static int check_entries(const struct run_bind *b, unsigned int kind, const stru
 	return DONE;
 }
 
-static int complete(const struct run_bind *b, const struct idm_map *container, struct idm_map **map)
+static int complete_bind_map(const struct run_bind *b, const struct idm_map *container,
+			     struct idm_map **map)
 {
 	if (idm_map_copy(b->map, map) == 0 &&
 	    (!b->keep_rest || idm_map_keep_rest_within(*map, IDM_BOTH, container, NULL) == 0) &&
@@ -52,5 +53,5 @@ int run_map_of_bind(const struct run_bind *b, const struct idm_map *container, s
 	*map = NULL;
 	if (status == DONE)
 		status = check_entries(b, IDM_GID, container);
-	return status == DONE ? complete(b, container, map) : status;
+	return status == DONE ? complete_bind_map(b, container, map) : status;
 }

@@ -8,7 +8,7 @@
 #include "lib/base/lowerdir.h"
 #include "run.h"
 
-static int take_map(struct run_bind *b, const char *text)
+static int take_bind_map(struct run_bind *b, const char *text)
 {
 	char where[512];
 
@@ -18,14 +18,14 @@ static int take_map(struct run_bind *b, const char *text)
 	return parse_map_option_in(where, b->map, text);
 }
 
-static int take_word_of_bind(struct run_bind *b, char *word)
+static int take_bind_option(struct run_bind *b, char *word)
 {
 	/* What is mounted in a shared one is mounted on the host, and stays there. */
 	if (strcmp(word, "shared") == 0 || strcmp(word, "rshared") == 0)
 		return report_usage("--bind %s: %s: mounts inside would be made on the host; slave and "
 				    "private are possible",
 				    b->source, word);
-	if (take_word(&b->words, word, strlen(word)))
+	if (take_mount_option(&b->mount_options, word, strlen(word)))
 		return DONE;
 	if (strcmp(word, "recursive") == 0)
 		b->recursive = true;
@@ -38,20 +38,20 @@ static int take_word_of_bind(struct run_bind *b, char *word)
 	else if (strcmp(word, "idmap") == 0)
 		b->container_map = true;
 	else if (strncmp(word, "map=", 4) == 0)
-		return take_map(b, word + 4);
+		return take_bind_map(b, word + 4);
 	else
 		return report_usage("--bind %s: %s: unknown word", b->source, word);
 	return DONE;
 }
 
-static int take_words(struct run_bind *b, char *list)
+static int take_bind_options(struct run_bind *b, char *list)
 {
 	int status = DONE;
 
 	while (list && status == DONE) {
 		char *word = idm_next_piece(&list, ',');
 
-		status = *word ? take_word_of_bind(b, word)
+		status = *word ? take_bind_option(b, word)
 			       : report_usage(
 					 "--bind %s: a word is missing between two commas, or at an end",
 					 b->source);
@@ -59,7 +59,7 @@ static int take_words(struct run_bind *b, char *list)
 	return status;
 }
 
-static int complete(struct run_bind *b)
+static int check_bind(struct run_bind *b)
 {
 	if (b->map && b->container_map)
 		return report_usage("--bind %s: map= and idmap exclude each other", b->source);
@@ -88,13 +88,13 @@ int run_parse_bind(struct run_bind *b, const char *text)
 	if (*b->target != '/')
 		return report_usage("--bind %s: %s: the target begins with a slash", text, b->target);
 	if (rest)
-		status = take_words(b, rest);
-	return status == DONE ? complete(b) : status;
+		status = take_bind_options(b, rest);
+	return status == DONE ? check_bind(b) : status;
 }
 
 void run_harden_bind(struct run_bind *b)
 {
-	b->hardening = harden(&b->words, b->map, IDM_HARDEN_BIND);
+	b->hardening = harden_options(&b->mount_options, b->map, IDM_HARDEN_BIND);
 }
 
 static bool is_device(const char *path)

@@ -65,7 +65,7 @@ static const struct cap {
 
 /* ---- reading a list ---- */
 
-static const struct cap *find(const char *name)
+static const struct cap *find_cap(const char *name)
 {
 	if (strncasecmp(name, "CAP_", 4) == 0)
 		name += 4;
@@ -90,7 +90,7 @@ static int take_one(struct run_cap_list *list, const char *option, const char *n
 		list->all = true;
 		return DONE;
 	}
-	cap = find(name);
+	cap = find_cap(name);
 	if (!cap)
 		return report_usage("%s %s: there is no such capability; see capabilities(7)", option,
 				    name);

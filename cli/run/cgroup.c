@@ -62,7 +62,7 @@ static int open_own_cgroup(int *own)
 }
 
 /* In the user namespace of an ordinary user this process may do what the container may. */
-static bool is_the_containers(const struct run_request *q, int cgroup, const char *file)
+static bool is_writable_for_container(const struct run_request *q, int cgroup, const char *file)
 {
 	uint32_t disk;
 	struct stat st;
@@ -77,7 +77,7 @@ static bool is_the_containers(const struct run_request *q, int cgroup, const cha
 static bool can_be_written(const struct run_request *q, int cgroup)
 {
 	for (size_t i = 0; i < COUNT(files); i++)
-		if (is_the_containers(q, cgroup, files[i]))
+		if (is_writable_for_container(q, cgroup, files[i]))
 			return true;
 	return false;
 }

@@ -30,30 +30,30 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static int fail(const char *what)
+static int report_dev_failure(const char *what)
 {
 	return report_failure("make /dev: %s: %s", what, strerror(errno));
 }
 
-static int fill(const struct run_request *q, int dev)
+static int fill_dev(const struct run_request *q, int dev)
 {
 	for (size_t i = 0; i < COUNT(devices); i++) {
 		const char *name = devices[i] + strlen(DEV);
 		int fd = openat(dev, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 		if (fd < 0)
-			return fail(name);
+			return report_dev_failure(name);
 		close(fd);
 	}
 	for (size_t i = 0; i < COUNT(links); i++)
 		if (symlinkat(links[i].to, dev, links[i].name) < 0 ||
 		    fchownat(dev, links[i].name, q->uid0, q->gid0, AT_SYMLINK_NOFOLLOW) < 0)
-			return fail(links[i].name);
+			return report_dev_failure(links[i].name);
 	if (mkdirat(dev, "pts", 0755) < 0 || fchownat(dev, "pts", q->uid0, q->gid0, 0) < 0)
-		return fail("pts");
+		return report_dev_failure("pts");
 	if (mkdirat(dev, "shm", 0755) < 0 || fchmodat(dev, "shm", 01777, 0) < 0 ||
 	    fchownat(dev, "shm", q->uid0, q->gid0, 0) < 0)
-		return fail("shm");
+		return report_dev_failure("shm");
 	return DONE;
 }
 
@@ -64,7 +64,7 @@ static int open_null(struct run_root *root, int tree)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", tree);
 	root->null = open(path, O_RDWR | O_CLOEXEC);
-	return root->null < 0 ? fail(DEV "null") : DONE;
+	return root->null < 0 ? report_dev_failure(DEV "null") : DONE;
 }
 
 /* The host's device, over its empty file. */
@@ -107,11 +107,11 @@ static int open_terminal(const struct run_request *q, struct run_root *root, int
 
 	root->terminal_master = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (root->terminal_master < 0 || ioctl(root->terminal_master, TIOCSPTLCK, &(int){ 0 }) < 0)
-		return fail("open a terminal");
+		return report_dev_failure("open a terminal");
 	root->terminal = ioctl(root->terminal_master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (root->terminal < 0 ||
 	    fchown(root->terminal, q->uid0, has_tty_group(q, &gid) ? gid : q->gid0) < 0)
-		return fail("open a terminal");
+		return report_dev_failure("open a terminal");
 	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
 		ioctl(root->terminal_master, TIOCSWINSZ, &size);
 	return DONE;
@@ -155,7 +155,7 @@ int run_make_dev(const struct run_request *q, struct run_root *root)
 	dev = run_new_filesystem("tmpfs", options, COUNT(options));
 	if (dev < 0)
 		return FAILED;
-	status = fill(q, dev);
+	status = fill_dev(q, dev);
 	if (status != DONE) {
 		close(dev);
 		return status;

@@ -6,9 +6,9 @@
 /* In its own user namespace an ordinary user has no file of the host's root. Layers do not change. */
 void run_look_at_root(struct run_request *q)
 {
-	const struct words words = { .set = q->read_only ? IDM_ATTR_RDONLY : 0 };
+	const struct mount_options mount_options = { .set = q->read_only ? IDM_ATTR_RDONLY : 0 };
 	const struct idm_path place = { AT_FDCWD, q->rootfs ? q->rootfs : q->upper };
 
 	if (!q->rootless && !q->ephemeral && place.path)
-		look_for_exposure(&q->exposed, &place, q->maps.map, &words);
+		look_for_exposure(&q->exposed, &place, q->maps.map, &mount_options);
 }

@@ -53,7 +53,7 @@ static int mask_file(struct run_root *root, const char *path)
 	return report_failure("%s: expected the null device", NULL_DEVICE);
 }
 
-static int add(struct run_root *root, const struct mask *mask)
+static int add_mask(struct run_root *root, const struct mask *mask)
 {
 	struct idm_child_mount m = { .target = mask->path, .tree_fd = -1 };
 
@@ -79,6 +79,6 @@ int run_add_masks(const struct run_request *q, struct run_root *root)
 	int status = DONE;
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]) && status == DONE && !q->unmask; i++)
-		status = add(root, &table[i]);
+		status = add_mask(root, &table[i]);
 	return status;
 }

@@ -164,7 +164,7 @@ bool terminal_has_output(struct terminal *t, size_t *left)
 
 enum { MASTER, FROM, TO };
 
-static struct pollfd expect(int fd, short events)
+static struct pollfd make_pollfd(int fd, short events)
 {
 	/* Without events poll() would still tell that it has been hung up, again and again. */
 	return (struct pollfd){ .fd = events ? fd : -1, .events = events };
@@ -175,9 +175,9 @@ void terminal_expect(const struct terminal *t, struct pollfd fds[TERMINAL_SOURCE
 	short in = t->master >= 0 && !t->closed && !t->output.n ? POLLIN : 0;
 	short out = t->typed.n ? POLLOUT : 0;
 
-	fds[MASTER] = expect(t->master, (short)(in | out));
-	fds[FROM] = expect(STDIN_FILENO, t->more_typed && !t->typed.n ? POLLIN : 0);
-	fds[TO] = expect(STDOUT_FILENO, t->output.n ? POLLOUT : 0);
+	fds[MASTER] = make_pollfd(t->master, (short)(in | out));
+	fds[FROM] = make_pollfd(STDIN_FILENO, t->more_typed && !t->typed.n ? POLLIN : 0);
+	fds[TO] = make_pollfd(STDOUT_FILENO, t->output.n ? POLLOUT : 0);
 }
 
 void terminal_serve(struct terminal *t, const struct pollfd fds[TERMINAL_SOURCES])

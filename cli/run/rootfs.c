@@ -27,8 +27,8 @@ static int report_root_error(struct idm_error *err)
 
 /* A tree of a path, mapped if there is a map. Less than 0 after a report; `where` is whose map it is, ""
  * the root's. */
-static int open_tree_of(const char *where, const char *path, const struct idm_map *map,
-			const struct idm_tree_options *o)
+static int open_mapped_tree(const char *where, const char *path, const struct idm_map *map,
+			    const struct idm_tree_options *o)
 {
 	struct idm_error err;
 	int userns = -1, tree;
@@ -128,7 +128,7 @@ static int open_overlay(const struct run_request *q, int *tree)
 	return status;
 }
 
-static int open_root(const struct run_request *q, int *tree)
+static int open_root_tree(const struct run_request *q, int *tree)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	struct stat st;
@@ -138,7 +138,7 @@ static int open_root(const struct run_request *q, int *tree)
 	if (stat(q->rootfs, &st) == 0 && !S_ISDIR(st.st_mode))
 		return report_failure("%s: the root filesystem is no directory", q->rootfs);
 	o.attr_set = attributes_of(q);
-	*tree = open_tree_of("", q->rootfs, map_of(q), &o);
+	*tree = open_mapped_tree("", q->rootfs, map_of(q), &o);
 	return *tree < 0 ? FAILED : DONE;
 }
 
@@ -151,7 +151,7 @@ static int add_host_tree(struct run_root *root, const char *path, uint32_t attr)
 
 	o.flags = IDM_TREE_RECURSIVE;
 	o.attr_set = attr;
-	tree = open_tree_of("", path, NULL, &o);
+	tree = open_mapped_tree("", path, NULL, &o);
 	return tree < 0 ? FAILED : run_add_mount(root, path, NULL, tree, 0, IDM_ATTACH_MKDIR);
 }
 
@@ -195,20 +195,21 @@ static int add_bind(struct run_request *q, struct run_root *root, struct run_bin
 	if (status != DONE)
 		return status;
 	run_harden_bind(b);
-	look_for_exposure(&q->exposed, &(struct idm_path){ AT_FDCWD, b->source }, map, &b->words);
+	look_for_exposure(&q->exposed, &(struct idm_path){ AT_FDCWD, b->source }, map,
+			  &b->mount_options);
 	o.flags = b->mapped_flags | (b->recursive ? IDM_TREE_RECURSIVE : 0);
-	o.attr_set = b->words.set;
-	o.attr_clear = b->words.clear;
-	o.propagation = b->words.propagation;
+	o.attr_set = b->mount_options.set;
+	o.attr_clear = b->mount_options.clear;
+	o.propagation = b->mount_options.propagation;
 	snprintf(where, sizeof(where), "--bind %s", b->source);
-	tree = open_tree_of(where, b->source, map, &o);
+	tree = open_mapped_tree(where, b->source, map, &o);
 	idm_map_free(map);
 	return tree < 0 ? FAILED : run_add_mount(root, b->target, NULL, tree, 0, IDM_ATTACH_MKDIR);
 }
 
 int run_make_root(struct run_request *q, struct run_root *root)
 {
-	int status = open_root(q, &root->tree);
+	int status = open_root_tree(q, &root->tree);
 
 	run_look_at_root(q);
 	if (status == DONE)

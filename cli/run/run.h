@@ -29,7 +29,7 @@ enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };
 struct run_bind {
 	char *text; /* that the others are parts of */
 	const char *source, *target;
-	struct words words;
+	struct mount_options mount_options;
 	struct hardening hardening;
 	bool recursive, keep_rest;
 	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */

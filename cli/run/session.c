@@ -18,7 +18,7 @@
 enum { SIGNALS, PROCESS, TERMINAL, SOURCES = TERMINAL + TERMINAL_SOURCES };
 
 /* Until the program has ended. False: standard output is gone, as for a program that gets SIGPIPE. */
-static bool serve(struct run_session *s)
+static bool serve_until_exit(struct run_session *s)
 {
 	struct pollfd fds[SOURCES] = {
 		[SIGNALS] = { .fd = s->signals, .events = POLLIN },
@@ -96,7 +96,7 @@ int run_session_serve(struct run_session *s, int pidfd)
 	int status, error;
 
 	s->pidfd = pidfd;
-	if (serve(s))
+	if (serve_until_exit(s))
 		drained = drain(s);
 	else
 		idm_child_signal(pidfd, SIGKILL, NULL);

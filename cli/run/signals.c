@@ -115,7 +115,7 @@ static bool is_for_the_program(const struct run_session *s, const struct signalf
 	return info->ssi_pid != (uint32_t)getpid();
 }
 
-static void pass_on(struct run_session *s, const struct signalfd_siginfo *info)
+static void pass_signal_on(struct run_session *s, const struct signalfd_siginfo *info)
 {
 	int signal = (int)info->ssi_signo;
 	bool typed = info->ssi_code > 0 && BIT(signal) & OF_TERMINALS;
@@ -143,7 +143,7 @@ void run_signals_pass_on(struct run_session *s)
 	struct signalfd_siginfo info;
 
 	while (read(s->signals, &info, sizeof(info)) == sizeof(info))
-		pass_on(s, &info);
+		pass_signal_on(s, &info);
 }
 
 /* ---- the end ---- */

@@ -10,7 +10,7 @@
 #include "run.h"
 
 /* The IDs of a user namespace with the map, each as itself. */
-static int make_identity(const struct idm_map *map, struct idm_map **identity)
+static int make_identity_of(const struct idm_map *map, struct idm_map **identity)
 {
 	struct idm_error err;
 
@@ -33,7 +33,7 @@ int run_open_userns(const struct run_request *q, int *userns)
 	int status;
 
 	if (q->rootless) {
-		status = make_identity(q->maps.map, &identity);
+		status = make_identity_of(q->maps.map, &identity);
 		if (status == DONE)
 			status = open_userns(identity, userns);
 		idm_map_free(identity);
