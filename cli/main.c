@@ -69,8 +69,8 @@ static int run_command(const struct command *command, int argc, char **argv)
 }
 
 /*
- * Engines call a runtime by its path, with nothing of ours between that and what it is to do. A
- * handler's name may follow a dot.
+ * Engines call a runtime by its path, with no option of this program between that and what it is to do.
+ * A handler's name may follow a dot.
  */
 static bool is_called(const char *path, const char *name)
 {

@@ -155,7 +155,7 @@ static int take_helper_options(struct helper *h, char *list)
 	return DONE;
 }
 
-/* The options are read twice: -s, wherever it stands, decides about unknown words in -o. */
+/* The options are read twice: -s decides, at any position, about unknown words in -o. */
 static int take_flags(struct helper *h, int argc, char **argv, bool words)
 {
 	static const struct option no_longs[] = { { 0 } };
@@ -173,8 +173,8 @@ static int take_flags(struct helper *h, int argc, char **argv, bool words)
 		case 'f':
 			h->fake = true;
 			break;
-		case 'n': /* no /etc/mtab: nobody writes one any more */
-		case 't': /* the type is in our name */
+		case 'n': /* no /etc/mtab: no program writes one any more */
+		case 't': /* the type is in the helper's name */
 			break;
 		case 'v':
 			h->verbose = true;

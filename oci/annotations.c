@@ -84,7 +84,7 @@ int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_err
 
 /* ---- values ---- */
 
-/* The word in front of a map, or alone; *text goes on behind it, and is NULL if nothing does. */
+/* The word in front of a map, or alone; *text is what follows, or NULL. */
 static const char *cut_map_word(const char **text)
 {
 	static const char *const words[] = { "idmap", "ridmap" };
@@ -111,7 +111,7 @@ static int read_map_value(const char *text, const char **word, struct idm_map **
 		return 0;
 	if (idm_map_new(map) < 0)
 		return idm_fail_errno(why, -ENOMEM, step_read, NULL);
-	/* No lookups: who writes annotations may be anybody. */
+	/* No lookups: any user may be the author of annotations. */
 	r = idm_map_parse(*map, text, 0, why);
 	return r < 0 ? r : idm_map_check(*map, why);
 }
@@ -132,7 +132,7 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **word
 	return r < 0 ? idm_fail_errno(err, r, step_read, NULL) : 0;
 }
 
-/* ---- what the engine gives ---- */
+/* ---- maps of the engine ---- */
 
 const char *idm_oci_given_destination(const char *given, size_t *n)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who asks for a map, as far as the engine says so. Engines write annotations of their own beside those
- * of the pod. A pod may try to write these too: what contradicts itself counts as unknown, or is
- * refused.
+ * The pod that asks for a map, as far as the engine says so. Engines write annotations of their own
+ * beside those of the pod. A pod may try to write these too: what contradicts itself counts as unknown,
+ * or is refused.
  */
 #include <string.h>
 

@@ -291,7 +291,7 @@ struct errand {
 	bool peers; /* a tree is in place where what is mounted goes to the host */
 };
 
-/* How `path` goes on behind `directory`; NULL: it is not in there. */
+/* The rest of `path` below `directory`; NULL: it is not in there. */
 static const char *below(const char *path, const char *directory)
 {
 	size_t n = strlen(directory);

@@ -54,7 +54,7 @@ static int note_mount(struct bundle *b, const char *destination, bool mapped)
 	return 0;
 }
 
-/* What the engine gives beside the text for that destination; NULL: nothing. */
+/* The map that the engine requests beside the text for that destination, or NULL. */
 static const char *find_given(const struct bundle *b, const char *destination, size_t n)
 {
 	for (size_t i = 0; i < b->text->n_given; i++) {
@@ -119,7 +119,7 @@ static int check_once(const struct bundle *b, const struct idm_json *mount, cons
 	return 0;
 }
 
-/* 1: it is mapped, as far as m says. 0: it is none of ours. */
+/* 1: it is mapped, as far as m says. 0: it has no map. */
 static int find_mapped(struct bundle *b, const struct idm_json *mount, struct idm_option_list *words,
 		       struct idm_plan_add_options *m, struct idm_map **own)
 {

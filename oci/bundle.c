@@ -40,7 +40,7 @@ static bool write_all(int fd, const char *text, size_t length)
 	return true;
 }
 
-/* A new file in the place of the old one, with the same owner and mode. */
+/* A new file replaces the old one, with the same owner and mode. */
 static int exchange_config(const char *file, const struct stat *old, const char *text, size_t length,
 			   struct idm_error *err)
 {
@@ -74,7 +74,7 @@ static int rewrite(const char *file, const struct stat *old, const struct config
 	return r;
 }
 
-/* What a link leads to is changed, not the link. */
+/* The target of a link is changed, not the link. */
 static int find_file(const char *bundle, char *file, struct idm_error *err)
 {
 	char *name = text_of("%s/config.json", bundle);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A bundle made ready for a runtime that cannot map mounts: what is mapped is left to our hook. */
+/* A bundle made ready for a runtime that cannot map mounts: mapped mounts are left to the hook. */
 #ifndef IDM_OCI_BUNDLE_H
 #define IDM_OCI_BUNDLE_H
 
@@ -9,7 +9,7 @@
 
 struct bundle {
 	const char *directory;
-	const char *hook;    /* the path of our program */
+	const char *hook;    /* the path of this program */
 	const char *handler; /* of the runtime; NULL: not known */
 	bool restored;	     /* from a checkpoint, which no hook can map: it may ask for nothing */
 };

@@ -259,7 +259,7 @@ static const char *string_of(const struct idm_json *value)
 	return idm_json_string(value, &string, NULL) == 0 ? string : "";
 }
 
-/* Ours, wherever the program was when it was written. */
+/* This program's hook, also if the program had another path when it was written. */
 static bool is_our_hook(const struct idm_json *hook, struct idm_json *args)
 {
 	struct idm_json word = { 0 };
@@ -291,7 +291,7 @@ static int take_args(struct work *w, const struct idm_json *args)
 	return r;
 }
 
-/* The list of hooks that ours is in: 1, or 0 if there is none. */
+/* Finds the list with this program's hook: 1, or 0 if no list has it. */
 static int find_hooks(const struct work *w, struct idm_json *list)
 {
 	struct idm_json hooks;
@@ -308,7 +308,7 @@ static int find_hooks(const struct work *w, struct idm_json *list)
 	return r < 0 ? r : 1;
 }
 
-/* The first of ours: 1, with its arguments. */
+/* Finds the first hook of this program: 1, with its arguments. */
 static int find_our_hook(const struct work *w, struct idm_json *hook, struct idm_json *args)
 {
 	struct idm_json list;
@@ -359,7 +359,7 @@ static bool is_told_handler(const struct idm_json *args)
 	return false;
 }
 
-/* Its path is the one that it has now, and it gets the arguments that it has not. */
+/* Sets the program's present path, and adds missing arguments. */
 static int change_old_hook(struct work *w, const struct idm_json *hook, const struct idm_json *args)
 {
 	struct idm_json path;
@@ -429,7 +429,7 @@ static int any_map(void *data, struct idm_map *map, struct idm_error *err)
 	return idm_map_add(map, IDM_BOTH, &one, 1, err);
 }
 
-/* What the hook would refuse is refused now, before anything runs. */
+/* Refuses now what the hook would refuse, before any program runs. */
 static int check_rewritten(const struct work *w, const char *text, size_t length, size_t n_given)
 {
 	const struct config *config = w->config;

@@ -13,7 +13,7 @@ struct config {
 	const char *text;
 	size_t length;
 	int dirfd;	     /* of the bundle */
-	const char *hook;    /* the path of our program */
+	const char *hook;    /* the path of this program */
 	const char *handler; /* of the runtime, for the hook; NULL: not known */
 	/* Whether what the configuration asks for is allowed; 0 or a negative errno. NULL: it is not
 	 * asked. */

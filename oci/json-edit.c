@@ -71,7 +71,7 @@ char *json_quote(const char *string)
 
 /* ---- changing ---- */
 
-/* A text that is NULL is none. Takes the text over. */
+/* Owns the text from here on. NULL means that memory ran out. */
 static void add_edit(struct edits *e, size_t start, size_t end, char *text)
 {
 	struct edit *list = reallocarray(e->list, e->n + 1, sizeof(*list));

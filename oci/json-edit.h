@@ -13,7 +13,7 @@
 #include "lib/spec/json.h"
 
 struct edit {
-	size_t at, length; /* what goes */
+	size_t at, length; /* what is removed */
 	char *text;	   /* what comes; NULL: nothing */
 };
 
@@ -45,7 +45,7 @@ void edit_set(struct edits *edits, const char *const *keys, size_t n, char *valu
 char *edit_apply(struct edits *edits, size_t *length);
 void edit_free(struct edits *edits);
 
-/* printf(3) into new memory; NULL: there is none. */
+/* printf(3) into new memory, or NULL. */
 char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*

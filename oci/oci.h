@@ -25,10 +25,10 @@ bool idm_oci_is_ours(const char *key);
 /* The destination that the annotation names, without slashes at its ends; NULL: it names none. */
 const char *idm_oci_annotated(const struct idm_json *annotation, size_t *n);
 
-/* Refuses keys of ours that name no destination, and two that name the same one. */
+/* Refuses keys of this program that name no destination, and two that name the same one. */
 int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_error *err);
 
-/* The annotation for a destination (trimmed) in *found; false: there is none. */
+/* Finds the annotation for a (trimmed) destination. Returns false if none exists. */
 bool idm_oci_find_annotation(const struct idm_json *annotations, const char *destination, size_t n,
 			     struct idm_json *found);
 
@@ -71,9 +71,9 @@ struct idm_oci {
 	struct idm_plan *plan; /* the root filesystem, and the mounts that have a map */
 	struct idm_oci_mount *mounts;
 	size_t n;
-	bool shared_root; /* linux.rootfsPropagation: what is mounted in there goes to the host */
+	bool shared_root; /* linux.rootfsPropagation: mounts in there propagate to the host */
 	char *annotation; /* the first that asks for a map, also where there is no mount for it */
-	/* Who asks by annotations, see struct idm_oci_asker. */
+	/* The pod that asks by annotations, see struct idm_oci_asker. */
 	bool pod;
 	char *namespace;
 	char *handler;

@@ -31,7 +31,7 @@ static int fail_policy_memory(const struct reader *rd)
 	return idm_fail_errno(rd->err, -ENOMEM, IDM_STEP_READ_POLICY, IDM_POLICY_FILE);
 }
 
-/* ---- ids ---- */
+/* ---- IDs ---- */
 
 /* One number in one spelling only. Returns what follows it, or NULL. */
 static const char *read_id(const char *p, uint32_t *id)
@@ -41,7 +41,7 @@ static const char *read_id(const char *p, uint32_t *id)
 
 	for (; *p >= '0' && *p <= '9' && n < UINT32_MAX; p++)
 		n = 10 * n + (uint64_t)(*p - '0');
-	/* 2^32-1 is no id. */
+	/* 2^32-1 is no ID. */
 	if (p == start || n >= UINT32_MAX || (*start == '0' && p - start > 1))
 		return NULL;
 	*id = (uint32_t)n;

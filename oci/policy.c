@@ -103,9 +103,9 @@ static int deny(const struct idm_policy_rule *rule, const struct idm_policy_requ
 	return refuse_annotation(q, err, because);
 }
 
-/* ---- ids ---- */
+/* ---- IDs ---- */
 
-/* The first of these ids that is in no range; `end` if all are. */
+/* The first of these IDs that is in no range; `end` if all are. */
 static uint64_t first_outside(const struct idm_policy_ids *ids, uint64_t id, uint64_t end)
 {
 	size_t i = 0;

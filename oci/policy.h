@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may ask for a map by an annotation. Annotations come from whoever writes a pod, or an image; the
+ * The rules for maps that annotations ask for. Authors of pods and images write annotations; the
  * host's root decides what they may say, in a file of rules. Reading and deciding touch no file.
  */
 #ifndef IDM_OCI_OCI_POLICY_H

@@ -90,7 +90,7 @@ static bool take_value(struct oci_words *read, const struct option *option, cons
 	return true;
 }
 
-/* How many words it takes; 0: it is wrong. */
+/* Returns the number of words that were read; 0: it is wrong. */
 static size_t take_runtime_option(struct oci_words *read, char **words)
 {
 	const char *value;

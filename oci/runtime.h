@@ -8,7 +8,7 @@
 #define OCI_RUNTIME_NAME "idmount-oci-runtime"
 
 /*
- * Adds an error to a runtime's log, where engines look for it; NULL: there is none. What cannot be
+ * Adds an error to a runtime's log, where engines look for it; NULL: no log. What cannot be
  * written there is on standard error all the same.
  */
 void oci_log(const char *file, bool json, const char *message);

@@ -41,7 +41,7 @@ static const char details[] =
 	"  idmount overlay -L l2:l1 -U up -W work -m 0:100000:65536 --upper-ids disk root\n"
 	"\n";
 
-/* What the command line asks for, and the memory that it takes. */
+/* The request of the command line, and its memory. */
 struct request {
 	struct idm_overlay_options overlay;
 	struct map_request maps;
@@ -97,7 +97,7 @@ static int take_mount_option_list(struct request *q, char *list)
 
 /* ---- the options ---- */
 
-/* `value` is a word of the command line, which is ours to change. */
+/* `value` is a word of the command line, which may be modified. */
 static int take_option_of_overlay(struct request *q, int letter, char *value)
 {
 	switch (letter) {

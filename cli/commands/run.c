@@ -256,7 +256,8 @@ static int report_no_mounts(int (*diagnose)(int code, struct idm_error *err))
 	return report_error(&err);
 }
 
-/* What is attached for a moment, see run/rootfs.c, is seen by nobody else, and goes with us. */
+/* A mount that run/rootfs.c attaches for a moment is seen by no other process, and ends with this one.
+ */
 static int leave_mounts(const struct run_request *q)
 {
 	if (!q->rootless && !q->ephemeral)
@@ -313,7 +314,7 @@ static int why_not_started(const struct idm_error *err)
 	return err->errnum == ENOENT ? RUN_NOT_FOUND : RUN_NOT_EXECUTABLE;
 }
 
-/* Who has given up setgroups(2) keeps his groups, which his own user namespace does not know. */
+/* A user who has given up setgroups(2) keeps groups that the user namespace does not map. */
 static void set_program_ids(const struct run_request *q, const struct run_user *user,
 			    struct idm_child_options *o)
 {
@@ -464,7 +465,7 @@ static int run_run(int argc, char **argv)
 	struct run_request q = { .new_pid = true };
 	int status;
 
-	signal(SIGCHLD, SIG_DFL); /* ignored, our children's ends would be lost */
+	signal(SIGCHLD, SIG_DFL); /* if it is ignored, the exit statuses of children are lost */
 	/* Of the program, and of what is made for it. */
 	umask(022);
 	status = handle_run(&q, &a);

@@ -55,7 +55,7 @@ static int read_plan(struct apply_request *q, const char *file)
 
 /* ---- applying ---- */
 
-/* Each mount takes descriptors while the plan is put together. The soft limit is for select(2). */
+/* Each mount needs descriptors while the plan is put together. The soft limit is for select(2). */
 static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;

@@ -35,7 +35,7 @@ static char *printable(const char *text)
 	return copy;
 }
 
-/* Characters, not bytes: what follows a first byte of UTF-8 takes no room of its own. */
+/* Counts characters, not bytes: continuation bytes of UTF-8 have no width. */
 static size_t width(const char *text)
 {
 	size_t n = 0;

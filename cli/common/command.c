@@ -25,7 +25,7 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
 
 	if (command->options_first)
 		*letters++ = '+';
-	*letters++ = ':'; /* we report what is wrong ourselves */
+	*letters++ = ':'; /* this file reports what is wrong */
 	for (const struct option_row *row = command->options;; row++) {
 		const struct option_row *r = row->name ? row : &help_row;
 
@@ -45,7 +45,7 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
 /* The word that getopt stumbled over, without a value that was glued on. */
 static const char *wrong_word(const struct arguments *a, char *buf, size_t size)
 {
-	/* musl goes one further where the value of a letter is missing. */
+	/* musl's optind is one larger where the value of a letter is missing. */
 	const char *word = a->argv[(optind > a->argc ? a->argc : optind) - 1];
 
 	if (optopt && optopt < LONG_ONLY && strncmp(word, "--", 2) != 0)

@@ -14,7 +14,7 @@
 struct option_row {
 	int letter;	      /* the short option, or a number from LONG_ONLY on */
 	const char *name;     /* the long option */
-	const char *argument; /* NULL: takes none */
+	const char *argument; /* NULL: none */
 	const char *help;     /* lines after the first are indented by the help */
 };
 
@@ -26,7 +26,7 @@ struct command {
 	const char *summary;		  /* one line */
 	const char *details;		  /* more lines for "help COMMAND" */
 	const struct option_row *options; /* ends with a row without a name */
-	bool options_first;		  /* what comes after the first operand is not ours */
+	bool options_first;		  /* words after the first operand are no options */
 	enum front_kind front;		  /* whose words hints are in */
 	int (*run)(int argc, char **argv);
 };

@@ -27,7 +27,7 @@ static struct range range(uint64_t first, uint64_t count)
 	return r;
 }
 
-/* A range of disk ids, and where it goes: an entry, or a gap between entries. */
+/* A range of disk IDs and the IDs that are seen: an entry, or a gap between entries. */
 struct row {
 	struct range disk, seen;
 };
@@ -70,7 +70,7 @@ static void measure(struct side *s)
 	s->width += s->disk_width + 4;
 }
 
-/* All disk ids in order, so that what is left out stands where it is left out. */
+/* All disk IDs in order, so that a gap is shown between its neighbours. */
 static bool make_rows(struct side *s, const struct idm_map *map, unsigned int kind, const char *name)
 {
 	const struct idm_entry *e;

@@ -36,7 +36,7 @@ static bool is_reachable(const struct reach *r)
 	return r->everybody || r->user || r->group;
 }
 
-/* From the directory up to the root. Takes the descriptor. */
+/* From the directory up to the root. Closes the descriptor. */
 static struct reach reach_of(int fd)
 {
 	struct reach reach = { .everybody = true };

@@ -12,7 +12,7 @@
 
 #include "mount-options.h"
 
-/* Who can get to a directory, by the modes of all directories on the way. Root does not count. */
+/* The users that can reach a directory, by the modes of all directories on the way, without root. */
 struct reach {
 	bool everybody;
 	uid_t user;  /* 0: none */

@@ -9,7 +9,7 @@
 /* FRONT_RUN: --bind has words of its own. FRONT_CONTAINER: mounts are in config.json. */
 enum front_kind { FRONT_COMMAND, FRONT_HELPER, FRONT_RUN, FRONT_CONTAINER, FRONTS };
 
-/* Who is in front of the library; the command if this is not called. */
+/* Sets the program in front of the library; the default is the command. */
 void front_is(enum front_kind front);
 
 /* A name of the library such as "IDM_ATTACH_MKDIR", as an option here. */

@@ -55,7 +55,7 @@ int parse_map_option(struct idm_map *map, const char *text)
 	return parse_map_option_in("", map, text);
 }
 
-/* The library takes a path from the root on as a user namespace. */
+/* The library reads an absolute path as a user namespace. */
 static int take_userns_path(struct idm_map *map, const char *path)
 {
 	char *directory, *whole = NULL;

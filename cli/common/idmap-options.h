@@ -40,7 +40,7 @@ int parse_map_option(struct idm_map *map, const char *text);
 /* The same, where messages begin with what the map belongs to: "--bind /src". */
 int parse_map_option_in(const char *where, struct idm_map *map, const char *text);
 
-/* Takes one of MAP_OPTIONS. Returns DONE, or reports and returns the exit status. */
+/* Adds one of MAP_OPTIONS. Returns DONE, or reports and returns the exit status. */
 int take_map_option(struct map_request *request, int letter, const char *value);
 
 /*
@@ -49,7 +49,7 @@ int take_map_option(struct map_request *request, int letter, const char *value);
  */
 int complete_map(struct map_request *request, const char *how);
 
-/* --upper-ids. Returns as above. */
+/* --upper-IDs. Returns as above. */
 int parse_upper_ids(enum idm_upper_ids *ids, const char *value);
 
 #define HOW_TO_GIVE_A_MAP "-m or --userns"

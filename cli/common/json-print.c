@@ -57,7 +57,7 @@ static void put_line_break(struct json *json)
 		put_text(json, "  ");
 }
 
-/* What stands before a value. */
+/* Adds the comma, line break and key before a value. */
 static void begin_value(struct json *json, const char *key)
 {
 	if (json->follows)

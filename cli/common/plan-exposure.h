@@ -5,7 +5,7 @@
 
 #include "exposure.h"
 
-/* Looks at the sources of binds, and at upper directories that store the ids of the layers. */
+/* Looks at the sources of binds, and at upper directories that store the IDs of the layers. */
 void look_for_exposure_of_plan(struct exposed *found, const struct idm_plan *plan,
 			       enum idm_upper_ids upper_ids);
 

@@ -13,7 +13,7 @@ void report_as(const char *prefix);
 /* One line, and a second one if there is a hint. Returns FAILED. */
 int report_error(const struct idm_error *err);
 
-/* The same about what stands in a file. */
+/* The same about the contents of a file. */
 int report_error_in(const char *file, const struct idm_error *err);
 
 /* "prefix: message", for wrong usage. Returns USAGE. */

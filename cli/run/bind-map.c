@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* A bind's map leads to ids of the container; the kernel wants those of the host. */
+/* A bind's map leads to IDs of the container; the kernel wants those of the host. */
 #include "cli/common/report.h"
 #include "run.h"
 
-/* Whether the container lacks an id of the entry's seen column; the first one of them. */
+/* Whether the container lacks an ID of the entry's seen column; the first one of them. */
 static bool lacks(const struct idm_map *container, unsigned int kind, const struct idm_entry *e,
 		  uint32_t *missing)
 {

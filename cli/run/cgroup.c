@@ -49,7 +49,7 @@ static int mount_cgroup2(void)
 	return mount;
 }
 
-/* The caller's cgroup; -1: there is none that matters. */
+/* Opens the caller's cgroup; -1: the container cannot mount it. */
 static int open_own_cgroup(int *own)
 {
 	*own = -1;
@@ -148,7 +148,7 @@ static bool is_populated(int cgroup)
 	return populated;
 }
 
-/* The first directory in there. Takes the descriptor. */
+/* Finds the first directory in there. Closes the descriptor. */
 static bool find_directory(int fd, char *name, size_t size)
 {
 	DIR *directory = fdopendir(fd);

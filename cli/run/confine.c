@@ -13,7 +13,7 @@
 #include "cli/common/report.h"
 #include "run.h"
 
-/* It has to be open now: later it could be a descriptor of ours. */
+/* It has to be open now: later the number could be that of another file. */
 int run_take_seccomp(struct run_request *q, const char *text)
 {
 	unsigned long n;

@@ -88,7 +88,7 @@ static int bind_device(struct run_root *root, const char *path)
 
 /* ---- terminals ---- */
 
-/* Terminals belong to the group "tty", if the container has an id for it. */
+/* Terminals belong to the group "tty", if the container has an ID for it. */
 #define TTY_GID 5
 
 static bool has_tty_group(const struct run_request *q, uint32_t *gid)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Parts of /proc and /sys that tell of the host, or change it: a file is covered by the null device, a
+ * Parts of /proc and /sys that describe the host, or change it: a file is covered by the null device, a
  * directory by an empty one, and some are read-only. A user namespace keeps the container's root from
  * most of them already; this holds where it does not.
  */

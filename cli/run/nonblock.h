@@ -12,7 +12,7 @@
 
 struct nonblock {
 	int fd;	 /* the caller's: for poll() */
-	int own; /* the same file, opened for ourselves with O_NONBLOCK; -1: that cannot be */
+	int own; /* the same file, opened again with O_NONBLOCK; -1: impossible */
 	bool socket;
 	size_t most; /* what can be written at once when poll() promises anything */
 };

@@ -36,7 +36,7 @@ void terminal_begin(struct terminal *t, int master)
 	t->from.own = t->to.own = -1;
 	if (master < 0)
 		return;
-	/* This description is ours alone. */
+	/* No other process has this file description. */
 	flags = fcntl(master, F_GETFL);
 	fcntl(master, F_SETFL, flags | O_NONBLOCK);
 	nonblock_begin(&t->from, STDIN_FILENO, O_RDONLY);
@@ -138,7 +138,7 @@ static bool read_output(struct terminal *t)
 	return n > 0;
 }
 
-/* Where standard output takes nothing more, the program can write all the same, and end. */
+/* While standard output accepts nothing more, the program can still write, and exit. */
 static void write_output(struct terminal *t)
 {
 	ssize_t n = nonblock_write(&t->to, t->output.data + t->output.at, t->output.n);

@@ -25,7 +25,7 @@ struct terminal {
 	struct flow typed, output;
 	bool more_typed; /* there is still something to come from standard input */
 	bool closed;	 /* nothing comes from the program's any more */
-	int error;	 /* why standard output takes nothing more, or 0 */
+	int error;	 /* why standard output accepts nothing more, or 0 */
 	bool raw;	 /* the caller's is to be restored */
 	struct termios before;
 };
@@ -38,7 +38,7 @@ void terminal_end(struct terminal *t);
 void terminal_leave(struct terminal *t);
 void terminal_return(struct terminal *t);
 
-/* The program's terminal takes the caller's size. */
+/* Gives the program's terminal the caller's size. */
 void terminal_resize(const struct terminal *t);
 
 /* What there is to wait for, and what is done when it has come. */

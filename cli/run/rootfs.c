@@ -12,7 +12,7 @@
 #include "lib/base/mapped-hint.h"
 #include "run.h"
 
-/* In a user namespace of his own an ordinary user is root already; nothing is left to map. */
+/* In a user namespace of their own, ordinary users are root already; nothing is left to map. */
 static const struct idm_map *map_of(const struct run_request *q)
 {
 	return q->rootless ? NULL : q->maps.map;
@@ -60,7 +60,7 @@ static uint32_t attributes_of(const struct run_request *q)
 
 /*
  * Before Linux 6.15 layers have to be attached. For the moment that it takes to make the overlay the
- * upper one is, in a mount namespace of our own, at a place that no path of a layer goes by.
+ * upper one is, in a new mount namespace, at a place that no path of a layer goes by.
  */
 #define PLACE "/sys"
 
@@ -111,7 +111,7 @@ static int open_overlay(const struct run_request *q, int *tree)
 		o.work = &work;
 	}
 	o.map = map_of(q);
-	/* What vanishes has no ids to keep. */
+	/* What vanishes has no IDs to keep. */
 	o.upper_ids = o.map && q->upper ? IDM_UPPER_DISK : IDM_UPPER_SHIFTED;
 	o.attr = attributes_of(q);
 	if (q->rootless) {
@@ -169,7 +169,7 @@ static int add_system(const struct run_request *q, struct run_root *root)
 			  : add_host_tree(root, "/sys", attr | IDM_ATTR_RDONLY);
 }
 
-/* The ids of a bind's map are those of the container; what the kernel maps to are the host's. */
+/* The IDs of a bind's map are those of the container; what the kernel maps to are the host's. */
 static int map_of_bind(const struct run_request *q, const struct run_bind *b, struct idm_map **map)
 {
 	*map = NULL;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * An ordinary user becomes root of a user namespace of his own, with his subordinate ids. The maps are
- * written by newuidmap(1) and newgidmap(1), which know which ids are his; only his own id he may map
- * without them. Everything else is done in there, as root does it on the host.
+ * An ordinary user becomes root of a new user namespace with their subordinate IDs. newuidmap(1) and
+ * newgidmap(1), which know these IDs, write the maps. Without them a user may map only their own ID.
+ * Everything else is done in there, as root does it on the host.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static int add_one(struct idm_map *map, unsigned int kind, uint32_t disk, uint32
 	return idm_map_add(map, kind, &e, 1, &err) < 0 ? report_error(&err) : DONE;
 }
 
-/* His own id is root's, so that his files are; his ranges come after it. */
+/* The user's own ID is root's, and so are their files. Their ranges follow. */
 static int shift_by_own(struct idm_map *map, const struct idm_map *ranges, unsigned int kind,
 			uint32_t own)
 {

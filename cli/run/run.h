@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rooms of "idmount run" share: commands/run.c reads the command line, bind.c one of its
+ * What the files of "idmount run" share: commands/run.c reads the command line, bind.c one of its
  * binds, user.c whom the program runs as, rootless.c lets an ordinary user be root of a user
  * namespace, rootfs.c makes the root filesystem, dev.c its /dev, masks.c covers parts of its
  * /proc and /sys, exposure.c looks where the program can store what other users can run,
@@ -34,10 +34,10 @@ struct run_bind {
 	bool recursive, keep_rest;
 	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */
 	bool container_map;	   /* as the root filesystem */
-	struct idm_map *map;	   /* disk ids to those of the container; NULL: none */
+	struct idm_map *map;	   /* disk IDs to those of the container; NULL: none */
 };
 
-/* Whom the program runs as, in ids of the container. */
+/* Whom the program runs as, in IDs of the container. */
 struct run_user {
 	uint32_t uid, gid;
 	char home[256];
@@ -106,7 +106,7 @@ int run_parse_bind(struct run_bind *bind, const char *text);
 void run_free_bind(struct run_bind *bind);
 
 /*
- * The map of a bind that has one, to the ids of the host. An entry that leads to an id which the
+ * The map of a bind that has one, to the IDs of the host. An entry that leads to an ID which the
  * container has not is wrong usage.
  */
 int run_map_of_bind(const struct run_bind *bind, const struct idm_map *container, struct idm_map **map);
@@ -116,7 +116,8 @@ int run_map_of_bind(const struct run_bind *bind, const struct idm_map *container
 void run_harden_bind(struct run_bind *bind);
 void run_report_binds(const struct run_request *q);
 
-/* Makes one if it takes one; removed by run_cgroup_free(), once the container has exited. */
+/* Makes one if the caller's can be written; removed by run_cgroup_free(), once the container has exited.
+ */
 int run_make_cgroup(const struct run_request *q, struct run_cgroup *cgroup);
 void run_cgroup_free(struct run_cgroup *cgroup);
 
@@ -144,7 +145,7 @@ struct run_size_options {
 
 size_t run_size_options(const struct run_request *q, struct run_size_options *o);
 
-/* Takes the list apart. `option` is named in messages. */
+/* Parses the list. `option` is named in messages. */
 int run_take_caps(struct run_cap_list *list, const char *option, char *text);
 
 /* After the last option. */
@@ -158,7 +159,7 @@ int run_check_standard_fds(void);
 /* All that confines the program but capabilities. */
 void run_confine(const struct run_request *q, struct idm_child_options *o);
 
-/* One line if an id of the container is the host's root. */
+/* One line if an ID of the container is the host's root. */
 void run_note_host_root(const struct run_request *q);
 
 /* Unless --unmask. They come after /proc and /sys. */
@@ -174,7 +175,7 @@ int run_add_mount(struct run_root *root, const char *target, const char *fstype,
 
 int run_find_user(const struct run_request *q, int root_tree, struct run_user *user);
 
-/* What stands between the caller and the program, from before that starts until it has ended. */
+/* The connection of the caller with the program, from before its start until its exit. */
 struct run_session {
 	bool init;	  /* the program is below one; given */
 	int signals;	  /* signalfd */

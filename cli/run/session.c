@@ -17,7 +17,7 @@
 
 enum { SIGNALS, PROCESS, TERMINAL, SOURCES = TERMINAL + TERMINAL_SOURCES };
 
-/* Until the program has ended. False: standard output is gone, as for a program that gets SIGPIPE. */
+/* Until the program has exited. False: standard output is gone, as for a program that gets SIGPIPE. */
 static bool serve_until_exit(struct run_session *s)
 {
 	struct pollfd fds[SOURCES] = {

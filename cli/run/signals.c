@@ -17,11 +17,11 @@
 
 /*
  * What is not passed on. SIGTTIN and SIGTTOU are the caller's terminal speaking to us: they stop us when
- * we read it in the background, which the program never does. SIGCHLD says that the program has ended.
+ * we read it in the background, which the program never does. SIGCHLD says that the program has exited.
  */
 #define LEFT (BIT(SIGKILL) | BIT(SIGSTOP) | BIT(SIGCHLD) | BIT(SIGTTIN) | BIT(SIGTTOU))
 
-/* Those that a terminal sends. Of what the kernel sends, all others are about ourselves. */
+/* Those that a terminal sends. Of what the kernel sends, all others are about this process. */
 #define OF_TERMINALS \
 	(BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTSTP) | BIT(SIGCONT) | BIT(SIGWINCH))
 
@@ -52,15 +52,15 @@ int run_signals_begin(struct run_session *s)
 }
 
 /*
- * What is typed goes to all of a process group. Without an init the program leads its own, and its
+ * A typed signal is sent to all of a process group. Without an init the program leads its own, and its
  * number cannot become another's before we have waited for it.
  */
 static void send_to_group(const struct run_session *s, int signal)
 {
 	if (s->init)
 		idm_child_signal_group(s->pidfd, signal, NULL);
-	else
-		kill(-s->pid, signal == SIGTSTP ? SIGSTOP : signal); /* nobody else could continue it */
+	else /* no other process could continue it after SIGTSTP */
+		kill(-s->pid, signal == SIGTSTP ? SIGSTOP : signal);
 }
 
 /* ---- being stopped ---- */
@@ -111,7 +111,7 @@ static bool is_for_the_program(const struct run_session *s, const struct signalf
 	/* An alarm that the caller has set outlives its exec of this program. */
 	if (info->ssi_code > 0)
 		return bit & (OF_TERMINALS | BIT(SIGALRM)) && !(bit & s->ignored);
-	/* SIGPIPE and SIGXFSZ come of our own writing. */
+	/* SIGPIPE and SIGXFSZ are caused by writes of this process. */
 	return info->ssi_pid != (uint32_t)getpid();
 }
 

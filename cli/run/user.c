@@ -55,7 +55,7 @@ static FILE *open_in_root(int root, const char *path)
 	return file;
 }
 
-/* An id in decimal. */
+/* An ID in decimal. */
 static bool parse_id(const char *text, uint32_t *id)
 {
 	unsigned long n;
@@ -69,7 +69,7 @@ static bool parse_id(const char *text, uint32_t *id)
 	return !errno && n < UINT32_MAX;
 }
 
-/* By name or by number; false if there is none. */
+/* By name or by number; false if it does not exist. */
 static bool find_account(int root, const char *name, struct run_user *user)
 {
 	FILE *file = open_in_root(root, "etc/passwd");
