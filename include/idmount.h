@@ -1239,7 +1239,7 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * Never removes anything recursively. Mount points that were created in the root filesystem can be removed
  * only as long as that is mounted.
  *
- * Mounts are known by their unique ids; before Linux 6.8, which has none, by their ids together with their
+ * Mounts are known by their unique IDs; before Linux 6.8, which has none, by their IDs together with their
  * places.
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
@@ -1258,7 +1258,7 @@ int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)
 enum idm_map_state {
 	IDM_MAP_NONE = 0,   /* the mount is not ID-mapped */
 	IDM_MAP_READ,       /* the map was read */
-	IDM_MAP_PARTLY,     /* entries are, or may be, missing: the caller's user namespace has not all ids */
+	IDM_MAP_PARTLY,     /* entries are, or may be, missing: the caller's user namespace lacks some IDs */
 	IDM_MAP_INVISIBLE,  /* no entry is visible from the caller's user namespace */
 	IDM_MAP_UNREADABLE  /* ID-mapped, but the map is not readable on this kernel (before 6.15) */
 };
@@ -1266,7 +1266,7 @@ enum idm_map_state {
 /* One mount. It, its strings and its map live until the callback returns. */
 struct idm_mount_info {
 	size_t size;             /* sizeof(struct idm_mount_info) in the library. See IDM_HAS() */
-	uint64_t id;             /* unique mount id (STATX_MNT_ID_UNIQUE); the short one before Linux 6.8,
+	uint64_t id;             /* unique mount ID (STATX_MNT_ID_UNIQUE); the short one before Linux 6.8,
 				    in other namespaces before 6.12, and where that is said below */
 	uint64_t parent_id;
 	uint64_t namespace_id;   /* of the mount namespace; 0 before Linux 6.12. See namespace_inode */
@@ -1286,19 +1286,26 @@ struct idm_mount_info {
 #define IDM_LIST_UNMAPPED 2U       /* also mounts that are not ID-mapped */
 
 /*
- * Calls `each` for every ID-mapped mount, in the order of mounting, one namespace after the other,
- * the caller's first. `each` returns 0 to go on; any other value ends the listing and is returned.
- * A mount that vanishes meanwhile is passed over. Nothing is locked while `each` runs: it may mount
- * and unmount.
+ * Lists mounts in the order of mounting, one namespace after the other, the caller's first.
  *
- * The caller's namespace: no privilege. IDM_LIST_ALL_NAMESPACES: CAP_SYS_ADMIN in the initial user
- * namespace and, as newer kernels want it, the initial PID namespace (-EPERM); before Linux 6.12 it
- * finds the namespaces that have a process or are open in /proc, and needs CAP_SYS_PTRACE and
- * CAP_SYS_CHROOT too. Maps: Linux 6.15; attributes by listmount(2)/statmount(2) 6.8, before from
- * /proc/PID/mountinfo. The kernel (6.18 still) shows another namespace wrongly if its root is the
- * initramfs; such a one is read from mountinfo (short ids, IDM_MAP_UNREADABLE).
- * -EINVAL: an unknown flag. -ENOENT, -EPERM: /proc is needed (before 6.13, or for all namespaces), does
- * not show the caller, and no private one can be made. -ENOMEM. Thread-safe.
+ * @flags: 0, or IDM_LIST_ALL_NAMESPACES and IDM_LIST_UNMAPPED.
+ * @each: called for every ID-mapped mount, in the calling thread. Returns 0 to continue. It may mount and unmount.
+ * @data: passed to @each. May be NULL.
+ * @err: filled in on failure. May be NULL.
+ *
+ * A mount that vanishes meanwhile is skipped. The library holds no lock while @each runs.
+ *
+ * Returns: 0, or the first non-zero value of @each, which ends the listing.
+ * Errors:
+ * -EINVAL: an unknown flag.
+ * -EPERM: IDM_LIST_ALL_NAMESPACES without the privilege. Or as -ENOENT.
+ * -ENOENT: /proc does not show the caller, and no private one can be made. Linux 6.13 or newer needs /proc
+ *          for all namespaces only.
+ * -ENOMEM: no memory.
+ * Requires: nothing for the caller's namespace. IDM_LIST_ALL_NAMESPACES: CAP_SYS_ADMIN in the initial user
+ *           namespace, on newer kernels also the initial PID namespace. Before Linux 6.12 also
+ *           CAP_SYS_PTRACE and CAP_SYS_CHROOT. Maps: Linux 6.15. See idm_list(3) for older kernels.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(2)
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
@@ -1307,11 +1314,21 @@ int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount,
 #define IDM_LIST_EMPTY_PATH 4U /* an empty path is dirfd itself, or the working directory */
 
 /*
- * The same for the one mount that holds `path` (mapped or not), whatever part of it path names. An empty
- * path is -ENOENT; with IDM_LIST_EMPTY_PATH in `flags` it is dirfd itself. A mount of another namespace is found if the caller may list all namespaces
- * and Linux is 6.12 or newer. Nothing is open on the mount while `each` runs.
- * -ENOENT also: the mount is detached, or in another namespace where it is not looked for. Otherwise
- * errors as idm_list() and openat(2).
+ * Reports the one mount that holds a path, mapped or not.
+ *
+ * @dirfd: as in openat(2).
+ * @path: any path on the mount.
+ * @flags: 0 or IDM_LIST_EMPTY_PATH.
+ * @each: as in idm_list(). The library holds no descriptor on the mount while @each runs.
+ * @data: passed to @each. May be NULL.
+ * @err: filled in on failure. May be NULL.
+ *
+ * Returns: 0, or the value of @each.
+ * Errors: as idm_list() and openat(2), and
+ * -ENOENT: an empty path without IDM_LIST_EMPTY_PATH. The mount is detached. Or it is in another namespace
+ *          where the library does not search.
+ * Requires: as idm_list(). A mount of another namespace: the right to list all namespaces, and Linux 6.12.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(2, 4)
 int idm_list_path(int dirfd, const char *path, unsigned int flags,
@@ -1331,23 +1348,29 @@ struct idm_feature_info {
 };
 
 /*
- * Calls `each` for every feature the library makes use of, always in the same order. Non-zero from
- * `each` ends it and is returned. No privilege; without it more is unavailable. Thread-safe.
+ * Reports every feature of the kernel that the library uses, always in the same order.
+ *
+ * @each: called for every feature. Returns 0 to continue.
+ * @data: passed to @each. May be NULL.
+ *
+ * Returns: 0, or the first non-zero value of @each, which ends the listing.
+ * Requires: nothing. Without privilege more features are unavailable.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(1)
 int idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data);
 
-/* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the ids. */
+/* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the IDs. */
 #define IDM_CHECK_WRITE 0x100U
 #define IDM_CHECK_EMPTY_PATH 0x200U /* an empty path is dirfd itself, or the working directory */
 
 /* What idm_check_path() found. Owned by the caller. Initialise with IDM_CHECK_RESULT_INIT. */
 struct idm_check_result {
 	size_t size;          /* sizeof(struct idm_check_result) */
-	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped ids */
+	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped IDs */
 	bool mapped;          /* the path is on an ID-mapped mount already */
-	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right ids at both ends */
-	bool disk_id_checked; /* IDM_CHECK_WRITE: the id on disk could be read (needs file handles) */
+	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right IDs at both ends */
+	bool disk_id_checked; /* IDM_CHECK_WRITE: the ID on disk could be read (needs file handles) */
 	char fstype[64];
 };
 #define IDM_CHECK_RESULT_INIT \
@@ -1358,12 +1381,22 @@ struct idm_check_result {
 	}
 
 /*
- * Finds out whether `path` can be ID-mapped, by mapping a detached copy that is thrown away, and
- * comparing an owner seen through it with the owner on disk. Returns 0 with *check filled in if that
- * could be found out. If it cannot be mapped (check->mappable false) or not be written (IDM_CHECK_WRITE
- * and check->writable false), err says why, with errnum set: err is filled in on success as well here.
- * Needs what idm_tree_open() needs. Errors: -EINVAL (flags, or a size too small), -E2BIG (size),
- * openat(2) of path, idm_userns_open() of a map to try. Thread-safe.
+ * Finds out whether a path can be ID-mapped. It maps a detached copy, which it closes again. It compares an
+ * owner seen through the copy with the owner on disk.
+ *
+ * @dirfd, @path: as in openat(2).
+ * @flags: 0, or IDM_CHECK_WRITE and IDM_CHECK_EMPTY_PATH.
+ * @check: the result, owned by the caller.
+ * @err: filled in on failure, and on success if mappable is false. The same holds with IDM_CHECK_WRITE if
+ *       writable is false. It then has the reason, with errnum set. May be NULL.
+ *
+ * Returns: 0 with *check filled in.
+ * Errors: as openat(2) for @path, and as idm_userns_open() for a map to try, and
+ * -EINVAL: an unknown flag, or a size that is too small.
+ * -E2BIG: a size of a newer library, with unknown members set.
+ * -ENOENT: an empty path without IDM_CHECK_EMPTY_PATH.
+ * Requires: what idm_tree_open() requires.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(2, 4)
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
@@ -1462,7 +1495,7 @@ struct idm_child_options {
 	uint32_t gid;           /* or IDM_CHILD_KEEP_ID */
 	const uint32_t *groups; /* with IDM_CHILD_SET_GROUPS */
 	size_t n_groups;
-	const struct idm_capabilities *capabilities; /* NULL: as the kernel makes them of the ids */
+	const struct idm_capabilities *capabilities; /* NULL: as the kernel makes them of the IDs */
 	pid_t process_group; /* 0: the caller's; -1: one of its own; else that one */
 	int terminal_fd;     /* becomes the controlling one (with IDM_CHILD_SESSION); -1: none */
 	int cgroup_fd;       /* directory of a cgroup2 that the child is born in; -1: the caller's */
@@ -1501,9 +1534,9 @@ struct idm_child_options {
  * IDM_CHILD_KEEP_FDS. One of 0, 1 and 2 that is close-on-exec, or a namespace, tree, program or cgroup of these
  * options, is closed, unless `fds` names it. The environment and arguments are taken as they are.
  *
- * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, ids and
+ * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, IDs and
  * capabilities, working directory, signals, program. Namespaces are joined with the caller's credentials
- * where those suffice, else with those of the user namespace to join. The old root is gone when ids are
+ * where those suffice, else with those of the user namespace to join. The old root is gone when IDs are
  * changed and paths looked up. Trees are used up, also by a child that fails after it has attached them.
  *
  * Mounts of a child in another user namespace are locked: no process in that user namespace can unmount them or
@@ -1529,7 +1562,7 @@ struct idm_child_options {
  * process to get into a PID namespace that exists, or into a new one of another user namespace, or one that puts
  * the root together. Whoever reaps it, the answer is right. Nobody sees a child that has not executed anything.
  *
- * Needs what the namespaces, ids and capabilities asked for need, in the caller's user namespace; for a
+ * Needs what the namespaces, IDs and capabilities asked for need, in the caller's user namespace; for a
  * map, what idm_userns_open() needs. Linux 5.9; x86_64, aarch64 or riscv64 (else -EOPNOTSUPP).
  *
  * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2). -EINVAL: options that contradict each other; err
