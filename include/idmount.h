@@ -1602,144 +1602,211 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 /* ---- reaper ---------------------------------------------------------------------------------- */
 
 /*
- * It has ended, but how is not known: somebody else's wait has taken its status, and this kernel has no
- * other way to read it (before Linux 6.15). `status` is -1. Does not happen to a fork server's children, unless
- * the fork server itself is killed.
+ * The child exited, but its status was consumed by another wait(). Before Linux 6.15 the status is then lost,
+ * and `status` is -1. A fork server's children lose it only if the fork server itself is killed.
  */
 #define IDM_EXIT_LOST 0
 
 /*
- * A reaper tells of the ends of the children that it was given, each once, in whatever surroundings: it
- * watches their pidfds and counts no SIGCHLD, so that it loses nothing when signals are merged, ignored or
- * taken by others, and it waits for nothing that it was not given, so that other code in the process can
- * wait for its own children by pid. Children may end before they are added, be stopped and traced (a stop
- * is not an exit; of a traced child the tracer hears first), or send no signal.
+ * A reaper reports the exit of each child that was added to it, once. It watches pidfds and counts no SIGCHLD.
+ * It waits for no other child. See idm_reaper_new(3) for what other waits in the process can do.
  *
- * A foreign wait for any child (waitpid(-1), which also SIGCHLD = SIG_IGN amounts to) can take the status
- * of a child that has called exec. From Linux 6.15 on the reaper reads it all the same; before, start such
- * children by a fork server: idm_reaper_start_forkserver().
- *
- * All functions but idm_reaper_free() may be called by any number of threads at once. A reaper belongs to
- * the process that made it: in a forked child everything but idm_reaper_free() gives -ECHILD, and that only
+ * Any number of threads may call all functions but idm_reaper_free() at once. A reaper belongs to the process
+ * that created it. In a forked child all other functions fail with -ECHILD. The child may free the reaper only
  * if no other thread could have been inside it at the fork.
  */
 struct idm_reaper;
 
-/* A new reaper in *reaper, which keeps one descriptor. -EMFILE, -ENFILE, -ENOMEM. */
+/*
+ * Creates a reaper, which keeps one descriptor.
+ *
+ * @reaper: receives the reaper; release it with idm_reaper_free().
+ * @err: filled in on failure. May be NULL.
+ *
+ * Returns: 0.
+ * Errors:
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Thread safety: any number of threads.
+ */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err);
 
 /*
- * Closes what the reaper keeps and releases it. NULL is allowed. No call may be under way. Children that
- * are watched go on, and can be waited for by anybody; those of a fork server lose their parent and become
- * orphans.
+ * Closes what the reaper keeps, and releases it.
+ *
+ * @reaper: NULL is allowed.
+ *
+ * Watched children continue, and other code can wait for them. A fork server's children become orphans.
+ *
+ * Thread safety: no other call with this reaper may be in progress.
  */
 void idm_reaper_free(struct idm_reaper *reaper);
 
 /*
- * The descriptor to wait for in an event loop of one's own: readable as long as idm_reaper_next() has
- * something to deliver. Now and then it is readable without that. It stays the reaper's.
+ * Returns the descriptor for the caller's event loop. It is readable while idm_reaper_next() can deliver an
+ * exit, and sometimes without one. The descriptor stays the reaper's.
+ *
+ * Thread safety: any number of threads.
  */
 int idm_reaper_fd(const struct idm_reaper *reaper);
 
 /*
- * How a child is watched. One flag, or none: its end is delivered by idm_reaper_next(). A reaper's flags have
- * bits 18 to 23, which are none of those of struct idm_child_options.
+ * How a child is watched: one flag, or none. Without a flag idm_reaper_next() delivers the exit. A reaper's
+ * flags have bits 18 to 23, which struct idm_child_options does not use.
  */
 #define IDM_REAPER_ADD_HOLD 0x040000U  /* its end is kept for idm_reaper_wait(); a zombie until then */
 #define IDM_REAPER_ADD_SPARE 0x080000U /* it is another's to wait for: it is not taken for an orphan */
 
 /*
- * Watches the child behind `pidfd`, of which the reaper keeps a duplicate until the end is delivered.
- * `data` comes back with the end; with IDM_REAPER_ADD_HOLD it is the child's name, which no other held
- * child of this reaper may have. A child that has ended already is as good as any; exit.pid is 0 if
- * it has also been waited for by somebody else. IDM_REAPER_ADD_SPARE is for programs that adopt.
- * -ECHILD: not a child of this process. -ESRCH: it has ended and somebody else's wait has taken its status
- * (before Linux 6.15). -EEXIST: this reaper watches it already (before Linux 6.9 noticed where /proc shows
- * the caller), or holds another by this name. -EBADF: not a pidfd. -EINVAL: flags. -EMFILE, -ENFILE, -ENOMEM,
- * -ENOSPC (fs.epoll.max_user_watches).
+ * Watches a child, which may have exited already.
+ *
+ * @pidfd: the child. The reaper keeps a duplicate until the exit is delivered.
+ * @flags: 0, IDM_REAPER_ADD_HOLD or IDM_REAPER_ADD_SPARE, which is for programs that adopt.
+ * @data: delivered with the exit. With IDM_REAPER_ADD_HOLD: the child's name, unique among held children.
+ * @err: filled in on failure. May be NULL.
+ *
+ * If another wait has reaped the child, exit.pid is 0.
+ *
+ * Returns: 0.
+ * Errors:
+ * -ECHILD: not a child of this process.
+ * -ESRCH: the child exited, and another wait consumed its status (before Linux 6.15).
+ * -EEXIST: this reaper watches the child already, or holds another child by this name. Before Linux 6.9 the
+ *          first is noticed only where /proc shows the caller.
+ * -EBADF: not a pidfd.
+ * -EINVAL: not a pidfd, an unknown flag, or both flags.
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * -ENOSPC: fs.epoll.max_user_watches.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
 		   struct idm_error *err);
 
 /*
- * Delivers one end: how in *exit, whose in *data (which may be NULL). Every end is delivered to one caller,
- * once. Signals do not interrupt it. -ETIMEDOUT: no child has ended. -EINVAL: timeout_ms. With adoption
- * also -EMFILE, -ENFILE, -ENOMEM and what idm_reaper_adopt() says of /proc; nothing is lost then, the next
- * call tries again.
+ * Delivers one exit. Every exit is delivered once, to one caller. Signals do not interrupt the call.
+ *
+ * @timeout_ms: milliseconds; -1: no limit, 0: does not wait.
+ * @exit: receives the result.
+ * @data: receives the data of the child. May be NULL.
+ * @err: filled in on failure. May be NULL.
+ *
+ * Returns: 0 if an exit was delivered.
+ * Errors:
+ * -ETIMEDOUT: no child has exited.
+ * -EINVAL: timeout_ms below -1.
+ * -EMFILE, -ENFILE, -ENOMEM: with adoption. Nothing is lost, and the next call retries.
+ * -ENOENT, -EPERM: with adoption, as idm_reaper_adopt(). Nothing is lost, and the next call retries.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_info *exit, void **data,
 		    struct idm_error *err);
 
 /*
- * The same for one child that was added with IDM_REAPER_ADD_HOLD and this `data`: for a thread that wants
- * just that one. One thread gets the end. -EBUSY: another thread is waiting for it. -ESRCH: no child is
- * held by that name, or its end was delivered before. -ETIMEDOUT, -EINVAL, -EMFILE, -ENFILE, -ENOMEM.
+ * Delivers the exit of one child that was added with IDM_REAPER_ADD_HOLD. One thread receives it.
+ *
+ * @data: the child's name.
+ * @timeout_ms, @exit, @err: as in idm_reaper_next().
+ *
+ * Returns: 0 if the exit was delivered.
+ * Errors:
+ * -EBUSY: another thread waits for this child.
+ * -ESRCH: no child is held by that name, or its exit was delivered before.
+ * -ETIMEDOUT: the child has not exited.
+ * -EINVAL: timeout_ms below -1.
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit_info *exit,
 		    struct idm_error *err);
 
-/* Children that were there before idm_reaper_adopt() are orphans too. For a program that was exec'd. */
+/*
+ * Children from before idm_reaper_adopt() are orphans too. For a program that was started by exec.
+ */
 #define IDM_REAPER_ADOPT_INHERIT 0x100000U
 
 /*
- * Delivers the ends of orphans as well, with this `data`: of children that the process did not start, but
- * was given by the kernel because their parents ended. For process 1 and for subreapers (-EINVAL for
- * others: see PR_SET_CHILD_SUBREAPER in prctl(2)).
+ * Delivers the exits of orphans as well. Orphans are children that the kernel gave to this process because
+ * their parents exited.
  *
- * The kernel does not say who is an orphan. It gives them to the first thread of the process, though. So one
- * that ended and is the first thread's child is taken for an orphan, unless it was added here (also with
- * IDM_REAPER_ADD_SPARE), sends no SIGCHLD, or was there before. The children of other threads are never
- * taken.
- * Other code that starts children in the first thread, or in threads that end before the children do, must
- * add them, with IDM_REAPER_ADD_SPARE if it waits for them itself, before idm_reaper_next() runs again: best
- * in the same thread.
+ * @flags: 0 or IDM_REAPER_ADOPT_INHERIT.
+ * @data: delivered with every orphan.
+ * @err: filled in on failure. May be NULL.
  *
- * There is no pidfd that tells of an orphan, so SIGCHLD has to: it must be blocked in all threads (-EINVAL if
- * it is not in this one), and the reaper reads it from a signalfd(2). Merged ones do no harm. An orphan that
- * somebody else's waitpid(-1) takes is not seen.
- * Needs a procfs of this PID namespace with "children" files, at /proc or made by the library
- * (CAP_SYS_ADMIN): -ENOENT, -EPERM. -EALREADY: it adopts already. -EMFILE, -ENFILE, -ENOMEM.
+ * An exited child of the first thread counts as an orphan, with three exceptions: it was added here (also with
+ * IDM_REAPER_ADD_SPARE), it sends no SIGCHLD, or it existed before. Children of other threads never count as
+ * orphans. idm_reaper_new(3) says when other code must add its children, and why SIGCHLD must be blocked in
+ * all threads. An orphan that another waitpid(-1) reaps is not reported.
+ *
+ * Returns: 0.
+ * Errors:
+ * -EINVAL: an unknown flag. The caller is neither process 1 nor a subreaper (PR_SET_CHILD_SUBREAPER in
+ *          prctl(2)). SIGCHLD is ignored, or not blocked in the calling thread.
+ * -ENOENT, -EPERM: no procfs of this PID namespace with "children" files, at /proc or made by the library.
+ * -EALREADY: the reaper adopts already.
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Requires: CAP_SYS_ADMIN without a usable /proc. Linux 5.9.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
-/* The fork server is a subreaper. Orphans below it are delivered, too, and cannot be mistaken for others. */
+/*
+ * The fork server is a subreaper. Orphans below it are delivered too, and cannot be mistaken for others.
+ */
 #define IDM_REAPER_FORKSERVER_ORPHANS 0x400000U
 
 /*
- * Starts this reaper's fork server: a process that starts children in the program's stead, and reaps them.
- * They are not the program's own children. So no wait in the program can take their status, on any kernel,
- * and SIGCHLD reports none of them. waitpid(-1) does not see the fork server either.
+ * Starts this reaper's fork server: a process that starts children for the program, and reaps them.
  *
- * It is a fork without exec: start it while the program is small. It holds no descriptor of the program. It has
- * the credentials, namespaces, root directory, seccomp filters, limits, control group and umask of this moment.
- * It exits with the reaper or the program; its children continue as orphans. `data` is delivered with the orphans of
- * IDM_REAPER_FORKSERVER_ORPHANS.
+ * @flags: 0 or IDM_REAPER_FORKSERVER_ORPHANS.
+ * @data: delivered with the orphans of IDM_REAPER_FORKSERVER_ORPHANS.
+ * @err: filled in on failure. May be NULL.
  *
- * -EALREADY: there is one. -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
- * -EINVAL: flags. -EAGAIN: limits, as fork(2). -EMFILE, -ENFILE, -ENOMEM.
+ * No wait in the program can consume a status of these children, on any kernel. SIGCHLD reports none of them.
+ * waitpid(-1) does not see the fork server either. It is a fork without exec: start it while the program is
+ * small. It holds no descriptor of the program. It keeps the credentials, namespaces, root directory, seccomp
+ * filters, limits, control group and umask of this moment. It exits with the reaper or the program; its
+ * children continue as orphans.
+ *
+ * Returns: 0.
+ * Errors:
+ * -EALREADY: the reaper has a fork server.
+ * -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
+ * -EINVAL: an unknown flag.
+ * -EAGAIN: limits, as fork(2).
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
 /*
- * Starts a program as idm_child_start() does, as a child of the fork server, and watches it. `flags` and
- * `data` are as in idm_reaper_add(), without IDM_REAPER_ADD_SPARE. Returns its pidfd, which the caller closes.
+ * Starts a program as idm_child_start() does, as a child of the fork server, and watches it.
  *
- * The program starts with the caller's environment, working directory, signal mask and descriptors, as far as
- * the options name no others. "The caller's" in struct idm_child_options means the fork server's for all else:
- * the credentials, namespaces, root directory, cgroup, session, process group and ignored signals. `map`,
- * descriptors, process_group and pid are the caller's. The user namespace of `map` belongs to the caller.
+ * @options: as in idm_child_start(). The environment, working directory, signal mask, descriptors, `map`,
+ *           process_group and pid are the caller's. All else that is "the caller's" there is the fork server's:
+ *           credentials, namespaces, root directory, cgroup, session, process group, ignored signals. The
+ *           user namespace of `map` belongs to the caller.
+ * @flags, @data: as in idm_reaper_add(), without IDM_REAPER_ADD_SPARE.
+ * @err: filled in on failure. May be NULL.
  *
- * The fork server does not wait for what the program needs in its namespaces: a mount that blocks
- * blocks this call only. It does wait for execve(2) of a program without namespaces, IDs or capabilities,
- * and for a cgroup that is frozen.
+ * A mount that blocks blocks this call only. The fork server waits for execve(2) of a program without
+ * namespaces, IDs or capabilities, and for a frozen cgroup.
  *
- * Errors as idm_child_start(), and: -ECHILD: there is no fork server. -ESRCH: it has exited, or the program
- * was killed before it was executed. -EEXIST: another child is held by the same data. -EINVAL: flags;
- * IDM_CHILD_KEEP_FDS, since the fork server has other descriptors; IDM_CHILD_DIE_WITH_THREAD, since
- * no thread of the program is the parent; over 250 different descriptors; a process group, if the fork
- * server is in another PID namespace; namespaces, IDs or capabilities, if the caller has changed its user namespace since
- * idm_reaper_start_forkserver(). Thread-safe.
+ * Returns: the program's pidfd, which the caller closes.
+ * Errors: as idm_child_start(), and
+ * -ECHILD: the reaper has no fork server.
+ * -ESRCH: the fork server has exited, or the program was killed before it was executed.
+ * -EEXIST: another child is held by the same data.
+ * -EINVAL: an unknown flag. IDM_CHILD_KEEP_FDS, since the fork server has other descriptors.
+ *          IDM_CHILD_DIE_WITH_THREAD, since no thread of the program is the parent. Over 250 different
+ *          descriptors. A process group, if the fork server is in another PID namespace. Namespaces, IDs
+ *          or capabilities, if the caller has changed its user namespace since the fork server's start.
+ * Requires: as idm_child_start(), of the fork server.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
 		     unsigned int flags, void *data, struct idm_error *err);
