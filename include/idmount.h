@@ -1369,7 +1369,7 @@ struct idm_check_result {
 	size_t size;          /* sizeof(struct idm_check_result) */
 	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped IDs */
 	bool mapped;          /* the path is on an ID-mapped mount already */
-	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right IDs at both ends */
+	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right IDs at both exits */
 	bool disk_id_checked; /* IDM_CHECK_WRITE: the ID on disk could be read (needs file handles) */
 	char fstype[64];
 };
@@ -1404,7 +1404,7 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-/* How a process ended. It carries no size: the layout is fixed for the life of the library's soname. */
+/* How a process exited. It carries no size: the layout is fixed for the life of the library's soname. */
 struct idm_exit_info {
 	pid_t pid;  /* in the caller's PID namespace */
 	int code;   /* CLD_EXITED, CLD_KILLED or CLD_DUMPED of <signal.h>, or IDM_EXIT_LOST */
@@ -1427,7 +1427,7 @@ struct idm_exit_info {
 #define IDM_CHILD_SET_GROUPS 16U   /* the supplementary groups are exactly those given */
 #define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
 #define IDM_CHILD_UNDER_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
-#define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it ends */
+#define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it exits */
 #define IDM_CHILD_NEW_KEYRING 256U     /* with an empty session keyring, see keyctl(2) */
 #define IDM_CHILD_DISABLE_USERNS 512U  /* no more user namespaces below its own (user.max_user_namespaces = 0) */
 #define IDM_CHILD_NO_KEYRINGS 1024U    /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
@@ -1442,12 +1442,12 @@ struct idm_child_fd {
 #define IDM_CHILD_MOUNT_REBIND 0x2000U   /* no filesystem, no tree: a copy of what is at target, over it */
 
 /*
- * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, a
- * detached tree, or a copy of what is at the target already. Set unused fields to 0, and tree_fd to -1.
+ * A mount in the child's mount namespace, below its root. It is a new filesystem made in the child's
+ * namespaces, a detached tree, or a copy of what is at the target. Set unused fields to 0, and tree_fd to -1.
  *
- * Targets are resolved below the root: neither "..", which is refused, nor a symbolic link leads out of it. A
- * target that is a symbolic link is refused unless IDM_ATTACH_FOLLOW is set. Magic links are never followed. The root
- * itself is refused as a target, however it is spelt.
+ * Targets are resolved below the root. "..", and the root itself in any spelling, are rejected. No symbolic
+ * link leads out of the root. A target that is a symbolic link is rejected without IDM_ATTACH_FOLLOW. Magic
+ * links are never followed.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */
@@ -1520,82 +1520,88 @@ struct idm_child_options {
 	}
 
 /*
- * Starts a program and returns the pidfd of its process, a child of the caller. When it returns, the
- * program is being executed; whatever failed before that in the child is the error of this call, with its
- * step and subject, and no process is left.
+ * Starts a program as a child of the caller. On return the program is being executed.
  *
- * The caller's memory is not copied, however large it is. As long as the child shares it, it has the
- * caller's credentials and namespaces: what is asked for beyond that (all from `namespaces` to
- * `capabilities`) is done by a program of some kilobytes that the library carries in itself and executes
- * from memory first, so that no process in a container ever finds the caller's memory, and the caller
- * stays as dumpable as it was. No handler of the caller's runs in the child.
+ * @options: what to start, and how. Detached trees are used up, also if the child fails after it attached them.
+ *           Arguments and environment are passed on unchanged.
+ * @err: filled in on failure, with the step and subject that failed in the child. May be NULL.
  *
- * The program has the descriptors that `fds` gives it, and 0, 1 and 2; no others, unless
- * IDM_CHILD_KEEP_FDS. One of 0, 1 and 2 that is close-on-exec, or a namespace, tree, program or cgroup of these
- * options, is closed, unless `fds` names it. The environment and arguments are taken as they are.
+ * The child executes a small program of the library first, so that no process in a container finds the
+ * caller's memory. The caller stays as dumpable as it was, and none of its signal handlers runs in the child.
+ * idm_child_start(3) describes descriptors, groups, the init, the order of all steps, locked mounts, and
+ * which processes another wait() can reap.
  *
- * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, IDs and
- * capabilities, working directory, signals, program. Namespaces are joined with the caller's credentials
- * where those suffice, else with those of the user namespace to join. The old root is gone when IDs are
- * changed and paths looked up. Trees are used up, also by a child that fails after it has attached them.
- *
- * Mounts of a child in another user namespace are locked: no process in that user namespace can unmount them or
- * clear their flags. They are attached in the caller's user namespace. If the caller lacks CAP_SYS_ADMIN there, they are
- * attached in the child's, and the child is in another one below it, in which every ID keeps its number.
- *
- * Supplementary groups: those given with IDM_CHILD_SET_GROUPS. Without it: none with a uid; none in
- * another user namespace, where they can be dropped there; else the caller's.
- *
- * IDM_CHILD_UNDER_INIT: process 1 of the new PID namespace is an init with next to no memory. It starts the
- * program as process 2, passes on to it all signals that it gets except SIGCHLD (and those that a terminal
- * has sent to both), reaps what is left over, and ends with the program: with its exit status, or 128 and
- * the signal. Without it the program itself is process 1. With IDM_CHILD_SESSION the init leads the new
- * session and the program a process group in it; with a terminal the program leads a session of its own.
- *
- * IDM_CHILD_DIE_WITH_THREAD, see PR_SET_PDEATHSIG in prctl(2): the process is killed when the calling thread
- * ends, and with it, if it is process 1, all others of its PID namespace. There is no moment at which the end
- * of the thread is missed. A program that changes its credentials itself takes it off, an init does not.
- *
- * exec(2) gives a process SIGCHLD as its exit signal. So when the program ends the caller gets that,
- * wait(-1) sees it, and SIGCHLD = SIG_IGN reaps it (see idm_child_wait()). The same goes for the library's
- * own program where it ends without having executed the caller's: when it fails, and when it takes a second
- * process to get into a PID namespace that exists, or into a new one of another user namespace, or one that puts
- * the root together. Whoever reaps it, the answer is right. Nobody sees a child that has not executed anything.
- *
- * Needs what the namespaces, IDs and capabilities asked for need, in the caller's user namespace; for a
- * map, what idm_userns_open() needs. Linux 5.9; x86_64, aarch64 or riscv64 (else -EOPNOTSUPP).
- *
- * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2). -EINVAL: options that contradict each other; err
- * says which. -EBADF: a descriptor that is not open. -EMFILE. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the
- * cgroup's pids.max. -ENOSPC: a limit on namespaces. -EPERM. -ESRCH: the child was killed before the
- * program was executed. -EBUSY: as idm_userns_open(), or a mount's target is the root itself. -ENOMEM. -E2BIG also: options of a newer library.
- * Thread-safe.
+ * Returns: the pidfd, which the caller closes.
+ * Errors:
+ * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2) and chdir(2). -EACCES also: vm.memfd_noexec.
+ * -E2BIG: options of a newer library.
+ * -EINVAL: options that contradict each other, or that the kernel rejects; err names the option.
+ * -EBADF: a descriptor that is not open, or may not have that number.
+ * -EXDEV: the working directory is outside the root.
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max.
+ * -ENOSPC: a limit on namespaces.
+ * -EPERM: a privilege is missing, or a seccomp filter or a security module forbids a call.
+ * -ESRCH: the child was killed before the program was executed.
+ * -EBUSY: as idm_userns_open(), or a mount's target is the root itself.
+ * -EOPNOTSUPP: an architecture other than x86_64, aarch64 and riscv64.
+ * -ENOMEM: no memory, or the PID namespace to join has lost its init.
+ * Requires: what the namespaces, IDs and capabilities require, in the caller's user namespace. For a map:
+ *           what idm_userns_open() requires. Linux 5.9; a cgroup 5.7, a tree as root 5.12.
+ * Thread safety: any number of threads.
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
 
 /*
- * Waits until the process has ended, reaps it and says how it ended in *exit (may be NULL). If somebody
- * else takes its status, that is read from the pidfd all the same from Linux 6.15 on (exit->pid is 0 then),
- * also that of a process that is no child of the caller's.
+ * Waits until the process has exited, and reaps it.
  *
- * -ETIMEDOUT: it has not ended. -ECHILD: it has, but somebody else has its status, and Linux is before 6.15.
- * -EBADF, -EINVAL: not a pidfd. -EINVAL: timeout_ms. Thread-safe, also for several threads with one pidfd.
+ * @timeout_ms: milliseconds; -1: no limit, 0: does not wait.
+ * @exit: receives the result. May be NULL.
+ * @err: filled in on failure. May be NULL.
+ *
+ * From Linux 6.15 on a status that another wait consumed is read from the pidfd; exit->pid is then 0. So is
+ * that of a process that is no child of the caller.
+ *
+ * Returns: 0 if the process has exited.
+ * Errors:
+ * -ETIMEDOUT: the process has not exited.
+ * -ECHILD: it has exited, but another wait consumed its status, and Linux is before 6.15.
+ * -EBADF: not a pidfd.
+ * -EINVAL: not a pidfd, or timeout_ms below -1.
+ * Thread safety: any number of threads, also with one pidfd.
  */
 int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct idm_error *err);
 
 /*
- * Sends a signal to the process (0: asks only whether it is there). -ESRCH: it has been reaped. -EPERM.
- * -EINVAL: no such signal. -EBADF: not a pidfd. Thread-safe.
+ * Sends a signal to the process.
+ *
+ * @signal: 0 asks only whether the process exists.
+ * @err: filled in on failure. May be NULL.
+ *
+ * Returns: 0.
+ * Errors:
+ * -ESRCH: the process has been reaped.
+ * -EPERM: the caller may not signal it.
+ * -EINVAL: no such signal.
+ * -EBADF: not a pidfd.
+ * Thread safety: any number of threads.
  */
 int idm_child_signal(int pidfd, int signal, struct idm_error *err);
 
 /*
- * Sends a signal to the process group that the child leads (IDM_CHILD_SESSION, or process_group -1), as a
- * terminal sends what is typed. With IDM_CHILD_UNDER_INIT the init sends it to the program's group. SIGTSTP
- * stops a program below an init in every case: by SIGSTOP where the kernel would ignore SIGTSTP. A child
- * that leads no group gets the signal alone, and so does, before Linux 6.9, a child without an init.
- * Errors as idm_child_signal(). Thread-safe.
+ * Sends a signal to the process group that the child leads, as a terminal does with typed keys. The child
+ * leads one with IDM_CHILD_SESSION, or process_group -1.
+ *
+ * @signal, @err: as in idm_child_signal().
+ *
+ * With IDM_CHILD_UNDER_INIT the init sends it to the program's group. SIGTSTP stops a program below an init in
+ * every case: by SIGSTOP where the kernel would ignore SIGTSTP. A child that leads no group receives the signal
+ * alone. Before Linux 6.9 so does a child without an init.
+ *
+ * Returns: 0.
+ * Errors: as idm_child_signal().
+ * Thread safety: any number of threads.
  */
 int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 
