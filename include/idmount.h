@@ -1042,13 +1042,21 @@ int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error
 /* ---- plans ----------------------------------------------------------------------------------- */
 
 /*
- * A plan is an ordered list of mounts that together make one root filesystem: the first is the root,
- * the others go to targets below it. It is made by calls, or read from a text; what it says is checked as
- * it is added, what it names only when it is opened. One thread at a time may use a plan.
+ * A plan is an ordered list of mounts that together make one root filesystem. The first mount is the root; the
+ * others have targets below it. The library checks each mount when it is added. It looks up the named files
+ * only when the plan is opened. One thread at a time may use a plan.
  */
 struct idm_plan;
 
-/* A new, empty plan in *plan; release it with idm_plan_free(). Returns 0 or -ENOMEM. */
+/*
+ * Creates an empty plan.
+ *
+ * @plan: receives the plan; release it with idm_plan_free().
+ *
+ * Returns: 0.
+ * Errors:
+ * -ENOMEM: no memory.
+ */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_new(struct idm_plan **plan);
 
@@ -1067,9 +1075,9 @@ struct idm_plan_add_options {
 	const char *type;   /* see idm_plan_add(); may be NULL for a bind */
 	const char *source; /* NULL: none */
 	const char *target; /* below the root; NULL, "" and "/": the root itself */
-	const char *const *options; /* words */
+	const char *const *options; /* one mount option an element */
 	size_t n_options;
-	const struct idm_map *map; /* instead of uidmap= and gidmap= among the words; NULL: none */
+	const struct idm_map *map; /* instead of the options uidmap= and gidmap=; NULL: none */
 };
 #define IDM_PLAN_ADD_OPTIONS_INIT \
 	{ \
@@ -1081,30 +1089,25 @@ struct idm_plan_add_options {
 	}
 
 /*
- * Adds one mount at the end. The words are those of containerd's mount lists and of the OCI runtime
- * specification, one word an element; of two that contradict each other the later one holds.
+ * Adds one mount at the end. idm_plan(3) lists the types and the mount options.
  *
- * Types: bind; overlay; tmpfs, proc, sysfs, devpts, mqueue, cgroup2 (also as "cgroup"); ext4, xfs and
- * erofs, whose source is a block device or, with the word "loop", a file. With the word bind or rbind
- * the type does not matter, and may be missing.
+ * @mount: the mount, in the terms of containerd's mount lists and the OCI runtime specification. Each option
+ *         is one element. Of two options that contradict each other the later one holds.
+ * @err: filled in on failure, and names the option. May be NULL.
  *
- * Words for every mount: ro rw nosuid suid nodev dev noexec exec nosymfollow symfollow noatime atime
- * relatime norelatime strictatime nostrictatime nodiratime diratime; the same with an r in front
- * (rro): for all mounts below a recursive bind too; private slave shared unbindable, and rprivate
- * etc.; uidmap=DISK:SEEN:COUNT,... and gidmap=, which go together; idmap, ridmap: the map is for this
- * mount alone, or for all below it too (without either: for as much as is bound), also crun's
- * idmap=uids=DISK-SEEN-COUNT;gids=...; defaults, async, nomand, nolazytime, noiversion, loud, silent,
- * which ask for nothing.
- * bind: bind, rbind. overlay: lowerdir= (colons between, the top one first), lowerdir+=, datadir+=,
- * upperdir=, workdir=. All but bind: any option of the filesystem, as WORD or WORD=VALUE, which the
- * kernel judges when the plan is opened.
- *
- * -EINVAL: an unknown type; a word that is none of these (also X-..., x-..., remount, tmpcopyup, and
- * anything else for a bind); a map on one side only, given twice, or one that idm_map_parse() or
- * idm_map_check() refuses; idmap or ridmap without a map; a missing source; a target with ".."; a first
- * mount that is not the root; IDM_PLAN_ADD_RDONLY_LAST of another than the first; an unknown flag. -E2BIG:
- * options of a newer library, or a map that is too big. -EBADF: dirfd. -ENOMEM. -EMFILE. err names the
- * word. Needs no privilege.
+ * Returns: 0.
+ * Errors:
+ * -EINVAL: an unknown type or flag. An unknown mount option (also X-..., x-..., remount and tmpcopyup). Any
+ *          option of a filesystem for a bind. A map on one side only, given twice, or rejected by
+ *          idm_map_parse() or idm_map_check(). idmap or ridmap without a map. A missing source. A target
+ *          with "..". A first mount that is not the root, or another that is.
+ *          IDM_PLAN_ADD_RDONLY_LAST for another mount than the first.
+ * -E2BIG: options of a newer library, or a map that is too big.
+ * -EBADF: dirfd.
+ * -EMFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Requires: nothing.
+ * Thread safety: one thread at a time may use a plan.
  */
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount, struct idm_error *err);
 
@@ -1120,7 +1123,7 @@ struct idm_plan_read_options {
 	enum idm_plan_format format;
 	int dirfd; /* what relative paths begin at: the directory of the bundle; AT_FDCWD */
 	/*
-	 * A map for what the text gives none to; NULL: none. containerd: for every bind, overlay, ext4,
+	 * A map for mounts to which the text assigns none; NULL: none. containerd: for every bind, overlay, ext4,
 	 * xfs and erofs. OCI: for the root filesystem, and for mounts with idmap or ridmap if there is no
 	 * linux.uidMappings.
 	 */
@@ -1134,40 +1137,45 @@ struct idm_plan_read_options {
 	}
 
 /*
- * Adds the mounts that a JSON text of `length` bytes describes; it need not end in NUL.
+ * Adds the mounts that a JSON text describes. idm_plan(3) says which properties are read.
  *
- * containerd: the fields in Go's or protobuf's spelling. OCI: root, mounts, linux.uidMappings and
- * linux.gidMappings; a target that is missing is created, and root.readonly takes effect last, as
- * runtimes do it; everything else in config.json is for a runtime, and passed over. Rows without idmap or
- * ridmap map the mount alone. linux.uidMappings count if linux.namespaces has a user namespace. What differs
- * from the name of a property in its case only is refused, since some runtimes take it for that.
+ * @text: the text, which need not end in NUL.
+ * @length: bytes.
+ * @how: the format, the directory of relative paths, and a map.
+ * @err: filled in on failure, and names the mount, or the line, column and what was expected. May be NULL.
  *
- * -EINVAL: malformed JSON (err says the line, the column and what was expected), a duplicate key, over 32
- * levels, a value of the wrong type or out of range, a NUL in a string, an unknown key in a containerd
- * list, no mount; or what idm_plan_add() refuses: err names the mount. -E2BIG: over 16 MiB, or
- * 100000 values. -ENOMEM. Needs no privilege.
+ * Returns: 0.
+ * Errors: as idm_plan_add(), and
+ * -EINVAL: malformed JSON, a duplicate key, or over 32 levels. A value of the wrong type or out of range. A
+ *          NUL in a string. An unknown key in a containerd list. A key that matches a property except for
+ *          case. No mount.
+ * -E2BIG: over 16 MiB or 100000 values. Options of a newer library.
+ * -ENOMEM: no memory.
+ * Requires: nothing.
+ * Thread safety: one thread at a time may use a plan.
  */
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 		  const struct idm_plan_read_options *how, struct idm_error *err);
 
 /*
- * Adds the attributes of idm_map_hardening() to each mount whose words say nothing about them. The first
- * mount is hardened as IDM_HARDEN_ROOT, the others as IDM_HARDEN_BIND. Filesystems without files of users
- * (proc, sysfs, devpts, a tmpfs below the root) are hardened only if they have a map. On a recursive bind
- * nodev is added to all mounts below, too, and nosuid as far as the map goes. `container` is as there.
+ * Adds the attributes of idm_map_hardening() to each mount whose options do not mention them. idm_plan(3) says
+ * which mounts are hardened, and how.
  *
- * Returns the number of mounts that got an attribute because of an ID in *why (may be NULL), which is the
- * first such ID; 0 and kind 0: none did.
+ * @container: as in idm_map_hardening().
+ * @why: receives the first ID that required an attribute; 0 and kind 0 if none did. May be NULL.
+ *
+ * Returns: the number of mounts that received an attribute because of an ID.
+ * Thread safety: one thread at a time may use a plan.
  */
 size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 		       struct idm_hardening_info *why);
 
 /*
- * How the plan is put together. Without a flag: detached, where the kernel lets mounts be attached to
- * detached ones (Linux 6.15), else in a mount namespace of its own.
+ * How the plan is assembled. Without a flag: detached, if the kernel attaches mounts to detached ones (Linux
+ * 6.15). Older kernels use a mount namespace of its own.
  */
 #define IDM_PLAN_APPLY_DETACHED 0x100U     /* only: detached */
-#define IDM_PLAN_APPLY_IN_NAMESPACE 0x200U /* only: in a mount namespace that goes away with the call */
+#define IDM_PLAN_APPLY_IN_NAMESPACE 0x200U /* only: in a mount namespace that disappears with the call */
 #define IDM_PLAN_APPLY_MKDIR 0x400U /* create missing targets: in the root filesystem, and the plan's own */
 
 /* Options of idm_plan_open() and idm_plan_apply(). Initialise with IDM_PLAN_APPLY_OPTIONS_INIT. */
@@ -1189,42 +1197,57 @@ struct idm_plan_apply_options {
 	}
 
 /*
- * The whole plan as one detached tree, as a descriptor for idm_tree_attach(). Targets are resolved in the
- * root filesystem: no symbolic link there leads a mount out of it, none is followed as the last component,
- * and no magic link at all. `options` may be NULL.
+ * Assembles the plan as one detached tree, for idm_tree_attach(). Closing the descriptor undoes it. Targets
+ * that were created in a writable root filesystem stay there.
  *
- * Nobody sees any of it before it is attached, and closing the descriptor undoes it, except for targets
- * that were created in a writable root filesystem: they stay in it. proc, mqueue and the like are those of
- * the calling thread's namespaces. All mounts are private, or slaves of what they were bound from; words
- * can give another propagation to the root, with all below it, but not to a mount below it alone.
+ * @options: IDM_PLAN_APPLY_*; NULL: the defaults.
+ * @err: filled in on failure, and names the mount. May be NULL.
  *
- * Needs CAP_SYS_ADMIN in the initial user namespace. Linux 5.12, what the mounts need by themselves (see
- * idm_tree_open(), idm_overlay_open()), and a /proc or the right to make a private one before 6.15.
+ * idm_plan(3) says how targets are resolved, and which propagation the mounts have.
  *
- * -EINVAL: an empty plan, or an option that the kernel does not take; also as idm_tree_open() and
- * idm_overlay_open(). -ENOENT: a source or a target is missing. -ELOOP: a target is a symbolic link.
- * -ENOTDIR, -EISDIR: source and target differ in kind. -ENOTBLK: the source is no block device, and "loop"
- * is not given. -EROFS: a target to be created in a read-only root. -ENODEV: the kernel has no such
- * filesystem. -EBUSY: no loop device was free. -EMFILE: each mount takes a descriptor while it is put
- * together. -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before 6.15; a propagation that cannot be given to a
- * detached mount. -EPERM, -ENOMEM. err names the mount.
+ * Returns: a descriptor, which the caller closes.
+ * Errors: as idm_userns_open(), idm_tree_open() and idm_overlay_open(), and
+ * -EINVAL: an empty plan, an option that the kernel rejects, or a target that a link leads to the root itself.
+ * -E2BIG: options of a newer library.
+ * -ENOENT: a source or a target is missing.
+ * -ELOOP: a target is a symbolic link, or one on the way to it does not end.
+ * -ENOTDIR, -EISDIR: source and target differ in kind.
+ * -ENOTBLK: the source is not a block device, and "loop" is not set.
+ * -EROFS: a target to be created in a read-only root.
+ * -EOVERFLOW: a target to be created, and the map has neither the caller's ID nor disk ID 0.
+ * -ENODEV: the kernel has no such filesystem.
+ * -EBUSY: no loop device was free.
+ * -EMFILE: each mount uses a descriptor during the assembly.
+ * -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before 6.15. A propagation that a detached mount cannot have. Type
+ *              cgroup on a host with cgroups of version 1.
+ * -EPERM: a privilege is missing.
+ * -ENOSYS: Linux before 5.12.
+ * -ENOMEM: no memory.
+ * Requires: CAP_SYS_ADMIN in the initial user namespace. Linux 5.12, and what each mount requires. Before 6.15
+ *           also a /proc, or the right to make a private one.
+ * Thread safety: one thread at a time may use a plan.
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_options *options,
 		  struct idm_error *err);
 
 /*
- * Opens the plan, and attaches it at `target` as one step; `dirfd` as in openat(2). The target is not
- * followed if it is a symbolic link. If the target is below a shared mount, and a word asks for private,
- * slave or unbindable, a private copy of the target by itself is put there first, and the plan on that: the
- * other copies of the shared mount show nothing of the plan, and lose nothing of it.
+ * Opens the plan, and attaches it at a target in one step.
  *
- * With a record everything that is made is written to that file: directories as they are created, the
- * mounts before and after they become visible. The file must not exist (-EEXIST) and has mode 0600; its
- * lines of text are described in idmount(8). On failure it is removed again.
+ * @dirfd: as in openat(2).
+ * @target: the place. A symbolic link is not followed. idm_plan(3) describes targets below a shared mount.
+ * @options: IDM_PLAN_APPLY_*, and the journal; NULL: the defaults.
+ * @err: filled in on failure, and names the mount. May be NULL.
  *
- * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the record,
- * which needs a /proc. -EOPNOTSUPP: before 6.15, a word for the propagation of a mount that another of the plan covers.
+ * With a journal everything that is created is written to that file, which has mode 0600. idmount(8) describes
+ * its lines. On failure it is removed.
+ *
+ * Returns: 0.
+ * Errors: as idm_plan_open() and idm_tree_attach(). For the journal also as open(2), write(2), fsync(2), and
+ * -EEXIST: the journal exists already.
+ * -EOPNOTSUPP: before 6.15, a propagation option for a mount that another mount of the plan covers.
+ * Requires: as idm_plan_open(). The journal: a /proc.
+ * Thread safety: one thread at a time may use a plan.
  */
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 		   const struct idm_plan_apply_options *options, struct idm_error *err);
@@ -1232,23 +1255,30 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 #define IDM_PLAN_UNDO_LAZY 0x10000U /* detach now, also what is in use */
 
 /*
- * Undoes what `record` says was made, also after a crash in the middle of it or a restart of the machine:
- * unmounts those mounts, wherever they are now, removes those directories and files that were created and
- * are still empty and the same, and in the end the record itself. What has gone already is passed over, also
- * what somebody else unmounts meanwhile.
- * Never removes anything recursively. Mount points that were created in the root filesystem can be removed
- * only as long as that is mounted.
+ * Undoes what a journal lists, also after a crash during it or a restart of the machine. It unmounts the
+ * mounts, and removes the created directories and files that are still empty and unchanged. At the end it
+ * removes the journal.
  *
- * Mounts are known by their unique IDs; before Linux 6.8, which has none, by their IDs together with their
- * places.
+ * @record: the journal of idm_plan_apply().
+ * @flags: 0 or IDM_PLAN_UNDO_LAZY.
+ * @err: filled in on failure. May be NULL.
  *
- * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * -EBUSY: a mount is in use, or there is a mount on or below it that is none of them (nothing has been
- * undone then); also, another program is applying or undoing what this record says. -ENOTEMPTY: a
- * directory that was created is not empty any more; everything else is undone, the record stays. -EXDEV: the
- * mounts are in another mount namespace, or not below the caller's root directory. -EINVAL: not a record, or an
- * unknown flag. -ENOENT: no record. -ELOOP: it is a symbolic link. -ESTALE: another file took its name meanwhile,
- * which stays; all is undone. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
+ * Nothing is removed recursively. What is gone already, or another process unmounts meanwhile, is skipped.
+ *
+ * Returns: 0.
+ * Errors:
+ * -EBUSY: a mount is in use. A mount that the journal does not list is on or below one that it lists; nothing
+ *         has been undone then. Another program applies or undoes this journal.
+ * -ENOTEMPTY: a created directory is not empty any more. All else is undone, and the journal stays.
+ * -EXDEV: the mounts are in another mount namespace, or not below the caller's root directory.
+ * -EINVAL: not a journal, or an unknown flag.
+ * -ENOENT: no such journal.
+ * -ELOOP: the journal is a symbolic link.
+ * -ESTALE: all is undone, but another file took the journal's name meanwhile. That file stays.
+ * -EPERM: a privilege is missing, or another user can write the journal.
+ * -ENOMEM: no memory.
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(1)
 int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
