@@ -102,7 +102,7 @@ _idmount_value()
 	-o | --options)
 		_idmount_words "$cur"
 		;;
-	--userns | --record | --mounts | --log | --criu)
+	--userns | --journal | --mounts | --log | --criu)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -164,10 +164,10 @@ _idmount_options()
 		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir"
 		;;
 	apply)
-		options="--format $map --upper-ids --record --mkdir"
+		options="--format $map --upper-ids --journal --mkdir"
 		;;
 	undo)
-		options='--record --lazy'
+		options='--journal --lazy'
 		;;
 	bundle)
 		options="--mounts $map --upper-ids --mkdir --lazy"

@@ -25,7 +25,7 @@ static int read_list(struct idm_plan *plan, const struct idm_map *map, struct id
 	return idm_plan_read(plan, text, n, &how, err);
 }
 
-static int apply(const char *map_text, const char *target, const char *record, struct idm_error *err)
+static int apply(const char *map_text, const char *target, const char *journal, struct idm_error *err)
 {
 	struct idm_plan_apply_options options = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_plan *plan = NULL;
@@ -34,7 +34,7 @@ static int apply(const char *map_text, const char *target, const char *record, s
 
 	options.flags =
 		IDM_PLAN_APPLY_MKDIR; /* the target, and what is mounted in it, if it is missing */
-	options.record = record;
+	options.journal = journal;
 	if (r == 0)
 		r = idm_map_new(&map);
 	if (r == 0)
@@ -58,8 +58,8 @@ int main(int argc, char **argv)
 	} else if (argc == 3 && strcmp(argv[1], "undo") == 0) {
 		r = idm_plan_undo(argv[2], 0, &err);
 	} else {
-		fprintf(stderr, "usage: %s apply MAP TARGET RECORD <LIST, or %s undo RECORD\n", argv[0],
-			argv[0]);
+		fprintf(stderr, "usage: %s apply MAP TARGET JOURNAL <LIST, or %s undo JOURNAL\n",
+			argv[0], argv[0]);
 		return 2;
 	}
 	if (r < 0)

@@ -155,12 +155,12 @@ enum idm_error_step {
 	IDM_STEP_MAKE_LOOP_DEVICE,
 	IDM_STEP_ASSEMBLE_PLAN,
 	IDM_STEP_COPY_PLAN_MOUNTS,
-	IDM_STEP_WRITE_RECORD,
-	IDM_STEP_LOCK_RECORD,
+	IDM_STEP_WRITE_JOURNAL,
+	IDM_STEP_LOCK_JOURNAL,
 	IDM_STEP_READ_BOOT_ID,
-	IDM_STEP_READ_RECORD,
+	IDM_STEP_READ_JOURNAL,
 	IDM_STEP_UNDO,
-	IDM_STEP_REMOVE_RECORD,
+	IDM_STEP_REMOVE_JOURNAL,
 	IDM_STEP_LIST_MOUNTS,
 	IDM_STEP_READ_MOUNTINFO,
 	IDM_STEP_FIND_MOUNT_NAMESPACES,
@@ -1183,7 +1183,7 @@ struct idm_plan_apply_options {
 	size_t size;                  /* sizeof(struct idm_plan_apply_options) */
 	unsigned int flags;           /* IDM_PLAN_APPLY_* */
 	enum idm_upper_ids upper_ids; /* of overlays that have a map */
-	const char *record;           /* idm_plan_apply(): a file to be created for idm_plan_undo(); NULL: none */
+	const char *journal;          /* idm_plan_apply(): a file to be created for idm_plan_undo(); NULL: none */
 	/* Called after each mount that has been made, in the calling thread; NULL: not. */
 	void (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
@@ -1192,7 +1192,7 @@ struct idm_plan_apply_options {
 	{ \
 		IDM_INIT_MEMBER(size, sizeof(struct idm_plan_apply_options)), \
 		IDM_INIT_MEMBER(flags, 0), IDM_INIT_MEMBER(upper_ids, IDM_UPPER_SHIFTED), \
-		IDM_INIT_MEMBER(record, NULL), IDM_INIT_MEMBER(progress, NULL), \
+		IDM_INIT_MEMBER(journal, NULL), IDM_INIT_MEMBER(progress, NULL), \
 		IDM_INIT_MEMBER(progress_data, NULL) \
 	}
 
@@ -1259,7 +1259,7 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * mounts, and removes the created directories and files that are still empty and unchanged. At the end it
  * removes the journal.
  *
- * @record: the journal of idm_plan_apply().
+ * @journal: the journal of idm_plan_apply().
  * @flags: 0 or IDM_PLAN_UNDO_LAZY.
  * @err: filled in on failure. May be NULL.
  *
@@ -1281,7 +1281,7 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * Thread safety: any number of threads.
  */
 IDM_NONNULL(1)
-int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
+int idm_plan_undo(const char *journal, unsigned int flags, struct idm_error *err);
 
 /* ---- listing --------------------------------------------------------------------------------- */
 

@@ -17,7 +17,7 @@
 #define MOUNTS 30
 #define ROOT PLACE "/root"
 #define TARGET PLACE "/target"
-#define RECORD PLACE "/record"
+#define JOURNAL PLACE "/journal"
 
 /* ---- the ways ---- */
 
@@ -33,13 +33,13 @@ static const struct kind {
 	{ "bind,ro", "bind", PLACE "/source", { "bind", "ro" }, 2 },
 }, *kind;
 
-static void apply(unsigned int flags, const char *record)
+static void apply(unsigned int flags, const char *journal)
 {
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	o.flags = flags;
-	o.record = record;
+	o.journal = journal;
 	check_idm(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
 }
 
@@ -50,7 +50,7 @@ static void detached(void)
 
 static void recorded(void)
 {
-	apply(IDM_PLAN_APPLY_DETACHED, RECORD);
+	apply(IDM_PLAN_APPLY_DETACHED, JOURNAL);
 }
 
 static void in_namespace(void)
@@ -122,7 +122,7 @@ static void bare(void)
 static void take_away(void)
 {
 	check(umount2(TARGET, MNT_DETACH), "umount");
-	unlink(RECORD);
+	unlink(JOURNAL);
 }
 
 static void prepare(void)
@@ -174,7 +174,7 @@ static void report_kind(const struct measured *m)
 	row.yardstick = BARE;
 	report(m, &row);
 	row.yardstick = MOUNT;
-	snprintf(question, sizeof(question), "the same, with a record for undo");
+	snprintf(question, sizeof(question), "the same, with a journal for undo");
 	row.ours = RECORDED;
 	report(m, &row);
 	snprintf(question, sizeof(question), "the same, as before Linux 6.15");
@@ -188,7 +188,7 @@ int main(void)
 		[DETACHED] = { .name = "detached", .go = detached, .times = times(8) },
 		[MOUNT] = { .name = "30 times mount(2)", .go = one_by_one, .times = times(8) },
 		[BARE] = { .name = "bare calls", .go = bare, .times = times(8) },
-		[RECORDED] = { .name = "with a record", .go = recorded, .times = times(8) },
+		[RECORDED] = { .name = "with a journal", .go = recorded, .times = times(8) },
 		[IN_NAMESPACE] = { .name = "in a namespace", .go = in_namespace },
 	};
 	static struct measured m;

@@ -6,7 +6,7 @@
 #include "cli/common/idmap-options.h"
 #include "cli/common/report.h"
 
-enum { OPTION_FORMAT = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_RECORD, OPTION_MKDIR };
+enum { OPTION_FORMAT = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_JOURNAL, OPTION_MKDIR };
 
 static const struct option_row options[] = {
 	{ OPTION_FORMAT, "format", "containerd|oci",
@@ -15,7 +15,7 @@ static const struct option_row options[] = {
 	MAP_OPTIONS,
 	{ OPTION_UPPER_IDS, "upper-ids", "shifted|disk",
 	  "which ids upper directories store, see \"help overlay\"" },
-	{ OPTION_RECORD, "record", "FILE", "write down what is made, for \"idmount undo\"" },
+	{ OPTION_JOURNAL, "journal", "FILE", "write down what is made, for \"idmount undo\"" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET, and targets below it, if they are missing" },
 	{ 0 },
 };
@@ -25,8 +25,8 @@ static const char details[] =
 	"is for mounts to which FILE gives none: of a mount list, those that show files (bind,\n"
 	"overlay, ext4, xfs, erofs); of a bundle, the root filesystem.\n"
 	"All is put together where nobody sees it, and appears at TARGET at once.\n"
-	"  idmount apply -m 0:100000:65536 --record /run/box.mounts mounts.json /run/box/root\n"
-	"  idmount undo --record /run/box.mounts\n"
+	"  idmount apply -m 0:100000:65536 --journal /run/box.mounts mounts.json /run/box/root\n"
+	"  idmount undo --journal /run/box.mounts\n"
 	"\n";
 
 struct request {
@@ -52,10 +52,10 @@ static int take_apply_option(struct request *q, int letter, const char *value)
 		return take_plan_format(q, value);
 	case OPTION_UPPER_IDS:
 		return parse_upper_ids(&q->apply.apply.upper_ids, value);
-	case OPTION_RECORD:
+	case OPTION_JOURNAL:
 		if (!*value)
-			return report_usage("--record: the file's name is empty");
-		q->apply.apply.record = value;
+			return report_usage("--journal: the file's name is empty");
+		q->apply.apply.journal = value;
 		return DONE;
 	case OPTION_MKDIR:
 		q->apply.apply.flags |= IDM_PLAN_APPLY_MKDIR;

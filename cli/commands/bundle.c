@@ -30,7 +30,7 @@ static const struct option_row options[] = {
 static const char details[] =
 	"What a shim does before it calls a runtime, and after the container has gone: \"mount\" makes the\n"
 	"root filesystem at BUNDLE/rootfs from a mount list of containerd, with a map, and writes down in\n"
-	"BUNDLE/idmount.record what it made; \"umount\" undoes exactly that, also after a restart.\n"
+	"BUNDLE/idmount.journal what it made; \"umount\" undoes exactly that, also after a restart.\n"
 	"The map, for mounts to which the list gives none, is that of -m or --userns; without these,\n"
 	"linux.uidMappings and linux.gidMappings of BUNDLE/config.json. No map at all is an error.\n"
 	"  idmount bundle mount /run/bundles/box\n"
@@ -44,7 +44,7 @@ struct request {
 	const char *mounts;
 	const char *of_mount; /* an option that is for mount alone; NULL: none was given */
 	const char *bundle;
-	char *list, *config, *rootfs, *record; /* in the bundle */
+	char *list, *config, *rootfs, *journal; /* in the bundle */
 };
 
 static int take_mounts(struct request *q, const char *value)
@@ -99,16 +99,16 @@ static int find_bundle(struct request *q, const char *bundle)
 	q->list = in_bundle(q, "mounts.json");
 	q->config = in_bundle(q, "config.json");
 	q->rootfs = in_bundle(q, "rootfs");
-	q->record = in_bundle(q, "idmount.record");
-	if (q->list && q->config && q->rootfs && q->record)
+	q->journal = in_bundle(q, "idmount.journal");
+	if (q->list && q->config && q->rootfs && q->journal)
 		return DONE;
 	out_of_memory();
 	return FAILED;
 }
 
-static bool has_record(const struct request *q)
+static bool has_journal(const struct request *q)
 {
-	return faccessat(AT_FDCWD, q->record, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return faccessat(AT_FDCWD, q->journal, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* ---- mount ---- */
@@ -142,16 +142,16 @@ static int bundle_mount(struct request *q)
 
 	if (q->undo_flags)
 		return report_usage("--lazy: it is an option of umount");
-	if (has_record(q))
+	if (has_journal(q))
 		return report_failure(
 			"%s: mounted already: %s says so, and \"idmount bundle umount\" undoes it",
-			q->bundle, q->record);
+			q->bundle, q->journal);
 	status = find_map(q);
 	if (status != DONE)
 		return status;
 	q->apply.how.map = q->maps.map;
 	q->apply.how.format = IDM_PLAN_READ_CONTAINERD;
-	q->apply.apply.record = q->record;
+	q->apply.apply.journal = q->journal;
 	return do_apply(&q->apply, q->mounts ? q->mounts : q->list, q->rootfs);
 }
 
@@ -161,9 +161,9 @@ static int bundle_umount(struct request *q)
 {
 	if (q->of_mount)
 		return report_usage("--%s: it is an option of mount", q->of_mount);
-	if (!has_record(q))
-		return report_failure("%s: not mounted: there is no %s", q->bundle, q->record);
-	return do_undo(q->record, q->undo_flags);
+	if (!has_journal(q))
+		return report_failure("%s: not mounted: there is no %s", q->bundle, q->journal);
+	return do_undo(q->journal, q->undo_flags);
 }
 
 /* ---- the command line ---- */
@@ -206,7 +206,7 @@ static int run_bundle(int argc, char **argv)
 	free(q.list);
 	free(q.config);
 	free(q.rootfs);
-	free(q.record);
+	free(q.journal);
 	return status;
 }
 

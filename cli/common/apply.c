@@ -90,9 +90,9 @@ int do_apply(struct apply_request *q, const char *file, const char *target)
 	return DONE;
 }
 
-int do_undo(const char *record, unsigned int flags)
+int do_undo(const char *journal, unsigned int flags)
 {
 	struct idm_error err;
 
-	return idm_plan_undo(record, flags, &err) < 0 ? report_error(&err) : DONE;
+	return idm_plan_undo(journal, flags, &err) < 0 ? report_error(&err) : DONE;
 }

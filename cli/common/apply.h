@@ -25,6 +25,6 @@ void apply_request_free(struct apply_request *request);
 
 /* Both return the exit status; failures have been reported. */
 int do_apply(struct apply_request *request, const char *file, const char *target);
-int do_undo(const char *record, unsigned int flags);
+int do_undo(const char *journal, unsigned int flags);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Reading a record: strictly, since what it names is unmounted and removed. */
+/* Reading a journal: strictly, since what it names is unmounted and removed. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +14,15 @@
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
 
-static const enum idm_error_step step_read = IDM_STEP_READ_RECORD;
-static const char first_line[] = "idmount record 1";
+static const enum idm_error_step step_read = IDM_STEP_READ_JOURNAL;
+static const char first_line[] = "idmount journal 1";
 
-/* A record of 100,000 mounts with long paths is smaller. */
+/* A journal of 100,000 mounts with long paths is smaller. */
 #define MOST_BYTES (64UL << 20)
 
 /* ---- the file ---- */
 
-/* Somebody who can write the record could have anything unmounted. */
+/* Somebody who can write the journal could have anything unmounted. */
 static int check_owner(int fd, const char *path, struct idm_error *err)
 {
 	struct stat st;
@@ -86,14 +86,14 @@ static bool is_plain_path(const char *path, bool inside)
 	return (inside ? *path && *path != '/' : *path == '/') && !idm_goes_up(path);
 }
 
-static int add_entry(struct idm_journal *record, struct idm_journal_entry e, char *path)
+static int add_entry(struct idm_journal *journal, struct idm_journal_entry e, char *path)
 {
 	struct idm_journal_entry *new;
 	bool inside = e.kind == IDM_JOURNAL_INSIDE_DIRECTORY || e.kind == IDM_JOURNAL_INSIDE_FILE;
 
 	if (!idm_unescape_strictly(path) || !is_plain_path(path, inside))
 		return -EINVAL;
-	new = idm_array_append(&record->entries, &record->n, sizeof(*new));
+	new = idm_array_append(&journal->entries, &journal->n, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
 	*new = e;
@@ -101,7 +101,7 @@ static int add_entry(struct idm_journal *record, struct idm_journal_entry e, cha
 	return new->path ? 0 : -ENOMEM;
 }
 
-static int read_entry(struct idm_journal *record, const char *what, char *rest)
+static int read_entry(struct idm_journal *journal, const char *what, char *rest)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct idm_journal_entry e = { .kind = (enum idm_journal_kind)i };
@@ -113,17 +113,17 @@ static int read_entry(struct idm_journal *record, const char *what, char *rest)
 		    (e.kind < IDM_JOURNAL_BASE && !parse_number(next_word(&rest), &e.born)))
 			return -EINVAL;
 		path = next_word(&rest);
-		return path && !rest ? add_entry(record, e, path) : -EINVAL;
+		return path && !rest ? add_entry(journal, e, path) : -EINVAL;
 	}
 	return -EINVAL;
 }
 
 /* The line of this number, from 1 on. */
-static int read_line(struct idm_journal *record, size_t number, char *line)
+static int read_line(struct idm_journal *journal, size_t number, char *line)
 {
 	char *rest = line, *what;
 
-	if (record->complete)
+	if (journal->complete)
 		return -EINVAL; /* nothing comes after the end */
 	if (number == 1)
 		return strcmp(line, first_line) == 0 ? 0 : -EINVAL;
@@ -131,49 +131,51 @@ static int read_line(struct idm_journal *record, size_t number, char *line)
 	if (!what)
 		return -EINVAL;
 	if (number == 2) {
-		if (strcmp(what, "boot") != 0 || !rest || !*rest || strlen(rest) >= sizeof(record->boot))
+		if (strcmp(what, "boot") != 0 || !rest || !*rest ||
+		    strlen(rest) >= sizeof(journal->boot))
 			return -EINVAL;
-		strcpy(record->boot, rest);
+		strcpy(journal->boot, rest);
 		return 0;
 	}
 	if (number == 3)
 		return strcmp(what, "namespace") == 0 && rest &&
-				       parse_number(rest, &record->namespace_inode)
+				       parse_number(rest, &journal->namespace_inode)
 			       ? 0
 			       : -EINVAL;
 	if (number == 4) {
-		record->unique_ids = rest && strcmp(rest, "unique") == 0;
+		journal->unique_ids = rest && strcmp(rest, "unique") == 0;
 		return strcmp(what, "ids") == 0 && rest &&
-				       (record->unique_ids || strcmp(rest, "reused") == 0)
+				       (journal->unique_ids || strcmp(rest, "reused") == 0)
 			       ? 0
 			       : -EINVAL;
 	}
-	if (strcmp(what, "limit") == 0 && !record->limit)
-		return record->unique_ids && parse_number(rest, &record->limit) ? 0 : -EINVAL;
+	if (strcmp(what, "limit") == 0 && !journal->limit)
+		return journal->unique_ids && parse_number(rest, &journal->limit) ? 0 : -EINVAL;
 	if (strcmp(what, "end") == 0 && !rest) {
-		record->complete = true;
+		journal->complete = true;
 		return 0;
 	}
-	return read_entry(record, what, rest);
+	return read_entry(journal, what, rest);
 }
 
 /* What is behind it says what came of the creation, or that it was somebody else's. */
-static void drop_announced(struct idm_journal *record)
+static void drop_announced(struct idm_journal *journal)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < record->n; i++) {
-		struct idm_journal_entry *e = &record->entries[i];
+	for (size_t i = 0; i < journal->n; i++) {
+		struct idm_journal_entry *e = &journal->entries[i];
 
-		if (e->kind < IDM_JOURNAL_BASE && !e->number && (i + 1 < record->n || record->complete))
+		if (e->kind < IDM_JOURNAL_BASE && !e->number &&
+		    (i + 1 < journal->n || journal->complete))
 			free(e->path);
 		else
-			record->entries[n++] = *e;
+			journal->entries[n++] = *e;
 	}
-	record->n = n;
+	journal->n = n;
 }
 
-static int read_lines(struct idm_journal *record, char *text, size_t length, const char *path,
+static int read_lines(struct idm_journal *journal, char *text, size_t length, const char *path,
 		      struct idm_error *err)
 {
 	size_t number = 0;
@@ -185,41 +187,41 @@ static int read_lines(struct idm_journal *record, char *text, size_t length, con
 		int r;
 
 		*end = '\0';
-		r = read_line(record, ++number, line);
+		r = read_line(journal, ++number, line);
 		if (r == -ENOMEM)
 			return idm_fail_errno(err, r, step_read, path);
 		if (r < 0)
 			return idm_fail(err, r, step_read, path,
-					"line %zu is not that of a record of idmount", number);
+					"line %zu is not that of a journal of idmount", number);
 	}
 	/* Cut off in its first line it is one that begins like that; another file is not ours to remove.
 	 */
 	if (!number && strncmp(line, first_line, strlen(line)) != 0)
 		return idm_fail(err, -EINVAL, step_read, path,
-				"line 1 is not that of a record of idmount");
-	drop_announced(record);
+				"line 1 is not that of a journal of idmount");
+	drop_announced(journal);
 	return 0;
 }
 
 /*
- * A link is not followed: who owns the directory could let it lead to a record of somebody else, which
+ * A link is not followed: who owns the directory could let it lead to a journal of somebody else, which
  * is as well-formed, and belongs to the same user.
  */
-static int open_record(struct idm_journal *record, const char *path, struct idm_error *err)
+static int open_journal(struct idm_journal *journal, const char *path, struct idm_error *err)
 {
 	const char *name;
 
-	*record = (struct idm_journal){ .fd = -1, .directory = idm_journal_directory(path, &name) };
-	record->fd = record->directory;
-	if (record->directory >= 0)
-		record->fd = idm_sys_openat(record->directory, name,
-					    O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0);
-	if (record->fd == -ELOOP) {
+	*journal = (struct idm_journal){ .fd = -1, .directory = idm_journal_directory(path, &name) };
+	journal->fd = journal->directory;
+	if (journal->directory >= 0)
+		journal->fd = idm_sys_openat(journal->directory, name,
+					     O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0);
+	if (journal->fd == -ELOOP) {
 		idm_fail(err, -ELOOP, step_read, path, "it is a symbolic link");
 		idm_hint(err, "name the file that it points to");
 		return -ELOOP;
 	}
-	return record->fd < 0 ? idm_fail_errno(err, record->fd, step_read, path) : 0;
+	return journal->fd < 0 ? idm_fail_errno(err, journal->fd, step_read, path) : 0;
 }
 
 static int read_text(int fd, const char *path, char **text, size_t *length, struct idm_error *err)
@@ -227,36 +229,36 @@ static int read_text(int fd, const char *path, char **text, size_t *length, stru
 	int r = idm_read_file(fd, MOST_BYTES, text, length);
 
 	if (r == -EFBIG)
-		return idm_fail(err, -EINVAL, step_read, path, "it is too big for a record");
+		return idm_fail(err, -EINVAL, step_read, path, "it is too big for a journal");
 	return r < 0 ? idm_fail_errno(err, r, step_read, path) : 0;
 }
 
-int idm_journal_read(struct idm_journal *record, const char *path, struct idm_error *err)
+int idm_journal_read(struct idm_journal *journal, const char *path, struct idm_error *err)
 {
 	AUTO_FREE char *text = NULL;
 	size_t length = 0;
 	int r;
 
-	r = open_record(record, path, err);
+	r = open_journal(journal, path, err);
 	if (r == 0)
-		r = check_owner(record->fd, path, err);
+		r = check_owner(journal->fd, path, err);
 	if (r == 0)
-		r = idm_journal_lock(record->fd, path, err);
+		r = idm_journal_lock(journal->fd, path, err);
 	if (r == 0)
-		r = read_text(record->fd, path, &text, &length, err);
+		r = read_text(journal->fd, path, &text, &length, err);
 	if (r == 0)
-		r = read_lines(record, text, length, path, err);
+		r = read_lines(journal, text, length, path, err);
 	if (r < 0)
-		idm_journal_free(record);
+		idm_journal_free(journal);
 	return r;
 }
 
-void idm_journal_free(struct idm_journal *record)
+void idm_journal_free(struct idm_journal *journal)
 {
-	for (size_t i = 0; i < record->n; i++)
-		free(record->entries[i].path);
-	free(record->entries);
-	idm_journal_unlock(&record->fd);
-	idm_close_fd(&record->directory);
-	*record = (struct idm_journal){ .fd = -1, .directory = -1 };
+	for (size_t i = 0; i < journal->n; i++)
+		free(journal->entries[i].path);
+	free(journal->entries);
+	idm_journal_unlock(&journal->fd);
+	idm_close_fd(&journal->directory);
+	*journal = (struct idm_journal){ .fd = -1, .directory = -1 };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Writing a record. One write(2) a line, appended: what was written stays true. */
+/* Writing a journal. One write(2) a line, appended: what was written stays true. */
 #include "journal.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
 
-static const enum idm_error_step step_record = IDM_STEP_WRITE_RECORD;
+static const enum idm_error_step step_journal = IDM_STEP_WRITE_JOURNAL;
 
 int idm_boot_id(char boot[40], struct idm_error *err)
 {
@@ -48,10 +48,10 @@ static int write_line(struct idm_journal_writer *rec, struct idm_error *err, con
 	va_end(args);
 	if (length < 0) {
 		line = NULL;
-		return idm_fail_errno(err, -ENOMEM, step_record, rec->path);
+		return idm_fail_errno(err, -ENOMEM, step_journal, rec->path);
 	}
 	r = idm_sys_write_all(rec->fd, line, (size_t)length);
-	return r < 0 ? idm_fail_errno(err, r, step_record, rec->path) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_journal, rec->path) : 0;
 }
 
 static char *escape(const char *path)
@@ -77,7 +77,7 @@ static int write_mount(struct idm_journal_writer *rec, const char *what, uint64_
 	AUTO_FREE char *escaped = escape(path);
 
 	if (!escaped)
-		return idm_fail_errno(err, -ENOMEM, step_record, rec->path);
+		return idm_fail_errno(err, -ENOMEM, step_journal, rec->path);
 	return write_line(rec, err, "%s %llu %s\n", what, (unsigned long long)id, escaped);
 }
 
@@ -87,7 +87,7 @@ static int write_made(struct idm_journal_writer *rec, const char *what, const st
 	AUTO_FREE char *escaped = escape(path);
 
 	if (!escaped)
-		return idm_fail_errno(err, -ENOMEM, step_record, rec->path);
+		return idm_fail_errno(err, -ENOMEM, step_journal, rec->path);
 	return write_line(rec, err, "%s %llu %llu %s\n", what, (unsigned long long)m->id.inode,
 			  (unsigned long long)m->id.born, escaped);
 }
@@ -95,7 +95,7 @@ static int write_made(struct idm_journal_writer *rec, const char *what, const st
 /* ---- the file ---- */
 
 /*
- * A record that somebody still writes does not say all yet, and what two undo at once is neither's to
+ * A journal that somebody still writes does not say all yet, and what two undo at once is neither's to
  * find gone.
  */
 int idm_journal_lock(int fd, const char *path, struct idm_error *err)
@@ -104,13 +104,13 @@ int idm_journal_lock(int fd, const char *path, struct idm_error *err)
 	struct stat st;
 
 	if (r == -EAGAIN)
-		return idm_fail(err, -EBUSY, IDM_STEP_LOCK_RECORD, path,
+		return idm_fail(err, -EBUSY, IDM_STEP_LOCK_JOURNAL, path,
 				"another program is applying or undoing what it says");
 	if (r == 0)
 		r = idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
 	if (r == 0 && !st.st_nlink)
 		r = -ENOENT;
-	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_LOCK_RECORD, path) : 0;
+	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_LOCK_JOURNAL, path) : 0;
 }
 
 /* A child that the program has forked meanwhile may have the descriptor too. */
@@ -134,14 +134,14 @@ static int write_head(struct idm_journal_writer *rec, struct idm_error *err)
 		return r;
 	r = idm_mount_ns_own(&ns);
 	if (idm_is_shortage(r))
-		return idm_fail_errno(err, r, step_record, rec->path);
+		return idm_fail_errno(err, r, step_journal, rec->path);
 	if (r < 0)
-		return idm_fail(err, -ENOENT, step_record, rec->path,
+		return idm_fail(err, -ENOENT, step_journal, rec->path,
 				"the mount namespace cannot be told: /proc is needed");
 	r = idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st);
 	if (r < 0)
-		return idm_fail_errno(err, r, step_record, rec->path);
-	return write_line(rec, err, "idmount record 1\nboot %s\nnamespace %llu\nids %s\n", boot,
+		return idm_fail_errno(err, r, step_journal, rec->path);
+	return write_line(rec, err, "idmount journal 1\nboot %s\nnamespace %llu\nids %s\n", boot,
 			  (unsigned long long)ns.inode,
 			  st.stx_mask & STATX_MNT_ID_UNIQUE ? "unique" : "reused");
 }
@@ -174,7 +174,7 @@ int idm_journal_remove(int directory, const char *name, int fd)
 	return idm_sys_unlinkat(directory, name, 0);
 }
 
-static void close_recorder(struct idm_journal_writer *rec)
+static void close_writer(struct idm_journal_writer *rec)
 {
 	idm_close_fd(&rec->fd);
 	idm_close_fd(&rec->directory);
@@ -193,19 +193,19 @@ int idm_journal_writer_open(struct idm_journal_writer *rec, const char *path, st
 		rec->fd = idm_sys_openat(rec->directory, rec->name,
 					 O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600);
 	if (rec->fd == -EEXIST) {
-		idm_fail_errno(err, -EEXIST, step_record, path);
-		idm_hint(err, "\"idmount undo --record %s\" undoes what it says and removes it", path);
-		close_recorder(rec);
+		idm_fail_errno(err, -EEXIST, step_journal, path);
+		idm_hint(err, "\"idmount undo --journal %s\" undoes what it says and removes it", path);
+		close_writer(rec);
 		return -EEXIST;
 	}
 	if (rec->fd < 0) {
-		r = idm_fail_errno(err, rec->fd, step_record, path);
-		close_recorder(rec);
+		r = idm_fail_errno(err, rec->fd, step_journal, path);
+		close_writer(rec);
 		return r;
 	}
 	r = idm_journal_lock(rec->fd, path, err);
 	if (r == -EBUSY || r == -ENOENT) { /* somebody undoes it already: it is not ours any more */
-		close_recorder(rec);
+		close_writer(rec);
 		return r;
 	}
 	if (r == 0)
@@ -220,13 +220,13 @@ int idm_journal_writer_close(struct idm_journal_writer *rec, int code)
 	if (code < 0)
 		idm_journal_remove(rec->directory, rec->name, rec->fd);
 	idm_journal_unlock(&rec->fd);
-	close_recorder(rec);
+	close_writer(rec);
 	return code;
 }
 
 /* ---- what was created ---- */
 
-/* The path of an open directory, in `path`, for the record of `subject`. */
+/* The path of an open directory, in `path`, for the journal of `subject`. */
 static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);
@@ -238,15 +238,15 @@ static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, s
 	snprintf(link, sizeof(link), "thread-self/fd/%d", fd);
 	n = idm_sys_readlinkat(proc, link, path, PATH_MAX - 1);
 	if (n <= 0 || *path != '/')
-		return idm_fail_errno(err, n < 0 ? (int)n : -ENOENT, step_record, subject);
+		return idm_fail_errno(err, n < 0 ? (int)n : -ENOENT, step_journal, subject);
 	path[n] = '\0';
 	return 0;
 }
 
-int idm_journal_outside(const struct idm_created *m, const char *path, void *recorder,
+int idm_journal_outside(const struct idm_created *m, const char *path, void *writer,
 			struct idm_error *err)
 {
-	struct idm_journal_writer *rec = recorder;
+	struct idm_journal_writer *rec = writer;
 	AUTO_FREE char *whole = NULL;
 	char above[PATH_MAX];
 	int r;
@@ -258,15 +258,15 @@ int idm_journal_outside(const struct idm_created *m, const char *path, void *rec
 		return r;
 	if (asprintf(&whole, "%s/%s", strcmp(above, "/") == 0 ? "" : above, m->name) < 0) {
 		whole = NULL;
-		return idm_fail_errno(err, -ENOMEM, step_record, path);
+		return idm_fail_errno(err, -ENOMEM, step_journal, path);
 	}
 	return write_made(rec, m->directory ? "directory" : "file", m, whole, err);
 }
 
-int idm_journal_inside(const struct idm_created *m, const char *path, void *recorder,
+int idm_journal_inside(const struct idm_created *m, const char *path, void *writer,
 		       struct idm_error *err)
 {
-	struct idm_journal_writer *rec = recorder;
+	struct idm_journal_writer *rec = writer;
 
 	return rec->fd < 0 ? 0
 			   : write_made(rec, m->directory ? "inside-directory" : "inside-file", m, path,
@@ -279,7 +279,7 @@ static int save(struct idm_journal_writer *rec, struct idm_error *err)
 {
 	int r = idm_sys_fsync(rec->fd);
 
-	return r < 0 ? idm_fail_errno(err, r, step_record, rec->path) : 0;
+	return r < 0 ? idm_fail_errno(err, r, step_journal, rec->path) : 0;
 }
 
 /* The id that the next mount has, whatever that is: of one that nobody sees. */
@@ -304,12 +304,12 @@ int idm_journal_limit(struct idm_journal_writer *rec, struct idm_error *err)
 		return 0;
 	r = next_mount_id(&id, &unique);
 	if (r < 0)
-		return idm_fail_errno(err, r, step_record, rec->path);
+		return idm_fail_errno(err, r, step_journal, rec->path);
 	return unique ? write_line(rec, err, "limit %llu\n", (unsigned long long)id) : 0;
 }
 
-static int record_tree(struct idm_journal_writer *rec, const char *what, int tree,
-		       const struct idm_target *target, struct idm_error *err)
+static int write_tree(struct idm_journal_writer *rec, const char *what, int tree,
+		      const struct idm_target *target, struct idm_error *err)
 {
 	char path[PATH_MAX];
 	uint64_t id;
@@ -323,7 +323,7 @@ static int record_tree(struct idm_journal_writer *rec, const char *what, int tre
 		return r;
 	r = idm_mount_id(tree, &id, &unique);
 	if (r < 0)
-		return idm_fail_errno(err, r, step_record, rec->path);
+		return idm_fail_errno(err, r, step_journal, rec->path);
 	r = write_mount(rec, what, id, path, err);
 	return r < 0 ? r : save(rec, err);
 }
@@ -331,13 +331,13 @@ static int record_tree(struct idm_journal_writer *rec, const char *what, int tre
 int idm_journal_base(struct idm_journal_writer *rec, int tree, const struct idm_target *target,
 		     struct idm_error *err)
 {
-	return record_tree(rec, "base", tree, target, err);
+	return write_tree(rec, "base", tree, target, err);
 }
 
 int idm_journal_root(struct idm_journal_writer *rec, int tree, const struct idm_target *target,
 		     struct idm_error *err)
 {
-	return record_tree(rec, "root", tree, target, err);
+	return write_tree(rec, "root", tree, target, err);
 }
 
 /* Mounts are listed in the order of mounting, parents first. */
@@ -357,7 +357,7 @@ static bool is_below(const struct below *b, const struct idm_mount_info *mount)
 	return mount->id == b->ids[0];
 }
 
-static int record_if_below(const struct idm_mount_info *mount, void *data)
+static int write_if_below(const struct idm_mount_info *mount, void *data)
 {
 	struct below *b = data;
 
@@ -368,7 +368,7 @@ static int record_if_below(const struct idm_mount_info *mount, void *data)
 		uint64_t *more = reallocarray(b->ids, b->n + 1, sizeof(*more));
 
 		if (!more)
-			return idm_fail_errno(b->err, -ENOMEM, step_record, b->rec->path);
+			return idm_fail_errno(b->err, -ENOMEM, step_journal, b->rec->path);
 		b->ids = more;
 		b->ids[b->n++] = mount->id;
 	}
@@ -385,15 +385,15 @@ int idm_journal_mounts(struct idm_journal_writer *rec, int tree, struct idm_erro
 		return 0;
 	b.ids = malloc(sizeof(*b.ids));
 	if (!b.ids)
-		return idm_fail_errno(err, -ENOMEM, step_record, rec->path);
+		return idm_fail_errno(err, -ENOMEM, step_journal, rec->path);
 	r = idm_mount_id(tree, &b.ids[0], &unique);
 	if (r < 0)
-		idm_fail_errno(err, r, step_record, rec->path);
+		idm_fail_errno(err, r, step_journal, rec->path);
 	if (r == 0)
-		r = idm_list(IDM_LIST_UNMAPPED, record_if_below, &b, err);
+		r = idm_list(IDM_LIST_UNMAPPED, write_if_below, &b, err);
 	/* Such as with ids of the other kind. */
 	if (r == 0 && !b.found)
-		r = idm_fail(err, -ENOENT, step_record, rec->path,
+		r = idm_fail(err, -ENOENT, step_journal, rec->path,
 			     "the mounts are not among those of this namespace");
 	free(b.ids);
 	if (r == 0)

@@ -2,7 +2,7 @@
 /*
  * What a plan made, as a file of lines, each written as soon as what it says is so:
  *
- *   idmount record 1
+ *   idmount journal 1
  *   boot UUID                  after another start of the machine no mount is left
  *   namespace INODE            the mount namespace
  *   ids unique|reused          reused: before Linux 6.8
@@ -35,30 +35,29 @@ struct idm_journal_writer {
 };
 
 /* `path` NULL: records nothing, always with success. */
-int idm_journal_writer_open(struct idm_journal_writer *recorder, const char *path,
-			    struct idm_error *err);
+int idm_journal_writer_open(struct idm_journal_writer *writer, const char *path, struct idm_error *err);
 
 /* For idm_target.created: a thing that was created, outside of the root filesystem or in it. */
-int idm_journal_outside(const struct idm_created *made, const char *path, void *recorder,
+int idm_journal_outside(const struct idm_created *made, const char *path, void *writer,
 			struct idm_error *err);
-int idm_journal_inside(const struct idm_created *made, const char *path, void *recorder,
+int idm_journal_inside(const struct idm_created *made, const char *path, void *writer,
 		       struct idm_error *err);
 
 /* That all mounts are made, and no other is to come. Before the next two. */
-int idm_journal_limit(struct idm_journal_writer *recorder, struct idm_error *err);
+int idm_journal_limit(struct idm_journal_writer *writer, struct idm_error *err);
 
 /* The mount below the root, if there is one, and the root of what is about to be attached at `target`.
  * Return when that is on the disk. */
-int idm_journal_base(struct idm_journal_writer *recorder, int tree, const struct idm_target *target,
+int idm_journal_base(struct idm_journal_writer *writer, int tree, const struct idm_target *target,
 		     struct idm_error *err);
-int idm_journal_root(struct idm_journal_writer *recorder, int tree, const struct idm_target *target,
+int idm_journal_root(struct idm_journal_writer *writer, int tree, const struct idm_target *target,
 		     struct idm_error *err);
 
 /* All mounts from this one on, now that they are attached. */
-int idm_journal_mounts(struct idm_journal_writer *recorder, int tree, struct idm_error *err);
+int idm_journal_mounts(struct idm_journal_writer *writer, int tree, struct idm_error *err);
 
 /* Closes the file, and on failure (`code` is negative) removes it. Returns `code`. */
-int idm_journal_writer_close(struct idm_journal_writer *recorder, int code);
+int idm_journal_writer_close(struct idm_journal_writer *writer, int code);
 
 /* ---- reading ---- */
 
@@ -92,19 +91,19 @@ struct idm_journal {
 };
 
 /* -EBUSY: somebody else writes or undoes it. */
-int idm_journal_read(struct idm_journal *record, const char *path, struct idm_error *err);
-void idm_journal_free(struct idm_journal *record);
+int idm_journal_read(struct idm_journal *journal, const char *path, struct idm_error *err);
+void idm_journal_free(struct idm_journal *journal);
 
 /*
- * The directory that a record is in, O_PATH, and its name there; -errno. All that is done with the file
+ * The directory that a journal is in, O_PATH, and its name there; -errno. All that is done with the file
  * is done there: a path that others own a part of can lead elsewhere the next time.
  */
 int idm_journal_directory(const char *path, const char **name);
 
-/* Removes the record behind `fd`. -ESTALE: another file has its name by now. */
+/* Removes the journal behind `fd`. -ESTALE: another file has its name by now. */
 int idm_journal_remove(int directory, const char *name, int fd);
 
-/* Locks an open record. -ENOENT: it has been removed meanwhile. */
+/* Locks an open journal. -ENOENT: it has been removed meanwhile. */
 int idm_journal_lock(int fd, const char *path, struct idm_error *err);
 void idm_journal_unlock(int *fd); /* and closes it */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Undoing what a record says: those mounts and no other, those directories if they are empty, nothing
+ * Undoing what a journal says: those mounts and no other, those directories if they are empty, nothing
  * recursively. First everything is looked at; what is in the way is found before anything is undone.
  */
 #include <errno.h>
@@ -40,15 +40,16 @@ struct node {
 };
 
 struct undoing {
-	struct idm_journal record;
+	struct idm_journal journal;
 	unsigned int flags;
 	struct node *nodes; /* in the order of mounting */
 	size_t n_nodes;
 	uint64_t *ours; /* their ids, as far as they are to be undone */
 	size_t n_ours;
-	uint64_t *on; /* for each entry of the record: the mount it was created on, 0: not known, or DONE
-		       */
-	int left;     /* why the first thing stays that could not be removed; 0 */
+	uint64_t
+		*on; /* for each entry of the journal: the mount it was created on, 0: not known, or DONE
+		      */
+	int left;    /* why the first thing stays that could not be removed; 0 */
 };
 
 /* ---- looking ---- */
@@ -90,7 +91,7 @@ static int look_again(const struct undoing *u, uint64_t id)
 	};
 	struct idm_statmount head;
 
-	return u->record.unique_ids ? idm_sys_statmount(&req, &head, sizeof(head)) : -ENOSYS;
+	return u->journal.unique_ids ? idm_sys_statmount(&req, &head, sizeof(head)) : -ENOSYS;
 }
 
 static int mark(struct undoing *u, struct node *node)
@@ -112,11 +113,11 @@ static int mark_recorded(struct undoing *u)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < u->record.n && r == 0; i++) {
-		const struct idm_journal_entry *e = &u->record.entries[i];
+	for (size_t i = 0; i < u->journal.n && r == 0; i++) {
+		const struct idm_journal_entry *e = &u->journal.entries[i];
 		struct node *node = e->kind >= IDM_JOURNAL_BASE ? find_node(u, e->number) : NULL;
 
-		if (node && (u->record.unique_ids || strcmp(node->target, e->path) == 0))
+		if (node && (u->journal.unique_ids || strcmp(node->target, e->path) == 0))
 			r = mark(u, node);
 	}
 	return r;
@@ -134,7 +135,7 @@ static int mark_below(struct undoing *u)
 
 	for (size_t i = 0; i < u->n_nodes && r == 0; i++)
 		if (is_ours(u, u->nodes[i].parent) &&
-		    (!u->record.limit || u->nodes[i].id < u->record.limit))
+		    (!u->journal.limit || u->nodes[i].id < u->journal.limit))
 			r = mark(u, &u->nodes[i]);
 	return r;
 }
@@ -143,7 +144,7 @@ static int mark_ours(struct undoing *u, struct idm_error *err)
 {
 	int r = mark_recorded(u);
 
-	if (r == 0 && !u->record.complete)
+	if (r == 0 && !u->journal.complete)
 		r = mark_below(u);
 	return r < 0 ? idm_fail_errno(err, r, step_undo, NULL) : 0;
 }
@@ -156,8 +157,8 @@ static int check_foreign(const struct undoing *u, struct idm_error *err)
 		if (node->ours || !is_ours(u, node->parent))
 			continue;
 		idm_fail(err, -EBUSY, step_undo, node->target,
-			 "there is a mount that the record does not know");
-		idm_hint(err, "unmount it first: only what the record names is undone");
+			 "there is a mount that the journal does not know");
+		idm_hint(err, "unmount it first: only what the journal names is undone");
 		return -EBUSY;
 	}
 	return 0;
@@ -166,8 +167,8 @@ static int check_foreign(const struct undoing *u, struct idm_error *err)
 /* What this root directory does not let us see is not gone. */
 static int check_reach(const struct undoing *u, struct idm_error *err)
 {
-	for (size_t i = 0; i < u->record.n; i++) {
-		const struct idm_journal_entry *e = &u->record.entries[i];
+	for (size_t i = 0; i < u->journal.n; i++) {
+		const struct idm_journal_entry *e = &u->journal.entries[i];
 
 		if (e->kind < IDM_JOURNAL_BASE || find_node(u, e->number) ||
 		    look_again(u, e->number) < 0)
@@ -186,12 +187,12 @@ static int look(struct undoing *u, struct idm_error *err)
 	char boot[40];
 	int r;
 
-	if (!u->record.namespace_inode) /* died before the first thing was made */
+	if (!u->journal.namespace_inode) /* died before the first thing was made */
 		return 0;
 	r = idm_boot_id(boot, err);
 	if (r < 0)
 		return r;
-	if (strcmp(boot, u->record.boot) != 0)
+	if (strcmp(boot, u->journal.boot) != 0)
 		return 0;
 	r = idm_mount_ns_own(&ns);
 	if (idm_is_shortage(r))
@@ -199,13 +200,13 @@ static int look(struct undoing *u, struct idm_error *err)
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_undo, "/proc",
 				"the mount namespace cannot be told without it");
-	if (ns.inode != u->record.namespace_inode) {
+	if (ns.inode != u->journal.namespace_inode) {
 		idm_fail(err, -EXDEV, step_undo, NULL,
 			 "the mounts are in mount namespace %llu, not in this one",
-			 (unsigned long long)u->record.namespace_inode);
+			 (unsigned long long)u->journal.namespace_inode);
 		idm_hint(err,
 			 "\"lsns -t mnt\" shows who is in it, nsenter(1) goes there; if nobody is, the "
-			 "mounts are gone, and the record can be removed");
+			 "mounts are gone, and the journal can be removed");
 		return -EXDEV;
 	}
 	r = idm_list(IDM_LIST_UNMAPPED, collect, u, err);
@@ -270,8 +271,8 @@ static const char *last_component(const char *path)
 /* What the root filesystem was made of is on top of each other, and in the end the base is left. */
 static bool is_of_root(const struct undoing *u, uint64_t id)
 {
-	for (size_t i = 0; i < u->record.n; i++)
-		if (u->record.entries[i].kind == IDM_JOURNAL_BASE && u->record.entries[i].number == id)
+	for (size_t i = 0; i < u->journal.n; i++)
+		if (u->journal.entries[i].kind == IDM_JOURNAL_BASE && u->journal.entries[i].number == id)
 			return false;
 	return is_ours(u, id);
 }
@@ -279,8 +280,8 @@ static bool is_of_root(const struct undoing *u, uint64_t id)
 /* What is on top of the root filesystem's place now, if it is still one of ours; else -ENOENT. */
 static int open_root(const struct undoing *u)
 {
-	for (size_t i = 0; i < u->record.n; i++) {
-		const struct idm_journal_entry *e = &u->record.entries[i];
+	for (size_t i = 0; i < u->journal.n; i++) {
+		const struct idm_journal_entry *e = &u->journal.entries[i];
 		const struct node *node = e->kind == IDM_JOURNAL_ROOT ? find_node(u, e->number) : NULL;
 		AUTO_CLOSE int fd = -1;
 		uint64_t id;
@@ -328,11 +329,11 @@ static bool means_gone(int r)
 /* Looks on which mounts things were created, as far as that can be seen yet. */
 static int find_mounts(struct undoing *u, struct idm_error *err)
 {
-	u->on = calloc(u->record.n + 1, sizeof(*u->on));
+	u->on = calloc(u->journal.n + 1, sizeof(*u->on));
 	if (!u->on)
 		return idm_fail_errno(err, -ENOMEM, step_undo, NULL);
-	for (size_t i = 0; i < u->record.n && u->n_ours; i++) {
-		const struct idm_journal_entry *e = &u->record.entries[i];
+	for (size_t i = 0; i < u->journal.n && u->n_ours; i++) {
+		const struct idm_journal_entry *e = &u->journal.entries[i];
 		AUTO_CLOSE int parent = is_inside(e->kind) ? open_parent(u, e->path, &u->on[i])
 							   : -ENOENT;
 
@@ -393,8 +394,8 @@ static void note_if_left(struct undoing *u, int r)
  */
 static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *err)
 {
-	for (size_t i = u->record.n; i-- > 0;) {
-		const struct idm_journal_entry *e = &u->record.entries[i];
+	for (size_t i = u->journal.n; i-- > 0;) {
+		const struct idm_journal_entry *e = &u->journal.entries[i];
 		struct idm_error why;
 		int r;
 
@@ -488,8 +489,8 @@ static int remove_outside(const struct idm_journal_entry *e, struct idm_error *e
 
 static void remove_all_outside(struct undoing *u, struct idm_error *err)
 {
-	for (size_t i = u->record.n; i-- > 0;) {
-		const struct idm_journal_entry *e = &u->record.entries[i];
+	for (size_t i = u->journal.n; i-- > 0;) {
+		const struct idm_journal_entry *e = &u->journal.entries[i];
 
 		if (e->kind == IDM_JOURNAL_DIRECTORY || e->kind == IDM_JOURNAL_FILE)
 			note_if_left(u, remove_outside(e, u->left ? NULL : err));
@@ -519,33 +520,33 @@ static void release(struct undoing *u)
 		free(u->nodes[i].target);
 	free(u->nodes);
 	free(u->ours);
-	idm_journal_free(&u->record);
+	idm_journal_free(&u->journal);
 }
 
-static int remove_record(const struct idm_journal *r, const char *path, struct idm_error *err)
+static int remove_journal(const struct idm_journal *r, const char *path, struct idm_error *err)
 {
 	int code = idm_journal_remove(r->directory, strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
 				      r->fd);
 
 	if (code == -ESTALE)
-		return idm_fail(err, code, IDM_STEP_REMOVE_RECORD, path,
+		return idm_fail(err, code, IDM_STEP_REMOVE_JOURNAL, path,
 				"it is another file by now, which stays");
-	return code < 0 ? idm_fail_errno(err, code, IDM_STEP_REMOVE_RECORD, path) : 0;
+	return code < 0 ? idm_fail_errno(err, code, IDM_STEP_REMOVE_JOURNAL, path) : 0;
 }
 
-int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err)
+int idm_plan_undo(const char *journal, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	struct undoing u = { .flags = flags };
-	int r = idm_check_flags(flags, IDM_PLAN_UNDO_LAZY, step_undo, record, err);
+	int r = idm_check_flags(flags, IDM_PLAN_UNDO_LAZY, step_undo, journal, err);
 
 	if (r == 0)
-		r = idm_journal_read(&u.record, record, err);
+		r = idm_journal_read(&u.journal, journal, err);
 	if (r < 0)
 		return r;
 	r = undo(&u, err);
 	if (r == 0) {
-		r = remove_record(&u.record, record, err);
+		r = remove_journal(&u.journal, journal, err);
 	}
 	release(&u);
 	return r;

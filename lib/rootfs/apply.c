@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A plan made visible. The target is found (or made) first and the tree attached last; a record is
+ * A plan made visible. The target is found (or made) first and the tree attached last; a journal is
  * always ahead of what can be seen, so that nothing visible is unknown to it wherever the program may
  * die.
  *
@@ -27,7 +27,7 @@ struct application {
 	struct idm_assembly assembly;
 	struct idm_target target;
 	int base; /* -1: none is needed */
-	struct idm_journal_writer recorder;
+	struct idm_journal_writer writer;
 	const char *path; /* of the target, as the caller knows it */
 };
 
@@ -81,7 +81,7 @@ static int open_base(struct application *a, struct idm_error *err)
 static int attach_base(struct application *a, struct idm_error *err)
 {
 	struct mount_attr alone = { .propagation = MS_PRIVATE };
-	int r = idm_journal_base(&a->recorder, a->base, &a->target, err);
+	int r = idm_journal_base(&a->writer, a->base, &a->target, err);
 
 	if (r == 0)
 		r = idm_attach_on_top(a->base, &a->target, a->path, err);
@@ -99,7 +99,7 @@ static int attach_base(struct application *a, struct idm_error *err)
 static int attach_plan(struct application *a, struct idm_error *err)
 {
 	const struct idm_target on_base = { .fd = a->base };
-	int tree = a->assembly.tree, r = idm_journal_root(&a->recorder, tree, &a->target, err);
+	int tree = a->assembly.tree, r = idm_journal_root(&a->writer, tree, &a->target, err);
 
 	if (r == 0)
 		r = idm_attach_on_top(tree, a->base < 0 ? &a->target : &on_base, a->path, err);
@@ -108,7 +108,7 @@ static int attach_plan(struct application *a, struct idm_error *err)
 	/* Below a shared mount every mount has become shared, whatever it was before. */
 	r = idm_assembly_propagate(&a->assembly, err);
 	if (r == 0)
-		r = idm_journal_mounts(&a->recorder, a->base < 0 ? tree : a->base, err);
+		r = idm_journal_mounts(&a->writer, a->base < 0 ? tree : a->base, err);
 	if (r < 0) {
 		idm_assembly_make_writable(&a->assembly);
 		idm_take_away(tree);
@@ -118,7 +118,7 @@ static int attach_plan(struct application *a, struct idm_error *err)
 
 static int make_visible(struct application *a, struct idm_error *err)
 {
-	int r = idm_journal_limit(&a->recorder, err);
+	int r = idm_journal_limit(&a->writer, err);
 
 	if (r == 0 && a->base >= 0)
 		r = attach_base(a, err);
@@ -132,7 +132,7 @@ static int make_visible(struct application *a, struct idm_error *err)
 
 static int assemble(struct application *a, struct idm_error *err)
 {
-	int r = idm_assemble(&a->assembly, a->plan, a->options, &a->recorder, err);
+	int r = idm_assemble(&a->assembly, a->plan, a->options, &a->writer, err);
 
 	if (r < 0)
 		return r;
@@ -149,7 +149,7 @@ static int apply(struct application *a, int dirfd, struct idm_error *err)
 	int r;
 
 	a->target.created = idm_journal_outside;
-	a->target.created_data = &a->recorder;
+	a->target.created_data = &a->writer;
 	r = idm_target_open(&a->target, dirfd, a->path, flags, root_is_directory(a->plan), err);
 
 	if (r < 0)
@@ -178,9 +178,9 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 	if (r == 0 && !plan->n)
 		r = idm_fail(err, -EINVAL, IDM_STEP_ASSEMBLE_PLAN, NULL, "the plan is empty");
 	if (r == 0)
-		r = idm_journal_writer_open(&a.recorder, own.record, err);
+		r = idm_journal_writer_open(&a.writer, own.journal, err);
 	if (r < 0)
 		return r;
 	r = apply(&a, dirfd, err);
-	return idm_journal_writer_close(&a.recorder, r);
+	return idm_journal_writer_close(&a.writer, r);
 }

@@ -327,7 +327,7 @@ static const struct idm_owner *owner_of_targets(const struct idm_map *map, struc
 }
 
 static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
-			struct idm_journal_writer *recorder)
+			struct idm_journal_writer *writer)
 {
 	const struct idm_owner *owner;
 
@@ -346,21 +346,21 @@ static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
 			.fd = -1,
 			.owner = owner,
 			.created = idm_journal_inside,
-			.created_data = recorder,
+			.created_data = writer,
 		};
 	}
 	return 0;
 }
 
 int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan,
-		 const struct idm_plan_apply_options *options, struct idm_journal_writer *recorder,
+		 const struct idm_plan_apply_options *options, struct idm_journal_writer *writer,
 		 struct idm_error *err)
 {
 	int r;
 
 	if (!plan->n)
 		return idm_fail(err, -EINVAL, step_assemble, NULL, "the plan is empty");
-	if (new_assembly(a, plan, recorder) < 0)
+	if (new_assembly(a, plan, writer) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_assemble, NULL);
 	r = make_trees(a, options, err);
 	if (r == 0)
@@ -535,9 +535,9 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 	struct idm_plan_apply_options o;
 	int tree, r = idm_take_apply_options(&o, options, err);
 
-	if (r == 0 && o.record)
-		r = idm_fail(err, -EINVAL, step_assemble, o.record,
-			     "a record is made of what becomes visible only");
+	if (r == 0 && o.journal)
+		r = idm_fail(err, -EINVAL, step_assemble, o.journal,
+			     "a journal is made of what becomes visible only");
 	if (r == 0)
 		r = check_detached_propagation(plan, err);
 	if (r == 0)

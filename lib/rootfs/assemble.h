@@ -35,7 +35,7 @@ int idm_take_apply_options(struct idm_plan_apply_options *own,
  * failure nothing is left.
  */
 int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
-		 const struct idm_plan_apply_options *options, struct idm_journal_writer *recorder,
+		 const struct idm_plan_apply_options *options, struct idm_journal_writer *writer,
 		 struct idm_error *err);
 
 /* Gives each mount of the assembly, now that it is attached, the propagation that its step wishes for.

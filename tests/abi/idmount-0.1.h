@@ -160,12 +160,12 @@ enum idm_error_step {
 	IDM_STEP_MAKE_LOOP_DEVICE,
 	IDM_STEP_ASSEMBLE_PLAN,
 	IDM_STEP_COPY_PLAN_MOUNTS,
-	IDM_STEP_WRITE_RECORD,
-	IDM_STEP_LOCK_RECORD,
+	IDM_STEP_WRITE_JOURNAL,
+	IDM_STEP_LOCK_JOURNAL,
 	IDM_STEP_READ_BOOT_ID,
-	IDM_STEP_READ_RECORD,
+	IDM_STEP_READ_JOURNAL,
 	IDM_STEP_UNDO,
-	IDM_STEP_REMOVE_RECORD,
+	IDM_STEP_REMOVE_JOURNAL,
 	IDM_STEP_LIST_MOUNTS,
 	IDM_STEP_READ_MOUNTINFO,
 	IDM_STEP_FIND_MOUNT_NAMESPACES,
@@ -1180,7 +1180,7 @@ struct idm_plan_apply_options {
 	size_t size;                  /* sizeof(struct idm_plan_apply_options) */
 	unsigned int flags;           /* IDM_PLAN_APPLY_* */
 	enum idm_upper_ids upper_ids; /* of overlays that have a map */
-	const char *record;           /* idm_plan_apply(): a file to be created for idm_plan_undo(); NULL: none */
+	const char *journal;          /* idm_plan_apply(): a file to be created for idm_plan_undo(); NULL: none */
 	/* Called after each mount that has been made, in the calling thread; NULL: not. */
 	void (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
@@ -1189,7 +1189,7 @@ struct idm_plan_apply_options {
 	{ \
 		IDM_INIT_MEMBER(size, sizeof(struct idm_plan_apply_options)), \
 		IDM_INIT_MEMBER(flags, 0), IDM_INIT_MEMBER(upper_ids, IDM_UPPER_SHIFTED), \
-		IDM_INIT_MEMBER(record, NULL), IDM_INIT_MEMBER(progress, NULL), \
+		IDM_INIT_MEMBER(journal, NULL), IDM_INIT_MEMBER(progress, NULL), \
 		IDM_INIT_MEMBER(progress_data, NULL) \
 	}
 
@@ -1224,11 +1224,11 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
  * slave or unbindable, a private copy of the target by itself is put there first, and the plan on that: the
  * other copies of the shared mount show nothing of the plan, and lose nothing of it.
  *
- * With a record everything that is made is written to that file: directories as they are created, the
+ * With a journal everything that is made is written to that file: directories as they are created, the
  * mounts before and after they become visible. The file must not exist (-EEXIST) and has mode 0600; its
  * lines of text are described in idmount(8). On failure it is removed again.
  *
- * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the record,
+ * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the journal,
  * which needs a /proc. -EOPNOTSUPP: before 6.15, a word for the propagation of a mount that another of the plan covers.
  */
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
@@ -1237,9 +1237,9 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 #define IDM_PLAN_UNDO_LAZY 0x10000U /* detach now, also what is in use */
 
 /*
- * Undoes what `record` says was made, also after a crash in the middle of it or a restart of the machine:
+ * Undoes what `journal` says was made, also after a crash in the middle of it or a restart of the machine:
  * unmounts those mounts, wherever they are now, removes those directories and files that were created and
- * are still empty and the same, and in the end the record itself. What has gone already is passed over, also
+ * are still empty and the same, and in the end the journal itself. What has gone already is passed over, also
  * what somebody else unmounts meanwhile.
  * Never removes anything recursively. Mount points that were created in the root filesystem can be removed
  * only as long as that is mounted.
@@ -1249,14 +1249,14 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
  * -EBUSY: a mount is in use, or there is a mount on or below it that is none of them (nothing has been
- * undone then); also, another program is applying or undoing what this record says. -ENOTEMPTY: a
- * directory that was created is not empty any more; everything else is undone, the record stays. -EXDEV: the
- * mounts are in another mount namespace, or not below the caller's root directory. -EINVAL: not a record, or an
- * unknown flag. -ENOENT: no record. -ELOOP: it is a symbolic link. -ESTALE: another file took its name meanwhile,
- * which stays; all is undone. -EPERM: a privilege is missing, or somebody else can write the record. -ENOMEM.
+ * undone then); also, another program is applying or undoing what this journal says. -ENOTEMPTY: a
+ * directory that was created is not empty any more; everything else is undone, the journal stays. -EXDEV: the
+ * mounts are in another mount namespace, or not below the caller's root directory. -EINVAL: not a journal, or an
+ * unknown flag. -ENOENT: no journal. -ELOOP: it is a symbolic link. -ESTALE: another file took its name meanwhile,
+ * which stays; all is undone. -EPERM: a privilege is missing, or somebody else can write the journal. -ENOMEM.
  */
 IDM_NONNULL(1)
-int idm_plan_undo(const char *record, unsigned int flags, struct idm_error *err);
+int idm_plan_undo(const char *journal, unsigned int flags, struct idm_error *err);
 
 /* ---- listing --------------------------------------------------------------------------------- */
 

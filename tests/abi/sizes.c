@@ -258,7 +258,7 @@ TEST(apply)
 	assert_at(struct idm_plan_apply_options, size, 0);
 	assert_at(struct idm_plan_apply_options, flags, word);
 	assert_at(struct idm_plan_apply_options, upper_ids, word + 4);
-	assert_at(struct idm_plan_apply_options, record, at);
+	assert_at(struct idm_plan_apply_options, journal, at);
 	assert_at(struct idm_plan_apply_options, progress, at + word);
 	assert_at(struct idm_plan_apply_options, progress_data, at + 2 * word);
 	assert_true(sizeof(struct idm_plan_apply_options) >= at + 3 * word);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# idmount apply and undo: a mount list becomes a root filesystem, and is undone by its record.
+# idmount apply and undo: a mount list becomes a root filesystem, and is undone by its journal.
 load common
 private_mounts
 
@@ -34,14 +34,14 @@ everything()
 }
 
 @test "a list of containerd's, made and undone" {
-	noting idmount apply --mkdir -m 0:100000:65536 --upper-ids disk --record record list.json /mnt/new/root
+	noting idmount apply --mkdir -m 0:100000:65536 --upper-ids disk --journal journal list.json /mnt/new/root
 	same 'owners' $'100000:100000\n100033:100044\n100000:100000' "$(owner new/root new/root/etc/one new/root/run)"
 	# In the order of their numbers, which the kernel gives again.
 	same 'mounts' $'/mnt/new/root overlay\n/mnt/new/root/run/list.json tmpfs\n/mnt/new/root/tmp tmpfs' \
 		"$(findmnt -rno TARGET,FSTYPE -R /mnt/new/root | sort)"
 	run ! bash -c 'echo >/mnt/new/root/run/list.json'
-	same 'mode' 600 "$(stat -c %a record)"
-	quietly idmount undo --record record
+	same 'mode' 600 "$(stat -c %a journal)"
+	quietly idmount undo --journal journal
 	# In the upper directory a target was created, and removed; the kernel makes one in the work directory.
 	same 'everything but that' "$(grep -Ev '^/mnt/(up|work)[ /]' <<<"$all_before")" \
 		"$(everything | grep -Ev '^/mnt/(up|work)[ /]')"
@@ -89,11 +89,11 @@ everything()
 		 ]}
 	END
 	all_before=$(everything)
-	noting idmount apply -m 0:100000:65536 --record record bundle/config.json dst
+	noting idmount apply -m 0:100000:65536 --journal journal bundle/config.json dst
 	same 'owners' $'100000:100000\n100000:100000' "$(owner dst dst/data)"
 	[[ -e dst/dev/pts/ptmx && -e dst/proc/self ]]
 	run ! touch dst/new
-	quietly idmount undo --record record
+	quietly idmount undo --journal journal
 	same 'everything but one time' "$(echo "$all_before" | grep -v '^/mnt/bundle/rootfs ')" \
 		"$(everything | grep -v '^/mnt/bundle/rootfs ')"
 }
@@ -107,7 +107,7 @@ everything()
 
 		cat >$list
 		all_before=$(everything)
-		fails 1 "$message" idmount apply --mkdir -m 0:100000:65536 --record /mnt/record $list /mnt/new/dst
+		fails 1 "$message" idmount apply --mkdir -m 0:100000:65536 --journal /mnt/journal $list /mnt/new/dst
 		same 'everything' "$all_before" "$(everything)"
 	}
 	try "idmount: apply: $list: read plan: line 1, column 3: expected a key in quotes or '}', got ']'" <<<'[{]'
@@ -128,17 +128,17 @@ everything()
 	fails 2 'idmount: apply: TARGET is empty' idmount apply list.json ''
 	fails 2 'idmount: apply: --format docker: it is containerd or oci' idmount apply --format docker list.json dst
 	fails 2 'idmount: apply: --upper-ids both: it is shifted or disk' idmount apply --upper-ids both list.json dst
-	fails 2 "idmount: apply: --record: the file's name is empty" idmount apply --record '' list.json dst
+	fails 2 "idmount: apply: --journal: the file's name is empty" idmount apply --journal '' list.json dst
 	fails 1 'idmount: apply: none: read: No such file or directory' idmount apply none dst
 	fails 1 'idmount: apply: l1: read: Is a directory' idmount apply l1 dst
-	fails 2 'idmount: undo: --record FILE is missing' idmount undo
-	fails 2 'idmount: undo: record: no operand is wanted; the file is given with --record' idmount undo record
-	fails 1 'idmount: undo: none: read record: No such file or directory' idmount undo --record none
-	fails 1 'idmount: undo: list.json: read record: others can write it: it belongs to 0 and has mode 0666' \
-		bash -c 'chmod 666 list.json; "$0" undo --record list.json' "$IDMOUNT"
+	fails 2 'idmount: undo: --journal FILE is missing' idmount undo
+	fails 2 'idmount: undo: journal: no operand is wanted; the file is given with --journal' idmount undo journal
+	fails 1 'idmount: undo: none: read journal: No such file or directory' idmount undo --journal none
+	fails 1 'idmount: undo: list.json: read journal: others can write it: it belongs to 0 and has mode 0666' \
+		bash -c 'chmod 666 list.json; "$0" undo --journal list.json' "$IDMOUNT"
 	chmod 600 list.json
-	fails 1 'idmount: undo: list.json: read record: line 1 is not that of a record of idmount' \
-		idmount undo --record list.json
+	fails 1 'idmount: undo: list.json: read journal: line 1 is not that of a journal of idmount' \
+		idmount undo --journal list.json
 }
 
 @test "a format that the file has not" {
@@ -230,15 +230,15 @@ added_beside()
 }
 
 @test "undo stops at a mount that it does not know" {
-	idmount apply -m 0:100000:65536 --mkdir --record record list.json dst
+	idmount apply -m 0:100000:65536 --mkdir --journal journal list.json dst
 	mount -t tmpfs foreign dst/etc
-	fails 1 $'idmount: undo: /mnt/dst/etc: undo: there is a mount that the record does not know\nhint: unmount it first: only what the record names is undone' \
-		idmount undo --record record
+	fails 1 $'idmount: undo: /mnt/dst/etc: undo: there is a mount that the journal does not know\nhint: unmount it first: only what the journal names is undone' \
+		idmount undo --journal journal
 	umount dst/etc
 	exec {busy}<dst/etc/one
-	run ! --separate-stderr idmount undo --record record
+	run ! --separate-stderr idmount undo --journal journal
 	[[ $stderr == 'idmount: undo: /mnt/dst: undo: the mount is in use'* ]]
-	quietly idmount undo --lazy --record record
+	quietly idmount undo --lazy --journal journal
 	exec {busy}<&-
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 }

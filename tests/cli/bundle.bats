@@ -38,7 +38,7 @@ everything()
 	before=$(everything)
 	quietly idmount bundle mount box
 	same 'owners' $'100000:100000\n100033:100044' "$(owner box/rootfs box/rootfs/etc/one)"
-	same 'the record' '600 1' "$(stat -c %a box/idmount.record) $(grep -c '^root ' box/idmount.record)"
+	same 'the journal' '600 1' "$(stat -c %a box/idmount.journal) $(grep -c '^root ' box/idmount.journal)"
 	quietly idmount bundle umount box/
 	same 'everything' "$before" "$(everything)"
 }
@@ -111,12 +111,12 @@ hint: create it first, or ask for it (--mkdir)' idmount bundle mount box
 }
 
 @test "mounted already, and not mounted" {
-	refused 1 'idmount: bundle: box: not mounted: there is no box/idmount.record' idmount bundle umount box
+	refused 1 'idmount: bundle: box: not mounted: there is no box/idmount.journal' idmount bundle umount box
 	quietly idmount bundle mount box
-	refused 1 'idmount: bundle: box: mounted already: box/idmount.record says so, and "idmount bundle umount" undoes it' \
+	refused 1 'idmount: bundle: box: mounted already: box/idmount.journal says so, and "idmount bundle umount" undoes it' \
 		idmount bundle mount box
 	quietly idmount bundle umount box
-	refused 1 'idmount: bundle: box: not mounted: there is no box/idmount.record' idmount bundle umount box
+	refused 1 'idmount: bundle: box: not mounted: there is no box/idmount.journal' idmount bundle umount box
 }
 
 @test "in use, and --lazy" {
@@ -128,15 +128,15 @@ hint: create it first, or ask for it (--mkdir)' idmount bundle mount box
 	quietly idmount bundle umount --lazy box
 	exec {busy}<&-
 	same 'mounts' 0 "$(mounts_at /mnt/box/rootfs)"
-	[[ ! -e box/idmount.record ]]
+	[[ ! -e box/idmount.journal ]]
 }
 
-@test "the record of an earlier start of the machine" {
+@test "the journal of an earlier start of the machine" {
 	before=$(everything)
 	quietly idmount bundle mount box
 	umount box/rootfs
-	sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' box/idmount.record
-	refused 1 'idmount: bundle: box: mounted already: box/idmount.record says so, and "idmount bundle umount" undoes it' \
+	sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' box/idmount.journal
+	refused 1 'idmount: bundle: box: mounted already: box/idmount.journal says so, and "idmount bundle umount" undoes it' \
 		idmount bundle mount box
 	quietly idmount bundle umount box
 	same 'everything' "$before" "$(everything)"
@@ -188,9 +188,9 @@ hint: a container without a user namespace has no map of its own; give one (--ma
 	rm box/mounts.json
 	refused 1 'idmount: bundle: box/mounts.json: read: No such file or directory' idmount bundle mount box
 	same 'in the bundle' $'config.json\nrootfs' "$(ls box)"
-	echo garbage >box/idmount.record
-	chmod 600 box/idmount.record
-	refused 1 'idmount: bundle: box/idmount.record: read record: line 1 is not that of a record of idmount' \
+	echo garbage >box/idmount.journal
+	chmod 600 box/idmount.journal
+	refused 1 'idmount: bundle: box/idmount.journal: read journal: line 1 is not that of a journal of idmount' \
 		idmount bundle umount box
 }
 

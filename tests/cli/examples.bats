@@ -50,14 +50,14 @@ example()
 @test "plan: what containerd asks for, and its undoing" {
 	mkdir l1 l2
 	touch l1/one l2/two
-	quietly example plan apply 0:100000:65536 new/root record <<-'END'
+	quietly example plan apply 0:100000:65536 new/root journal <<-'END'
 		[{"Type": "overlay", "Source": "overlay", "Options": ["lowerdir=/mnt/l2:/mnt/l1"]}]
 	END
 	same 'owners' $'100000:100000\n100000:100000' "$(owner new/root/one new/root/two)"
-	quietly example plan undo record
-	[[ ! -e new && ! -e record ]]
-	refused 1 "$EXAMPLES/example-plan: record: read record: No such file or directory" example plan undo record
-	refused 2 "usage: $EXAMPLES/example-plan apply MAP TARGET RECORD <LIST, or $EXAMPLES/example-plan undo RECORD" example plan
+	quietly example plan undo journal
+	[[ ! -e new && ! -e journal ]]
+	refused 1 "$EXAMPLES/example-plan: journal: read journal: No such file or directory" example plan undo journal
+	refused 2 "usage: $EXAMPLES/example-plan apply MAP TARGET JOURNAL <LIST, or $EXAMPLES/example-plan undo JOURNAL" example plan
 }
 
 @test "shim: programs, and how each of them ended" {

@@ -10,7 +10,7 @@
 
 #define MAP_TEXT "0:100000:65536"
 #define SOURCE SCRATCH "/source"
-#define RECORD SCRATCH "/record"
+#define JOURNAL SCRATCH "/journal"
 #define LIST SCRATCH "/list.json"
 
 /* As meson names it, else beside this program's directory. */
@@ -218,10 +218,10 @@ static void write_list(void)
 			   " {\"Type\": \"tmpfs\", \"Target\": \"/etc\", \"Options\": [\"size=1m\"]}]");
 }
 
-static int undo(const char *record)
+static int undo(const char *journal)
 {
 	pid_t pid = (pid_t)must(fork());
-	const char *const *argv = IDMOUNT("undo", "--record", record);
+	const char *const *argv = IDMOUNT("undo", "--journal", journal);
 	int status;
 
 	if (pid == 0) {
@@ -239,8 +239,8 @@ static void undo_applied(enum outcome outcome)
 		assert_mounted(SCRATCH "/new/target/etc");
 		assert_owner(SCRATCH "/new/target/bin/sh", 100000, 100000);
 	}
-	if (outcome != FAULT_REFUSED && access(RECORD, F_OK) == 0)
-		assert_int_equal(undo(RECORD), 0);
+	if (outcome != FAULT_REFUSED && access(JOURNAL, F_OK) == 0)
+		assert_int_equal(undo(JOURNAL), 0);
 }
 
 static const char *const *apply_argv(void)
@@ -248,7 +248,7 @@ static const char *const *apply_argv(void)
 	static const char *argv[10];
 
 	memcpy(argv,
-	       IDMOUNT("apply", "-m", MAP_TEXT, "--mkdir", "--record", RECORD, LIST,
+	       IDMOUNT("apply", "-m", MAP_TEXT, "--mkdir", "--journal", JOURNAL, LIST,
 		       SCRATCH "/new/target"),
 	       sizeof(argv));
 	return argv;
@@ -275,9 +275,9 @@ static void apply_first(void)
 
 static void undo_again(enum outcome outcome)
 {
-	if (outcome != FAULT_DONE && access(RECORD, F_OK) == 0)
-		assert_int_equal(undo(RECORD), 0);
-	assert_int_equal(access(RECORD, F_OK), -1);
+	if (outcome != FAULT_DONE && access(JOURNAL, F_OK) == 0)
+		assert_int_equal(undo(JOURNAL), 0);
+	assert_int_equal(access(JOURNAL, F_OK), -1);
 }
 
 TEST(undo)
@@ -288,7 +288,7 @@ TEST(undo)
 	survive(&(struct operation){
 		"idmount undo",
 		.prepare = apply_first,
-		.argv = IDMOUNT("undo", "--record", RECORD),
+		.argv = IDMOUNT("undo", "--journal", JOURNAL),
 		.finish = undo_again,
 		.partly = true,
 	});

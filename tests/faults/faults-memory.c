@@ -15,7 +15,7 @@
 
 #define MAP_TEXT "u:0:100000:65536,g:0:100000:65536"
 #define SOURCE SCRATCH "/source"
-#define RECORD SCRATCH "/record"
+#define JOURNAL SCRATCH "/journal"
 
 /* ---- the rounds ---- */
 
@@ -285,7 +285,7 @@ static int apply(struct idm_error *err)
 	AUTO_PLAN struct idm_plan *plan = NULL;
 	int r = make_plan(&plan, err);
 
-	o.record = RECORD;
+	o.journal = JOURNAL;
 	o.flags = IDM_PLAN_APPLY_MKDIR;
 	return r < 0 ? r : idm_plan_apply(plan, AT_FDCWD, TARGET "/new", &o, err);
 }
@@ -297,17 +297,17 @@ static int undo(struct idm_error *err)
 	memory->counts = false;
 	assert_ok(apply(err), err);
 	memory->counts = true;
-	r = idm_plan_undo(RECORD, 0, err);
+	r = idm_plan_undo(JOURNAL, 0, err);
 	memory->counts = false;
 	if (r < 0)
-		assert_ok(idm_plan_undo(RECORD, 0, NULL), NULL);
+		assert_ok(idm_plan_undo(JOURNAL, 0, NULL), NULL);
 	memory->counts = true;
 	return r;
 }
 
 static void undo_applied(void)
 {
-	assert_ok(idm_plan_undo(RECORD, 0, NULL), NULL);
+	assert_ok(idm_plan_undo(JOURNAL, 0, NULL), NULL);
 }
 
 static void try_all(const struct operation *ops, size_t n)

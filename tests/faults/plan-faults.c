@@ -8,7 +8,7 @@
 #include "tests/integration/rootfs/plans.h"
 #include "tests/lib/faults.h"
 
-#define RECORD SCRATCH "/record"
+#define JOURNAL SCRATCH "/journal"
 #define DEEP SCRATCH "/shared/deep/target" /* not there before */
 
 static unsigned int way;
@@ -20,13 +20,13 @@ static int apply(struct idm_error *err)
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 	o.flags = IDM_PLAN_APPLY_MKDIR | way;
-	o.record = is_recorded ? RECORD : NULL;
+	o.journal = is_recorded ? JOURNAL : NULL;
 	return idm_plan_apply(plan, AT_FDCWD, DEEP, &o, err);
 }
 
 static int undo(struct idm_error *err)
 {
-	return idm_plan_undo(RECORD, 0, err);
+	return idm_plan_undo(JOURNAL, 0, err);
 }
 
 static void enter(void)
@@ -61,7 +61,7 @@ static void undo_it(enum outcome outcome)
 		assert_mounted(DEEP "/made/here");
 		assert_mounted(DEEP "/etc/made");
 	}
-	if (outcome != FAULT_REFUSED && access(RECORD, F_OK) == 0)
+	if (outcome != FAULT_REFUSED && access(JOURNAL, F_OK) == 0)
 		assert_ok(undo(&err), &err);
 	if (outcome == FAULT_KILLED)
 		remove_inside();
@@ -91,7 +91,7 @@ TEST(applying_in_a_namespace)
 	apply_with_faults();
 }
 
-/* Nothing is created for it: there is no record that could tell. */
+/* Nothing is created for it: there is no journal that could tell. */
 static void unmount_it(enum outcome outcome)
 {
 	struct idm_error err;
@@ -104,14 +104,14 @@ static void unmount_it(enum outcome outcome)
 		;
 }
 
-TEST(applying_without_a_record)
+TEST(applying_without_a_journal)
 {
 	enter();
 	is_recorded = false;
 	scratch_dir(DEEP);
 	scratch_dir(ROOT "/made/here");
 	owned_file(ROOT "/etc/made", 0, 0);
-	kills_survived(&(struct operation){ "apply, no record", .go = apply, .finish = unmount_it });
+	kills_survived(&(struct operation){ "apply, no journal", .go = apply, .finish = unmount_it });
 	idm_plan_free(plan);
 }
 
@@ -127,9 +127,9 @@ static void undo_again(enum outcome outcome)
 {
 	struct idm_error err;
 
-	if (outcome != FAULT_DONE && access(RECORD, F_OK) == 0)
+	if (outcome != FAULT_DONE && access(JOURNAL, F_OK) == 0)
 		assert_ok(undo(&err), &err);
-	assert_int_equal(access(RECORD, F_OK), -1);
+	assert_int_equal(access(JOURNAL, F_OK), -1);
 	/* What may not be removed keeps nothing else from being undone. */
 	if (outcome == FAULT_REFUSED &&
 	    (faults_error() == EACCES || faults_error() == EPERM || faults_error() == EBUSY))

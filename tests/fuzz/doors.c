@@ -32,7 +32,7 @@ DOOR(idm_umount, target, int dirfd, const char *target, unsigned int flags)
 DOOR(idm_overlay_open, NULL, const struct idm_overlay_options *overlay)
 DOOR(idm_plan_apply, target, const struct idm_plan *plan, int dirfd, const char *target,
      const struct idm_plan_apply_options *options)
-DOOR(idm_plan_undo, record, const char *record, unsigned int flags)
+DOOR(idm_plan_undo, journal, const char *journal, unsigned int flags)
 DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount_info *, void *), void *data)
 DOOR(idm_list_path, path, int dirfd, const char *path, unsigned int flags,
      int (*each)(const struct idm_mount_info *, void *), void *data)

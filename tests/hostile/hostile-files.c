@@ -197,7 +197,7 @@ static void assert_no_plan(const char *target, int code)
 
 	plan_step(plan, "bind", ROOT, "/", NULL);
 	o.flags = IDM_PLAN_APPLY_MKDIR;
-	o.record = SCRATCH "/record";
+	o.journal = SCRATCH "/journal";
 	assert_error(idm_plan_apply(plan, AT_FDCWD, target, &o, &err), code, &err, NULL, "create target",
 		     NULL);
 	snapshot_assert_same(before);
@@ -315,7 +315,7 @@ TEST(lists_that_lead_out)
 			 "{\"Type\":\"tmpfs\",\"Source\":\"evil\",\"Target\":\"%s\"}]",
 			 targets[i].target);
 		o.flags = IDM_PLAN_APPLY_MKDIR;
-		o.record = SCRATCH "/record";
+		o.journal = SCRATCH "/journal";
 		r = idm_plan_read(plan, text, strlen(text), &how, &err);
 		if (r == 0)
 			r = idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err);
@@ -325,7 +325,7 @@ TEST(lists_that_lead_out)
 			assert_int_equal(access(SCRATCH "/outside/made", F_OK), -1);
 			assert_false(mount_at(SCRATCH "/outside/point").id !=
 				     mount_at(SCRATCH "/outside").id);
-			assert_ok(idm_plan_undo(SCRATCH "/record", 0, &err), &err);
+			assert_ok(idm_plan_undo(SCRATCH "/journal", 0, &err), &err);
 		}
 		snapshot_assert_same(before);
 		before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);

@@ -234,7 +234,7 @@ static void apply_with_it(void)
 
 	plan_step(plan, "bind", ROOT, "/", NULL);
 	plan_step(plan, "bind", PLACE, "/etc", NULL);
-	o.record = SCRATCH "/record";
+	o.journal = SCRATCH "/journal";
 	assert_ok(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
 }
 
@@ -242,7 +242,7 @@ static void undo_it(void)
 {
 	struct idm_error err;
 
-	assert_ok(idm_plan_undo(SCRATCH "/record", 0, &err), &err);
+	assert_ok(idm_plan_undo(SCRATCH "/journal", 0, &err), &err);
 }
 
 TEST(what_need_not_ask_does_not_when_the_server_is_silent)

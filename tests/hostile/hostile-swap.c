@@ -221,22 +221,22 @@ static void as_a_plan(unsigned int kind)
 
 	assert_ok(idm_plan_read(plan, text, strlen(text), &how, &err), &err);
 	o.flags = IDM_PLAN_APPLY_MKDIR;
-	o.record = SCRATCH "/record";
+	o.journal = SCRATCH "/journal";
 	if (!went_well(kind, idm_plan_apply(plan, AT_FDCWD, SCRATCH "/place", &o, &err), &err)) {
-		assert_int_equal(access(SCRATCH "/record", F_OK), -1);
+		assert_int_equal(access(SCRATCH "/journal", F_OK), -1);
 		return;
 	}
 	/* The paths of its mounts change as it goes. A directory that it created may be found full, too.
 	 */
 	do {
-		r = idm_plan_undo(SCRATCH "/record", 0, &err);
+		r = idm_plan_undo(SCRATCH "/journal", 0, &err);
 		/* Before Linux 6.8 it has to be where it was put, too. It was moved before it was
 		 * attached, and cannot be moved back. */
 		if (r == -EBUSY && kernel_is_before(6, 8) && strstr(err.message, "does not know"))
 			idm_umount(AT_FDCWD, PART(err, subject), IDM_UMOUNT_LAZY, NULL);
 	} while (r == -EBUSY || r == -EINVAL || r == -ENOENT || r == -ENOTDIR || r == -ELOOP);
 	if (r == -ENOTEMPTY) {
-		must(unlink(SCRATCH "/record"));
+		must(unlink(SCRATCH "/journal"));
 		return;
 	}
 	assert_ok(r, &err);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Undoing and unmounting where others own the directories on the way, the one of the record among them:
+ * Undoing and unmounting where others own the directories on the way, the one of the journal among them:
  * what is not ours stays. The last tests do the same by paths, and are beaten by the same attacker.
  */
 #include "hostile.h"
 #include "lib/mount/umount-fd.h"
 #include "tests/integration/rootfs/plans.h"
 
-#define RECORD SCRATCH "/record"
+#define JOURNAL SCRATCH "/journal"
 #define BOX SCRATCH "/box" /* the user's */
 #define VICTIM SCRATCH "/victim"
 
@@ -36,7 +36,7 @@ static bool victim_is_mounted(void)
 	return st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-static void apply_recorded(int dirfd, const char *target, const char *record)
+static void apply_with_journal(int dirfd, const char *target, const char *journal)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
@@ -45,25 +45,25 @@ static void apply_recorded(int dirfd, const char *target, const char *record)
 	plan_step(plan, "bind", ROOT, "/", MAP, NULL);
 	plan_step(plan, "tmpfs", NULL, "/etc", NULL);
 	o.flags = IDM_PLAN_APPLY_MKDIR;
-	o.record = record;
+	o.journal = journal;
 	assert_ok(idm_plan_apply(plan, dirfd, target, &o, &err), &err);
 }
 
-static void undo(const char *record)
+static void undo(const char *journal)
 {
 	struct idm_error err;
 
-	assert_ok(idm_plan_undo(record, 0, &err), &err);
+	assert_ok(idm_plan_undo(journal, 0, &err), &err);
 }
 
 /* Until the path has led to the right place each time. */
-static void undo_in_the_end(const char *record)
+static void undo_in_the_end(const char *journal)
 {
 	struct idm_error err;
 	int r;
 
 	do
-		r = idm_plan_undo(record, 0, &err);
+		r = idm_plan_undo(journal, 0, &err);
 	while (r == -EBUSY || r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EINVAL);
 	assert_ok(r, &err);
 }
@@ -80,8 +80,8 @@ TEST_WITHIN(an_undo_unmounts_nothing_else, 120)
 	real = (int)must(open(BOX "/way", O_PATH | O_CLOEXEC));
 	attack = attack_start(&way, 1, user);
 	for (unsigned int i = 0; i < n; i++) {
-		apply_recorded(real, "target", RECORD);
-		undo_in_the_end(RECORD);
+		apply_with_journal(real, "target", JOURNAL);
+		undo_in_the_end(JOURNAL);
 		assert_true(victim_is_mounted());
 	}
 	attack_end(&attack);
@@ -168,26 +168,26 @@ TEST_WITHIN(looking_before_unmounting_by_path_is_beaten, 600)
 	proof("hostile", 1, "naive ways, each of which the same attacker has to beat");
 }
 
-/* ---- the record ---- */
+/* ---- the journal ---- */
 
-TEST(a_record_that_is_a_link_to_another)
+TEST(a_journal_that_is_a_link_to_another)
 {
 	struct snapshot *before;
 	struct idm_error err;
 
 	enter_image();
 	scratch_dir(SCRATCH "/theirs");
-	apply_recorded(AT_FDCWD, TARGET, RECORD);
-	must(symlink(RECORD, SCRATCH "/theirs/record"));
+	apply_with_journal(AT_FDCWD, TARGET, JOURNAL);
+	must(symlink(JOURNAL, SCRATCH "/theirs/journal"));
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	assert_error(idm_plan_undo(SCRATCH "/theirs/record", 0, &err), -ELOOP, &err,
-		     SCRATCH "/theirs/record", "read record", "symbolic link");
+	assert_error(idm_plan_undo(SCRATCH "/theirs/journal", 0, &err), -ELOOP, &err,
+		     SCRATCH "/theirs/journal", "read journal", "symbolic link");
 	snapshot_assert_same(before);
-	undo(RECORD);
+	undo(JOURNAL);
 }
 
-/* Who owns the directory can rename the record, but not write one that counts. */
-TEST(a_record_in_somebody_elses_directory)
+/* Who owns the directory can rename the journal, but not write one that counts. */
+TEST(a_journal_in_somebody_elses_directory)
 {
 	AUTO_FREE char *text = NULL;
 	uid_t user = unused_uid();
@@ -197,27 +197,27 @@ TEST(a_record_in_somebody_elses_directory)
 
 	enter_image();
 	users_dir(SCRATCH "/theirs", user);
-	apply_recorded(AT_FDCWD, TARGET, SCRATCH "/theirs/record");
+	apply_with_journal(AT_FDCWD, TARGET, SCRATCH "/theirs/journal");
 	text = calloc(1, 65536);
-	fd = (int)must(open(SCRATCH "/theirs/record", O_RDONLY | O_CLOEXEC));
+	fd = (int)must(open(SCRATCH "/theirs/journal", O_RDONLY | O_CLOEXEC));
 	must(read(fd, text, 65535));
 	close_fd(&fd);
 	fd = -1;
-	must(rename(SCRATCH "/theirs/record", SCRATCH "/theirs/away"));
-	scratch_file(SCRATCH "/theirs/record", text);
-	must(chmod(SCRATCH "/theirs/record", 0600));
-	must(chown(SCRATCH "/theirs/record", user, user));
+	must(rename(SCRATCH "/theirs/journal", SCRATCH "/theirs/away"));
+	scratch_file(SCRATCH "/theirs/journal", text);
+	must(chmod(SCRATCH "/theirs/journal", 0600));
+	must(chown(SCRATCH "/theirs/journal", user, user));
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	assert_error(idm_plan_undo(SCRATCH "/theirs/record", 0, &err), -EPERM, &err,
-		     SCRATCH "/theirs/record", "read record", "others can write it");
+	assert_error(idm_plan_undo(SCRATCH "/theirs/journal", 0, &err), -EPERM, &err,
+		     SCRATCH "/theirs/journal", "read journal", "others can write it");
 	snapshot_assert_same(before);
 	undo(SCRATCH "/theirs/away");
 }
 
-#define PRECIOUS "this is not a record"
+#define PRECIOUS "this is not a journal"
 
 /* What is removed in the end is what was read. */
-TEST_WITHIN(a_directory_of_records_that_is_exchanged, 120)
+TEST_WITHIN(a_directory_of_journals_that_is_exchanged, 120)
 {
 	static const struct pair directories = { BOX "/own", BOX "/others" };
 	unsigned int n = attempts(300);
@@ -231,28 +231,28 @@ TEST_WITHIN(a_directory_of_records_that_is_exchanged, 120)
 	users_dir(BOX, user);
 	users_dir(BOX "/own", user);
 	users_dir(BOX "/others", user);
-	scratch_file(BOX "/others/record", PRECIOUS);
+	scratch_file(BOX "/others/journal", PRECIOUS);
 	own = (int)must(open(BOX "/own", O_PATH | O_CLOEXEC));
 	others = (int)must(open(BOX "/others", O_PATH | O_CLOEXEC));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/record", own);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/journal", own);
 	attack = attack_start(&directories, 1, user);
 	for (unsigned int i = 0; i < n; i++) {
 		struct idm_error err;
 		int r;
 
-		apply_recorded(AT_FDCWD, TARGET, path);
+		apply_with_journal(AT_FDCWD, TARGET, path);
 		do
-			r = idm_plan_undo(BOX "/own/record", 0, &err);
+			r = idm_plan_undo(BOX "/own/journal", 0, &err);
 		while (r == -EINVAL); /* it was the other */
 		assert_ok(r, &err);
-		must(faccessat(others, "record", F_OK, 0));
-		assert_int_equal(faccessat(own, "record", F_OK, 0), -1);
+		must(faccessat(others, "journal", F_OK, 0));
+		assert_int_equal(faccessat(own, "journal", F_OK, 0), -1);
 	}
 	attack_end(&attack);
-	proof("hostile", n, "undos with a record in a directory that is exchanged");
+	proof("hostile", n, "undos with a journal in a directory that is exchanged");
 }
 
-/* During an apply that will fail: the directory of its record is another by then. */
+/* During an apply that will fail: the directory of its journal is another by then. */
 static void exchange_directories(size_t done, size_t all, void *data)
 {
 	(void)all;
@@ -261,7 +261,7 @@ static void exchange_directories(size_t done, size_t all, void *data)
 		must(syscall(SYS_renameat2, AT_FDCWD, SCRATCH "/own", AT_FDCWD, SCRATCH "/others", 2));
 }
 
-TEST(a_failing_apply_removes_its_own_record)
+TEST(a_failing_apply_removes_its_own_journal)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
@@ -270,15 +270,15 @@ TEST(a_failing_apply_removes_its_own_record)
 	enter_image();
 	scratch_dir(SCRATCH "/own");
 	scratch_dir(SCRATCH "/others");
-	scratch_file(SCRATCH "/others/record", PRECIOUS);
+	scratch_file(SCRATCH "/others/journal", PRECIOUS);
 	plan_step(plan, "bind", ROOT, "/", NULL);
 	plan_step(plan, "bind", "/no/source", "/etc", NULL);
-	o.record = SCRATCH "/own/record";
+	o.journal = SCRATCH "/own/journal";
 	o.progress = exchange_directories;
 	assert_error(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), -ENOENT, &err, "/no/source", NULL,
 		     NULL);
-	must(access(SCRATCH "/own/record", F_OK)); /* which was the other */
-	assert_int_equal(access(SCRATCH "/others/record", F_OK), -1);
+	must(access(SCRATCH "/own/journal", F_OK)); /* which was the other */
+	assert_int_equal(access(SCRATCH "/others/journal", F_OK), -1);
 }
 
 /* ---- what it names ---- */
@@ -290,25 +290,25 @@ TEST(a_path_that_has_become_a_link)
 
 	enter_image();
 	scratch_dir(SCRATCH "/elsewhere/target");
-	apply_recorded(AT_FDCWD, SCRATCH "/deep/er/target", RECORD);
+	apply_with_journal(AT_FDCWD, SCRATCH "/deep/er/target", JOURNAL);
 	must(rename(SCRATCH "/deep/er", SCRATCH "/moved"));
 	must(symlink("../elsewhere", SCRATCH "/deep/er"));
 	do_umount(SCRATCH "/moved/target");
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	/* The directory that was created holds the link, so the record stays. */
-	assert_error(idm_plan_undo(RECORD, 0, &err), -ENOTEMPTY, &err, SCRATCH "/deep", NULL, NULL);
+	/* The directory that was created holds the link, so the journal stays. */
+	assert_error(idm_plan_undo(JOURNAL, 0, &err), -ENOTEMPTY, &err, SCRATCH "/deep", NULL, NULL);
 	snapshot_assert_same(before);
 }
 
-/* After a crash before the record's end: the root is its last line. Somebody has mounted something
+/* After a crash before the journal's end: the root is its last line. Somebody has mounted something
  * since. */
 static void crash_and_mount(void)
 {
 	char *text = calloc(1, 65536), *end;
 	AUTO_FD int fd = -1;
 
-	apply_recorded(AT_FDCWD, TARGET, RECORD);
-	fd = (int)must(open(RECORD, O_RDWR | O_CLOEXEC));
+	apply_with_journal(AT_FDCWD, TARGET, JOURNAL);
+	fd = (int)must(open(JOURNAL, O_RDWR | O_CLOEXEC));
 	must(read(fd, text, 65535));
 	end = strstr(text, "\nmount ");
 	assert_non_null(end);
@@ -330,7 +330,7 @@ static void mounts_of_others_go_too(void)
 	enter_image();
 	all = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	crash_and_mount();
-	undo(RECORD);
+	undo(JOURNAL);
 	snapshot_assert_same(all);
 }
 
@@ -344,11 +344,11 @@ TEST_SINCE(6, 8, mounts_of_others_go_too, mounts_of_others_after_a_crash)
 	all = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	crash_and_mount();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	assert_error(idm_plan_undo(RECORD, 0, &err), -EBUSY, &err, TARGET "/bin", "undo",
+	assert_error(idm_plan_undo(JOURNAL, 0, &err), -EBUSY, &err, TARGET "/bin", "undo",
 		     "does not know");
 	snapshot_assert_same(before);
 	do_umount(TARGET "/bin");
-	undo(RECORD);
+	undo(JOURNAL);
 	snapshot_assert_same(all);
 }
 

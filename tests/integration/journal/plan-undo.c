@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Undoing by record: exactly what was made goes, wherever the program that made it died. */
+/* Undoing by journal: exactly what was made goes, wherever the program that made it died. */
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 #include "tests/integration/rootfs/plans.h"
 
-#define RECORD SCRATCH "/record"
+#define JOURNAL SCRATCH "/journal"
 #define DEEP SCRATCH "/deep/er/target" /* not there before */
 
 /* A root with targets that have to be created. */
@@ -23,13 +23,13 @@ static struct idm_plan *some_plan(void)
 	return plan;
 }
 
-static void apply_recorded(const struct idm_plan *plan, const char *target)
+static void apply_with_journal(const struct idm_plan *plan, const char *target)
 {
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	o.flags = IDM_PLAN_APPLY_MKDIR;
-	o.record = RECORD;
+	o.journal = JOURNAL;
 	assert_ok(idm_plan_apply(plan, AT_FDCWD, target, &o, &err), &err);
 }
 
@@ -37,7 +37,7 @@ static void undo(void)
 {
 	struct idm_error err;
 
-	assert_ok(idm_plan_undo(RECORD, 0, &err), &err);
+	assert_ok(idm_plan_undo(JOURNAL, 0, &err), &err);
 }
 
 static void assert_not_undone(int code, const char *subject, const char *reason)
@@ -45,22 +45,22 @@ static void assert_not_undone(int code, const char *subject, const char *reason)
 	struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	struct idm_error err;
 
-	assert_error(idm_plan_undo(RECORD, 0, &err), code, &err, subject, NULL, reason);
+	assert_error(idm_plan_undo(JOURNAL, 0, &err), code, &err, subject, NULL, reason);
 	snapshot_assert_same(before);
 }
 
-static char *read_record(void)
+static char *read_journal(void)
 {
 	char *text = calloc(1, 65536);
-	AUTO_FD int fd = (int)must(open(RECORD, O_RDONLY | O_CLOEXEC));
+	AUTO_FD int fd = (int)must(open(JOURNAL, O_RDONLY | O_CLOEXEC));
 
 	must(read(fd, text, 65535));
 	return text;
 }
 
-static void write_record(const char *text, size_t length)
+static void write_journal(const char *text, size_t length)
 {
-	AUTO_FD int fd = (int)must(open(RECORD, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600));
+	AUTO_FD int fd = (int)must(open(JOURNAL, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600));
 
 	assert_int_equal(must(write(fd, text, length)), length);
 }
@@ -72,7 +72,7 @@ TEST(all_that_was_made_goes)
 
 	enter_image();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	assert_mounted(DEEP "/var/tmp/inner");
 	undo();
 	snapshot_assert_same(before);
@@ -88,7 +88,7 @@ TEST(what_was_there_before_stays)
 	scratch_dir(ROOT "/var");
 	do_mount("mine", SCRATCH "/deep", "tmpfs", 0, NULL);
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	undo();
 	snapshot_assert_same(before);
 }
@@ -106,7 +106,7 @@ TEST(a_read_only_root_is_undone_too)
 	plan_step(plan, "tmpfs", NULL, "/a/b/c", NULL);
 	plan_step(plan, "bind", SCRATCH "/file", "/etc/resolv.conf", NULL);
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, TARGET);
+	apply_with_journal(plan, TARGET);
 	undo();
 	snapshot_assert_same(before);
 }
@@ -120,7 +120,7 @@ TEST(targets_with_odd_names)
 	plan_step(plan, "bind", ROOT, "/", NULL);
 	plan_step(plan, "tmpfs", NULL, "/a b\n\\c\xff", NULL);
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, SCRATCH "/with a blank\nand\\040more");
+	apply_with_journal(plan, SCRATCH "/with a blank\nand\\040more");
 	undo();
 	snapshot_assert_same(before);
 }
@@ -138,7 +138,7 @@ TEST(a_recursive_bind_goes_with_all_below)
 	do_mount("sub", ROOT "/sub/sub", "tmpfs", 0, NULL);
 	plan_step(plan, "bind", ROOT, "/", "rbind", NULL);
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, TARGET);
+	apply_with_journal(plan, TARGET);
 	assert_mounted(TARGET "/sub/sub");
 	undo();
 	snapshot_assert_same(before);
@@ -152,7 +152,7 @@ TEST(mounts_are_found_where_they_were_moved_to)
 	enter_image();
 	scratch_dir(SCRATCH "/elsewhere");
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	if (mount_at(DEEP).id < 1UL << 31) { /* ids that are used again: "together with their places" */
 		undo();
 		snapshot_assert_same(before);
@@ -170,14 +170,14 @@ TEST(what_has_gone_already_is_passed_over)
 
 	enter_image();
 	before = snapshot_take(SNAPSHOT_MOUNTS);
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	do_umount(DEEP "/var/tmp/inner");
 	do_umount(DEEP "/var/tmp");
 	undo();
 	snapshot_assert_same(before);
 
 	before = snapshot_take(SNAPSHOT_MOUNTS);
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	do_umount(DEEP);
 	must(rmdir(DEEP));
 	undo();
@@ -192,7 +192,7 @@ TEST(somebody_elses_mount_in_it_stops_everything)
 
 	enter_image();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	do_mount("foreign", DEEP "/etc", "tmpfs", 0, NULL);
 	assert_not_undone(-EBUSY, DEEP "/etc", "does not know");
 	do_umount(DEEP "/etc");
@@ -212,7 +212,7 @@ TEST(a_hidden_mount_is_not_confused_with_what_hides_it)
 	enter_image();
 	scratch_dir(SCRATCH "/place");
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, SCRATCH "/place/target");
+	apply_with_journal(plan, SCRATCH "/place/target");
 	do_mount("foreign", SCRATCH "/place", "tmpfs", 0, NULL);
 	must(mkdir(SCRATCH "/place/target", 0755));
 	do_mount("foreign", SCRATCH "/place/target", "tmpfs", 0, NULL);
@@ -232,10 +232,10 @@ TEST(a_busy_mount)
 
 	enter_image();
 	before = snapshot_take(SNAPSHOT_MOUNTS | SNAPSHOT_FILES);
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	fd = (int)must(open(DEEP "/var/tmp/inner", O_RDONLY | O_CLOEXEC));
 	assert_not_undone(-EBUSY, DEEP "/var/tmp/inner", "in use");
-	assert_ok(idm_plan_undo(RECORD, IDM_PLAN_UNDO_LAZY, &err), &err);
+	assert_ok(idm_plan_undo(JOURNAL, IDM_PLAN_UNDO_LAZY, &err), &err);
 	must(close(fd));
 	snapshot_assert_same(before);
 }
@@ -248,9 +248,9 @@ TEST(a_directory_that_somebody_filled_is_left)
 
 	enter_image();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	owned_file(SCRATCH "/deep/theirs", 1, 1);
-	assert_error(idm_plan_undo(RECORD, 0, &err), -ENOTEMPTY, &err, SCRATCH "/deep", "undo", NULL);
+	assert_error(idm_plan_undo(JOURNAL, 0, &err), -ENOTEMPTY, &err, SCRATCH "/deep", "undo", NULL);
 	must(access(SCRATCH "/deep/theirs", F_OK));
 	assert_int_equal(access(SCRATCH "/deep/er", F_OK), -1);
 	/* Everything else is undone; once it is empty, the rest can be. */
@@ -264,7 +264,7 @@ TEST(a_directory_that_is_another_one_now_is_left)
 	AUTO_PLAN struct idm_plan *plan = some_plan();
 
 	enter_image();
-	apply_recorded(plan, SCRATCH "/deep");
+	apply_with_journal(plan, SCRATCH "/deep");
 	do_umount(SCRATCH "/deep");
 	must(mkdir(SCRATCH "/other", 0755));
 	must(rmdir(SCRATCH "/deep"));
@@ -282,8 +282,8 @@ TEST(a_directory_that_was_made_later_is_left)
 	char *line;
 
 	enter_image();
-	apply_recorded(plan, SCRATCH "/deep");
-	text = read_record();
+	apply_with_journal(plan, SCRATCH "/deep");
+	text = read_journal();
 	do_umount(SCRATCH "/deep");
 	must(stat(SCRATCH "/deep", &st));
 	line = strstr(strstr(text, "\ndirectory 0 ") + 1,
@@ -292,7 +292,7 @@ TEST(a_directory_that_was_made_later_is_left)
 	if (strncmp(line, " 0 ", 3) == 0) /* the filesystem does not tell */
 		return undo();
 	line[strcspn(line + 1, " ")] ^= 1; /* the last digit of the time */
-	write_record(text, strlen(text));
+	write_journal(text, strlen(text));
 	undo();
 	must(rmdir(SCRATCH "/deep"));
 }
@@ -305,15 +305,15 @@ static void die_before_creating(unsigned long long seconds)
 	unsigned long long born;
 	char *line;
 
-	apply_recorded(plan, SCRATCH "/deep");
-	text = read_record();
+	apply_with_journal(plan, SCRATCH "/deep");
+	text = read_journal();
 	do_umount(SCRATCH "/deep");
 	line = strstr(text, "\ndirectory 0 ") + 1;
 	assert_int_equal(sscanf(line, "directory 0 %llu", &born), 1);
 	*line = '\0';
 	must(asprintf(&shorter, "%sdirectory 0 %llu " SCRATCH "/deep\n", text,
 		      born - seconds * 1000000000));
-	write_record(shorter, strlen(shorter));
+	write_journal(shorter, strlen(shorter));
 	undo();
 }
 
@@ -342,7 +342,7 @@ TEST(what_was_created_in_a_volume)
 	plan_step(plan, "bind", SCRATCH "/volume", "/etc/a/b", NULL);
 	plan_step(plan, "tmpfs", NULL, "/etc/a/b/c", NULL);
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	must(access(SCRATCH "/volume/c", F_OK));
 	undo();
 	snapshot_assert_same(before);
@@ -355,7 +355,7 @@ static void undo_beside(void *arg)
 	struct idm_error err;
 
 	(void)arg;
-	assert_error(idm_plan_undo(RECORD, 0, &err), -EBUSY, &err, RECORD, "lock record",
+	assert_error(idm_plan_undo(JOURNAL, 0, &err), -EBUSY, &err, JOURNAL, "lock journal",
 		     "another program");
 }
 
@@ -370,7 +370,7 @@ static void undo_in_between(size_t done, size_t all, void *data)
 }
 
 /* As long as it is written, it does not say all. */
-TEST(a_record_that_is_being_written)
+TEST(a_journal_that_is_being_written)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
@@ -381,7 +381,7 @@ TEST(a_record_that_is_being_written)
 	enter_image();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	o.flags = IDM_PLAN_APPLY_MKDIR;
-	o.record = RECORD;
+	o.journal = JOURNAL;
 	o.progress = undo_in_between;
 	o.progress_data = &times;
 	assert_ok(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), &err);
@@ -401,15 +401,15 @@ TEST(two_at_once)
 		int done = 0;
 		pid_t pids[3];
 
-		apply_recorded(plan, DEEP);
+		apply_with_journal(plan, DEEP);
 		for (size_t k = 0; k < ARRAY_SIZE(pids); k++) {
 			pids[k] = (pid_t)must(fork());
 			if (pids[k] == 0) {
 				struct idm_error err;
-				int r = idm_plan_undo(RECORD, 0, &err);
+				int r = idm_plan_undo(JOURNAL, 0, &err);
 
 				if (r == -EBUSY)
-					assert_int_equal(err.step, IDM_STEP_LOCK_RECORD);
+					assert_int_equal(err.step, IDM_STEP_LOCK_JOURNAL);
 				_exit(r == 0 ? 0 : r == -EBUSY || r == -ENOENT ? 1 : 2);
 			}
 		}
@@ -441,7 +441,7 @@ TEST(others_unmount_meanwhile)
 		bool unique;
 		pid_t pid;
 
-		apply_recorded(plan, DEEP);
+		apply_with_journal(plan, DEEP);
 		unique = mount_at(DEEP).id >= 1UL << 31;
 		pid = (pid_t)must(fork());
 		if (pid == 0) {
@@ -450,7 +450,7 @@ TEST(others_unmount_meanwhile)
 			_exit(0);
 		}
 		if (unique)
-			assert_ok(idm_plan_undo(RECORD, 0, &err), &err);
+			assert_ok(idm_plan_undo(JOURNAL, 0, &err), &err);
 		await_child(pid);
 		if (!unique)
 			undo();
@@ -462,7 +462,7 @@ TEST(others_unmount_meanwhile)
 
 /* ---- crashes ---- */
 
-/* Removes a directory unless the first `length` bytes of the record name it: it was not there yet. */
+/* Removes a directory unless the first `length` bytes of the journal name it: it was not there yet. */
 static void remove_unless_named(const char *path, const char *text, size_t length)
 {
 	AUTO_FREE char *named = strndup(text, length), *line = NULL;
@@ -477,7 +477,7 @@ static void remove_unless_named(const char *path, const char *text, size_t lengt
  * may not have been done. Before the line of the root nothing is attached, and what was created in the
  * root filesystem is out of reach.
  */
-TEST(a_record_that_ends_anywhere)
+TEST(a_journal_that_ends_anywhere)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
 
@@ -487,8 +487,8 @@ TEST(a_record_that_ends_anywhere)
 		AUTO_FREE char *text = NULL;
 		char *root;
 
-		apply_recorded(plan, DEEP);
-		text = read_record();
+		apply_with_journal(plan, DEEP);
+		text = read_journal();
 		all = strlen(text);
 		root = strstr(text, "\nroot ");
 		assert_true(root != NULL);
@@ -500,9 +500,9 @@ TEST(a_record_that_ends_anywhere)
 			remove_unless_named(SCRATCH "/deep/er", text, length);
 			remove_unless_named(SCRATCH "/deep", text, length);
 		}
-		write_record(text, length);
+		write_journal(text, length);
 		undo();
-		assert_int_equal(access(RECORD, F_OK), -1);
+		assert_int_equal(access(JOURNAL, F_OK), -1);
 		snapshot_assert_same(before);
 	}
 }
@@ -526,7 +526,7 @@ TEST(killed_at_any_time)
 
 			plan_step(plan, "bind", ROOT, "/", MAP, NULL);
 			plan_step(plan, "tmpfs", "tmpfs", "/var/tmp", NULL);
-			o.record = RECORD;
+			o.journal = JOURNAL;
 			idm_plan_apply(plan, AT_FDCWD, TARGET, &o, NULL);
 			_exit(0);
 		}
@@ -535,8 +535,8 @@ TEST(killed_at_any_time)
 		/* It, and the short-lived children that it may have left. */
 		while (waitpid(-1, NULL, __WALL) > 0)
 			;
-		if (access(RECORD, F_OK) == 0)
-			assert_ok(idm_plan_undo(RECORD, 0, &err), &err);
+		if (access(JOURNAL, F_OK) == 0)
+			assert_ok(idm_plan_undo(JOURNAL, 0, &err), &err);
 	}
 	snapshot_assert_same(before);
 }
@@ -549,11 +549,11 @@ TEST(after_a_restart_of_the_machine)
 
 	enter_image();
 	before = snapshot_take(SNAPSHOT_ALL);
-	apply_recorded(plan, DEEP);
-	text = read_record();
+	apply_with_journal(plan, DEEP);
+	text = read_journal();
 	do_umount(DEEP); /* as a restart does it */
 	memset(strstr(text, "boot ") + 5, '0', 8);
-	write_record(text, strlen(text));
+	write_journal(text, strlen(text));
 	undo();
 	snapshot_assert_same(before);
 	assert_int_equal(access(SCRATCH "/deep", F_OK), -1);
@@ -565,7 +565,7 @@ static void undo_elsewhere(void *arg)
 
 	(void)arg;
 	must(unshare(CLONE_NEWNS));
-	assert_error(idm_plan_undo(RECORD, 0, &err), -EXDEV, &err, "", "undo", "mount namespace");
+	assert_error(idm_plan_undo(JOURNAL, 0, &err), -EXDEV, &err, "", "undo", "mount namespace");
 }
 
 TEST(another_mount_namespace)
@@ -573,14 +573,14 @@ TEST(another_mount_namespace)
 	AUTO_PLAN struct idm_plan *plan = some_plan();
 
 	enter_image();
-	apply_recorded(plan, DEEP);
+	apply_with_journal(plan, DEEP);
 	in_child(undo_elsewhere, NULL);
 	undo();
 }
 
-/* ---- records ---- */
+/* ---- journals ---- */
 
-TEST(a_record_is_not_overwritten)
+TEST(a_journal_is_not_overwritten)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
@@ -588,34 +588,34 @@ TEST(a_record_is_not_overwritten)
 	struct idm_error err;
 
 	enter_image();
-	scratch_file(RECORD, "");
+	scratch_file(JOURNAL, "");
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	o.flags = IDM_PLAN_APPLY_MKDIR;
-	o.record = RECORD;
-	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -EEXIST, &err, RECORD,
-		     "write record", NULL);
-	o.record = SCRATCH "/no/record";
-	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOENT, &err, SCRATCH "/no/record",
-		     "write record", NULL);
+	o.journal = JOURNAL;
+	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -EEXIST, &err, JOURNAL,
+		     "write journal", NULL);
+	o.journal = SCRATCH "/no/journal";
+	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOENT, &err,
+		     SCRATCH "/no/journal", "write journal", NULL);
 	snapshot_assert_same(before);
 }
 
-#define HEAD "idmount record 1\nboot 01234567-89ab-cdef-0123-456789abcdef\nnamespace 1\nids unique\n"
+#define HEAD "idmount journal 1\nboot 01234567-89ab-cdef-0123-456789abcdef\nnamespace 1\nids unique\n"
 
-TEST(texts_that_are_no_record)
+TEST(texts_that_are_no_journal)
 {
 	static const char *const texts[] = {
 		"a file of somebody else",
-		"idmount record 1 ",
-		"idmount record 2\n",
+		"idmount journal 1 ",
+		"idmount journal 2\n",
 		"\n",
 		"{}\n",
-		"idmount record 1\nboot \n",
-		"idmount record 1\nboot 01234567-89ab-cdef-0123-456789abcdef0123456789\n",
-		"idmount record 1\nnamespace 1\n",
-		"idmount record 1\nboot x\nnamespace -1\n",
-		"idmount record 1\nboot x\nnamespace 18446744073709551616\n",
-		"idmount record 1\nboot x\nnamespace 1\nids both\n",
+		"idmount journal 1\nboot \n",
+		"idmount journal 1\nboot 01234567-89ab-cdef-0123-456789abcdef0123456789\n",
+		"idmount journal 1\nnamespace 1\n",
+		"idmount journal 1\nboot x\nnamespace -1\n",
+		"idmount journal 1\nboot x\nnamespace 18446744073709551616\n",
+		"idmount journal 1\nboot x\nnamespace 1\nids both\n",
 		HEAD "directory 1\n",
 		HEAD "directory 1 2\n",
 		HEAD "directory 1 /tmp\n",
@@ -645,36 +645,36 @@ TEST(texts_that_are_no_record)
 
 	enter_image();
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		write_record(texts[i], strlen(texts[i]));
-		assert_not_undone(-EINVAL, RECORD, "is not that of a record");
+		write_journal(texts[i], strlen(texts[i]));
+		assert_not_undone(-EINVAL, JOURNAL, "is not that of a journal");
 	}
-	write_record(HEAD "end\n\0", sizeof(HEAD "end\n\0") - 1);
-	assert_not_undone(-EINVAL, RECORD, "NUL");
-	must(unlink(RECORD));
-	assert_not_undone(-ENOENT, RECORD, NULL);
-	must(mkdir(RECORD, 0700));
-	assert_not_undone(-EINVAL, RECORD, "not a regular file");
-	must(rmdir(RECORD));
-	must(mkfifo(RECORD, 0600));
-	assert_not_undone(-EINVAL, RECORD, "not a regular file");
+	write_journal(HEAD "end\n\0", sizeof(HEAD "end\n\0") - 1);
+	assert_not_undone(-EINVAL, JOURNAL, "NUL");
+	must(unlink(JOURNAL));
+	assert_not_undone(-ENOENT, JOURNAL, NULL);
+	must(mkdir(JOURNAL, 0700));
+	assert_not_undone(-EINVAL, JOURNAL, "not a regular file");
+	must(rmdir(JOURNAL));
+	must(mkfifo(JOURNAL, 0600));
+	assert_not_undone(-EINVAL, JOURNAL, "not a regular file");
 }
 
-TEST(records_that_others_can_write)
+TEST(journals_that_others_can_write)
 {
 	enter_image();
-	write_record(HEAD, sizeof(HEAD) - 1);
-	must(chmod(RECORD, 0620));
-	assert_not_undone(-EPERM, RECORD, "others can write it");
-	must(chmod(RECORD, 0600));
-	must(chown(RECORD, 1000, 0));
-	assert_not_undone(-EPERM, RECORD, "belongs to 1000");
+	write_journal(HEAD, sizeof(HEAD) - 1);
+	must(chmod(JOURNAL, 0620));
+	assert_not_undone(-EPERM, JOURNAL, "others can write it");
+	must(chmod(JOURNAL, 0600));
+	must(chown(JOURNAL, 1000, 0));
+	assert_not_undone(-EPERM, JOURNAL, "belongs to 1000");
 }
 
 TEST(unknown_flags)
 {
 	struct idm_error err;
 
-	assert_error(idm_plan_undo(RECORD, 2, &err), -EINVAL, &err, RECORD, "undo", "0x2");
+	assert_error(idm_plan_undo(JOURNAL, 2, &err), -EINVAL, &err, JOURNAL, "undo", "0x2");
 }
 
 /* Whether ids are used again tells how they are to be read: it is not guessed. */
@@ -684,13 +684,13 @@ static void apply_without_answer(void *plan)
 	struct idm_error err;
 
 	o.flags = IDM_PLAN_APPLY_MKDIR;
-	o.record = RECORD;
+	o.journal = JOURNAL;
 	refuse_call_where(SYS_statx, 0, (uint32_t)AT_FDCWD, ENOMEM); /* it asks this of "/" */
-	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOMEM, &err, RECORD,
-		     "write record", "Cannot allocate memory");
+	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOMEM, &err, JOURNAL,
+		     "write journal", "Cannot allocate memory");
 }
 
-TEST(a_record_that_cannot_tell_how_its_ids_are_to_be_read)
+TEST(a_journal_that_cannot_tell_how_its_ids_are_to_be_read)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
 	struct snapshot *before;

@@ -12,7 +12,7 @@
 #include "plans.h"
 #include "tests/lib/neighbour.h"
 
-#define RECORD SCRATCH "/record"
+#define JOURNAL SCRATCH "/journal"
 
 static const unsigned int ways[] = { IDM_PLAN_APPLY_IN_NAMESPACE, IDM_PLAN_APPLY_DETACHED };
 
@@ -21,28 +21,28 @@ static const unsigned int ways[] = { IDM_PLAN_APPLY_IN_NAMESPACE, IDM_PLAN_APPLY
 	for (size_t i_ = 0, way; \
 	     i_ < ARRAY_SIZE(ways) - kernel_is_before(6, 15) && (way = ways[i_], true); i_++)
 
-static int apply_at(const struct idm_plan *plan, const char *target, size_t flags, const char *record,
+static int apply_at(const struct idm_plan *plan, const char *target, size_t flags, const char *journal,
 		    struct idm_error *err)
 {
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
 	o.flags = (unsigned int)flags;
-	o.record = record;
+	o.journal = journal;
 	return idm_plan_apply(plan, AT_FDCWD, target, &o, err);
 }
 
-static void apply(const struct idm_plan *plan, const char *target, size_t flags, const char *record)
+static void apply(const struct idm_plan *plan, const char *target, size_t flags, const char *journal)
 {
 	struct idm_error err;
 
-	assert_ok(apply_at(plan, target, flags, record, &err), &err);
+	assert_ok(apply_at(plan, target, flags, journal, &err), &err);
 }
 
-static void undo(const char *record)
+static void undo(const char *journal)
 {
 	struct idm_error err;
 
-	assert_ok(idm_plan_undo(record, 0, &err), &err);
+	assert_ok(idm_plan_undo(journal, 0, &err), &err);
 }
 
 /* A root and a mount on /etc with these words. */
@@ -67,10 +67,10 @@ TEST(a_root_that_is_a_file)
 	{
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 
-		apply(plan, SCRATCH "/new/file", way | IDM_PLAN_APPLY_MKDIR, RECORD);
+		apply(plan, SCRATCH "/new/file", way | IDM_PLAN_APPLY_MKDIR, JOURNAL);
 		assert_owner(SCRATCH "/new/file", 100000, 100000);
-		undo(RECORD);
-		assert_error(apply_at(plan, TARGET, way, RECORD, &err), -EISDIR, &err, TARGET,
+		undo(JOURNAL);
+		assert_error(apply_at(plan, TARGET, way, JOURNAL, &err), -EISDIR, &err, TARGET,
 			     "open target", NULL);
 		snapshot_assert_same(before);
 	}
@@ -80,7 +80,7 @@ TEST(a_root_that_is_a_file)
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 
 		assert_error(
-			apply_at(plan, SCRATCH "/new/file", way | IDM_PLAN_APPLY_MKDIR, RECORD, &err),
+			apply_at(plan, SCRATCH "/new/file", way | IDM_PLAN_APPLY_MKDIR, JOURNAL, &err),
 			-ENOTDIR, &err, ROOT "/bin/sh", "assemble plan", "below a file");
 		snapshot_assert_same(before);
 	}
@@ -134,11 +134,11 @@ TEST(the_same_plan_twice)
 
 	enter_image();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	apply(plan, TARGET, 0, RECORD);
-	apply(plan, TARGET, 0, RECORD "2");
-	assert_error(idm_plan_undo(RECORD, 0, &err), -EBUSY, &err, TARGET, "undo", "does not know");
-	undo(RECORD "2");
-	undo(RECORD);
+	apply(plan, TARGET, 0, JOURNAL);
+	apply(plan, TARGET, 0, JOURNAL "2");
+	assert_error(idm_plan_undo(JOURNAL, 0, &err), -EBUSY, &err, TARGET, "undo", "does not know");
+	undo(JOURNAL "2");
+	undo(JOURNAL);
 	snapshot_assert_same(before);
 }
 
@@ -156,10 +156,10 @@ TEST(read_only_last)
 		plan_step(plan, "bind", ROOT, "/", words[i], NULL);
 		add_flags = IDM_PLAN_ADD_MKDIR;
 		plan_step(plan, "tmpfs", NULL, "/made", NULL);
-		apply(plan, TARGET, way, RECORD);
+		apply(plan, TARGET, way, JOURNAL);
 		assert_true(mount_at(TARGET).attr & IDM_ATTR_RDONLY);
 		assert_false(mount_at(TARGET "/made").attr & IDM_ATTR_RDONLY);
-		undo(RECORD);
+		undo(JOURNAL);
 	}
 }
 
@@ -183,9 +183,9 @@ static void apply_many(size_t n)
 		m.type = "tmpfs";
 	}
 	must(close(m.dirfd));
-	apply(plan, TARGET, IDM_PLAN_APPLY_MKDIR, RECORD);
+	apply(plan, TARGET, IDM_PLAN_APPLY_MKDIR, JOURNAL);
 	assert_mounted(TARGET "/10");
-	undo(RECORD);
+	undo(JOURNAL);
 	snapshot_assert_same(before);
 }
 
@@ -217,11 +217,11 @@ TEST(too_few_descriptors)
 
 		limit.rlim_cur = n;
 		must(setrlimit(RLIMIT_NOFILE, &limit));
-		r = apply_at(plan, TARGET, IDM_PLAN_APPLY_MKDIR, RECORD, &err);
+		r = apply_at(plan, TARGET, IDM_PLAN_APPLY_MKDIR, JOURNAL, &err);
 		limit.rlim_cur = limit.rlim_max;
 		must(setrlimit(RLIMIT_NOFILE, &limit));
 		if (r == 0)
-			undo(RECORD);
+			undo(JOURNAL);
 		else
 			assert_error(r, -EMFILE, &err, NULL, NULL, NULL);
 	}
@@ -245,16 +245,16 @@ static void in_chroot(void *arg)
 
 		apply(plan, "/target", way, NULL);
 		assert_ok(idm_umount(AT_FDCWD, "/target", IDM_UMOUNT_RECURSIVE, &err), &err);
-		assert_error(apply_at(plan, "/target", way, "/record", &err), -ENOENT, &err,
+		assert_error(apply_at(plan, "/target", way, "/journal", &err), -ENOENT, &err,
 			     "/proc/sys/kernel/random/boot_id", "read boot id", NULL);
-		assert_int_equal(access("/record", F_OK), -1);
+		assert_int_equal(access("/journal", F_OK), -1);
 	}
 	must(mkdir("/proc", 0755));
 	do_mount("proc", "/proc", "proc", 0, NULL);
 	EACH_WAY(way)
 	{
-		apply(plan, "/target", way, "/record");
-		undo("/record");
+		apply(plan, "/target", way, "/journal");
+		undo("/journal");
 	}
 	assert_ok(idm_sys_umount("/proc", 0), NULL);
 	must(rmdir("/proc"));
@@ -279,7 +279,7 @@ static void undo_in_chroot(void *arg)
 
 	(void)arg;
 	must(chroot(SCRATCH "/box"));
-	assert_error(idm_plan_undo("/record", 0, &err), -EXDEV, &err, TARGET, "undo",
+	assert_error(idm_plan_undo("/journal", 0, &err), -EXDEV, &err, TARGET, "undo",
 		     "not below this root directory");
 }
 
@@ -291,10 +291,10 @@ TEST(mounts_outside_of_the_chroot)
 	enter_image();
 	scratch_dir(SCRATCH "/box/proc");
 	do_mount("proc", SCRATCH "/box/proc", "proc", 0, NULL);
-	apply(plan, TARGET, 0, SCRATCH "/box/record");
+	apply(plan, TARGET, 0, SCRATCH "/box/journal");
 	if (mount_at(TARGET).id >= 1UL << 31) /* Linux 6.8: before, an id says too little */
 		in_child(undo_in_chroot, NULL);
-	undo(SCRATCH "/box/record");
+	undo(SCRATCH "/box/journal");
 }
 
 /* In a mount namespace of its own: the leak checker of who waits for this process needs a /proc. */
@@ -316,9 +316,9 @@ static void without_proc(void *arg)
 
 		apply(plan, TARGET, way, NULL);
 		assert_ok(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
-		assert_error(apply_at(plan, TARGET, way, RECORD, &err), -ENOENT, &err,
+		assert_error(apply_at(plan, TARGET, way, JOURNAL, &err), -ENOENT, &err,
 			     "/proc/sys/kernel/random/boot_id", "read boot id", NULL);
-		assert_int_equal(access(RECORD, F_OK), -1);
+		assert_int_equal(access(JOURNAL, F_OK), -1);
 	}
 }
 
@@ -366,11 +366,11 @@ static void in_userns(void *arg)
 	plan_step(proc, "proc", NULL, "/etc", NULL);
 	EACH_WAY(way)
 	{
-		apply(plan, TARGET, way, RECORD);
-		undo(RECORD);
-		assert_error(apply_at(mapped, TARGET, way, RECORD, &err), -EPERM, &err, ROOT, "map tree",
-			     "the user namespace that mounted the filesystem");
-		assert_error(apply_at(proc, TARGET, way, RECORD, &err), -EPERM, &err, "proc",
+		apply(plan, TARGET, way, JOURNAL);
+		undo(JOURNAL);
+		assert_error(apply_at(mapped, TARGET, way, JOURNAL, &err), -EPERM, &err, ROOT,
+			     "map tree", "the user namespace that mounted the filesystem");
+		assert_error(apply_at(proc, TARGET, way, JOURNAL, &err), -EPERM, &err, "proc",
 			     "mount filesystem", NULL);
 		assert_contains(err.hint, "of namespaces it owns");
 	}
@@ -478,14 +478,14 @@ TEST(propagation_of_what_is_covered)
 		struct idm_error err;
 
 		if (way == IDM_PLAN_APPLY_IN_NAMESPACE) {
-			assert_error(apply_at(plan, TARGET, way, RECORD, &err), -EOPNOTSUPP, &err,
+			assert_error(apply_at(plan, TARGET, way, JOURNAL, &err), -EOPNOTSUPP, &err,
 				     "tmpfs on /etc", "set propagation", "covers it");
 		} else {
-			apply(plan, TARGET, way, RECORD);
+			apply(plan, TARGET, way, JOURNAL);
 			assert_int_equal(mount_at(TARGET "/etc").propagation, IDM_PROPAGATION_PRIVATE);
 			do_umount(TARGET "/etc");
 			assert_int_equal(mount_at(TARGET "/etc").propagation, IDM_PROPAGATION_SHARED);
-			undo(RECORD);
+			undo(JOURNAL);
 		}
 		snapshot_assert_same(before);
 	}
@@ -535,14 +535,14 @@ TEST(peers_in_another_namespace)
 		plan_step(plan, "bind", ROOT, "/", words[i], NULL);
 		plan_step(plan, "tmpfs", NULL, "/etc", NULL);
 		plan_step(plan, "tmpfs", NULL, "/made/it", NULL);
-		apply(plan, SCRATCH "/shared/target", way, RECORD);
+		apply(plan, SCRATCH "/shared/target", way, JOURNAL);
 		must(access(SCRATCH "/shared/target/bin/sh", F_OK));
 		/* Who wants to be alone is: all that others see is the directory that was there before.
 		 */
 		assert_int_equal(mounts_of(&n, "/shared/target"),
 				 strcmp(words[i], "rw") == 0 || strcmp(words[i], "rshared") == 0 ? 3
 												 : 1);
-		undo(RECORD);
+		undo(JOURNAL);
 		assert_int_equal(mounts_of(&n, "/shared/target"), 0);
 		snapshot_assert_same(before);
 	}
@@ -557,8 +557,8 @@ static void refuse_listing(void *arg)
 	(void)arg;
 	/* Without listmount(2), from which the listing is tried first: here, in the last step. */
 	refuse_call_with(SYS_fsync, ~0U, EIO);
-	assert_error(apply_at(plan, SCRATCH "/shared/target", 0, RECORD, &err), -EIO, &err, RECORD,
-		     "write record", NULL);
+	assert_error(apply_at(plan, SCRATCH "/shared/target", 0, JOURNAL, &err), -EIO, &err, JOURNAL,
+		     "write journal", NULL);
 }
 
 TEST(peers_and_a_failure)
@@ -597,9 +597,9 @@ TEST(loop_devices_that_are_not_in_dev)
 	do_umount("/dev");
 }
 
-/* ---- records ---- */
+/* ---- journals ---- */
 
-TEST(a_record_on_a_full_or_read_only_filesystem)
+TEST(a_journal_on_a_full_or_read_only_filesystem)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
 	struct snapshot *before;
@@ -617,16 +617,16 @@ TEST(a_record_on_a_full_or_read_only_filesystem)
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	EACH_WAY(way)
 	assert_error(apply_at(plan, SCRATCH "/new/target", way | IDM_PLAN_APPLY_MKDIR,
-			      SCRATCH "/small/record", &err),
-		     -ENOSPC, &err, SCRATCH "/small/record", "write record", NULL);
+			      SCRATCH "/small/journal", &err),
+		     -ENOSPC, &err, SCRATCH "/small/journal", "write journal", NULL);
 	snapshot_assert_same(before);
 	do_mount(NULL, SCRATCH "/small", NULL, MS_REMOUNT | MS_RDONLY, NULL);
-	assert_error(apply_at(plan, TARGET, IDM_PLAN_APPLY_MKDIR, SCRATCH "/small/record", &err), -EROFS,
-		     &err, SCRATCH "/small/record", "write record", NULL);
+	assert_error(apply_at(plan, TARGET, IDM_PLAN_APPLY_MKDIR, SCRATCH "/small/journal", &err),
+		     -EROFS, &err, SCRATCH "/small/journal", "write journal", NULL);
 }
 
-/* A record's paths are whole, whatever the working directory is when it is undone. */
-TEST(a_relative_record_and_target)
+/* A journal's paths are whole, whatever the working directory is when it is undone. */
+TEST(a_relative_journal_and_target)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan(NULL);
 	struct snapshot *before;
@@ -634,8 +634,8 @@ TEST(a_relative_record_and_target)
 	enter_image();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	must(chdir(SCRATCH "/store"));
-	apply(plan, "../new/target", IDM_PLAN_APPLY_MKDIR, "record");
+	apply(plan, "../new/target", IDM_PLAN_APPLY_MKDIR, "journal");
 	must(chdir("/"));
-	undo(SCRATCH "/store/record");
+	undo(SCRATCH "/store/journal");
 	snapshot_assert_same(before);
 }

@@ -409,7 +409,7 @@ static void fails(struct idm_plan *plan, int code, const char *subject, const ch
 		struct idm_error err;
 
 		o.flags = (unsigned int)way | IDM_PLAN_APPLY_MKDIR;
-		o.record = SCRATCH "/record";
+		o.journal = SCRATCH "/journal";
 		assert_error(idm_plan_apply(plan, AT_FDCWD, SCRATCH "/not/yet/there", &o, &err), code,
 			     &err, subject, NULL, reason);
 		snapshot_assert_same(before);
@@ -536,8 +536,9 @@ TEST(options_of_the_call)
 	o.upper_ids = 7;
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "upper ids 7");
 	o = (struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT;
-	o.record = "record";
-	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "record", "assemble plan", "visible");
+	o.journal = "journal";
+	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "journal", "assemble plan",
+		     "visible");
 }
 
 TEST(a_way_that_is_not_there)

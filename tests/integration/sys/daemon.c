@@ -203,15 +203,15 @@ static long add_bind(struct idm_plan *plan)
 
 static long try_plan(void)
 {
-	char target[64], record[64];
+	char target[64], journal[64];
 	struct idm_plan_apply_options apply = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_plan *plan;
 	long r = idm_plan_new(&plan);
 
 	snprintf(target, sizeof(target), SCRATCH "/at/plan-%d", (int)syscall(SYS_gettid));
-	snprintf(record, sizeof(record), SCRATCH "/at/record-%d", (int)syscall(SYS_gettid));
+	snprintf(journal, sizeof(journal), SCRATCH "/at/journal-%d", (int)syscall(SYS_gettid));
 	apply.flags = IDM_PLAN_APPLY_MKDIR;
-	apply.record = record;
+	apply.journal = journal;
 	if (r == 0)
 		r = add_bind(plan);
 	if (r == 0)
@@ -219,8 +219,8 @@ static long try_plan(void)
 	if (r == 0)
 		r = idm_plan_apply(plan, AT_FDCWD, target, &apply, &error);
 	if (r == 0)
-		r = idm_plan_undo(record, IDM_PLAN_UNDO_LAZY, &error);
-	apply.record = NULL;
+		r = idm_plan_undo(journal, IDM_PLAN_UNDO_LAZY, &error);
+	apply.journal = NULL;
 	if (r == 0)
 		r = idm_plan_open(plan, &apply, &error);
 	give_back(r);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The record of what a plan has made: what is read from it is unmounted and removed. */
+/* The journal of what a plan has made: what is read from it is unmounted and removed. */
 #include "lib/journal/journal.h"
 
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "fuzz.h"
 
-static const char name[] = "record";
+static const char name[] = "journal";
 
 /* What the file of that name is: without a name of its own, and so it counts as removed. */
 static int memory = -1;
@@ -31,17 +31,17 @@ int __wrap_idm_journal_lock(int fd, const char *path, struct idm_error *err)
 	return 0;
 }
 
-static int read_record(struct idm_journal *record, const char *text, size_t size)
+static int read_journal(struct idm_journal *journal, const char *text, size_t size)
 {
 	struct idm_error err;
 	int r;
 
 	memory = memory_file(text, size);
-	r = idm_journal_read(record, name, &err);
+	r = idm_journal_read(journal, name, &err);
 	close(memory);
 	if (r < 0) {
 		CHECK_ERROR(r, &err);
-		CHECK(record->fd == -1 && !record->entries && !record->n);
+		CHECK(journal->fd == -1 && !journal->entries && !journal->n);
 	}
 	return r;
 }
@@ -85,18 +85,18 @@ static void print_entry(FILE *out, const struct idm_journal_entry *e)
 	print_path(out, e->path);
 }
 
-static char *print_record(const struct idm_journal *record)
+static char *print_journal(const struct idm_journal *journal)
 {
 	char *text;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
 	CHECK(out);
-	fprintf(out, "idmount record 1\nboot %s\nnamespace %llu\nids %s\n", record->boot,
-		(unsigned long long)record->namespace_inode, record->unique_ids ? "unique" : "reused");
-	for (size_t i = 0; i < record->n; i++)
-		print_entry(out, &record->entries[i]);
-	if (record->complete)
+	fprintf(out, "idmount journal 1\nboot %s\nnamespace %llu\nids %s\n", journal->boot,
+		(unsigned long long)journal->namespace_inode, journal->unique_ids ? "unique" : "reused");
+	for (size_t i = 0; i < journal->n; i++)
+		print_entry(out, &journal->entries[i]);
+	if (journal->complete)
 		fputs("end\n", out);
 	fclose(out);
 	return text;
@@ -121,19 +121,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO_FREE char *text = bytes_copy(data, size);
 	AUTO_FREE char *printed = NULL;
-	struct idm_journal record, again;
+	struct idm_journal journal, again;
 
-	if (read_record(&record, text, size) < 0)
+	if (read_journal(&journal, text, size) < 0)
 		return 0;
-	for (size_t i = 0; i < record.n; i++)
-		check_path(&record.entries[i]);
+	for (size_t i = 0; i < journal.n; i++)
+		check_path(&journal.entries[i]);
 	/* Of one that ends before its fifth line there is nothing to undo, and nothing to print. */
-	if (record.n || record.complete) {
-		printed = print_record(&record);
-		CHECK(read_record(&again, printed, strlen(printed)) == 0);
-		check_same(&record, &again);
+	if (journal.n || journal.complete) {
+		printed = print_journal(&journal);
+		CHECK(read_journal(&again, printed, strlen(printed)) == 0);
+		check_same(&journal, &again);
 		idm_journal_free(&again);
 	}
-	idm_journal_free(&record);
+	idm_journal_free(&journal);
 	return 0;
 }
