@@ -833,11 +833,12 @@ struct idm_attach_options {
 	unsigned int flags;               /* IDM_ATTACH_* */
 	enum idm_propagation propagation; /* of the mount, set after attaching; DEFAULT leaves it */
 };
-#ifdef __cplusplus /* has designators from C++20 on only */
-#define IDM_ATTACH_OPTIONS_INIT { sizeof(struct idm_attach_options), 0, IDM_PROPAGATION_DEFAULT }
-#else
-#define IDM_ATTACH_OPTIONS_INIT { .size = sizeof(struct idm_attach_options) }
-#endif
+#define IDM_ATTACH_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_attach_options)), \
+		IDM_INIT_MEMBER(flags, 0), \
+		IDM_INIT_MEMBER(propagation, IDM_PROPAGATION_DEFAULT) \
+	}
 
 /*
  * Attaches a tree at a target, as the last step and in one system call. The descriptor then refers to the
@@ -1858,7 +1859,7 @@ static inline void idm_map_freep(struct idm_map **map)
 	idm_map_free(*map);
 }
 
-static inline void idm_cache_freep(struct idm_userns_cache **cache)
+static inline void idm_userns_cache_freep(struct idm_userns_cache **cache)
 {
 	idm_userns_cache_free(*cache);
 }

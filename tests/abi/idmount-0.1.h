@@ -838,11 +838,12 @@ struct idm_attach_options {
 	unsigned int flags;               /* IDM_ATTACH_* */
 	enum idm_propagation propagation; /* of the mount, set after attaching; DEFAULT leaves it */
 };
-#ifdef __cplusplus /* has designators from C++20 on only */
-#define IDM_ATTACH_OPTIONS_INIT { sizeof(struct idm_attach_options), 0, IDM_PROPAGATION_DEFAULT }
-#else
-#define IDM_ATTACH_OPTIONS_INIT { .size = sizeof(struct idm_attach_options) }
-#endif
+#define IDM_ATTACH_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_attach_options)), \
+		IDM_INIT_MEMBER(flags, 0), \
+		IDM_INIT_MEMBER(propagation, IDM_PROPAGATION_DEFAULT) \
+	}
 
 /*
  * Attaches a tree at a target, as the last step and in one system call. The descriptor then refers to the
@@ -1047,13 +1048,21 @@ int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error
 /* ---- plans ----------------------------------------------------------------------------------- */
 
 /*
- * A plan is an ordered list of mounts that together make one root filesystem: the first is the root,
- * the others go to targets below it. It is made by calls, or read from a text; what it says is checked as
- * it is added, what it names only when it is opened. One thread at a time may use a plan.
+ * A plan is an ordered list of mounts that together make one root filesystem. The first mount is the root; the
+ * others have targets below it. The library checks each mount when it is added. It looks up the named files
+ * only when the plan is opened. One thread at a time may use a plan.
  */
 struct idm_plan;
 
-/* A new, empty plan in *plan; release it with idm_plan_free(). Returns 0 or -ENOMEM. */
+/*
+ * Creates an empty plan.
+ *
+ * @plan: receives the plan; release it with idm_plan_free().
+ *
+ * Returns: 0.
+ * Errors:
+ * -ENOMEM: no memory.
+ */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_new(struct idm_plan **plan);
 
@@ -1072,9 +1081,9 @@ struct idm_plan_add_options {
 	const char *type;   /* see idm_plan_add(); may be NULL for a bind */
 	const char *source; /* NULL: none */
 	const char *target; /* below the root; NULL, "" and "/": the root itself */
-	const char *const *options; /* words */
+	const char *const *options; /* one mount option an element */
 	size_t n_options;
-	const struct idm_map *map; /* instead of uidmap= and gidmap= among the words; NULL: none */
+	const struct idm_map *map; /* instead of the options uidmap= and gidmap=; NULL: none */
 };
 #define IDM_PLAN_ADD_OPTIONS_INIT \
 	{ \
@@ -1086,30 +1095,25 @@ struct idm_plan_add_options {
 	}
 
 /*
- * Adds one mount at the end. The words are those of containerd's mount lists and of the OCI runtime
- * specification, one word an element; of two that contradict each other the later one holds.
+ * Adds one mount at the end. idm_plan(3) lists the types and the mount options.
  *
- * Types: bind; overlay; tmpfs, proc, sysfs, devpts, mqueue, cgroup2 (also as "cgroup"); ext4, xfs and
- * erofs, whose source is a block device or, with the word "loop", a file. With the word bind or rbind
- * the type does not matter, and may be missing.
+ * @mount: the mount, in the terms of containerd's mount lists and the OCI runtime specification. Each option
+ *         is one element. Of two options that contradict each other the later one holds.
+ * @err: filled in on failure, and names the option. May be NULL.
  *
- * Words for every mount: ro rw nosuid suid nodev dev noexec exec nosymfollow symfollow noatime atime
- * relatime norelatime strictatime nostrictatime nodiratime diratime; the same with an r in front
- * (rro): for all mounts below a recursive bind too; private slave shared unbindable, and rprivate
- * etc.; uidmap=DISK:SEEN:COUNT,... and gidmap=, which go together; idmap, ridmap: the map is for this
- * mount alone, or for all below it too (without either: for as much as is bound), also crun's
- * idmap=uids=DISK-SEEN-COUNT;gids=...; defaults, async, nomand, nolazytime, noiversion, loud, silent,
- * which ask for nothing.
- * bind: bind, rbind. overlay: lowerdir= (colons between, the top one first), lowerdir+=, datadir+=,
- * upperdir=, workdir=. All but bind: any option of the filesystem, as WORD or WORD=VALUE, which the
- * kernel judges when the plan is opened.
- *
- * -EINVAL: an unknown type; a word that is none of these (also X-..., x-..., remount, tmpcopyup, and
- * anything else for a bind); a map on one side only, given twice, or one that idm_map_parse() or
- * idm_map_check() refuses; idmap or ridmap without a map; a missing source; a target with ".."; a first
- * mount that is not the root; IDM_PLAN_ADD_RDONLY_LAST of another than the first; an unknown flag. -E2BIG:
- * options of a newer library, or a map that is too big. -EBADF: dirfd. -ENOMEM. -EMFILE. err names the
- * word. Needs no privilege.
+ * Returns: 0.
+ * Errors:
+ * -EINVAL: an unknown type or flag. An unknown mount option (also X-..., x-..., remount and tmpcopyup). Any
+ *          option of a filesystem for a bind. A map on one side only, given twice, or rejected by
+ *          idm_map_parse() or idm_map_check(). idmap or ridmap without a map. A missing source. A target
+ *          with "..". A first mount that is not the root, or another that is.
+ *          IDM_PLAN_ADD_RDONLY_LAST for another mount than the first.
+ * -E2BIG: options of a newer library, or a map that is too big.
+ * -EBADF: dirfd.
+ * -EMFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Requires: nothing.
+ * Thread safety: one thread at a time may use a plan.
  */
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount, struct idm_error *err);
 
@@ -1125,7 +1129,7 @@ struct idm_plan_read_options {
 	enum idm_plan_format format;
 	int dirfd; /* what relative paths begin at: the directory of the bundle; AT_FDCWD */
 	/*
-	 * A map for what the text gives none to; NULL: none. containerd: for every bind, overlay, ext4,
+	 * A map for mounts to which the text assigns none; NULL: none. containerd: for every bind, overlay, ext4,
 	 * xfs and erofs. OCI: for the root filesystem, and for mounts with idmap or ridmap if there is no
 	 * linux.uidMappings.
 	 */
@@ -1139,40 +1143,45 @@ struct idm_plan_read_options {
 	}
 
 /*
- * Adds the mounts that a JSON text of `length` bytes describes; it need not end in NUL.
+ * Adds the mounts that a JSON text describes. idm_plan(3) says which properties are read.
  *
- * containerd: the fields in Go's or protobuf's spelling. OCI: root, mounts, linux.uidMappings and
- * linux.gidMappings; a target that is missing is created, and root.readonly takes effect last, as
- * runtimes do it; everything else in config.json is for a runtime, and passed over. Rows without idmap or
- * ridmap map the mount alone. linux.uidMappings count if linux.namespaces has a user namespace. What differs
- * from the name of a property in its case only is refused, since some runtimes take it for that.
+ * @text: the text, which need not end in NUL.
+ * @length: bytes.
+ * @how: the format, the directory of relative paths, and a map.
+ * @err: filled in on failure, and names the mount, or the line, column and what was expected. May be NULL.
  *
- * -EINVAL: malformed JSON (err says the line, the column and what was expected), a duplicate key, over 32
- * levels, a value of the wrong type or out of range, a NUL in a string, an unknown key in a containerd
- * list, no mount; or what idm_plan_add() refuses: err names the mount. -E2BIG: over 16 MiB, or
- * 100000 values. -ENOMEM. Needs no privilege.
+ * Returns: 0.
+ * Errors: as idm_plan_add(), and
+ * -EINVAL: malformed JSON, a duplicate key, or over 32 levels. A value of the wrong type or out of range. A
+ *          NUL in a string. An unknown key in a containerd list. A key that matches a property except for
+ *          case. No mount.
+ * -E2BIG: over 16 MiB or 100000 values. Options of a newer library.
+ * -ENOMEM: no memory.
+ * Requires: nothing.
+ * Thread safety: one thread at a time may use a plan.
  */
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 		  const struct idm_plan_read_options *how, struct idm_error *err);
 
 /*
- * Adds the attributes of idm_map_hardening() to each mount whose words say nothing about them. The first
- * mount is hardened as IDM_HARDEN_ROOT, the others as IDM_HARDEN_BIND. Filesystems without files of users
- * (proc, sysfs, devpts, a tmpfs below the root) are hardened only if they have a map. On a recursive bind
- * nodev is added to all mounts below, too, and nosuid as far as the map goes. `container` is as there.
+ * Adds the attributes of idm_map_hardening() to each mount whose options do not mention them. idm_plan(3) says
+ * which mounts are hardened, and how.
  *
- * Returns the number of mounts that got an attribute because of an ID in *why (may be NULL), which is the
- * first such ID; 0 and kind 0: none did.
+ * @container: as in idm_map_hardening().
+ * @why: receives the first ID that required an attribute; 0 and kind 0 if none did. May be NULL.
+ *
+ * Returns: the number of mounts that received an attribute because of an ID.
+ * Thread safety: one thread at a time may use a plan.
  */
 size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 		       struct idm_hardening_info *why);
 
 /*
- * How the plan is put together. Without a flag: detached, where the kernel lets mounts be attached to
- * detached ones (Linux 6.15), else in a mount namespace of its own.
+ * How the plan is assembled. Without a flag: detached, if the kernel attaches mounts to detached ones (Linux
+ * 6.15). Older kernels use a mount namespace of its own.
  */
 #define IDM_PLAN_APPLY_DETACHED 0x100U     /* only: detached */
-#define IDM_PLAN_APPLY_IN_NAMESPACE 0x200U /* only: in a mount namespace that goes away with the call */
+#define IDM_PLAN_APPLY_IN_NAMESPACE 0x200U /* only: in a mount namespace that disappears with the call */
 #define IDM_PLAN_APPLY_MKDIR 0x400U /* create missing targets: in the root filesystem, and the plan's own */
 
 /* Options of idm_plan_open() and idm_plan_apply(). Initialise with IDM_PLAN_APPLY_OPTIONS_INIT. */
@@ -1194,42 +1203,57 @@ struct idm_plan_apply_options {
 	}
 
 /*
- * The whole plan as one detached tree, as a descriptor for idm_tree_attach(). Targets are resolved in the
- * root filesystem: no symbolic link there leads a mount out of it, none is followed as the last component,
- * and no magic link at all. `options` may be NULL.
+ * Assembles the plan as one detached tree, for idm_tree_attach(). Closing the descriptor undoes it. Targets
+ * that were created in a writable root filesystem stay there.
  *
- * Nobody sees any of it before it is attached, and closing the descriptor undoes it, except for targets
- * that were created in a writable root filesystem: they stay in it. proc, mqueue and the like are those of
- * the calling thread's namespaces. All mounts are private, or slaves of what they were bound from; words
- * can give another propagation to the root, with all below it, but not to a mount below it alone.
+ * @options: IDM_PLAN_APPLY_*; NULL: the defaults.
+ * @err: filled in on failure, and names the mount. May be NULL.
  *
- * Needs CAP_SYS_ADMIN in the initial user namespace. Linux 5.12, what the mounts need by themselves (see
- * idm_tree_open(), idm_overlay_open()), and a /proc or the right to make a private one before 6.15.
+ * idm_plan(3) says how targets are resolved, and which propagation the mounts have.
  *
- * -EINVAL: an empty plan, or an option that the kernel does not take; also as idm_tree_open() and
- * idm_overlay_open(). -ENOENT: a source or a target is missing. -ELOOP: a target is a symbolic link.
- * -ENOTDIR, -EISDIR: source and target differ in kind. -ENOTBLK: the source is no block device, and "loop"
- * is not given. -EROFS: a target to be created in a read-only root. -ENODEV: the kernel has no such
- * filesystem. -EBUSY: no loop device was free. -EMFILE: each mount takes a descriptor while it is put
- * together. -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before 6.15; a propagation that cannot be given to a
- * detached mount. -EPERM, -ENOMEM. err names the mount.
+ * Returns: a descriptor, which the caller closes.
+ * Errors: as idm_userns_open(), idm_tree_open() and idm_overlay_open(), and
+ * -EINVAL: an empty plan, an option that the kernel rejects, or a target that a link leads to the root itself.
+ * -E2BIG: options of a newer library.
+ * -ENOENT: a source or a target is missing.
+ * -ELOOP: a target is a symbolic link, or one on the way to it does not end.
+ * -ENOTDIR, -EISDIR: source and target differ in kind.
+ * -ENOTBLK: the source is not a block device, and "loop" is not set.
+ * -EROFS: a target to be created in a read-only root.
+ * -EOVERFLOW: a target to be created, and the map has neither the caller's ID nor disk ID 0.
+ * -ENODEV: the kernel has no such filesystem.
+ * -EBUSY: no loop device was free.
+ * -EMFILE: each mount uses a descriptor during the assembly.
+ * -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before 6.15. A propagation that a detached mount cannot have. Type
+ *              cgroup on a host with cgroups of version 1.
+ * -EPERM: a privilege is missing.
+ * -ENOSYS: Linux before 5.12.
+ * -ENOMEM: no memory.
+ * Requires: CAP_SYS_ADMIN in the initial user namespace. Linux 5.12, and what each mount requires. Before 6.15
+ *           also a /proc, or the right to make a private one.
+ * Thread safety: one thread at a time may use a plan.
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_options *options,
 		  struct idm_error *err);
 
 /*
- * Opens the plan, and attaches it at `target` as one step; `dirfd` as in openat(2). The target is not
- * followed if it is a symbolic link. If the target is below a shared mount, and a word asks for private,
- * slave or unbindable, a private copy of the target by itself is put there first, and the plan on that: the
- * other copies of the shared mount show nothing of the plan, and lose nothing of it.
+ * Opens the plan, and attaches it at a target in one step.
  *
- * With a journal everything that is made is written to that file: directories as they are created, the
- * mounts before and after they become visible. The file must not exist (-EEXIST) and has mode 0600; its
- * lines of text are described in idmount(8). On failure it is removed again.
+ * @dirfd: as in openat(2).
+ * @target: the place. A symbolic link is not followed. idm_plan(3) describes targets below a shared mount.
+ * @options: IDM_PLAN_APPLY_*, and the journal; NULL: the defaults.
+ * @err: filled in on failure, and names the mount. May be NULL.
  *
- * Errors as idm_plan_open() and idm_tree_attach(), and as open(2), write(2), fsync(2) of the journal,
- * which needs a /proc. -EOPNOTSUPP: before 6.15, a word for the propagation of a mount that another of the plan covers.
+ * With a journal everything that is created is written to that file, which has mode 0600. idmount(8) describes
+ * its lines. On failure it is removed.
+ *
+ * Returns: 0.
+ * Errors: as idm_plan_open() and idm_tree_attach(). For the journal also as open(2), write(2), fsync(2), and
+ * -EEXIST: the journal exists already.
+ * -EOPNOTSUPP: before 6.15, a propagation option for a mount that another mount of the plan covers.
+ * Requires: as idm_plan_open(). The journal: a /proc.
+ * Thread safety: one thread at a time may use a plan.
  */
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 		   const struct idm_plan_apply_options *options, struct idm_error *err);
@@ -1237,23 +1261,30 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 #define IDM_PLAN_UNDO_LAZY 0x10000U /* detach now, also what is in use */
 
 /*
- * Undoes what `journal` says was made, also after a crash in the middle of it or a restart of the machine:
- * unmounts those mounts, wherever they are now, removes those directories and files that were created and
- * are still empty and the same, and in the end the journal itself. What has gone already is passed over, also
- * what somebody else unmounts meanwhile.
- * Never removes anything recursively. Mount points that were created in the root filesystem can be removed
- * only as long as that is mounted.
+ * Undoes what a journal lists, also after a crash during it or a restart of the machine. It unmounts the
+ * mounts, and removes the created directories and files that are still empty and unchanged. At the end it
+ * removes the journal.
  *
- * Mounts are known by their unique ids; before Linux 6.8, which has none, by their ids together with their
- * places.
+ * @journal: the journal of idm_plan_apply().
+ * @flags: 0 or IDM_PLAN_UNDO_LAZY.
+ * @err: filled in on failure. May be NULL.
  *
- * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * -EBUSY: a mount is in use, or there is a mount on or below it that is none of them (nothing has been
- * undone then); also, another program is applying or undoing what this journal says. -ENOTEMPTY: a
- * directory that was created is not empty any more; everything else is undone, the journal stays. -EXDEV: the
- * mounts are in another mount namespace, or not below the caller's root directory. -EINVAL: not a journal, or an
- * unknown flag. -ENOENT: no journal. -ELOOP: it is a symbolic link. -ESTALE: another file took its name meanwhile,
- * which stays; all is undone. -EPERM: a privilege is missing, or somebody else can write the journal. -ENOMEM.
+ * Nothing is removed recursively. What is gone already, or another process unmounts meanwhile, is skipped.
+ *
+ * Returns: 0.
+ * Errors:
+ * -EBUSY: a mount is in use. A mount that the journal does not list is on or below one that it lists; nothing
+ *         has been undone then. Another program applies or undoes this journal.
+ * -ENOTEMPTY: a created directory is not empty any more. All else is undone, and the journal stays.
+ * -EXDEV: the mounts are in another mount namespace, or not below the caller's root directory.
+ * -EINVAL: not a journal, or an unknown flag.
+ * -ENOENT: no such journal.
+ * -ELOOP: the journal is a symbolic link.
+ * -ESTALE: all is undone, but another file took the journal's name meanwhile. That file stays.
+ * -EPERM: a privilege is missing, or another user can write the journal.
+ * -ENOMEM: no memory.
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(1)
 int idm_plan_undo(const char *journal, unsigned int flags, struct idm_error *err);
@@ -1263,7 +1294,7 @@ int idm_plan_undo(const char *journal, unsigned int flags, struct idm_error *err
 enum idm_map_state {
 	IDM_MAP_NONE = 0,   /* the mount is not ID-mapped */
 	IDM_MAP_READ,       /* the map was read */
-	IDM_MAP_PARTLY,     /* entries are, or may be, missing: the caller's user namespace has not all ids */
+	IDM_MAP_PARTLY,     /* entries are, or may be, missing: the caller's user namespace lacks some IDs */
 	IDM_MAP_INVISIBLE,  /* no entry is visible from the caller's user namespace */
 	IDM_MAP_UNREADABLE  /* ID-mapped, but the map is not readable on this kernel (before 6.15) */
 };
@@ -1271,7 +1302,7 @@ enum idm_map_state {
 /* One mount. It, its strings and its map live until the callback returns. */
 struct idm_mount_info {
 	size_t size;             /* sizeof(struct idm_mount_info) in the library. See IDM_HAS() */
-	uint64_t id;             /* unique mount id (STATX_MNT_ID_UNIQUE); the short one before Linux 6.8,
+	uint64_t id;             /* unique mount ID (STATX_MNT_ID_UNIQUE); the short one before Linux 6.8,
 				    in other namespaces before 6.12, and where that is said below */
 	uint64_t parent_id;
 	uint64_t namespace_id;   /* of the mount namespace; 0 before Linux 6.12. See namespace_inode */
@@ -1291,19 +1322,26 @@ struct idm_mount_info {
 #define IDM_LIST_UNMAPPED 2U       /* also mounts that are not ID-mapped */
 
 /*
- * Calls `each` for every ID-mapped mount, in the order of mounting, one namespace after the other,
- * the caller's first. `each` returns 0 to go on; any other value ends the listing and is returned.
- * A mount that vanishes meanwhile is passed over. Nothing is locked while `each` runs: it may mount
- * and unmount.
+ * Lists mounts in the order of mounting, one namespace after the other, the caller's first.
  *
- * The caller's namespace: no privilege. IDM_LIST_ALL_NAMESPACES: CAP_SYS_ADMIN in the initial user
- * namespace and, as newer kernels want it, the initial PID namespace (-EPERM); before Linux 6.12 it
- * finds the namespaces that have a process or are open in /proc, and needs CAP_SYS_PTRACE and
- * CAP_SYS_CHROOT too. Maps: Linux 6.15; attributes by listmount(2)/statmount(2) 6.8, before from
- * /proc/PID/mountinfo. The kernel (6.18 still) shows another namespace wrongly if its root is the
- * initramfs; such a one is read from mountinfo (short ids, IDM_MAP_UNREADABLE).
- * -EINVAL: an unknown flag. -ENOENT, -EPERM: /proc is needed (before 6.13, or for all namespaces), does
- * not show the caller, and no private one can be made. -ENOMEM. Thread-safe.
+ * @flags: 0, or IDM_LIST_ALL_NAMESPACES and IDM_LIST_UNMAPPED.
+ * @each: called for every ID-mapped mount, in the calling thread. Returns 0 to continue. It may mount and unmount.
+ * @data: passed to @each. May be NULL.
+ * @err: filled in on failure. May be NULL.
+ *
+ * A mount that vanishes meanwhile is skipped. The library holds no lock while @each runs.
+ *
+ * Returns: 0, or the first non-zero value of @each, which ends the listing.
+ * Errors:
+ * -EINVAL: an unknown flag.
+ * -EPERM: IDM_LIST_ALL_NAMESPACES without the privilege. Or as -ENOENT.
+ * -ENOENT: /proc does not show the caller, and no private one can be made. Linux 6.13 or newer needs /proc
+ *          for all namespaces only.
+ * -ENOMEM: no memory.
+ * Requires: nothing for the caller's namespace. IDM_LIST_ALL_NAMESPACES: CAP_SYS_ADMIN in the initial user
+ *           namespace, on newer kernels also the initial PID namespace. Before Linux 6.12 also
+ *           CAP_SYS_PTRACE and CAP_SYS_CHROOT. Maps: Linux 6.15. See idm_list(3) for older kernels.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(2)
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
@@ -1312,11 +1350,21 @@ int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount,
 #define IDM_LIST_EMPTY_PATH 4U /* an empty path is dirfd itself, or the working directory */
 
 /*
- * The same for the one mount that holds `path` (mapped or not), whatever part of it path names. An empty
- * path is -ENOENT; with IDM_LIST_EMPTY_PATH in `flags` it is dirfd itself. A mount of another namespace is found if the caller may list all namespaces
- * and Linux is 6.12 or newer. Nothing is open on the mount while `each` runs.
- * -ENOENT also: the mount is detached, or in another namespace where it is not looked for. Otherwise
- * errors as idm_list() and openat(2).
+ * Reports the one mount that holds a path, mapped or not.
+ *
+ * @dirfd: as in openat(2).
+ * @path: any path on the mount.
+ * @flags: 0 or IDM_LIST_EMPTY_PATH.
+ * @each: as in idm_list(). The library holds no descriptor on the mount while @each runs.
+ * @data: passed to @each. May be NULL.
+ * @err: filled in on failure. May be NULL.
+ *
+ * Returns: 0, or the value of @each.
+ * Errors: as idm_list() and openat(2), and
+ * -ENOENT: an empty path without IDM_LIST_EMPTY_PATH. The mount is detached. Or it is in another namespace
+ *          where the library does not search.
+ * Requires: as idm_list(). A mount of another namespace: the right to list all namespaces, and Linux 6.12.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(2, 4)
 int idm_list_path(int dirfd, const char *path, unsigned int flags,
@@ -1336,23 +1384,29 @@ struct idm_feature_info {
 };
 
 /*
- * Calls `each` for every feature the library makes use of, always in the same order. Non-zero from
- * `each` ends it and is returned. No privilege; without it more is unavailable. Thread-safe.
+ * Reports every feature of the kernel that the library uses, always in the same order.
+ *
+ * @each: called for every feature. Returns 0 to continue.
+ * @data: passed to @each. May be NULL.
+ *
+ * Returns: 0, or the first non-zero value of @each, which ends the listing.
+ * Requires: nothing. Without privilege more features are unavailable.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(1)
 int idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data);
 
-/* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the ids. */
+/* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the IDs. */
 #define IDM_CHECK_WRITE 0x100U
 #define IDM_CHECK_EMPTY_PATH 0x200U /* an empty path is dirfd itself, or the working directory */
 
 /* What idm_check_path() found. Owned by the caller. Initialise with IDM_CHECK_RESULT_INIT. */
 struct idm_check_result {
 	size_t size;          /* sizeof(struct idm_check_result) */
-	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped ids */
+	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped IDs */
 	bool mapped;          /* the path is on an ID-mapped mount already */
-	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right ids at both ends */
-	bool disk_id_checked; /* IDM_CHECK_WRITE: the id on disk could be read (needs file handles) */
+	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right IDs at both exits */
+	bool disk_id_checked; /* IDM_CHECK_WRITE: the ID on disk could be read (needs file handles) */
 	char fstype[64];
 };
 #define IDM_CHECK_RESULT_INIT \
@@ -1363,12 +1417,22 @@ struct idm_check_result {
 	}
 
 /*
- * Finds out whether `path` can be ID-mapped, by mapping a detached copy that is thrown away, and
- * comparing an owner seen through it with the owner on disk. Returns 0 with *check filled in if that
- * could be found out. If it cannot be mapped (check->mappable false) or not be written (IDM_CHECK_WRITE
- * and check->writable false), err says why, with errnum set: err is filled in on success as well here.
- * Needs what idm_tree_open() needs. Errors: -EINVAL (flags, or a size too small), -E2BIG (size),
- * openat(2) of path, idm_userns_open() of a map to try. Thread-safe.
+ * Finds out whether a path can be ID-mapped. It maps a detached copy, which it closes again. It compares an
+ * owner seen through the copy with the owner on disk.
+ *
+ * @dirfd, @path: as in openat(2).
+ * @flags: 0, or IDM_CHECK_WRITE and IDM_CHECK_EMPTY_PATH.
+ * @check: the result, owned by the caller.
+ * @err: filled in on failure, and on success if mappable is false. The same holds with IDM_CHECK_WRITE if
+ *       writable is false. It then has the reason, with errnum set. May be NULL.
+ *
+ * Returns: 0 with *check filled in.
+ * Errors: as openat(2) for @path, and as idm_userns_open() for a map to try, and
+ * -EINVAL: an unknown flag, or a size that is too small.
+ * -E2BIG: a size of a newer library, with unknown members set.
+ * -ENOENT: an empty path without IDM_CHECK_EMPTY_PATH.
+ * Requires: what idm_tree_open() requires.
+ * Thread safety: any number of threads.
  */
 IDM_NONNULL(2, 4)
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
@@ -1376,7 +1440,7 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-/* How a process ended. It carries no size: the layout is fixed for the life of the library's soname. */
+/* How a process exited. It carries no size: the layout is fixed for the life of the library's soname. */
 struct idm_exit_info {
 	pid_t pid;  /* in the caller's PID namespace */
 	int code;   /* CLD_EXITED, CLD_KILLED or CLD_DUMPED of <signal.h>, or IDM_EXIT_LOST */
@@ -1399,7 +1463,7 @@ struct idm_exit_info {
 #define IDM_CHILD_SET_GROUPS 16U   /* the supplementary groups are exactly those given */
 #define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
 #define IDM_CHILD_UNDER_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
-#define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it ends */
+#define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it exits */
 #define IDM_CHILD_NEW_KEYRING 256U     /* with an empty session keyring, see keyctl(2) */
 #define IDM_CHILD_DISABLE_USERNS 512U  /* no more user namespaces below its own (user.max_user_namespaces = 0) */
 #define IDM_CHILD_NO_KEYRINGS 1024U    /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
@@ -1414,12 +1478,12 @@ struct idm_child_fd {
 #define IDM_CHILD_MOUNT_REBIND 0x2000U   /* no filesystem, no tree: a copy of what is at target, over it */
 
 /*
- * A mount in the child's mount namespace, below its root: a new filesystem, made in its namespaces, a
- * detached tree, or a copy of what is at the target already. Set unused fields to 0, and tree_fd to -1.
+ * A mount in the child's mount namespace, below its root. It is a new filesystem made in the child's
+ * namespaces, a detached tree, or a copy of what is at the target. Set unused fields to 0, and tree_fd to -1.
  *
- * Targets are resolved below the root: neither "..", which is refused, nor a symbolic link leads out of it. A
- * target that is a symbolic link is refused unless IDM_ATTACH_FOLLOW is set. Magic links are never followed. The root
- * itself is refused as a target, however it is spelt.
+ * Targets are resolved below the root. "..", and the root itself in any spelling, are rejected. No symbolic
+ * link leads out of the root. A target that is a symbolic link is rejected without IDM_ATTACH_FOLLOW. Magic
+ * links are never followed.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */
@@ -1467,7 +1531,7 @@ struct idm_child_options {
 	uint32_t gid;           /* or IDM_CHILD_KEEP_ID */
 	const uint32_t *groups; /* with IDM_CHILD_SET_GROUPS */
 	size_t n_groups;
-	const struct idm_capabilities *capabilities; /* NULL: as the kernel makes them of the ids */
+	const struct idm_capabilities *capabilities; /* NULL: as the kernel makes them of the IDs */
 	pid_t process_group; /* 0: the caller's; -1: one of its own; else that one */
 	int terminal_fd;     /* becomes the controlling one (with IDM_CHILD_SESSION); -1: none */
 	int cgroup_fd;       /* directory of a cgroup2 that the child is born in; -1: the caller's */
@@ -1492,226 +1556,299 @@ struct idm_child_options {
 	}
 
 /*
- * Starts a program and returns the pidfd of its process, a child of the caller. When it returns, the
- * program is being executed; whatever failed before that in the child is the error of this call, with its
- * step and subject, and no process is left.
+ * Starts a program as a child of the caller. On return the program is being executed.
  *
- * The caller's memory is not copied, however large it is. As long as the child shares it, it has the
- * caller's credentials and namespaces: what is asked for beyond that (all from `namespaces` to
- * `capabilities`) is done by a program of some kilobytes that the library carries in itself and executes
- * from memory first, so that no process in a container ever finds the caller's memory, and the caller
- * stays as dumpable as it was. No handler of the caller's runs in the child.
+ * @options: what to start, and how. Detached trees are used up, also if the child fails after it attached them.
+ *           Arguments and environment are passed on unchanged.
+ * @err: filled in on failure, with the step and subject that failed in the child. May be NULL.
  *
- * The program has the descriptors that `fds` gives it, and 0, 1 and 2; no others, unless
- * IDM_CHILD_KEEP_FDS. One of 0, 1 and 2 that is close-on-exec, or a namespace, tree, program or cgroup of these
- * options, is closed, unless `fds` names it. The environment and arguments are taken as they are.
+ * The child executes a small program of the library first, so that no process in a container finds the
+ * caller's memory. The caller stays as dumpable as it was, and none of its signal handlers runs in the child.
+ * idm_child_start(3) describes descriptors, groups, the init, the order of all steps, locked mounts, and
+ * which processes another wait() can reap.
  *
- * The order: cgroup, process group, namespaces, root, mounts, hostname, session and terminal, ids and
- * capabilities, working directory, signals, program. Namespaces are joined with the caller's credentials
- * where those suffice, else with those of the user namespace to join. The old root is gone when ids are
- * changed and paths looked up. Trees are used up, also by a child that fails after it has attached them.
- *
- * Mounts of a child in another user namespace are locked: no process in that user namespace can unmount them or
- * clear their flags. They are attached in the caller's user namespace. If the caller lacks CAP_SYS_ADMIN there, they are
- * attached in the child's, and the child is in another one below it, in which every ID keeps its number.
- *
- * Supplementary groups: those given with IDM_CHILD_SET_GROUPS. Without it: none with a uid; none in
- * another user namespace, where they can be dropped there; else the caller's.
- *
- * IDM_CHILD_UNDER_INIT: process 1 of the new PID namespace is an init with next to no memory. It starts the
- * program as process 2, passes on to it all signals that it gets except SIGCHLD (and those that a terminal
- * has sent to both), reaps what is left over, and ends with the program: with its exit status, or 128 and
- * the signal. Without it the program itself is process 1. With IDM_CHILD_SESSION the init leads the new
- * session and the program a process group in it; with a terminal the program leads a session of its own.
- *
- * IDM_CHILD_DIE_WITH_THREAD, see PR_SET_PDEATHSIG in prctl(2): the process is killed when the calling thread
- * ends, and with it, if it is process 1, all others of its PID namespace. There is no moment at which the end
- * of the thread is missed. A program that changes its credentials itself takes it off, an init does not.
- *
- * exec(2) gives a process SIGCHLD as its exit signal. So when the program ends the caller gets that,
- * wait(-1) sees it, and SIGCHLD = SIG_IGN reaps it (see idm_child_wait()). The same goes for the library's
- * own program where it ends without having executed the caller's: when it fails, and when it takes a second
- * process to get into a PID namespace that exists, or into a new one of another user namespace, or one that puts
- * the root together. Whoever reaps it, the answer is right. Nobody sees a child that has not executed anything.
- *
- * Needs what the namespaces, ids and capabilities asked for need, in the caller's user namespace; for a
- * map, what idm_userns_open() needs. Linux 5.9; x86_64, aarch64 or riscv64 (else -EOPNOTSUPP).
- *
- * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2). -EINVAL: options that contradict each other; err
- * says which. -EBADF: a descriptor that is not open. -EMFILE. -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the
- * cgroup's pids.max. -ENOSPC: a limit on namespaces. -EPERM. -ESRCH: the child was killed before the
- * program was executed. -EBUSY: as idm_userns_open(), or a mount's target is the root itself. -ENOMEM. -E2BIG also: options of a newer library.
- * Thread-safe.
+ * Returns: the pidfd, which the caller closes.
+ * Errors:
+ * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2) and chdir(2). -EACCES also: vm.memfd_noexec.
+ * -E2BIG: options of a newer library.
+ * -EINVAL: options that contradict each other, or that the kernel rejects; err names the option.
+ * -EBADF: a descriptor that is not open, or may not have that number.
+ * -EXDEV: the working directory is outside the root.
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max.
+ * -ENOSPC: a limit on namespaces.
+ * -EPERM: a privilege is missing, or a seccomp filter or a security module forbids a call.
+ * -ESRCH: the child was killed before the program was executed.
+ * -EBUSY: as idm_userns_open(), or a mount's target is the root itself.
+ * -EOPNOTSUPP: an architecture other than x86_64, aarch64 and riscv64.
+ * -ENOMEM: no memory, or the PID namespace to join has lost its init.
+ * Requires: what the namespaces, IDs and capabilities require, in the caller's user namespace. For a map:
+ *           what idm_userns_open() requires. Linux 5.9; a cgroup 5.7, a tree as root 5.12.
+ * Thread safety: any number of threads.
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
 
 /*
- * Waits until the process has ended, reaps it and says how it ended in *exit (may be NULL). If somebody
- * else takes its status, that is read from the pidfd all the same from Linux 6.15 on (exit->pid is 0 then),
- * also that of a process that is no child of the caller's.
+ * Waits until the process has exited, and reaps it.
  *
- * -ETIMEDOUT: it has not ended. -ECHILD: it has, but somebody else has its status, and Linux is before 6.15.
- * -EBADF, -EINVAL: not a pidfd. -EINVAL: timeout_ms. Thread-safe, also for several threads with one pidfd.
+ * @timeout_ms: milliseconds; -1: no limit, 0: does not wait.
+ * @exit: receives the result. May be NULL.
+ * @err: filled in on failure. May be NULL.
+ *
+ * From Linux 6.15 on a status that another wait consumed is read from the pidfd; exit->pid is then 0. So is
+ * that of a process that is no child of the caller.
+ *
+ * Returns: 0 if the process has exited.
+ * Errors:
+ * -ETIMEDOUT: the process has not exited.
+ * -ECHILD: it has exited, but another wait consumed its status, and Linux is before 6.15.
+ * -EBADF: not a pidfd.
+ * -EINVAL: not a pidfd, or timeout_ms below -1.
+ * Thread safety: any number of threads, also with one pidfd.
  */
 int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct idm_error *err);
 
 /*
- * Sends a signal to the process (0: asks only whether it is there). -ESRCH: it has been reaped. -EPERM.
- * -EINVAL: no such signal. -EBADF: not a pidfd. Thread-safe.
+ * Sends a signal to the process.
+ *
+ * @signal: 0 asks only whether the process exists.
+ * @err: filled in on failure. May be NULL.
+ *
+ * Returns: 0.
+ * Errors:
+ * -ESRCH: the process has been reaped.
+ * -EPERM: the caller may not signal it.
+ * -EINVAL: no such signal.
+ * -EBADF: not a pidfd.
+ * Thread safety: any number of threads.
  */
 int idm_child_signal(int pidfd, int signal, struct idm_error *err);
 
 /*
- * Sends a signal to the process group that the child leads (IDM_CHILD_SESSION, or process_group -1), as a
- * terminal sends what is typed. With IDM_CHILD_UNDER_INIT the init sends it to the program's group. SIGTSTP
- * stops a program below an init in every case: by SIGSTOP where the kernel would ignore SIGTSTP. A child
- * that leads no group gets the signal alone, and so does, before Linux 6.9, a child without an init.
- * Errors as idm_child_signal(). Thread-safe.
+ * Sends a signal to the process group that the child leads, as a terminal does with typed keys. The child
+ * leads one with IDM_CHILD_SESSION, or process_group -1.
+ *
+ * @signal, @err: as in idm_child_signal().
+ *
+ * With IDM_CHILD_UNDER_INIT the init sends it to the program's group. SIGTSTP stops a program below an init in
+ * every case: by SIGSTOP where the kernel would ignore SIGTSTP. A child that leads no group receives the signal
+ * alone. Before Linux 6.9 so does a child without an init.
+ *
+ * Returns: 0.
+ * Errors: as idm_child_signal().
+ * Thread safety: any number of threads.
  */
 int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 
 /* ---- reaper ---------------------------------------------------------------------------------- */
 
 /*
- * It has ended, but how is not known: somebody else's wait has taken its status, and this kernel has no
- * other way to read it (before Linux 6.15). `status` is -1. Does not happen to a fork server's children, unless
- * the fork server itself is killed.
+ * The child exited, but its status was consumed by another wait(). Before Linux 6.15 the status is then lost,
+ * and `status` is -1. A fork server's children lose it only if the fork server itself is killed.
  */
 #define IDM_EXIT_LOST 0
 
 /*
- * A reaper tells of the ends of the children that it was given, each once, in whatever surroundings: it
- * watches their pidfds and counts no SIGCHLD, so that it loses nothing when signals are merged, ignored or
- * taken by others, and it waits for nothing that it was not given, so that other code in the process can
- * wait for its own children by pid. Children may end before they are added, be stopped and traced (a stop
- * is not an exit; of a traced child the tracer hears first), or send no signal.
+ * A reaper reports the exit of each child that was added to it, once. It watches pidfds and counts no SIGCHLD.
+ * It waits for no other child. See idm_reaper_new(3) for what other waits in the process can do.
  *
- * A foreign wait for any child (waitpid(-1), which also SIGCHLD = SIG_IGN amounts to) can take the status
- * of a child that has called exec. From Linux 6.15 on the reaper reads it all the same; before, start such
- * children by a fork server: idm_reaper_start_forkserver().
- *
- * All functions but idm_reaper_free() may be called by any number of threads at once. A reaper belongs to
- * the process that made it: in a forked child everything but idm_reaper_free() gives -ECHILD, and that only
+ * Any number of threads may call all functions but idm_reaper_free() at once. A reaper belongs to the process
+ * that created it. In a forked child all other functions fail with -ECHILD. The child may free the reaper only
  * if no other thread could have been inside it at the fork.
  */
 struct idm_reaper;
 
-/* A new reaper in *reaper, which keeps one descriptor. -EMFILE, -ENFILE, -ENOMEM. */
+/*
+ * Creates a reaper, which keeps one descriptor.
+ *
+ * @reaper: receives the reaper; release it with idm_reaper_free().
+ * @err: filled in on failure. May be NULL.
+ *
+ * Returns: 0.
+ * Errors:
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Thread safety: any number of threads.
+ */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err);
 
 /*
- * Closes what the reaper keeps and releases it. NULL is allowed. No call may be under way. Children that
- * are watched go on, and can be waited for by anybody; those of a fork server lose their parent and become
- * orphans.
+ * Closes what the reaper keeps, and releases it.
+ *
+ * @reaper: NULL is allowed.
+ *
+ * Watched children continue, and other code can wait for them. A fork server's children become orphans.
+ *
+ * Thread safety: no other call with this reaper may be in progress.
  */
 void idm_reaper_free(struct idm_reaper *reaper);
 
 /*
- * The descriptor to wait for in an event loop of one's own: readable as long as idm_reaper_next() has
- * something to deliver. Now and then it is readable without that. It stays the reaper's.
+ * Returns the descriptor for the caller's event loop. It is readable while idm_reaper_next() can deliver an
+ * exit, and sometimes without one. The descriptor stays the reaper's.
+ *
+ * Thread safety: any number of threads.
  */
 int idm_reaper_fd(const struct idm_reaper *reaper);
 
 /*
- * How a child is watched. One flag, or none: its end is delivered by idm_reaper_next(). A reaper's flags have
- * bits 18 to 23, which are none of those of struct idm_child_options.
+ * How a child is watched: one flag, or none. Without a flag idm_reaper_next() delivers the exit. A reaper's
+ * flags have bits 18 to 23, which struct idm_child_options does not use.
  */
 #define IDM_REAPER_ADD_HOLD 0x040000U  /* its end is kept for idm_reaper_wait(); a zombie until then */
 #define IDM_REAPER_ADD_SPARE 0x080000U /* it is another's to wait for: it is not taken for an orphan */
 
 /*
- * Watches the child behind `pidfd`, of which the reaper keeps a duplicate until the end is delivered.
- * `data` comes back with the end; with IDM_REAPER_ADD_HOLD it is the child's name, which no other held
- * child of this reaper may have. A child that has ended already is as good as any; exit.pid is 0 if
- * it has also been waited for by somebody else. IDM_REAPER_ADD_SPARE is for programs that adopt.
- * -ECHILD: not a child of this process. -ESRCH: it has ended and somebody else's wait has taken its status
- * (before Linux 6.15). -EEXIST: this reaper watches it already (before Linux 6.9 noticed where /proc shows
- * the caller), or holds another by this name. -EBADF: not a pidfd. -EINVAL: flags. -EMFILE, -ENFILE, -ENOMEM,
- * -ENOSPC (fs.epoll.max_user_watches).
+ * Watches a child, which may have exited already.
+ *
+ * @pidfd: the child. The reaper keeps a duplicate until the exit is delivered.
+ * @flags: 0, IDM_REAPER_ADD_HOLD or IDM_REAPER_ADD_SPARE, which is for programs that adopt.
+ * @data: delivered with the exit. With IDM_REAPER_ADD_HOLD: the child's name, unique among held children.
+ * @err: filled in on failure. May be NULL.
+ *
+ * If another wait has reaped the child, exit.pid is 0.
+ *
+ * Returns: 0.
+ * Errors:
+ * -ECHILD: not a child of this process.
+ * -ESRCH: the child exited, and another wait consumed its status (before Linux 6.15).
+ * -EEXIST: this reaper watches the child already, or holds another child by this name. Before Linux 6.9 the
+ *          first is noticed only where /proc shows the caller.
+ * -EBADF: not a pidfd.
+ * -EINVAL: not a pidfd, an unknown flag, or both flags.
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * -ENOSPC: fs.epoll.max_user_watches.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
 		   struct idm_error *err);
 
 /*
- * Delivers one end: how in *exit, whose in *data (which may be NULL). Every end is delivered to one caller,
- * once. Signals do not interrupt it. -ETIMEDOUT: no child has ended. -EINVAL: timeout_ms. With adoption
- * also -EMFILE, -ENFILE, -ENOMEM and what idm_reaper_adopt() says of /proc; nothing is lost then, the next
- * call tries again.
+ * Delivers one exit. Every exit is delivered once, to one caller. Signals do not interrupt the call.
+ *
+ * @timeout_ms: milliseconds; -1: no limit, 0: does not wait.
+ * @exit: receives the result.
+ * @data: receives the data of the child. May be NULL.
+ * @err: filled in on failure. May be NULL.
+ *
+ * Returns: 0 if an exit was delivered.
+ * Errors:
+ * -ETIMEDOUT: no child has exited.
+ * -EINVAL: timeout_ms below -1.
+ * -EMFILE, -ENFILE, -ENOMEM: with adoption. Nothing is lost, and the next call retries.
+ * -ENOENT, -EPERM: with adoption, as idm_reaper_adopt(). Nothing is lost, and the next call retries.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_info *exit, void **data,
 		    struct idm_error *err);
 
 /*
- * The same for one child that was added with IDM_REAPER_ADD_HOLD and this `data`: for a thread that wants
- * just that one. One thread gets the end. -EBUSY: another thread is waiting for it. -ESRCH: no child is
- * held by that name, or its end was delivered before. -ETIMEDOUT, -EINVAL, -EMFILE, -ENFILE, -ENOMEM.
+ * Delivers the exit of one child that was added with IDM_REAPER_ADD_HOLD. One thread receives it.
+ *
+ * @data: the child's name.
+ * @timeout_ms, @exit, @err: as in idm_reaper_next().
+ *
+ * Returns: 0 if the exit was delivered.
+ * Errors:
+ * -EBUSY: another thread waits for this child.
+ * -ESRCH: no child is held by that name, or its exit was delivered before.
+ * -ETIMEDOUT: the child has not exited.
+ * -EINVAL: timeout_ms below -1.
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit_info *exit,
 		    struct idm_error *err);
 
-/* Children that were there before idm_reaper_adopt() are orphans too. For a program that was exec'd. */
+/*
+ * Children from before idm_reaper_adopt() are orphans too. For a program that was started by exec.
+ */
 #define IDM_REAPER_ADOPT_INHERIT 0x100000U
 
 /*
- * Delivers the ends of orphans as well, with this `data`: of children that the process did not start, but
- * was given by the kernel because their parents ended. For process 1 and for subreapers (-EINVAL for
- * others: see PR_SET_CHILD_SUBREAPER in prctl(2)).
+ * Delivers the exits of orphans as well. Orphans are children that the kernel gave to this process because
+ * their parents exited.
  *
- * The kernel does not say who is an orphan. It gives them to the first thread of the process, though. So one
- * that ended and is the first thread's child is taken for an orphan, unless it was added here (also with
- * IDM_REAPER_ADD_SPARE), sends no SIGCHLD, or was there before. The children of other threads are never
- * taken.
- * Other code that starts children in the first thread, or in threads that end before the children do, must
- * add them, with IDM_REAPER_ADD_SPARE if it waits for them itself, before idm_reaper_next() runs again: best
- * in the same thread.
+ * @flags: 0 or IDM_REAPER_ADOPT_INHERIT.
+ * @data: delivered with every orphan.
+ * @err: filled in on failure. May be NULL.
  *
- * There is no pidfd that tells of an orphan, so SIGCHLD has to: it must be blocked in all threads (-EINVAL if
- * it is not in this one), and the reaper reads it from a signalfd(2). Merged ones do no harm. An orphan that
- * somebody else's waitpid(-1) takes is not seen.
- * Needs a procfs of this PID namespace with "children" files, at /proc or made by the library
- * (CAP_SYS_ADMIN): -ENOENT, -EPERM. -EALREADY: it adopts already. -EMFILE, -ENFILE, -ENOMEM.
+ * An exited child of the first thread counts as an orphan, with three exceptions: it was added here (also with
+ * IDM_REAPER_ADD_SPARE), it sends no SIGCHLD, or it existed before. Children of other threads never count as
+ * orphans. idm_reaper_new(3) says when other code must add its children, and why SIGCHLD must be blocked in
+ * all threads. An orphan that another waitpid(-1) reaps is not reported.
+ *
+ * Returns: 0.
+ * Errors:
+ * -EINVAL: an unknown flag. The caller is neither process 1 nor a subreaper (PR_SET_CHILD_SUBREAPER in
+ *          prctl(2)). SIGCHLD is ignored, or not blocked in the calling thread.
+ * -ENOENT, -EPERM: no procfs of this PID namespace with "children" files, at /proc or made by the library.
+ * -EALREADY: the reaper adopts already.
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Requires: CAP_SYS_ADMIN without a usable /proc. Linux 5.9.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
-/* The fork server is a subreaper. Orphans below it are delivered, too, and cannot be mistaken for others. */
+/*
+ * The fork server is a subreaper. Orphans below it are delivered too, and cannot be mistaken for others.
+ */
 #define IDM_REAPER_FORKSERVER_ORPHANS 0x400000U
 
 /*
- * Starts this reaper's fork server: a process that starts children in the program's stead, and reaps them.
- * They are not the program's own children. So no wait in the program can take their status, on any kernel,
- * and SIGCHLD reports none of them. waitpid(-1) does not see the fork server either.
+ * Starts this reaper's fork server: a process that starts children for the program, and reaps them.
  *
- * It is a fork without exec: start it while the program is small. It holds no descriptor of the program. It has
- * the credentials, namespaces, root directory, seccomp filters, limits, control group and umask of this moment.
- * It exits with the reaper or the program; its children continue as orphans. `data` is delivered with the orphans of
- * IDM_REAPER_FORKSERVER_ORPHANS.
+ * @flags: 0 or IDM_REAPER_FORKSERVER_ORPHANS.
+ * @data: delivered with the orphans of IDM_REAPER_FORKSERVER_ORPHANS.
+ * @err: filled in on failure. May be NULL.
  *
- * -EALREADY: there is one. -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
- * -EINVAL: flags. -EAGAIN: limits, as fork(2). -EMFILE, -ENFILE, -ENOMEM.
+ * No wait in the program can consume a status of these children, on any kernel. SIGCHLD reports none of them.
+ * waitpid(-1) does not see the fork server either. It is a fork without exec: start it while the program is
+ * small. It holds no descriptor of the program. It keeps the credentials, namespaces, root directory, seccomp
+ * filters, limits, control group and umask of this moment. It exits with the reaper or the program; its
+ * children continue as orphans.
+ *
+ * Returns: 0.
+ * Errors:
+ * -EALREADY: the reaper has a fork server.
+ * -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
+ * -EINVAL: an unknown flag.
+ * -EAGAIN: limits, as fork(2).
+ * -EMFILE, -ENFILE: no more descriptors.
+ * -ENOMEM: no memory.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
 /*
- * Starts a program as idm_child_start() does, as a child of the fork server, and watches it. `flags` and
- * `data` are as in idm_reaper_add(), without IDM_REAPER_ADD_SPARE. Returns its pidfd, which the caller closes.
+ * Starts a program as idm_child_start() does, as a child of the fork server, and watches it.
  *
- * The program starts with the caller's environment, working directory, signal mask and descriptors, as far as
- * the options name no others. "The caller's" in struct idm_child_options means the fork server's for all else:
- * the credentials, namespaces, root directory, cgroup, session, process group and ignored signals. `map`,
- * descriptors, process_group and pid are the caller's. The user namespace of `map` belongs to the caller.
+ * @options: as in idm_child_start(). The environment, working directory, signal mask, descriptors, `map`,
+ *           process_group and pid are the caller's. All else that is "the caller's" there is the fork server's:
+ *           credentials, namespaces, root directory, cgroup, session, process group, ignored signals. The
+ *           user namespace of `map` belongs to the caller.
+ * @flags, @data: as in idm_reaper_add(), without IDM_REAPER_ADD_SPARE.
+ * @err: filled in on failure. May be NULL.
  *
- * The fork server does not wait for what the program needs in its namespaces: a mount that blocks
- * blocks this call only. It does wait for execve(2) of a program without namespaces, IDs or capabilities,
- * and for a cgroup that is frozen.
+ * A mount that blocks blocks this call only. The fork server waits for execve(2) of a program without
+ * namespaces, IDs or capabilities, and for a frozen cgroup.
  *
- * Errors as idm_child_start(), and: -ECHILD: there is no fork server. -ESRCH: it has exited, or the program
- * was killed before it was executed. -EEXIST: another child is held by the same data. -EINVAL: flags;
- * IDM_CHILD_KEEP_FDS, since the fork server has other descriptors; IDM_CHILD_DIE_WITH_THREAD, since
- * no thread of the program is the parent; over 250 different descriptors; a process group, if the fork
- * server is in another PID namespace; namespaces, IDs or capabilities, if the caller has changed its user namespace since
- * idm_reaper_start_forkserver(). Thread-safe.
+ * Returns: the program's pidfd, which the caller closes.
+ * Errors: as idm_child_start(), and
+ * -ECHILD: the reaper has no fork server.
+ * -ESRCH: the fork server has exited, or the program was killed before it was executed.
+ * -EEXIST: another child is held by the same data.
+ * -EINVAL: an unknown flag. IDM_CHILD_KEEP_FDS, since the fork server has other descriptors.
+ *          IDM_CHILD_DIE_WITH_THREAD, since no thread of the program is the parent. Over 250 different
+ *          descriptors. A process group, if the fork server is in another PID namespace. Namespaces, IDs
+ *          or capabilities, if the caller has changed its user namespace since the fork server's start.
+ * Requires: as idm_child_start(), of the fork server.
+ * Thread safety: any number of threads.
  */
 int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
 		     unsigned int flags, void *data, struct idm_error *err);
@@ -1727,7 +1864,7 @@ static inline void idm_map_freep(struct idm_map **map)
 	idm_map_free(*map);
 }
 
-static inline void idm_cache_freep(struct idm_userns_cache **cache)
+static inline void idm_userns_cache_freep(struct idm_userns_cache **cache)
 {
 	idm_userns_cache_free(*cache);
 }

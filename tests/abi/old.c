@@ -236,7 +236,7 @@ static void of_cleanup(void)
 					   idm_reaper_new(&reaper, &err) == 0 && pipe(fds) == 0);
 	idm_map_freep(&map);
 	idm_plan_freep(&plan);
-	idm_cache_freep(&cache);
+	idm_userns_cache_freep(&cache);
 	idm_reaper_freep(&reaper);
 	idm_closep(&fds[1]);
 	tell("and released", read(fds[0], &none, sizeof(none)) == 0);

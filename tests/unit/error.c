@@ -277,7 +277,7 @@ TEST(variables_release_what_they_hold)
 	{
 		__attribute__((cleanup(idm_map_freep))) struct idm_map *map = NULL, *none = NULL;
 		__attribute__((cleanup(idm_plan_freep))) struct idm_plan *plan = NULL;
-		__attribute__((cleanup(idm_cache_freep))) struct idm_userns_cache *cache = NULL;
+		__attribute__((cleanup(idm_userns_cache_freep))) struct idm_userns_cache *cache = NULL;
 		__attribute__((cleanup(idm_reaper_freep))) struct idm_reaper *reaper = NULL;
 		__attribute__((cleanup(idm_closep))) int fd = dup(STDIN_FILENO), no_fd = -1;
 
