@@ -331,6 +331,6 @@ names()
 
 	same 'missing' '' "$(missing_paths $(documents))"
 	# It notices.
-	printf '%s\n' '`lib/sys/syscall.c`, `lib/map.c`, sys/no.h, [x](gone.md#y) tests/json-*.c;' '/etc/x/y.c build-gcc/tests/test-x' >"$text"
+	printf '%s\n' '`lib/base/error.c`, `lib/map.c`, sys/no.h, [x](gone.md#y) tests/json-*.c;' '/etc/x/y.c build-gcc/tests/test-x' >"$text"
 	same 'noticed' "$text: gone.md"$'\n'"$text: lib/map.c"$'\n'"$text: sys/no.h"$'\n'"$text: tests/json-*.c" "$(missing_paths "$text")"
 }
