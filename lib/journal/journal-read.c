@@ -23,7 +23,7 @@ static const char first_line[] = "idmount journal 1";
 /* ---- the file ---- */
 
 /* Somebody who can write the journal could have anything unmounted. */
-static int check_owner(int fd, const char *path, struct idm_error *err)
+static int check_journal_owner(int fd, const char *path, struct idm_error *err)
 {
 	struct stat st;
 	int r = idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
@@ -52,7 +52,7 @@ static const char *const kinds[] = {
 };
 
 /* Cuts off the next word of a line; NULL if there is none. */
-static char *next_word(char **rest)
+static char *next_field(char **rest)
 {
 	char *word = *rest, *blank;
 
@@ -65,7 +65,7 @@ static char *next_word(char **rest)
 	return *word ? word : NULL;
 }
 
-static bool parse_number(const char *word, uint64_t *number)
+static bool parse_field_number(const char *word, uint64_t *number)
 {
 	uint64_t n = 0;
 
@@ -101,7 +101,7 @@ static int add_entry(struct idm_journal *journal, struct idm_journal_entry e, ch
 	return new->path ? 0 : -ENOMEM;
 }
 
-static int read_entry(struct idm_journal *journal, const char *what, char *rest)
+static int parse_entry(struct idm_journal *journal, const char *what, char *rest)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct idm_journal_entry e = { .kind = (enum idm_journal_kind)i };
@@ -109,17 +109,17 @@ static int read_entry(struct idm_journal *journal, const char *what, char *rest)
 
 		if (strcmp(kinds[i], what) != 0)
 			continue;
-		if (!parse_number(next_word(&rest), &e.number) ||
-		    (e.kind < IDM_JOURNAL_BASE && !parse_number(next_word(&rest), &e.born)))
+		if (!parse_field_number(next_field(&rest), &e.number) ||
+		    (e.kind < IDM_JOURNAL_BASE && !parse_field_number(next_field(&rest), &e.born)))
 			return -EINVAL;
-		path = next_word(&rest);
+		path = next_field(&rest);
 		return path && !rest ? add_entry(journal, e, path) : -EINVAL;
 	}
 	return -EINVAL;
 }
 
 /* The line of this number, from 1 on. */
-static int read_line(struct idm_journal *journal, size_t number, char *line)
+static int parse_line(struct idm_journal *journal, size_t number, char *line)
 {
 	char *rest = line, *what;
 
@@ -127,7 +127,7 @@ static int read_line(struct idm_journal *journal, size_t number, char *line)
 		return -EINVAL; /* nothing comes after the end */
 	if (number == 1)
 		return strcmp(line, first_line) == 0 ? 0 : -EINVAL;
-	what = next_word(&rest);
+	what = next_field(&rest);
 	if (!what)
 		return -EINVAL;
 	if (number == 2) {
@@ -139,7 +139,7 @@ static int read_line(struct idm_journal *journal, size_t number, char *line)
 	}
 	if (number == 3)
 		return strcmp(what, "namespace") == 0 && rest &&
-				       parse_number(rest, &journal->namespace_inode)
+				       parse_field_number(rest, &journal->namespace_inode)
 			       ? 0
 			       : -EINVAL;
 	if (number == 4) {
@@ -150,12 +150,12 @@ static int read_line(struct idm_journal *journal, size_t number, char *line)
 			       : -EINVAL;
 	}
 	if (strcmp(what, "limit") == 0 && !journal->limit)
-		return journal->unique_ids && parse_number(rest, &journal->limit) ? 0 : -EINVAL;
+		return journal->unique_ids && parse_field_number(rest, &journal->limit) ? 0 : -EINVAL;
 	if (strcmp(what, "end") == 0 && !rest) {
 		journal->complete = true;
 		return 0;
 	}
-	return read_entry(journal, what, rest);
+	return parse_entry(journal, what, rest);
 }
 
 /* What is behind it says what came of the creation, or that it was somebody else's. */
@@ -175,8 +175,8 @@ static void drop_announced(struct idm_journal *journal)
 	journal->n = n;
 }
 
-static int read_lines(struct idm_journal *journal, char *text, size_t length, const char *path,
-		      struct idm_error *err)
+static int parse_lines(struct idm_journal *journal, char *text, size_t length, const char *path,
+		       struct idm_error *err)
 {
 	size_t number = 0;
 	char *line, *end;
@@ -187,7 +187,7 @@ static int read_lines(struct idm_journal *journal, char *text, size_t length, co
 		int r;
 
 		*end = '\0';
-		r = read_line(journal, ++number, line);
+		r = parse_line(journal, ++number, line);
 		if (r == -ENOMEM)
 			return idm_fail_errno(err, r, step_read, path);
 		if (r < 0)
@@ -207,7 +207,7 @@ static int read_lines(struct idm_journal *journal, char *text, size_t length, co
  * A link is not followed: who owns the directory could let it lead to a journal of somebody else, which
  * is as well-formed, and belongs to the same user.
  */
-static int open_journal(struct idm_journal *journal, const char *path, struct idm_error *err)
+static int open_journal_file(struct idm_journal *journal, const char *path, struct idm_error *err)
 {
 	const char *name;
 
@@ -224,7 +224,8 @@ static int open_journal(struct idm_journal *journal, const char *path, struct id
 	return journal->fd < 0 ? idm_fail_errno(err, journal->fd, step_read, path) : 0;
 }
 
-static int read_text(int fd, const char *path, char **text, size_t *length, struct idm_error *err)
+static int read_journal_text(int fd, const char *path, char **text, size_t *length,
+			     struct idm_error *err)
 {
 	int r = idm_read_file(fd, MOST_BYTES, text, length);
 
@@ -239,15 +240,15 @@ int idm_journal_read(struct idm_journal *journal, const char *path, struct idm_e
 	size_t length = 0;
 	int r;
 
-	r = open_journal(journal, path, err);
+	r = open_journal_file(journal, path, err);
 	if (r == 0)
-		r = check_owner(journal->fd, path, err);
+		r = check_journal_owner(journal->fd, path, err);
 	if (r == 0)
 		r = idm_journal_lock(journal->fd, path, err);
 	if (r == 0)
-		r = read_text(journal->fd, path, &text, &length, err);
+		r = read_journal_text(journal->fd, path, &text, &length, err);
 	if (r == 0)
-		r = read_lines(journal, text, length, path, err);
+		r = parse_lines(journal, text, length, path, err);
 	if (r < 0)
 		idm_journal_free(journal);
 	return r;

@@ -54,7 +54,7 @@ static int write_line(struct idm_journal_writer *rec, struct idm_error *err, con
 	return r < 0 ? idm_fail_errno(err, r, step_journal, rec->path) : 0;
 }
 
-static char *escape(const char *path)
+static char *escape_path(const char *path)
 {
 	char *text = malloc(4 * strlen(path) + 1), *to = text;
 
@@ -74,17 +74,17 @@ static char *escape(const char *path)
 static int write_mount(struct idm_journal_writer *rec, const char *what, uint64_t id, const char *path,
 		       struct idm_error *err)
 {
-	AUTO_FREE char *escaped = escape(path);
+	AUTO_FREE char *escaped = escape_path(path);
 
 	if (!escaped)
 		return idm_fail_errno(err, -ENOMEM, step_journal, rec->path);
 	return write_line(rec, err, "%s %llu %s\n", what, (unsigned long long)id, escaped);
 }
 
-static int write_made(struct idm_journal_writer *rec, const char *what, const struct idm_created *m,
-		      const char *path, struct idm_error *err)
+static int write_created(struct idm_journal_writer *rec, const char *what, const struct idm_created *m,
+			 const char *path, struct idm_error *err)
 {
-	AUTO_FREE char *escaped = escape(path);
+	AUTO_FREE char *escaped = escape_path(path);
 
 	if (!escaped)
 		return idm_fail_errno(err, -ENOMEM, step_journal, rec->path);
@@ -260,7 +260,7 @@ int idm_journal_outside(const struct idm_created *m, const char *path, void *wri
 		whole = NULL;
 		return idm_fail_errno(err, -ENOMEM, step_journal, path);
 	}
-	return write_made(rec, m->directory ? "directory" : "file", m, whole, err);
+	return write_created(rec, m->directory ? "directory" : "file", m, whole, err);
 }
 
 int idm_journal_inside(const struct idm_created *m, const char *path, void *writer,
@@ -269,13 +269,13 @@ int idm_journal_inside(const struct idm_created *m, const char *path, void *writ
 	struct idm_journal_writer *rec = writer;
 
 	return rec->fd < 0 ? 0
-			   : write_made(rec, m->directory ? "inside-directory" : "inside-file", m, path,
-					err);
+			   : write_created(rec, m->directory ? "inside-directory" : "inside-file", m,
+					   path, err);
 }
 
 /* ---- mounts ---- */
 
-static int save(struct idm_journal_writer *rec, struct idm_error *err)
+static int sync_journal(struct idm_journal_writer *rec, struct idm_error *err)
 {
 	int r = idm_sys_fsync(rec->fd);
 
@@ -325,7 +325,7 @@ static int write_tree(struct idm_journal_writer *rec, const char *what, int tree
 	if (r < 0)
 		return idm_fail_errno(err, r, step_journal, rec->path);
 	r = write_mount(rec, what, id, path, err);
-	return r < 0 ? r : save(rec, err);
+	return r < 0 ? r : sync_journal(rec, err);
 }
 
 int idm_journal_base(struct idm_journal_writer *rec, int tree, const struct idm_target *target,
@@ -398,5 +398,5 @@ int idm_journal_mounts(struct idm_journal_writer *rec, int tree, struct idm_erro
 	free(b.ids);
 	if (r == 0)
 		r = write_line(rec, err, "end\n");
-	return r < 0 ? r : save(rec, err);
+	return r < 0 ? r : sync_journal(rec, err);
 }

@@ -54,7 +54,7 @@ struct undoing {
 
 /* ---- looking ---- */
 
-static int collect(const struct idm_mount_info *mount, void *data)
+static int collect_node(const struct idm_mount_info *mount, void *data)
 {
 	struct undoing *u = data;
 	struct node *new = idm_array_append(&u->nodes, &u->n_nodes, sizeof(*new));
@@ -82,7 +82,7 @@ static bool is_ours(const struct undoing *u, uint64_t id)
 }
 
 /* Asked anew, since others unmount too: 0, or -ENOENT. Ids that are used again cannot be asked for. */
-static int look_again(const struct undoing *u, uint64_t id)
+static int query_mount_again(const struct undoing *u, uint64_t id)
 {
 	struct idm_mnt_id_req req = {
 		.size = IDM_MNT_ID_REQ_SIZE_VER0,
@@ -94,7 +94,7 @@ static int look_again(const struct undoing *u, uint64_t id)
 	return u->journal.unique_ids ? idm_sys_statmount(&req, &head, sizeof(head)) : -ENOSYS;
 }
 
-static int mark(struct undoing *u, struct node *node)
+static int mark_node(struct undoing *u, struct node *node)
 {
 	uint64_t *new;
 
@@ -118,7 +118,7 @@ static int mark_recorded(struct undoing *u)
 		struct node *node = e->kind >= IDM_JOURNAL_BASE ? find_node(u, e->number) : NULL;
 
 		if (node && (u->journal.unique_ids || strcmp(node->target, e->path) == 0))
-			r = mark(u, node);
+			r = mark_node(u, node);
 	}
 	return r;
 }
@@ -136,7 +136,7 @@ static int mark_below(struct undoing *u)
 	for (size_t i = 0; i < u->n_nodes && r == 0; i++)
 		if (is_ours(u, u->nodes[i].parent) &&
 		    (!u->journal.limit || u->nodes[i].id < u->journal.limit))
-			r = mark(u, &u->nodes[i]);
+			r = mark_node(u, &u->nodes[i]);
 	return r;
 }
 
@@ -171,7 +171,7 @@ static int check_reach(const struct undoing *u, struct idm_error *err)
 		const struct idm_journal_entry *e = &u->journal.entries[i];
 
 		if (e->kind < IDM_JOURNAL_BASE || find_node(u, e->number) ||
-		    look_again(u, e->number) < 0)
+		    query_mount_again(u, e->number) < 0)
 			continue;
 		idm_fail(err, -EXDEV, step_undo, e->path, "the mount is not below this root directory");
 		idm_hint(err, "it can be undone outside of this chroot(2)");
@@ -181,7 +181,7 @@ static int check_reach(const struct undoing *u, struct idm_error *err)
 }
 
 /* Whether this is still the namespace, and this start of the machine, in which the mounts were made. */
-static int look(struct undoing *u, struct idm_error *err)
+static int mark_mounts(struct undoing *u, struct idm_error *err)
 {
 	struct idm_mount_ns ns;
 	char boot[40];
@@ -209,7 +209,7 @@ static int look(struct undoing *u, struct idm_error *err)
 			 "mounts are gone, and the journal can be removed");
 		return -EXDEV;
 	}
-	r = idm_list(IDM_LIST_UNMAPPED, collect, u, err);
+	r = idm_list(IDM_LIST_UNMAPPED, collect_node, u, err);
 	if (r < 0)
 		return r == -ENOMEM ? idm_fail_errno(err, r, step_undo, NULL) : r;
 	r = check_reach(u, err);
@@ -224,7 +224,7 @@ static int look(struct undoing *u, struct idm_error *err)
  * Of what was about to be created only the time is known. Whoever had it made by hand instead, that soon
  * after the program died, loses an empty directory.
  */
-static bool is_made(const struct idm_journal_entry *e, const struct idm_file_id *is, bool directory)
+static bool is_same_file(const struct idm_journal_entry *e, const struct idm_file_id *is, bool directory)
 {
 	const struct idm_file_id was = { .inode = e->number, .born = e->born };
 
@@ -234,8 +234,8 @@ static bool is_made(const struct idm_journal_entry *e, const struct idm_file_id 
 	       is->born - e->born < MOST_NANOSECONDS;
 }
 
-static int remove_made(int parent, const char *name, const struct idm_journal_entry *e,
-		       struct idm_error *err)
+static int remove_created(int parent, const char *name, const struct idm_journal_entry *e,
+			  struct idm_error *err)
 {
 	bool directory = e->kind == IDM_JOURNAL_DIRECTORY || e->kind == IDM_JOURNAL_INSIDE_DIRECTORY;
 	struct idm_file_id is;
@@ -246,7 +246,7 @@ static int remove_made(int parent, const char *name, const struct idm_journal_en
 	if (r < 0)
 		return idm_fail_errno(err, r, step_undo, e->path);
 	/* Somebody has put something else there, or something into it: not ours any more. */
-	if (!is_made(e, &is, directory))
+	if (!is_same_file(e, &is, directory))
 		return 0;
 	if (!directory && is.size)
 		return idm_fail(err, -ENOTEMPTY, step_undo, e->path, "the file is not empty");
@@ -278,7 +278,7 @@ static bool is_of_root(const struct undoing *u, uint64_t id)
 }
 
 /* What is on top of the root filesystem's place now, if it is still one of ours; else -ENOENT. */
-static int open_root(const struct undoing *u)
+static int open_root_mount(const struct undoing *u)
 {
 	for (size_t i = 0; i < u->journal.n; i++) {
 		const struct idm_journal_entry *e = &u->journal.entries[i];
@@ -302,7 +302,7 @@ static int open_root(const struct undoing *u)
 /* The directory in which something was created, and the mount that this is on. */
 static int open_parent(const struct undoing *u, const char *path, uint64_t *on)
 {
-	AUTO_CLOSE int root = open_root(u), parent = -1;
+	AUTO_CLOSE int root = open_root_mount(u), parent = -1;
 	char above[PATH_MAX];
 	bool unique;
 	int r;
@@ -321,7 +321,7 @@ static int open_parent(const struct undoing *u, const char *path, uint64_t *on)
 }
 
 /* It, or what leads to it, has gone or is something else now. */
-static bool means_gone(int r)
+static bool is_gone(int r)
 {
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG;
 }
@@ -337,7 +337,7 @@ static int find_mounts(struct undoing *u, struct idm_error *err)
 		AUTO_CLOSE int parent = is_inside(e->kind) ? open_parent(u, e->path, &u->on[i])
 							   : -ENOENT;
 
-		if (parent < 0 && !means_gone(parent))
+		if (parent < 0 && !is_gone(parent))
 			return idm_fail_errno(err, parent, step_undo, e->path);
 	}
 	return 0;
@@ -351,7 +351,7 @@ static int remove_in_copy(int parent, const struct idm_journal_entry *e, struct 
 	int r = copy < 0 ? copy : idm_sys_mount_setattr(copy, "", AT_EMPTY_PATH, &writable);
 
 	return r < 0 ? idm_fail_errno(err, r, step_undo, e->path)
-		     : remove_made(copy, last_component(e->path), e, err);
+		     : remove_created(copy, last_component(e->path), e, err);
 }
 
 /* 1: it was removed; 0: it is not there, or not on that mount. */
@@ -363,11 +363,11 @@ static int remove_inside(const struct undoing *u, const struct idm_journal_entry
 	struct idm_error why;
 	int r;
 
-	if (means_gone(parent) || (parent >= 0 && is_on != on))
+	if (is_gone(parent) || (parent >= 0 && is_on != on))
 		return 0;
 	if (parent < 0)
 		return idm_fail_errno(err, parent, step_undo, e->path);
-	r = remove_made(parent, last_component(e->path), e, &why);
+	r = remove_created(parent, last_component(e->path), e, &why);
 	if (r == -EROFS)
 		r = remove_in_copy(parent, e, &why);
 	if (r < 0 && err)
@@ -376,7 +376,7 @@ static int remove_inside(const struct undoing *u, const struct idm_journal_entry
 }
 
 /* Whether it may go well if it is done again. Then the mount has to stay, through which it can be. */
-static bool may_pass(int r)
+static bool may_ignore(int r)
 {
 	return r < 0 && r != -ENOTEMPTY && r != -EBUSY && r != -EROFS && r != -EPERM && r != -EACCES;
 }
@@ -402,9 +402,9 @@ static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *er
 		if (!is_inside(e->kind) || (u->on[i] && u->on[i] != mount))
 			continue;
 		r = remove_inside(u, e, mount, &why);
-		if (r < 0 && err && (may_pass(r) || !u->left))
+		if (r < 0 && err && (may_ignore(r) || !u->left))
 			*err = why;
-		if (may_pass(r))
+		if (may_ignore(r))
 			return r;
 		u->on[i] = r ? DONE : 0;
 		note_if_left(u, r);
@@ -438,7 +438,7 @@ static int try_unmount(const struct undoing *u, const struct node *node, struct 
  * To the kernel a mount is in use as soon as any process, in whatever call, looks up a path that ends in
  * it. Somebody else may also have unmounted it since we have looked.
  */
-static int unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
+static int unmount_journaled(const struct undoing *u, const struct node *node, struct idm_error *err)
 {
 	struct idm_error why;
 	int r = try_unmount(u, node, &why);
@@ -447,7 +447,7 @@ static int unmount(const struct undoing *u, const struct node *node, struct idm_
 		idm_sys_sleep(BUSY_MILLISECONDS);
 		r = try_unmount(u, node, &why);
 	}
-	if (r == 0 || look_again(u, node->id) == -ENOENT)
+	if (r == 0 || query_mount_again(u, node->id) == -ENOENT)
 		return 0;
 	if (err)
 		*err = why;
@@ -462,7 +462,7 @@ static int unmount_all(struct undoing *u, struct idm_error *err)
 		if (u->nodes[i].ours) {
 			r = remove_all_on(u, u->nodes[i].id, err);
 			if (r == 0)
-				r = unmount(u, &u->nodes[i], err);
+				r = unmount_journaled(u, &u->nodes[i], err);
 		}
 	return r;
 }
@@ -480,11 +480,11 @@ static int remove_outside(const struct idm_journal_entry *e, struct idm_error *e
 	slash = strrchr(above, '/');
 	slash[slash == above] = '\0';
 	parent = idm_sys_openat(AT_FDCWD, above, O_PATH | O_DIRECTORY, 0);
-	if (means_gone(parent))
+	if (is_gone(parent))
 		return 0;
 	if (parent < 0)
 		return idm_fail_errno(err, parent, step_undo, above);
-	return remove_made(parent, strrchr(e->path, '/') + 1, e, err);
+	return remove_created(parent, strrchr(e->path, '/') + 1, e, err);
 }
 
 static void remove_all_outside(struct undoing *u, struct idm_error *err)
@@ -499,9 +499,9 @@ static void remove_all_outside(struct undoing *u, struct idm_error *err)
 
 /* ---- the call ---- */
 
-static int undo(struct undoing *u, struct idm_error *err)
+static int undo_journal(struct undoing *u, struct idm_error *err)
 {
-	int r = look(u, err);
+	int r = mark_mounts(u, err);
 
 	if (r == 0)
 		r = find_mounts(u, err);
@@ -513,7 +513,7 @@ static int undo(struct undoing *u, struct idm_error *err)
 	return u->left;
 }
 
-static void release(struct undoing *u)
+static void free_undoing(struct undoing *u)
 {
 	free(u->on);
 	for (size_t i = 0; i < u->n_nodes; i++)
@@ -544,10 +544,10 @@ int idm_plan_undo(const char *journal, unsigned int flags, struct idm_error *err
 		r = idm_journal_read(&u.journal, journal, err);
 	if (r < 0)
 		return r;
-	r = undo(&u, err);
+	r = undo_journal(&u, err);
 	if (r == 0) {
 		r = remove_journal(&u.journal, journal, err);
 	}
-	release(&u);
+	free_undoing(&u);
 	return r;
 }

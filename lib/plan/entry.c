@@ -34,7 +34,7 @@ const char *idm_plan_entry_name(const struct idm_plan_entry *step, char *buf, si
 }
 
 /* "/", ".", "./." and the like. */
-static bool is_root(const char *path)
+static bool is_root_path(const char *path)
 {
 	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
 		if (*path != '.' || (path[1] && path[1] != '/'))
@@ -49,7 +49,7 @@ const char *idm_trim_target(const char *target, size_t *n)
 	if (!target)
 		target = "";
 	target += strspn(target, "/");
-	*n = is_root(target) ? 0 : strlen(target);
+	*n = is_root_path(target) ? 0 : strlen(target);
 	while (*n && target[*n - 1] == '/')
 		--*n;
 	return target;

@@ -19,7 +19,7 @@ static bool says_nothing_about(const struct idm_plan_entry *step, uint32_t attri
 	return !((step->top.set | step->top.clear | step->deep.set | step->deep.clear) & attribute);
 }
 
-static bool add(struct idm_plan_entry *step, uint32_t attribute, bool deep)
+static bool add_attribute(struct idm_plan_entry *step, uint32_t attribute, bool deep)
 {
 	if (!says_nothing_about(step, attribute))
 		return false;
@@ -31,14 +31,14 @@ static bool add(struct idm_plan_entry *step, uint32_t attribute, bool deep)
 }
 
 /* A set-user-ID file is as dangerous as its owner is seen, so that goes as far as the map. */
-static uint32_t harden(struct idm_plan_entry *step, uint32_t attributes)
+static uint32_t harden_entry(struct idm_plan_entry *step, uint32_t attributes)
 {
 	bool deep = step->recursive && step->map_scope != IDM_MAP_TOP;
 	uint32_t added = 0;
 
-	if (attributes & IDM_ATTR_NOSUID && add(step, IDM_ATTR_NOSUID, deep))
+	if (attributes & IDM_ATTR_NOSUID && add_attribute(step, IDM_ATTR_NOSUID, deep))
 		added = IDM_ATTR_NOSUID;
-	if (attributes & IDM_ATTR_NODEV && add(step, IDM_ATTR_NODEV, step->recursive))
+	if (attributes & IDM_ATTR_NODEV && add_attribute(step, IDM_ATTR_NODEV, step->recursive))
 		added |= IDM_ATTR_NODEV;
 	return added;
 }
@@ -60,7 +60,7 @@ size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 			continue;
 		attributes = idm_map_hardening(step->map, i ? IDM_HARDEN_BIND : IDM_HARDEN_ROOT,
 					       container, &other);
-		added = harden(step, attributes);
+		added = harden_entry(step, attributes);
 		if (!added || !other.kind)
 			continue;
 		step->hardened = added;

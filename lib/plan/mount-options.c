@@ -62,7 +62,7 @@ static const struct word {
 	{ "tmpcopyup", REFUSED, 0 },
 };
 
-static const struct word *find(const char *word)
+static const struct word *find_mount_option(const char *word)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (strcmp(table[i].word, word) == 0)
@@ -96,7 +96,7 @@ static void apply_attr_option(struct idm_plan_entry *step, const struct idm_attr
 	step->deep_propagation = deep;
 }
 
-static int take_known_word(struct idm_plan_entry *step, const struct word *w, struct idm_error *err)
+static int apply_known_option(struct idm_plan_entry *step, const struct word *w, struct idm_error *err)
 {
 	switch (w->what) {
 	case BIND:
@@ -119,7 +119,7 @@ static int take_known_word(struct idm_plan_entry *step, const struct word *w, st
 
 /* ---- words with a value ---- */
 
-static bool begins(const char *word, const char *with)
+static bool has_prefix(const char *word, const char *with)
 {
 	return strncmp(word, with, strlen(with)) == 0;
 }
@@ -127,8 +127,8 @@ static bool begins(const char *word, const char *with)
 /* uidmap=, gidmap=, and crun's idmap=uids=...;gids=... */
 static bool is_map_word(const char *word)
 {
-	return begins(word, "uidmap=") || begins(word, "gidmap=") || begins(word, "idmap=") ||
-	       begins(word, "ridmap=");
+	return has_prefix(word, "uidmap=") || has_prefix(word, "gidmap=") ||
+	       has_prefix(word, "idmap=") || has_prefix(word, "ridmap=");
 }
 
 /* Two halves of a map in two places would be a map that nobody has written. */
@@ -140,7 +140,7 @@ static bool is_given(const struct idm_map *map, unsigned int kinds)
 		       (kinds & IDM_GID && idm_map_entries(map, IDM_GID, &entries)));
 }
 
-static int take_map_word(struct idm_plan_entry *step, const char *word, struct idm_error *err)
+static int parse_entry_map_option(struct idm_plan_entry *step, const char *word, struct idm_error *err)
 {
 	unsigned int kinds = *word == 'u' ? IDM_UID : *word == 'g' ? IDM_GID : IDM_BOTH;
 	/* Without the r, "ridmap=" is a word that maps are parsed from. */
@@ -158,7 +158,7 @@ static int take_map_word(struct idm_plan_entry *step, const char *word, struct i
 	return idm_map_parse(step->map, text, 0, err);
 }
 
-static int add_path(struct idm_path **list, size_t *n, int dirfd, const char *path)
+static int append_path(struct idm_path **list, size_t *n, int dirfd, const char *path)
 {
 	struct idm_path *new = idm_array_append(list, n, sizeof(*new));
 
@@ -168,16 +168,16 @@ static int add_path(struct idm_path **list, size_t *n, int dirfd, const char *pa
 	return 0;
 }
 
-static int take_layer(char *path, bool data_only, void *data)
+static int add_layer_path(char *path, bool data_only, void *data)
 {
 	struct idm_plan_entry *step = data;
 
-	return data_only ? add_path(&step->data, &step->n_data, step->dirfd, path)
-			 : add_path(&step->lower, &step->n_lower, step->dirfd, path);
+	return data_only ? append_path(&step->data, &step->n_data, step->dirfd, path)
+			 : append_path(&step->lower, &step->n_lower, step->dirfd, path);
 }
 
-static int take_directory(struct idm_plan_entry *step, const char **directory, const char *word,
-			  const char *value, struct idm_error *err)
+static int set_directory(struct idm_plan_entry *step, const char **directory, const char *word,
+			 const char *value, struct idm_error *err)
 {
 	if (*directory)
 		return fail_word(-EINVAL, step, word, "it is given twice", err);
@@ -188,22 +188,23 @@ static int take_directory(struct idm_plan_entry *step, const char **directory, c
 }
 
 /* One of overlay's directories. Returns 1 if it is none. */
-static int take_overlay_word(struct idm_plan_entry *step, char *word, char *value, struct idm_error *err)
+static int parse_overlay_option(struct idm_plan_entry *step, char *word, char *value,
+				struct idm_error *err)
 {
 	int r;
 
 	if (strcmp(word, "upperdir") == 0)
-		return take_directory(step, &step->upper, word, value, err);
+		return set_directory(step, &step->upper, word, value, err);
 	if (strcmp(word, "workdir") == 0)
-		return take_directory(step, &step->work, word, value, err);
+		return set_directory(step, &step->work, word, value, err);
 	if (strcmp(word, "lowerdir") == 0) {
 		if (step->n_lower)
 			return fail_word(-EINVAL, step, word, "it is given twice", err);
-		r = idm_split_lowerdir(value, take_layer, step);
+		r = idm_split_lowerdir(value, add_layer_path, step);
 	} else if (strcmp(word, "lowerdir+") == 0 || strcmp(word, "datadir+") == 0) {
 		if (!*value)
 			return fail_word(-EINVAL, step, word, "no directory is given", err);
-		r = take_layer(value, *word == 'd', step);
+		r = add_layer_path(value, *word == 'd', step);
 	} else {
 		return 1;
 	}
@@ -213,7 +214,7 @@ static int take_overlay_word(struct idm_plan_entry *step, char *word, char *valu
 	return r < 0 ? idm_fail_errno(err, r, step_plan, NULL) : 0;
 }
 
-static int take_option(struct idm_plan_entry *step, char *word, struct idm_error *err)
+static int apply_mount_option(struct idm_plan_entry *step, char *word, struct idm_error *err)
 {
 	char *value = strchr(word, '=');
 	struct idm_mount_option *new;
@@ -222,7 +223,7 @@ static int take_option(struct idm_plan_entry *step, char *word, struct idm_error
 	if (value)
 		*value++ = '\0';
 	if (value && step->kind == IDM_PLAN_ENTRY_OVERLAY) {
-		r = take_overlay_word(step, word, value, err);
+		r = parse_overlay_option(step, word, value, err);
 		if (r <= 0)
 			return r;
 	}
@@ -248,26 +249,26 @@ static int fail_about_old_map(const struct idm_plan_entry *step, const char *wor
 
 int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct idm_error *err)
 {
-	const struct word *w = find(word);
+	const struct word *w = find_mount_option(word);
 	const struct idm_attr_option *option;
 	bool deep;
 
 	if (w)
-		return take_known_word(step, w, err);
+		return apply_known_option(step, w, err);
 	option = idm_find_attr_option(word, strlen(word), &deep);
 	if (option) {
 		apply_attr_option(step, option, deep);
 		return 0;
 	}
 	if (is_map_word(word))
-		return take_map_word(step, word, err);
+		return parse_entry_map_option(step, word, err);
 	/* Notes of programs for each other, which would be lost on the kernel. */
-	if (begins(word, "X-") || begins(word, "x-"))
+	if (has_prefix(word, "X-") || has_prefix(word, "x-"))
 		return fail_word(-EINVAL, step, word,
 				 "an option for another program, which idmount does not know", err);
 	if (step->kind == IDM_PLAN_ENTRY_BIND && is_about_old_map(word))
 		return fail_about_old_map(step, word, err);
 	if (step->kind == IDM_PLAN_ENTRY_BIND)
 		return fail_word(-EINVAL, step, word, "a bind has no such option", err);
-	return take_option(step, word, err);
+	return apply_mount_option(step, word, err);
 }

@@ -20,7 +20,7 @@ static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 
 /* ---- one step ---- */
 
-static int take_target(struct idm_plan_entry *step, const char *target, struct idm_error *err)
+static int copy_target(struct idm_plan_entry *step, const char *target, struct idm_error *err)
 {
 	size_t n;
 
@@ -31,7 +31,7 @@ static int take_target(struct idm_plan_entry *step, const char *target, struct i
 	return step->target ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
-static int take_type(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
+static int copy_type(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
 		     struct idm_error *err)
 {
 	step->kind = IDM_PLAN_ENTRY_BIND;
@@ -59,7 +59,7 @@ static int take_type(struct idm_plan_entry *step, const struct idm_plan_add_opti
 	return -EINVAL;
 }
 
-static int take_source(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
+static int copy_source(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
 		       struct idm_error *err)
 {
 	bool wanted = step->kind == IDM_PLAN_ENTRY_BIND ||
@@ -87,8 +87,8 @@ static int take_source(struct idm_plan_entry *step, const struct idm_plan_add_op
 	return step->source ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
-static int take_words(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
-		      struct idm_error *err)
+static int parse_mount_options(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
+			       struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
@@ -114,7 +114,7 @@ static int take_words(struct idm_plan_entry *step, const struct idm_plan_add_opt
 }
 
 /* The map of the words, or the one that came beside them. */
-static int take_map(struct idm_plan_entry *step, const struct idm_map *map, struct idm_error *err)
+static int set_map(struct idm_plan_entry *step, const struct idm_map *map, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
@@ -201,15 +201,15 @@ static int fill_step(struct idm_plan_entry *step, const struct idm_plan_add_opti
 		return r;
 	step->flags = m->flags;
 	step->dirfd = AT_FDCWD;
-	r = take_target(step, m->target, err);
+	r = copy_target(step, m->target, err);
 	if (r == 0)
-		r = take_type(step, m, err);
+		r = copy_type(step, m, err);
 	if (r == 0)
-		r = take_source(step, m, err);
+		r = copy_source(step, m, err);
 	if (r == 0)
-		r = take_words(step, m, err);
+		r = parse_mount_options(step, m, err);
 	if (r == 0)
-		r = take_map(step, m->map, err);
+		r = set_map(step, m->map, err);
 	if (r == 0)
 		r = check_layers(step, err);
 	if (r == 0)
@@ -245,7 +245,7 @@ void idm_plan_truncate(struct idm_plan *plan, size_t n)
 }
 
 /* Only the root of a detached tree can still be made read-only, so that flag is for it alone. */
-static int check_place(const struct idm_plan_entry *step, bool first, struct idm_error *err)
+static int check_first_entry(const struct idm_plan_entry *step, bool first, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
@@ -277,7 +277,7 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount
 		return r;
 	r = fill_step(&step, &m, err);
 	if (r == 0)
-		r = check_place(&step, plan->n == 0, err);
+		r = check_first_entry(&step, plan->n == 0, err);
 	new = r < 0 ? NULL : idm_array_append(&plan->steps, &plan->n, sizeof(step));
 	if (new) {
 		*new = step;

@@ -130,7 +130,7 @@ static int make_visible(struct application *a, struct idm_error *err)
 	return r;
 }
 
-static int assemble(struct application *a, struct idm_error *err)
+static int assemble_plan(struct application *a, struct idm_error *err)
 {
 	int r = idm_assemble(&a->assembly, a->plan, a->options, &a->writer, err);
 
@@ -143,7 +143,7 @@ static int assemble(struct application *a, struct idm_error *err)
 	return r;
 }
 
-static int apply(struct application *a, int dirfd, struct idm_error *err)
+static int apply_plan(struct application *a, int dirfd, struct idm_error *err)
 {
 	unsigned int flags = a->options->flags & IDM_PLAN_APPLY_MKDIR ? IDM_ATTACH_MKDIR : 0;
 	int r;
@@ -157,7 +157,7 @@ static int apply(struct application *a, int dirfd, struct idm_error *err)
 	/* Mounts are known by their order: what is below has to be older. */
 	r = open_base(a, err);
 	if (r == 0)
-		r = assemble(a, err);
+		r = assemble_plan(a, err);
 	idm_close_fd(&a->base);
 	if (r < 0)
 		idm_target_rollback(&a->target);
@@ -181,6 +181,6 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 		r = idm_journal_writer_open(&a.writer, own.journal, err);
 	if (r < 0)
 		return r;
-	r = apply(&a, dirfd, err);
+	r = apply_plan(&a, dirfd, err);
 	return idm_journal_writer_close(&a.writer, r);
 }

@@ -49,7 +49,7 @@ struct founding {
 	int self, ns; /* directories there */
 };
 
-static int move(int tree, int to)
+static int move_tree(int tree, int to)
 {
 	return idm_sys_move_mount_fd(tree, to, 0);
 }
@@ -79,7 +79,7 @@ static int move_there(void *data)
 	const struct errand *e = data;
 	int r = idm_sys_setns(e->namespace, CLONE_NEWNS);
 
-	return r < 0 ? r : move(e->tree, e->to);
+	return r < 0 ? r : move_tree(e->tree, e->to);
 }
 
 static int copy_from_there(void *data)
@@ -91,7 +91,7 @@ static int copy_from_there(void *data)
 		     : idm_sys_open_tree(e->tree, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
 }
 
-static int enter_namespace(struct site *site, struct idm_error *err)
+static int enter_site(struct site *site, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);
 	struct founding *f;
@@ -111,7 +111,7 @@ static int enter_namespace(struct site *site, struct idm_error *err)
 		       : 0;
 }
 
-static int leave_namespace(const struct site *site, struct idm_error *err)
+static int leave_site(const struct site *site, struct idm_error *err)
 {
 	struct errand e = { .tree = site->root, .namespace = site->namespace };
 	int r = idm_subprocess(copy_from_there, &e);
@@ -125,7 +125,7 @@ static int move_to(const struct site *site, int tree, int to)
 {
 	struct errand e = { .tree = tree, .to = to, .namespace = site->namespace };
 
-	return site->namespace < 0 ? move(tree, to) : idm_subprocess(move_there, &e);
+	return site->namespace < 0 ? move_tree(tree, to) : idm_subprocess(move_there, &e);
 }
 
 static int why_not_placed(int code, const struct idm_plan_entry *step, struct idm_error *err)
@@ -180,8 +180,8 @@ static int refuse_root(const struct site *site, const struct idm_plan_entry *ste
 			"the target is the root itself, which the first mount is");
 }
 
-static int open_target(const struct site *site, const struct idm_plan_entry *step, int tree, bool mkdir,
-		       struct idm_target *target, struct idm_error *err)
+static int open_entry_target(const struct site *site, const struct idm_plan_entry *step, int tree,
+			     bool mkdir, struct idm_target *target, struct idm_error *err)
 {
 	unsigned int flags = IDM_ATTACH_IN_ROOT | (mkdir ? IDM_ATTACH_MKDIR : 0);
 	mode_t type = S_IFDIR; /* what every filesystem begins with */
@@ -193,14 +193,14 @@ static int open_target(const struct site *site, const struct idm_plan_entry *ste
 	return r < 0 ? r : refuse_root(site, step, target->fd, err);
 }
 
-static int place(const struct site *site, const struct idm_plan_entry *step, int tree, bool mkdir,
-		 struct idm_target *target, struct idm_error *err)
+static int place_tree(const struct site *site, const struct idm_plan_entry *step, int tree, bool mkdir,
+		      struct idm_target *target, struct idm_error *err)
 {
 	int r;
 
 	if (place_at_name(site, step->target, tree))
 		return 0;
-	r = open_target(site, step, tree, mkdir, target, err);
+	r = open_entry_target(site, step, tree, mkdir, target, err);
 	if (r < 0)
 		return r;
 	r = move_to(site, tree, target->fd);
@@ -211,7 +211,7 @@ static int place(const struct site *site, const struct idm_plan_entry *step, int
 }
 
 /* A mount that is in place needs no descriptor any more, and creating the next target needs some. */
-static void let_go(struct idm_assembly *a, const struct site *site, size_t i)
+static void free_tree(struct idm_assembly *a, const struct site *site, size_t i)
 {
 	const struct idm_plan_entry *step = &a->plan->steps[i];
 
@@ -225,12 +225,12 @@ static int place_all(struct idm_assembly *a, struct site *site, bool mkdir, stru
 {
 	for (size_t i = 1; i < a->plan->n; i++) {
 		const struct idm_plan_entry *step = &a->plan->steps[i];
-		int r = place(site, step, a->mounts[i], mkdir || step->flags & IDM_PLAN_ADD_MKDIR,
-			      &a->targets[i], err);
+		int r = place_tree(site, step, a->mounts[i], mkdir || step->flags & IDM_PLAN_ADD_MKDIR,
+				   &a->targets[i], err);
 
 		if (r < 0)
 			return r;
-		let_go(a, site, i);
+		free_tree(a, site, i);
 	}
 	return 0;
 }
@@ -271,11 +271,11 @@ static int put_together(struct idm_assembly *a, const struct idm_plan_apply_opti
 	int r = check_root(a, err);
 
 	if (r == 0 && !detached && a->plan->n > 1)
-		r = enter_namespace(&site, err);
+		r = enter_site(&site, err);
 	if (r == 0)
 		r = place_all(a, &site, o->flags & IDM_PLAN_APPLY_MKDIR, err);
 	if (r == 0) {
-		a->tree = site.namespace < 0 ? idm_steal_fd(&a->mounts[0]) : leave_namespace(&site, err);
+		a->tree = site.namespace < 0 ? idm_steal_fd(&a->mounts[0]) : leave_site(&site, err);
 		r = a->tree;
 	}
 	if (r >= 0)
@@ -291,8 +291,8 @@ static int put_together(struct idm_assembly *a, const struct idm_plan_apply_opti
 
 /* ---- the assembly ---- */
 
-static int make_trees(struct idm_assembly *a, const struct idm_plan_apply_options *o,
-		      struct idm_error *err)
+static int open_entry_trees(struct idm_assembly *a, const struct idm_plan_apply_options *o,
+			    struct idm_error *err)
 {
 	const struct idm_plan *plan = a->plan;
 	struct idm_userns_cache *cache;
@@ -362,7 +362,7 @@ int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan,
 		return idm_fail(err, -EINVAL, step_assemble, NULL, "the plan is empty");
 	if (new_assembly(a, plan, writer) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_assemble, NULL);
-	r = make_trees(a, options, err);
+	r = open_entry_trees(a, options, err);
 	if (r == 0)
 		r = put_together(a, options, err);
 	if (r == 0)
@@ -422,7 +422,7 @@ int idm_plan_entry_propagate(const struct idm_plan_entry *step, int mount)
 				     AT_EMPTY_PATH | (step->deep_propagation ? AT_RECURSIVE : 0), &attr);
 }
 
-static int set_propagation(const struct idm_assembly *a, size_t i, struct idm_error *err)
+static int set_entry_propagation(const struct idm_assembly *a, size_t i, struct idm_error *err)
 {
 	AUTO_CLOSE int mount = open_mount(a, i);
 	const struct idm_plan_entry *step = &a->plan->steps[i];
@@ -444,7 +444,7 @@ int idm_assembly_propagate(const struct idm_assembly *a, struct idm_error *err)
 
 	for (size_t i = 0; i < a->plan->n && r == 0; i++)
 		if (a->plan->steps[i].propagation)
-			r = set_propagation(a, i, err);
+			r = set_entry_propagation(a, i, err);
 	return r;
 }
 
@@ -544,7 +544,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 		r = idm_assemble(&assembly, plan, &o, &nothing, err);
 	if (r < 0)
 		return r;
-	r = plan->steps[0].propagation ? set_propagation(&assembly, 0, err) : 0;
+	r = plan->steps[0].propagation ? set_entry_propagation(&assembly, 0, err) : 0;
 	if (r < 0)
 		idm_assembly_rollback(&assembly);
 	tree = idm_steal_fd(&assembly.tree);

@@ -14,7 +14,8 @@
 
 static const enum idm_error_step step_mount = IDM_STEP_MOUNT_FILESYSTEM;
 
-static int fail(int code, int fs, const char *subject, const char *reason, struct idm_error *err)
+static int fail_with_log(int code, int fs, const char *subject, const char *reason,
+			 struct idm_error *err)
 {
 	if (err) {
 		idm_fail_because(err, code, step_mount, subject, reason);
@@ -25,7 +26,7 @@ static int fail(int code, int fs, const char *subject, const char *reason, struc
 }
 
 /* Each controller of the old kind is a filesystem of its own, below a tmpfs. */
-static bool has_old_cgroups(void)
+static bool has_legacy_cgroups(void)
 {
 	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, "/sys/fs/cgroup", O_PATH, 0);
 	struct statfs fs;
@@ -33,12 +34,12 @@ static bool has_old_cgroups(void)
 	return fd >= 0 && idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
-static int open_context(const struct idm_plan_entry *step, struct idm_error *err)
+static int open_entry_context(const struct idm_plan_entry *step, struct idm_error *err)
 {
 	const char *name = step->filesystem->name;
 	int r;
 
-	if (strcmp(name, "cgroup") == 0 && has_old_cgroups())
+	if (strcmp(name, "cgroup") == 0 && has_legacy_cgroups())
 		return idm_fail(err, -EOPNOTSUPP, step_mount, name,
 				"this host has cgroups of version 1, and idmount mounts version 2 only");
 	r = idm_sys_fsopen(step->filesystem->type, 0);
@@ -59,16 +60,16 @@ static int set_flag(int fs, const char *key)
 	return idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, key, NULL, 0);
 }
 
-static int set_options(int fs, const struct idm_plan_entry *step, struct idm_error *err)
+static int set_context_options(int fs, const struct idm_plan_entry *step, struct idm_error *err)
 {
 	for (size_t i = 0; i < step->n_options; i++) {
 		const struct idm_mount_option *o = &step->options[i];
 		int r = o->value ? set_string(fs, o->name, o->value) : set_flag(fs, o->name);
 
 		if (r < 0)
-			return fail(r, fs, o->name,
-				    r == -EINVAL ? "the filesystem does not take the option" : NULL,
-				    err);
+			return fail_with_log(
+				r, fs, o->name,
+				r == -EINVAL ? "the filesystem does not take the option" : NULL, err);
 	}
 	return 0;
 }
@@ -112,7 +113,7 @@ static int set_device(int fs, const struct idm_plan_entry *step, bool rdonly, in
 		if (r == 0 && rdonly)
 			r = set_flag(fs, "ro");
 		if (r < 0)
-			fail(r, fs, step->source, NULL, err);
+			fail_with_log(r, fs, step->source, NULL, err);
 	}
 	return r;
 }
@@ -121,7 +122,7 @@ static int set_source(int fs, const struct idm_plan_entry *step, struct idm_erro
 {
 	int r = set_string(fs, "source", step->source ? step->source : step->filesystem->name);
 
-	return r < 0 ? fail(r, fs, step->source, NULL, err) : 0;
+	return r < 0 ? fail_with_log(r, fs, step->source, NULL, err) : 0;
 }
 
 int idm_filesystem_open(const struct idm_plan_entry *step, uint32_t attr, struct idm_error *err)
@@ -129,7 +130,7 @@ int idm_filesystem_open(const struct idm_plan_entry *step, uint32_t attr, struct
 	const struct idm_filesystem *type = step->filesystem;
 	/* A filesystem that cannot be written need not have a device that can. */
 	bool rdonly = attr & IDM_ATTR_RDONLY || strcmp(type->name, "erofs") == 0;
-	AUTO_CLOSE int fs = open_context(step, err), device = -1, tree = -1;
+	AUTO_CLOSE int fs = open_entry_context(step, err), device = -1, tree = -1;
 	const char *subject = step->source ? step->source : type->name;
 	int r;
 
@@ -137,16 +138,17 @@ int idm_filesystem_open(const struct idm_plan_entry *step, uint32_t attr, struct
 		return fs;
 	r = type->on_device ? set_device(fs, step, rdonly, &device, err) : set_source(fs, step, err);
 	if (r == 0)
-		r = set_options(fs, step, err);
+		r = set_context_options(fs, step, err);
 	if (r < 0)
 		return r;
 	r = idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	if (r < 0)
-		return fail(r, fs, subject,
-			    r == -EINVAL ? "the kernel finds no such filesystem there, or does not take "
-					   "its options"
-					 : NULL,
-			    err);
+		return fail_with_log(
+			r, fs, subject,
+			r == -EINVAL ? "the kernel finds no such filesystem there, or does not take "
+				       "its options"
+				     : NULL,
+			err);
 	tree = idm_sys_fsmount(fs, 0, attr);
-	return tree < 0 ? fail(tree, fs, subject, NULL, err) : idm_steal_fd(&tree);
+	return tree < 0 ? fail_with_log(tree, fs, subject, NULL, err) : idm_steal_fd(&tree);
 }

@@ -16,7 +16,7 @@ static const enum idm_error_step step_loop = IDM_STEP_MAKE_LOOP_DEVICE;
 /* Somebody else may take the free device that the kernel has named. */
 #define TRIES 64
 
-static int open_file(int dirfd, const char *path, bool rdonly, struct idm_error *err)
+static int open_backing_file(int dirfd, const char *path, bool rdonly, struct idm_error *err)
 {
 	AUTO_CLOSE int fd = idm_sys_openat(dirfd, path,
 					   (rdonly ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY, 0);
@@ -31,8 +31,8 @@ static int open_file(int dirfd, const char *path, bool rdonly, struct idm_error 
 }
 
 /* -EBUSY: taken by somebody else meanwhile. */
-static int open_free(int control, int file, bool rdonly, const char *path, struct idm_loop_name *name,
-		     struct idm_error *err)
+static int open_free_loop(int control, int file, bool rdonly, const char *path,
+			  struct idm_loop_name *name, struct idm_error *err)
 {
 	struct loop_config config = {
 		.fd = (uint32_t)file,
@@ -58,7 +58,7 @@ static int open_free(int control, int file, bool rdonly, const char *path, struc
 int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name *name,
 		  struct idm_error *err)
 {
-	AUTO_CLOSE int file = open_file(dirfd, path, rdonly, err), control = -1;
+	AUTO_CLOSE int file = open_backing_file(dirfd, path, rdonly, err), control = -1;
 	int r = -EBUSY;
 
 	if (file < 0)
@@ -70,6 +70,6 @@ int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name
 		return control;
 	}
 	for (int i = 0; i < TRIES && r == -EBUSY; i++)
-		r = open_free(control, file, rdonly, path, name, err);
+		r = open_free_loop(control, file, rdonly, path, name, err);
 	return r;
 }

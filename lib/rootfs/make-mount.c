@@ -77,7 +77,7 @@ static int change_top(int tree, const struct idm_plan_entry *step, int userns, s
 	return r < 0 ? why_no_map(r, step, userns, err) : 0;
 }
 
-static int make_bind(const struct idm_plan_entry *step, int userns, struct idm_error *err)
+static int open_bind_tree(const struct idm_plan_entry *step, int userns, struct idm_error *err)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 	struct idm_attributes a = step->recursive ? step->deep : top_of(step);
@@ -107,8 +107,8 @@ static int make_bind(const struct idm_plan_entry *step, int userns, struct idm_e
 
 /* ---- overlays ---- */
 
-static int make_overlay(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
-			struct idm_error *err)
+static int open_overlay_tree(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
+			     struct idm_error *err)
 {
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_path upper = { step->dirfd, step->upper }, work = { step->dirfd, step->work };
@@ -132,7 +132,7 @@ static int make_overlay(const struct idm_plan_entry *step, enum idm_upper_ids up
 
 /* ---- filesystems ---- */
 
-static int make_filesystem(const struct idm_plan_entry *step, int userns, struct idm_error *err)
+static int open_filesystem_tree(const struct idm_plan_entry *step, int userns, struct idm_error *err)
 {
 	AUTO_CLOSE int tree = idm_filesystem_open(step, top_of(step).set, err);
 	int r;
@@ -154,12 +154,12 @@ int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids up
 	AUTO_CLOSE int userns = -1;
 
 	if (step->kind == IDM_PLAN_ENTRY_OVERLAY)
-		return make_overlay(step, upper_ids, err);
+		return open_overlay_tree(step, upper_ids, err);
 	if (step->map) {
 		userns = idm_userns_cache_open(cache, step->map, err);
 		if (userns < 0)
 			return userns;
 	}
-	return step->kind == IDM_PLAN_ENTRY_BIND ? make_bind(step, userns, err)
-						 : make_filesystem(step, userns, err);
+	return step->kind == IDM_PLAN_ENTRY_BIND ? open_bind_tree(step, userns, err)
+						 : open_filesystem_tree(step, userns, err);
 }

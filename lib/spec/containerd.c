@@ -68,7 +68,7 @@ static bool wants_map(const struct idm_plan_add_options *m, const struct idm_opt
 	return false;
 }
 
-static int read_mount(const struct idm_plan_reader *reader, const struct idm_json *mount)
+static int read_containerd_mount(const struct idm_plan_reader *reader, const struct idm_json *mount)
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	AUTO_WORDS struct idm_option_list words = { 0 };
@@ -101,7 +101,7 @@ static int read_list(const struct idm_plan_reader *reader, const struct idm_json
 	if (r == 0 && n == 0)
 		r = idm_json_fail(list, reader->err, "there is no mount in the list");
 	while (r == 0 && idm_json_each(list, &mount))
-		r = read_mount(reader, &mount);
+		r = read_containerd_mount(reader, &mount);
 	return r;
 }
 

@@ -21,20 +21,20 @@ struct parser {
 
 /* ---- what is wrong ---- */
 
-static size_t left(const struct parser *p)
+static size_t count_left(const struct parser *p)
 {
 	return p->text->length - p->at;
 }
 
 /* The next byte; -1: the text has ended. */
-static int peek(const struct parser *p)
+static int peek_character(const struct parser *p)
 {
-	return left(p) ? (unsigned char)p->text->bytes[p->at] : -1;
+	return count_left(p) ? (unsigned char)p->text->bytes[p->at] : -1;
 }
 
-static bool pass(struct parser *p, char c)
+static bool skip_character(struct parser *p, char c)
 {
-	if (peek(p) != c)
+	if (peek_character(p) != c)
 		return false;
 	p->at++;
 	return true;
@@ -51,7 +51,7 @@ static size_t word_length(const struct parser *p)
 {
 	size_t n = 0;
 
-	while (n < left(p) && is_wordy((unsigned char)p->text->bytes[p->at + n]))
+	while (n < count_left(p) && is_wordy((unsigned char)p->text->bytes[p->at + n]))
 		n++;
 	return n;
 }
@@ -63,7 +63,7 @@ static int fail_expected(const struct parser *p, const char *what)
 {
 	const char *next = p->text->bytes + p->at;
 	size_t word = word_length(p);
-	int c = peek(p);
+	int c = peek_character(p);
 
 	if (c < 0)
 		return FAIL(p, "expected %s, got the end of the text", what);
@@ -71,11 +71,12 @@ static int fail_expected(const struct parser *p, const char *what)
 		return FAIL(p, "expected %s, got \"%.*s\"", what, word < 40 ? (int)word : 40, next);
 	if (c == '"')
 		return FAIL(p, "expected %s, got a string", what);
-	if (left(p) >= 3 && memcmp(next, "\xef\xbb\xbf", 3) == 0)
+	if (count_left(p) >= 3 && memcmp(next, "\xef\xbb\xbf", 3) == 0)
 		return FAIL(p, "expected %s, got a byte order mark", what);
-	if (!idm_printable_length(next, left(p)))
+	if (!idm_printable_length(next, count_left(p)))
 		return FAIL(p, "expected %s, got the byte 0x%02x", what, (unsigned int)c);
-	return FAIL(p, "expected %s, got '%.*s'", what, (int)idm_printable_length(next, left(p)), next);
+	return FAIL(p, "expected %s, got '%.*s'", what, (int)idm_printable_length(next, count_left(p)),
+		    next);
 }
 
 static int fail_memory(const struct parser *p)
@@ -112,7 +113,7 @@ static long peek_unicode(const struct parser *p, size_t offset)
 	const char *next = p->text->bytes + p->at + offset;
 	long u = 0;
 
-	if (left(p) < offset + 6 || next[0] != '\\' || next[1] != 'u')
+	if (count_left(p) < offset + 6 || next[0] != '\\' || next[1] != 'u')
 		return -1;
 	for (int i = 2; i < 6; i++) {
 		char c = next[i] | 0x20;
@@ -157,8 +158,9 @@ static int read_unicode(struct parser *p)
 static int read_escape(struct parser *p)
 {
 	static const char names[] = "\"\\/bfnrtu", meanings[] = "\"\\/\b\f\n\r\t";
-	const char *name = left(p) < 2 ? NULL
-				       : memchr(names, p->text->bytes[p->at + 1], sizeof(names) - 1);
+	const char *name = count_left(p) < 2
+				   ? NULL
+				   : memchr(names, p->text->bytes[p->at + 1], sizeof(names) - 1);
 
 	if (!name)
 		return FAIL(p, "expected one of %s behind \\", names);
@@ -175,7 +177,8 @@ static size_t plain_length(const struct parser *p)
 	const unsigned char *next = (const unsigned char *)p->text->bytes + p->at;
 	size_t n = 0;
 
-	while (n < left(p) && next[n] >= 0x20 && next[n] < 0x80 && next[n] != '"' && next[n] != '\\')
+	while (n < count_left(p) && next[n] >= 0x20 && next[n] < 0x80 && next[n] != '"' &&
+	       next[n] != '\\')
 		n++;
 	return n;
 }
@@ -192,7 +195,7 @@ static int read_characters(struct parser *p)
 		return FAIL(p, "expected '\"', got the end of the line");
 	if (c < 0x20)
 		return FAIL(p, "expected \\u%04x, got the byte 0x%02x", c, c);
-	n = n ? n : idm_utf8_length(next, left(p));
+	n = n ? n : idm_utf8_length(next, count_left(p));
 	if (!n)
 		return FAIL(p, "expected UTF-8, got the byte 0x%02x", c);
 	memcpy(p->to, next, n);
@@ -208,10 +211,10 @@ static int read_string(struct parser *p, const char **string)
 
 	*string = p->to;
 	p->at++;
-	while (!pass(p, '"')) {
-		if (!left(p))
+	while (!skip_character(p, '"')) {
+		if (!count_left(p))
 			return fail_expected(p, "'\"'");
-		r = peek(p) == '\\' ? read_escape(p) : read_characters(p);
+		r = peek_character(p) == '\\' ? read_escape(p) : read_characters(p);
 		if (r < 0)
 			return r;
 	}
@@ -283,11 +286,11 @@ static int read_word(struct parser *p, struct idm_json_value *value)
 
 static void skip_space(struct parser *p)
 {
-	while (left(p) && memchr(" \t\r\n", p->text->bytes[p->at], 4))
+	while (count_left(p) && memchr(" \t\r\n", p->text->bytes[p->at], 4))
 		p->at++;
 }
 
-static int grow(struct parser *p)
+static int grow_values(struct parser *p)
 {
 	size_t room = p->room ? p->room * 2 : 64;
 	struct idm_json_value *values = reallocarray(p->text->values, room, sizeof(*values));
@@ -310,13 +313,13 @@ static int check_count(const struct parser *p)
 static int read_items(struct parser *p, uint32_t parent);
 
 /* Reads what begins here, and all in it. The list can move meanwhile, so values are told by number. */
-static int read_value(struct parser *p, struct idm_json_value value)
+static int parse_value(struct parser *p, struct idm_json_value value)
 {
 	uint32_t self = (uint32_t)p->text->n;
-	int r = check_count(p), c = peek(p);
+	int r = check_count(p), c = peek_character(p);
 
 	if (r == 0 && self == p->room)
-		r = grow(p);
+		r = grow_values(p);
 	if (r < 0)
 		return r;
 	value.start = (uint32_t)p->at;
@@ -338,14 +341,14 @@ static int read_key(struct parser *p, struct idm_json_value *value)
 
 	if (r < 0)
 		return r;
-	if (peek(p) != '"')
+	if (peek_character(p) != '"')
 		return fail_expected(p, value->index ? "a key in quotes" : "a key in quotes or '}'");
 	p->keys++;
 	r = read_string(p, &value->key);
 	if (r < 0)
 		return r;
 	skip_space(p);
-	if (!pass(p, ':'))
+	if (!skip_character(p, ':'))
 		return fail_expected(p, "':'");
 	skip_space(p);
 	return 0;
@@ -364,7 +367,7 @@ static int read_item(struct parser *p, uint32_t parent, uint32_t *before)
 	if (*before)
 		p->text->values[*before].next = (uint32_t)p->text->n;
 	*before = (uint32_t)p->text->n;
-	return read_value(p, value);
+	return parse_value(p, value);
 }
 
 static int read_items(struct parser *p, uint32_t parent)
@@ -378,7 +381,7 @@ static int read_items(struct parser *p, uint32_t parent)
 	p->depth++;
 	p->at++;
 	skip_space(p);
-	if (pass(p, object ? '}' : ']')) {
+	if (skip_character(p, object ? '}' : ']')) {
 		p->depth--;
 		return 0;
 	}
@@ -387,8 +390,8 @@ static int read_items(struct parser *p, uint32_t parent)
 		r = read_item(p, parent, &before);
 		if (r == 0)
 			skip_space(p);
-	} while (r == 0 && pass(p, ','));
-	if (r == 0 && !pass(p, object ? '}' : ']'))
+	} while (r == 0 && skip_character(p, ','));
+	if (r == 0 && !skip_character(p, object ? '}' : ']'))
 		r = fail_expected(p, object ? "',' or '}'" : "',' or ']'");
 	p->depth--;
 	return r;
@@ -447,11 +450,11 @@ static int read_whole(struct parser *p)
 	if (!p->to)
 		return fail_memory(p);
 	skip_space(p);
-	r = read_value(p, (struct idm_json_value){ .item = (uint32_t)p->at });
+	r = parse_value(p, (struct idm_json_value){ .item = (uint32_t)p->at });
 	if (r < 0)
 		return r;
 	skip_space(p);
-	return left(p) ? fail_expected(p, "the end of the text") : check_keys(p);
+	return count_left(p) ? fail_expected(p, "the end of the text") : check_keys(p);
 }
 
 int idm_json_parse(const char *text, size_t length, enum idm_error_step step,

@@ -31,7 +31,7 @@ int idm_json_fail_at(const struct idm_json_text *text, size_t offset, int code, 
 	return idm_fail(err, code, text->step, NULL, "line %zu, column %zu: %s", line, column, words);
 }
 
-static bool is_plain(const char *key)
+static bool is_plain_key(const char *key)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
@@ -50,7 +50,7 @@ static size_t write_place(const struct idm_json_text *text, const struct idm_jso
 	n = write_place(text, &text->values[value->parent], place, size);
 	if (!value->key)
 		more = snprintf(place + n, size - n, "[%u]", value->index);
-	else if (is_plain(value->key))
+	else if (is_plain_key(value->key))
 		more = snprintf(place + n, size - n, "%s%s", n ? "." : "", value->key);
 	else
 		more = snprintf(place + n, size - n, "[\"%s\"]", value->key);
@@ -95,7 +95,7 @@ enum idm_json_type idm_json_type(const struct idm_json *at)
 	return at->value ? at->value->type : IDM_JSON_NULL;
 }
 
-static int want(const struct idm_json *at, enum idm_json_type type, struct idm_error *err)
+static int check_type(const struct idm_json *at, enum idm_json_type type, struct idm_error *err)
 {
 	static const char *const names[] = {
 		[IDM_JSON_NULL] = "null",	[IDM_JSON_BOOLEAN] = "true or false",
@@ -112,12 +112,12 @@ static int want(const struct idm_json *at, enum idm_json_type type, struct idm_e
 
 int idm_json_object(const struct idm_json *at, struct idm_error *err)
 {
-	return want(at, IDM_JSON_OBJECT, err);
+	return check_type(at, IDM_JSON_OBJECT, err);
 }
 
 int idm_json_array(const struct idm_json *at, size_t *n, struct idm_error *err)
 {
-	int r = want(at, IDM_JSON_ARRAY, err);
+	int r = check_type(at, IDM_JSON_ARRAY, err);
 
 	if (r == 0)
 		*n = at->value->n;
@@ -126,7 +126,7 @@ int idm_json_array(const struct idm_json *at, size_t *n, struct idm_error *err)
 
 int idm_json_string(const struct idm_json *at, const char **string, struct idm_error *err)
 {
-	int r = want(at, IDM_JSON_STRING, err);
+	int r = check_type(at, IDM_JSON_STRING, err);
 
 	if (r == 0)
 		*string = at->value->contents;
@@ -135,7 +135,7 @@ int idm_json_string(const struct idm_json *at, const char **string, struct idm_e
 
 int idm_json_boolean(const struct idm_json *at, bool *boolean, struct idm_error *err)
 {
-	int r = want(at, IDM_JSON_BOOLEAN, err);
+	int r = check_type(at, IDM_JSON_BOOLEAN, err);
 
 	if (r == 0)
 		*boolean = *at->value->contents == 't';
@@ -144,7 +144,7 @@ int idm_json_boolean(const struct idm_json *at, bool *boolean, struct idm_error 
 
 int idm_json_integer(const struct idm_json *at, uint64_t most, uint64_t *number, struct idm_error *err)
 {
-	int r = want(at, IDM_JSON_NUMBER, err);
+	int r = check_type(at, IDM_JSON_NUMBER, err);
 	const char *digits;
 	uint64_t n = 0;
 	bool fits = true;

@@ -112,7 +112,7 @@ static int read_root(const struct idm_oci_config *oci, const struct idm_json *wh
 }
 
 /* The container has the map of a namespace that it joins; what that is can be found out once it has. */
-static int find_joined_map(struct idm_oci_config *oci)
+static int find_joined_userns_map(struct idm_oci_config *oci)
 {
 	int r;
 
@@ -132,7 +132,7 @@ int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json
 			       const char *word, struct idm_plan_add_options *m)
 {
 	struct idm_error *err = oci->reader->err;
-	int r = find_joined_map(oci);
+	int r = find_joined_userns_map(oci);
 
 	if (r < 0)
 		return r;
@@ -195,9 +195,9 @@ static int read_fields(const struct idm_json *mount, struct idm_plan_add_options
 
 /* ---- all mounts ---- */
 
-static int select_mount(struct idm_oci_config *oci, const struct idm_json *mount,
-			struct idm_option_list *words, struct idm_plan_add_options *m,
-			struct idm_map **own)
+static int select_oci_mount(struct idm_oci_config *oci, const struct idm_json *mount,
+			    struct idm_option_list *words, struct idm_plan_add_options *m,
+			    struct idm_map **own)
 {
 	int r;
 
@@ -207,7 +207,7 @@ static int select_mount(struct idm_oci_config *oci, const struct idm_json *mount
 	return r < 0 ? r : 1;
 }
 
-static int read_mount(struct idm_oci_config *oci, const struct idm_json *mount)
+static int read_oci_mount(struct idm_oci_config *oci, const struct idm_json *mount)
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	AUTO_WORDS struct idm_option_list words = { 0 };
@@ -218,7 +218,7 @@ static int read_mount(struct idm_oci_config *oci, const struct idm_json *mount)
 	m.flags = IDM_PLAN_ADD_MKDIR;
 	r = read_fields(mount, &m, &words, oci->reader->err);
 	if (r == 0)
-		r = select_mount(oci, mount, &words, &m, &own);
+		r = select_oci_mount(oci, mount, &words, &m, &own);
 	snprintf(name, sizeof(name), "mounts[%zu]", mount->index);
 	if (r > 0)
 		r = idm_plan_add_named(oci->reader, &m, &words, name);
@@ -237,7 +237,7 @@ static int read_mounts(struct idm_oci_config *oci, const struct idm_json *whole)
 	if (r == 0 && oci->selection)
 		r = oci->selection->begin(oci, whole, n);
 	while (r == 0 && idm_json_each(&mounts, &mount))
-		r = read_mount(oci, &mount);
+		r = read_oci_mount(oci, &mount);
 	return r;
 }
 

@@ -31,7 +31,7 @@ static int read_any(const struct idm_plan_reader *reader, const struct idm_json 
 	return idm_json_fail(whole, reader->err, "neither a list of mounts nor an OCI configuration");
 }
 
-static int read_text(const struct idm_plan_reader *reader, const char *text, size_t length)
+static int read_plan_text(const struct idm_plan_reader *reader, const char *text, size_t length)
 {
 	AUTO_JSON struct idm_json_text *parsed = NULL;
 	struct idm_json whole;
@@ -61,7 +61,7 @@ int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 
 	if (r < 0)
 		return r;
-	r = read_text(&reader, text, length);
+	r = read_plan_text(&reader, text, length);
 	if (r < 0)
 		idm_plan_truncate(plan, before);
 	return r;
