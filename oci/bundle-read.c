@@ -213,7 +213,6 @@ static size_t count_mounts(const struct idm_oci *o, const char *destination, siz
 	size_t found = 0;
 
 	for (size_t i = 0; i < o->n; i++)
-		/* analyzer: every mount has a destination */
 		found += strlen(o->mounts[i].destination) == n &&
 			 memcmp(o->mounts[i].destination, destination, n) == 0;
 	return found;

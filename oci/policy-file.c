@@ -73,7 +73,6 @@ static int open_owned(int dirfd, const char *name, const char *path, int flags, 
 /* A rule for a path that leads elsewhere would never hold for anything. */
 static int check_sources(const struct idm_policy *policy, struct idm_error *err)
 {
-	/* analyzer: what has been parsed is there */
 	for (size_t i = 0; i < policy->n; i++) {
 		const struct idm_policy_rule *rule = &policy->rules[i];
 		int fd = !rule->source || !*rule->source

@@ -70,7 +70,6 @@ static int add_policy_range(const struct reader *rd, struct idm_policy_ids *ids,
 
 	if (!new)
 		return fail_policy_memory(rd);
-	/* analyzer: it is the rule's, which idm_policy_free() frees */
 	*new = range;
 	return 0;
 }
@@ -145,7 +144,6 @@ static int take_text(const struct reader *rd, char **to, const char *key, char *
 	if (!*value)
 		return LINE_FAIL(rd, "line %u: %s is empty", rd->line, key);
 	*to = strdup(value);
-	/* analyzer: it is the rule's, which idm_policy_free() frees */
 	return *to ? 0 : fail_policy_memory(rd);
 }
 

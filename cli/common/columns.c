@@ -50,7 +50,7 @@ void table_cell(struct table *table, const char *text)
 	char **new = table->failed ? NULL : idm_array_append(&table->cells, &table->rows, sizeof(*new));
 
 	if (new)
-		*new = printable(text); /* analyzer: free_table() frees them */
+		*new = printable(text);
 	if (new && !*new)
 		table->rows--;
 	if (!new || !*new)

@@ -18,7 +18,6 @@ static int append_layer(char *path, bool data_only, void *arg)
 	new = idm_array_append(list, n, sizeof(*new));
 	if (!new)
 		return out_of_memory();
-	/* analyzer: layer_list_free() frees it */
 	*new = (struct idm_path){ AT_FDCWD, path };
 	return DONE;
 }

@@ -6,14 +6,15 @@
 
 void *idm_array_append(void *array, size_t *n, size_t size)
 {
-	char *items;
+	char *items, *more;
 
 	memcpy(&items, array, sizeof(items)); /* a pointer of another type may not be read as this one */
 	/* With no item, or a power of two of them, all memory is in use. */
 	if ((*n & (*n - 1)) == 0) {
-		items = reallocarray(items, *n ? 2 * *n : 1, size);
-		if (!items)
+		more = reallocarray(items, *n ? 2 * *n : 1, size);
+		if (!more)
 			return NULL;
+		items = more;
 		memcpy(array, &items, sizeof(items));
 	}
 	return items + (*n)++ * size;

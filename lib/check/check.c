@@ -251,8 +251,9 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 	struct idm_check_result own;
 	int r = idm_check_flags(flags, IDM_CHECK_WRITE | IDM_CHECK_EMPTY_PATH, step_check, path, err);
 
-	if (r == 0)
-		r = take_size(&own, check, path, err);
+	if (r < 0)
+		return r;
+	r = take_size(&own, check, path, err);
 	if (r < 0)
 		return r;
 	if (!*path && !(flags & IDM_CHECK_EMPTY_PATH))
