@@ -1405,7 +1405,7 @@ struct idm_check_result {
 	size_t size;          /* sizeof(struct idm_check_result) */
 	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped IDs */
 	bool mapped;          /* the path is on an ID-mapped mount already */
-	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right IDs at both exits */
+	bool writable;        /* IDM_CHECK_WRITE: a file was made, with the right IDs on both sides */
 	bool disk_id_checked; /* IDM_CHECK_WRITE: the ID on disk could be read (needs file handles) */
 	char fstype[64];
 };
