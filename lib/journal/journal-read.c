@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Reading a journal: strictly, since what it names is unmounted and removed. */
+/* Reads a journal. It is strict, since the undo unmounts and removes what the journal names. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static const char first_line[] = "idmount journal 1";
 
 /* ---- the file ---- */
 
-/* Somebody who can write the journal could have anything unmounted. */
+/* A user who can write the journal could have anything unmounted. */
 static int check_journal_owner(int fd, const char *path, struct idm_error *err)
 {
 	struct stat st;
@@ -51,7 +51,7 @@ static const char *const kinds[] = {
 	[IDM_JOURNAL_MOUNT] = "mount",
 };
 
-/* Cuts off the next word of a line; NULL if there is none. */
+/* Cuts off the next field of a line. Returns NULL at the end of the line. */
 static char *next_field(char **rest)
 {
 	char *word = *rest, *blank;
@@ -80,7 +80,7 @@ static bool parse_field_number(const char *word, uint64_t *number)
 	return true;
 }
 
-/* Nothing outside of where it says: absolute, or below the root, and no "..". */
+/* A plain path is absolute, or relative to the root if it is inside. It has no "..". */
 static bool is_plain_path(const char *path, bool inside)
 {
 	return (inside ? *path && *path != '/' : *path == '/') && !idm_goes_up(path);
@@ -118,7 +118,7 @@ static int parse_entry(struct idm_journal *journal, const char *what, char *rest
 	return -EINVAL;
 }
 
-/* The line of this number, from 1 on. */
+/* Parses one line. Numbers begin at 1. */
 static int parse_line(struct idm_journal *journal, size_t number, char *line)
 {
 	char *rest = line, *what;
@@ -158,7 +158,7 @@ static int parse_line(struct idm_journal *journal, size_t number, char *line)
 	return parse_entry(journal, what, rest);
 }
 
-/* What is behind it says what came of the creation, or that it was somebody else's. */
+/* A later entry says whether the creation succeeded, or whether another process was faster. */
 static void drop_announced(struct idm_journal *journal)
 {
 	size_t n = 0;
@@ -194,8 +194,7 @@ static int parse_lines(struct idm_journal *journal, char *text, size_t length, c
 			return idm_fail(err, r, step_read, path,
 					"line %zu is not that of a journal of idmount", number);
 	}
-	/* Cut off in its first line it is one that begins like that; another file is not ours to remove.
-	 */
+	/* A journal that is cut off in its first line begins like that line. Another file must stay. */
 	if (!number && strncmp(line, first_line, strlen(line)) != 0)
 		return idm_fail(err, -EINVAL, step_read, path,
 				"line 1 is not that of a journal of idmount");
@@ -204,8 +203,8 @@ static int parse_lines(struct idm_journal *journal, char *text, size_t length, c
 }
 
 /*
- * A link is not followed: who owns the directory could let it lead to a journal of somebody else, which
- * is as well-formed, and belongs to the same user.
+ * A link is not followed. The owner of the directory could let it lead to another user's journal. Such a
+ * journal is as well-formed, and belongs to the same user.
  */
 static int open_journal_file(struct idm_journal *journal, const char *path, struct idm_error *err)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Writing a journal. One write(2) a line, appended: what was written stays true. */
+/* Writes a journal. Each line is appended by one write(2). A line that was written stays true. */
 #include "journal.h"
 
 #include <errno.h>
@@ -95,8 +95,8 @@ static int write_created(struct idm_journal_writer *rec, const char *what, const
 /* ---- the file ---- */
 
 /*
- * A journal that somebody still writes does not say all yet, and what two undo at once is neither's to
- * find gone.
+ * A journal that another process still writes is not complete yet. Of two processes that undo one journal
+ * at once, each would find things gone.
  */
 int idm_journal_lock(int fd, const char *path, struct idm_error *err)
 {
@@ -113,7 +113,7 @@ int idm_journal_lock(int fd, const char *path, struct idm_error *err)
 	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_LOCK_JOURNAL, path) : 0;
 }
 
-/* A child that the program has forked meanwhile may have the descriptor too. */
+/* A child that the program has forked meanwhile may have the descriptor too. So close(2) is not enough. */
 void idm_journal_unlock(int *fd)
 {
 	if (*fd < 0)
@@ -204,7 +204,7 @@ int idm_journal_writer_open(struct idm_journal_writer *rec, const char *path, st
 		return r;
 	}
 	r = idm_journal_lock(rec->fd, path, err);
-	if (r == -EBUSY || r == -ENOENT) { /* somebody undoes it already: it is not ours any more */
+	if (r == -EBUSY || r == -ENOENT) { /* another process undoes it already, and owns it now */
 		close_writer(rec);
 		return r;
 	}
@@ -226,7 +226,7 @@ int idm_journal_writer_close(struct idm_journal_writer *rec, int code)
 
 /* ---- what was created ---- */
 
-/* The path of an open directory, in `path`, for the journal of `subject`. */
+/* Writes the path of an open directory to `path`. Errors name `subject`. */
 static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);
@@ -282,7 +282,7 @@ static int sync_journal(struct idm_journal_writer *rec, struct idm_error *err)
 	return r < 0 ? idm_fail_errno(err, r, step_journal, rec->path) : 0;
 }
 
-/* The id that the next mount has, whatever that is: of one that nobody sees. */
+/* Finds the ID that the next mount gets. It is that of a detached mount, which no process sees. */
 static int next_mount_id(uint64_t *id, bool *unique)
 {
 	AUTO_CLOSE int fs = idm_sys_fsopen("tmpfs", 0), mount = -1;
@@ -340,13 +340,13 @@ int idm_journal_root(struct idm_journal_writer *rec, int tree, const struct idm_
 	return write_tree(rec, "root", tree, target, err);
 }
 
-/* Mounts are listed in the order of mounting, parents first. */
+/* The mounts below a root. The kernel lists mounts in the order of mounting, parents first. */
 struct below {
 	struct idm_journal_writer *rec;
 	struct idm_error *err;
-	uint64_t *ids; /* the root, and what is known to be below it */
+	uint64_t *ids; /* of the root, and of all mounts that are known to be below it */
 	size_t n;
-	bool found; /* the root is among what is listed */
+	bool found; /* the root is among the listed mounts */
 };
 
 static bool is_below(const struct below *b, const struct idm_mount_info *mount)
@@ -391,7 +391,7 @@ int idm_journal_mounts(struct idm_journal_writer *rec, int tree, struct idm_erro
 		idm_fail_errno(err, r, step_journal, rec->path);
 	if (r == 0)
 		r = idm_list(IDM_LIST_UNMAPPED, write_if_below, &b, err);
-	/* Such as with ids of the other kind. */
+	/* IDs of the other kind have this result, for example. */
 	if (r == 0 && !b.found)
 		r = idm_fail(err, -ENOENT, step_journal, rec->path,
 			     "the mounts are not among those of this namespace");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Undoing what a journal says: those mounts and no other, those directories if they are empty, nothing
- * recursively. First everything is looked at; what is in the way is found before anything is undone.
+ * Undoes a journal. It unmounts the mounts of the journal and no other. It removes the directories of the
+ * journal if they are empty. It removes nothing recursively. It checks everything first: obstacles are
+ * found before anything is undone.
  */
 #include <errno.h>
 #include <limits.h>
@@ -24,15 +25,14 @@ static const enum idm_error_step step_undo = IDM_STEP_UNDO;
 
 #define DONE UINT64_MAX
 
-/* For so long a mount may be in use before we say so: whoever only looks at a path is through by then.
- */
+/* The undo waits so long for a mount that is in use. A process that only looks up a path is done by then. */
 #define BUSY_TRIES 40
 #define BUSY_MILLISECONDS 5
 
-/* So long after it was announced a thing is taken for the one that was created then. */
+/* A thing that appeared up to so long after its announcement counts as the one that was created then. */
 #define MOST_NANOSECONDS 10000000000ULL
 
-/* A mount that is there now. */
+/* A mount that exists now. */
 struct node {
 	uint64_t id, parent;
 	char *target;
@@ -44,12 +44,12 @@ struct undoing {
 	unsigned int flags;
 	struct node *nodes; /* in the order of mounting */
 	size_t n_nodes;
-	uint64_t *ours; /* their ids, as far as they are to be undone */
+	uint64_t *ours; /* the IDs of the mounts to undo */
 	size_t n_ours;
 	uint64_t
-		*on; /* for each entry of the journal: the mount it was created on, 0: not known, or DONE
+		*on; /* for each entry of the journal: the mount it was created on; 0: not known; or DONE
 		      */
-	int left;    /* why the first thing stays that could not be removed; 0 */
+	int left;    /* the error of the first thing that could not be removed, or 0 */
 };
 
 /* ---- looking ---- */
@@ -81,7 +81,10 @@ static bool is_ours(const struct undoing *u, uint64_t id)
 	return false;
 }
 
-/* Asked anew, since others unmount too: 0, or -ENOENT. Ids that are used again cannot be asked for. */
+/*
+ * Asks the kernel again, since other processes unmount too. Returns 0, or -ENOENT if the mount is gone. The
+ * kernel cannot be asked for reused IDs: then it returns -ENOSYS.
+ */
 static int query_mount_again(const struct undoing *u, uint64_t id)
 {
 	struct idm_mnt_id_req req = {
@@ -108,7 +111,7 @@ static int mark_node(struct undoing *u, struct node *node)
 	return 0;
 }
 
-/* Ids that are used again say nothing without the place. */
+/* Reused IDs prove nothing without the target. */
 static int mark_recorded(struct undoing *u)
 {
 	int r = 0;
@@ -124,10 +127,10 @@ static int mark_recorded(struct undoing *u)
 }
 
 /*
- * The program died before it could name all its mounts, but not before it had made them. Unique ids only
- * grow: what others have mounted there since is above the limit. Before Linux 6.8 there is none, since
- * ids are used again: then everything below is taken for ours, as it is if the undoing comes right
- * after.
+ * The program died before it could name all its mounts, but after it had created them. Unique IDs only
+ * grow. So mounts that other processes have added there since are above the limit. Before Linux 6.8 IDs
+ * are reused, and the journal has no limit. Then every mount below counts as one of the journal. That is
+ * true if the undo follows at once.
  */
 static int mark_below(struct undoing *u)
 {
@@ -164,7 +167,7 @@ static int check_foreign(const struct undoing *u, struct idm_error *err)
 	return 0;
 }
 
-/* What this root directory does not let us see is not gone. */
+/* A mount outside of this root directory is hidden, but not gone. */
 static int check_reach(const struct undoing *u, struct idm_error *err)
 {
 	for (size_t i = 0; i < u->journal.n; i++) {
@@ -180,14 +183,17 @@ static int check_reach(const struct undoing *u, struct idm_error *err)
 	return 0;
 }
 
-/* Whether this is still the namespace, and this start of the machine, in which the mounts were made. */
+/*
+ * Marks the mounts to undo. They exist only in the start of the machine in which they were created. Fails
+ * in another mount namespace than theirs.
+ */
 static int mark_mounts(struct undoing *u, struct idm_error *err)
 {
 	struct idm_mount_ns ns;
 	char boot[40];
 	int r;
 
-	if (!u->journal.namespace_inode) /* died before the first thing was made */
+	if (!u->journal.namespace_inode) /* the program died before it created anything */
 		return 0;
 	r = idm_boot_id(boot, err);
 	if (r < 0)
@@ -221,8 +227,8 @@ static int mark_mounts(struct undoing *u, struct idm_error *err)
 /* ---- removing ---- */
 
 /*
- * Of what was about to be created only the time is known. Whoever had it made by hand instead, that soon
- * after the program died, loses an empty directory.
+ * Of a thing that was about to be created, only the time is known. A user who created it by hand instead,
+ * that soon after the program died, loses an empty directory.
  */
 static bool is_same_file(const struct idm_journal_entry *e, const struct idm_file_id *is, bool directory)
 {
@@ -245,7 +251,7 @@ static int remove_created(int parent, const char *name, const struct idm_journal
 		return 0;
 	if (r < 0)
 		return idm_fail_errno(err, r, step_undo, e->path);
-	/* Somebody has put something else there, or something into it: not ours any more. */
+	/* Another process has replaced it. So it is not the thing of the journal any more. */
 	if (!is_same_file(e, &is, directory))
 		return 0;
 	if (!directory && is.size)
@@ -268,7 +274,7 @@ static const char *last_component(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* What the root filesystem was made of is on top of each other, and in the end the base is left. */
+/* The mounts of the root filesystem are on top of each other. In the end the base is left. */
 static bool is_of_root(const struct undoing *u, uint64_t id)
 {
 	for (size_t i = 0; i < u->journal.n; i++)
@@ -277,7 +283,7 @@ static bool is_of_root(const struct undoing *u, uint64_t id)
 	return is_ours(u, id);
 }
 
-/* What is on top of the root filesystem's place now, if it is still one of ours; else -ENOENT. */
+/* Opens the top mount at the target of the root filesystem. Returns -ENOENT if it is not of the journal. */
 static int open_root_mount(const struct undoing *u)
 {
 	for (size_t i = 0; i < u->journal.n; i++) {
@@ -299,7 +305,7 @@ static int open_root_mount(const struct undoing *u)
 	return -ENOENT;
 }
 
-/* The directory in which something was created, and the mount that this is on. */
+/* Opens the directory in which something was created. *on is the mount of that directory. */
 static int open_parent(const struct undoing *u, const char *path, uint64_t *on)
 {
 	AUTO_CLOSE int root = open_root_mount(u), parent = -1;
@@ -320,13 +326,13 @@ static int open_parent(const struct undoing *u, const char *path, uint64_t *on)
 	return r < 0 ? r : idm_steal_fd(&parent);
 }
 
-/* It, or what leads to it, has gone or is something else now. */
+/* The file, or a directory on its path, is gone or is something else now. */
 static bool is_gone(int r)
 {
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG;
 }
 
-/* Looks on which mounts things were created, as far as that can be seen yet. */
+/* Finds the mounts on which things were created, as far as they are visible yet. */
 static int find_mounts(struct undoing *u, struct idm_error *err)
 {
 	u->on = calloc(u->journal.n + 1, sizeof(*u->on));
@@ -343,7 +349,7 @@ static int find_mounts(struct undoing *u, struct idm_error *err)
 	return 0;
 }
 
-/* Through a copy of the directory, which is writable even where the root filesystem is not. */
+/* Removes it through a copy of the mount. The copy is writable even where the root filesystem is not. */
 static int remove_in_copy(int parent, const struct idm_journal_entry *e, struct idm_error *err)
 {
 	struct mount_attr writable = { .attr_clr = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
@@ -354,7 +360,7 @@ static int remove_in_copy(int parent, const struct idm_journal_entry *e, struct 
 		     : remove_created(copy, last_component(e->path), e, err);
 }
 
-/* 1: it was removed; 0: it is not there, or not on that mount. */
+/* Returns 1 if it was removed, 0 if it does not exist or is not on that mount. */
 static int remove_inside(const struct undoing *u, const struct idm_journal_entry *e, uint64_t on,
 			 struct idm_error *err)
 {
@@ -375,13 +381,13 @@ static int remove_inside(const struct undoing *u, const struct idm_journal_entry
 	return r;
 }
 
-/* Whether it may go well if it is done again. Then the mount has to stay, through which it can be. */
+/* Whether another try may succeed. Then the mount has to stay, since the next try needs it. */
 static bool may_ignore(int r)
 {
 	return r < 0 && r != -ENOTEMPTY && r != -EBUSY && r != -EROFS && r != -EPERM && r != -EACCES;
 }
 
-/* Of what cannot be removed the first is told; the rest is undone all the same. */
+/* Only the first thing that cannot be removed is reported. The rest is undone all the same. */
 static void note_if_left(struct undoing *u, int r)
 {
 	if (r < 0 && !u->left)
@@ -389,8 +395,8 @@ static void note_if_left(struct undoing *u, int r)
 }
 
 /*
- * What was created on a mount, now that nothing is mounted on that. What is not found there may come to
- * light when what covers it is unmounted.
+ * Removes what was created on a mount, once nothing is mounted on it. A thing that is not found there may
+ * appear once the mount that covers it is gone.
  */
 static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *err)
 {
@@ -435,8 +441,8 @@ static int try_unmount(const struct undoing *u, const struct node *node, struct 
 }
 
 /*
- * To the kernel a mount is in use as soon as any process, in whatever call, looks up a path that ends in
- * it. Somebody else may also have unmounted it since we have looked.
+ * To the kernel a mount is in use as soon as any process, in any call, looks up a path that ends in it.
+ * Another process may also have unmounted it since the check.
  */
 static int unmount_journaled(const struct undoing *u, const struct node *node, struct idm_error *err)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One mount of a plan: its names, and its end. */
+/* One entry of a plan: its names, and its release. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* What the mounts of a plan do not honour unless their words ask for it: set-user-ID and device files.
- */
+/* Mounts of a plan ignore set-user-ID and device files unless their mount options ask for them. */
 #include <string.h>
 
 #include "lib/base/cancel.h"
 #include "plan.h"
 
-/* Not a proc, sysfs or devpts, whose files are the kernel's. */
+/* False for a proc, sysfs or devpts: the kernel provides its files. */
 static bool holds_files_of_users(const struct idm_plan_entry *step, bool first)
 {
 	if (step->kind != IDM_PLAN_ENTRY_FILESYSTEM || step->filesystem->on_device || step->map)
@@ -30,7 +29,10 @@ static bool add_attribute(struct idm_plan_entry *step, uint32_t attribute, bool 
 	return true;
 }
 
-/* A set-user-ID file is as dangerous as its owner is seen, so that goes as far as the map. */
+/*
+ * A set-user-ID file is as dangerous as the owner that processes see. So nosuid covers the same mounts as
+ * the map.
+ */
 static uint32_t harden_entry(struct idm_plan_entry *step, uint32_t attributes)
 {
 	bool deep = step->recursive && step->map_scope != IDM_MAP_TOP;

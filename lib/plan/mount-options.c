@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The words of containerd's mount lists and of the OCI runtime specification. One table; what is not in
- * it is an option of the filesystem, or an error.
+ * The mount options of containerd's mount lists and of the OCI runtime specification. There is one table.
+ * An option that is not in it is an option of the filesystem, or an error.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static const struct idm_filesystem filesystems[] = {
 	{ "devpts", "devpts", false },
 	{ "mqueue", "mqueue", false },
 	{ "cgroup2", "cgroup2", false },
-	{ "cgroup", "cgroup2", false } /* as the OCI calls either */,
+	{ "cgroup", "cgroup2", false } /* OCI configurations use this name for both versions */,
 	{ "ext4", "ext4", true },
 	{ "xfs", "xfs", true },
 	{ "erofs", "erofs", true },
@@ -42,7 +42,7 @@ const struct idm_filesystem *idm_filesystem_by_name(const char *name)
 	return NULL;
 }
 
-/* ---- words ---- */
+/* ---- mount options ---- */
 
 enum what {
 	BIND,
@@ -51,7 +51,7 @@ enum what {
 	REFUSED,
 };
 
-/* Those that are not attributes of a mount: see base/mount-attr.c. */
+/* The mount options that are no attributes of a mount. base/mount-attr.c has the attributes. */
 static const struct word {
 	const char *word;
 	enum what what;
@@ -117,7 +117,7 @@ static int apply_known_option(struct idm_plan_entry *step, const struct word *w,
 	return 0;
 }
 
-/* ---- words with a value ---- */
+/* ---- mount options with a value ---- */
 
 static bool has_prefix(const char *word, const char *with)
 {
@@ -131,7 +131,7 @@ static bool is_map_word(const char *word)
 	       has_prefix(word, "idmap=") || has_prefix(word, "ridmap=");
 }
 
-/* Two halves of a map in two places would be a map that nobody has written. */
+/* Two halves of a map from two places would be a map that no user has written. */
 static bool is_given(const struct idm_map *map, unsigned int kinds)
 {
 	const struct idm_entry *entries;
@@ -143,10 +143,10 @@ static bool is_given(const struct idm_map *map, unsigned int kinds)
 static int parse_entry_map_option(struct idm_plan_entry *step, const char *word, struct idm_error *err)
 {
 	unsigned int kinds = *word == 'u' ? IDM_UID : *word == 'g' ? IDM_GID : IDM_BOTH;
-	/* Without the r, "ridmap=" is a word that maps are parsed from. */
+	/* Without the r, "ridmap=" is a text that idm_map_parse() accepts. */
 	const char *text = *word == 'r' ? word + 1 : word;
 
-	/* analyzer: only words with a "=" come here */
+	/* analyzer: each option that comes here has a "=" */
 	if (!strchr(word, '=')[1])
 		return fail_word(-EINVAL, step, word, "the map is empty", err);
 	if (is_given(step->map, kinds))
@@ -187,7 +187,7 @@ static int set_directory(struct idm_plan_entry *step, const char **directory, co
 	return 0;
 }
 
-/* One of overlay's directories. Returns 1 if it is none. */
+/* Sets one of overlay's directories. Returns 1 if the option names no such directory. */
 static int parse_overlay_option(struct idm_plan_entry *step, char *word, char *value,
 				struct idm_error *err)
 {
@@ -234,7 +234,7 @@ static int apply_mount_option(struct idm_plan_entry *step, char *word, struct id
 	return 0;
 }
 
-/* Words of the command for a source that is ID-mapped already. */
+/* Options of the command for a source that is ID-mapped already. */
 static bool is_about_old_map(const char *word)
 {
 	return strcmp(word, "remap") == 0 || strcmp(word, "on-top") == 0;
@@ -262,7 +262,7 @@ int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct i
 	}
 	if (is_map_word(word))
 		return parse_entry_map_option(step, word, err);
-	/* Notes of programs for each other, which would be lost on the kernel. */
+	/* Programs leave each other such notes. The kernel does not know them. */
 	if (has_prefix(word, "X-") || has_prefix(word, "x-"))
 		return fail_word(-EINVAL, step, word,
 				 "an option for another program, which idmount does not know", err);

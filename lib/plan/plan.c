@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A plan: what is to be mounted, in order, understood and checked as far as that goes without looking.
- */
+/* A plan: the mounts to make, in order. They are parsed, and checked without a look at the files. */
 #include "plan.h"
 
 #include <errno.h>
@@ -18,7 +17,7 @@
 
 static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 
-/* ---- one step ---- */
+/* ---- one entry ---- */
 
 static int copy_target(struct idm_plan_entry *step, const char *target, struct idm_error *err)
 {
@@ -114,7 +113,7 @@ static int parse_mount_options(struct idm_plan_entry *step, const struct idm_pla
 	return 0;
 }
 
-/* The map of the words, or the one that came beside them. */
+/* The map comes from the mount options, or beside them. */
 static int set_map(struct idm_plan_entry *step, const struct idm_map *map, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
@@ -173,7 +172,7 @@ static bool any_begins_at_directory(const struct idm_path *paths, size_t n)
 	return false;
 }
 
-/* A descriptor for each mount is too much where all paths are whole. */
+/* An entry needs no descriptor of the directory where all its paths are absolute. */
 static void drop_directory(struct idm_plan_entry *step)
 {
 	bool names_file = step->kind == IDM_PLAN_ENTRY_BIND ||
@@ -245,7 +244,7 @@ void idm_plan_truncate(struct idm_plan *plan, size_t n)
 		idm_plan_entry_free(&plan->steps[--plan->n]);
 }
 
-/* Only the root of a detached tree can still be made read-only, so that flag is for it alone. */
+/* The kernel makes only the root of a detached tree read-only. So that flag is for the root alone. */
 static int check_first_entry(const struct idm_plan_entry *step, bool first, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];

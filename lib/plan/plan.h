@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rooms of plans have in common: plan.c collects steps, mount-options.c reads the words of one,
- * harden.c adds the words that make it safe, spec/containerd.c and spec/oci-config.c read lists of them;
- * rootfs/make-mount.c makes one step's tree, rootfs/assemble.c puts the trees together, rootfs/apply.c
- * attaches the whole, journal/journal.c and journal/undo.c remember and undo.
+ * What the files about plans have in common:
+ * - plan.c collects the entries.
+ * - mount-options.c parses the mount options of an entry.
+ * - harden.c adds the attributes that make an entry safe.
+ * - spec/containerd.c and spec/oci-config.c read lists of mounts.
+ * - rootfs/make-mount.c creates the tree of one entry.
+ * - rootfs/assemble.c puts the trees together.
+ * - rootfs/apply.c attaches the whole.
+ * - journal/journal.c writes the journal, and journal/undo.c undoes it.
  */
 #ifndef IDM_PLAN_PLAN_H
 #define IDM_PLAN_PLAN_H
@@ -14,19 +19,19 @@
 
 enum idm_plan_entry_kind { IDM_PLAN_ENTRY_BIND, IDM_PLAN_ENTRY_OVERLAY, IDM_PLAN_ENTRY_FILESYSTEM };
 
-/* How far a map goes below the mount that is bound. */
-enum idm_map_scope { IDM_MAP_SAME = 0 /* as far as the bind */, IDM_MAP_TOP, IDM_MAP_DEEP };
+/* The scope of a map: the mount that is bound, or all mounts below it too. */
+enum idm_map_scope { IDM_MAP_SAME = 0 /* the scope of the bind */, IDM_MAP_TOP, IDM_MAP_DEEP };
 
 struct idm_attributes {
 	uint32_t set, clear; /* IDM_ATTR_* */
 };
 
-/* One mount of a plan, understood. All strings are the step's own. */
+/* One mount of a plan, parsed. The entry owns all strings. */
 struct idm_plan_entry {
 	enum idm_plan_entry_kind kind;
 	const struct idm_filesystem *filesystem; /* of a FILESYSTEM */
 	unsigned int flags;			 /* IDM_PLAN_* */
-	int dirfd;				 /* the step's own, or AT_FDCWD */
+	int dirfd;				 /* owned by the entry, or AT_FDCWD */
 	char *source;				 /* NULL: none */
 	char *target;				 /* without leading slashes; "" is the root */
 	bool recursive;				 /* a bind of all below */
@@ -35,7 +40,7 @@ struct idm_plan_entry {
 	enum idm_propagation propagation;
 	bool deep_propagation;
 	enum idm_propagation
-		copied_as;   /* of a bind, before that; DEFAULT: private, or slave if that is wished */
+		copied_as;   /* of a bind, before that; DEFAULT: private, or slave on request */
 	struct idm_map *map; /* NULL: none */
 	enum idm_map_scope map_scope;
 	uint32_t hardened; /* IDM_ATTR_* that idm_plan_harden() added because of an ID of the map */
@@ -44,7 +49,7 @@ struct idm_plan_entry {
 	struct idm_path *lower, *data; /* of an OVERLAY */
 	size_t n_lower, n_data;
 	const char *upper, *work;
-	char **words; /* what names, values and paths above point into */
+	char **words; /* names, values and paths above point into these */
 	size_t n_words;
 };
 
@@ -53,38 +58,38 @@ struct idm_plan {
 	size_t n;
 };
 
-/* A filesystem that a plan can mount anew. */
+/* A filesystem of which a plan can create a new mount. */
 struct idm_filesystem {
 	const char *name;
-	const char *type; /* as the kernel calls it */
+	const char *type; /* the kernel's name for it */
 	bool on_device;	  /* its source is a block device, or a file by "loop" */
 };
 
-/* NULL: none of them. */
+/* Returns NULL if no filesystem has this name. */
 const struct idm_filesystem *idm_filesystem_by_name(const char *name);
 
 /*
- * Reads one of the words of `step`, whose kind is known; the word is the step's own to cut. A map's
- * words are collected in step->map.
+ * Parses one of the mount options of `step`, whose kind is known. The entry owns the text, and cuts it.
+ * Options that hold a map are collected in step->map.
  */
 int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct idm_error *err);
 
-/* Whether the word makes a mount a bind. */
+/* Whether the mount option makes a mount a bind. */
 bool idm_is_bind_option(const char *word);
 
-/* Takes back what was added after the first n steps. */
+/* Removes the entries after the first n. */
 void idm_plan_truncate(struct idm_plan *plan, size_t n);
 
-/* The target (may be NULL) without slashes at its ends, n bytes of it: none for the root. */
+/* Returns the target (may be NULL) without slashes at its ends. It has n bytes, and none for the root. */
 const char *idm_trim_target(const char *target, size_t *n);
 
-/* Longer than any string of struct idm_error, so that there it is seen to be cut. */
+/* This is longer than any string of struct idm_error. So a cut is visible there. */
 #define IDM_PLAN_ENTRY_NAME 1000
 
-/* Releases what the step holds, not the step itself. */
+/* Releases the contents of the entry, but not the entry itself. */
 void idm_plan_entry_free(struct idm_plan_entry *step);
 
-/* The step in words: "overlay on /"; in buf. */
+/* Writes the name of the entry to buf, such as "overlay on /". Returns buf. */
 const char *idm_plan_entry_name(const struct idm_plan_entry *step, char *buf, size_t size);
 
 #endif
