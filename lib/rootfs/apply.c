@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * A plan made visible. The target is found (or made) first and the tree attached last; a journal is
- * always ahead of what can be seen, so that nothing visible is unknown to it wherever the program may
- * die.
+ * Makes a plan visible. The target is found (or created) first, and the tree is attached last. The journal
+ * is always ahead of the visible mounts. So it knows every visible mount, wherever the program may die.
  *
- * What is attached below a shared mount appears in all its copies, and becomes shared itself. Where it
- * is made private after that, the copies stay what they are: what is below them does not go when ours is
- * unmounted, and so they do not go either. So a plan with a wish like that is put on a base, a copy of
- * the target by itself, which is made private before anything is put on it.
+ * A tree that is attached below a shared mount appears in all copies of that mount, and becomes shared
+ * itself. If the tree is made private after that, its copies stay shared. The mounts below the copies then
+ * remain when the tree is unmounted, and so the copies remain too. So a plan that requests such a
+ * propagation is put on a base. The base is a copy of the target's mount alone. It is made private before
+ * anything is put on it.
  */
 #include <errno.h>
 
@@ -26,12 +26,12 @@ struct application {
 	const struct idm_plan_apply_options *options;
 	struct idm_assembly assembly;
 	struct idm_target target;
-	int base; /* -1: none is needed */
+	int base; /* -1: the plan needs no base */
 	struct idm_journal_writer writer;
 	const char *path; /* of the target, as the caller knows it */
 };
 
-/* Only a bind can be a file. What cannot be looked at is reported when it is opened. */
+/* Only a bind can be a file. An error of fstatat() is reported when the source is opened. */
 static bool root_is_directory(const struct idm_plan *plan)
 {
 	const struct idm_plan_entry *root = &plan->steps[0];
@@ -67,7 +67,7 @@ static int open_base(struct application *a, struct idm_error *err)
 	if (!wants_to_be_alone(a->plan))
 		return 0;
 	r = idm_list_path(a->target.fd, "", IDM_LIST_EMPTY_PATH, look_whether_shared, &shared, err);
-	if (r == -ENOENT) /* it is in no namespace of ours: attaching will say so */
+	if (r == -ENOENT) /* it is not in this mount namespace: attaching reports that */
 		return 0;
 	if (r < 0 || !shared)
 		return r;
@@ -154,7 +154,7 @@ static int apply_plan(struct application *a, int dirfd, struct idm_error *err)
 
 	if (r < 0)
 		return r;
-	/* Mounts are known by their order: what is below has to be older. */
+	/* The order of the mounts identifies them: a mount below has to be older. */
 	r = open_base(a, err);
 	if (r == 0)
 		r = assemble_plan(a, err);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The trees of a plan, put together below its root while that is still detached: nobody sees it. Before
+ * Puts the trees of a plan together below its root. The root is still detached: no process sees it. Before
  * Linux 6.15 nothing can be attached to a detached mount. Then the root is attached in a mount namespace
- * that only a descriptor of ours keeps alive; mounts are put there by errands that join it, and in the
- * end the whole is copied out of it.
+ * that only a descriptor of this process keeps alive. Subprocesses join it, and attach the mounts there. In
+ * the end the whole tree is copied out of it.
  *
- * All trees are made before the first is put anywhere: what can fail without touching the root
- * filesystem has failed before a target is created in it.
+ * All trees are created before the first is attached. So everything that can fail without touching the
+ * root filesystem fails before a target is created in it.
  */
 #include "assemble.h"
 
@@ -30,20 +30,20 @@
 
 static const enum idm_error_step step_assemble = IDM_STEP_ASSEMBLE_PLAN;
 
-/* Where mounts are put. */
+/* The place of the mounts. */
 struct site {
-	int root;      /* of the whole: where targets are resolved */
+	int root;      /* of the whole tree: targets are resolved below it */
 	int namespace; /* the mount namespace, or -1: everything is detached */
 };
 
 /* ---- in a mount namespace ---- */
 
 struct errand {
-	int tree, to;  /* what is put where */
+	int tree, to;  /* the tree, and the target to which it is moved */
 	int namespace; /* to be joined */
 };
 
-/* In memory that both sides see. */
+/* It is in memory that both processes share. */
 struct founding {
 	int tree, proc;
 	int self, ns; /* directories there */
@@ -55,8 +55,9 @@ static int move_tree(int tree, int to)
 }
 
 /*
- * Attaches the root over that of a new mount namespace, and returns a descriptor of that. The descriptor
- * table is the caller's too: what is opened on the way is the caller's to close, who may outlive us.
+ * Attaches the root over that of a new mount namespace, and returns a descriptor of that namespace. The
+ * caller shares the descriptor table, and may outlive this subprocess. So the caller closes the descriptors
+ * that are opened on the way.
  */
 static int found_namespace(void *data)
 {
@@ -141,16 +142,16 @@ static int why_not_placed(int code, const struct idm_plan_entry *step, struct id
 	return code;
 }
 
-/* A name by itself: no symbolic link can be on the way, and nothing can lead out of the root. */
+/* The target is a single name. No symbolic link can be on the way, and nothing can lead out of the root. */
 static bool is_one_name(const char *target)
 {
 	return *target && !strchr(target, '/') && strcmp(target, ".") != 0 && strcmp(target, "..") != 0;
 }
 
 /*
- * A directory can be put at such a name at once: the kernel does not put it on a symbolic link, which is
- * none. That the tree is one is what its "." says. Where it does not work out, whatever the reason is,
- * the target is opened by itself.
+ * Moves a directory to such a name with one call. The kernel refuses to put a directory on a symbolic link,
+ * which is not a directory. The "." ensures that the tree is a directory. If the call fails, for whatever
+ * reason, the caller opens the target first.
  */
 static bool place_at_name(const struct site *site, const char *target, int tree)
 {
@@ -159,8 +160,7 @@ static bool place_at_name(const struct site *site, const char *target, int tree)
 	       idm_sys_move_mount(tree, ".", site->root, target, MOVE_MOUNT_T_AUTOMOUNTS) == 0;
 }
 
-/* A symbolic link can lead there, too. The mount would cover all others, and the whole root filesystem.
- */
+/* A symbolic link can lead to the root, too. The mount would cover all others, and the root filesystem. */
 static int refuse_root(const struct site *site, const struct idm_plan_entry *step, int target,
 		       struct idm_error *err)
 {
@@ -184,7 +184,7 @@ static int open_entry_target(const struct site *site, const struct idm_plan_entr
 			     bool mkdir, struct idm_target *target, struct idm_error *err)
 {
 	unsigned int flags = IDM_ATTACH_IN_ROOT | (mkdir ? IDM_ATTACH_MKDIR : 0);
-	mode_t type = S_IFDIR; /* what every filesystem begins with */
+	mode_t type = S_IFDIR; /* the root of every filesystem is a directory */
 	int r = step->kind == IDM_PLAN_ENTRY_BIND ? idm_file_type(tree, &type) : 0;
 
 	if (r < 0)
@@ -204,7 +204,7 @@ static int place_tree(const struct site *site, const struct idm_plan_entry *step
 	if (r < 0)
 		return r;
 	r = move_to(site, tree, target->fd);
-	/* It would hold a mount that is covered now. */
+	/* The descriptor would hold a mount that is covered now. */
 	idm_close_fd(&target->fd);
 	target->fd = -1;
 	return r < 0 ? why_not_placed(r, step, err) : 0;
@@ -235,7 +235,7 @@ static int place_all(struct idm_assembly *a, struct site *site, bool mkdir, stru
 	return 0;
 }
 
-/* What was to become read-only when everything is in place. */
+/* Makes the root read-only on request, once all mounts are attached. */
 static int make_rdonly(const struct idm_assembly *a, struct idm_error *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -249,7 +249,7 @@ static int make_rdonly(const struct idm_assembly *a, struct idm_error *err)
 	return r < 0 ? idm_fail_errno(err, r, step_assemble, root->source) : 0;
 }
 
-/* Before anything else, since what happens with a file depends on the way. */
+/* This check comes first: without it, the error of a root that is a file depends on the method. */
 static int check_root(const struct idm_assembly *a, struct idm_error *err)
 {
 	mode_t type;
@@ -281,7 +281,7 @@ static int put_together(struct idm_assembly *a, const struct idm_plan_apply_opti
 	if (r >= 0)
 		r = make_rdonly(a, err);
 	idm_close_fd(&site.namespace);
-	/* Those in the namespace are not the ones that were copied out of it. */
+	/* The mounts in the namespace are not the ones that were copied out of it. */
 	for (size_t i = 0; i < a->plan->n && site.namespace >= 0; i++) {
 		idm_close_fd(&a->mounts[i]);
 		a->mounts[i] = -1;
@@ -310,8 +310,9 @@ static int open_entry_trees(struct idm_assembly *a, const struct idm_plan_apply_
 }
 
 /*
- * What is created in the root filesystem belongs to the root that its map shows: to the caller's, if
- * that has an id on disk, else to the one of disk id 0. NULL: to the caller.
+ * Targets that are created in the root filesystem belong to root, as the map shows it. If the caller's root
+ * has an ID on disk, this is the caller's root. Else it is the user that disk ID 0 is mapped to. Returns
+ * NULL if targets belong to the caller.
  */
 static const struct idm_owner *owner_of_targets(const struct idm_map *map, struct idm_owner *owner)
 {
@@ -378,7 +379,7 @@ int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan,
 
 /* ---- propagation ---- */
 
-/* Whether a later mount is on the place of this one or above it, so that a path leads to that. */
+/* Whether a later mount covers the target of this one, so that a path leads to the later mount. */
 static bool is_covered(const struct idm_plan *plan, size_t i)
 {
 	const char *target = plan->steps[i].target;
@@ -394,7 +395,7 @@ static bool is_covered(const struct idm_plan *plan, size_t i)
 	return false;
 }
 
-/* The mount of a step. Where it was copied out of a namespace, only its place tells which it is. */
+/* Opens the mount of an entry. If it was copied out of a namespace, only its target identifies it. */
 static int open_mount(const struct idm_assembly *a, size_t i)
 {
 	int fd, r;
@@ -449,8 +450,8 @@ int idm_assembly_propagate(const struct idm_assembly *a, struct idm_error *err)
 }
 
 /*
- * Of a detached tree the kernel lets the root be changed, with all below it, but no other mount alone.
- * What is below is private, or the slave that it was copied as.
+ * In a detached tree, the kernel can change the root, with all mounts below it. It can change no other
+ * mount alone. Mounts below are private, or slaves if they were copied as slaves.
  */
 static int check_detached_propagation(const struct idm_plan *plan, struct idm_error *err)
 {

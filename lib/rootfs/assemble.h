@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A plan put together: what make-mount.c, assemble.c and apply.c have in common. */
+/* An assembled plan: what make-mount.c, assemble.c and apply.c have in common. */
 #ifndef IDM_ROOTFS_ASSEMBLE_H
 #define IDM_ROOTFS_ASSEMBLE_H
 
@@ -7,48 +7,47 @@
 #include "lib/mount/target.h"
 #include "lib/plan/plan.h"
 
-/* A whole plan as one detached tree, and what was created in it on the way. */
+/* A whole plan as one detached tree, and the targets that were created in it on the way. */
 struct idm_assembly {
 	int tree;
 	const struct idm_plan *plan;
-	int *mounts; /* of each step whose propagation is to be set, if it can be told by a descriptor */
-	struct idm_target *targets; /* one for each step */
-	struct idm_owner owner;	    /* of what is created for them */
+	int *mounts; /* of each entry whose propagation is still to be set, if a descriptor can identify it */
+	struct idm_target *targets; /* one for each entry */
+	struct idm_owner owner;	    /* of the targets that are created */
 };
 
-/* The tree of one step, detached; user namespaces come from the cache. */
+/* Creates the tree of one entry, detached. User namespaces come from the cache. */
 int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
 			struct idm_userns_cache *cache, struct idm_error *err);
 
-/* The attributes of a step's top mount: those for all below it too, and its own on top of them. */
+/* Returns the attributes of an entry's top mount. They are those of all mounts below, changed by its own. */
 struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *step);
 
-/* Gives its mount, which is attached, the propagation that the step wishes for. System calls only. */
+/* Sets the requested propagation of the entry on its attached mount. It makes system calls only. */
 int idm_plan_entry_propagate(const struct idm_plan_entry *step, int mount);
 
-/* The options as they are used: all there, checked. */
+/* Copies the options into a complete struct, and checks them. */
 int idm_take_apply_options(struct idm_plan_apply_options *own,
 			   const struct idm_plan_apply_options *options, struct idm_error *err);
 
 /*
- * Puts the plan together, without its wishes for propagation, recording what is created on the way. On
- * failure nothing is left.
+ * Puts the plan together, but does not set the requested propagation. Writes what is created on the way to
+ * the journal. On failure nothing is left.
  */
 int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
 		 const struct idm_plan_apply_options *options, struct idm_journal_writer *writer,
 		 struct idm_error *err);
 
-/* Gives each mount of the assembly, now that it is attached, the propagation that its step wishes for.
- */
+/* Sets the requested propagation on each mount of the assembly, once that is attached. */
 int idm_assembly_propagate(const struct idm_assembly *assembly, struct idm_error *err);
 
-/* Makes the root writable again, for that: what has been attached has to be so still. */
+/* Makes the root writable again, for the rollback. The tree has to be attached still. */
 void idm_assembly_make_writable(const struct idm_assembly *assembly);
 
-/* Removes the targets that were created, as far as they are still empty. */
+/* Removes the created targets that are still empty. */
 void idm_assembly_rollback(const struct idm_assembly *assembly);
 
-/* Releases everything; an attached tree and targets that were created stay. */
+/* Releases everything. An attached tree and created targets stay. */
 void idm_assembly_close(struct idm_assembly *assembly);
 
 #endif

@@ -25,7 +25,7 @@ static int fail_with_log(int code, int fs, const char *subject, const char *reas
 	return code;
 }
 
-/* Each controller of the old kind is a filesystem of its own, below a tmpfs. */
+/* Each legacy controller (cgroups v1) is a filesystem of its own, below a tmpfs. */
 static bool has_legacy_cgroups(void)
 {
 	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, "/sys/fs/cgroup", O_PATH, 0);
@@ -79,7 +79,7 @@ static int check_device(const struct idm_plan_entry *step, struct idm_error *err
 	struct stat st;
 	int r;
 
-	/* analyzer: a filesystem on a device has a source, see take_source() in plan/plan.c */
+	/* analyzer: a filesystem on a device has a source, see copy_source() in plan/plan.c */
 	if (step->dirfd != AT_FDCWD && *step->source != '/')
 		return idm_fail(err, -EINVAL, step_mount, step->source,
 				"a block device has to be given by its whole path");
@@ -94,7 +94,7 @@ static int check_device(const struct idm_plan_entry *step, struct idm_error *err
 	return -ENOTBLK;
 }
 
-/* Names the device. *device is what holds a loop device, to be kept open until it is mounted. */
+/* Sets the source to the device. *device holds a loop device, and stays open until it is mounted. */
 static int set_device(int fs, const struct idm_plan_entry *step, bool rdonly, int *device,
 		      struct idm_error *err)
 {
@@ -128,7 +128,7 @@ static int set_source(int fs, const struct idm_plan_entry *step, struct idm_erro
 int idm_filesystem_open(const struct idm_plan_entry *step, uint32_t attr, struct idm_error *err)
 {
 	const struct idm_filesystem *type = step->filesystem;
-	/* A filesystem that cannot be written need not have a device that can. */
+	/* A filesystem that is never written needs no writable device. */
 	bool rdonly = attr & IDM_ATTR_RDONLY || strcmp(type->name, "erofs") == 0;
 	AUTO_CLOSE int fs = open_entry_context(step, err), device = -1, tree = -1;
 	const char *subject = step->source ? step->source : type->name;

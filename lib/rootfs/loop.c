@@ -13,7 +13,7 @@
 
 static const enum idm_error_step step_loop = IDM_STEP_MAKE_LOOP_DEVICE;
 
-/* Somebody else may take the free device that the kernel has named. */
+/* Another process may use the free device that the kernel has named. */
 #define TRIES 64
 
 static int open_backing_file(int dirfd, const char *path, bool rdonly, struct idm_error *err)
@@ -30,7 +30,7 @@ static int open_backing_file(int dirfd, const char *path, bool rdonly, struct id
 	return idm_steal_fd(&fd);
 }
 
-/* -EBUSY: taken by somebody else meanwhile. */
+/* Fails with -EBUSY if another process has used the device meanwhile. */
 static int open_free_loop(int control, int file, bool rdonly, const char *path,
 			  struct idm_loop_name *name, struct idm_error *err)
 {
@@ -49,7 +49,7 @@ static int open_free_loop(int control, int file, bool rdonly, const char *path,
 		return idm_fail_because(
 			err, device, step_loop, name->text,
 			device == -ENOENT ? "the kernel has this device, but /dev has not" : NULL);
-	/* For losetup(8) to show; what does not fit is cut off there. */
+	/* losetup(8) shows this name. A longer path is cut off there. */
 	snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", path);
 	r = idm_sys_ioctl(device, LOOP_CONFIGURE, &config); /* Linux 5.8 */
 	return r < 0 ? idm_fail_errno(err, r, step_loop, path) : idm_steal_fd(&device);

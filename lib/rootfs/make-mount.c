@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One step of a plan as a detached tree of its own, with its map and attributes. */
+/* Creates one entry of a plan as a detached tree, with its map and attributes. */
 #include <errno.h>
 
 #include "assemble.h"
@@ -29,7 +29,7 @@ struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *ste
 	return a;
 }
 
-/* Those it has for now. */
+/* Returns the attributes of the top mount until all mounts are attached. */
 static struct idm_attributes top_of(const struct idm_plan_entry *step)
 {
 	struct idm_attributes a = idm_plan_entry_attributes(step);
@@ -39,7 +39,7 @@ static struct idm_attributes top_of(const struct idm_plan_entry *step)
 	return a;
 }
 
-/* The access times are one field: the kernel wants all of it cleared with any change. */
+/* The access times are one field. The kernel requires that each change clears all of it. */
 static struct mount_attr kernel_attributes(struct idm_attributes a)
 {
 	if ((a.set | a.clear) & IDM_ATTR_ATIME)
@@ -86,11 +86,11 @@ static int open_bind_tree(const struct idm_plan_entry *step, int userns, struct 
 	AUTO_CLOSE int tree = -1;
 	int r;
 
-	/* No source that was added is empty; one of a bundle can be a descriptor. */
+	/* A source that was added is never empty. The source of a bundle can be a descriptor. */
 	options.flags = IDM_TREE_EMPTY_PATH | (step->recursive ? IDM_TREE_RECURSIVE : 0);
 	options.attr_set = (uint32_t)attr.attr_set;
 	options.attr_clear = (uint32_t)attr.attr_clr;
-	/* Whose slave or peer it is can be said only while it is copied: afterwards it is private. */
+	/* The copy call has to set whose slave or peer the mount is: afterwards the mount is private. */
 	options.propagation = step->copied_as;
 	if (!step->copied_as && step->propagation == IDM_PROPAGATION_SLAVE)
 		options.propagation = IDM_PROPAGATION_SLAVE;
