@@ -251,7 +251,7 @@ static int remove_created(int parent, const char *name, const struct idm_journal
 		return 0;
 	if (r < 0)
 		return idm_fail_errno(err, r, step_undo, e->path);
-	/* Another process has replaced it. So it is not the thing of the journal any more. */
+	/* Another process may have replaced it, or put something into it. Then it has to stay. */
 	if (!is_same_file(e, &is, directory))
 		return 0;
 	if (!directory && is.size)

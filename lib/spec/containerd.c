@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * containerd's lists of mounts: []mount.Mount as Go prints it ("Type"), or a MountsResponse as protobuf
- * does ("type").
+ * containerd's lists of mounts. A list is a []mount.Mount as Go prints it ("Type"), or a MountsResponse as
+ * protobuf prints it ("type").
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static bool is_either(const char *key, const char *const spellings[2])
 	return strcmp(key, spellings[0]) == 0 || strcmp(key, spellings[1]) == 0;
 }
 
-/* Every field that is there. One that is not stays null. */
+/* Finds every field that exists. A field that does not exist stays null. */
 static int find_fields(const struct idm_json *mount, struct idm_json found[N_FIELDS],
 		       struct idm_error *err)
 {
@@ -53,7 +53,7 @@ static int take_string(const struct idm_json *field, const char **string, struct
 	return idm_json_type(field) == IDM_JSON_NULL ? 0 : idm_json_string(field, string, err);
 }
 
-/* Those whose files are on a disk; a map for a proc would be nonsense. */
+/* Mounts whose files are on a disk get the map. A map for a proc would be nonsense. */
 static bool wants_map(const struct idm_plan_add_options *m, const struct idm_option_list *words)
 {
 	static const char *const types[] = { "bind", "overlay", "ext4", "xfs", "erofs" };
@@ -105,7 +105,7 @@ static int read_list(const struct idm_plan_reader *reader, const struct idm_json
 	return r;
 }
 
-/* {"mounts": [...]}, and nothing else. */
+/* A response is {"mounts": [...]}, and nothing else. */
 static int read_response(const struct idm_plan_reader *reader, const struct idm_json *response)
 {
 	static const char *const mounts[] = { "Mounts", "mounts" };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* From bytes to a list of values. json.h says what is taken. */
+/* Parses bytes into a list of values. json.h describes the input. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 struct parser {
 	struct idm_json_text *text;
 	size_t at;
-	char *to; /* where the next string goes */
+	char *to; /* the place of the next string */
 	size_t room, keys;
 	unsigned int depth;
 	struct idm_error *err;
@@ -26,7 +26,7 @@ static size_t count_left(const struct parser *p)
 	return p->text->length - p->at;
 }
 
-/* The next byte; -1: the text has ended. */
+/* Returns the next byte, or -1 at the end of the text. */
 static int peek_character(const struct parser *p)
 {
 	return count_left(p) ? (unsigned char)p->text->bytes[p->at] : -1;
@@ -46,7 +46,7 @@ static bool is_wordy(int c)
 	       (c > 0 && strchr("+-._", c));
 }
 
-/* How long a word is, or something that looks like one. */
+/* Returns the length of a word, or of something that looks like a word. */
 static size_t word_length(const struct parser *p)
 {
 	size_t n = 0;
@@ -107,7 +107,7 @@ static void put_character(struct parser *p, long u)
 	p->to = to;
 }
 
-/* \u and four hexadecimal digits; -1: it is something else. */
+/* Returns the value of \u and four hexadecimal digits, or -1 for something else. */
 static long peek_unicode(const struct parser *p, size_t offset)
 {
 	const char *next = p->text->bytes + p->at + offset;
@@ -171,7 +171,7 @@ static int read_escape(struct parser *p)
 	return 0;
 }
 
-/* How much of what comes stands for itself, and is ASCII. */
+/* Returns the length of the next characters that are ASCII and no escapes. */
 static size_t plain_length(const struct parser *p)
 {
 	const unsigned char *next = (const unsigned char *)p->text->bytes + p->at;
@@ -204,7 +204,7 @@ static int read_characters(struct parser *p)
 	return 0;
 }
 
-/* What is decoded is shorter than the text that says it, by the quotes at least: the NUL fits. */
+/* A decoded string is shorter than its text, at least by the two quotes. So the NUL fits. */
 static int read_string(struct parser *p, const char **string)
 {
 	int r = 0;
@@ -224,7 +224,7 @@ static int read_string(struct parser *p, const char **string)
 
 /* ---- numbers and words ---- */
 
-/* Passes over digits; false: there is none. */
+/* Skips digits. Returns false if no digit comes next. */
 static bool pass_digits(const char **c)
 {
 	const char *first = *c;
@@ -263,7 +263,7 @@ static enum idm_json_type type_of_word(const char *word)
 	return IDM_JSON_NUMBER;
 }
 
-/* The NUL is in the place of what follows in the text, or of the one more byte that there is. */
+/* The NUL uses the space of the byte that follows in the text, or of the one extra byte at the end. */
 static int read_word(struct parser *p, struct idm_json_value *value)
 {
 	size_t n = word_length(p);
@@ -312,7 +312,7 @@ static int check_count(const struct parser *p)
 
 static int read_items(struct parser *p, uint32_t parent);
 
-/* Reads what begins here, and all in it. The list can move meanwhile, so values are told by number. */
+/* Parses the value that begins here, and all in it. The list can move, so numbers identify the values. */
 static int parse_value(struct parser *p, struct idm_json_value value)
 {
 	uint32_t self = (uint32_t)p->text->n;
@@ -354,7 +354,7 @@ static int read_key(struct parser *p, struct idm_json_value *value)
 	return 0;
 }
 
-/* `before` is the one before it in the same array or object. */
+/* `before` is the previous value in the same array or object. */
 static int read_item(struct parser *p, uint32_t parent, uint32_t *before)
 {
 	struct idm_json_value *in = &p->text->values[parent];
@@ -399,7 +399,7 @@ static int read_items(struct parser *p, uint32_t parent)
 
 /* ---- keys ---- */
 
-/* Keys of one object side by side, the same ones in the order of the text. */
+/* Puts the keys of one object side by side. Equal keys keep the order of the text. */
 static int order_keys(const void *left_key, const void *right_key)
 {
 	const struct idm_json_value *a = *(const struct idm_json_value *const *)left_key;
@@ -419,7 +419,10 @@ static size_t collect_keys(const struct idm_json_text *text, const struct idm_js
 	return n;
 }
 
-/* Also of what is never asked for: other programs take the first of two or the last. */
+/*
+ * Checks all objects, even those that no caller reads. Of two equal keys, other programs use the first or
+ * the last.
+ */
 static int check_keys(struct parser *p)
 {
 	AUTO_FREE const struct idm_json_value **keys = calloc(p->keys + 1, sizeof(*keys));
@@ -445,7 +448,7 @@ static int read_whole(struct parser *p)
 {
 	int r;
 
-	/* One string ends where the next can begin: there is a byte of the text between two. */
+	/* One string ends where the next can begin: a byte of the text separates the two. */
 	p->text->strings = p->to = malloc(p->text->length + 1);
 	if (!p->to)
 		return fail_memory(p);

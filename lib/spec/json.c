@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The values of a text that was parsed, and what is wrong with one. */
+/* The values of a parsed text, and errors about a value. */
 #include "json.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ static bool is_plain_key(const char *key)
 	return *key && key[strspn(key, plain)] == '\0';
 }
 
-/* Goes up to the whole, so no deeper than that is nested. Returns the length of what was written. */
+/* Climbs to the top value. So it recurses no deeper than the nesting. Returns the length of the place. */
 static size_t write_place(const struct idm_json_text *text, const struct idm_json_value *value,
 			  char *place, size_t size)
 {
@@ -72,7 +72,7 @@ int idm_json_fail(const struct idm_json *at, struct idm_error *err, const char *
 	va_start(args, reason);
 	vsnprintf(words, sizeof(words), reason, args);
 	va_end(args);
-	/* Where the whole is needs no words. */
+	/* The top value has no place to name. */
 	if (!*place)
 		return idm_fail(err, -EINVAL, at->text->step, NULL, "%s", words);
 	return idm_json_fail_at(at->text, at->value->start, -EINVAL, err, "%s: %s", place, words);

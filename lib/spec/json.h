@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one reader of JSON: RFC 8259 without exceptions. A text becomes a list of values, each of which
- *knows its bytes in the text. So an editor changes the bytes of the very value that was judged. An error
- *names the place:
+ * The one reader of JSON: RFC 8259 without exceptions. A text becomes a list of values. Each value knows
+ * its bytes in the text. So an editor changes the bytes of the very value that was checked. An error names
+ * the place:
  *
  *	line 7, column 19: mounts[3].options[0]: expected a string, got a number
  *
@@ -17,7 +17,7 @@
 
 #define IDM_JSON_MOST_BYTES (16U << 20)
 #define IDM_JSON_DEEPEST 32
-/* Keys count as values, too. */
+/* Keys count as values too. */
 #define IDM_JSON_MOST_VALUES 100000
 
 enum idm_json_type {
@@ -29,20 +29,20 @@ enum idm_json_type {
 	IDM_JSON_OBJECT
 };
 
-/* A value. In the list it comes before the values in it. */
+/* A value. It precedes its members or elements in the list. */
 struct idm_json_value {
 	enum idm_json_type type;
 	uint32_t start, end;  /* its bytes in the text */
-	uint32_t item;	      /* where its key starts, which an element does not have: `start` */
-	uint32_t parent;      /* in the list; the whole is its own */
+	uint32_t item;	      /* where its key starts; an element has no key: `start` */
+	uint32_t parent;      /* in the list; the top value is its own parent */
 	uint32_t next;	      /* the next in the same array or object, in the list; 0: it is the last */
 	uint32_t index;	      /* in the array or object */
-	uint32_t n;	      /* how many are in it */
+	uint32_t n;	      /* the number of its members or elements */
 	const char *key;      /* in an object; NULL: it has none */
-	const char *contents; /* a string without escapes; a number or word as it is spelt */
+	const char *contents; /* a decoded string, or a number or word as it is spelt */
 };
 
-/* A text that was parsed. It owns the values, and points to the bytes, which the caller keeps. */
+/* A parsed text. It owns the values, and points to the bytes. The caller keeps the bytes. */
 struct idm_json_text {
 	const char *bytes;
 	size_t length;
@@ -55,14 +55,15 @@ struct idm_json_text {
 /* A value of a text. `key` and `index` are those of the value. */
 struct idm_json {
 	const struct idm_json_text *text;
-	const struct idm_json_value *value; /* NULL: it is not there, which is the same as null */
+	const struct idm_json_value *value; /* NULL: it does not exist, which is the same as null */
 	const char *key;
 	size_t index;
 };
 
 /*
- * Takes any bytes. `text` and `step` have to stay as long as *parsed. Returns 0, or -EINVAL: not JSON, a
- * key twice in one object, or nested too deep; -E2BIG: too many bytes or values; -ENOMEM.
+ * Accepts any bytes. `text` and `step` have to stay as long as *parsed. Returns 0 on success. Fails with
+ * -EINVAL if it is not JSON, has a key twice in one object, or is nested too deep. Fails with -E2BIG if
+ * it has too many bytes or values. Fails with -ENOMEM if memory is short.
  */
 int idm_json_parse(const char *text, size_t length, enum idm_error_step step,
 		   struct idm_json_text **parsed, struct idm_error *err);
@@ -79,26 +80,26 @@ enum idm_json_type idm_json_type(const struct idm_json *at);
 int idm_json_fail(const struct idm_json *at, struct idm_error *err, const char *reason, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The value as what is wanted. Returns 0, or -EINVAL if it is something else. Strings have no NUL
- * inside. */
+/* They read a value of the given type. They return 0, or -EINVAL if it has another type. Strings have no
+ * NUL inside. */
 int idm_json_object(const struct idm_json *at, struct idm_error *err);
 int idm_json_array(const struct idm_json *at, size_t *n, struct idm_error *err);
 int idm_json_string(const struct idm_json *at, const char **string, struct idm_error *err);
 int idm_json_boolean(const struct idm_json *at, bool *boolean, struct idm_error *err);
 
-/* A whole number from 0 to `most`, in plain digits. */
+/* They read a whole number from 0 to `most`, in plain digits. */
 int idm_json_integer(const struct idm_json *at, uint64_t most, uint64_t *number, struct idm_error *err);
 int idm_json_uint32(const struct idm_json *at, uint32_t *number, struct idm_error *err);
 
 /*
- * The member of an object; false: there is none, or it is null, which says the same. member->value of a
- * null is there all the same.
+ * Finds a member of an object. Returns false if the member does not exist or is null, which means the
+ * same. A null still has its member->value.
  */
 bool idm_json_member(const struct idm_json *object, const char *key, struct idm_json *member);
 
 /*
- * The members of an object or the elements of an array, one after the other, in the order of the text.
- * `item` begins as {0}. Of anything else there are none.
+ * Finds the next member of an object or element of an array, in the order of the text. `item` begins as
+ * {0}. Other values have no items.
  */
 bool idm_json_each(const struct idm_json *in, struct idm_json *item);
 

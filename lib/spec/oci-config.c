@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * config.json of an OCI bundle. Properties that it does not know a runtime has to ignore, says the
- * specification; so do we, but for those that runc takes for ones that it knows.
+ * config.json of an OCI bundle. The specification requires that a runtime ignores unknown properties. The
+ * library ignores them too, except for those that runc accepts as other spellings of known ones.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 static const enum idm_error_step step_map = IDM_STEP_READ_MAP;
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
-/* A member that has to be there, and hold something. */
+/* Reads a member that has to exist and must not be empty. */
 static int read_required(const struct idm_json *object, const char *key, const char **string,
 			 struct idm_error *err)
 {
@@ -39,7 +39,7 @@ static int read_required(const struct idm_json *object, const char *key, const c
 
 /* ---- the container ---- */
 
-/* Whether the container gets a user namespace, or joins one. */
+/* Finds whether the container gets a user namespace, or joins one. */
 static int read_namespaces(struct idm_oci_config *oci, const struct idm_json *namespaces)
 {
 	struct idm_error *err = oci->reader->err;
@@ -76,7 +76,7 @@ static int read_linux(struct idm_oci_config *oci, const struct idm_json *whole)
 		r = read_namespaces(oci, &namespaces);
 	if (r == 0)
 		r = idm_oci_read_maps(&linux_, &oci->map, err);
-	/* No rows are no map here: the container is in the runtime's own namespace then. */
+	/* Empty mappings mean no map here: then the container is in the runtime's own namespace. */
 	if (r == 0 && oci->map && idm_oci_is_empty(oci->map)) {
 		idm_map_free(oci->map);
 		oci->map = NULL;
@@ -89,7 +89,7 @@ static int read_linux(struct idm_oci_config *oci, const struct idm_json *whole)
 static int read_root(const struct idm_oci_config *oci, const struct idm_json *whole)
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
-	/* With what is mounted below it, as runtimes do it. */
+	/* The bind includes the mounts below, as with runtimes. */
 	const char *words[] = { "rbind", "ro" };
 	struct idm_error *err = oci->reader->err;
 	struct idm_json root, member;
@@ -111,7 +111,7 @@ static int read_root(const struct idm_oci_config *oci, const struct idm_json *wh
 				  "root");
 }
 
-/* The container has the map of a namespace that it joins; what that is can be found out once it has. */
+/* A container that joins a namespace has the map of that. It can be found once the container has joined. */
 static int find_joined_userns_map(struct idm_oci_config *oci)
 {
 	int r;
@@ -164,7 +164,7 @@ int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
 	if (*own && idm_oci_is_empty(*own))
 		return idm_json_fail(mount, oci->reader->err, "uidMappings and gidMappings are empty");
 	m->map = *own;
-	/* Runtimes map what is below only if they are told to. */
+	/* Runtimes map the mounts below only on request. */
 	if (m->map && !idmap && !ridmap && !idm_option_list_have_map(words))
 		words->words[words->n++] = "idmap";
 	if (m->map || idm_option_list_have_map(words) || !(idmap || ridmap))
@@ -268,7 +268,7 @@ int idm_plan_read_oci(const struct idm_plan_reader *reader, const struct idm_jso
 
 /* ---- the container's map alone ---- */
 
-/* The specification wants an absolute path. */
+/* The specification requires an absolute path. */
 static int read_joined_map(struct idm_oci_config *oci)
 {
 	struct idm_error *err = oci->reader->err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration of an OCI bundle as it is being read: oci-config.c alone, or oci/bundle-read.c with
- * it. */
+/* The configuration of an OCI bundle while it is read. oci-config.c reads it, alone or with
+ * oci/bundle-read.c. */
 #ifndef IDM_SPEC_OCI_CONFIG_H
 #define IDM_SPEC_OCI_CONFIG_H
 
@@ -8,33 +8,32 @@
 
 struct idm_oci_config;
 
-/* What a reader does that wants some of the mounts only. */
+/* The functions of a reader that selects some of the mounts. */
 struct idm_oci_selection {
-	/* Called before the first mount, of n. */
+	/* The first call, before the first of n mounts. */
 	int (*begin)(struct idm_oci_config *oci, const struct idm_json *whole, size_t n);
-	/* 1: the mount belongs to the plan, as far as m says. 0: it does not. Or a negative errno. */
+	/* Returns 1 if the mount belongs to the plan, as m describes it, 0 if not, or -errno. */
 	int (*select)(struct idm_oci_config *oci, const struct idm_json *mount,
 		      struct idm_option_list *words, struct idm_plan_add_options *m,
 		      struct idm_map **own);
-	/* The map of the user namespace that the container joins. It stays empty where it is not known.
-	 */
+	/* Finds the map of the user namespace that the container joins. An unknown map stays empty. */
 	int (*joined_map)(struct idm_oci_config *oci, struct idm_map *map);
 };
 
-/* The configuration, and what its mounts can fall back on. */
+/* The configuration, and the defaults of its mounts. */
 struct idm_oci_config {
 	const struct idm_plan_reader *reader;
 	const struct idm_oci_selection *selection; /* NULL: all mounts are wanted */
 	struct idm_map *map;   /* linux.uidMappings and linux.gidMappings; NULL: none */
-	bool user_namespace;   /* the container has one of its own */
+	bool user_namespace;   /* the container has its own */
 	const char *namespace; /* the file of one that it joins; NULL: none */
 };
 
 int idm_oci_read_whole(struct idm_oci_config *oci, const struct idm_json *whole);
 
 /*
- * The map of a mount, by its rows and words, in m->map; *own is what has to be freed of it. The second
- * is for idmap or ridmap without rows, which ask for the container's map.
+ * The first finds the map of a mount by its mappings and mount options, and sets m->map. The caller frees
+ * *own. The second finds the container's map, which idmap and ridmap without mappings request.
  */
 int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
 		     struct idm_option_list *words, struct idm_plan_add_options *m,

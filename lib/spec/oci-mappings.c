@@ -13,8 +13,8 @@
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /*
- * runc, and whatever else is written in Go, takes "uidmappings" for uidMappings, where crun passes over
- * it: a mount that is mapped by one and not by the other is nothing to guess at.
+ * runc, like any program in Go, accepts "uidmappings" as uidMappings. crun ignores it. The library does not
+ * guess about a mount that one of them maps and the other does not.
  */
 int idm_oci_check_keys(const struct idm_json *object, const char *const *known, struct idm_error *err)
 {
@@ -38,7 +38,7 @@ static int read_number(const struct idm_json *row, const char *key, uint32_t *nu
 	return idm_json_uint32(&member, number, err);
 }
 
-/* The id in the container is the one on disk: that is what the mount's user namespace has inside. */
+/* The ID in the container is the one on disk: the mount's user namespace has it inside. */
 static int read_row(const struct idm_json *row, struct idm_entry *entry, struct idm_error *err)
 {
 	int r = idm_oci_check_keys(row, IDM_OCI_KEYS("containerID", "hostID", "size"), err);

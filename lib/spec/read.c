@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Lists of mounts that other programs wrote: which of them it is. */
+/* Lists of mounts that other programs wrote. This file finds the kind of list. */
 #include "lib/base/escape.h"
 #include "read.h"
 
@@ -12,7 +12,7 @@
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
-/* The specification wants both of an OCI configuration, and a list of mounts has neither. */
+/* The specification requires both in an OCI configuration. A list of mounts has neither. */
 static bool looks_like_oci(const struct idm_json *whole)
 {
 	struct idm_json member;

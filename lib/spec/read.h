@@ -5,13 +5,14 @@
 
 #include "reader.h"
 
-/* Both add the mounts of `whole` until one fails. */
+/* Both functions add the mounts of `whole` until one fails. */
 int idm_plan_read_containerd(const struct idm_plan_reader *reader, const struct idm_json *whole);
 int idm_plan_read_oci(const struct idm_plan_reader *reader, const struct idm_json *whole);
 
 /*
- * The map of the container that a config.json describes, which the caller frees: linux.uidMappings and
- * linux.gidMappings, or if it joins a user namespace, and has no rows, the map of that. -ENOENT: none.
+ * Finds the map of the container that a config.json describes. The map is linux.uidMappings and
+ * linux.gidMappings. A container without mappings that joins a user namespace has the map of that. Fails
+ * with -ENOENT if the container has no map. The caller frees the map.
  */
 int idm_oci_map(const char *text, size_t length, struct idm_map **map, struct idm_error *err);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What all lists of mounts have in common: the words of a mount, and how an error names it. */
+/* What all lists of mounts have in common: the options of a mount, and its name in errors. */
 #include "reader.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
-/* ---- words ---- */
+/* ---- mount options ---- */
 
 int idm_read_options(struct idm_option_list *words, const struct idm_json *options,
 		     struct idm_error *err)
@@ -82,7 +82,7 @@ static void describe(const struct idm_plan_add_options *m, const struct idm_opti
 	snprintf(buf, size, "%s%son /%.*s", type, *type ? " " : "", (int)n, target);
 }
 
-/* Only the beginning of what does not fit is there, and unprintable bytes are not. */
+/* A subject that does not fit is cut off. Its unprintable bytes are escaped. */
 static bool is_subject(const struct idm_error *err, const char *text)
 {
 	char subject[IDM_SUBJECT_SIZE], shown[IDM_SUBJECT_SIZE];
@@ -94,8 +94,8 @@ static bool is_subject(const struct idm_error *err, const char *text)
 }
 
 /*
- * The subject was one of the things that the name says; or something else, such as an entry of the map,
- * which has to stay.
+ * The subject was a part of the name, or something else, such as an entry of the map. Something else has
+ * to stay.
  */
 static int rename_error(const struct idm_plan_add_options *m, const char *description, const char *name,
 			struct idm_error *err)

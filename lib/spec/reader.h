@@ -7,14 +7,14 @@
 
 #include "json.h"
 
-/* A plan that is being read into. */
+/* A plan to which a reader adds mounts. */
 struct idm_plan_reader {
 	struct idm_plan *plan;
 	struct idm_plan_read_options how;
 	struct idm_error *err;
 };
 
-/* The option words of a mount, and room for one more. */
+/* The options of a mount, with room for one more. */
 struct idm_option_list {
 	const char **words;
 	size_t n;
@@ -33,12 +33,12 @@ static inline void idm_option_list_free(struct idm_option_list *words)
 
 #define AUTO_WORDS __attribute__((cleanup(idm_option_list_free)))
 
-/* A member that may be missing: *string is NULL then. */
+/* Reads a member that may be missing. Then *string is NULL. */
 int idm_read_string(const struct idm_json *object, const char *key, const char **string,
 		    struct idm_error *err);
 
 /*
- * idm_plan_add() with these words. If that fails, `name` goes before all that it says: "mount 2" becomes
+ * Calls idm_plan_add() with these options. If that fails, `name` precedes the message: "mount 2" becomes
  * "mount 2 (overlay on /data)".
  */
 int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_add_options *mount,
