@@ -441,7 +441,7 @@ static int try_unmount(const struct undoing *u, const struct node *node, struct 
 }
 
 /*
- * To the kernel a mount is in use as soon as any process, in any call, looks up a path that ends in it.
+ * To the kernel a mount is in use while any process looks up a path that ends in it, in any call.
  * Another process may also have unmounted it since the check.
  */
 static int unmount_journaled(const struct undoing *u, const struct node *node, struct idm_error *err)

@@ -58,7 +58,7 @@ static size_t word_length(const struct parser *p)
 
 #define FAIL(p, ...) idm_json_fail_at((p)->text, (p)->at, -EINVAL, (p)->err, __VA_ARGS__)
 
-/* The next thing that is a whole, in words. */
+/* Fails with "expected `what`, got ...", and names the next token. */
 static int fail_expected(const struct parser *p, const char *what)
 {
 	const char *next = p->text->bytes + p->at;
@@ -263,7 +263,7 @@ static enum idm_json_type type_of_word(const char *word)
 	return IDM_JSON_NUMBER;
 }
 
-/* The NUL uses the space of the byte that follows in the text, or of the one extra byte at the end. */
+/* The NUL uses the space of the byte that follows in the text, or of the extra byte at the end. */
 static int read_word(struct parser *p, struct idm_json_value *value)
 {
 	size_t n = word_length(p);
