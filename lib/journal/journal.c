@@ -95,8 +95,8 @@ static int write_created(struct idm_journal_writer *rec, const char *what, const
 /* ---- the file ---- */
 
 /*
- * A journal that another process still writes is not complete yet. Of two processes that undo one journal
- * at once, each would find things gone.
+ * A journal that another process still writes is not complete yet. Of two processes that undo one
+ * journal at once, each would find things gone.
  */
 int idm_journal_lock(int fd, const char *path, struct idm_error *err)
 {
@@ -113,7 +113,9 @@ int idm_journal_lock(int fd, const char *path, struct idm_error *err)
 	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_LOCK_JOURNAL, path) : 0;
 }
 
-/* A child that the program has forked meanwhile may have the descriptor too. So close(2) is not enough. */
+/*
+ * A child that the program has forked meanwhile may have the descriptor too. So close(2) is not enough.
+ */
 void idm_journal_unlock(int *fd)
 {
 	if (*fd < 0)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A journal lists what a plan created. It is a file of lines. Each line is written as soon as it is true:
+ * A journal lists what a plan created. It is a file of lines. A line is written as soon as it is true:
  *
  *   idmount journal 1
  *   boot UUID                  the start of the machine. After another start no mount is left
  *   namespace INODE            the mount namespace
  *   ids unique|reused          reused: before Linux 6.8
  *   directory INODE BORN PATH  created; also "file". BORN: in nanoseconds of the epoch, or 0.
- *                              INODE 0: about to be created at that time. It counts as the last line only
+ *                              INODE 0: about to be created at that time. Counts as the last line only
  *   inside-directory INODE BORN PATH   the same in the root filesystem; also "inside-file"
  *   limit ID                   every mount of the plan has a smaller ID. Absent where IDs are reused
  *   base ID PATH               a mount below the root, written before it is attached. Mostly absent
@@ -95,9 +95,9 @@ int idm_journal_read(struct idm_journal *journal, const char *path, struct idm_e
 void idm_journal_free(struct idm_journal *journal);
 
 /*
- * Opens the directory of a journal (O_PATH), and sets its name there. Returns -errno on failure. All work
- * on the file starts at this directory. Another user may own a part of the path, and can lead it elsewhere
- * the next time.
+ * Opens the directory of a journal (O_PATH), and sets its name there. Returns -errno on failure. All
+ * work on the file starts at this directory. Another user may own a part of the path, and can lead it
+ * elsewhere the next time.
  */
 int idm_journal_directory(const char *path, const char **name);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Undoes a journal. It unmounts the mounts of the journal and no other. It removes the directories of the
- * journal if they are empty. It removes nothing recursively. It checks everything first: obstacles are
- * found before anything is undone.
+ * Undoes a journal. It unmounts the mounts of the journal and no other. It removes the directories of
+ * the journal if they are empty. It removes nothing recursively. It checks everything first: obstacles
+ * are found before anything is undone.
  */
 #include <errno.h>
 #include <limits.h>
@@ -25,7 +25,10 @@ static const enum idm_error_step step_undo = IDM_STEP_UNDO;
 
 #define DONE UINT64_MAX
 
-/* The undo waits so long for a mount that is in use. A process that only looks up a path is done by then. */
+/*
+ * The undo waits so long for a mount that is in use. A process that only looks up a path is done by
+ * then.
+ */
 #define BUSY_TRIES 40
 #define BUSY_MILLISECONDS 5
 
@@ -82,8 +85,8 @@ static bool is_ours(const struct undoing *u, uint64_t id)
 }
 
 /*
- * Asks the kernel again, since other processes unmount too. Returns 0, or -ENOENT if the mount is gone. The
- * kernel cannot be asked for reused IDs: then it returns -ENOSYS.
+ * Asks the kernel again, since other processes unmount too. Returns 0, or -ENOENT if the mount is gone.
+ * The kernel cannot be asked for reused IDs: then it returns -ENOSYS.
  */
 static int query_mount_again(const struct undoing *u, uint64_t id)
 {
@@ -184,8 +187,8 @@ static int check_reach(const struct undoing *u, struct idm_error *err)
 }
 
 /*
- * Marks the mounts to undo. They exist only in the start of the machine in which they were created. Fails
- * in another mount namespace than theirs.
+ * Marks the mounts to undo. They exist only in the start of the machine in which they were created.
+ * Fails in another mount namespace than theirs.
  */
 static int mark_mounts(struct undoing *u, struct idm_error *err)
 {
@@ -227,8 +230,8 @@ static int mark_mounts(struct undoing *u, struct idm_error *err)
 /* ---- removing ---- */
 
 /*
- * Of a thing that was about to be created, only the time is known. A user who created it by hand instead,
- * that soon after the program died, loses an empty directory.
+ * Of a thing that was about to be created, only the time is known. A user who created it by hand
+ * instead, that soon after the program died, loses an empty directory.
  */
 static bool is_same_file(const struct idm_journal_entry *e, const struct idm_file_id *is, bool directory)
 {
@@ -283,7 +286,9 @@ static bool is_of_root(const struct undoing *u, uint64_t id)
 	return is_ours(u, id);
 }
 
-/* Opens the top mount at the target of the root filesystem. Returns -ENOENT if it is not of the journal. */
+/*
+ * Opens the top mount at the target of the root filesystem. Returns -ENOENT if it is not of the journal.
+ */
 static int open_root_mount(const struct undoing *u)
 {
 	for (size_t i = 0; i < u->journal.n; i++) {
@@ -395,8 +400,8 @@ static void note_if_left(struct undoing *u, int r)
 }
 
 /*
- * Removes what was created on a mount, once nothing is mounted on it. A thing that is not found there may
- * appear once the mount that covers it is gone.
+ * Removes what was created on a mount, once nothing is mounted on it. A thing that is not found there
+ * may appear once the mount that covers it is gone.
  */
 static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *err)
 {

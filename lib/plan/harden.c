@@ -30,8 +30,8 @@ static bool add_attribute(struct idm_plan_entry *step, uint32_t attribute, bool 
 }
 
 /*
- * A set-user-ID file is as dangerous as the owner that processes see. So nosuid covers the same mounts as
- * the map.
+ * A set-user-ID file is as dangerous as the owner that processes see. So nosuid covers the same mounts
+ * as the map.
  */
 static uint32_t harden_entry(struct idm_plan_entry *step, uint32_t attributes)
 {

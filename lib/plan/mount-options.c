@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The mount options of containerd's mount lists and of the OCI runtime specification. There is one table.
- * An option that is not in it is an option of the filesystem, or an error.
+ * The mount options of containerd's mount lists and of the OCI runtime specification. There is one
+ * table. An option that is not in it is an option of the filesystem, or an error.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -80,7 +80,9 @@ bool idm_is_bind_option(const char *word);
 /* Removes the entries after the first n. */
 void idm_plan_truncate(struct idm_plan *plan, size_t n);
 
-/* Returns the target (may be NULL) without slashes at its ends. It has n bytes, and none for the root. */
+/*
+ * Returns the target (may be NULL) without slashes at its ends. It has n bytes, and none for the root.
+ */
 const char *idm_trim_target(const char *target, size_t *n);
 
 /* This is longer than any string of struct idm_error. So a cut is visible there. */

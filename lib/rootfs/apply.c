@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Makes a plan visible. The target is found (or created) first, and the tree is attached last. The journal
- * is always ahead of the visible mounts. So it knows every visible mount, wherever the program may die.
+ * Makes a plan visible. The target is found (or created) first, and the tree is attached last. The
+ * journal is always ahead of the visible mounts. So it knows every visible mount, wherever the program
+ * may die.
  *
  * A tree that is attached below a shared mount appears in all copies of that mount, and becomes shared
- * itself. If the tree is made private after that, its copies stay shared. The mounts below the copies then
- * remain when the tree is unmounted, and so the copies remain too. So a plan that requests such a
- * propagation is put on a base. The base is a copy of the target's mount alone. It is made private before
- * anything is put on it.
+ * itself. If the tree is made private after that, its copies stay as they are. The mounts below the
+ * copies then remain when the tree is unmounted, and so the copies remain too. So a plan that requests
+ * such a propagation is put on a base. The base is a copy of the target's mount alone. It is made
+ * private before anything is put on it.
  */
 #include <errno.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Puts the trees of a plan together below its root. The root is still detached: no process sees it. Before
- * Linux 6.15 nothing can be attached to a detached mount. Then the root is attached in a mount namespace
- * that only a descriptor of this process keeps alive. Subprocesses join it, and attach the mounts there. In
- * the end the whole tree is copied out of it.
+ * Puts the trees of a plan together below its root. The root is still detached: no process sees it.
+ * Before Linux 6.15 nothing can be attached to a detached mount. Then the root is attached in a mount
+ * namespace that only a descriptor of this process keeps alive. Subprocesses join it, and attach the
+ * mounts there. In the end the whole tree is copied out of it.
  *
  * All trees are created before the first is attached. So everything that can fail without touching the
  * root filesystem fails before a target is created in it.
@@ -56,8 +56,8 @@ static int move_tree(int tree, int to)
 
 /*
  * Attaches the root over that of a new mount namespace, and returns a descriptor of that namespace. The
- * caller shares the descriptor table, and may outlive this subprocess. So the caller closes the descriptors
- * that are opened on the way.
+ * caller shares the descriptor table, and may outlive this subprocess. So the caller closes the
+ * descriptors that are opened on the way.
  */
 static int found_namespace(void *data)
 {
@@ -142,16 +142,18 @@ static int why_not_placed(int code, const struct idm_plan_entry *step, struct id
 	return code;
 }
 
-/* The target is a single name. No symbolic link can be on the way, and nothing can lead out of the root. */
+/*
+ * The target is a single name. No symbolic link can be on the way, and nothing can lead out of the root.
+ */
 static bool is_one_name(const char *target)
 {
 	return *target && !strchr(target, '/') && strcmp(target, ".") != 0 && strcmp(target, "..") != 0;
 }
 
 /*
- * Moves a directory to such a name with one call. The kernel refuses to put a directory on a symbolic link,
- * which is not a directory. The "." ensures that the tree is a directory. If the call fails, for whatever
- * reason, the caller opens the target first.
+ * Moves a directory to such a name with one call. The kernel refuses to put a directory on a symbolic
+ * link, which is not a directory. The "." ensures that the tree is a directory. If the call fails, for
+ * whatever reason, the caller opens the target first.
  */
 static bool place_at_name(const struct site *site, const char *target, int tree)
 {
@@ -160,7 +162,9 @@ static bool place_at_name(const struct site *site, const char *target, int tree)
 	       idm_sys_move_mount(tree, ".", site->root, target, MOVE_MOUNT_T_AUTOMOUNTS) == 0;
 }
 
-/* A symbolic link can lead to the root, too. The mount would cover all others, and the root filesystem. */
+/*
+ * A symbolic link can lead to the root, too. The mount would cover all others, and the root filesystem.
+ */
 static int refuse_root(const struct site *site, const struct idm_plan_entry *step, int target,
 		       struct idm_error *err)
 {
@@ -310,9 +314,9 @@ static int open_entry_trees(struct idm_assembly *a, const struct idm_plan_apply_
 }
 
 /*
- * Targets that are created in the root filesystem belong to root, as the map shows it. If the caller's root
- * has an ID on disk, this is the caller's root. Else it is the user that disk ID 0 is mapped to. Returns
- * NULL if targets belong to the caller.
+ * Targets that are created in the root filesystem belong to root, as the map shows it. If the caller's
+ * root has an ID on disk, this is the caller's root. Else it is the user that disk ID 0 is mapped to.
+ * Returns NULL if targets belong to the caller.
  */
 static const struct idm_owner *owner_of_targets(const struct idm_map *map, struct idm_owner *owner)
 {

@@ -11,7 +11,7 @@
 struct idm_assembly {
 	int tree;
 	const struct idm_plan *plan;
-	int *mounts; /* of each entry whose propagation is still to be set, if a descriptor can identify it */
+	int *mounts; /* of each entry whose propagation is to be set, if a descriptor identifies it */
 	struct idm_target *targets; /* one for each entry */
 	struct idm_owner owner;	    /* of the targets that are created */
 };
@@ -20,7 +20,10 @@ struct idm_assembly {
 int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
 			struct idm_userns_cache *cache, struct idm_error *err);
 
-/* Returns the attributes of an entry's top mount. They are those of all mounts below, changed by its own. */
+/*
+ * Returns the attributes of an entry's top mount. They are those of all mounts below, changed by its
+ * own.
+ */
 struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *step);
 
 /* Sets the requested propagation of the entry on its attached mount. It makes system calls only. */
@@ -31,8 +34,8 @@ int idm_take_apply_options(struct idm_plan_apply_options *own,
 			   const struct idm_plan_apply_options *options, struct idm_error *err);
 
 /*
- * Puts the plan together, but does not set the requested propagation. Writes what is created on the way to
- * the journal. On failure nothing is left.
+ * Puts the plan together, but does not set the requested propagation. Writes what is created on the way
+ * to the journal. On failure nothing is left.
  */
 int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
 		 const struct idm_plan_apply_options *options, struct idm_journal_writer *writer,

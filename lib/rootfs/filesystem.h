@@ -5,7 +5,10 @@
 
 #include "lib/plan/plan.h"
 
-/* Opens the filesystem of an entry as a detached, unmapped mount with the attributes `attr` (IDM_ATTR_*). */
+/*
+ * Opens the filesystem of an entry as a detached, unmapped mount with the attributes `attr`
+ * (IDM_ATTR_*).
+ */
 int idm_filesystem_open(const struct idm_plan_entry *step, uint32_t attr, struct idm_error *err);
 
 #endif

@@ -12,9 +12,9 @@ struct idm_loop_name {
 };
 
 /*
- * Creates a loop device for the file at `path`. Returns a descriptor of it, and sets its name. The device
- * lives as long as the descriptor is open or a filesystem is mounted from it. After that the kernel
- * removes it.
+ * Creates a loop device for the file at `path`. Returns a descriptor of it, and sets its name. The
+ * device lives as long as the descriptor is open or a filesystem is mounted from it. After that the
+ * kernel removes it.
  */
 int idm_loop_open(int dirfd, const char *path, bool rdonly, struct idm_loop_name *name,
 		  struct idm_error *err);

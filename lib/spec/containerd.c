@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * containerd's lists of mounts. A list is a []mount.Mount as Go prints it ("Type"), or a MountsResponse as
- * protobuf prints it ("type").
+ * containerd's lists of mounts. A list is a []mount.Mount as Go prints it ("Type"), or a MountsResponse
+ * as protobuf prints it ("type").
  */
 #include <errno.h>
 #include <stdio.h>

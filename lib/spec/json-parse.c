@@ -312,7 +312,9 @@ static int check_count(const struct parser *p)
 
 static int read_items(struct parser *p, uint32_t parent);
 
-/* Parses the value that begins here, and all in it. The list can move, so numbers identify the values. */
+/*
+ * Parses the value that begins here, and all in it. The list can move, so numbers identify the values.
+ */
 static int parse_value(struct parser *p, struct idm_json_value value)
 {
 	uint32_t self = (uint32_t)p->text->n;
@@ -420,8 +422,8 @@ static size_t collect_keys(const struct idm_json_text *text, const struct idm_js
 }
 
 /*
- * Checks all objects, even those that no caller reads. Of two equal keys, other programs use the first or
- * the last.
+ * Checks all objects, even those that no caller reads. Of two equal keys, other programs use the first
+ * or the last.
  */
 static int check_keys(struct parser *p)
 {

@@ -38,7 +38,9 @@ static bool is_plain_key(const char *key)
 	return *key && key[strspn(key, plain)] == '\0';
 }
 
-/* Climbs to the top value. So it recurses no deeper than the nesting. Returns the length of the place. */
+/*
+ * Climbs to the top value. So it recurses no deeper than the nesting. Returns the length of the place.
+ */
 static size_t write_place(const struct idm_json_text *text, const struct idm_json_value *value,
 			  char *place, size_t size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one reader of JSON: RFC 8259 without exceptions. A text becomes a list of values. Each value knows
- * its bytes in the text. So an editor changes the bytes of the very value that was checked. An error names
- * the place:
+ * its bytes in the text. So an editor changes the bytes of the very value that was checked. An error
+ * names the place:
  *
  *	line 7, column 19: mounts[3].options[0]: expected a string, got a number
  *

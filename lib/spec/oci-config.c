@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * config.json of an OCI bundle. The specification requires that a runtime ignores unknown properties. The
- * library ignores them too, except for those that runc accepts as other spellings of known ones.
+ * config.json of an OCI bundle. The specification requires that a runtime ignores unknown properties.
+ * The library ignores them too, except for those that runc accepts as other spellings of known ones.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -111,7 +111,9 @@ static int read_root(const struct idm_oci_config *oci, const struct idm_json *wh
 				  "root");
 }
 
-/* A container that joins a namespace has the map of that. It can be found once the container has joined. */
+/*
+ * A container that joins a namespace has the map of that. It can be found once the container has joined.
+ */
 static int find_joined_userns_map(struct idm_oci_config *oci)
 {
 	int r;

@@ -32,8 +32,8 @@ struct idm_oci_config {
 int idm_oci_read_whole(struct idm_oci_config *oci, const struct idm_json *whole);
 
 /*
- * The first finds the map of a mount by its mappings and mount options, and sets m->map. The caller frees
- * *own. The second finds the container's map, which idmap and ridmap without mappings request.
+ * The first finds the map of a mount by its mappings and mount options, and sets m->map. The caller
+ * frees *own. The second finds the container's map, which idmap and ridmap without mappings request.
  */
 int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
 		     struct idm_option_list *words, struct idm_plan_add_options *m,

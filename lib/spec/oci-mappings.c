@@ -13,8 +13,8 @@
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /*
- * runc, like any program in Go, accepts "uidmappings" as uidMappings. crun ignores it. The library does not
- * guess about a mount that one of them maps and the other does not.
+ * runc, like any program in Go, accepts "uidmappings" as uidMappings. crun ignores it. The library does
+ * not guess about a mount that one of them maps and the other does not.
  */
 int idm_oci_check_keys(const struct idm_json *object, const char *const *known, struct idm_error *err)
 {
