@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The pod that asks for a map, as far as the engine says so. Engines write annotations of their own
- * beside those of the pod. A pod may try to write these too: what contradicts itself counts as unknown,
- * or is refused.
+ * The pod that asks for a map, as far as the engine names it. Engines write annotations of their own
+ * beside those of the pod. A pod may try to write these too. Annotations that contradict each other count
+ * as unknown, or are refused.
  */
 #include <string.h>
 
@@ -22,7 +22,7 @@ static bool ends_with(const char *text, const char *with)
 	return n >= m && strcmp(text + n - m, with) == 0;
 }
 
-/* podman before 4.5 writes two of CRI-O's into each container. */
+/* podman before 4.5 writes two of CRI-O's annotations into each container. */
 static bool is_of_podman(const char *key)
 {
 	return strcmp(key, "io.kubernetes.cri-o.Created") == 0 ||
@@ -35,7 +35,7 @@ static bool is_of_pods(const char *key)
 	       begins_with(key, "io.containerd.cri.") || ends_with(key, ".crio.io");
 }
 
-/* "": there is none, or it is no string. */
+/* Returns the annotation's value; "" if the key does not exist or the value is not a string. */
 static const char *text_at(const struct idm_json *annotations, const char *key)
 {
 	struct idm_json member;
@@ -84,6 +84,6 @@ int idm_oci_read_asker(const struct idm_json *annotations, struct idm_oci_asker 
 	asker->pod |= strcmp(manager, "cri-o") == 0;
 	handler = text_at(annotations, "io.kubernetes.cri-o.RuntimeHandler");
 	asker->handler = *handler ? handler : NULL;
-	/* podman has pods, too, but no namespaces: what says so there is an image's. */
+	/* podman has pods too, but no namespaces. An annotation that names one there is the image's. */
 	return strcmp(manager, "libpod") == 0 ? 0 : find_namespace(annotations, asker, err);
 }

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Mapped mounts in a container that a runtime has mounted, but not entered yet. The trees are made here,
- * since what they are made of is here; each goes on top of the unmapped mount that the runtime has put
- * at its destination, in the container's mount namespace, by a child that joins it.
+ * Mapped mounts in a container that a runtime has mounted, but not entered yet. The trees are made in
+ * the caller's mount namespace, since their sources are there. A child joins the container's mount
+ * namespace. It attaches each tree on top of the unmapped mount that the runtime has put at its
+ * destination.
  *
- * Nothing is attached before everything is there, and known to be what it should be: that the process is
- * alive and has mounts of its own, that the bundle's root filesystem is the one in there, and that each
- * destination, resolved below that as the container will see it, holds the source of the mount.
+ * No tree is attached before all trees exist and all checks have passed:
+ * - The process is alive and has mounts of its own.
+ * - The bundle's root filesystem is the one in the container's mount namespace.
+ * - Each destination holds the source of its mount. It is resolved below that root, as the container
+ *   will see it.
  *
- * A destination is resolved once. Its mount is attached to the descriptor that came out of that: a
+ * A destination is resolved once, and its mount is attached to the resulting descriptor. The reason: a
  * volume may be shared with a running container, which can exchange a directory for a link at any time.
- * Only what lies below one of our trees is looked for again, from that tree on, and without any links.
+ * Only a destination below one of these trees is resolved again. That begins at the tree, and follows
+ * no links.
  */
 #include <errno.h>
 #include <limits.h>
@@ -52,7 +56,7 @@ static void close_container(struct container *c)
 	idm_close_fd(&c->root);
 }
 
-/* What was opened by the number is the process's only if that was there all the time. */
+/* Files opened by the process number are the process's only if it was alive all the time. */
 static int prove_container_alive(const struct container *c, const char *name, struct idm_error *err)
 {
 	int r = idm_sys_pidfd_send_signal(c->pidfd, 0);
@@ -88,7 +92,10 @@ struct search {
 	const char *path;
 };
 
-/* Its root directory is that of the mount namespace: until the runtime has moved it, the host's. */
+/*
+ * After setns(2) the child's root directory is that of the mount namespace. Until the runtime has moved
+ * it, that is the host's.
+ */
 static int find_container_root(void *data)
 {
 	const struct search *s = data;
@@ -147,7 +154,7 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 	return r == 0 ? prove_container_alive(c, name, err) : r;
 }
 
-/* ---- what is to be put where ---- */
+/* ---- the mounts and their places ---- */
 
 /* For one mount of the configuration. */
 struct placing {
@@ -177,8 +184,8 @@ static int check_runtime_mount(const struct placing *p, int source, struct idm_e
 }
 
 /*
- * "shared" makes a mount a peer of its source only if the runtime lets it: otherwise all mounts in there
- * are slaves of the host's, and what the container mounts below stays there.
+ * "shared" makes a mount a peer of its source only if the runtime lets it. Otherwise all mounts in the
+ * container are slaves of the host's, and mounts that the container adds below stay in it.
  */
 static enum idm_propagation copied_as(const struct idm_oci *oci, const struct idm_plan_entry *step)
 {
@@ -205,7 +212,7 @@ static int find_place_path(struct placing *p, int proc, struct idm_error *err)
 	return p->path ? 0 : idm_fail_errno(err, -ENOMEM, step_enter, NULL);
 }
 
-/* The tree is made of the source that was looked at, and not of one that has its name by now. */
+/* The tree is made of the source that was checked, not of another that has its name by now. */
 static void take_step(struct placing *p, const struct idm_oci *oci, const struct idm_oci_mount *mount)
 {
 	static char itself[] = "";
@@ -219,7 +226,7 @@ static void take_step(struct placing *p, const struct idm_oci *oci, const struct
 	p->step.source = itself;
 }
 
-/* Whether the runtime has mounted something there. What that is, is its own business. */
+/* Closes the place if the runtime has mounted nothing there. The kind of mount does not matter. */
 static int look_at_unmapped(struct placing *p, struct idm_error *err)
 {
 	if (p->place == -EMFILE || p->place == -ENFILE)
@@ -236,7 +243,7 @@ struct looking {
 	const struct idm_oci *oci;
 	const struct container *container;
 	int proc;
-	bool below; /* a mapped one came before, so that it may hide this one */
+	bool below; /* a mapped mount came before, which may hide this one */
 };
 
 static int look_at_destination(struct placing *p, const struct looking *l, size_t i,
@@ -274,7 +281,7 @@ static int make_placed_trees(struct placing *placings, size_t n, struct idm_erro
 	return r < 0 ? r : 0;
 }
 
-/* ---- putting it there: in a child, by system calls only ---- */
+/* ---- attaching the trees: in a child, by system calls only ---- */
 
 enum doing { RESOLVING, SEPARATING, SHARING, ATTACHING, COPYING, PROPAGATING };
 
@@ -288,10 +295,10 @@ struct errand {
 	struct placing *placings;
 	size_t n;
 	struct answer *answer;
-	bool peers; /* a tree is in place where what is mounted goes to the host */
+	bool peers; /* a tree is attached from which mounts propagate to the host */
 };
 
-/* The rest of `path` below `directory`; NULL: it is not in there. */
+/* Returns the rest of `path` below `directory`; NULL: `path` is not in there. */
 static const char *below(const char *path, const char *directory)
 {
 	size_t n = strlen(directory);
@@ -301,7 +308,10 @@ static const char *below(const char *path, const char *directory)
 	return path[n] ? path + n + 1 : path + n;
 }
 
-/* The last one of ours that covers the place of `p`; *rest leads from there to that. NULL: none does. */
+/*
+ * Returns the last of the attached trees and copies that covers the place of `p`; NULL: none covers it.
+ * *rest is the path from that tree to the place.
+ */
 static const struct placing *cover_of(const struct errand *e, const struct placing *p, const char **rest)
 {
 	const struct placing *cover = NULL;
@@ -352,8 +362,8 @@ static void take_away(int tree)
 }
 
 /*
- * What is put on a mount that is a peer of its source appears on the source, and would cover it. The
- * runtime's mount will not be seen any more, so it need not be anybody's peer.
+ * A tree attached to a mount that is a peer of its source appears on the source, too, and would cover it.
+ * The runtime's mount will be hidden, so it need not stay a peer of any mount.
  */
 static int separate(const struct errand *e, const struct placing *p)
 {
@@ -363,7 +373,7 @@ static int separate(const struct errand *e, const struct placing *p)
 	return idm_sys_mount_setattr(p->place, "", AT_EMPTY_PATH, &alone);
 }
 
-/* Below one of ours, which has to be a peer of its source, that cannot be helped. */
+/* Below an attached tree that has to stay a peer of its source, that effect cannot be avoided. */
 static int check_not_shared(const struct errand *e)
 {
 	e->answer->doing = SHARING;
@@ -381,7 +391,7 @@ static int put_mapped(struct errand *e, const struct placing *p)
 	e->peers |= p->step.copied_as == IDM_PROPAGATION_SHARED;
 	if (!p->step.propagation)
 		return 0;
-	/* Below a shared mount it has become shared, whatever it was before. */
+	/* A tree attached below a shared mount has become shared, whatever it was before. */
 	e->answer->doing = PROPAGATING;
 	r = idm_plan_entry_propagate(&p->step, p->tree);
 	if (r < 0)
@@ -390,8 +400,8 @@ static int put_mapped(struct errand *e, const struct placing *p)
 }
 
 /*
- * A mount of the runtime's that was to be seen, and is not: it is below one of ours now. Copied, not
- * moved: if it comes to undoing, the runtime's own is where it was.
+ * Copies a mount of the runtime's that an attached tree hides now, and attaches the copy on that tree.
+ * The mount is not moved: after a rollback the runtime's own mount is where it was.
  */
 static int put_again(const struct errand *e, struct placing *p)
 {
@@ -407,7 +417,7 @@ static int put_again(const struct errand *e, struct placing *p)
 	return p->again < 0 ? p->again : put_placed_tree(e, p, p->again);
 }
 
-/* The descriptor table is the caller's too, who does not know of these. */
+/* The child shares the caller's descriptor table, and the caller does not know these descriptors. */
 static void close_copies(const struct errand *e)
 {
 	for (size_t i = 0; i < e->n; i++)
@@ -433,7 +443,7 @@ static int put_all_trees(void *data)
 	return r;
 }
 
-/* ---- what went wrong ---- */
+/* ---- reporting errors ---- */
 
 static int why_not(int code, const struct errand *e, struct idm_error *err)
 {

@@ -188,11 +188,11 @@ static int find_bundle_joined_map(struct idm_oci_config *config, struct idm_map 
 static const struct idm_oci_selection selection = { begin_mounts, select_bundle_mount,
 						    find_bundle_joined_map };
 
-/* ---- what asks from outside of a mount ---- */
+/* ---- requests from outside of a mount ---- */
 
 /*
- * Kubernetes gives the annotations of a pod to each container, and to the one that only holds the pod's
- * namespaces, which has no volumes.
+ * Kubernetes passes the annotations of a pod to each of its containers. One of them only holds the pod's
+ * namespaces and has no volumes: the sandbox.
  */
 static bool is_sandbox(const struct bundle *b)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changes to a JSON text that leave every byte as it is that they are not about. They are made at the
- * values of lib/spec/json.h, so what is changed is what was judged.
+ * Changes to a JSON text, which leave all other bytes as they are. They are made at the values of
+ * lib/spec/json.h, so the changed values are those that were judged.
  *
- * A change for which there is no memory is remembered, and edit_apply() then returns NULL: a caller
- * does not have to check each. So a text that is NULL, as text_of() returns it, may be handed
- * on.
+ * A change that lacks memory is remembered, and edit_apply() then returns NULL. So a caller need not
+ * check each change. It may also pass on a text that is NULL, as text_of() returns it.
  */
 #ifndef IDM_OCI_JSON_EDIT_H
 #define IDM_OCI_JSON_EDIT_H
@@ -13,8 +12,8 @@
 #include "lib/spec/json.h"
 
 struct edit {
-	size_t at, length; /* what is removed */
-	char *text;	   /* what comes; NULL: nothing */
+	size_t at, length; /* the bytes to remove */
+	char *text;	   /* the bytes to insert; NULL: nothing */
 };
 
 struct edits {
@@ -24,23 +23,25 @@ struct edits {
 	bool failed; /* out of memory */
 };
 
-/* Another value. The text is taken over. */
+/* Replaces the value. Takes ownership of the text. */
 void edit_replace(struct edits *edits, const struct idm_json *value, char *text);
 
-/* Behind the last item of the object or array, laid out as that is. The text is taken over. */
+/* Adds an item behind the last one of the object or array, with its layout. Takes ownership of the text. */
 void edit_append(struct edits *edits, const struct idm_json *in, char *text);
 
-/* Those items of the object or array for which `goes` is true. */
+/* Removes the items of the object or array for which the function returns true. */
 void edit_remove(struct edits *edits, const struct idm_json *in,
 		 bool (*goes)(const struct idm_json *item));
 
 /*
- * The member at the end of a path of keys becomes `value`, which is taken over; members and objects that
- * are missing on the way are made. The whole is an object.
+ * Sets the member at the end of a path of keys to `value`, and takes ownership of that. Creates members
+ * and objects that are missing on the way. The whole text is an object.
  */
 void edit_set(struct edits *edits, const char *const *keys, size_t n, char *value);
 
-/* The text as changed, the caller's to free, ended by NUL; its length in *length. NULL: out of memory.
+/*
+ * Returns the changed text, ended by NUL, with its length in *length; NULL: out of memory. The caller
+ * frees it.
  */
 char *edit_apply(struct edits *edits, size_t *length);
 void edit_free(struct edits *edits);
@@ -49,8 +50,8 @@ void edit_free(struct edits *edits);
 char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * The string in quotes; NULL as well if the string is. What a terminal would obey or reorder is escaped,
- * too.
+ * Returns the string in quotes; NULL if the string is NULL. Characters that a terminal would obey or
+ * reorder are escaped, too.
  */
 char *json_quote(const char *string);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A container that is being created by a runtime: which mounts of its bundle have a map, and how their
- * trees get into its mount namespace. For the command; the library's callers have idm_plan_read() and
+ * A container that a runtime is creating: which mounts of its bundle have a map, and how their trees get
+ * into its mount namespace. This is for the command. The library's callers have idm_plan_read() and
  * idm_tree_attach().
  */
 #ifndef IDM_OCI_OCI_H
@@ -13,9 +13,11 @@
 /* ---- annotations ---- */
 
 /*
- * "io.idmount.map/vol": "0:100000:65536" gives a map to the mount whose destination is /vol. The value
- * is a map, as far as the mount is bound; idmap=MAP for that mount alone or ridmap=MAP for all below it
- * too; idmap or ridmap for the container's own map.
+ * "io.idmount.map/vol": "0:100000:65536" assigns a map to the mount whose destination is /vol. The value
+ * is one of:
+ * - MAP: reaches as far as the mount is bound.
+ * - idmap=MAP: for that mount alone; ridmap=MAP: for all mounts below it too.
+ * - idmap or ridmap: the same with the container's own map.
  */
 #define IDM_OCI_ANNOTATION "io.idmount.map/"
 
@@ -32,13 +34,16 @@ int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_err
 bool idm_oci_find_annotation(const struct idm_json *annotations, const char *destination, size_t n,
 			     struct idm_json *found);
 
-/* A map in what it says; *map stays NULL for idmap and ridmap, *word is NULL for a map alone. */
+/*
+ * Reads the map and the word of an annotation. *map stays NULL for idmap and ridmap without a map. *word
+ * is NULL for a map alone.
+ */
 int idm_oci_read_annotation(const struct idm_json *annotation, const char **word, struct idm_map **map,
 			    struct idm_error *err);
 
 /*
- * The engine's own word about a mount, in the form VALUE/DESTINATION: "idmap=uids=0-5-1;gids=0-5-1/vol".
- * The front hands it to the hook as an argument, where no annotation can pretend to be one.
+ * The engine's own request for a mount, in the form VALUE/DESTINATION: "idmap=uids=0-5-1;gids=0-5-1/vol".
+ * The front passes it to the hook as an argument. No annotation can pretend to be an argument.
  */
 const char *idm_oci_given_destination(const char *given, size_t *n); /* NULL: there is no slash */
 int idm_oci_read_given(const char *given, const char **word, struct idm_map **map,
@@ -46,7 +51,7 @@ int idm_oci_read_given(const char *given, const char **word, struct idm_map **ma
 
 /* ---- who asks ---- */
 
-/* What the engine's annotations say about the container. Strings are the text's; NULL: not known. */
+/* What the engine's annotations say about the container. The text owns the strings; NULL: not known. */
 struct idm_oci_asker {
 	bool pod;
 	const char *namespace;
@@ -62,9 +67,9 @@ int idm_oci_read_asker(const struct idm_json *annotations, struct idm_oci_asker 
 /* One mount of the configuration, in its order. */
 struct idm_oci_mount {
 	char *destination; /* without slashes at its ends */
-	size_t step;	   /* of the plan; 0, which is the root filesystem: it has no map */
-	char *annotation;  /* the key that asks for the map; NULL: the engine does */
-	int source;	   /* of a mapped bind, as it was looked at; -1: not opened */
+	size_t step;	   /* its plan entry; 0 (the root filesystem's): the mount has no map */
+	char *annotation;  /* the key that asks for the map; NULL: the engine asks */
+	int source;	   /* of a mapped bind, as it was checked; -1: not opened */
 };
 
 struct idm_oci {
@@ -72,7 +77,7 @@ struct idm_oci {
 	struct idm_oci_mount *mounts;
 	size_t n;
 	bool shared_root; /* linux.rootfsPropagation: mounts in there propagate to the host */
-	char *annotation; /* the first that asks for a map, also where there is no mount for it */
+	char *annotation; /* the first that asks for a map, also without a mount for it */
 	/* The pod that asks by annotations, see struct idm_oci_asker. */
 	bool pod;
 	char *namespace;
@@ -83,8 +88,7 @@ struct idm_oci_text {
 	const char *text;
 	size_t length;
 	int dirfd; /* of the bundle */
-	/* The map of a user namespace that the container joins by a path; called only if it is needed.
-	 */
+	/* Reads the map of a user namespace that the container joins by a path. Called only if needed. */
 	int (*joined_map)(void *data, struct idm_map *map, struct idm_error *err);
 	void *data;
 	/* What the engine asks for beside the text, see idm_oci_read_given(). */
@@ -94,28 +98,32 @@ struct idm_oci_text {
 };
 
 /*
- * Reads config.json; of the mounts without a map only where they are. Errors as idm_plan_read(), and
- * -EINVAL: no mounts; an annotation without a mount, or with more than one.
+ * Reads config.json; of the mounts without a map only their destinations. Fails as idm_plan_read(). Also
+ * fails with -EINVAL: no mounts exist; an annotation has no mount, or more than one.
  */
 int idm_oci_read(struct idm_oci *oci, const struct idm_oci_text *text, struct idm_error *err);
 void idm_oci_free(struct idm_oci *oci);
 
 /*
- * Opens what the mapped binds have as their sources; all that follows is about these very files. Refuses
- * a source that is ID-mapped already.
+ * Opens the sources of the mapped binds. All later steps use these very files. Rejects a source that is
+ * ID-mapped already.
  */
 int idm_oci_open_sources(struct idm_oci *oci, struct idm_error *err);
 
-/* Whether root's rules allow what annotations ask for. The sources are open. -EPERM: they do not. */
+/*
+ * Checks that root's rules allow the maps that annotations ask for. The sources have to be open. Fails
+ * with -EPERM if the rules do not allow one.
+ */
 struct idm_policy;
 int idm_oci_judge(const struct idm_oci *oci, const struct idm_policy *policy, struct idm_error *err);
 
 /* ---- the container ---- */
 
 /*
- * Makes the trees of all mapped mounts here, and attaches them in the mount namespace of process `pid`,
- * below the root filesystem as it is there, each on what the runtime has mounted at its destination.
- * What was mounted below that is put on top of it again. All or nothing.
+ * Makes the trees of all mapped mounts in the caller's mount namespace. Attaches them in the mount
+ * namespace of process `pid`, below the root filesystem as it is there. Each tree covers the mount that
+ * the runtime has made at its destination. Mounts below that are put on top of the tree again. All or
+ * nothing.
  */
 int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, struct idm_error *err);
 
