@@ -128,7 +128,7 @@ static int take_helper_option(struct helper *h, const char *word)
 		h->nofail = true;
 		return DONE;
 	}
-	if (strcmp(word, "rw") == 0) /* mount(8) says so whenever nobody said "ro" */
+	if (strcmp(word, "rw") == 0) /* mount(8) passes "rw" whenever "ro" was not given */
 		return DONE;
 	if (strcmp(word, "remount") == 0)
 		return report_usage(

@@ -373,7 +373,7 @@ static int separate(const struct errand *e, const struct placing *p)
 	return idm_sys_mount_setattr(p->place, "", AT_EMPTY_PATH, &alone);
 }
 
-/* Below an attached tree that has to stay a peer of its source, that effect cannot be avoided. */
+/* An attached tree that is shared has to stay a peer of its source, so mounts below it are refused. */
 static int check_not_shared(const struct errand *e)
 {
 	e->answer->doing = SHARING;

@@ -256,8 +256,7 @@ static int report_no_mounts(int (*diagnose)(int code, struct idm_error *err))
 	return report_error(&err);
 }
 
-/* A mount that run/rootfs.c attaches for a moment is seen by no other process, and ends with this one.
- */
+/* No other process sees the mount that run/rootfs.c attaches for a moment, and it ends with this process. */
 static int leave_mounts(const struct run_request *q)
 {
 	if (!q->rootless && !q->ephemeral)

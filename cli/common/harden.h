@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Set-user-ID and device files of owners who appear as other ones. */
+/* Set-user-ID and device files of owners that appear as other owners. */
 #ifndef IDM_CLI_COMMON_HARDEN_H
 #define IDM_CLI_COMMON_HARDEN_H
 
@@ -10,11 +10,11 @@ struct hardening {
 	struct idm_hardening_info why;
 };
 
-/* Adds what idm_map_hardening() says to the mount options, unless they name the attribute. */
+/* Adds the attributes of idm_map_hardening() to the mount options, but none that these name already. */
 struct hardening harden_options(struct mount_options *mount_options, const struct idm_map *map,
 				enum idm_harden_as as);
 
-/* Says so in one line, if an ID was the reason; `words` are those that prevent it. */
+/* Reports added attributes in one line, if an ID was the reason. `words` names the options against it. */
 void report_hardening(const struct hardening *hardening, const char *words);
 
 /* Mounts that got attributes because of an ID. Begins as { 0 }. */
@@ -25,10 +25,10 @@ struct hardened {
 	struct idm_hardening_info why; /* of the first */
 };
 
-/* One more of them, if it got any. */
+/* Counts one more mount, if it got any attributes. */
 void hardened_add(struct hardened *all, const struct hardening *h, const char *target);
 
-/* Says so in one line, unless there are none; `what` is "mount" or "bind". */
+/* Reports the mounts in one line, if any exist. `what` is "mount" or "bind". */
 void report_hardened(const struct hardened *all, const char *what);
 
 #endif

@@ -37,19 +37,19 @@ void map_request_free(struct map_request *request);
 /* Adds what the text of a map option says. Returns DONE, or reports and returns the exit status. */
 int parse_map_option(struct idm_map *map, const char *text);
 
-/* The same, where messages begin with what the map belongs to: "--bind /src". */
+/* The same, but messages begin with the owner of the map: "--bind /src". */
 int parse_map_option_in(const char *where, struct idm_map *map, const char *text);
 
 /* Adds one of MAP_OPTIONS. Returns DONE, or reports and returns the exit status. */
 int take_map_option(struct map_request *request, int letter, const char *value);
 
 /*
- * After the last option: fills in the rest if asked. Returns as above; USAGE if no map was asked for,
- * with the words for `how` one does.
+ * Completes the map after the last option: fills in the rest if asked. Returns as above; USAGE if no map
+ * was asked for. The message then names `how` to ask for one.
  */
 int complete_map(struct map_request *request, const char *how);
 
-/* --upper-IDs. Returns as above. */
+/* Parses the value of --upper-ids. Returns as above. */
 int parse_upper_ids(enum idm_upper_ids *ids, const char *value);
 
 #define HOW_TO_GIVE_A_MAP "-m or --userns"

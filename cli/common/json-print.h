@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --json: values are written one after the other into a text, which is printed as a whole. When there is
- * no memory, the command ends, with that as its one line.
+ * --json: values are written one after the other into a text, which is printed as a whole. Without
+ * memory the command exits, and that error is its only line.
  */
 #ifndef IDM_CLI_COMMON_JSON_PRINT_H
 #define IDM_CLI_COMMON_JSON_PRINT_H
@@ -14,22 +14,22 @@
 struct json {
 	char *text;
 	size_t n, room;
-	char ends[JSON_DEEPEST]; /* of what is open */
+	char ends[JSON_DEEPEST]; /* the closing brackets of what is open */
 	unsigned int depth;
 	bool follows; /* a value is there already in what is open */
 };
 
 /* In all of them `key` is NULL in an array, and at the beginning. */
 
-/* What follows until json_close() is in an object ('{') or array ('['). */
+/* Begins an object ('{') or array ('['), which has all values until json_close(). */
 void json_open(struct json *json, const char *key, char bracket);
 void json_close(struct json *json);
 
 void json_add_string(struct json *json, const char *key, const char *value); /* NULL: null */
 
 /*
- * A name, which may be any bytes, where JSON has characters only. If it is not UTF-8, each byte at fault
- * is U+FFFD in `key`, and "KEYBase64" beside it has all bytes as they are.
+ * Adds a name. A name may have any bytes, but JSON has characters only. If the name is not UTF-8, each
+ * wrong byte is U+FFFD in `key`. "KEYBase64" beside it then has all bytes as they are.
  */
 void json_add_name(struct json *json, const char *key, const char *name);
 void json_add_bool(struct json *json, const char *key, bool value);

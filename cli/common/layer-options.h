@@ -10,7 +10,7 @@ struct layer_list {
 	size_t n_lower, n_data;
 };
 
-/* Adds those of "DIR[:DIR]...", a word of the command line, which is ours to change, and is kept. */
+/* Adds the layers of "DIR[:DIR]...", a word of the command line. Changes the word, and keeps using it. */
 int take_layers(struct layer_list *layers, char *list);
 
 void layer_list_free(struct layer_list *layers);

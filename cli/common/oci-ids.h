@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which IDs a container has, while a runtime creates it. */
+/* The IDs of a container, while a runtime creates it. */
 #ifndef IDM_CLI_COMMON_OCI_IDS_H
 #define IDM_CLI_COMMON_OCI_IDS_H
 
@@ -8,8 +8,9 @@
 #include "idmount.h"
 
 /*
- * The map of the container's user namespace in *map, the caller's to free: its IDs in the disk column,
- * ours in the seen column. NULL: the process is in our user namespace. Returns DONE, or reports.
+ * Reads the map of the container's user namespace into *map, which the caller frees. The disk column has
+ * the container's IDs. The seen column has the IDs of this process's user namespace. *map is NULL if
+ * `pid` is in that namespace too. Returns DONE, or reports.
  */
 int read_container_ids(pid_t pid, struct idm_map **map);
 

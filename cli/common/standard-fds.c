@@ -7,7 +7,7 @@
 
 #include "report.h"
 
-/* All for reading: what is written to a closed descriptor is to fail as before, not to vanish. */
+/* All are opened for reading only: a write to a closed descriptor must fail as before, not vanish. */
 int open_standard_fds(void)
 {
 	for (int fd = 0; fd < 3; fd++)

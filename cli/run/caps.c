@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The capabilities of the program: a default set, what --cap-add adds, and what --cap-drop takes away.
- */
+/* The capabilities of the program: a default set, with those of --cap-add, without those of --cap-drop. */
 #include <linux/capability.h>
 #include <string.h>
 #include <strings.h>
@@ -12,7 +11,7 @@
 
 #define BIT(n) (1ULL << (n))
 
-/* As capabilities(7) has them. The manual has the same table. */
+/* The names are those of capabilities(7). The manual has the same table. */
 static const struct cap {
 	const char *name;
 	unsigned int number;
@@ -141,7 +140,7 @@ static int refuse_both(uint64_t both)
 	return report_usage("--cap-add and --cap-drop both name ALL");
 }
 
-/* ALL comes first, then the names, in whatever order they were given. */
+/* ALL is applied first, then the names, independent of their order on the command line. */
 int run_complete_caps(struct run_request *q)
 {
 	const struct run_cap_list *add = &q->cap_add, *drop = &q->cap_drop;
@@ -158,8 +157,9 @@ int run_complete_caps(struct run_request *q)
 }
 
 /*
- * As runc: what is not root has none, and gets those of a file at most. Inheritable ones would be those
- * of files, too, where they are none of the program's.
+ * As with runc, a program that is not root has no capabilities. It can get at most those of a file. The
+ * inheritable set stays empty. A file's inheritable capabilities would otherwise be in force for a program
+ * that has none of its own.
  */
 struct idm_capabilities run_caps_of(const struct run_request *q, const struct run_user *user)
 {

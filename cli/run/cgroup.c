@@ -168,8 +168,9 @@ static bool find_directory(int fd, char *name, size_t size)
 }
 
 /*
- * Removes one that has none below it, and takes a descriptor for each of two levels only: the container
- * has made them as deep as it liked. False: there is none, or it cannot be removed.
+ * Removes a cgroup that has no other cgroup below it. Returns false if none exists, or if it cannot be
+ * removed. Uses a descriptor for each of two levels only: the container may have made cgroups of any
+ * depth.
  */
 static bool remove_lowest(int top)
 {

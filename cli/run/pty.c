@@ -8,7 +8,7 @@
 
 /* ---- the caller's settings ---- */
 
-/* A shell has continued us in the background: its own settings are in force, and stay so. */
+/* If a shell has continued this process in the background, the shell's own settings are in force and stay. */
 static bool is_in_background(void)
 {
 	pid_t foreground = tcgetpgrp(STDIN_FILENO);
@@ -17,8 +17,8 @@ static bool is_in_background(void)
 }
 
 /*
- * TCSANOW: to wait until all has been written could take for ever. What has been written is treated by
- * the settings of that moment, not of the moment in which it is shown.
+ * TCSANOW, because a wait until all output has been written might never end. The terminal treats output by
+ * the settings of the moment of the write, not of the moment in which it is shown.
  */
 static void make_raw(struct terminal *t)
 {

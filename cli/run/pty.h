@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The caller's terminal on one side, the program's on the other. Nothing here waits: what one side does
- * not take yet is kept, and the other side is not read before it is gone.
+ * The caller's terminal is on one side, the program's on the other. No function here waits. Data that one
+ * side does not accept yet is kept. The other side is not read before that data has been written.
  */
 #ifndef IDM_CLI_RUN_PTY_H
 #define IDM_CLI_RUN_PTY_H
@@ -13,7 +13,7 @@
 
 #include "nonblock.h"
 
-/* What has been read on one side, and not been written on the other. */
+/* The data read on one side and not yet written on the other. */
 struct flow {
 	char data[4096];
 	size_t at, n;
@@ -23,8 +23,8 @@ struct terminal {
 	int master;		  /* the program's; -1: none */
 	struct nonblock from, to; /* standard input and output */
 	struct flow typed, output;
-	bool more_typed; /* there is still something to come from standard input */
-	bool closed;	 /* nothing comes from the program's any more */
+	bool more_typed; /* standard input may still have data */
+	bool closed;	 /* the program's terminal has no more data */
 	int error;	 /* why standard output accepts nothing more, or 0 */
 	bool raw;	 /* the caller's is to be restored */
 	struct termios before;
@@ -34,21 +34,21 @@ struct terminal {
 void terminal_begin(struct terminal *t, int master);
 void terminal_end(struct terminal *t);
 
-/* While another program has the caller's terminal it is as it was before. */
+/* While another program has the caller's terminal, its settings are those from before. */
 void terminal_leave(struct terminal *t);
 void terminal_return(struct terminal *t);
 
-/* Gives the program's terminal the caller's size. */
+/* Sets the size of the program's terminal to that of the caller's. */
 void terminal_resize(const struct terminal *t);
 
-/* What there is to wait for, and what is done when it has come. */
+/* terminal_expect() fills in the events to wait for, and terminal_serve() handles those that came. */
 #define TERMINAL_SOURCES 3
 void terminal_expect(const struct terminal *t, struct pollfd fds[TERMINAL_SOURCES]);
 void terminal_serve(struct terminal *t, const struct pollfd fds[TERMINAL_SOURCES]);
 
 /*
- * When the program has ended: whether there is still something for standard output. At most *left bytes
- * more are read, since other processes can go on writing for ever.
+ * After the program has exited: returns whether data for standard output is left. Reads at most *left more
+ * bytes, since other processes can continue to write for ever.
  */
 bool terminal_has_output(struct terminal *t, size_t *left);
 

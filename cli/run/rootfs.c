@@ -59,12 +59,12 @@ static uint32_t attributes_of(const struct run_request *q)
 }
 
 /*
- * Before Linux 6.15 layers have to be attached. For the moment that it takes to make the overlay the
- * upper one is, in a new mount namespace, at a place that no path of a layer goes by.
+ * Before Linux 6.15 layers have to be attached. So the upper layer is attached in a new mount namespace
+ * while the overlay is made. No path of a layer leads through this place.
  */
 #define PLACE "/sys"
 
-/* Where changes go that are to vanish: a tmpfs. */
+/* Makes a tmpfs for changes that are to vanish. */
 static int make_upper(const struct run_request *q, struct idm_path *upper, struct idm_path *work)
 {
 	struct run_size_options size;

@@ -27,7 +27,7 @@ enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };
 
 /* --bind SOURCE:TARGET[:WORDS] */
 struct run_bind {
-	char *text; /* that the others are parts of */
+	char *text; /* the strings below are parts of it */
 	const char *source, *target;
 	struct mount_options mount_options;
 	struct hardening hardening;
@@ -37,7 +37,7 @@ struct run_bind {
 	struct idm_map *map;	   /* disk IDs to those of the container; NULL: none */
 };
 
-/* Whom the program runs as, in IDs of the container. */
+/* The user as which the program runs, in IDs of the container. */
 struct run_user {
 	uint32_t uid, gid;
 	char home[256];
@@ -64,20 +64,19 @@ struct run_request {
 	enum { TTY_AUTO, TTY_YES, TTY_NO } tty;
 	char **command;
 
-	uint64_t size; /* of --ephemeral, in bytes; 0: nothing was said */
+	uint64_t size; /* of --ephemeral, in bytes; 0: not given */
 	bool dev;      /* devices of the root filesystem can be opened */
 	bool unmask, no_new_privs, disable_userns, keyrings, seccomp;
 	int seccomp_fd; /* if seccomp */
 	struct run_cap_list cap_add, cap_drop;
-	uint64_t caps; /* what comes of them: the bounding set */
+	uint64_t caps; /* the result of both: the bounding set */
 
-	bool rootless;		/* the map is that of a user namespace that we are in already */
+	bool rootless;		/* the map is that of a user namespace that this process is in already */
 	bool no_setgroups;	/* setgroups(2) has been given up there */
-	uint32_t uid0, gid0;	/* what the container's root is to us */
-	struct exposed exposed; /* where it can store files of the host's root */
+	uint32_t uid0, gid0;	/* the container's root, as this process sees it */
+	struct exposed exposed; /* where that root can store files of the host's root */
 };
 
-/* What is made of the request; everything is released by run_root_free(). */
 /* The container's cgroup. */
 struct run_cgroup {
 	int parent; /* the caller's */
@@ -90,6 +89,7 @@ struct run_cgroup {
 		-1, -1, false, "" \
 	}
 
+/* What is made from the request. run_root_free() releases everything. */
 struct run_root {
 	int tree;   /* of the root filesystem */
 	int userns; /* of the container */
@@ -106,17 +106,18 @@ int run_parse_bind(struct run_bind *bind, const char *text);
 void run_free_bind(struct run_bind *bind);
 
 /*
- * The map of a bind that has one, to the IDs of the host. An entry that leads to an ID which the
- * container has not is wrong usage.
+ * Returns in *map the map of a bind that has one, to the IDs of the host. An entry that leads to an ID
+ * which the container lacks is wrong usage.
  */
 int run_map_of_bind(const struct run_bind *bind, const struct idm_map *container, struct idm_map **map);
 
-/* Adds nodev, and nosuid where the map shows another ID; the IDs that count are those of the container.
- */
+/* Adds nodev, and nosuid where the map shows another ID. The IDs of the container count here. */
 void run_harden_bind(struct run_bind *bind);
 void run_report_binds(const struct run_request *q);
 
-/* Makes one if the caller's can be written; removed by run_cgroup_free(), once the container has exited.
+/*
+ * Makes a cgroup if the caller's can be written. run_cgroup_free() removes it, once the container has
+ * exited.
  */
 int run_make_cgroup(const struct run_request *q, struct run_cgroup *cgroup);
 void run_cgroup_free(struct run_cgroup *cgroup);
@@ -124,10 +125,10 @@ void run_cgroup_free(struct run_cgroup *cgroup);
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
 int run_report_no_map(void);		     /* why newuidmap or newgidmap could not write it: FAILED */
 
-/* The container's. From here on this process is not dumpable. */
+/* Opens the container's user namespace. From here on this process is not dumpable. */
 int run_open_userns(const struct run_request *q, int *userns);
 
-/* A new filesystem as a detached tree, or -1: that has been reported. */
+/* Returns a new filesystem as a detached tree, or reports and returns -1. */
 int run_new_filesystem(const char *type, const char *const *options, size_t n);
 
 /* Looks at where changes of the root filesystem go. */
@@ -138,7 +139,7 @@ void run_root_free(struct run_root *root);
 
 int run_take_size(struct run_request *q, const char *text);
 
-/* The options of the tmpfs; returns how many there are. */
+/* The options of the tmpfs. run_size_options() returns their number. */
 struct run_size_options {
 	char size[32], inodes[32];
 };
@@ -156,19 +157,19 @@ int run_take_seccomp(struct run_request *q, const char *text);
 int run_read_seccomp(struct run_request *q); /* q->seccomp_fd is a copy in memory from here on */
 int run_check_standard_fds(void);
 
-/* All that confines the program but capabilities. */
+/* Sets all that confines the program, except capabilities. */
 void run_confine(const struct run_request *q, struct idm_child_options *o);
 
-/* One line if an ID of the container is the host's root. */
+/* Prints one line if an ID of the container is the host's root. */
 void run_note_host_root(const struct run_request *q);
 
-/* Unless --unmask. They come after /proc and /sys. */
+/* Adds the masks, unless --unmask was given. They come after /proc and /sys. */
 int run_add_masks(const struct run_request *q, struct run_root *root);
 
 bool run_is_null_device(int fd);
 int run_make_dev(const struct run_request *q, struct run_root *root);
 
-/* Adds a mount; its tree is the root's from here on, also after a failure. */
+/* Adds a mount. `root` owns its tree from here on, also after a failure. */
 int run_add(struct run_root *root, const struct idm_child_mount *mount);
 int run_add_mount(struct run_root *root, const char *target, const char *fstype, int tree, uint32_t attr,
 		  unsigned int flags);
@@ -184,7 +185,7 @@ struct run_session {
 	uint64_t ignored; /* signals that the caller ignores */
 	int told;	  /* a signal that has been passed on, and asks to end */
 	bool interrupted; /* by Ctrl-C */
-	bool died_of_it;  /* so has the program */
+	bool died_of_it;  /* the program has died of that signal */
 	struct terminal terminal;
 };
 
