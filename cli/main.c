@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The command: one table, and the way from a name to what does it. */
+/* The command: one table, and the way from a name to its function. */
 #include <stdio.h>
 #include <string.h>
 
@@ -69,8 +69,8 @@ static int run_command(const struct command *command, int argc, char **argv)
 }
 
 /*
- * Engines call a runtime by its path, with no option of this program between that and what it is to do.
- * A handler's name may follow a dot.
+ * Engines call a runtime by its path. No option of this program can come between that and the runtime's
+ * arguments. A handler's name may follow a dot.
  */
 static bool is_called(const char *path, const char *name)
 {

@@ -29,7 +29,7 @@
 
 enum { MOUNT_USAGE = 1, MOUNT_SYSTEM = 2, MOUNT_FAILED = 32 };
 
-/* What the line asks for. */
+/* The request of the command line. */
 struct helper {
 	struct mount_request mount;
 	struct map_request maps;
@@ -65,8 +65,8 @@ static bool quotes_are_closed(const char *list)
 }
 
 /*
- * Cuts the next word off a list, in place: up to a comma that is not inside double quotes, which are
- * taken away (mount(8) passes them on). NULL at the end.
+ * Cuts the next word off a list, in place; returns NULL at the end. A word reaches up to a comma that is
+ * not inside double quotes. The quotes are removed (mount(8) passes them on).
  */
 static char *cut_helper_option(char **list)
 {
@@ -253,7 +253,7 @@ static bool stat_path(const char *path, struct statx *st)
 	return syscall(SYS_statx, AT_FDCWD, path, 0, STATX_INO, st) == 0;
 }
 
-/* Whether the target is a mount point that shows the source. */
+/* Returns whether the target is a mount point that shows the source. */
 static bool shows_source(const struct mount_request *request)
 {
 	struct statx source, target;
@@ -280,7 +280,9 @@ static int put_behind(const struct idm_mount_info *mount, void *data)
 	return r;
 }
 
-/* The map that the target would have: with "on-top", what the source has and then that of the request.
+/*
+ * Finds the map that the target would have. With "on-top" that is the source's map, followed by the
+ * request's.
  */
 static int expected_map(const struct mount_request *request, struct idm_map **map)
 {
@@ -292,8 +294,8 @@ static int expected_map(const struct mount_request *request, struct idm_map **ma
 }
 
 /*
- * Whether this very mount is there already: "mount -a" is run again and again, and knows by itself only
- * the types whose source it finds in the mount table.
+ * Returns whether this very mount exists already. "mount -a" may run repeatedly. It detects by itself
+ * only the types whose source it finds in the mount table.
  */
 static int compare_mounted(const struct mount_request *request)
 {
@@ -309,7 +311,7 @@ static int compare_mounted(const struct mount_request *request)
 	return r;
 }
 
-/* "nofail": what is not there is no failure. */
+/* "nofail": a missing source is no failure. */
 static bool may_be_missing(const struct helper *h)
 {
 	return h->nofail && access(h->mount.source, F_OK) < 0 && errno == ENOENT;

@@ -14,7 +14,7 @@ static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /* ---- keys ---- */
 
-/* Whatever its case: an annotation that is meant for this program is never passed over. */
+/* Compares without regard to case: an annotation meant for this program is never passed over. */
 bool idm_oci_is_ours(const char *key)
 {
 	static const char prefix[] = "io.idmount";
@@ -84,7 +84,7 @@ int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_err
 
 /* ---- values ---- */
 
-/* The word in front of a map, or alone; *text is what follows, or NULL. */
+/* Returns the word in front of a map, or alone. *text is the text after it, or NULL. */
 static const char *cut_map_word(const char **text)
 {
 	static const char *const words[] = { "idmap", "ridmap" };
@@ -100,7 +100,7 @@ static const char *cut_map_word(const char **text)
 	return NULL;
 }
 
-/* A map in the value; what is wrong with it is said without a place. */
+/* Reads the map in the value. Errors name no place. */
 static int read_map_value(const char *text, const char **word, struct idm_map **map,
 			  struct idm_error *why)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The pod that asks for a map, as far as the engine names it. Engines write annotations of their own
- * beside those of the pod. A pod may try to write these too. Annotations that contradict each other count
- * as unknown, or are refused.
+ * beside those of the pod. A pod may try to write these too. Annotations that contradict each other
+ * count as unknown, or are refused.
  */
 #include <string.h>
 

@@ -162,7 +162,7 @@ struct placing {
 	bool mapped;
 	struct idm_plan_entry step; /* a copy, which owns nothing */
 	int tree;		    /* -1: it has no map */
-	int place;		    /* what the runtime has put there; -1: nothing to care for */
+	int place;		    /* the runtime's mount there; -1: none to handle */
 	char *path;		    /* where that is, in the container's mount namespace */
 	int again;		    /* a copy of it, on top of a mount that would hide it */
 };
@@ -362,8 +362,8 @@ static void take_away(int tree)
 }
 
 /*
- * A tree attached to a mount that is a peer of its source appears on the source, too, and would cover it.
- * The runtime's mount will be hidden, so it need not stay a peer of any mount.
+ * A tree attached to a mount that is a peer of its source appears on the source, too, and would cover
+ * it. The runtime's mount will be hidden, so it need not stay a peer of any mount.
  */
 static int separate(const struct errand *e, const struct placing *p)
 {

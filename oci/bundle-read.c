@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * config.json of a container that a runtime is making, as the hook reads it: of the mounts only those
- * that have a map, be it their own, by an annotation, or given by the engine beside the text.
+ * The config.json of a container that a runtime is making, as the hook reads it. Of the mounts it reads
+ * only those that have a map. The map is the mount's own, comes from an annotation, or is passed by the
+ * engine beside the text.
  */
 #include <errno.h>
 #include <string.h>
@@ -68,7 +69,7 @@ static const char *find_given(const struct bundle *b, const char *destination, s
 	return NULL;
 }
 
-/* What asks for the map of one mount from outside of it; NULL: it does not. */
+/* The request for a map of one mount from outside of that mount; NULL: no such request. */
 struct asking {
 	const char *given;
 	const struct idm_json *annotation;
@@ -140,10 +141,7 @@ static int find_mapped(struct bundle *b, const struct idm_json *mount, struct id
 	return r < 0 ? r : 1;
 }
 
-/*
- * The runtime has mounted it already. A second overlay on the same upper directory damages what is in
- * there.
- */
+/* The runtime has mounted it already. A second overlay on the same upper directory damages its files. */
 static int check_upper(const struct bundle *b, const struct idm_json *mount,
 		       const struct idm_option_list *words)
 {
@@ -295,7 +293,7 @@ static int read_propagation(struct idm_oci *o, const struct idm_json *whole, str
 	return r;
 }
 
-/* A copy of what may be NULL. */
+/* Copies a string that may be NULL. */
 static int copy_text(char **to, const char *text, struct idm_error *err)
 {
 	if (!text)

@@ -15,11 +15,11 @@ struct bundle {
 };
 
 /*
- * Rewrites config.json of the bundle if one of its mounts is to be mapped: the hook is added, and what
- * asks for a map moves from the mounts, where runtimes pass over it or refuse it, to the arguments of
- * the hook. Everything else stays byte for byte. The file is exchanged in one step and keeps its owner
- * and mode. A bundle that is ready stays as it is. What annotations ask for root's rules must allow.
- * Returns 0 or a negative errno; `file` (PATH_MAX bytes) names what err is about.
+ * Rewrites config.json of the bundle if one of its mounts is to be mapped. Adds the hook, and moves the
+ * requests for maps from the mounts to the arguments of the hook. Runtimes would ignore or refuse them
+ * in the mounts. Everything else stays byte for byte. The file is exchanged in one step and keeps its
+ * owner and mode. A bundle that is ready stays as it is. Root's rules must allow the maps that
+ * annotations ask for. Returns 0 or a negative errno; `file` (PATH_MAX bytes) names what err is about.
  */
 int make_bundle_ready(const struct bundle *bundle, char *file, struct idm_error *err);
 

@@ -14,7 +14,7 @@
 
 static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;
 
-/* ---- what asks for a map ---- */
+/* ---- requests for a map ---- */
 
 struct wish {
 	const char *scope; /* "idmap", "ridmap", or NULL: as far as the mount is bound */
@@ -119,7 +119,10 @@ struct work {
 	struct idm_json_text *parsed;
 	struct idm_json whole;
 	struct edits edits;
-	/* What the hook is to be given: "idmap=MAP/DESTINATION". The first `there` it has already. */
+	/*
+	 * The arguments for the hook: "idmap=MAP/DESTINATION". The hook has the first `there` of them
+	 * already.
+	 */
 	char **given;
 	size_t n_given, there;
 	bool any; /* something is to be mapped */
@@ -274,7 +277,7 @@ static bool is_our_hook(const struct idm_json *hook, struct idm_json *args)
 	       strcmp(string_of(&word), "oci-hook") == 0;
 }
 
-/* What an earlier call has given it: pairs behind the first two words. */
+/* The arguments passed to the hook by an earlier call: pairs behind the first two words. */
 static int take_args(struct work *w, const struct idm_json *args)
 {
 	struct idm_json word = { 0 };
@@ -333,7 +336,7 @@ static int take_old_hook(struct work *w)
 	return r;
 }
 
-/* The arguments for what is new, each behind a comma. */
+/* Returns the new arguments, each behind a comma. */
 static char *new_args(const struct work *w, bool handler)
 {
 	char *text = text_of("%s", "");
@@ -429,7 +432,7 @@ static int any_map(void *data, struct idm_map *map, struct idm_error *err)
 	return idm_map_add(map, IDM_BOTH, &one, 1, err);
 }
 
-/* Refuses now what the hook would refuse, before any program runs. */
+/* Rejects here, before any program runs, all that the hook would reject. */
 static int check_rewritten(const struct work *w, const char *text, size_t length, size_t n_given)
 {
 	const struct config *config = w->config;

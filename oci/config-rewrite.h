@@ -15,17 +15,20 @@ struct config {
 	int dirfd;	     /* of the bundle */
 	const char *hook;    /* the path of this program */
 	const char *handler; /* of the runtime, for the hook; NULL: not known */
-	/* Whether what the configuration asks for is allowed; 0 or a negative errno. NULL: it is not
-	 * asked. */
+	/*
+	 * Returns 0 if the maps that the configuration asks for are allowed, or a negative errno. NULL:
+	 * not called.
+	 */
 	int (*judge)(struct idm_oci *oci, struct idm_error *err);
 };
 
-/* Whether anything in there asks for a map: 1 or 0, or a negative errno. */
+/* Returns 1 if the configuration asks for any map, 0 if not, or a negative errno. */
 int config_asks(const struct config *config, struct idm_error *err);
 
 /*
- * *ready is the new text, of *n bytes, the caller's to free; NULL: it is ready as it is, or has nothing
- * to be mapped. What it says the hook is known to take. Returns 0 or a negative errno.
+ * Makes the new text, *ready, of *n bytes, which the caller frees. *ready is NULL if the text is ready
+ * as it is, or has no mount to map. The hook is known to accept the new text. Returns 0 or a negative
+ * errno.
  */
 int make_config_ready(const struct config *config, char **ready, size_t *n, struct idm_error *err);
 

@@ -24,7 +24,9 @@ static const char nothing[] =
 
 /* ---- asking ---- */
 
-/* With what it says in `out`, and its complaints nowhere: crun 1.8 does not know the question. */
+/*
+ * The runtime writes its answer to `out`. Its errors are discarded: crun 1.8 does not know the command.
+ */
 static int start_runtime(char **argv, int out, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;

@@ -5,8 +5,8 @@
 #include "idmount.h"
 
 /*
- * What the runtime says when it is executed with these arguments, and that mounts can be mapped. Of one
- * that cannot tell, only that. Returns 0 or a negative errno.
+ * Prints the runtime's answer to these arguments, and that mounts can be mapped. If the runtime has no
+ * answer, prints only the latter. Returns 0 or a negative errno.
  */
 int print_features(char **argv, struct idm_error *err);
 

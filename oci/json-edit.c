@@ -33,7 +33,7 @@ static unsigned int code_of(const char *text, unsigned int length)
 			   : (p[0] & 0xfU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
 }
 
-/* Six bytes are enough for what any byte becomes. Returns how many there are in *escaped. */
+/* Six bytes are enough for the escape of any byte. Returns the number of bytes in *escaped. */
 static size_t escape_character(const char *text, unsigned int length, char escaped[7])
 {
 	static const char meanings[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
@@ -53,7 +53,7 @@ char *json_quote(const char *string)
 		return NULL;
 	*to++ = '"';
 	while (left) {
-		/* What is no UTF-8 stays: the reader refuses it. */
+		/* Bytes that are not UTF-8 stay: the reader refuses them. */
 		unsigned int n = idm_utf8_length(string, left), length = n ? n : 1;
 		bool plain = *string != '"' && *string != '\\' &&
 			     (!n || idm_printable_length(string, left));
@@ -180,7 +180,9 @@ void edit_set(struct edits *e, const char *const *keys, size_t n, char *value)
 	}
 }
 
-/* By place; of those at one place the order stays, so that what is appended comes as it was asked for.
+/*
+ * Sorts by place. Changes at one place keep their order, so appended items come in the order of the
+ * calls.
  */
 static void sort_edits(struct edits *e)
 {

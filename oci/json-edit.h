@@ -26,7 +26,9 @@ struct edits {
 /* Replaces the value. Takes ownership of the text. */
 void edit_replace(struct edits *edits, const struct idm_json *value, char *text);
 
-/* Adds an item behind the last one of the object or array, with its layout. Takes ownership of the text. */
+/*
+ * Adds an item behind the last one of the object or array, with its layout. Takes ownership of the text.
+ */
 void edit_append(struct edits *edits, const struct idm_json *in, char *text);
 
 /* Removes the items of the object or array for which the function returns true. */

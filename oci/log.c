@@ -28,7 +28,9 @@ void oci_log(const char *file, bool json, const char *message)
 	if (fd < 0)
 		return;
 	stamp(when, sizeof(when));
-	/* As on standard error: a name in it need not be UTF-8, as a string in JSON has to be. */
+	/*
+	 * Escaped as on standard error: a name in it need not be UTF-8, but a string in JSON has to be.
+	 */
 	shown = malloc(size);
 	if (shown)
 		idm_escape(shown, size, message);

@@ -21,7 +21,7 @@
  */
 #define IDM_OCI_ANNOTATION "io.idmount.map/"
 
-/* Whether a key is meant for this program, also one that is misspelt: "io.idmount.map". */
+/* Returns whether a key is meant for this program, even if misspelt: "io.idmount.map". */
 bool idm_oci_is_ours(const char *key);
 
 /* The destination that the annotation names, without slashes at its ends; NULL: it names none. */
@@ -42,8 +42,9 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **word
 			    struct idm_error *err);
 
 /*
- * The engine's own request for a mount, in the form VALUE/DESTINATION: "idmap=uids=0-5-1;gids=0-5-1/vol".
- * The front passes it to the hook as an argument. No annotation can pretend to be an argument.
+ * The engine's own request for a mount, in the form VALUE/DESTINATION:
+ * "idmap=uids=0-5-1;gids=0-5-1/vol". The front passes it to the hook as an argument. No annotation can
+ * pretend to be an argument.
  */
 const char *idm_oci_given_destination(const char *given, size_t *n); /* NULL: there is no slash */
 int idm_oci_read_given(const char *given, const char **word, struct idm_map **map,
@@ -88,10 +89,12 @@ struct idm_oci_text {
 	const char *text;
 	size_t length;
 	int dirfd; /* of the bundle */
-	/* Reads the map of a user namespace that the container joins by a path. Called only if needed. */
+	/*
+	 * Reads the map of a user namespace that the container joins by a path. Called only if needed.
+	 */
 	int (*joined_map)(void *data, struct idm_map *map, struct idm_error *err);
 	void *data;
-	/* What the engine asks for beside the text, see idm_oci_read_given(). */
+	/* The engine's requests beside the text, see idm_oci_read_given(). */
 	char *const *given;
 	size_t n_given;
 	const char *handler; /* of the runtime, if the engine has told; NULL: see the annotations */

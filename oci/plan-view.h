@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the command reports about the entries of a plan, which the public API does not show. */
+/* Facts about the entries of a plan that the command reports, but the public API does not show. */
 #ifndef IDM_OCI_PLAN_VIEW_H
 #define IDM_OCI_PLAN_VIEW_H
 
@@ -17,7 +17,7 @@ size_t count_plan_entries(const struct idm_plan *plan);
  */
 uint32_t find_hardened_entries(const struct idm_plan *plan, const char **target);
 
-/* A directory in which the container stores files. The plan owns what is pointed to. */
+/* A directory in which the container stores files. The plan owns all that it points to. */
 struct plan_store {
 	struct idm_path path;
 	const struct idm_map *map;     /* NULL: none */

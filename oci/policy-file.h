@@ -5,10 +5,12 @@
 #include "policy.h"
 #include "oci.h"
 
-/* *policy stays NULL where there is no file. A file that root does not keep to itself is refused. */
+/*
+ * policy stays NULL if the file does not exist. Rejects a file that others than root own or may write.
+ */
 int read_policy(struct idm_policy **policy, struct idm_error *err);
 
-/* Whether root's rules allow what annotations ask for; the file is read only if one asks. */
+/* Checks that root's rules allow the maps that annotations ask for. Reads the file only if one asks. */
 int judge_annotations(const struct idm_oci *oci, struct idm_error *err);
 
 #endif

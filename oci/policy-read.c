@@ -33,7 +33,7 @@ static int fail_policy_memory(const struct reader *rd)
 
 /* ---- IDs ---- */
 
-/* One number in one spelling only. Returns what follows it, or NULL. */
+/* Reads one number, in one spelling only. Returns the text after it, or NULL. */
 static const char *read_id(const char *p, uint32_t *id)
 {
 	uint64_t n = 0;

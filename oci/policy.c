@@ -15,7 +15,7 @@ static const enum idm_error_step step_judge = IDM_STEP_JUDGE_ANNOTATION;
 
 /* ---- conditions ---- */
 
-/* Whether `path` is `directory`, or below it. "" is the root. */
+/* Returns whether `path` is `directory`, or below it. "" is the root. */
 static bool is_in(const char *path, const char *directory)
 {
 	size_t n = strlen(directory);
@@ -23,7 +23,7 @@ static bool is_in(const char *path, const char *directory)
 	return strncmp(path, directory, n) == 0 && (!path[n] || path[n] == '/');
 }
 
-/* What is denied must not come with a directory above it, either. */
+/* A denied source must not come with a directory above it, either. */
 static bool source_matches(const struct idm_policy_rule *rule, const char *source)
 {
 	if (!rule->source)
@@ -35,7 +35,10 @@ static bool source_matches(const struct idm_policy_rule *rule, const char *sourc
 	return is_in(source, rule->source) || (!rule->allow && is_in(rule->source, source));
 }
 
-/* Of a pod, what is not known could be anything: that is denied, and not allowed. */
+/*
+ * An unknown name of a pod could be any name: a rule that denies matches it, a rule that allows does
+ * not.
+ */
 static bool name_matches(const char *wanted, const char *text, const struct idm_policy_rule *rule,
 			 const struct idm_policy_request *q)
 {
@@ -61,7 +64,7 @@ static bool matches(const struct idm_policy_rule *rule, const struct idm_policy_
 
 /* ---- refusals ---- */
 
-/* A pod's annotation names it, so quotes mark where the name ends. NULL: there is no memory. */
+/* A pod's annotation names it, so quotes mark where the name ends. Returns NULL without memory. */
 static char *name_text(const char *name)
 {
 	char *text = NULL;

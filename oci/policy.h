@@ -25,7 +25,7 @@ struct idm_policy_ids {
 	size_t n;
 };
 
-/* What each side of a map may have in one of its columns. */
+/* The ranges that each side of a map may have in one of its columns. */
 struct idm_policy_sides {
 	struct idm_policy_ids uid, gid;
 	bool given;
@@ -38,7 +38,7 @@ struct idm_policy_rule {
 	char *source;	 /* an absolute path without a slash at its end; "" is the root */
 	char *namespace; /* "*": any pod; "-": no pod */
 	char *handler;
-	/* What an allowed map may have. */
+	/* The IDs that an allowed map may have. */
 	struct idm_policy_sides disk, seen;
 };
 
@@ -52,7 +52,7 @@ struct idm_policy {
 int idm_policy_parse(const char *text, size_t length, struct idm_policy **policy, struct idm_error *err);
 void idm_policy_free(struct idm_policy *policy); /* NULL is allowed */
 
-/* What an annotation asks for. */
+/* The request of an annotation. */
 struct idm_policy_request {
 	const char *annotation;	   /* its key, for the error */
 	const struct idm_map *map; /* NULL: not known; only a refusal of all maps can be told */
@@ -62,7 +62,7 @@ struct idm_policy_request {
 	const char *handler;	   /* of the runtime; NULL: not known */
 };
 
-/* `policy` NULL: there is no file, and the default rule decides. 0, or -EPERM. */
+/* `policy` NULL: the file does not exist, and the default rule decides. Returns 0 or -EPERM. */
 int idm_policy_judge(const struct idm_policy *policy, const struct idm_policy_request *request,
 		     struct idm_error *err);
 

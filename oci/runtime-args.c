@@ -52,7 +52,7 @@ static bool asks_for_help(const char *word)
 	return is_one_of(word, words);
 }
 
-/* *value is what is glued on, or NULL. */
+/* *value is the text joined to the option, or NULL. */
 static const struct option *find_option(const char *word, const char **value)
 {
 	const char *name = word + 1 + (word[1] == '-');

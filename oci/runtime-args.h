@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* What the arguments of create, run or restore say about the bundle. */
+/* The facts about the bundle in the arguments of create, run or restore. */
 struct oci_words {
 	const char *bundle; /* "." where none is named */
 	bool help;	    /* only the runtime's help is asked for */
@@ -14,8 +14,8 @@ struct oci_words {
 };
 
 /*
- * False: a word is wrong. Runtimes differ in what they take for an option, and some take abbreviations.
- * A front that guesses would make another bundle ready than the one that the runtime runs.
+ * Returns false if a word is wrong. Runtimes differ in their options, and some accept abbreviations. A
+ * front that guesses could make another bundle ready than the one that the runtime runs.
  */
 bool read_oci_words(char **words, struct oci_words *read);
 

@@ -8,8 +8,8 @@
 #define OCI_RUNTIME_NAME "idmount-oci-runtime"
 
 /*
- * Adds an error to a runtime's log, where engines look for it; NULL: no log. What cannot be
- * written there is on standard error all the same.
+ * Adds an error to a runtime's log, where engines look for it; NULL: no log. An error that cannot be
+ * written there is still on standard error.
  */
 void oci_log(const char *file, bool json, const char *message);
 

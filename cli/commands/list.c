@@ -23,7 +23,7 @@ static const char details[] =
 	"Without TARGET all ID-mapped mounts are listed, with TARGET the one that holds each. Maps\n"
 	"can be read from Linux 6.15 on.\n";
 
-/* What is asked for, and what has been found so far. */
+/* The request, and the mounts found so far. */
 struct listing {
 	bool all;
 	bool as_json; /* else a table */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A front for an OCI runtime. It stays out of the way: what it does not change is the runtime's, which
- * is executed in its place with the same arguments.
+ * A front for an OCI runtime. It stays out of the way: anything that it does not change is left to the
+ * runtime. It executes the runtime instead of itself, with the same arguments.
  */
 #include <errno.h>
 #include <limits.h>
@@ -55,7 +55,7 @@ static const char details[] =
 	"one that IDMOUNT_RUNTIME names, else runc, else crun, as found in PATH.\n"
 	"\n";
 
-/* ---- what went wrong ---- */
+/* ---- reporting errors ---- */
 
 struct front {
 	const char *log;
@@ -91,7 +91,10 @@ static int fail_error(const struct front *f, const char *file, const struct idm_
 
 /* ---- the real runtime ---- */
 
-/* Whether it can be executed, and is not this program by another name: that would go on for ever. */
+/*
+ * Returns whether the file can be executed and is not this program by another name. The program would
+ * otherwise execute itself for ever.
+ */
 static bool is_runtime(const struct front *f, const char *path)
 {
 	struct stat it, own;

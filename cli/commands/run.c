@@ -256,7 +256,10 @@ static int report_no_mounts(int (*diagnose)(int code, struct idm_error *err))
 	return report_error(&err);
 }
 
-/* No other process sees the mount that run/rootfs.c attaches for a moment, and it ends with this process. */
+/*
+ * No other process sees the mount that run/rootfs.c attaches for a moment, and it ends with this
+ * process.
+ */
 static int leave_mounts(const struct run_request *q)
 {
 	if (!q->rootless && !q->ephemeral)
@@ -283,7 +286,7 @@ struct variables {
 	char term[256];
 };
 
-/* What was asked for, and some that a program needs if they are not among that. */
+/* The variables asked for, and some that a program needs if they are not among these. */
 static const char **environment(const struct run_request *q, const struct run_user *user,
 				struct variables *v)
 {
@@ -324,7 +327,7 @@ static void set_program_ids(const struct run_request *q, const struct run_user *
 	o->gid = user->gid;
 }
 
-/* Whether a user of the container owns it, and could change its mode by the descriptor. */
+/* Returns whether a user of the container owns the file, and could change its mode by the descriptor. */
 static bool is_owned_by_container(const struct run_request *q, int fd)
 {
 	struct stat st;

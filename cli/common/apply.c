@@ -25,7 +25,7 @@ void apply_request_free(struct apply_request *request)
 
 /* ---- the text ---- */
 
-/* What relative paths in the file begin at. */
+/* The directory at which relative paths in the file begin. */
 static int open_directory_of(const char *file)
 {
 	char *copy = strdup(file);

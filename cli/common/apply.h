@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A mount list in a file, made a root filesystem; what "idmount apply" and "idmount bundle mount" both
- * do. */
+/*
+ * Makes a root filesystem of a mount list in a file. "idmount apply" and "idmount bundle mount" both use
+ * this.
+ */
 #ifndef IDM_CLI_COMMON_APPLY_H
 #define IDM_CLI_COMMON_APPLY_H
 

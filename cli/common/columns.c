@@ -10,8 +10,8 @@
 #include "lib/base/escape.h"
 
 /*
- * In octal as in /proc/self/mountinfo: a path must not break the table, nor talk to the terminal. A
- * backslash too, so that what is shown can be read back.
+ * Bytes are in octal as in /proc/self/mountinfo: a path must not break the table, nor control the
+ * terminal. A backslash is escaped too, so that the output can be read back.
  */
 static char *printable(const char *text)
 {

@@ -21,7 +21,7 @@ void table_cell(struct table *table, const char *text);
 /* Prints and releases. The first row, the heading, is not printed alone. False: out of memory. */
 bool table_print(struct table *table);
 
-/* Whether standard output wants colours: a terminal, and NO_COLOR is not set. */
+/* Returns whether standard output may have colours: it is a terminal, and NO_COLOR is not set. */
 bool use_colours(void);
 
 #endif

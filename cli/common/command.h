@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a command is. Each has one table of options, and everything comes from it: the parser and the
- * help directly; the man page and the completion are held against the help by a test.
+ * The description of a command. Each has one table of options, and everything comes from it. The parser
+ * and the help use it directly. A test compares the man page and the completion with the help.
  */
 #ifndef IDM_CLI_COMMON_COMMAND_H
 #define IDM_CLI_COMMON_COMMAND_H
@@ -50,8 +50,9 @@ struct arguments {
 };
 
 /*
- * The letter of the next option; 0 at their end; -1 after one that is wrong, which has been reported;
- * -2 after --help, which has been answered. Options may stand among the operands, up to "--".
+ * Returns the letter of the next option, or 0 at their end. Returns -1 after a wrong option, which has
+ * been reported. Returns -2 after --help, which has been answered. Options may come between the
+ * operands, up to "--".
  */
 int next_command_option(struct arguments *a);
 

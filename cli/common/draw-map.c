@@ -7,7 +7,7 @@
 
 #include "columns.h"
 
-/* One past the last id. */
+/* One past the last ID. */
 #define ID_END 4294967295ULL
 
 /* "0-65535", or "7" for a range of one. */

@@ -7,8 +7,8 @@
 #include "idmount.h"
 
 /*
- * Draws a map for a person: the uid and the gid side beside each other, and what is left out. False: out
- * of memory, nothing was drawn.
+ * Draws a map for a person: the uid and the gid side beside each other, and the IDs left out. Returns
+ * false if memory is lacking; nothing is drawn then.
  */
 bool draw_map(const struct idm_map *map);
 

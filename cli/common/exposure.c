@@ -88,7 +88,7 @@ static int open_exposed_directory(int fd, const struct idm_map *map)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* ---- what can be stored ---- */
+/* ---- files that can be stored ---- */
 
 static bool is_run_with_its_owner(const struct statvfs *mount)
 {
@@ -135,7 +135,7 @@ void look_for_exposure(struct exposed *found, const struct idm_path *place, cons
 		*found = (struct exposed){ place->path, seen, reach, 0 };
 }
 
-/* ---- what is said ---- */
+/* ---- the report ---- */
 
 static const char *name_reach(const struct reach *reach, char *buf, size_t size)
 {

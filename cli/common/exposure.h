@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs that run as the host's root for every user: a map that shows disk ID 0 as another ID lets
- * that ID store files of root. With a set-user-ID bit they have root's rights at their place on disk,
- * whatever the mapped mount honours (CVE-2021-41103 was such a directory).
+ * Programs that run as the host's root for every user. A map that shows disk ID 0 as another ID lets
+ * that ID store files of root. With a set-user-ID bit they have root's rights at their place on disk.
+ * The options of the mapped mount do not change that (CVE-2021-41103 was such a directory).
  */
 #ifndef IDM_CLI_COMMON_EXPOSURE_H
 #define IDM_CLI_COMMON_EXPOSURE_H
@@ -19,7 +19,7 @@ struct reach {
 	gid_t group; /* 0: none */
 };
 
-/* What was found; all zero before the first look. */
+/* The findings; all zero before the first look. */
 struct exposed {
 	const char *path; /* NULL: nothing */
 	uint32_t seen;	  /* the ID that can store files of root there */
@@ -28,14 +28,15 @@ struct exposed {
 };
 
 /*
- * Whether files of root can be stored at `place` through a mount of it with this map (may be NULL) and
- * these mount options, and run by other users: its own mount is neither nosuid nor noexec, and they
- * reach it. Keeps the place's path. A place that cannot be looked at is left to what opens it.
+ * Returns whether files of root can be stored at `place` and run by other users. They would be stored
+ * through a mount of it with this map (may be NULL) and these mount options. They can be run if the
+ * place's own mount is neither nosuid nor noexec, and users reach it. Keeps the place's path. A place
+ * that cannot be looked at is left to the function that opens it.
  */
 void look_for_exposure(struct exposed *found, const struct idm_path *place, const struct idm_map *map,
 		       const struct mount_options *mount_options);
 
-/* Says so in one line, if there is anything to say. */
+/* Reports the findings in one line, if any exist. */
 void report_exposed(const struct exposed *found);
 
 #endif

@@ -8,7 +8,7 @@
 
 #define LONGEST_WORD 40
 
-/* Of each front: what asks for it. */
+/* The words of each front that ask for the same as the name. */
 static const struct {
 	const char *name, *words[FRONTS];
 } table[] = {
@@ -61,7 +61,7 @@ const char *front_word(const char *name)
 
 char *front_hint(const char *hint)
 {
-	/* Each name is at least a third as long as what it becomes. */
+	/* Each name is at least a third as long as its replacement. */
 	char *text = malloc(3 * strlen(hint) + LONGEST_WORD), *to = text;
 
 	while (text && *hint) {

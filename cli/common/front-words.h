@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the library calls by its own names, in the words of who reads it: an option of the command, or a
- * word behind mount(8)'s -o.
+ * Translates the library's own names to the words of the reader: an option of the command, or a word
+ * behind mount(8)'s -o.
  */
 #ifndef IDM_CLI_COMMON_FRONT_WORDS_H
 #define IDM_CLI_COMMON_FRONT_WORDS_H

@@ -14,7 +14,9 @@ struct hardening {
 struct hardening harden_options(struct mount_options *mount_options, const struct idm_map *map,
 				enum idm_harden_as as);
 
-/* Reports added attributes in one line, if an ID was the reason. `words` names the options against it. */
+/*
+ * Reports added attributes in one line, if an ID was the reason. `words` names the options against it.
+ */
 void report_hardening(const struct hardening *hardening, const char *words);
 
 /* Mounts that got attributes because of an ID. Begins as { 0 }. */

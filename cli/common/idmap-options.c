@@ -35,7 +35,9 @@ static int have_map(struct map_request *request)
 	return out_of_memory();
 }
 
-/* A malformed map is wrong usage. A map that names a missing thing, or a file that is not a map, fails. */
+/*
+ * A malformed map is wrong usage. A map that names a missing thing, or a file that is not a map, fails.
+ */
 static int report_map(int code, const char *where, const char *text, const struct idm_error *err)
 {
 	report_error_in(where, err);

@@ -34,7 +34,7 @@ void map_request_free(struct map_request *request);
 
 #define AUTO_MAP_REQUEST __attribute__((cleanup(map_request_free)))
 
-/* Adds what the text of a map option says. Returns DONE, or reports and returns the exit status. */
+/* Adds the entries of a map option's text. Returns DONE, or reports and returns the exit status. */
 int parse_map_option(struct idm_map *map, const char *text);
 
 /* The same, but messages begin with the owner of the map: "--bind /src". */

@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether the file is standard input ("-"), and its name in messages. */
+/*
+ * is_input() returns whether the file is standard input ("-"). input_name() returns its name in
+ * messages.
+ */
 bool is_input(const char *file);
 const char *input_name(const char *file);
 

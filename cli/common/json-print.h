@@ -16,7 +16,7 @@ struct json {
 	size_t n, room;
 	char ends[JSON_DEEPEST]; /* the closing brackets of what is open */
 	unsigned int depth;
-	bool follows; /* a value is there already in what is open */
+	bool follows; /* what is open already has a value */
 };
 
 /* In all of them `key` is NULL in an array, and at the beginning. */

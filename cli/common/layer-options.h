@@ -10,7 +10,9 @@ struct layer_list {
 	size_t n_lower, n_data;
 };
 
-/* Adds the layers of "DIR[:DIR]...", a word of the command line. Changes the word, and keeps using it. */
+/*
+ * Adds the layers of "DIR[:DIR]...", a word of the command line. Changes the word, and keeps using it.
+ */
 int take_layers(struct layer_list *layers, char *list);
 
 void layer_list_free(struct layer_list *layers);

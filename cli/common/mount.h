@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A whole mount, from map to attached; what "idmount mount" and mount.idmap both do. */
+/* A whole mount, from the map to the attached tree. "idmount mount" and mount.idmap both use this. */
 #ifndef IDM_CLI_COMMON_MOUNT_H
 #define IDM_CLI_COMMON_MOUNT_H
 

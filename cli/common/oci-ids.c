@@ -8,7 +8,10 @@
 
 #include "report.h"
 
-/* The namespace of the process, not the one of config.json: that is what judges a set-user-ID file. */
+/*
+ * The namespace is the process's, not the one of config.json: the kernel judges a set-user-ID file by
+ * it.
+ */
 static int is_in_our_namespace(pid_t pid, bool *ours)
 {
 	struct stat own, its;

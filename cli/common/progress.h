@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A line that shows how far something has got; on terminals, when there is much to do. */
+/*
+ * A line that shows the progress of an operation; on terminals only, and only when much is to be done.
+ */
 #ifndef IDM_CLI_COMMON_PROGRESS_H
 #define IDM_CLI_COMMON_PROGRESS_H
 
 #include <stddef.h>
 
-/* A callback of the library; `noun` (const char *) is what is counted. */
+/* A callback of the library; `noun` (const char *) names the counted things. */
 void show_progress(size_t done, size_t all, void *noun);
 
 #endif

@@ -18,8 +18,8 @@ void report_as(const char *prefix)
 }
 
 /*
- * One line, whatever is in the words and paths that it quotes: as in the library's messages, control
- * characters could forge another one, or talk to the terminal.
+ * Prints one line, whatever bytes the quoted words and paths have. As in the library's messages, control
+ * characters could forge another line, or control the terminal.
  */
 static char *one_line(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the command says to people, and its exit status. */
+/* The command's messages to people, and its exit status. */
 #ifndef IDM_CLI_COMMON_REPORT_H
 #define IDM_CLI_COMMON_REPORT_H
 
@@ -10,7 +10,7 @@ enum { DONE = 0, FAILED = 1, USAGE = 2 };
 /* The words before every message: "idmount: mount". The string is kept. */
 void report_as(const char *prefix);
 
-/* One line, and a second one if there is a hint. Returns FAILED. */
+/* Prints one line, and a second one if a hint exists. Returns FAILED. */
 int report_error(const struct idm_error *err);
 
 /* The same about the contents of a file. */
@@ -19,7 +19,7 @@ int report_error_in(const char *file, const struct idm_error *err);
 /* "prefix: message", for wrong usage. Returns USAGE. */
 int report_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for what could not be done, without an idm_error. Returns FAILED. */
+/* The same for a failure without an idm_error. Returns FAILED. */
 int report_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int out_of_memory(void);
 

@@ -3,7 +3,9 @@
 #include "cli/common/report.h"
 #include "run.h"
 
-/* Whether the container lacks an ID of the entry's seen column; the first one of them. */
+/*
+ * Returns whether the container lacks an ID of the entry's seen column. *missing is the first such ID.
+ */
 static bool lacks(const struct idm_map *container, unsigned int kind, const struct idm_entry *e,
 		  uint32_t *missing)
 {
@@ -11,7 +13,7 @@ static bool lacks(const struct idm_map *container, unsigned int kind, const stru
 	size_t n = idm_map_entries(container, kind, &have);
 	uint64_t at = e->seen, end = at + e->count;
 
-	/* Sorted by what they have inside. */
+	/* The entries are sorted by their IDs inside. */
 	for (size_t i = 0; i < n && at < end && have[i].disk <= at; i++)
 		if (at - have[i].disk < have[i].count)
 			at = (uint64_t)have[i].disk + have[i].count;

@@ -20,7 +20,7 @@ static int take_bind_map(struct run_bind *b, const char *text)
 
 static int take_bind_option(struct run_bind *b, char *word)
 {
-	/* What is mounted in a shared one is mounted on the host, and stays there. */
+	/* A mount inside a shared mount is made on the host too, and stays there. */
 	if (strcmp(word, "shared") == 0 || strcmp(word, "rshared") == 0)
 		return report_usage("--bind %s: %s: mounts inside would be made on the host; slave and "
 				    "private are possible",

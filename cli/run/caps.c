@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The capabilities of the program: a default set, with those of --cap-add, without those of --cap-drop. */
+/*
+ * The capabilities of the program: a default set, with those of --cap-add, without those of --cap-drop.
+ */
 #include <linux/capability.h>
 #include <string.h>
 #include <strings.h>
@@ -158,8 +160,8 @@ int run_complete_caps(struct run_request *q)
 
 /*
  * As with runc, a program that is not root has no capabilities. It can get at most those of a file. The
- * inheritable set stays empty. A file's inheritable capabilities would otherwise be in force for a program
- * that has none of its own.
+ * inheritable set stays empty. A file's inheritable capabilities would otherwise be in force for a
+ * program that has none of its own.
  */
 struct idm_capabilities run_caps_of(const struct run_request *q, const struct run_user *user)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * A cgroup of the container's own, where its users own that of the caller, as an ordinary user owns one
- * that was delegated. A container can mount the cgroup filesystem by itself, and with that it would
- * freeze or kill every process of its cgroup: the caller, too.
+ * A cgroup of the container's own. It is made if the container's users own the caller's cgroup, as an
+ * ordinary user owns a delegated one. A container can mount the cgroup filesystem by itself. With that
+ * it would freeze or kill every process of its cgroup: the caller, too.
  *
- * The caller's cgroup is found as the root of such a filesystem in a new cgroup namespace, wherever the
- * host has mounted it, or not at all.
+ * The caller's cgroup is found as the root of such a filesystem in a new cgroup namespace. It does not
+ * matter where the host has mounted that filesystem, or whether it has.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ static const char *const files[] = { "cgroup.kill", "cgroup.freeze", "cgroup.pro
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What this process may not mount, a process below it may not either. */
+/* If this process may not mount a filesystem, a process below it may not either. */
 static bool is_impossible(int code)
 {
 	return code == ENODEV || code == EPERM || code == EACCES || code == ENOSYS;
@@ -61,7 +61,7 @@ static int open_own_cgroup(int *own)
 	return report_failure("open the caller's cgroup: %s", strerror(errno));
 }
 
-/* In the user namespace of an ordinary user this process may do what the container may. */
+/* In the user namespace of an ordinary user this process may do all that the container may. */
 static bool is_writable_for_container(const struct run_request *q, int cgroup, const char *file)
 {
 	uint32_t disk;

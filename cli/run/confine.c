@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What confines the program besides its namespaces, and the notes about what does not. */
+/* The limits of the program besides its namespaces, and the notes about missing limits. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -90,7 +90,7 @@ void run_confine(const struct run_request *q, struct idm_child_options *o)
 	o->seccomp_fd = q->seccomp ? q->seccomp_fd : -1;
 }
 
-/* The namespace's capabilities do not reach the host, but what belongs to user 0 of the host does. */
+/* The namespace's capabilities do not reach the host, but all that belongs to the host's user 0 does. */
 void run_note_host_root(const struct run_request *q)
 {
 	uint32_t id;

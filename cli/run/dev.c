@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A /dev of the container's own: a small tmpfs that belongs to its root, with the host's harmless
- * devices bound over empty files, and terminals of its own. It is made detached; the child attaches its
- * parts.
+ * A /dev of the container's own: a small tmpfs that belongs to its root. The host's harmless devices are
+ * bound over empty files in it, and it has terminals of its own. It is made detached; the child attaches
+ * its parts.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Parts of /proc and /sys that describe the host, or change it: a file is covered by the null device, a
- * directory by an empty one, and some are read-only. A user namespace keeps the container's root from
- * most of them already; this holds where it does not.
+ * Masks for parts of /proc and /sys that describe the host, or change it. The null device covers a file,
+ * and an empty directory covers a directory. Some parts are read-only. A user namespace keeps the
+ * container's root from most of them already. The masks hold where it does not.
  */
 #include <fcntl.h>
 #include <unistd.h>

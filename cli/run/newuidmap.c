@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * newuidmap(1) and newgidmap(1) get their privilege from a file, and say no more than what the kernel
- * answered them. Where they have none, /etc/subuid has nothing to do with it.
+ * newuidmap(1) and newgidmap(1) get their privilege from a file, and report only the kernel's answer. If
+ * they lack that privilege, /etc/subuid is not the cause.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "cli/common/report.h"
 #include "run.h"
 
-/* As execvp(3) finds it; false: it is in no directory of PATH. */
+/* Searches as execvp(3) does. Returns false if no directory of PATH has the file. */
 static bool find_in_path(const char *name, char *file, size_t size)
 {
 	const char *path = getenv("PATH");
@@ -52,7 +52,7 @@ static bool is_nosuid(const char *file)
 	return statvfs(file, &fs) == 0 && fs.f_flag & ST_NOSUID;
 }
 
-/* Whether it could not have done its work, which is reported. */
+/* Returns whether the program could not have done its work. Reports that. */
 static bool is_at_fault(const char *name)
 {
 	char file[4096];

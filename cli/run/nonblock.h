@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading and writing what others share without ever waiting. O_NONBLOCK belongs to the open file
- * description: the caller's shell would get EAGAIN afterwards, from its own standard input.
+ * Reads and writes files shared with other processes without ever waiting. O_NONBLOCK belongs to the
+ * open file description. The caller's shell would later get EAGAIN from its own standard input.
  */
 #ifndef IDM_CLI_RUN_NONBLOCK_H
 #define IDM_CLI_RUN_NONBLOCK_H

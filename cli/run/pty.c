@@ -8,7 +8,10 @@
 
 /* ---- the caller's settings ---- */
 
-/* If a shell has continued this process in the background, the shell's own settings are in force and stay. */
+/*
+ * If a shell has continued this process in the background, the shell's own settings are in force and
+ * stay.
+ */
 static bool is_in_background(void)
 {
 	pid_t foreground = tcgetpgrp(STDIN_FILENO);
@@ -17,8 +20,8 @@ static bool is_in_background(void)
 }
 
 /*
- * TCSANOW, because a wait until all output has been written might never end. The terminal treats output by
- * the settings of the moment of the write, not of the moment in which it is shown.
+ * TCSANOW, because a wait until all output has been written might never end. The terminal treats output
+ * by the settings of the moment of the write, not of the moment in which it is shown.
  */
 static void make_raw(struct terminal *t)
 {
@@ -74,9 +77,9 @@ void terminal_resize(const struct terminal *t)
 		ioctl(t->master, TIOCSWINSZ, &size);
 }
 
-/* ---- what is typed ---- */
+/* ---- typed data ---- */
 
-/* At the end of what is not a terminal the program gets what Ctrl-D sends at the end of one. */
+/* At the end of input that is not a terminal, the program gets the end character that Ctrl-D sends. */
 static void type_end(struct terminal *t)
 {
 	struct termios settings;
@@ -106,7 +109,7 @@ static void read_typed(struct terminal *t)
 	t->typed.n = (size_t)n;
 }
 
-/* `n`: what write() has said. */
+/* `n` is the result of write(). */
 static void written(struct flow *flow, ssize_t n)
 {
 	flow->at += (size_t)n;
@@ -122,9 +125,9 @@ static void write_typed(struct terminal *t)
 	written(&t->typed, n < 0 ? (ssize_t)t->typed.n : n);
 }
 
-/* ---- what the program writes ---- */
+/* ---- output of the program ---- */
 
-/* False: there is nothing at the moment. */
+/* Returns false if no data is there at the moment. */
 static bool read_output(struct terminal *t)
 {
 	ssize_t n = read(t->master, t->output.data, sizeof(t->output.data));

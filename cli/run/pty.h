@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The caller's terminal is on one side, the program's on the other. No function here waits. Data that one
- * side does not accept yet is kept. The other side is not read before that data has been written.
+ * The caller's terminal is on one side, the program's on the other. No function here waits. Data that
+ * one side does not accept yet is kept. The other side is not read before that data has been written.
  */
 #ifndef IDM_CLI_RUN_PTY_H
 #define IDM_CLI_RUN_PTY_H
@@ -47,8 +47,8 @@ void terminal_expect(const struct terminal *t, struct pollfd fds[TERMINAL_SOURCE
 void terminal_serve(struct terminal *t, const struct pollfd fds[TERMINAL_SOURCES]);
 
 /*
- * After the program has exited: returns whether data for standard output is left. Reads at most *left more
- * bytes, since other processes can continue to write for ever.
+ * After the program has exited: returns whether data for standard output is left. Reads at most *left
+ * more bytes, since other processes can continue to write for ever.
  */
 bool terminal_has_output(struct terminal *t, size_t *left);
 

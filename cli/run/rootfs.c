@@ -25,8 +25,10 @@ static int report_root_error(struct idm_error *err)
 	return report_error(err);
 }
 
-/* A tree of a path, mapped if there is a map. Less than 0 after a report; `where` is whose map it is, ""
- * the root's. */
+/*
+ * Returns the tree of a path, mapped if a map exists. Returns less than 0 after a report. `where` names
+ * the owner of the map, "" for the root.
+ */
 static int open_mapped_tree(const char *where, const char *path, const struct idm_map *map,
 			    const struct idm_tree_options *o)
 {
@@ -111,7 +113,7 @@ static int open_overlay(const struct run_request *q, int *tree)
 		o.work = &work;
 	}
 	o.map = map_of(q);
-	/* What vanishes has no IDs to keep. */
+	/* Changes that vanish have no IDs to keep. */
 	o.upper_ids = o.map && q->upper ? IDM_UPPER_DISK : IDM_UPPER_SHIFTED;
 	o.attr = attributes_of(q);
 	if (q->rootless) {
@@ -142,7 +144,7 @@ static int open_root_tree(const struct run_request *q, int *tree)
 	return *tree < 0 ? FAILED : DONE;
 }
 
-/* ---- what is mounted in it ---- */
+/* ---- mounts in the root ---- */
 
 static int add_host_tree(struct run_root *root, const char *path, uint32_t attr)
 {
@@ -169,7 +171,7 @@ static int add_system(const struct run_request *q, struct run_root *root)
 			  : add_host_tree(root, "/sys", attr | IDM_ATTR_RDONLY);
 }
 
-/* The IDs of a bind's map are those of the container; what the kernel maps to are the host's. */
+/* A bind's map leads to IDs of the container; the kernel maps to those of the host. */
 static int map_of_bind(const struct run_request *q, const struct run_bind *b, struct idm_map **map)
 {
 	*map = NULL;

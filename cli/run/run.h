@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of "idmount run" share: commands/run.c reads the command line, bind.c one of its
- * binds, user.c whom the program runs as, rootless.c lets an ordinary user be root of a user
- * namespace, rootfs.c makes the root filesystem, dev.c its /dev, masks.c covers parts of its
- * /proc and /sys, exposure.c looks where the program can store what other users can run,
- * size.c reads how large changes in memory get, caps.c the capabilities, confine.c the
- * rest that confines the program, session.c stays with the program until it has ended, with
- * signals.c for its signals and pty.c between two terminals.
+ * The interface between the files of "idmount run". commands/run.c reads the command line, and bind.c
+ * one of its binds. user.c finds the user as which the program runs. rootless.c lets an ordinary user be
+ * root of a user namespace. rootfs.c makes the root filesystem, and dev.c its /dev. masks.c covers parts
+ * of its /proc and /sys. exposure.c looks where the program can store files that other users can run.
+ * size.c reads how large changes in memory get. caps.c has the capabilities, and confine.c all else that
+ * confines the program. session.c stays with the program until it has exited. It uses signals.c for
+ * signals, and pty.c between two terminals.
  */
 #ifndef IDM_CLI_RUN_RUN_H
 #define IDM_CLI_RUN_RUN_H
@@ -22,7 +22,7 @@
 #include "cli/common/mount-options.h"
 #include "pty.h"
 
-/* As env(1), nohup(1) and others: what went wrong before the program, or with it. */
+/* As with env(1), nohup(1) and others: failures before the program starts, or at its start. */
 enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };
 
 /* --bind SOURCE:TARGET[:WORDS] */
@@ -43,7 +43,7 @@ struct run_user {
 	char home[256];
 };
 
-/* What --cap-add or --cap-drop names. */
+/* The capabilities named by --cap-add or --cap-drop. */
 struct run_cap_list {
 	uint64_t named;
 	bool all;

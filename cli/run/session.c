@@ -12,7 +12,7 @@
 
 /* More than a terminal can hold. */
 #define LAST_OUTPUT 131072
-/* How long standard output may take nothing once we have been told to end. */
+/* How long standard output may accept nothing after a signal has asked to end. */
 #define PATIENCE_MS 1000
 
 enum { SIGNALS, PROCESS, TERMINAL, SOURCES = TERMINAL + TERMINAL_SOURCES };
@@ -43,8 +43,8 @@ static bool serve_until_exit(struct run_session *s)
 }
 
 /*
- * What the program has written last. Standard output may take its time, until a signal says that we are
- * to end. False: one has come by now.
+ * Passes on the last output of the program. Standard output may be slow, until a signal asks this
+ * process to end. Returns false if such a signal has come by now.
  */
 static bool drain(struct run_session *s)
 {

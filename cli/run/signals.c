@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The program is in another session, or process group, than the caller's terminal knows. So all signals,
- * also those of the keyboard, come to us and are passed on.
+ * The program is in another session or process group than that of the caller's terminal. So this process
+ * gets all signals, also those of the keyboard, and passes them on.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,12 +16,13 @@
 #define BIT(signal) (1ULL << ((signal)-1))
 
 /*
- * What is not passed on. SIGTTIN and SIGTTOU are the caller's terminal speaking to us: they stop us when
- * we read it in the background, which the program never does. SIGCHLD says that the program has exited.
+ * Signals that are not passed on. By SIGTTIN and SIGTTOU the caller's terminal stops this process when
+ * it reads in the background. The program never reads that terminal. SIGCHLD reports that the program
+ * has exited.
  */
 #define LEFT (BIT(SIGKILL) | BIT(SIGSTOP) | BIT(SIGCHLD) | BIT(SIGTTIN) | BIT(SIGTTOU))
 
-/* Those that a terminal sends. Of what the kernel sends, all others are about this process. */
+/* Signals that a terminal sends. All other signals of the kernel concern this process. */
 #define OF_TERMINALS \
 	(BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTSTP) | BIT(SIGCONT) | BIT(SIGWINCH))
 
@@ -52,8 +53,8 @@ int run_signals_begin(struct run_session *s)
 }
 
 /*
- * A typed signal is sent to all of a process group. Without an init the program leads its own, and its
- * number cannot become another's before we have waited for it.
+ * A typed signal is sent to all of a process group. Without an init the program leads its own group. Its
+ * number cannot become another process's before this process has waited for it.
  */
 static void send_to_group(const struct run_session *s, int signal)
 {
@@ -75,7 +76,10 @@ static bool was_continued(void)
 	return sigtimedwait(&set, NULL, &now) == SIGCONT;
 }
 
-/* As the caller's shell expects it. If no shell could continue us, the kernel does not stop us. */
+/*
+ * Stops this process, as the caller's shell expects. The kernel does not stop it if no shell could
+ * continue it.
+ */
 static void stop_ourselves(void)
 {
 	struct sigaction stop = { .sa_handler = SIG_DFL }, before;
@@ -103,7 +107,9 @@ static void stop(struct run_session *s)
 
 /* ---- passing on ---- */
 
-/* A caller that ignores what is typed, as a shell's background job does, means the program, too. */
+/*
+ * A caller that ignores typed signals, as a shell's background job does, wants the same for the program.
+ */
 static bool is_for_the_program(const struct run_session *s, const struct signalfd_siginfo *info)
 {
 	uint64_t bit = BIT(info->ssi_signo);

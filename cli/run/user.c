@@ -44,7 +44,7 @@ static bool is_plain_inside(int root, const char *path)
 	return plain;
 }
 
-/* What is not a plain file is not even opened: a device may do something then, or never end. */
+/* A file that is not a plain file is not even opened: a device may react to that, or never end. */
 static FILE *open_in_root(int root, const char *path)
 {
 	int fd = is_plain_inside(root, path) ? open_inside(root, path, O_RDONLY | O_NONBLOCK) : -1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The container's user namespace. It is below that of this process, also for an ordinary user, who is
- * root of one already: what this process has mounted is locked in the container's then, and no process
+ * root of one already. So the mounts of this process are locked in the container's namespace. No process
  * of the container has a privilege over this one.
  */
 #include <sys/prctl.h>
