@@ -185,7 +185,7 @@ static int check_runtime_mount(const struct placing *p, int source, struct idm_e
 
 /*
  * "shared" makes a mount a peer of its source only if the runtime lets it. Otherwise all mounts in the
- * container are slaves of the host's, and mounts that the container adds below stay in it.
+ * container are slaves of the host's. Mounts that the container adds below then stay in it.
  */
 static enum idm_propagation copied_as(const struct idm_oci *oci, const struct idm_plan_entry *step)
 {
@@ -362,8 +362,8 @@ static void take_away(int tree)
 }
 
 /*
- * A tree attached to a mount that is a peer of its source appears on the source, too, and would cover
- * it. The runtime's mount will be hidden, so it need not stay a peer of any mount.
+ * A tree attached to a mount that is a peer of its source would appear on the source, too, and cover it.
+ * The runtime's mount will be hidden, so it need not stay a peer of any mount.
  */
 static int separate(const struct errand *e, const struct placing *p)
 {

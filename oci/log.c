@@ -39,7 +39,7 @@ void oci_log(const char *file, bool json, const char *message)
 	       : json  ? text_of("{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n", quoted, when)
 		       : text_of("time=\"%s\" level=error msg=%s\n", when, quoted);
 	if (!line || write(fd, line, strlen(line)) < 0) {
-		/* said on standard error */
+		/* it is on standard error already */
 	}
 	close(fd);
 	free(shown);

@@ -43,7 +43,7 @@ struct idm_policy_rule {
 };
 
 struct idm_policy {
-	unsigned int off; /* the line that says so; 0: none */
+	unsigned int off; /* the line with "off"; 0: none */
 	struct idm_policy_rule *rules;
 	size_t n;
 };

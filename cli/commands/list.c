@@ -81,7 +81,7 @@ static void head(struct table *table, bool all)
 	table_cell(table, "FLAGS");
 }
 
-/* As findmnt(8) shows a bind mount: DEVICE[/PART]. */
+/* The form is that of findmnt(8) for a bind mount: DEVICE[/PART]. */
 static void source_cell(struct table *table, const struct idm_mount_info *m)
 {
 	size_t size = strlen(m->source) + strlen(m->root) + 3;
@@ -157,7 +157,7 @@ static int add_mount(const struct idm_mount_info *mount, void *data)
 	return 0;
 }
 
-/* One that was named has to be mapped. */
+/* A mount that was named has to be mapped. */
 static int add_named(const struct idm_mount_info *mount, void *data)
 {
 	return mount->map_state == IDM_MAP_NONE ? 1 : add_mount(mount, data);

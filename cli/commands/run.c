@@ -307,7 +307,7 @@ static const char **environment(const struct run_request *q, const struct run_us
 	return env;
 }
 
-/* As a shell says it. */
+/* The exit statuses are those of a shell. */
 static int why_not_started(const struct idm_error *err)
 {
 	report_error(err);

@@ -42,7 +42,7 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
 	*letters = '\0';
 }
 
-/* The word that getopt stumbled over, without a value that was glued on. */
+/* The word that getopt rejected, without a value joined to it. */
 static const char *wrong_word(const struct arguments *a, char *buf, size_t size)
 {
 	/* musl's optind is one larger where the value of a letter is missing. */

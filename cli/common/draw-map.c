@@ -92,7 +92,7 @@ static bool make_rows(struct side *s, const struct idm_map *map, unsigned int ki
 	return true;
 }
 
-/* One row of one side; nothing where the side has no such row. Returns how wide it is. */
+/* Prints one row of one side, or nothing if the side has no such row. Returns its width. */
 static int draw_row(const struct side *s, size_t i)
 {
 	const char *seen;

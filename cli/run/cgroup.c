@@ -23,7 +23,7 @@
 #include "cli/common/report.h"
 #include "run.h"
 
-/* Those that act on all processes of a cgroup, or move processes. */
+/* The files that act on all processes of a cgroup, or move processes. */
 static const char *const files[] = { "cgroup.kill", "cgroup.freeze", "cgroup.procs", "cgroup.threads" };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

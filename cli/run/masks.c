@@ -10,7 +10,7 @@
 #include "cli/common/report.h"
 #include "run.h"
 
-/* Those of runc's own configuration, and of docker's. The manual has the same list. */
+/* The paths are those of runc's own configuration, and of docker's. The manual has the same list. */
 static const struct mask {
 	const char *path;
 	enum { FILE_MASK, DIRECTORY_MASK, READ_ONLY } kind;

@@ -21,7 +21,7 @@ struct nonblock {
 void nonblock_begin(struct nonblock *n, int fd, int mode);
 void nonblock_end(struct nonblock *n);
 
-/* As read(2) and write(2), to be called after poll(2). EAGAIN: nothing yet. */
+/* As read(2) and write(2), to be called after poll(2). EAGAIN: no data or space yet. */
 ssize_t nonblock_read(const struct nonblock *n, void *buf, size_t size);
 ssize_t nonblock_write(const struct nonblock *n, const void *buf, size_t size);
 

@@ -21,7 +21,7 @@ static bool is_in_background(void)
 
 /*
  * TCSANOW, because a wait until all output has been written might never end. The terminal treats output
- * by the settings of the moment of the write, not of the moment in which it is shown.
+ * by the settings at the moment of the write, not of the display.
  */
 static void make_raw(struct terminal *t)
 {

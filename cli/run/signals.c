@@ -26,7 +26,7 @@
 #define OF_TERMINALS \
 	(BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTSTP) | BIT(SIGCONT) | BIT(SIGWINCH))
 
-/* Those that do not ask the program to end. */
+/* Signals that do not ask the program to end. */
 #define HARMLESS (BIT(SIGCONT) | BIT(SIGTSTP) | BIT(SIGURG) | BIT(SIGWINCH))
 
 static uint64_t find_ignored(void)

@@ -10,7 +10,7 @@
 #include "cli/common/report.h"
 #include "run.h"
 
-/* False: too large, or not known. */
+/* Returns false if the size is too large, or not known. */
 static bool take_percent(uint64_t *n)
 {
 	struct sysinfo info;
