@@ -196,7 +196,7 @@ TEST_ANYWHERE(a_long_target_is_relative_to_the_directory)
 {
 	struct idm_error err;
 	AUTO_FD int dir = -1;
-	char target[3000] = "";
+	char target[3100] = "";
 
 	enter();
 	dir = (int)must(open(SCRATCH, O_PATH | O_CLOEXEC));
