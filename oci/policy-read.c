@@ -144,6 +144,7 @@ static int take_text(const struct reader *rd, char **to, const char *key, char *
 	if (!*value)
 		return LINE_FAIL(rd, "line %u: %s is empty", rd->line, key);
 	*to = strdup(value);
+	/* analyzer: it is the rule's, which idm_policy_free() frees */
 	return *to ? 0 : fail_policy_memory(rd);
 }
 

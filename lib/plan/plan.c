@@ -101,8 +101,8 @@ static int parse_mount_options(struct idm_plan_entry *step, const struct idm_pla
 			return idm_fail(err, -EINVAL, step_plan,
 					idm_plan_entry_name(step, name, sizeof(name)),
 					"an option is empty");
-		/* analyzer: idm_plan_entry_free() frees it */
 		step->words[i] = strdup(m->options[i]);
+		/* analyzer: idm_plan_entry_free() frees it */
 		if (!step->words[i])
 			return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 		step->n_words++;
