@@ -6,7 +6,6 @@ session of its own, on a terminal, that starts a container as a shell script wou
 run and goes with it.
 """
 import ctypes
-import errno
 import fcntl
 import hashlib
 import os
@@ -93,6 +92,13 @@ def is_alive(pid):
     return Host.state(pid) not in ("Z", "X", "T", "t")
 
 
+def until_keys_are_collected():
+    """Keys of earlier callers and containers count for the quota of a user until the kernel collects them."""
+    while any(int(used) > int(most) // 2 for line in read("/proc/key-users").decode().splitlines()
+              for used, most in [part.split("/") for part in line.split()[3:]] if not line.lstrip().startswith("0:")):
+        time.sleep(0.1)
+
+
 class Caller:
     """Starts a command on a terminal, as a script does, and afterwards reads what was typed there."""
 
@@ -101,6 +107,7 @@ class Caller:
         self.environment, self.secret = environment, secret
 
     def start(self, command):
+        until_keys_are_collected()
         self.master, slave = pty.openpty()
         self.pipe_out, pipe_in = os.pipe() if self.mode == "pipes" else (None, None)
         self.said, said = os.pipe()
@@ -176,18 +183,9 @@ class Caller:
         os._exit(98)
 
     def make_key(self):
-        """Keys of earlier callers count for the user's quota until the kernel has collected them."""
-        self.until_quota(SYS_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, None)
-        self.key = self.until_quota(SYS_ADD_KEY, b"user", b"idmount-canary", self.secret.encode(),
-                                    len(self.secret), SESSION_KEYRING)
-
-    @staticmethod
-    def until_quota(*call):
-        while (result := LIBC.syscall(*call)) < 0:
-            if ctypes.get_errno() != errno.EDQUOT:
-                raise OSError(ctypes.get_errno(), "make a key")
-            time.sleep(0.1)
-        return result
+        LIBC.syscall(SYS_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, None)
+        self.key = LIBC.syscall(SYS_ADD_KEY, b"user", b"idmount-canary", self.secret.encode(), len(self.secret),
+                                SESSION_KEYRING)
 
     def tell_of_keys(self, said):
         text, ring = ctypes.create_string_buffer(256), (ctypes.c_int * 64)()
