@@ -3,35 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/openat2.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli/common/report.h"
+#include "oci/open-inside.h"
 #include "run.h"
 
 /* More is not read: a line of any length would be kept in memory. */
 #define MOST_BYTES (16L << 20)
-
-/* No link leads out of the root. The kernel fails with EAGAIN while another process renames. */
-static int open_inside(int root, const char *path, int flags)
-{
-	struct open_how how = {
-		.flags = (unsigned int)flags | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	int fd, tries = 0;
-
-	do
-		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < 1000);
-	return fd;
-}
 
 static bool is_plain_inside(int root, const char *path)
 {
