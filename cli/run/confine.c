@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/common/report.h"
+#include "lib/base/read-file.h"
 #include "run.h"
 
 /* It has to be open now: later the number could be that of another file. */
@@ -31,30 +32,15 @@ int run_take_seccomp(struct run_request *q, const char *text)
 	return DONE;
 }
 
-/* Until the end, or until `text` is full. */
-static ssize_t read_until_end(int fd, char *text, size_t size)
-{
-	size_t length = 0;
-	ssize_t n = 1;
-
-	while (length < size && n != 0) {
-		n = read(fd, text + length, size - length);
-		if (n < 0 && errno != EINTR)
-			return -1;
-		length += n > 0 ? (size_t)n : 0;
-	}
-	return (ssize_t)length;
-}
-
 /* Read here, where a signal still ends this process: the descriptor may be a pipe that nothing comes
  * from. */
 static int read_filter(int fd, int *copy)
 {
 	char text[BPF_MAXINSNS * sizeof(struct sock_filter) + 1];
-	ssize_t n = read_until_end(fd, text, sizeof(text));
+	ssize_t n = idm_read_all(fd, text, sizeof(text));
 
 	if (n < 0)
-		return report_failure("--seccomp %d: %s", fd, strerror(errno));
+		return report_failure("--seccomp %d: %s", fd, strerror((int)-n));
 	*copy = memfd_create("filter", MFD_CLOEXEC);
 	if (*copy < 0 || write(*copy, text, (size_t)n) != n || lseek(*copy, 0, SEEK_SET) < 0)
 		return report_failure("--seccomp %d: copy it: %s", fd, strerror(errno));

@@ -39,6 +39,20 @@ static ssize_t read_some(int fd, char *to, size_t size)
 	return n;
 }
 
+ssize_t idm_read_all(int fd, void *buf, size_t size)
+{
+	size_t length = 0;
+	ssize_t n = 1;
+
+	while (length < size && n > 0) {
+		n = read_some(fd, (char *)buf + length, size - length);
+		if (n < 0)
+			return n;
+		length += (size_t)n;
+	}
+	return (ssize_t)length;
+}
+
 int idm_read_file(int fd, size_t most, char **text, size_t *length)
 {
 	AUTO_FREE char *read_so_far = NULL;

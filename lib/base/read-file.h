@@ -3,6 +3,11 @@
 #define IDM_BASE_READ_FILE_H
 
 #include <stddef.h>
+#include <sys/types.h>
+
+/* Reads to the end of the file, or until `buf` is full. Returns the number of bytes, or the -errno of
+ * read(2). */
+ssize_t idm_read_all(int fd, void *buf, size_t size);
 
 /* As many bytes as the readers of JSON take. */
 #define IDM_READ_FILE_MOST (16UL << 20)

@@ -11,6 +11,7 @@
 #include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/read-file.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/syscall.h"
@@ -539,7 +540,7 @@ static int put_filter(struct maker *m, const struct idm_child_options *o, struct
 	text = malloc(MOST_FILTER + 1);
 	if (!text)
 		return idm_fail_errno(err, -ENOMEM, FILTER_STEP, NULL);
-	n = idm_sys_read_all(o->seccomp_fd, text, MOST_FILTER + 1);
+	n = idm_read_all(o->seccomp_fd, text, MOST_FILTER + 1);
 	r = check_filter(n, err);
 	if (r < 0)
 		return r;

@@ -121,20 +121,6 @@ ssize_t idm_sys_read(int fd, void *buf, size_t size)
 	return CALL(read(fd, buf, size));
 }
 
-ssize_t idm_sys_read_all(int fd, void *buf, size_t size)
-{
-	size_t length = 0;
-	ssize_t n = 1;
-
-	while (length < size && n > 0) {
-		n = idm_sys_read(fd, (char *)buf + length, size - length);
-		if (n < 0)
-			return n;
-		length += (size_t)n;
-	}
-	return (ssize_t)length;
-}
-
 ssize_t idm_sys_write(int fd, const void *buf, size_t size)
 {
 	return CALL(write(fd, buf, size));

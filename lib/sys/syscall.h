@@ -178,7 +178,6 @@ int idm_sys_symlinkat(const char *target, int dirfd, const char *path);
 int idm_sys_fchdir(int fd);
 int idm_sys_unlinkat(int dirfd, const char *path, int flags);
 ssize_t idm_sys_read(int fd, void *buf, size_t size);
-ssize_t idm_sys_read_all(int fd, void *buf, size_t size); /* until the end, or buf is full */
 ssize_t idm_sys_write(int fd, const void *buf, size_t size);
 /* All of it, to a file that RLIMIT_FSIZE can limit: 0 or -errno. -EFBIG comes without a signal. */
 int idm_sys_write_all(int fd, const void *buf, size_t size);
