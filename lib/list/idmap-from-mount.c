@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The map of a mount that exists. */
+#include "idmap-from-mount.h"
+
 #include <errno.h>
 
 #include "lib/base/cancel.h"
@@ -9,17 +11,18 @@
 
 static const enum idm_error_step step = IDM_STEP_READ_MAP;
 
-struct found {
-	enum idm_map_state state;
-	struct idm_map *map; /* a copy, or NULL */
-};
-
 static int copy_found_map(const struct idm_mount_info *mount, void *data)
 {
-	struct found *found = data;
+	struct idm_mount_map *found = data;
 
 	found->state = mount->map_state;
 	return mount->map ? idm_map_copy(mount->map, &found->map) : 0;
+}
+
+int idm_copy_mount_map(int fd, struct idm_mount_map *found, struct idm_error *err)
+{
+	*found = (struct idm_mount_map){ IDM_MAP_NONE, NULL };
+	return idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, copy_found_map, found, err);
 }
 
 static int diagnose_map_state(enum idm_map_state state, struct idm_error *err)
@@ -55,8 +58,8 @@ static int append_both_sides(struct idm_map *map, const struct idm_map *more, st
 int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	struct found found = { IDM_MAP_NONE, NULL };
-	int r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, copy_found_map, &found, err);
+	struct idm_mount_map found;
+	int r = idm_copy_mount_map(fd, &found, err);
 
 	if (r == -ENOMEM)
 		idm_fail_errno(err, r, step, NULL);

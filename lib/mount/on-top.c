@@ -4,22 +4,10 @@
 #include <errno.h>
 
 #include "lib/base/error.h"
+#include "lib/list/idmap-from-mount.h"
 #include "lib/sys/fail-errno.h"
 
 static const enum idm_error_step step = IDM_STEP_MAP_ON_TOP;
-
-struct own_map {
-	enum idm_map_state state;
-	struct idm_map *map; /* a copy, or NULL */
-};
-
-static int copy_source_map(const struct idm_mount_info *mount, void *data)
-{
-	struct own_map *own = data;
-
-	own->state = mount->map_state;
-	return mount->map ? idm_map_copy(mount->map, &own->map) : 0;
-}
 
 static int diagnose_unreadable_map(enum idm_map_state state, const char *path, struct idm_error *err)
 {
@@ -33,10 +21,10 @@ static int diagnose_unreadable_map(enum idm_map_state state, const char *path, s
 }
 
 /* The map of the mount; the caller frees it. */
-static int read_userns_map(int source, const char *path, struct idm_map **map, struct idm_error *err)
+static int read_source_map(int source, const char *path, struct idm_map **map, struct idm_error *err)
 {
-	struct own_map own = { IDM_MAP_NONE, NULL };
-	int r = idm_list_path(source, "", IDM_LIST_EMPTY_PATH, copy_source_map, &own, err);
+	struct idm_mount_map own;
+	int r = idm_copy_mount_map(source, &own, err);
 
 	*map = own.map;
 	if (r == -ENOMEM)
@@ -79,7 +67,7 @@ static int compose_with_userns(struct idm_map *map, int userns_fd, const char *p
 int idm_userns_on_top(int source, const char *path, int userns_fd, struct idm_error *err)
 {
 	struct idm_map *map;
-	int r = read_userns_map(source, path, &map, err);
+	int r = read_source_map(source, path, &map, err);
 
 	if (r == 0)
 		r = compose_with_userns(map, userns_fd, path, err);
