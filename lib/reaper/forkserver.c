@@ -14,7 +14,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "forkserver-main.h"
 #include "lib/base/error.h"
@@ -24,34 +23,13 @@
 #include "lib/sys/pidfd.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/seccomp-probe.h"
+#include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_forkserver = IDM_STEP_START_FORKSERVER;
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
-#define STACK_SIZE 65536
-
 /* ---- beginning and end ---- */
-
-/*
- * All signals are blocked, for good: a ^C at the terminal is not meant for it. Its stack is not a part
- * of the caller's, which may be a small one.
- */
-static int clone_forkserver(struct idm_forkserver *forkserver, struct idm_forkserver_ends *ends)
-{
-	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
-	uint64_t mask;
-	int r;
-
-	if (!stack)
-		return -ENOMEM;
-	idm_sys_block_signals(&mask);
-	r = idm_sys_clone(idm_forkserver_main, stack + STACK_SIZE, CLONE_PIDFD /* exit_signal 0 */, ends,
-			  &forkserver->pidfd);
-	idm_sys_restore_signals(&mask);
-	munmap(stack, STACK_SIZE); /* the fork server has its own copy */
-	return r;
-}
 
 /* It says so when it has let go of the program's descriptors. */
 static int await_answer(int control, int fds[IDM_SEND_FDS], size_t *n_fds)
@@ -79,7 +57,8 @@ static int start_and_await(struct idm_forkserver *forkserver, struct idm_forkser
 
 	ends->keep[0] = ends->orphans < ends->control ? ends->orphans : ends->control;
 	ends->keep[1] = ends->orphans < ends->control ? ends->control : ends->orphans;
-	r = clone_forkserver(forkserver, ends);
+	/* Signals stay blocked in it for good: a ^C at the terminal is not meant for it. */
+	r = idm_clone_deaf(idm_forkserver_main, 0, ends, &forkserver->pidfd);
 	if (r < 0)
 		return r;
 	close(idm_steal_fd(&ends->control));

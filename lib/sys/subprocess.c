@@ -35,8 +35,7 @@ static int run_work(void *arg)
 	return 0;
 }
 
-/* No signal gets through to the child but SIGKILL: the caller's handlers are not made to run there. */
-static int start_work(struct idm_subprocess *process, struct work *work)
+int idm_clone_deaf(int (*child)(void *), int flags, void *arg, int *pidfd)
 {
 	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
 	uint64_t mask;
@@ -45,10 +44,17 @@ static int start_work(struct idm_subprocess *process, struct work *work)
 	if (!stack)
 		return -ENOMEM;
 	idm_sys_block_signals(&mask);
-	r = idm_sys_clone(run_work, stack + STACK_SIZE, CLONE_PIDFD | CLONE_FILES /* exit_signal 0 */,
-			  work, &process->pidfd);
+	r = idm_sys_clone(child, stack + STACK_SIZE, CLONE_PIDFD | flags /* exit_signal 0 */, arg,
+			  pidfd);
 	idm_sys_restore_signals(&mask);
 	munmap(stack, STACK_SIZE); /* the child has its own copy */
+	return r;
+}
+
+static int start_work(struct idm_subprocess *process, struct work *work)
+{
+	int r = idm_clone_deaf(run_work, CLONE_FILES, work, &process->pidfd);
+
 	return r < 0 ? r : 0;
 }
 

@@ -26,6 +26,14 @@ struct idm_subprocess {
  */
 int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), void *data);
 
+/*
+ * Clones a child with a copy of the caller's memory, which sends no signal when it exits, and runs
+ * `child(arg)` in it. All signals are blocked in it, so that no handler of the caller's runs there. Its
+ * stack is not a part of the caller's, which may be a small one. `flags` are CLONE_*. Returns the number
+ * of the child or -errno.
+ */
+int idm_clone_deaf(int (*child)(void *), int flags, void *arg, int *pidfd);
+
 /* Reaps the child. Another thread may have reaped it before. */
 void idm_subprocess_end(struct idm_subprocess *process);
 
