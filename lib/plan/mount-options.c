@@ -124,8 +124,7 @@ static bool has_prefix(const char *word, const char *with)
 	return strncmp(word, with, strlen(with)) == 0;
 }
 
-/* uidmap=, gidmap=, and crun's idmap=uids=...;gids=... */
-static bool is_map_word(const char *word)
+bool idm_is_map_option(const char *word)
 {
 	return has_prefix(word, "uidmap=") || has_prefix(word, "gidmap=") ||
 	       has_prefix(word, "idmap=") || has_prefix(word, "ridmap=");
@@ -260,7 +259,7 @@ int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct i
 		apply_attr_option(step, option, deep);
 		return 0;
 	}
-	if (is_map_word(word))
+	if (idm_is_map_option(word))
 		return parse_entry_map_option(step, word, err);
 	/* Programs leave each other such notes. The kernel does not know them. */
 	if (has_prefix(word, "X-") || has_prefix(word, "x-"))

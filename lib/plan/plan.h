@@ -77,6 +77,9 @@ int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct i
 /* Whether the mount option makes a mount a bind. */
 bool idm_is_bind_option(const char *word);
 
+/* Whether the option is a map: uidmap=, gidmap=, and crun's idmap=uids=...;gids=... and ridmap=. */
+bool idm_is_map_option(const char *word);
+
 /* Removes the entries after the first n. */
 void idm_plan_truncate(struct idm_plan *plan, size_t n);
 

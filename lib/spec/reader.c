@@ -43,12 +43,9 @@ bool idm_option_list_have(const struct idm_option_list *words, const char *word)
 
 bool idm_option_list_have_map(const struct idm_option_list *words)
 {
-	static const char *const begins[] = { "uidmap=", "gidmap=", "idmap=", "ridmap=" };
-
 	for (size_t i = 0; i < words->n; i++)
-		for (size_t k = 0; k < ARRAY_SIZE(begins); k++)
-			if (strncmp(words->words[i], begins[k], strlen(begins[k])) == 0)
-				return true;
+		if (idm_is_map_option(words->words[i]))
+			return true;
 	return false;
 }
 
