@@ -16,8 +16,3 @@ bool take_mount_option(struct mount_options *mount_options, const char *word, si
 		mount_options->propagation = option->propagation;
 	return true;
 }
-
-bool mount_options_name(const struct mount_options *mount_options, uint32_t attribute)
-{
-	return (mount_options->set | mount_options->clear) & attribute;
-}

@@ -16,7 +16,4 @@ struct mount_options {
 /* Adds one option of n characters, not NUL-terminated. Returns false if it is unknown. */
 bool take_mount_option(struct mount_options *mount_options, const char *option, size_t n);
 
-/* Returns whether the options set or clear the attribute. */
-bool mount_options_name(const struct mount_options *mount_options, uint32_t attribute);
-
 #endif
