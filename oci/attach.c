@@ -150,7 +150,7 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 					c->pidfd == -ESRCH ? "there is no such process" : NULL);
 	r = open_container_mounts(c, name, err);
 	if (r == 0)
-		r = open_container_root(c, &oci->plan->steps[0], bundle, err);
+		r = open_container_root(c, &oci->plan->entries[0], bundle, err);
 	return r == 0 ? prove_container_alive(c, name, err) : r;
 }
 
@@ -218,7 +218,7 @@ static void take_step(struct placing *p, const struct idm_oci *oci, const struct
 	static char itself[] = "";
 
 	p->mapped = true;
-	p->step = oci->plan->steps[mount->step];
+	p->step = oci->plan->entries[mount->step];
 	p->step.copied_as = copied_as(oci, &p->step);
 	if (mount->source < 0)
 		return;

@@ -68,7 +68,7 @@ int idm_oci_open_sources(struct idm_oci *oci, struct idm_error *err)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < oci->n; i++) {
-		const struct idm_plan_entry *step = &oci->plan->steps[oci->mounts[i].step];
+		const struct idm_plan_entry *step = &oci->plan->entries[oci->mounts[i].step];
 
 		if (oci->mounts[i].step && step->kind == IDM_PLAN_ENTRY_BIND)
 			r = open_mount_source(&oci->mounts[i], step, err);
@@ -131,7 +131,7 @@ static int find_source(const struct idm_oci_mount *mount, const struct idm_plan_
 static int judge_mount(const struct idm_oci *oci, const struct idm_oci_mount *mount,
 		       const struct idm_policy *policy, struct idm_error *err)
 {
-	const struct idm_plan_entry *step = &oci->plan->steps[mount->step];
+	const struct idm_plan_entry *step = &oci->plan->entries[mount->step];
 	char path[PATH_MAX];
 	struct idm_policy_request q = {
 		.annotation = mount->annotation,

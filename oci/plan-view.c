@@ -15,7 +15,7 @@ uint32_t find_hardened_entries(const struct idm_plan *plan, const char **target)
 
 	*target = NULL;
 	for (size_t i = 0; i < plan->n; i++) {
-		const struct idm_plan_entry *entry = &plan->steps[i];
+		const struct idm_plan_entry *entry = &plan->entries[i];
 
 		if (entry->hardened && !hardened)
 			*target = entry->target;
@@ -27,7 +27,7 @@ uint32_t find_hardened_entries(const struct idm_plan *plan, const char **target)
 bool get_plan_store(const struct idm_plan *plan, size_t i, enum idm_upper_ids upper_ids,
 		    struct plan_store *store)
 {
-	const struct idm_plan_entry *entry = &plan->steps[i];
+	const struct idm_plan_entry *entry = &plan->entries[i];
 	struct idm_attributes a = idm_plan_entry_attributes(entry);
 
 	*store = (struct plan_store){ .path = { entry->dirfd, entry->source },

@@ -54,7 +54,7 @@ size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 	if (why)
 		*why = (struct idm_hardening_info){ 0 };
 	for (size_t i = 0; i < plan->n; i++) {
-		struct idm_plan_entry *step = &plan->steps[i];
+		struct idm_plan_entry *step = &plan->entries[i];
 		struct idm_hardening_info other;
 		uint32_t attributes, added;
 

@@ -234,14 +234,14 @@ void idm_plan_free(struct idm_plan *plan)
 	if (!plan)
 		return;
 	idm_plan_truncate(plan, 0);
-	free(plan->steps);
+	free(plan->entries);
 	free(plan);
 }
 
 void idm_plan_truncate(struct idm_plan *plan, size_t n)
 {
 	while (plan->n > n)
-		idm_plan_entry_free(&plan->steps[--plan->n]);
+		idm_plan_entry_free(&plan->entries[--plan->n]);
 }
 
 /* The kernel makes only the root of a detached tree read-only. So that flag is for the root alone. */
@@ -278,7 +278,7 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount
 	r = fill_step(&step, &m, err);
 	if (r == 0)
 		r = check_first_entry(&step, plan->n == 0, err);
-	new = r < 0 ? NULL : idm_array_append(&plan->steps, &plan->n, sizeof(step));
+	new = r < 0 ? NULL : idm_array_append(&plan->entries, &plan->n, sizeof(step));
 	if (new) {
 		*new = step;
 		return 0;

@@ -54,7 +54,7 @@ struct idm_plan_entry {
 };
 
 struct idm_plan {
-	struct idm_plan_entry *steps;
+	struct idm_plan_entry *entries;
 	size_t n;
 };
 

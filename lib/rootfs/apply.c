@@ -35,7 +35,7 @@ struct application {
 /* Only a bind can be a file. An error of fstatat() is reported when the source is opened. */
 static bool root_is_directory(const struct idm_plan *plan)
 {
-	const struct idm_plan_entry *root = &plan->steps[0];
+	const struct idm_plan_entry *root = &plan->entries[0];
 	struct stat st;
 
 	return root->kind != IDM_PLAN_ENTRY_BIND ||
@@ -47,7 +47,8 @@ static bool root_is_directory(const struct idm_plan *plan)
 static bool wants_to_be_alone(const struct idm_plan *plan)
 {
 	for (size_t i = 0; i < plan->n; i++)
-		if (plan->steps[i].propagation && plan->steps[i].propagation != IDM_PROPAGATION_SHARED)
+		if (plan->entries[i].propagation &&
+		    plan->entries[i].propagation != IDM_PROPAGATION_SHARED)
 			return true;
 	return false;
 }

@@ -217,7 +217,7 @@ static int place_tree(const struct site *site, const struct idm_plan_entry *step
 /* A mount that is in place needs no descriptor any more, and creating the next target needs some. */
 static void free_tree(struct idm_assembly *a, const struct site *site, size_t i)
 {
-	const struct idm_plan_entry *step = &a->plan->steps[i];
+	const struct idm_plan_entry *step = &a->plan->entries[i];
 
 	if (step->propagation && site->namespace < 0)
 		return;
@@ -228,7 +228,7 @@ static void free_tree(struct idm_assembly *a, const struct site *site, size_t i)
 static int place_all(struct idm_assembly *a, struct site *site, bool mkdir, struct idm_error *err)
 {
 	for (size_t i = 1; i < a->plan->n; i++) {
-		const struct idm_plan_entry *step = &a->plan->steps[i];
+		const struct idm_plan_entry *step = &a->plan->entries[i];
 		int r = place_tree(site, step, a->mounts[i], mkdir || step->flags & IDM_PLAN_ADD_MKDIR,
 				   &a->targets[i], err);
 
@@ -243,7 +243,7 @@ static int place_all(struct idm_assembly *a, struct site *site, bool mkdir, stru
 static int make_rdonly(const struct idm_assembly *a, struct idm_error *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	const struct idm_plan_entry *root = &a->plan->steps[0];
+	const struct idm_plan_entry *root = &a->plan->entries[0];
 	int r;
 
 	if (!(root->flags & IDM_PLAN_ADD_RDONLY_LAST) ||
@@ -260,10 +260,10 @@ static int check_root(const struct idm_assembly *a, struct idm_error *err)
 	int r = idm_file_type(a->mounts[0], &type);
 
 	if (r < 0)
-		return idm_fail_errno(err, r, step_assemble, a->plan->steps[0].source);
+		return idm_fail_errno(err, r, step_assemble, a->plan->entries[0].source);
 	if (a->plan->n == 1 || S_ISDIR(type))
 		return 0;
-	return idm_fail(err, -ENOTDIR, step_assemble, a->plan->steps[0].source,
+	return idm_fail(err, -ENOTDIR, step_assemble, a->plan->entries[0].source,
 			"nothing can be mounted below a file");
 }
 
@@ -305,7 +305,7 @@ static int open_entry_trees(struct idm_assembly *a, const struct idm_plan_apply_
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < plan->n && r >= 0; i++) {
-		r = a->mounts[i] = idm_plan_entry_make(&plan->steps[i], o->upper_ids, cache, err);
+		r = a->mounts[i] = idm_plan_entry_make(&plan->entries[i], o->upper_ids, cache, err);
 		if (r >= 0 && o->progress)
 			o->progress(i + 1, plan->n, o->progress_data);
 	}
@@ -337,7 +337,7 @@ static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
 	const struct idm_owner *owner;
 
 	*a = (struct idm_assembly){ .tree = -1, .plan = plan };
-	owner = owner_of_targets(plan->steps[0].map, &a->owner);
+	owner = owner_of_targets(plan->entries[0].map, &a->owner);
 	a->targets = calloc(plan->n, sizeof(*a->targets));
 	a->mounts = reallocarray(NULL, plan->n, sizeof(*a->mounts));
 	if (!a->targets || !a->mounts) {
@@ -386,10 +386,10 @@ int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan,
 /* Whether a later mount covers the target of this one, so that a path leads to the later mount. */
 static bool is_covered(const struct idm_plan *plan, size_t i)
 {
-	const char *target = plan->steps[i].target;
+	const char *target = plan->entries[i].target;
 
 	for (size_t k = 1; k < plan->n; k++) {
-		const char *other = plan->steps[k].target;
+		const char *other = plan->entries[k].target;
 		size_t n = strlen(other);
 
 		if (n == 0 ||
@@ -410,7 +410,7 @@ static int open_mount(const struct idm_assembly *a, size_t i)
 		return idm_sys_dup(a->mounts[i]);
 	if (is_covered(a->plan, i))
 		return -EOPNOTSUPP;
-	fd = idm_open_nofollow(a->tree, a->plan->steps[i].target, O_PATH,
+	fd = idm_open_nofollow(a->tree, a->plan->entries[i].target, O_PATH,
 			       RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	r = fd < 0 ? fd : idm_is_mount_point(fd);
 	if (r > 0)
@@ -430,7 +430,7 @@ int idm_plan_entry_propagate(const struct idm_plan_entry *step, int mount)
 static int set_entry_propagation(const struct idm_assembly *a, size_t i, struct idm_error *err)
 {
 	AUTO_CLOSE int mount = open_mount(a, i);
-	const struct idm_plan_entry *step = &a->plan->steps[i];
+	const struct idm_plan_entry *step = &a->plan->entries[i];
 	int r = mount < 0 ? mount : idm_plan_entry_propagate(step, mount);
 	char name[IDM_PLAN_ENTRY_NAME];
 
@@ -448,7 +448,7 @@ int idm_assembly_propagate(const struct idm_assembly *a, struct idm_error *err)
 	int r = 0;
 
 	for (size_t i = 0; i < a->plan->n && r == 0; i++)
-		if (a->plan->steps[i].propagation)
+		if (a->plan->entries[i].propagation)
 			r = set_entry_propagation(a, i, err);
 	return r;
 }
@@ -460,7 +460,7 @@ int idm_assembly_propagate(const struct idm_assembly *a, struct idm_error *err)
 static int check_detached_propagation(const struct idm_plan *plan, struct idm_error *err)
 {
 	for (size_t i = 1; i < plan->n; i++) {
-		const struct idm_plan_entry *root = &plan->steps[0], *step = &plan->steps[i];
+		const struct idm_plan_entry *root = &plan->entries[0], *step = &plan->entries[i];
 		enum idm_propagation is = root->deep_propagation ? root->propagation
 								 : IDM_PROPAGATION_PRIVATE;
 		char name[IDM_PLAN_ENTRY_NAME];
@@ -481,7 +481,7 @@ void idm_assembly_make_writable(const struct idm_assembly *a)
 {
 	struct mount_attr writable = { .attr_clr = MOUNT_ATTR_RDONLY };
 
-	if (a->tree >= 0 && a->plan->steps[0].flags & IDM_PLAN_ADD_RDONLY_LAST)
+	if (a->tree >= 0 && a->plan->entries[0].flags & IDM_PLAN_ADD_RDONLY_LAST)
 		idm_sys_mount_setattr(a->tree, "", AT_EMPTY_PATH, &writable);
 }
 
@@ -549,7 +549,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 		r = idm_assemble(&assembly, plan, &o, &nothing, err);
 	if (r < 0)
 		return r;
-	r = plan->steps[0].propagation ? set_entry_propagation(&assembly, 0, err) : 0;
+	r = plan->entries[0].propagation ? set_entry_propagation(&assembly, 0, err) : 0;
 	if (r < 0)
 		idm_assembly_rollback(&assembly);
 	tree = idm_steal_fd(&assembly.tree);

@@ -69,7 +69,7 @@ static int read_bundle(struct idm_oci *oci, const char *text, size_t size, char 
 	check_plan(oci->plan);
 	for (size_t i = 0; i < oci->n; i++) {
 		CHECK(oci->mounts[i].step < oci->plan->n);
-		CHECK(!oci->mounts[i].step || oci->plan->steps[oci->mounts[i].step].map);
+		CHECK(!oci->mounts[i].step || oci->plan->entries[oci->mounts[i].step].map);
 		CHECK(!oci->mounts[i].annotation || (oci->mounts[i].step && oci->annotation));
 	}
 	return 0;

@@ -70,7 +70,7 @@ static void check_oci(const struct idm_map *map)
 	CHECK(idm_plan_new(&plan) == 0);
 	if (idm_plan_read(plan, text, strlen(text), NULL, &err) < 0)
 		FAIL("the rows that were printed cannot be read: %s", err.message);
-	CHECK(plan->n == 2 && plan->steps[1].map && idm_map_equal(plan->steps[1].map, map));
+	CHECK(plan->n == 2 && plan->entries[1].map && idm_map_equal(plan->entries[1].map, map));
 	idm_plan_free(plan);
 }
 

@@ -58,14 +58,14 @@ bool same_plan(const struct idm_plan *a, const struct idm_plan *b)
 	bool same = a->n == b->n;
 
 	for (size_t i = 0; same && i < a->n; i++)
-		same = same_step(&a->steps[i], &b->steps[i]);
+		same = same_step(&a->entries[i], &b->entries[i]);
 	return same;
 }
 
 void check_plan(const struct idm_plan *plan)
 {
 	for (size_t i = 0; i < plan->n; i++)
-		check_step(&plan->steps[i], i == 0);
+		check_step(&plan->entries[i], i == 0);
 }
 
 /* Read into a plan that has a mount already; on failure that one is all there is. */

@@ -112,7 +112,7 @@ char *plan_text(const struct idm_plan *plan)
 	FILE *out = open_memstream(&text, &size);
 
 	for (size_t i = 0; i < plan->n; i++)
-		print_step(out, &plan->steps[i]);
+		print_step(out, &plan->entries[i]);
 	fclose(out);
 	return text;
 }
