@@ -5,6 +5,7 @@
 
 #include "idmount.h"
 #include "lib/spawn/executor/request.h"
+#include "lib/spawn/request-block.h"
 #include "lib/spawn/server.h"
 
 /* The executor (spawn/executor/main.c) as it is executed: an ELF file. Made when the library is built.
@@ -37,6 +38,28 @@ void idm_child_close_userns(struct idm_child_userns *userns);
 /* The request that the options make, to free(). What begins with the clone itself is in *clone_flags. */
 int idm_child_make_request(const struct idm_child_options *o, const struct idm_child_userns *userns,
 			   struct idm_request **request, uint64_t *clone_flags, struct idm_error *err);
+
+/* request-fds.c. A negative number is no error. */
+int idm_child_check_open(int fd, enum idm_error_step which, struct idm_error *err);
+int idm_request_add_fds(struct idm_block *block, const struct idm_child_options *o,
+			const struct idm_child_userns *userns, struct idm_error *err);
+
+/* request-namespaces.c: those to join, then those to make. */
+int idm_request_add_joins(struct idm_block *block, const struct idm_child_options *o,
+			  const struct idm_child_userns *userns, struct idm_error *err);
+void idm_request_add_namespaces(struct idm_block *block, const struct idm_child_options *o,
+				uint64_t *clone_flags);
+
+/* request-mounts.c */
+int idm_request_add_mounts(struct idm_block *block, const struct idm_child_options *o,
+			   struct idm_error *err);
+int idm_request_add_root(struct idm_block *block, const struct idm_child_options *o,
+			 struct idm_error *err);
+
+/* request-credentials.c: IDs and capabilities; the seccomp filter. */
+void idm_request_add_identity(struct idm_block *block, const struct idm_child_options *o);
+int idm_request_add_filter(struct idm_block *block, const struct idm_child_options *o,
+			   struct idm_error *err);
 
 /* The capabilities of this process, which the executor has to have, too. */
 void idm_child_put_own_capabilities(struct idm_request *request);
