@@ -64,8 +64,37 @@ int idm_request_add_filter(struct idm_block *block, const struct idm_child_optio
 /* The capabilities of this process, which the executor has to have, too. */
 void idm_child_put_own_capabilities(struct idm_request *request);
 
+/* request-files.c: the files in memory, and a server's descriptor of the caller's working directory. */
+int idm_child_open_files(struct idm_child *child, struct idm_error *err);
+int idm_child_open_cwd(const struct idm_child_options *o, struct idm_child *child,
+		       struct idm_error *err);
+void idm_child_close_files(struct idm_child *child);
+
+/* await-executor.c */
+int idm_child_await_executor(struct idm_child *child, struct idm_error *err);
+void idm_child_reap_assembler(const struct idm_child *child);
+void idm_child_read_report(struct idm_child *child);
+void idm_child_kill_and_reap(const struct idm_child *child, int pidfd);
+
 /* Why the child says that it has failed, or why it is gone without having said so. */
 int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *request,
 		       struct idm_error *err);
+
+/* What a message about a failed child depends on. */
+struct idm_child_question {
+	const struct idm_child_options *o;
+	struct idm_request *request;
+	const struct idm_child_report *report;
+	int code;
+	enum idm_error_step step;
+	const char *subject;
+	struct idm_error *err;
+};
+
+/* mounts-diag.c. Each returns whether it has set the error. */
+bool idm_child_diagnose_pivot(const struct idm_child_question *q);
+bool idm_child_diagnose_deleted_root(const struct idm_child_question *q);
+bool idm_child_diagnose_child_mount(const struct idm_child_question *q);
+bool idm_child_diagnose_mount_target(const struct idm_child_question *q);
 
 #endif

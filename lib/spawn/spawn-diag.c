@@ -2,18 +2,14 @@
 /* The child can only say where it was and what the kernel answered. Here that becomes a message. */
 #include <errno.h>
 #include <linux/capability.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "lib/list/mount-place.h"
 #include "lib/spawn/executor/executor.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/refused.h"
-#include "lib/sys/syscall.h"
 
 static const enum idm_error_step steps[IDM_STEPS] = {
 	[IDM_CHILD_STEP_NONE] = IDM_STEP_START_PROGRAM,
@@ -51,18 +47,6 @@ static const enum idm_error_step steps[IDM_STEPS] = {
 	[IDM_CHILD_STEP_EXEC] = IDM_STEP_EXECUTE,
 };
 
-struct question {
-	const struct idm_child_options *o;
-	struct idm_request *request;
-	const struct idm_child_report *report;
-	int code;
-	enum idm_error_step step;
-	const char *subject;
-	struct idm_error *err;
-};
-
-/* Each of these returns whether it has set the error. */
-
 static const char *get_namespace_name(uint32_t type)
 {
 	switch (type) {
@@ -83,7 +67,7 @@ static const char *get_namespace_name(uint32_t type)
 	}
 }
 
-static bool diagnose_descriptors(const struct question *q)
+static bool diagnose_descriptors(const struct idm_child_question *q)
 {
 	if (q->report->item == ~0U) {
 		idm_fail_because(q->err, q->code, q->step, NULL,
@@ -101,7 +85,7 @@ static bool diagnose_descriptors(const struct question *q)
 	return true;
 }
 
-static bool diagnose_join(const struct question *q)
+static bool diagnose_join(const struct idm_child_question *q)
 {
 	const char *name = get_namespace_name(q->report->item);
 
@@ -114,7 +98,7 @@ static bool diagnose_join(const struct question *q)
 	return true;
 }
 
-static bool diagnose_namespaces(const struct question *q)
+static bool diagnose_namespaces(const struct idm_child_question *q)
 {
 	if (q->code == -EPERM && (q->o->map || idm_has_capability(CAP_SYS_ADMIN))) {
 		idm_fail(q->err, q->code, q->step, NULL,
@@ -134,16 +118,7 @@ static bool diagnose_namespaces(const struct question *q)
 	return true;
 }
 
-static bool diagnose_pivot(const struct question *q)
-{
-	if (q->code != -EINVAL)
-		return false;
-	idm_fail(q->err, q->code, q->step, NULL,
-		 "the present root cannot be exchanged: it is the initramfs, or a chroot");
-	return true;
-}
-
-static bool diagnose_ids(const struct question *q)
+static bool diagnose_ids(const struct idm_child_question *q)
 {
 	bool user = q->report->step == IDM_CHILD_STEP_UID;
 
@@ -166,7 +141,7 @@ static bool diagnose_ids(const struct question *q)
 	return true;
 }
 
-static bool diagnose_capabilities(const struct question *q)
+static bool diagnose_capabilities(const struct idm_child_question *q)
 {
 	if (q->code != -EPERM)
 		return false;
@@ -178,7 +153,7 @@ static bool diagnose_capabilities(const struct question *q)
 	return true;
 }
 
-static bool diagnose_terminal(const struct question *q)
+static bool diagnose_terminal(const struct idm_child_question *q)
 {
 	if (q->code == -ENOTTY)
 		idm_fail(q->err, q->code, q->step, NULL, "the descriptor is no terminal");
@@ -189,7 +164,7 @@ static bool diagnose_terminal(const struct question *q)
 	return true;
 }
 
-static bool diagnose_cwd(const struct question *q)
+static bool diagnose_cwd(const struct idm_child_question *q)
 {
 	if (q->code != -EXDEV)
 		return false;
@@ -197,7 +172,7 @@ static bool diagnose_cwd(const struct question *q)
 	return true;
 }
 
-static bool diagnose_exec(const struct question *q)
+static bool diagnose_exec(const struct idm_child_question *q)
 {
 	const char *path = q->o->path;
 
@@ -215,7 +190,7 @@ static bool diagnose_exec(const struct question *q)
 	return true;
 }
 
-static bool diagnose_executor(const struct question *q)
+static bool diagnose_executor(const struct idm_child_question *q)
 {
 	if (q->code != -EACCES)
 		return false;
@@ -224,74 +199,7 @@ static bool diagnose_executor(const struct question *q)
 	return true;
 }
 
-static bool diagnose_deleted_root(const struct question *q)
-{
-	if (q->code != -ENOENT || !idm_is_deleted(q->o->root_fd))
-		return false;
-	idm_fail(q->err, q->code, q->step, NULL, "the source was deleted, and can be mounted nowhere");
-	return true;
-}
-
-/* NULL: it was another one, or the file in which the mounts are put together. */
-static const struct idm_child_mount *find_tree_mount(const struct question *q)
-{
-	const struct idm_child_mount *m = q->o->mounts + q->report->item;
-
-	return q->subject && q->report->item < q->o->n_mounts && m->tree_fd >= 0 ? m : NULL;
-}
-
-static bool diagnose_deleted_source(const struct question *q, const struct idm_child_mount *m)
-{
-	if (q->code != -ENOENT || !idm_is_deleted(m->tree_fd))
-		return false;
-	idm_fail(q->err, q->code, q->step, q->subject,
-		 "the source was deleted, and can be mounted nowhere");
-	return true;
-}
-
-/* What leads to the target is made with IDM_ATTACH_MKDIR, so that this is about its end. */
-static bool diagnose_other_kind(const struct question *q, const struct idm_child_mount *m)
-{
-	const char *why = "the target, or something on the way to it, is no directory";
-
-	if (q->code != -EISDIR && q->code != -ENOTDIR)
-		return false;
-	if (q->code == -EISDIR)
-		why = "the source is not a directory, but the target is";
-	else if (m->flags & IDM_ATTACH_MKDIR)
-		why = "the source is a directory, but the target is not";
-	idm_fail(q->err, q->code, q->step, q->subject, "%s", why);
-	return true;
-}
-
-static bool diagnose_child_mount(const struct question *q)
-{
-	const struct idm_child_mount *m = find_tree_mount(q);
-
-	if (m && (diagnose_deleted_source(q, m) || diagnose_other_kind(q, m)))
-		return true;
-	if (q->code == -EBUSY) {
-		idm_fail(q->err, q->code, q->step, q->subject, "the target is the root itself");
-		return true;
-	}
-	if (q->code != -ELOOP)
-		return false;
-	idm_fail(q->err, q->code, q->step, q->subject,
-		 "the target is a symbolic link, or in a loop of them");
-	idm_hint(q->err, "name the place that it points to");
-	return true;
-}
-
-static bool diagnose_mount_target(const struct question *q)
-{
-	if (q->code != -ELOOP)
-		return false;
-	idm_fail(q->err, q->code, q->step, q->subject,
-		 "on the way is a loop of symbolic links, or a link of a /proc, which is not followed");
-	return true;
-}
-
-static bool diagnose_seccomp(const struct question *q)
+static bool diagnose_seccomp(const struct idm_child_question *q)
 {
 	if (q->code == -EINVAL)
 		idm_fail(q->err, q->code, q->step, NULL, "the kernel does not accept the program");
@@ -303,7 +211,7 @@ static bool diagnose_seccomp(const struct question *q)
 }
 
 /* The steps that are one call, which the child has had the privilege for. */
-static bool diagnose_refused_call(const struct question *q)
+static bool diagnose_refused_call(const struct idm_child_question *q)
 {
 	static const struct {
 		enum idm_child_step step;
@@ -325,7 +233,7 @@ static bool diagnose_refused_call(const struct question *q)
 }
 
 /* Of the steps whose EPERM has other causes. */
-static bool diagnose_filtered_call(const struct question *q)
+static bool diagnose_filtered_call(const struct idm_child_question *q)
 {
 	static const struct {
 		enum idm_child_step step;
@@ -347,7 +255,7 @@ static bool diagnose_filtered_call(const struct question *q)
 	return false;
 }
 
-static bool diagnose_step(const struct question *q)
+static bool diagnose_step(const struct idm_child_question *q)
 {
 	if ((q->code == -EPERM || q->code == -ENOSYS) &&
 	    (diagnose_refused_call(q) || diagnose_filtered_call(q)))
@@ -363,13 +271,13 @@ static bool diagnose_step(const struct question *q)
 	case IDM_CHILD_STEP_SECOND:
 		return diagnose_namespaces(q);
 	case IDM_CHILD_STEP_MOUNT_TARGET:
-		return diagnose_mount_target(q);
+		return idm_child_diagnose_mount_target(q);
 	case IDM_CHILD_STEP_MOUNT:
-		return diagnose_child_mount(q);
+		return idm_child_diagnose_child_mount(q);
 	case IDM_CHILD_STEP_ATTACH_ROOT:
-		return diagnose_deleted_root(q);
+		return idm_child_diagnose_deleted_root(q);
 	case IDM_CHILD_STEP_PIVOT:
-		return diagnose_pivot(q);
+		return idm_child_diagnose_pivot(q);
 	case IDM_CHILD_STEP_GROUPS:
 	case IDM_CHILD_STEP_GID:
 	case IDM_CHILD_STEP_UID:
@@ -396,7 +304,7 @@ int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *re
 		       struct idm_error *err)
 {
 	const struct idm_child_report *report = &request->report;
-	struct question q = {
+	struct idm_child_question q = {
 		.o = o, .request = request, .report = report, .code = report->error, .err = err
 	};
 
@@ -409,55 +317,4 @@ int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *re
 	if (report->words[0])
 		idm_kernel_log(err, report->words);
 	return q.code;
-}
-
-static const char *get_cgroup_reason(int code)
-{
-	switch (code) {
-	case -EBADF:
-		return "it is no directory of a cgroup2";
-	case -EACCES:
-		return "the caller may not move processes there from its own cgroup";
-	case -EBUSY:
-		return "it has processes or hands controllers on to others below, and cannot do both";
-	case -EOPNOTSUPP:
-		return "it is threaded, or below one that is";
-	default:
-		return "it has been removed";
-	}
-}
-
-int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
-{
-	static const enum idm_error_step step = IDM_STEP_START_PROGRAM,
-					 step_cgroup = IDM_STEP_PUT_INTO_CGROUP;
-
-	switch (code) {
-	case -EAGAIN:
-		idm_fail(err, code, step, NULL, "no more processes are allowed here");
-		idm_hint(err,
-			 "look at RLIMIT_NPROC (ulimit -u), kernel.pid_max and the cgroup's pids.max");
-		return code;
-	case -EPERM:
-		return cgroup < 0 ? idm_fail(err, code, IDM_STEP_MAKE_NAMESPACES, NULL,
-					     "it requires CAP_SYS_ADMIN")
-				  : idm_fail_errno(err, code, step, NULL);
-	case -EBADF:
-	case -EACCES:
-	case -EOPNOTSUPP:
-	case -EBUSY:
-	case -ENODEV:
-	case -ENOENT:
-		if (cgroup >= 0)
-			return idm_fail(err, code, step_cgroup, NULL, "descriptor %d: %s", cgroup,
-					get_cgroup_reason(code));
-		break;
-	case -EINVAL:
-	case -E2BIG:
-	case -ENOSYS:
-		if (cgroup >= 0)
-			return idm_fail(err, code, step_cgroup, NULL,
-					"it needs Linux 5.7, or a seccomp filter refuses clone3(2)");
-	}
-	return idm_fail_errno(err, code, step, NULL);
 }

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/* Waiting for the executor: for the locks of its processes, whose pidfds are opened by them. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/syscall.h"
+
+static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
+
+/* A server reaps its children by itself. */
+static void reap_child(const struct idm_child *child, int pidfd)
+{
+	siginfo_t info;
+
+	if (!child->server)
+		idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+}
+
+void idm_child_kill_and_reap(const struct idm_child *child, int pidfd)
+{
+	if (pidfd < 0)
+		return;
+	idm_sys_pidfd_send_signal(pidfd, SIGKILL);
+	reap_child(child, pidfd);
+	close(pidfd);
+}
+
+/* A lack of memory, for example, which passes. No process can report it before the child is known. */
+static bool pause_for_retry(int tries)
+{
+	if (tries == 100)
+		return false;
+	idm_sys_sleep(10);
+	return true;
+}
+
+void idm_child_read_report(struct idm_child *child)
+{
+	struct idm_child_report *report = &child->request->report;
+	ssize_t n;
+
+	for (int i = 0; (n = idm_sys_pread(child->request_fd, report, sizeof(*report), 0)) < 0 &&
+			pause_for_retry(i);
+	     i++)
+		;
+	if (n != (ssize_t)sizeof(*report))
+		*report = (struct idm_child_report){ .step = IDM_CHILD_STEP_EXECUTOR };
+	report->words[sizeof(report->words) - 1] = '\0';
+}
+
+/* Until the process that has this lock has executed the program, or has ended. */
+static void await_lock(struct idm_child *child, int lock)
+{
+	for (int i = 0; idm_sys_lock(child->request_fd, lock, F_WRLCK, true) < 0 && pause_for_retry(i);
+	     i++)
+		;
+	idm_sys_lock(child->request_fd, lock, F_UNLCK, false);
+	idm_child_read_report(child);
+}
+
+/*
+ * The pidfd of the second process, or of the assembler. Nothing but that process can hold its lock. That
+ * it does before and after its number has been opened proves that the number was not free in between. It
+ * cannot get any further before the caller allows it.
+ */
+static int open_lock_holder(const struct idm_child *child, int lock, pid_t *pid)
+{
+	AUTO_CLOSE int pidfd = -1;
+
+	*pid = idm_sys_lock_holder(child->request_fd, lock);
+	pidfd = *pid > 0 ? idm_sys_pidfd_open(*pid) : -ESRCH;
+	if (pidfd >= 0 && idm_sys_lock_holder(child->request_fd, lock) != *pid)
+		return -ESRCH;
+	return idm_steal_fd(&pidfd);
+}
+
+static bool has_name(int pidfd, const char *name)
+{
+	AUTO_CLOSE int process = idm_procfs_open(pidfd, false, NULL);
+	AUTO_CLOSE int fd = process < 0 ? process : idm_procfs_openat(process, "comm", O_RDONLY);
+	char text[32];
+	ssize_t n = fd < 0 ? fd : idm_sys_read(fd, text, sizeof(text));
+
+	return n > 0 && (size_t)n == strlen(name) + 1 && memcmp(text, name, (size_t)n - 1) == 0;
+}
+
+/*
+ * Kills and reaps a second process or an assembler that cannot be held by its lock: it is dead, or exits
+ * because the caller does not let it continue. (That is enough where a server reaps it.) Its number may
+ * be another process's by now. No other process has the name. A process that has the number and the name
+ * is the child if it is not reaped before it is killed; the pidfd guarantees that.
+ */
+static void reap_by_name(const struct idm_child *child, pid_t pid)
+{
+	AUTO_CLOSE int pidfd = pid > 0 && !child->server ? idm_sys_pidfd_open(pid) : -ESRCH;
+
+	if (pidfd >= 0 && has_name(pidfd, child->request->name) &&
+	    idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
+		reap_child(child, pidfd);
+}
+
+/* It has done its work, or its child is gone. It holds its lock until the caller releases it. */
+void idm_child_reap_assembler(const struct idm_child *child)
+{
+	pid_t pid;
+	int pidfd = open_lock_holder(child, IDM_LOCK_ASSEMBLER, &pid);
+
+	if (pidfd < 0)
+		reap_by_name(child, child->request->report.assembler);
+	idm_sys_lock(child->request_fd, IDM_LOCK_RELEASE, F_UNLCK, false);
+	idm_child_kill_and_reap(child, pidfd);
+}
+
+/* The first one has exited, and the second replaces it. */
+static int switch_to_second(struct idm_child *child, struct idm_error *err)
+{
+	static const uint32_t go = 1;
+	pid_t pid;
+	int pidfd = open_lock_holder(child, IDM_LOCK_SECOND, &pid);
+
+	if (pidfd < 0) {
+		reap_by_name(child, child->request->report.pid);
+		/* If it is gone, the report says where it was last. */
+		return pidfd == -ESRCH ? 0 : idm_fail_errno(err, pidfd, step_start, NULL);
+	}
+	reap_child(child, child->pidfd);
+	close(child->pidfd);
+	child->pidfd = pidfd;
+	child->pid = pid;
+	idm_sys_pwrite(child->request_fd, &go, sizeof(go), offsetof(struct idm_request, go));
+	idm_sys_lock(child->request_fd, IDM_LOCK_CALLER, F_UNLCK, false);
+	await_lock(child, IDM_LOCK_SECOND);
+	return 0;
+}
+
+int idm_child_await_executor(struct idm_child *child, struct idm_error *err)
+{
+	const struct idm_child_report *report = &child->request->report;
+
+	/* It may have failed to get there at all: then this is the last word. */
+	if (!(child->request->flags & IDM_REQUEST_EXECUTOR) || report->error)
+		return 0;
+	await_lock(child, IDM_LOCK_FIRST);
+	if (!(child->request->flags & IDM_REQUEST_SECOND) || report->error ||
+	    report->step != IDM_CHILD_STEP_SECOND)
+		return 0;
+	return switch_to_second(child, err);
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+/* Of the messages about a failed child: those about its mounts and its root. */
+#include <errno.h>
+
+#include "internal.h"
+#include "lib/base/error.h"
+#include "lib/list/mount-place.h"
+
+bool idm_child_diagnose_pivot(const struct idm_child_question *q)
+{
+	if (q->code != -EINVAL)
+		return false;
+	idm_fail(q->err, q->code, q->step, NULL,
+		 "the present root cannot be exchanged: it is the initramfs, or a chroot");
+	return true;
+}
+
+bool idm_child_diagnose_deleted_root(const struct idm_child_question *q)
+{
+	if (q->code != -ENOENT || !idm_is_deleted(q->o->root_fd))
+		return false;
+	idm_fail(q->err, q->code, q->step, NULL, "the source was deleted, and can be mounted nowhere");
+	return true;
+}
+
+/* NULL: it was another one, or the file in which the mounts are put together. */
+static const struct idm_child_mount *find_tree_mount(const struct idm_child_question *q)
+{
+	const struct idm_child_mount *m = q->o->mounts + q->report->item;
+
+	return q->subject && q->report->item < q->o->n_mounts && m->tree_fd >= 0 ? m : NULL;
+}
+
+static bool diagnose_deleted_source(const struct idm_child_question *q, const struct idm_child_mount *m)
+{
+	if (q->code != -ENOENT || !idm_is_deleted(m->tree_fd))
+		return false;
+	idm_fail(q->err, q->code, q->step, q->subject,
+		 "the source was deleted, and can be mounted nowhere");
+	return true;
+}
+
+/* What leads to the target is made with IDM_ATTACH_MKDIR, so that this is about its end. */
+static bool diagnose_other_kind(const struct idm_child_question *q, const struct idm_child_mount *m)
+{
+	const char *why = "the target, or something on the way to it, is no directory";
+
+	if (q->code != -EISDIR && q->code != -ENOTDIR)
+		return false;
+	if (q->code == -EISDIR)
+		why = "the source is not a directory, but the target is";
+	else if (m->flags & IDM_ATTACH_MKDIR)
+		why = "the source is a directory, but the target is not";
+	idm_fail(q->err, q->code, q->step, q->subject, "%s", why);
+	return true;
+}
+
+bool idm_child_diagnose_child_mount(const struct idm_child_question *q)
+{
+	const struct idm_child_mount *m = find_tree_mount(q);
+
+	if (m && (diagnose_deleted_source(q, m) || diagnose_other_kind(q, m)))
+		return true;
+	if (q->code == -EBUSY) {
+		idm_fail(q->err, q->code, q->step, q->subject, "the target is the root itself");
+		return true;
+	}
+	if (q->code != -ELOOP)
+		return false;
+	idm_fail(q->err, q->code, q->step, q->subject,
+		 "the target is a symbolic link, or in a loop of them");
+	idm_hint(q->err, "name the place that it points to");
+	return true;
+}
+
+bool idm_child_diagnose_mount_target(const struct idm_child_question *q)
+{
+	if (q->code != -ELOOP)
+		return false;
+	idm_fail(q->err, q->code, q->step, q->subject,
+		 "on the way is a loop of symbolic links, or a link of a /proc, which is not followed");
+	return true;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/* The files in memory that a child is started with: the executor and the request, with its locks. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "internal.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/refused.h"
+#include "lib/sys/syscall.h"
+
+static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
+
+/* A process in a container could reach it as /proc/PID/exe; sealed, there is nothing to change. */
+static int open_executor_file(struct idm_error *err)
+{
+	static const enum idm_error_step step = IDM_STEP_MAKE_MEMORY_PROGRAM;
+	AUTO_CLOSE int fd = idm_sys_memfd("idm-child", true);
+	int r = fd;
+
+	if (fd == -EACCES) {
+		idm_fail(err, fd, step, NULL, "the kernel lets none be executed");
+		idm_hint(err, "sysctl vm.memfd_noexec=1, or less");
+	}
+	if (fd == -EACCES)
+		return fd;
+	if (fd == -EPERM || fd == -ENOSYS)
+		return idm_diagnose_refused(IDM_CALL_MEMFD_CREATE, fd, step, NULL, err);
+	if (fd >= 0)
+		r = idm_sys_write_all(fd, idm_executor, idm_executor_size);
+	if (r >= 0)
+		r = idm_sys_seal(fd);
+	return r < 0 ? idm_fail_errno(err, r, step, NULL) : idm_steal_fd(&fd);
+}
+
+static int lock_request_file(int fd)
+{
+	int r = idm_sys_lock(fd, IDM_LOCK_CALLER, F_WRLCK, false);
+
+	if (r >= 0)
+		r = idm_sys_lock(fd, IDM_LOCK_ALIVE, F_WRLCK, false);
+	if (r >= 0)
+		r = idm_sys_lock(fd, IDM_LOCK_RELEASE, F_WRLCK, false);
+	return r;
+}
+
+static int open_request_file(bool locked, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = idm_sys_memfd("idm-request", false);
+	int r = fd < 0 || !locked ? fd : lock_request_file(fd);
+
+	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL) : idm_steal_fd(&fd);
+}
+
+/* Of all files in memory, this one alone has its number now. */
+static int set_unique_name(struct idm_request *request, int request_fd, struct idm_error *err)
+{
+	struct stat st;
+	int r = idm_sys_fstatat(request_fd, "", &st, AT_EMPTY_PATH);
+
+	if (r < 0)
+		return idm_fail_errno(err, r, step_start, NULL);
+	snprintf(request->name, sizeof(request->name), "idm-%llx",
+		 (unsigned long long)st.st_ino & 0xfffffffffffULL);
+	return 0;
+}
+
+/* The files in memory that the request needs. A server gets every request in one. */
+int idm_child_open_files(struct idm_child *child, struct idm_error *err)
+{
+	struct idm_request *request = child->request;
+	bool executor = request->flags & IDM_REQUEST_EXECUTOR;
+
+	if (executor) {
+		child->executor_fd = open_executor_file(err);
+		if (child->executor_fd < 0)
+			return child->executor_fd;
+	}
+	if (child->server)
+		request->flags |= IDM_REQUEST_IN_FILE;
+	if (executor || child->server) {
+		child->request_fd = open_request_file(executor, err);
+		if (child->request_fd < 0)
+			return child->request_fd;
+	}
+	request->executor_fd = child->executor_fd;
+	request->request_fd = child->request_fd;
+	return executor ? set_unique_name(request, child->request_fd, err) : 0;
+}
+
+/* The server is in another working directory than the caller. */
+int idm_child_open_cwd(const struct idm_child_options *o, struct idm_child *child, struct idm_error *err)
+{
+	if (!child->server || o->root_fd >= 0)
+		return 0;
+	child->cwd_fd = idm_sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	if (child->cwd_fd < 0)
+		return idm_fail_errno(err, child->cwd_fd, step_start, NULL);
+	child->request->cwd_fd = child->cwd_fd;
+	return 0;
+}
+
+/* The locks go with the request's file. */
+void idm_child_close_files(struct idm_child *child)
+{
+	idm_close_fd(&child->request_fd);
+	idm_close_fd(&child->executor_fd);
+	idm_close_fd(&child->cwd_fd);
+}
