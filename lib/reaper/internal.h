@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the reaper share: reaper.c has the public functions, watch.c the
- * children, orphans.c those that were not added. */
+/*
+ * What the files of the reaper share. reaper.c makes a reaper and adds children, deliver.c waits for
+ * them, start.c has the fork server start them. watch.c is the table of children that were added.
+ * adopt.c and orphans.c are about all others.
+ */
 #ifndef IDM_REAPER_INTERNAL_H
 #define IDM_REAPER_INTERNAL_H
 
@@ -83,11 +86,22 @@ int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_pid
 /* Closes and forgets it. */
 void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch);
 
+/* ---- reaper.c ---- */
+
+/* Fails in a forked child of the process that made the reaper. */
+int idm_reaper_refuse_fork(const struct idm_reaper *reaper, enum idm_error_step step,
+			   struct idm_error *err);
+/* Under the lock: fails if another child is held by this data. */
+int idm_reaper_refuse_name(struct idm_reaper *reaper, unsigned int flags, void *data,
+			   enum idm_error_step step, struct idm_error *err);
+
 /* ---- orphans.c ---- */
 
 /* Finds those that have exited, if a SIGCHLD came. Then delivers one: 1, or 0 without any; or -errno. */
 int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
 		     struct idm_error *err);
+/* Makes idm_reaper_fd() readable while there may be more to deliver. */
+void idm_orphans_set_found(const struct idm_orphans *orphans);
 void idm_orphans_free(struct idm_reaper *reaper);
 
 #endif

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Every child has a descriptor that is readable when it has ended: its pidfd or, if it is a fork
+ * server's, a pipe. They are in one epoll, edge-triggered: a child that has ended, but is still traced
+ * by another process, is readable for as long as that lasts, and cannot be waited for. It comes up anew
+ * when the tracer lets go, and, where that matters (see sys/pidfd.c), when the wait of another thread is
+ * over.
+ *
+ * A child that came up is looked at, waited for and removed under the lock. So no other thread has it at
+ * the same time, and no event of a delivered child is left in the epoll.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/pidfd.h"
+#include "lib/sys/syscall.h"
+
+static const enum idm_error_step step_next = IDM_STEP_WAIT_FOR_CHILDREN;
+
+static const struct timespec at_once;
+
+static int deliver_exit(struct idm_reaper *reaper, struct idm_watch *watch, struct idm_exit_info *exit,
+			void **data)
+{
+	int r = watch->by_forkserver ? idm_forkserver_take(watch->fd, watch->pid, exit)
+				     : idm_pidfd_reap(watch->fd, watch->pid, exit);
+
+	if (r <= 0)
+		return r;
+	if (data)
+		*data = idm_watch_data(watch);
+	idm_watch_drop(reaper, watch);
+	return r;
+}
+
+/*
+ * What is not a child stays readable, and moves behind all others each time that it comes up. Where only
+ * such have come up, one more than there are, there is no child.
+ */
+static int deliver_child(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
+{
+	unsigned int others = 0;
+	void *watch;
+	int r = 0, fd;
+
+	while (others <= IDM_REAPER_ALSO && (r = idm_sys_epoll_take(reaper->fd, &watch)) > 0) {
+		if (!watch) {
+			others++;
+			continue;
+		}
+		fd = ((struct idm_watch *)watch)->fd;
+		r = deliver_exit(reaper, watch, exit, data);
+		if (r < 0) /* or it would not come up again */
+			idm_sys_epoll_again(reaper->fd, fd, EPOLLIN | EPOLLET, watch);
+		if (r != 0)
+			return r;
+	}
+	return r < 0 ? r : 0;
+}
+
+static int deliver_forkserver_orphan(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
+{
+	struct idm_forkserver *forkserver = &reaper->forkserver;
+	int r = forkserver->orphans < 0 ? 0 : idm_forkserver_take(forkserver->orphans, 0, exit);
+
+	if (r == 1 && exit->code == IDM_EXIT_LOST) { /* the fork server is gone: no more will come */
+		idm_sys_epoll_delete(reaper->fd, forkserver->orphans);
+		close(idm_steal_fd(&forkserver->orphans));
+		return 0;
+	}
+	if (r == 1 && data)
+		*data = reaper->forkserver_orphans;
+	return r;
+}
+
+/* Children first: one that is left over after that, and was never added, is an orphan. */
+static int deliver_any(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
+		       struct idm_error *err)
+{
+	int r = deliver_child(reaper, exit, data);
+
+	if (r == 0)
+		r = deliver_forkserver_orphan(reaper, exit, data);
+	if (r < 0)
+		return idm_fail_errno(err, r, step_next, NULL);
+	return r == 0 ? idm_orphans_take(reaper, exit, data, err) : r;
+}
+
+/* NULL for ever, else a point in time in *at. */
+static const struct timespec *make_deadline(int timeout_ms, struct timespec *at)
+{
+	if (timeout_ms <= 0)
+		return timeout_ms < 0 ? NULL : &at_once;
+	clock_gettime(CLOCK_MONOTONIC, at);
+	at->tv_sec += timeout_ms / 1000;
+	at->tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (at->tv_nsec >= 1000000000) {
+		at->tv_nsec -= 1000000000;
+		at->tv_sec++;
+	}
+	return at;
+}
+
+static int refuse_wait(const struct idm_reaper *reaper, int timeout_ms, struct idm_error *err)
+{
+	if (timeout_ms < -1)
+		return idm_fail(err, -EINVAL, step_next, NULL, "the timeout is %d", timeout_ms);
+	return idm_reaper_refuse_fork(reaper, step_next, err);
+}
+
+static int report_no_exit(struct idm_error *err)
+{
+	return idm_fail(err, -ETIMEDOUT, step_next, NULL, "no child has exited");
+}
+
+/* 1: *exit is one. 0: none came until then. */
+static int await_any(struct idm_reaper *reaper, const struct timespec *deadline,
+		     struct idm_exit_info *exit, void **data, struct idm_error *err)
+{
+	int r;
+
+	do {
+		pthread_mutex_lock(&reaper->lock);
+		r = deliver_any(reaper, exit, data, err);
+		pthread_mutex_unlock(&reaper->lock);
+		if (r != 0 || deadline == &at_once)
+			return r;
+		/* This only waits: the first thread with the lock gets the child. */
+		r = idm_sys_poll_until(reaper->fd, POLLIN, deadline);
+	} while (r > 0);
+	return r < 0 ? idm_fail_errno(err, r, step_next, NULL) : 0;
+}
+
+int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_info *exit, void **data,
+		    struct idm_error *err)
+{
+	HOLD_CANCEL;
+	int r = refuse_wait(reaper, timeout_ms, err);
+	struct timespec at;
+
+	if (r < 0)
+		return r;
+	r = await_any(reaper, make_deadline(timeout_ms, &at), exit, data, err);
+	return r == 0 ? report_no_exit(err) : r < 0 ? r : 0;
+}
+
+/* ---- one child ---- */
+
+static int claim_watch(struct idm_reaper *reaper, void *data, struct idm_watch **watch,
+		       struct idm_error *err)
+{
+	*watch = idm_watch_of_name(reaper, data);
+	if (!*watch)
+		return idm_fail(err, -ESRCH, step_next, NULL,
+				"no child is held by this data, or not any more");
+	if ((*watch)->waited)
+		return idm_fail(err, -EBUSY, step_next, NULL, "another thread is waiting for it");
+	(*watch)->waited = true;
+	return 0;
+}
+
+/* In an epoll of its own, edge-triggered for the same reason as the others. */
+static int await_watch(struct idm_reaper *reaper, struct idm_watch *watch,
+		       const struct timespec *deadline, struct idm_exit_info *exit)
+{
+	AUTO_CLOSE int epoll = idm_sys_epoll_create();
+	int r = epoll < 0 ? epoll : idm_sys_epoll_add(epoll, watch->fd, EPOLLIN | EPOLLET, NULL);
+	void *unused;
+
+	if (r < 0)
+		return r;
+	while ((r = idm_sys_poll_until(epoll, POLLIN, deadline)) > 0) {
+		if (idm_sys_epoll_take(epoll, &unused) <=
+		    0) /* it is edge-triggered: wait for the next */
+			continue;
+		pthread_mutex_lock(&reaper->lock);
+		r = deliver_exit(reaper, watch, exit, NULL);
+		pthread_mutex_unlock(&reaper->lock);
+		if (r != 0)
+			break;
+	}
+	return r;
+}
+
+int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit_info *exit,
+		    struct idm_error *err)
+{
+	HOLD_CANCEL;
+	int r = refuse_wait(reaper, timeout_ms, err);
+	struct idm_watch *watch = NULL;
+	struct timespec at;
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&reaper->lock);
+	r = claim_watch(reaper, data, &watch, err);
+	pthread_mutex_unlock(&reaper->lock);
+	if (r < 0)
+		return r;
+	r = await_watch(reaper, watch, make_deadline(timeout_ms, &at), exit);
+	if (r > 0)
+		return 0;
+	pthread_mutex_lock(&reaper->lock);
+	watch->waited = false;
+	pthread_mutex_unlock(&reaper->lock);
+	return r < 0 ? idm_fail_errno(err, r, step_next, NULL) : report_no_exit(err);
+}
