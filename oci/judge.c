@@ -85,8 +85,9 @@ static bool is_same_place(int fd, const char *path)
 	uint64_t mount, other;
 	bool unique;
 
-	return again >= 0 && idm_is_same_inode(fd, again) && idm_mount_id(fd, &mount, &unique) == 0 &&
-	       idm_mount_id(again, &other, &unique) == 0 && mount == other;
+	return again >= 0 && idm_is_same_inode(fd, again) &&
+	       idm_mount_id(fd, "", &mount, &unique) == 0 &&
+	       idm_mount_id(again, "", &other, &unique) == 0 && mount == other;
 }
 
 /* The kernel's own path of it: without links, and whatever the configuration calls it. */

@@ -145,13 +145,11 @@ static int try_open_tree_attr(int userns)
 static int statmount_root(uint64_t what, struct idm_statmount *m)
 {
 	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0, .param = what };
-	struct statx st;
-	int r = idm_sys_statx(AT_FDCWD, "/", 0, STATX_MNT_ID_UNIQUE, &st);
+	bool unique;
+	int r = idm_mount_id(AT_FDCWD, "/", &req.mnt_id, &unique);
 
-	if (r < 0)
-		return r;
-	req.mnt_id = st.stx_mnt_id; /* where that is the short id, the system call is not there */
-	return idm_sys_statmount(&req, m, sizeof(*m));
+	/* A kernel that returns the short ID does not have this system call either. */
+	return r < 0 ? r : idm_sys_statmount(&req, m, sizeof(*m));
 }
 
 static int try_statmount(int userns)

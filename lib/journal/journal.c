@@ -128,7 +128,8 @@ void idm_journal_unlock(int *fd)
 static int write_head(struct idm_journal_writer *rec, struct idm_error *err)
 {
 	struct idm_mount_ns ns;
-	struct statx st;
+	uint64_t id;
+	bool unique;
 	char boot[40];
 	int r = idm_boot_id(boot, err);
 
@@ -140,12 +141,11 @@ static int write_head(struct idm_journal_writer *rec, struct idm_error *err)
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_journal, rec->path,
 				"the mount namespace cannot be told: /proc is needed");
-	r = idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st);
+	r = idm_mount_id(AT_FDCWD, "/", &id, &unique);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_journal, rec->path);
 	return write_line(rec, err, "idmount journal 1\nboot %s\nnamespace %llu\nids %s\n", boot,
-			  (unsigned long long)ns.inode,
-			  st.stx_mask & STATX_MNT_ID_UNIQUE ? "unique" : "reused");
+			  (unsigned long long)ns.inode, unique ? "unique" : "reused");
 }
 
 int idm_journal_directory(const char *path, const char **name)
@@ -293,7 +293,7 @@ static int next_mount_id(uint64_t *id, bool *unique)
 	if (r < 0)
 		return r;
 	mount = idm_sys_fsmount(fs, 0, 0);
-	return mount < 0 ? mount : idm_mount_id(mount, id, unique);
+	return mount < 0 ? mount : idm_mount_id(mount, "", id, unique);
 }
 
 int idm_journal_limit(struct idm_journal_writer *rec, struct idm_error *err)
@@ -323,7 +323,7 @@ static int write_tree(struct idm_journal_writer *rec, const char *what, int tree
 	r = path_of_directory(target->fd, path, rec->path, err);
 	if (r < 0)
 		return r;
-	r = idm_mount_id(tree, &id, &unique);
+	r = idm_mount_id(tree, "", &id, &unique);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_journal, rec->path);
 	r = write_mount(rec, what, id, path, err);
@@ -388,7 +388,7 @@ int idm_journal_mounts(struct idm_journal_writer *rec, int tree, struct idm_erro
 	b.ids = malloc(sizeof(*b.ids));
 	if (!b.ids)
 		return idm_fail_errno(err, -ENOMEM, step_journal, rec->path);
-	r = idm_mount_id(tree, &b.ids[0], &unique);
+	r = idm_mount_id(tree, "", &b.ids[0], &unique);
 	if (r < 0)
 		idm_fail_errno(err, r, step_journal, rec->path);
 	if (r == 0)

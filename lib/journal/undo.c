@@ -302,7 +302,7 @@ static int open_root_mount(const struct undoing *u)
 		if (!node || !node->ours)
 			continue;
 		fd = idm_sys_openat(AT_FDCWD, node->target, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-		r = fd < 0 ? fd : idm_mount_id(fd, &id, &unique);
+		r = fd < 0 ? fd : idm_mount_id(fd, "", &id, &unique);
 		if (r < 0)
 			return r;
 		return is_of_root(u, id) ? idm_steal_fd(&fd) : -ENOENT;
@@ -327,7 +327,7 @@ static int open_parent(const struct undoing *u, const char *path, uint64_t *on)
 				 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	if (parent < 0)
 		return parent;
-	r = idm_mount_id(parent, on, &unique);
+	r = idm_mount_id(parent, "", on, &unique);
 	return r < 0 ? r : idm_steal_fd(&parent);
 }
 

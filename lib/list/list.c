@@ -135,22 +135,17 @@ static int list_short(const struct idm_lister *l, uint64_t id)
 	return idm_mountinfo_one(l, &own, (uint32_t)id);
 }
 
-/* Which mount holds what is open. 1: *id is the unique id. 0: it is the short one. */
-static int mount_id(enum idm_list_level level, int fd, uint64_t *id)
+/* The ID of the mount that an open file is on. Returns 1 for the unique ID and 0 for the short one. */
+static int find_mount_id(enum idm_list_level level, int fd, uint64_t *id)
 {
-	struct statx st;
-	bool unique = level >= IDM_LIST_STATMOUNT && idm_statmount_works();
-	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
-			      unique ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID, &st);
+	bool unique = false;
+	int r = -EACCES;
 
-	if (r == -EACCES) /* FUSE does not admit the caller: a mask of 0 sends it no request */
-		r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0, &st);
-	if (r < 0)
-		return r;
-	if (!(st.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE)))
-		return -EOPNOTSUPP; /* before Linux 5.8 */
-	*id = st.stx_mnt_id;
-	return (st.stx_mask & STATX_MNT_ID_UNIQUE) != 0;
+	if (level >= IDM_LIST_STATMOUNT && idm_statmount_works())
+		r = idm_mount_id(fd, "", id, &unique);
+	if (r == -EACCES)
+		r = idm_short_mount_id(fd, id);
+	return r < 0 ? r : unique;
 }
 
 static int diagnose_unlisted(const char *path, bool everywhere, struct idm_error *err)
@@ -183,7 +178,7 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 		one.fd = idm_sys_openat(dirfd, path, O_PATH, 0);
 	if (*path && one.fd < 0)
 		return idm_fail_errno(err, one.fd, step_list, path);
-	r = mount_id(level, *path ? one.fd : dirfd, &id);
+	r = find_mount_id(level, *path ? one.fd : dirfd, &id);
 	if (r < 0)
 		idm_fail_errno(err, r, step_list, subject);
 	else

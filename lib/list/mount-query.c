@@ -27,12 +27,10 @@ static bool look_by_statmount(int fd, struct idm_mount_props *look)
 	const struct idm_statmount *m = &buf.mount;
 	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0 };
 	const char *subtype = "";
-	struct statx st;
+	bool unique;
 
-	if (idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st) < 0 ||
-	    !(st.stx_mask & STATX_MNT_ID_UNIQUE))
+	if (idm_mount_id(fd, "", &req.mnt_id, &unique) < 0 || !unique)
 		return false;
-	req.mnt_id = st.stx_mnt_id;
 	req.param = IDM_STATMOUNT_MNT_BASIC | IDM_STATMOUNT_FS_TYPE | IDM_STATMOUNT_FS_SUBTYPE;
 	if (idm_sys_statmount(&req, &buf.mount, sizeof(buf)) < 0 || !(m->mask & IDM_STATMOUNT_FS_TYPE))
 		return false;
@@ -48,22 +46,6 @@ static bool look_by_statmount(int fd, struct idm_mount_props *look)
 }
 
 /* ---- by mountinfo ---- */
-
-static bool short_mount_id(int fd, unsigned int *id)
-{
-	struct statx st;
-
-	/*
-	 * Before Linux 6.8 the server of a FUSE filesystem would be asked, for what only the kernel
-	 * knows. One that does not admit the caller refuses all but a question for nothing: which the
-	 * kernel answers with this number.
-	 */
-	if (idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) < 0 ||
-	    !(st.stx_mask & STATX_MNT_ID))
-		return false;
-	*id = (unsigned int)st.stx_mnt_id;
-	return true;
-}
 
 static int copy_mount_props(const struct idm_mount_info *mount, void *data)
 {
@@ -81,9 +63,9 @@ static bool look_by_mountinfo(int fd, struct idm_mount_props *look)
 {
 	const struct idm_lister lister = { .each = copy_mount_props, .data = look };
 	const struct idm_mount_ns own = { 0 };
-	unsigned int id;
+	uint64_t id;
 
-	return short_mount_id(fd, &id) && idm_mountinfo_one(&lister, &own, id) > 0;
+	return idm_short_mount_id(fd, &id) == 0 && idm_mountinfo_one(&lister, &own, (uint32_t)id) > 0;
 }
 
 /* ---- by statfs: for a mount that is not in the caller's namespace ---- */
@@ -146,12 +128,12 @@ static int visit_listed_mount(const struct idm_mount_info *mount, void *data)
 	const struct below *b = data;
 	const char *rest = mount->target + b->length;
 	AUTO_CLOSE int fd = -1;
-	unsigned int id;
+	uint64_t id;
 
 	if (strncmp(mount->target, b->base, b->length) != 0 || *rest != '/' || !rest[1])
 		return 0;
 	fd = idm_sys_openat(b->fd, rest + 1, O_PATH | O_NOFOLLOW, 0);
-	if (fd < 0 || !short_mount_id(fd, &id) || id != mount->id)
+	if (fd < 0 || idm_short_mount_id(fd, &id) < 0 || id != mount->id)
 		return 0;
 	return b->each(fd, mount->target, b->data);
 }

@@ -479,10 +479,9 @@ static int list_ids(struct reader *r, const uint64_t *ids, ssize_t n)
 static void find_root_mount_id(void *data)
 {
 	uint64_t *id = data;
-	struct statx st;
+	bool unique;
 
-	if (idm_sys_statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st) == 0)
-		*id = st.stx_mnt_id;
+	idm_mount_id(AT_FDCWD, "/", id, &unique); /* 0 if that fails */
 }
 
 static bool is_listed(uint64_t id, const uint64_t *ids, ssize_t n)

@@ -33,7 +33,8 @@ static bool kernel_has_beneath(void)
 /*
  * A process in a mount that is unmounted stays in it. For a working directory that is the caller's
  * business. But a process whose root directory is in an unmounted mount is lost. From Linux 7.2 on the
- * kernel does not check this for the caller.
+ * kernel does not check this for the caller. One statx() of "/" returns both the mount and whether "/"
+ * is its root, so idm_mount_id() is not used here.
  */
 static int is_callers_root(int fd)
 {

@@ -51,6 +51,7 @@ static int fail_unseen_layer(int code, const struct idm_layer *l, struct idm_err
 	return fd < 0 ? code : idm_hint_admission(code, fd, err);
 }
 
+/* One call asks for all of it. So the mount has its short ID here, not that of idm_mount_id(). */
 static int stat_layer(struct idm_layer *l, struct idm_error *err)
 {
 	struct statx st;

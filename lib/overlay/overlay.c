@@ -130,20 +130,12 @@ static int collect_layers(struct idm_layers *layers, const struct idm_overlay_op
 
 /* ---- upper and work ---- */
 
-static int get_layer_mount(int fd, uint64_t *id)
-{
-	struct statx st;
-	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st);
-
-	*id = r < 0 ? 0 : st.stx_mnt_id;
-	return r;
-}
-
 static int check_upper_mount(const struct idm_overlay_options *o, const struct idm_layers *layers,
 			     struct idm_error *err)
 {
 	const struct idm_layer *upper = &layers->v[layers->n - 2], *work = &layers->v[layers->n - 1];
 	uint64_t upper_mount, work_mount;
+	bool unique;
 	int r;
 
 	if (!o->upper)
@@ -154,9 +146,9 @@ static int check_upper_mount(const struct idm_overlay_options *o, const struct i
 				o->upper->path);
 	if (upper->fd < 0)
 		return 0;
-	r = get_layer_mount(upper->fd, &upper_mount);
+	r = idm_mount_id(upper->fd, "", &upper_mount, &unique);
 	if (r == 0)
-		r = get_layer_mount(work->fd, &work_mount);
+		r = idm_mount_id(work->fd, "", &work_mount, &unique);
 	if (r != 0)
 		return idm_fail_errno(err, r, step_overlay, o->work->path);
 	if (upper_mount != work_mount)

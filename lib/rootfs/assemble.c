@@ -171,10 +171,10 @@ static int refuse_root(const struct site *site, const struct idm_plan_entry *ste
 	uint64_t root = 0, id = 0;
 	bool unique;
 	char name[IDM_PLAN_ENTRY_NAME];
-	int r = idm_mount_id(site->root, &root, &unique);
+	int r = idm_mount_id(site->root, "", &root, &unique);
 
 	if (r == 0)
-		r = idm_mount_id(target, &id, &unique);
+		r = idm_mount_id(target, "", &id, &unique);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_assemble,
 				      idm_plan_entry_name(step, name, sizeof(name)));

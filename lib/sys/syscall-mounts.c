@@ -15,17 +15,36 @@ int idm_is_mount_point(int fd)
 	return r < 0 ? r : !!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
-int idm_mount_id(int fd, uint64_t *id, bool *unique)
+/* No filesystem is asked: its server may be dead. */
+int idm_mount_id(int dirfd, const char *path, uint64_t *id, bool *unique)
 {
 	struct statx st;
-	const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC; /* a dead server has nothing to say here */
-	int r = idm_sys_statx(fd, "", flags, STATX_MNT_ID_UNIQUE, &st);
+	int r = idm_sys_statx(dirfd, path, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &st);
 
-	*unique = r == 0 && st.stx_mask & STATX_MNT_ID_UNIQUE;
-	if (r == 0 && !*unique)
-		r = idm_sys_statx(fd, "", flags, STATX_MNT_ID, &st);
-	*id = r < 0 ? 0 : st.stx_mnt_id;
-	return r;
+	*id = 0;
+	*unique = false;
+	if (r < 0)
+		return r;
+	/* Before Linux 6.8 the kernel ignores the unknown mask, and returns the short ID. */
+	if (!(st.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE)))
+		return -EOPNOTSUPP;
+	*id = st.stx_mnt_id;
+	*unique = st.stx_mask & STATX_MNT_ID_UNIQUE;
+	return 0;
+}
+
+/* A FUSE filesystem refuses callers that it does not admit, unless the mask is 0. */
+int idm_short_mount_id(int fd, uint64_t *id)
+{
+	struct statx st;
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st);
+
+	if (r < 0)
+		return r;
+	if (!(st.stx_mask & STATX_MNT_ID))
+		return -EOPNOTSUPP;
+	*id = st.stx_mnt_id;
+	return 0;
 }
 
 int idm_sys_open_tree(int dirfd, const char *path, unsigned int flags)

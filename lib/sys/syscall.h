@@ -165,9 +165,14 @@ int idm_sys_openat2_size(size_t size); /* no file: the errno for a struct of tha
 int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags);
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st);
 int idm_is_mount_point(int fd); /* whether fd is the root of the mount that it is in (Linux 5.8) */
-/* The ID of the mount that fd is on, as the journal and lists have it. Before Linux 6.8 a later mount
- * can get the same one. */
-int idm_mount_id(int fd, uint64_t *id, bool *unique);
+/*
+ * Finds the ID of a mount by a path on it, or by the descriptor `dirfd` if the path is empty. Before
+ * Linux 6.8 it is the short ID, and *unique is false. EACCES: a FUSE filesystem does not admit the
+ * caller. EOPNOTSUPP: Linux before 5.8.
+ */
+int idm_mount_id(int dirfd, const char *path, uint64_t *id, bool *unique);
+/* The short ID, as in mountinfo. A later mount can get the same one. FUSE does not refuse this. */
+int idm_short_mount_id(int fd, uint64_t *id);
 bool idm_is_same_inode(int a, int b);
 int idm_sys_fstatfs(int fd, struct statfs *st);
 ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size); /* no final NUL */
