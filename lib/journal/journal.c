@@ -14,6 +14,7 @@
 #include "lib/base/macros.h"
 #include "lib/list/internal.h"
 #include "lib/sys/fail-errno.h"
+#include "lib/sys/probe.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
 
@@ -287,12 +288,8 @@ static int sync_journal(struct idm_journal_writer *rec, struct idm_error *err)
 /* Finds the ID that the next mount gets. It is that of a detached mount, which no process sees. */
 static int next_mount_id(uint64_t *id, bool *unique)
 {
-	AUTO_CLOSE int fs = idm_sys_fsopen("tmpfs", 0), mount = -1;
-	int r = fs < 0 ? fs : idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	AUTO_CLOSE int mount = idm_probe_tmpfs();
 
-	if (r < 0)
-		return r;
-	mount = idm_sys_fsmount(fs, 0, 0);
 	return mount < 0 ? mount : idm_mount_id(mount, "", id, unique);
 }
 
