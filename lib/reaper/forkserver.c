@@ -73,9 +73,9 @@ int idm_forkserver_begin(struct idm_forkserver *forkserver, bool orphans, struct
 	struct idm_forkserver_ends ends = { -1, -1, { -1, -1 } };
 	int control[2] = { -1, -1 }, reports[2] = { -1, -1 }, r;
 
-	r = idm_refused_waitid();
+	r = idm_check_waitid(step_forkserver, err);
 	if (r < 0) /* a child that could not be reaped is not started */
-		return idm_fail(err, r, step_forkserver, NULL, "a seccomp filter refuses waitid(2)");
+		return r;
 	if (idm_procfs_child_would_be_init())
 		return idm_diagnose_no_init(step_forkserver, err);
 	r = idm_sys_socketpair(control);

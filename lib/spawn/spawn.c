@@ -91,10 +91,10 @@ static bool needs_pidfd_open(const struct idm_request *request)
 /* A child that could not be reaped is not started. */
 static int check_reaping(const struct idm_request *request, struct idm_error *err)
 {
-	int r = idm_refused_waitid();
+	int r = idm_check_waitid(step_start, err);
 
 	if (r < 0)
-		return idm_fail(err, r, step_start, NULL, "a seccomp filter refuses waitid(2)");
+		return r;
 	if (request->flags & IDM_REQUEST_SECOND && idm_procfs_child_would_be_init())
 		return idm_diagnose_no_init(step_start, err);
 	return 0;

@@ -26,13 +26,10 @@ int(idm_fail_errno)(struct idm_error *err, int code, enum idm_error_step step, c
 		return code;
 	text = idm_errno_text(-code);
 	call = code == -EPERM || code == -ENOSYS ? idm_refused_call() : NULL;
-	if (call) {
-		idm_fail(err, code, step, subject, "a seccomp filter refuses %s(2)", call);
-		idm_hint(err, "let the seccomp profile of the container or service allow %s", call);
-	} else {
-		idm_fail(err, code, step, subject, "%s", text ? text : "unknown error");
-		hint_limit(err, code);
-	}
+	if (call)
+		return idm_fail_filtered(err, code, step, subject, call);
+	idm_fail(err, code, step, subject, "%s", text ? text : "unknown error");
+	hint_limit(err, code);
 	return code;
 }
 

@@ -8,6 +8,7 @@
 #include "capability.h"
 #include "fail-errno.h"
 #include "lib/base/error.h"
+#include "seccomp-probe.h"
 #include "syscall.h"
 
 void idm_add_fs_log(int fs, struct idm_error *err)
@@ -51,7 +52,7 @@ int idm_diagnose_fsopen(int code, const char *type, enum idm_error_step step, st
 		return code;
 	}
 	if ((code == -EPERM || code == -ENOSYS) && idm_sys_fsopen(type, ~0U) == code)
-		return idm_fail(err, code, step, NULL, "a seccomp filter refuses fsopen(2)");
+		return idm_fail_filtered(err, code, step, NULL, "fsopen");
 	idm_fail_errno(err, code, step, NULL);
 	idm_hint_fs_privilege(code, err);
 	return code;

@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "probe.h"
+#include "seccomp-probe.h"
 #include "syscall.h"
 
 int idm_diagnose_closed_file(int code, enum idm_error_step step, const char *name, struct idm_error *err)
@@ -104,9 +105,7 @@ int idm_filter_refuses(enum idm_call call)
 int idm_diagnose_filtered(enum idm_call call, int code, enum idm_error_step step, const char *path,
 			  struct idm_error *err)
 {
-	idm_fail(err, code, step, path, "a seccomp filter refuses %s(2)", others[call].name);
-	idm_hint(err, "let the seccomp profile of the container or service allow %s", others[call].name);
-	return code;
+	return idm_fail_filtered(err, code, step, path, others[call].name);
 }
 
 int idm_diagnose_refused(enum idm_call call, int code, enum idm_error_step step, const char *path,

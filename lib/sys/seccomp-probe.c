@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "syscall.h"
 
@@ -47,4 +48,19 @@ int idm_refused_waitid(void)
 	int r = probe_waitid();
 
 	return r == -EINVAL ? 0 : r;
+}
+
+int idm_check_waitid(enum idm_error_step step, struct idm_error *err)
+{
+	int r = idm_refused_waitid();
+
+	return r < 0 ? idm_fail_filtered(err, r, step, NULL, "waitid") : 0;
+}
+
+int idm_fail_filtered(struct idm_error *err, int code, enum idm_error_step step, const char *subject,
+		      const char *call)
+{
+	idm_fail(err, code, step, subject, "a seccomp filter refuses %s(2)", call);
+	idm_hint(err, "let the seccomp profile of the container or service allow %s", call);
+	return code;
 }

@@ -39,13 +39,6 @@ static bool has_user_namespaces(void)
 	return idm_sys_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0;
 }
 
-int idm_diagnose_no_wait(int code, struct idm_error *err)
-{
-	idm_fail(err, code, step_make, NULL, "a seccomp filter refuses waitid(2)");
-	idm_hint(err, "let the seccomp profile of the container or service allow waitid");
-	return code;
-}
-
 int idm_diagnose_no_userns(int code, struct idm_error *err)
 {
 	if (!err)

@@ -8,6 +8,5 @@
 int idm_diagnose_no_userns(int code, struct idm_error *err);
 int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int code,
 			     struct idm_error *err);
-int idm_diagnose_no_wait(int code, struct idm_error *err);
 
 #endif

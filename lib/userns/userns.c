@@ -283,9 +283,9 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 	if (r < 0)
 		return r;
 	/* A child that could not be reaped is not started. */
-	r = idm_refused_waitid();
+	r = idm_check_waitid(step, err);
 	if (r < 0)
-		return idm_diagnose_no_wait(r, err);
+		return r;
 	initial = q.initial = idm_procfs_of_initial();
 	if (initial < 0 && idm_procfs_child_would_be_init()) {
 		idm_diagnose_no_init(step, err);
