@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config-file.h"
 #include "config-rewrite.h"
 #include "json-edit.h"
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
-#include "lib/base/read-file.h"
 #include "lib/sys/fail-errno.h"
 #include "policy-file.h"
 
@@ -111,27 +111,20 @@ static int refuse_maps(const struct config *config, struct idm_error *err)
 static int read_and_rewrite(const char *file, int dirfd, const struct bundle *bundle,
 			    struct idm_error *err)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC), r;
-	struct stat old = { 0 };
+	struct config_file old;
 	struct config config = {
 		.dirfd = dirfd,
 		.hook = bundle->hook,
 		.handler = bundle->handler,
 		.judge = open_and_judge_sources,
 	};
-	char *text = NULL;
+	int r = read_config_file(file, step_ready, &old, err);
 
-	if (fd < 0 || fstat(fd, &old) < 0) {
-		r = fail_errno(err, "read");
-	} else if ((r = idm_read_file(fd, IDM_READ_FILE_MOST, &text, &config.length)) < 0) {
-		idm_fail(err, r, step_ready, NULL, "read: %s", strerror(-r));
-	} else {
-		config.text = text;
-		r = bundle->restored ? refuse_maps(&config, err) : rewrite(file, &old, &config, err);
-	}
-	if (fd >= 0)
-		close(fd);
-	free(text);
+	config.text = old.text;
+	config.length = old.length;
+	if (r == 0)
+		r = bundle->restored ? refuse_maps(&config, err) : rewrite(file, &old.st, &config, err);
+	free(old.text);
 	return r;
 }
 

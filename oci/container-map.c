@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "container-map.h"
 
+#include <stdlib.h>
+
+#include "config-file.h"
 #include "lib/spec/read.h"
 
-int read_container_map(const char *text, size_t length, struct idm_map **map, struct idm_error *err)
+int read_container_map(const char *file, struct idm_map **map, struct idm_error *err)
 {
-	return idm_oci_map(text, length, map, err);
+	struct config_file config;
+	int r = read_config_file(file, IDM_STEP_READ_MAP, &config, err);
+
+	if (r == 0)
+		r = idm_oci_map(config.text, config.length, map, err);
+	free(config.text);
+	return r;
 }

@@ -10,7 +10,6 @@
 #include "cli/common/apply.h"
 #include "cli/common/command.h"
 #include "cli/common/idmap-options.h"
-#include "cli/common/input.h"
 #include "cli/common/report.h"
 #include "oci/container-map.h"
 
@@ -116,15 +115,11 @@ static bool has_journal(const struct request *q)
 static int read_map_of_config(struct request *q)
 {
 	struct idm_error err;
-	char *text;
-	size_t length;
-	int status = read_file(q->config, &text, &length);
 
-	if (status == DONE && read_container_map(text, length, &q->maps.map, &err) < 0)
-		status = report_error_in(q->config, &err);
-	free(text);
-	q->maps.given = status == DONE;
-	return status;
+	if (read_container_map(q->config, &q->maps.map, &err) < 0)
+		return report_error_in(q->config, &err);
+	q->maps.given = true;
+	return DONE;
 }
 
 static int find_map(struct request *q)

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,7 +12,7 @@
 #include "cli/common/report.h"
 #include "cli/run/run.h"
 #include "lib/base/array.h"
-#include "oci/namespace-diag.h"
+#include "oci/new-namespaces.h"
 
 enum {
 	OPTION_ROOTFS = OPTION_OF_COMMAND,
@@ -248,27 +246,17 @@ static int check_root_id(struct run_request *q)
 	return DONE;
 }
 
-static int report_no_mounts(int (*diagnose)(int code, struct idm_error *err))
-{
-	struct idm_error err;
-
-	diagnose(-errno, &err);
-	return report_error(&err);
-}
-
 /*
  * No other process sees the mount that run/rootfs.c attaches for a moment, and it ends with this
  * process.
  */
 static int leave_mounts(const struct run_request *q)
 {
+	struct idm_error err;
+
 	if (!q->rootless && !q->ephemeral)
 		return DONE;
-	if (unshare(CLONE_NEWNS) < 0)
-		return report_no_mounts(diagnose_no_mount_namespace);
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return report_no_mounts(diagnose_no_private_mounts);
-	return DONE;
+	return enter_new_mount_namespace(&err) < 0 ? report_error(&err) : DONE;
 }
 
 static bool has_variable(const struct run_request *q, const char *variable)

@@ -6,17 +6,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/common/report.h"
-#include "oci/namespace-diag.h"
+#include "oci/new-namespaces.h"
 #include "run.h"
 
 /* ---- the map ---- */
@@ -153,10 +151,7 @@ static int unshare_user(void)
 {
 	struct idm_error err;
 
-	if (unshare(CLONE_NEWUSER) == 0)
-		return DONE;
-	diagnose_no_user_namespace(-errno, &err);
-	return report_error(&err);
+	return enter_new_userns(&err) < 0 ? report_error(&err) : DONE;
 }
 
 static int enter_with_helpers(const struct idm_map *map)

@@ -170,7 +170,7 @@ hint: a container without a user namespace has no map of its own; give one (--ma
 	run -1 --separate-stderr idmount bundle mount box
 	[[ $stderr == 'idmount: bundle: box/config.json: read map: line '* ]]
 	rm box/config.json
-	refused 1 'idmount: bundle: box/config.json: read: No such file or directory' idmount bundle mount box
+	refused 1 'idmount: bundle: box/config.json: read map: read: No such file or directory' idmount bundle mount box
 }
 
 @test "bad bundles and lists" {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "namespace-diag.h"
+#include "new-namespaces.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #include "lib/base/error.h"
 #include "lib/sys/refused.h"
@@ -9,9 +11,9 @@
 
 static const enum idm_error_step step_mounts = IDM_STEP_MAKE_MOUNT_NAMESPACE;
 
-int diagnose_no_user_namespace(int code, struct idm_error *err)
+int enter_new_userns(struct idm_error *err)
 {
-	return idm_diagnose_no_userns(code, err);
+	return unshare(CLONE_NEWUSER) < 0 ? idm_diagnose_no_userns(-errno, err) : 0;
 }
 
 static bool is_refusal(int code)
@@ -19,16 +21,26 @@ static bool is_refusal(int code)
 	return code == -EPERM || code == -ENOSYS;
 }
 
-int diagnose_no_mount_namespace(int code, struct idm_error *err)
+/* unshare(2) also fails with EPERM for a caller without the privilege. */
+static int diagnose_no_mount_namespace(int code, struct idm_error *err)
 {
 	if (is_refusal(code) && idm_filter_refuses(IDM_CALL_UNSHARE))
 		return idm_diagnose_refused(IDM_CALL_UNSHARE, code, step_mounts, NULL, err);
 	return idm_fail(err, code, step_mounts, NULL, "%s", idm_errno_text(-code));
 }
 
-int diagnose_no_private_mounts(int code, struct idm_error *err)
+static int diagnose_no_private_mounts(int code, struct idm_error *err)
 {
 	if (is_refusal(code))
 		return idm_diagnose_refused(IDM_CALL_MOUNT, code, step_mounts, NULL, err);
 	return idm_fail(err, code, step_mounts, NULL, "%s", idm_errno_text(-code));
+}
+
+int enter_new_mount_namespace(struct idm_error *err)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return diagnose_no_mount_namespace(-errno, err);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return diagnose_no_private_mounts(-errno, err);
+	return 0;
 }
