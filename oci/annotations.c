@@ -14,8 +14,8 @@ static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /* ---- keys ---- */
 
-/* Compares without regard to case: an annotation meant for this program is never passed over. */
-bool idm_oci_is_ours(const char *key)
+/* Compares without regard to case: no annotation for this program may be ignored. */
+bool idm_oci_is_own_key(const char *key)
 {
 	static const char prefix[] = "io.idmount";
 
@@ -57,7 +57,7 @@ static int check_key(const struct idm_json *annotations, const struct idm_json *
 	const char *destination;
 	size_t n;
 
-	if (!idm_oci_is_ours(annotation->key))
+	if (!idm_oci_is_own_key(annotation->key))
 		return 0;
 	destination = idm_oci_annotated(annotation, &n);
 	if (!destination)
@@ -84,29 +84,19 @@ int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_err
 
 /* ---- values ---- */
 
-/* Returns the word in front of a map, or alone. *text is the text after it, or NULL. */
-static const char *cut_map_word(const char **text)
-{
-	static const char *const words[] = { "idmap", "ridmap" };
-
-	for (int i = 0; i < 2; i++) {
-		size_t n = strlen(words[i]);
-
-		if (strncmp(*text, words[i], n) != 0 || ((*text)[n] != '=' && (*text)[n]))
-			continue;
-		*text = (*text)[n] ? *text + n + 1 : NULL;
-		return words[i];
-	}
-	return NULL;
-}
-
-/* Reads the map in the value. Errors name no place. */
-static int read_map_value(const char *text, const char **word, struct idm_map **map,
+/* Reads the map in the value: "MAP", "idmap[=MAP]" or "ridmap[=MAP]". Errors name no place. */
+static int read_map_value(const char *text, const char **scope, struct idm_map **map,
 			  struct idm_error *why)
 {
+	const char *value;
+	const struct idm_map_option *option = idm_find_map_option(text, &value);
 	int r;
 
-	*word = cut_map_word(&text);
+	*scope = NULL;
+	if (option && option->scope != IDM_MAP_SAME) {
+		*scope = option->name;
+		text = value;
+	}
 	if (!text)
 		return 0;
 	if (idm_map_new(map) < 0)
@@ -116,7 +106,7 @@ static int read_map_value(const char *text, const char **word, struct idm_map **
 	return r < 0 ? r : idm_map_check(*map, why);
 }
 
-int idm_oci_read_annotation(const struct idm_json *annotation, const char **word, struct idm_map **map,
+int idm_oci_read_annotation(const struct idm_json *annotation, const char **scope, struct idm_map **map,
 			    struct idm_error *err)
 {
 	struct idm_error why;
@@ -125,31 +115,32 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **word
 
 	if (r < 0)
 		return r;
-	r = read_map_value(text, word, map, &why);
+	r = read_map_value(text, scope, map, &why);
 	if (r < 0 && r != -ENOMEM)
 		return idm_json_fail(annotation, err, "%.*s%s%.*s", IDM_PART(&why, subject),
 				     why.subject.length ? ": " : "", IDM_PART(&why, reason));
 	return r < 0 ? idm_fail_errno(err, r, step_read, NULL) : 0;
 }
 
-/* ---- maps of the engine ---- */
+/* ---- requests of the engine ---- */
 
-const char *idm_oci_given_destination(const char *given, size_t *n)
+const char *idm_oci_request_destination(const char *request, size_t *n)
 {
-	const char *slash = strchr(given, '/');
+	const char *slash = strchr(request, '/');
 
 	return slash ? idm_trim_target(slash, n) : NULL;
 }
 
-int idm_oci_read_given(const char *given, const char **word, struct idm_map **map, struct idm_error *err)
+int idm_oci_read_request(const char *request, const char **scope, struct idm_map **map,
+			 struct idm_error *err)
 {
-	AUTO_FREE char *value = strndup(given, strcspn(given, "/"));
+	AUTO_FREE char *value = strndup(request, strcspn(request, "/"));
 	struct idm_error why;
-	int r = value ? read_map_value(value, word, map, &why) : -ENOMEM;
+	int r = value ? read_map_value(value, scope, map, &why) : -ENOMEM;
 
 	if (r == -ENOMEM)
 		return idm_fail_errno(err, r, step_read, NULL);
-	return r < 0 ? idm_fail(err, r, step_read, given, "%.*s%s%.*s", IDM_PART(&why, subject),
+	return r < 0 ? idm_fail(err, r, step_read, request, "%.*s%s%.*s", IDM_PART(&why, subject),
 				why.subject.length ? ": " : "", IDM_PART(&why, reason))
 		     : 0;
 }

@@ -26,18 +26,18 @@ struct bundle {
 
 /* ---- mounts ---- */
 
-static bool has_map(const struct idm_json *mount, const struct idm_option_list *words)
+static bool has_map(const struct idm_json *mount, const struct idm_option_list *options)
 {
-	struct idm_json rows;
+	struct idm_json mappings;
 
-	for (size_t i = 0; i < words->n; i++)
-		if (idm_oci_is_map_word(words->words[i]))
+	for (size_t i = 0; i < options->n; i++)
+		if (idm_find_map_option(options->words[i], NULL))
 			return true;
-	return idm_json_member(mount, "uidMappings", &rows) ||
-	       idm_json_member(mount, "gidMappings", &rows);
+	return idm_json_member(mount, "uidMappings", &mappings) ||
+	       idm_json_member(mount, "gidMappings", &mappings);
 }
 
-/* Remembers where it is, mapped or not. */
+/* Remembers the destination, mapped or not. */
 static int note_mount(struct bundle *b, const char *destination, bool mapped)
 {
 	struct idm_oci *o = b->mapped;
@@ -55,102 +55,102 @@ static int note_mount(struct bundle *b, const char *destination, bool mapped)
 	return 0;
 }
 
-/* The map that the engine requests beside the text for that destination, or NULL. */
-static const char *find_given(const struct bundle *b, const char *destination, size_t n)
+/* The engine's request beside the text for that destination, or NULL. */
+static const char *find_request(const struct bundle *b, const char *destination, size_t n)
 {
-	for (size_t i = 0; i < b->text->n_given; i++) {
+	for (size_t i = 0; i < b->text->n_requests; i++) {
 		size_t length;
-		const char *given = b->text->given[i],
-			   *other = idm_oci_given_destination(given, &length);
+		const char *request = b->text->requests[i],
+			   *other = idm_oci_request_destination(request, &length);
 
 		if (other && length == n && memcmp(other, destination, n) == 0)
-			return given;
+			return request;
 	}
 	return NULL;
 }
 
-/* The request for a map of one mount from outside of that mount; NULL: no such request. */
-struct asking {
-	const char *given;
+/* The request for a map of one mount from outside of that mount; both NULL: no such request. */
+struct outside_request {
+	const char *argument; /* of the hook */
 	const struct idm_json *annotation;
 };
 
-static int read_asking(const struct bundle *b, const struct asking *asking, const char **word,
-		       struct idm_map **own)
+static int read_outside_map(const struct bundle *b, const struct outside_request *q, const char **scope,
+			    struct idm_map **own)
 {
 	struct idm_oci_mount *noted = &b->mapped->mounts[b->mapped->n - 1];
 	struct idm_error *err = b->config.reader->err;
 
-	if (asking->given)
-		return idm_oci_read_given(asking->given, word, own, err);
-	noted->annotation = strdup(asking->annotation->key);
+	if (q->argument)
+		return idm_oci_read_request(q->argument, scope, own, err);
+	noted->annotation = strdup(q->annotation->key);
 	if (!noted->annotation)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
-	return idm_oci_read_annotation(asking->annotation, word, own, err);
+	return idm_oci_read_annotation(q->annotation, scope, own, err);
 }
 
-/* The map that is asked for so. */
-static int take_asking(struct bundle *b, const struct idm_json *mount, const struct asking *asking,
-		       struct idm_option_list *words, struct idm_plan_add_options *m,
-		       struct idm_map **own)
+static int find_outside_map(struct bundle *b, const struct idm_json *mount,
+			    const struct outside_request *q, struct idm_option_list *options,
+			    struct idm_plan_add_options *m, struct idm_map **own)
 {
-	const char *word = NULL;
-	int r = read_asking(b, asking, &word, own);
+	const char *scope = NULL;
+	int r = read_outside_map(b, q, &scope, own);
 
 	if (r < 0)
 		return r;
-	if (word)
-		words->words[words->n++] = word;
+	if (scope)
+		options->words[options->n++] = scope;
 	m->map = *own;
-	return m->map ? 0 : idm_oci_find_container_map(&b->config, mount, word, m);
+	return m->map ? 0 : idm_oci_find_container_map(&b->config, mount, scope, m);
 }
 
-static int check_once(const struct bundle *b, const struct idm_json *mount, const struct asking *asking,
-		      bool has)
+static int check_once(const struct bundle *b, const struct idm_json *mount,
+		      const struct outside_request *q, bool has)
 {
 	struct idm_error *err = b->config.reader->err;
 
-	if (asking->annotation && (has || asking->given))
+	if (q->annotation && (has || q->argument))
 		return idm_json_fail(mount, err, "a map is given twice: here, and by the annotation %s",
-				     asking->annotation->key);
-	if (asking->given && has)
+				     q->annotation->key);
+	if (q->argument && has)
 		return idm_json_fail(mount, err,
 				     "a map is given twice: here, and by the hook's argument %s",
-				     asking->given);
+				     q->argument);
 	return 0;
 }
 
-/* 1: it is mapped, as far as m says. 0: it has no map. */
-static int find_mapped(struct bundle *b, const struct idm_json *mount, struct idm_option_list *words,
+/* Returns 1 if the mount is mapped as far as m says, 0 if it has no map. */
+static int find_mapped(struct bundle *b, const struct idm_json *mount, struct idm_option_list *options,
 		       struct idm_plan_add_options *m, struct idm_map **own)
 {
 	struct idm_json annotation;
 	size_t n;
 	const char *destination = idm_trim_target(m->target, &n);
 	bool annotated = idm_oci_find_annotation(&b->annotations, destination, n, &annotation),
-	     has = has_map(mount, words);
-	const struct asking asking = { find_given(b, destination, n), annotated ? &annotation : NULL };
-	int r = check_once(b, mount, &asking, has);
+	     has = has_map(mount, options);
+	const struct outside_request q = { find_request(b, destination, n),
+					   annotated ? &annotation : NULL };
+	int r = check_once(b, mount, &q, has);
 
 	if (r == 0)
-		r = note_mount(b, m->target, annotated || asking.given || has);
-	if (r < 0 || (!annotated && !asking.given && !has))
+		r = note_mount(b, m->target, annotated || q.argument || has);
+	if (r < 0 || (!annotated && !q.argument && !has))
 		return r;
-	r = has ? idm_oci_find_map(&b->config, mount, words, m, own)
-		: take_asking(b, mount, &asking, words, m, own);
+	r = has ? idm_oci_find_map(&b->config, mount, options, m, own)
+		: find_outside_map(b, mount, &q, options, m, own);
 	return r < 0 ? r : 1;
 }
 
 /* The runtime has mounted it already. A second overlay on the same upper directory damages its files. */
 static int check_upper(const struct bundle *b, const struct idm_json *mount,
-		       const struct idm_option_list *words)
+		       const struct idm_option_list *options)
 {
-	for (size_t i = 0; i < words->n; i++)
-		if (strncmp(words->words[i], "upperdir=", 9) == 0)
+	for (size_t i = 0; i < options->n; i++)
+		if (strncmp(options->words[i], "upperdir=", 9) == 0)
 			return idm_json_fail(mount, b->config.reader->err,
 					     "%s is in use by the runtime's overlay: a second one on it "
 					     "would damage it",
-					     words->words[i]);
+					     options->words[i]);
 	return 0;
 }
 
@@ -165,14 +165,14 @@ static int begin_mounts(struct idm_oci_config *config, const struct idm_json *wh
 }
 
 static int select_bundle_mount(struct idm_oci_config *config, const struct idm_json *mount,
-			       struct idm_option_list *words, struct idm_plan_add_options *m,
+			       struct idm_option_list *options, struct idm_plan_add_options *m,
 			       struct idm_map **own)
 {
 	struct bundle *b = (struct bundle *)config;
-	int selected = find_mapped(b, mount, words, m, own), r = 0;
+	int selected = find_mapped(b, mount, options, m, own), r = 0;
 
-	if (selected > 0 && !idm_option_list_make_bind(words))
-		r = check_upper(b, mount, words);
+	if (selected > 0 && !idm_option_list_make_bind(options))
+		r = check_upper(b, mount, options);
 	return r < 0 ? r : selected;
 }
 
@@ -216,7 +216,7 @@ static size_t count_mounts(const struct idm_oci *o, const char *destination, siz
 	return found;
 }
 
-/* Its destination is that of one mount. With two, the lower one could not be seen. */
+/* Exactly one mount must have the destination. Of two, the upper one hides the lower one. */
 static int check_annotation(const struct bundle *b, const struct idm_json *annotation)
 {
 	struct idm_oci *o = b->mapped;
@@ -249,47 +249,48 @@ static int check_annotations(const struct bundle *b)
 	return r;
 }
 
-static int check_given(const struct bundle *b, const char *given)
+static int check_request(const struct bundle *b, const char *request)
 {
 	size_t n, found;
-	const char *destination = idm_oci_given_destination(given, &n);
+	const char *destination = idm_oci_request_destination(request, &n);
 
 	if (!destination)
-		return idm_fail(b->config.reader->err, -EINVAL, step_read, given,
+		return idm_fail(b->config.reader->err, -EINVAL, step_read, request,
 				"expected VALUE/DESTINATION");
-	if (find_given(b, destination, n) != given)
-		return idm_fail(b->config.reader->err, -EINVAL, step_read, given,
+	if (find_request(b, destination, n) != request)
+		return idm_fail(b->config.reader->err, -EINVAL, step_read, request,
 				"a map is given twice for /%.*s", (int)n, destination);
 	found = count_mounts(b->mapped, destination, n);
 	if (found == 1)
 		return 0;
-	return idm_fail(b->config.reader->err, -EINVAL, step_read, given,
+	return idm_fail(b->config.reader->err, -EINVAL, step_read, request,
 			"%s mount has the destination /%.*s", found ? "more than one" : "no", (int)n,
 			destination);
 }
 
-static int check_all_given(const struct bundle *b)
+static int check_requests(const struct bundle *b)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < b->text->n_given; i++)
-		r = check_given(b, b->text->given[i]);
+	for (size_t i = 0; r == 0 && i < b->text->n_requests; i++)
+		r = check_request(b, b->text->requests[i]);
 	return r;
 }
 
 /* ---- the container ---- */
 
-/* A value of its own, such as "shared", "rslave". */
+/* The value is a word such as "shared" or "rslave". */
 static int read_propagation(struct idm_oci *o, const struct idm_json *whole, struct idm_error *err)
 {
 	struct idm_json linux_;
-	const char *word;
+	const char *value;
 	int r;
 
 	if (!idm_json_member(whole, "linux", &linux_))
 		return 0;
-	r = idm_read_string(&linux_, "rootfsPropagation", &word, err);
-	o->shared_root = r == 0 && word && (strcmp(word, "shared") == 0 || strcmp(word, "rshared") == 0);
+	r = idm_read_string(&linux_, "rootfsPropagation", &value, err);
+	o->shared_root = r == 0 && value &&
+			 (strcmp(value, "shared") == 0 || strcmp(value, "rshared") == 0);
 	return r;
 }
 
@@ -337,7 +338,7 @@ static int read_container(struct bundle *b, const struct idm_json *whole)
 		r = idm_oci_read_whole(&b->config, whole);
 	if (r == 0)
 		r = check_annotations(b);
-	return r < 0 ? r : check_all_given(b);
+	return r < 0 ? r : check_requests(b);
 }
 
 int idm_oci_read(struct idm_oci *o, const struct idm_oci_text *text, struct idm_error *err)

@@ -18,13 +18,13 @@
 #include "lib/sys/fail-errno.h"
 #include "policy-file.h"
 
-static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;
+static const enum idm_error_step step_prepare = IDM_STEP_PREPARE_BUNDLE;
 
 static int fail_errno(struct idm_error *err, const char *what)
 {
 	int code = -errno;
 
-	return idm_fail(err, code, step_ready, NULL, "%s: %s", what, strerror(-code));
+	return idm_fail(err, code, step_prepare, NULL, "%s: %s", what, strerror(-code));
 }
 
 static bool write_all(int fd, const char *text, size_t length)
@@ -64,13 +64,13 @@ static int exchange_config(const char *file, const struct stat *old, const char 
 static int rewrite(const char *file, const struct stat *old, const struct config *config,
 		   struct idm_error *err)
 {
-	char *ready = NULL;
+	char *prepared = NULL;
 	size_t n;
-	int r = make_config_ready(config, &ready, &n, err);
+	int r = prepare_config(config, &prepared, &n, err);
 
-	if (r == 0 && ready)
-		r = exchange_config(file, old, ready, n, err);
-	free(ready);
+	if (r == 0 && prepared)
+		r = exchange_config(file, old, prepared, n, err);
+	free(prepared);
 	return r;
 }
 
@@ -81,7 +81,7 @@ static int find_file(const char *bundle, char *file, struct idm_error *err)
 	int r = 0;
 
 	if (!name)
-		return idm_fail_errno(err, -ENOMEM, step_ready, NULL);
+		return idm_fail_errno(err, -ENOMEM, step_prepare, NULL);
 	if (!realpath(name, file)) {
 		r = fail_errno(err, "read");
 		snprintf(file, PATH_MAX, "%s", name);
@@ -97,14 +97,14 @@ static int open_and_judge_sources(struct idm_oci *oci, struct idm_error *err)
 	return r < 0 ? r : judge_annotations(oci, err);
 }
 
-/* CRIU puts the mounts of a container back as it has saved them. */
+/* CRIU restores the mounts of a container as it has saved them. */
 static int refuse_maps(const struct config *config, struct idm_error *err)
 {
-	int r = config_asks(config, err);
+	int r = config_requests_map(config, err);
 
 	if (r <= 0)
 		return r;
-	return idm_fail(err, -EOPNOTSUPP, step_ready, NULL,
+	return idm_fail(err, -EOPNOTSUPP, step_prepare, NULL,
 			"restore: a container with ID-mapped mounts cannot be restored");
 }
 
@@ -118,7 +118,7 @@ static int read_and_rewrite(const char *file, int dirfd, const struct bundle *bu
 		.handler = bundle->handler,
 		.judge = open_and_judge_sources,
 	};
-	int r = read_config_file(file, step_ready, &old, err);
+	int r = read_config_file(file, step_prepare, &old, err);
 
 	config.text = old.text;
 	config.length = old.length;
@@ -128,7 +128,7 @@ static int read_and_rewrite(const char *file, int dirfd, const struct bundle *bu
 	return r;
 }
 
-int make_bundle_ready(const struct bundle *bundle, char *file, struct idm_error *err)
+int prepare_bundle(const struct bundle *bundle, char *file, struct idm_error *err)
 {
 	int dirfd = open(bundle->directory, O_PATH | O_DIRECTORY | O_CLOEXEC), r;
 
@@ -136,7 +136,7 @@ int make_bundle_ready(const struct bundle *bundle, char *file, struct idm_error 
 	if (!idm_is_utf8(bundle->hook)) {
 		if (dirfd >= 0)
 			close(dirfd);
-		return idm_fail(err, -EILSEQ, step_ready, NULL,
+		return idm_fail(err, -EILSEQ, step_prepare, NULL,
 				"config.json cannot name %s, which is not UTF-8, as its hook",
 				bundle->hook);
 	}

@@ -12,57 +12,53 @@
 #include "lib/sys/fail-errno.h"
 #include "oci.h"
 
-static const enum idm_error_step step_ready = IDM_STEP_PREPARE_BUNDLE;
+static const enum idm_error_step step_prepare = IDM_STEP_PREPARE_BUNDLE;
 
 /* ---- requests for a map ---- */
 
-struct wish {
+struct request {
 	const char *scope; /* "idmap", "ridmap", or NULL: as far as the mount is bound */
 	char *map;	   /* NULL: the container's own */
-	bool any, rows;
+	bool any;
+	bool mappings; /* the map is that of uidMappings and gidMappings */
+	bool sides;    /* the map is that of uidmap= and gidmap=, which are added together */
 };
 
 static int fail_rewrite_memory(struct idm_error *err)
 {
-	return idm_fail_errno(err, -ENOMEM, step_ready, NULL);
+	return idm_fail_errno(err, -ENOMEM, step_prepare, NULL);
 }
 
-static bool has_prefix(const char *word, const char *with)
+static int add_requested_map(struct request *q, const char *map, struct idm_error *err)
 {
-	return strncmp(word, with, strlen(with)) == 0;
-}
+	char *old = q->map;
 
-static int add_map_to_wish(struct wish *w, const struct idm_json *at, const char *map, bool both,
-			   struct idm_error *err)
-{
-	char *old = w->map;
-
-	if (old && both)
-		return idm_json_fail(at, err, "a map is given twice");
-	w->map = text_of("%s%s%s", old ? old : "", old ? " " : "", map);
+	q->map = text_of("%s%s%s", old ? old : "", old ? " " : "", map);
 	free(old);
-	return w->map ? 0 : fail_rewrite_memory(err);
+	return q->map ? 0 : fail_rewrite_memory(err);
 }
 
-static int take_wish_option(struct wish *w, const struct idm_json *at, const char *word,
-			    struct idm_error *err)
+static int read_map_option(struct request *q, const struct idm_json *at, struct idm_error *err)
 {
-	const char *value = strchr(word, '=');
+	const struct idm_map_option *option;
+	const char *text, *map;
+	int r = idm_json_string(at, &text, err);
 
-	w->any = true;
-	if (*word == 'i' || *word == 'r')
-		w->scope = *word == 'i' ? "idmap" : "ridmap";
-	if (!value)
+	option = r == 0 ? idm_find_map_option(text, &map) : NULL;
+	if (!option)
+		return r;
+	q->any = true;
+	if (option->scope != IDM_MAP_SAME)
+		q->scope = option->name;
+	if (!map)
 		return 0;
-	if (has_prefix(word, "uidmap=") || has_prefix(word, "gidmap="))
-		return add_map_to_wish(w, at, word,
-				       w->rows || (w->map && !has_prefix(w->map, "uidmap=") &&
-						   !has_prefix(w->map, "gidmap=")),
-				       err);
-	return add_map_to_wish(w, at, value + 1, true, err);
+	if (q->map && !(q->sides && option->scope == IDM_MAP_SAME))
+		return idm_json_fail(at, err, "a map is given twice");
+	q->sides = option->scope == IDM_MAP_SAME;
+	return add_requested_map(q, q->sides ? text : map, err);
 }
 
-static int take_wish_options(struct wish *w, const struct idm_json *mount, struct idm_error *err)
+static int read_map_options(struct request *q, const struct idm_json *mount, struct idm_error *err)
 {
 	struct idm_json options, option = { 0 };
 	size_t n;
@@ -70,61 +66,56 @@ static int take_wish_options(struct wish *w, const struct idm_json *mount, struc
 
 	if (idm_json_member(mount, "options", &options))
 		r = idm_json_array(&options, &n, err);
-	while (r == 0 && idm_json_each(&options, &option)) {
-		const char *word;
-
-		r = idm_json_string(&option, &word, err);
-		if (r == 0 && idm_oci_is_map_word(word))
-			r = take_wish_option(w, &option, word, err);
-	}
+	while (r == 0 && idm_json_each(&options, &option))
+		r = read_map_option(q, &option, err);
 	return r;
 }
 
-static int take_mapping_rows(struct wish *w, const struct idm_json *mount, struct idm_error *err)
+static int read_mappings(struct request *q, const struct idm_json *mount, struct idm_error *err)
 {
-	struct idm_map *rows = NULL;
+	struct idm_map *map = NULL;
 	ssize_t n = 0;
-	int r = idm_oci_read_mappings(mount, &rows, err);
+	int r = idm_oci_read_mappings(mount, &map, err);
 
-	if (r == 0 && rows) {
-		n = idm_map_print(rows, IDM_FORMAT_CRUN, IDM_BOTH, NULL, 0);
-		w->map = malloc((size_t)n + 1);
-		if (w->map)
-			idm_map_print(rows, IDM_FORMAT_CRUN, IDM_BOTH, w->map, (size_t)n + 1);
+	if (r == 0 && map) {
+		n = idm_map_print(map, IDM_FORMAT_CRUN, IDM_BOTH, NULL, 0);
+		q->map = malloc((size_t)n + 1);
+		if (q->map)
+			idm_map_print(map, IDM_FORMAT_CRUN, IDM_BOTH, q->map, (size_t)n + 1);
 		else
 			r = fail_rewrite_memory(err);
-		w->any = w->rows = true;
+		q->any = q->mappings = true;
 	}
-	idm_map_free(rows);
+	idm_map_free(map);
 	return r;
 }
 
-/* Rows by themselves are for that mount alone: that is how runtimes take them. */
-static int read_wish(struct wish *w, const struct idm_json *mount, struct idm_error *err)
+/* Mappings without a scope are for that mount alone, as in runtimes. */
+static int read_mount_request(struct request *q, const struct idm_json *mount, struct idm_error *err)
 {
 	int r = idm_json_object(mount, err);
 
 	if (r == 0)
-		r = take_mapping_rows(w, mount, err);
+		r = read_mappings(q, mount, err);
 	if (r == 0)
-		r = take_wish_options(w, mount, err);
-	if (r == 0 && w->rows && !w->scope)
-		w->scope = "idmap";
+		r = read_map_options(q, mount, err);
+	if (r == 0 && q->mappings && !q->scope)
+		q->scope = idm_map_scope_option(IDM_MAP_TOP);
 	return r;
 }
 
 /* ---- the changes ---- */
 
-struct work {
+struct rewrite {
 	struct idm_json_text *parsed;
 	struct idm_json whole;
 	struct edits edits;
 	/*
-	 * The arguments for the hook: "idmap=MAP/DESTINATION". The hook has the first `there` of them
-	 * already.
+	 * The arguments for the hook: "idmap=MAP/DESTINATION". The configuration has the first `n_old`
+	 * of them already.
 	 */
-	char **given;
-	size_t n_given, there;
+	char **requests;
+	size_t n_requests, n_old;
 	bool any; /* something is to be mapped */
 	const struct config *config;
 	struct idm_error *err;
@@ -132,46 +123,46 @@ struct work {
 
 static bool is_map_option(const struct idm_json *option)
 {
-	const char *word;
+	const char *text;
 
-	return idm_json_string(option, &word, NULL) == 0 && idm_oci_is_map_word(word);
+	return idm_json_string(option, &text, NULL) == 0 && idm_find_map_option(text, NULL);
 }
 
-static bool is_row_member(const struct idm_json *member)
+static bool is_mapping_member(const struct idm_json *member)
 {
 	return strcmp(member->key, "uidMappings") == 0 || strcmp(member->key, "gidMappings") == 0;
 }
 
-static void strip_mount(struct work *w, const struct idm_json *mount)
+static void strip_mount(struct rewrite *rw, const struct idm_json *mount)
 {
 	struct idm_json options;
 
-	edit_remove(&w->edits, mount, is_row_member);
+	edit_remove(&rw->edits, mount, is_mapping_member);
 	if (idm_json_member(mount, "options", &options))
-		edit_remove(&w->edits, &options, is_map_option);
+		edit_remove(&rw->edits, &options, is_map_option);
 }
 
-/* The text is taken over; NULL: there was no memory for it. */
-static int add_given(struct work *w, char *given)
+/* Owns the text from here on. NULL means that memory ran out. */
+static int add_request(struct rewrite *rw, char *request)
 {
-	char **more = given ? reallocarray(w->given, w->n_given + 1, sizeof(*more)) : NULL;
+	char **more = request ? reallocarray(rw->requests, rw->n_requests + 1, sizeof(*more)) : NULL;
 
 	if (!more) {
-		free(given);
-		return fail_rewrite_memory(w->err);
+		free(request);
+		return fail_rewrite_memory(rw->err);
 	}
-	w->given = more;
-	w->given[w->n_given++] = given;
+	rw->requests = more;
+	rw->requests[rw->n_requests++] = request;
 	return 0;
 }
 
-/* A map is given for a destination, which has to mean one mount. */
-static bool is_alone(const struct work *w, const char *path, size_t n)
+/* A request names its mount by the destination, so no other mount may have the same one. */
+static bool is_only_mount_at(const struct rewrite *rw, const char *path, size_t n)
 {
 	struct idm_json mounts, mount = { 0 }, destination;
 	size_t same = 0;
 
-	idm_json_member(&w->whole, "mounts", &mounts);
+	idm_json_member(&rw->whole, "mounts", &mounts);
 	while (idm_json_each(&mounts, &mount)) {
 		const char *other;
 		size_t length;
@@ -185,76 +176,77 @@ static bool is_alone(const struct work *w, const char *path, size_t n)
 	return same == 1;
 }
 
-static int give(struct work *w, const struct idm_json *mount, const struct wish *wish)
+static int add_mount_request(struct rewrite *rw, const struct idm_json *mount,
+			     const struct request *request)
 {
-	struct idm_json destination, annotations, there;
+	struct idm_json destination, annotations, other;
 	const char *path;
 	size_t n;
 	int r;
 
 	if (!idm_json_member(mount, "destination", &destination))
-		return idm_json_fail(mount, w->err, "\"destination\" is missing");
-	r = idm_json_string(&destination, &path, w->err);
+		return idm_json_fail(mount, rw->err, "\"destination\" is missing");
+	r = idm_json_string(&destination, &path, rw->err);
 	if (r < 0)
 		return r;
 	path = idm_trim_target(path, &n);
-	if (!is_alone(w, path, n))
-		return idm_json_fail(mount, w->err, "another mount has the destination /%.*s, too",
+	if (!is_only_mount_at(rw, path, n))
+		return idm_json_fail(mount, rw->err, "another mount has the destination /%.*s, too",
 				     (int)n, path);
-	if (idm_json_member(&w->whole, "annotations", &annotations) &&
-	    idm_oci_find_annotation(&annotations, path, n, &there))
-		return idm_json_fail(mount, w->err,
-				     "a map is given twice: here, and by the annotation %s", there.key);
-	return add_given(w, text_of("%s%s%s/%.*s", wish->scope ? wish->scope : "",
-				    wish->scope && wish->map ? "=" : "", wish->map ? wish->map : "",
-				    (int)n, path));
+	if (idm_json_member(&rw->whole, "annotations", &annotations) &&
+	    idm_oci_find_annotation(&annotations, path, n, &other))
+		return idm_json_fail(mount, rw->err,
+				     "a map is given twice: here, and by the annotation %s", other.key);
+	return add_request(rw, text_of("%s%s%s/%.*s", request->scope ? request->scope : "",
+				       request->scope && request->map ? "=" : "",
+				       request->map ? request->map : "", (int)n, path));
 }
 
-static int change_mount(struct work *w, const struct idm_json *mount)
+static int change_mount(struct rewrite *rw, const struct idm_json *mount)
 {
-	struct wish wish = { 0 };
-	int r = read_wish(&wish, mount, w->err);
+	struct request request = { 0 };
+	int r = read_mount_request(&request, mount, rw->err);
 
-	if (r == 0 && wish.any) {
-		w->any = true;
-		strip_mount(w, mount);
-		r = give(w, mount, &wish);
+	if (r == 0 && request.any) {
+		rw->any = true;
+		strip_mount(rw, mount);
+		r = add_mount_request(rw, mount, &request);
 	}
-	free(wish.map);
+	free(request.map);
 	return r;
 }
 
-static int change_mounts(struct work *w)
+static int change_mounts(struct rewrite *rw)
 {
 	struct idm_json list, mount = { 0 };
 	size_t n;
 	int r;
 
-	if (!idm_json_member(&w->whole, "mounts", &list))
+	if (!idm_json_member(&rw->whole, "mounts", &list))
 		return 0;
-	r = idm_json_array(&list, &n, w->err);
+	r = idm_json_array(&list, &n, rw->err);
 	while (r == 0 && idm_json_each(&list, &mount))
-		r = change_mount(w, &mount);
+		r = change_mount(rw, &mount);
 	return r;
 }
 
-/* They stay as they are: the hook finds them, and refuses those that are wrong. */
-static int look_at_annotations(struct work *w)
+/* They stay as they are: the hook finds them, and rejects wrong ones. */
+static int find_own_annotations(struct rewrite *rw)
 {
 	struct idm_json annotations, annotation = { 0 };
 	int r;
 
-	if (!idm_json_member(&w->whole, "annotations", &annotations))
+	if (!idm_json_member(&rw->whole, "annotations", &annotations))
 		return 0;
-	r = idm_json_object(&annotations, w->err);
+	r = idm_json_object(&annotations, rw->err);
 	while (r == 0 && idm_json_each(&annotations, &annotation))
-		w->any |= idm_oci_is_ours(annotation.key);
+		rw->any |= idm_oci_is_own_key(annotation.key);
 	return r;
 }
 
 /* ---- the hook ---- */
 
-/* "": it is something else. */
+/* Returns "" if the value is not a string. */
 static const char *string_of(const struct idm_json *value)
 {
 	const char *string;
@@ -262,88 +254,88 @@ static const char *string_of(const struct idm_json *value)
 	return idm_json_string(value, &string, NULL) == 0 ? string : "";
 }
 
-/* This program's hook, also if the program had another path when it was written. */
-static bool is_our_hook(const struct idm_json *hook, struct idm_json *args)
+/* Returns whether the hook is this program's, by its present path or an earlier one. */
+static bool is_own_hook(const struct idm_json *hook, struct idm_json *args)
 {
-	struct idm_json word = { 0 };
+	struct idm_json item = { 0 };
 	const char *name, *slash;
 
 	if (!idm_json_member(hook, "args", args) || idm_json_type(args) != IDM_JSON_ARRAY ||
-	    !idm_json_each(args, &word))
+	    !idm_json_each(args, &item))
 		return false;
-	name = string_of(&word);
+	name = string_of(&item);
 	slash = strrchr(name, '/');
-	return strcmp(slash ? slash + 1 : name, "idmount") == 0 && idm_json_each(args, &word) &&
-	       strcmp(string_of(&word), "oci-hook") == 0;
+	return strcmp(slash ? slash + 1 : name, "idmount") == 0 && idm_json_each(args, &item) &&
+	       strcmp(string_of(&item), "oci-hook") == 0;
 }
 
-/* The arguments passed to the hook by an earlier call: pairs behind the first two words. */
-static int take_args(struct work *w, const struct idm_json *args)
+/* Reads the arguments that an earlier call has written: pairs after the first two. */
+static int read_hook_args(struct rewrite *rw, const struct idm_json *args)
 {
-	struct idm_json word = { 0 };
+	struct idm_json item = { 0 };
 	int r = 0;
 
-	while (r == 0 && idm_json_each(args, &word)) {
-		bool map = word.index >= 2 && strcmp(string_of(&word), "--map") == 0;
+	while (r == 0 && idm_json_each(args, &item)) {
+		bool map = item.index >= 2 && strcmp(string_of(&item), "--map") == 0;
 
-		if (word.index >= 2 && !idm_json_each(args, &word))
+		if (item.index >= 2 && !idm_json_each(args, &item))
 			break;
 		if (map)
-			r = add_given(w, text_of("%s", string_of(&word)));
+			r = add_request(rw, text_of("%s", string_of(&item)));
 	}
 	return r;
 }
 
-/* Finds the list with this program's hook: 1, or 0 if no list has it. */
-static int find_hooks(const struct work *w, struct idm_json *list)
+/* Finds the list of createRuntime hooks. Returns 1, or 0 if it does not exist. */
+static int find_hooks(const struct rewrite *rw, struct idm_json *list)
 {
 	struct idm_json hooks;
 	size_t n;
 	int r;
 
 	*list = (struct idm_json){ 0 };
-	if (!idm_json_member(&w->whole, "hooks", &hooks))
+	if (!idm_json_member(&rw->whole, "hooks", &hooks))
 		return 0;
-	r = idm_json_object(&hooks, w->err);
+	r = idm_json_object(&hooks, rw->err);
 	if (r < 0 || !idm_json_member(&hooks, "createRuntime", list))
 		return r;
-	r = idm_json_array(list, &n, w->err);
+	r = idm_json_array(list, &n, rw->err);
 	return r < 0 ? r : 1;
 }
 
-/* Finds the first hook of this program: 1, with its arguments. */
-static int find_our_hook(const struct work *w, struct idm_json *hook, struct idm_json *args)
+/* Finds the first hook of this program, and its arguments. Returns 1, or 0 if none exists. */
+static int find_own_hook(const struct rewrite *rw, struct idm_json *hook, struct idm_json *args)
 {
 	struct idm_json list;
-	int r = find_hooks(w, &list);
+	int r = find_hooks(rw, &list);
 
 	*hook = (struct idm_json){ 0 };
 	while (r > 0 && idm_json_each(&list, hook))
-		if (is_our_hook(hook, args))
+		if (is_own_hook(hook, args))
 			return 1;
 	return r < 0 ? r : 0;
 }
 
-static int take_old_hook(struct work *w)
+static int read_old_hook(struct rewrite *rw)
 {
 	struct idm_json hook, args;
-	int r = find_our_hook(w, &hook, &args);
+	int r = find_own_hook(rw, &hook, &args);
 
 	if (r > 0)
-		r = take_args(w, &args);
-	w->there = w->n_given;
-	w->any |= w->there > 0;
+		r = read_hook_args(rw, &args);
+	rw->n_old = rw->n_requests;
+	rw->any |= rw->n_old > 0;
 	return r;
 }
 
 /* Returns the new arguments, each behind a comma. */
-static char *new_args(const struct work *w, bool handler)
+static char *new_args(const struct rewrite *rw, bool handler)
 {
 	char *text = text_of("%s", "");
 
-	for (size_t i = w->there; text && i < w->n_given + handler; i++) {
-		bool map = i < w->n_given;
-		char *old = text, *quoted = json_quote(map ? w->given[i] : w->config->handler);
+	for (size_t i = rw->n_old; text && i < rw->n_requests + handler; i++) {
+		bool map = i < rw->n_requests;
+		char *old = text, *quoted = json_quote(map ? rw->requests[i] : rw->config->handler);
 
 		text = quoted ? text_of("%s,\"--%s\",%s", old, map ? "map" : "handler", quoted) : NULL;
 		free(quoted);
@@ -352,37 +344,37 @@ static char *new_args(const struct work *w, bool handler)
 	return text;
 }
 
-static bool is_told_handler(const struct idm_json *args)
+static bool has_handler(const struct idm_json *args)
 {
-	struct idm_json word = { 0 };
+	struct idm_json item = { 0 };
 
-	while (idm_json_each(args, &word))
-		if (word.index >= 2 && strcmp(string_of(&word), "--handler") == 0)
+	while (idm_json_each(args, &item))
+		if (item.index >= 2 && strcmp(string_of(&item), "--handler") == 0)
 			return true;
 	return false;
 }
 
 /* Sets the program's present path, and adds missing arguments. */
-static int change_old_hook(struct work *w, const struct idm_json *hook, const struct idm_json *args)
+static int change_old_hook(struct rewrite *rw, const struct idm_json *hook, const struct idm_json *args)
 {
 	struct idm_json path;
 	const char *text;
 	char *more;
 
 	if (!idm_json_member(hook, "path", &path) || idm_json_string(&path, &text, NULL) < 0)
-		return idm_json_fail(hook, w->err, "\"path\" is missing");
-	if (strcmp(text, w->config->hook) != 0)
-		edit_replace(&w->edits, &path, json_quote(w->config->hook));
-	more = new_args(w, w->config->handler && !is_told_handler(args));
+		return idm_json_fail(hook, rw->err, "\"path\" is missing");
+	if (strcmp(text, rw->config->hook) != 0)
+		edit_replace(&rw->edits, &path, json_quote(rw->config->hook));
+	more = new_args(rw, rw->config->handler && !has_handler(args));
 	if (!more || *more)
-		edit_append(&w->edits, args, more ? text_of("%s", more + 1) : NULL);
+		edit_append(&rw->edits, args, more ? text_of("%s", more + 1) : NULL);
 	free(more);
 	return 0;
 }
 
-static char *new_hook(const struct work *w)
+static char *new_hook(const struct rewrite *rw)
 {
-	char *path = json_quote(w->config->hook), *args = new_args(w, w->config->handler);
+	char *path = json_quote(rw->config->hook), *args = new_args(rw, rw->config->handler);
 	char *entry = path && args ? text_of("{\"path\":%s,\"args\":[\"idmount\",\"oci-hook\"%s]}", path,
 					     args)
 				   : NULL;
@@ -392,38 +384,38 @@ static char *new_hook(const struct work *w)
 	return entry;
 }
 
-static int add_hook(struct work *w)
+static int add_hook(struct rewrite *rw)
 {
 	static const char *const keys[] = { "hooks", "createRuntime" };
 	struct idm_json list;
-	int r = find_hooks(w, &list);
+	int r = find_hooks(rw, &list);
 	char *entry;
 
 	if (r < 0)
 		return r;
-	entry = new_hook(w);
+	entry = new_hook(rw);
 	if (r > 0) {
-		edit_append(&w->edits, &list, entry);
+		edit_append(&rw->edits, &list, entry);
 		return 0;
 	}
-	edit_set(&w->edits, keys, 2, entry ? text_of("[%s]", entry) : NULL);
+	edit_set(&rw->edits, keys, 2, entry ? text_of("[%s]", entry) : NULL);
 	free(entry);
 	return 0;
 }
 
-static int change_hooks(struct work *w)
+static int change_hooks(struct rewrite *rw)
 {
 	struct idm_json hook, args;
-	int r = find_our_hook(w, &hook, &args);
+	int r = find_own_hook(rw, &hook, &args);
 
 	if (r < 0)
 		return r;
-	return r > 0 ? change_old_hook(w, &hook, &args) : add_hook(w);
+	return r > 0 ? change_old_hook(rw, &hook, &args) : add_hook(rw);
 }
 
 /* ---- the text ---- */
 
-/* Which map that is will be seen when it has joined. */
+/* The map itself is known only after the container has joined. */
 static int any_map(void *data, struct idm_map *map, struct idm_error *err)
 {
 	static const struct idm_entry one = { 0, 0, 1 };
@@ -433,85 +425,87 @@ static int any_map(void *data, struct idm_map *map, struct idm_error *err)
 }
 
 /* Rejects here, before any program runs, all that the hook would reject. */
-static int check_rewritten(const struct work *w, const char *text, size_t length, size_t n_given)
+static int check_rewritten(const struct rewrite *rw, const char *text, size_t length, size_t n_requests)
 {
-	const struct config *config = w->config;
+	const struct config *config = rw->config;
 	const struct idm_oci_text how = {
 		.text = text,
 		.length = length,
 		.dirfd = config->dirfd,
 		.joined_map = any_map,
-		.given = w->given,
-		.n_given = n_given,
+		.requests = rw->requests,
+		.n_requests = n_requests,
 		.handler = config->handler,
 	};
 	struct idm_oci oci;
-	int r = idm_oci_read(&oci, &how, w->err);
+	int r = idm_oci_read(&oci, &how, rw->err);
 
 	if (r < 0)
 		return r;
 	if (config->judge)
-		r = config->judge(&oci, w->err);
+		r = config->judge(&oci, rw->err);
 	idm_oci_free(&oci);
 	return r;
 }
 
-static int begin_rewrite(struct work *w)
+static int begin_rewrite(struct rewrite *rw)
 {
-	const struct config *config = w->config;
-	int r = idm_json_parse(config->text, config->length, step_ready, &w->parsed, w->err);
+	const struct config *config = rw->config;
+	int r = idm_json_parse(config->text, config->length, step_prepare, &rw->parsed, rw->err);
 
 	if (r < 0)
 		return r;
-	w->edits.text = w->parsed;
-	w->whole = idm_json_whole(w->parsed);
-	r = idm_json_object(&w->whole, w->err);
+	rw->edits.text = rw->parsed;
+	rw->whole = idm_json_whole(rw->parsed);
+	r = idm_json_object(&rw->whole, rw->err);
 	if (r == 0)
-		r = take_old_hook(w);
+		r = read_old_hook(rw);
 	if (r == 0)
-		r = change_mounts(w);
-	return r < 0 ? r : look_at_annotations(w);
+		r = change_mounts(rw);
+	return r < 0 ? r : find_own_annotations(rw);
 }
 
-static void end_rewrite(struct work *w)
+static void end_rewrite(struct rewrite *rw)
 {
-	for (size_t i = 0; i < w->n_given; i++)
-		free(w->given[i]);
-	free(w->given);
-	edit_free(&w->edits);
-	idm_json_free(w->parsed);
+	for (size_t i = 0; i < rw->n_requests; i++)
+		free(rw->requests[i]);
+	free(rw->requests);
+	edit_free(&rw->edits);
+	idm_json_free(rw->parsed);
 }
 
-int make_config_ready(const struct config *config, char **ready, size_t *n, struct idm_error *err)
+int prepare_config(const struct config *config, char **prepared, size_t *n, struct idm_error *err)
 {
-	struct work w = { .config = config, .err = err };
-	int r = begin_rewrite(&w);
+	struct rewrite rw = { .config = config, .err = err };
+	int r = begin_rewrite(&rw);
 
-	*ready = NULL;
-	if (r == 0 && w.any)
-		r = change_hooks(&w);
-	/* Only what the hook understands as it is: what is given may say more than a mount's option. */
-	if (r == 0 && w.any)
-		r = check_rewritten(&w, config->text, config->length, w.there);
-	if (r == 0 && (w.edits.n || w.edits.failed)) {
-		*ready = edit_apply(&w.edits, n);
-		r = *ready ? check_rewritten(&w, *ready, *n, w.n_given) : fail_rewrite_memory(err);
+	*prepared = NULL;
+	if (r == 0 && rw.any)
+		r = change_hooks(&rw);
+	/* The hook must accept the old text, too: an argument can express more than an option of a
+	 * mount. */
+	if (r == 0 && rw.any)
+		r = check_rewritten(&rw, config->text, config->length, rw.n_old);
+	if (r == 0 && (rw.edits.n || rw.edits.failed)) {
+		*prepared = edit_apply(&rw.edits, n);
+		r = *prepared ? check_rewritten(&rw, *prepared, *n, rw.n_requests)
+			      : fail_rewrite_memory(err);
 	}
 	if (r < 0) {
-		free(*ready);
-		*ready = NULL;
+		free(*prepared);
+		*prepared = NULL;
 	}
-	end_rewrite(&w);
+	end_rewrite(&rw);
 	return r;
 }
 
-int config_asks(const struct config *config, struct idm_error *err)
+int config_requests_map(const struct config *config, struct idm_error *err)
 {
-	struct work w = { .config = config, .err = err };
-	int r = begin_rewrite(&w);
+	struct rewrite rw = { .config = config, .err = err };
+	int r = begin_rewrite(&rw);
 
 	if (r == 0)
-		r = w.any;
-	end_rewrite(&w);
+		r = rw.any;
+	end_rewrite(&rw);
 	return r;
 }

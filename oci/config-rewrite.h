@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The text of a config.json made ready for a runtime that cannot map mounts; see oci-bundle.h. */
+/* Prepares the text of a config.json for a runtime that cannot map mounts; see bundle.h. */
 #ifndef IDM_OCI_CONFIG_REWRITE_H
 #define IDM_OCI_CONFIG_REWRITE_H
 
@@ -23,13 +23,12 @@ struct config {
 };
 
 /* Returns 1 if the configuration asks for any map, 0 if not, or a negative errno. */
-int config_asks(const struct config *config, struct idm_error *err);
+int config_requests_map(const struct config *config, struct idm_error *err);
 
 /*
- * Makes the new text, *ready, of *n bytes, which the caller frees. *ready is NULL if the text is ready
- * as it is, or has no mount to map. The hook is known to accept the new text. Returns 0 or a negative
- * errno.
+ * Makes the new text, *prepared, of *n bytes, which the caller frees. *prepared is NULL if the text
+ * needs no change. The hook is known to accept the new text. Returns 0 or a negative errno.
  */
-int make_config_ready(const struct config *config, char **ready, size_t *n, struct idm_error *err);
+int prepare_config(const struct config *config, char **prepared, size_t *n, struct idm_error *err);
 
 #endif

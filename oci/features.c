@@ -13,6 +13,7 @@
 #include "json-edit.h"
 #include "lib/base/error.h"
 #include "lib/base/read-file.h"
+#include "lib/plan/plan.h"
 #include "lib/spec/json.h"
 #include "lib/sys/fail-errno.h"
 
@@ -93,7 +94,8 @@ static bool has_word(const struct idm_json *list, const char *word)
 
 static void add_options(struct edits *e, const struct idm_json *whole)
 {
-	static const char *const options[] = { "idmap", "ridmap" };
+	const char *const options[] = { idm_map_scope_option(IDM_MAP_TOP),
+					idm_map_scope_option(IDM_MAP_DEEP) };
 	struct idm_json list;
 
 	if (!idm_json_member(whole, "mountOptions", &list) || idm_json_type(&list) != IDM_JSON_ARRAY)

@@ -21,10 +21,10 @@
  */
 #define IDM_OCI_ANNOTATION "io.idmount.map/"
 
-/* Returns whether a key is meant for this program, even if misspelt: "io.idmount.map". */
-bool idm_oci_is_ours(const char *key);
+/* Returns whether a key is for this program, even if misspelt: "io.idmount.map". */
+bool idm_oci_is_own_key(const char *key);
 
-/* The destination that the annotation names, without slashes at its ends; NULL: it names none. */
+/* The destination that the annotation names, without slashes at its ends, or NULL. */
 const char *idm_oci_annotated(const struct idm_json *annotation, size_t *n);
 
 /* Refuses keys of this program that name no destination, and two that name the same one. */
@@ -35,24 +35,24 @@ bool idm_oci_find_annotation(const struct idm_json *annotations, const char *des
 			     struct idm_json *found);
 
 /*
- * Reads the map and the word of an annotation. *map stays NULL for idmap and ridmap without a map. *word
- * is NULL for a map alone.
+ * Reads the map of an annotation, and the option before it. *map stays NULL for idmap and ridmap without
+ * a map. *scope is that option, or NULL for a map alone.
  */
-int idm_oci_read_annotation(const struct idm_json *annotation, const char **word, struct idm_map **map,
+int idm_oci_read_annotation(const struct idm_json *annotation, const char **scope, struct idm_map **map,
 			    struct idm_error *err);
 
 /*
  * The engine's own request for a mount, in the form VALUE/DESTINATION:
- * "idmap=uids=0-5-1;gids=0-5-1/vol". The front passes it to the hook as an argument. No annotation can
- * pretend to be an argument.
+ * "idmap=uids=0-5-1;gids=0-5-1/vol". oci-runtime passes it to the hook as an argument, which no
+ * annotation can forge.
  */
-const char *idm_oci_given_destination(const char *given, size_t *n); /* NULL: there is no slash */
-int idm_oci_read_given(const char *given, const char **word, struct idm_map **map,
-		       struct idm_error *err);
+const char *idm_oci_request_destination(const char *request, size_t *n); /* NULL: there is no slash */
+int idm_oci_read_request(const char *request, const char **scope, struct idm_map **map,
+			 struct idm_error *err);
 
-/* ---- who asks ---- */
+/* ---- the requester ---- */
 
-/* What the engine's annotations say about the container. The text owns the strings; NULL: not known. */
+/* Facts of the engine's annotations about the container. The text owns the strings; NULL: not known. */
 struct idm_oci_asker {
 	bool pod;
 	const char *namespace;
@@ -94,10 +94,10 @@ struct idm_oci_text {
 	 */
 	int (*joined_map)(void *data, struct idm_map *map, struct idm_error *err);
 	void *data;
-	/* The engine's requests beside the text, see idm_oci_read_given(). */
-	char *const *given;
-	size_t n_given;
-	const char *handler; /* of the runtime, if the engine has told; NULL: see the annotations */
+	/* The engine's requests beside the text, see idm_oci_read_request(). */
+	char *const *requests;
+	size_t n_requests;
+	const char *handler; /* of the runtime, if known; NULL: see the annotations */
 };
 
 /*

@@ -74,7 +74,7 @@ static int add_policy_range(const struct reader *rd, struct idm_policy_ids *ids,
 	return 0;
 }
 
-static int take_range(const struct reader *rd, struct idm_policy_sides *sides, const char *text)
+static int parse_range(const struct reader *rd, struct idm_policy_sides *sides, const char *text)
 {
 	bool uid = strncmp(text, "u:", 2) == 0, gid = strncmp(text, "g:", 2) == 0;
 	struct idm_policy_range range = { 0, 0 };
@@ -89,7 +89,8 @@ static int take_range(const struct reader *rd, struct idm_policy_sides *sides, c
 	return r == 0 && !uid ? add_policy_range(rd, &sides->gid, range) : r;
 }
 
-static int take_ids(const struct reader *rd, struct idm_policy_sides *sides, const char *key, char *text)
+static int parse_ids(const struct reader *rd, struct idm_policy_sides *sides, const char *key,
+		     char *text)
 {
 	int r = 0;
 
@@ -99,7 +100,7 @@ static int take_ids(const struct reader *rd, struct idm_policy_sides *sides, con
 	while (r == 0 && text) {
 		char *range = strsep(&text, ",");
 
-		r = take_range(rd, sides, range);
+		r = parse_range(rd, sides, range);
 	}
 	return r;
 }
@@ -137,7 +138,7 @@ static int check_rule_source(const struct reader *rd, char *path)
 			 rd->line);
 }
 
-static int take_text(const struct reader *rd, char **to, const char *key, char *value)
+static int copy_value(const struct reader *rd, char **to, const char *key, char *value)
 {
 	if (*to)
 		return LINE_FAIL(rd, "line %u: %s is given twice", rd->line, key);
@@ -148,9 +149,9 @@ static int take_text(const struct reader *rd, char **to, const char *key, char *
 	return *to ? 0 : fail_policy_memory(rd);
 }
 
-static int take_rule_source(const struct reader *rd, char *value)
+static int parse_source(const struct reader *rd, char *value)
 {
-	int r = take_text(rd, &rd->rule->source, "source", value);
+	int r = copy_value(rd, &rd->rule->source, "source", value);
 
 	return r < 0 ? r : check_rule_source(rd, rd->rule->source);
 }
@@ -170,9 +171,9 @@ static bool is_namespace(const char *name)
 	return n <= 63 && name[0] != '-' && name[n - 1] != '-' && has_only(name, LOWER DIGITS "-");
 }
 
-static int take_namespace(const struct reader *rd, char *value)
+static int parse_namespace(const struct reader *rd, char *value)
 {
-	int r = take_text(rd, &rd->rule->namespace, "namespace", value);
+	int r = copy_value(rd, &rd->rule->namespace, "namespace", value);
 
 	if (r < 0 || is_namespace(value))
 		return r;
@@ -182,9 +183,9 @@ static int take_namespace(const struct reader *rd, char *value)
 }
 
 /* CRI-O and containerd take more than labels. No handler is a pattern or a list. */
-static int take_handler(const struct reader *rd, char *value)
+static int parse_handler(const struct reader *rd, char *value)
 {
-	int r = take_text(rd, &rd->rule->handler, "handler", value);
+	int r = copy_value(rd, &rd->rule->handler, "handler", value);
 
 	if (r < 0 || has_only(value, LOWER UPPER DIGITS "-._"))
 		return r;
@@ -194,7 +195,7 @@ static int take_handler(const struct reader *rd, char *value)
 			 rd->line, value);
 }
 
-static int take_condition(const struct reader *rd, char *word)
+static int parse_condition(const struct reader *rd, char *word)
 {
 	struct idm_policy_rule *rule = rd->rule;
 	char *value = strchr(word, '=');
@@ -203,15 +204,15 @@ static int take_condition(const struct reader *rd, char *word)
 		return LINE_FAIL(rd, "line %u: expected KEY=VALUE, got \"%s\"", rd->line, word);
 	*value++ = '\0';
 	if (strcmp(word, "source") == 0)
-		return take_rule_source(rd, value);
+		return parse_source(rd, value);
 	if (strcmp(word, "namespace") == 0)
-		return take_namespace(rd, value);
+		return parse_namespace(rd, value);
 	if (strcmp(word, "handler") == 0)
-		return take_handler(rd, value);
+		return parse_handler(rd, value);
 	if (strcmp(word, "disk") == 0)
-		return take_ids(rd, &rule->disk, word, value);
+		return parse_ids(rd, &rule->disk, word, value);
 	if (strcmp(word, "seen") == 0)
-		return take_ids(rd, &rule->seen, word, value);
+		return parse_ids(rd, &rule->seen, word, value);
 	return LINE_FAIL(rd, "line %u: unknown key \"%s\"", rd->line, word);
 }
 
@@ -250,17 +251,17 @@ static int check_rule(const struct reader *rd)
 	return 0;
 }
 
-static int take_rule(struct reader *rd, bool allow, char *rest)
+static int parse_rule(struct reader *rd, bool allow, char *rest)
 {
 	int r = add_rule(rd, allow);
 	char *word;
 
 	while (r == 0 && (word = cut_policy_word(&rest)))
-		r = take_condition(rd, word);
+		r = parse_condition(rd, word);
 	return r < 0 ? r : check_rule(rd);
 }
 
-static int take_off(const struct reader *rd, char *rest)
+static int parse_off(const struct reader *rd, char *rest)
 {
 	const char *word = cut_policy_word(&rest);
 
@@ -279,7 +280,7 @@ static bool is_text(const char *line)
 	return true;
 }
 
-static int take_line(struct reader *rd, char *line)
+static int parse_line(struct reader *rd, char *line)
 {
 	const char *word;
 
@@ -289,13 +290,13 @@ static int take_line(struct reader *rd, char *line)
 	if (!word || *word == '#')
 		return 0;
 	if (strcmp(word, "off") == 0)
-		return take_off(rd, line);
+		return parse_off(rd, line);
 	if (strcmp(word, "allow") == 0 || strcmp(word, "deny") == 0)
-		return take_rule(rd, *word == 'a', line);
+		return parse_rule(rd, *word == 'a', line);
 	return LINE_FAIL(rd, "line %u: expected allow, deny or off, got \"%s\"", rd->line, word);
 }
 
-static int take_lines(struct reader *rd, char *text, size_t length)
+static int parse_lines(struct reader *rd, char *text, size_t length)
 {
 	const char *nul = memchr(text, '\0', length);
 	int r = 0;
@@ -304,7 +305,7 @@ static int take_lines(struct reader *rd, char *text, size_t length)
 		char *line = strsep(&text, "\n");
 
 		rd->line++;
-		r = take_line(rd, line);
+		r = parse_line(rd, line);
 		if (r == 0 && nul && !text)
 			return LINE_FAIL(rd, "line %u: it has a control character", rd->line);
 	}
@@ -325,7 +326,7 @@ int idm_policy_parse(const char *text, size_t length, struct idm_policy **policy
 	}
 	memcpy(copy, text, length);
 	copy[length] = '\0';
-	r = take_lines(&rd, copy, length);
+	r = parse_lines(&rd, copy, length);
 	if (r < 0)
 		idm_policy_free(rd.policy);
 	else

@@ -37,98 +37,98 @@ static const struct option {
 	{ "lazy-pages", 0, false },
 };
 
-static bool is_one_of(const char *word, const char *const *all)
+static bool is_one_of(const char *arg, const char *const *all)
 {
 	for (; *all; all++)
-		if (strcmp(word, *all) == 0)
+		if (strcmp(arg, *all) == 0)
 			return true;
 	return false;
 }
 
-static bool asks_for_help(const char *word)
+static bool asks_for_help(const char *arg)
 {
 	static const char *const words[] = { "--help", "-h", "-help", "-?", "--usage", NULL };
 
-	return is_one_of(word, words);
+	return is_one_of(arg, words);
 }
 
 /* *value is the text joined to the option, or NULL. */
-static const struct option *find_option(const char *word, const char **value)
+static const struct option *find_option(const char *arg, const char **value)
 {
-	const char *name = word + 1 + (word[1] == '-');
+	const char *name = arg + 1 + (arg[1] == '-');
 	size_t n = strcspn(name, "=");
 
 	*value = name[n] ? name + n + 1 : NULL;
 	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
 		const struct option *o = &options[i];
 
-		if (word[1] == '-' ? strlen(o->name) == n && strncmp(o->name, name, n) == 0
-				   : o->letter && name[0] == o->letter && !name[1])
+		if (arg[1] == '-' ? strlen(o->name) == n && strncmp(o->name, name, n) == 0
+				  : o->letter && name[0] == o->letter && !name[1])
 			return o;
 	}
 	return NULL;
 }
 
-static bool wrong(struct oci_words *read, const char *word, const char *reason)
+static bool wrong(struct runtime_args *args, const char *arg, const char *reason)
 {
-	read->wrong = word;
-	read->reason = reason;
+	args->wrong = arg;
+	args->reason = reason;
 	return false;
 }
 
-static bool take_value(struct oci_words *read, const struct option *option, const char *word,
-		       const char *value)
+static bool set_value(struct runtime_args *args, const struct option *option, const char *arg,
+		      const char *value)
 {
 	if (strcmp(option->name, "bundle") == 0) {
 		if (!*value)
-			return wrong(read, word, "the bundle is missing");
-		read->bundle = value;
+			return wrong(args, arg, "the bundle is missing");
+		args->bundle = value;
 	}
 	/* The hook reads what the bundle has. */
 	if (strcmp(option->name, "config") == 0 && strcmp(value, "config.json") != 0)
-		return wrong(read, word, "only config.json of the bundle can be used");
+		return wrong(args, arg, "only config.json of the bundle can be used");
 	return true;
 }
 
-/* Returns the number of words that were read; 0: it is wrong. */
-static size_t take_runtime_option(struct oci_words *read, char **words)
+/* Returns the number of arguments that were read, or 0 if one is wrong. */
+static size_t parse_runtime_option(struct runtime_args *args, char **argv)
 {
 	const char *value;
-	const struct option *option = find_option(*words, &value);
+	const struct option *option = find_option(*argv, &value);
 
 	if (!option) {
-		wrong(read, *words,
-		      (*words)[1] == '-' ? "unknown option; options are to be written in full"
-					 : "unknown option; one letter alone, or --NAME, is expected");
+		wrong(args, *argv,
+		      (*argv)[1] == '-' ? "unknown option; options are to be written in full"
+					: "unknown option; one letter alone, or --NAME, is expected");
 		return 0;
 	}
 	if (!option->value)
 		return 1;
-	if (!value && !words[1])
-		return wrong(read, *words,
+	if (!value && !argv[1])
+		return wrong(args, *argv,
 			     option->letter == 'b' ? "the bundle is missing" : "its value is missing");
-	return take_value(read, option, *words, value ? value : words[1]) ? 1 + !value : 0;
+	return set_value(args, option, *argv, value ? value : argv[1]) ? 1 + !value : 0;
 }
 
-bool read_oci_words(char **words, struct oci_words *read)
+bool parse_runtime_args(char **argv, struct runtime_args *args)
 {
-	*read = (struct oci_words){ .bundle = "." };
-	while (*words && **words == '-' && (*words)[1]) {
+	*args = (struct runtime_args){ .bundle = "." };
+	while (*argv && **argv == '-' && (*argv)[1]) {
 		size_t n;
 
-		if (strcmp(*words, "--") == 0) {
-			words++;
+		if (strcmp(*argv, "--") == 0) {
+			argv++;
 			break;
 		}
-		read->help = asks_for_help(*words);
-		if (read->help)
+		args->help = asks_for_help(*argv);
+		if (args->help)
 			return true;
-		n = take_runtime_option(read, words);
+		n = parse_runtime_option(args, argv);
 		if (!n)
 			return false;
-		words += n;
+		argv += n;
 	}
-	if (*words && words[1])
-		return wrong(read, words[1], "nothing may follow the name of the container");
+	if (*argv && argv[1])
+		return wrong(args, argv[1], "nothing may follow the name of the container");
 	return true;
 }

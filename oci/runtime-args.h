@@ -4,19 +4,19 @@
 
 #include <stdbool.h>
 
-/* The facts about the bundle in the arguments of create, run or restore. */
-struct oci_words {
+/* The bundle in the arguments of create, run or restore. */
+struct runtime_args {
 	const char *bundle; /* "." where none is named */
 	bool help;	    /* only the runtime's help is asked for */
-	/* Of a word that this front does not understand. */
+	/* An unknown argument. */
 	const char *wrong;
 	const char *reason;
 };
 
 /*
- * Returns false if a word is wrong. Runtimes differ in their options, and some accept abbreviations. A
- * front that guesses could make another bundle ready than the one that the runtime runs.
+ * Returns false if an argument is wrong. Runtimes differ in their options, and some accept
+ * abbreviations. A guess could prepare another bundle than the one that the runtime runs.
  */
-bool read_oci_words(char **words, struct oci_words *read);
+bool parse_runtime_args(char **argv, struct runtime_args *args);
 
 #endif

@@ -46,8 +46,8 @@ struct state {
 	char *bundle;
 	uint32_t pid;
 	/* Of the command line. */
-	char **given;
-	size_t n_given;
+	char **requests;
+	size_t n_requests;
 	const char *handler;
 };
 
@@ -188,8 +188,8 @@ static int hook(struct state *s)
 		.joined_map = joined_map,
 		.data = s,
 		.dirfd = -1,
-		.given = s->given,
-		.n_given = s->n_given,
+		.requests = s->requests,
+		.n_requests = s->n_requests,
 		.handler = s->handler,
 	};
 	char *name = NULL, *text = NULL;
@@ -216,12 +216,12 @@ static int read_hook_options(struct arguments *a, struct state *s)
 {
 	int letter;
 
-	s->given = calloc((size_t)a->argc, sizeof(*s->given));
-	if (!s->given)
+	s->requests = calloc((size_t)a->argc, sizeof(*s->requests));
+	if (!s->requests)
 		return out_of_memory();
 	while ((letter = next_command_option(a)) > 0) {
 		if (letter == OPTION_MAP)
-			s->given[s->n_given++] = (char *)a->value;
+			s->requests[s->n_requests++] = (char *)a->value;
 		else
 			s->handler = a->value;
 	}
@@ -243,7 +243,7 @@ static int run_oci_hook(int argc, char **argv)
 	if (status == DONE && s.bundle)
 		status = hook(&s);
 	free(s.bundle);
-	free(s.given);
+	free(s.requests);
 	return status < 0 ? DONE : status;
 }
 

@@ -157,23 +157,23 @@ static int find_self(struct front *f)
 
 /* ---- create and run ---- */
 
-static int prepare_bundle(const struct front *f, const char *command, char **words)
+static int prepare_container(const struct front *f, const char *command, char **argv)
 {
 	struct bundle bundle = {
 		.hook = f->self,
 		.handler = f->handler,
 		.restored = strcmp(command, "restore") == 0,
 	};
-	struct oci_words read;
+	struct runtime_args args;
 	char file[PATH_MAX];
 	struct idm_error err;
 
-	if (!read_oci_words(words, &read))
-		return log_failure(f, "%s: %s: %s", command, read.wrong, read.reason);
-	if (read.help)
+	if (!parse_runtime_args(argv, &args))
+		return log_failure(f, "%s: %s: %s", command, args.wrong, args.reason);
+	if (args.help)
 		return DONE;
-	bundle.directory = read.bundle;
-	return make_bundle_ready(&bundle, file, &err) < 0 ? fail_error(f, file, &err) : DONE;
+	bundle.directory = args.bundle;
+	return prepare_bundle(&bundle, file, &err) < 0 ? fail_error(f, file, &err) : DONE;
 }
 
 static bool has_bundle(const char *command)
@@ -202,7 +202,7 @@ static int go(struct front *f, char **argv, char **words)
 	if (status == DONE)
 		status = find_runtime(f);
 	if (status == DONE && *words && has_bundle(*words))
-		status = prepare_bundle(f, *words, words + 1);
+		status = prepare_container(f, *words, words + 1);
 	if (status != DONE)
 		return status;
 	argv[0] = f->runtime;

@@ -46,20 +46,18 @@ const struct idm_filesystem *idm_filesystem_by_name(const char *name)
 
 enum what {
 	BIND,
-	SCOPE,
 	LOOP,
 	REFUSED,
 };
 
-/* The mount options that are no attributes of a mount. base/mount-attr.c has the attributes. */
+/* The mount options that are neither attributes, which base/mount-attr.c has, nor about maps. */
 static const struct word {
 	const char *word;
 	enum what what;
 	unsigned int value;
 } table[] = {
-	{ "bind", BIND, false },	   { "rbind", BIND, true }, { "idmap", SCOPE, IDM_MAP_TOP },
-	{ "ridmap", SCOPE, IDM_MAP_DEEP }, { "loop", LOOP, 0 },	    { "remount", REFUSED, 0 },
-	{ "tmpcopyup", REFUSED, 0 },
+	{ "bind", BIND, false },   { "rbind", BIND, true },	{ "loop", LOOP, 0 },
+	{ "remount", REFUSED, 0 }, { "tmpcopyup", REFUSED, 0 },
 };
 
 static const struct word *find_mount_option(const char *word)
@@ -102,9 +100,6 @@ static int apply_known_option(struct idm_plan_entry *step, const struct word *w,
 	case BIND:
 		step->recursive = w->value;
 		break;
-	case SCOPE:
-		step->map_scope = (enum idm_map_scope)w->value;
-		break;
 	case LOOP:
 		if (step->kind != IDM_PLAN_ENTRY_FILESYSTEM || !step->filesystem->on_device)
 			return fail_word(-EINVAL, step, w->word,
@@ -124,10 +119,37 @@ static bool has_prefix(const char *word, const char *with)
 	return strncmp(word, with, strlen(with)) == 0;
 }
 
-bool idm_is_map_option(const char *word)
+static const struct idm_map_option map_options[] = {
+	{ "uidmap", IDM_UID, IDM_MAP_SAME },
+	{ "gidmap", IDM_GID, IDM_MAP_SAME },
+	{ "idmap", IDM_BOTH, IDM_MAP_TOP },
+	{ "ridmap", IDM_BOTH, IDM_MAP_DEEP },
+};
+
+const struct idm_map_option *idm_find_map_option(const char *option, const char **value)
 {
-	return has_prefix(word, "uidmap=") || has_prefix(word, "gidmap=") ||
-	       has_prefix(word, "idmap=") || has_prefix(word, "ridmap=");
+	size_t n = strcspn(option, "=");
+	const char *text = option[n] ? option + n + 1 : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(map_options); i++) {
+		const struct idm_map_option *o = &map_options[i];
+
+		if (strlen(o->name) != n || strncmp(o->name, option, n) != 0 ||
+		    (!text && o->scope == IDM_MAP_SAME))
+			continue;
+		if (value)
+			*value = text;
+		return o;
+	}
+	return NULL;
+}
+
+const char *idm_map_scope_option(enum idm_map_scope scope)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(map_options); i++)
+		if (map_options[i].scope == scope)
+			return map_options[i].name;
+	return NULL;
 }
 
 /* Two halves of a map from two places would be a map that no user has written. */
@@ -139,22 +161,22 @@ static bool is_given(const struct idm_map *map, unsigned int kinds)
 		       (kinds & IDM_GID && idm_map_entries(map, IDM_GID, &entries)));
 }
 
-static int parse_entry_map_option(struct idm_plan_entry *step, const char *word, struct idm_error *err)
+/* `text` is the map, or NULL: only the scope. */
+static int apply_map_option(struct idm_plan_entry *step, const struct idm_map_option *option,
+			    const char *word, const char *text, struct idm_error *err)
 {
-	unsigned int kinds = *word == 'u' ? IDM_UID : *word == 'g' ? IDM_GID : IDM_BOTH;
-	/* Without the r, "ridmap=" is a text that idm_map_parse() accepts. */
-	const char *text = *word == 'r' ? word + 1 : word;
-
-	/* analyzer: each option that comes here has a "=" */
-	if (!strchr(word, '=')[1])
+	if (text && !*text)
 		return fail_word(-EINVAL, step, word, "the map is empty", err);
-	if (is_given(step->map, kinds))
+	if (text && is_given(step->map, option->kinds))
 		return fail_word(-EINVAL, step, word, "a map is given twice", err);
-	if (kinds == IDM_BOTH)
-		step->map_scope = *word == 'r' ? IDM_MAP_DEEP : IDM_MAP_TOP;
+	if (option->scope != IDM_MAP_SAME)
+		step->map_scope = option->scope;
+	if (!text)
+		return 0;
 	if (!step->map && idm_map_new(&step->map) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
-	return idm_map_parse(step->map, text, 0, err);
+	/* Without the r, "ridmap=" is a text that idm_map_parse() accepts, as it does the others. */
+	return idm_map_parse(step->map, *word == 'r' ? word + 1 : word, 0, err);
 }
 
 static int append_path(struct idm_path **list, size_t *n, int dirfd, const char *path)
@@ -250,6 +272,8 @@ int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct i
 {
 	const struct word *w = find_mount_option(word);
 	const struct idm_attr_option *option;
+	const struct idm_map_option *map;
+	const char *text;
 	bool deep;
 
 	if (w)
@@ -259,8 +283,9 @@ int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct i
 		apply_attr_option(step, option, deep);
 		return 0;
 	}
-	if (idm_is_map_option(word))
-		return parse_entry_map_option(step, word, err);
+	map = idm_find_map_option(word, &text);
+	if (map)
+		return apply_map_option(step, map, word, text, err);
 	/* Programs leave each other such notes. The kernel does not know them. */
 	if (has_prefix(word, "X-") || has_prefix(word, "x-"))
 		return fail_word(-EINVAL, step, word,

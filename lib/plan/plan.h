@@ -77,8 +77,22 @@ int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct i
 /* Whether the mount option makes a mount a bind. */
 bool idm_is_bind_option(const char *word);
 
-/* Whether the option is a map: uidmap=, gidmap=, and crun's idmap=uids=...;gids=... and ridmap=. */
-bool idm_is_map_option(const char *word);
+/* A mount option about a map. */
+struct idm_map_option {
+	const char *name;
+	unsigned int kinds; /* of the map that is its value */
+	enum idm_map_scope scope;
+};
+
+/*
+ * Finds uidmap=MAP, gidmap=MAP, crun's idmap=uids=...;gids=... and ridmap=, or idmap and ridmap without
+ * a map. *value, which may be NULL as a pointer, is the text of the map, or NULL. Returns NULL for any
+ * other option.
+ */
+const struct idm_map_option *idm_find_map_option(const char *option, const char **value);
+
+/* Returns the option without a map that has this scope. */
+const char *idm_map_scope_option(enum idm_map_scope scope);
 
 /* Removes the entries after the first n. */
 void idm_plan_truncate(struct idm_plan *plan, size_t n);

@@ -157,8 +157,8 @@ int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json
 int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
 		     struct idm_option_list *words, struct idm_plan_add_options *m, struct idm_map **own)
 {
-	bool idmap = idm_option_list_have(words, "idmap"),
-	     ridmap = idm_option_list_have(words, "ridmap");
+	const char *top = idm_map_scope_option(IDM_MAP_TOP), *deep = idm_map_scope_option(IDM_MAP_DEEP);
+	bool idmap = idm_option_list_have(words, top), ridmap = idm_option_list_have(words, deep);
 	int r = idm_oci_read_maps(mount, own, oci->reader->err);
 
 	if (r < 0)
@@ -168,10 +168,10 @@ int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
 	m->map = *own;
 	/* Runtimes map the mounts below only on request. */
 	if (m->map && !idmap && !ridmap && !idm_option_list_have_map(words))
-		words->words[words->n++] = "idmap";
+		words->words[words->n++] = top;
 	if (m->map || idm_option_list_have_map(words) || !(idmap || ridmap))
 		return 0;
-	return idm_oci_find_container_map(oci, mount, idmap ? "idmap" : "ridmap", m);
+	return idm_oci_find_container_map(oci, mount, idmap ? top : deep, m);
 }
 
 static int read_fields(const struct idm_json *mount, struct idm_plan_add_options *m,

@@ -103,14 +103,6 @@ bool idm_oci_is_empty(const struct idm_map *map)
 	return !idm_map_entries(map, IDM_UID, &entries) && !idm_map_entries(map, IDM_GID, &entries);
 }
 
-bool idm_oci_is_map_word(const char *word)
-{
-	const struct idm_option_list words = { &word, 1 };
-
-	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 ||
-	       idm_option_list_have_map(&words);
-}
-
 int idm_oci_read_mappings(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err)
 {
 	int r = idm_oci_check_keys(mount, IDM_OCI_KEYS("uidMappings", "gidMappings"), err);

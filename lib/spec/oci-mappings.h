@@ -16,7 +16,4 @@ bool idm_oci_is_empty(const struct idm_map *map);
 /* Reads the mappings of a mount, which must not be empty. */
 int idm_oci_read_mappings(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err);
 
-/* Whether a mount option is about a map: idmap, ridmap, or one with a map as its value. */
-bool idm_oci_is_map_word(const char *word);
-
 #endif

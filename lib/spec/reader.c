@@ -43,8 +43,10 @@ bool idm_option_list_have(const struct idm_option_list *words, const char *word)
 
 bool idm_option_list_have_map(const struct idm_option_list *words)
 {
+	const char *map;
+
 	for (size_t i = 0; i < words->n; i++)
-		if (idm_is_map_option(words->words[i]))
+		if (idm_find_map_option(words->words[i], &map) && map)
 			return true;
 	return false;
 }

@@ -106,7 +106,7 @@ static void run(const struct operation *op, unsigned long nth, struct result *re
 
 static const char *name_of(const struct operation *op)
 {
-	return op->argv ? op->argv[1] : "make_bundle_ready";
+	return op->argv ? op->argv[1] : "prepare_bundle";
 }
 
 static void check_refusal(const struct operation *op, const struct result *r)
@@ -250,7 +250,7 @@ static int make_ready(void)
 	char file[PATH_MAX];
 	struct idm_error err;
 
-	return make_bundle_ready(&bundle, file, &err) < 0 ? report_error_in(file, &err) : DONE;
+	return prepare_bundle(&bundle, file, &err) < 0 ? report_error_in(file, &err) : DONE;
 }
 
 /* That create executes the runtime hides what it has not freed. */

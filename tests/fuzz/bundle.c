@@ -55,8 +55,8 @@ static int read_bundle(struct idm_oci *oci, const char *text, size_t size, char 
 		.length = size,
 		.dirfd = directory,
 		.joined_map = joined_map,
-		.given = given,
-		.n_given = n_given,
+		.requests = given,
+		.n_requests = n_given,
 	};
 	struct idm_error err;
 	int r = idm_oci_read(oci, &how, &err);
@@ -125,7 +125,7 @@ static bool is_our_hook(const struct json_object *entry)
 
 static bool is_map_option(const struct json_object *option)
 {
-	return idm_oci_is_map_word(json_object_get_string((struct json_object *)option));
+	return idm_find_map_option(json_object_get_string((struct json_object *)option), NULL);
 }
 
 static void remove_elements(struct json_object *array, bool (*goes)(const struct json_object *element))
@@ -249,7 +249,7 @@ static void check_rest(const char *text, size_t size, const char *ready, size_t 
 static int make_ready(const char *text, size_t size, char **ready, size_t *n, struct idm_error *err)
 {
 	const struct config config = { .text = text, .length = size, .dirfd = directory, .hook = hook };
-	int r = make_config_ready(&config, ready, n, err);
+	int r = prepare_config(&config, ready, n, err);
 
 	if (r < 0) {
 		CHECK_ERROR(r, err);

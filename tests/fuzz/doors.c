@@ -38,7 +38,7 @@ DOOR(idm_list_path, path, int dirfd, const char *path, unsigned int flags,
      int (*each)(const struct idm_mount_info *, void *), void *data)
 DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags,
      struct idm_check_result *check)
-DOOR(make_bundle_ready, bundle->directory, const struct bundle *bundle, char *file)
+DOOR(prepare_bundle, bundle->directory, const struct bundle *bundle, char *file)
 DOOR(print_features, *argv, char **argv)
 DOOR(idm_diagnose_refused, path, enum idm_call call, int code, enum idm_error_step step,
      const char *path)
