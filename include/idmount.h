@@ -43,7 +43,8 @@
  *    -EINVAL for less than -1. It returns 0 if the event has come, and fails with -ETIMEDOUT if not. So 0
  *    never means that no result is filled in.
  *  - A struct idm_*_options is a request, and IDM_*_OPTIONS_INIT its defaults. A struct idm_*_info is a
- *    result. So is a struct idm_*_result, of which the caller sets the size.
+ *    result. So is a struct idm_*_result, of which the caller sets the size. A function fails with -EINVAL
+ *    for a size that is not set. It fails with -E2BIG if a member that only a newer library knows is not 0.
  *  - A flag's name begins with the function or struct that accepts it. The flags of one object (a tree, a
  *    plan, a reaper, a child) have different bits. A function rejects flags of another function and unknown
  *    flags with -EINVAL. `err` then names the unknown bits in hexadecimal.
@@ -339,9 +340,9 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
 		struct idm_error *err);
 
 /*
- * Allows idm_map_parse() to ask the system. User and group names go to the name service, "auto" to libsubid.
+ * Allows idm_map_parse() to ask the system. The name service looks up user and group names, libsubid "auto".
  * "/path" opens a user namespace file. Without this flag text holds numbers only. A daemon that does not
- * trust its text leaves the flag out.
+ * trust its text omits the flag.
  */
 #define IDM_MAP_PARSE_LOOKUP 0x100U
 
@@ -367,6 +368,7 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
  *   -ENOENT: no such user or group, or no range for it
  *   -EOPNOTSUPP: "auto" without libsubid, see idm_map_add_subid()
  *   -ENOMEM: out of memory
+ *   for a name: also the errors of getpwnam_r(3); for "auto" those of idm_map_add_subid()
  *   for a path: also the errors of open(2) and idm_map_add_userns()
  * Requires: for a path what idm_map_add_userns() requires
  */
@@ -463,6 +465,7 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
  *   -EINVAL: the mount's map overlaps with the map
  *   -EBADF: `fd` is not open
  *   -ENOMEM: out of memory
+ *   otherwise: as idm_list_path()
  * Requires: no privilege; Linux 6.15
  */
 IDM_NONNULL(1)
@@ -764,7 +767,7 @@ uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 #define IDM_TREE_RECURSIVE 0x01U /* with all mounts below it, the map and attributes on each */
 #define IDM_TREE_NOFOLLOW 0x02U  /* -ELOOP for a symbolic link, as without IDM_ATTACH_FOLLOW below */
 #define IDM_TREE_REMAP 0x04U     /* the map may replace one that the source already has (Linux 6.15) */
-#define IDM_TREE_ON_TOP 0x08U    /* composes the two: the disk column is what the source shows (Linux 6.15) */
+#define IDM_TREE_ON_TOP 0x08U    /* composes the two: disk IDs are those that the source shows (Linux 6.15) */
 #define IDM_TREE_EMPTY_PATH 0x10U /* an empty path is dirfd itself, or the working directory */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
@@ -805,6 +808,7 @@ struct idm_tree_options {
  *   -EPERM: a privilege is missing, or the map is the initial user namespace
  *   -EPERM: with a map, the source is already mapped; no flag allows it, or the kernel is before Linux 6.15
  *   -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it
+ *   -EINVAL: with IDM_TREE_ON_TOP, no ID of the map is one that the source shows
  *   -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing
  *   -ELOOP: with IDM_TREE_NOFOLLOW, the path is a symbolic link
  *   -ENOENT: the path is empty, without IDM_TREE_EMPTY_PATH
@@ -915,13 +919,13 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
  * idm_tree_attach() attached. Finds a mount that was moved. Never unmounts another one.
  *
  * @mount_fd: the root of the mount; it keeps the mount busy
- * @flags: IDM_UMOUNT_LAZY
+ * @flags: IDM_UMOUNT_LAZY, which is required
  * @err: may be NULL
  *
  * Returns: 0
  * Errors:
  *   -EBUSY: another mount covers it
- *   -EINVAL: other flags, or a descriptor that is not the root of a mount
+ *   -EINVAL: other flags or none, or a descriptor that is not the root of a mount
  *   -EINVAL: the mount is attached nowhere below the caller's root directory
  *   -EINVAL: another user namespace locked the mount
  *   -EBADF: `mount_fd` is not open
@@ -1026,15 +1030,16 @@ struct idm_overlay_options {
  *   -EINVAL: an option that the kernel does not know or accept
  *   -EINVAL: a layer's filesystem cannot be ID-mapped or be a layer
  *   -EINVAL: IDM_UPPER_DISK and a map without disk uid 0 or disk gid 0
- *   -EINVAL: an unknown flag, or two that exclude each other
+ *   -EINVAL: an unknown flag or `upper_ids`, or two flags that exclude each other
+ *   -ENOTDIR: a layer is not a directory
  *   -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before Linux 6.15
  *   -ENOENT: a path is empty, without IDM_OVERLAY_EMPTY_PATH
  *   -EPERM: a privilege is missing
  *   -ENOSYS: Linux before 5.12
  *   for paths: also the errors of openat(2)
  *   otherwise: as idm_userns_open()
- * Requires: CAP_SYS_ADMIN in the initial user namespace; Linux 5.19 with a map, else 5.12; options as the
- *   kernel knows them
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; Linux 5.12; with a map what
+ *   idm_userns_open() and idm_tree_open() require, and Linux 5.19; options as the kernel knows them
  * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(1)
@@ -1043,37 +1048,41 @@ int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error
 /* ---- plans ----------------------------------------------------------------------------------- */
 
 /*
- * A plan is an ordered list of mounts that together make one root filesystem. The first mount is the root; the
- * others have targets below it. The library checks each mount when it is added. It looks up the named files
- * only when the plan is opened. One thread at a time may use a plan.
+ * A plan: an ordered list of mounts that together make one root filesystem. The first mount is the root.
+ * The others have targets below it. The library checks each mount when it is added. It looks up the named
+ * files only when the plan is opened. One thread at a time may use a plan.
  */
 struct idm_plan;
 
 /*
  * Creates an empty plan.
  *
- * @plan: receives the plan; release it with idm_plan_free().
+ * @plan: receives the plan; the caller releases it with idm_plan_free()
  *
- * Returns: 0.
+ * Returns: 0
  * Errors:
- * -ENOMEM: no memory.
+ *   -ENOMEM: out of memory
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_new(struct idm_plan **plan);
 
-/* Releases a plan. NULL is allowed. */
+/*
+ * Releases a plan. Cannot fail.
+ *
+ * @plan: may be NULL
+ */
 void idm_plan_free(struct idm_plan *plan);
 
 /* Bits 0 to 7; IDM_PLAN_APPLY_* are bits 8 to 15, IDM_PLAN_UNDO_* 16 to 23. */
 #define IDM_PLAN_ADD_MKDIR 0x01U       /* create the target in the root filesystem if it is missing */
 #define IDM_PLAN_ADD_RDONLY_LAST 0x02U /* of the first mount: "ro" takes effect when all is assembled */
 
-/* One mount. Initialise with IDM_PLAN_ADD_OPTIONS_INIT; everything is copied. */
+/* One mount. Initialise with IDM_PLAN_ADD_OPTIONS_INIT. */
 struct idm_plan_add_options {
 	size_t size;        /* sizeof(struct idm_plan_add_options) */
 	unsigned int flags; /* IDM_PLAN_ADD_* */
 	int dirfd;          /* what relative paths in source and options begin at; AT_FDCWD */
-	const char *type;   /* see idm_plan_add(); may be NULL for a bind */
+	const char *type;   /* see idm_plan(3); may be NULL for a bind */
 	const char *source; /* NULL: none */
 	const char *target; /* below the root; NULL, "" and "/": the root itself */
 	const char *const *options; /* one mount option an element */
@@ -1090,35 +1099,36 @@ struct idm_plan_add_options {
 	}
 
 /*
- * Adds one mount at the end. idm_plan(3) lists the types and the mount options.
+ * Adds a mount at the end, in the terms of containerd's mount lists and of the OCI runtime specification.
+ * Of two options that contradict each other the later one holds. idm_plan(3) lists the types and the
+ * options.
  *
- * @mount: the mount, in the terms of containerd's mount lists and the OCI runtime specification. Each option
- *         is one element. Of two options that contradict each other the later one holds.
- * @err: filled in on failure, and names the option. May be NULL.
+ * @plan: the plan to add to
+ * @mount: the mount; the function copies everything, and duplicates `dirfd`
+ * @err: may be NULL; names the mount or the option
  *
- * Returns: 0.
+ * Returns: 0
  * Errors:
- * -EINVAL: an unknown type or flag. An unknown mount option (also X-..., x-..., remount and tmpcopyup). Any
- *          option of a filesystem for a bind. A map on one side only, given twice, or rejected by
- *          idm_map_parse() or idm_map_check(). idmap or ridmap without a map. A missing source. A target
- *          with "..". A first mount that is not the root, or another that is.
- *          IDM_PLAN_ADD_RDONLY_LAST for another mount than the first.
- * -E2BIG: options of a newer library, or a map that is too big.
- * -EBADF: dirfd.
- * -EMFILE: no more descriptors.
- * -ENOMEM: no memory.
- * Requires: nothing.
- * Thread safety: one thread at a time may use a plan.
+ *   -EINVAL: an unknown type, flag or mount option; an option of a filesystem for a bind
+ *   -EINVAL: a map on one side only, given twice, or rejected by idm_map_parse() or idm_map_check()
+ *   -EINVAL: idmap or ridmap without a map
+ *   -EINVAL: a missing source, or a missing directory of an overlay
+ *   -EINVAL: a target with ".."; a first mount that is not the root, or another one that is
+ *   -EINVAL: IDM_PLAN_ADD_RDONLY_LAST for another mount than the first
+ *   -E2BIG: the map is too large, or options of a newer library
+ *   -EBADF: `dirfd` is not open
+ *   -EMFILE: no more descriptors
+ *   -ENOMEM: out of memory
  */
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount, struct idm_error *err);
 
 enum idm_plan_format {
-	IDM_PLAN_READ_ANY = 0,    /* told by its form */
+	IDM_PLAN_READ_ANY = 0,    /* the form of the text determines it */
 	IDM_PLAN_READ_CONTAINERD, /* an array of {"Type", "Source", "Target", "Options"}, or {"mounts": [...]} */
 	IDM_PLAN_READ_OCI         /* config.json of an OCI bundle */
 };
 
-/* How a text is to be read. Initialise with IDM_PLAN_READ_OPTIONS_INIT. */
+/* Options of idm_plan_read(). Initialise with IDM_PLAN_READ_OPTIONS_INIT. */
 struct idm_plan_read_options {
 	size_t size; /* sizeof(struct idm_plan_read_options) */
 	enum idm_plan_format format;
@@ -1138,42 +1148,42 @@ struct idm_plan_read_options {
 	}
 
 /*
- * Adds the mounts that a JSON text describes. idm_plan(3) says which properties are read.
+ * Adds the mounts that a JSON text describes. idm_plan(3) lists the properties that the function reads.
  *
- * @text: the text, which need not end in NUL.
- * @length: bytes.
- * @how: the format, the directory of relative paths, and a map.
- * @err: filled in on failure, and names the mount, or the line, column and what was expected. May be NULL.
+ * @plan: the plan to add to
+ * @text: the text, which needs no final NUL
+ * @length: of the text, in bytes
+ * @how: the format, the directory of relative paths, and a map; may be NULL
+ * @err: may be NULL; names the mount, or the line and column
  *
- * Returns: 0.
- * Errors: as idm_plan_add(), and
- * -EINVAL: malformed JSON, a duplicate key, or over 32 levels. A value of the wrong type or out of range. A
- *          NUL in a string. An unknown key in a containerd list. A key that matches a property except for
- *          case. No mount.
- * -E2BIG: over 16 MiB or 100000 values. Options of a newer library.
- * -ENOMEM: no memory.
- * Requires: nothing.
- * Thread safety: one thread at a time may use a plan.
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: malformed JSON, a duplicate key, over 32 levels, or a NUL in a string
+ *   -EINVAL: a value of the wrong type or out of range; a missing property; a list without a mount
+ *   -EINVAL: an unknown key in a containerd list; a key that matches an OCI property except for case
+ *   -EINVAL: an unknown format
+ *   -E2BIG: over 16 MiB or 100000 values
+ *   otherwise: as idm_plan_add()
  */
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 		  const struct idm_plan_read_options *how, struct idm_error *err);
 
 /*
- * Adds the attributes of idm_map_hardening() to each mount whose options do not mention them. idm_plan(3) says
- * which mounts are hardened, and how.
+ * Adds the attributes of idm_map_hardening() to each mount whose options do not mention them. Cannot fail.
+ * idm_plan(3) lists the mounts that are hardened, and how.
  *
- * @container: as in idm_map_hardening().
- * @why: receives the first ID that required an attribute; 0 and kind 0 if none did. May be NULL.
+ * @plan: the plan to change
+ * @container: as for idm_map_hardening(); may be NULL
+ * @why: receives the first ID that is the reason for an attribute, or kind 0; may be NULL
  *
- * Returns: the number of mounts that received an attribute because of an ID.
- * Thread safety: one thread at a time may use a plan.
+ * Returns: the number of mounts that received an attribute because of an ID
  */
 size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 		       struct idm_hardening_info *why);
 
 /*
- * How the plan is assembled. Without a flag: detached, if the kernel attaches mounts to detached ones (Linux
- * 6.15). Older kernels use a mount namespace of its own.
+ * How the library assembles the plan. Without a flag it does so detached where the kernel attaches mounts
+ * to detached ones (Linux 6.15). On older kernels it uses a mount namespace of its own.
  */
 #define IDM_PLAN_APPLY_DETACHED 0x100U     /* only: detached */
 #define IDM_PLAN_APPLY_IN_NAMESPACE 0x200U /* only: in a mount namespace that disappears with the call */
@@ -1184,8 +1194,8 @@ struct idm_plan_apply_options {
 	size_t size;                  /* sizeof(struct idm_plan_apply_options) */
 	unsigned int flags;           /* IDM_PLAN_APPLY_* */
 	enum idm_upper_ids upper_ids; /* of overlays that have a map */
-	const char *journal;          /* idm_plan_apply(): a file to be created for idm_plan_undo(); NULL: none */
-	/* Called after each mount that has been made, in the calling thread; NULL: not. */
+	const char *journal;          /* of idm_plan_apply(): a file to create for idm_plan_undo(); NULL: none */
+	/* The library calls it after it creates a mount, in the calling thread; NULL: no call. */
 	void (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };
@@ -1198,57 +1208,60 @@ struct idm_plan_apply_options {
 	}
 
 /*
- * Assembles the plan as one detached tree, for idm_tree_attach(). Closing the descriptor undoes it. Targets
- * that were created in a writable root filesystem stay there.
+ * Assembles a plan as one detached tree, for idm_tree_attach(). Closing the descriptor undoes it. Targets
+ * that were created in a writable root filesystem stay there. See idm_plan(3) for targets and propagation.
  *
- * @options: IDM_PLAN_APPLY_*; NULL: the defaults.
- * @err: filled in on failure, and names the mount. May be NULL.
+ * @plan: the plan
+ * @options: may be NULL
+ * @err: may be NULL; names the mount
  *
- * idm_plan(3) says how targets are resolved, and which propagation the mounts have.
- *
- * Returns: a descriptor, which the caller closes.
- * Errors: as idm_userns_open(), idm_tree_open() and idm_overlay_open(), and
- * -EINVAL: an empty plan, an option that the kernel rejects, or a target that a link leads to the root itself.
- * -E2BIG: options of a newer library.
- * -ENOENT: a source or a target is missing.
- * -ELOOP: a target is a symbolic link, or one on the way to it does not end.
- * -ENOTDIR, -EISDIR: source and target differ in kind.
- * -ENOTBLK: the source is not a block device, and "loop" is not set.
- * -EROFS: a target to be created in a read-only root.
- * -EOVERFLOW: a target to be created, and the map has neither the caller's ID nor disk ID 0.
- * -ENODEV: the kernel has no such filesystem.
- * -EBUSY: no loop device was free.
- * -EMFILE: each mount uses a descriptor during the assembly.
- * -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before 6.15. A propagation that a detached mount cannot have. Type
- *              cgroup on a host with cgroups of version 1.
- * -EPERM: a privilege is missing.
- * -ENOSYS: Linux before 5.12.
- * -ENOMEM: no memory.
- * Requires: CAP_SYS_ADMIN in the initial user namespace. Linux 5.12, and what each mount requires. Before 6.15
- *           also a /proc, or the right to make a private one.
- * Thread safety: one thread at a time may use a plan.
+ * Returns: a descriptor, which the caller closes
+ * Errors:
+ *   -EINVAL: an empty plan; an unknown flag or `upper_ids`; two flags that exclude each other; a journal
+ *   -EINVAL: an option that the kernel rejects; a "loop" source that is not a regular file
+ *   -EINVAL: a symbolic link leads a target to the root itself
+ *   -ENOENT: a source or a target is missing
+ *   -ELOOP: a target is a symbolic link, or a magic link or too many links are on its way
+ *   -ENOTDIR, -EISDIR: only one of source and target is a directory
+ *   -ENOTBLK: the source is not a block device, and "loop" is not set
+ *   -EROFS: a missing target in a read-only root
+ *   -EOVERFLOW: a missing target, and the map has neither the caller's ID nor disk ID 0
+ *   -ENODEV: the kernel does not have the filesystem
+ *   -EBUSY: no loop device was free
+ *   -ENOSPC: fs.mount-max
+ *   -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before Linux 6.15, or a propagation that a detached mount cannot
+ *                have
+ *   -EOPNOTSUPP: type cgroup on a host with cgroups of version 1
+ *   -EMFILE: no more descriptors; each mount uses one during the assembly
+ *   -EPERM: a privilege is missing
+ *   -ENOSYS: Linux before 5.12
+ *   otherwise: as idm_userns_open(), idm_tree_open() and idm_overlay_open()
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; what each mount requires;
+ *   Linux 5.12; before Linux 6.15 also a /proc, or the right to make a private one
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_options *options,
 		  struct idm_error *err);
 
 /*
- * Opens the plan, and attaches it at a target in one step.
+ * Opens a plan, and attaches it at a target in one step. With a journal the library writes all that it
+ * creates to that file, with mode 0600. A failed call removes the file. idm_plan(3) describes targets below
+ * a shared mount.
  *
- * @dirfd: as in openat(2).
- * @target: the place. A symbolic link is not followed. idm_plan(3) describes targets below a shared mount.
- * @options: IDM_PLAN_APPLY_*, and the journal; NULL: the defaults.
- * @err: filled in on failure, and names the mount. May be NULL.
+ * @plan: the plan
+ * @dirfd, @target: as in openat(2); a symbolic link is not followed
+ * @options: may be NULL
+ * @err: may be NULL; names the mount
  *
- * With a journal everything that is created is written to that file, which has mode 0600. idmount(8) describes
- * its lines. On failure it is removed.
- *
- * Returns: 0.
- * Errors: as idm_plan_open() and idm_tree_attach(). For the journal also as open(2), write(2), fsync(2), and
- * -EEXIST: the journal exists already.
- * -EOPNOTSUPP: before 6.15, a propagation option for a mount that another mount of the plan covers.
- * Requires: as idm_plan_open(). The journal: a /proc.
- * Thread safety: one thread at a time may use a plan.
+ * Returns: 0
+ * Errors:
+ *   -EEXIST: the journal exists
+ *   -EBUSY, -ENOENT: another process undoes the new journal already
+ *   -ENOENT: with a journal, /proc does not show the caller
+ *   -EOPNOTSUPP: before Linux 6.15, a propagation for a mount that another mount of the plan covers
+ *   for the journal: also the errors of open(2), write(2) and fsync(2)
+ *   otherwise: as idm_plan_open() and idm_tree_attach()
+ * Requires: as idm_plan_open(); for a journal a /proc
  */
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 		   const struct idm_plan_apply_options *options, struct idm_error *err);
@@ -1256,30 +1269,33 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 #define IDM_PLAN_UNDO_LAZY 0x10000U /* detach now, also what is in use */
 
 /*
- * Undoes what a journal lists, also after a crash during it or a restart of the machine. It unmounts the
- * mounts, and removes the created directories and files that are still empty and unchanged. At the end it
- * removes the journal.
+ * Undoes what a journal lists, also after a crash or a restart of the machine. It unmounts the mounts. It
+ * removes the created directories and files that are still empty and unchanged, and last the journal. It
+ * skips what is gone, and removes nothing recursively. A failed call can have undone a part; a later call
+ * continues.
  *
- * @journal: the journal of idm_plan_apply().
- * @flags: 0 or IDM_PLAN_UNDO_LAZY.
- * @err: filled in on failure. May be NULL.
+ * @journal: the journal of idm_plan_apply()
+ * @flags: 0 or IDM_PLAN_UNDO_LAZY
+ * @err: may be NULL; names the mount or file
  *
- * Nothing is removed recursively. What is gone already, or another process unmounts meanwhile, is skipped.
- *
- * Returns: 0.
+ * Returns: 0
  * Errors:
- * -EBUSY: a mount is in use. A mount that the journal does not list is on or below one that it lists; nothing
- *         has been undone then. Another program applies or undoes this journal.
- * -ENOTEMPTY: a created directory is not empty any more. All else is undone, and the journal stays.
- * -EXDEV: the mounts are in another mount namespace, or not below the caller's root directory.
- * -EINVAL: not a journal, or an unknown flag.
- * -ENOENT: no such journal.
- * -ELOOP: the journal is a symbolic link.
- * -ESTALE: all is undone, but another file took the journal's name meanwhile. That file stays.
- * -EPERM: a privilege is missing, or another user can write the journal.
- * -ENOMEM: no memory.
- * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
- * Thread safety: any number of threads.
+ *   -EBUSY: a mount is in use, or another mount covers it
+ *   -EBUSY: a mount that the journal does not list is on or below one that it lists; nothing is undone
+ *   -EBUSY: another process applies or undoes this journal
+ *   -ENOTEMPTY: a created directory or file is not empty; all else is undone, and the journal stays
+ *   -EXDEV: the mounts are in another mount namespace, or not below the caller's root directory
+ *   -EINVAL: not a journal, or an unknown flag
+ *   -ENOENT: no such journal, or /proc does not show the caller
+ *   -ELOOP: the journal is a symbolic link
+ *   -ESTALE: all is undone, but another file has the journal's name by now; that file stays
+ *   -EPERM: a privilege is missing, or another user can write the journal
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ENOMEM: out of memory
+ *   for the journal: also the errors of open(2)
+ *   for a created file: also the errors of unlink(2); all else is undone, and the journal stays
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; a /proc
+ * Thread safety: safe
  */
 IDM_NONNULL(1)
 int idm_plan_undo(const char *journal, unsigned int flags, struct idm_error *err);
@@ -1296,11 +1312,11 @@ enum idm_map_state {
 
 /* One mount. It, its strings and its map live until the callback returns. */
 struct idm_mount_info {
-	size_t size;             /* sizeof(struct idm_mount_info) in the library. See IDM_HAS() */
+	size_t size;             /* sizeof(struct idm_mount_info) in the library; see IDM_HAS() */
 	uint64_t id;             /* unique mount ID (STATX_MNT_ID_UNIQUE); the short one before Linux 6.8,
-				    in other namespaces before 6.12, and where that is said below */
+				    in other namespaces before 6.12, and in cases that idm_list(3) lists */
 	uint64_t parent_id;
-	uint64_t namespace_id;   /* of the mount namespace; 0 before Linux 6.12. See namespace_inode */
+	uint64_t namespace_id;   /* of the mount namespace; 0 before Linux 6.12; see namespace_inode */
 	uint64_t namespace_inode; /* st_ino of the mount namespace; 0 if unknown */
 	uint32_t attr;           /* IDM_ATTR_* */
 	enum idm_propagation propagation;
@@ -1317,26 +1333,26 @@ struct idm_mount_info {
 #define IDM_LIST_UNMAPPED 2U       /* also mounts that are not ID-mapped */
 
 /*
- * Lists mounts in the order of mounting, one namespace after the other, the caller's first.
+ * Lists ID-mapped mounts in the order of mounting. One namespace follows the other, the caller's first. A
+ * mount that vanishes meanwhile is skipped. The library holds no lock during a callback.
  *
- * @flags: 0, or IDM_LIST_ALL_NAMESPACES and IDM_LIST_UNMAPPED.
- * @each: called for every ID-mapped mount, in the calling thread. Returns 0 to continue. It may mount and unmount.
- * @data: passed to @each. May be NULL.
- * @err: filled in on failure. May be NULL.
+ * @flags: 0, or IDM_LIST_ALL_NAMESPACES and IDM_LIST_UNMAPPED
+ * @each: called for each mount, in the calling thread; returns 0 to continue; may mount and unmount
+ * @data: passed to `each`; may be NULL
+ * @err: may be NULL; unchanged if `each` ended the listing
  *
- * A mount that vanishes meanwhile is skipped. The library holds no lock while @each runs.
- *
- * Returns: 0, or the first non-zero value of @each, which ends the listing.
+ * Returns: 0, or the first other value of `each`, which ends the listing
  * Errors:
- * -EINVAL: an unknown flag.
- * -EPERM: IDM_LIST_ALL_NAMESPACES without the privilege. Or as -ENOENT.
- * -ENOENT: /proc does not show the caller, and no private one can be made. Linux 6.13 or newer needs /proc
- *          for all namespaces only.
- * -ENOMEM: no memory.
- * Requires: nothing for the caller's namespace. IDM_LIST_ALL_NAMESPACES: CAP_SYS_ADMIN in the initial user
- *           namespace, on newer kernels also the initial PID namespace. Before Linux 6.12 also
- *           CAP_SYS_PTRACE and CAP_SYS_CHROOT. Maps: Linux 6.15. See idm_list(3) for older kernels.
- * Thread safety: any number of threads.
+ *   -EINVAL: an unknown flag
+ *   -EPERM: IDM_LIST_ALL_NAMESPACES without the privilege
+ *   -EPERM, -ENOENT: /proc is needed (before Linux 6.13, or for all namespaces); it does not show the
+ *                    caller, and the caller may not make a private one
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ENOMEM: out of memory
+ * Requires: for the caller's namespace nothing; for IDM_LIST_ALL_NAMESPACES CAP_SYS_ADMIN in the initial
+ *   user namespace; on newer kernels also the initial PID namespace; before Linux 6.12 also CAP_SYS_PTRACE
+ *   and CAP_SYS_CHROOT; for maps Linux 6.15; see idm_list(3) for older kernels
+ * Thread safety: safe
  */
 IDM_NONNULL(2)
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
@@ -1345,21 +1361,24 @@ int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount,
 #define IDM_LIST_EMPTY_PATH 4U /* an empty path is dirfd itself, or the working directory */
 
 /*
- * Reports the one mount that holds a path, mapped or not.
+ * Reports the one mount that holds a path, mapped or not. The library holds no descriptor on the mount
+ * during the callback.
  *
- * @dirfd: as in openat(2).
- * @path: any path on the mount.
- * @flags: 0 or IDM_LIST_EMPTY_PATH.
- * @each: as in idm_list(). The library holds no descriptor on the mount while @each runs.
- * @data: passed to @each. May be NULL.
- * @err: filled in on failure. May be NULL.
+ * @dirfd, @path: as in openat(2), any path on the mount; may be empty with IDM_LIST_EMPTY_PATH
+ * @flags: 0 or IDM_LIST_EMPTY_PATH
+ * @each, @data, @err: as for idm_list()
  *
- * Returns: 0, or the value of @each.
- * Errors: as idm_list() and openat(2), and
- * -ENOENT: an empty path without IDM_LIST_EMPTY_PATH. The mount is detached. Or it is in another namespace
- *          where the library does not search.
- * Requires: as idm_list(). A mount of another namespace: the right to list all namespaces, and Linux 6.12.
- * Thread safety: any number of threads.
+ * Returns: 0, or the value of `each`
+ * Errors:
+ *   -EINVAL: an unknown flag
+ *   -ENOENT: the path is empty, without IDM_LIST_EMPTY_PATH
+ *   -ENOENT: the mount is detached, or in another mount namespace where the library does not look
+ *   -EOPNOTSUPP: Linux before 5.8
+ *   for the path: also the errors of openat(2)
+ *   otherwise: as idm_list()
+ * Requires: as idm_list(); for a mount of another namespace what IDM_LIST_ALL_NAMESPACES requires, and
+ *   Linux 6.12
+ * Thread safety: safe
  */
 IDM_NONNULL(2, 4)
 int idm_list_path(int dirfd, const char *path, unsigned int flags,
@@ -1370,23 +1389,24 @@ int idm_list_path(int dirfd, const char *path, unsigned int flags,
 
 /* One ability of the running kernel, found out by trying. The strings are static. */
 struct idm_feature_info {
-	size_t size;         /* sizeof(struct idm_feature_info) in the library. See IDM_HAS() */
+	size_t size;         /* sizeof(struct idm_feature_info) in the library; see IDM_HAS() */
 	const char *name;    /* "idmapped-mounts", "open-tree-attr", ... */
 	const char *what;    /* one line for a person */
 	const char *since;   /* the first kernel that has it: "6.15" */
-	bool available;      /* for this caller: also false where seccomp, Landlock or a missing privilege forbids it */
+	bool available;      /* false also where seccomp, Landlock or a missing privilege forbids it */
 	int errnum;          /* why not, as the kernel said it; 0 if available */
 };
 
 /*
- * Reports every feature of the kernel that the library uses, always in the same order.
+ * Reports every feature of the kernel that the library uses, always in the same order. Cannot fail by
+ * itself.
  *
- * @each: called for every feature. Returns 0 to continue.
- * @data: passed to @each. May be NULL.
+ * @each: called for each feature, in the calling thread; returns 0 to continue
+ * @data: passed to `each`; may be NULL
  *
- * Returns: 0, or the first non-zero value of @each, which ends the listing.
- * Requires: nothing. Without privilege more features are unavailable.
- * Thread safety: any number of threads.
+ * Returns: 0, or the first other value of `each`, which ends the calls
+ * Requires: nothing; without privilege more features are unavailable
+ * Thread safety: safe
  */
 IDM_NONNULL(1)
 int idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data);
@@ -1395,7 +1415,7 @@ int idm_features(int (*each)(const struct idm_feature_info *feature, void *data)
 #define IDM_CHECK_WRITE 0x100U
 #define IDM_CHECK_EMPTY_PATH 0x200U /* an empty path is dirfd itself, or the working directory */
 
-/* What idm_check_path() found. Owned by the caller. Initialise with IDM_CHECK_RESULT_INIT. */
+/* The result of idm_check_path(). Initialise with IDM_CHECK_RESULT_INIT. */
 struct idm_check_result {
 	size_t size;          /* sizeof(struct idm_check_result) */
 	bool mappable;        /* an ID-mapped mount of the path can be made, and shows mapped IDs */
@@ -1412,22 +1432,24 @@ struct idm_check_result {
 	}
 
 /*
- * Finds out whether a path can be ID-mapped. It maps a detached copy, which it closes again. It compares an
- * owner seen through the copy with the owner on disk.
+ * Checks whether a path can be ID-mapped. The library maps a detached copy, and closes it again. It
+ * compares an owner that the copy shows with the owner on disk.
  *
- * @dirfd, @path: as in openat(2).
- * @flags: 0, or IDM_CHECK_WRITE and IDM_CHECK_EMPTY_PATH.
- * @check: the result, owned by the caller.
- * @err: filled in on failure, and on success if mappable is false. The same holds with IDM_CHECK_WRITE if
- *       writable is false. It then has the reason, with errnum set. May be NULL.
+ * @dirfd, @path: as in openat(2); `path` may be empty with IDM_CHECK_EMPTY_PATH
+ * @flags: 0, or IDM_CHECK_WRITE and IDM_CHECK_EMPTY_PATH
+ * @check: receives the result; the caller sets its size
+ * @err: may be NULL; also receives the reason if the call succeeds and `mappable` is false, or with
+ *   IDM_CHECK_WRITE `writable`
  *
- * Returns: 0 with *check filled in.
- * Errors: as openat(2) for @path, and as idm_userns_open() for a map to try, and
- * -EINVAL: an unknown flag, or a size that is too small.
- * -E2BIG: a size of a newer library, with unknown members set.
- * -ENOENT: an empty path without IDM_CHECK_EMPTY_PATH.
- * Requires: what idm_tree_open() requires.
- * Thread safety: any number of threads.
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: an unknown flag, or a size that is too small
+ *   -E2BIG: a size of a newer library, with unknown members set
+ *   -ENOENT: the path is empty, without IDM_CHECK_EMPTY_PATH
+ *   for the path: also the errors of openat(2)
+ *   otherwise: as idm_userns_open() and idm_map_add_pid(), for a map to try
+ * Requires: as idm_tree_open()
+ * Thread safety: safe
  */
 IDM_NONNULL(2, 4)
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
@@ -1457,10 +1479,10 @@ struct idm_exit_info {
 #define IDM_CHILD_SESSION 8U       /* in a new session, without a terminal unless one is given */
 #define IDM_CHILD_SET_GROUPS 16U   /* the supplementary groups are exactly those given */
 #define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
-#define IDM_CHILD_UNDER_INIT 64U         /* below a small init, which is process 1 (with IDM_NS_PID) */
+#define IDM_CHILD_UNDER_INIT 64U   /* below a small init, which is process 1 (with IDM_NS_PID) */
 #define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it exits */
 #define IDM_CHILD_NEW_KEYRING 256U     /* with an empty session keyring, see keyctl(2) */
-#define IDM_CHILD_DISABLE_USERNS 512U  /* no more user namespaces below its own (user.max_user_namespaces = 0) */
+#define IDM_CHILD_DISABLE_USERNS 512U  /* no user namespaces below its own (user.max_user_namespaces = 0) */
 #define IDM_CHILD_NO_KEYRINGS 1024U    /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
 
 /* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */
@@ -1473,12 +1495,9 @@ struct idm_child_fd {
 #define IDM_CHILD_MOUNT_REBIND 0x2000U   /* no filesystem, no tree: a copy of what is at target, over it */
 
 /*
- * A mount in the child's mount namespace, below its root. It is a new filesystem made in the child's
- * namespaces, a detached tree, or a copy of what is at the target. Set unused fields to 0, and tree_fd to -1.
- *
- * Targets are resolved below the root. "..", and the root itself in any spelling, are rejected. No symbolic
- * link leads out of the root. A target that is a symbolic link is rejected without IDM_ATTACH_FOLLOW. Magic
- * links are never followed.
+ * A mount in the child's mount namespace, below its root: a new filesystem, a detached tree, or a copy of
+ * what is at the target. Set unused fields to 0, and tree_fd to -1. Targets are resolved below the root.
+ * ".." and the root itself are rejected. idm_child_start(3) describes symbolic links.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */
@@ -1505,7 +1524,7 @@ struct idm_capabilities {
 /* What to start, and how. Initialise with IDM_CHILD_OPTIONS_INIT, and set path and argv. */
 struct idm_child_options {
 	size_t size; /* sizeof(struct idm_child_options) */
-	unsigned int flags;
+	unsigned int flags;      /* IDM_CHILD_* */
 	int program_fd;          /* what is executed, as a descriptor; path is then its name only. -1: path */
 	const char *path;        /* inside the new root */
 	const char *const *argv; /* with NULL at its end */
@@ -1530,7 +1549,7 @@ struct idm_child_options {
 	pid_t process_group; /* 0: the caller's; -1: one of its own; else that one */
 	int terminal_fd;     /* becomes the controlling one (with IDM_CHILD_SESSION); -1: none */
 	int cgroup_fd;       /* directory of a cgroup2 that the child is born in; -1: the caller's */
-	pid_t *pid;          /* the number of the process, in the caller's PID namespace; may be NULL */
+	pid_t *pid;          /* receives the process's number in the caller's PID namespace; may be NULL */
 	int seccomp_fd;      /* a file that is read to its end: struct sock_filter's for seccomp(2). -1: none */
 };
 #define IDM_CHILD_OPTIONS_INIT \
@@ -1551,140 +1570,149 @@ struct idm_child_options {
 	}
 
 /*
- * Starts a program as a child of the caller. On return the program is being executed.
+ * Starts a program as a child of the caller. On return the program is being executed. Detached trees are
+ * used up, also if the child fails after it attached them. idm_child_start(3) describes descriptors,
+ * credentials, the init, the order of all steps, locked mounts, and which processes another wait() can
+ * reap.
  *
- * @options: what to start, and how. Detached trees are used up, also if the child fails after it attached them.
- *           Arguments and environment are passed on unchanged.
- * @err: filled in on failure, with the step and subject that failed in the child. May be NULL.
+ * @options: what to start, and how; the program gets the strings unchanged
+ * @err: may be NULL; has the step and subject that failed in the child
  *
- * The child executes a small program of the library first, so that no process in a container finds the
- * caller's memory. The caller stays as dumpable as it was, and none of its signal handlers runs in the child.
- * idm_child_start(3) describes descriptors, groups, the init, the order of all steps, locked mounts, and
- * which processes another wait() can reap.
- *
- * Returns: the pidfd, which the caller closes.
+ * Returns: the pidfd, which the caller closes
  * Errors:
- * -ENOENT, -EACCES, -ENOEXEC, -E2BIG, ...: as execve(2) and chdir(2). -EACCES also: vm.memfd_noexec.
- * -E2BIG: options of a newer library.
- * -EINVAL: options that contradict each other, or that the kernel rejects; err names the option.
- * -EBADF: a descriptor that is not open, or may not have that number.
- * -EXDEV: the working directory is outside the root.
- * -EMFILE, -ENFILE: no more descriptors.
- * -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max.
- * -ENOSPC: a limit on namespaces.
- * -EPERM: a privilege is missing, or a seccomp filter or a security module forbids a call.
- * -ESRCH: the child was killed before the program was executed.
- * -EBUSY: as idm_userns_open(), or a mount's target is the root itself.
- * -EOPNOTSUPP: an architecture other than x86_64, aarch64 and riscv64.
- * -ENOMEM: no memory, or the PID namespace to join has lost its init.
- * Requires: what the namespaces, IDs and capabilities require, in the caller's user namespace. For a map:
- *           what idm_userns_open() requires. Linux 5.9; a cgroup 5.7, a tree as root 5.12.
- * Thread safety: any number of threads.
+ *   for the program: the errors of execve(2); for the working directory: those of chdir(2)
+ *   -EINVAL: unknown options, options that contradict each other, or a seccomp filter of the wrong size
+ *   -EINVAL: an option that the kernel rejects
+ *   -E2BIG: the arguments are too long, or options of a newer library
+ *   -EBADF: a descriptor that is not open, or may not have that number
+ *   -EXDEV: the working directory is outside the root
+ *   -ELOOP: a mount's target is a symbolic link
+ *   -EBUSY: a mount's target is the root itself
+ *   -ENOTTY: `terminal_fd` is not a terminal
+ *   -EACCES: vm.memfd_noexec; a seccomp filter with neither CAP_SYS_ADMIN nor IDM_CHILD_NO_NEW_PRIVS
+ *   -EPERM: a privilege is missing, or a seccomp filter or a security module refuses a call
+ *   -EAGAIN: RLIMIT_NPROC, kernel.pid_max or the cgroup's pids.max
+ *   -ENOSPC: a limit on namespaces, or fs.mount-max
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ESRCH: the child was killed before it executed the program
+ *   -EBUSY: the calling thread unshared a PID namespace that has no init
+ *   -EOPNOTSUPP: an architecture other than x86_64, aarch64 and riscv64
+ *   -ENOSYS: Linux before 5.9, or a seccomp filter refuses a call
+ *   -ENOMEM: out of memory, or the PID namespace to join has lost its init
+ *   for a map: also the errors of idm_userns_open()
+ *   for a cgroup, a namespace or a mount: also the errors of clone3(2), setns(2) and mount(2)
+ * Requires: what the namespaces, IDs and capabilities require, in the caller's user namespace; for a map
+ *   what idm_userns_open() requires; Linux 5.9, for a tree or a rebind 5.12
+ * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err);
 
 /*
- * Waits until the process has exited, and reaps it.
+ * Waits until a process has exited, and reaps it. From Linux 6.15 on the function reads a status that
+ * another wait consumed from the pidfd. The same holds for a process that is not a child of the caller.
  *
- * @timeout_ms: milliseconds; -1: no limit, 0: does not wait.
- * @exit: receives the result. May be NULL.
- * @err: filled in on failure. May be NULL.
+ * @pidfd: the process
+ * @timeout_ms: milliseconds; -1: no limit, 0: does not wait
+ * @exit: receives the result; its pid is 0 if the status is from the pidfd; may be NULL
+ * @err: may be NULL
  *
- * From Linux 6.15 on a status that another wait consumed is read from the pidfd; exit->pid is then 0. So is
- * that of a process that is no child of the caller.
- *
- * Returns: 0 if the process has exited.
+ * Returns: 0 if the process has exited
  * Errors:
- * -ETIMEDOUT: the process has not exited.
- * -ECHILD: it has exited, but another wait consumed its status, and Linux is before 6.15.
- * -EBADF: not a pidfd.
- * -EINVAL: not a pidfd, or timeout_ms below -1.
- * Thread safety: any number of threads, also with one pidfd.
+ *   -ETIMEDOUT: the process has not exited
+ *   -ECHILD: before Linux 6.15, another wait consumed the status, or the process is not a child
+ *   -EBADF: `pidfd` is not a pidfd
+ *   -EINVAL: `timeout_ms` is below -1, or the process is outside the caller's PID namespace
+ * Requires: no privilege; Linux 5.4
+ * Thread safety: safe, also for one pidfd
  */
 int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct idm_error *err);
 
 /*
- * Sends a signal to the process.
+ * Sends a signal to a process.
  *
- * @signal: 0 asks only whether the process exists.
- * @err: filled in on failure. May be NULL.
+ * @pidfd: the process
+ * @signal: 0 only checks whether the process exists
+ * @err: may be NULL
  *
- * Returns: 0.
+ * Returns: 0
  * Errors:
- * -ESRCH: the process has been reaped.
- * -EPERM: the caller may not signal it.
- * -EINVAL: no such signal.
- * -EBADF: not a pidfd.
- * Thread safety: any number of threads.
+ *   -ESRCH: the process has been reaped
+ *   -EPERM: the caller may not signal it
+ *   -EINVAL: no such signal, or the process is outside the caller's PID namespace
+ *   -EBADF: `pidfd` is not a pidfd
+ * Requires: Linux 5.1
+ * Thread safety: safe
  */
 int idm_child_signal(int pidfd, int signal, struct idm_error *err);
 
 /*
  * Sends a signal to the process group that the child leads, as a terminal does with typed keys. The child
- * leads one with IDM_CHILD_SESSION, or process_group -1.
+ * leads one with IDM_CHILD_SESSION, or process_group -1. Otherwise the child gets the signal alone. With
+ * IDM_CHILD_UNDER_INIT the init sends the signal to the program's group. See idm_child_start(3) for
+ * SIGTSTP.
  *
- * @signal, @err: as in idm_child_signal().
+ * @pidfd, @signal, @err: as for idm_child_signal()
  *
- * With IDM_CHILD_UNDER_INIT the init sends it to the program's group. SIGTSTP stops a program below an init in
- * every case: by SIGSTOP where the kernel would ignore SIGTSTP. A child that leads no group receives the signal
- * alone. Before Linux 6.9 so does a child without an init.
- *
- * Returns: 0.
- * Errors: as idm_child_signal().
- * Thread safety: any number of threads.
+ * Returns: 0
+ * Errors:
+ *   as idm_child_signal()
+ * Requires: Linux 6.9; before that a child without an init gets the signal alone
+ * Thread safety: safe
  */
 int idm_child_signal_group(int pidfd, int signal, struct idm_error *err);
 
 /* ---- reaper ---------------------------------------------------------------------------------- */
 
 /*
- * The child exited, but its status was consumed by another wait(). Before Linux 6.15 the status is then lost,
- * and `status` is -1. A fork server's children lose it only if the fork server itself is killed.
+ * The child exited, but its status was consumed by another wait(). Before Linux 6.15 the status is then
+ * lost, and `status` is -1. A fork server's children lose it only if the fork server itself is killed.
  */
 #define IDM_EXIT_LOST 0
 
 /*
- * A reaper reports the exit of each child that was added to it, once. It watches pidfds and counts no SIGCHLD.
- * It waits for no other child. See idm_reaper_new(3) for what other waits in the process can do.
+ * A reaper reports the exit of each child that was added to it, once. It watches pidfds and counts no
+ * SIGCHLD. It waits for no other child. See idm_reaper_new(3) for what other waits in the process can do.
  *
- * Any number of threads may call all functions but idm_reaper_free() at once. A reaper belongs to the process
- * that created it. In a forked child all other functions fail with -ECHILD. The child may free the reaper only
- * if no other thread could have been inside it at the fork.
+ * Any number of threads may call all functions but idm_reaper_free() at once. A reaper belongs to the
+ * process that created it. In a forked child the functions with `err` fail with -ECHILD. The child may free
+ * the reaper if no other thread could have been inside it at the fork.
  */
 struct idm_reaper;
 
 /*
  * Creates a reaper, which keeps one descriptor.
  *
- * @reaper: receives the reaper; release it with idm_reaper_free().
- * @err: filled in on failure. May be NULL.
+ * @reaper: receives the reaper; the caller releases it with idm_reaper_free()
+ * @err: may be NULL
  *
- * Returns: 0.
+ * Returns: 0
  * Errors:
- * -EMFILE, -ENFILE: no more descriptors.
- * -ENOMEM: no memory.
- * Thread safety: any number of threads.
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ENOMEM: out of memory
+ * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(1)
 int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err);
 
 /*
- * Closes what the reaper keeps, and releases it.
+ * Closes the descriptors of a reaper and releases it. Cannot fail. Watched children continue, and other
+ * code can wait for them. A fork server's children become orphans.
  *
- * @reaper: NULL is allowed.
+ * @reaper: may be NULL
  *
- * Watched children continue, and other code can wait for them. A fork server's children become orphans.
- *
- * Thread safety: no other call with this reaper may be in progress.
+ * Thread safety: no other call may use the reaper at the same time
  */
 void idm_reaper_free(struct idm_reaper *reaper);
 
 /*
  * Returns the descriptor for the caller's event loop. It is readable while idm_reaper_next() can deliver an
- * exit, and sometimes without one. The descriptor stays the reaper's.
+ * exit, and sometimes without one. Cannot fail.
  *
- * Thread safety: any number of threads.
+ * @reaper: the reaper, which owns the descriptor
+ *
+ * Returns: the descriptor
+ * Thread safety: safe, also for one reaper
  */
 int idm_reaper_fd(const struct idm_reaper *reaper);
 
@@ -1692,50 +1720,55 @@ int idm_reaper_fd(const struct idm_reaper *reaper);
  * How a child is watched: one flag, or none. Without a flag idm_reaper_next() delivers the exit. A reaper's
  * flags have bits 18 to 23, which struct idm_child_options does not use.
  */
-#define IDM_REAPER_ADD_HOLD 0x040000U  /* its end is kept for idm_reaper_wait(); a zombie until then */
-#define IDM_REAPER_ADD_SPARE 0x080000U /* it is another's to wait for: it is not taken for an orphan */
+#define IDM_REAPER_ADD_HOLD 0x040000U  /* the exit is kept for idm_reaper_wait(); a zombie until then */
+#define IDM_REAPER_ADD_SPARE 0x080000U /* other code waits for it: it does not count as an orphan */
 
 /*
- * Watches a child, which may have exited already.
+ * Watches a child, which may have exited already. The reaper keeps a duplicate of the pidfd until it
+ * delivers the exit. If another wait has reaped the child, the pid of that exit is 0.
  *
- * @pidfd: the child. The reaper keeps a duplicate until the exit is delivered.
- * @flags: 0, IDM_REAPER_ADD_HOLD or IDM_REAPER_ADD_SPARE, which is for programs that adopt.
- * @data: delivered with the exit. With IDM_REAPER_ADD_HOLD: the child's name, unique among held children.
- * @err: filled in on failure. May be NULL.
+ * @reaper: the reaper
+ * @pidfd: the child
+ * @flags: 0, IDM_REAPER_ADD_HOLD or IDM_REAPER_ADD_SPARE, which is for programs that adopt
+ * @data: delivered with the exit; with IDM_REAPER_ADD_HOLD the child's name, unique among held children
+ * @err: may be NULL
  *
- * If another wait has reaped the child, exit.pid is 0.
- *
- * Returns: 0.
+ * Returns: 0
  * Errors:
- * -ECHILD: not a child of this process.
- * -ESRCH: the child exited, and another wait consumed its status (before Linux 6.15).
- * -EEXIST: this reaper watches the child already, or holds another child by this name. Before Linux 6.9 the
- *          first is noticed only where /proc shows the caller.
- * -EBADF: not a pidfd.
- * -EINVAL: not a pidfd, an unknown flag, or both flags.
- * -EMFILE, -ENFILE: no more descriptors.
- * -ENOMEM: no memory.
- * -ENOSPC: fs.epoll.max_user_watches.
- * Thread safety: any number of threads.
+ *   -ECHILD: not a child of this process
+ *   -ESRCH: before Linux 6.15, the child exited, and another wait consumed its status
+ *   -EEXIST: this reaper watches the child already; before Linux 6.9 only detected where /proc shows the
+ *            caller
+ *   -EEXIST: this reaper holds another child by this name
+ *   -EBADF, -EINVAL: `pidfd` is not a pidfd
+ *   -EINVAL: an unknown flag, or both flags
+ *   -EMFILE: no more descriptors
+ *   -ENOSPC: fs.epoll.max_user_watches
+ *   -ENOMEM: out of memory
+ * Requires: no privilege; Linux 5.4
+ * Thread safety: safe, also for one reaper
  */
 int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
 		   struct idm_error *err);
 
 /*
- * Delivers one exit. Every exit is delivered once, to one caller. Signals do not interrupt the call.
+ * Delivers one exit. Every exit is delivered once, to one caller. Signals do not interrupt the call. If it
+ * fails, nothing is lost, and the next call retries.
  *
- * @timeout_ms: milliseconds; -1: no limit, 0: does not wait.
- * @exit: receives the result.
- * @data: receives the data of the child. May be NULL.
- * @err: filled in on failure. May be NULL.
+ * @reaper: the reaper
+ * @timeout_ms: milliseconds; -1: no limit, 0: does not wait
+ * @exit: receives the result
+ * @data: receives the data of the child; may be NULL
+ * @err: may be NULL
  *
- * Returns: 0 if an exit was delivered.
+ * Returns: 0 if an exit was delivered
  * Errors:
- * -ETIMEDOUT: no child has exited.
- * -EINVAL: timeout_ms below -1.
- * -EMFILE, -ENFILE, -ENOMEM: with adoption. Nothing is lost, and the next call retries.
- * -ENOENT, -EPERM: with adoption, as idm_reaper_adopt(). Nothing is lost, and the next call retries.
- * Thread safety: any number of threads.
+ *   -ETIMEDOUT: no child has exited
+ *   -EINVAL: `timeout_ms` is below -1
+ *   -ECHILD: the reaper belongs to another process
+ *   with adoption: also -EMFILE, -ENFILE, -ENOMEM, and -ENOENT and -EPERM as idm_reaper_adopt()
+ * Requires: as idm_reaper_add(), with adoption as idm_reaper_adopt()
+ * Thread safety: safe, also for one reaper
  */
 int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_info *exit, void **data,
 		    struct idm_error *err);
@@ -1743,107 +1776,110 @@ int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_i
 /*
  * Delivers the exit of one child that was added with IDM_REAPER_ADD_HOLD. One thread receives it.
  *
- * @data: the child's name.
- * @timeout_ms, @exit, @err: as in idm_reaper_next().
+ * @reaper: the reaper
+ * @data: the child's name
+ * @timeout_ms, @exit, @err: as for idm_reaper_next()
  *
- * Returns: 0 if the exit was delivered.
+ * Returns: 0 if the exit was delivered
  * Errors:
- * -EBUSY: another thread waits for this child.
- * -ESRCH: no child is held by that name, or its exit was delivered before.
- * -ETIMEDOUT: the child has not exited.
- * -EINVAL: timeout_ms below -1.
- * -EMFILE, -ENFILE: no more descriptors.
- * -ENOMEM: no memory.
- * Thread safety: any number of threads.
+ *   -ETIMEDOUT: the child has not exited
+ *   -EBUSY: another thread waits for this child
+ *   -ESRCH: no child is held by that name, or its exit was delivered before
+ *   -EINVAL: `timeout_ms` is below -1
+ *   -ECHILD: the reaper belongs to another process
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ENOSPC: fs.epoll.max_user_watches
+ *   -ENOMEM: out of memory
+ * Requires: as idm_reaper_add()
+ * Thread safety: safe, also for one reaper
  */
 int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit_info *exit,
 		    struct idm_error *err);
 
-/*
- * Children from before idm_reaper_adopt() are orphans too. For a program that was started by exec.
- */
+/* Children from before idm_reaper_adopt() are orphans too. For a program that was started by exec. */
 #define IDM_REAPER_ADOPT_INHERIT 0x100000U
 
 /*
  * Delivers the exits of orphans as well. Orphans are children that the kernel gave to this process because
- * their parents exited.
+ * their parents exited. All threads must block SIGCHLD. idm_reaper_new(3) describes which exited children
+ * count as orphans, and which children other code must add.
  *
- * @flags: 0 or IDM_REAPER_ADOPT_INHERIT.
- * @data: delivered with every orphan.
- * @err: filled in on failure. May be NULL.
+ * @reaper: the reaper
+ * @flags: 0 or IDM_REAPER_ADOPT_INHERIT
+ * @data: delivered with every orphan
+ * @err: may be NULL
  *
- * An exited child of the first thread counts as an orphan, with three exceptions: it was added here (also with
- * IDM_REAPER_ADD_SPARE), it sends no SIGCHLD, or it existed before. Children of other threads never count as
- * orphans. idm_reaper_new(3) says when other code must add its children, and why SIGCHLD must be blocked in
- * all threads. An orphan that another waitpid(-1) reaps is not reported.
- *
- * Returns: 0.
+ * Returns: 0
  * Errors:
- * -EINVAL: an unknown flag. The caller is neither process 1 nor a subreaper (PR_SET_CHILD_SUBREAPER in
- *          prctl(2)). SIGCHLD is ignored, or not blocked in the calling thread.
- * -ENOENT, -EPERM: no procfs of this PID namespace with "children" files, at /proc or made by the library.
- * -EALREADY: the reaper adopts already.
- * -EMFILE, -ENFILE: no more descriptors.
- * -ENOMEM: no memory.
- * Requires: CAP_SYS_ADMIN without a usable /proc. Linux 5.9.
- * Thread safety: any number of threads.
+ *   -EINVAL: the caller is neither process 1 nor a subreaper (PR_SET_CHILD_SUBREAPER in prctl(2))
+ *   -EINVAL: SIGCHLD is ignored, or not blocked in the calling thread
+ *   -EINVAL: an unknown flag
+ *   -EALREADY: the reaper adopts already
+ *   -ECHILD: the reaper belongs to another process
+ *   -ENOENT, -EPERM: no procfs of this PID namespace with "children" files, at /proc or made by the library
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ENOSPC: fs.epoll.max_user_watches
+ *   -ENOMEM: out of memory
+ * Requires: without a usable /proc CAP_SYS_ADMIN; Linux 5.9
+ * Thread safety: safe, also for one reaper
  */
 int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
-/*
- * The fork server is a subreaper. Orphans below it are delivered too, and cannot be mistaken for others.
- */
+/* The fork server is a subreaper. Orphans below it are delivered too, and cannot be mistaken for others. */
 #define IDM_REAPER_FORKSERVER_ORPHANS 0x400000U
 
 /*
- * Starts this reaper's fork server: a process that starts children for the program, and reaps them.
+ * Starts this reaper's fork server: a process that starts children for the program, and reaps them. No wait
+ * in the program can consume a status of these children, on any kernel. The fork server is a fork without
+ * exec: start it while the program is small. It exits with the reaper or the program. idm_reaper_new(3)
+ * lists what it keeps of this moment.
  *
- * @flags: 0 or IDM_REAPER_FORKSERVER_ORPHANS.
- * @data: delivered with the orphans of IDM_REAPER_FORKSERVER_ORPHANS.
- * @err: filled in on failure. May be NULL.
+ * @reaper: the reaper
+ * @flags: 0 or IDM_REAPER_FORKSERVER_ORPHANS
+ * @data: delivered with the orphans of IDM_REAPER_FORKSERVER_ORPHANS
+ * @err: may be NULL
  *
- * No wait in the program can consume a status of these children, on any kernel. SIGCHLD reports none of them.
- * waitpid(-1) does not see the fork server either. It is a fork without exec: start it while the program is
- * small. It holds no descriptor of the program. It keeps the credentials, namespaces, root directory, seccomp
- * filters, limits, control group and umask of this moment. It exits with the reaper or the program; its
- * children continue as orphans.
- *
- * Returns: 0.
+ * Returns: 0
  * Errors:
- * -EALREADY: the reaper has a fork server.
- * -EBUSY: the calling thread has unshared a PID namespace that has no init yet.
- * -EINVAL: an unknown flag.
- * -EAGAIN: limits, as fork(2).
- * -EMFILE, -ENFILE: no more descriptors.
- * -ENOMEM: no memory.
- * Thread safety: any number of threads.
+ *   -EALREADY: the reaper has a fork server
+ *   -EBUSY: the calling thread unshared a PID namespace that has no init
+ *   -EINVAL: an unknown flag
+ *   -ECHILD: the reaper belongs to another process
+ *   -ESRCH: the fork server was killed at once
+ *   -EPERM, -ENOSYS: a seccomp filter refuses waitid(2)
+ *   -EAGAIN: limits, as fork(2)
+ *   -EMFILE, -ENFILE: no more descriptors
+ *   -ENOSPC: fs.epoll.max_user_watches
+ *   -ENOMEM: out of memory
+ * Requires: no privilege; Linux 5.4
+ * Thread safety: safe, also for one reaper
  */
-int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
+int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data,
+				struct idm_error *err);
 
 /*
  * Starts a program as idm_child_start() does, as a child of the fork server, and watches it.
+ * idm_reaper_new(3) lists the options that are the caller's and those that are the fork server's.
  *
- * @options: as in idm_child_start(). The environment, working directory, signal mask, descriptors, `map`,
- *           process_group and pid are the caller's. All else that is "the caller's" there is the fork server's:
- *           credentials, namespaces, root directory, cgroup, session, process group, ignored signals. The
- *           user namespace of `map` belongs to the caller.
- * @flags, @data: as in idm_reaper_add(), without IDM_REAPER_ADD_SPARE.
- * @err: filled in on failure. May be NULL.
+ * @reaper: the reaper
+ * @options: as for idm_child_start()
+ * @flags, @data: as for idm_reaper_add(), without IDM_REAPER_ADD_SPARE
+ * @err: may be NULL
  *
- * A mount that blocks blocks this call only. The fork server waits for execve(2) of a program without
- * namespaces, IDs or capabilities, and for a frozen cgroup.
- *
- * Returns: the program's pidfd, which the caller closes.
- * Errors: as idm_child_start(), and
- * -ECHILD: the reaper has no fork server.
- * -ESRCH: the fork server has exited, or the program was killed before it was executed.
- * -EEXIST: another child is held by the same data.
- * -EINVAL: an unknown flag. IDM_CHILD_KEEP_FDS, since the fork server has other descriptors.
- *          IDM_CHILD_DIE_WITH_THREAD, since no thread of the program is the parent. Over 250 different
- *          descriptors. A process group, if the fork server is in another PID namespace. Namespaces, IDs
- *          or capabilities, if the caller has changed its user namespace since the fork server's start.
- * Requires: as idm_child_start(), of the fork server.
- * Thread safety: any number of threads.
+ * Returns: the program's pidfd, which the caller closes
+ * Errors:
+ *   -ECHILD: the reaper has no fork server, or belongs to another process
+ *   -ESRCH: the fork server has exited, or the program was killed before it was executed
+ *   -EEXIST: another child is held by the same data
+ *   -EINVAL: IDM_CHILD_KEEP_FDS or IDM_CHILD_DIE_WITH_THREAD, which require a child of the caller
+ *   -EINVAL: over 250 different descriptors, or an unknown flag
+ *   -EINVAL: a process group, if the fork server is in another PID namespace
+ *   -EINVAL: namespaces, IDs or capabilities, if the caller changed its user namespace since the fork
+ *            server's start
+ *   -ENOSPC: fs.epoll.max_user_watches
+ *   otherwise: as idm_child_start()
+ * Requires: as idm_child_start(), of the fork server
+ * Thread safety: safe, also for one reaper
  */
 int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
 		     unsigned int flags, void *data, struct idm_error *err);
