@@ -2,11 +2,13 @@
 /* A child, by its pidfd and nothing else. */
 #include <errno.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "internal.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/syscall.h"
@@ -69,13 +71,42 @@ static int await_other_reaper(int pidfd, const struct timespec *deadline, struct
 	return -ECHILD;
 }
 
+/*
+ * Another process traces the child, and receives its exit first. The pidfd is readable all that time. It
+ * comes up anew in an edge-triggered epoll when the tracer is done.
+ */
+static int await_tracer(int pidfd, const struct timespec *deadline, siginfo_t *info)
+{
+	AUTO_CLOSE int epoll = idm_sys_epoll_create();
+	int r = epoll < 0 ? epoll : idm_sys_epoll_add(epoll, pidfd, EPOLLIN | EPOLLET, NULL);
+	void *unused;
+
+	while (r == 0 && !info->si_pid) {
+		r = idm_sys_poll_until(epoll, POLLIN, deadline);
+		if (r <= 0)
+			return r < 0 ? r : -ETIMEDOUT;
+		idm_sys_epoll_take(epoll, &unused);
+		r = idm_sys_waitid_pidfd(pidfd, info, WEXITED | WNOHANG | __WALL);
+	}
+	return r;
+}
+
+/* Reaps a process that has exited. Without a deadline the kernel waits for the tracer. */
+static int reap_exited(int pidfd, const struct timespec *deadline, siginfo_t *info)
+{
+	int flags = WEXITED | __WALL | (deadline ? WNOHANG : 0);
+	int r = idm_sys_waitid_pidfd(pidfd, info, flags);
+
+	return r == 0 && !info->si_pid ? await_tracer(pidfd, deadline, info) : r;
+}
+
 int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	/* analyzer: that is its address, for idm_sys_deadline() to fill it in */
 	struct timespec deadline, *until = timeout_ms < 0 ? NULL : &deadline;
 	struct idm_exit_info unused;
-	siginfo_t info;
+	siginfo_t info = { 0 };
 	int r;
 
 	if (timeout_ms < -1)
@@ -91,7 +122,9 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct
 		return report_timeout(err);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_wait, NULL);
-	r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+	r = reap_exited(pidfd, until, &info);
+	if (r == -ETIMEDOUT)
+		return report_timeout(err);
 	if (r == -ECHILD)
 		return await_other_reaper(pidfd, until, exit ? exit : &unused, err);
 	if (r < 0)

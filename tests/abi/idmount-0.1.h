@@ -1628,6 +1628,7 @@ int idm_child_start(const struct idm_child_options *options, struct idm_error *e
  *   -ECHILD: before Linux 6.15, another wait consumed the status, or the process is not a child
  *   -EBADF: `pidfd` is not a pidfd
  *   -EINVAL: `timeout_ms` is below -1, or the process is outside the caller's PID namespace
+ *   -EMFILE, -ENFILE, -ENOSPC, -ENOMEM: a timeout for a child that another process traces
  * Requires: no privilege; Linux 5.4
  * Thread safety: safe, also for one pidfd
  */

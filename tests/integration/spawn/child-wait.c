@@ -3,9 +3,11 @@
 #include "children.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -217,6 +219,59 @@ TEST_SINCE(6, 15, nothing_about_others, a_foreign_exit_is_reported_when_it_is_re
 	close(number[1]);
 	close(go[0]);
 	close(go[1]);
+}
+
+/* Traces the process, and receives its exit when it is told to. */
+static void be_tracer(pid_t child, int ready, int go)
+{
+	char byte;
+
+	must(ptrace(PTRACE_SEIZE, child, NULL, NULL));
+	must(write(ready, "", 1));
+	must(read(go, &byte, 1));
+	must(waitpid(child, NULL, __WALL));
+	_exit(0);
+}
+
+/* The tracer receives the exit first. Until then the pidfd is readable, but the process cannot be
+ * reaped. */
+TEST(a_timeout_holds_for_a_child_that_another_process_traces)
+{
+	struct idm_child_options o = SCRIPT("read x; exit 11");
+	struct idm_exit_info exit;
+	struct idm_error err;
+	int input[2], ready[2], go[2], pidfd;
+	pid_t child, tracer;
+	char byte;
+
+	must(pipe2(input, O_CLOEXEC));
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	o.fds = &(struct idm_child_fd){ input[0], 0 };
+	o.n_fds = 1;
+	o.pid = &child;
+	pidfd = child_of(&o);
+	tracer = (pid_t)must(fork());
+	if (tracer == 0)
+		be_tracer(child, ready[1], go[0]);
+	must(read(ready[0], &byte, 1));
+	must(write(input[1], "\n", 1));
+	must(poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, -1));
+	assert_error(idm_child_wait(pidfd, 0, &exit, &err), -ETIMEDOUT, &err, "", "wait for child",
+		     NULL);
+	assert_error(idm_child_wait(pidfd, 20, &exit, &err), -ETIMEDOUT, &err, "", "wait for child",
+		     NULL);
+	must(write(go[1], "", 1));
+	assert_ok(idm_child_wait(pidfd, 50000, &exit, &err), &err);
+	assert_int_equal(exit.code, CLD_EXITED);
+	assert_int_equal(exit.status, 11);
+	must(waitpid(tracer, NULL, 0));
+	close(pidfd);
+	for (int i = 0; i < 2; i++) {
+		close(input[i]);
+		close(ready[i]);
+		close(go[i]);
+	}
 }
 
 static void *wait_too(void *pidfd)
