@@ -21,7 +21,8 @@ static int diagnose_pidfd(int code, enum idm_error_step step, struct idm_error *
 	if (code == -EBADF)
 		return idm_fail(err, code, step, NULL, "the descriptor is not open, or not a pidfd");
 	if (code == -EINVAL)
-		return idm_fail(err, code, step, NULL, "the descriptor is not a pidfd");
+		return idm_fail(err, code, step, NULL,
+				"the process is outside the caller's PID namespace");
 	return idm_fail_errno(err, code, step, NULL);
 }
 

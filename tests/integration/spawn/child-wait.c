@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ptrace.h>
@@ -95,6 +96,35 @@ TEST(what_cannot_be_signalled_is_told)
 	assert_error(idm_child_wait(77, 0, NULL, &err), -EBADF, &err, "", "wait for child",
 		     "not a pidfd");
 	close(file);
+}
+
+/* In a new PID namespace. The process behind the pidfd has no number there. */
+static void ask_from_inside(void *data)
+{
+	int pidfd = *(int *)data;
+	struct idm_error err;
+	pid_t pid;
+
+	must(unshare(CLONE_NEWPID));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		assert_error(idm_child_signal(pidfd, 0, &err), -EINVAL, &err, "", "signal child",
+			     "PID namespace");
+		assert_error(idm_child_signal_group(pidfd, 0, &err), -EINVAL, &err, "", "signal child",
+			     "PID namespace");
+		assert_error(idm_child_wait(pidfd, 0, NULL, &err), -EINVAL, &err, "", "wait for child",
+			     "PID namespace");
+		_exit(0);
+	}
+	await_child(pid);
+}
+
+TEST(a_process_outside_the_pid_namespace_is_named_as_that)
+{
+	int pidfd = (int)must(syscall(SYS_pidfd_open, getpid(), 0));
+
+	in_child(ask_from_inside, &pidfd);
+	close(pidfd);
 }
 
 static void alarm_handler(int signal)
