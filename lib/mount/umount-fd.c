@@ -64,7 +64,7 @@ int idm_take_away(int tree_fd)
 	if (idm_can_unmount_fd(tree_fd) &&
 	    idm_sys_umount(make_fd_path(tree_fd, "").text, MNT_DETACH) == 0)
 		return 0;
-	return idm_subprocess(unmount_from_inside, &here);
+	return idm_subprocess_shared(unmount_from_inside, &here, sizeof(here));
 }
 
 /* ---- by id ---- */
@@ -99,7 +99,7 @@ int idm_unmount_at(int dirfd, const char *target, int flags)
 		return idm_sys_umount(target, flags);
 	return strlen(target) <= NAME_MAX && idm_can_unmount_fd(dirfd)
 		       ? idm_sys_umount(make_fd_path(dirfd, target).text, flags)
-		       : idm_subprocess(unmount_from_inside, &there);
+		       : idm_subprocess_shared(unmount_from_inside, &there, sizeof(there));
 }
 
 /*

@@ -16,11 +16,11 @@
  */
 #include <errno.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "internal.h"
 #include "lib/spawn/executor/executor.h"
+#include "lib/sys/child-stack.h"
 #include "lib/sys/syscall.h"
 
 #ifndef CLONE_CLEAR_SIGHAND
@@ -30,26 +30,15 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL /* Linux 5.7 */
 #endif
 
-#define STACK_SIZE 65536
-#define GUARD_SIZE 65536 /* at least a page, on every machine; room for nothing */
-
 int idm_child_make_stack(struct idm_child *child)
 {
-	char *memory = mmap(NULL, GUARD_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return -ENOMEM;
-	child->stack = memory;
-	if (mprotect(memory, GUARD_SIZE, PROT_NONE) == 0)
-		return 0;
-	idm_child_free_stack(child);
-	return -ENOMEM;
+	child->stack = idm_child_stack_new();
+	return child->stack ? 0 : -ENOMEM;
 }
 
 void idm_child_free_stack(struct idm_child *child)
 {
-	munmap(child->stack, GUARD_SIZE + STACK_SIZE);
+	idm_child_stack_free(child->stack);
 	child->stack = NULL;
 }
 
@@ -59,8 +48,8 @@ static long clone_by_clone3(struct idm_child *child, uint64_t flags, int cgroup)
 		.flags = flags | CLONE_CLEAR_SIGHAND | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)&child->pidfd,
 		.child_tid = (uint64_t)(uintptr_t)&child->inside,
-		.stack = (uint64_t)(uintptr_t)(child->stack + GUARD_SIZE),
-		.stack_size = STACK_SIZE,
+		.stack = (uint64_t)(uintptr_t)child->stack,
+		.stack_size = IDM_CHILD_STACK_SIZE,
 		.exit_signal = (uint64_t)child->exit_signal,
 		.cgroup = (uint64_t)cgroup,
 	};
@@ -72,7 +61,7 @@ static long clone_by_clone3(struct idm_child *child, uint64_t flags, int cgroup)
 /* Where a seccomp filter refuses clone3 because it cannot look into its arguments. */
 static long clone_legacy(struct idm_child *child, uint64_t flags)
 {
-	const long stack = (long)(child->stack + GUARD_SIZE + STACK_SIZE);
+	const long stack = (long)(child->stack + IDM_CHILD_STACK_SIZE);
 	const long legacy = (long)(flags | (uint64_t)child->exit_signal);
 #if defined(__x86_64__)
 	const long call[5] = { legacy, stack, (long)&child->pidfd, (long)&child->inside, 0 };

@@ -9,26 +9,15 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
+#include "child-stack.h"
 #include "procfs.h"
 #include "seccomp-probe.h"
+#include "subprocess-work.h"
 #include "syscall.h"
-
-#define STACK_SIZE 65536 /* not a part of the caller's stack, which may be a small one */
-
-/*
- * The answer comes back in memory that both share, not as an exit status: that could be taken by a
- * foreign wait with __WALL, and what was done cannot be done again to find out.
- */
-struct work {
-	int (*run)(void *data);
-	void *data;
-	int result;
-	bool done;
-};
 
 static int run_work(void *arg)
 {
-	volatile struct work *work = arg;
+	volatile struct idm_work *work = arg;
 
 	work->result = work->run(work->data);
 	work->done = true;
@@ -37,24 +26,31 @@ static int run_work(void *arg)
 
 int idm_clone_deaf(int (*child)(void *), int flags, void *arg, int *pidfd)
 {
-	char *stack = idm_sys_map(STACK_SIZE, MAP_PRIVATE);
+	char *stack = idm_child_stack_new();
 	uint64_t mask;
 	int r;
 
 	if (!stack)
 		return -ENOMEM;
 	idm_sys_block_signals(&mask);
-	r = idm_sys_clone(child, stack + STACK_SIZE, CLONE_PIDFD | flags /* exit_signal 0 */, arg,
-			  pidfd);
+	r = idm_sys_clone(child, stack + IDM_CHILD_STACK_SIZE, CLONE_PIDFD | flags /* exit_signal 0 */,
+			  arg, pidfd);
 	idm_sys_restore_signals(&mask);
-	munmap(stack, STACK_SIZE); /* the child has its own copy */
+	/* The child has its own copy, or (CLONE_VFORK) has left it. */
+	idm_child_stack_free(stack);
 	return r;
 }
 
-static int start_work(struct idm_subprocess *process, struct work *work)
+int idm_work_start(struct idm_work *work, int flags, struct idm_subprocess *process)
 {
-	int r = idm_clone_deaf(run_work, CLONE_FILES, work, &process->pidfd);
+	int r;
 
+	process->pidfd = -1;
+	if (idm_refused_waitid() < 0) /* a child that could not be reaped is not started */
+		return -ENOSYS;
+	if (idm_procfs_child_would_be_init())
+		return -EBUSY;
+	r = idm_clone_deaf(run_work, CLONE_FILES | flags, work, &process->pidfd);
 	return r < 0 ? r : 0;
 }
 
@@ -70,20 +66,15 @@ void idm_subprocess_memory_free(void *memory, size_t size)
 
 int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), void *data)
 {
-	struct work *work;
+	struct idm_work *work = idm_subprocess_memory(sizeof(*work));
 	siginfo_t info;
 	int r;
 
 	process->pidfd = -1;
-	if (idm_refused_waitid() < 0) /* a child that could not be reaped is not started */
-		return -ENOSYS;
-	if (idm_procfs_child_would_be_init())
-		return -EBUSY;
-	work = idm_subprocess_memory(sizeof(*work));
 	if (!work)
 		return -ENOMEM;
-	*work = (struct work){ .run = run, .data = data };
-	r = start_work(process, work);
+	*work = (struct idm_work){ .run = run, .data = data };
+	r = idm_work_start(work, 0, process);
 	if (r == 0) {
 		/* ECHILD: another thread reaped it, so it exited as well. */
 		idm_sys_waitid_pidfd(process->pidfd, &info, WEXITED | WNOWAIT | __WALL);

@@ -3,11 +3,13 @@
  * A subprocess: a short-lived child does what a process cannot do without changing itself for good (its
  * credentials, its namespaces).
  *
- * The child has a copy of the caller's memory, since other credentials would make a shared one
- * undumpable, but the caller's own descriptor table: what it opens is the caller's. Like the
- * user-namespace child (userns/userns-child.h) it sends no SIGCHLD, no wait(-1) can take it, and it is
- * held by pidfd. It may make system calls only: no malloc, no stdio, since other threads' locks are
- * copied too.
+ * There are two kinds. One shares the caller's memory, and costs the same whatever the size of that. It
+ * must not change credentials. The other has a copy of the memory, since other credentials would make a
+ * shared one undumpable.
+ *
+ * Both have the caller's own descriptor table: what they open is the caller's. Like the user-namespace
+ * child (userns/userns-child.h) they send no SIGCHLD, no wait(-1) can take them, and they are held by
+ * pidfd. They may make system calls only: no malloc and no stdio, since other threads hold locks.
  */
 #ifndef IDM_SYS_SUBPROCESS_H
 #define IDM_SYS_SUBPROCESS_H
@@ -27,10 +29,19 @@ struct idm_subprocess {
 int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), void *data);
 
 /*
- * Clones a child with a copy of the caller's memory, which sends no signal when it exits, and runs
- * `child(arg)` in it. All signals are blocked in it, so that no handler of the caller's runs there. Its
- * stack is not a part of the caller's, which may be a small one. `flags` are CLONE_*. Returns the number
- * of the child or -errno.
+ * Runs `run` in a child that shares the caller's memory, and returns what that returned, or -ESRCH and
+ * -EBUSY as above. Other threads of the caller run on, this one waits. For work on mounts alone: `run`
+ * must not change credentials, nor enter a user namespace.
+ *
+ * `data` has `size` bytes. `run` may write there, and may read everything that it points to. A kernel
+ * that does not share the memory gets a child with a copy, from which only these bytes come back.
+ */
+int idm_subprocess_shared(int (*run)(void *data), void *data, size_t size);
+
+/*
+ * Clones a child, which sends no signal when it exits, and runs `child(arg)` in it. All signals are
+ * blocked in it, so that no handler of the caller's runs there. `flags` are CLONE_*. CLONE_VM requires
+ * CLONE_VFORK, since its stack is freed on return. Returns the number of the child or -errno.
  */
 int idm_clone_deaf(int (*child)(void *), int flags, void *arg, int *pidfd);
 
