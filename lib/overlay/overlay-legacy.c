@@ -10,7 +10,7 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
@@ -24,33 +24,19 @@
 /* One page: the most that mount(2) accepts. */
 #define OPTIONS_SIZE 4096
 
-/* What is to be done, and how far it got; both sides share it. */
+/* What is to be done, and how far it got. */
 struct job {
 	const struct idm_overlay_options *overlay;
 	const struct idm_layers *layers;
-	int scratch;	   /* a detached tmpfs */
-	bool as_root;	   /* mount as mapped root */
-	uint32_t uid, gid; /* which is this */
+	struct idm_layer_name upper, work; /* their names in the tmpfs */
+	int scratch;			   /* a detached tmpfs */
+	bool as_root;			   /* mount as mapped root */
+	uint32_t uid, gid;		   /* which is this */
 	enum idm_error_step step;
 	char options[OPTIONS_SIZE];
 };
 
-/*
- * The name of a layer in the tmpfs. Lower layers have the shortest names possible. Upper and work have
- * names that upper-in-use.c recognises in the options of the overlay.
- */
-static struct idm_layer_name get_layer_name(const struct job *job, size_t i)
-{
-	struct idm_layer_name name;
-
-	if (job->layers->v[i].writable)
-		idm_layer_name(&job->layers->v[i], &name);
-	else
-		snprintf(name.text, sizeof(name.text), "%zu", i);
-	return name;
-}
-
-/* ---- the options ---- */
+/* ---- texts, also in the child: without stdio ---- */
 
 struct text {
 	char *buf;
@@ -65,6 +51,31 @@ static void append_text(struct text *t, const char *s)
 		memcpy(t->buf + t->length, s, n + 1);
 	t->length += n;
 }
+
+static void append_number(struct text *t, size_t number)
+{
+	char digits[24], *d = digits + sizeof(digits) - 1;
+
+	*d = '\0';
+	do
+		*--d = (char)('0' + number % 10);
+	while (number /= 10);
+	append_text(t, d);
+}
+
+/*
+ * The name of a layer in the tmpfs. Lower layers have the shortest names possible. Upper and work have
+ * names that upper-in-use.c recognises in the options of the overlay.
+ */
+static void append_layer_name(struct text *t, const struct job *job, size_t i)
+{
+	if (!job->layers->v[i].writable)
+		append_number(t, i);
+	else
+		append_text(t, i == job->layers->n - 1 ? job->work.text : job->upper.text);
+}
+
+/* ---- the options ---- */
 
 /* Commas separate options, colons layers; a backslash escapes both. */
 static void append_escaped(struct text *t, const char *s)
@@ -83,19 +94,15 @@ static int write_options(struct job *job, struct idm_error *err)
 
 	append_text(&t, "lowerdir=");
 	for (size_t i = 0; i < o->n_lower + o->n_data; i++) {
-		struct idm_layer_name name = get_layer_name(job, i);
-
 		/* A double colon begins the data-only layers, and separates them. */
 		append_text(&t, i == 0 ? "" : i < o->n_lower ? ":" : "::");
-		append_text(&t, name.text);
+		append_layer_name(&t, job, i);
 	}
 	for (size_t i = o->n_lower + o->n_data; i < job->layers->n; i++) {
-		struct idm_layer_name name = get_layer_name(job, i);
-
 		append_text(&t, ",");
 		append_text(&t, job->layers->v[i].key);
 		append_text(&t, "=");
-		append_text(&t, name.text);
+		append_layer_name(&t, job, i);
 	}
 	for (size_t i = 0; i < o->n_options; i++) {
 		append_text(&t, ",");
@@ -114,13 +121,20 @@ static int write_options(struct job *job, struct idm_error *err)
 
 /* ---- in the child ---- */
 
+static void append_clone_name(struct text *t, size_t i)
+{
+	append_text(t, "c");
+	append_number(t, i);
+}
+
 static int attach_clones(struct job *job)
 {
 	for (size_t i = 0; i < job->layers->n_clones; i++) {
 		char name[24];
+		struct text t = { name, sizeof(name), 0 };
 		int r;
 
-		snprintf(name, sizeof(name), "c%zu", i);
+		append_clone_name(&t, i);
 		r = idm_sys_mkdirat(job->scratch, name, 0755);
 		if (r == 0)
 			r = idm_sys_move_mount(job->layers->clones[i], "", job->scratch, name,
@@ -131,22 +145,26 @@ static int attach_clones(struct job *job)
 	return 0;
 }
 
+static int link_layer(const struct job *job, size_t i)
+{
+	const struct idm_layer *l = &job->layers->v[i];
+	char name[sizeof(job->upper.text)], target[PATH_MAX];
+	struct text n = { name, sizeof(name), 0 }, t = { target, sizeof(target), 0 };
+
+	append_layer_name(&n, job, i);
+	append_clone_name(&t, l->clone);
+	append_text(&t, "/");
+	append_text(&t, l->below);
+	return t.length < t.size ? idm_sys_symlinkat(target, job->scratch, name) : -ENAMETOOLONG;
+}
+
 static int link_layers(struct job *job)
 {
-	for (size_t i = 0; i < job->layers->n; i++) {
-		const struct idm_layer *l = &job->layers->v[i];
-		struct idm_layer_name name = get_layer_name(job, i);
-		char target[PATH_MAX];
-		int r;
+	int r = 0;
 
-		if ((size_t)snprintf(target, sizeof(target), "c%zu/%s", l->clone, l->below) >=
-		    sizeof(target))
-			return -ENAMETOOLONG;
-		r = idm_sys_symlinkat(target, job->scratch, name.text);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; i < job->layers->n && r == 0; i++)
+		r = link_layer(job, i);
+	return r;
 }
 
 /* Where everything is attached: over the root directory of a copy of the mount namespace. */
@@ -196,40 +214,67 @@ static int assemble_here(void *data)
 
 /* ---- in the caller ---- */
 
-static int assemble_in_child(struct job *job, struct idm_error *err)
+static void name_writable(struct job *job, const struct idm_overlay_options *o)
 {
-	const struct idm_overlay_options *o = job->overlay;
+	const struct idm_layer *v = job->layers->v;
+	size_t n = job->layers->n;
+
+	if (!o->upper)
+		return;
+	idm_layer_name(&v[n - 2], &job->upper);
+	idm_layer_name(&v[n - 1], &job->work);
+}
+
+static void find_mapped_root(struct job *job, const struct idm_overlay_options *o)
+{
+	job->as_root = o->map && o->upper && o->upper_ids == IDM_UPPER_DISK;
+	if (!job->as_root)
+		return;
+	idm_map_to_seen(o->map, IDM_UID, 0, &job->uid);
+	idm_map_to_seen(o->map, IDM_GID, 0, &job->gid);
+}
+
+/* Only a child with a memory of its own may change credentials. */
+static int run_as_root(const struct job *job, enum idm_error_step *step)
+{
+	struct job *shared = idm_subprocess_memory(sizeof(*shared));
 	int r;
 
-	job->as_root = o->map && o->upper && o->upper_ids == IDM_UPPER_DISK;
-	if (job->as_root) {
-		idm_map_to_seen(o->map, IDM_UID, 0, &job->uid);
-		idm_map_to_seen(o->map, IDM_GID, 0, &job->gid);
-	}
-	r = write_options(job, err);
-	if (r < 0)
-		return r;
-	r = idm_subprocess(assemble_here, job);
+	if (!shared)
+		return -ENOMEM;
+	*shared = *job;
+	r = idm_subprocess(assemble_here, shared);
+	*step = shared->step;
+	idm_subprocess_memory_free(shared, sizeof(*shared));
+	return r;
+}
+
+static int run_job(struct job *job, struct idm_error *err)
+{
+	int r = job->as_root ? run_as_root(job, &job->step)
+			     : idm_subprocess_shared(assemble_here, job, sizeof(*job));
+
 	if (r >= 0)
 		return r;
 	return job->step ? idm_fail_errno(err, r, job->step, NULL)
-			 : idm_diagnose_no_overlay(r, -1, o, err);
+			 : idm_diagnose_no_overlay(r, -1, job->overlay, err);
 }
 
 int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,
 			     struct idm_error *err)
 {
 	AUTO_CLOSE int scratch = idm_probe_tmpfs();
-	struct job *job;
+	AUTO_FREE struct job *job = NULL; /* too large for a small stack */
 	int r;
 
 	if (scratch < 0)
 		return idm_fail_errno(err, scratch, IDM_STEP_MAKE_SCRATCH, NULL);
-	job = idm_subprocess_memory(sizeof(*job));
+	job = malloc(sizeof(*job));
 	if (!job)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_OPEN_OVERLAY, NULL);
 	*job = (struct job){ .overlay = o, .layers = layers, .scratch = scratch };
-	r = assemble_in_child(job, err);
-	idm_subprocess_memory_free(job, sizeof(*job));
-	return r;
+	name_writable(job, o);
+	find_mapped_root(job, o);
+	r = write_options(job, err);
+	return r < 0 ? r : run_job(job, err);
 }
