@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Puts the trees of a plan together below its root. The root is still detached: no process sees it.
- * Before Linux 6.15 nothing can be attached to a detached mount. Then the root is attached in a mount
- * namespace that only a descriptor of this process keeps alive. Subprocesses join it, and attach the
- * mounts there. In the end the whole tree is copied out of it.
+ * Before Linux 6.15 nothing can be attached to a detached mount: see assemble-namespace.c.
  *
  * All trees are created before the first is attached. So everything that can fail without touching the
  * root filesystem fails before a target is created in it.
@@ -18,225 +16,58 @@
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "lib/mount/attach.h"
 #include "lib/mount/propagation.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/nofollow.h"
-#include "lib/sys/procfs.h"
-#include "lib/sys/refused.h"
-#include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
+#include "place.h"
 
 static const enum idm_error_step step_assemble = IDM_STEP_ASSEMBLE_PLAN;
 
-/* The place of the mounts. */
-struct site {
-	int root;      /* of the whole tree: targets are resolved below it */
-	int namespace; /* the mount namespace, or -1: everything is detached */
-};
-
-/* ---- in a mount namespace ---- */
-
-struct errand {
-	int tree, to;  /* the tree, and the target to which it is moved */
-	int namespace; /* to be joined */
-};
-
-/* It is in memory that both processes share. */
-struct founding {
-	int tree, proc;
-	int self, ns; /* directories there */
-};
-
-static int move_tree(int tree, int to)
-{
-	return idm_sys_move_mount_fd(tree, to, 0);
-}
-
-/*
- * Attaches the root over that of a new mount namespace, and returns a descriptor of that namespace. The
- * caller shares the descriptor table, and may outlive this subprocess. So the caller closes the
- * descriptors that are opened on the way.
- */
-static int found_namespace(void *data)
-{
-	struct founding *f = data;
-	int r = idm_subprocess_new_mount_ns();
-
-	if (r == 0)
-		r = idm_sys_move_mount(f->tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
-	if (r < 0)
-		return r;
-	f->self = idm_sys_openat(f->proc, "thread-self", O_PATH | O_DIRECTORY, 0);
-	if (f->self < 0)
-		return f->self;
-	f->ns = idm_procfs_openat(f->self, "ns", O_PATH | O_DIRECTORY);
-	return f->ns < 0 ? f->ns : idm_sys_openat(f->ns, "mnt", O_RDONLY, 0);
-}
-
-static int move_there(void *data)
-{
-	const struct errand *e = data;
-	int r = idm_sys_setns(e->namespace, CLONE_NEWNS);
-
-	return r < 0 ? r : move_tree(e->tree, e->to);
-}
-
-static int copy_from_there(void *data)
-{
-	const struct errand *e = data;
-	int r = idm_sys_setns(e->namespace, CLONE_NEWNS);
-
-	return r < 0 ? r
-		     : idm_sys_open_tree(e->tree, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
-}
-
-static int enter_site(struct site *site, struct idm_error *err)
-{
-	AUTO_CLOSE int proc = idm_procfs_root(err);
-	struct founding *f;
-
-	if (proc < 0)
-		return proc;
-	f = idm_subprocess_memory(sizeof(*f));
-	if (!f)
-		return idm_fail_errno(err, -ENOMEM, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL);
-	*f = (struct founding){ site->root, proc, -1, -1 };
-	site->namespace = idm_subprocess(found_namespace, f);
-	idm_close_fd(&f->ns);
-	idm_close_fd(&f->self);
-	idm_subprocess_memory_free(f, sizeof(*f));
-	return site->namespace < 0
-		       ? idm_fail_errno(err, site->namespace, IDM_STEP_MAKE_MOUNT_NAMESPACE, NULL)
-		       : 0;
-}
-
-static int leave_site(const struct site *site, struct idm_error *err)
-{
-	struct errand e = { .tree = site->root, .namespace = site->namespace };
-	int r = idm_subprocess(copy_from_there, &e);
-
-	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_COPY_PLAN_MOUNTS, NULL) : r;
-}
-
 /* ---- putting in place ---- */
 
-static int move_to(const struct site *site, int tree, int to)
-{
-	struct errand e = { .tree = tree, .to = to, .namespace = site->namespace };
-
-	return site->namespace < 0 ? move_tree(tree, to) : idm_subprocess(move_there, &e);
-}
-
-static int why_not_placed(int code, const struct idm_plan_entry *step, struct idm_error *err)
-{
-	char name[IDM_PLAN_ENTRY_NAME];
-
-	if (code == -EPERM)
-		return idm_diagnose_move_refused(-EPERM, IDM_STEP_ATTACH,
-						 idm_plan_entry_name(step, name, sizeof(name)), err);
-	idm_fail_errno(err, code, IDM_STEP_ATTACH, idm_plan_entry_name(step, name, sizeof(name)));
-	if (code == -ENOSPC)
-		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
-	return code;
-}
-
-/*
- * The target is a single name. No symbolic link can be on the way, and nothing can lead out of the root.
- */
-static bool is_one_name(const char *target)
-{
-	return *target && !strchr(target, '/') && strcmp(target, ".") != 0 && strcmp(target, "..") != 0;
-}
-
-/*
- * Moves a directory to such a name with one call. The kernel refuses to put a directory on a symbolic
- * link, which is not a directory. The "." ensures that the tree is a directory. If the call fails, for
- * whatever reason, the caller opens the target first.
- */
-static bool place_at_name(const struct site *site, const char *target, int tree)
-{
-	target += strspn(target, "/");
-	return site->namespace < 0 && is_one_name(target) &&
-	       idm_sys_move_mount(tree, ".", site->root, target, MOVE_MOUNT_T_AUTOMOUNTS) == 0;
-}
-
-/*
- * A symbolic link can lead to the root, too. The mount would cover all others, and the root filesystem.
- */
-static int refuse_root(const struct site *site, const struct idm_plan_entry *step, int target,
-		       struct idm_error *err)
-{
-	uint64_t root = 0, id = 0;
-	bool unique;
-	char name[IDM_PLAN_ENTRY_NAME];
-	int r = idm_mount_id(site->root, "", &root, &unique);
-
-	if (r == 0)
-		r = idm_mount_id(target, "", &id, &unique);
-	if (r < 0)
-		return idm_fail_errno(err, r, step_assemble,
-				      idm_plan_entry_name(step, name, sizeof(name)));
-	if (id != root || !idm_is_same_inode(site->root, target))
-		return 0;
-	return idm_fail(err, -EINVAL, step_assemble, idm_plan_entry_name(step, name, sizeof(name)),
-			"the target is the root itself, which the first mount is");
-}
-
-static int open_entry_target(const struct site *site, const struct idm_plan_entry *step, int tree,
-			     bool mkdir, struct idm_target *target, struct idm_error *err)
-{
-	unsigned int flags = IDM_ATTACH_IN_ROOT | (mkdir ? IDM_ATTACH_MKDIR : 0);
-	mode_t type = S_IFDIR; /* the root of every filesystem is a directory */
-	int r = step->kind == IDM_PLAN_ENTRY_BIND ? idm_file_type(tree, &type) : 0;
-
-	if (r < 0)
-		return idm_fail_errno(err, r, step_assemble, step->source);
-	r = idm_target_open(target, site->root, step->target, flags, S_ISDIR(type), err);
-	return r < 0 ? r : refuse_root(site, step, target->fd, err);
-}
-
-static int place_tree(const struct site *site, const struct idm_plan_entry *step, int tree, bool mkdir,
+static int place_tree(int root, const struct idm_plan_entry *step, int tree, bool mkdir,
 		      struct idm_target *target, struct idm_error *err)
 {
 	int r;
 
-	if (place_at_name(site, step->target, tree))
+	if (idm_place_at_name(root, step->target, tree))
 		return 0;
-	r = open_entry_target(site, step, tree, mkdir, target, err);
+	r = idm_open_entry_target(root, step, tree, mkdir, target, err);
 	if (r < 0)
 		return r;
-	r = move_to(site, tree, target->fd);
+	r = idm_sys_move_mount_fd(tree, target->fd, 0);
 	/* The descriptor would hold a mount that is covered now. */
 	idm_close_fd(&target->fd);
 	target->fd = -1;
-	return r < 0 ? why_not_placed(r, step, err) : 0;
+	return r < 0 ? idm_diagnose_not_placed(r, step, err) : 0;
 }
 
-/* A mount that is in place needs no descriptor any more, and creating the next target needs some. */
-static void free_tree(struct idm_assembly *a, const struct site *site, size_t i)
+/*
+ * A mount that is in place needs no descriptor any more, and creating the next target needs some. To set
+ * its propagation needs one.
+ */
+static void free_tree(struct idm_assembly *a, size_t i)
 {
-	const struct idm_plan_entry *step = &a->plan->entries[i];
-
-	if (step->propagation && site->namespace < 0)
+	if (a->plan->entries[i].propagation)
 		return;
 	idm_close_fd(&a->mounts[i]);
 	a->mounts[i] = -1;
 }
 
-static int place_all(struct idm_assembly *a, struct site *site, bool mkdir, struct idm_error *err)
+static int assemble_detached(struct idm_assembly *a, bool mkdir, struct idm_error *err)
 {
 	for (size_t i = 1; i < a->plan->n; i++) {
 		const struct idm_plan_entry *step = &a->plan->entries[i];
-		int r = place_tree(site, step, a->mounts[i], mkdir || step->flags & IDM_PLAN_ADD_MKDIR,
-				   &a->targets[i], err);
+		int r = place_tree(a->mounts[0], step, a->mounts[i],
+				   mkdir || step->flags & IDM_PLAN_ADD_MKDIR, &a->targets[i], err);
 
 		if (r < 0)
 			return r;
-		free_tree(a, site, i);
+		free_tree(a, i);
 	}
-	return 0;
+	return idm_steal_fd(&a->mounts[0]);
 }
 
 /* Makes the root read-only on request, once all mounts are attached. */
@@ -271,26 +102,14 @@ static int put_together(struct idm_assembly *a, const struct idm_plan_apply_opti
 			struct idm_error *err)
 {
 	bool detached = !(o->flags & IDM_PLAN_APPLY_IN_NAMESPACE) && idm_kernel_takes_detached();
-	struct site site = { .root = a->mounts[0], .namespace = -1 };
 	int r = check_root(a, err);
 
-	if (r == 0 && !detached && a->plan->n > 1)
-		r = enter_site(&site, err);
-	if (r == 0)
-		r = place_all(a, &site, o->flags & IDM_PLAN_APPLY_MKDIR, err);
-	if (r == 0) {
-		a->tree = site.namespace < 0 ? idm_steal_fd(&a->mounts[0]) : leave_site(&site, err);
-		r = a->tree;
-	}
-	if (r >= 0)
-		r = make_rdonly(a, err);
-	idm_close_fd(&site.namespace);
-	/* The mounts in the namespace are not the ones that were copied out of it. */
-	for (size_t i = 0; i < a->plan->n && site.namespace >= 0; i++) {
-		idm_close_fd(&a->mounts[i]);
-		a->mounts[i] = -1;
-	}
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	a->tree = detached || a->plan->n == 1
+			  ? assemble_detached(a, o->flags & IDM_PLAN_APPLY_MKDIR, err)
+			  : idm_assemble_in_namespace(a, o, err);
+	return a->tree < 0 ? a->tree : make_rdonly(a, err);
 }
 
 /* ---- the assembly ---- */

@@ -41,6 +41,13 @@ int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
 		 const struct idm_plan_apply_options *options, struct idm_journal_writer *writer,
 		 struct idm_error *err);
 
+/*
+ * Puts the trees together in a mount namespace that no other process sees, as kernels before Linux 6.15
+ * need it. Returns a detached copy of the whole. Closes the mounts: they are not those of the copy.
+ */
+int idm_assemble_in_namespace(struct idm_assembly *assembly,
+			      const struct idm_plan_apply_options *options, struct idm_error *err);
+
 /* Sets the requested propagation on each mount of the assembly, once that is attached. */
 int idm_assembly_propagate(const struct idm_assembly *assembly, struct idm_error *err);
 

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Puts the trees of a plan together where nothing can be attached to a detached mount (before Linux
+ * 6.15). A child attaches the root in a mount namespace of its own, moves the trees below it, and copies
+ * the whole out again.
+ *
+ * The child shares the caller's memory and makes system calls only. It moves the trees whose targets are
+ * there, in their order. At the first other one it stops, and leaves the namespace as a descriptor. The
+ * caller opens that target, which creates it or finds the words for the error. The next child joins the
+ * namespace, moves that tree first, and continues. So a plan whose targets all exist needs one child,
+ * and each missing target one more.
+ */
+#include <errno.h>
+
+#include "assemble.h"
+#include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/nofollow.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
+#include "place.h"
+
+/* What a child is to do, and how far it got. */
+struct run {
+	const struct idm_plan *plan;
+	const int *trees; /* of the entries */
+	int proc;
+	int namespace; /* to be joined; -1: to be made */
+	size_t next;   /* the entry whose tree is to be moved now; the number of entries: none */
+	int target;    /* where to, if the caller has opened that; or -1 */
+	int tree;      /* the result, or -1 */
+	enum idm_error_step step;
+
+	/* Descriptors that are open only for a moment. Should the child be killed, the caller closes
+	 * them. */
+	int opened, self, ns;
+};
+
+/* ---- in the child ---- */
+
+static int enter_new_namespace(struct run *run)
+{
+	int r = idm_subprocess_new_mount_ns();
+
+	return r < 0 ? r : idm_sys_move_mount(run->trees[0], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+/* Of a child that was killed between the two lines, the descriptor stays open. No other is closed. */
+static void close_moment(int *kept)
+{
+	volatile int *place = kept;
+	int fd = *place;
+
+	*place = -1;
+	idm_close_fd(&fd);
+}
+
+static int find_kind(const struct idm_plan_entry *step, int tree, bool *directory)
+{
+	struct statx st;
+	int r;
+
+	*directory = true; /* the root of every filesystem is one */
+	if (step->kind != IDM_PLAN_ENTRY_BIND)
+		return 0;
+	r = idm_sys_statx(tree, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+	*directory = r == 0 && S_ISDIR(st.stx_mode);
+	return r;
+}
+
+/* Opening it as a directory has looked at that already. */
+static bool has_kind(int target, bool directory)
+{
+	struct statx st;
+
+	return directory ||
+	       (idm_sys_statx(target, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+		!S_ISDIR(st.stx_mode) && !S_ISLNK(st.stx_mode));
+}
+
+static bool move_to_path(struct run *run, const char *path, int tree, bool directory)
+{
+	int kind = directory ? O_DIRECTORY : 0;
+	bool moved;
+
+	*(volatile int *)&run->opened = idm_open_nofollow(run->trees[0], path, O_PATH | kind,
+							  RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	moved = run->opened >= 0 && has_kind(run->opened, directory) &&
+		idm_is_site_root(run->trees[0], run->opened) == 0 &&
+		idm_sys_move_mount_fd(tree, run->opened, 0) == 0;
+	close_moment(&run->opened);
+	return moved;
+}
+
+/* Whether the target is as it has to be. On any doubt the caller opens it. */
+static bool move_simply(struct run *run)
+{
+	const struct idm_plan_entry *step = &run->plan->entries[run->next];
+	int tree = run->trees[run->next];
+	bool directory;
+
+	return idm_place_at_name(run->trees[0], step->target, tree) ||
+	       (idm_ends_in_name(step->target) && find_kind(step, tree, &directory) == 0 &&
+		move_to_path(run, step->target, tree, directory));
+}
+
+static int move_trees(struct run *run)
+{
+	int r;
+
+	run->step = IDM_STEP_ATTACH;
+	if (run->target >= 0) {
+		r = idm_sys_move_mount_fd(run->trees[run->next], run->target, 0);
+		if (r < 0)
+			return r;
+		run->next++;
+	}
+	while (run->next < run->plan->n && move_simply(run))
+		run->next++;
+	return 0;
+}
+
+static int copy_tree(struct run *run)
+{
+	run->step = IDM_STEP_COPY_PLAN_MOUNTS;
+	run->tree = idm_sys_open_tree(run->trees[0], "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+	return run->tree < 0 ? run->tree : 0;
+}
+
+/* The caller shares the descriptor table, and may outlive this child. */
+static int open_namespace(struct run *run)
+{
+	if (run->namespace >= 0)
+		return 0;
+	run->step = IDM_STEP_MAKE_MOUNT_NAMESPACE;
+	run->self = idm_sys_openat(run->proc, "thread-self", O_PATH | O_DIRECTORY, 0);
+	if (run->self < 0)
+		return run->self;
+	run->ns = idm_procfs_openat(run->self, "ns", O_PATH | O_DIRECTORY);
+	if (run->ns < 0)
+		return run->ns;
+	run->namespace = idm_sys_openat(run->ns, "mnt", O_RDONLY, 0);
+	return run->namespace < 0 ? run->namespace : 0;
+}
+
+static int run_in_namespace(void *data)
+{
+	struct run *run = data;
+	size_t first = run->next;
+	int r = run->namespace < 0 ? enter_new_namespace(run)
+				   : idm_sys_setns(run->namespace, CLONE_NEWNS);
+
+	if (r == 0 && first < run->plan->n)
+		r = move_trees(run);
+	if (r < 0)
+		return r;
+	if (run->next == run->plan->n) {
+		r = copy_tree(run);
+		/* Once the caller has closed the trees that are in place, there may be room for it. */
+		if (r == 0 || run->next == first)
+			return r;
+	}
+	return open_namespace(run);
+}
+
+/* ---- in the caller ---- */
+
+static void free_trees(struct idm_assembly *a, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		idm_close_fd(&a->mounts[i]);
+		a->mounts[i] = -1;
+	}
+}
+
+static int open_next_target(struct run *run, struct idm_target *target, bool mkdir,
+			    struct idm_error *err)
+{
+	const struct idm_plan_entry *step = &run->plan->entries[run->next];
+	int r = idm_open_entry_target(run->trees[0], step, run->trees[run->next],
+				      mkdir || step->flags & IDM_PLAN_ADD_MKDIR, target, err);
+
+	run->target = r < 0 ? -1 : idm_steal_fd(&target->fd);
+	return r;
+}
+
+static enum idm_error_step find_first_step(const struct run *run)
+{
+	return run->namespace < 0	  ? IDM_STEP_MAKE_MOUNT_NAMESPACE
+	       : run->next < run->plan->n ? IDM_STEP_ATTACH
+					  : IDM_STEP_COPY_PLAN_MOUNTS;
+}
+
+static int run_child(struct run *run, struct idm_error *err)
+{
+	int r;
+
+	run->step = find_first_step(run);
+	r = idm_subprocess_shared(run_in_namespace, run, sizeof(*run));
+	close_moment(&run->target);
+	close_moment(&run->opened);
+	close_moment(&run->self);
+	close_moment(&run->ns);
+	if (r == 0)
+		return 0;
+	return run->step == IDM_STEP_ATTACH && run->next < run->plan->n
+		       ? idm_diagnose_not_placed(r, &run->plan->entries[run->next], err)
+		       : idm_fail_errno(err, r, run->step, NULL);
+}
+
+/* From the entry at which the child before stopped. */
+static int continue_run(struct run *run, struct idm_assembly *a, bool mkdir, struct idm_error *err)
+{
+	size_t first = run->next;
+	int r = 0;
+
+	if (run->namespace >= 0 && first < a->plan->n)
+		r = open_next_target(run, &a->targets[first], mkdir, err);
+	if (r == 0)
+		r = run_child(run, err);
+	/* Creating the next target needs descriptors. */
+	free_trees(a, first, run->next);
+	return r;
+}
+
+int idm_assemble_in_namespace(struct idm_assembly *a, const struct idm_plan_apply_options *options,
+			      struct idm_error *err)
+{
+	AUTO_CLOSE int proc = idm_procfs_root(err);
+	struct run run = {
+		.plan = a->plan,
+		.trees = a->mounts,
+		.proc = proc,
+		.namespace = -1,
+		.next = 1,
+		.target = -1,
+		.tree = -1,
+		.opened = -1,
+		.self = -1,
+		.ns = -1,
+	};
+	int r = proc < 0 ? proc : 0;
+
+	while (r == 0 && run.tree < 0)
+		r = continue_run(&run, a, options->flags & IDM_PLAN_APPLY_MKDIR, err);
+	idm_close_fd(&run.namespace);
+	/* The mounts in the namespace are not those that were copied out of it. */
+	free_trees(a, 0, a->plan->n);
+	if (r < 0)
+		idm_close_fd(&run.tree);
+	return r < 0 ? r : run.tree;
+}
