@@ -22,23 +22,22 @@ static void diagnose_no_file(const struct idm_trial *trial, const char *fstype, 
 			 fstype);
 		break;
 	case -EOPNOTSUPP:
-		idm_fail(
-			err, code, step_write, trial->path,
-			"the filesystem (%s) cannot make nameless files (O_TMPFILE), so it was not tried",
-			fstype);
+		idm_fail(err, code, step_write, trial->path,
+			 "the filesystem (%s) does not support nameless files (O_TMPFILE), so "
+			 "writing was not tried",
+			 fstype);
 		break;
 	case -ENOTDIR:
 		idm_fail(err, code, step_write, trial->path, "it is not a directory");
-		idm_hint(err, "check the directory that it is in");
+		idm_hint(err, "check its parent directory");
 		break;
 	case -EOVERFLOW:
 		idm_fail(err, code, step_write, trial->path,
-			 "the filesystem (%s) cannot store the ID that the caller's is mapped to",
-			 fstype);
+			 "the filesystem (%s) cannot store the mapped ID of the caller", fstype);
 		break;
 	case -EACCES:
 		idm_fail(err, code, step_write, trial->path,
-			 "the caller may not write there once the owner of the directory is mapped");
+			 "the caller cannot write there once the owner of the directory is mapped");
 		idm_hint(err, "run it as root");
 		break;
 	case -EDQUOT:
@@ -88,7 +87,7 @@ static bool seen_is_right(const struct idm_trial *trial, const struct stat *seen
 	if (seen->st_uid == uid && (seen->st_gid == gid || seen->st_gid == dir.st_gid))
 		return true;
 	idm_fail(err, -EIO, step_write, trial->path,
-		 "a file made through the map by %u:%u is seen as owned by %u:%u", uid, gid,
+		 "a file created through the map by %u:%u is seen as owned by %u:%u", uid, gid,
 		 seen->st_uid, seen->st_gid);
 	return false;
 }
@@ -102,7 +101,7 @@ static bool disk_is_right(const struct idm_trial *trial, const struct stat *seen
 	    idm_map_to_disk(trial->map, IDM_GID, seen->st_gid, &gid) == 0 && disk->st_gid == gid)
 		return true;
 	idm_fail(err, -EIO, step_write, trial->path,
-		 "a file made through the map and seen as owned by %u:%u is owned by %u:%u on disk",
+		 "a file created through the map and seen as owned by %u:%u is owned by %u:%u on disk",
 		 seen->st_uid, seen->st_gid, disk->st_uid, disk->st_gid);
 	return false;
 }

@@ -131,7 +131,7 @@ static bool owner_is_mapped(const struct idm_trial *trial, const struct idm_map 
 	if (seen.st_uid == uid && seen.st_gid == gid)
 		return true;
 	idm_fail(err, -EIO, step_check, trial->path,
-		 "the filesystem took a map from %u:%u to %u:%u, but shows the owner as %u:%u",
+		 "the filesystem accepted a map from %u:%u to %u:%u, but shows the owner as %u:%u",
 		 disk.st_uid, disk.st_gid, uid, gid, seen.st_uid, seen.st_gid);
 	return false;
 }
@@ -187,7 +187,7 @@ static int check_opened_source(int source, const char *path, unsigned int flags,
 	check->mapped = look.mapped;
 
 	if (idm_is_deleted(source)) {
-		idm_fail(err, -ENOENT, step_check, path, "it was deleted, and can be mounted nowhere");
+		idm_fail(err, -ENOENT, step_check, path, "it was deleted, so it cannot be mounted");
 		return 0;
 	}
 	plain = plain_copy(source, &look);
@@ -234,11 +234,12 @@ static int take_size(struct idm_check_result *own, const struct idm_check_result
 
 	if (size < FIRST_SIZE)
 		return idm_fail(err, -EINVAL, step_check, path,
-				"struct idm_check_result has at least %zu bytes, not %zu", FIRST_SIZE,
-				size);
+				"expected struct idm_check_result of at least %zu bytes, got %zu",
+				FIRST_SIZE, size);
 	if (idm_copy_struct(own, sizeof(*own), check, step_check, NULL) < 0)
 		return idm_fail(err, -E2BIG, step_check, path,
-				"struct idm_check_result has %zu bytes, not %zu", sizeof(*own), size);
+				"expected struct idm_check_result of %zu bytes, got %zu", sizeof(*own),
+				size);
 	*own = (struct idm_check_result){ .size = size };
 	return 0;
 }

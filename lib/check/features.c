@@ -336,7 +336,7 @@ static const struct {
 	  try_overlay_lowerdir_append },
 	{ "overlay-fd-layers", "overlay accepts detached layers by descriptor", "6.15",
 	  try_overlay_fd_layers },
-	{ "overlay-override-creds", "overlay can be given other credentials than its maker's", "6.15",
+	{ "overlay-override-creds", "overlay can use other credentials than its creator's", "6.15",
 	  try_overlay_override_creds },
 };
 

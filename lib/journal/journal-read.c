@@ -34,7 +34,7 @@ static int check_journal_owner(int fd, const char *path, struct idm_error *err)
 		return idm_fail(err, -EINVAL, step_read, path, "it is not a regular file");
 	if (st.st_uid != geteuid() || st.st_mode & 022)
 		return idm_fail(err, -EPERM, step_read, path,
-				"others can write it: it belongs to %u and has mode %04o", st.st_uid,
+				"other users can write to it (owner %u, mode %04o)", st.st_uid,
 				st.st_mode & 07777);
 	return 0;
 }
@@ -182,7 +182,7 @@ static int parse_lines(struct idm_journal *journal, char *text, size_t length, c
 	char *line, *end;
 
 	if (memchr(text, '\0', length))
-		return idm_fail(err, -EINVAL, step_read, path, "it holds a NUL");
+		return idm_fail(err, -EINVAL, step_read, path, "it contains a NUL byte");
 	for (line = text; (end = strchr(line, '\n')); line = end + 1) {
 		int r;
 
@@ -192,12 +192,12 @@ static int parse_lines(struct idm_journal *journal, char *text, size_t length, c
 			return idm_fail_errno(err, r, step_read, path);
 		if (r < 0)
 			return idm_fail(err, r, step_read, path,
-					"line %zu is not that of a journal of idmount", number);
+					"line %zu is not valid in a journal of idmount", number);
 	}
 	/* A journal that is cut off in its first line begins like that line. Another file must stay. */
 	if (!number && strncmp(line, first_line, strlen(line)) != 0)
 		return idm_fail(err, -EINVAL, step_read, path,
-				"line 1 is not that of a journal of idmount");
+				"line 1 is not valid in a journal of idmount");
 	drop_announced(journal);
 	return 0;
 }
@@ -229,7 +229,8 @@ static int read_journal_text(int fd, const char *path, char **text, size_t *leng
 	int r = idm_read_file(fd, MOST_BYTES, text, length);
 
 	if (r == -EFBIG)
-		return idm_fail(err, -EINVAL, step_read, path, "it is too big for a journal");
+		return idm_fail(err, -EINVAL, step_read, path,
+				"it is larger than any journal of idmount");
 	return r < 0 ? idm_fail_errno(err, r, step_read, path) : 0;
 }
 

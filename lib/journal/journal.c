@@ -106,7 +106,7 @@ int idm_journal_lock(int fd, const char *path, struct idm_error *err)
 
 	if (r == -EAGAIN)
 		return idm_fail(err, -EBUSY, IDM_STEP_LOCK_JOURNAL, path,
-				"another program is applying or undoing what it says");
+				"another process is applying or undoing this journal");
 	if (r == 0)
 		r = idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
 	if (r == 0 && !st.st_nlink)
@@ -141,7 +141,7 @@ static int write_head(struct idm_journal_writer *rec, struct idm_error *err)
 		return idm_fail_errno(err, r, step_journal, rec->path);
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_journal, rec->path,
-				"the mount namespace cannot be told: /proc is needed");
+				"the mount namespace is unknown without /proc");
 	r = idm_mount_id(AT_FDCWD, "/", &id, &unique);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_journal, rec->path);
@@ -197,7 +197,7 @@ int idm_journal_writer_open(struct idm_journal_writer *rec, const char *path, st
 					 O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600);
 	if (rec->fd == -EEXIST) {
 		idm_fail_errno(err, -EEXIST, step_journal, path);
-		idm_hint(err, "\"idmount undo --journal %s\" undoes what it says and removes it", path);
+		idm_hint(err, "\"idmount undo --journal %s\" undoes and removes it", path);
 		close_writer(rec);
 		return -EEXIST;
 	}
@@ -393,7 +393,7 @@ int idm_journal_mounts(struct idm_journal_writer *rec, int tree, struct idm_erro
 	/* IDs of the other kind have this result, for example. */
 	if (r == 0 && !b.found)
 		r = idm_fail(err, -ENOENT, step_journal, rec->path,
-			     "the mounts are not among those of this namespace");
+			     "the mounts are not in this mount namespace");
 	free(b.ids);
 	if (r == 0)
 		r = write_line(rec, err, "end\n");

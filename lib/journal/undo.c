@@ -162,9 +162,8 @@ static int check_foreign(const struct undoing *u, struct idm_error *err)
 
 		if (node->ours || !is_ours(u, node->parent))
 			continue;
-		idm_fail(err, -EBUSY, step_undo, node->target,
-			 "there is a mount that the journal does not know");
-		idm_hint(err, "unmount it first: only what the journal names is undone");
+		idm_fail(err, -EBUSY, step_undo, node->target, "the journal does not name this mount");
+		idm_hint(err, "unmount it first; undo unmounts only mounts of the journal");
 		return -EBUSY;
 	}
 	return 0;
@@ -179,8 +178,8 @@ static int check_reach(const struct undoing *u, struct idm_error *err)
 		if (e->kind < IDM_JOURNAL_BASE || find_node(u, e->number) ||
 		    query_mount_again(u, e->number) < 0)
 			continue;
-		idm_fail(err, -EXDEV, step_undo, e->path, "the mount is not below this root directory");
-		idm_hint(err, "it can be undone outside of this chroot(2)");
+		idm_fail(err, -EXDEV, step_undo, e->path, "the mount is outside of this root directory");
+		idm_hint(err, "undo it outside of this chroot(2)");
 		return -EXDEV;
 	}
 	return 0;
@@ -208,14 +207,13 @@ static int mark_mounts(struct undoing *u, struct idm_error *err)
 		return idm_fail_errno(err, r, step_undo, "/proc");
 	if (r < 0)
 		return idm_fail(err, -ENOENT, step_undo, "/proc",
-				"the mount namespace cannot be told without it");
+				"the mount namespace is unknown without /proc");
 	if (ns.inode != u->journal.namespace_inode) {
 		idm_fail(err, -EXDEV, step_undo, NULL,
-			 "the mounts are in mount namespace %llu, not in this one",
+			 "the mounts are in another mount namespace (%llu)",
 			 (unsigned long long)u->journal.namespace_inode);
-		idm_hint(err,
-			 "\"lsns -t mnt\" shows who is in it, nsenter(1) goes there; if nobody is, the "
-			 "mounts are gone, and the journal can be removed");
+		idm_hint(err, "\"lsns -t mnt\" shows its processes, and nsenter(1) enters it; without "
+			      "processes the mounts are gone, and the journal can be removed");
 		return -EXDEV;
 	}
 	r = idm_list(IDM_LIST_UNMAPPED, collect_node, u, err);
@@ -430,7 +428,9 @@ static int why_not_unmounted(int code, const struct node *node, struct idm_error
 	if (code != -EBUSY)
 		return idm_fail_errno(err, code, step_undo, node->target);
 	idm_fail(err, code, step_undo, node->target, "the mount is in use");
-	idm_hint(err, "\"fuser -vm %s\" shows by whom; IDM_PLAN_UNDO_LAZY detaches it all the same",
+	idm_hint(err,
+		 "\"fuser -vm %s\" shows the processes that use it; IDM_PLAN_UNDO_LAZY detaches it "
+		 "anyway",
 		 node->target);
 	return code;
 }
@@ -541,7 +541,7 @@ static int remove_journal(const struct idm_journal *r, const char *path, struct 
 
 	if (code == -ESTALE)
 		return idm_fail(err, code, IDM_STEP_REMOVE_JOURNAL, path,
-				"it is another file by now, which stays");
+				"another file replaced it, and was kept");
 	return code < 0 ? idm_fail_errno(err, code, IDM_STEP_REMOVE_JOURNAL, path) : 0;
 }
 

@@ -37,7 +37,7 @@ void idm_layer_name(const struct idm_layer *layer, struct idm_layer_name *name)
 static int fail_no_directory(mode_t type, const char *path, struct idm_error *err)
 {
 	idm_fail_because(err, -ENOTDIR, step_open, path,
-			 S_ISBLK(type) ? "the layer is a block device, not the filesystem on it" : NULL);
+			 S_ISBLK(type) ? "expected a directory, got a block device" : NULL);
 	if (S_ISBLK(type))
 		idm_hint_block_device(err);
 	return -ENOTDIR;
@@ -95,8 +95,7 @@ static int find_twins(const struct idm_layers *layers, struct idm_error *err)
 	for (size_t i = 1; i < layers->n; i++)
 		if (compare_inodes(&sorted[i - 1], &sorted[i]) == 0)
 			return idm_fail(err, -ELOOP, step_open, sorted[i]->path.path,
-					"the directory is given twice (also as %s)",
-					sorted[i - 1]->path.path);
+					"duplicate layer (also given as %s)", sorted[i - 1]->path.path);
 	return 0;
 }
 

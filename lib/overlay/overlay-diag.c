@@ -19,9 +19,8 @@ static bool is_closed(int code, const char *path, struct idm_error *err)
 	if (code != -EACCES || !idm_module_refuses_mounts())
 		return false;
 	idm_fail(err, code, step_overlay, path,
-		 "a security module such as Landlock does not let overlayfs open a directory");
-	idm_hint(err, "Landlock lets no process in a domain that restricts files attach the overlay "
-		      "either; a process outside of the domain can do it");
+		 "a security module such as Landlock prevents overlayfs from opening a directory");
+	idm_hint(err, "a process outside of the Landlock domain can create and attach the overlay");
 	return true;
 }
 
@@ -33,7 +32,7 @@ int idm_diagnose_no_layer(int code, int fs, const struct idm_layer *layer, struc
 		return code;
 	switch (code) {
 	case -EINVAL:
-		idm_fail(err, code, step_overlay, path, "the kernel does not take it as %s",
+		idm_fail(err, code, step_overlay, path, "the kernel does not accept it as %s",
 			 strcmp(layer->key, "upperdir") == 0   ? "an upper directory"
 			 : strcmp(layer->key, "workdir") == 0  ? "a work directory"
 			 : strcmp(layer->key, "datadir+") == 0 ? "a data-only layer"
@@ -41,7 +40,8 @@ int idm_diagnose_no_layer(int code, int fs, const struct idm_layer *layer, struc
 		break;
 	case -EPERM:
 		idm_fail(err, code, step_overlay, path,
-			 "it is on a mount of another mount namespace, or the caller may not mount");
+			 "it is on a mount of another mount namespace, or the caller lacks "
+			 "CAP_SYS_ADMIN");
 		break;
 	default:
 		if (!is_closed(code, path, err))
@@ -57,7 +57,7 @@ int idm_diagnose_no_option(int code, int fs, const struct idm_mount_option *opti
 	if (!err)
 		return code;
 	idm_fail_because(err, code, step_overlay, option->name,
-			 code == -EINVAL ? "this kernel's overlayfs does not take the option" : NULL);
+			 code == -EINVAL ? "this kernel's overlayfs does not accept the option" : NULL);
 	idm_add_fs_log(fs, err);
 	return code;
 }
@@ -94,7 +94,7 @@ int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *
 		return code;
 	switch (code) {
 	case -ELOOP:
-		idm_fail(err, code, step_overlay, subject_of(o), "one of its layers is in another one");
+		idm_fail(err, code, step_overlay, subject_of(o), "one layer is inside another layer");
 		break;
 	case -EBUSY:
 		idm_fail(err, code, step_overlay, subject_of(o),
@@ -105,7 +105,8 @@ int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *
 			 "the upper directory was used with other layers before (index)");
 		break;
 	case -EPERM:
-		idm_fail(err, code, step_overlay, subject_of(o), "the caller may not make this overlay");
+		idm_fail(err, code, step_overlay, subject_of(o),
+			 "the kernel does not allow the caller to create this overlay");
 		idm_hint(err, "options with trusted extended attributes (metacopy, redirect_dir, index, "
 			      "nfs_export) require CAP_SYS_ADMIN in the initial user namespace; all "
 			      "overlays do before Linux 5.11");
@@ -114,14 +115,14 @@ int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *
 		if (is_elsewhere(code, o, err))
 			break;
 		idm_fail(err, code, step_overlay, subject_of(o),
-			 "overlayfs refuses these layers or options");
+			 "overlayfs rejects these layers or options");
 		if (o->n_data && idm_kernel_is_before(6, 8)) {
-			idm_hint(err, "data-only layers need Linux 6.8");
+			idm_hint(err,
+				 "data-only layers are not supported by this kernel (needs Linux 6.8)");
 			break;
 		}
-		idm_hint(err,
-			 "a filesystem that cannot be an upper or a lower layer, or options that do not "
-			 "go together; dmesg has the kernel's reason");
+		idm_hint(err, "a filesystem may be unsuitable for a layer, or options may exclude each "
+			      "other; dmesg shows the kernel's reason");
 		break;
 	default:
 		if (!is_closed(code, subject_of(o), err))

@@ -62,8 +62,9 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 		return idm_fail(err, -EINVAL, step_overlay, NULL, "flags that exclude each other: 0x%x",
 				o->flags);
 	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && !idm_kernel_takes_detached())
-		return idm_fail(err, -EOPNOTSUPP, step_overlay, NULL,
-				"layers by descriptor need Linux 6.15 (open_tree_attr)");
+		return idm_fail(
+			err, -EOPNOTSUPP, step_overlay, NULL,
+			"layers by descriptor are not supported by this kernel (needs Linux 6.15)");
 	if ((unsigned int)o->upper_ids > IDM_UPPER_DISK)
 		return idm_fail(err, -EINVAL, step_overlay, NULL, "unknown upper IDs %d", o->upper_ids);
 	if (n > MOST_LAYERS)
@@ -73,12 +74,13 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 	if (!o->n_lower)
 		return idm_fail(err, -EINVAL, step_overlay, NULL, "a lower layer is missing");
 	if (!o->upper != !o->work)
-		return idm_fail(err, -EINVAL, step_overlay, NULL,
-				o->upper ? "an upper directory needs a work directory on the same mount"
-					 : "a work directory is of no use without an upper directory");
+		return idm_fail(
+			err, -EINVAL, step_overlay, NULL,
+			o->upper ? "an upper directory requires a work directory on the same mount"
+				 : "a work directory requires an upper directory");
 	if (n < 2 && !o->upper) {
 		idm_fail(err, -EINVAL, step_overlay, o->lower[0].path,
-			 "one lower layer without an upper directory is no overlay");
+			 "expected a second layer or an upper directory, got one lower layer");
 		idm_hint(err,
 			 "mount the directory itself (idmount mount), or add a second, empty layer");
 		return -EINVAL;
@@ -141,9 +143,10 @@ static int check_upper_mount(const struct idm_overlay_options *o, const struct i
 	if (!o->upper)
 		return 0;
 	if (upper->mount_id != work->mount_id)
-		return idm_fail(err, -EXDEV, step_overlay, o->work->path,
-				"the work directory is not on the mount of the upper directory (%s)",
-				o->upper->path);
+		return idm_fail(
+			err, -EXDEV, step_overlay, o->work->path,
+			"the work directory and the upper directory (%s) are on different mounts",
+			o->upper->path);
 	if (upper->fd < 0)
 		return 0;
 	r = idm_mount_id(upper->fd, "", &upper_mount, &unique);
@@ -153,8 +156,7 @@ static int check_upper_mount(const struct idm_overlay_options *o, const struct i
 		return idm_fail_errno(err, r, step_overlay, o->work->path);
 	if (upper_mount != work_mount)
 		return idm_fail(err, -EXDEV, step_overlay, o->work->path,
-				"no directory on the way to both it and %s can be mapped",
-				o->upper->path);
+				"no common parent directory of it and %s can be mapped", o->upper->path);
 	return 0;
 }
 
@@ -254,10 +256,9 @@ static int check_writable(const struct idm_overlay_options *o, int tree, struct 
 	if (!(fs.f_flags & 1 /* ST_RDONLY */))
 		return 0;
 	idm_fail(err, -EROFS, step_overlay, o->work->path,
-		 "the overlay came up read-only: its work directory cannot be written");
-	idm_hint(err,
-		 "the upper and the work directory have to be on a writable filesystem that can be an "
-		 "upper one, and the work directory empty; dmesg has the kernel's reason");
+		 "the overlay is read-only, because its work directory is not writable");
+	idm_hint(err, "overlayfs requires an empty work directory, on a writable filesystem that can be "
+		      "an upper layer; dmesg shows the kernel's reason");
 	return -EROFS;
 }
 

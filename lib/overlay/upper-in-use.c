@@ -423,7 +423,7 @@ int idm_overlay_in_use(const struct idm_overlay_options *o, const struct idm_lay
 	idm_fail(err, -EBUSY, IDM_STEP_OPEN_OVERLAY, q.found->path.path,
 		 "it is in use as the upper or work directory of another overlay");
 	idm_hint(err,
-		 "two overlays on one upper directory damage each other: unmount the other one, or take "
-		 "directories of its own for this one");
+		 "two overlays on one upper directory damage each other; unmount the other overlay, "
+		 "or use other directories");
 	return -EBUSY;
 }

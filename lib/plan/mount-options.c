@@ -102,12 +102,12 @@ static int apply_known_option(struct idm_plan_entry *step, const struct word *w,
 		break;
 	case LOOP:
 		if (step->kind != IDM_PLAN_ENTRY_FILESYSTEM || !step->filesystem->on_device)
-			return fail_word(-EINVAL, step, w->word,
-					 "that is for filesystems on a device only", err);
+			return fail_word(-EINVAL, step, w->word, "requires a filesystem on a device",
+					 err);
 		step->loop = true;
 		break;
 	case REFUSED:
-		return fail_word(-EINVAL, step, w->word, "idmount does not do that", err);
+		return fail_word(-EINVAL, step, w->word, "not supported by idmount", err);
 	}
 	return 0;
 }
@@ -168,7 +168,7 @@ static int apply_map_option(struct idm_plan_entry *step, const struct idm_map_op
 	if (text && !*text)
 		return fail_word(-EINVAL, step, word, "the map is empty", err);
 	if (text && is_given(step->map, option->kinds))
-		return fail_word(-EINVAL, step, word, "a map is given twice", err);
+		return fail_word(-EINVAL, step, word, "duplicate map", err);
 	if (option->scope != IDM_MAP_SAME)
 		step->map_scope = option->scope;
 	if (!text)
@@ -201,9 +201,9 @@ static int set_directory(struct idm_plan_entry *step, const char **directory, co
 			 const char *value, struct idm_error *err)
 {
 	if (*directory)
-		return fail_word(-EINVAL, step, word, "it is given twice", err);
+		return fail_word(-EINVAL, step, word, "duplicate option", err);
 	if (!*value)
-		return fail_word(-EINVAL, step, word, "no directory is given", err);
+		return fail_word(-EINVAL, step, word, "expected a directory, got nothing", err);
 	*directory = value;
 	return 0;
 }
@@ -220,18 +220,17 @@ static int parse_overlay_option(struct idm_plan_entry *step, char *word, char *v
 		return set_directory(step, &step->work, word, value, err);
 	if (strcmp(word, "lowerdir") == 0) {
 		if (step->n_lower)
-			return fail_word(-EINVAL, step, word, "it is given twice", err);
+			return fail_word(-EINVAL, step, word, "duplicate option", err);
 		r = idm_split_lowerdir(value, add_layer_path, step);
 	} else if (strcmp(word, "lowerdir+") == 0 || strcmp(word, "datadir+") == 0) {
 		if (!*value)
-			return fail_word(-EINVAL, step, word, "no directory is given", err);
+			return fail_word(-EINVAL, step, word, "expected a directory, got nothing", err);
 		r = add_layer_path(value, *word == 'd', step);
 	} else {
 		return 1;
 	}
 	if (r == -EINVAL)
-		return fail_word(r, step, word, "a layer is missing between two colons, or at an end",
-				 err);
+		return fail_word(r, step, word, "expected a directory, got nothing", err);
 	return r < 0 ? idm_fail_errno(err, r, step_plan, NULL) : 0;
 }
 
@@ -289,10 +288,10 @@ int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct i
 	/* Programs leave each other such notes. The kernel does not know them. */
 	if (has_prefix(word, "X-") || has_prefix(word, "x-"))
 		return fail_word(-EINVAL, step, word,
-				 "an option for another program, which idmount does not know", err);
+				 "an option for another program, unknown to idmount", err);
 	if (step->kind == IDM_PLAN_ENTRY_BIND && is_about_old_map(word))
 		return fail_about_old_map(step, word, err);
 	if (step->kind == IDM_PLAN_ENTRY_BIND)
-		return fail_word(-EINVAL, step, word, "a bind has no such option", err);
+		return fail_word(-EINVAL, step, word, "unknown option of a bind", err);
 	return apply_mount_option(step, word, err);
 }

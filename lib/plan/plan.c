@@ -24,7 +24,7 @@ static int copy_target(struct idm_plan_entry *step, const char *target, struct i
 	size_t n;
 
 	if (target && idm_goes_up(target))
-		return idm_fail(err, -EINVAL, step_plan, target, "a target may not hold \"..\"");
+		return idm_fail(err, -EINVAL, step_plan, target, "expected a target without \"..\"");
 	target = idm_trim_target(target, &n);
 	step->target = strndup(target, n);
 	return step->target ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
@@ -39,7 +39,7 @@ static int copy_type(struct idm_plan_entry *step, const struct idm_plan_add_opti
 			return 0;
 	if (!m->type || !*m->type) {
 		idm_fail(err, -EINVAL, step_plan, m->target, "the type is missing");
-		idm_hint(err, "a bind needs the type \"bind\", or the word \"bind\" or \"rbind\"");
+		idm_hint(err, "a bind requires the type \"bind\", or the option \"bind\" or \"rbind\"");
 		return -EINVAL;
 	}
 	if (strcmp(m->type, "bind") == 0)
@@ -52,9 +52,8 @@ static int copy_type(struct idm_plan_entry *step, const struct idm_plan_add_opti
 	if (step->filesystem)
 		return 0;
 	idm_fail(err, -EINVAL, step_plan, m->type, "unknown type of mount");
-	idm_hint(err,
-		 "bind, overlay, tmpfs, proc, sysfs, devpts, mqueue, cgroup2, ext4, xfs and erofs are "
-		 "known");
+	idm_hint(err, "the types are bind, overlay, tmpfs, proc, sysfs, devpts, mqueue, cgroup2, ext4, "
+		      "xfs and erofs");
 	return -EINVAL;
 }
 
@@ -68,17 +67,18 @@ static int copy_source(struct idm_plan_entry *step, const struct idm_plan_add_op
 	idm_plan_entry_name(step, name, sizeof(name));
 	if (wanted && !(m->source && *m->source))
 		return step->kind == IDM_PLAN_ENTRY_BIND
-			       ? idm_fail(err, -EINVAL, step_plan, name, "a bind needs a source")
-			       : idm_fail(err, -EINVAL, step_plan, name, "an %s needs a source",
+			       ? idm_fail(err, -EINVAL, step_plan, name, "a bind requires a source")
+			       : idm_fail(err, -EINVAL, step_plan, name, "an %s requires a source",
 					  step->filesystem->name);
 	if (m->dirfd != AT_FDCWD) {
 		step->dirfd = idm_sys_dup(m->dirfd);
 		if (step->dirfd < 0)
-			return idm_fail_because(err, step->dirfd, step_plan, name,
-						step->dirfd == -EBADF
-							? "the directory that relative paths "
-							  "begin at is no open descriptor"
-							: NULL);
+			return idm_fail_because(
+				err, step->dirfd, step_plan, name,
+				step->dirfd == -EBADF
+					? "the descriptor of the directory for relative paths is "
+					  "not open"
+					: NULL);
 	}
 	if (!m->source || !*m->source)
 		return 0;
@@ -120,7 +120,7 @@ static int set_map(struct idm_plan_entry *step, const struct idm_map *map, struc
 
 	if (map && step->map)
 		return idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
-				"a map is given twice: beside the options and among them");
+				"duplicate map: one among the options, one beside them");
 	if (map && idm_map_copy(map, &step->map) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 	if (step->map) {
@@ -131,16 +131,16 @@ static int set_map(struct idm_plan_entry *step, const struct idm_map *map, struc
 		if (uids == gids)
 			return idm_map_check(step->map, err);
 		idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
-			 "there is a map for %s, but none for %s", uids ? "users" : "groups",
-			 uids ? "groups" : "users");
-		idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) go together");
+			 "expected a map of user and group IDs, got only %s IDs",
+			 uids ? "user" : "group");
+		idm_hint(err, "uidmap= requires gidmap=, and uidMappings require gidMappings");
 		return -EINVAL;
 	}
 	if (step->map_scope == IDM_MAP_SAME)
 		return 0;
 	idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
-		 "%s: no map is given", step->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap");
-	idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) say which ids to map");
+		 "%s requires a map", step->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap");
+	idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) specify the map");
 	return -EINVAL;
 }
 
@@ -251,18 +251,18 @@ static int check_first_entry(const struct idm_plan_entry *step, bool first, stru
 
 	idm_plan_entry_name(step, name, sizeof(name));
 	if (first && *step->target) {
-		idm_fail(err, -EINVAL, step_plan, name, "the first mount is not the root");
-		idm_hint(err, "the root has the target \"/\", or none");
+		idm_fail(err, -EINVAL, step_plan, name, "expected the root as first mount");
+		idm_hint(err, "the target of the root is \"/\", or empty");
 		return -EINVAL;
 	}
 	if (!first && !*step->target) {
-		idm_fail(err, -EINVAL, step_plan, name, "the root is mounted already");
-		idm_hint(err, "only the first mount has the target \"/\", or none");
+		idm_fail(err, -EINVAL, step_plan, name, "duplicate root");
+		idm_hint(err, "only the first mount can have the target \"/\", or an empty one");
 		return -EINVAL;
 	}
 	if (!first && step->flags & IDM_PLAN_ADD_RDONLY_LAST)
 		return idm_fail(err, -EINVAL, step_plan, name,
-				"only the first mount can become read-only last");
+				"only the root can become read-only last");
 	return 0;
 }
 

@@ -95,7 +95,7 @@ static int check_root(const struct idm_assembly *a, struct idm_error *err)
 	if (a->plan->n == 1 || S_ISDIR(type))
 		return 0;
 	return idm_fail(err, -ENOTDIR, step_assemble, a->plan->entries[0].source,
-			"nothing can be mounted below a file");
+			"expected a directory with mounts below it, got a file");
 }
 
 static int put_together(struct idm_assembly *a, const struct idm_plan_apply_options *o,
@@ -192,9 +192,8 @@ int idm_assemble(struct idm_assembly *a, const struct idm_plan *plan,
 	if (r == 0)
 		return 0;
 	if (r == -EMFILE)
-		idm_hint(err,
-			 "each mount takes a descriptor while the plan is put together, and what is "
-			 "created for it another: raise RLIMIT_NOFILE (ulimit -n)");
+		idm_hint(err, "each mount needs a descriptor, and each created target needs another; "
+			      "raise RLIMIT_NOFILE (ulimit -n)");
 	idm_assembly_rollback(a);
 	idm_assembly_close(a);
 	return r;
@@ -257,9 +256,10 @@ static int set_entry_propagation(const struct idm_assembly *a, size_t i, struct 
 		return 0;
 	return idm_fail_because(
 		err, r, IDM_STEP_SET_PROPAGATION, idm_plan_entry_name(step, name, sizeof(name)),
-		mount == -EOPNOTSUPP ? "another mount of the plan covers it, which this kernel "
-				       "cannot do (it needs Linux 6.15)"
-				     : NULL);
+		mount == -EOPNOTSUPP
+			? "another mount of the plan covers it, which is not supported by this "
+			  "kernel (needs Linux 6.15)"
+			: NULL);
 }
 
 int idm_assembly_propagate(const struct idm_assembly *a, struct idm_error *err)
@@ -289,7 +289,7 @@ static int check_detached_propagation(const struct idm_plan *plan, struct idm_er
 			continue;
 		idm_fail(err, -EOPNOTSUPP, IDM_STEP_SET_PROPAGATION,
 			 idm_plan_entry_name(step, name, sizeof(name)),
-			 "below a detached root it cannot differ from that of the root");
+			 "a mount below a detached root requires the propagation of the root");
 		idm_hint(err, "idm_plan_apply() sets it when the mount is attached");
 		return -EOPNOTSUPP;
 	}
@@ -342,11 +342,13 @@ int idm_take_apply_options(struct idm_plan_apply_options *own,
 		return idm_fail(err, -EINVAL, step_assemble, NULL, "flags that exclude each other: 0x%x",
 				own->flags);
 	if ((unsigned int)own->upper_ids > IDM_UPPER_DISK)
-		return idm_fail(err, -EINVAL, step_assemble, NULL, "unknown upper ids %d",
+		return idm_fail(err, -EINVAL, step_assemble, NULL, "unknown upper IDs %d",
 				own->upper_ids);
 	if (own->flags & IDM_PLAN_APPLY_DETACHED && !idm_kernel_takes_detached())
-		return idm_fail(err, -EOPNOTSUPP, step_assemble, NULL,
-				"attaching to detached mounts needs Linux 6.15");
+		return idm_fail(
+			err, -EOPNOTSUPP, step_assemble, NULL,
+			"attaching to detached mounts is not supported by this kernel (needs Linux "
+			"6.15)");
 	return 0;
 }
 
@@ -361,7 +363,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 
 	if (r == 0 && o.journal)
 		r = idm_fail(err, -EINVAL, step_assemble, o.journal,
-			     "a journal is made of what becomes visible only");
+			     "a journal requires idm_plan_apply(), which attaches the mounts");
 	if (r == 0)
 		r = check_detached_propagation(plan, err);
 	if (r == 0)

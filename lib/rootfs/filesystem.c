@@ -41,7 +41,7 @@ static int open_entry_context(const struct idm_plan_entry *step, struct idm_erro
 
 	if (strcmp(name, "cgroup") == 0 && has_legacy_cgroups())
 		return idm_fail(err, -EOPNOTSUPP, step_mount, name,
-				"this host has cgroups of version 1, and idmount mounts version 2 only");
+				"expected a host with cgroups of version 2, got version 1");
 	r = idm_sys_fsopen(step->filesystem->type, 0);
 	if (r >= 0)
 		return r;
@@ -69,7 +69,7 @@ static int set_context_options(int fs, const struct idm_plan_entry *step, struct
 		if (r < 0)
 			return fail_with_log(
 				r, fs, o->name,
-				r == -EINVAL ? "the filesystem does not take the option" : NULL, err);
+				r == -EINVAL ? "the filesystem does not accept the option" : NULL, err);
 	}
 	return 0;
 }
@@ -82,7 +82,7 @@ static int check_device(const struct idm_plan_entry *step, struct idm_error *err
 	/* analyzer: a filesystem on a device has a source, see copy_source() in plan/plan.c */
 	if (step->dirfd != AT_FDCWD && *step->source != '/')
 		return idm_fail(err, -EINVAL, step_mount, step->source,
-				"a block device has to be given by its whole path");
+				"expected the absolute path of a block device");
 	r = idm_sys_fstatat(AT_FDCWD, step->source, &st, 0);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_mount, step->source);
@@ -145,7 +145,7 @@ int idm_filesystem_open(const struct idm_plan_entry *step, uint32_t attr, struct
 	if (r < 0)
 		return fail_with_log(
 			r, fs, subject,
-			r == -EINVAL ? "the kernel finds no such filesystem there, or does not take "
+			r == -EINVAL ? "the kernel finds no such filesystem there, or does not accept "
 				       "its options"
 				     : NULL,
 			err);

@@ -48,7 +48,7 @@ static int open_free_loop(int control, int file, bool rdonly, const char *path,
 	if (device < 0)
 		return idm_fail_because(
 			err, device, step_loop, name->text,
-			device == -ENOENT ? "the kernel has this device, but /dev has not" : NULL);
+			device == -ENOENT ? "the kernel has this device, but /dev lacks it" : NULL);
 	/* losetup(8) shows this name. A longer path is cut off there. */
 	snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", path);
 	r = idm_sys_ioctl(device, LOOP_CONFIGURE, &config); /* Linux 5.8 */

@@ -21,7 +21,7 @@ int idm_diagnose_not_placed(int code, const struct idm_plan_entry *step, struct 
 						 idm_plan_entry_name(step, name, sizeof(name)), err);
 	idm_fail_errno(err, code, IDM_STEP_ATTACH, idm_plan_entry_name(step, name, sizeof(name)));
 	if (code == -ENOSPC)
-		idm_hint(err, "the mount namespace is full: look at sysctl fs.mount-max");
+		idm_hint(err, "the mount namespace is full; sysctl fs.mount-max is the limit");
 	return code;
 }
 
@@ -69,7 +69,7 @@ static int refuse_root(int root, const struct idm_plan_entry *step, int target, 
 	idm_plan_entry_name(step, name, sizeof(name));
 	return r < 0 ? idm_fail_errno(err, r, step_assemble, name)
 		     : idm_fail(err, -EINVAL, step_assemble, name,
-				"the target is the root itself, which the first mount is");
+				"expected a target below the root, got the root itself");
 }
 
 int idm_open_entry_target(int root, const struct idm_plan_entry *step, int tree, bool mkdir,

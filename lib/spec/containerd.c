@@ -39,9 +39,10 @@ static int find_fields(const struct idm_json *mount, struct idm_json found[N_FIE
 			i++;
 		if (i == N_FIELDS)
 			r = idm_json_fail(&member, err,
-					  "unknown; a mount has Type, Source, Target and Options");
+					  "unknown key; the keys are Type, Source, Target and Options");
 		else if (found[i].key)
-			r = idm_json_fail(&member, err, "%s says the same", found[i].key);
+			r = idm_json_fail(&member, err, "duplicate key (also given as %s)",
+					  found[i].key);
 		else
 			found[i] = member;
 	}
@@ -99,7 +100,7 @@ static int read_list(const struct idm_plan_reader *reader, const struct idm_json
 	int r = idm_json_array(list, &n, reader->err);
 
 	if (r == 0 && n == 0)
-		r = idm_json_fail(list, reader->err, "there is no mount in the list");
+		r = idm_json_fail(list, reader->err, "expected a mount, got an empty list");
 	while (r == 0 && idm_json_each(list, &mount))
 		r = read_containerd_mount(reader, &mount);
 	return r;
@@ -114,13 +115,14 @@ static int read_response(const struct idm_plan_reader *reader, const struct idm_
 	while (idm_json_each(response, &member)) {
 		if (!is_either(member.key, mounts))
 			return idm_json_fail(&member, reader->err,
-					     "unknown; a list of mounts is called \"mounts\"");
+					     "unknown key; the key of a list of mounts is \"mounts\"");
 		if (list.key)
-			return idm_json_fail(&member, reader->err, "%s says the same", list.key);
+			return idm_json_fail(&member, reader->err, "duplicate key (also given as %s)",
+					     list.key);
 		list = member;
 	}
 	if (!list.key)
-		return idm_json_fail(response, reader->err, "there is no \"mounts\" in it");
+		return idm_json_fail(response, reader->err, "\"mounts\" is missing");
 	return read_list(reader, &list);
 }
 

@@ -306,7 +306,7 @@ static int check_count(const struct parser *p)
 {
 	if (p->text->n + p->keys < IDM_JSON_MOST_VALUES)
 		return 0;
-	return idm_json_fail_at(p->text, p->at, -E2BIG, p->err, "more than %d values",
+	return idm_json_fail_at(p->text, p->at, -E2BIG, p->err, "expected at most %d values, got more",
 				IDM_JSON_MOST_VALUES);
 }
 
@@ -379,7 +379,7 @@ static int read_items(struct parser *p, uint32_t parent)
 	int r = 0;
 
 	if (p->depth == IDM_JSON_DEEPEST)
-		return FAIL(p, "nested more than %d deep", IDM_JSON_DEEPEST);
+		return FAIL(p, "expected at most %d levels, got more", IDM_JSON_DEEPEST);
 	p->depth++;
 	p->at++;
 	skip_space(p);

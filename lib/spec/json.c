@@ -97,19 +97,23 @@ enum idm_json_type idm_json_type(const struct idm_json *at)
 	return at->value ? at->value->type : IDM_JSON_NULL;
 }
 
-static int check_type(const struct idm_json *at, enum idm_json_type type, struct idm_error *err)
+static const char *const type_names[] = {
+	[IDM_JSON_NULL] = "null",	[IDM_JSON_BOOLEAN] = "true or false",
+	[IDM_JSON_NUMBER] = "a number", [IDM_JSON_STRING] = "a string",
+	[IDM_JSON_ARRAY] = "an array",	[IDM_JSON_OBJECT] = "an object",
+};
+
+int idm_json_fail_expected(const struct idm_json *at, const char *what, struct idm_error *err)
 {
-	static const char *const names[] = {
-		[IDM_JSON_NULL] = "null",	[IDM_JSON_BOOLEAN] = "true or false",
-		[IDM_JSON_NUMBER] = "a number", [IDM_JSON_STRING] = "a string",
-		[IDM_JSON_ARRAY] = "an array",	[IDM_JSON_OBJECT] = "an object",
-	};
 	enum idm_json_type got = idm_json_type(at);
 
-	if (got == type)
-		return 0;
-	return idm_json_fail(at, err, "expected %s, got %s", names[type],
-			     got == IDM_JSON_BOOLEAN ? at->value->contents : names[got]);
+	return idm_json_fail(at, err, "expected %s, got %s", what,
+			     got == IDM_JSON_BOOLEAN ? at->value->contents : type_names[got]);
+}
+
+static int check_type(const struct idm_json *at, enum idm_json_type type, struct idm_error *err)
+{
+	return idm_json_type(at) == type ? 0 : idm_json_fail_expected(at, type_names[type], err);
 }
 
 int idm_json_object(const struct idm_json *at, struct idm_error *err)

@@ -80,6 +80,9 @@ enum idm_json_type idm_json_type(const struct idm_json *at);
 int idm_json_fail(const struct idm_json *at, struct idm_error *err, const char *reason, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Fails with "expected `what`, got ...", and names the type of the value. */
+int idm_json_fail_expected(const struct idm_json *at, const char *what, struct idm_error *err);
+
 /* They read a value of the given type. They return 0, or -EINVAL if it has another type. Strings have no
  * NUL inside. */
 int idm_json_object(const struct idm_json *at, struct idm_error *err);

@@ -140,17 +140,16 @@ int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json
 		return r;
 	m->map = oci->map ? oci->map : oci->reader->how.map;
 	if (!m->map) {
-		idm_json_fail(mount, err, "%s: there are no uidMappings, neither here nor in linux",
-			      word);
+		idm_json_fail(mount, err, "%s requires uidMappings here or in linux", word);
 		if (oci->namespace)
-			idm_hint(err, "the container's map is that of %s; give it beside the file",
+			idm_hint(err, "the container's map is that of %s; pass it beside the file",
 				 oci->namespace);
 		return -EINVAL;
 	}
 	if (oci->map && !oci->user_namespace)
-		return idm_json_fail(mount, err,
-				     "%s: linux.namespaces has no user namespace for linux.uidMappings",
-				     word);
+		return idm_json_fail(
+			mount, err,
+			"%s: linux.uidMappings requires a user namespace in linux.namespaces", word);
 	return 0;
 }
 
@@ -277,7 +276,7 @@ static int read_joined_map(struct idm_oci_config *oci)
 
 	if (*oci->namespace != '/')
 		return idm_fail(err, -EINVAL, step_map, oci->namespace,
-				"the path of a namespace has to be absolute");
+				"expected the absolute path of a namespace");
 	if (idm_map_new(&oci->map) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_map, NULL);
 	return idm_map_parse(oci->map, oci->namespace, IDM_MAP_PARSE_LOOKUP, err);
@@ -289,14 +288,13 @@ static int find_own_map(struct idm_oci_config *oci)
 
 	if (oci->map && !oci->user_namespace)
 		return idm_fail(err, -EINVAL, step_map, NULL,
-				"linux.namespaces has no user namespace for linux.uidMappings");
+				"linux.uidMappings requires a user namespace in linux.namespaces");
 	if (oci->map)
 		return 0;
 	if (oci->namespace)
 		return read_joined_map(oci);
-	idm_fail(err, -ENOENT, step_map, NULL, "there are no linux.uidMappings");
-	idm_hint(err, "a container without a user namespace has no map of its own; give one "
-		      "(idm_map_parse())");
+	idm_fail(err, -ENOENT, step_map, NULL, "linux.uidMappings is missing");
+	idm_hint(err, "a container without a user namespace has no map; pass one (idm_map_parse())");
 	return -ENOENT;
 }
 

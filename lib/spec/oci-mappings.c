@@ -24,7 +24,8 @@ int idm_oci_check_keys(const struct idm_json *object, const char *const *known, 
 	while (r == 0 && idm_json_each(object, &member))
 		for (size_t i = 0; r == 0 && known[i]; i++)
 			if (strcasecmp(member.key, known[i]) == 0 && strcmp(member.key, known[i]) != 0)
-				r = idm_json_fail(&member, err, "it has to be spelt \"%s\"", known[i]);
+				r = idm_json_fail(&member, err, "expected the spelling \"%s\"",
+						  known[i]);
 	return r;
 }
 
@@ -88,7 +89,7 @@ int idm_oci_read_maps(const struct idm_json *object, struct idm_map **map, struc
 	if (!have_uids && !have_gids)
 		return 0;
 	if (!have_uids || !have_gids)
-		return idm_json_fail(have_uids ? &uids : &gids, err, "there is no %s beside it",
+		return idm_json_fail(have_uids ? &uids : &gids, err, "%s is missing beside it",
 				     have_uids ? gids.key : uids.key);
 	if (idm_map_new(map) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);

@@ -28,7 +28,7 @@ static int read_any(const struct idm_plan_reader *reader, const struct idm_json 
 		return idm_plan_read_oci(reader, whole);
 	if (type == IDM_JSON_OBJECT || type == IDM_JSON_ARRAY)
 		return idm_plan_read_containerd(reader, whole);
-	return idm_json_fail(whole, reader->err, "neither a list of mounts nor an OCI configuration");
+	return idm_json_fail_expected(whole, "a list of mounts or an OCI configuration", reader->err);
 }
 
 static int read_plan_text(const struct idm_plan_reader *reader, const char *text, size_t length)

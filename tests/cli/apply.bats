@@ -117,7 +117,7 @@ everything()
 	try 'idmount: apply: etc/one: open target: the source is a directory, but the target is not' <<-'END'
 		[{"type": "bind", "source": "/mnt/l1"}, {"type": "bind", "source": "/mnt/l2", "target": "/etc/one"}]
 	END
-	try 'idmount: apply: colour: mount filesystem: the filesystem does not take the option (kernel: tmpfs: Unknown parameter '"'colour'"')' <<-'END'
+	try 'idmount: apply: colour: mount filesystem: the filesystem does not accept the option (kernel: tmpfs: Unknown parameter '"'colour'"')' <<-'END'
 		[{"type": "bind", "source": "/mnt/l1"}, {"type": "tmpfs", "target": "/new", "options": ["colour=green"]}]
 	END
 }
@@ -134,10 +134,10 @@ everything()
 	fails 2 'idmount: undo: --journal FILE is missing' idmount undo
 	fails 2 'idmount: undo: journal: no operand is wanted; the file is given with --journal' idmount undo journal
 	fails 1 'idmount: undo: none: read journal: No such file or directory' idmount undo --journal none
-	fails 1 'idmount: undo: list.json: read journal: others can write it: it belongs to 0 and has mode 0666' \
+	fails 1 'idmount: undo: list.json: read journal: other users can write to it (owner 0, mode 0666)' \
 		bash -c 'chmod 666 list.json; "$0" undo --journal list.json' "$IDMOUNT"
 	chmod 600 list.json
-	fails 1 'idmount: undo: list.json: read journal: line 1 is not that of a journal of idmount' \
+	fails 1 'idmount: undo: list.json: read journal: line 1 is not valid in a journal of idmount' \
 		idmount undo --journal list.json
 }
 
@@ -223,7 +223,7 @@ added_beside()
 		echo "$target: $stderr"
 		case $target in
 		*here* | *root*) [[ $stderr == *'is a symbolic link'* ]] ;;
-		*) [[ $stderr == *'the root is mounted already'* ]] ;;
+		*) [[ $stderr == *'duplicate root'* ]] ;;
 		esac
 		same "$target" "$all_before" "$(everything)"
 	done
@@ -232,7 +232,7 @@ added_beside()
 @test "undo stops at a mount that it does not know" {
 	idmount apply -m 0:100000:65536 --mkdir --journal journal list.json dst
 	mount -t tmpfs foreign dst/etc
-	fails 1 $'idmount: undo: /mnt/dst/etc: undo: there is a mount that the journal does not know\nhint: unmount it first: only what the journal names is undone' \
+	fails 1 $'idmount: undo: /mnt/dst/etc: undo: the journal does not name this mount\nhint: unmount it first; undo unmounts only mounts of the journal' \
 		idmount undo --journal journal
 	umount dst/etc
 	exec {busy}<dst/etc/one

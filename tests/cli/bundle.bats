@@ -81,7 +81,7 @@ everything()
 	same 'owner' 100033:100044 "$(owner box/rootfs/etc/one)"
 	quietly idmount bundle umount box
 	config '[{"type": "user", "path": "ns/user"}]' '[]'
-	refused 1 'idmount: bundle: box/config.json: ns/user: read map: the path of a namespace has to be absolute' \
+	refused 1 'idmount: bundle: box/config.json: ns/user: read map: expected the absolute path of a namespace' \
 		idmount bundle mount box
 	config '[{"type": "user", "path": "/mnt/none"}]' '[]'
 	refused 1 'idmount: bundle: box/config.json: /mnt/none: open user namespace: No such file or directory' \
@@ -158,13 +158,13 @@ hint: create it first, or ask for it (--mkdir)' idmount bundle mount box
 
 @test "no map" {
 	config '[{"type": "mount"}]' '[]'
-	refused 1 'idmount: bundle: box/config.json: read map: there are no linux.uidMappings
-hint: a container without a user namespace has no map of its own; give one (--map MAP)' idmount bundle mount box
+	refused 1 'idmount: bundle: box/config.json: read map: linux.uidMappings is missing
+hint: a container without a user namespace has no map; pass one (--map MAP)' idmount bundle mount box
 	config '[{"type": "mount"}]' '[{"containerID": 0, "hostID": 100000, "size": 65536}]'
-	refused 1 'idmount: bundle: box/config.json: read map: linux.namespaces has no user namespace for linux.uidMappings' \
+	refused 1 'idmount: bundle: box/config.json: read map: linux.uidMappings requires a user namespace in linux.namespaces' \
 		idmount bundle mount box
 	echo '{"linux": {"uidMappings": []}}' >box/config.json
-	refused 1 'idmount: bundle: box/config.json: read map: linux.uidMappings: there is no gidMappings beside it' \
+	refused 1 'idmount: bundle: box/config.json: read map: linux.uidMappings: gidMappings is missing beside it' \
 		idmount bundle mount box
 	echo '{' >box/config.json
 	run -1 --separate-stderr idmount bundle mount box
@@ -178,7 +178,7 @@ hint: a container without a user namespace has no map of its own; give one (--ma
 	refused 1 'idmount: bundle: none: open bundle: No such file or directory' idmount bundle umount none
 	refused 1 'idmount: bundle: l1/etc/one: open bundle: Not a directory' idmount bundle mount l1/etc/one
 	refused 1 'idmount: bundle: none: read: No such file or directory' idmount bundle mount --mounts none box
-	refused 1 'idmount: bundle: box/config.json: read plan: ociVersion: unknown; a list of mounts is called "mounts"' \
+	refused 1 'idmount: bundle: box/config.json: read plan: ociVersion: unknown key; the key of a list of mounts is "mounts"' \
 		idmount bundle mount --mounts box/config.json box
 	rmdir box/rootfs
 	ln -s /mnt/dst box/rootfs
@@ -190,7 +190,7 @@ hint: a container without a user namespace has no map of its own; give one (--ma
 	same 'in the bundle' $'config.json\nrootfs' "$(ls box)"
 	echo garbage >box/idmount.journal
 	chmod 600 box/idmount.journal
-	refused 1 'idmount: bundle: box/idmount.journal: read journal: line 1 is not that of a journal of idmount' \
+	refused 1 'idmount: bundle: box/idmount.journal: read journal: line 1 is not valid in a journal of idmount' \
 		idmount bundle umount box
 }
 

@@ -91,11 +91,11 @@ paths()
 	cd gone
 	rmdir ../gone
 	for kind in . /proc/self/fd/9; do
-		fails 1 "idmount: check: $kind: check path: it was deleted, and can be mounted nowhere" idmount check "$kind"
-		fails 1 "idmount: check: $kind: check path: it was deleted, and can be mounted nowhere" idmount check --write "$kind"
+		fails 1 "idmount: check: $kind: check path: it was deleted, so it cannot be mounted" idmount check "$kind"
+		fails 1 "idmount: check: $kind: check path: it was deleted, so it cannot be mounted" idmount check --write "$kind"
 	done
 	run -1 --separate-stderr idmount check --json .
-	same 'why' '[false,"ENOENT","it was deleted, and can be mounted nowhere"]' "$(jq -c '.paths[0] | [.mappable, .error, .reason]' <<<"$output")"
+	same 'why' '[false,"ENOENT","it was deleted, so it cannot be mounted"]' "$(jq -c '.paths[0] | [.mappable, .error, .reason]' <<<"$output")"
 	exec 9<&-
 	cd ..
 }
@@ -176,7 +176,7 @@ $idmount_check missing: check path: No such file or directory" "$stderr"
 	refused 1 "$idmount_check full: make file: the filesystem (tmpfs) has no space: No space left on device" \
 		idmount check --write full
 	refused 1 "$idmount_check src/file: make file: it is not a directory
-hint: check the directory that it is in" idmount check --write src/file
+hint: check its parent directory" idmount check --write src/file
 	same 'JSON' '[[true,false,"EROFS"]]' \
 		"$(paths idmount check --json --write read-only | jq -c 'map([.mappable, .writable, .error])')"
 }

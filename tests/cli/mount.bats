@@ -1051,7 +1051,7 @@ hint: only a process in that mount namespace can attach there: nsenter(1) and se
 	[[ $device ]] || skip 'there is no block device'
 	fails 1 "$idmount_mount $device: map tree: the source is a block device, not the filesystem on it
 $hint" idmount mount -m 0:1 "$device" dst
-	fails 1 "idmount: overlay: $device: open layer: the layer is a block device, not the filesystem on it
+	fails 1 "idmount: overlay: $device: open layer: expected a directory, got a block device
 $hint" idmount overlay -L "$device" -L src dst
 }
 

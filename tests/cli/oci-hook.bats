@@ -319,7 +319,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	jq '.mounts[-1].uidMappings[0].size = -1' b/config.json >other/config.json
 	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings[0].size: expected a number from 0 to 4294967295, got -1' "$fake" /mnt/other
 	jq '.mounts[-1].gidMappings = null' b/config.json >other/config.json
-	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings: there is no gidMappings beside it' "$fake" /mnt/other
+	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings: gidMappings is missing beside it' "$fake" /mnt/other
 }
 
 @test "annotations that are wrong" {
@@ -336,7 +336,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	annotation_refused vol '"root:1"' "$key: root:1: \"root\" is not a number, and names are not looked up here"
 	annotation_refused vol '""' "$key: the map is empty"
 	annotation_refused vol '7' "$key: expected a string, got a number"
-	annotation_refused vol '"idmap"' 'mounts[7]: idmap: there are no uidMappings, neither here nor in linux'
+	annotation_refused vol '"idmap"' 'mounts[7]: idmap requires uidMappings here or in linux'
 	annotation_refused none '"0:1"' 'annotations["io.idmount.map/none"]: no mount has the destination /none'
 	annotation_refused 'vol": "5:1", "io.idmount.map//vol/' '"5:2"' 'annotations["io.idmount.map//vol/"]: the annotation io.idmount.map/vol has the same destination'
 	annotation_refused vol '"0:1"' 'mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' "$(volume /vol rbind "$(rows 0 1 1)")"

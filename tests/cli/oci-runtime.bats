@@ -311,7 +311,7 @@ front_refuses()
 	config_refused 'prepare bundle: mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' '.annotations = {"io.idmount.map/vol": "0:1"}'
 	config_refused 'prepare bundle: mounts[7].options[1]: a map is given twice' '.mounts[-1].options += ["idmap=uids=0-1-1;gids=0-1-1"]'
 	config_refused 'prepare bundle: mounts[7].uidMappings[0].size: expected a number, got a string' '.mounts[-1].uidMappings[0].size = "1"'
-	config_refused 'prepare bundle: mounts[7].uidMappings: there is no gidMappings beside it' 'del(.mounts[-1].gidMappings)'
+	config_refused 'prepare bundle: mounts[7].uidMappings: gidMappings is missing beside it' 'del(.mounts[-1].gidMappings)'
 	config_refused 'read plan: annotations["io.idmount.map/none"]: no mount has the destination /none' '.annotations = {"io.idmount.map/none": "0:1"}'
 	config_refused 'prepare bundle: mounts[7]: another mount has the destination /vol, too' '.mounts += [.mounts[-1]]'
 	config_refused 'prepare bundle: mounts[7]: another mount has the destination /vol, too' '.mounts += [.mounts[-1] | .destination = "vol/" | del(.uidMappings, .gidMappings)]'
@@ -319,7 +319,7 @@ front_refuses()
 		'.annotations = {"io.idmount.map/vol": "0:1"} | del(.mounts[-1].uidMappings, .mounts[-1].gidMappings) | .mounts += [.mounts[-1]]'
 	config_refused 'mounts[7] (bind on /vol): parse map: 0:6:1: a section here begins with uids= or gids=' '.mounts[-1] |= (del(.uidMappings, .gidMappings) | .options += ["idmap=0:6:1"])'
 	config_refused 'prepare bundle: hooks: expected an object, got an array' '.hooks = []'
-	config_refused 'read plan: Hooks: it has to be spelt "hooks"' '.Hooks = {}'
+	config_refused 'read plan: Hooks: expected the spelling "hooks"' '.Hooks = {}'
 	echo '{' >c/config.json
 	front_refuses '/mnt/c/config.json: prepare bundle: line 2, column 1: expected a key in quotes or '\''}'\'', got the end of the text' create -b c id
 	run -1 "$front" --log log --log-format json create -b /mnt/none id

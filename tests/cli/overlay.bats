@@ -103,18 +103,18 @@ undo()
 }
 
 @test "refusals name the directory, and leave all as it was" {
-	local nobody_twice='two overlays on one upper directory damage each other: unmount the other one, or take directories of its own for this one'
+	local nobody_twice='two overlays on one upper directory damage each other; unmount the other overlay, or use other directories'
 
 	refused 1 "$idmount_overlay missing: open layer: No such file or directory" overlay -L missing
 	refused 1 "$idmount_overlay l1/one: open layer: Not a directory" overlay -L l1/one
-	refused 1 "$idmount_overlay l2: open layer: the directory is given twice (also as l2)" overlay -L l2
+	refused 1 "$idmount_overlay l2: open layer: duplicate layer (also given as l2)" overlay -L l2
 	refused 1 "$idmount_overlay /dev: map tree: the filesystem ($(stat -f -c %T /dev | sed 's/.*/devtmpfs/')) cannot be ID-mapped
 hint: ext4, xfs, btrfs, tmpfs, erofs, squashfs and some more can" overlay -L /dev
-	refused 1 "$idmount_overlay l2: open overlay: one lower layer without an upper directory is no overlay
+	refused 1 "$idmount_overlay l2: open overlay: expected a second layer or an upper directory, got one lower layer
 hint: mount the directory itself (idmount mount), or add a second, empty layer" idmount overlay -L l2 dst
-	refused 1 "$idmount_overlay /dev/shm: open overlay: the work directory is not on the mount of the upper directory (up)" \
+	refused 1 "$idmount_overlay /dev/shm: open overlay: the work directory and the upper directory (up) are on different mounts" \
 		overlay -U up -W /dev/shm
-	refused 1 "$idmount_overlay foo: open overlay: this kernel's overlayfs does not take the option (kernel: overlay: Unknown parameter 'foo')" \
+	refused 1 "$idmount_overlay foo: open overlay: this kernel's overlayfs does not accept the option (kernel: overlay: Unknown parameter 'foo')" \
 		overlay -o volatile,foo=1
 	refused 1 "$idmount_overlay none: open target: there is no such target
 hint: create it first, or ask for it (--mkdir)" idmount overlay -L l2:l1 none
@@ -157,7 +157,7 @@ hint: map its layers instead, and put the overlay together from them" idmount ov
 hint: run it as root' as 4321 "$IDMOUNT" overlay -L l2:l1 dst
 	# One without those options can be made there.
 	unshare --user --map-root-user --mount "$IDMOUNT" overlay -L l2:l1 dst
-	fails 1 'idmount: overlay: l2: open overlay: the caller may not make this overlay
+	fails 1 'idmount: overlay: l2: open overlay: the kernel does not allow the caller to create this overlay
 hint: options with trusted extended attributes (metacopy, redirect_dir, index, nfs_export) require CAP_SYS_ADMIN in the initial user namespace; all overlays do before Linux 5.11' \
 		unshare --user --map-root-user --mount "$IDMOUNT" overlay -L l2:l1 -o metacopy=on,redirect_dir=on dst
 	background unshare --mount --propagation private sleep infinity

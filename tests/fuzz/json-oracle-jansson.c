@@ -82,8 +82,8 @@ static void check_jansson_value(const struct idm_json *ours, const json_t *their
 
 static bool is_our_limit(const struct idm_error *err)
 {
-	return strstr(err->message, "nested more than") ||
-	       strstr(err->message, "more than 100000 values");
+	return strstr(err->message, "expected at most 32 levels, got more") ||
+	       strstr(err->message, "expected at most 100000 values, got more");
 }
 
 void check_jansson(const struct idm_json_text *parsed, const char *text, size_t size,

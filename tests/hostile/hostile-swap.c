@@ -232,7 +232,7 @@ static void as_a_plan(unsigned int kind)
 		r = idm_plan_undo(SCRATCH "/journal", 0, &err);
 		/* Before Linux 6.8 it has to be where it was put, too. It was moved before it was
 		 * attached, and cannot be moved back. */
-		if (r == -EBUSY && kernel_is_before(6, 8) && strstr(err.message, "does not know"))
+		if (r == -EBUSY && kernel_is_before(6, 8) && strstr(err.message, "does not name"))
 			idm_umount(AT_FDCWD, PART(err, subject), IDM_UMOUNT_LAZY, NULL);
 	} while (r == -EBUSY || r == -EINVAL || r == -ENOENT || r == -ENOTDIR || r == -ELOOP);
 	if (r == -ENOTEMPTY) {

@@ -209,7 +209,7 @@ TEST(a_journal_in_somebody_elses_directory)
 	must(chown(SCRATCH "/theirs/journal", user, user));
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	assert_error(idm_plan_undo(SCRATCH "/theirs/journal", 0, &err), -EPERM, &err,
-		     SCRATCH "/theirs/journal", "read journal", "others can write it");
+		     SCRATCH "/theirs/journal", "read journal", "other users can write to it");
 	snapshot_assert_same(before);
 	undo(SCRATCH "/theirs/away");
 }
@@ -345,7 +345,7 @@ TEST_SINCE(6, 8, mounts_of_others_go_too, mounts_of_others_after_a_crash)
 	crash_and_mount();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	assert_error(idm_plan_undo(JOURNAL, 0, &err), -EBUSY, &err, TARGET "/bin", "undo",
-		     "does not know");
+		     "does not name");
 	snapshot_assert_same(before);
 	do_umount(TARGET "/bin");
 	undo(JOURNAL);
@@ -376,12 +376,12 @@ TEST(a_failing_apply_removes_what_it_created_and_nothing_else)
 	o.flags = IDM_PLAN_APPLY_MKDIR;
 	o.progress = put_another_file_there;
 	assert_error(idm_plan_apply(plan, AT_FDCWD, SCRATCH "/new/file", &o, &err), -ENOTDIR, &err, NULL,
-		     "assemble plan", "below a file");
+		     "assemble plan", "got a file");
 	must(access(SCRATCH "/new/file", F_OK));
 	o.progress = NULL;
 	must(unlink(SCRATCH "/new/file"));
 	must(rmdir(SCRATCH "/new"));
 	assert_error(idm_plan_apply(plan, AT_FDCWD, SCRATCH "/new/file", &o, &err), -ENOTDIR, &err, NULL,
-		     "assemble plan", "below a file");
+		     "assemble plan", "got a file");
 	assert_int_equal(access(SCRATCH "/new", F_OK), -1);
 }

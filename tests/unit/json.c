@@ -152,7 +152,7 @@ TEST(depth)
 	t = parsed(text);
 	memset(text, '[', 33);
 	memset(text + 33, ']', 33);
-	assert_refused(text, "line 1, column 33: nested more than 32 deep");
+	assert_refused(text, "line 1, column 33: expected at most 32 levels, got more");
 }
 
 static char *repeated(const char *piece, size_t size)
@@ -183,11 +183,14 @@ TEST(large_nonsense_is_refused_at_once)
 		const char *first, *piece, *message;
 		int code;
 	} cases[] = {
-		{ "", "[", "line 1, column 33: nested more than 32 deep", -EINVAL },
-		{ "", "{\"a\":", "line 1, column 161: nested more than 32 deep", -EINVAL },
-		{ "[", "{},", "line 1, column 299999: more than 100000 values", -E2BIG },
-		{ "{", "\"a\":1,", "line 1, column 300000: more than 100000 values", -E2BIG },
-		{ "[", "\"\",", "line 1, column 299999: more than 100000 values", -E2BIG },
+		{ "", "[", "line 1, column 33: expected at most 32 levels, got more", -EINVAL },
+		{ "", "{\"a\":", "line 1, column 161: expected at most 32 levels, got more", -EINVAL },
+		{ "[", "{},", "line 1, column 299999: expected at most 100000 values, got more",
+		  -E2BIG },
+		{ "{", "\"a\":1,", "line 1, column 300000: expected at most 100000 values, got more",
+		  -E2BIG },
+		{ "[", "\"\",", "line 1, column 299999: expected at most 100000 values, got more",
+		  -E2BIG },
 		{ "", "-",
 		  "line 1, column 1: expected a number, got \"----------------------------------------\"",
 		  -EINVAL },

@@ -259,7 +259,7 @@ TEST(flags)
 	/* What becomes of it could not be said before it is attached. */
 	m.flags = IDM_PLAN_ADD_RDONLY_LAST;
 	assert_error(idm_plan_add(plan, &m, &err), -EINVAL, &err, "tmpfs on /a", "plan mount",
-		     "only the first mount");
+		     "only the root");
 	text = plan_text(plan);
 	assert_string_equal(text, "tmpfs on /\n  target is created\n  read-only last\n"
 				  "tmpfs on /a\n  target is created\n");
@@ -302,58 +302,60 @@ static struct idm_plan *plan_with_root(void)
 	{                       \
 		__VA_ARGS__     \
 	}
-#define HOLE(word) \
-	"overlay on /t: plan mount: " word ": a layer is missing between two colons, or at an end"
+#define HOLE(word) "overlay on /t: plan mount: " word ": expected a directory, got nothing"
 
 TEST(refused)
 {
 	static const struct row rows[] = {
 		/* words */
-		{ ON_T("nosuch"), "bind on /t: plan mount: nosuch: a bind has no such option" },
-		{ ON_T("size=1m"), "bind on /t: plan mount: size=1m: a bind has no such option" },
-		{ ON_T("ro,nosuid"), "bind on /t: plan mount: ro,nosuid: a bind has no such option" },
-		{ ON_T("RO"), "bind on /t: plan mount: RO: a bind has no such option" },
-		{ ON_T("ro "), "bind on /t: plan mount: ro : a bind has no such option" },
-		{ ON_T("rrro"), "bind on /t: plan mount: rrro: a bind has no such option" },
-		{ ON_T("rloop"), "bind on /t: plan mount: rloop: a bind has no such option" },
-		{ ON_T("rdefaults"), "bind on /t: plan mount: rdefaults: a bind has no such option" },
-		{ ON_T("r"), "bind on /t: plan mount: r: a bind has no such option" },
-		{ ON_T("lowerdir=/a"),
-		  "bind on /t: plan mount: lowerdir=/a: a bind has no such option" },
-		{ ON_T("remount"), "bind on /t: plan mount: remount: idmount does not do that" },
-		{ ON_T("tmpcopyup"), "bind on /t: plan mount: tmpcopyup: idmount does not do that" },
+		{ ON_T("nosuch"), "bind on /t: plan mount: nosuch: unknown option of a bind" },
+		{ ON_T("size=1m"), "bind on /t: plan mount: size=1m: unknown option of a bind" },
+		{ ON_T("ro,nosuid"), "bind on /t: plan mount: ro,nosuid: unknown option of a bind" },
+		{ ON_T("RO"), "bind on /t: plan mount: RO: unknown option of a bind" },
+		{ ON_T("ro "), "bind on /t: plan mount: ro : unknown option of a bind" },
+		{ ON_T("rrro"), "bind on /t: plan mount: rrro: unknown option of a bind" },
+		{ ON_T("rloop"), "bind on /t: plan mount: rloop: unknown option of a bind" },
+		{ ON_T("rdefaults"), "bind on /t: plan mount: rdefaults: unknown option of a bind" },
+		{ ON_T("r"), "bind on /t: plan mount: r: unknown option of a bind" },
+		{ ON_T("lowerdir=/a"), "bind on /t: plan mount: lowerdir=/a: unknown option of a bind" },
+		{ ON_T("remount"), "bind on /t: plan mount: remount: not supported by idmount" },
+		{ ON_T("tmpcopyup"), "bind on /t: plan mount: tmpcopyup: not supported by idmount" },
 		{ ON_T("ro", ""), "bind on /t: plan mount: an option is empty" },
-		{ ON_T("X-containerd.x=1"), "bind on /t: plan mount: X-containerd.x=1: an option for "
-					    "another program, which idmount does not know" },
+		{ ON_T("X-containerd.x=1"),
+		  "bind on /t: plan mount: X-containerd.x=1: an option for another program, unknown "
+		  "to idmount" },
 		{ OVERLAY_ON_T("lowerdir=/a", "x-gvfs-hide"),
-		  "overlay on /t: plan mount: x-gvfs-hide: an option for another program, which idmount "
-		  "does not know" },
-		{ ON_T("loop"),
-		  "bind on /t: plan mount: loop: that is for filesystems on a device only" },
+		  "overlay on /t: plan mount: x-gvfs-hide: an option for another program, unknown "
+		  "to idmount" },
+		{ ON_T("loop"), "bind on /t: plan mount: loop: requires a filesystem on a device" },
 		{ "tmpfs",
 		  NULL,
 		  "/t",
 		  { "loop" },
-		  "tmpfs on /t: plan mount: loop: that is for filesystems on a device only" },
+		  "tmpfs on /t: plan mount: loop: requires a filesystem on a device" },
 		{ "tmpfs",
 		  NULL,
 		  "/t",
 		  { "remount" },
-		  "tmpfs on /t: plan mount: remount: idmount does not do that" },
+		  "tmpfs on /t: plan mount: remount: not supported by idmount" },
 		/* types, sources, targets */
 		{ "zfs", "/s", "/t", { NULL }, "zfs: plan mount: unknown type of mount" },
 		{ "Bind", "/s", "/t", { NULL }, "Bind: plan mount: unknown type of mount" },
 		{ NULL, "/s", "/t", { "ro" }, "/t: plan mount: the type is missing" },
-		{ "bind", NULL, "/t/", { NULL }, "bind on /t: plan mount: a bind needs a source" },
-		{ "bind", "", "/t", { NULL }, "bind on /t: plan mount: a bind needs a source" },
-		{ "ext4", NULL, "/t", { "loop" }, "ext4 on /t: plan mount: an ext4 needs a source" },
+		{ "bind", NULL, "/t/", { NULL }, "bind on /t: plan mount: a bind requires a source" },
+		{ "bind", "", "/t", { NULL }, "bind on /t: plan mount: a bind requires a source" },
+		{ "ext4", NULL, "/t", { "loop" }, "ext4 on /t: plan mount: an ext4 requires a source" },
 		{ "bind",
 		  "/s",
 		  "/t/../x",
 		  { NULL },
-		  "/t/../x: plan mount: a target may not hold \"..\"" },
-		{ "bind", "/s", "..", { NULL }, "..: plan mount: a target may not hold \"..\"" },
-		{ "bind", "/s", "/t/..", { NULL }, "/t/..: plan mount: a target may not hold \"..\"" },
+		  "/t/../x: plan mount: expected a target without \"..\"" },
+		{ "bind", "/s", "..", { NULL }, "..: plan mount: expected a target without \"..\"" },
+		{ "bind",
+		  "/s",
+		  "/t/..",
+		  { NULL },
+		  "/t/..: plan mount: expected a target without \"..\"" },
 		/* layers */
 		{ OVERLAY_ON_T(NULL), "overlay on /t: plan mount: lowerdir= is missing" },
 		{ OVERLAY_ON_T("datadir+=/a"), "overlay on /t: plan mount: lowerdir= is missing" },
@@ -365,38 +367,37 @@ TEST(refused)
 		{ OVERLAY_ON_T("lowerdir=/a:::/b"), HOLE("lowerdir") },
 		{ OVERLAY_ON_T("lowerdir=/a::/b:/c"), HOLE("lowerdir") },
 		{ OVERLAY_ON_T("lowerdir+="),
-		  "overlay on /t: plan mount: lowerdir+: no directory is given" },
+		  "overlay on /t: plan mount: lowerdir+: expected a directory, got nothing" },
 		{ OVERLAY_ON_T("datadir+="),
-		  "overlay on /t: plan mount: datadir+: no directory is given" },
+		  "overlay on /t: plan mount: datadir+: expected a directory, got nothing" },
 		{ OVERLAY_ON_T("lowerdir=/a", "lowerdir=/b"),
-		  "overlay on /t: plan mount: lowerdir: it is given twice" },
+		  "overlay on /t: plan mount: lowerdir: duplicate option" },
 		{ OVERLAY_ON_T("lowerdir=/a", "upperdir="),
-		  "overlay on /t: plan mount: upperdir: no directory is given" },
+		  "overlay on /t: plan mount: upperdir: expected a directory, got nothing" },
 		{ OVERLAY_ON_T("lowerdir=/a", "upperdir=/u", "upperdir=/v"),
-		  "overlay on /t: plan mount: upperdir: it is given twice" },
+		  "overlay on /t: plan mount: upperdir: duplicate option" },
 		{ OVERLAY_ON_T("lowerdir=/a", "workdir=/u", "workdir=/u"),
-		  "overlay on /t: plan mount: workdir: it is given twice" },
+		  "overlay on /t: plan mount: workdir: duplicate option" },
 		{ OVERLAY_ON_T("lowerdir=/a", "upperdir=/u"),
 		  "overlay on /t: plan mount: workdir= is missing" },
 		{ OVERLAY_ON_T("lowerdir=/a", "workdir=/u"),
 		  "overlay on /t: plan mount: upperdir= is missing" },
 		/* maps */
 		{ ON_T("uidmap=0:1:2"),
-		  "bind on /t: plan mount: there is a map for users, but none for groups" },
+		  "bind on /t: plan mount: expected a map of user and group IDs, got only user IDs" },
 		{ ON_T("ro", "gidmap=0:1:2"),
-		  "bind on /t: plan mount: there is a map for groups, but none for users" },
+		  "bind on /t: plan mount: expected a map of user and group IDs, got only group IDs" },
 		{ ON_T("idmap=uids=0-1-2"),
-		  "bind on /t: plan mount: there is a map for users, but none for groups" },
+		  "bind on /t: plan mount: expected a map of user and group IDs, got only user IDs" },
 		{ ON_T("uidmap=", "gidmap=0:1:2"), "bind on /t: plan mount: uidmap=: the map is empty" },
 		{ ON_T("ridmap="), "bind on /t: plan mount: ridmap=: the map is empty" },
-		{ ON_T("idmap"), "bind on /t: plan mount: idmap: no map is given" },
-		{ ON_T("ro", "ridmap"), "bind on /t: plan mount: ridmap: no map is given" },
-		{ ON_T(MAP, "uidmap=7:7:7"),
-		  "bind on /t: plan mount: uidmap=7:7:7: a map is given twice" },
+		{ ON_T("idmap"), "bind on /t: plan mount: idmap requires a map" },
+		{ ON_T("ro", "ridmap"), "bind on /t: plan mount: ridmap requires a map" },
+		{ ON_T(MAP, "uidmap=7:7:7"), "bind on /t: plan mount: uidmap=7:7:7: duplicate map" },
 		{ ON_T("idmap=uids=0-1-2;gids=0-1-2", "gidmap=7:7:7"),
-		  "bind on /t: plan mount: gidmap=7:7:7: a map is given twice" },
+		  "bind on /t: plan mount: gidmap=7:7:7: duplicate map" },
 		{ ON_T("uidmap=0:1:2", "ridmap=uids=5-1-2;gids=0-1-2"),
-		  "bind on /t: plan mount: ridmap=uids=5-1-2;gids=0-1-2: a map is given twice" },
+		  "bind on /t: plan mount: ridmap=uids=5-1-2;gids=0-1-2: duplicate map" },
 		{ ON_T("uidmap=0:1:0", "gidmap=0:1:2"), "u:0:1:0: add to map: the count is zero" },
 		{ ON_T("uidmap=root:1:1", "gidmap=0:1:2"),
 		  "root:1:1: parse map: \"root\" is not a number" },
@@ -430,17 +431,17 @@ TEST(a_map_beside_the_words)
 	struct idm_error err;
 
 	m.map = half;
-	assert_refused(plan, &m, -EINVAL,
-		       "bind on /t: plan mount: there is a map for users, but none for groups");
+	assert_refused(
+		plan, &m, -EINVAL,
+		"bind on /t: plan mount: expected a map of user and group IDs, got only user IDs");
 	m.map = map;
 	assert_ok(idm_plan_add(plan, &m, &err), &err);
 	text = plan_text(plan);
 	assert_string_equal(text, IS_BIND "bind on /t\n  source /s\n  map of this mount alone 0:1:2\n");
 	m = mount_of(&with_map);
 	m.map = map;
-	assert_refused(
-		plan, &m, -EINVAL,
-		"bind on /t: plan mount: a map is given twice: beside the options and among them");
+	assert_refused(plan, &m, -EINVAL,
+		       "bind on /t: plan mount: duplicate map: one among the options, one beside them");
 	add_many(big, 341);
 	m = mount_of(&row);
 	m.map = big;
@@ -487,7 +488,7 @@ TEST(only_the_first_mount_is_the_root)
 		AUTO_PLAN struct idm_plan *plan = plan_with_root();
 
 		m.target = targets[i];
-		assert_refused(plan, &m, -EINVAL, "bind on /: plan mount: the root is mounted already");
+		assert_refused(plan, &m, -EINVAL, "bind on /: plan mount: duplicate root");
 	}
 }
 
@@ -497,7 +498,7 @@ TEST(the_first_mount_is_the_root)
 	struct row row = { ON_T(NULL), NULL };
 	struct idm_plan_add_options m = mount_of(&row);
 
-	assert_refused(plan, &m, -EINVAL, "bind on /t: plan mount: the first mount is not the root");
+	assert_refused(plan, &m, -EINVAL, "bind on /t: plan mount: expected the root as first mount");
 }
 
 TEST(a_directory_that_is_none)
@@ -507,9 +508,10 @@ TEST(a_directory_that_is_none)
 	struct idm_plan_add_options m = mount_of(&row);
 
 	m.dirfd = 987;
-	assert_refused(plan, &m, -EBADF,
-		       "bind on /t: plan mount: the directory that relative paths begin at is no open "
-		       "descriptor");
+	assert_refused(
+		plan, &m, -EBADF,
+		"bind on /t: plan mount: the descriptor of the directory for relative paths is not "
+		"open");
 }
 
 /* What a program passes in is its own again when the call returns. */

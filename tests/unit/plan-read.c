@@ -141,7 +141,8 @@ TEST(formats)
 	assert_reads(CONTAINERD, &how, "bind on /\n  source /x\n  attributes +rdonly\n");
 	assert_unreadable(
 		OCI, &how, -EINVAL,
-		"read plan: line 1, column 15: ociVersion: unknown; a list of mounts is called \"mounts\"\n");
+		"read plan: line 1, column 15: ociVersion: unknown key; the key of a list of mounts "
+		"is \"mounts\"\n");
 	how.format = IDM_PLAN_READ_OCI;
 	assert_reads(OCI, &how, "recursive bind on /\n  source rootfs\n");
 	assert_unreadable(CONTAINERD, &how, -EINVAL, "read plan: expected an object, got an array\n");
@@ -220,8 +221,8 @@ TEST(a_map_for_a_containerd_list)
 		&how, "bind on /\n  source /b\n  map u:0:1:2,g:0:3:4\n");
 	assert_unreadable(
 		"[{\"Type\":\"bind\",\"Source\":\"/b\",\"Options\":[\"uidmap=0:1:2\"]}]", &how, -EINVAL,
-		"mount 1 (bind on /): plan mount: there is a map for users, but none for groups\n"
-		"hint: uidmap= and gidmap= (uidMappings and gidMappings) go together\n");
+		"mount 1 (bind on /): plan mount: expected a map of user and group IDs, got only user IDs\n"
+		"hint: uidmap= requires gidmap=, and uidMappings require gidMappings\n");
 }
 
 #define ROWS(host) "[{\"containerID\":0,\"hostID\":" #host ",\"size\":1}]"
@@ -268,7 +269,7 @@ TEST(a_text_is_added_to_a_plan)
 
 	assert_ok(idm_plan_read(plan, OCI, strlen(OCI), NULL, &err), &err);
 	assert_error(idm_plan_read(plan, CONTAINERD, strlen(CONTAINERD), NULL, &err), -EINVAL, &err,
-		     NULL, NULL, "the root is mounted already");
+		     NULL, NULL, "duplicate root");
 	assert_ok(idm_plan_read(plan, MORE, strlen(MORE), NULL, &err), &err);
 	text = plan_text(plan);
 	assert_string_equal(text, "recursive bind on /\n  source rootfs\n"

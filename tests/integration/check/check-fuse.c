@@ -143,7 +143,7 @@ TEST(a_server_without_nameless_files)
 	struct checked x;
 
 	if (check_allowing((struct server){ .tmpfile = false }, &x))
-		assert_not_writable(x, EOPNOTSUPP, "cannot make nameless files");
+		assert_not_writable(x, EOPNOTSUPP, "does not support nameless files");
 }
 
 TEST(a_server_that_gives_files_the_wrong_owner)
@@ -151,5 +151,5 @@ TEST(a_server_that_gives_files_the_wrong_owner)
 	struct checked x;
 
 	if (check_allowing((struct server){ .tmpfile = true, .wrong = true }, &x))
-		assert_not_writable(x, EIO, "a file made through the map by 0:0 is seen as owned by");
+		assert_not_writable(x, EIO, "a file created through the map by 0:0 is seen as owned by");
 }

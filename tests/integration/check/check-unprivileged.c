@@ -52,7 +52,7 @@ TEST(in_a_user_namespace_of_one_id)
 	}
 	assert_mappable(check(OWN, 0), "tmpfs");
 	assert_int_equal(check(OWN, 0).e.errnum, 0);
-	assert_not_writable(check(OWN, IDM_CHECK_WRITE), EOVERFLOW, "cannot store the ID");
+	assert_not_writable(check(OWN, IDM_CHECK_WRITE), EOVERFLOW, "cannot store the mapped ID");
 }
 
 /* A copy of only the top would show what a locked mount covers. */

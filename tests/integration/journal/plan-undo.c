@@ -194,10 +194,10 @@ TEST(somebody_elses_mount_in_it_stops_everything)
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	apply_with_journal(plan, DEEP);
 	do_mount("foreign", DEEP "/etc", "tmpfs", 0, NULL);
-	assert_not_undone(-EBUSY, DEEP "/etc", "does not know");
+	assert_not_undone(-EBUSY, DEEP "/etc", "does not name");
 	do_umount(DEEP "/etc");
 	do_mount("foreign", DEEP, "tmpfs", 0, NULL); /* over it */
-	assert_not_undone(-EBUSY, DEEP, "does not know");
+	assert_not_undone(-EBUSY, DEEP, "does not name");
 	do_umount(DEEP);
 	undo();
 	snapshot_assert_same(before);
@@ -356,7 +356,7 @@ static void undo_beside(void *arg)
 
 	(void)arg;
 	assert_error(idm_plan_undo(JOURNAL, 0, &err), -EBUSY, &err, JOURNAL, "lock journal",
-		     "another program");
+		     "another process");
 }
 
 static void undo_in_between(size_t done, size_t all, void *data)
@@ -646,7 +646,7 @@ TEST(texts_that_are_no_journal)
 	enter_image();
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		write_journal(texts[i], strlen(texts[i]));
-		assert_not_undone(-EINVAL, JOURNAL, "is not that of a journal");
+		assert_not_undone(-EINVAL, JOURNAL, "is not valid in a journal");
 	}
 	write_journal(HEAD "end\n\0", sizeof(HEAD "end\n\0") - 1);
 	assert_not_undone(-EINVAL, JOURNAL, "NUL");
@@ -664,10 +664,10 @@ TEST(journals_that_others_can_write)
 	enter_image();
 	write_journal(HEAD, sizeof(HEAD) - 1);
 	must(chmod(JOURNAL, 0620));
-	assert_not_undone(-EPERM, JOURNAL, "others can write it");
+	assert_not_undone(-EPERM, JOURNAL, "other users can write to it");
 	must(chmod(JOURNAL, 0600));
 	must(chown(JOURNAL, 1000, 0));
-	assert_not_undone(-EPERM, JOURNAL, "belongs to 1000");
+	assert_not_undone(-EPERM, JOURNAL, "owner 1000");
 }
 
 TEST(unknown_flags)

@@ -298,8 +298,8 @@ static void data_only_layers_are_refused(void)
 	}
 	enter();
 	o = data_only_request(map, 0);
-	assert_error(idm_overlay_open(&o, &err), -EINVAL, &err, L2, "open overlay", "refuses");
-	assert_contains(err.hint, "need Linux 6.8");
+	assert_error(idm_overlay_open(&o, &err), -EINVAL, &err, L2, "open overlay", "rejects");
+	assert_contains(err.hint, "needs Linux 6.8");
 }
 
 TEST_SINCE(6, 8, data_only_layers_are_refused, data_only_layers)
@@ -470,7 +470,7 @@ TEST(a_way_that_is_not_there)
 	assert_refused(&o, -EINVAL, "", "exclude each other");
 	o.flags = IDM_OVERLAY_BY_DESCRIPTOR;
 	if (kernel_is_before(6, 15))
-		assert_refused(&o, -EOPNOTSUPP, "", "need Linux 6.15");
+		assert_refused(&o, -EOPNOTSUPP, "", "needs Linux 6.15");
 }
 
 /* Not even where an empty path would be the descriptor itself. */
@@ -526,23 +526,23 @@ TEST(refusals_name_the_directory)
 		o = good;
 		o.lower = twice;
 		o.n_lower = 3;
-		assert_refused(&o, -ELOOP, "l1", "given twice");
+		assert_refused(&o, -ELOOP, "l1", "duplicate layer");
 		o = good;
 		o.lower = file;
 		assert_refused(&o, -ENOTDIR, L1 "/etc/passwd", "Not a directory");
 		o = good;
 		o.work = &elsewhere;
-		assert_refused(&o, -EXDEV, SCRATCH "/other/work", "not on the mount of the upper");
+		assert_refused(&o, -EXDEV, SCRATCH "/other/work", "are on different mounts");
 		o = good;
 		o.work = NULL;
-		assert_refused(&o, -EINVAL, "", "needs a work directory");
+		assert_refused(&o, -EINVAL, "", "requires a work directory");
 		o = good;
 		o.n_lower = 0;
 		assert_refused(&o, -EINVAL, "", "a lower layer is missing");
 		o = good;
 		o.upper = o.work = NULL;
 		o.n_lower = 1;
-		assert_refused(&o, -EINVAL, L2, "no overlay");
+		assert_refused(&o, -EINVAL, L2, "got one lower layer");
 		o = good;
 		o.map = no_root;
 		o.upper_ids = IDM_UPPER_DISK;

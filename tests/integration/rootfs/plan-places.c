@@ -81,7 +81,7 @@ TEST(a_root_that_is_a_file)
 
 		assert_error(
 			apply_at(plan, SCRATCH "/new/file", way | IDM_PLAN_APPLY_MKDIR, JOURNAL, &err),
-			-ENOTDIR, &err, ROOT "/bin/sh", "assemble plan", "below a file");
+			-ENOTDIR, &err, ROOT "/bin/sh", "assemble plan", "got a file");
 		snapshot_assert_same(before);
 	}
 }
@@ -136,7 +136,7 @@ TEST(the_same_plan_twice)
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	apply(plan, TARGET, 0, JOURNAL);
 	apply(plan, TARGET, 0, JOURNAL "2");
-	assert_error(idm_plan_undo(JOURNAL, 0, &err), -EBUSY, &err, TARGET, "undo", "does not know");
+	assert_error(idm_plan_undo(JOURNAL, 0, &err), -EBUSY, &err, TARGET, "undo", "does not name");
 	undo(JOURNAL "2");
 	undo(JOURNAL);
 	snapshot_assert_same(before);
@@ -280,7 +280,7 @@ static void undo_in_chroot(void *arg)
 	(void)arg;
 	must(chroot(SCRATCH "/box"));
 	assert_error(idm_plan_undo("/journal", 0, &err), -EXDEV, &err, TARGET, "undo",
-		     "not below this root directory");
+		     "outside of this root directory");
 }
 
 /* What cannot be seen from there has not gone. */
@@ -593,7 +593,7 @@ TEST(loop_devices_that_are_not_in_dev)
 		     "make loop device", NULL);
 	must(mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237)));
 	assert_error(apply_at(plan, TARGET, 0, NULL, &err), -ENOENT, &err, "/dev/loop",
-		     "make loop device", "/dev has not");
+		     "make loop device", "/dev lacks it");
 	do_umount("/dev");
 }
 

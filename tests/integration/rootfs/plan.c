@@ -474,7 +474,7 @@ TEST(an_option_that_the_kernel_does_not_know)
 
 	enter_image();
 	plan_step(plan, "tmpfs", NULL, "/etc", "colour=green", NULL);
-	fails(plan, -EINVAL, "colour", "does not take the option");
+	fails(plan, -EINVAL, "colour", "does not accept the option");
 	plan_step(other, "overlay", NULL, "/etc", "lowerdir=" ROOT "/etc:" ROOT "/bin", "colour", NULL);
 	/* Before, all options are one string to the kernel. */
 	fails(other, -EINVAL, kernel_is_before(6, 15) ? NULL : "colour", NULL);
@@ -534,11 +534,11 @@ TEST(options_of_the_call)
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "exclude");
 	o = (struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT;
 	o.upper_ids = 7;
-	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "upper ids 7");
+	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "upper IDs 7");
 	o = (struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT;
 	o.journal = "journal";
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "journal", "assemble plan",
-		     "visible");
+		     "requires idm_plan_apply()");
 }
 
 TEST(a_way_that_is_not_there)
