@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Whether files made through a map get the right owner on disk. The file has no name at any time. */
+/* Checks whether a file that is created through a map has the right owner on disk. The file never has a
+ * name. */
 #include <errno.h>
 #include <string.h>
 #include <sys/fsuid.h>
@@ -51,15 +52,15 @@ static void diagnose_no_file(const struct idm_trial *trial, const char *fstype, 
 }
 
 /*
- * The owner on disk: the same inode, looked up by its file handle on the mount without a map. It has no
- * name by which to find it there. Needs a filesystem with file handles, and CAP_DAC_READ_SEARCH
- * in the initial user namespace.
+ * Finds the owner on disk: opens the same inode on the mount without a map. The file has no name, so its
+ * handle identifies it. Requires a filesystem with file handles, and CAP_DAC_READ_SEARCH in the initial
+ * user namespace.
  */
 static int stat_on_disk(int plain, int file, struct stat *st)
 {
 	union {
 		struct file_handle handle;
-		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+		char space[sizeof(struct file_handle) + MAX_HANDLE_SZ];
 	} h = { .handle.handle_bytes = MAX_HANDLE_SZ };
 	AUTO_CLOSE int mount = -1, same = -1;
 	int r = idm_sys_name_to_handle(file, "", &h.handle, AT_EMPTY_PATH);
@@ -73,7 +74,7 @@ static int stat_on_disk(int plain, int file, struct stat *st)
 	return same < 0 ? same : idm_sys_fstatat(same, "", st, AT_EMPTY_PATH);
 }
 
-/* The caller owns it; its group is the caller's or, in a set-group-id directory, that one's. */
+/* The caller owns the file. The group is the caller's, or that of a set-group-ID directory. */
 static bool seen_is_right(const struct idm_trial *trial, const struct stat *seen, struct idm_error *err)
 {
 	uint32_t uid = (uint32_t)setfsuid((uid_t)-1), gid = (uint32_t)setfsgid((gid_t)-1);
@@ -109,7 +110,7 @@ static bool disk_is_right(const struct idm_trial *trial, const struct stat *seen
 void idm_check_write(const struct idm_trial *trial, struct idm_check_result *check,
 		     struct idm_error *err)
 {
-	/* O_EXCL: it can never be given a name. */
+	/* O_EXCL: linkat(2) can never name it. */
 	AUTO_CLOSE int file = idm_sys_openat(trial->tree, ".", O_TMPFILE | O_EXCL | O_RDWR, 0600);
 	struct stat seen, disk;
 	int r = file;

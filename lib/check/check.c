@@ -42,7 +42,7 @@ static int own_ids(struct idm_map **own, struct idm_error *err)
 	return r;
 }
 
-/* Some id of the caller's user namespace other than `id`; `id` itself if there is no other. */
+/* Returns another ID of the caller's user namespace than `id`, or `id` if there is no other. */
 static uint32_t another_id(const struct idm_map *own, unsigned int kind, uint32_t id)
 {
 	const struct idm_entry *e;
@@ -98,19 +98,19 @@ static int make_map(const struct stat *st, const struct idm_map *own, struct idm
 	return r;
 }
 
-/* ---- what is seen through it ---- */
+/* ---- the owner that the map shows ---- */
 
 /* How an owner must be seen. Without an ID in the caller's user namespace it is the overflow ID. */
 static uint32_t get_expected_id(const struct idm_map *map, const struct idm_map *own, unsigned int kind,
 				uint32_t disk)
 {
-	long nobody = idm_read_number(kind == IDM_UID ? "/proc/sys/kernel/overflowuid"
-						      : "/proc/sys/kernel/overflowgid");
+	long overflow = idm_read_number(kind == IDM_UID ? "/proc/sys/kernel/overflowuid"
+							: "/proc/sys/kernel/overflowgid");
 	uint32_t id;
 
 	if (idm_map_to_seen(own, kind, disk, &id) == 0 && idm_map_to_seen(map, kind, disk, &id) == 0)
 		return id;
-	return nobody < 0 ? 65534 : (uint32_t)nobody;
+	return overflow < 0 ? 65534 : (uint32_t)overflow;
 }
 
 static bool owner_is_mapped(const struct idm_trial *trial, const struct idm_map *own,
@@ -202,7 +202,7 @@ static int check_opened_source(int source, const char *path, unsigned int flags,
 		idm_fail_errno(err, r, step_check, path);
 		return idm_hint_admission(r, source, err);
 	}
-	/* The one sign of it on a mount that is attached nowhere. */
+	/* On a mount that is not attached, nothing else shows a map. */
 	check->mapped |= st.st_uid != disk.st_uid || st.st_gid != disk.st_gid;
 
 	r = own_ids(&own, err);
@@ -221,7 +221,7 @@ static int check_opened_source(int source, const char *path, unsigned int flags,
 	return r;
 }
 
-/* As the first release had it, without what fills it up to a whole word. */
+/* The size in the first release, without the padding at the end. */
 #define FIRST_SIZE \
 	(offsetof(struct idm_check_result, fstype) + sizeof(((struct idm_check_result *)0)->fstype))
 

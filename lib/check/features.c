@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the running kernel can do for this caller, found out by trying. Version numbers do not show what
- * a distribution has backported, or what a seccomp filter refuses. If a refusal tells enough, the call
- * has arguments that no kernel accepts. Otherwise it acts on detached mounts, which no other process
- * can see.
+ * Finds the features of the running kernel for this caller by trying them. Version numbers show neither
+ * backports of a distribution nor the refusals of a seccomp filter. Where a refusal shows enough, the
+ * call has arguments that no kernel accepts. Otherwise it acts on detached mounts, which no other
+ * process can see.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,10 +16,10 @@
 #include "lib/sys/syscall.h"
 #include "lib/userns/userns-probe.h"
 
-/* A descriptor that no process has. */
+/* No process has this descriptor. */
 #define NO_FD 0x7fffffff
 
-/* The call is there if this is the refusal that it gave. */
+/* The call exists if it fails with `refusal`. */
 static int expect_refusal(int refusal, int r)
 {
 	return r == refusal ? 0 : r >= 0 ? -EOPNOTSUPP : r;
@@ -101,8 +101,9 @@ static int try_idmapped_mounts(int userns)
 	int r = try_tmpfs_idmap(userns);
 
 	/*
-	 * Before Linux 6.3 EINVAL says that tmpfs cannot. The kernel looks at the filesystem after the
-	 * user namespace and the caller's privilege, so it can map others.
+	 * Before Linux 6.3, EINVAL means that tmpfs does not support it. The kernel checks the
+	 * filesystem after the user namespace and the caller's privilege, so it can map other
+	 * filesystems.
 	 */
 	return r == -EINVAL ? 0 : r;
 }
@@ -118,7 +119,7 @@ static int try_nosymfollow(int userns)
 
 static int try_move_mount_beneath(int userns)
 {
-	/* The flags are looked at before the descriptors. */
+	/* The kernel checks the flags before the descriptors. */
 	int r = expect_refusal(-EBADF, idm_sys_move_mount_fd(NO_FD, NO_FD, MOVE_MOUNT_BENEATH));
 
 	(void)userns;
@@ -190,15 +191,15 @@ static int try_statmount_idmap(int userns)
 
 /* ---- overlay: contexts only, nothing is mounted ---- */
 
-/* Of a descriptor, or of a name below it. */
+/* Writes the path of a descriptor, or of a name below it. */
 static void make_file_path(char path[64], int fd, const char *below)
 {
 	snprintf(path, 64, "/proc/thread-self/fd/%d%s", fd, below);
 }
 
 /*
- * Since Linux 6.5 overlay looks at each option as it is set, and refuses what it does not know. Before,
- * every option is taken, and looked at on creation.
+ * Since Linux 6.5, overlay checks each option when it is set, and rejects an unknown one. Before that it
+ * accepts every option, and checks all on creation.
  */
 static bool looks_at_options(void)
 {
@@ -224,7 +225,7 @@ static bool try_as_layer(int mount_fd, const char *path, void *data)
 	return s->layer >= 0;
 }
 
-/* A mapped directory on a detached mount. Before Linux 6.3, a copy of the first mount that can. */
+/* Opens a mapped directory on a detached mount. Before Linux 6.3: a copy of the first suitable mount. */
 static int mapped_layer(int userns)
 {
 	AUTO_CLOSE int tmpfs = mapped_tmpfs(userns), root = -1;
@@ -257,7 +258,7 @@ static int try_overlay_idmapped_layers(int userns)
 	 * A detached mount cannot be a layer there. But the first layer is mapped, and the second does
 	 * not exist: a kernel that accepts the first complains about the second.
 	 */
-	if (access(first, F_OK) < 0) /* without /proc that would tell nothing */
+	if (access(first, F_OK) < 0) /* without /proc the result means nothing */
 		return -EOPNOTSUPP;
 	make_file_path(second, layer, "/none");
 	snprintf(both, sizeof(both), "%s:%s", first, second);
@@ -312,7 +313,7 @@ static int try_overlay_override_creds(int userns)
 
 /* ---- the table ---- */
 
-/* `try` returns 0 or -errno. `userns`: a user namespace for a map, or the -errno of making one. */
+/* `try` returns 0 or -errno. `userns`: a user namespace for a map, or the -errno of its creation. */
 static const struct {
 	const char *name, *what, *since;
 	int (*try)(int userns);

@@ -5,7 +5,7 @@
 
 #include "idmount.h"
 
-/* What is being tried. Both trees are detached. */
+/* The trees of a check. Both are detached. */
 struct idm_trial {
 	int plain;		   /* the source without a map */
 	int tree;		   /* the source with this map: */
@@ -15,8 +15,8 @@ struct idm_trial {
 };
 
 /*
- * Makes a nameless file through the tree and looks at its owner from both ends. Sets check->writable and
- * check->disk_id_checked; if not writable, err says why.
+ * Creates a nameless file through the tree, and checks its owner as seen and on disk. Sets
+ * check->writable and check->disk_id_checked. If it is not writable, sets err.
  */
 void idm_check_write(const struct idm_trial *trial, struct idm_check_result *check,
 		     struct idm_error *err);

@@ -22,7 +22,7 @@ static const char first_line[] = "idmount journal 1";
 
 /* ---- the file ---- */
 
-/* A user who can write the journal could have anything unmounted. */
+/* A user with write access to the journal could choose which mounts are unmounted. */
 static int check_journal_owner(int fd, const char *path, struct idm_error *err)
 {
 	struct stat st;
@@ -127,6 +127,10 @@ static int parse_line(struct idm_journal *journal, size_t number, char *line)
 		return -EINVAL; /* nothing comes after the end */
 	if (number == 1)
 		return strcmp(line, first_line) == 0 ? 0 : -EINVAL;
+	if (number == 4) {
+		journal->unique_ids = strcmp(line, "ids unique") == 0;
+		return journal->unique_ids || strcmp(line, "ids reused") == 0 ? 0 : -EINVAL;
+	}
 	what = next_field(&rest);
 	if (!what)
 		return -EINVAL;
@@ -142,13 +146,6 @@ static int parse_line(struct idm_journal *journal, size_t number, char *line)
 				       parse_field_number(rest, &journal->namespace_inode)
 			       ? 0
 			       : -EINVAL;
-	if (number == 4) {
-		journal->unique_ids = rest && strcmp(rest, "unique") == 0;
-		return strcmp(what, "ids") == 0 && rest &&
-				       (journal->unique_ids || strcmp(rest, "reused") == 0)
-			       ? 0
-			       : -EINVAL;
-	}
 	if (strcmp(what, "limit") == 0 && !journal->limit)
 		return journal->unique_ids && parse_field_number(rest, &journal->limit) ? 0 : -EINVAL;
 	if (strcmp(what, "end") == 0 && !rest) {

@@ -115,7 +115,7 @@ int idm_journal_lock(int fd, const char *path, struct idm_error *err)
 }
 
 /*
- * A child that the program has forked meanwhile may have the descriptor too. So close(2) is not enough.
+ * A child that the program forked since then may have the descriptor too. So close(2) is not enough.
  */
 void idm_journal_unlock(int *fd)
 {
@@ -145,8 +145,8 @@ static int write_head(struct idm_journal_writer *rec, struct idm_error *err)
 	r = idm_mount_id(AT_FDCWD, "/", &id, &unique);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_journal, rec->path);
-	return write_line(rec, err, "idmount journal 1\nboot %s\nnamespace %llu\nids %s\n", boot,
-			  (unsigned long long)ns.inode, unique ? "unique" : "reused");
+	return write_line(rec, err, "idmount journal 1\nboot %s\nnamespace %llu\n%s\n", boot,
+			  (unsigned long long)ns.inode, unique ? "ids unique" : "ids reused");
 }
 
 int idm_journal_directory(const char *path, const char **name)

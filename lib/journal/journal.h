@@ -104,7 +104,7 @@ int idm_journal_directory(const char *path, const char **name);
 /* Removes the journal behind `fd`. Fails with -ESTALE if another file has its name by now. */
 int idm_journal_remove(int directory, const char *name, int fd);
 
-/* Locks an open journal. Fails with -ENOENT if it has been removed meanwhile. */
+/* Locks an open journal. Fails with -ENOENT if it was removed in between. */
 int idm_journal_lock(int fd, const char *path, struct idm_error *err);
 void idm_journal_unlock(int *fd); /* closes it, too */
 

@@ -228,8 +228,8 @@ static int mark_mounts(struct undoing *u, struct idm_error *err)
 /* ---- removing ---- */
 
 /*
- * Of a thing that was about to be created, only the time is known. A user who created it by hand
- * instead, that soon after the program died, loses an empty directory.
+ * If an entry was about to be created, only the time is known. A user may create it by hand that soon
+ * after the program died. Then the user loses an empty directory.
  */
 static bool is_same_file(const struct idm_journal_entry *e, const struct idm_file_id *is, bool directory)
 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * One mapped copy serves all layers of one mount: it is made of the directory that they have in common,
- * without the mounts below it, and each layer is opened beneath it. Copying a mount costs more than
- * opening a directory, and much more to undo.
+ * All layers of one mount share one mapped copy. It is a copy of their common directory, without the
+ * mounts below it. Each layer is opened below it. A copy of a mount costs more than an open directory,
+ * and much more to undo.
  *
- * The way from the common directory to a layer is the rest of its path; whether it led to the same place
- * in the copy is looked at. Where it does not work out (links on the way, a directory on the way whose
- * owner the map leaves out, so that even root may not pass), the layer gets a copy of its own.
+ * The rest of a layer's path leads from the common directory to the layer. The result is compared with
+ * the layer. It can differ because of links on the path. A directory on the path can have an owner that
+ * the map leaves out, so that even root cannot pass. Then the layer gets a copy of its own.
  */
 #include "layers.h"
 
@@ -26,7 +26,7 @@
 
 static const enum idm_error_step step_open = IDM_STEP_OPEN_LAYER;
 
-/* ---- looking ---- */
+/* ---- checks ---- */
 
 void idm_layer_name(const struct idm_layer *layer, struct idm_layer_name *name)
 {
@@ -110,9 +110,9 @@ int idm_layers_look(struct idm_layers *layers, struct idm_error *err)
 	return find_twins(layers, err);
 }
 
-/* ---- what layers have in common ---- */
+/* ---- the common directory ---- */
 
-/* How long the directory part is that both paths begin with, up to a slash; 0 without one. */
+/* Returns the length of the directory with which both paths begin, up to a slash. 0: none. */
 static size_t common_length(const char *a, const char *b, size_t most)
 {
 	size_t slash = 0;
@@ -131,8 +131,8 @@ static bool same_mount(const struct idm_layer *a, const struct idm_layer *b)
 }
 
 /*
- * How long the part of the path is that all layers of the first one's mount begin with (0 for relative
- * paths that have nothing in common), and in *n how many these are.
+ * Returns the length of the directory with which all layers of the first one's mount begin. It is 0 for
+ * relative paths without a common directory. Sets *n to the number of these layers.
  */
 static size_t common_directory(const struct idm_layers *layers, size_t first, size_t *n)
 {
@@ -151,7 +151,7 @@ static size_t common_directory(const struct idm_layers *layers, size_t first, si
 
 /* ---- where the mount begins ---- */
 
-/* Whether the directory that leads to a layer is on the layer's own mount. */
+/* Returns whether a directory on a layer's path is on the layer's own mount. */
 static int is_on_mount(const struct idm_layer *l, const char *directory)
 {
 	struct statx st;
@@ -182,7 +182,7 @@ int idm_layer_base(const struct idm_layer *l, size_t *base)
 
 /* ---- copies ---- */
 
-/* A copy of a path, mapped if the layer is to be; kept until idm_layers_close(). */
+/* Copies a path, with the map if the layer gets one. The copy stays open until idm_layers_close(). */
 static int clone_for_layer(struct idm_layers *layers, const struct idm_layer *l, const char *path,
 			   int userns_fd, struct idm_error *err)
 {
@@ -216,8 +216,8 @@ static int open_alone(struct idm_layers *layers, struct idm_layer *l, int userns
 }
 
 /*
- * A path can leave the mount, for one that is mounted below it, and come back by a symbolic link. The
- * copy has no mounts below it: what is there at the end of the same path is something else.
+ * A path can leave the mount through a mount below it, and return by a symbolic link. The copy has no
+ * mounts below it. So the same path leads to another directory there.
  */
 static bool is_layer_itself(const struct idm_layer *l)
 {
@@ -228,8 +228,7 @@ static bool is_layer_itself(const struct idm_layer *l)
 	       st.stx_dev_minor == l->device_minor;
 }
 
-/* Opens what can be opened beneath one copy of the common directory. Failing is fine: see open_alone().
- */
+/* Opens layers below one copy of the common directory. Those that fail are left to open_alone(). */
 static int open_together(struct idm_layers *layers, size_t first, size_t length, int userns_fd)
 {
 	const struct idm_layer a = layers->v[first];
@@ -264,8 +263,8 @@ static int open_together(struct idm_layers *layers, size_t first, size_t length,
 }
 
 /*
- * Upper and work are opened from as far up as can be, so that the paths which the overlay shows say
- * where they are: other overlays have to know, see upper-in-use.c. Both or none.
+ * Opens upper and work from a directory as far up as possible. So the paths that the overlay shows
+ * identify them for other overlays, see upper-in-use.c. Opens both or none.
  */
 static int open_from_base(struct idm_layers *layers, size_t upper, size_t common, int userns_fd,
 			  struct idm_error *err)
@@ -314,7 +313,7 @@ int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *
 {
 	int r = 0;
 
-	/* A layer makes at most two: one that turns out to be of no use, and one of its own. */
+	/* At most two copies for a layer: one that proves useless, and one of its own. */
 	layers->clones = calloc(2 * layers->n, sizeof(*layers->clones));
 	if (!layers->clones)
 		return idm_fail_errno(err, -ENOMEM, step_open, NULL);

@@ -13,7 +13,7 @@
 
 static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;
 
-/* overlayfs opens the directories as the caller. What Landlock closes to it, it cannot open. */
+/* overlayfs opens the directories as the caller, so Landlock's rules for the caller apply. */
 static bool is_closed(int code, const char *path, struct idm_error *err)
 {
 	if (code != -EACCES || !idm_module_refuses_mounts())
@@ -67,7 +67,7 @@ static const char *subject_of(const struct idm_overlay_options *o)
 	return o->upper ? o->upper->path : o->lower[0].path;
 }
 
-/* overlayfs copies the mount of each layer, which only its own mount namespace can. */
+/* overlayfs copies the mount of each layer, which works only in the mount's own namespace. */
 static bool layer_is_elsewhere(int code, const struct idm_path *path, struct idm_error *err)
 {
 	AUTO_CLOSE int fd = path ? idm_sys_openat(path->dirfd, path->path, O_PATH, 0) : -1;

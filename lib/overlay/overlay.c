@@ -23,7 +23,7 @@
 
 static const enum idm_error_step step_overlay = IDM_STEP_OPEN_OVERLAY;
 
-/* ---- what is asked for ---- */
+/* ---- the request ---- */
 
 /* An empty path is a directory's own descriptor only if a flag asks for it. */
 static int check_paths(const struct idm_path *paths, size_t n, unsigned int flags, struct idm_error *err)

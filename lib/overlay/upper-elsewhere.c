@@ -9,7 +9,7 @@
 #include "lib/list/internal.h"
 #include "lib/sys/syscall.h"
 
-/* Whether it is an overlay that is not known yet. False if it cannot be looked at. */
+/* Returns whether the mount is an overlay that is not known yet. False if statmount(2) fails. */
 static bool is_unknown_overlay(const struct idm_overlay_search *s, const struct idm_mount_ns *ns,
 			       uint64_t id)
 {
@@ -46,7 +46,7 @@ static bool has_unknown_overlay(const struct idm_overlay_search *s, const struct
 	return false;
 }
 
-/* One that is gone, or that may not be joined, is passed over. */
+/* Skips a namespace that no longer exists, or that the caller cannot join. */
 static void ask_in_namespace(const struct idm_overlay_search *s, const struct idm_mount_ns *ns)
 {
 	AUTO_CLOSE int fd = idm_mount_ns_open(ns->id, NULL);

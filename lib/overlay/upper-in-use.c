@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two overlays on one upper directory damage each other. The kernel refuses the second one only with
- * index=on; else it writes a warning into its log. So the library looks for the first one. It compares
- * directories, not their names: among the overlays of this mount namespace, and since Linux 6.12 among
- * those of all others that the caller may see. An overlay that is attached nowhere is not found.
+ * Two overlays on one upper directory damage each other. The kernel rejects the second one only with
+ * index=on. Otherwise it writes a warning into its log. So the library searches for the first one. It
+ * searches the overlays of this mount namespace, and since Linux 6.12 those of all other visible
+ * namespaces. It compares directories by inode. It does not find an overlay that is not attached.
  */
 #include <errno.h>
 #include <limits.h>
@@ -21,7 +21,7 @@
 
 /* ---- one overlay's options ---- */
 
-/* "\040" and "\," are a blank and a comma. */
+/* Replaces escapes: "\040" is a blank, and "\," is a comma. */
 static void unescape_option(char *s)
 {
 	char *to = s;
@@ -53,14 +53,14 @@ static char *cut_option(char **rest)
 
 union handle {
 	struct file_handle header;
-	char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	char space[sizeof(struct file_handle) + MAX_HANDLE_SZ];
 };
 
 struct question {
 	const struct idm_layer *upper, *work;
 	/* Their handles, or empty. From another namespace their paths may lead elsewhere. */
 	union handle upper_handle, work_handle;
-	const char *base; /* how a path begins that leads onto their mount, see idm_layer_base() */
+	const char *base;	       /* the start of a path onto their mount, see idm_layer_base() */
 	const struct idm_layer *found; /* the one in use */
 	bool elsewhere;		       /* this is another mount namespace */
 	/* Overlays whose directories are known. */
@@ -72,7 +72,7 @@ struct device {
 	uint32_t major, minor;
 };
 
-/* What the options of an overlay say; NULL for what they do not. */
+/* The directories in the options of an overlay. NULL: the options do not name it. */
 struct answer {
 	char *upper, *work;
 };
@@ -95,9 +95,9 @@ static struct answer parse_directories(char *options)
 	return a;
 }
 
-/* ---- by name: that of an overlay which was put together in a namespace that is gone ---- */
+/* ---- by name: the overlay was created in a namespace that no longer exists ---- */
 
-/* The name without its key: another overlay may have this upper directory as work directory. */
+/* Ignores the key: another overlay may use this upper directory as work directory. */
 static bool matches_name(const char *name, const struct idm_layer *layer)
 {
 	struct idm_layer_name own;
@@ -128,8 +128,8 @@ static bool is_layer(const struct statx *st, const struct idm_layer *layer)
 }
 
 /*
- * In a namespace of others a path may lead to a filesystem that never answers. What an overlay uses it
- * holds_handle, so that the kernel finds it without asking.
+ * In another namespace a path may lead to a filesystem that never answers. The directories that an
+ * overlay uses are in the kernel's cache, so it finds them without asking the filesystem.
  */
 static int stat_directory(const struct question *q, int dirfd, const char *path, struct statx *st)
 {
@@ -142,7 +142,7 @@ static int stat_directory(const struct question *q, int dirfd, const char *path,
 	return fd < 0 ? fd : idm_sys_statx(fd, "", AT_STATX_DONT_SYNC | AT_EMPTY_PATH, mask, st);
 }
 
-/* Looks at one directory. Whether it is there. */
+/* Compares one directory with the layers. Returns whether it exists. */
 static bool ask_directory(struct question *q, int dirfd, const char *base, const char *path)
 {
 	char whole[PATH_MAX];
@@ -167,8 +167,8 @@ static bool ask_directories(struct question *q, int dirfd, const char *base, con
 }
 
 /*
- * Whether the options tell which directories an overlay has. If one is the wanted layer, q->found is
- * set. Paths behind a detached copy begin at the copy's root, if possible the root of the mount.
+ * Returns whether the options identify the directories of an overlay. If one is the wanted layer, sets
+ * q->found. Paths through a detached copy begin at the copy's root, if possible the root of the mount.
  */
 static bool ask_options(struct question *q, char *options)
 {
@@ -181,14 +181,14 @@ static bool ask_options(struct question *q, char *options)
 		ask_name(q, a.work);
 		return true;
 	}
-	/* A path of another namespace says nothing about the layers' mount. */
+	/* A path of another namespace does not begin at the layers' mount. */
 	return ask_directories(q, AT_FDCWD, "", &a) ||
 	       (!q->elsewhere && ask_directories(q, q->upper->path.dirfd, q->base, &a)) || q->found;
 }
 
 /* ---- by file handle ---- */
 
-/* What overlayfs makes of a file handle: struct ovl_fh. The real one is at its end. */
+/* The file handle of overlayfs, struct ovl_fh. The handle of the real file is at its end. */
 struct overlay_handle {
 	unsigned char padding[3];
 	unsigned char version, magic, length, flags, type;
@@ -219,9 +219,9 @@ static bool holds_handle(const union handle *overlay, const union handle *h)
 }
 
 /*
- * For paths that lead nowhere: the handle of an overlay's root directory holds that of its upper
- * directory (Linux 6.6). Only for those: for a moment this holds the mount, and who unmounts it just
- * then is told that it is busy.
+ * For paths that do not exist: the handle of an overlay's root directory contains that of its upper
+ * directory (Linux 6.6). It is only for these, because for a moment the mount is in use. An unmount at
+ * that moment fails with EBUSY.
  */
 static void ask_handle(struct question *q, const char *mount_point)
 {
@@ -251,7 +251,7 @@ static bool is_known(uint32_t major, uint32_t minor, void *data)
 	return false;
 }
 
-/* Without memory for it, it is looked at once more. */
+/* Without memory, the overlay is examined again. */
 static void add_known(struct question *q, struct device device)
 {
 	struct device *new = idm_array_append(&q->known, &q->n_known, sizeof(device));
@@ -269,7 +269,7 @@ static int ask_mount(struct question *q, uint64_t id, struct idm_statmount **buf
 	req.param = IDM_STATMOUNT_SB_BASIC;
 	r = idm_sys_statmount(&req, *buf, *size);
 	if (r < 0 || (*buf)->sb_magic != OVERLAYFS_SUPER_MAGIC)
-		return r == -ENOENT ? 0 : r; /* gone meanwhile */
+		return r == -ENOENT ? 0 : r; /* already unmounted */
 	device = (struct device){ (*buf)->sb_dev_major, (*buf)->sb_dev_minor };
 	if (is_known(device.major, device.minor, q))
 		return 0;
@@ -313,18 +313,18 @@ static int ask_statmount(struct question *q)
 	return r;
 }
 
-/* ---- before: the options are at the end of a line of mountinfo ---- */
+/* ---- before Linux 6.11: the options are at the end of a line of mountinfo ---- */
 
 static int ask_mountinfo(struct question *q)
 {
 	AUTO_FREE char *line = NULL;
-	size_t room = 0;
+	size_t size = 0;
 	FILE *f = fopen("/proc/thread-self/mountinfo", "re");
 	int r;
 
 	if (!f)
 		return -ENOENT;
-	while (!q->found && getline(&line, &room, f) > 0) {
+	while (!q->found && getline(&line, &size, f) > 0) {
 		char *type = strstr(line, " - overlay ");
 		char *options = type ? strrchr(type, ' ') : NULL;
 
@@ -377,8 +377,8 @@ static int ask_everywhere(struct question *q)
 }
 
 /*
- * A mount namespace that exists for the length of one call, such as another thread makes for an overlay
- * of its own, has copies of all mounts that were there at that moment. So a use elsewhere has to last.
+ * Another thread may create a mount namespace for the length of one call, for an overlay of its own.
+ * That namespace has copies of all mounts of that moment. So a use in another namespace has to last.
  */
 #define TRIES 100
 #define TRY_MS 10

@@ -30,7 +30,7 @@ static int open_backing_file(int dirfd, const char *path, bool rdonly, struct id
 	return idm_steal_fd(&fd);
 }
 
-/* Fails with -EBUSY if another process has used the device meanwhile. */
+/* Fails with -EBUSY if another process was faster to use the device. */
 static int open_free_loop(int control, int file, bool rdonly, const char *path,
 			  struct idm_loop_name *name, struct idm_error *err)
 {

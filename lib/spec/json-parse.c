@@ -19,7 +19,7 @@ struct parser {
 	struct idm_error *err;
 };
 
-/* ---- what is wrong ---- */
+/* ---- errors ---- */
 
 static size_t count_left(const struct parser *p)
 {

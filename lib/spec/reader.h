@@ -14,7 +14,7 @@ struct idm_plan_reader {
 	struct idm_error *err;
 };
 
-/* The options of a mount, with room for one more. */
+/* The options of a mount, with space for one more. */
 struct idm_option_list {
 	const char **words;
 	size_t n;
