@@ -7,29 +7,29 @@
 #include "lib/base/macros.h"
 #include "plan.h"
 
-void idm_plan_entry_free(struct idm_plan_entry *step)
+void idm_plan_entry_free(struct idm_plan_entry *entry)
 {
-	for (size_t i = 0; i < step->n_words; i++)
-		free(step->words[i]);
-	free(step->words);
-	free(step->source);
-	free(step->target);
-	free(step->options);
-	free(step->lower);
-	free(step->data);
-	idm_map_free(step->map);
-	idm_close_fd(&step->dirfd);
+	for (size_t i = 0; i < entry->n_option_texts; i++)
+		free(entry->option_texts[i]);
+	free(entry->option_texts);
+	free(entry->source);
+	free(entry->target);
+	free(entry->options);
+	free(entry->lower);
+	free(entry->data);
+	idm_map_free(entry->map);
+	idm_close_fd(&entry->dirfd);
 }
 
-const char *idm_plan_entry_name(const struct idm_plan_entry *step, char *buf, size_t size)
+const char *idm_plan_entry_name(const struct idm_plan_entry *entry, char *buf, size_t size)
 {
 	static const char *const kinds[] = {
 		[IDM_PLAN_ENTRY_BIND] = "bind", [IDM_PLAN_ENTRY_OVERLAY] = "overlay"
 	};
 
 	snprintf(buf, size, "%s on /%s",
-		 step->kind == IDM_PLAN_ENTRY_FILESYSTEM ? step->filesystem->name : kinds[step->kind],
-		 step->target);
+		 entry->kind == IDM_PLAN_ENTRY_FILESYSTEM ? entry->filesystem->name : kinds[entry->kind],
+		 entry->target);
 	return buf;
 }
 

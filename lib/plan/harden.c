@@ -6,26 +6,26 @@
 #include "plan.h"
 
 /* False for a proc, sysfs or devpts: the kernel provides its files. */
-static bool holds_files_of_users(const struct idm_plan_entry *step, bool first)
+static bool holds_files_of_users(const struct idm_plan_entry *entry, bool first)
 {
-	if (step->kind != IDM_PLAN_ENTRY_FILESYSTEM || step->filesystem->on_device || step->map)
+	if (entry->kind != IDM_PLAN_ENTRY_FILESYSTEM || entry->filesystem->on_device || entry->map)
 		return true;
-	return first && strcmp(step->filesystem->name, "tmpfs") == 0;
+	return first && strcmp(entry->filesystem->name, "tmpfs") == 0;
 }
 
-static bool says_nothing_about(const struct idm_plan_entry *step, uint32_t attribute)
+static bool says_nothing_about(const struct idm_plan_entry *entry, uint32_t attribute)
 {
-	return !((step->top.set | step->top.clear | step->deep.set | step->deep.clear) & attribute);
+	return !((entry->top.set | entry->top.clear | entry->deep.set | entry->deep.clear) & attribute);
 }
 
-static bool add_attribute(struct idm_plan_entry *step, uint32_t attribute, bool deep)
+static bool add_attribute(struct idm_plan_entry *entry, uint32_t attribute, bool deep)
 {
-	if (!says_nothing_about(step, attribute))
+	if (!says_nothing_about(entry, attribute))
 		return false;
 	if (deep)
-		step->deep.set |= attribute;
+		entry->deep.set |= attribute;
 	else
-		step->top.set |= attribute;
+		entry->top.set |= attribute;
 	return true;
 }
 
@@ -33,14 +33,14 @@ static bool add_attribute(struct idm_plan_entry *step, uint32_t attribute, bool 
  * A set-user-ID file is as dangerous as the owner that processes see. So nosuid covers the same mounts
  * as the map.
  */
-static uint32_t harden_entry(struct idm_plan_entry *step, uint32_t attributes)
+static uint32_t harden_entry(struct idm_plan_entry *entry, uint32_t attributes)
 {
-	bool deep = step->recursive && step->map_scope != IDM_MAP_TOP;
+	bool deep = entry->recursive && entry->map_scope != IDM_MAP_TOP;
 	uint32_t added = 0;
 
-	if (attributes & IDM_ATTR_NOSUID && add_attribute(step, IDM_ATTR_NOSUID, deep))
+	if (attributes & IDM_ATTR_NOSUID && add_attribute(entry, IDM_ATTR_NOSUID, deep))
 		added = IDM_ATTR_NOSUID;
-	if (attributes & IDM_ATTR_NODEV && add_attribute(step, IDM_ATTR_NODEV, step->recursive))
+	if (attributes & IDM_ATTR_NODEV && add_attribute(entry, IDM_ATTR_NODEV, entry->recursive))
 		added |= IDM_ATTR_NODEV;
 	return added;
 }
@@ -54,18 +54,18 @@ size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 	if (why)
 		*why = (struct idm_hardening_info){ 0 };
 	for (size_t i = 0; i < plan->n; i++) {
-		struct idm_plan_entry *step = &plan->entries[i];
+		struct idm_plan_entry *entry = &plan->entries[i];
 		struct idm_hardening_info other;
 		uint32_t attributes, added;
 
-		if (!holds_files_of_users(step, i == 0))
+		if (!holds_files_of_users(entry, i == 0))
 			continue;
-		attributes = idm_map_hardening(step->map, i ? IDM_HARDEN_BIND : IDM_HARDEN_ROOT,
+		attributes = idm_map_hardening(entry->map, i ? IDM_HARDEN_BIND : IDM_HARDEN_ROOT,
 					       container, &other);
-		added = harden_entry(step, attributes);
+		added = harden_entry(entry, attributes);
 		if (!added || !other.kind)
 			continue;
-		step->hardened = added;
+		entry->hardened = added;
 		if (n++ == 0 && why)
 			*why = other;
 	}

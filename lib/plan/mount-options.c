@@ -44,79 +44,80 @@ const struct idm_filesystem *idm_filesystem_by_name(const char *name)
 
 /* ---- mount options ---- */
 
-enum what {
+enum option_action {
 	BIND,
 	LOOP,
 	REFUSED,
 };
 
 /* The mount options that are neither attributes, which base/mount-attr.c has, nor about maps. */
-static const struct word {
-	const char *word;
-	enum what what;
+static const struct known_option {
+	const char *name;
+	enum option_action action;
 	unsigned int value;
 } table[] = {
 	{ "bind", BIND, false },   { "rbind", BIND, true },	{ "loop", LOOP, 0 },
 	{ "remount", REFUSED, 0 }, { "tmpcopyup", REFUSED, 0 },
 };
 
-static const struct word *find_mount_option(const char *word)
+static const struct known_option *find_mount_option(const char *option)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (strcmp(table[i].word, word) == 0)
+		if (strcmp(table[i].name, option) == 0)
 			return &table[i];
 	return NULL;
 }
 
-bool idm_is_bind_option(const char *word)
+bool idm_is_bind_option(const char *option)
 {
-	return word && (strcmp(word, "bind") == 0 || strcmp(word, "rbind") == 0);
+	return option && (strcmp(option, "bind") == 0 || strcmp(option, "rbind") == 0);
 }
 
-static int fail_word(int code, const struct idm_plan_entry *step, const char *word, const char *reason,
-		     struct idm_error *err)
+static int fail_option(int code, const struct idm_plan_entry *entry, const char *option,
+		       const char *reason, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	return idm_fail(err, code, step_plan, idm_plan_entry_name(step, name, sizeof(name)), "%s: %s",
-			word, reason);
+	return idm_fail(err, code, step_plan, idm_plan_entry_name(entry, name, sizeof(name)), "%s: %s",
+			option, reason);
 }
 
-static void apply_attr_option(struct idm_plan_entry *step, const struct idm_attr_option *option,
+static void apply_attr_option(struct idm_plan_entry *entry, const struct idm_attr_option *option,
 			      bool deep)
 {
-	struct idm_attributes *a = deep ? &step->deep : &step->top;
+	struct idm_attributes *a = deep ? &entry->deep : &entry->top;
 
 	idm_apply_attr_option(option, &a->set, &a->clear);
 	if (!option->propagation)
 		return;
-	step->propagation = option->propagation;
-	step->deep_propagation = deep;
+	entry->propagation = option->propagation;
+	entry->deep_propagation = deep;
 }
 
-static int apply_known_option(struct idm_plan_entry *step, const struct word *w, struct idm_error *err)
+static int apply_known_option(struct idm_plan_entry *entry, const struct known_option *known,
+			      struct idm_error *err)
 {
-	switch (w->what) {
+	switch (known->action) {
 	case BIND:
-		step->recursive = w->value;
+		entry->recursive = known->value;
 		break;
 	case LOOP:
-		if (step->kind != IDM_PLAN_ENTRY_FILESYSTEM || !step->filesystem->on_device)
-			return fail_word(-EINVAL, step, w->word, "requires a filesystem on a device",
-					 err);
-		step->loop = true;
+		if (entry->kind != IDM_PLAN_ENTRY_FILESYSTEM || !entry->filesystem->on_device)
+			return fail_option(-EINVAL, entry, known->name,
+					   "requires a filesystem on a device", err);
+		entry->loop = true;
 		break;
 	case REFUSED:
-		return fail_word(-EINVAL, step, w->word, "not supported by idmount", err);
+		return fail_option(-EINVAL, entry, known->name, "not supported by idmount", err);
 	}
 	return 0;
 }
 
 /* ---- mount options with a value ---- */
 
-static bool has_prefix(const char *word, const char *with)
+static bool has_prefix(const char *option, const char *with)
 {
-	return strncmp(word, with, strlen(with)) == 0;
+	return strncmp(option, with, strlen(with)) == 0;
 }
 
 static const struct idm_map_option map_options[] = {
@@ -153,7 +154,7 @@ const char *idm_map_scope_option(enum idm_map_scope scope)
 }
 
 /* Two halves of a map from two places would be a map that no user has written. */
-static bool is_given(const struct idm_map *map, unsigned int kinds)
+static bool has_map_of(const struct idm_map *map, unsigned int kinds)
 {
 	const struct idm_entry *entries;
 
@@ -162,21 +163,21 @@ static bool is_given(const struct idm_map *map, unsigned int kinds)
 }
 
 /* `text` is the map, or NULL: only the scope. */
-static int apply_map_option(struct idm_plan_entry *step, const struct idm_map_option *option,
-			    const char *word, const char *text, struct idm_error *err)
+static int apply_map_option(struct idm_plan_entry *entry, const struct idm_map_option *map,
+			    const char *option, const char *text, struct idm_error *err)
 {
 	if (text && !*text)
-		return fail_word(-EINVAL, step, word, "the map is empty", err);
-	if (text && is_given(step->map, option->kinds))
-		return fail_word(-EINVAL, step, word, "duplicate map", err);
-	if (option->scope != IDM_MAP_SAME)
-		step->map_scope = option->scope;
+		return fail_option(-EINVAL, entry, option, "the map is empty", err);
+	if (text && has_map_of(entry->map, map->kinds))
+		return fail_option(-EINVAL, entry, option, "duplicate map", err);
+	if (map->scope != IDM_MAP_SAME)
+		entry->map_scope = map->scope;
 	if (!text)
 		return 0;
-	if (!step->map && idm_map_new(&step->map) < 0)
+	if (!entry->map && idm_map_new(&entry->map) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 	/* Without the r, "ridmap=" is a text that idm_map_parse() accepts, as it does the others. */
-	return idm_map_parse(step->map, *word == 'r' ? word + 1 : word, 0, err);
+	return idm_map_parse(entry->map, *option == 'r' ? option + 1 : option, 0, err);
 }
 
 static int append_path(struct idm_path **list, size_t *n, int dirfd, const char *path)
@@ -191,107 +192,110 @@ static int append_path(struct idm_path **list, size_t *n, int dirfd, const char 
 
 static int add_layer_path(char *path, bool data_only, void *data)
 {
-	struct idm_plan_entry *step = data;
+	struct idm_plan_entry *entry = data;
 
-	return data_only ? append_path(&step->data, &step->n_data, step->dirfd, path)
-			 : append_path(&step->lower, &step->n_lower, step->dirfd, path);
+	return data_only ? append_path(&entry->data, &entry->n_data, entry->dirfd, path)
+			 : append_path(&entry->lower, &entry->n_lower, entry->dirfd, path);
 }
 
-static int set_directory(struct idm_plan_entry *step, const char **directory, const char *word,
+static int set_directory(struct idm_plan_entry *entry, const char **directory, const char *option,
 			 const char *value, struct idm_error *err)
 {
 	if (*directory)
-		return fail_word(-EINVAL, step, word, "duplicate option", err);
+		return fail_option(-EINVAL, entry, option, "duplicate option", err);
 	if (!*value)
-		return fail_word(-EINVAL, step, word, "expected a directory, got nothing", err);
+		return fail_option(-EINVAL, entry, option, "expected a directory, got nothing", err);
 	*directory = value;
 	return 0;
 }
 
 /* Sets one of overlay's directories. Returns 1 if the option names no such directory. */
-static int parse_overlay_option(struct idm_plan_entry *step, char *word, char *value,
+static int parse_overlay_option(struct idm_plan_entry *entry, char *option, char *value,
 				struct idm_error *err)
 {
 	int r;
 
-	if (strcmp(word, "upperdir") == 0)
-		return set_directory(step, &step->upper, word, value, err);
-	if (strcmp(word, "workdir") == 0)
-		return set_directory(step, &step->work, word, value, err);
-	if (strcmp(word, "lowerdir") == 0) {
-		if (step->n_lower)
-			return fail_word(-EINVAL, step, word, "duplicate option", err);
-		r = idm_split_lowerdir(value, add_layer_path, step);
-	} else if (strcmp(word, "lowerdir+") == 0 || strcmp(word, "datadir+") == 0) {
+	if (strcmp(option, "upperdir") == 0)
+		return set_directory(entry, &entry->upper, option, value, err);
+	if (strcmp(option, "workdir") == 0)
+		return set_directory(entry, &entry->work, option, value, err);
+	if (strcmp(option, "lowerdir") == 0) {
+		if (entry->n_lower)
+			return fail_option(-EINVAL, entry, option, "duplicate option", err);
+		r = idm_split_lowerdir(value, add_layer_path, entry);
+	} else if (strcmp(option, "lowerdir+") == 0 || strcmp(option, "datadir+") == 0) {
 		if (!*value)
-			return fail_word(-EINVAL, step, word, "expected a directory, got nothing", err);
-		r = add_layer_path(value, *word == 'd', step);
+			return fail_option(-EINVAL, entry, option, "expected a directory, got nothing",
+					   err);
+		r = add_layer_path(value, *option == 'd', entry);
 	} else {
 		return 1;
 	}
 	if (r == -EINVAL)
-		return fail_word(r, step, word, "expected a directory, got nothing", err);
+		return fail_option(r, entry, option, "expected a directory, got nothing", err);
 	return r < 0 ? idm_fail_errno(err, r, step_plan, NULL) : 0;
 }
 
-static int apply_mount_option(struct idm_plan_entry *step, char *word, struct idm_error *err)
+static int apply_mount_option(struct idm_plan_entry *entry, char *option, struct idm_error *err)
 {
-	char *value = strchr(word, '=');
+	char *value = strchr(option, '=');
 	struct idm_mount_option *new;
 	int r;
 
 	if (value)
 		*value++ = '\0';
-	if (value && step->kind == IDM_PLAN_ENTRY_OVERLAY) {
-		r = parse_overlay_option(step, word, value, err);
+	if (value && entry->kind == IDM_PLAN_ENTRY_OVERLAY) {
+		r = parse_overlay_option(entry, option, value, err);
 		if (r <= 0)
 			return r;
 	}
-	new = idm_array_append(&step->options, &step->n_options, sizeof(*new));
+	new = idm_array_append(&entry->options, &entry->n_options, sizeof(*new));
 	if (!new)
 		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
-	*new = (struct idm_mount_option){ word, value };
+	*new = (struct idm_mount_option){ option, value };
 	return 0;
 }
 
 /* Options of the command for a source that is ID-mapped already. */
-static bool is_about_old_map(const char *word)
+static bool is_remap_option(const char *option)
 {
-	return strcmp(word, "remap") == 0 || strcmp(word, "on-top") == 0;
+	return strcmp(option, "remap") == 0 || strcmp(option, "on-top") == 0;
 }
 
-static int fail_about_old_map(const struct idm_plan_entry *step, const char *word, struct idm_error *err)
+static int fail_remap_option(const struct idm_plan_entry *entry, const char *option,
+			     struct idm_error *err)
 {
-	fail_word(-EINVAL, step, word, "a plan cannot change a map that the source has already", err);
+	fail_option(-EINVAL, entry, option, "a plan cannot change a map that the source has already",
+		    err);
 	idm_hint(err, IDM_HINT_UNMAPPED);
 	return -EINVAL;
 }
 
-int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct idm_error *err)
+int idm_plan_entry_parse_option(struct idm_plan_entry *entry, char *option, struct idm_error *err)
 {
-	const struct word *w = find_mount_option(word);
-	const struct idm_attr_option *option;
+	const struct known_option *known = find_mount_option(option);
+	const struct idm_attr_option *attr;
 	const struct idm_map_option *map;
 	const char *text;
 	bool deep;
 
-	if (w)
-		return apply_known_option(step, w, err);
-	option = idm_find_attr_option(word, strlen(word), &deep);
-	if (option) {
-		apply_attr_option(step, option, deep);
+	if (known)
+		return apply_known_option(entry, known, err);
+	attr = idm_find_attr_option(option, strlen(option), &deep);
+	if (attr) {
+		apply_attr_option(entry, attr, deep);
 		return 0;
 	}
-	map = idm_find_map_option(word, &text);
+	map = idm_find_map_option(option, &text);
 	if (map)
-		return apply_map_option(step, map, word, text, err);
+		return apply_map_option(entry, map, option, text, err);
 	/* Programs leave each other such notes. The kernel does not know them. */
-	if (has_prefix(word, "X-") || has_prefix(word, "x-"))
-		return fail_word(-EINVAL, step, word,
-				 "an option for another program, unknown to idmount", err);
-	if (step->kind == IDM_PLAN_ENTRY_BIND && is_about_old_map(word))
-		return fail_about_old_map(step, word, err);
-	if (step->kind == IDM_PLAN_ENTRY_BIND)
-		return fail_word(-EINVAL, step, word, "unknown option of a bind", err);
-	return apply_mount_option(step, word, err);
+	if (has_prefix(option, "X-") || has_prefix(option, "x-"))
+		return fail_option(-EINVAL, entry, option,
+				   "an option for another program, unknown to idmount", err);
+	if (entry->kind == IDM_PLAN_ENTRY_BIND && is_remap_option(option))
+		return fail_remap_option(entry, option, err);
+	if (entry->kind == IDM_PLAN_ENTRY_BIND)
+		return fail_option(-EINVAL, entry, option, "unknown option of a bind", err);
+	return apply_mount_option(entry, option, err);
 }

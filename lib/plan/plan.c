@@ -19,21 +19,21 @@ static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 
 /* ---- one entry ---- */
 
-static int copy_target(struct idm_plan_entry *step, const char *target, struct idm_error *err)
+static int copy_target(struct idm_plan_entry *entry, const char *target, struct idm_error *err)
 {
 	size_t n;
 
 	if (target && idm_goes_up(target))
 		return idm_fail(err, -EINVAL, step_plan, target, "expected a target without \"..\"");
 	target = idm_trim_target(target, &n);
-	step->target = strndup(target, n);
-	return step->target ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
+	entry->target = strndup(target, n);
+	return entry->target ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
-static int copy_type(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
+static int copy_type(struct idm_plan_entry *entry, const struct idm_plan_add_options *m,
 		     struct idm_error *err)
 {
-	step->kind = IDM_PLAN_ENTRY_BIND;
+	entry->kind = IDM_PLAN_ENTRY_BIND;
 	for (size_t i = 0; i < m->n_options; i++)
 		if (idm_is_bind_option(m->options[i]))
 			return 0;
@@ -44,12 +44,12 @@ static int copy_type(struct idm_plan_entry *step, const struct idm_plan_add_opti
 	}
 	if (strcmp(m->type, "bind") == 0)
 		return 0;
-	step->kind = IDM_PLAN_ENTRY_OVERLAY;
+	entry->kind = IDM_PLAN_ENTRY_OVERLAY;
 	if (strcmp(m->type, "overlay") == 0)
 		return 0;
-	step->kind = IDM_PLAN_ENTRY_FILESYSTEM;
-	step->filesystem = idm_filesystem_by_name(m->type);
-	if (step->filesystem)
+	entry->kind = IDM_PLAN_ENTRY_FILESYSTEM;
+	entry->filesystem = idm_filesystem_by_name(m->type);
+	if (entry->filesystem)
 		return 0;
 	idm_fail(err, -EINVAL, step_plan, m->type, "unknown type of mount");
 	idm_hint(err, "the types are bind, overlay, tmpfs, proc, sysfs, devpts, mqueue, cgroup2, ext4, "
@@ -57,56 +57,56 @@ static int copy_type(struct idm_plan_entry *step, const struct idm_plan_add_opti
 	return -EINVAL;
 }
 
-static int copy_source(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
+static int copy_source(struct idm_plan_entry *entry, const struct idm_plan_add_options *m,
 		       struct idm_error *err)
 {
-	bool wanted = step->kind == IDM_PLAN_ENTRY_BIND ||
-		      (step->kind == IDM_PLAN_ENTRY_FILESYSTEM && step->filesystem->on_device);
+	bool wanted = entry->kind == IDM_PLAN_ENTRY_BIND ||
+		      (entry->kind == IDM_PLAN_ENTRY_FILESYSTEM && entry->filesystem->on_device);
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	idm_plan_entry_name(step, name, sizeof(name));
+	idm_plan_entry_name(entry, name, sizeof(name));
 	if (wanted && !(m->source && *m->source))
-		return step->kind == IDM_PLAN_ENTRY_BIND
+		return entry->kind == IDM_PLAN_ENTRY_BIND
 			       ? idm_fail(err, -EINVAL, step_plan, name, "a bind requires a source")
 			       : idm_fail(err, -EINVAL, step_plan, name, "an %s requires a source",
-					  step->filesystem->name);
+					  entry->filesystem->name);
 	if (m->dirfd != AT_FDCWD) {
-		step->dirfd = idm_sys_dup(m->dirfd);
-		if (step->dirfd < 0)
+		entry->dirfd = idm_sys_dup(m->dirfd);
+		if (entry->dirfd < 0)
 			return idm_fail_because(
-				err, step->dirfd, step_plan, name,
-				step->dirfd == -EBADF
+				err, entry->dirfd, step_plan, name,
+				entry->dirfd == -EBADF
 					? "the descriptor of the directory for relative paths is "
 					  "not open"
 					: NULL);
 	}
 	if (!m->source || !*m->source)
 		return 0;
-	step->source = strdup(m->source);
-	return step->source ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
+	entry->source = strdup(m->source);
+	return entry->source ? 0 : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }
 
-static int parse_mount_options(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
+static int parse_mount_options(struct idm_plan_entry *entry, const struct idm_plan_add_options *m,
 			       struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	step->words = calloc(m->n_options ? m->n_options : 1, sizeof(*step->words));
-	if (!step->words)
+	entry->option_texts = calloc(m->n_options ? m->n_options : 1, sizeof(*entry->option_texts));
+	if (!entry->option_texts)
 		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 	for (size_t i = 0; i < m->n_options; i++) {
 		int r;
 
 		if (!m->options[i] || !*m->options[i])
 			return idm_fail(err, -EINVAL, step_plan,
-					idm_plan_entry_name(step, name, sizeof(name)),
+					idm_plan_entry_name(entry, name, sizeof(name)),
 					"an option is empty");
-		step->words[i] = strdup(m->options[i]);
+		entry->option_texts[i] = strdup(m->options[i]);
 		/* analyzer: idm_plan_entry_free() frees it */
-		if (!step->words[i])
+		if (!entry->option_texts[i])
 			return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
-		step->n_words++;
-		r = idm_plan_entry_take_option(step, step->words[i], err);
+		entry->n_option_texts++;
+		r = idm_plan_entry_parse_option(entry, entry->option_texts[i], err);
 		if (r < 0)
 			return r;
 	}
@@ -114,48 +114,48 @@ static int parse_mount_options(struct idm_plan_entry *step, const struct idm_pla
 }
 
 /* The map comes from the mount options, or beside them. */
-static int set_map(struct idm_plan_entry *step, const struct idm_map *map, struct idm_error *err)
+static int set_map(struct idm_plan_entry *entry, const struct idm_map *map, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	if (map && step->map)
-		return idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
+	if (map && entry->map)
+		return idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(entry, name, sizeof(name)),
 				"duplicate map: one among the options, one beside them");
-	if (map && idm_map_copy(map, &step->map) < 0)
+	if (map && idm_map_copy(map, &entry->map) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_plan, NULL);
-	if (step->map) {
+	if (entry->map) {
 		const struct idm_entry *entries;
-		bool uids = idm_map_entries(step->map, IDM_UID, &entries),
-		     gids = idm_map_entries(step->map, IDM_GID, &entries);
+		bool uids = idm_map_entries(entry->map, IDM_UID, &entries),
+		     gids = idm_map_entries(entry->map, IDM_GID, &entries);
 
 		if (uids == gids)
-			return idm_map_check(step->map, err);
-		idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
+			return idm_map_check(entry->map, err);
+		idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(entry, name, sizeof(name)),
 			 "expected a map of user and group IDs, got only %s IDs",
 			 uids ? "user" : "group");
 		idm_hint(err, "uidmap= requires gidmap=, and uidMappings require gidMappings");
 		return -EINVAL;
 	}
-	if (step->map_scope == IDM_MAP_SAME)
+	if (entry->map_scope == IDM_MAP_SAME)
 		return 0;
-	idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(step, name, sizeof(name)),
-		 "%s requires a map", step->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap");
+	idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(entry, name, sizeof(name)),
+		 "%s requires a map", entry->map_scope == IDM_MAP_TOP ? "idmap" : "ridmap");
 	idm_hint(err, "uidmap= and gidmap= (uidMappings and gidMappings) specify the map");
 	return -EINVAL;
 }
 
-static int check_layers(const struct idm_plan_entry *step, struct idm_error *err)
+static int check_layers(const struct idm_plan_entry *entry, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	if (step->kind != IDM_PLAN_ENTRY_OVERLAY)
+	if (entry->kind != IDM_PLAN_ENTRY_OVERLAY)
 		return 0;
-	idm_plan_entry_name(step, name, sizeof(name));
-	if (!step->n_lower)
+	idm_plan_entry_name(entry, name, sizeof(name));
+	if (!entry->n_lower)
 		return idm_fail(err, -EINVAL, step_plan, name, "lowerdir= is missing");
-	if (!step->upper != !step->work)
+	if (!entry->upper != !entry->work)
 		return idm_fail(err, -EINVAL, step_plan, name, "%s is missing",
-				step->upper ? "workdir=" : "upperdir=");
+				entry->upper ? "workdir=" : "upperdir=");
 	return 0;
 }
 
@@ -173,47 +173,47 @@ static bool any_begins_at_directory(const struct idm_path *paths, size_t n)
 }
 
 /* An entry needs no descriptor of the directory where all its paths are absolute. */
-static void drop_directory(struct idm_plan_entry *step)
+static void drop_directory(struct idm_plan_entry *entry)
 {
-	bool names_file = step->kind == IDM_PLAN_ENTRY_BIND ||
-			  (step->kind == IDM_PLAN_ENTRY_FILESYSTEM && step->filesystem->on_device);
+	bool names_file = entry->kind == IDM_PLAN_ENTRY_BIND ||
+			  (entry->kind == IDM_PLAN_ENTRY_FILESYSTEM && entry->filesystem->on_device);
 
-	if (step->dirfd == AT_FDCWD || (names_file && begins_at_directory(step->source)) ||
-	    begins_at_directory(step->upper) || begins_at_directory(step->work) ||
-	    any_begins_at_directory(step->lower, step->n_lower) ||
-	    any_begins_at_directory(step->data, step->n_data))
+	if (entry->dirfd == AT_FDCWD || (names_file && begins_at_directory(entry->source)) ||
+	    begins_at_directory(entry->upper) || begins_at_directory(entry->work) ||
+	    any_begins_at_directory(entry->lower, entry->n_lower) ||
+	    any_begins_at_directory(entry->data, entry->n_data))
 		return;
-	idm_close_fd(&step->dirfd);
-	step->dirfd = AT_FDCWD;
-	for (size_t i = 0; i < step->n_lower; i++)
-		step->lower[i].dirfd = AT_FDCWD;
-	for (size_t i = 0; i < step->n_data; i++)
-		step->data[i].dirfd = AT_FDCWD;
+	idm_close_fd(&entry->dirfd);
+	entry->dirfd = AT_FDCWD;
+	for (size_t i = 0; i < entry->n_lower; i++)
+		entry->lower[i].dirfd = AT_FDCWD;
+	for (size_t i = 0; i < entry->n_data; i++)
+		entry->data[i].dirfd = AT_FDCWD;
 }
 
-static int fill_step(struct idm_plan_entry *step, const struct idm_plan_add_options *m,
-		     struct idm_error *err)
+static int fill_entry(struct idm_plan_entry *entry, const struct idm_plan_add_options *m,
+		      struct idm_error *err)
 {
 	const unsigned int flags = IDM_PLAN_ADD_MKDIR | IDM_PLAN_ADD_RDONLY_LAST;
 	int r = idm_check_flags(m->flags, flags, step_plan, m->target, err);
 
 	if (r < 0)
 		return r;
-	step->flags = m->flags;
-	step->dirfd = AT_FDCWD;
-	r = copy_target(step, m->target, err);
+	entry->flags = m->flags;
+	entry->dirfd = AT_FDCWD;
+	r = copy_target(entry, m->target, err);
 	if (r == 0)
-		r = copy_type(step, m, err);
+		r = copy_type(entry, m, err);
 	if (r == 0)
-		r = copy_source(step, m, err);
+		r = copy_source(entry, m, err);
 	if (r == 0)
-		r = parse_mount_options(step, m, err);
+		r = parse_mount_options(entry, m, err);
 	if (r == 0)
-		r = set_map(step, m->map, err);
+		r = set_map(entry, m->map, err);
 	if (r == 0)
-		r = check_layers(step, err);
+		r = check_layers(entry, err);
 	if (r == 0)
-		drop_directory(step);
+		drop_directory(entry);
 	return r;
 }
 
@@ -245,22 +245,22 @@ void idm_plan_truncate(struct idm_plan *plan, size_t n)
 }
 
 /* The kernel makes only the root of a detached tree read-only. So that flag is for the root alone. */
-static int check_first_entry(const struct idm_plan_entry *step, bool first, struct idm_error *err)
+static int check_first_entry(const struct idm_plan_entry *entry, bool first, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	idm_plan_entry_name(step, name, sizeof(name));
-	if (first && *step->target) {
+	idm_plan_entry_name(entry, name, sizeof(name));
+	if (first && *entry->target) {
 		idm_fail(err, -EINVAL, step_plan, name, "expected the root as first mount");
 		idm_hint(err, "the target of the root is \"/\", or empty");
 		return -EINVAL;
 	}
-	if (!first && !*step->target) {
+	if (!first && !*entry->target) {
 		idm_fail(err, -EINVAL, step_plan, name, "duplicate root");
 		idm_hint(err, "only the first mount can have the target \"/\", or an empty one");
 		return -EINVAL;
 	}
-	if (!first && step->flags & IDM_PLAN_ADD_RDONLY_LAST)
+	if (!first && entry->flags & IDM_PLAN_ADD_RDONLY_LAST)
 		return idm_fail(err, -EINVAL, step_plan, name,
 				"only the root can become read-only last");
 	return 0;
@@ -269,20 +269,20 @@ static int check_first_entry(const struct idm_plan_entry *step, bool first, stru
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	struct idm_plan_entry step = { .dirfd = AT_FDCWD }, *new;
+	struct idm_plan_entry entry = { .dirfd = AT_FDCWD }, *new;
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	int r = idm_copy_struct(&m, sizeof(m), mount, step_plan, err);
 
 	if (r < 0)
 		return r;
-	r = fill_step(&step, &m, err);
+	r = fill_entry(&entry, &m, err);
 	if (r == 0)
-		r = check_first_entry(&step, plan->n == 0, err);
-	new = r < 0 ? NULL : idm_array_append(&plan->entries, &plan->n, sizeof(step));
+		r = check_first_entry(&entry, plan->n == 0, err);
+	new = r < 0 ? NULL : idm_array_append(&plan->entries, &plan->n, sizeof(entry));
 	if (new) {
-		*new = step;
+		*new = entry;
 		return 0;
 	}
-	idm_plan_entry_free(&step);
+	idm_plan_entry_free(&entry);
 	return r < 0 ? r : idm_fail_errno(err, -ENOMEM, step_plan, NULL);
 }

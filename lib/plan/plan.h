@@ -49,8 +49,8 @@ struct idm_plan_entry {
 	struct idm_path *lower, *data; /* of an OVERLAY */
 	size_t n_lower, n_data;
 	const char *upper, *work;
-	char **words; /* names, values and paths above point into these */
-	size_t n_words;
+	char **option_texts; /* names, values and paths above point into these */
+	size_t n_option_texts;
 };
 
 struct idm_plan {
@@ -69,13 +69,13 @@ struct idm_filesystem {
 const struct idm_filesystem *idm_filesystem_by_name(const char *name);
 
 /*
- * Parses one of the mount options of `step`, whose kind is known. The entry owns the text, and cuts it.
- * Options that hold a map are collected in step->map.
+ * Parses one of the mount options of `entry`, whose kind is known. The entry owns the text, and cuts it.
+ * Options that hold a map are collected in entry->map.
  */
-int idm_plan_entry_take_option(struct idm_plan_entry *step, char *word, struct idm_error *err);
+int idm_plan_entry_parse_option(struct idm_plan_entry *entry, char *option, struct idm_error *err);
 
 /* Whether the mount option makes a mount a bind. */
-bool idm_is_bind_option(const char *word);
+bool idm_is_bind_option(const char *option);
 
 /* A mount option about a map. */
 struct idm_map_option {
@@ -106,9 +106,9 @@ const char *idm_trim_target(const char *target, size_t *n);
 #define IDM_PLAN_ENTRY_NAME 1000
 
 /* Releases the contents of the entry, but not the entry itself. */
-void idm_plan_entry_free(struct idm_plan_entry *step);
+void idm_plan_entry_free(struct idm_plan_entry *entry);
 
 /* Writes the name of the entry to buf, such as "overlay on /". Returns buf. */
-const char *idm_plan_entry_name(const struct idm_plan_entry *step, char *buf, size_t size);
+const char *idm_plan_entry_name(const struct idm_plan_entry *entry, char *buf, size_t size);
 
 #endif

@@ -9,6 +9,6 @@
  * Opens the filesystem of an entry as a detached, unmapped mount with the attributes `attr`
  * (IDM_ATTR_*).
  */
-int idm_filesystem_open(const struct idm_plan_entry *step, uint32_t attr, struct idm_error *err);
+int idm_filesystem_open(const struct idm_plan_entry *entry, uint32_t attr, struct idm_error *err);
 
 #endif

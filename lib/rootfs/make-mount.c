@@ -16,9 +16,9 @@ static const enum idm_error_step step_make = IDM_STEP_MAKE_MOUNT;
 
 /* ---- attributes ---- */
 
-struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *step)
+struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *entry)
 {
-	const struct idm_attributes *deep = &step->deep, *top = &step->top;
+	const struct idm_attributes *deep = &entry->deep, *top = &entry->top;
 	struct idm_attributes a = {
 		.set = (deep->set & ~top->clear) | top->set,
 		.clear = (deep->clear & ~top->set) | top->clear,
@@ -30,11 +30,11 @@ struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *ste
 }
 
 /* Returns the attributes of the top mount until all mounts are attached. */
-static struct idm_attributes top_of(const struct idm_plan_entry *step)
+static struct idm_attributes top_of(const struct idm_plan_entry *entry)
 {
-	struct idm_attributes a = idm_plan_entry_attributes(step);
+	struct idm_attributes a = idm_plan_entry_attributes(entry);
 
-	if (step->flags & IDM_PLAN_ADD_RDONLY_LAST)
+	if (entry->flags & IDM_PLAN_ADD_RDONLY_LAST)
 		a.set &= ~IDM_ATTR_RDONLY;
 	return a;
 }
@@ -49,57 +49,57 @@ static struct mount_attr kernel_attributes(struct idm_attributes a)
 
 /* ---- binds ---- */
 
-static int why_no_map(int code, const struct idm_plan_entry *step, int userns, struct idm_error *err)
+static int why_no_map(int code, const struct idm_plan_entry *entry, int userns, struct idm_error *err)
 {
 	AUTO_CLOSE int source = -1;
 
 	if (!err)
 		return code;
-	source = *step->source ? idm_sys_openat(step->dirfd, step->source, O_PATH, 0)
-			       : idm_sys_dup(step->dirfd);
-	return source < 0 ? idm_fail_errno(err, code, step_make, step->source)
-			  : idm_diagnose_not_mapped(code, source, step->source, userns, 0, err);
+	source = *entry->source ? idm_sys_openat(entry->dirfd, entry->source, O_PATH, 0)
+				: idm_sys_dup(entry->dirfd);
+	return source < 0 ? idm_fail_errno(err, code, step_make, entry->source)
+			  : idm_diagnose_not_mapped(code, source, entry->source, userns, 0, err);
 }
 
 /* With a recursive bind the top mount can differ from those below. */
-static int change_top(int tree, const struct idm_plan_entry *step, int userns, struct idm_error *err)
+static int change_top(int tree, const struct idm_plan_entry *entry, int userns, struct idm_error *err)
 {
-	struct mount_attr attr = kernel_attributes(top_of(step));
+	struct mount_attr attr = kernel_attributes(top_of(entry));
 	int r;
 
-	if (userns >= 0 && step->map_scope == IDM_MAP_TOP) {
+	if (userns >= 0 && entry->map_scope == IDM_MAP_TOP) {
 		attr.attr_set |= MOUNT_ATTR_IDMAP;
 		attr.userns_fd = (uint64_t)userns;
 	}
 	if (!attr.attr_set && !attr.attr_clr)
 		return 0;
 	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
-	return r < 0 ? why_no_map(r, step, userns, err) : 0;
+	return r < 0 ? why_no_map(r, entry, userns, err) : 0;
 }
 
-static int open_bind_tree(const struct idm_plan_entry *step, int userns, struct idm_error *err)
+static int open_bind_tree(const struct idm_plan_entry *entry, int userns, struct idm_error *err)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
-	struct idm_attributes a = step->recursive ? step->deep : top_of(step);
+	struct idm_attributes a = entry->recursive ? entry->deep : top_of(entry);
 	struct mount_attr attr = kernel_attributes(a);
-	bool map_top = step->recursive && step->map_scope == IDM_MAP_TOP;
+	bool map_top = entry->recursive && entry->map_scope == IDM_MAP_TOP;
 	AUTO_CLOSE int tree = -1;
 	int r;
 
 	/* A source that was added is never empty. The source of a bundle can be a descriptor. */
-	options.flags = IDM_TREE_EMPTY_PATH | (step->recursive ? IDM_TREE_RECURSIVE : 0);
+	options.flags = IDM_TREE_EMPTY_PATH | (entry->recursive ? IDM_TREE_RECURSIVE : 0);
 	options.attr_set = (uint32_t)attr.attr_set;
 	options.attr_clear = (uint32_t)attr.attr_clr;
 	/* The copy call has to set whose slave or peer the mount is: afterwards the mount is private. */
-	options.propagation = step->copied_as;
-	if (!step->copied_as && step->propagation == IDM_PROPAGATION_SLAVE)
+	options.propagation = entry->copied_as;
+	if (!entry->copied_as && entry->propagation == IDM_PROPAGATION_SLAVE)
 		options.propagation = IDM_PROPAGATION_SLAVE;
-	tree = idm_tree_open(step->dirfd, step->source, map_top ? -1 : userns, &options, err);
+	tree = idm_tree_open(entry->dirfd, entry->source, map_top ? -1 : userns, &options, err);
 	if (tree < 0)
 		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
-	if (tree < 0 || !step->recursive)
+	if (tree < 0 || !entry->recursive)
 		return idm_steal_fd(&tree);
-	r = change_top(tree, step, userns, err);
+	r = change_top(tree, entry, userns, err);
 	if (r < 0)
 		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
 	return r < 0 ? r : idm_steal_fd(&tree);
@@ -107,59 +107,59 @@ static int open_bind_tree(const struct idm_plan_entry *step, int userns, struct 
 
 /* ---- overlays ---- */
 
-static int open_overlay_tree(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
+static int open_overlay_tree(const struct idm_plan_entry *entry, enum idm_upper_ids upper_ids,
 			     struct idm_error *err)
 {
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
-	struct idm_path upper = { step->dirfd, step->upper }, work = { step->dirfd, step->work };
+	struct idm_path upper = { entry->dirfd, entry->upper }, work = { entry->dirfd, entry->work };
 
-	o.lower = step->lower;
-	o.n_lower = step->n_lower;
-	o.data = step->data;
-	o.n_data = step->n_data;
-	if (step->upper) {
+	o.lower = entry->lower;
+	o.n_lower = entry->n_lower;
+	o.data = entry->data;
+	o.n_data = entry->n_data;
+	if (entry->upper) {
 		o.upper = &upper;
 		o.work = &work;
 	}
-	o.map = step->map;
-	o.upper_ids = step->map && step->upper ? upper_ids : IDM_UPPER_SHIFTED;
-	o.options = step->options;
-	o.n_options = step->n_options;
-	o.attr = top_of(step).set;
-	o.source = step->source;
+	o.map = entry->map;
+	o.upper_ids = entry->map && entry->upper ? upper_ids : IDM_UPPER_SHIFTED;
+	o.options = entry->options;
+	o.n_options = entry->n_options;
+	o.attr = top_of(entry).set;
+	o.source = entry->source;
 	return idm_overlay_open(&o, err);
 }
 
 /* ---- filesystems ---- */
 
-static int open_filesystem_tree(const struct idm_plan_entry *step, int userns, struct idm_error *err)
+static int open_filesystem_tree(const struct idm_plan_entry *entry, int userns, struct idm_error *err)
 {
-	AUTO_CLOSE int tree = idm_filesystem_open(step, top_of(step).set, err);
+	AUTO_CLOSE int tree = idm_filesystem_open(entry, top_of(entry).set, err);
 	int r;
 
 	if (tree < 0 || userns < 0)
 		return idm_steal_fd(&tree);
 	r = idm_probe_map(tree, userns);
 	if (r == -EINVAL)
-		return idm_fail(err, r, step_make, step->filesystem->name,
+		return idm_fail(err, r, step_make, entry->filesystem->name,
 				"this kernel cannot ID-map the filesystem");
-	return r < 0 ? idm_fail_errno(err, r, step_make, step->filesystem->name) : idm_steal_fd(&tree);
+	return r < 0 ? idm_fail_errno(err, r, step_make, entry->filesystem->name) : idm_steal_fd(&tree);
 }
 
 /* ---- any ---- */
 
-int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
+int idm_plan_entry_make(const struct idm_plan_entry *entry, enum idm_upper_ids upper_ids,
 			struct idm_userns_cache *cache, struct idm_error *err)
 {
 	AUTO_CLOSE int userns = -1;
 
-	if (step->kind == IDM_PLAN_ENTRY_OVERLAY)
-		return open_overlay_tree(step, upper_ids, err);
-	if (step->map) {
-		userns = idm_userns_cache_open(cache, step->map, err);
+	if (entry->kind == IDM_PLAN_ENTRY_OVERLAY)
+		return open_overlay_tree(entry, upper_ids, err);
+	if (entry->map) {
+		userns = idm_userns_cache_open(cache, entry->map, err);
 		if (userns < 0)
 			return userns;
 	}
-	return step->kind == IDM_PLAN_ENTRY_BIND ? open_bind_tree(step, userns, err)
-						 : open_filesystem_tree(step, userns, err);
+	return entry->kind == IDM_PLAN_ENTRY_BIND ? open_bind_tree(entry, userns, err)
+						  : open_filesystem_tree(entry, userns, err);
 }

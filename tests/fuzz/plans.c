@@ -15,25 +15,25 @@ static void check_target(const char *target)
 	}
 }
 
-static void check_step(const struct idm_plan_entry *step, bool first)
+static void check_entry(const struct idm_plan_entry *entry, bool first)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	check_target(step->target);
-	CHECK(!first || !*step->target);
-	CHECK(*idm_plan_entry_name(step, name, sizeof(name)));
-	CHECK(!(step->top.set & step->top.clear & ~IDM_ATTR_ATIME));
-	CHECK(!(step->deep.set & step->deep.clear & ~IDM_ATTR_ATIME));
-	if (step->kind == IDM_PLAN_ENTRY_FILESYSTEM)
-		CHECK(step->filesystem);
-	if (step->kind == IDM_PLAN_ENTRY_BIND)
-		CHECK(step->source && !step->n_options);
-	if (step->kind == IDM_PLAN_ENTRY_OVERLAY)
-		CHECK(step->n_lower && !step->upper == !step->work);
-	if (!step->map)
+	check_target(entry->target);
+	CHECK(!first || !*entry->target);
+	CHECK(*idm_plan_entry_name(entry, name, sizeof(name)));
+	CHECK(!(entry->top.set & entry->top.clear & ~IDM_ATTR_ATIME));
+	CHECK(!(entry->deep.set & entry->deep.clear & ~IDM_ATTR_ATIME));
+	if (entry->kind == IDM_PLAN_ENTRY_FILESYSTEM)
+		CHECK(entry->filesystem);
+	if (entry->kind == IDM_PLAN_ENTRY_BIND)
+		CHECK(entry->source && !entry->n_options);
+	if (entry->kind == IDM_PLAN_ENTRY_OVERLAY)
+		CHECK(entry->n_lower && !entry->upper == !entry->work);
+	if (!entry->map)
 		return;
-	CHECK(idm_map_check(step->map, NULL) == 0);
-	check_map(step->map);
+	CHECK(idm_map_check(entry->map, NULL) == 0);
+	check_map(entry->map);
 }
 
 static bool same_string(const char *a, const char *b)
@@ -41,7 +41,7 @@ static bool same_string(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool same_step(const struct idm_plan_entry *a, const struct idm_plan_entry *b)
+static bool same_entry(const struct idm_plan_entry *a, const struct idm_plan_entry *b)
 {
 	return a->kind == b->kind && a->filesystem == b->filesystem && a->flags == b->flags &&
 	       same_string(a->source, b->source) && same_string(a->target, b->target) &&
@@ -58,14 +58,14 @@ bool same_plan(const struct idm_plan *a, const struct idm_plan *b)
 	bool same = a->n == b->n;
 
 	for (size_t i = 0; same && i < a->n; i++)
-		same = same_step(&a->entries[i], &b->entries[i]);
+		same = same_entry(&a->entries[i], &b->entries[i]);
 	return same;
 }
 
 void check_plan(const struct idm_plan *plan)
 {
 	for (size_t i = 0; i < plan->n; i++)
-		check_step(&plan->entries[i], i == 0);
+		check_entry(&plan->entries[i], i == 0);
 }
 
 /* Read into a plan that has a mount already; on failure that one is all there is. */

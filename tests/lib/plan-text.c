@@ -57,51 +57,51 @@ static void print_paths(FILE *out, const char *what, const struct idm_path *path
 		print_path(out, what, paths[i].dirfd, paths[i].path);
 }
 
-static void print_map(FILE *out, const struct idm_plan_entry *step)
+static void print_map(FILE *out, const struct idm_plan_entry *entry)
 {
 	static const char *const scopes[] = { [IDM_MAP_SAME] = "map",
 					      [IDM_MAP_TOP] = "map of this mount alone",
 					      [IDM_MAP_DEEP] = "map of all below too" };
 	AUTO_FREE char *text = NULL;
 
-	if (!step->map)
+	if (!entry->map)
 		return;
-	text = map_text(step->map, IDM_FORMAT_TEXT, IDM_BOTH);
-	fprintf(out, "  %s %s\n", scopes[step->map_scope], text);
+	text = map_text(entry->map, IDM_FORMAT_TEXT, IDM_BOTH);
+	fprintf(out, "  %s %s\n", scopes[entry->map_scope], text);
 }
 
-static void print_options(FILE *out, const struct idm_plan_entry *step)
+static void print_options(FILE *out, const struct idm_plan_entry *entry)
 {
-	for (size_t i = 0; i < step->n_options; i++)
-		fprintf(out, "  option %s%s%s\n", step->options[i].name,
-			step->options[i].value ? "=" : "",
-			step->options[i].value ? step->options[i].value : "");
+	for (size_t i = 0; i < entry->n_options; i++)
+		fprintf(out, "  option %s%s%s\n", entry->options[i].name,
+			entry->options[i].value ? "=" : "",
+			entry->options[i].value ? entry->options[i].value : "");
 }
 
-static void print_step(FILE *out, const struct idm_plan_entry *step)
+static void print_entry(FILE *out, const struct idm_plan_entry *entry)
 {
 	static const char *const propagations[] = { NULL, "private", "slave", "shared", "unbindable" };
 	char name[500];
 
-	fprintf(out, "%s%s\n", step->recursive ? "recursive " : "",
-		idm_plan_entry_name(step, name, sizeof(name)));
-	print_path(out, "source", step->dirfd, step->source);
-	print_paths(out, "lower", step->lower, step->n_lower);
-	print_paths(out, "data", step->data, step->n_data);
-	print_path(out, "upper", step->dirfd, step->upper);
-	print_path(out, "work", step->dirfd, step->work);
-	print_map(out, step);
-	print_attributes(out, "attributes", &step->top);
-	print_attributes(out, "attributes of all below too", &step->deep);
-	if (step->propagation)
-		fprintf(out, "  %s%s\n", step->deep_propagation ? "recursively " : "",
-			propagations[step->propagation]);
-	print_options(out, step);
-	if (step->loop)
+	fprintf(out, "%s%s\n", entry->recursive ? "recursive " : "",
+		idm_plan_entry_name(entry, name, sizeof(name)));
+	print_path(out, "source", entry->dirfd, entry->source);
+	print_paths(out, "lower", entry->lower, entry->n_lower);
+	print_paths(out, "data", entry->data, entry->n_data);
+	print_path(out, "upper", entry->dirfd, entry->upper);
+	print_path(out, "work", entry->dirfd, entry->work);
+	print_map(out, entry);
+	print_attributes(out, "attributes", &entry->top);
+	print_attributes(out, "attributes of all below too", &entry->deep);
+	if (entry->propagation)
+		fprintf(out, "  %s%s\n", entry->deep_propagation ? "recursively " : "",
+			propagations[entry->propagation]);
+	print_options(out, entry);
+	if (entry->loop)
 		fputs("  loop\n", out);
-	if (step->flags & IDM_PLAN_ADD_MKDIR)
+	if (entry->flags & IDM_PLAN_ADD_MKDIR)
 		fputs("  target is created\n", out);
-	if (step->flags & IDM_PLAN_ADD_RDONLY_LAST)
+	if (entry->flags & IDM_PLAN_ADD_RDONLY_LAST)
 		fputs("  read-only last\n", out);
 }
 
@@ -112,7 +112,7 @@ char *plan_text(const struct idm_plan *plan)
 	FILE *out = open_memstream(&text, &size);
 
 	for (size_t i = 0; i < plan->n; i++)
-		print_step(out, &plan->entries[i]);
+		print_entry(out, &plan->entries[i]);
 	fclose(out);
 	return text;
 }
