@@ -82,15 +82,15 @@ static int write_mount(struct idm_journal_writer *rec, const char *what, uint64_
 	return write_line(rec, err, "%s %llu %s\n", what, (unsigned long long)id, escaped);
 }
 
-static int write_created(struct idm_journal_writer *rec, const char *what, const struct idm_created *m,
-			 const char *path, struct idm_error *err)
+static int write_created(struct idm_journal_writer *rec, const char *what,
+			 const struct idm_created *created, const char *path, struct idm_error *err)
 {
 	AUTO_FREE char *escaped = escape_path(path);
 
 	if (!escaped)
 		return idm_fail_errno(err, -ENOMEM, step_journal, rec->path);
-	return write_line(rec, err, "%s %llu %llu %s\n", what, (unsigned long long)m->id.inode,
-			  (unsigned long long)m->id.born, escaped);
+	return write_line(rec, err, "%s %llu %llu %s\n", what, (unsigned long long)created->id.inode,
+			  (unsigned long long)created->id.born, escaped);
 }
 
 /* ---- the file ---- */
@@ -246,7 +246,7 @@ static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, s
 	return 0;
 }
 
-int idm_journal_outside(const struct idm_created *m, const char *path, void *writer,
+int idm_journal_outside(const struct idm_created *created, const char *path, void *writer,
 			struct idm_error *err)
 {
 	struct idm_journal_writer *rec = writer;
@@ -256,24 +256,24 @@ int idm_journal_outside(const struct idm_created *m, const char *path, void *wri
 
 	if (rec->fd < 0)
 		return 0;
-	r = path_of_directory(m->parent, above, path, err);
+	r = path_of_directory(created->parent, above, path, err);
 	if (r < 0)
 		return r;
-	if (asprintf(&whole, "%s/%s", strcmp(above, "/") == 0 ? "" : above, m->name) < 0) {
+	if (asprintf(&whole, "%s/%s", strcmp(above, "/") == 0 ? "" : above, created->name) < 0) {
 		whole = NULL;
 		return idm_fail_errno(err, -ENOMEM, step_journal, path);
 	}
-	return write_created(rec, m->directory ? "directory" : "file", m, whole, err);
+	return write_created(rec, created->directory ? "directory" : "file", created, whole, err);
 }
 
-int idm_journal_inside(const struct idm_created *m, const char *path, void *writer,
+int idm_journal_inside(const struct idm_created *created, const char *path, void *writer,
 		       struct idm_error *err)
 {
 	struct idm_journal_writer *rec = writer;
 
 	return rec->fd < 0 ? 0
-			   : write_created(rec, m->directory ? "inside-directory" : "inside-file", m,
-					   path, err);
+			   : write_created(rec, created->directory ? "inside-directory" : "inside-file",
+					   created, path, err);
 }
 
 /* ---- mounts ---- */

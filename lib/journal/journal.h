@@ -38,9 +38,9 @@ struct idm_journal_writer {
 int idm_journal_writer_open(struct idm_journal_writer *writer, const char *path, struct idm_error *err);
 
 /* For idm_target.created. They write what was created outside of the root filesystem, or in it. */
-int idm_journal_outside(const struct idm_created *made, const char *path, void *writer,
+int idm_journal_outside(const struct idm_created *created, const char *path, void *writer,
 			struct idm_error *err);
-int idm_journal_inside(const struct idm_created *made, const char *path, void *writer,
+int idm_journal_inside(const struct idm_created *created, const char *path, void *writer,
 		       struct idm_error *err);
 
 /* Writes that all mounts are created, and that no other follows. Called before the next two. */

@@ -39,7 +39,7 @@ static const enum idm_error_step step_undo = IDM_STEP_UNDO;
 struct node {
 	uint64_t id, parent;
 	char *target;
-	bool ours;
+	bool marked;
 };
 
 struct undoing {
@@ -47,8 +47,8 @@ struct undoing {
 	unsigned int flags;
 	struct node *nodes; /* in the order of mounting */
 	size_t n_nodes;
-	uint64_t *ours; /* the IDs of the mounts to undo */
-	size_t n_ours;
+	uint64_t *marked; /* the IDs of the mounts to undo */
+	size_t n_marked;
 	uint64_t
 		*on; /* for each entry of the journal: the mount it was created on; 0: not known; or DONE
 		      */
@@ -76,10 +76,10 @@ static struct node *find_node(const struct undoing *u, uint64_t id)
 	return NULL;
 }
 
-static bool is_ours(const struct undoing *u, uint64_t id)
+static bool is_marked(const struct undoing *u, uint64_t id)
 {
-	for (size_t i = 0; i < u->n_ours; i++)
-		if (u->ours[i] == id)
+	for (size_t i = 0; i < u->n_marked; i++)
+		if (u->marked[i] == id)
 			return true;
 	return false;
 }
@@ -104,13 +104,13 @@ static int mark_node(struct undoing *u, struct node *node)
 {
 	uint64_t *new;
 
-	if (node->ours)
+	if (node->marked)
 		return 0;
-	new = idm_array_append(&u->ours, &u->n_ours, sizeof(*new));
+	new = idm_array_append(&u->marked, &u->n_marked, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
 	*new = node->id;
-	node->ours = true;
+	node->marked = true;
 	return 0;
 }
 
@@ -140,13 +140,13 @@ static int mark_below(struct undoing *u)
 	int r = 0;
 
 	for (size_t i = 0; i < u->n_nodes && r == 0; i++)
-		if (is_ours(u, u->nodes[i].parent) &&
+		if (is_marked(u, u->nodes[i].parent) &&
 		    (!u->journal.limit || u->nodes[i].id < u->journal.limit))
 			r = mark_node(u, &u->nodes[i]);
 	return r;
 }
 
-static int mark_ours(struct undoing *u, struct idm_error *err)
+static int mark_journaled(struct undoing *u, struct idm_error *err)
 {
 	int r = mark_recorded(u);
 
@@ -160,7 +160,7 @@ static int check_foreign(const struct undoing *u, struct idm_error *err)
 	for (size_t i = 0; i < u->n_nodes; i++) {
 		const struct node *node = &u->nodes[i];
 
-		if (node->ours || !is_ours(u, node->parent))
+		if (node->marked || !is_marked(u, node->parent))
 			continue;
 		idm_fail(err, -EBUSY, step_undo, node->target, "the journal does not name this mount");
 		idm_hint(err, "unmount it first; undo unmounts only mounts of the journal");
@@ -221,7 +221,7 @@ static int mark_mounts(struct undoing *u, struct idm_error *err)
 		return r == -ENOMEM ? idm_fail_errno(err, r, step_undo, NULL) : r;
 	r = check_reach(u, err);
 	if (r == 0)
-		r = mark_ours(u, err);
+		r = mark_journaled(u, err);
 	return r < 0 ? r : check_foreign(u, err);
 }
 
@@ -281,7 +281,7 @@ static bool is_of_root(const struct undoing *u, uint64_t id)
 	for (size_t i = 0; i < u->journal.n; i++)
 		if (u->journal.entries[i].kind == IDM_JOURNAL_BASE && u->journal.entries[i].number == id)
 			return false;
-	return is_ours(u, id);
+	return is_marked(u, id);
 }
 
 /*
@@ -297,7 +297,7 @@ static int open_root_mount(const struct undoing *u)
 		bool unique;
 		int r;
 
-		if (!node || !node->ours)
+		if (!node || !node->marked)
 			continue;
 		fd = idm_sys_openat(AT_FDCWD, node->target, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 		r = fd < 0 ? fd : idm_mount_id(fd, "", &id, &unique);
@@ -341,7 +341,7 @@ static int find_mounts(struct undoing *u, struct idm_error *err)
 	u->on = calloc(u->journal.n + 1, sizeof(*u->on));
 	if (!u->on)
 		return idm_fail_errno(err, -ENOMEM, step_undo, NULL);
-	for (size_t i = 0; i < u->journal.n && u->n_ours; i++) {
+	for (size_t i = 0; i < u->journal.n && u->n_marked; i++) {
 		const struct idm_journal_entry *e = &u->journal.entries[i];
 		AUTO_CLOSE int parent = is_inside(e->kind) ? open_parent(u, e->path, &u->on[i])
 							   : -ENOENT;
@@ -423,7 +423,7 @@ static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *er
 
 /* ---- unmounting ---- */
 
-static int why_not_unmounted(int code, const struct node *node, struct idm_error *err)
+static int diagnose_unmount(int code, const struct node *node, struct idm_error *err)
 {
 	if (code != -EBUSY)
 		return idm_fail_errno(err, code, step_undo, node->target);
@@ -442,7 +442,7 @@ static int try_unmount(const struct undoing *u, const struct node *node, struct 
 
 	if (r == -EXDEV)
 		return idm_fail(err, -EBUSY, step_undo, node->target, "another mount hides it");
-	return r < 0 ? why_not_unmounted(r, node, err) : 0;
+	return r < 0 ? diagnose_unmount(r, node, err) : 0;
 }
 
 /*
@@ -470,7 +470,7 @@ static int unmount_all(struct undoing *u, struct idm_error *err)
 	int r = 0;
 
 	for (size_t i = u->n_nodes; i-- > 0 && r == 0;)
-		if (u->nodes[i].ours) {
+		if (u->nodes[i].marked) {
 			r = remove_all_on(u, u->nodes[i].id, err);
 			if (r == 0)
 				r = unmount_journaled(u, &u->nodes[i], err);
@@ -530,7 +530,7 @@ static void free_undoing(struct undoing *u)
 	for (size_t i = 0; i < u->n_nodes; i++)
 		free(u->nodes[i].target);
 	free(u->nodes);
-	free(u->ours);
+	free(u->marked);
 	idm_journal_free(&u->journal);
 }
 
@@ -556,9 +556,8 @@ int idm_plan_undo(const char *journal, unsigned int flags, struct idm_error *err
 	if (r < 0)
 		return r;
 	r = undo_journal(&u, err);
-	if (r == 0) {
+	if (r == 0)
 		r = remove_journal(&u.journal, journal, err);
-	}
 	free_undoing(&u);
 	return r;
 }

@@ -49,7 +49,8 @@ static struct mount_attr kernel_attributes(struct idm_attributes a)
 
 /* ---- binds ---- */
 
-static int why_no_map(int code, const struct idm_plan_entry *entry, int userns, struct idm_error *err)
+static int diagnose_no_map(int code, const struct idm_plan_entry *entry, int userns,
+			   struct idm_error *err)
 {
 	AUTO_CLOSE int source = -1;
 
@@ -74,7 +75,7 @@ static int change_top(int tree, const struct idm_plan_entry *entry, int userns, 
 	if (!attr.attr_set && !attr.attr_clr)
 		return 0;
 	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
-	return r < 0 ? why_no_map(r, entry, userns, err) : 0;
+	return r < 0 ? diagnose_no_map(r, entry, userns, err) : 0;
 }
 
 static int open_bind_tree(const struct idm_plan_entry *entry, int userns, struct idm_error *err)

@@ -49,19 +49,19 @@ static int find_fields(const struct idm_json *mount, struct idm_json found[N_FIE
 	return r;
 }
 
-static int take_string(const struct idm_json *field, const char **string, struct idm_error *err)
+static int read_optional_string(const struct idm_json *field, const char **string, struct idm_error *err)
 {
 	return idm_json_type(field) == IDM_JSON_NULL ? 0 : idm_json_string(field, string, err);
 }
 
 /* Mounts whose files are on a disk get the map. A map for a proc would be nonsense. */
-static bool wants_map(const struct idm_plan_add_options *m, const struct idm_option_list *words)
+static bool wants_map(const struct idm_plan_add_options *m, const struct idm_option_list *options)
 {
 	static const char *const types[] = { "bind", "overlay", "ext4", "xfs", "erofs" };
 
-	if (idm_option_list_have_map(words))
+	if (idm_option_list_have_map(options))
 		return false;
-	if (idm_option_list_make_bind(words))
+	if (idm_option_list_make_bind(options))
 		return true;
 	for (size_t i = 0; m->type && i < ARRAY_SIZE(types); i++)
 		if (strcmp(m->type, types[i]) == 0)
@@ -72,25 +72,25 @@ static bool wants_map(const struct idm_plan_add_options *m, const struct idm_opt
 static int read_containerd_mount(const struct idm_plan_reader *reader, const struct idm_json *mount)
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
-	AUTO_WORDS struct idm_option_list words = { 0 };
+	AUTO_WORDS struct idm_option_list options = { 0 };
 	struct idm_json found[N_FIELDS] = { 0 };
 	char name[40];
 	int r = find_fields(mount, found, reader->err);
 
 	if (r == 0)
-		r = take_string(&found[TYPE], &m.type, reader->err);
+		r = read_optional_string(&found[TYPE], &m.type, reader->err);
 	if (r == 0)
-		r = take_string(&found[SOURCE], &m.source, reader->err);
+		r = read_optional_string(&found[SOURCE], &m.source, reader->err);
 	if (r == 0)
-		r = take_string(&found[TARGET], &m.target, reader->err);
+		r = read_optional_string(&found[TARGET], &m.target, reader->err);
 	if (r == 0)
-		r = idm_read_options(&words, &found[OPTIONS], reader->err);
+		r = idm_read_options(&options, &found[OPTIONS], reader->err);
 	if (r < 0)
 		return r;
-	if (wants_map(&m, &words))
+	if (wants_map(&m, &options))
 		m.map = reader->how.map;
 	snprintf(name, sizeof(name), "mount %zu", mount->index + 1);
-	return idm_plan_add_named(reader, &m, &words, name);
+	return idm_plan_add_named(reader, &m, &options, name);
 }
 
 static int read_list(const struct idm_plan_reader *reader, const struct idm_json *list)

@@ -14,7 +14,7 @@ struct parser {
 	struct idm_json_text *text;
 	size_t at;
 	char *to; /* the place of the next string */
-	size_t room, keys;
+	size_t capacity, keys;
 	unsigned int depth;
 	struct idm_error *err;
 };
@@ -292,13 +292,13 @@ static void skip_space(struct parser *p)
 
 static int grow_values(struct parser *p)
 {
-	size_t room = p->room ? p->room * 2 : 64;
-	struct idm_json_value *values = reallocarray(p->text->values, room, sizeof(*values));
+	size_t capacity = p->capacity ? p->capacity * 2 : 64;
+	struct idm_json_value *values = reallocarray(p->text->values, capacity, sizeof(*values));
 
 	if (!values)
 		return fail_memory(p);
 	p->text->values = values;
-	p->room = room;
+	p->capacity = capacity;
 	return 0;
 }
 
@@ -320,7 +320,7 @@ static int parse_value(struct parser *p, struct idm_json_value value)
 	uint32_t self = (uint32_t)p->text->n;
 	int r = check_count(p), c = peek_character(p);
 
-	if (r == 0 && self == p->room)
+	if (r == 0 && self == p->capacity)
 		r = grow_values(p);
 	if (r < 0)
 		return r;

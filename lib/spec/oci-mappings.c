@@ -29,52 +29,52 @@ int idm_oci_check_keys(const struct idm_json *object, const char *const *known, 
 	return r;
 }
 
-static int read_number(const struct idm_json *row, const char *key, uint32_t *number,
+static int read_number(const struct idm_json *mapping, const char *key, uint32_t *number,
 		       struct idm_error *err)
 {
 	struct idm_json member;
 
-	if (!idm_json_member(row, key, &member))
-		return idm_json_fail(row, err, "\"%s\" is missing", key);
+	if (!idm_json_member(mapping, key, &member))
+		return idm_json_fail(mapping, err, "\"%s\" is missing", key);
 	return idm_json_uint32(&member, number, err);
 }
 
 /* The ID in the container is the one on disk: the mount's user namespace has it inside. */
-static int read_row(const struct idm_json *row, struct idm_entry *entry, struct idm_error *err)
+static int read_mapping(const struct idm_json *mapping, struct idm_entry *entry, struct idm_error *err)
 {
-	int r = idm_oci_check_keys(row, IDM_OCI_KEYS("containerID", "hostID", "size"), err);
+	int r = idm_oci_check_keys(mapping, IDM_OCI_KEYS("containerID", "hostID", "size"), err);
 
 	if (r == 0)
-		r = read_number(row, "containerID", &entry->disk, err);
+		r = read_number(mapping, "containerID", &entry->disk, err);
 	if (r == 0)
-		r = read_number(row, "hostID", &entry->seen, err);
+		r = read_number(mapping, "hostID", &entry->seen, err);
 	if (r == 0)
-		r = read_number(row, "size", &entry->count, err);
+		r = read_number(mapping, "size", &entry->count, err);
 	return r;
 }
 
-static int read_rows(const struct idm_json *rows, unsigned int kind, struct idm_map *map,
-		     struct idm_error *err)
+static int read_mappings(const struct idm_json *mappings, unsigned int kind, struct idm_map *map,
+			 struct idm_error *err)
 {
 	AUTO_FREE struct idm_entry *entries = NULL;
-	struct idm_json row = { 0 };
+	struct idm_json mapping = { 0 };
 	struct idm_error why;
 	size_t n;
-	int r = idm_json_array(rows, &n, err);
+	int r = idm_json_array(mappings, &n, err);
 
 	if (r < 0)
 		return r;
 	entries = calloc(n ? n : 1, sizeof(*entries));
 	if (!entries)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
-	while (r == 0 && idm_json_each(rows, &row))
-		r = read_row(&row, &entries[row.index], err);
+	while (r == 0 && idm_json_each(mappings, &mapping))
+		r = read_mapping(&mapping, &entries[mapping.index], err);
 	if (r < 0)
 		return r;
 	r = idm_map_add(map, kind, entries, n, &why);
 	if (r < 0 && r != -EINVAL)
 		return idm_fail(err, r, why.step, NULL, "%.*s", IDM_PART(&why, reason));
-	return r < 0 ? idm_json_fail(rows, err, "%.*s: %.*s", IDM_PART(&why, subject),
+	return r < 0 ? idm_json_fail(mappings, err, "%.*s: %.*s", IDM_PART(&why, subject),
 				     IDM_PART(&why, reason))
 		     : 0;
 }
@@ -93,8 +93,8 @@ int idm_oci_read_maps(const struct idm_json *object, struct idm_map **map, struc
 				     have_uids ? gids.key : uids.key);
 	if (idm_map_new(map) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
-	r = read_rows(&uids, IDM_UID, *map, err);
-	return r < 0 ? r : read_rows(&gids, IDM_GID, *map, err);
+	r = read_mappings(&uids, IDM_UID, *map, err);
+	return r < 0 ? r : read_mappings(&gids, IDM_GID, *map, err);
 }
 
 bool idm_oci_is_empty(const struct idm_map *map)
@@ -104,13 +104,13 @@ bool idm_oci_is_empty(const struct idm_map *map)
 	return !idm_map_entries(map, IDM_UID, &entries) && !idm_map_entries(map, IDM_GID, &entries);
 }
 
-int idm_oci_read_mappings(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err)
+int idm_oci_read_mappings(const struct idm_json *mount, struct idm_map **map, struct idm_error *err)
 {
 	int r = idm_oci_check_keys(mount, IDM_OCI_KEYS("uidMappings", "gidMappings"), err);
 
 	if (r == 0)
-		r = idm_oci_read_maps(mount, rows, err);
-	if (r == 0 && *rows && idm_oci_is_empty(*rows))
+		r = idm_oci_read_maps(mount, map, err);
+	if (r == 0 && *map && idm_oci_is_empty(*map))
 		return idm_json_fail(mount, err, "uidMappings and gidMappings are empty");
 	return r;
 }

@@ -14,6 +14,6 @@ int idm_oci_read_maps(const struct idm_json *object, struct idm_map **map, struc
 bool idm_oci_is_empty(const struct idm_map *map);
 
 /* Reads the mappings of a mount, which must not be empty. */
-int idm_oci_read_mappings(const struct idm_json *mount, struct idm_map **rows, struct idm_error *err);
+int idm_oci_read_mappings(const struct idm_json *mount, struct idm_map **map, struct idm_error *err);
 
 #endif
