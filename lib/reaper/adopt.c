@@ -51,7 +51,8 @@ static int spare_children(struct idm_reaper *reaper, unsigned int flags, struct 
 		r = idm_children_list(list, &children);
 	if (r == -ENOENT)
 		return idm_fail(err, r, step_adopt, NULL,
-				"this kernel lists no children (CONFIG_PROC_CHILDREN)");
+				"/proc/PID/task/TID/children is not supported by this kernel "
+				"(needs CONFIG_PROC_CHILDREN)");
 	for (size_t i = 0; i < children.n && r == 0 && !(flags & IDM_REAPER_ADOPT_INHERIT); i++)
 		r = spare_child(reaper, children.pids[i]);
 	if (r < 0) {
@@ -68,18 +69,19 @@ static int refuse_adoption(const struct idm_reaper *reaper, unsigned int flags, 
 	if (r < 0)
 		return r;
 	if (reaper->orphans.wanted)
-		return idm_fail(err, -EALREADY, step_adopt, NULL, "this reaper adopts already");
+		return idm_fail(err, -EALREADY, step_adopt, NULL, "this reaper adopts orphans already");
 	if (!idm_is_subreaper()) {
-		idm_fail(err, -EINVAL, step_adopt, NULL, "this process is given no orphans");
-		idm_hint(err, "be process 1 or a subreaper: prctl(PR_SET_CHILD_SUBREAPER, 1)");
+		idm_fail(err, -EINVAL, step_adopt, NULL, "this process gets no orphans");
+		idm_hint(err,
+			 "run as process 1, or become a subreaper: prctl(PR_SET_CHILD_SUBREAPER, 1)");
 		return -EINVAL;
 	}
 	if (idm_is_sigchld_ignored())
 		return idm_fail(err, -EINVAL, step_adopt, NULL,
-				"SIGCHLD is ignored: the kernel throws away how orphans end");
+				"SIGCHLD is ignored, so the kernel discards exit statuses");
 	if (!idm_is_signal_blocked(SIGCHLD)) {
-		idm_fail(err, -EINVAL, step_adopt, NULL, "SIGCHLD is not blocked, so it gets lost");
-		idm_hint(err, "block it by pthread_sigmask(3) before any thread is started");
+		idm_fail(err, -EINVAL, step_adopt, NULL, "SIGCHLD is not blocked, so it would be lost");
+		idm_hint(err, "block it by pthread_sigmask(3) before starting threads");
 		return -EINVAL;
 	}
 	return 0;

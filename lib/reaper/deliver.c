@@ -111,7 +111,8 @@ static const struct timespec *make_deadline(int timeout_ms, struct timespec *at)
 static int refuse_wait(const struct idm_reaper *reaper, int timeout_ms, struct idm_error *err)
 {
 	if (timeout_ms < -1)
-		return idm_fail(err, -EINVAL, step_next, NULL, "the timeout is %d", timeout_ms);
+		return idm_fail(err, -EINVAL, step_next, NULL,
+				"expected a timeout of -1 or more, got %d", timeout_ms);
 	return idm_reaper_refuse_fork(reaper, step_next, err);
 }
 
@@ -159,9 +160,9 @@ static int claim_watch(struct idm_reaper *reaper, void *data, struct idm_watch *
 	*watch = idm_watch_of_name(reaper, data);
 	if (!*watch)
 		return idm_fail(err, -ESRCH, step_next, NULL,
-				"no child is held by this data, or not any more");
+				"the reaper holds no child by this data, or has delivered its exit");
 	if ((*watch)->waited)
-		return idm_fail(err, -EBUSY, step_next, NULL, "another thread is waiting for it");
+		return idm_fail(err, -EBUSY, step_next, NULL, "another thread waits for this child");
 	(*watch)->waited = true;
 	return 0;
 }

@@ -76,7 +76,7 @@ int idm_reaper_refuse_name(struct idm_reaper *reaper, unsigned int flags, void *
 {
 	if (!(flags & IDM_REAPER_ADD_HOLD) || !idm_watch_of_name(reaper, data))
 		return 0;
-	return idm_fail(err, -EEXIST, step, NULL, "another child is held by the same data");
+	return idm_fail(err, -EEXIST, step, NULL, "the reaper holds another child by the same data");
 }
 
 static int diagnose_add(int r, struct idm_error *err)
@@ -87,9 +87,10 @@ static int diagnose_add(int r, struct idm_error *err)
 		return idm_fail_because(err, r, step_add, NULL,
 					r == -EINVAL ? "it is not a pidfd" : NULL);
 	idm_fail(err, r, step_add, NULL,
-		 "it has ended, and another wait in this process has its status");
-	idm_hint(err, "where another wait is for any child (waitpid(-1), SIGCHLD ignored), and Linux is "
-		      "before 6.15, start children with idm_reaper_start()");
+		 "it has exited, and another wait in this process consumed its status");
+	idm_hint(err,
+		 "before Linux 6.15, start children by idm_reaper_start() if this process waits for any "
+		 "child (waitpid(-1)) or ignores SIGCHLD");
 	return r;
 }
 
@@ -115,7 +116,8 @@ static int check_add_flags(unsigned int flags, struct idm_error *err)
 	int r = idm_check_flags(flags, known, step_add, NULL, err);
 
 	if (r == 0 && flags == known)
-		return idm_fail(err, -EINVAL, step_add, NULL, "a child is held or spared, not both");
+		return idm_fail(err, -EINVAL, step_add, NULL,
+				"IDM_REAPER_ADD_HOLD and IDM_REAPER_ADD_SPARE exclude each other");
 	return r;
 }
 

@@ -19,7 +19,8 @@ static int start_own_forkserver(struct idm_reaper *reaper, unsigned int flags, v
 	int r;
 
 	if (reaper->forkserver.pidfd >= 0)
-		return idm_fail(err, -EALREADY, step_forkserver, NULL, "this reaper has one");
+		return idm_fail(err, -EALREADY, step_forkserver, NULL,
+				"this reaper has a fork server already");
 	r = idm_forkserver_begin(&reaper->forkserver, flags & IDM_REAPER_FORKSERVER_ORPHANS, err);
 	if (r < 0 || !(flags & IDM_REAPER_FORKSERVER_ORPHANS))
 		return r;
@@ -96,7 +97,7 @@ static int require_forkserver(const struct idm_reaper *reaper, struct idm_error 
 	if (reaper->forkserver.pidfd >= 0)
 		return 0;
 	return idm_fail(err, -ECHILD, step_start, NULL,
-			"the reaper has no fork server: call idm_reaper_start_forkserver() before");
+			"the reaper has no fork server: call idm_reaper_start_forkserver() first");
 }
 
 /* Refuses a name in use before anything is started. Once more after that: another thread may be faster.

@@ -10,13 +10,13 @@ static const char *get_cgroup_reason(int code)
 {
 	switch (code) {
 	case -EBADF:
-		return "it is no directory of a cgroup2";
+		return "it is not a directory of a cgroup2";
 	case -EACCES:
 		return "the caller may not move processes there from its own cgroup";
 	case -EBUSY:
-		return "it has processes or hands controllers on to others below, and cannot do both";
+		return "it has controllers in cgroup.subtree_control, which excludes processes";
 	case -EOPNOTSUPP:
-		return "it is threaded, or below one that is";
+		return "it is threaded, or in a threaded subtree";
 	default:
 		return "it has been removed";
 	}
@@ -35,7 +35,7 @@ int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
 		return code;
 	case -EPERM:
 		return cgroup < 0 ? idm_fail(err, code, IDM_STEP_MAKE_NAMESPACES, NULL,
-					     "it requires CAP_SYS_ADMIN")
+					     "it requires CAP_SYS_ADMIN in this user namespace")
 				  : idm_fail_errno(err, code, step, NULL);
 	case -EBADF:
 	case -EACCES:
@@ -51,8 +51,9 @@ int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
 	case -E2BIG:
 	case -ENOSYS:
 		if (cgroup >= 0)
-			return idm_fail(err, code, step_cgroup, NULL,
-					"it needs Linux 5.7, or a seccomp filter refuses clone3(2)");
+			return idm_fail(
+				err, code, step_cgroup, NULL,
+				"not supported by this kernel (needs Linux 5.7), or a seccomp filter refuses clone3(2)");
 	}
 	return idm_fail_errno(err, code, step, NULL);
 }

@@ -11,7 +11,7 @@ bool idm_child_diagnose_pivot(const struct idm_child_question *q)
 	if (q->code != -EINVAL)
 		return false;
 	idm_fail(q->err, q->code, q->step, NULL,
-		 "the present root cannot be exchanged: it is the initramfs, or a chroot");
+		 "pivot_root(2) cannot replace the caller's root: it is the initramfs or a chroot");
 	return true;
 }
 
@@ -43,7 +43,7 @@ static bool diagnose_deleted_source(const struct idm_child_question *q, const st
 /* What leads to the target is made with IDM_ATTACH_MKDIR, so that this is about its end. */
 static bool diagnose_other_kind(const struct idm_child_question *q, const struct idm_child_mount *m)
 {
-	const char *why = "the target, or something on the way to it, is no directory";
+	const char *why = "the target, or a component of its path, is not a directory";
 
 	if (q->code != -EISDIR && q->code != -ENOTDIR)
 		return false;
@@ -68,7 +68,7 @@ bool idm_child_diagnose_child_mount(const struct idm_child_question *q)
 	if (q->code != -ELOOP)
 		return false;
 	idm_fail(q->err, q->code, q->step, q->subject,
-		 "the target is a symbolic link, or in a loop of them");
+		 "the target is a symbolic link, or its path has a loop of them");
 	idm_hint(q->err, "name the place that it points to");
 	return true;
 }
@@ -78,6 +78,6 @@ bool idm_child_diagnose_mount_target(const struct idm_child_question *q)
 	if (q->code != -ELOOP)
 		return false;
 	idm_fail(q->err, q->code, q->step, q->subject,
-		 "on the way is a loop of symbolic links, or a link of a /proc, which is not followed");
+		 "the path has a loop of symbolic links, or a magic link of a procfs");
 	return true;
 }

@@ -33,13 +33,14 @@ _Static_assert(IDM_NS_MOUNT == CLONE_NEWNS && IDM_NS_CGROUP == CLONE_NEWCGROUP &
 static int check_program(const struct idm_child_options *o, struct idm_error *err)
 {
 	if (!o->path || !*o->path)
-		return REFUSE(err, "there is no path");
+		return REFUSE(err, "expected the program's path, got %s",
+			      o->path ? "an empty string" : "none");
 	if (!o->argv || !o->argv[0])
-		return REFUSE(err, "there are no arguments, not even the program's name");
+		return REFUSE(err, "expected arguments that begin with the program's name, got none");
 	if (o->program_fd >= 0 && o->flags & IDM_CHILD_SEARCH_PATH)
-		return REFUSE(err, "a program that is given as a descriptor is not searched for");
+		return REFUSE(err, "IDM_CHILD_SEARCH_PATH and program_fd exclude each other");
 	if (o->cwd && !*o->cwd)
-		return REFUSE(err, "the working directory is an empty path");
+		return REFUSE(err, "expected a working directory in cwd, got an empty path");
 	return 0;
 }
 
@@ -48,12 +49,18 @@ static int check_fds(const struct idm_child_options *o, struct idm_error *err)
 	for (size_t i = 0; i < o->n_fds; i++) {
 		const struct idm_child_fd *fd = &o->fds[i];
 
-		if (fd->to < 0 || fd->from < -1)
-			return REFUSE(err, "descriptor %d to %d: there is no such number", fd->from,
+		if (fd->to < 0)
+			return REFUSE(err, "expected a descriptor number in fds[%zu].to, got %d", i,
 				      fd->to);
+		if (fd->from < -1)
+			return REFUSE(err, "expected a descriptor number or -1 in fds[%zu].from, got %d",
+				      i, fd->from);
+
 		for (size_t j = 0; j < i; j++)
 			if (o->fds[j].to == fd->to)
-				return REFUSE(err, "descriptor %d is to be two things", fd->to);
+				return REFUSE(err,
+					      "expected each descriptor once in fds[].to, got %d twice",
+					      fd->to);
 	}
 	return 0;
 }
@@ -70,7 +77,7 @@ static bool is_root_path(const char *target)
 static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 {
 	if (!m->target || m->target[0] != '/')
-		return REFUSE(err, "mount at %s: the target is not absolute",
+		return REFUSE(err, "mount at %s: expected an absolute target",
 			      m->target ? m->target : "(none)");
 	if (idm_goes_up(m->target))
 		return REFUSE(err, "mount at %s: expected a path without \"..\"", m->target);
@@ -82,7 +89,8 @@ static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 	if (!m->fstype && (m->source || m->options))
 		return REFUSE(err, "mount at %s: a source and options require a filesystem", m->target);
 	if (m->tree_fd >= 0 && m->attr)
-		return REFUSE(err, "mount at %s: a tree has its attributes", m->target);
+		return REFUSE(err, "mount at %s: attributes require a filesystem or a rebind",
+			      m->target);
 	if (m->flags & ~MOUNT_FLAGS)
 		return REFUSE(err, "mount at %s: unknown flags 0x%x", m->target,
 			      m->flags & ~MOUNT_FLAGS);
@@ -98,13 +106,14 @@ static int check_mounts(const struct idm_child_options *o, struct idm_error *err
 	int r = 0;
 
 	if (o->root_fd >= 0 && !own)
-		return REFUSE(err, "a root wants a new mount namespace");
+		return REFUSE(err, "a root requires a new mount namespace");
 	if (o->n_mounts && !own)
-		return REFUSE(err, "mounts want a new mount namespace");
+		return REFUSE(err, "mounts require a new mount namespace");
 	if (o->propagation != IDM_PROPAGATION_DEFAULT && !own)
-		return REFUSE(err, "propagation is that of a new mount namespace");
+		return REFUSE(err, "propagation requires a new mount namespace");
 	if ((unsigned int)o->propagation > IDM_PROPAGATION_SLAVE)
-		return REFUSE(err, "a new mount namespace is private or slave");
+		return REFUSE(err, "expected IDM_PROPAGATION_PRIVATE or IDM_PROPAGATION_SLAVE, got %d",
+			      (int)o->propagation);
 	for (size_t i = 0; i < o->n_mounts && r == 0; i++)
 		r = check_mount(&o->mounts[i], err);
 	return r;
@@ -117,20 +126,20 @@ static int check_child_flags(const struct idm_child_options *o, struct idm_error
 	if (o->namespaces & ~ALL_NAMESPACES)
 		return REFUSE(err, "unknown namespaces 0x%x", o->namespaces & ~ALL_NAMESPACES);
 	if (o->hostname && !(o->namespaces & IDM_NS_UTS))
-		return REFUSE(err, "a hostname wants a new UTS namespace");
+		return REFUSE(err, "a hostname requires a new UTS namespace");
 	if (o->flags & IDM_CHILD_UNDER_INIT && !(o->namespaces & IDM_NS_PID))
-		return REFUSE(err, "an init wants a new PID namespace");
+		return REFUSE(err, "an init requires a new PID namespace");
 	if (o->flags & IDM_CHILD_DISABLE_USERNS && !o->map && !o->n_join_fds)
 		return REFUSE(err,
 			      "a limit of user namespaces requires a user namespace of the child's own");
 	if (o->n_groups && !(o->flags & IDM_CHILD_SET_GROUPS))
-		return REFUSE(err, "groups are given, but not to be set");
+		return REFUSE(err, "groups require IDM_CHILD_SET_GROUPS");
 	if (o->terminal_fd >= 0 && !(o->flags & IDM_CHILD_SESSION))
-		return REFUSE(err, "a controlling terminal wants a new session");
+		return REFUSE(err, "a controlling terminal requires a new session");
 	if (o->process_group && o->flags & IDM_CHILD_SESSION)
-		return REFUSE(err, "a new session has a process group of its own");
+		return REFUSE(err, "process_group and IDM_CHILD_SESSION exclude each other");
 	if (o->process_group < -1)
-		return REFUSE(err, "there is no process group %d", (int)o->process_group);
+		return REFUSE(err, "expected a process group, 0 or -1, got %d", (int)o->process_group);
 	return 0;
 }
 

@@ -20,8 +20,8 @@ static int open_executor_file(struct idm_error *err)
 	int r = fd;
 
 	if (fd == -EACCES) {
-		idm_fail(err, fd, step, NULL, "the kernel lets none be executed");
-		idm_hint(err, "sysctl vm.memfd_noexec=1, or less");
+		idm_fail(err, fd, step, NULL, "the kernel permits no executable file in memory");
+		idm_hint(err, "set the sysctl vm.memfd_noexec to 0 or 1");
 	}
 	if (fd == -EACCES)
 		return fd;

@@ -27,7 +27,7 @@ static int put_mount_options(struct idm_block *block, const char *options,
 
 		if (name == 0)
 			return idm_fail(err, -EINVAL, step, options,
-					"there is an option without a name");
+					"expected NAME or NAME=VALUE, got an option without a name");
 		IDM_BLOCK_ELEMENT(block, at, uint32_t, 2 * i)[0] = text;
 		if (name < length)
 			IDM_BLOCK_ELEMENT(block, at, uint32_t, 2 * i)[1] = text + (uint32_t)name + 1;
@@ -78,10 +78,9 @@ static int put_mount(struct idm_block *block, const struct idm_child_mount *o,
 	mount->tree = o->tree_fd;
 	r = idm_file_type(o->tree_fd, &type);
 	if (r == -EBADF)
-		return idm_fail(err, r, step, o->target, "descriptor %d is no tree to mount",
-				o->tree_fd);
+		return idm_fail(err, r, step, o->target, "descriptor %d is not open", o->tree_fd);
 	if (r < 0)
-		return idm_fail(err, r, step, o->target, "its tree cannot be looked at: %s",
+		return idm_fail(err, r, step, o->target, "descriptor %d: %s", o->tree_fd,
 				idm_errno_text(-r));
 	mount->is_file = !S_ISDIR(type);
 	return 0;

@@ -12,9 +12,11 @@ static int get_namespace_type(int fd, struct idm_error *err)
 {
 	int type = idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL);
 
+	if (type == -EBADF)
+		return idm_fail(err, type, step, NULL, "descriptor %d is not open", fd);
 	if (type < 0)
-		return idm_fail(err, type == -EBADF ? type : -EINVAL, step, NULL,
-				"descriptor %d is no namespace to join", fd);
+		return idm_fail(err, -EINVAL, step, NULL, "expected a namespace, got descriptor %d", fd);
+
 	return type;
 }
 
@@ -28,8 +30,10 @@ static int put_join(struct idm_block *block, uint32_t at, int fd, struct idm_err
 		return type;
 	for (uint32_t i = 0; i < request->n_joins; i++)
 		if (joins[i].type == (uint32_t)type)
-			return idm_fail(err, -EINVAL, step, NULL,
-					"two namespaces of one kind cannot be joined");
+			return idm_fail(
+				err, -EINVAL, step, NULL,
+				"expected one namespace of each type, got descriptor %d of the same type as another",
+				fd);
 	joins[request->n_joins++] = (struct idm_request_join){ fd, (uint32_t)type, 0 };
 	if (type == CLONE_NEWUSER)
 		request->flags |= IDM_REQUEST_OTHER_USER;

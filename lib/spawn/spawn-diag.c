@@ -71,13 +71,16 @@ static bool diagnose_descriptors(const struct idm_child_question *q)
 {
 	if (q->report->item == ~0U) {
 		idm_fail_because(q->err, q->code, q->step, NULL,
-				 q->code == -ENOSYS ? "closing the others needs Linux 5.9" : NULL);
+				 q->code == -ENOSYS ? "close_range(2) is not supported by this kernel "
+						      "(needs Linux 5.9)"
+						    : NULL);
 		return true;
 	}
 	/* dup3(2)'s word for a number that is too high; what is passed was open a moment ago */
 	if (q->code == -EBADF)
 		idm_fail(q->err, q->code, q->step, NULL,
-			 "no descriptor may be numbered %u here, or the one for it was closed meanwhile",
+			 "descriptor %u is over the limit RLIMIT_NOFILE, or another thread closed "
+			 "its source",
 			 q->report->item);
 	else
 		idm_fail(q->err, q->code, q->step, NULL, "descriptor %u: %s", q->report->item,
@@ -102,19 +105,21 @@ static bool diagnose_namespaces(const struct idm_child_question *q)
 {
 	if (q->code == -EPERM && (q->o->map || idm_has_capability(CAP_SYS_ADMIN))) {
 		idm_fail(q->err, q->code, q->step, NULL,
-			 "a seccomp filter or a security module does not let the child");
+			 "a seccomp filter or a security module refuses it");
 		return true;
 	}
 	if (q->code == -EPERM) {
-		idm_fail(q->err, q->code, q->step, NULL, "it requires CAP_SYS_ADMIN");
-		idm_hint(q->err, "run as root, or give a map: in a user namespace of its own the child "
-				 "may make them");
+		idm_fail(q->err, q->code, q->step, NULL,
+			 "it requires CAP_SYS_ADMIN in this user namespace");
+		idm_hint(q->err,
+			 "run as root, or pass a map: a child in its own user namespace can make "
+			 "namespaces");
 		return true;
 	}
 	if (q->code != -ENOSPC)
 		return false;
-	idm_fail(q->err, q->code, q->step, NULL, "no more of them are allowed here");
-	idm_hint(q->err, "look at user.max_*_namespaces");
+	idm_fail(q->err, q->code, q->step, NULL, "the limit of namespaces is reached");
+	idm_hint(q->err, "see the sysctls user.max_*_namespaces");
 	return true;
 }
 
@@ -130,11 +135,12 @@ static bool diagnose_ids(const struct idm_child_question *q)
 		return true;
 	}
 	if (q->code == -EPERM)
-		idm_fail(q->err, q->code, q->step, NULL, "%u: it requires %s", q->report->item,
+		idm_fail(q->err, q->code, q->step, NULL,
+			 "%u: it requires %s in the child's user namespace", q->report->item,
 			 user ? "CAP_SETUID" : "CAP_SETGID");
 	else if (q->report->step == IDM_CHILD_STEP_GROUPS)
 		idm_fail(q->err, q->code, q->step, NULL,
-			 "they are too many, or the user namespace does not map all of them");
+			 "too many groups, or the user namespace does not map all of them");
 	else
 		idm_fail(q->err, q->code, q->step, NULL, "%u: the user namespace does not map this ID",
 			 q->report->item);
@@ -148,17 +154,17 @@ static bool diagnose_capabilities(const struct idm_child_question *q)
 	idm_fail(q->err, q->code, q->step, NULL,
 		 q->report->step == IDM_CHILD_STEP_BOUNDING
 			 ? "it requires CAP_SETPCAP, or a seccomp filter refuses prctl(2)"
-			 : "more than there are: effective must be among the permitted, ambient among "
-			   "the permitted and inheritable, and all among those that the child has");
+			 : "expected effective within permitted, ambient within permitted and "
+			   "inheritable, and all within the child's own");
 	return true;
 }
 
 static bool diagnose_terminal(const struct idm_child_question *q)
 {
 	if (q->code == -ENOTTY)
-		idm_fail(q->err, q->code, q->step, NULL, "the descriptor is no terminal");
+		idm_fail(q->err, q->code, q->step, NULL, "the descriptor is not a terminal");
 	else if (q->code == -EPERM)
-		idm_fail(q->err, q->code, q->step, NULL, "it is that of another session");
+		idm_fail(q->err, q->code, q->step, NULL, "it is the terminal of another session");
 	else
 		return false;
 	return true;
@@ -180,13 +186,13 @@ static bool diagnose_exec(const struct idm_child_question *q)
 		idm_fail(q->err, q->code, q->step, path, "it is in no directory of PATH");
 	else if (q->code == -ENOEXEC)
 		idm_fail(q->err, q->code, q->step, q->subject ? q->subject : path,
-			 "it is no program that this machine can execute");
+			 "it is not a program that this machine can execute");
 	else
 		idm_fail_errno(q->err, q->code, q->step, q->subject ? q->subject : path);
 	if (q->code == -ENOENT && q->request->n_paths == 1)
 		idm_hint(q->err,
-			 "if there is such a file, then what its first line or its program header "
-			 "names as interpreter is missing");
+			 "if the file exists, its interpreter is missing: see its first line or its "
+			 "program header");
 	return true;
 }
 
@@ -194,15 +200,15 @@ static bool diagnose_executor(const struct idm_child_question *q)
 {
 	if (q->code != -EACCES)
 		return false;
-	idm_fail(q->err, q->code, q->step, NULL, "the kernel or a security module does not let it");
-	idm_hint(q->err, "look at the sysctl vm.memfd_noexec");
+	idm_fail(q->err, q->code, q->step, NULL, "the kernel or a security module refuses it");
+	idm_hint(q->err, "see the sysctl vm.memfd_noexec");
 	return true;
 }
 
 static bool diagnose_seccomp(const struct idm_child_question *q)
 {
 	if (q->code == -EINVAL)
-		idm_fail(q->err, q->code, q->step, NULL, "the kernel does not accept the program");
+		idm_fail(q->err, q->code, q->step, NULL, "the kernel rejects the filter");
 	else if (q->code == -EACCES)
 		idm_fail(q->err, q->code, q->step, NULL, "it requires CAP_SYS_ADMIN or no_new_privs");
 	else

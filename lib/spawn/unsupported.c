@@ -8,7 +8,7 @@
 static int refuse_architecture(struct idm_error *err)
 {
 	return idm_fail(err, -EOPNOTSUPP, IDM_STEP_START_PROGRAM, NULL,
-			"the library does not know how to on this architecture");
+			"not supported on this architecture");
 }
 
 int idm_child_start(const struct idm_child_options *options, struct idm_error *err)

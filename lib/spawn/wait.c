@@ -49,7 +49,7 @@ static bool has_exit_info(int pidfd)
 
 static int report_timeout(struct idm_error *err)
 {
-	return idm_fail(err, -ETIMEDOUT, step_wait, NULL, "it has not ended");
+	return idm_fail(err, -ETIMEDOUT, step_wait, NULL, "the child has not exited");
 }
 
 /*
@@ -67,8 +67,8 @@ static int await_other_reaper(int pidfd, const struct timespec *deadline, struct
 	if (r > 0 && read_exit_status(pidfd, exit))
 		return 0;
 	idm_fail(err, -ECHILD, step_wait, NULL, "another wait consumed its status");
-	idm_hint(err, "something in this process waits for any child, or SIGCHLD is ignored; from Linux "
-		      "6.15 on the status can be read all the same");
+	idm_hint(err, "another part of this process waits for any child, or ignores SIGCHLD; from Linux "
+		      "6.15 on the pidfd keeps the status");
 	return -ECHILD;
 }
 
@@ -111,7 +111,8 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct
 	int r;
 
 	if (timeout_ms < -1)
-		return idm_fail(err, -EINVAL, step_wait, NULL, "the timeout is %d", timeout_ms);
+		return idm_fail(err, -EINVAL, step_wait, NULL,
+				"expected a timeout of -1 or more, got %d", timeout_ms);
 	if (until)
 		idm_sys_deadline(until, timeout_ms);
 	/* The one call that tells a pidfd from another descriptor, before others are polled. */
@@ -138,9 +139,10 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct
 static int diagnose_signal(int code, int signal, struct idm_error *err)
 {
 	if (code == -ESRCH)
-		return idm_fail(err, code, step_signal, NULL, "it has ended and been reaped");
+		return idm_fail(err, code, step_signal, NULL, "the child has exited and was reaped");
 	if (code == -EINVAL && (signal < 0 || signal > 64))
-		return idm_fail(err, code, step_signal, NULL, "there is no signal %d", signal);
+		return idm_fail(err, code, step_signal, NULL, "expected a signal from 0 to 64, got %d",
+				signal);
 	return diagnose_pidfd(code, step_signal, err);
 }
 

@@ -404,7 +404,7 @@ TEST_SINCE(5, 12, no_trees, what_fails_inside_says_where_and_why)
 	bad.target = "/put";
 	bad.fstype = NULL;
 	bad.tree_fd = 77;
-	assert_not_started(reaper, &o, -EBADF, "/put", "start program", "descriptor 77 is no tree");
+	assert_not_started(reaper, &o, -EBADF, "/put", "start program", "descriptor 77 is not open");
 	close(o.root_fd);
 	o = SCRIPT("true");
 	o.gid = IDM_CHILD_KEEP_ID - 1;
@@ -412,7 +412,7 @@ TEST_SINCE(5, 12, no_trees, what_fails_inside_says_where_and_why)
 	assert_not_started(reaper, &o, -EINVAL, "", "set gid", "does not map this ID");
 	o = SCRIPT("true");
 	o.cgroup_fd = (int)must(open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC));
-	assert_not_started(reaper, &o, -EBADF, "", "put into cgroup", "no directory of a cgroup2");
+	assert_not_started(reaper, &o, -EBADF, "", "put into cgroup", "not a directory of a cgroup2");
 	close(o.cgroup_fd);
 	assert_holds_nothing(server);
 	assert_nothing(reaper);
@@ -485,7 +485,7 @@ TEST(what_only_a_child_of_the_caller_can_be_is_refused)
 	assert_not_started(reaper, &o, -EINVAL, "", "start program",
 			   "IDM_CHILD_DIE_WITH_THREAD requires a child of the calling thread");
 	o.flags = IDM_CHILD_UNDER_INIT; /* as idm_child_start() */
-	assert_not_started(reaper, &o, -EINVAL, "", "start program", "an init wants");
+	assert_not_started(reaper, &o, -EINVAL, "", "start program", "an init requires");
 }
 
 /* ---- many, and at the same time ---- */

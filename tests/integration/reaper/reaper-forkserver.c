@@ -294,7 +294,7 @@ TEST(what_cannot_be_started)
 	assert_refused(plain, 0, missing, 0, -ECHILD, "", "start program", "no fork server");
 	assert_refused(reaper, 0, missing, 0, -ENOENT, "/no/such/program", "execute", NULL);
 	assert_refused(reaper, 0, directory, 0, -EACCES, "/usr", "execute", NULL);
-	assert_refused(reaper, 0, none, 0, -EINVAL, "", "start program", "no path");
+	assert_refused(reaper, 0, none, 0, -EINVAL, "", "start program", "path, got none");
 	assert_refused(reaper, IDM_REAPER_ADD_SPARE, missing, 0, -EINVAL, "", "start program",
 		       "unknown flags 0x80000");
 	open_many(fds, 251);
@@ -308,7 +308,7 @@ TEST(what_cannot_be_started)
 	assert_refused(reaper, 0, many, 0, -E2BIG, "/bin/true", "execute", NULL);
 	free(many[1]);
 	assert_error(idm_reaper_start_forkserver(reaper, 0, NULL, &err), -EALREADY, &err, "",
-		     "start fork server", "has one");
+		     "start fork server", "has a fork server already");
 	assert_error(idm_reaper_start_forkserver(plain, 2, NULL, &err), -EINVAL, &err, "",
 		     "start fork server", "0x2");
 	snapshot_assert_same(before);

@@ -509,7 +509,7 @@ TEST(who_cannot_adopt)
 		     reason)
 	before = snapshot_take(SNAPSHOT_FDS);
 	assert_refused(2, -EINVAL, "unknown flags 0x2");
-	assert_refused(0, -EINVAL, "given no orphans");
+	assert_refused(0, -EINVAL, "gets no orphans");
 	assert_contains(err.hint, "PR_SET_CHILD_SUBREAPER");
 	be_subreaper();
 	signal(SIGCHLD, SIG_IGN);

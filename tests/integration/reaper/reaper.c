@@ -420,7 +420,7 @@ static void taken_and_lost(void)
 	assert_next(reaper, &first, first.pid, IDM_EXIT_LOST, -1);
 	assert_nothing(reaper);
 	assert_error(idm_reaper_add(reaper, second.pidfd, 0, NULL, &err), -ESRCH, &err, "",
-		     "watch child", "another wait in this process has its status");
+		     "watch child", "another wait in this process consumed its status");
 	assert_contains(err.hint, "idm_reaper_start");
 	child_close(&first);
 	child_close(&second);
@@ -542,11 +542,11 @@ TEST(a_held_child_is_for_who_waits_for_it)
 	assert_next(reaper, &other, other.pid, CLD_EXITED, 9);
 	assert_nothing(reaper);
 	assert_error(idm_reaper_wait(reaper, &other, 0, &exit, &err), -ESRCH, &err, "",
-		     "wait for children", "no child is held");
+		     "wait for children", "holds no child by this data");
 	assert_int_equal(idm_reaper_wait(reaper, &held, 0, &exit, &err), 0);
 	assert_exit(&exit, held.pid, CLD_EXITED, 8);
 	assert_error(idm_reaper_wait(reaper, &held, 0, &exit, &err), -ESRCH, &err, "",
-		     "wait for children", "not any more");
+		     "wait for children", "has delivered its exit");
 	child_close(&held);
 	child_close(&other);
 }
@@ -700,7 +700,7 @@ TEST(what_cannot_be_watched_is_refused)
 		     "unknown flags 0x4");
 	assert_error(
 		idm_reaper_add(reaper, c.pidfd, IDM_REAPER_ADD_HOLD | IDM_REAPER_ADD_SPARE, NULL, &err),
-		-EINVAL, &err, "", "watch child", "not both");
+		-EINVAL, &err, "", "watch child", "exclude each other");
 	assert_error(idm_reaper_next(reaper, -2, &exit, NULL, &err), -EINVAL, &err, "",
 		     "wait for children", "-2");
 	assert_error(idm_reaper_wait(reaper, NULL, -2, &exit, &err), -EINVAL, &err, "",

@@ -174,12 +174,12 @@ TEST(namespaces_of_different_owners_are_joined)
 
 	o.join_fds = (const int[]){ join[0], join[0] };
 	o.n_join_fds = 2;
-	assert_no_child(&o, -EINVAL, "", "start program", "two namespaces of one kind");
+	assert_no_child(&o, -EINVAL, "", "start program", "expected one namespace of each type");
 	o.join_fds = (const int[]){ 0 };
 	o.n_join_fds = 1;
-	assert_no_child(&o, -EINVAL, "", "start program", "descriptor 0 is no namespace");
+	assert_no_child(&o, -EINVAL, "", "start program", "expected a namespace, got descriptor 0");
 	o.join_fds = (const int[]){ 77 };
-	assert_no_child(&o, -EBADF, "", "start program", "descriptor 77 is no namespace");
+	assert_no_child(&o, -EBADF, "", "start program", "descriptor 77 is not open");
 	for (int i = 0; i < 3; i++)
 		close(join[i]);
 }
@@ -476,10 +476,9 @@ TEST(capabilities_are_as_asked_for)
 			  "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
 			  "CapAmb:\t0000000000000000\n");
 	caps.effective = CAP(KILL);
-	assert_no_child(&o, -EPERM, "", "set capabilities", "effective must be among the permitted");
+	assert_no_child(&o, -EPERM, "", "set capabilities", "expected effective within permitted");
 	caps = (struct idm_capabilities){ .ambient = CAP(KILL), .permitted = CAP(KILL) };
-	assert_no_child(&o, -EPERM, "", "set capabilities",
-			"ambient among the permitted and inheritable");
+	assert_no_child(&o, -EPERM, "", "set capabilities", "ambient within permitted and inheritable");
 }
 
 /* ---- root and mounts ---- */
@@ -634,7 +633,7 @@ TEST(mounts_that_fail_are_told_with_the_kernels_words)
 	assert_no_child(&o, -ENOTDIR, "/etc/passwd/below", "make mount point", "Not a directory");
 	m.fstype = NULL;
 	m.tree_fd = 77;
-	assert_no_child(&o, -EBADF, "/etc/passwd/below", "start program", "descriptor 77 is no tree");
+	assert_no_child(&o, -EBADF, "/etc/passwd/below", "start program", "descriptor 77 is not open");
 }
 
 TEST(a_root_that_is_no_tree_is_refused)

@@ -30,7 +30,7 @@ TEST(a_timeout_is_no_end)
 	pidfd = child_of(&o);
 	close(pipe[0]);
 	assert_error(idm_child_wait(pidfd, 0, &exit, &err), -ETIMEDOUT, &err, "", "wait for child",
-		     "has not ended");
+		     "has not exited");
 	assert_error(idm_child_wait(pidfd, -2, &exit, &err), -EINVAL, &err, "", "wait for child", "-2");
 	assert_error(idm_child_wait(pidfd, 20, &exit, &err), -ETIMEDOUT, &err, "", "wait for child",
 		     NULL);
@@ -76,11 +76,10 @@ TEST(what_cannot_be_signalled_is_told)
 	struct idm_error err;
 
 	assert_error(idm_child_signal(pidfd, 65, &err), -EINVAL, &err, "", "signal child",
-		     "no signal 65");
-	assert_error(idm_child_signal(pidfd, -1, &err), -EINVAL, &err, "", "signal child",
-		     "no signal -1");
+		     "expected a signal from 0 to 64, got 65");
+	assert_error(idm_child_signal(pidfd, -1, &err), -EINVAL, &err, "", "signal child", "got -1");
 	assert_error(idm_child_signal_group(pidfd, 65, &err), -EINVAL, &err, "", "signal child",
-		     "no signal 65");
+		     "expected a signal from 0 to 64, got 65");
 	assert_ok(idm_child_wait(pidfd, -1, NULL, &err), &err);
 	assert_error(idm_child_signal_group(pidfd, SIGTERM, &err), -ESRCH, &err, "", "signal child",
 		     "reaped");

@@ -118,7 +118,7 @@ TEST(what_cannot_be_executed_is_an_error_with_its_own_number)
 	o.path = directory;
 	assert_no_child(&o, -EACCES, directory, "execute", "Permission denied");
 	o.path = make_file(directory, "data", "no program\n", 0700);
-	assert_no_child(&o, -ENOEXEC, o.path, "execute", "no program that this machine");
+	assert_no_child(&o, -ENOEXEC, o.path, "execute", "not a program that this machine");
 	o.path = make_file(directory, "no-interpreter", "#!/no/such/interpreter\n", 0700);
 	assert_no_child(&o, -ENOENT, o.path, "execute", "No such file");
 	assert_int_equal(idm_child_start(&o, &err), -ENOENT);
@@ -420,12 +420,13 @@ TEST(descriptors_that_cannot_be_passed_are_named)
 	assert_no_child(&o, -EBADF, "", "pass descriptors", "descriptor 77 is not open");
 	must(getrlimit(RLIMIT_NOFILE, &limit));
 	fds[0] = (struct idm_child_fd){ 1, (int)limit.rlim_cur };
-	assert_no_child(&o, -EBADF, "", "pass descriptors", "no descriptor may be numbered");
+	assert_no_child(&o, -EBADF, "", "pass descriptors", "over the limit RLIMIT_NOFILE");
 	fds[0] = (struct idm_child_fd){ 1, -1 };
-	assert_no_child(&o, -EINVAL, "", "start program", "1 to -1: there is no such number");
+	assert_no_child(&o, -EINVAL, "", "start program",
+			"expected a descriptor number in fds[0].to, got -1");
 	fds[0] = (struct idm_child_fd){ 1, 3 };
 	o.n_fds = 2;
-	assert_no_child(&o, -EINVAL, "", "start program", "descriptor 3 is to be two things");
+	assert_no_child(&o, -EINVAL, "", "start program", "got 3 twice");
 }
 
 /* ---- signals ---- */
@@ -612,7 +613,7 @@ TEST(a_terminal_becomes_the_controlling_one)
 	ids_of(&o, ids);
 	assert_int_equal(ids[3], (int)st.st_rdev);
 	o.terminal_fd = (int)must(open("/dev/null", O_RDWR | O_CLOEXEC));
-	assert_no_child(&o, -ENOTTY, "", "set controlling terminal", "no terminal");
+	assert_no_child(&o, -ENOTTY, "", "set controlling terminal", "not a terminal");
 	close(o.terminal_fd);
 	close(master);
 	close(slave);
@@ -636,7 +637,7 @@ TEST(a_child_is_born_in_its_cgroup)
 	assert_no_child(&o, -ENOENT, "", "put into cgroup", "has been removed");
 	close(o.cgroup_fd);
 	o.cgroup_fd = (int)must(open("/", O_PATH | O_CLOEXEC));
-	assert_no_child(&o, -EBADF, "", "put into cgroup", "no directory of a cgroup2");
+	assert_no_child(&o, -EBADF, "", "put into cgroup", "not a directory of a cgroup2");
 	refuse_call(SYS_clone3, ENOSYS);
 	assert_no_child(&o, -ENOSYS, "", "put into cgroup", "Linux 5.7");
 	close(o.cgroup_fd);
@@ -859,7 +860,8 @@ static void refused_in_memory(void *unused)
 	close(fd);
 	assert_ends(child_of(&o), CLD_EXITED, 0);
 	o.uid = 0;
-	assert_no_child(&o, -EACCES, "", "make a program in memory", "the kernel lets none be executed");
+	assert_no_child(&o, -EACCES, "", "make a program in memory",
+			"the kernel permits no executable file");
 	assert_int_equal(idm_child_start(&o, &err), -EACCES);
 	assert_contains(err.hint, "vm.memfd_noexec");
 }
@@ -921,29 +923,30 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	struct idm_child_mount m = { .tree_fd = -1 };
 
 	REFUSED(o.size = 0, "size is not set");
-	REFUSED(o.path = NULL, "no path");
-	REFUSED(o.path = "", "no path");
-	REFUSED(o.argv = NULL, "no arguments");
-	REFUSED(o.argv = (const char *const[]){ NULL }, "no arguments");
+	REFUSED(o.path = NULL, "path, got none");
+	REFUSED(o.path = "", "path, got an empty string");
+	REFUSED(o.argv = NULL, "name, got none");
+	REFUSED(o.argv = (const char *const[]){ NULL }, "name, got none");
 	REFUSED(o.flags = 2048, "unknown flags 0x800");
 	REFUSED(o.namespaces = 0x10000000, "unknown namespaces 0x10000000");
 	REFUSED(o.cwd = "", "empty path");
-	REFUSED((o.program_fd = 0, o.flags = IDM_CHILD_SEARCH_PATH), "not searched for");
-	REFUSED(o.flags = IDM_CHILD_UNDER_INIT, "wants a new PID namespace");
-	REFUSED(o.hostname = "x", "wants a new UTS namespace");
-	REFUSED(o.root_fd = 0, "wants a new mount namespace");
-	REFUSED(o.n_mounts = 1, "want a new mount namespace");
-	REFUSED(o.propagation = IDM_PROPAGATION_SLAVE, "of a new mount namespace");
+	REFUSED((o.program_fd = 0, o.flags = IDM_CHILD_SEARCH_PATH), "program_fd exclude each other");
+	REFUSED(o.flags = IDM_CHILD_UNDER_INIT, "requires a new PID namespace");
+	REFUSED(o.hostname = "x", "requires a new UTS namespace");
+	REFUSED(o.root_fd = 0, "a root requires a new mount namespace");
+	REFUSED(o.n_mounts = 1, "mounts require a new mount namespace");
+	REFUSED(o.propagation = IDM_PROPAGATION_SLAVE, "propagation requires a new mount namespace");
 	REFUSED((o.namespaces = IDM_NS_MOUNT, o.propagation = IDM_PROPAGATION_SHARED),
-		"private or slave");
-	REFUSED(o.n_groups = 1, "not to be set");
-	REFUSED(o.terminal_fd = 0, "wants a new session");
-	REFUSED((o.process_group = 1, o.flags = IDM_CHILD_SESSION), "process group of its own");
-	REFUSED(o.process_group = -2, "no process group -2");
+		"expected IDM_PROPAGATION_PRIVATE or IDM_PROPAGATION_SLAVE, got ");
+	REFUSED(o.n_groups = 1, "groups require IDM_CHILD_SET_GROUPS");
+	REFUSED(o.terminal_fd = 0, "requires a new session");
+	REFUSED((o.process_group = 1, o.flags = IDM_CHILD_SESSION),
+		"IDM_CHILD_SESSION exclude each other");
+	REFUSED(o.process_group = -2, "expected a process group, 0 or -1, got -2");
 #define MOUNT (o.namespaces = IDM_NS_MOUNT, o.mounts = &m, o.n_mounts = 1)
-	REFUSED(MOUNT, "(none): the target is not absolute");
+	REFUSED(MOUNT, "(none): expected an absolute target");
 	m.target = "proc";
-	REFUSED(MOUNT, "mount at proc: the target is not absolute");
+	REFUSED(MOUNT, "mount at proc: expected an absolute target");
 	m.target = "/proc";
 	REFUSED(MOUNT, "expected one of a filesystem, a tree and a rebind");
 	m.fstype = "proc";
