@@ -15,7 +15,7 @@
 
 static const enum idm_error_step step_adopt = IDM_STEP_ADOPT_ORPHANS;
 
-/* Spares a child that is there already. */
+/* Spares a child that existed before the adoption. */
 static int spare_child(struct idm_reaper *reaper, pid_t pid)
 {
 	AUTO_CLOSE int fd = idm_sys_pidfd_open(pid);
@@ -37,7 +37,7 @@ static void unspare_child(struct idm_hash_link *link, void *reaper)
 		idm_watch_drop(reaper, watch);
 }
 
-/* Also finds out whether orphans can be found at all. */
+/* Also checks that the kernel lists children at all. */
 static int spare_children(struct idm_reaper *reaper, unsigned int flags, struct idm_error *err)
 {
 	AUTO_NUMBERS struct idm_numbers children = { NULL, 0 };
@@ -123,7 +123,7 @@ static int begin_adoption(struct idm_reaper *reaper, unsigned int flags, void *d
 	orphans->last = &orphans->first;
 	orphans->data = data;
 	orphans->wanted = true;
-	orphans->due = true; /* one may have ended before the descriptor was there */
+	orphans->due = true; /* one may have exited before the signalfd existed */
 	idm_orphans_set_found(orphans);
 	return 0;
 }

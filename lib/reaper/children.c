@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Lists of process numbers, and that of the first thread's children. */
+/* Lists of process numbers. Reads the kernel's list of the first thread's children. */
 #include "children.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ void idm_numbers_sort(struct idm_numbers *numbers)
 		qsort(numbers->pids, numbers->n, sizeof(*numbers->pids), compare_numbers);
 }
 
-/* Whether a thread is not about to end; -errno if it cannot be read. */
+/* Whether the thread is not about to exit; -errno if its state is unreadable. */
 static int is_thread_alive(int tasks, const char *tid)
 {
 	char name[48], text[512], *end;
@@ -71,8 +71,8 @@ struct entry {
 };
 
 /*
- * Opens the list. The directory has threads in the kernel's own order, in which it looks for one that
- * gets orphans.
+ * Opens the list of the first living thread. The directory lists threads in the kernel's order, in which
+ * the kernel searches for a thread that adopts orphans.
  */
 int idm_children_open(int proc)
 {
@@ -95,7 +95,7 @@ int idm_children_open(int proc)
 	return n < 0 ? (int)n : -ENOENT;
 }
 
-/* Numbers may be cut by the end of the buffer: `pid` is the one that is being read, 0 if none is. */
+/* The end of the buffer may split a number: `pid` is the number so far, or 0 between two numbers. */
 static int read_numbers(int fd, struct idm_numbers *numbers)
 {
 	char buf[4096];
@@ -118,8 +118,8 @@ static int read_numbers(int fd, struct idm_numbers *numbers)
 }
 
 /*
- * The kernel looks for its place in the list anew when the child at which it was has gone meanwhile, and
- * can pass others over. So one look may miss some, see find_orphans().
+ * If the child at the read position is reaped during the read, the kernel searches for its position
+ * again and can skip others. So one read may miss some: see find_orphans().
  */
 int idm_children_list(int list, struct idm_numbers *children)
 {

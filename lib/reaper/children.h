@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of process numbers, and that of the first thread's children. */
+/* Lists of process numbers. Reads the kernel's list of the first thread's children. */
 #ifndef IDM_REAPER_CHILDREN_H
 #define IDM_REAPER_CHILDREN_H
 
@@ -17,9 +17,10 @@ void idm_numbers_free(struct idm_numbers *numbers);
 
 int idm_numbers_append(struct idm_numbers *numbers, pid_t pid);
 void idm_numbers_sort(struct idm_numbers *numbers);
-bool idm_numbers_have(const struct idm_numbers *numbers, pid_t pid); /* they are sorted */
+bool idm_numbers_have(const struct idm_numbers *numbers, pid_t pid); /* requires a sorted list */
 
-/* Opens the list in this procfs, and reads it from its beginning. -ENOENT: the kernel has no such list.
+/*
+ * Opens the list in this procfs; reads it from its beginning, sorted. -ENOENT: the kernel has no list.
  */
 int idm_children_open(int proc);
 int idm_children_list(int list, struct idm_numbers *children);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every child has a descriptor that is readable when it has ended: its pidfd or, if it is a fork
- * server's, a pipe. They are in one epoll, edge-triggered: a child that has ended, but is still traced
- * by another process, is readable for as long as that lasts, and cannot be waited for. It comes up anew
- * when the tracer lets go, and, where that matters (see sys/pidfd.c), when the wait of another thread is
- * over.
+ * Waits for children. Every child has a descriptor that is readable after its exit: its pidfd or, if the
+ * fork server is its parent, a pipe. They are in one epoll, edge-triggered. A child that has exited, but
+ * is still traced by another process, stays readable for that time, and cannot be waited for. The epoll
+ * reports it again when the tracer releases it. Where that matters (see sys/pidfd.c), it also does so
+ * when the wait of another thread is over.
  *
- * A child that came up is looked at, waited for and removed under the lock. So no other thread has it at
- * the same time, and no event of a delivered child is left in the epoll.
+ * The child that an event names is checked, waited for and removed under the lock. So no other thread
+ * has it at the same time, and no event of a delivered child stays in the epoll.
  */
 #include "internal.h"
 
@@ -41,8 +41,8 @@ static int deliver_exit(struct idm_reaper *reaper, struct idm_watch *watch, stru
 }
 
 /*
- * What is not a child stays readable, and moves behind all others each time that it comes up. Where only
- * such have come up, one more than there are, there is no child.
+ * A descriptor that is not a child's stays readable, and each event moves it behind all others. If the
+ * first events are of such descriptors only, one more than exist, no child is ready.
  */
 static int deliver_child(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data)
 {
@@ -57,7 +57,7 @@ static int deliver_child(struct idm_reaper *reaper, struct idm_exit_info *exit, 
 		}
 		fd = ((struct idm_watch *)watch)->fd;
 		r = deliver_exit(reaper, watch, exit, data);
-		if (r < 0) /* or it would not come up again */
+		if (r < 0) /* or the epoll would not report it again */
 			idm_sys_epoll_again(reaper->fd, fd, EPOLLIN | EPOLLET, watch);
 		if (r != 0)
 			return r;
@@ -70,7 +70,7 @@ static int deliver_forkserver_orphan(struct idm_reaper *reaper, struct idm_exit_
 	struct idm_forkserver *forkserver = &reaper->forkserver;
 	int r = forkserver->orphans < 0 ? 0 : idm_forkserver_take(forkserver->orphans, 0, exit);
 
-	if (r == 1 && exit->code == IDM_EXIT_LOST) { /* the fork server is gone: no more will come */
+	if (r == 1 && exit->code == IDM_EXIT_LOST) { /* the fork server has exited: no more follow */
 		idm_sys_epoll_delete(reaper->fd, forkserver->orphans);
 		close(idm_steal_fd(&forkserver->orphans));
 		return 0;
@@ -80,7 +80,7 @@ static int deliver_forkserver_orphan(struct idm_reaper *reaper, struct idm_exit_
 	return r;
 }
 
-/* Children first: one that is left over after that, and was never added, is an orphan. */
+/* Children first: an exited child that remains and was never added is an orphan. */
 static int deliver_any(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
 		       struct idm_error *err)
 {
@@ -93,7 +93,7 @@ static int deliver_any(struct idm_reaper *reaper, struct idm_exit_info *exit, vo
 	return r == 0 ? idm_orphans_take(reaper, exit, data, err) : r;
 }
 
-/* NULL for ever, else a point in time in *at. */
+/* Returns NULL for no deadline, else *at. */
 static const struct timespec *make_deadline(int timeout_ms, struct timespec *at)
 {
 	if (timeout_ms <= 0)
@@ -121,7 +121,7 @@ static int report_no_exit(struct idm_error *err)
 	return idm_fail(err, -ETIMEDOUT, step_next, NULL, "no child has exited");
 }
 
-/* 1: *exit is one. 0: none came until then. */
+/* Returns 1 with an exit in *exit, or 0 after the deadline. */
 static int await_any(struct idm_reaper *reaper, const struct timespec *deadline,
 		     struct idm_exit_info *exit, void **data, struct idm_error *err)
 {
@@ -167,7 +167,7 @@ static int claim_watch(struct idm_reaper *reaper, void *data, struct idm_watch *
 	return 0;
 }
 
-/* In an epoll of its own, edge-triggered for the same reason as the others. */
+/* Uses a separate epoll, edge-triggered for the same reason as the reaper's. */
 static int await_watch(struct idm_reaper *reaper, struct idm_watch *watch,
 		       const struct timespec *deadline, struct idm_exit_info *exit)
 {
@@ -178,8 +178,7 @@ static int await_watch(struct idm_reaper *reaper, struct idm_watch *watch,
 	if (r < 0)
 		return r;
 	while ((r = idm_sys_poll_until(epoll, POLLIN, deadline)) > 0) {
-		if (idm_sys_epoll_take(epoll, &unused) <=
-		    0) /* it is edge-triggered: wait for the next */
+		if (idm_sys_epoll_take(epoll, &unused) <= 0) /* edge-triggered: the next event follows */
 			continue;
 		pthread_mutex_lock(&reaper->lock);
 		r = deliver_exit(reaper, watch, exit, NULL);

@@ -19,9 +19,9 @@ struct idm_watch {
 	struct idm_hash_link by_process; /* the key: see struct idm_pidref */
 	struct idm_hash_link by_name;	 /* of held ones; the key of all is the caller's data */
 	unsigned int flags;
-	int fd;	   /* readable at its end: a pidfd, or the pipe that the fork server reports through */
-	pid_t pid; /* 0: not known */
-	bool by_forkserver; /* it is the fork server's child */
+	int fd;	   /* readable after the exit: a pidfd, or the pipe of the fork server's report */
+	pid_t pid; /* 0: unknown */
+	bool by_forkserver; /* the fork server is its parent */
 	bool waited;	    /* a thread is in idm_reaper_wait() for it */
 };
 
@@ -32,11 +32,11 @@ static inline void *idm_watch_data(const struct idm_watch *watch)
 
 struct idm_orphans {
 	bool wanted;
-	bool due;    /* some may have ended since they were looked for */
-	int signals; /* readable when a SIGCHLD has come; -1 if not wanted */
-	int found;   /* readable as long as there is any in the list */
+	bool due;    /* some may have exited since the last search */
+	int signals; /* a signalfd for SIGCHLD; -1 without adoption */
+	int found;   /* readable while the list has an orphan */
 	void *data;
-	struct idm_orphan *first, **last; /* have ended, to be delivered */
+	struct idm_orphan *first, **last; /* exited orphans, to be delivered */
 };
 
 /*
@@ -48,47 +48,49 @@ struct idm_orphans {
 #define IDM_REAPER_OWN 68
 
 struct idm_reaper {
-	pthread_mutex_t starting; /* the way to the fork server; taken before the other */
+	pthread_mutex_t starting; /* of the socket to the fork server; locked before the other */
 	pthread_mutex_t lock;	  /* of all below */
 	pid_t owner;		  /* the process */
-	int fd; /* an epoll: children, each edge-triggered, and others, which have no data */
+	int fd; /* an epoll: children, edge-triggered; other descriptors have no data */
 	struct idm_hashtable by_process, by_name;
 	struct idm_orphans orphans;
 	struct idm_forkserver forkserver;
 	void *forkserver_orphans;    /* their data */
-	struct idm_hash_link *spare; /* of `own`: those not in use, by their by_name */
+	struct idm_hash_link *spare; /* the unused ones of `own`, linked by by_name */
 	struct idm_watch own[IDM_REAPER_OWN];
-	struct idm_hash_link *buckets[64]; /* of by_process, to begin with */
+	struct idm_hash_link *buckets[64]; /* the first buckets of by_process */
 };
 
 _Static_assert(sizeof(struct idm_reaper) <= IDM_REAPER_PAGE, "it fits into its page");
 
 /* ---- watch.c: all below under the lock ---- */
 
-/* A new descriptor that makes idm_reaper_fd() readable as long as it is itself. At most so many. */
-#define IDM_REAPER_ALSO 3U /* a SIGCHLD, orphans that were found, orphans of the fork server's */
+/*
+ * Adds a descriptor that makes idm_reaper_fd() readable while it is readable. At most IDM_REAPER_ALSO.
+ */
+#define IDM_REAPER_ALSO 3U /* SIGCHLD, found orphans, orphans of the fork server */
 int idm_reaper_also(struct idm_reaper *reaper, int fd);
 
-/* Makes the tables, and releases them with all that is in them. */
+/* Makes the tables; releases them with their content. */
 void idm_watch_begin(struct idm_reaper *reaper);
 void idm_watch_free_all(struct idm_reaper *reaper);
 
-/* The held child with this data, or NULL. */
+/* Returns the held child with this data, or NULL. */
 struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data);
 
-/* Adds a copy of `what`, whose fd belongs to the reaper then. 0 or -errno. */
+/* Adds a copy of `what`. Its fd then belongs to the reaper. Returns 0 or -errno. */
 int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what);
 
-/* Adds the process with a duplicate of its pidfd. -EEXIST: it is watched already. */
+/* Adds the process with a duplicate of its pidfd. -EEXIST: the reaper watches it already. */
 int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_pidref *process,
 		      unsigned int flags, void *data);
 
-/* Closes and forgets it. */
+/* Removes the child and closes its descriptor. */
 void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch);
 
 /* ---- reaper.c ---- */
 
-/* Fails in a forked child of the process that made the reaper. */
+/* Fails in any process but the one that made the reaper. */
 int idm_reaper_refuse_fork(const struct idm_reaper *reaper, enum idm_error_step step,
 			   struct idm_error *err);
 /* Under the lock: fails if another child is held by this data. */
@@ -97,10 +99,12 @@ int idm_reaper_refuse_name(struct idm_reaper *reaper, unsigned int flags, void *
 
 /* ---- orphans.c ---- */
 
-/* Finds those that have exited, if a SIGCHLD came. Then delivers one: 1, or 0 without any; or -errno. */
+/*
+ * Searches for exited orphans after a SIGCHLD, then delivers one. Returns 1, 0 without one, or -errno.
+ */
 int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
 		     struct idm_error *err);
-/* Makes idm_reaper_fd() readable while there may be more to deliver. */
+/* Makes idm_reaper_fd() readable as long as there may be orphans to deliver. */
 void idm_orphans_set_found(const struct idm_orphans *orphans);
 void idm_orphans_free(struct idm_reaper *reaper);
 

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * Children that no caller added, and which of them are orphans.
+ * Finds orphans among the children that no caller added.
  *
- * The kernel keeps no record of who started a process: once its parent is dead and it has been given to
- * this process, it looks like any other child. But children belong to threads, and an orphan is given to
- * the first thread of the new parent that is not about to end, that is the main thread as a rule. Each
- * thread's children are listed in /proc/self/task/TID/children. So what is in another thread's list is
- * no orphan. A child in the first thread's list that has exited is one, unless it is known to be:
- *  - a child that was added, which includes the spared ones, and those that were there before;
- *  - a child without SIGCHLD, which waits without __WALL do not see: an orphan is always given SIGCHLD.
- *    The library's own children are of that kind.
+ * The kernel keeps no record of who started a process: once its parent is dead and this process has
+ * adopted it, it looks like any other child. But children belong to threads. The kernel adds an orphan
+ * to the first thread of the new parent that is not about to exit, which is the main thread as a rule.
+ * /proc/self/task/TID/children lists the children of each thread. So a child in another thread's list is
+ * not an orphan. An exited child in the first thread's list is an orphan, except for these:
  *
- * A SIGCHLD says that it is worth looking, nothing more. Then waitid(P_ALL, WNOWAIT) says whether there
- * is a zombie at all. It cannot be asked for the next one, if the first is another's to wait for; the
- * list can.
+ *  - a child that was added. This includes spared children, and children from before the adoption.
+ *  - a child without SIGCHLD, which waits without __WALL do not see. An orphan always has SIGCHLD. The
+ *    library's own children have no exit signal.
  *
- * Numbers are made sure of by pidfds: one is opened by the number, then the number must still be in the
- * list, and then the pidfd not yet reaped. So the number was that process's all the time, and it is in
- * the list.
+ * SIGCHLD only starts a search. Then waitid(P_ALL, WNOWAIT) reports whether there is a zombie at all. It
+ * cannot skip a first zombie that another wait is responsible for. The list can.
+ *
+ * Pidfds verify the numbers: a pidfd is opened by its number, then the number must still be in the list,
+ * and then the pidfd must not be reaped. So the number belonged to that process all the time, and that
+ * process is in the list.
  */
 #include <errno.h>
 
@@ -46,7 +46,11 @@ struct known {
 	int r;
 };
 
-/* Others that are not their number's any more are about to be delivered. */
+/*
+ * Collects the numbers of the added children. The number of a reaped child may belong to another
+ * process, so it is skipped, and a spared child is removed. A child without flags is about to be
+ * delivered, so its number counts.
+ */
 static void note_known(struct idm_hash_link *link, void *data)
 {
 	struct idm_watch *watch = idm_container_of(struct idm_watch, by_process, link);
@@ -89,7 +93,7 @@ static void close_batch(struct batch *batch)
 		close(batch->processes[i].fd);
 }
 
-/* Looks, and leaves it as it is. */
+/* Does not reap it. */
 static bool is_zombie(int pidfd)
 {
 	siginfo_t info = { 0 };
@@ -98,7 +102,7 @@ static bool is_zombie(int pidfd)
 	       idm_exit_is_end(&info);
 }
 
-/* Whether there may be any. */
+/* Whether this process has any zombie that a plain wait can see. */
 static bool is_any_zombie(void)
 {
 	siginfo_t info = { 0 };
@@ -106,7 +110,7 @@ static bool is_any_zombie(void)
 	return idm_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid;
 }
 
-/* Those children that are not known and have ended. */
+/* Collects exited children that were not added. */
 static int collect_zombies(const struct idm_numbers *children, const struct idm_numbers *known,
 			   struct batch *batch)
 {
@@ -129,7 +133,7 @@ static int collect_zombies(const struct idm_numbers *children, const struct idm_
 	return 0;
 }
 
-/* 1 if it was there to be taken. */
+/* Returns 1 if it reaped the orphan, 0 if it could not be reaped. */
 static int reap_orphan(struct idm_orphans *orphans, int pidfd, pid_t pid)
 {
 	struct idm_orphan *orphan = malloc(sizeof(*orphan));
@@ -166,7 +170,7 @@ static int reap_batch(struct idm_orphans *orphans, const struct idm_numbers *chi
 	return n;
 }
 
-/* How many were found. */
+/* Returns the number of orphans that it found. */
 static int find_orphans_once(struct idm_orphans *orphans, int list, const struct idm_numbers *known)
 {
 	AUTO_NUMBERS struct idm_numbers before = { NULL, 0 }, after = { NULL, 0 };
@@ -184,8 +188,8 @@ static int find_orphans_once(struct idm_orphans *orphans, int list, const struct
 }
 
 /*
- * Until there is no zombie left, which is certain; or, if others leave some lying about, two looks in
- * succession have found nothing.
+ * Searches until no zombie is left, which is certain. If other waits leave zombies unreaped, it stops
+ * after two searches in a row without a result.
  */
 static int find_orphans(struct idm_reaper *reaper, struct idm_error *err)
 {
@@ -212,13 +216,13 @@ static int find_orphans(struct idm_reaper *reaper, struct idm_error *err)
 
 static void drain_signals(struct idm_orphans *orphans)
 {
-	char info[128]; /* struct signalfd_siginfo; SIGCHLD is no queue, so there is one at most */
+	char info[128]; /* struct signalfd_siginfo; SIGCHLD does not queue, so there is one at most */
 
 	while (idm_sys_read(orphans->signals, info, sizeof(info)) > 0)
 		orphans->due = true;
 }
 
-/* Lets idm_reaper_fd() say whether there is more, also if finding it has failed. */
+/* Makes idm_reaper_fd() readable while there is more, also after a failed search. */
 void idm_orphans_set_found(const struct idm_orphans *orphans)
 {
 	uint64_t one = 1;

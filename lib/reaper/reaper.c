@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The reaper itself, and the children that are added to it. deliver.c says how they are waited for. */
+/* Makes a reaper and adds children to it. deliver.c waits for them. */
 #include "internal.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ int idm_reaper_new(struct idm_reaper **reaper, struct idm_error *err)
 	return 0;
 }
 
-/* Only closes: in a forked child the epoll is still the parent's as well. */
+/* Only closes descriptors: in a forked child the epoll still belongs to the parent, too. */
 void idm_reaper_free(struct idm_reaper *reaper)
 {
 	HOLD_CANCEL;
@@ -61,7 +61,7 @@ int idm_reaper_fd(const struct idm_reaper *reaper)
 	return reaper->fd;
 }
 
-/* The epoll, the pidfds and the children are the other process's. */
+/* The epoll, the pidfds and the children belong to the process that made the reaper. */
 int idm_reaper_refuse_fork(const struct idm_reaper *reaper, enum idm_error_step step,
 			   struct idm_error *err)
 {

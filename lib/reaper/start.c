@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Children that the reaper's fork server starts. */
+/* Starts children by the reaper's fork server. */
 #include <errno.h>
 
 #include "internal.h"
@@ -51,7 +51,7 @@ int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, v
 	return r;
 }
 
-/* From now on its exit would not be reported to any process. */
+/* Kills a started child that the reaper cannot watch: no process would learn of its exit. */
 static int kill_unwatched(int pidfd, int report, int r, const char *path, struct idm_error *err)
 {
 	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
@@ -100,7 +100,9 @@ static int require_forkserver(const struct idm_reaper *reaper, struct idm_error 
 			"the reaper has no fork server: call idm_reaper_start_forkserver() first");
 }
 
-/* Refuses a name in use before anything is started. Once more after that: another thread may be faster.
+/*
+ * Rejects data in use before anything is started. watch_started() checks again: another thread may be
+ * faster.
  */
 static int refuse_start(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The children that a reaper watches: a table by process, one by the caller's data of those that are
- * held, and the epoll that says which of the others have exited.
+ * The children that a reaper watches: a table by process, a table of held children by the caller's data,
+ * and the epoll that reports exits of the others.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -81,7 +81,7 @@ struct idm_watch *idm_watch_of_name(struct idm_reaper *reaper, void *data)
 
 /* ---- adding and dropping ---- */
 
-/* Those that are held or spared are not in the epoll: they must not wake a thread. */
+/* Held and spared children are not in the epoll: they must not wake a thread. */
 static bool is_in_epoll(const struct idm_watch *watch)
 {
 	return !(watch->flags & (IDM_REAPER_ADD_HOLD | IDM_REAPER_ADD_SPARE));
@@ -110,7 +110,7 @@ int idm_watch_add(struct idm_reaper *reaper, const struct idm_watch *what)
 	if (!watch)
 		return -ENOMEM;
 	*watch = *what;
-	if (!watch->by_process.key) /* not to be found, but where the table wants it */
+	if (!watch->by_process.key) /* a unique key that no search uses */
 		watch->by_process.key = (uintptr_t)watch;
 	r = enter_tables(reaper, watch);
 	if (r < 0)
@@ -123,7 +123,7 @@ void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
 	idm_hashtable_remove(&reaper->by_process, &watch->by_process);
 	if (watch->flags & IDM_REAPER_ADD_HOLD)
 		idm_hashtable_remove(&reaper->by_name, &watch->by_name);
-	/* By hand: closing would not do while a forked child has the pidfd too. */
+	/* Removes it explicitly: close(2) does not, while a forked child has the pidfd, too. */
 	if (is_in_epoll(watch))
 		idm_sys_epoll_delete(reaper->fd, watch->fd);
 	close(watch->fd);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Waiting for the executor: for the locks of its processes, whose pidfds are opened by them. */
+/* Waits for the executor by the locks of its processes, and opens their pidfds by these locks. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
-/* A server reaps its children by itself. */
+/* A server reaps its own children. */
 static void reap_child(const struct idm_child *child, int pidfd)
 {
 	siginfo_t info;
@@ -31,7 +31,10 @@ void idm_child_kill_and_reap(const struct idm_child *child, int pidfd)
 	close(pidfd);
 }
 
-/* A lack of memory, for example, which passes. No process can report it before the child is known. */
+/*
+ * The call failed for lack of memory, for example, which passes. No other process can report to the
+ * caller yet.
+ */
 static bool pause_for_retry(int tries)
 {
 	if (tries == 100)
@@ -54,7 +57,7 @@ void idm_child_read_report(struct idm_child *child)
 	report->words[sizeof(report->words) - 1] = '\0';
 }
 
-/* Until the process that has this lock has executed the program, or has ended. */
+/* Waits until the process that holds this lock has executed the program, or has exited. */
 static void await_lock(struct idm_child *child, int lock)
 {
 	for (int i = 0; idm_sys_lock(child->request_fd, lock, F_WRLCK, true) < 0 && pause_for_retry(i);
@@ -65,9 +68,9 @@ static void await_lock(struct idm_child *child, int lock)
 }
 
 /*
- * The pidfd of the second process, or of the assembler. Nothing but that process can hold its lock. That
- * it does before and after its number has been opened proves that the number was not free in between. It
- * cannot get any further before the caller allows it.
+ * Opens the pidfd of the second process, or of the assembler. No other process can lock the same byte.
+ * The lock belongs to the same process before and after the open, so the number was not reused in
+ * between. That process waits until the caller lets it continue.
  */
 static int open_lock_holder(const struct idm_child *child, int lock, pid_t *pid)
 {
@@ -91,10 +94,10 @@ static bool has_name(int pidfd, const char *name)
 }
 
 /*
- * Kills and reaps a second process or an assembler that cannot be held by its lock: it is dead, or exits
- * because the caller does not let it continue. (That is enough where a server reaps it.) Its number may
- * be another process's by now. No other process has the name. A process that has the number and the name
- * is the child if it is not reaped before it is killed; the pidfd guarantees that.
+ * Kills and reaps a second process or an assembler that keeps no lock: it is dead, or exits because the
+ * caller does not let it continue. (A server reaps it by itself.) Another process may have its number by
+ * now, but no other process has its name. A process with that number and name is the child. Its pidfd
+ * keeps the signal from any other process.
  */
 static void reap_by_name(const struct idm_child *child, pid_t pid)
 {
@@ -105,7 +108,9 @@ static void reap_by_name(const struct idm_child *child, pid_t pid)
 		reap_child(child, pidfd);
 }
 
-/* It has done its work, or its child is gone. It holds its lock until the caller releases it. */
+/*
+ * The assembler has finished, or the child has exited. It holds its lock until the caller releases it.
+ */
 void idm_child_reap_assembler(const struct idm_child *child)
 {
 	pid_t pid;
@@ -117,7 +122,7 @@ void idm_child_reap_assembler(const struct idm_child *child)
 	idm_child_kill_and_reap(child, pidfd);
 }
 
-/* The first one has exited, and the second replaces it. */
+/* The first process has exited. The second one replaces it. */
 static int switch_to_second(struct idm_child *child, struct idm_error *err)
 {
 	static const uint32_t go = 1;
@@ -126,7 +131,7 @@ static int switch_to_second(struct idm_child *child, struct idm_error *err)
 
 	if (pidfd < 0) {
 		reap_by_name(child, child->request->report.pid);
-		/* If it is gone, the report says where it was last. */
+		/* If it has exited, the report names its last step. */
 		return pidfd == -ESRCH ? 0 : idm_fail_errno(err, pidfd, step_start, NULL);
 	}
 	reap_child(child, child->pidfd);
@@ -143,7 +148,7 @@ int idm_child_await_executor(struct idm_child *child, struct idm_error *err)
 {
 	const struct idm_child_report *report = &child->request->report;
 
-	/* It may have failed to get there at all: then this is the last word. */
+	/* The child failed before the executor: the report is complete. */
 	if (!(child->request->flags & IDM_REQUEST_EXECUTOR) || report->error)
 		return 0;
 	await_lock(child, IDM_LOCK_FIRST);

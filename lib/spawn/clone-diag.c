@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The messages about a failed clone. */
+/* Messages about a failed clone. */
 #include <errno.h>
 
 #include "internal.h"

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * The clone. What every flag is for:
+ * Clones the first process. The flags:
  *
- *   CLONE_VM             no page table is copied: the cost does not grow with the caller's memory.
- *   CLONE_PIDFD          the caller signals and waits for this process and no other, for ever.
- *   CLONE_CHILD_CLEARTID says when the child has left the caller's memory. CLONE_VFORK says that, too,
- *                        but it suspends the caller and gets in the way of a debugger.
- *   CLONE_CLEAR_SIGHAND  no handler of the caller's can run in the child (Linux 5.5).
- *   CLONE_INTO_CGROUP    it is born there: not one page is charged to the caller's cgroup (Linux
- *                        5.7).
- *   exit_signal 0        until the child executes something, no other wait of the caller's can see or
- *                        reap it. A fork server waits for any child, and learns of this one by SIGCHLD.
+ *   CLONE_VM             The kernel copies no page table: the cost does not grow with memory.
+ *   CLONE_PIDFD          The caller signals and reaps this process, and can never hit another one.
+ *   CLONE_CHILD_CLEARTID The kernel reports when the child has left the caller's memory. CLONE_VFORK
+ *                        does so, too, but it suspends the caller and disturbs debuggers.
+ *   CLONE_CLEAR_SIGHAND  No handler of the caller can run in the child (Linux 5.5).
+ *   CLONE_INTO_CGROUP    The child starts in the cgroup: the caller's pays for no page (Linux 5.7).
+ *   exit_signal 0        Until the child executes something, no other wait in the caller sees or reaps
+ *                        it. A fork server waits for any child, so it gets SIGCHLD.
  *
- * Not CLONE_FILES and not CLONE_FS: the child arranges its descriptors and changes its root.
+ * CLONE_FILES and CLONE_FS are not set: the child arranges its descriptors and changes its root.
  */
 #include <errno.h>
 #include <sched.h>
@@ -58,7 +57,7 @@ static long clone_by_clone3(struct idm_child *child, uint64_t flags, int cgroup)
 	return idm_raw_clone(SYS_clone3, call, idm_vfork_child, child->request);
 }
 
-/* Where a seccomp filter refuses clone3 because it cannot look into its arguments. */
+/* For seccomp filters that refuse clone3 because they cannot inspect its arguments. */
 static long clone_legacy(struct idm_child *child, uint64_t flags)
 {
 	const long stack = (long)(child->stack + IDM_CHILD_STACK_SIZE);
@@ -88,10 +87,10 @@ int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup)
 		idm_child_put_own_capabilities(child->request);
 	flags |= CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
 	child->inside = 1;
-	/* All, until the program is executed: the handlers are the caller's, and so is the memory. */
+	/* All signals stay blocked until exec: the handlers and the memory are the caller's. */
 	idm_sys_block_signals(&mask);
 	r = clone_by_clone3(child, flags, cgroup);
-	/* Filters from before clone3 was known say EPERM instead of ENOSYS. */
+	/* Filters older than clone3 answer EPERM instead of ENOSYS. */
 	if ((r == -ENOSYS || r == -EPERM) && cgroup < 0)
 		r = clone_legacy(child, flags);
 	idm_sys_restore_signals(&mask);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of idm_child_start() share, and the fork server does not use. See server.h. */
+/* Shared by the files of idm_child_start(). The fork server uses server.h only. */
 #ifndef IDM_SPAWN_INTERNAL_H
 #define IDM_SPAWN_INTERNAL_H
 
@@ -8,22 +8,21 @@
 #include "lib/spawn/request-block.h"
 #include "lib/spawn/server.h"
 
-/* The executor (spawn/executor/main.c) as it is executed: an ELF file. Made when the library is built.
- */
+/* The ELF file of the executor (spawn/executor/main.c), made when the library is built. */
 extern const unsigned char idm_executor[];
 extern const unsigned int idm_executor_size;
 
-/* Copies the options into *own, and looks whether they go together. */
+/* Copies the options into *own, and checks that they fit together. */
 int idm_child_take_options(struct idm_child_options *own, const struct idm_child_options *options,
 			   struct idm_error *err);
 
-/* -EINVAL for what only a child of the caller's own can be, or have. */
+/* Fails with -EINVAL for options that require a child of the caller. */
 int idm_child_check_for_server(const struct idm_child_options *o, struct idm_error *err);
 
 /*
- * User namespaces that the child needs besides those in the options; -1: none. `assembly` is where its
- * root is put together, if the caller's own is no good for that; it is one of the options' or made for
- * the map. `child` is the child's.
+ * User namespaces that the child needs besides those in the options, or -1. `assembly` is where its root
+ * is assembled, if the caller lacks CAP_SYS_ADMIN. It is one of the options', or made for the map.
+ * `child` is the one that the program runs in.
  */
 struct idm_child_userns {
 	int assembly, child;
@@ -35,7 +34,7 @@ int idm_child_open_userns(struct idm_child_userns *userns, const struct idm_chil
 			  struct idm_error *err);
 void idm_child_close_userns(struct idm_child_userns *userns);
 
-/* The request that the options make, to free(). What begins with the clone itself is in *clone_flags. */
+/* Makes a request of the options; the caller frees it. *clone_flags are for the clone itself. */
 int idm_child_make_request(const struct idm_child_options *o, const struct idm_child_userns *userns,
 			   struct idm_request **request, uint64_t *clone_flags, struct idm_error *err);
 
@@ -44,7 +43,7 @@ int idm_child_check_open(int fd, enum idm_error_step which, struct idm_error *er
 int idm_request_add_fds(struct idm_block *block, const struct idm_child_options *o,
 			const struct idm_child_userns *userns, struct idm_error *err);
 
-/* request-namespaces.c: those to join, then those to make. */
+/* request-namespaces.c: the namespaces to join, then those to create. The order matters. */
 int idm_request_add_joins(struct idm_block *block, const struct idm_child_options *o,
 			  const struct idm_child_userns *userns, struct idm_error *err);
 void idm_request_add_namespaces(struct idm_block *block, const struct idm_child_options *o,
@@ -61,7 +60,7 @@ void idm_request_add_identity(struct idm_block *block, const struct idm_child_op
 int idm_request_add_filter(struct idm_block *block, const struct idm_child_options *o,
 			   struct idm_error *err);
 
-/* The capabilities of this process, which the executor has to have, too. */
+/* Stores the capabilities of this process, which the executor restores after its exec. */
 void idm_child_put_own_capabilities(struct idm_request *request);
 
 /* request-files.c: the files in memory, and a server's descriptor of the caller's working directory. */
@@ -76,11 +75,11 @@ void idm_child_reap_assembler(const struct idm_child *child);
 void idm_child_read_report(struct idm_child *child);
 void idm_child_kill_and_reap(const struct idm_child *child, int pidfd);
 
-/* Why the child says that it has failed, or why it is gone without having said so. */
+/* Turns the child's report into an error. Without a report the child was killed. */
 int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *request,
 		       struct idm_error *err);
 
-/* What a message about a failed child depends on. */
+/* All that a message about a failed child depends on. */
 struct idm_child_question {
 	const struct idm_child_options *o;
 	struct idm_request *request;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the messages about a failed child: those about its mounts and its root. */
+/* Messages about the mounts and the root of a failed child. */
 #include <errno.h>
 
 #include "internal.h"
@@ -23,7 +23,7 @@ bool idm_child_diagnose_deleted_root(const struct idm_child_question *q)
 	return true;
 }
 
-/* NULL: it was another one, or the file in which the mounts are put together. */
+/* Returns NULL for another kind of mount. */
 static const struct idm_child_mount *find_tree_mount(const struct idm_child_question *q)
 {
 	const struct idm_child_mount *m = q->o->mounts + q->report->item;
@@ -40,7 +40,7 @@ static bool diagnose_deleted_source(const struct idm_child_question *q, const st
 	return true;
 }
 
-/* What leads to the target is made with IDM_ATTACH_MKDIR, so that this is about its end. */
+/* With IDM_ATTACH_MKDIR the parents are directories, so only the last component can differ. */
 static bool diagnose_other_kind(const struct idm_child_question *q, const struct idm_child_mount *m)
 {
 	const char *why = "the target, or a component of its path, is not a directory";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The user namespaces of a child whose mounts are locked against it: its root is put together in one,
- * and it runs in another below that.
+ * Opens the user namespaces of a child with locked mounts: its root is assembled in one, and it runs in
+ * another below that.
  *
- * A caller with CAP_SYS_ADMIN in its user namespace puts the root together right there. For a caller
- * without, the child's user namespace serves for that, and the child gets another one below it, in which
- * every ID is what it was.
+ * A caller with CAP_SYS_ADMIN assembles the root in its own user namespace. Without that capability, the
+ * root is assembled in the child's user namespace. The child then gets another one below it, which keeps
+ * every ID.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -25,7 +25,7 @@ static bool is_userns(int fd)
 	return idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL) == CLONE_NEWUSER;
 }
 
-/* False too where that cannot be told. */
+/* Also false if capget(2) fails. */
 static bool lacks_sys_admin(void)
 {
 	uint64_t effective, permitted, inheritable;
@@ -34,7 +34,7 @@ static bool lacks_sys_admin(void)
 	       !(effective >> CAP_SYS_ADMIN & 1);
 }
 
-/* That of the options, or -1. */
+/* Returns the user namespace of the options, or -1. */
 static int find_joined_userns(const struct idm_child_options *o)
 {
 	for (size_t i = 0; i < o->n_join_fds; i++)
@@ -52,8 +52,8 @@ struct nested {
 };
 
 /*
- * In a child that does not share the caller's memory. Its /proc files are its own user's as long as it
- * is dumpable; becoming another user has taken that away.
+ * Runs in a child with its own memory. /proc files belong to the process's own user only while it is
+ * dumpable, and a change of IDs makes it undumpable.
  */
 static int open_identity_userns(void *data)
 {
@@ -62,7 +62,7 @@ static int open_identity_userns(void *data)
 
 	if (r < 0)
 		return r;
-	syscall(SYS_setresgid, 0, 0, 0); /* not glibc's: that speaks to threads that are not here */
+	syscall(SYS_setresgid, 0, 0, 0); /* glibc would signal threads that do not exist here */
 	syscall(SYS_setresuid, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 1);
 	return idm_userns_open(n->map, 0, n->err);
@@ -95,7 +95,7 @@ static int open_nested_userns(int outer, struct idm_error *err)
 	if (r == 0)
 		r = idm_subprocess(open_identity_userns, &n);
 	idm_map_free(identity);
-	/* What the child has found out is in its copy of *err. */
+	/* The child has written its error into its own copy of *err. */
 	return r < 0 ? idm_fail_errno(err, r, step, NULL) : r;
 }
 

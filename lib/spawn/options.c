@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Checks that the options fit together, before anything is created. Names the wrong option. */
+/* Checks that the options fit together, before the library creates anything. Names the wrong option. */
 #include <errno.h>
 #include <string.h>
 
@@ -65,7 +65,7 @@ static int check_fds(const struct idm_child_options *o, struct idm_error *err)
 	return 0;
 }
 
-/* However it is spelt: "/..." is a name. */
+/* In every spelling. "/..." is a name. */
 static bool is_root_path(const char *target)
 {
 	for (const char *p = target; *p; p++)

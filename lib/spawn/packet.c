@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A request on its way to a server, as a packet: its descriptors become places in that, and numbers
- * again.
- */
+/* Replaces the descriptors of a request by their places in a packet, and back. */
 #include <errno.h>
 
 #include "internal.h"
@@ -12,7 +10,7 @@ struct packet {
 	size_t n, most;
 };
 
-/* A descriptor that is named twice is sent once. */
+/* Sends a descriptor once, even if the request names it twice. */
 static void pack_fd(int32_t *fd, long arg)
 {
 	struct packet *p = (struct packet *)arg;

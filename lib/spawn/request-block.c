@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The block of memory that a request is made in: it grows, and all in it is found by its offset. */
+/* A growing block of memory for a request. All in it is found by offsets. */
 #include "request-block.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The block of memory that a request is made in. An address in it is good until something is added. */
+/* A growing block of memory for a request. Addresses in it are valid until the next addition. */
 #ifndef IDM_SPAWN_REQUEST_BLOCK_H
 #define IDM_SPAWN_REQUEST_BLOCK_H
 
@@ -10,7 +10,7 @@
 struct idm_block {
 	char *data;
 	uint32_t used, size;
-	int failed; /* -errno; the block is of no use then, but still there */
+	int failed; /* -errno: an addition failed, and the request is incomplete */
 };
 
 static inline struct idm_request *idm_block_request(const struct idm_block *block)
@@ -18,10 +18,10 @@ static inline struct idm_request *idm_block_request(const struct idm_block *bloc
 	return (struct idm_request *)block->data;
 }
 
-/* The place of an element of an array: good until something is put. */
+/* The address of an element of an array, valid until the next addition. */
 #define IDM_BLOCK_ELEMENT(block, array, type, i) ((type *)((block)->data + (array)) + (i))
 
-/* Room for n bytes of 0, aligned for any number. 0 once anything has failed. */
+/* Each returns the offset of the new bytes, or 0 after a failure. They are aligned for any number. */
 uint32_t idm_block_reserve(struct idm_block *block, size_t n);
 uint32_t idm_block_append(struct idm_block *block, const void *data, size_t n);
 uint32_t idm_block_add_string(struct idm_block *block, const char *s);

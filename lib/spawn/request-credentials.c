@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the request: IDs, capabilities and a filter of seccomp(2). */
+/* The part of a request for IDs, capabilities and a seccomp filter. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/securebits.h>
@@ -41,7 +41,7 @@ void idm_request_add_identity(struct idm_block *block, const struct idm_child_op
 	request->n_groups = (uint32_t)o->n_groups;
 	request->uid = o->uid;
 	request->gid = o->gid;
-	/* No caller wants another user with the caller's own groups. */
+	/* Another user never keeps the caller's groups. */
 	if (o->flags & IDM_CHILD_SET_GROUPS ||
 	    (o->uid != IDM_CHILD_KEEP_ID && !(request->flags & IDM_REQUEST_OTHER_USER)))
 		request->flags |= IDM_REQUEST_SET_GROUPS;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the request: the descriptors that the program gets. */
+/* The part of a request for descriptors of the program. */
 #include <errno.h>
 
 #include "internal.h"
@@ -27,8 +27,8 @@ static bool is_named(const struct idm_child_options *o, int to)
 }
 
 /*
- * Where the caller has closed 0, 1 or 2, a namespace or a tree can have that number. It is for the child
- * alone: a tree of the host would be a way out of the root for the program.
+ * Whether the descriptor is for the child alone. If the caller has closed 0, 1 or 2, a namespace or a
+ * tree can have that number. A tree of the host would let the program leave its root.
  */
 static bool is_for_the_child(const struct idm_child_options *o, const struct idm_child_userns *userns,
 			     int fd)
@@ -47,8 +47,8 @@ static bool is_for_the_child(const struct idm_child_options *o, const struct idm
 }
 
 /*
- * Not if it is close-on-exec: where the caller has closed 0, 1 or 2, the socket to its fork server can
- * have that number, or a file of another library.
+ * Close-on-exec descriptors are not inherited: if the caller has closed 0, 1 or 2, the socket to its
+ * fork server can have that number, or a file of another library.
  */
 static bool is_inherited_fd(const struct idm_child_options *o, const struct idm_child_userns *userns,
 			    int fd)

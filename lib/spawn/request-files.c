@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The files in memory that a child is started with: the executor and the request, with its locks. */
+/* Makes the memory files of a child: the executor, and the request with its locks. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -12,7 +12,7 @@
 
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
-/* A process in a container could reach it as /proc/PID/exe; sealed, there is nothing to change. */
+/* It is sealed, because a process in a container could open it as /proc/PID/exe. */
 static int open_executor_file(struct idm_error *err)
 {
 	static const enum idm_error_step step = IDM_STEP_MAKE_MEMORY_PROGRAM;
@@ -53,7 +53,7 @@ static int open_request_file(bool locked, struct idm_error *err)
 	return r < 0 ? idm_fail_errno(err, r, IDM_STEP_MAKE_MEMORY_FILE, NULL) : idm_steal_fd(&fd);
 }
 
-/* Of all files in memory, this one alone has its number now. */
+/* The inode number is unique among all memory files as long as this one is open. */
 static int set_unique_name(struct idm_request *request, int request_fd, struct idm_error *err)
 {
 	struct stat st;
@@ -66,7 +66,7 @@ static int set_unique_name(struct idm_request *request, int request_fd, struct i
 	return 0;
 }
 
-/* The files in memory that the request needs. A server gets every request in one. */
+/* Opens the memory files that the request needs. A server needs each request in a file. */
 int idm_child_open_files(struct idm_child *child, struct idm_error *err)
 {
 	struct idm_request *request = child->request;
@@ -89,7 +89,7 @@ int idm_child_open_files(struct idm_child *child, struct idm_error *err)
 	return executor ? set_unique_name(request, child->request_fd, err) : 0;
 }
 
-/* The server is in another working directory than the caller. */
+/* A server has another working directory than the caller. */
 int idm_child_open_cwd(const struct idm_child_options *o, struct idm_child *child, struct idm_error *err)
 {
 	if (!child->server || o->root_fd >= 0)
@@ -101,7 +101,7 @@ int idm_child_open_cwd(const struct idm_child_options *o, struct idm_child *chil
 	return 0;
 }
 
-/* The locks go with the request's file. */
+/* Closing the request's file releases the locks. */
 void idm_child_close_files(struct idm_child *child)
 {
 	idm_close_fd(&child->request_fd);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the request: the mounts and the root. */
+/* The part of a request for mounts and the root. */
 #include <errno.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 
-/* "a=b,c" as pairs of a name and a value or 0. The text itself is split, so it is a copy. */
+/* Stores "a=b,c" as pairs of a name and a value or 0. It splits a copy of the text. */
 static int put_mount_options(struct idm_block *block, const char *options,
 			     struct idm_request_mount *mount, struct idm_error *err)
 {
@@ -40,8 +40,7 @@ static int put_mount_options(struct idm_block *block, const char *options,
 	return 0;
 }
 
-/* "/a//b/./" is "/a/b": behind a trailing slash even a last component that is a link would be followed.
- */
+/* Stores "/a//b/./" as "/a/b": a trailing slash would make the kernel follow a link at the end. */
 static uint32_t put_target(struct idm_block *block, const char *target)
 {
 	uint32_t at = idm_block_reserve(block, strlen(target) + 1), n = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the request: the namespaces to join and to make. */
+/* The part of a request for namespaces to join and to create. */
 #include <errno.h>
 
 #include "internal.h"
@@ -61,8 +61,8 @@ int idm_request_add_joins(struct idm_block *block, const struct idm_child_option
 }
 
 /*
- * A PID namespace of the caller's user namespace can be made with the child. One of another has to be
- * made by who is in that.
+ * The clone itself can create a PID namespace in the caller's user namespace. In another user namespace
+ * a process of that namespace has to create it.
  */
 void idm_request_add_namespaces(struct idm_block *block, const struct idm_child_options *o,
 				uint64_t *clone_flags)

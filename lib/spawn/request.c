@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Makes the request of the options. */
+/* Makes a request of the options. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 
-/* As most containers have it, for an environment that says nothing. */
+/* The default of most containers, for an environment without PATH. */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* ---- the program ---- */
@@ -90,7 +90,7 @@ static void put_program(struct idm_block *block, const struct idm_child_options 
 
 /* ---- all of it ---- */
 
-/* What others must not see done in the caller's memory, or cannot be. */
+/* Whether a step must not happen in the caller's memory: vfork-child.c has the reason. */
 static bool needs_executor(const struct idm_child_options *o, const struct idm_request *request)
 {
 	return o->namespaces || request->n_joins || o->uid != IDM_CHILD_KEEP_ID ||
@@ -167,7 +167,7 @@ static int fill_request(struct idm_block *block, const struct idm_child_options 
 	put_flags(block, o);
 	hostname = idm_block_add_string(block, o->hostname);
 	idm_block_request(block)->hostname = hostname;
-	/* Those of the request itself are seven. */
+	/* The request itself has seven descriptors: see idm_request_each_fd(). */
 	hostname = idm_block_reserve(block, (idm_block_request(block)->n_fds +
 					     idm_block_request(block)->n_joins +
 					     idm_block_request(block)->n_mounts + 7) *

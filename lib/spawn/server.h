@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a process uses that clones children for another one: a reaper's fork server. */
+/* For a process that clones children on behalf of another one: a reaper's fork server. */
 #ifndef IDM_SPAWN_SERVER_H
 #define IDM_SPAWN_SERVER_H
 
@@ -9,7 +9,7 @@
 struct idm_child {
 	struct idm_request *request;
 	int request_fd;	 /* the request in its memory file, or -1 */
-	int executor_fd; /* the executor in its own, until it is not needed any more */
+	int executor_fd; /* the executor in its own, until the child has executed it; or -1 */
 	int cwd_fd;	 /* the caller's working directory, for a server; or -1 */
 	int pidfd;
 	pid_t pid;
@@ -40,13 +40,14 @@ struct idm_child_server {
 		     int cgroup, struct idm_error *err);
 };
 
-/* As idm_child_start(). A process that failed may not be reaped yet when it returns. */
+/* Like idm_child_start(). A process that failed may still be a zombie when it returns. */
 int idm_child_start_by(struct idm_child_server *server, const struct idm_child_options *options,
 		       struct idm_error *err);
 
 /*
- * packet.c: a request on its way to the server, and there. Packed, every descriptor is an index into
- * `fds`, of which *n_fds are in use. Fails with -E2BIG if they are more than `most`.
+ * packet.c: prepares a request for the way to the server, and restores it there. In a packed request
+ * every descriptor is an index into `fds`, which has *n_fds entries. Fails with -E2BIG if there are more
+ * than `most`.
  */
 int idm_child_pack(struct idm_request *request, int *fds, size_t *n_fds, size_t most);
 int idm_child_unpack(struct idm_request *request, const int *fds,

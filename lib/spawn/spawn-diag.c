@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The child can only say where it was and what the kernel answered. Here that becomes a message. */
+/* Turns the report of a failed child into a message. The report has a step and an errno. */
 #include <errno.h>
 #include <linux/capability.h>
 
@@ -76,7 +76,7 @@ static bool diagnose_descriptors(const struct idm_child_question *q)
 						    : NULL);
 		return true;
 	}
-	/* dup3(2)'s word for a number that is too high; what is passed was open a moment ago */
+	/* dup3(2) returns EBADF for a number over the limit; the source was open a moment ago */
 	if (q->code == -EBADF)
 		idm_fail(q->err, q->code, q->step, NULL,
 			 "descriptor %u is over the limit RLIMIT_NOFILE, or another thread closed "
@@ -216,7 +216,7 @@ static bool diagnose_seccomp(const struct idm_child_question *q)
 	return true;
 }
 
-/* The steps that are one call, which the child has had the privilege for. */
+/* Steps of one system call that the child has the privilege for. */
 static bool diagnose_refused_call(const struct idm_child_question *q)
 {
 	static const struct {
@@ -238,7 +238,7 @@ static bool diagnose_refused_call(const struct idm_child_question *q)
 	return false;
 }
 
-/* Of the steps whose EPERM has other causes. */
+/* Steps whose EPERM can have other causes, too. */
 static bool diagnose_filtered_call(const struct idm_child_question *q)
 {
 	static const struct {

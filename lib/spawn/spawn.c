@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Starting a program: the request is made here, where there is memory to allocate and words for errors;
- * the child only carries it out.
+ * Starts a program. The caller makes a request, since it can allocate memory and format messages. The
+ * child only carries the request out.
  *
- *   1. the caller makes the request (request.c) and, if an executor is needed, two memory files: one
- * for the executor, one for the request;
- *   2. it clones a child that shares its memory (clone.c, spawn/executor/vfork-child.c), and waits until
- * that has left it, by executing the program or the executor, or by ending;
- *   3. the executor (spawn/executor/main.c) holds a lock on the request's file until it has executed the
- * program or has ended; the caller waits for that lock;
- *   4. what the request's report says then is the result.
+ *   1. The caller makes the request (request.c). If an executor is needed, it makes two memory files
+ *      (request-files.c): one for the executor, one for the request.
+ *   2. It clones a child that shares its memory (clone.c, spawn/executor/vfork-child.c). It waits until
+ *      the child has left that memory by executing the program or the executor, or by exiting.
+ *   3. The executor (spawn/executor/main.c) holds a lock on the request's file until it has executed
+ *      the program or has exited. The caller waits for that lock (await-executor.c).
+ *   4. The result is in the request's report.
  *
  * A child that has failed is reaped by its pidfd. Until it executes something, no other wait can reap
  * it. From then on another wait does no harm, because the report says what happened.
@@ -63,7 +63,10 @@ static int run_child_request(const struct idm_child_options *o, struct idm_child
 
 	if (r < 0)
 		return r;
-	/* Executed by now, if at all: that makes room for the second one's pidfd. */
+	/*
+	 * The child has executed it by now, or failed. Closing it frees a number for the second
+	 * process's pidfd.
+	 */
 	if (child->executor_fd >= 0)
 		close(idm_steal_fd(&child->executor_fd));
 	r = idm_child_await_executor(child, err);
@@ -82,13 +85,13 @@ static int run_child_request(const struct idm_child_options *o, struct idm_child
 	return child->pidfd;
 }
 
-/* Another process than the first one is found by its number, to be waited for. */
+/* Whether the caller waits for a process that it can only find by its number. */
 static bool needs_pidfd_open(const struct idm_request *request)
 {
 	return request->flags & IDM_REQUEST_SECOND || idm_request_locks_mounts(request);
 }
 
-/* A child that could not be reaped is not started. */
+/* Fails where the caller could not reap the child. */
 static int check_reaping(const struct idm_request *request, struct idm_error *err)
 {
 	int r = idm_check_waitid(step_start, err);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* For architectures whose system calls sys/raw-syscall.h cannot make. */
+/* For architectures that sys/raw-syscall.h does not support. */
 #include <errno.h>
 
 #include "internal.h"
@@ -25,7 +25,7 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
 	return refuse_architecture(err);
 }
 
-/* A fork server calls these for a request. No request exists here. */
+/* The fork server calls these. It never has a request here. */
 
 int idm_child_make_stack(struct idm_child *child)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A child, by its pidfd and nothing else. */
+/* Waits for a child and signals it, by its pidfd alone. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -26,7 +26,10 @@ static int diagnose_pidfd(int code, enum idm_error_step step, struct idm_error *
 	return idm_fail_errno(err, code, step, NULL);
 }
 
-/* 0: what it was is not known. Before Linux 6.13 the call is not; before 6.15 it does not say that. */
+/*
+ * Returns 0 if the status is unknown: before Linux 6.13 without the call, before 6.15 without the
+ * status.
+ */
 static int read_exit_status(int pidfd, struct idm_exit_info *exit)
 {
 	struct idm_pidfd_info info;
@@ -34,7 +37,7 @@ static int read_exit_status(int pidfd, struct idm_exit_info *exit)
 	if (idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_EXIT, &info) < 0 ||
 	    !(info.mask & IDM_PIDFD_INFO_EXIT))
 		return 0;
-	exit->pid = 0; /* it has none any more */
+	exit->pid = 0; /* a reaped process has no number */
 	idm_exit_from_status(exit, info.exit_code);
 	return 1;
 }
@@ -53,9 +56,9 @@ static int report_timeout(struct idm_error *err)
 }
 
 /*
- * The process has exited, and waitid says that the caller cannot wait for it. Another thread's wait has
- * reaped it, or will, or it was never the caller's child. A pidfd knows the exit status once the process
- * has been reaped, which POLLHUP says (Linux 6.9).
+ * The process has exited, but waitid(2) reports that it is not the caller's child. Another thread reaped
+ * it or is about to, or it never was a child of this process. A pidfd keeps the exit status of a reaped
+ * process. POLLHUP says that it was reaped (Linux 6.9).
  */
 static int await_other_reaper(int pidfd, const struct timespec *deadline, struct idm_exit_info *exit,
 			      struct idm_error *err)
@@ -115,7 +118,7 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct
 				"expected a timeout of -1 or more, got %d", timeout_ms);
 	if (until)
 		idm_sys_deadline(until, timeout_ms);
-	/* The one call that tells a pidfd from another descriptor, before others are polled. */
+	/* The one call that rejects other descriptors, before any of them is polled. */
 	r = idm_sys_pidfd_send_signal(pidfd, 0);
 	if (r == -EBADF || r == -EINVAL)
 		return diagnose_pidfd(r, step_wait, err);
@@ -155,8 +158,8 @@ int idm_child_signal(int pidfd, int signal, struct idm_error *err)
 }
 
 /*
- * An init is alone in its group, or in the caller's, and knows by the value that the signal is for the
- * program's group. Other programs do not look at it.
+ * An init is alone in its process group, or in the caller's. The value of the signal tells it to signal
+ * the program's group. Other programs ignore the value.
  */
 int idm_child_signal_group(int pidfd, int signal, struct idm_error *err)
 {

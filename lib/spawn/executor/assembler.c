@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the executor: the assembler, a process that puts the root together for a child in another user
+ * Part of the executor: the assembler, a process that assembles the root for a child in another user
  * namespace.
  *
- * A process with CAP_SYS_ADMIN over a mount namespace can unmount and remount what was attached there.
- * So the container's mounts are attached in a mount namespace of the caller's user namespace, by a
- * process that stays in that. The child itself is in the same mount namespace, without a privilege over
- * it, and takes a locked copy of it in the end:
+ * A process with CAP_SYS_ADMIN over a mount namespace can unmount and remount all that is attached
+ * there. So a process in the caller's user namespace attaches the container's mounts, in a mount
+ * namespace of that user namespace. The child is in the same mount namespace without a privilege over
+ * it. At the end it gets a locked copy:
  *
  *   first process (caller's user namespace)     unshare(CLONE_NEWNS), start the assembler
  *   the child (its own user namespace)          make its filesystems, send them as descriptors
  *   assembler (caller's user namespace)         attach all, pivot, which moves the child's root, too
  *   the child                                   unshare(CLONE_NEWNS): every mount is locked
  *
- * The two speak through a socket. The assembler has a copy of the descriptors (not the same table), so
- * that the socket hangs up when the other side exits, however that happens.
+ * The two communicate by a socket. The assembler has a copy of the descriptors and not the same table,
+ * so the socket hangs up when the other side exits for any reason.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,13 +28,13 @@
 
 #include "executor.h"
 
-/* The end of the socket that this process has: the request cannot hold it, since all processes share
- * that.
- */
+/* This process's end of the socket. It is not in the request, which all processes share. */
 static long assembler_socket = -1;
 
-/* A message names the mount that its descriptor is of. READY: all have been sent; this one is the child
- * root's. */
+/*
+ * A message has the number of a mount, and its descriptor. READY follows the last one; its descriptor
+ * belongs to the child's root user.
+ */
 #define READY ~0U
 
 struct message {
@@ -73,7 +73,7 @@ static long send_tree_fd(uint32_t word, int32_t fd)
 	return r < 0 ? r : 0;
 }
 
-/* A pipe belongs to the filesystem IDs of the process that makes it. */
+/* A pipe is owned by the filesystem IDs of its maker. */
 static long send_ready(void)
 {
 	int pipe[2];
@@ -97,7 +97,8 @@ static long send_trees(struct idm_request *request)
 
 		if (!mounts[i].fstype)
 			continue;
-		/* The request is shared, the descriptor tables are not: the assembler fills in its
+		/*
+		 * The request is shared, the descriptor tables are not: the assembler stores its own
 		 * number.
 		 */
 		mounts[i].tree = -1;
@@ -116,7 +117,7 @@ static void forget_filesystems(struct idm_request *request)
 			mounts[i].tree = -1;
 }
 
-/* Until it has its lock, or is done. Its report is in the request by then, if it failed. */
+/* Waits until the assembler has its lock, or is done. After a failure its report is in the request. */
 static long await_assembler(struct idm_request *request)
 {
 	char byte;
@@ -127,7 +128,7 @@ static long await_assembler(struct idm_request *request)
 	while (r == -EINTR);
 	if (request->report.error)
 		return request->report.error;
-	return r > 0 ? 0 : r < 0 && r != -ECONNRESET ? r : -ESRCH; /* it was killed */
+	return r > 0 ? 0 : r < 0 && r != -ECONNRESET ? r : -ESRCH; /* the assembler was killed */
 }
 
 long idm_child_let_assemble(struct idm_request *request)
@@ -178,8 +179,8 @@ static long receive_trees(struct idm_request *request, long socket, int32_t *rea
 }
 
 /*
- * What is created in the root is owned by the child's root: through an ID-mapped root filesystem, no
- * other owner has an ID on disk. The capabilities that setfsuid(2) clears are restored.
+ * Makes the child's root user own all that is created in the root: through an ID-mapped root filesystem,
+ * other owners have no ID on disk. Restores the capabilities that setfsuid(2) clears.
  */
 static long become_root_owner(int32_t ready)
 {
@@ -203,7 +204,7 @@ static int send_done(long socket)
 	return r == 1;
 }
 
-/* If the child has exited, nothing is assembled, and it has said itself what has failed. */
+/* If the child has exited, it has reported its error, and nothing is assembled. */
 static void assemble_for(struct idm_request *request, long socket)
 {
 	int32_t ready = -1;
@@ -218,13 +219,15 @@ static void assemble_for(struct idm_request *request, long socket)
 	send_done(socket);
 }
 
-/* The caller finds this process by its lock, and releases it. If the caller is gone, so is its lock. */
+/*
+ * The caller finds this process by its lock, then releases it. The exit of the caller releases it, too.
+ */
 static void run_assembler(struct idm_request *request, long socket)
 {
 	if (idm_request_lock(request, IDM_LOCK_ASSEMBLER, 0) == 0) {
 		if (send_done(socket))
 			assemble_for(request, socket);
-		raw(SYS_close, socket); /* the child has its answer, or sees the hangup */
+		raw(SYS_close, socket); /* the child has its answer, or gets a hangup */
 		idm_request_lock(request, IDM_LOCK_RELEASE, 1);
 	}
 	idm_raw_exit(0);
@@ -240,7 +243,7 @@ long idm_child_start_assembler(struct idm_request *request)
 	if (r < 0)
 		return r;
 	raw(SYS_prctl, PR_SET_NAME, request->name);
-	/* A child of the caller, which reaps it. Its number is written before it runs. */
+	/* The caller is its parent and reaps it. The kernel writes its number before it runs. */
 	r = raw(SYS_clone, CLONE_PARENT | CLONE_PARENT_SETTID, 0, &request->report.assembler);
 	if (r == 0) {
 		raw(SYS_close, sockets[0]);

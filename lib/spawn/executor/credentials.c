@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the executor: IDs and capabilities, in the order in which each still permits the next. */
+/* Part of the executor: IDs and capabilities, in an order in which each step still permits the next. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
@@ -18,7 +18,7 @@ long idm_child_regain_capabilities(void)
 	return r == 0 ? raw(SYS_capset, &header, data) : r;
 }
 
-/* The kernel answers -EINVAL where it has no such capability. Any other answer leaves it in the set. */
+/* The kernel returns -EINVAL for capabilities that it does not know. */
 static long drop_from_bounding(int cap)
 {
 	long r = raw(SYS_prctl, PR_CAPBSET_READ, cap);
@@ -63,14 +63,14 @@ long idm_child_credentials(struct idm_request *request)
 	int set_caps = !!(request->flags & IDM_REQUEST_SET_CAPS);
 	long r = 0;
 
-	/* Without no_new_privs the kernel requires CAP_SYS_ADMIN, which may be gone afterwards. */
+	/* Without no_new_privs a filter requires CAP_SYS_ADMIN, which the next steps may drop. */
 	r = idm_child_refuse_keyrings(request);
 	if (r == 0 && !(request->flags & IDM_REQUEST_NO_NEW_PRIVS))
 		r = idm_child_set_filter(request);
 	if (r == 0 && set_caps)
 		r = set_bounding(request);
 
-	/* Or they would be gone with root's uid. */
+	/* Otherwise setresuid(2) would clear them. */
 	if (r == 0 && set_caps) {
 		idm_request_begin(request, IDM_CHILD_STEP_CAPABILITIES, 0, 0);
 		r = raw(SYS_prctl, PR_SET_KEEPCAPS, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The last steps before the program, and what both memories need. */
+/* The last steps before the program, and functions for both memories. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/signal.h>
@@ -34,8 +34,10 @@ void idm_child_die_with_caller(struct idm_request *request)
 	if (!(request->flags & IDM_REQUEST_DIE))
 		return;
 	raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-	/* The caller may have exited before. In this PID namespace it has no number to ask for, but it
-	 * held a lock. */
+	/*
+	 * The caller may have exited before. getppid(2) cannot show that in this PID namespace, but the
+	 * caller's lock can.
+	 */
 	if (raw(SYS_fcntl, request->request_fd, F_GETLK, &range) == 0 && range.l_type == F_UNLCK)
 		idm_raw_exit(1);
 }
@@ -111,8 +113,8 @@ long idm_child_session(struct idm_request *request)
 }
 
 /*
- * A directory outside the root could be reached by a way such as /proc/self/fd/7. Descriptors that lead
- * out are closed by now; this is the second look.
+ * The path can lead out of the root by a magic link such as /proc/self/fd/7. Descriptors that lead out
+ * are closed already; this check is a second line of defense.
  */
 static long check_cwd_inside(void)
 {
@@ -138,7 +140,7 @@ long idm_child_cwd(struct idm_request *request)
 	return r;
 }
 
-/* The rest of the child's own system calls go through it, too. */
+/* The filter also applies to the remaining system calls of the child. */
 long idm_child_set_filter(struct idm_request *request)
 {
 	struct sock_fprog program = { .len = (unsigned short)request->n_filter,
@@ -150,7 +152,7 @@ long idm_child_set_filter(struct idm_request *request)
 	return raw(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-/* Offsets become pointers, in place. */
+/* Replaces offsets by pointers, in place. */
 static char **make_pointers(struct idm_request *request, uint32_t array)
 {
 	uint64_t *at = idm_request_array(request, array);
@@ -160,7 +162,7 @@ static char **make_pointers(struct idm_request *request, uint32_t array)
 	return (char **)at;
 }
 
-/* As execvp(3): what cannot be reached is passed over; that something was forbidden is remembered. */
+/* As execvp(3): skips unreachable paths, but remembers the first one with EACCES. */
 static long try_paths(struct idm_request *request, char **argv, char **envp)
 {
 	const uint32_t *paths = idm_request_array(request, request->paths);
@@ -201,7 +203,9 @@ long idm_child_exec(struct idm_request *request)
 	if (r < 0)
 		return r;
 	idm_request_begin(request, IDM_CHILD_STEP_EXEC, 0, 0);
-	/* From here on the signals are the program's. One that kills it now has killed the program. */
+	/*
+	 * From here on signals act on the program. One that kills this process counts as the program's.
+	 */
 	raw(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &request->mask, 0, sizeof(request->mask));
 	if (request->program_fd >= 0)
 		return raw(SYS_execveat, request->program_fd, "", argv, envp, AT_EMPTY_PATH);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the executor: new filesystems, made in the child's own namespaces: a procfs of its PID namespace, a
- * sysfs of its network namespace.
+ * Part of the executor: makes new filesystems in the child's namespaces, such as a procfs of its PID
+ * namespace or a sysfs of its network namespace.
  */
 #include <linux/mount.h>
 #include <linux/sched.h>
@@ -10,7 +10,7 @@
 
 #include "executor.h"
 
-/* The last message of the fs context that is an error: "e proc: Unknown parameter 'x'". */
+/* Copies the last error message of the fs context: "e proc: Unknown parameter 'x'". */
 static void copy_kernel_words(struct idm_request *request, long fs)
 {
 	char text[sizeof(request->report.words)];
@@ -108,11 +108,11 @@ static int has_new_filesystem(struct idm_request *request)
 }
 
 /*
- * fsopen(2) requires CAP_SYS_ADMIN over the caller's mount namespace, and this process must stay in one
- * that it has no privilege over. So a child makes them, in a copy of that mount namespace that belongs
+ * Has a child make the filesystems, because fsopen(2) requires CAP_SYS_ADMIN over the mount namespace,
+ * which this process must not have. The child makes them in a copy of that mount namespace that belongs
  * to the child's user namespace. It shares this process's memory and descriptors, and has exited when
- * clone returns. It is made as a copy of the host's mounts, because the kernel lets a procfs or sysfs be
- * made in a user namespace only where another one is wholly visible (mount_too_revealing).
+ * clone returns. The copy has the host's mounts, because the kernel permits a new procfs or sysfs in a
+ * user namespace only where another one is fully visible (mount_too_revealing).
  */
 long idm_child_make_filesystems_apart(struct idm_request *request)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the executor: the init of a PID namespace. It is what the executor becomes: a process with one
- * program, one stack and no descriptor.
+ * Part of the executor: the init of a PID namespace. The executor becomes a process with one program,
+ * one stack and no descriptors.
  */
 #include <errno.h>
 #include <linux/prctl.h>
@@ -13,7 +13,7 @@
 
 static char program_stack[16384] __attribute__((aligned(16)));
 
-/* Reaps all that have ended. When it is the program, all other processes are killed with this one. */
+/* Reaps all zombies. Exits when the program has exited: the kernel then kills all other processes. */
 static void reap_zombies(long program)
 {
 	int status;
@@ -26,7 +26,7 @@ static void reap_zombies(long program)
 	}
 }
 
-/* Those that a terminal sends to a whole process group. */
+/* The signals that a terminal sends to a process group. */
 static int is_sent_by_terminals(long signal)
 {
 	static const uint64_t set = 1ULL << (SIGHUP - 1) | 1ULL << (SIGINT - 1) | 1ULL << (SIGQUIT - 1) |
@@ -40,12 +40,12 @@ static int is_sent_by_terminals(long signal)
 enum group {
 	CALLERS_GROUP, /* the program is in the init's own: the terminal signals both */
 	OWN_GROUP,     /* the program leads one, in the session of the init */
-	OWN_SESSION    /* the program leads that, too */
+	OWN_SESSION    /* the program leads its own session */
 };
 
 /*
- * The kernel ignores SIGTSTP in a process group whose leader's parent is in another session: no shell
- * could continue that group. The caller has asked for the stop, and continues it.
+ * The kernel ignores SIGTSTP in a process group whose leader's parent is in another session, because no
+ * shell could continue that group. The caller sent the stop and can continue it, so this sends SIGSTOP.
  */
 static void forward_to_group(long program, enum group group, long signal)
 {
@@ -56,8 +56,8 @@ static void forward_to_group(long program, enum group group, long signal)
 }
 
 /*
- * Every signal that another process sends is forwarded. Of the kernel's own signals those of a terminal
- * are forwarded; all others are about the init itself.
+ * Forwards every signal of another process. Of the kernel's signals it forwards those of a terminal; all
+ * others concern the init itself.
  */
 static void forward_signal(long program, enum group group, long signal, const siginfo_t *info)
 {
@@ -88,8 +88,8 @@ __attribute__((noreturn)) static void serve_as_init(long program, enum group gro
 }
 
 /*
- * The program is process 2, whatever was started before it to make the root (set_tid, Linux 5.5). Where
- * a filter refuses clone3(2), it gets the next number.
+ * Makes the program process 2, even if earlier processes made the root (set_tid, Linux 5.5). If a filter
+ * refuses clone3(2), the program gets the next number.
  */
 static long clone_program(struct idm_request *request, void (*start)(void *request))
 {
@@ -109,8 +109,8 @@ static long clone_program(struct idm_request *request, void (*start)(void *reque
 }
 
 /*
- * The init leaves the caller's session, too. A program without a terminal gets a process group in the
- * init's session: SIGTSTP can stop that. With a terminal it has to lead the session.
+ * Moves the init out of the caller's session, too. A program without a terminal gets a process group in
+ * the init's session, so SIGTSTP can stop it. A program with a terminal must lead the session.
  */
 static enum group leave_caller_session(struct idm_request *request)
 {
@@ -145,7 +145,7 @@ void idm_child_init(struct idm_request *request, void (*start)(void *request))
 		idm_raw_exit(1);
 	raw(SYS_munmap, request, size);
 	raw(SYS_chdir, "/");
-	/* Also the lock on the request: the caller sees that it is done. */
+	/* This also releases the lock on the request: the caller sees that the start is done. */
 	raw(SYS_close_range, 0, ~0U, 0);
 	serve_as_init(r, group);
 }

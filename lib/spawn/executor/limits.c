@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the executor: what the child may not use any more. */
+/* Part of the executor: limits of the child. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -14,7 +14,7 @@
 
 #include "executor.h"
 
-/* A procfs of the child's own, if it has one, is sure to be writable. */
+/* Prefers a procfs of the child's own, which is certain to be writable. */
 static long find_procfs(struct idm_request *request)
 {
 	const struct idm_request_mount *mounts = idm_request_array(request, request->mounts);
@@ -29,8 +29,8 @@ static long find_procfs(struct idm_request *request)
 }
 
 /*
- * The file under this name is that of the reader's user namespace, in every procfs. The old root's /proc
- * is still there.
+ * In every procfs this file is the one of the writer's user namespace. The old root's /proc is still
+ * mounted.
  */
 long idm_child_limit_userns(struct idm_request *request)
 {
@@ -57,8 +57,8 @@ long idm_child_limit_userns(struct idm_request *request)
 }
 
 /*
- * An empty session keyring instead of the caller's, whose keys could be read and changed. Where a
- * filter refuses keyctl(2), the program is below that filter, too.
+ * Creates an empty session keyring: the program could read and change keys in the caller's. If a filter
+ * refuses keyctl(2), it also applies to the program.
  */
 long idm_child_new_keyring(struct idm_request *request)
 {
@@ -71,7 +71,10 @@ long idm_child_new_keyring(struct idm_request *request)
 	return r >= 0 || r == -ENOSYS || r == -EPERM ? 0 : r;
 }
 
-/* Everywhere add_key, request_key and keyctl are neighbours. Another set of calls: i386, 32-bit ARM. */
+/*
+ * On all architectures the numbers of add_key, request_key and keyctl are adjacent. OTHER_ARCH: i386,
+ * 32-bit ARM.
+ */
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
 #define OTHER_ARCH AUDIT_ARCH_I386
@@ -85,12 +88,12 @@ long idm_child_new_keyring(struct idm_request *request)
 #define OTHER_ARCH 0
 #define OTHER_ADD_KEY 0
 #endif
-#define X32 0x40000000U /* a bit in the numbers of a third set, on x86_64 */
+#define X32 0x40000000U /* set in numbers of the x32 calls of x86_64 */
 
 /*
- * A key belongs to a user ID, and its number leads to it from every user namespace. So where the child
- * has an ID of the host's, a keyring of its own keeps none of that user's keys away. They fail as if the
- * kernel had no keyrings.
+ * Refuses the keyring calls. A key belongs to a user ID, and its serial number is valid in every user
+ * namespace. If the child has an ID of the host, its own session keyring does not protect that user's
+ * other keys. The calls fail with ENOSYS, like in a kernel without keyrings.
  */
 long idm_child_refuse_keyrings(struct idm_request *request)
 {

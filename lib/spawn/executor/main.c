@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The executor: a program of its own without libc, that the library carries in itself and executes from
- * memory in a child. It finds the request in a memory file and does in a memory of its own what must not
- * be done in the caller's, and does not need a copy of that. It is not dumpable, so that no process in
- * the namespaces that it joins can get at its descriptors.
+ * The executor: a program without libc inside the library. A child executes it from memory. It maps the
+ * request's memory file. In its own memory it does what must not happen in the caller's, without a copy
+ * of the caller's memory. It is not dumpable, so no process in the namespaces that it joins can access
+ * its descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "executor.h"
 
-/* Both can be called where the compiler thinks of it. */
+/* The compiler may generate calls of both. */
 void *memset(void *to, int byte, unsigned long n);
 void *memcpy(void *to, const void *from, unsigned long n);
 
@@ -53,7 +53,7 @@ static struct idm_request *map_request(int32_t fd)
 	return (struct idm_request *)r;
 }
 
-/* What vfork-child.c has changed to bring the capabilities here. */
+/* Undoes the changes by which vfork-child.c kept the capabilities through the exec. */
 static long restore_capabilities(struct idm_request *request)
 {
 	long r;
@@ -64,7 +64,7 @@ static long restore_capabilities(struct idm_request *request)
 	return r < 0 ? r : idm_child_set_ambient(request->own.ambient);
 }
 
-/* Nothing that leads out of the root stays open. */
+/* Closes all descriptors that lead out of the root. */
 static void close_escapes(struct idm_request *request)
 {
 	struct idm_request_join *joins = idm_request_array(request, request->joins);
@@ -120,10 +120,10 @@ void idm_executor_main(const uintptr_t *stack)
 	int32_t fd;
 	long r;
 
-	/* Not as it is executed here: a script in the root has named /proc/self/exe, which is this. */
+	/* Rejects other callers, such as a script in the root that names /proc/self/exe. */
 	if (stack[0] != 1 || !stack[3])
 		idm_raw_exit(126);
-	fd = parse_fd((const char *)stack[3]); /* behind argc, argv[0] and NULL: envp[0] */
+	fd = parse_fd((const char *)stack[3]); /* after argc, argv[0] and NULL: envp[0] */
 	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
 	request = map_request(fd);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the executor: mounts are attached below the root. Nothing has been mounted over that root yet, and
- * no program runs in it. Another user may own its content, so every path is resolved from its
- * descriptor, with RESOLVE_IN_ROOT: no ".." and no symbolic link leads out.
+ * Part of the executor: attaches mounts below the root. Nothing covers that root yet, and no program
+ * runs in it. Another user may own its content. So every path is resolved from the root's descriptor
+ * with RESOLVE_IN_ROOT: no ".." and no symbolic link leads out.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,12 +20,11 @@
 #define STATX_MNT_ID 0x1000U /* Linux 5.8 */
 #endif
 
-/* The kernel gives up with EAGAIN when a path with ".." meets a concurrent rename. */
+/* The kernel returns EAGAIN when a path with ".." meets a concurrent rename. */
 #define MOST_TRIES 1000
 
 /*
- * Magic links are not followed. Where a procfs is mounted already, they lead to the root directories of
- * other processes.
+ * Does not follow magic links: in a mounted procfs they lead to the root directories of other processes.
  */
 static long resolve_in_root(long root, const char *path, uint64_t flags)
 {
@@ -40,7 +39,7 @@ static long resolve_in_root(long root, const char *path, uint64_t flags)
 
 /* ---- making the mount point ---- */
 
-/* The last component of a path, which begins at `start`. */
+/* Creates the last component of a path, which begins at `start`. */
 static long make_component(long root, char *path, uint32_t start, int is_file)
 {
 	char first = path[start];
@@ -57,7 +56,7 @@ static long make_component(long root, char *path, uint32_t start, int is_file)
 	return r == -EEXIST ? 0 : r;
 }
 
-/* A directory, or for a tree of one file an empty file, with the directories that lead to it. */
+/* Creates a directory, or for a tree of one file an empty file, and its parent directories. */
 static long make_target(long root, const char *target, int is_file)
 {
 	uint32_t n = 0, start = 0;
@@ -84,7 +83,7 @@ static long stat_fd(long fd, struct statx *st)
 	return raw(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_MNT_ID, st);
 }
 
-/* A mount over the root itself would cover it for every path, but not for this process. */
+/* Rejects the root itself: a mount there would cover it for every path, but not for this process. */
 static long check_target(long root, long fd)
 {
 	struct statx st = { 0 }, top = { 0 };
@@ -119,7 +118,7 @@ static long attach_tree_at(long tree, long target)
 		   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-/* A copy of what is at the target, over itself, with other attributes. */
+/* Mounts a copy of the target over itself, with other attributes. */
 static long rebind_target(const struct idm_request_mount *m, long target)
 {
 	struct mount_attr attr = { .attr_set = m->attr };
@@ -135,7 +134,7 @@ static long rebind_target(const struct idm_request_mount *m, long target)
 	return r;
 }
 
-/* The kernel says only that it does not go. */
+/* Checks the kind of the target. move_mount(2) does not report which side is the directory. */
 static long check_target_kind(const struct idm_request_mount *m, long target)
 {
 	struct statx st = { 0 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Of the executor: into the namespaces. */
+/* Part of the executor: joins and creates namespaces. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -9,8 +9,8 @@
 #include "executor.h"
 
 /*
- * With the caller's credentials, then with those inside the user namespace: a network namespace of
- * the host can only be joined before that, one that belongs to the user namespace only after.
+ * Joins with the caller's credentials, and later with those inside the user namespace. A network
+ * namespace of the host can only be joined before, one of the user namespace only after.
  */
 static long join_namespaces(struct idm_request *request, uint32_t not_yet, int again)
 {
@@ -49,9 +49,9 @@ static long join_child_userns(struct idm_request *request)
 }
 
 /*
- * Another user namespace does not map the caller's IDs, as a rule. Mounts need the IDs of its root to
- * have owners. Where it has no root, this process keeps its IDs. Groups are dropped because they would
- * still count: a group of the host opens files of the host, whatever number it has inside.
+ * Becomes root of the user namespace, which usually does not map the caller's IDs: mounts need mapped
+ * owners. Without a root in it, this process keeps its IDs. Groups are dropped because they stay valid:
+ * a group of the host opens files of the host, whatever its number inside.
  */
 static long become_root(struct idm_request *request)
 {
@@ -60,7 +60,7 @@ static long become_root(struct idm_request *request)
 	idm_request_begin(request, IDM_CHILD_STEP_USER_IDS, 0, 0);
 	if (!(request->flags & IDM_REQUEST_SET_GROUPS))
 		r = raw(SYS_setgroups, 0, 0);
-	if (r == 0 || r == -EPERM) /* setgroups is "deny", as it must be for an ordinary user's */
+	if (r == 0 || r == -EPERM) /* setgroups is "deny", which an ordinary user's map requires */
 		r = raw(SYS_setresgid, 0, 0, 0);
 	if (r == 0 || r == -EINVAL)
 		r = raw(SYS_setresuid, 0, 0, 0);
@@ -86,7 +86,7 @@ static long unshare_namespaces(struct idm_request *request, uint32_t namespaces)
 	return namespaces ? raw(SYS_unshare, namespaces) : 0;
 }
 
-/* The mount namespace that the root is put together in. */
+/* Creates the mount namespace in which the root is assembled. */
 static long make_assembly(struct idm_request *request)
 {
 	long r = enter_assembly_userns(request);
@@ -127,10 +127,10 @@ long idm_child_enter(struct idm_request *request)
 /* ---- the second process ---- */
 
 /*
- * A process is in the PID namespace that it was made in. So the one that continues is a second one, a
- * child of the caller's as well (CLONE_PARENT). It waits until the caller has its pidfd; if the caller
- * or the first process is killed meanwhile, it exits. Until then it can be known by its name, which it
- * has from the first one and keeps when it is dead: the caller has to reap it even if it was killed at
+ * A process stays in the PID namespace that it was created in. So a second process continues, which is a
+ * child of the caller, too (CLONE_PARENT). It waits until the caller has its pidfd. If the caller or the
+ * first process is killed before that, it exits. Until then its name identifies it. It inherits the name
+ * from the first process and keeps it as a zombie, so the caller can reap it even if it was killed at
  * once.
  */
 static void prepare_second(struct idm_request *request, const int pipe[2])
@@ -170,7 +170,7 @@ long idm_child_second(struct idm_request *request)
 	if (r != 0)
 		return r;
 	raw(SYS_prctl, PR_SET_NAME, request->name);
-	/* Its number is written before it runs, and before this process can be killed. */
+	/* The kernel writes its number before it runs, and before this process can be killed. */
 	r = raw(SYS_clone, flags, 0, &request->report.pid);
 	if (r < 0)
 		return r;

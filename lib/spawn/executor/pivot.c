@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the executor: attaches all mounts below the root, then makes the root "/".
+ * Part of the executor: attaches all mounts below the root, then makes the root "/".
  *
  * The order matters. Before the pivot, nothing covers the new root. After pivot_root(".", ".") the old
- * root covers it, and each ".." that arrives at "/" steps onto the old root: a path would be resolved on
- * the host.
+ * root covers it, and each ".." at "/" leads to the old root: paths would be resolved on the host.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +18,7 @@
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000U /* Linux 5.8 */
 #endif
-#define MNT_DETACH 2 /* <sys/mount.h>, which does not go with <linux/mount.h> */
+#define MNT_DETACH 2 /* from <sys/mount.h>, which conflicts with <linux/mount.h> */
 
 long idm_child_separate_mounts(struct idm_request *request)
 {
@@ -27,7 +26,7 @@ long idm_child_separate_mounts(struct idm_request *request)
 	return raw(SYS_mount, 0, "/", 0, MS_REC | request->propagation, 0);
 }
 
-/* Over "/", where no other process sees it. Its own root stays reachable by its descriptor. */
+/* Mounts it over "/", where no other process sees it. Its own root stays reachable by its descriptor. */
 static long attach_root(struct idm_request *request)
 {
 	idm_request_begin(request, IDM_CHILD_STEP_ATTACH_ROOT, 0, 0);
@@ -35,8 +34,8 @@ static long attach_root(struct idm_request *request)
 }
 
 /*
- * The two roots change places: the old one then covers the new one, until it is detached. The kernel
- * moves every process of this mount namespace whose root directory is the old root.
+ * Exchanges the two roots: the old one covers the new one until it is detached. The kernel moves every
+ * process of this mount namespace whose root directory is the old root.
  */
 static long exchange_roots(struct idm_request *request)
 {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of the executor: the root directory, assembled by this process or by the assembler.
+ * Part of the executor: the root directory, assembled by this process or by the assembler.
  *
- * A child in another user namespace gets a copy in which every mount is locked. All other children
- * assemble their root themselves.
+ * A child in another user namespace gets a copy with all mounts locked. All other children assemble
+ * their root themselves.
  */
 #include <linux/sched.h>
 
 #include "executor.h"
 
-/* The child has all that it needs for that by itself. */
+/* The child assembles its root without help. */
 static long assemble_alone(struct idm_request *request)
 {
 	long r = idm_child_separate_mounts(request);
@@ -20,8 +20,8 @@ static long assemble_alone(struct idm_request *request)
 }
 
 /*
- * A copy of the mount namespace that belongs to the child's own user namespace. Copying to another owner
- * locks every mount and its flags: no process in there unmounts or remounts any of them.
+ * Creates a copy of the mount namespace in the child's user namespace. The kernel locks every mount and
+ * its flags in a copy for another owner: no process inside can unmount or remount any of them.
  */
 static long lock_mounts(struct idm_request *request)
 {

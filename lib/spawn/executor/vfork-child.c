@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The child, as long as it is in the caller's memory. It has a descriptor table, handlers and a stack of
- * its own, but the caller's credentials and namespaces. With others, a process that may trace the child
- * could read and write the caller's memory. The kernel prevents that by clearing the *caller's* dumpable
- * attribute, which setresuid and setresgid do at once. So if others are wanted, the child executes the
- * executor.
+ * The child while it is in the caller's memory. It has its own descriptor table, handlers and stack, but
+ * the caller's credentials and namespaces. If these differed, a process that may trace the child could
+ * read and write the caller's memory. The kernel prevents that by clearing the *caller's* dumpable
+ * attribute: setresuid and setresgid do so at once. So a child with other credentials or namespaces
+ * executes the executor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "executor.h"
 
-/* The argument of rt_sigaction on all architectures here, where nothing but the handler matters. */
+/* The argument of rt_sigaction on all supported architectures; only the handler matters. */
 struct kernel_sigaction {
 	uintptr_t handler;
 	unsigned long flags;
@@ -35,7 +35,7 @@ static void reset_signals(int handled, int ignored)
 
 /* ---- descriptors ---- */
 
-/* Another descriptor needs the number `from`, so every entry that has it gets the number `to`. */
+/* The number `from` is needed for another descriptor: every entry with it gets the number `to`. */
 struct moved {
 	int32_t from, to;
 };
@@ -77,7 +77,7 @@ static long free_number(struct idm_request *request, int32_t number, uint32_t do
 	return 0;
 }
 
-/* In this order nothing is overwritten that is needed afterwards: 3 to 4 and 4 to 3 come out right. */
+/* Overwrites no descriptor that a later entry needs: 3 to 4 together with 4 to 3 works. */
 static long place_fd(struct idm_request *request, uint32_t i)
 {
 	struct idm_request_fd *fd = (struct idm_request_fd *)idm_request_array(request, request->fds) +
@@ -89,7 +89,7 @@ static long place_fd(struct idm_request *request, uint32_t i)
 	if (r < 0)
 		return r;
 	if (fd->from < 0) {
-		raw(SYS_close, fd->to); /* it need not have been open */
+		raw(SYS_close, fd->to); /* which may not be open */
 		return 0;
 	}
 	if (fd->from == fd->to)
@@ -104,7 +104,7 @@ struct list {
 	uint32_t n;
 };
 
-/* Sorted already, as a rule. */
+/* Insertion sort: the numbers are usually sorted. */
 static void insert_number(struct list *list, int32_t fd)
 {
 	uint32_t i = list->n++;
@@ -120,8 +120,8 @@ static void insert_fd(int32_t *fd, long list)
 }
 
 /*
- * A copy of the caller's other descriptors would keep their mounts and pipes busy, for as long as the
- * executor is at work.
+ * Closes the caller's other descriptors: the child's copies would keep their mounts and pipes busy while
+ * the executor runs.
  */
 static long close_unneeded_fds(struct idm_request *request)
 {
@@ -156,7 +156,7 @@ long idm_child_arrange_fds(struct idm_request *request)
 
 /* ---- the executor ---- */
 
-/* A process that is not root loses its capabilities at exec, except for the ambient ones. */
+/* Raises the capabilities as ambient: exec drops all others of a process that is not root. */
 static long keep_capabilities(const struct idm_request *request)
 {
 	struct idm_request_caps caps = request->own;
@@ -218,7 +218,7 @@ static long execute_executor(struct idm_request *request)
 	return raw(SYS_execveat, request->executor_fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
-/* The caller's working directory, where this process is not a child of the caller's. */
+/* Enters the caller's working directory, if this process is not the caller's child. */
 static long enter_caller_directory(struct idm_request *request)
 {
 	long r;
