@@ -90,7 +90,7 @@ static int deliver_any(struct idm_reaper *reaper, struct idm_exit_info *exit, vo
 		r = deliver_forkserver_orphan(reaper, exit, data);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_next, NULL);
-	return r == 0 ? idm_orphans_take(reaper, exit, data, err) : r;
+	return r == 0 ? idm_orphans_deliver(reaper, exit, data, err) : r;
 }
 
 /* Returns NULL for no deadline, else *at. */

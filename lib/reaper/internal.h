@@ -102,8 +102,8 @@ int idm_reaper_refuse_name(struct idm_reaper *reaper, unsigned int flags, void *
 /*
  * Searches for exited orphans after a SIGCHLD, then delivers one. Returns 1, 0 without one, or -errno.
  */
-int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
-		     struct idm_error *err);
+int idm_orphans_deliver(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
+			struct idm_error *err);
 /* Makes idm_reaper_fd() readable as long as there may be orphans to deliver. */
 void idm_orphans_set_found(const struct idm_orphans *orphans);
 void idm_orphans_free(struct idm_reaper *reaper);

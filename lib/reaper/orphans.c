@@ -247,8 +247,8 @@ static bool deliver_first_orphan(struct idm_orphans *orphans, struct idm_exit_in
 	return true;
 }
 
-int idm_orphans_take(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
-		     struct idm_error *err)
+int idm_orphans_deliver(struct idm_reaper *reaper, struct idm_exit_info *exit, void **data,
+			struct idm_error *err)
 {
 	struct idm_orphans *orphans = &reaper->orphans;
 	int r = 0;

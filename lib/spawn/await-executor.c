@@ -54,7 +54,7 @@ void idm_child_read_report(struct idm_child *child)
 		;
 	if (n != (ssize_t)sizeof(*report))
 		*report = (struct idm_child_report){ .step = IDM_CHILD_STEP_EXECUTOR };
-	report->words[sizeof(report->words) - 1] = '\0';
+	report->message[sizeof(report->message) - 1] = '\0';
 }
 
 /* Waits until the process that holds this lock has executed the program, or has exited. */
@@ -125,7 +125,7 @@ void idm_child_reap_assembler(const struct idm_child *child)
 /* The first process has exited. The second one replaces it. */
 static int switch_to_second(struct idm_child *child, struct idm_error *err)
 {
-	static const uint32_t go = 1;
+	static const uint32_t released = 1;
 	pid_t pid;
 	int pidfd = open_lock_holder(child, IDM_LOCK_SECOND, &pid);
 
@@ -138,7 +138,8 @@ static int switch_to_second(struct idm_child *child, struct idm_error *err)
 	close(child->pidfd);
 	child->pidfd = pidfd;
 	child->pid = pid;
-	idm_sys_pwrite(child->request_fd, &go, sizeof(go), offsetof(struct idm_request, go));
+	idm_sys_pwrite(child->request_fd, &released, sizeof(released),
+		       offsetof(struct idm_request, released));
 	idm_sys_lock(child->request_fd, IDM_LOCK_CALLER, F_UNLCK, false);
 	await_lock(child, IDM_LOCK_SECOND);
 	return 0;

@@ -84,7 +84,7 @@ int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup)
 	long r;
 
 	if (child->request->flags & IDM_REQUEST_EXECUTOR)
-		idm_child_put_own_capabilities(child->request);
+		idm_child_store_capabilities(child->request);
 	flags |= CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
 	child->inside = 1;
 	/* All signals stay blocked until exec: the handlers and the memory are the caller's. */

@@ -13,7 +13,7 @@ extern const unsigned char idm_executor[];
 extern const unsigned int idm_executor_size;
 
 /* Copies the options into *own, and checks that they fit together. */
-int idm_child_take_options(struct idm_child_options *own, const struct idm_child_options *options,
+int idm_child_copy_options(struct idm_child_options *own, const struct idm_child_options *options,
 			   struct idm_error *err);
 
 /* Fails with -EINVAL for options that require a child of the caller. */
@@ -61,7 +61,7 @@ int idm_request_add_filter(struct idm_block *block, const struct idm_child_optio
 			   struct idm_error *err);
 
 /* Stores the capabilities of this process, which the executor restores after its exec. */
-void idm_child_put_own_capabilities(struct idm_request *request);
+void idm_child_store_capabilities(struct idm_request *request);
 
 /* request-files.c: the files in memory, and a server's descriptor of the caller's working directory. */
 int idm_child_open_files(struct idm_child *child, struct idm_error *err);

@@ -156,7 +156,7 @@ int idm_child_check_for_server(const struct idm_child_options *o, struct idm_err
 	return 0;
 }
 
-int idm_child_take_options(struct idm_child_options *own, const struct idm_child_options *options,
+int idm_child_copy_options(struct idm_child_options *own, const struct idm_child_options *options,
 			   struct idm_error *err)
 {
 	int r;

@@ -16,7 +16,7 @@
 
 #define MOST_FILTER ((ssize_t)(BPF_MAXINSNS * sizeof(struct sock_filter)))
 
-void idm_child_put_own_capabilities(struct idm_request *request)
+void idm_child_store_capabilities(struct idm_request *request)
 {
 	struct idm_request_caps *own = &request->own;
 	bool root = geteuid() == 0 && !(idm_sys_prctl(PR_GET_SECUREBITS, 0, 0) & SECBIT_NOROOT);

@@ -11,7 +11,7 @@
 static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 
 /* Stores "a=b,c" as pairs of a name and a value or 0. It splits a copy of the text. */
-static int put_mount_options(struct idm_block *block, const char *options,
+static int add_mount_options(struct idm_block *block, const char *options,
 			     struct idm_request_mount *mount, struct idm_error *err)
 {
 	uint32_t text = idm_block_add_string(block, options), n = 1, at;
@@ -41,7 +41,7 @@ static int put_mount_options(struct idm_block *block, const char *options,
 }
 
 /* Stores "/a//b/./" as "/a/b": a trailing slash would make the kernel follow a link at the end. */
-static uint32_t put_target(struct idm_block *block, const char *target)
+static uint32_t add_target(struct idm_block *block, const char *target)
 {
 	uint32_t at = idm_block_reserve(block, strlen(target) + 1), n = 0;
 
@@ -60,18 +60,18 @@ static uint32_t put_target(struct idm_block *block, const char *target)
 	return at;
 }
 
-static int put_mount(struct idm_block *block, const struct idm_child_mount *o,
-		     struct idm_request_mount *mount, struct idm_error *err)
+static int add_request_mount(struct idm_block *block, const struct idm_child_mount *o,
+			     struct idm_request_mount *mount, struct idm_error *err)
 {
 	mode_t type;
 	int r = 0;
 
 	*mount = (struct idm_request_mount){ .attr = o->attr, .flags = o->flags, .tree = -1 };
-	mount->target = put_target(block, o->target);
+	mount->target = add_target(block, o->target);
 	mount->fstype = idm_block_add_string(block, o->fstype);
 	mount->source = idm_block_add_string(block, o->source ? o->source : o->fstype);
 	if (o->options && *o->options)
-		r = put_mount_options(block, o->options, mount, err);
+		r = add_mount_options(block, o->options, mount, err);
 	if (o->fstype || o->flags & IDM_CHILD_MOUNT_REBIND)
 		return r;
 	mount->tree = o->tree_fd;
@@ -94,7 +94,7 @@ int idm_request_add_mounts(struct idm_block *block, const struct idm_child_optio
 	for (size_t i = 0; i < o->n_mounts && r == 0 && at; i++) {
 		struct idm_request_mount mount;
 
-		r = put_mount(block, &o->mounts[i], &mount, err);
+		r = add_request_mount(block, &o->mounts[i], &mount, err);
 		*IDM_BLOCK_ELEMENT(block, at, struct idm_request_mount, i) = mount;
 	}
 	idm_block_request(block)->mounts = at;

@@ -20,7 +20,7 @@ static int get_namespace_type(int fd, struct idm_error *err)
 	return type;
 }
 
-static int put_join(struct idm_block *block, uint32_t at, int fd, struct idm_error *err)
+static int add_join(struct idm_block *block, uint32_t at, int fd, struct idm_error *err)
 {
 	struct idm_request *request = idm_block_request(block);
 	struct idm_request_join *joins = IDM_BLOCK_ELEMENT(block, at, struct idm_request_join, 0);
@@ -53,10 +53,10 @@ int idm_request_add_joins(struct idm_block *block, const struct idm_child_option
 	idm_block_request(block)->joins = at;
 	idm_block_request(block)->assembly_userns_fd = userns->assembly;
 	if (userns->child >= 0)
-		r = put_join(block, at, userns->child, err);
+		r = add_join(block, at, userns->child, err);
 	for (size_t i = 0; i < o->n_join_fds && r == 0; i++)
 		if (o->join_fds[i] != userns->assembly)
-			r = put_join(block, at, o->join_fds[i], err);
+			r = add_join(block, at, o->join_fds[i], err);
 	return r;
 }
 

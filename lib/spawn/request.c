@@ -27,7 +27,7 @@ static const char *find_search_path(const char *const *envp)
 }
 
 /* "DIRECTORY/NAME"; an empty directory is the working one. */
-static uint32_t put_candidate(struct idm_block *block, const char *directory, size_t length,
+static uint32_t add_candidate(struct idm_block *block, const char *directory, size_t length,
 			      const char *name)
 {
 	size_t n = strlen(name);
@@ -44,7 +44,7 @@ static uint32_t put_candidate(struct idm_block *block, const char *directory, si
 	return at;
 }
 
-static void put_search(struct idm_block *block, const char *path, const char *name)
+static void add_search_paths(struct idm_block *block, const char *path, const char *name)
 {
 	uint32_t n = 1, at;
 
@@ -53,7 +53,7 @@ static void put_search(struct idm_block *block, const char *path, const char *na
 	at = idm_block_reserve(block, n * sizeof(uint32_t));
 	for (uint32_t i = 0; i < n && !block->failed; i++) {
 		size_t length = strcspn(path, ":");
-		uint32_t candidate = put_candidate(block, path, length, name);
+		uint32_t candidate = add_candidate(block, path, length, name);
 
 		if (candidate)
 			*IDM_BLOCK_ELEMENT(block, at, uint32_t, i) = candidate;
@@ -63,7 +63,7 @@ static void put_search(struct idm_block *block, const char *path, const char *na
 	idm_block_request(block)->n_paths = n;
 }
 
-static void put_program(struct idm_block *block, const struct idm_child_options *o)
+static void add_program(struct idm_block *block, const struct idm_child_options *o)
 {
 	const char *const *envp = o->envp ? o->envp : (const char *const *)environ;
 	static const char *const none[] = { NULL };
@@ -72,7 +72,7 @@ static void put_program(struct idm_block *block, const struct idm_child_options 
 	if (!envp) /* after clearenv(3) */
 		envp = none;
 	if (o->flags & IDM_CHILD_SEARCH_PATH && !strchr(o->path, '/')) {
-		put_search(block, find_search_path(envp), o->path);
+		add_search_paths(block, find_search_path(envp), o->path);
 	} else {
 		at = idm_block_add_string(block, o->path);
 		idm_block_request(block)->paths = idm_block_append(block, &at, sizeof(at));
@@ -109,7 +109,7 @@ static uint64_t get_blocked_signals(void)
 	return mask;
 }
 
-static void put_flags(struct idm_block *block, const struct idm_child_options *o)
+static void add_request_flags(struct idm_block *block, const struct idm_child_options *o)
 {
 	static const struct {
 		uint32_t option, request;
@@ -136,17 +136,33 @@ static void put_flags(struct idm_block *block, const struct idm_child_options *o
 		request->flags |= IDM_REQUEST_EXECUTOR;
 }
 
+static void add_hostname(struct idm_block *block, const struct idm_child_options *o)
+{
+	uint32_t hostname = idm_block_add_string(block, o->hostname);
+
+	idm_block_request(block)->hostname = hostname;
+}
+
+/* The request itself has seven descriptors: see idm_request_each_fd(). */
+static void reserve_kept(struct idm_block *block)
+{
+	struct idm_request *request = idm_block_request(block);
+	uint32_t n = request->n_fds + request->n_joins + request->n_mounts + 7;
+	uint32_t kept = idm_block_reserve(block, n * sizeof(int32_t));
+
+	idm_block_request(block)->kept = kept;
+}
+
 static int fill_request(struct idm_block *block, const struct idm_child_options *o,
 			const struct idm_child_userns *userns, uint64_t *clone_flags,
 			struct idm_error *err)
 {
-	uint32_t hostname;
 	int r;
 
 	idm_block_reserve(block, sizeof(struct idm_request));
 	if (block->failed)
 		return 0;
-	put_program(block, o);
+	add_program(block, o);
 	r = idm_child_check_open(o->program_fd, IDM_STEP_EXECUTE_DESCRIPTOR, err);
 	if (r == 0)
 		r = idm_child_check_open(o->terminal_fd, IDM_STEP_SET_TERMINAL, err);
@@ -164,15 +180,9 @@ static int fill_request(struct idm_block *block, const struct idm_child_options 
 		return r;
 	idm_request_add_namespaces(block, o, clone_flags);
 	idm_request_add_identity(block, o);
-	put_flags(block, o);
-	hostname = idm_block_add_string(block, o->hostname);
-	idm_block_request(block)->hostname = hostname;
-	/* The request itself has seven descriptors: see idm_request_each_fd(). */
-	hostname = idm_block_reserve(block, (idm_block_request(block)->n_fds +
-					     idm_block_request(block)->n_joins +
-					     idm_block_request(block)->n_mounts + 7) *
-						    sizeof(int32_t));
-	idm_block_request(block)->kept = hostname;
+	add_request_flags(block, o);
+	add_hostname(block, o);
+	reserve_kept(block);
 	idm_block_request(block)->size = block->used;
 	return 0;
 }

@@ -320,7 +320,7 @@ int idm_child_diagnose(const struct idm_child_options *o, struct idm_request *re
 		return idm_fail(err, -ESRCH, q.step, q.subject, "the child was killed");
 	if (!diagnose_step(&q))
 		idm_fail_errno(err, q.code, q.step, q.subject);
-	if (report->words[0])
-		idm_kernel_log(err, report->words);
+	if (report->message[0])
+		idm_kernel_log(err, report->message);
 	return q.code;
 }

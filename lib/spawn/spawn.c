@@ -149,7 +149,7 @@ int idm_child_start(const struct idm_child_options *options, struct idm_error *e
 {
 	HOLD_CANCEL;
 	struct idm_child_options own;
-	int r = idm_child_take_options(&own, options, err);
+	int r = idm_child_copy_options(&own, options, err);
 
 	return r < 0 ? r : make_and_start_request(&own, NULL, err);
 }
@@ -158,7 +158,7 @@ int idm_child_start_by(struct idm_child_server *server, const struct idm_child_o
 		       struct idm_error *err)
 {
 	struct idm_child_options own;
-	int r = idm_child_take_options(&own, options, err);
+	int r = idm_child_copy_options(&own, options, err);
 
 	if (r == 0)
 		r = idm_child_check_for_server(&own, err);

@@ -11,9 +11,9 @@
 #include "executor.h"
 
 /* Copies the last error message of the fs context: "e proc: Unknown parameter 'x'". */
-static void copy_kernel_words(struct idm_request *request, long fs)
+static void copy_kernel_message(struct idm_request *request, long fs)
 {
-	char text[sizeof(request->report.words)];
+	char text[sizeof(request->report.message)];
 	long n;
 
 	while ((n = raw(SYS_read, fs, text, sizeof(text) - 1)) > 0) {
@@ -22,8 +22,8 @@ static void copy_kernel_words(struct idm_request *request, long fs)
 		if (text[n - 1] == '\n')
 			n--;
 		for (; from < n; from++)
-			request->report.words[to++] = text[from];
-		request->report.words[to] = '\0';
+			request->report.message[to++] = text[from];
+		request->report.message[to] = '\0';
 	}
 }
 
@@ -58,7 +58,7 @@ static long create_filesystem(struct idm_request *request, const struct idm_requ
 	if (r == 0)
 		r = raw(SYS_fsmount, fs, FSMOUNT_CLOEXEC, m->attr);
 	if (r < 0)
-		copy_kernel_words(request, fs);
+		copy_kernel_message(request, fs);
 	raw(SYS_close, fs);
 	return r;
 }

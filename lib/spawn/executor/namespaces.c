@@ -140,7 +140,7 @@ static void prepare_second(struct idm_request *request, const int pipe[2])
 		idm_raw_exit(1);
 	raw(SYS_close, pipe[1]);
 	idm_request_lock(request, IDM_LOCK_CALLER, 1);
-	if (!*(volatile uint32_t *)&request->go)
+	if (!*(volatile uint32_t *)&request->released)
 		idm_raw_exit(1);
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
 }

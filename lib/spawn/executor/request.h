@@ -59,7 +59,7 @@ struct idm_child_report {
 	uint32_t string;   /* the text concerned, in the request */
 	int32_t pid;	   /* of the second process or 0, in the first one's PID namespace */
 	int32_t assembler; /* of the assembler, likewise */
-	char words[232];   /* of the kernel, about an fs context */
+	char message[232]; /* of the kernel, about an fs context */
 };
 
 struct idm_request_fd {
@@ -124,8 +124,8 @@ struct idm_request {
 	struct idm_child_report report; /* first: the caller reads it alone */
 	uint32_t size;
 	uint32_t flags;
-	uint64_t mask; /* blocked signals of the program */
-	uint32_t go;   /* the second process may continue */
+	uint64_t mask;	   /* blocked signals of the program */
+	uint32_t released; /* the second process may continue */
 
 	/* All descriptors, or -1. */
 	int32_t request_fd; /* this request in a memory file */
