@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Replaces the descriptors of a request by their places in a packet, and back. */
+/*
+ * Replaces the descriptors of a request by their places in a packet, and back. This changes numbers
+ * only. vfork-child.c moves descriptors to the numbers that the program expects. Both visit the same
+ * fields.
+ */
 #include <errno.h>
 
 #include "internal.h"
@@ -36,12 +40,8 @@ static void unpack_fd(int32_t *fd, long arg)
 static void visit_packed_fds(struct idm_request *request, void (*each)(int32_t *fd, long arg),
 			     struct packet *p)
 {
-	struct idm_request_fd *fds = idm_request_array(request, request->fds);
-
 	idm_request_each_fd(request, each, (long)p);
-	for (uint32_t i = 0; i < request->n_fds; i++)
-		if (fds[i].from >= 0)
-			each(&fds[i].from, (long)p);
+	idm_request_each_source(request, 0, each, (long)p);
 }
 
 int idm_child_pack(struct idm_request *request, int *fds, size_t *n_fds, size_t most)

@@ -74,11 +74,14 @@ void idm_child_die_with_caller(struct idm_request *request);
 
 /* Calls `each` for every descriptor of the request that is not for the program. */
 void idm_request_each_fd(struct idm_request *request, void (*each)(int32_t *fd, long arg), long arg);
+/* Does so for the caller's descriptors that the program gets, from entry `first` on. vfork-child.c */
+void idm_request_each_source(struct idm_request *request, uint32_t first,
+			     void (*each)(int32_t *fd, long arg), long arg);
+
 void idm_request_set_fd_flags(int32_t *fd, long flags);
 
 /* vfork-child.c: the child in the caller's memory. */
 void idm_vfork_child(void *request);
-long idm_child_arrange_fds(struct idm_request *request);
 
 /* exec.c: the last steps, in either memory. The last one returns only after a failure. */
 long idm_child_session(struct idm_request *request);

@@ -55,25 +55,41 @@ static void count_moved_fd(int32_t *fd, long arg)
 	moved->to += *fd == moved->from;
 }
 
-static long free_number(struct idm_request *request, int32_t number, uint32_t done)
+void idm_request_each_source(struct idm_request *request, uint32_t first,
+			     void (*each)(int32_t *fd, long arg), long arg)
 {
 	struct idm_request_fd *fds = idm_request_array(request, request->fds);
-	int overwritten = fds[done].from != number;
-	struct moved moved = { number, 0 };
+
+	for (uint32_t i = first; i < request->n_fds; i++)
+		if (fds[i].from >= 0)
+			each(&fds[i].from, arg);
+}
+
+/* Visits all that still needs its number when entry `done` overwrites a descriptor. */
+static void visit_later_fds(struct idm_request *request, uint32_t done,
+			    void (*each)(int32_t *fd, long arg), struct moved *moved)
+{
+	const struct idm_request_fd *fds = idm_request_array(request, request->fds);
+
+	idm_request_each_fd(request, each, (long)moved);
+	if (fds[done].from != fds[done].to)
+		idm_request_each_source(request, done + 1, each, (long)moved);
+}
+
+static long free_number(struct idm_request *request, uint32_t done)
+{
+	const struct idm_request_fd *fds = idm_request_array(request, request->fds);
+	struct moved moved = { fds[done].to, 0 };
 	long other;
 
-	idm_request_each_fd(request, count_moved_fd, (long)&moved);
-	for (uint32_t i = done + 1; overwritten && i < request->n_fds; i++)
-		moved.to += fds[i].from == number;
+	visit_later_fds(request, done, count_moved_fd, &moved);
 	if (!moved.to)
 		return 0;
-	other = raw(SYS_fcntl, number, F_DUPFD_CLOEXEC, 0);
+	other = raw(SYS_fcntl, moved.from, F_DUPFD_CLOEXEC, 0);
 	if (other < 0)
 		return other;
 	moved.to = (int32_t)other;
-	idm_request_each_fd(request, follow_moved_fd, (long)&moved);
-	for (uint32_t i = done + 1; overwritten && i < request->n_fds; i++)
-		follow_moved_fd(&fds[i].from, (long)&moved);
+	visit_later_fds(request, done, follow_moved_fd, &moved);
 	return 0;
 }
 
@@ -85,7 +101,7 @@ static long place_fd(struct idm_request *request, uint32_t i)
 	long r;
 
 	idm_request_begin(request, IDM_CHILD_STEP_DESCRIPTORS, (uint32_t)fd->to, 0);
-	r = free_number(request, fd->to, i);
+	r = free_number(request, i);
 	if (r < 0)
 		return r;
 	if (fd->from < 0) {
@@ -142,7 +158,7 @@ static long close_unneeded_fds(struct idm_request *request)
 	return r < 0 ? r : raw(SYS_close_range, next, ~0U, 0);
 }
 
-long idm_child_arrange_fds(struct idm_request *request)
+static long arrange_fds(struct idm_request *request)
 {
 	long r = 0;
 
@@ -244,7 +260,7 @@ void idm_vfork_child(void *data)
 		r = raw(SYS_setpgid, 0, request->process_group);
 	}
 	if (r == 0)
-		r = idm_child_arrange_fds(request);
+		r = arrange_fds(request);
 	if (r == 0 && request->flags & IDM_REQUEST_EXECUTOR)
 		r = execute_executor(request);
 	if (r == 0)
