@@ -10,7 +10,7 @@
 
 /*
  * Writes like snprintf(3), piece by piece: counts on past the end of the buffer. Not by snprintf itself,
- * since a map of 340 entries has 2040 numbers, and each user namespace needs four prints.
+ * since a map of 340 entries has 2040 numbers.
  */
 struct out {
 	char *buf;
@@ -105,7 +105,7 @@ static void write_titled(struct out *out, const struct idm_side *uid, const stru
 	write_entries(out, gid, "", colon, between);
 }
 
-static void write_kernel_rows(struct out *out, const struct idm_side *side)
+static void write_kernel_lines(struct out *out, const struct idm_side *side)
 {
 	static const char *const around[] = { "", " ", " ", "\n" };
 
@@ -170,7 +170,7 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 	case IDM_FORMAT_KERNEL:
 		if (kinds == IDM_BOTH)
 			return -EINVAL;
-		write_kernel_rows(&out, kinds == IDM_UID ? uid : gid);
+		write_kernel_lines(&out, kinds == IDM_UID ? uid : gid);
 		break;
 	case IDM_FORMAT_OCI:
 		write_oci(&out, uid, gid, kinds);
@@ -184,7 +184,9 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 
 /* ---- the kernel's limits ---- */
 
-static int check_kernel_limits(const struct idm_map *map, unsigned int kind, struct idm_error *err)
+/* Check and print are one act. Returns the length; `buf` may be NULL. */
+static ssize_t print_within_limits(const struct idm_map *map, unsigned int kind, char *buf, size_t size,
+				   struct idm_error *err)
 {
 	static const enum idm_error_step step = IDM_STEP_CHECK_MAP;
 	const char *name = kind == IDM_UID ? "uid" : "gid";
@@ -205,19 +207,30 @@ static int check_kernel_limits(const struct idm_map *map, unsigned int kind, str
 		return idm_fail(err, -E2BIG, step, NULL,
 				"%zu %s entries are %zu more than the %d that the kernel accepts",
 				side->n, name, side->n - IDM_KERNEL_ENTRIES, IDM_KERNEL_ENTRIES);
-	bytes = idm_map_print(map, IDM_FORMAT_KERNEL, kind, NULL, 0);
+	bytes = idm_map_print(map, IDM_FORMAT_KERNEL, kind, buf, size);
 	if (bytes > IDM_KERNEL_BYTES)
 		return idm_fail(
 			err, -E2BIG, step, NULL,
 			"the %s entries are %zd bytes of text, %zd more than the %d that the kernel "
 			"accepts",
 			name, bytes, bytes - IDM_KERNEL_BYTES, IDM_KERNEL_BYTES);
-	return 0;
+	return bytes;
+}
+
+int idm_map_print_kernel(const struct idm_map *map, unsigned int kind, struct idm_kernel_text *text,
+			 struct idm_error *err)
+{
+	ssize_t bytes = print_within_limits(map, kind, text->bytes, sizeof(text->bytes), err);
+
+	text->n = bytes < 0 ? 0 : (size_t)bytes;
+	return bytes < 0 ? (int)bytes : 0;
 }
 
 int idm_map_check(const struct idm_map *map, struct idm_error *err)
 {
-	int r = check_kernel_limits(map, IDM_UID, err);
+	ssize_t bytes = print_within_limits(map, IDM_UID, NULL, 0, err);
 
-	return r < 0 ? r : check_kernel_limits(map, IDM_GID, err);
+	if (bytes >= 0)
+		bytes = print_within_limits(map, IDM_GID, NULL, 0, err);
+	return bytes < 0 ? (int)bytes : 0;
 }

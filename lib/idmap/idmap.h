@@ -28,6 +28,16 @@ static inline const struct idm_side *idm_map_side(const struct idm_map *map, uns
 	return kind == IDM_UID ? &map->uid : kind == IDM_GID ? &map->gid : NULL;
 }
 
+/* One side as the text of uid_map or gid_map. */
+struct idm_kernel_text {
+	char bytes[IDM_KERNEL_BYTES + 1];
+	size_t n;
+};
+
+/* Checks one side as idm_map_check() does, and prints it. */
+int idm_map_print_kernel(const struct idm_map *map, unsigned int kind, struct idm_kernel_text *text,
+			 struct idm_error *err);
+
 /*
  * Parses text in one of the dialects of idm_map_parse() and adds it to the map. `lookup` allows names of
  * users and groups. Errors as idm_map_parse().

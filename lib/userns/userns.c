@@ -16,12 +16,14 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/idmap/idmap.h"
 #include "lib/idmap/own-ids.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
@@ -102,39 +104,45 @@ static int prove_child_alive(const struct idm_userns_child *child, struct idm_er
 
 #define IDM_USERNS_WAYS (IDM_USERNS_ZOMBIE | IDM_USERNS_LIVE | IDM_USERNS_OWN_MEMORY)
 
-/* One side, in the one write that the kernel allows. */
-static int write_map_side(const struct idm_map *map, unsigned int kind, int fd)
-{
-	char text[4096]; /* idm_map_check() has seen to it that the map fits */
-	ssize_t n = idm_map_print(map, IDM_FORMAT_KERNEL, kind, text, sizeof(text));
-	ssize_t written = idm_sys_write(fd, text, (size_t)n);
+struct request {
+	const struct idm_map *map;
+	struct idm_kernel_text *uid, *gid; /* the map as text */
+	enum idm_userns_child_way way;
+	bool of_zombie;	  /* the verdict on a zombie is wanted */
+	int initial;	  /* see idm_procfs_of_initial(), or negative */
+	bool not_started; /* the kernel has refused the child */
+	struct idm_error *err;
+};
 
-	return written == n ? 0 : written < 0 ? (int)written : -EIO;
+/* The kernel accepts one write. */
+static int write_map_side(const struct idm_kernel_text *text, int fd)
+{
+	ssize_t written = idm_sys_write(fd, text->bytes, text->n);
+
+	return written == (ssize_t)text->n ? 0 : written < 0 ? (int)written : -EIO;
 }
 
 /*
- * Writes the side as rows that each lie in one row of this user namespace's own map. The kernel refuses
- * others with EPERM, and takes a second write after that. So only a caller with such a map pays for it.
+ * Writes the side in lines that each lie in one mapping of this user namespace's own map. The kernel
+ * refuses others with EPERM, and accepts a second write after that. Only a caller with such a map pays
+ * for it.
  */
-static int write_split_side(const struct idm_map *map, unsigned int kind, int fd, struct idm_error *err)
+static int write_split_side(struct request *q, unsigned int kind, int fd)
 {
-	struct idm_map *cut;
-	int r = idm_map_split(map, kind, &cut, err);
+	struct idm_kernel_text *text = kind == IDM_UID ? q->uid : q->gid;
+	int r = idm_map_print_split(q->map, kind, text, q->err);
 
 	if (r == -E2BIG || r == -ENOMEM)
 		return r;
-	if (r < 0)
-		return idm_diagnose_map_refused(map, kind, -EPERM, err);
-	r = write_map_side(cut, kind, fd);
-	idm_map_free(cut);
-	return r < 0 ? idm_diagnose_map_refused(map, kind, r, err) : 0;
+	r = r < 0 ? -EPERM : write_map_side(text, fd);
+	return r < 0 ? idm_diagnose_map_refused(q->map, kind, r, q->err) : 0;
 }
 
 /*
- * Without CAP_SETGID the kernel wants the namespace to give up setgroups(2) first. The directory belongs
- * to the proven child for ever, and not to its number.
+ * Without CAP_SETGID the kernel requires that setgroups(2) is denied in the namespace first. The
+ * directory belongs to the proven child for ever, and not to its number.
  */
-static int write_gids_without_setgroups(const struct idm_map *map, struct files *f)
+static int write_gids_without_setgroups(const struct request *q, struct files *f)
 {
 	int r;
 
@@ -143,26 +151,25 @@ static int write_gids_without_setgroups(const struct idm_map *map, struct files 
 	r = f->setgroups < 0 ? open_setgroups(f, NULL) : 0;
 	if (r < 0)
 		return r == -EACCES ? r : -EPERM;
-	return idm_sys_write(f->setgroups, "deny", 4) == 4 ? write_map_side(map, IDM_GID, f->gid_map)
-							   : -EPERM;
+	return idm_sys_write(f->setgroups, "deny", 4) == 4 ? write_map_side(q->gid, f->gid_map) : -EPERM;
 }
 
-static int write_maps(const struct idm_map *map, struct files *f, struct idm_error *err)
+static int write_maps(struct request *q, struct files *f)
 {
-	int r = write_map_side(map, IDM_UID, f->uid_map);
+	int r = write_map_side(q->uid, f->uid_map);
 
 	if (r == -EPERM)
-		r = write_split_side(map, IDM_UID, f->uid_map, err);
+		r = write_split_side(q, IDM_UID, f->uid_map);
 	else if (r < 0)
-		r = idm_diagnose_map_refused(map, IDM_UID, r, err);
+		r = idm_diagnose_map_refused(q->map, IDM_UID, r, q->err);
 	if (r < 0)
 		return r;
-	r = write_map_side(map, IDM_GID, f->gid_map);
+	r = write_map_side(q->gid, f->gid_map);
 	if (r == -EPERM)
-		r = write_gids_without_setgroups(map, f);
+		r = write_gids_without_setgroups(q, f);
 	if (r == -EPERM)
-		return write_split_side(map, IDM_GID, f->gid_map, err);
-	return r < 0 ? idm_diagnose_map_refused(map, IDM_GID, r, err) : 0;
+		return write_split_side(q, IDM_GID, f->gid_map);
+	return r < 0 ? idm_diagnose_map_refused(q->map, IDM_GID, r, q->err) : 0;
 }
 
 /* Reaps the child, however far it came. `r` is what came of it. */
@@ -176,16 +183,7 @@ static int end_child(struct idm_userns_child *child, int r, struct idm_error *er
 			idm_errno_text(-waited));
 }
 
-struct request {
-	const struct idm_map *map;
-	enum idm_userns_child_way way;
-	bool of_zombie;	  /* the verdict on a zombie is wanted */
-	int initial;	  /* see idm_procfs_of_initial(), or negative */
-	bool not_started; /* the kernel has refused the child */
-	struct idm_error *err;
-};
-
-static int write_through(const struct request *q, struct idm_userns_child *child, struct files *f)
+static int write_through(struct request *q, struct idm_userns_child *child, struct files *f)
 {
 	int r = open_child_files(child, q->initial, f, q->err), alive;
 
@@ -198,7 +196,7 @@ static int write_through(const struct request *q, struct idm_userns_child *child
 	}
 	if (alive < 0)
 		return alive;
-	return r < 0 ? r : write_maps(q->map, f, q->err);
+	return r < 0 ? r : write_maps(q, f);
 }
 
 static int attempt_open(struct request *q)
@@ -267,11 +265,22 @@ static int open_one_way(struct request *q, unsigned int flags)
 	return repeat_attempt(q, q->of_zombie ? IDM_USERNS_CHILD_ZOMBIE : IDM_USERNS_CHILD_LIVE);
 }
 
+static int print_both_sides(struct request *q, struct idm_kernel_text texts[2])
+{
+	int r;
+
+	q->uid = &texts[0];
+	q->gid = &texts[1];
+	r = idm_map_print_kernel(q->map, IDM_UID, q->uid, q->err);
+	return r < 0 ? r : idm_map_print_kernel(q->map, IDM_GID, q->gid, q->err);
+}
+
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	static const enum idm_error_step step = IDM_STEP_MAKE_USERNS;
 	struct request q = { .map = map, .err = err };
+	AUTO_FREE struct idm_kernel_text *texts = NULL;
 	AUTO_CLOSE int initial = -1;
 	int r = idm_check_flags(flags, IDM_USERNS_WAYS, step, NULL, err);
 
@@ -279,7 +288,10 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 		return r;
 	if (flags & (flags - 1))
 		return idm_fail(err, -EINVAL, step, NULL, "flags that exclude each other: 0x%x", flags);
-	r = idm_map_check(map, err);
+	texts = malloc(2 * sizeof(*texts));
+	if (!texts)
+		return idm_fail_errno(err, -ENOMEM, step, NULL);
+	r = print_both_sides(&q, texts);
 	if (r < 0)
 		return r;
 	/* A child that could not be reaped is not started. */

@@ -441,13 +441,13 @@ static void in_many_pieces(void *unused)
 	assert_works("u:1017:1017:3,g:0:1:9", 0);
 	/* 341 rows: each border, and one more entry */
 	assert_error(open_userns("0:1:1019,1019:0:1", 0, &err), -E2BIG, &err, "", "check map",
-		     "the uid entries are 341 rows of");
+		     "the uid entries are 341 lines of");
 	assert_contains(err.hint, "/proc/self/uid_map");
 	assert_error(open_userns("u:0:0:1020,g:0:1:1019,g:1019:0:1", 0, &err), -E2BIG, &err, "",
-		     "check map", "the gid entries are 341 rows of");
+		     "check map", "the gid entries are 341 lines of");
 	/* Few entries, whose rows are too long a text. */
 	assert_error(open_userns("4000000000:0:1020", 0, &err), -E2BIG, &err, "", "check map",
-		     "the kernel accepts 340 rows and 4095 bytes");
+		     "the kernel accepts 340 lines and 4095 bytes");
 	/* The same that is no border stays one row. */
 	for (uint32_t i = 0; i < 340; i++) {
 		struct idm_entry e = { 2 * i, 3 * i, 1 };
