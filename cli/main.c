@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The command: one table, and the way from a name to its function. */
+/* The command: one table finds the function of a name. */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ static int print_overview(void)
 	printf("  %-11s %s\n"
 	       "\n"
 	       "A map is DISK:SEEN[:COUNT] entries: files of DISK appear as SEEN's. \"idmount help mount\"\n"
-	       "says more. Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+	       "explains them. Exit status: 0 success, 1 failure, 2 wrong usage.\n",
 	       "help", "explain a command");
 	return finish_output(DONE);
 }

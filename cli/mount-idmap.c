@@ -336,7 +336,8 @@ static int mount_idmap(struct helper *h)
 			return status;
 	}
 	if (may_be_missing(h))
-		return say_if_verbose(h, h->mount.source, "not there, which is no failure (nofail)");
+		return say_if_verbose(h, h->mount.source,
+				      "does not exist, which is no failure (nofail)");
 	mounted = h->mount.replace ? OTHER_MAP : compare_mounted(&h->mount);
 	if (mounted == SAME_MAP)
 		return say_if_verbose(h, h->mount.target, "already mounted");

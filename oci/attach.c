@@ -61,7 +61,7 @@ static int prove_container_alive(const struct container *c, const char *name, st
 {
 	int r = idm_sys_pidfd_send_signal(c->pidfd, 0);
 
-	return r == -ESRCH ? idm_fail(err, r, step_enter, name, "the process ended meanwhile") : 0;
+	return r == -ESRCH ? idm_fail(err, r, step_enter, name, "the process has exited") : 0;
 }
 
 static int open_container_mounts(struct container *c, const char *name, struct idm_error *err)

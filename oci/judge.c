@@ -108,7 +108,7 @@ static int find_source_path(int fd, const char *name, char *path, struct idm_err
 	if (is_same_place(fd, path))
 		return 0;
 	return idm_fail(err, -ESTALE, step_judge, name,
-			"its path cannot be told: it is removed, or covered by another mount");
+			"its path is unknown: it is removed, or covered by another mount");
 }
 
 static int find_source(const struct idm_oci_mount *mount, const struct idm_plan_entry *step, char *path,

@@ -37,7 +37,8 @@ static int check_policy_owner(int fd, const char *name, struct idm_error *err)
 				st.st_uid);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return idm_fail(err, -EPERM, step_read, name,
-				"others than root may write it: its mode is %03o", st.st_mode & 0777);
+				"expected a mode that lets only root write, got %03o",
+				st.st_mode & 0777);
 	return 0;
 }
 
@@ -85,7 +86,7 @@ static int check_sources(const struct idm_policy *policy, struct idm_error *err)
 		if (fd == -ELOOP)
 			return idm_fail(
 				err, -ELOOP, step_read, IDM_POLICY_FILE,
-				"line %u: source: a symbolic link is in %s; name what it leads to",
+				"line %u: source: %s contains a symbolic link; name its destination",
 				rule->line, rule->source);
 	}
 	return 0;
@@ -101,9 +102,9 @@ static int parse_policy_file(int fd, struct idm_policy **policy, struct idm_erro
 	if (fstat(fd, &st) < 0)
 		return idm_fail_errno(err, -errno, step_read, IDM_POLICY_FILE);
 	if (!S_ISREG(st.st_mode))
-		return idm_fail(err, -EINVAL, step_read, IDM_POLICY_FILE, "it is no regular file");
+		return idm_fail(err, -EINVAL, step_read, IDM_POLICY_FILE, "expected a regular file");
 	if (st.st_size > MOST_RULES)
-		return idm_fail(err, -EFBIG, step_read, IDM_POLICY_FILE, "it is larger than 1 MiB");
+		return idm_fail(err, -EFBIG, step_read, IDM_POLICY_FILE, "expected at most 1 MiB");
 	r = idm_read_file(fd, MOST_RULES, &text, &length);
 	if (r < 0)
 		idm_fail_errno(err, r, step_read, IDM_POLICY_FILE);

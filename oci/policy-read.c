@@ -244,10 +244,10 @@ static int check_rule(const struct reader *rd)
 	const struct idm_policy_rule *rule = rd->rule;
 
 	if (rule->allow && (!rule->disk.given || !rule->seen.given))
-		return LINE_FAIL(rd, "line %u: allow needs disk= and seen=", rd->line);
+		return LINE_FAIL(rd, "line %u: allow requires disk= and seen=", rd->line);
 	if (!rule->allow && (rule->disk.given || rule->seen.given))
 		return LINE_FAIL(rd,
-				 "line %u: deny refuses all ids: it has no disk= and seen=", rd->line);
+				 "line %u: deny refuses all IDs: it has no disk= and seen=", rd->line);
 	return 0;
 }
 
@@ -266,7 +266,8 @@ static int parse_off(const struct reader *rd, char *rest)
 	const char *word = cut_policy_word(&rest);
 
 	if (word)
-		return LINE_FAIL(rd, "line %u: nothing may follow \"off\", got \"%s\"", rd->line, word);
+		return LINE_FAIL(rd, "line %u: expected nothing after \"off\", got \"%s\"", rd->line,
+				 word);
 	if (!rd->policy->off)
 		rd->policy->off = rd->line;
 	return 0;

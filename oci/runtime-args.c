@@ -86,7 +86,7 @@ static bool set_value(struct runtime_args *args, const struct option *option, co
 	}
 	/* The hook reads what the bundle has. */
 	if (strcmp(option->name, "config") == 0 && strcmp(value, "config.json") != 0)
-		return wrong(args, arg, "only config.json of the bundle can be used");
+		return wrong(args, arg, "expected config.json of the bundle");
 	return true;
 }
 
@@ -98,8 +98,8 @@ static size_t parse_runtime_option(struct runtime_args *args, char **argv)
 
 	if (!option) {
 		wrong(args, *argv,
-		      (*argv)[1] == '-' ? "unknown option; options are to be written in full"
-					: "unknown option; one letter alone, or --NAME, is expected");
+		      (*argv)[1] == '-' ? "unknown option; expected its full name"
+					: "unknown option; expected one letter, or --NAME");
 		return 0;
 	}
 	if (!option->value)
@@ -129,6 +129,6 @@ bool parse_runtime_args(char **argv, struct runtime_args *args)
 		argv += n;
 	}
 	if (*argv && argv[1])
-		return wrong(args, argv[1], "nothing may follow the name of the container");
+		return wrong(args, argv[1], "expected no argument after the name of the container");
 	return true;
 }

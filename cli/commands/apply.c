@@ -10,21 +10,22 @@ enum { OPTION_FORMAT = OPTION_OF_COMMAND, OPTION_UPPER_IDS, OPTION_JOURNAL, OPTI
 
 static const struct option_row options[] = {
 	{ OPTION_FORMAT, "format", "containerd|oci",
-	  "what FILE is: a mount list of containerd, or config.json of\n"
-	  "an OCI bundle; without it, that is told by its form" },
+	  "the format of FILE: a mount list of containerd, or\n"
+	  "config.json of an OCI bundle; by default its form decides" },
 	MAP_OPTIONS,
 	{ OPTION_UPPER_IDS, "upper-ids", "shifted|disk",
-	  "which ids upper directories store, see \"help overlay\"" },
-	{ OPTION_JOURNAL, "journal", "FILE", "write down what is made, for \"idmount undo\"" },
+	  "which IDs upper directories store, see \"help overlay\"" },
+	{ OPTION_JOURNAL, "journal", "FILE",
+	  "write a journal of the created mounts, for \"idmount undo\"" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET, and targets below it, if they are missing" },
 	{ 0 },
 };
 
 static const char details[] =
 	"FILE is JSON, - is standard input; relative paths in it begin at its directory. The map\n"
-	"is for mounts to which FILE gives none: of a mount list, those that show files (bind,\n"
+	"is for mounts to which FILE assigns none: of a mount list, those that show files (bind,\n"
 	"overlay, ext4, xfs, erofs); of a bundle, the root filesystem.\n"
-	"All is put together where nobody sees it, and appears at TARGET at once.\n"
+	"idmount puts everything together out of sight, and it appears at TARGET at once.\n"
 	"  idmount apply -m 0:100000:65536 --journal /run/box.mounts mounts.json /run/box/root\n"
 	"  idmount undo --journal /run/box.mounts\n"
 	"\n";
@@ -41,7 +42,7 @@ static int take_plan_format(struct request *q, const char *value)
 	else if (strcmp(value, "oci") == 0)
 		q->apply.how.format = IDM_PLAN_READ_OCI;
 	else
-		return report_usage("--format %s: it is containerd or oci", value);
+		return report_usage("--format %s: expected containerd or oci", value);
 	return DONE;
 }
 
@@ -78,7 +79,7 @@ static int handle_apply(struct request *q, struct arguments *a)
 	if (letter < 0)
 		return letter == -2 ? DONE : USAGE;
 	if (operands(a, &operand) != 2)
-		return report_usage("FILE and TARGET are wanted; see \"idmount help apply\"");
+		return report_usage("expected FILE and TARGET; see \"idmount help apply\"");
 	if (!*operand[0] || !*operand[1])
 		return report_usage("%s is empty", *operand[0] ? "TARGET" : "FILE");
 	if (q->maps.given || q->maps.keep_rest) {

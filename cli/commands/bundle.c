@@ -20,18 +20,18 @@ static const struct option_row options[] = {
 	  "the mount list, - for standard input; without it,\nBUNDLE/mounts.json" },
 	MAP_OPTIONS,
 	{ OPTION_UPPER_IDS, "upper-ids", "shifted|disk",
-	  "which ids upper directories store, see \"help overlay\"" },
+	  "which IDs upper directories store, see \"help overlay\"" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create BUNDLE/rootfs if it is missing" },
 	{ OPTION_LAZY, "lazy", NULL, "of umount: detach now, also when in use" },
 	{ 0 },
 };
 
 static const char details[] =
-	"What a shim does before it calls a runtime, and after the container has gone: \"mount\" makes the\n"
-	"root filesystem at BUNDLE/rootfs from a mount list of containerd, with a map, and writes down in\n"
-	"BUNDLE/idmount.journal what it made; \"umount\" undoes exactly that, also after a restart.\n"
-	"The map, for mounts to which the list gives none, is that of -m or --userns; without these,\n"
-	"linux.uidMappings and linux.gidMappings of BUNDLE/config.json. No map at all is an error.\n"
+	"Does the work of a shim before it calls a runtime, and after the container has gone. \"mount\"\n"
+	"makes the root filesystem at BUNDLE/rootfs from a mount list of containerd, with a map, and writes\n"
+	"the journal BUNDLE/idmount.journal. \"umount\" undoes exactly that, also after a restart.\n"
+	"The map is for mounts to which the list assigns none. It is that of -m or --userns; without these,\n"
+	"linux.uidMappings and linux.gidMappings of BUNDLE/config.json. A bundle without a map is an error.\n"
 	"  idmount bundle mount /run/bundles/box\n"
 	"  idmount bundle umount /run/bundles/box\n"
 	"\n";
@@ -41,7 +41,7 @@ struct request {
 	struct map_request maps;
 	unsigned int undo_flags;
 	const char *mounts;
-	const char *of_mount; /* an option that is for mount alone; NULL: none was given */
+	const char *of_mount; /* an option that is for mount alone, or NULL */
 	const char *bundle;
 	char *list, *config, *rootfs, *journal; /* in the bundle */
 };
@@ -139,7 +139,7 @@ static int bundle_mount(struct request *q)
 		return report_usage("--lazy: it is an option of umount");
 	if (has_journal(q))
 		return report_failure(
-			"%s: mounted already: %s says so, and \"idmount bundle umount\" undoes it",
+			"%s: mounted already, according to %s; \"idmount bundle umount\" undoes it",
 			q->bundle, q->journal);
 	status = find_map(q);
 	if (status != DONE)
@@ -157,7 +157,7 @@ static int bundle_umount(struct request *q)
 	if (q->of_mount)
 		return report_usage("--%s: it is an option of mount", q->of_mount);
 	if (!has_journal(q))
-		return report_failure("%s: not mounted: there is no %s", q->bundle, q->journal);
+		return report_failure("%s: not mounted: %s does not exist", q->bundle, q->journal);
 	return do_undo(q->journal, q->undo_flags);
 }
 
@@ -177,11 +177,10 @@ static int handle_bundle(struct request *q, struct arguments *a)
 	if (letter < 0)
 		return letter == -2 ? DONE : USAGE;
 	if (operands(a, &operand) != 2)
-		return report_usage(
-			"mount or umount, and BUNDLE are wanted; see \"idmount help bundle\"");
+		return report_usage("expected mount or umount, and BUNDLE; see \"idmount help bundle\"");
 	mount = strcmp(operand[0], "mount") == 0;
 	if (!mount && strcmp(operand[0], "umount") != 0)
-		return report_usage("%s: it is mount or umount", operand[0]);
+		return report_usage("%s: expected mount or umount", operand[0]);
 	if (!*operand[1])
 		return report_usage("BUNDLE is empty");
 	status = find_bundle(q, operand[1]);

@@ -16,13 +16,13 @@ enum { OPTION_JSON = LONG_ONLY, OPTION_WRITE };
 
 static const struct option_row options[] = {
 	{ OPTION_JSON, "json", NULL, "print a JSON object" },
-	{ OPTION_WRITE, "write", NULL, "also make a file that nobody can see, and compare its ids" },
+	{ OPTION_WRITE, "write", NULL, "also create an invisible file, and compare its IDs" },
 	{ 0 },
 };
 
 static const char details[] =
-	"Without PATH: what this kernel has. With PATH: whether it can be ID-mapped and if not, why;\n"
-	"the exit status is 1 if one cannot.\n";
+	"Without PATH, reports what this kernel supports. With PATH, reports whether it can be ID-mapped,\n"
+	"and the reason if not; the exit status is 1 if one cannot.\n";
 
 /* ---- the kernel ---- */
 
@@ -83,8 +83,8 @@ static int print_path(const char *path, const struct idm_check_result *check, bo
 			  check->mapped ? " again (--remap, --on-top): it is mapped already" : "",
 			  !write ? ""
 			  : check->disk_id_checked
-				  ? ", and written with the right ids on disk"
-				  : ", and written; the id on disk cannot be read here");
+				  ? ", and written with the right IDs on disk"
+				  : ", and written; the ID on disk cannot be read here");
 }
 
 static void add_path_json(struct json *json, const char *path, const struct idm_check_result *check,
@@ -181,7 +181,7 @@ static int run_check(int argc, char **argv)
 const struct command command_check = {
 	.name = "check",
 	.operands = "[PATH...]",
-	.summary = "tell what this kernel can do, and whether PATH can be ID-mapped",
+	.summary = "report what this kernel supports, and whether PATH can be ID-mapped",
 	.details = details,
 	.options = options,
 	.run = run_check,

@@ -15,12 +15,13 @@ enum { OPTION_JSON = LONG_ONLY, OPTION_ALL_NAMESPACES };
 
 static const struct option_row options[] = {
 	{ OPTION_JSON, "json", NULL, "print a JSON array" },
-	{ OPTION_ALL_NAMESPACES, "all-namespaces", NULL, "those of every mount namespace on this host" },
+	{ OPTION_ALL_NAMESPACES, "all-namespaces", NULL,
+	  "show the mounts of every mount namespace on this host" },
 	{ 0 },
 };
 
 static const char details[] =
-	"Without TARGET all ID-mapped mounts are listed, with TARGET the one that holds each. Maps\n"
+	"Without TARGET, lists all ID-mapped mounts. With TARGET, lists the one that holds each. Maps\n"
 	"can be read from Linux 6.15 on.\n";
 
 /* The request, and the mounts found so far. */
@@ -115,7 +116,7 @@ static void map_cell(struct table *table, const struct idm_mount_info *m, unsign
 		return;
 	}
 	idm_map_print(m->map, IDM_FORMAT_TEXT, kind, text, (size_t)length + 1);
-	/* The column says which kind it is; "u:" before every entry only makes it wide. */
+	/* The heading names the kind, so the entries need no "u:". */
 	for (char *from = text, *to = text; (*to = *from) != '\0'; from++)
 		if ((*from != 'u' && *from != 'g') || from[1] != ':')
 			to++;
@@ -157,7 +158,7 @@ static int add_mount(const struct idm_mount_info *mount, void *data)
 	return 0;
 }
 
-/* A mount that was named has to be mapped. */
+/* A named mount must be mapped. */
 static int add_named(const struct idm_mount_info *mount, void *data)
 {
 	return mount->map_state == IDM_MAP_NONE ? 1 : add_mount(mount, data);

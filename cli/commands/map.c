@@ -14,12 +14,12 @@ enum { OPTION_INVERT = OPTION_OF_COMMAND, OPTION_COMPOSE, OPTION_TRANSLATE, OPTI
 static const struct option_row options[] = {
 	MAP_OPTIONS,
 	{ OPTION_INVERT, "invert", NULL, "exchange disk and seen, after --keep-rest" },
-	{ OPTION_COMPOSE, "compose", "MAP", "then go through MAP as well, after --invert" },
+	{ OPTION_COMPOSE, "compose", "MAP", "then apply MAP as well, after --invert" },
 	{ OPTION_TRANSLATE, "translate", "[u:|g:]ID",
-	  "say as what one disk id is seen; may be repeated" },
+	  "print the seen ID of one disk ID; may be repeated" },
 	{ OPTION_FORMAT, "format", "FORMAT",
-	  "print it as text, kernel, containerd, util-linux, crun\n"
-	  "or oci, instead of drawing it" },
+	  "print the map as text, kernel, containerd, util-linux,\n"
+	  "crun or oci, instead of drawing it" },
 	{ 0 },
 };
 
@@ -72,7 +72,7 @@ static int take_option_of_map(struct request *q, int letter, const char *value)
 		return take_compose(q, value);
 	case OPTION_TRANSLATE:
 		if (q->n_ids == MOST_IDS)
-			return report_usage("--translate: more than %d ids", MOST_IDS);
+			return report_usage("--translate: expected at most %d IDs", MOST_IDS);
 		q->ids[q->n_ids++] = value;
 		return DONE;
 	case OPTION_FORMAT:
@@ -105,8 +105,7 @@ static int translate(const struct idm_map *map, const char *text)
 	errno = 0;
 	id = strtoull(digits, &end, 10);
 	if (!(user || group) || *digits < '0' || *digits > '9' || *end || errno || id > 4294967294ULL)
-		return report_usage("--translate %s: an id is [u:|g:] and a number up to 4294967294",
-				    text);
+		return report_usage("--translate %s: expected [u:|g:] and an ID up to 4294967294", text);
 	if (user)
 		translate_one(map, IDM_UID, (uint32_t)id);
 	if (group)
@@ -185,7 +184,7 @@ static int handle_map(struct request *q, struct arguments *a)
 	if (letter < 0)
 		return letter == -2 ? DONE : USAGE;
 	if (operands(a, &operand))
-		return report_usage("%s: nothing was expected here; maps are given with -m", operand[0]);
+		return report_usage("%s: expected no operand; -m names the map", operand[0]);
 	status = calculate(q);
 	return status == DONE ? answer(q) : status;
 }

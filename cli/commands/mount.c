@@ -10,7 +10,7 @@ enum { OPTION_MKDIR = OPTION_OF_COMMAND, OPTION_REPLACE, OPTION_ROOT, OPTION_REM
 
 static const struct option_row options[] = {
 	MAP_OPTIONS,
-	{ 'o', "options", "WORDS",
+	{ 'o', "options", "OPTIONS",
 	  "ro nosuid nodev noexec nosymfollow relatime noatime\n"
 	  "strictatime nodiratime, their opposites rw suid dev exec\n"
 	  "symfollow norelatime atime nostrictatime diratime, and\n"
@@ -18,11 +18,10 @@ static const struct option_row options[] = {
 	  "commas" },
 	{ 'R', "recursive", NULL, "with all mounts below SOURCE" },
 	{ OPTION_REMAP, "remap", NULL, "if SOURCE is ID-mapped already: replace its map" },
-	{ OPTION_ON_TOP, "on-top", NULL,
-	  "or let the new map go on top of it: DISK is what SOURCE shows" },
+	{ OPTION_ON_TOP, "on-top", NULL, "or put the new map on top: DISK is the ID that SOURCE shows" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET if it is missing" },
-	{ OPTION_REPLACE, "replace", NULL, "take the place of the mount at TARGET, in one step" },
-	{ OPTION_ROOT, "root", "DIR", "TARGET is below DIR, and no symbolic link leads out of it" },
+	{ OPTION_REPLACE, "replace", NULL, "replace the mount at TARGET, in one step" },
+	{ OPTION_ROOT, "root", "DIR", "resolve TARGET below DIR; no symbolic link leads out of it" },
 	{ 0 },
 };
 
@@ -85,7 +84,7 @@ static int run_mount(int argc, char **argv)
 	if (letter < 0)
 		return letter == -2 ? DONE : USAGE;
 	if (operands(&a, &operand) != 2)
-		return report_usage("SOURCE and TARGET are wanted; see \"idmount help mount\"");
+		return report_usage("expected SOURCE and TARGET; see \"idmount help mount\"");
 	if (!*operand[0] || !*operand[1]) /* to the library, an empty path is a directory descriptor */
 		return report_usage("%s is empty", *operand[0] ? "TARGET" : "SOURCE");
 	if (request.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))

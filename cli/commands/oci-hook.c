@@ -21,8 +21,8 @@ enum { OPTION_MAP = LONG_ONLY, OPTION_HANDLER };
 
 static const struct option_row options[] = {
 	{ OPTION_MAP, "map", "VALUE/DESTINATION",
-	  "a map that the engine asks for, as oci-runtime hands it on: VALUE\n"
-	  "as in an annotation, but not limited" },
+	  "a map that the engine asks for, as oci-runtime passes it on;\n"
+	  "VALUE is as in an annotation, but no rule limits it" },
 	{ OPTION_HANDLER, "handler", "NAME", "the runtime handler, for the rules" },
 	{ 0 },
 };
@@ -30,14 +30,15 @@ static const struct option_row options[] = {
 static const char details[] =
 	"For the list \"createRuntime\" of hooks in config.json, or for the hooks.d of an engine:\n"
 	"  {\"path\": \"/usr/bin/idmount\", \"args\": [\"idmount\", \"oci-hook\"]}\n"
-	"The container's state comes on standard input, as runtimes give it. Every mount of the\n"
-	"bundle that has uidMappings and gidMappings, the option idmap or ridmap, or an annotation\n"
+	"Reads the container's state from standard input, as runtimes write it. Maps each mount of\n"
+	"the bundle that has uidMappings and gidMappings, the option idmap or ridmap, or an annotation\n"
 	"  \"io.idmount.map/DESTINATION\": \"0:100000:65536\"\n"
-	"is made ID-mapped and put on top of what the runtime has mounted there. The annotation\n"
-	"maps as far as the mount is bound; idmap=MAP or ridmap=MAP says how far, and idmap or\n"
-	"ridmap alone takes the container's own map. If anything fails nothing is mounted, and the\n"
-	"container does not start. " IDM_POLICY_FILE " says which maps annotations may ask\n"
-	"for. Without that file: in pods of Kubernetes none, elsewhere all but those of disk id 0.\n"
+	"and puts it on top of the runtime's mount. A map by itself reaches as far as the mount is\n"
+	"bound. idmap=MAP is for that mount alone, ridmap=MAP for all mounts below it too. idmap and\n"
+	"ridmap without a map use the container's own. If anything fails, nothing is mounted, and the\n"
+	"container does not start. " IDM_POLICY_FILE " lists the maps that annotations may ask\n"
+	"for. Without that file pods of Kubernetes get none, and other containers get each map that\n"
+	"does not have disk ID 0.\n"
 	"\n";
 
 /* ---- the state ---- */
@@ -66,7 +67,7 @@ static int read_pid(struct state *s, const struct idm_json *state, struct idm_er
 	if (r == 0)
 		r = idm_json_uint32(&pid, &s->pid, err);
 	if (r == 0 && (s->pid == 0 || s->pid > INT32_MAX))
-		return idm_json_fail(&pid, err, "%u is not a process number", s->pid);
+		return idm_json_fail(&pid, err, "expected a process number, got %u", s->pid);
 	return r;
 }
 
@@ -79,7 +80,7 @@ static int read_bundle(struct state *s, const struct idm_json *state, struct idm
 	if (r == 0)
 		r = idm_json_string(&bundle, &path, err);
 	if (r == 0 && *path != '/')
-		return idm_json_fail(&bundle, err, "\"%s\" is not an absolute path", path);
+		return idm_json_fail(&bundle, err, "expected an absolute path, got \"%s\"", path);
 	if (r != 0)
 		return r;
 	s->bundle = strdup(path);
@@ -117,7 +118,7 @@ static int read_state(struct state *s)
 
 /* ---- the bundle ---- */
 
-/* For a container that joins a user namespace: it is in there by now. */
+/* For a container that joins a user namespace: its process has joined it by now. */
 static int joined_map(void *data, struct idm_map *map, struct idm_error *err)
 {
 	const struct state *s = data;
@@ -236,7 +237,7 @@ static int run_oci_hook(int argc, char **argv)
 	int status = read_hook_options(&a, &s);
 
 	if (status == DONE && operands(&a, &operand))
-		status = report_usage("%s: no operand is wanted; the state comes on standard input",
+		status = report_usage("%s: expected no operand; the state comes on standard input",
 				      *operand);
 	if (status == DONE)
 		status = read_state(&s);

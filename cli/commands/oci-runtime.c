@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A front for an OCI runtime. It stays out of the way: anything that it does not change is left to the
- * runtime. It executes the runtime instead of itself, with the same arguments.
+ * A front for an OCI runtime. It prepares the bundle if a mount is to be mapped. Then it executes the
+ * runtime with the same arguments, which does everything else.
  */
 #include <errno.h>
 #include <limits.h>
@@ -31,9 +31,9 @@ enum {
 };
 
 static const struct option_row options[] = {
-	{ OPTION_ROOT, "root", "DIR", "of runc and crun: where the state of containers is" },
-	{ OPTION_LOG, "log", "FILE", "of both: where errors go, ours too" },
-	{ OPTION_LOG_FORMAT, "log-format", "text|json", "of both: how they are written there" },
+	{ OPTION_ROOT, "root", "DIR", "of runc and crun: the directory for the state of containers" },
+	{ OPTION_LOG, "log", "FILE", "of both: the file for errors, also those of idmount" },
+	{ OPTION_LOG_FORMAT, "log-format", "text|json", "of both: the format of that file" },
 	{ OPTION_DEBUG, "debug", NULL, "of both" },
 	{ OPTION_SYSTEMD_CGROUP, "systemd-cgroup", NULL, "of both" },
 	{ OPTION_ROOTLESS, "rootless", "true|false|auto", "of both" },
@@ -44,15 +44,15 @@ static const struct option_row options[] = {
 };
 
 static const char details[] =
-	"Stands before a runtime that cannot map mounts: engines are given the name\n"
-	"idmount-oci-runtime, a link to idmount, as their runtime's. create and run prepare the\n"
-	"bundle if one of its mounts has uidMappings and gidMappings, the option idmap or ridmap,\n"
-	"or an annotation io.idmount.map/DESTINATION: config.json gets the hook \"idmount oci-hook\",\n"
-	"and what asks for a map moves to its arguments. restore refuses such a bundle. Called as\n"
+	"Runs before a runtime that cannot map mounts. Engines use idmount-oci-runtime, a link to\n"
+	"idmount, as their runtime. create and run prepare the bundle if one of its mounts has\n"
+	"uidMappings and gidMappings, the option idmap or ridmap, or an annotation\n"
+	"io.idmount.map/DESTINATION: they add the hook \"idmount oci-hook\" to config.json, and move\n"
+	"requests for a map to its arguments. restore refuses such a bundle. By the name\n"
 	"idmount-oci-runtime.NAME it tells the hook that the runtime handler is NAME.\n"
-	"features says that mounts can be mapped.\n"
-	"The real runtime is then executed with the same arguments, as for all other commands: the\n"
-	"one that IDMOUNT_RUNTIME names, else runc, else crun, as found in PATH.\n"
+	"features also prints that mounts can be mapped.\n"
+	"idmount then executes the runtime with the same arguments, as for all other commands. It is\n"
+	"the one that IDMOUNT_RUNTIME names, else runc, else crun, as found in PATH.\n"
 	"\n";
 
 /* ---- reporting errors ---- */
@@ -112,7 +112,7 @@ static bool search(struct front *f, const char *name)
 	for (;;) {
 		int n = (int)strcspn(path, ":");
 
-		/* An empty entry would be the bundle, or wherever the engine happens to be. */
+		/* An empty entry would be the working directory, such as the bundle. */
 		if (*path == '/' &&
 		    snprintf(f->runtime, PATH_MAX, "%.*s/%s", n, path, name) < PATH_MAX &&
 		    is_runtime(f, f->runtime))
@@ -132,14 +132,14 @@ static int find_runtime(struct front *f)
 			       ? DONE
 			       : log_failure(
 					 f,
-					 "there is neither runc nor crun in PATH; IDMOUNT_RUNTIME names another");
+					 "neither runc nor crun is in PATH; IDMOUNT_RUNTIME can name another");
 	if (!strchr(name, '/'))
 		return search(f, name)
 			       ? DONE
 			       : log_failure(f, "IDMOUNT_RUNTIME: %s is in no directory of PATH", name);
 	if (strlen(name) >= PATH_MAX || !is_runtime(f, name))
 		return log_failure(
-			f, "IDMOUNT_RUNTIME: %s is not a program that can be executed, or this one",
+			f, "IDMOUNT_RUNTIME: expected an executable program other than this one, got %s",
 			name);
 	strcpy(f->runtime, name);
 	return DONE;
@@ -207,13 +207,11 @@ static int go(struct front *f, char **argv, char **words)
 		return status;
 	argv[0] = f->runtime;
 	status = call_runtime(f, argv, words);
-	argv[0] = own; /* the other one is gone as soon as this returns to run_oci_runtime() */
+	argv[0] = own; /* f->runtime is a variable of the caller, and argv outlives it */
 	return status;
 }
 
-/* containerd tells no runtime for which handler it is called, but each handler can name a link of its
- * own.
- */
+/* containerd does not report the handler to the runtime, but each handler can name its own link. */
 static const char *handler_of(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;

@@ -22,21 +22,21 @@ static const struct option_row options[] = {
 	MAP_OPTIONS,
 	{ 'L', "lower", "DIR[:DIR]...",
 	  "lower layers, the top one first; \\: stands for a colon, and\n"
-	  "what follows :: is a data-only layer" },
-	{ 'U', "upper", "DIR", "where changes go; without it the overlay is read-only" },
+	  "a layer after :: is a data-only layer" },
+	{ 'U', "upper", "DIR", "the directory for changes; without it the overlay is read-only" },
 	{ 'W', "work", "DIR", "an empty directory on the same mount as the upper one" },
 	{ OPTION_UPPER_IDS, "upper-ids", "shifted|disk",
-	  "which ids the upper directory stores: those seen (the\n"
+	  "which IDs the upper directory stores: the seen ones (the\n"
 	  "default), or those of the layers, so that it can become one" },
-	{ 'o', "options", "WORDS",
-	  "words of \"idmount mount\", and options of overlayfs such as\n"
+	{ 'o', "options", "OPTIONS",
+	  "those of \"idmount mount\", and options of overlayfs such as\n"
 	  "volatile, metacopy=on, userxattr; separated by commas" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET if it is missing" },
 	{ 0 },
 };
 
 static const char details[] =
-	"The layers are not changed, and nothing but the overlay itself is ever mounted.\n"
+	"The layers stay unchanged. Only the overlay itself is ever mounted visibly.\n"
 	"  idmount overlay -L l2 -L l1 -m 0:100000:65536 root\n"
 	"  idmount overlay -L l2:l1 -U up -W work -m 0:100000:65536 --upper-ids disk root\n"
 	"\n";
@@ -71,7 +71,7 @@ static int take_filesystem_option(struct request *q, char *word)
 		*value++ = '\0';
 	if (strncmp(word, "lowerdir", 8) == 0 || strncmp(word, "datadir", 7) == 0 ||
 	    strcmp(word, "upperdir") == 0 || strcmp(word, "workdir") == 0)
-		return report_usage("-o %s: directories are given with -L, -U and -W", word);
+		return report_usage("-o %s: -L, -U and -W name the directories", word);
 	new = idm_array_append(&q->options, &q->n_options, sizeof(*new));
 	if (!new)
 		return out_of_memory();
@@ -97,7 +97,7 @@ static int take_mount_option_list(struct request *q, char *list)
 
 /* ---- the options ---- */
 
-/* `value` is a word of the command line, which may be modified. */
+/* `value` is an argument of the command line, which may be modified. */
 static int take_option_of_overlay(struct request *q, int letter, char *value)
 {
 	switch (letter) {
@@ -128,11 +128,11 @@ static int check_overlay_request(struct request *q)
 	if (!q->layers.n_lower)
 		return report_usage("a lower layer is missing: -L");
 	if (!q->overlay.upper != !q->overlay.work)
-		return report_usage("-U and -W go together");
+		return report_usage("-U and -W require each other");
 	if (q->overlay.upper && (!*q->upper.path || !*q->work.path))
 		return report_usage("%s: the directory's name is empty", *q->upper.path ? "-W" : "-U");
 	if (q->overlay.upper_ids == IDM_UPPER_DISK && !(q->overlay.upper && q->maps.given))
-		return report_usage("--upper-ids disk: that takes a map and an upper directory");
+		return report_usage("--upper-ids disk: requires a map and an upper directory");
 	if (q->maps.given || q->maps.keep_rest)
 		return complete_map(&q->maps, HOW_TO_GIVE_A_MAP);
 	return DONE;
@@ -207,7 +207,7 @@ static int handle_overlay(struct request *q, struct arguments *a)
 	if (letter < 0)
 		return letter == -2 ? DONE : USAGE;
 	if (operands(a, &operand) != 1)
-		return report_usage("one TARGET is wanted; see \"idmount help overlay\"");
+		return report_usage("expected one TARGET; see \"idmount help overlay\"");
 	if (!*operand[0])
 		return report_usage("TARGET is empty");
 	status = check_overlay_request(q);
@@ -227,7 +227,7 @@ static int run_overlay(int argc, char **argv)
 const struct command command_overlay = {
 	.name = "overlay",
 	.operands = "TARGET",
-	.summary = "lay directories over each other, with other owners",
+	.summary = "mount directories over each other, with other owners",
 	.details = details,
 	.options = options,
 	.run = run_overlay,

@@ -40,46 +40,47 @@ enum {
 
 static const struct option_row options[] = {
 	MAP_OPTIONS,
-	{ OPTION_ROOTFS, "rootfs", "DIR", "the root filesystem; what is mounted below it is left out" },
-	{ 'L', "lower", "DIR[:DIR]...", "the same from layers, see \"help overlay\"" },
-	{ 'U', "upper", "DIR", "where changes go, with the ids of the layers" },
+	{ OPTION_ROOTFS, "rootfs", "DIR", "the root filesystem; mounts below it are left out" },
+	{ 'L', "lower", "DIR[:DIR]...", "the root filesystem from layers, see \"help overlay\"" },
+	{ 'U', "upper", "DIR", "the directory for changes, with the IDs of the layers" },
 	{ 'W', "work", "DIR", "an empty directory on the same mount as the upper one" },
-	{ OPTION_EPHEMERAL, "ephemeral", NULL, "changes go to memory, and are gone afterwards" },
-	{ OPTION_SIZE, "size", "BYTES[K|M|G|%]", "of which they take this much at most (without: 50%)" },
-	{ OPTION_BIND, "bind", "SRC:DST[:WORDS]",
-	  "show SRC at DST inside; WORDS of \"idmount mount\" but shared,\n"
-	  "among them suid and dev; map=MAP (seen ids are those inside,\n"
-	  "names those of the host), idmap, keep-rest, recursive, and for a\n"
-	  "SRC that is mapped already remap or on-top" },
+	{ OPTION_EPHEMERAL, "ephemeral", NULL, "keep changes in memory, and drop them afterwards" },
+	{ OPTION_SIZE, "size", "BYTES[K|M|G|%]", "limit that memory (by default 50%)" },
+	{ OPTION_BIND, "bind", "SRC:DST[:OPTIONS]",
+	  "show SRC at DST inside; OPTIONS are those of \"idmount mount\"\n"
+	  "but shared, such as suid and dev; map=MAP (seen IDs are those\n"
+	  "inside, names those of the host), idmap, keep-rest, recursive;\n"
+	  "and for a SRC that is mapped already remap or on-top" },
 	{ OPTION_USER, "user", "USER[:GROUP]",
-	  "whom the command runs as: numbers, or names in the root\n"
-	  "filesystem (while names in map= are those of the host)" },
-	{ OPTION_WORKDIR, "workdir", "DIR", "where it starts" },
-	{ OPTION_ENV, "env", "NAME=VALUE", "adds to its environment" },
-	{ OPTION_HOSTNAME, "hostname", "NAME", "a name of its own for this host" },
-	{ OPTION_NO_PID, "no-pid", NULL, "the command sees the host's processes" },
-	{ OPTION_UNSHARE_NET, "unshare-net", NULL, "a network of its own, with nothing in it" },
-	{ OPTION_READ_ONLY, "read-only", NULL, "the root filesystem cannot be changed" },
-	{ OPTION_DEV, "dev", NULL, "device nodes in the root filesystem can be opened" },
+	  "run COMMAND as this user: numbers, or names in the root\n"
+	  "filesystem (names in map= are those of the host)" },
+	{ OPTION_WORKDIR, "workdir", "DIR", "start COMMAND in this directory" },
+	{ OPTION_ENV, "env", "NAME=VALUE", "add to its environment" },
+	{ OPTION_HOSTNAME, "hostname", "NAME", "set the container's own host name" },
+	{ OPTION_NO_PID, "no-pid", NULL, "create no PID namespace: COMMAND sees the host's processes" },
+	{ OPTION_UNSHARE_NET, "unshare-net", NULL, "create a network namespace, with only lo in it" },
+	{ OPTION_READ_ONLY, "read-only", NULL, "make the root filesystem read-only" },
+	{ OPTION_DEV, "dev", NULL, "allow device nodes in the root filesystem to be opened" },
 	{ OPTION_CAP_ADD, "cap-add", "CAP[,CAP]...",
-	  "more capabilities, as NET_ADMIN or CAP_NET_ADMIN; ALL of them" },
-	{ OPTION_CAP_DROP, "cap-drop", "CAP[,CAP]...", "fewer of them; ALL: those of --cap-add alone" },
+	  "add capabilities, such as NET_ADMIN or CAP_NET_ADMIN, or ALL" },
+	{ OPTION_CAP_DROP, "cap-drop", "CAP[,CAP]...",
+	  "drop capabilities; ALL leaves those of --cap-add" },
 	{ OPTION_NO_NEW_PRIVS, "no-new-privs", NULL,
-	  "no program gives privileges by its owner or file" },
-	{ OPTION_DISABLE_USERNS, "disable-userns", NULL, "no user namespaces can be made inside" },
-	{ OPTION_KEYRINGS, "keyrings", NULL, "keyctl(2) and its like work" },
-	{ OPTION_SECCOMP, "seccomp", "FD", "the system call filter that this descriptor has" },
-	{ OPTION_UNMASK, "unmask", NULL, "all of /proc and /sys is visible, and as writable as it is" },
-	{ OPTION_TTY, "tty", NULL, "a terminal of its own (the default if there is one)" },
-	{ OPTION_NO_TTY, "no-tty", NULL, "the caller's standard input, output and error" },
+	  "keep programs from gaining privileges by a setuid bit or file" },
+	{ OPTION_DISABLE_USERNS, "disable-userns", NULL, "forbid new user namespaces inside" },
+	{ OPTION_KEYRINGS, "keyrings", NULL, "allow keyctl(2), add_key(2) and request_key(2)" },
+	{ OPTION_SECCOMP, "seccomp", "FD", "install the system call filter of this descriptor" },
+	{ OPTION_UNMASK, "unmask", NULL, "hide nothing of /proc and /sys, and leave /proc writable" },
+	{ OPTION_TTY, "tty", NULL, "create a terminal inside (the default on a terminal)" },
+	{ OPTION_NO_TTY, "no-tty", NULL, "use the caller's standard input, output and error" },
 	{ 0 },
 };
 
 static const char details[] =
-	"Runs COMMAND as root of a user namespace with the map (without one: -m auto), in mount,\n"
-	"pid, ipc, uts and cgroup namespaces of its own. The files of the root filesystem keep their\n"
-	"owners on disk. The exit status is that of the command, 128 and the signal that ended it;\n"
-	"125 if idmount failed, 126 if COMMAND cannot be executed, 127 if there is none.\n"
+	"Runs COMMAND as root of its own user namespace with the map (by default -m auto). The mount,\n"
+	"PID, IPC, UTS and cgroup namespaces are its own, too. The files of the root filesystem keep\n"
+	"their owners on disk. The exit status is that of COMMAND, or 128 and the signal that killed it;\n"
+	"125 if idmount failed, 126 if COMMAND cannot be executed, 127 if it does not exist.\n"
 	"  idmount run --rootfs /srv/roots/debian -m 0:100000:65536 -- /bin/bash\n"
 	"  idmount run -L app:base --ephemeral --bind /srv/data:/data:map=1000:0 -- make check\n"
 	"\n";
@@ -98,7 +99,7 @@ static int take_env(struct run_request *q, const char *value)
 	const char **new;
 
 	if (*value == '=' || !strchr(value, '='))
-		return report_usage("--env %s: NAME=VALUE is wanted", value);
+		return report_usage("--env %s: expected NAME=VALUE", value);
 	new = idm_array_append(&q->env, &q->n_env, sizeof(*new));
 	if (!new)
 		return out_of_memory();
@@ -206,19 +207,19 @@ static int take_run_option(struct run_request *q, int letter, char *value)
 static int check_run_request(struct run_request *q)
 {
 	if (!!q->rootfs == !!q->layers.n_lower)
-		return report_usage("one of --rootfs and -L is wanted");
+		return report_usage("expected one of --rootfs and -L");
 	if (q->rootfs && !*q->rootfs)
 		return report_usage("--rootfs is empty");
 	if (!q->upper != !q->work)
-		return report_usage("-U and -W go together");
+		return report_usage("-U and -W require each other");
 	if (q->upper && (q->ephemeral || q->rootfs))
-		return report_usage("-U goes with -L, and not with --ephemeral");
+		return report_usage("-U requires -L, and excludes --ephemeral");
 	if (q->size && !q->ephemeral)
-		return report_usage("--size goes with --ephemeral");
+		return report_usage("--size requires --ephemeral");
 	if (q->workdir && *q->workdir != '/')
-		return report_usage("--workdir %s: it begins with a slash", q->workdir);
+		return report_usage("--workdir %s: expected an absolute path", q->workdir);
 	if (q->automatic && q->maps.given)
-		return report_usage("-m auto goes with no other map");
+		return report_usage("-m auto excludes other maps");
 	if (!q->maps.given && !q->maps.keep_rest)
 		q->automatic = true;
 	if (q->tty == TTY_AUTO)
@@ -240,14 +241,14 @@ static int check_root_id(struct run_request *q)
 	if (idm_map_to_seen(q->maps.map, IDM_UID, 0, &q->uid0) < 0 ||
 	    idm_map_to_seen(q->maps.map, IDM_GID, 0, &q->gid0) < 0)
 		return report_usage(
-			"the map has no id for user and group 0, as which the command begins");
+			"the map has no IDs for user 0 and group 0, as which COMMAND starts");
 	if (q->rootless)
 		q->uid0 = q->gid0 = 0;
 	return DONE;
 }
 
 /*
- * No other process sees the mount that run/rootfs.c attaches for a moment, and it ends with this
+ * run/rootfs.c attaches a mount for a moment. No other process sees it, and it disappears with this
  * process.
  */
 static int leave_mounts(const struct run_request *q)
@@ -274,7 +275,7 @@ struct variables {
 	char term[256];
 };
 
-/* The variables asked for, and some that a program needs if they are not among these. */
+/* Returns the requested variables, and defaults for those that a program needs. */
 static const char **environment(const struct run_request *q, const struct run_user *user,
 				struct variables *v)
 {
@@ -295,7 +296,7 @@ static const char **environment(const struct run_request *q, const struct run_us
 	return env;
 }
 
-/* The exit statuses are those of a shell. */
+/* The exit statuses are those of env(1) and nohup(1). */
 static int why_not_started(const struct idm_error *err)
 {
 	report_error(err);
@@ -304,7 +305,7 @@ static int why_not_started(const struct idm_error *err)
 	return err->errnum == ENOENT ? RUN_NOT_FOUND : RUN_NOT_EXECUTABLE;
 }
 
-/* A user who has given up setgroups(2) keeps groups that the user namespace does not map. */
+/* Without setgroups(2) the process keeps groups that the user namespace does not map. */
 static void set_program_ids(const struct run_request *q, const struct run_user *user,
 			    struct idm_child_options *o)
 {
@@ -325,7 +326,10 @@ static bool is_owned_by_container(const struct run_request *q, int fd)
 	       idm_map_to_disk(q->maps.map, IDM_UID, st.st_uid, &disk) == 0;
 }
 
-/* The terminal; else the caller's own, but for the null device of the host: that is open read-only. */
+/*
+ * The terminal, or the caller's own descriptors. The host's null device is replaced by one that is open
+ * on a read-only mount.
+ */
 static size_t standard_fds(const struct run_request *q, const struct run_root *root,
 			   struct idm_child_fd *fds)
 {
@@ -456,7 +460,7 @@ static int run_run(int argc, char **argv)
 	int status;
 
 	signal(SIGCHLD, SIG_DFL); /* if it is ignored, the exit statuses of children are lost */
-	/* Of the program, and of what is made for it. */
+	/* The umask of the program, and of files that are made for it. */
 	umask(022);
 	status = handle_run(&q, &a);
 	for (size_t i = 0; i < q.n_binds; i++)
@@ -471,7 +475,7 @@ static int run_run(int argc, char **argv)
 const struct command command_run = {
 	.name = "run",
 	.operands = "-- COMMAND [ARGUMENT]...",
-	.summary = "run a program as root of a user namespace of its own",
+	.summary = "run a program as root of its own user namespace",
 	.details = details,
 	.options = options,
 	.options_first = true,

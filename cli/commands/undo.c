@@ -7,7 +7,7 @@ enum { OPTION_JOURNAL = LONG_ONLY, OPTION_LAZY };
 
 static const struct option_row options[] = {
 	{ OPTION_JOURNAL, "journal", "FILE",
-	  "what \"idmount apply --journal\" wrote; it is removed at the end" },
+	  "the journal of \"idmount apply\"; it is removed at the end" },
 	{ OPTION_LAZY, "lazy", NULL, "detach now, also when in use" },
 	{ 0 },
 };
@@ -29,8 +29,7 @@ static int run_undo(int argc, char **argv)
 	if (letter < 0)
 		return letter == -2 ? DONE : USAGE;
 	if (operands(&a, &operand))
-		return report_usage("%s: no operand is wanted; the file is given with --journal",
-				    operand[0]);
+		return report_usage("%s: expected no operand; --journal names the file", operand[0]);
 	if (!journal || !*journal)
 		return report_usage("--journal FILE is missing");
 	return do_undo(journal, flags);

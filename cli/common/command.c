@@ -7,7 +7,7 @@
 
 #include "report.h"
 
-/* Every command has it, so no table names it. */
+/* Every command has this option, so no table has it. */
 static const struct option_row help_row = { 'h', "help", NULL, "show this help" };
 
 static const struct option_row *find_row(const struct command *command, int letter)
@@ -25,7 +25,7 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
 
 	if (command->options_first)
 		*letters++ = '+';
-	*letters++ = ':'; /* this file reports what is wrong */
+	*letters++ = ':'; /* this file reports the error */
 	for (const struct option_row *row = command->options;; row++) {
 		const struct option_row *r = row->name ? row : &help_row;
 
@@ -42,7 +42,7 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
 	*letters = '\0';
 }
 
-/* The word that getopt rejected, without a value joined to it. */
+/* Returns the argument that getopt rejected, without a value joined to it. */
 static const char *wrong_word(const struct arguments *a, char *buf, size_t size)
 {
 	/* musl's optind is one larger where the value of a letter is missing. */
@@ -73,11 +73,12 @@ int next_command_option(struct arguments *a)
 		print_help(a->command);
 		return -2;
 	case ':':
-		report_usage("%s: the option needs a value", wrong_word(a, word, sizeof(word)));
+		report_usage("%s: the option requires a value", wrong_word(a, word, sizeof(word)));
 		return -1;
 	case '?':
 		if (optopt && find_row(a->command, optopt))
-			report_usage("%s: the option takes no value", wrong_word(a, word, sizeof(word)));
+			report_usage("%s: the option accepts no value",
+				     wrong_word(a, word, sizeof(word)));
 		else
 			report_usage("%s: unknown option; see \"idmount help %s\"",
 				     wrong_word(a, word, sizeof(word)), a->command->name);

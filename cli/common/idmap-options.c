@@ -12,14 +12,14 @@
 #include "report.h"
 
 const char map_details[] =
-	"Maps. DISK is the id stored in the filesystem, SEEN the one that appears; COUNT ids from\n"
-	"each on, 1 if left out. u: maps users, g: groups, b: (or nothing) both. Ids that no entry\n"
-	"names appear as nobody's (65534) unless --keep-rest is given. -m may be repeated.\n"
-	"  -m 1000:2000 --keep-rest      what is 1000's appears as 2000's, all else as it is\n"
-	"  -m 0:100000:65536             the ids of a container's image as on its host\n"
+	"Maps. DISK is the ID stored in the filesystem, SEEN the one that appears; COUNT IDs from\n"
+	"each on, 1 if left out. u: maps users, g: groups, b: (or nothing) both. IDs that no entry\n"
+	"names appear as the overflow ID (65534) unless --keep-rest is given. -m may be repeated.\n"
+	"  -m 1000:2000 --keep-rest      files of 1000 appear as 2000's, all others stay\n"
+	"  -m 0:100000:65536             the IDs of a container's image as on its host\n"
 	"  -m u:alice:bob,g:staff:users  by name\n"
 	"  -m auto:alice                 to alice's ranges in /etc/subuid and /etc/subgid\n"
-	"Also taken: uidmap=C:H:S,... and gidmap=... (containerd), uids=C-H-S#...;gids=... (crun),\n"
+	"Also accepted: uidmap=C:H:S,... and gidmap=... (containerd), uids=C-H-S#...;gids=... (crun),\n"
 	"X-mount.idmap= values (util-linux), /proc/PID/ns/user.\n";
 
 void map_request_free(struct map_request *request)
@@ -83,12 +83,12 @@ static int take_userns(struct idm_map *map, const char *value)
 	long pid;
 
 	if (!*value)
-		return report_usage("%s: a path or a process number is missing", front_word(userns));
+		return report_usage("%s: expected a path or a process number", front_word(userns));
 	if (value[strspn(value, "0123456789")])
 		return take_userns_path(map, value);
 	pid = strtol(value, NULL, 10);
 	if (pid < 1 || pid > INT_MAX)
-		return report_usage("%s: %s is not a process number", front_word(userns), value);
+		return report_usage("%s: expected a process number, got %s", front_word(userns), value);
 	return idm_map_add_pid(map, (pid_t)pid, &err) < 0 ? report_error(&err) : DONE;
 }
 
@@ -113,7 +113,7 @@ int complete_map(struct map_request *request, const char *how)
 	struct idm_error err;
 
 	if (!request->given)
-		return report_usage("a map is missing: %s says whose files appear as whose", how);
+		return report_usage("a map is missing; use %s", how);
 	if (!request->keep_rest)
 		return DONE;
 	return idm_map_keep_rest(request->map, IDM_BOTH, &err) < 0 ? report_error(&err) : DONE;
@@ -126,6 +126,6 @@ int parse_upper_ids(enum idm_upper_ids *ids, const char *value)
 	else if (strcmp(value, "disk") == 0)
 		*ids = IDM_UPPER_DISK;
 	else
-		return report_usage("--upper-ids %s: it is shifted or disk", value);
+		return report_usage("--upper-ids %s: expected shifted or disk", value);
 	return DONE;
 }

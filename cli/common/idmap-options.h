@@ -19,14 +19,14 @@
 		{ OPTION_USERNS, "userns", "PATH|PID",                                               \
 		  "the map of this user namespace file or process" },                                \
 	{                                                                                            \
-		OPTION_KEEP_REST, "keep-rest", NULL, "every id that no entry names keeps its number" \
+		OPTION_KEEP_REST, "keep-rest", NULL, "every ID that no entry names keeps its number" \
 	}
 
 extern const char map_details[];
 
 struct map_request {
 	struct idm_map *map; /* released by map_request_free() */
-	bool given;	     /* something was asked for */
+	bool given;	     /* any option for a map was there */
 	bool keep_rest;
 };
 

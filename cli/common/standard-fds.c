@@ -12,7 +12,7 @@ int open_standard_fds(void)
 {
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) /* the lowest number */
-			return report_failure("/dev/null: open in the place of descriptor %d: %s", fd,
+			return report_failure("/dev/null: open as descriptor %d: %s", fd,
 					      strerror(errno));
 	return DONE;
 }

@@ -40,7 +40,7 @@ static int take_bind_option(struct run_bind *b, char *word)
 	else if (strncmp(word, "map=", 4) == 0)
 		return take_bind_map(b, word + 4);
 	else
-		return report_usage("--bind %s: %s: unknown word", b->source, word);
+		return report_usage("--bind %s: %s: unknown option", b->source, word);
 	return DONE;
 }
 
@@ -53,7 +53,7 @@ static int take_bind_options(struct run_bind *b, char *list)
 
 		status = *word ? take_bind_option(b, word)
 			       : report_usage(
-					 "--bind %s: a word is missing between two commas, or at an end",
+					 "--bind %s: an option is missing between two commas, or at an end",
 					 b->source);
 	}
 	return status;
@@ -66,9 +66,9 @@ static int check_bind(struct run_bind *b)
 	if (b->mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
 		return report_usage("--bind %s: remap and on-top exclude each other", b->source);
 	if (b->mapped_flags && !b->map && !b->container_map)
-		return report_usage("--bind %s: remap and on-top need map= or idmap", b->source);
+		return report_usage("--bind %s: remap and on-top require map= or idmap", b->source);
 	if (b->keep_rest && !b->map)
-		return report_usage("--bind %s: keep-rest needs map=", b->source);
+		return report_usage("--bind %s: keep-rest requires map=", b->source);
 	return DONE;
 }
 
@@ -84,9 +84,9 @@ int run_parse_bind(struct run_bind *b, const char *text)
 	b->source = idm_next_piece(&rest, ':');
 	b->target = rest ? idm_next_piece(&rest, ':') : "";
 	if (!*b->source || !*b->target)
-		return report_usage("--bind %s: SOURCE:TARGET[:WORDS] is wanted", text);
+		return report_usage("--bind %s: expected SRC:DST[:OPTIONS]", text);
 	if (*b->target != '/')
-		return report_usage("--bind %s: %s: the target begins with a slash", text, b->target);
+		return report_usage("--bind %s: %s: expected an absolute path as target", text, b->target);
 	if (rest)
 		status = take_bind_options(b, rest);
 	return status == DONE ? check_bind(b) : status;

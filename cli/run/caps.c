@@ -93,7 +93,7 @@ static int take_one(struct run_cap_list *list, const char *option, const char *n
 	}
 	cap = find_cap(name);
 	if (!cap)
-		return report_usage("%s %s: there is no such capability; see capabilities(7)", option,
+		return report_usage("%s %s: unknown capability; see capabilities(7)", option,
 				    name);
 	/* A new user namespace has every capability of the kernel, whatever the caller has. */
 	if (!kernel_has(cap->number))
@@ -149,7 +149,7 @@ int run_complete_caps(struct run_request *q)
 	uint64_t set = add->all ? all_caps() : drop->all ? 0 : default_caps();
 
 	if (add->all && !set)
-		return report_failure("--cap-add ALL: the kernel does not say what it has");
+		return report_failure("--cap-add ALL: the kernel does not report its capabilities");
 	if ((add->all && drop->all) || add->named & drop->named)
 		return refuse_both(add->named & drop->named);
 	q->caps = (set | add->named) & ~drop->named;

@@ -138,7 +138,7 @@ static int open_root_tree(const struct run_request *q, int *tree)
 	if (!q->rootfs || q->ephemeral)
 		return open_overlay(q, tree);
 	if (stat(q->rootfs, &st) == 0 && !S_ISDIR(st.st_mode))
-		return report_failure("%s: the root filesystem is no directory", q->rootfs);
+		return report_failure("%s: expected a directory as root filesystem", q->rootfs);
 	o.attr_set = attributes_of(q);
 	*tree = open_mapped_tree("", q->rootfs, map_of(q), &o);
 	return *tree < 0 ? FAILED : DONE;

@@ -25,7 +25,7 @@
 /* As with env(1), nohup(1) and others: failures before the program starts, or at its start. */
 enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };
 
-/* --bind SOURCE:TARGET[:WORDS] */
+/* --bind SOURCE:TARGET[:OPTIONS] */
 struct run_bind {
 	char *text; /* the strings below are parts of it */
 	const char *source, *target;

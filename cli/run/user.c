@@ -96,9 +96,9 @@ static int check_mapped(const struct run_request *q, const struct run_user *user
 	uint32_t seen;
 
 	if (idm_map_to_seen(q->maps.map, IDM_UID, user->uid, &seen) < 0)
-		return report_usage("--user %s: the map has no id for user %u", q->user, user->uid);
+		return report_usage("--user %s: the map has no ID for user %u", q->user, user->uid);
 	if (idm_map_to_seen(q->maps.map, IDM_GID, user->gid, &seen) < 0)
-		return report_usage("--user %s: the map has no id for group %u", q->user, user->gid);
+		return report_usage("--user %s: the map has no ID for group %u", q->user, user->gid);
 	return DONE;
 }
 

@@ -123,16 +123,16 @@ everything()
 }
 
 @test "the command line" {
-	fails 2 'idmount: apply: FILE and TARGET are wanted; see "idmount help apply"' idmount apply list.json
+	fails 2 'idmount: apply: expected FILE and TARGET; see "idmount help apply"' idmount apply list.json
 	fails 2 'idmount: apply: FILE is empty' idmount apply '' dst
 	fails 2 'idmount: apply: TARGET is empty' idmount apply list.json ''
-	fails 2 'idmount: apply: --format docker: it is containerd or oci' idmount apply --format docker list.json dst
-	fails 2 'idmount: apply: --upper-ids both: it is shifted or disk' idmount apply --upper-ids both list.json dst
+	fails 2 'idmount: apply: --format docker: expected containerd or oci' idmount apply --format docker list.json dst
+	fails 2 'idmount: apply: --upper-ids both: expected shifted or disk' idmount apply --upper-ids both list.json dst
 	fails 2 "idmount: apply: --journal: the file's name is empty" idmount apply --journal '' list.json dst
 	fails 1 'idmount: apply: none: read: No such file or directory' idmount apply none dst
 	fails 1 'idmount: apply: l1: read: Is a directory' idmount apply l1 dst
 	fails 2 'idmount: undo: --journal FILE is missing' idmount undo
-	fails 2 'idmount: undo: journal: no operand is wanted; the file is given with --journal' idmount undo journal
+	fails 2 'idmount: undo: journal: expected no operand; --journal names the file' idmount undo journal
 	fails 1 'idmount: undo: none: read journal: No such file or directory' idmount undo --journal none
 	fails 1 'idmount: undo: list.json: read journal: other users can write to it (owner 0, mode 0666)' \
 		bash -c 'chmod 666 list.json; "$0" undo --journal list.json' "$IDMOUNT"

@@ -111,12 +111,12 @@ hint: create it first, or ask for it (--mkdir)' idmount bundle mount box
 }
 
 @test "mounted already, and not mounted" {
-	refused 1 'idmount: bundle: box: not mounted: there is no box/idmount.journal' idmount bundle umount box
+	refused 1 'idmount: bundle: box: not mounted: box/idmount.journal does not exist' idmount bundle umount box
 	quietly idmount bundle mount box
-	refused 1 'idmount: bundle: box: mounted already: box/idmount.journal says so, and "idmount bundle umount" undoes it' \
+	refused 1 'idmount: bundle: box: mounted already, according to box/idmount.journal; "idmount bundle umount" undoes it' \
 		idmount bundle mount box
 	quietly idmount bundle umount box
-	refused 1 'idmount: bundle: box: not mounted: there is no box/idmount.journal' idmount bundle umount box
+	refused 1 'idmount: bundle: box: not mounted: box/idmount.journal does not exist' idmount bundle umount box
 }
 
 @test "in use, and --lazy" {
@@ -136,7 +136,7 @@ hint: create it first, or ask for it (--mkdir)' idmount bundle mount box
 	quietly idmount bundle mount box
 	umount box/rootfs
 	sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' box/idmount.journal
-	refused 1 'idmount: bundle: box: mounted already: box/idmount.journal says so, and "idmount bundle umount" undoes it' \
+	refused 1 'idmount: bundle: box: mounted already, according to box/idmount.journal; "idmount bundle umount" undoes it' \
 		idmount bundle mount box
 	quietly idmount bundle umount box
 	same 'everything' "$before" "$(everything)"
@@ -195,15 +195,15 @@ hint: a container without a user namespace has no map; pass one (--map MAP)' idm
 }
 
 @test "the command line" {
-	wanted='idmount: bundle: mount or umount, and BUNDLE are wanted; see "idmount help bundle"'
+	wanted='idmount: bundle: expected mount or umount, and BUNDLE; see "idmount help bundle"'
 	fails 2 "$wanted" idmount bundle
 	fails 2 "$wanted" idmount bundle mount
 	fails 2 "$wanted" idmount bundle mount box box
-	fails 2 'idmount: bundle: make: it is mount or umount' idmount bundle make box
+	fails 2 'idmount: bundle: make: expected mount or umount' idmount bundle make box
 	fails 2 'idmount: bundle: BUNDLE is empty' idmount bundle mount ''
 	fails 2 "idmount: bundle: --mounts: the file's name is empty" idmount bundle mount --mounts '' box
 	fails 2 'idmount: bundle: --lazy: it is an option of umount' idmount bundle mount --lazy box
 	fails 2 'idmount: bundle: --map: it is an option of mount' idmount bundle umount -m 0:1 box
 	fails 2 'idmount: bundle: --mkdir: it is an option of mount' idmount bundle umount --mkdir box
-	fails 2 'idmount: bundle: --upper-ids both: it is shifted or disk' idmount bundle mount --upper-ids both box
+	fails 2 'idmount: bundle: --upper-ids both: expected shifted or disk' idmount bundle mount --upper-ids both box
 }

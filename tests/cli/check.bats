@@ -76,7 +76,7 @@ paths()
 	file_system ext4 -q
 	prints 'disk: ext4: can be ID-mapped
 /mnt: tmpfs: can be ID-mapped' idmount check disk /mnt
-	prints 'disk: ext4: can be ID-mapped, and written with the right ids on disk' idmount check --write disk
+	prints 'disk: ext4: can be ID-mapped, and written with the right IDs on disk' idmount check --write disk
 	ln -s disk link
 	prints 'link: ext4: can be ID-mapped' idmount check link
 }

@@ -67,7 +67,7 @@ table_words()
 
 help_words()
 {
-	idmount help mount | awk '/^  -o/ { on = 1; sub(/.*WORDS/, "") } /^  -R/ { on = 0 } on' | tr -cs 'a-z' '\n' |
+	idmount help mount | awk '/^  -o/ { on = 1; sub(/.*OPTIONS/, "") } /^  -R/ { on = 0 } on' | tr -cs 'a-z' '\n' |
 		grep -vE '^(|their|opposites|and|one|of|separated|by|commas)$' | sort
 }
 
@@ -210,7 +210,7 @@ names()
 	same 'mount.idmap(8)' "$(table_words)" "$(helper_page_words)"
 	same 'the completion' "$(table_words)" "$(offered idmount mount -o '')"
 	for word in $(table_words); do
-		fails 2 'idmount: mount: SOURCE and TARGET are wanted; see "idmount help mount"' \
+		fails 2 'idmount: mount: expected SOURCE and TARGET; see "idmount help mount"' \
 			idmount mount -m 0:1 -o "$word"
 		quietly "$MOUNT_IDMAP" -f /source /target -o "map=0:1,$word"
 	done

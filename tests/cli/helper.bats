@@ -389,8 +389,8 @@ $some_can" mount -t idmap -o map=1000:2000 /proc dst
 hint: create it first, or ask for it (-o mkdir)' mount -t idmap -o map=0:1 src /mnt/missing
 	refused 32 'mount.idmap: /mnt/dst: attach: there is no mount to replace
 hint: the target has to be a mount point; without -o replace it need not be one' idmap map=0:1,replace
-	refused 1 'mount.idmap: userns: a path or a process number is missing' idmap userns=
-	refused 1 'mount.idmap: userns: 0 is not a process number' idmap userns=0
+	refused 1 'mount.idmap: userns: expected a path or a process number' idmap userns=
+	refused 1 'mount.idmap: userns: expected a process number, got 0' idmap userns=0
 	# Mounts below that another user namespace has locked.
 	mount -t tmpfs below src/below
 	refused 32 'mount.idmap: /mnt/src: map tree: mounts below the source are locked by another user namespace: a copy without them would uncover what they cover

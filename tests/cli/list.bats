@@ -369,7 +369,7 @@ TARGET    SOURCE      FSTYPE  UID MAP                GID MAP                FLAG
 	fails 2 'idmount: list: --all-namespaces: a TARGET is looked up in this mount namespace only' \
 		idmount list --all-namespaces dst
 	fails 2 'idmount: list: --foo: unknown option; see "idmount help list"' idmount list --foo
-	fails 2 'idmount: list: --json: the option takes no value' idmount list --json=yes
+	fails 2 'idmount: list: --json: the option accepts no value' idmount list --json=yes
 }
 
 @test "leaves everything as it was" {

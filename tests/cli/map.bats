@@ -201,7 +201,7 @@ no_trailing_blanks()
 	run -0 idmount map -m 0:100:64 "${ids[@]}"
 	same 'answers' 64 "${#lines[@]}"
 	same 'the last one' 'uid 63 -> 163' "${lines[63]}"
-	fails 2 'idmount: map: --translate: more than 64 ids' idmount map -m 0:100:64 "${ids[@]}" --translate 5
+	fails 2 'idmount: map: --translate: expected at most 64 IDs' idmount map -m 0:100:64 "${ids[@]}" --translate 5
 }
 
 @test "is in colour on a terminal only, and not with NO_COLOR" {
@@ -283,9 +283,9 @@ no_trailing_blanks()
 	fails 1 'idmount: map: /no/such/file: open user namespace: No such file or directory' text -m /no/such/file
 	fails 1 'idmount: map: /no/such/file: open user namespace: No such file or directory' text --userns /no/such/file
 	fails 1 'idmount: map: pid 4194305: read user namespace: there is no such process' text --userns 4194305
-	fails 2 'idmount: map: --userns: 0 is not a process number' text --userns 0
-	fails 2 'idmount: map: --userns: 99999999999999999999 is not a process number' text --userns 99999999999999999999
-	fails 2 'idmount: map: --userns: a path or a process number is missing' text --userns ''
+	fails 2 'idmount: map: --userns: expected a process number, got 0' text --userns 0
+	fails 2 'idmount: map: --userns: expected a process number, got 99999999999999999999' text --userns 99999999999999999999
+	fails 2 'idmount: map: --userns: expected a path or a process number' text --userns ''
 }
 
 @test "a message is one line, whatever the map holds" {
@@ -296,19 +296,19 @@ no_trailing_blanks()
 }
 
 @test "names what is wrong with the command line" {
-	fails 2 'idmount: map: a map is missing: -m or --userns says whose files appear as whose' idmount map
-	fails 2 'idmount: map: a map is missing: -m or --userns says whose files appear as whose' idmount map --keep-rest
-	fails 2 'idmount: map: 0:1: nothing was expected here; maps are given with -m' idmount map 0:1
-	fails 2 'idmount: map: -m: the option needs a value' idmount map -m
-	fails 2 'idmount: map: --map: the option needs a value' idmount map --map
-	fails 2 'idmount: map: --invert: the option takes no value' idmount map --invert=1
+	fails 2 'idmount: map: a map is missing; use -m or --userns' idmount map
+	fails 2 'idmount: map: a map is missing; use -m or --userns' idmount map --keep-rest
+	fails 2 'idmount: map: 0:1: expected no operand; -m names the map' idmount map 0:1
+	fails 2 'idmount: map: -m: the option requires a value' idmount map -m
+	fails 2 'idmount: map: --map: the option requires a value' idmount map --map
+	fails 2 'idmount: map: --invert: the option accepts no value' idmount map --invert=1
 	fails 2 'idmount: map: --unknown: unknown option; see "idmount help map"' idmount map --unknown=5
 	fails 2 'idmount: map: -x: unknown option; see "idmount help map"' idmount map -x
 	fails 2 'idmount: map: --format foo: unknown format; see "idmount help map"' idmount map -m 0:1 --format foo
 	local id
 
 	for id in 4294967295 b:1 u: x '' -1 ' 1' 1x u:u:1 99999999999999999999; do
-		fails 2 "idmount: map: --translate $id: an id is [u:|g:] and a number up to 4294967294" \
+		fails 2 "idmount: map: --translate $id: expected [u:|g:] and an ID up to 4294967294" \
 			idmount map -m 0:1 --translate "$id"
 	done
 	fails 2 'idmount: a command is missing; see "idmount --help"' idmount
@@ -319,7 +319,7 @@ no_trailing_blanks()
 
 @test "what is quoted in a message cannot forge a line of it" {
 	fails 2 'idmount: a\012idmount: b: unknown command; see "idmount --help"' idmount $'a\nidmount: b'
-	fails 2 'idmount: map: \033[31mred: nothing was expected here; maps are given with -m' \
+	fails 2 'idmount: map: \033[31mred: expected no operand; -m names the map' \
 		idmount map $'\e[31mred'
 	fails 1 'mount.idmap: wh\015t: unknown option; see mount.idmap(8)' \
 		"$MOUNT_IDMAP" /a /b -o $'wh\rt'

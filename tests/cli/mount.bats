@@ -806,12 +806,12 @@ hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its
 }
 
 @test "a wrong command line" {
-	fails_always 2 "$idmount_mount a map is missing: -m or --userns says whose files appear as whose" \
+	fails_always 2 "$idmount_mount a map is missing; use -m or --userns" \
 		idmount mount src dst
-	fails_always 2 "$idmount_mount a map is missing: -m or --userns says whose files appear as whose" \
+	fails_always 2 "$idmount_mount a map is missing; use -m or --userns" \
 		idmount mount --keep-rest src dst
-	fails_always 2 "$idmount_mount SOURCE and TARGET are wanted; see \"idmount help mount\"" idmount mount -m 0:1 src
-	fails_always 2 "$idmount_mount SOURCE and TARGET are wanted; see \"idmount help mount\"" \
+	fails_always 2 "$idmount_mount expected SOURCE and TARGET; see \"idmount help mount\"" idmount mount -m 0:1 src
+	fails_always 2 "$idmount_mount expected SOURCE and TARGET; see \"idmount help mount\"" \
 		idmount mount -m 0:1 src dst dst
 	fails_always 2 "$idmount_mount -o foo: unknown option; see \"idmount help mount\"" \
 		idmount mount -m 0:1 -o ro,foo src dst
@@ -819,7 +819,7 @@ hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its
 		idmount mount -m 0:1 -o bind src dst
 	fails_always 2 "$idmount_mount -o RO: unknown option; see \"idmount help mount\"" \
 		idmount mount -m 0:1 -o RO src dst
-	fails_always 2 "$idmount_mount --root: the option needs a value" idmount mount -m 0:1 src dst --root
+	fails_always 2 "$idmount_mount --root: the option requires a value" idmount mount -m 0:1 src dst --root
 	local words
 
 	for words in '' ro, ,ro ro,,nodev; do

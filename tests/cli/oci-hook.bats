@@ -279,11 +279,11 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	state_refused 'line 1, column 1: expected a value, got "garbage"' garbage
 	state_refused 'expected an object, got an array' '[]'
 	state_refused '"pid" is missing' '{"bundle": "/mnt/b"}'
-	state_refused 'line 1, column 9: pid: 0 is not a process number' '{"pid": 0, "bundle": "/mnt/b"}'
+	state_refused 'line 1, column 9: pid: expected a process number, got 0' '{"pid": 0, "bundle": "/mnt/b"}'
 	state_refused 'line 1, column 9: pid: expected a number, got a string' "{\"pid\": \"$fake\", \"bundle\": \"/mnt/b\"}"
 	state_refused '"bundle" is missing' "{\"pid\": $fake}"
-	state_refused 'bundle: "b" is not an absolute path' "{\"pid\": $fake, \"bundle\": \"b\"}"
-	refused 2 'idmount: oci-hook: b: no operand is wanted; the state comes on standard input' idmount oci-hook b
+	state_refused 'bundle: expected an absolute path, got "b"' "{\"pid\": $fake, \"bundle\": \"b\"}"
+	refused 2 'idmount: oci-hook: b: expected no operand; the state comes on standard input' idmount oci-hook b
 }
 
 @test "a process that is gone, or no container" {
@@ -508,7 +508,7 @@ allowed()
 	done
 	policy 'allow source=/mnt/allowed/link disk=1000 seen=0'
 	run ! --separate-stderr with_runc b
-	[[ $stderr == *"$file: read policy: line 1: source: a symbolic link is in /mnt/allowed/link; name what it leads to"* ]]
+	[[ $stderr == *"$file: read policy: line 1: source: /mnt/allowed/link contains a symbolic link; name its destination"* ]]
 	policy 'allow source=/mnt/secret disk=1000 seen=0'
 	prints 0 with_runc b
 }
@@ -527,15 +527,15 @@ allowed()
 	fake /vol
 	policy 'allow disk=1000 seen=0'
 	chmod 664 $file
-	file_refused "$file: read policy: others than root may write it: its mode is 664"
+	file_refused "$file: read policy: expected a mode that lets only root write, got 664"
 	chmod 646 $file
-	file_refused "$file: read policy: others than root may write it: its mode is 646"
+	file_refused "$file: read policy: expected a mode that lets only root write, got 646"
 	chmod 644 $file
 	chown 5 $file
 	file_refused "$file: read policy: expected root as its owner, got user 5"
 	chown 0 $file
 	chmod 757 /etc/idmount
-	file_refused "/etc/idmount: read policy: others than root may write it: its mode is 757"
+	file_refused "/etc/idmount: read policy: expected a mode that lets only root write, got 757"
 	chmod 755 /etc/idmount
 	chown 5 /etc/idmount
 	file_refused "/etc/idmount: read policy: expected root as its owner, got user 5"
@@ -545,13 +545,13 @@ allowed()
 	file_refused "$file: read policy: it is a symbolic link"
 	rm $file
 	mkfifo -m 600 $file
-	file_refused "$file: read policy: it is no regular file"
+	file_refused "$file: read policy: expected a regular file"
 	policy 'allow disk=1000 seen=0' 'alow'
 	file_refused "$file: read policy: line 2: expected allow, deny or off, got \"alow\""
 	policy 'allow disk=1000 seen=0' 'deny namespace=team-*'
 	file_refused "$file: read policy: line 2: namespace: expected *, - or one name of a-z, 0-9 and \"-\", got \"team-*\""
 	truncate -s 1048577 $file
-	file_refused "$file: read policy: it is larger than 1 MiB"
+	file_refused "$file: read policy: expected at most 1 MiB"
 	rm -r /etc/idmount
 	touch /etc/idmount
 	file_refused "/etc/idmount: read policy: Not a directory"

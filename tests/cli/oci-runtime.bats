@@ -181,14 +181,14 @@ front_refuses()
 	export IDMOUNT_RUNTIME=true
 	for command in create run restore; do
 		for words in --bund --bun=b --no-such --bundlee=b --Bundle; do
-			front_refuses "$command: $words: unknown option; options are to be written in full" $command $words b id
+			front_refuses "$command: $words: unknown option; expected its full name" $command $words b id
 		done
 		for words in -db -bb -bundle -bundle=b -b=b -x -detach; do
-			front_refuses "$command: $words: unknown option; one letter alone, or --NAME, is expected" $command $words b id
+			front_refuses "$command: $words: unknown option; expected one letter, or --NAME" $command $words b id
 		done
-		front_refuses "$command: --bund: unknown option; options are to be written in full" $command -d -b b --bund /x id
-		front_refuses "$command: --bundle: nothing may follow the name of the container" $command id --bundle b
-		front_refuses "$command: x: nothing may follow the name of the container" $command -b b -- id x
+		front_refuses "$command: --bund: unknown option; expected its full name" $command -d -b b --bund /x id
+		front_refuses "$command: --bundle: expected no argument after the name of the container" $command id --bundle b
+		front_refuses "$command: x: expected no argument after the name of the container" $command -b b -- id x
 		quietly "$front" $command --help
 	done
 	cmp before b/config.json
@@ -281,15 +281,15 @@ front_refuses()
 @test "runtimes that are none" {
 	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
 	export IDMOUNT_RUNTIME=/mnt/b/config.json
-	front_refuses 'IDMOUNT_RUNTIME: /mnt/b/config.json is not a program that can be executed, or this one' run --bundle b id
+	front_refuses 'IDMOUNT_RUNTIME: expected an executable program other than this one, got /mnt/b/config.json' run --bundle b id
 	export IDMOUNT_RUNTIME=/mnt/none
-	front_refuses 'IDMOUNT_RUNTIME: /mnt/none is not a program that can be executed, or this one' run --bundle b id
+	front_refuses 'IDMOUNT_RUNTIME: expected an executable program other than this one, got /mnt/none' run --bundle b id
 	export IDMOUNT_RUNTIME=$front
-	front_refuses "IDMOUNT_RUNTIME: $front is not a program that can be executed, or this one" run --bundle b id
+	front_refuses "IDMOUNT_RUNTIME: expected an executable program other than this one, got $front" run --bundle b id
 	export IDMOUNT_RUNTIME=no-such-runtime
 	front_refuses 'IDMOUNT_RUNTIME: no-such-runtime is in no directory of PATH' list
 	unset IDMOUNT_RUNTIME
-	refused 1 'idmount: oci-runtime: there is neither runc nor crun in PATH; IDMOUNT_RUNTIME names another' \
+	refused 1 'idmount: oci-runtime: neither runc nor crun is in PATH; IDMOUNT_RUNTIME can name another' \
 		env PATH=/nowhere "$front" list
 	refused 2 'idmount: oci-runtime: --what: unknown option; see "idmount help oci-runtime"' "$front" --what list
 }
@@ -304,7 +304,7 @@ front_refuses()
 	}
 	front_refuses '/mnt/none: prepare bundle: open: No such file or directory' create -b /mnt/none id
 	front_refuses '/mnt/src/config.json: prepare bundle: read: No such file or directory' create -b /mnt/src id
-	front_refuses 'create: --config: only config.json of the bundle can be used' create --config other.json -b b id
+	front_refuses 'create: --config: expected config.json of the bundle' create --config other.json -b b id
 	front_refuses 'create: --bundle: the bundle is missing' create --bundle
 	front_refuses 'create: --bundle=: the bundle is missing' create --bundle= id
 	front_refuses 'create: --pid-file: its value is missing' create -b b --pid-file

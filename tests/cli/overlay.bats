@@ -139,13 +139,13 @@ hint: map its layers instead, and put the overlay together from them" idmount ov
 @test "wrong usage" {
 	fails 2 "$idmount_overlay a lower layer is missing: -L" idmount overlay dst
 	fails 2 "$idmount_overlay -L: a layer is missing between two colons, or at an end" idmount overlay -L l1: dst
-	fails 2 "$idmount_overlay -U and -W go together" overlay -U up
+	fails 2 "$idmount_overlay -U and -W require each other" overlay -U up
 	fails 2 "$idmount_overlay -U: the directory's name is empty" overlay -U '' -W work
-	fails 2 "$idmount_overlay --upper-ids both: it is shifted or disk" overlay --upper-ids both
-	fails 2 "$idmount_overlay --upper-ids disk: that takes a map and an upper directory" overlay --upper-ids disk
-	fails 2 "$idmount_overlay -o lowerdir: directories are given with -L, -U and -W" overlay -o lowerdir=l1
+	fails 2 "$idmount_overlay --upper-ids both: expected shifted or disk" overlay --upper-ids both
+	fails 2 "$idmount_overlay --upper-ids disk: requires a map and an upper directory" overlay --upper-ids disk
+	fails 2 "$idmount_overlay -o lowerdir: -L, -U and -W name the directories" overlay -o lowerdir=l1
 	fails 2 "$idmount_overlay -o: an option is missing between two commas, or at an end" overlay -o ro,,volatile
-	fails 2 "$idmount_overlay one TARGET is wanted; see \"idmount help overlay\"" idmount overlay -L l1:l2
+	fails 2 "$idmount_overlay expected one TARGET; see \"idmount help overlay\"" idmount overlay -L l1:l2
 	fails 2 "$idmount_overlay TARGET is empty" idmount overlay -L l1:l2 ''
 }
 

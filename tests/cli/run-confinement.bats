@@ -101,8 +101,8 @@ names()
 }
 
 @test "capabilities: what is wrong is named" {
-	fails 125 'idmount: run: --cap-add FOO: there is no such capability; see capabilities(7)' inside --cap-add KILL,FOO -- true
-	fails 125 'idmount: run: --cap-drop 21: there is no such capability; see capabilities(7)' inside --cap-drop 21 -- true
+	fails 125 'idmount: run: --cap-add FOO: unknown capability; see capabilities(7)' inside --cap-add KILL,FOO -- true
+	fails 125 'idmount: run: --cap-drop 21: unknown capability; see capabilities(7)' inside --cap-drop 21 -- true
 	fails 125 'idmount: run: --cap-drop: a capability is missing at a comma or an end' inside --cap-drop KILL, -- true
 	fails 125 'idmount: run: --cap-add: a capability is missing at a comma or an end' inside --cap-add '' -- true
 	fails 125 'idmount: run: --cap-add and --cap-drop both name KILL' inside --cap-add KILL --cap-drop KILL -- true
@@ -133,7 +133,7 @@ without_prctl()
 	quietly "${older[@]}" -- true
 	# One that does not tell, where each is set to be dropped: EPERM
 	mute=(without_prctl 23 -1 1 "$IDMOUNT" run --rootfs root -m 0:100000:65536)
-	fails 125 'idmount: run: --cap-add ALL: the kernel does not say what it has' "${mute[@]}" --cap-add ALL -- true
+	fails 125 'idmount: run: --cap-add ALL: the kernel does not report its capabilities' "${mute[@]}" --cap-add ALL -- true
 	fails 125 'idmount: run: set bounding set: it requires CAP_SETPCAP, or a seccomp filter refuses prctl(2)' "${mute[@]}" -- true
 }
 
@@ -209,7 +209,7 @@ filter()
 		fails 125 "idmount: run: --seccomp $word: expected the number of a descriptor" inside --seccomp "$word" -- true
 	done
 	fails 125 'idmount: run: --seccomp 77: the descriptor is not open' inside --seccomp 77 -- true
-	fails 125 'idmount: run: --seccomp 6: there is a filter already' inside --seccomp 5 --seccomp 6 -- true 5</dev/null 6</dev/null
+	fails 125 'idmount: run: --seccomp 6: the option is given twice' inside --seccomp 5 --seccomp 6 -- true 5</dev/null 6</dev/null
 	# It is no filter.
 	run -125 --separate-stderr inside --seccomp 5 -- true 5</dev/null
 	[[ $stderr == 'idmount: run: '*seccomp* && $stderr != *$'\n'* ]]
@@ -379,7 +379,7 @@ stays_hidden()
 	for word in 0 0M x '' -1 1T 1MB 101% 0% 1.5G 99999999999G 99999999999999999999999; do
 		fails 125 "idmount: run: --size $word: expected BYTES, with K, M or G, or 1% to 100%" inside --ephemeral --size "$word" -- true
 	done
-	fails 125 'idmount: run: --size goes with --ephemeral' inside --size 1M -- true
+	fails 125 'idmount: run: --size requires --ephemeral' inside --size 1M -- true
 }
 
 @test "/dev has a limit, too" {

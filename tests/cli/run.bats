@@ -84,7 +84,7 @@ everything()
 	same 'owner on disk' 8:12 "$(owner root/tmp/f)"
 	fails 125 'idmount: run: --user bob: the root filesystem has no user bob' inside --user bob -- true
 	fails 125 'idmount: run: --user 8:bob: the root filesystem has no group bob' inside --user 8:bob -- true
-	fails 125 'idmount: run: --user 70000: the map has no id for user 70000' inside --user 70000 -- true
+	fails 125 'idmount: run: --user 70000: the map has no ID for user 70000' inside --user 70000 -- true
 }
 
 @test "the environment, the working directory, the descriptors" {
@@ -135,9 +135,9 @@ everything()
 	prints text inside --bind data/file:/etc/deep/file:ro,idmap -- cat /etc/deep/file
 	mkdir 'a:b'
 	inside --bind 'a\:b:/data' -- test -d /data
-	fails 125 'idmount: run: --bind data: SOURCE:TARGET[:WORDS] is wanted' inside --bind data -- true
-	fails 125 'idmount: run: --bind data:data: data: the target begins with a slash' inside --bind data:data -- true
-	fails 125 'idmount: run: --bind data: green: unknown word' inside --bind data:/data:green -- true
+	fails 125 'idmount: run: --bind data: expected SRC:DST[:OPTIONS]' inside --bind data -- true
+	fails 125 'idmount: run: --bind data:data: data: expected an absolute path as target' inside --bind data:data -- true
+	fails 125 'idmount: run: --bind data: green: unknown option' inside --bind data:/data:green -- true
 	fails 125 'idmount: run: --bind data: map= and idmap exclude each other' inside --bind data:/data:idmap,map=1:1 -- true
 	run -125 --separate-stderr inside --bind none:/data -- true
 	[[ $stderr == 'idmount: run: none: open tree: No such file or directory'* ]]
@@ -177,7 +177,7 @@ hint: --bind ...:remap replaces its map, --bind ...:on-top adds to it' \
 	prints 2000:2000 inside --bind mapped:/data:idmap,on-top,nosuid,nodev -- stat -c %u:%g /data/file
 	fails 125 'idmount: run: --bind mapped: remap and on-top exclude each other' \
 		inside --bind mapped:/data:idmap,remap,on-top -- true
-	fails 125 'idmount: run: --bind mapped: remap and on-top need map= or idmap' \
+	fails 125 'idmount: run: --bind mapped: remap and on-top require map= or idmap' \
 		inside --bind mapped:/data:remap -- true
 }
 
@@ -681,18 +681,18 @@ ends()
 
 @test "the command line" {
 	fails 125 'idmount: run: a COMMAND is missing; see "idmount help run"' idmount run --rootfs root
-	fails 125 'idmount: run: one of --rootfs and -L is wanted' idmount run -- true
-	fails 125 'idmount: run: one of --rootfs and -L is wanted' idmount run --rootfs root -L root -- true
-	fails 125 'idmount: run: -U and -W go together' idmount run -L root -U up -- true
-	fails 125 'idmount: run: -U goes with -L, and not with --ephemeral' idmount run --rootfs root -U up -W work -- true
-	fails 125 'idmount: run: --env x: NAME=VALUE is wanted' inside --env x -- true
-	fails 125 'idmount: run: --workdir x: it begins with a slash' inside --workdir x -- true
-	fails 125 'idmount: run: -m auto goes with no other map' inside -m auto -- true
-	fails 125 'idmount: run: the map has no id for user and group 0, as which the command begins' \
+	fails 125 'idmount: run: expected one of --rootfs and -L' idmount run -- true
+	fails 125 'idmount: run: expected one of --rootfs and -L' idmount run --rootfs root -L root -- true
+	fails 125 'idmount: run: -U and -W require each other' idmount run -L root -U up -- true
+	fails 125 'idmount: run: -U requires -L, and excludes --ephemeral' idmount run --rootfs root -U up -W work -- true
+	fails 125 'idmount: run: --env x: expected NAME=VALUE' inside --env x -- true
+	fails 125 'idmount: run: --workdir x: expected an absolute path' inside --workdir x -- true
+	fails 125 'idmount: run: -m auto excludes other maps' inside -m auto -- true
+	fails 125 'idmount: run: the map has no IDs for user 0 and group 0, as which COMMAND starts' \
 		idmount run --rootfs root -m 1:100001:5 -- true
 	run -125 --separate-stderr idmount run --rootfs none -m 0:100000:65536 -- true
 	[[ $stderr == 'idmount: run: none: open tree: No such file or directory'* ]]
-	fails 125 'idmount: run: root/etc/passwd: the root filesystem is no directory' \
+	fails 125 'idmount: run: root/etc/passwd: expected a directory as root filesystem' \
 		idmount run --rootfs root/etc/passwd -m 0:100000:65536 -- true
 	# What comes after the command is the command's.
 	prints '-c --help' inside sh -c 'echo $0 $1' -c --help

@@ -29,10 +29,10 @@ static void assert_refused_at(const char *file, int line, const char *text, size
 TEST(wrong_lines_are_named)
 {
 	assert_refused("alow disk=1 seen=1", "line 1: expected allow, deny or off, got \"alow\"");
-	assert_refused("\n\n# x\nallow disk=1", "line 4: allow needs disk= and seen=");
-	assert_refused("allow\n", "line 1: allow needs disk= and seen=");
-	assert_refused("deny disk=1", "line 1: deny refuses all ids: it has no disk= and seen=");
-	assert_refused("off on", "line 1: nothing may follow \"off\", got \"on\"");
+	assert_refused("\n\n# x\nallow disk=1", "line 4: allow requires disk= and seen=");
+	assert_refused("allow\n", "line 1: allow requires disk= and seen=");
+	assert_refused("deny disk=1", "line 1: deny refuses all IDs: it has no disk= and seen=");
+	assert_refused("off on", "line 1: expected nothing after \"off\", got \"on\"");
 	assert_refused("off\ndeny what", "line 2: expected KEY=VALUE, got \"what\"");
 	assert_refused("deny source=/a # x", "line 1: expected KEY=VALUE, got \"#\"");
 	assert_refused("deny what=1", "line 1: unknown key \"what\"");
