@@ -62,7 +62,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 	snprintf(prefix, sizeof(prefix), "idmount: %s", command->name);
 	report_as(prefix);
-	front_is(command->front);
+	set_front_end(command->front);
 	status = finish_output(command->run(argc, argv));
 	report_as("idmount");
 	return status;

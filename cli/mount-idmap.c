@@ -21,7 +21,7 @@
 #include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
 #endif
 
-#include "cli/common/front-words.h"
+#include "cli/common/option-names.h"
 #include "cli/common/idmap-options.h"
 #include "cli/common/mount.h"
 #include "cli/common/report.h"
@@ -37,24 +37,24 @@ struct helper {
 	bool sloppy, fake, verbose, nofail;
 };
 
-/* Words for mount(8) itself, for systemd and for fstab; not about the mount. */
-static bool is_not_ours(const char *word)
+/* Options for mount(8) itself, for systemd and for fstab. */
+static bool is_for_mount(const char *option)
 {
-	static const char *const words[] = {
+	static const char *const known[] = {
 		"defaults", "auto",  "noauto",	"user",	 "nouser",  "users",
 		"nousers",  "owner", "noowner", "group", "nogroup", "_netdev",
 	};
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i], word) == 0)
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(known[i], option) == 0)
 			return true;
-	return strncmp(word, "x-", 2) == 0 || strncmp(word, "X-", 2) == 0 ||
-	       strncmp(word, "comment=", 8) == 0;
+	return strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0 ||
+	       strncmp(option, "comment=", 8) == 0;
 }
 
 /* ---- options ---- */
 
-/* Quotes keep commas together; one that is not closed would take the rest of the list with it. */
+/* Quotes keep commas together. An unclosed quote would include the rest of the list. */
 static bool quotes_are_closed(const char *list)
 {
 	bool quoted = false;
@@ -65,15 +65,15 @@ static bool quotes_are_closed(const char *list)
 }
 
 /*
- * Cuts the next word off a list, in place; returns NULL at the end. A word reaches up to a comma that is
- * not inside double quotes. The quotes are removed (mount(8) passes them on).
+ * Cuts the next option off a list, in place; returns NULL at the end. An option reaches up to a comma
+ * that is not inside double quotes. The quotes, which mount(8) passes on, are removed.
  */
 static char *cut_helper_option(char **list)
 {
-	char *word = *list, *from = word, *to = word;
+	char *option = *list, *from = option, *to = option;
 	bool quoted = false;
 
-	if (!word || !*word)
+	if (!option || !*option)
 		return NULL;
 	for (; *from && (quoted || *from != ','); from++) {
 		if (*from == '"')
@@ -83,71 +83,71 @@ static char *cut_helper_option(char **list)
 	}
 	*list = *from ? from + 1 : from;
 	*to = '\0';
-	return word;
+	return option;
 }
 
-static const char *value_of(const char *word, const char *key)
+static const char *value_of(const char *option, const char *key)
 {
 	size_t n = strlen(key);
 
-	return strncmp(word, key, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
+	return strncmp(option, key, n) == 0 && option[n] == '=' ? option + n + 1 : NULL;
 }
 
-static int take_helper_option(struct helper *h, const char *word)
+static int parse_helper_option(struct helper *h, const char *option)
 {
 	const char *value;
 
-	if ((value = value_of(word, "map")))
-		return take_map_option(&h->maps, 'm', value);
-	if ((value = value_of(word, "userns")))
-		return take_map_option(&h->maps, OPTION_USERNS, value);
-	if (strcmp(word, "keep-rest") == 0)
-		return take_map_option(&h->maps, OPTION_KEEP_REST, NULL);
-	if (strcmp(word, "recursive") == 0) {
+	if ((value = value_of(option, "map")))
+		return add_map_option(&h->maps, 'm', value);
+	if ((value = value_of(option, "userns")))
+		return add_map_option(&h->maps, OPTION_USERNS, value);
+	if (strcmp(option, "keep-rest") == 0)
+		return add_map_option(&h->maps, OPTION_KEEP_REST, NULL);
+	if (strcmp(option, "recursive") == 0) {
 		h->mount.recursive = true;
 		return DONE;
 	}
-	if (strcmp(word, "remap") == 0 || strcmp(word, "on-top") == 0) {
-		h->mount.mapped_flags |= *word == 'r' ? IDM_TREE_REMAP : IDM_TREE_ON_TOP;
+	if (strcmp(option, "remap") == 0 || strcmp(option, "on-top") == 0) {
+		h->mount.mapped_flags |= *option == 'r' ? IDM_TREE_REMAP : IDM_TREE_ON_TOP;
 		return DONE;
 	}
-	if (strcmp(word, "mkdir") == 0) {
+	if (strcmp(option, "mkdir") == 0) {
 		h->mount.mkdir = true;
 		return DONE;
 	}
-	if (strcmp(word, "replace") == 0) {
+	if (strcmp(option, "replace") == 0) {
 		h->mount.replace = true;
 		return DONE;
 	}
 	/* mount(8) does not pass "suid" and "dev" on. */
-	if (strcmp(word, "allow-suid") == 0 || strcmp(word, "allow-dev") == 0) {
-		take_mount_option(&h->mount.mount_options, word + 6, strlen(word + 6));
+	if (strcmp(option, "allow-suid") == 0 || strcmp(option, "allow-dev") == 0) {
+		add_mount_option(&h->mount.mount_options, option + 6, strlen(option + 6));
 		return DONE;
 	}
-	if (strcmp(word, "nofail") == 0) {
+	if (strcmp(option, "nofail") == 0) {
 		h->nofail = true;
 		return DONE;
 	}
-	if (strcmp(word, "rw") == 0) /* mount(8) passes "rw" whenever "ro" was not given */
+	if (strcmp(option, "rw") == 0) /* mount(8) passes "rw" whenever "ro" was not given */
 		return DONE;
-	if (strcmp(word, "remount") == 0)
+	if (strcmp(option, "remount") == 0)
 		return report_usage(
 			"remount: an idmap mount cannot be changed; unmount it and mount it again, "
 			"or use \"replace\"");
-	if (take_mount_option(&h->mount.mount_options, word, strlen(word)) || is_not_ours(word) ||
+	if (add_mount_option(&h->mount.mount_options, option, strlen(option)) || is_for_mount(option) ||
 	    h->sloppy)
 		return DONE;
-	return report_usage("%s: unknown option; see mount.idmap(8)", word);
+	return report_usage("%s: unknown option; see mount.idmap(8)", option);
 }
 
-static int take_helper_options(struct helper *h, char *list)
+static int parse_helper_options(struct helper *h, char *list)
 {
-	char *word;
+	char *option;
 
 	if (!quotes_are_closed(list))
 		return report_usage("-o %s: a quote is not closed", list);
-	while ((word = cut_helper_option(&list))) {
-		int status = *word ? take_helper_option(h, word) : DONE;
+	while ((option = cut_helper_option(&list))) {
+		int status = *option ? parse_helper_option(h, option) : DONE;
 
 		if (status != DONE)
 			return status;
@@ -155,8 +155,8 @@ static int take_helper_options(struct helper *h, char *list)
 	return DONE;
 }
 
-/* The options are read twice: -s decides, at any position, about unknown words in -o. */
-static int take_flags(struct helper *h, int argc, char **argv, bool words)
+/* The options are read twice: -s decides, at any position, about unknown options in -o. */
+static int parse_flags(struct helper *h, int argc, char **argv, bool options)
 {
 	static const struct option no_longs[] = { { 0 } };
 	int letter, status = DONE;
@@ -173,7 +173,7 @@ static int take_flags(struct helper *h, int argc, char **argv, bool words)
 		case 'f':
 			h->fake = true;
 			break;
-		case 'n': /* no /etc/mtab: no program writes one any more */
+		case 'n': /* no program writes /etc/mtab any more */
 		case 't': /* the type is in the helper's name */
 			break;
 		case 'v':
@@ -183,8 +183,8 @@ static int take_flags(struct helper *h, int argc, char **argv, bool words)
 			h->namespace = optarg;
 			break;
 		case 'o':
-			if (words)
-				status = take_helper_options(h, optarg);
+			if (options)
+				status = parse_helper_options(h, optarg);
 			break;
 		default:
 			status = report_usage("usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] "
@@ -196,7 +196,7 @@ static int take_flags(struct helper *h, int argc, char **argv, bool words)
 
 static int read_helper_arguments(struct helper *h, int argc, char **argv)
 {
-	int status = take_flags(h, argc, argv, false);
+	int status = parse_flags(h, argc, argv, false);
 
 	if (status == DONE && argc - optind != 2)
 		status = report_usage("usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] "
@@ -205,7 +205,7 @@ static int read_helper_arguments(struct helper *h, int argc, char **argv)
 		return status;
 	h->mount.source = argv[optind];
 	h->mount.target = argv[optind + 1];
-	status = take_flags(h, argc, argv, true);
+	status = parse_flags(h, argc, argv, true);
 	if (status == DONE && h->mount.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
 		status = report_usage("remap and on-top exclude each other");
 	if (status == DONE)
@@ -264,7 +264,7 @@ static bool shows_source(const struct mount_request *request)
 	       source.stx_dev_minor == target.stx_dev_minor && source.stx_ino == target.stx_ino;
 }
 
-static int put_behind(const struct idm_mount_info *mount, void *data)
+static int append_source_map(const struct idm_mount_info *mount, void *data)
 {
 	struct idm_map **map = data, *both;
 	int r;
@@ -289,7 +289,7 @@ static int expected_map(const struct mount_request *request, struct idm_map **ma
 	int r = idm_map_copy(request->map, map);
 
 	if (r == 0 && request->mapped_flags & IDM_TREE_ON_TOP)
-		r = idm_list_path(AT_FDCWD, request->source, 0, put_behind, map, NULL);
+		r = idm_list_path(AT_FDCWD, request->source, 0, append_source_map, map, NULL);
 	return r;
 }
 
@@ -317,7 +317,7 @@ static bool may_be_missing(const struct helper *h)
 	return h->nofail && access(h->mount.source, F_OK) < 0 && errno == ENOENT;
 }
 
-static int say_if_verbose(const struct helper *h, const char *path, const char *what)
+static int report_if_verbose(const struct helper *h, const char *path, const char *what)
 {
 	if (h->verbose)
 		print_line("mount.idmap: %s: %s", path, what);
@@ -336,11 +336,11 @@ static int mount_idmap(struct helper *h)
 			return status;
 	}
 	if (may_be_missing(h))
-		return say_if_verbose(h, h->mount.source,
-				      "does not exist, which is no failure (nofail)");
+		return report_if_verbose(h, h->mount.source,
+					 "does not exist, which is no failure (nofail)");
 	mounted = h->mount.replace ? OTHER_MAP : compare_mounted(&h->mount);
 	if (mounted == SAME_MAP)
-		return say_if_verbose(h, h->mount.target, "already mounted");
+		return report_if_verbose(h, h->mount.target, "already mounted");
 	if (mounted == UNKNOWN_MAP) {
 		report_failure("%s: already mounted, with a map that cannot be read on this kernel",
 			       h->mount.target);
@@ -354,13 +354,13 @@ static int mount_idmap(struct helper *h)
 
 int main(int argc, char **argv)
 {
-	struct helper h = { .mount.suid_words = "allow-suid,allow-dev" };
+	struct helper h = { .mount.suid_options = "allow-suid,allow-dev" };
 	int status;
 
 	report_as("mount.idmap");
 	if (open_standard_fds() != DONE)
 		return MOUNT_SYSTEM;
-	front_is(FRONT_HELPER);
+	set_front_end(FRONT_END_HELPER);
 	status = read_helper_arguments(&h, argc, argv);
 	if (status == DONE)
 		status = mount_idmap(&h);

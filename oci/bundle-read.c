@@ -18,7 +18,7 @@
 static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 struct bundle {
-	struct idm_oci_config config; /* first: what the selection is called with is this */
+	struct idm_oci_config config; /* first: the functions of the selection get it */
 	struct idm_oci *mapped;
 	const struct idm_oci_text *text;
 	struct idm_json annotations;

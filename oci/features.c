@@ -19,7 +19,7 @@
 
 static const enum idm_error_step step_features = IDM_STEP_ASK_FOR_FEATURES;
 
-/* The versions that the specification wants to be told, and nothing that is not known. */
+/* The versions, which the specification requires, and no other property. */
 static const char nothing[] =
 	"{\n    \"ociVersionMin\": \"1.0.0\",\n    \"ociVersionMax\": \"1.0.0\"\n}\n";
 
@@ -43,7 +43,7 @@ static int start_runtime(char **argv, int out, pid_t *pid)
 	return -r;
 }
 
-static bool ended_well(pid_t pid)
+static bool has_succeeded(pid_t pid)
 {
 	int status;
 
@@ -53,7 +53,7 @@ static bool ended_well(pid_t pid)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* *text stays NULL if it cannot tell. */
+/* *text stays NULL if the runtime has no answer. */
 static int ask_runtime(char **argv, char **text, size_t *length, struct idm_error *err)
 {
 	int ends[2] = { -1, -1 }, r = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
@@ -72,7 +72,7 @@ static int ask_runtime(char **argv, char **text, size_t *length, struct idm_erro
 	if (r < 0)
 		idm_fail(err, r, step_features, NULL, "read: %s", strerror(-r));
 	close(ends[0]);
-	if (!ended_well(pid) || !*length) {
+	if (!has_succeeded(pid) || !*length) {
 		free(*text);
 		*text = NULL;
 	}
@@ -81,13 +81,13 @@ static int ask_runtime(char **argv, char **text, size_t *length, struct idm_erro
 
 /* ---- adding ---- */
 
-static bool has_word(const struct idm_json *list, const char *word)
+static bool has_item(const struct idm_json *list, const char *text)
 {
 	struct idm_json item = { 0 };
 	const char *string;
 
 	while (idm_json_each(list, &item))
-		if (idm_json_string(&item, &string, NULL) == 0 && strcmp(string, word) == 0)
+		if (idm_json_string(&item, &string, NULL) == 0 && strcmp(string, text) == 0)
 			return true;
 	return false;
 }
@@ -101,7 +101,7 @@ static void add_options(struct edits *e, const struct idm_json *whole)
 	if (!idm_json_member(whole, "mountOptions", &list) || idm_json_type(&list) != IDM_JSON_ARRAY)
 		return;
 	for (int i = 0; i < 2; i++)
-		if (!has_word(&list, options[i]))
+		if (!has_item(&list, options[i]))
 			edit_append(e, &list, json_quote(options[i]));
 }
 

@@ -85,7 +85,7 @@ static void add_edit(struct edits *e, size_t start, size_t end, char *text)
 	e->list[e->n++] = (struct edit){ start, end - start, text };
 }
 
-static void put_instead(struct edits *e, size_t start, size_t end, char *text)
+static void replace_range(struct edits *e, size_t start, size_t end, char *text)
 {
 	if (text)
 		add_edit(e, start, end, text);
@@ -95,7 +95,7 @@ static void put_instead(struct edits *e, size_t start, size_t end, char *text)
 
 void edit_replace(struct edits *e, const struct idm_json *value, char *text)
 {
-	put_instead(e, value->value->start, value->value->end, text);
+	replace_range(e, value->value->start, value->value->end, text);
 }
 
 void edit_append(struct edits *e, const struct idm_json *in, char *text)
@@ -107,26 +107,28 @@ void edit_append(struct edits *e, const struct idm_json *in, char *text)
 	while (idm_json_each(in, &last))
 		;
 	if (!last.value) {
-		put_instead(e, in->value->start + 1, in->value->start + 1, text);
+		replace_range(e, in->value->start + 1, in->value->start + 1, text);
 		return;
 	}
 	/* The line break and the indentation before the last one. */
 	item = last.value->item;
 	for (space = item; strchr(" \t\r\n", bytes[space - 1]); space--)
 		;
-	put_instead(e, last.value->end, last.value->end,
-		    text ? text_of(",%.*s%s", (int)(item - space), bytes + space, text) : NULL);
+	replace_range(e, last.value->end, last.value->end,
+		      text ? text_of(",%.*s%s", (int)(item - space), bytes + space, text) : NULL);
 	free(text);
 }
 
-void edit_remove(struct edits *e, const struct idm_json *in, bool (*goes)(const struct idm_json *item))
+void edit_remove(struct edits *e, const struct idm_json *in,
+		 bool (*matches)(const struct idm_json *item))
 {
-	size_t start = 0, end = 0, previous = 0; /* the first two: of those that go at the beginning */
+	size_t start = 0, end = 0,
+	       previous = 0; /* the first two: of the removed items at the beginning */
 	struct idm_json item = { 0 };
 	bool kept = false;
 
 	for (; idm_json_each(in, &item); previous = item.value->end) {
-		if (!goes(&item)) {
+		if (!matches(&item)) {
 			if (end && !kept)
 				add_edit(e, start, item.value->item, NULL);
 			kept = true;
@@ -152,7 +154,7 @@ static char *nested(const char *const *keys, size_t n, char *value)
 	return value;
 }
 
-/* A member on the way that is no object becomes one. */
+/* Replaces a member on the path that is not an object. */
 static void replace_on_the_way(struct edits *e, const struct idm_json *member, char *inner)
 {
 	edit_replace(e, member, inner ? text_of("{%s}", inner) : NULL);

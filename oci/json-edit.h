@@ -33,11 +33,11 @@ void edit_append(struct edits *edits, const struct idm_json *in, char *text);
 
 /* Removes the items of the object or array for which the function returns true. */
 void edit_remove(struct edits *edits, const struct idm_json *in,
-		 bool (*goes)(const struct idm_json *item));
+		 bool (*matches)(const struct idm_json *item));
 
 /*
  * Sets the member at the end of a path of keys to `value`, and takes ownership of that. Creates members
- * and objects that are missing on the way. The whole text is an object.
+ * and objects that are missing on the path. The whole text is an object.
  */
 void edit_set(struct edits *edits, const char *const *keys, size_t n, char *value);
 

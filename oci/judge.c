@@ -90,7 +90,7 @@ static bool is_same_place(int fd, const char *path)
 	       idm_mount_id(again, "", &other, &unique) == 0 && mount == other;
 }
 
-/* The kernel's own path of it: without links, and whatever the configuration calls it. */
+/* The kernel's own path has no links, and does not depend on names in the configuration. */
 static int find_source_path(int fd, const char *name, char *path, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);

@@ -3,8 +3,8 @@
 #define IDM_OCI_OPEN_INSIDE_H
 
 /*
- * Opens a path below the root filesystem `root_fd`, whatever links are in there. Returns a descriptor,
- * which is close-on-exec, or -errno.
+ * Opens a path below the root filesystem `root_fd`; no link leads out of it. Returns a close-on-exec
+ * descriptor, or -errno.
  */
 int open_inside(int root_fd, const char *path, int flags);
 

@@ -42,7 +42,7 @@ static int check_policy_owner(int fd, const char *name, struct idm_error *err)
 	return 0;
 }
 
-/* With O_DIRECTORY a symbolic link is no directory to the kernel, and no link. */
+/* With O_DIRECTORY a symbolic link is reported as ENOTDIR, not as ELOOP. */
 static bool is_policy_link(int dirfd, const char *name)
 {
 	struct stat st;
@@ -50,13 +50,14 @@ static bool is_policy_link(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
 }
 
-static int why_not_opened(int code, int dirfd, const char *name, const char *path, struct idm_error *err)
+static int diagnose_not_opened(int code, int dirfd, const char *name, const char *path,
+			       struct idm_error *err)
 {
 	return idm_fail_because(err, code, step_read, path,
 				is_policy_link(dirfd, name) ? "it is a symbolic link" : NULL);
 }
 
-/* Its descriptor, -ENOENT without an error, or an error. */
+/* Returns a descriptor, -ENOENT without a message, or another -errno. */
 static int open_owned(int dirfd, const char *name, const char *path, int flags, struct idm_error *err)
 {
 	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r;
@@ -64,14 +65,14 @@ static int open_owned(int dirfd, const char *name, const char *path, int flags, 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0)
-		return why_not_opened(-errno, dirfd, name, path, err);
+		return diagnose_not_opened(-errno, dirfd, name, path, err);
 	r = check_policy_owner(fd, path, err);
 	if (r < 0)
 		close(fd);
 	return r < 0 ? r : fd;
 }
 
-/* A rule for a path that leads elsewhere would never hold for anything. */
+/* A rule for a path with a symbolic link in it would never match. */
 static int check_sources(const struct idm_policy *policy, struct idm_error *err)
 {
 	for (size_t i = 0; i < policy->n; i++) {

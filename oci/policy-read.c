@@ -182,7 +182,7 @@ static int parse_namespace(const struct reader *rd, char *value)
 		rd->line, value);
 }
 
-/* CRI-O and containerd take more than labels. No handler is a pattern or a list. */
+/* CRI-O and containerd accept more than labels. No handler is a pattern or a list. */
 static int parse_handler(const struct reader *rd, char *value)
 {
 	int r = copy_value(rd, &rd->rule->handler, "handler", value);

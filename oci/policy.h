@@ -55,7 +55,7 @@ void idm_policy_free(struct idm_policy *policy); /* NULL is allowed */
 /* The request of an annotation. */
 struct idm_policy_request {
 	const char *annotation;	   /* its key, for the error */
-	const struct idm_map *map; /* NULL: not known; only a refusal of all maps can be told */
+	const struct idm_map *map; /* NULL: not known; only a refusal of all maps can be decided */
 	const char *source;	   /* where the source is, resolved; NULL: the mount has none */
 	bool pod;		   /* Kubernetes asks */
 	const char *namespace;	   /* of the pod; NULL: not known */

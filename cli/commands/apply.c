@@ -35,7 +35,7 @@ struct request {
 	struct map_request maps;
 };
 
-static int take_plan_format(struct request *q, const char *value)
+static int parse_plan_format(struct request *q, const char *value)
 {
 	if (strcmp(value, "containerd") == 0)
 		q->apply.how.format = IDM_PLAN_READ_CONTAINERD;
@@ -46,11 +46,11 @@ static int take_plan_format(struct request *q, const char *value)
 	return DONE;
 }
 
-static int take_apply_option(struct request *q, int letter, const char *value)
+static int parse_apply_option(struct request *q, int letter, const char *value)
 {
 	switch (letter) {
 	case OPTION_FORMAT:
-		return take_plan_format(q, value);
+		return parse_plan_format(q, value);
 	case OPTION_UPPER_IDS:
 		return parse_upper_ids(&q->apply.apply.upper_ids, value);
 	case OPTION_JOURNAL:
@@ -62,7 +62,7 @@ static int take_apply_option(struct request *q, int letter, const char *value)
 		q->apply.apply.flags |= IDM_PLAN_APPLY_MKDIR;
 		return DONE;
 	default:
-		return take_map_option(&q->maps, letter, value);
+		return add_map_option(&q->maps, letter, value);
 	}
 }
 
@@ -72,7 +72,7 @@ static int handle_apply(struct request *q, struct arguments *a)
 	char **operand;
 
 	while ((letter = next_command_option(a)) > 0) {
-		status = take_apply_option(q, letter, a->value);
+		status = parse_apply_option(q, letter, a->value);
 		if (status != DONE)
 			return status;
 	}

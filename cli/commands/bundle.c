@@ -46,7 +46,7 @@ struct request {
 	char *list, *config, *rootfs, *journal; /* in the bundle */
 };
 
-static int take_mounts(struct request *q, const char *value)
+static int parse_mounts_file(struct request *q, const char *value)
 {
 	if (!*value)
 		return report_usage("--mounts: the file's name is empty");
@@ -54,7 +54,7 @@ static int take_mounts(struct request *q, const char *value)
 	return DONE;
 }
 
-static int take_bundle_option(struct request *q, int letter, const char *value)
+static int parse_bundle_option(struct request *q, int letter, const char *value)
 {
 	if (letter == OPTION_LAZY) {
 		q->undo_flags |= IDM_PLAN_UNDO_LAZY;
@@ -65,14 +65,14 @@ static int take_bundle_option(struct request *q, int letter, const char *value)
 			q->of_mount = row->name;
 	switch (letter) {
 	case OPTION_MOUNTS:
-		return take_mounts(q, value);
+		return parse_mounts_file(q, value);
 	case OPTION_UPPER_IDS:
 		return parse_upper_ids(&q->apply.apply.upper_ids, value);
 	case OPTION_MKDIR:
 		q->apply.apply.flags |= IDM_PLAN_APPLY_MKDIR;
 		return DONE;
 	default:
-		return take_map_option(&q->maps, letter, value);
+		return add_map_option(&q->maps, letter, value);
 	}
 }
 
@@ -170,7 +170,7 @@ static int handle_bundle(struct request *q, struct arguments *a)
 	bool mount;
 
 	while ((letter = next_command_option(a)) > 0) {
-		status = take_bundle_option(q, letter, a->value);
+		status = parse_bundle_option(q, letter, a->value);
 		if (status != DONE)
 			return status;
 	}

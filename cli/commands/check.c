@@ -7,7 +7,7 @@
 
 #include "cli/common/columns.h"
 #include "cli/common/command.h"
-#include "cli/common/front-words.h"
+#include "cli/common/option-names.h"
 #include "cli/common/json-print.h"
 #include "cli/common/report.h"
 #include "lib/base/error.h"
@@ -91,7 +91,7 @@ static void add_path_json(struct json *json, const char *path, const struct idm_
 			  bool write, const struct idm_error *err)
 {
 	bool good = is_good(check, write);
-	char *hint = good || !err->hint[0] ? NULL : front_hint(err->hint);
+	char *hint = good || !err->hint[0] ? NULL : hint_with_options(err->hint);
 	char reason[sizeof(err->message)];
 
 	json_open(json, NULL, '{');

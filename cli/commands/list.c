@@ -32,9 +32,9 @@ struct listing {
 	struct table table;
 };
 
-static const char *state_word(enum idm_map_state state)
+static const char *state_text(enum idm_map_state state)
 {
-	static const char *const words[] = {
+	static const char *const texts[] = {
 		[IDM_MAP_NONE] = "none",
 		[IDM_MAP_READ] = "read",
 		[IDM_MAP_PARTLY] = "partly visible",
@@ -42,23 +42,23 @@ static const char *state_word(enum idm_map_state state)
 		[IDM_MAP_UNREADABLE] = "map not readable on this kernel",
 	};
 
-	return words[state];
+	return texts[state];
 }
 
 /* ---- as JSON ---- */
 
 static void add_json(struct json *json, const struct idm_mount_info *m)
 {
-	char words[256];
+	char flags[256];
 
 	json_open(json, NULL, '{');
-	idm_describe_attr(m->attr, m->propagation, words, sizeof(words));
+	idm_describe_attr(m->attr, m->propagation, flags, sizeof(flags));
 	json_add_name(json, "target", m->target);
 	json_add_name(json, "source", m->source);
 	json_add_name(json, "root", m->root);
 	json_add_name(json, "fstype", m->fstype);
-	json_add_string(json, "flags", words);
-	json_add_string(json, "mapState", state_word(m->map_state));
+	json_add_string(json, "flags", flags);
+	json_add_string(json, "mapState", state_text(m->map_state));
 	json_add_map(json, m->map);
 	json_add_number(json, "id", m->id);
 	json_add_number(json, "parentId", m->parent_id);
@@ -107,7 +107,7 @@ static void map_cell(struct table *table, const struct idm_mount_info *m, unsign
 	char *text;
 
 	if (length <= 0) {
-		table_cell(table, m->map ? "-" : state_word(m->map_state));
+		table_cell(table, m->map ? "-" : state_text(m->map_state));
 		return;
 	}
 	text = malloc((size_t)length + sizeof(partly));

@@ -36,7 +36,7 @@ struct request {
 
 /* ---- the options ---- */
 
-static int take_map_format(struct request *q, const char *value)
+static int parse_map_format(struct request *q, const char *value)
 {
 	static const char *const names[] = {
 		[IDM_FORMAT_TEXT] = "text",
@@ -55,30 +55,30 @@ static int take_map_format(struct request *q, const char *value)
 	return report_usage("--format %s: unknown format; see \"idmount help map\"", value);
 }
 
-static int take_compose(struct request *q, const char *value)
+static int parse_compose(struct request *q, const char *value)
 {
 	if (!q->then && idm_map_new(&q->then) < 0)
 		return out_of_memory();
 	return parse_map_option(q->then, value);
 }
 
-static int take_option_of_map(struct request *q, int letter, const char *value)
+static int parse_option_of_map(struct request *q, int letter, const char *value)
 {
 	switch (letter) {
 	case OPTION_INVERT:
 		q->invert = true;
 		return DONE;
 	case OPTION_COMPOSE:
-		return take_compose(q, value);
+		return parse_compose(q, value);
 	case OPTION_TRANSLATE:
 		if (q->n_ids == MOST_IDS)
 			return report_usage("--translate: expected at most %d IDs", MOST_IDS);
 		q->ids[q->n_ids++] = value;
 		return DONE;
 	case OPTION_FORMAT:
-		return take_map_format(q, value);
+		return parse_map_format(q, value);
 	default:
-		return take_map_option(&q->map, letter, value);
+		return add_map_option(&q->map, letter, value);
 	}
 }
 
@@ -177,7 +177,7 @@ static int handle_map(struct request *q, struct arguments *a)
 	char **operand;
 
 	while ((letter = next_command_option(a)) > 0) {
-		status = take_option_of_map(q, letter, a->value);
+		status = parse_option_of_map(q, letter, a->value);
 		if (status != DONE)
 			return status;
 	}

@@ -25,26 +25,26 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-static int take_mount_options(struct mount_options *mount_options, const char *list)
+static int parse_mount_options(struct mount_options *mount_options, const char *list)
 {
-	for (const char *word = list;;) {
-		size_t n = strcspn(word, ",");
+	for (const char *option = list;;) {
+		size_t n = strcspn(option, ",");
 
-		if (!take_mount_option(mount_options, word, n))
+		if (!add_mount_option(mount_options, option, n))
 			return report_usage("-o %.*s: unknown option; see \"idmount help mount\"",
-					    (int)n, word);
-		word += n;
-		if (!*word++)
+					    (int)n, option);
+		option += n;
+		if (!*option++)
 			return DONE;
 	}
 }
 
-static int take_option_of_mount(struct mount_request *request, struct map_request *maps, int letter,
-				const char *value)
+static int parse_option_of_mount(struct mount_request *request, struct map_request *maps, int letter,
+				 const char *value)
 {
 	switch (letter) {
 	case 'o':
-		return take_mount_options(&request->mount_options, value);
+		return parse_mount_options(&request->mount_options, value);
 	case 'R':
 		request->recursive = true;
 		return DONE;
@@ -64,7 +64,7 @@ static int take_option_of_mount(struct mount_request *request, struct map_reques
 		request->root = value;
 		return DONE;
 	default:
-		return take_map_option(maps, letter, value);
+		return add_map_option(maps, letter, value);
 	}
 }
 
@@ -72,12 +72,12 @@ static int run_mount(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_mount, .argc = argc, .argv = argv };
 	AUTO_MAP_REQUEST struct map_request maps = { 0 };
-	struct mount_request request = { .suid_words = "suid,dev" };
+	struct mount_request request = { .suid_options = "suid,dev" };
 	int letter, status;
 	char **operand;
 
 	while ((letter = next_command_option(&a)) > 0) {
-		status = take_option_of_mount(&request, &maps, letter, a.value);
+		status = parse_option_of_mount(&request, &maps, letter, a.value);
 		if (status != DONE)
 			return status;
 	}

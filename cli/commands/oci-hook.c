@@ -8,7 +8,7 @@
 
 #include "cli/common/command.h"
 #include "cli/common/input.h"
-#include "cli/common/oci-ids.h"
+#include "cli/common/container-userns.h"
 #include "cli/common/plan-exposure.h"
 #include "cli/common/plan-harden.h"
 #include "cli/common/report.h"
@@ -129,7 +129,7 @@ static int joined_map(void *data, struct idm_map *map, struct idm_error *err)
 static int harden_mounts(const struct idm_oci *oci, const struct state *s, struct hardened *hardened)
 {
 	struct idm_map *container;
-	int status = read_container_ids((pid_t)s->pid, &container);
+	int status = read_container_userns((pid_t)s->pid, &container);
 
 	if (status != DONE)
 		return status;
@@ -254,6 +254,6 @@ const struct command command_oci_hook = {
 	.summary = "map the mounts of a container that a runtime is creating",
 	.details = details,
 	.options = options,
-	.front = FRONT_CONTAINER,
+	.front = FRONT_END_CONTAINER,
 	.run = run_oci_hook,
 };

@@ -184,29 +184,29 @@ static bool has_bundle(const char *command)
 
 /* ---- any command ---- */
 
-static int call_runtime(const struct front *f, char **argv, char **words)
+static int call_runtime(const struct front *f, char **argv, char **command)
 {
 	struct idm_error err;
 
-	if (*words && strcmp(*words, "features") == 0 && !words[1])
+	if (*command && strcmp(*command, "features") == 0 && !command[1])
 		return print_features(argv, &err) < 0 ? fail_error(f, f->runtime, &err) : DONE;
 	execv(f->runtime, argv);
 	return log_failure(f, "%s: execute: %s", f->runtime, strerror(errno));
 }
 
-static int go(struct front *f, char **argv, char **words)
+static int run_front(struct front *f, char **argv, char **command)
 {
 	int status = find_self(f);
 	char *own = argv[0];
 
 	if (status == DONE)
 		status = find_runtime(f);
-	if (status == DONE && *words && has_bundle(*words))
-		status = prepare_container(f, *words, words + 1);
+	if (status == DONE && *command && has_bundle(*command))
+		status = prepare_container(f, *command, command + 1);
 	if (status != DONE)
 		return status;
 	argv[0] = f->runtime;
-	status = call_runtime(f, argv, words);
+	status = call_runtime(f, argv, command);
 	argv[0] = own; /* f->runtime is a variable of the caller, and argv outlives it */
 	return status;
 }
@@ -225,7 +225,7 @@ static int run_oci_runtime(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_oci_runtime, .argc = argc, .argv = argv };
 	struct front f = { .handler = handler_of(argv[0]) };
-	char **words;
+	char **command;
 	int letter;
 
 	while ((letter = next_command_option(&a)) > 0) {
@@ -236,8 +236,8 @@ static int run_oci_runtime(int argc, char **argv)
 	}
 	if (letter < 0)
 		return letter == -2 ? DONE : USAGE;
-	operands(&a, &words);
-	return go(&f, argv, words);
+	operands(&a, &command);
+	return run_front(&f, argv, command);
 }
 
 const struct command command_oci_runtime = {
@@ -247,6 +247,6 @@ const struct command command_oci_runtime = {
 	.details = details,
 	.options = options,
 	.options_first = true,
-	.front = FRONT_CONTAINER,
+	.front = FRONT_END_CONTAINER,
 	.run = run_oci_runtime,
 };

@@ -62,35 +62,35 @@ static void free_request(struct request *q)
 
 /* ---- options of the overlay ---- */
 
-static int take_filesystem_option(struct request *q, char *word)
+static int add_filesystem_option(struct request *q, char *option)
 {
-	char *value = strchr(word, '=');
+	char *value = strchr(option, '=');
 	struct idm_mount_option *new;
 
 	if (value)
 		*value++ = '\0';
-	if (strncmp(word, "lowerdir", 8) == 0 || strncmp(word, "datadir", 7) == 0 ||
-	    strcmp(word, "upperdir") == 0 || strcmp(word, "workdir") == 0)
-		return report_usage("-o %s: -L, -U and -W name the directories", word);
+	if (strncmp(option, "lowerdir", 8) == 0 || strncmp(option, "datadir", 7) == 0 ||
+	    strcmp(option, "upperdir") == 0 || strcmp(option, "workdir") == 0)
+		return report_usage("-o %s: -L, -U and -W name the directories", option);
 	new = idm_array_append(&q->options, &q->n_options, sizeof(*new));
 	if (!new)
 		return out_of_memory();
-	*new = (struct idm_mount_option){ word, value };
+	*new = (struct idm_mount_option){ option, value };
 	return DONE;
 }
 
-static int take_mount_option_list(struct request *q, char *list)
+static int parse_mount_option_list(struct request *q, char *list)
 {
 	int status = DONE;
 
 	while (list && status == DONE) {
-		char *word = idm_next_piece(&list, ',');
+		char *option = idm_next_piece(&list, ',');
 
-		if (!*word)
+		if (!*option)
 			status = report_usage(
 				"-o: an option is missing between two commas, or at an end");
-		else if (!take_mount_option(&q->mount_options, word, strlen(word)))
-			status = take_filesystem_option(q, word);
+		else if (!add_mount_option(&q->mount_options, option, strlen(option)))
+			status = add_filesystem_option(q, option);
 	}
 	return status;
 }
@@ -98,11 +98,11 @@ static int take_mount_option_list(struct request *q, char *list)
 /* ---- the options ---- */
 
 /* `value` is an argument of the command line, which may be modified. */
-static int take_option_of_overlay(struct request *q, int letter, char *value)
+static int parse_option_of_overlay(struct request *q, int letter, char *value)
 {
 	switch (letter) {
 	case 'L':
-		return take_layers(&q->layers, value);
+		return add_layers(&q->layers, value);
 	case 'U':
 		q->upper = (struct idm_path){ AT_FDCWD, value };
 		q->overlay.upper = &q->upper;
@@ -117,9 +117,9 @@ static int take_option_of_overlay(struct request *q, int letter, char *value)
 	case OPTION_UPPER_IDS:
 		return parse_upper_ids(&q->overlay.upper_ids, value);
 	case 'o':
-		return take_mount_option_list(q, value);
+		return parse_mount_option_list(q, value);
 	default:
-		return take_map_option(&q->maps, letter, value);
+		return add_map_option(&q->maps, letter, value);
 	}
 }
 
@@ -200,7 +200,7 @@ static int handle_overlay(struct request *q, struct arguments *a)
 	char **operand;
 
 	while ((letter = next_command_option(a)) > 0) {
-		status = take_option_of_overlay(q, letter, (char *)a->value);
+		status = parse_option_of_overlay(q, letter, (char *)a->value);
 		if (status != DONE)
 			return status;
 	}

@@ -87,14 +87,14 @@ static const char details[] =
 
 /* ---- reading the command line ---- */
 
-static int take_bind(struct run_request *q, const char *value)
+static int append_bind(struct run_request *q, const char *value)
 {
 	struct run_bind *new = idm_array_append(&q->binds, &q->n_binds, sizeof(*new));
 
 	return new ? run_parse_bind(new, value) : out_of_memory();
 }
 
-static int take_env(struct run_request *q, const char *value)
+static int append_env(struct run_request *q, const char *value)
 {
 	const char **new;
 
@@ -107,17 +107,17 @@ static int take_env(struct run_request *q, const char *value)
 	return DONE;
 }
 
-static int take_confinement(struct run_request *q, int letter, char *value)
+static int parse_confinement_option(struct run_request *q, int letter, char *value)
 {
 	switch (letter) {
 	case OPTION_SIZE:
-		return run_take_size(q, value);
+		return run_parse_size(q, value);
 	case OPTION_CAP_ADD:
-		return run_take_caps(&q->cap_add, "--cap-add", value);
+		return run_parse_caps(&q->cap_add, "--cap-add", value);
 	case OPTION_CAP_DROP:
-		return run_take_caps(&q->cap_drop, "--cap-drop", value);
+		return run_parse_caps(&q->cap_drop, "--cap-drop", value);
 	case OPTION_SECCOMP:
-		return run_take_seccomp(q, value);
+		return run_parse_seccomp(q, value);
 	case OPTION_DEV:
 		q->dev = true;
 		break;
@@ -137,29 +137,29 @@ static int take_confinement(struct run_request *q, int letter, char *value)
 	return DONE;
 }
 
-static int take_word_option(struct run_request *q, int letter, char *value)
+static int parse_value_option(struct run_request *q, int letter, char *value)
 {
 	if (letter >= OPTION_SIZE)
-		return take_confinement(q, letter, value);
+		return parse_confinement_option(q, letter, value);
 	switch (letter) {
 	case 'L':
-		return take_layers(&q->layers, value);
+		return add_layers(&q->layers, value);
 	case OPTION_BIND:
-		return take_bind(q, value);
+		return append_bind(q, value);
 	case OPTION_ENV:
-		return take_env(q, value);
+		return append_env(q, value);
 	case 'm':
 		if (strcmp(value, "auto") == 0) {
 			q->automatic = true;
 			return DONE;
 		}
-		return take_map_option(&q->maps, letter, value);
+		return add_map_option(&q->maps, letter, value);
 	default:
-		return take_map_option(&q->maps, letter, value);
+		return add_map_option(&q->maps, letter, value);
 	}
 }
 
-static int take_run_option(struct run_request *q, int letter, char *value)
+static int parse_run_option(struct run_request *q, int letter, char *value)
 {
 	switch (letter) {
 	case OPTION_ROOTFS:
@@ -199,7 +199,7 @@ static int take_run_option(struct run_request *q, int letter, char *value)
 		q->tty = TTY_NO;
 		break;
 	default:
-		return take_word_option(q, letter, value);
+		return parse_value_option(q, letter, value);
 	}
 	return DONE;
 }
@@ -232,7 +232,7 @@ static int check_run_request(struct run_request *q)
 static int complete_maps(struct run_request *q)
 {
 	if (q->automatic && geteuid() == 0)
-		return take_map_option(&q->maps, 'm', "auto");
+		return add_map_option(&q->maps, 'm', "auto");
 	return q->automatic ? DONE : complete_map(&q->maps, HOW_TO_GIVE_A_MAP);
 }
 
@@ -441,7 +441,7 @@ static int handle_run(struct run_request *q, struct arguments *a)
 	size_t n;
 
 	while ((letter = next_command_option(a)) > 0) {
-		status = take_run_option(q, letter, (char *)a->value);
+		status = parse_run_option(q, letter, (char *)a->value);
 		if (status != DONE)
 			return RUN_FAILED;
 	}
@@ -479,6 +479,6 @@ const struct command command_run = {
 	.details = details,
 	.options = options,
 	.options_first = true,
-	.front = FRONT_RUN,
+	.front = FRONT_END_RUN,
 	.run = run_run,
 };

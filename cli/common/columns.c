@@ -59,7 +59,7 @@ void table_cell(struct table *table, const char *text)
 
 static void print_table_row(char **cells, size_t columns, const size_t *widths, const char *end)
 {
-	while (columns && !*cells[columns - 1]) /* nothing more in this row: no blanks up to there */
+	while (columns && !*cells[columns - 1]) /* no blanks before empty cells at the end */
 		columns--;
 	for (size_t c = 0; c < columns; c++) {
 		fputs(cells[c], stdout);
@@ -73,7 +73,7 @@ bool table_print(struct table *table)
 {
 	size_t widths[TABLE_COLUMNS] = { 0 };
 	bool colours = use_colours(), printed = !table->failed;
-	bool empty = table->rows <= table->columns; /* a heading over nothing says nothing */
+	bool empty = table->rows <= table->columns; /* a heading alone is not printed */
 
 	for (size_t i = 0; i < table->rows; i++) {
 		size_t w = width(table->cells[i]);

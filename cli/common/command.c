@@ -43,22 +43,22 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
 }
 
 /* Returns the argument that getopt rejected, without a value joined to it. */
-static const char *wrong_word(const struct arguments *a, char *buf, size_t size)
+static const char *wrong_argument(const struct arguments *a, char *buf, size_t size)
 {
 	/* musl's optind is one larger where the value of a letter is missing. */
-	const char *word = a->argv[(optind > a->argc ? a->argc : optind) - 1];
+	const char *text = a->argv[(optind > a->argc ? a->argc : optind) - 1];
 
-	if (optopt && optopt < LONG_ONLY && strncmp(word, "--", 2) != 0)
+	if (optopt && optopt < LONG_ONLY && strncmp(text, "--", 2) != 0)
 		snprintf(buf, size, "-%c", optopt);
 	else
-		snprintf(buf, size, "%.*s", (int)strcspn(word, "="), word);
+		snprintf(buf, size, "%.*s", (int)strcspn(text, "="), text);
 	return buf;
 }
 
 int next_command_option(struct arguments *a)
 {
 	struct option longs[MOST_OPTIONS + 2];
-	char letters[2 * MOST_OPTIONS + 5], word[128];
+	char letters[2 * MOST_OPTIONS + 5], text[128];
 	int letter;
 
 	fill_getopt(a->command, longs, letters);
@@ -73,15 +73,15 @@ int next_command_option(struct arguments *a)
 		print_help(a->command);
 		return -2;
 	case ':':
-		report_usage("%s: the option requires a value", wrong_word(a, word, sizeof(word)));
+		report_usage("%s: the option requires a value", wrong_argument(a, text, sizeof(text)));
 		return -1;
 	case '?':
 		if (optopt && find_row(a->command, optopt))
 			report_usage("%s: the option accepts no value",
-				     wrong_word(a, word, sizeof(word)));
+				     wrong_argument(a, text, sizeof(text)));
 		else
 			report_usage("%s: unknown option; see \"idmount help %s\"",
-				     wrong_word(a, word, sizeof(word)), a->command->name);
+				     wrong_argument(a, text, sizeof(text)), a->command->name);
 		return -1;
 	}
 	a->value = optarg;

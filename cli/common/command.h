@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "front-words.h"
+#include "option-names.h"
 
 struct option_row {
 	int letter;	      /* the short option, or a number from LONG_ONLY on */
@@ -26,8 +26,8 @@ struct command {
 	const char *summary;		  /* one line */
 	const char *details;		  /* more lines for "help COMMAND" */
 	const struct option_row *options; /* ends with a row without a name */
-	bool options_first;		  /* words after the first operand are no options */
-	enum front_kind front;		  /* whose words hints are in */
+	bool options_first;		  /* arguments after the first operand are no options */
+	enum front_end front;		  /* whose options hints name */
 	int (*run)(int argc, char **argv);
 };
 

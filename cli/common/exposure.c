@@ -11,7 +11,7 @@
 
 #include "report.h"
 
-/* ---- who gets there ---- */
+/* ---- reach ---- */
 
 /* A user can be in any group, so both together keep the way open. */
 static void narrow(struct reach *r, const struct stat *st)
@@ -66,7 +66,7 @@ static bool is_changeable(int directory, const struct idm_map *map)
 	return fstat(directory, &st) < 0 || idm_map_to_seen(map, IDM_UID, st.st_uid, &seen) == 0;
 }
 
-/* The first directory on the way that keeps others away: the place itself only if its mode stays. */
+/* Opens the first directory whose mode counts: the place itself only if its mode cannot be changed. */
 static int open_exposed_directory(int fd, const struct idm_map *map)
 {
 	char link[64], path[PATH_MAX];

@@ -34,7 +34,7 @@ static const char *reason(const struct idm_hardening_info *why, char *buf, size_
 	return buf;
 }
 
-/* "nosuid,nodev", and which words prevent that. */
+/* "nosuid,nodev", and the options that prevent that. */
 struct attribute_names {
 	const char *added, *prevent;
 };
@@ -42,19 +42,19 @@ struct attribute_names {
 static struct attribute_names names_of(uint32_t added)
 {
 	if (!(added & IDM_ATTR_NODEV))
-		return (struct attribute_names){ "nosuid", "the word suid" };
+		return (struct attribute_names){ "nosuid", "the option suid" };
 	if (!(added & IDM_ATTR_NOSUID))
-		return (struct attribute_names){ "nodev", "the word dev" };
-	return (struct attribute_names){ "nosuid,nodev", "the words suid and dev" };
+		return (struct attribute_names){ "nodev", "the option dev" };
+	return (struct attribute_names){ "nosuid,nodev", "the options suid and dev" };
 }
 
-void report_hardening(const struct hardening *h, const char *words)
+void report_hardening(const struct hardening *h, const char *options)
 {
 	char why[REASON];
 
 	if (h->added && h->why.kind)
 		report_note("added %s, since %s; -o %s prevents that", names_of(h->added).added,
-			    reason(&h->why, why, sizeof(why)), words);
+			    reason(&h->why, why, sizeof(why)), options);
 }
 
 void hardened_add(struct hardened *all, const struct hardening *h, const char *target)

@@ -15,9 +15,9 @@ struct hardening harden_options(struct mount_options *mount_options, const struc
 				enum idm_harden_as as);
 
 /*
- * Reports added attributes in one line, if an ID was the reason. `words` names the options against it.
+ * Reports added attributes in one line, if an ID was the reason. `options` prevent that.
  */
-void report_hardening(const struct hardening *hardening, const char *words);
+void report_hardening(const struct hardening *hardening, const char *options);
 
 /* Mounts that got attributes because of an ID. Begins as { 0 }. */
 struct hardened {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "front-words.h"
+#include "option-names.h"
 #include "report.h"
 
 const char map_details[] =
@@ -58,7 +58,7 @@ int parse_map_option(struct idm_map *map, const char *text)
 }
 
 /* The library reads an absolute path as a user namespace. */
-static int take_userns_path(struct idm_map *map, const char *path)
+static int add_userns_path(struct idm_map *map, const char *path)
 {
 	char *directory, *whole = NULL;
 	int status;
@@ -76,23 +76,23 @@ static int take_userns_path(struct idm_map *map, const char *path)
 	return status;
 }
 
-static int take_userns(struct idm_map *map, const char *value)
+static int add_userns(struct idm_map *map, const char *value)
 {
 	static const char userns[] = "idm_map_add_userns()";
 	struct idm_error err;
 	long pid;
 
 	if (!*value)
-		return report_usage("%s: expected a path or a process number", front_word(userns));
+		return report_usage("%s: expected a path or a process number", option_name(userns));
 	if (value[strspn(value, "0123456789")])
-		return take_userns_path(map, value);
+		return add_userns_path(map, value);
 	pid = strtol(value, NULL, 10);
 	if (pid < 1 || pid > INT_MAX)
-		return report_usage("%s: expected a process number, got %s", front_word(userns), value);
+		return report_usage("%s: expected a process number, got %s", option_name(userns), value);
 	return idm_map_add_pid(map, (pid_t)pid, &err) < 0 ? report_error(&err) : DONE;
 }
 
-int take_map_option(struct map_request *request, int letter, const char *value)
+int add_map_option(struct map_request *request, int letter, const char *value)
 {
 	int status;
 
@@ -104,7 +104,7 @@ int take_map_option(struct map_request *request, int letter, const char *value)
 	if (status != DONE)
 		return status;
 	if (letter == OPTION_USERNS)
-		return take_userns(request->map, value);
+		return add_userns(request->map, value);
 	return parse_map_option(request->map, value);
 }
 

@@ -41,7 +41,7 @@ int parse_map_option(struct idm_map *map, const char *text);
 int parse_map_option_in(const char *where, struct idm_map *map, const char *text);
 
 /* Adds one of MAP_OPTIONS. Returns DONE, or reports and returns the exit status. */
-int take_map_option(struct map_request *request, int letter, const char *value);
+int add_map_option(struct map_request *request, int letter, const char *value);
 
 /*
  * Completes the map after the last option: fills in the rest if asked. Returns as above; USAGE if no map

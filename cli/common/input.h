@@ -15,7 +15,7 @@ const char *input_name(const char *file);
 
 /*
  * Reads the whole file. *text is the caller's to free if that returns DONE. FAILED has been reported:
- * also a file that is larger than the readers of JSON take.
+ * also a file that is larger than the JSON reader accepts.
  */
 int read_file(const char *file, char **text, size_t *length);
 

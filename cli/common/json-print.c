@@ -13,7 +13,7 @@
 
 static const enum idm_error_step step_print = IDM_STEP_PRINT_JSON;
 
-/* Commands that print JSON have changed nothing, so this can be the end of them. */
+/* Commands that print JSON have changed nothing, so they may exit here. */
 _Noreturn static void exit_without_memory(void)
 {
 	struct idm_error err;
@@ -24,7 +24,7 @@ _Noreturn static void exit_without_memory(void)
 
 /* ---- the text ---- */
 
-static void put_text(struct json *json, const char *text)
+static void append_text(struct json *json, const char *text)
 {
 	size_t n = strlen(text), room = 2 * (json->n + n) + 1000;
 
@@ -40,33 +40,33 @@ static void put_text(struct json *json, const char *text)
 	json->n += n;
 }
 
-static void put_quoted(struct json *json, const char *string)
+static void append_quoted(struct json *json, const char *string)
 {
 	char *quoted = json_quote(string);
 
 	if (!quoted)
 		exit_without_memory();
-	put_text(json, quoted);
+	append_text(json, quoted);
 	free(quoted);
 }
 
-static void put_line_break(struct json *json)
+static void append_line_break(struct json *json)
 {
-	put_text(json, "\n");
+	append_text(json, "\n");
 	for (unsigned int i = 0; i < json->depth; i++)
-		put_text(json, "  ");
+		append_text(json, "  ");
 }
 
 /* Adds the comma, line break and key before a value. */
 static void begin_value(struct json *json, const char *key)
 {
 	if (json->follows)
-		put_text(json, ",");
+		append_text(json, ",");
 	if (json->depth)
-		put_line_break(json);
+		append_line_break(json);
 	if (key) {
-		put_quoted(json, key);
-		put_text(json, ": ");
+		append_quoted(json, key);
+		append_text(json, ": ");
 	}
 	json->follows = true;
 }
@@ -74,7 +74,7 @@ static void begin_value(struct json *json, const char *key)
 void json_open(struct json *json, const char *key, char bracket)
 {
 	begin_value(json, key);
-	put_text(json, bracket == '{' ? "{" : "[");
+	append_text(json, bracket == '{' ? "{" : "[");
 	json->ends[json->depth++] = bracket == '{' ? '}' : ']';
 	json->follows = false;
 }
@@ -84,8 +84,8 @@ void json_close(struct json *json)
 	const char end[] = { json->ends[--json->depth], '\0' };
 
 	if (json->follows)
-		put_line_break(json);
-	put_text(json, end);
+		append_line_break(json);
+	append_text(json, end);
 	json->follows = true;
 }
 
@@ -93,29 +93,29 @@ void json_print(struct json *json)
 {
 	while (json->depth)
 		json_close(json);
-	put_text(json, "\n");
+	append_text(json, "\n");
 	fwrite(json->text, 1, json->n, stdout);
 	free(json->text);
 }
 
 /* ---- values ---- */
 
-static void put_value(struct json *json, const char *key, const char *value)
+static void append_value(struct json *json, const char *key, const char *value)
 {
 	begin_value(json, key);
-	put_text(json, value);
+	append_text(json, value);
 }
 
 void json_add_string(struct json *json, const char *key, const char *value)
 {
 	begin_value(json, key);
 	if (value)
-		put_quoted(json, value);
+		append_quoted(json, value);
 	else
-		put_text(json, "null");
+		append_text(json, "null");
 }
 
-/* RFC 4648, which decoders for every language exist of. */
+/* As RFC 4648 defines it. */
 static char *base64(const char *text)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -139,7 +139,7 @@ static char *base64(const char *text)
 	return coded;
 }
 
-/* U+FFFD for each byte that is no UTF-8. */
+/* Replaces each byte that is not UTF-8 by U+FFFD. */
 static char *replaced(const char *text)
 {
 	size_t n = strlen(text);
@@ -178,7 +178,7 @@ void json_add_name(struct json *json, const char *key, const char *name)
 
 void json_add_bool(struct json *json, const char *key, bool value)
 {
-	put_value(json, key, value ? "true" : "false");
+	append_value(json, key, value ? "true" : "false");
 }
 
 void json_add_number(struct json *json, const char *key, uint64_t value)
@@ -186,7 +186,7 @@ void json_add_number(struct json *json, const char *key, uint64_t value)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-	put_value(json, key, text);
+	append_value(json, key, text);
 }
 
 static void add_map_side(struct json *json, const char *key, const struct idm_map *map,

@@ -14,9 +14,9 @@
 struct json {
 	char *text;
 	size_t n, room;
-	char ends[JSON_DEEPEST]; /* the closing brackets of what is open */
+	char ends[JSON_DEEPEST]; /* the closing brackets of open values */
 	unsigned int depth;
-	bool follows; /* what is open already has a value */
+	bool follows; /* the open value already has an item */
 };
 
 /* In all of them `key` is NULL in an array, and at the beginning. */
@@ -38,7 +38,7 @@ void json_add_number(struct json *json, const char *key, uint64_t value);
 /* "uidMap" and "gidMap": arrays of {disk, seen, count}; null for a map that is NULL. */
 void json_add_map(struct json *json, const struct idm_map *map);
 
-/* Closes what is open, prints and releases. */
+/* Closes all open values, prints and releases. */
 void json_print(struct json *json);
 
 #endif

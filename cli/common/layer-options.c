@@ -22,7 +22,7 @@ static int append_layer(char *path, bool data_only, void *arg)
 	return DONE;
 }
 
-int take_layers(struct layer_list *layers, char *list)
+int add_layers(struct layer_list *layers, char *list)
 {
 	int status = idm_split_lowerdir(list, append_layer, layers);
 

@@ -11,9 +11,10 @@ struct layer_list {
 };
 
 /*
- * Adds the layers of "DIR[:DIR]...", a word of the command line. Changes the word, and keeps using it.
+ * Adds the layers of "DIR[:DIR]...", an argument of the command line. Changes the argument, and keeps
+ * using it.
  */
-int take_layers(struct layer_list *layers, char *list);
+int add_layers(struct layer_list *layers, char *list);
 
 void layer_list_free(struct layer_list *layers);
 

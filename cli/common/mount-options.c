@@ -4,10 +4,10 @@
 #include "lib/base/mount-attr.h"
 
 /* A mount is copied with its options as a whole, so "rro" says the same here as "ro". */
-bool take_mount_option(struct mount_options *mount_options, const char *word, size_t n)
+bool add_mount_option(struct mount_options *mount_options, const char *name, size_t n)
 {
 	bool deep;
-	const struct idm_attr_option *option = idm_find_attr_option(word, n, &deep);
+	const struct idm_attr_option *option = idm_find_attr_option(name, n, &deep);
 
 	if (!option)
 		return false;

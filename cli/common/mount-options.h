@@ -14,6 +14,6 @@ struct mount_options {
 };
 
 /* Adds one option of n characters, not NUL-terminated. Returns false if it is unknown. */
-bool take_mount_option(struct mount_options *mount_options, const char *option, size_t n);
+bool add_mount_option(struct mount_options *mount_options, const char *option, size_t n);
 
 #endif

@@ -37,7 +37,7 @@ static int open_requested_tree(const struct mount_request *request,
 	options.flags = request->mapped_flags | (request->recursive ? IDM_TREE_RECURSIVE : 0);
 	options.attr_set = mount_options->set;
 	options.attr_clear = mount_options->clear;
-	/* An unbindable tree could not go below a shared mount; it becomes that when it is there. */
+	/* An unbindable tree cannot be attached below a shared mount, so it becomes unbindable there. */
 	if (mount_options->propagation != IDM_PROPAGATION_UNBINDABLE)
 		options.propagation = mount_options->propagation;
 	tree = idm_tree_open(AT_FDCWD, request->source, userns, &options, &err);
@@ -89,7 +89,7 @@ int do_mount(const struct mount_request *request)
 	close(tree);
 	if (status != DONE)
 		return status;
-	report_hardening(&hardening, request->suid_words);
+	report_hardening(&hardening, request->suid_options);
 	report_exposed(&exposed);
 	return DONE;
 }

@@ -12,7 +12,7 @@ struct mount_request {
 	const char *root; /* NULL: the target is not confined */
 	const struct idm_map *map;
 	struct mount_options mount_options;
-	const char *suid_words; /* that allow setuid and device files, for a note */
+	const char *suid_options; /* that allow setuid and device files, for a note */
 	bool recursive, mkdir, replace;
 	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */
 };

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Less than this is done before any user could read a line. */
+/* Fewer are done before a user could read the line. */
 #define MUCH 64
 
 void show_progress(size_t done, size_t all, void *noun)

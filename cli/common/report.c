@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "front-words.h"
+#include "option-names.h"
 #include "lib/base/escape.h"
 
 static const char *prefix_ = "idmount";
@@ -18,8 +18,8 @@ void report_as(const char *prefix)
 }
 
 /*
- * Prints one line, whatever bytes the quoted words and paths have. As in the library's messages, control
- * characters could forge another line, or control the terminal.
+ * Prints one line, whatever bytes the quoted arguments and paths have. As in the library's messages,
+ * control characters could forge another line, or control the terminal.
  */
 static char *one_line(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
@@ -67,7 +67,7 @@ static void print_message(const char *kind, const char *format, va_list args)
 
 static void print_hint(const char *hint)
 {
-	char *text = front_hint(hint);
+	char *text = hint_with_options(hint);
 
 	fprintf(stderr, "hint: %s\n", text ? text : hint);
 	free(text);

@@ -7,7 +7,7 @@
 
 enum { DONE = 0, FAILED = 1, USAGE = 2 };
 
-/* The words before every message: "idmount: mount". The string is kept. */
+/* The prefix of every message: "idmount: mount". The string is kept. */
 void report_as(const char *prefix);
 
 /* Prints one line, and a second one if a hint exists. Returns FAILED. */
@@ -29,7 +29,7 @@ void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A line on standard output, as printable as the messages: DONE, or FAILED with a message. */
 int print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Ends output: DONE, or FAILED with a message if standard output did not take it all. */
+/* Flushes the output. Returns `status`, or FAILED with a message if standard output failed. */
 int finish_output(int status);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "report.h"
 
-/* All are opened for reading only: a write to a closed descriptor must fail as before, not vanish. */
+/* Read-only: a write to a closed descriptor must fail as before, not succeed without effect. */
 int open_standard_fds(void)
 {
 	for (int fd = 0; fd < 3; fd++)

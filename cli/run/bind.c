@@ -8,7 +8,7 @@
 #include "lib/base/lowerdir.h"
 #include "run.h"
 
-static int take_bind_map(struct run_bind *b, const char *text)
+static int parse_bind_map(struct run_bind *b, const char *text)
 {
 	char where[512];
 
@@ -18,43 +18,44 @@ static int take_bind_map(struct run_bind *b, const char *text)
 	return parse_map_option_in(where, b->map, text);
 }
 
-static int take_bind_option(struct run_bind *b, char *word)
+static int parse_bind_option(struct run_bind *b, char *option)
 {
 	/* A mount inside a shared mount is made on the host too, and stays there. */
-	if (strcmp(word, "shared") == 0 || strcmp(word, "rshared") == 0)
+	if (strcmp(option, "shared") == 0 || strcmp(option, "rshared") == 0)
 		return report_usage("--bind %s: %s: mounts inside would be made on the host; slave and "
 				    "private are possible",
-				    b->source, word);
-	if (take_mount_option(&b->mount_options, word, strlen(word)))
+				    b->source, option);
+	if (add_mount_option(&b->mount_options, option, strlen(option)))
 		return DONE;
-	if (strcmp(word, "recursive") == 0)
+	if (strcmp(option, "recursive") == 0)
 		b->recursive = true;
-	else if (strcmp(word, "keep-rest") == 0)
+	else if (strcmp(option, "keep-rest") == 0)
 		b->keep_rest = true;
-	else if (strcmp(word, "remap") == 0)
+	else if (strcmp(option, "remap") == 0)
 		b->mapped_flags |= IDM_TREE_REMAP;
-	else if (strcmp(word, "on-top") == 0)
+	else if (strcmp(option, "on-top") == 0)
 		b->mapped_flags |= IDM_TREE_ON_TOP;
-	else if (strcmp(word, "idmap") == 0)
+	else if (strcmp(option, "idmap") == 0)
 		b->container_map = true;
-	else if (strncmp(word, "map=", 4) == 0)
-		return take_bind_map(b, word + 4);
+	else if (strncmp(option, "map=", 4) == 0)
+		return parse_bind_map(b, option + 4);
 	else
-		return report_usage("--bind %s: %s: unknown option", b->source, word);
+		return report_usage("--bind %s: %s: unknown option", b->source, option);
 	return DONE;
 }
 
-static int take_bind_options(struct run_bind *b, char *list)
+static int parse_bind_options(struct run_bind *b, char *list)
 {
 	int status = DONE;
 
 	while (list && status == DONE) {
-		char *word = idm_next_piece(&list, ',');
+		char *option = idm_next_piece(&list, ',');
 
-		status = *word ? take_bind_option(b, word)
-			       : report_usage(
-					 "--bind %s: an option is missing between two commas, or at an end",
-					 b->source);
+		status =
+			*option ? parse_bind_option(b, option)
+				: report_usage(
+					  "--bind %s: an option is missing between two commas, or at an end",
+					  b->source);
 	}
 	return status;
 }
@@ -86,9 +87,10 @@ int run_parse_bind(struct run_bind *b, const char *text)
 	if (!*b->source || !*b->target)
 		return report_usage("--bind %s: expected SRC:DST[:OPTIONS]", text);
 	if (*b->target != '/')
-		return report_usage("--bind %s: %s: expected an absolute path as target", text, b->target);
+		return report_usage("--bind %s: %s: expected an absolute path as target", text,
+				    b->target);
 	if (rest)
-		status = take_bind_options(b, rest);
+		status = parse_bind_options(b, rest);
 	return status == DONE ? check_bind(b) : status;
 }
 
@@ -113,7 +115,7 @@ void run_report_binds(const struct run_request *q)
 
 		if (b->hardening.added & IDM_ATTR_NODEV && is_device(b->source))
 			report_note(
-				"--bind %s: it cannot be opened as a device; the word dev allows that",
+				"--bind %s: it cannot be opened as a device; the option dev allows that",
 				b->source);
 		hardened_add(&all, &b->hardening, b->target);
 	}

@@ -81,7 +81,7 @@ static bool kernel_has(unsigned int number)
 	return prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0;
 }
 
-static int take_one(struct run_cap_list *list, const char *option, const char *name)
+static int add_cap(struct run_cap_list *list, const char *option, const char *name)
 {
 	const struct cap *cap;
 
@@ -93,8 +93,7 @@ static int take_one(struct run_cap_list *list, const char *option, const char *n
 	}
 	cap = find_cap(name);
 	if (!cap)
-		return report_usage("%s %s: unknown capability; see capabilities(7)", option,
-				    name);
+		return report_usage("%s %s: unknown capability; see capabilities(7)", option, name);
 	/* A new user namespace has every capability of the kernel, whatever the caller has. */
 	if (!kernel_has(cap->number))
 		return report_failure("%s %s: this kernel does not have that capability", option, name);
@@ -102,12 +101,12 @@ static int take_one(struct run_cap_list *list, const char *option, const char *n
 	return DONE;
 }
 
-int run_take_caps(struct run_cap_list *list, const char *option, char *text)
+int run_parse_caps(struct run_cap_list *list, const char *option, char *text)
 {
 	int status;
 
 	do
-		status = take_one(list, option, idm_next_piece(&text, ','));
+		status = add_cap(list, option, idm_next_piece(&text, ','));
 	while (text && status == DONE);
 	return status;
 }

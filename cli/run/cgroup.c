@@ -82,7 +82,7 @@ static bool can_be_written(const struct run_request *q, int cgroup)
 	return false;
 }
 
-/* By chance: the number of a process is not its own alone, in another PID namespace. */
+/* The name is random: in another PID namespace a process can have the same number. */
 static int make_directory(struct run_cgroup *c)
 {
 	unsigned long long number;
@@ -93,7 +93,7 @@ static int make_directory(struct run_cgroup *c)
 	return mkdirat(c->parent, c->name, 0755);
 }
 
-/* Below a threaded one it is of no use for a process before it is threaded, too. */
+/* Below a threaded cgroup, a cgroup accepts no process before it is threaded, too. */
 static bool make_threaded(int cgroup)
 {
 	static const char invalid[] = "domain invalid", threaded[] = "threaded";
@@ -200,7 +200,7 @@ static bool remove_lowest(int top)
 	return removed;
 }
 
-/* There may be many. The program has exited: a signal ends this process from here on. */
+/* There may be many. The program has exited, so signals may kill this process again. */
 static void remove_below(int cgroup)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
@@ -214,7 +214,7 @@ static void remove_below(int cgroup)
 		;
 }
 
-/* It stays where the container's processes do, with --no-pid. */
+/* With --no-pid, processes of the container may still be in it: then it stays. */
 void run_cgroup_free(struct run_cgroup *c)
 {
 	if (c->made && unlinkat(c->parent, c->name, AT_REMOVEDIR) < 0 && c->fd >= 0 &&

@@ -15,7 +15,7 @@
 #include "run.h"
 
 /* It has to be open now: later the number could be that of another file. */
-int run_take_seccomp(struct run_request *q, const char *text)
+int run_parse_seccomp(struct run_request *q, const char *text)
 {
 	unsigned long n;
 
@@ -32,8 +32,7 @@ int run_take_seccomp(struct run_request *q, const char *text)
 	return DONE;
 }
 
-/* Read here, where a signal still ends this process: the descriptor may be a pipe that nothing comes
- * from. */
+/* Signals still kill this process here: the descriptor may be a pipe without data. */
 static int read_filter(int fd, int *copy)
 {
 	char text[BPF_MAXINSNS * sizeof(struct sock_filter) + 1];
@@ -54,7 +53,7 @@ int run_read_seccomp(struct run_request *q)
 	return q->seccomp ? read_filter(fd, &q->seccomp_fd) : DONE;
 }
 
-/* By a directory that is open the container would leave its root. */
+/* The container could leave its root through an open directory. */
 int run_check_standard_fds(void)
 {
 	struct stat st;

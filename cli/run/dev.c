@@ -57,7 +57,7 @@ static int fill_dev(const struct run_request *q, int dev)
 	return DONE;
 }
 
-/* By a descriptor on a writable mount its mode could be changed. */
+/* The container could change its mode through a descriptor on a writable mount. */
 static int open_null(struct run_root *root, int tree)
 {
 	char path[64];

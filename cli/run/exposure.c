@@ -3,7 +3,7 @@
 
 #include "run.h"
 
-/* In its own user namespace an ordinary user has no file of the host's root. Layers do not change. */
+/* An ordinary user cannot create files of the host's root. Layers do not change. */
 void run_look_at_root(struct run_request *q)
 {
 	const struct mount_options mount_options = { .set = q->read_only ? IDM_ATTR_RDONLY : 0 };

@@ -46,7 +46,7 @@ static int mask_file(struct run_root *root, const char *path)
 	m.tree_fd = idm_tree_open(AT_FDCWD, NULL_DEVICE, -1, &o, &err);
 	if (m.tree_fd < 0)
 		return report_error(&err);
-	/* Anything else would not hide, but show something. */
+	/* Any other file would show its contents. */
 	if (run_is_null_device(m.tree_fd))
 		return run_add(root, &m);
 	close(m.tree_fd);

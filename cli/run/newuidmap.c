@@ -40,7 +40,7 @@ static bool has_privilege(const char *file)
 
 	if (stat(file, &st) < 0 || st.st_mode & S_ISUID)
 		return true;
-	/* Also one that cannot be read here is there. */
+	/* Capabilities that cannot be read exist, too. */
 	return getxattr(file, "security.capability", NULL, 0) >= 0 ||
 	       (errno != ENODATA && errno != EOPNOTSUPP);
 }

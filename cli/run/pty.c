@@ -169,7 +169,7 @@ enum { MASTER, FROM, TO };
 
 static struct pollfd make_pollfd(int fd, short events)
 {
-	/* Without events poll() would still tell that it has been hung up, again and again. */
+	/* Without events poll() would still report POLLHUP, again and again. */
 	return (struct pollfd){ .fd = events ? fd : -1, .events = events };
 }
 

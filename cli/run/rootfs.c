@@ -165,7 +165,7 @@ static int add_system(const struct run_request *q, struct run_root *root)
 
 	if (status != DONE)
 		return status;
-	/* A sysfs shows the network namespace of who mounts it, and only who owns that may. */
+	/* A sysfs shows the mounter's network namespace, and requires CAP_SYS_ADMIN over it. */
 	return q->new_net ? run_add_mount(root, "/sys", "sysfs", -1, attr | IDM_ATTR_RDONLY,
 					  IDM_ATTACH_MKDIR)
 			  : add_host_tree(root, "/sys", attr | IDM_ATTR_RDONLY);

@@ -86,7 +86,7 @@ static bool write_own_map(const struct idm_map *map, unsigned int kind, const ch
 	       write_file(path, text);
 }
 
-/* "newuidmap PID DISK SEEN COUNT ..." in place of this process. */
+/* "newuidmap PID DISK SEEN COUNT ..." instead of this process. */
 static void exec_helper(const char *program, const struct idm_map *map, unsigned int kind, pid_t pid)
 {
 	const struct idm_entry *e;
@@ -122,8 +122,8 @@ static int run_helper(const char *program, const struct idm_map *map, unsigned i
 }
 
 /*
- * The helpers have to be outside of the namespace that they write to: a child that was forked before is.
- * It begins when the namespace is there, and says by its status how it went.
+ * The helpers must be outside of the user namespace whose maps they write, so the child is forked
+ * before. It runs them when the namespace exists, and reports by its exit status.
  */
 static pid_t start_outside(const struct idm_map *map, const int go[2])
 {
@@ -133,7 +133,7 @@ static pid_t start_outside(const struct idm_map *map, const int go[2])
 
 	if (child != 0)
 		return child;
-	close(go[1]); /* else its own end would keep it from hearing that the other one is closed */
+	close(go[1]); /* otherwise read(2) would not see that the other process has closed the pipe */
 	if (read(go[0], &byte, 1) != 1)
 		_exit(RUN_FAILED);
 	status = run_helper("newuidmap", map, IDM_UID, parent);
@@ -142,7 +142,7 @@ static pid_t start_outside(const struct idm_map *map, const int go[2])
 	_exit(status);
 }
 
-static int why_not_written(int status)
+static int report_helper_status(int status)
 {
 	return status == 0 ? DONE : run_report_no_map();
 }
@@ -169,8 +169,9 @@ static int enter_with_helpers(const struct idm_map *map)
 	close(go[1]);
 	if (child > 0)
 		waitpid(child, &helper, 0);
-	return status == DONE ? why_not_written(WIFEXITED(helper) ? WEXITSTATUS(helper) : RUN_FAILED)
-			      : status;
+	return status == DONE
+		       ? report_helper_status(WIFEXITED(helper) ? WEXITSTATUS(helper) : RUN_FAILED)
+		       : status;
 }
 
 static int enter_alone(const struct idm_map *map)
@@ -179,8 +180,7 @@ static int enter_alone(const struct idm_map *map)
 
 	if (status != DONE)
 		return status;
-	/* An ordinary user has to give up setgroups(2) first: it could take a group away that forbids.
-	 */
+	/* The kernel requires this first: setgroups(2) could drop a group that denies access. */
 	if (write_file("/proc/self/setgroups", "deny") &&
 	    write_own_map(map, IDM_UID, "/proc/self/uid_map") &&
 	    write_own_map(map, IDM_GID, "/proc/self/gid_map"))
@@ -196,7 +196,7 @@ int run_enter_userns(struct run_request *q)
 
 	if (status != DONE)
 		return status;
-	/* Without this /proc files of this process would be root's, and newuidmap refuse it. */
+	/* Otherwise root would own this process's files in /proc, and newuidmap would refuse it. */
 	prctl(PR_SET_DUMPABLE, 1);
 	q->no_setgroups = is_own_id_only(q->maps.map, IDM_UID, uid) &&
 			  is_own_id_only(q->maps.map, IDM_GID, gid);

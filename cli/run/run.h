@@ -3,9 +3,9 @@
  * The interface between the files of "idmount run". commands/run.c reads the command line, and bind.c
  * one of its binds. user.c finds the user as which the program runs. rootless.c lets an ordinary user be
  * root of a user namespace. rootfs.c makes the root filesystem, and dev.c its /dev. masks.c covers parts
- * of its /proc and /sys. exposure.c looks where the program can store files that other users can run.
- * size.c reads how large changes in memory get. caps.c has the capabilities, and confine.c all else that
- * confines the program. session.c stays with the program until it has exited. It uses signals.c for
+ * of its /proc and /sys. exposure.c finds places where the program can store files that other users can
+ * run. size.c reads the limit of changes in memory. caps.c has the capabilities, and confine.c the other
+ * limits of the program. session.c serves the program until it has exited. It uses signals.c for
  * signals, and pty.c between two terminals.
  */
 #ifndef IDM_CLI_RUN_RUN_H
@@ -137,7 +137,7 @@ void run_look_at_root(struct run_request *q);
 int run_make_root(struct run_request *q, struct run_root *root);
 void run_root_free(struct run_root *root);
 
-int run_take_size(struct run_request *q, const char *text);
+int run_parse_size(struct run_request *q, const char *text);
 
 /* The options of the tmpfs. run_size_options() returns their number. */
 struct run_size_options {
@@ -147,13 +147,13 @@ struct run_size_options {
 size_t run_size_options(const struct run_request *q, struct run_size_options *o);
 
 /* Parses the list. `option` is named in messages. */
-int run_take_caps(struct run_cap_list *list, const char *option, char *text);
+int run_parse_caps(struct run_cap_list *list, const char *option, char *text);
 
 /* After the last option. */
 int run_complete_caps(struct run_request *q);
 struct idm_capabilities run_caps_of(const struct run_request *q, const struct run_user *user);
 
-int run_take_seccomp(struct run_request *q, const char *text);
+int run_parse_seccomp(struct run_request *q, const char *text);
 int run_read_seccomp(struct run_request *q); /* q->seccomp_fd is a copy in memory from here on */
 int run_check_standard_fds(void);
 

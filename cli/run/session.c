@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Staying with the program: its signals, its terminal, its end. */
+/* Serves the program until its exit: its signals and its terminal. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -78,7 +78,7 @@ int run_session_begin(struct run_session *session, int terminal_master)
 	return status;
 }
 
-static int end_of_program(struct run_session *s)
+static int wait_for_program(struct run_session *s)
 {
 	struct idm_exit_info exit;
 	struct idm_error err;
@@ -102,7 +102,7 @@ int run_session_serve(struct run_session *s, int pidfd)
 		idm_child_signal(pidfd, SIGKILL, NULL);
 	error = s->terminal.error;
 	run_session_end(s);
-	status = end_of_program(s);
+	status = wait_for_program(s);
 	if (error == EPIPE)
 		return 128 + SIGPIPE;
 	if (error) {

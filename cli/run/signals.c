@@ -40,7 +40,7 @@ static uint64_t find_ignored(void)
 	return ignored;
 }
 
-/* Not sigprocmask(3) and signalfd(3): those know nothing of 32 and 33, which libc keeps for threads. */
+/* Not sigprocmask(3) and signalfd(3): those leave out 32 and 33, which libc reserves for threads. */
 int run_signals_begin(struct run_session *s)
 {
 	uint64_t set = ~LEFT;
@@ -80,7 +80,7 @@ static bool was_continued(void)
  * Stops this process, as the caller's shell expects. The kernel does not stop it if no shell could
  * continue it.
  */
-static void stop_ourselves(void)
+static void stop_self(void)
 {
 	struct sigaction stop = { .sa_handler = SIG_DFL }, before;
 	sigset_t set;
@@ -99,7 +99,7 @@ static void stop(struct run_session *s)
 	send_to_group(s, SIGTSTP);
 	terminal_leave(&s->terminal);
 	if (!was_continued())
-		stop_ourselves();
+		stop_self();
 	was_continued(); /* that is done below */
 	terminal_return(&s->terminal);
 	send_to_group(s, SIGCONT);
@@ -108,7 +108,8 @@ static void stop(struct run_session *s)
 /* ---- passing on ---- */
 
 /*
- * A caller that ignores typed signals, as a shell's background job does, wants the same for the program.
+ * A caller that ignores typed signals, as a shell's background job does, requests the same for the
+ * program.
  */
 static bool is_for_the_program(const struct run_session *s, const struct signalfd_siginfo *info)
 {
@@ -154,7 +155,7 @@ void run_signals_pass_on(struct run_session *s)
 
 /* ---- the end ---- */
 
-/* A shell that runs a script ends with its program if that has died of Ctrl-C, and only then. */
+/* A shell stops its script only if the program has died of Ctrl-C. */
 void run_signals_die_of(int signal)
 {
 	struct sigaction die = { .sa_handler = SIG_DFL };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* How much memory the changes of --ephemeral take at most. */
+/* The limit of memory for the changes of --ephemeral. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "run.h"
 
 /* Returns false if the size is too large, or not known. */
-static bool take_percent(uint64_t *n)
+static bool scale_percent(uint64_t *n)
 {
 	struct sysinfo info;
 
@@ -44,13 +44,13 @@ static bool apply_unit(uint64_t *n, char unit)
 	case 'G':
 		return scale(n, 30);
 	case '%':
-		return take_percent(n);
+		return scale_percent(n);
 	default:
 		return false;
 	}
 }
 
-int run_take_size(struct run_request *q, const char *text)
+int run_parse_size(struct run_request *q, const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
 

@@ -28,7 +28,7 @@ static bool is_plain_inside(int root, const char *path)
 	return plain;
 }
 
-/* A file that is not a plain file is not even opened: a device may react to that, or never end. */
+/* Opens plain files only: a device may react to an open, or never end. */
 static FILE *open_in_root(int root, const char *path)
 {
 	int fd = is_plain_inside(root, path) ? open_inside(root, path, O_RDONLY | O_NONBLOCK) : -1;

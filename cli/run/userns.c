@@ -41,7 +41,7 @@ int run_open_userns(const struct run_request *q, int *userns)
 		status = open_userns(q->maps.map, userns);
 	}
 	/* With --no-pid the container sees this process, which runs as the container's root if that is
-	 * an ordinary user. Until the map was written, the kernel wanted it dumpable. */
+	 * an ordinary user. Until the map was written, the kernel required it to be dumpable. */
 	if (status == DONE)
 		prctl(PR_SET_DUMPABLE, 0);
 	return status;

@@ -149,7 +149,7 @@ everything()
 }
 
 @test "setuid and device files of those who are seen as root" {
-	note='idmount: apply: note: added nosuid,nodev to the mount at /, since files of user 33 appear as root'"'"'s; the words suid and dev of a mount prevent that'
+	note='idmount: apply: note: added nosuid,nodev to the mount at /, since files of user 33 appear as root'"'"'s; the options suid and dev of a mount prevent that'
 	run --separate-stderr idmount apply -m 33:0 - dst <<<'[{"type": "bind", "source": "/mnt/l1"}]'
 	same 'note' "$note" "$stderr"
 	findmnt -no OPTIONS dst | grep -q nosuid,nodev
@@ -170,7 +170,7 @@ added_beside()
 	[[ $(options_at /mnt/dst/etc) == *"$2"* && $(options_at /mnt/dst/etc) != *"no$1"* ]]
 	umount -R dst
 	# Of two mounts: what any of them got.
-	note="idmount: apply: note: added nosuid,nodev to 2 mounts, since files of user 4321 appear as user 4322's; the words suid and dev of a mount prevent that"
+	note="idmount: apply: note: added nosuid,nodev to 2 mounts, since files of user 4321 appear as user 4322's; the options suid and dev of a mount prevent that"
 	run -0 --separate-stderr idmount apply - dst <<<"$(jq --arg option "$1" \
 		'. + [.[1] + {target: "/two"}] | .[1].options += [$option]' <<<"${list/WORDS/}")"
 	same 'note' "$note" "$stderr"
@@ -185,7 +185,7 @@ added_beside()
 	chown 4321:4321 src/id
 	chmod 6755 src/id
 	mkdir l1/two
-	note='idmount: apply: note: added nosuid,nodev to the mount at /etc, since files of user 4321 appear as user 4322'"'"'s; the words suid and dev of a mount prevent that'
+	note='idmount: apply: note: added nosuid,nodev to the mount at /etc, since files of user 4321 appear as user 4322'"'"'s; the options suid and dev of a mount prevent that'
 	run -0 --separate-stderr idmount apply - dst <<<"${list/WORDS/}"
 	same 'note' "$note" "$stderr"
 	same 'who one is' '4321 4321' "$(as 4321 dst/etc/id -u) $(as 4321 dst/etc/id -g)"

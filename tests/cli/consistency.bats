@@ -219,8 +219,8 @@ names()
 @test "the other words of the mount helper are in its page, and accepted" {
 	local word known
 
-	known=$(sed -nE '/^static bool is_not_ours/,/^}/s/^\t\t"/"/p' cli/mount-idmap.c | tr -cs 'a-z_' '\n' | grep .
-		sed -nE 's/.*strcmp\(word, "([a-z-]+)"\) == 0.*/\1/p' cli/mount-idmap.c)
+	known=$(sed -nE '/^static bool is_for_mount/,/^}/s/^\t\t"/"/p' cli/mount-idmap.c | tr -cs 'a-z_' '\n' | grep .
+		sed -nE 's/.*strcmp\(option, "([a-z-]+)"\) == 0.*/\1/p' cli/mount-idmap.c)
 	[[ $known == *nofail* && $known == *replace* ]]
 	for word in $known; do
 		grep -qF -e "*${word/_/\\_}*" "$helper_page"
@@ -308,7 +308,7 @@ names()
 		name = re.compile(r"\b(?:IDM_[A-Z_]+|idm_[a-z_]+\(\))")
 		# What only a program that calls the library can be told.
 		calls = {"idm_plan_apply()", "idm_reaper_start()", "idm_tree_open()"}
-		table = set(re.findall(r'^\t\{ "([^"]+)"', open("cli/common/front-words.c").read(), re.M))
+		table = set(re.findall(r'^\t\{ "([^"]+)"', open("cli/common/option-names.c").read(), re.M))
 		texts = wrong = 0
 		for path in glob.glob("lib/**/*.c", recursive=True):
 		    source = re.sub(r"/\*.*?\*/|//[^\n]*|^#include.*?$", "", open(path).read(), flags=re.S | re.M)

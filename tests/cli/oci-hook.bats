@@ -108,7 +108,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	same 'with suid' 4322 "$output"
 	fake /vol
 	run -0 --separate-stderr run_hook "$fake" /mnt/b
-	same 'note' "idmount: oci-hook: note: added nodev to the mount at /vol, since files of user 4321 appear as user 4322's; the word dev of a mount prevents that" "$stderr"
+	same 'note' "idmount: oci-hook: note: added nodev to the mount at /vol, since files of user 4321 appear as user 4322's; the option dev of a mount prevents that" "$stderr"
 }
 
 @test "in a user namespace the IDs in there count" {

@@ -225,15 +225,15 @@ hint: name it by a path where it has no map: the root gets the container'\''s'
 	chown 4321:4321 data/id
 	chmod 6755 data/id
 	speaks 4321 inside --user 4321 --bind /usr:/usr --bind data:/data:map=4321:4322 -- /data/id -u
-	same 'note' "idmount: run: note: added nosuid,nodev to the bind at /data, since files of user 4321 appear as user 4322's; the words suid and dev of a bind prevent that" "$stderr"
+	same 'note' "idmount: run: note: added nosuid,nodev to the bind at /data, since files of user 4321 appear as user 4322's; the options suid and dev of a bind prevent that" "$stderr"
 	prints 4322 inside --user 4321 --bind /usr:/usr --bind data:/data:map=4321:4322,suid,dev -- /data/id -u
-	note="idmount: run: note: added nodev to the bind at /data, since files of user 4321 appear as user 4322's; the word dev of a bind prevents that"
+	note="idmount: run: note: added nodev to the bind at /data, since files of user 4321 appear as user 4322's; the option dev of a bind prevents that"
 	speaks 1 inside --bind data:/data:map=4321:4322,suid -- grep -c ' /data rw,nodev,relatime,idmapped ' /proc/self/mountinfo
 	same 'note' "$note" "$stderr"
-	note="idmount: run: note: added nosuid to the bind at /data, since files of user 4321 appear as user 4322's; the word suid of a bind prevents that"
+	note="idmount: run: note: added nosuid to the bind at /data, since files of user 4321 appear as user 4322's; the option suid of a bind prevents that"
 	speaks 1 inside --bind data:/data:map=4321:4322,dev -- grep -c ' /data rw,nosuid,relatime,idmapped ' /proc/self/mountinfo
 	same 'note' "$note" "$stderr"
-	note="idmount: run: note: added nodev to 2 binds, since files of user 4321 appear as user 4322's; the word dev of a bind prevents that"
+	note="idmount: run: note: added nodev to 2 binds, since files of user 4321 appear as user 4322's; the option dev of a bind prevents that"
 	speaks '' inside --bind data:/data:map=4321:4322,suid --bind data:/two:map=4321:4322,suid -- true
 	same 'note' "$note" "$stderr"
 	# A map that shows every ID by its number in there adds nodev alone.
@@ -257,7 +257,7 @@ speaks()
 	prints '' inside --bind data:/data:dev -- cat /data/null
 	prints '' inside --bind data/null:/null:dev -- cat /null
 	speaks '' inside --bind data/null:/null -- true
-	same 'note' 'idmount: run: note: --bind data/null: it cannot be opened as a device; the word dev allows that' "$stderr"
+	same 'note' 'idmount: run: note: --bind data/null: it cannot be opened as a device; the option dev allows that' "$stderr"
 }
 
 @test "a place where the root of a container can store set-user-ID programs of root is told" {

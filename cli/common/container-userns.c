@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "oci-ids.h"
+#include "container-userns.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,11 +8,8 @@
 
 #include "report.h"
 
-/*
- * The namespace is the process's, not the one of config.json: the kernel judges a set-user-ID file by
- * it.
- */
-static int is_in_our_namespace(pid_t pid, bool *ours)
+/* The kernel judges a set-user-ID file by the namespace of the process, not by that of config.json. */
+static int is_in_own_userns(pid_t pid, bool *same)
 {
 	struct stat own, its;
 	char path[64];
@@ -23,28 +20,28 @@ static int is_in_our_namespace(pid_t pid, bool *ours)
 				      errno == ENOENT ? "there is no such process" : strerror(errno));
 	if (stat("/proc/self/ns/user", &own) < 0)
 		return report_failure("/proc/self/ns/user: look at the container: %s", strerror(errno));
-	*ours = own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+	*same = own.st_dev == its.st_dev && own.st_ino == its.st_ino;
 	return DONE;
 }
 
-static int read_ids(pid_t pid, struct idm_map *map)
+static int read_userns_map(pid_t pid, struct idm_map *map)
 {
 	struct idm_error err;
 
 	return idm_map_add_pid(map, pid, &err) < 0 ? report_error(&err) : DONE;
 }
 
-int read_container_ids(pid_t pid, struct idm_map **map)
+int read_container_userns(pid_t pid, struct idm_map **map)
 {
-	bool ours = false;
-	int status = is_in_our_namespace(pid, &ours);
+	bool same = false;
+	int status = is_in_own_userns(pid, &same);
 
 	*map = NULL;
-	if (status != DONE || ours)
+	if (status != DONE || same)
 		return status;
 	if (idm_map_new(map) < 0)
 		return out_of_memory();
-	status = read_ids(pid, *map);
+	status = read_userns_map(pid, *map);
 	if (status != DONE) {
 		idm_map_free(*map);
 		*map = NULL;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include "front-words.h"
+#include "option-names.h"
 
 #include <ctype.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LONGEST_WORD 40
+#define LONGEST_OPTION 40
 
-/* The words of each front that ask for the same as the name. */
+/* For each front end, the option that requests the same as the name. */
 static const struct {
-	const char *name, *words[FRONTS];
+	const char *name, *options[FRONT_ENDS];
 } table[] = {
 	{ "IDM_ATTACH_MKDIR", { "--mkdir", "-o mkdir", "mkdir(1)", "mkdir(1)" } },
 	{ "IDM_ATTACH_REPLACE", { "--replace", "-o replace", "umount(8)", "umount(8)" } },
@@ -29,15 +29,15 @@ static const struct {
 	{ "idm_map_add_userns()", { "--userns", "userns", "--userns", "userns" } },
 };
 
-static enum front_kind front_;
+static enum front_end front_end_;
 
-void front_is(enum front_kind front)
+void set_front_end(enum front_end front)
 {
-	front_ = front;
+	front_end_ = front;
 }
 
-/* The row whose name the text begins with, as a whole; NULL: none. */
-static const char *word_at(const char *text, size_t *length)
+/* Returns the option for the name at the beginning of the text, or NULL. */
+static const char *name_at(const char *text, size_t *length)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		size_t n = strlen(table[i].name);
@@ -46,31 +46,31 @@ static const char *word_at(const char *text, size_t *length)
 		    text[n] == '_')
 			continue;
 		*length = n;
-		return table[i].words[front_];
+		return table[i].options[front_end_];
 	}
 	return NULL;
 }
 
-const char *front_word(const char *name)
+const char *option_name(const char *name)
 {
 	size_t n;
-	const char *word = word_at(name, &n);
+	const char *option = name_at(name, &n);
 
-	return word ? word : name;
+	return option ? option : name;
 }
 
-char *front_hint(const char *hint)
+char *hint_with_options(const char *hint)
 {
 	/* Each name is at least a third as long as its replacement. */
-	char *text = malloc(3 * strlen(hint) + LONGEST_WORD), *to = text;
+	char *text = malloc(3 * strlen(hint) + LONGEST_OPTION), *to = text;
 
 	while (text && *hint) {
 		size_t n = 1, length = 1;
-		const char *word = word_at(hint, &n);
+		const char *option = name_at(hint, &n);
 
-		if (word)
-			length = strlen(word);
-		memcpy(to, word ? word : hint, length);
+		if (option)
+			length = strlen(option);
+		memcpy(to, option ? option : hint, length);
 		to += length;
 		hint += n;
 	}

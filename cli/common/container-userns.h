@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The IDs of a container, while a runtime creates it. */
-#ifndef IDM_CLI_COMMON_OCI_IDS_H
-#define IDM_CLI_COMMON_OCI_IDS_H
+#ifndef IDM_CLI_COMMON_CONTAINER_USERNS_H
+#define IDM_CLI_COMMON_CONTAINER_USERNS_H
 
 #include <sys/types.h>
 
@@ -12,6 +12,6 @@
  * the container's IDs. The seen column has the IDs of this process's user namespace. *map is NULL if
  * `pid` is in that namespace too. Returns DONE, or reports.
  */
-int read_container_ids(pid_t pid, struct idm_map **map);
+int read_container_userns(pid_t pid, struct idm_map **map);
 
 #endif
