@@ -336,6 +336,7 @@ int idm_map_copy(const struct idm_map *map, struct idm_map **copy);
  *   -EINVAL: `kinds` is 0 or unknown
  *   -ENOMEM: out of memory
  */
+IDM_NONNULL(1)
 int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry *entries, size_t n,
 		struct idm_error *err);
 
@@ -389,6 +390,7 @@ int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, str
  *   -EINVAL: a number over 32 bits, which the kernel cuts off silently
  *   -ENOMEM: out of memory
  */
+IDM_NONNULL(1, 3)
 int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text,
 			 struct idm_error *err);
 
@@ -410,6 +412,7 @@ int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *tex
  *   -ENOMEM: out of memory
  * Thread safety: a lock serialises the calls, because libsubid is not thread-safe
  */
+IDM_NONNULL(1, 2)
 int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *err);
 
 /*
@@ -486,6 +489,7 @@ int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err);
  *   -EINVAL: `kinds` is 0 or unknown
  *   -ENOMEM: out of memory
  */
+IDM_NONNULL(1)
 int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error *err);
 
 /*
@@ -502,6 +506,7 @@ int idm_map_keep_rest(struct idm_map *map, unsigned int kinds, struct idm_error 
  *   -EINVAL: `kinds` is 0 or unknown
  *   -ENOMEM: out of memory
  */
+IDM_NONNULL(1, 3)
 int idm_map_keep_rest_within(struct idm_map *map, unsigned int kinds, const struct idm_map *within,
 			     struct idm_error *err);
 
@@ -540,7 +545,9 @@ int idm_map_compose(struct idm_map *map, const struct idm_map *then);
  *   -ENOENT: the map omits the ID
  *   -EINVAL: another kind
  */
+IDM_NONNULL(4)
 int idm_map_to_seen(const struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t *to);
+IDM_NONNULL(4)
 int idm_map_to_disk(const struct idm_map *map, unsigned int kind, uint32_t seen, uint32_t *to);
 
 /*
@@ -562,6 +569,7 @@ bool idm_map_equal(const struct idm_map *a, const struct idm_map *b);
  *
  * Returns: their number; 0 also for an unknown kind
  */
+IDM_NONNULL(3)
 size_t idm_map_entries(const struct idm_map *map, unsigned int kind,
 		       const struct idm_entry **entries);
 
@@ -603,6 +611,7 @@ enum idm_format {
  *   -EINVAL: unknown format or kinds, or both sides as IDM_FORMAT_KERNEL
  *   -EOVERFLOW: the text is over 2 GiB
  */
+IDM_NONNULL(1)
 ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigned int kinds, char *buf,
 		      size_t size);
 
@@ -971,11 +980,11 @@ enum idm_upper_ids {
 #define IDM_OVERLAY_BY_DESCRIPTOR 1U /* only: detached layers, by descriptor */
 #define IDM_OVERLAY_IN_NAMESPACE 2U  /* only: in a mount namespace that disappears with the call */
 /*
- * IDM_OVERLAY_CREATE_AS_ROOT: how an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its
- * upper directory. Without the flag override_creds sets them where the kernel has it (Linux 6.15).
+ * How an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its upper directory. Without the
+ * flag override_creds sets them where the kernel has it (Linux 6.15).
  */
-#define IDM_OVERLAY_EMPTY_PATH 8U /* an empty path of a layer is its dirfd itself, else -ENOENT */
 #define IDM_OVERLAY_CREATE_AS_ROOT 4U /* only: a child with those credentials creates it */
+#define IDM_OVERLAY_EMPTY_PATH 8U     /* an empty path of a layer is its dirfd itself, else -ENOENT */
 
 /* Options of idm_overlay_open(). Initialise with IDM_OVERLAY_OPTIONS_INIT. */
 struct idm_overlay_options {
@@ -1120,6 +1129,7 @@ struct idm_plan_add_options {
  *   -EMFILE: no more descriptors
  *   -ENOMEM: out of memory
  */
+IDM_NONNULL(1)
 int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount, struct idm_error *err);
 
 enum idm_plan_format {
@@ -1165,6 +1175,7 @@ struct idm_plan_read_options {
  *   -E2BIG: over 16 MiB or 100000 values
  *   otherwise: as idm_plan_add()
  */
+IDM_NONNULL(1)
 int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 		  const struct idm_plan_read_options *how, struct idm_error *err);
 
@@ -1178,6 +1189,7 @@ int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
  *
  * Returns: the number of mounts that received an attribute because of an ID
  */
+IDM_NONNULL(1)
 size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 		       struct idm_hardening_info *why);
 
@@ -1263,6 +1275,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
  *   otherwise: as idm_plan_open() and idm_tree_attach()
  * Requires: as idm_plan_open(); for a journal a /proc
  */
+IDM_NONNULL(1, 3)
 int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 		   const struct idm_plan_apply_options *options, struct idm_error *err);
 
@@ -1715,6 +1728,7 @@ void idm_reaper_free(struct idm_reaper *reaper);
  * Returns: the descriptor
  * Thread safety: safe, also for one reaper
  */
+IDM_NONNULL(1)
 int idm_reaper_fd(const struct idm_reaper *reaper);
 
 /*
@@ -1749,6 +1763,7 @@ int idm_reaper_fd(const struct idm_reaper *reaper);
  * Requires: no privilege; Linux 5.4
  * Thread safety: safe, also for one reaper
  */
+IDM_NONNULL(1)
 int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
 		   struct idm_error *err);
 
@@ -1771,6 +1786,7 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
  * Requires: as idm_reaper_add(), with adoption as idm_reaper_adopt()
  * Thread safety: safe, also for one reaper
  */
+IDM_NONNULL(1, 3)
 int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_info *exit, void **data,
 		    struct idm_error *err);
 
@@ -1794,6 +1810,7 @@ int idm_reaper_next(struct idm_reaper *reaper, int timeout_ms, struct idm_exit_i
  * Requires: as idm_reaper_add()
  * Thread safety: safe, also for one reaper
  */
+IDM_NONNULL(1, 4)
 int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struct idm_exit_info *exit,
 		    struct idm_error *err);
 
@@ -1824,6 +1841,7 @@ int idm_reaper_wait(struct idm_reaper *reaper, void *data, int timeout_ms, struc
  * Requires: without a usable /proc CAP_SYS_ADMIN; Linux 5.9
  * Thread safety: safe, also for one reaper
  */
+IDM_NONNULL(1)
 int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, struct idm_error *err);
 
 /* The fork server is a subreaper. Orphans below it are delivered too, and cannot be mistaken for others. */
@@ -1855,6 +1873,7 @@ int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, 
  * Requires: no privilege; Linux 5.4
  * Thread safety: safe, also for one reaper
  */
+IDM_NONNULL(1)
 int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data,
 				struct idm_error *err);
 
@@ -1882,6 +1901,7 @@ int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, v
  * Requires: as idm_child_start(), of the fork server
  * Thread safety: safe, also for one reaper
  */
+IDM_MUST_USE IDM_NONNULL(1)
 int idm_reaper_start(struct idm_reaper *reaper, const struct idm_child_options *options,
 		     unsigned int flags, void *data, struct idm_error *err);
 
