@@ -1636,7 +1636,7 @@ int idm_child_start(const struct idm_child_options *options, struct idm_error *e
  *   -ECHILD: before Linux 6.15, another wait consumed the status, or the process is not a child
  *   -EBADF: `pidfd` is not a pidfd
  *   -EINVAL: `timeout_ms` is below -1, or the process is outside the caller's PID namespace
- *   -EMFILE, -ENFILE, -ENOSPC, -ENOMEM: a timeout for a child that another process traces
+ *   -EMFILE, -ENFILE, -ENOSPC, -ENOMEM: only with a timeout, while another process traces the child
  * Requires: no privilege; Linux 5.4
  * Thread safety: safe, also for one pidfd
  */
@@ -1752,8 +1752,8 @@ int idm_reaper_fd(const struct idm_reaper *reaper);
  * Errors:
  *   -ECHILD: not a child of this process
  *   -ESRCH: before Linux 6.15, the child exited, and another wait consumed its status
- *   -EEXIST: this reaper watches the child already; before Linux 6.9 only detected where /proc shows the
- *            caller
+ *   -EEXIST: this reaper watches the child already; before Linux 6.9 only detected where the library can have
+ *            a procfs
  *   -EEXIST: this reaper holds another child by this name
  *   -EBADF, -EINVAL: `pidfd` is not a pidfd
  *   -EINVAL: an unknown flag, or both flags
