@@ -70,37 +70,33 @@ static void check_userns(int userns)
 	close(userns);
 }
 
-/* One way after the other must do it: else a fault of the first could be hidden by the second. */
-TEST(a_user_namespace_by_a_zombie)
+static void user_namespaces(const char *name, unsigned int flags)
 {
 	enter();
-	way = IDM_USERNS_ZOMBIE;
-	survive(&(struct operation){ "zombie", .go = open_userns, .check = check_userns });
+	way = flags;
+	survive(&(struct operation){ name, .go = open_userns, .check = check_userns });
 	leave();
+}
+
+/* Each way is tried alone. Otherwise the second way could hide a fault of the first. */
+TEST(a_user_namespace_by_a_zombie)
+{
+	user_namespaces("zombie", IDM_USERNS_ZOMBIE);
 }
 
 TEST(a_user_namespace_by_a_live_child)
 {
-	enter();
-	way = IDM_USERNS_LIVE;
-	survive(&(struct operation){ "live child", .go = open_userns, .check = check_userns });
-	leave();
+	user_namespaces("live child", IDM_USERNS_LIVE);
 }
 
 TEST(a_user_namespace_by_a_child_with_its_own_memory)
 {
-	enter();
-	way = IDM_USERNS_OWN_MEMORY;
-	survive(&(struct operation){ "own memory", .go = open_userns, .check = check_userns });
-	leave();
+	user_namespaces("own memory", IDM_USERNS_OWN_MEMORY);
 }
 
 TEST(a_user_namespace_by_either)
 {
-	enter();
-	way = 0;
-	survive(&(struct operation){ "either", .go = open_userns, .check = check_userns });
-	leave();
+	user_namespaces("either", 0);
 }
 
 /* What one call makes, the next one finds; a failure is not kept. */
@@ -314,7 +310,7 @@ static void assert_bound(void)
 			 kernel_is_before(6, 15) ? IDM_MAP_UNREADABLE : IDM_MAP_READ);
 }
 
-/* Nobody can take away a directory for somebody who is dead: there is no record of it. */
+/* No process can remove the directory of a killed one: nothing records it. */
 static void remove_missing(void)
 {
 	rmdir(MISSING);

@@ -37,6 +37,29 @@ static struct neighbour process_with(const char *map_file_text)
 	return neighbour_start(enter_new_userns, (void *)map_file_text);
 }
 
+#define MAPPED "0 100000 65536\n"
+
+/* Runs `body` in a child, and passes it the PID of a process with that map. */
+static void in_child_with_mapped_process(void (*body)(void *pid))
+{
+	struct neighbour n;
+
+	need_root();
+	n = process_with(MAPPED);
+	in_child(body, &n.pid);
+	neighbour_end(&n);
+}
+
+/* Runs `body` in a child, and passes it a descriptor of a user namespace with SOME_MAP. */
+static void in_child_with_userns(void (*body)(void *fd))
+{
+	AUTO_CLOSE int fd = -1;
+
+	need_root();
+	fd = userns_of(SOME_MAP);
+	in_child(body, &fd);
+}
+
 static int open_ns(pid_t pid, int flags)
 {
 	char path[64];
@@ -81,7 +104,7 @@ TEST(a_zombie_still_has_its_map)
 	struct neighbour n;
 
 	need_root();
-	n = process_with("0 100000 65536\n");
+	n = process_with(MAPPED);
 	close(n.hold);
 	must(waitid(P_PID, (id_t)n.pid, &info, WEXITED | WNOWAIT));
 	assert_ok(idm_map_add_pid(map, n.pid, &err), &err);
@@ -105,7 +128,7 @@ static void read_own(void *expected)
 static void read_own_nested(void *unused)
 {
 	(void)unused;
-	enter_userns("0 100000 65536\n");
+	enter_userns(MAPPED);
 	read_own((char[]){ "0:100000:65536" });
 	enter_userns("5 6 100\n0 0 5\n");
 	read_own((char[]){ "0:0:5,5:6:100" });
@@ -145,12 +168,7 @@ static void as_user_of_no_privilege(void *pid)
 
 TEST(a_process_needs_no_privilege)
 {
-	struct neighbour n;
-
-	need_root();
-	n = process_with("0 100000 65536\n");
-	in_child(as_user_of_no_privilege, &n.pid);
-	neighbour_end(&n);
+	in_child_with_mapped_process(as_user_of_no_privilege);
 }
 
 static void with_read_only_proc(void *pid)
@@ -162,12 +180,7 @@ static void with_read_only_proc(void *pid)
 
 TEST(reading_needs_no_writable_proc)
 {
-	struct neighbour n;
-
-	need_root();
-	n = process_with("0 100000 65536\n");
-	in_child(with_read_only_proc, &n.pid);
-	neighbour_end(&n);
+	in_child_with_mapped_process(with_read_only_proc);
 }
 
 /* ---- by descriptor ---- */
@@ -270,11 +283,7 @@ static void join_as_user(void *fd)
 
 TEST(users_can_join_their_own_alone)
 {
-	AUTO_CLOSE int fd = -1;
-
-	need_root();
-	fd = userns_of(SOME_MAP);
-	in_child(join_as_user, &fd);
+	in_child_with_userns(join_as_user);
 }
 
 /* ---- by path ---- */
@@ -287,7 +296,7 @@ TEST(paths)
 	struct neighbour n;
 
 	need_root();
-	n = process_with("0 100000 65536\n");
+	n = process_with(MAPPED);
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)n.pid);
 	assert_ok(idm_map_parse(map, path, IDM_MAP_PARSE_LOOKUP, &err), &err);
 	assert_map(map, "0:100000:65536");
@@ -363,11 +372,7 @@ static void without_clone3(void *fd)
 
 TEST(where_clone3_is_forbidden)
 {
-	AUTO_CLOSE int fd = -1;
-
-	need_root();
-	fd = userns_of(SOME_MAP);
-	in_child(without_clone3, &fd);
+	in_child_with_userns(without_clone3);
 }
 
 static void as_init(void *unused)
@@ -390,11 +395,7 @@ static void before_its_init(void *fd)
 
 TEST(a_pid_namespace_is_not_used_up)
 {
-	AUTO_CLOSE int fd = -1;
-
-	need_root();
-	fd = userns_of(SOME_MAP);
-	in_child(before_its_init, &fd);
+	in_child_with_userns(before_its_init);
 }
 
 static void as_init_with_the_outer_proc(void *fd)
@@ -415,11 +416,7 @@ static void in_a_new_pid_namespace(void *fd)
 
 TEST(in_a_pid_namespace_with_the_outer_proc)
 {
-	AUTO_CLOSE int fd = -1;
-
-	need_root();
-	fd = userns_of(SOME_MAP);
-	in_child(in_a_new_pid_namespace, &fd);
+	in_child_with_userns(in_a_new_pid_namespace);
 }
 
 /* ---- nothing else has changed ---- */
