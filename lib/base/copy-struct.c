@@ -27,7 +27,7 @@ int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step
 	int r = from ? copy_known_bytes(to, size, from) : 0;
 
 	if (r == -E2BIG)
-		return idm_fail(err, r, step, NULL, "options that only a newer library knows");
+		return idm_fail(err, r, step, NULL, "these options require a newer library");
 	return r < 0 ? idm_fail(err, r, step, NULL, "the options' size is not set") : 0;
 }
 

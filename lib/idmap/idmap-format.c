@@ -195,25 +195,24 @@ static ssize_t print_within_limits(const struct idm_map *map, unsigned int kind,
 
 	if (!side->n) {
 		idm_fail(err, -EINVAL, step, NULL,
-			 "the map has no %s entries; the kernel wants both sides", name);
-		idm_hint(
-			err,
-			"add one such as %c:0:100000:65536, or idm_map_keep_rest() to let every %s keep its "
-			"number",
-			name[0], name);
+			 "the map has no %s entries; the kernel requires both sides", name);
+		idm_hint(err,
+			 "add one such as %c:0:100000:65536, or idm_map_keep_rest() to let every %s "
+			 "keep its "
+			 "number",
+			 name[0], name);
 		return -EINVAL;
 	}
 	if (side->n > IDM_KERNEL_ENTRIES)
 		return idm_fail(err, -E2BIG, step, NULL,
-				"%zu %s entries are %zu more than the %d that the kernel accepts",
-				side->n, name, side->n - IDM_KERNEL_ENTRIES, IDM_KERNEL_ENTRIES);
+				"expected at most %d %s entries, which is the kernel's limit, got %zu",
+				IDM_KERNEL_ENTRIES, name, side->n);
 	bytes = idm_map_print(map, IDM_FORMAT_KERNEL, kind, buf, size);
 	if (bytes > IDM_KERNEL_BYTES)
-		return idm_fail(
-			err, -E2BIG, step, NULL,
-			"the %s entries are %zd bytes of text, %zd more than the %d that the kernel "
-			"accepts",
-			name, bytes, bytes - IDM_KERNEL_BYTES, IDM_KERNEL_BYTES);
+		return idm_fail(err, -E2BIG, step, NULL,
+				"expected %s entries of at most %d bytes of text, which is the kernel's "
+				"limit, got %zd",
+				name, IDM_KERNEL_BYTES, bytes);
 	return bytes;
 }
 

@@ -50,7 +50,8 @@ int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, str
 	if (r < 0)
 		return r;
 	if ((path || automatic) && !lookup)
-		return idm_fail(err, -EINVAL, step_parse, text, "the system is not asked for maps here");
+		return idm_fail(err, -EINVAL, step_parse, text,
+				"expected entries in numbers, got a path or \"auto\"");
 	if (path)
 		return parse_userns_path(map, text, err);
 	if (automatic)

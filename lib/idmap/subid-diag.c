@@ -169,19 +169,16 @@ static void hint_range(unsigned int kind, const char *file, const char *owner, s
 	start = taken.failed ? 0 : find_free_range(&taken, &limits);
 	free(taken.v);
 	if (!start)
-		idm_hint(
-			err,
-			"no %llu IDs from %llu to %llu are free: remove a range there, or change the limits in "
-			"/etc/login.defs",
-			limits.count, limits.min, limits.max);
+		idm_hint(err,
+			 "expected %llu free IDs from %llu to %llu: remove a range there, or change "
+			 "the limits in /etc/login.defs",
+			 limits.count, limits.min, limits.max);
 	else if (idm_nss_find_user(owner, &ids) == 0)
 		idm_hint(err, "usermod --add-sub%cids %llu-%llu %s", kind == IDM_UID ? 'u' : 'g', start,
 			 start + limits.count - 1, owner);
 	else
-		idm_hint(
-			err,
-			"there is no user of this name; a line such as %s:%llu:%llu in %s would be found",
-			owner, start, limits.count, file);
+		idm_hint(err, "the user does not exist; expected a line such as %s:%llu:%llu in %s",
+			 owner, start, limits.count, file);
 }
 
 int idm_diagnose_subid(unsigned int kind, const char *owner, struct idm_error *err)

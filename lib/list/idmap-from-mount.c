@@ -33,7 +33,7 @@ static int diagnose_map_state(enum idm_map_state state, struct idm_error *err)
 		return idm_fail(err, -EOPNOTSUPP, step, NULL,
 				"not supported by this kernel (needs Linux 6.15)");
 	idm_fail(err, -EOPNOTSUPP, step, NULL,
-		 "not all of the map can be seen from this user namespace");
+		 "parts of the map are not visible from this user namespace");
 	idm_hint(err, "the initial user namespace sees all of it");
 	return -EOPNOTSUPP;
 }

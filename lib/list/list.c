@@ -150,17 +150,14 @@ static int find_mount_id(enum idm_list_level level, int fd, uint64_t *id)
 
 static int diagnose_unlisted(const char *path, bool everywhere, struct idm_error *err)
 {
-	idm_fail(err, -ENOENT, step_list, path,
-		 "the mount that holds it is attached nowhere in this mount namespace");
+	idm_fail(err, -ENOENT, step_list, path, "its mount is attached nowhere in this mount namespace");
 	if (everywhere)
-		idm_hint(
-			err,
-			"it is a detached tree, or was unmounted lazily; no other mount namespace has it");
+		idm_hint(err, "it is in no other mount namespace either: it is a detached tree, or was "
+			      "unmounted lazily");
 	else
-		idm_hint(
-			err,
-			"it is a detached tree, was unmounted lazily, or is in another mount namespace; to "
-			"look there needs CAP_SYS_ADMIN in the initial user namespace and Linux 6.12");
+		idm_hint(err, "it is a detached tree, was unmounted lazily, or is in another mount "
+			      "namespace; searching there requires CAP_SYS_ADMIN in the initial user "
+			      "namespace and Linux 6.12");
 	return -ENOENT;
 }
 

@@ -60,7 +60,7 @@ int idm_mount_ns_may_see_all(struct idm_error *err)
 	if (get_namespace_inode(fd) == USER_NS_INIT_INODE && idm_has_capability(CAP_SYS_ADMIN))
 		return 0;
 	idm_fail(err, -EPERM, step_find, NULL,
-		 "all of them are shown only to CAP_SYS_ADMIN in the initial user namespace");
+		 "listing all of them requires CAP_SYS_ADMIN in the initial user namespace");
 	idm_hint(err, "run as root, outside of containers; or list the own mount namespace only");
 	return -EPERM;
 }
@@ -121,7 +121,7 @@ static int fail_refused_namespace(int r, struct idm_error *err)
 	if (r != -EPERM)
 		return idm_fail_errno(err, r, step_find, NULL);
 	/* The user namespace and the capability have been looked at before. */
-	idm_fail(err, r, step_find, NULL, "this kernel shows them only to the initial PID namespace");
+	idm_fail(err, r, step_find, NULL, "listing them requires the initial PID namespace");
 	idm_hint(err, "run it in the PID namespace of the host");
 	return r;
 }
@@ -208,7 +208,7 @@ int idm_mount_ns_join(int fd, void (*run)(void *data), void *data, struct idm_er
 		return idm_fail(err, -r, step, NULL, "cannot start a thread: %s", idm_errno_text(r));
 	pthread_join(thread, NULL);
 	if (v.joined == -EPERM)
-		return idm_fail(err, -EPERM, step, NULL, "it needs CAP_SYS_ADMIN and CAP_SYS_CHROOT");
+		return idm_fail(err, -EPERM, step, NULL, "it requires CAP_SYS_ADMIN and CAP_SYS_CHROOT");
 	return v.joined < 0 ? idm_fail_errno(err, v.joined, step, NULL) : 0;
 }
 
@@ -244,8 +244,8 @@ static int forbidden(const char *path, int r, struct idm_error *err)
 {
 	if (r != -EACCES && r != -EPERM)
 		return idm_fail_errno(err, r, step_find, path);
-	idm_fail(err, -EPERM, step_find, path, "it may not be looked at in /proc");
-	idm_hint(err, "before Linux 6.12 this needs CAP_SYS_PTRACE, and no security module against it");
+	idm_fail(err, -EPERM, step_find, path, "access to it in /proc is denied");
+	idm_hint(err, "before Linux 6.12 it requires CAP_SYS_PTRACE, and a security module may deny it");
 	return -EPERM;
 }
 
@@ -338,7 +338,8 @@ int idm_mount_ns_walk_proc(int (*visit)(const struct idm_mount_ns *ns, int fd, v
 	if (idm_is_shortage(r))
 		return idm_fail_errno(err, r, step_find, "/proc");
 	if (r < 0)
-		return idm_fail(err, -ENOENT, step_find, "/proc", "the caller's own is not found");
+		return idm_fail(err, -ENOENT, step_find, "/proc",
+				"the caller's own does not appear there");
 	r = append_namespace(&w.seen, own);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_find, NULL);

@@ -30,12 +30,11 @@ static bool target_is_elsewhere(int code, int target_fd, const char *path, struc
 		return false;
 	idm_fail(err, code, step_attach, path, "the target %s", idm_place_text(place));
 	if (place == IDM_PLACE_NOWHERE)
-		idm_hint(err, "it was unmounted, or its mount namespace ended");
+		idm_hint(err, "it was unmounted, or its mount namespace no longer exists");
 	else
-		idm_hint(
-			err,
-			"only a process in that mount namespace can attach there: nsenter(1) and setns(2) "
-			"enter it");
+		idm_hint(err, "only a process in that mount namespace can attach there: nsenter(1) and "
+			      "setns(2) "
+			      "enter it");
 	return true;
 }
 
@@ -66,7 +65,7 @@ bool idm_diagnose_not_put(int code, int tree_fd, int target_fd, const char *path
 void idm_hint_block_device(struct idm_error *err)
 {
 	idm_hint(err,
-		 "mount the filesystem on the device first, and give the directory where it is mounted");
+		 "mount the filesystem on the device first, and name the directory where it is mounted");
 }
 
 int idm_diagnose_not_on_directory(int code, mode_t type, const char *path, struct idm_error *err)

@@ -52,7 +52,7 @@ static int diagnose_not_beneath(int code, const char *path, struct idm_error *er
 {
 	if (code == -EINVAL && !kernel_has_beneath())
 		return idm_fail(err, -EOPNOTSUPP, step_attach, path,
-				"replacing a mount in one step needs Linux 6.5");
+				"replacing a mount is not supported by this kernel (needs Linux 6.5)");
 	if (code == -EINVAL) {
 		idm_fail(err, code, step_attach, path, "the kernel does not let this mount be replaced");
 		idm_hint(err,
@@ -73,10 +73,8 @@ static int check_replaced(const struct idm_target *target, const char *path, str
 	if (is_root < 0)
 		return idm_fail_errno(err, is_root, step_attach, path);
 	if (!r) {
-		idm_fail(err, -EINVAL, step_attach, path, "there is no mount to replace");
-		idm_hint(
-			err,
-			"the target has to be a mount point; without IDM_ATTACH_REPLACE it need not be one");
+		idm_fail(err, -EINVAL, step_attach, path, "the target is not a mount point");
+		idm_hint(err, "IDM_ATTACH_REPLACE requires a mount point as target");
 		return -EINVAL;
 	}
 	if (is_root) {
@@ -184,11 +182,11 @@ static int propagate_tree(int tree_fd, const char *path, enum idm_propagation pr
  */
 static int refuse_copies(const char *path, bool replace, struct idm_error *err)
 {
-	idm_fail(
-		err, -EINVAL, IDM_STEP_SET_PROPAGATION, path,
-		replace ? "a mount that replaces one below a shared mount has to be shared too"
-			: "the target is below a shared mount, whose peers would keep copies of the mounts "
-			  "below the tree for good");
+	idm_fail(err, -EINVAL, IDM_STEP_SET_PROPAGATION, path,
+		 replace ? "a mount that replaces one below a shared mount has to be shared too"
+			 : "the target is below a shared mount, whose peers would keep copies of the "
+			   "mounts "
+			   "below the tree for good");
 	idm_hint(err,
 		 "let it be shared, or make the target a private mount of its own first: mount --bind "
 		 "and --make-private");
@@ -295,7 +293,7 @@ int idm_refuse_old_kernel(const char *path, struct idm_error *err)
 	if (idm_kernel_maps_mounts())
 		return 0;
 	return idm_fail(err, -ENOSYS, step_attach, path,
-			"the kernel cannot map mounts: it needs Linux 5.12");
+			"ID-mapped mounts are not supported by this kernel (needs Linux 5.12)");
 }
 
 /*
@@ -346,7 +344,7 @@ static int attach_at(int tree_fd, int dirfd, const char *target, unsigned int fl
 	if (r < 0)
 		return idm_fail(err, r, step_attach, target,
 				r == -EBADF ? "the tree is not an open descriptor"
-					    : "the tree cannot be looked at: %s",
+					    : "the tree cannot be queried: %s",
 				idm_errno_text(-r));
 	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(type), err);
 	if (r < 0)

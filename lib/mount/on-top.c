@@ -12,10 +12,11 @@ static const enum idm_error_step step = IDM_STEP_MAP_ON_TOP;
 static int diagnose_unreadable_map(enum idm_map_state state, const char *path, struct idm_error *err)
 {
 	if (state == IDM_MAP_UNREADABLE)
-		return idm_fail(err, -EOPNOTSUPP, step, path,
-				"to read the map that the source has needs Linux 6.15");
+		return idm_fail(
+			err, -EOPNOTSUPP, step, path,
+			"reading the source's map is not supported by this kernel (needs Linux 6.15)");
 	idm_fail(err, -EOPNOTSUPP, step, path,
-		 "not all of the map that the source has can be seen from this user namespace");
+		 "parts of the source's map are not visible from this user namespace");
 	idm_hint(err, "the initial user namespace sees all of it");
 	return -EOPNOTSUPP;
 }
@@ -44,7 +45,7 @@ static int check_left(const struct idm_map *map, const char *path, struct idm_er
 
 	if (idm_map_entries(map, IDM_UID, &entries) && idm_map_entries(map, IDM_GID, &entries))
 		return 0;
-	return idm_fail(err, -EINVAL, step, path, "the map has no %s id that the source shows",
+	return idm_fail(err, -EINVAL, step, path, "the map contains no %s ID that the source shows",
 			idm_map_entries(map, IDM_UID, &entries) ? "group" : "user");
 }
 

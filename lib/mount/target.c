@@ -72,13 +72,13 @@ static int fail_create(int code, int parent, const char *path, struct idm_error 
 {
 	bool deleted = code == -ENOENT && parent >= 0 && idm_is_deleted(parent);
 
-	return idm_fail_because(err, code, IDM_STEP_CREATE_TARGET, path,
-				deleted		  ? "the directory that it would be in was deleted"
-				: code == -ENOENT ? "it is a symbolic link that leads nowhere"
-				: code == -EOVERFLOW
-					? "its owner would have no ID on disk: the map of the "
-					  "mount leaves it out"
-					: NULL);
+	return idm_fail_because(
+		err, code, IDM_STEP_CREATE_TARGET, path,
+		deleted		  ? "its parent directory was deleted"
+		: code == -ENOENT ? "it is a symbolic link to a file that does not exist"
+		: code == -EOVERFLOW
+			? "its owner has no ID on disk: the map of the mount does not contain it"
+			: NULL);
 }
 
 /* What is to be created by whom. */
@@ -261,7 +261,7 @@ static int open_existing_target(int dirfd, const char *path, unsigned int flags,
 static int fail_target_open(int code, const char *path, struct idm_error *err)
 {
 	if (code == -ENOENT) {
-		idm_fail(err, code, step_target, path, "there is no such target");
+		idm_fail(err, code, step_target, path, "the target does not exist");
 		idm_hint(err, "create it first, or ask for it (IDM_ATTACH_MKDIR)");
 	} else {
 		idm_fail_nofollow(err, code, step_target, path);

@@ -78,7 +78,8 @@ static bool calls_are_missing(const struct question *q)
 	if (r != -ENOSYS && r != -EPERM)
 		return false;
 	if (r == -ENOSYS && idm_kernel_is_before(5, 12))
-		return fail_map(q, "the kernel cannot map mounts: it needs Linux 5.12");
+		return fail_map(q,
+				"ID-mapped mounts are not supported by this kernel (needs Linux 5.12)");
 	fail_map(q, "a seccomp filter refuses %s",
 		 idm_sys_open_tree(-1, "", ~0U) == r ? "open_tree(2)" : "mount_setattr(2)");
 	idm_hint(q->err, "let the container's seccomp profile allow open_tree, open_tree_attr, "
@@ -154,8 +155,8 @@ static bool diagnose_map(const struct question *q)
 	const char *missing;
 
 	if (q->code == -EPERM) {
-		fail_map(q, "the caller has no CAP_SYS_ADMIN in the user namespace that is the map");
-		idm_hint(q->err, "make it in the caller's own user namespace");
+		fail_map(q, "it requires CAP_SYS_ADMIN in the user namespace that is the map");
+		idm_hint(q->err, "create it in the caller's own user namespace");
 		return true;
 	}
 	missing = missing_side(q->userns);
@@ -166,9 +167,8 @@ static bool diagnose_map(const struct question *q)
 	}
 	if (q->code != -EINVAL)
 		return false;
-	fail_map(q,
-		 "the user namespace is the one that mounted the filesystem, which cannot be the map");
-	idm_hint(q->err, "make a user namespace for the map alone");
+	fail_map(q, "the user namespace that mounted the filesystem cannot be the map");
+	idm_hint(q->err, "create a user namespace for the map alone");
 	return true;
 }
 
@@ -187,8 +187,8 @@ static bool source_is_elsewhere(const struct question *q)
 		idm_hint(q->err, "a detached tree can be a source from Linux 6.15 on");
 	else
 		idm_hint(q->err,
-			 "it was unmounted, or its mount namespace ended; a detached tree can be copied "
-			 "only in the mount namespace where it was made");
+			 "it was unmounted, or its mount namespace no longer exists; a detached tree "
+			 "can be copied only in the mount namespace where it was made");
 	return true;
 }
 
@@ -200,8 +200,9 @@ static bool source_is_no_clone(const struct question *q)
 	if (tree >= 0)
 		return false;
 	if (tree == -EPERM) {
-		fail_map(q,
-			 "it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace");
+		fail_map(
+			q,
+			"it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace");
 		idm_hint(q->err, "run it as root");
 		return true;
 	}
@@ -218,10 +219,8 @@ static bool source_is_no_clone(const struct question *q)
 	whole = idm_probe_clone(q->source, -1, IDM_TREE_RECURSIVE);
 	if (is_recursive(q) || whole < 0)
 		return false;
-	fail_map(
-		q,
-		"mounts below the source are locked by another user namespace: a copy without them would "
-		"uncover what they cover");
+	fail_map(q, "mounts below the source are locked by another user namespace: a copy "
+		    "without them would uncover hidden files");
 	idm_hint(q->err, "map it with all mounts below it (IDM_TREE_RECURSIVE)");
 	return true;
 }
@@ -258,11 +257,10 @@ static bool source_is_mapped(const struct question *q)
 	if (q->flags & IDM_TREE_REMAP && !refused)
 		return false;
 	fail_map(q, IDM_REASON_MAPPED);
-	idm_hint(q->err,
-		 !refused ? "IDM_TREE_REMAP replaces its map, IDM_TREE_ON_TOP adds to it"
-		 : idm_kernel_is_before(6, 15)
-			 ? "a new map in place of the old one needs open_tree_attr(2) (Linux 6.15)"
-			 : "a seccomp filter refuses open_tree_attr(2), which replaces a map");
+	idm_hint(q->err, !refused ? "IDM_TREE_REMAP replaces its map, IDM_TREE_ON_TOP adds to it"
+			 : idm_kernel_is_before(6, 15)
+				 ? "replacing a map is not supported by this kernel (needs Linux 6.15)"
+				 : "a seccomp filter refuses open_tree_attr(2), which replaces a map");
 	return true;
 }
 
@@ -293,7 +291,7 @@ static void hint_filesystem(const struct question *q, const char *type)
 		if (strncmp(type, filesystems[i].type, length) != 0 || filesystems[i].type[length])
 			continue;
 		if (idm_kernel_is_before(filesystems[i].major, filesystems[i].minor))
-			idm_hint(q->err, "%s can from Linux %u.%u on", filesystems[i].type,
+			idm_hint(q->err, "mapping %s requires Linux %u.%u", filesystems[i].type,
 				 filesystems[i].major, filesystems[i].minor);
 		else if (filesystems[i].hint)
 			idm_hint(q->err, "%s", filesystems[i].hint);
@@ -305,18 +303,20 @@ static void hint_filesystem(const struct question *q, const char *type)
 static bool source_is_not_ours(const struct question *q, const char *type)
 {
 	if (!idm_has_capability(CAP_SYS_ADMIN)) {
-		fail_map(q, "it needs CAP_SYS_ADMIN");
+		fail_map(q, "it requires CAP_SYS_ADMIN");
 		idm_hint(q->err, "run it as root");
 	} else if (!idm_in_initial_userns()) {
 		fail_map(q,
-			 "it needs CAP_SYS_ADMIN in the user namespace that mounted the filesystem (%s)",
+			 "it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem "
+			 "(%s)",
 			 type);
 		idm_hint(q->err, "this user namespace can map what was mounted in it, "
 				 "such as a tmpfs of its own");
 	} else {
 		fail_map(q, "the kernel does not permit it for the filesystem (%s)", type);
-		idm_hint(q->err, "kernels of Enterprise Linux 9 before 5.14.0-334 never do; "
-				 "else a security module may be the cause");
+		idm_hint(q->err,
+			 "kernels of Enterprise Linux 9 before 5.14.0-334 never permit it; on others "
+			 "a security module may be the cause");
 	}
 	return true;
 }
@@ -328,7 +328,7 @@ static bool source_is_block_device(const struct question *q)
 
 	if (idm_file_type(q->source, &type) < 0 || !S_ISBLK(type))
 		return false;
-	fail_map(q, "the source is a block device, not the filesystem on it");
+	fail_map(q, "expected a mounted filesystem as source, got a block device");
 	idm_hint_block_device(q->err);
 	return true;
 }
@@ -420,7 +420,7 @@ static void diagnose_attributes(const struct question *q)
 			idm_fail_errno(q->err, q->code, step_map, q->path);
 			break;
 		}
-		fail_map(q, "this kernel does not know one of the mount attributes");
+		fail_map(q, "one of the mount attributes is not supported by this kernel");
 		idm_hint(q->err, "nosymfollow needs Linux 5.14");
 		break;
 	default:

@@ -60,14 +60,17 @@ static int copy_tree_options(struct idm_tree_options *own, const struct idm_tree
 	if (r < 0)
 		return r;
 	if (own->flags & IDM_TREE_REMAP && own->flags & IDM_TREE_ON_TOP)
-		return idm_fail(err, -EINVAL, step_tree, NULL,
-				"a map cannot both replace another one and go on top of it");
+		return idm_fail(
+			err, -EINVAL, step_tree, NULL,
+			"a map can replace another one or be added on top of it, but only one of the "
+			"two");
 	if ((own->attr_set | own->attr_clear) & ~SETTABLE)
 		return idm_fail(err, -EINVAL, step_tree, NULL, "unknown attributes 0x%x",
 				(own->attr_set | own->attr_clear) & ~SETTABLE);
 	if ((own->attr_set & IDM_ATTR_ATIME) == (IDM_ATTR_NOATIME | IDM_ATTR_STRICTATIME) ||
 	    (own->attr_set & IDM_ATTR_ATIME & ~(IDM_ATTR_NOATIME | IDM_ATTR_STRICTATIME)))
-		return idm_fail(err, -EINVAL, step_tree, NULL, "more than one way to keep access times");
+		return idm_fail(err, -EINVAL, step_tree, NULL,
+				"expected at most one attribute for access times");
 	/* The kernel sets or clears one of these three only together with clearing the field. */
 	if ((own->attr_set | own->attr_clear) & IDM_ATTR_ATIME)
 		own->attr_clear |= IDM_ATTR_ATIME;
@@ -129,8 +132,9 @@ static int clone_with_both(struct call *c, int source)
 	tree = idm_clone_mount_at_once(source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH, &c->attr);
 	if (tree != -ENOSYS && tree != -EPERM)
 		return tree < 0 ? diagnose_tree(tree, c) : tree;
-	return idm_fail(c->err, -EOPNOTSUPP, step_tree, c->path,
-			"a map on top of the source's own needs open_tree_attr(2) (Linux 6.15)");
+	return idm_fail(
+		c->err, -EOPNOTSUPP, step_tree, c->path,
+		"a map on top of the source's own is not supported by this kernel (needs Linux 6.15)");
 }
 
 /* The source is what is opened here: what is looked at is what is copied. */
@@ -149,9 +153,8 @@ static int open_on_top(struct call *c)
 		return tree < 0 ? diagnose_tree(tree, c) : tree;
 	idm_query_mount(source, &look);
 	if (recursive && look.mapped)
-		return idm_fail(
-			c->err, -EINVAL, step_tree, c->path,
-			"a map can be put on top of one mount's map, not of those of all mounts below too");
+		return idm_fail(c->err, -EINVAL, step_tree, c->path,
+				"a map on top of another one can only be made for a single mount");
 	tree = recursive ? -ENODATA : clone_with_both(c, source);
 	return tree == -ENODATA ? diagnose_tree(-EPERM, c) : tree;
 }
@@ -197,7 +200,7 @@ static int set_attributes(struct call *c)
 		c->attr.userns_fd = (uint64_t)c->userns_fd;
 	} else if (c->o.flags & (IDM_TREE_REMAP | IDM_TREE_ON_TOP)) {
 		return idm_fail(c->err, -EINVAL, step_tree, NULL,
-				"there is no map to replace another one, or to go on top of it");
+				"replacing a map, or adding one on top of it, requires a map");
 	}
 	return 0;
 }

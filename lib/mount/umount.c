@@ -31,7 +31,7 @@ static int diagnose_unmount(int code, int dirfd, const char *target, struct idm_
 	case -EBUSY:
 		idm_fail(err, code, step_umount, target, "the mount is in use");
 		idm_hint(err,
-			 "\"fuser -vm %s\" shows by whom; IDM_UMOUNT_LAZY detaches it all the same, "
+			 "\"fuser -vm %s\" lists its users; IDM_UMOUNT_LAZY detaches it anyway, "
 			 "IDM_UMOUNT_RECURSIVE unmounts those below it first",
 			 target);
 		return code;
@@ -91,7 +91,7 @@ static int unmount_node(const struct node *node, int dirfd, const char *name, in
 	int r = idm_unmount_exactly(dirfd, *node->target ? node->target : name, node->id, flags);
 
 	if (r == -EXDEV)
-		return idm_fail(err, r, step_umount, name, "another mount is there by now");
+		return idm_fail(err, r, step_umount, name, "another mount replaced it");
 	return r < 0 ? diagnose_unmount(r, dirfd, name, err) : 0;
 }
 

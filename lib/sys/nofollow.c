@@ -61,8 +61,7 @@ int idm_open_nofollow(int dirfd, const char *path, int flags, uint64_t resolve)
 void idm_fail_nofollow(struct idm_error *err, int code, enum idm_error_step step, const char *path)
 {
 	if (code == -ELOOP && ends_in_dotdot(path))
-		idm_fail(err, code, step, path,
-			 "a symbolic link is on the way to the \"..\" that the path ends in");
+		idm_fail(err, code, step, path, "the path to its final \"..\" contains a symbolic link");
 	else
 		idm_fail_errno(err, code, step, path);
 }

@@ -140,15 +140,14 @@ int idm_procfs_open(int pidfd, bool to_write, struct idm_error *err)
 	if (own >= 0 && r == -EACCES)
 		return idm_diagnose_closed_file(r, step, "/proc", err);
 	if (own >= 0)
-		return idm_fail(err, r, step, "/proc", "not even a private procfs shows it: %s",
+		return idm_fail(err, r, step, "/proc", "a private procfs does not show it either: %s",
 				idm_errno_text(-r));
 	if (own == -EPERM)
 		r = -ENOENT;
 	idm_fail(err, r, step, "/proc",
-		 "it is not a %sprocfs of this PID namespace, and a private one cannot be made: %s",
+		 "expected a %sprocfs of this PID namespace, and a private one cannot be created: %s",
 		 to_write ? "writable " : "", idm_errno_text(-own));
-	idm_hint(err,
-		 "mount a procfs of this PID namespace at /proc, with nothing mounted over its parts");
+	idm_hint(err, "mount a procfs of this PID namespace at /proc, and no other mount on its files");
 	return r;
 }
 
@@ -188,7 +187,7 @@ static int open_procfs_root(bool (*will_do)(int proc), const char *what, struct 
 	if (idm_is_shortage(proc))
 		return idm_fail_errno(err, proc, IDM_STEP_OPEN_PROCFS, "/proc");
 	idm_fail(err, proc, IDM_STEP_OPEN_PROCFS, "/proc",
-		 "it is not a procfs %s, and a private one cannot be made: %s", what,
+		 "expected a procfs %s, and a private one cannot be created: %s", what,
 		 idm_errno_text(-proc));
 	idm_hint(err, "mount a procfs of this PID namespace at /proc");
 	return proc;
@@ -263,9 +262,9 @@ bool idm_procfs_child_would_be_init(void)
 
 int idm_diagnose_no_init(enum idm_error_step step, struct idm_error *err)
 {
-	return idm_fail(err, -EBUSY, step, NULL,
-			"this thread has unshared a PID namespace that has no init yet, and the child "
-			"would become it");
+	return idm_fail(
+		err, -EBUSY, step, NULL,
+		"the child would become the init of the PID namespace that this thread unshared");
 }
 
 /* The inode number of the namespace that the link says it leads to: "user:[4026531837]". */

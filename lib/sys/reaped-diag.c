@@ -8,8 +8,8 @@
 int idm_diagnose_always_reaped(struct idm_error *err)
 {
 	idm_hint(err,
-		 "something in this process waits with __WALL or __WCLONE for any child, and "
-		 "took %d children in a row that are not its own",
+		 "another thread waits with __WALL or __WCLONE for any child; it reaped %d "
+		 "children of the library in a row",
 		 IDM_CHILD_ATTEMPTS);
 	return -ESRCH;
 }

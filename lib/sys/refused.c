@@ -13,7 +13,7 @@
 int idm_diagnose_closed_file(int code, enum idm_error_step step, const char *name, struct idm_error *err)
 {
 	idm_fail(err, code, step, name,
-		 "a security module such as Landlock closes this file of /proc to the process");
+		 "a security module such as Landlock denies the process access to this file in /proc");
 	idm_hint(err, "a Landlock rule for /proc has to allow READ_FILE and WRITE_FILE");
 	return code;
 }
@@ -117,7 +117,7 @@ int idm_diagnose_refused(enum idm_call call, int code, enum idm_error_step step,
 		return idm_diagnose_filtered(call, code, step, path, err);
 	idm_fail(err, code, step, path, "a %ssecurity module refuses %s(2)",
 		 refuser == PERHAPS_FILTER ? "seccomp filter or a " : "", others[call].name);
-	idm_hint(err, "Landlock refuses it to every process in a domain that restricts files; a "
+	idm_hint(err, "Landlock denies it to every process in a domain that restricts files; a "
 		      "process outside of the domain can do it");
 	return code;
 }
@@ -127,8 +127,9 @@ static int diagnose_refused_caller(enum idm_call call, int code, enum idm_error_
 {
 	if (!err || code == -ENOSYS || has_mount_privilege())
 		return idm_diagnose_refused(call, code, step, path, err);
-	return idm_fail(err, code, step, path,
-			"it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
+	return idm_fail(
+		err, code, step, path,
+		"it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
 }
 
 int idm_diagnose_move_refused(int code, enum idm_error_step step, const char *path,

@@ -16,18 +16,17 @@ static int diagnose_userns_eperm(struct idm_error *err)
 	bool root = idm_has_capability(CAP_SYS_ADMIN);
 
 	if (!root && idm_read_number("/proc/sys/kernel/unprivileged_userns_clone") == 0) {
-		idm_fail(err, -EPERM, step_make, NULL, "the kernel lets only root make user namespaces");
+		idm_fail(err, -EPERM, step_make, NULL, "unprivileged user namespaces are disabled");
 		idm_hint(err, "sysctl kernel.unprivileged_userns_clone=1, or run as root");
 	} else if (!root &&
 		   idm_read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") > 0) {
 		idm_fail(err, -EPERM, step_make, NULL,
-			 "AppArmor lets only confined programs and root make user namespaces");
+			 "AppArmor denies user namespaces to unconfined programs");
 		idm_hint(err, "give the program an AppArmor profile with \"userns,\", or run as root");
 	} else {
 		idm_fail(err, -EPERM, step_make, NULL, "the kernel does not permit it");
-		idm_hint(err,
-			 "this happens in a chroot, under a container's seccomp filter, and for a user "
-			 "or group that has no ID in the current user namespace");
+		idm_hint(err, "causes are a chroot, a container's seccomp filter, and a user or group "
+			      "without an ID in the current user namespace");
 	}
 	return -EPERM;
 }
@@ -49,7 +48,7 @@ int idm_diagnose_no_userns(int code, struct idm_error *err)
 	case -ENOSPC:
 	case -EUSERS: /* the same before Linux 4.9 */
 		idm_fail(err, code, step_make, NULL,
-			 "no more user namespaces are allowed here, or they are nested 32 deep");
+			 "the limit on user namespaces is reached, or they are nested 32 deep");
 		idm_hint(err, "user.max_user_namespaces is %ld, for each user and at each level",
 			 idm_read_number("/proc/sys/user/max_user_namespaces"));
 		return code;
@@ -62,13 +61,14 @@ int idm_diagnose_no_userns(int code, struct idm_error *err)
 		if (has_user_namespaces()) {
 			idm_fail(err, code, step_make, NULL,
 				 "the kernel refuses a child that shares the caller's memory");
-			idm_hint(err, "older kernels (6.1 and before) do after unshare(CLONE_NEWTIME)");
+			idm_hint(err, "Linux 6.1 and older refuse it after unshare(CLONE_NEWTIME)");
 			return code;
 		}
 		__attribute__((fallthrough));
 	case -ENOSYS:
-		idm_fail(err, code, step_make, NULL, "the kernel has no user namespaces, or hides them");
-		idm_hint(err, "CONFIG_USER_NS and Linux 5.2 or newer are needed");
+		idm_fail(err, code, step_make, NULL,
+			 "user namespaces are not supported by this kernel, or are hidden");
+		idm_hint(err, "user namespaces require CONFIG_USER_NS and Linux 5.2");
 		return code;
 	default:
 		return idm_fail_errno(err, code, step_make, NULL);
@@ -100,7 +100,7 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 	} else if (!idm_in_initial_userns()) {
 		idm_fail(err, code, step, NULL,
 			 "the map uses IDs that do not exist in this user namespace");
-		idm_hint(err, "look at /proc/self/%s for those that it has",
+		idm_hint(err, "/proc/self/%s lists those that exist",
 			 kind == IDM_UID ? "uid_map" : "gid_map");
 	} else {
 		idm_fail_errno(err, code, step, NULL);

@@ -58,11 +58,10 @@ static int open_child_file(int process, const char *name, int flags, int *fd, st
 	if (*fd >= 0)
 		return 0;
 	idm_fail_because(err, *fd, step_open, name,
-			 *fd == -EXDEV
-				 ? "something is mounted over that part of the child's /proc directory"
-				 : NULL);
+			 *fd == -EXDEV ? "another mount covers that part of the child's /proc directory"
+				       : NULL);
 	if (*fd == -EXDEV)
-		idm_hint(err, "look who mounts below /proc: /proc/self/mountinfo shows what");
+		idm_hint(err, "/proc/self/mountinfo lists the mounts below /proc");
 	return *fd;
 }
 

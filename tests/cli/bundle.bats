@@ -103,7 +103,7 @@ everything()
 @test "--mkdir: what was created goes again" {
 	rmdir box/rootfs
 	before=$(everything)
-	refused 1 'idmount: bundle: box/rootfs: open target: there is no such target
+	refused 1 'idmount: bundle: box/rootfs: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)' idmount bundle mount box
 	noting idmount bundle mount --mkdir --upper-ids disk box
 	quietly idmount bundle umount box

@@ -203,7 +203,7 @@ hint: mount it with -t ext4: by that name the same driver can" idmount check dis
 }
 
 @test "without the privilege" {
-	refused 1 "$idmount_check src: map tree: it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+	refused 1 "$idmount_check src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
 hint: run it as root" as 4321 "$IDMOUNT" check src
 }
 

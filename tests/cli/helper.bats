@@ -335,7 +335,7 @@ $some_can" mount -T fstab /mnt/dst
 	refused 1 'mount.idmap: g:1000:2000: unknown option; see mount.idmap(8)' idmap map=u:1000:2000,g:1000:2000
 	refused 1 'mount.idmap: 1000:2x: parse map: "2x" is not a number' idmap map=1000:2x
 	refused 1 'mount.idmap: u:1:3:1: add to map: overlaps u:1:2:1: both have the disk ID 1' idmap map=1:2+1:3
-	refused 1 "mount.idmap: check map: the map has no gid entries; the kernel wants both sides
+	refused 1 "mount.idmap: check map: the map has no gid entries; the kernel requires both sides
 hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep its number" idmap map=u:1000:2000
 	local usage='mount.idmap: usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] -o map=MAP[,OPTION]...'
 	refused 1 "$usage" /sbin/mount.idmap
@@ -385,15 +385,15 @@ $some_can" mount -t idmap -o map=1000:2000 /proc dst
 # ---- hints ----
 
 @test "hints speak of options behind -o" {
-	refused 32 'mount.idmap: /mnt/missing: open target: there is no such target
+	refused 32 'mount.idmap: /mnt/missing: open target: the target does not exist
 hint: create it first, or ask for it (-o mkdir)' mount -t idmap -o map=0:1 src /mnt/missing
-	refused 32 'mount.idmap: /mnt/dst: attach: there is no mount to replace
-hint: the target has to be a mount point; without -o replace it need not be one' idmap map=0:1,replace
+	refused 32 'mount.idmap: /mnt/dst: attach: the target is not a mount point
+hint: -o replace requires a mount point as target' idmap map=0:1,replace
 	refused 1 'mount.idmap: userns: expected a path or a process number' idmap userns=
 	refused 1 'mount.idmap: userns: expected a process number, got 0' idmap userns=0
 	# Mounts below that another user namespace has locked.
 	mount -t tmpfs below src/below
-	refused 32 'mount.idmap: /mnt/src: map tree: mounts below the source are locked by another user namespace: a copy without them would uncover what they cover
+	refused 32 'mount.idmap: /mnt/src: map tree: mounts below the source are locked by another user namespace: a copy without them would uncover hidden files
 hint: map it with all mounts below it (-o recursive)' \
 		unshare --user --map-root-user --mount /sbin/mount.idmap /mnt/src /mnt/dst -o map=0:0
 }

@@ -310,7 +310,7 @@ within()
 	listed=$(idmount list dst)
 	prints "$listed" as 4321 "$IDMOUNT" list dst
 	same 'all' "$(idmount list --json)" "$(as 4321 "$IDMOUNT" list --json)"
-	refused 1 'idmount: list: find mount namespaces: all of them are shown only to CAP_SYS_ADMIN in the initial user namespace
+	refused 1 'idmount: list: find mount namespaces: listing all of them requires CAP_SYS_ADMIN in the initial user namespace
 hint: run as root, outside of containers; or list the own mount namespace only' as 4321 "$IDMOUNT" list --all-namespaces
 }
 

@@ -131,7 +131,7 @@ hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it"
 	same 'owner' 4000:4000 "$(owner second/file)"
 	same 'the first mount' 2000:2000 "$(owner dst/file)"
 	idmount umount second
-	refused 1 "$idmount_mount dst: map on top: the map has no user id that the source shows" \
+	refused 1 "$idmount_mount dst: map on top: the map contains no user ID that the source shows" \
 		idmount mount --on-top -m 1000:3000 dst second
 	refused 2 "$idmount_mount --remap and --on-top exclude each other" \
 		idmount mount --on-top --remap -m 1000:3000 dst second
@@ -213,9 +213,9 @@ entries()
 	noting idmount mount -m "$(entries 340 0)" src dst
 	same 'the last one' 1020:1020 "$(owner dst/file)"
 	idmount umount dst
-	fails_always 2 "$idmount_mount check map: 341 uid entries are 1 more than the 340 that the kernel accepts" \
+	fails_always 2 "$idmount_mount check map: expected at most 340 uid entries, which is the kernel's limit, got 341" \
 		idmount mount -m "$(entries 341 0)" src dst
-	fails_always 2 "$idmount_mount check map: the uid entries are 4104 bytes of text, 9 more than the 4095 that the kernel accepts" \
+	fails_always 2 "$idmount_mount check map: expected uid entries of at most 4095 bytes of text, which is the kernel's limit, got 4104" \
 		idmount mount -m "$(entries 171 4000000000)" src dst
 	noting idmount mount -m "$(entries 170 4000000000)" src dst
 }
@@ -424,7 +424,7 @@ hint: it is mounted below src: unmount it, or map without the mounts below" idmo
 		idmount mount -m 0:1 --mkdir src "new/$name"
 	refused 1 "$idmount_mount src/file/new: open target: Not a directory" \
 		idmount mount -m 0:1 --mkdir src src/file/new
-	refused 1 "$idmount_mount dangling: create target: it is a symbolic link that leads nowhere" \
+	refused 1 "$idmount_mount dangling: create target: it is a symbolic link to a file that does not exist" \
 		idmount mount -m 0:1 --mkdir src dangling/new
 	refused 1 "$idmount_mount dangling: open target: the target is a symbolic link
 hint: name the place that it points to" idmount mount -m 0:1 --mkdir src dangling
@@ -500,7 +500,7 @@ untrusted_root()
 		idmount mount -m 0:1 --root box src proc/self/cwd/outside
 	refused 1 "$idmount_mount absolute: open target: the target is a symbolic link
 hint: name the place that it points to" idmount mount -m 0:1 --root box src absolute
-	refused 1 "$idmount_mount missing: open target: there is no such target
+	refused 1 "$idmount_mount missing: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 --root box src missing
 	refused 1 "$idmount_mount /no/root: open root: No such file or directory" \
 		idmount mount -m 0:1 --root /no/root src dst
@@ -588,18 +588,18 @@ watch_dst()
 }
 
 @test "--replace: what is no mount is not replaced" {
-	refused 1 "$idmount_mount dst: attach: there is no mount to replace
-hint: the target has to be a mount point; without --replace it need not be one" idmount mount --replace -m 0:1 src dst
+	refused 1 "$idmount_mount dst: attach: the target is not a mount point
+hint: --replace requires a mount point as target" idmount mount --replace -m 0:1 src dst
 	mount -t tmpfs old dst
 	mkdir dst/below
-	refused 1 "$idmount_mount dst/below: attach: there is no mount to replace
-hint: the target has to be a mount point; without --replace it need not be one" idmount mount --replace -m 0:1 src dst/below
+	refused 1 "$idmount_mount dst/below: attach: the target is not a mount point
+hint: --replace requires a mount point as target" idmount mount --replace -m 0:1 src dst/below
 	refused 1 "$idmount_mount dst: open target: the source is not a directory, but the target is" \
 		idmount mount --replace -m 0:1 src/file dst
-	refused 1 "$idmount_mount missing: open target: there is no such target
+	refused 1 "$idmount_mount missing: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount mount --replace -m 0:1 src missing
-	refused 1 "$idmount_mount missing: attach: there is no mount to replace
-hint: the target has to be a mount point; without --replace it need not be one" \
+	refused 1 "$idmount_mount missing: attach: the target is not a mount point
+hint: --replace requires a mount point as target" \
 		idmount mount --replace --mkdir -m 0:1 src missing
 }
 
@@ -792,14 +792,14 @@ says_note()
 }
 
 @test "a map with one side" {
-	fails_always 2 "$idmount_mount check map: the map has no gid entries; the kernel wants both sides
+	fails_always 2 "$idmount_mount check map: the map has no gid entries; the kernel requires both sides
 hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its number" \
 		idmount mount -m u:0:1 src dst
-	fails_always 2 "$idmount_mount check map: the map has no uid entries; the kernel wants both sides
+	fails_always 2 "$idmount_mount check map: the map has no uid entries; the kernel requires both sides
 hint: add one such as u:0:100000:65536, or --keep-rest to let every uid keep its number" \
 		idmount mount -m g:0:1 /no/source dst
 	new_userns '0 1 1' ''
-	fails_always 2 "$idmount_mount check map: the map has no gid entries; the kernel wants both sides
+	fails_always 2 "$idmount_mount check map: the map has no gid entries; the kernel requires both sides
 hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its number" \
 		idmount mount --userns "$userns" src dst
 	noting idmount mount -m u:1000:7 --keep-rest src dst
@@ -884,9 +884,9 @@ hint: mount --make-private, then try again" idmount mount -m 0:1 src dst
 hint: name the place that it points to" idmount mount -m 0:1 src link
 	fails_always 1 "$idmount_mount dangling: open target: the target is a symbolic link
 hint: name the place that it points to" idmount mount -m 0:1 src dangling
-	fails_always 1 "$idmount_mount missing: open target: there is no such target
+	fails_always 1 "$idmount_mount missing: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing
-	fails_always 1 "$idmount_mount missing/too: open target: there is no such target
+	fails_always 1 "$idmount_mount missing/too: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing/too
 	fails_always 1 "$idmount_mount target: open target: the source is a directory, but the target is not" \
 		idmount mount -m 0:1 src target
@@ -897,7 +897,7 @@ hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing
 	mkdir dst/inside
 	for behind in / // /. /./ /inside/.. /inside/../; do
 		case $behind in
-		*..*) why='a symbolic link is on the way to the ".." that the path ends in' ;;
+		*..*) why='the path to its final ".." contains a symbolic link' ;;
 		*) why='the target is a symbolic link
 hint: name the place that it points to' ;;
 		esac
@@ -934,7 +934,7 @@ $hint" without setgid "$IDMOUNT" mount -m 0:1 src dst
 		without setfcap "$IDMOUNT" mount -m 1:0 src dst
 	noting without setfcap "$IDMOUNT" mount -m 0:1 src dst
 	idmount umount dst
-	fails_always 1 "$idmount_mount src: map tree: it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+	fails_always 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
 hint: run it as root" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
 }
 
@@ -946,7 +946,7 @@ hint: run it as root" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
 @test "an ordinary user can do nothing, and leaves nothing" {
 	chmod 777 src dst /mnt
 	run -1 --separate-stderr as 4321 "$IDMOUNT" mount -m 4321:4321 src dst
-	same 'message' "$idmount_mount src: map tree: it needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+	same 'message' "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
 hint: run it as root" "$stderr"
 	fails_always 1 "$stderr" as 4321 "$IDMOUNT" mount -m 4321:4321 src dst
 	fails_always 1 "$idmount_mount write uid map: it requires CAP_SETUID in this user namespace
@@ -963,11 +963,11 @@ hint: run as root; without that capability only the caller's own ID can be seen,
 		[[ $(stat -c %u:%g dst/b/file) == 0:0 ]]
 		grep -q " /mnt/dst/b .*idmapped" /proc/self/mountinfo
 		"$0" umount dst/b' "$IDMOUNT"
-	refused 1 "$idmount_mount src: map tree: it needs CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
+	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
 hint: this user namespace can map what was mounted in it, such as a tmpfs of its own" \
 		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
 	refused 1 "$idmount_mount write uid map: the map uses IDs that do not exist in this user namespace
-hint: look at /proc/self/uid_map for those that it has" \
+hint: /proc/self/uid_map lists those that exist" \
 		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:5 src dst
 }
 
@@ -994,7 +994,7 @@ hint: look at /proc/self/uid_map for those that it has" \
 	mount --rbind / box
 	before=$(</proc/self/mountinfo)
 	fails 1 "$idmount_mount make user namespace: the kernel does not permit it
-hint: this happens in a chroot, under a container's seccomp filter, and for a user or group that has no ID in the current user namespace" \
+hint: causes are a chroot, a container's seccomp filter, and a user or group without an ID in the current user namespace" \
 		chroot box "$IDMOUNT" mount -m 0:1 /mnt/src /mnt/dst
 	same 'mounts' "$before" "$(</proc/self/mountinfo)"
 }
@@ -1028,7 +1028,7 @@ hint: this happens in a chroot, under a container's seccomp filter, and for a us
 	cd gone
 	rmdir ../gone
 	fails 1 "$idmount_mount .: attach: the target was deleted" idmount mount -m 0:1 /mnt/src .
-	fails 1 "$idmount_mount new: create target: the directory that it would be in was deleted" \
+	fails 1 "$idmount_mount new: create target: its parent directory was deleted" \
 		idmount mount -m 0:1 --mkdir /mnt/src new
 	cd ..
 	background unshare --mount --propagation private sleep infinity
@@ -1045,11 +1045,11 @@ hint: only a process in that mount namespace can attach there: nsenter(1) and se
 }
 
 @test "a block device is told from the filesystem on it" {
-	local device hint='hint: mount the filesystem on the device first, and give the directory where it is mounted'
+	local device hint='hint: mount the filesystem on the device first, and name the directory where it is mounted'
 
 	device=$(find /dev -xdev -type b | head -n 1)
 	[[ $device ]] || skip 'there is no block device'
-	fails 1 "$idmount_mount $device: map tree: the source is a block device, not the filesystem on it
+	fails 1 "$idmount_mount $device: map tree: expected a mounted filesystem as source, got a block device
 $hint" idmount mount -m 0:1 "$device" dst
 	fails 1 "idmount: overlay: $device: open layer: expected a directory, got a block device
 $hint" idmount overlay -L "$device" -L src dst
@@ -1065,7 +1065,7 @@ $hint" idmount overlay -L "$device" -L src dst
 		"$0" mount -o nosuid,nodev -m 0:10:1,5:0:1 src dst 2>notes
 		echo $(stat -c %u:%g dst/*)' "$IDMOUNT"
 	fails 1 'idmount: mount: write uid map: the map uses IDs that do not exist in this user namespace
-hint: look at /proc/self/uid_map for those that it has' in_pieces "$IDMOUNT" mount -m 0:0:65538 src dst
+hint: /proc/self/uid_map lists those that exist' in_pieces "$IDMOUNT" mount -m 0:0:65538 src dst
 }
 
 @test "--keep-rest keeps the ids that the user namespace has" {

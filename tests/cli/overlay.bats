@@ -116,7 +116,7 @@ hint: mount the directory itself (idmount mount), or add a second, empty layer" 
 		overlay -U up -W /dev/shm
 	refused 1 "$idmount_overlay foo: open overlay: this kernel's overlayfs does not accept the option (kernel: overlay: Unknown parameter 'foo')" \
 		overlay -o volatile,foo=1
-	refused 1 "$idmount_overlay none: open target: there is no such target
+	refused 1 "$idmount_overlay none: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount overlay -L l2:l1 none
 
 	overlay -U up -W work --upper-ids disk

@@ -553,7 +553,7 @@ hint: let the seccomp profile of the container or service allow $1" \
 @test "what Landlock refuses is named" {
 	landlocked true || skip 'no Landlock'
 	module='a security module refuses mount(2)
-hint: Landlock refuses it to every process in a domain that restricts files; a process outside of the domain can do it'
+hint: Landlock denies it to every process in a domain that restricts files; a process outside of the domain can do it'
 	fails 125 "idmount: run: separate the mount namespace: $module" landlocked "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- true
 	fails 125 "idmount: run: make mount namespace: $module" landlocked "$IDMOUNT" run --rootfs root --ephemeral -m 0:100000:65536 -- true
 	run -0 landlocked "$IDMOUNT" check

@@ -755,7 +755,7 @@ joe_says()
 	mount --rbind / host
 	mount --bind . host/mnt
 	fails 125 "idmount: run: make user namespace: the kernel does not permit it
-hint: this happens in a chroot, under a container's seccomp filter, and for a user or group that has no ID in the current user namespace" \
+hint: causes are a chroot, a container's seccomp filter, and a user or group without an ID in the current user namespace" \
 		chroot --userspec 4242:4242 host /mnt/idmount run --rootfs /mnt/root -- true
 }
 

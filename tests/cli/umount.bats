@@ -23,7 +23,7 @@ in_use='the mount is in use'
 # busy_hint TARGET
 busy_hint()
 {
-	echo "hint: \"fuser -vm $1\" shows by whom; --lazy detaches it all the same, --recursive unmounts those below it first"
+	echo "hint: \"fuser -vm $1\" lists its users; --lazy detaches it anyway, --recursive unmounts those below it first"
 }
 
 # The mounts at and below dst, in the order of the table.
@@ -159,7 +159,7 @@ $(busy_hint /mnt/dst/below/a)" idmount umount -R dst
 			refused 1 "$idmount_umount link$behind: unmount: the target is a symbolic link
 hint: name the place that it points to" idmount umount $option "link$behind"
 		done
-		refused 1 "$idmount_umount link/../link/x/..: unmount: a symbolic link is on the way to the \"..\" that the path ends in" \
+		refused 1 "$idmount_umount link/../link/x/..: unmount: the path to its final \"..\" contains a symbolic link" \
 			idmount umount $option link/../link/x/..
 		refused 1 "$idmount_umount link: unmount: the target is a symbolic link
 hint: name the place that it points to" idmount umount $option link
@@ -184,9 +184,9 @@ hint: name the place that it points to" idmount umount $option link
 }
 
 @test "without the privilege" {
-	refused 1 "$idmount_umount dst: unmount: it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace" \
+	refused 1 "$idmount_umount dst: unmount: it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace" \
 		as 4321 "$IDMOUNT" umount dst
-	refused 1 "$idmount_umount dst: unmount: it needs CAP_SYS_ADMIN in the user namespace that owns this mount namespace" \
+	refused 1 "$idmount_umount dst: unmount: it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace" \
 		as 4321 "$IDMOUNT" umount -R dst
 }
 

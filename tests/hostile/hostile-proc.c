@@ -115,7 +115,7 @@ static void open_and_check(unsigned int way)
 		must(close(fd));
 	} else {
 		assert_error(fd, -EXDEV, &err, NULL, "open the child's maps",
-			     "something is mounted over");
+			     "another mount covers that part");
 	}
 	snapshot_assert_same(before);
 	_exit(0);

@@ -413,10 +413,10 @@ TEST(no_more_than_340_entries_a_side)
 
 	assert_ok(idm_map_check(most, &err), &err);
 	assert_error(idm_map_check(more, &err), -E2BIG, &err, "", "check map",
-		     "341 uid entries are 1 more than the 340 that the kernel accepts");
+		     "expected at most 340 uid entries, which is the kernel's limit, got 341");
 	assert_ok(add(gids, IDM_UID, 0, 0, 1, NULL), NULL);
 	assert_error(idm_map_check(gids, &err), -E2BIG, &err, "", "check map",
-		     "400 gid entries are 60 more than the 340");
+		     "expected at most 340 gid entries, which is the kernel's limit, got 400");
 	assert_int_equal(idm_map_check(more, NULL), -E2BIG);
 }
 
@@ -444,12 +444,12 @@ TEST(no_more_than_4095_bytes_a_side)
 	assert_int_equal(idm_map_print(most, IDM_FORMAT_KERNEL, IDM_UID, NULL, 0), 4095);
 	assert_ok(idm_map_check(most, &err), &err);
 	assert_int_equal(idm_map_print(more, IDM_FORMAT_KERNEL, IDM_UID, NULL, 0), 4096);
-	assert_error(
-		idm_map_check(more, &err), -E2BIG, &err, "", "check map",
-		"the uid entries are 4096 bytes of text, 1 more than the 4095 that the kernel accepts");
+	assert_error(idm_map_check(more, &err), -E2BIG, &err, "", "check map",
+		     "expected uid entries of at most 4095 bytes of text, which is the kernel's "
+		     "limit, got 4096");
 	assert_ok(add(gids, IDM_UID, 0, 0, 1, NULL), NULL);
 	assert_error(idm_map_check(gids, &err), -E2BIG, &err, "", "check map",
-		     "the gid entries are 4096");
+		     "gid entries of at most 4095 bytes");
 }
 
 TEST(both_sides_have_to_be_there)

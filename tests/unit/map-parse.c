@@ -122,9 +122,9 @@ TEST(own_words_refused)
 		{ "root:0", "root:0", "\"root\" is not a number, and names are not looked up here" },
 		{ "0:root", "0:root", "\"root\" is not a number" },
 		{ "u:0:root:1", "u:0:root:1", "\"root\" is not a number" },
-		{ "auto", "auto", "the system is not asked" },
-		{ "auto:root", "auto:root", "the system is not asked" },
-		{ "/proc/1/ns/user", "/proc/1/ns/user", "the system is not asked" },
+		{ "auto", "auto", "expected entries in numbers, got a path" },
+		{ "auto:root", "auto:root", "expected entries in numbers, got a path" },
+		{ "/proc/1/ns/user", "/proc/1/ns/user", "expected entries in numbers, got a path" },
 		{ "0 1 2", "0", "an entry is" },
 	};
 

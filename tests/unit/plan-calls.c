@@ -463,7 +463,7 @@ TEST(options_of_another_size)
 	newer.m.target = "/t";
 	assert_ok(idm_plan_add(plan, &newer.m, &err), &err);
 	newer.more[15] = 1;
-	assert_refused(plan, &newer.m, -E2BIG, "plan mount: options that only a newer library knows");
+	assert_refused(plan, &newer.m, -E2BIG, "plan mount: these options require a newer library");
 	m.size = 0;
 	assert_refused(plan, &m, -EINVAL, "plan mount: the options' size is not set");
 	/* Of an older one: what it does not know is 0. */

@@ -160,8 +160,7 @@ TEST(options_of_another_size)
 	newer.how.size = sizeof(newer);
 	assert_reads(OCI, &newer.how, "recursive bind on /\n  source rootfs\n");
 	newer.more = 1;
-	assert_unreadable(OCI, &newer.how, -E2BIG,
-			  "read plan: options that only a newer library knows\n");
+	assert_unreadable(OCI, &newer.how, -E2BIG, "read plan: these options require a newer library\n");
 	newer.how.size = 0;
 	assert_unreadable(OCI, &newer.how, -EINVAL, "read plan: the options' size is not set\n");
 }
@@ -244,7 +243,8 @@ TEST(a_map_for_an_oci_bundle)
 			1) "}]}",
 		&how,
 		"recursive bind on /\n  source /r\n  map 0:9:1\n"
-		"recursive bind on /a\n  source /a\n  map of this mount alone 0:9:1\n  target is created\n"
+		"recursive bind on /a\n  source /a\n  map of this mount alone 0:9:1\n  "
+		"target is created\n"
 		"bind on /b\n  source /b\n  target is created\n"
 		"bind on /c\n  source /c\n  map of this mount alone 0:1:1\n  target is created\n");
 	/* the container's own goes before it, but is none for the root */

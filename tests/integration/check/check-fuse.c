@@ -115,7 +115,7 @@ TEST(a_server_that_does_not_allow_it)
 
 	assert_refused(x, EINVAL, "the filesystem (fuse.test) cannot be ID-mapped");
 	if (kernel_is_before(6, 12))
-		assert_string_equal(x.e.hint, "fuse can from Linux 6.12 on");
+		assert_string_equal(x.e.hint, "mapping fuse requires Linux 6.12");
 	else
 		assert_contains(x.e.hint, "FUSE_ALLOW_IDMAP");
 }

@@ -25,7 +25,7 @@ TEST(tmpfs)
 	x = check(PLACE, 0);
 	if (!has_feature("tmpfs-idmap")) {
 		assert_refused(x, EINVAL, "the filesystem (tmpfs) cannot be ID-mapped");
-		assert_string_equal(x.e.hint, "tmpfs can from Linux 6.3 on");
+		assert_string_equal(x.e.hint, "mapping tmpfs requires Linux 6.3");
 		return;
 	}
 	assert_mappable(x, "tmpfs");
@@ -105,7 +105,7 @@ TEST(squashfs)
 	scratch_filesystem("squashfs", PLACE, NULL);
 	x = check(PLACE, 0);
 	assert_refused(x, EINVAL, "the filesystem (squashfs) cannot be ID-mapped");
-	assert_string_equal(x.e.hint, "squashfs can from Linux 6.2 on");
+	assert_string_equal(x.e.hint, "mapping squashfs requires Linux 6.2");
 }
 
 TEST(erofs)

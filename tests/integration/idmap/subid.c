@@ -150,10 +150,9 @@ TEST(the_range_of_the_hint_is_free)
 	enter("bob:100000:65536\n", "bob:7000:5\n");
 	scratch_file("/etc/login.defs", limits);
 	assert_hint("alice", no_uids, "usermod --add-subuids 165536-231071 alice");
-	assert_hint(
-		"no_such_user_here", no_uids,
-		"there is no user of this name; a line such as no_such_user_here:165536:65536 in /etc/subuid "
-		"would be found");
+	assert_hint("no_such_user_here", no_uids,
+		    "the user does not exist; expected a line such as "
+		    "no_such_user_here:165536:65536 in /etc/subuid");
 	/* In any order, with gaps that are too small, and one that fits; a user's own id is not free. */
 	scratch_file("/etc/passwd", "alice:x:4001:4001::/:\nfar:x:300000:1::/:\n");
 	scratch_file("/etc/subuid",
@@ -167,7 +166,7 @@ TEST(the_range_of_the_hint_is_free)
 	scratch_file("/etc/subgid", "bob:7000:995\n");
 	assert_hint(
 		"alice", no_gids,
-		"no 10 IDs from 7000 to 8000 are free: remove a range there, or change the limits in "
+		"expected 10 free IDs from 7000 to 8000: remove a range there, or change the limits in "
 		"/etc/login.defs");
 	unlink("/etc/login.defs");
 	assert_hint("alice", no_gids, "usermod --add-subgids 100000-165535 alice");

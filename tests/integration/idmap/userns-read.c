@@ -388,7 +388,7 @@ static void before_its_init(void *fd)
 
 	must(unshare(CLONE_NEWPID));
 	assert_error(idm_map_add_userns(map, *(int *)fd, &err), -EBUSY, &err, "", "read user namespace",
-		     "unshared a PID namespace that has no init");
+		     "init of the PID namespace that this thread unshared");
 	assert_map(map, "1:2:3");
 	in_child(as_init, NULL);
 }

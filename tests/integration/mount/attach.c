@@ -45,7 +45,7 @@ TEST(refusals_name_the_target_and_leave_all_as_it_was)
 	assert_refused(file, AT_FDCWD, SCRATCH "/file-link", 0, -ELOOP, SCRATCH "/file-link",
 		       "open target", "symbolic link");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/none", 0, -ENOENT, SCRATCH "/none", "open target",
-		       "no such target");
+		       "the target does not exist");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/link", 0, -ELOOP, SCRATCH "/link", "open target",
 		       "symbolic link");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/plain", 0, -ENOTDIR, SCRATCH "/plain", "open target",
@@ -55,10 +55,11 @@ TEST(refusals_name_the_target_and_leave_all_as_it_was)
 	assert_refused(tree, AT_FDCWD, SCRATCH "/plain/x", IDM_ATTACH_MKDIR, -ENOTDIR,
 		       SCRATCH "/plain/x", NULL, NULL);
 	assert_refused(tree, AT_FDCWD, SCRATCH "/dangling/x", IDM_ATTACH_MKDIR, -ENOENT,
-		       SCRATCH "/dangling", "create target", "leads nowhere");
+		       SCRATCH "/dangling", "create target",
+		       "a symbolic link to a file that does not exist");
 	assert_refused(tree, AT_FDCWD, TARGET, 0x100, -EINVAL, TARGET, "attach", "unknown flags 0x100");
 	assert_refused(tree, AT_FDCWD, TARGET, IDM_ATTACH_REPLACE, -EINVAL, TARGET, "attach",
-		       "no mount to replace");
+		       "the target is not a mount point");
 	assert_refused(tree, AT_FDCWD, "", 0, -ENOENT, "", NULL, NULL);
 	assert_refused(1000000, AT_FDCWD, TARGET, 0, -EBADF, TARGET, "attach", "not an open descriptor");
 }
@@ -280,7 +281,7 @@ TEST(nothing_leads_out_of_a_root)
 	assert_refused(tree, root, "magic", IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW, -ENOENT, "magic",
 		       NULL, NULL);
 	assert_refused(tree, root, "absolute/x/y", IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR, -ENOENT,
-		       "absolute", "create target", "leads nowhere");
+		       "absolute", "create target", "a symbolic link to a file that does not exist");
 	/* ".." at the top stays at the top, as in every root directory. */
 	assert_ok(idm_tree_attach(tree, root, "../../../etc/../deep/er",
 				  ATTACH(IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR, IDM_PROPAGATION_DEFAULT),
@@ -614,7 +615,7 @@ TEST(no_right_to_attach_is_said)
 	must(chmod(SCRATCH, 0755));
 	become_user(unused_uid(), 1000);
 	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), -EPERM, &err, TARGET, "attach",
-		     "it needs CAP_SYS_ADMIN");
+		     "it requires CAP_SYS_ADMIN");
 }
 
 /* ---- which of the two it is ---- */

@@ -151,7 +151,7 @@ TEST_SINCE(6, 3, a_tmpfs_is_refused, a_map_that_is_the_filesystems_own_user_name
 	scratch_dir(OWN);
 	enter_userns_with_mount();
 	userns = (int)must(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
-	assert_why(OWN, userns, EINVAL, "the one that mounted the filesystem");
+	assert_why(OWN, userns, EINVAL, "the user namespace that mounted the filesystem");
 }
 
 TEST_SINCE(6, 3, a_tmpfs_is_refused, a_map_from_above_the_callers_user_namespace)
@@ -162,7 +162,8 @@ TEST_SINCE(6, 3, a_tmpfs_is_refused, a_map_from_above_the_callers_user_namespace
 	scratch_dir(OWN);
 	userns = userns_of("0:0:1");
 	enter_userns_with_mount();
-	assert_why(OWN, userns, EPERM, "no CAP_SYS_ADMIN in the user namespace that is the map");
+	assert_why(OWN, userns, EPERM,
+		   "it requires CAP_SYS_ADMIN in the user namespace that is the map");
 }
 
 /* ---- the source ---- */
@@ -252,7 +253,8 @@ TEST(a_block_device)
 	userns = userns_of("0:0:1");
 	e = why_not(PLACE "/idmount-test", userns, false);
 	must(unlink(PLACE "/idmount-test"));
-	assert_string_equal(PART(e, reason), "the source is a block device, not the filesystem on it");
+	assert_string_equal(PART(e, reason),
+			    "expected a mounted filesystem as source, got a block device");
 	assert_contains(e.hint, "mount the filesystem on the device first");
 }
 

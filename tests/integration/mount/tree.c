@@ -231,11 +231,11 @@ TEST_SINCE(6, 15, neither_is_possible, a_map_goes_on_top_of_another_one_when_tol
 	assert_owner_in(file, "", 50, 60);
 	/* Nothing that is made through it is seen as another's. */
 	assert_error(open_with(TARGET, "u:1:2,g:6:60", IDM_TREE_ON_TOP, &err), -EINVAL, &err, TARGET,
-		     "map on top", "no user id that the source shows");
+		     "map on top", "no user ID that the source shows");
 	assert_error(open_with(TARGET, "u:5:2,g:7:60", IDM_TREE_ON_TOP, &err), -EINVAL, &err, TARGET,
-		     "map on top", "no group id that the source shows");
+		     "map on top", "no group ID that the source shows");
 	assert_error(open_with(TARGET, "5:50,6:60", IDM_TREE_ON_TOP | IDM_TREE_RECURSIVE, &err), -EINVAL,
-		     &err, TARGET, "open tree", "one mount's map");
+		     &err, TARGET, "open tree", "a single mount");
 	assert_error(
 		open_with(SCRATCH "/plain", "5:50,6:60", IDM_TREE_ON_TOP | IDM_TREE_RECURSIVE, &err),
 		-EPERM, &err, SCRATCH "/plain/below", "map tree", "ID-mapped already");
@@ -255,13 +255,13 @@ TEST(a_source_without_a_map_needs_no_word_and_takes_each)
 		assert_owner_in(tree, "file", 5, 6);
 	}
 	assert_error(open_with(SOURCE, "1000:5", IDM_TREE_REMAP | IDM_TREE_ON_TOP, &err), -EINVAL, &err,
-		     "", "open tree", "both");
+		     "", "open tree", "only one of the two");
 	for (size_t i = 1; i < 3; i++) {
 		struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 
 		o.flags = flags[i];
 		assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), -EINVAL, &err, "",
-			     "open tree", "there is no map");
+			     "open tree", "requires a map");
 	}
 	assert_error(open_with("/proc", "0:5", IDM_TREE_ON_TOP, &err), -EINVAL, &err, "/proc",
 		     "map tree", "proc");
@@ -280,7 +280,7 @@ static void on_top_in_a_userns(void *unused)
 	owned_file(SOURCE "/file", 7, 8);
 	mount_mapped(SOURCE, TARGET, "7:5,8:6");
 	assert_error(open_with(TARGET, "5:50,6:60", IDM_TREE_ON_TOP, &err), -EOPNOTSUPP, &err, TARGET,
-		     "map on top", "not all of the map");
+		     "map on top", "parts of the source's map");
 }
 
 TEST_SINCE(6, 15, mounts_are_refused_or_old, a_map_that_is_not_wholly_seen_has_nothing_on_top)

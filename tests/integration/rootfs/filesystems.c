@@ -65,7 +65,7 @@ static void is_refused(const char *type, const char *since)
 	assert_error(idm_tree_open(AT_FDCWD, DISK, userns, NULL, &err), -EINVAL, &err, DISK, "map tree",
 		     "cannot be ID-mapped");
 	assert_contains(PART(err, reason), type);
-	snprintf(hint, sizeof(hint), "%s can from Linux %s on", type, since);
+	snprintf(hint, sizeof(hint), "mapping %s requires Linux %s", type, since);
 	assert_string_equal(err.hint, hint);
 }
 

@@ -302,7 +302,7 @@ static void leave_no_init(void *unused)
 	o.namespaces = IDM_NS_PID;
 	o.join_fds = (const int[]){ (int)must(open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)) };
 	o.n_join_fds = 1;
-	assert_no_child(&o, -EBUSY, "", "start program", "has no init yet");
+	assert_no_child(&o, -EBUSY, "", "start program", "init of the PID namespace");
 	o.namespaces = 0;
 	o.n_join_fds = 0;
 	assert_output(&o, "1\n");

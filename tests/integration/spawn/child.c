@@ -977,5 +977,5 @@ TEST(the_size_of_the_options_tells_old_from_new)
 	newer.o.size = sizeof(newer);
 	assert_ends(child_of(&newer.o), CLD_EXITED, 0);
 	newer.more[3] = 1;
-	assert_no_child(&newer.o, -E2BIG, "", "start program", "only a newer library knows");
+	assert_no_child(&newer.o, -E2BIG, "", "start program", "require a newer library");
 }

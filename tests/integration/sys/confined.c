@@ -242,9 +242,9 @@ static void attach_without_privilege(void *unused)
 	(void)unused;
 	become_user(1000, 1000);
 	assert_error(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), -EPERM, &err, TARGET, "attach",
-		     "it needs CAP_SYS_ADMIN");
+		     "it requires CAP_SYS_ADMIN");
 	assert_error(idm_umount(AT_FDCWD, SOURCE, 0, &err), -EPERM, &err, SOURCE, "unmount",
-		     "it needs CAP_SYS_ADMIN");
+		     "it requires CAP_SYS_ADMIN");
 }
 
 /* It is said to those alone who have not got it. */
@@ -473,7 +473,7 @@ TEST_ANYWHERE(landlock_closes_proc)
 		enter_landlock(accesses[i]);
 		err = refused_namespace(0);
 		assert_int_equal(err.errnum, EACCES);
-		assert_contains(err.message, "a security module such as Landlock closes");
+		assert_contains(err.message, "a security module such as Landlock denies");
 		assert_contains(err.hint, "READ_FILE and WRITE_FILE");
 	}
 }

@@ -170,7 +170,8 @@ TEST(maps_that_no_mount_takes)
 
 		assert_ok(idm_map_add(many, IDM_BOTH, &e, 1, NULL), NULL);
 	}
-	assert_error(idm_userns_open(many, 0, &err), -E2BIG, &err, "", "check map", "341 uid entries");
+	assert_error(idm_userns_open(many, 0, &err), -E2BIG, &err, "", "check map",
+		     "at most 340 uid entries");
 	assert_error(open_userns("", 0, &err), -EINVAL, &err, "", "check map", "no uid entries");
 	assert_error(open_userns("u:0:1:2", 0, &err), -EINVAL, &err, "", "check map", "no gid entries");
 	assert_error(open_userns("g:0:1:2", 0, &err), -EINVAL, &err, "", "check map", "no uid entries");
@@ -299,7 +300,7 @@ static void with_no_namespaces_left(void *unused)
 	scratch_file("/proc/sys/user/max_user_namespaces", "0");
 	for (size_t w = 0; w < ARRAY_SIZE(ways); w++) {
 		assert_error(open_userns("5:6:7", ways[w], &err), -ENOSPC, &err, "",
-			     "make user namespace", "no more user namespaces are allowed");
+			     "make user namespace", "the limit on user namespaces is reached");
 		assert_contains(err.hint, "user.max_user_namespaces is 0");
 	}
 }
@@ -759,7 +760,7 @@ static void as_user_with(void *data)
 	condition->make();
 	become_user(unused_uid(), unused_uid());
 	assert_error(open_userns(own, 0, &err), -ENOENT, &err, "/proc", "find the child in /proc",
-		     "a private one cannot be made: Operation not permitted");
+		     "a private one cannot be created: Operation not permitted");
 	assert_contains(err.hint, "mount a procfs");
 }
 
@@ -893,7 +894,8 @@ static void before_its_init(void *unused)
 	must(unshare(CLONE_NEWPID));
 	for (size_t w = 0; w < ARRAY_SIZE(ways); w++) {
 		assert_error(open_userns(SOME_MAP, ways[w], &err), -EBUSY, &err, "",
-			     "make user namespace", "unshared a PID namespace that has no init");
+			     "make user namespace",
+			     "init of the PID namespace that this thread unshared");
 		assert_contains(err.hint, "CLONE_NEWPID");
 	}
 	in_child(as_first_process, NULL);
