@@ -24,7 +24,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/idmap/idmap.h"
-#include "lib/idmap/own-ids.h"
+#include "lib/idmap/own-mappings.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"

@@ -164,7 +164,7 @@ added_beside()
 {
 	local note
 
-	note="idmount: apply: note: added $2 to the mount at /etc, since files of user 4321 appear as user 4322's; the word $3 of a mount prevents that"
+	note="idmount: apply: note: added $2 to the mount at /etc, since files of user 4321 appear as user 4322's; the option $3 of a mount prevents that"
 	run -0 --separate-stderr idmount apply - dst <<<"${list/WORDS/, \"$1\"}"
 	same 'note' "$note" "$stderr"
 	[[ $(options_at /mnt/dst/etc) == *"$2"* && $(options_at /mnt/dst/etc) != *"no$1"* ]]

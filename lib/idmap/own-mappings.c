@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "own-ids.h"
+#include "own-mappings.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The IDs of the caller's user namespace, and the mappings of its own map. */
-#ifndef IDM_IDMAP_OWN_IDS_H
-#define IDM_IDMAP_OWN_IDS_H
+#ifndef IDM_IDMAP_OWN_MAPPINGS_H
+#define IDM_IDMAP_OWN_MAPPINGS_H
 
 #include "idmap.h"
 
