@@ -160,7 +160,7 @@ int run_make_dev(const struct run_request *q, struct run_root *root)
 		close(dev);
 		return status;
 	}
-	status = run_add_mount(root, "/dev", NULL, dev, 0, IDM_ATTACH_MKDIR);
+	status = run_add_mount(root, "/dev", NULL, dev, 0, IDM_CHILD_MOUNT_MKDIR);
 	for (size_t i = 0; i < COUNT(devices) && status == DONE; i++)
 		status = bind_device(root, devices[i]);
 	return status == DONE ? make_terminals(q, root) : status;

@@ -154,20 +154,20 @@ static int add_host_tree(struct run_root *root, const char *path, uint32_t attr)
 	o.flags = IDM_TREE_RECURSIVE;
 	o.attr_set = attr;
 	tree = open_mapped_tree("", path, NULL, &o);
-	return tree < 0 ? FAILED : run_add_mount(root, path, NULL, tree, 0, IDM_ATTACH_MKDIR);
+	return tree < 0 ? FAILED : run_add_mount(root, path, NULL, tree, 0, IDM_CHILD_MOUNT_MKDIR);
 }
 
 static int add_system(const struct run_request *q, struct run_root *root)
 {
 	const uint32_t attr = IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC;
-	int status = q->new_pid ? run_add_mount(root, "/proc", "proc", -1, attr, IDM_ATTACH_MKDIR)
+	int status = q->new_pid ? run_add_mount(root, "/proc", "proc", -1, attr, IDM_CHILD_MOUNT_MKDIR)
 				: add_host_tree(root, "/proc", attr);
 
 	if (status != DONE)
 		return status;
 	/* A sysfs shows the mounter's network namespace, and requires CAP_SYS_ADMIN over it. */
 	return q->new_net ? run_add_mount(root, "/sys", "sysfs", -1, attr | IDM_ATTR_RDONLY,
-					  IDM_ATTACH_MKDIR)
+					  IDM_CHILD_MOUNT_MKDIR)
 			  : add_host_tree(root, "/sys", attr | IDM_ATTR_RDONLY);
 }
 
@@ -206,7 +206,7 @@ static int add_bind(struct run_request *q, struct run_root *root, struct run_bin
 	snprintf(where, sizeof(where), "--bind %s", b->source);
 	tree = open_mapped_tree(where, b->source, map, &o);
 	idm_map_free(map);
-	return tree < 0 ? FAILED : run_add_mount(root, b->target, NULL, tree, 0, IDM_ATTACH_MKDIR);
+	return tree < 0 ? FAILED : run_add_mount(root, b->target, NULL, tree, 0, IDM_CHILD_MOUNT_MKDIR);
 }
 
 int run_make_root(struct run_request *q, struct run_root *root)

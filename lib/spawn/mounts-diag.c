@@ -40,7 +40,7 @@ static bool diagnose_deleted_source(const struct idm_child_question *q, const st
 	return true;
 }
 
-/* With IDM_ATTACH_MKDIR the parents are directories, so only the last component can differ. */
+/* With IDM_CHILD_MOUNT_MKDIR the parents are directories, so only the last component can differ. */
 static bool diagnose_other_kind(const struct idm_child_question *q, const struct idm_child_mount *m)
 {
 	const char *why = "the target, or a component of its path, is not a directory";
@@ -49,7 +49,7 @@ static bool diagnose_other_kind(const struct idm_child_question *q, const struct
 		return false;
 	if (q->code == -EISDIR)
 		why = "the source is not a directory, but the target is";
-	else if (m->flags & IDM_ATTACH_MKDIR)
+	else if (m->flags & IDM_CHILD_MOUNT_MKDIR)
 		why = "the source is a directory, but the target is not";
 	idm_fail(q->err, q->code, q->step, q->subject, "%s", why);
 	return true;

@@ -839,7 +839,7 @@ IDM_MUST_USE IDM_NONNULL(2)
 int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_tree_options *options,
 		  struct idm_error *err);
 
-/* Bits 18 to 23. MKDIR and FOLLOW also belong to struct idm_child_mount. */
+/* Bits 18 to 23. */
 #define IDM_ATTACH_MKDIR 0x040000U   /* create the target if it is missing: directories, or an empty file */
 #define IDM_ATTACH_REPLACE 0x080000U /* replace the mount at the target, in one step (Linux 6.5) */
 #define IDM_ATTACH_IN_ROOT 0x100000U /* dirfd is a root: every ".." and symbolic link stays below it */
@@ -1509,8 +1509,11 @@ struct idm_child_fd {
 	int to;
 };
 
+/* Bits 12 to 15. */
 #define IDM_CHILD_MOUNT_OPTIONAL 0x1000U /* skipped if the target is missing */
 #define IDM_CHILD_MOUNT_REBIND 0x2000U   /* no filesystem, no tree: a copy of what is at target, over it */
+#define IDM_CHILD_MOUNT_MKDIR 0x4000U    /* create the target if it is missing, as IDM_ATTACH_MKDIR does */
+#define IDM_CHILD_MOUNT_FOLLOW 0x8000U   /* the target may be a symbolic link */
 
 /*
  * A mount in the child's mount namespace, below its root: a new filesystem, a detached tree, or a copy of
@@ -1523,7 +1526,7 @@ struct idm_child_mount {
 	const char *source;  /* NULL: the fstype */
 	const char *options; /* of the filesystem, separated by commas: "mode=755,size=1m"; or NULL */
 	uint32_t attr;       /* IDM_ATTR_* of a new filesystem's mount, or of the copy */
-	unsigned int flags;  /* IDM_ATTACH_MKDIR, IDM_ATTACH_FOLLOW, IDM_CHILD_MOUNT_* */
+	unsigned int flags;  /* IDM_CHILD_MOUNT_* */
 	int tree_fd;
 };
 

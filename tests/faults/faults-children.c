@@ -111,7 +111,10 @@ static struct idm_child_options container(unsigned int flags)
 	static const struct idm_child_mount mounts[] = {
 		{ .target = "/proc", .fstype = "proc", .tree_fd = -1 },
 		{ .target = "/tmp", .fstype = "tmpfs", .options = "mode=755", .tree_fd = -1 },
-		{ .target = "/tmp/made", .fstype = "tmpfs", .flags = IDM_ATTACH_MKDIR, .tree_fd = -1 },
+		{ .target = "/tmp/made",
+		  .fstype = "tmpfs",
+		  .flags = IDM_CHILD_MOUNT_MKDIR,
+		  .tree_fd = -1 },
 	};
 	struct idm_child_options o = shell(argv);
 

@@ -205,10 +205,11 @@ TEST(links_of_the_hosts_proc)
 	proc = (int)assert_ok(idm_tree_open(AT_FDCWD, "/proc", -1, &recursive, &err), &err);
 	mounts[0] = (struct idm_child_mount){ .target = "/proc",
 					      .tree_fd = proc,
-					      .flags = IDM_ATTACH_MKDIR };
-	mounts[1] = (struct idm_child_mount){
-		.target = "/way/new/point", .fstype = "tmpfs", .tree_fd = -1, .flags = IDM_ATTACH_MKDIR
-	};
+					      .flags = IDM_CHILD_MOUNT_MKDIR };
+	mounts[1] = (struct idm_child_mount){ .target = "/way/new/point",
+					      .fstype = "tmpfs",
+					      .tree_fd = -1,
+					      .flags = IDM_CHILD_MOUNT_MKDIR };
 	o.path = "/none";
 	o.argv = argv;
 	o.namespaces = IDM_NS_MOUNT;

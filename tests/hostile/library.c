@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 	if (mount.tree_fd < 0)
 		return fail(&err);
 	mount.target = argv[4];
-	mount.flags = IDM_ATTACH_MKDIR;
+	mount.flags = IDM_CHILD_MOUNT_MKDIR;
 	o.map = map;
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID;
 	o.mounts = &mount;

@@ -100,7 +100,7 @@ static long check_target(long root, long fd)
 
 static long open_mount_target(long root, const struct idm_request_mount *m, const char *target)
 {
-	long fd = resolve_in_root(root, target, m->flags & IDM_ATTACH_FOLLOW ? 0 : O_NOFOLLOW);
+	long fd = resolve_in_root(root, target, m->flags & IDM_CHILD_MOUNT_FOLLOW ? 0 : O_NOFOLLOW);
 	long r = fd < 0 ? fd : check_target(root, fd);
 
 	if (r == 0)
@@ -154,7 +154,7 @@ static long attach_request_mount(struct idm_request *request, long root,
 	long r = 0, to;
 
 	idm_request_begin(request, IDM_CHILD_STEP_MOUNT_TARGET, request->report.item, m->target);
-	if (m->flags & IDM_ATTACH_MKDIR)
+	if (m->flags & IDM_CHILD_MOUNT_MKDIR)
 		r = make_target(root, target, (int)m->is_file);
 	if (r < 0)
 		return r;

@@ -110,18 +110,19 @@ TEST_SINCE(5, 12, no_trees, the_root_is_no_target_however_it_is_spelt)
 	must(symlink(".", SCRATCH "/root/here"));
 	must(symlink("../..", SCRATCH "/root/up"));
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		refuse(refused[i], IDM_ATTACH_MKDIR, -EINVAL, "mount at");
+		refuse(refused[i], IDM_CHILD_MOUNT_MKDIR, -EINVAL, "mount at");
 	/* A slash behind a link does not make it a directory. */
 	refuse("/here/", 0, -ELOOP, "symbolic link");
 	refuse("/up/.", 0, -ELOOP, "symbolic link");
-	refuse("/here", IDM_ATTACH_FOLLOW, -EBUSY, "the root itself");
-	refuse("/up", IDM_ATTACH_FOLLOW, -EBUSY, "the root itself");
+	refuse("/here", IDM_CHILD_MOUNT_FOLLOW, -EBUSY, "the root itself");
+	refuse("/up", IDM_CHILD_MOUNT_FOLLOW, -EBUSY, "the root itself");
 }
 
 TEST_SINCE(5, 12, no_trees, links_in_the_root_lead_to_no_place_outside)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
-	struct idm_child_mount mounts[] = { proc, { .target = "/up/made", .flags = IDM_ATTACH_MKDIR } };
+	struct idm_child_mount mounts[] = { proc,
+					    { .target = "/up/made", .flags = IDM_CHILD_MOUNT_MKDIR } };
 
 	make_root();
 	scratch_dir(SCRATCH "/volume");

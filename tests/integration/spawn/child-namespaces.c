@@ -571,9 +571,9 @@ TEST_SINCE(5, 12, no_trees, filesystems_and_trees_are_mounted_in_their_order)
 		  .source = "scratch",
 		  .tree_fd = -1,
 		  .options = "mode=1700,size=64k",
-		  .flags = IDM_ATTACH_MKDIR },
-		{ .target = "/new/tmp/below", .flags = IDM_ATTACH_MKDIR },
-		{ .target = "/new/file", .flags = IDM_ATTACH_MKDIR },
+		  .flags = IDM_CHILD_MOUNT_MKDIR },
+		{ .target = "/new/tmp/below", .flags = IDM_CHILD_MOUNT_MKDIR },
+		{ .target = "/new/file", .flags = IDM_CHILD_MOUNT_MKDIR },
 		{ .target = "/put", .fstype = "tmpfs", .tree_fd = -1, .attr = IDM_ATTR_RDONLY },
 	};
 	struct idm_child_options o = SCRIPT(
@@ -629,7 +629,7 @@ TEST(mounts_that_fail_are_told_with_the_kernels_words)
 	assert_contains(err.message, "(kernel: tmpfs: ");
 	m.options = NULL;
 	m.target = "/etc/passwd/below";
-	m.flags = IDM_ATTACH_MKDIR;
+	m.flags = IDM_CHILD_MOUNT_MKDIR;
 	assert_no_child(&o, -ENOTDIR, "/etc/passwd/below", "make mount point", "Not a directory");
 	m.fstype = NULL;
 	m.tree_fd = 77;
