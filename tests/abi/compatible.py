@@ -156,13 +156,13 @@ HARM = {
     "a member has another place": (r"(\n\tint code;[^\n]*)(\n\tint status;[^\n]*)", r"\2\1"),
     "a member has another size": (r"char hint\[440\]", "char hint[444]"),
     "a struct of a fixed layout has grown": (r"(\n\tint status;[^\n]*)", r"\1\n\tint more;"),
-    "a constant has another value": (r"#define IDM_GID 2U", "#define IDM_GID 4U"),
-    "a constant is gone": (r"#define IDM_GID 2U[^\n]*", ""),
+    "a constant has another value": (r"#define IDM_GID 0x2U", "#define IDM_GID 0x4U"),
+    "a constant is gone": (r"#define IDM_GID 0x2U[^\n]*", ""),
     "an enumeration begins with something else": (r"IDM_MAP_NONE = 0,", "IDM_MAP_NONE = 1,"),
 }
 NO_HARM = {
     "a function more": (r"const char \*idm_version\(void\);", r"\g<0> int idm_new(int flags);"),
-    "a constant more": (r"#define IDM_GID 2U", "#define IDM_NEW 8U\n\\g<0>"),
+    "a constant more": (r"#define IDM_GID 0x2U", "#define IDM_NEW 0x8U\n\\g<0>"),
     "a member more at the end of a struct with a size": (r"(void \*progress_data;)(\n\};\n#define IDM_PLAN_APPLY)",
                                                          r"\1 int more;\2"),
     "a struct more": (r"\nstruct idm_exit_info \{", "\nstruct idm_new { int more; };\\g<0>"),

@@ -281,8 +281,8 @@ size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, 
  */
 struct idm_map;
 
-#define IDM_UID 1U /* the uid side */
-#define IDM_GID 2U /* the gid side */
+#define IDM_UID 0x1U /* the uid side */
+#define IDM_GID 0x2U /* the gid side */
 #define IDM_BOTH (IDM_UID | IDM_GID)
 
 /* `count` consecutive IDs: disk, disk+1, ... appear as seen, seen+1, ... */
@@ -629,9 +629,9 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  * child with memory of its own for a caller that is not dumpable (PR_GET_DUMPABLE in prctl(2)). It does so,
  * too, where the kernel refuses a child that shares memory.
  */
-#define IDM_USERNS_ZOMBIE 1U /* only: a child that has exited before its map is written */
-#define IDM_USERNS_LIVE 2U   /* only: a child that waits until it is killed by its pidfd */
-#define IDM_USERNS_OWN_MEMORY 4U /* only: a child with memory of its own, and dumpable */
+#define IDM_USERNS_ZOMBIE 0x1U /* only: a child that has exited before its map is written */
+#define IDM_USERNS_LIVE 0x2U   /* only: a child that waits until it is killed by its pidfd */
+#define IDM_USERNS_OWN_MEMORY 0x4U /* only: a child with memory of its own, and dumpable */
 
 /*
  * Opens a user namespace that carries a map, for idm_tree_open() or mount_setattr(2).
@@ -982,14 +982,14 @@ enum idm_upper_ids {
  * How the library creates the overlay. Without a flag it passes layers by descriptor where the kernel
  * accepts detached layers (Linux 6.15). Elsewhere it works in a mount namespace of a child.
  */
-#define IDM_OVERLAY_BY_DESCRIPTOR 1U /* only: detached layers, by descriptor */
-#define IDM_OVERLAY_IN_NAMESPACE 2U  /* only: in a mount namespace that disappears with the call */
+#define IDM_OVERLAY_BY_DESCRIPTOR 0x1U /* only: detached layers, by descriptor */
+#define IDM_OVERLAY_IN_NAMESPACE 0x2U  /* only: in a mount namespace that disappears with the call */
 /*
  * How an overlay with IDM_UPPER_DISK gets the mapped root's credentials for its upper directory. Without the
  * flag override_creds sets them where the kernel has it (Linux 6.15).
  */
-#define IDM_OVERLAY_CREATE_AS_ROOT 4U /* only: a child with those credentials creates it */
-#define IDM_OVERLAY_EMPTY_PATH 8U     /* an empty path of a layer is its dirfd itself, else -ENOENT */
+#define IDM_OVERLAY_CREATE_AS_ROOT 0x4U /* only: a child with those credentials creates it */
+#define IDM_OVERLAY_EMPTY_PATH 0x8U     /* an empty path of a layer is its dirfd itself, else -ENOENT */
 
 /* Options of idm_overlay_open(). Initialise with IDM_OVERLAY_OPTIONS_INIT. */
 struct idm_overlay_options {
@@ -1347,8 +1347,8 @@ struct idm_mount_info {
 	const struct idm_map *map; /* NULL unless map_state is READ or PARTLY */
 };
 
-#define IDM_LIST_ALL_NAMESPACES 1U /* every mount namespace on the host, not only the caller's */
-#define IDM_LIST_UNMAPPED 2U       /* also mounts that are not ID-mapped */
+#define IDM_LIST_ALL_NAMESPACES 0x1U /* every mount namespace on the host, not only the caller's */
+#define IDM_LIST_UNMAPPED 0x2U       /* also mounts that are not ID-mapped */
 
 /*
  * Lists ID-mapped mounts in the order of mounting. One namespace follows the other, the caller's first. A
@@ -1376,7 +1376,7 @@ IDM_NONNULL(2)
 int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 	     struct idm_error *err);
 
-#define IDM_LIST_EMPTY_PATH 4U /* an empty path is dirfd itself, or the working directory */
+#define IDM_LIST_EMPTY_PATH 0x4U /* an empty path is dirfd itself, or the working directory */
 
 /*
  * Reports the one mount that holds a path, mapped or not. The library holds no descriptor on the mount
@@ -1491,17 +1491,17 @@ struct idm_exit_info {
 #define IDM_NS_NET 0x40000000U
 
 /* Bits 0 to 11; struct idm_child_mount has 12 to 15 of its own. */
-#define IDM_CHILD_SEARCH_PATH 1U   /* a path without "/" is looked up in the PATH of envp */
-#define IDM_CHILD_KEEP_FDS 2U      /* descriptors that are not close-on-exec stay open */
-#define IDM_CHILD_RESET_SIGNALS 4U /* no signal is blocked or ignored; without: as exec leaves them */
-#define IDM_CHILD_SESSION 8U       /* in a new session, without a terminal unless one is given */
-#define IDM_CHILD_SET_GROUPS 16U   /* the supplementary groups are exactly those given */
-#define IDM_CHILD_NO_NEW_PRIVS 32U /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
-#define IDM_CHILD_UNDER_INIT 64U   /* below a small init, which is process 1 (with IDM_NS_PID) */
-#define IDM_CHILD_DIE_WITH_THREAD 128U /* is killed (SIGKILL) when the thread that started it exits */
-#define IDM_CHILD_NEW_KEYRING 256U     /* with an empty session keyring, see keyctl(2) */
-#define IDM_CHILD_DISABLE_USERNS 512U  /* no user namespaces below its own (user.max_user_namespaces = 0) */
-#define IDM_CHILD_NO_KEYRINGS 1024U    /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
+#define IDM_CHILD_SEARCH_PATH 0x001U   /* a path without "/" is looked up in the PATH of envp */
+#define IDM_CHILD_KEEP_FDS 0x002U      /* descriptors that are not close-on-exec stay open */
+#define IDM_CHILD_RESET_SIGNALS 0x004U /* no signal is blocked or ignored; without: as exec leaves them */
+#define IDM_CHILD_SESSION 0x008U       /* in a new session, without a terminal unless one is given */
+#define IDM_CHILD_SET_GROUPS 0x010U    /* the supplementary groups are exactly those given */
+#define IDM_CHILD_NO_NEW_PRIVS 0x020U  /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
+#define IDM_CHILD_UNDER_INIT 0x040U    /* below a small init, which is process 1 (with IDM_NS_PID) */
+#define IDM_CHILD_DIE_WITH_THREAD 0x080U /* is killed (SIGKILL) when the thread that started it exits */
+#define IDM_CHILD_NEW_KEYRING 0x100U     /* with an empty session keyring, see keyctl(2) */
+#define IDM_CHILD_DISABLE_USERNS 0x200U  /* no user namespaces below its own (user.max_user_namespaces = 0) */
+#define IDM_CHILD_NO_KEYRINGS 0x400U     /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
 
 /* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */
 struct idm_child_fd {

@@ -391,22 +391,35 @@ static bool is_listed(const char *name)
 	return false;
 }
 
-/* "#define IDM_NAME 0x1U", but for attributes, and for IDs. */
-TEST(none_is_forgotten)
+/* "#define IDM_NAME 0x1U" */
+static bool is_constant(const char *line, char name[64])
 {
-	char path[4096], line[512], name[64], unsigned_sign;
-	FILE *header;
+	char unsigned_sign;
 	int value;
+
+	return sscanf(line, "#define %63[A-Z_] %i%c", name, &value, &unsigned_sign) == 3 &&
+	       unsigned_sign == 'U';
+}
+
+static bool is_flag(const char *name)
+{
+	return strncmp(name, "IDM_ATTR_", 9) != 0 && strcmp(name, "IDM_CHILD_KEEP_ID") != 0;
+}
+
+TEST(none_is_forgotten_and_all_are_hexadecimal)
+{
+	char path[4096], line[512], name[64];
+	FILE *header;
 
 	snprintf(path, sizeof(path), "%s/include/idmount.h", getenv("IDM_SOURCE_ROOT"));
 	header = fopen(path, "re");
 	assert_non_null(header);
 	while (fgets(line, sizeof(line), header)) {
-		if (sscanf(line, "#define %63[A-Z_] %i%c", name, &value, &unsigned_sign) != 3 ||
-		    unsigned_sign != 'U' || strncmp(name, "IDM_ATTR_", 9) == 0 ||
-		    strcmp(name, "IDM_CHILD_KEEP_ID") == 0)
+		if (!is_constant(line, name))
 			continue;
-		if (!is_listed(name))
+		if (!strstr(line, " 0x"))
+			fail_msg("%s is not written in hexadecimal", name);
+		if (is_flag(name) && !is_listed(name))
 			fail_msg("%s is not tested here", name);
 	}
 	fclose(header);
