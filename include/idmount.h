@@ -108,8 +108,16 @@ const char *idm_version(void);
 
 /*
  * The step of a call that failed: struct idm_error.step. A later version of the library can report a
- * step that this list lacks. IDM_STEP_EXECUTE is the only step in which execve(2) of the caller's own
- * program fails.
+ * step that this list lacks. The number of a step never changes its meaning.
+ *
+ * Programs may act on these steps, which all later versions report for the same failures:
+ *
+ *  - IDM_STEP_EXECUTE: only in this step execve(2) of the caller's own program fails.
+ *  - IDM_STEP_SET_CWD: the program's working directory cannot be entered.
+ *  - IDM_STEP_WRITE_JOURNAL, IDM_STEP_LOCK_JOURNAL, IDM_STEP_READ_JOURNAL, IDM_STEP_UNDO,
+ *    IDM_STEP_REMOVE_JOURNAL: the steps of idm_plan_apply() and idm_plan_undo() with a journal.
+ *
+ * All others are for messages. A later version can split one of them, or report another one.
  */
 enum idm_error_step {
 	IDM_STEP_NONE = 0,
