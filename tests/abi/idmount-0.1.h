@@ -44,6 +44,9 @@
  *    that size. An older program does not read the members that a newer library adds. An older library
  *    lacks the members that came after 0.1. So a newer program calls IDM_HAS() before it reads one of them.
  *    The library provides such structs one by one, never as an array.
+ *  - These structs carry no size, and never change: idm_path, idm_mount_option, idm_child_fd, idm_entry,
+ *    idm_capabilities, idm_hardening_info, idm_exit_info, idm_error and idm_error_range. What they cannot
+ *    express becomes a new struct, with a new function or a new member of the options.
  *  - A function that waits accepts milliseconds: -1 waits without limit, 0 does not wait. It fails with
  *    -EINVAL for less than -1. It returns 0 if the event has come, and fails with -ETIMEDOUT if not. So 0
  *    never means that no result is filled in.
@@ -1483,7 +1486,10 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-/* How a process exited. It carries no size: the layout is fixed for the life of the library's soname. */
+/*
+ * How a process exited. The layout is fixed: the caller provides it, one for a call. It has what
+ * waitid(2) reports. Other facts about an exit would come by a new function.
+ */
 struct idm_exit_info {
 	pid_t pid;  /* in the caller's PID namespace */
 	int code;   /* CLD_EXITED, CLD_KILLED or CLD_DUMPED of <signal.h>, or IDM_EXIT_LOST */
