@@ -51,6 +51,8 @@
  *  - A flag's name begins with the function or struct that accepts it. The flags of one object (a tree, a
  *    plan, a reaper, a child) have different bits. A function rejects flags of another function and unknown
  *    flags with -EINVAL. `err` then names the unknown bits in hexadecimal.
+ *  - A callback returns 0 to continue. Any other value stops the function, which returns it unchanged. A
+ *    program uses positive values: the function's own errors are negative. `progress` differs, see there.
  *  - The calling thread resolves paths, with its root, working directory and credentials.
  *  - No function is a cancellation point. pthread_cancel(3) takes effect in the caller, after the call.
  *    A callback runs with cancellation disabled. A thread whose cancel type is asynchronous must disable
@@ -177,6 +179,7 @@ enum idm_error_step {
 	IDM_STEP_READ_MOUNTINFO,
 	IDM_STEP_FIND_MOUNT_NAMESPACES,
 	IDM_STEP_JOIN_MOUNT_NAMESPACE,
+	IDM_STEP_LIST_FEATURES,
 	IDM_STEP_CHECK_PATH,
 	IDM_STEP_MAKE_FILE,
 	IDM_STEP_START_PROGRAM,
@@ -1422,18 +1425,22 @@ struct idm_feature_info {
 };
 
 /*
- * Reports every feature of the kernel that the library uses, always in the same order. Cannot fail by
- * itself.
+ * Reports every feature of the kernel that the library uses, always in the same order.
  *
+ * @flags: 0
  * @each: called for each feature, in the calling thread; returns 0 to continue
  * @data: passed to `each`; may be NULL
+ * @err: may be NULL; unchanged if `each` ended the calls
  *
  * Returns: 0, or the first other value of `each`, which ends the calls
+ * Errors:
+ *   -EINVAL: an unknown flag
  * Requires: nothing; without privilege more features are unavailable
  * Thread safety: safe
  */
-IDM_NONNULL(1)
-int idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data);
+IDM_NONNULL(2)
+int idm_features(unsigned int flags, int (*each)(const struct idm_feature_info *feature, void *data),
+		 void *data, struct idm_error *err);
 
 /* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the IDs. */
 #define IDM_CHECK_WRITE 0x100U

@@ -61,7 +61,7 @@ static int print_feature_table(void)
 	table_cell(&table, "SINCE");
 	table_cell(&table, "WHAT");
 	table_cell(&table, "WHY NOT");
-	idm_features(feature_row, &table);
+	idm_features(0, feature_row, &table, NULL);
 	if (table_print(&table))
 		return DONE;
 	return out_of_memory();
@@ -141,7 +141,7 @@ static void begin_report(struct json *json)
 	json_open(json, NULL, '{');
 	json_add_string(json, "kernel", name.release);
 	json_open(json, "features", '[');
-	idm_features(feature_json, json);
+	idm_features(0, feature_json, json, NULL);
 	json_close(json);
 	json_open(json, "paths", '[');
 }

@@ -58,6 +58,7 @@ static const char *const texts[] = {
 	[IDM_STEP_READ_MOUNTINFO] = "read mountinfo",
 	[IDM_STEP_FIND_MOUNT_NAMESPACES] = "find mount namespaces",
 	[IDM_STEP_JOIN_MOUNT_NAMESPACE] = "join mount namespace",
+	[IDM_STEP_LIST_FEATURES] = "list features",
 	[IDM_STEP_CHECK_PATH] = "check path",
 	[IDM_STEP_MAKE_FILE] = "make file",
 	[IDM_STEP_START_PROGRAM] = "start program",

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/mount-query.h"
@@ -341,9 +342,8 @@ static const struct {
 	  try_overlay_override_creds },
 };
 
-int idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data)
+static int try_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data)
 {
-	HOLD_CANCEL;
 	AUTO_CLOSE int userns = idm_probe_userns(NULL);
 	int r = 0;
 
@@ -361,4 +361,13 @@ int idm_features(int (*each)(const struct idm_feature_info *feature, void *data)
 		r = each(&f, data);
 	}
 	return r;
+}
+
+int idm_features(unsigned int flags, int (*each)(const struct idm_feature_info *feature, void *data),
+		 void *data, struct idm_error *err)
+{
+	HOLD_CANCEL;
+	int r = idm_check_flags(flags, 0, IDM_STEP_LIST_FEATURES, NULL, err);
+
+	return r < 0 ? r : try_features(each, data);
 }

@@ -47,7 +47,9 @@ DOOR(idm_map_add_userns, NULL, struct idm_map *map, int userns)
 DOOR(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)
 DOOR(idm_map_add_subid, owner, struct idm_map *map, const char *owner)
 
-int __wrap_idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data);
+int __wrap_idm_features(unsigned int flags,
+			int (*each)(const struct idm_feature_info *feature, void *data), void *data,
+			struct idm_error *err);
 int __wrap_run_enter_userns(struct run_request *q);
 int __wrap_run_read_seccomp(struct run_request *q);
 int __wrap_idm_filter_refuses(enum idm_call call);
@@ -61,7 +63,9 @@ int __wrap_unshare(int flags);
 int __wrap_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		 const void *options);
 
-int __wrap_idm_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data)
+int __wrap_idm_features(unsigned int flags,
+			int (*each)(const struct idm_feature_info *feature, void *data), void *data,
+			struct idm_error *err)
 {
 	const struct idm_feature_info feature = { .name = "name", .what = "what", .since = "5.12" };
 

@@ -205,6 +205,18 @@ static int check_path(unsigned int bits, struct idm_error *err)
 	return idm_check_path(AT_FDCWD, "/", bits, &check, err);
 }
 
+static int stop_at_once(const struct idm_feature_info *feature, void *data)
+{
+	(void)feature;
+	(void)data;
+	return 1;
+}
+
+static int features(unsigned int bits, struct idm_error *err)
+{
+	return idm_features(bits, stop_at_once, NULL, err);
+}
+
 static const char *const argv[] = { "nothing", NULL };
 
 static struct idm_child_options child_options(void)
@@ -301,6 +313,7 @@ static const struct function {
 	{ "idm_list", list, IDM_LIST_ALL_NAMESPACES | IDM_LIST_UNMAPPED, LOOK },
 	{ "idm_list_path", list_path, IDM_LIST_EMPTY_PATH, LOOK },
 	{ "idm_check_path", check_path, IDM_CHECK_WRITE | IDM_CHECK_EMPTY_PATH, LOOK },
+	{ "idm_features", features, 0, LOOK },
 	{ "idm_child_start", child_start,
 	  IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION |
 		  IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_UNDER_INIT |

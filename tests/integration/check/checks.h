@@ -96,7 +96,7 @@ static inline struct idm_feature_info feature(const char *name)
 {
 	struct idm_feature_info f = { .name = name };
 
-	assert_int_equal(idm_features(find_feature, &f), 1);
+	assert_int_equal(idm_features(0, find_feature, &f, NULL), 1);
 	return f;
 }
 

@@ -27,8 +27,8 @@ TEST_ANYWHERE(what_the_kernels_number_promises_is_there)
 
 	scratch_enter();
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	assert_int_equal(idm_features(collect, first), 0);
-	assert_int_equal(idm_features(collect, second), 0);
+	assert_int_equal(idm_features(0, collect, first, NULL), 0);
+	assert_int_equal(idm_features(0, collect, second, NULL), 0);
 	assert_string_equal(first, second);
 	snapshot_assert_same(before);
 }
@@ -46,7 +46,7 @@ TEST_ANYWHERE(the_callers_answer_ends_it)
 	int n = 0;
 
 	need_root();
-	assert_int_equal(idm_features(count_to_three, &n), 42);
+	assert_int_equal(idm_features(0, count_to_three, &n, NULL), 42);
 	assert_int_equal(n, 3);
 }
 
@@ -76,6 +76,6 @@ TEST_ANYWHERE(an_ordinary_user_is_told_that_he_may_not)
 	scratch_enter();
 	become_user(65534, 65534);
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	assert_int_equal(idm_features(expect_eperm, NULL), 0);
+	assert_int_equal(idm_features(0, expect_eperm, NULL, NULL), 0);
 	snapshot_assert_same(before);
 }

@@ -268,7 +268,7 @@ static long try_list(void)
 static long try_check(void)
 {
 	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
-	long r = idm_features(look_at_feature, NULL);
+	long r = idm_features(0, look_at_feature, NULL, NULL);
 
 	return r ? r : idm_check_path(AT_FDCWD, ROOT, IDM_CHECK_WRITE, &check, &error);
 }
