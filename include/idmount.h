@@ -1561,7 +1561,8 @@ struct idm_capabilities {
 /* What to start, and how. Initialise with IDM_CHILD_OPTIONS_INIT, and set path and argv. */
 struct idm_child_options {
 	size_t size; /* sizeof(struct idm_child_options) */
-	unsigned int flags;      /* IDM_CHILD_* */
+	uint64_t flags;          /* IDM_CHILD_* */
+	unsigned int namespaces; /* IDM_NS_*: new ones, owned by the user namespace below */
 	int program_fd;          /* what is executed, as a descriptor; path is then its name only. -1: path */
 	const char *path;        /* inside the new root */
 	const char *const *argv; /* with NULL at its end */
@@ -1569,7 +1570,6 @@ struct idm_child_options {
 	const char *cwd;         /* inside the new root; NULL: there "/", and without one the caller's */
 	const struct idm_child_fd *fds; /* 0, 1 and 2 are the caller's unless this says otherwise */
 	size_t n_fds;
-	unsigned int namespaces;   /* IDM_NS_*: new ones, owned by the user namespace below */
 	const struct idm_map *map; /* a new user namespace with this map; NULL: none */
 	const int *join_fds;       /* namespaces to join, of any kind, in any order */
 	size_t n_join_fds;
@@ -1592,9 +1592,9 @@ struct idm_child_options {
 #define IDM_CHILD_OPTIONS_INIT \
 	{ \
 		IDM_INIT_MEMBER(size, sizeof(struct idm_child_options)), IDM_INIT_MEMBER(flags, 0), \
-		IDM_INIT_MEMBER(program_fd, -1), IDM_INIT_MEMBER(path, NULL), \
+		IDM_INIT_MEMBER(namespaces, 0), IDM_INIT_MEMBER(program_fd, -1), IDM_INIT_MEMBER(path, NULL), \
 		IDM_INIT_MEMBER(argv, NULL), IDM_INIT_MEMBER(envp, NULL), IDM_INIT_MEMBER(cwd, NULL), \
-		IDM_INIT_MEMBER(fds, NULL), IDM_INIT_MEMBER(n_fds, 0), IDM_INIT_MEMBER(namespaces, 0), \
+		IDM_INIT_MEMBER(fds, NULL), IDM_INIT_MEMBER(n_fds, 0), \
 		IDM_INIT_MEMBER(map, NULL), IDM_INIT_MEMBER(join_fds, NULL), IDM_INIT_MEMBER(n_join_fds, 0), \
 		IDM_INIT_MEMBER(root_fd, -1), IDM_INIT_MEMBER(propagation, IDM_PROPAGATION_DEFAULT), \
 		IDM_INIT_MEMBER(mounts, NULL), IDM_INIT_MEMBER(n_mounts, 0), \

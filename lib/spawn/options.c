@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Checks that the options fit together, before the library creates anything. Names the wrong option. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "internal.h"
@@ -122,8 +123,8 @@ static int check_mounts(const struct idm_child_options *o, struct idm_error *err
 
 static int check_child_flags(const struct idm_child_options *o, struct idm_error *err)
 {
-	if (o->flags & ~ALL_FLAGS)
-		return REFUSE(err, "unknown flags 0x%x", o->flags & ~ALL_FLAGS);
+	if (o->flags & ~(uint64_t)ALL_FLAGS)
+		return REFUSE(err, "unknown flags 0x%" PRIx64, o->flags & ~(uint64_t)ALL_FLAGS);
 	if (o->namespaces & ~ALL_NAMESPACES)
 		return REFUSE(err, "unknown namespaces 0x%x", o->namespaces & ~ALL_NAMESPACES);
 	if (o->hostname && !(o->namespaces & IDM_NS_UTS))

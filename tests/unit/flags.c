@@ -373,6 +373,16 @@ TEST(unknown_bits_are_rejected_and_named)
 	free_objects();
 }
 
+TEST(the_upper_half_of_64_bits_is_rejected)
+{
+	struct idm_child_options o = child_options();
+	struct idm_error err;
+
+	o.flags = 1ULL << 63 | IDM_CHILD_SESSION;
+	assert_error(idm_child_start(&o, &err), -EINVAL, &err, NULL, "start program",
+		     "unknown flags 0x8000000000000000");
+}
+
 TEST(flags_of_another_function_of_the_object_are_rejected)
 {
 	make_objects();
