@@ -6,14 +6,10 @@
 
 #include "error.h"
 
-static int copy_known_bytes(void *to, size_t size, const void *from)
+static int copy_known_bytes(void *to, size_t size, const void *from, size_t given)
 {
 	const unsigned char *bytes = from;
-	size_t given;
 
-	memcpy(&given, from, sizeof(given));
-	if (given < sizeof(given))
-		return -EINVAL;
 	for (size_t i = size; i < given; i++)
 		if (bytes[i])
 			return -E2BIG;
@@ -21,14 +17,27 @@ static int copy_known_bytes(void *to, size_t size, const void *from)
 	return 0;
 }
 
+static int copy_sized_struct(void *to, size_t size, const void *from)
+{
+	size_t given;
+
+	memcpy(&given, from, sizeof(given));
+	return given < sizeof(given) ? -EINVAL : copy_known_bytes(to, size, from, given);
+}
+
 int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step step,
 		    struct idm_error *err)
 {
-	int r = from ? copy_known_bytes(to, size, from) : 0;
+	int r = from ? copy_sized_struct(to, size, from) : 0;
 
 	if (r == -E2BIG)
 		return idm_fail(err, r, step, NULL, "these options require a newer library");
 	return r < 0 ? idm_fail(err, r, step, NULL, "the options' size is not set") : 0;
+}
+
+int idm_copy_element(void *to, size_t size, const void *array, size_t i, size_t element_size)
+{
+	return copy_known_bytes(to, size, (const char *)array + i * element_size, element_size);
 }
 
 int idm_check_flags(unsigned int flags, unsigned int known, enum idm_error_step step,

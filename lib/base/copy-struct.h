@@ -15,6 +15,12 @@
 int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step step,
 		    struct idm_error *err);
 
+/*
+ * Copies element `i` of a caller's array in the same way. The elements carry no size: `element_size` is
+ * the one in the caller's header. Returns 0 or -E2BIG.
+ */
+int idm_copy_element(void *to, size_t size, const void *array, size_t i, size_t element_size);
+
 /* Whether `flags` are among `known`. 0, or -EINVAL in `step`, which names the other bits. */
 int idm_check_flags(unsigned int flags, unsigned int known, enum idm_error_step step,
 		    const char *subject, struct idm_error *err);

@@ -16,6 +16,9 @@ extern const unsigned int idm_executor_size;
 int idm_child_copy_options(struct idm_child_options *own, const struct idm_child_options *options,
 			   struct idm_error *err);
 
+/* Returns a copy of mount `i`, with the defaults of members that the caller's header lacks. */
+struct idm_child_mount idm_child_get_mount(const struct idm_child_options *o, size_t i);
+
 /* Fails with -EINVAL for options that require a child of the caller. */
 int idm_child_check_for_server(const struct idm_child_options *o, struct idm_error *err);
 

@@ -23,12 +23,13 @@ bool idm_child_diagnose_deleted_root(const struct idm_child_question *q)
 	return true;
 }
 
-/* Returns NULL for another kind of mount. */
-static const struct idm_child_mount *find_tree_mount(const struct idm_child_question *q)
+/* Returns false for another kind of mount. */
+static bool find_tree_mount(const struct idm_child_question *q, struct idm_child_mount *m)
 {
-	const struct idm_child_mount *m = q->o->mounts + q->report->item;
-
-	return q->subject && q->report->item < q->o->n_mounts && m->tree_fd >= 0 ? m : NULL;
+	if (!q->subject || q->report->item >= q->o->n_mounts)
+		return false;
+	*m = idm_child_get_mount(q->o, q->report->item);
+	return m->tree_fd >= 0;
 }
 
 static bool diagnose_deleted_source(const struct idm_child_question *q, const struct idm_child_mount *m)
@@ -57,9 +58,9 @@ static bool diagnose_other_kind(const struct idm_child_question *q, const struct
 
 bool idm_child_diagnose_child_mount(const struct idm_child_question *q)
 {
-	const struct idm_child_mount *m = find_tree_mount(q);
+	struct idm_child_mount m;
 
-	if (m && (diagnose_deleted_source(q, m) || diagnose_other_kind(q, m)))
+	if (find_tree_mount(q, &m) && (diagnose_deleted_source(q, &m) || diagnose_other_kind(q, &m)))
 		return true;
 	if (q->code == -EBUSY) {
 		idm_fail(q->err, q->code, q->step, q->subject, "the target is the root itself");

@@ -76,6 +76,29 @@ static bool is_root_path(const char *target)
 	return true;
 }
 
+struct idm_child_mount idm_child_get_mount(const struct idm_child_options *o, size_t i)
+{
+	struct idm_child_mount mount = IDM_CHILD_MOUNT_INIT;
+
+	idm_copy_element(&mount, sizeof(mount), o->mounts, i, o->mount_size);
+	return mount;
+}
+
+/* An array from an older header has shorter elements. The shortest has a target. */
+static int check_mount_size(const struct idm_child_options *o, struct idm_error *err)
+{
+	struct idm_child_mount mount;
+
+	if (o->n_mounts && o->mount_size < sizeof(mount.target))
+		return REFUSE(err, "expected sizeof(struct idm_child_mount) in mount_size, got %zu",
+			      o->mount_size);
+	for (size_t i = 0; i < o->n_mounts; i++)
+		if (idm_copy_element(&mount, sizeof(mount), o->mounts, i, o->mount_size) < 0)
+			return idm_fail(err, -E2BIG, step, NULL, "mounts[%zu] requires a newer library",
+					i);
+	return 0;
+}
+
 static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 {
 	if (!m->target || m->target[0] != '/')
@@ -105,7 +128,7 @@ static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 static int check_mounts(const struct idm_child_options *o, struct idm_error *err)
 {
 	bool own = o->namespaces & IDM_NS_MOUNT;
-	int r = 0;
+	int r;
 
 	if (o->root_fd >= 0 && !own)
 		return REFUSE(err, "a root requires a new mount namespace");
@@ -116,8 +139,12 @@ static int check_mounts(const struct idm_child_options *o, struct idm_error *err
 	if ((unsigned int)o->propagation > IDM_PROPAGATION_SLAVE)
 		return REFUSE(err, "expected IDM_PROPAGATION_PRIVATE or IDM_PROPAGATION_SLAVE, got %d",
 			      (int)o->propagation);
-	for (size_t i = 0; i < o->n_mounts && r == 0; i++)
-		r = check_mount(&o->mounts[i], err);
+	r = check_mount_size(o, err);
+	for (size_t i = 0; i < o->n_mounts && r == 0; i++) {
+		struct idm_child_mount mount = idm_child_get_mount(o, i);
+
+		r = check_mount(&mount, err);
+	}
 	return r;
 }
 

@@ -40,9 +40,12 @@ static bool is_for_the_child(const struct idm_child_options *o, const struct idm
 	for (size_t i = 0; i < o->n_join_fds; i++)
 		if (o->join_fds[i] == fd)
 			return true;
-	for (size_t i = 0; i < o->n_mounts; i++)
-		if (!o->mounts[i].fstype && o->mounts[i].tree_fd == fd)
+	for (size_t i = 0; i < o->n_mounts; i++) {
+		struct idm_child_mount mount = idm_child_get_mount(o, i);
+
+		if (!mount.fstype && mount.tree_fd == fd)
 			return true;
+	}
 	return false;
 }
 

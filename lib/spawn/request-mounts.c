@@ -92,9 +92,10 @@ int idm_request_add_mounts(struct idm_block *block, const struct idm_child_optio
 	int r = 0;
 
 	for (size_t i = 0; i < o->n_mounts && r == 0 && at; i++) {
+		struct idm_child_mount option = idm_child_get_mount(o, i);
 		struct idm_request_mount mount;
 
-		r = add_request_mount(block, &o->mounts[i], &mount, err);
+		r = add_request_mount(block, &option, &mount, err);
 		*IDM_BLOCK_ELEMENT(block, at, struct idm_request_mount, i) = mount;
 	}
 	idm_block_request(block)->mounts = at;

@@ -113,7 +113,8 @@ def numbers(old, path, directory):
 
 
 def may_grow(old, struct):
-    return old.structs[struct][0][1] == "size_t size"
+    """With its size in front, or in idm_child_options.mount_size."""
+    return old.structs[struct][0][1] == "size_t size" or struct == "idm_child_mount"
 
 
 def numbers_changed(old, new_path, directory):
@@ -165,6 +166,8 @@ NO_HARM = {
     "a constant more": (r"#define IDM_GID 0x2U", "#define IDM_NEW 0x8U\n\\g<0>"),
     "a member more at the end of a struct with a size": (r"(void \*progress_data;)(\n\};\n#define IDM_PLAN_APPLY)",
                                                          r"\1 int more;\2"),
+    "a member more at the end of an element whose size the options have": (
+        r"(\n\tint tree_fd;)(\n\};\n#define IDM_CHILD_MOUNT_INIT)", r"\1 uint64_t more;\2"),
     "a struct more": (r"\nstruct idm_exit_info \{", "\nstruct idm_new { int more; };\\g<0>"),
 }
 

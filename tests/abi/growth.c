@@ -241,6 +241,64 @@ TEST(one_without_a_size_is_a_mistake)
 	}
 }
 
+/* ---- elements of an array ---- */
+
+static const char *const is_mounted[] = { "sh", "-c",
+					  "mountpoint -q " SCRATCH "/a && mountpoint -q " SCRATCH "/b",
+					  NULL };
+
+static const struct idm_child_mount two_mounts[] = {
+	{ .target = SCRATCH "/a", .fstype = "tmpfs", .tree_fd = -1 },
+	{ .target = SCRATCH "/b", .fstype = "tmpfs", .tree_fd = -1 },
+};
+
+/* Copies both, or their beginnings, as elements of `size` bytes. `poison` is as for call_with(). */
+static int mount_both(size_t size, size_t poison, struct idm_error *err)
+{
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	char elements[MORE * 4] __attribute__((aligned(8))) = { 0 };
+	size_t known = size < sizeof(*two_mounts) ? size : sizeof(*two_mounts);
+
+	assert_true(2 * size <= sizeof(elements));
+	memcpy(elements, &two_mounts[0], known);
+	memcpy(elements + size, &two_mounts[1], known);
+	if (poison)
+		elements[size + poison] = 1;
+	o.path = "/bin/sh";
+	o.argv = is_mounted;
+	o.namespaces = IDM_NS_MOUNT;
+	o.mounts = (const void *)elements;
+	o.n_mounts = 2;
+	o.mount_size = size;
+	return start_child(&o, err);
+}
+
+TEST(the_elements_of_an_array_have_the_size_of_the_callers_header)
+{
+	size_t least = UP_TO(idm_child_mount, fstype), own = sizeof(struct idm_child_mount);
+	struct idm_error err;
+
+	fill_in();
+	for (size_t size = least; size <= own + MORE; size += 8)
+		assert_ok(mount_both(size, 0, &err), &err);
+	for (size_t size = own + 8; size <= own + MORE; size += 8) {
+		assert_error(mount_both(size, own, &err), -E2BIG, &err, "", "start program",
+			     "mounts[1] requires a newer library");
+		assert_error(mount_both(size, size - 1, &err), -E2BIG, &err, "", "start program",
+			     "mounts[1] requires a newer library");
+	}
+}
+
+TEST(elements_without_a_size_are_a_mistake)
+{
+	struct idm_error err;
+
+	fill_in();
+	for (size_t size = 0; size < sizeof(two_mounts->target); size++)
+		assert_error(mount_both(size, 0, &err), -EINVAL, &err, "", "start program",
+			     "expected sizeof(struct idm_child_mount) in mount_size");
+}
+
 /* ---- all of them ---- */
 
 static const struct growing *find(const char *name)

@@ -10,6 +10,7 @@ program='
 struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
 struct idm_child_options child = IDM_CHILD_OPTIONS_INIT;
+struct idm_child_mount child_mount = IDM_CHILD_MOUNT_INIT;
 struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;
 struct idm_plan_add_options mount = IDM_PLAN_ADD_OPTIONS_INIT;
 struct idm_plan_read_options text = IDM_PLAN_READ_OPTIONS_INIT;

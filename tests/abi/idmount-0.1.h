@@ -1540,6 +1540,9 @@ struct idm_child_fd {
  * A mount in the child's mount namespace, below its root: a new filesystem, a detached tree, or a copy of
  * what is at the target. Set unused fields to 0, and tree_fd to -1. Targets are resolved below the root.
  * ".." and the root itself are rejected. idm_child_start(3) describes symbolic links.
+ *
+ * The struct may grow at its end. idm_child_options.mount_size is the size of each element of the array.
+ * A member of a later version is off if it is 0.
  */
 struct idm_child_mount {
 	const char *target;  /* absolute, as the child sees it */
@@ -1550,6 +1553,12 @@ struct idm_child_mount {
 	unsigned int flags;  /* IDM_CHILD_MOUNT_* */
 	int tree_fd;
 };
+#define IDM_CHILD_MOUNT_INIT \
+	{ \
+		IDM_INIT_MEMBER(target, NULL), IDM_INIT_MEMBER(fstype, NULL), IDM_INIT_MEMBER(source, NULL), \
+		IDM_INIT_MEMBER(options, NULL), IDM_INIT_MEMBER(attr, 0), IDM_INIT_MEMBER(flags, 0), \
+		IDM_INIT_MEMBER(tree_fd, -1) \
+	}
 
 /* Capabilities as 64-bit sets, 1 << CAP_* of <linux/capability.h>. */
 struct idm_capabilities {
@@ -1582,6 +1591,7 @@ struct idm_child_options {
 	enum idm_propagation propagation; /* of all that a new mount namespace has: private, or slave */
 	const struct idm_child_mount *mounts; /* in this order (with IDM_NS_MOUNT) */
 	size_t n_mounts;
+	size_t mount_size;      /* sizeof(struct idm_child_mount); the initialiser sets it */
 	const char *hostname;   /* with IDM_NS_UTS; NULL: as it is */
 	uint32_t uid;           /* or IDM_CHILD_KEEP_ID */
 	uint32_t gid;           /* or IDM_CHILD_KEEP_ID */
@@ -1603,6 +1613,7 @@ struct idm_child_options {
 		IDM_INIT_MEMBER(map, NULL), IDM_INIT_MEMBER(join_fds, NULL), IDM_INIT_MEMBER(n_join_fds, 0), \
 		IDM_INIT_MEMBER(root_fd, -1), IDM_INIT_MEMBER(propagation, IDM_PROPAGATION_DEFAULT), \
 		IDM_INIT_MEMBER(mounts, NULL), IDM_INIT_MEMBER(n_mounts, 0), \
+		IDM_INIT_MEMBER(mount_size, sizeof(struct idm_child_mount)), \
 		IDM_INIT_MEMBER(hostname, NULL), IDM_INIT_MEMBER(uid, IDM_CHILD_KEEP_ID), \
 		IDM_INIT_MEMBER(gid, IDM_CHILD_KEEP_ID), IDM_INIT_MEMBER(groups, NULL), \
 		IDM_INIT_MEMBER(n_groups, 0), IDM_INIT_MEMBER(capabilities, NULL), \
