@@ -1016,8 +1016,11 @@ struct idm_overlay_options {
 	size_t n_options;
 	uint32_t attr;	    /* IDM_ATTR_* of the mount */
 	const char *source; /* what the mount table shows as source; NULL: "overlay" */
-	/* The library calls it after it opens a layer, in the calling thread; NULL: no call. */
-	void (*progress)(size_t done, size_t all, void *data);
+	/*
+	 * The library calls it after it opens a layer, in the calling thread; NULL: no call. Another value
+	 * than 0 cancels the call: it undoes everything, and fails with -ECANCELED.
+	 */
+	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };
 #define IDM_OVERLAY_OPTIONS_INIT \
@@ -1044,6 +1047,7 @@ struct idm_overlay_options {
  * Errors:
  *   -E2BIG: more than 500 lower and data-only layers, options that are too long, or a newer struct
  *   -ELOOP: a layer is listed twice, or is inside another one
+ *   -ECANCELED: `progress` returned another value than 0
  *   -EXDEV: upper and work are on different mounts
  *   -EBUSY: another overlay of this mount namespace uses upper or work; since Linux 6.12 also one of
  *           another mount namespace, if the caller may see it
@@ -1221,8 +1225,11 @@ struct idm_plan_apply_options {
 	unsigned int flags;           /* IDM_PLAN_APPLY_* */
 	enum idm_upper_ids upper_ids; /* of overlays that have a map */
 	const char *journal;          /* of idm_plan_apply(): a file to create for idm_plan_undo(); NULL: none */
-	/* The library calls it after it creates a mount, in the calling thread; NULL: no call. */
-	void (*progress)(size_t done, size_t all, void *data);
+	/*
+	 * The library calls it after it creates a mount, in the calling thread; NULL: no call. Another value
+	 * than 0 cancels the call: it undoes everything, and fails with -ECANCELED.
+	 */
+	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };
 #define IDM_PLAN_APPLY_OPTIONS_INIT \
@@ -1251,6 +1258,7 @@ struct idm_plan_apply_options {
  *   -ENOTDIR, -EISDIR: only one of source and target is a directory
  *   -ENOTBLK: the source is not a block device, and "loop" is not set
  *   -EROFS: a missing target in a read-only root
+ *   -ECANCELED: `progress` returned another value than 0
  *   -EOVERFLOW: a missing target, and the map has neither the caller's ID nor disk ID 0
  *   -ENODEV: the kernel does not have the filesystem
  *   -EBUSY: no loop device was free

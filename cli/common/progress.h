@@ -8,6 +8,6 @@
 #include <stddef.h>
 
 /* A callback of the library; `noun` (const char *) names the counted things. */
-void show_progress(size_t done, size_t all, void *noun);
+int show_progress(size_t done, size_t all, void *noun);
 
 #endif

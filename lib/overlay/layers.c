@@ -322,8 +322,10 @@ int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *
 			r = open_layer_in_place(&layers->v[i], err);
 		else if (layers->v[i].fd < 0)
 			r = open_cloned(layers, i, userns_fd, err);
-		if (r == 0 && layers->progress)
-			layers->progress(i + 1, layers->n, layers->progress_data);
+		if (r == 0 && layers->progress &&
+		    layers->progress(i + 1, layers->n, layers->progress_data) != 0)
+			r = idm_fail(err, -ECANCELED, step_open, NULL,
+				     "the caller's progress() canceled it");
 	}
 	return r;
 }

@@ -41,7 +41,7 @@ struct idm_layers {
 	int *clones; /* the detached copies, which stay open until the overlay exists */
 	size_t n_clones;
 	bool clone_all; /* also the layers without a map */
-	void (*progress)(size_t done, size_t all, void *data);
+	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };
 

@@ -125,8 +125,9 @@ static int open_entry_trees(struct idm_assembly *a, const struct idm_plan_apply_
 		return r;
 	for (size_t i = 0; i < plan->n && r >= 0; i++) {
 		r = a->mounts[i] = idm_plan_entry_make(&plan->entries[i], o->upper_ids, cache, err);
-		if (r >= 0 && o->progress)
-			o->progress(i + 1, plan->n, o->progress_data);
+		if (r >= 0 && o->progress && o->progress(i + 1, plan->n, o->progress_data) != 0)
+			r = idm_fail(err, -ECANCELED, step_assemble, NULL,
+				     "the caller's progress() canceled it");
 	}
 	idm_userns_cache_free(cache);
 	return r < 0 ? r : 0;

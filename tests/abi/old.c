@@ -53,9 +53,10 @@ static int count_feature(const struct idm_feature_info *feature, void *data)
 	return IDM_HAS(feature, errnum) && feature->name[0] && feature->since[0] ? 0 : 1;
 }
 
-static void count_step(size_t done, size_t all, void *data)
+static int count_step(size_t done, size_t all, void *data)
 {
 	*(int *)data += done <= all;
+	return 0;
 }
 
 /* ---- maps ---- */

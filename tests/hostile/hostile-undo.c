@@ -253,12 +253,13 @@ TEST_WITHIN(a_directory_of_journals_that_is_exchanged, 120)
 }
 
 /* During an apply that will fail: the directory of its journal is another by then. */
-static void exchange_directories(size_t done, size_t all, void *data)
+static int exchange_directories(size_t done, size_t all, void *data)
 {
 	(void)all;
 	(void)data;
 	if (done == 1)
 		must(syscall(SYS_renameat2, AT_FDCWD, SCRATCH "/own", AT_FDCWD, SCRATCH "/others", 2));
+	return 0;
 }
 
 TEST(a_failing_apply_removes_its_own_journal)
@@ -354,14 +355,15 @@ TEST_SINCE(6, 8, mounts_of_others_go_too, mounts_of_others_after_a_crash)
 
 /* ---- what was created ---- */
 
-static void put_another_file_there(size_t done, size_t all, void *data)
+static int put_another_file_there(size_t done, size_t all, void *data)
 {
 	(void)all;
 	(void)data;
 	if (done != 1)
-		return;
+		return 0;
 	scratch_file(SCRATCH "/precious", PRECIOUS);
 	must(rename(SCRATCH "/precious", SCRATCH "/new/file"));
+	return 0;
 }
 
 TEST(a_failing_apply_removes_what_it_created_and_nothing_else)

@@ -359,7 +359,7 @@ static void undo_beside(void *arg)
 		     "another process");
 }
 
-static void undo_in_between(size_t done, size_t all, void *data)
+static int undo_in_between(size_t done, size_t all, void *data)
 {
 	int *times = data;
 
@@ -367,6 +367,40 @@ static void undo_in_between(size_t done, size_t all, void *data)
 	(void)all;
 	++*times;
 	in_child(undo_beside, NULL);
+	return 0;
+}
+
+static int cancel_at(size_t done, size_t all, void *data)
+{
+	const size_t *at = data;
+
+	(void)all;
+	return done == *at ? -1 : 0;
+}
+
+TEST(a_canceled_apply_leaves_nothing_behind)
+{
+	static const unsigned int ways[] = { 0, IDM_PLAN_APPLY_IN_NAMESPACE };
+
+	enter_image();
+	for (size_t i = 0; i < 6; i++) {
+		AUTO_PLAN struct idm_plan *plan = some_plan();
+		struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+		size_t at = 1 + i % 3;
+		struct idm_error err;
+
+		o.flags = IDM_PLAN_APPLY_MKDIR | ways[i / 3];
+		o.journal = JOURNAL;
+		o.progress = cancel_at;
+		o.progress_data = &at;
+		assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ECANCELED, &err, "",
+			     "assemble plan", "canceled");
+		o.journal = NULL;
+		assert_error(idm_plan_open(plan, &o, &err), -ECANCELED, &err, "", "assemble plan",
+			     "canceled");
+		snapshot_assert_same(before);
+	}
 }
 
 /* As long as it is written, it does not say all. */

@@ -820,3 +820,32 @@ TEST_SINCE(6, 12, only_ones_own, an_upper_in_use_elsewhere_by_relative_names_is_
 	attach_overlay(&o);
 	do_umount(TARGET);
 }
+
+/* ---- canceling ---- */
+
+static int cancel_at(size_t done, size_t all, void *data)
+{
+	const size_t *at = data;
+
+	assert_int_equal(all, 4);
+	return done == *at;
+}
+
+TEST(a_canceled_overlay_leaves_nothing_behind)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
+
+	enter();
+	for (size_t at = 1; at <= 4; at++) {
+		struct idm_overlay_options o = request(map, at % 2 ? IDM_OVERLAY_IN_NAMESPACE : 0);
+		struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+		struct idm_error err;
+
+		o.upper = &upper;
+		o.work = &work;
+		o.progress = cancel_at;
+		o.progress_data = &at;
+		assert_error(idm_overlay_open(&o, &err), -ECANCELED, &err, "", "open layer", "canceled");
+		snapshot_assert_same(before);
+	}
+}
