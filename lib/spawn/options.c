@@ -27,7 +27,8 @@ static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 
 _Static_assert(IDM_NS_MOUNT == CLONE_NEWNS && IDM_NS_CGROUP == CLONE_NEWCGROUP &&
 		       IDM_NS_UTS == CLONE_NEWUTS && IDM_NS_IPC == CLONE_NEWIPC &&
-		       IDM_NS_PID == CLONE_NEWPID && IDM_NS_NET == CLONE_NEWNET,
+		       IDM_NS_PID == CLONE_NEWPID && IDM_NS_NET == CLONE_NEWNET &&
+		       IDM_NS_TIME == CLONE_NEWTIME,
 	       "IDM_NS_* are the kernel's values");
 
 #define REFUSE(err, ...) idm_fail(err, -EINVAL, step, NULL, __VA_ARGS__)
@@ -152,6 +153,10 @@ static int check_child_flags(const struct idm_child_options *o, struct idm_error
 {
 	if (o->flags & ~(uint64_t)ALL_FLAGS)
 		return REFUSE(err, "unknown flags 0x%" PRIx64, o->flags & ~(uint64_t)ALL_FLAGS);
+	/* its clocks are set before a process enters it, and no option has them */
+	if (o->namespaces & IDM_NS_TIME)
+		return REFUSE(err,
+			      "a time namespace can only be joined: name its descriptor in join_fds");
 	if (o->namespaces & ~ALL_NAMESPACES)
 		return REFUSE(err, "unknown namespaces 0x%x", o->namespaces & ~ALL_NAMESPACES);
 	if (o->hostname && !(o->namespaces & IDM_NS_UTS))

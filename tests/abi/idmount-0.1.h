@@ -1511,7 +1511,11 @@ struct idm_exit_info {
 	int status; /* the exit status; of CLD_KILLED and CLD_DUMPED the signal */
 };
 
-/* New namespaces for a child; the values are those of CLONE_NEW* in <sched.h>. A user one comes by a map. */
+/*
+ * New namespaces for a child; the values are those of CLONE_NEW* in <sched.h>. A user one comes by a map. A
+ * time namespace can only be joined, by join_fds: idm_child_start() rejects IDM_NS_TIME.
+ */
+#define IDM_NS_TIME 0x00000080U
 #define IDM_NS_MOUNT 0x00020000U
 #define IDM_NS_CGROUP 0x02000000U
 #define IDM_NS_UTS 0x04000000U
@@ -1519,7 +1523,7 @@ struct idm_exit_info {
 #define IDM_NS_PID 0x20000000U
 #define IDM_NS_NET 0x40000000U
 
-/* Bits 0 to 11; struct idm_child_mount has 12 to 15 of its own. */
+/* Bits 0 to 6 and 8 to 11: IDM_NS_TIME has bit 7. struct idm_child_mount has 12 to 15 of its own. */
 #define IDM_CHILD_SEARCH_PATH 0x001U   /* a path without "/" is looked up in the PATH of envp */
 #define IDM_CHILD_KEEP_FDS 0x002U      /* descriptors that are not close-on-exec stay open */
 #define IDM_CHILD_RESET_SIGNALS 0x004U /* no signal is blocked or ignored; without: as exec leaves them */
@@ -1527,10 +1531,10 @@ struct idm_exit_info {
 #define IDM_CHILD_SET_GROUPS 0x010U    /* the supplementary groups are exactly those given */
 #define IDM_CHILD_NO_NEW_PRIVS 0x020U  /* see PR_SET_NO_NEW_PRIVS in prctl(2) */
 #define IDM_CHILD_UNDER_INIT 0x040U    /* below a small init, which is process 1 (with IDM_NS_PID) */
-#define IDM_CHILD_DIE_WITH_THREAD 0x080U /* is killed (SIGKILL) when the thread that started it exits */
-#define IDM_CHILD_NEW_KEYRING 0x100U     /* with an empty session keyring, see keyctl(2) */
-#define IDM_CHILD_DISABLE_USERNS 0x200U  /* no user namespaces below its own (user.max_user_namespaces = 0) */
-#define IDM_CHILD_NO_KEYRINGS 0x400U     /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
+#define IDM_CHILD_DIE_WITH_THREAD 0x100U /* is killed (SIGKILL) when the thread that started it exits */
+#define IDM_CHILD_NEW_KEYRING 0x200U     /* with an empty session keyring, see keyctl(2) */
+#define IDM_CHILD_DISABLE_USERNS 0x400U  /* no user namespaces below its own (user.max_user_namespaces = 0) */
+#define IDM_CHILD_NO_KEYRINGS 0x800U     /* add_key(2), request_key(2) and keyctl(2) fail with ENOSYS */
 
 /* The program's descriptor `to` is the caller's `from`; -1: `to` is closed. */
 struct idm_child_fd {

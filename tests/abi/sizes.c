@@ -303,6 +303,7 @@ TEST(constants)
 	assert_int_equal(IDM_PROPAGATION_SLAVE, 2);
 	assert_int_equal(IDM_PROPAGATION_SHARED, 3);
 	assert_int_equal(IDM_PROPAGATION_UNBINDABLE, 4);
+	assert_int_equal(IDM_NS_TIME, 0x00000080);
 	assert_int_equal(IDM_NS_MOUNT, 0x00020000);
 	assert_int_equal(IDM_NS_CGROUP, 0x02000000);
 	assert_int_equal(IDM_NS_UTS, 0x04000000);
@@ -316,6 +317,10 @@ TEST(constants)
 	assert_int_equal(IDM_CHILD_SET_GROUPS, 16);
 	assert_int_equal(IDM_CHILD_NO_NEW_PRIVS, 32);
 	assert_int_equal(IDM_CHILD_UNDER_INIT, 64);
+	assert_int_equal(IDM_CHILD_DIE_WITH_THREAD, 0x100);
+	assert_int_equal(IDM_CHILD_NEW_KEYRING, 0x200);
+	assert_int_equal(IDM_CHILD_DISABLE_USERNS, 0x400);
+	assert_int_equal(IDM_CHILD_NO_KEYRINGS, 0x800);
 	assert_int_equal(IDM_CHILD_KEEP_ID, 0xffffffff);
 	assert_int_equal(IDM_MAP_NONE, 0);
 	assert_int_equal(IDM_MAP_READ, 1);

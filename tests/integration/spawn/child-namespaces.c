@@ -184,6 +184,34 @@ TEST(namespaces_of_different_owners_are_joined)
 		close(join[i]);
 }
 
+static void have_time(void *unused)
+{
+	(void)unused;
+	must(unshare(IDM_NS_TIME));
+}
+
+TEST(a_time_namespace_is_joined)
+{
+	struct idm_child_options o = SCRIPT("readlink /proc/self/ns/time");
+	struct neighbour n;
+	char link[64] = "", path[64], expected[72];
+	int join;
+
+	need_root();
+	if (access("/proc/self/ns/time_for_children", F_OK) < 0)
+		skip_test("the kernel has no time namespaces");
+	n = neighbour_start(have_time, NULL);
+	join = neighbour_namespace(&n, "time_for_children");
+	snprintf(path, sizeof(path), "/proc/%d/ns/time_for_children", (int)n.pid);
+	must(readlink(path, link, sizeof(link) - 1));
+	snprintf(expected, sizeof(expected), "%s\n", link);
+	o.join_fds = &join;
+	o.n_join_fds = 1;
+	assert_output(&o, expected);
+	neighbour_end(&n);
+	close(join);
+}
+
 TEST(a_pid_namespace_is_joined)
 {
 	struct idm_child_options o = SCRIPT("read x"), p = SCRIPT("echo $$; exit 0");

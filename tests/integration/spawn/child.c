@@ -927,8 +927,9 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(o.path = "", "path, got an empty string");
 	REFUSED(o.argv = NULL, "name, got none");
 	REFUSED(o.argv = (const char *const[]){ NULL }, "name, got none");
-	REFUSED(o.flags = 2048, "unknown flags 0x800");
+	REFUSED(o.flags = 0x80, "unknown flags 0x80");
 	REFUSED(o.namespaces = 0x10000000, "unknown namespaces 0x10000000");
+	REFUSED(o.namespaces = IDM_NS_TIME | IDM_NS_UTS, "a time namespace can only be joined");
 	REFUSED(o.cwd = "", "empty path");
 	REFUSED((o.program_fd = 0, o.flags = IDM_CHILD_SEARCH_PATH), "program_fd exclude each other");
 	REFUSED(o.flags = IDM_CHILD_UNDER_INIT, "requires a new PID namespace");
