@@ -147,7 +147,7 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 	c->pidfd = idm_sys_pidfd_open(pid);
 	if (c->pidfd < 0)
 		return idm_fail_because(err, c->pidfd, step_enter, name,
-					c->pidfd == -ESRCH ? "there is no such process" : NULL);
+					c->pidfd == -ESRCH ? "no such process" : NULL);
 	r = open_container_mounts(c, name, err);
 	if (r == 0)
 		r = open_container_root(c, &oci->plan->entries[0], bundle, err);

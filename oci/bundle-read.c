@@ -110,11 +110,10 @@ static int check_once(const struct bundle *b, const struct idm_json *mount,
 	struct idm_error *err = b->config.reader->err;
 
 	if (q->annotation && (has || q->argument))
-		return idm_json_fail(mount, err, "a map is given twice: here, and by the annotation %s",
+		return idm_json_fail(mount, err, "duplicate map (also given by the annotation %s)",
 				     q->annotation->key);
 	if (q->argument && has)
-		return idm_json_fail(mount, err,
-				     "a map is given twice: here, and by the hook's argument %s",
+		return idm_json_fail(mount, err, "duplicate map (also given by the hook's argument %s)",
 				     q->argument);
 	return 0;
 }
@@ -259,7 +258,7 @@ static int check_request(const struct bundle *b, const char *request)
 				"expected VALUE/DESTINATION");
 	if (find_request(b, destination, n) != request)
 		return idm_fail(b->config.reader->err, -EINVAL, step_read, request,
-				"a map is given twice for /%.*s", (int)n, destination);
+				"duplicate map for /%.*s", (int)n, destination);
 	found = count_mounts(b->mapped, destination, n);
 	if (found == 1)
 		return 0;

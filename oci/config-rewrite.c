@@ -53,7 +53,7 @@ static int read_map_option(struct request *q, const struct idm_json *at, struct 
 	if (!map)
 		return 0;
 	if (q->map && !(q->sides && option->scope == IDM_MAP_SAME))
-		return idm_json_fail(at, err, "a map is given twice");
+		return idm_json_fail(at, err, "duplicate map");
 	q->sides = option->scope == IDM_MAP_SAME;
 	return add_requested_map(q, q->sides ? text : map, err);
 }
@@ -195,8 +195,8 @@ static int add_mount_request(struct rewrite *rw, const struct idm_json *mount,
 				     (int)n, path);
 	if (idm_json_member(&rw->whole, "annotations", &annotations) &&
 	    idm_oci_find_annotation(&annotations, path, n, &other))
-		return idm_json_fail(mount, rw->err,
-				     "a map is given twice: here, and by the annotation %s", other.key);
+		return idm_json_fail(mount, rw->err, "duplicate map (also given by the annotation %s)",
+				     other.key);
 	return add_request(rw, text_of("%s%s%s/%.*s", request->scope ? request->scope : "",
 				       request->scope && request->map ? "=" : "",
 				       request->map ? request->map : "", (int)n, path));

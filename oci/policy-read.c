@@ -95,7 +95,7 @@ static int parse_ids(const struct reader *rd, struct idm_policy_sides *sides, co
 	int r = 0;
 
 	if (sides->given)
-		return LINE_FAIL(rd, "line %u: %s is given twice", rd->line, key);
+		return LINE_FAIL(rd, "line %u: duplicate %s", rd->line, key);
 	sides->given = true;
 	while (r == 0 && text) {
 		char *range = strsep(&text, ",");
@@ -141,7 +141,7 @@ static int check_rule_source(const struct reader *rd, char *path)
 static int copy_value(const struct reader *rd, char **to, const char *key, char *value)
 {
 	if (*to)
-		return LINE_FAIL(rd, "line %u: %s is given twice", rd->line, key);
+		return LINE_FAIL(rd, "line %u: duplicate %s", rd->line, key);
 	if (!*value)
 		return LINE_FAIL(rd, "line %u: %s is empty", rd->line, key);
 	*to = strdup(value);

@@ -134,9 +134,8 @@ static int find_runtime(struct front *f)
 					 f,
 					 "neither runc nor crun is in PATH; IDMOUNT_RUNTIME can name another");
 	if (!strchr(name, '/'))
-		return search(f, name)
-			       ? DONE
-			       : log_failure(f, "IDMOUNT_RUNTIME: %s is in no directory of PATH", name);
+		return search(f, name) ? DONE
+				       : log_failure(f, "IDMOUNT_RUNTIME: %s: not found in PATH", name);
 	if (strlen(name) >= PATH_MAX || !is_runtime(f, name))
 		return log_failure(
 			f, "IDMOUNT_RUNTIME: expected an executable program other than this one, got %s",

@@ -17,7 +17,7 @@ static int is_in_own_userns(pid_t pid, bool *same)
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
 	if (stat(path, &its) < 0)
 		return report_failure("process %d: look at the container: %s", (int)pid,
-				      errno == ENOENT ? "there is no such process" : strerror(errno));
+				      errno == ENOENT ? "no such process" : strerror(errno));
 	if (stat("/proc/self/ns/user", &own) < 0)
 		return report_failure("/proc/self/ns/user: look at the container: %s", strerror(errno));
 	*same = own.st_dev == its.st_dev && own.st_ino == its.st_ino;

@@ -26,8 +26,7 @@ int add_layers(struct layer_list *layers, char *list)
 {
 	int status = idm_split_lowerdir(list, append_layer, layers);
 
-	return status >= 0 ? status
-			   : report_usage("-L: a layer is missing between two colons, or at an end");
+	return status >= 0 ? status : report_usage("-L: expected a layer on each side of a colon");
 }
 
 void layer_list_free(struct layer_list *layers)

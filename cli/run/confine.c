@@ -24,7 +24,7 @@ int run_parse_seccomp(struct run_request *q, const char *text)
 	if (!*text || strspn(text, "0123456789") != strlen(text) || errno || n > INT_MAX)
 		return report_usage("--seccomp %s: expected the number of a descriptor", text);
 	if (q->seccomp)
-		return report_usage("--seccomp %s: the option is given twice", text);
+		return report_usage("--seccomp %s: duplicate option", text);
 	if (fcntl((int)n, F_GETFD) < 0)
 		return report_usage("--seccomp %s: the descriptor is not open", text);
 	q->seccomp = true;

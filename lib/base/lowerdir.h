@@ -8,7 +8,7 @@
 /*
  * Splits a list in place and calls `each` for every layer: "a:b::c", the top one first; \: stands for a
  * colon, \\ for a backslash; what follows a double colon is data-only. Ends with the first value that is
- * not 0 and returns that; -EINVAL if a layer is missing between two colons, or at an end.
+ * not 0 and returns that; -EINVAL if a colon has no layer on one side.
  */
 int idm_split_lowerdir(char *list, int (*each)(char *path, bool data_only, void *data), void *data);
 

@@ -72,7 +72,7 @@ static int add_process_map(struct idm_map *map, int pidfd, struct idm_error *err
 		r = add_map_file(new, IDM_GID, process, err);
 	/* Also if that failed: there are many errnos for "it is gone". */
 	if (idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH)
-		r = idm_fail(err, -ESRCH, step_read, NULL, "the process exited meanwhile");
+		r = idm_fail(err, -ESRCH, step_read, NULL, "the process exited");
 	if (r == 0)
 		idm_map_move(map, new);
 	idm_map_free(new);
@@ -87,10 +87,10 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 
 	snprintf(subject, sizeof(subject), "pid %d", (int)pid);
 	if (pid <= 0)
-		return idm_fail(err, -EINVAL, step_read, subject, "it is not a process number");
+		return idm_fail(err, -EINVAL, step_read, subject, "expected a positive process number");
 	pidfd = idm_sys_pidfd_open(pid);
 	if (pidfd == -ESRCH)
-		return idm_fail(err, pidfd, step_read, subject, "there is no such process");
+		return idm_fail(err, pidfd, step_read, subject, "no such process");
 	if (pidfd < 0)
 		return idm_fail_errno(err, pidfd, step_read, subject);
 	return add_process_map(map, pidfd, err);

@@ -164,12 +164,12 @@ static int refuse_number(struct parser *ps, struct slice field)
 	if (is_all_digits(field))
 		return refuse_entry(ps, -EINVAL, "\"%.*s\" does not fit in 32 bits", QUOTED(field));
 	if (!field.n)
-		return refuse_entry(ps, -EINVAL, "a number is missing");
+		return refuse_entry(ps, -EINVAL, "expected a number, got none");
 	if (is_word(field, "*"))
 		return refuse_entry(
 			ps, -EINVAL,
-			"\"*\" is not a number: no two IDs can be seen as one, nor one ID as two");
-	return refuse_entry(ps, -EINVAL, "\"%.*s\" is not a number", QUOTED(field));
+			"expected a number, got \"*\": no two IDs can be seen as one, nor one ID as two");
+	return refuse_entry(ps, -EINVAL, "expected a number, got \"%.*s\"", QUOTED(field));
 }
 
 /* ---- entries ---- */
@@ -209,14 +209,14 @@ static int resolve_ids(struct parser *ps, struct slice field, unsigned int kinds
 		return refuse_number(ps, field);
 	if (!ps->lookup)
 		return refuse_entry(ps, -EINVAL,
-				    "\"%.*s\" is not a number, and names are not looked up here",
+				    "expected a number, got \"%.*s\"; names are not looked up here",
 				    QUOTED(field));
 	if (field.n >= sizeof(name))
 		return refuse_entry(ps, -EINVAL, "the name is too long");
 	snprintf(name, sizeof(name), "%.*s", (int)field.n, field.p);
 	r = kinds == IDM_GID ? idm_nss_find_group(name, &ids->gid) : idm_nss_find_user(name, ids);
 	if (r == -ENOENT)
-		return refuse_entry(ps, r, "there is no %s \"%s\"", kinds == IDM_GID ? "group" : "user",
+		return refuse_entry(ps, r, "unknown %s \"%s\"", kinds == IDM_GID ? "group" : "user",
 				    name);
 	if (r < 0)
 		return refuse_entry(ps, r, "the name service failed on \"%s\": %s", name,
@@ -237,7 +237,7 @@ static int add_fields(struct parser *ps, unsigned int kinds, const struct slice 
 	if (n == 3 && !parse_decimal(f[2], &count))
 		return refuse_number(ps, f[2]);
 	if (count != 1 && !(is_all_digits(f[0]) && is_all_digits(f[1])))
-		return refuse_entry(ps, -EINVAL, "a name stands for one ID, so the count can only be 1");
+		return refuse_entry(ps, -EINVAL, "expected a count of 1 for a name");
 	if (kinds & IDM_UID)
 		r = append_entry(ps, &ps->uid, (struct idm_entry){ disk.uid, seen.uid, count });
 	if (r == 0 && kinds & IDM_GID)
@@ -288,7 +288,7 @@ static int parse_own_entry(struct parser *ps, struct slice entry)
 
 	ps->entry = entry;
 	if (n - first < 2 || n - first > 3)
-		return refuse_entry(ps, -EINVAL, "an entry is [u:|g:|b:]DISK:SEEN[:COUNT]");
+		return refuse_entry(ps, -EINVAL, "expected [u:|g:|b:]DISK:SEEN[:COUNT]");
 	return add_fields(ps, kinds ? kinds : IDM_BOTH, f + first, n - first);
 }
 
@@ -300,8 +300,7 @@ static int parse_triple(struct parser *ps, struct slice entry, unsigned int kind
 
 	ps->entry = entry;
 	if (cut_fields(entry, separator, f, 3) != 3)
-		return refuse_entry(ps, -EINVAL, "an entry here is DISK%sSEEN%sCOUNT", separator,
-				    separator);
+		return refuse_entry(ps, -EINVAL, "expected DISK%sSEEN%sCOUNT", separator, separator);
 	for (size_t i = 0; i < 3; i++)
 		if (!parse_decimal(f[i], &v[i]))
 			return refuse_number(ps, f[i]);
@@ -346,7 +345,7 @@ static int parse_lists(struct parser *ps, struct slice text)
 		ps->entry = entry;
 		if (!entry.n) {
 			ps->entry = all;
-			return refuse_entry(ps, -EINVAL, "an entry is missing%s",
+			return refuse_entry(ps, -EINVAL, "expected an entry%s",
 					    text.n ? " before a separator" : " at the end");
 		}
 		r = side ? parse_triple(ps, entry, side, ":") : parse_own_entry(ps, entry);
@@ -354,7 +353,7 @@ static int parse_lists(struct parser *ps, struct slice text)
 			return r;
 		if (!skip_separator(&text, side ? ",;" : ",+")) {
 			ps->entry = all;
-			return refuse_entry(ps, -EINVAL, "an entry is missing at the end");
+			return refuse_entry(ps, -EINVAL, "expected an entry at the end");
 		}
 	} while (text.n);
 	return 0;
@@ -368,7 +367,7 @@ static int parse_crun_section(struct parser *ps, struct slice section)
 
 	ps->entry = section;
 	if (!kind)
-		return refuse_entry(ps, -EINVAL, "a section here begins with uids= or gids=");
+		return refuse_entry(ps, -EINVAL, "expected uids= or gids= as start of a section");
 	for (;;) {
 		struct slice entry = cut_piece(&section, "#");
 		int r;
@@ -420,7 +419,7 @@ static int parse_kernel_line(struct parser *ps, struct slice line, unsigned int 
 	while (line.n && strchr(KERNEL_BLANKS, *line.p))
 		skip_bytes(&line, 1);
 	if (line.n)
-		return refuse_entry(ps, -EINVAL, "there is something behind the count");
+		return refuse_entry(ps, -EINVAL, "expected three numbers, got more");
 	return append_to_sides(ps, kind, (struct idm_entry){ v[0], v[1], v[2] });
 }
 

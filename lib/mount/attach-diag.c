@@ -52,14 +52,13 @@ bool idm_diagnose_not_put(int code, int tree_fd, int target_fd, const char *path
 	if (!err || (code != -ENOENT && code != -EINVAL))
 		return false;
 	if (code == -ENOENT && idm_is_deleted(tree_fd))
-		return fail_attach(err, code, path,
-				   "the source was deleted, and can be mounted nowhere");
+		return fail_attach(err, code, path, "the source was deleted, and cannot be mounted");
 	if (code == -ENOENT && idm_is_deleted(target_fd))
 		return fail_attach(err, code, path, "the target was deleted");
 	if (target_is_elsewhere(code, target_fd, path, err))
 		return true;
 	return code == -EINVAL && tree_is_no_mount(tree_fd) &&
-	       fail_attach(err, code, path, "what is to be attached is no tree, but a place in one");
+	       fail_attach(err, code, path, "expected the root of a tree, got a place in it");
 }
 
 void idm_hint_block_device(struct idm_error *err)
@@ -72,8 +71,7 @@ int idm_diagnose_not_on_directory(int code, mode_t type, const char *path, struc
 {
 	if (!S_ISBLK(type))
 		return code;
-	idm_fail(err, code, step_attach, path,
-		 "the source is a block device, but the target is a directory");
+	idm_fail(err, code, step_attach, path, "expected a directory as source, got a block device");
 	idm_hint_block_device(err);
 	return code;
 }

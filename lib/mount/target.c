@@ -238,12 +238,12 @@ static int check_target_kind(int fd, const char *path, unsigned int flags, bool 
 	}
 	if (directory && !S_ISDIR(st.stx_mode))
 		return idm_fail(err, -ENOTDIR, step_target, path,
-				"the source is a directory, but the target is not");
+				"expected a directory as target, got a file");
 	if (!directory && !S_ISDIR(st.stx_mode) && !idm_ends_in_name(path))
 		return idm_fail_errno(err, -ENOTDIR, step_target, path);
 	if (!directory && S_ISDIR(st.stx_mode))
 		return idm_fail(err, -EISDIR, step_target, path,
-				"the source is not a directory, but the target is");
+				"expected a file as target, got a directory");
 	return 0;
 }
 

@@ -29,9 +29,8 @@ int idm_child_diagnose_clone(int code, int cgroup, struct idm_error *err)
 
 	switch (code) {
 	case -EAGAIN:
-		idm_fail(err, code, step, NULL, "no more processes are allowed here");
-		idm_hint(err,
-			 "look at RLIMIT_NPROC (ulimit -u), kernel.pid_max and the cgroup's pids.max");
+		idm_fail(err, code, step, NULL, "the limit on processes is reached");
+		idm_hint(err, "see RLIMIT_NPROC (ulimit -u), kernel.pid_max and the cgroup's pids.max");
 		return code;
 	case -EPERM:
 		return cgroup < 0 ? idm_fail(err, code, IDM_STEP_MAKE_NAMESPACES, NULL,

@@ -19,7 +19,7 @@ bool idm_child_diagnose_deleted_root(const struct idm_child_question *q)
 {
 	if (q->code != -ENOENT || !idm_is_deleted(q->o->root_fd))
 		return false;
-	idm_fail(q->err, q->code, q->step, NULL, "the source was deleted, and can be mounted nowhere");
+	idm_fail(q->err, q->code, q->step, NULL, "the source was deleted, and cannot be mounted");
 	return true;
 }
 
@@ -36,8 +36,7 @@ static bool diagnose_deleted_source(const struct idm_child_question *q, const st
 {
 	if (q->code != -ENOENT || !idm_is_deleted(m->tree_fd))
 		return false;
-	idm_fail(q->err, q->code, q->step, q->subject,
-		 "the source was deleted, and can be mounted nowhere");
+	idm_fail(q->err, q->code, q->step, q->subject, "the source was deleted, and cannot be mounted");
 	return true;
 }
 
@@ -49,9 +48,9 @@ static bool diagnose_other_kind(const struct idm_child_question *q, const struct
 	if (q->code != -EISDIR && q->code != -ENOTDIR)
 		return false;
 	if (q->code == -EISDIR)
-		why = "the source is not a directory, but the target is";
+		why = "expected a file as target, got a directory";
 	else if (m->flags & IDM_CHILD_MOUNT_MKDIR)
-		why = "the source is a directory, but the target is not";
+		why = "expected a directory as target, got a file";
 	idm_fail(q->err, q->code, q->step, q->subject, "%s", why);
 	return true;
 }

@@ -118,7 +118,7 @@ static bool diagnose_namespaces(const struct idm_child_question *q)
 	}
 	if (q->code != -ENOSPC)
 		return false;
-	idm_fail(q->err, q->code, q->step, NULL, "the limit of namespaces is reached");
+	idm_fail(q->err, q->code, q->step, NULL, "the limit on namespaces is reached");
 	idm_hint(q->err, "see the sysctls user.max_*_namespaces");
 	return true;
 }
@@ -183,7 +183,7 @@ static bool diagnose_exec(const struct idm_child_question *q)
 	const char *path = q->o->path;
 
 	if (q->code == -ENOENT && q->request->n_paths > 1)
-		idm_fail(q->err, q->code, q->step, path, "it is in no directory of PATH");
+		idm_fail(q->err, q->code, q->step, path, "not found in PATH");
 	else if (q->code == -ENOEXEC)
 		idm_fail(q->err, q->code, q->step, q->subject ? q->subject : path,
 			 "it is not a program that this machine can execute");

@@ -53,9 +53,8 @@ int idm_diagnose_no_userns(int code, struct idm_error *err)
 			 idm_read_number("/proc/sys/user/max_user_namespaces"));
 		return code;
 	case -EAGAIN:
-		idm_fail(err, code, step_make, NULL, "no more processes are allowed here");
-		idm_hint(err,
-			 "look at RLIMIT_NPROC (ulimit -u), kernel.pid_max and the cgroup's pids.max");
+		idm_fail(err, code, step_make, NULL, "the limit on processes is reached");
+		idm_hint(err, "see RLIMIT_NPROC (ulimit -u), kernel.pid_max and the cgroup's pids.max");
 		return code;
 	case -EINVAL:
 		if (has_user_namespaces()) {

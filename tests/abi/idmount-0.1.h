@@ -462,7 +462,7 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
  *
  * Returns: 0
  * Errors:
- *   -ESRCH: no such process, or the process exited meanwhile
+ *   -ESRCH: the process does not exist, or has exited
  *   -EINVAL: `pid` is not positive, or an entry overlaps with the map
  *   -EINVAL: an entry begins with an ID that is not visible from the caller's user namespace
  *   -ENOENT, -EMFILE, -ENFILE, -ENOMEM: as idm_userns_open()

@@ -30,7 +30,7 @@ example()
 	umount new/target
 	prints '' ls new/target
 	refused 1 "$EXAMPLES/example-mount: missing: open tree: No such file or directory" example mount 0:100000:65536 missing dst
-	refused 1 $EXAMPLES'/example-mount: 0:1:x: parse map: "x" is not a number' example mount 0:1:x src dst
+	refused 1 $EXAMPLES'/example-mount: 0:1:x: parse map: expected a number, got "x"' example mount 0:1:x src dst
 	refused 2 "usage: $EXAMPLES/example-mount MAP SOURCE TARGET" example mount 0:1 src
 }
 

@@ -292,7 +292,7 @@ $some_can" mount -T fstab /mnt/dst
 	noting /sbin/mount.idmap /mnt/src /mnt/dst -o foo,map=1000:2000 -s
 	mounted 2000:2000
 	undo
-	refused 1 'mount.idmap: 1000:2000:x: parse map: "x" is not a number' \
+	refused 1 'mount.idmap: 1000:2000:x: parse map: expected a number, got "x"' \
 		/sbin/mount.idmap /mnt/src /mnt/dst -s -o map=1000:2000:x
 }
 
@@ -333,7 +333,7 @@ $some_can" mount -T fstab /mnt/dst
 @test "wrong usage: 1" {
 	refused 1 'mount.idmap: foo: unknown option; see mount.idmap(8)' idmap map=1000:2000,foo
 	refused 1 'mount.idmap: g:1000:2000: unknown option; see mount.idmap(8)' idmap map=u:1000:2000,g:1000:2000
-	refused 1 'mount.idmap: 1000:2x: parse map: "2x" is not a number' idmap map=1000:2x
+	refused 1 'mount.idmap: 1000:2x: parse map: expected a number, got "2x"' idmap map=1000:2x
 	refused 1 'mount.idmap: u:1:3:1: add to map: overlaps u:1:2:1: both have the disk ID 1' idmap map=1:2+1:3
 	refused 1 "mount.idmap: check map: the map has no gid entries; the kernel requires both sides
 hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep its number" idmap map=u:1000:2000
@@ -368,9 +368,9 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 		mount -t idmap -o map=1000:2000 missing dst
 	refused 32 "mount.idmap: /proc: map tree: the filesystem (proc) cannot be ID-mapped
 $some_can" mount -t idmap -o map=1000:2000 /proc dst
-	refused 32 'mount.idmap: /mnt/src/file: open target: the source is a directory, but the target is not' \
+	refused 32 'mount.idmap: /mnt/src/file: open target: expected a directory as target, got a file' \
 		mount -t idmap -o map=1000:2000 src src/file
-	refused 32 'mount.idmap: no-such-user:0: parse map: there is no user "no-such-user"' idmap map=no-such-user:0
+	refused 32 'mount.idmap: no-such-user:0: parse map: unknown user "no-such-user"' idmap map=no-such-user:0
 	refused 32 'mount.idmap: write uid map: it requires CAP_SETUID in this user namespace
 hint: run as root; without that capability only the caller'\''s own ID can be seen, and one ID only' \
 		as 4321 "$(realpath /sbin/mount.idmap)" /mnt/src /mnt/dst -o map=0:1

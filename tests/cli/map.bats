@@ -224,27 +224,27 @@ no_trailing_blanks()
 	# The entry as it was written, what was done, what is wrong.
 	fails 2 "$step parse map: the map is empty" text -m ''
 	fails 2 "$step parse map: the map is empty" text -m ' '
-	fails 2 "$step 0: parse map: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]" text -m 0
-	fails 2 "$step u:0: parse map: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]" text -m u:0
-	fails 2 "$step 1:2:3:4: parse map: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]" text -m 0:1,1:2:3:4
-	fails 2 "$step 0:1x: parse map: \"1x\" is not a number" text -m 0:1x
-	fails 2 "$step 0x1:1: parse map: \"0x1\" is not a number" text -m 5:6,0x1:1
-	fails 2 "$step -1:1: parse map: \"-1\" is not a number" text -m -1:1
-	fails 2 "$step 0:1:x: parse map: \"x\" is not a number" text -m 0:1:x
-	fails 2 "$step 0:: parse map: a number is missing" text -m 0:
-	fails 2 "$step :5: parse map: a number is missing" text -m :5
+	fails 2 "$step 0: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]" text -m 0
+	fails 2 "$step u:0: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]" text -m u:0
+	fails 2 "$step 1:2:3:4: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]" text -m 0:1,1:2:3:4
+	fails 2 "$step 0:1x: parse map: expected a number, got \"1x\"" text -m 0:1x
+	fails 2 "$step 0x1:1: parse map: expected a number, got \"0x1\"" text -m 5:6,0x1:1
+	fails 2 "$step -1:1: parse map: expected a number, got \"-1\"" text -m -1:1
+	fails 2 "$step 0:1:x: parse map: expected a number, got \"x\"" text -m 0:1:x
+	fails 2 "$step 0:: parse map: expected a number, got none" text -m 0:
+	fails 2 "$step :5: parse map: expected a number, got none" text -m :5
 	fails 2 "$step 0:4294967296: parse map: \"4294967296\" does not fit in 32 bits" text -m 0:4294967296
 	fails 2 "$step 0:99999999999999999999: parse map: \"99999999999999999999\" does not fit in 32 bits" \
 		text -m 0:99999999999999999999
-	fails 2 "$step 0:1;2:3: parse map: \"1;2\" is not a number" text -m '0:1;2:3'
-	fails 2 "$step root:0:2: parse map: a name stands for one ID, so the count can only be 1" text -m root:0:2
-	fails 1 "$step no-such-user:0: parse map: there is no user \"no-such-user\"" text -m 1:2,no-such-user:0
-	fails 1 "$step g:0:no-such-group: parse map: there is no group \"no-such-group\"" text -m g:0:no-such-group
-	fails 2 "$step 0:1: parse map: an entry here is DISK:SEEN:COUNT" text -m uidmap=0:1
-	fails 2 "$step 0-1: parse map: an entry here is DISK-SEEN-COUNT" text -m 'uids=0-1'
+	fails 2 "$step 0:1;2:3: parse map: expected a number, got \"1;2\"" text -m '0:1;2:3'
+	fails 2 "$step root:0:2: parse map: expected a count of 1 for a name" text -m root:0:2
+	fails 1 "$step no-such-user:0: parse map: unknown user \"no-such-user\"" text -m 1:2,no-such-user:0
+	fails 1 "$step g:0:no-such-group: parse map: unknown group \"no-such-group\"" text -m g:0:no-such-group
+	fails 2 "$step 0:1: parse map: expected DISK:SEEN:COUNT" text -m uidmap=0:1
+	fails 2 "$step 0-1: parse map: expected DISK-SEEN-COUNT" text -m 'uids=0-1'
 	fails 2 "$step @0-1-1: parse map: \"@\" is relative to a container's user namespace, and no container exists here" \
 		text -m 'uids=@0-1-1'
-	fails 2 "$step what=0-1-1: parse map: a section here begins with uids= or gids=" text -m 'uids=0-1-1;what=0-1-1'
+	fails 2 "$step what=0-1-1: parse map: expected uids= or gids= as start of a section" text -m 'uids=0-1-1;what=0-1-1'
 }
 
 @test "names the entries that exclude each other" {
@@ -266,7 +266,7 @@ no_trailing_blanks()
 	for map in '0:1,' '0:1,,2:3' ',0:1' '+0:1' '0:1 , ' '0:1, ,2:3'; do
 		run -2 --separate-stderr text -m "$map"
 		echo "$stderr"
-		[[ $stderr == *": an entry is missing"* && $stderr == *0:1* ]]
+		[[ $stderr == *": expected an entry"* && $stderr == *0:1* ]]
 		same 'lines' 1 "${#stderr_lines[@]}"
 	done
 }
@@ -282,14 +282,14 @@ no_trailing_blanks()
 	done
 	fails 1 'idmount: map: /no/such/file: open user namespace: No such file or directory' text -m /no/such/file
 	fails 1 'idmount: map: /no/such/file: open user namespace: No such file or directory' text --userns /no/such/file
-	fails 1 'idmount: map: pid 4194305: read user namespace: there is no such process' text --userns 4194305
+	fails 1 'idmount: map: pid 4194305: read user namespace: no such process' text --userns 4194305
 	fails 2 'idmount: map: --userns: expected a process number, got 0' text --userns 0
 	fails 2 'idmount: map: --userns: expected a process number, got 99999999999999999999' text --userns 99999999999999999999
 	fails 2 'idmount: map: --userns: expected a path or a process number' text --userns ''
 }
 
 @test "a message is one line, whatever the map holds" {
-	fails 2 'idmount: map: 0:1\033[31mx: parse map: "1\033[31mx" is not a number' text -m $'0:1\e[31mx'
+	fails 2 'idmount: map: 0:1\033[31mx: parse map: expected a number, got "1\033[31mx"' text -m $'0:1\e[31mx'
 	run -2 --separate-stderr text -m "0:$(printf '1%.0s' {1..5000})"
 	same 'lines' 1 "${#stderr_lines[@]}"
 	((${#stderr} < 1400))
@@ -354,7 +354,7 @@ no_trailing_blanks()
 @test "every id cannot be seen as one" {
 	local command
 
-	fails 2 'idmount: map: *:1000: parse map: "*" is not a number: no two IDs can be seen as one, nor one ID as two' \
+	fails 2 'idmount: map: *:1000: parse map: expected a number, got "*": no two IDs can be seen as one, nor one ID as two' \
 		idmount map -m '*:1000'
 	for command in mount overlay; do
 		run -2 --separate-stderr idmount "$command" -m '*:1000' /none /nowhere

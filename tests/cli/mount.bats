@@ -594,7 +594,7 @@ hint: --replace requires a mount point as target" idmount mount --replace -m 0:1
 	mkdir dst/below
 	refused 1 "$idmount_mount dst/below: attach: the target is not a mount point
 hint: --replace requires a mount point as target" idmount mount --replace -m 0:1 src dst/below
-	refused 1 "$idmount_mount dst: open target: the source is not a directory, but the target is" \
+	refused 1 "$idmount_mount dst: open target: expected a file as target, got a directory" \
 		idmount mount --replace -m 0:1 src/file dst
 	refused 1 "$idmount_mount missing: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount mount --replace -m 0:1 src missing
@@ -738,7 +738,7 @@ says_note()
 }
 
 @test "no note where the mount failed" {
-	fails_always 1 "$idmount_mount src/file: open target: the source is a directory, but the target is not" \
+	fails_always 1 "$idmount_mount src/file: open target: expected a directory as target, got a file" \
 		idmount mount -m 1000:0 src src/file
 }
 
@@ -776,16 +776,16 @@ says_note()
 # ---- what it refuses ----
 
 @test "a bad map, before it looks at anything else" {
-	fails_always 2 "$idmount_mount 0:1x: parse map: \"1x\" is not a number" idmount mount -m 0:1x /no/source dst
-	fails_always 2 "$idmount_mount 1:2:3:4: parse map: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]" \
+	fails_always 2 "$idmount_mount 0:1x: parse map: expected a number, got \"1x\"" idmount mount -m 0:1x /no/source dst
+	fails_always 2 "$idmount_mount 1:2:3:4: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]" \
 		idmount mount -m 0:1,1:2:3:4 src dst
 	fails_always 2 "$idmount_mount u:0:2:1: add to map: overlaps u:0:1:1: both have the disk ID 0" \
 		idmount mount -m 0:1 -m 0:2 /no/source dst
 	fails_always 2 "$idmount_mount u:0:1:0: add to map: the count is zero" idmount mount -m 0:1:0 src dst
-	fails_always 1 "$idmount_mount no-such-user:0: parse map: there is no user \"no-such-user\"" \
+	fails_always 1 "$idmount_mount no-such-user:0: parse map: unknown user \"no-such-user\"" \
 		idmount mount -m no-such-user:0 src dst
 	fails_always 2 "$idmount_mount parse map: the map is empty" idmount mount -m '' src dst
-	fails_always 1 "$idmount_mount pid 4194305: read user namespace: there is no such process" \
+	fails_always 1 "$idmount_mount pid 4194305: read user namespace: no such process" \
 		idmount mount --userns 4194305 src dst
 	# A process that is in no other user namespace: its map keeps every id.
 	noting idmount mount --userns $$ src dst
@@ -888,9 +888,9 @@ hint: name the place that it points to" idmount mount -m 0:1 src dangling
 hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing
 	fails_always 1 "$idmount_mount missing/too: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing/too
-	fails_always 1 "$idmount_mount target: open target: the source is a directory, but the target is not" \
+	fails_always 1 "$idmount_mount target: open target: expected a directory as target, got a file" \
 		idmount mount -m 0:1 src target
-	fails_always 1 "$idmount_mount dst: open target: the source is not a directory, but the target is" \
+	fails_always 1 "$idmount_mount dst: open target: expected a file as target, got a directory" \
 		idmount mount -m 0:1 src/file dst
 	fails_always 1 "$idmount_mount target/x: open target: Not a directory" idmount mount -m 0:1 src target/x
 	# Nothing behind it makes a link be followed.
@@ -1021,7 +1021,7 @@ hint: causes are a chroot, a container's seccomp filter, and a user or group wit
 	mkdir gone
 	exec 9<gone
 	rmdir gone
-	fails 1 "$idmount_mount dst: attach: the source was deleted, and can be mounted nowhere" \
+	fails 1 "$idmount_mount dst: attach: the source was deleted, and cannot be mounted" \
 		idmount mount -m 0:1 /proc/self/fd/9 dst
 	exec 9<&-
 	mkdir gone

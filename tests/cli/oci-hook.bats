@@ -294,7 +294,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	true &
 	gone=$!
 	wait "$gone"
-	hook_refuses "process $gone: look at the container: there is no such process" "$gone" /mnt/b
+	hook_refuses "process $gone: look at the container: no such process" "$gone" /mnt/b
 	hook_refuses "process $$: look at the container: it has no mount namespace of its own: its mounts are the host's" $$ /mnt/b
 }
 
@@ -332,14 +332,14 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 		bundle b true "${4:-$(volume /vol rbind)} | .annotations = {\"io.idmount.map/$1\": $2}"
 		hook_refuses "/mnt/b/config.json: read plan: $3" "$fake" /mnt/b
 	}
-	annotation_refused vol '"0:1:x"' "$key: 0:1:x: \"x\" is not a number"
-	annotation_refused vol '"root:1"' "$key: root:1: \"root\" is not a number, and names are not looked up here"
+	annotation_refused vol '"0:1:x"' "$key: 0:1:x: expected a number, got \"x\""
+	annotation_refused vol '"root:1"' "$key: root:1: expected a number, got \"root\"; names are not looked up here"
 	annotation_refused vol '""' "$key: the map is empty"
 	annotation_refused vol '7' "$key: expected a string, got a number"
 	annotation_refused vol '"idmap"' 'mounts[7]: idmap requires uidMappings here or in linux'
 	annotation_refused none '"0:1"' 'annotations["io.idmount.map/none"]: no mount has the destination /none'
 	annotation_refused 'vol": "5:1", "io.idmount.map//vol/' '"5:2"' 'annotations["io.idmount.map//vol/"]: the annotation io.idmount.map/vol has the same destination'
-	annotation_refused vol '"0:1"' 'mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' "$(volume /vol rbind "$(rows 0 1 1)")"
+	annotation_refused vol '"0:1"' 'mounts[7]: duplicate map (also given by the annotation io.idmount.map/vol)' "$(volume /vol rbind "$(rows 0 1 1)")"
 	annotation_refused vol '"0:1"' "$key: more than one mount has the destination /vol" "$(volume /vol rbind) | $(volume /vol rbind)"
 }
 
@@ -657,10 +657,10 @@ allowed()
 	}
 	given_refused '1000:0: read plan: expected VALUE/DESTINATION' --map 1000:0
 	given_refused '1000:0/none: read plan: no mount has the destination /none' --map 1000:0/none
-	given_refused '5:5//vol/: read plan: a map is given twice for /vol' --map 1000:0/vol --map 5:5//vol/
-	given_refused 'x/vol: read plan: x: an entry is [u:|g:|b:]DISK:SEEN[:COUNT]' --map x/vol
+	given_refused '5:5//vol/: read plan: duplicate map for /vol' --map 1000:0/vol --map 5:5//vol/
+	given_refused 'x/vol: read plan: x: expected [u:|g:|b:]DISK:SEEN[:COUNT]' --map x/vol
 	bundle b true '.annotations = {"io.idmount.map/vol": "5:5"}'
-	given_refused 'read plan: mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' --map 1000:0/vol
+	given_refused 'read plan: mounts[7]: duplicate map (also given by the annotation io.idmount.map/vol)' --map 1000:0/vol
 }
 
 # Exchanges two names until it is killed.

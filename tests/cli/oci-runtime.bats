@@ -287,7 +287,7 @@ front_refuses()
 	export IDMOUNT_RUNTIME=$front
 	front_refuses "IDMOUNT_RUNTIME: expected an executable program other than this one, got $front" run --bundle b id
 	export IDMOUNT_RUNTIME=no-such-runtime
-	front_refuses 'IDMOUNT_RUNTIME: no-such-runtime is in no directory of PATH' list
+	front_refuses 'IDMOUNT_RUNTIME: no-such-runtime: not found in PATH' list
 	unset IDMOUNT_RUNTIME
 	refused 1 'idmount: oci-runtime: neither runc nor crun is in PATH; IDMOUNT_RUNTIME can name another' \
 		env PATH=/nowhere "$front" list
@@ -308,8 +308,8 @@ front_refuses()
 	front_refuses 'create: --bundle: the bundle is missing' create --bundle
 	front_refuses 'create: --bundle=: the bundle is missing' create --bundle= id
 	front_refuses 'create: --pid-file: its value is missing' create -b b --pid-file
-	config_refused 'prepare bundle: mounts[7]: a map is given twice: here, and by the annotation io.idmount.map/vol' '.annotations = {"io.idmount.map/vol": "0:1"}'
-	config_refused 'prepare bundle: mounts[7].options[1]: a map is given twice' '.mounts[-1].options += ["idmap=uids=0-1-1;gids=0-1-1"]'
+	config_refused 'prepare bundle: mounts[7]: duplicate map (also given by the annotation io.idmount.map/vol)' '.annotations = {"io.idmount.map/vol": "0:1"}'
+	config_refused 'prepare bundle: mounts[7].options[1]: duplicate map' '.mounts[-1].options += ["idmap=uids=0-1-1;gids=0-1-1"]'
 	config_refused 'prepare bundle: mounts[7].uidMappings[0].size: expected a number, got a string' '.mounts[-1].uidMappings[0].size = "1"'
 	config_refused 'prepare bundle: mounts[7].uidMappings: gidMappings is missing beside it' 'del(.mounts[-1].gidMappings)'
 	config_refused 'read plan: annotations["io.idmount.map/none"]: no mount has the destination /none' '.annotations = {"io.idmount.map/none": "0:1"}'
@@ -317,7 +317,7 @@ front_refuses()
 	config_refused 'prepare bundle: mounts[7]: another mount has the destination /vol, too' '.mounts += [.mounts[-1] | .destination = "vol/" | del(.uidMappings, .gidMappings)]'
 	config_refused 'read plan: annotations["io.idmount.map/vol"]: more than one mount has the destination /vol' \
 		'.annotations = {"io.idmount.map/vol": "0:1"} | del(.mounts[-1].uidMappings, .mounts[-1].gidMappings) | .mounts += [.mounts[-1]]'
-	config_refused 'mounts[7] (bind on /vol): parse map: 0:6:1: a section here begins with uids= or gids=' '.mounts[-1] |= (del(.uidMappings, .gidMappings) | .options += ["idmap=0:6:1"])'
+	config_refused 'mounts[7] (bind on /vol): parse map: 0:6:1: expected uids= or gids= as start of a section' '.mounts[-1] |= (del(.uidMappings, .gidMappings) | .options += ["idmap=0:6:1"])'
 	config_refused 'prepare bundle: hooks: expected an object, got an array' '.hooks = []'
 	config_refused 'read plan: Hooks: expected the spelling "hooks"' '.Hooks = {}'
 	echo '{' >c/config.json

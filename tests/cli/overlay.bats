@@ -138,7 +138,7 @@ hint: map its layers instead, and put the overlay together from them" idmount ov
 
 @test "wrong usage" {
 	fails 2 "$idmount_overlay a lower layer is missing: -L" idmount overlay dst
-	fails 2 "$idmount_overlay -L: a layer is missing between two colons, or at an end" idmount overlay -L l1: dst
+	fails 2 "$idmount_overlay -L: expected a layer on each side of a colon" idmount overlay -L l1: dst
 	fails 2 "$idmount_overlay -U and -W require each other" overlay -U up
 	fails 2 "$idmount_overlay -U: the directory's name is empty" overlay -U '' -W work
 	fails 2 "$idmount_overlay --upper-ids both: expected shifted or disk" overlay --upper-ids both

@@ -209,7 +209,7 @@ filter()
 		fails 125 "idmount: run: --seccomp $word: expected the number of a descriptor" inside --seccomp "$word" -- true
 	done
 	fails 125 'idmount: run: --seccomp 77: the descriptor is not open' inside --seccomp 77 -- true
-	fails 125 'idmount: run: --seccomp 6: the option is given twice' inside --seccomp 5 --seccomp 6 -- true 5</dev/null 6</dev/null
+	fails 125 'idmount: run: --seccomp 6: duplicate option' inside --seccomp 5 --seccomp 6 -- true 5</dev/null 6</dev/null
 	# It is no filter.
 	run -125 --separate-stderr inside --seccomp 5 -- true 5</dev/null
 	[[ $stderr == 'idmount: run: '*seccomp* && $stderr != *$'\n'* ]]
@@ -353,9 +353,9 @@ stays_hidden()
 }
 
 @test "errors of a map say whose it is" {
-	fails 125 'idmount: run: --bind src: 1:2:x: parse map: "x" is not a number' \
+	fails 125 'idmount: run: --bind src: 1:2:x: parse map: expected a number, got "x"' \
 		inside --bind dst:/d:map=1:1 --bind src:/s:ro,map=1:2:x -- true
-	fails 125 'idmount: run: --bind src: nosuchuser:0: parse map: there is no user "nosuchuser"' \
+	fails 125 'idmount: run: --bind src: nosuchuser:0: parse map: unknown user "nosuchuser"' \
 		inside --bind src:/s:map=nosuchuser:0 -- true
 }
 

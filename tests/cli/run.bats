@@ -64,7 +64,7 @@ everything()
 }
 
 @test "commands that cannot be run" {
-	fails 127 'idmount: run: nope: execute: it is in no directory of PATH' inside -- nope
+	fails 127 'idmount: run: nope: execute: not found in PATH' inside -- nope
 	run -127 --separate-stderr inside -- /no/such
 	[[ $stderr == 'idmount: run: /no/such: execute: No such file or directory'* ]]
 	fails 126 'idmount: run: /etc/passwd: execute: Permission denied' inside -- /etc/passwd
@@ -645,9 +645,9 @@ ends()
 		cd "/mnt/$place.d"
 		rmdir "/mnt/$place.d"
 		case $place in
-		root) refused 125 'idmount: run: attach root: the source was deleted, and can be mounted nowhere' \
+		root) refused 125 'idmount: run: attach root: the source was deleted, and cannot be mounted' \
 			idmount run --rootfs . -m 0:100000:65536 -- true ;;
-		gone) fails 125 'idmount: run: /data: mount: the source was deleted, and can be mounted nowhere' \
+		gone) fails 125 'idmount: run: /data: mount: the source was deleted, and cannot be mounted' \
 			idmount run --rootfs /mnt/root -m 0:100000:65536 --bind .:/data -- true ;;
 		esac
 		cd /mnt
@@ -657,13 +657,13 @@ ends()
 @test "a bind of a directory on a file, and of a file on a directory" {
 	mkdir data root/full
 	touch data/file root/file
-	fails 125 'idmount: run: /file: mount: the source is a directory, but the target is not' \
+	fails 125 'idmount: run: /file: mount: expected a directory as target, got a file' \
 		inside --bind data:/file -- true
-	fails 125 'idmount: run: /full: mount: the source is not a directory, but the target is' \
+	fails 125 'idmount: run: /full: mount: expected a file as target, got a directory' \
 		inside --bind data/file:/full -- true
-	fails 125 'idmount: run: /dev/null: mount: the source is a directory, but the target is not' \
+	fails 125 'idmount: run: /dev/null: mount: expected a directory as target, got a file' \
 		inside --bind data:/dev/null -- true
-	fails 125 'idmount: run: /dev/shm: mount: the source is not a directory, but the target is' \
+	fails 125 'idmount: run: /dev/shm: mount: expected a file as target, got a directory' \
 		inside --bind data/file:/dev/shm -- true
 }
 

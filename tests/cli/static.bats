@@ -41,8 +41,8 @@ inside()
 		inside /idmount map -m 0:100000:65536 --format oci
 	run -0 --separate-stderr inside /idmount check --json
 	[[ $output == *'"name": "idmapped-mounts"'* ]]
-	fails 1 'idmount: map: alice:0: parse map: there is no user "alice"' inside /idmount map -m alice:0
-	fails 1 'idmount: map: g:users:0: parse map: there is no group "users"' inside /idmount map -m g:users:0
+	fails 1 'idmount: map: alice:0: parse map: unknown user "alice"' inside /idmount map -m alice:0
+	fails 1 'idmount: map: g:users:0: parse map: unknown group "users"' inside /idmount map -m g:users:0
 	quietly inside /mount.idmap -f /idmount /mnt -o map=0:1
 }
 

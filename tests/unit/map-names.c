@@ -94,24 +94,24 @@ TEST(numbers_stay_numbers)
 
 TEST(names_that_nobody_has)
 {
-	assert_refused("no_such_user_here:0", -ENOENT, "there is no user \"no_such_user_here\"");
-	assert_refused("0:no_such_user_here", -ENOENT, "there is no user \"no_such_user_here\"");
-	assert_refused("u:no_such_user_here:0", -ENOENT, "there is no user");
-	assert_refused("g:no_such_group_here:0", -ENOENT, "there is no group \"no_such_group_here\"");
+	assert_refused("no_such_user_here:0", -ENOENT, "unknown user \"no_such_user_here\"");
+	assert_refused("0:no_such_user_here", -ENOENT, "unknown user \"no_such_user_here\"");
+	assert_refused("u:no_such_user_here:0", -ENOENT, "unknown user");
+	assert_refused("g:no_such_group_here:0", -ENOENT, "unknown group \"no_such_group_here\"");
 }
 
 TEST(a_name_is_one_id)
 {
-	assert_refused("root:1000:2", -EINVAL, "a name stands for one ID");
-	assert_refused("1000:root:0", -EINVAL, "a name stands for one ID");
+	assert_refused("root:1000:2", -EINVAL, "expected a count of 1 for a name");
+	assert_refused("1000:root:0", -EINVAL, "expected a count of 1 for a name");
 }
 
 TEST(what_is_no_name)
 {
 	char text[1000] = "";
 
-	assert_refused("-root:0", -EINVAL, "\"-root\" is not a number");
-	assert_refused("0root:0", -EINVAL, "\"0root\" is not a number");
+	assert_refused("-root:0", -EINVAL, "expected a number, got \"-root\"");
+	assert_refused("0root:0", -EINVAL, "expected a number, got \"0root\"");
 	memset(text, 'a', 300);
 	strcat(text, ":0");
 	assert_refused(text, -EINVAL, "the name is too long");
@@ -124,7 +124,7 @@ TEST(no_names_in_other_dialects)
 	struct idm_error err;
 
 	assert_error(idm_map_parse(map, "uidmap=root:0:1", IDM_MAP_PARSE_LOOKUP, &err), -EINVAL, &err,
-		     "root:0:1", "parse map", "\"root\" is not a number");
+		     "root:0:1", "parse map", "expected a number, got \"root\"");
 	assert_error(idm_map_parse(map, "uids=root-0-1", IDM_MAP_PARSE_LOOKUP, &err), -EINVAL, &err,
-		     "root-0-1", "parse map", "\"root\" is not a number");
+		     "root-0-1", "parse map", "expected a number, got \"root\"");
 }

@@ -40,9 +40,9 @@ TEST(wrong_lines_are_named)
 	assert_refused("deny =1", "line 1: unknown key \"\"");
 	assert_refused("deny namespace=", "line 1: namespace is empty");
 	assert_refused("deny source=", "line 1: source is empty");
-	assert_refused("deny handler=a handler=a", "line 1: handler is given twice");
-	assert_refused("deny source=/a source=/a", "line 1: source is given twice");
-	assert_refused("allow disk=1 seen=1 disk=1", "line 1: disk is given twice");
+	assert_refused("deny handler=a handler=a", "line 1: duplicate handler");
+	assert_refused("deny source=/a source=/a", "line 1: duplicate source");
+	assert_refused("allow disk=1 seen=1 disk=1", "line 1: duplicate disk");
 }
 
 TEST(paths_are_plain)

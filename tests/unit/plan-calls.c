@@ -400,7 +400,7 @@ TEST(refused)
 		  "bind on /t: plan mount: ridmap=uids=5-1-2;gids=0-1-2: duplicate map" },
 		{ ON_T("uidmap=0:1:0", "gidmap=0:1:2"), "u:0:1:0: add to map: the count is zero" },
 		{ ON_T("uidmap=root:1:1", "gidmap=0:1:2"),
-		  "root:1:1: parse map: \"root\" is not a number" },
+		  "root:1:1: parse map: expected a number, got \"root\"" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -147,11 +147,11 @@ TEST(numbers_that_are_no_process)
 	struct idm_error err;
 
 	assert_error(idm_map_add_pid(map, 0, &err), -EINVAL, &err, "pid 0", "read user namespace",
-		     "it is not a process number");
+		     "expected a positive process number");
 	assert_error(idm_map_add_pid(map, -1, &err), -EINVAL, &err, "pid -1", "read user namespace",
-		     "it is not a process number");
+		     "expected a positive process number");
 	assert_error(idm_map_add_pid(map, INT_MAX, &err), -ESRCH, &err, "pid 2147483647",
-		     "read user namespace", "there is no such process");
+		     "read user namespace", "no such process");
 	assert_int_equal(idm_map_add_pid(map, INT_MAX, NULL), -ESRCH);
 	assert_map(map, "1:2:3");
 }

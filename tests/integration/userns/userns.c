@@ -277,7 +277,7 @@ static void with_no_processes_left(void *unused)
 	must(setrlimit(RLIMIT_NPROC, &none));
 	for (size_t w = 0; w < ARRAY_SIZE(ways); w++) {
 		assert_error(open_userns(own, ways[w], &err), -EAGAIN, &err, "", "make user namespace",
-			     "no more processes are allowed");
+			     "the limit on processes is reached");
 		assert_contains(err.hint, "RLIMIT_NPROC");
 	}
 }
