@@ -26,12 +26,12 @@ struct bundle {
 
 /* ---- mounts ---- */
 
-static bool has_map(const struct idm_json *mount, const struct idm_option_list *options)
+static bool has_map(const struct idm_json *mount, const struct idm_option_list *list)
 {
 	struct idm_json mappings;
 
-	for (size_t i = 0; i < options->n; i++)
-		if (idm_find_map_option(options->words[i], NULL))
+	for (size_t i = 0; i < list->n; i++)
+		if (idm_find_map_option(list->options[i], NULL))
 			return true;
 	return idm_json_member(mount, "uidMappings", &mappings) ||
 	       idm_json_member(mount, "gidMappings", &mappings);
@@ -90,7 +90,7 @@ static int read_outside_map(const struct bundle *b, const struct outside_request
 }
 
 static int find_outside_map(struct bundle *b, const struct idm_json *mount,
-			    const struct outside_request *q, struct idm_option_list *options,
+			    const struct outside_request *q, struct idm_option_list *list,
 			    struct idm_plan_add_options *m, struct idm_map **own)
 {
 	const char *scope = NULL;
@@ -99,7 +99,7 @@ static int find_outside_map(struct bundle *b, const struct idm_json *mount,
 	if (r < 0)
 		return r;
 	if (scope)
-		options->words[options->n++] = scope;
+		list->options[list->n++] = scope;
 	m->map = *own;
 	return m->map ? 0 : idm_oci_find_container_map(&b->config, mount, scope, m);
 }
@@ -119,14 +119,14 @@ static int check_once(const struct bundle *b, const struct idm_json *mount,
 }
 
 /* Returns 1 if the mount is mapped as far as m says, 0 if it has no map. */
-static int find_mapped(struct bundle *b, const struct idm_json *mount, struct idm_option_list *options,
+static int find_mapped(struct bundle *b, const struct idm_json *mount, struct idm_option_list *list,
 		       struct idm_plan_add_options *m, struct idm_map **own)
 {
 	struct idm_json annotation;
 	size_t n;
 	const char *destination = idm_trim_target(m->target, &n);
 	bool annotated = idm_oci_find_annotation(&b->annotations, destination, n, &annotation),
-	     has = has_map(mount, options);
+	     has = has_map(mount, list);
 	const struct outside_request q = { find_request(b, destination, n),
 					   annotated ? &annotation : NULL };
 	int r = check_once(b, mount, &q, has);
@@ -135,21 +135,21 @@ static int find_mapped(struct bundle *b, const struct idm_json *mount, struct id
 		r = note_mount(b, m->target, annotated || q.argument || has);
 	if (r < 0 || (!annotated && !q.argument && !has))
 		return r;
-	r = has ? idm_oci_find_map(&b->config, mount, options, m, own)
-		: find_outside_map(b, mount, &q, options, m, own);
+	r = has ? idm_oci_find_map(&b->config, mount, list, m, own)
+		: find_outside_map(b, mount, &q, list, m, own);
 	return r < 0 ? r : 1;
 }
 
 /* The runtime has mounted it already. A second overlay on the same upper directory damages its files. */
 static int check_upper(const struct bundle *b, const struct idm_json *mount,
-		       const struct idm_option_list *options)
+		       const struct idm_option_list *list)
 {
-	for (size_t i = 0; i < options->n; i++)
-		if (strncmp(options->words[i], "upperdir=", 9) == 0)
+	for (size_t i = 0; i < list->n; i++)
+		if (strncmp(list->options[i], "upperdir=", 9) == 0)
 			return idm_json_fail(mount, b->config.reader->err,
 					     "%s is in use by the runtime's overlay: a second one on it "
 					     "would damage it",
-					     options->words[i]);
+					     list->options[i]);
 	return 0;
 }
 
@@ -164,14 +164,14 @@ static int begin_mounts(struct idm_oci_config *config, const struct idm_json *wh
 }
 
 static int select_bundle_mount(struct idm_oci_config *config, const struct idm_json *mount,
-			       struct idm_option_list *options, struct idm_plan_add_options *m,
+			       struct idm_option_list *list, struct idm_plan_add_options *m,
 			       struct idm_map **own)
 {
 	struct bundle *b = (struct bundle *)config;
-	int selected = find_mapped(b, mount, options, m, own), r = 0;
+	int selected = find_mapped(b, mount, list, m, own), r = 0;
 
-	if (selected > 0 && !idm_option_list_make_bind(options))
-		r = check_upper(b, mount, options);
+	if (selected > 0 && !idm_option_list_make_bind(list))
+		r = check_upper(b, mount, list);
 	return r < 0 ? r : selected;
 }
 
@@ -303,19 +303,19 @@ static int copy_text(char **to, const char *text, struct idm_error *err)
 	return *to ? 0 : idm_fail_errno(err, -ENOMEM, step_read, NULL);
 }
 
-static int read_asker(struct bundle *b)
+static int read_requester(struct bundle *b)
 {
 	struct idm_error *err = b->config.reader->err;
 	struct idm_oci *o = b->mapped;
-	struct idm_oci_asker asker;
-	int r = idm_oci_read_asker(&b->annotations, &asker, err);
+	struct idm_oci_requester requester;
+	int r = idm_oci_read_requester(&b->annotations, &requester, err);
 
 	if (b->text->handler)
-		asker.handler = b->text->handler;
-	o->pod = asker.pod;
+		requester.handler = b->text->handler;
+	o->pod = requester.pod;
 	if (r == 0)
-		r = copy_text(&o->namespace, asker.namespace, err);
-	return r < 0 ? r : copy_text(&o->handler, asker.handler, err);
+		r = copy_text(&o->namespace, requester.namespace, err);
+	return r < 0 ? r : copy_text(&o->handler, requester.handler, err);
 }
 
 static int read_container(struct bundle *b, const struct idm_json *whole)
@@ -330,7 +330,7 @@ static int read_container(struct bundle *b, const struct idm_json *whole)
 	if (r == 0)
 		r = idm_oci_check_annotations(&b->annotations, err);
 	if (r == 0)
-		r = read_asker(b);
+		r = read_requester(b);
 	if (r == 0)
 		r = read_propagation(b->mapped, whole, err);
 	if (r == 0)

@@ -53,15 +53,15 @@ int idm_oci_read_request(const char *request, const char **scope, struct idm_map
 /* ---- the requester ---- */
 
 /* Facts of the engine's annotations about the container. The text owns the strings; NULL: not known. */
-struct idm_oci_asker {
+struct idm_oci_requester {
 	bool pod;
 	const char *namespace;
 	const char *handler;
 };
 
 /* -EINVAL: two annotations name different namespaces. */
-int idm_oci_read_asker(const struct idm_json *annotations, struct idm_oci_asker *asker,
-		       struct idm_error *err);
+int idm_oci_read_requester(const struct idm_json *annotations, struct idm_oci_requester *requester,
+			   struct idm_error *err);
 
 /* ---- the bundle ---- */
 
@@ -79,7 +79,7 @@ struct idm_oci {
 	size_t n;
 	bool shared_root; /* linux.rootfsPropagation: mounts in there propagate to the host */
 	char *annotation; /* the first that asks for a map, also without a mount for it */
-	/* The pod that asks by annotations, see struct idm_oci_asker. */
+	/* The pod that asks by annotations, see struct idm_oci_requester. */
 	bool pod;
 	char *namespace;
 	char *handler;

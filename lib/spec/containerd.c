@@ -72,7 +72,7 @@ static bool wants_map(const struct idm_plan_add_options *m, const struct idm_opt
 static int read_containerd_mount(const struct idm_plan_reader *reader, const struct idm_json *mount)
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
-	AUTO_WORDS struct idm_option_list options = { 0 };
+	AUTO_OPTION_LIST struct idm_option_list options = { 0 };
 	struct idm_json found[N_FIELDS] = { 0 };
 	char name[40];
 	int r = find_fields(mount, found, reader->err);

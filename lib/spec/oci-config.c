@@ -90,7 +90,7 @@ static int read_root(const struct idm_oci_config *oci, const struct idm_json *wh
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	/* The bind includes the mounts below, as with runtimes. */
-	const char *words[] = { "rbind", "ro" };
+	const char *options[] = { "rbind", "ro" };
 	struct idm_error *err = oci->reader->err;
 	struct idm_json root, member;
 	bool readonly = false;
@@ -107,8 +107,8 @@ static int read_root(const struct idm_oci_config *oci, const struct idm_json *wh
 		return r;
 	m.map = oci->reader->how.map;
 	m.flags = readonly ? IDM_PLAN_ADD_RDONLY_LAST : 0;
-	return idm_plan_add_named(oci->reader, &m, &(struct idm_option_list){ words, readonly ? 2 : 1 },
-				  "root");
+	return idm_plan_add_named(oci->reader, &m,
+				  &(struct idm_option_list){ options, readonly ? 2 : 1 }, "root");
 }
 
 /*
@@ -154,10 +154,10 @@ int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json
 }
 
 int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
-		     struct idm_option_list *words, struct idm_plan_add_options *m, struct idm_map **own)
+		     struct idm_option_list *list, struct idm_plan_add_options *m, struct idm_map **own)
 {
 	const char *top = idm_map_scope_option(IDM_MAP_TOP), *deep = idm_map_scope_option(IDM_MAP_DEEP);
-	bool idmap = idm_option_list_have(words, top), ridmap = idm_option_list_have(words, deep);
+	bool idmap = idm_option_list_have(list, top), ridmap = idm_option_list_have(list, deep);
 	int r = idm_oci_read_maps(mount, own, oci->reader->err);
 
 	if (r < 0)
@@ -166,15 +166,15 @@ int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
 		return idm_json_fail(mount, oci->reader->err, "uidMappings and gidMappings are empty");
 	m->map = *own;
 	/* Runtimes map the mounts below only on request. */
-	if (m->map && !idmap && !ridmap && !idm_option_list_have_map(words))
-		words->words[words->n++] = top;
-	if (m->map || idm_option_list_have_map(words) || !(idmap || ridmap))
+	if (m->map && !idmap && !ridmap && !idm_option_list_have_map(list))
+		list->options[list->n++] = top;
+	if (m->map || idm_option_list_have_map(list) || !(idmap || ridmap))
 		return 0;
 	return idm_oci_find_container_map(oci, mount, idmap ? top : deep, m);
 }
 
 static int read_fields(const struct idm_json *mount, struct idm_plan_add_options *m,
-		       struct idm_option_list *words, struct idm_error *err)
+		       struct idm_option_list *list, struct idm_error *err)
 {
 	struct idm_json options;
 	int r = idm_oci_check_keys(
@@ -191,38 +191,38 @@ static int read_fields(const struct idm_json *mount, struct idm_plan_add_options
 	if (r < 0)
 		return r;
 	idm_json_member(mount, "options", &options);
-	return idm_read_options(words, &options, err);
+	return idm_read_options(list, &options, err);
 }
 
 /* ---- all mounts ---- */
 
 static int select_oci_mount(struct idm_oci_config *oci, const struct idm_json *mount,
-			    struct idm_option_list *words, struct idm_plan_add_options *m,
+			    struct idm_option_list *list, struct idm_plan_add_options *m,
 			    struct idm_map **own)
 {
 	int r;
 
 	if (oci->selection)
-		return oci->selection->select(oci, mount, words, m, own);
-	r = idm_oci_find_map(oci, mount, words, m, own);
+		return oci->selection->select(oci, mount, list, m, own);
+	r = idm_oci_find_map(oci, mount, list, m, own);
 	return r < 0 ? r : 1;
 }
 
 static int read_oci_mount(struct idm_oci_config *oci, const struct idm_json *mount)
 {
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
-	AUTO_WORDS struct idm_option_list words = { 0 };
+	AUTO_OPTION_LIST struct idm_option_list list = { 0 };
 	struct idm_map *own = NULL;
 	char name[40];
 	int r;
 
 	m.flags = IDM_PLAN_ADD_MKDIR;
-	r = read_fields(mount, &m, &words, oci->reader->err);
+	r = read_fields(mount, &m, &list, oci->reader->err);
 	if (r == 0)
-		r = select_oci_mount(oci, mount, &words, &m, &own);
+		r = select_oci_mount(oci, mount, &list, &m, &own);
 	snprintf(name, sizeof(name), "mounts[%zu]", mount->index);
 	if (r > 0)
-		r = idm_plan_add_named(oci->reader, &m, &words, name);
+		r = idm_plan_add_named(oci->reader, &m, &list, name);
 	idm_map_free(own);
 	return r;
 }

@@ -14,7 +14,7 @@ struct idm_oci_selection {
 	int (*begin)(struct idm_oci_config *oci, const struct idm_json *whole, size_t n);
 	/* Returns 1 if the mount belongs to the plan, as m describes it, 0 if not, or -errno. */
 	int (*select)(struct idm_oci_config *oci, const struct idm_json *mount,
-		      struct idm_option_list *words, struct idm_plan_add_options *m,
+		      struct idm_option_list *list, struct idm_plan_add_options *m,
 		      struct idm_map **own);
 	/* Finds the map of the user namespace that the container joins. An unknown map stays empty. */
 	int (*joined_map)(struct idm_oci_config *oci, struct idm_map *map);
@@ -36,8 +36,7 @@ int idm_oci_read_whole(struct idm_oci_config *oci, const struct idm_json *whole)
  * frees *own. The second finds the container's map, which idmap and ridmap without mappings request.
  */
 int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
-		     struct idm_option_list *words, struct idm_plan_add_options *m,
-		     struct idm_map **own);
+		     struct idm_option_list *list, struct idm_plan_add_options *m, struct idm_map **own);
 int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json *mount,
 			       const char *word, struct idm_plan_add_options *m);
 

@@ -16,8 +16,7 @@ static const enum idm_error_step step_read = IDM_STEP_READ_PLAN;
 
 /* ---- mount options ---- */
 
-int idm_read_options(struct idm_option_list *words, const struct idm_json *options,
-		     struct idm_error *err)
+int idm_read_options(struct idm_option_list *list, const struct idm_json *options, struct idm_error *err)
 {
 	struct idm_json word = { 0 };
 	size_t n = 0;
@@ -25,36 +24,36 @@ int idm_read_options(struct idm_option_list *words, const struct idm_json *optio
 
 	if (r < 0)
 		return r;
-	words->words = calloc(n + 1, sizeof(*words->words));
-	if (!words->words)
+	list->options = calloc(n + 1, sizeof(*list->options));
+	if (!list->options)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	while (r == 0 && idm_json_each(options, &word))
-		r = idm_json_string(&word, &words->words[words->n++], err);
+		r = idm_json_string(&word, &list->options[list->n++], err);
 	return r;
 }
 
-bool idm_option_list_have(const struct idm_option_list *words, const char *word)
+bool idm_option_list_have(const struct idm_option_list *list, const char *word)
 {
-	for (size_t i = 0; i < words->n; i++)
-		if (strcmp(words->words[i], word) == 0)
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->options[i], word) == 0)
 			return true;
 	return false;
 }
 
-bool idm_option_list_have_map(const struct idm_option_list *words)
+bool idm_option_list_have_map(const struct idm_option_list *list)
 {
 	const char *map;
 
-	for (size_t i = 0; i < words->n; i++)
-		if (idm_find_map_option(words->words[i], &map) && map)
+	for (size_t i = 0; i < list->n; i++)
+		if (idm_find_map_option(list->options[i], &map) && map)
 			return true;
 	return false;
 }
 
-bool idm_option_list_make_bind(const struct idm_option_list *words)
+bool idm_option_list_make_bind(const struct idm_option_list *list)
 {
-	for (size_t i = 0; i < words->n; i++)
-		if (idm_is_bind_option(words->words[i]))
+	for (size_t i = 0; i < list->n; i++)
+		if (idm_is_bind_option(list->options[i]))
 			return true;
 	return false;
 }
@@ -71,10 +70,10 @@ int idm_read_string(const struct idm_json *object, const char *key, const char *
 }
 
 /* "overlay on /data", as far as it is known. */
-static void describe(const struct idm_plan_add_options *m, const struct idm_option_list *words,
-		     char *buf, size_t size)
+static void describe(const struct idm_plan_add_options *m, const struct idm_option_list *list, char *buf,
+		     size_t size)
 {
-	const char *type = idm_option_list_make_bind(words) ? "bind" : m->type ? m->type : "";
+	const char *type = idm_option_list_make_bind(list) ? "bind" : m->type ? m->type : "";
 	size_t n;
 	const char *target = idm_trim_target(m->target, &n);
 
@@ -113,17 +112,17 @@ static int rename_error(const struct idm_plan_add_options *m, const char *descri
 }
 
 int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_add_options *mount,
-		       const struct idm_option_list *words, const char *name)
+		       const struct idm_option_list *list, const char *name)
 {
 	char description[IDM_PLAN_ENTRY_NAME];
 	int r;
 
-	mount->options = words->words;
-	mount->n_options = words->n;
+	mount->options = list->options;
+	mount->n_options = list->n;
 	mount->dirfd = reader->how.dirfd;
 	r = idm_plan_add(reader->plan, mount, reader->err);
 	if (r == 0 || !reader->err)
 		return r;
-	describe(mount, words, description, sizeof(description));
+	describe(mount, list, description, sizeof(description));
 	return rename_error(mount, description, name, reader->err);
 }

@@ -16,22 +16,22 @@ struct idm_plan_reader {
 
 /* The options of a mount, with space for one more. */
 struct idm_option_list {
-	const char **words;
+	const char **options;
 	size_t n;
 };
 
-int idm_read_options(struct idm_option_list *words, const struct idm_json *options,
+int idm_read_options(struct idm_option_list *list, const struct idm_json *options,
 		     struct idm_error *err);
-bool idm_option_list_have(const struct idm_option_list *words, const char *word);
-bool idm_option_list_have_map(const struct idm_option_list *words);
-bool idm_option_list_make_bind(const struct idm_option_list *words);
+bool idm_option_list_have(const struct idm_option_list *list, const char *word);
+bool idm_option_list_have_map(const struct idm_option_list *list);
+bool idm_option_list_make_bind(const struct idm_option_list *list);
 
-static inline void idm_option_list_free(struct idm_option_list *words)
+static inline void idm_option_list_free(struct idm_option_list *list)
 {
-	free(words->words);
+	free(list->options);
 }
 
-#define AUTO_WORDS __attribute__((cleanup(idm_option_list_free)))
+#define AUTO_OPTION_LIST __attribute__((cleanup(idm_option_list_free)))
 
 /* Reads a member that may be missing. Then *string is NULL. */
 int idm_read_string(const struct idm_json *object, const char *key, const char **string,
@@ -42,6 +42,6 @@ int idm_read_string(const struct idm_json *object, const char *key, const char *
  * "mount 2 (overlay on /data)".
  */
 int idm_plan_add_named(const struct idm_plan_reader *reader, struct idm_plan_add_options *mount,
-		       const struct idm_option_list *words, const char *name);
+		       const struct idm_option_list *list, const char *name);
 
 #endif

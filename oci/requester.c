@@ -47,7 +47,7 @@ static const char *text_at(const struct idm_json *annotations, const char *key)
 		       : "";
 }
 
-static int find_namespace(const struct idm_json *annotations, struct idm_oci_asker *asker,
+static int find_namespace(const struct idm_json *annotations, struct idm_oci_requester *requester,
 			  struct idm_error *err)
 {
 	static const char *const keys[] = { "io.kubernetes.cri.sandbox-namespace",
@@ -59,31 +59,31 @@ static int find_namespace(const struct idm_json *annotations, struct idm_oci_ask
 
 		if (!*text)
 			continue;
-		if (asker->namespace && strcmp(asker->namespace, text) != 0)
+		if (requester->namespace && strcmp(requester->namespace, text) != 0)
 			return idm_json_fail(annotations, err,
 					     "%s: expected the namespace %s of another annotation, "
 					     "got %s",
-					     keys[i], asker->namespace, text);
-		asker->namespace = text;
+					     keys[i], requester->namespace, text);
+		requester->namespace = text;
 	}
 	return 0;
 }
 
-int idm_oci_read_asker(const struct idm_json *annotations, struct idm_oci_asker *asker,
-		       struct idm_error *err)
+int idm_oci_read_requester(const struct idm_json *annotations, struct idm_oci_requester *requester,
+			   struct idm_error *err)
 {
 	struct idm_json annotation = { 0 };
 	const char *manager, *handler;
 
-	*asker = (struct idm_oci_asker){ 0 };
+	*requester = (struct idm_oci_requester){ 0 };
 	if (idm_json_type(annotations) != IDM_JSON_OBJECT)
 		return 0;
 	while (idm_json_each(annotations, &annotation))
-		asker->pod |= is_of_pods(annotation.key);
+		requester->pod |= is_of_pods(annotation.key);
 	manager = text_at(annotations, "io.container.manager");
-	asker->pod |= strcmp(manager, "cri-o") == 0;
+	requester->pod |= strcmp(manager, "cri-o") == 0;
 	handler = text_at(annotations, "io.kubernetes.cri-o.RuntimeHandler");
-	asker->handler = *handler ? handler : NULL;
+	requester->handler = *handler ? handler : NULL;
 	/* podman has pods too, but no namespaces. An annotation that names one there is the image's. */
-	return strcmp(manager, "libpod") == 0 ? 0 : find_namespace(annotations, asker, err);
+	return strcmp(manager, "libpod") == 0 ? 0 : find_namespace(annotations, requester, err);
 }
