@@ -194,20 +194,16 @@ static enum idm_propagation copied_as(const struct idm_oci *oci, const struct id
 	return oci->shared_root ? IDM_PROPAGATION_SHARED : IDM_PROPAGATION_SLAVE;
 }
 
-/* The kernel's own path of the place, which has no links in it. */
+/* Finds the path of the place without links. */
 static int find_place_path(struct placing *p, int proc, struct idm_error *err)
 {
-	char link[64], path[PATH_MAX];
-	ssize_t n;
+	char path[PATH_MAX];
+	ssize_t n = idm_procfs_fd_path(proc, p->place, path, sizeof(path));
 
-	snprintf(link, sizeof(link), "thread-self/fd/%d", p->place);
-	n = idm_sys_readlinkat(proc, link, path, sizeof(path));
-	if (n == sizeof(path))
-		n = -ENAMETOOLONG;
 	if (n < 0)
 		return idm_fail(err, (int)n, step_enter, p->destination, "find its path: %s",
 				idm_errno_text((int)-n));
-	p->path = strndup(path, (size_t)n);
+	p->path = strdup(path);
 	/* analyzer: idm_oci_attach() frees it */
 	return p->path ? 0 : idm_fail_errno(err, -ENOMEM, step_enter, NULL);
 }

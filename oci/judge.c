@@ -94,17 +94,14 @@ static bool is_same_place(int fd, const char *path)
 static int find_source_path(int fd, const char *name, char *path, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);
-	char link[64];
 	ssize_t n;
 
 	if (proc < 0)
 		return proc;
-	snprintf(link, sizeof(link), "thread-self/fd/%d", fd);
-	n = idm_sys_readlinkat(proc, link, path, PATH_MAX - 1);
+	n = idm_procfs_fd_path(proc, fd, path, PATH_MAX);
 	if (n < 0)
 		return idm_fail(err, (int)n, step_judge, name, "find its path: %s",
 				idm_errno_text((int)-n));
-	path[n] = '\0';
 	if (is_same_place(fd, path))
 		return 0;
 	return idm_fail(err, -ESTALE, step_judge, name,

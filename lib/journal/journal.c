@@ -233,16 +233,13 @@ int idm_journal_writer_close(struct idm_journal_writer *rec, int code)
 static int path_of_directory(int fd, char path[PATH_MAX], const char *subject, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);
-	char link[40];
 	ssize_t n;
 
 	if (proc < 0)
 		return proc;
-	snprintf(link, sizeof(link), "thread-self/fd/%d", fd);
-	n = idm_sys_readlinkat(proc, link, path, PATH_MAX - 1);
+	n = idm_procfs_fd_path(proc, fd, path, PATH_MAX);
 	if (n <= 0 || *path != '/')
 		return idm_fail_errno(err, n < 0 ? (int)n : -ENOENT, step_journal, subject);
-	path[n] = '\0';
 	return 0;
 }
 

@@ -310,6 +310,20 @@ int idm_procfs_openat(int process, const char *name, int flags)
 					    : idm_sys_openat2(process, name, flags, 0, INSIDE);
 }
 
+ssize_t idm_procfs_fd_path(int proc, int fd, char *path, size_t size)
+{
+	char link[40];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "thread-self/fd/%d", fd);
+	n = idm_sys_readlinkat(proc, link, path, size);
+	if (n >= 0 && (size_t)n == size)
+		return -ENAMETOOLONG;
+	if (n >= 0)
+		path[n] = '\0';
+	return n;
+}
+
 int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err), self = -1;

@@ -53,6 +53,13 @@ int idm_procfs_openat(int process, const char *name, int flags);
 int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_error *err);
 
 /*
+ * Reads the kernel's own path of what `fd` of the calling thread refers to. It has no links. `proc` is
+ * from idm_procfs_root(). Returns the length of *path, which is terminated. -ENAMETOOLONG: `size` is
+ * less than that and a NUL.
+ */
+ssize_t idm_procfs_fd_path(int proc, int fd, char *path, size_t size);
+
+/*
  * Whether this thread has unshared a PID namespace that has no process yet. The next child becomes its
  * init, and when that exits, the namespace can never have a process again.
  */
