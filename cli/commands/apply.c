@@ -77,7 +77,7 @@ static int handle_apply(struct request *q, struct arguments *a)
 			return status;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(a, &operand) != 2)
 		return report_usage("expected FILE and TARGET; see \"idmount help apply\"");
 	if (!*operand[0] || !*operand[1])

@@ -175,7 +175,7 @@ static int handle_bundle(struct request *q, struct arguments *a)
 			return status;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(a, &operand) != 2)
 		return report_usage("expected mount or umount, and BUNDLE; see \"idmount help bundle\"");
 	mount = strcmp(operand[0], "mount") == 0;

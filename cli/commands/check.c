@@ -160,7 +160,7 @@ static int run_check(int argc, char **argv)
 		write |= letter == OPTION_WRITE;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	n = operands(&a, &path);
 	if (write && !n)
 		return report_usage("--write: a PATH is missing");

@@ -212,7 +212,7 @@ static int run_list(int argc, char **argv)
 		l.all |= letter == OPTION_ALL_NAMESPACES;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	n = operands(&a, &target);
 	if (n && l.all)
 		return report_usage(

@@ -182,7 +182,7 @@ static int handle_map(struct request *q, struct arguments *a)
 			return status;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(a, &operand))
 		return report_usage("%s: expected no operand; -m names the map", operand[0]);
 	status = calculate(q);

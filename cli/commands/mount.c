@@ -82,7 +82,7 @@ static int run_mount(int argc, char **argv)
 			return status;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(&a, &operand) != 2)
 		return report_usage("expected SOURCE and TARGET; see \"idmount help mount\"");
 	if (!*operand[0] || !*operand[1]) /* to the library, an empty path is a directory descriptor */

@@ -226,7 +226,7 @@ static int read_hook_options(struct arguments *a, struct state *s)
 		else
 			s->handler = a->value;
 	}
-	return letter == 0 ? DONE : letter == -2 ? -1 : USAGE;
+	return letter == OPTIONS_END ? DONE : letter == OPTION_HELP ? -1 : USAGE;
 }
 
 static int run_oci_hook(int argc, char **argv)

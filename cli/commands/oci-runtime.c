@@ -234,7 +234,7 @@ static int run_oci_runtime(int argc, char **argv)
 			f.json = strcmp(a.value, "json") == 0;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	operands(&a, &command);
 	return run_front(&f, argv, command);
 }

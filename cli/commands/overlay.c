@@ -205,7 +205,7 @@ static int handle_overlay(struct request *q, struct arguments *a)
 			return status;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(a, &operand) != 1)
 		return report_usage("expected one TARGET; see \"idmount help overlay\"");
 	if (!*operand[0])

@@ -446,7 +446,7 @@ static int handle_run(struct run_request *q, struct arguments *a)
 			return RUN_FAILED;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : RUN_FAILED;
+		return letter == OPTION_HELP ? DONE : RUN_FAILED;
 	n = operands(a, &q->command);
 	status = n ? check_run_request(q)
 		   : report_usage("a COMMAND is missing; see \"idmount help run\"");

@@ -23,7 +23,7 @@ static int run_umount(int argc, char **argv)
 	while ((letter = next_command_option(&a)) > 0)
 		flags |= letter == 'R' ? IDM_UMOUNT_RECURSIVE : IDM_UMOUNT_LAZY;
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	n = operands(&a, &target);
 	if (!n)
 		return report_usage("a TARGET is missing; see \"idmount help umount\"");

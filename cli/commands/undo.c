@@ -27,7 +27,7 @@ static int run_undo(int argc, char **argv)
 			flags |= IDM_PLAN_UNDO_LAZY;
 	}
 	if (letter < 0)
-		return letter == -2 ? DONE : USAGE;
+		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(&a, &operand))
 		return report_usage("%s: expected no operand; --journal names the file", operand[0]);
 	if (!journal || !*journal)

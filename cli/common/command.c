@@ -66,15 +66,15 @@ int next_command_option(struct arguments *a)
 	letter = getopt_long(a->argc, a->argv, letters, longs, NULL);
 	switch (letter) {
 	case -1:
-		return 0;
+		return OPTIONS_END;
 	case 'h':
 		if (find_row(a->command, 'h'))
 			break;
 		print_help(a->command);
-		return -2;
+		return OPTION_HELP;
 	case ':':
 		report_usage("%s: the option requires a value", wrong_argument(a, text, sizeof(text)));
-		return -1;
+		return OPTION_WRONG;
 	case '?':
 		if (optopt && find_row(a->command, optopt))
 			report_usage("%s: the option accepts no value",
@@ -82,7 +82,7 @@ int next_command_option(struct arguments *a)
 		else
 			report_usage("%s: unknown option; see \"idmount help %s\"",
 				     wrong_argument(a, text, sizeof(text)), a->command->name);
-		return -1;
+		return OPTION_WRONG;
 	}
 	a->value = optarg;
 	return letter;

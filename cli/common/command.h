@@ -49,11 +49,15 @@ struct arguments {
 	const char *value; /* of the option that next_command_option() returned */
 };
 
-/*
- * Returns the letter of the next option, or 0 at their end. Returns -1 after a wrong option, which has
- * been reported. Returns -2 after --help, which has been answered. Options may come between the
- * operands, up to "--".
- */
+/* Results of next_command_option() that are not letters. */
+enum {
+	OPTIONS_END = 0,
+	OPTION_WRONG = -1, /* it has been reported */
+	OPTION_HELP = -2,  /* --help, which has been answered */
+};
+
+/* Returns the letter of the next option, or one of the above. Options may be between operands, up to
+ * "--". */
 int next_command_option(struct arguments *a);
 
 /* After the last option: the operands in *operands, and their number. */
