@@ -200,12 +200,12 @@ static void sort_edits(struct edits *e)
 
 char *edit_apply(struct edits *e, size_t *length)
 {
-	size_t room = e->text->length + 1, from = 0, to = 0;
+	size_t size = e->text->length + 1, from = 0, to = 0;
 	char *text;
 
 	for (size_t i = 0; i < e->n; i++)
-		room += e->list[i].text ? strlen(e->list[i].text) : 0;
-	text = e->failed ? NULL : malloc(room);
+		size += e->list[i].text ? strlen(e->list[i].text) : 0;
+	text = e->failed ? NULL : malloc(size);
 	if (!text)
 		return NULL;
 	sort_edits(e);

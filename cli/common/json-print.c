@@ -26,15 +26,15 @@ _Noreturn static void exit_without_memory(void)
 
 static void append_text(struct json *json, const char *text)
 {
-	size_t n = strlen(text), room = 2 * (json->n + n) + 1000;
+	size_t n = strlen(text), capacity = 2 * (json->n + n) + 1000;
 
-	if (json->n + n > json->room) {
-		char *more = realloc(json->text, room);
+	if (json->n + n > json->capacity) {
+		char *more = realloc(json->text, capacity);
 
 		if (!more)
 			exit_without_memory();
 		json->text = more;
-		json->room = room;
+		json->capacity = capacity;
 	}
 	memcpy(json->text + json->n, text, n);
 	json->n += n;

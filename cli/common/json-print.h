@@ -13,7 +13,7 @@
 /* Begins as {0}. */
 struct json {
 	char *text;
-	size_t n, room;
+	size_t n, capacity;
 	char ends[JSON_DEEPEST]; /* the closing brackets of open values */
 	unsigned int depth;
 	bool follows; /* the open value already has an item */

@@ -66,9 +66,9 @@ static void compose_message(struct idm_error *err, const struct words *words)
 	size_t others = strlen(step) + strlen(words->reason) + strlen(words->kernel) +
 			(*words->kernel ? strlen(": :  (kernel: )") : strlen(": : "));
 	char subject[IDM_SUBJECT_SIZE];
-	size_t room = sizeof(err->message) - others;
+	size_t space = sizeof(err->message) - others;
 
-	idm_escape(subject, room < sizeof(subject) ? room : sizeof(subject), words->subject);
+	idm_escape(subject, space < sizeof(subject) ? space : sizeof(subject), words->subject);
 	err->message[0] = '\0';
 	err->subject = append_part(err, "", subject, ": ");
 	append_part(err, "", step, ": ");

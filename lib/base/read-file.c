@@ -9,15 +9,15 @@
 
 #define FIRST_BYTES 4096UL
 
-/* Room for what is there, some more, and a NUL. */
-static int make_room(char **text, size_t length, size_t *room)
+/* Ensures space for at least one more byte and a NUL. */
+static int reserve_space(char **text, size_t length, size_t *capacity)
 {
 	char *more;
 
-	if (length + 1 < *room)
+	if (length + 1 < *capacity)
 		return 0;
-	*room = *room ? 2 * *room : FIRST_BYTES;
-	more = realloc(*text, *room);
+	*capacity = *capacity ? 2 * *capacity : FIRST_BYTES;
+	more = realloc(*text, *capacity);
 	if (!more)
 		return -ENOMEM;
 	*text = more;
@@ -56,17 +56,17 @@ ssize_t idm_read_all(int fd, void *buf, size_t size)
 int idm_read_file(int fd, size_t most, char **text, size_t *length)
 {
 	AUTO_FREE char *read_so_far = NULL;
-	size_t room = 0;
+	size_t capacity = 0;
 	ssize_t n;
 
 	*text = NULL;
 	*length = 0;
 	do {
-		int r = make_room(&read_so_far, *length, &room);
+		int r = reserve_space(&read_so_far, *length, &capacity);
 
 		if (r < 0)
 			return r;
-		n = read_some(fd, read_so_far + *length, room - *length - 1);
+		n = read_some(fd, read_so_far + *length, capacity - *length - 1);
 		if (n < 0)
 			return (int)n;
 		*length += (size_t)n;

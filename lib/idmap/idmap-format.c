@@ -19,10 +19,10 @@ struct out {
 
 static void write_bytes(struct out *out, const char *text, size_t n)
 {
-	size_t room = out->length < out->size ? out->size - out->length : 0;
+	size_t space = out->length < out->size ? out->size - out->length : 0;
 
-	if (room)
-		memcpy(out->buf + out->length, text, n < room ? n : room);
+	if (space)
+		memcpy(out->buf + out->length, text, n < space ? n : space);
 	out->length += n;
 }
 

@@ -98,7 +98,7 @@ static int release_and_pass(const struct idm_mount_info *mount, void *data)
 }
 
 /* A descriptor can lead into another mount namespace; only a look into each tells which. */
-static int look_elsewhere(const struct idm_lister *l, uint64_t id)
+static int find_elsewhere(const struct idm_lister *l, uint64_t id)
 {
 	struct one *one = l->data;
 	AUTO_FREE struct idm_mount_ns *others = NULL;
@@ -124,7 +124,7 @@ static int list_unique(const struct idm_lister *l, uint64_t id)
 
 	idm_mount_ns_own(&own);
 	r = idm_statmount_one(l, &own, id);
-	return r || one->found ? r : look_elsewhere(l, id);
+	return r || one->found ? r : find_elsewhere(l, id);
 }
 
 static int list_short(const struct idm_lister *l, uint64_t id)

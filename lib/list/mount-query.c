@@ -18,11 +18,11 @@
 
 /* ---- by statmount ---- */
 
-static bool look_by_statmount(int fd, struct idm_mount_props *look)
+static bool query_by_statmount(int fd, struct idm_mount_props *props)
 {
 	union {
 		struct idm_statmount mount;
-		char room[6144]; /* the subtype is what its mounter wrote, up to 4095 bytes */
+		char bytes[6144]; /* the subtype is what its mounter wrote, up to 4095 bytes */
 	} buf;
 	const struct idm_statmount *m = &buf.mount;
 	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0 };
@@ -34,14 +34,14 @@ static bool look_by_statmount(int fd, struct idm_mount_props *look)
 	req.param = IDM_STATMOUNT_MNT_BASIC | IDM_STATMOUNT_FS_TYPE | IDM_STATMOUNT_FS_SUBTYPE;
 	if (idm_sys_statmount(&req, &buf.mount, sizeof(buf)) < 0 || !(m->mask & IDM_STATMOUNT_FS_TYPE))
 		return false;
-	look->visible = true;
-	look->mapped = m->mnt_attr & MOUNT_ATTR_IDMAP;
-	look->rdonly = m->mnt_attr & MOUNT_ATTR_RDONLY;
-	look->unbindable = m->mnt_propagation & MS_UNBINDABLE;
+	props->visible = true;
+	props->mapped = m->mnt_attr & MOUNT_ATTR_IDMAP;
+	props->rdonly = m->mnt_attr & MOUNT_ATTR_RDONLY;
+	props->unbindable = m->mnt_propagation & MS_UNBINDABLE;
 	if (m->mask & IDM_STATMOUNT_FS_SUBTYPE)
 		subtype = m->str + m->fs_subtype;
-	snprintf(look->fstype, sizeof(look->fstype), "%s%s%s", m->str + m->fs_type, *subtype ? "." : "",
-		 subtype);
+	snprintf(props->fstype, sizeof(props->fstype), "%s%s%s", m->str + m->fs_type,
+		 *subtype ? "." : "", subtype);
 	return true;
 }
 
@@ -49,19 +49,19 @@ static bool look_by_statmount(int fd, struct idm_mount_props *look)
 
 static int copy_mount_props(const struct idm_mount_info *mount, void *data)
 {
-	struct idm_mount_props *look = data;
+	struct idm_mount_props *props = data;
 
-	look->visible = true;
-	look->mapped = mount->attr & IDM_ATTR_IDMAP;
-	look->rdonly = mount->attr & IDM_ATTR_RDONLY;
-	look->unbindable = mount->propagation == IDM_PROPAGATION_UNBINDABLE;
-	snprintf(look->fstype, sizeof(look->fstype), "%s", mount->fstype);
+	props->visible = true;
+	props->mapped = mount->attr & IDM_ATTR_IDMAP;
+	props->rdonly = mount->attr & IDM_ATTR_RDONLY;
+	props->unbindable = mount->propagation == IDM_PROPAGATION_UNBINDABLE;
+	snprintf(props->fstype, sizeof(props->fstype), "%s", mount->fstype);
 	return 1;
 }
 
-static bool look_by_mountinfo(int fd, struct idm_mount_props *look)
+static bool query_by_mountinfo(int fd, struct idm_mount_props *props)
 {
-	const struct idm_lister lister = { .each = copy_mount_props, .data = look };
+	const struct idm_lister lister = { .each = copy_mount_props, .data = props };
 	const struct idm_mount_ns own = { 0 };
 	uint64_t id;
 
@@ -88,29 +88,29 @@ static const struct {
 	{ SQUASHFS_MAGIC, "squashfs" },
 };
 
-static void name_by_magic(int fd, struct idm_mount_props *look)
+static void name_by_magic(int fd, struct idm_mount_props *props)
 {
 	struct statfs fs;
 
 	if (idm_sys_fstatfs(fd, &fs) < 0)
 		return;
-	snprintf(look->fstype, sizeof(look->fstype), "0x%lx", (unsigned long)fs.f_type);
+	snprintf(props->fstype, sizeof(props->fstype), "0x%lx", (unsigned long)fs.f_type);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (names[i].magic == (unsigned long)fs.f_type)
-			snprintf(look->fstype, sizeof(look->fstype), "%s", names[i].name);
+			snprintf(props->fstype, sizeof(props->fstype), "%s", names[i].name);
 }
 
-void idm_query_mount(int fd, struct idm_mount_props *look)
+void idm_query_mount(int fd, struct idm_mount_props *props)
 {
 	bool told;
 
-	memset(look, 0, sizeof(*look));
-	told = look_by_statmount(fd, look);
+	memset(props, 0, sizeof(*props));
+	told = query_by_statmount(fd, props);
 	/* Subtypes, which only FUSE has, are not in statmount before Linux 6.13. */
-	if (!told || strcmp(look->fstype, "fuse") == 0 || strcmp(look->fstype, "fuseblk") == 0)
-		told |= look_by_mountinfo(fd, look);
+	if (!told || strcmp(props->fstype, "fuse") == 0 || strcmp(props->fstype, "fuseblk") == 0)
+		told |= query_by_mountinfo(fd, props);
 	if (!told)
-		name_by_magic(fd, look);
+		name_by_magic(fd, props);
 }
 
 /* ---- what is mounted below ---- */

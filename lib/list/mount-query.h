@@ -14,7 +14,7 @@ struct idm_mount_props {
 };
 
 /* Looks at the mount that `fd` (which may be O_PATH) is on. */
-void idm_query_mount(int fd, struct idm_mount_props *look);
+void idm_query_mount(int fd, struct idm_mount_props *props);
 
 /*
  * Calls `each` for every mount of the caller's namespace whose mount point is below what `fd` names,

@@ -28,11 +28,11 @@ struct idm_mountinfo {
 	int fd;
 	bool read; /* the text has been read, and was the newest then */
 	char *text;
-	size_t length, room;
+	size_t length, capacity;
 	struct place *places; /* of all lines, by id */
-	size_t n, places_room;
+	size_t n, places_capacity;
 	char *line; /* the one that was found, cut into strings */
-	size_t line_room;
+	size_t line_capacity;
 };
 
 /* ---- opening ---- */
@@ -92,18 +92,18 @@ void idm_mountinfo_close(struct idm_mountinfo *info)
  * Returns the buffer with space for `size` bytes, or NULL without memory; then it stays as it was. The
  * space doubles, so that growing costs no more than reading.
  */
-static void *grow_text(void *buf, size_t *room, size_t size)
+static void *grow_text(void *buf, size_t *capacity, size_t size)
 {
-	size_t more = *room ? *room : 16384;
+	size_t more = *capacity ? *capacity : 16384;
 	void *p;
 
-	if (size <= *room)
+	if (size <= *capacity)
 		return buf;
 	while (more < size)
 		more *= 2;
 	p = realloc(buf, more);
 	if (p)
-		*room = more;
+		*capacity = more;
 	return p;
 }
 
@@ -116,11 +116,11 @@ static int read_mountinfo_text(struct idm_mountinfo *info)
 	if (n < 0)
 		return (int)n;
 	do {
-		text = grow_text(info->text, &info->room, info->length + 4096);
+		text = grow_text(info->text, &info->capacity, info->length + 4096);
 		if (!text)
 			return -ENOMEM;
 		info->text = text;
-		n = idm_sys_read(info->fd, info->text + info->length, info->room - info->length - 1);
+		n = idm_sys_read(info->fd, info->text + info->length, info->capacity - info->length - 1);
 		if (n < 0)
 			return (int)n;
 		info->length += (size_t)n;
@@ -149,7 +149,7 @@ static int find_lines(struct idm_mountinfo *info)
 
 	for (info->n = 0; *p; info->n++) {
 		const char *end = strchr(p, '\n');
-		struct place *places = grow_text(info->places, &info->places_room,
+		struct place *places = grow_text(info->places, &info->places_capacity,
 						 (info->n + 1) * sizeof(*places));
 
 		if (!places)
@@ -288,7 +288,7 @@ int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount
 		return 0;
 	start = info->text + place->at;
 	length = strcspn(start, "\n");
-	line = grow_text(info->line, &info->line_room, length + 1);
+	line = grow_text(info->line, &info->line_capacity, length + 1);
 	if (!line)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	info->line = line;

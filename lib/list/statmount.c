@@ -27,10 +27,10 @@ static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
  * write a byte behind its buffer when a map does not fit (CVE-2026-64074). One side of a map always
  * fits.
  */
-#define ROOM_WITH_MAPS (sizeof(struct idm_statmount) + 3 * 4096)
+#define SIZE_WITH_MAPS (sizeof(struct idm_statmount) + 3 * 4096)
 
 /* No mount has so much to tell. */
-#define MOST_ROOM (16UL << 20)
+#define MOST_BYTES (16UL << 20)
 
 #define STRINGS (IDM_STATMOUNT_MNT_ROOT | IDM_STATMOUNT_MNT_POINT | IDM_STATMOUNT_FS_TYPE)
 #define NEW_STRINGS (IDM_STATMOUNT_FS_SUBTYPE | IDM_STATMOUNT_SB_SOURCE | IDM_STATMOUNT_SUPPORTED_MASK)
@@ -47,7 +47,7 @@ struct reader {
 	const struct idm_lister *l;
 	const struct idm_mount_ns *ns;
 	struct idm_statmount *buf;
-	size_t room;
+	size_t capacity;
 	struct idm_map *map;	    /* of the mount at hand */
 	unsigned int told;	    /* the sides of it that the kernel knows of */
 	unsigned int no_gaps;	    /* the sides on which the caller sees every possible ID ... */
@@ -120,7 +120,7 @@ static bool holds_strings(const struct idm_statmount *m, size_t length, uint32_t
  * Whether all offsets are within the answer. The kernel's answers are so. An emulation, or an answer by
  * seccomp_unotify(2), can be wrong: then nothing behind the answer may be read.
  */
-static bool is_whole(const struct idm_statmount *m, size_t room)
+static bool is_whole(const struct idm_statmount *m, size_t capacity)
 {
 	const struct {
 		uint64_t flag;
@@ -136,7 +136,7 @@ static bool is_whole(const struct idm_statmount *m, size_t room)
 	};
 	size_t length;
 
-	if (m->size < sizeof(*m) || m->size > room)
+	if (m->size < sizeof(*m) || m->size > capacity)
 		return false;
 	/* Of the most only attributes are asked. */
 	if (!(m->mask & (STRINGS | NEW_STRINGS | MAPS)))
@@ -151,14 +151,14 @@ static bool is_whole(const struct idm_statmount *m, size_t room)
 }
 
 /* Returns an enum answer or -errno, -EOVERFLOW if the buffer is too small; no error is filled in. */
-static int query_mount_once(struct reader *r, uint64_t id, uint64_t what, size_t room)
+static int query_mount_once(struct reader *r, uint64_t id, uint64_t what, size_t capacity)
 {
 	struct idm_mnt_id_req req = make_request(r, id, known_at(r->l->level, what));
-	int k = idm_sys_statmount(&req, r->buf, room);
+	int k = idm_sys_statmount(&req, r->buf, capacity);
 
 	if (k < 0)
 		return k == -ENOENT ? VANISHED : k;
-	return is_whole(r->buf, room) ? ANSWERED : -EBADMSG;
+	return is_whole(r->buf, capacity) ? ANSWERED : -EBADMSG;
 }
 
 /* The same, with a buffer that grows as needed. */
@@ -167,12 +167,13 @@ static int query_mount_growing(struct reader *r, uint64_t id, uint64_t what)
 	struct idm_statmount *more;
 	int k;
 
-	while ((k = query_mount_once(r, id, what, r->room)) == -EOVERFLOW && r->room < MOST_ROOM) {
-		more = realloc(r->buf, 2 * r->room);
+	while ((k = query_mount_once(r, id, what, r->capacity)) == -EOVERFLOW &&
+	       r->capacity < MOST_BYTES) {
+		more = realloc(r->buf, 2 * r->capacity);
 		if (!more)
 			return -ENOMEM;
 		r->buf = more;
-		r->room *= 2;
+		r->capacity *= 2;
 	}
 	return k;
 }
@@ -211,7 +212,7 @@ static int append_sides(struct reader *r)
 
 static int query_map(struct reader *r, uint64_t id, uint64_t side)
 {
-	int k = query_mount_once(r, id, side, ROOM_WITH_MAPS), t;
+	int k = query_mount_once(r, id, side, SIZE_WITH_MAPS), t;
 
 	if (k != ANSWERED)
 		return k;
@@ -227,7 +228,7 @@ static int query_whole_mount(struct reader *r, uint64_t id)
 
 	idm_map_move(r->map, &(struct idm_map){ 0 });
 	r->told = 0;
-	k = query_mount_once(r, id, plain | MAPS, ROOM_WITH_MAPS);
+	k = query_mount_once(r, id, plain | MAPS, SIZE_WITH_MAPS);
 	if (k == ANSWERED) {
 		t = append_sides(r);
 		return t < 0 ? t : ANSWERED;
@@ -529,8 +530,8 @@ static int list_namespace(struct reader *r)
 
 static int init_reader(struct reader *r, const struct idm_lister *lister, const struct idm_mount_ns *ns)
 {
-	*r = (struct reader){ .l = lister, .ns = ns, .room = ROOM_WITH_MAPS };
-	r->buf = malloc(r->room);
+	*r = (struct reader){ .l = lister, .ns = ns, .capacity = SIZE_WITH_MAPS };
+	r->buf = malloc(r->capacity);
 	if (!r->buf || idm_map_new(&r->map) < 0)
 		return fail_listing(r, -ENOMEM);
 	return 0;

@@ -109,7 +109,7 @@ static int create_as_owner(void *data)
 	return r < 0 ? r : create_file(c);
 }
 
-static int create_and_look(struct creation *c, struct idm_file_id *id)
+static int create_and_identify(struct creation *c, struct idm_file_id *id)
 {
 	int r = c->owner ? idm_subprocess(create_as_owner, c) : create_file(c);
 
@@ -158,7 +158,7 @@ static int create_component(struct idm_target *target, int parent, const char *p
 		drop_created(target);
 		return r;
 	}
-	r = create_and_look(&c, &m->id);
+	r = create_and_identify(&c, &m->id);
 	if (r == 0)
 		return target->created ? target->created(m, path, target->created_data, err) : 0;
 	/* Also if it exists by now: then another process created it. */

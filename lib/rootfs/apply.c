@@ -53,7 +53,7 @@ static bool wants_to_be_alone(const struct idm_plan *plan)
 	return false;
 }
 
-static int look_whether_shared(const struct idm_mount_info *mount, void *data)
+static int note_whether_shared(const struct idm_mount_info *mount, void *data)
 {
 	*(bool *)data = mount->propagation == IDM_PROPAGATION_SHARED;
 	return 0;
@@ -68,7 +68,7 @@ static int open_base(struct application *a, struct idm_error *err)
 	a->base = -1;
 	if (!wants_to_be_alone(a->plan))
 		return 0;
-	r = idm_list_path(a->target.fd, "", IDM_LIST_EMPTY_PATH, look_whether_shared, &shared, err);
+	r = idm_list_path(a->target.fd, "", IDM_LIST_EMPTY_PATH, note_whether_shared, &shared, err);
 	if (r == -ENOENT) /* it is not in this mount namespace: attaching reports that */
 		return 0;
 	if (r < 0 || !shared)

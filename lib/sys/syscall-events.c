@@ -147,7 +147,7 @@ int idm_sys_socketpair(int fds[2])
 
 union ancillary {
 	struct cmsghdr header;
-	char room[CMSG_SPACE(sizeof(int) * IDM_SEND_FDS)];
+	char bytes[CMSG_SPACE(sizeof(int) * IDM_SEND_FDS)];
 };
 
 ssize_t idm_sys_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds)
