@@ -48,7 +48,7 @@ void assert_next_at(const char *file, int line, struct idm_reaper *reaper, const
 #define assert_next(reaper, data, pid, code, status) \
 	assert_next_at(HERE, reaper, data, pid, code, status)
 
-/* There is none now, and the descriptor says so. */
+/* No end is pending, and the descriptor is not readable. */
 void assert_nothing_at(const char *file, int line, struct idm_reaper *reaper);
 #define assert_nothing(reaper) assert_nothing_at(HERE, reaper)
 

@@ -482,7 +482,7 @@ static void answer(void)
 		if (run.kills)
 			kill_somebody((pid_t)call.pid);
 		if (run.kills && (!run.kills_main || (pid_t)call.pid == run.pid))
-			return; /* nobody waits for an answer */
+			return; /* no process waits for an answer */
 		if (run.kills)
 			response = (struct seccomp_notif_resp){
 				.id = call.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE
@@ -518,8 +518,8 @@ static bool reap(void)
 }
 
 /*
- * Until nobody is left. When a process is killed, those that it has made end by themselves, or find it
- * gone; they do not get the chance to say so. Otherwise there must be nobody else at its end.
+ * Answers until no process is left. After a kill, the children of that process exit by themselves, or
+ * find it gone; they cannot report that. Otherwise no other process may exist when the child exits.
  */
 static void answer_until_the_end(void)
 {
@@ -641,7 +641,7 @@ static bool has_mount_of(const struct idm_mnt_ns_info *ns, dev_t device)
 	return false;
 }
 
-/* Other mount namespaces in which SCRATCH is mounted: copies of ours. Linux 6.12; before, 0. */
+/* Other mount namespaces in which SCRATCH is mounted: copies of the test's. Linux 6.12; before, 0. */
 static unsigned int copies_of_our_namespace(void)
 {
 	static const unsigned int ways[] = { IDM_NS_MNT_GET_PREV, IDM_NS_MNT_GET_NEXT };

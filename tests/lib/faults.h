@@ -3,20 +3,20 @@
  * Every system call of an operation fails once, or is the last thing that its process does.
  *
  * The operation runs in a child, below a seccomp filter that hands each call to the test. The test
- * counts them, and answers one: with an errno that this call can give, or by killing whoever makes it.
- * Then it looks: either the operation has said what failed, and everything is as before, or it has
- * succeeded in spite of it (it repeats what was interrupted, and has other ways to some ends), and then
- * the result is looked at as if nothing had happened. The filter holds for the short-lived children too.
+ * counts them, and answers one: with an errno that this call can return, or by killing the caller. Then
+ * it checks. The operation has reported the failure, and everything is as before. Or it has succeeded
+ * anyway, since it retries interrupted calls and has fallbacks; then the result is checked as usual. The
+ * filter holds for the short-lived children too.
  *
  * Not handed over, hence not covered:
  *  - calls that do not fail, or whose failure says nothing: exit, getpid, umask, rt_sigprocmask, munmap,
  *    prctl with what is used of it, fcntl(F_GETFD), reading the clock; close(2), which closes also when
  * it says that it failed;
- *  - brk, without which malloc(3) takes mmap; mmap and mprotect under sanitizers, which could not go on;
+ *  - brk, without which malloc(3) uses mmap; mmap and mprotect under sanitizers, which could not go on;
  *  - futex, of which libc's locks want no other answer than the kernel's;
- *  - errnos that say how things are (ENOENT, EEXIST, ESRCH, ECHILD, EBADF, ...): nothing fails with
- *    those, the kernel would have to lie. What is done about them is tested where they are true;
- *  - of programs, the dynamic loader before main(), and what a program does that idmount has started;
+ *  - errnos that state facts (ENOENT, EEXIST, ESRCH, ECHILD, EBADF, ...): the kernel does not return
+ *    them without cause. Other tests create the cause and test these;
+ *  - of programs, the dynamic loader before main(), and the calls of a program that idmount has started;
  *  - two failures in one operation.
  */
 #ifndef IDM_LIB_FAULTS_H
@@ -34,17 +34,18 @@ enum outcome {
 
 struct operation {
 	const char *name;
-	/* In the test's process, before each run: makes what is used up. If it is refused, that is still
-	 * there. */
+	/* In the test's process, before each run: makes what the operation uses up. After a refusal it
+	 * still exists. */
 	void (*prepare)(void);
-	/* What is tried, in a child: 0 or more, or -errno and why. NULL: the command is. */
+	/* The operation, in a child. Returns 0 or more, or -errno with *err. NULL: argv is the
+	 * operation. */
 	int (*go)(struct idm_error *err);
-	/* In that child, if it succeeded: whether the result is right. Lets go of it. */
+	/* In that child, if it succeeded: whether the result is right. Frees it. */
 	void (*check)(int result);
 	const char *const *argv;
 	/*
-	 * In the test's process, afterwards: looks at what is left, and takes it away where that is
-	 * right, until all is as it was before prepare().
+	 * In the test's process, afterwards: checks what is left, and removes it where that is right,
+	 * until all is as it was before prepare().
 	 */
 	void (*finish)(enum outcome outcome);
 	bool partly; /* it is not done in one step: a refusal can leave it half done */

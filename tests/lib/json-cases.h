@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cases in tests/fixtures/json/, which are named after what RFC 8259 says of them:
+ * The cases in tests/fixtures/json/, named by the verdict of RFC 8259:
  *
  *	y_NAME.json			is JSON
- *	n_NAME.json			is none, or has a key twice, or is nested too deep
- *	i_accepted-NAME.json		may be taken or not (chapters 4, 6, 8 and 9), and is
- *	i_refused-NAME.json		may be taken or not, and is not
+ *	n_NAME.json			is not JSON, has a duplicate key, or is nested too deep
+ *	i_accepted-NAME.json		may be accepted or not (chapters 4, 6, 8 and 9), and is
+ *	i_refused-NAME.json		may be accepted or not, and is not
  */
 #ifndef IDM_LIB_JSON_CASES_H
 #define IDM_LIB_JSON_CASES_H

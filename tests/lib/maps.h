@@ -28,7 +28,7 @@ void assert_same_map_at(const char *file, int line, const struct idm_map *actual
 #define assert_same_map(actual, expected) assert_same_map_at(HERE, actual, expected)
 
 /*
- * A random valid map: up to `most` entries on each side, of which some touch, with ids below `bound`. A
+ * A random valid map: up to `most` entries on each side, of which some touch, with IDs below `bound`. A
  * side can be empty.
  */
 struct idm_map *random_map(struct rng *rng, uint32_t most, uint32_t bound);
@@ -37,8 +37,8 @@ struct idm_map *random_map(struct rng *rng, uint32_t most, uint32_t bound);
 int userns_of(const char *text);
 
 /*
- * What the kernel says the map of a user namespace is, without the library's help: a forked child joins
- * it and reads its own uid_map and gid_map. Fails the test if it is not `map`.
+ * Checks the map of a user namespace by the kernel, without the library: a forked child joins it and
+ * reads its own uid_map and gid_map. Fails the test if it is not `map`.
  */
 void assert_userns_at(const char *file, int line, int userns, const struct idm_map *map);
 #define assert_userns(userns, map) assert_userns_at(HERE, userns, map)
@@ -46,7 +46,7 @@ void assert_userns_at(const char *file, int line, int userns, const struct idm_m
 /*
  * The same by sight, which is cheap: a directory in SCRATCH with files "0" to `files` - 1, each owned by
  * the uid and gid of its name, and how those look through a detached clone of it with the map of
- * `userns`. An id that is not mapped is 65534. After scratch_enter().
+ * `userns`. An unmapped ID is 65534. After scratch_enter().
  */
 int ownership_probe(unsigned int files);
 int ownership_clone(int probe, int userns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A place for mounts that nobody else sees, and other surroundings that a test may want. */
+/* A place for mounts that no other process sees, and other environments for tests. */
 #ifndef IDM_LIB_SCRATCH_H
 #define IDM_LIB_SCRATCH_H
 
@@ -10,7 +10,7 @@
 /*
  * Where a test works after scratch_enter(): the root of an empty filesystem in a mount namespace of its
  * own: a tmpfs or, where the kernel can map mounts, but not that (Linux 5.12 to 6.2), an ext4. All of it
- * goes with the test's process.
+ * disappears with the test's process.
  */
 #define SCRATCH "/mnt"
 
@@ -68,6 +68,6 @@ bool kernel_is_before(unsigned int major, unsigned int minor);
 void do_mount(const char *source, const char *target, const char *type, unsigned long flags,
 	      const char *data);
 void do_umount(const char *target);	 /* lazily */
-void do_umount_idle(const char *target); /* fails the test if anybody holds the mount */
+void do_umount_idle(const char *target); /* fails the test if the mount is in use */
 
 #endif

@@ -249,7 +249,7 @@ uint32_t rng_below(struct rng *rng, uint32_t bound)
 
 /* ---- processes ---- */
 
-/* Whether a process ended well; says how if it did not. */
+/* Whether a process exited with status 0; prints how it exited if not. */
 static bool ended_well(int status)
 {
 	if (WIFSIGNALED(status))
@@ -304,7 +304,7 @@ static void run_here(const struct test *test)
 }
 
 /*
- * Whether the process has ended before its time is over. Valgrind does not know the call: there only the
+ * Whether the process exits before its time is over. Valgrind does not know the call: there only the
  * whole program has a limit.
  */
 static bool ends_within(pid_t pid, int seconds)
@@ -320,7 +320,7 @@ static bool ends_within(pid_t pid, int seconds)
 	return n > 0;
 }
 
-/* Waits until the process has ended, and kills it when its time is over. */
+/* Waits until the process exits, and kills it when its time is over. */
 static bool await_test(pid_t pid, int seconds)
 {
 	bool ended = ends_within(pid, seconds);
@@ -336,7 +336,7 @@ static bool await_test(pid_t pid, int seconds)
 	return ended_well(status) && ended;
 }
 
-/* What the test left behind has become our child. Says what it is, and ends it. */
+/* Processes that the test left behind are children of this one. Prints and kills them. */
 static bool left_processes(void)
 {
 	struct snapshot *left = snapshot_take(SNAPSHOT_PROCESSES);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tests' ground floor. A test program is a file of TEST()s that is linked with this library, which
+ * The base of all tests. A test program is a file of TEST()s that is linked with this library, which
  * has main():
  *
  *	#include "test.h"
@@ -47,7 +47,7 @@ void test_register(struct test *test);
 #define TEST_SECONDS 60
 
 /*
- * How many seconds a test goes on that can go on for ever: `usually`, or IDM_DURATION (at most 600) from
+ * The seconds that a test without an end of its own runs: `usually`, or IDM_DURATION (at most 600) from
  * the environment. The test's own limit has that time in addition.
  */
 int test_duration(int usually);
@@ -166,7 +166,7 @@ void assert_error_at(const char *file, int line, const char *what, long r, int c
 #define assert_string_equal(actual, expected) assert_string_at(HERE, #actual, actual, expected)
 #define assert_contains(actual, part) assert_contains_at(HERE, #actual, actual, part)
 
-/* A system call of the test's own that must not fail; gives its result. */
+/* A system call of the test's own that must not fail; returns its result. */
 #define must(call)                                                       \
 	({                                                               \
 		long r_ = (long)(call);                                  \
@@ -175,7 +175,7 @@ void assert_error_at(const char *file, int line, const char *what, long r, int c
 		r_;                                                      \
 	})
 
-/* A call of the library that must succeed; gives its result. Prints the error if it does not. */
+/* A call of the library that must succeed; returns its result. Prints the error if it fails. */
 #define assert_ok(call, err)                         \
 	({                                           \
 		long ok_ = (long)(call);             \
@@ -184,10 +184,9 @@ void assert_error_at(const char *file, int line, const char *what, long r, int c
 	})
 
 /*
- * A call of the library that must fail with `code` (negative) and say so well: subject, step and reason
- * contain the given texts. NULL: is not looked at; "": must be empty. What holds for every error is
- * looked at too: the errno, that there is a reason, that the message is one complete line that has it
- * all.
+ * A call of the library that must fail with `code` (negative). Subject, step and reason contain the
+ * texts. NULL: not checked; "": must be empty. The rules for every error are checked too: the errno, a
+ * reason, and a message of one complete line that contains all parts.
  */
 #define assert_error(call, code, err, subject, step, reason) \
 	assert_error_at(HERE, #call, (long)(call), code, err, subject, step, reason)

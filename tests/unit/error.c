@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* struct idm_error: complete strings, one line, whatever goes in. */
+/* struct idm_error: complete strings and one line, for all inputs. */
 #include "lib/base/error.h"
 
 #include <fcntl.h>
@@ -104,7 +104,7 @@ TEST(long_texts_end_in_dots)
 	assert_string_equal(err.message + sizeof(err.message) - 5, "...)");
 }
 
-/* The subject gives way, for every length of it and of the reason. */
+/* Only the subject is cut, for every length of it and of the reason. */
 TEST(the_reason_is_never_cut)
 {
 	char subject[1000], reason[IDM_REASON_SIZE], kernel[IDM_KERNEL_SIZE];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every function that takes flags, with every bit that is not its own. The flags of one object have
+ * Every function that accepts flags, with every bit that is not its own. The flags of one object have
  * different bits, so that a flag of another function of the same object is always rejected.
  */
 #include <fcntl.h>

@@ -24,7 +24,7 @@ static bool try_once(const struct json_case *c, const struct idm_json_text *undi
 	memory->counts = false;
 	if (!memory->failed)
 		return true;
-	/* What was allocated is freed, or is that of *t. */
+	/* Each allocation is freed, or belongs to *t. */
 	assert_int_equal(memory->live > 0, r == 0);
 	survived++;
 	if (r < 0) {
@@ -33,7 +33,7 @@ static bool try_once(const struct json_case *c, const struct idm_json_text *undi
 		errors++;
 		return false;
 	}
-	/* qsort(3) goes on without. */
+	/* qsort(3) works without. */
 	other = idm_json_whole(t);
 	assert_same_json(c->name, &whole, &other);
 	return false;

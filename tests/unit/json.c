@@ -533,7 +533,7 @@ static void assert_bytes(const struct idm_json *at, const char *bytes)
 	assert_int_equal(memcmp(at->text->bytes + at->value->start, bytes, strlen(bytes)), 0);
 }
 
-/* What edits a text goes by them. */
+/* The editor of texts uses them. */
 TEST(values_know_their_bytes)
 {
 	AUTO_JSON struct idm_json_text *t =

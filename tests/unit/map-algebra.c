@@ -147,7 +147,7 @@ TEST(kinds_are_known)
 
 TEST(overlap_in_either_column)
 {
-	/* The entry is 100:200:10. One id too many at either end, and just not. */
+	/* The entry is 100:200:10. One ID too many at either end, and the last that fits. */
 	static const struct {
 		struct idm_entry e;
 		const char *column;
@@ -374,7 +374,7 @@ TEST(keeping_the_rest_of_the_ids_that_there_are)
 	/* Pieces that are apart, and a hole in the middle of what is free */
 	assert_kept_within("0:7:1", IDM_BOTH, "0:9:5,10:90:5,4294967294:1:1",
 			   "0:7:1,1:1:4,10:10:5,4294967294:4294967294:1");
-	/* Each side by its own ids; what the map has already stays, also outside */
+	/* Each side by its own IDs; entries of the map stay, also outside */
 	assert_kept_within("u:100:200:1", IDM_BOTH, "u:0:0:10,g:20:20:2",
 			   "u:0:0:10,u:100:200:1,g:20:20:2");
 	assert_kept_within("u:1:0:1", IDM_GID, "0:0:3", "u:1:0:1,g:0:0:3");
@@ -392,9 +392,9 @@ TEST(keeping_the_rest_of_what)
 	assert_map(map, "1:2:3");
 }
 
-/* ---- what the kernel takes ---- */
+/* ---- what the kernel accepts ---- */
 
-/* n entries of one id each that do not merge. */
+/* n entries of one ID each that do not merge. */
 static struct idm_map *entries_on(unsigned int kinds, uint32_t n)
 {
 	struct idm_map *map = map_of("");

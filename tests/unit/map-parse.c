@@ -340,7 +340,7 @@ TEST(parsing_adds_to_what_is_there)
 	assert_map(map, "u:0:100:15,u:50:60:1,g:0:100:10,g:50:60:1");
 }
 
-/* More entries than the kernel takes are no reason to refuse the text: they may merge yet. */
+/* More entries than the kernel accepts are no reason to refuse the text: they may still merge. */
 TEST(many_entries)
 {
 	AUTO_MAP struct idm_map *map = map_of("");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Random maps against a model that is too simple to be wrong: one array cell for every id. The ids are
- * few, so that entries often meet, or stand at either end of the 32 bits.
+ * Random maps against a model that is too simple to be wrong: one array cell for every ID. The IDs
+ * are few, so that entries often meet, or are at either end of the 32 bits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,7 +253,7 @@ TEST(keeping_the_rest_is_the_model)
 			if (expected != NONE)
 				assert_int_equal(id, expected);
 		}
-		/* All that is past the model's ids */
+		/* All that is past the model's IDs */
 		assert_int_equal(idm_map_to_seen(map, IDM_UID, 4294967294U, &id), 0);
 		assert_int_equal(id, 4294967294U);
 	}

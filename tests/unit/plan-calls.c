@@ -567,7 +567,7 @@ TEST(a_very_long_target)
 
 /* ---- hardening ---- */
 
-/* Adds the mount with the map, hardens the plan and takes its text: as the first mount, or the second.
+/* Adds the mount with the map, hardens the plan and returns its text: as the first mount, or the second.
  */
 static char *hardened(const struct row *row, const char *text, bool first, const char *container,
 		      size_t changed)
@@ -628,7 +628,7 @@ TEST(hardening_of_the_root)
 	}
 }
 
-/* Of others nobody needs set-user-ID programs that are another's on disk. */
+/* No mount of others needs set-user-ID programs that belong to another user on disk. */
 TEST(hardening_of_binds)
 {
 	static const struct {

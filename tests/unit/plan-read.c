@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Lists of mounts that other programs write, and those that nobody should. tests/fixtures/plans/ has
+ * Lists of mounts that other programs write, and invalid ones. tests/fixtures/plans/ has
  *
  *	good-NAME.json, good-NAME.WHATEVER.json		are understood as good-NAME.plan says
  *	should-fail-NAME.json				is refused with should-fail-NAME.error: message,
@@ -214,7 +214,7 @@ TEST(a_map_for_a_containerd_list)
 		     "erofs on /e\n  source /e\n  map 0:100000:65536\n  loop\n"
 		     "tmpfs on /f\n"
 		     "proc on /g\n");
-	/* what the text says goes first */
+	/* the text has precedence */
 	assert_reads(
 		"[{\"Type\":\"bind\",\"Source\":\"/b\",\"Options\":[\"uidmap=0:1:2\",\"gidmap=0:3:4\"]}]",
 		&how, "bind on /\n  source /b\n  map u:0:1:2,g:0:3:4\n");
@@ -247,7 +247,7 @@ TEST(a_map_for_an_oci_bundle)
 		"target is created\n"
 		"bind on /b\n  source /b\n  target is created\n"
 		"bind on /c\n  source /c\n  map of this mount alone 0:1:1\n  target is created\n");
-	/* the container's own goes before it, but is none for the root */
+	/* the container's own has precedence, but not for the root */
 	assert_reads(HEAD "\"linux\":{\"namespaces\":[{\"type\":\"user\"}]," BOTH_ROWS(
 			     5) "},\"mounts\":[" IDMAP "]}",
 		     &how,

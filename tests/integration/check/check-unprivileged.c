@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Who may not map is told so; the root of a user namespace may, where the kernel lets him. */
+/* A caller without the privilege gets an error. The root of a user namespace may map, if the kernel
+ * allows it. */
 #include <sched.h>
 
 #include "checks.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What the host can is told truly, each time, to everybody who asks. */
+/* The features of the host are reported correctly, each time, to every caller. */
 #include "checks.h"
 #include "lib/base/macros.h"
 

@@ -131,7 +131,7 @@ static void spell(struct text *t)
 	t->is_entries = true;
 }
 
-/* Few ids, so that about half of the maps overlap somewhere. */
+/* Few IDs, so that about half of the maps overlap somewhere. */
 static void crowded(struct rng *rng, struct text *t)
 {
 	for (uint32_t n = 1 + rng_below(rng, 8); n > 0; n--)
@@ -313,7 +313,7 @@ static const char *visible(const char *s)
 	return out;
 }
 
-/* The kernel has taken the text: what does it say, in its eyes and in ours? */
+/* The kernel has accepted the text: what does it mean to the kernel, and to the library? */
 static void compare_meaning(struct namespace *ns, const struct idm_map *ours, const char *text)
 {
 	AUTO_MAP struct idm_map *theirs = read_map(ns->uid_map);
@@ -446,7 +446,7 @@ TEST(numbers_over_32_bits_are_cut_by_the_kernel_and_refused_by_us)
 	static const char *const texts[] = {
 		"4294967296 5 1\n",	      /* disk id 0 */
 		"5 4294967296 1\n",	      /* seen as 0 */
-		"0 0 4294967297\n",	      /* one id */
+		"0 0 4294967297\n",	      /* one ID */
 		"18446744073709551616 5 1\n", /* past 64 bits: Linux 7.2 refuses it too */
 	};
 

@@ -12,7 +12,7 @@
 #include "tests/lib/maps.h"
 #include "tests/lib/scratch.h"
 
-/* A private copy of /etc with these subordinate ids; NULL: no such file. */
+/* A private copy of /etc with these subordinate IDs; NULL: no such file. */
 static void enter(const char *subuid, const char *subgid)
 {
 	AUTO_CLOSE int passwd = -1;
@@ -219,7 +219,7 @@ TEST(overlap_with_what_is_there)
 	assert_map(map, "g:3:3:1");
 }
 
-/* libsubid would say something; that is not ours to print. */
+/* libsubid would print a message; the library prints none. */
 TEST(nothing_is_printed)
 {
 	AUTO_CLOSE int output = (int)must(memfd_create("stderr", MFD_CLOEXEC));

@@ -349,7 +349,7 @@ static void look_from_inside(void *data)
 	assert_map(map, "1:2:3");
 }
 
-/* From inside a user namespace, ids outside have no number. The kernel says 4294967295. */
+/* From inside a user namespace, IDs outside have no number. The kernel says 4294967295. */
 TEST(ids_that_are_not_visible_from_here)
 {
 	pid_t pid = getpid();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Undoing by journal: exactly what was made goes, wherever the program that made it died. */
+/* Undo by journal removes exactly what was created, wherever the program that created it died. */
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -125,7 +125,7 @@ TEST(targets_with_odd_names)
 	snapshot_assert_same(before);
 }
 
-/* The kernel lets the mounts of others below be seen only when ours is the one that is recursive. */
+/* Other mounts below are visible only if the test's mount is the recursive one. */
 TEST(a_recursive_bind_goes_with_all_below)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
@@ -153,7 +153,7 @@ TEST(mounts_are_found_where_they_were_moved_to)
 	scratch_dir(SCRATCH "/elsewhere");
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	apply_with_journal(plan, DEEP);
-	if (mount_at(DEEP).id < 1UL << 31) { /* ids that are used again: "together with their places" */
+	if (mount_at(DEEP).id < 1UL << 31) { /* reused IDs: "together with their places" */
 		undo();
 		snapshot_assert_same(before);
 		return;
@@ -459,7 +459,7 @@ TEST(two_at_once)
 	snapshot_assert_same(before);
 }
 
-/* A mount that somebody else unmounts between our look and our turn is as good as undone. */
+/* A mount that another process unmounts after the query counts as undone. */
 TEST(others_unmount_meanwhile)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
@@ -711,7 +711,7 @@ TEST(unknown_flags)
 	assert_error(idm_plan_undo(JOURNAL, 2, &err), -EINVAL, &err, JOURNAL, "undo", "0x2");
 }
 
-/* Whether ids are used again tells how they are to be read: it is not guessed. */
+/* The header says whether IDs are reused. The reader does not guess it. */
 static void apply_without_answer(void *plan)
 {
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;

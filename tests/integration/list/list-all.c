@@ -2,7 +2,7 @@
 /* All mounts that were asked for are listed, once each, and none that is not attached. */
 #include "listing.h"
 
-/* In everything but ids and maps, which the older ways do not have. */
+/* In everything but IDs and maps, which the older ways do not have. */
 TEST(all_ways_agree)
 {
 	AUTO_LISTING struct listing first = { 0 };

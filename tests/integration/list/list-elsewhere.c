@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The caller's own mount namespace is listed from wherever he looks, as far as he may see. */
+/* The caller's own mount namespace is listed from everywhere, as far as the caller may see it. */
 #include <pthread.h>
 #include <sched.h>
 
@@ -29,7 +29,7 @@ TEST(from_a_chroot)
 	in_child(list_in_chroot, NULL);
 }
 
-/* A private procfs takes the place of a /proc that is none. */
+/* A private procfs replaces a /proc that is not a procfs. */
 TEST(without_proc)
 {
 	listing_enter();
@@ -168,12 +168,12 @@ TEST(from_a_user_namespace_with_all_ids)
 	assert_visible(&list, "inside", IDM_MAP_READ, "0:100000:65536");
 	assert_visible(&list, "outside", IDM_MAP_READ, "0:500000:10");
 	assert_visible(&list, "some", IDM_MAP_READ, "0:100007:1,1:5:1");
-	/* It has all ids, but is not the initial user namespace. */
+	/* It has all IDs, but is not the initial user namespace. */
 	FOR_EACH_LEVEL(level)
 	assert_may_not_see_all(level);
 }
 
-/* Every id is there, but an entry across the border of two ranges is left out all the same. */
+/* Every ID exists, but an entry across the border of two ranges is left out anyway. */
 TEST(from_a_user_namespace_with_all_ids_in_many_ranges)
 {
 	AUTO_LISTING struct listing list = list_in_userns("0 0 120000\n"

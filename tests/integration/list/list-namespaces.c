@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* All mount namespaces are listed: whoever holds them, each once and in one piece. */
+/* All mount namespaces are listed, whatever holds them, each once and complete. */
 #include <pthread.h>
 #include <sched.h>
 
@@ -263,7 +263,7 @@ TEST(from_a_pid_namespace_all_or_none)
 
 /*
  * Makes a namespace whose root is the very first mount, as in a machine that lives in its initramfs, and
- * says whether it could. It takes the two directories that the kernel makes there; without them this
+ * returns whether it could. It needs the two directories that the kernel makes there; without them this
  * machine cannot be made to look like that.
  */
 static void go_to_first_root(void *data)

@@ -34,7 +34,7 @@ TEST(maps_are_read_back)
 	}
 }
 
-/* A map of n entries that cannot be merged, with ids from these on. */
+/* A map of n entries that cannot be merged, with IDs from these on. */
 static char *long_map(size_t n, size_t disk, size_t seen)
 {
 	char *text = malloc(n * 64), *p = text;
@@ -72,7 +72,7 @@ static bool ends_with(const char *s, const char *end)
 
 #define DEEP 20
 
-/* Goes down a chain of directories that is longer than a path may be; the last of them. */
+/* Descends a chain of directories that is longer than a path may be. Returns the last of them. */
 static int deep(const char *top, const char *name)
 {
 	int dir = (int)must(open(top, O_PATH | O_CLOEXEC));
@@ -222,7 +222,7 @@ TEST(an_empty_source)
 	assert_source_and_type("empty", "", "tmpfs");
 }
 
-/* Nobody answers this filesystem, and nobody needs to. */
+/* No server answers this filesystem, and none needs to. */
 TEST(a_subtype)
 {
 	AUTO_FD int fd = -1;

@@ -8,8 +8,8 @@
 static char base[64];
 
 /*
- * The file of a mount namespace can be mounted only in one with a lower id. Each processor hands out ids
- * of its own, so that on one processor a later namespace has a higher id.
+ * The file of a mount namespace can be mounted only in one with a lower ID. Each processor hands out IDs
+ * of its own, so that on one processor a later namespace has a higher ID.
  */
 static void stay_on_this_processor(void)
 {

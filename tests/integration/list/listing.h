@@ -73,7 +73,7 @@ int listing_never(const struct idm_mount_info *mount, void *unused);
 struct listing listing_at(const char *file, int line, enum idm_list_level level, unsigned int flags);
 #define list_of(level, flags) listing_at(HERE, level, flags)
 
-/* The first at that target; NULL if there is none. And the first in that mount namespace. */
+/* The first at that target; or NULL. And the first in that mount namespace. */
 const struct idm_mount_info *find(const struct listing *list, const char *target);
 const struct idm_mount_info *find_in(const struct listing *list, const char *target, uint64_t inode);
 
@@ -81,7 +81,7 @@ const struct idm_mount_info *find_in(const struct listing *list, const char *tar
 bool is_ours(const struct idm_mount_info *mount);
 size_t count_ours(const struct listing *list);
 
-/* Whether the map can be read, where the caller has all ids. */
+/* Whether the map can be read, where the caller has all IDs. */
 bool maps_are_told(enum idm_list_level level);
 
 /* The mount is there and has the map; where the kernel does not tell, some map. */

@@ -121,7 +121,7 @@ TEST(what_is_no_link_may_be_spelt_in_any_way)
 		const char *behind = behind_links[i / 2];
 		char path[128];
 
-		/* A link on the way is none of these, but with ".." at the end nothing may be one. */
+		/* A link on the way is permitted, but not with ".." at the end. */
 		snprintf(path, sizeof(path), SCRATCH "/%s/data%s",
 			 i % 2 && !strstr(behind, "..") ? "way" : "home", behind);
 		assert_ok(idm_tree_attach(tree, AT_FDCWD, path, NULL, &err), &err);
@@ -192,7 +192,8 @@ static int tree_that_cannot_be_attached(void)
 	int tree;
 
 	scratch_file(SOURCE "/namespace", "");
-	/* The kernel takes one that it thinks is newer than ours, and numbers them by processor. */
+	/* The kernel accepts only a namespace with a higher number than the caller's, and numbers them
+	 * by processor. */
 	for (int tries = 0; tries < 2 * CPU_SETSIZE; tries++) {
 		cpu_set_t one;
 
@@ -396,7 +397,8 @@ static void *mount_in_turn(void *data)
 	return NULL;
 }
 
-/* The kernel gives EXDEV if the mount that it is in is no longer below the root: that is not the answer.
+/* The kernel returns EXDEV if the mount that it is in is no longer below the root: that is not the
+ * answer.
  */
 TEST(a_mount_on_the_way_goes_meanwhile)
 {

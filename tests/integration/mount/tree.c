@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A tree is detached, mapped and has all its attributes, or there is none. */
+/* A tree is detached, mapped and has all its attributes, or is not created. */
 #include <sched.h>
 
 #include "lib/base/macros.h"
@@ -488,7 +488,7 @@ TEST(options_of_another_release)
 	newer.known.size = 0;
 	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &newer.known, &err), -EINVAL, &err, "",
 		     "open tree", "size");
-	/* An older, shorter one: what it has not is 0. */
+	/* An older, shorter one: the fields that it lacks are 0. */
 	newer.known.size = offsetof(struct idm_tree_options, propagation);
 	newer.known.propagation = 77;
 	again = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, &newer.known, &err), &err);
@@ -524,7 +524,7 @@ static int count(const struct idm_mount_info *mount, void *data)
 	return mount->target ? 0 : 1;
 }
 
-/* No function takes an empty path for the working directory, or for the directory, unasked. */
+/* No function accepts an empty path for the working directory, or for the directory, unasked. */
 TEST(an_empty_path_is_refused)
 {
 	struct idm_check_result check = { .size = sizeof(check) };

@@ -84,8 +84,8 @@ static inline bool can_be_mapped(const char *path)
 }
 
 /*
- * Mounts a new filesystem that this kernel can ID-map at the new directory `target`, and gives its type:
- * tmpfs, or ext4 before Linux 6.3.
+ * Mounts a new filesystem that this kernel can ID-map at the new directory `target`, and returns its
+ * type: tmpfs, or ext4 before Linux 6.3.
  */
 static inline const char *mount_mappable(const char *target)
 {

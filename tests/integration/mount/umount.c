@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Unmounting takes what it was asked to take, and nothing else. */
+/* Unmounting removes the requested mounts, and nothing else. */
 #include "lib/base/macros.h"
 #include "trees.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Of an overlay nobody sees anything but the overlay itself: no mount, no directory on the way to it or
- * back. A process in the same mount namespace looks as often as it can while a thousand are made and
- * unmounted: at the list of mounts, and at all directories where something could be made for a while.
- * From Linux 6.14 on it is told of every single mount as well.
+ * Other processes see nothing of an overlay but the overlay itself: no mount, no directory on the way to
+ * it or back. A process in the same mount namespace looks as often as it can while a thousand are made
+ * and unmounted: at the list of mounts, and at all directories where something could be made for a
+ * while. From Linux 6.14 on it is told of every single mount as well.
  */
 #include <limits.h>
 #include <sched.h>
@@ -38,7 +38,7 @@ static const char *const watched[] = {
 	STORE,	STORE "/0",	STORE "/1", STORE "/2", STORE "/3", STORE "/4",	     STORE "/5",
 	UP,	STORE "/upper",
 };
-#define N_TEMPORARY 4 /* of these that are the machine's, and get a tmpfs of our own */
+#define N_TEMPORARY 4 /* of these that are the machine's, and get a tmpfs of the test */
 
 /* ---- what is seen ---- */
 

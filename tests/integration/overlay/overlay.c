@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Overlays from ID-mapped layers: the right ids at both ends, on each rung of the ladder. */
+/* Overlays from ID-mapped layers: the right IDs at both ends, by each way to mount one. */
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
@@ -107,7 +107,7 @@ TEST(without_a_map_nothing_is_mapped)
 	}
 }
 
-/* What the container's root does, in a child with those ids and all capabilities about files. */
+/* What the container's root does, in a child with those IDs and all capabilities about files. */
 static void as_mapped_root(void *data)
 {
 	struct stat st;

@@ -167,7 +167,7 @@ static char *output_of_container(struct idm_reaper *reaper, struct idm_child_opt
 	return text;
 }
 
-/* Before trees there were none to be a root. */
+/* Older kernels have no trees that could be a root. */
 static void no_trees(void)
 {
 	struct idm_error err;
@@ -595,7 +595,7 @@ TEST_AS(the_fork_server_is_killed_meanwhile, 300, 5, 12, no_trees)
 		assert_true(shared.started < THREADS * (unsigned int)STARTS);
 		assert_nothing(shared.reaper);
 		idm_reaper_free(shared.reaper);
-		while (waitpid(-1, NULL, __WALL) > 0) /* they have become ours */
+		while (waitpid(-1, NULL, __WALL) > 0) /* they were reparented to this process */
 			;
 	}
 	snapshot_assert_same(before);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The fork server's children: on any kernel nobody in the program can take them, and their ends get
- * through.
+/*
+ * The fork server's children: on any kernel no other thread of the program can reap them, and their
+ * exits are reported.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -112,7 +113,7 @@ TEST(ends_are_reported)
 	}
 	assert_nothing(reaper);
 	assert_int_equal(waitpid(-1, &status, WNOHANG),
-			 -1); /* they are not ours, nor is the fork server seen */
+			 -1); /* they are not children of this process, nor is the fork server seen */
 	assert_int_equal(errno, ECHILD);
 	close(first);
 	close(second);
@@ -351,7 +352,7 @@ static void read_children(pid_t pid, char *text, size_t size)
 	text[n] = '\0';
 }
 
-/* Also if the last descriptor to be had is the one for its pidfd: nobody would know of it. */
+/* Also if the last descriptor to be had is the one for its pidfd: it would be lost. */
 TEST(a_program_that_cannot_be_held_is_not_started)
 {
 	AUTO_REAPER struct idm_reaper *reaper = keeping(0, NULL);
@@ -435,8 +436,7 @@ TEST(many_orphans_that_nobody_asks_for)
 	close(pidfd);
 }
 
-/* Without being asked the fork server adopts none: this one goes to the process that runs the tests, and
- * on.
+/* The fork server adopts none unless asked: this one is reparented to the process that runs the tests.
  */
 TEST(orphans_pass_the_forkserver_by_unless_wanted)
 {
@@ -490,7 +490,7 @@ TEST(it_holds_nothing_of_the_programs)
 	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
 	char command[256];
 
-	/* What it was asked in is closed when the program runs, or soon after. */
+	/* The descriptor of the request is closed when the program runs, or soon after. */
 	snprintf(command, sizeof(command),
 		 "cd /proc/%d/fd && while /bin/readlink * | /bin/grep -q ^/memfd; do :; done; "
 		 "for fd in *; do /bin/readlink $fd; done | /bin/sed 's/[:[].*//' | "
@@ -528,7 +528,7 @@ TEST(what_a_killed_forkserver_knew_is_lost_but_not_silently)
 		     "start program", "fork server has exited");
 	must(syscall(SYS_pidfd_send_signal, first, SIGKILL, NULL, 0));
 	must(syscall(SYS_pidfd_send_signal, second, SIGKILL, NULL, 0));
-	must(wait(NULL)); /* they have become ours */
+	must(wait(NULL)); /* they were reparented to this process */
 	must(wait(NULL));
 	child_kill(&copy);
 	must(wait(NULL));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Orphans are adopted when that was asked for and never otherwise; and nobody else's children with them.
- */
+/* Orphans are adopted only on request, and no children of other processes with them. */
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <pthread.h>
@@ -42,9 +41,9 @@ static struct idm_reaper *adopting(unsigned int flags)
 /* ---- orphans ---- */
 
 /*
- * The double fork: a daemon that is ours when this returns. It ends with `status` at once or, if there
- * is a `go`, when that is written to. The one between is waited for by its number, as other code does
- * it.
+ * The double fork: a daemon that is a child of this process on return. It exits with `status` at once
+ * or, if `go` is not NULL, when that is written to. The process between is waited for by its number, as
+ * other code does it.
  */
 static void start_orphan(int status, const int *go)
 {
@@ -62,7 +61,7 @@ static void start_orphan(int status, const int *go)
 	_exit(status);
 }
 
-/* Ours, and ended, whichever it is; left as it is. */
+/* Any exited child of this process, which stays as it is. */
 static pid_t await_any_zombie(void)
 {
 	siginfo_t info = { 0 };
@@ -175,7 +174,8 @@ TEST(many_at_once)
 	close(go[1]);
 }
 
-/* With no descriptor at all it is an error, and the orphan is there when there is room again. */
+/* With no descriptor at all it is an error, and the orphan is reported when descriptors are available
+ * again. */
 TEST(without_descriptors_none_is_lost)
 {
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
@@ -415,7 +415,7 @@ TEST(children_that_are_stopped_and_traced)
 	must(waitpid(c.pid, &status, 0));
 	assert_true(WIFSTOPPED(status));
 	must(ptrace(PTRACE_DETACH, c.pid, NULL, NULL));
-	assert_next(reaper, &orphans, c.pid, CLD_EXITED, 9); /* nobody has named it */
+	assert_next(reaper, &orphans, c.pid, CLD_EXITED, 9); /* it was never named */
 	child_close(&c);
 }
 
@@ -536,7 +536,7 @@ TEST(what_is_found_and_not_delivered_is_released)
 	start_orphan(1, NULL);
 	start_orphan(2, NULL);
 	await_any_zombie();
-	while (snapshot_kill_children()) /* gone behind our back: nothing to be found, and no harm */
+	while (snapshot_kill_children()) /* gone unnoticed: nothing to be found, and no harm */
 		;
 	assert_nothing(reaper);
 	for (int i = 0; i < 100; i++)

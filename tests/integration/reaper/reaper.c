@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Every end is delivered once, to whom it belongs, whatever the child is like and whoever else waits. */
+/* Every exit is delivered once, to its owner, for all kinds of children and beside other waits. */
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <pthread.h>
@@ -212,7 +212,7 @@ static bool is_shell(pid_t pid)
 	return strcmp(name, "sh\n") == 0;
 }
 
-/* The first thread's place is taken by the one that calls exec: nobody has ended. */
+/* The first thread's place is taken by the one that calls exec: the process has not exited. */
 TEST(exec_in_another_thread_is_no_end)
 {
 	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
@@ -285,7 +285,7 @@ static void be_traced(void *unused)
 	_exit(9);
 }
 
-/* The stops are the tracer's to wait for, not ours to take away or to report. */
+/* The tracer waits for the stops. The reaper neither consumes nor reports them. */
 TEST(a_child_that_this_process_traces)
 {
 	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
@@ -494,7 +494,7 @@ static struct child child_with_number(pid_t number, int status)
 	return c;
 }
 
-/* The first is taken by somebody, so that its number can be given to another before it is delivered. */
+/* Another thread reaps the first, so that its number can be given to another before it is delivered. */
 TEST(two_with_the_same_number_are_not_confused)
 {
 	bool told = !kernel_is_before(6, 15);
@@ -756,7 +756,7 @@ TEST(a_reaper_may_go_before_the_children)
 	assert_ok(idm_reaper_add(reaper, c[2].pidfd, IDM_REAPER_ADD_HOLD, NULL, NULL), NULL);
 	idm_reaper_free(reaper);
 	idm_reaper_free(NULL);
-	assert_int_equal(must(waitpid(c[0].pid, NULL, WNOHANG)), 0); /* it goes on */
+	assert_int_equal(must(waitpid(c[0].pid, NULL, WNOHANG)), 0); /* it continues */
 	child_kill(&c[0]);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(must(waitpid(c[i].pid, &status, WNOHANG)), c[i].pid);

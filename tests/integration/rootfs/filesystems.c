@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Every filesystem that the kernel can map is mapped, each with the ids that it stores. */
+/* Every filesystem that the kernel can map is mapped, each with the IDs that it stores. */
 #include "tests/integration/mount/trees.h"
 
 #define CONTENT SCRATCH "/content"
@@ -29,7 +29,7 @@ static void stores_disk_ids(const char *type)
 	must(fchown(fd, 5, 6));
 	assert_owner(TARGET "/directory/new", 5, 6);
 	assert_owner(DISK "/directory/new", 1000, 1001);
-	assert_int_equal(fchown(fd, 77, (gid_t)-1), -1); /* 77 is nobody's number on disk */
+	assert_int_equal(fchown(fd, 77, (gid_t)-1), -1); /* no user has 77 on disk */
 	assert_int_equal(errno, EOVERFLOW);
 	close(fd);
 }

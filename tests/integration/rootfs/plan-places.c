@@ -292,7 +292,7 @@ TEST(mounts_outside_of_the_chroot)
 	scratch_dir(SCRATCH "/box/proc");
 	do_mount("proc", SCRATCH "/box/proc", "proc", 0, NULL);
 	apply(plan, TARGET, 0, SCRATCH "/box/journal");
-	if (mount_at(TARGET).id >= 1UL << 31) /* Linux 6.8: before, an id says too little */
+	if (mount_at(TARGET).id >= 1UL << 31) /* Linux 6.8: before, an ID says too little */
 		in_child(undo_in_chroot, NULL);
 	undo(SCRATCH "/box/journal");
 }
@@ -465,7 +465,7 @@ TEST(a_slave_is_one_of_its_source)
 	}
 }
 
-/* The wish is for the mount whose word it is, also where another is on the same place. */
+/* The option is for its own mount, also where another is on the same place. */
 TEST(propagation_of_what_is_covered)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan("shared", NULL);
@@ -537,7 +537,7 @@ TEST(peers_in_another_namespace)
 		plan_step(plan, "tmpfs", NULL, "/made/it", NULL);
 		apply(plan, SCRATCH "/shared/target", way, JOURNAL);
 		must(access(SCRATCH "/shared/target/bin/sh", F_OK));
-		/* Who wants to be alone is: all that others see is the directory that was there before.
+		/* A private target is private: others see only the directory that was there before.
 		 */
 		assert_int_equal(mounts_of(&n, "/shared/target"),
 				 strcmp(words[i], "rw") == 0 || strcmp(words[i], "rshared") == 0 ? 3

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the linker puts in the place of the library's functions, and what it calls those then. */
+/* What the linker puts instead of the library's functions, and their new names. */
 #ifndef IDM_INTEGRATION_SPAWN_BY_SERVER_H
 #define IDM_INTEGRATION_SPAWN_BY_SERVER_H
 

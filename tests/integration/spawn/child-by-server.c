@@ -60,7 +60,7 @@ static bool is_for_a_server(const struct idm_child_options *o)
 	return o && !(o->flags & (IDM_CHILD_KEEP_FDS | IDM_CHILD_DIE_WITH_THREAD)) && !is_large();
 }
 
-/* What a fork server cannot do, and where there can be none, is left to the function itself. */
+/* The function itself does what a fork server cannot do, and works where none can exist. */
 int __wrap_idm_child_start(const struct idm_child_options *o, struct idm_error *err)
 {
 	struct idm_reaper *reaper;

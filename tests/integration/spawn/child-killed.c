@@ -39,7 +39,7 @@ static int frozen_cgroup(void)
 	return (int)must(open(CGROUP, O_PATH | O_CLOEXEC));
 }
 
-/* Whoever is in the cgroup, the first that comes. */
+/* The first process that is found in the cgroup. */
 static pid_t wait_for_member(void)
 {
 	char text[32] = "";
@@ -105,7 +105,7 @@ static void *kill_at_random(void *seed)
 	return NULL;
 }
 
-/* None of our other processes can be hit: only those that were born there are in the cgroup. */
+/* No other process of the test can be hit: only those that were born there are in the cgroup. */
 TEST_WITHIN(a_child_may_be_killed_at_any_moment, 300)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:5000:10");

@@ -61,7 +61,7 @@ static unsigned int new_namespaces(const struct idm_child_options *o)
 
 TEST(every_namespace_can_be_new_by_itself)
 {
-	/* In a new PID namespace, the old /proc knows nobody by "self". */
+	/* In a new PID namespace, the old /proc has no process for "self". */
 	static const char from_procfs[] =
 		"[ -e /proc/self ] || mount -t proc proc /proc; cd /proc/self/ns; "
 		"readlink mnt cgroup uts ipc pid net user";
@@ -249,7 +249,7 @@ TEST(a_pid_namespace_is_joined)
 	assert_no_child(&p, -ENOENT, p.path, "execute", NULL);
 	close(pipe[1]);
 	assert_ends(first, CLD_EXITED, 1);
-	/* Its init has ended: nobody can be born in it any more. */
+	/* Its init exited: no process can be born in it any more. */
 	p.path = "/bin/sh";
 	assert_no_child(&p, -ENOMEM, "", "make a process in the PID namespace", NULL);
 	close(join[0]);
@@ -356,7 +356,7 @@ static void cannot_be_watched_by_number(void *unused)
 		pause();
 		_exit(0);
 	}
-	/* The children's numbers in their own PID namespace are not ours now. */
+	/* The children's numbers in their own PID namespace are not those of this process now. */
 	o.namespaces = IDM_NS_PID;
 	o.map = map;
 	for (int i = 0; i < 20; i++)
@@ -511,7 +511,7 @@ TEST(capabilities_are_as_asked_for)
 
 /* ---- root and mounts ---- */
 
-/* Before trees there were none to be a root: the library says so where they are made. */
+/* Older kernels have no trees that could be a root. The library reports that where they are made. */
 static void no_trees(void)
 {
 	struct idm_error err;
@@ -868,7 +868,7 @@ static const char count_interrupts[] =
 	"n=0; trap 'n=$((n + 1))' INT; echo; while [ $n = 0 ]; do :; done; echo; "
 	"i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; exit $n";
 
-/* The init goes on when the program has counted: one signal after the other does not become one. */
+/* The init continues when the program has counted: one signal after the other does not become one. */
 static void assert_counts_one(struct idm_child_options *o, int master, pid_t group)
 {
 	int pipe[2], pidfd;
@@ -959,7 +959,7 @@ static void in_a_session_of_its_own(void *unused)
 	o.pid = &pid;
 	pidfd = ready_child(&o);
 	assert_int_equal(getsid(pid), pid);
-	/* Nobody in there hears what is typed here, but what is passed on. */
+	/* Programs in there do not read what is typed here, only what is passed on. */
 	must(write(master, "\003", 1));
 	assert_ok(idm_child_signal(pidfd, SIGTERM, NULL), NULL);
 	assert_ends(pidfd, CLD_EXITED, 6);
@@ -971,7 +971,7 @@ TEST(an_init_leaves_the_callers_session_too)
 	in_child(in_a_session_of_its_own, NULL);
 }
 
-/* A shell waits for its program before it looks at a signal: if that gets none, this takes for ever. */
+/* A shell waits for its program before it looks at a signal: if that gets none, this never ends. */
 static const char wait_for_another[] = "sh -c 'echo; exec sleep 1000'; exit 3";
 
 TEST(a_signal_goes_to_the_whole_group)

@@ -202,7 +202,7 @@ static void nothing_about_others(void)
 	close(pidfd);
 }
 
-/* It is a zombie of somebody else's for a while: that is not the end yet. */
+/* It is a zombie of another process for a while: that is not the end yet. */
 TEST_SINCE(6, 15, nothing_about_others, a_foreign_exit_is_reported_when_it_is_reaped)
 {
 	int number[2], go[2], pidfd;

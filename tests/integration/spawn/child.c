@@ -782,7 +782,7 @@ TEST(nobody_sees_a_child_that_has_executed_nothing)
 	assert_int_equal((long)seen, 0);
 }
 
-/* Who reaps everything may get the stage, but the answer does not depend on that. */
+/* A caller that reaps everything may reap the vfork child. The result does not depend on that. */
 TEST(the_answer_is_right_whoever_reaps)
 {
 	struct idm_child_options o = SCRIPT("exit 5");

@@ -59,7 +59,7 @@ static void assert_names_waitid(const struct idm_error *err)
 
 static const unsigned int ways[] = { 0, IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE, IDM_USERNS_OWN_MEMORY };
 
-/* What cannot be reaped is not started. */
+/* A child that cannot be reaped is not started. */
 TEST_ANYWHERE(without_waitid_no_child_is_started)
 {
 	struct idm_child_options o = SCRIPT("true");
@@ -90,7 +90,7 @@ TEST_ANYWHERE(without_waitid_no_child_is_started)
 
 /*
  * A filter whose errno is the kernel's own cannot be told before. The child is not killed by signal
- * either: it ends by itself, later than the call would be over. Its room must be there until then.
+ * either: it ends by itself, later than the call would be over. Its memory must exist until then.
  */
 static void end_late(enum idm_userns_child_way way)
 {
@@ -256,7 +256,7 @@ TEST(without_privilege)
 
 /* ---- a child's calls ---- */
 
-/* Before trees there were none to be a root: the library says so where they are made. */
+/* Older kernels have no trees that could be a root. The library reports that where they are made. */
 static void no_trees(void)
 {
 	struct idm_error err;

@@ -118,7 +118,7 @@ static long fill_from_names(struct idm_map *own)
 	return r < 0 ? r : idm_map_keep_rest(own, IDM_BOTH, &error);
 }
 
-/* Who has a range, and whether libsubid is there, depends on the machine. */
+/* The users with a range, and the presence of libsubid, depend on the machine. */
 static long fill_from_ranges(struct idm_map *own)
 {
 	idm_map_add_subid(own, "root", &error);
@@ -159,7 +159,7 @@ static long try_tree(void)
 	return r < 0 ? r : 0;
 }
 
-/* Each thread has a target of its own, so that nothing is put on what another thread takes away. */
+/* Each thread has a target of its own, so that nothing is put on what another thread removes. */
 static long try_attach(void)
 {
 	char target[64];
@@ -396,7 +396,7 @@ static void enter(void)
 	make();
 }
 
-/* The cache and the reaper have no lock left, and nobody to wait for. */
+/* The cache and the reaper have no lock left, and no thread to wait for. */
 static void leave(void)
 {
 	for (int i = 0; i < 12; i++)

@@ -120,7 +120,7 @@ TEST(without_open_tree)
 	assert_feature("mount-api", ENOSYS);
 }
 
-/* The listing goes by mountinfo then. */
+/* The listing uses mountinfo then. */
 TEST(without_statmount)
 {
 	const char *type = enter();

@@ -33,7 +33,7 @@ static void assert_opens(const char *text, unsigned int flags)
 	AUTO_CLOSE int fd = -1;
 
 	fd = (int)assert_ok(idm_userns_open(map, flags, &err), &err);
-	/* The ids that are read are those of this namespace. */
+	/* The IDs that are read are those of this namespace. */
 	assert_ok(idm_map_add_userns(read, fd, &err), &err);
 	assert_same_map(read, map);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A cache gives what idm_userns_open() would, made once, and keeps no more than it was told to. */
+/* A cache returns what idm_userns_open() would, made once, and keeps no more than its limit. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -123,11 +123,11 @@ TEST(the_least_recently_used_goes_first)
 	b = get(cache, "0:200:1");
 	c = get(cache, "0:300:1");
 	assert_true(gives(cache, "0:100:1", a)); /* b is the oldest now */
-	d = get(cache, "0:400:1");		 /* in the place of b */
+	d = get(cache, "0:400:1");		 /* instead of b */
 	assert_true(gives(cache, "0:300:1", c));
 	assert_true(gives(cache, "0:100:1", a));
 	assert_true(gives(cache, "0:400:1", d));
-	assert_false(gives(cache, "0:200:1", b)); /* made anew, in the place of c */
+	assert_false(gives(cache, "0:200:1", b)); /* made anew, instead of c */
 	assert_true(gives(cache, "0:400:1", d));
 	assert_true(gives(cache, "0:100:1", a));
 	assert_false(gives(cache, "0:300:1", c));

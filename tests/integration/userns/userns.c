@@ -359,7 +359,7 @@ TEST(in_a_user_namespace_with_few_ids)
 	in_child(with_few_ids, NULL);
 }
 
-/* ---- a user namespace whose ids lie in pieces ---- */
+/* ---- a user namespace whose IDs are in pieces ---- */
 
 /* As the kernel holds it, row by row: what has no neighbour in its own map is not cut. */
 static void assert_rows(int userns, const char *file, const char *expected)
@@ -411,7 +411,7 @@ static void in_pieces(void *map)
 		assert_works("0:0:65537", ways[w]);
 		assert_works("u:10:0:3,u:0:3:10,g:5:1:65536,g:3:0:1", ways[w]);
 		assert_works("u:0:5:1,g:0:0:2", ways[w]);
-		/* One id more than there are. */
+		/* One ID more than exist. */
 		assert_error(open_userns("0:0:65538", ways[w], &err), -EPERM, &err, "", "write uid map",
 			     "the map uses IDs that do not exist in this user namespace");
 	}
@@ -424,7 +424,7 @@ TEST(rows_are_cut_at_the_borders_of_the_own_map)
 		in_child(in_pieces, (void *)(uintptr_t)pieces[i]);
 }
 
-/* 340 pieces of 3 ids, of which no two touch outside. */
+/* 340 pieces of 3 IDs, of which no two touch outside. */
 static void in_many_pieces(void *unused)
 {
 	char map[8192];
@@ -511,7 +511,7 @@ static void keep_where_some_are_missing(void *unused)
 	keep_rest_of("0 100000 1000\n70000 200000 10\n", "70000:0:1", "1:1:999,70000:0:1,70001:70001:9");
 }
 
-/* The kernel shows the outer ids as none where the reader cannot see them. */
+/* The kernel shows no outer IDs where the reader cannot see them. */
 static void keep_two_deep(void *unused)
 {
 	(void)unused;
@@ -748,7 +748,7 @@ TEST_SINCE(5, 12, namespaces_without_mounts, whatever_is_at_proc)
 	}
 }
 
-/* Who may not make a procfs is told, and not deceived. */
+/* A caller that may not make a procfs gets an error, not a wrong process. */
 static void as_user_with(void *data)
 {
 	const struct condition *condition = data;
@@ -812,7 +812,7 @@ static void as_init_with_the_outer_proc(void *unused)
 {
 	(void)unused;
 	assert_int_equal(getpid(), 1);
-	/* Our next child is 2, and /proc/2 is another process, or none. */
+	/* The next child is 2, and /proc/2 is another process, or none. */
 	for (size_t w = 0; w < ARRAY_SIZE(ways); w++)
 		for (int i = 0; i < 5; i++)
 			assert_works(SOME_MAP, ways[w]);
@@ -885,7 +885,7 @@ static void as_first_process(void *unused)
 	must(waitpid(pid, NULL, 0));
 }
 
-/* Its first process would be our child; and when that ends, so does the namespace. */
+/* Its first process would be a child of this one; and when that ends, so does the namespace. */
 static void before_its_init(void *unused)
 {
 	struct idm_error err;
@@ -1070,7 +1070,7 @@ TEST(no_handler_runs_in_the_child)
 	our_pid = getpid();
 	must(signal(SIGUSR1, assert_us) == SIG_ERR ? -1 : 0);
 	assert_int_equal(pthread_create(&sender, NULL, send_to_the_group, &stop), 0);
-	/* On a busy machine it takes a while until the sender gets its turn. */
+	/* On a busy machine it can be a while until the sender gets its turn. */
 	for (int i = 0; i < 300 || !__atomic_load_n(&signals_seen, __ATOMIC_RELAXED); i++) {
 		struct idm_error err;
 		int fd = open_userns(SOME_MAP, ways[i % 3], &err);
