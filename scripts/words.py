@@ -10,7 +10,8 @@ import re
 import sys
 
 AREAS = ("include", "lib", "oci", "cli", "examples", "man", "docs", "completion", "contrib", "scripts",
-         "README.md", "CONTRIBUTING.md", "NEWS.md", "SECURITY.md")
+         "tests/lib", "tests/unit", "tests/integration", "README.md", "CONTRIBUTING.md",
+         "NEWS.md", "SECURITY.md")
 LIST = os.path.join(os.path.dirname(__file__), "words.txt")
 
 # What a space in the list stands for: a phrase continues in the next line, behind what begins a comment.

@@ -499,7 +499,7 @@ static void await_listener(void)
 {
 	while (shared->listener < 0) {
 		if (waitpid(run.pid, &run.status, WNOHANG) == run.pid)
-			fail_run("the child has ended before it began");
+			fail_run("the child exited before it began");
 		usleep(20);
 	}
 	run.listener = (int)must(syscall(SYS_pidfd_getfd, run.pidfd, shared->listener, 0));

@@ -36,7 +36,7 @@ struct neighbour neighbour_start(void (*prepare)(void *), void *arg)
 	n.hold = hold[1];
 	if (must(read(ready[0], &byte, 1)) == 0) { /* an assertion in it has failed */
 		neighbour_end(&n);
-		fail_msg("the child ended early");
+		fail_msg("the child exited early");
 	}
 	close(ready[0]);
 	return n;

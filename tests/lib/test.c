@@ -192,7 +192,7 @@ void assert_error_at(const char *file, int line, const char *what, long r, int c
 		     const char *reason)
 {
 	if (r != code)
-		fail_at(file, line, "%s gives %ld (%s), expected %d (%s)\nmessage: %s", what, r,
+		fail_at(file, line, "%s returns %ld (%s), expected %d (%s)\nmessage: %s", what, r,
 			r < 0 ? strerror((int)-r) : "success", code, strerror(-code),
 			r < 0 && err ? err->message : "none");
 	if (!err)

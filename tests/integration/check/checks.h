@@ -35,7 +35,7 @@ static inline void expect(const char *file, int line, const char *what, const st
 {
 	if (!is_so)
 		fail_at(file, line,
-			"not %s: %d, a %s, mappable %d, mapped %d, writable %d, disk ids checked %d\n%s [%s]",
+			"not %s: %d, a %s, mappable %d, mapped %d, writable %d, disk IDs checked %d\n%s [%s]",
 			what, x->r, x->c.fstype, x->c.mappable, x->c.mapped, x->c.writable,
 			x->c.disk_id_checked, x->e.message, x->e.hint);
 }

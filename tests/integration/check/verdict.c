@@ -323,7 +323,7 @@ static void compare_meaning(struct namespace *ns, const struct idm_map *ours, co
 	if (!idm_map_equal(ours, theirs))
 		fail_msg("it does not mean the same: %s", visible(text));
 	if (write_map(ns->gid_map, printed) < 0)
-		fail_msg("the kernel takes it, but not in canonical form: %s", visible(text));
+		fail_msg("the kernel accepts it, but not in canonical form: %s", visible(text));
 	canonical = read_map(ns->gid_map);
 	if (!idm_map_equal(ours, canonical))
 		fail_msg("its canonical form does not mean the same: %s", visible(text));
@@ -345,8 +345,8 @@ static bool compare(struct namespace *ns, const struct text *t)
 	if (r != 0 && r != -EINVAL)
 		fail_msg("%s, for %s", strerror(-r), visible(t->s));
 	if ((r == 0) != taken)
-		fail_msg("the kernel %s what the library %s: %s", r == 0 ? "takes" : "refuses",
-			 taken ? "takes" : "refuses", visible(t->s));
+		fail_msg("the kernel %s what the library %s: %s", r == 0 ? "accepts" : "rejects",
+			 taken ? "accepts" : "rejects", visible(t->s));
 	if (!taken)
 		return false;
 	compare_meaning(ns, map, t->s);

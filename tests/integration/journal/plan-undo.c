@@ -639,7 +639,7 @@ TEST(a_journal_is_not_overwritten)
 TEST(texts_that_are_no_journal)
 {
 	static const char *const texts[] = {
-		"a file of somebody else",
+		"a file of another program",
 		"idmount journal 1 ",
 		"idmount journal 2\n",
 		"\n",

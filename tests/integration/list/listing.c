@@ -147,7 +147,8 @@ struct listing listing_at(const char *file, int line, enum idm_list_level level,
 	int r = list_by(level, flags, listing_keep, &list, &err);
 
 	if (r)
-		fail_at(file, line, "the listing by level %d gives %d: %s", (int)level, r, err.message);
+		fail_at(file, line, "the listing by level %d returns %d: %s", (int)level, r,
+			err.message);
 	return list;
 }
 

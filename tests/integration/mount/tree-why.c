@@ -85,7 +85,7 @@ TEST(a_map_with_a_side_missing)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		AUTO_FD int userns = incomplete_userns(cases[i].written);
 
-		if (kernel_is_before(6, 9)) /* what is missing is nobody's */
+		if (kernel_is_before(6, 9)) /* accepted before */
 			assert_mapped_by(PLACE, userns);
 		else
 			assert_why(PLACE, userns, EINVAL, cases[i].reason);

@@ -703,7 +703,7 @@ static void mount_elsewhere(void *data)
 	attach_overlay(o);
 }
 
-/* Theirs has the names of ours. */
+/* The other namespace has the same names. */
 static void mount_others_there(void *data)
 {
 	const struct idm_overlay_options *o = data;
@@ -795,7 +795,7 @@ static void mount_with_relative_names(void *unused)
 	must(mount("there", TARGET, "overlay", 0, "lowerdir=l1,upperdir=up,workdir=work"));
 }
 
-/* So do ours: they are looked up before the other namespace is joined. */
+/* So do those of the caller: they are looked up before the other namespace is joined. */
 TEST_SINCE(6, 12, only_ones_own, an_upper_in_use_elsewhere_by_relative_names_is_refused)
 {
 	struct idm_path relative[] = { AT("l2") }, up = AT("up"), other = AT("other");

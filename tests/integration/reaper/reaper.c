@@ -585,7 +585,7 @@ static void *want_it(void *unused)
 	if (r == 0)
 		assert_exit(&exit, crowd.child.pid, CLD_EXITED, 0);
 	else if (r != -EBUSY && r != -ESRCH)
-		fail_msg("idm_reaper_wait gives %d", r);
+		fail_msg("idm_reaper_wait returns %d", r);
 	__atomic_add_fetch(r == 0	 ? &crowd.got
 			   : r == -EBUSY ? &crowd.busy
 					 : &crowd.late,

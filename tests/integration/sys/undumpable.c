@@ -24,7 +24,7 @@
 #include "lib/userns/userns-child.h"
 #include "tests/integration/mount/trees.h"
 
-static const char secret[] = "nobody reads this";
+static const char secret[] = "unreadable text";
 
 static void assert_opens(const char *text, unsigned int flags)
 {
