@@ -49,9 +49,9 @@ TEST(refusals_name_the_target_and_leave_all_as_it_was)
 	assert_refused(tree, AT_FDCWD, SCRATCH "/link", 0, -ELOOP, SCRATCH "/link", "open target",
 		       "symbolic link");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/plain", 0, -ENOTDIR, SCRATCH "/plain", "open target",
-		       "source is a directory");
+		       "expected a directory as target");
 	assert_refused(file, AT_FDCWD, TARGET, 0, -EISDIR, TARGET, "open target",
-		       "source is not a directory");
+		       "expected a file as target");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/plain/x", IDM_ATTACH_MKDIR, -ENOTDIR,
 		       SCRATCH "/plain/x", NULL, NULL);
 	assert_refused(tree, AT_FDCWD, SCRATCH "/dangling/x", IDM_ATTACH_MKDIR, -ENOENT,
@@ -706,7 +706,7 @@ TEST(what_is_no_tree)
 
 	scratch_dir(SOURCE "/below");
 	place = opened(SOURCE "/below");
-	assert_why(place, target, 0, -EINVAL, "no tree");
+	assert_why(place, target, 0, -EINVAL, "expected the root of a tree");
 }
 
 TEST(a_block_device_on_a_directory)
@@ -718,6 +718,6 @@ TEST(a_block_device_on_a_directory)
 		skip_test("no block devices can be made here");
 	device = tree_of(SOURCE "/device", "0:0:1");
 	assert_error(idm_tree_attach(device, AT_FDCWD, TARGET, NULL, &err), -EISDIR, &err, TARGET,
-		     "attach", "the source is a block device");
+		     "attach", "expected a directory as source, got a block device");
 	assert_contains(err.hint, "mount the filesystem on the device first");
 }

@@ -171,7 +171,7 @@ TEST(a_name_without_a_slash_is_looked_up_in_the_path_of_the_child)
 	assert_output(&o, "found ./idm-program\n");
 	o.cwd = NULL;
 	o.envp = ARGV("PATH=/bin:/no/such");
-	assert_no_child(&o, -ENOENT, "idm-program", "execute", "no directory of PATH");
+	assert_no_child(&o, -ENOENT, "idm-program", "execute", "not found in PATH");
 	o.envp = ARGV("PATH=/bin");
 	assert_no_child(&o, -ENOENT, "idm-program", "execute", NULL);
 	o.flags = 0;
@@ -883,7 +883,7 @@ TEST(no_more_processes_is_said_in_words)
 	struct idm_error err;
 
 	refuse_call(SYS_clone3, EAGAIN);
-	assert_no_child(&o, -EAGAIN, "", "start program", "no more processes");
+	assert_no_child(&o, -EAGAIN, "", "start program", "the limit on processes is reached");
 	assert_int_equal(idm_child_start(&o, &err), -EAGAIN);
 	assert_contains(err.hint, "ulimit -u");
 }
