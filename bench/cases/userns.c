@@ -4,19 +4,13 @@
  * bare system calls, and the children that others make for it.
  *
  *   userns [MIB]...    0, 64, 1024 and 8192 if nothing is said
- *
- * There is a process for each size, which does what it is told, so that all sizes are measured in turn.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
+#include "bench/lib/resident.h"
 #include "bench/lib/userns-ways.h"
 
 enum { OURS, BARE, CHECKED, FORK, REEXEC, KINDS };
@@ -32,131 +26,24 @@ static const struct kind {
 	[REEXEC] = { "re-exec under ptrace", userns_reexec },
 };
 
-/* ---- the process that has the memory ---- */
-
-/* Pages of 4 KiB, as a heap that has grown over time has them. */
-static void grow(size_t mib)
+static void make_once(int kind)
 {
-	size_t size = mib << 20;
-	char *p;
-
-	if (!size)
-		return;
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		die("mmap");
-	madvise(p, size, MADV_NOHUGEPAGE);
-	for (size_t i = 0; i < size; i += 4096)
-		p[i] = 1;
+	close(kinds[kind].make());
 }
 
-struct order {
+struct task {
+	const struct resident *size;
 	int kind, times;
 };
 
-static double obey(const struct order *order)
-{
-	double start = now();
-
-	for (int i = 0; i < order->times; i++)
-		close(kinds[order->kind].make());
-	return (now() - start) / order->times;
-}
-
-_Noreturn static void serve(size_t mib, int orders, int answers)
-{
-	struct order order;
-	double us = 0;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	grow(mib);
-	check(write(answers, &us, sizeof(us)), "answer"); /* ready */
-	while (read(orders, &order, sizeof(order)) == sizeof(order)) {
-		us = obey(&order);
-		check(write(answers, &us, sizeof(us)), "answer");
-	}
-	_exit(0);
-}
-
-/* ---- the one that measures ---- */
-
-struct size {
-	size_t mib;
-	int orders, answers;
-	bool absent; /* there is not enough memory */
-	pid_t pid;
-};
-
-struct task {
-	const struct size *size;
-	struct order order;
-};
-
-static struct size sizes[MOST_WAYS / KINDS];
+static struct resident sizes[MOST_WAYS / KINDS];
 static size_t n_sizes;
-
-static double answer(const struct size *size)
-{
-	double us;
-
-	if (read(size->answers, &us, sizeof(us)) != sizeof(us)) {
-		fprintf(stderr, "the process with %zu MiB has ended\n", size->mib);
-		exit(1);
-	}
-	return us;
-}
 
 static double ask(const struct way *way)
 {
 	const struct task *task = way->data;
 
-	check(write(task->size->orders, &task->order, sizeof(task->order)), "order");
-	return answer(task->size);
-}
-
-static size_t available_mib(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	size_t kib = 0;
-
-	while (f && fgets(line, sizeof(line), f) && sscanf(line, "MemAvailable: %zu", &kib) != 1)
-		;
-	if (f)
-		fclose(f);
-	return kib >> 10;
-}
-
-static void start(struct size *size)
-{
-	int orders[2], answers[2];
-
-	/* With room for the page tables of its children, and for all else. */
-	size->absent = available_mib() < size->mib + size->mib / 16 + 512;
-	if (size->absent)
-		return;
-	check(pipe(orders), "pipe");
-	check(pipe(answers), "pipe");
-	size->pid = (pid_t)check(fork(), "fork");
-	if (size->pid == 0) {
-		close(orders[1]);
-		serve(size->mib, orders[0], answers[1]);
-	}
-	close(orders[0]);
-	close(answers[1]);
-	size->orders = orders[1];
-	size->answers = answers[0];
-	answer(size);
-}
-
-static void stop_all(void)
-{
-	for (size_t i = 0; i < n_sizes; i++)
-		if (!sizes[i].absent)
-			close(sizes[i].orders);
-	for (size_t i = 0; i < n_sizes; i++)
-		if (!sizes[i].absent)
-			waitpid(sizes[i].pid, NULL, 0);
+	return resident_ask(task->size, task->kind, task->times);
 }
 
 /* What takes long need not be done often. */
@@ -251,11 +138,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (size_t i = 0; i < n_sizes; i++) {
-		start(&sizes[i]);
+		resident_start(&sizes[i], make_once);
 		for (int k = 0; k < KINDS; k++) {
 			size_t w = i * KINDS + (size_t)k;
 
-			tasks[w] = (struct task){ &sizes[i], { k, times_of(k, sizes[i].mib) } };
+			tasks[w] = (struct task){ &sizes[i], k, times_of(k, sizes[i].mib) };
 			ways[w] = (struct way){
 				.name = kinds[k].name,
 				.sample = ask,
@@ -266,7 +153,7 @@ int main(int argc, char **argv)
 		}
 	}
 	measure(&m, ways, n_sizes * KINDS, rounds(41));
-	stop_all();
+	resident_stop_all(sizes, n_sizes);
 	for (size_t i = 0; i < n_sizes; i++)
 		report_size(&m, i);
 	if (n_sizes > 1)
