@@ -1896,9 +1896,9 @@ int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, 
 
 /*
  * Starts this reaper's fork server: a process that starts children for the program, and reaps them. No wait
- * in the program can consume a status of these children, on any kernel. The fork server is a fork without
- * exec: start it while the program is small. It exits with the reaper or the program. idm_reaper_new(3)
- * lists what it keeps of this moment.
+ * in the program can consume a status of these children, on any kernel. The library executes the fork server
+ * from memory, so it has no copy of the caller's memory. It is an orphan: a subreaper and process 1 get it as
+ * a child. It exits with the reaper or the program. idm_reaper_new(3) lists what it keeps of this moment.
  *
  * @reaper: the reaper
  * @flags: 0 or IDM_REAPER_FORKSERVER_ORPHANS
@@ -1912,12 +1912,14 @@ int idm_reaper_adopt(struct idm_reaper *reaper, unsigned int flags, void *data, 
  *   -EINVAL: an unknown flag
  *   -ECHILD: the reaper belongs to another process
  *   -ESRCH: the fork server was killed at once
- *   -EPERM, -ENOSYS: a seccomp filter refuses waitid(2)
+ *   -EACCES: the kernel executes no program in memory (vm.memfd_noexec)
+ *   -ENOSYS: Linux before 5.9, or a seccomp filter refuses a call
+ *   -EPERM: a seccomp filter refuses a call, or the kernel permits the caller no ambient capabilities
  *   -EAGAIN: limits, as fork(2)
  *   -EMFILE, -ENFILE: no more descriptors
  *   -ENOSPC: fs.epoll.max_user_watches
  *   -ENOMEM: out of memory
- * Requires: no privilege; Linux 5.4
+ * Requires: no privilege; Linux 5.9
  * Thread safety: safe, also for one reaper
  */
 IDM_NONNULL(1)

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
 /*
- * The fork server's side. It is a copy of one thread of a program that may have had many: what they were
- * doing, to the heap for instance, is never finished here. So it makes system calls, and has memory of
- * its own.
+ * The fork server: a program without libc, which the library carries in itself and executes from memory.
+ * So it has no copy of the caller's memory. A child that it starts shares its memory until that child
+ * executes something.
  */
 #include "forkserver-main.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
 #include <poll.h>
-#include <sched.h>
-#include <string.h>
+#include <stddef.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 
-#include "forkserver.h"
 #include "idmount.h"
 #include "lib/base/macros.h"
+#include "lib/spawn/executor/executor.h"
 #include "lib/spawn/server.h"
-#include "lib/sys/pidfd.h"
-#include "lib/sys/syscall.h"
+#include "lib/sys/child-stack.h"
+#include "lib/sys/raw-message.h"
 
 #define NONE 0
 #define REAPED (-1)
@@ -44,43 +44,13 @@ struct array {
 };
 
 struct server {
-	struct idm_forkserver_ends ends;
 	int signals;
+	int orphans_fd;	       /* where their exits are reported; -1: they are not wanted */
 	struct array children; /* of struct child: those that it was told to start */
 	struct array orphans;  /* of struct idm_exit_info: not reported yet */
 	char *stack;	       /* for a first process until it has called exec */
 	bool behind;	       /* there are zombies that there was no memory for */
 };
-
-/* ---- packets ---- */
-
-/* Whether it is worth another try; and a pause before that. */
-static bool pause_if_short(ssize_t r, int tries)
-{
-	if ((r != -ENOMEM && r != -ENOBUFS) || tries == 100)
-		return false;
-	idm_sys_sleep(10);
-	return true;
-}
-
-ssize_t idm_forkserver_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds)
-{
-	ssize_t r;
-
-	for (int tries = 0; pause_if_short(r = idm_sys_send(fd, buf, size, fds, n_fds), tries); tries++)
-		;
-	return r;
-}
-
-ssize_t idm_forkserver_receive(int fd, void *buf, size_t size, int *fds, size_t *n_fds)
-{
-	ssize_t r;
-
-	for (int tries = 0; pause_if_short(r = idm_sys_receive(fd, buf, size, fds, n_fds), tries);
-	     tries++)
-		;
-	return r;
-}
 
 /* ---- memory ---- */
 
@@ -88,17 +58,30 @@ ssize_t idm_forkserver_receive(int fd, void *buf, size_t size, int *fds, size_t 
 static int grow_mapping(struct array *array, size_t size)
 {
 	size_t bytes = array->bytes ? 2 * array->bytes : 4096;
-	void *more;
+	long more;
 
 	if ((array->n + 1) * size <= array->bytes)
 		return 0;
-	more = array->at ? mremap(array->at, array->bytes, bytes, MREMAP_MAYMOVE)
-			 : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (more == MAP_FAILED)
+	more = array->at ? raw(SYS_mremap, array->at, array->bytes, bytes, MREMAP_MAYMOVE)
+			 : raw(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1);
+	if (more < 0 && more > -4096)
 		return -ENOMEM;
-	array->at = more;
+	array->at = (void *)more;
 	array->bytes = bytes;
 	return 0;
+}
+
+/* Makes the stack of children, with a guard below it. lib/sys/child-stack.c needs libc. */
+static long make_stack(struct server *s)
+{
+	long memory = raw(SYS_mmap, 0, 2 * IDM_CHILD_STACK_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1);
+
+	if (memory < 0 && memory > -4096)
+		return -ENOMEM;
+	s->stack = (char *)memory + IDM_CHILD_STACK_SIZE;
+	return raw(SYS_mprotect, memory, IDM_CHILD_STACK_SIZE, PROT_NONE);
 }
 
 /* ---- commands ---- */
@@ -117,7 +100,7 @@ static void look_up_helpers(struct child *c)
 static void unmap_request(struct child *c)
 {
 	if (c->request)
-		munmap(c->request, c->size);
+		raw(SYS_munmap, c->request, c->size);
 	c->request = NULL;
 }
 
@@ -172,22 +155,22 @@ static int serve_command(struct server *s, const struct idm_forkserver_command *
 			 size_t n_fds, pid_t *pid)
 {
 	struct child c = { 0 };
-	struct stat st;
-	int r;
+	long r;
 
 	if (n_fds < COMMAND_FDS)
 		return -EMFILE;
-	r = idm_sys_fstatat(fds[COMMAND_FILE], "", &st, AT_EMPTY_PATH);
+	r = raw(SYS_lseek, fds[COMMAND_FILE], 0, 2 /* SEEK_END */);
 	if (r < 0)
-		return r;
+		return (int)r;
 	c.report = fds[COMMAND_REPORT];
-	c.size = (size_t)st.st_size;
-	c.request = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[COMMAND_FILE], 0);
-	if (c.request == MAP_FAILED)
+	c.size = (size_t)r;
+	r = raw(SYS_mmap, 0, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[COMMAND_FILE]);
+	if (r < 0 && r > -4096)
 		return -ENOMEM;
+	c.request = (struct idm_request *)r;
 	r = start_program(s, &c, command, fds, n_fds);
 	*pid = c.first;
-	return r;
+	return (int)r;
 }
 
 /* Whether it is this one, which is reaped by now: from here on another process may get the number. */
@@ -221,13 +204,19 @@ static bool are_all_reaped(const struct child *c)
 }
 
 /* If the program is gone, the child keeps running without it, as its other children do. */
-static bool is_accepted(struct server *s)
+static bool is_accepted(void)
 {
 	int fds[IDM_SEND_FDS];
 	size_t n_fds;
 	char taken;
 
-	return idm_forkserver_receive(s->ends.control, &taken, sizeof(taken), fds, &n_fds) <= 0 || taken;
+	return idm_raw_receive(FORKSERVER_CONTROL, &taken, sizeof(taken), fds, &n_fds) <= 0 || taken;
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		raw(SYS_close, fd);
 }
 
 /* False: the program is gone. */
@@ -238,31 +227,41 @@ static bool answer_command(struct server *s)
 	size_t n_fds;
 	pid_t pid = 0;
 	struct idm_forkserver_command command;
-	ssize_t n = idm_forkserver_receive(s->ends.control, &command, sizeof(command), fds, &n_fds);
+	ssize_t n = idm_raw_receive(FORKSERVER_CONTROL, &command, sizeof(command), fds, &n_fds);
 	int pidfd;
 
 	if (n <= 0)
 		return false;
 	pidfd = serve_command(s, &command, fds, n_fds, &pid);
 	answer.r = pidfd < 0 ? pidfd : pid;
-	n = idm_forkserver_send(s->ends.control, &answer, sizeof(answer), &pidfd, pidfd >= 0);
-	if (n >= 0 && pidfd >= 0 && !is_accepted(s))
-		idm_sys_pidfd_send_signal(pidfd, SIGKILL);
-	idm_close_fd(&pidfd);
+	n = idm_raw_send(FORKSERVER_CONTROL, &answer, sizeof(answer), &pidfd, pidfd >= 0);
+	if (n >= 0 && pidfd >= 0 && !is_accepted())
+		raw(SYS_pidfd_send_signal, pidfd, SIGKILL);
+	close_if_open(pidfd);
 	for (size_t i = 0; i < n_fds; i++)
-		idm_close_fd(&fds[i]);
+		close_if_open(fds[i]);
 	return n >= 0;
 }
 
 /* ---- reports ---- */
 
+static bool can_write(int fd)
+{
+	static const struct timespec at_once;
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return raw(SYS_ppoll, &p, 1, &at_once) > 0 && p.revents & POLLOUT;
+}
+
 /* If a report were lost for lack of memory, no process would know how the child exited. */
 static void write_report(int fd, const struct idm_exit_info *exit)
 {
-	for (int i = 0; i < 100 && idm_sys_write(fd, exit, sizeof(*exit)) != sizeof(*exit); i++) {
-		if (!(idm_sys_poll(fd, POLLOUT) & POLLOUT)) /* it has no reader any more */
+	static const struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int i = 0; i < 100 && raw(SYS_write, fd, exit, sizeof(*exit)) != sizeof(*exit); i++) {
+		if (!can_write(fd)) /* it has no reader any more */
 			return;
-		idm_sys_sleep(10);
+		raw(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, 0);
 	}
 }
 
@@ -276,14 +275,32 @@ static void report_exit(struct server *s, const struct idm_exit_info *exit)
 
 	if (c && are_all_reaped(c)) {
 		write_report(c->report, &c->exit);
-		close(c->report);
+		raw(SYS_close, c->report);
 		unmap_request(c);
 		*c = ((struct child *)s->children.at)[--s->children.n];
 	} else if (c) {
 		unmap_request_if_done(c);
-	} else if (s->ends.orphans >= 0) {
+	} else if (s->orphans_fd >= 0) {
 		((struct idm_exit_info *)s->orphans.at)[s->orphans.n++] = *exit;
 	}
+}
+
+/* As idm_exit_is_end(). */
+static bool is_end(const siginfo_t *info)
+{
+	return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
+}
+
+/* Whether there was one. */
+static bool wait_for_any(siginfo_t *info)
+{
+	long r;
+
+	info->si_pid = 0;
+	do
+		r = raw(SYS_waitid, P_ALL, 0, info, WEXITED | WNOHANG | __WALL);
+	while (r == -EINTR);
+	return r == 0 && info->si_pid;
 }
 
 /*
@@ -298,10 +315,9 @@ static void reap_exited(struct server *s)
 		s->behind = grow_mapping(&s->orphans, sizeof(struct idm_exit_info)) < 0;
 		if (s->behind)
 			return;
-		info.si_pid = 0;
-		if (idm_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) < 0 || info.si_pid == 0)
+		if (!wait_for_any(&info))
 			return;
-		if (idm_exit_is_end(&info))
+		if (is_end(&info))
 			report_exit(
 				s, &(struct idm_exit_info){ info.si_pid, info.si_code, info.si_status });
 	}
@@ -313,87 +329,87 @@ static void report_orphans(struct server *s)
 	size_t done = 0;
 
 	while (done < s->orphans.n &&
-	       idm_sys_write(s->ends.orphans, &orphans[done], sizeof(*orphans)) == sizeof(*orphans))
+	       raw(SYS_write, s->orphans_fd, &orphans[done], sizeof(*orphans)) == sizeof(*orphans))
 		done++;
 	s->orphans.n -= done;
-	if (done)
-		memmove(orphans, orphans + done, s->orphans.n * sizeof(*orphans));
+	for (size_t i = 0; done && i < s->orphans.n; i++)
+		orphans[i] = orphans[i + done];
 }
 
 /* ---- life ---- */
 
-/* Of the program's handlers none may run here, and ignoring SIGCHLD would throw statuses away. */
-static void reset_handlers(void)
+/* If SIGCHLD were ignored, statuses would be lost. The children inherit all other ignored signals. */
+static void reset_sigchld(void)
 {
-	for (int signal = 1; signal <= 64; signal++) {
-		uintptr_t action[8] = { 0 }, none[8] = { 0 }; /* what comes first is the handler */
+	static const uintptr_t none[8]; /* what comes first is the handler */
 
-		syscall(SYS_rt_sigaction, signal, NULL, action, sizeof(uint64_t));
-		if (action[0] != (uintptr_t)SIG_IGN || signal == SIGCHLD)
-			syscall(SYS_rt_sigaction, signal, none, NULL, sizeof(uint64_t));
-	}
+	raw(SYS_rt_sigaction, SIGCHLD, none, 0, sizeof(uint64_t));
 }
 
-static void close_fd_range(unsigned int first, unsigned int last)
+/* An exec removes the capabilities of an ordinary user, and adds all others to root's. */
+static long restore_capabilities(const struct idm_request_caps *caps)
 {
-	struct rlimit limit;
+	long r;
 
-	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
-		return;
-	getrlimit(RLIMIT_NOFILE, &limit); /* a filter refuses it */
-	for (unsigned int fd = first; fd <= last && fd < limit.rlim_max; fd++)
-		close((int)fd);
+	idm_child_capset(caps, &r);
+	return r < 0 ? r : idm_child_set_ambient(caps->ambient);
 }
 
-static void close_program_fds(const int keep[2])
+static long open_signals(struct server *s)
 {
-	if (keep[0] >= 0) {
-		close_fd_range(0, (unsigned int)keep[0] - 1);
-		close_fd_range((unsigned int)keep[0] + 1, (unsigned int)keep[1] - 1);
-	} else if (keep[1] > 0) {
-		close_fd_range(0, (unsigned int)keep[1] - 1);
-	}
-	close_fd_range((unsigned int)keep[1] + 1, ~0U);
+	static const uint64_t sigchld = 1ULL << (SIGCHLD - 1);
+
+	s->signals = (int)raw(SYS_signalfd4, -1, &sigchld, sizeof(sigchld), O_CLOEXEC | O_NONBLOCK);
+	return s->signals < 0 ? s->signals : 0;
 }
 
-/* 0, or 1: the parent is in another PID namespace. */
-static int prepare_forkserver(struct server *s)
+static long prepare_orphans(struct server *s, bool wanted)
 {
-	struct idm_child child = { 0 };
+	s->orphans_fd = wanted ? FORKSERVER_ORPHANS : -1;
+	if (!wanted)
+		return 0;
+	raw(SYS_fcntl, FORKSERVER_ORPHANS, F_SETFD, FD_CLOEXEC);
+	return raw(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
+}
 
-	reset_handlers();
-	close_program_fds(s->ends.keep);
-	prctl(PR_SET_NAME, "idm-forkserver");
-	if (idm_child_make_stack(&child) < 0)
-		return -ENOMEM;
-	s->stack = child.stack;
-	s->signals = idm_sys_signalfd(1ULL << (SIGCHLD - 1));
-	if (s->signals < 0)
-		return s->signals;
-	if (s->ends.orphans >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		return -errno;
-	return getppid() == 0;
+/* It is not dumpable: it receives private data, such as the environments of programs. */
+static long prepare_forkserver(struct server *s, const struct idm_forkserver_setup *setup)
+{
+	long r = restore_capabilities(&setup->caps);
+
+	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
+	raw(SYS_prctl, PR_SET_NAME, "idm-forkserver");
+	raw(SYS_fcntl, FORKSERVER_CONTROL, F_SETFD, FD_CLOEXEC);
+	reset_sigchld();
+	if (r == 0)
+		r = make_stack(s);
+	if (r == 0)
+		r = prepare_orphans(s, setup->orphans);
+	return r < 0 ? r : open_signals(s);
 }
 
 static void handle_sigchld(struct server *s)
 {
 	char info[128]; /* struct signalfd_siginfo */
 
-	while (idm_sys_read(s->signals, info, sizeof(info)) > 0)
+	while (raw(SYS_read, s->signals, info, sizeof(info)) > 0)
 		;
 	reap_exited(s);
 }
 
 static void serve_commands(struct server *s)
 {
+	static const struct timespec soon = { .tv_nsec = 100000000 };
+
 	for (;;) {
+		struct timespec timeout = soon; /* the kernel writes to it */
 		struct pollfd p[] = {
-			{ .fd = s->ends.control, .events = POLLIN },
+			{ .fd = FORKSERVER_CONTROL, .events = POLLIN },
 			{ .fd = s->signals, .events = POLLIN },
-			{ .fd = s->orphans.n ? s->ends.orphans : -1, .events = POLLOUT },
+			{ .fd = s->orphans.n ? s->orphans_fd : -1, .events = POLLOUT },
 		};
 
-		poll(p, ARRAY_SIZE(p), s->behind ? 100 : -1);
+		raw(SYS_ppoll, p, ARRAY_SIZE(p), s->behind ? &timeout : NULL);
 		if (p[1].revents || s->behind)
 			handle_sigchld(s);
 		if (s->orphans.n)
@@ -403,12 +419,20 @@ static void serve_commands(struct server *s)
 	}
 }
 
-int idm_forkserver_main(void *ends)
+void idm_raw_main(const uintptr_t *stack)
 {
-	struct server s = { .ends = *(const struct idm_forkserver_ends *)ends };
-	struct idm_forkserver_answer ready = { prepare_forkserver(&s) };
+	struct server s = { 0 };
+	struct idm_forkserver_setup setup;
+	struct idm_forkserver_answer ready;
+	int fds[IDM_SEND_FDS];
+	size_t n_fds;
 
-	if (idm_forkserver_send(s.ends.control, &ready, sizeof(ready), NULL, 0) > 0 && ready.r >= 0)
+	(void)stack;
+	/* Without this packet another process has executed this program. */
+	if (idm_raw_receive(FORKSERVER_CONTROL, &setup, sizeof(setup), fds, &n_fds) != sizeof(setup))
+		idm_raw_exit(126);
+	ready.r = (int)prepare_forkserver(&s, &setup);
+	if (idm_raw_send(FORKSERVER_CONTROL, &ready, sizeof(ready), NULL, 0) > 0 && ready.r >= 0)
 		serve_commands(&s);
-	return 0;
+	idm_raw_exit(0);
 }

@@ -2,11 +2,11 @@
 /*
  * The program's side of the fork server.
  *
- * The fork server has a copy of the program's memory, and shares nothing with it. A shared descriptor
- * table would save passing descriptors. But the socket's hangup says that the program has exited, and
- * the socket does not hang up while the fork server has both ends. The fork server never execs and has
- * no exit signal, so no wait(2) in the program reaps it by mistake. Even that would do little harm: its
- * sockets say what happened to it.
+ * The fork server shares nothing with the program. A shared descriptor table would save passing
+ * descriptors. But the socket's hangup says that the program has exited, and the socket does not hang up
+ * while the fork server has both ends. It is an orphan, so no wait(2) in the program sees it, and no
+ * SIGCHLD reports it. A subreaper gets it as a child, as it gets every orphan. Even if a wait reaps it
+ * there, its sockets say what happened to it.
  */
 #include "forkserver.h"
 
@@ -22,8 +22,8 @@
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/procfs.h"
+#include "lib/sys/raw-message.h"
 #include "lib/sys/seccomp-probe.h"
-#include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_forkserver = IDM_STEP_START_FORKSERVER;
@@ -35,7 +35,7 @@ static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 static int await_answer(int control, int fds[IDM_SEND_FDS], size_t *n_fds)
 {
 	struct idm_forkserver_answer answer;
-	ssize_t n = idm_forkserver_receive(control, &answer, sizeof(answer), fds, n_fds);
+	ssize_t n = idm_raw_receive(control, &answer, sizeof(answer), fds, n_fds);
 
 	if (n < 0)
 		return n == -ECONNRESET ? -ESRCH : (int)n;
@@ -50,65 +50,86 @@ static uint64_t get_own_userns(void)
 	return idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/user", &st, 0) < 0 ? 0 : st.st_ino;
 }
 
-static int start_and_await(struct idm_forkserver *forkserver, struct idm_forkserver_ends *ends)
+/* The fork server finds it in the socket. */
+static int send_setup(int control, bool orphans)
 {
-	int fds[IDM_SEND_FDS], r;
-	size_t n_fds;
+	struct idm_request own = { 0 };
+	struct idm_forkserver_setup setup = { .orphans = orphans };
+	ssize_t r = idm_child_store_capabilities(&own);
 
-	ends->keep[0] = ends->orphans < ends->control ? ends->orphans : ends->control;
-	ends->keep[1] = ends->orphans < ends->control ? ends->control : ends->orphans;
-	/* Signals stay blocked in it for good: a ^C at the terminal is not meant for it. */
-	r = idm_clone_deaf(idm_forkserver_main, 0, ends, &forkserver->pidfd);
-	if (r < 0)
-		return r;
-	close(idm_steal_fd(&ends->control));
-	r = await_answer(forkserver->control, fds, &n_fds);
-	forkserver->other_pidns = r > 0;
-	forkserver->userns = get_own_userns();
-	return r < 0 ? r : 0;
+	setup.caps = own.own;
+	if (r == 0)
+		r = idm_raw_send(control, &setup, sizeof(setup), NULL, 0);
+	return r < 0 ? (int)r : 0;
 }
 
-int idm_forkserver_begin(struct idm_forkserver *forkserver, bool orphans, struct idm_error *err)
+static int open_ends(struct idm_forkserver *forkserver, bool orphans, int ends[3])
 {
-	struct idm_forkserver_ends ends = { -1, -1, { -1, -1 } };
-	int control[2] = { -1, -1 }, reports[2] = { -1, -1 }, r;
+	int control[2] = { -1, -1 }, reports[2] = { -1, -1 }, r = idm_sys_socketpair(control);
 
-	r = idm_check_waitid(step_forkserver, err);
-	if (r < 0) /* a child that could not be reaped is not started */
-		return r;
-	if (idm_procfs_child_would_be_init())
-		return idm_diagnose_no_init(step_forkserver, err);
-	r = idm_sys_socketpair(control);
 	if (r == 0 && orphans)
 		r = idm_sys_pipe(reports);
 	forkserver->control = control[0];
 	forkserver->orphans = reports[0];
-	ends.control = control[1];
-	ends.orphans = reports[1];
-	if (r == 0)
-		r = start_and_await(forkserver, &ends);
-	idm_close_fd(&ends.control);
-	idm_close_fd(&ends.orphans);
-	if (r < 0) {
-		idm_forkserver_end(forkserver);
-		return idm_fail_errno(err, r, step_forkserver, NULL);
-	}
-	return 0;
+	ends[FORKSERVER_CONTROL] = control[1];
+	ends[FORKSERVER_ORPHANS] = reports[1];
+	return r < 0 ? r : send_setup(forkserver->control, orphans);
 }
 
-/* It exits by itself, but not while a forked child of the caller's has the socket, too. So it is killed.
+static int start_and_await(struct idm_forkserver *forkserver, int ends[3], struct idm_error *err)
+{
+	const struct idm_carried_program program = { "idm-forkserver", idm_forkserver,
+						     idm_forkserver_size };
+	int fds[IDM_SEND_FDS], r;
+	size_t n_fds;
+
+	r = forkserver->pidfd = idm_child_start_carried(&program, ends, &forkserver->other_pidns,
+							step_forkserver, err);
+	if (r < 0)
+		return r;
+	close(idm_steal_fd(&ends[FORKSERVER_CONTROL]));
+	r = await_answer(forkserver->control, fds, &n_fds);
+	forkserver->userns = get_own_userns();
+	return r < 0 ? idm_fail_errno(err, r, step_forkserver, NULL) : 0;
+}
+
+static int open_and_start(struct idm_forkserver *forkserver, bool orphans, struct idm_error *err)
+{
+	int ends[3] = { -1, -1, -1 }, r = open_ends(forkserver, orphans, ends);
+
+	r = r < 0 ? idm_fail_errno(err, r, step_forkserver, NULL)
+		  : start_and_await(forkserver, ends, err);
+	idm_close_fd(&ends[FORKSERVER_CONTROL]);
+	idm_close_fd(&ends[FORKSERVER_ORPHANS]);
+	return r;
+}
+
+int idm_forkserver_begin(struct idm_forkserver *forkserver, bool orphans, struct idm_error *err)
+{
+	int r = idm_check_waitid(step_forkserver, err);
+
+	if (r < 0) /* a child that could not be reaped is not started */
+		return r;
+	if (idm_procfs_child_would_be_init())
+		return idm_diagnose_no_init(step_forkserver, err);
+	*forkserver = IDM_NO_FORKSERVER;
+	forkserver->owner = getpid();
+	r = open_and_start(forkserver, orphans, err);
+	if (r < 0)
+		idm_forkserver_end(forkserver);
+	return r;
+}
+
+/*
+ * It exits by itself, but not while a forked child of the caller's has the socket, too. So the caller
+ * kills it, and that child does not.
  */
 void idm_forkserver_end(struct idm_forkserver *forkserver)
 {
-	struct idm_pidref process;
-	siginfo_t info;
-
 	idm_close_fd(&forkserver->control);
 	idm_close_fd(&forkserver->orphans);
-	if (forkserver->pidfd >= 0 && idm_pidfd_check_child(forkserver->pidfd, &process) == 0) {
-		idm_sys_pidfd_send_signal(forkserver->pidfd, SIGKILL);
-		idm_sys_waitid_pidfd(forkserver->pidfd, &info, WEXITED | __WALL);
-	}
+	if (forkserver->pidfd >= 0 && forkserver->owner == getpid())
+		idm_pidfd_end_orphan(forkserver->pidfd);
 	idm_close_fd(&forkserver->pidfd);
 	*forkserver = IDM_NO_FORKSERVER;
 }
@@ -168,7 +189,7 @@ static int receive_child(struct idm_forkserver *forkserver, pid_t *pid)
 		return r;
 	*pid = r;
 	taken = n_fds > 0;
-	idm_forkserver_send(forkserver->control, &taken, sizeof(taken), NULL, 0);
+	idm_raw_send(forkserver->control, &taken, sizeof(taken), NULL, 0);
 	return taken ? fds[0] : -EMFILE;
 }
 
@@ -179,7 +200,7 @@ static int exchange_command(struct start *r, const struct idm_forkserver_command
 	int pidfd;
 
 	pthread_mutex_lock(r->lock);
-	n = idm_forkserver_send(r->forkserver->control, command, sizeof(*command), fds, n_fds);
+	n = idm_raw_send(r->forkserver->control, command, sizeof(*command), fds, n_fds);
 	if (n < 0)
 		pidfd = n == -EPIPE || n == -ECONNRESET ? -ESRCH : (int)n;
 	else

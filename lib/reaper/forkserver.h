@@ -12,6 +12,7 @@
 
 struct idm_forkserver {
 	int pidfd;   /* -1: not started */
+	pid_t owner; /* the process that has started it */
 	int control; /* requests go out, answers come back; it hangs up when the fork server exits */
 	int orphans; /* reports of orphans; -1 if they are not wanted */
 	bool other_pidns; /* it counts processes in another PID namespace than the program */

@@ -8,10 +8,35 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
+#include "lib/sys/pidfd.h"
 #include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_forkserver = IDM_STEP_START_FORKSERVER;
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
+
+/* A subreaper gets the fork server as a child with SIGCHLD. It is no orphan to deliver. */
+static int spare_forkserver(struct idm_reaper *reaper)
+{
+	struct idm_pidref process;
+
+	if (idm_pidfd_check_child(reaper->forkserver.pidfd, &process) < 0)
+		return 0;
+	return idm_watch_process(reaper, reaper->forkserver.pidfd, &process, IDM_REAPER_ADD_SPARE, NULL);
+}
+
+static int watch_forkserver(struct idm_reaper *reaper, void *data, struct idm_error *err)
+{
+	int r = spare_forkserver(reaper);
+
+	reaper->forkserver_orphans = data;
+	if (r == 0 && reaper->forkserver.orphans >= 0)
+		r = idm_reaper_also(reaper, reaper->forkserver.orphans);
+	if (r < 0) {
+		idm_forkserver_end(&reaper->forkserver);
+		idm_fail_errno(err, r, step_forkserver, NULL);
+	}
+	return r;
+}
 
 static int start_own_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data,
 				struct idm_error *err)
@@ -22,15 +47,7 @@ static int start_own_forkserver(struct idm_reaper *reaper, unsigned int flags, v
 		return idm_fail(err, -EALREADY, step_forkserver, NULL,
 				"this reaper has a fork server already");
 	r = idm_forkserver_begin(&reaper->forkserver, flags & IDM_REAPER_FORKSERVER_ORPHANS, err);
-	if (r < 0 || !(flags & IDM_REAPER_FORKSERVER_ORPHANS))
-		return r;
-	reaper->forkserver_orphans = data;
-	r = idm_reaper_also(reaper, reaper->forkserver.orphans);
-	if (r < 0) {
-		idm_forkserver_end(&reaper->forkserver);
-		idm_fail_errno(err, r, step_forkserver, NULL);
-	}
-	return r;
+	return r < 0 ? r : watch_forkserver(reaper, data, err);
 }
 
 int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, void *data,

@@ -12,15 +12,19 @@
  *                        it. A fork server waits for any child, so it gets SIGCHLD.
  *
  * CLONE_FILES and CLONE_FS are not set: the child arranges its descriptors and changes its root.
+ *
+ * Compiled twice: for the library, and for the fork server, which has no libc.
  */
 #include <errno.h>
-#include <sched.h>
-#include <sys/syscall.h>
+#include <linux/capability.h>
+#include <linux/futex.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
 
 #include "internal.h"
 #include "lib/spawn/executor/executor.h"
 #include "lib/sys/child-stack.h"
-#include "lib/sys/syscall.h"
 
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
@@ -29,23 +33,13 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL /* Linux 5.7 */
 #endif
 
-int idm_child_make_stack(struct idm_child *child)
-{
-	child->stack = idm_child_stack_new();
-	return child->stack ? 0 : -ENOMEM;
-}
-
-void idm_child_free_stack(struct idm_child *child)
-{
-	idm_child_stack_free(child->stack);
-	child->stack = NULL;
-}
-
 static long clone_by_clone3(struct idm_child *child, uint64_t flags, int cgroup)
 {
 	struct clone_args args = {
-		.flags = flags | CLONE_CLEAR_SIGHAND | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+		.flags = flags | CLONE_CLEAR_SIGHAND | CLONE_PARENT_SETTID |
+			 (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)&child->pidfd,
+		.parent_tid = (uint64_t)(uintptr_t)&child->inside, /* before the child runs */
 		.child_tid = (uint64_t)(uintptr_t)&child->inside,
 		.stack = (uint64_t)(uintptr_t)child->stack,
 		.stack_size = IDM_CHILD_STACK_SIZE,
@@ -69,31 +63,51 @@ static long clone_legacy(struct idm_child *child, uint64_t flags)
 #endif
 
 	child->request->flags |= IDM_REQUEST_RESET_HANDLED;
+	child->inside = 1; /* this call uses the place of the number for the pidfd */
 	return idm_raw_clone(SYS_clone, call, idm_vfork_child, child->request);
 }
 
 void idm_child_await_leaving(struct idm_child *child)
 {
-	while (__atomic_load_n(&child->inside, __ATOMIC_ACQUIRE))
-		idm_sys_futex_wait(&child->inside, 1);
+	uint32_t number;
+
+	while ((number = __atomic_load_n(&child->inside, __ATOMIC_ACQUIRE)) != 0)
+		raw(SYS_futex, &child->inside, FUTEX_WAIT, number);
+}
+
+long idm_child_store_capabilities(struct idm_request *request)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	struct idm_request_caps *own = &request->own;
+	int root = raw(SYS_geteuid) == 0 && !(raw(SYS_prctl, PR_GET_SECUREBITS) & SECBIT_NOROOT);
+	long r = raw(SYS_capget, &header, data);
+
+	if (r < 0)
+		return r;
+	own->effective = (uint64_t)data[1].effective << 32 | data[0].effective;
+	own->permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+	own->inheritable = (uint64_t)data[1].inheritable << 32 | data[0].inheritable;
+	for (int i = 0; i < 64; i++)
+		if (raw(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i) > 0)
+			own->ambient |= 1ULL << i;
+	if (!root && own->permitted)
+		request->flags |= IDM_REQUEST_RAISE_AMBIENT;
+	return 0;
 }
 
 int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup)
 {
-	uint64_t mask;
 	long r;
 
 	if (child->request->flags & IDM_REQUEST_EXECUTOR)
 		idm_child_store_capabilities(child->request);
 	flags |= CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
-	child->inside = 1;
-	/* All signals stay blocked until exec: the handlers and the memory are the caller's. */
-	idm_sys_block_signals(&mask);
+	child->inside = IDM_CHILD_NOT_CLONED;
 	r = clone_by_clone3(child, flags, cgroup);
 	/* Filters older than clone3 answer EPERM instead of ENOSYS. */
 	if ((r == -ENOSYS || r == -EPERM) && cgroup < 0)
 		r = clone_legacy(child, flags);
-	idm_sys_restore_signals(&mask);
 	if (r < 0)
 		return (int)r;
 	child->pid = (pid_t)r;

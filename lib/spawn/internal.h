@@ -63,10 +63,8 @@ void idm_request_add_identity(struct idm_block *block, const struct idm_child_op
 int idm_request_add_filter(struct idm_block *block, const struct idm_child_options *o,
 			   struct idm_error *err);
 
-/* Stores the capabilities of this process, which the executor restores after its exec. */
-void idm_child_store_capabilities(struct idm_request *request);
-
 /* request-files.c: the files in memory, and a server's descriptor of the caller's working directory. */
+int idm_child_open_program(const struct idm_carried_program *program, struct idm_error *err);
 int idm_child_open_files(struct idm_child *child, struct idm_error *err);
 int idm_child_open_cwd(const struct idm_child_options *o, struct idm_child *child,
 		       struct idm_error *err);

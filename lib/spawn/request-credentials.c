@@ -2,33 +2,15 @@
 /* The part of a request for IDs, capabilities and a seccomp filter. */
 #include <errno.h>
 #include <linux/filter.h>
-#include <linux/securebits.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/read-file.h"
 #include "lib/sys/fail-errno.h"
-#include "lib/sys/syscall.h"
 
 #define MOST_FILTER ((ssize_t)(BPF_MAXINSNS * sizeof(struct sock_filter)))
-
-void idm_child_store_capabilities(struct idm_request *request)
-{
-	struct idm_request_caps *own = &request->own;
-	bool root = geteuid() == 0 && !(idm_sys_prctl(PR_GET_SECUREBITS, 0, 0) & SECBIT_NOROOT);
-
-	if (idm_sys_capget(&own->effective, &own->permitted, &own->inheritable) < 0)
-		return;
-	for (unsigned int i = 0; i < 64; i++)
-		if (idm_sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i) > 0)
-			own->ambient |= 1ULL << i;
-	if (!root && own->permitted)
-		request->flags |= IDM_REQUEST_RAISE_AMBIENT;
-}
 
 void idm_request_add_identity(struct idm_block *block, const struct idm_child_options *o)
 {

@@ -13,10 +13,10 @@
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 /* It is sealed, because a process in a container could open it as /proc/PID/exe. */
-static int open_executor_file(struct idm_error *err)
+int idm_child_open_program(const struct idm_carried_program *program, struct idm_error *err)
 {
 	static const enum idm_error_step step = IDM_STEP_MAKE_MEMORY_PROGRAM;
-	AUTO_CLOSE int fd = idm_sys_memfd("idm-child", true);
+	AUTO_CLOSE int fd = idm_sys_memfd(program->name, true);
 	int r = fd;
 
 	if (fd == -EACCES) {
@@ -28,7 +28,7 @@ static int open_executor_file(struct idm_error *err)
 	if (fd == -EPERM || fd == -ENOSYS)
 		return idm_diagnose_refused(IDM_CALL_MEMFD_CREATE, fd, step, NULL, err);
 	if (fd >= 0)
-		r = idm_sys_write_all(fd, idm_executor, idm_executor_size);
+		r = idm_sys_write_all(fd, program->file, program->size);
 	if (r >= 0)
 		r = idm_sys_seal(fd);
 	return r < 0 ? idm_fail_errno(err, r, step, NULL) : idm_steal_fd(&fd);
@@ -69,11 +69,12 @@ static int set_unique_name(struct idm_request *request, int request_fd, struct i
 /* Opens the memory files that the request needs. A server needs each request in a file. */
 int idm_child_open_files(struct idm_child *child, struct idm_error *err)
 {
+	const struct idm_carried_program program = { "idm-child", idm_executor, idm_executor_size };
 	struct idm_request *request = child->request;
 	bool executor = request->flags & IDM_REQUEST_EXECUTOR;
 
 	if (executor) {
-		child->executor_fd = open_executor_file(err);
+		child->executor_fd = idm_child_open_program(&program, err);
 		if (child->executor_fd < 0)
 			return child->executor_fd;
 	}

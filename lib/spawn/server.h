@@ -13,20 +13,25 @@ struct idm_child {
 	int cwd_fd;	 /* the caller's working directory, for a server; or -1 */
 	int pidfd;
 	pid_t pid;
-	int exit_signal; /* until it executes something */
-	uint32_t inside; /* the kernel makes it 0 when the child has left the caller's memory */
-	char *stack;
+	int exit_signal;  /* until it executes something */
+	bool other_pidns; /* of an orphan: the caller is not visible in its PID namespace */
+	uint32_t inside;  /* the kernel makes it 0 when the child has left the caller's memory */
+	char *stack;	  /* of IDM_CHILD_STACK_SIZE, its lowest byte */
 	struct idm_child_server *server; /* NULL: it is the caller's own child */
 };
 
+#define IDM_CHILD_NOT_CLONED 0xffffffffU /* `inside` before the clone: no process has this number */
+
 /*
- * Clones the first process into `cgroup` (-1: the caller's). -errno of clone(2). It makes system calls
- * only, so a forked copy of a program with threads can call it.
+ * clone.c. Clones the first process into `cgroup` (-1: the caller's). Returns 0 or -errno of clone(2).
+ * All signals must be blocked: until exec, the memory and the handlers are those of the process that
+ * clones.
  */
 int idm_child_clone(struct idm_child *child, uint64_t flags, int cgroup);
 void idm_child_await_leaving(struct idm_child *child); /* until the child has left the caller's memory */
-int idm_child_make_stack(struct idm_child *child);
-void idm_child_free_stack(struct idm_child *child);
+
+/* Stores the capabilities of this process, which an exec would change. Returns 0 or -errno. */
+long idm_child_store_capabilities(struct idm_request *request);
 
 /*
  * A process that clones the first process instead of the caller. It reaps that process and the others
@@ -43,6 +48,21 @@ struct idm_child_server {
 /* Like idm_child_start(). A process that failed may still be a zombie when it returns. */
 int idm_child_start_by(struct idm_child_server *server, const struct idm_child_options *options,
 		       struct idm_error *err);
+
+/* A program that the library carries in itself: an ELF file, made when the library is built. */
+struct idm_carried_program {
+	const char *name;
+	const unsigned char *file;
+	unsigned int size;
+};
+
+/*
+ * Executes it from a memory file, as an orphan. All signals are blocked in it. It has no environment,
+ * and `fds` as its first descriptors (-1: none). If exec would remove the caller's capabilities, it has
+ * them as ambient ones. Returns a pidfd. *other_pidns: the caller is not visible in its PID namespace.
+ */
+int idm_child_start_carried(const struct idm_carried_program *program, const int fds[3],
+			    bool *other_pidns, enum idm_error_step step, struct idm_error *err);
 
 /*
  * packet.c: prepares a request for the way to the server, and restores it there. In a packed request

@@ -17,6 +17,7 @@
  * A server (a reaper's fork server) can make the clone of step 2. The caller does all the rest: the
  * locks do not depend on which process is the parent.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,23 +26,30 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/spawn/executor/executor.h"
+#include "lib/sys/child-stack.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/seccomp-probe.h"
+#include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 static int clone_as_parent(struct idm_child *child, uint64_t flags, int cgroup, struct idm_error *err)
 {
-	int r = idm_child_make_stack(child);
+	uint64_t mask;
+	int r;
 
-	if (r < 0)
-		return idm_fail_errno(err, r, step_start, NULL);
+	child->stack = idm_child_stack_new();
+	if (!child->stack)
+		return idm_fail_errno(err, -ENOMEM, step_start, NULL);
+	/* All signals stay blocked until exec: the handlers and the memory are the caller's. */
+	idm_sys_block_signals(&mask);
 	r = idm_child_clone(child, flags, cgroup);
+	idm_sys_restore_signals(&mask);
 	if (r == 0)
 		idm_child_await_leaving(child);
-	idm_child_free_stack(child);
+	idm_child_stack_free(child->stack);
 	return r < 0 ? idm_child_diagnose_clone(r, cgroup, err) : 0;
 }
 

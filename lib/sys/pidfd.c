@@ -114,6 +114,16 @@ bool idm_pidfd_is_reaped(int pidfd)
 	return idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH;
 }
 
+void idm_pidfd_end_orphan(int pidfd)
+{
+	siginfo_t info;
+
+	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) < 0)
+		return;
+	idm_sys_poll_until(pidfd, POLLIN, NULL);
+	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+}
+
 void idm_exit_from_status(struct idm_exit_info *exit, int status)
 {
 	if (WIFSIGNALED(status)) {

@@ -43,6 +43,12 @@ bool idm_exit_is_end(const siginfo_t *info);
 bool idm_pidfd_is_reaped(int pidfd);
 
 /*
+ * Kills an orphan and waits until it has exited. Reaps it, if this process is the subreaper that has got
+ * it. Does not wait where the caller may not kill it.
+ */
+void idm_pidfd_end_orphan(int pidfd);
+
+/*
  * Waits for it, to be called when the pidfd is readable: before, a stop of a child that this process
  * traces would be taken as well. 1 and *exit. 0: it cannot be had yet, the pidfd becomes readable anew.
  * `pid` is what is known of its number.

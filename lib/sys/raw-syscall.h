@@ -81,4 +81,10 @@ long idm_raw_any(long nr, ...);
  */
 long idm_raw_clone(long nr, const long args[5], void (*child)(void *), void *arg);
 
+/*
+ * For a program without libc (raw-start.c): this is where it begins. On the stack are argc, the
+ * arguments and NULL, the environment and NULL.
+ */
+__attribute__((noreturn, used)) void idm_raw_main(const uintptr_t *stack);
+
 #endif

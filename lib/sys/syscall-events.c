@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* System calls that wait, and those that pass messages. */
+/* System calls that wait, and what they wait for. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -143,45 +143,4 @@ int idm_sys_pipe(int fds[2])
 int idm_sys_socketpair(int fds[2])
 {
 	return (int)CALL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
-}
-
-union ancillary {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int) * IDM_SEND_FDS)];
-};
-
-ssize_t idm_sys_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds)
-{
-	struct iovec data = { (void *)buf, size };
-	union ancillary a = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
-
-	if (n_fds) {
-		a.header.cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * n_fds);
-		memcpy(CMSG_DATA(&a.header), fds, sizeof(int) * n_fds);
-		message.msg_control = &a;
-		message.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * n_fds);
-	}
-	return CALL(sendmsg(fd, &message, MSG_NOSIGNAL));
-}
-
-ssize_t idm_sys_receive(int fd, void *buf, size_t size, int fds[IDM_SEND_FDS], size_t *n_fds)
-{
-	struct iovec data = { buf, size };
-	union ancillary a;
-	struct msghdr message = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = &a,
-		.msg_controllen = sizeof(a),
-	};
-	ssize_t n = CALL(recvmsg(fd, &message, MSG_CMSG_CLOEXEC));
-	struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
-
-	*n_fds = 0;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-		*n_fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(c), sizeof(int) * *n_fds);
-	}
-	return n;
 }

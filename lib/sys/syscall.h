@@ -284,11 +284,6 @@ int idm_sys_signalfd(uint64_t signals);		/* does not block */
 int idm_sys_eventfd(void);			/* does not block */
 int idm_sys_pipe(int fds[2]);			/* does not block */
 int idm_sys_socketpair(int fds[2]);		/* of packets */
-/* A packet with descriptors: at most IDM_SEND_FDS. Receiving returns its size; *n_fds may be less than
- * sent. */
-#define IDM_SEND_FDS 253
-ssize_t idm_sys_send(int fd, const void *buf, size_t size, const int *fds, size_t n_fds);
-ssize_t idm_sys_receive(int fd, void *buf, size_t size, int fds[IDM_SEND_FDS], size_t *n_fds);
 bool idm_is_signal_blocked(int signal);
 bool idm_is_sigchld_ignored(void); /* so that the kernel keeps no zombies */
 bool idm_is_subreaper(void);	   /* or process 1 of its namespace */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ends.h"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -89,6 +91,29 @@ struct idm_reaper *reaper_new(void)
 
 	assert_ok(idm_reaper_new(&reaper, &err), &err);
 	return reaper;
+}
+
+pid_t forkserver_of(struct idm_reaper *reaper)
+{
+	const char *const argv[] = { "sh", "-c", "echo $PPID >&9", NULL };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	struct idm_exit_info exit;
+	struct idm_error err;
+	char text[32] = "";
+	int out[2];
+
+	must(pipe2(out, O_CLOEXEC));
+	o.path = "/bin/sh";
+	o.argv = argv;
+	o.fds = &(struct idm_child_fd){ out[1], 9 };
+	o.n_fds = 1;
+	close((int)assert_ok(idm_reaper_start(reaper, &o, IDM_REAPER_ADD_HOLD, out, &err), &err));
+	assert_ok(idm_reaper_wait(reaper, out, -1, &exit, &err), &err);
+	assert_exit(&exit, 0, CLD_EXITED, 0);
+	must(read(out[0], text, sizeof(text) - 1));
+	close(out[0]);
+	close(out[1]);
+	return atoi(text);
 }
 
 void assert_exit_at(const char *file, int line, const struct idm_exit_info *exit, pid_t pid, int code,

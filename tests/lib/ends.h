@@ -42,6 +42,9 @@ static inline void free_reaper(struct idm_reaper **reaper)
 
 #define AUTO_REAPER __attribute__((cleanup(free_reaper)))
 
+/* The number of its fork server, which is no child of this process, as a child of that says. */
+pid_t forkserver_of(struct idm_reaper *reaper);
+
 /* The next end, which must come, and be this. pid 0: any. */
 void assert_next_at(const char *file, int line, struct idm_reaper *reaper, const void *data, pid_t pid,
 		    int code, int status);

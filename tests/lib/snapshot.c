@@ -264,6 +264,18 @@ static void kill_child(pid_t pid, const char *name, char state, void *any)
 	*(bool *)any = true;
 }
 
+static void reap_forkserver(pid_t pid, const char *name, char state, void *unused)
+{
+	(void)unused;
+	if (state == 'Z' && strcmp(name, "idm-forkserver") == 0)
+		waitpid(pid, NULL, WNOHANG);
+}
+
+void snapshot_reap_forkservers(void)
+{
+	each_child(reap_forkserver, NULL);
+}
+
 bool snapshot_kill_children(void)
 {
 	bool any = false;

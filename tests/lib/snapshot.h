@@ -25,6 +25,10 @@ size_t snapshot_lines(const struct snapshot *snapshot);
 const char *snapshot_text(const struct snapshot *snapshot);
 void snapshot_free(struct snapshot *snapshot);
 
+/* Reaps fork servers that have exited. They are orphans, so any subreaper above their program gets them.
+ */
+void snapshot_reap_forkservers(void);
+
 /* Kills and reaps this process's children. Whether there was any. */
 bool snapshot_kill_children(void);
 

@@ -339,8 +339,12 @@ static bool await_test(pid_t pid, int seconds)
 /* Processes that the test left behind are children of this one. Prints and kills them. */
 static bool left_processes(void)
 {
-	struct snapshot *left = snapshot_take(SNAPSHOT_PROCESSES);
-	bool any = snapshot_lines(left) > 0;
+	struct snapshot *left;
+	bool any;
+
+	snapshot_reap_forkservers();
+	left = snapshot_take(SNAPSHOT_PROCESSES);
+	any = snapshot_lines(left) > 0;
 
 	if (any)
 		note("left behind:\n%s", snapshot_text(left));

@@ -12,24 +12,6 @@
 
 #include "executor.h"
 
-/* The compiler may generate calls of both. */
-void *memset(void *to, int byte, unsigned long n);
-void *memcpy(void *to, const void *from, unsigned long n);
-
-void *memset(void *to, int byte, unsigned long n)
-{
-	for (unsigned long i = 0; i < n; i++)
-		((volatile char *)to)[i] = (char)byte;
-	return to;
-}
-
-void *memcpy(void *to, const void *from, unsigned long n)
-{
-	for (unsigned long i = 0; i < n; i++)
-		((volatile char *)to)[i] = ((const char *)from)[i];
-	return to;
-}
-
 static int32_t parse_fd(const char *text)
 {
 	int32_t n = 0;
@@ -112,9 +94,7 @@ static long set_hostname(struct idm_request *request)
 	return raw(SYS_sethostname, name, n);
 }
 
-__attribute__((noreturn, used)) void idm_executor_main(const uintptr_t *stack);
-
-void idm_executor_main(const uintptr_t *stack)
+void idm_raw_main(const uintptr_t *stack)
 {
 	struct idm_request *request;
 	int32_t fd;
@@ -148,30 +128,3 @@ void idm_executor_main(const uintptr_t *stack)
 	become_program(request);
 	idm_raw_exit(1);
 }
-
-/* The kernel leaves argc and argv on the stack, and no return address. */
-#if defined(__x86_64__)
-__asm__(".globl _start\n_start:\n\t"
-	"xor %ebp, %ebp\n\t"
-	"mov %rsp, %rdi\n\t"
-	"and $-16, %rsp\n\t"
-	"call idm_executor_main\n\t"
-	"ud2\n");
-#elif defined(__aarch64__)
-__asm__(".globl _start\n_start:\n\t"
-	"mov x29, xzr\n\t"
-	"mov x30, xzr\n\t"
-	"mov x0, sp\n\t"
-	"b idm_executor_main\n");
-#elif defined(__riscv)
-__asm__(".globl _start\n_start:\n\t"
-	".option push\n\t"
-	".option norelax\n\t"
-	"lla gp, __global_pointer$\n\t"
-	".option pop\n\t"
-	"mv s0, zero\n\t"
-	"mv ra, zero\n\t"
-	"mv a0, sp\n\t"
-	"andi sp, sp, -16\n\t"
-	"tail idm_executor_main\n");
-#endif

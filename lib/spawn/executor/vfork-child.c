@@ -173,13 +173,14 @@ static long arrange_fds(struct idm_request *request)
 /* ---- the executor ---- */
 
 /* Raises the capabilities as ambient: exec drops all others of a process that is not root. */
-static long keep_capabilities(const struct idm_request *request)
+static long keep_capabilities(struct idm_request *request)
 {
 	struct idm_request_caps caps = request->own;
 	long r;
 
 	if (!(request->flags & IDM_REQUEST_RAISE_AMBIENT))
 		return 0;
+	idm_request_begin(request, IDM_CHILD_STEP_EXECUTOR, 0, 0);
 	caps.inheritable |= caps.permitted;
 	idm_child_capset(&caps, &r);
 	return r < 0 ? r : idm_child_set_ambient(caps.permitted);
@@ -221,9 +222,7 @@ static long execute_executor(struct idm_request *request)
 	long r;
 
 	idm_request_begin(request, IDM_CHILD_STEP_EXECUTOR, 0, 0);
-	r = keep_capabilities(request);
-	if (r == 0)
-		r = write_request(request);
+	r = write_request(request);
 	if (r == 0)
 		r = idm_request_lock(request, IDM_LOCK_FIRST, 0);
 	if (r < 0)
@@ -261,6 +260,8 @@ void idm_vfork_child(void *data)
 	}
 	if (r == 0)
 		r = arrange_fds(request);
+	if (r == 0)
+		r = keep_capabilities(request);
 	if (r == 0 && request->flags & IDM_REQUEST_EXECUTOR)
 		r = execute_executor(request);
 	if (r == 0)

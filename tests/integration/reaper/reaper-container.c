@@ -72,17 +72,6 @@ static struct idm_reaper *serving(void)
 	return reaper;
 }
 
-static pid_t find_server(void)
-{
-	struct snapshot *children = snapshot_take(SNAPSHOT_PROCESSES);
-	int pid = 0;
-
-	assert_int_equal(snapshot_lines(children), 1);
-	sscanf(snapshot_text(children), "child %d", &pid);
-	snapshot_free(children);
-	return pid;
-}
-
 /* The exit status of a shell. */
 static int ask_shell(const char *format, pid_t pid)
 {
@@ -104,7 +93,7 @@ static void assert_holds_nothing(pid_t server)
 {
 	await_no_children(server);
 	assert_int_equal(ask_shell("set -- /proc/%d/fd/*; exit $#", server), 3);
-	assert_int_equal(ask_shell("grep -c memfd:idm /proc/%d/maps >/dev/null", server), 1);
+	assert_int_equal(ask_shell("grep -c memfd:idm-request /proc/%d/maps >/dev/null", server), 1);
 }
 
 static void start(struct idm_reaper *reaper, const struct idm_child_options *o, void *data)
@@ -189,7 +178,7 @@ TEST_SINCE(5, 12, no_trees, a_containers_first_process_beside_a_thief)
 		      "grep -c ' /put ' /proc/self/mountinfo; umount /put || exit 7",
 		      map);
 	reaper = serving();
-	server = find_server();
+	server = forkserver_of(reaper);
 	start_thief();
 	text = output_of_container(reaper, &o);
 	assert_contains(text, "2\n0\ninside\n/bin ");
@@ -211,7 +200,7 @@ TEST(every_kind_of_first_process_is_the_one_that_is_reported)
 
 	make_root();
 	reaper = serving();
-	server = find_server();
+	server = forkserver_of(reaper);
 	for (unsigned int way = 0; way < 16; way++) {
 		struct idm_child_options o = SCRIPT("exit 5");
 		struct idm_exit_info exit;
@@ -382,7 +371,7 @@ TEST_SINCE(5, 12, no_trees, what_fails_inside_says_where_and_why)
 
 	make_root();
 	reaper = serving();
-	server = find_server();
+	server = forkserver_of(reaper);
 	o = CONTAINER("true", map);
 	o.path = "/no/such/program";
 	assert_not_started(reaper, &o, -ENOENT, "/no/such/program", "execute", "No such file");
@@ -555,7 +544,7 @@ TEST_AS(two_hundred_containers_from_four_threads, 300, 5, 12, no_trees)
 	make_root();
 	shared.reaper = serving();
 	shared.map = map;
-	server = find_server();
+	server = forkserver_of(shared.reaper);
 	start_thief();
 	before = snapshot_take(SNAPSHOT_FDS);
 	run_threads(threads, names);
@@ -585,7 +574,7 @@ TEST_AS(the_fork_server_is_killed_meanwhile, 300, 5, 12, no_trees)
 		pid_t server;
 
 		shared.reaper = serving();
-		server = find_server();
+		server = forkserver_of(shared.reaper);
 		shared.started = 0;
 		run_threads(threads, names);
 		while (__atomic_load_n(&shared.started, __ATOMIC_RELAXED) <= (unsigned int)round)

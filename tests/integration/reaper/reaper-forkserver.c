@@ -4,9 +4,11 @@
  * exits are reported.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,7 +17,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "lib/sys/syscall.h"
+#include "lib/sys/raw-message.h"
 #include "tests/lib/ends.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/snapshot.h"
@@ -361,8 +363,7 @@ TEST(a_program_that_cannot_be_held_is_not_started)
 	pid_t forkserver;
 	int r = -1;
 
-	read_children(getpid(), text, sizeof(text));
-	forkserver = atoi(text);
+	forkserver = forkserver_of(reaper);
 	must(getrlimit(RLIMIT_NOFILE, &limit));
 	for (rlim_t n = 3; r < 0; n++) {
 		struct idm_error err;
@@ -471,22 +472,9 @@ TEST(orphans_pass_the_forkserver_by_unless_wanted)
 
 /* ---- the fork server's own life ---- */
 
-static pid_t find_forkserver(void)
-{
-	struct snapshot *children = snapshot_take(SNAPSHOT_PROCESSES);
-	const char *text = snapshot_text(children);
-	int pid = 0;
-
-	assert_int_equal(snapshot_lines(children), 1);
-	assert_contains(text, "(idm-forkserver) running");
-	sscanf(text, "child %d", &pid);
-	snapshot_free(children);
-	return pid;
-}
-
 TEST(it_holds_nothing_of_the_programs)
 {
-	int held = (int)must(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	int held = (int)must(open("/dev/null", O_RDONLY)); /* not close-on-exec */
 	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
 	char command[256];
 
@@ -495,10 +483,236 @@ TEST(it_holds_nothing_of_the_programs)
 		 "cd /proc/%d/fd && while /bin/readlink * | /bin/grep -q ^/memfd; do :; done; "
 		 "for fd in *; do /bin/readlink $fd; done | /bin/sed 's/[:[].*//' | "
 		 "/usr/bin/sort",
-		 (int)find_forkserver());
+		 (int)forkserver_of(reaper));
 	/* for signals; the orphans' and this shell's pipe; the way to us */
 	assert_says(reaper, command, "anon_inode\npipe\npipe\nsocket");
 	close(held);
+}
+
+/* ---- its memory, and what else is its own ---- */
+
+/* The number behind `name` in /proc/PID/status. */
+static unsigned long status_number(pid_t pid, const char *name)
+{
+	char path[64], line[256];
+	unsigned long n = ~0UL;
+	size_t length = strlen(name);
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, name, length) == 0 && line[length] == ':')
+			n = strtoul(line + length + 1, NULL, 10);
+	fclose(f);
+	return n;
+}
+
+static int count_mappings(pid_t pid, const char *what)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "exit $(grep -c '%s' /proc/%d/maps)", what, (int)pid);
+	return RUN("sh", "-c", command);
+}
+
+/* 64 MiB in pages of 4 KiB need 128 KiB of page tables. */
+TEST(the_programs_memory_is_not_in_it)
+{
+	const size_t size = 64 << 20;
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
+	pid_t server;
+
+	assert_true(memory != MAP_FAILED);
+	madvise(memory, size, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < size; i += 4096)
+		memory[i] = 1;
+	assert_true(status_number(getpid(), "VmPTE") >= 128);
+	reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
+	server = forkserver_of(reaper);
+	assert_true(status_number(server, "VmPTE") < 128);
+	assert_true(status_number(server, "VmSize") < 1024);
+	assert_int_equal(count_mappings(server, "heap"), 0);
+	assert_int_equal(count_mappings(server, "test-reaper"), 0);
+	assert_int_equal(count_mappings(server, "libc"), 0);
+	/* Itself; the stack of first processes, its guard, orphans, children. */
+	assert_true(count_mappings(server, ".") <= 12);
+	munmap(memory, size);
+}
+
+/* Neither when it starts, nor when it is killed, nor when it exits. */
+TEST(no_wait_sees_it_and_no_signal_reports_it)
+{
+	struct idm_reaper *reaper;
+	sigset_t set, pending;
+	pid_t server;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	must(sigprocmask(SIG_BLOCK, &set, NULL));
+	for (int killed = 0; killed < 2; killed++) {
+		int pidfd;
+
+		reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
+		server = forkserver_of(reaper);
+		pidfd = (int)must(syscall(SYS_pidfd_open, server, 0));
+		assert_int_equal(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+		assert_int_equal(errno, ECHILD);
+		if (killed)
+			must(kill(server, SIGKILL));
+		else
+			idm_reaper_free(reaper);
+		assert_int_equal(must(poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, -1)),
+				 1);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+		assert_int_equal(errno, ECHILD);
+		must(sigpending(&pending));
+		assert_false(sigismember(&pending, SIGCHLD));
+		if (killed)
+			idm_reaper_free(reaper);
+		close(pidfd);
+	}
+}
+
+/* It is an orphan. */
+TEST(a_subreaper_gets_it_as_a_child)
+{
+	struct idm_reaper *reaper;
+	pid_t server;
+
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	reaper = keeping(0, NULL);
+	server = forkserver_of(reaper);
+	assert_int_equal(must(waitpid(server, NULL, WNOHANG)), 0);
+	idm_reaper_free(reaper); /* reaps it */
+	assert_int_equal(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+TEST(a_reaper_that_adopts_does_not_take_it_for_an_orphan)
+{
+	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
+	struct idm_error err;
+	pid_t server;
+	sigset_t set;
+	int pidfd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	must(sigprocmask(SIG_BLOCK, &set, NULL));
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	assert_ok(idm_reaper_adopt(reaper, 0, NULL, &err), &err);
+	assert_ok(idm_reaper_start_forkserver(reaper, 0, NULL, &err), &err);
+	server = forkserver_of(reaper);
+	pidfd = (int)must(syscall(SYS_pidfd_open, server, 0));
+	must(kill(server, SIGKILL));
+	child_await_zombie(&(struct child){ server, pidfd });
+	assert_nothing(reaper);
+	assert_int_equal(must(waitpid(server, NULL, WNOHANG)), server);
+	close(pidfd);
+}
+
+/* All lines that name IDs, capabilities, limits of privilege and masks. */
+static void read_identity(pid_t pid, char *text, size_t size)
+{
+	char command[256], *argv[] = { (char *)"/bin/sh", (char *)"-c", command, NULL };
+	int out[2];
+	ssize_t n;
+
+	snprintf(command, sizeof(command),
+		 "grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|Umask)' /proc/%d/status >&9",
+		 (int)pid);
+	must(pipe2(out, O_CLOEXEC));
+	if (must(fork()) == 0) {
+		must(dup2(out[1], 9));
+		execv(argv[0], argv);
+		_exit(1);
+	}
+	must(wait(NULL));
+	n = must(read(out[0], text, size - 1));
+	text[n] = '\0';
+	close(out[0]);
+	close(out[1]);
+}
+
+static void assert_as_the_caller(void)
+{
+	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
+	char own[1024], its[1024];
+
+	read_identity(getpid(), own, sizeof(own));
+	read_identity(forkserver_of(reaper), its, sizeof(its));
+	assert_contains(own, "CapAmb");
+	assert_string_equal(its, own);
+}
+
+static void set_capabilities(uint64_t permitted, uint64_t inheritable)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	data[0] = (struct __user_cap_data_struct){ (uint32_t)permitted, (uint32_t)permitted,
+						   (uint32_t)inheritable };
+	must(syscall(SYS_capset, &header, data));
+}
+
+static void drop_some(void *unused)
+{
+	(void)unused;
+	umask(027);
+	set_capabilities(1 << CAP_CHOWN | 1 << CAP_SETUID, 1 << CAP_CHOWN);
+	must(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_CHOWN, 0, 0));
+	assert_as_the_caller();
+}
+
+static void become_a_user(void *unused)
+{
+	(void)unused;
+	must(prctl(PR_SET_KEEPCAPS, 1));
+	must(setresgid(1234, 1234, 1234));
+	must(setresuid(1234, 1234, 1234));
+	set_capabilities(1 << CAP_CHOWN | 1 << CAP_SETUID, 0);
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	assert_as_the_caller();
+	set_capabilities(0, 0);
+	assert_as_the_caller();
+}
+
+/* An exec adds capabilities to those of root, and removes those of a user. */
+TEST(its_capabilities_are_the_callers)
+{
+	need_root();
+	in_child(drop_some, NULL);
+	in_child(become_a_user, NULL);
+}
+
+static void refuse_programs_in_memory(void *unused)
+{
+	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
+	struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+	int fd = (int)must(open("/proc/sys/vm/memfd_noexec", O_WRONLY | O_CLOEXEC));
+	struct idm_error err;
+
+	(void)unused;
+	must(write(fd, "2", 1));
+	close(fd);
+	assert_error(idm_reaper_start_forkserver(reaper, 0, NULL, &err), -EACCES, &err, "",
+		     "make a program in memory", "the kernel permits no executable file in memory");
+	assert_contains(err.hint, "vm.memfd_noexec");
+	snapshot_assert_same(before);
+}
+
+static void nothing_to_refuse(void)
+{
+	assert_int_equal(access("/proc/sys/vm/memfd_noexec", F_OK), -1);
+}
+
+TEST_SINCE(6, 3, nothing_to_refuse, a_system_without_programs_in_memory_has_no_forkserver)
+{
+	scratch_enter();
+	in_pid_namespace(refuse_programs_in_memory, NULL);
 }
 
 TEST(what_a_killed_forkserver_knew_is_lost_but_not_silently)
@@ -517,7 +731,7 @@ TEST(what_a_killed_forkserver_knew_is_lost_but_not_silently)
 	second = (int)assert_ok(
 		start_as(reaper, SHELL("exec /bin/sleep 1000"), NULL, 0, IDM_REAPER_ADD_HOLD, &y, &err),
 		&err);
-	forkserver = find_forkserver();
+	forkserver = forkserver_of(reaper);
 	copy = child_staying(); /* of all descriptors */
 	must(kill(forkserver, SIGKILL));
 	assert_next(reaper, &x, 0, IDM_EXIT_LOST, -1);
@@ -528,8 +742,8 @@ TEST(what_a_killed_forkserver_knew_is_lost_but_not_silently)
 		     "start program", "fork server has exited");
 	must(syscall(SYS_pidfd_send_signal, first, SIGKILL, NULL, 0));
 	must(syscall(SYS_pidfd_send_signal, second, SIGKILL, NULL, 0));
-	must(wait(NULL)); /* they were reparented to this process */
-	must(wait(NULL));
+	for (int i = 0; i < 3; i++) /* the fork server and they were reparented to this process */
+		must(wait(NULL));
 	child_kill(&copy);
 	must(wait(NULL));
 	child_close(&copy);
@@ -541,16 +755,19 @@ TEST(it_goes_with_the_reaper)
 {
 	struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
 	struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
+	int pidfd = (int)must(syscall(SYS_pidfd_open, forkserver_of(reaper), 0));
 
-	find_forkserver();
+	assert_false(is_readable(pidfd));
 	idm_reaper_free(reaper);
+	assert_true(is_readable(pidfd));
+	close(pidfd);
 	snapshot_assert_same(before);
 }
 
 static void tell_forkserver_and_die(void *tell)
 {
 	struct idm_reaper *reaper = keeping(0, NULL);
-	pid_t forkserver = find_forkserver();
+	pid_t forkserver = forkserver_of(reaper);
 
 	(void)reaper;
 	must(write(*(int *)tell, &forkserver, sizeof(forkserver)));

@@ -6,7 +6,6 @@
 #include "by-server.h"
 
 #include <pthread.h>
-#include <stdio.h>
 
 #include "tests/lib/test.h"
 
@@ -42,22 +41,9 @@ static struct idm_reaper *reaper_of(int pidfd, bool forget)
 	return reaper;
 }
 
-/* A fork server is started while the program is small. */
-static bool is_large(void)
-{
-	FILE *statm = fopen("/proc/self/statm", "re");
-	long pages = 0;
-
-	if (statm && fscanf(statm, "%*s %ld", &pages) != 1)
-		pages = 0;
-	if (statm)
-		fclose(statm);
-	return pages > 16384;
-}
-
 static bool is_for_a_server(const struct idm_child_options *o)
 {
-	return o && !(o->flags & (IDM_CHILD_KEEP_FDS | IDM_CHILD_DIE_WITH_THREAD)) && !is_large();
+	return o && !(o->flags & (IDM_CHILD_KEEP_FDS | IDM_CHILD_DIE_WITH_THREAD));
 }
 
 /* The function itself does what a fork server cannot do, and works where none can exist. */
