@@ -3,6 +3,7 @@
  * What it costs to hear of 10,000 children: by the reaper, and by a loop of one's own that waits for any
  * child on SIGCHLD and knows no pidfds. They are started in batches; each has its turn, round by
  * round. Then how long after its last instruction a child's end is known, while a thousand others live.
+ * At last what a reaper with a fork server costs, by the memory of the caller.
  */
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
+#include "bench/lib/resident.h"
 
 #define CHILDREN 10000
 #define BATCH 100
@@ -327,6 +329,56 @@ static void measure_latency(void)
 	end_living(alive, ALIVE);
 }
 
+/* ---- a fork server ---- */
+
+static void start_forkserver(int unused)
+{
+	struct idm_reaper *serving;
+	struct idm_error err;
+
+	(void)unused;
+	check_idm(idm_reaper_new(&serving, &err), &err);
+	check_idm(idm_reaper_start_forkserver(serving, 0, NULL, &err), &err);
+	idm_reaper_free(serving);
+}
+
+static double ask_for_forkserver(const struct way *way)
+{
+	return resident_ask(way->data, 0, times(10));
+}
+
+#define SIZES 3
+
+static void measure_forkserver(void)
+{
+	static struct resident sizes[SIZES] = { { .mib = 0 }, { .mib = 64 }, { .mib = 1024 } };
+	static const char *const questions[SIZES] = { "", "reaper with fork server, 64 MiB beside 0",
+						      "reaper with fork server, 1024 MiB beside 0" };
+	static struct way ways[SIZES];
+	static struct measured m;
+
+	if (is_smoke())
+		sizes[2].mib = 128;
+	for (int i = 0; i < SIZES; i++) {
+		resident_start(&sizes[i], start_forkserver);
+		ways[i] = (struct way){ .name = i ? "the same" : "without memory",
+					.sample = ask_for_forkserver,
+					.data = &sizes[i],
+					.absent = sizes[i].absent };
+	}
+	measure(&m, ways, SIZES, rounds(41));
+	resident_stop_all(sizes, SIZES);
+	for (int i = 1; i < SIZES; i++)
+		if (sizes[i].absent || sizes[0].absent)
+			report_skipped(questions[i], "memory is short");
+		else
+			report(&m, &(struct row){ .question = questions[i],
+						  .ours = i,
+						  .yardstick = 0,
+						  .lower_bound = NO_WAY,
+						  .at_most = 1.15 });
+}
+
 int main(void)
 {
 	struct idm_error err;
@@ -343,6 +395,7 @@ int main(void)
 	children = is_smoke() ? BATCH : CHILDREN / 5;
 	compare("2,000 children that exec /bin/true, each", start_exec, 1.1);
 	measure_latency();
+	measure_forkserver();
 	idm_reaper_free(reaper);
 	close(signals);
 	close(epoll);

@@ -59,7 +59,7 @@ measures()
 }
 
 @test "reaper" {
-	measures 3 "$BENCH/reaper"
+	measures 5 "$BENCH/reaper"
 }
 
 @test "pure" {
