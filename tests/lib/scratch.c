@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -211,12 +212,21 @@ void scratch_filesystem(const char *type, const char *target, const char *conten
 
 /* ---- other surroundings ---- */
 
+/*
+ * Not by libc's functions, which change all threads. This process may be a forked child. There, libc may
+ * wait for a thread that its parent had just begun: that of ThreadSanitizer, for instance.
+ */
+static void set_ids(uid_t uid, gid_t gid)
+{
+	must(syscall(SYS_setresgid, gid, gid, gid));
+	must(syscall(SYS_setresuid, uid, uid, uid));
+}
+
 void become_user(uid_t uid, gid_t gid)
 {
 	need_root();
-	must(setgroups(0, NULL));
-	must(setresgid(gid, gid, gid));
-	must(setresuid(uid, uid, uid));
+	must(syscall(SYS_setgroups, 0, NULL));
+	set_ids(uid, gid);
 	/* Without that its /proc files would belong to root: not what an ordinary user has. */
 	must(prctl(PR_SET_DUMPABLE, 1));
 }
@@ -257,8 +267,7 @@ void enter_userns(const char *map)
 	assert_int_equal(wait_for_exit(child), 0);
 	close(go[0]);
 	close(go[1]);
-	must(setresgid(0, 0, 0));
-	must(setresuid(0, 0, 0));
+	set_ids(0, 0);
 	must(prctl(PR_SET_DUMPABLE, 1));
 }
 
