@@ -31,15 +31,15 @@ static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 /* ---- beginning and end ---- */
 
-/* It says so when it has let go of the program's descriptors. */
+/* Returns the answer. -ECONNRESET: the fork server has exited. */
 static int await_answer(int control, int fds[IDM_SEND_FDS], size_t *n_fds)
 {
 	struct idm_forkserver_answer answer;
 	ssize_t n = idm_raw_receive(control, &answer, sizeof(answer), fds, n_fds);
 
 	if (n < 0)
-		return n == -ECONNRESET ? -ESRCH : (int)n;
-	return n == sizeof(answer) ? answer.r : -ESRCH;
+		return (int)n;
+	return n == sizeof(answer) ? answer.r : -ECONNRESET;
 }
 
 /* Its inode number, or 0. */
@@ -89,6 +89,8 @@ static int start_and_await(struct idm_forkserver *forkserver, int ends[3], struc
 		return r;
 	close(idm_steal_fd(&ends[FORKSERVER_CONTROL]));
 	r = await_answer(forkserver->control, fds, &n_fds);
+	if (r == -ECONNRESET) /* it was killed */
+		r = -ESRCH;
 	forkserver->userns = get_own_userns();
 	return r < 0 ? idm_fail_errno(err, r, step_forkserver, NULL) : 0;
 }
@@ -202,7 +204,7 @@ static int exchange_command(struct start *r, const struct idm_forkserver_command
 	pthread_mutex_lock(r->lock);
 	n = idm_raw_send(r->forkserver->control, command, sizeof(*command), fds, n_fds);
 	if (n < 0)
-		pidfd = n == -EPIPE || n == -ECONNRESET ? -ESRCH : (int)n;
+		pidfd = n == -EPIPE ? -ECONNRESET : (int)n;
 	else
 		pidfd = receive_child(r->forkserver, pid);
 	pthread_mutex_unlock(r->lock);
@@ -223,7 +225,7 @@ static int send_command(struct start *r, struct idm_child *child, struct idm_for
 	if (code < 0)
 		return idm_fail_errno(err, code, step_start, NULL);
 	code = child->pidfd = exchange_command(r, command, fds, n_fds, &child->pid);
-	if (code == -ESRCH)
+	if (code == -ECONNRESET)
 		return idm_fail(err, code, step_start, NULL, "the fork server has exited");
 	return code < 0 ? idm_child_diagnose_clone(code, cgroup, err) : 0;
 }

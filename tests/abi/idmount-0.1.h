@@ -1943,7 +1943,8 @@ int idm_reaper_start_forkserver(struct idm_reaper *reaper, unsigned int flags, v
  * Returns: the program's pidfd, which the caller closes
  * Errors:
  *   -ECHILD: the reaper has no fork server, or belongs to another process
- *   -ESRCH: the fork server has exited, or the program was killed before it was executed
+ *   -ECONNRESET: the fork server has exited
+ *   -ESRCH: the program was killed before it was executed
  *   -EEXIST: another child is held by the same data
  *   -EINVAL: IDM_CHILD_KEEP_FDS or IDM_CHILD_DIE_WITH_THREAD, which require a child of the caller
  *   -EINVAL: over 250 different descriptors, or an unknown flag

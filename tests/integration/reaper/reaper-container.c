@@ -501,7 +501,7 @@ static void start_and_wait(void *name)
 	pidfd = idm_reaper_start(shared.reaper, &o, IDM_REAPER_ADD_HOLD, name, &err);
 	close(o.root_fd);
 	if (pidfd < 0 && shared.may_fail) {
-		assert_error(pidfd, -ESRCH, &err, "", "start program", "fork server has exited");
+		assert_error(pidfd, -ECONNRESET, &err, "", "start program", "fork server has exited");
 		return;
 	}
 	assert_ok(pidfd, &err);

@@ -738,7 +738,7 @@ TEST(what_a_killed_forkserver_knew_is_lost_but_not_silently)
 	assert_ok(idm_reaper_wait(reaper, &y, -1, &exit, &err), &err);
 	assert_exit(&exit, 0, IDM_EXIT_LOST, -1);
 	assert_nothing(reaper);
-	assert_error(start_as(reaper, SHELL("exit 1"), NULL, 0, 0, NULL, &err), -ESRCH, &err, "",
+	assert_error(start_as(reaper, SHELL("exit 1"), NULL, 0, 0, NULL, &err), -ECONNRESET, &err, "",
 		     "start program", "fork server has exited");
 	must(syscall(SYS_pidfd_send_signal, first, SIGKILL, NULL, 0));
 	must(syscall(SYS_pidfd_send_signal, second, SIGKILL, NULL, 0));
