@@ -228,6 +228,8 @@ enum idm_error_step {
 	IDM_STEP_ADOPT_ORPHANS,
 	IDM_STEP_FIND_ORPHANS,
 	IDM_STEP_START_FORKSERVER,
+	IDM_STEP_OPEN_STAGING,
+	IDM_STEP_JOIN_STAGING,
 };
 
 /*
@@ -959,6 +961,33 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
  */
 int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
 
+/* ---- staging --------------------------------------------------------------------------------- */
+
+/*
+ * Opens a staging namespace: a mount namespace that holds one empty tmpfs, and no mount of the caller's.
+ * Before Linux 6.15 overlays and plans are put together in a mount namespace. That is a copy of the
+ * caller's, unless `staging_fd` of their options names a staging namespace. So a long-lived program
+ * copies its mount table once, and not at each call.
+ *
+ * @flags: 0
+ * @err: may be NULL
+ *
+ * Returns: a descriptor, which the caller closes
+ * Errors:
+ *   -EINVAL: a flag, or the caller's root directory is the initial ramfs
+ *   -ENOENT: /proc cannot be used, and no private one can be made
+ *   -EBUSY: the thread has unshared a PID namespace that has no init yet
+ *   -ESRCH: the library's child was killed
+ *   -ENOSPC: fs.mount-max, or the limit of mount namespaces
+ *   -EPERM: a privilege is missing
+ *   -EMFILE, -ENFILE, -ENOMEM: out of descriptors or memory
+ *   -ENOSYS: a seccomp filter refuses a system call
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+ * Thread safety: safe
+ */
+IDM_MUST_USE
+int idm_staging_open(unsigned int flags, struct idm_error *err);
+
 /* ---- overlays -------------------------------------------------------------------------------- */
 
 /* A path, as in openat(2). */
@@ -1022,6 +1051,7 @@ struct idm_overlay_options {
 	 */
 	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
+	int staging_fd; /* of idm_staging_open(), used before Linux 6.15; -1: none */
 };
 #define IDM_OVERLAY_OPTIONS_INIT \
 	{ \
@@ -1032,7 +1062,7 @@ struct idm_overlay_options {
 		IDM_INIT_MEMBER(upper_ids, IDM_UPPER_SHIFTED), IDM_INIT_MEMBER(options, NULL), \
 		IDM_INIT_MEMBER(n_options, 0), IDM_INIT_MEMBER(attr, 0), \
 		IDM_INIT_MEMBER(source, NULL), IDM_INIT_MEMBER(progress, NULL), \
-		IDM_INIT_MEMBER(progress_data, NULL) \
+		IDM_INIT_MEMBER(progress_data, NULL), IDM_INIT_MEMBER(staging_fd, -1) \
 	}
 
 /*
@@ -1058,6 +1088,7 @@ struct idm_overlay_options {
  *   -EINVAL: a layer's filesystem cannot be ID-mapped or be a layer
  *   -EINVAL: IDM_UPPER_DISK and a map without disk uid 0 or disk gid 0
  *   -EINVAL: an unknown flag or `upper_ids`, or two flags that exclude each other
+ *   -EINVAL: `staging_fd` is no mount namespace
  *   -ENOTDIR: a layer is not a directory
  *   -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before Linux 6.15
  *   -ENOENT: a path is empty, without IDM_OVERLAY_EMPTY_PATH
@@ -1231,13 +1262,14 @@ struct idm_plan_apply_options {
 	 */
 	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
+	int staging_fd; /* of idm_staging_open(), used before Linux 6.15; -1: none */
 };
 #define IDM_PLAN_APPLY_OPTIONS_INIT \
 	{ \
 		IDM_INIT_MEMBER(size, sizeof(struct idm_plan_apply_options)), \
 		IDM_INIT_MEMBER(flags, 0), IDM_INIT_MEMBER(upper_ids, IDM_UPPER_SHIFTED), \
 		IDM_INIT_MEMBER(journal, NULL), IDM_INIT_MEMBER(progress, NULL), \
-		IDM_INIT_MEMBER(progress_data, NULL) \
+		IDM_INIT_MEMBER(progress_data, NULL), IDM_INIT_MEMBER(staging_fd, -1) \
 	}
 
 /*
@@ -1253,6 +1285,7 @@ struct idm_plan_apply_options {
  *   -EINVAL: an empty plan; an unknown flag or `upper_ids`; two flags that exclude each other; a journal
  *   -EINVAL: an option that the kernel rejects; a "loop" source that is not a regular file
  *   -EINVAL: a symbolic link leads a target to the root itself
+ *   -EINVAL: `staging_fd` is no mount namespace
  *   -ENOENT: a source or a target is missing
  *   -ELOOP: a target is a symbolic link, or a magic link or too many links are on its way
  *   -ENOTDIR, -EISDIR: only one of source and target is a directory

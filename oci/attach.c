@@ -264,6 +264,7 @@ static int look_at_destination(struct placing *p, const struct looking *l, size_
 
 static int make_placed_trees(struct placing *placings, size_t n, struct idm_error *err)
 {
+	const struct idm_plan_apply_options options = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_userns_cache *cache;
 	int r = idm_userns_cache_new(16, &cache, err);
 
@@ -271,8 +272,8 @@ static int make_placed_trees(struct placing *placings, size_t n, struct idm_erro
 		return r;
 	for (size_t i = 0; i < n && r >= 0; i++)
 		if (placings[i].mapped)
-			r = placings[i].tree = idm_plan_entry_make(&placings[i].step, IDM_UPPER_SHIFTED,
-								   cache, err);
+			r = placings[i].tree = idm_plan_entry_make(&placings[i].step, &options, cache,
+								   err);
 	idm_userns_cache_free(cache);
 	return r < 0 ? r : 0;
 }

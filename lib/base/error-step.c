@@ -107,6 +107,8 @@ static const char *const texts[] = {
 	[IDM_STEP_ADOPT_ORPHANS] = "adopt orphans",
 	[IDM_STEP_FIND_ORPHANS] = "find orphans",
 	[IDM_STEP_START_FORKSERVER] = "start fork server",
+	[IDM_STEP_OPEN_STAGING] = "open staging namespace",
+	[IDM_STEP_JOIN_STAGING] = "join staging namespace",
 };
 
 static const char *const command_texts[] = {

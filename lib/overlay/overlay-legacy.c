@@ -16,6 +16,7 @@
 #include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/mount/staging.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/subprocess.h"
@@ -170,7 +171,7 @@ static int link_layers(struct job *job)
 /* Where everything is attached: over the root directory of a copy of the mount namespace. */
 static int enter_new_tmpfs(struct job *job)
 {
-	int r = idm_subprocess_new_mount_ns();
+	int r = idm_staging_enter(job->overlay->staging_fd, &job->step);
 
 	if (r == 0)
 		r = idm_sys_move_mount(job->scratch, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
@@ -256,7 +257,7 @@ static int run_job(struct job *job, struct idm_error *err)
 
 	if (r >= 0)
 		return r;
-	return job->step ? idm_fail_errno(err, r, job->step, NULL)
+	return job->step ? idm_diagnose_staging(r, job->step, err)
 			 : idm_diagnose_no_overlay(r, -1, job->overlay, err);
 }
 

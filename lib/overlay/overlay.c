@@ -13,6 +13,7 @@
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/mount/staging.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/fs-context.h"
 #include "lib/sys/subprocess.h"
@@ -85,7 +86,8 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 			 "mount the directory itself (idmount mount), or add a second, empty layer");
 		return -EINVAL;
 	}
-	return check_all_paths(o, err);
+	r = idm_staging_check(o->staging_fd, err);
+	return r < 0 ? r : check_all_paths(o, err);
 }
 
 static int check_disk_root(const struct idm_overlay_options *o, struct idm_error *err)

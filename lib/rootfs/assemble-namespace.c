@@ -14,7 +14,7 @@
 
 #include "assemble.h"
 #include "lib/base/macros.h"
-#include "lib/sys/fail-errno.h"
+#include "lib/mount/staging.h"
 #include "lib/sys/nofollow.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
@@ -24,12 +24,12 @@
 /* What a child is to do, and how far it got. */
 struct run {
 	const struct idm_plan *plan;
-	const int *trees; /* of the entries */
-	int proc;
-	int namespace; /* to be joined; -1: to be made */
-	size_t next;   /* the entry whose tree is to be moved now; the number of entries: none */
-	int target;    /* where to, if the caller has opened that; or -1 */
-	int tree;      /* the result, or -1 */
+	const int *trees;	     /* of the entries */
+	int staging;		     /* of which the namespace is to be a copy; or -1 */
+	struct idm_own_mount_ns own; /* own.fd: the namespace to be joined; -1: to be made */
+	size_t next; /* the entry whose tree is to be moved now; the number of entries: none */
+	int target;  /* where to, if the caller has opened that; or -1 */
+	int tree;    /* the result, or -1 */
 	enum idm_error_step step;
 
 	/* Descriptors that are open only for a moment. The caller closes them if the child is killed. */
@@ -40,7 +40,7 @@ struct run {
 
 static int enter_new_namespace(struct run *run)
 {
-	int r = idm_subprocess_new_mount_ns();
+	int r = idm_staging_enter(run->staging, &run->step);
 
 	return r < 0 ? r : idm_sys_move_mount(run->trees[0], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 }
@@ -127,28 +127,20 @@ static int copy_tree(struct run *run)
 	return run->tree < 0 ? run->tree : 0;
 }
 
-/* The caller shares the descriptor table, and may outlive this child. */
-static int open_namespace(struct run *run)
+/* For the next child. */
+static int keep_namespace(struct run *run)
 {
-	if (run->namespace >= 0)
+	if (run->own.fd >= 0)
 		return 0;
 	run->step = IDM_STEP_MAKE_MOUNT_NAMESPACE;
-	run->self = idm_sys_openat(run->proc, "thread-self", O_PATH | O_DIRECTORY, 0);
-	if (run->self < 0)
-		return run->self;
-	run->ns = idm_procfs_openat(run->self, "ns", O_PATH | O_DIRECTORY);
-	if (run->ns < 0)
-		return run->ns;
-	run->namespace = idm_sys_openat(run->ns, "mnt", O_RDONLY, 0);
-	return run->namespace < 0 ? run->namespace : 0;
+	return idm_subprocess_open_mount_ns(&run->own);
 }
 
 static int run_in_namespace(void *data)
 {
 	struct run *run = data;
 	size_t first = run->next;
-	int r = run->namespace < 0 ? enter_new_namespace(run)
-				   : idm_sys_setns(run->namespace, CLONE_NEWNS);
+	int r = run->own.fd < 0 ? enter_new_namespace(run) : idm_sys_setns(run->own.fd, CLONE_NEWNS);
 
 	if (r == 0 && first < run->plan->n)
 		r = move_trees(run);
@@ -160,7 +152,7 @@ static int run_in_namespace(void *data)
 		if (r == 0 || run->next == first)
 			return r;
 	}
-	return open_namespace(run);
+	return keep_namespace(run);
 }
 
 /* ---- in the caller ---- */
@@ -186,7 +178,7 @@ static int open_next_target(struct run *run, struct idm_target *target, bool mkd
 
 static enum idm_error_step find_first_step(const struct run *run)
 {
-	return run->namespace < 0	  ? IDM_STEP_MAKE_MOUNT_NAMESPACE
+	return run->own.fd < 0		  ? IDM_STEP_MAKE_MOUNT_NAMESPACE
 	       : run->next < run->plan->n ? IDM_STEP_ATTACH
 					  : IDM_STEP_COPY_PLAN_MOUNTS;
 }
@@ -199,13 +191,12 @@ static int run_child(struct run *run, struct idm_error *err)
 	r = idm_subprocess_shared(run_in_namespace, run, sizeof(*run));
 	close_moment(&run->target);
 	close_moment(&run->opened);
-	close_moment(&run->self);
-	close_moment(&run->ns);
+	idm_subprocess_close_parts(&run->own);
 	if (r == 0)
 		return 0;
 	return run->step == IDM_STEP_ATTACH && run->next < run->plan->n
 		       ? idm_diagnose_not_placed(r, &run->plan->entries[run->next], err)
-		       : idm_fail_errno(err, r, run->step, NULL);
+		       : idm_diagnose_staging(r, run->step, err);
 }
 
 /* From the entry at which the child before stopped. */
@@ -214,7 +205,7 @@ static int continue_run(struct run *run, struct idm_assembly *a, bool mkdir, str
 	size_t first = run->next;
 	int r = 0;
 
-	if (run->namespace >= 0 && first < a->plan->n)
+	if (run->own.fd >= 0 && first < a->plan->n)
 		r = open_next_target(run, &a->targets[first], mkdir, err);
 	if (r == 0)
 		r = run_child(run, err);
@@ -230,20 +221,19 @@ int idm_assemble_in_namespace(struct idm_assembly *a, const struct idm_plan_appl
 	struct run run = {
 		.plan = a->plan,
 		.trees = a->mounts,
-		.proc = proc,
-		.namespace = -1,
+		.staging = options->staging_fd,
+		.own = IDM_OWN_MOUNT_NS_INIT,
 		.next = 1,
 		.target = -1,
 		.tree = -1,
 		.opened = -1,
-		.self = -1,
-		.ns = -1,
 	};
 	int r = proc < 0 ? proc : 0;
 
+	run.own.proc = proc;
 	while (r == 0 && run.tree < 0)
 		r = continue_run(&run, a, options->flags & IDM_PLAN_APPLY_MKDIR, err);
-	idm_close_fd(&run.namespace);
+	idm_close_fd(&run.own.fd);
 	/* The mounts in the namespace are not those that were copied out of it. */
 	free_trees(a, 0, a->plan->n);
 	if (r < 0)

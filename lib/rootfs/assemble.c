@@ -17,6 +17,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/mount/propagation.h"
+#include "lib/mount/staging.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/nofollow.h"
@@ -124,7 +125,7 @@ static int open_entry_trees(struct idm_assembly *a, const struct idm_plan_apply_
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < plan->n && r >= 0; i++) {
-		r = a->mounts[i] = idm_plan_entry_make(&plan->entries[i], o->upper_ids, cache, err);
+		r = a->mounts[i] = idm_plan_entry_make(&plan->entries[i], o, cache, err);
 		if (r >= 0 && o->progress && o->progress(i + 1, plan->n, o->progress_data) != 0)
 			r = idm_fail(err, -ECANCELED, step_assemble, NULL,
 				     "the caller's progress() canceled it");
@@ -350,7 +351,7 @@ int idm_take_apply_options(struct idm_plan_apply_options *own,
 			err, -EOPNOTSUPP, step_assemble, NULL,
 			"attaching to detached mounts is not supported by this kernel (needs Linux "
 			"6.15)");
-	return 0;
+	return idm_staging_check(own->staging_fd, err);
 }
 
 int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_options *options,

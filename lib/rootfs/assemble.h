@@ -17,7 +17,7 @@ struct idm_assembly {
 };
 
 /* Creates the tree of one entry, detached. User namespaces come from the cache. */
-int idm_plan_entry_make(const struct idm_plan_entry *step, enum idm_upper_ids upper_ids,
+int idm_plan_entry_make(const struct idm_plan_entry *entry, const struct idm_plan_apply_options *options,
 			struct idm_userns_cache *cache, struct idm_error *err);
 
 /*

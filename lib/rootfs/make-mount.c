@@ -108,8 +108,8 @@ static int open_bind_tree(const struct idm_plan_entry *entry, int userns, struct
 
 /* ---- overlays ---- */
 
-static int open_overlay_tree(const struct idm_plan_entry *entry, enum idm_upper_ids upper_ids,
-			     struct idm_error *err)
+static int open_overlay_tree(const struct idm_plan_entry *entry,
+			     const struct idm_plan_apply_options *options, struct idm_error *err)
 {
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_path upper = { entry->dirfd, entry->upper }, work = { entry->dirfd, entry->work };
@@ -123,11 +123,12 @@ static int open_overlay_tree(const struct idm_plan_entry *entry, enum idm_upper_
 		o.work = &work;
 	}
 	o.map = entry->map;
-	o.upper_ids = entry->map && entry->upper ? upper_ids : IDM_UPPER_SHIFTED;
+	o.upper_ids = entry->map && entry->upper ? options->upper_ids : IDM_UPPER_SHIFTED;
 	o.options = entry->options;
 	o.n_options = entry->n_options;
 	o.attr = top_of(entry).set;
 	o.source = entry->source;
+	o.staging_fd = options->staging_fd;
 	return idm_overlay_open(&o, err);
 }
 
@@ -149,13 +150,13 @@ static int open_filesystem_tree(const struct idm_plan_entry *entry, int userns, 
 
 /* ---- any ---- */
 
-int idm_plan_entry_make(const struct idm_plan_entry *entry, enum idm_upper_ids upper_ids,
+int idm_plan_entry_make(const struct idm_plan_entry *entry, const struct idm_plan_apply_options *options,
 			struct idm_userns_cache *cache, struct idm_error *err)
 {
 	AUTO_CLOSE int userns = -1;
 
 	if (entry->kind == IDM_PLAN_ENTRY_OVERLAY)
-		return open_overlay_tree(entry, upper_ids, err);
+		return open_overlay_tree(entry, options, err);
 	if (entry->map) {
 		userns = idm_userns_cache_open(cache, entry->map, err);
 		if (userns < 0)

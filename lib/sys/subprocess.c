@@ -143,3 +143,22 @@ int idm_subprocess_new_mount_ns(void)
 	r = join_own_mount_ns();
 	return r < 0 ? r : idm_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
+
+int idm_subprocess_open_mount_ns(struct idm_own_mount_ns *own)
+{
+	own->self = idm_sys_openat(own->proc, "thread-self", O_PATH | O_DIRECTORY, 0);
+	if (own->self < 0)
+		return own->self;
+	own->directory = idm_procfs_openat(own->self, "ns", O_PATH | O_DIRECTORY);
+	if (own->directory < 0)
+		return own->directory;
+	own->fd = idm_sys_openat(own->directory, "mnt", O_RDONLY, 0);
+	return own->fd < 0 ? own->fd : 0;
+}
+
+void idm_subprocess_close_parts(struct idm_own_mount_ns *own)
+{
+	idm_close_fd(&own->directory);
+	idm_close_fd(&own->self);
+	own->directory = own->self = -1;
+}

@@ -63,6 +63,23 @@ int idm_subprocess_set_fsids(uint32_t uid, uint32_t gid);
  */
 int idm_subprocess_new_mount_ns(void);
 
+/*
+ * For the child itself: opens a descriptor of its mount namespace. `proc` is idm_procfs_root(), opened
+ * by the caller. The caller closes the parts, since it shares the descriptor table and may outlive the
+ * child. If the child is killed as it opens one, that one stays open.
+ */
+struct idm_own_mount_ns {
+	int proc;
+	int self, directory; /* the parts */
+	int fd;		     /* the result */
+};
+#define IDM_OWN_MOUNT_NS_INIT  \
+	{                      \
+		-1, -1, -1, -1 \
+	}
+int idm_subprocess_open_mount_ns(struct idm_own_mount_ns *own);
+void idm_subprocess_close_parts(struct idm_own_mount_ns *own);
+
 /* Memory of zeros that both sides see, for an answer of more than one number. NULL: none left. */
 void *idm_subprocess_memory(size_t size);
 void idm_subprocess_memory_free(void *memory, size_t size);

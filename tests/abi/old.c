@@ -132,6 +132,7 @@ static void of_mounts(const struct idm_map *map)
 	tell("whose map is not there",
 	     idm_map_new(&of_mount) == 0 && idm_map_add_mount(of_mount, -1, &err) < 0);
 	idm_map_free(of_mount);
+	tell("a staging namespace is opened", with_root(close_it(idm_staging_open(0, &err))));
 	tell("no layers, no overlay", idm_overlay_open(&overlay, &err) == -22 /* EINVAL */);
 	tell("mounts are listed",
 	     idm_list(IDM_LIST_UNMAPPED, count_mount, &mounts, &err) == 0 && mounts > 1);

@@ -217,7 +217,9 @@ TEST(overlay)
 	assert_at(struct idm_overlay_options, source, 13 * word);
 	assert_at(struct idm_overlay_options, progress, 14 * word);
 	assert_at(struct idm_overlay_options, progress_data, 15 * word);
-	assert_true(sizeof(struct idm_overlay_options) >= 16 * word);
+	assert_at(struct idm_overlay_options, staging_fd, 16 * word);
+	assert_true(sizeof(struct idm_overlay_options) >= 16 * word + sizeof(int));
+	assert_int_equal(((struct idm_overlay_options)IDM_OVERLAY_OPTIONS_INIT).staging_fd, -1);
 	assert_int_equal(((struct idm_overlay_options)IDM_OVERLAY_OPTIONS_INIT).size,
 			 sizeof(struct idm_overlay_options));
 }
@@ -265,7 +267,9 @@ TEST(apply)
 	assert_at(struct idm_plan_apply_options, journal, at);
 	assert_at(struct idm_plan_apply_options, progress, at + word);
 	assert_at(struct idm_plan_apply_options, progress_data, at + 2 * word);
-	assert_true(sizeof(struct idm_plan_apply_options) >= at + 3 * word);
+	assert_at(struct idm_plan_apply_options, staging_fd, at + 3 * word);
+	assert_true(sizeof(struct idm_plan_apply_options) >= at + 3 * word + sizeof(int));
+	assert_int_equal(((struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT).staging_fd, -1);
 	assert_int_equal(((struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT).size,
 			 sizeof(struct idm_plan_apply_options));
 }

@@ -500,6 +500,7 @@ TEST(a_recursive_unmount)
 #define WORK SCRATCH "/store/work"
 
 static enum idm_upper_ids upper_ids;
+static int staging = -1;
 
 static int open_overlay(struct idm_error *err)
 {
@@ -514,6 +515,7 @@ static int open_overlay(struct idm_error *err)
 	o.work = &work;
 	o.map = map;
 	o.upper_ids = upper_ids;
+	o.staging_fd = staging;
 	return idm_overlay_open(&o, err);
 }
 
@@ -640,6 +642,34 @@ TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_namespace)
 TEST_SINCE(5, 19, no_mapped_layers, an_overlay_with_owners_of_the_disk_in_a_namespace)
 {
 	overlays("overlay in namespace, disk ids", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
+}
+
+static int open_staging(struct idm_error *err)
+{
+	return idm_staging_open(0, err);
+}
+
+static void close_it(int fd)
+{
+	close(fd);
+}
+
+TEST(a_staging_namespace)
+{
+	enter();
+	survive(&(struct operation){ "staging", .go = open_staging, .check = close_it });
+	leave();
+}
+
+TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_staging_namespace)
+{
+	struct idm_error err;
+
+	scratch_enter();
+	staging = (int)assert_ok(idm_staging_open(0, &err), &err);
+	overlays("overlay in staging", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_SHIFTED);
+	overlays("overlay in staging, disk ids", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
+	close(staging);
 }
 
 TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use)

@@ -14,6 +14,7 @@
 static unsigned int way;
 static struct idm_plan *plan;
 static bool is_recorded = true;
+static int staging = -1;
 
 static int apply(struct idm_error *err)
 {
@@ -21,6 +22,7 @@ static int apply(struct idm_error *err)
 
 	o.flags = IDM_PLAN_APPLY_MKDIR | way;
 	o.journal = is_recorded ? JOURNAL : NULL;
+	o.staging_fd = staging;
 	return idm_plan_apply(plan, AT_FDCWD, DEEP, &o, err);
 }
 
@@ -89,6 +91,17 @@ TEST(applying_in_a_namespace)
 {
 	way = IDM_PLAN_APPLY_IN_NAMESPACE;
 	apply_with_faults();
+}
+
+TEST(applying_in_a_staging_namespace)
+{
+	struct idm_error err;
+
+	scratch_enter();
+	way = IDM_PLAN_APPLY_IN_NAMESPACE;
+	staging = (int)assert_ok(idm_staging_open(0, &err), &err);
+	apply_with_faults();
+	close(staging);
 }
 
 /* Nothing is created for it: there is no journal that could tell. */

@@ -145,6 +145,11 @@ static int unmount_fd(unsigned int bits, struct idm_error *err)
 	return idm_umount_fd(-1, bits, err);
 }
 
+static int staging_open(unsigned int bits, struct idm_error *err)
+{
+	return idm_staging_open(bits, err);
+}
+
 static int overlay_open(unsigned int bits, struct idm_error *err)
 {
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
@@ -301,6 +306,7 @@ static const struct function {
 	  IDM_ATTACH_MKDIR | IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW, MOUNT },
 	{ "idm_umount", unmount, IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY | IDM_UMOUNT_FOLLOW, MOUNT },
 	{ "idm_umount_fd", unmount_fd, IDM_UMOUNT_LAZY, MOUNT },
+	{ "idm_staging_open", staging_open, 0, MOUNT },
 	{ "idm_overlay_open", overlay_open,
 	  IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE | IDM_OVERLAY_CREATE_AS_ROOT |
 		  IDM_OVERLAY_EMPTY_PATH,

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A child copies the mount namespace once. It puts an empty tmpfs over the root, pivots to that and
+ * detaches everything else. So the namespace holds no mount of the caller's, and keeps none busy.
+ */
+#include "staging.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/refused.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
+
+static const enum idm_error_step step_staging = IDM_STEP_OPEN_STAGING;
+
+struct founding {
+	int tmpfs;
+	bool pivoting; /* it got as far as that, and no further */
+	struct idm_own_mount_ns own;
+};
+
+/* ---- in the child ---- */
+
+/* "." leads to the topmost mount there, which is the old root. */
+static int pivot_to_tmpfs(struct founding *f)
+{
+	int r = idm_sys_move_mount(f->tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+
+	if (r == 0)
+		r = idm_sys_fchdir(f->tmpfs);
+	if (r < 0)
+		return r;
+	f->pivoting = true;
+	r = idm_sys_pivot_root(".", ".");
+	if (r < 0)
+		return r;
+	f->pivoting = false;
+	return idm_sys_umount(".", MNT_DETACH);
+}
+
+static int found_staging(void *data)
+{
+	struct founding *f = data;
+	int r = idm_subprocess_new_mount_ns();
+
+	if (r == 0)
+		r = pivot_to_tmpfs(f);
+	return r < 0 ? r : idm_subprocess_open_mount_ns(&f->own);
+}
+
+int idm_staging_enter(int staging_fd, enum idm_error_step *step)
+{
+	enum idm_error_step next = *step;
+	int r;
+
+	if (staging_fd < 0)
+		return idm_subprocess_new_mount_ns();
+	*step = IDM_STEP_JOIN_STAGING;
+	r = idm_sys_setns(staging_fd, CLONE_NEWNS);
+	if (r < 0)
+		return r;
+	*step = next;
+	return idm_subprocess_new_mount_ns();
+}
+
+/* ---- in the caller ---- */
+
+/* ENOTTY: a file that knows no such question. */
+static int is_mount_namespace(int fd)
+{
+	struct statfs fs;
+	int r = idm_sys_fstatfs(fd, &fs);
+
+	if (r < 0 || fs.f_type != NSFS_MAGIC)
+		return r;
+	r = idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL);
+	return r < 0 && r != -ENOTTY ? r : r == CLONE_NEWNS;
+}
+
+int idm_staging_check(int staging_fd, struct idm_error *err)
+{
+	int r = staging_fd < 0 ? 1 : is_mount_namespace(staging_fd);
+
+	if (r < 0)
+		return idm_fail_errno(err, r, IDM_STEP_JOIN_STAGING, NULL);
+	return r ? 0 : idm_fail(err, -EINVAL, IDM_STEP_JOIN_STAGING, NULL, "expected a mount namespace");
+}
+
+int idm_diagnose_staging(int code, enum idm_error_step step, struct idm_error *err)
+{
+	int filtered;
+
+	if (step != IDM_STEP_JOIN_STAGING || code != -EPERM)
+		return idm_fail_errno(err, code, step, NULL);
+	filtered = idm_filter_refuses(IDM_CALL_SETNS);
+	if (filtered < 0)
+		return idm_diagnose_filtered(IDM_CALL_SETNS, filtered, step, NULL, err);
+	return idm_fail(err, code, step, NULL,
+			"it requires CAP_SYS_ADMIN in the user namespace that owns the staging "
+			"namespace, and CAP_SYS_CHROOT");
+}
+
+static int diagnose_not_founded(int code, const struct founding *f, struct idm_error *err)
+{
+	if (code == -EINVAL && f->pivoting)
+		return idm_fail(err, code, step_staging, NULL,
+				"the root directory is the initial ramfs, which pivot_root(2) refuses");
+	return idm_fail_errno(err, code, step_staging, NULL);
+}
+
+int idm_staging_open(unsigned int flags, struct idm_error *err)
+{
+	HOLD_CANCEL;
+	struct founding f = { .own = IDM_OWN_MOUNT_NS_INIT };
+	AUTO_CLOSE int proc = -1, tmpfs = -1;
+	int r = idm_check_flags(flags, 0, step_staging, NULL, err);
+
+	if (r < 0)
+		return r;
+	proc = idm_procfs_root(err);
+	if (proc < 0)
+		return proc;
+	tmpfs = idm_probe_tmpfs();
+	if (tmpfs < 0)
+		return idm_fail_errno(err, tmpfs, IDM_STEP_MAKE_SCRATCH, NULL);
+	f.own.proc = proc;
+	f.tmpfs = tmpfs;
+	r = idm_subprocess_shared(found_staging, &f, sizeof(f));
+	idm_subprocess_close_parts(&f.own);
+	if (r == 0)
+		return f.own.fd;
+	idm_close_fd(&f.own.fd);
+	return diagnose_not_founded(r, &f, err);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+/* A staging namespace holds nothing of the caller's, and serves overlays and plans as a copy of its own.
+ */
+#include <sched.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+#include "tests/integration/rootfs/plans.h"
+
+static int open_staging(void)
+{
+	struct idm_error err;
+
+	return (int)assert_ok(idm_staging_open(0, &err), &err);
+}
+
+/* ---- what it holds ---- */
+
+static void see_one_mount(void *staging)
+{
+	AUTO_FD int proc = (int)must(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)), file = -1;
+	char text[4096];
+	ssize_t n;
+
+	must(setns(*(int *)staging, CLONE_NEWNS));
+	file = (int)must(openat(proc, "thread-self/mountinfo", O_RDONLY | O_CLOEXEC));
+	n = (ssize_t)must(read(file, text, sizeof(text) - 1));
+	text[n] = '\0';
+	assert_contains(text, " / / ");
+	assert_contains(text, " - tmpfs ");
+	assert_true(strchr(text, '\n') == text + n - 1); /* one line */
+	assert_int_equal(access(SCRATCH, F_OK), -1);
+}
+
+TEST(it_holds_one_mount_and_none_of_the_callers)
+{
+	struct snapshot *before;
+	int staging;
+
+	scratch_enter();
+	before = snapshot_take(SNAPSHOT_ALL);
+	staging = open_staging();
+	assert_int_equal(must(fcntl(staging, F_GETFD)) & FD_CLOEXEC, FD_CLOEXEC);
+	in_child(see_one_mount, &staging);
+	close(staging);
+	snapshot_assert_same(before);
+}
+
+/* The kernel says it when the last mount of a filesystem has gone. */
+TEST(it_keeps_no_filesystem_busy)
+{
+	AUTO_FD int staging = -1, watch = (int)must(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+	struct inotify_event event;
+
+	scratch_enter();
+	scratch_dir(SCRATCH "/busy");
+	do_mount("busy", SCRATCH "/busy", "tmpfs", 0, NULL);
+	must(inotify_add_watch(watch, SCRATCH "/busy", IN_CREATE));
+	staging = open_staging();
+	must(umount2(SCRATCH "/busy", 0));
+	assert_int_equal(must(read(watch, &event, sizeof(event))), sizeof(event));
+	assert_true(event.mask & IN_UNMOUNT);
+}
+
+TEST(in_a_root_that_is_no_mount)
+{
+	int staging;
+
+	scratch_enter();
+	scratch_dir(SCRATCH "/root/proc");
+	do_mount("/proc", SCRATCH "/root/proc", NULL, MS_BIND, NULL);
+	must(chroot(SCRATCH "/root"));
+	must(chdir("/"));
+	staging = open_staging();
+	in_child(see_one_mount, &staging);
+	close(staging);
+}
+
+/* ---- what is made there ---- */
+
+static int apply_plan(const struct idm_plan *plan, int staging, unsigned int flags,
+		      struct idm_error *err)
+{
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+
+	o.flags = IDM_PLAN_APPLY_IN_NAMESPACE | flags;
+	o.staging_fd = staging;
+	return idm_plan_apply(plan, AT_FDCWD, TARGET, &o, err);
+}
+
+TEST(a_plan_is_the_same)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	AUTO_FD int staging = -1;
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter_image();
+	plan_step(plan, "bind", ROOT, "/", "rprivate", MAP, NULL);
+	plan_step(plan, "tmpfs", NULL, "/etc", "size=1m", NULL);
+	plan_step(plan, "bind", ROOT "/bin", "/etc/new/place", MAP, NULL); /* created on the way */
+	plan_step(plan, "bind", ROOT "/etc/hosts", "/bin/sh", NULL);
+	staging = open_staging();
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	for (int i = 0; i < 3; i++) {
+		assert_ok(apply_plan(plan, staging, IDM_PLAN_APPLY_MKDIR, &err), &err);
+		assert_owner(TARGET "/bin/sh", 0, 0);
+		assert_owner(TARGET "/etc/new/place/sh", 100000, 100000);
+		unmount_target();
+	}
+	assert_error(apply_plan(plan, staging, 0, &err), -ENOENT, &err, "etc/new/place", "open target",
+		     "no such target");
+	snapshot_assert_same(before);
+	in_child(see_one_mount, &staging);
+}
+
+TEST(an_overlay_is_the_same)
+{
+	static const struct idm_path lowers[] = { { AT_FDCWD, SCRATCH "/l2" },
+						  { AT_FDCWD, SCRATCH "/l1" } },
+				     upper = { AT_FDCWD, SCRATCH "/up" },
+				     work = { AT_FDCWD, SCRATCH "/work" };
+	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
+	AUTO_FD int staging = -1;
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter_image();
+	for (int i = 0; i < 2; i++)
+		scratch_dir(lowers[i].path);
+	scratch_dir(upper.path);
+	scratch_dir(work.path);
+	owned_file(SCRATCH "/l1/file", 8, 12);
+	o.flags = IDM_OVERLAY_IN_NAMESPACE;
+	o.lower = lowers;
+	o.n_lower = 2;
+	o.map = map;
+	staging = o.staging_fd = open_staging();
+	before = snapshot_take(SNAPSHOT_ALL);
+	for (int ids = IDM_UPPER_SHIFTED; ids <= IDM_UPPER_DISK; ids++) {
+		AUTO_FD int tree = (int)assert_ok(idm_overlay_open(&o, &err), &err);
+
+		attach_at(tree, TARGET);
+		assert_owner(TARGET "/file", 100008, 100012);
+		close(tree);
+		tree = -1;
+		do_umount(TARGET);
+		o.upper = &upper; /* of the next one */
+		o.work = &work;
+		o.upper_ids = IDM_UPPER_DISK;
+	}
+	snapshot_assert_same(before);
+	in_child(see_one_mount, &staging);
+}
+
+/* ---- what is refused ---- */
+
+TEST(what_is_no_mount_namespace)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	static const char *const others[] = { "/dev/null", "/proc/self/ns/net", SCRATCH };
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
+	static const struct idm_path lowers[] = { { AT_FDCWD, "/a" }, { AT_FDCWD, "/b" } };
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter_image();
+	plan_step(plan, "bind", ROOT, "/", NULL);
+	o.lower = lowers;
+	o.n_lower = 2;
+	before = snapshot_take(SNAPSHOT_ALL);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		AUTO_FD int fd = o.staging_fd = (int)must(open(others[i], O_RDONLY | O_CLOEXEC));
+
+		assert_error(apply_plan(plan, fd, 0, &err), -EINVAL, &err, "", "join staging namespace",
+			     "expected a mount namespace");
+		assert_error(idm_overlay_open(&o, &err), -EINVAL, &err, "", "join staging namespace",
+			     "expected a mount namespace");
+	}
+	o.staging_fd = 1000;
+	assert_error(apply_plan(plan, 1000, 0, &err), -EBADF, &err, "", "join staging namespace", NULL);
+	assert_error(idm_overlay_open(&o, &err), -EBADF, &err, "", "join staging namespace", NULL);
+	assert_error(idm_staging_open(1, &err), -EINVAL, &err, NULL, "open staging namespace",
+		     "unknown");
+	snapshot_assert_same(before);
+}
+
+static void apply_as_other(void *staging)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	AUTO_FD int own = -1;
+	struct idm_error err;
+
+	enter_userns("0 0 65536");
+	must(unshare(CLONE_NEWNS));
+	plan_step(plan, "tmpfs", NULL, "/", NULL);
+	plan_step(plan, "tmpfs", NULL, "/a", NULL);
+	assert_error(apply_plan(plan, *(int *)staging, IDM_PLAN_APPLY_MKDIR, &err), -EPERM, &err, "",
+		     "join staging namespace", "CAP_SYS_ADMIN in the user namespace that owns");
+	own = open_staging();
+	assert_ok(apply_plan(plan, own, IDM_PLAN_APPLY_MKDIR, &err), &err);
+	assert_mounted(TARGET "/a");
+	in_child(see_one_mount, &own);
+}
+
+TEST(one_of_another_user_namespace)
+{
+	int staging;
+
+	enter_image();
+	staging = open_staging();
+	in_child(apply_as_other, &staging);
+	close(staging);
+}
+
+static void open_without_privilege(void *unused)
+{
+	struct idm_error err;
+
+	(void)unused;
+	become_user(1000, 1000);
+	assert_error(idm_staging_open(0, &err), -EPERM, &err, NULL, NULL, NULL);
+}
+
+TEST(without_privilege_there_is_none)
+{
+	scratch_enter();
+	in_child(open_without_privilege, NULL);
+}
