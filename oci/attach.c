@@ -120,7 +120,7 @@ static int open_container_root(struct container *c, const struct idm_plan_entry 
 		return idm_fail_errno(err, -ENOMEM, step_enter, NULL);
 	}
 	s.path = path;
-	c->root = idm_subprocess(find_container_root, &s);
+	c->root = idm_subprocess_shared(find_container_root, &s, sizeof(s));
 	if (c->root == -EPERM)
 		idm_fail(err, c->root, step_enter, path, "join its mount namespace: %s",
 			 idm_errno_text(EPERM));
@@ -291,7 +291,7 @@ struct errand {
 	const struct container *container;
 	struct placing *placings;
 	size_t n;
-	struct answer *answer;
+	struct answer answer;
 	bool peers; /* a tree is attached from which mounts propagate to the host */
 };
 
@@ -325,7 +325,7 @@ static const struct placing *cover_of(const struct errand *e, const struct placi
 	return cover;
 }
 
-static int put_placed_tree(const struct errand *e, const struct placing *p, int tree)
+static int put_placed_tree(struct errand *e, const struct placing *p, int tree)
 {
 	const char *rest = "";
 	const struct placing *cover = cover_of(e, p, &rest);
@@ -333,14 +333,14 @@ static int put_placed_tree(const struct errand *e, const struct placing *p, int 
 	AUTO_CLOSE int found = -1;
 
 	if (*rest) {
-		e->answer->doing = RESOLVING;
+		e->answer.doing = RESOLVING;
 		found = idm_sys_openat2(to, rest, O_PATH, 0,
 					RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 		if (found < 0)
 			return found;
 		to = found;
 	}
-	e->answer->doing = ATTACHING;
+	e->answer.doing = ATTACHING;
 	return idm_sys_move_mount_fd(tree, to, 0);
 }
 
@@ -362,18 +362,18 @@ static void take_away(int tree)
  * A tree attached to a mount that is a peer of its source would appear on the source, too, and cover it.
  * The runtime's mount will be hidden, so it need not stay a peer of any mount.
  */
-static int separate(const struct errand *e, const struct placing *p)
+static int separate(struct errand *e, const struct placing *p)
 {
 	struct mount_attr alone = { .propagation = MS_PRIVATE };
 
-	e->answer->doing = SEPARATING;
+	e->answer.doing = SEPARATING;
 	return idm_sys_mount_setattr(p->place, "", AT_EMPTY_PATH, &alone);
 }
 
 /* An attached tree that is shared has to stay a peer of its source, so mounts below it are refused. */
-static int check_not_shared(const struct errand *e)
+static int check_not_shared(struct errand *e)
 {
-	e->answer->doing = SHARING;
+	e->answer.doing = SHARING;
 	return e->peers ? -EOPNOTSUPP : 0;
 }
 
@@ -389,7 +389,7 @@ static int put_mapped(struct errand *e, const struct placing *p)
 	if (!p->step.propagation)
 		return 0;
 	/* A tree attached below a shared mount has become shared, whatever it was before. */
-	e->answer->doing = PROPAGATING;
+	e->answer.doing = PROPAGATING;
 	r = idm_plan_entry_propagate(&p->step, p->tree);
 	if (r < 0)
 		take_away(p->tree);
@@ -400,7 +400,7 @@ static int put_mapped(struct errand *e, const struct placing *p)
  * Copies a mount of the runtime's that an attached tree hides now, and attaches the copy on that tree.
  * The mount is not moved: after a rollback the runtime's own mount is where it was.
  */
-static int put_again(const struct errand *e, struct placing *p)
+static int put_again(struct errand *e, struct placing *p)
 {
 	int r;
 
@@ -409,16 +409,24 @@ static int put_again(const struct errand *e, struct placing *p)
 	r = check_not_shared(e);
 	if (r < 0)
 		return r;
-	e->answer->doing = COPYING;
+	e->answer.doing = COPYING;
 	p->again = idm_sys_open_tree(p->place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
 	return p->again < 0 ? p->again : put_placed_tree(e, p, p->again);
 }
 
-/* The child shares the caller's descriptor table, and the caller does not know these descriptors. */
+/*
+ * The child shares the caller's descriptor table, and as a rule the memory in which these are noted.
+ * They are forgotten first: what is closed twice could be another thread's by then.
+ */
 static void close_copies(const struct errand *e)
 {
-	for (size_t i = 0; i < e->n; i++)
-		idm_close_fd(&e->placings[i].again);
+	for (size_t i = 0; i < e->n; i++) {
+		volatile int *again = &e->placings[i].again;
+		int fd = *again;
+
+		*again = -1;
+		idm_close_fd(&fd);
+	}
 }
 
 static int put_all_trees(void *data)
@@ -426,14 +434,14 @@ static int put_all_trees(void *data)
 	struct errand *e = data;
 	int r = idm_sys_setns(e->container->namespace, CLONE_NEWNS);
 
-	e->answer->which = e->n;
+	e->answer.which = e->n;
 	for (size_t i = 0; i < e->n && r == 0; i++) {
 		struct placing *p = &e->placings[i];
 
-		e->answer->which = i;
+		e->answer.which = i;
 		r = p->tree >= 0 ? put_mapped(e, p) : put_again(e, p);
 	}
-	for (size_t i = r < 0 ? e->answer->which : 0; i-- > 0;)
+	for (size_t i = r < 0 ? e->answer.which : 0; i-- > 0;)
 		if (e->placings[i].tree >= 0)
 			take_away(e->placings[i].tree);
 	close_copies(e);
@@ -457,16 +465,16 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 	const char *doing;
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	if (e->answer->which >= e->n)
+	if (e->answer.which >= e->n)
 		return idm_fail(err, code, step_attach, NULL, "join its mount namespace: %s",
 				idm_errno_text(-code));
-	p = &e->placings[e->answer->which];
-	doing = doings[e->answer->doing];
+	p = &e->placings[e->answer.which];
+	doing = doings[e->answer.doing];
 	if (p->tree >= 0)
 		idm_plan_entry_name(&p->step, name, sizeof(name));
 	else
 		snprintf(name, sizeof(name), "/%s", p->destination);
-	if (e->answer->doing == SHARING)
+	if (e->answer.doing == SHARING)
 		return idm_fail(err, code, step_attach, name, "%s", doing);
 	return idm_fail(err, code, step_attach, name, "%s%s%s", doing ? doing : "", doing ? ": " : "",
 			idm_errno_text(-code));
@@ -478,13 +486,10 @@ static int attach_placings(const struct container *c, struct placing *placings, 
 	struct errand e = { .container = c, .placings = placings, .n = n };
 	int r;
 
-	e.answer = idm_subprocess_memory(sizeof(*e.answer));
-	if (!e.answer)
-		return idm_fail_errno(err, -ENOMEM, step_attach, NULL);
-	r = idm_subprocess(put_all_trees, &e);
+	r = idm_subprocess_shared(put_all_trees, &e, sizeof(e));
+	close_copies(&e); /* of a child that was killed */
 	if (r < 0)
 		why_not(r, &e, err);
-	idm_subprocess_memory_free(e.answer, sizeof(*e.answer));
 	return r;
 }
 
