@@ -17,6 +17,7 @@
 
 #include "bench/lib/measure.h"
 #include "bench/lib/userns-ways.h"
+#include "bench/lib/workers.h"
 
 #define MOST 500
 
@@ -38,6 +39,8 @@ static size_t n_layers;
 
 /* ---- the library ---- */
 
+static int staging = -1;
+
 static void ours_by(unsigned int flags)
 {
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
@@ -48,6 +51,7 @@ static void ours_by(unsigned int flags)
 	o.lower = layers;
 	o.n_lower = n_layers;
 	o.map = map;
+	o.staging_fd = staging;
 	tree = check_idm(idm_overlay_open(&o, &err), &err);
 	check_idm(idm_tree_attach(tree, AT_FDCWD, TARGET, NULL, &err), &err);
 	close(tree);
@@ -62,6 +66,16 @@ static void ours(void)
 static void in_namespace(void)
 {
 	ours_by(IDM_OVERLAY_IN_NAMESPACE);
+}
+
+/* It is opened once, to warm up. */
+static void in_staging(void)
+{
+	struct idm_error err;
+
+	if (staging < 0)
+		staging = check_idm(idm_staging_open(0, &err), &err);
+	in_namespace();
 }
 
 /* ---- theirs ---- */
@@ -213,6 +227,21 @@ static void measure_layers(void)
 	report_layers(&m, !too_long);
 }
 
+static void measure_layers_elsewhere(void)
+{
+	const struct elsewhere elsewhere = {
+		.subject = "overlay of 5 mapped layers",
+		.plain = in_namespace,
+		.kept = in_staging,
+		.theirs = one_string,
+		.theirs_name = "mount(2), userns by us",
+		.times = times(4),
+	};
+
+	n_layers = 5;
+	measure_elsewhere(&elsewhere, rounds(61));
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const defaults[] = { "5", "50", "400" };
@@ -235,5 +264,6 @@ int main(int argc, char **argv)
 		}
 		measure_layers();
 	}
+	measure_layers_elsewhere();
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
+#include "bench/lib/workers.h"
 
 #define MOUNTS 30
 #define ROOT PLACE "/root"
@@ -33,12 +34,15 @@ static const struct kind {
 	{ "bind,ro", "bind", PLACE "/source", { "bind", "ro" }, 2 },
 }, *kind;
 
+static int staging = -1;
+
 static void apply(unsigned int flags, const char *journal)
 {
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 	struct idm_error err;
 
 	o.flags = flags;
+	o.staging_fd = staging;
 	o.journal = journal;
 	check_idm(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
 }
@@ -56,6 +60,16 @@ static void recorded(void)
 static void in_namespace(void)
 {
 	apply(IDM_PLAN_APPLY_IN_NAMESPACE, NULL);
+}
+
+/* It is opened once, to warm up. */
+static void in_staging(void)
+{
+	struct idm_error err;
+
+	if (staging < 0)
+		staging = check_idm(idm_staging_open(0, &err), &err);
+	in_namespace();
 }
 
 static int mount_one(const char *target)
@@ -182,6 +196,25 @@ static void report_kind(const struct measured *m)
 	report(m, &row);
 }
 
+static void measure_kind_elsewhere(void)
+{
+	const struct elsewhere elsewhere = {
+		.subject = "plan of 30 mounts (bind)",
+		.plain = in_namespace,
+		.kept = in_staging,
+		.theirs = one_by_one,
+		.theirs_name = "30 times mount(2)",
+		.undo = take_away,
+		.times = times(4),
+		.at_most = 2,
+	};
+
+	kind = &kinds[1];
+	make_plan();
+	measure_elsewhere(&elsewhere, rounds(61));
+	idm_plan_free(plan);
+}
+
 int main(void)
 {
 	struct way ways[] = {
@@ -204,5 +237,6 @@ int main(void)
 		report_kind(&m);
 		idm_plan_free(plan);
 	}
+	measure_kind_elsewhere();
 	return 0;
 }

@@ -119,7 +119,7 @@ static double with_undo(const struct way *way, int n)
 	return sum;
 }
 
-static double one_round(const struct way *way)
+double measure_once(const struct way *way)
 {
 	int n = way->times ? way->times : 1;
 
@@ -159,11 +159,11 @@ void measure(struct measured *m, const struct way *ways, size_t n, int rounds)
 	}
 	*m = (struct measured){ .ways = ways, .n = n, .rounds = rounds };
 	for (size_t w = 0; w < n; w++)
-		one_round(&ways[w]); /* to warm up */
+		measure_once(&ways[w]); /* to warm up */
 	for (int round = 0; round < rounds; round++) {
 		shuffle(order, n, &state);
 		for (size_t i = 0; i < n; i++)
-			m->value[order[i]][round] = one_round(&ways[order[i]]);
+			m->value[order[i]][round] = measure_once(&ways[order[i]]);
 	}
 }
 

@@ -59,7 +59,8 @@ struct measured {
 	double value[MOST_WAYS][MOST_ROUNDS]; /* what one time took, in microseconds */
 };
 
-double now(void); /* microseconds */
+double now(void);			    /* microseconds */
+double measure_once(const struct way *way); /* its round: microseconds each */
 double median(const double *values, int n);
 void measure(struct measured *m, const struct way *ways, size_t n, int rounds);
 

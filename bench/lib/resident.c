@@ -13,8 +13,7 @@
 
 /* ---- the process that has the memory ---- */
 
-/* Pages of 4 KiB, as a heap that has grown over time has them. */
-static void grow(size_t mib)
+void grow_memory(size_t mib)
 {
 	size_t size = mib << 20;
 	char *p;
@@ -48,7 +47,7 @@ _Noreturn static void serve(const struct resident *resident, void (*once)(int ki
 	double us = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	grow(resident->mib);
+	grow_memory(resident->mib);
 	check(write(resident->answers, &us, sizeof(us)), "answer"); /* ready */
 	while (read(resident->orders, &order, sizeof(order)) == sizeof(order)) {
 		us = obey(&order, once);
@@ -91,12 +90,16 @@ static size_t available_mib(void)
 	return kib >> 10;
 }
 
+bool lacks_memory(size_t mib)
+{
+	return available_mib() < mib + mib / 16 + 512;
+}
+
 void resident_start(struct resident *resident, void (*once)(int kind))
 {
 	int orders[2], answers[2];
 
-	/* With room for the page tables of its children, and for all else. */
-	resident->absent = available_mib() < resident->mib + resident->mib / 16 + 512;
+	resident->absent = lacks_memory(resident->mib);
 	if (resident->absent)
 		return;
 	check(pipe(orders), "pipe");

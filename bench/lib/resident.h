@@ -17,6 +17,12 @@ struct resident {
 	pid_t pid;
 };
 
+/* Pages of 4 KiB, as a heap that has grown over time has them. */
+void grow_memory(size_t mib);
+
+/* Whether the machine has too little for it, the page tables of children and all else. */
+bool lacks_memory(size_t mib);
+
 /* Starts the process of this size; `once` does what is measured, by its kind. */
 void resident_start(struct resident *resident, void (*once)(int kind));
 

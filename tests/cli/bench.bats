@@ -51,11 +51,11 @@ measures()
 }
 
 @test "overlay" {
-	measures 11 "$BENCH/overlay"
+	measures 17 "$BENCH/overlay"
 }
 
 @test "plan" {
-	measures 12 "$BENCH/plan"
+	measures 18 "$BENCH/plan"
 }
 
 @test "reaper" {
