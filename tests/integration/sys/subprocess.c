@@ -158,7 +158,7 @@ TEST_ANYWHERE(where_no_memory_can_be_shared_it_is_copied)
 {
 	int number = 3;
 
-	refuse_call_with(SYS_clone, CLONE_VM, EINVAL);
+	refuse_call_with(SYS_clone, CLONE_VFORK, EINVAL);
 	assert_int_equal(RUN_IT(count_up, number), 4);
 	assert_int_equal(number, 4);
 	assert_int_equal(RUN_IT(die_in_libc, number), -ESRCH);
@@ -169,7 +169,7 @@ TEST_ANYWHERE(what_a_filter_refuses_is_said)
 {
 	int number = 3;
 
-	refuse_call_with(SYS_clone, CLONE_VM, EPERM);
+	refuse_call_with(SYS_clone, CLONE_VFORK, EPERM);
 	assert_int_equal(RUN_IT(count_up, number), -EPERM);
 	assert_int_equal(number, 3);
 }
