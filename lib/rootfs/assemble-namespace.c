@@ -32,8 +32,7 @@ struct run {
 	int tree;    /* the result, or -1 */
 	enum idm_error_step step;
 
-	/* Descriptors that are open only for a moment. The caller closes them if the child is killed. */
-	int opened, self, ns;
+	int opened; /* for a moment. If the child is killed, the caller closes it */
 };
 
 /* ---- in the child ---- */
