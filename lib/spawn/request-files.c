@@ -12,26 +12,19 @@
 
 static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
-/* It is sealed, because a process in a container could open it as /proc/PID/exe. */
 int idm_child_open_program(const struct idm_carried_program *program, struct idm_error *err)
 {
 	static const enum idm_error_step step = IDM_STEP_MAKE_MEMORY_PROGRAM;
-	AUTO_CLOSE int fd = idm_sys_memfd(program->name, true);
-	int r = fd;
+	int fd = idm_sys_memfd_program(program->name, program->file, program->size);
 
 	if (fd == -EACCES) {
 		idm_fail(err, fd, step, NULL, "the kernel permits no executable file in memory");
 		idm_hint(err, "set the sysctl vm.memfd_noexec to 0 or 1");
-	}
-	if (fd == -EACCES)
 		return fd;
+	}
 	if (fd == -EPERM || fd == -ENOSYS)
 		return idm_diagnose_refused(IDM_CALL_MEMFD_CREATE, fd, step, NULL, err);
-	if (fd >= 0)
-		r = idm_sys_write_all(fd, program->file, program->size);
-	if (r >= 0)
-		r = idm_sys_seal(fd);
-	return r < 0 ? idm_fail_errno(err, r, step, NULL) : idm_steal_fd(&fd);
+	return fd < 0 ? idm_fail_errno(err, fd, step, NULL) : fd;
 }
 
 static int lock_request_file(int fd)

@@ -75,6 +75,12 @@ long idm_raw_any(long nr, ...);
 #define raw(nr, ...) idm_raw_n(nr, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #endif
 
+__attribute__((noreturn)) static inline void idm_raw_exit(int status)
+{
+	for (;;)
+		raw(SYS_exit_group, status);
+}
+
 /*
  * Clones by clone(2) or clone3(2), `nr` with its arguments, into `child`, which gets `arg` on the new
  * stack that is among the arguments and never returns. For the caller: what the call returns.

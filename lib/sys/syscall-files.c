@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/base/macros.h"
 #include "syscall-result.h"
 #include "syscall.h"
 
@@ -211,10 +212,21 @@ int idm_sys_memfd(const char *name, bool to_execute)
 	return r == -EINVAL ? (int)CALL(memfd_create(name, flags)) : r;
 }
 
-int idm_sys_seal(int memfd)
+static int seal_memfd(int memfd)
 {
 	return (int)CALL(
 		fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
+}
+
+/* It is sealed, because a process in a container could open it as /proc/PID/exe. */
+int idm_sys_memfd_program(const char *name, const void *program, size_t size)
+{
+	AUTO_CLOSE int fd = idm_sys_memfd(name, true);
+	int r = fd < 0 ? fd : idm_sys_write_all(fd, program, size);
+
+	if (r == 0)
+		r = seal_memfd(fd);
+	return r < 0 ? r : idm_steal_fd(&fd);
 }
 
 ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at)

@@ -262,7 +262,7 @@ void idm_sys_futex_wait(const uint32_t *word, uint32_t value); /* may also come 
 void idm_sys_futex_wait_ms(const uint32_t *word, uint32_t value, unsigned int milliseconds);
 void idm_sys_futex_wake(const uint32_t *word); /* all waiting threads */
 int idm_sys_memfd(const char *name, bool to_execute);
-int idm_sys_seal(int memfd); /* for ever as it is */
+int idm_sys_memfd_program(const char *name, const void *program, size_t size); /* sealed */
 ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at);
 ssize_t idm_sys_pwrite(int fd, const void *buf, size_t size, off_t at);
 /* POSIX locks of one byte, which belong to the process: IDM_LOCK_* in spawn/executor/request.h */

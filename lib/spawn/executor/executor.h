@@ -34,12 +34,6 @@ static inline void idm_request_begin(struct idm_request *request, enum idm_child
 	request->report.string = string;
 }
 
-__attribute__((noreturn)) static inline void idm_raw_exit(int status)
-{
-	for (;;)
-		raw(SYS_exit_group, status);
-}
-
 /* Waits for a child of this process. It may have been reaped already. */
 static inline void idm_raw_reap(long pid)
 {
