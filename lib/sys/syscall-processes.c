@@ -11,6 +11,10 @@
 #include "syscall-result.h"
 #include "syscall.h"
 
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2U /* Linux 5.9 */
+#endif
+
 uint64_t idm_sys_limit(int resource)
 {
 	uint64_t limit[2] = { UINT64_MAX, UINT64_MAX }; /* struct rlimit64: now, and at most */
@@ -22,6 +26,13 @@ uint64_t idm_sys_limit(int resource)
 void *idm_sys_map(size_t size, int flags)
 {
 	long r = CALL(mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0));
+
+	return r < 0 && r > -4096 ? NULL : (void *)r;
+}
+
+void *idm_sys_map_file(int fd, size_t size)
+{
+	long r = CALL(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
 
 	return r < 0 && r > -4096 ? NULL : (void *)r;
 }
@@ -55,6 +66,19 @@ void idm_sys_block_signals(uint64_t *saved)
 void idm_sys_restore_signals(const uint64_t *saved)
 {
 	CALL(syscall(SYS_rt_sigprocmask, SIG_SETMASK, saved, NULL, sizeof(*saved)));
+}
+
+/* Not sigaction(2) of libc: sanitizers note what it does, and this is for a child that shares memory. */
+void idm_sys_default_sigchld(void)
+{
+	static const uint64_t action[4]; /* at least as large as the kernel's on every architecture */
+
+	CALL(syscall(SYS_rt_sigaction, SIGCHLD, action, NULL, sizeof(uint64_t)));
+}
+
+int idm_sys_new_fd_table(void)
+{
+	return (int)CALL(syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE));
 }
 
 int idm_sys_setns(int fd, int type)

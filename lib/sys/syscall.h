@@ -245,6 +245,8 @@ int idm_sys_clone(int (*child)(void *), void *stack_top, int flags, void *arg, i
  */
 void idm_sys_block_signals(uint64_t *saved);
 void idm_sys_restore_signals(const uint64_t *saved);
+void idm_sys_default_sigchld(void); /* SIGCHLD is neither handled nor ignored any more */
+int idm_sys_new_fd_table(void);	    /* an empty one, if it was shared (Linux 5.9) */
 int idm_sys_setns(int fd, int type);
 int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);
@@ -269,8 +271,9 @@ ssize_t idm_sys_pwrite(int fd, const void *buf, size_t size, off_t at);
 int idm_sys_lock(int fd, int byte, short type, bool wait);
 pid_t idm_sys_lock_holder(int fd, int byte); /* 0: no process */
 int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
-uint64_t idm_sys_limit(int resource);	   /* RLIMIT_*, as it is now */
-void *idm_sys_map(size_t size, int flags); /* MAP_SHARED or MAP_PRIVATE; NULL: no memory */
+uint64_t idm_sys_limit(int resource);	     /* RLIMIT_*, as it is now */
+void *idm_sys_map(size_t size, int flags);   /* MAP_SHARED or MAP_PRIVATE; NULL: no memory */
+void *idm_sys_map_file(int fd, size_t size); /* MAP_SHARED */
 int idm_sys_prctl(int option, unsigned long a, unsigned long b);
 
 /* waiting for what happens to processes */

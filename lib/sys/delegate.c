@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A delegate, as the caller sees it. docs/design.md has the proof.
+ *
+ *   caller       request in shared memory, program and request as memory files
+ *   subprocess   shares the caller's memory and descriptors; clones the child, waits for it, looks at it
+ *   child        shares the memory until it executes the program; has a new, empty descriptor table
+ *   program      has its own memory; does the work, and answers in the request
+ *
+ * The child has CLONE_VFORK: when clone(2) returns in the subprocess, the child has left the memory. The
+ * subprocess may be killed before that. So the kernel itself notes in a word, from the clone on, whether
+ * the child is in the memory (CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID).
+ */
+#include "delegate.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "delegate-request.h"
+#include "lib/base/macros.h"
+#include "raw-syscall.h"
+#include "subprocess.h"
+#include "syscall.h"
+
+#define SPACE_SIZE 65536 /* at least a page, on every machine */
+
+/* ---- the request ---- */
+
+static size_t string_size(const char *s)
+{
+	return s ? strlen(s) + 1 : 0;
+}
+
+static size_t request_size(const struct idm_delegate_work *work)
+{
+	return sizeof(struct idm_delegate_request) + string_size(work->name) +
+	       string_size(work->source) + string_size(work->options);
+}
+
+static uint32_t append_string(struct idm_delegate_request *request, size_t *end, const char *s)
+{
+	uint32_t at = (uint32_t)*end;
+
+	if (!s)
+		return 0;
+	memcpy((char *)request + *end, s, string_size(s));
+	*end += string_size(s);
+	return at;
+}
+
+static void write_request(struct idm_delegate_request *request, const struct idm_delegate_work *work)
+{
+	size_t end = sizeof(*request);
+
+	*request = (struct idm_delegate_request){
+		.operation = work->operation,
+		.uid = work->uid,
+		.gid = work->gid,
+		.fd = work->fd,
+		.name = append_string(request, &end, work->name),
+		.source = append_string(request, &end, work->source),
+		.options = append_string(request, &end, work->options),
+	};
+}
+
+static int get_answer(const struct idm_delegate_request *request)
+{
+	return __atomic_load_n(&request->done, __ATOMIC_ACQUIRE) ? request->result : -ESRCH;
+}
+
+#if IDM_DELEGATE_HAS_PROGRAM
+
+/* ---- the files ---- */
+
+static int map_request_file(struct idm_delegate *d)
+{
+	void *memory = idm_sys_map_file(d->request_fd, d->size);
+
+	if (!memory)
+		return -ENOMEM;
+	idm_subprocess_memory_free(d->request, d->size);
+	d->request = memory;
+	return 0;
+}
+
+static int open_files(struct idm_delegate *d)
+{
+	int r = d->request_fd = idm_sys_memfd("idm-delegate-request", false);
+
+	if (r >= 0)
+		r = idm_sys_write_all(d->request_fd, d->request, d->size);
+	if (r >= 0)
+		r = d->program_fd = idm_sys_memfd_program("idm-delegate", idm_delegate_program,
+							  idm_delegate_program_size);
+	return r < 0 ? r : map_request_file(d);
+}
+
+static void prepare_program(struct idm_delegate *d)
+{
+	struct idm_delegate_space *space;
+
+	if (open_files(d) < 0)
+		return;
+	space = idm_subprocess_memory(SPACE_SIZE);
+	if (!space)
+		return;
+	*space = (struct idm_delegate_space){ .request = d->request,
+					      .program_fd = d->program_fd,
+					      .request_fd = d->request_fd };
+	d->space = space;
+}
+
+/* ---- in the subprocess ---- */
+
+/* Its exit signal is 0 until it executes the program, and SIGCHLD from then on. Returns its number. */
+static int clone_child(struct idm_delegate_space *space)
+{
+	const long flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
+			   (space->copy_table ? 0 : CLONE_FILES);
+	const long stack = (long)space + SPACE_SIZE, inside = (long)&space->inside;
+#if defined(__x86_64__)
+	const long call[5] = { flags, stack, inside, inside, 0 };
+#else
+	const long call[5] = { flags, stack, inside, 0, inside };
+#endif
+
+	return (int)idm_raw_clone(SYS_clone, call, idm_delegate_child, space);
+}
+
+/* Until it is a zombie, or (without WNOWAIT) reaped. */
+static int await_child(int number, int options)
+{
+	siginfo_t info;
+
+	return idm_sys_waitid(P_PID, (id_t)number, &info, WEXITED | __WALL | options);
+}
+
+/*
+ * In an empty descriptor table, so that being killed meanwhile leaves nothing open in the caller's.
+ * Before Linux 5.9 it is the caller's.
+ */
+static void look_at_child(const struct idm_delegate *d, int number)
+{
+	AUTO_CLOSE int pidfd = -1;
+
+	idm_sys_new_fd_table();
+	pidfd = idm_sys_pidfd_open(number);
+	d->space->looked = pidfd >= 0 && d->look(pidfd, d->look_data, NULL) == 0;
+}
+
+/* No process but this one can reap the child. So its number is the child's until the last line. */
+static int execute_once(struct idm_delegate *d)
+{
+	int number = clone_child(d->space), r;
+
+	if (number < 0)
+		return number;
+	r = await_child(number, WNOWAIT);
+	if (r == 0)
+		r = get_answer(d->request);
+	if (r == 0 && d->look)
+		look_at_child(d, number);
+	return await_child(number, 0) == 0 ? 0 : -ECHILD;
+}
+
+/* The child may get its descriptors from this process: this and its children may trace it then. */
+static void let_child_fetch(struct idm_delegate_space *space)
+{
+	space->parent = getpid();
+	idm_sys_prctl(PR_SET_PTRACER, (unsigned long)space->parent, 0);
+}
+
+/* The caller finds the answer in the request. */
+static int execute_program(void *data)
+{
+	struct idm_delegate *d = data;
+	int r;
+
+	if (!d->space)
+		return 0;
+	/* Ignored by the caller, it would let the kernel reap the program. Handlers are not shared. */
+	idm_sys_default_sigchld();
+	let_child_fetch(d->space);
+	r = execute_once(d);
+	if (r == 0 && !d->request->begun) {
+		d->space->copy_table = 1;
+		r = execute_once(d);
+	}
+	d->space->is_over = r == 0;
+	return 0;
+}
+
+/* ---- in the caller ---- */
+
+/*
+ * The subprocess was killed, so the program may still work. It holds a lock as long as it does. If it
+ * has not begun to, it never will: it asks whether it is cancelled when it has the lock.
+ */
+static void cancel_program(struct idm_delegate *d)
+{
+	uint32_t inside;
+
+	while ((inside = __atomic_load_n(&d->space->inside, __ATOMIC_ACQUIRE)))
+		idm_sys_futex_wait(&d->space->inside, inside);
+	for (int i = 0; idm_sys_lock(d->request_fd, 0, F_WRLCK, true) < 0 && i < 100; i++)
+		idm_sys_sleep(10);
+	__atomic_store_n(&d->request->cancelled, 1, __ATOMIC_RELEASE);
+}
+
+/* From here on no program begins the work any more. */
+static bool has_begun(struct idm_delegate *d)
+{
+	if (d->space && !d->space->is_over)
+		cancel_program(d);
+	return __atomic_load_n(&d->request->begun, __ATOMIC_ACQUIRE);
+}
+
+static bool has_looked(const struct idm_delegate *d)
+{
+	return d->space && d->space->looked;
+}
+
+#else
+
+static void prepare_program(struct idm_delegate *d)
+{
+	(void)d;
+}
+
+static int execute_program(void *d)
+{
+	(void)d;
+	return 0;
+}
+
+static bool has_begun(struct idm_delegate *d)
+{
+	return d->request->begun;
+}
+
+static bool has_looked(const struct idm_delegate *d)
+{
+	(void)d;
+	return false;
+}
+
+#endif
+
+/* ---- both ways ---- */
+
+int idm_delegate_prepare(struct idm_delegate *d, const struct idm_delegate_work *work)
+{
+	*d = (struct idm_delegate){ .request_fd = -1, .program_fd = -1, .size = request_size(work) };
+	d->request = idm_subprocess_memory(d->size);
+	if (!d->request)
+		return -ENOMEM;
+	write_request(d->request, work);
+	prepare_program(d);
+	return 0;
+}
+
+void idm_delegate_release(struct idm_delegate *d)
+{
+	has_begun(d); /* should the subprocess have been killed */
+	if (d->space)
+		idm_subprocess_memory_free(d->space, SPACE_SIZE);
+	idm_subprocess_memory_free(d->request, d->size);
+	idm_close_fd(&d->program_fd);
+	idm_close_fd(&d->request_fd);
+}
+
+static int work_in_copy(void *data)
+{
+	struct idm_delegate_request *request = data;
+
+	idm_delegate_do_work(request, request->fd);
+	return request->result;
+}
+
+static int run_copy(struct idm_delegate *d)
+{
+	struct idm_subprocess process;
+	int r = idm_subprocess_run(&process, work_in_copy, d->request);
+
+	if (r == 0 && d->look)
+		r = d->look(process.pidfd, d->look_data, d->look_err);
+	idm_subprocess_end(&process);
+	return r;
+}
+
+/* A copy does what the program did not do. */
+static int finish(struct idm_delegate *d)
+{
+	int r;
+
+	if (!has_begun(d))
+		return run_copy(d);
+	r = get_answer(d->request);
+	return r < 0 || !d->look || has_looked(d) ? r : run_copy(d);
+}
+
+int idm_delegate_run(struct idm_delegate *d)
+{
+	execute_program(d);
+	return finish(d);
+}
+
+bool idm_delegate_is_owner(const struct idm_delegate *d)
+{
+	return d->request->is_owner;
+}
+
+int idm_delegate(const struct idm_delegate_work *work, idm_delegate_look *look, void *data,
+		 struct idm_error *err)
+{
+	struct idm_delegate d;
+	int r = idm_delegate_prepare(&d, work);
+
+	if (r < 0)
+		return r;
+	d.look = look;
+	d.look_data = data;
+	d.look_err = err;
+	if (d.space)
+		idm_subprocess_shared(execute_program, &d, sizeof(d));
+	r = finish(&d);
+	idm_delegate_release(&d);
+	return r;
+}
