@@ -10,6 +10,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/read-file.h"
+#include "lib/sys/delegate.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/reaped-diag.h"
@@ -34,48 +35,100 @@ static bool has_invisible_ids(const char *text)
 	return false;
 }
 
-static int add_map_file(struct idm_map *map, unsigned int kind, int process, struct idm_error *err)
-{
-	const char *name = kind == IDM_UID ? "uid_map" : "gid_map";
-	AUTO_CLOSE int fd = idm_procfs_openat(process, name, O_RDONLY);
-	AUTO_FREE char *text = NULL;
-	size_t n;
-	int r = fd < 0 ? fd : idm_read_file(fd, MAP_TEXT_SIZE, &text, &n);
+/* What a process shows of its map, in memory that a subprocess can write. */
+struct map_texts {
+	char text[2][MAP_TEXT_SIZE]; /* uid_map and gid_map */
+	bool explained;		     /* reading them failed, and the error is filled in */
+};
 
-	if (r < 0)
-		return idm_fail_errno(err, r, step_read, r == -ENOMEM ? NULL : name);
-	if (n == 0) /* a namespace whose map has not been written: the side stays empty */
-		return 0;
-	if (has_invisible_ids(text))
-		return idm_fail(err, -EINVAL, step_read, name,
-				"some of its IDs are not visible from the caller's user namespace");
-	return idm_map_parse_kernel(map, kind, text, err);
+static const char *const file_names[] = { "uid_map", "gid_map" };
+
+static int read_map_text(struct map_texts *texts, int process, int i, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = idm_procfs_openat(process, file_names[i], O_RDONLY);
+	ssize_t n = fd < 0 ? fd : idm_read_all(fd, texts->text[i], MAP_TEXT_SIZE);
+
+	if (n == MAP_TEXT_SIZE)
+		n = -EFBIG;
+	if (n < 0)
+		return idm_fail_errno(err, (int)n, step_read, file_names[i]);
+	texts->text[i][n] = '\0';
+	return 0;
 }
 
 /*
- * Both sides of the process behind `pidfd` or, if one fails, none. As in idm_userns_open() it is certain
- * only afterwards whose /proc directory that was.
+ * Reads both sides of the process behind `pidfd`. As in idm_userns_open() it is certain only afterwards
+ * whose /proc directory that was. Makes system calls only, and no stdio without `err`.
  */
-static int add_process_map(struct idm_map *map, int pidfd, struct idm_error *err)
+static int read_map_texts(int pidfd, struct map_texts *texts, struct idm_error *err)
 {
 	AUTO_CLOSE int process = idm_procfs_open(pidfd, false, err);
-	struct idm_map *new;
 	int r;
 
 	if (process < 0)
 		return process;
-	r = idm_map_copy(map, &new);
-	if (r < 0)
-		return idm_fail_errno(err, r, step_read, NULL);
-	r = add_map_file(new, IDM_UID, process, err);
+	r = read_map_text(texts, process, 0, err);
 	if (r == 0)
-		r = add_map_file(new, IDM_GID, process, err);
+		r = read_map_text(texts, process, 1, err);
 	/* Also if that failed: there are many errnos for "it is gone". */
 	if (idm_sys_pidfd_send_signal(pidfd, 0) == -ESRCH)
 		r = idm_fail(err, -ESRCH, step_read, NULL, "the process exited");
+	return r;
+}
+
+static int look_at_map_texts(int pidfd, void *data, struct idm_error *err)
+{
+	struct map_texts *texts = data;
+	int r = read_map_texts(pidfd, texts, err);
+
+	texts->explained = r < 0 && err;
+	return r;
+}
+
+static int add_map_text(struct idm_map *map, unsigned int kind, const char *text, struct idm_error *err)
+{
+	if (!*text) /* a namespace whose map has not been written: the side stays empty */
+		return 0;
+	if (has_invisible_ids(text))
+		return idm_fail(err, -EINVAL, step_read, file_names[kind == IDM_GID],
+				"some of its IDs are not visible from the caller's user namespace");
+	return idm_map_parse_kernel(map, kind, text, err);
+}
+
+/* Both sides or, if one fails, none. */
+static int add_map_texts(struct idm_map *map, const struct map_texts *texts, struct idm_error *err)
+{
+	struct idm_map *new;
+	int r = idm_map_copy(map, &new);
+
+	if (r < 0)
+		return idm_fail_errno(err, r, step_read, NULL);
+	r = add_map_text(new, IDM_UID, texts->text[0], err);
+	if (r == 0)
+		r = add_map_text(new, IDM_GID, texts->text[1], err);
 	if (r == 0)
 		idm_map_move(map, new);
 	idm_map_free(new);
+	return r;
+}
+
+static int new_map_texts(struct map_texts **texts, struct idm_error *err)
+{
+	*texts = idm_subprocess_memory(sizeof(**texts));
+	return *texts ? 0 : idm_fail_errno(err, -ENOMEM, step_read, NULL);
+}
+
+static int add_process_map(struct idm_map *map, int pidfd, struct idm_error *err)
+{
+	struct map_texts *texts;
+	int r = new_map_texts(&texts, err);
+
+	if (r < 0)
+		return r;
+	r = read_map_texts(pidfd, texts, err);
+	if (r == 0)
+		r = add_map_texts(map, texts, err);
+	idm_subprocess_memory_free(texts, sizeof(*texts));
 	return r;
 }
 
@@ -98,39 +151,44 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 
 /* ---- by descriptor ---- */
 
-/* Only a process in the namespace shows its map. This one joins and exits. */
-static int join_visited_userns(void *userns_fd)
+static int fail_visit(int code, struct idm_error *err)
 {
-	return idm_sys_setns(*(int *)userns_fd, CLONE_NEWUSER);
+	if (code == -EBUSY)
+		return idm_diagnose_no_init(step_read, err);
+	if (code == -ESRCH)
+		return idm_fail(err, code, step_read, NULL, "another process killed the child");
+	if (code != -EPERM)
+		return idm_fail_errno(err, code, step_read, NULL);
+	idm_fail(err, code, step_read, NULL, "it requires CAP_SYS_ADMIN in that user namespace");
+	idm_hint(err, "a process number instead of a file needs no privilege");
+	return code;
 }
 
-static int visit_userns_once(struct idm_map *map, int userns_fd, struct idm_error *err)
+/* Only a process in the namespace shows its map. A delegate joins and exits. */
+static int visit_userns_once(struct idm_map *map, int userns_fd, struct map_texts *texts,
+			     struct idm_error *err)
 {
-	struct idm_subprocess visitor;
-	int r = idm_subprocess_run(&visitor, join_visited_userns, &userns_fd);
+	const struct idm_delegate_work work = { .operation = IDM_DELEGATE_JOIN_USERNS, .fd = userns_fd };
+	int r;
 
-	if (r == -EPERM) {
-		idm_fail(err, r, step_read, NULL, "it requires CAP_SYS_ADMIN in that user namespace");
-		idm_hint(err, "a process number instead of a file needs no privilege");
-	} else if (r == -EBUSY) {
-		idm_diagnose_no_init(step_read, err);
-	} else if (r == -ESRCH) {
-		idm_fail(err, r, step_read, NULL, "another process killed the child");
-	} else if (r < 0) {
-		idm_fail_errno(err, r, step_read, NULL);
-	} else {
-		r = add_process_map(map, visitor.pidfd, err);
-	}
-	idm_subprocess_end(&visitor);
-	return r;
+	texts->explained = false;
+	r = idm_delegate(&work, look_at_map_texts, texts, err);
+	if (r == 0)
+		return add_map_texts(map, texts, err);
+	return texts->explained ? r : fail_visit(r, err);
 }
 
 static int visit_userns(struct idm_map *map, int userns_fd, struct idm_error *err)
 {
-	int r = -ESRCH;
+	struct map_texts *texts;
+	int r = new_map_texts(&texts, err);
 
+	if (r < 0)
+		return r;
+	r = -ESRCH;
 	for (int i = 0; i < IDM_CHILD_ATTEMPTS && r == -ESRCH; i++)
-		r = visit_userns_once(map, userns_fd, err);
+		r = visit_userns_once(map, userns_fd, texts, err);
+	idm_subprocess_memory_free(texts, sizeof(*texts));
 	return r == -ESRCH ? idm_diagnose_always_reaped(err) : r;
 }
 

@@ -53,18 +53,31 @@ static bool is_procfs_root(int fd, bool to_write)
 	       st.st_ino == PROCFS_ROOT_INODE;
 }
 
+/* Without stdio: a subprocess may be killed in the middle, and stdio leaves marks in a thread's memory.
+ */
+static void append_number(char *text, unsigned int number)
+{
+	char digits[12], *d = digits + sizeof(digits) - 1;
+
+	*d = '\0';
+	do
+		*--d = (char)('0' + number % 10);
+	while (number /= 10);
+	strcat(text, d);
+}
+
 /*
  * The number of the pidfd's process in the PID namespace of this procfs. -ESRCH: reaped. -ENOENT: the
  * caller or the process is not visible there.
  */
 static int read_pid_in(int proc, int pidfd)
 {
-	char path[64], text[512], *line;
+	char path[64] = "thread-self/fdinfo/", text[512], *line;
 	AUTO_CLOSE int fd = -1;
 	ssize_t n;
 	int pid;
 
-	snprintf(path, sizeof(path), "thread-self/fdinfo/%d", pidfd);
+	append_number(path, (unsigned int)pidfd);
 	fd = idm_sys_openat2(proc, path, O_RDONLY, 0, INSIDE);
 	if (fd < 0)
 		return fd == -ESRCH ? -ENOENT : fd;
@@ -73,7 +86,8 @@ static int read_pid_in(int proc, int pidfd)
 		return (int)n;
 	text[n] = '\0';
 	line = strstr(text, "\nPid:");
-	if (!line || sscanf(line, "\nPid:%d", &pid) != 1 || pid == 0)
+	pid = line ? (int)strtol(line + strlen("\nPid:"), NULL, 10) : 0;
+	if (pid == 0)
 		return -ENOENT;
 	return pid < 0 ? REAPED : pid;
 }
@@ -232,9 +246,9 @@ int idm_procfs_of_initial(void)
 
 int idm_procfs_process(int proc, pid_t number)
 {
-	char name[16];
+	char name[16] = "";
 
-	snprintf(name, sizeof(name), "%d", (int)number);
+	append_number(name, (unsigned int)number);
 	return idm_sys_openat2(proc, name, O_PATH | O_DIRECTORY, 0, INSIDE);
 }
 

@@ -156,6 +156,15 @@ TEST(the_map_of_a_user_namespace)
 	leave();
 }
 
+/* Else the copy is there for the failures of the program alone. */
+TEST(the_map_of_a_user_namespace_by_a_copy)
+{
+	enter();
+	refuse_call(SYS_execveat, EPERM);
+	survive(&(struct operation){ "read map by a copy", .go = read_userns, .check = check_read_map });
+	leave();
+}
+
 /* ---- trees ---- */
 
 static int tree_userns;

@@ -57,6 +57,22 @@ static void read_userns(void *unused)
 	job.r = idm_map_add_userns(job.read, job.userns, &job.err);
 }
 
+/* Without the program, by a second child with a copy of the memory, whose number has to be found. */
+static void read_userns_by_copy(void *unused)
+{
+	static __thread bool refused;
+
+	if (!refused)
+		refuse_call(SYS_execveat, EPERM);
+	refused = true;
+	read_userns(unused);
+}
+
+static bool is_reader(void (*victim)(void *))
+{
+	return victim == read_userns || victim == read_userns_by_copy;
+}
+
 static void write_by_number(pid_t pid, const char *name, const char *text)
 {
 	char path[64];
@@ -107,7 +123,7 @@ static const char *find_wrong(const struct theft *theft, void (*victim)(void *))
 
 	if (harm || job.r < 0)
 		return harm;
-	if (victim != read_userns)
+	if (!is_reader(victim))
 		return wrong_namespace(theft);
 	return idm_map_equal(job.read, job.map) ? NULL : "another process's map was brought home";
 }
@@ -131,7 +147,7 @@ static void assert_right(const struct theft *theft, void (*victim)(void *))
 static void clean_up(struct theft *theft, void (*victim)(void *))
 {
 	thief_end_decoys(theft);
-	if (victim == read_userns)
+	if (is_reader(victim))
 		idm_map_free(job.read);
 	else if (job.userns >= 0)
 		close(job.userns);
@@ -163,6 +179,7 @@ static struct sum take_at_every_call(struct theft theft, void (*victim)(void *),
 {
 	struct sum sum = { 0 };
 
+	theft.orphans = true;
 	for (bool taken = true; taken; sum.steps += taken) {
 		struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
 
@@ -213,6 +230,8 @@ static unsigned int rob_all(struct theft theft, unsigned int times)
 	}
 	job.userns = userns_of(SOME_MAP);
 	decoys += rob("map of a namespace", read_userns, theft, times, false).decoys;
+	theft.child = 1;
+	decoys += rob("map of a namespace by a copy", read_userns_by_copy, theft, times, false).decoys;
 	close(job.userns);
 	return decoys;
 }
@@ -279,7 +298,7 @@ TEST_WITHIN(if_every_child_is_taken_it_gives_up, LIMIT)
 
 static void without_the_question(void *unused)
 {
-	const struct theft theft = { .lie = true };
+	struct theft theft = { .lie = true };
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
@@ -288,7 +307,13 @@ static void without_the_question(void *unused)
 			    0);
 	}
 	job.userns = userns_of(SOME_MAP);
-	assert_true(rob("map, without the question", read_userns, theft, 3, true).wrong > 0);
+	/* By the program it is never wrong: nothing but its parent can reap it, and only that uses its
+	 * number. */
+	assert_true(rob("map, without the question", read_userns, theft, 3, true).wrong == 0);
+	theft.child = 1;
+	assert_true(
+		rob("map by a copy, without the question", read_userns_by_copy, theft, 3, true).wrong >
+		0);
 	close(job.userns);
 }
 

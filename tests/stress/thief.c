@@ -238,6 +238,35 @@ static bool is_question(const struct seccomp_notif *call)
 	return call->data.nr == SYS_pidfd_send_signal && call->data.args[1] == 0;
 }
 
+/* ---- orphans ---- */
+
+static bool is_decoy(const struct theft *theft, pid_t pid)
+{
+	for (unsigned int i = 0; i < theft->n; i++)
+		if (theft->decoys[i].pid == pid)
+			return true;
+	return false;
+}
+
+/*
+ * What a child that was taken has started is given to init, which is this process. Reaps those that have
+ * exited. Returns whether others have still something to do.
+ */
+static bool reap_orphans(const struct theft *theft)
+{
+	char path[64], text[4096], *at = text;
+	AUTO_CLOSE int fd = -1;
+	bool running = false;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	text[must(read(fd, text, sizeof(text) - 1))] = '\0';
+	while ((pid = (pid_t)strtol(at, &at, 10)))
+		running |= !is_decoy(theft, pid) && waitpid(pid, NULL, __WALL | WNOHANG) == 0;
+	return running;
+}
+
 /* The next call of anybody's, if there is one within so many milliseconds. */
 enum served { NOBODY_LEFT, NOTHING, A_CALL, WANTS_ROUND };
 
@@ -256,6 +285,8 @@ static enum served serve_one(struct theft *theft, int milliseconds)
 		thief.waiting = call.id;
 		return WANTS_ROUND;
 	}
+	if (theft && theft->taken && theft->orphans)
+		reap_orphans(theft);
 	if (theft)
 		maybe_take_child(theft);
 	if (theft && theft->lie && (pid_t)call.pid == thief.tid && is_question(&call))
@@ -324,7 +355,7 @@ void thief_round(struct theft *theft)
 	answer(thief.waiting, 0, 1);
 	serve(theft, WANTS_ROUND);
 	/* Those who ought to end by themselves now need their calls answered. */
-	while (is_any_running())
+	while ((theft->orphans && reap_orphans(theft)) || is_any_running())
 		serve_one(NULL, 10);
 }
 

@@ -28,6 +28,7 @@ struct theft {
 	pid_t other;	    /* if not 0: not a child of the victim's, but this one of the process's */
 	bool all;	    /* also the next one, at the same call, and so on */
 	bool dead;	    /* the decoys are zombies */
+	bool orphans;	    /* reaps what a taken child has started, as init does */
 	bool lie;	    /* answers the victim's question "is it still there?": yes */
 	unsigned int taken; /* how many children were */
 	unsigned int n;

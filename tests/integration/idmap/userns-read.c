@@ -224,6 +224,21 @@ TEST(the_largest_map)
 	assert_same_map(again, map);
 }
 
+TEST(a_success_leaves_the_error_as_it_was)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:100000:65536"), *again = map_of("");
+	struct idm_error before, err;
+	AUTO_CLOSE int fd = -1;
+
+	need_root();
+	fd = (int)assert_ok(idm_userns_open(map, 0, &err), &err);
+	memset(&before, 0x5a, sizeof(before));
+	err = before;
+	assert_int_equal(idm_map_add_userns(again, fd, &err), 0);
+	assert_memory_equal(&err, &before, sizeof(err));
+	assert_same_map(again, map);
+}
+
 TEST(a_namespace_without_a_map)
 {
 	AUTO_MAP struct idm_map *map = map_of("1:2:3");
