@@ -8,9 +8,9 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/mount-place.h"
+#include "lib/sys/delegate.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/nofollow.h"
-#include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_target = IDM_STEP_OPEN_TARGET;
@@ -101,17 +101,22 @@ static int create_file(const struct creation *c)
 }
 
 /* Through an ID-mapped mount only a process with an ID on disk can create a file. */
-static int create_as_owner(void *data)
+static int create_as_owner(const struct creation *c)
 {
-	const struct creation *c = data;
-	int r = idm_subprocess_set_fsids(c->owner->uid, c->owner->gid);
+	const struct idm_delegate_work work = {
+		.operation = c->directory ? IDM_DELEGATE_MKDIR : IDM_DELEGATE_CREATE_FILE,
+		.uid = c->owner->uid,
+		.gid = c->owner->gid,
+		.fd = c->parent,
+		.name = c->name,
+	};
 
-	return r < 0 ? r : create_file(c);
+	return idm_delegate(&work, NULL, NULL, NULL);
 }
 
 static int create_and_identify(struct creation *c, struct idm_file_id *id)
 {
-	int r = c->owner ? idm_subprocess(create_as_owner, c) : create_file(c);
+	int r = c->owner ? create_as_owner(c) : create_file(c);
 
 	if (r < 0)
 		return r;

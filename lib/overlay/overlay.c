@@ -14,9 +14,9 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/mount/staging.h"
+#include "lib/sys/delegate.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/fs-context.h"
-#include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 
 /* OVL_MAX_STACK */
@@ -198,24 +198,6 @@ static int set_overlay_options(int fs, const struct idm_overlay_options *o, stru
 	return 0;
 }
 
-/* What the subprocess works on. */
-struct creation {
-	int fs;
-	uint32_t uid, gid;
-	bool create; /* else the flag is set that makes the kernel keep the subprocess's credentials */
-};
-
-static int create_in_subprocess(void *data)
-{
-	const struct creation *c = data;
-	int r = idm_subprocess_set_fsids(c->uid, c->gid);
-
-	if (r < 0)
-		return r;
-	return c->create ? idm_sys_fsconfig(c->fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
-			 : idm_sys_fsconfig(c->fs, FSCONFIG_SET_FLAG, "override_creds", NULL, 0);
-}
-
 /*
  * An ID-mapped upper directory has no ID for the host's root: the root that the map shows has to create
  * files in it. The kernel does that with the credentials of the process that creates the overlay, or
@@ -223,18 +205,20 @@ static int create_in_subprocess(void *data)
  */
 static int create_as_mapped_root(const struct idm_overlay_options *o, int fs)
 {
-	struct creation c = { .fs = fs, .create = o->flags & IDM_OVERLAY_CREATE_AS_ROOT };
+	bool create = o->flags & IDM_OVERLAY_CREATE_AS_ROOT;
+	struct idm_delegate_work work = { .fd = fs };
 	int r;
 
-	idm_map_to_seen(o->map, IDM_UID, 0, &c.uid);
-	idm_map_to_seen(o->map, IDM_GID, 0, &c.gid);
-	r = idm_subprocess(create_in_subprocess, &c);
-	if (c.create)
+	idm_map_to_seen(o->map, IDM_UID, 0, &work.uid);
+	idm_map_to_seen(o->map, IDM_GID, 0, &work.gid);
+	work.operation = create ? IDM_DELEGATE_CREATE_FS : IDM_DELEGATE_OVERRIDE_CREDS;
+	r = idm_delegate(&work, NULL, NULL, NULL);
+	if (create)
 		return r;
 	if (r == 0)
 		return idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	c.create = true; /* before 6.15 */
-	return idm_subprocess(create_in_subprocess, &c);
+	work.operation = IDM_DELEGATE_CREATE_FS; /* before 6.15 */
+	return idm_delegate(&work, NULL, NULL, NULL);
 }
 
 static int create_superblock(const struct idm_overlay_options *o, int fs)

@@ -637,6 +637,12 @@ TEST_SINCE(6, 15, not_by_descriptor, an_overlay_with_owners_of_the_disk)
 	overlays("overlay, disk ids", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
 }
 
+TEST_SINCE(6, 15, not_by_descriptor, an_overlay_with_owners_of_the_disk_by_a_copy)
+{
+	refuse_call(SYS_execveat, EPERM);
+	overlays("overlay, disk ids, copy", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
+}
+
 TEST_SINCE(6, 15, not_by_descriptor, an_overlay_created_as_root)
 {
 	overlays("overlay, as root", IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_CREATE_AS_ROOT,
