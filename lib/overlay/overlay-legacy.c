@@ -17,6 +17,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/mount/staging.h"
+#include "lib/sys/delegate.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/subprocess.h"
@@ -25,14 +26,16 @@
 /* One page: the most that mount(2) accepts. */
 #define OPTIONS_SIZE 4096
 
+/* In the tmpfs. */
+#define TARGET "overlay"
+
 /* What is to be done, and how far it got. */
 struct job {
 	const struct idm_overlay_options *overlay;
 	const struct idm_layers *layers;
 	struct idm_layer_name upper, work; /* their names in the tmpfs */
 	int scratch;			   /* a detached tmpfs */
-	bool as_root;			   /* mount as mapped root */
-	uint32_t uid, gid;		   /* which is this */
+	struct idm_delegate *root;	   /* mounts as mapped root; NULL: the child does it */
 	enum idm_error_step step;
 	char options[OPTIONS_SIZE];
 };
@@ -122,6 +125,11 @@ static int write_options(struct job *job, struct idm_error *err)
 
 /* ---- in the child ---- */
 
+static const char *get_source(const struct job *job)
+{
+	return job->overlay->source ? job->overlay->source : "overlay";
+}
+
 static void append_clone_name(struct text *t, size_t i)
 {
 	append_text(t, "c");
@@ -180,11 +188,25 @@ static int enter_new_tmpfs(struct job *job)
 	return r;
 }
 
+/* This process may share the caller's memory, and then must not change its own credentials. */
+static int mount_overlay(struct job *job)
+{
+	int r;
+
+	if (job->root) {
+		r = idm_delegate_run(job->root);
+		job->step = idm_delegate_is_owner(job->root) ? IDM_STEP_NONE
+							     : IDM_STEP_BECOME_MAPPED_ROOT;
+		return r;
+	}
+	job->step = IDM_STEP_NONE;
+	return idm_sys_mount(get_source(job), TARGET, "overlay", 0, job->options);
+}
+
 /* Returns a detached copy of the overlay, in the descriptor table that is also the caller's. */
 static int assemble_here(void *data)
 {
 	struct job *job = data;
-	const char *source = job->overlay->source ? job->overlay->source : "overlay";
 	int r;
 
 	job->step = IDM_STEP_ENTER_MOUNT_NAMESPACE;
@@ -196,21 +218,14 @@ static int assemble_here(void *data)
 	if (r == 0)
 		r = link_layers(job);
 	if (r == 0)
-		r = idm_sys_mkdirat(job->scratch, "overlay", 0755);
+		r = idm_sys_mkdirat(job->scratch, TARGET, 0755);
 	if (r < 0)
 		return r;
-	if (job->as_root) {
-		job->step = IDM_STEP_BECOME_MAPPED_ROOT;
-		r = idm_subprocess_set_fsids(job->uid, job->gid);
-		if (r < 0)
-			return r;
-	}
-	job->step = IDM_STEP_NONE;
-	r = idm_sys_mount(source, "overlay", "overlay", 0, job->options);
+	r = mount_overlay(job);
 	if (r < 0)
 		return r;
 	job->step = IDM_STEP_COPY_OVERLAY;
-	return idm_sys_open_tree(AT_FDCWD, "overlay", OPEN_TREE_CLONE);
+	return idm_sys_open_tree(AT_FDCWD, TARGET, OPEN_TREE_CLONE);
 }
 
 /* ---- in the caller ---- */
@@ -226,34 +241,40 @@ static void name_writable(struct job *job, const struct idm_overlay_options *o)
 	idm_layer_name(&v[n - 1], &job->work);
 }
 
-static void find_mapped_root(struct job *job, const struct idm_overlay_options *o)
+static bool needs_mapped_root(const struct idm_overlay_options *o)
 {
-	job->as_root = o->map && o->upper && o->upper_ids == IDM_UPPER_DISK;
-	if (!job->as_root)
-		return;
-	idm_map_to_seen(o->map, IDM_UID, 0, &job->uid);
-	idm_map_to_seen(o->map, IDM_GID, 0, &job->gid);
+	return o->map && o->upper && o->upper_ids == IDM_UPPER_DISK;
 }
 
-/* Only a child with a memory of its own may change credentials. */
-static int run_as_root(const struct job *job, enum idm_error_step *step)
+static int run_as_root(struct job *job)
 {
-	struct job *shared = idm_subprocess_memory(sizeof(*shared));
+	const struct idm_map *map = job->overlay->map;
+	struct idm_delegate_work work = {
+		.operation = IDM_DELEGATE_MOUNT_OVERLAY,
+		.fd = -1,
+		.name = TARGET,
+		.source = get_source(job),
+		.options = job->options,
+	};
+	struct idm_delegate root;
 	int r;
 
-	if (!shared)
-		return -ENOMEM;
-	*shared = *job;
-	r = idm_subprocess(assemble_here, shared);
-	*step = shared->step;
-	idm_subprocess_memory_free(shared, sizeof(*shared));
+	idm_map_to_seen(map, IDM_UID, 0, &work.uid);
+	idm_map_to_seen(map, IDM_GID, 0, &work.gid);
+	r = idm_delegate_prepare(&root, &work);
+	if (r < 0)
+		return r;
+	job->root = &root;
+	r = idm_subprocess_shared(assemble_here, job, sizeof(*job));
+	idm_delegate_release(&root);
 	return r;
 }
 
 static int run_job(struct job *job, struct idm_error *err)
 {
-	int r = job->as_root ? run_as_root(job, &job->step)
-			     : idm_subprocess_shared(assemble_here, job, sizeof(*job));
+	int r = needs_mapped_root(job->overlay)
+			? run_as_root(job)
+			: idm_subprocess_shared(assemble_here, job, sizeof(*job));
 
 	if (r >= 0)
 		return r;
@@ -275,7 +296,6 @@ int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct i
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_OPEN_OVERLAY, NULL);
 	*job = (struct job){ .overlay = o, .layers = layers, .scratch = scratch };
 	name_writable(job, o);
-	find_mapped_root(job, o);
 	r = write_options(job, err);
-	return r < 0 ? r : run_job(job, err);
+	return r < 0 ? r : run_job(job, err); /* analyzer: AUTO_FREE frees it */
 }

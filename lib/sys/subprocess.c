@@ -2,7 +2,6 @@
 #include "subprocess.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -102,26 +101,6 @@ int idm_subprocess(int (*run)(void *data), void *data)
 
 	idm_subprocess_end(&process);
 	return r;
-}
-
-/*
- * Drops no privilege: a change of the filesystem IDs removes the file capabilities from the effective
- * set. They are restored from the permitted set.
- */
-int idm_subprocess_set_fsids(uint32_t uid, uint32_t gid)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct caps[2] = { 0 };
-
-	syscall(SYS_setfsgid, gid);
-	syscall(SYS_setfsuid, uid);
-	if (syscall(SYS_capget, &header, caps) < 0)
-		return -EPERM;
-	caps[0].effective = caps[0].permitted;
-	caps[1].effective = caps[1].permitted;
-	if (syscall(SYS_capset, &header, caps) < 0)
-		return -EPERM;
-	return 0;
 }
 
 /* Joining the namespace that one is in anyway makes its root directory one's own: out of a chroot(2). */

@@ -52,12 +52,6 @@ void idm_subprocess_end(struct idm_subprocess *process);
 int idm_subprocess(int (*run)(void *data), void *data);
 
 /*
- * For the child itself: becomes the given owner of files, with all capabilities, as the root of a map.
- * Returns 0 or -errno.
- */
-int idm_subprocess_set_fsids(uint32_t uid, uint32_t gid);
-
-/*
  * For the child itself: enters a mount namespace of its own, from which no mount propagates. Its root
  * directory is a mount then, whatever the caller's is. Returns 0 or -errno.
  */
