@@ -427,7 +427,7 @@ static int run_request(struct run_request *q)
 	if (status == DONE)
 		status = run_make_cgroup(q, &root.cgroup);
 	if (status == DONE)
-		status = run_open_userns(q, &root.userns);
+		status = run_finish_userns(q, &root.userns);
 	status = status == DONE ? start_confined_program(q, &root, &user) : RUN_FAILED;
 	run_root_free(&root);
 	if (root.interrupted)

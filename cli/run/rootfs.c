@@ -26,9 +26,23 @@ static int report_root_error(struct idm_error *err)
 }
 
 /*
- * Returns the tree of a path, mapped if a map exists. Returns less than 0 after a report. `where` names
- * the owner of the map, "" for the root.
+ * Returns the tree of a path, mapped if `userns` is not negative. Returns less than 0 after a report.
+ * `where` names the owner of the map, "" for the root.
  */
+static int open_tree_by(const char *where, const char *path, int userns,
+			const struct idm_tree_options *o)
+{
+	struct idm_error err;
+	int tree = idm_tree_open(AT_FDCWD, path, userns, o, &err);
+
+	if (tree < 0 && *where)
+		report_error(&err);
+	else if (tree < 0)
+		report_root_error(&err);
+	return tree;
+}
+
+/* Likewise, mapped if a map exists. */
 static int open_mapped_tree(const char *where, const char *path, const struct idm_map *map,
 			    const struct idm_tree_options *o)
 {
@@ -42,13 +56,9 @@ static int open_mapped_tree(const char *where, const char *path, const struct id
 			return -1;
 		}
 	}
-	tree = idm_tree_open(AT_FDCWD, path, userns, o, &err);
+	tree = open_tree_by(where, path, userns, o);
 	if (userns >= 0)
 		close(userns);
-	if (tree < 0 && *where)
-		report_error(&err);
-	else if (tree < 0)
-		report_root_error(&err);
 	return tree;
 }
 
@@ -130,18 +140,21 @@ static int open_overlay(const struct run_request *q, int *tree)
 	return status;
 }
 
-static int open_root_tree(const struct run_request *q, int *tree)
+/* The container's user namespace has the root's map. */
+static int open_root_tree(const struct run_request *q, struct run_root *root)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	struct stat st;
 
 	if (!q->rootfs || q->ephemeral)
-		return open_overlay(q, tree);
+		return open_overlay(q, &root->tree);
 	if (stat(q->rootfs, &st) == 0 && !S_ISDIR(st.st_mode))
 		return report_failure("%s: expected a directory as root filesystem", q->rootfs);
 	o.attr_set = attributes_of(q);
-	*tree = open_mapped_tree("", q->rootfs, map_of(q), &o);
-	return *tree < 0 ? FAILED : DONE;
+	if (map_of(q) && run_make_userns(q, &root->userns) != DONE)
+		return FAILED;
+	root->tree = open_tree_by("", q->rootfs, map_of(q) ? root->userns : -1, &o);
+	return root->tree < 0 ? FAILED : DONE;
 }
 
 /* ---- mounts in the root ---- */
@@ -153,7 +166,7 @@ static int add_host_tree(struct run_root *root, const char *path, uint32_t attr)
 
 	o.flags = IDM_TREE_RECURSIVE;
 	o.attr_set = attr;
-	tree = open_mapped_tree("", path, NULL, &o);
+	tree = open_tree_by("", path, -1, &o);
 	return tree < 0 ? FAILED : run_add_mount(root, path, NULL, tree, 0, IDM_CHILD_MOUNT_MKDIR);
 }
 
@@ -211,7 +224,7 @@ static int add_bind(struct run_request *q, struct run_root *root, struct run_bin
 
 int run_make_root(struct run_request *q, struct run_root *root)
 {
-	int status = open_root_tree(q, &root->tree);
+	int status = open_root_tree(q, root);
 
 	run_look_at_root(q);
 	if (status == DONE)

@@ -125,8 +125,11 @@ void run_cgroup_free(struct run_cgroup *cgroup);
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
 int run_report_no_map(void);		     /* why newuidmap or newgidmap could not write it: FAILED */
 
-/* Opens the container's user namespace. From here on this process is not dumpable. */
-int run_open_userns(const struct run_request *q, int *userns);
+/* Opens the container's user namespace, unless it is open. */
+int run_make_userns(const struct run_request *q, int *userns);
+
+/* After the last other user namespace. From here on this process is not dumpable. */
+int run_finish_userns(const struct run_request *q, int *userns);
 
 /* Returns a new filesystem as a detached tree, or reports and returns -1. */
 int run_new_filesystem(const char *type, const char *const *options, size_t n);

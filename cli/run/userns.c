@@ -27,19 +27,26 @@ static int open_userns(const struct idm_map *map, int *userns)
 	return *userns < 0 ? report_error(&err) : DONE;
 }
 
-int run_open_userns(const struct run_request *q, int *userns)
+int run_make_userns(const struct run_request *q, int *userns)
 {
 	struct idm_map *identity = NULL;
 	int status;
 
-	if (q->rootless) {
-		status = make_identity_of(q->maps.map, &identity);
-		if (status == DONE)
-			status = open_userns(identity, userns);
-		idm_map_free(identity);
-	} else {
-		status = open_userns(q->maps.map, userns);
-	}
+	if (*userns >= 0)
+		return DONE;
+	if (!q->rootless)
+		return open_userns(q->maps.map, userns);
+	status = make_identity_of(q->maps.map, &identity);
+	if (status == DONE)
+		status = open_userns(identity, userns);
+	idm_map_free(identity);
+	return status;
+}
+
+int run_finish_userns(const struct run_request *q, int *userns)
+{
+	int status = run_make_userns(q, userns);
+
 	/* With --no-pid the container sees this process, which runs as the container's root if that is
 	 * an ordinary user. Until the map was written, the kernel required it to be dumpable. */
 	if (status == DONE)
