@@ -391,6 +391,7 @@ static int start_confined_program(const struct run_request *q, struct run_root *
 		run_session_end(&session);
 		return why_not_started(&err);
 	}
+	run_root_release(root);
 	status = run_session_serve(&session, pidfd);
 	root->interrupted = session.died_of_it;
 	close(pidfd);

@@ -214,6 +214,15 @@ static void remove_below(int cgroup)
 		;
 }
 
+/* The caller's cgroup is needed no more, if none was made in it. */
+void run_cgroup_release(struct run_cgroup *c)
+{
+	if (c->made || c->parent < 0)
+		return;
+	close(c->parent);
+	c->parent = -1;
+}
+
 /* With --no-pid, processes of the container may still be in it: then it stays. */
 void run_cgroup_free(struct run_cgroup *c)
 {

@@ -242,21 +242,32 @@ int run_make_root(struct run_request *q, struct run_root *root)
 	return status;
 }
 
-void run_root_free(struct run_root *root)
+static void close_once(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/*
+ * The kernel waits when the last descriptor of a mount without a place is closed: it does so while the
+ * program runs. The terminal stays open: without it, the kernel would report a hangup between two users.
+ */
+void run_root_release(struct run_root *root)
 {
 	for (size_t i = 0; i < root->n_mounts; i++)
-		if (root->mounts[i].tree_fd >= 0)
-			close(root->mounts[i].tree_fd);
+		close_once(&root->mounts[i].tree_fd);
+	close_once(&root->tree);
+	close_once(&root->userns);
+	close_once(&root->null);
+	run_cgroup_release(&root->cgroup);
+}
+
+void run_root_free(struct run_root *root)
+{
+	run_root_release(root);
 	free(root->mounts);
-	if (root->tree >= 0)
-		close(root->tree);
-	if (root->userns >= 0)
-		close(root->userns);
-	if (root->null >= 0)
-		close(root->null);
 	run_cgroup_free(&root->cgroup);
-	if (root->terminal >= 0)
-		close(root->terminal);
-	if (root->terminal_master >= 0)
-		close(root->terminal_master);
+	close_once(&root->terminal);
+	close_once(&root->terminal_master);
 }

@@ -121,6 +121,7 @@ void run_report_binds(const struct run_request *q);
  */
 int run_make_cgroup(const struct run_request *q, struct run_cgroup *cgroup);
 void run_cgroup_free(struct run_cgroup *cgroup);
+void run_cgroup_release(struct run_cgroup *cgroup); /* what run_root_release() may close of it */
 
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
 int run_report_no_map(void);		     /* why newuidmap or newgidmap could not write it: FAILED */
@@ -138,6 +139,7 @@ int run_new_filesystem(const char *type, const char *const *options, size_t n);
 void run_look_at_root(struct run_request *q);
 
 int run_make_root(struct run_request *q, struct run_root *root);
+void run_root_release(struct run_root *root); /* closes all that is only for the start of the program */
 void run_root_free(struct run_root *root);
 
 int run_parse_size(struct run_request *q, const char *text);
