@@ -98,7 +98,7 @@ long idm_child_attach_mounts(struct idm_request *request, long root);
 
 /* filesystem.c: makes the new filesystems as detached trees; apart: by a child. */
 long idm_child_make_filesystems(struct idm_request *request);
-long idm_child_make_filesystems_apart(struct idm_request *request);
+long idm_child_make_filesystems_apart(struct idm_request *request, long *maker);
 
 /* assembler.c */
 long idm_child_start_assembler(struct idm_request *request);

@@ -110,22 +110,26 @@ static int has_new_filesystem(struct idm_request *request)
 /*
  * Has a child make the filesystems, because fsopen(2) requires CAP_SYS_ADMIN over the mount namespace,
  * which this process must not have. The child makes them in a copy of that mount namespace that belongs
- * to the child's user namespace. It shares this process's memory and descriptors, and has exited when
- * clone returns. The copy has the host's mounts, because the kernel permits a new procfs or sysfs in a
- * user namespace only where another one is fully visible (mount_too_revealing).
+ * to the child's user namespace. It shares this process's memory and descriptors, and has left this
+ * memory when clone returns. The copy has the host's mounts, because the kernel permits a new procfs or
+ * sysfs in a user namespace only where another one is fully visible (mount_too_revealing).
+ *
+ * *maker is to be reaped, unless it is 0. The kernel releases the copy after the child has left the
+ * memory, and waits for an RCU grace period: the root is assembled at the same time.
  */
-long idm_child_make_filesystems_apart(struct idm_request *request)
+long idm_child_make_filesystems_apart(struct idm_request *request, long *maker)
 {
 	const long args[5] = { CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD,
 			       (long)(maker_stack + sizeof(maker_stack)), 0, 0, 0 };
 	long r;
 
+	*maker = 0;
 	if (!has_new_filesystem(request))
 		return 0;
 	idm_request_begin(request, IDM_CHILD_STEP_MOUNT, 0, 0);
 	r = idm_raw_clone(SYS_clone, args, create_filesystems_and_exit, request);
 	if (r < 0)
 		return r;
-	idm_raw_reap(r);
+	*maker = r;
 	return request->report.error;
 }

@@ -34,18 +34,22 @@ static long lock_mounts(struct idm_request *request)
 	return r == 0 && request->flags & IDM_REQUEST_PIVOT ? idm_child_check_root(request) : r;
 }
 
-long idm_child_root(struct idm_request *request)
+static long assemble_by_other(struct idm_request *request)
 {
-	long r;
+	long maker, r = idm_child_make_filesystems_apart(request, &maker);
 
-	if (!(request->flags & IDM_REQUEST_NEW_MOUNT))
-		return idm_child_limit_userns(request);
-	if (!idm_request_locks_mounts(request))
-		return assemble_alone(request);
-	r = idm_child_make_filesystems_apart(request);
 	if (r == 0)
 		r = idm_child_limit_userns(request);
 	if (r == 0)
 		r = idm_child_let_assemble(request);
+	if (maker)
+		idm_raw_reap(maker);
 	return r == 0 ? lock_mounts(request) : r;
+}
+
+long idm_child_root(struct idm_request *request)
+{
+	if (!(request->flags & IDM_REQUEST_NEW_MOUNT))
+		return idm_child_limit_userns(request);
+	return idm_request_locks_mounts(request) ? assemble_by_other(request) : assemble_alone(request);
 }
