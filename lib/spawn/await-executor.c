@@ -153,8 +153,6 @@ int idm_child_await_executor(struct idm_child *child, struct idm_error *err)
 	if (!(child->request->flags & IDM_REQUEST_EXECUTOR) || report->error)
 		return 0;
 	await_lock(child, IDM_LOCK_FIRST);
-	if (!(child->request->flags & IDM_REQUEST_SECOND) || report->error ||
-	    report->step != IDM_CHILD_STEP_SECOND)
-		return 0;
-	return switch_to_second(child, err);
+	/* The second process may have failed by now, and has to be reaped. */
+	return report->pid > 0 ? switch_to_second(child, err) : 0;
 }

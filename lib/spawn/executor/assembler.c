@@ -117,7 +117,7 @@ static void forget_filesystems(struct idm_request *request)
 			mounts[i].tree = -1;
 }
 
-/* Waits until the assembler has its lock, or is done. After a failure its report is in the request. */
+/* Waits for a byte of the assembler. After a failure its report is in the request. */
 static long await_assembler(struct idm_request *request)
 {
 	char byte;
@@ -137,6 +137,8 @@ long idm_child_let_assemble(struct idm_request *request)
 
 	idm_request_begin(request, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
 	r = send_trees(request);
+	if (r == 0)
+		r = await_assembler(request); /* it has its lock */
 	if (r == 0)
 		r = await_assembler(request);
 	raw(SYS_close, assembler_socket);
@@ -221,6 +223,7 @@ static void assemble_for(struct idm_request *request, long socket)
 
 /*
  * The caller finds this process by its lock, then releases it. The exit of the caller releases it, too.
+ * If the child fails before there is a lock, the caller finds this process by its name.
  */
 static void run_assembler(struct idm_request *request, long socket)
 {
@@ -252,5 +255,5 @@ long idm_child_start_assembler(struct idm_request *request)
 	raw(SYS_prctl, PR_SET_NAME, "idm-child");
 	raw(SYS_close, sockets[1]);
 	assembler_socket = sockets[0];
-	return r < 0 ? r : await_assembler(request);
+	return r < 0 ? r : 0;
 }

@@ -86,6 +86,7 @@ long idm_child_exec(struct idm_request *request);
 /* main.c, the executor only. */
 long idm_child_enter(struct idm_request *request); /* namespaces.c */
 long idm_child_second(struct idm_request *request);
+void idm_child_await_release(struct idm_request *request);
 long idm_child_root(struct idm_request *request); /* rootfs.c */
 
 /* pivot.c */

@@ -128,10 +128,9 @@ long idm_child_enter(struct idm_request *request)
 
 /*
  * A process stays in the PID namespace that it was created in. So a second process continues, which is a
- * child of the caller, too (CLONE_PARENT). It waits until the caller has its pidfd. If the caller or the
- * first process is killed before that, it exits. Until then its name identifies it. It inherits the name
- * from the first process and keeps it as a zombie, so the caller can reap it even if it was killed at
- * once.
+ * child of the caller, too (CLONE_PARENT). If the first process is killed before this one has its lock,
+ * it exits. Until the caller has its pidfd, its name identifies it. It inherits the name from the first
+ * process and keeps it as a zombie, so the caller can reap it even if it was killed at once.
  */
 static void prepare_second(struct idm_request *request, const int pipe[2])
 {
@@ -139,6 +138,16 @@ static void prepare_second(struct idm_request *request, const int pipe[2])
 	if (idm_request_lock(request, IDM_LOCK_SECOND, 0) < 0 || raw(SYS_write, pipe[1], "", 1) != 1)
 		idm_raw_exit(1);
 	raw(SYS_close, pipe[1]);
+}
+
+/*
+ * The second process waits until the caller has its pidfd, and exits if the caller is killed before
+ * that. Nothing that it has done by then outlives it.
+ */
+void idm_child_await_release(struct idm_request *request)
+{
+	if (!(request->flags & IDM_REQUEST_SECOND))
+		return;
 	idm_request_lock(request, IDM_LOCK_CALLER, 1);
 	if (!*(volatile uint32_t *)&request->released)
 		idm_raw_exit(1);

@@ -40,6 +40,7 @@ static long assemble_by_other(struct idm_request *request)
 
 	if (r == 0)
 		r = idm_child_limit_userns(request);
+	idm_child_await_release(request); /* the caller gets its pidfd at the same time */
 	if (r == 0)
 		r = idm_child_let_assemble(request);
 	if (maker)
@@ -49,7 +50,9 @@ static long assemble_by_other(struct idm_request *request)
 
 long idm_child_root(struct idm_request *request)
 {
-	if (!(request->flags & IDM_REQUEST_NEW_MOUNT))
-		return idm_child_limit_userns(request);
-	return idm_request_locks_mounts(request) ? assemble_by_other(request) : assemble_alone(request);
+	if (idm_request_locks_mounts(request))
+		return assemble_by_other(request);
+	idm_child_await_release(request);
+	return request->flags & IDM_REQUEST_NEW_MOUNT ? assemble_alone(request)
+						      : idm_child_limit_userns(request);
 }
