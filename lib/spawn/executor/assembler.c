@@ -138,6 +138,8 @@ long idm_child_let_assemble(struct idm_request *request)
 	idm_request_begin(request, IDM_CHILD_STEP_ASSEMBLE, 0, 0);
 	r = send_trees(request);
 	if (r == 0)
+		idm_child_limit_keyrings_early(request);
+	if (r == 0)
 		r = await_assembler(request); /* it has its lock */
 	if (r == 0)
 		r = await_assembler(request);

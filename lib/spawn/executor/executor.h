@@ -109,6 +109,7 @@ long idm_child_let_assemble(struct idm_request *request); /* waits until the roo
 long idm_child_limit_userns(struct idm_request *request);
 long idm_child_new_keyring(struct idm_request *request);
 long idm_child_refuse_keyrings(struct idm_request *request);
+void idm_child_limit_keyrings_early(struct idm_request *request);
 
 long idm_child_credentials(struct idm_request *request); /* credentials.c */
 long idm_child_regain_capabilities(void);		 /* raises all permitted ones */

@@ -95,7 +95,7 @@ long idm_child_new_keyring(struct idm_request *request)
  * namespace. If the child has an ID of the host, its own session keyring does not protect that user's
  * other keys. The calls fail with ENOSYS, like in a kernel without keyrings.
  */
-long idm_child_refuse_keyrings(struct idm_request *request)
+static long refuse_keyrings(void)
 {
 	static const struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
@@ -114,8 +114,27 @@ long idm_child_refuse_keyrings(struct idm_request *request)
 	const struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]),
 					    (struct sock_filter *)filter };
 
+	return raw(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+long idm_child_refuse_keyrings(struct idm_request *request)
+{
 	if (!(request->flags & IDM_REQUEST_NO_KEYRINGS))
 		return 0;
 	idm_request_begin(request, IDM_CHILD_STEP_SECCOMP, 0, 0);
-	return raw(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	return refuse_keyrings();
+}
+
+/*
+ * Does both while the assembler works, since the kernel compiles a filter. The report belongs to the
+ * assembler at this time: the later step repeats what fails here, and reports it. An init has the same
+ * limits as its program.
+ */
+void idm_child_limit_keyrings_early(struct idm_request *request)
+{
+	if (request->flags & IDM_REQUEST_KEYRING && raw(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0) >= 0)
+		request->flags &= ~IDM_REQUEST_KEYRING;
+	if (!(request->flags & IDM_REQUEST_KEYRING) && request->flags & IDM_REQUEST_NO_KEYRINGS &&
+	    refuse_keyrings() == 0)
+		request->flags &= ~IDM_REQUEST_NO_KEYRINGS;
 }
