@@ -51,13 +51,70 @@ static int fail_unseen_layer(int code, const struct idm_layer *l, struct idm_err
 	return fd < 0 ? code : idm_hint_admission(code, fd, err);
 }
 
+/* Returns the length of the directory with which both paths begin, up to a slash. 0: none. */
+static size_t common_length(const char *a, const char *b, size_t most)
+{
+	size_t slash = 0;
+
+	for (size_t i = 0; i < most && a[i] && a[i] == b[i]; i++)
+		if (a[i] == '/')
+			slash = i + 1;
+	return slash;
+}
+
+/* From so many layers on, two calls more save time. */
+#define MANY_PATHS 8
+
+/* A directory with which many paths begin. A lookup from there passes fewer directories. */
+struct start {
+	int fd; /* -1: none */
+	const char *path;
+	size_t length;
+	int dirfd;
+};
+
+/* Two paths are enough to find it. Layers that do not begin there have their own whole path. */
+static struct start open_start(const struct idm_layers *layers)
+{
+	const struct idm_path *a = &layers->v[0].path, *b = &layers->v[layers->n / 2].path;
+	struct start start = { .fd = -1, .path = a->path, .dirfd = a->dirfd };
+	AUTO_FREE char *directory = NULL;
+
+	if (layers->n < MANY_PATHS || a->dirfd != b->dirfd)
+		return start;
+	start.length = common_length(a->path, b->path, strlen(a->path));
+	directory = start.length ? strndup(a->path, start.length) : NULL;
+	if (directory)
+		start.fd = idm_sys_openat(a->dirfd, directory, O_PATH | O_DIRECTORY, 0);
+	return start;
+}
+
+/* Another slash would make the rest an absolute path. */
+static bool begins_there(const struct start *start, const struct idm_path *path)
+{
+	return start->fd >= 0 && path->dirfd == start->dirfd &&
+	       strncmp(path->path, start->path, start->length) == 0 && path->path[start->length] &&
+	       path->path[start->length] != '/';
+}
+
 /* One call asks for all of it. So the mount has its short ID here, not that of idm_mount_id(). */
-static int stat_layer(struct idm_layer *l, struct idm_error *err)
+static int ask_layer(const struct idm_layer *l, const struct start *start, int flags, struct statx *st)
+{
+	bool there = begins_there(start, &l->path);
+
+	return idm_sys_statx(
+		there ? start->fd : l->path.dirfd, there ? l->path.path + start->length : l->path.path,
+		AT_EMPTY_PATH | AT_STATX_DONT_SYNC | flags, STATX_TYPE | STATX_INO | STATX_MNT_ID, st);
+}
+
+static int stat_layer(struct idm_layer *l, const struct start *start, struct idm_error *err)
 {
 	struct statx st;
-	int r = idm_sys_statx(l->path.dirfd, l->path.path, AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-			      STATX_TYPE | STATX_INO | STATX_MNT_ID, &st);
+	int r = ask_layer(l, start, AT_SYMLINK_NOFOLLOW, &st);
 
+	l->linked = r == 0 && S_ISLNK(st.stx_mode);
+	if (l->linked)
+		r = ask_layer(l, start, 0, &st);
 	if (r < 0)
 		return fail_unseen_layer(r, l, err);
 	if (!S_ISDIR(st.stx_mode))
@@ -101,31 +158,25 @@ static int find_twins(const struct idm_layers *layers, struct idm_error *err)
 
 int idm_layers_look(struct idm_layers *layers, struct idm_error *err)
 {
-	for (size_t i = 0; i < layers->n; i++) {
-		int r = stat_layer(&layers->v[i], err);
+	struct start start = open_start(layers);
+	int r = 0;
 
-		if (r < 0)
-			return r;
-	}
-	return find_twins(layers, err);
+	for (size_t i = 0; i < layers->n && r == 0; i++)
+		r = stat_layer(&layers->v[i], &start, err);
+	idm_close_fd(&start.fd);
+	return r < 0 ? r : find_twins(layers, err);
 }
 
 /* ---- the common directory ---- */
 
-/* Returns the length of the directory with which both paths begin, up to a slash. 0: none. */
-static size_t common_length(const char *a, const char *b, size_t most)
+static bool is_open(const struct idm_layer *l)
 {
-	size_t slash = 0;
-
-	for (size_t i = 0; i < most && a[i] && a[i] == b[i]; i++)
-		if (a[i] == '/')
-			slash = i + 1;
-	return slash;
+	return l->fd >= 0 || l->by_path;
 }
 
 static bool same_mount(const struct idm_layer *a, const struct idm_layer *b)
 {
-	return a->mapped == b->mapped && b->fd < 0 && a->writable == b->writable &&
+	return a->mapped == b->mapped && !is_open(b) && a->writable == b->writable &&
 	       a->mount_id == b->mount_id && a->path.dirfd == b->path.dirfd &&
 	       !idm_goes_up(b->path.path) && (*a->path.path == '/') == (*b->path.path == '/');
 }
@@ -190,6 +241,8 @@ static int clone_for_layer(struct idm_layers *layers, const struct idm_layer *l,
 	int fd;
 
 	options.flags = IDM_TREE_EMPTY_PATH;
+	if (layers->by_path && !l->writable)
+		options.attr_set = IDM_ATTR_NOSYMFOLLOW; /* see layer-paths.c */
 	fd = idm_tree_open(l->path.dirfd, path, l->mapped ? userns_fd : -1, &options, err);
 
 	if (fd < 0) {
@@ -219,13 +272,40 @@ static int open_alone(struct idm_layers *layers, struct idm_layer *l, int userns
  * A path can leave the mount through a mount below it, and return by a symbolic link. The copy has no
  * mounts below it. So the same path leads to another directory there.
  */
-static bool is_layer_itself(const struct idm_layer *l)
+static bool is_layer_itself(const struct idm_layer *l, int dirfd, const char *path)
 {
 	struct statx st;
 
-	return idm_sys_statx(l->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
+	return idm_sys_statx(dirfd, path, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
 	       st.stx_ino == l->inode && st.stx_dev_major == l->device_major &&
 	       st.stx_dev_minor == l->device_minor;
+}
+
+/* The kernel gets this layer by its path below the copy. layer-paths.c has the proof. */
+static bool goes_by_path(const struct idm_layers *layers, const struct idm_layer *l, const char *below)
+{
+	return layers->by_path && !l->writable && idm_layer_fits_path(below) &&
+	       (idm_layer_path_is_sure(l, below) ||
+		is_layer_itself(l, layers->clones[layers->n_clones - 1], below));
+}
+
+/* Opens a layer below the last copy, or leaves it to open_alone(). */
+static void open_below(const struct idm_layers *layers, struct idm_layer *l, const char *below)
+{
+	int clone = layers->clones[layers->n_clones - 1];
+
+	l->by_path = goes_by_path(layers, l, below);
+	if (!l->by_path)
+		l->fd = idm_sys_openat2(clone, below, O_PATH | O_DIRECTORY, 0,
+					RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
+	if (l->fd >= 0 && !idm_layer_path_is_sure(l, below) && !is_layer_itself(l, l->fd, "")) {
+		close(l->fd);
+		l->fd = -1;
+	}
+	if (!is_open(l))
+		return;
+	l->clone = layers->n_clones - 1;
+	l->below = below;
 }
 
 /* Opens layers below one copy of the common directory. Those that fail are left to open_alone(). */
@@ -242,23 +322,9 @@ static int open_together(struct idm_layers *layers, size_t first, size_t length,
 	clone = clone_for_layer(layers, &a, directory, userns_fd, NULL);
 	if (clone < 0)
 		return clone;
-	for (size_t i = first; i < layers->n; i++) {
-		struct idm_layer *l = &layers->v[i];
-
-		if (i != first && !same_mount(&a, l))
-			continue;
-		l->fd = idm_sys_openat2(clone, l->path.path + length, O_PATH | O_DIRECTORY, 0,
-					RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
-		if (l->fd < 0)
-			continue;
-		if (!is_layer_itself(l)) {
-			close(l->fd);
-			l->fd = -1;
-			continue;
-		}
-		l->clone = layers->n_clones - 1;
-		l->below = l->path.path + length;
-	}
+	for (size_t i = first; i < layers->n; i++)
+		if (i == first || same_mount(&a, &layers->v[i]))
+			open_below(layers, &layers->v[i], layers->v[i].path.path + length);
 	return 0;
 }
 
@@ -296,7 +362,7 @@ static int open_cloned(struct idm_layers *layers, size_t i, int userns_fd, struc
 		return r;
 	if (n > 1 && layers->v[i].fd < 0)
 		open_together(layers, i, length, userns_fd);
-	if (layers->v[i].fd >= 0)
+	if (is_open(&layers->v[i]))
 		return 0;
 	return open_alone(layers, &layers->v[i], userns_fd, err);
 }
@@ -309,6 +375,15 @@ static int open_layer_in_place(struct idm_layer *l, struct idm_error *err)
 	return idm_fail_errno(err, l->fd, step_open, l->path.path);
 }
 
+static int open_layer(struct idm_layers *layers, size_t i, int userns_fd, struct idm_error *err)
+{
+	if (is_open(&layers->v[i]))
+		return 0;
+	if (!layers->v[i].mapped && !layers->clone_all)
+		return open_layer_in_place(&layers->v[i], err);
+	return open_cloned(layers, i, userns_fd, err);
+}
+
 int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *err)
 {
 	int r = 0;
@@ -318,10 +393,7 @@ int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *
 	if (!layers->clones)
 		return idm_fail_errno(err, -ENOMEM, step_open, NULL);
 	for (size_t i = 0; i < layers->n && r == 0; i++) {
-		if (!layers->v[i].mapped && !layers->clone_all)
-			r = open_layer_in_place(&layers->v[i], err);
-		else if (layers->v[i].fd < 0)
-			r = open_cloned(layers, i, userns_fd, err);
+		r = open_layer(layers, i, userns_fd, err);
 		if (r == 0 && layers->progress &&
 		    layers->progress(i + 1, layers->n, layers->progress_data) != 0)
 			r = idm_fail(err, -ECANCELED, step_open, NULL,
@@ -330,13 +402,31 @@ int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *
 	return r;
 }
 
-void idm_layers_close(struct idm_layers *layers)
+static void close_layers(struct idm_layers *layers)
 {
-	for (size_t i = 0; i < layers->n; i++)
+	for (size_t i = 0; i < layers->n; i++) {
 		idm_close_fd(&layers->v[i].fd);
+		layers->v[i].fd = -1;
+		layers->v[i].by_path = false;
+	}
 	for (size_t i = 0; i < layers->n_clones; i++)
 		close(layers->clones[i]);
 	free(layers->clones);
+	layers->clones = NULL;
+	layers->n_clones = 0;
+}
+
+int idm_layers_open_again(struct idm_layers *layers, int userns_fd, struct idm_error *err)
+{
+	close_layers(layers);
+	layers->by_path = false;
+	layers->progress = NULL; /* it was called for each layer */
+	return idm_layers_open(layers, userns_fd, err);
+}
+
+void idm_layers_close(struct idm_layers *layers)
+{
+	close_layers(layers);
 	free(layers->v);
 	*layers = (struct idm_layers){ 0 };
 }

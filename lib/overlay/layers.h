@@ -14,6 +14,8 @@ struct idm_layer {
 		*key;  /* the overlay's option for it: "lowerdir+", "datadir+", "upperdir", "workdir" */
 	bool mapped;   /* is to be ID-mapped */
 	bool writable; /* upper and work: the kernel requires both on one mount */
+	bool linked;   /* the path ends in a symbolic link */
+	bool by_path;  /* it has no descriptor: the kernel gets the path below the copy */
 	int fd;	       /* O_PATH, below a copy or in place; -1 until idm_layers_open() */
 	size_t clone;  /* the index of that copy */
 	const char *below; /* the rest of the path there; "" for the copy's root, NULL without a copy */
@@ -41,6 +43,7 @@ struct idm_layers {
 	int *clones; /* the detached copies, which stay open until the overlay exists */
 	size_t n_clones;
 	bool clone_all; /* also the layers without a map */
+	bool by_path;	/* lower layers need no descriptor, if the kernel can have their paths */
 	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };
@@ -51,6 +54,18 @@ int idm_layers_look(struct idm_layers *layers, struct idm_error *err);
 /* Opens all layers. Those with a map (or all) are opened below as few copies as possible. */
 int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *err);
 
+/* The same from the beginning, with a descriptor of each layer. */
+int idm_layers_open_again(struct idm_layers *layers, int userns_fd, struct idm_error *err);
+
 void idm_layers_close(struct idm_layers *layers);
+
+/* Whether the kernel accepts the path below a copy as a layer. */
+bool idm_layer_fits_path(const char *below);
+
+/* Whether that path can only lead to the layer, or nowhere. Else it has to be looked at. */
+bool idm_layer_path_is_sure(const struct idm_layer *layer, const char *below);
+
+/* Passes all layers to the context of an overlay, those by path too. Returns 0 or -errno. */
+int idm_layers_set_by_path(int fs, const struct idm_layers *layers);
 
 #endif

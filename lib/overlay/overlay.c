@@ -164,7 +164,14 @@ static int check_upper_mount(const struct idm_overlay_options *o, const struct i
 
 /* ---- making it ---- */
 
-static int set_layers(int fs, const struct idm_layers *layers, struct idm_error *err)
+static int open_context(struct idm_error *err)
+{
+	int fs = idm_sys_fsopen("overlay", 0);
+
+	return fs < 0 ? idm_diagnose_fsopen(fs, "overlay", step_overlay, err) : fs;
+}
+
+static int set_descriptors(int fs, const struct idm_layers *layers, struct idm_error *err)
 {
 	for (size_t i = 0; i < layers->n; i++) {
 		int r = idm_sys_fsconfig(fs, FSCONFIG_SET_FD, layers->v[i].key, NULL, layers->v[i].fd);
@@ -173,6 +180,38 @@ static int set_layers(int fs, const struct idm_layers *layers, struct idm_error 
 			return idm_diagnose_no_layer(r, fs, &layers->v[i], err);
 	}
 	return 0;
+}
+
+static bool has_layers_by_path(const struct idm_layers *layers)
+{
+	for (size_t i = 0; i < layers->n; i++)
+		if (layers->v[i].by_path)
+			return true;
+	return false;
+}
+
+/*
+ * A path below a copy can be refused where a descriptor is not, for example because the map leaves out
+ * the owner of a directory on it. So descriptors are the second try. They also find the words for
+ * errors.
+ */
+static int set_layers(int *fs, const struct idm_overlay_options *o, struct idm_layers *layers,
+		      int userns, struct idm_error *err)
+{
+	int r;
+
+	if (!has_layers_by_path(layers))
+		return set_descriptors(*fs, layers, err);
+	if (idm_layers_set_by_path(*fs, layers) == 0)
+		return 0;
+	close(*fs);
+	*fs = open_context(err);
+	if (*fs < 0)
+		return *fs;
+	r = idm_layers_open_again(layers, userns, err);
+	if (r == 0)
+		r = check_upper_mount(o, layers, err);
+	return r < 0 ? r : set_descriptors(*fs, layers, err);
 }
 
 static int set_option(int fs, const struct idm_mount_option *option, struct idm_error *err)
@@ -248,15 +287,15 @@ static int check_writable(const struct idm_overlay_options *o, int tree, struct 
 	return -EROFS;
 }
 
-static int by_descriptor(const struct idm_overlay_options *o, const struct idm_layers *layers,
+static int by_descriptor(const struct idm_overlay_options *o, struct idm_layers *layers, int userns,
 			 struct idm_error *err)
 {
-	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), tree = -1;
+	AUTO_CLOSE int fs = open_context(err), tree = -1;
 	int r;
 
 	if (fs < 0)
-		return idm_diagnose_fsopen(fs, "overlay", step_overlay, err);
-	r = set_layers(fs, layers, err);
+		return fs;
+	r = set_layers(&fs, o, layers, userns, err);
 	if (r == 0)
 		r = set_overlay_options(fs, o, err);
 	if (r < 0)
@@ -287,6 +326,14 @@ static int in_namespace(const struct idm_overlay_options *o, const struct idm_la
 	return r < 0 ? r : idm_steal_fd(&tree);
 }
 
+/* Fewer layers by path save less than the child costs. */
+#define MANY_LAYERS 32
+
+static bool want_layers_by_path(const struct idm_overlay_options *o)
+{
+	return o->map && o->n_lower + o->n_data >= MANY_LAYERS && !idm_kernel_is_before(6, 16);
+}
+
 static int assemble_overlay(const struct idm_overlay_options *o, struct idm_layers *layers,
 			    struct idm_error *err)
 {
@@ -306,12 +353,13 @@ static int assemble_overlay(const struct idm_overlay_options *o, struct idm_laye
 			return userns;
 	}
 	layers->clone_all = !descriptors;
+	layers->by_path = descriptors && want_layers_by_path(o);
 	r = idm_layers_open(layers, userns, err);
 	if (r == 0)
 		r = check_upper_mount(o, layers, err);
 	if (r < 0)
 		return r;
-	return descriptors ? by_descriptor(o, layers, err) : in_namespace(o, layers, err);
+	return descriptors ? by_descriptor(o, layers, userns, err) : in_namespace(o, layers, err);
 }
 
 int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error *err)
