@@ -1028,6 +1028,11 @@ enum idm_upper_ids {
  */
 #define IDM_OVERLAY_CREATE_AS_ROOT 0x4U /* only: a child with those credentials creates it */
 #define IDM_OVERLAY_EMPTY_PATH 0x8U     /* an empty path of a layer is its dirfd itself, else -ENOENT */
+/*
+ * The caller guarantees that no other overlay uses the upper and the work directory. The library does not
+ * search for one. That search costs a system call for each mount of the host.
+ */
+#define IDM_OVERLAY_UPPER_UNUSED 0x10U
 
 /* Options of idm_overlay_open(). Initialise with IDM_OVERLAY_OPTIONS_INIT. */
 struct idm_overlay_options {
@@ -1087,7 +1092,8 @@ struct idm_overlay_options {
  *   -EINVAL: an option that the kernel does not know or accept
  *   -EINVAL: a layer's filesystem cannot be ID-mapped or be a layer
  *   -EINVAL: IDM_UPPER_DISK and a map without disk uid 0 or disk gid 0
- *   -EINVAL: an unknown flag or `upper_ids`, or two flags that exclude each other
+ *   -EINVAL: an unknown flag or `upper_ids`, two flags that exclude each other, or
+ *            IDM_OVERLAY_UPPER_UNUSED without an upper directory
  *   -EINVAL: `staging_fd` is no mount namespace
  *   -ENOTDIR: a layer is not a directory
  *   -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before Linux 6.15
@@ -1249,6 +1255,7 @@ size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 #define IDM_PLAN_APPLY_DETACHED 0x100U     /* only: detached */
 #define IDM_PLAN_APPLY_IN_NAMESPACE 0x200U /* only: in a mount namespace that disappears with the call */
 #define IDM_PLAN_APPLY_MKDIR 0x400U /* create missing targets: in the root filesystem, and the plan's own */
+#define IDM_PLAN_APPLY_UPPER_UNUSED 0x800U /* IDM_OVERLAY_UPPER_UNUSED for each overlay with an upper directory */
 
 /* Options of idm_plan_open() and idm_plan_apply(). Initialise with IDM_PLAN_APPLY_OPTIONS_INIT. */
 struct idm_plan_apply_options {

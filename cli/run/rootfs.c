@@ -114,6 +114,8 @@ static int open_overlay(const struct run_request *q, int *tree)
 
 	if (status != DONE)
 		return status;
+	/* Nothing else can use a directory that this process has just created. */
+	o.flags = q->ephemeral ? IDM_OVERLAY_UPPER_UNUSED : 0;
 	o.lower = q->rootfs ? &rootfs : q->layers.lower;
 	o.n_lower = q->rootfs ? 1 : q->layers.n_lower;
 	o.data = q->layers.data;

@@ -53,7 +53,8 @@ static int check_all_paths(const struct idm_overlay_options *o, struct idm_error
 static int check_request(const struct idm_overlay_options *o, struct idm_error *err)
 {
 	const unsigned int flags = IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE |
-				   IDM_OVERLAY_CREATE_AS_ROOT | IDM_OVERLAY_EMPTY_PATH;
+				   IDM_OVERLAY_CREATE_AS_ROOT | IDM_OVERLAY_EMPTY_PATH |
+				   IDM_OVERLAY_UPPER_UNUSED;
 	size_t n = o->n_lower + o->n_data;
 	int r = idm_check_flags(o->flags, flags, step_overlay, NULL, err);
 
@@ -79,6 +80,9 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 			err, -EINVAL, step_overlay, NULL,
 			o->upper ? "an upper directory requires a work directory on the same mount"
 				 : "a work directory requires an upper directory");
+	if (o->flags & IDM_OVERLAY_UPPER_UNUSED && !o->upper)
+		return idm_fail(err, -EINVAL, step_overlay, NULL,
+				"the flag for an unused upper directory requires an upper directory");
 	if (n < 2 && !o->upper) {
 		idm_fail(err, -EINVAL, step_overlay, o->lower[0].path,
 			 "expected a second layer or an upper directory, got one lower layer");
@@ -343,7 +347,7 @@ static int assemble_overlay(const struct idm_overlay_options *o, struct idm_laye
 
 	if (r == 0)
 		r = check_upper_mount(o, layers, err);
-	if (r == 0)
+	if (r == 0 && !(o->flags & IDM_OVERLAY_UPPER_UNUSED))
 		r = idm_overlay_in_use(o, layers, err);
 	if (r < 0)
 		return r;

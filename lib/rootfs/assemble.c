@@ -327,7 +327,9 @@ void idm_assembly_close(struct idm_assembly *a)
 
 /* ---- the call ---- */
 
-#define APPLY_FLAGS (IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR)
+#define APPLY_FLAGS                                                                     \
+	(IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR | \
+	 IDM_PLAN_APPLY_UPPER_UNUSED)
 
 int idm_take_apply_options(struct idm_plan_apply_options *own,
 			   const struct idm_plan_apply_options *options, struct idm_error *err)

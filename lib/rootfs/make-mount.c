@@ -121,6 +121,7 @@ static int open_overlay_tree(const struct idm_plan_entry *entry,
 	if (entry->upper) {
 		o.upper = &upper;
 		o.work = &work;
+		o.flags = options->flags & IDM_PLAN_APPLY_UPPER_UNUSED ? IDM_OVERLAY_UPPER_UNUSED : 0;
 	}
 	o.map = entry->map;
 	o.upper_ids = entry->map && entry->upper ? options->upper_ids : IDM_UPPER_SHIFTED;

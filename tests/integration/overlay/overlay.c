@@ -473,6 +473,14 @@ TEST(a_way_that_is_not_there)
 		assert_refused(&o, -EOPNOTSUPP, "", "needs Linux 6.15");
 }
 
+TEST(an_unused_upper_that_is_not_there)
+{
+	struct idm_overlay_options o = request(NULL, IDM_OVERLAY_UPPER_UNUSED);
+
+	enter();
+	assert_refused(&o, -EINVAL, "", "requires an upper directory");
+}
+
 /* Not even where an empty path would be the descriptor itself. */
 TEST(a_path_that_is_null_is_refused)
 {
@@ -590,6 +598,31 @@ TEST(an_upper_in_use_is_refused)
 		o.upper = &other_upper;
 		o.work = &work;
 		assert_refused(&o, -EBUSY, WORK, "in use");
+		do_umount(TARGET);
+	}
+}
+
+/* The kernel allows the second one, and writes a warning into its log. */
+TEST(an_upper_that_the_caller_calls_unused_is_not_searched_for)
+{
+	AUTO_MAP struct idm_map *map = map_of(MAP);
+	struct idm_path other_work = AT(SCRATCH "/store/work2");
+
+	enter();
+	scratch_dir(SCRATCH "/store/work2");
+	EACH_RUNG(rung)
+	{
+		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		AUTO_FD int tree = -1;
+		struct idm_error err;
+
+		o.upper = &upper;
+		o.work = &work;
+		attach_overlay(&o);
+		o.work = &other_work;
+		assert_refused(&o, -EBUSY, UP, "in use");
+		o.flags |= IDM_OVERLAY_UPPER_UNUSED;
+		tree = (int)assert_ok(idm_overlay_open(&o, &err), &err);
 		do_umount(TARGET);
 	}
 }

@@ -139,6 +139,35 @@ TEST(overlays)
 	}
 }
 
+/* The root has no upper directory, and the flag is not for it. */
+TEST(uppers_that_the_caller_calls_unused_are_not_searched_for)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct idm_error err;
+
+	enter_image();
+	scratch_dir(SCRATCH "/l2");
+	scratch_dir(SCRATCH "/up");
+	scratch_dir(SCRATCH "/work");
+	plan_step(plan, "overlay", "rootfs", "/", "lowerdir=" SCRATCH "/l2:" ROOT, NULL);
+	plan_step(plan, "overlay", "changes", "/etc", "upperdir=" SCRATCH "/up",
+		  "workdir=" SCRATCH "/work", "lowerdir=" SCRATCH "/l2", NULL);
+	EACH_WAY(way)
+	{
+		int tree;
+
+		apply_in(plan, way);
+		o.flags = (unsigned int)way;
+		assert_error(idm_plan_open(plan, &o, &err), -EBUSY, &err, SCRATCH "/up", "open overlay",
+			     "in use");
+		o.flags |= IDM_PLAN_APPLY_UPPER_UNUSED;
+		tree = (int)assert_ok(idm_plan_open(plan, &o, &err), &err);
+		close(tree);
+		unmount_target();
+	}
+}
+
 TEST(filesystems_on_a_file)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new();
