@@ -9,6 +9,7 @@
 #
 # CHECK is one of these three, or one of the following, which look at the tree itself. No comment answers those:
 #   includes   a folder includes only what docs/architecture.md allows (scripts/layout.py)
+#   calls      a folder calls only what docs/architecture.md allows (scripts/layout.py)
 #   circles    no two files need each other, directly or through others (scripts/layout.py)
 #   names      few functions share their name with one in another file (scripts/names.py)
 #   spelling   codespell, but for the words in scripts/spelling.txt
@@ -18,7 +19,7 @@ set -u
 build=${1:?the build directory, in which config.h is}
 build=$(realpath "$build") || exit
 shift
-[ $# -gt 0 ] || set -- cppcheck clang gcc includes circles names spelling words
+[ $# -gt 0 ] || set -- cppcheck clang gcc includes calls circles names spelling words
 cd "$(dirname "$0")/.." || exit
 out=$(mktemp -d) || exit
 trap 'rm -rf "$out"' EXIT
@@ -48,7 +49,11 @@ run_gcc() {
 }
 
 run_includes() {
-  scripts/layout.py includes
+  scripts/layout.py includes "$build"
+}
+
+run_calls() {
+  scripts/layout.py calls "$build"
 }
 
 run_circles() {
@@ -75,7 +80,7 @@ run_words() {
 findings() {
   # What gcc finds in a function of a header is about where that is used.
   awk '/^ +inlined from .* at [^ ]+:[0-9]+:[0-9]+[:,]$/ { from = $NF; sub(/[:,]$/, "", from) }
-       /^lib\/(util|base\/macros)\.h:[0-9]+:[0-9]+: warning: / && from { sub(/^[^ ]+:/, from ":") }
+       /^lib\/base\/macros\.h:[0-9]+:[0-9]+: warning: / && from { sub(/^[^ ]+:/, from ":") }
        /^[^ ]+:[0-9]+:[0-9]+: / { from = "" }
        { print }' |
     grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error|performance|portability): ' |

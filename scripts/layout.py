@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Checks the layout of lib/, oci/ and cli/; prints what breaks it, one finding a line.
 
-  layout.py includes       a folder includes only what the table in docs/architecture.md allows
-  layout.py circles BUILD  no two files need each other, directly or through others, as nm says
+  layout.py includes [BUILD]  a folder includes only what the table in docs/architecture.md allows; with BUILD
+                              also by what the compiler says, which no macro or comment can fool
+  layout.py calls BUILD       a folder calls only what that table allows, as nm says
+  layout.py circles BUILD     no two files need each other, directly or through others, as nm says
 
 Runs in the top directory. The exit status is 1 if there is a finding.
 """
@@ -11,8 +13,10 @@ import glob
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 TABLE = "docs/architecture.md"
 TOPS = ("lib", "oci", "cli")
@@ -27,25 +31,33 @@ def folder_path(name):
     return name if name.split("/")[0] in TOPS else "lib/" + name
 
 
+class Row:
+    """A folder, and those that it may include and call, in the order of the table."""
+
+    def __init__(self, cells):
+        self.includes, self.calls = (
+            [folder_path(name) for name in re.findall(r"`([\w/]+)`", cell)] for cell in cells)
+
+
 def read_table():
-    """Returns for each folder those that it may include, in the order of the table."""
+    """Returns the row of each folder."""
     table = {}
     with open(TABLE, encoding="utf-8") as file:
         for line in file:
             cells = [cell.strip() for cell in line.split("|")]
-            if len(cells) > 3 and re.fullmatch(r"`[\w/]+`", cells[1]):
-                table[folder_path(cells[1].strip("`"))] = [
-                    folder_path(name) for name in re.findall(r"`([\w/]+)`", cells[2])]
+            if len(cells) > 4 and re.fullmatch(r"`[\w/]+`", cells[1]):
+                table[folder_path(cells[1].strip("`"))] = Row(cells[2:4])
     return table
 
 
 def check_table(table):
     """A row allows only rows above it, so that the table itself is without a circle."""
     above = []
-    for folder, allowed in table.items():
-        for name in allowed:
-            if name not in above:
-                yield f"{TABLE}: {folder} may include {name}, which is not a row above it"
+    for folder, row in table.items():
+        for act, names in (("include", row.includes), ("call", row.calls)):
+            for name in names:
+                if name not in above:
+                    yield f"{TABLE}: {folder} may {act} {name}, which is not a row above it"
         if not glob.glob(folder + "/*.[ch]"):
             yield f"{TABLE}: {folder} has no files"
         above.append(folder)
@@ -66,34 +78,81 @@ def find_header(path, name):
     return None
 
 
-def includes_of(path):
+def includes_in(path, lines):
     """Yields the number of the line and the file, for each file of this tree; None for a missing one."""
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
-            if match and match[2] != GENERATED:
-                header = find_header(path, match[2])
-                if header or match[1] == '"':
-                    yield number, match[2], header
+    for number, line in lines:
+        match = re.match(r'\s*#\s*include(?:_next)?\s*([<"])([^>"]+)[>"]', line)
+        if match and match[2] != GENERATED:
+            header = find_header(path, match[2])
+            if header or match[1] == '"':
+                yield number, match[2], header
 
 
-def check_includes():
-    table, used = read_table(), set()
+def written_includes():
+    """Yields (file, line, name, header) of every #include in the text, in every branch of an #if."""
+    for path in source_files():
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for include in includes_in(path, enumerate(file, 1)):
+                yield path, *include
+
+
+def commands_of(build):
+    """Returns the commands of the compiler, each with its source file below lib/, oci/ or cli/."""
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+        commands = json.load(file)
+    for command in commands:
+        command["source"] = os.path.relpath(os.path.join(command["directory"], command["file"]))
+    return [command for command in commands if command["source"].split(os.sep)[0] in TOPS]
+
+
+def preprocess(command):
+    """Returns the source as the compiler reads it, with its #includes. They are named as macros expand."""
+    words = shlex.split(command["command"])
+    for option in ("-MF", "-MQ", "-o"):  # nothing is written
+        if option in words:
+            del words[words.index(option):words.index(option) + 2]
+    words = [word for word in words if word not in ("-c", "-MD")] + ["-E", "-dI"]
+    return subprocess.run(words, cwd=command["directory"], check=True, capture_output=True, text=True).stdout
+
+
+def compiled_includes(build):
+    """Yields (file, line, name, header) of every #include that the compiler follows, in any file of this tree."""
+    commands = {command["source"]: command for command in commands_of(build)}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        texts = pool.map(preprocess, commands.values())
+    for command, text in zip(commands.values(), texts):
+        path, number = None, 0
+        for line in text.splitlines():
+            marker = re.match(r'# (\d+) "(.*?)"', line)
+            if marker:
+                path = os.path.relpath(os.path.join(command["directory"], marker[2]))
+                number = int(marker[1])
+            elif path.split(os.sep)[0] in TOPS:
+                for include in includes_in(path, [(number, line)]):
+                    yield path, *include
+            number += not marker
+
+
+def check_includes(build=None):
+    table = read_table()
     yield from check_table(table)
+    includes = {}
+    for path, number, name, header in [*written_includes(), *(compiled_includes(build) if build else ())]:
+        includes.setdefault((path, header or name), (path, number, name, header))
     for path in source_files():
         folder = os.path.dirname(path)
         if folder not in table:
             yield f"{path}: {TABLE} has no row for {folder}/"
-            continue
-        for number, name, header in includes_of(path):
-            other = os.path.dirname(header) if header else None
-            used.add((folder, other))
-            if not header:
-                yield f"{path}:{number}: {name} does not exist"
-            elif header != PUBLIC and other != folder and other not in table[folder]:
-                yield f"{path}:{number}: {folder}/ may not include {header}"
-    for folder, allowed in table.items():
-        for other in allowed:
+    used = set()
+    for path, number, name, header in includes.values():
+        folder, other = os.path.dirname(path), os.path.dirname(header) if header else None
+        used.add((folder, other))
+        if not header:
+            yield f"{path}:{number}: {name} does not exist"
+        elif header != PUBLIC and other != folder and folder in table and other not in table[folder].includes:
+            yield f"{path}:{number}: {folder}/ may not include {header}"
+    for folder, row in table.items():
+        for other in row.includes:
             if (folder, other) not in used:
                 yield f"{TABLE}: {folder} may include {other}, but does not"
 
@@ -101,16 +160,8 @@ def check_includes():
 # ---- who needs whom ----
 
 def objects_of(build):
-    """Returns the built object files, each with its source file below lib/, oci/ or cli/."""
-    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-        commands = json.load(file)
-    objects = {}
-    for command in commands:
-        source = os.path.relpath(os.path.join(command["directory"], command["file"]))
-        output = os.path.join(build, command["output"])
-        if source.split(os.sep)[0] in TOPS:
-            objects[output] = source
-    return objects
+    """Returns the object files, each with its source file."""
+    return {os.path.join(build, command["output"]): command["source"] for command in commands_of(build)}
 
 
 def symbols_of(objects):
@@ -140,39 +191,75 @@ def needs_of(objects):
     return needs
 
 
-def reach_of(needs, source):
-    reached, todo = set(), [source]
-    while todo:
-        new = set(needs[todo.pop()]) - reached
-        reached |= new
-        todo += new
-    return reached
+def needs_in(build):
+    """Returns what nm says about a build, and the findings if it lacks object files."""
+    objects = objects_of(build)
+    built = {path: source for path, source in objects.items() if os.path.isfile(path)}
+    missing = [f"{source}: not built" for source in sorted(set(objects.values()) - set(built.values()))]
+    if not built:
+        return {}, [*missing, f"{build}: no object file of {', '.join(TOPS)}"]
+    return needs_of(built), missing
+
+
+def check_calls(build):
+    table = read_table()
+    needs, missing = needs_in(build)
+    yield from missing
+    used = set()
+    for source in sorted(needs):
+        for other in sorted(needs[source]):
+            folder, callee = os.path.dirname(source), os.path.dirname(other)
+            used.add((folder, callee))
+            row = table.get(folder)
+            if row and callee not in (folder, *row.includes, *row.calls):
+                names = ", ".join(sorted(needs[source][other]))
+                yield f"{source} → {other} ({names}): {folder}/ may not call {callee}/"
+    for folder, row in table.items():
+        for other in row.calls:
+            if other in row.includes:
+                yield f"{TABLE}: {folder} may include {other}, so it may call it without a word"
+            elif (folder, other) not in used and not missing:
+                yield f"{TABLE}: {folder} may call {other}, but does not"
+
+
+def shortest_circle(needs, source):
+    """Returns the files from `source` back to it by the fewest calls, or None."""
+    before, todo = {}, [source]
+    for file in todo:
+        for other in sorted(needs[file]):
+            if other not in before:
+                before[other] = file
+                todo.append(other)
+        if source in before:
+            circle = [source, before[source]]
+            while circle[-1] != source:
+                circle.append(before[circle[-1]])
+            return circle[:0:-1]
+    return None
 
 
 def check_circles(build):
-    objects = objects_of(build)
-    built = {path: source for path, source in objects.items() if os.path.isfile(path)}
-    for source in sorted(set(objects.values()) - set(built.values())):
-        yield f"{source}: not built"
-    if not built:
-        yield f"{build}: no object file of {', '.join(TOPS)}"
-        return
-    needs = needs_of(built)
-    reach = {source: reach_of(needs, source) for source in needs}
-    circles = {tuple(sorted(other for other in reach[source] if source in reach[other]))
-               for source in needs if source in reach[source]}
-    for circle in sorted(circles):
+    needs, missing = needs_in(build)
+    yield from missing
+    found, seen = [circle for source in sorted(needs) if (circle := shortest_circle(needs, source))], set()
+    for circle in sorted(found, key=len):
+        if not seen.isdisjoint(circle):
+            continue
+        seen.update(circle)
         yield f"a circle of {len(circle)} files:"
-        for source in circle:
-            for other in sorted(set(circle) & set(needs[source])):
-                yield f"  {source} → {other} ({', '.join(sorted(needs[source][other]))})"
+        for source, other in zip(circle, [*circle[1:], circle[0]]):
+            yield f"  {source} → {other} ({', '.join(sorted(needs[source][other]))})"
+    others = {source for circle in found for source in circle} - seen
+    if others:
+        yield f"{len(others)} more files are in longer circles"
 
 
 def main():
-    if sys.argv[1:] == ["includes"]:
+    checks = {"includes": check_includes, "calls": check_calls, "circles": check_circles}
+    if len(sys.argv) == 3 and sys.argv[1] in checks:
+        findings = checks[sys.argv[1]](sys.argv[2])
+    elif sys.argv[1:] == ["includes"]:
         findings = check_includes()
-    elif len(sys.argv) == 3 and sys.argv[1] == "circles":
-        findings = check_circles(sys.argv[2])
     else:
         sys.exit(__doc__.rstrip())
     found = 0

@@ -11,15 +11,15 @@ import tempfile
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 TABLE = """# The layout
 
-| folder | may include | takes | returns |
-|---|---|---|---|
-| `base` | | | |
-| `sys` | `base` | | |
-| `spawn/executor` | `sys` | | |
-| `spawn` | `base` `spawn/executor` | | |
-| `oci` | `spawn` | | |
-| `cli/common` | `base` | | |
-| `cli` | `cli/common` `oci` | | |
+| folder | may include | may also call | takes | returns |
+|---|---|---|---|---|
+| `base` | | | | |
+| `sys` | `base` | | | |
+| `spawn/executor` | `sys` | | | |
+| `spawn` | `base` `spawn/executor` | | | |
+| `oci` | `spawn` | | | |
+| `cli/common` | `base` | | | |
+| `cli` | `cli/common` `oci` | | | |
 """
 TREE = {
     "docs/architecture.md": TABLE,
@@ -127,13 +127,13 @@ def folder_without_a_row():
 
 @test
 def row_without_a_folder():
-    expect_includes({"docs/architecture.md": TABLE + "| `gone` | | | |\n"},
+    expect_includes({"docs/architecture.md": TABLE + "| `gone` | | | | |\n"},
                     "docs/architecture.md: lib/gone has no files")
 
 
 @test
 def row_that_allows_a_later_folder():
-    expect_includes({"docs/architecture.md": TABLE.replace("| `base` | |", "| `base` | `sys` |"),
+    expect_includes({"docs/architecture.md": TABLE.replace("\n| `base` | |", "\n| `base` | `sys` |"),
                      "lib/base/error.c": '#include "lib/sys/kernel.h"\n'},
                     "docs/architecture.md: lib/base may include lib/sys, which is not a row above it")
 
@@ -142,6 +142,51 @@ def row_that_allows_a_later_folder():
 def row_that_allows_what_is_not_used():
     expect_includes({"docs/architecture.md": TABLE.replace("`base` `spawn/executor`", "`base` `sys` `spawn/executor`")},
                     "docs/architecture.md: lib/spawn may include lib/sys, but does not")
+
+
+@test
+def row_that_allows_calls_of_a_later_folder():
+    expect_includes({"docs/architecture.md": TABLE.replace("\n| `base` | | |", "\n| `base` | | `sys` |")},
+                    "docs/architecture.md: lib/base may call lib/sys, which is not a row above it")
+
+
+def expect_compiled_includes(changes, *findings):
+    """The compiler is asked, too."""
+    write_tree({**TREE, "build/config.h": "", "lib/sys/file.h": "", **changes})
+    sources = sorted(path for path in {**TREE, **changes} if path.endswith(".c"))
+    commands = [{"directory": os.path.realpath("build"), "file": "../" + source, "output": source + ".o",
+                 "command": f"cc -I. -I.. -I../include -MD -MQ x -MF x -o x -c ../{source}"} for source in sources]
+    write_tree({"build/compile_commands.json": json.dumps(commands)})
+    expect(["layout.py", "includes", "build"], *findings)
+    assert not os.path.exists("build/x"), "the compiler has written a file"
+
+
+@test
+def includes_that_the_compiler_follows_pass():
+    expect_compiled_includes({})
+
+
+@test
+def include_that_is_written_in_another_way():
+    header = '"lib/sys/file.h"\n'
+    for text in ("#define HEADER " + header + "#include HEADER\n", "\n#include /* why */ " + header,
+                 "\n#inc\\\nlude " + header, "\n/**/ #include " + header, "\n#include_next " + header,
+                 "\n%:include " + header):
+        expect_compiled_includes({"lib/base/error.c": text},
+                                 "lib/base/error.c:2: lib/base/ may not include lib/sys/file.h")
+
+
+@test
+def include_of_a_file_that_includes():
+    expect_compiled_includes({"lib/base/error.c": '#include "x.inc"\n',
+                              "lib/base/x.inc": '\n\n#include "lib/sys/file.h"\n'},
+                             "lib/base/x.inc:3: lib/base/ may not include lib/sys/file.h")
+
+
+@test
+def include_in_a_branch_that_is_not_compiled():
+    expect_compiled_includes({"lib/base/error.c": '#ifdef __powerpc__\n#include "lib/sys/file.h"\n#endif\n'},
+                             "lib/base/error.c:2: lib/base/ may not include lib/sys/file.h")
 
 
 @test
@@ -212,6 +257,51 @@ def circle_in_a_program():
            "x.p/b.c.o": ("cli/b.c", "void a(void); void b(void) { a(); }")})
     expect(["layout.py", "circles", "build"], "a circle of 2 files:",
            "  cli/a.c → cli/b.c (b)", "  cli/b.c → cli/a.c (a)")
+
+
+def expect_calls(row, *findings):
+    build({"lib/libx.so.p/a.c.o": ("lib/base/a.c", "void a(void) { }"),
+           "lib/libx.so.p/b.c.o": ("lib/sys/b.c", "void a(void); void b(void) { a(); }"),
+           "lib/libx.so.p/c.c.o": ("lib/spawn/c.c", "void a(void), b(void), d(void); void c(void) { a(); b(); d(); }"),
+           "lib/libx.so.p/d.c.o": ("lib/spawn/d.c", "void d(void) { }")})
+    write_tree({"docs/architecture.md": "| `base` | | | | |\n| `sys` | `base` | | | |\n| `spawn` |" + row + " | |\n"})
+    expect(["layout.py", "calls", "build"], *findings)
+
+
+@test
+def calls_of_earlier_folders_pass():
+    expect_calls(" `base` | `sys` |")
+    expect_calls(" `sys` | `base` |")
+    expect_calls(" `base` `sys` | |")
+
+
+@test
+def call_of_a_folder_that_is_not_in_the_row():
+    expect_calls(" `base` | |", "lib/spawn/c.c → lib/sys/b.c (b): lib/spawn/ may not call lib/sys/")
+
+
+@test
+def call_of_a_later_folder():
+    write_tree({"docs/architecture.md": "| `base` | | | | |\n| `sys` | | `base` | | |\n"})
+    build({"lib/libx.so.p/a.c.o": ("lib/base/a.c", "void b(void); void a(void) { b(); }"),
+           "lib/libx.so.p/b.c.o": ("lib/sys/b.c", "void b(void) { }")})
+    expect(["layout.py", "calls", "build"], "lib/base/a.c → lib/sys/b.c (b): lib/base/ may not call lib/sys/",
+           "docs/architecture.md: lib/sys may call lib/base, but does not")
+
+
+@test
+def row_that_allows_a_call_twice():
+    expect_calls(" `base` `sys` | `sys` |",
+                 "docs/architecture.md: lib/spawn may include lib/sys, so it may call it without a word")
+
+
+@test
+def circle_through_many_files():
+    ring = {f"f{i}": f"void f{(i + 1) % 9}(void); void f{i}(void) {{ f{(i + 1) % 9}(); }}" for i in range(9)}
+    ring["f3"] = "void f4(void), f1(void); void f3(void) { f4(); f1(); }"
+    build(library(**ring))
+    expect(["layout.py", "circles", "build"], "a circle of 3 files:", "  lib/f1.c → lib/f2.c (f2)",
+           "  lib/f2.c → lib/f3.c (f3)", "  lib/f3.c → lib/f1.c (f1)", "6 more files are in longer circles")
 
 
 @test
