@@ -17,7 +17,7 @@ fi
 
 # ---- build ----
 
-# Says nothing unless it goes wrong.
+# Prints nothing unless the command fails.
 quietly() {
   local output
   output=$("$@" 2>&1) || { printf '%s\n' "$output" >&2 && exit 1; }
@@ -29,7 +29,7 @@ if [ "${IDMOUNT_DEMO_PRIVATE:-}" != 1 ]; then
     quietly meson setup build
   fi
   quietly ninja -C build
-  # From here on in a mount namespace of our own: whatever happens, the host sees no mount.
+  # The rest runs in a mount namespace of its own: the host sees no mount.
   IDMOUNT_DEMO_PRIVATE=1 exec unshare --mount --propagation private "$0"
 fi
 

@@ -10,8 +10,9 @@ import re
 import sys
 
 AREAS = ("include", "lib", "oci", "cli", "examples", "man", "docs", "completion", "contrib", "scripts",
-         "tests/lib", "tests/unit", "tests/integration", "README.md", "CONTRIBUTING.md",
-         "NEWS.md", "SECURITY.md")
+         "bench", "tests/lib", "tests/unit", "tests/integration", "tests/vm", "tests/valgrind.sh", "tests/fuzz/run.sh",
+         "tests/man-examples.sh", "test.sh", "demo.sh", "meson.build",
+         "README.md", "CONTRIBUTING.md", "NEWS.md", "SECURITY.md")
 LIST = os.path.join(os.path.dirname(__file__), "words.txt")
 
 # What a space in the list stands for: a phrase continues in the next line, behind what begins a comment.
@@ -56,13 +57,11 @@ def text_of_c(source):
     return "".join(out) + blank(source[end:], "\0")
 
 
-def text_of(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except UnicodeDecodeError:
-        return ""
-    return text_of_c(text) if path.endswith((".c", ".h")) else text
+def read_text(path):
+    """Returns the text, and the lines that are not UTF-8."""
+    with open(path, "rb") as file:
+        text = file.read().decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    return text, [number for number, line in enumerate(text.split("\n"), 1) if re.search("[\udc80-\udcff]", line)]
 
 
 def files_of(areas):
@@ -71,7 +70,7 @@ def files_of(areas):
             yield area
         for folder, _, names in sorted(os.walk(area)):
             yield from (os.path.join(folder, name) for name in sorted(names)
-                        if not name.endswith(".svg") and name != os.path.basename(LIST))
+                        if not name.endswith((".svg", ".pyc")) and name != os.path.basename(LIST))
 
 
 def findings_in(text, rules, allowed):
@@ -86,7 +85,10 @@ def main():
     rules, allowed = read_list()
     found = False
     for path in files_of(sys.argv[1:] or AREAS):
-        for line, word, better in sorted(findings_in(text_of(path), rules, allowed)):
+        text, broken = read_text(path)
+        findings = [(line, "not UTF-8", "text in UTF-8") for line in broken]
+        text = text_of_c(text) if path.endswith((".c", ".h")) else text
+        for line, word, better in sorted([*findings, *findings_in(text, rules, allowed)]):
             print(f"{path}:{line}: {word}: {better}")
             found = True
     return 1 if found else 0

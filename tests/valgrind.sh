@@ -12,6 +12,6 @@ valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=d
   --log-file="$log/%p" "$1"
 status=$?
 echo "# proof memory: 1 programs under valgrind"
-# What it says of system calls that it does not know yet is no error of ours.
+# Its warnings about system calls that it does not know yet are not errors of the tests.
 [ $status = 0 ] || cat "$log"/* | grep -v '^--' | head -n 100 | sed 's/^/# /'
 exit $status

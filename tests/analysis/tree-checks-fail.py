@@ -348,6 +348,16 @@ def names_that_are_shared():
 
 
 @test
+def name_in_many_files():
+    write_tree({"lib/a/a.c": functions(f"a{i}" for i in range(200)) + functions(["run"]), "oci/run.c": functions(["run"]),
+                "cli/run.c": "static int run(void) {\n\treturn 0;\n}\n"})
+    expect(["names.py"])
+    write_tree({"cli/run.h": "static inline int run(void)\n{\n\treturn 0;\n}\n"})
+    expect(["names.py"],
+           "run: cli/run.c cli/run.h lib/a/a.c oci/run.c (in 4 files, expected at most 3)")
+
+
+@test
 def no_functions():
     expect(["names.py"], "0 of 0 functions share their name with one in another file: 0.0 %, expected less than 4 %")
 
@@ -381,6 +391,15 @@ def words_in_documents():
            "man/x.8.scd:4: takes: accepts, requires, uses, needs, gets",
            "docs/x.md:1: Tells nothing of: report, describe",
            "CONTRIBUTING.md:1: Who: begin with the caller, process or user")
+
+
+@test
+def words_in_a_file_that_is_not_utf_8():
+    write_tree({"lib/a.c": ""})
+    with open("lib/a.c", "wb") as file:
+        file.write(b"/* M\xfcller\n * is none. */\n")
+    expect(["words.py"], "lib/a.c:1: not UTF-8: text in UTF-8",
+           "lib/a.c:2: is none: does not exist, no ... exists, is not a ...")
 
 
 @test

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # One fuzz target for some time: IDM_FUZZ_SECONDS from the environment, else 60, or an hour if IDM_LONG=1.
 # Begins with the seeds and the corpus of the tree; what it finds beyond those stays in the build directory,
-# and is where the next run goes on. Output is TAP.
+# and the next run continues there. Output is TAP.
 #
 #   run.sh TARGET PROGRAM
 set -u
@@ -19,7 +19,7 @@ for directory in seeds corpus; do
   [ ! -d "$IDM_SOURCE_ROOT/tests/fuzz/$directory/$name" ] || set -- "$@" "$IDM_SOURCE_ROOT/tests/fuzz/$directory/$name"
 done
 
-# What the programs print is looked at in themselves. None is to create anything, least of all here; here,
+# The programs check their output themselves. None is to create anything, least of all here; here,
 # and not in the tree, libFuzzer would save what it finds.
 place=$(mktemp -d)
 cd "$place" || exit

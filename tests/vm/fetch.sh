@@ -49,7 +49,7 @@ unpack() { # DIRECTORY: all packages in the working directory
   done
 }
 
-# An image of a directory, with room in it. Without what Linux 5.10 does not know.
+# An image of a directory, with free space. It lacks the features that Linux 5.10 does not know.
 make_image() { # FILE LABEL DIRECTORY MEGABYTES-MORE
   local size
 
@@ -96,7 +96,7 @@ fetch_kernel() { # KERNEL ARCH
     for module in virtio_pci virtio_blk virtio_console; do
       modprobe -d base -S "$name" --show-depends "$module"
     done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >order
-    # busybox' insmod takes them as they are.
+    # busybox' insmod reads no compressed modules.
     while read -r module; do
       case $module in
         *.xz) xz -dc "$module" >"new/boot/$(basename "$module" .xz)" ;;

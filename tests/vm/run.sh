@@ -36,7 +36,7 @@ build=${IDM_VM_BUILD:-$source/build-vm}
 # shellcheck source=tests/vm/fetch.sh
 . "$here/fetch.sh"
 
-# What ./test.sh runs always: each says something else about a kernel, and takes few seconds.
+# What ./test.sh runs always: each tests another part of a kernel, in a few seconds.
 short_tests=(map-parse features tree filesystems overlay list umount plan)
 
 # So many seconds has a machine for everything.
@@ -242,7 +242,7 @@ make_initramfs() { # KERNEL ARCH
   (cd "$tree" && find . | busybox cpio -o -H newc 2>/dev/null) >"$work/initramfs.img"
 }
 
-# What the tests print goes to the file `output`, what the kernel prints to the file `console`.
+# The output of the tests is in the file `output`, that of the kernel in the file `console`.
 boot() { # KERNEL ARCH SECONDS
   local place=$results/$2-$1 emulator console status=0 disks=() disk kept
 
@@ -257,7 +257,7 @@ boot() { # KERNEL ARCH SECONDS
   make_initramfs "$1" "$2"
   case $2 in
     amd64) emulator=(qemu-system-x86_64 -M pc -cpu max) console=ttyS0 ;;
-    # A processor without pointer authentication, which takes most of the time in emulation.
+    # A processor without pointer authentication, which needs most of the time in emulation.
     arm64) emulator=(qemu-system-aarch64 -M virt -cpu cortex-a72) console=ttyAMA0 ;;
   esac
   for disk in "root:$cache/$2/$root.img" "modules:$cache/$2/linux-$1/modules.img" "share:$work/share.img" "disk:$work/disk.img"; do
