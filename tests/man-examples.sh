@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Whether the examples of the manual compile: man-examples.sh SOURCE_ROOT COMPILER...
+# Whether the examples of the manual compile, with the compiler's defaults and as libidmount(3) says for C99:
+# man-examples.sh SOURCE_ROOT COMPILER...
 set -eu
 
 root=$1
@@ -17,13 +18,18 @@ example()
 	     wanted && block' "$1" | sed 's/\\\\/\\/g'
 }
 
+compile()
+{
+	"$@" -Wall -Wextra -Werror -I"$root/include" -c -o "$work/example.o" "$work/example.c"
+}
+
 for page in "$root"/man/*.3.scd; do
 	name=$(basename "$page" .scd)
 	example "$page" >"$work/example.c"
 	if ! [ -s "$work/example.c" ]; then
 		echo "$name: there is no example"
 		failed=1
-	elif "$@" -Wall -Wextra -Werror -I"$root/include" -c -o "$work/example.o" "$work/example.c"; then
+	elif compile "$@" && compile "$@" -std=c99 -pedantic -D_POSIX_C_SOURCE=200809L; then
 		echo "$name: compiles"
 	else
 		echo "$name: does not compile"

@@ -255,7 +255,7 @@ int idm_sys_pidfd_send_signal(int pidfd, int signal);
 int idm_sys_pidfd_send_siginfo(int pidfd, siginfo_t *info, unsigned int flags);
 int idm_sys_waitid_pidfd(int pidfd, siginfo_t *info, int options);
 void idm_sys_sleep(unsigned int milliseconds); /* or shorter, if a signal comes */
-/* Until one of the events, POLLHUP or the time (NULL: for ever): 1, or 0 if that is over. */
+/* Until one of the events, POLLHUP or the time (NULL: no limit): 1, or 0 if that is over. */
 int idm_sys_poll_until(int fd, short events, const struct timespec *deadline);
 uint64_t
 idm_file_time(void); /* as files have it: nanoseconds of the epoch, not after what is made next */
