@@ -79,7 +79,7 @@ static int handle_apply(struct request *q, struct arguments *a)
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(a, &operand) != 2)
-		return report_usage("expected FILE and TARGET; see \"idmount help apply\"");
+		return report_operands(a, "FILE and TARGET");
 	if (!*operand[0] || !*operand[1])
 		return report_usage("%s is empty", *operand[0] ? "TARGET" : "FILE");
 	if (q->maps.given || q->maps.keep_rest) {

@@ -177,10 +177,10 @@ static int handle_bundle(struct request *q, struct arguments *a)
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(a, &operand) != 2)
-		return report_usage("expected mount or umount, and BUNDLE; see \"idmount help bundle\"");
+		return report_operands(a, "mount or umount, and BUNDLE");
 	mount = strcmp(operand[0], "mount") == 0;
 	if (!mount && strcmp(operand[0], "umount") != 0)
-		return report_usage("%s: expected mount or umount", operand[0]);
+		return report_usage("expected mount or umount, got %s", operand[0]);
 	if (!*operand[1])
 		return report_usage("BUNDLE is empty");
 	status = find_bundle(q, operand[1]);

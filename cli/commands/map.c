@@ -52,7 +52,8 @@ static int parse_map_format(struct request *q, const char *value)
 			q->format = (int)i;
 			return DONE;
 		}
-	return report_usage("--format %s: unknown format; see \"idmount help map\"", value);
+	return report_usage(
+		"--format: expected text, kernel, containerd, util-linux, crun or oci, got %s", value);
 }
 
 static int parse_compose(struct request *q, const char *value)

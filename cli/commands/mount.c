@@ -25,14 +25,24 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
+static int report_mount_option(const char *option, size_t n)
+{
+	struct mount_options unused = { 0 };
+	size_t name = strcspn(option, ",=");
+
+	if (name < n && add_mount_option(&unused, option, name))
+		return report_usage("-o %.*s: expected no value, got %.*s", (int)name, option,
+				    (int)(n - name - 1), option + name + 1);
+	return report_usage("-o %.*s: unknown option; see \"idmount help mount\"", (int)n, option);
+}
+
 static int parse_mount_options(struct mount_options *mount_options, const char *list)
 {
 	for (const char *option = list;;) {
 		size_t n = strcspn(option, ",");
 
 		if (!add_mount_option(mount_options, option, n))
-			return report_usage("-o %.*s: unknown option; see \"idmount help mount\"",
-					    (int)n, option);
+			return report_mount_option(option, n);
 		option += n;
 		if (!*option++)
 			return DONE;
@@ -84,7 +94,7 @@ static int run_mount(int argc, char **argv)
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(&a, &operand) != 2)
-		return report_usage("expected SOURCE and TARGET; see \"idmount help mount\"");
+		return report_operands(&a, "SOURCE and TARGET");
 	if (!*operand[0] || !*operand[1]) /* to the library, an empty path is a directory descriptor */
 		return report_usage("%s is empty", *operand[0] ? "TARGET" : "SOURCE");
 	if (request.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))

@@ -207,7 +207,8 @@ static int parse_run_option(struct run_request *q, int letter, char *value)
 static int check_run_request(struct run_request *q)
 {
 	if (!!q->rootfs == !!q->layers.n_lower)
-		return report_usage("expected one of --rootfs and -L");
+		return report_usage("expected one of --rootfs and -L, got %s",
+				    q->rootfs ? "both" : "neither");
 	if (q->rootfs && !*q->rootfs)
 		return report_usage("--rootfs is empty");
 	if (!q->upper != !q->work)

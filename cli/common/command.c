@@ -94,6 +94,20 @@ size_t operands(const struct arguments *a, char ***operands)
 	return (size_t)(a->argc - optind);
 }
 
+int report_operands(const struct arguments *a, const char *expected)
+{
+	const char *name = a->command->name;
+	char **operand;
+	size_t n = operands(a, &operand);
+
+	if (n == 0)
+		return report_usage("expected %s; see \"idmount help %s\"", expected, name);
+	if (n == 1)
+		return report_usage("expected %s, got only %s; see \"idmount help %s\"", expected,
+				    operand[0], name);
+	return report_usage("expected %s, got %zu operands; see \"idmount help %s\"", expected, n, name);
+}
+
 /* ---- help ---- */
 
 #define HELP_COLUMN 30

@@ -62,6 +62,8 @@ int next_command_option(struct arguments *a);
 
 /* After the last option: the operands in *operands, and their number. */
 size_t operands(const struct arguments *a, char ***operands);
+/* Reports that the operands are not those of the usage line, which `expected` names. Returns USAGE. */
+int report_operands(const struct arguments *a, const char *expected);
 
 void print_help(const struct command *command);
 

@@ -110,7 +110,7 @@ static int check_entry(const struct idm_entry *e, unsigned int kinds, struct idm
 	char entry[48];
 
 	if (e->count == 0)
-		why = "the count is zero";
+		why = "expected a count of 1 or more, got 0";
 	else if (e->disk + (uint64_t)e->count > IDM_ID_END)
 		why = "the disk IDs exceed 4294967294, the last ID";
 	else if (e->seen + (uint64_t)e->count > IDM_ID_END)

@@ -61,7 +61,7 @@ int idm_mount_ns_may_see_all(struct idm_error *err)
 		return 0;
 	idm_fail(err, -EPERM, step_find, NULL,
 		 "listing all of them requires CAP_SYS_ADMIN in the initial user namespace");
-	idm_hint(err, "run as root, outside of containers; or list the own mount namespace only");
+	idm_hint(err, "run as root, outside of containers; or list only the caller's mount namespace");
 	return -EPERM;
 }
 

@@ -123,7 +123,7 @@ everything()
 }
 
 @test "the command line" {
-	fails 2 'idmount: apply: expected FILE and TARGET; see "idmount help apply"' idmount apply list.json
+	fails 2 'idmount: apply: expected FILE and TARGET, got only list.json; see "idmount help apply"' idmount apply list.json
 	fails 2 'idmount: apply: FILE is empty' idmount apply '' dst
 	fails 2 'idmount: apply: TARGET is empty' idmount apply list.json ''
 	fails 2 'idmount: apply: --format docker: expected containerd or oci' idmount apply --format docker list.json dst

@@ -195,11 +195,11 @@ hint: a container without a user namespace has no map; pass one (--map MAP)' idm
 }
 
 @test "the command line" {
-	wanted='idmount: bundle: expected mount or umount, and BUNDLE; see "idmount help bundle"'
-	fails 2 "$wanted" idmount bundle
-	fails 2 "$wanted" idmount bundle mount
-	fails 2 "$wanted" idmount bundle mount box box
-	fails 2 'idmount: bundle: make: expected mount or umount' idmount bundle make box
+	expected='idmount: bundle: expected mount or umount, and BUNDLE' see='; see "idmount help bundle"'
+	fails 2 "$expected$see" idmount bundle
+	fails 2 "$expected, got only mount$see" idmount bundle mount
+	fails 2 "$expected, got 3 operands$see" idmount bundle mount box box
+	fails 2 'idmount: bundle: expected mount or umount, got make' idmount bundle make box
 	fails 2 'idmount: bundle: BUNDLE is empty' idmount bundle mount ''
 	fails 2 "idmount: bundle: --mounts: the file's name is empty" idmount bundle mount --mounts '' box
 	fails 2 'idmount: bundle: --lazy: it is an option of umount' idmount bundle mount --lazy box

@@ -311,7 +311,7 @@ within()
 	prints "$listed" as 4321 "$IDMOUNT" list dst
 	same 'all' "$(idmount list --json)" "$(as 4321 "$IDMOUNT" list --json)"
 	refused 1 'idmount: list: find mount namespaces: listing all of them requires CAP_SYS_ADMIN in the initial user namespace
-hint: run as root, outside of containers; or list the own mount namespace only' as 4321 "$IDMOUNT" list --all-namespaces
+hint: run as root, outside of containers; or list only the caller'\''s mount namespace' as 4321 "$IDMOUNT" list --all-namespaces
 }
 
 # new_userns UID_MAP GID_MAP: "there" is then the command in a user namespace with these maps.

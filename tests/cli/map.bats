@@ -254,7 +254,7 @@ no_trailing_blanks()
 	fails 2 "$step g:7:10:2: add to map: overlaps g:5:8:3: both have the disk ID 7" text -m g:5:8:3,g:7:10:2
 	fails 2 "$step u:1:1:1: add to map: overlaps u:0:1:1: both have the seen ID 1" text -m 0:1,1:1
 	fails 2 "$step u:0:2:1: add to map: overlaps u:0:1:1: both have the disk ID 0" text -m 0:1 -m 0:2
-	fails 2 "$step u:0:1:0: add to map: the count is zero" text -m 0:1:0
+	fails 2 "$step u:0:1:0: add to map: expected a count of 1 or more, got 0" text -m 0:1:0
 	fails 2 "$step u:4294967295:1:1: add to map: the disk IDs exceed 4294967294, the last ID" text -m 4294967295:1
 	fails 2 "$step u:0:4294967290:10: add to map: the seen IDs exceed 4294967294, the last ID" text -m 0:4294967290:10
 	fails 2 "$step u:4294967290:0:10: add to map: the disk IDs exceed 4294967294, the last ID" text -m 4294967290:0:10
@@ -304,7 +304,8 @@ no_trailing_blanks()
 	fails 2 'idmount: map: --invert: the option accepts no value' idmount map --invert=1
 	fails 2 'idmount: map: --unknown: unknown option; see "idmount help map"' idmount map --unknown=5
 	fails 2 'idmount: map: -x: unknown option; see "idmount help map"' idmount map -x
-	fails 2 'idmount: map: --format foo: unknown format; see "idmount help map"' idmount map -m 0:1 --format foo
+	fails 2 'idmount: map: --format: expected text, kernel, containerd, util-linux, crun or oci, got foo' \
+		idmount map -m 0:1 --format foo
 	local id
 
 	for id in 4294967295 b:1 u: x '' -1 ' 1' 1x u:u:1 99999999999999999999; do

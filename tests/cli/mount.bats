@@ -781,7 +781,7 @@ says_note()
 		idmount mount -m 0:1,1:2:3:4 src dst
 	fails_always 2 "$idmount_mount u:0:2:1: add to map: overlaps u:0:1:1: both have the disk ID 0" \
 		idmount mount -m 0:1 -m 0:2 /no/source dst
-	fails_always 2 "$idmount_mount u:0:1:0: add to map: the count is zero" idmount mount -m 0:1:0 src dst
+	fails_always 2 "$idmount_mount u:0:1:0: add to map: expected a count of 1 or more, got 0" idmount mount -m 0:1:0 src dst
 	fails_always 1 "$idmount_mount no-such-user:0: parse map: unknown user \"no-such-user\"" \
 		idmount mount -m no-such-user:0 src dst
 	fails_always 2 "$idmount_mount parse map: the map is empty" idmount mount -m '' src dst
@@ -810,9 +810,13 @@ hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its
 		idmount mount src dst
 	fails_always 2 "$idmount_mount a map is missing; use -m or --userns" \
 		idmount mount --keep-rest src dst
-	fails_always 2 "$idmount_mount expected SOURCE and TARGET; see \"idmount help mount\"" idmount mount -m 0:1 src
-	fails_always 2 "$idmount_mount expected SOURCE and TARGET; see \"idmount help mount\"" \
+	fails_always 2 "$idmount_mount expected SOURCE and TARGET, got only src; see \"idmount help mount\"" \
+		idmount mount -m 0:1 src
+	fails_always 2 "$idmount_mount expected SOURCE and TARGET, got 3 operands; see \"idmount help mount\"" \
 		idmount mount -m 0:1 src dst dst
+	fails_always 2 "$idmount_mount -o ro: expected no value, got 1" idmount mount -m 0:1 -o nodev,ro=1,foo src dst
+	fails_always 2 "$idmount_mount -o foo=1: unknown option; see \"idmount help mount\"" \
+		idmount mount -m 0:1 -o foo=1 src dst
 	fails_always 2 "$idmount_mount -o foo: unknown option; see \"idmount help mount\"" \
 		idmount mount -m 0:1 -o ro,foo src dst
 	fails_always 2 "$idmount_mount -o bind: unknown option; see \"idmount help mount\"" \

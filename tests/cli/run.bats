@@ -681,8 +681,8 @@ ends()
 
 @test "the command line" {
 	fails 125 'idmount: run: a COMMAND is missing; see "idmount help run"' idmount run --rootfs root
-	fails 125 'idmount: run: expected one of --rootfs and -L' idmount run -- true
-	fails 125 'idmount: run: expected one of --rootfs and -L' idmount run --rootfs root -L root -- true
+	fails 125 'idmount: run: expected one of --rootfs and -L, got neither' idmount run -- true
+	fails 125 'idmount: run: expected one of --rootfs and -L, got both' idmount run --rootfs root -L root -- true
 	fails 125 'idmount: run: -U and -W require each other' idmount run -L root -U up -- true
 	fails 125 'idmount: run: -U requires -L, and excludes --ephemeral' idmount run --rootfs root -U up -W work -- true
 	fails 125 'idmount: run: --env x: expected NAME=VALUE' inside --env x -- true

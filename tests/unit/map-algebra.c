@@ -133,9 +133,10 @@ TEST(the_last_id_is_4294967294)
 
 TEST(a_count_is_not_zero)
 {
-	assert_refused("", IDM_BOTH, (struct idm_entry){ 0, 0, 0 }, "0:0:0", "the count is zero");
+	assert_refused("", IDM_BOTH, (struct idm_entry){ 0, 0, 0 }, "0:0:0",
+		       "expected a count of 1 or more, got 0");
 	assert_refused("1:2:3", IDM_UID, (struct idm_entry){ 4294967295U, 0, 0 }, "u:4294967295:0:0",
-		       "the count is zero");
+		       "expected a count of 1 or more, got 0");
 }
 
 TEST(kinds_are_known)
@@ -199,7 +200,7 @@ TEST(one_bad_entry_among_good_ones)
 	struct idm_error err;
 
 	assert_error(idm_map_add(map, IDM_BOTH, entries, ARRAY_SIZE(entries), &err), -EINVAL, &err,
-		     "9:9:0", "add to map", "the count is zero");
+		     "9:9:0", "add to map", "expected a count of 1 or more, got 0");
 	assert_map(map, "100:100:1");
 }
 

@@ -134,7 +134,7 @@ TEST(own_words_refused)
 TEST(ids_refused)
 {
 	static const struct bad table[] = {
-		{ "0:1:0", "0:1:0", "the count is zero" },
+		{ "0:1:0", "0:1:0", "expected a count of 1 or more, got 0" },
 		{ "4294967295:0:1", "4294967295:0:1", "the disk IDs exceed 4294967294" },
 		{ "0:4294967295:1", "0:4294967295:1", "the seen IDs exceed 4294967294" },
 		{ "4294967294:0:2", "4294967294:0:2", "the disk IDs exceed 4294967294" },
@@ -183,7 +183,7 @@ TEST(containerd_words)
 		{ "uidmap=0:1:-2", "0:1:-2", "expected a number, got \"-2\"" },
 		{ "uidmap=0:1:", "0:1:", "expected a number, got none" },
 		{ "uidmap=0:1:2,gidmap=0:1:4294967296", "0:1:4294967296", "does not fit in 32 bits" },
-		{ "uidmap=0:1:0", "u:0:1:0", "the count is zero" },
+		{ "uidmap=0:1:0", "u:0:1:0", "expected a count of 1 or more, got 0" },
 		{ "UIDMAP=0:1:2", "UIDMAP=0:1:2", "expected a number, got" },
 		{ "uidmap:0:1:2", "uidmap:0:1:2", "expected [u:|g:|b:]DISK:SEEN[:COUNT]" },
 	};
@@ -230,7 +230,7 @@ TEST(crun_words)
 		{ "uids=@0-1-2", "@0-1-2", "relative to a container's user namespace" },
 		{ "uids=0-1-2#@1-5-6", "@1-5-6", "relative to a container's user namespace" },
 		{ "uids=0-1-4294967296", "0-1-4294967296", "does not fit in 32 bits" },
-		{ "uids=0-1-2;gids=0-1-0", "g:0:1:0", "the count is zero" },
+		{ "uids=0-1-2;gids=0-1-0", "g:0:1:0", "expected a count of 1 or more, got 0" },
 	};
 
 	EACH(parse_good, table);
@@ -279,7 +279,7 @@ TEST(kernel_lines)
 		{ "0:1:2\n", "0:1:2", "expected a number, got \"0:1:2\"" },
 		{ "0 1 -2\n", "0 1 -2", "expected a number, got \"-2\"" },
 		{ "0 1 4294967296\n", "0 1 4294967296", "does not fit in 32 bits" },
-		{ "0 1 0\n", "u:0:1:0", "the count is zero" },
+		{ "0 1 0\n", "u:0:1:0", "expected a count of 1 or more, got 0" },
 		{ "70008 100 1\n", "u:70008:100:1", "overlaps u:70000:80000:9" },
 	};
 

@@ -398,7 +398,8 @@ TEST(refused)
 		  "bind on /t: plan mount: gidmap=7:7:7: duplicate map" },
 		{ ON_T("uidmap=0:1:2", "ridmap=uids=5-1-2;gids=0-1-2"),
 		  "bind on /t: plan mount: ridmap=uids=5-1-2;gids=0-1-2: duplicate map" },
-		{ ON_T("uidmap=0:1:0", "gidmap=0:1:2"), "u:0:1:0: add to map: the count is zero" },
+		{ ON_T("uidmap=0:1:0", "gidmap=0:1:2"),
+		  "u:0:1:0: add to map: expected a count of 1 or more, got 0" },
 		{ ON_T("uidmap=root:1:1", "gidmap=0:1:2"),
 		  "root:1:1: parse map: expected a number, got \"root\"" },
 	};
