@@ -25,6 +25,8 @@
  *  - Kernel objects are plain descriptors, always close-on-exec. The caller owns each descriptor that a
  *    function returns. A descriptor that the caller passes in stays the caller's. The name of such a
  *    parameter ends in fd or fds.
+ *  - A comment says so where -1 means no descriptor. Every other negative number fails with -EBADF there.
+ *    A failed call's result must not be passed on unchecked: -EPERM is -1, which means none.
  *  - A function that can fail for more than one reason has `err` as its last parameter. A function that can
  *    only lack memory does not have it. Nor has a function that only reads a map and fails with -EINVAL,
  *    -ENOENT or -EOVERFLOW. `err` may be NULL. The library writes it on failure only, and then completely.
@@ -349,7 +351,7 @@ int idm_map_copy(const struct idm_map *map, struct idm_map **copy);
  *   -EINVAL: a count is 0, or a range extends past 4294967294
  *   -EINVAL: two entries overlap in the disk or the seen column; the map may have held one of them before;
  *            err names the two
- *   -EINVAL: `kinds` is 0 or unknown
+ *   -EINVAL: `kinds` is 0 or unknown, or `entries` is NULL and `n` is not 0
  *   -ENOMEM: out of memory
  */
 IDM_NONNULL(1)
@@ -624,7 +626,7 @@ enum idm_format {
  *
  * Returns: the length of the whole text in bytes, without the NUL
  * Errors:
- *   -EINVAL: unknown format or kinds, or both sides as IDM_FORMAT_KERNEL
+ *   -EINVAL: unknown format or kinds, both sides as IDM_FORMAT_KERNEL, or a size without a buffer
  *   -EOVERFLOW: the text is over 2 GiB
  */
 IDM_NONNULL(1)
@@ -837,7 +839,7 @@ struct idm_tree_options {
  *   -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing
  *   -ELOOP: with IDM_TREE_NOFOLLOW, the path is a symbolic link
  *   -ENOENT: the path is empty, without IDM_TREE_EMPTY_PATH
- *   -EBADF: `userns_fd` is O_PATH or not open
+ *   -EBADF: `userns_fd` is O_PATH, not open, or below -1
  *   -ENOSYS: Linux before 5.12
  *   -E2BIG: options of a newer library
  *   for the path: also the errors of openat(2)
@@ -1092,8 +1094,9 @@ struct idm_overlay_options {
  *   -EINVAL: an option that the kernel does not know or accept
  *   -EINVAL: a layer's filesystem cannot be ID-mapped or be a layer
  *   -EINVAL: IDM_UPPER_DISK and a map without disk uid 0 or disk gid 0
- *   -EINVAL: an unknown flag or `upper_ids`, two flags that exclude each other, or
- *            IDM_OVERLAY_UPPER_UNUSED without an upper directory
+ *   -EINVAL: an unknown flag, attribute or `upper_ids`, or two that exclude each other
+ *   -EINVAL: IDM_OVERLAY_UPPER_UNUSED without an upper directory
+ *   -EINVAL: an array or an option's name is NULL
  *   -EINVAL: `staging_fd` is no mount namespace
  *   -ENOTDIR: a layer is not a directory
  *   -EOPNOTSUPP: IDM_OVERLAY_BY_DESCRIPTOR before Linux 6.15
@@ -1179,6 +1182,7 @@ struct idm_plan_add_options {
  *   -EINVAL: a missing source, or a missing directory of an overlay
  *   -EINVAL: a target with ".."; a first mount that is not the root, or another one that is
  *   -EINVAL: IDM_PLAN_ADD_RDONLY_LAST for another mount than the first
+ *   -EINVAL: an option, or the array of them, is NULL
  *   -E2BIG: the map is too large, or options of a newer library
  *   -EBADF: `dirfd` is not open
  *   -EMFILE: no more descriptors
@@ -1226,7 +1230,7 @@ struct idm_plan_read_options {
  *   -EINVAL: malformed JSON, a duplicate key, over 32 levels, or a NUL in a string
  *   -EINVAL: a value of the wrong type or out of range; a missing property; a list without a mount
  *   -EINVAL: an unknown key in a containerd list; a key that matches an OCI property except for case
- *   -EINVAL: an unknown format
+ *   -EINVAL: an unknown format, or `text` is NULL and `length` is not 0
  *   -E2BIG: over 16 MiB or 100000 values
  *   otherwise: as idm_plan_add()
  */
@@ -1682,9 +1686,11 @@ struct idm_child_options {
  * Errors:
  *   for the program: the errors of execve(2); for the working directory: those of chdir(2)
  *   -EINVAL: unknown options, options that contradict each other, or a seccomp filter of the wrong size
+ *   -EINVAL: an array is NULL, and its number is not 0
  *   -EINVAL: an option that the kernel rejects
  *   -E2BIG: the arguments are too long, or options of a newer library
- *   -EBADF: a descriptor that is not open, or may not have that number
+ *   -EBADF: a descriptor that is not open, may not have that number, or is below -1
+ *   -EBADF: -1 in `join_fds` or as `to` of `fds`
  *   -EXDEV: the working directory is outside the root
  *   -ELOOP: a mount's target is a symbolic link
  *   -EBUSY: a mount's target is the root itself

@@ -39,13 +39,19 @@ static void format_escaped(char *buf, size_t size, const char *format, va_list a
 
 size_t idm_error_part(const struct idm_error *err, struct idm_error_range part, char *buf, size_t size)
 {
-	size_t copied = part.length < size ? part.length : size - 1;
+	/* A range that is not of this error must not lead past the message. */
+	size_t start = part.start < sizeof(err->message) ? part.start : sizeof(err->message);
+	size_t length = strnlen(err->message + start, sizeof(err->message) - start);
+	size_t copied;
 
-	if (size) {
-		memcpy(buf, err->message + part.start, copied);
+	if (length > part.length)
+		length = part.length;
+	copied = length < size ? length : size - 1;
+	if (size && buf) {
+		memcpy(buf, err->message + start, copied);
 		buf[copied] = '\0';
 	}
-	return part.length;
+	return length;
 }
 
 static struct idm_error_range append_part(struct idm_error *err, const char *before, const char *text,

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "mount-attr.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "error.h"
 #include "macros.h"
+
+#define SETTABLE                                                                                 \
+	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
+	 IDM_ATTR_NODIRATIME | IDM_ATTR_NOSYMFOLLOW)
 
 static const struct idm_attr_option options[] = {
 	{ "ro", IDM_ATTR_RDONLY, 0, 0, false },
@@ -84,4 +90,18 @@ void idm_describe_attr(uint32_t attr, enum idm_propagation propagation, char *bu
 		if (!(options[i].set & IDM_ATTR_RDONLY) &&
 		    describes_mount(&options[i], attr, propagation))
 			length += (size_t)snprintf(buf + length, size - length, ",%s", options[i].name);
+}
+
+int idm_check_attributes(uint32_t set, uint32_t clear, enum idm_error_step step, const char *subject,
+			 struct idm_error *err)
+{
+	const uint32_t times = set & IDM_ATTR_ATIME;
+
+	if ((set | clear) & ~SETTABLE)
+		return idm_fail(err, -EINVAL, step, subject, "unknown attributes 0x%x",
+				(set | clear) & ~SETTABLE);
+	if (times && times != IDM_ATTR_NOATIME && times != IDM_ATTR_STRICTATIME)
+		return idm_fail(err, -EINVAL, step, subject,
+				"expected at most one attribute for access times");
+	return 0;
 }

@@ -31,6 +31,13 @@ const struct idm_attr_option *idm_find_attr_option(const char *name, size_t n, b
  */
 void idm_apply_attr_option(const struct idm_attr_option *option, uint32_t *set, uint32_t *clear);
 
+/*
+ * Checks attributes of a request: known ones, and at most one for access times among those to set.
+ * Returns 0, or fails in `step` with -EINVAL.
+ */
+int idm_check_attributes(uint32_t set, uint32_t clear, enum idm_error_step step, const char *subject,
+			 struct idm_error *err);
+
 /* Writes the options that describe a mount to `buf`, separated by commas. */
 void idm_describe_attr(uint32_t attr, enum idm_propagation propagation, char *buf, size_t size);
 

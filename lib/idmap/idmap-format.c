@@ -150,7 +150,7 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
 	const struct idm_side *gid = kinds & IDM_GID ? &map->gid : &none;
 	struct out out = { buf, size, 0 };
 
-	if (!kinds || kinds & ~IDM_BOTH)
+	if (!kinds || kinds & ~IDM_BOTH || (size && !buf))
 		return -EINVAL;
 	if (size)
 		buf[0] = '\0';

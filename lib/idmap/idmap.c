@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/arguments.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
@@ -215,6 +216,7 @@ int idm_map_add(struct idm_map *map, unsigned int kinds, const struct idm_entry 
 		return idm_fail(err, -EINVAL, step_add, NULL, "unknown kinds 0x%x", kinds);
 	if (!n)
 		return 0;
+	r = idm_check_array(entries, n, "entries", "entries", step_add, err);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = check_entry(&entries[i], kinds, err);
 	if (r == 0 && kinds & IDM_UID)

@@ -6,10 +6,12 @@
 #include <errno.h>
 
 #include "attach.h"
+#include "lib/base/arguments.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/mount-attr.h"
 #include "lib/list/mount-query.h"
 #include "lib/sys/clone-mount.h"
 #include "lib/sys/fail-errno.h"
@@ -23,9 +25,6 @@ static const enum idm_error_step step_tree = IDM_STEP_OPEN_TREE;
 
 #define TREE_FLAGS \
 	(IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP | IDM_TREE_EMPTY_PATH)
-#define SETTABLE                                                                                 \
-	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
-	 IDM_ATTR_NODIRATIME | IDM_ATTR_NOSYMFOLLOW)
 
 _Static_assert(IDM_ATTR_RDONLY == MOUNT_ATTR_RDONLY && IDM_ATTR_NOSUID == MOUNT_ATTR_NOSUID &&
 		       IDM_ATTR_NODEV == MOUNT_ATTR_NODEV && IDM_ATTR_NOEXEC == MOUNT_ATTR_NOEXEC &&
@@ -64,13 +63,9 @@ static int copy_tree_options(struct idm_tree_options *own, const struct idm_tree
 			err, -EINVAL, step_tree, NULL,
 			"a map can replace another one or be added on top of it, but only one of the "
 			"two");
-	if ((own->attr_set | own->attr_clear) & ~SETTABLE)
-		return idm_fail(err, -EINVAL, step_tree, NULL, "unknown attributes 0x%x",
-				(own->attr_set | own->attr_clear) & ~SETTABLE);
-	if ((own->attr_set & IDM_ATTR_ATIME) == (IDM_ATTR_NOATIME | IDM_ATTR_STRICTATIME) ||
-	    (own->attr_set & IDM_ATTR_ATIME & ~(IDM_ATTR_NOATIME | IDM_ATTR_STRICTATIME)))
-		return idm_fail(err, -EINVAL, step_tree, NULL,
-				"expected at most one attribute for access times");
+	r = idm_check_attributes(own->attr_set, own->attr_clear, step_tree, NULL, err);
+	if (r < 0)
+		return r;
 	/* The kernel sets or clears one of these three only together with clearing the field. */
 	if ((own->attr_set | own->attr_clear) & IDM_ATTR_ATIME)
 		own->attr_clear |= IDM_ATTR_ATIME;
@@ -212,6 +207,8 @@ int idm_tree_open(int dirfd, const char *path, int userns_fd, const struct idm_t
 	struct call c = { .dirfd = dirfd, .path = path, .userns_fd = userns_fd, .err = err };
 	int r = copy_tree_options(&c.o, options, err);
 
+	if (r == 0)
+		r = idm_check_fd_or_none(userns_fd, step_tree, err, "userns_fd");
 	if (r == 0)
 		r = set_attributes(&c);
 	if (r < 0)

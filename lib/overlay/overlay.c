@@ -9,10 +9,12 @@
 
 #include "internal.h"
 #include "layers.h"
+#include "lib/base/arguments.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/mount-attr.h"
 #include "lib/mount/staging.h"
 #include "lib/sys/delegate.h"
 #include "lib/sys/fail-errno.h"
@@ -50,6 +52,26 @@ static int check_all_paths(const struct idm_overlay_options *o, struct idm_error
 	return r < 0 ? r : check_paths(o->work, o->work != NULL, o->flags, err);
 }
 
+static int check_option_names(const struct idm_overlay_options *o, struct idm_error *err)
+{
+	for (size_t i = 0; i < o->n_options; i++)
+		if (!o->options[i].name)
+			return idm_fail(err, -EINVAL, step_overlay, NULL,
+					"options[%zu].name: expected a name, got NULL", i);
+	return 0;
+}
+
+static int check_arrays(const struct idm_overlay_options *o, struct idm_error *err)
+{
+	int r = idm_check_array(o->lower, o->n_lower, "lower", "layers", step_overlay, err);
+
+	if (r == 0)
+		r = idm_check_array(o->data, o->n_data, "data", "layers", step_overlay, err);
+	if (r == 0)
+		r = idm_check_array(o->options, o->n_options, "options", "options", step_overlay, err);
+	return r < 0 ? r : check_option_names(o, err);
+}
+
 static int check_request(const struct idm_overlay_options *o, struct idm_error *err)
 {
 	const unsigned int flags = IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE |
@@ -58,6 +80,10 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 	size_t n = o->n_lower + o->n_data;
 	int r = idm_check_flags(o->flags, flags, step_overlay, NULL, err);
 
+	if (r == 0)
+		r = check_arrays(o, err);
+	if (r == 0)
+		r = idm_check_attributes(o->attr, 0, step_overlay, NULL, err);
 	if (r < 0)
 		return r;
 	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && o->flags & IDM_OVERLAY_IN_NAMESPACE)

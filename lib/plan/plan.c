@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/arguments.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
@@ -18,6 +19,17 @@
 static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 
 /* ---- one entry ---- */
+
+static int check_option_names(const struct idm_plan_add_options *m, struct idm_error *err)
+{
+	int r = idm_check_array(m->options, m->n_options, "options", "options", step_plan, err);
+
+	for (size_t i = 0; i < m->n_options && r == 0; i++)
+		if (!m->options[i])
+			r = idm_fail(err, -EINVAL, step_plan, m->target,
+				     "options[%zu]: expected an option, got NULL", i);
+	return r;
+}
 
 static int copy_target(struct idm_plan_entry *entry, const char *target, struct idm_error *err)
 {
@@ -97,7 +109,7 @@ static int parse_mount_options(struct idm_plan_entry *entry, const struct idm_pl
 	for (size_t i = 0; i < m->n_options; i++) {
 		int r;
 
-		if (!m->options[i] || !*m->options[i])
+		if (!*m->options[i])
 			return idm_fail(err, -EINVAL, step_plan,
 					idm_plan_entry_name(entry, name, sizeof(name)),
 					"an option is empty");
@@ -273,6 +285,8 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
 	int r = idm_copy_struct(&m, sizeof(m), mount, step_plan, err);
 
+	if (r == 0)
+		r = check_option_names(&m, err);
 	if (r < 0)
 		return r;
 	r = fill_entry(&entry, &m, err);

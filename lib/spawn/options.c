@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "internal.h"
+#include "lib/base/arguments.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/mount-attr.h"
 #include "lib/sys/syscall.h"
 
 static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
@@ -21,9 +23,6 @@ static const enum idm_error_step step = IDM_STEP_START_PROGRAM;
 #define MOUNT_FLAGS                                                                  \
 	(IDM_CHILD_MOUNT_MKDIR | IDM_CHILD_MOUNT_FOLLOW | IDM_CHILD_MOUNT_OPTIONAL | \
 	 IDM_CHILD_MOUNT_REBIND)
-#define MOUNT_ATTRIBUTES                                                                         \
-	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
-	 IDM_ATTR_NODIRATIME | IDM_ATTR_NOSYMFOLLOW)
 
 _Static_assert(IDM_NS_MOUNT == CLONE_NEWNS && IDM_NS_CGROUP == CLONE_NEWCGROUP &&
 		       IDM_NS_UTS == CLONE_NEWUTS && IDM_NS_IPC == CLONE_NEWIPC &&
@@ -47,18 +46,50 @@ static int check_program(const struct idm_child_options *o, struct idm_error *er
 	return 0;
 }
 
+static int check_arrays(const struct idm_child_options *o, struct idm_error *err)
+{
+	int r = idm_check_array(o->fds, o->n_fds, "fds", "descriptors", step, err);
+
+	if (r == 0)
+		r = idm_check_array(o->join_fds, o->n_join_fds, "join_fds", "descriptors", step, err);
+	if (r == 0)
+		r = idm_check_array(o->mounts, o->n_mounts, "mounts", "mounts", step, err);
+	return r < 0 ? r : idm_check_array(o->groups, o->n_groups, "groups", "groups", step, err);
+}
+
+/* The members that are a descriptor or -1, and those of the arrays. */
+static int check_fd_members(const struct idm_child_options *o, struct idm_error *err)
+{
+	const struct {
+		const char *name;
+		int fd;
+	} members[] = { { "program_fd", o->program_fd },
+			{ "root_fd", o->root_fd },
+			{ "terminal_fd", o->terminal_fd },
+			{ "cgroup_fd", o->cgroup_fd },
+			{ "seccomp_fd", o->seccomp_fd } };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(members) && r == 0; i++)
+		r = idm_check_fd_or_none(members[i].fd, step, err, "%s", members[i].name);
+	for (size_t i = 0; i < o->n_mounts && r == 0; i++)
+		r = idm_check_fd_or_none(o->mounts[i].tree_fd, step, err, "mounts[%zu].tree_fd", i);
+	for (size_t i = 0; i < o->n_join_fds && r == 0; i++)
+		r = idm_check_fd(o->join_fds[i], step, err, "join_fds[%zu]", i);
+	return r;
+}
+
 static int check_fds(const struct idm_child_options *o, struct idm_error *err)
 {
 	for (size_t i = 0; i < o->n_fds; i++) {
 		const struct idm_child_fd *fd = &o->fds[i];
 
-		if (fd->to < 0)
-			return REFUSE(err, "expected a descriptor number in fds[%zu].to, got %d", i,
-				      fd->to);
-		if (fd->from < -1)
-			return REFUSE(err, "expected a descriptor number or -1 in fds[%zu].from, got %d",
-				      i, fd->from);
+		int r = idm_check_fd(fd->to, step, err, "fds[%zu].to", i);
 
+		if (r == 0)
+			r = idm_check_fd_or_none(fd->from, step, err, "fds[%zu].from", i);
+		if (r < 0)
+			return r;
 		for (size_t j = 0; j < i; j++)
 			if (o->fds[j].to == fd->to)
 				return REFUSE(err,
@@ -100,11 +131,12 @@ static int check_mount_size(const struct idm_child_options *o, struct idm_error 
 	return 0;
 }
 
-static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
+static int check_mount(const struct idm_child_mount *m, size_t i, struct idm_error *err)
 {
-	if (!m->target || m->target[0] != '/')
-		return REFUSE(err, "mount at %s: expected an absolute target",
-			      m->target ? m->target : "(none)");
+	if (!m->target)
+		return REFUSE(err, "mounts[%zu]: expected an absolute target, got NULL", i);
+	if (m->target[0] != '/')
+		return REFUSE(err, "mounts[%zu]: expected an absolute target, got \"%s\"", i, m->target);
 	if (idm_goes_up(m->target))
 		return REFUSE(err, "mount at %s: expected a path without \"..\"", m->target);
 	if (is_root_path(m->target))
@@ -120,10 +152,7 @@ static int check_mount(const struct idm_child_mount *m, struct idm_error *err)
 	if (m->flags & ~MOUNT_FLAGS)
 		return REFUSE(err, "mount at %s: unknown flags 0x%x", m->target,
 			      m->flags & ~MOUNT_FLAGS);
-	if (m->attr & ~MOUNT_ATTRIBUTES)
-		return REFUSE(err, "mount at %s: unknown attributes 0x%x", m->target,
-			      m->attr & ~MOUNT_ATTRIBUTES);
-	return 0;
+	return idm_check_attributes(m->attr, 0, step, m->target, err);
 }
 
 static int check_mounts(const struct idm_child_options *o, struct idm_error *err)
@@ -144,7 +173,7 @@ static int check_mounts(const struct idm_child_options *o, struct idm_error *err
 	for (size_t i = 0; i < o->n_mounts && r == 0; i++) {
 		struct idm_child_mount mount = idm_child_get_mount(o, i);
 
-		r = check_mount(&mount, err);
+		r = check_mount(&mount, i, err);
 	}
 	return r;
 }
@@ -199,6 +228,10 @@ int idm_child_copy_options(struct idm_child_options *own, const struct idm_child
 	r = idm_copy_struct(own, sizeof(*own), options, step, err);
 	if (r == 0)
 		r = check_program(own, err);
+	if (r == 0)
+		r = check_arrays(own, err);
+	if (r == 0)
+		r = check_fd_members(own, err);
 	if (r == 0)
 		r = check_fds(own, err);
 	if (r == 0)

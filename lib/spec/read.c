@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Lists of mounts that other programs wrote. This file finds the kind of list. */
+#include "lib/base/arguments.h"
 #include "lib/base/escape.h"
 #include "read.h"
 
@@ -59,6 +60,8 @@ int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 	size_t before = plan->n;
 	int r = idm_copy_struct(&reader.how, sizeof(reader.how), how, step_read, err);
 
+	if (r == 0)
+		r = idm_check_array(text, length, "text", "bytes", step_read, err);
 	if (r < 0)
 		return r;
 	r = read_plan_text(&reader, text, length);

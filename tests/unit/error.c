@@ -152,6 +152,21 @@ TEST(a_part_is_copied_like_snprintf)
 	assert_string_equal(buf, "");
 }
 
+/* A range that was kept from another error, or never filled in. */
+TEST(a_part_is_never_read_past_the_message)
+{
+	struct idm_error err;
+	char buf[16];
+
+	idm_fail(&err, -EINVAL, IDM_STEP_UNDO, "/a", "the reason");
+	assert_int_equal(idm_error_part(&err, (struct idm_error_range){ 60000, 9 }, buf, sizeof(buf)),
+			 0);
+	assert_string_equal(buf, "");
+	assert_int_equal(idm_error_part(&err, (struct idm_error_range){ 0, 65535 }, buf, sizeof(buf)),
+			 strlen(err.message));
+	assert_int_equal(strlen(buf), sizeof(buf) - 1);
+}
+
 TEST(control_characters_cannot_forge_a_line)
 {
 	struct idm_error err;

@@ -204,6 +204,16 @@ TEST(one_bad_entry_among_good_ones)
 	assert_map(map, "100:100:1");
 }
 
+TEST(entries_that_are_null_are_refused)
+{
+	AUTO_MAP struct idm_map *map = map_of("100:100:1");
+	struct idm_error err;
+
+	assert_error(idm_map_add(map, IDM_BOTH, NULL, 3, &err), -EINVAL, &err, "", "add to map",
+		     "entries: expected 3 entries, got NULL");
+	assert_map(map, "100:100:1");
+}
+
 /* ---- copy and equality ---- */
 
 TEST(copies_are_equal_and_independent)

@@ -119,6 +119,7 @@ TEST(unknown_formats_and_kinds)
 	assert_int_equal(idm_map_print(map, IDM_FORMAT_TEXT, 4, buf, sizeof(buf)), -EINVAL);
 	assert_int_equal(idm_map_print(map, IDM_FORMAT_TEXT, 7, NULL, 0), -EINVAL);
 	assert_int_equal(idm_map_print(map, IDM_FORMAT_KERNEL, IDM_BOTH, buf, sizeof(buf)), -EINVAL);
+	assert_int_equal(idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, NULL, 5), -EINVAL);
 	assert_int_equal(idm_map_print(map, (enum idm_format)6, IDM_BOTH, buf, sizeof(buf)), -EINVAL);
 	assert_int_equal(idm_map_print(map, (enum idm_format) - 1, IDM_BOTH, buf, sizeof(buf)), -EINVAL);
 }

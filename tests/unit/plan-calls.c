@@ -449,6 +449,20 @@ TEST(a_map_beside_the_words)
 	assert_error(idm_plan_add(plan, &m, &err), -E2BIG, &err, NULL, NULL, "340");
 }
 
+TEST(options_that_are_null_are_refused)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_with_root();
+	static const char *const options[] = { "ro", NULL };
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
+
+	m.type = "tmpfs";
+	m.target = "/t";
+	m.n_options = 2;
+	assert_refused(plan, &m, -EINVAL, "plan mount: options: expected 2 options, got NULL");
+	m.options = options;
+	assert_refused(plan, &m, -EINVAL, "/t: plan mount: options[1]: expected an option, got NULL");
+}
+
 TEST(options_of_another_size)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_with_root();

@@ -53,6 +53,18 @@ TEST(without_a_map_it_is_a_plain_copy)
 	assert_owner_in(tree, "file", 1000, 1001);
 }
 
+/* A caller that missed a failed idm_userns_open() must not get an unmapped tree. */
+TEST(a_negative_descriptor_of_a_map_is_refused)
+{
+	struct idm_error err;
+
+	enter();
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -2, NULL, &err), -EBADF, &err, "", "open tree",
+		     "userns_fd: expected a descriptor or -1, got -2");
+	assert_error(idm_tree_open(AT_FDCWD, SOURCE, -ENOSPC, NULL, &err), -EBADF, &err, "", "open tree",
+		     "userns_fd: expected a descriptor or -1, got -28");
+}
+
 TEST(a_directory_descriptor_is_a_source_too)
 {
 	AUTO_FD int directory = -1, by_fd = -1, relative = -1, userns = -1;

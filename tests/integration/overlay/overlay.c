@@ -481,6 +481,43 @@ TEST(an_unused_upper_that_is_not_there)
 	assert_refused(&o, -EINVAL, "", "requires an upper directory");
 }
 
+TEST(attributes_are_checked_as_those_of_a_tree)
+{
+	enter();
+	EACH_RUNG(rung)
+	{
+		struct idm_overlay_options o = request(NULL, (unsigned int)rung);
+
+		o.attr = IDM_ATTR_IDMAP;
+		assert_refused(&o, -EINVAL, "", "unknown attributes 0x100000");
+		o.attr = 0x80000000;
+		assert_refused(&o, -EINVAL, "", "unknown attributes 0x80000000");
+		o.attr = IDM_ATTR_NOATIME | IDM_ATTR_STRICTATIME;
+		assert_refused(&o, -EINVAL, "", "expected at most one attribute for access times");
+	}
+}
+
+TEST(what_is_null_is_refused_by_name)
+{
+	const struct idm_mount_option options[] = { { "volatile", NULL }, { NULL, "x" } };
+	struct idm_overlay_options o = request(NULL, 0);
+
+	enter();
+	o.lower = NULL;
+	o.n_lower = 3;
+	assert_refused(&o, -EINVAL, "", "lower: expected 3 layers, got NULL");
+	o = request(NULL, 0);
+	o.data = NULL;
+	o.n_data = 2;
+	assert_refused(&o, -EINVAL, "", "data: expected 2 layers, got NULL");
+	o = request(NULL, 0);
+	o.n_options = 1;
+	assert_refused(&o, -EINVAL, "", "options: expected 1 options, got NULL");
+	o.options = options;
+	o.n_options = 2;
+	assert_refused(&o, -EINVAL, "", "options[1].name: expected a name, got NULL");
+}
+
 /* Not even where an empty path would be the descriptor itself. */
 TEST(a_path_that_is_null_is_refused)
 {

@@ -422,8 +422,7 @@ TEST(descriptors_that_cannot_be_passed_are_named)
 	fds[0] = (struct idm_child_fd){ 1, (int)limit.rlim_cur };
 	assert_no_child(&o, -EBADF, "", "pass descriptors", "over the limit RLIMIT_NOFILE");
 	fds[0] = (struct idm_child_fd){ 1, -1 };
-	assert_no_child(&o, -EINVAL, "", "start program",
-			"expected a descriptor number in fds[0].to, got -1");
+	assert_no_child(&o, -EBADF, "", "start program", "fds[0].to: expected a descriptor, got -1");
 	fds[0] = (struct idm_child_fd){ 1, 3 };
 	o.n_fds = 2;
 	assert_no_child(&o, -EINVAL, "", "start program", "got 3 twice");
@@ -921,6 +920,7 @@ TEST(no_more_descriptors_is_an_error)
 TEST(options_that_do_not_go_together_are_refused_by_name)
 {
 	struct idm_child_mount m = { .tree_fd = -1 };
+	const uint32_t groups[] = { 0 };
 
 	REFUSED(o.size = 0, "size is not set");
 	REFUSED(o.path = NULL, "path, got none");
@@ -935,19 +935,21 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(o.flags = IDM_CHILD_UNDER_INIT, "requires a new PID namespace");
 	REFUSED(o.hostname = "x", "requires a new UTS namespace");
 	REFUSED(o.root_fd = 0, "a root requires a new mount namespace");
-	REFUSED(o.n_mounts = 1, "mounts require a new mount namespace");
+	REFUSED((o.mounts = &m, o.n_mounts = 1), "mounts require a new mount namespace");
 	REFUSED(o.propagation = IDM_PROPAGATION_SLAVE, "propagation requires a new mount namespace");
 	REFUSED((o.namespaces = IDM_NS_MOUNT, o.propagation = IDM_PROPAGATION_SHARED),
 		"expected IDM_PROPAGATION_PRIVATE or IDM_PROPAGATION_SLAVE, got ");
-	REFUSED(o.n_groups = 1, "groups require IDM_CHILD_SET_GROUPS");
+	REFUSED((o.groups = groups, o.n_groups = 1), "groups require IDM_CHILD_SET_GROUPS");
 	REFUSED(o.terminal_fd = 0, "requires a new session");
 	REFUSED((o.process_group = 1, o.flags = IDM_CHILD_SESSION),
 		"IDM_CHILD_SESSION exclude each other");
 	REFUSED(o.process_group = -2, "expected a process group, 0 or -1, got -2");
 #define MOUNT (o.namespaces = IDM_NS_MOUNT, o.mounts = &m, o.n_mounts = 1)
-	REFUSED(MOUNT, "(none): expected an absolute target");
+	REFUSED(MOUNT, "mounts[0]: expected an absolute target, got NULL");
 	m.target = "proc";
-	REFUSED(MOUNT, "mount at proc: expected an absolute target");
+	REFUSED(MOUNT, "mounts[0]: expected an absolute target, got \"proc\"");
+	m.target = "";
+	REFUSED(MOUNT, "mounts[0]: expected an absolute target, got \"\"");
 	m.target = "/proc";
 	REFUSED(MOUNT, "expected one of a filesystem, a tree and a rebind");
 	m.fstype = "proc";
@@ -956,6 +958,8 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	m.tree_fd = -1;
 	m.attr = IDM_ATTR_IDMAP;
 	REFUSED(MOUNT, "unknown attributes 0x100000");
+	m.attr = IDM_ATTR_NOATIME | IDM_ATTR_STRICTATIME;
+	REFUSED(MOUNT, "expected at most one attribute for access times");
 	m.attr = 0;
 	m.flags = IDM_ATTACH_REPLACE;
 	REFUSED(MOUNT, "unknown flags 0x80000");
@@ -966,6 +970,40 @@ TEST(options_that_do_not_go_together_are_refused_by_name)
 	REFUSED(MOUNT, "an option without a name");
 	m = (struct idm_child_mount){ .target = "/proc", .tree_fd = 0, .options = "a" };
 	REFUSED(MOUNT, "a source and options require a filesystem");
+}
+
+/* A negative number other than -1 is often another call's -errno: to ignore it would confine less. */
+TEST(negative_descriptors_are_refused_by_name)
+{
+	struct idm_child_mount m = { .target = "/proc", .fstype = "proc", .tree_fd = -2 };
+	const struct idm_child_fd fds[] = { { -1, 3 }, { -9, 4 } };
+	const int join_fds[] = { 0, -1 };
+
+#define BAD_FD(change, reason)                                            \
+	do {                                                              \
+		struct idm_child_options o = SCRIPT("true");              \
+		change;                                                   \
+		assert_no_child(&o, -EBADF, "", "start program", reason); \
+	} while (0)
+	BAD_FD(o.program_fd = -2, "program_fd: expected a descriptor or -1, got -2");
+	BAD_FD(o.root_fd = -2, "root_fd: expected a descriptor or -1, got -2");
+	BAD_FD(o.terminal_fd = -22, "terminal_fd: expected a descriptor or -1, got -22");
+	BAD_FD(o.cgroup_fd = -2, "cgroup_fd: expected a descriptor or -1, got -2");
+	BAD_FD(o.seccomp_fd = -2, "seccomp_fd: expected a descriptor or -1, got -2");
+	BAD_FD((o.namespaces = IDM_NS_MOUNT, o.mounts = &m, o.n_mounts = 1),
+	       "mounts[0].tree_fd: expected a descriptor or -1, got -2");
+	BAD_FD((o.fds = fds, o.n_fds = 2), "fds[1].from: expected a descriptor or -1, got -9");
+	BAD_FD((o.join_fds = join_fds, o.n_join_fds = 2), "join_fds[1]: expected a descriptor, got -1");
+	BAD_FD((o.join_fds = join_fds + 1, o.n_join_fds = 1),
+	       "join_fds[0]: expected a descriptor, got -1");
+}
+
+TEST(arrays_that_are_missing_are_refused_by_name)
+{
+	REFUSED(o.n_fds = 3, "fds: expected 3 descriptors, got NULL");
+	REFUSED(o.n_join_fds = 1, "join_fds: expected 1 descriptors, got NULL");
+	REFUSED((o.namespaces = IDM_NS_MOUNT, o.n_mounts = 2), "mounts: expected 2 mounts, got NULL");
+	REFUSED((o.flags = IDM_CHILD_SET_GROUPS, o.n_groups = 4), "groups: expected 4 groups, got NULL");
 }
 
 TEST(the_size_of_the_options_tells_old_from_new)
