@@ -49,7 +49,7 @@
  *    never means that no result is filled in.
  *  - A struct idm_*_options is a request, and IDM_*_OPTIONS_INIT its defaults. A struct idm_*_info is a
  *    result. So is a struct idm_*_result, of which the caller sets the size. A function fails with -EINVAL
- *    for a size that is not set. It fails with -E2BIG if a member that only a newer library knows is not 0.
+ *    for a size below that of 0.1. It fails with -E2BIG if a member that only a newer library knows is not 0.
  *  - A flag's name begins with the function or struct that accepts it. The flags of one object (a tree, a
  *    plan, a reaper, a child) have different bits. A function rejects flags of another function and unknown
  *    flags with -EINVAL. `err` then names the unknown bits in hexadecimal.
@@ -444,6 +444,7 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
  * Returns: 0
  * Errors:
  *   -EPERM: CAP_SYS_ADMIN in that namespace is missing
+ *   -EBADF: `userns_fd` is not open
  *   -EINVAL: `userns_fd` is not a user namespace, or an entry that idm_map_add_pid() rejects
  *   otherwise: as idm_userns_open()
  * Requires: CAP_SYS_ADMIN in that namespace; Linux 5.12
@@ -887,6 +888,7 @@ struct idm_attach_options {
  *   -ELOOP: the target is a symbolic link, also with a slash or "." behind it
  *   -ELOOP: the target ends in ".." and a symbolic link is on its way
  *   -ELOOP: the tree holds the file of this mount namespace or an older one
+ *   -ELOOP: the target is below the tree itself
  *   -ENOTDIR, -EISDIR: only one of the two is a directory
  *   -EXDEV, -EAGAIN: as openat2(2)
  *   -EINVAL: the target is in another mount namespace
@@ -1351,7 +1353,8 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * Undoes what a journal lists, also after a crash or a restart of the machine. It unmounts the mounts. It
  * removes the created directories and files that are still empty and unchanged, and last the journal. It
  * skips what is gone, and removes nothing recursively. A failed call can have undone a part; a later call
- * continues.
+ * continues. A journal whose first line is not complete lists nothing, and is removed: a crash can leave an
+ * empty file. It must be a regular file of the caller, as every journal.
  *
  * @journal: the journal of idm_plan_apply()
  * @flags: 0 or IDM_PLAN_UNDO_LAZY
@@ -1848,7 +1851,8 @@ int idm_reaper_fd(const struct idm_reaper *reaper);
  *   -EEXIST: this reaper watches the child already; before Linux 6.9 only detected where the library can have
  *            a procfs
  *   -EEXIST: this reaper holds another child by this name
- *   -EBADF, -EINVAL: `pidfd` is not a pidfd
+ *   -EBADF: `pidfd` is not open
+ *   -EINVAL: `pidfd` is not a pidfd
  *   -EINVAL: an unknown flag, or both flags
  *   -EMFILE: no more descriptors
  *   -ENOSPC: fs.epoll.max_user_watches

@@ -17,22 +17,22 @@ static int copy_known_bytes(void *to, size_t size, const void *from, size_t give
 	return 0;
 }
 
-static int copy_sized_struct(void *to, size_t size, const void *from)
+int idm_copy_struct(void *to, size_t size, size_t first, const void *from, enum idm_error_step step,
+		    struct idm_error *err)
 {
 	size_t given;
 
+	if (!from)
+		return 0;
 	memcpy(&given, from, sizeof(given));
-	return given < sizeof(given) ? -EINVAL : copy_known_bytes(to, size, from, given);
-}
-
-int idm_copy_struct(void *to, size_t size, const void *from, enum idm_error_step step,
-		    struct idm_error *err)
-{
-	int r = from ? copy_sized_struct(to, size, from) : 0;
-
-	if (r == -E2BIG)
-		return idm_fail(err, r, step, NULL, "these options require a newer library");
-	return r < 0 ? idm_fail(err, r, step, NULL, "the options' size is not set") : 0;
+	if (!given)
+		return idm_fail(err, -EINVAL, step, NULL, "the options' size is not set");
+	if (given < first)
+		return idm_fail(err, -EINVAL, step, NULL, "expected a size of at least %zu, got %zu",
+				first, given);
+	if (copy_known_bytes(to, size, from, given) < 0)
+		return idm_fail(err, -E2BIG, step, NULL, "these options require a newer library");
+	return 0;
 }
 
 int idm_copy_element(void *to, size_t size, const void *array, size_t i, size_t element_size)

@@ -236,7 +236,7 @@ static int take_size(struct idm_check_result *own, const struct idm_check_result
 		return idm_fail(err, -EINVAL, step_check, path,
 				"expected struct idm_check_result of at least %zu bytes, got %zu",
 				FIRST_SIZE, size);
-	if (idm_copy_struct(own, sizeof(*own), check, step_check, NULL) < 0)
+	if (IDM_COPY_STRUCT(own, fstype, check, step_check, NULL) < 0)
 		return idm_fail(err, -E2BIG, step_check, path,
 				"expected struct idm_check_result of %zu bytes, got %zu", sizeof(*own),
 				size);
@@ -261,7 +261,7 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 		return idm_fail_empty(err, step_check);
 	source = idm_open_or_dup(dirfd, path, O_PATH);
 	if (source < 0)
-		return idm_fail_errno(err, source, step_check, path);
+		return idm_fail_at(err, source, step_check, path, dirfd);
 	r = check_opened_source(source, path, flags, &own, err);
 	if (r == 0)
 		memcpy(check, &own, own.size < sizeof(own) ? own.size : sizeof(own));

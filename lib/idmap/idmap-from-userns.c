@@ -210,6 +210,8 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
 	HOLD_CANCEL;
 	int own;
 
+	if (idm_sys_fd_flags(userns_fd) < 0)
+		return idm_fail(err, -EBADF, step_read, NULL, "descriptor %d is not open", userns_fd);
 	if (idm_sys_ioctl(userns_fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWUSER)
 		return idm_fail(err, -EINVAL, step_read, NULL, "the file is not a user namespace");
 	own = is_own_userns(userns_fd, err);

@@ -132,8 +132,14 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
 	struct idm_map *new;
 	struct subid s = { 0 };
 	FILE *quiet;
-	int r = load_libsubid(&s, err);
+	int r;
 
+	if (!*owner) {
+		idm_fail(err, -ENOENT, step_subid, NULL, "the user's name is empty");
+		idm_hint(err, "name a user, or write the map in numbers");
+		return -ENOENT;
+	}
+	r = load_libsubid(&s, err);
 	if (r < 0)
 		return r;
 	if (idm_map_copy(map, &new) < 0)

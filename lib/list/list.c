@@ -174,10 +174,10 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 	if (*path)
 		one.fd = idm_sys_openat(dirfd, path, O_PATH, 0);
 	if (*path && one.fd < 0)
-		return idm_fail_errno(err, one.fd, step_list, path);
+		return idm_fail_at(err, one.fd, step_list, path, dirfd);
 	r = find_mount_id(level, *path ? one.fd : dirfd, &id);
 	if (r < 0)
-		idm_fail_errno(err, r, step_list, subject);
+		idm_fail_at(err, r, step_list, subject, dirfd);
 	else
 		r = r ? list_unique(&l, id) : list_short(&l, id);
 	idm_close_fd(&one.fd);

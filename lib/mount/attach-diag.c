@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/mount-place.h"
+#include "lib/list/mount-query.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
 
@@ -47,8 +48,33 @@ static bool tree_is_no_mount(int tree_fd)
 	       !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
+static bool is_on_mount(int fd, const char *path, void *id)
+{
+	uint64_t other;
+	bool unique;
+
+	(void)path;
+	return idm_mount_id(fd, "", &other, &unique) == 0 && other == *(uint64_t *)id;
+}
+
+/* A mount cannot be moved into itself, nor to a place on a mount below it. */
+static bool target_is_in_tree(int tree_fd, int target_fd)
+{
+	uint64_t id;
+	bool unique;
+
+	return idm_mount_id(target_fd, "", &id, &unique) == 0 &&
+	       (is_on_mount(tree_fd, "", &id) || idm_query_mounts_below(tree_fd, is_on_mount, &id));
+}
+
 bool idm_diagnose_not_put(int code, int tree_fd, int target_fd, const char *path, struct idm_error *err)
 {
+	if (err && code == -ELOOP)
+		return fail_attach(err, code, path,
+				   target_is_in_tree(tree_fd, target_fd)
+					   ? "the target is below the tree itself"
+					   : "the tree holds the file of this mount namespace or an "
+					     "older one");
 	if (!err || (code != -ENOENT && code != -EINVAL))
 		return false;
 	if (code == -ENOENT && idm_is_deleted(tree_fd))
@@ -58,7 +84,8 @@ bool idm_diagnose_not_put(int code, int tree_fd, int target_fd, const char *path
 	if (target_is_elsewhere(code, target_fd, path, err))
 		return true;
 	return code == -EINVAL && tree_is_no_mount(tree_fd) &&
-	       fail_attach(err, code, path, "expected the root of a tree, got a place in it");
+	       fail_attach(err, code, path,
+			   "expected the root of a tree, got a descriptor inside a mount");
 }
 
 void idm_hint_block_device(struct idm_error *err)

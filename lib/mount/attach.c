@@ -118,11 +118,6 @@ static int diagnose_not_attached(int code, const char *path, struct idm_error *e
 {
 	idm_fail_errno(err, code, step_attach, path);
 	switch (code) {
-	case -ELOOP:
-		idm_hint(err,
-			 "the tree holds the file of this mount namespace or an older one, which would "
-			 "make a loop");
-		break;
 	case -EINVAL:
 		idm_hint(err,
 			 "an unbindable tree cannot go below a shared mount, nor can a mount that is "
@@ -319,7 +314,7 @@ static int copy_attach_options(struct idm_attach_options *own, const struct idm_
 	int r;
 
 	*own = (struct idm_attach_options)IDM_ATTACH_OPTIONS_INIT;
-	r = idm_copy_struct(own, sizeof(*own), options, step_attach, err);
+	r = IDM_COPY_STRUCT(own, propagation, options, step_attach, err);
 	if (r < 0)
 		return r;
 	r = idm_check_flags(own->flags, ATTACH_FLAGS, step_attach, target, err);
@@ -341,10 +336,10 @@ static int attach_at(int tree_fd, int dirfd, const char *target, unsigned int fl
 	if (put_at_path(tree_fd, dirfd, target, flags, propagation))
 		return propagate_tree(tree_fd, target, propagation, err);
 	r = idm_file_type(tree_fd, &type);
+	if (r == -EBADF)
+		return idm_fail_at(err, r, step_attach, target, tree_fd);
 	if (r < 0)
-		return idm_fail(err, r, step_attach, target,
-				r == -EBADF ? "the tree is not an open descriptor"
-					    : "the tree cannot be queried: %s",
+		return idm_fail(err, r, step_attach, target, "the tree cannot be queried: %s",
 				idm_errno_text(-r));
 	r = idm_target_open(&t, dirfd, target, flags, S_ISDIR(type), err);
 	if (r < 0)

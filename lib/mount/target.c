@@ -263,8 +263,10 @@ static int open_existing_target(int dirfd, const char *path, unsigned int flags,
 				 flags & IDM_ATTACH_IN_ROOT ? RESOLVE_AS_ROOT : 0);
 }
 
-static int fail_target_open(int code, const char *path, struct idm_error *err)
+static int fail_target_open(int code, int dirfd, const char *path, struct idm_error *err)
 {
+	if (code == -EBADF)
+		return idm_fail_at(err, code, step_target, path, dirfd);
 	if (code == -ENOENT) {
 		idm_fail(err, code, step_target, path, "the target does not exist");
 		idm_hint(err, "create it first, or ask for it (IDM_ATTACH_MKDIR)");
@@ -281,8 +283,11 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 	int r = 0;
 
 	target->made = NULL;
+	target->fd = -1;
+	if (!*path)
+		return idm_fail_empty(err, step_target);
 	target->fd = open_existing_target(dirfd, path, flags, directory);
-	if (target->fd == -ENOENT && flags & IDM_ATTACH_MKDIR && *path) {
+	if (target->fd == -ENOENT && flags & IDM_ATTACH_MKDIR) {
 		r = make_path(target, dirfd, path, flags & IDM_ATTACH_IN_ROOT, directory, err);
 		if (r == 0)
 			target->fd = open_existing_target(dirfd, path, flags, directory);
@@ -293,7 +298,7 @@ int idm_target_open(struct idm_target *target, int dirfd, const char *path, unsi
 		target->fd = open_existing_target(dirfd, path, flags, false);
 	}
 	if (r == 0)
-		r = target->fd < 0 ? fail_target_open(target->fd, path, err)
+		r = target->fd < 0 ? fail_target_open(target->fd, dirfd, path, err)
 		    : checked	   ? 0
 				   : check_target_kind(target->fd, path, flags, directory, err);
 	if (r < 0) {

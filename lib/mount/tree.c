@@ -53,7 +53,7 @@ static int copy_tree_options(struct idm_tree_options *own, const struct idm_tree
 	int r;
 
 	*own = (struct idm_tree_options)IDM_TREE_OPTIONS_INIT;
-	r = idm_copy_struct(own, sizeof(*own), options, step_tree, err);
+	r = IDM_COPY_STRUCT(own, propagation, options, step_tree, err);
 	if (r == 0)
 		r = idm_check_flags(own->flags, TREE_FLAGS, step_tree, NULL, err);
 	if (r < 0)
@@ -87,12 +87,12 @@ static int open_tree_source(int dirfd, const char *path, unsigned int flags, str
 
 	fd = *path && nofollow ? idm_open_nofollow(dirfd, path, O_PATH, 0)
 			       : idm_open_or_dup(dirfd, path, O_PATH);
-	if (fd < 0 && nofollow) {
+	if (fd < 0 && fd != -EBADF && nofollow) {
 		idm_fail_nofollow(err, fd, step_tree, path);
 		return fd;
 	}
 	if (fd < 0)
-		return idm_fail_errno(err, fd, step_tree, path);
+		return idm_fail_at(err, fd, step_tree, path, dirfd);
 	r = nofollow ? idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) : 0;
 	if (r < 0)
 		return idm_fail_errno(err, r, step_tree, path);
@@ -109,7 +109,7 @@ static int diagnose_tree(int code, const struct call *c)
 		return code;
 	source = open_tree_source(c->dirfd, c->path, c->o.flags, NULL);
 	if (source < 0) /* what it was stays what it was */
-		return idm_fail_errno(c->err, code, step_tree, c->path);
+		return idm_fail_at(c->err, code, step_tree, c->path, c->dirfd);
 	return idm_diagnose_not_mapped(code, source, c->path, c->userns_fd, c->o.flags, c->err);
 }
 

@@ -17,12 +17,22 @@
 
 static const enum idm_error_step step_umount = IDM_STEP_UNMOUNT;
 
-static bool is_target_link(int dirfd, const char *target)
+/* The kernel has one errno for a link, for a place that is no mount point, and for a locked mount. */
+static int diagnose_no_mount(int dirfd, const char *target, struct idm_error *err)
 {
 	AUTO_CLOSE int fd = idm_open_nofollow(dirfd, target, O_PATH, 0);
 	struct stat st;
 
-	return fd >= 0 && idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISLNK(st.st_mode);
+	if (fd >= 0 && idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISLNK(st.st_mode)) {
+		idm_fail(err, -ELOOP, step_umount, target, "the target is a symbolic link");
+		idm_hint(err, "name the place that it points to");
+		return -ELOOP;
+	}
+	return idm_fail(err, -EINVAL, step_umount, target, "%s",
+			fd >= 0 && idm_is_mount_point(fd) > 0
+				? "another user namespace locked the mount, or it is in another mount "
+				  "namespace"
+				: "it is not a mount point");
 }
 
 static int diagnose_unmount(int code, int dirfd, const char *target, struct idm_error *err)
@@ -36,19 +46,12 @@ static int diagnose_unmount(int code, int dirfd, const char *target, struct idm_
 			 target);
 		return code;
 	case -EINVAL:
-		if (is_target_link(dirfd, target)) {
-			idm_fail(err, -ELOOP, step_umount, target, "the target is a symbolic link");
-			idm_hint(err, "name the place that it points to");
-			return -ELOOP;
-		}
-		return idm_fail(
-			err, code, step_umount, target,
-			"it is not a mount point, or a mount that another user namespace locked");
+		return diagnose_no_mount(dirfd, target, err);
 	case -EPERM:
 	case -ENOSYS:
 		return idm_diagnose_umount_refused(code, step_umount, target, err);
 	default:
-		return idm_fail_errno(err, code, step_umount, target);
+		return idm_fail_at(err, code, step_umount, target, dirfd);
 	}
 }
 
@@ -95,9 +98,12 @@ static int unmount_node(const struct node *node, int dirfd, const char *name, in
 	return r < 0 ? diagnose_unmount(r, dirfd, name, err) : 0;
 }
 
-static int fail_umount_open(int code, const char *target, unsigned int flags, struct idm_error *err)
+static int fail_umount_open(int code, int dirfd, const char *target, unsigned int flags,
+			    struct idm_error *err)
 {
-	if (flags & IDM_UMOUNT_FOLLOW)
+	if (code == -EBADF)
+		idm_fail_at(err, code, step_umount, target, dirfd);
+	else if (flags & IDM_UMOUNT_FOLLOW)
 		idm_fail_errno(err, code, step_umount, target);
 	else
 		idm_fail_nofollow(err, code, step_umount, target);
@@ -113,7 +119,7 @@ static int find_top(int dirfd, const char *target, unsigned int flags, struct no
 	int r;
 
 	if (fd < 0)
-		return fail_umount_open(fd, target, flags, err);
+		return fail_umount_open(fd, dirfd, target, flags, err);
 	/* Else everything below the mount that happens to hold the target would go. */
 	r = idm_is_mount_point(fd);
 	if (r < 0)
@@ -206,11 +212,8 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
 
 /* ---- by descriptor ---- */
 
-static int diagnose_unmount_fd(int code, int fd, struct idm_error *err)
+static int diagnose_unmount_fd(int code, const char *name, struct idm_error *err)
 {
-	char name[32];
-
-	snprintf(name, sizeof(name), "descriptor %d", fd);
 	switch (code) {
 	case -EINVAL:
 		return idm_fail(err, code, step_umount, name,
@@ -249,13 +252,16 @@ static int unmount_root(int fd)
 int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	int r = idm_check_flags(flags, IDM_UMOUNT_LAZY, step_umount, NULL, err);
+	char name[32];
+	int r;
 
+	snprintf(name, sizeof(name), "descriptor %d", mount_fd);
+	r = idm_check_flags(flags, IDM_UMOUNT_LAZY, step_umount, name, err);
 	if (r < 0)
 		return r;
 	if (!flags)
-		return idm_fail(err, -EINVAL, step_umount, NULL,
+		return idm_fail(err, -EINVAL, step_umount, name,
 				"the descriptor keeps the mount busy: IDM_UMOUNT_LAZY is required");
 	r = unmount_root(mount_fd);
-	return r < 0 ? diagnose_unmount_fd(r, mount_fd, err) : 0;
+	return r < 0 ? diagnose_unmount_fd(r, name, err) : 0;
 }

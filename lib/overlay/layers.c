@@ -47,7 +47,7 @@ static int fail_unseen_layer(int code, const struct idm_layer *l, struct idm_err
 {
 	AUTO_CLOSE int fd = idm_sys_openat(l->path.dirfd, l->path.path, O_PATH, 0);
 
-	idm_fail_errno(err, code, step_open, l->path.path);
+	idm_fail_at(err, code, step_open, l->path.path, l->path.dirfd);
 	return fd < 0 ? code : idm_hint_admission(code, fd, err);
 }
 
@@ -262,7 +262,7 @@ static int open_alone(struct idm_layers *layers, struct idm_layer *l, int userns
 		return clone;
 	l->fd = idm_sys_dup(clone);
 	if (l->fd < 0)
-		return idm_fail_errno(err, l->fd, step_open, l->path.path);
+		return idm_fail_at(err, l->fd, step_open, l->path.path, l->path.dirfd);
 	l->clone = layers->n_clones - 1;
 	l->below = "";
 	return 0;
@@ -372,7 +372,7 @@ static int open_layer_in_place(struct idm_layer *l, struct idm_error *err)
 	l->fd = idm_open_or_dup(l->path.dirfd, l->path.path, O_PATH | O_DIRECTORY);
 	if (l->fd >= 0)
 		return 0;
-	return idm_fail_errno(err, l->fd, step_open, l->path.path);
+	return idm_fail_at(err, l->fd, step_open, l->path.path, l->path.dirfd);
 }
 
 static int open_layer(struct idm_layers *layers, size_t i, int userns_fd, struct idm_error *err)

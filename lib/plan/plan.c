@@ -85,12 +85,7 @@ static int copy_source(struct idm_plan_entry *entry, const struct idm_plan_add_o
 	if (m->dirfd != AT_FDCWD) {
 		entry->dirfd = idm_sys_dup(m->dirfd);
 		if (entry->dirfd < 0)
-			return idm_fail_because(
-				err, entry->dirfd, step_plan, name,
-				entry->dirfd == -EBADF
-					? "the descriptor of the directory for relative paths is "
-					  "not open"
-					: NULL);
+			return idm_fail_at(err, entry->dirfd, step_plan, name, m->dirfd);
 	}
 	if (!m->source || !*m->source)
 		return 0;
@@ -283,7 +278,7 @@ int idm_plan_add(struct idm_plan *plan, const struct idm_plan_add_options *mount
 	HOLD_CANCEL;
 	struct idm_plan_entry entry = { .dirfd = AT_FDCWD }, *new;
 	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
-	int r = idm_copy_struct(&m, sizeof(m), mount, step_plan, err);
+	int r = IDM_COPY_STRUCT(&m, map, mount, step_plan, err);
 
 	if (r == 0)
 		r = check_option_names(&m, err);

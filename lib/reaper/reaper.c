@@ -79,13 +79,18 @@ int idm_reaper_refuse_name(struct idm_reaper *reaper, unsigned int flags, void *
 	return idm_fail(err, -EEXIST, step, NULL, "the reaper holds another child by the same data");
 }
 
-static int diagnose_add(int r, struct idm_error *err)
+static int diagnose_add(int r, int pidfd, struct idm_error *err)
 {
+	bool open = (r != -EBADF && r != -EINVAL) || idm_sys_fd_flags(pidfd) >= 0;
+
+	if (!open)
+		return idm_fail(err, -EBADF, step_add, NULL, "descriptor %d is not open", pidfd);
+	if (r == -EBADF || r == -EINVAL)
+		return idm_fail(err, -EINVAL, step_add, NULL, "descriptor %d is not a pidfd", pidfd);
 	if (r == -ECHILD)
 		return idm_fail(err, r, step_add, NULL, "it is not a child of this process");
 	if (r != -ESRCH)
-		return idm_fail_because(err, r, step_add, NULL,
-					r == -EINVAL ? "it is not a pidfd" : NULL);
+		return idm_fail_errno(err, r, step_add, NULL);
 	idm_fail(err, r, step_add, NULL,
 		 "it has exited, and another wait in this process consumed its status");
 	idm_hint(err,
@@ -134,7 +139,7 @@ int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, voi
 		return r;
 	r = idm_pidfd_check_child(pidfd, &process);
 	if (r < 0)
-		return diagnose_add(r, err);
+		return diagnose_add(r, pidfd, err);
 	pthread_mutex_lock(&reaper->lock);
 	r = add_child(reaper, pidfd, &process, flags, data, err);
 	pthread_mutex_unlock(&reaper->lock);

@@ -225,7 +225,7 @@ int idm_child_copy_options(struct idm_child_options *own, const struct idm_child
 	int r;
 
 	*own = (struct idm_child_options)IDM_CHILD_OPTIONS_INIT;
-	r = idm_copy_struct(own, sizeof(*own), options, step, err);
+	r = IDM_COPY_STRUCT(own, seccomp_fd, options, step, err);
 	if (r == 0)
 		r = check_program(own, err);
 	if (r == 0)

@@ -16,10 +16,11 @@
 static const enum idm_error_step step_wait = IDM_STEP_WAIT_FOR_CHILD,
 				 step_signal = IDM_STEP_SIGNAL_CHILD;
 
-static int diagnose_pidfd(int code, enum idm_error_step step, struct idm_error *err)
+static int diagnose_pidfd(int code, int pidfd, enum idm_error_step step, struct idm_error *err)
 {
 	if (code == -EBADF)
-		return idm_fail(err, code, step, NULL, "the descriptor is not open, or not a pidfd");
+		return idm_fail(err, code, step, NULL, "descriptor %d is not %s", pidfd,
+				idm_sys_fd_flags(pidfd) < 0 ? "open" : "a pidfd");
 	if (code == -EINVAL)
 		return idm_fail(err, code, step, NULL,
 				"the process is outside the caller's PID namespace");
@@ -121,7 +122,7 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct
 	/* The one call that rejects other descriptors, before any of them is polled. */
 	r = idm_sys_pidfd_send_signal(pidfd, 0);
 	if (r == -EBADF || r == -EINVAL)
-		return diagnose_pidfd(r, step_wait, err);
+		return diagnose_pidfd(r, pidfd, step_wait, err);
 	r = idm_sys_poll_until(pidfd, POLLIN, until);
 	if (r == 0)
 		return report_timeout(err);
@@ -133,20 +134,20 @@ int idm_child_wait(int pidfd, int timeout_ms, struct idm_exit_info *exit, struct
 	if (r == -ECHILD)
 		return await_other_reaper(pidfd, until, exit ? exit : &unused, err);
 	if (r < 0)
-		return diagnose_pidfd(r, step_wait, err);
+		return diagnose_pidfd(r, pidfd, step_wait, err);
 	if (exit)
 		*exit = (struct idm_exit_info){ info.si_pid, info.si_code, info.si_status };
 	return 0;
 }
 
-static int diagnose_signal(int code, int signal, struct idm_error *err)
+static int diagnose_signal(int code, int pidfd, int signal, struct idm_error *err)
 {
 	if (code == -ESRCH)
 		return idm_fail(err, code, step_signal, NULL, "the child has exited and was reaped");
 	if (code == -EINVAL && (signal < 0 || signal > 64))
 		return idm_fail(err, code, step_signal, NULL, "expected a signal from 0 to 64, got %d",
 				signal);
-	return diagnose_pidfd(code, step_signal, err);
+	return diagnose_pidfd(code, pidfd, step_signal, err);
 }
 
 int idm_child_signal(int pidfd, int signal, struct idm_error *err)
@@ -154,7 +155,7 @@ int idm_child_signal(int pidfd, int signal, struct idm_error *err)
 	HOLD_CANCEL;
 	int r = idm_sys_pidfd_send_signal(pidfd, signal);
 
-	return r < 0 ? diagnose_signal(r, signal, err) : 0;
+	return r < 0 ? diagnose_signal(r, pidfd, signal, err) : 0;
 }
 
 /*
@@ -173,5 +174,5 @@ int idm_child_signal_group(int pidfd, int signal, struct idm_error *err)
 	r = idm_sys_pidfd_send_siginfo(pidfd, &info, IDM_PIDFD_SIGNAL_PROCESS_GROUP);
 	if (r == -EINVAL || r == -ESRCH) /* an older kernel; or the process leads no group */
 		r = idm_sys_pidfd_send_siginfo(pidfd, &info, 0);
-	return r < 0 ? diagnose_signal(r, signal, err) : 0;
+	return r < 0 ? diagnose_signal(r, pidfd, signal, err) : 0;
 }

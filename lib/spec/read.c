@@ -58,7 +58,7 @@ int idm_plan_read(struct idm_plan *plan, const char *text, size_t length,
 	HOLD_CANCEL;
 	struct idm_plan_reader reader = { plan, IDM_PLAN_READ_OPTIONS_INIT, err };
 	size_t before = plan->n;
-	int r = idm_copy_struct(&reader.how, sizeof(reader.how), how, step_read, err);
+	int r = IDM_COPY_STRUCT(&reader.how, map, how, step_read, err);
 
 	if (r == 0)
 		r = idm_check_array(text, length, "text", "bytes", step_read, err);

@@ -42,3 +42,12 @@ int(idm_fail_because)(struct idm_error *err, int code, enum idm_error_step step,
 		idm_fail_errno(err, code, step, subject);
 	return code;
 }
+
+int idm_fail_at(struct idm_error *err, int code, enum idm_error_step step, const char *path, int dirfd)
+{
+	if (code == -EBADF)
+		idm_fail(err, code, step, path, "descriptor %d is not open", dirfd);
+	else
+		idm_fail_errno(err, code, step, path);
+	return code;
+}

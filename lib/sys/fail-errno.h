@@ -11,6 +11,9 @@
  */
 int idm_fail_errno(struct idm_error *err, int code, enum idm_error_step step, const char *subject);
 
+/* The same for a path below `dirfd`. -EBADF names that descriptor. */
+int idm_fail_at(struct idm_error *err, int code, enum idm_error_step step, const char *path, int dirfd);
+
 /* The same, or with `reason`, which is no format, if that is not NULL. */
 int idm_fail_because(struct idm_error *err, int code, enum idm_error_step step, const char *subject,
 		     const char *reason);

@@ -124,28 +124,28 @@ static struct idm_child_options child_options = IDM_CHILD_OPTIONS_INIT;
 
 #define UP_TO(type, member) (offsetof(struct type, member) + sizeof(((struct type *)0)->member))
 
-/*
- * What is behind `least` is nothing that one has to set. Of idm_check_result and idm_child_options this
- * was so in the first release already: nothing shorter has ever been right.
- */
+/* `least` is the size in the first release: nothing shorter has ever been right. */
 static const struct growing {
 	const char *name;
 	const void *example;
 	size_t size, least;
 	int (*call)(void *options, struct idm_error *err);
 } all[] = {
-	{ "idm_tree_options", &tree_options, sizeof(tree_options), sizeof(size_t), open_tree },
-	{ "idm_attach_options", &attach_options, sizeof(attach_options), sizeof(size_t), attach_tree },
-	{ "idm_overlay_options", &overlay, sizeof(overlay), UP_TO(idm_overlay_options, n_lower),
+	{ "idm_tree_options", &tree_options, sizeof(tree_options), UP_TO(idm_tree_options, propagation),
+	  open_tree },
+	{ "idm_attach_options", &attach_options, sizeof(attach_options),
+	  UP_TO(idm_attach_options, propagation), attach_tree },
+	{ "idm_overlay_options", &overlay, sizeof(overlay), UP_TO(idm_overlay_options, progress_data),
 	  open_overlay },
-	{ "idm_plan_add_options", &plan_mount, sizeof(plan_mount), UP_TO(idm_plan_add_options, source),
+	{ "idm_plan_add_options", &plan_mount, sizeof(plan_mount), UP_TO(idm_plan_add_options, map),
 	  add_to_plan },
-	{ "idm_plan_read_options", &plan_text, sizeof(plan_text), UP_TO(idm_plan_read_options, dirfd),
+	{ "idm_plan_read_options", &plan_text, sizeof(plan_text), UP_TO(idm_plan_read_options, map),
 	  read_plan },
-	{ "idm_plan_apply_options", &apply, sizeof(apply), sizeof(size_t), open_plan },
+	{ "idm_plan_apply_options", &apply, sizeof(apply), UP_TO(idm_plan_apply_options, progress_data),
+	  open_plan },
 	{ "idm_check_result", &check, sizeof(check), UP_TO(idm_check_result, fstype), check_path },
 	{ "idm_child_options", &child_options, sizeof(child_options),
-	  UP_TO(idm_child_options, cgroup_fd), start_child },
+	  UP_TO(idm_child_options, seccomp_fd), start_child },
 };
 
 static void fill_in(void)
@@ -233,7 +233,7 @@ TEST(one_without_a_size_is_a_mistake)
 		struct idm_error err;
 
 		assert_true(g->size <= sizeof(bytes));
-		for (size_t size = 0; size < sizeof(size); size++) {
+		for (size_t size = 0; size < g->least; size++) {
 			memcpy(bytes, g->example, g->size);
 			memcpy(bytes, &size, sizeof(size));
 			assert_error(g->call(bytes, &err), -EINVAL, &err, NULL, NULL, NULL);

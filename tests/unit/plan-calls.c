@@ -481,12 +481,13 @@ TEST(options_of_another_size)
 	assert_refused(plan, &newer.m, -E2BIG, "plan mount: these options require a newer library");
 	m.size = 0;
 	assert_refused(plan, &m, -EINVAL, "plan mount: the options' size is not set");
-	/* Of an older one: what it does not know is 0. */
+	m.size = 8;
+	assert_error(idm_plan_add(plan, &m, &err), -EINVAL, &err, "", "plan mount",
+		     "expected a size of at least ");
 	m.size = offsetof(struct idm_plan_add_options, map);
+	assert_error(idm_plan_add(plan, &m, &err), -EINVAL, &err, "", "plan mount", ", got ");
 	m.type = "tmpfs";
 	m.target = "/t";
-	m.map = (const struct idm_map *)&m;
-	assert_ok(idm_plan_add(plan, &m, &err), &err);
 	m.size = sizeof(m);
 	m.map = NULL;
 	m.flags = 0x14;
@@ -523,10 +524,7 @@ TEST(a_directory_that_is_none)
 	struct idm_plan_add_options m = mount_of(&row);
 
 	m.dirfd = 987;
-	assert_refused(
-		plan, &m, -EBADF,
-		"bind on /t: plan mount: the descriptor of the directory for relative paths is not "
-		"open");
+	assert_refused(plan, &m, -EBADF, "bind on /t: plan mount: descriptor 987 is not open");
 }
 
 /* What a program passes in is its own again when the call returns. */

@@ -125,7 +125,7 @@ TEST(no_range)
 	assert_refused("bob", -ENOENT, "bob", "look up subordinate IDs", "no range in /etc/subgid");
 	assert_refused("no_such_user_here", -ENOENT, "no_such_user_here", "look up subordinate IDs",
 		       "no range in /etc/subuid");
-	assert_refused("", -ENOENT, "", "look up subordinate IDs", "no range in /etc/subuid");
+	assert_refused("", -ENOENT, "", "look up subordinate IDs", "the user's name is empty");
 }
 
 static void assert_hint(const char *owner, const char *reason, const char *hint)

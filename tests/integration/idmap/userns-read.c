@@ -268,7 +268,8 @@ TEST(what_is_no_user_namespace)
 		assert_error(idm_map_add_userns(map, fd, &err), -EINVAL, &err, "", "read user namespace",
 			     "the file is not a user namespace");
 	}
-	assert_error(idm_map_add_userns(map, -1, &err), -EINVAL, &err, "", "read user namespace", NULL);
+	assert_error(idm_map_add_userns(map, -1, &err), -EBADF, &err, "", "read user namespace",
+		     "descriptor -1 is not open");
 	assert_error(idm_map_add_userns(map, only_path, &err), -EINVAL, &err, "", "read user namespace",
 		     NULL);
 	assert_map(map, "1:2:3");

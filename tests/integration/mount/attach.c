@@ -46,6 +46,8 @@ TEST(refusals_name_the_target_and_leave_all_as_it_was)
 		       "open target", "symbolic link");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/none", 0, -ENOENT, SCRATCH "/none", "open target",
 		       "the target does not exist");
+	assert_refused(tree, AT_FDCWD, "", 0, -ENOENT, "", "open target", "the path is empty");
+	assert_refused(tree, -7, "x", 0, -EBADF, "x", "open target", "descriptor -7 is not open");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/link", 0, -ELOOP, SCRATCH "/link", "open target",
 		       "symbolic link");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/plain", 0, -ENOTDIR, SCRATCH "/plain", "open target",
@@ -61,7 +63,8 @@ TEST(refusals_name_the_target_and_leave_all_as_it_was)
 	assert_refused(tree, AT_FDCWD, TARGET, IDM_ATTACH_REPLACE, -EINVAL, TARGET, "attach",
 		       "the target is not a mount point");
 	assert_refused(tree, AT_FDCWD, "", 0, -ENOENT, "", NULL, NULL);
-	assert_refused(1000000, AT_FDCWD, TARGET, 0, -EBADF, TARGET, "attach", "not an open descriptor");
+	assert_refused(1000000, AT_FDCWD, TARGET, 0, -EBADF, TARGET, "attach",
+		       "descriptor 1000000 is not open");
 }
 
 /* The ways to make the kernel follow a link that is the last component. "inside" is a directory in it.
@@ -235,6 +238,21 @@ TEST(a_missing_target_is_created)
 	assert_int_equal(st.st_size, 0);
 }
 
+TEST(a_mount_cannot_move_below_itself)
+{
+	AUTO_FD int tree = enter();
+
+	scratch_dir(SOURCE "/below");
+	scratch_dir(SOURCE "/below/inside");
+	attach_at(tree, TARGET);
+	assert_refused(tree, AT_FDCWD, TARGET "/below", 0, -ELOOP, TARGET "/below", "attach",
+		       "the target is below the tree itself");
+	do_mount("0", TARGET "/below", "tmpfs", 0, NULL);
+	scratch_dir(TARGET "/below/deep");
+	assert_refused(tree, AT_FDCWD, TARGET "/below/deep", 0, -ELOOP, TARGET "/below/deep", "attach",
+		       "the target is below the tree itself");
+}
+
 TEST(what_was_created_is_removed_when_attaching_fails)
 {
 	AUTO_FD int first = enter(), tree = tree_that_cannot_be_attached();
@@ -245,7 +263,8 @@ TEST(what_was_created_is_removed_when_attaching_fails)
 	assert_refused(tree, AT_FDCWD, SCRATCH "/a/b/c", IDM_ATTACH_MKDIR, -ELOOP, SCRATCH "/a/b/c",
 		       "attach", NULL);
 	assert_int_equal(access(SCRATCH "/a", F_OK), 0);
-	assert_refused(tree, AT_FDCWD, TARGET, 0, -ELOOP, TARGET, "attach", NULL);
+	assert_refused(tree, AT_FDCWD, TARGET, 0, -ELOOP, TARGET, "attach",
+		       "the tree holds the file of this mount namespace");
 }
 
 TEST(the_callers_umask_counts)

@@ -172,7 +172,8 @@ TEST_ANYWHERE(a_target_is_relative_to_the_directory)
 	assert_error(idm_umount(dir, "none", 0, &err), -ENOENT, &err, "none", "unmount", "No such file");
 	assert_error(idm_umount(dir, "source", 0, &err), -EINVAL, &err, "source", "unmount",
 		     "not a mount point");
-	assert_error(idm_umount(-1, "target", 0, &err), -EBADF, &err, "target", "unmount", NULL);
+	assert_error(idm_umount(-1, "target", 0, &err), -EBADF, &err, "target", "unmount",
+		     "descriptor -1 is not open");
 	snapshot_assert_same(before);
 }
 
@@ -270,9 +271,10 @@ TEST_ANYWHERE(a_descriptor_that_is_no_root_of_a_mount_unmounts_nothing)
 	before = snapshot_take(SNAPSHOT_ALL);
 	assert_error(idm_umount_fd(inside, IDM_UMOUNT_LAZY, &err), -EINVAL, &err, "descriptor",
 		     "unmount", "not on the root of a mount");
-	assert_error(idm_umount_fd(root, 0, &err), -EINVAL, &err, "", "unmount", "IDM_UMOUNT_LAZY");
+	assert_error(idm_umount_fd(root, 0, &err), -EINVAL, &err, "descriptor", "unmount",
+		     "IDM_UMOUNT_LAZY");
 	assert_error(idm_umount_fd(root, IDM_UMOUNT_LAZY | IDM_UMOUNT_RECURSIVE, &err), -EINVAL, &err,
-		     "", "unmount", "unknown flags");
+		     "descriptor", "unmount", "unknown flags");
 	assert_error(idm_umount_fd(-1, IDM_UMOUNT_LAZY, &err), -EBADF, &err, "descriptor -1", "unmount",
 		     NULL);
 	snapshot_assert_same(before);

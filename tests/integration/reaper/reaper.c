@@ -692,10 +692,12 @@ TEST(what_cannot_be_watched_is_refused)
 
 	assert_error(idm_reaper_add(reaper, parent, 0, NULL, &err), -ECHILD, &err, "", "watch child",
 		     "not a child of this process");
-	assert_error(idm_reaper_add(reaper, -1, 0, NULL, &err), -EINVAL, &err, "", "watch child",
-		     "pidfd");
-	assert_error(idm_reaper_add(reaper, 4000, 0, NULL, &err), -EBADF, &err, "", "watch child", NULL);
-	assert_error(idm_reaper_add(reaper, file, 0, NULL, &err), -EBADF, &err, "", "watch child", NULL);
+	assert_error(idm_reaper_add(reaper, -1, 0, NULL, &err), -EBADF, &err, "", "watch child",
+		     "descriptor -1 is not open");
+	assert_error(idm_reaper_add(reaper, 4000, 0, NULL, &err), -EBADF, &err, "", "watch child",
+		     "descriptor 4000 is not open");
+	assert_error(idm_reaper_add(reaper, file, 0, NULL, &err), -EINVAL, &err, "", "watch child",
+		     "is not a pidfd");
 	assert_error(idm_reaper_add(reaper, c.pidfd, 4, NULL, &err), -EINVAL, &err, "", "watch child",
 		     "unknown flags 0x4");
 	assert_error(

@@ -101,9 +101,7 @@ static void refuse(const char *target, unsigned int flags, int code, const char 
 
 TEST_SINCE(5, 12, no_trees, the_root_is_no_target_however_it_is_spelt)
 {
-	static const char *const refused[] = {
-		"/", "//", "/.", "/./", "/..", "/put/..", "/put/../", ""
-	};
+	static const char *const refused[] = { "/", "//", "/.", "/./", "/..", "/put/..", "/put/../" };
 
 	make_root();
 	scratch_dir(SCRATCH "/volume");
@@ -111,6 +109,7 @@ TEST_SINCE(5, 12, no_trees, the_root_is_no_target_however_it_is_spelt)
 	must(symlink("../..", SCRATCH "/root/up"));
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
 		refuse(refused[i], IDM_CHILD_MOUNT_MKDIR, -EINVAL, "mount at");
+	refuse("", IDM_CHILD_MOUNT_MKDIR, -EINVAL, "mounts[0]: expected an absolute target, got \"\"");
 	/* A slash behind a link does not make it a directory. */
 	refuse("/here/", 0, -ELOOP, "symbolic link");
 	refuse("/up/.", 0, -ELOOP, "symbolic link");

@@ -87,13 +87,15 @@ TEST(what_cannot_be_signalled_is_told)
 		     "not a pidfd");
 	assert_error(idm_child_signal(pidfd, SIGTERM, &err), -ESRCH, &err, "", "signal child", "reaped");
 	close(pidfd);
-	assert_error(idm_child_signal(77, 0, &err), -EBADF, &err, "", "signal child", "not a pidfd");
-	assert_error(idm_child_signal(-1, 0, &err), -EBADF, &err, "", "signal child", "not a pidfd");
+	assert_error(idm_child_signal(77, 0, &err), -EBADF, &err, "", "signal child",
+		     "descriptor 77 is not open");
+	assert_error(idm_child_signal(-1, 0, &err), -EBADF, &err, "", "signal child",
+		     "descriptor -1 is not open");
 	assert_error(idm_child_signal(file, 0, &err), -EBADF, &err, "", "signal child", "not a pidfd");
 	assert_error(idm_child_wait(file, -1, NULL, &err), -EBADF, &err, "", "wait for child",
 		     "not a pidfd");
 	assert_error(idm_child_wait(77, 0, NULL, &err), -EBADF, &err, "", "wait for child",
-		     "not a pidfd");
+		     "descriptor 77 is not open");
 	close(file);
 }
 
