@@ -237,6 +237,9 @@ int idm_journal_read(struct idm_journal *journal, const char *path, struct idm_e
 	size_t length = 0;
 	int r;
 
+	*journal = (struct idm_journal){ .fd = -1, .directory = -1 };
+	if (!*path)
+		return idm_fail(err, -ENOENT, step_read, NULL, "the journal's path is empty");
 	r = open_journal_file(journal, path, err);
 	if (r == 0)
 		r = check_journal_owner(journal->fd, path, err);

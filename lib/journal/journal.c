@@ -191,6 +191,8 @@ int idm_journal_writer_open(struct idm_journal_writer *rec, const char *path, st
 	*rec = (struct idm_journal_writer){ .fd = -1, .directory = -1, .path = path };
 	if (!path)
 		return 0;
+	if (!*path)
+		return idm_fail(err, -ENOENT, step_journal, NULL, "the journal's path is empty");
 	rec->fd = rec->directory = idm_journal_directory(path, &rec->name);
 	if (rec->directory >= 0)
 		rec->fd = idm_sys_openat(rec->directory, rec->name,

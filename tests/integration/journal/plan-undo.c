@@ -631,6 +631,11 @@ TEST(a_journal_is_not_overwritten)
 	o.journal = SCRATCH "/no/journal";
 	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOENT, &err,
 		     SCRATCH "/no/journal", "write journal", NULL);
+	o.journal = "";
+	assert_error(idm_plan_apply(plan, AT_FDCWD, DEEP, &o, &err), -ENOENT, &err, "", "write journal",
+		     "the journal's path is empty");
+	assert_error(idm_plan_undo("", 0, &err), -ENOENT, &err, "", "read journal",
+		     "the journal's path is empty");
 	snapshot_assert_same(before);
 }
 
