@@ -110,7 +110,7 @@ TEST(a_plan_is_the_same)
 		unmount_target();
 	}
 	assert_error(apply_plan(plan, staging, 0, &err), -ENOENT, &err, "etc/new/place", "open target",
-		     "no such target");
+		     "the target does not exist");
 	snapshot_assert_same(before);
 	in_child(see_one_mount, &staging);
 }
