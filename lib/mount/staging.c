@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/magic.h>
 
+#include "lib/base/arguments.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
@@ -87,8 +88,11 @@ static int is_mount_namespace(int fd)
 
 int idm_staging_check(int staging_fd, struct idm_error *err)
 {
-	int r = staging_fd < 0 ? 1 : is_mount_namespace(staging_fd);
+	int r = idm_check_fd_or_none(staging_fd, IDM_STEP_JOIN_STAGING, err, "staging_fd");
 
+	if (r < 0 || staging_fd < 0)
+		return r;
+	r = is_mount_namespace(staging_fd);
 	if (r < 0)
 		return idm_fail_errno(err, r, IDM_STEP_JOIN_STAGING, NULL);
 	return r ? 0 : idm_fail(err, -EINVAL, IDM_STEP_JOIN_STAGING, NULL, "expected a mount namespace");

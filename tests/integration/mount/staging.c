@@ -182,6 +182,9 @@ TEST(what_is_no_mount_namespace)
 	o.staging_fd = 1000;
 	assert_error(apply_plan(plan, 1000, 0, &err), -EBADF, &err, "", "join staging namespace", NULL);
 	assert_error(idm_overlay_open(&o, &err), -EBADF, &err, "", "join staging namespace", NULL);
+	/* -1 alone means no descriptor. */
+	assert_error(apply_plan(plan, -2, 0, &err), -EBADF, &err, "", "join staging namespace",
+		     "staging_fd: expected a descriptor or -1, got -2");
 	assert_error(idm_staging_open(1, &err), -EINVAL, &err, NULL, "open staging namespace",
 		     "unknown");
 	snapshot_assert_same(before);
