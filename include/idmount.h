@@ -929,7 +929,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target,
  * Returns: 0
  * Errors:
  *   -EINVAL: no mount point, a mount that another user namespace locked, or an unknown flag
- *   -EBUSY: the mount is in use
+ *   -EBUSY: the mount is in use, and was so for 50 ms
  *   -ELOOP: the target is a symbolic link, as for idm_tree_attach()
  *   -EXDEV: another mount is there by now; only with IDM_UMOUNT_RECURSIVE, or for a target that ends in a
  *           slash, "." or ".."

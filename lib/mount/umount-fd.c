@@ -91,7 +91,7 @@ static int check_mount_id(int dirfd, const char *name, uint64_t id)
 }
 
 /* By the directory that it is in, which stays what it is, wherever it is moved. */
-int idm_unmount_at(int dirfd, const char *target, int flags)
+static int unmount_once(int dirfd, const char *target, int flags)
 {
 	struct from_inside there = { dirfd, target, flags };
 
@@ -100,6 +100,45 @@ int idm_unmount_at(int dirfd, const char *target, int flags)
 	return strlen(target) <= NAME_MAX && idm_can_unmount_fd(dirfd)
 		       ? idm_sys_umount(make_fd_path(dirfd, target).text, flags)
 		       : idm_subprocess_shared(unmount_from_inside, &there, sizeof(there));
+}
+
+/*
+ * Between fork(2) and execve(2) in another thread, the child has copies of all descriptors. Those on the
+ * mount keep it busy, although the caller has closed its own. The library's delegates and children begin
+ * so, too. That passes, so EBUSY counts only if it lasts.
+ */
+static bool pause_if_busy(int r, int flags, int tries)
+{
+	if (r != -EBUSY || flags & MNT_DETACH || tries == 25)
+		return false;
+	idm_sys_sleep(2);
+	return true;
+}
+
+int idm_unmount_at(int dirfd, const char *target, int flags)
+{
+	int r;
+
+	for (int i = 0; pause_if_busy(r = unmount_once(dirfd, target, flags), flags, i); i++)
+		;
+	return r;
+}
+
+static int unmount_checked(int dirfd, const char *target, uint64_t id, int flags)
+{
+	int r = check_mount_id(dirfd, target, id);
+
+	return r < 0 ? r : unmount_once(dirfd, target, flags);
+}
+
+/* The ID is checked before each try. */
+static int unmount_named(int dirfd, const char *target, uint64_t id, int flags)
+{
+	int r;
+
+	for (int i = 0; pause_if_busy(r = unmount_checked(dirfd, target, id, flags), flags, i); i++)
+		;
+	return r;
 }
 
 /*
@@ -112,17 +151,13 @@ int idm_unmount_exactly(int dirfd, const char *target, uint64_t id, int flags)
 	const char *slash = strrchr(target, '/');
 	AUTO_FREE char *above = NULL;
 	AUTO_CLOSE int parent = -1;
-	int r;
 
 	flags |= UMOUNT_NOFOLLOW;
-	if (!slash || !slash[1]) { /* "/", on the way to which nothing is */
-		r = check_mount_id(dirfd, target, id);
-		return r < 0 ? r : idm_unmount_at(dirfd, target, flags);
-	}
+	if (!slash || !slash[1]) /* "/", on the way to which nothing is */
+		return unmount_named(dirfd, target, id, flags);
 	above = strndup(target, slash == target ? 1 : (size_t)(slash - target));
 	if (!above)
 		return -ENOMEM;
 	parent = idm_sys_openat(dirfd, above, O_PATH | O_DIRECTORY, 0);
-	r = parent < 0 ? parent : check_mount_id(parent, slash + 1, id);
-	return r < 0 ? r : idm_unmount_at(parent, slash + 1, flags);
+	return parent < 0 ? parent : unmount_named(parent, slash + 1, id, flags);
 }

@@ -72,8 +72,6 @@ static int check_fd_members(const struct idm_child_options *o, struct idm_error 
 
 	for (size_t i = 0; i < ARRAY_SIZE(members) && r == 0; i++)
 		r = idm_check_fd_or_none(members[i].fd, step, err, "%s", members[i].name);
-	for (size_t i = 0; i < o->n_mounts && r == 0; i++)
-		r = idm_check_fd_or_none(o->mounts[i].tree_fd, step, err, "mounts[%zu].tree_fd", i);
 	for (size_t i = 0; i < o->n_join_fds && r == 0; i++)
 		r = idm_check_fd(o->join_fds[i], step, err, "join_fds[%zu]", i);
 	return r;
@@ -173,7 +171,9 @@ static int check_mounts(const struct idm_child_options *o, struct idm_error *err
 	for (size_t i = 0; i < o->n_mounts && r == 0; i++) {
 		struct idm_child_mount mount = idm_child_get_mount(o, i);
 
-		r = check_mount(&mount, i, err);
+		r = idm_check_fd_or_none(mount.tree_fd, step, err, "mounts[%zu].tree_fd", i);
+		if (r == 0)
+			r = check_mount(&mount, i, err);
 	}
 	return r;
 }

@@ -51,7 +51,7 @@ measures()
 }
 
 @test "overlay" {
-	measures 17 "$BENCH/overlay"
+	measures 19 "$BENCH/overlay"
 }
 
 @test "plan" {
