@@ -87,6 +87,15 @@ static int map_request_file(struct idm_delegate *d)
 	return 0;
 }
 
+/*
+ * A seccomp filter may kill for pidfd_getfd(2). Before Linux 5.16, a signal that dumps core kills every
+ * process that shares the memory, so the caller, too.
+ */
+static bool may_die_for_a_call(void)
+{
+	return idm_kernel_is_before(5, 16) && idm_sys_prctl(PR_GET_SECCOMP, 0, 0) > 0;
+}
+
 static int open_files(struct idm_delegate *d)
 {
 	int r = d->request_fd = idm_sys_memfd("idm-delegate-request", false);
@@ -110,7 +119,8 @@ static void prepare_program(struct idm_delegate *d)
 		return;
 	*space = (struct idm_delegate_space){ .request = d->request,
 					      .program_fd = d->program_fd,
-					      .request_fd = d->request_fd };
+					      .request_fd = d->request_fd,
+					      .copy_table = may_die_for_a_call() };
 	d->space = space;
 }
 
@@ -186,7 +196,7 @@ static int execute_program(void *data)
 	idm_sys_default_sigchld();
 	let_child_fetch(d->space);
 	r = execute_once(d);
-	if (r == 0 && !d->request->begun) {
+	if (r == 0 && !d->request->begun && !d->space->copy_table) {
 		d->space->copy_table = 1;
 		r = execute_once(d);
 	}
@@ -277,6 +287,8 @@ static int work_in_copy(void *data)
 {
 	struct idm_delegate_request *request = data;
 
+	/* Its memory is a copy of the caller's: no process of a namespace that it joins may trace it. */
+	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
 	idm_delegate_do_work(request, request->fd);
 	return request->result;
 }
