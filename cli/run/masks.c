@@ -62,7 +62,7 @@ static bool is_root_of(int fd, const struct system *system)
 	struct statfs fs;
 	struct stat st;
 
-	return fstatfs(fd, &fs) == 0 && fs.f_type == system->magic && fstat(fd, &st) == 0 &&
+	return fstatfs(fd, &fs) == 0 && (long)fs.f_type == system->magic && fstat(fd, &st) == 0 &&
 	       st.st_ino == ROOT_INODE;
 }
 

@@ -193,6 +193,7 @@ static ssize_t print_within_limits(const struct idm_map *map, unsigned int kind,
 	const struct idm_side *side = idm_map_side(map, kind);
 	ssize_t bytes;
 
+	/* analyzer: `kind` is IDM_UID or IDM_GID, so there is a side */
 	if (!side->n) {
 		idm_fail(err, -EINVAL, step, NULL,
 			 "the map has no %s entries; the kernel requires both sides", name);

@@ -139,6 +139,7 @@ int idm_map_print_split(const struct idm_map *map, unsigned int kind, struct idm
 
 	if (r < 0)
 		return r;
+	/* analyzer: `kind` is IDM_UID or IDM_GID, so there is a side */
 	out.entries = cut = reallocarray(NULL, side->n + n, sizeof(*cut));
 	if (!cut)
 		return idm_fail_errno(err, -ENOMEM, step_own, NULL);

@@ -264,7 +264,7 @@ static int run_as_root(struct job *job)
 	r = idm_delegate_prepare(&root, &work);
 	if (r < 0)
 		return r;
-	job->root = &root;
+	job->root = &root; /* analyzer: nothing uses it after this function */
 	r = idm_subprocess_shared(assemble_here, job, sizeof(*job));
 	idm_delegate_release(&root);
 	return r;
@@ -297,5 +297,5 @@ int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct i
 	*job = (struct job){ .overlay = o, .layers = layers, .scratch = scratch };
 	name_writable(job, o);
 	r = write_options(job, err);
-	return r < 0 ? r : run_job(job, err); /* analyzer: AUTO_FREE frees it */
+	return r < 0 ? r : run_job(job, err);
 }

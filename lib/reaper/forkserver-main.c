@@ -78,7 +78,7 @@ static long make_stack(struct server *s)
 	long memory = raw(SYS_mmap, 0, 2 * IDM_CHILD_STACK_SIZE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1);
 
-	if (memory < 0 && memory > -4096)
+	if ((unsigned long)memory > -4096UL)
 		return -ENOMEM;
 	s->stack = (char *)memory + IDM_CHILD_STACK_SIZE;
 	return raw(SYS_mprotect, memory, IDM_CHILD_STACK_SIZE, PROT_NONE);

@@ -361,7 +361,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 {
 	HOLD_CANCEL;
 	struct idm_journal_writer nothing = { .fd = -1 };
-	struct idm_assembly assembly;
+	struct idm_assembly assembly = { .tree = -1 };
 	struct idm_plan_apply_options o;
 	int tree, r = idm_take_apply_options(&o, options, err);
 

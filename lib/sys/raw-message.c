@@ -40,12 +40,12 @@ ssize_t idm_raw_send(int fd, const void *buf, size_t size, const int *fds, size_
 	long r;
 
 	if (n_fds) {
-		a.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int) * n_fds),
+		a.header = (struct cmsghdr){ .cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * n_fds),
 					     .cmsg_level = SOL_SOCKET,
 					     .cmsg_type = SCM_RIGHTS };
 		copy_numbers((int *)(void *)CMSG_DATA(&a.header), fds, n_fds);
 		message.msg_control = &a;
-		message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		message.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * n_fds);
 	}
 	for (int tries = 0; pause_before_retry(r = raw(SYS_sendmsg, fd, &message, MSG_NOSIGNAL), tries);
 	     tries++)
