@@ -80,7 +80,7 @@ run_words() {
 findings() {
   # What gcc finds in a function of a header is about where that is used.
   awk '/^ +inlined from .* at [^ ]+:[0-9]+:[0-9]+[:,]$/ { from = $NF; sub(/[:,]$/, "", from) }
-       /^lib\/base\/macros\.h:[0-9]+:[0-9]+: warning: / && from { sub(/^[^ ]+:/, from ":") }
+       /^(\.\/)?lib\/base\/macros\.h:[0-9]+:[0-9]+: warning: / && from { sub(/^[^ ]+:/, from ":") }
        /^[^ ]+:[0-9]+:[0-9]+: / { from = "" }
        { print }' |
     grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error|performance|portability): ' |

@@ -90,8 +90,8 @@ static int append_node(const struct idm_mount_info *mount, void *data)
 static int unmount_node(const struct node *node, int dirfd, const char *name, int flags,
 			struct idm_error *err)
 {
-	/* A mount that is not below the root directory has no other path. analyzer: find_top() found it
-	 */
+	/* A mount that is not below the root directory has no other path. */
+	/* analyzer: find_top() found the node */
 	int r = idm_unmount_exactly(dirfd, *node->target ? node->target : name, node->id, flags);
 
 	if (r == -EXDEV)

@@ -372,7 +372,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 		r = check_detached_propagation(plan, err);
 	if (r == 0)
 		r = idm_assemble(&assembly, plan, &o, &nothing, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = plan->entries[0].propagation ? set_entry_propagation(&assembly, 0, err) : 0;
 	if (r < 0)
