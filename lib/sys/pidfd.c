@@ -116,12 +116,13 @@ bool idm_pidfd_is_reaped(int pidfd)
 
 void idm_pidfd_end_orphan(int pidfd)
 {
+	bool killed = idm_sys_pidfd_send_signal(pidfd, SIGKILL) == 0;
+	struct timespec deadline;
 	siginfo_t info;
 
-	if (idm_sys_pidfd_send_signal(pidfd, SIGKILL) < 0)
-		return;
-	idm_sys_poll_until(pidfd, POLLIN, NULL);
-	idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
+	idm_sys_deadline(&deadline, 1000);
+	if (idm_sys_poll_until(pidfd, POLLIN, killed ? NULL : &deadline) > 0)
+		idm_sys_waitid_pidfd(pidfd, &info, WEXITED | __WALL);
 }
 
 void idm_exit_from_status(struct idm_exit_info *exit, int status)

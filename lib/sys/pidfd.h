@@ -44,7 +44,8 @@ bool idm_pidfd_is_reaped(int pidfd);
 
 /*
  * Kills an orphan and waits until it has exited. Reaps it, if this process is the subreaper that has got
- * it. Does not wait where the caller may not kill it.
+ * it. Where the caller may not kill it, it exits by itself, since it has failed or its socket has hung
+ * up. Another process may hold that socket, so this waits for one second.
  */
 void idm_pidfd_end_orphan(int pidfd);
 
