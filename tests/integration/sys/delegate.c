@@ -62,11 +62,16 @@ static int look_at_name(int pidfd, void *data, struct idm_error *err)
 	return 0;
 }
 
-static int delegate(enum idm_delegate_operation operation, int fd, const char *name)
+static struct idm_delegate_work work_of(enum idm_delegate_operation operation, int fd, const char *name)
 {
-	const struct idm_delegate_work work = {
+	return (struct idm_delegate_work){
 		.operation = operation, .uid = UID, .gid = GID, .fd = fd, .name = name
 	};
+}
+
+static int delegate(enum idm_delegate_operation operation, int fd, const char *name)
+{
+	const struct idm_delegate_work work = work_of(operation, fd, name);
 
 	if (!seen)
 		seen = idm_subprocess_memory(sizeof(*seen));
@@ -328,9 +333,7 @@ TEST_AS(where_memory_files_cannot_be_executed, 60, 6, 3, no_such_sysctl)
 
 static void without_proc(void *fds)
 {
-	const struct idm_delegate_work work = {
-		.operation = IDM_DELEGATE_MKDIR, .uid = UID, .gid = GID, .fd = *(int *)fds, .name = "new"
-	};
+	const struct idm_delegate_work work = work_of(IDM_DELEGATE_MKDIR, *(int *)fds, "new");
 
 	must(fchdir(*(int *)fds));
 	must(chroot("."));
@@ -496,9 +499,7 @@ static void no_empty_table(void)
 TEST_AS(no_descriptor_of_the_caller_is_copied, 60, 5, 16, no_empty_table)
 {
 	AUTO_CLOSE int dir = scratch_fd();
-	const struct idm_delegate_work work = {
-		.operation = IDM_DELEGATE_MKDIR, .uid = UID, .gid = GID, .fd = dir, .name = "new"
-	};
+	const struct idm_delegate_work work = work_of(IDM_DELEGATE_MKDIR, dir, "new");
 	int calls[2] = { SYS_pidfd_getfd, SYS_execveat };
 	struct seccomp_notif call;
 
@@ -521,9 +522,7 @@ TEST_AS(no_descriptor_of_the_caller_is_copied, 60, 5, 16, no_empty_table)
 TEST(a_killed_program_is_told)
 {
 	AUTO_CLOSE int dir = scratch_fd();
-	const struct idm_delegate_work work = {
-		.operation = IDM_DELEGATE_MKDIR, .uid = UID, .gid = GID, .fd = dir, .name = "new"
-	};
+	const struct idm_delegate_work work = work_of(IDM_DELEGATE_MKDIR, dir, "new");
 	int calls[2] = { SYS_mkdirat, SYS_mkdirat };
 	struct seccomp_notif call;
 
@@ -543,21 +542,27 @@ static void reap_orphans(void)
 	assert_int_equal(errno, ECHILD);
 }
 
-/* The caller waits for the program, though nothing else does. */
-TEST(a_killed_subprocess_does_not_matter)
+/* The program is held at this call. Its parent is killed, so that the test's process gets it. */
+static struct seccomp_notif lose_subprocess_at(int number, const struct idm_delegate_work *work)
 {
-	AUTO_CLOSE int dir = scratch_fd();
-	const struct idm_delegate_work work = {
-		.operation = IDM_DELEGATE_MKDIR, .uid = UID, .gid = GID, .fd = dir, .name = "new"
-	};
-	int calls[2] = { SYS_mkdirat, SYS_mkdirat };
+	int calls[2] = { number, number };
 	struct seccomp_notif call;
 
 	need_program();
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
-	start_held(&work, calls);
-	call = await_call(SYS_mkdirat);
+	start_held(work, calls);
+	call = await_call(number);
 	must(kill(parent_of((pid_t)call.pid), SIGKILL));
+	return call;
+}
+
+/* The caller waits for the program, though nothing else does. */
+TEST(a_killed_subprocess_does_not_matter)
+{
+	AUTO_CLOSE int dir = scratch_fd();
+	const struct idm_delegate_work work = work_of(IDM_DELEGATE_MKDIR, dir, "new");
+	struct seccomp_notif call = lose_subprocess_at(SYS_mkdirat, &work);
+
 	while (parent_of((pid_t)call.pid) != getpid())
 		usleep(1000);
 	usleep(20000);
@@ -572,17 +577,9 @@ TEST(a_killed_subprocess_does_not_matter)
 TEST(a_cancelled_program_never_begins)
 {
 	AUTO_CLOSE int dir = scratch_fd();
-	const struct idm_delegate_work work = {
-		.operation = IDM_DELEGATE_MKDIR, .uid = UID, .gid = GID, .fd = dir, .name = "new"
-	};
-	int calls[2] = { SYS_lseek, SYS_lseek };
-	struct seccomp_notif call;
+	const struct idm_delegate_work work = work_of(IDM_DELEGATE_MKDIR, dir, "new");
+	struct seccomp_notif call = lose_subprocess_at(SYS_lseek, &work);
 
-	need_program();
-	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
-	start_held(&work, calls);
-	call = await_call(SYS_lseek);
-	must(kill(parent_of((pid_t)call.pid), SIGKILL));
 	assert_int_equal(pthread_join(held.thread, NULL), 0);
 	assert_int_equal(held.result, 0);
 	assert_created(dir, "new", S_IFDIR);
