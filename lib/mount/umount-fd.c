@@ -72,14 +72,11 @@ int idm_take_away(int tree_fd)
 /* As it is listed: the unique one, or the short one before Linux 6.8. No number is both. */
 static bool is_mount(int fd, uint64_t id)
 {
-	struct statx unique, brief;
+	uint64_t is;
+	bool unique;
 
-	if (idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &unique) ==
-		    0 &&
-	    unique.stx_mask & STATX_MNT_ID_UNIQUE && unique.stx_mnt_id == id)
-		return true;
-	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &brief) == 0 &&
-	       brief.stx_mask & STATX_MNT_ID && brief.stx_mnt_id == id;
+	return (idm_mount_id(fd, "", &is, &unique) == 0 && is == id) ||
+	       (idm_short_mount_id(fd, &is) == 0 && is == id);
 }
 
 static int check_mount_id(int dirfd, const char *name, uint64_t id)
@@ -115,30 +112,22 @@ static bool pause_if_busy(int r, int flags, int tries)
 	return true;
 }
 
+/* If there is an ID, it is checked before each try. */
+static int unmount_checked(int dirfd, const char *target, const uint64_t *id, int flags)
+{
+	int r, tries = 0;
+
+	do {
+		r = id ? check_mount_id(dirfd, target, *id) : 0;
+		if (r == 0)
+			r = unmount_once(dirfd, target, flags);
+	} while (pause_if_busy(r, flags, tries++));
+	return r;
+}
+
 int idm_unmount_at(int dirfd, const char *target, int flags)
 {
-	int r;
-
-	for (int i = 0; pause_if_busy(r = unmount_once(dirfd, target, flags), flags, i); i++)
-		;
-	return r;
-}
-
-static int unmount_checked(int dirfd, const char *target, uint64_t id, int flags)
-{
-	int r = check_mount_id(dirfd, target, id);
-
-	return r < 0 ? r : unmount_once(dirfd, target, flags);
-}
-
-/* The ID is checked before each try. */
-static int unmount_named(int dirfd, const char *target, uint64_t id, int flags)
-{
-	int r;
-
-	for (int i = 0; pause_if_busy(r = unmount_checked(dirfd, target, id, flags), flags, i); i++)
-		;
-	return r;
+	return unmount_checked(dirfd, target, NULL, flags);
 }
 
 /*
@@ -154,10 +143,10 @@ int idm_unmount_exactly(int dirfd, const char *target, uint64_t id, int flags)
 
 	flags |= UMOUNT_NOFOLLOW;
 	if (!slash || !slash[1]) /* "/", on the way to which nothing is */
-		return unmount_named(dirfd, target, id, flags);
+		return unmount_checked(dirfd, target, &id, flags);
 	above = strndup(target, slash == target ? 1 : (size_t)(slash - target));
 	if (!above)
 		return -ENOMEM;
 	parent = idm_sys_openat(dirfd, above, O_PATH | O_DIRECTORY, 0);
-	return parent < 0 ? parent : unmount_named(parent, slash + 1, id, flags);
+	return parent < 0 ? parent : unmount_checked(parent, slash + 1, &id, flags);
 }

@@ -10,8 +10,8 @@
  *   ".."            No such path has it, see same_mount() in layers.c.
  *   Absolute paths  idm_layer_fits_path() refuses them.
  *   Other mounts    The copy is that of one mount. It is attached nowhere, and no other process has it.
- *                   Mounts do not propagate into it, except in Linux 6.15.0: that is why this
- * requires 6.16.
+ *                   Mounts do not propagate into it, except in Linux 6.15.0. So this
+ *                   requires 6.16.
  *
  * So the path leads to a directory of the copy, or nowhere. In place the same path can lead to another
  * directory: through a mount on the path, and from there back by a link. The one after the mount is

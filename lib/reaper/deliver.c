@@ -98,13 +98,7 @@ static const struct timespec *make_deadline(int timeout_ms, struct timespec *at)
 {
 	if (timeout_ms <= 0)
 		return timeout_ms < 0 ? NULL : &at_once;
-	clock_gettime(CLOCK_MONOTONIC, at);
-	at->tv_sec += timeout_ms / 1000;
-	at->tv_nsec += timeout_ms % 1000 * 1000000L;
-	if (at->tv_nsec >= 1000000000) {
-		at->tv_nsec -= 1000000000;
-		at->tv_sec++;
-	}
+	idm_sys_deadline(at, timeout_ms);
 	return at;
 }
 

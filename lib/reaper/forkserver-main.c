@@ -34,7 +34,7 @@ struct child {
 	int report;
 	struct idm_exit_info exit;   /* of the program */
 	struct idm_request *request; /* the memory that they say their numbers in; NULL: all are known */
-	size_t size;
+	uint64_t size;
 };
 
 /* Grows by mremap(2). */
@@ -65,7 +65,7 @@ static int grow_mapping(struct array *array, size_t size)
 	more = array->at ? raw(SYS_mremap, array->at, array->bytes, bytes, MREMAP_MAYMOVE)
 			 : raw(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			       -1);
-	if (more < 0 && more > -4096)
+	if (idm_raw_map_failed(more))
 		return -ENOMEM;
 	array->at = (void *)more;
 	array->bytes = bytes;
@@ -78,7 +78,7 @@ static long make_stack(struct server *s)
 	long memory = raw(SYS_mmap, 0, 2 * IDM_CHILD_STACK_SIZE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1);
 
-	if ((unsigned long)memory > -4096UL)
+	if (idm_raw_map_failed(memory))
 		return -ENOMEM;
 	s->stack = (char *)memory + IDM_CHILD_STACK_SIZE;
 	return raw(SYS_mprotect, memory, IDM_CHILD_STACK_SIZE, PROT_NONE);
@@ -159,14 +159,10 @@ static int serve_command(struct server *s, const struct idm_forkserver_command *
 
 	if (n_fds < COMMAND_FDS)
 		return -EMFILE;
-	r = raw(SYS_lseek, fds[COMMAND_FILE], 0, 2 /* SEEK_END */);
-	if (r < 0)
+	r = idm_raw_map_file(fds[COMMAND_FILE], &c.size);
+	if (idm_raw_map_failed(r))
 		return (int)r;
 	c.report = fds[COMMAND_REPORT];
-	c.size = (size_t)r;
-	r = raw(SYS_mmap, 0, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[COMMAND_FILE]);
-	if (r < 0 && r > -4096)
-		return -ENOMEM;
 	c.request = (struct idm_request *)r;
 	r = start_program(s, &c, command, fds, n_fds);
 	*pid = c.first;

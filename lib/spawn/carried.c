@@ -92,7 +92,7 @@ int idm_child_start_carried(const struct idm_carried_program *program, const int
 	static const struct idm_child_userns userns = { -1, -1, -1 };
 	const struct idm_child_fd table[] = { { fds[0], 0 }, { fds[1], 1 }, { fds[2], 2 } };
 	AUTO_CLOSE int file = idm_child_open_program(program, err);
-	AUTO_FREE struct idm_request *request = NULL; /* analyzer: so it is NULL */
+	AUTO_FREE struct idm_request *request = NULL; /* analyzer: gcc overlooks the NULL */
 	struct idm_child child = { .pidfd = -1, .inside = IDM_CHILD_NOT_CLONED };
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	uint64_t flags;

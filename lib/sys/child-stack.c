@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-#define GUARD_SIZE 65536 /* at least a page, on every machine; room for nothing */
+#define GUARD_SIZE 65536 /* at least a page, on every machine */
 
 char *idm_child_stack_new(void)
 {

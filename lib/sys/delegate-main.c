@@ -7,17 +7,16 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
-#include <sys/mman.h>
 
 #include "delegate-request.h"
 #include "raw-syscall.h"
 
 static struct idm_delegate_request *map_request(void)
 {
-	long size = raw(SYS_lseek, IDM_DELEGATE_REQUEST_FD, 0, 2 /* SEEK_END */);
-	long r = raw(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, IDM_DELEGATE_REQUEST_FD, 0);
+	uint64_t size;
+	long r = idm_raw_map_file(IDM_DELEGATE_REQUEST_FD, &size);
 
-	if (r < 0 && r > -4096)
+	if (idm_raw_map_failed(r))
 		idm_raw_exit(1);
 	return (struct idm_delegate_request *)r;
 }

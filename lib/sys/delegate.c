@@ -150,7 +150,7 @@ static int await_child(int number, int options)
 }
 
 /*
- * In an empty descriptor table, so that being killed meanwhile leaves nothing open in the caller's.
+ * In an empty descriptor table, so that a kill at that time leaves nothing open in the caller's.
  * Before Linux 5.9 it is the caller's.
  */
 static void look_at_child(const struct idm_delegate *d, int number)

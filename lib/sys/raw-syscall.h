@@ -89,6 +89,21 @@ __attribute__((noreturn)) static inline void idm_raw_exit(int status)
 		raw(SYS_exit_group, status);
 }
 
+/* Whether mmap(2) failed, which returns -errno instead of an address. */
+static inline int idm_raw_map_failed(long r)
+{
+	return (unsigned long)r > -4096UL;
+}
+
+/* Maps a whole file, shared and writable: its address, or -errno. */
+static inline long idm_raw_map_file(int fd, uint64_t *size)
+{
+	long end = raw(SYS_lseek, fd, 0, 2 /* SEEK_END */);
+
+	*size = (uint64_t)end;
+	return end < 0 ? end : raw(SYS_mmap, 0, end, 3 /* read, write */, 1 /* MAP_SHARED */, fd);
+}
+
 /*
  * Clones by clone(2) or clone3(2), `nr` with its arguments, into `child`, which gets `arg` on the new
  * stack that is among the arguments and never returns. For the caller: what the call returns.

@@ -1421,7 +1421,7 @@ struct idm_mount_info {
 
 /*
  * Lists ID-mapped mounts in the order of mounting. One namespace follows the other, the caller's first. A
- * mount that vanishes meanwhile is skipped. The library holds no lock during a callback.
+ * mount that disappears during the listing is skipped. The library holds no lock during a callback.
  *
  * @flags: 0, or IDM_LIST_ALL_NAMESPACES and IDM_LIST_UNMAPPED
  * @each: called for each mount, in the calling thread; returns 0 to continue; may mount and unmount

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
-#include <sys/mman.h>
 
 #include "executor.h"
 
@@ -23,11 +22,11 @@ static int32_t parse_fd(const char *text)
 
 static struct idm_request *map_request(int32_t fd)
 {
-	long size = raw(SYS_lseek, fd, 0, 2 /* SEEK_END */);
-	long r = raw(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	uint64_t size;
+	long r = idm_raw_map_file(fd, &size);
 	int32_t error = (int32_t)r;
 
-	if (r < 0 && r > -4096) {
+	if (idm_raw_map_failed(r)) {
 		raw(SYS_pwrite64, fd, &error, sizeof(error),
 		    __builtin_offsetof(struct idm_request, report.error));
 		idm_raw_exit(1);
