@@ -22,6 +22,17 @@
 #define IDM_TSAN 0
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+#define IDM_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IDM_ASAN 1
+#endif
+#endif
+#ifndef IDM_ASAN
+#define IDM_ASAN 0
+#endif
+
 /* Closes at the end of the scope. A system call wrapper that failed leaves -errno here: below 0. */
 static inline void idm_close_fd(int *fd)
 {

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "syscall.h"
+
 #define GUARD_SIZE 65536 /* at least a page, on every machine */
 
 char *idm_child_stack_new(void)
@@ -15,11 +17,11 @@ char *idm_child_stack_new(void)
 		return NULL;
 	if (mprotect(memory, GUARD_SIZE, PROT_NONE) == 0)
 		return memory + GUARD_SIZE;
-	munmap(memory, GUARD_SIZE + IDM_CHILD_STACK_SIZE);
+	idm_sys_unmap(memory, GUARD_SIZE + IDM_CHILD_STACK_SIZE);
 	return NULL;
 }
 
 void idm_child_stack_free(char *stack)
 {
-	munmap(stack - GUARD_SIZE, GUARD_SIZE + IDM_CHILD_STACK_SIZE);
+	idm_sys_unmap(stack - GUARD_SIZE, GUARD_SIZE + IDM_CHILD_STACK_SIZE);
 }

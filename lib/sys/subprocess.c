@@ -60,7 +60,7 @@ void *idm_subprocess_memory(size_t size)
 
 void idm_subprocess_memory_free(void *memory, size_t size)
 {
-	munmap(memory, size);
+	idm_sys_unmap(memory, size);
 }
 
 int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), void *data)

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
+#if IDM_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
 #include "syscall-result.h"
 #include "syscall.h"
 
@@ -35,6 +38,18 @@ void *idm_sys_map_file(int fd, size_t size)
 	long r = CALL(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
 
 	return r < 0 && r > -4096 ? NULL : (void *)r;
+}
+
+/*
+ * A child that ran in this memory may have been killed inside of a function. AddressSanitizer then still
+ * has notes on the variables of that function. They would be wrong for what is mapped here next.
+ */
+void idm_sys_unmap(void *memory, size_t size)
+{
+#if IDM_ASAN
+	__asan_unpoison_memory_region(memory, size);
+#endif
+	(void)CALL(munmap(memory, size));
 }
 
 long idm_sys_clone3(struct clone_args *args, size_t size)

@@ -271,9 +271,10 @@ ssize_t idm_sys_pwrite(int fd, const void *buf, size_t size, off_t at);
 int idm_sys_lock(int fd, int byte, short type, bool wait);
 pid_t idm_sys_lock_holder(int fd, int byte); /* 0: no process */
 int idm_sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
-uint64_t idm_sys_limit(int resource);	     /* RLIMIT_*, as it is now */
-void *idm_sys_map(size_t size, int flags);   /* MAP_SHARED or MAP_PRIVATE; NULL: no memory */
-void *idm_sys_map_file(int fd, size_t size); /* MAP_SHARED */
+uint64_t idm_sys_limit(int resource);	       /* RLIMIT_*, as it is now */
+void *idm_sys_map(size_t size, int flags);     /* MAP_SHARED or MAP_PRIVATE; NULL: no memory */
+void idm_sys_unmap(void *memory, size_t size); /* that of either */
+void *idm_sys_map_file(int fd, size_t size);   /* MAP_SHARED */
 int idm_sys_prctl(int option, unsigned long a, unsigned long b);
 
 /* waiting for what happens to processes */

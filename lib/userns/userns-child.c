@@ -254,7 +254,7 @@ static int start_own_memory(struct idm_userns_child *child)
 static void free_child_shared(struct idm_userns_child *child)
 {
 	if (child->shared)
-		munmap(child->shared, SHARED_SIZE);
+		idm_sys_unmap(child->shared, SHARED_SIZE);
 	child->shared = NULL;
 }
 
