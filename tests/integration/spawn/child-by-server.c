@@ -9,6 +9,9 @@
 
 #include "tests/lib/test.h"
 
+extern const bool children_have_a_server;
+const bool children_have_a_server = true;
+
 static struct {
 	int pidfd;
 	struct idm_reaper *reaper;
