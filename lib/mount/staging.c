@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * A child copies the mount namespace once. It puts an empty tmpfs over the root, pivots to that and
- * detaches everything else. So the namespace holds no mount of the caller's, and keeps none busy.
+ * detaches everything else. So the namespace keeps no other filesystem busy.
+ *
+ * Copies of /proc and /sys stay in it. In a user namespace the kernel permits a new procfs or sysfs only
+ * where another one is fully visible (mount_too_revealing). The copies have the mounts below, so the
+ * kernel decides there as in the caller's mount namespace.
  */
 #include "staging.h"
 
@@ -22,21 +26,70 @@
 
 static const enum idm_error_step step_staging = IDM_STEP_OPEN_STAGING;
 
+/* A filesystem that the staging namespace shows as the caller's mount namespace does. */
+struct view {
+	const char *path, *name;
+	unsigned long magic;
+	int tree;
+};
+
 struct founding {
 	int tmpfs;
+	struct view views[2];
 	bool pivoting; /* it got as far as that, and no further */
 	struct idm_own_mount_ns own;
 };
 
 /* ---- in the child ---- */
 
+/* Without the filesystem, the path has no view. */
+static int open_view(struct view *view)
+{
+	const unsigned int flags = OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW;
+	struct statfs fs;
+	int r = view->tree = idm_sys_open_tree(AT_FDCWD, view->path, flags);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r >= 0)
+		r = idm_sys_fstatfs(view->tree, &fs);
+	if (r == 0 && (unsigned long)fs.f_type != view->magic)
+		idm_close_fd(&view->tree);
+	return r;
+}
+
+/* Without an ID in this user namespace, the caller can create no directory (EOVERFLOW). */
+static int attach_view(const struct founding *f, const struct view *view)
+{
+	int r;
+
+	if (view->tree < 0)
+		return 0;
+	r = idm_sys_mkdirat(f->tmpfs, view->name, 0755);
+	if (r == 0)
+		r = idm_sys_move_mount(view->tree, "", f->tmpfs, view->name, MOVE_MOUNT_F_EMPTY_PATH);
+	return r == -EOVERFLOW ? 0 : r;
+}
+
+/* The tmpfs covers the paths of the views, so the views are opened before. */
+static int cover_root(struct founding *f)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(f->views) && r == 0; i++)
+		r = open_view(&f->views[i]);
+	if (r == 0)
+		r = idm_sys_move_mount(f->tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	for (size_t i = 0; i < ARRAY_SIZE(f->views) && r == 0; i++)
+		r = attach_view(f, &f->views[i]);
+	return r;
+}
+
 /* "." leads to the topmost mount there, which is the old root. */
 static int pivot_to_tmpfs(struct founding *f)
 {
-	int r = idm_sys_move_mount(f->tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	int r = idm_sys_fchdir(f->tmpfs);
 
-	if (r == 0)
-		r = idm_sys_fchdir(f->tmpfs);
 	if (r < 0)
 		return r;
 	f->pivoting = true;
@@ -52,6 +105,8 @@ static int found_staging(void *data)
 	struct founding *f = data;
 	int r = idm_subprocess_new_mount_ns();
 
+	if (r == 0)
+		r = cover_root(f);
 	if (r == 0)
 		r = pivot_to_tmpfs(f);
 	return r < 0 ? r : idm_subprocess_open_mount_ns(&f->own);
@@ -123,7 +178,9 @@ static int diagnose_not_founded(int code, const struct founding *f, struct idm_e
 int idm_staging_open(unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
-	struct founding f = { .own = IDM_OWN_MOUNT_NS_INIT };
+	struct founding f = { .views = { { "/proc", "proc", PROC_SUPER_MAGIC, -1 },
+					 { "/sys", "sys", SYSFS_MAGIC, -1 } },
+			      .own = IDM_OWN_MOUNT_NS_INIT };
 	AUTO_CLOSE int proc = -1, tmpfs = -1;
 	int r = idm_check_flags(flags, 0, step_staging, NULL, err);
 
@@ -139,6 +196,8 @@ int idm_staging_open(unsigned int flags, struct idm_error *err)
 	f.tmpfs = tmpfs;
 	r = idm_subprocess_shared(found_staging, &f, sizeof(f));
 	idm_subprocess_close_parts(&f.own);
+	for (size_t i = 0; i < ARRAY_SIZE(f.views); i++)
+		idm_close_fd(&f.views[i].tree);
 	if (r == 0)
 		return f.own.fd;
 	idm_close_fd(&f.own.fd);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* A staging namespace holds nothing of the caller's, and serves overlays and plans as a copy of its own.
+/*
+ * A staging namespace holds nothing of the caller's but /proc and /sys, and serves overlays and plans as
+ * a copy of its own.
  */
 #include <sched.h>
 #include <sys/inotify.h>
@@ -17,23 +19,45 @@ static int open_staging(void)
 
 /* ---- what it holds ---- */
 
-static void see_one_mount(void *staging)
+static bool is_below(const char *path, const char *directory)
+{
+	size_t n = strlen(directory);
+
+	return strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* A line of mountinfo: the tmpfs, or something of /proc and /sys. Returns whether it is the tmpfs. */
+static bool check_mount_line(const char *line)
+{
+	char path[256];
+
+	assert_int_equal(sscanf(line, "%*d %*d %*s %*s %255s", path), 1);
+	if (strcmp(path, "/") == 0)
+		assert_contains(line, " - tmpfs ");
+	else if (!is_below(path, "/proc") && !is_below(path, "/sys"))
+		fail_msg("%s", line);
+	return strcmp(path, "/") == 0;
+}
+
+static void see_small_table(void *staging)
 {
 	AUTO_FD int proc = (int)must(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)), file = -1;
-	char text[4096];
+	char text[16384], *rest = text, *line;
+	int n_tmpfs = 0;
 	ssize_t n;
 
 	must(setns(*(int *)staging, CLONE_NEWNS));
 	file = (int)must(openat(proc, "thread-self/mountinfo", O_RDONLY | O_CLOEXEC));
 	n = (ssize_t)must(read(file, text, sizeof(text) - 1));
 	text[n] = '\0';
-	assert_contains(text, " / / ");
-	assert_contains(text, " - tmpfs ");
-	assert_true(strchr(text, '\n') == text + n - 1); /* one line */
+	assert_contains(text, " / /proc ");
+	while ((line = strsep(&rest, "\n")) && *line)
+		n_tmpfs += check_mount_line(line);
+	assert_int_equal(n_tmpfs, 1);
 	assert_int_equal(access(SCRATCH, F_OK), -1);
 }
 
-TEST(it_holds_one_mount_and_none_of_the_callers)
+TEST(it_holds_a_tmpfs_and_of_the_callers_proc_and_sys)
 {
 	struct snapshot *before;
 	int staging;
@@ -42,7 +66,7 @@ TEST(it_holds_one_mount_and_none_of_the_callers)
 	before = snapshot_take(SNAPSHOT_ALL);
 	staging = open_staging();
 	assert_int_equal(must(fcntl(staging, F_GETFD)) & FD_CLOEXEC, FD_CLOEXEC);
-	in_child(see_one_mount, &staging);
+	in_child(see_small_table, &staging);
 	close(staging);
 	snapshot_assert_same(before);
 }
@@ -73,7 +97,7 @@ TEST(in_a_root_that_is_no_mount)
 	must(chroot(SCRATCH "/root"));
 	must(chdir("/"));
 	staging = open_staging();
-	in_child(see_one_mount, &staging);
+	in_child(see_small_table, &staging);
 	close(staging);
 }
 
@@ -112,7 +136,7 @@ TEST(a_plan_is_the_same)
 	assert_error(apply_plan(plan, staging, 0, &err), -ENOENT, &err, "etc/new/place", "open target",
 		     "the target does not exist");
 	snapshot_assert_same(before);
-	in_child(see_one_mount, &staging);
+	in_child(see_small_table, &staging);
 }
 
 TEST(an_overlay_is_the_same)
@@ -152,7 +176,7 @@ TEST(an_overlay_is_the_same)
 		o.upper_ids = IDM_UPPER_DISK;
 	}
 	snapshot_assert_same(before);
-	in_child(see_one_mount, &staging);
+	in_child(see_small_table, &staging);
 }
 
 /* ---- what is refused ---- */
@@ -205,7 +229,7 @@ static void apply_as_other(void *staging)
 	own = open_staging();
 	assert_ok(apply_plan(plan, own, IDM_PLAN_APPLY_MKDIR, &err), &err);
 	assert_mounted(TARGET "/a");
-	in_child(see_one_mount, &own);
+	in_child(see_small_table, &own);
 }
 
 TEST(one_of_another_user_namespace)
