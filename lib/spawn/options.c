@@ -63,11 +63,9 @@ static int check_fd_members(const struct idm_child_options *o, struct idm_error 
 	const struct {
 		const char *name;
 		int fd;
-	} members[] = { { "program_fd", o->program_fd },
-			{ "root_fd", o->root_fd },
-			{ "terminal_fd", o->terminal_fd },
-			{ "cgroup_fd", o->cgroup_fd },
-			{ "seccomp_fd", o->seccomp_fd } };
+	} members[] = { { "program_fd", o->program_fd },   { "root_fd", o->root_fd },
+			{ "terminal_fd", o->terminal_fd }, { "cgroup_fd", o->cgroup_fd },
+			{ "seccomp_fd", o->seccomp_fd },   { "staging_fd", o->staging_fd } };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(members) && r == 0; i++)
@@ -160,6 +158,8 @@ static int check_mounts(const struct idm_child_options *o, struct idm_error *err
 
 	if (o->root_fd >= 0 && !own)
 		return REFUSE(err, "a root requires a new mount namespace");
+	if (o->staging_fd >= 0 && o->root_fd < 0)
+		return REFUSE(err, "staging_fd requires a root: no path of the caller's leads there");
 	if (o->n_mounts && !own)
 		return REFUSE(err, "mounts require a new mount namespace");
 	if (o->propagation != IDM_PROPAGATION_DEFAULT && !own)
@@ -225,7 +225,7 @@ int idm_child_copy_options(struct idm_child_options *own, const struct idm_child
 	int r;
 
 	*own = (struct idm_child_options)IDM_CHILD_OPTIONS_INIT;
-	r = IDM_COPY_STRUCT(own, seccomp_fd, options, step, err);
+	r = IDM_COPY_STRUCT(own, staging_fd, options, step, err);
 	if (r == 0)
 		r = check_program(own, err);
 	if (r == 0)

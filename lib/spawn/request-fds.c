@@ -35,7 +35,7 @@ static bool is_for_the_child(const struct idm_child_options *o, const struct idm
 {
 	if (fd == userns->assembly || fd == userns->child || fd == userns->own)
 		return true;
-	if (fd == o->root_fd || fd == o->program_fd || fd == o->cgroup_fd)
+	if (fd == o->root_fd || fd == o->program_fd || fd == o->cgroup_fd || fd == o->staging_fd)
 		return true;
 	for (size_t i = 0; i < o->n_join_fds; i++)
 		if (o->join_fds[i] == fd)

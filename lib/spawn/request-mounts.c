@@ -5,6 +5,7 @@
 
 #include "internal.h"
 #include "lib/base/error.h"
+#include "lib/mount/staging.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/syscall.h"
 
@@ -107,12 +108,16 @@ int idm_request_add_root(struct idm_block *block, const struct idm_child_options
 			 struct idm_error *err)
 {
 	struct idm_request *request = idm_block_request(block);
+	int r = idm_staging_check(o->staging_fd, err);
 
+	if (r < 0)
+		return r;
 	if (o->namespaces & IDM_NS_MOUNT)
 		request->flags |= IDM_REQUEST_NEW_MOUNT;
 	if (o->root_fd >= 0)
 		request->flags |= IDM_REQUEST_PIVOT;
 	request->root_fd = o->root_fd;
+	request->staging_fd = o->staging_fd;
 	request->propagation = o->propagation == IDM_PROPAGATION_SLAVE ? MS_SLAVE : MS_PRIVATE;
 	return idm_child_check_open(o->root_fd, IDM_STEP_ATTACH_ROOT, err);
 }

@@ -42,6 +42,18 @@ static int add_join(struct idm_block *block, uint32_t at, int fd, struct idm_err
 	return 0;
 }
 
+/* The copy of the staging namespace would replace the one that the child has joined. */
+static int check_joined_mount_ns(const struct idm_request *request, const struct idm_request_join *joins,
+				 struct idm_error *err)
+{
+	for (uint32_t i = 0; i < request->n_joins; i++)
+		if (joins[i].type == CLONE_NEWNS)
+			return idm_fail(
+				err, -EINVAL, step, NULL,
+				"staging_fd and a mount namespace in join_fds exclude each other");
+	return 0;
+}
+
 int idm_request_add_joins(struct idm_block *block, const struct idm_child_options *o,
 			  const struct idm_child_userns *userns, struct idm_error *err)
 {
@@ -57,7 +69,10 @@ int idm_request_add_joins(struct idm_block *block, const struct idm_child_option
 	for (size_t i = 0; i < o->n_join_fds && r == 0; i++)
 		if (o->join_fds[i] != userns->assembly)
 			r = add_join(block, at, o->join_fds[i], err);
-	return r;
+	if (r < 0 || o->staging_fd < 0)
+		return r;
+	return check_joined_mount_ns(idm_block_request(block),
+				     IDM_BLOCK_ELEMENT(block, at, struct idm_request_join, 0), err);
 }
 
 /*

@@ -143,11 +143,11 @@ static void add_hostname(struct idm_block *block, const struct idm_child_options
 	idm_block_request(block)->hostname = hostname;
 }
 
-/* The request itself has seven descriptors: see idm_request_each_fd(). */
+/* The request itself has eight descriptors: see idm_request_each_fd(). */
 static void reserve_kept(struct idm_block *block)
 {
 	struct idm_request *request = idm_block_request(block);
-	uint32_t n = request->n_fds + request->n_joins + request->n_mounts + 7;
+	uint32_t n = request->n_fds + request->n_joins + request->n_mounts + 8;
 	uint32_t kept = idm_block_reserve(block, n * sizeof(int32_t));
 
 	idm_block_request(block)->kept = kept;

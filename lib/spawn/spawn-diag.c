@@ -6,6 +6,7 @@
 #include "internal.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/mount/staging.h"
 #include "lib/spawn/executor/executor.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
@@ -19,6 +20,7 @@ static const enum idm_error_step steps[IDM_STEPS] = {
 	[IDM_CHILD_STEP_JOIN] = IDM_STEP_JOIN_NAMESPACE,
 	[IDM_CHILD_STEP_JOIN_USER] = IDM_STEP_JOIN_USERNS,
 	[IDM_CHILD_STEP_USER_IDS] = IDM_STEP_BECOME_USERNS_ROOT,
+	[IDM_CHILD_STEP_JOIN_STAGING] = IDM_STEP_JOIN_STAGING,
 	[IDM_CHILD_STEP_NAMESPACES] = IDM_STEP_MAKE_NAMESPACES,
 	[IDM_CHILD_STEP_SECOND] = IDM_STEP_MAKE_PID_NAMESPACE_PROCESS,
 	[IDM_CHILD_STEP_PROPAGATION] = IDM_STEP_SEPARATE_MOUNTS,
@@ -273,6 +275,9 @@ static bool diagnose_step(const struct idm_child_question *q)
 		return diagnose_executor(q);
 	case IDM_CHILD_STEP_JOIN:
 		return diagnose_join(q);
+	case IDM_CHILD_STEP_JOIN_STAGING:
+		idm_diagnose_staging(q->code, q->step, q->err);
+		return true;
 	case IDM_CHILD_STEP_NAMESPACES:
 	case IDM_CHILD_STEP_SECOND:
 		return diagnose_namespaces(q);

@@ -145,7 +145,7 @@ static const struct growing {
 	  open_plan },
 	{ "idm_check_result", &check, sizeof(check), UP_TO(idm_check_result, fstype), check_path },
 	{ "idm_child_options", &child_options, sizeof(child_options),
-	  UP_TO(idm_child_options, seccomp_fd), start_child },
+	  UP_TO(idm_child_options, staging_fd), start_child },
 };
 
 static void fill_in(void)

@@ -973,10 +973,10 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
 /* ---- staging --------------------------------------------------------------------------------- */
 
 /*
- * Opens a staging namespace: a mount namespace that holds one empty tmpfs, and no mount of the caller's.
- * Before Linux 6.15 overlays and plans are put together in a mount namespace. That is a copy of the
- * caller's, unless `staging_fd` of their options names a staging namespace. So a long-lived program
- * copies its mount table once, and not at each call.
+ * Opens a staging namespace: a mount namespace that holds a small tmpfs and copies of /proc and /sys, and
+ * no other mount of the caller's. A child's new mount namespace is a copy of the caller's, unless
+ * `staging_fd` of its options names a staging namespace. The same holds for overlays and plans before
+ * Linux 6.15. So a long-lived program copies its mount table once, and not at each call.
  *
  * @flags: 0
  * @err: may be NULL
@@ -1662,6 +1662,7 @@ struct idm_child_options {
 	int cgroup_fd;       /* directory of a cgroup2 that the child is born in; -1: the caller's */
 	pid_t *pid;          /* receives the process's number in the caller's PID namespace; may be NULL */
 	int seccomp_fd;      /* a file that is read to its end: struct sock_filter's for seccomp(2). -1: none */
+	int staging_fd;      /* of idm_staging_open(), copied as mount namespace (with root_fd); -1: the caller's */
 };
 #define IDM_CHILD_OPTIONS_INIT \
 	{ \
@@ -1678,7 +1679,7 @@ struct idm_child_options {
 		IDM_INIT_MEMBER(n_groups, 0), IDM_INIT_MEMBER(capabilities, NULL), \
 		IDM_INIT_MEMBER(process_group, 0), IDM_INIT_MEMBER(terminal_fd, -1), \
 		IDM_INIT_MEMBER(cgroup_fd, -1), IDM_INIT_MEMBER(pid, NULL), \
-		IDM_INIT_MEMBER(seccomp_fd, -1) \
+		IDM_INIT_MEMBER(seccomp_fd, -1), IDM_INIT_MEMBER(staging_fd, -1) \
 	}
 
 /*

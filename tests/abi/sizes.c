@@ -146,7 +146,9 @@ TEST(child_options)
 	assert_at(struct idm_child_options, terminal_fd, 172);
 	assert_at(struct idm_child_options, cgroup_fd, 176);
 	assert_at(struct idm_child_options, pid, 184);
-	assert_true(sizeof(o) >= 192);
+	assert_at(struct idm_child_options, seccomp_fd, 192);
+	assert_at(struct idm_child_options, staging_fd, 196);
+	assert_true(sizeof(o) >= 200);
 	assert_int_equal(sizeof(o.flags), sizeof(uint64_t));
 	assert_int_equal(o.mount_size, sizeof(struct idm_child_mount));
 	assert_int_equal(o.size, sizeof(o));
@@ -157,6 +159,8 @@ TEST(child_options)
 	assert_int_equal(o.process_group, 0);
 	assert_int_equal(o.terminal_fd, -1);
 	assert_int_equal(o.cgroup_fd, -1);
+	assert_int_equal(o.seccomp_fd, -1);
+	assert_int_equal(o.staging_fd, -1);
 }
 
 TEST(child_parts)

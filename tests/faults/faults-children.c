@@ -152,6 +152,8 @@ TEST(a_child_below_an_init)
 }
 
 /* With a root of its own, which is used up: so each run opens it. */
+static int staging = -1;
+
 static int start_in_root(struct idm_error *err)
 {
 	struct idm_tree_options t = IDM_TREE_OPTIONS_INIT;
@@ -162,6 +164,7 @@ static int start_in_root(struct idm_error *err)
 	o.root_fd = idm_tree_open(AT_FDCWD, "/", -1, &t, err);
 	if (o.root_fd < 0)
 		return o.root_fd;
+	o.staging_fd = staging;
 	pidfd = idm_child_start(&o, err);
 	close(o.root_fd);
 	return pidfd < 0 ? pidfd : await(pidfd, err);
@@ -186,6 +189,19 @@ TEST_SINCE(5, 12, no_trees, a_child_in_a_root)
 	map = map_of("0:100000:65536");
 	survive(&(struct operation){ "container, root", .go = start_in_root, .check = assert_ended_well,
 				     .ignore = "sh" });
+	idm_map_free(map);
+}
+
+TEST_SINCE(5, 12, no_trees, a_child_in_a_root_with_a_staging_namespace)
+{
+	struct idm_error err;
+
+	faults_enter();
+	map = map_of("0:100000:65536");
+	staging = (int)assert_ok(idm_staging_open(0, &err), &err);
+	survive(&(struct operation){ "container, staging", .go = start_in_root,
+				     .check = assert_ended_well, .ignore = "sh" });
+	close(staging);
 	idm_map_free(map);
 }
 

@@ -60,6 +60,7 @@ void idm_request_each_fd(struct idm_request *request, void (*each)(int32_t *fd, 
 	visit_fd(&request->terminal_fd, each, arg);
 	visit_fd(&request->cwd_fd, each, arg);
 	visit_fd(&request->assembly_userns_fd, each, arg);
+	visit_fd(&request->staging_fd, each, arg);
 	for (uint32_t i = 0; i < request->n_joins; i++)
 		visit_fd(&joins[i].fd, each, arg);
 	for (uint32_t i = 0; i < request->n_mounts; i++)

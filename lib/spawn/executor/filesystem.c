@@ -111,8 +111,8 @@ static int has_new_filesystem(struct idm_request *request)
  * Has a child make the filesystems, because fsopen(2) requires CAP_SYS_ADMIN over the mount namespace,
  * which this process must not have. The child makes them in a copy of that mount namespace that belongs
  * to the child's user namespace. It shares this process's memory and descriptors, and has left this
- * memory when clone returns. The copy has the host's mounts, because the kernel permits a new procfs or
- * sysfs in a user namespace only where another one is fully visible (mount_too_revealing).
+ * memory when clone returns. The copy has the host's /proc and /sys, because the kernel permits a new
+ * procfs or sysfs in a user namespace only where another one is fully visible (mount_too_revealing).
  *
  * *maker is to be reaped, unless it is 0. The kernel releases the copy after the child has left the
  * memory, and waits for an RCU grace period: the root is assembled at the same time.

@@ -30,7 +30,7 @@ static long find_procfs(struct idm_request *request)
 
 /*
  * In every procfs this file is the one of the writer's user namespace. The old root's /proc is still
- * mounted.
+ * mounted, or that of the staging namespace.
  */
 long idm_child_limit_userns(struct idm_request *request)
 {

@@ -80,8 +80,29 @@ static long enter_assembly_userns(struct idm_request *request)
 	return r == 0 ? join_namespaces(request, CLONE_NEWPID, 0) : r;
 }
 
+/*
+ * A copy of the staging namespace is small, and so is each copy of that. A process with CAP_SYS_ADMIN
+ * over it joins it, so this comes before the child's user namespace.
+ */
+static long join_staging(struct idm_request *request)
+{
+	long r;
+
+	if (request->staging_fd < 0)
+		return 0;
+	idm_request_begin(request, IDM_CHILD_STEP_JOIN_STAGING, 0, 0);
+	r = raw(SYS_setns, request->staging_fd, CLONE_NEWNS);
+	raw(SYS_close, request->staging_fd);
+	request->staging_fd = -1;
+	return r;
+}
+
 static long unshare_namespaces(struct idm_request *request, uint32_t namespaces)
 {
+	long r = namespaces & CLONE_NEWNS ? join_staging(request) : 0;
+
+	if (r < 0)
+		return r;
 	idm_request_begin(request, IDM_CHILD_STEP_NAMESPACES, 0, 0);
 	return namespaces ? raw(SYS_unshare, namespaces) : 0;
 }

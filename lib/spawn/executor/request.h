@@ -18,6 +18,7 @@ enum idm_child_step {
 	IDM_CHILD_STEP_JOIN,
 	IDM_CHILD_STEP_JOIN_USER,
 	IDM_CHILD_STEP_USER_IDS,
+	IDM_CHILD_STEP_JOIN_STAGING,
 	IDM_CHILD_STEP_NAMESPACES,
 	IDM_CHILD_STEP_PID_NAMESPACE,
 	IDM_CHILD_STEP_SECOND,
@@ -135,6 +136,7 @@ struct idm_request {
 	int32_t terminal_fd;
 	int32_t cwd_fd;		    /* the working directory at the start; -1: the first process's own */
 	int32_t assembly_userns_fd; /* where the root is assembled; -1: in the caller's */
+	int32_t staging_fd;	    /* copied as mount namespace; -1: the present one */
 	uint32_t fds, n_fds;
 	uint32_t joins, n_joins;
 	uint32_t mounts, n_mounts;
