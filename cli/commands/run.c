@@ -374,6 +374,7 @@ static int start_confined_program(const struct run_request *q, struct run_root *
 	o.join_fds = &root->userns;
 	o.n_join_fds = 1;
 	o.root_fd = root->tree;
+	o.staging_fd = root->staging;
 	o.mounts = root->mounts;
 	o.n_mounts = root->n_mounts;
 	o.hostname = q->hostname;
@@ -403,6 +404,7 @@ static int run_request(struct run_request *q)
 {
 	struct run_root root = { .tree = -1,
 				 .userns = -1,
+				 .staging = -1,
 				 .cgroup = RUN_CGROUP_NONE,
 				 .null = -1,
 				 .terminal = -1,
@@ -422,8 +424,10 @@ static int run_request(struct run_request *q)
 		run_note_host_root(q);
 		status = leave_mounts(q);
 	}
-	if (status == DONE)
+	if (status == DONE) {
+		root.staging = run_open_staging();
 		status = run_make_root(q, &root);
+	}
 	if (status == DONE)
 		status = run_find_user(q, root.tree, &user);
 	if (status == DONE)

@@ -103,7 +103,7 @@ static int make_upper(const struct run_request *q, struct idm_path *upper, struc
 	return DONE;
 }
 
-static int open_overlay(const struct run_request *q, int *tree)
+static int open_overlay(const struct run_request *q, struct run_root *root)
 {
 	static const struct idm_mount_option userxattr = { "userxattr", NULL };
 	struct idm_path rootfs = { AT_FDCWD, q->rootfs }, upper = { AT_FDCWD, q->upper },
@@ -132,8 +132,9 @@ static int open_overlay(const struct run_request *q, int *tree)
 		o.options = &userxattr;
 		o.n_options = 1;
 	}
-	*tree = idm_overlay_open(&o, &err);
-	status = *tree < 0 ? report_root_error(&err) : DONE;
+	o.staging_fd = root->staging;
+	root->tree = idm_overlay_open(&o, &err);
+	status = root->tree < 0 ? report_root_error(&err) : DONE;
 	if (q->ephemeral) {
 		close(upper.dirfd);
 		if (idm_umount(AT_FDCWD, PLACE, IDM_UMOUNT_LAZY, &err) < 0)
@@ -149,7 +150,7 @@ static int open_root_tree(const struct run_request *q, struct run_root *root)
 	struct stat st;
 
 	if (!q->rootfs || q->ephemeral)
-		return open_overlay(q, &root->tree);
+		return open_overlay(q, root);
 	if (stat(q->rootfs, &st) == 0 && !S_ISDIR(st.st_mode))
 		return report_failure("%s: expected a directory as root filesystem", q->rootfs);
 	o.attr_set = attributes_of(q);
@@ -261,6 +262,7 @@ void run_root_release(struct run_root *root)
 		close_once(&root->mounts[i].tree_fd);
 	close_once(&root->tree);
 	close_once(&root->userns);
+	close_once(&root->staging);
 	close_once(&root->null);
 	run_cgroup_release(&root->cgroup);
 }

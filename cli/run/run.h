@@ -4,9 +4,9 @@
  * one of its binds. user.c finds the user as which the program runs. rootless.c lets an ordinary user be
  * root of a user namespace. rootfs.c makes the root filesystem, and dev.c its /dev. masks.c covers parts
  * of its /proc and /sys. exposure.c finds places where the program can store files that other users can
- * run. size.c reads the limit of changes in memory. caps.c has the capabilities, and confine.c the other
- * limits of the program. session.c serves the program until it has exited. It uses signals.c for
- * signals, and pty.c between two terminals.
+ * run. size.c reads the limit of changes in memory. staging.c makes the start cheap on hosts with many
+ * mounts. caps.c has the capabilities, and confine.c the other limits of the program. session.c serves
+ * the program until it has exited. It uses signals.c for signals, and pty.c between two terminals.
  */
 #ifndef IDM_CLI_RUN_RUN_H
 #define IDM_CLI_RUN_RUN_H
@@ -91,8 +91,9 @@ struct run_cgroup {
 
 /* What is made from the request. run_root_free() releases everything. */
 struct run_root {
-	int tree;   /* of the root filesystem */
-	int userns; /* of the container */
+	int tree;    /* of the root filesystem */
+	int userns;  /* of the container */
+	int staging; /* -1: none */
 	struct run_cgroup cgroup;
 	bool interrupted;	       /* the program has died of Ctrl-C */
 	int null;		       /* the null device, open on a read-only mount */
@@ -131,6 +132,12 @@ int run_make_userns(const struct run_request *q, int *userns);
 
 /* After the last other user namespace. From here on this process is not dumpable. */
 int run_finish_userns(const struct run_request *q, int *userns);
+
+/*
+ * Opens a staging namespace if the host has many mounts. Returns -1 if it has few, or if none can be
+ * opened: the result is the same without one.
+ */
+int run_open_staging(void);
 
 /* Returns a new filesystem as a detached tree, or reports and returns -1. */
 int run_new_filesystem(const char *type, const char *const *options, size_t n);

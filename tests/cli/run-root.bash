@@ -27,6 +27,17 @@ inside()
 	idmount run --rootfs root -m 0:100000:65536 "$@"
 }
 
+# 512 mounts: more than the 256 of cli/run/staging.c.
+many_mounts()
+{
+	local i
+
+	mkdir many
+	mount -t tmpfs many many
+	mkdir many/{1..9}
+	for i in {1..9}; do mount --rbind many "many/$i"; done
+}
+
 # An account with subordinate ids, in this mount namespace alone.
 make_joe()
 {

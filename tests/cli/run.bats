@@ -114,6 +114,32 @@ everything()
 	[[ ! -e root/gone ]]
 }
 
+# What the container sees of its mounts, without their numbers.
+mounts_inside()
+{
+	"$@" -- cat /proc/self/mountinfo | cut -d ' ' -f 4-
+}
+
+@test "on a host with many mounts the container has the same" {
+	local way
+
+	make_joe
+	mkdir data
+	chown 4242:4242 data
+	for way in few many; do
+		[[ $way == few ]] || many_mounts
+		{
+			mounts_inside inside --unshare-net --bind /mnt/data:/data
+			mounts_inside inside --read-only --no-pid
+			mounts_inside idmount run -L data:root -m 0:100000:65536 --ephemeral
+			mounts_inside "${joe[@]}" run --rootfs root --unshare-net
+		} >"output-$way"
+	done
+	grep -q ' /data ' output-few
+	diff output-few output-many
+	same 'number of many mounts' 512 "$(grep -c ' /mnt/many' /proc/self/mountinfo)"
+}
+
 @test "read-only" {
 	mkdir root/proc root/dev root/sys
 	run ! inside --read-only -- touch /x
