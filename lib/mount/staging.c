@@ -155,13 +155,14 @@ int idm_staging_check(int staging_fd, struct idm_error *err)
 
 int idm_diagnose_staging(int code, enum idm_error_step step, struct idm_error *err)
 {
-	int filtered;
+	int filtered = 0;
 
-	if (step != IDM_STEP_JOIN_STAGING || code != -EPERM)
-		return idm_fail_errno(err, code, step, NULL);
-	filtered = idm_filter_refuses(IDM_CALL_SETNS);
+	if (step == IDM_STEP_JOIN_STAGING && (code == -EPERM || code == -ENOSYS))
+		filtered = idm_filter_refuses(IDM_CALL_SETNS);
 	if (filtered < 0)
 		return idm_diagnose_filtered(IDM_CALL_SETNS, filtered, step, NULL, err);
+	if (step != IDM_STEP_JOIN_STAGING || code != -EPERM)
+		return idm_fail_errno(err, code, step, NULL);
 	return idm_fail(err, code, step, NULL,
 			"it requires CAP_SYS_ADMIN in the user namespace that owns the staging "
 			"namespace, and CAP_SYS_CHROOT");
