@@ -87,7 +87,7 @@ static void in_staging(void)
 	in_namespace();
 }
 
-static void ours_with_upper(unsigned int flags)
+static void ours_with_upper(unsigned int flags, enum idm_upper_ids ids)
 {
 	static const struct idm_path upper = { AT_FDCWD, UPPER }, work = { AT_FDCWD, WORK };
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
@@ -95,17 +95,23 @@ static void ours_with_upper(unsigned int flags)
 	o.flags = flags;
 	o.upper = &upper;
 	o.work = &work;
+	o.upper_ids = ids;
 	ours_with(o);
 }
 
 static void upper_searched(void)
 {
-	ours_with_upper(0);
+	ours_with_upper(0, IDM_UPPER_SHIFTED);
 }
 
 static void upper_unused(void)
 {
-	ours_with_upper(IDM_OVERLAY_UPPER_UNUSED);
+	ours_with_upper(IDM_OVERLAY_UPPER_UNUSED, IDM_UPPER_SHIFTED);
+}
+
+static void upper_mapped(void)
+{
+	ours_with_upper(IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
 }
 
 /* ---- theirs ---- */
@@ -271,9 +277,10 @@ static void measure_layers(void)
 	report_layers(&m, !too_long);
 }
 
-static void measure_layers_elsewhere(void)
+/* Of 5 layers, and of an upper directory that has disk IDs, which root in the map creates. */
+static void measure_few_layers(void)
 {
-	const struct elsewhere elsewhere = {
+	const struct among_mounts subject = {
 		.subject = "overlay of 5 mapped layers",
 		.plain = in_namespace,
 		.kept = in_staging,
@@ -281,9 +288,17 @@ static void measure_layers_elsewhere(void)
 		.theirs_name = "mount(2), userns by us",
 		.times = times(4),
 	};
+	const struct way ways[] = {
+		{ .name = "overlay of 5 layers", .go = ours, .times = times(4) },
+		{ .name = "overlay of 5 layers, in a namespace", .go = in_namespace, .times = times(4) },
+		{ .name = "overlay of 5 layers, upper with disk IDs",
+		  .go = upper_mapped,
+		  .times = times(4) },
+	};
 
 	n_layers = 5;
-	measure_elsewhere(&elsewhere, rounds(61));
+	measure_among_mounts(&subject, rounds(61));
+	measure_memory(ways, COUNT(ways), rounds(61));
 }
 
 /* ---- an upper directory, on a host with many mounts ---- */
@@ -320,9 +335,6 @@ static void measure_upper(void)
 			   .lower_bound = NO_WAY,
 			   .at_most = 1.2 };
 
-	n_layers = 5;
-	mkdir_all(UPPER);
-	mkdir_all(WORK);
 	snprintf(question, sizeof(question), "overlay with upper, %zu mounts", mount_others());
 	measure(&m, ways, UPPER_WAYS, rounds(51));
 	report(&m, &row);
@@ -340,6 +352,8 @@ int main(int argc, char **argv)
 	enter_place();
 	mkdir_all(ENGINE "/tmpmounts");
 	mkdir_all(TARGET);
+	mkdir_all(UPPER);
+	mkdir_all(WORK);
 	make_layers();
 	map = new_map(USERNS_MAP);
 	for (int i = 0; i < n; i++) {
@@ -353,7 +367,7 @@ int main(int argc, char **argv)
 		}
 		measure_layers();
 	}
-	measure_layers_elsewhere();
+	measure_few_layers();
 	measure_upper();
 	return 0;
 }

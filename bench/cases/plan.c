@@ -196,9 +196,9 @@ static void report_kind(const struct measured *m)
 	report(m, &row);
 }
 
-static void measure_kind_elsewhere(void)
+static void measure_bind(void)
 {
-	const struct elsewhere elsewhere = {
+	const struct among_mounts subject = {
 		.subject = "plan of 30 mounts (bind)",
 		.plain = in_namespace,
 		.kept = in_staging,
@@ -208,10 +208,20 @@ static void measure_kind_elsewhere(void)
 		.times = times(4),
 		.at_most = 2,
 	};
+	struct way ways[] = {
+		{ .name = "plan of 30 mounts", .go = detached },
+		{ .name = "plan of 30 mounts, with a journal", .go = recorded },
+		{ .name = "plan of 30 mounts, in a namespace", .go = in_namespace },
+	};
 
+	for (size_t w = 0; w < COUNT(ways); w++) {
+		ways[w].undo = take_away;
+		ways[w].times = times(4);
+	}
 	kind = &kinds[1];
 	make_plan();
-	measure_elsewhere(&elsewhere, rounds(61));
+	measure_among_mounts(&subject, rounds(61));
+	measure_memory(ways, COUNT(ways), rounds(61));
 	idm_plan_free(plan);
 }
 
@@ -237,6 +247,6 @@ int main(void)
 		report_kind(&m);
 		idm_plan_free(plan);
 	}
-	measure_kind_elsewhere();
+	measure_bind();
 	return 0;
 }

@@ -3,7 +3,7 @@
  * What it costs to hear of 10,000 children: by the reaper, and by a loop of one's own that waits for any
  * child on SIGCHLD and knows no pidfds. They are started in batches; each has its turn, round by
  * round. Then how long after its last instruction a child's end is known, while a thousand others live.
- * At last what a reaper with a fork server costs, by the memory of the caller.
+ * At last what a reaper with a fork server and the start of a child cost, by the memory of the caller.
  */
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
-#include "bench/lib/resident.h"
+#include "bench/lib/workers.h"
 
 #define CHILDREN 10000
 #define BATCH 100
@@ -329,54 +329,56 @@ static void measure_latency(void)
 	end_living(alive, ALIVE);
 }
 
-/* ---- a fork server ---- */
+/* ---- the start of a fork server, and of a child ---- */
 
-static void start_forkserver(int unused)
+static struct idm_map *map;
+static int child;
+
+static void start_forkserver(void)
 {
 	struct idm_reaper *serving;
 	struct idm_error err;
 
-	(void)unused;
 	check_idm(idm_reaper_new(&serving, &err), &err);
 	check_idm(idm_reaper_start_forkserver(serving, 0, NULL, &err), &err);
 	idm_reaper_free(serving);
 }
 
-static double ask_for_forkserver(const struct way *way)
+/* In namespaces that make the kernel copy most. The reaping is not measured. */
+static void start_child(void)
 {
-	return resident_ask(way->data, 0, times(10));
+	static const char *const argv[] = { "true", NULL };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	struct idm_error err;
+
+	o.path = "/bin/true";
+	o.argv = argv;
+	o.map = map;
+	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID | IDM_NS_UTS | IDM_NS_IPC;
+	child = check_idm(idm_child_start(&o, &err), &err);
 }
 
-#define SIZES 3
-
-static void measure_forkserver(void)
+static void reap_child(void)
 {
-	static struct resident sizes[SIZES] = { { .mib = 0 }, { .mib = 64 }, { .mib = 1024 } };
-	static const char *const questions[SIZES] = { "", "reaper with fork server, 64 MiB beside 0",
-						      "reaper with fork server, 1024 MiB beside 0" };
-	static struct way ways[SIZES];
-	static struct measured m;
+	siginfo_t info;
 
-	if (is_smoke())
-		sizes[2].mib = 128;
-	for (int i = 0; i < SIZES; i++) {
-		resident_start(&sizes[i], start_forkserver);
-		ways[i] = (struct way){ .name = i ? "the same" : "without memory",
-					.sample = ask_for_forkserver,
-					.data = &sizes[i],
-					.absent = sizes[i].absent };
-	}
-	measure(&m, ways, SIZES, rounds(41));
-	resident_stop_all(sizes, SIZES);
-	for (int i = 1; i < SIZES; i++)
-		if (sizes[i].absent || sizes[0].absent)
-			report_skipped(questions[i], "memory is short");
-		else
-			report(&m, &(struct row){ .question = questions[i],
-						  .ours = i,
-						  .yardstick = 0,
-						  .lower_bound = NO_WAY,
-						  .at_most = 1.15 });
+	check(waitid((idtype_t)P_PIDFD, (id_t)child, &info, WEXITED), "waitid");
+	close(child);
+}
+
+static void measure_starts(void)
+{
+	const struct way ways[] = {
+		{ .name = "reaper with fork server", .go = start_forkserver, .times = times(10) },
+		{ .name = "start of a child in namespaces",
+		  .go = start_child,
+		  .undo = reap_child,
+		  .times = times(4) },
+	};
+
+	map = new_map("0:100000:65536");
+	measure_memory(ways, COUNT(ways), rounds(41));
+	idm_map_free(map);
 }
 
 int main(void)
@@ -395,7 +397,7 @@ int main(void)
 	children = is_smoke() ? BATCH : CHILDREN / 5;
 	compare("2,000 children that exec /bin/true, each", start_exec, 1.1);
 	measure_latency();
-	measure_forkserver();
+	measure_starts();
 	idm_reaper_free(reaper);
 	close(signals);
 	close(epoll);

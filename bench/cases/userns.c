@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
-#include "bench/lib/resident.h"
 #include "bench/lib/userns-ways.h"
+#include "bench/lib/workers.h"
 
 enum { OURS, BARE, CHECKED, FORK, REEXEC, KINDS };
 
@@ -26,25 +26,18 @@ static const struct kind {
 	[REEXEC] = { "re-exec under ptrace", userns_reexec },
 };
 
-static void make_once(int kind)
+static double make_often(const struct way *way)
 {
-	close(kinds[kind].make());
+	const struct kind *kind = way->data;
+	double start = now();
+
+	for (int i = 0; i < way->times; i++)
+		close(kind->make());
+	return (now() - start) / way->times;
 }
 
-struct task {
-	const struct resident *size;
-	int kind, times;
-};
-
-static struct resident sizes[MOST_WAYS / KINDS];
+static struct worker sizes[MOST_WAYS / KINDS];
 static size_t n_sizes;
-
-static double ask(const struct way *way)
-{
-	const struct task *task = way->data;
-
-	return resident_ask(task->size, task->kind, task->times);
-}
 
 /* What takes long need not be done often. */
 static int times_of(int kind, size_t mib)
@@ -73,7 +66,7 @@ static void report_size(const struct measured *m, size_t i)
 	struct row row = { .question = with_resident(sizes[i].mib), .ours = first + OURS };
 
 	if (sizes[i].absent) {
-		report_skipped(row.question, "memory is short");
+		report_short(row.question, &sizes[i]);
 		return;
 	}
 	row.lower_bound = first + CHECKED;
@@ -91,18 +84,17 @@ static void report_size(const struct measured *m, size_t i)
 	report(m, &row);
 }
 
-/* That of the most memory beside that of the least. */
-static void report_flatness(const struct measured *m)
+/* Beside that of the least memory. */
+static void report_flatness(const struct measured *m, size_t i)
 {
-	size_t last = n_sizes - 1;
 	char question[64];
-	struct row row = { .question = question, .ours = (int)(last * KINDS), .lower_bound = NO_WAY };
+	struct row row = { .question = question, .ours = (int)(i * KINDS), .lower_bound = NO_WAY };
 
-	snprintf(question, sizeof(question), "user namespace, %zu MiB beside %zu MiB", sizes[last].mib,
+	snprintf(question, sizeof(question), "user namespace, %zu MiB beside %zu MiB", sizes[i].mib,
 		 sizes[0].mib);
 	row.at_most = 1.15;
-	if (sizes[last].absent || sizes[0].absent)
-		report_skipped(question, "memory is short");
+	if (sizes[i].absent)
+		report_short(question, &sizes[i]);
 	else
 		report(m, &row);
 }
@@ -121,12 +113,38 @@ static int take_sizes(int n, const char *const *texts)
 	return 0;
 }
 
+static void prepare_tasks(struct task *tasks)
+{
+	for (size_t t = 0; t < n_sizes * KINDS; t++) {
+		const struct worker *size = &sizes[t / KINDS];
+		int k = (int)(t % KINDS);
+
+		tasks[t].worker = size;
+		tasks[t].way = (struct way){
+			.name = kinds[k].name,
+			.sample = make_often,
+			.data = &kinds[k],
+			.times = times_of(k, size->mib),
+			.absent = (k == BARE || k == CHECKED) && !userns_has_bare(),
+		};
+	}
+}
+
+static void measure_sizes(struct measured *m)
+{
+	static struct task tasks[MOST_WAYS];
+	static struct way ways[MOST_WAYS];
+
+	prepare_tasks(tasks);
+	start_workers(sizes, n_sizes);
+	measure_tasks(m, ways, tasks, n_sizes * KINDS, rounds(41));
+	stop_workers(sizes, n_sizes);
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const defaults[] = { "0", "64", "1024", "8192" }, *const little[] = { "0",
 												 "16" };
-	static struct task tasks[MOST_WAYS];
-	static struct way ways[MOST_WAYS];
 	static struct measured m;
 	int r = argc > 1     ? take_sizes(argc - 1, (const char *const *)argv + 1)
 		: is_smoke() ? take_sizes(COUNT(little), little)
@@ -137,26 +155,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s [MIB]...   (at most %zu sizes)\n", argv[0], COUNT(sizes));
 		return 2;
 	}
-	for (size_t i = 0; i < n_sizes; i++) {
-		resident_start(&sizes[i], make_once);
-		for (int k = 0; k < KINDS; k++) {
-			size_t w = i * KINDS + (size_t)k;
-
-			tasks[w] = (struct task){ &sizes[i], k, times_of(k, sizes[i].mib) };
-			ways[w] = (struct way){
-				.name = kinds[k].name,
-				.sample = ask,
-				.data = &tasks[w],
-				.absent = sizes[i].absent ||
-					  ((k == BARE || k == CHECKED) && !userns_has_bare()),
-			};
-		}
-	}
-	measure(&m, ways, n_sizes * KINDS, rounds(41));
-	resident_stop_all(sizes, n_sizes);
+	measure_sizes(&m);
 	for (size_t i = 0; i < n_sizes; i++)
 		report_size(&m, i);
-	if (n_sizes > 1)
-		report_flatness(&m);
+	for (size_t i = 1; i < n_sizes; i++)
+		report_flatness(&m, i);
 	return 0;
 }

@@ -5,33 +5,47 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/lib/resident.h"
+/* ---- the process that does the work ---- */
 
-struct worker {
-	const char *question;
-	size_t mib;
-	int mounts; /* more in its mount namespace, which is its own */
-	int orders, answers;
-	bool absent; /* there is not enough memory */
-	pid_t pid;
-};
+/* Pages of 4 KiB, as a heap that has grown over time has them. */
+static void grow_memory(size_t mib)
+{
+	size_t size = mib << 20;
+	char *p;
 
-static void add_mounts(int n)
+	if (!size)
+		return;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		die("mmap");
+	madvise(p, size, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < size; i += 4096)
+		p[i] = 1;
+}
+
+void add_mounts(int from, int to)
 {
 	char path[64];
 
-	check(unshare(CLONE_NEWNS), "a mount namespace");
-	for (int i = 0; i < times(n); i++) {
+	for (int i = from; i < to; i++) {
 		snprintf(path, sizeof(path), PLACE "/many/%d", i);
 		mkdir_all(path);
 		check(mount(path, path, NULL, MS_BIND, NULL), path);
 	}
+}
+
+static void enter_mounts(int n)
+{
+	if (!n)
+		return;
+	check(unshare(CLONE_NEWNS), "a mount namespace");
+	add_mounts(0, times(n));
 }
 
 static void answer_with(const struct worker *worker, double us)
@@ -39,40 +53,65 @@ static void answer_with(const struct worker *worker, double us)
 	check(write(worker->answers, &us, sizeof(us)), "answer");
 }
 
-struct task {
-	const struct worker *worker;
-	struct way way; /* go, undo and times */
-};
-
-_Noreturn static void serve(struct worker *worker)
+_Noreturn static void serve(const struct worker *worker)
 {
 	const struct task *task;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	grow_memory(worker->mib);
-	add_mounts(worker->mounts);
+	enter_mounts(worker->mounts);
 	answer_with(worker, 0); /* ready */
 	while (read(worker->orders, &task, sizeof(task)) == sizeof(task))
 		answer_with(worker, measure_once(&task->way));
 	_exit(0);
 }
 
+/* ---- the process that measures ---- */
+
 static double read_answer(const struct worker *worker)
 {
 	double us;
 
 	if (read(worker->answers, &us, sizeof(us)) != sizeof(us)) {
-		fprintf(stderr, "the process for \"%s\" has ended\n", worker->question);
+		fprintf(stderr, "the process with %zu MiB and %d mounts has exited\n", worker->mib,
+			worker->mounts);
 		exit(1);
 	}
 	return us;
+}
+
+static size_t available_mib(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	size_t kib = 0;
+
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "MemAvailable: %zu", &kib) != 1)
+		;
+	if (f)
+		fclose(f);
+	return kib >> 10;
+}
+
+/* With the page tables of children, and all else: 10 GiB for 8 GiB. */
+static size_t required_mib(size_t mib)
+{
+	return mib + mib / 8 + 1024;
+}
+
+void report_short(const char *question, const struct worker *worker)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), "needs %zu MiB, has %zu", required_mib(worker->mib), available_mib());
+	report_skipped(question, why);
 }
 
 static void start_worker(struct worker *worker)
 {
 	int orders[2], answers[2];
 
-	worker->absent = lacks_memory(worker->mib);
+	worker->absent = worker->mib && available_mib() < required_mib(worker->mib);
 	if (worker->absent)
 		return;
 	check(pipe(orders), "pipe");
@@ -91,13 +130,13 @@ static void start_worker(struct worker *worker)
 	read_answer(worker);
 }
 
-static void start_workers(struct worker *workers, size_t n)
+void start_workers(struct worker *workers, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		start_worker(&workers[i]);
 }
 
-static void stop_workers(struct worker *workers, size_t n)
+void stop_workers(const struct worker *workers, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!workers[i].absent)
@@ -107,7 +146,6 @@ static void stop_workers(struct worker *workers, size_t n)
 			waitpid(workers[i].pid, NULL, 0);
 }
 
-/* The worker is a fork, and finds the task at the same address. */
 static double work_elsewhere(const struct way *way)
 {
 	const struct task *task = way->data;
@@ -116,62 +154,112 @@ static double work_elsewhere(const struct way *way)
 	return read_answer(task->worker);
 }
 
-/* ---- the table ---- */
-
-enum { SMALL, MEDIUM, LARGE, SMALL_KEPT, FULL_KEPT, FULL, WORKERS };
-enum { THEIRS = WORKERS, THEIRS_FULL, TASKS };
-
-static struct worker workers[WORKERS] = {
-	[SMALL] = { .question = ", in a namespace" },
-	[MEDIUM] = { .question = "the same, 64 MiB resident", .mib = 64 },
-	[LARGE] = { .question = "the same, 1024 MiB resident", .mib = 1024 },
-	[SMALL_KEPT] = { .question = "the same, copy of a staging namespace" },
-	[FULL_KEPT] = { .question = "the same, 10,000 mounts on the host", .mounts = 10000 },
-	[FULL] = { .question = "without a staging namespace", .mounts = 10000 },
-};
-static struct task tasks[TASKS];
-
-static void prepare_tasks(const struct elsewhere *e, struct way *ways)
+void measure_tasks(struct measured *m, struct way *ways, const struct task *tasks, size_t n, int rounds)
 {
-	static const int of[TASKS] = { SMALL, MEDIUM, LARGE, SMALL_KEPT, FULL_KEPT, FULL, SMALL, FULL };
+	for (size_t w = 0; w < n; w++)
+		ways[w] = (struct way){ .name = tasks[w].way.name,
+					.sample = work_elsewhere,
+					.data = &tasks[w],
+					.absent = tasks[w].way.absent || tasks[w].worker->absent };
+	measure(m, ways, n, rounds);
+}
 
-	for (int t = 0; t < TASKS; t++) {
-		struct task *task = &tasks[t];
-		bool kept = t == SMALL_KEPT || t == FULL_KEPT;
+/* ---- many mounts ---- */
 
-		task->worker = &workers[of[t]];
-		task->way = (struct way){ .undo = e->undo, .times = e->times };
-		task->way.go = t >= WORKERS ? e->theirs : kept ? e->kept : e->plain;
-		ways[t] = (struct way){ .sample = work_elsewhere, .data = task };
-		ways[t].name = t >= WORKERS ? e->theirs_name : "0 MiB resident, few mounts";
+enum { FEW, MANY, HOSTS };
+enum { PLAIN, KEPT, KEPT_MANY, PLAIN_MANY, OURS, THEIRS = OURS, THEIRS_MANY, WAYS };
+
+static void prepare_among_mounts(struct task *tasks, const struct worker *hosts,
+				 const struct among_mounts *s)
+{
+	void (*const go[WAYS])(void) = { s->plain, s->kept, s->kept, s->plain, s->theirs, s->theirs };
+
+	for (int w = 0; w < WAYS; w++) {
+		bool many = w == KEPT_MANY || w == PLAIN_MANY || w == THEIRS_MANY;
+
+		tasks[w].worker = &hosts[many ? MANY : FEW];
+		tasks[w].way = (struct way){
+			.name = s->theirs_name, .go = go[w], .undo = s->undo, .times = s->times
+		};
 	}
 }
 
-static void report_worker(const struct measured *m, const struct elsewhere *e, int w)
+static void report_among_mounts(const struct measured *m, const struct among_mounts *s)
 {
-	char question[96];
-	struct row row = { .question = question, .ours = w, .lower_bound = NO_WAY };
+	static const char *const questions[OURS] = { ", in a namespace",
+						     "the same, copy of a staging namespace",
+						     "the same, 10,000 mounts on the host",
+						     "without a staging namespace" };
 
-	snprintf(question, sizeof(question), "%s%s", w == SMALL ? e->subject : "", workers[w].question);
-	row.yardstick = w == MEDIUM || w == LARGE ? SMALL : w < FULL_KEPT ? THEIRS : THEIRS_FULL;
-	row.at_most = row.yardstick == SMALL ? 1.15 : w == SMALL_KEPT ? e->at_most : 0;
-	report(m, &row);
+	for (int w = 0; w < OURS; w++) {
+		char question[96];
+		struct row row = { .question = question, .ours = w, .lower_bound = NO_WAY };
+
+		snprintf(question, sizeof(question), "%s%s", w ? "" : s->subject, questions[w]);
+		row.yardstick = w < KEPT_MANY ? THEIRS : THEIRS_MANY;
+		row.at_most = w == KEPT ? s->at_most : 0;
+		report(m, &row);
+	}
 }
 
-void measure_elsewhere(const struct elsewhere *elsewhere, int rounds)
+void measure_among_mounts(const struct among_mounts *subject, int rounds)
 {
+	struct worker hosts[HOSTS] = { [MANY].mounts = 10000 };
 	static struct measured m;
-	struct way ways[TASKS];
+	struct task tasks[WAYS];
+	struct way ways[WAYS];
 
-	prepare_tasks(elsewhere, ways); /* before the forks that will read them */
-	start_workers(workers, WORKERS);
-	for (int w = 0; w < WORKERS; w++)
-		ways[w].absent = workers[w].absent;
-	measure(&m, ways, TASKS, rounds);
-	for (int w = 0; w < WORKERS; w++)
-		if (workers[w].absent)
-			report_skipped(workers[w].question, "too little memory");
+	prepare_among_mounts(tasks, hosts, subject);
+	start_workers(hosts, HOSTS);
+	measure_tasks(&m, ways, tasks, WAYS, rounds);
+	stop_workers(hosts, HOSTS);
+	report_among_mounts(&m, subject);
+}
+
+/* ---- much memory ---- */
+
+static const size_t sizes[] = { 0, 1024, 8192 };
+
+#define SIZES COUNT(sizes)
+
+static void prepare_memory(struct worker *workers, struct task *tasks, const struct way *ways, size_t n)
+{
+	for (size_t s = 0; s < SIZES; s++)
+		workers[s] = (struct worker){ .mib = is_smoke() ? sizes[s] / 64 : sizes[s] };
+	for (size_t t = 0; t < n * SIZES; t++) {
+		tasks[t] = (struct task){ &workers[t % SIZES], ways[t / SIZES] };
+		tasks[t].way.name = "the same, 0 MiB";
+	}
+}
+
+static void report_memory(const struct measured *m, const struct worker *workers, const char *name,
+			  int first)
+{
+	char question[96];
+	struct row row = { .question = question, .yardstick = first, .lower_bound = NO_WAY };
+
+	row.at_most = 1.15;
+	for (size_t s = 1; s < SIZES; s++) {
+		snprintf(question, sizeof(question), "%s, %zu MiB resident", name, sizes[s]);
+		row.ours = first + (int)s;
+		if (workers[s].absent)
+			report_short(question, &workers[s]);
 		else
-			report_worker(&m, elsewhere, w);
-	stop_workers(workers, WORKERS);
+			report(m, &row);
+	}
+}
+
+void measure_memory(const struct way *ways, size_t n, int rounds)
+{
+	struct worker workers[SIZES];
+	static struct measured m;
+	struct task tasks[MOST_WAYS];
+	struct way all[MOST_WAYS];
+
+	prepare_memory(workers, tasks, ways, n);
+	start_workers(workers, SIZES);
+	measure_tasks(&m, all, tasks, n * SIZES, rounds);
+	stop_workers(workers, SIZES);
+	for (size_t i = 0; i < n; i++)
+		report_memory(&m, workers, ways[i].name, (int)(i * SIZES));
 }

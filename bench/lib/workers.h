@@ -6,20 +6,54 @@
 #ifndef IDM_LIB_WORKERS_H
 #define IDM_LIB_WORKERS_H
 
+#include <sys/types.h>
+
 #include "measure.h"
 
+struct worker {
+	size_t mib; /* resident */
+	int mounts; /* more in its mount namespace, which is its own */
+	int orders, answers;
+	bool absent; /* the machine has too little memory */
+	pid_t pid;
+};
+
+/* What a worker measures. */
+struct task {
+	const struct worker *worker;
+	struct way way;
+};
+
+/* The processes are forks of the caller, and find each task at its address: make the tasks before. */
+void start_workers(struct worker *workers, size_t n);
+void stop_workers(const struct worker *workers, size_t n);
+
+/* Each task in its worker. The ways are made of the tasks. */
+void measure_tasks(struct measured *m, struct way *ways, const struct task *tasks, size_t n, int rounds);
+
+/* Instead of a row: the memory that this worker requires, and that the machine has. */
+void report_short(const char *question, const struct worker *worker);
+
+/* From number `from` on up to `to` mounts more, in the caller's mount namespace, below PLACE. */
+void add_mounts(int from, int to);
+
+/* ---- the tables ---- */
+
 /*
- * What is done in processes with much memory and with many mounts, the way of kernels before Linux 6.15,
- * with a staging namespace (`kept`) and without one (`plain`), beside the way of others. Measures and
- * reports it. The processes are forks of the caller, after enter_place().
+ * What is done in processes with few and with many mounts, the way of kernels before Linux 6.15, with a
+ * staging namespace (`kept`) and without one (`plain`), beside the way of others. Measures and reports
+ * it, after enter_place().
  */
-struct elsewhere {
+struct among_mounts {
 	const char *subject; /* "plan of 30 mounts" */
 	void (*plain)(void), (*kept)(void), (*theirs)(void), (*undo)(void);
 	const char *theirs_name;
 	int times;
-	double at_most; /* `kept` over `theirs`, with few mounts and no memory */
+	double at_most; /* `kept` over `theirs`, with few mounts */
 };
-void measure_elsewhere(const struct elsewhere *elsewhere, int rounds);
+void measure_among_mounts(const struct among_mounts *subject, int rounds);
+
+/* Each way in processes with 1 GiB and with 8 GiB resident, beside itself without memory. */
+void measure_memory(const struct way *ways, size_t n, int rounds);
 
 #endif

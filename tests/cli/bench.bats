@@ -51,15 +51,19 @@ measures()
 }
 
 @test "overlay" {
-	measures 19 "$BENCH/overlay"
+	measures 23 "$BENCH/overlay"
 }
 
 @test "plan" {
-	measures 18 "$BENCH/plan"
+	measures 22 "$BENCH/plan"
 }
 
 @test "reaper" {
-	measures 5 "$BENCH/reaper"
+	measures 7 "$BENCH/reaper"
+}
+
+@test "constant" {
+	measures 14 "$BENCH/constant"
 }
 
 @test "pure" {
@@ -111,8 +115,8 @@ measures()
 @test "userns, with as many sizes as the picture has" {
 	read -ra sizes <<<"$(grep -o 'bench/userns" [0-9 ]*$' "$ROOT/bench/run.sh" | cut -d' ' -f2-)"
 	((${#sizes[@]} > 4))
-	# Four rows for each, and the last beside the first.
-	measures $((4 * ${#sizes[@]} + 1)) "$BENCH/userns" "${!sizes[@]}"
+	# Four rows for each, and all others beside the first.
+	measures $((5 * ${#sizes[@]} - 1)) "$BENCH/userns" "${!sizes[@]}"
 }
 
 @test "a size that is none, a number of layers that cannot be" {

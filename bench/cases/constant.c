@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Calls beside themselves in a process that has much memory: those that no other benchmark measures so.
+ * Overlays: overlay.c, plans: plan.c, starts: reaper.c, user namespaces: userns.c.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "bench/lib/measure.h"
+#include "bench/lib/userns-ways.h"
+#include "bench/lib/workers.h"
+
+#define SOURCE PLACE "/source"
+#define TARGET PLACE "/target"
+#define MAPPED PLACE "/mapped"
+
+static int userns, mapped;
+static struct idm_error err;
+
+static void attach_mapped(const char *target)
+{
+	int tree = check_idm(idm_tree_open(AT_FDCWD, SOURCE, userns, NULL, &err), &err);
+
+	check_idm(idm_tree_attach(tree, AT_FDCWD, target, NULL, &err), &err);
+	close(tree);
+}
+
+static void mount_and_unmount(void)
+{
+	attach_mapped(TARGET);
+	check_idm(idm_umount(AT_FDCWD, TARGET, 0, &err), &err);
+}
+
+static void unmount_by_descriptor(void)
+{
+	int mount;
+
+	attach_mapped(TARGET);
+	mount = (int)check(open(TARGET, O_PATH | O_CLOEXEC), TARGET);
+	check_idm(idm_umount_fd(mount, IDM_UMOUNT_LAZY, &err), &err);
+	close(mount);
+}
+
+static void read_map(int (*add)(struct idm_map *map, int fd, struct idm_error *err), int fd)
+{
+	struct idm_map *map;
+
+	check(idm_map_new(&map), "map");
+	check_idm(add(map, fd, &err), &err);
+	idm_map_free(map);
+}
+
+static void read_map_of_userns(void)
+{
+	read_map(idm_map_add_userns, userns);
+}
+
+static void read_map_of_mount(void)
+{
+	read_map(idm_map_add_mount, mapped);
+}
+
+static void open_staging(void)
+{
+	close(check_idm(idm_staging_open(0, &err), &err));
+}
+
+static int ignore_feature(const struct idm_feature_info *feature, void *data)
+{
+	(void)feature;
+	(void)data;
+	return 0;
+}
+
+static void try_features(void)
+{
+	check_idm(idm_features(0, ignore_feature, NULL, &err), &err);
+}
+
+static int ignore_mount(const struct idm_mount_info *mount, void *data)
+{
+	(void)mount;
+	(void)data;
+	return 0;
+}
+
+static void list_mounts(void)
+{
+	check_idm(idm_list(0, ignore_mount, NULL, &err), &err);
+}
+
+int main(void)
+{
+	const struct way ways[] = {
+		{ .name = "mapped mount and unmount", .go = mount_and_unmount, .times = times(20) },
+		{ .name = "mapped mount, unmount by descriptor",
+		  .go = unmount_by_descriptor,
+		  .times = times(8) },
+		{ .name = "map of a user namespace", .go = read_map_of_userns, .times = times(8) },
+		{ .name = "map of a mount", .go = read_map_of_mount, .times = times(20) },
+		{ .name = "staging namespace", .go = open_staging, .times = times(4) },
+		{ .name = "features of the kernel", .go = try_features, .times = times(2) },
+		{ .name = "list of mounts", .go = list_mounts, .times = times(8) },
+	};
+
+	userns_begin();
+	userns = userns_ours();
+	enter_place();
+	mkdir_all(SOURCE);
+	mkdir_all(TARGET);
+	mkdir_all(MAPPED);
+	attach_mapped(MAPPED);
+	mapped = (int)check(open(MAPPED, O_PATH | O_CLOEXEC), MAPPED);
+	measure_memory(ways, COUNT(ways), rounds(41));
+	return 0;
+}
