@@ -3,7 +3,6 @@
  * What one ID-mapped mount costs a program, from its map to unmounted again, with a cached user
  * namespace: the library, and the bare system calls of a plain bind mount.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stdint.h>
@@ -90,11 +89,6 @@ static void bare(void)
 	close(copy);
 }
 
-static bool has_open_tree_attr(void)
-{
-	return syscall(467, -1, "", ~0U, NULL, 0) == 0 || errno != ENOSYS;
-}
-
 int main(void)
 {
 	enum { OURS, IN_HAND, PLAIN, BARE, BARE_IN_HAND };
@@ -130,7 +124,7 @@ int main(void)
 	enter_place();
 	mkdir_all(SOURCE);
 	mkdir_all(TARGET);
-	ways[BARE].absent = ways[BARE_IN_HAND].absent = !has_open_tree_attr();
+	ways[BARE].absent = ways[BARE_IN_HAND].absent = !is_kernel_since(6, 15);
 	measure(&m, ways, COUNT(ways), rounds(101));
 	report_all(&m, rows, COUNT(rows));
 	return 0;

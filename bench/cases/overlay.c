@@ -7,38 +7,20 @@
  * namespace by us shows what the overlay alone costs.
  */
 #include <fcntl.h>
-#include <linux/mount.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
+#include "bench/lib/overlay-ways.h"
 #include "bench/lib/userns-ways.h"
 #include "bench/lib/workers.h"
 
-#define MOST 500
-
-/* Not from <sys/mount.h>, which does not go together with <linux/mount.h>. */
-int mount(const char *source, const char *target, const char *type, unsigned long flags,
-	  const void *options);
-int umount2(const char *target, int flags);
-#define DETACH 2 /* MNT_DETACH */
-
-/* As deep as those of container engines are. */
-#define ENGINE PLACE "/var/lib/engine"
-#define STORE ENGINE "/io.engine.snapshotter.v1.overlayfs/snapshots"
-#define TEMPORARY ENGINE "/tmpmounts/mount-XXXXXX"
 #define TARGET PLACE "/run/engine/box/rootfs"
-#define UPPER ENGINE "/upper/fs"
-#define WORK ENGINE "/upper/work"
 #define OTHERS PLACE "/run/others"
 
 static struct idm_map *map;
-static struct idm_path layers[MOST];
-static size_t n_layers;
 
 /* ---- the library ---- */
 
@@ -116,126 +98,44 @@ static void upper_mapped(void)
 
 /* ---- theirs ---- */
 
-static void attach_parent(char *directory, int userns)
+static void unmount(void)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
-	int clone = (int)check(syscall(SYS_open_tree, AT_FDCWD, STORE, OPEN_TREE_CLONE | O_CLOEXEC),
-			       "open_tree");
-
-	attr.userns_fd = (uint64_t)userns;
-	check(syscall(SYS_mount_setattr, clone, "", AT_EMPTY_PATH, &attr, sizeof(attr)),
-	      "mount_setattr");
-	if (!mkdtemp(directory))
-		die("mkdtemp");
-	check(syscall(SYS_move_mount, clone, "", AT_FDCWD, directory, MOVE_MOUNT_F_EMPTY_PATH),
-	      "move_mount");
-	close(clone);
-	close(userns);
-}
-
-static void detach_parent(const char *directory)
-{
-	check(umount2(directory, DETACH), "umount");
-	check(rmdir(directory), "rmdir");
-}
-
-/* Where layer i is below the temporary directory. */
-static const char *below(size_t i)
-{
-	return layers[i].path + strlen(STORE);
-}
-
-static void set_string(int fs, const char *key, const char *value)
-{
-	check(syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, key, value, 0), key);
-}
-
-static void fsconfig_strings_with(int userns, bool upper)
-{
-	char directory[] = TEMPORARY, path[256];
-	int fs, tree;
-
-	attach_parent(directory, userns);
-	fs = (int)check(syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC), "fsopen");
-	for (size_t i = 0; i < n_layers; i++) {
-		snprintf(path, sizeof(path), "%s%s", directory, below(i));
-		set_string(fs, "lowerdir+", path);
-	}
-	if (upper) {
-		set_string(fs, "upperdir", UPPER);
-		set_string(fs, "workdir", WORK);
-	}
-	check(syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), "create");
-	tree = (int)check(syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0), "fsmount");
-	check(syscall(SYS_move_mount, tree, "", AT_FDCWD, TARGET, MOVE_MOUNT_F_EMPTY_PATH), "attach");
-	close(tree);
-	close(fs);
-	detach_parent(directory);
 	check(umount2(TARGET, 0), "umount overlay");
 }
 
 static void fsconfig_strings(void)
 {
-	fsconfig_strings_with(userns_ours(), false);
+	overlay_by_fsconfig(userns_ours(), TARGET, false);
+	unmount();
 }
 
 static void fsconfig_upper(void)
 {
-	fsconfig_strings_with(userns_ours(), true);
+	overlay_by_fsconfig(userns_ours(), TARGET, true);
+	unmount();
 }
 
 static void fsconfig_strings_and_child(void)
 {
-	fsconfig_strings_with(userns_fork_pause_kill(), false);
-}
-
-static void one_string_with(int userns)
-{
-	char directory[] = TEMPORARY, options[4096] = "lowerdir=";
-	size_t length = strlen(options);
-
-	attach_parent(directory, userns);
-	for (size_t i = 0; i < n_layers; i++)
-		length += (size_t)snprintf(options + length, sizeof(options) - length, "%s%s%s",
-					   i ? ":" : "", directory, below(i));
-	check(mount("overlay", TARGET, "overlay", 0, options), "mount");
-	detach_parent(directory);
-	check(umount2(TARGET, 0), "umount overlay");
+	overlay_by_fsconfig(userns_fork_pause_kill(), TARGET, false);
+	unmount();
 }
 
 static void one_string(void)
 {
-	one_string_with(userns_ours());
+	overlay_by_one_string(userns_ours(), TARGET);
+	unmount();
 }
 
 static void one_string_and_child(void)
 {
-	one_string_with(userns_fork_pause_kill());
-}
-
-static bool fits(void)
-{
-	size_t length = strlen("lowerdir=");
-
-	for (size_t i = 0; i < n_layers; i++)
-		length += strlen(TEMPORARY ":") + strlen(below(i));
-	return length < 4096;
+	overlay_by_one_string(userns_fork_pause_kill(), TARGET);
+	unmount();
 }
 
 /* ---- the table ---- */
 
 enum { OURS, IN_NAMESPACE, STRINGS, STRINGS_CHILD, ONE_STRING, ONE_STRING_CHILD, WAYS };
-
-static void make_layers(void)
-{
-	for (size_t i = 0; i < MOST; i++) {
-		char path[128];
-
-		snprintf(path, sizeof(path), STORE "/%zu/fs", i);
-		mkdir_all(path);
-		layers[i] = (struct idm_path){ AT_FDCWD, strdup(path) };
-	}
-}
 
 /* What a neighbour does that can, and the same with a namespace as cheap as the library's. */
 static void report_layers(const struct measured *m, bool fits)
@@ -259,7 +159,7 @@ static void report_layers(const struct measured *m, bool fits)
 static void measure_layers(void)
 {
 	static struct measured m;
-	bool too_long = !fits();
+	bool too_long = !layers_fit();
 	const struct way ways[WAYS] = {
 		[OURS] = { .name = "idm_overlay_open", .go = ours },
 		[IN_NAMESPACE] = { .name = "idmount's legacy path, before 6.15", .go = in_namespace },
@@ -350,10 +250,7 @@ int main(int argc, char **argv)
 
 	userns_begin();
 	enter_place();
-	mkdir_all(ENGINE "/tmpmounts");
 	mkdir_all(TARGET);
-	mkdir_all(UPPER);
-	mkdir_all(WORK);
 	make_layers();
 	map = new_map(USERNS_MAP);
 	for (int i = 0; i < n; i++) {
@@ -361,8 +258,8 @@ int main(int argc, char **argv)
 		char *end;
 
 		n_layers = strtoul(text, &end, 10);
-		if (*end || n_layers < 2 || n_layers > MOST) {
-			fprintf(stderr, "usage: %s [LAYERS]...   (2 to %d)\n", argv[0], MOST);
+		if (*end || n_layers < 2 || n_layers > MOST_LAYERS) {
+			fprintf(stderr, "usage: %s [LAYERS]...   (2 to %d)\n", argv[0], MOST_LAYERS);
 			return 2;
 		}
 		measure_layers();

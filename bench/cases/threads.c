@@ -4,15 +4,11 @@
  * all of them together, divided by how many they made. If that does not grow with the threads, no
  * thread is in another's way. Then the cache, in the same manner.
  */
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
 #include "bench/lib/userns-ways.h"
-
-#define MOST_THREADS 100
 
 /* What all threads of a sample do, and how often all together. */
 struct job {
@@ -20,39 +16,21 @@ struct job {
 	int threads, times;
 };
 
-struct team {
-	const struct job *job;
-	pthread_barrier_t ready;
-};
-
-static void *work(void *data)
+static void work(int thread, const void *data)
 {
-	struct team *team = data;
-	int n = team->job->times / team->job->threads;
+	const struct job *job = data;
 
-	pthread_barrier_wait(&team->ready);
-	for (int i = 0; i < n; i++)
-		close(team->job->make());
-	return NULL;
+	(void)thread;
+	for (int i = 0; i < job->times / job->threads; i++)
+		close(job->make());
 }
 
 static double sample(const struct way *way)
 {
-	struct team team = { .job = way->data };
-	int n = team.job->threads;
-	pthread_t threads[MOST_THREADS];
-	double start;
+	const struct job *job = way->data;
+	int n = job->threads;
 
-	pthread_barrier_init(&team.ready, NULL, (unsigned int)n + 1);
-	for (int i = 0; i < n; i++)
-		if (pthread_create(&threads[i], NULL, work, &team) != 0)
-			die("pthread_create");
-	start = now();
-	pthread_barrier_wait(&team.ready);
-	for (int i = 0; i < n; i++)
-		pthread_join(threads[i], NULL);
-	pthread_barrier_destroy(&team.ready);
-	return (now() - start) / (team.job->times / n * n);
+	return time_of_threads(n, work, job) / (job->times / n * n);
 }
 
 enum { OURS, FORK, REEXEC, BARE, CACHED, DUP, KINDS };

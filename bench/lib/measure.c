@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,6 +70,16 @@ void enter_place(void)
 	check(unshare(CLONE_NEWNS), "a mount namespace (root is needed)");
 	check(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "make mounts private");
 	check(mount("bench", PLACE, "tmpfs", 0, NULL), "tmpfs");
+}
+
+bool is_kernel_since(int major, int minor)
+{
+	int has_major = 0, has_minor = 0;
+	struct utsname name;
+
+	check(uname(&name), "uname");
+	sscanf(name.release, "%d.%d", &has_major, &has_minor);
+	return has_major > major || (has_major == major && has_minor >= minor);
 }
 
 /* ---- how often ---- */
@@ -128,6 +140,49 @@ double measure_once(const struct way *way)
 	if (way->sample)
 		return way->sample(way);
 	return (way->undo ? with_undo(way, n) : without_undo(way, n)) / n;
+}
+
+struct team {
+	void (*work)(int thread, const void *data);
+	const void *data;
+	pthread_barrier_t ready;
+};
+
+struct member {
+	struct team *team;
+	int thread;
+	pthread_t id;
+};
+
+static void *work_in_team(void *data)
+{
+	const struct member *member = data;
+	struct team *team = member->team;
+
+	pthread_barrier_wait(&team->ready);
+	team->work(member->thread, team->data);
+	return NULL;
+}
+
+double time_of_threads(int n, void (*work)(int thread, const void *data), const void *data)
+{
+	struct team team = { .work = work, .data = data };
+	struct member *members = calloc((size_t)n, sizeof(*members));
+	double start;
+
+	pthread_barrier_init(&team.ready, NULL, (unsigned int)n + 1);
+	for (int i = 0; i < n; i++) {
+		members[i] = (struct member){ .team = &team, .thread = i };
+		if (pthread_create(&members[i].id, NULL, work_in_team, &members[i]) != 0)
+			die("pthread_create");
+	}
+	start = now();
+	pthread_barrier_wait(&team.ready);
+	for (int i = 0; i < n; i++)
+		pthread_join(members[i].id, NULL);
+	pthread_barrier_destroy(&team.ready);
+	free(members);
+	return now() - start;
 }
 
 /*

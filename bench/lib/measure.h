@@ -33,6 +33,8 @@ struct idm_map *new_map(const char *text);	   /* as idm_map_parse() accepts it *
 
 void enter_place(void);
 
+bool is_kernel_since(int major, int minor);
+
 /* ---- how often ---- */
 
 /* IDM_BENCH_SMOKE=1: everything once or twice, to see that it works. The figures mean nothing then. */
@@ -59,7 +61,9 @@ struct measured {
 	double value[MOST_WAYS][MOST_ROUNDS]; /* what one time took, in microseconds */
 };
 
-double now(void);			    /* microseconds */
+double now(void); /* microseconds */
+/* Until all of so many threads have returned from `work`, which they begin at once. */
+double time_of_threads(int n, void (*work)(int thread, const void *data), const void *data);
 double measure_once(const struct way *way); /* its round: microseconds each */
 double median(const double *values, int n);
 void measure(struct measured *m, const struct way *ways, size_t n, int rounds);

@@ -54,6 +54,10 @@ measures()
 	measures 23 "$BENCH/overlay"
 }
 
+@test "storm" {
+	measures 14 "$BENCH/storm"
+}
+
 @test "plan" {
 	measures 22 "$BENCH/plan"
 }
