@@ -6,14 +6,15 @@ usage() {
   cat <<'OUT'
 Usage: sudo bench/run.sh [--plot] [--doc] [--smoke] [BUILD-DIR]
 
-Measures everything that is here, on a machine that should have nothing else to do, in less than ten minutes;
+Measures everything that is here, on a machine that should have nothing else to do, in less than 12 minutes;
 prints a line for each question: the figure of idmount, that of the yardstick, their ratio with its quartiles over
 the rounds, the target, what the ratio would be if there were nothing but the bare system calls ("lower bound"), and
 whether the target was met. See docs/performance.md. BUILD-DIR is one of meson's, "build" if not said; without
 it, build-bench is made.
 
-  --plot    draw the cost of a user namespace over resident memory instead, to docs/userns-cost.svg
-  --doc     besides, write the tables and the machine into docs/performance.md, and draw that picture
+  --plot    draw pictures instead: the cost of a user namespace over resident memory, to docs/userns-cost.svg,
+            and 100 containers that start at once, to docs/storm.svg
+  --doc     besides, write the tables and the machine into docs/performance.md, and draw these pictures
   --smoke   everything once or twice, to see that it works; the figures mean nothing
 OUT
 }
@@ -56,15 +57,18 @@ build=$(realpath "$build")
 rows=$(mktemp) where=$(mktemp) instructions=$(mktemp)
 trap 'rm "$rows" "$where" "$instructions"' EXIT
 
+# That of the storm is drawn of the rows at hand.
 draw() {
+  "$here/lib/picture.py" storm "$rows" "$source/docs/storm.svg"
   : >"$rows"
   "$build/bench/userns" 0 4 16 64 256 1024
-  "$here/lib/table.py" svg "$rows" "$source/docs/userns-cost.svg"
-  echo "docs/userns-cost.svg is drawn"
+  "$here/lib/picture.py" userns "$rows" "$source/docs/userns-cost.svg"
+  echo "docs/storm.svg and docs/userns-cost.svg are drawn"
 }
 
 export IDM_BENCH_ROWS=$rows
 if [ -n "$plot" ]; then
+  "$build/bench/storm"
   draw
   exit
 fi

@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes of the rows that the programs of bench/ wrote a table for docs/performance.md, or a picture.
+"""Makes of the rows that the programs of bench/ wrote the tables of docs/performance.md. See picture.py, too.
 
   table.py summary ROWS               how many targets were met, for who looks at a terminal
   table.py markdown ROWS WHERE INSTRUCTIONS DOCUMENT
                                       writes the tables and what the machine is between the document's markers;
                                       WHERE is what bench/where prints, INSTRUCTIONS what instructions.sh does
-  table.py svg ROWS PICTURE           draws the cost of a user namespace over resident memory
 """
-import math
 import os
 import platform
 import re
@@ -85,6 +83,30 @@ def markdown_table(rows):
     return lines
 
 
+def memory_of(row):
+    """The call and the MiB of a row that has a call beside itself without memory."""
+    found = re.fullmatch(r"(.*), (\d+) MiB resident", row["question"])
+    return found and row["program"] != "userns" and (found.group(1), int(found.group(2)))
+
+
+def memory_cell(row):
+    if not row["ratio"]:
+        return row["verdict"]
+    ratio = f"**{row['ratio']}**" if row["verdict"] == "missed" else row["ratio"]
+    return f"{ratio} ({nice(row['spread'])})"
+
+
+def memory_table(rows):
+    """One row for each call, with a column for each size."""
+    cells, none, sizes = {}, {}, sorted({memory_of(r)[1] for r in rows})
+    for r in rows:
+        call, mib = memory_of(r)
+        cells[call, mib] = memory_cell(r)
+        none[call] = f"{r['yardstick']} µs" if r["yardstick"] else none.get(call, "")
+    lines = [markdown_row(["call", "0 MiB", *(f"{mib} MiB" for mib in sizes)]), "|---|--:|" + "---|" * len(sizes)]
+    return lines + [markdown_row([call, none[call], *(cells.get((call, mib), "") for mib in sizes)]) for call in none]
+
+
 def instruction_table(path):
     names = {
         "parse": "parse and sort a map of 340 entries, from text",
@@ -143,115 +165,14 @@ def write_document(rows, where, instructions, path):
         sys.exit(f"{path}: the two markers are not there, once each")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    new = [BEGIN, "", f"On {machine()}. {summary(rows)}.", "", *markdown_table(rows), ""]
+    memory = [r for r in rows if memory_of(r)]
+    new = [BEGIN, "", f"On {machine()}. {summary(rows)}.", "", *markdown_table([r for r in rows if r not in memory]), ""]
+    new += ["Calls with much memory resident, beside themselves without it. To reach: ≤ 1.15; in brackets, quartiles:", ""]
+    new += [*memory_table(memory), ""]
     new += ["The time of each system call:", "", *where_table(where), ""]
     new += ["Instructions, counted by callgrind:", "", *instruction_table(instructions), "", END]
     with open(path, "w", encoding="utf-8") as f:
         f.write(before + "\n".join(new) + after)
-
-
-# ---- the picture ----
-
-WIDTH, HEIGHT = 760, 420
-LEFT, RIGHT, TOP, BOTTOM = 80, 210, 50, 60
-STYLES = {
-    "idm_userns_open": ("#0b6e4f", "", "idmount"),
-    "bare system calls": ("#7f8c8d", "4 4", "bare system calls"),
-    "fork, pause, kill": ("#c0392b", "", "fork, pause, kill"),
-    "re-exec under ptrace": ("#d68910", "", "re-exec under ptrace"),
-}
-
-
-def curves(rows):
-    """For each way: [(MiB, microseconds)]."""
-    found = {name: {} for name in STYLES}
-    for r in rows:
-        size = re.fullmatch(r"user namespace(?:, (\d+) MiB resident)?", r["question"])
-        if r["program"] != "userns" or not size or not r["idmount"].strip():
-            continue
-        mib = int(size.group(1) or 0)
-        found["idm_userns_open"][mib] = float(r["idmount"].split()[0])
-        if r["name"] in found:
-            found[r["name"]][mib] = float(r["yardstick"])
-    return {name: sorted(points.items()) for name, points in found.items() if len(points) > 1}
-
-
-def place(mib, us, most_mib, low, high):
-    """Both logarithmic; nothing is where half a MiB would be."""
-    x = (math.log2(max(mib, 0.5)) + 1) / (math.log2(most_mib) + 1)
-    y = (math.log10(us) - low) / (high - low)
-    return LEFT + x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
-
-
-def time_label(us):
-    return f"{us:g} µs" if us < 1e3 else f"{us / 1e3:g} ms" if us < 1e6 else f"{us / 1e6:g} s"
-
-
-def size_label(mib):
-    return "0" if mib == 0 else f"{mib} MiB" if mib < 1024 else f"{mib // 1024} GiB"
-
-
-def text(x, y, words, anchor="middle", more=""):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{words}</text>'
-
-
-def axes(all_mib, most_mib, low, high):
-    lines = []
-    for power in range(low, high + 1):
-        x, y = place(0, 10**power, most_mib, low, high)
-        right = WIDTH - RIGHT
-        lines.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="#ddd"/>')
-        lines.append(text(x - 8, y + 4, time_label(10**power), "end"))
-    for mib in all_mib:
-        x, y = place(mib, 10**low, most_mib, low, high)
-        lines.append(text(x, y + 20, size_label(mib)))
-    lines.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, "memory that the caller has resident"))
-    lines.append(text(LEFT - 60, 26, "One user-namespace descriptor, both scales logarithmic", "start", ' font-weight="bold"'))
-    return lines
-
-
-def draw_curve(name, points, at):
-    colour, dash, label = STYLES[name]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(lambda p: at(*p), points))
-    style = f'fill="none" stroke="{colour}" stroke-width="2"' + (f' stroke-dasharray="{dash}"' if dash else "")
-    lines = [f'<polyline points="{path}" {style}/>']
-    lines += [f'<circle cx="{at(*p)[0]:.1f}" cy="{at(*p)[1]:.1f}" r="3" fill="{colour}"/>' for p in points]
-    return lines, (at(*points[-1])[1], f"{label}: {time_label(float(f'{points[-1][1]:.2g}'))}", colour)
-
-
-def apart(labels, least=18):
-    """Labels from the top down, each with some space."""
-    moved = []
-    for y, words, colour in sorted(labels):
-        y = max(y, moved[-1][0] + least) if moved else y
-        moved.append((y, words, colour))
-    return moved
-
-
-def svg(rows):
-    found = curves(rows)
-    if "idm_userns_open" not in found:
-        sys.exit("there are no rows to draw: see bench/cases/userns.c")
-    values = [us for points in found.values() for _, us in points]
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    all_mib = sorted({mib for points in found.values() for mib, _ in points})
-
-    def at(mib, us):
-        return place(mib, us, all_mib[-1], low, high)
-
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        *axes(all_mib, all_mib[-1], low, high),
-    ]
-    labels = []
-    for name, points in found.items():
-        drawn, label = draw_curve(name, points, at)
-        lines += drawn
-        labels.append(label)
-    for y, words, colour in apart(labels):
-        lines.append(text(WIDTH - RIGHT + 12, y + 4, words, "start", f' fill="{colour}"'))
-    return "\n".join(lines + ["</svg>", ""])
 
 
 def main(arguments):
@@ -259,10 +180,6 @@ def main(arguments):
         print(summary(read_rows(arguments[1])))
     elif len(arguments) == 5 and arguments[0] == "markdown":
         write_document(read_rows(arguments[1]), *arguments[2:])
-    elif len(arguments) == 3 and arguments[0] == "svg":
-        picture = svg(read_rows(arguments[1]))
-        with open(arguments[2], "w", encoding="utf-8") as f:
-            f.write(picture)
     else:
         sys.exit(__doc__)
 

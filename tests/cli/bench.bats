@@ -136,7 +136,7 @@ measures()
 	same 'standard error' 'failed (status 0x100): false --x' "$stderr"
 }
 
-# Two rows as a quiet machine would give them.
+# Rows as a quiet machine would give them.
 write_rows()
 {
 	printf '%s\t%s\t%s us\t%s\t%s\t%s\t1-2\t>= 20\t3.1\t%s\n' \
@@ -146,6 +146,8 @@ write_rows()
 
 @test "the document gets its table, and nothing else of it changes" {
 	write_rows
+	printf 'constant\ta call, 1024 MiB resident\t8 us\tthe same, 0 MiB\t7\t1.1\t1-2\t<= 1.15\t\tmet\n' >>"$IDM_BENCH_ROWS"
+	printf 'constant\ta call, 8192 MiB resident\t \t\t\t\t\t\t\tskipped: it is too much\n' >>"$IDM_BENCH_ROWS"
 	printf 'parse 123456\n' >"$BATS_TEST_TMPDIR/instructions"
 	printf 'mount umount2 1 6\nmount close 2 3.97\nmount read 1 0.03\n' >"$BATS_TEST_TMPDIR/where"
 	sed '/^<!-- .* from here -->$/,/^<!-- .* to here -->$/ { /^<!--/!d }' "$ROOT/docs/performance.md" >"$BATS_TEST_TMPDIR/bare.md"
@@ -154,6 +156,7 @@ write_rows()
 		quietly "$ROOT/bench/lib/table.py" markdown "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/where" "$BATS_TEST_TMPDIR/instructions" "$BATS_TEST_TMPDIR/doc.md"
 		same 'rows' $'| user namespace | 80 µs | fork, pause, kill | 200 | 2.5 | 1–2 | ≥ 20 | 3.1 | lower bound |\n| user namespace, 64 MiB resident | 81 µs | fork, pause, kill | 2300 | 28 | 1–2 | ≥ 20 | 3.1 | met |' \
 			"$(grep '^| user namespace' "$BATS_TEST_TMPDIR/doc.md")"
+		same 'memory' '| a call | 7 µs | 1.1 (1–2) | skipped: it is too much |' "$(grep '^| a call' "$BATS_TEST_TMPDIR/doc.md")"
 		same 'calls' '| a mapped mount, and its unmounting | 10 | umount2 60%, close ×2 40%, all others 0% |' \
 			"$(grep '^| a mapped mount' "$BATS_TEST_TMPDIR/doc.md")"
 		same 'instructions' '| parse and sort a map of 340 entries, from text | 123,456 |' "$(grep '^| parse' "$BATS_TEST_TMPDIR/doc.md")"
@@ -164,11 +167,20 @@ write_rows()
 
 @test "the picture is a picture" {
 	write_rows
-	quietly "$ROOT/bench/lib/table.py" svg "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/picture.svg"
+	quietly "$ROOT/bench/lib/picture.py" userns "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/picture.svg"
 	python3 -c 'import sys, xml.dom.minidom as x; d = x.parse(sys.argv[1]); assert len(d.getElementsByTagName("polyline")) == 2' \
 		"$BATS_TEST_TMPDIR/picture.svg"
 	prints '1 targets met, 1 missed where bare system calls miss them too, 0 missed otherwise, 0 lines skipped' \
 		"$ROOT/bench/lib/table.py" summary "$IDM_BENCH_ROWS"
+}
+
+# The two hosts, two ways of ours, and the ways of engines.
+@test "the picture of a storm has a dot for each way and host" {
+	"$BENCH/storm" >/dev/null
+	quietly "$ROOT/bench/lib/picture.py" storm "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/picture.svg"
+	same 'dots' 8 "$(grep -c '<circle' "$BATS_TEST_TMPDIR/picture.svg")"
+	same 'events' $'3 mount events\n3 mount events\n9 mount events\n21 mount events' \
+		"$(grep -o '[0-9]* mount events' "$BATS_TEST_TMPDIR/picture.svg")"
 }
 
 @test "figures of a smoke test are not for the document" {
