@@ -160,11 +160,16 @@ static void measure_layers(void)
 {
 	static struct measured m;
 	bool too_long = !layers_fit();
+	bool no_strings = !is_kernel_since(6, 7); /* lowerdir+ */
 	const struct way ways[WAYS] = {
 		[OURS] = { .name = "idm_overlay_open", .go = ours },
 		[IN_NAMESPACE] = { .name = "idmount's legacy path, before 6.15", .go = in_namespace },
-		[STRINGS] = { .name = "fsconfig, userns by us", .go = fsconfig_strings },
-		[STRINGS_CHILD] = { .name = "fsconfig, killed child", .go = fsconfig_strings_and_child },
+		[STRINGS] = { .name = "fsconfig, userns by us",
+			      .go = fsconfig_strings,
+			      .absent = no_strings },
+		[STRINGS_CHILD] = { .name = "fsconfig, killed child",
+				    .go = fsconfig_strings_and_child,
+				    .absent = no_strings },
 		[ONE_STRING] = { .name = "mount(2), userns by us",
 				 .go = one_string,
 				 .absent = too_long },
@@ -223,10 +228,12 @@ static size_t mount_others(void)
 static void measure_upper(void)
 {
 	static struct measured m;
-	static const struct way ways[UPPER_WAYS] = {
+	const struct way ways[UPPER_WAYS] = {
 		[UNUSED] = { .name = "unused by the caller's word", .go = upper_unused },
 		[SEARCHED] = { .name = "with the search for its use", .go = upper_searched },
-		[UPPER_STRINGS] = { .name = "fsconfig, userns by us", .go = fsconfig_upper },
+		[UPPER_STRINGS] = { .name = "fsconfig, userns by us",
+				    .go = fsconfig_upper,
+				    .absent = !is_kernel_since(6, 7) },
 	};
 	char question[64];
 	struct row row = { .question = question,

@@ -236,8 +236,10 @@ int main(void)
 	};
 	static struct measured m;
 
-	for (size_t w = 0; w < COUNT(ways); w++)
+	for (size_t w = 0; w < COUNT(ways); w++) {
 		ways[w].undo = take_away;
+		ways[w].absent = w != MOUNT && w != IN_NAMESPACE && !is_kernel_since(6, 15);
+	}
 	enter_place();
 	prepare();
 	for (size_t k = 0; k < COUNT(kinds); k++) {

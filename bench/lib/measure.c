@@ -67,9 +67,14 @@ struct idm_map *new_map(const char *text)
 
 void enter_place(void)
 {
+	const char *place = getenv("IDM_BENCH_PLACE");
+
 	check(unshare(CLONE_NEWNS), "a mount namespace (root is needed)");
 	check(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "make mounts private");
-	check(mount("bench", PLACE, "tmpfs", 0, NULL), "tmpfs");
+	if (place)
+		check(mount(place, PLACE, NULL, MS_BIND, NULL), place);
+	else
+		check(mount("bench", PLACE, "tmpfs", 0, NULL), "tmpfs");
 }
 
 bool is_kernel_since(int major, int minor)
@@ -93,7 +98,11 @@ bool is_smoke(void)
 
 int rounds(int n)
 {
-	return is_smoke() ? 2 : n;
+	const char *most = getenv("IDM_BENCH_ROUNDS");
+
+	if (is_smoke())
+		return 2;
+	return most && atoi(most) < n ? atoi(most) : n;
 }
 
 int times(int n)

@@ -29,7 +29,8 @@ struct idm_map *new_map(const char *text);	   /* as idm_map_parse() accepts it *
 
 /* ---- where ---- */
 
-#define PLACE "/mnt" /* an empty tmpfs, once that has been called */
+/* Once that has been called: an empty tmpfs, or the directory that IDM_BENCH_PLACE names. */
+#define PLACE "/mnt"
 
 void enter_place(void);
 
@@ -39,7 +40,7 @@ bool is_kernel_since(int major, int minor);
 
 /* IDM_BENCH_SMOKE=1: everything once or twice, to see that it works. The figures mean nothing then. */
 bool is_smoke(void);
-int rounds(int n); /* n, or few */
+int rounds(int n); /* n, or few; IDM_BENCH_ROUNDS at most */
 int times(int n);  /* in a round: n, or few */
 
 /* ---- measuring ---- */

@@ -6,14 +6,19 @@
   table.py markdown ROWS WHERE INSTRUCTIONS DOCUMENT
                                       writes the tables and what the machine is between the document's markers;
                                       WHERE is what bench/where prints, INSTRUCTIONS what instructions.sh does
+  table.py machines DIRECTORY [DOCUMENT]
+                                      prints a table of what tests/vm/run.sh --bench --keep has left there, or
+                                      writes it into the document; fails if a benchmark did
 """
+import glob
 import os
 import platform
 import re
 import sys
 
 COLUMNS = ["program", "question", "idmount", "name", "yardstick", "ratio", "spread", "target", "lower bound", "verdict"]
-BEGIN, END = "<!-- bench/run.sh --doc: from here -->", "<!-- bench/run.sh --doc: to here -->"
+MARKERS = ["<!-- bench/run.sh --doc: from here -->", "<!-- bench/run.sh --doc: to here -->"]
+MACHINE_MARKERS = [f"<!-- tests/vm/run.sh --bench --doc: {word} here -->" for word in ("from", "to")]
 
 
 def read_rows(path):
@@ -158,21 +163,83 @@ def summary(rows):
     return text + f"{count['missed']} missed otherwise, {skipped} lines skipped"
 
 
-def write_document(rows, where, instructions, path):
+def replace_between(markers, lines, path):
+    begin, end = markers
     with open(path, encoding="utf-8") as f:
         text = f.read()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
+    if text.count(begin) != 1 or text.count(end) != 1:
         sys.exit(f"{path}: the two markers are not there, once each")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(before + "\n".join([begin, "", *lines, "", end]) + after)
+
+
+def write_document(rows, where, instructions, path):
     memory = [r for r in rows if memory_of(r)]
-    new = [BEGIN, "", f"On {machine()}. {summary(rows)}.", "", *markdown_table([r for r in rows if r not in memory]), ""]
+    new = [f"On {machine()}. {summary(rows)}.", "", *markdown_table([r for r in rows if r not in memory]), ""]
     new += ["Calls with much memory resident, beside themselves without it. To reach: ≤ 1.15; in brackets, quartiles:", ""]
     new += [*memory_table(memory), ""]
     new += ["The time of each system call:", "", *where_table(where), ""]
-    new += ["Instructions, counted by callgrind:", "", *instruction_table(instructions), "", END]
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(before + "\n".join(new) + after)
+    new += ["Instructions, counted by callgrind:", "", *instruction_table(instructions)]
+    replace_between(MARKERS, new, path)
+
+
+# ---- emulated machines ----
+
+
+def lines_of(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read().splitlines()
+
+
+def machine_outputs(directory):
+    """For each machine its title, and the lines of its last run and of all runs; the oldest kernel first."""
+    outputs = {}
+    for path in glob.glob(os.path.join(directory, "*-*")):
+        arch, kernel = os.path.basename(path).split("-")
+        title = kernel + ("" if arch == "amd64" else " " + arch)
+        last = lines_of(os.path.join(path, "output"))
+        every = lines_of(os.path.join(path, "earlier-output")) + last
+        outputs[arch, tuple(int(n) for n in kernel.split("."))] = title, last, every
+    return [outputs[key] for key in sorted(outputs)]
+
+
+def failures(title, lines):
+    failed = [f"Linux {title}: {line.split()[2]} failed" for line in lines if re.match(r"#vm end \S+ [1-9]", line)]
+    return failed + ([] if "#vm done" in lines else [f"Linux {title} did not get to its end"])
+
+
+def machine_cell(row):
+    return f"{row['ratio']} ({row['lower bound']})" if row["lower bound"] else row["ratio"]
+
+
+def machine_table(outputs):
+    """One row for each question and yardstick that has a ratio on some machine."""
+    cells, subject = {}, ""
+    for title, _, lines in outputs:
+        for row in (dict(zip(COLUMNS, line.split("\t"))) for line in lines if line.count("\t") == len(COLUMNS) - 1):
+            subject = subject if row["question"].startswith("the same") else row["question"]
+            if row["ratio"]:
+                key = row["question"].replace("the same", subject, 1), row["name"]
+                cells.setdefault(key, {})[title] = machine_cell(row)
+    titles = [title for title, _, _ in outputs]
+    lines = [markdown_row(["question", "yardstick", *titles]), "|---|---|" + "---|" * len(titles)]
+    return lines + [markdown_row([*key, *(of.get(title, "–") for title in titles)]) for key, of in cells.items()]
+
+
+def report_machines(directory, document=None):
+    outputs = machine_outputs(directory)
+    failed = [line for title, last, _ in outputs for line in failures(title, last)]
+    if failed or not outputs:
+        sys.exit("\n".join(failed) or f"no machine has left anything in {directory}")
+    table = machine_table(outputs)
+    if document:
+        replace_between(MACHINE_MARKERS, table, document)
+    else:
+        print("\n".join(table))
 
 
 def main(arguments):
@@ -180,6 +247,8 @@ def main(arguments):
         print(summary(read_rows(arguments[1])))
     elif len(arguments) == 5 and arguments[0] == "markdown":
         write_document(read_rows(arguments[1]), *arguments[2:])
+    elif len(arguments) in (2, 3) and arguments[0] == "machines":
+        report_machines(*arguments[1:])
     else:
         sys.exit(__doc__)
 

@@ -189,7 +189,7 @@ static void report_among_mounts(const struct measured *m, const struct among_mou
 	static const char *const questions[OURS] = { ", in a namespace",
 						     "the same, copy of a staging namespace",
 						     "the same, 10,000 mounts on the host",
-						     "without a staging namespace" };
+						     "the same, without a staging namespace" };
 
 	for (int w = 0; w < OURS; w++) {
 		char question[96];

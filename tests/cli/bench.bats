@@ -183,6 +183,29 @@ write_rows()
 		"$(grep -o '[0-9]* mount events' "$BATS_TEST_TMPDIR/picture.svg")"
 }
 
+# write_output KERNEL RATIO RATIO STATUS: what a machine said of one benchmark.
+write_output()
+{
+	mkdir -p "$BATS_TEST_TMPDIR/kept/amd64-$1"
+	{
+		printf '#vm begin plan\nplan of 30 mounts  50 us\n'
+		printf 'plan\t%s\t50 us\tmount(2)\t40\t%s\t1-2\t\t%s\t\n' 'plan of 30 mounts' "$2" 1.1 'the same, as before' "$3" ''
+		printf 'plan\tnothing\t \t\t\t\t\t\t\tskipped: too new\n#vm end plan %s 9\n#vm done\n' "$4"
+	} >"$BATS_TEST_TMPDIR/kept/amd64-$1/output"
+}
+
+@test "ratios in emulated machines have a table, unless a benchmark failed" {
+	write_output 6.12 1.3 1.4 0
+	write_output 6.1 1.5 1.6 0
+	prints $'| question | yardstick | 6.1 | 6.12 |\n|---|---|---|---|\n| plan of 30 mounts | mount(2) | 1.5 (1.1) | 1.3 (1.1) |\n| plan of 30 mounts, as before | mount(2) | 1.6 | 1.4 |' \
+		"$ROOT/bench/lib/table.py" machines "$BATS_TEST_TMPDIR/kept"
+	cp "$ROOT/docs/performance.md" "$BATS_TEST_TMPDIR/doc.md"
+	quietly "$ROOT/bench/lib/table.py" machines "$BATS_TEST_TMPDIR/kept" "$BATS_TEST_TMPDIR/doc.md"
+	same 'rows in the document' 2 "$(grep -c '^| plan of 30 mounts.* | mount(2) | 1\.' "$BATS_TEST_TMPDIR/doc.md")"
+	write_output 6.1 1.5 1.6 1
+	fails 1 'Linux 6.1: plan failed' "$ROOT/bench/lib/table.py" machines "$BATS_TEST_TMPDIR/kept"
+}
+
 @test "figures of a smoke test are not for the document" {
 	fails 2 'run.sh: figures that mean nothing are not for the document' "$ROOT/bench/run.sh" --doc
 	fails 2 'run.sh: unknown option --fast; see --help' "$ROOT/bench/run.sh" --fast

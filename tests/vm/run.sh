@@ -18,6 +18,8 @@ all of the suites unit, integration and concurrent are run. The exit status is n
   --keep DIR   leave there what the machines said, in DIR/ARCH-KERNEL/. What earlier runs have left there is
                part of the table and of --doc, if it is of the very same sources; else nothing is run. Of a
                test that has been run again the last result counts.
+  --bench      benchmarks instead of tests, in few rounds: those whose way depends on the kernel. TEST is
+               one of mount, overlay, plan and storm. --doc writes their table, into docs/performance.md
   --prepare    get and build everything, and boot nothing
   --tap        print TAP
   --doc FILE   write docs/kernels.md
@@ -43,7 +45,7 @@ short_tests=(map-parse features tree filesystems overlay list umount plan)
 machine_seconds=7200
 short_machine_seconds=400
 
-kernels=() archs=() names=() report=(table) keep='' doc='' prepare='' short='' tap=''
+kernels=() archs=() names=() report=(table) keep='' doc='' prepare='' short='' tap='' bench=''
 
 # Nothing can be run here, or not what is asked for. Where tests are only one part of many (TAP), that skips
 # them, but not where nothing may be skipped.
@@ -84,6 +86,7 @@ add_options() {
       --arch) archs+=("$value") && shift ;;
       --keep) keep=$value && shift ;;
       --doc) doc=$value && shift ;;
+      --bench) bench=yes ;;
       --prepare) prepare=yes ;;
       --short) short=yes ;;
       --tap) tap=yes ;;
@@ -107,6 +110,10 @@ need() { # COMMAND PACKAGE
 
 # Lines "SUITE NAME" of all tests that can be asked for.
 known_tests() { # ARCH
+  if [ -n "$bench" ]; then
+    printf 'bench %s\n' mount overlay plan storm
+    return
+  fi
   meson introspect --tests "$build/$1" | python3 -c '
 import json, sys
 for test in json.load(sys.stdin):
@@ -132,8 +139,8 @@ chosen_tests() { # ARCH
 
 # Tells sources apart: of what the programs are made, and what they read.
 sum_of_sources() {
-  (cd "$source" && find meson.build cli completion include lib man oci tests -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) |
-    sha256sum | cut -d' ' -f1
+  (cd "$source" && find meson.build cli completion include lib man oci tests ${bench:+bench} -type f -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum | cut -d' ' -f1
 }
 
 # What other sources did must not be in one table with what these do.
@@ -193,6 +200,7 @@ build_tests() { # ARCH
   while read -r suite name; do
     case $suite in
       cli) ;;
+      bench) targets+=("bench/$name") ;;
       hostile) targets+=(tests/attack tests/attack-library) ;;
       *) targets+=("tests/test-$name") ;;
     esac
@@ -213,7 +221,11 @@ make_share() { # ARCH
   cp "$here/guest" "$share/guest"
   chmod 755 "$share/guest"
   while read -r suite name; do
-    if [ "$suite" = cli ]; then
+    if [ "$suite" = bench ]; then
+      cp "$build/$1/bench/$name" "$share/tests/bench-$name"
+      # A tmpfs can be mapped since Linux 6.3 only.
+      echo "$name env IDM_BENCH_PLACE=/disk IDM_BENCH_ROUNDS=5 IDM_BENCH_ROWS=/dev/stdout /share/tests/bench-$name"
+    elif [ "$suite" = cli ]; then
       echo "$name bats --tap /share/source/tests/cli/$name"
     elif [ "$suite" = hostile ]; then
       cp "$build/$1/tests/attack" "$build/$1/tests/attack-library" "$share/tests/"
@@ -293,7 +305,10 @@ run_arch() { # ARCH
     return
   fi
   if [ ${#these[@]} = 0 ]; then
-    if [ "$1" = arm64 ]; then these=(6.12); elif [ -n "$short" ]; then these=(5.10 6.1); else these=(5.10 6.1 6.12 7.2); fi
+    these=(5.10 6.1 6.12 7.2)
+    [ -z "$short" ] || these=(5.10 6.1)
+    [ -z "$bench" ] || these=(6.1 6.12 7.2)
+    [ "$1" != arm64 ] || these=(6.12)
   fi
   root=root
   if [ -z "$short" ]; then
@@ -360,6 +375,10 @@ main() {
     run_arch "$arch"
   done
   [ -z "$prepare" ] || return 0
+  if [ -n "$bench" ]; then
+    "$source/bench/lib/table.py" machines "$results" ${doc:+"$doc"}
+    return
+  fi
   [ -z "$doc" ] || report+=(--doc "$doc")
   python3 "$here/report.py" "${report[@]}" "$results"
 }
