@@ -121,7 +121,9 @@ static long attach_tree_at(long tree, long target)
 /* Mounts a copy of the target over itself, with other attributes. */
 static long rebind_target(const struct idm_request_mount *m, long target)
 {
-	struct mount_attr attr = { .attr_set = m->attr };
+	/* The access times are one field. The kernel requires that each change clears all of it. */
+	struct mount_attr attr = { .attr_set = m->attr,
+				   .attr_clr = m->attr & MOUNT_ATTR__ATIME ? MOUNT_ATTR__ATIME : 0 };
 	long r, tree = raw(SYS_open_tree, target, "",
 			   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
 

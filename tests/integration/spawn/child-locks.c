@@ -179,6 +179,33 @@ TEST_SINCE(5, 12, no_trees, copies_get_attributes_and_what_is_missing_is_skipped
 	close(o.root_fd);
 }
 
+TEST_SINCE(5, 12, no_trees, copies_get_access_times)
+{
+	static const struct {
+		uint32_t attr;
+		const char *output;
+	} times[] = { { IDM_ATTR_NOATIME, " /proc/sys rw,nosuid,nodev,noexec,noatime\n" },
+		      { IDM_ATTR_STRICTATIME, " /proc/sys rw,nosuid,nodev,noexec\n" } };
+	struct idm_child_mount mounts[] = {
+		{ .target = "/proc",
+		  .fstype = "proc",
+		  .tree_fd = -1,
+		  .attr = IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC },
+		{ .target = "/proc/sys", .tree_fd = -1, .flags = IDM_CHILD_MOUNT_REBIND },
+	};
+
+	make_root();
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		struct idm_child_options o;
+
+		mounts[1].attr = times[i].attr;
+		o = container("grep -o ' /proc/sys rw[^ ]*' /proc/self/mountinfo", NULL, mounts,
+			      ARRAY_SIZE(mounts));
+		assert_output(&o, times[i].output);
+		close(o.root_fd);
+	}
+}
+
 static void as_user(void *unused)
 {
 	struct idm_child_mount mounts[] = {
