@@ -92,6 +92,11 @@ void idm_describe_attr(uint32_t attr, enum idm_propagation propagation, char *bu
 			length += (size_t)snprintf(buf + length, size - length, ",%s", options[i].name);
 }
 
+uint32_t idm_attributes_to_clear(uint32_t set, uint32_t clear)
+{
+	return (set | clear) & IDM_ATTR_ATIME ? clear | IDM_ATTR_ATIME : clear;
+}
+
 int idm_check_attributes(uint32_t set, uint32_t clear, enum idm_error_step step, const char *subject,
 			 struct idm_error *err)
 {

@@ -38,6 +38,12 @@ void idm_apply_attr_option(const struct idm_attr_option *option, uint32_t *set, 
 int idm_check_attributes(uint32_t set, uint32_t clear, enum idm_error_step step, const char *subject,
 			 struct idm_error *err);
 
+/*
+ * Returns what mount_setattr(2) has to clear for a request. The access times are one field. The kernel
+ * requires that each change of a part clears all of it.
+ */
+uint32_t idm_attributes_to_clear(uint32_t set, uint32_t clear);
+
 /* Writes the options that describe a mount to `buf`, separated by commas. */
 void idm_describe_attr(uint32_t attr, enum idm_propagation propagation, char *buf, size_t size);
 

@@ -64,12 +64,8 @@ static int copy_tree_options(struct idm_tree_options *own, const struct idm_tree
 			"a map can replace another one or be added on top of it, but only one of the "
 			"two");
 	r = idm_check_attributes(own->attr_set, own->attr_clear, step_tree, NULL, err);
-	if (r < 0)
-		return r;
-	/* The kernel sets or clears one of these three only together with clearing the field. */
-	if ((own->attr_set | own->attr_clear) & IDM_ATTR_ATIME)
-		own->attr_clear |= IDM_ATTR_ATIME;
-	return 0;
+	own->attr_clear = idm_attributes_to_clear(own->attr_set, own->attr_clear);
+	return r;
 }
 
 static int clone_and_set(const struct call *c, int dirfd, const char *path, unsigned int flags)

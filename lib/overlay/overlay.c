@@ -343,7 +343,9 @@ static int by_descriptor(const struct idm_overlay_options *o, struct idm_layers 
 static int in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,
 			struct idm_error *err)
 {
-	struct mount_attr attr = { .attr_set = o->attr, .propagation = MS_PRIVATE };
+	struct mount_attr attr = { .attr_set = o->attr,
+				   .attr_clr = idm_attributes_to_clear(o->attr, 0),
+				   .propagation = MS_PRIVATE };
 	AUTO_CLOSE int tree = idm_overlay_in_namespace(o, layers, err);
 	int r;
 

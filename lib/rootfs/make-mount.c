@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/mapped-hint.h"
+#include "lib/base/mount-attr.h"
 #include "lib/mount/tree-diag.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/probe.h"
@@ -39,12 +40,10 @@ static struct idm_attributes top_of(const struct idm_plan_entry *entry)
 	return a;
 }
 
-/* The access times are one field. The kernel requires that each change clears all of it. */
 static struct mount_attr kernel_attributes(struct idm_attributes a)
 {
-	if ((a.set | a.clear) & IDM_ATTR_ATIME)
-		a.clear |= IDM_ATTR_ATIME;
-	return (struct mount_attr){ .attr_set = a.set, .attr_clr = a.clear };
+	return (struct mount_attr){ .attr_set = a.set,
+				    .attr_clr = idm_attributes_to_clear(a.set, a.clear) };
 }
 
 /* ---- binds ---- */

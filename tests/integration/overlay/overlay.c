@@ -449,6 +449,26 @@ TEST(options_reach_the_kernel)
 	}
 }
 
+/* The access times are one field, and mount_setattr(2) has to clear all of it with each change. */
+TEST(access_times_reach_the_mount)
+{
+	static const uint32_t attributes[] = { IDM_ATTR_NOATIME, IDM_ATTR_STRICTATIME,
+					       IDM_ATTR_NODIRATIME | IDM_ATTR_NOATIME };
+
+	enter();
+	EACH_RUNG(rung)
+	{
+		for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
+			struct idm_overlay_options o = request(NULL, (unsigned int)rung);
+
+			o.attr = attributes[i];
+			attach_overlay(&o);
+			assert_int_equal(mount_at(TARGET).attr, o.attr);
+			do_umount(TARGET);
+		}
+	}
+}
+
 /* ---- refusals ---- */
 
 static void assert_refused(const struct idm_overlay_options *o, int code, const char *subject,
