@@ -5,14 +5,9 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
-#include "lib/base/macros.h"
-#include "tests/integration/mount/trees.h"
-
-#define MAP "0:100000:65536"
-#define AT(path) ((struct idm_path){ AT_FDCWD, path })
+#include "overlays.h"
 
 #define STORE SCRATCH "/store"
-#define TARGET SCRATCH "/target"
 #define MANY 40
 #define MOST 60
 
@@ -54,15 +49,6 @@ static struct idm_overlay_options request(const struct idm_map *map, unsigned in
 	return o;
 }
 
-static void attach_overlay(const struct idm_overlay_options *o)
-{
-	AUTO_FD int tree = -1;
-	struct idm_error err;
-
-	tree = (int)assert_ok(idm_overlay_open(o, &err), &err);
-	attach_at(tree, TARGET);
-}
-
 static void assert_all_mapped(void)
 {
 	for (size_t i = 0; i < n_layers; i++) {
@@ -92,12 +78,6 @@ static void assert_layers_have_paths(bool expected)
 	read_mount_line(line, sizeof(line));
 	assert_int_equal(!!strstr(line, "lowerdir+=7/fs"), expected);
 }
-
-static const unsigned int ways[] = { 0, IDM_OVERLAY_IN_NAMESPACE, IDM_OVERLAY_BY_DESCRIPTOR };
-
-#define EACH_WAY(way)            \
-	for (size_t i_ = 0, way; \
-	     i_ < ARRAY_SIZE(ways) - kernel_is_before(6, 15) && (way = ways[i_], true); i_++)
 
 /* ---- layers in odd places ---- */
 
@@ -130,7 +110,7 @@ TEST(odd_names)
 	EACH_WAY(way)
 	{
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
-		struct idm_overlay_options o = request(map, (unsigned int)way);
+		struct idm_overlay_options o = request(map, way);
 
 		attach_overlay(&o);
 		assert_all_mapped();
@@ -204,7 +184,7 @@ TEST(layers_of_several_mounts_and_behind_links)
 	must(symlink("1", STORE "/link-1"));
 	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)way);
+		struct idm_overlay_options o = request(map, way);
 
 		attach_overlay(&o);
 		assert_all_mapped();
@@ -250,7 +230,7 @@ TEST(layers_behind_another_mount)
 	}
 	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)way);
+		struct idm_overlay_options o = request(map, way);
 
 		attach_overlay(&o);
 		assert_all_mapped();
@@ -273,7 +253,7 @@ TEST(a_directory_on_the_way_that_the_map_leaves_out)
 	before = snapshot_take(SNAPSHOT_ALL);
 	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)way);
+		struct idm_overlay_options o = request(map, way);
 
 		attach_overlay(&o);
 		assert_all_mapped();

@@ -5,18 +5,13 @@
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
-#include "lib/base/macros.h"
-#include "tests/integration/mount/trees.h"
+#include "overlays.h"
 #include "tests/lib/neighbour.h"
-
-#define MAP "0:100000:65536"
-#define AT(path) ((struct idm_path){ AT_FDCWD, path })
 
 #define L1 SCRATCH "/store/l1"
 #define L2 SCRATCH "/store/l2"
 #define UP SCRATCH "/store/up"
 #define WORK SCRATCH "/store/work"
-#define TARGET SCRATCH "/target"
 
 static const struct idm_path lowers[] = { { AT_FDCWD, L2 }, { AT_FDCWD, L1 } };
 static const struct idm_path upper = { AT_FDCWD, UP }, work = { AT_FDCWD, WORK };
@@ -46,36 +41,17 @@ static struct idm_overlay_options request(const struct idm_map *map, unsigned in
 	return o;
 }
 
-static void attach_overlay(const struct idm_overlay_options *o)
-{
-	AUTO_FD int tree = -1;
-	struct idm_error err;
-
-	tree = (int)assert_ok(idm_overlay_open(o, &err), &err);
-	attach_at(tree, TARGET);
-}
-
-/* ---- every rung ---- */
-
-static const unsigned int rungs[] = { 0, IDM_OVERLAY_IN_NAMESPACE, IDM_OVERLAY_BY_DESCRIPTOR };
-
-/* Before Linux 6.15 the last one is refused: see a_way_that_is_not_there. */
-static size_t rungs_here(void)
-{
-	return ARRAY_SIZE(rungs) - kernel_is_before(6, 15);
-}
-
-#define EACH_RUNG(rung) for (size_t i_ = 0, rung; i_ < rungs_here() && (rung = rungs[i_], true); i_++)
+/* ---- every way ---- */
 
 TEST(lowers_show_mapped_ids)
 {
 	AUTO_MAP struct idm_map *map = map_of(MAP);
 
 	enter();
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 
 		attach_overlay(&o);
 		assert_owner(TARGET "/etc/passwd", 100000, 100000);
@@ -92,9 +68,9 @@ TEST(lowers_show_mapped_ids)
 TEST(without_a_map_nothing_is_mapped)
 {
 	enter();
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(NULL, (unsigned int)rung);
+		struct idm_overlay_options o = request(NULL, way);
 
 		o.upper = &upper;
 		o.work = &work;
@@ -175,9 +151,9 @@ TEST(a_shifted_upper_stores_the_seen_ids)
 	AUTO_MAP struct idm_map *map = map_of(MAP);
 
 	enter();
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 
 		must(chown(UP, 100000, 100000));
 		o.upper = &upper;
@@ -249,9 +225,9 @@ TEST(five_hundred_layers_with_long_paths)
 
 	enter();
 	layers = make_layers(501);
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 		struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
 		struct idm_error err;
 
@@ -271,12 +247,12 @@ TEST(five_hundred_layers_with_long_paths)
 	free(layers);
 }
 
-static struct idm_overlay_options data_only_request(const struct idm_map *map, unsigned int rung)
+static struct idm_overlay_options data_only_request(const struct idm_map *map, unsigned int way)
 {
 	static const struct idm_mount_option metacopy[] = { { "metacopy", "on" },
 							    { "redirect_dir", "on" } };
 	static const struct idm_path data[] = { { AT_FDCWD, SCRATCH "/store/data" } };
-	struct idm_overlay_options o = request(map, rung);
+	struct idm_overlay_options o = request(map, way);
 
 	scratch_dir(SCRATCH "/store/data");
 	o.data = data;
@@ -307,9 +283,9 @@ TEST_SINCE(6, 8, data_only_layers_are_refused, data_only_layers)
 	AUTO_MAP struct idm_map *map = map_of(MAP);
 
 	enter();
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = data_only_request(map, (unsigned int)rung);
+		struct idm_overlay_options o = data_only_request(map, way);
 
 		attach_overlay(&o);
 		assert_owner(TARGET "/etc/passwd", 100000, 100000);
@@ -340,9 +316,9 @@ TEST(layers_of_several_mounts_behind_links_and_by_descriptor)
 	odd[2] = AT(SCRATCH "/store/l1/../x/y");
 	odd[3] = (struct idm_path){ (int)must(open(SCRATCH "/store/by-fd", O_PATH | O_CLOEXEC)), "" };
 	odd[4] = AT(L1);
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 
 		o.flags |= IDM_OVERLAY_EMPTY_PATH;
 		o.lower = odd;
@@ -371,9 +347,9 @@ TEST(a_layer_behind_another_mount)
 	scratch_file(SCRATCH "/store/detour/link/wrong", "");
 	do_mount("detour", SCRATCH "/store/detour", "tmpfs", 0, NULL);
 	must(symlink("../real", SCRATCH "/store/detour/link"));
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 
 		o.lower = odd;
 		attach_overlay(&o);
@@ -391,9 +367,9 @@ TEST(relative_paths)
 
 	enter();
 	must(chdir(SCRATCH "/store"));
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 
 		o.lower = relative;
 		o.upper = &up;
@@ -412,9 +388,9 @@ TEST(a_directory_on_the_way_that_the_map_leaves_out)
 	enter();
 	must(chmod(SCRATCH "/store", 0700));
 	must(chown(SCRATCH "/store", 80000, 80000)); /* not even root may pass through it when mapped */
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 
 		attach_overlay(&o);
 		assert_owner(TARGET "/etc/passwd", 100000, 100000);
@@ -430,9 +406,9 @@ TEST(options_reach_the_kernel)
 	AUTO_MAP struct idm_map *map = map_of(MAP);
 
 	enter();
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 
 		o.upper = &upper;
 		o.work = &work;
@@ -456,10 +432,10 @@ TEST(access_times_reach_the_mount)
 					       IDM_ATTR_NODIRATIME | IDM_ATTR_NOATIME };
 
 	enter();
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
 		for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
-			struct idm_overlay_options o = request(NULL, (unsigned int)rung);
+			struct idm_overlay_options o = request(NULL, way);
 
 			o.attr = attributes[i];
 			attach_overlay(&o);
@@ -504,9 +480,9 @@ TEST(an_unused_upper_that_is_not_there)
 TEST(attributes_are_checked_as_those_of_a_tree)
 {
 	enter();
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(NULL, (unsigned int)rung);
+		struct idm_overlay_options o = request(NULL, way);
 
 		o.attr = IDM_ATTR_IDMAP;
 		assert_refused(&o, -EINVAL, "", "unknown attributes 0x100000");
@@ -579,9 +555,9 @@ TEST(refusals_name_the_directory)
 	scratch_dir(SCRATCH "/other");
 	do_mount("other", SCRATCH "/other", "tmpfs", 0, NULL);
 	scratch_dir(SCRATCH "/other/work");
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		good = request(map, (unsigned int)rung);
+		good = request(map, way);
 		good.upper = &upper;
 		good.work = &work;
 
@@ -633,9 +609,9 @@ TEST(an_upper_in_use_is_refused)
 	enter();
 	scratch_dir(SCRATCH "/store/work2");
 	scratch_dir(SCRATCH "/store/up2");
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		o = request(map, (unsigned int)rung);
+		o = request(map, way);
 		o.upper = &upper;
 		o.work = &work;
 		o.upper_ids = IDM_UPPER_DISK;
@@ -644,9 +620,9 @@ TEST(an_upper_in_use_is_refused)
 		assert_refused(&o, -EBUSY, UP, "in use");
 		do_umount(TARGET);
 	}
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		o = request(map, (unsigned int)rung);
+		o = request(map, way);
 		o.upper = &upper;
 		o.work = &work;
 		attach_overlay(&o);
@@ -667,9 +643,9 @@ TEST(an_upper_that_the_caller_calls_unused_is_not_searched_for)
 
 	enter();
 	scratch_dir(SCRATCH "/store/work2");
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 		AUTO_FD int tree = -1;
 		struct idm_error err;
 
@@ -706,10 +682,10 @@ TEST(an_upper_in_use_is_refused_as_work_too)
 	static const enum idm_upper_ids ids[] = { IDM_UPPER_SHIFTED, IDM_UPPER_DISK };
 
 	enter();
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
 		for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-			struct idm_overlay_options o = request(map, (unsigned int)rung);
+			struct idm_overlay_options o = request(map, way);
 
 			o.upper = &upper;
 			o.work = &work;
@@ -734,9 +710,9 @@ TEST(an_upper_in_use_is_refused_where_its_path_does_not_tell)
 	/* Not to be passed through a mapped copy: so that is made of the directory below. */
 	must(chown(SCRATCH "/closed", 80000, 80000));
 	must(chmod(SCRATCH "/closed", 0700));
-	EACH_RUNG(rung)
+	EACH_WAY(way)
 	{
-		struct idm_overlay_options o = request(map, (unsigned int)rung);
+		struct idm_overlay_options o = request(map, way);
 
 		o.upper = &in;
 		o.work = &in_work;
