@@ -17,41 +17,54 @@
 
 static const enum idm_error_step step_umount = IDM_STEP_UNMOUNT;
 
-/* The kernel has one errno for a link, for a place that is no mount point, and for a locked mount. */
-static int diagnose_no_mount(int dirfd, const char *target, struct idm_error *err)
+/* The target as the caller names it. */
+struct target {
+	int dirfd;
+	const char *path;
+	bool follow; /* a symbolic link at its end */
+};
+
+static int open_target(const struct target *target)
 {
-	AUTO_CLOSE int fd = idm_open_nofollow(dirfd, target, O_PATH, 0);
+	return target->follow ? idm_sys_openat(target->dirfd, target->path, O_PATH, 0)
+			      : idm_open_nofollow(target->dirfd, target->path, O_PATH, 0);
+}
+
+/* The kernel has one errno for a link, for a place that is no mount point, and for a locked mount. */
+static int diagnose_no_mount(const struct target *target, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = open_target(target);
 	struct stat st;
 
 	if (fd >= 0 && idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISLNK(st.st_mode)) {
-		idm_fail(err, -ELOOP, step_umount, target, "the target is a symbolic link");
+		idm_fail(err, -ELOOP, step_umount, target->path, "the target is a symbolic link");
 		idm_hint(err, "name the place that it points to");
 		return -ELOOP;
 	}
-	return idm_fail(err, -EINVAL, step_umount, target, "%s",
+	return idm_fail(err, -EINVAL, step_umount, target->path, "%s",
 			fd >= 0 && idm_is_mount_point(fd) > 0
 				? "another user namespace locked the mount, or it is in another mount "
 				  "namespace"
 				: "it is not a mount point");
 }
 
-static int diagnose_unmount(int code, int dirfd, const char *target, struct idm_error *err)
+static int diagnose_unmount(int code, const struct target *target, struct idm_error *err)
 {
 	switch (code) {
 	case -EBUSY:
-		idm_fail(err, code, step_umount, target, "the mount is in use");
+		idm_fail(err, code, step_umount, target->path, "the mount is in use");
 		idm_hint(err,
 			 "\"fuser -vm %s\" lists its users; IDM_UMOUNT_LAZY detaches it anyway, "
 			 "IDM_UMOUNT_RECURSIVE unmounts those below it first",
-			 target);
+			 target->path);
 		return code;
 	case -EINVAL:
-		return diagnose_no_mount(dirfd, target, err);
+		return diagnose_no_mount(target, err);
 	case -EPERM:
 	case -ENOSYS:
-		return idm_diagnose_umount_refused(code, step_umount, target, err);
+		return idm_diagnose_umount_refused(code, step_umount, target->path, err);
 	default:
-		return idm_fail_at(err, code, step_umount, target, dirfd);
+		return idm_fail_at(err, code, step_umount, target->path, target->dirfd);
 	}
 }
 
@@ -86,78 +99,73 @@ static int append_node(const struct idm_mount_info *mount, void *data)
 	return new->target ? 0 : -ENOMEM;
 }
 
-/* `name` is how the caller knows it, from dirfd. */
-static int unmount_node(const struct node *node, int dirfd, const char *name, int flags,
+static int unmount_node(const struct node *node, const struct target *target, int flags,
 			struct idm_error *err)
 {
 	/* A mount that is not below the root directory has no other path. */
 	/* analyzer: find_top() found the node */
-	int r = idm_unmount_exactly(dirfd, *node->target ? node->target : name, node->id, flags);
+	int r = idm_unmount_exactly(target->dirfd, *node->target ? node->target : target->path, node->id,
+				    flags);
 
 	if (r == -EXDEV)
-		return idm_fail(err, r, step_umount, name, "another mount replaced it");
-	return r < 0 ? diagnose_unmount(r, dirfd, name, err) : 0;
+		return idm_fail(err, r, step_umount, target->path, "another mount replaced it");
+	return r < 0 ? diagnose_unmount(r, target, err) : 0;
 }
 
-static int fail_umount_open(int code, int dirfd, const char *target, unsigned int flags,
-			    struct idm_error *err)
+static int fail_umount_open(int code, const struct target *target, struct idm_error *err)
 {
 	if (code == -EBADF)
-		idm_fail_at(err, code, step_umount, target, dirfd);
-	else if (flags & IDM_UMOUNT_FOLLOW)
-		idm_fail_errno(err, code, step_umount, target);
+		idm_fail_at(err, code, step_umount, target->path, target->dirfd);
+	else if (target->follow)
+		idm_fail_errno(err, code, step_umount, target->path);
 	else
-		idm_fail_nofollow(err, code, step_umount, target);
+		idm_fail_nofollow(err, code, step_umount, target->path);
 	return code;
 }
 
 /* The mount at the target. Nothing is open afterwards: it would keep the mount busy. */
-static int find_top(int dirfd, const char *target, unsigned int flags, struct nodes *top,
-		    struct idm_error *err)
+static int find_top(const struct target *target, struct nodes *top, struct idm_error *err)
 {
-	AUTO_CLOSE int fd = flags & IDM_UMOUNT_FOLLOW ? idm_sys_openat(dirfd, target, O_PATH, 0)
-						      : idm_open_nofollow(dirfd, target, O_PATH, 0);
+	AUTO_CLOSE int fd = open_target(target);
 	int r;
 
 	if (fd < 0)
-		return fail_umount_open(fd, dirfd, target, flags, err);
+		return fail_umount_open(fd, target, err);
 	/* Else everything below the mount that happens to hold the target would go. */
 	r = idm_is_mount_point(fd);
 	if (r < 0)
-		return idm_fail_errno(err, r, step_umount, target);
+		return idm_fail_errno(err, r, step_umount, target->path);
 	if (r == 0)
-		return diagnose_unmount(-EINVAL, dirfd, target, err);
+		return diagnose_unmount(-EINVAL, target, err);
 	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, append_node, top, err);
 	if (r == -ENOMEM) /* perhaps from append_node() */
-		idm_fail_errno(err, r, step_umount, target);
+		idm_fail_errno(err, r, step_umount, target->path);
 	return r;
 }
 
 /* ---- one ---- */
 
 /* Where umount2(2) would follow a link in spite of UMOUNT_NOFOLLOW. */
-static int unmount_found(int dirfd, const char *target, unsigned int flags, struct idm_error *err)
+static int unmount_found(const struct target *target, int flags, struct idm_error *err)
 {
 	struct nodes top = { 0 };
-	int r = find_top(dirfd, target, flags, &top, err);
+	int r = find_top(target, &top, err);
 
 	if (r == 0)
-		r = unmount_node(&top.v[0], dirfd, target, flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0,
-				 err);
+		r = unmount_node(&top.v[0], target, flags, err);
 	free_nodes(&top);
 	return r;
 }
 
-static int unmount_one(int dirfd, const char *target, unsigned int flags, struct idm_error *err)
+/* `flags` are those of umount2(2). */
+static int unmount_one(const struct target *target, int flags, struct idm_error *err)
 {
 	int r;
 
-	if (!(flags & IDM_UMOUNT_FOLLOW) && !idm_ends_in_name(target))
-		return unmount_found(dirfd, target, flags, err);
-	r = idm_unmount_at(dirfd, target,
-			   (flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0) |
-				   (flags & IDM_UMOUNT_FOLLOW ? 0 : UMOUNT_NOFOLLOW));
-	return r < 0 ? diagnose_unmount(r, dirfd, target, err) : 0;
+	if (!target->follow && !idm_ends_in_name(target->path))
+		return unmount_found(target, flags, err);
+	r = idm_unmount_at(target->dirfd, target->path, flags | (target->follow ? 0 : UMOUNT_NOFOLLOW));
+	return r < 0 ? diagnose_unmount(r, target, err) : 0;
 }
 
 /* ---- recursively ---- */
@@ -171,25 +179,26 @@ static int unmount_below(const struct nodes *all, uint64_t id, struct idm_error 
 			continue;
 		r = unmount_below(all, all->v[i].id, err);
 		if (r == 0)
-			r = unmount_node(&all->v[i], AT_FDCWD, all->v[i].target, 0, err);
+			r = unmount_node(&all->v[i],
+					 &(struct target){ AT_FDCWD, all->v[i].target, false }, 0, err);
 	}
 	return r;
 }
 
-static int unmount_recursive(int dirfd, const char *target, unsigned int flags, struct idm_error *err)
+static int unmount_recursive(const struct target *target, struct idm_error *err)
 {
 	struct nodes top = { 0 }, all = { 0 };
-	int r = find_top(dirfd, target, flags, &top, err);
+	int r = find_top(target, &top, err);
 
 	if (r == 0) {
 		r = idm_list(IDM_LIST_UNMAPPED, append_node, &all, err);
 		if (r == -ENOMEM)
-			idm_fail_errno(err, r, step_umount, target);
+			idm_fail_errno(err, r, step_umount, target->path);
 	}
 	if (r == 0)
 		r = unmount_below(&all, top.v[0].id, err);
 	if (r == 0)
-		r = unmount_node(&top.v[0], dirfd, target, 0, err);
+		r = unmount_node(&top.v[0], target, 0, err);
 	free_nodes(&top);
 	free_nodes(&all);
 	return r;
@@ -199,6 +208,7 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
 {
 	HOLD_CANCEL;
 	const unsigned int known = IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY | IDM_UMOUNT_FOLLOW;
+	const struct target to = { dirfd, target, flags & IDM_UMOUNT_FOLLOW };
 	int r = idm_check_flags(flags, known, step_umount, target, err);
 
 	if (r < 0)
@@ -207,8 +217,8 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
 		return idm_fail_empty(err, step_umount);
 	/* A lazy one unmounts everything below too, in one step. */
 	if (flags & IDM_UMOUNT_RECURSIVE && !(flags & IDM_UMOUNT_LAZY))
-		return unmount_recursive(dirfd, target, flags, err);
-	return unmount_one(dirfd, target, flags, err);
+		return unmount_recursive(&to, err);
+	return unmount_one(&to, flags & IDM_UMOUNT_LAZY ? MNT_DETACH : 0, err);
 }
 
 /* ---- by descriptor ---- */

@@ -137,6 +137,32 @@ TEST_ANYWHERE(nothing_behind_a_link_makes_it_followed)
 		     "not a mount point");
 }
 
+TEST_ANYWHERE(behind_a_followed_link_is_no_mount_point)
+{
+	static const char *const links[] = { SCRATCH "/link", SCRATCH "/link/", SCRATCH "/link/." };
+	static const unsigned int flags[] = { 0, IDM_UMOUNT_LAZY, IDM_UMOUNT_RECURSIVE };
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter();
+	must(symlink("source", SCRATCH "/link"));
+	must(symlink("none", SCRATCH "/dangling"));
+	must(symlink("loop", SCRATCH "/loop"));
+	before = snapshot_take(SNAPSHOT_ALL);
+	for (size_t f = 0; f < ARRAY_SIZE(flags); f++) {
+		unsigned int follow = flags[f] | IDM_UMOUNT_FOLLOW;
+
+		for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+			assert_error(idm_umount(AT_FDCWD, links[i], follow, &err), -EINVAL, &err,
+				     links[i], "unmount", "not a mount point");
+		assert_error(idm_umount(AT_FDCWD, SCRATCH "/dangling", follow, &err), -ENOENT, &err,
+			     SCRATCH "/dangling", "unmount", "No such file");
+		assert_error(idm_umount(AT_FDCWD, SCRATCH "/loop", follow, &err), -ELOOP, &err,
+			     SCRATCH "/loop", "unmount", "Too many levels");
+	}
+	snapshot_assert_same(before);
+}
+
 TEST_ANYWHERE(no_right_to_unmount_is_said)
 {
 	struct idm_error err;
