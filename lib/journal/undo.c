@@ -437,8 +437,8 @@ static int diagnose_unmount(int code, const struct node *node, struct idm_error 
 
 static int try_unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
 {
-	int r = idm_unmount_exactly(AT_FDCWD, node->target, node->id,
-				    u->flags & IDM_PLAN_UNDO_LAZY ? MNT_DETACH : 0);
+	int r = idm_unmount_by_id(AT_FDCWD, node->target, node->id,
+				  u->flags & IDM_PLAN_UNDO_LAZY ? MNT_DETACH : 0);
 
 	if (r == -EXDEV)
 		return idm_fail(err, -EBUSY, step_undo, node->target, "another mount hides it");

@@ -104,7 +104,7 @@ static int replace_mount(int tree_fd, const struct idm_target *target, const cha
 	if (r < 0)
 		return diagnose_not_beneath(r, path, err);
 	/* The kernel has just refused locked mounts: nothing else can make this fail. */
-	r = idm_take_away(target->fd);
+	r = idm_detach_mount(target->fd);
 	if (r < 0)
 		return idm_fail(err, r, IDM_STEP_DETACH_OLD_MOUNT, path,
 				"the new mount is in place, but beneath the old one: %s",
@@ -165,7 +165,7 @@ static int propagate_tree(int tree_fd, const char *path, enum idm_propagation pr
 	if (r == 0)
 		return 0;
 	/* Taking it away again is right even after a replacement: the old mount has gone. */
-	idm_take_away(tree_fd);
+	idm_detach_mount(tree_fd);
 	return idm_fail_errno(err, r, IDM_STEP_SET_PROPAGATION, path);
 }
 
@@ -267,7 +267,7 @@ static int put_tree(int tree_fd, const struct idm_target *target, const char *pa
 	r = has_mounts_below(tree_fd, err);
 	if (r == 0)
 		return 0;
-	idm_take_away(tree_fd); /* as long as it is shared, so that all copies disappear */
+	idm_detach_mount(tree_fd); /* as long as it is shared, so that all copies disappear */
 	return r < 0 ? r : refuse_copies(path, false, err);
 }
 

@@ -57,12 +57,12 @@ static int unmount_from_inside(void *data)
 	return r < 0 ? r : idm_sys_umount(w->name, w->flags);
 }
 
-int idm_take_away(int tree_fd)
+int idm_detach_mount(int mount_fd)
 {
-	struct from_inside here = { tree_fd, ".", MNT_DETACH };
+	struct from_inside here = { mount_fd, ".", MNT_DETACH };
 
-	if (idm_can_unmount_fd(tree_fd) &&
-	    idm_sys_umount(make_fd_path(tree_fd, "").text, MNT_DETACH) == 0)
+	if (idm_can_unmount_fd(mount_fd) &&
+	    idm_sys_umount(make_fd_path(mount_fd, "").text, MNT_DETACH) == 0)
 		return 0;
 	return idm_subprocess_shared(unmount_from_inside, &here, sizeof(here));
 }
@@ -135,7 +135,7 @@ int idm_unmount_at(int dirfd, const char *target, int flags)
  * directory is open, the name in it leads to the mount that was found there. Other processes can put
  * nothing else there. They can exchange everything above at will.
  */
-int idm_unmount_exactly(int dirfd, const char *target, uint64_t id, int flags)
+int idm_unmount_by_id(int dirfd, const char *target, uint64_t id, int flags)
 {
 	const char *slash = strrchr(target, '/');
 	AUTO_FREE char *above = NULL;

@@ -13,15 +13,15 @@
  * is this process's. */
 bool idm_can_unmount_fd(int fd);
 
-/* Detaches an attached tree by its descriptor, lazily. 0 or -errno. */
-int idm_take_away(int tree_fd);
+/* Detaches a mount by a descriptor of its root, lazily. Returns 0 or -errno. */
+int idm_detach_mount(int mount_fd);
 
 /*
  * Unmounts the mount with this ID (as it is listed), if it is on top at `target` (relative to dirfd),
  * which is a path without links. -EXDEV: another mount is there. Else 0 or -errno; links are not
  * followed as the last component.
  */
-int idm_unmount_exactly(int dirfd, const char *target, uint64_t id, int flags);
+int idm_unmount_by_id(int dirfd, const char *target, uint64_t id, int flags);
 
 /* umount2(2) of what `target` leads to from a directory. */
 int idm_unmount_at(int dirfd, const char *target, int flags);

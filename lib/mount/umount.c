@@ -104,8 +104,8 @@ static int unmount_node(const struct node *node, const struct target *target, in
 {
 	/* A mount that is not below the root directory has no other path. */
 	/* analyzer: find_top() found the node */
-	int r = idm_unmount_exactly(target->dirfd, *node->target ? node->target : target->path, node->id,
-				    flags);
+	int r = idm_unmount_by_id(target->dirfd, *node->target ? node->target : target->path, node->id,
+				  flags);
 
 	if (r == -EXDEV)
 		return idm_fail(err, r, step_umount, target->path, "another mount replaced it");
@@ -253,7 +253,7 @@ static int unmount_root(int fd)
 		return r < 0 ? r : -EINVAL;
 	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, append_node, &node, NULL);
 	if (r == 0 && *node.v[0].target)
-		r = idm_unmount_exactly(AT_FDCWD, node.v[0].target, node.v[0].id, MNT_DETACH);
+		r = idm_unmount_by_id(AT_FDCWD, node.v[0].target, node.v[0].id, MNT_DETACH);
 	else if (r == 0)
 		r = -ENOENT;
 	free_nodes(&node);

@@ -92,7 +92,7 @@ static int attach_base(struct application *a, struct idm_error *err)
 	r = idm_sys_mount_setattr(a->base, "", AT_EMPTY_PATH, &alone);
 	if (r == 0)
 		return 0;
-	idm_take_away(a->base);
+	idm_detach_mount(a->base);
 	return idm_fail_errno(err, r, IDM_STEP_SET_PROPAGATION, a->path);
 }
 
@@ -113,7 +113,7 @@ static int attach_plan(struct application *a, struct idm_error *err)
 		r = idm_journal_mounts(&a->writer, a->base < 0 ? tree : a->base, err);
 	if (r < 0) {
 		idm_assembly_make_writable(&a->assembly);
-		idm_take_away(tree);
+		idm_detach_mount(tree);
 	}
 	return r;
 }
@@ -128,7 +128,7 @@ static int make_visible(struct application *a, struct idm_error *err)
 		return r;
 	r = attach_plan(a, err);
 	if (r < 0 && a->base >= 0)
-		idm_take_away(a->base);
+		idm_detach_mount(a->base);
 	return r;
 }
 

@@ -87,7 +87,7 @@ static void check_and_take_away(int tree, const char *below)
 		fail_msg("mounted at %s", place.path);
 	assert_int_equal(faccessat(tree, SECRET, F_OK, 0), -1);
 	must(faccessat(tree, PUBLIC, F_OK, 0));
-	idm_take_away(tree);
+	idm_detach_mount(tree);
 }
 
 /* What the attacker can make of it is that it is not found. */
@@ -343,7 +343,7 @@ TEST_WITHIN(nothing_leads_the_command_out, 300)
 		if (good && !is_below(place.path, BOX))
 			fail_msg("mounted at %s", place.path);
 		while (good && find(&place)) /* its path changes as we go */
-			idm_unmount_exactly(AT_FDCWD, place.path, place.id, MNT_DETACH);
+			idm_unmount_by_id(AT_FDCWD, place.path, place.id, MNT_DETACH);
 	}
 	attack_end(&attack);
 	snapshot_assert_same(before);
@@ -420,7 +420,7 @@ static void take_all_away(void)
 	struct place place;
 
 	while (idm_list(IDM_LIST_UNMAPPED, find_honest, &place, NULL) == 1)
-		idm_unmount_exactly(AT_FDCWD, place.path, place.id, MNT_DETACH);
+		idm_unmount_by_id(AT_FDCWD, place.path, place.id, MNT_DETACH);
 }
 
 static void beat(const char *name, bool (*naive)(void), bool mounts)

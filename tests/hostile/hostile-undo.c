@@ -161,7 +161,7 @@ TEST_WITHIN(looking_before_unmounting_by_path_is_beaten, 600)
 		if (id_at(path) == id && sched_yield() == 0) /* whatever happens in between */
 			idm_sys_umount(path, UMOUNT_NOFOLLOW | MNT_DETACH);
 		if (faccessat(real, "target/etc", F_OK, 0) == 0)
-			idm_take_away(tree);
+			idm_detach_mount(tree);
 	}
 	attack_end(&attack);
 	note("beaten at the %lu. try", tries);
