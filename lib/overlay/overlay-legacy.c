@@ -29,8 +29,8 @@
 /* In the tmpfs. */
 #define TARGET "overlay"
 
-/* What is to be done, and how far it got. */
-struct job {
+/* An overlay to assemble in a child, and how far the child came. */
+struct assembly {
 	const struct idm_overlay_options *overlay;
 	const struct idm_layers *layers;
 	struct idm_layer_name upper, work; /* their names in the tmpfs */
@@ -71,12 +71,12 @@ static void append_number(struct text *t, size_t number)
  * The name of a layer in the tmpfs. Lower layers have the shortest names possible. Upper and work have
  * names that upper-in-use.c recognises in the options of the overlay.
  */
-static void append_layer_name(struct text *t, const struct job *job, size_t i)
+static void append_layer_name(struct text *t, const struct assembly *a, size_t i)
 {
-	if (!job->layers->v[i].writable)
+	if (!a->layers->v[i].writable)
 		append_number(t, i);
 	else
-		append_text(t, i == job->layers->n - 1 ? job->work.text : job->upper.text);
+		append_text(t, i == a->layers->n - 1 ? a->work.text : a->upper.text);
 }
 
 /* ---- the options ---- */
@@ -91,22 +91,22 @@ static void append_escaped(struct text *t, const char *s)
 	}
 }
 
-static int write_options(struct job *job, struct idm_error *err)
+static int write_options(struct assembly *a, struct idm_error *err)
 {
-	const struct idm_overlay_options *o = job->overlay;
-	struct text t = { job->options, sizeof(job->options), 0 };
+	const struct idm_overlay_options *o = a->overlay;
+	struct text t = { a->options, sizeof(a->options), 0 };
 
 	append_text(&t, "lowerdir=");
 	for (size_t i = 0; i < o->n_lower + o->n_data; i++) {
 		/* A double colon begins the data-only layers, and separates them. */
 		append_text(&t, i == 0 ? "" : i < o->n_lower ? ":" : "::");
-		append_layer_name(&t, job, i);
+		append_layer_name(&t, a, i);
 	}
-	for (size_t i = o->n_lower + o->n_data; i < job->layers->n; i++) {
+	for (size_t i = o->n_lower + o->n_data; i < a->layers->n; i++) {
 		append_text(&t, ",");
-		append_text(&t, job->layers->v[i].key);
+		append_text(&t, a->layers->v[i].key);
 		append_text(&t, "=");
-		append_layer_name(&t, job, i);
+		append_layer_name(&t, a, i);
 	}
 	for (size_t i = 0; i < o->n_options; i++) {
 		append_text(&t, ",");
@@ -125,9 +125,9 @@ static int write_options(struct job *job, struct idm_error *err)
 
 /* ---- in the child ---- */
 
-static const char *get_source(const struct job *job)
+static const char *get_source(const struct assembly *a)
 {
-	return job->overlay->source ? job->overlay->source : "overlay";
+	return a->overlay->source ? a->overlay->source : "overlay";
 }
 
 static void append_clone_name(struct text *t, size_t i)
@@ -136,17 +136,17 @@ static void append_clone_name(struct text *t, size_t i)
 	append_number(t, i);
 }
 
-static int attach_clones(struct job *job)
+static int attach_clones(struct assembly *a)
 {
-	for (size_t i = 0; i < job->layers->n_clones; i++) {
+	for (size_t i = 0; i < a->layers->n_clones; i++) {
 		char name[24];
 		struct text t = { name, sizeof(name), 0 };
 		int r;
 
 		append_clone_name(&t, i);
-		r = idm_sys_mkdirat(job->scratch, name, 0755);
+		r = idm_sys_mkdirat(a->scratch, name, 0755);
 		if (r == 0)
-			r = idm_sys_move_mount(job->layers->clones[i], "", job->scratch, name,
+			r = idm_sys_move_mount(a->layers->clones[i], "", a->scratch, name,
 					       MOVE_MOUNT_F_EMPTY_PATH);
 		if (r < 0)
 			return r;
@@ -154,91 +154,90 @@ static int attach_clones(struct job *job)
 	return 0;
 }
 
-static int link_layer(const struct job *job, size_t i)
+static int link_layer(const struct assembly *a, size_t i)
 {
-	const struct idm_layer *l = &job->layers->v[i];
-	char name[sizeof(job->upper.text)], target[PATH_MAX];
+	const struct idm_layer *l = &a->layers->v[i];
+	char name[sizeof(a->upper.text)], target[PATH_MAX];
 	struct text n = { name, sizeof(name), 0 }, t = { target, sizeof(target), 0 };
 
-	append_layer_name(&n, job, i);
+	append_layer_name(&n, a, i);
 	append_clone_name(&t, l->clone);
 	append_text(&t, "/");
 	append_text(&t, l->below);
-	return t.length < t.size ? idm_sys_symlinkat(target, job->scratch, name) : -ENAMETOOLONG;
+	return t.length < t.size ? idm_sys_symlinkat(target, a->scratch, name) : -ENAMETOOLONG;
 }
 
-static int link_layers(struct job *job)
+static int link_layers(struct assembly *a)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < job->layers->n && r == 0; i++)
-		r = link_layer(job, i);
+	for (size_t i = 0; i < a->layers->n && r == 0; i++)
+		r = link_layer(a, i);
 	return r;
 }
 
 /* Where everything is attached: over the root directory of a copy of the mount namespace. */
-static int enter_new_tmpfs(struct job *job)
+static int enter_new_tmpfs(struct assembly *a)
 {
-	int r = idm_staging_enter(job->overlay->staging_fd, &job->step);
+	int r = idm_staging_enter(a->overlay->staging_fd, &a->step);
 
 	if (r == 0)
-		r = idm_sys_move_mount(job->scratch, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+		r = idm_sys_move_mount(a->scratch, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (r == 0)
-		r = idm_sys_fchdir(job->scratch);
+		r = idm_sys_fchdir(a->scratch);
 	return r;
 }
 
 /* This process may share the caller's memory, and then must not change its own credentials. */
-static int mount_overlay(struct job *job)
+static int mount_overlay(struct assembly *a)
 {
 	int r;
 
-	if (job->root) {
-		r = idm_delegate_run(job->root);
-		job->step = idm_delegate_is_owner(job->root) ? IDM_STEP_NONE
-							     : IDM_STEP_BECOME_MAPPED_ROOT;
+	if (a->root) {
+		r = idm_delegate_run(a->root);
+		a->step = idm_delegate_is_owner(a->root) ? IDM_STEP_NONE : IDM_STEP_BECOME_MAPPED_ROOT;
 		return r;
 	}
-	job->step = IDM_STEP_NONE;
-	return idm_sys_mount(get_source(job), TARGET, "overlay", 0, job->options);
+	a->step = IDM_STEP_NONE;
+	return idm_sys_mount(get_source(a), TARGET, "overlay", 0, a->options);
 }
 
 /* Returns a detached copy of the overlay, in the descriptor table that is also the caller's. */
 static int assemble_here(void *data)
 {
-	struct job *job = data;
+	struct assembly *a = data;
 	int r;
 
-	job->step = IDM_STEP_ENTER_MOUNT_NAMESPACE;
-	r = enter_new_tmpfs(job);
+	a->step = IDM_STEP_ENTER_MOUNT_NAMESPACE;
+	r = enter_new_tmpfs(a);
 	if (r < 0)
 		return r;
-	job->step = IDM_STEP_ATTACH_LAYERS;
-	r = attach_clones(job);
+	a->step = IDM_STEP_ATTACH_LAYERS;
+	r = attach_clones(a);
 	if (r == 0)
-		r = link_layers(job);
+		r = link_layers(a);
 	if (r == 0)
-		r = idm_sys_mkdirat(job->scratch, TARGET, 0755);
+		r = idm_sys_mkdirat(a->scratch, TARGET, 0755);
 	if (r < 0)
 		return r;
-	r = mount_overlay(job);
+	r = mount_overlay(a);
 	if (r < 0)
 		return r;
-	job->step = IDM_STEP_COPY_OVERLAY;
+	a->step = IDM_STEP_COPY_OVERLAY;
 	return idm_sys_open_tree(AT_FDCWD, TARGET, OPEN_TREE_CLONE);
 }
 
 /* ---- in the caller ---- */
 
-static void name_writable(struct job *job, const struct idm_overlay_options *o)
+static void name_writable(struct assembly *a, const struct idm_overlay_options *o)
 {
-	const struct idm_layer *v = job->layers->v;
-	size_t n = job->layers->n;
+	const struct idm_layer *v = a->layers->v;
+	size_t n = a->layers->n;
 
 	if (!o->upper)
 		return;
-	idm_layer_name(&v[n - 2], &job->upper);
-	idm_layer_name(&v[n - 1], &job->work);
+	idm_layer_name(&v[n - 2], &a->upper);
+	idm_layer_name(&v[n - 1], &a->work);
 }
 
 static bool needs_mapped_root(const struct idm_overlay_options *o)
@@ -246,15 +245,15 @@ static bool needs_mapped_root(const struct idm_overlay_options *o)
 	return o->map && o->upper && o->upper_ids == IDM_UPPER_DISK;
 }
 
-static int run_as_root(struct job *job)
+static int assemble_as_root(struct assembly *a)
 {
-	const struct idm_map *map = job->overlay->map;
+	const struct idm_map *map = a->overlay->map;
 	struct idm_delegate_work work = {
 		.operation = IDM_DELEGATE_MOUNT_OVERLAY,
 		.fd = -1,
 		.name = TARGET,
-		.source = get_source(job),
-		.options = job->options,
+		.source = get_source(a),
+		.options = a->options,
 	};
 	struct idm_delegate root;
 	int r;
@@ -264,38 +263,37 @@ static int run_as_root(struct job *job)
 	r = idm_delegate_prepare(&root, &work);
 	if (r < 0)
 		return r;
-	job->root = &root; /* analyzer: nothing uses it after this function */
-	r = idm_subprocess_shared(assemble_here, job, sizeof(*job));
+	a->root = &root; /* analyzer: nothing uses it after this function */
+	r = idm_subprocess_shared(assemble_here, a, sizeof(*a));
 	idm_delegate_release(&root);
 	return r;
 }
 
-static int run_job(struct job *job, struct idm_error *err)
+static int assemble_in_child(struct assembly *a, struct idm_error *err)
 {
-	int r = needs_mapped_root(job->overlay)
-			? run_as_root(job)
-			: idm_subprocess_shared(assemble_here, job, sizeof(*job));
+	int r = needs_mapped_root(a->overlay) ? assemble_as_root(a)
+					      : idm_subprocess_shared(assemble_here, a, sizeof(*a));
 
 	if (r >= 0)
 		return r;
-	return job->step ? idm_diagnose_staging(r, job->step, err)
-			 : idm_diagnose_no_overlay(r, -1, job->overlay, err);
+	return a->step ? idm_diagnose_staging(r, a->step, err)
+		       : idm_diagnose_no_overlay(r, -1, a->overlay, err);
 }
 
 int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,
 			     struct idm_error *err)
 {
 	AUTO_CLOSE int scratch = idm_probe_tmpfs();
-	AUTO_FREE struct job *job = NULL; /* too large for a small stack */
+	AUTO_FREE struct assembly *a = NULL; /* too large for a small stack */
 	int r;
 
 	if (scratch < 0)
 		return idm_fail_errno(err, scratch, IDM_STEP_MAKE_SCRATCH, NULL);
-	job = malloc(sizeof(*job));
-	if (!job)
+	a = malloc(sizeof(*a));
+	if (!a)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_OPEN_OVERLAY, NULL);
-	*job = (struct job){ .overlay = o, .layers = layers, .scratch = scratch };
-	name_writable(job, o);
-	r = write_options(job, err);
-	return r < 0 ? r : run_job(job, err);
+	*a = (struct assembly){ .overlay = o, .layers = layers, .scratch = scratch };
+	name_writable(a, o);
+	r = write_options(a, err);
+	return r < 0 ? r : assemble_in_child(a, err);
 }
