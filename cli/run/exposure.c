@@ -4,7 +4,7 @@
 #include "run.h"
 
 /* An ordinary user cannot create files of the host's root. Layers do not change. */
-void run_look_at_root(struct run_request *q)
+void run_find_exposure(struct run_request *q)
 {
 	const struct mount_options mount_options = { .set = q->read_only ? IDM_ATTR_RDONLY : 0 };
 	const struct idm_path place = { AT_FDCWD, q->rootfs ? q->rootfs : q->upper };

@@ -229,7 +229,7 @@ int run_make_root(struct run_request *q, struct run_root *root)
 {
 	int status = open_root_tree(q, root);
 
-	run_look_at_root(q);
+	run_find_exposure(q);
 	if (status == DONE)
 		status = add_system(q, root);
 	if (status == DONE)

@@ -142,8 +142,8 @@ int run_open_staging(void);
 /* Returns a new filesystem as a detached tree, or reports and returns -1. */
 int run_new_filesystem(const char *type, const char *const *options, size_t n);
 
-/* Looks at where changes of the root filesystem go. */
-void run_look_at_root(struct run_request *q);
+/* Finds out whether users reach the directory that stores changes of the root filesystem. */
+void run_find_exposure(struct run_request *q);
 
 int run_make_root(struct run_request *q, struct run_root *root);
 void run_root_release(struct run_root *root); /* closes all that is only for the start of the program */

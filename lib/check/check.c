@@ -227,8 +227,8 @@ static int check_opened_source(int source, const char *path, unsigned int flags,
 
 /* An older program has a shorter struct. A newer one has a longer struct, and may request nothing that
  * this version does not know. */
-static int take_size(struct idm_check_result *own, const struct idm_check_result *check,
-		     const char *path, struct idm_error *err)
+static int copy_check_size(struct idm_check_result *own, const struct idm_check_result *check,
+			   const char *path, struct idm_error *err)
 {
 	size_t size = check->size;
 
@@ -254,7 +254,7 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 
 	if (r < 0)
 		return r;
-	r = take_size(&own, check, path, err);
+	r = copy_check_size(&own, check, path, err);
 	if (r < 0)
 		return r;
 	if (!*path && !(flags & IDM_CHECK_EMPTY_PATH))

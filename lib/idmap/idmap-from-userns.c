@@ -76,7 +76,7 @@ static int read_map_texts(int pidfd, struct map_texts *texts, struct idm_error *
 	return r;
 }
 
-static int look_at_map_texts(int pidfd, void *data, struct idm_error *err)
+static int read_maps_of_child(int pidfd, void *data, struct idm_error *err)
 {
 	struct map_texts *texts = data;
 	int r = read_map_texts(pidfd, texts, err);
@@ -172,7 +172,7 @@ static int visit_userns_once(struct idm_map *map, int userns_fd, struct map_text
 	int r;
 
 	texts->explained = false;
-	r = idm_delegate(&work, look_at_map_texts, texts, err);
+	r = idm_delegate(&work, read_maps_of_child, texts, err);
 	if (r == 0)
 		return add_map_texts(map, texts, err);
 	return texts->explained ? r : fail_visit(r, err);

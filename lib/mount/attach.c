@@ -194,13 +194,13 @@ struct place {
 	bool found;
 };
 
-static int take_place(const struct idm_mount_info *mount, void *data)
+static int copy_place(const struct idm_mount_info *mount, void *data)
 {
 	*(struct place *)data = (struct place){ mount->id, mount->parent_id, mount->propagation, true };
 	return 0;
 }
 
-static int take_parent(const struct idm_mount_info *mount, void *data)
+static int copy_parent_propagation(const struct idm_mount_info *mount, void *data)
 {
 	struct place *place = data;
 
@@ -223,17 +223,17 @@ static bool cares_for_peers(enum idm_propagation propagation)
 }
 
 /* Whether the request would leave copies with peers if there are mounts below the tree. */
-static int looks_at_peers(const struct idm_target *target, bool replace,
-			  enum idm_propagation propagation, struct idm_error *err)
+static int leaves_copies(const struct idm_target *target, bool replace, enum idm_propagation propagation,
+			 struct idm_error *err)
 {
 	struct place place = { 0 };
 	int r;
 
 	if (!cares_for_peers(propagation))
 		return 0;
-	r = idm_list_path(target->fd, "", IDM_LIST_EMPTY_PATH, take_place, &place, err);
+	r = idm_list_path(target->fd, "", IDM_LIST_EMPTY_PATH, copy_place, &place, err);
 	if (r == 0 && replace)
-		r = idm_list(IDM_LIST_UNMAPPED, take_parent, &place, err);
+		r = idm_list(IDM_LIST_UNMAPPED, copy_parent_propagation, &place, err);
 	if (r == -ENOENT) /* not in the caller's mount namespace: attaching will say so */
 		return 0;
 	return r < 0 ? r : place.propagation == IDM_PROPAGATION_SHARED;
@@ -243,7 +243,7 @@ static int looks_at_peers(const struct idm_target *target, bool replace,
 static int has_mounts_below(int tree_fd, struct idm_error *err)
 {
 	struct place place = { 0 };
-	int r = idm_list_path(tree_fd, "", IDM_LIST_EMPTY_PATH, take_place, &place, err);
+	int r = idm_list_path(tree_fd, "", IDM_LIST_EMPTY_PATH, copy_place, &place, err);
 
 	place.found = false;
 	if (r == 0)
@@ -254,7 +254,7 @@ static int has_mounts_below(int tree_fd, struct idm_error *err)
 static int put_tree(int tree_fd, const struct idm_target *target, const char *path, bool over,
 		    enum idm_propagation propagation, struct idm_error *err)
 {
-	int shared = looks_at_peers(target, over, propagation, err), r;
+	int shared = leaves_copies(target, over, propagation, err), r;
 
 	if (shared < 0)
 		return shared;

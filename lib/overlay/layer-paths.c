@@ -16,7 +16,7 @@
  * So the path leads to a directory of the copy, or nowhere. In place the same path can lead to another
  * directory: through a mount on the path, and from there back by a link. The one after the mount is
  * the link, or a later component is. In a path of two components it is the last one, since a mount on
- * the last one would be the layer's own. idm_layers_look() found no link there. Longer paths are
+ * the last one would be the layer's own. idm_layers_check() found no link there. Longer paths are
  * compared by inode.
  *
  * The overlay does not have the attribute: overlayfs reads the links of its layers by itself.

@@ -156,7 +156,7 @@ static int find_twins(const struct idm_layers *layers, struct idm_error *err)
 	return 0;
 }
 
-int idm_layers_look(struct idm_layers *layers, struct idm_error *err)
+int idm_layers_check(struct idm_layers *layers, struct idm_error *err)
 {
 	struct start start = open_start(layers);
 	int r = 0;

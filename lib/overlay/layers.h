@@ -48,8 +48,8 @@ struct idm_layers {
 	void *progress_data;
 };
 
-/* Checks that every layer exists, is a directory and is no duplicate. */
-int idm_layers_look(struct idm_layers *layers, struct idm_error *err);
+/* Checks that every layer exists, is a directory and is no duplicate. Sets its mount ID and inode. */
+int idm_layers_check(struct idm_layers *layers, struct idm_error *err);
 
 /* Opens all layers. Those with a map (or all) are opened below as few copies as possible. */
 int idm_layers_open(struct idm_layers *layers, int userns_fd, struct idm_error *err);

@@ -371,7 +371,7 @@ static int assemble_overlay(const struct idm_overlay_options *o, struct idm_laye
 {
 	bool descriptors = !(o->flags & IDM_OVERLAY_IN_NAMESPACE) && idm_kernel_takes_detached();
 	AUTO_CLOSE int userns = -1;
-	int r = idm_layers_look(layers, err);
+	int r = idm_layers_check(layers, err);
 
 	if (r == 0)
 		r = check_upper_mount(o, layers, err);

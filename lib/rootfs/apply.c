@@ -173,7 +173,7 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
 	HOLD_CANCEL;
 	struct idm_plan_apply_options own;
 	struct application a = { .plan = plan, .options = &own, .path = target };
-	int r = idm_take_apply_options(&own, options, err);
+	int r = idm_copy_apply_options(&own, options, err);
 
 	if (r == 0)
 		r = idm_refuse_old_kernel(target, err);

@@ -331,7 +331,7 @@ void idm_assembly_close(struct idm_assembly *a)
 	(IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR | \
 	 IDM_PLAN_APPLY_UPPER_UNUSED)
 
-int idm_take_apply_options(struct idm_plan_apply_options *own,
+int idm_copy_apply_options(struct idm_plan_apply_options *own,
 			   const struct idm_plan_apply_options *options, struct idm_error *err)
 {
 	int r;
@@ -363,7 +363,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 	struct idm_journal_writer nothing = { .fd = -1 };
 	struct idm_assembly assembly = { .tree = -1 };
 	struct idm_plan_apply_options o;
-	int tree, r = idm_take_apply_options(&o, options, err);
+	int tree, r = idm_copy_apply_options(&o, options, err);
 
 	if (r == 0 && o.journal)
 		r = idm_fail(err, -EINVAL, step_assemble, o.journal,

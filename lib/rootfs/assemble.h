@@ -30,7 +30,7 @@ struct idm_attributes idm_plan_entry_attributes(const struct idm_plan_entry *ste
 int idm_plan_entry_propagate(const struct idm_plan_entry *step, int mount);
 
 /* Copies the options into a complete struct, and checks them. */
-int idm_take_apply_options(struct idm_plan_apply_options *own,
+int idm_copy_apply_options(struct idm_plan_apply_options *own,
 			   const struct idm_plan_apply_options *options, struct idm_error *err);
 
 /*
