@@ -187,7 +187,8 @@ static int check_runtime_mount(const struct placing *p, int source, struct idm_e
  * "shared" makes a mount a peer of its source only if the runtime lets it. Otherwise all mounts in the
  * container are slaves of the host's. Mounts that the container adds below then stay in it.
  */
-static enum idm_propagation copied_as(const struct idm_oci *oci, const struct idm_plan_entry *step)
+static enum idm_propagation choose_propagation(const struct idm_oci *oci,
+					       const struct idm_plan_entry *step)
 {
 	if (step->propagation != IDM_PROPAGATION_SHARED)
 		return IDM_PROPAGATION_DEFAULT;
@@ -209,13 +210,13 @@ static int find_place_path(struct placing *p, int proc, struct idm_error *err)
 }
 
 /* The tree is made of the source that was checked, not of another that has its name by now. */
-static void take_step(struct placing *p, const struct idm_oci *oci, const struct idm_oci_mount *mount)
+static void copy_entry(struct placing *p, const struct idm_oci *oci, const struct idm_oci_mount *mount)
 {
 	static char itself[] = "";
 
 	p->mapped = true;
 	p->step = oci->plan->entries[mount->step];
-	p->step.copied_as = copied_as(oci, &p->step);
+	p->step.copied_as = choose_propagation(oci, &p->step);
 	if (mount->source < 0)
 		return;
 	p->step.dirfd = mount->source;
@@ -223,7 +224,7 @@ static void take_step(struct placing *p, const struct idm_oci *oci, const struct
 }
 
 /* Closes the place if the runtime has mounted nothing there. The kind of mount does not matter. */
-static int look_at_unmapped(struct placing *p, struct idm_error *err)
+static int find_unmapped_mount(struct placing *p, struct idm_error *err)
 {
 	if (p->place == -EMFILE || p->place == -ENFILE)
 		return idm_fail_errno(err, p->place, step_enter, p->destination);
@@ -234,32 +235,32 @@ static int look_at_unmapped(struct placing *p, struct idm_error *err)
 	return 0;
 }
 
-/* All that is mounted at once. */
-struct looking {
+/* The parts that all placings share. */
+struct preparation {
 	const struct idm_oci *oci;
 	const struct container *container;
 	int proc;
 	bool below; /* a mapped mount came before, which may hide this one */
 };
 
-static int look_at_destination(struct placing *p, const struct looking *l, size_t i,
-			       struct idm_error *err)
+static int prepare_placing(struct placing *p, const struct preparation *all, size_t i,
+			   struct idm_error *err)
 {
-	const struct idm_oci_mount *mount = &l->oci->mounts[i];
+	const struct idm_oci_mount *mount = &all->oci->mounts[i];
 	int r;
 
 	*p = (struct placing){ .tree = -1, .place = -1, .again = -1 };
 	p->destination = mount->destination;
-	if (!mount->step && !l->below)
+	if (!mount->step && !all->below)
 		return 0;
-	p->place = open_in(l->container->root, p->destination);
+	p->place = open_in(all->container->root, p->destination);
 	if (mount->step) {
-		take_step(p, l->oci, mount);
+		copy_entry(p, all->oci, mount);
 		r = check_runtime_mount(p, mount->source, err);
 	} else {
-		r = look_at_unmapped(p, err);
+		r = find_unmapped_mount(p, err);
 	}
-	return r < 0 || p->place < 0 ? r : find_place_path(p, l->proc, err);
+	return r < 0 || p->place < 0 ? r : find_place_path(p, all->proc, err);
 }
 
 static int make_placed_trees(struct placing *placings, size_t n, struct idm_error *err)
@@ -287,7 +288,7 @@ struct answer {
 	enum doing doing;
 };
 
-struct errand {
+struct attachment {
 	const struct container *container;
 	struct placing *placings;
 	size_t n;
@@ -296,7 +297,7 @@ struct errand {
 };
 
 /* Returns the rest of `path` below `directory`; NULL: `path` is not in there. */
-static const char *below(const char *path, const char *directory)
+static const char *get_path_below(const char *path, const char *directory)
 {
 	size_t n = strlen(directory);
 
@@ -309,12 +310,13 @@ static const char *below(const char *path, const char *directory)
  * Returns the last of the attached trees and copies that covers the place of `p`; NULL: none covers it.
  * *rest is the path from that tree to the place.
  */
-static const struct placing *cover_of(const struct errand *e, const struct placing *p, const char **rest)
+static const struct placing *find_cover(const struct attachment *a, const struct placing *p,
+					const char **rest)
 {
 	const struct placing *cover = NULL;
 
-	for (const struct placing *q = e->placings; q < p; q++) {
-		const char *more = q->path ? below(p->path, q->path) : NULL;
+	for (const struct placing *q = a->placings; q < p; q++) {
+		const char *more = q->path ? get_path_below(p->path, q->path) : NULL;
 
 		if (!more || (q->tree < 0 && q->again < 0) ||
 		    (cover && strlen(q->path) < strlen(cover->path)))
@@ -325,34 +327,34 @@ static const struct placing *cover_of(const struct errand *e, const struct placi
 	return cover;
 }
 
-static int put_placed_tree(struct errand *e, const struct placing *p, int tree)
+static int attach_tree(struct attachment *a, const struct placing *p, int tree)
 {
 	const char *rest = "";
-	const struct placing *cover = cover_of(e, p, &rest);
+	const struct placing *cover = find_cover(a, p, &rest);
 	int to = !cover ? p->place : cover->tree >= 0 ? cover->tree : cover->again;
 	AUTO_CLOSE int found = -1;
 
 	if (*rest) {
-		e->answer.doing = RESOLVING;
+		a->answer.doing = RESOLVING;
 		found = idm_sys_openat2(to, rest, O_PATH, 0,
 					RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 		if (found < 0)
 			return found;
 		to = found;
 	}
-	e->answer.doing = ATTACHING;
+	a->answer.doing = ATTACHING;
 	return idm_sys_move_mount_fd(tree, to, 0);
 }
 
-static bool is_hidden(const struct errand *e, const struct placing *p)
+static bool is_hidden(const struct attachment *a, const struct placing *p)
 {
 	const char *rest;
 
-	return p->place >= 0 && cover_of(e, p, &rest);
+	return p->place >= 0 && find_cover(a, p, &rest);
 }
 
 /* The working directory leads to the mount, whatever /proc is in there. */
-static void take_away(int tree)
+static void detach_tree(int tree)
 {
 	if (idm_sys_fchdir(tree) == 0)
 		idm_sys_umount(".", MNT_DETACH);
@@ -362,37 +364,37 @@ static void take_away(int tree)
  * A tree attached to a mount that is a peer of its source would appear on the source, too, and cover it.
  * The runtime's mount will be hidden, so it need not stay a peer of any mount.
  */
-static int separate(struct errand *e, const struct placing *p)
+static int separate_mount(struct attachment *a, const struct placing *p)
 {
 	struct mount_attr alone = { .propagation = MS_PRIVATE };
 
-	e->answer.doing = SEPARATING;
+	a->answer.doing = SEPARATING;
 	return idm_sys_mount_setattr(p->place, "", AT_EMPTY_PATH, &alone);
 }
 
 /* An attached tree that is shared has to stay a peer of its source, so mounts below it are refused. */
-static int check_not_shared(struct errand *e)
+static int check_not_shared(struct attachment *a)
 {
-	e->answer.doing = SHARING;
-	return e->peers ? -EOPNOTSUPP : 0;
+	a->answer.doing = SHARING;
+	return a->peers ? -EOPNOTSUPP : 0;
 }
 
-static int put_mapped(struct errand *e, const struct placing *p)
+static int attach_mapped_tree(struct attachment *a, const struct placing *p)
 {
-	int r = is_hidden(e, p) ? check_not_shared(e) : separate(e, p);
+	int r = is_hidden(a, p) ? check_not_shared(a) : separate_mount(a, p);
 
 	if (r == 0)
-		r = put_placed_tree(e, p, p->tree);
+		r = attach_tree(a, p, p->tree);
 	if (r < 0)
 		return r;
-	e->peers |= p->step.copied_as == IDM_PROPAGATION_SHARED;
+	a->peers |= p->step.copied_as == IDM_PROPAGATION_SHARED;
 	if (!p->step.propagation)
 		return 0;
 	/* A tree attached below a shared mount has become shared, whatever it was before. */
-	e->answer.doing = PROPAGATING;
+	a->answer.doing = PROPAGATING;
 	r = idm_plan_entry_propagate(&p->step, p->tree);
 	if (r < 0)
-		take_away(p->tree);
+		detach_tree(p->tree);
 	return r;
 }
 
@@ -400,28 +402,28 @@ static int put_mapped(struct errand *e, const struct placing *p)
  * Copies a mount of the runtime's that an attached tree hides now, and attaches the copy on that tree.
  * The mount is not moved: after a rollback the runtime's own mount is where it was.
  */
-static int put_again(struct errand *e, struct placing *p)
+static int attach_copy(struct attachment *a, struct placing *p)
 {
 	int r;
 
-	if (!is_hidden(e, p))
+	if (!is_hidden(a, p))
 		return 0;
-	r = check_not_shared(e);
+	r = check_not_shared(a);
 	if (r < 0)
 		return r;
-	e->answer.doing = COPYING;
+	a->answer.doing = COPYING;
 	p->again = idm_sys_open_tree(p->place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
-	return p->again < 0 ? p->again : put_placed_tree(e, p, p->again);
+	return p->again < 0 ? p->again : attach_tree(a, p, p->again);
 }
 
 /*
  * The child shares the caller's descriptor table, and as a rule the memory in which these are noted.
  * They are forgotten first: what is closed twice could be another thread's by then.
  */
-static void close_copies(const struct errand *e)
+static void close_copies(const struct attachment *a)
 {
-	for (size_t i = 0; i < e->n; i++) {
-		volatile int *again = &e->placings[i].again;
+	for (size_t i = 0; i < a->n; i++) {
+		volatile int *again = &a->placings[i].again;
 		int fd = *again;
 
 		*again = -1;
@@ -429,28 +431,28 @@ static void close_copies(const struct errand *e)
 	}
 }
 
-static int put_all_trees(void *data)
+static int attach_all_trees(void *data)
 {
-	struct errand *e = data;
-	int r = idm_sys_setns(e->container->namespace, CLONE_NEWNS);
+	struct attachment *a = data;
+	int r = idm_sys_setns(a->container->namespace, CLONE_NEWNS);
 
-	e->answer.which = e->n;
-	for (size_t i = 0; i < e->n && r == 0; i++) {
-		struct placing *p = &e->placings[i];
+	a->answer.which = a->n;
+	for (size_t i = 0; i < a->n && r == 0; i++) {
+		struct placing *p = &a->placings[i];
 
-		e->answer.which = i;
-		r = p->tree >= 0 ? put_mapped(e, p) : put_again(e, p);
+		a->answer.which = i;
+		r = p->tree >= 0 ? attach_mapped_tree(a, p) : attach_copy(a, p);
 	}
-	for (size_t i = r < 0 ? e->answer.which : 0; i-- > 0;)
-		if (e->placings[i].tree >= 0)
-			take_away(e->placings[i].tree);
-	close_copies(e);
+	for (size_t i = r < 0 ? a->answer.which : 0; i-- > 0;)
+		if (a->placings[i].tree >= 0)
+			detach_tree(a->placings[i].tree);
+	close_copies(a);
 	return r;
 }
 
 /* ---- reporting errors ---- */
 
-static int why_not(int code, const struct errand *e, struct idm_error *err)
+static int diagnose_not_attached(int code, const struct attachment *a, struct idm_error *err)
 {
 	static const char *const doings[] = {
 		[RESOLVING] = "find the destination again",
@@ -465,16 +467,16 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 	const char *doing;
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	if (e->answer.which >= e->n)
+	if (a->answer.which >= a->n)
 		return idm_fail(err, code, step_attach, NULL, "join its mount namespace: %s",
 				idm_errno_text(-code));
-	p = &e->placings[e->answer.which];
-	doing = doings[e->answer.doing];
+	p = &a->placings[a->answer.which];
+	doing = doings[a->answer.doing];
 	if (p->tree >= 0)
 		idm_plan_entry_name(&p->step, name, sizeof(name));
 	else
 		snprintf(name, sizeof(name), "/%s", p->destination);
-	if (e->answer.doing == SHARING)
+	if (a->answer.doing == SHARING)
 		return idm_fail(err, code, step_attach, name, "%s", doing);
 	return idm_fail(err, code, step_attach, name, "%s%s%s", doing ? doing : "", doing ? ": " : "",
 			idm_errno_text(-code));
@@ -483,28 +485,28 @@ static int why_not(int code, const struct errand *e, struct idm_error *err)
 static int attach_placings(const struct container *c, struct placing *placings, size_t n,
 			   struct idm_error *err)
 {
-	struct errand e = { .container = c, .placings = placings, .n = n };
+	struct attachment a = { .container = c, .placings = placings, .n = n };
 	int r;
 
-	r = idm_subprocess_shared(put_all_trees, &e, sizeof(e));
-	close_copies(&e); /* of a child that was killed */
+	r = idm_subprocess_shared(attach_all_trees, &a, sizeof(a));
+	close_copies(&a); /* of a child that was killed */
 	if (r < 0)
-		why_not(r, &e, err);
+		diagnose_not_attached(r, &a, err);
 	return r;
 }
 
 /* ---- all ---- */
 
-static int look_at_all(struct placing *placings, const struct idm_oci *oci, const struct container *c,
-		       size_t *n, struct idm_error *err)
+static int prepare_placings(struct placing *placings, const struct idm_oci *oci,
+			    const struct container *c, size_t *n, struct idm_error *err)
 {
 	AUTO_CLOSE int proc = idm_procfs_root(err);
-	struct looking l = { .oci = oci, .container = c, .proc = proc };
+	struct preparation all = { .oci = oci, .container = c, .proc = proc };
 	int r = proc < 0 ? proc : 0;
 
 	for (*n = 0; *n < oci->n && r == 0; ++*n) {
-		r = look_at_destination(&placings[*n], &l, *n, err);
-		l.below |= oci->mounts[*n].step > 0;
+		r = prepare_placing(&placings[*n], &all, *n, err);
+		all.below |= oci->mounts[*n].step > 0;
 	}
 	return r;
 }
@@ -520,7 +522,7 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 		return idm_fail_errno(err, -ENOMEM, step_attach, NULL);
 	r = open_container(&c, oci, pid, bundle, err);
 	if (r == 0)
-		r = look_at_all(placings, oci, &c, &n, err);
+		r = prepare_placings(placings, oci, &c, &n, err);
 	if (r == 0)
 		r = make_placed_trees(placings, n, err);
 	if (r == 0)

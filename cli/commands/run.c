@@ -298,7 +298,7 @@ static const char **environment(const struct run_request *q, const struct run_us
 }
 
 /* The exit statuses are those of env(1) and nohup(1). */
-static int why_not_started(const struct idm_error *err)
+static int report_not_started(const struct idm_error *err)
 {
 	report_error(err);
 	if (err->step != IDM_STEP_EXECUTE)
@@ -391,7 +391,7 @@ static int start_confined_program(const struct run_request *q, struct run_root *
 	free(env);
 	if (pidfd < 0) {
 		run_session_end(&session);
-		return why_not_started(&err);
+		return report_not_started(&err);
 	}
 	run_root_release(root);
 	status = run_session_serve(&session, pidfd);
