@@ -93,6 +93,51 @@ static const char *value_of(const char *option, const char *key)
 	return strncmp(option, key, n) == 0 && option[n] == '=' ? option + n + 1 : NULL;
 }
 
+/* Sets an option of this helper that accepts no value. Returns false if it is another one. */
+static bool set_own_flag(struct helper *h, const char *option)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{ "recursive", &h->mount.recursive }, { "mkdir", &h->mount.mkdir },
+		{ "replace", &h->mount.replace },     { "nofail", &h->nofail },
+		{ "keep-rest", &h->maps.keep_rest },
+	};
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (strcmp(flags[i].name, option) == 0)
+			return *flags[i].flag = true;
+	if (strcmp(option, "remap") != 0 && strcmp(option, "on-top") != 0)
+		return false;
+	h->mount.mapped_flags |= *option == 'r' ? IDM_TREE_REMAP : IDM_TREE_ON_TOP;
+	return true;
+}
+
+static bool set_flag(struct helper *h, const char *option)
+{
+	if (set_own_flag(h, option) || is_for_mount(option))
+		return true;
+	if (strcmp(option, "rw") == 0) /* mount(8) passes "rw" whenever "ro" was not given */
+		return true;
+	/* mount(8) does not pass "suid" and "dev" on. */
+	if (strcmp(option, "allow-suid") == 0 || strcmp(option, "allow-dev") == 0)
+		option += strlen("allow-");
+	return add_mount_option(&h->mount.mount_options, option, strlen(option));
+}
+
+static int report_option(const char *option)
+{
+	char name[32]; /* all known names are shorter */
+	struct helper unused = { 0 };
+	size_t n = strcspn(option, "=");
+
+	snprintf(name, sizeof(name), "%.*s", (int)n, option);
+	if (option[n] && set_flag(&unused, name))
+		return report_wrong_value("", option, strlen(option));
+	return report_usage("%s: unknown option; see mount.idmap(8)", option);
+}
+
 static int parse_helper_option(struct helper *h, const char *option)
 {
 	const char *value;
@@ -101,43 +146,11 @@ static int parse_helper_option(struct helper *h, const char *option)
 		return add_map_option(&h->maps, 'm', value);
 	if ((value = value_of(option, "userns")))
 		return add_map_option(&h->maps, OPTION_USERNS, value);
-	if (strcmp(option, "keep-rest") == 0)
-		return add_map_option(&h->maps, OPTION_KEEP_REST, NULL);
-	if (strcmp(option, "recursive") == 0) {
-		h->mount.recursive = true;
-		return DONE;
-	}
-	if (strcmp(option, "remap") == 0 || strcmp(option, "on-top") == 0) {
-		h->mount.mapped_flags |= *option == 'r' ? IDM_TREE_REMAP : IDM_TREE_ON_TOP;
-		return DONE;
-	}
-	if (strcmp(option, "mkdir") == 0) {
-		h->mount.mkdir = true;
-		return DONE;
-	}
-	if (strcmp(option, "replace") == 0) {
-		h->mount.replace = true;
-		return DONE;
-	}
-	/* mount(8) does not pass "suid" and "dev" on. */
-	if (strcmp(option, "allow-suid") == 0 || strcmp(option, "allow-dev") == 0) {
-		add_mount_option(&h->mount.mount_options, option + 6, strlen(option + 6));
-		return DONE;
-	}
-	if (strcmp(option, "nofail") == 0) {
-		h->nofail = true;
-		return DONE;
-	}
-	if (strcmp(option, "rw") == 0) /* mount(8) passes "rw" whenever "ro" was not given */
-		return DONE;
 	if (strcmp(option, "remount") == 0)
 		return report_usage(
 			"remount: an idmap mount cannot be changed; unmount it and mount it again, "
 			"or use \"replace\"");
-	if (add_mount_option(&h->mount.mount_options, option, strlen(option)) || is_for_mount(option) ||
-	    h->sloppy)
-		return DONE;
-	return report_usage("%s: unknown option; see mount.idmap(8)", option);
+	return set_flag(h, option) || h->sloppy ? DONE : report_option(option);
 }
 
 static int parse_helper_options(struct helper *h, char *list)

@@ -27,12 +27,8 @@ static const struct option_row options[] = {
 
 static int report_mount_option(const char *option, size_t n)
 {
-	struct mount_options unused = { 0 };
-	size_t name = strcspn(option, ",=");
-
-	if (name < n && add_mount_option(&unused, option, name))
-		return report_usage("-o %.*s: expected no value, got %.*s", (int)name, option,
-				    (int)(n - name - 1), option + name + 1);
+	if (has_wrong_value(option, n))
+		return report_wrong_value("-o ", option, n);
 	return report_usage("-o %.*s: unknown option; see \"idmount help mount\"", (int)n, option);
 }
 

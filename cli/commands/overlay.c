@@ -89,6 +89,8 @@ static int parse_mount_option_list(struct request *q, char *list)
 		if (!*option)
 			status = report_usage(
 				"-o: an option is missing between two commas, or at an end");
+		else if (has_wrong_value(option, strlen(option)))
+			status = report_wrong_value("-o ", option, strlen(option));
 		else if (!add_mount_option(&q->mount_options, option, strlen(option)))
 			status = add_filesystem_option(q, option);
 	}

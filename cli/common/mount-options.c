@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "mount-options.h"
 
+#include <string.h>
+
 #include "lib/base/mount-attr.h"
+#include "report.h"
 
 /* A mount is copied with its options as a whole, so "rro" says the same here as "ro". */
 bool add_mount_option(struct mount_options *mount_options, const char *name, size_t n)
@@ -15,4 +18,27 @@ bool add_mount_option(struct mount_options *mount_options, const char *name, siz
 	if (option->propagation)
 		mount_options->propagation = option->propagation;
 	return true;
+}
+
+static size_t get_name_length(const char *option, size_t n)
+{
+	const char *equals = memchr(option, '=', n);
+
+	return equals ? (size_t)(equals - option) : n;
+}
+
+bool has_wrong_value(const char *option, size_t n)
+{
+	size_t name = get_name_length(option, n);
+	bool deep;
+
+	return name < n && idm_find_attr_option(option, name, &deep);
+}
+
+int report_wrong_value(const char *where, const char *option, size_t n)
+{
+	size_t name = get_name_length(option, n);
+
+	return report_usage("%s%.*s: expected no value, got \"%.*s\"", where, (int)name, option,
+			    (int)(n - name - 1), option + name + 1);
 }

@@ -16,4 +16,13 @@ struct mount_options {
 /* Adds one option of n characters, not NUL-terminated. Returns false if it is unknown. */
 bool add_mount_option(struct mount_options *mount_options, const char *option, size_t n);
 
+/*
+ * Returns whether an option of n characters is NAME=VALUE, and add_mount_option() knows NAME. None of
+ * these options accepts a value.
+ */
+bool has_wrong_value(const char *option, size_t n);
+
+/* Reports such an option, after the text `where`. Returns USAGE. */
+int report_wrong_value(const char *where, const char *option, size_t n);
+
 #endif

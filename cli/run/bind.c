@@ -18,15 +18,11 @@ static int parse_bind_map(struct run_bind *b, const char *text)
 	return parse_map_option_in(where, b->map, text);
 }
 
-static int parse_bind_option(struct run_bind *b, char *option)
+/* Sets an option that accepts no value. Returns false if it is another one. */
+static bool set_bind_flag(struct run_bind *b, const char *option)
 {
-	/* A mount inside a shared mount is made on the host too, and stays there. */
-	if (strcmp(option, "shared") == 0 || strcmp(option, "rshared") == 0)
-		return report_usage("--bind %s: %s: mounts inside would be made on the host; slave and "
-				    "private are possible",
-				    b->source, option);
 	if (add_mount_option(&b->mount_options, option, strlen(option)))
-		return DONE;
+		return true;
 	if (strcmp(option, "recursive") == 0)
 		b->recursive = true;
 	else if (strcmp(option, "keep-rest") == 0)
@@ -37,11 +33,36 @@ static int parse_bind_option(struct run_bind *b, char *option)
 		b->mapped_flags |= IDM_TREE_ON_TOP;
 	else if (strcmp(option, "idmap") == 0)
 		b->container_map = true;
-	else if (strncmp(option, "map=", 4) == 0)
-		return parse_bind_map(b, option + 4);
 	else
+		return false;
+	return true;
+}
+
+static int report_bind_option(const struct run_bind *b, const char *option)
+{
+	char name[32], where[512]; /* all known names are shorter */
+	struct run_bind unused = { 0 };
+	size_t n = strcspn(option, "=");
+
+	snprintf(name, sizeof(name), "%.*s", (int)n, option);
+	if (!option[n] || !set_bind_flag(&unused, name))
 		return report_usage("--bind %s: %s: unknown option", b->source, option);
-	return DONE;
+	snprintf(where, sizeof(where), "--bind %s: ", b->source);
+	return report_wrong_value(where, option, strlen(option));
+}
+
+static int parse_bind_option(struct run_bind *b, char *option)
+{
+	/* A mount inside a shared mount is made on the host too, and stays there. */
+	if (strcmp(option, "shared") == 0 || strcmp(option, "rshared") == 0)
+		return report_usage("--bind %s: %s: mounts inside would be made on the host; slave and "
+				    "private are possible",
+				    b->source, option);
+	if (set_bind_flag(b, option))
+		return DONE;
+	if (strncmp(option, "map=", 4) == 0)
+		return parse_bind_map(b, option + 4);
+	return report_bind_option(b, option);
 }
 
 static int parse_bind_options(struct run_bind *b, char *list)

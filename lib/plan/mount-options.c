@@ -60,10 +60,10 @@ static const struct known_option {
 	{ "remount", REFUSED, 0 }, { "tmpcopyup", REFUSED, 0 },
 };
 
-static const struct known_option *find_mount_option(const char *option)
+static const struct known_option *find_mount_option(const char *name, size_t n)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (strcmp(table[i].name, option) == 0)
+		if (strlen(table[i].name) == n && memcmp(table[i].name, name, n) == 0)
 			return &table[i];
 	return NULL;
 }
@@ -80,6 +80,16 @@ static int fail_option(int code, const struct idm_plan_entry *entry, const char 
 
 	return idm_fail(err, code, step_plan, idm_plan_entry_name(entry, name, sizeof(name)), "%s: %s",
 			option, reason);
+}
+
+/* `n` bytes of the option are its name. */
+static int fail_value(const struct idm_plan_entry *entry, const char *option, size_t n,
+		      struct idm_error *err)
+{
+	char name[IDM_PLAN_ENTRY_NAME];
+
+	return idm_fail(err, -EINVAL, step_plan, idm_plan_entry_name(entry, name, sizeof(name)),
+			"%.*s: expected no value, got \"%s\"", (int)n, option, option + n + 1);
 }
 
 static void apply_attr_option(struct idm_plan_entry *entry, const struct idm_attr_option *option,
@@ -273,15 +283,17 @@ static int fail_remap_option(const struct idm_plan_entry *entry, const char *opt
 
 int idm_plan_entry_parse_option(struct idm_plan_entry *entry, char *option, struct idm_error *err)
 {
-	const struct known_option *known = find_mount_option(option);
-	const struct idm_attr_option *attr;
+	size_t n = strcspn(option, "=");
+	bool deep;
+	const struct known_option *known = find_mount_option(option, n);
+	const struct idm_attr_option *attr = idm_find_attr_option(option, n, &deep);
 	const struct idm_map_option *map;
 	const char *text;
-	bool deep;
 
+	if (option[n] && (attr || (known && known->action != REFUSED)))
+		return fail_value(entry, option, n, err);
 	if (known)
 		return apply_known_option(entry, known, err);
-	attr = idm_find_attr_option(option, strlen(option), &deep);
 	if (attr) {
 		apply_attr_option(entry, attr, deep);
 		return 0;

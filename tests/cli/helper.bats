@@ -333,6 +333,13 @@ $some_can" mount -T fstab /mnt/dst
 @test "wrong usage: 1" {
 	refused 1 'mount.idmap: foo: unknown option; see mount.idmap(8)' idmap map=1000:2000,foo
 	refused 1 'mount.idmap: g:1000:2000: unknown option; see mount.idmap(8)' idmap map=u:1000:2000,g:1000:2000
+	local option # mount(8) itself removes the value of some
+	for option in ro nosuid rnoatime defaults recursive keep-rest remap on-top mkdir replace allow-suid nofail noauto; do
+		refused 1 "mount.idmap: $option: expected no value, got \"1\"" \
+			/sbin/mount.idmap src dst -o "map=1000:2000,$option=1"
+	done
+	refused 1 'mount.idmap: recursive: expected no value, got ""' idmap map=1000:2000,recursive=
+	refused 1 'mount.idmap: foo=1: unknown option; see mount.idmap(8)' idmap map=1000:2000,foo=1
 	refused 1 'mount.idmap: 1000:2x: parse map: expected a number, got "2x"' idmap map=1000:2x
 	refused 1 'mount.idmap: u:1:3:1: add to map: overlaps u:1:2:1: both have the disk ID 1' idmap map=1:2+1:3
 	refused 1 "mount.idmap: check map: the map has no gid entries; the kernel requires both sides

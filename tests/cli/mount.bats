@@ -814,7 +814,9 @@ hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its
 		idmount mount -m 0:1 src
 	fails_always 2 "$idmount_mount expected SOURCE and TARGET, got 3 operands; see \"idmount help mount\"" \
 		idmount mount -m 0:1 src dst dst
-	fails_always 2 "$idmount_mount -o ro: expected no value, got 1" idmount mount -m 0:1 -o nodev,ro=1,foo src dst
+	fails_always 2 "$idmount_mount -o ro: expected no value, got \"1\"" \
+		idmount mount -m 0:1 -o nodev,ro=1,foo src dst
+	fails_always 2 "$idmount_mount -o rslave: expected no value, got \"\"" idmount mount -m 0:1 -o rslave= src dst
 	fails_always 2 "$idmount_mount -o foo=1: unknown option; see \"idmount help mount\"" \
 		idmount mount -m 0:1 -o foo=1 src dst
 	fails_always 2 "$idmount_mount -o foo: unknown option; see \"idmount help mount\"" \

@@ -144,6 +144,7 @@ hint: map its layers instead, and put the overlay together from them" idmount ov
 	fails 2 "$idmount_overlay --upper-ids both: expected shifted or disk" overlay --upper-ids both
 	fails 2 "$idmount_overlay --upper-ids disk: requires a map and an upper directory" overlay --upper-ids disk
 	fails 2 "$idmount_overlay -o lowerdir: -L, -U and -W name the directories" overlay -o lowerdir=l1
+	fails 2 "$idmount_overlay -o ro: expected no value, got \"1\"" overlay -o volatile,ro=1
 	fails 2 "$idmount_overlay -o: an option is missing between two commas, or at an end" overlay -o ro,,volatile
 	fails 2 "$idmount_overlay expected one TARGET; see \"idmount help overlay\"" idmount overlay -L l1:l2
 	fails 2 "$idmount_overlay TARGET is empty" idmount overlay -L l1:l2 ''

@@ -164,6 +164,12 @@ mounts_inside()
 	fails 125 'idmount: run: --bind data: expected SRC:DST[:OPTIONS]' inside --bind data -- true
 	fails 125 'idmount: run: --bind data:data: data: expected an absolute path as target' inside --bind data:data -- true
 	fails 125 'idmount: run: --bind data: green: unknown option' inside --bind data:/data:green -- true
+	fails 125 'idmount: run: --bind data: green=1: unknown option' inside --bind data:/data:green=1 -- true
+	local option
+	for option in ro noatime recursive keep-rest remap on-top idmap shared; do
+		fails 125 "idmount: run: --bind data: $option: expected no value, got \"1\"" \
+			inside --bind "data:/data:$option=1" -- true
+	done
 	fails 125 'idmount: run: --bind data: map= and idmap exclude each other' inside --bind data:/data:idmap,map=1:1 -- true
 	run -125 --separate-stderr inside --bind none:/data -- true
 	[[ $stderr == 'idmount: run: none: open tree: No such file or directory'* ]]
