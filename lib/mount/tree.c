@@ -59,10 +59,8 @@ static int copy_tree_options(struct idm_tree_options *own, const struct idm_tree
 	if (r < 0)
 		return r;
 	if (own->flags & IDM_TREE_REMAP && own->flags & IDM_TREE_ON_TOP)
-		return idm_fail(
-			err, -EINVAL, step_tree, NULL,
-			"a map can replace another one or be added on top of it, but only one of the "
-			"two");
+		return idm_fail(err, -EINVAL, step_tree, NULL,
+				"expected IDM_TREE_REMAP or IDM_TREE_ON_TOP, got both");
 	r = idm_check_attributes(own->attr_set, own->attr_clear, step_tree, NULL, err);
 	own->attr_clear = idm_attributes_to_clear(own->attr_set, own->attr_clear);
 	return r;
@@ -190,8 +188,8 @@ static int set_attributes(struct call *c)
 		c->attr.attr_set |= MOUNT_ATTR_IDMAP;
 		c->attr.userns_fd = (uint64_t)c->userns_fd;
 	} else if (c->o.flags & (IDM_TREE_REMAP | IDM_TREE_ON_TOP)) {
-		return idm_fail(c->err, -EINVAL, step_tree, NULL,
-				"replacing a map, or adding one on top of it, requires a map");
+		return idm_fail(c->err, -EINVAL, step_tree, NULL, "%s requires a map",
+				c->o.flags & IDM_TREE_REMAP ? "IDM_TREE_REMAP" : "IDM_TREE_ON_TOP");
 	}
 	return 0;
 }

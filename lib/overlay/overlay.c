@@ -87,8 +87,9 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 	if (r < 0)
 		return r;
 	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && o->flags & IDM_OVERLAY_IN_NAMESPACE)
-		return idm_fail(err, -EINVAL, step_overlay, NULL, "flags that exclude each other: 0x%x",
-				o->flags);
+		return idm_fail(err, -EINVAL, step_overlay, NULL,
+				"expected IDM_OVERLAY_BY_DESCRIPTOR or IDM_OVERLAY_IN_NAMESPACE, got "
+				"both");
 	if (o->flags & IDM_OVERLAY_BY_DESCRIPTOR && !idm_kernel_takes_detached())
 		return idm_fail(
 			err, -EOPNOTSUPP, step_overlay, NULL,
@@ -108,7 +109,7 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 				 : "a work directory requires an upper directory");
 	if (o->flags & IDM_OVERLAY_UPPER_UNUSED && !o->upper)
 		return idm_fail(err, -EINVAL, step_overlay, NULL,
-				"the flag for an unused upper directory requires an upper directory");
+				"IDM_OVERLAY_UPPER_UNUSED requires an upper directory");
 	if (n < 2 && !o->upper) {
 		idm_fail(err, -EINVAL, step_overlay, o->lower[0].path,
 			 "expected a second layer or an upper directory, got one lower layer");

@@ -343,8 +343,9 @@ int idm_copy_apply_options(struct idm_plan_apply_options *own,
 	if (r < 0)
 		return r;
 	if (own->flags & IDM_PLAN_APPLY_DETACHED && own->flags & IDM_PLAN_APPLY_IN_NAMESPACE)
-		return idm_fail(err, -EINVAL, step_assemble, NULL, "flags that exclude each other: 0x%x",
-				own->flags);
+		return idm_fail(
+			err, -EINVAL, step_assemble, NULL,
+			"expected IDM_PLAN_APPLY_DETACHED or IDM_PLAN_APPLY_IN_NAMESPACE, got both");
 	if ((unsigned int)own->upper_ids > IDM_UPPER_DISK)
 		return idm_fail(err, -EINVAL, step_assemble, NULL, "unknown upper IDs %d",
 				own->upper_ids);

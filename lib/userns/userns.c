@@ -286,7 +286,10 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 	if (r < 0)
 		return r;
 	if (flags & (flags - 1))
-		return idm_fail(err, -EINVAL, step, NULL, "expected at most one flag, got 0x%x", flags);
+		return idm_fail(err, -EINVAL, step, NULL,
+				"expected at most one of IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE and "
+				"IDM_USERNS_OWN_MEMORY, got 0x%x",
+				flags);
 	texts = malloc(2 * sizeof(*texts));
 	if (!texts)
 		return idm_fail_errno(err, -ENOMEM, step, NULL);

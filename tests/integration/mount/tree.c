@@ -267,13 +267,15 @@ TEST(a_source_without_a_map_needs_no_word_and_takes_each)
 		assert_owner_in(tree, "file", 5, 6);
 	}
 	assert_error(open_with(SOURCE, "1000:5", IDM_TREE_REMAP | IDM_TREE_ON_TOP, &err), -EINVAL, &err,
-		     "", "open tree", "only one of the two");
+		     "", "open tree", "expected IDM_TREE_REMAP or IDM_TREE_ON_TOP, got both");
 	for (size_t i = 1; i < 3; i++) {
 		struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 
 		o.flags = flags[i];
 		assert_error(idm_tree_open(AT_FDCWD, SOURCE, -1, &o, &err), -EINVAL, &err, "",
-			     "open tree", "requires a map");
+			     "open tree",
+			     flags[i] == IDM_TREE_REMAP ? "IDM_TREE_REMAP requires a map"
+							: "IDM_TREE_ON_TOP requires a map");
 	}
 	assert_error(open_with("/proc", "0:5", IDM_TREE_ON_TOP, &err), -EINVAL, &err, "/proc",
 		     "map tree", "proc");

@@ -463,7 +463,8 @@ TEST(a_way_that_is_not_there)
 					       IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE);
 
 	enter();
-	assert_refused(&o, -EINVAL, "", "exclude each other");
+	assert_refused(&o, -EINVAL, "",
+		       "expected IDM_OVERLAY_BY_DESCRIPTOR or IDM_OVERLAY_IN_NAMESPACE, got both");
 	o.flags = IDM_OVERLAY_BY_DESCRIPTOR;
 	if (kernel_is_before(6, 15))
 		assert_refused(&o, -EOPNOTSUPP, "", "needs Linux 6.15");
@@ -474,7 +475,7 @@ TEST(an_unused_upper_that_is_not_there)
 	struct idm_overlay_options o = request(NULL, IDM_OVERLAY_UPPER_UNUSED);
 
 	enter();
-	assert_refused(&o, -EINVAL, "", "requires an upper directory");
+	assert_refused(&o, -EINVAL, "", "IDM_OVERLAY_UPPER_UNUSED requires an upper directory");
 }
 
 TEST(attributes_are_checked_as_those_of_a_tree)

@@ -560,7 +560,8 @@ TEST(options_of_the_call)
 	o.flags = 8;
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "0x8");
 	o.flags = IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE;
-	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "exclude");
+	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan",
+		     "expected IDM_PLAN_APPLY_DETACHED or IDM_PLAN_APPLY_IN_NAMESPACE, got both");
 	o = (struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT;
 	o.upper_ids = 7;
 	assert_error(idm_plan_open(plan, &o, &err), -EINVAL, &err, "", "assemble plan", "upper IDs 7");

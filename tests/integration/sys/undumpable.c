@@ -119,7 +119,8 @@ TEST_ANYWHERE(who_is_dumpable_may_have_it_too)
 	assert_opens("0:100000:65536", IDM_USERNS_OWN_MEMORY);
 	assert_opens("u:0:100000:65536,g:5:2:3,g:9:20:1", IDM_USERNS_OWN_MEMORY);
 	assert_error(idm_userns_open(map, IDM_USERNS_OWN_MEMORY | IDM_USERNS_LIVE, &err), -EINVAL, &err,
-		     NULL, "make user namespace", "expected at most one flag");
+		     NULL, "make user namespace",
+		     "expected at most one of IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE and");
 }
 
 /* ---- a program with file capabilities ---- */
