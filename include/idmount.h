@@ -945,16 +945,17 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
 
 /*
  * Unmounts a mount and all mounts below it, by a descriptor of its root. Such a descriptor is a tree that
- * idm_tree_attach() attached. Finds a mount that was moved. Never unmounts another one.
+ * idm_tree_attach() attached. Finds a mount that was moved. Never unmounts another one. The descriptor
+ * keeps the mount busy, so the function always detaches it lazily (MNT_DETACH).
  *
- * @mount_fd: the root of the mount; it keeps the mount busy
- * @flags: IDM_UMOUNT_LAZY, which is required
+ * @mount_fd: the root of the mount
+ * @flags: 0, or IDM_UMOUNT_LAZY, which changes nothing
  * @err: may be NULL
  *
  * Returns: 0
  * Errors:
  *   -EBUSY: another mount covers it
- *   -EINVAL: other flags or none, or a descriptor that is not the root of a mount
+ *   -EINVAL: another flag, or a descriptor that is not the root of a mount
  *   -EINVAL: the mount is attached nowhere below the caller's root directory
  *   -EINVAL: another user namespace locked the mount
  *   -EBADF: `mount_fd` is not open

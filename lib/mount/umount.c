@@ -270,9 +270,7 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err)
 	r = idm_check_flags(flags, IDM_UMOUNT_LAZY, step_umount, name, err);
 	if (r < 0)
 		return r;
-	if (!flags)
-		return idm_fail(err, -EINVAL, step_umount, name,
-				"the descriptor keeps the mount busy: IDM_UMOUNT_LAZY is required");
+	/* Always lazily: the descriptor keeps the mount busy. */
 	r = unmount_root(mount_fd);
 	return r < 0 ? diagnose_unmount_fd(r, name, err) : 0;
 }
