@@ -1525,8 +1525,9 @@ struct idm_check_result {
  * @dirfd, @path: as in openat(2); `path` may be empty with IDM_CHECK_EMPTY_PATH
  * @flags: 0, or IDM_CHECK_WRITE and IDM_CHECK_EMPTY_PATH
  * @check: receives the result; the caller sets its size
- * @err: may be NULL; also receives the reason if the call succeeds and `mappable` is false, or with
- *   IDM_CHECK_WRITE `writable`
+ * @why: receives the reason if the call succeeds and `mappable` is false, or with IDM_CHECK_WRITE
+ *   `writable`; without such a reason its errnum is 0; may be NULL
+ * @err: may be NULL
  *
  * Returns: 0
  * Errors:
@@ -1540,7 +1541,7 @@ struct idm_check_result {
  */
 IDM_NONNULL(2, 4)
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
-		   struct idm_error *err);
+		   struct idm_error *why, struct idm_error *err);
 
 /* ---- processes ------------------------------------------------------------------------------- */
 

@@ -75,10 +75,10 @@ static bool is_good(const struct idm_check_result *check, bool write)
 }
 
 static int print_path(const char *path, const struct idm_check_result *check, bool write,
-		      const struct idm_error *err)
+		      const struct idm_error *why)
 {
 	if (!is_good(check, write))
-		return report_error(err);
+		return report_error(why);
 	return print_line("%s: %s: can be ID-mapped%s%s", path, check->fstype,
 			  check->mapped ? " again (--remap, --on-top): it is mapped already" : "",
 			  !write ? ""
@@ -88,11 +88,11 @@ static int print_path(const char *path, const struct idm_check_result *check, bo
 }
 
 static void add_path_json(struct json *json, const char *path, const struct idm_check_result *check,
-			  bool write, const struct idm_error *err)
+			  bool write, const struct idm_error *why)
 {
 	bool good = is_good(check, write);
-	char *hint = good || !err->hint[0] ? NULL : hint_with_options(err->hint);
-	char reason[sizeof(err->message)];
+	char *hint = good || !why->hint[0] ? NULL : hint_with_options(why->hint);
+	char reason[sizeof(why->message)];
 
 	json_open(json, NULL, '{');
 	json_add_name(json, "path", path);
@@ -103,9 +103,9 @@ static void add_path_json(struct json *json, const char *path, const struct idm_
 		json_add_bool(json, "writable", check->writable);
 		json_add_bool(json, "diskIdChecked", check->disk_id_checked);
 	}
-	json_add_string(json, "error", good ? NULL : idm_errno_name(err->errnum));
+	json_add_string(json, "error", good ? NULL : idm_errno_name(why->errnum));
 	if (!good)
-		idm_error_part(err, err->reason, reason, sizeof(reason));
+		idm_error_part(why, why->reason, reason, sizeof(reason));
 	json_add_string(json, "reason", good ? NULL : reason);
 	json_add_string(json, "hint", hint);
 	free(hint);
@@ -115,19 +115,20 @@ static void add_path_json(struct json *json, const char *path, const struct idm_
 static int check_path(const char *path, bool write, struct json *json)
 {
 	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
-	struct idm_error err;
+	struct idm_error why, err;
 
 	if (!*path) /* to the library, that is a directory descriptor */
 		return report_usage("PATH is empty");
 
-	if (idm_check_path(AT_FDCWD, path, write ? IDM_CHECK_WRITE : 0, &check, &err) < 0) {
+	if (idm_check_path(AT_FDCWD, path, write ? IDM_CHECK_WRITE : 0, &check, &why, &err) < 0) {
 		if (!json)
 			return report_error(&err);
 		check = (struct idm_check_result)IDM_CHECK_RESULT_INIT;
+		why = err;
 	}
 	if (!json)
-		return print_path(path, &check, write, &err);
-	add_path_json(json, path, &check, write, &err);
+		return print_path(path, &check, write, &why);
+	add_path_json(json, path, &check, write, &why);
 	return is_good(&check, write) ? DONE : FAILED;
 }
 

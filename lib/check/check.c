@@ -245,10 +245,11 @@ static int copy_check_size(struct idm_check_result *own, const struct idm_check_
 }
 
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
-		   struct idm_error *err)
+		   struct idm_error *why, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	AUTO_CLOSE int source = -1;
+	struct idm_error reason = { 0 }; /* of the result, or of a failure */
 	struct idm_check_result own;
 	int r = idm_check_flags(flags, IDM_CHECK_WRITE | IDM_CHECK_EMPTY_PATH, step_check, path, err);
 
@@ -262,8 +263,13 @@ int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_c
 	source = idm_open_or_dup(dirfd, path, O_PATH);
 	if (source < 0)
 		return idm_fail_at(err, source, step_check, path, dirfd);
-	r = check_opened_source(source, path, flags, &own, err);
-	if (r == 0)
-		memcpy(check, &own, own.size < sizeof(own) ? own.size : sizeof(own));
-	return r;
+	r = check_opened_source(source, path, flags, &own, why || err ? &reason : NULL);
+	if (r < 0 && err)
+		*err = reason;
+	if (r < 0)
+		return r;
+	memcpy(check, &own, own.size < sizeof(own) ? own.size : sizeof(own));
+	if (why)
+		*why = reason;
+	return 0;
 }

@@ -94,7 +94,7 @@ static int open_plan(void *options, struct idm_error *err)
 
 static int check_path(void *options, struct idm_error *err)
 {
-	return idm_check_path(AT_FDCWD, SCRATCH, 0, options, err);
+	return idm_check_path(AT_FDCWD, SCRATCH, 0, options, NULL, err);
 }
 
 static int start_child(void *options, struct idm_error *err)

@@ -138,7 +138,7 @@ static void of_mounts(const struct idm_map *map)
 	     idm_list(IDM_LIST_UNMAPPED, count_mount, &mounts, &err) == 0 && mounts > 1);
 	tell("and one of them", idm_list_path(HERE, "/", 0, count_mount, &mounts, &err) == 0);
 	tell("features are found", idm_features(0, count_feature, &features, &err) == 0 && features > 4);
-	tell("a path is checked", with_root(idm_check_path(HERE, "/", 0, &check, &err)));
+	tell("a path is checked", with_root(idm_check_path(HERE, "/", 0, &check, NULL, &err)));
 }
 
 static void of_plans(void)

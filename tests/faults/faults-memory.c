@@ -181,9 +181,13 @@ static int open_overlay(struct idm_error *err)
 static int check(struct idm_error *err)
 {
 	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
-	int r = idm_check_path(AT_FDCWD, SOURCE, IDM_CHECK_WRITE, &c, err);
+	struct idm_error why;
+	int r = idm_check_path(AT_FDCWD, SOURCE, IDM_CHECK_WRITE, &c, &why, err);
 
-	return r == 0 && !c.writable ? -err->errnum : r;
+	if (r < 0 || c.writable)
+		return r;
+	*err = why;
+	return -why.errnum;
 }
 
 static int start(struct idm_error *err)

@@ -784,14 +784,16 @@ TEST(the_list_of_all_namespaces)
 static int check(struct idm_error *err)
 {
 	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
-	int r = idm_check_path(AT_FDCWD, SOURCE, IDM_CHECK_WRITE, &c, err);
+	struct idm_error why;
+	int r = idm_check_path(AT_FDCWD, SOURCE, IDM_CHECK_WRITE, &c, &why, err);
 
 	if (r < 0)
 		return r;
 	if (c.mappable && c.writable)
 		return 0;
-	assert_error(-err->errnum, -err->errnum, err, NULL, NULL, NULL);
-	return -err->errnum;
+	assert_error(-why.errnum, -why.errnum, &why, NULL, NULL, NULL);
+	*err = why;
+	return -why.errnum;
 }
 
 TEST(a_check_of_a_path)

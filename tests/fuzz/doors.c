@@ -37,7 +37,7 @@ DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount_info
 DOOR(idm_list_path, path, int dirfd, const char *path, unsigned int flags,
      int (*each)(const struct idm_mount_info *, void *), void *data)
 DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags,
-     struct idm_check_result *check)
+     struct idm_check_result *check, struct idm_error *why)
 DOOR(prepare_bundle, bundle->directory, const struct bundle *bundle, char *file)
 DOOR(print_features, *argv, char **argv)
 DOOR(idm_diagnose_refused, path, enum idm_call call, int code, enum idm_error_step step,

@@ -210,7 +210,7 @@ static int check_path(unsigned int bits, struct idm_error *err)
 {
 	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 
-	return idm_check_path(AT_FDCWD, "/", bits, &check, err);
+	return idm_check_path(AT_FDCWD, "/", bits, &check, NULL, err);
 }
 
 static int stop_at_once(const struct idm_feature_info *feature, void *data)

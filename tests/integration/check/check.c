@@ -249,19 +249,20 @@ TEST(wrong_arguments)
 	struct checked x;
 
 	scratch_enter();
-	assert_error(idm_check_path(AT_FDCWD, "/", 2, &c, &e), -EINVAL, &e, "/", "check path",
+	assert_error(idm_check_path(AT_FDCWD, "/", 2, &c, NULL, &e), -EINVAL, &e, "/", "check path",
 		     "unknown flags 0x2");
 	c.size = 0;
-	assert_error(idm_check_path(AT_FDCWD, "/", 0, &c, &e), -EINVAL, &e, "/", "check path", NULL);
-	newer.known.size = sizeof(newer);
-	assert_error(idm_check_path(AT_FDCWD, "/", 0, &newer.known, &e), -E2BIG, &e, "/", "check path",
+	assert_error(idm_check_path(AT_FDCWD, "/", 0, &c, NULL, &e), -EINVAL, &e, "/", "check path",
 		     NULL);
-	assert_int_equal(idm_check_path(AT_FDCWD, "/", 0, &newer.known, NULL), -E2BIG);
+	newer.known.size = sizeof(newer);
+	assert_error(idm_check_path(AT_FDCWD, "/", 0, &newer.known, NULL, &e), -E2BIG, &e, "/",
+		     "check path", NULL);
+	assert_int_equal(idm_check_path(AT_FDCWD, "/", 0, &newer.known, NULL, NULL), -E2BIG);
 	x = check(SCRATCH "/missing", 0);
 	assert_error(x.r, -ENOENT, &x.e, SCRATCH "/missing", "check path", NULL);
 	assert_int_equal(check(SCRATCH "/", 0).r, 0);
 	c.size = sizeof(c);
-	assert_int_equal(idm_check_path(AT_FDCWD, "", 0, &c, NULL), -ENOENT);
+	assert_int_equal(idm_check_path(AT_FDCWD, "", 0, &c, NULL, NULL), -ENOENT);
 	assert_int_equal(check_at(1000000, "", 0).r, -EBADF);
 	assert_int_equal(check("/dev/null/x", 0).r, -ENOTDIR);
 }
@@ -271,6 +272,6 @@ TEST(without_an_error_to_fill_in)
 	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
 
 	need_root();
-	assert_int_equal(idm_check_path(AT_FDCWD, "/proc", IDM_CHECK_WRITE, &c, NULL), 0);
+	assert_int_equal(idm_check_path(AT_FDCWD, "/proc", IDM_CHECK_WRITE, &c, NULL, NULL), 0);
 	assert_false(c.mappable);
 }

@@ -10,7 +10,7 @@
 struct checked {
 	int r;
 	struct idm_check_result c;
-	struct idm_error e;
+	struct idm_error e; /* of a failure, or why the answer is no */
 };
 
 /* Makes sure that nothing was left behind, too. */
@@ -18,8 +18,14 @@ static inline struct checked check_at(int dirfd, const char *path, unsigned int 
 {
 	struct snapshot *before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	struct checked x = { .c.size = sizeof(x.c) };
+	struct idm_error err = { 0 };
 
-	x.r = idm_check_path(dirfd, path, flags | (*path ? 0 : IDM_CHECK_EMPTY_PATH), &x.c, &x.e);
+	memset(&x.e, 0xff, sizeof(x.e));
+	x.r = idm_check_path(dirfd, path, flags | (*path ? 0 : IDM_CHECK_EMPTY_PATH), &x.c, &x.e, &err);
+	if (x.r < 0)
+		x.e = err;
+	else
+		assert_int_equal(err.errnum, 0); /* written on failure only */
 	snapshot_assert_same(before);
 	assert_int_equal(x.c.size, sizeof(x.c));
 	return x;

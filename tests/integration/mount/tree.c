@@ -568,8 +568,8 @@ TEST(an_empty_path_is_refused)
 				     NULL);
 		assert_error(idm_list_path(at, "", 0, count, &mounts, &err), -ENOENT, &err, "", NULL,
 			     "the path is empty");
-		assert_error(idm_check_path(at, "", 0, &check, &err), -ENOENT, &err, "", "check path",
-			     "the path is empty");
+		assert_error(idm_check_path(at, "", 0, &check, NULL, &err), -ENOENT, &err, "",
+			     "check path", "the path is empty");
 		layers[1].dirfd = at;
 		assert_error(idm_overlay_open(&o, &err), -ENOENT, &err, "", "open layer",
 			     "the path is empty");
@@ -602,7 +602,7 @@ TEST(an_empty_path_is_the_directory_if_a_flag_says_so)
 
 		assert_int_equal(faccessat(tree, "file", F_OK, 0), 0);
 		assert_ok(idm_list_path(at, "", IDM_LIST_EMPTY_PATH, count, &mounts, &err), &err);
-		assert_ok(idm_check_path(at, "", IDM_CHECK_EMPTY_PATH, &check, &err), &err);
+		assert_ok(idm_check_path(at, "", IDM_CHECK_EMPTY_PATH, &check, NULL, &err), &err);
 		layers[1].dirfd = at;
 		overlay = (int)assert_ok(idm_overlay_open(&o, &err), &err);
 		assert_int_equal(faccessat(overlay, "file", F_OK, 0), 0);

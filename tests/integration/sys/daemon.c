@@ -270,7 +270,7 @@ static long try_check(void)
 	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 	long r = idm_features(0, look_at_feature, NULL, NULL);
 
-	return r ? r : idm_check_path(AT_FDCWD, ROOT, IDM_CHECK_WRITE, &check, &error);
+	return r ? r : idm_check_path(AT_FDCWD, ROOT, IDM_CHECK_WRITE, &check, NULL, &error);
 }
 
 static long start_child(bool in_namespaces)
