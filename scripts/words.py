@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """words.py [FILE-OR-FOLDER]...: finds the words of words.txt; prints file:line: word: what is better.
 
-Reads documents as they are, and of C its comments and strings. Without arguments it reads AREAS. Runs in
-the top directory. The exit status is 1 if a word was found.
+Reads documents as they are, and of C and Python their comments and strings. Without arguments it reads AREAS.
+Runs in the top directory. The exit status is 1 if a word was found.
 """
+import glob
 import os
 import re
 import sys
@@ -19,6 +20,10 @@ LIST = os.path.join(os.path.dirname(__file__), "words.txt")
 SPACE = r"(?:\s|(?<=\n)[ \t]*(?:\*|//|#|>))+"
 C_TEXT = re.compile(r"""(?P<comment>/\*.*?\*/|//[^\n]*)|^[ \t]*\#[ \t]*include[^\n]*|'(?:\\.|[^'\\\n])+'|
                         "(?P<string>(?:\\.|[^"\\\n])*)\"""", re.DOTALL | re.MULTILINE | re.VERBOSE)
+PYTHON_TEXT = re.compile(r"""(?P<comment>\#[^\n]*)|
+                             (?P<quote>\"{3}|'{3}|["'])(?P<string>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""",
+                         re.DOTALL | re.VERBOSE)
+LANGUAGES = {".c": C_TEXT, ".h": C_TEXT, ".py": PYTHON_TEXT}
 
 
 def read_list():
@@ -41,10 +46,10 @@ def blank(text, by):
     return re.sub(r"[^\n]", by, text)
 
 
-def text_of_c(source):
+def text_of_code(source, language):
     """Comments and strings alone, everything at its place. A NUL ends what the next word does not continue."""
     out, end = [], 0
-    for match in C_TEXT.finditer(source):
+    for match in language.finditer(source):
         between = source[end:match.start()]
         out.append(blank(between, " ") if not between.strip() else blank(between, "\0"))
         if match["comment"]:
@@ -65,7 +70,7 @@ def read_text(path):
 
 
 def files_of(areas):
-    for area in areas:
+    for area in (path for area in areas for path in sorted(glob.glob(area))):
         if os.path.isfile(area):
             yield area
         for folder, _, names in sorted(os.walk(area)):
@@ -87,7 +92,8 @@ def main():
     for path in files_of(sys.argv[1:] or AREAS):
         text, broken = read_text(path)
         findings = [(line, "not UTF-8", "text in UTF-8") for line in broken]
-        text = text_of_c(text) if path.endswith((".c", ".h")) else text
+        language = LANGUAGES.get(os.path.splitext(path)[1])
+        text = text_of_code(text, language) if language else text
         for line, word, better in sorted([*findings, *findings_in(text, rules, allowed)]):
             print(f"{path}:{line}: {word}: {better}")
             found = True

@@ -383,6 +383,27 @@ def words_in_comments_and_strings():
 
 
 @test
+def words_in_python():
+    write_tree({"scripts/a.py": '"""Its\nHeart."""\nhe = None\nif he is None:  # It is\n    # none.\n'
+                                "    print(f'{heart} \\' heart /heart')\n"})
+    expect(["words.py"], "scripts/a.py:2: Heart: core",
+           "scripts/a.py:4: is none: does not exist, no ... exists, is not a ...",
+           "scripts/a.py:6: heart: core")
+
+
+@test
+def words_in_shell():
+    write_tree({"scripts/a.sh": "# It is\n# none.\necho $heart ${heart[0]} </heart\n"})
+    expect(["words.py"], "scripts/a.sh:1: is none: does not exist, no ... exists, is not a ...")
+
+
+@test
+def words_in_files_of_a_pattern():
+    write_tree({"tests/fuzz/a.c": "/* heart */\n", "tests/fuzz/seeds/b.c": "/* heart */\n"})
+    expect(["words.py", "tests/fuzz/*.*"], "tests/fuzz/a.c:1: heart: core")
+
+
+@test
 def words_in_documents():
     write_tree({"man/x.8.scd": "# It lies.\n\nIt is\nnone, so it *takes* one.\n", "docs/x.md": "> Tells\n> nothing of it\n",
                 "CONTRIBUTING.md": "Who has it? Who has it has it.\n"})
