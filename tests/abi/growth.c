@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Structs that begin with their size may grow. So the library takes a shorter one (of a program that was
- * compiled with an older header) as if the rest were 0, touches nothing behind its end, takes a longer
- * one (of a newer program) if the rest is 0, and refuses it if it is not.
+ * Structs that begin with their size may grow. A program compiled with an older header passes a shorter
+ * one. The library accepts that as if the rest were 0, and touches nothing behind its end. A newer program
+ * passes a longer one. The library accepts that if the rest is 0, and refuses it otherwise.
  *
- * Every such struct of the header has to be here, but those that the library makes: they are told by
- * "_info".
+ * This test covers every such struct of the header, except those that the library fills in: their names
+ * contain "_info".
  */
 #include <fcntl.h>
 #include <stdio.h>

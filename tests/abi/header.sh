@@ -26,7 +26,7 @@ report() { # GOOD WHAT
   [ "$1" = 0 ] && echo "ok $number - $2" || echo "not ok $number - $2"
 }
 
-# With whatever there is of the compilers; one at least.
+# Uses each of the compilers that is installed. At least one is required.
 compile() { # LANGUAGE STANDARD COMPILER...
   language=$1 standard=$2 tried=
   shift 2
@@ -41,10 +41,10 @@ compile() { # LANGUAGE STANDARD COMPILER...
   done
   [ -z "$tried" ] || return
   if [ "${IDM_MUST_RUN:-}" = 1 ]; then
-    echo "# IDM_MUST_RUN=1, but there is none of: $*"
+    echo "# IDM_MUST_RUN=1, but no compiler found: $*"
     report 1 "as $standard"
   else
-    report 0 "as $standard # SKIP there is none of: $*"
+    report 0 "as $standard # SKIP no compiler found: $*"
   fi
 }
 

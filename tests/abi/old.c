@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program of the time of 0.1: strict C11, the header of that release, and every function of it called
- * once at least. It has to be built and to run with the shared library of today, as it is. Without root
- * more of what it asks for is refused; that is an answer, too.
+ * A program of the time of 0.1, in strict C11 with the header of that release. It calls every function of
+ * that header at least once. It has to build and run, unchanged, with the shared library of today. Without
+ * root the library refuses more of its calls; a refusal is an answer, too.
  */
 #include "idmount-0.1.h"
 
@@ -25,7 +25,7 @@ static void tell(const char *what, int good)
 	err.message[0] = '\0';
 }
 
-/* With root it works; for others it may be refused, with words. */
+/* It succeeds for root. For other users it may fail, with a message. */
 static int with_root(int r)
 {
 	return r >= 0 || (!root && err.errnum == -r && err.message[0]);
@@ -72,8 +72,8 @@ static void of_maps(struct idm_map *map)
 
 	tell("a map is parsed", idm_map_parse(map, "0:100000:1000", 0, &err) == 0);
 	tell("and copied", idm_map_copy(map, &other) == 0 && idm_map_equal(map, other));
-	tell("ids go there", idm_map_to_seen(map, IDM_UID, 5, &id) == 0 && id == 100005);
-	tell("and back", idm_map_to_disk(map, IDM_GID, 100007, &id) == 0 && id == 7);
+	tell("a disk ID is translated", idm_map_to_seen(map, IDM_UID, 5, &id) == 0 && id == 100005);
+	tell("and a seen ID", idm_map_to_disk(map, IDM_GID, 100007, &id) == 0 && id == 7);
 	tell("it has entries",
 	     idm_map_entries(map, IDM_UID, &entries) == 1 && entries[0].seen == 100000);
 	tell("it is to be hardened", idm_map_hardening(map, IDM_HARDEN_MOUNT, NULL, &why) ==
@@ -97,8 +97,8 @@ static void of_maps(struct idm_map *map)
 
 	tell("another map is made", idm_map_new(&other) == 0);
 	tell("the caller's is read", idm_map_add_pid(other, getpid(), &err) == 0);
-	tell("nobody has ranges", idm_map_add_subid(other, "nobody-of-this-name", &err) < 0);
-	tell("nor is this a namespace", idm_map_add_userns(other, -1, &err) < 0);
+	tell("an unknown user is refused", idm_map_add_subid(other, "no-such-user", &err) < 0);
+	tell("and what is no namespace", idm_map_add_userns(other, -1, &err) < 0);
 	idm_map_free(other);
 }
 
@@ -218,7 +218,7 @@ static void of_reapers(void)
 	tell("that is waited for",
 	     idm_reaper_wait(reaper, &two, -1, &exit, &err) == 0 && exit.status == 0);
 	close(pidfd);
-	tell("it adopts nobody here", idm_reaper_adopt(reaper, 0, NULL, &err) < 0);
+	tell("it refuses to adopt here", idm_reaper_adopt(reaper, 0, NULL, &err) < 0);
 	idm_reaper_free(reaper);
 }
 
