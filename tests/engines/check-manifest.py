@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""check-manifest.py FILE...: whether manifests are what the API of Kubernetes takes.
+"""check-manifest.py FILE...: checks that manifests match the API of Kubernetes.
 
-Held against the models that python3-kubernetes has of it, which were made from its OpenAPI description:
-every property is known and of its type, and none that is required is missing.
+The models of python3-kubernetes were generated from the OpenAPI description of that API. Every property of a
+manifest has to be in its model, and of the right type. No required property may be missing.
 """
 import re
 import sys

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# What the tests with engines share. Each runs in a mount namespace of its own, where all that an engine writes
-# is in memory: /mnt has the test's files, /run and /var the engine's.
+# Functions for the tests with engines. Each test runs in a mount namespace of its own, where engines write only
+# to memory: /mnt contains the test's files, /run and /var those of the engine.
 load ../cli/common
 
 IMAGE=test.invalid/box:1
 
-# The image is made once a file.
+# Each test file makes the image once.
 setup_file()
 {
 	"$BATS_TEST_DIRNAME/image.sh" "$BATS_FILE_TMPDIR/image.tar" "$IMAGE"
@@ -21,18 +21,18 @@ set_up_engine()
 	mount -t tmpfs -o mode=755 var /var/lib
 	mount -t tmpfs -o mode=1777 tmp /var/tmp
 	mountpoint -q /sys || mount -t sysfs sysfs /sys
-	# Whatever layout the machine has: the one that all of runc, crun, containerd and podman can use.
+	# The machine may use another layout. All of runc, crun, containerd and podman support this one.
 	mount -t cgroup2 cgroup2 /sys/fs/cgroup
 	group=idmount-test-$$
 	mkdir /sys/fs/cgroup/$group
 
-	# The runtime that engines are told.
+	# The path of the runtime, for the configuration of engines.
 	runtime=/mnt/idmount-oci-runtime
 	ln -s "$IDMOUNT" "$runtime"
 
 	mkdir vol
 	echo theirs >vol/theirs
-	echo ours >vol/ours
+	echo text >vol/ours
 	chown 1000:1000 vol vol/ours
 	chmod 755 vol
 	cp "$(type -P busybox)" vol/suid
@@ -40,7 +40,7 @@ set_up_engine()
 	chmod 4755 vol/suid
 }
 
-# Kills what is in the test's cgroup, and removes that; false: there is still somebody.
+# Kills the processes in the test's cgroup, and removes the cgroup. Fails while a process is left.
 kill_group()
 {
 	find "/sys/fs/cgroup/$group" -name cgroup.procs -exec cat {} + | xargs -r kill -KILL 2>/dev/null || true
@@ -48,7 +48,7 @@ kill_group()
 	[[ ! -d /sys/fs/cgroup/$group ]]
 }
 
-# daemon COMMAND...: in the background, in a cgroup of its own, as all that it starts.
+# daemon COMMAND...: runs it in the background, in a cgroup of its own. Its children are in that cgroup, too.
 daemon()
 {
 	mkdir "/sys/fs/cgroup/$group/daemon"
@@ -58,7 +58,7 @@ daemon()
 
 tear_down_engine()
 {
-	# All that engines have started, also what they do not know any more.
+	# All processes that engines have started, also those that they do not track any more.
 	if [[ -d /sys/fs/cgroup/$group ]]; then
 		until kill_group; do
 			sleep 0.01
@@ -67,7 +67,7 @@ tear_down_engine()
 	tear_down_mounts
 }
 
-# In the container's own words, what it sees of the volume, and that it can write there.
+# Run in the container: prints the owners that it sees on the volume, and creates a file there.
 look='stat -c "%u:%g %n" /vol /vol/ours /vol/theirs; touch /vol/new; stat -c "%u:%g %n" /vol/new'
 
 seen='0:0 /vol
@@ -75,7 +75,7 @@ seen='0:0 /vol
 65534:65534 /vol/theirs
 0:0 /vol/new'
 
-# inside EXPECTED COMMAND...: what a container prints.
+# inside EXPECTED COMMAND...: checks the output of a container.
 inside()
 {
 	local expected=$1
@@ -87,8 +87,8 @@ inside()
 	same 'inside' "$expected" "$output"
 }
 
-# nothing_is_left: of containers that have ended, but the daemon. podman has an empty cgroup for all its
-# monitors, and leaves it; monitors and shims end a little after their containers.
+# nothing_is_left: waits until only the daemon is left of exited containers. podman keeps an empty cgroup for all
+# its monitors. Monitors and shims exit a little after their containers.
 nothing_is_left()
 {
 	until [[ $(find "/sys/fs/cgroup/$group" -name cgroup.procs -exec cat {} +) == "${daemon-}" ]]; do
@@ -99,7 +99,7 @@ nothing_is_left()
 	same 'mapped mounts' '' "$(idmount list)"
 }
 
-# read_only COMMAND...: a container with the volume read-only, up to its "--".
+# read_only COMMAND...: starts a container with the volume read-only. The last argument is "--".
 read_only()
 {
 	run -0 --separate-stderr "$@" sh -c 'touch /vol/new 2>&1; cat /proc/self/mountinfo'
@@ -112,7 +112,7 @@ read_only()
 	nothing_is_left
 }
 
-# does_not_start WORD COMMAND...: a container, up to its "--"; WORD is in what is said about it.
+# does_not_start WORD COMMAND...: the container fails to start, with WORD in the message. The last argument is "--".
 does_not_start()
 {
 	local word=$1

@@ -16,7 +16,7 @@ teardown()
 	tear_down_engine
 }
 
-# Without what needs a network, or writes to places of its own.
+# Without plugins that require a network, or write outside of the engine's directories.
 start_containerd()
 {
 	cat >containerd.toml <<-'END'
@@ -54,7 +54,7 @@ box()
 		--cpu-shares 0 "${options[@]}" "$IMAGE" "$id" "$@"
 }
 
-# once ID ...: a container that is gone afterwards.
+# once ID ...: runs a container, and removes it afterwards.
 once()
 {
 	box "$1" --rm "${@:2}"
@@ -104,7 +104,7 @@ volume=type=bind,src=/mnt/vol,dst=/vol,options=rbind
 	try io.idmount.map/vol=1000:0 'disk uid 1000 is not allowed by line 1 of /etc/idmount/annotations.conf'
 }
 
-# What a shim does: the snapshot's mounts, made with the map of the container that is to run on them.
+# Does what a shim does: mounts the snapshot, with the map of the container that is to run on it.
 make_bundle()
 {
 	local chain
@@ -142,13 +142,13 @@ run_with_runc()
 	runc --root /mnt/engine/runc run --bundle box box
 }
 
-# See podman.bats for why it is without a cgroup.
+# It runs without a cgroup; podman.bats explains why.
 run_with_crun()
 {
 	crun --cgroup-manager disabled --root /mnt/engine/crun run --bundle box box
 }
 
-# ctr forgets --runc-binary where it is given --uidmap: the container's configuration has the map here.
+# ctr ignores --runc-binary together with --uidmap, so the map is in the container's configuration.
 @test "a container with a user namespace: its own map" {
 	make_bundle "$look"
 	jq '.mounts += [{"destination": "/vol", "source": "/mnt/vol", "options": ["rbind", "idmap"]}]' box/config.json >new.json
@@ -162,8 +162,8 @@ run_with_crun()
 	nothing_is_left
 }
 
-# Pods come through containerd's interface for Kubernetes, for which Debian has no client: the handler is there,
-# with its program, and containerd takes it.
+# Pods use containerd's interface for Kubernetes, for which Debian has no client. This test checks that containerd
+# accepts the configuration, and that the handler names its program.
 @test "the sections for config.toml" {
 	{
 		printf '%s\n' 'root = "/mnt/engine/root"' 'state = "/mnt/engine/state"'

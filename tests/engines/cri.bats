@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Pods, through containerd's interface for Kubernetes: what their authors can ask for by annotations, and what not.
+# Pods, through containerd's interface for Kubernetes: what their annotations can request, and what they cannot.
 load common
 private_mounts
 
@@ -62,7 +62,7 @@ pod()
 	/usr/bin/python3 "$BATS_TEST_DIRNAME/cri.py" /mnt/engine/containerd.sock /mnt "$IMAGE" "/$group" "$@"
 }
 
-# refused_pod WORDS NAMESPACE VOLUME COMMAND [KEY=VALUE]...: it does not start, and says why.
+# refused_pod WORDS NAMESPACE VOLUME COMMAND [KEY=VALUE]...: the pod fails to start, with WORDS in the message.
 refused_pod()
 {
 	local expected=$1
@@ -83,15 +83,15 @@ make_setuid='cp /bin/busybox /data/program && chmod 4755 /data/program && echo m
 	local no_rule='no rule of /etc/idmount/annotations.conf matches'
 	local rule='is not allowed by line 1 of /etc/idmount/annotations.conf'
 
-	# The handler works, and pods of it without annotations run.
+	# The handler works: it runs pods without annotations.
 	prints 0:0 pod team-a /mnt/node/own 'stat -c %u:%g /data'
-	# A program of the node's root with its setuid bit.
+	# A set-user-ID program of the node's root.
 	refused_pod "$none" team-a /mnt/node/own "$make_setuid" io.idmount.map/data=0:1000
 	[[ ! -e node/own/program ]]
-	# Another tenant's file, and a map that would do no harm.
+	# Another tenant's file, and a harmless map.
 	refused_pod "$none" team-a /mnt/node/tenant 'cat /data/file' io.idmount.map/data=2000:1000
 	refused_pod "$none" team-a /mnt/node/own true io.idmount.map/data=1000:1000
-	# Keys with which a pod could try to be something else, and misspelt ones.
+	# Keys by which a pod could pass for another kind, and misspelt keys.
 	refused_pod "$none" team-a /mnt/node/own true io.idmount.map/data=1000:1000 io.container.manager=libpod
 	refused_pod 'unknown annotation, expected io.idmount.map/DESTINATION' team-a /mnt/node/own true io.idmount.map=0:1000
 	refused_pod 'unknown annotation, expected io.idmount.map/DESTINATION' team-a /mnt/node/own true io.idmount.mapp/data=0:1000

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Runs a command in a pod of the "restricted" kind, as user 1000, and says what it says.
+"""Runs a command as user 1000 in a pod that follows the "restricted" standard, and prints its output.
 
 cri.py SOCKET PROTO-DIRECTORY IMAGE CGROUP NAMESPACE VOLUME COMMAND [KEY=VALUE]...
 
@@ -26,7 +26,7 @@ def call(name, request, answer=cri.Empty):
     return method(request, timeout=120)
 
 
-# The node's network: there is none for the pod to be made.
+# The pod shares the node's network, so no network has to be set up.
 node_network = cri.NamespaceOption(network=2, pid=1)
 sandbox = cri.Sandbox(
     metadata=cri.PodMetadata(name="pod", uid="1", namespace=namespace),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# docs/engines.md can be followed: its commands are run in their order, as they stand there, and print what
-# stands there. The files that it refers to are what they should be.
+# A reader can follow docs/engines.md. The test runs its commands unchanged, in their order, and compares their
+# output with the document. It checks the files that the document refers to, too.
 load common
 private_mounts
 
@@ -8,7 +8,7 @@ setup()
 {
 	set_up_engine
 	mkdir upper work srv image
-	# What the commands write is gone with the test.
+	# Files that the commands write disappear with the test.
 	mount -t overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work etc /etc
 	mount --bind srv /srv
 	mount -t tmpfs bin /usr/local/bin
@@ -23,7 +23,7 @@ teardown()
 	tear_down_engine
 }
 
-# There may be no systemd here.
+# This machine may run without systemd.
 write_systemctl()
 {
 	cat >/usr/local/bin/systemctl <<-'END'
@@ -44,7 +44,8 @@ write_systemctl()
 	chmod +x /usr/local/bin/systemctl
 }
 
-# Not every machine can overlay here, or lets limits be raised, which crun does for itself where it makes a cgroup.
+# Some machines cannot mount an overlay here, or refuse to raise limits. crun raises one for itself when it makes
+# a cgroup.
 write_podman_configuration()
 {
 	cat >/etc/containers/containers.conf <<-'END'
@@ -60,7 +61,7 @@ write_podman_configuration()
 		'graphroot = "/var/lib/containers/storage"' >/etc/containers/storage.conf
 }
 
-# blocks KIND: all of that kind, as one script or text, without their indentation.
+# blocks KIND: prints all code blocks of that kind as one script or text, without their indentation.
 blocks()
 {
 	awk -v fence="\`\`\`$1" '
@@ -77,7 +78,7 @@ blocks()
 	{
 		echo 'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 		echo 'set -euo pipefail; cd /mnt/tree; umount /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; systemctl restart containerd'
-		# Not all controllers are in this layout on each machine.
+		# Some machines lack controllers in this layout.
 		echo 'ctr() { if [[ $1 == run ]]; then set -- run --cpu-shares 0 "${@:2}"; fi; command ctr "$@"; }'
 		blocks sh | sed "s|linux/amd64|linux/$(dpkg --print-architecture)|"
 	} >script
@@ -89,7 +90,7 @@ blocks()
 	same 'exit status' 0 "$status"
 }
 
-@test "what installs the program on a node of Kubernetes" {
+@test "the script that installs the program on a node of Kubernetes" {
 	cp "$(type -P busybox)" image/busybox
 	cp "$IDMOUNT" image/idmount
 	ln -s /bin image/host

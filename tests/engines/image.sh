@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes an image of one layer, with busybox and nothing else, as "docker save" writes it: image.sh FILE NAME
-# [COMMAND], a list in JSON
+# image.sh FILE NAME [COMMAND]: writes an image in the format of "docker save". Its only layer contains busybox.
+# COMMAND is a list in JSON.
 set -eu
 file=$1 name=$2 command=${3:-'["sh"]'}
 work=$(mktemp -d)

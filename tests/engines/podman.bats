@@ -36,7 +36,7 @@ podman()
 	command podman --tmpdir /mnt/engine/tmp "${podman_options[@]}" "$@"
 }
 
-# box OPTION... -- COMMAND: limits that need a privilege to be raised stay as they are.
+# box OPTION... -- COMMAND: keeps limits as they are, because raising them requires a privilege.
 box()
 {
 	local options=() # of podman run
@@ -65,8 +65,8 @@ hooked()
 	nothing_is_left
 }
 
-# crun 1.8 refuses a mixture of both cgroup layouts, and to make a cgroup it raises a limit that not every
-# machine lets it raise.
+# crun 1.8 refuses a mixture of both cgroup layouts. To make a cgroup it raises a limit, and some machines refuse
+# that.
 @test "the same with crun, without cgroups, and with the hook from containers.conf" {
 	cgroups=(--cgroups=disabled)
 	podman_options=(--runtime crun)
@@ -107,15 +107,15 @@ hooked()
 	}
 	try io.idmount.map/vol=1000:x 'x'
 	try io.idmount.map/nowhere=1000:0 nowhere
-	# The hook starts for these, too.
+	# These keys start the hook, too.
 	try io.idmount.map=1000:0 'expected io.idmount.map/DESTINATION'
 	try io.idmount.other/vol=1000:0 'expected io.idmount.map/DESTINATION'
 	try io.idmount.map/vol= 'the map is empty'
 	try io.idmount.map/vol=0:1000 'the default rule refuses disk uid 0'
 }
 
-# podman before 4.5 hands the annotations of an image on to its containers.
-@test "whoever makes an image does not get at files of the host's root" {
+# podman before 4.5 passes the annotations of an image to its containers.
+@test "the author of an image cannot reach files of the host's root" {
 	printf 'FROM %s\nUSER 1000:1000\n' "$IMAGE" >Containerfile
 	podman build --quiet --annotation io.idmount.map/vol=0:1000 --tag evil:1 --file Containerfile vol
 	chown 0:0 vol
@@ -129,7 +129,7 @@ hooked()
 	does_not_start "$what" hooked runc -v /mnt/vol:/vol --
 	podman_options=(--runtime idmount)
 	does_not_start "$what" box -v /mnt/vol:/vol --
-	# Nor by keys that say that it is a pod for which there is a rule.
+	# Keys that claim to be of a pod with a rule of its own do not help either.
 	policy 'allow namespace=team-a disk=any seen=any' 'deny'
 	does_not_start '' hooked runc --annotation io.kubernetes.pod.namespace=team-a -v /mnt/vol:/vol --
 }
@@ -142,7 +142,7 @@ hooked()
 }
 
 @test "idmount as the runtime, over crun, without cgroups" {
-	# podman hands next to nothing of its environment on to runtimes.
+	# podman passes almost nothing of its environment to runtimes.
 	printf '%s\n' '#!/bin/sh' "IDMOUNT_RUNTIME=crun exec $IDMOUNT oci-runtime \"\$@\"" >idmount-over-crun
 	chmod +x idmount-over-crun
 	echo 'idmount-over-crun = ["/mnt/idmount-over-crun"]' >>containers.conf
