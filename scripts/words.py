@@ -11,7 +11,9 @@ import re
 import sys
 
 AREAS = ("include", "lib", "oci", "cli", "examples", "man", "docs", "completion", "contrib", "scripts",
-         "bench", "tests/lib", "tests/engines", "tests/abi", "tests/unit", "tests/integration", "tests/vm", "tests/valgrind.sh", "tests/fuzz/run.sh",
+         "bench", "tests/lib", "tests/unit", "tests/integration", "tests/vm",
+         "tests/abi", "tests/engines", "tests/faults",
+         "tests/valgrind.sh", "tests/fuzz/run.sh",
          "tests/man-examples.sh", "test.sh", "demo.sh", "meson.build",
          "README.md", "CONTRIBUTING.md", "NEWS.md", "SECURITY.md")
 LIST = os.path.join(os.path.dirname(__file__), "words.txt")

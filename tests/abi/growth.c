@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Structs that begin with their size may grow. A program compiled with an older header passes a shorter
- * one. The library accepts that as if the rest were 0, and touches nothing behind its end. A newer program
- * passes a longer one. The library accepts that if the rest is 0, and refuses it otherwise.
+ * one. The library accepts that as if the rest were 0, and touches nothing behind its end. A newer
+ * program passes a longer one. The library accepts that if the rest is 0, and refuses it otherwise.
  *
  * This test covers every such struct of the header, except those that the library fills in: their names
  * contain "_info".

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program of the time of 0.1, in strict C11 with the header of that release. It calls every function of
- * that header at least once. It has to build and run, unchanged, with the shared library of today. Without
- * root the library refuses more of its calls; a refusal is an answer, too.
+ * A program of the time of 0.1, in strict C11 with the header of that release. It calls every function
+ * of that header at least once. It has to build and run, unchanged, with the shared library of today.
+ * Without root the library refuses more of its calls; a refusal is an answer, too.
  */
 #include "idmount-0.1.h"
 

@@ -22,7 +22,7 @@ void memory_share(void)
 
 #if !TEST_SANITIZED
 
-/* glibc's own, of which these take the place. */
+/* glibc's own functions, which the functions below replace. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *old, size_t size);

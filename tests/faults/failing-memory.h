@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc(3) and its like, replaced in the program that is linked with this: they count, and one of them
- * fails. Not with sanitizers, which have their own.
+ * Replaces malloc(3) and its relatives in the program that is linked with this. The replacements count
+ * their calls, and one call fails. Sanitizers replace these functions themselves, so nothing fails
+ * there.
  */
 #ifndef IDM_FAULTS_FAILING_MEMORY_H
 #define IDM_FAULTS_FAILING_MEMORY_H
@@ -10,7 +11,7 @@
 
 struct failing_memory {
 	bool counts;
-	unsigned long n, nth; /* the one that fails */
+	unsigned long n, nth; /* calls so far, and the call that fails */
 	long live;	      /* allocations made while it counts, and not freed */
 	bool failed;
 };
@@ -21,8 +22,8 @@ extern struct failing_memory *memory;
 void memory_begin(unsigned long nth);
 
 /*
- * Where *memory is seen by forked children and this process alike: what a child counted and whether
- * it failed is known when the child has ended. Nothing here is allocated while one runs.
+ * Puts *memory into memory that forked children share with this process. When a child has exited, this
+ * process can read the child's counts there. This process allocates nothing while a child runs.
  */
 void memory_share(void);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Starting and waiting for children, and reapers, survive the failure of every system call, and their
- * process's end at every one: see faults.h.
+ * Starting children, waiting for them, and reapers survive the failure of every system call. They
+ * survive the death of their process at every system call, too: see faults.h.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ static void survive(const struct operation *op)
 	kills_survived(op);
 }
 
-/* What the shell needs no other program for. Its own calls are not counted. */
+/* The shell runs `text` without another program. The shell's own calls are not counted. */
 #define SHELL(text) ((const char *const[]){ "sh", "-c", text, NULL })
 
 static struct idm_map *map;
@@ -35,7 +35,7 @@ static struct idm_map *map;
 static const struct idm_child_options *options;
 static struct idm_exit_info ended;
 
-/* What could not be waited for is still there: once more. */
+/* If a wait fails, the child is still there: waits again. */
 static int await(int pidfd, struct idm_error *err)
 {
 	int r = idm_child_wait(pidfd, -1, &ended, err);
@@ -56,12 +56,12 @@ static int start_and_await(struct idm_error *err)
 static void assert_ended_well(int unused)
 {
 	(void)unused;
-	/* From execve(2) on it is the program that was killed. */
+	/* After execve(2) the kill hits the program. */
 	if (ended.code == CLD_KILLED && ended.status == SIGKILL && faults_are_kills())
 		return;
-	if (ended.status == 128 + SIGKILL && faults_are_kills()) /* as an init says it */
+	if (ended.status == 128 + SIGKILL && faults_are_kills()) /* as an init reports it */
 		return;
-	if (ended.code == IDM_EXIT_LOST && faults_are_kills()) /* so may be the fork server */
+	if (ended.code == IDM_EXIT_LOST && faults_are_kills()) /* the fork server may have been killed */
 		return;
 	assert_int_equal(ended.code, CLD_EXITED);
 	assert_int_equal(ended.status, 0);
@@ -86,7 +86,7 @@ static struct idm_child_options shell(const char *const *argv)
 	return o;
 }
 
-/* Descriptors are open or closed as was asked for, whatever fails: 0 is not, 7 is. */
+/* Descriptors are open or closed as requested, whatever fails: 0 is closed, 7 is open. */
 TEST(a_child)
 {
 	static const struct idm_child_fd fds[] = { { -1, 0 }, { 1, 7 } };
@@ -151,9 +151,9 @@ TEST(a_child_below_an_init)
 					      IDM_CHILD_SESSION);
 }
 
-/* With a root of its own, which is used up: so each run opens it. */
 static int staging = -1;
 
+/* Each run opens the root again, because a start uses it up. */
 static int start_in_root(struct idm_error *err)
 {
 	struct idm_tree_options t = IDM_TREE_OPTIONS_INIT;
@@ -210,7 +210,7 @@ TEST_SINCE(5, 12, no_trees, a_child_in_a_root_with_a_staging_namespace)
 static int child_data, orphan_data;
 static void *got_data;
 
-/* Nothing is lost by a failure: the next call tries again. */
+/* A failure loses nothing: the next call tries again. */
 static int take_next(struct idm_reaper *reaper, struct idm_error *err)
 {
 	int r = idm_reaper_next(reaper, -1, &ended, &got_data, err);
@@ -228,7 +228,7 @@ static int add_and_take(struct idm_reaper *reaper, struct idm_error *err)
 	if (pidfd < 0)
 		return pidfd;
 	r = idm_reaper_add(reaper, pidfd, 0, &child_data, err);
-	if (r < 0) /* still ours to wait for */
+	if (r < 0) /* the test still has to wait for it */
 		assert_ok(idm_child_wait(pidfd, -1, NULL, NULL), NULL);
 	else
 		r = take_next(reaper, err);
@@ -290,7 +290,7 @@ TEST(a_reaper_that_holds)
 				     .ignore = "sh" });
 }
 
-/* A child that has a child and ends. -ECHILD: it has none. */
+/* Runs a child that has a child, and exits. -ECHILD: the child failed to fork. */
 static int make_orphan(void)
 {
 	pid_t middle = fork();

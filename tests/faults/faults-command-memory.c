@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every allocation of the commands fails once: either that is said in one line, and everything is as
- * before, or the command has done without, and what it has done and printed is what it always does.
- * main() is called in a forked child.
+ * Every allocation of the commands fails once. Either the command reports that in one line and changes
+ * nothing, or it does without: then its work and its output are the usual ones. A forked child calls
+ * main().
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -27,19 +27,19 @@
 
 int idmount_main(int argc, char **argv);
 struct operation {
-	const char *const *argv; /* NULL: `go` is what is tried */
+	const char *const *argv; /* NULL: calls `go` instead */
 	int (*go)(void);
-	bool frees;	     /* all that it has got, before it returns */
-	const char *config;  /* is in CONFIG before; afterwards that, or what a run without a fault makes
-				of it */
-	const char *or_says; /* this is in the output then, which is as good as an error */
-	void (*undo)(void);  /* what success has left */
+	bool frees;	     /* it frees all its memory before it returns */
+	const char *config;  /* the content of CONFIG before; afterwards CONFIG is the same, or as after
+				a run without a fault */
+	const char *or_says; /* the output contains this then, which is as good as an error */
+	void (*undo)(void);  /* undoes what success has left */
 };
 
 /* ---- a run ---- */
 
 struct result {
-	int status; /* as wait(2) gives it */
+	int status; /* as wait(2) returns it */
 	char output[MOST], messages[MOST], config[MOST];
 };
 
@@ -102,7 +102,7 @@ static void run(const struct operation *op, unsigned long nth, struct result *re
 		read_config(result->config);
 }
 
-/* ---- what has come of it ---- */
+/* ---- the result ---- */
 
 static const char *name_of(const struct operation *op)
 {
@@ -220,7 +220,7 @@ static bool enter(void)
 		       "   \"options\": [\"uidmap=0:5:1\", \"bind\", \"gidmap=0:6:1\"]}\n"             \
 		       " ]"
 
-/* Everything is to be made, or to be added to, or there already with another path. */
+/* The command has to create each property, or add to it, or change a path in it. */
 static const char *const configs[] = {
 	"{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"/\"}, " MOUNTS "}\n",
 	"{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"/\"},\n \"annotations\": {\n  \"some\": \"thing\"\n },\n " MOUNTS
@@ -253,7 +253,7 @@ static int make_ready(void)
 	return prepare_bundle(&bundle, file, &err) < 0 ? report_error_in(file, &err) : DONE;
 }
 
-/* That create executes the runtime hides what it has not freed. */
+/* create executes the runtime, which hides memory that was not freed. */
 TEST(make_ready)
 {
 	if (!enter())

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The commands themselves survive the failure of every system call, from main() to the end, and their
- * own end at every one: see faults.h. Each failure is one clear line and an exit status that is not 0.
+ * The commands survive the failure of every system call, from main() to exit(). They survive their own
+ * death at every system call, too: see faults.h. Each failure prints one clear line, and the exit status
+ * is not 0.
  */
 #include <sys/wait.h>
 
@@ -13,7 +14,7 @@
 #define JOURNAL SCRATCH "/journal"
 #define LIST SCRATCH "/list.json"
 
-/* As meson names it, else beside this program's directory. */
+/* The path that meson sets, else one beside this program's directory. */
 static const char *program(const char *variable, const char *name)
 {
 	static char paths[2][512];
@@ -33,7 +34,7 @@ static const char *program(const char *variable, const char *name)
 
 #define IDMOUNT(...) ((const char *const[]){ program("IDMOUNT", "idmount"), __VA_ARGS__, NULL })
 
-/* Sanitizers make calls of their own, which do not expect to fail; the library is tried with them. */
+/* Sanitizers make system calls that must not fail. The tests of the library run with sanitizers. */
 static bool enter(void)
 {
 	if (TEST_SANITIZED) {
@@ -60,7 +61,7 @@ static bool is_mounted(const char *path)
 	return statx(AT_FDCWD, path, 0, 0, &st) == 0 && st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-/* One that was killed has mounted it or not. */
+/* A killed command may have mounted it or not. */
 static void unmount_bind(enum outcome outcome)
 {
 	if (outcome == FAULT_DONE)
@@ -133,7 +134,7 @@ static void check_list(enum outcome outcome)
 	if (outcome != FAULT_DONE)
 		return;
 	assert_contains(faults_output(), TARGET);
-	/* A map that cannot be read is not one that is not there. */
+	/* A map that cannot be read is not a missing map. */
 	if (!strstr(faults_output(), MAP_TEXT))
 		assert_contains(faults_output(), "not readable");
 }
@@ -171,7 +172,7 @@ static void unmount_overlay(enum outcome outcome)
 		assert_owner(TARGET "/etc/mail", 100008, 100012);
 		do_umount(TARGET);
 	}
-	rmdir(SCRATCH "/work/work/incompat"); /* these are the kernel's */
+	rmdir(SCRATCH "/work/work/incompat"); /* the kernel creates these */
 	rmdir(SCRATCH "/work/work");
 	rmdir(SCRATCH "/work/index");
 }
@@ -186,7 +187,7 @@ static void overlays_are_refused(void)
 	scratch_dir(SOURCE);
 	scratch_dir(TARGET);
 	scratch_file(SCRATCH "/words", "");
-	/* Both numbers are right, from 5.12 on the second only. */
+	/* Before Linux 5.12 either version is right. Later only 5.19 is. */
 	snprintf(command, sizeof(command),
 		 "! %s overlay -m " MAP_TEXT " -L " ROOT ":" SOURCE " " TARGET " 2>" SCRATCH "/words &&"
 		 " grep -q 'needs Linux 5.1[29]' " SCRATCH "/words && : >" SCRATCH "/words",
@@ -232,7 +233,7 @@ static int undo(const char *journal)
 	return status;
 }
 
-/* As an administrator would do it. */
+/* Undoes by the command, as an administrator would. */
 static void undo_applied(enum outcome outcome)
 {
 	if (outcome == FAULT_DONE) {
@@ -308,14 +309,14 @@ static void check_run(enum outcome outcome)
 		assert_string_equal(faults_output(), "0 100000 65536 box 101000\n");
 }
 
-/* The shell says what it sees, without any other program. */
+/* The shell prints what it sees, without another program. */
 TEST(run)
 {
 	if (!enter())
 		return;
 	need_command("busybox");
 	scratch_dir(ROOT "/data");
-	scratch_dir(ROOT "/proc"); /* what is missing is created, and stays */
+	scratch_dir(ROOT "/proc"); /* the command creates what is missing, and leaves it */
 	scratch_dir(ROOT "/sys");
 	scratch_dir(ROOT "/dev");
 	copy_file(access("/bin/busybox", X_OK) == 0 ? "/bin/busybox" : "/usr/bin/busybox",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The driver of the other tests of faults notices what it is there for: each of these has to fail it. */
+/* The driver of the other tests of faults detects each kind of fault. Each operation here has to fail
+ * it. */
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static int fail(struct idm_error *err)
 	return idm_fail_errno(err, -errno, IDM_STEP_UNDO, PLACE);
 }
 
-/* Two calls, of which the second one can fail; what the first one made stays then. */
+/* Makes two calls. If the second one fails, the result of the first one is left. */
 static int leave_descriptor(struct idm_error *err)
 {
 	int fd = open("/", O_PATH | O_CLOEXEC), other;
@@ -127,7 +128,7 @@ static int status_of_driver(void)
 	return status;
 }
 
-/* Its processes are below it: when it has failed, they have become ours. */
+/* The driver's processes become children of this process when the driver fails. */
 static void must_fail(void (*with)(const struct operation *op), const struct operation *op)
 {
 	operation = op;
@@ -179,7 +180,7 @@ TEST(a_wrong_result)
 		  &(struct operation){ "wrong result", .go = do_without, .check = check_opened });
 }
 
-/* One whose command says two things, or none. */
+/* The command prints two lines, or no line. */
 TEST(a_command_that_does_not_say_why)
 {
 	static const char *const argv[] = { "/bin/false", NULL };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every allocation fails once: the operation says that there is no memory, or does without, and has
- * freed all that it had got. In one process.
+ * Every allocation fails once. The operation fails with ENOMEM, or does without, and frees all memory
+ * that it has allocated. All runs are in one process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 struct operation {
 	const char *name;
 	int (*go)(struct idm_error *err);
-	void (*undo)(void); /* what success has left */
+	void (*undo)(void); /* undoes what success has left */
 };
 
 static int go_counting(const struct operation *op, unsigned long nth, struct idm_error *err)

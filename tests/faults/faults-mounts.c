@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Namespaces, trees, overlays and the listing survive the failure of every system call, and their
- * process's end at every one: see faults.h.
+ * Namespaces, trees, overlays and the listing survive the failure of every system call. They survive the
+ * death of their process at every system call, too: see faults.h.
  */
 #include <sys/syscall.h>
 
@@ -41,7 +41,7 @@ static void survive(const struct operation *op)
 	kills_survived(op);
 }
 
-/* Mounts at a path, one on the other. */
+/* Counts the mounts at a path, one on the other. */
 static unsigned int mounts_at(const char *path)
 {
 	AUTO_FREE char *line = NULL;
@@ -99,7 +99,7 @@ TEST(a_user_namespace_by_either)
 	user_namespaces("either", 0);
 }
 
-/* What one call makes, the next one finds; a failure is not kept. */
+/* Each call finds the result of the one before. A failure is not kept. */
 static int ask_cache(struct idm_error *err)
 {
 	struct idm_userns_cache *cache;
@@ -212,8 +212,8 @@ TEST(a_recursive_tree)
 }
 
 /*
- * What is refused is refused also if something fails while that is found out: it may then be said for
- * another reason, but never be done.
+ * A request that the library refuses stays refused when a system call fails on the way. The error may
+ * then state another reason, but the library never fulfils the request.
  */
 static int refusal(int r, const struct idm_error *err)
 {
@@ -319,14 +319,14 @@ static void assert_bound(void)
 			 kernel_is_before(6, 15) ? IDM_MAP_UNREADABLE : IDM_MAP_READ);
 }
 
-/* No process can remove the directory of a killed one: nothing records it. */
+/* No process can remove the directory of a killed process, because nothing records it. */
 static void remove_missing(void)
 {
 	rmdir(MISSING);
 	rmdir(SCRATCH "/not");
 }
 
-/* Where its process was killed, the mount is there or not. */
+/* After a kill of its process, the mount may be there or not. */
 static void unbind(enum outcome outcome)
 {
 	unsigned int before = attach_flags & IDM_ATTACH_REPLACE ? 1 : 0;
@@ -380,7 +380,7 @@ TEST(a_bind_below_a_shared_mount)
 	leave();
 }
 
-/* On top of a mount that is there already, which is not touched. */
+/* Attaches on top of an existing mount, which stays untouched. */
 static void unbind_top(enum outcome outcome)
 {
 	if (outcome == FAULT_REFUSED)
@@ -410,7 +410,7 @@ static void mount_old(void)
 	owned_file(TARGET "/old", 1, 1);
 }
 
-/* Where its process was killed, the new one may be beneath the old one: there was a mount all the time.
+/* After a kill of its process, the new mount may be beneath the old one. A mount was there all the time.
  */
 static void unreplace(enum outcome outcome)
 {
@@ -535,7 +535,7 @@ static void check_overlay(int tree)
 	close(tree);
 }
 
-/* The kernel makes a directory in the work directory, and may have been killed before. */
+/* The kernel creates a directory in the work directory. A kill may come before that. */
 static void empty_work(enum outcome outcome)
 {
 	(void)outcome;
@@ -572,7 +572,7 @@ static int open_used(struct idm_error *err)
 	return refusal(open_overlay(err), err);
 }
 
-/* The kernel would let a second overlay have the same upper directory. */
+/* The kernel would accept the same upper directory for a second overlay. */
 static void overlays_on_used(const char *name)
 {
 	AUTO_FD int tree = -1;
@@ -634,13 +634,13 @@ TEST_SINCE(6, 15, not_by_descriptor, an_overlay_by_descriptor)
 
 TEST_SINCE(6, 15, not_by_descriptor, an_overlay_with_owners_of_the_disk)
 {
-	overlays("overlay, disk ids", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
+	overlays("overlay, disk IDs", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
 }
 
 TEST_SINCE(6, 15, not_by_descriptor, an_overlay_with_owners_of_the_disk_by_a_copy)
 {
 	refuse_call(SYS_execveat, EPERM);
-	overlays("overlay, disk ids, copy", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
+	overlays("overlay, disk IDs, copy", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
 }
 
 TEST_SINCE(6, 15, not_by_descriptor, an_overlay_created_as_root)
@@ -656,7 +656,7 @@ TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_namespace)
 
 TEST_SINCE(5, 19, no_mapped_layers, an_overlay_with_owners_of_the_disk_in_a_namespace)
 {
-	overlays("overlay in namespace, disk ids", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
+	overlays("overlay in namespace, disk IDs", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
 }
 
 static int open_staging(struct idm_error *err)
@@ -683,7 +683,7 @@ TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_staging_namespace)
 	scratch_enter();
 	staging = (int)assert_ok(idm_staging_open(0, &err), &err);
 	overlays("overlay in staging", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_SHIFTED);
-	overlays("overlay in staging, disk ids", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
+	overlays("overlay in staging, disk IDs", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
 	close(staging);
 }
 
@@ -692,7 +692,7 @@ TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use)
 	overlays_on_used("overlay, in use");
 }
 
-/* As a seccomp filter that is older than the call has it. */
+/* Answers like a seccomp filter that is older than the calls. */
 static void without_statmount(void)
 {
 	refuse_call(SYS_statmount, EPERM);
@@ -706,7 +706,7 @@ TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use_by_mountinf
 	overlays_on_used("overlay, in use, mountinfo");
 }
 
-/* ---- looking ---- */
+/* ---- listing ---- */
 
 static unsigned int listed;
 
@@ -720,7 +720,7 @@ static int count_if_mapped(const struct idm_mount_info *mount, void *data)
 	/* Without statmount(2) nothing shows the map. */
 	if (mount->map_state == IDM_MAP_UNREADABLE)
 		return 0;
-	/* PARTLY: it could not be found out whether the caller sees all ids that there are. */
+	/* PARTLY: the library could not find out whether the caller sees all existing IDs. */
 	assert_true(mount->map_state == IDM_MAP_READ || mount->map_state == IDM_MAP_PARTLY);
 	assert_same_map(mount->map, map);
 	return 0;

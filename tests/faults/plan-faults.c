@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Applying and undoing a plan survive the failure of every system call, and their process's end at every
- * one: see faults.h. What was not undone, or only recorded, is undone by the next try.
+ * Applying and undoing a plan survive the failure of every system call. They survive the death of their
+ * process at every system call, too: see faults.h. The next try undoes what was left or only recorded.
  */
 #include <sys/syscall.h>
 
@@ -46,7 +46,7 @@ static void enter(void)
 	plan_step(plan, "bind", ROOT "/etc/hosts", "/etc/made", "ro", NULL);
 }
 
-/* What was created in the root filesystem can be removed only where that was attached: see idmount.h. */
+/* An undo removes entries of a root filesystem only where that was attached: see idmount.h. */
 static void remove_inside(void)
 {
 	unlink(ROOT "/etc/made");
@@ -104,7 +104,7 @@ TEST(applying_in_a_staging_namespace)
 	close(staging);
 }
 
-/* Nothing is created for it: there is no journal that could tell. */
+/* The apply created nothing else, because no journal could record it. */
 static void unmount_it(enum outcome outcome)
 {
 	struct idm_error err;
@@ -135,7 +135,7 @@ static void apply_first(void)
 	assert_ok(apply(&err), &err);
 }
 
-/* Also after it was interrupted in the midst of it. */
+/* Undoes also after an interrupted undo. */
 static void undo_again(enum outcome outcome)
 {
 	struct idm_error err;
@@ -143,7 +143,7 @@ static void undo_again(enum outcome outcome)
 	if (outcome != FAULT_DONE && access(JOURNAL, F_OK) == 0)
 		assert_ok(undo(&err), &err);
 	assert_int_equal(access(JOURNAL, F_OK), -1);
-	/* What may not be removed keeps nothing else from being undone. */
+	/* A directory that cannot be removed does not prevent the rest of the undo. */
 	if (outcome == FAULT_REFUSED &&
 	    (faults_error() == EACCES || faults_error() == EPERM || faults_error() == EBUSY))
 		remove_inside();
