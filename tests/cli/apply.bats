@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# idmount apply and undo: a mount list becomes a root filesystem, and is undone by its journal.
+# idmount apply and undo: apply makes a root filesystem from a mount list, and undo removes it by the journal.
 load common
 private_mounts
 
@@ -26,7 +26,7 @@ teardown()
 	tear_down_mounts
 }
 
-# Every mount, and every file with its time of change in nanoseconds.
+# Prints every mount, and every file with its time of change in nanoseconds.
 everything()
 {
 	cat /proc/self/mountinfo
@@ -36,13 +36,13 @@ everything()
 @test "a list of containerd's, made and undone" {
 	noting idmount apply --mkdir -m 0:100000:65536 --upper-ids disk --journal journal list.json /mnt/new/root
 	same 'owners' $'100000:100000\n100033:100044\n100000:100000' "$(owner new/root new/root/etc/one new/root/run)"
-	# In the order of their numbers, which the kernel gives again.
+	# findmnt sorts by mount numbers, and the kernel reuses those. So the output is sorted again.
 	same 'mounts' $'/mnt/new/root overlay\n/mnt/new/root/run/list.json tmpfs\n/mnt/new/root/tmp tmpfs' \
 		"$(findmnt -rno TARGET,FSTYPE -R /mnt/new/root | sort)"
 	run ! bash -c 'echo >/mnt/new/root/run/list.json'
 	same 'mode' 600 "$(stat -c %a journal)"
 	quietly idmount undo --journal journal
-	# In the upper directory a target was created, and removed; the kernel makes one in the work directory.
+	# A target was created in the upper directory, and removed. The kernel creates a directory in the work directory.
 	same 'everything but that' "$(grep -Ev '^/mnt/(up|work)[ /]' <<<"$all_before")" \
 		"$(everything | grep -Ev '^/mnt/(up|work)[ /]')"
 	same 'upper' '' "$(ls up)"
@@ -65,7 +65,7 @@ everything()
 	idmount umount -R ../dst
 }
 
-@test "the map of the command line is for mounts that show files, and have none" {
+@test "the map of the command line applies to mounts that show files, and that lack a map" {
 	noting idmount apply -m 0:100000:65536 - dst <<-'END'
 		[{"type": "bind", "source": "/mnt/l1", "options": ["rbind"]},
 		 {"type": "bind", "source": "/mnt/l1/etc", "target": "/etc", "options": ["rbind", "uidmap=33:5:1", "gidmap=44:6:1"]}]
@@ -98,7 +98,7 @@ everything()
 		"$(everything | grep -v '^/mnt/bundle/rootfs ')"
 }
 
-@test "what fails leaves nothing, and says why" {
+@test "a failure leaves nothing, and its message states the reason" {
 	local list=/mnt/bad.json
 
 	try()
@@ -141,7 +141,7 @@ everything()
 		idmount undo --journal list.json
 }
 
-@test "a format that the file has not" {
+@test "a file in another format than --format says" {
 	run ! --separate-stderr idmount apply --format oci list.json dst
 	[[ $stderr == 'idmount: apply: list.json: '* ]]
 	same 'lines' 1 "$(grep -c '^idmount' <<<"$stderr")"
@@ -159,7 +159,7 @@ everything()
 	idmount umount dst
 }
 
-# added_beside OPTION ADDED WORD: with this option on one of two binds, that is all that is added to this one, and all that is said.
+# added_beside OPTION ADDED WORD: apply adds only ADDED to the one of two binds with OPTION, and prints nothing else.
 added_beside()
 {
 	local note
@@ -169,7 +169,7 @@ added_beside()
 	same 'note' "$note" "$stderr"
 	[[ $(options_at /mnt/dst/etc) == *"$2"* && $(options_at /mnt/dst/etc) != *"no$1"* ]]
 	umount -R dst
-	# Of two mounts: what any of them got.
+	# The note lists all words that either of two mounts got.
 	note="idmount: apply: note: added nosuid,nodev to 2 mounts, since files of user 4321 appear as user 4322's; the options suid and dev of a mount prevent that"
 	run -0 --separate-stderr idmount apply - dst <<<"$(jq --arg option "$1" \
 		'. + [.[1] + {target: "/two"}] | .[1].options += [$option]' <<<"${list/WORDS/}")"
@@ -243,7 +243,7 @@ added_beside()
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 }
 
-@test "progress is shown on a terminal, when there is much" {
+@test "progress is shown on a terminal, for long lists" {
 	python3 -c '
 import json
 print(json.dumps([{"type": "bind", "source": "/mnt/l1"}] + [{"type": "tmpfs", "target": "/etc"}] * 99))' >many.json
@@ -299,7 +299,7 @@ hint: name it by a path where it has no map, or give no new map: it keeps the on
 			idmount apply -m 0:100000:65536 - /mnt/dst <<<"[{\"type\": \"bind\", \"source\": \"mapped\", \"options\": [\"$word\"]}]"
 	done
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
-	# What the hint leads to.
+	# Following the hint succeeds.
 	quietly idmount apply - /mnt/dst <<<'[{"Type": "bind", "Source": "mapped", "Options": ["rbind"]}]'
 	same 'owner' 6:7 "$(owner dst/etc/one)"
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Each benchmark works: everything is done once or twice. What it takes decides nothing.
+# Each benchmark works. It does everything once or twice, and no measured time decides a test.
 load common
 
 BENCH=$(realpath "${BENCH:-$ROOT/build/bench}")
@@ -12,7 +12,7 @@ setup()
 	mounts_before=$(cut -d' ' -f4- /proc/self/mountinfo | sort)
 }
 
-# measures LINES COMMAND...: it succeeds, says nothing but a table, and leaves nothing.
+# measures LINES COMMAND...: succeeds, prints only a table of LINES lines, and leaves nothing.
 measures()
 {
 	local expected=$1
@@ -26,7 +26,7 @@ measures()
 	same 'cells of the rows' 10 "$(awk -F '\t' '{ print NF }' "$IDM_BENCH_ROWS" | sort -u)"
 	same 'met or missed' '' "$(cut -f 10 "$IDM_BENCH_ROWS" | grep -xE 'met|missed|lower bound')"
 	same 'mounts' "$mounts_before" "$(cut -d' ' -f4- /proc/self/mountinfo | sort)"
-	# Other tests have loop devices, too. The kernel lets go of this one when its namespace has gone.
+	# Other tests use loop devices, too. The kernel detaches this one when its namespace has disappeared.
 	for _ in {1..100}; do
 		[[ $(losetup --list --noheadings --output BACK-FILE) == *bench.image* ]] || return 0
 		sleep 0.1
@@ -83,7 +83,7 @@ measures()
 	same 'standard error' '' "$stderr"
 	same 'exit status' 0 "$status"
 	same 'things' $'mount\noverlay\nplan\nuserns' "$(cut -d' ' -f1 <<<"$output" | sort -u)"
-	# Besides those that make the tree, which depend on the kernel.
+	# The rows that make the tree depend on the kernel, and are left out.
 	same 'calls of a mount' $'close 1\nmove_mount 1\nrest -\numount2 1' \
 		"$(awk '$1 == "mount" && $2 !~ /open_tree|mount_setattr/ { print $2, $3 }' <<<"$output" | sort)"
 }
@@ -116,27 +116,27 @@ measures()
 	[[ ${lines[-1]} =~ ^in\ [0-9]+\ seconds$ && ${lines[-2]} == '0 targets met, '* ]]
 }
 
-@test "userns, with as many sizes as the picture has" {
+@test "userns, with all sizes of the picture" {
 	read -ra sizes <<<"$(grep -o 'bench/userns" [0-9 ]*$' "$ROOT/bench/run.sh" | cut -d' ' -f2-)"
 	((${#sizes[@]} > 4))
-	# Four rows for each, and all others beside the first.
+	# Four rows for each size, and one that compares it with the first.
 	measures $((5 * ${#sizes[@]} - 1)) "$BENCH/userns" "${!sizes[@]}"
 }
 
-@test "a size that is none, a number of layers that cannot be" {
+@test "an invalid size, and an invalid number of layers" {
 	run --separate-stderr "$BENCH/userns" 1x
 	same 'exit status' 2 "$status"
 	run --separate-stderr "$BENCH/overlay" 501
 	same 'exit status' 2 "$status"
 }
 
-@test "a command that fails ends the measuring" {
-	run --separate-stderr "$BENCH/commands" --question q @ ours true @ theirs false --x
+@test "a command that fails stops the measuring" {
+	run --separate-stderr "$BENCH/commands" --question q @ one true @ other false --x
 	same 'exit status' 1 "$status"
 	same 'standard error' 'failed (status 0x100): false --x' "$stderr"
 }
 
-# Rows as a quiet machine would give them.
+# Writes two rows, as measured on a quiet machine.
 write_rows()
 {
 	printf '%s\t%s\t%s us\t%s\t%s\t%s\t1-2\t>= 20\t3.1\t%s\n' \
@@ -144,7 +144,7 @@ write_rows()
 		userns 'user namespace, 64 MiB resident' 81 'fork, pause, kill' 2300 28 met >"$IDM_BENCH_ROWS"
 }
 
-@test "the document gets its table, and nothing else of it changes" {
+@test "the document gets its table, and the rest of it stays the same" {
 	write_rows
 	printf 'constant\ta call, 1024 MiB resident\t8 us\tthe same, 0 MiB\t7\t1.1\t1-2\t<= 1.15\t\tmet\n' >>"$IDM_BENCH_ROWS"
 	printf 'constant\ta call, 8192 MiB resident\t \t\t\t\t\t\t\tskipped: it is too much\n' >>"$IDM_BENCH_ROWS"

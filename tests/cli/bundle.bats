@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# idmount bundle: what a shim does before it calls a runtime, and after the container has gone.
+# idmount bundle: mounts a bundle before a shim calls the runtime, and unmounts it after the container has exited.
 load common
 private_mounts
 
@@ -20,14 +20,14 @@ teardown()
 	tear_down_mounts
 }
 
-# config NAMESPACES ROWS [ROWS]: those of users, and those of groups if they are others.
+# config NAMESPACES ROWS [ROWS]: the rows of users, and those of groups if they differ.
 config()
 {
 	echo '{"ociVersion": "1.0.2", "root": {"path": "rootfs"}, "process": {"args": ["sh"]}, "linux": {"namespaces": '"$1"',
 		"uidMappings": '"$2"', "gidMappings": '"${3:-$2}"'}}' >box/config.json
 }
 
-# What is in the work directory is the kernel's, and what was in the upper one is changed by its root's owner.
+# Prints all mounts and files. It leaves out the work directory, because the kernel writes to it.
 everything()
 {
 	cat /proc/self/mountinfo
@@ -43,7 +43,7 @@ everything()
 	same 'everything' "$before" "$(everything)"
 }
 
-@test "users and groups have rows of their own" {
+@test "users and groups with different rows" {
 	config '[{"type": "user"}]' '[{"containerID": 0, "hostID": 100000, "size": 65536}]' \
 		'[{"containerID": 0, "hostID": 7, "size": 1}, {"containerID": 44, "hostID": 8, "size": 1}]'
 	quietly idmount bundle mount box
@@ -51,7 +51,7 @@ everything()
 	quietly idmount bundle umount box
 }
 
-@test "-m is instead of the map of config.json, and needs none" {
+@test "-m replaces the map of config.json, which may be missing" {
 	quietly idmount bundle mount -m 0:200000:65536 box
 	same 'owner' 200033:200044 "$(owner box/rootfs/etc/one)"
 	quietly idmount bundle umount box
@@ -88,7 +88,7 @@ everything()
 		idmount bundle mount box
 }
 
-@test "a list from elsewhere, and from standard input" {
+@test "a list from another file, and from standard input" {
 	echo '[{"type": "bind", "source": "l1", "options": ["rbind"]}]' >list.json
 	mkdir sub
 	cd sub
@@ -100,7 +100,7 @@ everything()
 	quietly idmount bundle umount ../box
 }
 
-@test "--mkdir: what was created goes again" {
+@test "--mkdir: umount removes the directories that mount created" {
 	rmdir box/rootfs
 	before=$(everything)
 	refused 1 'idmount: bundle: box/rootfs: open target: the target does not exist

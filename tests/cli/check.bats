@@ -17,7 +17,7 @@ teardown()
 
 idmount_check='idmount: check:'
 
-# file_system TYPE [OPTION...]: a new one of this type in a file, mounted at disk.
+# file_system TYPE [OPTION...]: makes a filesystem of this type in a file, and mounts it at disk.
 file_system()
 {
 	local type=$1
@@ -29,7 +29,7 @@ file_system()
 	mount -t "$type" -o loop image disk
 }
 
-# paths COMMAND...: the part of the JSON report about paths, compact.
+# paths COMMAND...: prints the part of the JSON report about paths, in compact form.
 paths()
 {
 	"$@" | jq -c '.paths'
@@ -57,11 +57,11 @@ paths()
 	jq -e '.features | all(.since | test("^[0-9]+\\.[0-9]+$"))' <<<"$output"
 	jq -e '.features | all(.available == (.error == null))' <<<"$output"
 	jq -e '.features | all((.what | length > 10) and (.name | test("^[a-z0-9-]+$")))' <<<"$output"
-	# These tests make ID-mapped mounts, so this kernel can.
+	# These tests make ID-mapped mounts, so this kernel supports them.
 	jq -e '.features[] | select(.name == "idmapped-mounts") | .available' <<<"$output"
 }
 
-@test "the kernel: a caller without privilege has less" {
+@test "the kernel: fewer features for a caller without privilege" {
 	run -0 --separate-stderr as 4321 "$IDMOUNT" check --json
 	same 'standard error' '' "$stderr"
 	jq -e '.features[] | select(.name == "idmapped-mounts") | .available == false and .error == "EPERM"' <<<"$output"
@@ -70,7 +70,7 @@ paths()
 	printf '%s\n' "${lines[@]}" | grep -E '^no +idmapped-mounts +5\.12 .*Operation not permitted$'
 }
 
-@test "what can be mapped" {
+@test "paths that can be mapped" {
 	prints 'src: tmpfs: can be ID-mapped' idmount check src
 	prints 'src/file: tmpfs: can be ID-mapped' idmount check src/file
 	file_system ext4 -q
@@ -81,7 +81,7 @@ paths()
 	prints 'link: ext4: can be ID-mapped' idmount check link
 }
 
-@test "what was deleted" {
+@test "paths that were deleted" {
 	local kind
 
 	mkdir gone
@@ -100,13 +100,13 @@ paths()
 	cd ..
 }
 
-@test "what is mapped already" {
+@test "paths that are mapped already" {
 	idmount mount -m 0:1 src dst
 	prints 'dst: tmpfs: can be ID-mapped again (--remap, --on-top): it is mapped already' idmount check dst
 	same 'JSON' '[[true,true]]' "$(paths idmount check --json dst | jq -c 'map([.mappable, .mapped])')"
 }
 
-@test "what cannot be mapped, and why" {
+@test "paths that cannot be mapped, and the reasons" {
 	mkdir ramfs lower upper work overlay
 	mount -t ramfs ramfs ramfs
 	mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay overlay
@@ -122,10 +122,10 @@ hint: map its layers instead, and put the overlay together from them" idmount ch
 	refused 1 "$idmount_check src/file/x: check path: Not a directory" idmount check src/file/x
 	run -2 --separate-stderr idmount check ''
 	[[ $stderr == "$idmount_check "* ]]
-	umount ramfs overlay # nobody keeps them
+	umount ramfs overlay # nothing keeps them busy
 }
 
-@test "several paths, of which some are bad" {
+@test "several paths, some of them bad" {
 	run --separate-stderr idmount check /proc src missing dst
 	same 'exit status' 1 "$status"
 	same 'standard output' 'src: tmpfs: can be ID-mapped
@@ -167,7 +167,7 @@ $idmount_check missing: check path: No such file or directory" "$stderr"
 	END
 }
 
-@test "--write: what can be mapped, but not be written" {
+@test "--write: paths that can be mapped, but not written" {
 	mkdir read-only full
 	mount -t tmpfs -o ro read-only read-only
 	prints 'read-only: tmpfs: can be ID-mapped' idmount check read-only
@@ -181,7 +181,7 @@ hint: check its parent directory" idmount check --write src/file
 		"$(paths idmount check --json --write read-only | jq -c 'map([.mappable, .writable, .error])')"
 }
 
-@test "leaves nothing: no mount, no file, no inode, nothing that is busy" {
+@test "leaves no mount, no file, no inode, and nothing that is busy" {
 	local before inodes
 
 	file_system ext4 -q
@@ -196,7 +196,7 @@ hint: check its parent directory" idmount check --write src/file
 	quietly umount disk
 }
 
-@test "a driver that can only by its newest name" {
+@test "a driver that can map only under its newest name" {
 	file_system ext2 -q
 	refused 1 "$idmount_check disk: map tree: the filesystem (ext2) cannot be ID-mapped
 hint: mount it with -t ext4: by that name the same driver can" idmount check disk
@@ -214,7 +214,7 @@ hint: run it as root" as 4321 "$IDMOUNT" check src
 	fails 2 "$idmount_check --foo: unknown option; see \"idmount help check\"" idmount check --foo
 }
 
-# without_open_tree_attr ERRNO COMMAND...: a seccomp filter answers so to open_tree_attr(2).
+# without_open_tree_attr ERRNO COMMAND...: a seccomp filter answers open_tree_attr(2) with ERRNO.
 without_open_tree_attr()
 {
 	perl -e '
@@ -227,7 +227,7 @@ without_open_tree_attr()
 		exec @ARGV' -- "$1" "$(uname -m)" "${@:2}"
 }
 
-# ENOSYS and EPERM: the answers of filters that do not know a call.
+# Filters that do not know a call answer with ENOSYS or EPERM.
 @test "check and mount agree below a filter that does not know open_tree_attr(2)" {
 	local errno
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# What the tests of the command share. IDMOUNT and MOUNT_IDMAP name the programs under test.
+# Functions for the tests of the command. IDMOUNT and MOUNT_IDMAP name the programs under test.
 bats_require_minimum_version 1.5.0
 
 ROOT=$(realpath "$BATS_TEST_DIRNAME/../..")
 IDMOUNT=$(realpath "${IDMOUNT:-$ROOT/build/idmount}")
 MOUNT_IDMAP=$(realpath "${MOUNT_IDMAP:-$ROOT/build/mount.idmap}")
 
-# What they say must not depend on where they are run.
+# The output of the programs must not depend on where the tests run.
 export LC_ALL=C
 unset NO_COLOR
 
@@ -24,7 +24,7 @@ same()
 	return 1
 }
 
-# prints STDOUT COMMAND...: it succeeds, says exactly this, and nothing on standard error.
+# prints STDOUT COMMAND...: succeeds, prints exactly STDOUT, and nothing on standard error.
 prints()
 {
 	local expected=$1
@@ -36,16 +36,16 @@ prints()
 	same 'standard output' "$expected" "$output"
 }
 
-# quietly COMMAND...: it succeeds, and says nothing.
+# quietly COMMAND...: succeeds, and prints nothing.
 quietly()
 {
 	prints '' "$@"
 }
 
-# A note about owners: words that were added, or set-user-ID programs that can be stored at the source.
+# A note about owners: added mount options, or set-user-ID programs that can be stored at the source.
 owner_note=': note: (added (nosuid|nodev|nosuid,nodev)[ ,]|.*: user [0-9]+ can store set-user-ID programs of root)'
 
-# noting COMMAND...: it succeeds, and says nothing but such notes.
+# noting COMMAND...: succeeds, and prints only such notes.
 noting()
 {
 	run --separate-stderr "$@"
@@ -54,8 +54,8 @@ noting()
 	same 'standard output' '' "$output"
 }
 
-# fails STATUS STDERR COMMAND...: exactly this on standard error, and nothing on standard output. Lines and columns
-# are compared where STDERR has some: in a file that jq made they are its business.
+# fails STATUS STDERR COMMAND...: fails with STATUS, prints exactly STDERR, and nothing on standard output. Without
+# lines and columns in STDERR those are not compared, because jq's version decides them in files that jq has made.
 fails()
 {
 	local expected_status=$1 expected=$2
@@ -70,7 +70,7 @@ fails()
 
 # ---- with mounts ----
 
-# The hint where nothing better is known about a filesystem that cannot be mapped.
+# The hint for a filesystem that cannot be mapped for no known reason.
 some_can='hint: ext4, xfs, btrfs, tmpfs, erofs, squashfs and some more can'
 
 need_root()
@@ -83,15 +83,15 @@ need_root()
 	skip 'needs root'
 }
 
-# No, too, where the parent has been killed: then nothing is known of it.
+# Fails also when the parent was killed, because its namespace is then unknown.
 is_private()
 {
 	[[ -e /proc/$PPID/ns/mnt && ! /proc/self/ns/mnt -ef /proc/$PPID/ns/mnt ]]
 }
 
-# Called at the top of a file: its tests run in a mount namespace of their own each, from which nothing
-# goes back, and which takes all its mounts with it. There is no way to move a running shell into one, so
-# the program that bats starts for a test begins again in it.
+# A file calls this at its top. Each of its tests then runs in a mount namespace of its own. No mount propagates
+# out of it, and all its mounts disappear with it. A running shell cannot enter a new namespace, so the program that
+# bats starts for a test executes itself again in it.
 private_mounts()
 {
 	local line
@@ -103,8 +103,8 @@ private_mounts()
 	exec unshare --mount --propagation private "${line[@]}"
 }
 
-# crun gives its standard streams to the container's root, /dev/null too. There it is read-only, which keeps
-# its owner, and keeps no one from writing to it.
+# crun changes the owner of its standard streams to the container's root, also of /dev/null. A read-only bind of
+# /dev/null keeps its owner, and every process can still write to it.
 keep_dev_null()
 {
 	mount --bind /dev/null /dev/null
@@ -112,8 +112,8 @@ keep_dev_null()
 	exec </dev/null
 }
 
-# A tmpfs to work on. It is at /mnt since other users have to get there, which bats' own directories do
-# not allow.
+# Mounts a tmpfs to work on. It is at /mnt because other users have to reach it. They cannot reach the directories
+# of bats.
 set_up_mounts()
 {
 	need_root
@@ -127,13 +127,14 @@ set_up_mounts()
 	background=()
 }
 
-# The host's own rules for annotations are out of the way.
+# Hides the host's own rules for annotations.
 no_policy()
 {
 	[[ ! -d /etc/idmount ]] || mount -t tmpfs -o mode=755 none /etc/idmount
 }
 
-# policy LINE...: root's rules for annotations, in an /etc that only this test sees. Without a LINE: no file.
+# policy LINE...: writes root's rules for annotations, in an /etc that only this test sees. Without LINE it removes
+# the file.
 policy()
 {
 	if ! mountpoint -q /etc; then
@@ -149,7 +150,7 @@ policy()
 	printf '%s\n' "$@" >/etc/idmount/annotations.conf
 }
 
-# The processes that background() has started.
+# Kills the processes that background() has started.
 tear_down_mounts()
 {
 	local pid
@@ -160,20 +161,20 @@ tear_down_mounts()
 	done
 }
 
-# background COMMAND...: until the end of the test. bats waits for all who hold its descriptor 3.
+# background COMMAND...: runs it until the test is over. bats waits for every process that has its descriptor 3 open.
 background()
 {
 	"$@" 3>&- &
 	background+=($!)
 }
 
-# mounts_at PATH: how many.
+# mounts_at PATH: prints the number of mounts.
 mounts_at()
 {
 	awk -v path="$1" '$5 == path' /proc/self/mountinfo | wc -l
 }
 
-# options_at PATH: those of the top mount, and its propagation.
+# options_at PATH: prints the options of the top mount, and its propagation.
 options_at()
 {
 	awk -v path="$1" '
@@ -185,29 +186,29 @@ options_at()
 		END { print found }' /proc/self/mountinfo
 }
 
-# owner PATH...: as numbers.
+# owner PATH...: prints the owners as numbers.
 owner()
 {
 	stat -c %u:%g -- "$@"
 }
 
-# in_pieces COMMAND...: as root of a user namespace whose ids lie in two pieces, as in every rootless
-# container, on a filesystem of its own at /mnt. The caller's is not that namespace's to map.
+# in_pieces COMMAND...: runs it as root of a user namespace whose map has two rows, as in every rootless
+# container. /mnt is a filesystem of that namespace, because it may not map the caller's.
 in_pieces()
 {
-	local side holder status=0
+	local side child status=0
 
-	# What it has open must not keep the reader of our output waiting.
+	# The child must not keep this test's output open, because the reader would wait for it.
 	unshare --user --mount sleep 300 </dev/null >/dev/null 2>&1 3>&- &
-	holder=$!
-	while [[ /proc/$holder/ns/user -ef /proc/self/ns/user || $(<"/proc/$holder/comm") != sleep ]]; do
+	child=$!
+	while [[ /proc/$child/ns/user -ef /proc/self/ns/user || $(<"/proc/$child/comm") != sleep ]]; do
 		sleep 0.01
 	done
 	for side in uid gid; do
-		cat >"/proc/$holder/${side}_map" <<<$'0 1000 1\n1 100000 65536'
+		cat >"/proc/$child/${side}_map" <<<$'0 1000 1\n1 100000 65536'
 	done
 	# shellcheck disable=SC2016
-	nsenter --target "$holder" --user --mount --setuid 0 --setgid 0 sh -euc '
+	nsenter --target "$child" --user --mount --setuid 0 --setgid 0 sh -euc '
 		mount -t tmpfs -o mode=755 inner /mnt
 		cd /mnt
 		mkdir src dst
@@ -215,12 +216,12 @@ in_pieces()
 		chown 5:5 src/5
 		chown 9:9 src/9
 		exec "$@"' sh "$@" || status=$?
-	kill "$holder"
-	wait "$holder" || true
+	kill "$child"
+	wait "$child" || true
 	return "$status"
 }
 
-# as UID COMMAND...: as somebody without any privilege.
+# as UID COMMAND...: runs it as this user, without any privilege.
 as()
 {
 	local uid=$1
@@ -229,9 +230,8 @@ as()
 	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all -- "$@"
 }
 
-# Everything that a failure has to leave as it was: the mounts, what is in the directories (but not in a
-# procfs, which never stands still), and the processes, of which all that the test starts are in its mount
-# namespace.
+# Prints everything that a failure must not change: the mounts, the files and the processes. Files of a procfs are
+# left out, because they change all the time. All processes of a test are in its mount namespace.
 state()
 {
 	local process
@@ -245,7 +245,7 @@ state()
 	return 0
 }
 
-# refused STATUS STDERR COMMAND...: fails, and everything is as before.
+# refused STATUS STDERR COMMAND...: fails, and changes nothing.
 refused()
 {
 	local before

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# The manual and the completion say what the program says of itself, and what the header says.
+# The manual and the completion agree with the program's help, and with the header.
 load common
 
 setup()
@@ -12,13 +12,13 @@ setup()
 	source completion/idmount.bash
 }
 
-# Only a completion that is under way can be told this.
+# Replaces a builtin that fails outside of a running completion.
 compopt()
 {
 	:
 }
 
-# complete WORD...: what the completion offers for the last one.
+# offered WORD...: prints what the completion offers for the last WORD.
 offered()
 {
 	COMP_WORDS=("$@")
@@ -34,19 +34,19 @@ commands()
 	idmount --help | awk '/^  [a-z-]+ /{ print $1 }' | sort
 }
 
-# Those with options.
+# The commands with options.
 real_commands()
 {
 	commands | grep -v '^help$'
 }
 
-# option_heads COMMAND: "-m, --map MAP", without --help, which all have.
+# help_heads COMMAND: prints "-m, --map MAP" for each option except --help, which all commands have.
 help_heads()
 {
 	idmount help "$1" | sed -nE 's/^  (   )? ?((-., )?--[^ ]+( [^ ]+)?)( .*)?$/\2/p' | grep -v -- --help | sort
 }
 
-# The same of the page: the definitions in the section of the command.
+# Prints the same from the page: the definitions in the section of the command.
 page_heads()
 {
 	awk -v title="## idmount $1 " '/^#/ { wanted = index($0 " ", title) == 1 } wanted && /^\*-/' "$page" |
@@ -58,7 +58,7 @@ options()
 	grep -oE -- '(^|[ ,])--?[A-Za-z][a-z-]*' | tr -d ' ,' | sort
 }
 
-# ---- the words of -o: the table that they are read with, and whoever names them ----
+# ---- the words of -o: the table of the parser, and all texts that name them ----
 
 table_words()
 {
@@ -113,7 +113,7 @@ symbols()
 	sed -nE 's/^\t(idm_[a-z_]+);$/\1/p' lib/libidmount.map | sort
 }
 
-# Without comments, in one line.
+# Prints it without comments, in one line.
 bare()
 {
 	perl -0pe 's,/\*.*?\*/,,gs' | tr -s ' \t\n' ' '
@@ -124,13 +124,13 @@ header()
 	bare <include/idmount.h
 }
 
-# literal PAGE: its literal blocks.
+# literal PAGE: prints its literal blocks.
 literal()
 {
 	awk '/^\t*```/ { on = !on; next } on' "$1" | bare
 }
 
-# prototypes PAGE: of its synopsis, one a line.
+# prototypes PAGE: prints those of its synopsis, one a line.
 prototypes()
 {
 	awk '/^# / { synopsis = $0 == "# SYNOPSIS" } /^```/ { on = !on; next } on && synopsis && !/^#/' "$1" |
@@ -142,7 +142,7 @@ c_pages()
 	printf '%s\n' man/*.3.scd
 }
 
-# names PAGE: all that stand before the dash in its section NAME.
+# names PAGE: prints all names before the dash in its section NAME.
 names()
 {
 	awk '/^# / { on = $0 == "# NAME"; next } on' "$1" | tr '\n' ' ' | sed 's/ - .*/\n/' | tr -d ' ' | tr ',' '\n'
@@ -158,7 +158,7 @@ names()
 	local command
 
 	for command in $(real_commands); do
-		# A hook is called without anything.
+		# Runtimes call a hook without options.
 		[[ $command == oci-hook || -n $(help_heads "$command") ]]
 		same "idmount $command" "$(help_heads "$command")" "$(page_heads "$command")"
 	done
@@ -183,7 +183,7 @@ names()
 			run idmount "$command" "$option"
 			[[ $output != *'unknown option'* ]]
 		done
-		# "run" has its exit status from the program that it runs.
+		# The exit status of "run" is that of the program that it runs.
 		run "-$([[ $command == run ]] && echo 125 || echo 2)" idmount "$command" --no-such-option
 		[[ $output == "idmount: $command: --no-such-option: unknown option; see \"idmount help $command\"" ]]
 	done
@@ -283,7 +283,7 @@ names()
 	same 'the manual' "$in_header" "$in_manual"
 }
 
-@test "the pages carry the version of the program" {
+@test "the pages state the version of the program" {
 	local version page
 
 	version=$(idmount --version)
@@ -293,20 +293,20 @@ names()
 	done
 }
 
-# ---- hints: the library speaks of itself, each front end of its own options ----
+# ---- hints: the library names flags and functions, each front end its own options ----
 
-@test "hints of the library name no option of ours, and each front end has a word for each of their names" {
+@test "hints of the library name no option, and each front end has an option for each of their names" {
 	python3 - <<-'END'
 		import glob, re
 
-		# Options in whole commands of others, and of ours that begin with its name.
+		# Whole commands may contain options: those of other programs, and those that begin with the program's name.
 		others = re.compile(
 		    r"mount --(bind|make-private)|--make-private|\blsns -t|nsenter [^;]*|\bfuser -vm|ulimit -[un]|"
 		    r"mount it with -t|mount -o [a-z,=]+|mount -t ext4|usermod --add-sub\S+|idmount [a-z]+ --[a-z]+")
 		option = re.compile(r"(?:^|[\s(])(--[a-z][a-z-]+|-[a-zA-Z])(?=[\s,;:)=]|$)")
 		literal = re.compile(r'"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*')
 		name = re.compile(r"\b(?:IDM_[A-Z_]+|idm_[a-z_]+\(\))")
-		# What only a program that calls the library can be told.
+		# Only programs that call the library see these.
 		calls = {"idm_plan_apply()", "idm_reaper_start()", "idm_tree_open()"}
 		table = set(re.findall(r'^\t\{ "([^"]+)"', open("cli/common/option-names.c").read(), re.M))
 		texts = wrong = 0
@@ -330,7 +330,7 @@ names()
 	local text=$BATS_TEST_TMPDIR/text.md
 
 	same 'missing' '' "$(missing_paths $(documents))"
-	# It notices.
+	# The check finds a wrong name.
 	printf '%s\n' '`lib/base/error.c`, `lib/map.c`, sys/no.h, [x](gone.md#y) tests/json-*.c;' '/etc/x/y.c build-gcc/tests/test-x' >"$text"
 	same 'noticed' "$text: gone.md"$'\n'"$text: lib/map.c"$'\n'"$text: sys/no.h"$'\n'"$text: tests/json-*.c" "$(missing_paths "$text")"
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The programs in examples/ do what they say they do.
+# The programs in examples/ work as their comments say.
 load common
 private_mounts
 
@@ -47,7 +47,7 @@ example()
 	refused 2 "usage: $EXAMPLES/example-overlay MAP TARGET UPPER WORK LAYER..." example overlay 0:1 root up work
 }
 
-@test "plan: what containerd asks for, and its undoing" {
+@test "plan: the mounts that containerd requests, and their undoing" {
 	mkdir l1 l2
 	touch l1/one l2/two
 	quietly example plan apply 0:100000:65536 new/root journal <<-'END'
@@ -60,7 +60,7 @@ example()
 	refused 2 "usage: $EXAMPLES/example-plan apply MAP TARGET JOURNAL <LIST, or $EXAMPLES/example-plan undo JOURNAL" example plan
 }
 
-@test "shim: programs, and how each of them ended" {
+@test "shim: programs, and how each of them exited" {
 	mkdir -p root/bin root/proc
 	cp "$(type -P busybox)" root/bin/sh
 	same 'ends' $'exit 3: status 3\nkill -9 $$: status 137\ntest $$ = 2: status 0' \
@@ -72,7 +72,7 @@ example()
 	mkdir -p new
 	sed -n '/^```c$/,/^```$/ { /^```/!p }' "$ROOT/README.md" |
 		sed "s,/srv/image,$PWD/src,; s,/run/box/root,$PWD/dst," >box.c
-	# What is open in the beginning and in the end.
+	# Prints the open descriptors at the start and at the end.
 	cat >descriptors.c <<-'END'
 		#include <dirent.h>
 		#include <unistd.h>

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs a command on a terminal of 33 rows and 77 columns, as somebody would who sits there.
+"""Runs a command on a terminal of 33 rows and 77 columns, and types there.
 
     expect.py COMMAND [WAIT TYPE]...
 
-Waits each time until WAIT is on the screen (of what has come since the last time), then types TYPE, in which
-\\xNN is a byte, and WINCH:ROWSxCOLUMNS makes the window another size. Prints all that came, and exits as the
-command does: with its status, or 128 and the signal; 124 if something did not come in 20 seconds.
+Waits until the output since the last step contains WAIT, then types TYPE, for each pair. In TYPE \\xNN is a byte,
+and WINCH:ROWSxCOLUMNS changes the size of the window. Prints all output. Exits with the status of the command,
+or with 128 and the number of its signal. Exits with 124 if WAIT did not appear in 20 seconds.
 """
 import fcntl
 import os
@@ -27,10 +27,10 @@ def main():
     command, steps = sys.argv[1], sys.argv[2:]
     pid, fd = pty.fork()
     if pid == 0:
-        # Python ignores some by itself, and the shell of a script may have ignored others.
+        # Python ignores some signals, and the shell of a script may ignore others.
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGPIPE, signal.SIGTSTP):
             signal.signal(number, signal.SIG_DFL)
-        time.sleep(0.1)  # until the window has its size
+        time.sleep(0.1)  # the window needs to get its size first
         os.execvp("/bin/sh", ["sh", "-c", command])
     resize(fd, 33, 77)
     screen, seen, end = b"", 0, time.monotonic() + 20

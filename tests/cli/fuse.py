@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Mounts a FUSE filesystem with one empty directory that admits its own user only, not even root, and serves it.
+"""Mounts and serves a FUSE filesystem with one empty directory. It admits its own user only, not even root.
 
     fuse.py PLACE UID
 """

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# mount.idmap, as the real mount(8) runs it.
+# mount.idmap, run by the real mount(8).
 load common
 private_mounts
 
 setup()
 {
 	set_up_mounts
-	# mount(8) looks for its helpers in /sbin only, and notes in /run what it has mounted.
+	# mount(8) looks for its helpers in /sbin only, and records its mounts in /run.
 	mkdir sbin
 	cp "$MOUNT_IDMAP" sbin/mount.idmap
 	mount -t overlay -o "lowerdir=/mnt/sbin:$(realpath /sbin)" sbin "$(realpath /sbin)"
@@ -23,7 +23,7 @@ teardown()
 	tear_down_mounts
 }
 
-# mounted OWNER [OPTIONS]: the file at dst is seen so, once, and the mount has these options.
+# mounted OWNER [OPTIONS]: dst is mounted once, its file has this owner, and the mount has these options.
 mounted()
 {
 	same 'owner' "$1" "$(owner dst/file)"
@@ -31,7 +31,7 @@ mounted()
 	same 'options' "${2:-rw,nosuid,nodev,relatime,idmapped}" "$(options_at /mnt/dst)"
 }
 
-# undo: by umount(8).
+# undo: unmounts by umount(8).
 undo()
 {
 	quietly umount "${1:-dst}"
@@ -129,7 +129,7 @@ idmap()
 	mounted 3000:3000
 }
 
-@test "a source that is read-only stays so, though mount(8) says rw" {
+@test "a read-only source stays read-only, though mount(8) passes rw" {
 	mount --bind src src
 	mount -o remount,bind,ro,noexec src
 	noting idmap map=1000:2000
@@ -150,7 +150,7 @@ idmap()
 	quietly /sbin/mount.idmap /mnt/src /mnt/dst -o map=1000:0,suid,dev
 	mounted 0:0 rw,relatime,idmapped
 	undo
-	# mount(8) keeps these two to itself, so that there are others for fstab.
+	# mount(8) does not pass these two on. The helper has other words for fstab.
 	quietly idmap map=1000:0,allow-suid,allow-dev
 	mounted 0:0 rw,relatime,idmapped
 }
@@ -169,7 +169,7 @@ idmap()
 	same 'with allow-suid' '4322 4322' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
 }
 
-@test "a place where another ID can store set-user-ID programs of root is told" {
+@test "a place where another ID can store set-user-ID programs of root is noted" {
 	fails 0 'mount.idmap: note: /mnt/src: user 1000 can store set-user-ID programs of root there, and every user can run them; put it below a directory of mode 0700, or on a mount that is nosuid' \
 		idmap map=0:1000,allow-suid,allow-dev
 	undo
@@ -231,7 +231,7 @@ idmap()
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 	echo '/mnt/missing /mnt/dst idmap map=1000:2000 0 0' >fstab
 	refused 32 'mount.idmap: /mnt/missing: open tree: No such file or directory' mount -a -T fstab
-	# Everything else is one.
+	# Any other error is a failure.
 	echo '/proc /mnt/dst idmap map=1000:2000,nofail 0 0' >fstab
 	refused 32 "mount.idmap: /proc: map tree: the filesystem (proc) cannot be ID-mapped
 $some_can" mount -T fstab /mnt/dst
@@ -239,7 +239,7 @@ $some_can" mount -T fstab /mnt/dst
 
 # ---- already mounted ----
 
-@test "already mounted is: the same source, and what the map says, not how it is written" {
+@test "already mounted: the same source and an equal map, in whatever notation" {
 	local map
 
 	noting idmap map=1000:2000:5+5:6
@@ -256,8 +256,8 @@ $some_can" mount -T fstab /mnt/dst
 	same 'mounts' 3 "$(mounts_at /mnt/dst)"
 }
 
-@test "already mounted is not: a place within a mount that happens to show the same" {
-	# The first line shows at /mnt/dst/below what the second is to show there, but for its options.
+@test "not already mounted: a place within a mount that shows the same files" {
+	# At /mnt/dst/below the first line shows the same as the second one, but with other options.
 	cat >fstab <<-'END'
 		/mnt/src        /mnt/dst        idmap  map=1000:2000+5:6     0 0
 		/mnt/src/below  /mnt/dst/below  idmap  map=1000:2000+5:6,ro  0 0
@@ -270,13 +270,13 @@ $some_can" mount -T fstab /mnt/dst
 
 # ---- flags ----
 
-@test "-f: nothing is mounted, but the options are read" {
+@test "-f: mounts nothing, but reads the options" {
 	noting mount -f -t idmap -o map=1000:2000 src dst
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 	refused 1 'mount.idmap: foo: unknown option; see mount.idmap(8)' mount -f -t idmap -o map=1000:2000,foo src dst
 }
 
-@test "-v: says what was done" {
+@test "-v: prints what was done" {
 	prints 'mount.idmap: /mnt/src mounted on /mnt/dst' mount -v -t idmap -o map=1000:2000,nosuid,nodev src dst
 	mounted 2000:2000
 }
@@ -288,7 +288,7 @@ $some_can" mount -T fstab /mnt/dst
 	noting mount -s -t idmap -o map=1000:2000,foo,bar=1 src dst
 	mounted 2000:2000
 	undo
-	# Wherever -s stands.
+	# -s may be anywhere.
 	noting /sbin/mount.idmap /mnt/src /mnt/dst -o foo,map=1000:2000 -s
 	mounted 2000:2000
 	undo
@@ -318,7 +318,7 @@ $some_can" mount -T fstab /mnt/dst
 		/sbin/mount.idmap /mnt/src /mnt/dst -N /proc/self/ns/user -o map=1000:2000
 }
 
-# ---- what it refuses ----
+# ---- refusals ----
 
 @test "remount" {
 	noting idmap map=1000:2000
@@ -354,7 +354,7 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 
 @test "no map" {
 	run -1 --separate-stderr idmap ro
-	# It says so in the words of -o.
+	# The message uses the words of -o.
 	[[ $stderr == 'mount.idmap: a map is missing'*map=* ]]
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 	run -1 --separate-stderr /sbin/mount.idmap /mnt/src /mnt/dst
@@ -381,7 +381,7 @@ $some_can" mount -t idmap -o map=1000:2000 /proc dst
 	refused 32 'mount.idmap: write uid map: it requires CAP_SETUID in this user namespace
 hint: run as root; without that capability only the caller'\''s own ID can be seen, and one ID only' \
 		as 4321 "$(realpath /sbin/mount.idmap)" /mnt/src /mnt/dst -o map=0:1
-	# A mount at the target is as it was.
+	# A mount at the target stays the same.
 	mount -t tmpfs old dst
 	touch dst/old
 	refused 32 "mount.idmap: /proc: map tree: the filesystem (proc) cannot be ID-mapped
@@ -391,14 +391,14 @@ $some_can" mount -t idmap -o map=1000:2000 /proc dst
 
 # ---- hints ----
 
-@test "hints speak of options behind -o" {
+@test "hints name options behind -o" {
 	refused 32 'mount.idmap: /mnt/missing: open target: the target does not exist
 hint: create it first, or ask for it (-o mkdir)' mount -t idmap -o map=0:1 src /mnt/missing
 	refused 32 'mount.idmap: /mnt/dst: attach: the target is not a mount point
 hint: -o replace requires a mount point as target' idmap map=0:1,replace
 	refused 1 'mount.idmap: userns: expected a path or a process number' idmap userns=
 	refused 1 'mount.idmap: userns: expected a process number, got 0' idmap userns=0
-	# Mounts below that another user namespace has locked.
+	# The mounts below are locked by another user namespace.
 	mount -t tmpfs below src/below
 	refused 32 'mount.idmap: /mnt/src: map tree: mounts below the source are locked by another user namespace: a copy without them would uncover hidden files
 hint: map it with all mounts below it (-o recursive)' \
@@ -411,14 +411,14 @@ hint: map it with all mounts below it (-o recursive)' \
 	mkdir victim victim/inside
 	ln -s victim link
 	for behind in / /. /./ /inside/..; do
-		# mount(8) itself resolves what it can, so the helper is called as it calls it.
+		# mount(8) resolves links itself. So the test calls the helper directly, as mount(8) does.
 		run -32 --separate-stderr "$MOUNT_IDMAP" src "link$behind" -o map=1000:2000
 		[[ $stderr == "mount.idmap: link$behind: open target: "*'symbolic link'* ]]
 		same 'mounts' 0 "$(mounts_at /mnt/victim)"
 	done
 }
 
-@test "a mapped source is refused, or gets the map that is said" {
+@test "a mapped source is refused, or gets the requested map" {
 	mkdir second
 	idmap map=1000:2000
 	fails 32 'mount.idmap: /mnt/dst: map tree: the source is on a mount that is ID-mapped already
@@ -429,7 +429,7 @@ hint: -o remap replaces its map, -o on-top adds to it' \
 	umount second
 	noting mount -t idmap -o map=2000:4000,on-top dst second
 	same 'owner' 4000:4000 "$(owner second/file)"
-	# "mount -a" again: it is there already.
+	# A second "mount -a" finds it mounted.
 	quietly "$MOUNT_IDMAP" /mnt/dst /mnt/second -o map=2000:4000,on-top
 	same 'mounts' 1 "$(mounts_at /mnt/second)"
 	umount second

@@ -15,14 +15,14 @@ teardown()
 	tear_down_mounts
 }
 
-# mapped [FILTER]: what is listed below /mnt, as compact JSON. The host may have ID-mapped mounts of its
-# own, of which there are copies here.
+# mapped [FILTER]: prints the mounts listed below /mnt, as compact JSON. The host may have ID-mapped mounts, and this
+# namespace has copies of them.
 mapped()
 {
 	idmount list --json | jq -c "map(select(.target | startswith(\"/mnt/\"))) | ${1:-.}"
 }
 
-# The map that is listed for dst, in the words of -m.
+# Prints the map that is listed for dst, in the format of -m.
 listed_map()
 {
 	mapped '.[] | select(.target == "/mnt/dst") |
@@ -52,7 +52,7 @@ namespace()
 	same 'after' '[]' "$(mapped)"
 }
 
-@test "what is listed is the map that was given" {
+@test "the listed map is the one that was passed" {
 	local map
 
 	for map in 0:0:4294967295 u:0:100000:65536,g:0:200000:65536 u:1000:2000,g:7:8 4294967294:0,0:4294967294; do
@@ -140,7 +140,7 @@ TARGET                SOURCE      FSTYPE  UID MAP         GID MAP         FLAGS
 		idmount mount -m 0:1 src "./$name"
 	done
 	same 'targets' '["/mnt/a b","/mnt/a\nb","/mnt/a\"b","/mnt/a\\b","/mnt/äöü","/mnt/\\040"]' "$(mapped 'map(.target)')"
-	# Each has one line in the table, and äöü takes three columns of it.
+	# Each mount has one line in the table, and äöü is three columns wide.
 	run -0 idmount list 'a b' $'a\nb' 'a"b' 'a\b' 'äöü' '\040'
 	same 'lines' 7 "${#lines[@]}"
 	same 'targets' '/mnt/a b|/mnt/a\012b|/mnt/a"b|/mnt/a\134b|/mnt/äöü|/mnt/\134040' \
@@ -153,10 +153,10 @@ TARGET                SOURCE      FSTYPE  UID MAP         GID MAP         FLAGS
 	done
 }
 
-# Names that a terminal obeys, that are not UTF-8, that reorder a line, and that JSON quotes.
+# Names with control characters, names that are not UTF-8, that reorder a line, or that JSON has to quote.
 hostile_names=($'e\e[2Jx' $'bad\xff\xc3' $'c1\xc2\x9b31m' $'bidi\xe2\x80\xaetxt' $'q"\n\\' $'del\x7f' 'äöü')
 
-@test "JSON is JSON whatever the names are, and has each byte of them" {
+@test "JSON is valid whatever the names are, and contains each byte of them" {
 	local name
 
 	for name in "${hostile_names[@]}"; do
@@ -186,7 +186,7 @@ hostile_names=($'e\e[2Jx' $'bad\xff\xc3' $'c1\xc2\x9b31m' $'bidi\xe2\x80\xaetxt'
 	END
 }
 
-@test "no name in the table or in an error talks to the terminal" {
+@test "no name in the table or in an error controls the terminal" {
 	local name plain
 
 	for name in "${hostile_names[@]}"; do
@@ -213,7 +213,7 @@ hostile_names=($'e\e[2Jx' $'bad\xff\xc3' $'c1\xc2\x9b31m' $'bidi\xe2\x80\xaetxt'
 	done
 }
 
-@test "a target: the mount that holds it" {
+@test "a target: the mount that contains it" {
 	mkdir src/below
 	idmount mount -m 0:1 src dst
 	for target in dst dst/ dst/below /mnt/dst/file dst/./below/..; do
@@ -223,7 +223,7 @@ hostile_names=($'e\e[2Jx' $'bad\xff\xc3' $'c1\xc2\x9b31m' $'bidi\xe2\x80\xaetxt'
 	same 'the working directory' '["/mnt/dst"]' "$(idmount list --json . | jq -c 'map(.target)')"
 }
 
-@test "targets of which some are bad: the others are listed" {
+@test "some bad targets: the others are listed" {
 	local listed
 
 	idmount mount -m 0:1 src dst
@@ -257,7 +257,7 @@ idmount: list: missing: list mounts: No such file or directory' "$stderr"
 	same 'the mount' '["/mnt/target","/src/file"]' "$(mapped '.[] | [.target, .root]')"
 }
 
-# other_namespace: a process in another mount namespace, with a mapped mount of its own at /mnt/other.
+# other_namespace: starts a process in another mount namespace, with a mapped mount of its own at /mnt/other.
 other_namespace()
 {
 	mkdir -p other
@@ -269,14 +269,14 @@ other_namespace()
 	done
 }
 
-# within PROCESS: what jq takes for the mounts of its namespace. The host may have others, at the same places
-# too.
+# within PROCESS: prints a filter of jq that selects the mounts of its namespace. The host may have others at the
+# same places.
 within()
 {
 	echo "select(.namespaceInode == $(namespace "$1") and (.target | startswith(\"/mnt/\")))"
 }
 
-@test "--all-namespaces: also those of others, and without it none of them" {
+@test "--all-namespaces: mounts of other namespaces, which the list lacks otherwise" {
 	other_namespace
 	idmount mount -m 0:1 src dst
 	same 'here' '["/mnt/dst"]' "$(mapped 'map(.target)')"
@@ -290,7 +290,7 @@ within()
 	printf '%s\n' "${lines[@]}" | grep -E "^$(namespace "$other")  +/mnt/other +work\[/src\] +tmpfs +0:77:1 +0:77:1 +rw,nosuid,nodev,relatime,private$"
 }
 
-@test "--all-namespaces: also one without any process" {
+@test "--all-namespaces: a namespace without any process" {
 	local filter
 
 	other_namespace
@@ -303,7 +303,7 @@ within()
 	same 'after its end' 0 "$(idmount list --all-namespaces --json | jq "$filter")"
 }
 
-@test "without any privilege, but for --all-namespaces" {
+@test "without any privilege, except for --all-namespaces" {
 	local listed
 
 	idmount mount -m 0:1 src dst
@@ -314,7 +314,7 @@ within()
 hint: run as root, outside of containers; or list only the caller'\''s mount namespace' as 4321 "$IDMOUNT" list --all-namespaces
 }
 
-# new_userns UID_MAP GID_MAP: "there" is then the command in a user namespace with these maps.
+# new_userns UID_MAP GID_MAP: makes a user namespace with these maps. The command "there" then runs in it.
 new_userns()
 {
 	background unshare --user sleep infinity
@@ -326,7 +326,7 @@ new_userns()
 	there=(nsenter --user --preserve-credentials --target "${background[-1]}" "$IDMOUNT" list)
 }
 
-@test "from another user namespace: what of the map it can see, in its own ids" {
+@test "from another user namespace: the visible part of the map, in its own IDs" {
 	new_userns '5 1000 5' '7 2000 1'
 	idmount mount -m u:0:1000:5,u:9:9,g:0:2000 src dst
 	same 'a part' '["partly visible",[{"disk":0,"seen":5,"count":5}],[{"disk":0,"seen":7,"count":1}]]' \
@@ -347,7 +347,7 @@ TARGET    SOURCE      FSTYPE  UID MAP                GID MAP                FLAG
 		"$("${there[@]}" --json dst | jq -c '.[] | [.mapState, .uidMap, .gidMap]')"
 }
 
-@test "a table that shows a part of a map says so" {
+@test "a table notes that it shows only a part of a map" {
 	new_userns '5 1000 5' '7 2000 1'
 	idmount mount -m u:0:1000:5,u:9:9,g:0:2000 src dst
 	run -0 "${there[@]}" dst

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What "idmount map" draws, prints and refuses. No privilege is needed.
+# The drawings, output and errors of "idmount map". It requires no privilege.
 load common
 
 text()
@@ -8,7 +8,7 @@ text()
 	idmount map --format text "$@"
 }
 
-# on_terminal COMMAND...: what the command prints when its output is a terminal.
+# on_terminal COMMAND...: runs it with a terminal as its output.
 on_terminal()
 {
 	script -qec "$(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r'
@@ -17,13 +17,13 @@ on_terminal()
 bold=$'\e[1m'
 plain=$'\e[0m'
 
-# Lines end where they end: nothing is filled up with blanks.
+# No line has blanks at its end.
 no_trailing_blanks()
 {
 	same 'trailing blanks' '' "$(grep ' $' <<<"$output")"
 }
 
-@test "draws both sides, in order, with what is left out" {
+@test "draws both sides, in order, with the IDs that are left out" {
 	prints "\
         uid disk    seen                 gid disk    seen
          0-65535 -> 100000-165535             0-4    left out
@@ -33,7 +33,7 @@ no_trailing_blanks()
 	no_trailing_blanks
 }
 
-@test "draws a map that keeps the rest, and the id that cannot keep its own" {
+@test "draws a map that keeps the rest, and the ID that cannot keep its number" {
 	prints "\
        uid disk    seen                      gid disk    seen
           0-999 -> 0-999                        0-999 -> 0-999
@@ -52,7 +52,7 @@ no_trailing_blanks()
 		idmount map -m u:0:0:4294967295
 }
 
-@test "draws ids in numbers that are shorter than the heading" {
+@test "draws IDs in numbers that are shorter than the heading" {
 	prints "\
     uid disk    seen            gid disk    seen
            0    left out               0    left out
@@ -73,22 +73,22 @@ no_trailing_blanks()
 		idmount map -m "$map" --format oci
 }
 
-@test "prints sides that agree once, where the format can" {
+@test "prints equal sides once, if the format allows it" {
 	prints '0:1:2,5:6:7' idmount map -m 5:6:7,0:1:2 --format text
 	prints 'b:0:1:2 b:5:6:7' idmount map -m 5:6:7,0:1:2 --format util-linux
 }
 
-@test "the OCI rows say the map" {
+@test "the OCI rows describe the map" {
 	run -0 idmount map -m u:0:100000:65536,u:70000:5,g:5:6 --format oci
 	same 'rows' '[[0,100000,65536],[70000,5,1]] [[5,6,1]]' "$(jq -jc '
 		def rows: map([.containerID, .hostID, .size]);
 		(.uidMappings | rows), " ", (.gidMappings | rows)' <<<"$output")"
 }
 
-@test "what a format prints, -m reads again" {
+@test "-m reads the output of every format" {
 	local map format longest
 
-	# As many entries as fit, none of which merges with its neighbour.
+	# The largest number of entries, none of which merges with its neighbour.
 	longest=$(for ((i = 0; i < 170; i++)); do printf 'u:%d:%d,g:%d:%d,' $((i * 2)) $((i * 3)) $((i * 5)) $((i * 7)); done)
 	for map in 0:1 0:0:4294967295 u:1:2 g:1:2 u:1:2,g:3:4 4294967294:0 1:2:3,9:0,u:100:200:30 "${longest%,}"; do
 		for format in text containerd util-linux crun; do
@@ -97,13 +97,13 @@ no_trailing_blanks()
 	done
 }
 
-@test "what the kernel's format prints, the kernel reads" {
+@test "the kernel reads the output of the kernel's format" {
 	need_root
 	local map printed process
 
 	for map in 0:100000:65536 u:1:2,u:5:6:7,g:3:4; do
 		printed=$(idmount map -m "$map" --format kernel)
-		# A process in a new user namespace, until its standard input ends.
+		# Runs a process in a new user namespace until its standard input is closed.
 		coproc unshare --user cat 3>&-
 		process=$COPROC_PID
 		until [[ ! /proc/self/ns/user -ef /proc/$process/ns/user ]]; do
@@ -120,7 +120,7 @@ no_trailing_blanks()
 	done
 }
 
-@test "takes every dialect" {
+@test "accepts every dialect" {
 	local same='u:0:100000:10,u:10:5:1,g:0:200000:10' map
 
 	for map in \
@@ -144,14 +144,14 @@ no_trailing_blanks()
 	prints "$same" text -mu:0:100000:10,u:10:5,g:0:200000:10
 }
 
-@test "takes names" {
+@test "accepts names" {
 	prints '0:1:1' text -m u:root:daemon,g:root:daemon
 	prints '0:1:1' text -m root:daemon
 	prints 'u:0:5:1' text -m u:root:5
 	prints 'g:7:0:1' text -m g:7:root:1
 }
 
-@test "takes the map of a process" {
+@test "reads the map of a process" {
 	prints '0:0:4294967295' text --userns $$
 }
 
@@ -162,7 +162,7 @@ no_trailing_blanks()
 	prints '0:1:1,1:0:1,2:2:4294967293' text -m 0:1,1:0 --keep-rest
 }
 
-@test "inverts, and twice is nothing" {
+@test "inverts, and twice changes nothing" {
 	prints 'u:100000:0:65536,g:6:5:1' text -m u:0:100000:65536,g:5:6 --invert
 	prints 'u:0:100000:65536,g:5:6:1' text -m "$(text -m u:0:100000:65536,g:5:6 --invert)" --invert
 }
@@ -173,17 +173,17 @@ no_trailing_blanks()
 	prints '5:50:5' text -m 0:0:10 --compose 5:50:100
 	prints '' text -m 0:1 --compose 2:3
 	prints '0:8:1,1:7:1' text -m 0:1,1:2 --compose 1:8 --compose 2:7
-	# A map and its inverse let through what the map lets through.
+	# A map composed with its inverse keeps the IDs of the map.
 	prints '5:5:3' text -m 5:100:3 --compose "$(text -m 5:100:3 --invert)"
 }
 
-@test "does it in the order that the manual says" {
-	# --keep-rest before --invert before --compose, however they are given.
+@test "works in the order that the manual states" {
+	# --keep-rest comes before --invert and --compose, in whatever order they are written.
 	prints '0:1:1,2:2:4294967293' text --compose 0:0:4294967295 --invert --keep-rest -m 1:0
 	prints '2000:1:1' text --compose 1000:1 -m 1000:2000 --invert
 }
 
-@test "translates ids" {
+@test "translates IDs" {
 	prints $'uid 33 -> 100033\ngid 33    left out' idmount map -m u:0:100000:65536,g:5:6 --translate 33
 	prints 'gid 5 -> 6' idmount map -m u:0:100000:65536,g:5:6 --translate g:5
 	prints $'uid 0 -> 100000\ngid 7    left out\nuid 65536    left out' \
@@ -192,16 +192,16 @@ no_trailing_blanks()
 	prints 'uid 4294967294 -> 4294967294' idmount map -m 0:0:4294967295 --translate u:4294967294
 }
 
-@test "translates 64 ids at once, and no more" {
-	local ids=() i
+@test "translates 64 IDs at once, and no more" {
+	local arguments=() i
 
 	for ((i = 0; i < 64; i++)); do
-		ids+=(--translate "u:$i")
+		arguments+=(--translate "u:$i")
 	done
-	run -0 idmount map -m 0:100:64 "${ids[@]}"
+	run -0 idmount map -m 0:100:64 "${arguments[@]}"
 	same 'answers' 64 "${#lines[@]}"
 	same 'the last one' 'uid 63 -> 163' "${lines[63]}"
-	fails 2 'idmount: map: --translate: expected at most 64 IDs' idmount map -m 0:100:64 "${ids[@]}" --translate 5
+	fails 2 'idmount: map: --translate: expected at most 64 IDs' idmount map -m 0:100:64 "${arguments[@]}" --translate 5
 }
 
 @test "is in colour on a terminal only, and not with NO_COLOR" {
@@ -218,10 +218,10 @@ no_trailing_blanks()
 	same 'in a pipe' "$heading" "${lines[0]}"
 }
 
-@test "names what is wrong with a map" {
+@test "names the fault of a map" {
 	local step='idmount: map:'
 
-	# The entry as it was written, what was done, what is wrong.
+	# A message quotes the entry, and names the step and the fault.
 	fails 2 "$step parse map: the map is empty" text -m ''
 	fails 2 "$step parse map: the map is empty" text -m ' '
 	fails 2 "$step 0: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]" text -m 0
@@ -295,7 +295,7 @@ no_trailing_blanks()
 	((${#stderr} < 1400))
 }
 
-@test "names what is wrong with the command line" {
+@test "names the fault of the command line" {
 	fails 2 'idmount: map: a map is missing; use -m or --userns' idmount map
 	fails 2 'idmount: map: a map is missing; use -m or --userns' idmount map --keep-rest
 	fails 2 'idmount: map: 0:1: expected no operand; -m names the map' idmount map 0:1
@@ -318,7 +318,7 @@ no_trailing_blanks()
 	fails 2 'idmount: --foo: unknown command; see "idmount --help"' idmount --foo
 }
 
-@test "what is quoted in a message cannot forge a line of it" {
+@test "quoted text cannot forge a line of a message" {
 	fails 2 'idmount: a\012idmount: b: unknown command; see "idmount --help"' idmount $'a\nidmount: b'
 	fails 2 'idmount: map: \033[31mred: expected no operand; -m names the map' \
 		idmount map $'\e[31mred'
@@ -326,14 +326,14 @@ no_trailing_blanks()
 		"$MOUNT_IDMAP" /a /b -o $'wh\rt'
 }
 
-@test "says so if its output cannot be written" {
+@test "reports that its output cannot be written" {
 	run -1 --separate-stderr bash -c '"$0" map -m 0:1 >/dev/full' "$IDMOUNT"
 	same 'message' 'idmount: map: standard output: write: No space left on device' "$stderr"
 	run -1 --separate-stderr bash -c '"$0" --help >/dev/full' "$IDMOUNT"
 	same 'message' 'idmount: standard output: write: No space left on device' "$stderr"
 }
 
-@test "helps" {
+@test "prints help" {
 	local command
 
 	run -0 --separate-stderr idmount --help
@@ -352,7 +352,7 @@ no_trailing_blanks()
 	done
 }
 
-@test "every id cannot be seen as one" {
+@test "refuses all IDs as one" {
 	local command
 
 	fails 2 'idmount: map: *:1000: parse map: expected a number, got "*": no two IDs can be seen as one, nor one ID as two' \

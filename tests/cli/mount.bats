@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# "idmount mount", on the real kernel. Each test has a mount namespace of its own, and works on a tmpfs.
+# "idmount mount", on the real kernel. Each test runs in a mount namespace of its own, on a tmpfs.
 load common
 private_mounts
 
@@ -21,7 +21,7 @@ teardown()
 idmount_mount='idmount: mount:'
 nosuid_hint='-o suid,dev prevents that'
 
-# fails_always STATUS STDERR COMMAND...: everything is as before, also where a mount is at dst already.
+# fails_always STATUS STDERR COMMAND...: fails and changes nothing, also if a mount is at dst already.
 fails_always()
 {
 	refused "$@"
@@ -29,10 +29,10 @@ fails_always()
 	touch dst/old
 	refused "$@"
 	[[ -e dst/old ]]
-	umount dst # not busy: nobody keeps anything of it
+	umount dst # not busy: nothing keeps it
 }
 
-# new_userns UID_MAP GID_MAP: a process in a user namespace with these maps, its number in $userns.
+# new_userns UID_MAP GID_MAP: starts a process in a user namespace with these maps. Its number is $userns.
 new_userns()
 {
 	background unshare --user sleep infinity
@@ -40,12 +40,12 @@ new_userns()
 	until [[ ! /proc/self/ns/user -ef /proc/$userns/ns/user ]]; do
 		:
 	done
-	# In one write each, which an echo of several lines is not.
+	# The kernel accepts one write each, but an echo of several lines makes several.
 	[[ -z $1 ]] || printf '%s\n' "$1" | cat >"/proc/$userns/uid_map"
 	[[ -z $2 ]] || printf '%s\n' "$2" | cat >"/proc/$userns/gid_map"
 }
 
-# ---- what it shows ----
+# ---- files at the target ----
 
 @test "shows files under other owners, and stores new ones under theirs" {
 	noting idmount mount -m 1000:2000 src dst
@@ -62,7 +62,7 @@ new_userns()
 	same 'a new file' 1000:1000 "$(owner src/new)"
 }
 
-@test "users and groups by themselves" {
+@test "maps of users only, and of groups only" {
 	noting idmount mount -m u:1000:7,g:1000:8,u:5:9,g:6:10 src dst
 	same 'owners' $'7:8\n9:10' "$(owner dst/file dst/directory)"
 }
@@ -108,7 +108,7 @@ new_userns()
 	same 'owner' 7:7 "$(owner -- -y)"
 }
 
-@test "a second mount is put on top" {
+@test "a second mount is on top" {
 	noting idmount mount -m 1000:2000 src dst
 	noting idmount mount -m 1000:3000 src dst
 	same 'mounts' 2 "$(mounts_at /mnt/dst)"
@@ -117,7 +117,7 @@ new_userns()
 	same 'the one below' 2000:2000 "$(owner dst/file)"
 }
 
-@test "a mapped source is refused, or gets the map that is said" {
+@test "a mapped source is refused, or gets the requested map" {
 	mkdir second
 	noting idmount mount -m 1000:2000 src dst
 	refused 1 "$idmount_mount dst: map tree: the source is on a mount that is ID-mapped already
@@ -135,7 +135,7 @@ hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it"
 		idmount mount --on-top -m 1000:3000 dst second
 	refused 2 "$idmount_mount --remap and --on-top exclude each other" \
 		idmount mount --on-top --remap -m 1000:3000 dst second
-	# Neither changes anything for a source that has no map.
+	# Neither changes anything for a source without a map.
 	noting idmount mount --remap -m 1000:3000 src second
 	same 'owner' 3000:3000 "$(owner second/file)"
 	idmount umount second
@@ -143,7 +143,7 @@ hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it"
 	same 'owner' 3000:3000 "$(owner second/file)"
 }
 
-@test "a mapped mount is mapped anew in its place" {
+@test "a mapped mount gets a new map at the same path" {
 	noting idmount mount -m 1000:2000 src dst
 	refused 1 "$idmount_mount dst: map tree: the source is on a mount that is ID-mapped already
 hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it" \
@@ -155,7 +155,7 @@ hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it"
 
 # ---- maps ----
 
-@test "the rest keeps its ids" {
+@test "the rest keeps its IDs" {
 	noting idmount mount -m 1000:2000 --keep-rest src dst
 	same 'owners' $'2000:2000\n5:6' "$(owner dst/file dst/directory)"
 	noting idmount mount -m u:1000:2000 --keep-rest src dst
@@ -184,7 +184,7 @@ hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it"
 	same 'owners' $'300000:7\n100005:200006' "$(owner dst/file dst/directory)"
 }
 
-@test "subordinate ids" {
+@test "subordinate IDs" {
 	echo 'daemon:100000:1000' >subuid
 	printf '%s\n' 'daemon:200000:100' 'daemon:300000:2000' >subgid
 	mount --bind subuid /etc/subuid
@@ -197,7 +197,7 @@ hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it"
 hint: usermod --add-subuids 101000-166535 root" idmount mount -m auto src dst
 }
 
-# entries N STEP: N entries that cannot be merged.
+# entries N STEP: prints N entries that cannot be merged.
 entries()
 {
 	local i
@@ -208,7 +208,7 @@ entries()
 	done
 }
 
-@test "as many entries as the kernel takes, and one more" {
+@test "as many entries as the kernel accepts, and one more" {
 	chown 680:680 src/file
 	noting idmount mount -m "$(entries 340 0)" src dst
 	same 'the last one' 1020:1020 "$(owner dst/file)"
@@ -270,7 +270,7 @@ entries()
 	same 'options' 'rw,nodev,noexec,relatime,idmapped' "$(options_at /mnt/dst)"
 }
 
-@test "without a word the mount is as its source, and each word takes one thing away" {
+@test "without a word the mount has the options of its source, and each word removes one" {
 	local word expected
 
 	mount --bind src src
@@ -295,7 +295,7 @@ entries()
 	END
 }
 
-@test "read-only is the mount, and not the source" {
+@test "the mount is read-only, and the source is not" {
 	noting idmount mount -m 1000:0,0:1 -o ro,nosuid,nodev src dst
 	run -1 touch dst/new
 	[[ $output == *'Read-only file system' ]]
@@ -330,7 +330,7 @@ entries()
 		noting idmount mount -m 1000:2000 -o "$word" src parent/dst
 		same "$word" "rw,nosuid,nodev,relatime,idmapped${expected:+ $expected}" \
 			"$(options_at /mnt/parent/dst | sed 's/:.*//')"
-		# The word is for what is mounted below later; the mount itself goes to the peer in any case.
+		# The word affects later mounts below. The mount itself propagates to the peer in any case.
 		same "$word, at the peer" 'rw,nosuid,nodev,relatime,idmapped shared' "$(options_at /mnt/peer/dst | sed 's/:.*//')"
 		same "$word, owner at the peer" 2000:2000 "$(owner peer/dst/file)"
 		mount -t tmpfs below parent/dst/directory
@@ -367,7 +367,7 @@ mounts_below_source()
 	chown 1000:1000 src/directory src/directory/deep
 }
 
-@test "-R takes the mounts below along, each with the map and the words" {
+@test "-R includes the mounts below, each with the map and the words" {
 	local place
 
 	mounts_below_source
@@ -379,7 +379,7 @@ mounts_below_source()
 	same 'the source' 'rw,relatime' "$(options_at /mnt/src/directory)"
 }
 
-@test "without -R what they cover is shown" {
+@test "without -R the files that they cover are visible" {
 	mounts_below_source
 	noting idmount mount -m 5:7,6:8 src dst
 	same 'owner' 7:8 "$(owner dst/directory)"
@@ -436,7 +436,7 @@ $some_can" idmount mount -m 0:1 --mkdir /proc new/deep
 		idmount mount -m 0:1 --mkdir src full/a/b/c/d
 }
 
-# A root from which several ways lead out, all to the same place.
+# Makes a root from which several paths lead out, all to the same directory.
 untrusted_root()
 {
 	mkdir -p box/inside outside/place box/outside/place
@@ -447,7 +447,7 @@ untrusted_root()
 	ln -s /proc/self/root/mnt/outside box/magic
 }
 
-@test "--root: nothing leads out" {
+@test "--root: no path leads out" {
 	local target place before
 
 	untrusted_root
@@ -471,7 +471,7 @@ untrusted_root()
 	END
 }
 
-@test "--root: with --mkdir nothing leads out either" {
+@test "--root: no path leads out with --mkdir either" {
 	local target place
 
 	untrusted_root
@@ -509,7 +509,7 @@ hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 --root box 
 
 # ---- replacing ----
 
-# Notes whenever there is no mount at dst, until the file "stop" is there.
+# Records each moment without a mount at dst, until the file "stop" exists.
 watch_dst()
 {
 	local looks=0
@@ -522,7 +522,7 @@ watch_dst()
 }
 
 @test "--replace: there is no moment without a mount" {
-	local round # and not "i", which bats' run makes use of
+	local round # not "i", which run of bats uses
 
 	idmount mount -m 1000:2000 src dst
 	background watch_dst
@@ -536,7 +536,7 @@ watch_dst()
 	same 'mounts' 1 "$(mounts_at /mnt/dst)"
 	same 'moments without a mount' '' "$(cat missed 2>/dev/null)"
 
-	# The watch is awake: it sees what it is to see.
+	# The watch works: it detects a missing mount.
 	idmount umount dst
 	until [[ -s missed ]]; do
 		:
@@ -544,7 +544,7 @@ watch_dst()
 	touch stop
 }
 
-@test "--replace: whoever uses the old mount keeps it" {
+@test "--replace: a process that uses the old mount keeps it" {
 	exec {file}<dst
 	mount -t tmpfs old dst
 	echo old >dst/file
@@ -555,7 +555,7 @@ watch_dst()
 	exec {file}<&-
 }
 
-@test "--replace: takes the top mount away, and what is mounted below it" {
+@test "--replace: unmounts the top mount, and the mounts below it" {
 	mount -t tmpfs bottom dst
 	mount -t tmpfs top dst
 	mkdir dst/below
@@ -587,7 +587,7 @@ watch_dst()
 	same 'mounts' 1 "$(mounts_at /mnt/box/target)"
 }
 
-@test "--replace: what is no mount is not replaced" {
+@test "--replace: requires a mount at the target" {
 	refused 1 "$idmount_mount dst: attach: the target is not a mount point
 hint: --replace requires a mount point as target" idmount mount --replace -m 0:1 src dst
 	mount -t tmpfs old dst
@@ -605,7 +605,7 @@ hint: --replace requires a mount point as target" \
 
 # ---- security ----
 
-# says_note NOTE COMMAND...: succeeds with this line on standard error.
+# says_note NOTE COMMAND...: succeeds, and prints this line on standard error.
 says_note()
 {
 	local note=$1
@@ -688,18 +688,18 @@ says_note()
 	same 'with suid' '4322 4322' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
 }
 
-@test "a place where another ID can store set-user-ID programs of root is told" {
+@test "a place where another ID can store set-user-ID programs of root is noted" {
 	local note="$idmount_mount note: src: user 1000 can store set-user-ID programs of root there, and" \
 		advice='can run them; put it below a directory of mode 0700, or on a mount that is nosuid'
 
 	says_note "$note every user $advice" idmount mount -m 0:1000 -o suid,dev src dst
-	# It is as the note says.
+	# The note is true.
 	cp /usr/bin/id /mnt/id
 	as 1000 sh -c 'cp /mnt/id dst/id && chmod 4755 dst/id'
 	same 'who one is' 0 "$(as 4321 src/id -u)"
 	idmount umount dst
 
-	# The mode of the place itself is its owner's to change, through the mount.
+	# The owner of the place can change its mode through the mount.
 	chmod 700 src
 	says_note "$note every user $advice" idmount mount -m 0:1000,1000:1001 -o suid,dev src dst
 	as "$(stat -c %u dst)" chmod 755 dst
@@ -720,7 +720,7 @@ says_note()
 	idmount umount target
 }
 
-@test "it is not told where nothing can be stored or run" {
+@test "no note where nothing can be stored or run" {
 	local words
 
 	quietly idmount mount -m 1000:2000 -o suid,dev src dst
@@ -742,7 +742,7 @@ says_note()
 		idmount mount -m 1000:0 src src/file
 }
 
-@test "a set-user-ID program of user 1000 seen as root's gives root only with suid" {
+@test "a set-user-ID program of user 1000 seen as root's runs as root only with suid" {
 	cp /usr/bin/id src/id
 	chown 1000:1000 src/id
 	chmod 6755 src/id
@@ -753,7 +753,7 @@ says_note()
 	same 'with suid' '0 0' "$(as 4321 dst/id -u) $(as 4321 dst/id -g)"
 	idmount umount dst
 
-	# Also in a mount below.
+	# The same in a mount below.
 	mount -t tmpfs -o mode=755 below src/directory
 	cp /usr/bin/id src/directory/id
 	chown 1000:1000 src/directory src/directory/id
@@ -773,7 +773,7 @@ says_note()
 	prints '' cat dst/null
 }
 
-# ---- what it refuses ----
+# ---- refusals ----
 
 @test "a bad map, before it looks at anything else" {
 	fails_always 2 "$idmount_mount 0:1x: parse map: expected a number, got \"1x\"" idmount mount -m 0:1x /no/source dst
@@ -787,7 +787,7 @@ says_note()
 	fails_always 2 "$idmount_mount parse map: the map is empty" idmount mount -m '' src dst
 	fails_always 1 "$idmount_mount pid 4194305: read user namespace: no such process" \
 		idmount mount --userns 4194305 src dst
-	# A process that is in no other user namespace: its map keeps every id.
+	# The process is in no other user namespace. Its map keeps every number.
 	noting idmount mount --userns $$ src dst
 }
 
@@ -864,7 +864,7 @@ hint: map its layers instead, and put the overlay together from them" idmount mo
 	umount ramfs overlay
 }
 
-@test "the example of a message in the manual is what it says" {
+@test "the example of a message in the manual is true" {
 	run -1 --separate-stderr idmount mount -m 0:1 /proc dst
 	grep -Fxq "${stderr_lines[0]}" "$ROOT/man/idmount.8.scd"
 	grep -Fxq "${stderr_lines[1]}" "$ROOT/man/idmount.8.scd"
@@ -899,7 +899,7 @@ hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing
 	fails_always 1 "$idmount_mount dst: open target: expected a file as target, got a directory" \
 		idmount mount -m 0:1 src/file dst
 	fails_always 1 "$idmount_mount target/x: open target: Not a directory" idmount mount -m 0:1 src target/x
-	# Nothing behind it makes a link be followed.
+	# A link stays refused, whatever comes after it in the path.
 	mkdir dst/inside
 	for behind in / // /. /./ /inside/.. /inside/../; do
 		case $behind in
@@ -914,13 +914,13 @@ hint: name the place that it points to' ;;
 		done
 	done
 	rmdir dst/inside
-	# A link on the way is none of these.
+	# A link on the way is allowed.
 	mkdir dst/below
 	ln -s dst way
 	noting idmount mount -m 0:1 src way/below
 }
 
-# without CAPABILITY COMMAND...: as root that has all but one.
+# without CAPABILITY COMMAND...: runs it as root with all capabilities except this one.
 without()
 {
 	local capability=$1
@@ -944,7 +944,7 @@ $hint" without setgid "$IDMOUNT" mount -m 0:1 src dst
 hint: run it as root" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
 }
 
-@test "works without CAP_DAC_OVERRIDE, where the child has to stay alive" {
+@test "works without CAP_DAC_OVERRIDE, which requires the child to stay alive" {
 	noting without dac_override "$IDMOUNT" mount -m 1000:2000 src dst
 	same 'owner' 2000:2000 "$(owner dst/file)"
 }
@@ -960,7 +960,7 @@ hint: run as root; without that capability only the caller's own ID can be seen,
 		as 4321 "$IDMOUNT" mount -m 0:1 --mkdir src new
 }
 
-@test "in a user namespace of one's own: what was mounted there, and nothing else" {
+@test "in a new user namespace: only filesystems that were mounted there" {
 	unshare --user --map-root-user --mount bash -euc '
 		mount -t tmpfs own dst
 		mkdir dst/a dst/b
@@ -978,7 +978,7 @@ hint: /proc/self/uid_map lists those that exist" \
 }
 
 @test "in a PID namespace that still has the /proc of the outer one" {
-	# The child's number is there that of another process, whose namespace must not be taken for its own.
+	# There the child's number is that of another process. The namespace of that process must not be used.
 	unshare --pid --fork "$IDMOUNT" mount -m 1000:2000 src dst
 	same 'owner' 2000:2000 "$(owner dst/file)"
 	unshare --pid --fork "$IDMOUNT" mount --replace -m 1000:3000 src dst
@@ -986,7 +986,7 @@ hint: /proc/self/uid_map lists those that exist" \
 }
 
 @test "without a /proc" {
-	# A sanitizer looks for leaks there when the program ends, and fails.
+	# A sanitizer looks for leaks there when the program exits, and fails.
 	same 'owner' 2000:2000 "$(unshare --mount --propagation private bash -euc '
 		umount --lazy /proc
 		"$0" mount -m 1000:2000 src dst || grep -q __asan_init "$0"
@@ -1009,7 +1009,7 @@ hint: causes are a chroot, a container's seccomp filter, and a user or group wit
 	fails_always 1 "$idmount_mount a\012b: open tree: No such file or directory" idmount mount -m 0:1 $'a\nb' dst
 }
 
-@test "nothing keeps a source busy, neither a failure nor a mount that was undone" {
+@test "neither a failure nor an undone mount keeps a source busy" {
 	mkdir own
 	mount -t tmpfs own own
 	run -1 idmount mount -m 0:1 own src/file
@@ -1021,7 +1021,7 @@ hint: causes are a chroot, a container's seccomp filter, and a user or group wit
 	quietly umount own
 }
 
-@test "which of source and target it is that is gone, or elsewhere" {
+@test "an error names the source or the target, whichever is gone or elsewhere" {
 	local process
 
 	mkdir gone
@@ -1061,8 +1061,8 @@ $hint" idmount mount -m 0:1 "$device" dst
 $hint" idmount overlay -L "$device" -L src dst
 }
 
-@test "in a user namespace whose ids lie in pieces" {
-	# What the canonical map has as one row, the kernel takes as two.
+@test "in a user namespace whose map has two rows" {
+	# The canonical map has one row, and the kernel gets two.
 	prints $'0:0 5:5 9:9\n0:0:65537' in_pieces sh -euc '
 		"$0" mount -o nosuid,nodev -m 0:0:1+1:1:65536 src dst
 		echo $(stat -c %u:%g dst/*)
@@ -1074,7 +1074,7 @@ $hint" idmount overlay -L "$device" -L src dst
 hint: /proc/self/uid_map lists those that exist' in_pieces "$IDMOUNT" mount -m 0:0:65538 src dst
 }
 
-@test "--keep-rest keeps the ids that the user namespace has" {
+@test "--keep-rest keeps the IDs that exist in the user namespace" {
 	prints $'0:0 6:6 9:9\n0:0:5,5:6:1,7:7:65530' in_pieces sh -euc '
 		"$0" mount -o nosuid,nodev -m 5:6 --keep-rest src dst
 		echo $(stat -c %u:%g dst/*)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# idmount oci-hook: mapped mounts in containers of runtimes that have none.
+# idmount oci-hook: mapped mounts in containers of runtimes that do not support them.
 load common
 private_mounts
 load oci
@@ -14,7 +14,7 @@ teardown()
 	tear_down_containers
 }
 
-@test "runc: ids inside, ids on disk, read-only and nosuid" {
+@test "runc: IDs inside, IDs on disk, read-only and nosuid" {
 	bundle b 'stat -c %u:%g /vol/1000 /vol/5; touch /vol/new; grep -c " /other ro,nosuid,nodev,.*idmapped" /proc/self/mountinfo; touch /other/x' \
 		"$(with_hook) | $(volume /vol rbind,rprivate "$(rows 1000 0 1)") | $(volume /other rbind,ro,nosuid,nodev "$(rows 1000 0 1)")"
 	run --separate-stderr with_runc b
@@ -24,7 +24,7 @@ teardown()
 }
 
 @test "runc, with a user namespace" {
-	# shellcheck disable=SC2154 # of oci.bash
+	# shellcheck disable=SC2154 # set by oci.bash
 	bundle b 'stat -c %u:%g /vol/0 /vol/5 /other/1000 /other/5; touch /vol/new /other/new; cat /proc/self/uid_map' \
 		"$(with_hook) | $(volume /vol rbind,idmap) | $(volume /other rbind "$(rows 1000 100000 1)") | $userns"
 	chown 0:0 src
@@ -51,7 +51,7 @@ teardown()
 	same 'on disk' 1000:1000 "$(owner src/more)"
 }
 
-@test "annotations: a map, how far it goes, and the container's own" {
+@test "annotations: a map, its range, and the container's own map" {
 	mkdir src/sub
 	mount -t tmpfs sub src/sub
 	touch src/sub/1000
@@ -66,7 +66,7 @@ teardown()
 	same output $'7\n7\n8\n65534\n9\n9\n1000\n1000' "$output"
 }
 
-@test "the words of a mount hold for ours as they do for the runtime's" {
+@test "the words of a mount apply to the hook's mount as to the runtime's" {
 	local words
 
 	mkdir rootfs/plain
@@ -76,12 +76,12 @@ teardown()
 			"$(with_hook) | $(volume /plain "$words,nosuid,nodev") | $(volume /vol "$words" "$(rows 1000 5 1)")"
 		run -0 with_runc b
 		echo "$words: $output"
-		# The last of the two at /vol is what is seen.
+		# The last of the two mounts at /vol is visible.
 		same "$words" "$(sed -n 's,^/plain ,,p' <<<"$output"),idmapped" "$(sed -n 's,^/vol ,,p' <<<"$output" | tail -1)"
 	done
 }
 
-# vol_options BUNDLE: those of the mount that is seen at /vol.
+# vol_options BUNDLE: prints the options of the mount that is visible at /vol.
 vol_options()
 {
 	run -0 with_runc "$1"
@@ -111,7 +111,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	same 'note' "idmount: oci-hook: note: added nodev to the mount at /vol, since files of user 4321 appear as user 4322's; the option dev of a mount prevents that" "$stderr"
 }
 
-@test "in a user namespace the IDs in there count" {
+@test "in a user namespace the IDs inside decide" {
 	# The container's own map shows every ID by its number.
 	bundle b "$look_at_vol" "$(with_hook) | $userns | $(volume /vol rbind "$(rows 0 100000 65536)")"
 	[[ $(vol_options b) == *nodev* && $(vol_options b) != *nosuid* ]]
@@ -119,7 +119,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	rm -rf b
 	bundle b "$look_at_vol" "$(with_hook) | $userns | $(volume /vol rbind "$(rows 1000 100000 1)")"
 	[[ $(vol_options b) == *nosuid,nodev* ]]
-	# One that keeps its number, which the container does not have.
+	# This disk ID keeps its number, which does not exist in the container.
 	rm -rf b
 	bundle b "$look_at_vol" "$(with_hook) | $userns | $(volume /vol rbind "$(rows 1000 1000 1)")"
 	[[ $(vol_options b) == *nosuid,nodev* ]]
@@ -137,7 +137,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 		expected=${words#*:}
 		same "$words" "$expected" "$(sed -E 's/.*idmapped//; s/ - .*//; s/:[0-9]+//g; s/ propagate_from//' <<<"$output" | xargs | tr ' ' , | sed 's/^$/-/')"
 	done
-	# What is mounted in there gets out only where the runtime lets it.
+	# A mount made inside appears outside only if the runtime allows it.
 	mkdir src/inner
 	for words in rslave:0 rshared:1; do
 		rm -rf b
@@ -168,7 +168,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	same output $'content\n0\n0\n1' "$output"
 }
 
-@test "what is mounted below a mapped mount is still seen, mapped or not" {
+@test "mounts below a mapped mount stay visible, mapped or not" {
 	mkdir src/tmp src/sub
 	bundle b 'stat -f -c %T /vol/tmp; stat -c %u /vol/1000 /vol/sub/1000; touch /vol/tmp/x' \
 		"$(with_hook) | $(volume /vol rbind "$(rows 1000 0 1)")
@@ -234,7 +234,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	same 'on disk' 0:0 "$(owner src/new)"
 }
 
-@test "nothing to map is nothing to do" {
+@test "without a map there is nothing to do" {
 	bundle b 'echo fine' "$(with_hook) | $(volume /vol rbind)"
 	prints fine with_runc b
 	fake /vol
@@ -256,7 +256,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	[[ ! -e src/started && ! -e state/$prefix-b ]]
 }
 
-@test "if the second of two cannot be attached, the first is taken away" {
+@test "if the second of two cannot be attached, the first is unmounted" {
 	fake /vol /other
 	nsenter --mount --target "$fake" -- sh -c 'mkdir -p /mnt/rootfs/vol/sub && mount -t tmpfs sub /mnt/rootfs/vol/sub && mount --make-unbindable /mnt/rootfs/vol/sub'
 	bundle b true "$(volume /other rbind "$(rows 0 1 1)") | $(volume /vol rbind "$(rows 1000 7 1)")
@@ -264,7 +264,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses '/vol/sub: attach in the container: copy the mount that would be hidden: Invalid argument' "$fake" /mnt/b
 }
 
-@test "state that is none" {
+@test "invalid state" {
 	local text
 
 	fake /vol
@@ -298,7 +298,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses "process $$: look at the container: it has no mount namespace of its own: its mounts are the host's" $$ /mnt/b
 }
 
-@test "bundles that are wrong" {
+@test "invalid bundles" {
 	fake /vol
 	hook_refuses '/mnt/none: open bundle: No such file or directory' "$fake" /mnt/none
 	hook_refuses '/mnt/src/config.json: read: No such file or directory' "$fake" /mnt/src
@@ -311,7 +311,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses '/mnt/other/config.json: read plan: there are no mounts to map' "$fake" /mnt/other
 	jq '.root.path = "rootfs"' b/config.json >other/config.json
 	hook_refuses 'rootfs: look at the container: open the root filesystem: No such file or directory' "$fake" /mnt/other
-	# Another's root filesystem, which is there only out here.
+	# Another container's root filesystem, which exists only outside.
 	mkdir other/rootfs
 	mount -t tmpfs x other/rootfs
 	hook_refuses $'/mnt/other/rootfs: look at the container: it is another directory in its mount namespace\nhint: a createRuntime hook, with the bundle of that container, finds the same one' \
@@ -322,7 +322,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings: gidMappings is missing beside it' "$fake" /mnt/other
 }
 
-@test "annotations that are wrong" {
+@test "invalid annotations" {
 	local key='annotations["io.idmount.map/vol"]'
 
 	fake /vol
@@ -363,7 +363,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses '/mnt/none: open source: No such file or directory' "$fake" /mnt/b
 }
 
-@test "the sandbox of a pod has the annotations of the pod, and none of its volumes" {
+@test "the sandbox of a pod has the annotations of the pod, without its volumes" {
 	local type
 
 	for type in '"io.kubernetes.cri.container-type"' '"io.kubernetes.cri-o.ContainerType"'; do
@@ -377,7 +377,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	done
 }
 
-# refused_by RULE KEY=VALUE... : by hook and front, with the annotations of the container; VALUE may be empty.
+# refused_by RULE KEY=VALUE... : hook and front refuse these annotations of the container. VALUE may be empty.
 refused_by()
 {
 	local rule=$1 annotations='{}' pair
@@ -394,7 +394,7 @@ refused_by()
 		/mnt/idmount-oci-runtime create --bundle b id
 }
 
-# allowed KEY=VALUE...
+# allowed KEY=VALUE...: hook and front accept these annotations.
 allowed()
 {
 	local annotations='{}' pair
@@ -409,7 +409,7 @@ allowed()
 	nsenter --mount --target "$fake" -- umount /mnt/rootfs/vol
 }
 
-@test "without rules: no map for a pod, elsewhere all but those of disk id 0" {
+@test "without rules: no map for a pod, all but those of disk ID 0 for other containers" {
 	local file=/etc/idmount/annotations.conf key pod
 
 	policy
@@ -431,12 +431,12 @@ allowed()
 	allowed io.idmount.map/vol=1000:0 io.container.manager=libpod io.kubernetes.cri-o.Created=x io.kubernetes.cri-o.TTY=false
 }
 
-@test "the container's own map may not be asked for where it has disk id 0" {
+@test "the container's own map is refused if it contains disk ID 0" {
 	policy
 	bundle b 'stat -c %u /vol/0' "$(with_hook) | $(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"idmap\"} | $userns"
 	run ! --separate-stderr with_runc b
 	[[ $stderr == *'io.idmount.map/vol: judge annotation: the default rule refuses disk uid 0;'* ]]
-	# The engine's own word is not limited.
+	# The rules do not limit the engine's own options.
 	bundle b 'stat -c %u /vol/0' 'del(.annotations) | .mounts[-1].options += ["idmap"]'
 	prints 0 with_runc b
 	bundle b 'stat -c %u /vol/0' ".mounts[-1].options -= [\"idmap\"] | .mounts[-1] += {uidMappings: $(rows 0 100007 1), gidMappings: $(rows 0 100000 1)}
@@ -450,7 +450,7 @@ allowed()
 	fake /vol
 	policy '# for one volume' 'deny source=/mnt/src/secret' '' 'allow source=/mnt/srcs disk=any seen=any' \
 		'allow namespace=team-a  source=/mnt/ disk=1000-1999 seen=0,5' 'allow namespace=- handler=other disk=any seen=any' 'allow namespace=- source=/mnt/src disk=u:1000,g:100-200 seen=any'
-	# A directory above of what is denied has that in it.
+	# A directory above a denied one contains it.
 	refused_by "line 2 of $file denies /mnt/src/secret, which is below the source: namespace - (no pod), handler not known, source /mnt/src" io.idmount.map/vol=1000:0
 	sed -i '2s/secret//' $file
 	refused_by "line 2 of $file denies namespace - (no pod), handler not known, source /mnt/src" io.idmount.map/vol=1000:0
@@ -480,7 +480,7 @@ allowed()
 	refused_by "no rule of $file matches namespace not known, handler not known, source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.cri.container-type=container io.containerd.cri.runtime-handler=mapped
 	refused_by "no rule of $file matches namespace not known, handler \"other\", source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=other
 	allowed io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=mapped
-	# With containerd, by the name that the front is called by.
+	# With containerd the handler is the name of the front.
 	ln -s "$IDMOUNT" idmount-oci-runtime.mapped
 	bundle c 'stat -c %u /vol/1000' "$(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\", \"io.kubernetes.cri.container-type\": \"container\"}"
 	prints 0 /mnt/idmount-oci-runtime.mapped --root state run --bundle c "$prefix-c"
@@ -489,7 +489,7 @@ allowed()
 	run ! /mnt/idmount-oci-runtime.other --root state run --bundle c "$prefix-c"
 }
 
-@test "the source that is judged is the one that is mounted, whatever leads there" {
+@test "the rules judge the source that is mounted, whatever path leads there" {
 	local file=/etc/idmount/annotations.conf
 
 	mkdir allowed secret
@@ -513,7 +513,7 @@ allowed()
 	prints 0 with_runc b
 }
 
-@test "a file of rules that is wrong, or not root's alone" {
+@test "a file of rules that is invalid, or that other users can write" {
 	local file=/etc/idmount/annotations.conf
 
 	file_refused()
@@ -561,14 +561,14 @@ allowed()
 	file_refused "/etc/idmount: read policy: it is a symbolic link"
 }
 
-@test "the rules hold for each container anew" {
+@test "the rules are read again for each container" {
 	policy 'allow disk=1000 seen=0'
 	bundle b 'stat -c %u /vol/1000' "$(with_hook) | $(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
 	prints 0 with_runc b
 	policy off
 	run ! --separate-stderr with_runc b
 	[[ $stderr == *'line 1 of /etc/idmount/annotations.conf switches annotations off'* ]]
-	# A pod's sandbox too, which has no volumes.
+	# The same for a pod's sandbox, which has no volumes.
 	bundle c 'echo fine' "$(with_hook) | .annotations = {\"io.kubernetes.cri.container-type\": \"sandbox\", \"io.idmount.map/vol\": \"1000:0\"}"
 	run ! --separate-stderr with_runc c
 	policy
@@ -619,7 +619,7 @@ allowed()
 	ln -s "$IDMOUNT" idmount-oci-runtime
 	IDMOUNT_RUNTIME=true run -1 /mnt/idmount-oci-runtime create --bundle c id
 	[[ $output == *"mounts[7]: upperdir=/mnt/up is in use by the runtime's overlay"* ]]
-	# Several sources, which no rule names.
+	# There are several sources, and no rule names them.
 	policy 'allow disk=any seen=any'
 	bundle d true "$(with_hook) | .mounts += [$mount | .options = [\"lowerdir=/mnt/src:/mnt/up\"]] | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
 	run ! --separate-stderr with_runc d
@@ -642,7 +642,7 @@ allowed()
 	hook_refuses "/mnt/above/sub: open source: its mount is ID-mapped already$hint" "$fake" /mnt/c
 }
 
-@test "what an engine gives is in the arguments, and has to mean one mount" {
+@test "the options of an engine are in the arguments, and have to mean one mount" {
 	fake /vol
 	bundle b true "$(volume /vol rbind)"
 	given_refused()
@@ -675,8 +675,8 @@ while True:
         sys.exit(os.strerror(ctypes.get_errno()))' "$1" "$2"
 }
 
-@test "a destination whose path becomes a link: the tree is where the hook has looked, or nowhere" {
-	local attached=0 i ours parent runtimes
+@test "a destination whose path becomes a link: the tree is where the hook looked, or nowhere" {
+	local attached=0 i mount parent runtimes
 
 	mkdir -p rootfs/d/vol rootfs/e/vol
 	ln -s e rootfs/link
@@ -687,10 +687,10 @@ while True:
 	for ((i = 0; i < 300; i++)); do
 		run_hook "$fake" /mnt/b 2>error || continue
 		attached=$((attached + 1))
-		# Where it is attached, as the kernel knows it: on the runtime's mount.
-		read -r ours parent _ < <(grep idmapped "/proc/$fake/mountinfo")
-		same "the mount below $ours" "$runtimes" "$parent"
-		# Now and then that path leads to it.
+		# The kernel reports that it is attached on the runtime's mount.
+		read -r mount parent _ < <(grep idmapped "/proc/$fake/mountinfo")
+		same "the mount below $mount" "$runtimes" "$parent"
+		# At times that path leads to it.
 		while grep -q idmapped "/proc/$fake/mountinfo"; do
 			nsenter --mount --target "$fake" -- umount /mnt/rootfs/d/vol 2>/dev/null || true
 		done

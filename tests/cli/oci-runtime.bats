@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# idmount oci-runtime: a runtime that cannot map mounts, by another name.
+# idmount oci-runtime: a front for runtimes that cannot map mounts.
 load common
 private_mounts
 load oci
@@ -16,7 +16,7 @@ teardown()
 	tear_down_containers
 }
 
-# through RUNTIME BUNDLE: runs it by the front.
+# through RUNTIME BUNDLE: runs the bundle by the front.
 through()
 {
 	if [[ $1 == crun ]]; then
@@ -30,7 +30,7 @@ through()
 	fi
 }
 
-# becomes EXPECTED CONFIG: what the front makes of that config.json; only a program that fails is executed.
+# becomes EXPECTED CONFIG: the front changes config.json from CONFIG to EXPECTED. The runtime is a program that fails.
 becomes()
 {
 	mkdir -p b
@@ -41,7 +41,7 @@ becomes()
 	same 'config.json' "$1" "$(cat b/config.json && echo .)"
 }
 
-# front_refuses STDERR ARGUMENT...: and changes nothing. STDERR without the prefix.
+# front_refuses STDERR ARGUMENT...: the front fails and changes nothing. STDERR is without the prefix.
 front_refuses()
 {
 	local expected=$1
@@ -70,7 +70,7 @@ front_refuses()
 	done
 }
 
-@test "names in other scripts, plain and escaped: they stay as they are written, and are mapped" {
+@test "names in other scripts, plain and escaped, stay as written, and are mapped" {
 	local rows='"uidMappings":[{"containerID":1000,"hostID":0,"size":1}],"gidMappings":[{"containerID":1000,"hostID":0,"size":1}]'
 	local map='idmap=uids=1000-0-1;gids=1000-0-1' runtime
 	local head='{"größe":"\u0433\u043e\u0440\u043e\u0434 \ud842\udfb7","ociVersion":"1.0.2","root":{"path":"\u006c"},"mounts":['
@@ -78,7 +78,7 @@ front_refuses()
 
 	becomes "$head"'{"destination":"/Größe/\u00fcber","type":"bind","source":"/stra\u00dfe","options":["rbind"]},{"destination":"/данные","type":"bind","source":"/s"},{"destination":"/\u6570\ud83c\udf0d/𠮷","type":"bind","source":"/🌍"}],"hooks":{"createRuntime":['"$hook,\"--map\",\"$map/Größe/über\",\"--map\",\"$map/данные\",\"--map\",\"$map/数🌍/𠮷\"]}]}}." \
 		"$head"'{"destination":"/Größe/\u00fcber","type":"bind","source":"/stra\u00dfe","options":["rbind"],'"$rows"'},{"destination":"/данные","type":"bind","source":"/s",'"$rows"'},{"destination":"/\u6570\ud83c\udf0d/𠮷",'"$rows"',"type":"bind","source":"/🌍"}]}'
-	# A key that is spelt by its numbers is the same key.
+	# A key with escaped letters is the same key.
 	becomes "$head"'{"destination":"/v","type":"bind","source":"/s"}],"hooks":{"createRuntime":['"$hook,\"--map\",\"$map/v\"]}]}}." \
 		"$head"'{"destination":"/v","type":"bind","source":"/s",'"${rows//Mappings/\\u004dappings}"'}]}'
 	for runtime in runc crun; do
@@ -91,18 +91,18 @@ front_refuses()
 	done
 }
 
-@test "the hook comes in, what asks for a map goes to its arguments, all else stays byte for byte" {
+@test "the front adds the hook, moves requests for maps to its arguments, and keeps all else byte for byte" {
 	local hook="{\"path\":\"$IDMOUNT\",\"args\":[\"idmount\",\"oci-hook\"]}"
 	local head='{"ociVersion":"1.0.2","root":{"path":"x"},"mounts":[{"destination":"/v","type":"bind","source":"/s",'
 	local rows='"uidMappings":[{"containerID":0,"hostID":5,"size":1}],"gidMappings":[{"containerID":0,"hostID":6,"size":1}]'
 	local annotation='"io.idmount.map/v":"idmap=uids=5-0-1;gids=6-0-1"' map='"--map","idmap=uids=0-5-1;gids=0-6-1/v"'
 	local mapped="{\"path\":\"$IDMOUNT\",\"args\":[\"idmount\",\"oci-hook\",$map]}"
 
-	# Nothing to map: nothing changes, whatever it looks like.
+	# Without a map nothing changes, whatever the notation.
 	becomes $'{ "ociVersion":"1.0.2", "root" : {"path":"x"},\t"mounts":[{"destination":"/v"}]}\n\n.' \
 		$'{ "ociVersion":"1.0.2", "root" : {"path":"x"},\t"mounts":[{"destination":"/v"}]}\n\n'
 	becomes $'{"ociVersion":"1.0.2"}.' '{"ociVersion":"1.0.2"}'
-	# Where rows and words stand.
+	# The rows and words are at different places.
 	becomes "$head\"options\":[\"rbind\"]}],\"hooks\":{\"createRuntime\":[$mapped]}}." \
 		"$head\"options\":[\"rbind\"],$rows}]}"
 	becomes "${head}\"options\":[\"rbind\"]}],\"hooks\":{\"createRuntime\":[$mapped]}}." \
@@ -113,7 +113,7 @@ front_refuses()
 		"$head\"options\":[\"uidmap=0:5:1\",\"bind\",\"gidmap=0:6:1\"]}]}"
 	becomes "$head\"options\":[\"bind\"]}],\"hooks\":{\"createRuntime\":[${mapped/idmap=/ridmap=}]}}." \
 		"$head\"options\":[\"bind\",\"ridmap=uids=0-5-1;gids=0-6-1\"]}]}"
-	# Annotations and hooks that are there, that are null, or empty.
+	# Annotations and hooks exist, are null, or are empty.
 	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{\"a\":\"b\"},\"hooks\":{\"prestart\":[{\"path\":\"/x\"}],\"createRuntime\":[$mapped]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{\"a\":\"b\"},\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]}}"
 	becomes "$head\"options\":[\"bind\"]}],\"annotations\":null,\"hooks\":{\"createRuntime\":[$mapped]}}." \
@@ -124,13 +124,13 @@ front_refuses()
 		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{},\"hooks\":{\"createRuntime\":[{\"path\":\"/a\"}],\"poststop\":[]}}"
 	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{},\"hooks\":{\"createRuntime\":[$mapped]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"annotations\":{},\"hooks\":{\"createRuntime\":null}}"
-	# Keys that are written in another way, and strings that look like JSON.
+	# Keys are written in other ways, and strings look like JSON.
 	becomes "$head\"options\":[\"bind\"]}],\"x\":\"\\\"],{\\\\\",\"\\u0068ooks\":{\"createRunt\\u0069me\":[$mapped]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"x\":\"\\\"],{\\\\\",\"\\u0068ooks\":{\"createRunt\\u0069me\":[]}}"
-	# An older place of ours.
+	# The hook of an earlier version, at another path.
 	becomes "$head\"options\":[\"bind\"]}],\"hooks\":{\"createRuntime\":[{\"args\":[\"idmount\",\"oci-hook\",$map],\"path\":\"$IDMOUNT\"}]}}." \
 		"$head\"options\":[\"bind\"],$rows}],\"hooks\":{\"createRuntime\":[{\"args\":[\"idmount\",\"oci-hook\"],\"path\":\"/old/idmount\"}]}}"
-	# An annotation that somebody else has written.
+	# An annotation that another program has written.
 	head=${head/\/s/\/mnt\/src}
 	becomes "$head\"options\":[\"bind\"]}],\"annotations\":{$annotation},\"hooks\":{\"createRuntime\":[$hook]}}." \
 		"$head\"options\":[\"bind\"]}],\"annotations\":{$annotation}}"
@@ -192,7 +192,7 @@ front_refuses()
 		quietly "$front" $command --help
 	done
 	cmp before b/config.json
-	# With crun these are --bundle and -b.
+	# crun accepts these as --bundle and -b.
 	export IDMOUNT_RUNTIME=crun
 	run "$front" create --bund b id
 	((status == 1))
@@ -278,7 +278,7 @@ front_refuses()
 	front_refuses '/mnt/real: ask for features: line 1, column 1: expected a value, got "garbage"' features
 }
 
-@test "runtimes that are none" {
+@test "invalid runtimes" {
 	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
 	export IDMOUNT_RUNTIME=/mnt/b/config.json
 	front_refuses 'IDMOUNT_RUNTIME: expected an executable program other than this one, got /mnt/b/config.json' run --bundle b id
@@ -294,7 +294,7 @@ front_refuses()
 	refused 2 'idmount: oci-runtime: --what: unknown option; see "idmount help oci-runtime"' "$front" --what list
 }
 
-@test "bundles that are wrong: said before anything runs, also in the log" {
+@test "invalid bundles are reported before anything runs, also in the log" {
 	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
 	export IDMOUNT_RUNTIME=true
 	config_refused()
@@ -357,12 +357,12 @@ front_refuses()
 @test "with an annotation's key no engine's map can be forged, nor the other way round" {
 	local hook
 
-	# What an older front wrote into annotations is limited as any annotation.
+	# The rules limit annotations that an older front wrote, as any annotation.
 	bundle b true "$(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"idmap=uids=0-1000-1;gids=0-1000-1\"}"
 	policy
 	IDMOUNT_RUNTIME=true front_refuses \
 		'/mnt/b/config.json: io.idmount.map/vol: judge annotation: the default rule refuses disk uid 0; /etc/idmount/annotations.conf is the file that allows it' create -b b id
-	# Rows are the engine's, also of a pod, and a second call keeps them.
+	# Rows come from the engine, also for a pod, and a second call keeps them.
 	bundle c 'stat -c %u /vol/0' "$(volume /vol rbind "$(rows 0 1000 1)") | .annotations = {\"io.kubernetes.cri.container-type\": \"container\"}"
 	prints 1000 through runc c
 	hook=$(jq -c .hooks c/config.json)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Bundles, containers of real runtimes, and a process that has what a container has when its hooks run.
-# To be called behind "load common" and "private_mounts".
+# Bundles, containers of real runtimes, and a process like that of a container when its hooks run. A file loads this
+# after "load common" and "private_mounts".
 
-# A root filesystem, and a source that others own: /mnt/src, with files of 0, 1000 and 5.
+# Makes a root filesystem, and a source of other users: /mnt/src, with files of 0, 1000 and 5.
 set_up_containers()
 {
 	local name
@@ -36,7 +36,7 @@ tear_down_containers()
 	same 'control groups that are left' '' "$(find /sys/fs/cgroup -name "${prefix:-?}*" 2>/dev/null)"
 }
 
-# bundle NAME COMMAND [FILTER]: runs COMMAND in a shell; FILTER changes config.json.
+# bundle NAME COMMAND [FILTER]: makes a bundle that runs COMMAND in a shell. FILTER changes config.json.
 bundle()
 {
 	mkdir -p "$1"
@@ -46,7 +46,7 @@ bundle()
 	mv "$1/new" "$1/config.json"
 }
 
-# For FILTER: a hook, rows, a volume, a user namespace that begins at 100000.
+# Parts of FILTER: a hook, rows, a volume, a user namespace that begins at 100000.
 with_hook()
 {
 	echo ".hooks = {createRuntime: [$hook]}"
@@ -58,7 +58,7 @@ rows()
 	echo "[{containerID: $1, hostID: $2, size: $3}]"
 }
 
-# volume DESTINATION OPTIONS [ROWS]: OPTIONS are words, separated by commas.
+# volume DESTINATION OPTIONS [ROWS]. OPTIONS are words, separated by commas.
 volume()
 {
 	echo ".mounts += [{destination: \"$1\", type: \"bind\", source: \"${source:-/mnt/src}\",
@@ -66,7 +66,7 @@ volume()
 		${3:+ + {uidMappings: $3, gidMappings: $3\}}]"
 }
 
-# shellcheck disable=SC2034 # of the tests
+# shellcheck disable=SC2034 # the tests use it
 userns='.linux.namespaces += [{type: "user"}]
 	| .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
 	| .linux.gidMappings = .linux.uidMappings'
@@ -77,7 +77,7 @@ with_runc()
 	runc --root state run --bundle "$1" "$prefix-${1##*/}"
 }
 
-# crun 1.8 refuses a hybrid of both cgroup hierarchies, and this one makes no control groups at all.
+# crun 1.8 refuses a hybrid of both cgroup hierarchies. So it makes no control groups here.
 with_crun()
 {
 	if [[ $(stat -f -c %T /sys/fs/cgroup) == tmpfs ]]; then
@@ -87,18 +87,18 @@ with_crun()
 	crun --cgroup-manager=disabled --root crun run --bundle "$1" "$prefix-${1##*/}"
 }
 
-# fake: a process in a mount namespace of its own, with the root filesystem and src at the places that are
-# given below it, as a runtime leaves it to the hooks. Its number is $fake.
+# fake PATH...: starts a process in a mount namespace of its own, as a runtime leaves it to the hooks. The root
+# filesystem is mounted there, and src at each PATH below it. The number of the process is $fake.
 fake()
 {
 	mkfifo ready
-	# shellcheck disable=SC2016 # it is for that shell
+	# shellcheck disable=SC2016 # the other shell expands it
 	background unshare --mount --propagation private sh -euc '
 		mount --rbind /mnt/rootfs /mnt/rootfs
 		for place; do mount --rbind /mnt/src "/mnt/rootfs$place"; done
 		echo >/mnt/ready
 		exec sleep 1000' sh "$@"
-	# shellcheck disable=SC2154 # of common.bash
+	# shellcheck disable=SC2154 # set by common.bash
 	fake=${background[-1]}
 	read -t 60 -r <>ready
 	rm ready
@@ -116,7 +116,7 @@ run_hook()
 	idmount oci-hook <<<"{\"ociVersion\": \"1.0.2\", \"id\": \"x\", \"status\": \"creating\", \"pid\": $1, \"bundle\": \"$2\"}"
 }
 
-# hook_refuses STDERR PID BUNDLE: and nothing is mounted, in there or here. STDERR without the prefix.
+# hook_refuses STDERR PID BUNDLE: the hook fails and mounts nothing, inside or here. STDERR is without the prefix.
 hook_refuses()
 {
 	local before

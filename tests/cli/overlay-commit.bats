@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A whole root filesystem on mapped layers, changed from within as its own root. What that leaves in the
-# upper directory is the next layer: under any map, and as an archive.
+# A root filesystem on mapped layers, which its own root changes from within. The upper directory then is the next
+# layer, under any map, and also as an archive.
 load common
 private_mounts
 
@@ -20,7 +20,7 @@ teardown()
 	tear_down_mounts
 }
 
-# Two layers of a small system, as they come out of an image.
+# Makes two layers of a small system, like those of an image.
 make_layers()
 {
 	local tool
@@ -40,7 +40,7 @@ make_layers()
 	chown -R 1000:1000 disk/l2/home/user
 }
 
-# start_container FIRST: a user namespace whose ids from 0 on are the host's from FIRST on.
+# start_container FIRST: makes a user namespace whose IDs from 0 on are the host's from FIRST on.
 start_container()
 {
 	background unshare --user sleep infinity
@@ -58,13 +58,13 @@ as_container_root()
 	nsenter --user --target "$container" --setuid 0 --setgid 0 "$@"
 }
 
-# inside SCRIPT: run by the container's root, in its root filesystem.
+# inside SCRIPT: runs it as the container's root, in its root filesystem.
 inside()
 {
 	as_container_root chroot root /bin/sh -euc "$1"
 }
 
-# Every kind of change, with ids of the container.
+# Makes every kind of change, with IDs of the container.
 change_everything()
 {
 	inside '
@@ -91,8 +91,8 @@ change_everything()
 	as_container_root setfattr -n user.note -v kept root/new
 }
 
-# What that leaves in an upper directory: kind, mode, owner (counted from FIRST), links of files. Whiteouts
-# belong to whoever has mounted.
+# The expected files of an upper directory: kind, mode, owner (counted from FIRST), links. Whiteouts belong to the
+# user that made the mount.
 changes()
 {
 	awk -v first="$1" '
@@ -120,26 +120,26 @@ changes()
 	EOF
 }
 
-# listing DIRECTORY: the same of what is there.
+# listing DIRECTORY: prints the same for its files.
 listing()
 {
 	find "$1" -mindepth 1 \( -type f -printf '%P %y %m %U:%G %n\n' -o -type l -printf '%P %y %m %U:%G %l\n' \
 		-o -printf '%P %y %m %U:%G\n' \) | sort
 }
 
-# Of these, what looks the same through an overlay: not directories with more of the lower layers in them.
+# The lines that are the same through an overlay. Directories that show more files of the lower layers are left out.
 in_overlay()
 {
 	grep -E '^(bin/su|etc/shadow|home/user|home/user/mail|linked|new|opt/replaced.*|pointing|queue) '
 }
 
-# xattr NAME PATH: its value.
+# xattr NAME PATH: prints its value.
 xattr()
 {
 	getfattr --absolute-names --only-values -n "$1" "$2"
 }
 
-# shows_changes LAYER: on top of the others, under another map: all that came is there, and what went is not.
+# shows_changes LAYER: on top of the others, under another map, the overlay shows all new files and no removed file.
 shows_changes()
 {
 	quietly idmount overlay -L "$1" -L disk/l2 -L disk/l1 -m 0:300000:65536 root
@@ -155,7 +155,7 @@ shows_changes()
 	quietly idmount umount root
 }
 
-# changed_overlay ARGUMENT...: of the two layers, with an upper directory, changed.
+# changed_overlay ARGUMENT...: mounts the two layers with an upper directory, and changes files.
 changed_overlay()
 {
 	noting idmount overlay -L disk/l2 -L disk/l1 -U disk/up -W disk/work -m 0:100000:65536 "$@" root
@@ -164,7 +164,7 @@ changed_overlay()
 	quietly idmount umount root
 }
 
-@test "--upper-ids disk: changes are stored with the container's ids, and are a layer under another map" {
+@test "--upper-ids disk: changes are stored with the container's IDs, and are a layer under another map" {
 	changed_overlay --upper-ids disk
 	same 'upper directory' "$(changes 0)" "$(listing disk/up)"
 	same 'whiteout' 0,0 "$(stat -c %t,%T disk/up/etc/removed)"
@@ -174,17 +174,17 @@ changed_overlay()
 	shows_changes disk/up
 }
 
-@test "--upper-ids disk: they are a layer after having been an archive, too" {
+@test "--upper-ids disk: changes that were packed and unpacked are a layer, too" {
 	changed_overlay --upper-ids disk
 	tar --numeric-owner --xattrs --xattrs-include='*' -C disk/up -cf commit.tar .
-	same 'ids in the archive' $'0/0\n0/42\n1000/1000\n1000/1001\n33/33\n65535/65535\n7/8' \
+	same 'IDs in the archive' $'0/0\n0/42\n1000/1000\n1000/1001\n33/33\n65535/65535\n7/8' \
 		"$(tar --numeric-owner -tvf commit.tar | awk '{ print $2 }' | sort -u)"
 	mkdir disk/l3
 	tar --numeric-owner --xattrs --xattrs-include='*' -C disk/l3 -xpf commit.tar
 	shows_changes disk/l3
 }
 
-@test "--upper-ids shifted: changes are stored with the host's ids" {
+@test "--upper-ids shifted: changes are stored with the host's IDs" {
 	chown 100000:100000 disk/up
 	changed_overlay
 	same 'upper directory' "$(changes 100000)" "$(listing disk/up)"

@@ -19,7 +19,7 @@ teardown()
 
 idmount_overlay='idmount: overlay:'
 
-# overlay ARGUMENT...: of the two layers, at dst.
+# overlay ARGUMENT...: mounts the two layers at dst.
 overlay()
 {
 	idmount overlay -L l2 -L l1 -m 0:100000:65536 "$@" dst
@@ -31,7 +31,7 @@ undo()
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 }
 
-@test "layers show mapped ids, and are read-only" {
+@test "layers show mapped IDs, and are read-only" {
 	quietly overlay
 	same 'owners' $'100000:100000\n100033:100044' "$(owner dst/one dst/two)"
 	run ! touch dst/new
@@ -44,7 +44,7 @@ undo()
 	undo
 }
 
-@test "--upper-ids disk: what is written as 100000 is stored as 0" {
+@test "--upper-ids disk: a file written as 100000 is stored as 0" {
 	noting overlay -U up -W work --upper-ids disk
 	as 100000 bash -euc 'echo new >dst/new; echo more >>dst/one; rm dst/two; mkdir dst/dir'
 	same 'owners seen' $'100000:100000\n100000:100000\n100000:100000' "$(owner dst/new dst/one dst/dir)"
@@ -54,17 +54,17 @@ undo()
 	same 'the layer' $'one\ntwo' "$(cat l1/one l2/two)"
 }
 
-@test "--upper-ids disk: a tar of the upper directory has container ids only, and it is a layer under another map" {
+@test "--upper-ids disk: a tar of the upper directory has container IDs only, and is a layer under another map" {
 	overlay -U up -W work --upper-ids disk
 	as 100000 touch dst/new
 	undo
-	same 'ids in the archive' 0/0 "$(tar --numeric-owner -C up -cf - . | tar --numeric-owner -tvf - | awk '{ print $2 }' | sort -u)"
+	same 'IDs in the archive' 0/0 "$(tar --numeric-owner -C up -cf - . | tar --numeric-owner -tvf - | awk '{ print $2 }' | sort -u)"
 	quietly idmount overlay -L up:l2:l1 -m 0:300000:65536 dst
 	same 'owners' $'300000:300000\n300033:300044' "$(owner dst/new dst/two)"
 	undo
 }
 
-@test "--upper-ids shifted: what is written as 100000 is stored as 100000" {
+@test "--upper-ids shifted: a file written as 100000 is stored as 100000" {
 	chown 100000:100000 up
 	quietly overlay -U up -W work
 	as 100000 touch dst/new
@@ -72,7 +72,7 @@ undo()
 	same 'owner stored' 100000:100000 "$(owner up/new)"
 }
 
-@test "says so if the upper directory belongs to nobody whom the map shows" {
+@test "notes an upper directory whose owner the map does not show" {
 	run -0 --separate-stderr overlay -U up -W work
 	same 'note' "$idmount_overlay note: up belongs to 0, which the map does not show; chown it to 100000, or use --upper-ids disk" "$stderr"
 	undo
@@ -102,7 +102,7 @@ undo()
 	undo
 }
 
-@test "refusals name the directory, and leave all as it was" {
+@test "refusals name the directory, and change nothing" {
 	local nobody_twice='two overlays on one upper directory damage each other; unmount the other overlay, or use other directories'
 
 	refused 1 "$idmount_overlay missing: open layer: No such file or directory" overlay -L missing
@@ -125,7 +125,7 @@ hint: create it first, or ask for it (--mkdir)" idmount overlay -L l2:l1 none
 hint: $nobody_twice" idmount overlay -L l2:l1 -U up -W work2 dst2
 }
 
-@test "an overlay as a layer under a map is refused, without one it is fine" {
+@test "an overlay as a layer is refused under a map, and accepted without one" {
 	overlay
 	refused 1 "$idmount_overlay dst: map tree: the filesystem (overlay) cannot be ID-mapped
 hint: map its layers instead, and put the overlay together from them" idmount overlay -L dst:l1 -m 0:1 src
@@ -150,13 +150,13 @@ hint: map its layers instead, and put the overlay together from them" idmount ov
 	fails 2 "$idmount_overlay TARGET is empty" idmount overlay -L l1:l2 ''
 }
 
-@test "what may not be, and layers that are elsewhere: the cause, not always the same one" {
+@test "a missing privilege, and layers that are elsewhere: the message names the cause" {
 	local process
 
 	mkdir -p l1 l2 dst up work
 	fails 1 'idmount: overlay: open overlay: it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace
 hint: run it as root' as 4321 "$IDMOUNT" overlay -L l2:l1 dst
-	# One without those options can be made there.
+	# An overlay without those options can be made there.
 	unshare --user --map-root-user --mount "$IDMOUNT" overlay -L l2:l1 dst
 	fails 1 'idmount: overlay: l2: open overlay: the kernel does not allow the caller to create this overlay
 hint: options with trusted extended attributes (metacopy, redirect_dir, index, nfs_export) require CAP_SYS_ADMIN in the initial user namespace; all overlays do before Linux 5.11' \
@@ -193,7 +193,7 @@ hint: options with trusted extended attributes (metacopy, redirect_dir, index, n
 hint: name it by a path where it has no map, or give no new map: it keeps the one that it has" \
 			idmount overlay $layers -m 0:100000:65536 dst
 	done
-	# What the hint leads to.
+	# Following the hint succeeds.
 	quietly idmount overlay -L mapped:l1 dst
 	same 'owner' 6:7 "$(owner dst/two)"
 	idmount umount dst

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# idmount run: what a program in a container does not get, and the options that give it.
+# idmount run: the limits of a program in a container, and the options that lift them.
 load common
 load run-root
 private_mounts
@@ -23,12 +23,12 @@ teardown()
 	done
 	prints 200 inside "${binds[@]}" -- sh -c 'grep -c " /binds/" /proc/self/mountinfo'
 	run -125 --separate-stderr bash -c 'ulimit -n 100; "$@"' - "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${binds[@]}" -- true
-	# musl has other words for it.
+	# musl words the message differently.
 	same 'standard error' $'idmount: run: src: open tree: Too many open files\nhint: RLIMIT_NOFILE (ulimit -n) is 100 descriptors' \
 		"${stderr/No file descriptors available/Too many open files}"
 }
 
-# Programs of the host for the box, which has none of its own but busybox.
+# Copies programs of the host into the box, which otherwise contains only busybox.
 add_usr()
 {
 	ln -s usr/lib root/lib
@@ -38,26 +38,26 @@ add_usr()
 
 # ---- capabilities ----
 
-# sets OPTION...: the five sets inside, in the kernel's order: inheritable to ambient.
+# sets OPTION...: prints the five sets inside in the kernel's order, from inheritable to ambient.
 sets()
 {
 	inside "$@" -- sed -n 's/^Cap.*:.0*\([0-9a-f]\)/\1/p' /proc/self/status | tr '\n' ' '
 }
 
-# all but those that have no name in the manual
+# Prints the capabilities that the command knows by name.
 names()
 {
 	sed -nE 's/^\t\{ "([A-Z_]+)", .*(true|false) \},.*/\1/p' "$ROOT/cli/run/caps.c"
 }
 
-@test "capabilities: those of runc's engines, and no others" {
+@test "capabilities: the set of runc's engines, and no others" {
 	same 'as root' '0 a80425fb a80425fb a80425fb 0 ' "$(sets)"
 	same 'as another' '0 0 0 a80425fb 0 ' "$(sets --user 8)"
 	same 'without a PID namespace' '0 a80425fb a80425fb a80425fb 0 ' "$(sets --no-pid)"
 	make_joe
 	same 'as an ordinary user' a80425fb "$("${joe[@]}" run --rootfs root -- sed -n 's/^CapBnd:.0*//p' /proc/self/status)"
-	same 'with one id' a80425fb "$("${joe[@]}" run --rootfs root -m 0:4242:1 -- sed -n 's/^CapBnd:.0*//p' /proc/self/status)"
-	# So a mount is refused.
+	same 'with one ID' a80425fb "$("${joe[@]}" run --rootfs root -m 0:4242:1 -- sed -n 's/^CapBnd:.0*//p' /proc/self/status)"
+	# So mount(2) fails.
 	run -1 inside -- mount -t tmpfs none /tmp
 	run -0 inside --cap-add SYS_ADMIN -- mount -t tmpfs none /tmp
 }
@@ -92,17 +92,18 @@ names()
 	same 'all by name' '1ffffffffff 1ffffffffff 1ffffffffff' "$(sets --cap-add "$(IFS=, && echo "${list[*]}")" | cut -d' ' -f2-4)"
 }
 
-@test "capabilities: those that an init system asks for" {
+@test "capabilities: the set that an init system requires" {
 	local init=(inside --unshare-net --cap-add SYS_ADMIN,NET_ADMIN,SYS_BOOT --)
 
 	quietly "${init[@]}" sh -c 'mount -t tmpfs none /run && busybox ifconfig lo up'
-	# In a PID namespace of its own that ends the namespace. Without one the host's user namespace is asked.
+	# In a PID namespace of its own, reboot(2) ends that namespace. Without one the kernel requires the capability in the
+	# host's user namespace.
 	run -130 "${init[@]}" busybox poweroff -f
 	run -129 "${init[@]}" busybox reboot -f
 	run -1 inside -- busybox poweroff -f
 }
 
-@test "capabilities: what is wrong is named" {
+@test "capabilities: errors name the fault" {
 	fails 125 'idmount: run: --cap-add FOO: unknown capability; see capabilities(7)' inside --cap-add KILL,FOO -- true
 	fails 125 'idmount: run: --cap-drop 21: unknown capability; see capabilities(7)' inside --cap-drop 21 -- true
 	fails 125 'idmount: run: --cap-drop: a capability is missing at a comma or an end' inside --cap-drop KILL, -- true
@@ -111,7 +112,7 @@ names()
 	fails 125 'idmount: run: --cap-add and --cap-drop both name ALL' inside --cap-add ALL --cap-drop ALL -- true
 }
 
-# without_prctl ARGUMENT1 ARGUMENT2 ERRNO COMMAND...: that call of prctl(2) fails; -1: any second argument.
+# without_prctl ARGUMENT1 ARGUMENT2 ERRNO COMMAND...: that call of prctl(2) fails. -1 is any second argument.
 without_prctl()
 {
 	perl -e '
@@ -133,24 +134,24 @@ without_prctl()
 	fails 125 'idmount: run: --cap-add checkpoint_restore: this kernel does not have that capability' \
 		"${older[@]}" --cap-add checkpoint_restore -- true
 	quietly "${older[@]}" -- true
-	# One that does not tell, where each is set to be dropped: EPERM
+	# A kernel that does not report the last one, so each capability is dropped: EPERM
 	mute=(without_prctl 23 -1 1 "$IDMOUNT" run --rootfs root -m 0:100000:65536)
 	fails 125 'idmount: run: --cap-add ALL: the kernel does not report its capabilities' "${mute[@]}" --cap-add ALL -- true
 	fails 125 'idmount: run: set bounding set: it requires CAP_SETPCAP, or a seccomp filter refuses prctl(2)' "${mute[@]}" -- true
 }
 
-# The kernel gives a new user namespace all that it has, and the container is in one.
+# The first process of a new user namespace has all capabilities, and the container is in one.
 @test "capabilities: they are not those of the caller" {
 	prints 'CapBnd:	00000000a80425fb' setpriv --bounding-set -net_raw "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- grep CapBnd /proc/self/status
 }
 
-# ---- programs that would give privileges ----
+# ---- programs that would gain privileges ----
 
 @test "--no-new-privs" {
 	local uids
 
 	add_usr
-	cp "$(type -P grep)" root/bin/setuid-grep # busybox gives up what it gets
+	cp "$(type -P grep)" root/bin/setuid-grep # busybox drops its privilege
 	chmod 4755 root/bin/setuid-grep
 	prints $'NoNewPrivs:\t0' inside -- grep NoNewPrivs /proc/self/status
 	prints $'NoNewPrivs:\t1' inside --no-new-privs -- grep NoNewPrivs /proc/self/status
@@ -165,7 +166,7 @@ without_prctl()
 	run ! inside --disable-userns -- busybox unshare -U true
 	run ! inside --disable-userns --cap-add SYS_ADMIN -- busybox unshare -U true
 	run ! inside --disable-userns --unmask -- sh -c 'echo 5 >/proc/sys/user/max_user_namespaces'
-	# And that of the host is as it was.
+	# The host's limit stays the same.
 	unshare -U true
 	fails 125 'idmount: run: --disable-userns: CAP_SYS_RESOURCE could lift that limit; drop it' \
 		inside --disable-userns --cap-add SYS_RESOURCE -- true
@@ -204,7 +205,7 @@ filter()
 	same 'output' "mkdir: can't create directory '/tmp/new': Function not implemented" "$output"
 }
 
-@test "--seccomp: what is wrong is named" {
+@test "--seccomp: errors name the fault" {
 	local word
 
 	for word in x '' -1 +5 5x 99999999999 99999999999999999999999; do
@@ -212,7 +213,7 @@ filter()
 	done
 	fails 125 'idmount: run: --seccomp 77: the descriptor is not open' inside --seccomp 77 -- true
 	fails 125 'idmount: run: --seccomp 6: duplicate option' inside --seccomp 5 --seccomp 6 -- true 5</dev/null 6</dev/null
-	# It is no filter.
+	# The file is not a filter.
 	run -125 --separate-stderr inside --seccomp 5 -- true 5</dev/null
 	[[ $stderr == 'idmount: run: '*seccomp* && $stderr != *$'\n'* ]]
 	run -125 --separate-stderr inside --seccomp 5 -- true 5</etc/passwd
@@ -234,7 +235,7 @@ filter()
 		my ($type, $name, $value) = ("user", "idmount", "secret");
 		my $key = syscall($ARGV[0] - 2, $type, $name, $value, 6, -3);
 		$key >= 0 or die "add key: $!";
-		syscall($ARGV[0] + 0, 5, $key, 0x3f3f0000); # KEYCTL_SETPERM: all to its user, too
+		syscall($ARGV[0] + 0, 5, $key, 0x3f3f0000); # KEYCTL_SETPERM: all permissions to its user, too
 		s/KEY/$key/ for @ARGV;
 		shift;
 		exec @ARGV;
@@ -242,13 +243,13 @@ filter()
 	prints secret perl with-key $number perl root/read-key $number KEY
 	prints 'not readable' perl with-key $number "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${usr[@]}" -- perl /read-key $number KEY
 	prints 'not readable' perl with-key $number "$IDMOUNT" run --no-pid --rootfs root -m 0:100000:65536 "${usr[@]}" -- perl /read-key $number KEY
-	# An ordinary user's ID is the container root's, and a key is found by its number.
+	# An ordinary user has the ID of the container's root, and its key could be found by number.
 	make_joe
 	prints 'not readable' "${joe[@]/%\/mnt\/idmount/perl}" with-key $number /mnt/idmount run --rootfs root "${usr[@]}" -- perl /read-key $number KEY
 	prints secret "${joe[@]/%\/mnt\/idmount/perl}" with-key $number /mnt/idmount run --keyrings --rootfs root "${usr[@]}" -- perl /read-key $number KEY
 }
 
-@test "a filter that is not written does not make it deaf; a directory is no standard input" {
+@test "waiting for a filter does not block signals; a directory is refused as standard input" {
 	mkfifo filter
 	exec 8<>filter
 	run -124 timeout 2 "$IDMOUNT" run --rootfs root -m 0:100000:65536 --seccomp 8 -- true
@@ -259,7 +260,8 @@ filter()
 
 # ---- /proc and /sys ----
 
-# What is hidden or read-only here, and for a PID namespace or the host's /proc alike.
+# check_masks COMMAND...: checks the hidden and read-only paths inside. They are the same with a PID namespace of its
+# own and with the host's /proc.
 check_masks()
 {
 	local path
@@ -285,25 +287,25 @@ check_masks()
 	check_masks "${joe[@]}" run --rootfs root --no-pid
 }
 
-# stays_hidden COMMAND...: of "idmount run" with every capability.
+# stays_hidden COMMAND...: runs it by "idmount run" with every capability.
 stays_hidden()
 {
 	run ! "$@" -- busybox umount /proc/acpi
 	run ! "$@" -- busybox umount -l /proc/timer_list
 	run ! "$@" -- mount -o remount,bind,rw /proc/sys
 	run ! "$@" -- mount -o remount,bind,dev /
-	# A procfs of its own would show it all again.
+	# A new procfs would show all of it again.
 	run ! "$@" -- busybox unshare -mpf busybox mount -t proc proc /tmp
 	run -0 "$@" --unmask -- busybox unshare -mpf busybox mount -t proc proc /tmp
 }
 
-@test "what is hidden or read-only stays so for root with every capability" {
+@test "hidden and read-only paths stay so for root with every capability" {
 	stays_hidden inside --cap-add ALL
 	make_joe
 	stays_hidden "${joe[@]}" run --rootfs root --cap-add ALL
 }
 
-@test "--unmask gives them back" {
+@test "--unmask makes them accessible" {
 	run -1 inside --unshare-net --cap-add NET_ADMIN -- sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 	[[ $output == *'Read-only file system' ]]
 	prints 1 inside --unshare-net --cap-add NET_ADMIN --unmask -- sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv4/ip_forward'
@@ -322,7 +324,7 @@ stays_hidden()
 
 # ---- devices ----
 
-@test "a device node in the root filesystem is none, unless --dev" {
+@test "a device node in the root filesystem works only with --dev" {
 	mkdir l2 up work
 	mknod -m 666 root/hostzero c 1 5
 	run ! inside -- busybox head -c 1 /hostzero
@@ -334,7 +336,7 @@ stays_hidden()
 	prints 1 inside --dev -- sh -c 'busybox head -c 1 /hostzero | wc -c'
 	prints 1 inside --dev --ephemeral -- sh -c 'busybox head -c 1 /hostzero | wc -c'
 	prints 1 idmount run --dev -L l2:root -U up -W work -m 0:100000:65536 -- sh -c 'busybox head -c 1 /hostzero | wc -c'
-	# Those of /dev are there all the same.
+	# The nodes of /dev work nevertheless.
 	prints 1 inside -- sh -c 'busybox head -c 1 /dev/zero | wc -c'
 	make_joe
 	run ! "${joe[@]}" run --rootfs root -- busybox head -c 1 /hostzero
@@ -354,7 +356,7 @@ stays_hidden()
 	done
 }
 
-@test "errors of a map say whose it is" {
+@test "errors of a map name its option" {
 	fails 125 'idmount: run: --bind src: 1:2:x: parse map: expected a number, got "x"' \
 		inside --bind dst:/d:map=1:1 --bind src:/s:ro,map=1:2:x -- true
 	fails 125 'idmount: run: --bind src: nosuchuser:0: parse map: unknown user "nosuchuser"' \
@@ -369,13 +371,13 @@ stays_hidden()
 	run -1 inside --ephemeral --size 100000 -- sh -c 'busybox head -c 2000000 /dev/zero >/x'
 	run -0 inside --ephemeral --size 1% -- touch /x
 	run -0 inside --ephemeral --size 1G -- touch /x
-	# So that empty files cannot take it all, either.
+	# The number of empty files is limited, too.
 	run -1 inside --ephemeral --size 1M -- sh -c 'i=0; while test $i -lt 1100; do : >/$i || exit 1; i=$((i+1)); done'
 	make_joe
 	run -1 "${joe[@]}" run --rootfs root --ephemeral --size 1M -- sh -c 'busybox head -c 2000000 /dev/zero >/x'
 }
 
-@test "--size: what is wrong is named" {
+@test "--size: errors name the fault" {
 	local word
 
 	for word in 0 0M x '' -1 1T 1MB 101% 0% 1.5G 99999999999G 99999999999999999999999; do
@@ -390,7 +392,7 @@ stays_hidden()
 	[[ ${lines[-1]} == 67108864 ]]
 }
 
-# ---- what comes from the caller ----
+# ---- attributes of the caller ----
 
 @test "the umask is 022" {
 	umask 077
@@ -410,11 +412,11 @@ stays_hidden()
 	make_joe
 	joe=(setpriv --reuid 4242 --regid 4242 --groups 4 --inh-caps=-all /mnt/idmount)
 	prints $'Groups:\t ' "${joe[@]}" run --rootfs root -- grep Groups /proc/self/status
-	# An ordinary user without ranges has to give up setgroups(2), and keeps them.
+	# Without ranges an ordinary user has to deny setgroups(2), and so keeps its groups.
 	prints $'Groups:\t65534 ' "${joe[@]}" run --rootfs root -m 0:4242:1 -- grep Groups /proc/self/status
 }
 
-@test "oom_score_adj is that of the caller" {
+@test "oom_score_adj is the caller's" {
 	echo 321 >/proc/self/oom_score_adj
 	prints 321 inside -- cat /proc/self/oom_score_adj
 	prints 321 inside --user mail -- cat /proc/self/oom_score_adj
@@ -458,7 +460,7 @@ stays_hidden()
 		'for f in /dev/null /dev/zero /dev/full; do chmod 600 $f; chown 5:5 $f; done 2>/dev/null
 		head -c 1 /dev/zero | wc -c; echo x >/dev/null; [ -s /dev/null ] || echo empty'
 	same 'output' $'1\nempty' "$output"
-	# Nor by a descriptor, whether the caller has handed it in or had closed it.
+	# Nor can a descriptor, passed by the caller or closed by it.
 	idmount run --rootfs root -m 0:0:65536 --cap-add ALL -- sh -c 'chmod 640 /proc/self/fd/[012]' </dev/null &>log && false
 	idmount run --rootfs root -m 0:0:65536 --cap-add ALL -- sh -c 'chmod 640 /proc/self/fd/[012]' <&- >&- 2>&- && false
 	prints '' idmount run --rootfs root -m 0:100000:65536 -- sh -c 'cat; echo x >/dev/null' </dev/null
@@ -467,7 +469,7 @@ stays_hidden()
 
 # ---- the cgroup ----
 
-@test "an ordinary user's cgroup: the container has one below it, and nothing of that is left" {
+@test "an ordinary user's cgroup: the container has one below it, which is removed" {
 	local group
 
 	make_joe
@@ -484,10 +486,10 @@ stays_hidden()
 	prints /mnt/mine/below in_group run --rootfs root --cap-add SYS_ADMIN -- sh -c \
 		'mount -t cgroup2 none /mnt && mkdir -p /mnt/mine/below /mnt/.hidden/a/b/c && ls -d /mnt/mine/below'
 	same 'cgroups' '' "$(find "$group" -mindepth 1 -type d)"
-	# What it kills is itself.
+	# It kills itself.
 	run -137 in_group run --rootfs root --cap-add SYS_ADMIN -- sh -c 'mount -t cgroup2 none /mnt && echo 1 >/mnt/cgroup.kill; sleep 100'
 	same 'cgroups' '' "$(find "$group" -mindepth 1 -type d)"
-	# Processes of other PID namespaces have the same numbers.
+	# Processes of other PID namespaces have the same PIDs.
 	same_number=(bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" unshare --pid --fork --kill-child --mount-proc "${joe[@]}" run --rootfs root --)
 	background "${same_number[@]}" sleep 100
 	until [[ $(find "$group" -mindepth 1 -type d | wc -l) == 1 ]]; do
@@ -498,17 +500,18 @@ stays_hidden()
 	until [[ ! $(find "$group" -mindepth 1 -type d) && ! $(<"$group/cgroup.procs") ]]; do
 		sleep 0.1
 	done
-	# Below a threaded one, too.
+	# The same below a threaded cgroup.
 	mkdir "$group/threads"
 	echo threaded >"$group/threads/cgroup.type"
 	prints 0 in_group run --rootfs root -- id -u
 	rmdir "$group/threads"
 	rmdir "$group"
-	# Of a cgroup that is root's there is none.
+	# Below a cgroup of root's the user cannot make one.
 	prints 0 "${joe[@]}" run --rootfs root -- sh -c 'id -u'
 }
 
-# landlocked COMMAND...: in a domain that refuses to make device nodes, and so every change of mounts.
+# landlocked COMMAND...: runs it in a domain that refuses to make device nodes. Landlock then refuses all changes of
+# mounts.
 landlocked()
 {
 	perl -e '
@@ -544,7 +547,7 @@ number_of()
 	echo "${new[$1]-${old[$1]}}"
 }
 
-# filtered CALL ERRNO STEP OPTION...: "idmount run" fails there, and says why.
+# filtered CALL ERRNO STEP OPTION...: "idmount run" fails at STEP, and states the reason.
 filtered()
 {
 	fails 125 "idmount: run: $3: a seccomp filter refuses $1(2)
@@ -552,7 +555,7 @@ hint: let the seccomp profile of the container or service allow $1" \
 		without_call "$(number_of "$1")" "$2" "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${@:4}" -- true
 }
 
-@test "what Landlock refuses is named" {
+@test "refusals of Landlock are named" {
 	landlocked true || skip 'no Landlock'
 	module='a security module refuses mount(2)
 hint: Landlock denies it to every process in a domain that restricts files; a process outside of the domain can do it'
@@ -565,7 +568,7 @@ hint: Landlock denies it to every process in a domain that restricts files; a pr
 	[[ $output =~ yes\ +mount-api ]]
 }
 
-@test "what a filter refuses is named" {
+@test "refusals of a filter are named" {
 	declare -A step=([move_mount]='attach root' [pivot_root]='pivot to root' [mount]='separate the mount namespace'
 		[umount2]='detach the old root' [pidfd_open]='start program' [setns]='join user namespace')
 	(($(wc -l </proc/self/mountinfo) < 256)) || step[setns]='join staging namespace'

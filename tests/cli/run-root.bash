@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# What the tests of "idmount run" share: a root filesystem, and an ordinary user.
+# Functions for the tests of "idmount run": a root filesystem, and an ordinary user.
 
-# Busybox with what the tests need.
+# Makes a root filesystem of busybox.
 make_root()
 {
 	local name
@@ -16,7 +16,7 @@ make_root()
 
 make_box()
 {
-	chmod 700 /mnt # what a container stores as root is not for other users of the host
+	chmod 700 /mnt # other users of the host must not run files that a container stores as root
 	mkdir -p root/bin root/etc root/tmp root/run
 	make_root root
 	chmod 1777 root/tmp
@@ -38,7 +38,7 @@ many_mounts()
 	for i in {1..9}; do mount --rbind many "many/$i"; done
 }
 
-# An account with subordinate ids, in this mount namespace alone.
+# Makes an account with subordinate IDs, in this mount namespace alone.
 make_joe()
 {
 	local file

@@ -16,7 +16,7 @@ teardown()
 	tear_down_mounts
 }
 
-# Mounts, processes and directories: what a run could leave.
+# Prints mounts, processes and directories, which a run could leave.
 everything()
 {
 	cat /proc/self/mountinfo
@@ -175,7 +175,7 @@ mounts_inside()
 	[[ $stderr == 'idmount: run: none: open tree: No such file or directory'* ]]
 }
 
-@test "a bind's map leads to ids that the container has, or nowhere" {
+@test "a bind's map leads to IDs that exist in the container, or nowhere" {
 	mkdir data
 	touch data/1000 data/5 data/7
 	chown 1000:1000 data/1000
@@ -185,14 +185,14 @@ mounts_inside()
 		inside --bind data:/data:map=1000:0+5:70000 -- true
 	refused 125 'idmount: run: --bind data:/data: map entry g:5:65530:10: the container has no group 65536' \
 		inside --bind data:/data:map=u:5:65530:6+g:5:65530:10 -- true
-	# A container of several pieces, of which the map needs two.
+	# The container's map has several rows, and the bind's map needs two of them.
 	prints $'0:0\n1:1\n3:3' idmount run --rootfs root -m 0:100000:2+2:7000:5 \
 		--bind data:/data:map=1000:0+5:1:4,nosuid,nodev -- stat -c %u:%g /data/1000 /data/5 /data/7
 	fails 125 'idmount: run: --bind data:/data: map entry u:5:1:7: the container has no user 7' \
 		idmount run --rootfs root -m 0:100000:2+2:7000:5 --bind data:/data:map=5:1:7 -- true
 }
 
-@test "a bind of what is mapped already" {
+@test "a bind of a source that is mapped already" {
 	mkdir data mapped
 	touch data/file
 	chown 1000:1000 data/file
@@ -225,7 +225,7 @@ hint: name it by a path where it has no map: the root gets the container'\''s'
 	refused 125 "idmount: run: mapped: $why" idmount run -L upper:mapped -m 0:100000:65536 -- true
 }
 
-@test "a bind keeps the rest of the ids that the container has" {
+@test "a bind keeps the rest of the container's IDs" {
 	mkdir data
 	touch data/1000 data/5 data/70000
 	chown 1000:1000 data/1000
@@ -235,13 +235,13 @@ hint: name it by a path where it has no map: the root gets the container'\''s'
 		stat -c %u:%g /data/1000 /data/5 /data/70000
 }
 
-@test "a bind keeps the rest also where the host's ids lie in pieces" {
+@test "a bind keeps the rest also where the outer map has two rows" {
 	prints $'0:0\n6:6\n9:9' in_pieces sh -euc '
 		mkdir -p root/bin
 		cp "$1" root/bin/stat
 		exec "$0" run --rootfs root -m 0:0:1+1:1:100 --bind src:/data:map=5:6,keep-rest -- \
 			stat -c %u:%g /data/0 /data/5 /data/9 2>notes' "$IDMOUNT" "$(type -P busybox)"
-	# The ids inside are not those of the namespace around it.
+	# The IDs inside differ from those of the outer namespace.
 	prints $'0:0\n1:1\n9:9' in_pieces sh -euc '
 		mkdir -p root/bin
 		cp "$1" root/bin/stat
@@ -268,12 +268,12 @@ hint: name it by a path where it has no map: the root gets the container'\''s'
 	note="idmount: run: note: added nodev to 2 binds, since files of user 4321 appear as user 4322's; the option dev of a bind prevents that"
 	speaks '' inside --bind data:/data:map=4321:4322,suid --bind data:/two:map=4321:4322,suid -- true
 	same 'note' "$note" "$stderr"
-	# A map that shows every ID by its number in there adds nodev alone.
+	# If the map shows every ID by its number inside, only nodev is added.
 	prints 1 inside --bind data:/data:idmap -- grep -c ' /data rw,nodev,relatime,idmapped ' /proc/self/mountinfo
 	prints 1 inside --bind data:/data:map=4321:4321 -- grep -c ' /data rw,nodev,relatime,idmapped ' /proc/self/mountinfo
 }
 
-# speaks STDOUT COMMAND...: it succeeds, and prints this; what is on standard error is looked at later.
+# speaks STDOUT COMMAND...: succeeds and prints STDOUT. The test checks standard error later.
 speaks()
 {
 	run -0 --separate-stderr "${@:2}"
@@ -292,18 +292,18 @@ speaks()
 	same 'note' 'idmount: run: note: --bind data/null: it cannot be opened as a device; the option dev allows that' "$stderr"
 }
 
-@test "a place where the root of a container can store set-user-ID programs of root is told" {
+@test "a place where the root of a container can store set-user-ID programs of root is noted" {
 	local text='user 100000 can store set-user-ID programs of root there, and every user can run them; put it below a directory of mode 0700, or on a mount that is nosuid'
 
 	mkdir up work data root/data
 	chmod 755 /mnt
 	speaks '' inside -- sh -c 'cp /bin/busybox /suid; chmod 4755 /suid'
 	same 'note' "idmount: run: note: root: $text" "$stderr"
-	# It is as the note says.
+	# The note is true.
 	same 'the program' '0 4755' "$(stat -c '%u %a' root/suid)"
 	speaks '' idmount run -L root -U up -W work -m 0:100000:65536 -- true
 	same 'note' "idmount: run: note: up: $text" "$stderr"
-	# What cannot be written is no such place.
+	# There is no note for a place that cannot be written.
 	prints '' inside --read-only -- true
 	prints '' inside --ephemeral -- true
 	speaks '' inside --read-only --bind data:/data:idmap -- true
@@ -311,7 +311,7 @@ speaks()
 	speaks '' inside --bind data:/data:idmap -- true
 	same 'note' "idmount: run: note: root (and 1 more place): $text" "$stderr"
 	prints '' inside --read-only --bind data:/data:idmap,ro -- true
-	# Its own mode is the container's to change.
+	# The container can change the mode of the place itself.
 	chmod 700 data
 	speaks '' inside --read-only --bind data:/data:idmap -- true
 	same 'note' "idmount: run: note: data: $text" "$stderr"
@@ -336,7 +336,7 @@ speaks()
 	local signal
 
 	for signal in TERM INT HUP QUIT USR1 USR2; do
-		: >output # what it says begins here
+		: >output # its output begins here
 		"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c "trap 'echo got $signal; exit 3' $signal; echo ready; while :; do sleep 0.1; done" >output 3>&- &
 		until grep -q ready output; do sleep 0.05; done
 		kill -"$signal" $!
@@ -347,8 +347,8 @@ speaks()
 	done
 }
 
-@test "killed: everything in there goes too" {
-	local before seconds=$((1000000 + $$)) # nobody else's
+@test "killed: everything inside exits, too" {
+	local before seconds=$((1000000 + $$)) # in no other process's arguments
 
 	mkdir -p root/proc root/dev root/sys
 	before=$(everything)
@@ -368,12 +368,12 @@ speaks()
 	same 'everything' "$before" "$(everything)"
 }
 
-@test "what is left running in the background ends with the command" {
+@test "background processes exit with the command" {
 	inside -- sh -c 'for i in 1 2 3; do (sleep 1234 &); done'
 	run ! pgrep -f 'sleep 1234'
 }
 
-# on_terminal COMMAND [WAIT TYPE]...: COMMAND is what comes after "idmount run".
+# on_terminal COMMAND [WAIT TYPE]...: runs "idmount run" on a terminal. COMMAND is the rest of its command line.
 on_terminal()
 {
 	local command=$1
@@ -382,7 +382,7 @@ on_terminal()
 	"$BATS_TEST_DIRNAME/expect.py" "'$IDMOUNT' run --rootfs root -m 0:100000:65536 $command" "$@"
 }
 
-@test "a program tree: daemons, started by a script of theirs" {
+@test "a tree of processes: daemons that a script starts" {
 	mkdir -p root/etc/init.d root/www root/var/log root/var/spool/cron/crontabs
 	echo page >root/www/index.html
 	cat >root/etc/init.d/rcS <<-'END'
@@ -394,7 +394,7 @@ on_terminal()
 		busybox crond
 		busybox logger started
 		busybox wget -qO- http://127.0.0.1/index.html
-		# Not how many: the one that has just served the page may not have ended yet.
+		# The count may vary, because the process that served the page may still run.
 		busybox ps | busybox grep -oE 'busybox ([s]yslogd|[h]ttpd|[c]rond)' | busybox sort -u
 	END
 	chmod +x root/etc/init.d/rcS
@@ -403,7 +403,7 @@ on_terminal()
 	same 'owner of the log on disk' 0:0 "$(owner root/var/log/messages)"
 }
 
-@test "500 processes, and daemons that fork twice, end with the command" {
+@test "500 processes, and daemons that fork twice, exit with the command" {
 	inside -- sh -c 'i=0; while test $i -lt 250; do (sleep 3271 & sleep 3271 &) & i=$((i+1)); done; sleep 0.2'
 	run ! pgrep -f 'sleep 3271$'
 }
@@ -443,18 +443,18 @@ on_terminal()
 	[[ $output == *interrupted ]]
 	run -0 on_terminal "-- sh -c 'trap \"stty size; exit\" WINCH; echo ready; while :; do sleep 0.1; done'" ready WINCH:44x55
 	[[ $output == *'44 55' ]]
-	# Job control: a shell inside stops a program and goes on.
+	# Job control: a shell inside stops a program and continues.
 	run -0 on_terminal '-- sh -i' '# ' "sh -c 'echo g''o; sleep 100'\\n" go '\x1a' Stopped 'kill -9 %1; wait; echo don""e\n' done 'exit 0\nexit 0\n'
 	run -130 on_terminal '-- sh -c "echo ready; exec sleep 100"' ready '\x03'
 }
 
-# on_terminal for any COMMAND.
+# terminal COMMAND [WAIT TYPE]...: like on_terminal, for any COMMAND.
 terminal()
 {
 	"$BATS_TEST_DIRNAME/expect.py" "$@"
 }
 
-# Waits until the process has ended, and is not there any more.
+# ends PID: waits until the process has exited. Kills it after ten seconds, and fails.
 ends()
 {
 	local i
@@ -471,7 +471,7 @@ ends()
 	local pid
 
 	for pid in '' --no-pid; do
-		# Whoever is in the caller's process group would end here.
+		# The kill would reach the caller, if that were in the same process group.
 		same 'the caller' 'alive' "$(setsid -w sh -c '"$@"; echo alive' sh "$IDMOUNT" run --rootfs root \
 			-m 0:100000:65536 --no-tty $pid -- sh -c 'kill -9 0' 2>/dev/null)"
 		same 'its terminal' 0 "$(on_terminal "--no-tty $pid -- sh -c 'cat /proc/self/stat'" | awk '{ print $7 }')"
@@ -492,7 +492,7 @@ ends()
 		echo 1 >/proc/sys/dev/tty/legacy_tiocsti
 		run terminal "'$IDMOUNT' run --rootfs / -m 0:100000:65536 --bind type:/run/type:idmap --no-tty $pid -- perl /run/type"
 		echo "$before" >/proc/sys/dev/tty/legacy_tiocsti
-		# The host's root, as the container's, is a place that others reach: that is noted, too.
+		# The container's root is the host's, where other users can reach files. A note reports that, too.
 		same 'what is typed' $'refused\nrefused' "$(grep -v ': note: /: ' <<<"$output")"
 	done
 }
@@ -506,21 +506,21 @@ ends()
 		trap 'n=$((n + 1))' INT
 		echo ready
 		while [ $n = 0 ]; do :; done
-		i=0 # a program that dies of it as well would end the shell
+		i=0 # the shell would exit with a program that the signal kills
 		while [ $i -lt 100000 ]; do i=$((i + 1)); done
 		exit $((n + 6))
 	END
 	chmod +x root/count
 	for pid in '' --no-pid; do
 		run="--no-tty $pid"
-		# The shell waits for sleep: both have to get it.
+		# The shell waits for sleep, so both have to get the signal.
 		run -130 on_terminal "$run -- sh -c 'sh -c \"echo ready; exec sleep 100\"; echo no'" ready '\x03'
 		[[ $output != *no ]]
 		run -131 on_terminal "$run -- sh -c 'echo ready; exec sleep 100'" ready '\x1c'
 		run -7 terminal "exec '$IDMOUNT' run --rootfs root -m 0:100000:65536 $run -- /count" ready '\x03'
 		run -0 on_terminal "$run -- sh -c 'trap \"stty size; exit\" WINCH; echo ready; while :; do sleep 0.1; done'" ready WINCH:44x55
 		[[ $output == *'44 55' ]]
-		# A script ends with what Ctrl-C has ended.
+		# A script exits after its command was killed by Ctrl-C.
 		run -130 terminal "bash -c '\"$IDMOUNT\" run --rootfs root -m 0:100000:65536 $run -- sh -c \"echo ready; exec sleep 100\"; echo went on'" ready '\x03'
 		[[ $output != *'went on' ]]
 	done
@@ -534,8 +534,8 @@ ends()
 		echo g""o
 		while :; do sleep 0.1; done
 	END
-	# The supervisor, which has it as its arguments, and the program itself; a child of the program is
-	# a third, before it executes sleep. The init passes the signal on, which may be after we have stopped.
+	# Two processes have it in their arguments: the supervisor and the program. A child of the program is a third
+	# one, until it executes sleep. The init may pass the signal on after the supervisor has stopped.
 	state="\$(ps -eo stat=,args= | grep -c '^T.*[j]ob $mark')"
 	for options in --no-tty '--no-tty --no-pid'; do
 		run -0 terminal 'bash --norc --noediting -i' '# ' \
@@ -545,14 +545,14 @@ ends()
 			'bg\n' continued "until [ $state = 0 ]; do sleep 0.1; done; echo n''one\\n" none \
 			"kill %1; wait %1; echo end''ed \$?\\n" 'ended 143' 'exit 0\n'
 	done
-	# With a terminal of its own only another process can stop it. This needs a shell that could continue it.
+	# With a terminal of its own only another process can stop it. This requires a shell that can continue it.
 	run -0 terminal 'bash --norc --noediting -i' '# ' \
 		"'$IDMOUNT' run --rootfs root -m 0:100000:65536 --tty -- sh /job $mark </dev/null >output & until grep -q go output; do sleep 0.1; done; kill -TSTP %1; until [ $state -ge 2 ]; do sleep 0.1; done; echo st''opped\\n" \
 		stopped "kill -CONT %1; until grep -q continued output; do sleep 0.1; done; echo st''ill \$(($state))\\n" \
 		'still 0' "kill %1; wait %1; echo end''ed \$?\\n" 'ended 143' 'exit 0\n'
 }
 
-@test "every signal goes to the command" {
+@test "every signal is passed to the command" {
 	local signal signals=() pids=()
 
 	for signal in {1..64}; do
@@ -572,7 +572,7 @@ ends()
 	done
 }
 
-@test "what the caller ignores does not reach the command" {
+@test "signals that the caller ignores do not reach the command" {
 	: >output
 	(trap '' HUP; exec "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c 'trap "echo hup" HUP; trap "exit 4" USR1; echo ready; while :; do sleep 0.1; done' >output 3>&-) &
 	until grep -q ready output; do sleep 0.05; done
@@ -582,18 +582,18 @@ ends()
 	wait $! || status=$?
 	same 'exit status' 4 "$status"
 	same 'output' ready "$(cat output)"
-	# A background job of a script ignores what is typed.
+	# A background job of a script ignores typed signals.
 	run -0 terminal "'$IDMOUNT' run --rootfs root -m 0:100000:65536 --no-tty -- sh -c 'trap \"echo no\" INT; echo ready; sleep 0.5; sleep 0.5' & trap : INT; wait; wait" ready '\x03'
 	[[ $output != *no* ]]
 }
 
-@test "input that is not read does not make it deaf" {
+@test "unread input does not block signals" {
 	: >output
 	mkfifo input
 	yes >input 3>&- &
 	"$IDMOUNT" run --rootfs root -m 0:100000:65536 --tty -- sh -c 'echo ready; exec sleep 1000' <input >output 3>&- &
 	until grep -q ready output; do sleep 0.05; done
-	sleep 0.5 # until nothing goes in any more
+	sleep 0.5 # until all buffers are full
 	kill $!
 	ends $!
 	status=0
@@ -601,7 +601,7 @@ ends()
 	same 'exit status' 143 "$status"
 }
 
-@test "an output that is not read does not make it deaf, and loses nothing" {
+@test "unread output does not block signals, and is not lost" {
 	local how
 
 	mkfifo out
@@ -609,7 +609,7 @@ ends()
 		sleep 1000 <out 3>&- &
 		reader=$!
 		exec 7>out
-		# A descriptor of another user cannot be opened once more.
+		# A file of another user cannot be opened again by its descriptor.
 		if [[ $how == as_another ]]; then
 			make_joe
 			"${joe[@]}" run --rootfs root --tty -- busybox yes <&- >&7 3>&- &
@@ -629,13 +629,13 @@ ends()
 	same 'its end' 1000 "$(inside --tty -- busybox seq 1000 </dev/null | (sleep 1; tail -n 1) | tr -d '\r')"
 }
 
-@test "an output that takes nothing" {
+@test "an output that cannot be written" {
 	fails 125 'idmount: run: write to standard output: No space left on device' \
 		bash -c '"$0" run --rootfs root -m 0:100000:65536 --tty -- busybox seq 10000 </dev/null >/dev/full' "$IDMOUNT"
 	run -141 bash -c '"$0" run --rootfs root -m 0:100000:65536 --tty -- busybox yes </dev/null | true; exit ${PIPESTATUS[0]}' "$IDMOUNT"
 }
 
-@test "the descriptors that it shares are as they were" {
+@test "shared descriptors keep their flags" {
 	same 'flags' '' "$(terminal "'$IDMOUNT' run --rootfs root -m 0:100000:65536 -- true; grep -h flags /proc/self/fdinfo/[012] | grep 4...\$")"
 	(
 		"$IDMOUNT" run --rootfs root -m 0:100000:65536 --tty -- true
@@ -644,7 +644,7 @@ ends()
 	same 'flags' '' "$(grep '4...$' flags || true)"
 }
 
-@test "the terminal is as it was afterwards" {
+@test "the terminal gets its settings back" {
 	"$BATS_TEST_DIRNAME/expect.py" "stty -g >before; '$IDMOUNT' run --rootfs root -m 0:100000:65536 -- true; stty -g >after"
 	same 'settings' "$(cat before)" "$(cat after)"
 }
@@ -653,7 +653,7 @@ ends()
 	local n=1000 before
 
 	mkdir -p root/proc root/dev root/sys
-	readelf -d "$IDMOUNT" | grep -q asan && n=100 # ten times as slow
+	readelf -d "$IDMOUNT" | grep -q asan && n=100 # a run is ten times as slow
 	before=$(everything)
 	for ((i = 0; i < n; i++)); do
 		inside -- true
@@ -726,13 +726,13 @@ ends()
 	[[ $stderr == 'idmount: run: none: open tree: No such file or directory'* ]]
 	fails 125 'idmount: run: root/etc/passwd: expected a directory as root filesystem' \
 		idmount run --rootfs root/etc/passwd -m 0:100000:65536 -- true
-	# What comes after the command is the command's.
+	# Arguments after the command belong to it.
 	prints '-c --help' inside sh -c 'echo $0 $1' -c --help
 }
 
 # ---- as an ordinary user ----
 
-# joe_says TEXT COMMAND...: what idmount run says at last, behind what newuidmap says, when COMMAND starts it.
+# joe_says TEXT COMMAND...: TEXT is the message of idmount run, after that of newuidmap, when COMMAND starts it.
 joe_says()
 {
 	local expected=$1
@@ -743,18 +743,18 @@ joe_says()
 	same 'what is said' "idmount: run: $expected" "${stderr_lines[-1]}"
 }
 
-@test "an ordinary user: his own id is root, his ranges follow" {
+@test "an ordinary user: the user's own ID is root, and the ranges follow" {
 	make_joe
 	prints $'0\n0' "${joe[@]}" run --rootfs root -m auto --ephemeral -- sh -c 'id -u; stat -c %u /bin/busybox; touch /x'
 	[[ ! -e root/x ]]
-	# Of a namespace below the one with the map: every ID is itself.
+	# In a namespace below the one with the map, every ID keeps its number.
 	prints $'         0          0          1\n         1          1      65536' "${joe[@]}" run --rootfs root -- cat /proc/self/uid_map
 	"${joe[@]}" run --rootfs root --user 8:12 -- touch /tmp/f
 	same 'owner on disk' 200007:200011 "$(owner root/tmp/f)"
 	prints 0 "${joe[@]}" run --rootfs root -m 0:4242:1 -- id -u
 }
 
-@test "an ordinary user: what newuidmap lacks is said, not /etc/subuid" {
+@test "an ordinary user: the error names the fault of newuidmap, not /etc/subuid" {
 	local name
 
 	make_joe
@@ -781,7 +781,7 @@ joe_says()
 	umount nosuid
 }
 
-@test "an ordinary user: why there is no user namespace is looked up" {
+@test "an ordinary user: the error names the cause of a missing user namespace" {
 	make_joe
 	mkdir -m 755 host
 	mount --rbind / host
@@ -802,7 +802,7 @@ hint: causes are a chroot, a container's seccomp filter, and a user or group wit
 	run -143 "${joe[@]}" run --rootfs root -- sh -c 'kill $$'
 }
 
-@test "an ordinary user: what the kernel forbids him is said" {
+@test "an ordinary user: errors name what the kernel forbids" {
 	make_joe
 	run -125 --separate-stderr "${joe[@]}" run --rootfs root -m 0:100000:65536 -- true
 	[[ $stderr == *'idmount: run: newuidmap or newgidmap refused the map: see above, and /etc/subuid' ]]
@@ -817,7 +817,7 @@ hint: causes are a chroot, a container's seccomp filter, and a user or group wit
 	[[ $stderr == 'idmount: run: joe: look up subordinate IDs: no range in /etc/subuid'* ]]
 }
 
-@test "a FUSE filesystem that does not admit root: bound as it is, and named where it cannot be" {
+@test "a FUSE filesystem that does not admit root: bound as it is, or named in the error" {
 	local hint='hint: a FUSE filesystem admits only its own user, not even root, unless it is mounted with allow_other'
 
 	[[ -c /dev/fuse ]] || skip 'there is no /dev/fuse'
@@ -827,7 +827,7 @@ hint: causes are a chroot, a container's seccomp filter, and a user or group wit
 		kill -0 "${background[-1]}" || skip 'FUSE cannot be mounted here'
 	done
 	run ! stat fuse
-	# As mount --bind does it.
+	# mount --bind behaves the same.
 	prints fuse inside --bind /mnt/fuse:/tmp -- sh -c 'grep " /tmp " /proc/self/mounts | cut -d" " -f3'
 	echo '[{"Type":"bind","Source":"/mnt/fuse","Options":["rbind"]}]' >list
 	quietly idmount apply list dst

@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What an ID-mapped mount means for whoever uses it: on tmpfs, and on ext4. Here it is the kernel that is
-# at work; these tests hold what the manual says about it, and that the map reaches the kernel as it was
-# meant.
+# The semantics of ID-mapped mounts for their users, on tmpfs and on ext4. The kernel implements them. These tests
+# check the manual's statements about them, and that the intended map reaches the kernel.
 load common
 private_mounts
 
@@ -20,7 +19,7 @@ teardown()
 	tear_down_mounts
 }
 
-# with TYPE: a new filesystem at disk. Disk ids 0 to 999 of disk/src are seen at dst from 100000 on, and
+# with TYPE: mounts a new filesystem at disk. At dst the disk IDs 0 to 999 of disk/src are seen from 100000 on, and
 # 1000 to 1999 from 2000 on.
 with()
 {
@@ -40,14 +39,14 @@ with()
 	noting idmount mount -m 0:100000:1000,1000:2000:1000 disk/src dst
 }
 
-# Leaves nothing that could keep the filesystem busy.
+# Unmounts everything that could keep the filesystem busy.
 without()
 {
 	quietly idmount umount dst
 	quietly umount disk
 }
 
-# on_both FUNCTION: with each filesystem.
+# on_both FUNCTION: runs it with each filesystem.
 on_both()
 {
 	local type
@@ -59,7 +58,7 @@ on_both()
 	done
 }
 
-# refuses WORDS COMMAND...: fails, and says so in these words.
+# refuses WORDS COMMAND...: fails, with WORDS in the message.
 refuses()
 {
 	local words=$1
@@ -90,7 +89,7 @@ refuses()
 	on_both owners
 }
 
-@test "who may do what goes by the owner that is seen" {
+@test "the owner that is seen decides about permissions" {
 	permissions()
 	{
 		mkdir -m 700 disk/src/private
@@ -136,7 +135,7 @@ refuses()
 	on_both chowning
 }
 
-@test "a tree that is copied through the mount" {
+@test "a copy of a tree through the mount" {
 	copying()
 	{
 		mkdir -p tree/below
@@ -144,7 +143,7 @@ refuses()
 		chown -R 2000:2000 tree
 		chown 2001:5 tree/below/file
 		chmod 640 tree/file
-		# Root copies, and has to have an id there.
+		# Root makes the copy, so its ID has to be mapped there.
 		idmount umount dst
 		noting idmount mount -m 0:0:1000,1000:2000:1000 disk/src dst
 		cp -a tree dst/tree
@@ -156,7 +155,7 @@ refuses()
 	on_both copying
 }
 
-@test "an id that is not mapped cannot make files" {
+@test "an ID that is not mapped cannot make files" {
 	making()
 	{
 		refuses "$too_large" as 1000 touch dst/file
@@ -167,14 +166,14 @@ refuses()
 	on_both making
 }
 
-@test "a file whose owner is not mapped: nobody's, and not to be changed" {
+@test "a file whose owner is not mapped: seen as the overflow user's, and unchangeable" {
 	nobodys()
 	{
 		echo content >disk/src/file
 		chown 5000:5001 disk/src/file
 		chmod 600 disk/src/file
 		same 'seen' 65534:65534 "$(owner dst/file)"
-		# Not even by root, who may do all that on the disk.
+		# Not even root can change it, who can do all that on the disk.
 		refuses 'Permission denied' cat dst/file
 		refuses 'Permission denied' bash -c 'echo >dst/file'
 		refuses "$too_large" chmod 644 dst/file
@@ -215,13 +214,13 @@ refuses()
 	on_both acls
 }
 
-# Which capabilities a program has that an ordinary user runs, of dst/grep.
+# Prints the capabilities of dst/grep, when an ordinary user runs it.
 effective()
 {
 	as 4321 dst/grep CapEff /proc/self/status | cut -f2
 }
 
-@test "file capabilities count where the disk's root is seen as root" {
+@test "file capabilities work if the disk's root is seen as root" {
 	capabilities()
 	{
 		local cap_net_raw=0000000000002000 none=0000000000000000
@@ -245,7 +244,7 @@ effective()
 	on_both capabilities
 }
 
-@test "a directory with set-group-ID hands its group on" {
+@test "a directory with set-group-ID passes its group on" {
 	groups()
 	{
 		mkdir disk/src/shared
@@ -259,13 +258,13 @@ effective()
 	on_both groups
 }
 
-# rename FROM TO: without copying, as mv would.
+# rename FROM TO: renames without a copy, unlike mv.
 rename()
 {
 	perl -e 'rename($ARGV[0], $ARGV[1]) or die "$!\n"' "$@"
 }
 
-@test "links and renames: within the mount, not across" {
+@test "links and renames: within the mount, not across mounts" {
 	across()
 	{
 		local crossing='Invalid cross-device link'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The static programs (-Dstatic=true): they need nothing of the place that they are run in.
+# The static programs (-Dstatic=true) require no file of the root that they run in.
 load common
 private_mounts
 
@@ -19,7 +19,7 @@ inside()
 	chroot /mnt/dst "$@"
 }
 
-@test "they need no loader and no shared library" {
+@test "they require no loader and no shared library" {
 	local program
 
 	for program in "$IDMOUNT" "$MOUNT_IDMAP"; do
@@ -46,7 +46,7 @@ inside()
 	quietly inside /mount.idmap -f /idmount /mnt -o map=0:1
 }
 
-# A chroot may not have user namespaces, so this is the root of a mount namespace, with nothing in it.
+# The kernel refuses user namespaces in a chroot. So this is the empty root of a mount namespace.
 @test "mounts in an empty root directory" {
 	mkdir dst/src dst/there dst/old
 	chown 33:44 dst/src

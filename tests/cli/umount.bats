@@ -26,7 +26,7 @@ busy_hint()
 	echo "hint: \"fuser -vm $1\" lists its users; --lazy detaches it anyway, --recursive unmounts those below it first"
 }
 
-# The mounts at and below dst, in the order of the table.
+# Prints the mounts at and below dst, in the order of the table.
 below_dst()
 {
 	awk '$5 ~ "^/mnt/dst(/|$)" { print $5 }' /proc/self/mountinfo
@@ -49,7 +49,7 @@ below_dst()
 		idmount umount dst
 }
 
-@test "a target that is empty is no target" {
+@test "an empty target is refused" {
 	cd dst
 	refused 1 "$idmount_umount unmount: the path is empty" idmount umount ''
 	refused 1 "$idmount_umount unmount: the path is empty" idmount umount --lazy --recursive ''
@@ -62,7 +62,7 @@ below_dst()
 	same 'content' '' "$(<target)"
 }
 
-@test "several targets, one of them bad: the others go" {
+@test "several targets, one of them bad: the others are unmounted" {
 	mkdir second third
 	idmount mount -m 0:7 src second
 	idmount mount -m 0:7 src third
@@ -108,7 +108,7 @@ $(busy_hint dst)" idmount umount dst
 	same 'the source' content "$(<src/file)"
 }
 
-@test "-R: the top mount where several are stacked, with what is below that one" {
+@test "-R: the top one of several stacked mounts, with the mounts below it" {
 	mount -t tmpfs below dst/below
 	mount -t tmpfs top dst
 	mkdir dst/other
@@ -127,7 +127,7 @@ $(busy_hint dst)" idmount umount dst
 	exec {file}<dst/below/a/file
 	fails 1 "$idmount_umount /mnt/dst/below/a: unmount: $in_use
 $(busy_hint /mnt/dst/below/a)" idmount umount -R dst
-	# The deepest first, and the later one before the earlier.
+	# It unmounts the deepest first, and later mounts before earlier ones.
 	same 'mounts' $'/mnt/dst\n/mnt/dst/below\n/mnt/dst/below/a' "$(below_dst)"
 	quietly idmount umount -R --lazy dst
 	same 'mounts' '' "$(below_dst)"
@@ -166,7 +166,7 @@ hint: name the place that it points to" idmount umount $option link
 	done
 }
 
-@test "what is no mount point, or not there" {
+@test "a target that is no mount point, or missing" {
 	local option
 
 	for option in '' -R --lazy; do
