@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The same race as in pid-reuse.c for programs that are started, waited for and signalled: at every
- * system call of the caller, of the first process and of the second one, one of these is killed and
- * reaped and its number given to another process. That one must not be taken for it: not signalled, not
- * waited for, not put into a process group. What idm_child_start() gives is the program, or an error.
+ * The race of pid-reuse.c, for programs that the library starts, waits for and signals. At every system
+ * call of the caller, the first process and the second process, the thief kills and reaps one of the
+ * two. Another process then gets its number. The library must not signal that process, wait for it, or
+ * move it to a process group. idm_child_start() returns the program, or an error.
  */
 #include "tests/integration/spawn/children.h"
 
@@ -23,13 +23,13 @@
 
 #define LIMIT 300
 
-/* How often at each call. There are many, those of the shell among them. */
+/* Rounds at each call. There are many calls, because the shell's count, too. */
 static unsigned int rounds(void)
 {
 	return test_is_long() ? 1000 : test_is_slow() ? 1 : 4;
 }
 
-/* What the victim starts, and what becomes of it. */
+/* The program that the victim starts, and its results. */
 static struct job {
 	struct idm_child_options o;
 	int pidfd;
@@ -45,11 +45,11 @@ static void start_and_wait(void *unused)
 	job.pidfd = idm_child_start(&job.o, &job.err);
 	if (job.pidfd < 0)
 		return;
-	idm_child_signal(job.pidfd, SIGCONT, NULL); /* does nothing, unless it is somebody else's */
+	idm_child_signal(job.pidfd, SIGCONT, NULL); /* changes nothing, but would mark a decoy */
 	job.waited = idm_child_wait(job.pidfd, -1, &job.exit, &job.err);
 }
 
-/* A program that ended by itself, or was killed by the thief. */
+/* The program exited by itself, or the thief killed it. */
 static void assert_program(const struct theft *theft)
 {
 	for (unsigned int i = 0; i < theft->n; i++)
@@ -82,8 +82,8 @@ static void assert_right(const struct theft *theft)
 }
 
 /*
- * Who reaps every child that there is gets the second process as well when the first one is gone. This
- * thief, who wants one alone, has to do so afterwards.
+ * A process that reaps all its children reaps the second process, too, when the first one is gone. The
+ * thief reaps only one child in a round, so the rest is reaped here.
  */
 static void reap_the_rest(const struct theft *theft)
 {
@@ -112,14 +112,15 @@ static bool take_once(struct theft *theft, struct sum *sum)
 	return theft->taken;
 }
 
-/* How many decoys there were. */
+/* Returns the number of decoys. */
 static unsigned int rob(const char *what, unsigned int child)
 {
 	struct theft theft = { .child = child };
 	struct sum sum = { 0 };
 
 	thief_start(start_and_wait, NULL);
-	/* Two processes at once: where one has not got so far, the next time it may. */
+	/* Two processes run at once. A call that one did not reach in this round may come in the next.
+	 */
 	for (unsigned int last = 0; theft.at++ < last + 3;) {
 		struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
 		bool taken = false;
@@ -146,7 +147,7 @@ static unsigned int rob_all(void)
 
 	job.o.namespaces = IDM_NS_MOUNT | IDM_NS_UTS;
 	decoys += rob("program in namespaces", 0);
-	/* Only a second process gets into a PID namespace of another user namespace. */
+	/* A PID namespace in another user namespace requires a second process. */
 	job.o.namespaces |= IDM_NS_PID;
 	job.o.join_fds = &userns;
 	job.o.n_join_fds = 1;
@@ -168,7 +169,7 @@ static void in_own_pid_namespace(void (*body)(void *))
 static void by_number(void *unused)
 {
 	(void)unused;
-	must(setpgid(0, 0)); /* a group that has a number here */
+	must(setpgid(0, 0)); /* a process group with a number in this namespace */
 	proof("pid-reuse", rob_all(), "children taken, and their numbers given to others");
 }
 

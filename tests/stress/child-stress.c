@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A hundred threads start programs at once, each way: every one gets its own end, every failure comes
- * back to who has caused it, and nothing is left.
+ * A hundred threads start programs at once, in each way. Each thread gets the exit status of its own
+ * program. Each failure returns to the thread that caused it. No process and no descriptor is left.
  */
 #include "tests/integration/spawn/children.h"
 
@@ -25,7 +25,8 @@
 static struct idm_map *map;
 static pthread_barrier_t together;
 
-/* What one thread does. The descriptor is another one in each: none may come to a wrong child. */
+/* Runs in each thread. Every thread passes a descriptor of its own, which must not reach another child.
+ */
 static void start_each_way(long number)
 {
 	char script[96], name[16];
@@ -90,7 +91,7 @@ TEST_WITHIN(a_hundred_threads_get_what_they_asked_for, 600)
 
 static atomic_bool over;
 
-/* Copies of all descriptors that are open at the time, which stay for a while. */
+/* Forks children that hold copies of all open descriptors for a while. */
 static void *fork_all_the_time(void *unused)
 {
 	pid_t pids[16] = { 0 };
@@ -114,7 +115,7 @@ static void *fork_all_the_time(void *unused)
 	return unused;
 }
 
-/* The end of a pipe, or a descriptor kept open, would be waited for as long as those live. */
+/* If the library waited for the end of a pipe, those children would delay it as long as they live. */
 TEST_WITHIN(forks_of_other_threads_do_not_hold_it_up, 300)
 {
 	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;

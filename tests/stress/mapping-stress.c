@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * A thousand times, a hundred at a time: a bad map is refused, a good one is mounted and every id that
- * means something to it is looked at through the mount, while the library's child is killed, or reaped,
- * before or after the library has asked whether it is still there. That is how a fix of this very race
- * in another project was judged; here nothing is left to chance: the question and the first write after
- * it are handed to the hostile thread by a seccomp filter, and what it does there is written down
- * beforehand.
+ * A hundred threads do this a thousand times. The library refuses a bad map, and mounts with a good one.
+ * The test checks the owner of every relevant ID through that mount. Meanwhile a hostile thread kills or
+ * reaps the library's child, before or after the library checks that the child still exists. A fix of
+ * the same race in another project was judged by such a test. Here nothing depends on chance. A seccomp
+ * filter stops the library at its check and at the first write after it, and a table states what the
+ * hostile thread does.
  */
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -34,7 +34,7 @@
 #define FEWEST 5
 #define SHORT_SECONDS 10
 
-/* ---- what is written down ---- */
+/* ---- the table ---- */
 
 enum fate { NONE, KILLED_BEFORE, REAPED_BEFORE, KILLED_AFTER, REAPED_AFTER, FATES };
 
@@ -48,10 +48,10 @@ static const char *const fates[] = {
 
 static struct worker {
 	_Atomic pid_t tid;
-	_Atomic int fate; /* of the next child; NONE as soon as that has come */
+	_Atomic int fate; /* of the next child; NONE when that is done */
 } workers[THREADS];
 
-static atomic_int listener; /* -1 until the filter is there */
+static atomic_int listener; /* -1 until the filter is installed */
 static _Atomic unsigned int repetitions, came[FATES], refused, attached;
 static pthread_barrier_t together;
 static bool enough; /* changed by one thread between two barriers */
@@ -61,8 +61,8 @@ static int probe;
 /* ---- maps ---- */
 
 /*
- * Ranges of disk ids. Of each the first and the last one and their neighbours outside have a file, which
- * is named and owned by that id.
+ * Ranges of disk IDs. The first and the last ID of each range have a file, and so have their neighbours
+ * outside. The file has the ID as its name and as its owner.
  */
 static const struct range {
 	uint32_t first, count;
@@ -79,7 +79,7 @@ static uint32_t file_id(size_t file)
 	return ids[file % 4];
 }
 
-/* Of the neighbours two are not ids at all. */
+/* Two of the neighbours are not valid IDs. */
 static bool is_id(uint32_t id)
 {
 	return id != UINT32_MAX;
@@ -100,13 +100,13 @@ static void make_files(void)
 	probe = (int)must(open(SCRATCH "/probe", O_PATH | O_CLOEXEC));
 }
 
-/* What side of the map has which of the ranges; never none. */
+/* Whether this side of the map contains the range. Each side contains at least one. */
 static bool is_mapped(unsigned int n, unsigned int kind, size_t range)
 {
 	return range == n % ARRAY_SIZE(ranges) || (n * 2654435761U >> (range + 8 * kind)) & 1;
 }
 
-/* No two of them touch, and nearly every map has others. Some have a root. */
+/* The ranges never touch. Nearly every map has other numbers, and some maps contain root. */
 static uint32_t seen_from(unsigned int n, unsigned int kind, size_t range)
 {
 	if (range == 0 && n % 3 == 0)
@@ -139,7 +139,7 @@ static struct idm_map *good_map(unsigned int n)
 /* ---- bad maps ---- */
 
 static const struct bad {
-	const char *text; /* NULL: more entries than the kernel takes */
+	const char *text; /* NULL: more entries than the kernel accepts */
 	int code;
 	const char *reason;
 } bad[] = {
@@ -182,7 +182,7 @@ static void refuse_one(unsigned int n)
 	refused++;
 }
 
-/* ---- good ones ---- */
+/* ---- good maps ---- */
 
 static void look(int directory, unsigned int n)
 {
@@ -242,7 +242,7 @@ static double seconds_since(const struct timespec *from)
 	return (double)(now.tv_sec - from->tv_sec) + (double)(now.tv_nsec - from->tv_nsec) / 1e9;
 }
 
-/* The short form does as many as there is time for, but some in any case. */
+/* The short form stops after a time, but not before a least number of repetitions. */
 static bool is_enough(unsigned int done)
 {
 	if (done == REPETITIONS || (TEST_SANITIZED && done == 4 * FEWEST))
@@ -270,7 +270,7 @@ static void *be_worker(void *data)
 	return NULL;
 }
 
-/* The question "is it still there?", and what is written; the threads that start here inherit it. */
+/* Stops the check "does it still exist?", and writes. Threads that start later inherit the filter. */
 static void hand_over_calls(void)
 {
 	struct sock_filter filter[] = {
@@ -301,14 +301,14 @@ static void *be_leader(void *unused)
 	return NULL;
 }
 
-/* ---- the hostile one ---- */
+/* ---- the hostile thread ---- */
 
 static struct worker *find_worker(pid_t tid)
 {
 	for (unsigned int i = 0; i < THREADS; i++)
 		if (workers[i].tid == tid)
 			return &workers[i];
-	fail_msg("thread %d is none of ours", tid);
+	fail_msg("thread %d is unknown", tid);
 }
 
 static void kill_child(pid_t tid, bool reap)
@@ -345,7 +345,7 @@ static void decide(const struct seccomp_notif *call)
 	w->fate = NONE;
 }
 
-/* Until all threads have ended. */
+/* Works until all threads have exited. */
 static void be_hostile(void)
 {
 	struct pollfd calls = { .fd = listener, .events = POLLIN };
@@ -402,6 +402,6 @@ TEST_AS(a_thousand_times_a_hundred, 300, 5, 12, namespaces_without_mounts)
 		assert_true(came[i] >= FEWEST * THREADS / FATES);
 	}
 	proof("stress", refused, "bad maps refused");
-	proof("stress", repetitions * THREADS, "good maps mounted, and each id looked at");
+	proof("stress", repetitions * THREADS, "good maps mounted, and each ID checked");
 	close(probe);
 }

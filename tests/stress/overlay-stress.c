@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A hundred threads make overlays of the same layers, look at files through them and unmount them, all
- * at once: nobody sees an error, no mount is busy, and in the end nothing is left.
+ * A hundred threads make overlays of the same layers at once. They check files through them, and unmount
+ * them. No thread sees an error, no mount is busy, and nothing is left at the end.
  */
 #include <pthread.h>
 #include <time.h>
@@ -23,7 +23,7 @@ static struct {
 	unsigned int made;
 } crowd;
 
-/* What is one thread's own. */
+/* The files of one thread. */
 struct place {
 	char target[64], upper[64], work[64];
 	struct idm_path upper_path, work_path;
@@ -40,7 +40,7 @@ static struct place place_of(unsigned int thread)
 	return p;
 }
 
-/* Layer i has a file "i", which belongs to i. */
+/* Layer i contains a file "i" of owner i. */
 static void make_ground(void)
 {
 	static char paths[LAYERS][64];
@@ -95,7 +95,7 @@ static void use_overlay(struct place *p)
 	snprintf(file, sizeof(file), "%s/%u", p->target, first);
 	assert_owner(file, 100000 + first, 100000 + first);
 	assert_ok(idm_umount(AT_FDCWD, p->target, 0, &err),
-		  &err); /* not lazily: nobody may be holding it */
+		  &err); /* not lazily, because nothing may keep it busy */
 }
 
 static bool is_over(void)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The very race, not left to chance: between any two system calls of the library its child is killed and
- * reaped by another thread and its number given to another process in another user namespace (thief.h).
- * The library must notice, leave that one alone, and come back with the right namespace, or say -ESRCH.
+ * The race for a process number, without chance. Between any two system calls of the library another
+ * thread kills and reaps the library's child (thief.h). A process in another user namespace then gets
+ * its number. The library must detect that, must not touch that process, and returns the right namespace
+ * or -ESRCH.
  *
- * That the thief is good enough to be feared is seen by those it robs: the same code when its question
- * whether the child is still there is answered with a lie, and the way that others do it.
+ * Two other tests prove that the thief is effective. In one the library's check whether the child still
+ * exists gets a false answer. The other one uses process numbers alone, as other programs do. Both fail.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -24,16 +25,16 @@
 
 #define SOME_MAP "u:0:100000:1000,u:1000:0:1,g:0:200000:1000,g:1000:7:1"
 
-/* Seconds, of which it needs some: what waits for ever is found, a busy machine is not. */
+/* Seconds. The limit catches hangs, and leaves time for a busy machine. */
 #define LIMIT 300
 
-/* How often at each call. */
+/* Rounds at each call. */
 static unsigned int rounds(void)
 {
 	return test_is_long() ? 1000 : TEST_SANITIZED ? 5 : test_is_slow() ? 2 : 20;
 }
 
-/* What the victim works on, and what it comes home with. */
+/* The input of the victim, and its results. */
 static struct job {
 	struct idm_map *map, *read;
 	unsigned int way;
@@ -57,7 +58,8 @@ static void read_userns(void *unused)
 	job.r = idm_map_add_userns(job.read, job.userns, &job.err);
 }
 
-/* Without the program, by a second child with a copy of the memory, whose number has to be found. */
+/* Without the program a second child with a copy of the memory does it. The library has to find its
+ * number. */
 static void read_userns_by_copy(void *unused)
 {
 	static __thread bool refused;
@@ -84,7 +86,7 @@ static void write_by_number(pid_t pid, const char *name, const char *text)
 		job.r = -errno;
 }
 
-/* Start a child that waits, find everything by its number, end it by its number. */
+/* Starts a child that waits. Finds everything by its number, and kills it by its number. */
 static void do_as_others_do(void *unused)
 {
 	char path[64];
@@ -106,7 +108,7 @@ static void do_as_others_do(void *unused)
 	waitpid(pid, NULL, 0);
 }
 
-/* ---- what it comes home with ---- */
+/* ---- the results ---- */
 
 static const char *wrong_namespace(const struct theft *theft)
 {
@@ -116,7 +118,7 @@ static const char *wrong_namespace(const struct theft *theft)
 	return NULL;
 }
 
-/* What has gone wrong in a round, and not just failed; NULL: nothing. */
+/* Returns the wrong result of a round; NULL: right or an error. */
 static const char *find_wrong(const struct theft *theft, void (*victim)(void *))
 {
 	const char *harm = thief_harm(theft);
@@ -128,7 +130,7 @@ static const char *find_wrong(const struct theft *theft, void (*victim)(void *))
 	return idm_map_equal(job.read, job.map) ? NULL : "another process's map was brought home";
 }
 
-/* The right one or, only where every child is taken, -ESRCH. */
+/* The right result. If every child is taken, -ESRCH is right, too. */
 static void assert_right(const struct theft *theft, void (*victim)(void *))
 {
 	const char *wrong = find_wrong(theft, victim);
@@ -139,7 +141,7 @@ static void assert_right(const struct theft *theft, void (*victim)(void *))
 		assert_contains(job.err.hint, "__WALL");
 	else
 		assert_ok(job.r, &job.err);
-	/* Nothing seems to be wrong: now the kernel is asked what the map is. */
+	/* Nothing is wrong so far. Now checks the map that the kernel reports. */
 	if (victim == make_userns && job.r >= 0)
 		assert_userns(job.userns, job.map);
 }
@@ -159,7 +161,7 @@ struct sum {
 	unsigned int steps, taken, decoys, wrong, gave_up;
 };
 
-/* One round; false: so many calls are not made. */
+/* Runs one round; false: there was no such call. */
 static bool take_once(struct theft *theft, void (*victim)(void *), bool fooled, struct sum *sum)
 {
 	thief_round(theft);
@@ -189,13 +191,13 @@ static struct sum take_at_every_call(struct theft theft, void (*victim)(void *),
 			taken |= take_once(&theft, victim, fooled, &sum);
 		snapshot_assert_same(before);
 	}
-	/* Opening three files, two writes, the end; the library does some more. */
+	/* It opens three files, writes twice, and kills. The library makes some more calls. */
 	assert_true(sum.steps > (victim == do_as_others_do ? 8 : 15));
 	assert_true(sum.decoys > sum.steps);
 	return sum;
 }
 
-/* A victim by its name, with its question answered honestly or not. */
+/* Robs the victim with this name. If `fooled`, its check gets a false answer. */
 static struct sum rob(const char *what, void (*victim)(void *), struct theft theft, unsigned int times,
 		      bool fooled)
 {
@@ -307,8 +309,8 @@ static void without_the_question(void *unused)
 			    0);
 	}
 	job.userns = userns_of(SOME_MAP);
-	/* By the program it is never wrong: nothing but its parent can reap it, and only that uses its
-	 * number. */
+	/* The program makes no error: only its parent can reap it, and only its parent uses its number.
+	 */
 	assert_true(rob("map, without the question", read_userns, theft, 3, true).wrong == 0);
 	theft.child = 1;
 	assert_true(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A reaper that adopts has to look at numbers, since nobody gives it pidfds of orphans. At every system
- * call that it makes for one the orphan is reaped by somebody else and its number given to another
- * process: one that lives, or one that has ended and is somebody's to wait for. Neither may be taken for
- * the orphan.
+ * A reaper that adopts orphans knows them by number only, because it gets no pidfds of them. At every
+ * system call that it makes for an orphan, another thread reaps the orphan. Another process then gets
+ * its number. That process is alive, or it is a zombie that its parent has to wait for. The reaper must
+ * not mistake it for the orphan.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -42,7 +42,7 @@ static void ask_reaper(void *unused)
 	job.r = idm_reaper_next(job.reaper, 0, &job.exit, &job.data, &job.err);
 }
 
-/* A zombie that process 1 was given. */
+/* Makes a zombie that process 1 has adopted. */
 static pid_t make_orphan(void)
 {
 	siginfo_t info;
@@ -66,11 +66,11 @@ static pid_t make_orphan(void)
 	return pid;
 }
 
-static unsigned int lost; /* ends whose status somebody else has */
+static unsigned int lost; /* exits whose status another thread has got */
 
 /*
- * The orphan's end, once; or nothing, if somebody else had it. Before Linux 6.15 nobody can tell the
- * status that somebody else has: that is what is said then.
+ * The reaper reports the orphan's exit once, or not at all if the thief reaped it. Before Linux 6.15 the
+ * status is unknown then, and the reaper reports that.
  */
 static void assert_right(const struct theft *theft)
 {
@@ -99,7 +99,7 @@ static bool take_once(struct theft *theft, unsigned int *decoys)
 	*decoys += theft->n;
 	assert_right(theft);
 	thief_end_decoys(theft);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG | __WALL), -1); /* nobody is left */
+	assert_int_equal(waitpid(-1, NULL, WNOHANG | __WALL), -1); /* no child is left */
 	return theft->taken;
 }
 
@@ -117,7 +117,7 @@ static unsigned int rob(struct theft theft)
 		snapshot_assert_same(before);
 	}
 	note("orphan: taken at each of %u calls, and replaced %u times by one that %s", steps, decoys,
-	     theft.dead ? "has ended" : "lives");
+	     theft.dead ? "has exited" : "lives");
 	note("the status was lost %u times", lost);
 	assert_true(!lost == !kernel_is_before(6, 15));
 	assert_true(steps > 5);
@@ -125,8 +125,8 @@ static unsigned int rob(struct theft theft)
 	return decoys;
 }
 
-/* The first thread is given the orphans. Who steals is another one, so that the decoys are not orphans.
- */
+/* The first thread of a process adopts orphans. The thief is another thread, so that decoys are not
+ * orphans. */
 static void *be_another_thread(void *unused)
 {
 	unsigned int decoys;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ten thousand children, threads that want their ends, and a thread that takes whatever it can: no end
- * is lost, none comes twice, none to the wrong one, and no zombie is left.
+ * A process has ten thousand children. Some threads wait for them by a reaper, and another one reaps
+ * every child that it can. The reaper reports each exit exactly once, to the right thread. No zombie is
+ * left.
  */
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -21,13 +22,13 @@
 #include "tests/lib/ends.h"
 #include "tests/lib/scratch.h"
 
-/* Not ThreadSanitizer's: see lib/sys/syscall-processes.c. */
+/* Avoids ThreadSanitizer's clone(): see lib/sys/syscall-processes.c. */
 int __clone(int (*child)(void *), void *stack_top, int flags, void *arg, ...);
 
 #define MOST 10000
 #define TAKERS 4  /* threads in idm_reaper_next() */
 #define WAITERS 4 /* threads that wait for one child after the other */
-#define HELD 16	  /* every so manieth child is for a waiter */
+#define HELD 16	  /* one child of so many is for a waiter */
 
 static struct slot {
 	unsigned int delivered;
@@ -40,7 +41,7 @@ static struct stage {
 	bool over;
 } stage;
 
-/* Ten thousand; less where a start takes many times longer: under sanitizers, on emulated machines. */
+/* Ten thousand, or fewer where starts are slow: with sanitizers, and on emulated machines. */
 static unsigned int children(void)
 {
 	return TEST_SANITIZED ? MOST / 5 : test_is_slow() ? MOST / 20 : MOST;
@@ -71,14 +72,14 @@ static bool is_held(size_t i)
 	return i % HELD == 5;
 }
 
-/* ---- those who want the ends ---- */
+/* ---- threads that wait ---- */
 
 static void note_end(const struct slot *slot, const struct idm_exit_info *exit, bool held)
 {
 	size_t i = (size_t)(slot - slots);
 
 	if (i >= stage.n || is_held(i) != held)
-		fail_msg("the end of %d went to the wrong one", (int)exit->pid);
+		fail_msg("the exit of %d was reported to the wrong thread", (int)exit->pid);
 	if (__atomic_fetch_add(&slots[i].delivered, 1, __ATOMIC_RELAXED))
 		fail_msg("child %zu was delivered twice", i);
 	assert_exit(exit, 0, CLD_EXITED, status_of(i));
@@ -106,7 +107,7 @@ static void *take_next(void *unused)
 	return unused;
 }
 
-/* In their order, so that some have long ended, and others have not begun. */
+/* Waits in the order of their starts. Some exited long ago, and others are not started yet. */
 static void *wait_for_held(void *first)
 {
 	size_t step = WAITERS * HELD;
@@ -123,7 +124,7 @@ static void *wait_for_held(void *first)
 	return NULL;
 }
 
-/* Takes everything that it can see. */
+/* Reaps every child that it can. */
 static void *be_hostile(void *unused)
 {
 	while (!is_over())
@@ -175,7 +176,7 @@ static const char *exit_script(size_t i)
 	return scripts[i % 251];
 }
 
-/* One in twenty calls exec, from when on a child is seen, and one in four is never seen at all. */
+/* One child in twenty calls exec, and wait() sees it only after that. It never sees one in four. */
 static struct child start_child(size_t i)
 {
 	bool exec = i % 20 == 7 || i % 320 == 5;
@@ -196,7 +197,7 @@ static struct child start_child(size_t i)
 	__builtin_unreachable();
 }
 
-/* Half of them have ended before they are added. */
+/* Half of the children have exited before the reaper gets them. */
 static void start_and_add(size_t i)
 {
 	struct child c = start_child(i);
@@ -223,7 +224,7 @@ TEST_WITHIN(ten_thousand_as_fast_as_possible, 300)
 	beside_nobody();
 }
 
-/* Before Linux 6.15 a thief wins: that is what the fork server is for. */
+/* Before Linux 6.15 the thief wins, and only the fork server helps. */
 TEST_AS(beside_a_thief_by_what_the_kernel_knows, 300, 6, 15, beside_nobody)
 {
 	stage.reaper = reaper_new();
@@ -268,8 +269,8 @@ TEST_WITHIN(beside_a_thief_by_a_forkserver, 600)
 
 static int at_gate[2];
 
-/* Shares our memory: ten thousand copies of it would be too many. It makes two system calls, as they
- * are. */
+/* Shares this process's memory, because ten thousand copies would be too many. It makes two plain system
+ * calls. */
 __attribute__((no_sanitize("thread", "address"))) static int end_at_gate(void *status)
 {
 	char c;
@@ -289,7 +290,7 @@ static struct child start_at_gate(size_t i, char *stack)
 	return c;
 }
 
-/* As a reaper of SIGCHLDs would: how many there are. */
+/* Counts the SIGCHLDs, as a reaper by signals would. */
 static unsigned int count_signals(int signals)
 {
 	struct signalfd_siginfo info;
@@ -341,7 +342,7 @@ TEST_WITHIN(ten_thousand_at_once, 300)
 	}
 	assert_nothing(stage.reaper);
 	signals_seen = count_signals(signals);
-	note("who counts signals has seen %u of %u children", signals_seen, n);
+	note("a count of signals has seen %u of %u children", signals_seen, n);
 	assert_true(signals_seen < n);
 	assert_no_child();
 	idm_reaper_free(stage.reaper);
@@ -358,7 +359,7 @@ static struct {
 	unsigned int orphans, others, spaces;
 } made;
 
-/* Other code: a child at a time, waited for by its number; some are between us and an orphan. */
+/* Other code has one child at a time, and waits for it by number. Some of these leave an orphan. */
 static void *have_children(void *unused)
 {
 	for (unsigned int i = 0; i < ORPHANS; i++) {
@@ -379,7 +380,7 @@ static void *have_children(void *unused)
 	return unused;
 }
 
-/* The library's own children, in the thread whose children are looked at. */
+/* The library has children of its own in the thread that adopts orphans. */
 static void open_userns(void)
 {
 	struct idm_entry own[] = { { 0, 0, 1 } };

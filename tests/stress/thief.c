@@ -20,15 +20,15 @@
 #include "lib/base/macros.h"
 #include "tests/lib/scratch.h"
 
-/* The first number that is given again when they have come around. */
+/* The first number that the kernel assigns after the last one. */
 #define FIRST_NUMBER 300
-/* For the victim's child, the decoy, who asks about a namespace afterwards, and some to spare. */
+/* Enough for the victim's child, the decoy, a child that checks a namespace later, and some more. */
 #define FEW_NUMBERS 8
 
-/* At once, or one after the other in a round. */
+/* All children of one round. */
 #define MOST_CHILDREN 8
 
-/* By this "call" the thread asks whether there is one more round. It is answered, never carried out. */
+/* The thread makes this "call" to ask for another round. The thief answers it, and it never runs. */
 #define ASK_FOR_ROUND 123456
 
 static struct thief {
@@ -36,16 +36,16 @@ static struct thief {
 	void *data;
 	pthread_t thread;
 	pid_t tid;
-	int listener;	  /* -1 until the filter is there */
-	uint64_t waiting; /* the victim's question for a round */
+	int listener;	  /* -1 until the filter is installed */
+	uint64_t waiting; /* the victim's call that asks for a round */
 	bool few_numbers;
 	struct theft *theft;
-	unsigned int calls;	   /* since the child that is to be taken was there first */
-	pid_t seen[MOST_CHILDREN]; /* all the victim's children, in the order of their births */
+	unsigned int calls;	   /* since the start of the child to take */
+	pid_t seen[MOST_CHILDREN]; /* all the victim's children, in the order of their starts */
 	unsigned int n_seen;
 } thief;
 
-/* ---- the one whose child is taken ---- */
+/* ---- the victim ---- */
 
 static void hand_over_calls(void)
 {
@@ -93,7 +93,7 @@ static bool was_seen(pid_t pid)
 	return seen;
 }
 
-/* The number of the child that is wanted; 0: it is not there. */
+/* Returns the number of the child to take; 0: there is no such child. */
 static pid_t find_child(unsigned int which)
 {
 	pid_t pids[MOST_CHILDREN];
@@ -108,7 +108,7 @@ static pid_t find_child(unsigned int which)
 	return 0;
 }
 
-/* False: somebody else was faster. */
+/* Returns false if the child's parent was faster. */
 static bool kill_and_reap(pid_t pid)
 {
 	AUTO_CLOSE int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -147,7 +147,7 @@ static struct decoy start_process(const pid_t *number, bool dead)
 	return decoy;
 }
 
-/* Kills it, and waits for that. */
+/* Kills the decoy, and waits until it is dead. */
 static void end(const struct decoy *decoy)
 {
 	struct pollfd end = { .fd = decoy->fd, .events = POLLIN };
@@ -191,7 +191,7 @@ static void start_decoy(struct theft *theft, pid_t number)
 	struct decoy decoy = thief.few_numbers ? wait_for_number(number, theft->dead)
 					       : ask_for_number(number, theft->dead);
 
-	if (decoy.pid < 0) /* whoever was faster is the decoy then, unknowingly */
+	if (decoy.pid < 0) /* another process got the number, and acts as a decoy */
 		return;
 	must(setpgid(decoy.pid, decoy.pid));
 	if (decoy.dead)
@@ -215,7 +215,7 @@ static void maybe_take_child(struct theft *theft)
 	start_decoy(theft, pid);
 }
 
-/* Who asks may have been killed meanwhile. */
+/* The process that made the call may be dead already. */
 static void answer(uint64_t id, uint32_t flags, int64_t value)
 {
 	struct seccomp_notif_resp answer = { .id = id, .flags = flags, .val = value };
@@ -249,8 +249,8 @@ static bool is_decoy(const struct theft *theft, pid_t pid)
 }
 
 /*
- * What a child that was taken has started is given to init, which is this process. Reaps those that have
- * exited. Returns whether others have still something to do.
+ * This process is an init, so it adopts the children of a taken child. Reaps those that have exited.
+ * Returns whether others are still running.
  */
 static bool reap_orphans(const struct theft *theft)
 {
@@ -267,7 +267,7 @@ static bool reap_orphans(const struct theft *theft)
 	return running;
 }
 
-/* The next call of anybody's, if there is one within so many milliseconds. */
+/* Serves the next call of any process, if one comes within so many milliseconds. */
 enum served { NOBODY_LEFT, NOTHING, A_CALL, WANTS_ROUND };
 
 static enum served serve_one(struct theft *theft, int milliseconds)
@@ -278,7 +278,7 @@ static enum served serve_one(struct theft *theft, int milliseconds)
 	if (must(TEMP_FAILURE_RETRY(poll(&listener, 1, milliseconds))) == 0)
 		return NOTHING;
 	if (!(listener.revents & POLLIN))
-		return NOBODY_LEFT; /* who has this filter */
+		return NOBODY_LEFT; /* no process has this filter */
 	if (!receive(&call))
 		return NOTHING;
 	if (call.data.nr == SYS_openat && (int)call.data.args[0] == ASK_FOR_ROUND) {
@@ -306,7 +306,7 @@ static void serve(struct theft *theft, enum served end)
 	} while (served != end);
 }
 
-/* Whether one of the victim's children has still something to do. */
+/* Returns whether one of the victim's children is still running. */
 static bool is_any_running(void)
 {
 	pid_t pids[MOST_CHILDREN];
@@ -354,7 +354,7 @@ void thief_round(struct theft *theft)
 	thief.n_seen = thief.calls = 0;
 	answer(thief.waiting, 0, 1);
 	serve(theft, WANTS_ROUND);
-	/* Those who ought to end by themselves now need their calls answered. */
+	/* The rest should exit now, which requires answers to their calls. */
 	while ((theft->orphans && reap_orphans(theft)) || is_any_running())
 		serve_one(NULL, 10);
 }
@@ -433,7 +433,7 @@ bool decoy_has_namespace(const struct decoy *decoy, int userns)
 	return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
 }
 
-/* The pidfd's number in /proc: a pidfd of a process that has been reaped has -1 there. */
+/* Compares with the number that /proc shows for the pidfd. It is -1 for a reaped process. */
 bool decoy_is_behind(const struct decoy *decoy, int pidfd)
 {
 	char path[64], text[512], *line;

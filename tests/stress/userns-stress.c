@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A hundred threads want user namespaces, in a process that reaps whatever it can: every namespace has
- * exactly the map that was asked for, no child of the library is seen by anybody, and nobody else's exit
- * status gets lost.
+ * A hundred threads make user namespaces, in a process that reaps every child that it can. Every
+ * namespace has exactly the requested map. The process sees no child of the library, and loses no exit
+ * status of its own children.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -18,7 +18,7 @@
 #include "tests/lib/scratch.h"
 #include "tests/lib/snapshot.h"
 
-/* Every namespace is looked through by a mount. */
+/* A mount shows the map of each namespace. */
 #define TEST_MAPPED(name) TEST_AS(name, 300, 5, 12, namespaces_without_mounts)
 
 #define THREADS 100
@@ -34,15 +34,15 @@ static struct crowd {
 	pthread_t threads[THREADS];
 	unsigned int n_threads;
 	pthread_barrier_t start;
-	void (*beside)(void); /* what one more thread does until it is over */
-	unsigned int stolen;  /* times that the library said -ESRCH, which only the hostile may cause */
+	void (*beside)(void); /* one more thread calls this until the end */
+	unsigned int stolen;  /* calls that returned -ESRCH, which only the hostile thread may cause */
 	bool hostile;
 	bool over;
 } crowd;
 
 /* ---- the threads ---- */
 
-/* No two numbers give the same map, and no two ids in one are seen as neighbours of each other's. */
+/* Each number has a map of its own. No ID of one map is seen as a neighbour of another map's ID. */
 static struct idm_map *numbered_map(unsigned int i)
 {
 	struct idm_entry uids[] = { { 0, 1000000 + 4 * i, 2 }, { 3, 10 + i % 1000, 1 } };
@@ -117,7 +117,7 @@ static void *be_beside(void *unused)
 	return NULL;
 }
 
-/* All threads work, beside one that does `beside` until they are done. */
+/* Runs all threads. One more thread calls `beside` until they are done. */
 static void run_crowd(unsigned int n_threads, unsigned int n, void (*beside)(void))
 {
 	struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
@@ -181,7 +181,7 @@ static void start_own(void)
 	own[n_own++].pid = pid;
 }
 
-/* The youngest by that number: numbers are used again, but not before a reap. */
+/* Finds the latest child with that number. The kernel reuses a number only after a reap. */
 static struct own_child *find_own(pid_t pid)
 {
 	for (unsigned int i = n_own; i > 0; i--)
@@ -200,7 +200,7 @@ static unsigned int reap_all(void)
 		struct own_child *child = find_own(pid);
 
 		if (!child || child->reaped)
-			fail_msg("wait4(-1) took %d, which is none of ours", pid);
+			fail_msg("wait4(-1) reaped %d, which is not a child of this test", pid);
 		child->reaped = true;
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != status_of((unsigned int)(child - own)))
 			fail_msg("the status of %d is 0x%x", pid, status);
@@ -220,11 +220,11 @@ static bool take_sigchld(long nanoseconds)
 	if (sigtimedwait(&set, &info, &moment) != SIGCHLD)
 		return false;
 	if (!find_own(info.si_pid))
-		fail_msg("SIGCHLD came from %d, which is none of ours", info.si_pid);
+		fail_msg("SIGCHLD came from %d, which is not a child of this test", info.si_pid);
 	return true;
 }
 
-/* One more child for each time around; the last ones when the crowd has gone. */
+/* Starts one child in each round. The last ones exit after the crowd. */
 static void reap_on_sigchld(void)
 {
 	unsigned int reaped = 0;
@@ -247,14 +247,14 @@ TEST_MAPPED(beside_a_global_reaper)
 	enter();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
-	must(sigprocmask(SIG_BLOCK, &set, NULL)); /* the reaper alone waits for it */
+	must(sigprocmask(SIG_BLOCK, &set, NULL)); /* only the reaper waits for it */
 	run_crowd(THREADS, NAMESPACES, reap_on_sigchld);
 	must(sigpending(&set));
 	assert_false(sigismember(&set, SIGCHLD));
 	leave();
 }
 
-/* ---- the other dispositions of SIGCHLD: here nobody has a child that could be seen ---- */
+/* ---- other dispositions of SIGCHLD: no thread has a visible child here ---- */
 
 static unsigned int signals_seen;
 
@@ -300,11 +300,11 @@ TEST_MAPPED(with_a_handler)
 	with_disposition(&(struct sigaction){ .sa_handler = count_signal });
 }
 
-/* ---- a thread that takes every child there is ---- */
+/* ---- a thread that reaps every child ---- */
 
 static unsigned int taken;
 
-/* Holds a thread up, between whatever two steps it is. */
+/* Delays a thread between any two steps. */
 static void doze(int number)
 {
 	const struct timespec a_while = { 0, 20000000 };
@@ -331,7 +331,7 @@ static void rob(unsigned int n_threads)
 	crowd.hostile = true;
 	must(sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = doze, .sa_flags = SA_RESTART },
 		       NULL));
-	while (taken < 10) { /* at once, as a rule */
+	while (taken < 10) { /* usually the first run is enough */
 		crowd.stolen = 0;
 		run_crowd(n_threads, NAMESPACES / 5, take_everything);
 		note("%u children taken; %u of %u calls gave up", taken, crowd.stolen, crowd.n);
@@ -340,7 +340,7 @@ static void rob(unsigned int n_threads)
 	leave();
 }
 
-/* Right or -ESRCH; never somebody else's namespace, never for ever. */
+/* The result is right, or -ESRCH. It is never another process's namespace, and no call hangs. */
 TEST_MAPPED(beside_a_thief)
 {
 	rob(THREADS);
@@ -369,8 +369,8 @@ static void no_few_numbers(void)
 }
 
 /*
- * The same where a number that has become free is given to another child within milliseconds, which is
- * shorter than the thread that had it dozes.
+ * The same with few numbers: another child gets a free number within milliseconds. That is earlier than
+ * the thread that used it wakes up.
  */
 TEST_AS(beside_a_thief_with_numbers_used_again, 300, 6, 14, no_few_numbers)
 {
