@@ -12,7 +12,7 @@ import sys
 
 AREAS = ("include", "lib", "oci", "cli", "examples", "man", "docs", "completion", "contrib", "scripts",
          "bench", "tests/lib", "tests/unit", "tests/integration", "tests/vm",
-         "tests/abi", "tests/engines", "tests/faults", "tests/stress", "tests/cli",
+         "tests/abi", "tests/engines", "tests/faults", "tests/hostile", "tests/stress", "tests/cli",
          "tests/valgrind.sh", "tests/fuzz/run.sh",
          "tests/man-examples.sh", "test.sh", "demo.sh", "meson.build",
          "README.md", "CONTRIBUTING.md", "NEWS.md", "SECURITY.md")

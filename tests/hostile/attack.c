@@ -101,7 +101,7 @@ void attack_wait(char **args)
 	wait_for_judge();
 }
 
-/* More than a terminal holds, for a caller who does not read it. */
+/* Prints more than a terminal can store, to a caller that does not read it. */
 void attack_flood(char **args)
 {
 	(void)args;
@@ -118,7 +118,7 @@ static void end(int signal)
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGTERM, end); /* a process 1 without a handler gets none */
+	signal(SIGTERM, end); /* process 1 gets no signal without a handler */
 	printf("began\n");
 	for (size_t i = 0; argc > 1 && i < sizeof(attacks) / sizeof(*attacks); i++)
 		if (strcmp(attacks[i].name, argv[1]) == 0) {

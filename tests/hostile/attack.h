@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The attacker's program. It is static, since it runs in containers that contain nothing else. Its first
- * argument names the attack. It prints "began" first, so that an attack that could not start is not
- * taken for one that the container held. The test judges success from outside, by what happened to the
- * host.
+ * The attacker's program. It is static, because it runs in containers that contain nothing else. Its
+ * first argument names the attack. It prints "began" first. An attack that could not start thus differs
+ * from one that the container held. The test judges success from outside, by the state of the host.
  */
 #ifndef ATTACK_H
 #define ATTACK_H
@@ -17,22 +16,22 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* What the test has on the host, relative to the host's root. */
+/* The test's directory on the host, relative to the host's root. */
 #define HOST "mnt/host"
 
 /* Tries to read and to write in the host's directory, from a directory that may lead there. */
 void look_from(int dir, const char *how);
 
-/* Prints the content of a file of the host's. */
+/* Prints the content of a file of the host. */
 void print_file(int dir, const char *path, const char *how);
 
-/* Opens, looks, closes. */
+/* Opens the directory, and calls look_from(). */
 void look_in(const char *directory);
 
-/* Calls `each` for every process that /proc shows, the attacker's own excepted. */
+/* Calls `each` for every process that /proc shows, except this one. */
 void each_process(void (*each)(pid_t pid));
 
-/* Waits to be inspected from outside. The test ends it. */
+/* Waits for an inspection from outside. The test kills the process. */
 __attribute__((noreturn)) void wait_for_judge(void);
 
 void attack_dotdot(char **args);

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The table of attacks. Each is a function that gets one try, prepares what it finds, and attacks."""
+"""The table of attacks. Each is a function that gets one try, prepares its files, and attacks."""
 import itertools
 
 ATTACKS = []
 WHO = ("rootful", "rootless")
-MODES = ("tty", "terminal")  # a terminal of its own; the caller's
-ALL_MODES = ("tty", "terminal", "pipes")  # "pipes": the caller's, but not as standard input or output
+MODES = ("tty", "terminal")  # a terminal of its own, or the caller's
+ALL_MODES = ("tty", "terminal", "pipes")  # "pipes": the caller's terminal, but pipes as standard streams
 PIDS = (True, False)
 ALL = ("idmount", "bwrap", "runc", "crun")
 OURS = ("idmount",)
-BOTH = ("usual", "all")  # capabilities: the default, and what an init system may be given
+BOTH = ("usual", "all")  # capabilities: the default set, and all of them, as for an init system
 
 
 class Attack:
@@ -18,10 +18,10 @@ class Attack:
         self.who, self.modes, self.pids = more.pop("who", WHO), more.pop("modes", MODES), more.pop("pids", PIDS)
         self.capabilities = more.pop("capabilities", ("usual",))
         self.products = more.pop("products", ALL)
-        self.may_refuse = more.pop("may_refuse", False)  # that the container does not start is an answer, too
-        self.on_host = more.pop("on_host", False)  # no container is started
+        self.may_refuse = more.pop("may_refuse", False)  # the container may also refuse to start
+        self.on_host = more.pop("on_host", False)  # starts no container
         self.rounds = more.pop("rounds", 1)
-        self.family = more.pop("family", what)  # one line of the table for those that are alike
+        self.family = more.pop("family", what)  # similar attacks share one line of the table
         self.group = run.__module__.removeprefix("attacks_")
         self.bad = 0
         assert not more, more

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Devices, settings of the kernel's, and programs with privilege."""
+"""Devices, settings of the kernel, and programs with privilege."""
 import os
 import shutil
 import stat
@@ -12,13 +12,13 @@ from box import IMAGE, SHARE
 
 
 def loop_device(t):
-    """A disk of the host's: a loop device on a file that is watched."""
+    """Makes a disk of the host: a loop device on a file that the judge watches."""
     os.mkdir("/mnt/disks")
     host.write("/mnt/disks/disk", "\0" * 65536, 0o600)
     t.host.watched.append("/mnt/disks")
     done = subprocess.run(["losetup", "--find", "--show", "/mnt/disks/disk"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise box.NotApplicable("this host gives no loop device")
+        raise box.NotApplicable("this host has no free loop device")
     device = done.stdout.strip()
     t.undo.append(lambda: subprocess.run(["losetup", "--detach", device], check=False))
     return os.stat(device).st_rdev
@@ -66,7 +66,7 @@ def device_made(t):
 
 # ---- settings ----
 
-# Nothing depends on these, and each is put back.
+# Nothing depends on these settings. The test restores each.
 SETTINGS = {"/proc/sys/fs/lease-break-time": "46", "/proc/sys/kernel/core_pattern": "core.escaped",
             "/sys/kernel/mm/ksm/sleep_millisecs": "21", "/sys/kernel/mm/lru_gen/min_ttl_ms": "1"}
 
@@ -90,7 +90,7 @@ def settings(identity):
 
 
 attack("B", "settings", "it writes `core_pattern` and other settings in /proc/sys and /sys", capabilities=BOTH)(settings(False))
-attack("B", "settings-with-the-hosts-ids", "the same where its root has the host's number 0 (`-m 0:0:N`)", capabilities=BOTH, who=("rootful",))(settings(True))
+attack("B", "settings-with-the-hosts-root", "the same where its root has the host's number 0 (`-m 0:0:N`)", capabilities=BOTH, who=("rootful",))(settings(True))
 
 
 def read_masked(identity):
@@ -105,11 +105,11 @@ def read_masked(identity):
 
 
 attack("B", "masked", "it reads what runc masks in /proc, also in a procfs that it mounts itself", capabilities=BOTH)(read_masked(False))
-attack("B", "masked-with-the-hosts-ids", "the same where its root has the host's number 0", capabilities=BOTH, who=("rootful",))(read_masked(True))
+attack("B", "masked-with-the-hosts-root", "the same where its root has the host's number 0", capabilities=BOTH, who=("rootful",))(read_masked(True))
 
 
 def redirected(names, target):
-    """CVE-2025-52881: what the runtime itself writes into /proc goes elsewhere."""
+    """CVE-2025-52881: writes of the runtime to /proc reach other files."""
     def run(t):
         t.directory("/mnt/lies", {})
         for name in names:
@@ -135,7 +135,7 @@ def false_sysctl(t):
     t.attack("dotdot")
 
 
-# ---- what the runtime binds into /dev, and covers ----
+# ---- files that the runtime binds into /dev, and paths that it masks ----
 
 DEV_NAMES = ("null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "pts", "shm", "fd", "stdin", "stdout", "stderr", "mqueue")
 
@@ -257,7 +257,7 @@ def groups(t):
 @attack("B", "setuid-for-the-host", "it leaves a setuid-root program that any user of the host can run (CVE-2021-41103), and nothing is said",
         products=OURS, who=("rootful",))
 def setuid_for_host(t):
-    """Where the disk's owner is an id of the host's own, that has to be said at the start."""
+    """If the owner on disk is an ID that the host uses, the program has to report that at the start."""
     shutil.copy(f"{IMAGE}/bin/attack", f"{IMAGE}/tmp/own")
     os.chown(f"{IMAGE}/tmp/own", t.disk_root, t.disk_root)
     t.attack("setuid", "/tmp/own")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The order in which a root filesystem is put together, and what can be done to it afterwards."""
+"""The order of mounts in a root filesystem, and changes to them afterwards."""
 import os
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ def on_root(target, link=None):
             t.link(link, "data")
         t.bind(SHARE, target)
         t.attack("dotdot", "/data", "/data/..", target)
-        # The image is still the root: so what was to be there is not.
+        # The image is still the root, so the requested bind is missing.
         t.must_have_bind(False)
     return run
 
@@ -64,7 +64,7 @@ attack("A", "image-link-file-itself", "a bind of a file on `/lnk`, a link to `..
        may_refuse=True, family=THROUGH_LINK)(through_link("../../mnt/host/file", "lnk", "/lnk", is_file=True))
 
 
-@attack("A", "second-bind-through-first", "a second bind goes through a link that the first has brought", may_refuse=True, family=THROUGH_LINK)
+@attack("A", "second-bind-through-first", "a second bind follows a link that the first one contains", may_refuse=True, family=THROUGH_LINK)
 def second_bind(t):
     os.symlink("../../mnt/host", f"{SHARE}/out")
     os.symlink("/mnt/host", f"{SHARE}/out2")
@@ -104,7 +104,7 @@ for TARGET, LINK in (("/", None), ("//", None), ("/data/..", None), ("/data/", "
            products=OURS, pids=(True,), may_refuse=True, family=LIBRARY)(library_on(TARGET, LINK))
 
 
-# ---- what was only attached ----
+# ---- mounts that were only attached ----
 
 @attack("A", "remount-bind", "the container's root removes `ro,nosuid,nodev` from a bind", capabilities=BOTH)
 def remount_bind(t):
@@ -193,7 +193,7 @@ def chroot(t):
     t.attack("chroot")
 
 
-# ---- what comes back to the host ----
+# ---- mounts that propagate to the host ----
 
 def propagate(words):
     def run(t):
@@ -246,7 +246,7 @@ def cgroup(t):
         subprocess.run(["sh", "-c", f"echo 0 >{group}/cgroup.freeze; echo 1 >{group}/cgroup.kill; sleep .1; find {group} -depth -type d -exec rmdir {{}} +"],
                        check=False, stderr=subprocess.DEVNULL)
     t.undo.append(undo)
-    # As systemd delegates one to a user.
+    # Owners are as in a cgroup that systemd delegates to a user.
     for entry in ("", "cgroup.procs", "cgroup.kill", "cgroup.freeze", "cgroup.threads", "cgroup.subtree_control"):
         os.chown(f"{group}/{entry}", owner, owner)
     t.attack("cgroup", ".", name, f"../{name}")

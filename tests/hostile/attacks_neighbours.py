@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Other mount namespaces, by ioctl(2). Linux 6.12 before 6.12.75 gives them without asking, see tests/vm/."""
+"""Other mount namespaces, by ioctl(2). Linux 6.12 before 6.12.75 returns them without a check: see tests/vm/."""
 from attack_table import BOTH, attack
 
 

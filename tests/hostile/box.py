@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How each program is told to start the same container, and one try of an attack in it."""
+"""Starts the same container with each program, and tries one attack in it."""
 import json
 import os
 import re
@@ -40,7 +40,7 @@ def as_user(uid, *line):
 
 
 class NotApplicable(Exception):
-    """This program has nothing that corresponds to what is attacked."""
+    """The program lacks the feature that the attack is about."""
 
 
 def describe(who, mode, has_pid, capabilities):
@@ -55,7 +55,7 @@ class Bind:
 
 
 class Try:
-    """One run of one attack: in which surroundings, with what, and what came of it."""
+    """One run of one attack: its surroundings, its files and its result."""
 
     def __init__(self, product, who, mode, has_pid, capabilities):
         self.product, self.who, self.mode, self.has_pid = product, who, mode, has_pid
@@ -66,7 +66,7 @@ class Try:
         self.workdir, self.inspect, self.own_program = None, None, False
         self.status, self.output, self.refused = None, "", False
         self.caller_groups, self.caller_cgroup, self.undo = [], None, []
-        self.must_say = "began"  # by this it is known that the attack has been tried
+        self.must_say = "began"  # this output proves that the attack was tried
 
     @property
     def rootless(self):
@@ -74,17 +74,17 @@ class Try:
 
     @property
     def root_id(self):
-        """As whom the host sees the container's root."""
+        """The ID of the container's root on the host."""
         if self.rootless:
             return USER
         return 0 if self.identity or self.product in ("bwrap", "chroot") else SHIFTED
 
     @property
     def disk_root(self):
-        """Who owns the image's files."""
+        """The owner of the image's files."""
         return 0 if self.product == "idmount" and not self.rootless else self.root_id
 
-    # ---- what the attacker finds ----
+    # ---- the files for the attacker ----
 
     def make(self):
         self.host.make()
@@ -110,7 +110,7 @@ class Try:
                 os.lchown(name, self.disk_root, self.disk_root)
 
     def directory(self, path, files, owner=None):
-        """Of the host's, but the container's root may write there: it is what it is given."""
+        """Makes a directory of the host for the container, whose root may write to it."""
         os.makedirs(path, 0o755)
         owner = self.root_id if owner is None else owner
         for name, text in files.items():
@@ -130,7 +130,7 @@ class Try:
     # ---- the attack ----
 
     def attack(self, *command):
-        """Has the attacker's program run in the container."""
+        """Runs the attacker's program in the container."""
         return self.run(["/bin/attack", *command])
 
     def run(self, command):
@@ -153,12 +153,12 @@ class Try:
         self.host.escaped(what)
 
     def must_have_bind(self, mark_seen):
-        """It was asked for, so it is there, or there is an error."""
+        """The requested bind has to exist, or the start has to fail."""
         if self.status == 0 and not mark_seen:
             self.escaped("the bind was dropped in silence")
 
     def judge_again(self):
-        """What goes on after the container has ended has had its time."""
+        """Waits for processes that survive the container, and judges the files again."""
         files = {top: host.tree(top) for top in self.host.watched}
         time.sleep(1.2)
         for top, before in files.items():
@@ -171,7 +171,7 @@ class Try:
 # ---- idmount ----
 
 def idmount_program(t):
-    """A copy that an ordinary user can reach; his own if the attack is on it."""
+    """Copies the program for an ordinary user. The user owns the copy if the attack is on it."""
     path = "/mnt/bin/idmount"
     if not os.path.exists(path):
         os.mkdir("/mnt/bin")
@@ -283,7 +283,7 @@ def start_runc(t, command):
 
 
 def start_crun(t, command):
-    # crun 1.8 takes no cgroups of both versions side by side.
+    # crun 1.8 does not support cgroups of both versions side by side.
     if run("stat", "-f", "-c", "%T", "/sys/fs/cgroup").stdout.strip() == "tmpfs":
         run("umount", "-R", "/sys/fs/cgroup")
         run("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
@@ -293,7 +293,7 @@ def start_crun(t, command):
 # ---- the judge's own trial ----
 
 def start_chroot(t, command):
-    """No container at all: what the judge has to see."""
+    """Starts no container, but a plain chroot, in which the judge has to see each escape."""
     script = ""
     for b in t.binds:
         script += f"mkdir -p {IMAGE}{b.target}; mount --bind {b.source} {IMAGE}{b.target}\n"

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Attacks from inside of containers on what is outside of them.
+"""Attacks from inside of containers on the host.
 
     escapes.py [--group NAME] [--product NAME] [--table | --doc FILE | --list] [--verbose] [ATTACK]...
 
-Each attack is tried in all surroundings that make a difference to it: started by root and by an ordinary
-user, with and without a terminal of its own, with and without a PID namespace. The judge is outside: what
-happened to the host's files, mounts, processes, keys and terminal counts, and not what the attacker says.
+Each attack is tried in all relevant surroundings: started by root and by an ordinary user, with and without
+a terminal of its own, with and without a PID namespace. The judge is outside. It checks the host's files,
+mounts, processes, keys and terminal, and ignores what the attacker prints.
 
-Prints TAP: a test is an attack. --table tries the same attacks on bwrap, runc and crun, and prints a
-table; --doc writes it into docs/testing.md. Needs root. Everything happens in a PID and a mount namespace
-of its own.
+Prints TAP, with one test for each attack. --table tries the same attacks on bwrap, runc and crun, and prints a
+table. --doc writes that into docs/testing.md. Requires root. All of it runs in a PID namespace and a mount
+namespace of its own.
 """
 import argparse
 import ctypes
@@ -20,7 +20,7 @@ import signal
 import sys
 import traceback
 
-sys.dont_write_bytecode = True  # the source tree stays as it is
+sys.dont_write_bytecode = True  # writes nothing to the source tree
 # pylint: disable=wrong-import-position
 import attacks_devices
 import attacks_mounts
@@ -39,7 +39,7 @@ PRODUCTS = ("idmount", "bwrap", "runc", "crun")
 
 
 def one_try(attack, product, surroundings):
-    """In a process of its own, which leaves nothing. Gives what was seen."""
+    """Tries an attack in a process of its own, which leaves nothing. Returns the verdict."""
     answer = os.memfd_create("answer")
     pid = os.fork()
     if pid == 0:
@@ -60,7 +60,7 @@ def one_try(attack, product, surroundings):
     try:
         return json.loads(text)
     except ValueError:
-        return {"verdict": "broken", "why": ["the judge did not come to an end"]}
+        return {"verdict": "broken", "why": ["the judge did not finish"]}
 
 
 def judge(attack, t):
@@ -80,7 +80,7 @@ def judge(attack, t):
 
 
 def end_all():
-    """We are process 1: all others of the namespace are of the try that has ended."""
+    """Kills all other processes of the namespace. This is its process 1, and the others are left from the try."""
     os.kill(-1, signal.SIGKILL)
     while True:
         try:
@@ -90,7 +90,7 @@ def end_all():
 
 
 def enter_namespaces():
-    """Nothing that an attack gets at is the machine's: neither its processes nor its mounts."""
+    """Enters new namespaces, so that no attack reaches the machine's processes and mounts."""
     if os.environ.get("IDM_HOSTILE_INSIDE") == str(os.getppid()):
         return
     os.environ["IDM_HOSTILE_INSIDE"] = "0"
@@ -127,7 +127,7 @@ def run_tap(attacks, product, verbose):
     return 1 if failed else 0
 
 
-# What a chroot holds nothing of: were one of these not seen, the judge would be blind to its kind.
+# Attacks that a chroot does not hold. If the judge missed one, it would be blind to that kind.
 SEEN = {
     "bind-on-/../mnt/host/made": "dropped in silence",
     "capabilities": "has the capabilities",
@@ -194,7 +194,7 @@ def results_of(attacks, product):
 
 
 def column(attacks, product, keep):
-    """What came of each family of attacks on one product; with --keep, from a file if it is there."""
+    """Returns the results of all families of attacks on one product; with --keep those in a file, if it exists."""
     path = keep and os.path.join(keep, f"{product}.json")
     if path and os.path.exists(path):
         with open(path, encoding="utf-8") as file:
@@ -239,14 +239,14 @@ def chosen(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("attack", nargs="*", metavar="ATTACK", help="those alone whose names contain this")
-    parser.add_argument("--group", choices=GROUPS + ("judge",), help="those of this group alone; judge: see there")
-    parser.add_argument("--product", choices=PRODUCTS + ("chroot",), help="the program that is attacked: idmount, unless all are")
+    parser.add_argument("attack", nargs="*", metavar="ATTACK", help="try only attacks whose names contain this")
+    parser.add_argument("--group", choices=GROUPS + ("judge",), help="try only this group; judge: attacks on a chroot, which the judge has to see")
+    parser.add_argument("--product", choices=PRODUCTS + ("chroot",), help="the program to attack (default: idmount)")
     parser.add_argument("--table", action="store_true", help="try them on all products, and print a table")
     parser.add_argument("--doc", metavar="FILE", help="write the table into FILE")
-    parser.add_argument("--keep", metavar="DIR", help="keep each product's column there, and take what is kept")
+    parser.add_argument("--keep", metavar="DIR", help="keep each product's column in DIR, and use the kept ones")
     parser.add_argument("--list", action="store_true", help="print the names")
-    parser.add_argument("--verbose", action="store_true", help="print what the attacker said")
+    parser.add_argument("--verbose", action="store_true", help="print the output of the attacker")
     arguments = parser.parse_args()
     if arguments.group == "judge":
         arguments.group, arguments.product, arguments.attack = None, "chroot", list(SEEN)
@@ -256,7 +256,7 @@ def main():
             print(f"{attack.group}: {attack.name}: {attack.what}")
         return 0
     if os.geteuid() != 0:
-        print("1..0 # SKIP it needs root")
+        print("1..0 # SKIP this requires root")
         return 1 if os.environ.get("IDM_MUST_RUN") == "1" else 0
     if os.getpid() != 1:
         enter_namespaces()

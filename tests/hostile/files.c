@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Devices, descriptors, programs, and files that hold a setting of the host. */
+/* Attacks by devices, descriptors, programs, and files with settings of the host. */
 #include "attack.h"
 
 #include <dirent.h>
@@ -25,7 +25,7 @@ void attack_device(char **args)
 	}
 }
 
-/* "b:MAJOR:MINOR" in each place that is writable. */
+/* Makes the device "b:MAJOR:MINOR" in each writable directory. */
 void attack_make_devices(char **args)
 {
 	static char node[] = "/tmp/node", in_dev[] = "/dev/node", in_shm[] = "/dev/shm/node";
@@ -65,7 +65,7 @@ static void use_descriptor(int fd)
 	waitpid(pid, NULL, 0);
 }
 
-/* What is open is listed from outside. */
+/* Uses all open descriptors. The test lists them from outside. */
 void attack_descriptors(char **args)
 {
 	(void)args;
@@ -100,7 +100,7 @@ static void overwrite_all(char **args, const char *prefix)
 	}
 }
 
-/* Filesystems that are as new, without what covers parts of the others. */
+/* Mounts new instances of filesystems, in which nothing is covered. */
 static void new_filesystems(void)
 {
 	mkdir("/tmp/new", 0755);
@@ -118,7 +118,7 @@ static void in_child(int namespaces, void (*body)(char **), char **args)
 
 	if (child == 0) {
 		if (unshare(namespaces) == 0) {
-			pid_t second = fork(); /* which is in the new PID namespace */
+			pid_t second = fork(); /* it is in the new PID namespace */
 
 			if (second == 0) {
 				body(args);
@@ -137,7 +137,7 @@ static void overwrite_by_new(char **args)
 	overwrite_all(args, "/tmp/new");
 }
 
-/* PATH TEXT: where it is, where it has been made writable, and in a new filesystem. */
+/* PATH TEXT: writes TEXT to PATH, also after making it writable, and in a new filesystem. */
 void attack_overwrite(char **args)
 {
 	static const char *const places[] = { "/sys", "/proc/sys", "/proc", "/proc/sys/kernel" };
@@ -175,7 +175,7 @@ static void show_by_new(char **args)
 	}
 }
 
-/* Prints which of ARGS are readable: where they are, uncovered, and in a new filesystem. */
+/* Prints the readable ones of ARGS: in place, uncovered, and in a new filesystem. */
 void attack_masked(char **args)
 {
 	for (char **path = args; *path; path++)
@@ -223,8 +223,8 @@ static void overwrite_held(int fd)
 }
 
 /*
- * CVE-2019-5736: the program that started the container, as long as it runs it cannot be opened for
- * writing, but it can be held until it has ended. A child goes on in a session of its own.
+ * CVE-2019-5736: writes to the program that started the container. While that runs it cannot be opened
+ * for writing. So a child keeps a descriptor until it has exited, in a session of its own.
  */
 void attack_programs(char **args)
 {
@@ -244,7 +244,7 @@ void attack_programs(char **args)
 			overwrite_held(held[i]);
 }
 
-/* CVE-2021-41103: PATH becomes a program that others run as its owner. */
+/* CVE-2021-41103: makes PATH a program that other users run as its owner. */
 void attack_setuid(char **args)
 {
 	for (; *args; args++) {
@@ -255,7 +255,7 @@ void attack_setuid(char **args)
 	}
 }
 
-/* As whom this program runs, which may be setuid. */
+/* Prints the IDs of this program, which may be setuid. */
 void attack_whoami(char **args)
 {
 	(void)args;

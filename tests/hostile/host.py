@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The host that is attacked, and the judge of what has happened to it.
+"""The attacked host, and the judge of what happened to it.
 
-A host is a mount namespace with a tmpfs at /mnt, some files and processes, and a caller: a process in a
-session of its own, on a terminal, that starts a container as a shell script would. All of it is made for one
-run and goes with it.
+A host is a mount namespace with a tmpfs at /mnt, some files and processes, and a caller. The caller is a process
+in a session of its own, on a terminal. It starts a container as a shell script would. All of it is made for one
+run, and disappears with it.
 """
 import ctypes
 import fcntl
@@ -26,15 +26,15 @@ SYS_ADD_KEY, SYS_KEYCTL = 248, 250
 KEYCTL_JOIN_SESSION_KEYRING, KEYCTL_READ, KEYCTL_SETPERM = 1, 11, 5
 SESSION_KEYRING = -3
 
-# An ordinary user, in this mount namespace alone. Its callers keep their keys until the end, and the user may have
-# 200. So each group of attacks, which runs beside others, has a user of its own.
+# An ordinary user, which exists only in this mount namespace. Its callers keep their keys until the end, and a user
+# may have 200. Groups of attacks run at the same time, so each one uses another user.
 USER = 50000 + 2 * (zlib.crc32(" ".join(sys.argv[1:]).encode()) % 2000)
-OTHER = USER + 1  # another one
+OTHER = USER + 1  # another user
 GROUP = 64244  # a group that the caller is a member of
-SHIFTED = 1731000000  # as which ids of a container are seen on the host, if root has started it
-SUBORDINATE = 1732000000  # the same of the ordinary user's container
+SHIFTED = 1731000000  # the first ID on the host of a container that root started
+SUBORDINATE = 1732000000  # the same for the ordinary user's container
 COUNT = 65536
-SECONDS = 30  # after which a run has hung
+SECONDS = 30  # a run that lasts longer hangs
 
 
 def check(result, what):
@@ -76,7 +76,7 @@ def drop_to(uid):
 
 
 def tree(top):
-    """All that is below a directory: of each file what an attacker could have changed."""
+    """Returns all files below a directory, with everything that an attacker could change."""
     found = {}
     for path, _, files in os.walk(top):
         for name in ["."] + files:
@@ -92,12 +92,12 @@ def mounts():
 
 
 def is_alive(pid):
-    """Alive, and neither dead and unreaped, nor stopped."""
+    """Whether the process is alive, and neither a zombie nor stopped."""
     return Host.state(pid) not in ("Z", "X", "T", "t")
 
 
 class Caller:
-    """Starts a command on a terminal, as a script does, and afterwards reads what was typed there."""
+    """Starts a command on a terminal, as a script does. Afterwards it reads the terminal's input."""
 
     def __init__(self, uid, mode, closed, environment, secret, groups=(), cgroup=None):
         self.uid, self.mode, self.closed, self.groups, self.cgroup = uid, mode, closed, groups, cgroup
@@ -157,7 +157,7 @@ class Caller:
 
     @staticmethod
     def nothing_to_read():
-        """Not /dev/null: crun gives its standard streams to the container's root."""
+        """Returns an empty pipe. /dev/null would not do, because crun changes the owner of its standard streams."""
         reading, writing = os.pipe()
         os.close(writing)
         return reading
@@ -192,7 +192,7 @@ class Caller:
 
     @staticmethod
     def tell_of_terminal(said):
-        """What somebody who types sees: whether the terminal is still there, and what a shell would read."""
+        """Reports whether the caller still has its terminal, and the input that a shell would read."""
         try:
             fd = os.open("/dev/tty", os.O_RDWR | os.O_NONBLOCK)
             os.write(said, f"foreground {os.tcgetpgrp(fd)} {os.getpgrp()}\n".encode())
@@ -213,7 +213,7 @@ class Host:
         self.tokens = {f"TOKEN-{kind}-{token}": what for kind, what in (
             ("file", "read a file of the host"), ("key", "read the caller's key"),
             ("env", "read the caller's environment"), ("below", "read what a mount covers"))}
-        self.mark = f"MARK-{token}"  # in what the container is given
+        self.mark = f"MARK-{token}"  # in the files for the container
         self.watched, self.found, self.pids = ["/mnt/host"], [], []
         self.blind = self.deaf = False
         self.started = None
@@ -262,7 +262,7 @@ class Host:
             self.found.append(what)
 
     def run(self, command, caller, inspect=None):
-        """Runs a command to its end. Returns its exit status (None: it hung) and its output."""
+        """Runs a command until it exits. Returns its exit status (None: it hung) and its output."""
         before = {top: tree(top) for top in self.watched}
         mounts_before = mounts()
         caller.start(command)
@@ -281,7 +281,7 @@ class Host:
         return int(status) if status is not None else None, output.decode(errors="replace")
 
     def attend(self, caller, inspect):
-        """Reads all that comes, until the caller has said its last word, or is dead."""
+        """Reads all output until the caller has finished its report, or is dead."""
         output, said, end, inspected = b"", b"", time.monotonic() + SECONDS, False
         self.caller = caller
         fds = [fd for fd in (caller.master, caller.pipe_out, caller.said) if fd is not None]
@@ -326,7 +326,7 @@ class Host:
         return (read(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split() or ["X"])[0]
 
     def go_on(self, caller):
-        """Attackers that have stopped themselves are ended; a caller that is dead or stopped says no more."""
+        """Kills attackers that have stopped themselves. Returns whether the caller can still report."""
         attackers = self.attackers()
         if attackers and all(not is_alive(pid) for pid in attackers):
             self.end_attackers()
@@ -379,7 +379,7 @@ class Host:
         if any(line not in after for line in before):
             self.escaped("unmounted or changed a mount of the host")
 
-    # ---- what is looked at while the container runs ----
+    # ---- checks while the container runs ----
 
     @staticmethod
     def attackers():
@@ -405,7 +405,7 @@ class Host:
         return {line.partition(":")[0]: line.partition(":")[2].strip() for line in lines}
 
     def inspect_descriptors(self):
-        """Of the attacker's processes no descriptor may lead anywhere but to the caller's output."""
+        """The attacker's processes may have no descriptors except those of the caller's output."""
         usual = ("/dev/null", "/dev/pts/", "pipe:", "/dev/console", "/dev/tty", "/0", "/1", "/2")
         for pid in self.attackers():
             for fd in os.listdir(f"/proc/{pid}/fd"):
@@ -414,7 +414,7 @@ class Host:
                     self.escaped(f"has descriptor {'N' if int(fd) > 2 else fd}: {target.split(':')[0]}")
 
     def type_and_terminate(self):
-        """More than a terminal holds is typed, which the container does not read. Then the caller has enough."""
+        """Types more than a terminal can store, while the container does not read. Then terminates it."""
         os.set_blocking(self.caller.master, False)
         try:
             for _ in range(64):
@@ -427,7 +427,7 @@ class Host:
         return True
 
     def look_away_and_terminate(self):
-        """Nobody reads what the container prints. Then the caller has enough."""
+        """Stops reading the output of the container. Then terminates it."""
         self.deaf = True
         time.sleep(0.3)
         os.kill(self.started, signal.SIGTERM)
@@ -446,7 +446,7 @@ class Host:
             self.escaped("has a user namespace below its own")
 
     def inspect_capabilities(self):
-        """No more than the 14 that runc and Docker leave to a container's root by default."""
+        """The attacker may have only the 14 capabilities that runc and Docker grant by default."""
         usual = sum(1 << n for n in (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31))
         for pid in self.attackers():
             status = self.status_of(pid)

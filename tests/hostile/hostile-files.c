@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Files and filesystems that are not as they should be: subordinate ids that are garbage, targets that
- * cannot be created. */
+/* Bad files and filesystems: garbage in files of subordinate IDs, targets that cannot be created, and
+ * lists that lead out of the root filesystem. */
 #include <sched.h>
 #include <sys/sysmacros.h>
 
@@ -35,7 +35,7 @@ static void write_subuid(const char *text, size_t length)
 
 static unsigned long tried;
 
-/* expected NULL: refused, with a message that names the file or the range. */
+/* If `expected` is NULL the library refuses it, with a message that names the file or the range. */
 static void assert_subuid(const char *expected)
 {
 	AUTO_MAP struct idm_map *map = map_of("");
@@ -55,7 +55,7 @@ static void assert_subuid(const char *expected)
 	assert_map(map, "");
 }
 
-/* What is no range is passed over, or is an error; it is never another range. */
+/* The library ignores an invalid range, or fails. It never returns another range. */
 TEST_ANYWHERE(lines_that_are_garbage)
 {
 	static const char *const skipped[] = {
@@ -99,7 +99,7 @@ TEST_ANYWHERE(lines_that_are_garbage)
 		write_subuid(text, strlen(text));
 		assert_subuid(NULL);
 	}
-	/* Without a line end, and with a NUL: the line ends there. */
+	/* A missing line end and a NUL both end the line. */
 	write_subuid("alice:300:3", 11);
 	assert_subuid("u:0:300:3,g:0:200000:10");
 	write_subuid("\0\0\0\n" GOOD, 4 + strlen(GOOD));
@@ -108,7 +108,7 @@ TEST_ANYWHERE(lines_that_are_garbage)
 	assert_subuid(NULL);
 	write_subuid("", 0);
 	assert_subuid(NULL);
-	proof("hostile", tried, "files of subordinate ids that are garbage");
+	proof("hostile", tried, "files of subordinate IDs with garbage");
 }
 
 TEST_ANYWHERE(files_that_are_huge_or_binary)
@@ -132,7 +132,7 @@ TEST_ANYWHERE(files_that_are_huge_or_binary)
 		AUTO_MAP struct idm_map *map = map_of("");
 		struct idm_error err;
 
-		/* Where a line ends after a NUL is libsubid's to say. */
+		/* The end of a line with a NUL depends on libsubid. */
 		if (idm_map_add_subid(map, "alice", &err) == 0)
 			assert_subuid("u:0:300:3,g:0:200000:10");
 		else
@@ -145,7 +145,7 @@ TEST_ANYWHERE(files_that_are_huge_or_binary)
 	fputs(GOOD, file);
 	fclose(file);
 	assert_subuid("u:0:300:3,g:0:200000:10");
-	proof("hostile", tried, "files of subordinate ids that are garbage");
+	proof("hostile", tried, "files of subordinate IDs with garbage");
 }
 
 TEST_ANYWHERE(files_that_are_none)
@@ -158,7 +158,7 @@ TEST_ANYWHERE(files_that_are_none)
 	must(mkfifo("/etc/subuid", 0644));
 	assert_subuid(NULL);
 	must(unlink("/etc/subuid"));
-	must(mknod("/etc/subuid", S_IFCHR | 0644, makedev(1, 5))); /* a zero, without end */
+	must(mknod("/etc/subuid", S_IFCHR | 0644, makedev(1, 5))); /* endless zeros */
 	assert_subuid(NULL);
 	must(unlink("/etc/subuid"));
 	must(symlink("/dev/zero", "/etc/subuid"));
@@ -166,7 +166,7 @@ TEST_ANYWHERE(files_that_are_none)
 	must(unlink("/etc/subuid"));
 	must(symlink("subuid", "/etc/subuid"));
 	assert_subuid(NULL);
-	proof("hostile", tried, "files of subordinate ids that are garbage");
+	proof("hostile", tried, "files of subordinate IDs with garbage");
 }
 
 /* ---- targets that cannot be created ---- */
@@ -187,7 +187,7 @@ static void assert_not_created(const char *target, bool file, int code)
 	tried++;
 }
 
-/* By a plan too: in its root, and as its own target. */
+/* A plan cannot create it either, in its root or as its own target. */
 static void assert_no_plan(const char *target, int code)
 {
 	AUTO_PLAN struct idm_plan *plan = plan_new(), *inside = plan_new();
@@ -218,7 +218,7 @@ static void enter_place(void)
 	scratch_dir(PLACE);
 }
 
-/* Of so many directories and files, the first ones fit. */
+/* Only the first ones of these directories and files fit. */
 TEST(a_target_on_a_filesystem_that_is_nearly_full)
 {
 	char options[64];
@@ -269,7 +269,8 @@ TEST(a_target_on_a_read_only_filesystem)
 
 /* ---- lists of mounts ---- */
 
-/* Every way that a list may try to get out of the root filesystem. What is outside stays as it is. */
+/* Tries every way in which a list could lead out of the root filesystem. Files outside stay unchanged.
+ */
 TEST(lists_that_lead_out)
 {
 	static const struct {
@@ -300,7 +301,7 @@ TEST(lists_that_lead_out)
 	snprintf(out, sizeof(out), "/proc/%d/root" SCRATCH "/outside", (int)getpid());
 	must(symlink(out, ROOT "/magic"));
 	must(symlink("loop", ROOT "/loop"));
-	scratch_dir(ROOT SCRATCH "/outside"); /* what the links lead to inside */
+	scratch_dir(ROOT SCRATCH "/outside"); /* the targets of the links inside */
 	scratch_dir(ROOT "/outside");
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Filesystems whose server is dead, or does not answer any more: what has to ask them fails clearly, or
- * can be killed; what need not ask them does not, so that they can be listed, unmounted, replaced and
- * undone.
+ * Filesystems whose server is dead or does not answer. Calls that require the server fail with a clear
+ * error, or can be killed. Listing, unmounting, replacing and undoing mounts do not require the server,
+ * and must not ask it.
  */
 #include <poll.h>
 #include <sched.h>
@@ -19,11 +19,11 @@
 
 /* ---- a server ---- */
 
-/* In memory that both see. */
+/* In memory that test and server share. */
 static struct state {
-	volatile bool silent;	     /* it answers no more */
+	volatile bool silent;	     /* it does not answer */
 	volatile bool asleep;	     /* it does not even read */
-	volatile unsigned int asked; /* and was asked all the same, so often */
+	volatile unsigned int asked; /* it was asked nevertheless */
 } * state;
 
 static pid_t server = -1;
@@ -33,7 +33,7 @@ static struct fuse_attr directory(uint64_t node)
 	return (struct fuse_attr){ .ino = node, .mode = S_IFDIR | 0755, .nlink = 1 };
 }
 
-/* Nothing is to be kept by the kernel: it asks each time. "dir" is a directory, others are missing. */
+/* The kernel may not cache anything, so it asks each time. Only the directory "dir" exists. */
 static void serve(int dev, const struct fuse_in_header *in, const char *name)
 {
 	struct fuse_init_out init = {
@@ -56,7 +56,7 @@ static void serve(int dev, const struct fuse_in_header *in, const char *name)
 		fuse_answer(dev, in, -ENOSYS, "", 0);
 }
 
-/* Asleep, it sees only that there is something. */
+/* While asleep, it only detects that there is a request. */
 static bool wait_to_be_asked(int dev)
 {
 	struct pollfd p = { .fd = dev, .events = POLLIN };
@@ -101,14 +101,14 @@ static void enter(void)
 
 static void kill_server(void)
 {
-	must(kill(server, SIGKILL)); /* not reaped yet, so the number is still its own */
+	must(kill(server, SIGKILL)); /* not reaped yet, so the number is still valid */
 	must(waitpid(server, NULL, 0));
 	server = -1;
 }
 
 /*
- * What the body does comes to an end although the server is silent: it must not ask it. If it does, that
- * is seen at once, not by a time that is over.
+ * The body has to finish although the server is silent, so it must not ask the server. The test detects
+ * a request at once, without a timeout.
  */
 static void without_asking(const char *what, void (*body)(void))
 {
@@ -175,7 +175,7 @@ TEST(a_source_on_a_dead_filesystem)
 	do_umount_idle(PLACE);
 }
 
-/* ---- what need not ask ---- */
+/* ---- calls that do not require the server ---- */
 
 static int count(const struct idm_mount_info *mount, void *data)
 {
@@ -260,7 +260,7 @@ TEST(what_need_not_ask_does_not_when_the_server_is_silent)
 	without_asking("undoing", undo_it);
 	snapshot_assert_same(before);
 	without_asking("unmounting", unmount_recursively);
-	must(waitpid(server, NULL, 0)); /* nothing is mounted, so it has ended */
+	must(waitpid(server, NULL, 0)); /* it exits after the unmount */
 }
 
 TEST(what_need_not_ask_does_not_when_the_server_is_dead)
@@ -291,7 +291,7 @@ TEST(a_dead_one_is_replaced)
 	replace_it();
 }
 
-/* ---- what has to ask ---- */
+/* ---- calls that require the server ---- */
 
 static const struct waiting {
 	const char *target;
@@ -303,8 +303,8 @@ static const struct waiting {
 };
 
 /*
- * It waits in the kernel, and can be killed there; nothing is left. (When the server has read what it is
- * asked, and then does nothing, the kernel itself waits for that, whatever signal comes.)
+ * The call waits in the kernel, where it can be killed, and leaves nothing. (If the server has already
+ * read the request, the kernel waits for its answer, and no signal helps.)
  */
 static void kill_who_waits(void *data)
 {

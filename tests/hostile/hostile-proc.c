@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Somebody lays mounts over parts of /proc, at the worst moment: a seccomp filter stops the library
- * right before it opens a part of its child's directory, and that part is covered by a false one. What
- * comes home is right, or there is a clear error. By path, one gets the false one.
+ * Another process covers parts of /proc by mounts, at the worst moment. A seccomp filter stops the
+ * library right before it opens a part of its child's directory. The test then covers that part with a
+ * false one. The library returns the right result, or a clear error. A program that works by path gets
+ * the false one.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -26,19 +27,19 @@
 
 /* ---- covering ---- */
 
-/* Over a link too: by a descriptor of it. */
+/* Covers it by a descriptor, which works for a link, too. */
 static void cover(const char *what, const char *with)
 {
 	AUTO_FD int to = (int)must(open(what, O_PATH | O_NOFOLLOW | O_CLOEXEC));
 	AUTO_FD int tree =
 		(int)assert_ok(idm_sys_open_tree(AT_FDCWD, with, OPEN_TREE_CLONE | AT_RECURSIVE), NULL);
 
-	/* Newer kernels may refuse this; then it is no danger. */
+	/* Newer kernels may refuse this, and then there is no danger. */
 	if (idm_sys_move_mount_fd(tree, to, 0) < 0)
 		note("%s cannot be covered: %s", what, strerrordesc_np(errno));
 }
 
-/* False files, and a namespace that is not the child's. */
+/* Makes false files, and a namespace that is not the child's. */
 static void enter(void)
 {
 	AUTO_FD int wrong = -1;
@@ -55,7 +56,7 @@ static void enter(void)
 
 /* ---- at the worst moment ---- */
 
-/* When this is opened by openat2(2) or openat(2), as the how-many-th of that name, that is covered. */
+/* Covers `covered` at the nth call of openat(2) or openat2(2) that opens a file named `opened`. */
 static const struct moment {
 	const char *opened;
 	unsigned int nth;
@@ -96,7 +97,7 @@ static int hand_calls_over(void)
 				 &program));
 }
 
-/* In the child. Not what is right, but what is wrong ends the test. */
+/* Runs in the child. A right result or a clear error passes, and a wrong result fails the test. */
 static void open_and_check(unsigned int way)
 {
 	AUTO_MAP struct idm_map *map = map_of(SOME_MAP);
@@ -108,7 +109,7 @@ static void open_and_check(unsigned int way)
 	shared->active = true;
 	fd = idm_userns_open(map, way, &err);
 	shared->active = false;
-	must(close(listener)); /* the test has its own */
+	must(close(listener)); /* the test has a copy */
 	shared->result = fd;
 	if (fd >= 0) {
 		assert_userns(fd, map);
@@ -121,7 +122,7 @@ static void open_and_check(unsigned int way)
 	_exit(0);
 }
 
-/* Whether that name is opened below the directory of a process, and which. */
+/* Returns whether the call opens that name in the directory of a process. Writes the directory. */
 static bool is_moment(const struct seccomp_notif *call, const struct moment *m, char *directory,
 		      size_t size)
 {
@@ -140,8 +141,8 @@ static bool is_moment(const struct seccomp_notif *call, const struct moment *m, 
 	return strncmp(directory, "/proc/", 6) == 0 && directory[6] >= '0' && directory[6] <= '9';
 }
 
-/* Until the process has ended: before Linux 6.11 the listener hangs up only when it has been waited for.
- */
+/* Works until the process has exited. Before Linux 6.11 the listener hangs up only after a wait for the
+ * process, so the pidfd is polled, too. */
 static unsigned int cover_at(int listener, int pidfd, const struct moment *m)
 {
 	struct pollfd p[] = { { .fd = listener, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
@@ -251,7 +252,7 @@ static void false_proc(void)
 	scratch_file("/proc/thread-self/mountinfo", "");
 }
 
-/* A /proc which says that the namespace in question is the caller's own. */
+/* Reads the map below a /proc that shows the namespace as the caller's own. */
 static void read_a_map(void *namespace)
 {
 	int *fd = namespace;
@@ -259,7 +260,7 @@ static void read_a_map(void *namespace)
 	struct idm_error err;
 	char path[64];
 
-	must(unshare(CLONE_NEWNS)); /* who waits needs a true /proc */
+	must(unshare(CLONE_NEWNS)); /* the waiting process requires the true /proc */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
 	scratch_file(SCRATCH "/liar", "");
 	do_mount(path, SCRATCH "/liar", NULL, 4096 /* MS_BIND */, NULL);
@@ -280,7 +281,7 @@ TEST_ANYWHERE(the_map_of_a_namespace_that_is_said_to_be_ours)
 	in_child(read_a_map, &fd);
 }
 
-/* Its descriptors are links to the same directories on other mounts. */
+/* The descriptors in the false /proc are links to the same directories on other mounts. */
 static void replace_with_a_false_proc(void *unused)
 {
 	AUTO_FD int tree = -1, old = -1, elsewhere = -1;

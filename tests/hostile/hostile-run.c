@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Programs that are started in a root filesystem that somebody else has made, and changes: its links
- * lead nobody out, neither mounts, nor what is created for them, nor the look for users in its /etc.
+ * Starts programs in a root filesystem that another user has made, and changes at the same time. No link
+ * in it leads out: neither mounts, nor their created targets, nor the lookup of users in its /etc.
  */
 #include <spawn.h>
 #include <sys/sysmacros.h>
@@ -30,7 +30,7 @@ static void enter(void)
 
 struct ran {
 	int status;
-	char words[512]; /* on standard error */
+	char words[512]; /* its standard error */
 };
 
 static struct ran run_command(const char *const *words)
@@ -62,7 +62,7 @@ static struct ran run_command(const char *const *words)
 }
 #define RUN_COMMAND(...) run_command((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
 
-/* It comes as far as to look for the program, which is not there. */
+/* The command fails only when it executes the program, which does not exist. */
 static void assert_works(struct ran ran)
 {
 	if (ran.status != 127)
@@ -118,7 +118,7 @@ TEST(an_etc_that_is_a_link)
 		assert_refused(RUN_COMMAND("--user", "evil"), "has no user evil");
 		must(unlink(BOX "/etc"));
 	}
-	/* One that leads to another place inside is followed. */
+	/* A link to another directory inside is followed. */
 	scratch_dir(BOX "/real");
 	scratch_file(BOX "/real/passwd", "good:x:78:78::/:/bin/sh\n");
 	must(symlink("/real", BOX "/etc"));
@@ -126,7 +126,7 @@ TEST(an_etc_that_is_a_link)
 	proof("hostile", ARRAY_SIZE(links) + 1, "root filesystems with links that lead out");
 }
 
-/* Reading them may never end, or do something to the machine. */
+/* Reading such files could hang, or affect the machine. */
 TEST(an_account_file_that_is_none)
 {
 	AUTO_FD int writer = -1;
@@ -136,7 +136,7 @@ TEST(an_account_file_that_is_none)
 	assert_refused(RUN_COMMAND("--user", "evil"), "has no user evil");
 	must(unlink(BOX "/etc/passwd"));
 	do_mount(NULL, SCRATCH, NULL, 32 /* MS_REMOUNT, without nodev */, NULL);
-	must(mknod(BOX "/etc/passwd", S_IFCHR | 0666, makedev(1, 5))); /* a zero, without end */
+	must(mknod(BOX "/etc/passwd", S_IFCHR | 0666, makedev(1, 5))); /* endless zeros */
 	assert_refused(RUN_COMMAND("--user", "evil"), "has no user evil");
 	must(unlink(BOX "/etc/passwd"));
 	must(mkdir(BOX "/etc/passwd", 0755));
@@ -145,7 +145,7 @@ TEST(an_account_file_that_is_none)
 	writer = (int)must(open(BOX "/etc/passwd", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
 	must(ftruncate(writer, 1L << 40)); /* one line of NULs */
 	assert_refused(RUN_COMMAND("--user", "evil"), "has no user evil");
-	proof("hostile", 4, "root filesystems with account files that are none");
+	proof("hostile", 4, "root filesystems with invalid account files");
 }
 
 static const struct pair pairs[] = {
@@ -174,18 +174,18 @@ TEST_WITHIN(a_root_filesystem_that_is_changed_meanwhile, 300)
 		assert_refused(RUN_COMMAND("--user", "evil"), "has no user evil");
 	}
 	attack_end(&attack);
-	note("%u runs of at least %u came as far as to look for the program", went, n);
+	note("%u runs of at least %u reached the execution of the program", went, n);
 	must(rmdir(OUTSIDE "/dev"));
 	must(unlink(OUTSIDE "/etc/passwd"));
 	must(rmdir(OUTSIDE "/etc"));
-	proof("hostile", 2 * n, "runs in a root filesystem that is changed meanwhile");
+	proof("hostile", 2 * n, "runs in a root filesystem that an attacker changes");
 }
 
 /* ---- the library ---- */
 
 /*
- * Without a user namespace of its own the child may go where the host's /proc leads, if it has that: the
- * links of its processes lead to other root directories.
+ * Without a user namespace of its own the child may follow the links of a bound host's /proc. Those of
+ * processes lead to other root directories.
  */
 TEST(links_of_the_hosts_proc)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Mounts below a root directory that belongs to an attacker, who exchanges directories on the way,
- * sources and layers with links that lead out, as fast as he can: nothing is ever mounted, created or
- * taken from outside, and nothing is left behind. The naive ways in the end are beaten by the same
- * attacker.
+ * Mounts below a root directory that belongs to an attacker. The attacker exchanges directories on the
+ * way, sources and layers with links that lead out, as fast as it can. The library never mounts, creates
+ * or uses anything outside, and leaves nothing. The last tests prove that the same attacker beats naive
+ * ways.
  */
 #include <limits.h>
 #include <spawn.h>
@@ -12,12 +12,12 @@
 #include "lib/mount/umount-fd.h"
 #include "tests/integration/rootfs/plans.h"
 
-#define BOX SCRATCH "/box" /* the root directory, the attacker's */
+#define BOX SCRATCH "/box" /* the root directory, which belongs to the attacker */
 #define OUTSIDE SCRATCH "/outside"
 #define SECRET "secret"
 #define PUBLIC "public"
 
-/* Each is a directory and a link out. Exchanging what is a mount point fails, so there are several. */
+/* Each is a directory and a link out. A mount point cannot be exchanged, so there are several. */
 static const struct pair pairs[] = {
 	{ BOX "/way", BOX "/absolute" },
 	{ BOX "/deep/er", BOX "/deep/relative" },
@@ -61,7 +61,7 @@ static void enter(void)
 	root = (int)must(open(BOX, O_PATH | O_CLOEXEC));
 }
 
-/* All of OUTSIDE and PLACE, which only we can change, and all mounts. */
+/* All of OUTSIDE and PLACE, which the attacker cannot change, and all mounts. */
 static struct snapshot *look(void)
 {
 	return snapshot_take(SNAPSHOT_ALL);
@@ -78,7 +78,7 @@ static void assert_outside_is_untouched(void)
 
 static unsigned int done[8], refused[8];
 
-/* Where it has come to is inside, and what it shows is what was asked for. */
+/* The mount is inside, and shows the requested files. */
 static void check_and_take_away(int tree, const char *below)
 {
 	struct place place = place_of(tree);
@@ -90,7 +90,7 @@ static void check_and_take_away(int tree, const char *below)
 	idm_detach_mount(tree);
 }
 
-/* What the attacker can make of it is that it is not found. */
+/* The only success of the attacker is that a path is not found. */
 static bool went_well(unsigned int kind, int r, const struct idm_error *err)
 {
 	if (r >= 0) {
@@ -103,7 +103,7 @@ static bool went_well(unsigned int kind, int r, const struct idm_error *err)
 	return false;
 }
 
-/* ---- what is tried ---- */
+/* ---- the tries ---- */
 
 static int userns;
 
@@ -156,7 +156,7 @@ static void in_place_of_another(unsigned int kind)
 				       ATTACH(IDM_ATTACH_IN_ROOT, IDM_PROPAGATION_DEFAULT), &err),
 		       &err))
 		return;
-	/* It may be another directory by now, where there is nothing to replace. */
+	/* It may be another directory now, without a mount to replace. */
 	if (idm_tree_attach(second, root, "deep/er/point",
 			    ATTACH(IDM_ATTACH_IN_ROOT | IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT),
 			    &err) == 0)
@@ -165,7 +165,7 @@ static void in_place_of_another(unsigned int kind)
 		check_and_take_away(first, BOX);
 }
 
-/* A source that is no link is what it is; one that is a link is refused. */
+/* The library opens a source that is a directory, and refuses a link. */
 static void from_a_source(unsigned int kind)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
@@ -180,7 +180,7 @@ static void from_a_source(unsigned int kind)
 	must(faccessat(tree, PUBLIC, F_OK, 0));
 }
 
-/* Layers are given as what was opened in the root. */
+/* The layers are descriptors that were opened in the root. */
 static void of_layers(unsigned int kind)
 {
 	AUTO_FD int l1 = idm_sys_openat2(root, "l1", O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
@@ -206,7 +206,7 @@ static void of_layers(unsigned int kind)
 		check_and_take_away(tree, BOX);
 }
 
-/* A root filesystem that is the attacker's, with mounts in it. */
+/* Applies a plan with mounts in the attacker's root filesystem. */
 static void as_a_plan(unsigned int kind)
 {
 	static const char text[] =
@@ -226,12 +226,12 @@ static void as_a_plan(unsigned int kind)
 		assert_int_equal(access(SCRATCH "/journal", F_OK), -1);
 		return;
 	}
-	/* The paths of its mounts change as it goes. A directory that it created may be found full, too.
+	/* The paths of its mounts change at the same time. A created directory may contain files, too.
 	 */
 	do {
 		r = idm_plan_undo(SCRATCH "/journal", 0, &err);
-		/* Before Linux 6.8 it has to be where it was put, too. It was moved before it was
-		 * attached, and cannot be moved back. */
+		/* Before Linux 6.8 the undo requires the mount at its recorded path, too. The attacker
+		 * moved its directory before, and cannot move it back. */
 		if (r == -EBUSY && kernel_is_before(6, 8) && strstr(err.message, "does not name"))
 			idm_umount(AT_FDCWD, PART(err, subject), IDM_UMOUNT_LAZY, NULL);
 	} while (r == -EBUSY || r == -EINVAL || r == -ENOENT || r == -ENOTDIR || r == -ELOOP);
@@ -255,7 +255,7 @@ static const struct {
 	{ "plan", as_a_plan },
 };
 
-/* Each at least once, or it would prove nothing. */
+/* Each kind has to succeed at least once. Otherwise the test proves nothing. */
 static bool all_done(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -288,7 +288,7 @@ TEST_WITHIN(nothing_leads_out_of_the_root, 300)
 
 /* ---- by the command ---- */
 
-/* One of ours that is left somewhere, by what it shows. */
+/* Finds a mount of this test by its source. */
 static int find_honest(const struct idm_mount_info *mount, void *data)
 {
 	struct place *place = data;
@@ -342,7 +342,7 @@ TEST_WITHIN(nothing_leads_the_command_out, 300)
 		mounted += good;
 		if (good && !is_below(place.path, BOX))
 			fail_msg("mounted at %s", place.path);
-		while (good && find(&place)) /* its path changes as we go */
+		while (good && find(&place)) /* its path changes at the same time */
 			idm_unmount_by_id(AT_FDCWD, place.path, place.id, MNT_DETACH);
 	}
 	attack_end(&attack);
@@ -355,7 +355,7 @@ TEST_WITHIN(nothing_leads_the_command_out, 300)
 
 /* ---- naive ways ---- */
 
-/* Whatever happens on the machine between a look and what it was for. */
+/* Lets other processes run between a check and its use. */
 static bool and_a_moment_passes(bool good)
 {
 	sched_yield();
@@ -369,7 +369,7 @@ static bool is_inside(const char *path)
 	return and_a_moment_passes(realpath(path, real) && is_below(real, BOX));
 }
 
-/* Looks whether the path leads out, and then goes by it. */
+/* Checks that the path does not lead out, and then uses it. */
 static bool mount_by_path(void)
 {
 	static const char path[] = BOX "/way/point";
@@ -379,7 +379,7 @@ static bool mount_by_path(void)
 	return idm_sys_mount(SCRATCH "/honest", path, NULL, 4096 /* MS_BIND */, NULL) == 0;
 }
 
-/* The same by a descriptor, which is opened without a root. */
+/* Does the same with a descriptor that is opened without a root. */
 static bool attach_by_descriptor(void)
 {
 	AUTO_FD int tree = -1, target = -1;
@@ -392,7 +392,7 @@ static bool attach_by_descriptor(void)
 				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
 }
 
-/* Layers by path, after a look that they are no links. */
+/* Opens a layer by path, after a check that it is no link. */
 static bool layer_by_path(void)
 {
 	struct stat st;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Undoing and unmounting where others own the directories on the way, the one of the journal among them:
- * what is not ours stays. The last tests do the same by paths, and are beaten by the same attacker.
+ * Undoing and unmounting while another user owns directories on the way, including that of the journal.
+ * All other mounts and files stay. One test works by path, and the same attacker beats it.
  */
 #include "hostile.h"
 #include "lib/mount/umount-fd.h"
 #include "tests/integration/rootfs/plans.h"
 
 #define JOURNAL SCRATCH "/journal"
-#define BOX SCRATCH "/box" /* the user's */
+#define BOX SCRATCH "/box" /* the attacker's directory */
 #define VICTIM SCRATCH "/victim"
 
 static const struct pair way = { BOX "/way", BOX "/other" };
 
-/* "way" is a directory with a target, "other" a link to one where something is mounted. */
+/* "way" is a directory with a target. "other" is a link to a directory with a mounted target. */
 static uid_t enter_box(void)
 {
 	uid_t user = unused_uid();
@@ -56,7 +56,7 @@ static void undo(const char *journal)
 	assert_ok(idm_plan_undo(journal, 0, &err), &err);
 }
 
-/* Until the path has led to the right place each time. */
+/* Repeats the undo until every path has led to the right directory. */
 static void undo_in_the_end(const char *journal)
 {
 	struct idm_error err;
@@ -96,7 +96,7 @@ TEST_WITHIN(a_recursive_unmount_unmounts_nothing_else, 120)
 
 	scratch_enter();
 	scratch_dir(BOX);
-	do_mount("box", BOX, "tmpfs", 0, "mode=0755"); /* what is unmounted with all below */
+	do_mount("box", BOX, "tmpfs", 0, "mode=0755"); /* the mount to unmount with all mounts below */
 	user = enter_box();
 	for (unsigned int i = 0; i < n; i++) {
 		AUTO_FD int real = (int)must(open(BOX "/way", O_PATH | O_CLOEXEC));
@@ -119,9 +119,9 @@ TEST_WITHIN(a_recursive_unmount_unmounts_nothing_else, 120)
 		must(waitpid(attack.pid, NULL, 0));
 		must(munmap(attack.swaps, 4096));
 		attach_at(box, BOX);
-		if (i >= n / 20) /* each begins an attack of its own, which takes its time */
+		if (i >= n / 20) /* each round starts another attack, which is slow */
 			break;
-		/* The link may be where the directory was. */
+		/* The attack may have left the link at the path of the directory. */
 		if (access(BOX "/way/target", F_OK) < 0 ||
 		    mount_at(BOX "/way/target").id != mount_at(BOX).id)
 			must(syscall(SYS_renameat2, AT_FDCWD, way.a, AT_FDCWD, way.b, 2));
@@ -138,7 +138,7 @@ static uint64_t id_at(const char *path)
 	return fd < 0 ? 0 : place_of(fd).id;
 }
 
-/* Looks whether the path leads to the right mount, and unmounts what it leads to then. */
+/* Checks that the path leads to the right mount, and then unmounts by path. */
 TEST_WITHIN(looking_before_unmounting_by_path_is_beaten, 600)
 {
 	static const char path[] = BOX "/way/target";
@@ -158,7 +158,7 @@ TEST_WITHIN(looking_before_unmounting_by_path_is_beaten, 600)
 
 		assert_ok(idm_tree_attach(tree, real, "target", NULL, &err), &err);
 		id = place_of(tree).id;
-		if (id_at(path) == id && sched_yield() == 0) /* whatever happens in between */
+		if (id_at(path) == id && sched_yield() == 0) /* other processes run in between */
 			idm_sys_umount(path, UMOUNT_NOFOLLOW | MNT_DETACH);
 		if (faccessat(real, "target/etc", F_OK, 0) == 0)
 			idm_detach_mount(tree);
@@ -186,7 +186,7 @@ TEST(a_journal_that_is_a_link_to_another)
 	undo(JOURNAL);
 }
 
-/* Who owns the directory can rename the journal, but not write one that counts. */
+/* The owner of the directory can rename the journal, but cannot forge one. */
 TEST(a_journal_in_somebody_elses_directory)
 {
 	AUTO_FREE char *text = NULL;
@@ -216,7 +216,7 @@ TEST(a_journal_in_somebody_elses_directory)
 
 #define PRECIOUS "this is not a journal"
 
-/* What is removed in the end is what was read. */
+/* The undo removes the journal that it has read. */
 TEST_WITHIN(a_directory_of_journals_that_is_exchanged, 120)
 {
 	static const struct pair directories = { BOX "/own", BOX "/others" };
@@ -243,7 +243,7 @@ TEST_WITHIN(a_directory_of_journals_that_is_exchanged, 120)
 		apply_with_journal(AT_FDCWD, TARGET, path);
 		do
 			r = idm_plan_undo(BOX "/own/journal", 0, &err);
-		while (r == -EINVAL); /* it was the other */
+		while (r == -EINVAL); /* it read the other file */
 		assert_ok(r, &err);
 		must(faccessat(others, "journal", F_OK, 0));
 		assert_int_equal(faccessat(own, "journal", F_OK, 0), -1);
@@ -252,7 +252,7 @@ TEST_WITHIN(a_directory_of_journals_that_is_exchanged, 120)
 	proof("hostile", n, "undos with a journal in a directory that is exchanged");
 }
 
-/* During an apply that will fail: the directory of its journal is another by then. */
+/* Exchanges the directory of the journal during an apply that fails later. */
 static int exchange_directories(size_t done, size_t all, void *data)
 {
 	(void)all;
@@ -278,11 +278,11 @@ TEST(a_failing_apply_removes_its_own_journal)
 	o.progress = exchange_directories;
 	assert_error(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), -ENOENT, &err, "/no/source", NULL,
 		     NULL);
-	must(access(SCRATCH "/own/journal", F_OK)); /* which was the other */
+	must(access(SCRATCH "/own/journal", F_OK)); /* this was the other directory */
 	assert_int_equal(access(SCRATCH "/others/journal", F_OK), -1);
 }
 
-/* ---- what it names ---- */
+/* ---- paths in the journal ---- */
 
 TEST(a_path_that_has_become_a_link)
 {
@@ -296,13 +296,13 @@ TEST(a_path_that_has_become_a_link)
 	must(symlink("../elsewhere", SCRATCH "/deep/er"));
 	do_umount(SCRATCH "/moved/target");
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	/* The directory that was created holds the link, so the journal stays. */
+	/* The created directory contains the link, so the journal stays. */
 	assert_error(idm_plan_undo(JOURNAL, 0, &err), -ENOTEMPTY, &err, SCRATCH "/deep", NULL, NULL);
 	snapshot_assert_same(before);
 }
 
-/* After a crash before the journal's end: the root is its last line. Somebody has mounted something
- * since. */
+/* Leaves the journal as after a crash: its last line is that of the root. Then another user makes a
+ * mount. */
 static void crash_and_mount(void)
 {
 	char *text = calloc(1, 65536), *end;
@@ -318,8 +318,8 @@ static void crash_and_mount(void)
 	do_mount("foreign", TARGET "/bin", "tmpfs", 0, NULL);
 }
 
-/* Before Linux 6.8 numbers of mounts are used again: whether one is older than another nobody can tell.
- */
+/* Before Linux 6.8 the kernel reuses numbers of mounts. So the age of a mount is unknown, and the undo
+ * unmounts those of other users, too. */
 static void mounts_of_others_go_too(void)
 {
 	struct snapshot *all;
@@ -353,7 +353,7 @@ TEST_SINCE(6, 8, mounts_of_others_go_too, mounts_of_others_after_a_crash)
 	snapshot_assert_same(all);
 }
 
-/* ---- what was created ---- */
+/* ---- created files ---- */
 
 static int put_another_file_there(size_t done, size_t all, void *data)
 {

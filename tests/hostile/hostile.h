@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An attacker: an ordinary user who exchanges what is his for something else, as fast as he can. */
+/* An attacker: a process of an ordinary user that exchanges files of that user as fast as it can. */
 #ifndef IDM_HOSTILE_HOSTILE_H
 #define IDM_HOSTILE_HOSTILE_H
 
@@ -13,14 +13,14 @@
 #include "lib/base/macros.h"
 #include "tests/integration/mount/trees.h"
 
-/* Two paths whose files change places. */
+/* Two paths whose files are exchanged. */
 struct pair {
 	const char *a, *b;
 };
 
 struct attack {
 	pid_t pid;
-	unsigned long *swaps; /* how often it has gone well, in memory that both see */
+	unsigned long *swaps; /* the number of successful exchanges, in shared memory */
 };
 
 static inline void attack_forever(const struct pair *pairs, size_t n, unsigned long *swaps)
@@ -36,7 +36,7 @@ static inline unsigned long attack_swaps(const struct attack *attack)
 	return __atomic_load_n(attack->swaps, __ATOMIC_RELAXED);
 }
 
-/* Comes back when it has begun. The pairs have to be the user's to rename. */
+/* Returns after the first exchange. The user must be able to rename the pairs. */
 static inline struct attack attack_start(const struct pair *pairs, size_t n, uid_t uid)
 {
 	struct attack attack = { .swaps = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
@@ -58,19 +58,19 @@ static inline struct attack attack_start(const struct pair *pairs, size_t n, uid
 
 static inline void attack_end(struct attack *attack)
 {
-	must(kill(attack->pid, SIGKILL)); /* not reaped yet, so the number is still its own */
+	must(kill(attack->pid, SIGKILL)); /* not reaped yet, so the number is still valid */
 	must(waitpid(attack->pid, NULL, 0));
 	note("the attacker has changed something %lu times", attack_swaps(attack));
 	must(munmap(attack->swaps, 4096));
 }
 
-/* So often is tried: 100,000 times in the long form. */
+/* Returns the number of tries: 100,000 in the long form. */
 static inline unsigned int attempts(unsigned int usually)
 {
 	return test_is_long() ? 100000 : test_is_slow() ? usually / 5 : usually;
 }
 
-/* Where the mount behind a descriptor is. */
+/* The path and the number of a mount, by its descriptor. */
 struct place {
 	char path[256];
 	uint64_t id;
@@ -101,7 +101,7 @@ static inline bool is_below(const char *path, const char *directory)
 	return strncmp(path, directory, n) == 0 && path[n] == '/';
 }
 
-/* A directory of the user's. */
+/* Makes a directory of the user. */
 static inline void users_dir(const char *path, uid_t uid)
 {
 	scratch_dir(path);

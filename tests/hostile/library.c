@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * A caller of the library, without the command: starts a program in a root filesystem, with mounts that
- * the attacker has chosen.
+ * Calls the library, without the command. Starts a program in a root filesystem, with mounts that the
+ * attacker has chosen.
  *
  *	library ROOT MAP SOURCE TARGET COMMAND [ARGUMENT]...
  *
- * MAP may be empty: the caller's own user namespace.
+ * With an empty MAP the program stays in the caller's user namespace.
  */
 #include <fcntl.h>
 #include <stdio.h>

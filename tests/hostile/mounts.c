@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Mounts that the container has been given: their flags, and what lies below them. */
+/* Attacks on the container's mounts: their flags, and the files below them. */
 #include "attack.h"
 
 #include <linux/mount.h>
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* <sys/mount.h> does not go with <linux/mount.h>. */
+/* <sys/mount.h> conflicts with <linux/mount.h>. */
 int mount(const char *source, const char *target, const char *type, unsigned long flags,
 	  const void *data);
 int umount2(const char *target, int flags);
@@ -19,8 +19,7 @@ static int set_attr(int fd, unsigned int flags, struct mount_attr *attr)
 	return (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, attr, sizeof(*attr));
 }
 
-/* Through each of the kernel's doors: mount(2), mount_setattr(2), and a copy that is attached elsewhere.
- */
+/* Tries each call of the kernel: mount(2), mount_setattr(2), and a copy that is attached elsewhere. */
 static void loosen(const char *path)
 {
 	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
@@ -90,7 +89,7 @@ static void try_all(const char *path)
 	}
 }
 
-/* The mounts of ARGS are read-only, and shall become writable. */
+/* Tries to make the read-only mounts of ARGS writable. */
 void attack_remount(char **args)
 {
 	for (char **path = args; *path; path++)
@@ -100,7 +99,7 @@ void attack_remount(char **args)
 			try_all(*path);
 }
 
-/* ---- what lies below ---- */
+/* ---- files below mounts ---- */
 
 static void look_below(const char *path)
 {
@@ -121,7 +120,7 @@ static void move_away(const char *path)
 	look_below(path);
 }
 
-/* A copy of the mount around it, without those on it. */
+/* Copies the mount around it, without the mounts on that. */
 static void copy_around(const char *path)
 {
 	char parent[4096], inside[4352];
@@ -139,7 +138,7 @@ static void copy_around(const char *path)
 	umount2("/tmp/around", DETACH);
 }
 
-/* An overlay shows a directory without what is mounted in it. */
+/* Mounts an overlay, which shows a directory without the mounts in it. */
 static void overlay_around(const char *path)
 {
 	char options[8192], inside[4352], parent[4096];
@@ -199,7 +198,7 @@ static void uncover_all(void)
 		uncover(*path);
 }
 
-/* In a namespace of another process: what is locked in this one may not be in that one. */
+/* Tries it in the namespaces of another process, where the mounts may not be locked. */
 static void uncover_in(pid_t pid)
 {
 	static const char *const types[] = { "user", "mnt" };
@@ -234,7 +233,7 @@ static void uncover_in_new(int namespaces)
 	waitpid(child, NULL, 0);
 }
 
-/* ARGS are mounts which have a file `below` under them. */
+/* ARGS are mounts that cover a file `below`. */
 void attack_uncover(char **args)
 {
 	covered = args;
@@ -247,7 +246,7 @@ void attack_uncover(char **args)
 
 /* ---- filesystems ---- */
 
-/* The options of the filesystem itself, which all its mounts share. */
+/* Changes the options of the filesystem itself, which all its mounts share. */
 static void reconfigure(const char *path)
 {
 	int fs = (int)syscall(SYS_fspick, AT_FDCWD, path, FSPICK_CLOEXEC);
@@ -267,7 +266,7 @@ void attack_superblock(char **args)
 		reconfigure(*args);
 }
 
-/* Mounts there; where that is shared, the host gets it, too. */
+/* Mounts at ARGS. If they are shared, the mount propagates to the host. */
 void attack_mount_on(char **args)
 {
 	for (; *args; args++) {

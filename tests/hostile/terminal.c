@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The caller's terminal and keys: what a session has in common. */
+/* Attacks on the caller's terminal and keys, which a session shares. */
 #include "attack.h"
 
 #include <linux/keyctl.h>
@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <termios.h>
 
-/* CVE-2017-5226: typed into the input of who reads from this terminal next. */
+/* CVE-2017-5226: types into the input of the next reader of this terminal. */
 static void type_at(int fd, const char *how)
 {
 	static const char text[] = "TYPED\n";
@@ -49,7 +49,7 @@ void attack_type(char **args)
 		type_at_path(*args);
 }
 
-/* Becomes the foreground, or takes the terminal away from its session. */
+/* Becomes the foreground process group, or detaches the terminal from its session. */
 void attack_take_terminal(char **args)
 {
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -103,6 +103,7 @@ void attack_keys(char **args)
 	try_ring(KEY_SPEC_USER_SESSION_KEYRING, "user session keyring");
 	try_ring(KEY_SPEC_USER_KEYRING, "user keyring");
 	try_key(syscall(SYS_request_key, "user", "idmount-canary", NULL, 0), "request_key");
-	/* Numbers need no keyring: those of the caller are listed where /proc/keys is shown. */
+	/* A key can be used by its number, without a keyring. A visible /proc/keys lists those of the
+	 * caller. */
 	print_file(AT_FDCWD, "/proc/keys", "keys");
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * A hundred threads do this a thousand times. The library refuses a bad map, and mounts with a good one.
- * The test checks the owner of every relevant ID through that mount. Meanwhile a hostile thread kills or
- * reaps the library's child, before or after the library checks that the child still exists. A fix of
- * the same race in another project was judged by such a test. Here nothing depends on chance. A seccomp
- * filter stops the library at its check and at the first write after it, and a table states what the
- * hostile thread does.
+ * The test checks the owner of every relevant ID through that mount. At the same time a hostile thread
+ * kills or reaps the library's child, before or after the library checks that the child still exists. A
+ * fix of the same race in another project was judged by such a test. Here nothing depends on chance. A
+ * seccomp filter stops the library at its check and at the first write after it, and a table states what
+ * the hostile thread does.
  */
 #include <fcntl.h>
 #include <linux/filter.h>
