@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Each check of the tree finds what it is there for: it is run on small trees with one fault each. TAP."""
+"""Runs each check of the tree on small trees with one fault each. The check has to find the fault. TAP."""
 import json
 import os
 import shutil
@@ -51,7 +51,7 @@ def write_tree(files):
 
 
 def expect(command, *findings):
-    """The command prints these findings, and its exit status says whether there are any."""
+    """The command prints these findings. Its exit status is 1 if there are any."""
     done = subprocess.run([os.path.join(ROOT, "scripts", command[0]), *command[1:]], check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.stdout.splitlines() == list(findings), f"expected {findings}, got:\n{done.stdout}"
@@ -151,7 +151,7 @@ def row_that_allows_calls_of_a_later_folder():
 
 
 def expect_compiled_includes(changes, *findings):
-    """The compiler is asked, too."""
+    """Checks the compiler's list of headers, too."""
     write_tree({**TREE, "build/config.h": "", "lib/sys/file.h": "", **changes})
     sources = sorted(path for path in {**TREE, **changes} if path.endswith(".c"))
     commands = [{"directory": os.path.realpath("build"), "file": "../" + source, "output": source + ".o",
@@ -437,7 +437,7 @@ def spelling():
 
 
 def run_in_new_folder(function):
-    """Returns None, or why the test has failed."""
+    """Returns None, or the reason for the failure."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:

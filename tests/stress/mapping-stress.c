@@ -4,8 +4,8 @@
  * The test checks the owner of every relevant ID through that mount. At the same time a hostile thread
  * kills or reaps the library's child, before or after the library checks that the child still exists. A
  * fix of the same race in another project was judged by such a test. Here nothing depends on chance. A
- * seccomp filter stops the library at its check and at the first write after it, and a table states what
- * the hostile thread does.
+ * seccomp filter stops the library at its check and at the first write after it. A table states what the
+ * hostile thread does then.
  */
 #include <fcntl.h>
 #include <linux/filter.h>
