@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * config.json of a container that a runtime makes: as the hook reads it, and as it is made ready for the
- * hook. What is made ready is mapped as it was, and else says what it said.
+ * config.json of a container that a runtime creates. The hook reads it, and the front prepares it for
+ * the hook. The prepared file has the same maps, and is the same otherwise.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "plans.h"
 
 static const char hook[] = "/usr/bin/idmount";
-static int directory = -1; /* of all bundles; nothing in it is looked at */
+static int directory = -1; /* of all bundles; its files are not used */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -28,7 +28,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* The user namespace that the configuration names is not looked at. */
+/* Refuses to open the user namespace that the configuration names. */
 int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 
 int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode)
@@ -89,9 +89,9 @@ static void check_container_map(const char *text, size_t size)
 	idm_map_free(map);
 }
 
-/* ---- what is ours in a configuration, and everything else: as json-c reads it ---- */
+/* ---- the hook's part of a configuration, and the rest, as json-c reads it ---- */
 
-/* The library takes the text. What json-c makes of surrogate pairs is wrong, but always the same. */
+/* The library accepts the text. json-c decodes surrogate pairs wrongly, but always in the same way. */
 static struct json_object *parse(const char *text, size_t size)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(IDM_JSON_DEEPEST + 2);
@@ -135,7 +135,7 @@ static void remove_elements(struct json_object *array, bool (*goes)(const struct
 			json_object_array_del_idx(array, i, 1);
 }
 
-/* What says nothing is as good as missing. */
+/* An empty member equals a missing one. */
 static void remove_empty(struct json_object *object, const char *key)
 {
 	struct json_object *member;
@@ -191,7 +191,7 @@ static void strip_hooks(struct json_object *whole)
 	remove_empty(whole, "hooks");
 }
 
-/* The arguments of the first of ours; NULL: there is none. */
+/* Returns the arguments of the first hook of idmount; NULL: there is no such hook. */
 static struct json_object *hook_args(const struct json_object *whole)
 {
 	struct json_object *hooks, *entries, *args;
@@ -207,7 +207,7 @@ static struct json_object *hook_args(const struct json_object *whole)
 	return NULL;
 }
 
-/* It is there, the first one with the path that it has now. */
+/* The hook exists, and the first one has today's path. */
 static void check_hook(const struct json_object *whole)
 {
 	struct json_object *hooks, *entries, *path;
@@ -244,7 +244,7 @@ static void check_rest(const char *text, size_t size, const char *ready, size_t 
 	json_object_put(after);
 }
 
-/* ---- made ready ---- */
+/* ---- the prepared file ---- */
 
 static int make_ready(const char *text, size_t size, char **ready, size_t *n, struct idm_error *err)
 {
@@ -258,7 +258,7 @@ static int make_ready(const char *text, size_t size, char **ready, size_t *n, st
 	return r;
 }
 
-/* As the hook is called: with the maps that are its arguments. */
+/* Reads it as the hook does, with the maps in its arguments. */
 static int read_ready(struct idm_oci *oci, const char *ready, size_t n)
 {
 	struct json_object *parsed = parse(ready, n), *args = hook_args(parsed);
@@ -276,7 +276,7 @@ static int read_ready(struct idm_oci *oci, const char *ready, size_t n)
 	return r;
 }
 
-/* Ready is ready; and it is mapped as it was. */
+/* Preparing it again changes nothing, and its maps are the same. */
 static void check_ready(const struct idm_oci *before, const char *ready, size_t n)
 {
 	AUTO_FREE char *again = NULL;
@@ -297,7 +297,7 @@ static void check_readying(const struct idm_oci *before, const char *text, size_
 	size_t n;
 
 	if (make_ready(text, size, &ready, &n, &err) < 0) {
-		/* Of a new text, which nobody has seen, it does not speak. */
+		/* The message must not be about the new text, which the user has not seen. */
 		CHECK(!before->plan || err.step == IDM_STEP_PREPARE_BUNDLE);
 		return;
 	}

@@ -25,13 +25,13 @@ char **arguments_of(const char *const *first, const uint8_t *data, size_t size, 
 	CHECK(argv);
 	for (; first[n]; n++)
 		argv[n] = text_copy((const uint8_t *)first[n], strlen(first[n]));
-	/* A line end behind the last one begins no other. */
+	/* A line end after the last argument starts no other. */
 	while (size && n < MOST_ARGUMENTS) {
 		const uint8_t *line = memchr(data, '\n', (size_t)(end - data));
 		size_t length = line ? (size_t)(line - data) : (size_t)(end - data);
 
 		argv[n] = text_copy(data, length);
-		/* So that an argument with a line end can be had. */
+		/* This allows arguments with a line end. */
 		for (char *c = argv[n]; *c; c++)
 			if (*c == '\v')
 				*c = '\n';
@@ -51,11 +51,11 @@ void free_arguments(char **argv)
 	free(argv);
 }
 
-/* ---- nothing is done ---- */
+/* ---- no effects ---- */
 
 /*
- * Everything that would is linked away, see doors.c; should something be forgotten there, it ends here.
- * Not execve(2), by which the sanitizers find the names of functions.
+ * stubs.c replaces all functions with effects. If it lacks one, this filter stops its system call. The
+ * filter allows execve(2), because sanitizers use it to look up the names of functions.
  */
 static const int forbidden[] = {
 	SYS_mount,     SYS_umount2,   SYS_unshare,   SYS_setns,	    SYS_pivot_root, SYS_chroot,
@@ -82,7 +82,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	for (int i = 1; i < *argc; i++)
 		if (strncmp((*argv)[i], "-merge", 6) == 0)
-			return 0; /* libFuzzer executes itself then, again and again */
+			return 0; /* libFuzzer then executes itself repeatedly */
 	for (size_t i = 0; i < FORBIDDEN; i++) {
 		filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
 							   (uint32_t)forbidden[i], 0, 1);
@@ -130,16 +130,16 @@ int run_main(int (*program)(int argc, char **argv), const char *name, size_t mos
 	said = stderr = open_memstream(&messages, &size);
 	printed = stdout = open_memstream(&text, &length);
 	CHECK(said && printed);
-	optind = 0; /* forgets what it knows of the line before */
+	optind = 0; /* forgets the state of the previous line */
 	status = program(argc, argv);
 	stderr = error;
 	stdout = output;
 	fclose(said);
 	fclose(printed);
-	/* A NUL in it would hide what comes behind. */
+	/* A NUL would hide the rest of the messages. */
 	CHECK(strlen(messages) == size);
 	lines = check_messages(messages, name);
-	/* With --json it is there that it says what has failed. */
+	/* With --json the standard output reports the failure. */
 	CHECK(status == 0 || lines || length);
 	if (lines > most)
 		FAIL("%zu lines", lines);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A procfs whose mountinfo says what the input says. */
+/* A procfs whose mountinfo contains the input. */
 #ifndef FUZZ_PROCFS_H
 #define FUZZ_PROCFS_H
 
@@ -9,7 +9,7 @@
 
 void set_mountinfo(const char *text, size_t size); /* kept, not copied */
 
-/* What holds for every mount that a listing reports. */
+/* Checks the properties of every listed mount. */
 void check_mount(const struct idm_mount_info *mount);
 
 #endif

@@ -11,7 +11,7 @@
 #include "lib/base/escape.h"
 #include "lib/idmap/idmap.h"
 
-/* Standard error, before libFuzzer closes it and a program under test has another. */
+/* The first standard error. libFuzzer closes it, and a tested program gets another one. */
 static int messages = -1;
 
 __attribute__((constructor)) static void keep_standard_error(void)
@@ -51,7 +51,7 @@ char *text_copy(const uint8_t *data, size_t size)
 
 /* ---- errors ---- */
 
-/* One line, without anything that a terminal or a log could take for more. */
+/* It is one line, without bytes that control a terminal or split a log entry. */
 static bool is_printable(const char *s, size_t room)
 {
 	if (!memchr(s, '\0', room) || !idm_is_utf8(s))
@@ -120,7 +120,7 @@ unsigned int sides_of(const struct idm_map *map)
 	return (map->uid.n ? IDM_UID : 0) | (map->gid.n ? IDM_GID : 0);
 }
 
-/* Sorted, merged, without overlap, every id one that exists. */
+/* Entries are sorted, merged and without overlap. Every ID is valid. */
 static void check_side(const struct idm_side *side)
 {
 	for (size_t i = 0; i < side->n; i++) {
@@ -197,7 +197,7 @@ static void check_algebra(const struct idm_map *map)
 	CHECK(idm_map_compose(both, inverse) == 0);
 	check_identity(&both->uid, &map->uid);
 	check_identity(&both->gid, &map->gid);
-	/* The identity changes nothing, before or behind. */
+	/* A composition with the identity changes nothing, on either side. */
 	CHECK(idm_map_compose(both, map) == 0);
 	CHECK(idm_map_equal(both, map));
 	idm_map_invert(inverse);
@@ -262,7 +262,7 @@ uint64_t take_number(struct input *in, size_t bytes)
 	return number;
 }
 
-/* ---- files that are not there ---- */
+/* ---- files in memory ---- */
 
 int memory_file(const void *content, size_t size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the fuzz targets share. Each target is a file with one LLVMFuzzerTestOneInput(), linked with
- * libFuzzer and with fuzz.c; what is not as it has to be ends in fuzz_fail(), which libFuzzer takes for
- * a crash and saves the input.
+ * Functions for the fuzz targets. Each target is a file with one LLVMFuzzerTestOneInput(), linked with
+ * libFuzzer and fuzz.c. A failed check calls fuzz_fail(). libFuzzer handles that as a crash, and saves
+ * the input.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -24,13 +24,13 @@ void fuzz_fail(const char *file, int line, const char *format, ...)
 #define FAIL(...) fuzz_fail(__FILE__, __LINE__, __VA_ARGS__)
 #define CHECK(condition) ((condition) ? (void)0 : FAIL("not true: %s", #condition))
 
-/* A copy of exactly this length, so that whoever reads behind it is seen; to free(). */
+/* Returns a copy of exactly this length, so that a sanitizer detects reads behind it. Use free(). */
 char *bytes_copy(const uint8_t *data, size_t size);
 
-/* The same with a NUL behind it. A NUL inside ends the text, as it would for any caller. */
+/* The same with a NUL behind it. A NUL inside ends the text, as for every caller. */
 char *text_copy(const uint8_t *data, size_t size);
 
-/* What holds for every error of the library: `r` is a negative errno, and err says it in words. */
+/* Checks an error of the library: `r` is a negative errno, and `err` contains a message. */
 void check_error_at(const char *file, int line, int r, const struct idm_error *err);
 #define CHECK_ERROR(r, err) check_error_at(__FILE__, __LINE__, r, err)
 
@@ -45,20 +45,20 @@ static inline void fuzz_free_map(struct idm_map **map)
 
 struct idm_map *empty_map(void);
 struct idm_map *map_copy(const struct idm_map *map);
-char *map_text(const struct idm_map *map, enum idm_format format, unsigned int kinds); /* to free() */
+char *map_text(const struct idm_map *map, enum idm_format format, unsigned int kinds); /* use free() */
 
-/* The sides that have entries. */
+/* Returns the sides with entries. */
 unsigned int sides_of(const struct idm_map *map);
 
 /*
- * What holds for every map: it is canonical; printed in any dialect and parsed again it is the same, and
- * so it is when it is inverted twice; with its inverse it composes to the identity on its ids.
+ * Checks the properties of every map. It is canonical. Printing it in any dialect and parsing the text
+ * returns the same map, and so does inverting it twice. Composed with its inverse it is the identity.
  */
 void check_map(const struct idm_map *map);
 
 /* ---- bytes as numbers ---- */
 
-/* Takes numbers off the input, of which there may be fewer than are wanted: 0 then. */
+/* Reads numbers from the input. After its end they are 0. */
 struct input {
 	const uint8_t *at;
 	size_t left;
@@ -66,9 +66,9 @@ struct input {
 
 uint64_t take_number(struct input *in, size_t bytes);
 
-/* ---- files that are not there ---- */
+/* ---- files in memory ---- */
 
-/* The file's content in memory, as a descriptor that only its owner can write to. */
+/* Returns a descriptor of a file in memory, which only its owner can write to. */
 int memory_file(const void *content, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Whole command lines of idmount: an argument a line. */
+/* Whole command lines of idmount. Each line of the input is an argument. */
 #include <string.h>
 
 #include "cli/common/report.h"
@@ -8,7 +8,7 @@
 
 int idmount_main(int argc, char **argv);
 
-/* These report for each operand. */
+/* These commands report for each operand. */
 static const char *const several[] = { "umount", "list", "check", NULL };
 
 static bool is_word_of(const char *word, const char *const *words)
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int argc, status;
 	char **argv = arguments_of(first, data, size, &argc);
 	bool run = argc > 1 && strcmp(argv[1], "run") == 0;
-	/* A line and its hint; of some commands, for each operand. */
+	/* A line and its hint. Some commands print them for each operand. */
 	size_t most = argc > 1 && is_word_of(argv[1], several) ? 2 * (size_t)argc : 2;
 
 	status = run_main(idmount_main, "idmount", most, argc, argv);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The journal of what a plan has made: what is read from it is unmounted and removed. */
+/* The journal of an applied plan. The undo unmounts and removes everything that it names. */
 #include "lib/journal/journal.h"
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 static const char name[] = "journal";
 
-/* What the file of that name is: without a name of its own, and so it counts as removed. */
+/* The file of that name. It has no directory entry, so it is already removed. */
 static int memory = -1;
 
 int __real_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
@@ -46,9 +46,9 @@ static int read_journal(struct idm_journal *journal, const char *text, size_t si
 	return r;
 }
 
-/* ---- what may be in it ---- */
+/* ---- valid entries ---- */
 
-/* Whatever the path is joined to, it leads nowhere else. */
+/* No path leads out of the directory that it is joined to. */
 static void check_path(const struct idm_journal_entry *e)
 {
 	bool inside = e->kind == IDM_JOURNAL_INSIDE_DIRECTORY || e->kind == IDM_JOURNAL_INSIDE_FILE;
@@ -127,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	for (size_t i = 0; i < journal.n; i++)
 		check_path(&journal.entries[i]);
-	/* Of one that ends before its fifth line there is nothing to undo, and nothing to print. */
+	/* A journal with fewer than five lines has nothing to undo, and nothing to print. */
 	if (journal.n || journal.complete) {
 		printed = print_journal(&journal);
 		CHECK(read_journal(&again, printed, strlen(printed)) == 0);

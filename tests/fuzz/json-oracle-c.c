@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * What json-c does otherwise, so that what it says is not looked at, or is not compared:
+ * json-c differs from the library in these points, so some of its results are not compared:
  *
- * - It takes a pair for half of another if its character is U+1D800 to U+1DFFF, or that of another
- * plane: it looks at the lower 16 bits only, and goes on with U+FFFD instead. So a text with \uD8.. to
- * \uDB.. is not given to it.
- * - It takes more, also when it is told to be strict: numbers such as 01, control characters in strings,
- * other UTF-8, a key twice, NUL. So it is asked about what the library takes only, which it has to take,
- * too.
- * - Whole numbers past 64 bits become the last that fits, others are doubles: numbers are compared if
- * they are whole and fit.
+ * - It mistakes a surrogate pair for half of another one if the character is U+1D800 to U+1DFFF, or the
+ * same in another plane. It checks only the lower 16 bits, and continues with U+FFFD. So the test does
+ * not pass it texts with \uD8.. to \uDB...
+ * - It accepts more, also in its strict mode: numbers such as 01, control characters in strings, invalid
+ * UTF-8, duplicate keys, NUL. So the test passes it only texts that the library accepts. It has to
+ * accept these, too.
+ * - Whole numbers of more than 64 bits become the largest one that fits. Other numbers are doubles. So
+ * the test compares only whole numbers that fit.
  */
 #include <json-c/json.h>
 #include <string.h>

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * What jansson does otherwise:
+ * jansson differs from the library in these points:
  *
  * - It refuses whole numbers outside of -2^63 to 2^63-1, and numbers too large for a double (1e400),
- * also where they are not asked for. So it may refuse what the library takes if there is such a number
- * in it.
- * - It takes NUL behind a number at the end of the text ("7\0"): the library's refusal is not asked
- * about.
- * - Numbers with a fraction or exponent are doubles, and are not compared.
- * - Else it has to take what the library takes, as the same, and to refuse what the library refuses,
- * except what is nested deeper than 32, or has more values.
+ * wherever they are. So it may refuse a text with such a number that the library accepts.
+ * - It accepts NUL after a number at the end of the text ("7\0"). So the test does not compare texts
+ * with NUL that the library refuses.
+ * - Numbers with a fraction or an exponent are doubles. The test does not compare them.
+ * - Otherwise both accept the same texts, with the same values. Only the library limits the depth and
+ * the number of values.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -95,13 +94,13 @@ void check_jansson(const struct idm_json_text *parsed, const char *text, size_t 
 
 	if (!parsed) {
 		if (theirs && !is_our_limit(why) && !memchr(text, 0, size))
-			FAIL("jansson takes what is refused: %s", why->message);
+			FAIL("jansson accepts a text that the library refuses: %s", why->message);
 	} else {
 		whole = idm_json_whole(parsed);
 		if (theirs)
 			check_jansson_value(&whole, theirs);
 		else if (!is_too_large(&whole))
-			FAIL("jansson refuses what is taken: %s", error.text);
+			FAIL("jansson refuses a text that the library accepts: %s", error.text);
 	}
 	json_decref(theirs);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * JSON: what the library takes, and as what. Held against a parser of RFC 8259 that is as plain as can
- * be, which has to agree always, and against json-c and jansson, which differ where json-oracle-*.c say
- * it.
+ * Compares the library's reader of JSON with a very plain parser of RFC 8259. Both always have to agree.
+ * It is compared with json-c and jansson, too. json-oracle-*.c list the points in which these differ.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 #include "fuzz.h"
 #include "json-oracles.h"
 
-/* ---- the plain parser: from text to lines of what it says ---- */
+/* ---- the plain parser: from text to lines with its values ---- */
 
 struct plain {
 	const unsigned char *at, *end;
@@ -48,7 +47,7 @@ static bool take(struct plain *p, int c)
 	return true;
 }
 
-/* As one byte sequence for each character, with none that could be taken for the end. */
+/* Prints a character as a number, which cannot be mistaken for the end of the string. */
 static void put_character(FILE *out, uint32_t c)
 {
 	fprintf(out, "%x ", c);
@@ -126,7 +125,7 @@ static uint32_t utf8(struct plain *p)
 	return u;
 }
 
-/* Up to the closing quote. */
+/* Reads up to the closing quote. */
 static void string(struct plain *p, FILE *out)
 {
 	while (!take(p, '"')) {
@@ -147,7 +146,7 @@ static bool digits(struct plain *p)
 	return p->at > first;
 }
 
-/* As it is spelt. */
+/* Prints the number as it is written. */
 static void number(struct plain *p)
 {
 	const char *first = (const char *)p->at;
@@ -175,7 +174,7 @@ static void word(struct plain *p, const char *text, const char *says)
 	fprintf(p->out, "%s\n", says);
 }
 
-/* The keys of one object, each as what it says. */
+/* The decoded keys of one object. */
 struct keys {
 	char *keys[1000];
 	size_t n;
@@ -277,7 +276,7 @@ static void value(struct plain *p)
 	blanks(p);
 }
 
-/* NULL if it is no JSON; else what it says, to free(). */
+/* Returns the values as lines, for free(); NULL: the text is not JSON. */
 static char *parse_plainly(const char *text, size_t size)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
@@ -295,7 +294,7 @@ static char *parse_plainly(const char *text, size_t size)
 	return NULL;
 }
 
-/* ---- what the library understood, in the same lines ---- */
+/* ---- the library's values, in the same lines ---- */
 
 static void say(FILE *out, const struct idm_json *at);
 
@@ -303,7 +302,7 @@ static void say_string(FILE *out, const char *s)
 {
 	struct plain p = { .at = (const unsigned char *)s, .out = out, .good = true };
 
-	/* What is read from it is valid, so that it ends nowhere but at its end. */
+	/* The string is valid, so the parser reads up to its end. */
 	p.end = p.at + strlen(s);
 	while (p.at < p.end) {
 		unsigned char c = *p.at;
@@ -318,7 +317,7 @@ static void say_string(FILE *out, const char *s)
 	CHECK(p.good);
 }
 
-/* What it is as an integer, by strtoull(3). */
+/* Compares it as an integer with strtoull(3). */
 static void check_integer(const struct idm_json *at, const char *text)
 {
 	bool minus = *text == '-', digits = !text[minus + strspn(text + minus, "0123456789")];
@@ -413,7 +412,7 @@ static char *say_whole(const struct idm_json_text *parsed)
 
 /* ---- the bytes of each value ---- */
 
-/* They say the value again, by themselves. */
+/* The bytes of a value are a text with the same value. */
 static void check_bytes(const struct idm_json *at)
 {
 	size_t n = at->value->end - at->value->start;
@@ -429,7 +428,7 @@ static void check_bytes(const struct idm_json *at)
 	fclose(out);
 	second = say_whole(again);
 	CHECK(strcmp(first, second) == 0);
-	/* One level is enough: what is in there has been said. */
+	/* One level is enough, because the lines contain the levels below. */
 	while (idm_json_each(at, &item)) {
 		CHECK(item.value->item > at->value->start && item.value->end < at->value->end);
 		CHECK(at->text->bytes[item.value->start] ==

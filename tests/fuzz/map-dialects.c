@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Maps as people and other programs write them, in every dialect that idm_map_parse() takes. A text with
- * names is read too; the name service is names.c.
+ * Maps as users and other programs write them, in every dialect of idm_map_parse(). Texts may contain
+ * names, and names.c is the name service.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,14 +10,14 @@
 #include "fuzz.h"
 #include "lib/plan/plan.h"
 
-/* Whether two parsings, with and without names, agree: names can only turn a refusal into a map. */
+/* Checks that parsing with and without names agrees. Names can only turn a refusal into a map. */
 static void check_lookup(const char *text, const struct idm_map *plain, int without)
 {
 	AUTO_MAP struct idm_map *map = empty_map();
 	struct idm_error err;
 	int r;
 
-	/* Of these the system is asked for all of the map. */
+	/* The whole map of these comes from the system. */
 	if (*text == '/' || strcmp(text, "auto") == 0 || strncmp(text, "auto:", 5) == 0)
 		return;
 	r = idm_map_parse(map, text, IDM_MAP_PARSE_LOOKUP, &err);
@@ -28,7 +28,7 @@ static void check_lookup(const char *text, const struct idm_map *plain, int with
 	CHECK(without < 0 || (r == 0 && idm_map_equal(map, plain)));
 }
 
-/* Adding is all or nothing, and adding to what is there is the same as one text of both. */
+/* Adding adds everything or nothing. Adding to a map equals parsing one text of both. */
 static void check_adding(const char *text, const struct idm_map *plain)
 {
 	static const struct idm_entry other = { 4000000000U, 4000000000U, 1000 };

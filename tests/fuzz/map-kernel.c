@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Lines of uid_map, as the kernel has them. By root every text is also written to the uid_map of a real
- * user namespace: what one of the two takes the other has to take, with the same meaning.
+ * Lines of uid_map, in the kernel's format. Root also writes every text to the uid_map of a real user
+ * namespace. Kernel and library have to accept the same texts, with the same meaning.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,8 @@
 
 /* ---- the kernel's verdict ---- */
 
-/* A zombie that keeps a user namespace. A refused map leaves that as it was, so it serves on. */
+/* A zombie that keeps a user namespace. A refused map does not change that, so the next input reuses it.
+ */
 static struct idm_userns_child zombie;
 static int uid_map = -1;
 
@@ -26,9 +27,9 @@ static bool may_write_maps(void)
 		return answer;
 	answer = geteuid() == 0;
 	if (!answer && getenv("IDM_MUST_RUN"))
-		FAIL("not root, so that the kernel cannot be asked");
+		FAIL("not root, so the test cannot ask the kernel");
 	if (!answer)
-		fputs("not root: the kernel is not asked\n", stderr);
+		fputs("not root: the test does not ask the kernel\n", stderr);
 	return answer;
 }
 
@@ -64,7 +65,7 @@ static void check_meaning(const struct idm_map *ours)
 	CHECK(idm_map_equal(ours, theirs));
 }
 
-/* The kernel cuts such a number off without a word, where it is refused here: see the header. */
+/* The kernel silently truncates such a number. The library refuses it: see the header. */
 static bool has_number_over_32_bits(const char *s)
 {
 	while (*s) {
@@ -77,7 +78,7 @@ static bool has_number_over_32_bits(const char *s)
 	return false;
 }
 
-/* The kernel counts entries and bytes as they are written, the library once neighbours are merged. */
+/* The kernel counts written entries and bytes. The library counts entries after merging neighbours. */
 static bool is_too_much_as_written(const char *text)
 {
 	size_t lines = 0;
@@ -99,8 +100,8 @@ static void ask_kernel(const char *text, const struct idm_map *map, bool taken)
 	if (n < 0 && errno != EINVAL)
 		FAIL("the kernel says %s", strerror(errno));
 	if ((n >= 0) != taken)
-		FAIL("the kernel %s what the library %s", n >= 0 ? "takes" : "refuses",
-		     taken ? "takes" : "refuses");
+		FAIL("the kernel %s what the library %s", n >= 0 ? "accepts" : "refuses",
+		     taken ? "accepts" : "refuses");
 	if (!taken)
 		return;
 	check_meaning(map);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The line that mount(8) gives its helper. The first line of the input is the list of options behind -o,
- * the others are further arguments.
+ * The command line that mount(8) passes to its helper. The first line of the input is the list of
+ * options behind -o. The others are further arguments.
  */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 int mount_idmap_main(int argc, char **argv);
 
-/* What it is asked to do not, it does not say that it could not do. */
+/* With -f the helper mounts nothing, so it must not report a failed mount. */
 static void check_fake(const uint8_t *data, size_t size)
 {
 	static const char *const first[] = { "mount.idmap", "/source", "/target", "-f", "-o", NULL };
@@ -17,7 +17,7 @@ static void check_fake(const uint8_t *data, size_t size)
 	char **argv = arguments_of(first, data, size, &argc);
 
 	status = run_main(mount_idmap_main, "mount.idmap", 2, argc, argv);
-	/* 32: a name that there is not. */
+	/* 32: an unknown name. */
 	CHECK(status == 0 || status == 1 || status == 32);
 	free_arguments(argv);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Lines of /proc/PID/mountinfo. The first byte says whether the rest is such a text, or fields, of which
- * a line is made as the kernel makes it: that has to be read as what it was made of.
+ * Lines of /proc/PID/mountinfo. The first byte selects whether the rest is such a text, or fields. The
+ * test formats fields to a line as the kernel does. The library has to read the same fields from it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void check_text(const uint8_t *data, size_t size)
 	AUTO_FREE char *text = bytes_copy(data, size);
 	size_t lines = size && data[size - 1] != '\n' ? 1 : 0;
 
-	/* The kernel writes none. */
+	/* The kernel writes no NUL. */
 	if (size && memchr(data, '\0', size))
 		return;
 	for (size_t i = 0; i < size; i++)
@@ -66,7 +66,8 @@ static void take_string(struct input *in, char s[256])
 	}
 }
 
-/* mangle() of the kernel's fs/proc_namespace.c, with what show_mountinfo() escapes. */
+/* Like mangle() in the kernel's fs/proc_namespace.c, for the characters that show_mountinfo() escapes.
+ */
 static void print_escaped(FILE *out, const char *s)
 {
 	for (; *s; s++)

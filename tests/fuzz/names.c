@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A name service that is always the same, and quick. Linked in the place of lib/idmap/nss.c's functions.
+/* A fast name service with fixed names. The linker uses it instead of the functions of lib/idmap/nss.c.
  */
 #include <errno.h>
 #include <stdio.h>

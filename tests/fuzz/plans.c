@@ -5,7 +5,7 @@
 
 #include "fuzz.h"
 
-/* Below the root: without "..", and without a slash in front. */
+/* The target is below the root. It contains no "..", and does not begin with a slash. */
 static void check_target(const char *target)
 {
 	CHECK(*target != '/');
@@ -68,7 +68,7 @@ void check_plan(const struct idm_plan *plan)
 		check_entry(&plan->entries[i], i == 0);
 }
 
-/* Read into a plan that has a mount already; on failure that one is all there is. */
+/* Reads into a plan, also into one with a mount. On failure only that mount is left. */
 static int read_as(struct idm_plan *plan, enum idm_plan_format format, const struct idm_map *map,
 		   const char *text, size_t size)
 {
@@ -102,7 +102,7 @@ static void free_plan(struct idm_plan **plan)
 
 #define AUTO_PLAN __attribute__((cleanup(free_plan)))
 
-/* What is understood without being told the format is understood the same with it. */
+/* The library reads the same plan if the caller does not state the format. */
 static void check_form(const struct idm_plan *known, const char *text, size_t size)
 {
 	AUTO_PLAN struct idm_plan *plan = NULL;
@@ -125,7 +125,7 @@ void check_plan_text(enum idm_plan_format format, const uint8_t *data, size_t si
 	if (read_as(plain, format, NULL, text, size) == 0) {
 		check_form(plain, text, size);
 		(void)idm_plan_harden(plain, NULL, NULL);
-		CHECK(idm_plan_harden(plain, NULL, NULL) == 0); /* it has been done */
+		CHECK(idm_plan_harden(plain, NULL, NULL) == 0); /* the plan is hardened already */
 	}
 	read_as(mapped, format, map, text, size);
 }

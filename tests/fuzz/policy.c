@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Root's rules for annotations: a text is refused with the number of a line that it has, or what it
- * allows holds for each id alone as well.
+ * Root's rules for annotations. If the library refuses a text, the message contains the number of one of
+ * its lines. If rules allow a range, they allow every single ID of it, too.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include "fuzz-procfs.h"
 #include "fuzz.h"
 
-/* Linked in the place of those of lib/sys/procfs.c. */
+/* The linker uses these instead of the functions of lib/sys/procfs.c. */
 int __wrap_idm_procfs_root(struct idm_error *err);
 int __wrap_idm_procfs_openat(int process, const char *name, int flags);
 
@@ -42,7 +42,7 @@ int __wrap_idm_procfs_openat(int process, const char *name, int flags)
 void check_mount(const struct idm_mount_info *mount)
 {
 	CHECK(mount->target && mount->source && mount->root && mount->fstype);
-	/* Each is read to its end. */
+	/* strlen() reads each string up to its end. */
 	CHECK(strlen(mount->target) + strlen(mount->source) + strlen(mount->root) +
 		      strlen(mount->fstype) <
 	      SIZE_MAX);

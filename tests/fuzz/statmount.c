@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Replies of statmount(2), also such as no kernel gives: an emulated one, or a filter that answers in
- * the kernel's place, may be wrong, and must not make the library read where nothing is.
+ * Replies of statmount(2), including those that no real kernel returns. An emulated kernel, or a filter
+ * that answers for the kernel, may be wrong. The library must not read outside of the reply.
  *
- * The input is replies, one for each question, until there are no more (then: -ENOENT). Each begins with
- * a byte for how it is answered; a real reply goes on with the fields of take_head() and the strings.
+ * The input is a sequence of replies, one for each call. After its end the call fails with -ENOENT. The
+ * first byte of a reply selects its kind. The fields of take_head() and the strings follow.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,7 @@ ssize_t __wrap_idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids
 
 static struct input replies;
 
-/* What of a reply is looked at, so that it need not be found among 512 bytes. */
+/* Reads only the fields that the library uses. A fuzzer would rarely hit them among 512 bytes. */
 static void take_head(struct input *in, struct idm_statmount *m)
 {
 	m->mask = take_number(in, 4);
@@ -84,7 +84,7 @@ int __wrap_idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmo
 	}
 }
 
-/* As many mounts as there may be replies. */
+/* Lists four mounts. Each call for one of them gets the next reply. */
 ssize_t __wrap_idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_t n)
 {
 	(void)req;

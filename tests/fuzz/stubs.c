@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where the programs would do something, or look at what this machine happens to have. Linked in the
- * place of those functions of the library, of the command and of libc.
+ * Stubs for the functions by which the programs have effects, or depend on this machine. The linker uses
+ * them instead of the functions of the library, the command and libc.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include "lib/sys/refused.h"
 #include "oci/bundle.h"
 
-/* Fails, with its argument in the message as the real one would have it. */
-#define DOOR(name, subject, ...)                                                                 \
+/* Fails, with its argument in the message, as the real function does. */
+#define STUB(name, subject, ...)                                                                 \
 	int __wrap_##name(__VA_ARGS__, struct idm_error *err);                                   \
 	int __wrap_##name(__VA_ARGS__, struct idm_error *err)                                    \
 	{                                                                                        \
@@ -23,29 +23,29 @@
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-DOOR(idm_userns_open, NULL, const struct idm_map *map, unsigned int flags)
-DOOR(idm_tree_open, path, int dirfd, const char *path, int userns,
+STUB(idm_userns_open, NULL, const struct idm_map *map, unsigned int flags)
+STUB(idm_tree_open, path, int dirfd, const char *path, int userns,
      const struct idm_tree_options *options)
-DOOR(idm_tree_attach, target, int tree, int dirfd, const char *target,
+STUB(idm_tree_attach, target, int tree, int dirfd, const char *target,
      const struct idm_attach_options *options)
-DOOR(idm_umount, target, int dirfd, const char *target, unsigned int flags)
-DOOR(idm_overlay_open, NULL, const struct idm_overlay_options *overlay)
-DOOR(idm_plan_apply, target, const struct idm_plan *plan, int dirfd, const char *target,
+STUB(idm_umount, target, int dirfd, const char *target, unsigned int flags)
+STUB(idm_overlay_open, NULL, const struct idm_overlay_options *overlay)
+STUB(idm_plan_apply, target, const struct idm_plan *plan, int dirfd, const char *target,
      const struct idm_plan_apply_options *options)
-DOOR(idm_plan_undo, journal, const char *journal, unsigned int flags)
-DOOR(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount_info *, void *), void *data)
-DOOR(idm_list_path, path, int dirfd, const char *path, unsigned int flags,
+STUB(idm_plan_undo, journal, const char *journal, unsigned int flags)
+STUB(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount_info *, void *), void *data)
+STUB(idm_list_path, path, int dirfd, const char *path, unsigned int flags,
      int (*each)(const struct idm_mount_info *, void *), void *data)
-DOOR(idm_check_path, path, int dirfd, const char *path, unsigned int flags,
+STUB(idm_check_path, path, int dirfd, const char *path, unsigned int flags,
      struct idm_check_result *check, struct idm_error *why)
-DOOR(prepare_bundle, bundle->directory, const struct bundle *bundle, char *file)
-DOOR(print_features, *argv, char **argv)
-DOOR(idm_diagnose_refused, path, enum idm_call call, int code, enum idm_error_step step,
+STUB(prepare_bundle, bundle->directory, const struct bundle *bundle, char *file)
+STUB(print_features, *argv, char **argv)
+STUB(idm_diagnose_refused, path, enum idm_call call, int code, enum idm_error_step step,
      const char *path)
-DOOR(idm_procfs_open_self, name, const char *name, enum idm_error_step step)
-DOOR(idm_map_add_userns, NULL, struct idm_map *map, int userns)
-DOOR(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)
-DOOR(idm_map_add_subid, owner, struct idm_map *map, const char *owner)
+STUB(idm_procfs_open_self, name, const char *name, enum idm_error_step step)
+STUB(idm_map_add_userns, NULL, struct idm_map *map, int userns)
+STUB(idm_map_add_pid, NULL, struct idm_map *map, pid_t pid)
+STUB(idm_map_add_subid, owner, struct idm_map *map, const char *owner)
 
 int __wrap_idm_features(unsigned int flags,
 			int (*each)(const struct idm_feature_info *feature, void *data), void *data,
@@ -92,7 +92,7 @@ int __wrap_run_make_root(struct run_request *q, struct run_root *root)
 	return report_failure("%s is linked away", "run_make_root");
 }
 
-/* For "/proc/PID/ns/user" and whatever else is said to be a user namespace. */
+/* Opens "/proc/PID/ns/user" and other paths that the input names as a user namespace. */
 int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode)
 {
 	return -EACCES;
@@ -104,14 +104,14 @@ int __wrap_open(const char *path, int flags, ...)
 	return -1;
 }
 
-/* Of a runtime. */
+/* Executes a runtime. */
 int __wrap_execv(const char *path, char *const argv[])
 {
 	errno = EACCES;
 	return -1;
 }
 
-/* Its name where files may be large. */
+/* The name of open() with large files. */
 int __wrap_open64(const char *path, int flags, ...)
 {
 	errno = EACCES;
