@@ -182,12 +182,14 @@ static enum idm_error_step find_first_step(const struct run *run)
 					  : IDM_STEP_COPY_PLAN_MOUNTS;
 }
 
-static int run_child(struct run *run, struct idm_error *err)
+/* The last child exits while the caller continues, see idm_assembly_close(). */
+static int run_child(struct run *run, struct idm_subprocess *child, struct idm_error *err)
 {
 	int r;
 
 	run->step = find_first_step(run);
-	r = idm_subprocess_shared(run_in_namespace, run, sizeof(*run));
+	idm_subprocess_end(child);
+	r = idm_subprocess_run_shared(child, run_in_namespace, run, sizeof(*run));
 	close_moment(&run->target);
 	close_moment(&run->opened);
 	idm_subprocess_close_parts(&run->own);
@@ -207,7 +209,7 @@ static int continue_run(struct run *run, struct idm_assembly *a, bool mkdir, str
 	if (run->own.fd >= 0 && first < a->plan->n)
 		r = open_next_target(run, &a->targets[first], mkdir, err);
 	if (r == 0)
-		r = run_child(run, err);
+		r = run_child(run, &a->assembler, err);
 	/* Creating the next target needs descriptors. */
 	free_trees(a, first, run->next);
 	return r;

@@ -157,7 +157,7 @@ static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
 {
 	const struct idm_owner *owner;
 
-	*a = (struct idm_assembly){ .tree = -1, .plan = plan };
+	*a = (struct idm_assembly){ .tree = -1, .plan = plan, .assembler.pidfd = -1 };
 	owner = owner_of_targets(plan->entries[0].map, &a->owner);
 	a->targets = calloc(plan->n, sizeof(*a->targets));
 	a->mounts = reallocarray(NULL, plan->n, sizeof(*a->mounts));
@@ -306,8 +306,9 @@ void idm_assembly_make_writable(const struct idm_assembly *a)
 		idm_sys_mount_setattr(a->tree, "", AT_EMPTY_PATH, &writable);
 }
 
-void idm_assembly_rollback(const struct idm_assembly *a)
+void idm_assembly_rollback(struct idm_assembly *a)
 {
+	idm_subprocess_end(&a->assembler);
 	idm_assembly_make_writable(a);
 	for (size_t i = a->plan->n; i-- > 0;)
 		idm_target_rollback(&a->targets[i]);
@@ -323,6 +324,7 @@ void idm_assembly_close(struct idm_assembly *a)
 	free(a->mounts);
 	idm_close_fd(&a->tree);
 	a->tree = -1;
+	idm_subprocess_end(&a->assembler);
 }
 
 /* ---- the call ---- */
@@ -362,7 +364,7 @@ int idm_plan_open(const struct idm_plan *plan, const struct idm_plan_apply_optio
 {
 	HOLD_CANCEL;
 	struct idm_journal_writer nothing = { .fd = -1 };
-	struct idm_assembly assembly = { .tree = -1 };
+	struct idm_assembly assembly = { .tree = -1, .assembler.pidfd = -1 };
 	struct idm_plan_apply_options o;
 	int tree, r = idm_copy_apply_options(&o, options, err);
 

@@ -6,6 +6,7 @@
 #include "lib/journal/journal.h"
 #include "lib/mount/target.h"
 #include "lib/plan/plan.h"
+#include "lib/sys/subprocess.h"
 
 /* A whole plan as one detached tree, and the targets that were created in it on the way. */
 struct idm_assembly {
@@ -14,6 +15,8 @@ struct idm_assembly {
 	int *mounts; /* of each entry whose propagation is to be set, if a descriptor identifies it */
 	struct idm_target *targets; /* one for each entry */
 	struct idm_owner owner;	    /* of the targets that are created */
+	/* The last child that put trees together. Its mount namespace may not be gone yet. */
+	struct idm_subprocess assembler;
 };
 
 /* Creates the tree of one entry, detached. User namespaces come from the cache. */
@@ -54,8 +57,8 @@ int idm_assembly_propagate(const struct idm_assembly *assembly, struct idm_error
 /* Makes the root writable again, for the rollback. The tree has to be attached still. */
 void idm_assembly_make_writable(const struct idm_assembly *assembly);
 
-/* Removes the created targets that are still empty. */
-void idm_assembly_rollback(const struct idm_assembly *assembly);
+/* Removes the created targets that are still empty. No mount namespace with the plan is left then. */
+void idm_assembly_rollback(struct idm_assembly *assembly);
 
 /* Releases everything. An attached tree and created targets stay. */
 void idm_assembly_close(struct idm_assembly *assembly);

@@ -48,14 +48,12 @@ static void restore_thread(const struct thread_state *state)
 	errno = state->error;
 }
 
-static int run_sharing(struct idm_work *work)
+static int run_sharing(struct idm_subprocess *process, struct idm_work *work)
 {
 	const struct thread_state state = save_thread();
-	struct idm_subprocess process;
-	int r = idm_work_start(work, CLONE_VM | CLONE_VFORK, &process);
+	int r = idm_work_start(work, CLONE_VM | CLONE_VFORK, process);
 
 	restore_thread(&state);
-	idm_subprocess_end(&process);
 	return r;
 }
 
@@ -74,10 +72,11 @@ static int run_copying(int (*run)(void *data), void *data, size_t size)
 	return r;
 }
 
-int idm_subprocess_shared(int (*run)(void *data), void *data, size_t size)
+int idm_subprocess_run_shared(struct idm_subprocess *process, int (*run)(void *data), void *data,
+			      size_t size)
 {
 	struct idm_work work = { .run = run, .data = data };
-	int r = run_sharing(&work);
+	int r = run_sharing(process, &work);
 
 	/* Linux 5.6 to 6.1 refuse that to a thread that has unshared a time namespace. */
 	if (r == -EINVAL)
@@ -85,4 +84,13 @@ int idm_subprocess_shared(int (*run)(void *data), void *data, size_t size)
 	if (r < 0)
 		return r;
 	return work.done ? work.result : -ESRCH;
+}
+
+int idm_subprocess_shared(int (*run)(void *data), void *data, size_t size)
+{
+	struct idm_subprocess process;
+	int r = idm_subprocess_run_shared(&process, run, data, size);
+
+	idm_subprocess_end(&process);
+	return r;
 }

@@ -39,6 +39,14 @@ int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), v
 int idm_subprocess_shared(int (*run)(void *data), void *data, size_t size);
 
 /*
+ * The same, but does not wait for the child to exit. The child has left the memory, and its result is
+ * final. While the kernel still frees its mount namespace (a grace period of RCU), the caller can work.
+ * Call idm_subprocess_end() whatever came back.
+ */
+int idm_subprocess_run_shared(struct idm_subprocess *process, int (*run)(void *data), void *data,
+			      size_t size);
+
+/*
  * Clones a child, which sends no signal when it exits, and runs `child(arg)` in it. All signals are
  * blocked in it, so that no handler of the caller's runs there. `flags` are CLONE_*. CLONE_VM requires
  * CLONE_VFORK, since its stack is freed on return. Returns the number of the child or -errno.

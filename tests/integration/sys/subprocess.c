@@ -60,6 +60,12 @@ TEST(the_caller_is_as_before)
 	close(answer);
 }
 
+static int return_seven(void *data)
+{
+	(void)data;
+	return 7;
+}
+
 static int die_in_libc(void *data)
 {
 	int type;
@@ -82,6 +88,22 @@ TEST_ANYWHERE(a_child_that_is_killed)
 	assert_int_equal(errno, EXDEV);
 	must(pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type));
 	assert_int_equal(type, PTHREAD_CANCEL_DEFERRED);
+	snapshot_assert_same(before);
+}
+
+/* Its result is final before it is reaped, and it stays the caller's until then. */
+TEST_ANYWHERE(a_child_that_is_reaped_later)
+{
+	struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+	struct idm_subprocess process;
+	siginfo_t info;
+	int zero = 0;
+
+	assert_int_equal(idm_subprocess_run_shared(&process, return_seven, &zero, sizeof(zero)), 7);
+	must(waitid(P_PIDFD, (id_t)process.pidfd, &info, WEXITED | WNOWAIT | __WALL));
+	assert_int_equal(info.si_code, CLD_EXITED);
+	idm_subprocess_end(&process);
+	assert_int_equal(process.pidfd, -1);
 	snapshot_assert_same(before);
 }
 
