@@ -15,7 +15,6 @@
 #include "assemble.h"
 #include "lib/base/macros.h"
 #include "lib/mount/staging.h"
-#include "lib/sys/nofollow.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
@@ -44,63 +43,11 @@ static int enter_new_namespace(struct run *run)
 	return r < 0 ? r : idm_sys_move_mount(run->trees[0], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-/* Of a child that was killed between the two lines, the descriptor stays open. No other is closed. */
-static void close_moment(int *kept)
-{
-	volatile int *place = kept;
-	int fd = *place;
-
-	*place = -1;
-	idm_close_fd(&fd);
-}
-
-static int find_kind(const struct idm_plan_entry *step, int tree, bool *directory)
-{
-	struct statx st;
-	int r;
-
-	*directory = true; /* the root of every filesystem is one */
-	if (step->kind != IDM_PLAN_ENTRY_BIND)
-		return 0;
-	r = idm_sys_statx(tree, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
-	*directory = r == 0 && S_ISDIR(st.stx_mode);
-	return r;
-}
-
-/* Opening it as a directory has looked at that already. */
-static bool has_kind(int target, bool directory)
-{
-	struct statx st;
-
-	return directory ||
-	       (idm_sys_statx(target, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
-		!S_ISDIR(st.stx_mode) && !S_ISLNK(st.stx_mode));
-}
-
-static bool move_to_path(struct run *run, const char *path, int tree, bool directory)
-{
-	int kind = directory ? O_DIRECTORY : 0;
-	bool moved;
-
-	*(volatile int *)&run->opened = idm_open_nofollow(run->trees[0], path, O_PATH | kind,
-							  RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-	moved = run->opened >= 0 && has_kind(run->opened, directory) &&
-		idm_is_site_root(run->trees[0], run->opened) == 0 &&
-		idm_sys_move_mount_fd(tree, run->opened, 0) == 0;
-	close_moment(&run->opened);
-	return moved;
-}
-
 /* Whether the target is as it has to be. On any doubt the caller opens it. */
 static bool move_simply(struct run *run)
 {
-	const struct idm_plan_entry *step = &run->plan->entries[run->next];
-	int tree = run->trees[run->next];
-	bool directory;
-
-	return idm_place_at_name(run->trees[0], step->target, tree) ||
-	       (idm_ends_in_name(step->target) && find_kind(step, tree, &directory) == 0 &&
-		move_to_path(run, step->target, tree, directory));
+	return idm_place_simply(run->trees[0], run->plan->entries[run->next].target,
+				run->trees[run->next], &run->opened);
 }
 
 static int move_trees(struct run *run)
@@ -190,8 +137,8 @@ static int run_child(struct run *run, struct idm_subprocess *child, struct idm_e
 	run->step = find_first_step(run);
 	idm_subprocess_end(child);
 	r = idm_subprocess_run_shared(child, run_in_namespace, run, sizeof(*run));
-	close_moment(&run->target);
-	close_moment(&run->opened);
+	idm_close_moment(&run->target);
+	idm_close_moment(&run->opened);
 	idm_subprocess_close_parts(&run->own);
 	if (r == 0)
 		return 0;

@@ -28,14 +28,12 @@ static const enum idm_error_step step_assemble = IDM_STEP_ASSEMBLE_PLAN;
 
 /* ---- putting in place ---- */
 
-static int place_tree(int root, const struct idm_plan_entry *step, int tree, bool mkdir,
-		      struct idm_target *target, struct idm_error *err)
+/* Opening the target by itself creates it, or finds the words for the error. */
+static int place_at_target(int root, const struct idm_plan_entry *step, int tree, bool mkdir,
+			   struct idm_target *target, struct idm_error *err)
 {
-	int r;
+	int r = idm_open_entry_target(root, step, tree, mkdir, target, err);
 
-	if (idm_place_at_name(root, step->target, tree))
-		return 0;
-	r = idm_open_entry_target(root, step, tree, mkdir, target, err);
 	if (r < 0)
 		return r;
 	r = idm_sys_move_mount_fd(tree, target->fd, 0);
@@ -43,6 +41,16 @@ static int place_tree(int root, const struct idm_plan_entry *step, int tree, boo
 	idm_close_fd(&target->fd);
 	target->fd = -1;
 	return r < 0 ? idm_diagnose_not_placed(r, step, err) : 0;
+}
+
+static int place_tree(int root, const struct idm_plan_entry *step, int tree, bool mkdir,
+		      struct idm_target *target, struct idm_error *err)
+{
+	int opened = -1;
+
+	return idm_place_simply(root, step->target, tree, &opened)
+		       ? 0
+		       : place_at_target(root, step, tree, mkdir, target, err);
 }
 
 /*

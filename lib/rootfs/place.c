@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
+#include "lib/sys/nofollow.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
 
@@ -38,22 +40,81 @@ static bool is_one_name(const char *target)
  * link, which is not a directory. The "." ensures that the tree is a directory. If the call fails, for
  * whatever reason, the caller opens the target first.
  */
-bool idm_place_at_name(int root, const char *target, int tree)
+static bool place_at_name(int root, const char *target, int tree)
 {
 	target += strspn(target, "/");
 	return is_one_name(target) &&
 	       idm_sys_move_mount(tree, ".", root, target, MOVE_MOUNT_T_AUTOMOUNTS) == 0;
 }
 
-int idm_is_site_root(int root, int target)
+/*
+ * Whether the target is the root itself: 1, 0 or -errno. The root is the root of its mount, and most
+ * targets are not that of theirs.
+ */
+static int is_site_root(int root, int target)
 {
 	uint64_t root_id = 0, id = 0;
 	bool unique;
-	int r = idm_mount_id(root, "", &root_id, &unique);
+	int r = idm_is_mount_point(target);
 
+	if (r <= 0)
+		return r;
+	r = idm_mount_id(root, "", &root_id, &unique);
 	if (r == 0)
 		r = idm_mount_id(target, "", &id, &unique);
-	return r < 0 ? r : id == root_id && idm_is_same_inode(root, target);
+	return r < 0 ? r : id == root_id;
+}
+
+void idm_close_moment(int *kept)
+{
+	volatile int *place = kept;
+	int fd = *place;
+
+	*place = -1;
+	idm_close_fd(&fd);
+}
+
+static int open_inside(int root, const char *target, int kind)
+{
+	return idm_open_nofollow(root, target, O_PATH | kind, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+/* Most targets are directories. Opening one as such shows that it is one. */
+static int open_any_kind(int root, const char *target, bool *directory)
+{
+	int fd = open_inside(root, target, O_DIRECTORY);
+
+	*directory = fd >= 0;
+	return fd == -ENOTDIR ? open_inside(root, target, 0) : fd;
+}
+
+/* A file is not the root, which is a directory. A symbolic link must not be covered. */
+static bool may_be_covered(int root, int target, bool directory)
+{
+	struct statx st;
+
+	if (directory)
+		return is_site_root(root, target) == 0;
+	return idm_sys_statx(target, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+	       !S_ISDIR(st.stx_mode) && !S_ISLNK(st.stx_mode);
+}
+
+/* The kernel refuses to move a directory to a file, and a file to a directory. */
+static bool place_at_path(int root, const char *target, int tree, int *opened)
+{
+	bool directory, moved;
+
+	*(volatile int *)opened = open_any_kind(root, target, &directory);
+	moved = *opened >= 0 && may_be_covered(root, *opened, directory) &&
+		idm_sys_move_mount_fd(tree, *opened, 0) == 0;
+	idm_close_moment(opened);
+	return moved;
+}
+
+bool idm_place_simply(int root, const char *target, int tree, int *opened)
+{
+	return place_at_name(root, target, tree) ||
+	       (idm_ends_in_name(target) && place_at_path(root, target, tree, opened));
 }
 
 /*
@@ -62,7 +123,7 @@ int idm_is_site_root(int root, int target)
 static int refuse_root(int root, const struct idm_plan_entry *step, int target, struct idm_error *err)
 {
 	char name[IDM_PLAN_ENTRY_NAME];
-	int r = idm_is_site_root(root, target);
+	int r = is_site_root(root, target);
 
 	if (r == 0)
 		return 0;

@@ -14,13 +14,14 @@ int idm_open_entry_target(int root, const struct idm_plan_entry *step, int tree,
 			  struct idm_target *target, struct idm_error *err);
 
 /*
- * Moves a directory to a target that is a single name, with one call. If that fails, for whatever
- * reason, the target is to be opened first. Makes system calls only.
+ * Moves a tree to a target that is there, and is as it has to be. On any doubt it returns false, and the
+ * target is to be opened first. Makes system calls only. *opened is -1 before and after. If the process
+ * is killed, the target may be open there.
  */
-bool idm_place_at_name(int root, const char *target, int tree);
+bool idm_place_simply(int root, const char *target, int tree, int *opened);
 
-/* Whether the target is the root itself: 1, 0 or -errno. Makes system calls only. */
-int idm_is_site_root(int root, int target);
+/* Closes *fd. If the process is killed in between, the descriptor stays open. No other is closed. */
+void idm_close_moment(int *fd);
 
 /* Fills in why the tree could not be moved to its open target. Returns `code`. */
 int idm_diagnose_not_placed(int code, const struct idm_plan_entry *step, struct idm_error *err);
