@@ -241,8 +241,8 @@ static int clone_for_layer(struct idm_layers *layers, const struct idm_layer *l,
 	int fd;
 
 	options.flags = IDM_TREE_EMPTY_PATH;
-	if (layers->by_path && !l->writable)
-		options.attr_set = IDM_ATTR_NOSYMFOLLOW; /* see layer-paths.c */
+	if (layers->nosymfollow)
+		options.attr_set = IDM_ATTR_NOSYMFOLLOW;
 	fd = idm_tree_open(l->path.dirfd, path, l->mapped ? userns_fd : -1, &options, err);
 
 	if (fd < 0) {

@@ -42,8 +42,9 @@ struct idm_layers {
 	size_t n;
 	int *clones; /* the detached copies, which stay open until the overlay exists */
 	size_t n_clones;
-	bool clone_all; /* also the layers without a map */
-	bool by_path;	/* lower layers need no descriptor, if the kernel can have their paths */
+	bool clone_all;	  /* also the layers without a map */
+	bool by_path;	  /* lower layers need no descriptor, if the kernel can have their paths */
+	bool nosymfollow; /* the copies refuse symbolic links, see layer-paths.c */
 	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };

@@ -367,6 +367,18 @@ static bool want_layers_by_path(const struct idm_overlay_options *o)
 	return o->map && o->n_lower + o->n_data >= MANY_LAYERS && !idm_kernel_is_before(6, 16);
 }
 
+/*
+ * In a namespace the kernel gets all layers by path. A link must not lead out of the copies there. The
+ * attribute is of Linux 5.14.
+ */
+static void choose_paths(struct idm_layers *layers, const struct idm_overlay_options *o,
+			 bool descriptors)
+{
+	layers->clone_all = !descriptors;
+	layers->by_path = descriptors && want_layers_by_path(o);
+	layers->nosymfollow = layers->by_path || (!descriptors && !idm_kernel_is_before(5, 14));
+}
+
 static int assemble_overlay(const struct idm_overlay_options *o, struct idm_layers *layers,
 			    struct idm_error *err)
 {
@@ -385,8 +397,7 @@ static int assemble_overlay(const struct idm_overlay_options *o, struct idm_laye
 		if (userns < 0)
 			return userns;
 	}
-	layers->clone_all = !descriptors;
-	layers->by_path = descriptors && want_layers_by_path(o);
+	choose_paths(layers, o, descriptors);
 	r = idm_layers_open(layers, userns, err);
 	if (r == 0)
 		r = check_upper_mount(o, layers, err);

@@ -146,7 +146,6 @@ TEST(a_rest_that_begins_with_a_slash)
 TEST(links_in_layers_are_followed)
 {
 	AUTO_MAP struct idm_map *map = map_of(MAP);
-	struct idm_overlay_options o;
 	char line[65536];
 
 	enter();
@@ -154,12 +153,17 @@ TEST(links_in_layers_are_followed)
 	scratch_dir(STORE "/4/fs/directory");
 	owned_file(STORE "/4/fs/directory/inside", 5, 5);
 	must(symlink("directory", STORE "/5/fs/link-to-directory"));
-	o = request(map, 0);
-	attach_overlay(&o);
-	assert_owner(TARGET "/link", 100000, 100000);
-	assert_owner(TARGET "/link-to-directory/inside", 100005, 100005);
-	read_mount_line(line, sizeof(line));
-	assert_null(strstr(line, "nosymfollow"));
+	EACH_WAY(way)
+	{
+		struct idm_overlay_options o = request(map, (unsigned int)way);
+
+		attach_overlay(&o);
+		assert_owner(TARGET "/link", 100000, 100000);
+		assert_owner(TARGET "/link-to-directory/inside", 100005, 100005);
+		read_mount_line(line, sizeof(line));
+		assert_null(strstr(line, "nosymfollow"));
+		do_umount(TARGET);
+	}
 }
 
 TEST(layers_of_several_mounts_and_behind_links)
@@ -291,7 +295,7 @@ TEST(a_component_that_becomes_a_link)
 	must(symlink(SCRATCH "/outside", STORE "/8-link"));
 	assert_int_equal(pthread_create(&thread, NULL, swap_component, NULL), 0);
 	for (int i = 0; i < n; i++) {
-		struct idm_overlay_options o = request(map, 0);
+		struct idm_overlay_options o = request(map, i % 2 ? IDM_OVERLAY_IN_NAMESPACE : 0);
 		int tree = idm_overlay_open(&o, NULL);
 		struct stat st;
 
