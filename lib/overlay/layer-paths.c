@@ -19,9 +19,8 @@
  * the last one would be the layer's own. idm_layers_check() found no link there. Longer paths are
  * compared by inode.
  *
- * In a mount namespace (overlay-legacy.c) the kernel gets paths below the attached copies, in one
- * string. They have been opened before, and these copies refuse links as well, from Linux 5.14 on. So
- * they lead to directories of the copies there, too, upper and work included.
+ * In a mount namespace (overlay-legacy.c) the kernel gets the same paths below the attached copies, in
+ * one string. That namespace is the child's alone, and its mounts are private. So the same holds there.
  *
  * The overlay does not have the attribute: overlayfs reads the links of its layers by itself.
  */

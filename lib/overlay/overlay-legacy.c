@@ -5,8 +5,10 @@
  * attached, and mounts the overlay. It opens a detached copy of that in the descriptor table that it
  * shares with its parent, and exits. The namespace disappears too, and no other process has seen it.
  *
- * The string may have 4095 bytes: layers are named by links "0", "1", ... in a tmpfs that the child is
- * in, so that 500 of them fit, whatever they are called.
+ * The string may have 4095 bytes. It names layers by their paths below the copies, which are in a tmpfs
+ * that the child is in. If these are too long, links "0", "1", ... in the tmpfs name all of them, so
+ * that 500 layers fit, whatever they are called. A path with a special character is named by a link,
+ * too.
  */
 #include <errno.h>
 #include <limits.h>
@@ -37,6 +39,7 @@ struct assembly {
 	int scratch;			   /* a detached tmpfs */
 	struct idm_delegate *root;	   /* mounts as mapped root; NULL: the child does it */
 	enum idm_error_step step;
+	bool link_all; /* the paths do not fit */
 	char options[OPTIONS_SIZE];
 };
 
@@ -67,16 +70,44 @@ static void append_number(struct text *t, size_t number)
 	append_text(t, d);
 }
 
+static void append_clone_name(struct text *t, size_t i)
+{
+	append_text(t, "c");
+	append_number(t, i);
+}
+
+/* From the tmpfs. */
+static void append_path(struct text *t, const struct idm_layer *l)
+{
+	append_clone_name(t, l->clone);
+	append_text(t, "/");
+	append_text(t, l->below);
+}
+
+/* Whether a link in the tmpfs names the layer. Commas, colons and backslashes would need escapes. */
+static bool is_linked(const struct assembly *a, const struct idm_layer *l)
+{
+	return a->link_all || l->writable || !*l->below || l->below[strcspn(l->below, ",:\\")];
+}
+
 /*
- * The name of a layer in the tmpfs. Lower layers have the shortest names possible. Upper and work have
+ * The name of a link in the tmpfs. Those of lower layers are the shortest possible. Upper and work have
  * names that upper-in-use.c recognises in the options of the overlay.
  */
-static void append_layer_name(struct text *t, const struct assembly *a, size_t i)
+static void append_link_name(struct text *t, const struct assembly *a, size_t i)
 {
 	if (!a->layers->v[i].writable)
 		append_number(t, i);
 	else
 		append_text(t, i == a->layers->n - 1 ? a->work.text : a->upper.text);
+}
+
+static void append_layer_name(struct text *t, const struct assembly *a, size_t i)
+{
+	if (is_linked(a, &a->layers->v[i]))
+		append_link_name(t, a, i);
+	else
+		append_path(t, &a->layers->v[i]);
 }
 
 /* ---- the options ---- */
@@ -91,23 +122,31 @@ static void append_escaped(struct text *t, const char *s)
 	}
 }
 
-static int write_options(struct assembly *a, struct idm_error *err)
+static void append_layers(struct text *t, const struct assembly *a)
+{
+	const struct idm_overlay_options *o = a->overlay;
+
+	append_text(t, "lowerdir=");
+	for (size_t i = 0; i < o->n_lower + o->n_data; i++) {
+		/* A double colon begins the data-only layers, and separates them. */
+		append_text(t, i == 0 ? "" : i < o->n_lower ? ":" : "::");
+		append_layer_name(t, a, i);
+	}
+	for (size_t i = o->n_lower + o->n_data; i < a->layers->n; i++) {
+		append_text(t, ",");
+		append_text(t, a->layers->v[i].key);
+		append_text(t, "=");
+		append_layer_name(t, a, i);
+	}
+}
+
+/* Returns the length, which may be more than fits. */
+static size_t compose_options(struct assembly *a)
 {
 	const struct idm_overlay_options *o = a->overlay;
 	struct text t = { a->options, sizeof(a->options), 0 };
 
-	append_text(&t, "lowerdir=");
-	for (size_t i = 0; i < o->n_lower + o->n_data; i++) {
-		/* A double colon begins the data-only layers, and separates them. */
-		append_text(&t, i == 0 ? "" : i < o->n_lower ? ":" : "::");
-		append_layer_name(&t, a, i);
-	}
-	for (size_t i = o->n_lower + o->n_data; i < a->layers->n; i++) {
-		append_text(&t, ",");
-		append_text(&t, a->layers->v[i].key);
-		append_text(&t, "=");
-		append_layer_name(&t, a, i);
-	}
+	append_layers(&t, a);
 	for (size_t i = 0; i < o->n_options; i++) {
 		append_text(&t, ",");
 		append_escaped(&t, o->options[i].name);
@@ -116,11 +155,22 @@ static int write_options(struct assembly *a, struct idm_error *err)
 		append_text(&t, "=");
 		append_escaped(&t, o->options[i].value);
 	}
-	if (t.length < t.size)
+	return t.length;
+}
+
+static int write_options(struct assembly *a, struct idm_error *err)
+{
+	size_t length = compose_options(a);
+
+	if (length >= sizeof(a->options)) {
+		a->link_all = true;
+		length = compose_options(a);
+	}
+	if (length < sizeof(a->options))
 		return 0;
 	return idm_fail(err, -E2BIG, IDM_STEP_OPEN_OVERLAY, NULL,
-			"the options are %zu bytes, %zu more than the kernel accepts", t.length,
-			t.length - t.size + 1);
+			"the options are %zu bytes, %zu more than the kernel accepts", length,
+			length - sizeof(a->options) + 1);
 }
 
 /* ---- in the child ---- */
@@ -128,12 +178,6 @@ static int write_options(struct assembly *a, struct idm_error *err)
 static const char *get_source(const struct assembly *a)
 {
 	return a->overlay->source ? a->overlay->source : "overlay";
-}
-
-static void append_clone_name(struct text *t, size_t i)
-{
-	append_text(t, "c");
-	append_number(t, i);
 }
 
 static int attach_clones(struct assembly *a)
@@ -156,14 +200,11 @@ static int attach_clones(struct assembly *a)
 
 static int link_layer(const struct assembly *a, size_t i)
 {
-	const struct idm_layer *l = &a->layers->v[i];
 	char name[sizeof(a->upper.text)], target[PATH_MAX];
 	struct text n = { name, sizeof(name), 0 }, t = { target, sizeof(target), 0 };
 
-	append_layer_name(&n, a, i);
-	append_clone_name(&t, l->clone);
-	append_text(&t, "/");
-	append_text(&t, l->below);
+	append_link_name(&n, a, i);
+	append_path(&t, &a->layers->v[i]);
 	return t.length < t.size ? idm_sys_symlinkat(target, a->scratch, name) : -ENAMETOOLONG;
 }
 
@@ -172,7 +213,8 @@ static int link_layers(struct assembly *a)
 	int r = 0;
 
 	for (size_t i = 0; i < a->layers->n && r == 0; i++)
-		r = link_layer(a, i);
+		if (is_linked(a, &a->layers->v[i]))
+			r = link_layer(a, i);
 	return r;
 }
 

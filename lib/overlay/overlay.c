@@ -221,6 +221,14 @@ static bool has_layers_by_path(const struct idm_layers *layers)
 	return false;
 }
 
+static int open_layers_again(const struct idm_overlay_options *o, struct idm_layers *layers, int userns,
+			     struct idm_error *err)
+{
+	int r = idm_layers_open_again(layers, userns, err);
+
+	return r < 0 ? r : check_upper_mount(o, layers, err);
+}
+
 /*
  * A path below a copy can be refused where a descriptor is not, for example because the map leaves out
  * the owner of a directory on it. So descriptors are the second try. They also find the words for
@@ -239,9 +247,7 @@ static int set_layers(int *fs, const struct idm_overlay_options *o, struct idm_l
 	*fs = open_context(err);
 	if (*fs < 0)
 		return *fs;
-	r = idm_layers_open_again(layers, userns, err);
-	if (r == 0)
-		r = check_upper_mount(o, layers, err);
+	r = open_layers_again(o, layers, userns, err);
 	return r < 0 ? r : set_descriptors(*fs, layers, err);
 }
 
@@ -341,13 +347,26 @@ static int by_descriptor(const struct idm_overlay_options *o, struct idm_layers 
 	return r < 0 ? r : idm_steal_fd(&tree);
 }
 
-static int in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,
+/* Descriptors are the second try here too: they show which layers require a copy of their own. */
+static int open_in_namespace(const struct idm_overlay_options *o, struct idm_layers *layers, int userns,
+			     struct idm_error *err)
+{
+	bool by_path = has_layers_by_path(layers);
+	int r, tree = idm_overlay_in_namespace(o, layers, by_path ? NULL : err);
+
+	if (tree >= 0 || !by_path)
+		return tree;
+	r = open_layers_again(o, layers, userns, err);
+	return r < 0 ? r : idm_overlay_in_namespace(o, layers, err);
+}
+
+static int in_namespace(const struct idm_overlay_options *o, struct idm_layers *layers, int userns,
 			struct idm_error *err)
 {
 	struct mount_attr attr = { .attr_set = o->attr,
 				   .attr_clr = idm_attributes_to_clear(o->attr, 0),
 				   .propagation = MS_PRIVATE };
-	AUTO_CLOSE int tree = idm_overlay_in_namespace(o, layers, err);
+	AUTO_CLOSE int tree = open_in_namespace(o, layers, userns, err);
 	int r;
 
 	if (tree < 0)
@@ -362,20 +381,21 @@ static int in_namespace(const struct idm_overlay_options *o, const struct idm_la
 /* Fewer layers by path save less than the child costs. */
 #define MANY_LAYERS 32
 
-static bool want_layers_by_path(const struct idm_overlay_options *o)
+/* Linux 6.15.0 propagates mounts into the copies. In a namespace there is a child anyway. */
+static bool want_layers_by_path(const struct idm_overlay_options *o, bool descriptors)
 {
-	return o->map && o->n_lower + o->n_data >= MANY_LAYERS && !idm_kernel_is_before(6, 16);
+	bool sure = !idm_kernel_is_before(6, 16);
+
+	return descriptors ? sure && o->map && o->n_lower + o->n_data >= MANY_LAYERS
+			   : sure || idm_kernel_is_before(6, 15);
 }
 
-/*
- * In a namespace the kernel gets all layers by path. A link must not lead out of the copies there. The
- * attribute is of Linux 5.14.
- */
+/* In a namespace the kernel gets all layers by path. The attribute is of Linux 5.14. */
 static void choose_paths(struct idm_layers *layers, const struct idm_overlay_options *o,
 			 bool descriptors)
 {
 	layers->clone_all = !descriptors;
-	layers->by_path = descriptors && want_layers_by_path(o);
+	layers->by_path = want_layers_by_path(o, descriptors) && !idm_kernel_is_before(5, 14);
 	layers->nosymfollow = layers->by_path || (!descriptors && !idm_kernel_is_before(5, 14));
 }
 
@@ -403,7 +423,8 @@ static int assemble_overlay(const struct idm_overlay_options *o, struct idm_laye
 		r = check_upper_mount(o, layers, err);
 	if (r < 0)
 		return r;
-	return descriptors ? by_descriptor(o, layers, userns, err) : in_namespace(o, layers, err);
+	return descriptors ? by_descriptor(o, layers, userns, err)
+			   : in_namespace(o, layers, userns, err);
 }
 
 int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error *err)

@@ -79,6 +79,15 @@ static void assert_layers_have_paths(bool expected)
 	assert_int_equal(!!strstr(line, "lowerdir+=7/fs"), expected);
 }
 
+/* In a namespace they are in one string, below the first copy. */
+static void assert_string_has_paths(bool expected)
+{
+	char line[65536];
+
+	read_mount_line(line, sizeof(line));
+	assert_int_equal(!!strstr(line, "c0/7/fs"), expected);
+}
+
 /* ---- layers in odd places ---- */
 
 static void make_odd_layers(void)
@@ -115,6 +124,7 @@ TEST(odd_names)
 		attach_overlay(&o);
 		assert_all_mapped();
 		assert_layers_have_paths(way != IDM_OVERLAY_IN_NAMESPACE && !kernel_is_before(6, 16));
+		assert_string_has_paths(way == IDM_OVERLAY_IN_NAMESPACE || kernel_is_before(6, 15));
 		do_umount(TARGET);
 		snapshot_assert_same(before);
 	}
