@@ -38,13 +38,13 @@ static bool is_one_name(const char *target)
 /*
  * Moves a directory to such a name with one call. The kernel refuses to put a directory on a symbolic
  * link, which is not a directory. The "." ensures that the tree is a directory. If the call fails, for
- * whatever reason, the caller opens the target first.
+ * whatever reason, the caller opens the target first. Returns 0 or -errno.
  */
-static bool place_at_name(int root, const char *target, int tree)
+static int place_at_name(int root, const char *target, int tree)
 {
 	target += strspn(target, "/");
-	return is_one_name(target) &&
-	       idm_sys_move_mount(tree, ".", root, target, MOVE_MOUNT_T_AUTOMOUNTS) == 0;
+	return is_one_name(target) ? idm_sys_move_mount(tree, ".", root, target, MOVE_MOUNT_T_AUTOMOUNTS)
+				   : -EINVAL;
 }
 
 /*
@@ -113,8 +113,11 @@ static bool place_at_path(int root, const char *target, int tree, int *opened)
 
 bool idm_place_simply(int root, const char *target, int tree, int *opened)
 {
-	return place_at_name(root, target, tree) ||
-	       (idm_ends_in_name(target) && place_at_path(root, target, tree, opened));
+	int r = place_at_name(root, target, tree);
+
+	/* A name that is missing cannot be opened either. */
+	return r == 0 ||
+	       (r != -ENOENT && idm_ends_in_name(target) && place_at_path(root, target, tree, opened));
 }
 
 /*
