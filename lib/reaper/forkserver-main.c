@@ -368,13 +368,17 @@ static long prepare_orphans(struct server *s, bool wanted)
 	return raw(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* It is not dumpable: it receives private data, such as the environments of programs. */
+/*
+ * It is not dumpable: it receives private data, such as the environments of programs. It keeps no mount
+ * busy by its working directory: a child enters the caller's directory, or a root.
+ */
 static long prepare_forkserver(struct server *s, const struct idm_forkserver_setup *setup)
 {
 	long r = restore_capabilities(&setup->caps);
 
 	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
 	raw(SYS_prctl, PR_SET_NAME, "idm-forkserver");
+	raw(SYS_chdir, "/");
 	raw(SYS_fcntl, FORKSERVER_CONTROL, F_SETFD, FD_CLOEXEC);
 	reset_sigchld();
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -487,6 +488,22 @@ TEST(it_holds_nothing_of_the_programs)
 	/* for signals; the orphans' and this shell's pipe; the way to us */
 	assert_says(reaper, command, "anon_inode\npipe\npipe\nsocket");
 	close(held);
+}
+
+/* Nor the working directory that the program had when it started it. */
+TEST(it_keeps_no_mount_busy)
+{
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
+
+	scratch_enter();
+	scratch_dir(SCRATCH "/left");
+	must(mount("none", SCRATCH "/left", "tmpfs", 0, NULL));
+	must(chdir(SCRATCH "/left"));
+	reaper = keeping(0, NULL);
+	assert_says(reaper, "pwd -P", SCRATCH "/left");
+	must(chdir("/"));
+	must(umount(SCRATCH "/left"));
+	assert_says(reaper, "pwd -P", "/");
 }
 
 /* ---- its memory, and what else is its own ---- */
