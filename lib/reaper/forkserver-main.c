@@ -169,29 +169,36 @@ static int serve_command(struct server *s, const struct idm_forkserver_command *
 	return (int)r;
 }
 
-/* Whether it is this one, which is reaped by now: from here on another process may get the number. */
-static bool mark_reaped(pid_t *number, pid_t pid)
-{
-	if (*number != pid)
-		return false;
-	*number = REAPED;
-	return true;
-}
-
-/* The child that the process belongs to. The exit is the program's, or of what would have become it. */
-static struct child *find_child_of(struct server *s, const struct idm_exit_info *exit)
+/*
+ * The child that the process belongs to. To be asked before it is reaped: a process has its number for
+ * itself until then. From then on the kernel may give the number to a helper that is starting.
+ */
+static struct child *find_child_of(struct server *s, pid_t pid)
 {
 	struct child *c = s->children.at;
 
 	for (struct child *end = c + s->children.n; c < end; c++) {
 		look_up_helpers(c);
-		if (exit->pid == (c->second == NONE ? c->first : c->second))
-			c->exit = *exit;
-		if (mark_reaped(&c->first, exit->pid) || mark_reaped(&c->second, exit->pid) ||
-		    mark_reaped(&c->assembler, exit->pid))
+		if (pid == c->first || pid == c->second || pid == c->assembler)
 			return c;
 	}
 	return NULL;
+}
+
+static void mark_reaped(pid_t *number, pid_t pid)
+{
+	if (*number == pid)
+		*number = REAPED;
+}
+
+/* The exit is the program's, or of what would have become it. */
+static void note_exit(struct child *c, const struct idm_exit_info *exit)
+{
+	if (exit->pid == (c->second == NONE ? c->first : c->second))
+		c->exit = *exit;
+	mark_reaped(&c->first, exit->pid);
+	mark_reaped(&c->second, exit->pid);
+	mark_reaped(&c->assembler, exit->pid);
 }
 
 static bool are_all_reaped(const struct child *c)
@@ -261,21 +268,24 @@ static void write_report(int fd, const struct idm_exit_info *exit)
 	}
 }
 
-/*
- * The program's exit, when its helpers have been reaped, too. A pipe for one report always has space.
- * No other thread starts children here, so no number is used twice.
- */
-static void report_exit(struct server *s, const struct idm_exit_info *exit)
+/* The program's exit, when its helpers have been reaped, too. A pipe for one report always has space. */
+static void report_if_over(struct server *s, struct child *c)
 {
-	struct child *c = find_child_of(s, exit);
-
-	if (c && are_all_reaped(c)) {
-		write_report(c->report, &c->exit);
-		raw(SYS_close, c->report);
-		unmap_request(c);
-		*c = ((struct child *)s->children.at)[--s->children.n];
-	} else if (c) {
+	if (!are_all_reaped(c)) {
 		unmap_request_if_done(c);
+		return;
+	}
+	write_report(c->report, &c->exit);
+	raw(SYS_close, c->report);
+	unmap_request(c);
+	*c = ((struct child *)s->children.at)[--s->children.n];
+}
+
+static void report_exit(struct server *s, struct child *c, const struct idm_exit_info *exit)
+{
+	if (c) {
+		note_exit(c, exit);
+		report_if_over(s, c);
 	} else if (s->orphans_fd >= 0) {
 		((struct idm_exit_info *)s->orphans.at)[s->orphans.n++] = *exit;
 	}
@@ -288,15 +298,25 @@ static bool is_end(const siginfo_t *info)
 }
 
 /* Whether there was one. */
-static bool wait_for_any(siginfo_t *info)
+static bool wait_for(idtype_t which, pid_t pid, siginfo_t *info, int options)
 {
 	long r;
 
 	info->si_pid = 0;
 	do
-		r = raw(SYS_waitid, P_ALL, 0, info, WEXITED | WNOHANG | __WALL);
+		r = raw(SYS_waitid, which, pid, info, WEXITED | WNOHANG | __WALL | options);
 	while (r == -EINTR);
 	return r == 0 && info->si_pid;
+}
+
+/* Nothing else waits for it, and it is reaped once it is known whose it is. */
+static void reap_process(struct server *s, pid_t pid)
+{
+	struct child *c = find_child_of(s, pid);
+	siginfo_t info;
+
+	if (wait_for(P_PID, pid, &info, 0) && is_end(&info))
+		report_exit(s, c, &(struct idm_exit_info){ pid, info.si_code, info.si_status });
 }
 
 /*
@@ -309,13 +329,9 @@ static void reap_exited(struct server *s)
 
 	for (;;) {
 		s->behind = grow_mapping(&s->orphans, sizeof(struct idm_exit_info)) < 0;
-		if (s->behind)
+		if (s->behind || !wait_for(P_ALL, 0, &info, WNOWAIT))
 			return;
-		if (!wait_for_any(&info))
-			return;
-		if (is_end(&info))
-			report_exit(
-				s, &(struct idm_exit_info){ info.si_pid, info.si_code, info.si_status });
+		reap_process(s, info.si_pid);
 	}
 }
 

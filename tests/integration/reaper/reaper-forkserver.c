@@ -5,6 +5,8 @@
  */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -766,6 +768,47 @@ TEST(what_a_killed_forkserver_knew_is_lost_but_not_silently)
 	child_close(&copy);
 	close(first);
 	close(second);
+}
+
+/* Of all waits that reap whatever has exited. Others name a process. */
+static void refuse_to_reap_any(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_waitid, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, P_ALL, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, WNOWAIT, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = { ARRAY_SIZE(code), code };
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+}
+
+static void reap_by_number(void *unused)
+{
+	int orphans, n = 0, pidfd;
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
+	struct idm_exit_info exit;
+	struct idm_error err;
+
+	(void)unused;
+	refuse_to_reap_any();
+	reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, &orphans);
+	pidfd = start(reaper, "(: & exec 2>&1); exit 3", NULL);
+	for (; n < 2; n++)
+		assert_ok(idm_reaper_next(reaper, 20000, &exit, NULL, &err), &err);
+	close(pidfd);
+}
+
+/* When a process has been reaped, its number may be that of another one, which is starting. */
+TEST(it_knows_whose_an_exit_is_before_it_reaps)
+{
+	in_child(reap_by_number, NULL);
 }
 
 TEST(it_goes_with_the_reaper)
