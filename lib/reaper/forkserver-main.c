@@ -112,9 +112,21 @@ static void unmap_request_if_done(struct child *c)
 		unmap_request(c);
 }
 
-/* The memory of the request becomes the child's. The pidfd, or -errno. */
-static int start_child(struct server *s, struct child *c, const struct idm_forkserver_command *command,
-		       int cgroup)
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		raw(SYS_close, fd);
+}
+
+/* What an answer says. */
+struct started {
+	int r; /* the number, or -errno */
+	int fds[ANSWER_FDS];
+};
+
+/* The memory of the request becomes the child's. */
+static int clone_first(struct server *s, struct child *c, const struct idm_forkserver_command *command,
+		       int cgroup, int *pidfd)
 {
 	struct idm_child child = {
 		.request = c->request, .pidfd = -1, .exit_signal = SIGCHLD, .stack = s->stack
@@ -124,15 +136,32 @@ static int start_child(struct server *s, struct child *c, const struct idm_forks
 	if (r < 0)
 		return r;
 	idm_child_await_leaving(&child);
+	*pidfd = child.pidfd;
 	c->first = child.pid;
 	unmap_request_if_done(c);
 	((struct child *)s->children.at)[s->children.n++] = *c;
-	return child.pidfd;
+	return c->first;
 }
 
-/* A descriptor that is -1 afterwards is not to be closed. */
-static int start_program(struct server *s, struct child *c, const struct idm_forkserver_command *command,
-			 int *fds, size_t n_fds)
+/* The fork server keeps the other end of the pipe. */
+static int start_child(struct server *s, struct child *c, const struct idm_forkserver_command *command,
+		       int cgroup, int fds[ANSWER_FDS])
+{
+	int ends[2], r = (int)raw(SYS_pipe2, ends, O_CLOEXEC | O_NONBLOCK);
+
+	if (r < 0)
+		return r;
+	fds[ANSWER_REPORT] = ends[0];
+	c->report = ends[1];
+	r = clone_first(s, c, command, cgroup, &fds[ANSWER_PIDFD]);
+	if (r < 0)
+		raw(SYS_close, ends[1]);
+	return r;
+}
+
+static void start_program(struct server *s, struct child *c,
+			  const struct idm_forkserver_command *command, int *fds, size_t n_fds,
+			  struct started *started)
 {
 	size_t cgroup = (size_t)command->cgroup;
 	int r = idm_child_unpack(c->request, fds, n_fds);
@@ -142,31 +171,26 @@ static int start_program(struct server *s, struct child *c, const struct idm_for
 	if (r == 0)
 		r = grow_mapping(&s->children, sizeof(struct child));
 	if (r == 0)
-		r = start_child(s, c, command, command->cgroup < 0 ? -1 : fds[cgroup]);
+		r = start_child(s, c, command, command->cgroup < 0 ? -1 : fds[cgroup], started->fds);
 	if (r < 0)
 		unmap_request(c);
-	else
-		fds[COMMAND_REPORT] = -1;
-	return r;
+	started->r = r;
 }
 
-/* The pidfd or -errno. Less descriptors than were sent: the process had no free numbers. */
-static int serve_command(struct server *s, const struct idm_forkserver_command *command, int *fds,
-			 size_t n_fds, pid_t *pid)
+/* Less descriptors than were sent: the process had no free numbers. */
+static void serve_command(struct server *s, const struct idm_forkserver_command *command, int *fds,
+			  size_t n_fds, struct started *started)
 {
 	struct child c = { 0 };
-	long r;
+	long r = -EMFILE;
 
-	if (n_fds < COMMAND_FDS)
-		return -EMFILE;
-	r = idm_raw_map_file(fds[COMMAND_FILE], &c.size);
+	if (n_fds >= COMMAND_FDS)
+		r = idm_raw_map_file(fds[COMMAND_FILE], &c.size);
+	started->r = (int)r;
 	if (idm_raw_map_failed(r))
-		return (int)r;
-	c.report = fds[COMMAND_REPORT];
+		return;
 	c.request = (struct idm_request *)r;
-	r = start_program(s, &c, command, fds, n_fds);
-	*pid = c.first;
-	return (int)r;
+	start_program(s, &c, command, fds, n_fds, started);
 }
 
 /*
@@ -216,34 +240,37 @@ static bool is_accepted(void)
 	return idm_raw_receive(FORKSERVER_CONTROL, &taken, sizeof(taken), fds, &n_fds) <= 0 || taken;
 }
 
-static void close_if_open(int fd)
+/* False: the program is gone. */
+static bool send_answer(const struct started *started)
 {
-	if (fd >= 0)
-		raw(SYS_close, fd);
+	const struct idm_forkserver_answer answer = { started->r };
+	ssize_t n = idm_raw_send(FORKSERVER_CONTROL, &answer, sizeof(answer), started->fds,
+				 started->r < 0 ? 0 : ANSWER_FDS);
+
+	if (n >= 0 && started->r >= 0 && !is_accepted())
+		raw(SYS_pidfd_send_signal, started->fds[ANSWER_PIDFD], SIGKILL);
+	return n >= 0;
 }
 
 /* False: the program is gone. */
 static bool answer_command(struct server *s)
 {
 	int fds[IDM_SEND_FDS];
-	struct idm_forkserver_answer answer;
+	struct started started = { .fds = { -1, -1 } };
 	size_t n_fds;
-	pid_t pid = 0;
 	struct idm_forkserver_command command;
 	ssize_t n = idm_raw_receive(FORKSERVER_CONTROL, &command, sizeof(command), fds, &n_fds);
-	int pidfd;
+	bool sent;
 
 	if (n <= 0)
 		return false;
-	pidfd = serve_command(s, &command, fds, n_fds, &pid);
-	answer.r = pidfd < 0 ? pidfd : pid;
-	n = idm_raw_send(FORKSERVER_CONTROL, &answer, sizeof(answer), &pidfd, pidfd >= 0);
-	if (n >= 0 && pidfd >= 0 && !is_accepted())
-		raw(SYS_pidfd_send_signal, pidfd, SIGKILL);
-	close_if_open(pidfd);
+	serve_command(s, &command, fds, n_fds, &started);
+	sent = send_answer(&started);
+	close_if_open(started.fds[ANSWER_REPORT]);
+	close_if_open(started.fds[ANSWER_PIDFD]);
 	for (size_t i = 0; i < n_fds; i++)
-		close_if_open(fds[i]);
-	return n >= 0;
+		raw(SYS_close, fds[i]);
+	return sent;
 }
 
 /* ---- reports ---- */
@@ -260,9 +287,11 @@ static bool can_write(int fd)
 static void write_report(int fd, const struct idm_exit_info *exit)
 {
 	static const struct timespec pause = { .tv_nsec = 10000000 };
+	long r;
 
-	for (int i = 0; i < 100 && raw(SYS_write, fd, exit, sizeof(*exit)) != sizeof(*exit); i++) {
-		if (!can_write(fd)) /* it has no reader any more */
+	for (int i = 0; i < 100; i++) {
+		r = raw(SYS_write, fd, exit, sizeof(*exit));
+		if (r == sizeof(*exit) || r == -EPIPE || !can_write(fd)) /* it has no reader any more */
 			return;
 		raw(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, 0);
 	}

@@ -22,8 +22,8 @@ struct idm_forkserver_setup {
 };
 
 /*
- * A request is a packet with descriptors: the request in its file (spawn/executor/request.h), the pipe
- * for the report, and those that the request and the request name by their places in the packet.
+ * A request is a packet with descriptors: the request in its file (spawn/executor/request.h), and those
+ * that the request and the request name by their places in the packet.
  */
 struct idm_forkserver_command {
 	uint64_t clone_flags;
@@ -33,18 +33,23 @@ struct idm_forkserver_command {
 /* The most descriptors of one program, with the library's own. The kernel passes at most 253 at once. */
 #define IDM_FORKSERVER_FDS 250
 
-enum { COMMAND_FILE, COMMAND_REPORT, COMMAND_FDS };
+enum { COMMAND_FILE, COMMAND_FDS };
 
 /*
- * The answer: the number, with the pidfd; or -errno of clone(2). What fails later is in the request's
- * report. The first answer of all says that the fork server is ready: 0.
+ * The answer: the number, with two descriptors; or -errno of clone(2). What fails later is in the
+ * request's report. The first answer of all says that the fork server is ready: 0.
+ *
+ * The descriptors are the pipe for the report of the exit, and the pidfd. The fork server makes the
+ * pipe. So no child that the program forks can have the other end, and keep it open.
  */
+enum { ANSWER_REPORT, ANSWER_PIDFD, ANSWER_FDS };
+
 struct idm_forkserver_answer {
 	int r;
 };
 
 /*
- * To an answer with a pidfd comes one byte back: 1, or 0 if that did not arrive. Then no process
+ * To an answer with descriptors comes one byte back: 1, or 0 if one did not arrive. Then no process
  * would know the child, so the fork server kills it.
  */
 

@@ -23,6 +23,7 @@
 #include "lib/sys/pidfd.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/raw-message.h"
+#include "lib/sys/raw-syscall.h"
 #include "lib/sys/seccomp-probe.h"
 #include "lib/sys/syscall.h"
 
@@ -31,15 +32,35 @@ static const enum idm_error_step step_start = IDM_STEP_START_PROGRAM;
 
 /* ---- beginning and end ---- */
 
+/*
+ * A child that another thread has forked may have the fork server's end, from before that was closed
+ * here. The socket does not hang up then.
+ */
+static int await_answer_or_exit(const struct idm_forkserver *forkserver)
+{
+	struct pollfd p[] = { { .fd = forkserver->control, .events = POLLIN },
+			      { .fd = forkserver->pidfd, .events = POLLIN } };
+	long r;
+
+	do
+		r = raw(SYS_ppoll, p, ARRAY_SIZE(p));
+	while (r == -EINTR);
+	/* Where that fails, it can only be received: an answer that is left would be the next one's. */
+	return r < 0 || p[0].revents ? 0 : -ECONNRESET;
+}
+
 /* Returns the answer. -ECONNRESET: the fork server has exited. */
-static int await_answer(int control, int fds[IDM_SEND_FDS], size_t *n_fds)
+static int await_answer(struct idm_forkserver *forkserver, int fds[IDM_SEND_FDS], size_t *n_fds)
 {
 	struct idm_forkserver_answer answer;
-	ssize_t n = idm_raw_receive(control, &answer, sizeof(answer), fds, n_fds);
+	ssize_t n = await_answer_or_exit(forkserver);
 
-	if (n < 0)
-		return (int)n;
-	return n == sizeof(answer) ? answer.r : -ECONNRESET;
+	if (n == 0) {
+		n = idm_raw_receive(forkserver->control, &answer, sizeof(answer), fds, n_fds);
+		n = n == 0 ? -ECONNRESET : n;
+	}
+	forkserver->exited = n == -ECONNRESET;
+	return n < 0 ? (int)n : answer.r;
 }
 
 /* Its inode number, or 0. */
@@ -88,7 +109,7 @@ static int start_and_await(struct idm_forkserver *forkserver, int ends[3], struc
 	if (r < 0)
 		return r;
 	close(idm_steal_fd(&ends[FORKSERVER_CONTROL]));
-	r = await_answer(forkserver->control, fds, &n_fds);
+	r = await_answer(forkserver, fds, &n_fds);
 	if (r == -ECONNRESET) /* it was killed */
 		r = -ESRCH;
 	forkserver->userns = get_own_userns();
@@ -179,43 +200,58 @@ static int pack_command_fds(struct idm_request *request, struct idm_forkserver_c
 	return 0;
 }
 
-/* The pidfd. -EMFILE also: the caller had no free number, and the child is dead. */
-static int receive_child(struct idm_forkserver *forkserver, pid_t *pid)
+/* The pidfd. -EMFILE also: the caller had no free number, and the fork server kills the child. */
+static int receive_child(struct start *r, pid_t *pid)
 {
-	int fds[IDM_SEND_FDS], r;
+	int fds[IDM_SEND_FDS], code;
 	size_t n_fds = 0;
 	char taken;
 
-	r = await_answer(forkserver->control, fds, &n_fds);
-	if (r < 0)
-		return r;
-	*pid = r;
-	taken = n_fds > 0;
-	idm_raw_send(forkserver->control, &taken, sizeof(taken), NULL, 0);
-	return taken ? fds[0] : -EMFILE;
+	code = await_answer(r->forkserver, fds, &n_fds);
+	if (code < 0)
+		return code;
+	*pid = code;
+	taken = n_fds == ANSWER_FDS;
+	idm_raw_send(r->forkserver->control, &taken, sizeof(taken), NULL, 0);
+	if (n_fds)
+		r->report = fds[ANSWER_REPORT];
+	return taken ? fds[ANSWER_PIDFD] : -EMFILE;
 }
 
+/*
+ * Keeps a number free for the report. Without it the caller could not wait for the exit of a child that
+ * it has no number for.
+ */
 static int exchange_command(struct start *r, const struct idm_forkserver_command *command,
 			    const int *fds, size_t n_fds, pid_t *pid)
 {
-	ssize_t n;
+	AUTO_CLOSE int kept = r->forkserver->exited ? -ECONNRESET : idm_sys_dup(r->forkserver->control);
+	ssize_t n = kept;
+
+	if (n >= 0)
+		n = idm_raw_send(r->forkserver->control, command, sizeof(*command), fds, n_fds);
+	if (n < 0)
+		return n == -EPIPE ? -ECONNRESET : (int)n;
+	close(idm_steal_fd(&kept));
+	return receive_child(r, pid);
+}
+
+static int exchange_command_alone(struct start *r, const struct idm_forkserver_command *command,
+				  const int *fds, size_t n_fds, pid_t *pid)
+{
 	int pidfd;
 
 	pthread_mutex_lock(r->lock);
-	n = idm_raw_send(r->forkserver->control, command, sizeof(*command), fds, n_fds);
-	if (n < 0)
-		pidfd = n == -EPIPE ? -ECONNRESET : (int)n;
-	else
-		pidfd = receive_child(r->forkserver, pid);
+	pidfd = exchange_command(r, command, fds, n_fds, pid);
 	pthread_mutex_unlock(r->lock);
 	return pidfd;
 }
 
 static int send_command(struct start *r, struct idm_child *child, struct idm_forkserver_command *command,
-			int report, struct idm_error *err)
+			struct idm_error *err)
 {
 	int cgroup = command->cgroup;
-	int fds[IDM_SEND_FDS] = { [COMMAND_FILE] = child->request_fd, [COMMAND_REPORT] = report }, code;
+	int fds[IDM_SEND_FDS] = { [COMMAND_FILE] = child->request_fd }, code;
 	size_t n_fds = COMMAND_FDS;
 
 	code = pack_command_fds(child->request, command, fds, &n_fds, err);
@@ -224,7 +260,7 @@ static int send_command(struct start *r, struct idm_child *child, struct idm_for
 	code = idm_sys_write_all(child->request_fd, (const char *)child->request, child->request->size);
 	if (code < 0)
 		return idm_fail_errno(err, code, step_start, NULL);
-	code = child->pidfd = exchange_command(r, command, fds, n_fds, &child->pid);
+	code = child->pidfd = exchange_command_alone(r, command, fds, n_fds, &child->pid);
 	if (code == -ECONNRESET)
 		return idm_fail(err, code, step_start, NULL, "the fork server has exited");
 	return code < 0 ? idm_child_diagnose_clone(code, cgroup, err) : 0;
@@ -235,17 +271,11 @@ static int clone_by_forkserver(struct idm_child_server *server, struct idm_child
 {
 	struct start *r = (struct start *)server;
 	struct idm_forkserver_command command = { .clone_flags = flags, .cgroup = cgroup };
-	int ends[2] = { -1, -1 }, code = check_same_namespaces(r->forkserver, child->request, err);
+	int code = check_same_namespaces(r->forkserver, child->request, err);
 	pid_t pid;
 
-	if (code < 0)
-		return code;
-	code = idm_sys_pipe(ends);
-	if (code < 0)
-		return idm_fail_errno(err, code, step_start, NULL);
-	r->report = ends[0];
-	code = send_command(r, child, &command, ends[1], err);
-	close(ends[1]);
+	if (code == 0)
+		code = send_command(r, child, &command, err);
 	if (code < 0)
 		return code;
 	pid = idm_pidfd_get_pid(child->pidfd); /* the fork server may count in another PID namespace */

@@ -15,6 +15,7 @@ struct idm_forkserver {
 	pid_t owner; /* the process that has started it */
 	int control; /* requests go out, answers come back; it hangs up when the fork server exits */
 	int orphans; /* reports of orphans; -1 if they are not wanted */
+	bool exited; /* it does not answer any more */
 	bool other_pidns; /* it counts processes in another PID namespace than the program */
 	uint64_t userns;  /* the inode number of its user namespace; 0: not known */
 };

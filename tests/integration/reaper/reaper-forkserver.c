@@ -8,8 +8,11 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -809,6 +812,113 @@ static void reap_by_number(void *unused)
 TEST(it_knows_whose_an_exit_is_before_it_reaps)
 {
 	in_child(reap_by_number, NULL);
+}
+
+/* ---- other threads fork at the worst moments ---- */
+
+/* A thread, and all that it starts, wait for an answer before they send. */
+static struct sender {
+	pthread_t thread;
+	int listener;
+	struct idm_reaper *reaper;
+	pid_t forkserver;
+	int pidfd;
+	struct child copies[16]; /* of all descriptors, from these moments */
+	int n_copies;
+} sender;
+
+static int hold_sending(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendmsg, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = { ARRAY_SIZE(code), code };
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	return (int)must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+				 &filter));
+}
+
+static void *start_held(void *unused)
+{
+	(void)unused;
+	__atomic_store_n(&sender.listener, hold_sending(), __ATOMIC_RELEASE);
+	sender.reaper = keeping(0, NULL);
+	sender.forkserver = forkserver_of(sender.reaper);
+	__atomic_store_n(&sender.pidfd, start(sender.reaper, "exec /bin/sleep 1000", NULL),
+			 __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void fork_at_next_sending(void)
+{
+	struct pollfd next = { .fd = sender.listener, .events = POLLIN };
+	struct seccomp_notif call = { 0 };
+	struct seccomp_notif_resp answer = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+
+	if (must(poll(&next, 1, 10)) == 0)
+		return;
+	must(TEMP_FAILURE_RETRY(ioctl(sender.listener, SECCOMP_IOCTL_NOTIF_RECV, &call)));
+	assert_true((size_t)sender.n_copies < ARRAY_SIZE(sender.copies));
+	sender.copies[sender.n_copies++] = child_staying();
+	answer.id = call.id;
+	must(ioctl(sender.listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
+}
+
+static void start_with_copies(void)
+{
+	sender = (struct sender){ .listener = -1, .pidfd = -1 };
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	assert_int_equal(pthread_create(&sender.thread, NULL, start_held, NULL), 0);
+	while (__atomic_load_n(&sender.listener, __ATOMIC_ACQUIRE) < 0)
+		sched_yield();
+	while (__atomic_load_n(&sender.pidfd, __ATOMIC_ACQUIRE) < 0)
+		fork_at_next_sending();
+	assert_int_equal(pthread_join(sender.thread, NULL), 0);
+}
+
+static void release_copies(void)
+{
+	must(syscall(SYS_pidfd_send_signal, sender.pidfd, SIGKILL, NULL, 0));
+	for (int i = 0; i < sender.n_copies; i++) {
+		child_kill(&sender.copies[i]);
+		child_close(&sender.copies[i]);
+	}
+	for (int i = 0; i < sender.n_copies + 2; i++) /* also the fork server and its child */
+		must(wait(NULL));
+	close(sender.pidfd);
+	close(sender.listener);
+	idm_reaper_free(sender.reaper);
+}
+
+/* Whatever of the reaper's a forked child has. */
+TEST(no_other_process_hides_the_exit_of_the_forkserver)
+{
+	struct idm_exit_info exit;
+	struct idm_error err;
+
+	start_with_copies();
+	must(kill(sender.forkserver, SIGKILL));
+	assert_ok(idm_reaper_next(sender.reaper, 20000, &exit, NULL, &err), &err);
+	assert_exit(&exit, 0, IDM_EXIT_LOST, -1);
+	release_copies();
+}
+
+TEST(no_start_waits_for_a_forkserver_that_has_exited)
+{
+	struct idm_error err;
+
+	start_with_copies();
+	must(kill(sender.forkserver, SIGKILL));
+	alarm(20);
+	for (int i = 0; i < 1000; i++)
+		assert_error(start_as(sender.reaper, SHELL("exit 1"), NULL, 0, 0, NULL, &err),
+			     -ECONNRESET, &err, "", "start program", "fork server has exited");
+	alarm(0);
+	release_copies();
 }
 
 TEST(it_goes_with_the_reaper)
