@@ -7,6 +7,7 @@
  * parent. That one shares the caller's descriptor table, so that the pidfd is the caller's.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
 
 struct orphan {
 	struct idm_child *child;
@@ -35,6 +37,32 @@ static int clone_child(void *data)
 	return 0;
 }
 
+static bool is_running(int pidfd)
+{
+	int r = idm_sys_pidfd_send_signal(pidfd, 0);
+
+	return (r == 0 || r == -EPERM) && !(idm_sys_poll(pidfd, POLLIN) & POLLIN);
+}
+
+/*
+ * Whether a parent that was killed had cloned. The number of the child says so: the kernel writes it
+ * (clone3), or the child itself (clone), which may come later. The pidfd alone does not say so: its
+ * number is written early, and the kill may still make the clone fail. Then it is not open.
+ */
+static bool had_cloned(struct idm_child *child)
+{
+	bool running = true;
+
+	while (__atomic_load_n(&child->inside, __ATOMIC_ACQUIRE) == IDM_CHILD_NOT_CLONED) {
+		if (!running)
+			return false;
+		running = is_running(child->pidfd);
+		if (running)
+			idm_sys_sleep(10);
+	}
+	return true;
+}
+
 /* Returns when the parent has exited: 0 or -errno. -ESRCH: the parent was killed before the clone. */
 static int clone_orphan(struct idm_child *child)
 {
@@ -46,10 +74,7 @@ static int clone_orphan(struct idm_child *child)
 	if (r < 0)
 		return r;
 	idm_subprocess_end(&parent);
-	/* A parent that was killed reports nothing. The kernel reported the clone. */
-	return orphan.r == -ESRCH && child->pidfd >= 0 && child->inside != IDM_CHILD_NOT_CLONED
-		       ? 0
-		       : orphan.r;
+	return orphan.r == -ESRCH && had_cloned(child) ? 0 : orphan.r;
 }
 
 static int clone_and_await(struct idm_child *child)

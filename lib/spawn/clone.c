@@ -51,11 +51,14 @@ static long clone_by_clone3(struct idm_child *child, uint64_t flags, int cgroup)
 	return idm_raw_clone(SYS_clone3, call, idm_vfork_child, child->request);
 }
 
-/* For seccomp filters that refuse clone3 because they cannot inspect its arguments. */
+/*
+ * For seccomp filters that refuse clone3 because they cannot inspect its arguments. This call uses the
+ * place of the number for the pidfd. So the child itself writes the number, before all else.
+ */
 static long clone_legacy(struct idm_child *child, uint64_t flags)
 {
 	const long stack = (long)(child->stack + IDM_CHILD_STACK_SIZE);
-	const long legacy = (long)(flags | (uint64_t)child->exit_signal);
+	const long legacy = (long)(flags | CLONE_CHILD_SETTID | (uint64_t)child->exit_signal);
 #if defined(__x86_64__)
 	const long call[5] = { legacy, stack, (long)&child->pidfd, (long)&child->inside, 0 };
 #else
@@ -63,7 +66,6 @@ static long clone_legacy(struct idm_child *child, uint64_t flags)
 #endif
 
 	child->request->flags |= IDM_REQUEST_RESET_HANDLED;
-	child->inside = 1; /* this call uses the place of the number for the pidfd */
 	return idm_raw_clone(SYS_clone, call, idm_vfork_child, child->request);
 }
 

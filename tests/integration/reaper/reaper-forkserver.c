@@ -827,11 +827,11 @@ static struct sender {
 	int n_copies;
 } sender;
 
-static int hold_sending(void)
+static int hold_call(long number)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendmsg, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -845,7 +845,7 @@ static int hold_sending(void)
 static void *start_held(void *unused)
 {
 	(void)unused;
-	__atomic_store_n(&sender.listener, hold_sending(), __ATOMIC_RELEASE);
+	__atomic_store_n(&sender.listener, hold_call(SYS_sendmsg), __ATOMIC_RELEASE);
 	sender.reaper = keeping(0, NULL);
 	sender.forkserver = forkserver_of(sender.reaper);
 	__atomic_store_n(&sender.pidfd, start(sender.reaper, "exec /bin/sleep 1000", NULL),
@@ -853,28 +853,46 @@ static void *start_held(void *unused)
 	return NULL;
 }
 
+static struct seccomp_notif await_call(void)
+{
+	struct seccomp_notif call = { 0 };
+
+	must(TEMP_FAILURE_RETRY(ioctl(sender.listener, SECCOMP_IOCTL_NOTIF_RECV, &call)));
+	return call;
+}
+
+static void let_go(const struct seccomp_notif *call)
+{
+	struct seccomp_notif_resp answer = { .id = call->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+
+	must(ioctl(sender.listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
+}
+
 static void fork_at_next_sending(void)
 {
 	struct pollfd next = { .fd = sender.listener, .events = POLLIN };
-	struct seccomp_notif call = { 0 };
-	struct seccomp_notif_resp answer = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+	struct seccomp_notif call;
 
 	if (must(poll(&next, 1, 10)) == 0)
 		return;
-	must(TEMP_FAILURE_RETRY(ioctl(sender.listener, SECCOMP_IOCTL_NOTIF_RECV, &call)));
+	call = await_call();
 	assert_true((size_t)sender.n_copies < ARRAY_SIZE(sender.copies));
 	sender.copies[sender.n_copies++] = child_staying();
-	answer.id = call.id;
-	must(ioctl(sender.listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
+	let_go(&call);
+}
+
+static void start_thread(void *(*run)(void *))
+{
+	sender = (struct sender){ .listener = -1, .pidfd = -1 };
+	assert_int_equal(pthread_create(&sender.thread, NULL, run, NULL), 0);
+	while (__atomic_load_n(&sender.listener, __ATOMIC_ACQUIRE) < 0)
+		sched_yield();
 }
 
 static void start_with_copies(void)
 {
-	sender = (struct sender){ .listener = -1, .pidfd = -1 };
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
-	assert_int_equal(pthread_create(&sender.thread, NULL, start_held, NULL), 0);
-	while (__atomic_load_n(&sender.listener, __ATOMIC_ACQUIRE) < 0)
-		sched_yield();
+	start_thread(start_held);
 	while (__atomic_load_n(&sender.pidfd, __ATOMIC_ACQUIRE) < 0)
 		fork_at_next_sending();
 	assert_int_equal(pthread_join(sender.thread, NULL), 0);
@@ -919,6 +937,40 @@ TEST(no_start_waits_for_a_forkserver_that_has_exited)
 			     -ECONNRESET, &err, "", "start program", "fork server has exited");
 	alarm(0);
 	release_copies();
+}
+
+/* ---- the parent of the fork server is killed ---- */
+
+static void *start_by_clone(void *unused)
+{
+	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
+	struct idm_error err;
+
+	(void)unused;
+	refuse_call(SYS_clone3, ENOSYS);
+	__atomic_store_n(&sender.listener, hold_call(SYS_clone), __ATOMIC_RELEASE);
+	assert_error(idm_reaper_start_forkserver(reaper, 0, NULL, &err), -ESRCH, &err, "",
+		     "start fork server", NULL);
+	return NULL;
+}
+
+/* The kernel writes the number of the pidfd, notices the kill, and does not clone. */
+TEST(a_kill_in_the_middle_of_a_clone_does_not_hang)
+{
+	struct snapshot *before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+	struct seccomp_notif call;
+
+	start_thread(start_by_clone);
+	call = await_call(); /* of the thread: the parent */
+	let_go(&call);
+	call = await_call();
+	*(int *)(uintptr_t)call.data.args[2] = 9999;
+	must(kill((pid_t)call.pid, SIGKILL));
+	alarm(20);
+	assert_int_equal(pthread_join(sender.thread, NULL), 0);
+	alarm(0);
+	close(sender.listener);
+	snapshot_assert_same(before);
 }
 
 TEST(it_goes_with_the_reaper)
