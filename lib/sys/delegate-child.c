@@ -43,6 +43,15 @@ static long raise_ambient(Caps caps, uint64_t permitted)
 	return r;
 }
 
+/*
+ * The program sets these again. No process may read its file without one of them. A process that
+ * may not read what it executes is not dumpable from its first instruction on.
+ */
+static void lower_reading(Caps caps)
+{
+	caps[0].effective &= ~(1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH);
+}
+
 static long keep_capabilities(struct idm_delegate_request *request)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -54,9 +63,11 @@ static long keep_capabilities(struct idm_delegate_request *request)
 	request->effective = join_halves(caps[0].effective, caps[1].effective);
 	request->permitted = join_halves(caps[0].permitted, caps[1].permitted);
 	request->inheritable = join_halves(caps[0].inheritable, caps[1].inheritable);
-	if (!request->permitted ||
-	    (raw(SYS_geteuid) == 0 && !(raw(SYS_prctl, PR_GET_SECUREBITS) & SECBIT_NOROOT)))
+	if (!request->permitted)
 		return 0;
+	lower_reading(caps);
+	if (raw(SYS_geteuid) == 0 && !(raw(SYS_prctl, PR_GET_SECUREBITS) & SECBIT_NOROOT))
+		return raw(SYS_capset, &header, caps);
 	return raise_ambient(caps, request->permitted);
 }
 

@@ -218,14 +218,19 @@ static int seal_memfd(int memfd)
 		fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
 }
 
-/* It is sealed, because a process in a container could open it as /proc/PID/exe. */
+/*
+ * It is sealed, because a process in a container could open it as /proc/PID/exe. A process that executes
+ * a file that it may not read is not dumpable, before it does so itself.
+ */
 int idm_sys_memfd_program(const char *name, const void *program, size_t size)
 {
 	AUTO_CLOSE int fd = idm_sys_memfd(name, true);
 	int r = fd < 0 ? fd : idm_sys_write_all(fd, program, size);
 
-	if (r == 0)
+	if (r == 0) {
+		CALL(fchmod(fd, 0111));
 		r = seal_memfd(fd);
+	}
 	return r < 0 ? r : idm_steal_fd(&fd);
 }
 

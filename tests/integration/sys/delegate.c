@@ -490,6 +490,52 @@ TEST(nothing_of_the_caller_gets_into_the_program)
 	assert_int_equal(end_held(), 0);
 }
 
+static uid_t owner_of_status(pid_t pid)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	must(stat(path, &st));
+	return st.st_uid;
+}
+
+/* The files of a process in /proc belong to root when it is not dumpable. */
+static void execute_as_user(void *capabilities)
+{
+	const struct idm_delegate_work work = work_of(IDM_DELEGATE_CREATE_FILE, -1, "none");
+	int calls[2] = { SYS_prctl, SYS_prctl };
+	struct seccomp_notif call;
+
+	must(prctl(PR_SET_KEEPCAPS, 1));
+	must(setresgid(1000, 1000, 1000));
+	must(setresuid(1000, 1000, 1000));
+	set_capabilities(*(uint64_t *)capabilities, *(uint64_t *)capabilities);
+	must(prctl(PR_SET_DUMPABLE, 1));
+	start_held(&work, calls);
+	for (;;) {
+		call = await_call(SYS_prctl);
+		if (call.data.args[0] == PR_SET_DUMPABLE)
+			break;
+		let_go(&call);
+	}
+	assert_int_equal(owner_of_status(getpid()), 1000);
+	assert_int_equal(owner_of_status((pid_t)call.pid), 0);
+	let_go(&call);
+	call = await_call(SYS_prctl); /* its name */
+	let_go(&call);
+	assert_int_equal(end_held(), -EBADF);
+}
+
+/* Not even before its first instruction, with capabilities that let it read every file, or without. */
+TEST(the_program_is_never_dumpable)
+{
+	need_program();
+	need_root();
+	in_child(execute_as_user, &(uint64_t){ SOME_CAPABILITIES });
+	in_child(execute_as_user, &(uint64_t){ SOME_CAPABILITIES & ~(1ULL << CAP_DAC_OVERRIDE) });
+}
+
 static void no_empty_table(void)
 {
 	untried("the kernel cannot make an empty descriptor table, or a filter is a danger");
