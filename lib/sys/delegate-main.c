@@ -52,5 +52,12 @@ void idm_raw_main(const uintptr_t *stack)
 	    __atomic_load_n(&request->cancelled, __ATOMIC_ACQUIRE) || restore_capabilities(request) < 0)
 		idm_raw_exit(1);
 	idm_delegate_do_work(request, IDM_DELEGATE_OPERAND_FD);
+	/*
+	 * A process that exits loses its memory first. Without a memory the kernel lets it be traced as
+	 * if it were dumpable. So there is nothing to take from it by then. The request's lock comes
+	 * last.
+	 */
+	raw(SYS_close, IDM_DELEGATE_OPERAND_FD);
+	raw(SYS_close, IDM_DELEGATE_REQUEST_FD);
 	idm_raw_exit(0);
 }

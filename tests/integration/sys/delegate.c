@@ -483,6 +483,7 @@ TEST(nothing_of_the_caller_gets_into_the_program)
 	assert_link((pid_t)call.pid, IDM_DELEGATE_OPERAND_FD, "user:[");
 	let_go(&call);
 	call = await_call(SYS_exit_group);
+	assert_int_equal(count_descriptors((pid_t)call.pid), kernel_is_before(5, 9) ? 1 : 0);
 	pid_and_userns[0] = (int)call.pid;
 	pid_and_userns[1] = userns;
 	in_child(trace, pid_and_userns);
