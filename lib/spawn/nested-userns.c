@@ -14,6 +14,7 @@
 
 #include "internal.h"
 #include "lib/base/error.h"
+#include "lib/sys/delegate-request.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
@@ -52,19 +53,23 @@ struct nested {
 };
 
 /*
- * Runs in a child with its own memory. /proc files belong to the process's own user only while it is
- * dumpable, and a change of IDs makes it undumpable.
+ * Runs in a child with a copy of the memory. A process of the namespace that it joins must not trace
+ * it. So it is not dumpable before it joins, and after each change of its IDs. Then idm_userns_open()
+ * makes a child without that memory, whose files in /proc are the user's. Without such a child the
+ * files are the user's only while this one is dumpable.
  */
 static int open_identity_userns(void *data)
 {
 	const struct nested *n = data;
-	int r = idm_sys_setns(n->outer, CLONE_NEWUSER);
+	int r;
 
+	prctl(PR_SET_DUMPABLE, 0);
+	r = idm_sys_setns(n->outer, CLONE_NEWUSER);
 	if (r < 0)
 		return r;
 	syscall(SYS_setresgid, 0, 0, 0); /* glibc would signal threads that do not exist here */
 	syscall(SYS_setresuid, 0, 0, 0);
-	prctl(PR_SET_DUMPABLE, 1);
+	prctl(PR_SET_DUMPABLE, !IDM_DELEGATE_HAS_PROGRAM);
 	return idm_userns_open(n->map, 0, n->err);
 }
 

@@ -6,10 +6,14 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -121,6 +125,100 @@ TEST_ANYWHERE(who_is_dumpable_may_have_it_too)
 	assert_error(idm_userns_open(map, IDM_USERNS_OWN_MEMORY | IDM_USERNS_LIVE, &err), -EINVAL, &err,
 		     NULL, "make user namespace",
 		     "expected at most one of IDM_USERNS_ZOMBIE, IDM_USERNS_LIVE and");
+}
+
+/* ---- in a user namespace that others are in ---- */
+
+static struct start {
+	pthread_t thread;
+	int listener, pidfd;
+} start;
+
+static int hold_call(long number)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = { ARRAY_SIZE(code), code };
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	return (int)must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+				 &filter));
+}
+
+static void *start_child(void *text)
+{
+	AUTO_MAP struct idm_map *map = map_of(text);
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	struct idm_error err;
+
+	o.path = "/bin/true";
+	o.argv = (const char *const[]){ "true", NULL };
+	o.map = map;
+	o.namespaces = IDM_NS_MOUNT;
+	__atomic_store_n(&start.listener, hold_call(SYS_setresgid), __ATOMIC_RELEASE);
+	__atomic_store_n(&start.pidfd, (int)assert_ok(idm_child_start(&o, &err), &err),
+			 __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static uid_t owner_of_status(pid_t pid)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	must(stat(path, &st));
+	return st.st_uid;
+}
+
+/* Every process that joins the namespace becomes its root then. */
+static bool look_at_next_join(void)
+{
+	struct pollfd next = { .fd = start.listener, .events = POLLIN };
+	struct seccomp_notif call = { 0 };
+	struct seccomp_notif_resp answer = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+
+	if (must(poll(&next, 1, 10)) == 0)
+		return false;
+	if (ioctl(start.listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+		return false;
+	assert_int_equal(owner_of_status((pid_t)call.pid), 0);
+	answer.id = call.id;
+	must(ioctl(start.listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
+	return true;
+}
+
+static void start_below(void *unused)
+{
+	struct idm_exit_info exit;
+	struct idm_error err;
+	int n = 0;
+
+	(void)unused;
+	become_user(1000, 1000);
+	start = (struct start){ .listener = -1, .pidfd = -1 };
+	assert_int_equal(pthread_create(&start.thread, NULL, start_child, (void *)"0:1000"), 0);
+	while (__atomic_load_n(&start.listener, __ATOMIC_ACQUIRE) < 0)
+		sched_yield();
+	while (__atomic_load_n(&start.pidfd, __ATOMIC_ACQUIRE) < 0)
+		n += look_at_next_join();
+	assert_int_equal(pthread_join(start.thread, NULL), 0);
+	assert_ok(idm_child_wait(start.pidfd, -1, &exit, &err), &err);
+	assert_int_equal(exit.status, 0);
+	assert_true(n >= 2);
+	close(start.pidfd);
+	close(start.listener);
+}
+
+/* The owners of a process's files in /proc tell whether it is dumpable. */
+TEST(no_process_of_a_user_namespace_traces_one_that_joins)
+{
+	need_root();
+	in_child(start_below, NULL);
 }
 
 /* ---- a program with file capabilities ---- */
