@@ -9,12 +9,14 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "internal.h"
 #include "lib/base/error.h"
-#include "lib/sys/delegate-request.h"
+#include "lib/base/macros.h"
+#include "lib/sys/delegate.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
@@ -53,10 +55,10 @@ struct nested {
 };
 
 /*
- * Runs in a child with a copy of the memory. A process of the namespace that it joins must not trace
- * it. So it is not dumpable before it joins, and after each change of its IDs. Then idm_userns_open()
- * makes a child without that memory, whose files in /proc are the user's. Without such a child the
- * files are the user's only while this one is dumpable.
+ * Where no program can be executed. Runs in a child with a copy of the memory. A process of the
+ * namespace that it joins must not trace it. So it is not dumpable before it joins, and after each
+ * change of its IDs. Then idm_userns_open() makes a child without that memory, whose files in /proc are
+ * the user's.
  */
 static int open_identity_userns(void *data)
 {
@@ -69,7 +71,7 @@ static int open_identity_userns(void *data)
 		return r;
 	syscall(SYS_setresgid, 0, 0, 0); /* glibc would signal threads that do not exist here */
 	syscall(SYS_setresuid, 0, 0, 0);
-	prctl(PR_SET_DUMPABLE, !IDM_DELEGATE_HAS_PROGRAM);
+	prctl(PR_SET_DUMPABLE, 0);
 	return idm_userns_open(n->map, 0, n->err);
 }
 
@@ -87,21 +89,53 @@ static int make_identity_map(struct idm_map *identity, int userns, struct idm_er
 	return r;
 }
 
+static int open_by_copy(int outer, const struct idm_map *identity, struct idm_error *err)
+{
+	struct nested n = { .outer = outer, .map = identity, .err = err };
+	int r = idm_subprocess(open_identity_userns, &n);
+
+	/* The child has written its error into its own copy of *err. */
+	return r < 0 ? idm_fail_errno(err, r, step, NULL) : r;
+}
+
+/* The kernel accepts less than 4096 bytes. */
+struct sides {
+	char uid[4096], gid[4096];
+};
+
+static bool print_side(const struct idm_map *map, unsigned int kind, char text[4096])
+{
+	ssize_t n = idm_map_print(map, IDM_FORMAT_KERNEL, kind, text, 4096);
+
+	return n >= 0 && n < 4096;
+}
+
+/* By a program with its own memory, whose cost does not depend on the caller's. */
+static int open_by_program(int outer, const struct idm_map *identity)
+{
+	AUTO_FREE struct sides *sides = malloc(sizeof(*sides));
+
+	if (!sides || !print_side(identity, IDM_UID, sides->uid) ||
+	    !print_side(identity, IDM_GID, sides->gid))
+		return -ENOMEM;
+	return idm_delegate_nest(outer, sides->uid, sides->gid);
+}
+
 static int open_nested_userns(int outer, struct idm_error *err)
 {
-	struct nested n = { .outer = outer, .err = err };
 	struct idm_map *identity;
 	int r = idm_map_new(&identity);
 
 	if (r < 0)
 		return idm_fail_errno(err, r, step, NULL);
-	n.map = identity;
 	r = make_identity_map(identity, outer, err);
-	if (r == 0)
-		r = idm_subprocess(open_identity_userns, &n);
+	if (r == 0) {
+		r = open_by_program(outer, identity);
+		if (r < 0) /* it says why it cannot be done */
+			r = open_by_copy(outer, identity, err);
+	}
 	idm_map_free(identity);
-	/* The child has written its error into its own copy of *err. */
-	return r < 0 ? idm_fail_errno(err, r, step, NULL) : r;
+	return r;
 }
 
 /* ---- both ---- */

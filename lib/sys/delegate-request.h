@@ -49,6 +49,9 @@ void idm_delegate_child(void *space);
 /* delegate-work.c: what is wanted. In the program, or in a child that has a copy of the memory. */
 void idm_delegate_do_work(struct idm_delegate_request *request, int fd);
 
+/* delegate-nest.c */
+long idm_delegate_nest_userns(const struct idm_delegate_request *request, int socket);
+
 /* The program (delegate-main.c), an ELF file. Made when the library is built. */
 extern const unsigned char idm_delegate_program[];
 extern const unsigned int idm_delegate_program_size;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <linux/prctl.h>
 #include <sched.h>
 
 #include "delegate-request.h"
@@ -40,8 +41,11 @@ static long become_owner(const Request *request)
 
 static long join_userns(const Request *request, int fd)
 {
+	long r = raw(SYS_setns, fd, CLONE_NEWUSER);
+
 	(void)request;
-	return raw(SYS_setns, fd, CLONE_NEWUSER);
+	raw(SYS_prctl, PR_SET_DUMPABLE, 0); /* the sysctl fs.suid_dumpable may have changed that */
+	return r;
 }
 
 static long make_directory(const Request *request, int fd)
@@ -88,6 +92,7 @@ static const struct {
 	[IDM_DELEGATE_CREATE_FS] = { create_fs, 1 },
 	[IDM_DELEGATE_OVERRIDE_CREDS] = { override_creds, 1 },
 	[IDM_DELEGATE_MOUNT_OVERLAY] = { mount_overlay, 1 },
+	[IDM_DELEGATE_NEST_USERNS] = { idm_delegate_nest_userns, 0 },
 };
 
 void idm_delegate_do_work(Request *request, int fd)

@@ -14,14 +14,19 @@
 #include "delegate.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "delegate-request.h"
 #include "lib/base/macros.h"
+#include "pidfd.h"
+#include "procfs.h"
+#include "raw-message.h"
 #include "raw-syscall.h"
 #include "subprocess.h"
 #include "syscall.h"
@@ -162,6 +167,65 @@ static void look_at_child(const struct idm_delegate *d, int number)
 	d->space->looked = pidfd >= 0 && d->look(pidfd, d->look_data, NULL) == 0;
 }
 
+/* Each descriptor is noted at once, since another process may kill this one. */
+struct idm_delegate_nest {
+	int socket, program_socket; /* ends of one socket */
+	int program, first;	    /* pidfds: of the program, and of the process in the new namespace */
+	int process;		    /* directory in /proc of the latter */
+	int userns;
+};
+
+/* False: the program has exited. Another process may have its end of the socket. */
+static bool await_message(const struct idm_delegate_nest *nest)
+{
+	struct pollfd p[] = { { .fd = nest->socket, .events = POLLIN },
+			      { .fd = nest->program, .events = POLLIN } };
+	long r;
+
+	do
+		r = raw(SYS_ppoll, p, ARRAY_SIZE(p));
+	while (r == -EINTR);
+	return r > 0 && p[0].revents & POLLIN;
+}
+
+static int receive_fd(int socket)
+{
+	int fds[IDM_SEND_FDS];
+	size_t n_fds;
+	char byte;
+	ssize_t r = idm_raw_receive(socket, &byte, 1, fds, &n_fds);
+
+	return r < 0 ? (int)r : n_fds ? fds[0] : -ECONNRESET;
+}
+
+/* Finds the process that the program has started, and opens its namespace. As in userns.c. */
+static int find_nested(struct idm_delegate_nest *nest)
+{
+	if (!await_message(nest))
+		return -ESRCH;
+	nest->first = receive_fd(nest->socket);
+	if (nest->first < 0)
+		return nest->first;
+	nest->process = idm_procfs_open(nest->first, true, NULL);
+	if (nest->process < 0)
+		return nest->process;
+	nest->userns = idm_procfs_openat(nest->process, "ns/user", O_RDONLY);
+	return nest->userns < 0 || !idm_pidfd_is_reaped(nest->first) ? nest->userns : -ESRCH;
+}
+
+/* Without an answer the program gives up. */
+static void help_to_nest(struct idm_delegate_nest *nest, int number)
+{
+	int r = nest->program = idm_sys_pidfd_open(number);
+
+	if (r >= 0)
+		r = find_nested(nest);
+	if (r >= 0)
+		idm_raw_send(nest->socket, "", 1, &nest->process, 1);
+	else
+		raw(SYS_shutdown, nest->socket, SHUT_RDWR);
+}
+
 /* No process but this one can reap the child. So its number is the child's until the last line. */
 static int execute_once(struct idm_delegate *d)
 {
@@ -169,6 +233,8 @@ static int execute_once(struct idm_delegate *d)
 
 	if (number < 0)
 		return number;
+	if (d->nest)
+		help_to_nest(d->nest, number);
 	r = await_child(number, WNOWAIT);
 	if (r == 0)
 		r = get_answer(d->request);
@@ -341,5 +407,66 @@ int idm_delegate(const struct idm_delegate_work *work, idm_delegate_look *look, 
 		idm_subprocess_shared(execute_program, &d, sizeof(d));
 	r = finish(&d);
 	idm_delegate_release(&d);
+	return r;
+}
+
+/* ---- a user namespace below another one ---- */
+
+static int open_nest(struct idm_delegate_nest *nest, int outer)
+{
+	int ends[2], r = idm_sys_socketpair(ends);
+
+	*nest = (struct idm_delegate_nest){ -1, -1, -1, -1, -1, -1 };
+	if (r < 0)
+		return r;
+	nest->socket = ends[0];
+	nest->program_socket = ends[1];
+	r = (int)idm_raw_send(nest->socket, "", 1, &outer, 1);
+	return r < 0 ? r : 0;
+}
+
+static void close_nest(struct idm_delegate_nest *nest)
+{
+	idm_close_fd(&nest->socket);
+	idm_close_fd(&nest->program_socket);
+	idm_close_fd(&nest->program);
+	idm_close_fd(&nest->first);
+	idm_close_fd(&nest->process);
+	idm_close_fd(&nest->userns);
+}
+
+/* The caller has no program, or no copy could do the same: it would be dumpable. */
+static int run_nest(struct idm_delegate_nest *nest, const struct idm_delegate_work *work)
+{
+	struct idm_delegate d;
+	int r = idm_delegate_prepare(&d, work);
+
+	if (r < 0)
+		return r;
+	d.nest = nest;
+	if (d.space)
+		idm_subprocess_shared(execute_program, &d, sizeof(d));
+	raw(SYS_shutdown, nest->socket, SHUT_RDWR); /* or it might still wait for an answer */
+	r = has_begun(&d) ? get_answer(d.request) : -EOPNOTSUPP;
+	idm_delegate_release(&d);
+	return r < 0 ? r : idm_steal_fd(&nest->userns);
+}
+
+int idm_delegate_nest(int outer, const char *uid_map, const char *gid_map)
+{
+	struct idm_delegate_work work = { .operation = IDM_DELEGATE_NEST_USERNS,
+					  .name = uid_map,
+					  .source = gid_map };
+	struct idm_delegate_nest *nest = idm_subprocess_memory(sizeof(*nest));
+	int r;
+
+	if (!nest)
+		return -ENOMEM;
+	r = open_nest(nest, outer);
+	work.fd = nest->program_socket;
+	if (r == 0)
+		r = run_nest(nest, &work);
+	close_nest(nest);
+	idm_subprocess_memory_free(nest, sizeof(*nest));
 	return r;
 }

@@ -28,6 +28,7 @@ enum idm_delegate_operation {
 	IDM_DELEGATE_OVERRIDE_CREDS,
 	IDM_DELEGATE_MOUNT_OVERLAY, /* source at name, with options; the working directory is inherited
 				     */
+	IDM_DELEGATE_NEST_USERNS,   /* see idm_delegate_nest() */
 };
 
 /*
@@ -60,10 +61,17 @@ typedef int idm_delegate_look(int pidfd, void *data, struct idm_error *err);
 int idm_delegate(const struct idm_delegate_work *work, idm_delegate_look *look, void *data,
 		 struct idm_error *err);
 
+/*
+ * Makes a user namespace below `outer`, with the maps `uid_map` and `gid_map` as the kernel reads them.
+ * Returns its descriptor or -errno: a program did not do it, for whatever reason.
+ */
+int idm_delegate_nest(int outer, const char *uid_map, const char *gid_map);
+
 /* ---- the same in steps, for a subprocess that has more to do, and is its parent ---- */
 
 struct idm_delegate_request;
 struct idm_delegate_space;
+struct idm_delegate_nest;
 
 struct idm_delegate {
 	struct idm_delegate_request *request;
@@ -72,6 +80,7 @@ struct idm_delegate {
 	int program_fd, request_fd;
 	idm_delegate_look *look;
 	void *look_data;
+	struct idm_delegate_nest *nest; /* of that operation: what it and its parent tell each other */
 	struct idm_error *look_err;
 };
 

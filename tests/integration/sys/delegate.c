@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/nsfs.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <poll.h>
@@ -634,6 +635,120 @@ TEST(a_cancelled_program_never_begins)
 	reap_orphans();
 	assert_int_equal(faccessat(dir, "new", F_OK, 0), -1);
 	close(held.listener);
+}
+
+/* ---- a user namespace below another one ---- */
+
+static void assert_nests(int outer, const char *text)
+{
+	AUTO_MAP struct idm_map *map = map_of("");
+	struct idm_error err;
+	AUTO_CLOSE int nested = idm_delegate_nest(outer, text, text), parent = -1;
+	struct stat st[2];
+
+	assert_true(nested >= 0);
+	parent = (int)must(ioctl(nested, NS_GET_PARENT));
+	must(fstat(parent, &st[0]));
+	must(fstat(outer, &st[1]));
+	assert_int_equal(st[0].st_ino, st[1].st_ino);
+	/* As it looks from here. */
+	assert_ok(idm_map_add_userns(map, nested, &err), &err);
+	assert_map(map, SOME_MAP);
+}
+
+TEST(a_user_namespace_below_another_one)
+{
+	AUTO_CLOSE int outer = userns_of(SOME_MAP);
+	struct snapshot *before;
+
+	need_program();
+	need_root();
+	assert_nests(outer, "0 0 65536\n");
+	before = snapshot_take(SNAPSHOT_ALL);
+	for (int i = 0; i < 10; i++)
+		assert_nests(outer, "0 0 65536\n");
+	assert_int_equal(idm_delegate_nest(outer, "0 0 65537\n", "0 0 65536\n"), -EPERM);
+	assert_int_equal(idm_delegate_nest(outer, "0 0 65536\n", "0 0 65537\n"), -EPERM);
+	assert_int_equal(idm_delegate_nest(STDERR_FILENO, "0 0 1\n", "0 0 1\n"), -EINVAL);
+	snapshot_assert_same(before);
+}
+
+static void *run_nest(void *calls)
+{
+	int listener = hold_calls(((int *)calls)[0], ((int *)calls)[1]);
+
+	__atomic_store_n(&held.listener, listener, __ATOMIC_RELEASE);
+	held.result = idm_delegate_nest(((int *)calls)[2], "0 0 1\n", "0 0 1\n");
+	return NULL;
+}
+
+/* A call of the process in the new namespace, as it is when it shows its maps. */
+static struct seccomp_notif await_shown(int outer)
+{
+	static int calls[3] = { SYS_kill, SYS_kill };
+
+	calls[2] = outer;
+	held = (struct held){ .listener = -1 };
+	assert_int_equal(pthread_create(&held.thread, NULL, run_nest, calls), 0);
+	while (__atomic_load_n(&held.listener, __ATOMIC_ACQUIRE) < 0)
+		sched_yield();
+	return await_call(SYS_kill);
+}
+
+static unsigned int status_number(pid_t pid, const char *name)
+{
+	char path[64], text[4096], *line;
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	text[must(read(fd, text, sizeof(text) - 1))] = '\0';
+	line = strstr(text, name);
+	assert_non_null(line);
+	return (unsigned int)strtoul(line + strlen(name), NULL, 10);
+}
+
+/* Root of the outer namespace may trace it. It gets nothing by that. */
+TEST(what_shows_the_maps_has_nothing_and_may_do_nothing)
+{
+	AUTO_CLOSE int outer = userns_of(SOME_MAP);
+	struct seccomp_notif call;
+	char memory[64];
+	int nested;
+
+	need_program();
+	need_root();
+	call = await_shown(outer);
+	assert_int_equal(call.data.args[1], SIGSTOP);
+	assert_int_equal(owner_of_status((pid_t)call.pid), 100000);
+	assert_int_equal(owner_of_status(parent_of((pid_t)call.pid)), 0);
+	assert_int_equal(count_descriptors((pid_t)call.pid), 0);
+	assert_int_equal(status_number((pid_t)call.pid, "\nSeccomp:"), SECCOMP_MODE_FILTER);
+	assert_int_equal(status_number((pid_t)call.pid, "\nSeccomp_filters:"), 2);
+	snprintf(memory, sizeof(memory), "/proc/%d/maps", (int)call.pid);
+	assert_int_not_equal(RUN("grep", "-q", "idm-delegate-request", memory), 0);
+	let_go(&call);
+	call = await_call(SYS_kill); /* the delegate's */
+	assert_int_equal(call.data.args[1], SIGKILL);
+	let_go(&call);
+	nested = end_held();
+	assert_true(nested >= 0);
+	close(nested);
+}
+
+/* No process is left, and the caller does not wait for one. */
+TEST(a_killed_delegate_nests_nothing)
+{
+	AUTO_CLOSE int outer = userns_of(SOME_MAP);
+	struct seccomp_notif call;
+
+	need_program();
+	need_root();
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	call = await_shown(outer);
+	must(kill(parent_of((pid_t)call.pid), SIGKILL));
+	assert_int_equal(end_held(), -ESRCH);
+	reap_orphans();
 }
 
 /* ---- a foreign wait ---- */

@@ -132,6 +132,7 @@ TEST_ANYWHERE(who_is_dumpable_may_have_it_too)
 static struct start {
 	pthread_t thread;
 	int listener, pidfd;
+	bool by_copy;
 } start;
 
 static int hold_call(long number)
@@ -175,6 +176,18 @@ static uid_t owner_of_status(pid_t pid)
 	return st.st_uid;
 }
 
+/* A program of the library's, and no copy of the caller, which may have much memory. */
+static bool is_program(pid_t pid)
+{
+	char path[64], name[32] = "";
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	must(read(fd, name, sizeof(name) - 1));
+	return strncmp(name, "idm-", 4) == 0;
+}
+
 /* Every process that joins the namespace becomes its root then. */
 static bool look_at_next_join(void)
 {
@@ -187,19 +200,27 @@ static bool look_at_next_join(void)
 	if (ioctl(start.listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
 		return false;
 	assert_int_equal(owner_of_status((pid_t)call.pid), 0);
+	start.by_copy |= !is_program((pid_t)call.pid);
 	answer.id = call.id;
 	must(ioctl(start.listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
 	return true;
 }
 
-static void start_below(void *unused)
+/* The call by which a delegate waits for the process below. */
+static void refuse_to_wait(void)
+{
+	refuse_call_where(SYS_waitid, 3, WNOHANG | WSTOPPED | WEXITED | WNOWAIT | __WALL, EPERM);
+}
+
+static void start_below(void *by_copy)
 {
 	struct idm_exit_info exit;
 	struct idm_error err;
 	int n = 0;
 
-	(void)unused;
 	become_user(1000, 1000);
+	if (by_copy)
+		refuse_to_wait();
 	start = (struct start){ .listener = -1, .pidfd = -1 };
 	assert_int_equal(pthread_create(&start.thread, NULL, start_child, (void *)"0:1000"), 0);
 	while (__atomic_load_n(&start.listener, __ATOMIC_ACQUIRE) < 0)
@@ -210,6 +231,7 @@ static void start_below(void *unused)
 	assert_ok(idm_child_wait(start.pidfd, -1, &exit, &err), &err);
 	assert_int_equal(exit.status, 0);
 	assert_true(n >= 2);
+	assert_int_equal(start.by_copy, !!by_copy);
 	close(start.pidfd);
 	close(start.listener);
 }
@@ -219,6 +241,7 @@ TEST(no_process_of_a_user_namespace_traces_one_that_joins)
 {
 	need_root();
 	in_child(start_below, NULL);
+	in_child(start_below, &start);
 }
 
 /* ---- a program with file capabilities ---- */
