@@ -153,15 +153,24 @@ int idm_staging_check(int staging_fd, struct idm_error *err)
 	return r ? 0 : idm_fail(err, -EINVAL, IDM_STEP_JOIN_STAGING, NULL, "expected a mount namespace");
 }
 
+static bool is_new_namespace(enum idm_error_step step)
+{
+	return step == IDM_STEP_ENTER_MOUNT_NAMESPACE || step == IDM_STEP_MAKE_MOUNT_NAMESPACE ||
+	       step == IDM_STEP_OPEN_STAGING;
+}
+
 int idm_diagnose_staging(int code, enum idm_error_step step, struct idm_error *err)
 {
+	const enum idm_call call = is_new_namespace(step) ? IDM_CALL_UNSHARE : IDM_CALL_SETNS;
 	int filtered = 0;
 
-	if (step == IDM_STEP_JOIN_STAGING && (code == -EPERM || code == -ENOSYS))
-		filtered = idm_filter_refuses(IDM_CALL_SETNS);
+	if (code == -EPERM || code == -ENOSYS)
+		filtered = idm_filter_refuses(call);
 	if (filtered < 0)
-		return idm_diagnose_filtered(IDM_CALL_SETNS, filtered, step, NULL, err);
-	if (step != IDM_STEP_JOIN_STAGING || code != -EPERM)
+		return idm_diagnose_filtered(call, filtered, step, NULL, err);
+	if (code == -EPERM && call == IDM_CALL_UNSHARE)
+		return idm_diagnose_mount_refused(code, step, NULL, err);
+	if (code != -EPERM || step != IDM_STEP_JOIN_STAGING)
 		return idm_fail_errno(err, code, step, NULL);
 	return idm_fail(err, code, step, NULL,
 			"it requires CAP_SYS_ADMIN in the user namespace that owns the staging "
@@ -173,7 +182,7 @@ static int diagnose_not_founded(int code, const struct founding *f, struct idm_e
 	if (code == -EINVAL && f->pivoting)
 		return idm_fail(err, code, step_staging, NULL,
 				"the root directory is the initial ramfs, which pivot_root(2) refuses");
-	return idm_fail_errno(err, code, step_staging, NULL);
+	return idm_diagnose_staging(code, step_staging, err);
 }
 
 int idm_staging_open(unsigned int flags, struct idm_error *err)

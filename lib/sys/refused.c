@@ -132,6 +132,12 @@ static int diagnose_refused_caller(enum idm_call call, int code, enum idm_error_
 		"it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
 }
 
+int idm_diagnose_mount_refused(int code, enum idm_error_step step, const char *path,
+			       struct idm_error *err)
+{
+	return diagnose_refused_caller(IDM_CALL_MOUNT, code, step, path, err);
+}
+
 int idm_diagnose_move_refused(int code, enum idm_error_step step, const char *path,
 			      struct idm_error *err)
 {

@@ -37,6 +37,8 @@ int idm_diagnose_refused(enum idm_call call, int code, enum idm_error_step step,
 			 struct idm_error *err);
 
 /* The same for a caller that may have no privilege: then that is said. */
+int idm_diagnose_mount_refused(int code, enum idm_error_step step, const char *path,
+			       struct idm_error *err);
 int idm_diagnose_move_refused(int code, enum idm_error_step step, const char *path,
 			      struct idm_error *err);
 int idm_diagnose_umount_refused(int code, enum idm_error_step step, const char *path,
