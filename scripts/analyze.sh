@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What three programs that read code find in lib/, oci/ and cli/: cppcheck, clang's analyzer and gcc's -fanalyzer. All
+# What three programs that read code find in lib/, oci/, cli/ and service/: cppcheck, clang's analyzer and gcc's -fanalyzer. All
 # that is found has to be mended, or answered in place: by a comment on that line or the one above
 # it, which begins with "analyzer:" and says why there is nothing wrong. An answer that no finding asks for any
 # more is a finding, too, if all three were run. Output is TAP; the exit status is 1 if something is left.
@@ -28,6 +28,7 @@ includes="-Iinclude -I. -I$build"
 flags="-std=gnu17 -D_GNU_SOURCE $includes"
 tops=(lib cli)
 [ ! -d oci ] || tops+=(oci)
+[ ! -d service ] || tops+=(service)
 mapfile -t files < <(find "${tops[@]}" -name '*.c' | sort)
 mapfile -t headers < <(find "${tops[@]}" -name '*.h' | sort)
 

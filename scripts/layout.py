@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks the layout of lib/, oci/ and cli/; prints what breaks it, one finding a line.
+"""Checks the layout of lib/, oci/, cli/ and service/; prints what breaks it, one finding a line.
 
   layout.py includes [BUILD]  a folder includes only what the table in docs/architecture.md allows; with BUILD
                               also by what the compiler says, which no macro or comment can fool
@@ -19,7 +19,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 TABLE = "docs/architecture.md"
-TOPS = ("lib", "oci", "cli")
+TOPS = ("lib", "oci", "cli", "service")
 PUBLIC = "include/idmount.h"
 GENERATED = "config.h"  # in the build directory
 
@@ -97,7 +97,7 @@ def written_includes():
 
 
 def commands_of(build):
-    """Returns the commands of the compiler, each with its source file below lib/, oci/ or cli/."""
+    """Returns the commands of the compiler, each with its source file below lib/, oci/, cli/ or service/."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         commands = json.load(file)
     for command in commands:

@@ -11,7 +11,7 @@ import re
 import sys
 
 # Without tests/analysis, tests/fixtures and the inputs of tests/fuzz, which contain faults on purpose.
-AREAS = ("include", "lib", "oci", "cli", "examples", "man", "docs", "completion", "contrib", "scripts",
+AREAS = ("include", "lib", "oci", "cli", "service", "examples", "man", "docs", "completion", "contrib", "scripts",
          "bench", "tests/abi", "tests/cli", "tests/engines", "tests/faults", "tests/fuzz/*.*", "tests/hostile",
          "tests/integration", "tests/lib", "tests/stress", "tests/unit", "tests/vm", "tests/valgrind.sh",
          "tests/man-examples.sh", "tests/meson.build", "test.sh", "demo.sh", "meson.build",

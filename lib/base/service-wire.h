@@ -3,12 +3,18 @@
  * The messages between a client and idmountd, over a SOCK_SEQPACKET unix socket. A connection has one
  * request:
  *
- *   client   a request IDM_SERVICE_MAP, with two descriptors as SCM_RIGHTS: the tree, the user namespace
- *   service  a reply. IDM_SERVICE_CHALLENGE asks for a request IDM_SERVICE_PROVE without descriptors, by
- * which the kernel shows once more which process the client is (before Linux 6.5). Another reply
- * follows. service  closes the connection after a reply IDM_SERVICE_DONE
+ *   client   IDM_SERVICE_MAP, with two descriptors as SCM_RIGHTS: the tree, the user namespace
+ *   service  IDM_SERVICE_DONE for a refusal, else IDM_SERVICE_CHALLENGE with two IDs
+ *   client   IDM_SERVICE_PROVE, with SCM_CREDENTIALS: its process number, and these two IDs
+ *   service  IDM_SERVICE_DONE, and closes the connection
  *
- * Both sides run on the same machine, so numbers have its byte order.
+ * The kernel accepts credentials with other IDs than the sender's own only from a sender that has
+ * CAP_SETUID and CAP_SETGID in its user namespace. So it tells the service that the client had these
+ * when it sent the message. /proc shows only what a process has later, for example after execve(2) of a
+ * setuid program.
+ *
+ * One process makes the connection and sends both requests. Both sides run on the same machine, so
+ * numbers have its byte order.
  */
 #ifndef IDM_BASE_SERVICE_WIRE_H
 #define IDM_BASE_SERVICE_WIRE_H
@@ -37,7 +43,9 @@ enum idm_service_state {
 struct idm_service_reply {
 	uint32_t version;
 	uint32_t state;
-	int32_t result;	  /* 0 or -errno */
+	int32_t result; /* 0 or -errno */
+	uint32_t uid;	/* of a challenge; in the client's user namespace */
+	uint32_t gid;
 	char reason[244]; /* both end with a NUL; empty: nothing to say */
 	char hint[256];
 };

@@ -311,7 +311,7 @@ def nothing_is_built():
     expect(["layout.py", "circles", "build"], "lib/b.c: not built")
     os.remove("build/lib/libx.so.p/a.c.o")
     expect(["layout.py", "circles", "build"], "lib/a.c: not built", "lib/b.c: not built",
-           "build: no object file of lib, oci, cli")
+           "build: no object file of lib, oci, cli, service")
 
 
 def functions(names):

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A client can hand over every kind of file: one whose server never answers, and one whose driver
+ * understands any ioctl(2). So the first call for a descriptor is statx(2) with AT_STATX_DONT_SYNC,
+ * which asks no server. An ioctl follows only on a file of the kernel's own filesystem for namespaces.
+ */
+#include "handed.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+
+#define NS_GET_PARENT_USERNS _IO(0xb7, 0x2) /* NS_GET_PARENT, Linux 4.9 */
+
+/* The inode number of the initial user namespace: the same on every Linux. */
+#define INITIAL_USERNS_INODE 0xEFFFFFFDU
+
+/* Handles of btrfs (FILEID_BTRFS_*), which no other filesystem uses. */
+#define BTRFS_HANDLE_FIRST 0x4d
+#define BTRFS_HANDLE_LAST 0x4f
+
+static int stat_locally(int fd, struct statx *st)
+{
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+			     STATX_TYPE | STATX_UID | STATX_INO, st);
+}
+
+/* ---- the user namespace ---- */
+
+/* The kernel has one filesystem for all namespaces. */
+static bool is_namespace_file(int fd)
+{
+	AUTO_CLOSE int own = idm_sys_openat(AT_FDCWD, "/proc/self/ns/user", O_RDONLY, 0);
+	struct statx a, b;
+
+	return own >= 0 && stat_locally(own, &a) == 0 && stat_locally(fd, &b) == 0 &&
+	       a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor;
+}
+
+static bool is_initial_userns(int fd)
+{
+	struct statx st;
+
+	return stat_locally(fd, &st) < 0 || st.stx_ino == INITIAL_USERNS_INODE;
+}
+
+int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply *reply)
+{
+	int parent;
+
+	if (!is_namespace_file(userns_fd) ||
+	    idm_sys_ioctl(userns_fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWUSER) {
+		refuse_request(reply, -EINVAL, "the second descriptor is not a user namespace");
+		add_advice(reply, "open it as /proc/PID/ns/user, with O_RDONLY");
+		return -EINVAL;
+	}
+	if (is_initial_userns(userns_fd))
+		return refuse_request(reply, -EPERM,
+				      "the initial user namespace cannot be used as a map");
+	parent = idm_sys_ioctl(userns_fd, NS_GET_PARENT_USERNS, NULL);
+	if (parent < 0)
+		return refuse_request(reply, parent, "open the parent of the user namespace: %s",
+				      strerror(-parent));
+	*is_initial = is_initial_userns(parent);
+	return parent;
+}
+
+int read_handed_map(struct idm_map *map, int userns_fd, struct idm_service_reply *reply)
+{
+	struct idm_error err;
+	int r = idm_map_add_userns(map, userns_fd, &err);
+
+	return r < 0 ? refuse_request(reply, r, "%s", err.message) : 0;
+}
+
+/* ---- the tree ---- */
+
+/* Each line begins "ID PARENT MAJOR:MINOR". A part of a long line is no beginning of one. */
+static bool has_mount_of(FILE *mountinfo, unsigned int major, unsigned int minor)
+{
+	unsigned int a, b;
+	bool at_start = true;
+	char text[256];
+
+	while (fgets(text, sizeof(text), mountinfo)) {
+		if (at_start && sscanf(text, "%*u %*u %u:%u ", &a, &b) == 2 && a == major && b == minor)
+			return true;
+		at_start = strchr(text, '\n');
+	}
+	return false;
+}
+
+/* The descriptor keeps the filesystem, so that no other one gets its number. */
+static bool is_mounted_here(unsigned int major, unsigned int minor)
+{
+	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+	bool found = mountinfo && has_mount_of(mountinfo, major, minor);
+
+	if (mountinfo)
+		fclose(mountinfo);
+	return found;
+}
+
+/* Each subvolume has a device number of its own, which mountinfo lacks. */
+static bool is_btrfs(int fd)
+{
+	union {
+		struct file_handle handle;
+		char space[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} u = { .handle.handle_bytes = MAX_HANDLE_SZ };
+
+	return idm_sys_name_to_handle(fd, "", &u.handle, AT_EMPTY_PATH) == 0 &&
+	       u.handle.handle_type >= BTRFS_HANDLE_FIRST && u.handle.handle_type <= BTRFS_HANDLE_LAST;
+}
+
+/*
+ * The first column of a map counts in the user namespace that mounted the filesystem. Only the initial
+ * one can mount a block device.
+ */
+static bool is_host_filesystem(int fd, const struct statx *st)
+{
+	return st->stx_dev_major != 0 || is_mounted_here(st->stx_dev_major, st->stx_dev_minor) ||
+	       is_btrfs(fd);
+}
+
+int look_at_tree(int tree_fd, struct tree_facts *tree, struct idm_service_reply *reply)
+{
+	struct statx st;
+	int r = stat_locally(tree_fd, &st);
+
+	if (r < 0)
+		return refuse_request(reply, r, "look at the tree: %s", strerror(-r));
+	tree->owner = st.stx_uid;
+	tree->is_of_host = is_host_filesystem(tree_fd, &st);
+	return 0;
+}
+
+/* ---- the system call ---- */
+
+static int explain_refusal(int tree_fd, int code, struct idm_service_reply *reply)
+{
+	if (code == -EPERM) {
+		refuse_request(reply, code,
+			       "the tree is ID-mapped already, or the kernel refuses this map");
+		add_advice(reply, "clone the source without its map");
+		return code;
+	}
+	if (code != -EINVAL)
+		return refuse_request(reply, code, "map tree: %s", strerror(-code));
+	if (idm_is_mount_point(tree_fd) == 0) {
+		refuse_request(reply, code, "the first descriptor is not the top of a tree");
+		add_advice(reply, "use the descriptor of open_tree(2) with OPEN_TREE_CLONE itself");
+		return code;
+	}
+	refuse_request(reply, code, "the tree is attached, or its filesystem cannot be ID-mapped");
+	add_advice(reply, "the kernel maps a detached tree of ext4, xfs, btrfs, tmpfs and some more");
+	return code;
+}
+
+int map_tree(int tree_fd, int userns_fd, struct idm_service_reply *reply)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd };
+	int r = idm_sys_mount_setattr(tree_fd, "", AT_EMPTY_PATH, &attr);
+
+	return r < 0 ? explain_refusal(tree_fd, r, reply) : 0;
+}

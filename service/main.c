@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/* idmountd: ID-maps detached trees for processes in user namespaces. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "idmount.h"
+#include "lib/base/service-wire.h"
+#include "lib/sys/capability.h"
+#include "listen.h"
+#include "log.h"
+#include "serve.h"
+
+#define INITIAL_USERNS_INODE 0xEFFFFFFDU
+
+struct service_options {
+	const char *path; /* of the socket; NULL: not given */
+	bool any_directory;
+};
+
+static void print_usage(void)
+{
+	printf("usage: idmountd [OPTION]...\n\n"
+	       "ID-maps detached mount trees for processes in user namespaces, among their own IDs.\n\n"
+	       "  --socket PATH     listen there (default: " IDM_SERVICE_SOCKET ")\n"
+	       "  --any-directory   map directories of other users, too\n"
+	       "  --help            print this text\n"
+	       "  --version         print the version\n\n"
+	       "A service manager may pass the socket (LISTEN_FDS). See idmountd(8).\n");
+}
+
+/* Returns -1 to serve, or an exit status. */
+static int read_options(int argc, char **argv, struct service_options *options)
+{
+	static const struct option long_options[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "any-directory", no_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
+		if (c == 's') {
+			options->path = optarg;
+		} else if (c == 'a') {
+			options->any_directory = true;
+		} else if (c == 'h') {
+			print_usage();
+			return 0;
+		} else if (c == 'v') {
+			printf("idmountd %s\n", idm_version());
+			return 0;
+		} else {
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		log_problem("expected no operand, got \"%s\"", argv[optind]);
+		return 2;
+	}
+	return -1;
+}
+
+/* Else a handed file would get the number of standard error. */
+static int fill_standard_fds(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			return 1;
+	return 0;
+}
+
+/* The rule compares IDs as the service counts with those that filesystems store. */
+static int check_privilege(void)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/user", &st) < 0)
+		return log_problem("/proc/self/ns/user: %s", strerror(errno));
+	if (st.st_ino != INITIAL_USERNS_INODE || !idm_has_capability(CAP_SYS_ADMIN))
+		return log_problem("it requires CAP_SYS_ADMIN in the initial user namespace");
+	return 0;
+}
+
+static void block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGCHLD, SIG_DFL); /* an ignored one would reap the workers */
+}
+
+static int open_listener(const struct service_options *options)
+{
+	if (!options->path && has_passed_socket())
+		return take_passed_socket();
+	return listen_at(options->path ? options->path : IDM_SERVICE_SOCKET);
+}
+
+int main(int argc, char **argv)
+{
+	struct service_options options = { 0 };
+	int status, listener;
+
+	if (fill_standard_fds() != 0)
+		return 1;
+	status = read_options(argc, argv, &options);
+	if (status >= 0)
+		return fflush(stdout) == 0 ? status : 1;
+	if (check_privilege() != 0)
+		return 1;
+	block_signals();
+	listener = open_listener(&options);
+	if (listener < 0)
+		return 1;
+	status = serve(listener, options.any_directory);
+	if (options.path || !has_passed_socket())
+		unlink(options.path ? options.path : IDM_SERVICE_SOCKET);
+	return status;
+}

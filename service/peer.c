@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The client is known by a pidfd. From Linux 6.5 on the kernel makes that of the process that connected
+ * (SO_PEERPIDFD). An older kernel knows the number of that process only. There is this proof:
+ *
+ *  - A process that connected got number N: SO_PEERCRED. It can be over, and N another process's.
+ *  - At the time t1 the service opens a pidfd of N, and looks at that process.
+ *  - At t2 the client answers the challenge. The kernel checks that the sender of the message has N, or
+ *    has CAP_SYS_ADMIN in the user namespace of its PID namespace, and N is there, too. The service sees
+ * a process of the latter kind with more than one number (NSpid). It refuses that process.
+ *  - At t3 the pidfd is alive. So its process had N from t1 to t3, also at t2: it is the sender.
+ */
+#include "peer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/macros.h"
+#include "lib/base/read-file.h"
+#include "lib/sys/pidfd.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/syscall.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+/* As much as uid_map has: 340 lines of three columns. It is more than most processes have as status. */
+#define TEXT_SIZE 32768
+
+static int refuse_gone(struct idm_service_reply *reply)
+{
+	return refuse_request(reply, -ESRCH, "the caller exited");
+}
+
+int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply)
+{
+	socklen_t size = sizeof(peer->connected);
+
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer->connected, &size) < 0)
+		return refuse_request(reply, -errno, "SO_PEERCRED: %s", strerror(errno));
+	if (peer->connected.pid <= 0)
+		return refuse_request(reply, -EPERM,
+				      "the service cannot see the caller's PID namespace");
+	size = sizeof(peer->pidfd);
+	peer->is_by_number = false;
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &peer->pidfd, &size) == 0)
+		return 0;
+	if (errno != ENOPROTOOPT)
+		return refuse_gone(reply);
+	peer->is_by_number = true;
+	peer->pidfd = idm_sys_pidfd_open(peer->connected.pid);
+	return peer->pidfd < 0 ? refuse_gone(reply) : 0;
+}
+
+/* ---- the texts in /proc ---- */
+
+static int read_text(int process, const char *name, char *text)
+{
+	AUTO_CLOSE int fd = idm_procfs_openat(process, name, O_RDONLY);
+	ssize_t n = fd < 0 ? fd : idm_read_all(fd, text, TEXT_SIZE);
+
+	if (n == TEXT_SIZE)
+		return -EFBIG;
+	if (n >= 0)
+		text[n] = '\0';
+	return n < 0 ? (int)n : 0;
+}
+
+/* What follows the name at the beginning of a line; "": no such line. */
+static const char *find_line(const char *status, const char *name)
+{
+	const char *line = strstr(status, name);
+
+	return line ? line + strlen(name) : "";
+}
+
+/* The numbers in the rest of a line. */
+static size_t read_status_numbers(const char *line, uint32_t *numbers, size_t most)
+{
+	size_t n = 0;
+
+	while (n < most && *line && *line != '\n') {
+		char *end;
+		unsigned long number = strtoul(line, &end, 10);
+
+		if (end == line)
+			break;
+		numbers[n++] = (uint32_t)number;
+		line = end + strspn(end, " \t");
+	}
+	return n;
+}
+
+static int parse_status(const char *status, struct look *look)
+{
+	uint32_t numbers[33];
+
+	look->facts.n_groups = read_status_numbers(find_line(status, "\nGroups:"), look->groups,
+						   MAX_GROUPS);
+	look->facts.groups = look->groups;
+	look->pid_namespaces = (unsigned int)read_status_numbers(find_line(status, "\nNSpid:"), numbers,
+								 ARRAY_SIZE(numbers));
+	look->facts.capabilities = strtoull(find_line(status, "\nCapEff:"), NULL, 16);
+	if (look->facts.n_groups == MAX_GROUPS || look->pid_namespaces == 0 ||
+	    read_status_numbers(find_line(status, "\nUid:"), look->uids, 3) != 3 ||
+	    read_status_numbers(find_line(status, "\nGid:"), look->gids, 3) != 3)
+		return -EFBIG;
+	return 0;
+}
+
+static int read_status(int process, struct look *look)
+{
+	static char text[TEXT_SIZE];
+	int r = read_text(process, "status", text);
+
+	return r < 0 ? r : parse_status(text, look);
+}
+
+static int read_setgroups(int process, struct look *look)
+{
+	static char text[TEXT_SIZE];
+	int r = read_text(process, "setgroups", text);
+
+	look->facts.may_drop_groups = r == 0 && strcmp(text, "allow\n") == 0;
+	return r;
+}
+
+static int read_map(int process, const char *name, unsigned int kind, struct idm_map *map)
+{
+	static char text[TEXT_SIZE];
+	int r = read_text(process, name, text);
+
+	return r < 0 || !*text ? r : idm_map_parse_kernel(map, kind, text, NULL);
+}
+
+static int is_in_userns(int process, int userns)
+{
+	AUTO_CLOSE int own = idm_procfs_openat(process, "ns/user", O_RDONLY);
+
+	return own < 0 ? own : idm_is_same_inode(own, userns);
+}
+
+/* ---- one look ---- */
+
+static int read_facts(int process, struct look *look, struct idm_map *map)
+{
+	int r = read_status(process, look);
+
+	if (r == 0)
+		r = read_setgroups(process, look);
+	if (r == 0)
+		r = read_map(process, "uid_map", IDM_UID, map);
+	return r < 0 ? r : read_map(process, "gid_map", IDM_GID, map);
+}
+
+/*
+ * A process leaves a user namespace only for one below it, and never comes back. So one that is in it
+ * before and after the reading was in it all the time: its capabilities are those in this namespace.
+ */
+static int look_in_procfs(int process, int parent, struct look *look, struct idm_map *map)
+{
+	int r = is_in_userns(process, parent);
+
+	if (r > 0)
+		r = read_facts(process, look, map);
+	else
+		return r;
+	if (r == 0)
+		r = is_in_userns(process, parent);
+	look->facts.is_in_parent = r > 0;
+	return r < 0 ? r : 0;
+}
+
+/*
+ * The directory in /proc was found by a number. The process is alive after all reading, so the number
+ * was its own while it was used.
+ */
+static int look_at_process(const struct peer *peer, int parent, struct look *look, struct idm_map *map)
+{
+	AUTO_CLOSE int process = idm_procfs_open(peer->pidfd, false, NULL);
+	int r = process < 0 ? process : look_in_procfs(process, parent, look, map);
+
+	return idm_pidfd_is_reaped(peer->pidfd) ? -ESRCH : r;
+}
+
+int look_at_peer(const struct peer *peer, int parent, struct look *look, struct idm_service_reply *reply)
+{
+	struct idm_map *map;
+	int r = idm_map_new(&map);
+
+	look->facts = (struct caller_facts){ .parent = map };
+	if (r == 0)
+		r = look_at_process(peer, parent, look, map);
+	if (r == -ESRCH)
+		return refuse_gone(reply);
+	if (r == -EFBIG)
+		return refuse_request(reply, r, "the caller has too many groups");
+	if (r < 0)
+		return refuse_request(reply, r, "look at the caller in /proc: %s", strerror(-r));
+	if (peer->is_by_number && look->facts.is_in_parent && look->pid_namespaces != 1)
+		return refuse_request(
+			reply, -EPERM,
+			"a caller in a PID namespace is not supported by this kernel (needs "
+			"Linux 6.5)");
+	return 0;
+}

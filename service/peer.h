@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The client: which process it is, and what that may do. */
+#ifndef IDM_SERVICE_PEER_H
+#define IDM_SERVICE_PEER_H
+
+#include <sys/socket.h>
+
+#include "rule.h"
+
+/* Made by the kernel when the client connected. */
+struct peer {
+	struct ucred connected;
+	int pidfd;
+	bool is_by_number; /* the number is not proven to be the client's yet: before Linux 6.5 */
+};
+
+/* All that a process in its limits can have: its status is a text of at most 32 KiB. */
+#define MAX_GROUPS 8192
+
+/* What /proc shows of it. */
+struct look {
+	struct caller_facts facts;
+	uint32_t uids[3], gids[3]; /* real, effective, saved */
+	unsigned int pid_namespaces;
+	uint32_t groups[MAX_GROUPS];
+};
+
+/* Finds the process at the other end of a connection. */
+int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply);
+
+/*
+ * Looks at the process. `parent` is a user namespace. Everything in *look was true at one moment after
+ * the beginning of the call, or the caller was not in `parent`. The caller frees look->facts.parent.
+ */
+int look_at_peer(const struct peer *peer, int parent, struct look *look,
+		 struct idm_service_reply *reply);
+
+#endif

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One thread accepts connections, and waits for all of them in one poll(2). A client that has sent its
+ * request gets a worker, a forked process, for the rest. The worker alone receives descriptors. Closing
+ * one can wait for the server of a FUSE filesystem, also when the process is killed. So only the worker
+ * waits, and only its user.
+ *
+ * There is a limit for everything, and a fixed array. The kernel keeps further connections in the queue
+ * of the listening socket.
+ */
+#include "serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+#include "log.h"
+#include "reply.h"
+#include "worker.h"
+
+#define SLOTS 512
+#define SLOTS_OF_USER 128
+#define WORKERS 16
+#define WORKERS_OF_USER 4
+
+#define WAIT_MS 5000 /* for a request, and for a free worker */
+#define HURRY_MS 500 /* the same while no slot is free */
+#define WORK_MS 5000 /* for a worker */
+#define PAUSE_MS 100 /* after accept4(2) lacked a descriptor or memory */
+
+enum state {
+	FREE = 0,
+	SILENT,	 /* connected */
+	READY,	 /* has sent its request, or closed the connection */
+	WORKING, /* has a worker */
+	KILLED,	 /* its worker was killed, and has not exited yet */
+};
+
+struct slot {
+	enum state state;
+	int fd; /* the connection; of a worker: its pidfd */
+	pid_t worker;
+	struct ucred client;
+	int64_t since; /* in this state, in milliseconds */
+};
+
+struct server {
+	int listener, signals;
+	bool any_directory;
+	bool stopping;
+	int64_t paused_until;
+	struct slot slots[SLOTS];
+};
+
+static int64_t get_milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* ---- slots ---- */
+
+static void enter_state(struct slot *slot, enum state state)
+{
+	slot->state = state;
+	slot->since = get_milliseconds();
+}
+
+static void release_slot(struct slot *slot)
+{
+	close(slot->fd);
+	*slot = (struct slot){ .state = FREE, .fd = -1 };
+}
+
+static bool has_worker(const struct slot *slot)
+{
+	return slot->state == WORKING || slot->state == KILLED;
+}
+
+static unsigned int count_slots(const struct server *s, bool with_worker, const uid_t *user)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < SLOTS; i++)
+		n += s->slots[i].state != FREE && (!with_worker || has_worker(&s->slots[i])) &&
+		     (!user || s->slots[i].client.uid == *user);
+	return n;
+}
+
+static struct slot *find_free_slot(struct server *s)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		if (s->slots[i].state == FREE)
+			return &s->slots[i];
+	return NULL;
+}
+
+/*
+ * Without a buffer for descriptors the kernel installs none. A client gets no reply if the service
+ * closes the connection before it has read the message.
+ */
+static void discard_message(int connection)
+{
+	char byte;
+
+	(void)!recv(connection, &byte, 1, MSG_DONTWAIT);
+}
+
+static void refuse_slot(struct slot *slot, int code, const char *reason)
+{
+	struct idm_service_reply reply;
+
+	refuse_request(&reply, code, "%s", reason);
+	discard_message(slot->fd);
+	send_reply(slot->fd, &reply);
+	release_slot(slot);
+}
+
+/* ---- accepting ---- */
+
+static void admit(struct server *s, struct slot *slot, int connection)
+{
+	socklen_t size = sizeof(slot->client);
+
+	slot->fd = connection;
+	enter_state(slot, SILENT);
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &slot->client, &size) < 0)
+		release_slot(slot);
+	else if (count_slots(s, false, &slot->client.uid) > SLOTS_OF_USER)
+		refuse_slot(slot, -EAGAIN, "too many connections of this user are open");
+}
+
+static bool accept_one(struct server *s)
+{
+	struct slot *slot = find_free_slot(s);
+	int connection = slot ? accept4(s->listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+
+	if (connection >= 0) {
+		admit(s, slot, connection);
+		return true;
+	}
+	if (slot && idm_is_shortage(-errno))
+		s->paused_until = get_milliseconds() + PAUSE_MS;
+	return slot && errno == ECONNABORTED;
+}
+
+static bool is_accepting(struct server *s)
+{
+	return !s->stopping && get_milliseconds() >= s->paused_until && find_free_slot(s);
+}
+
+/* ---- workers ---- */
+
+/*
+ * A worker keeps no other client's connection: that would stay open as long as the worker does. It exits
+ * with the service.
+ */
+static void run_worker(struct server *s, const struct slot *own, pid_t service)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		if (s->slots[i].state != FREE && &s->slots[i] != own)
+			close(s->slots[i].fd);
+	close(s->listener);
+	close(s->signals);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() == service)
+		serve_client(own->fd, s->any_directory);
+	_exit(0);
+}
+
+static void start_worker(struct server *s, struct slot *slot)
+{
+	pid_t service = getpid(), worker = fork();
+	int pidfd;
+
+	if (worker == 0)
+		run_worker(s, slot, service);
+	pidfd = worker < 0 ? -1 : idm_sys_pidfd_open(worker);
+	if (pidfd < 0) {
+		if (worker > 0 && kill(worker, SIGKILL) == 0) /* a child that was not waited for */
+			waitpid(worker, NULL, 0);
+		refuse_slot(slot, -EAGAIN, "the service lacks memory or descriptors");
+		return;
+	}
+	close(slot->fd);
+	slot->fd = pidfd;
+	slot->worker = worker;
+	enter_state(slot, WORKING);
+}
+
+/* The one that has waited longest, of a user with a free worker. */
+static struct slot *find_next(struct server *s)
+{
+	struct slot *next = NULL;
+
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (slot->state == READY && (!next || slot->since < next->since) &&
+		    count_slots(s, true, &slot->client.uid) < WORKERS_OF_USER)
+			next = slot;
+	}
+	return next;
+}
+
+static void start_workers(struct server *s)
+{
+	struct slot *slot;
+
+	while (count_slots(s, true, NULL) < WORKERS && (slot = find_next(s)))
+		start_worker(s, slot);
+}
+
+static void reap_worker(struct slot *slot)
+{
+	if (slot->state == KILLED)
+		log_problem("uid %u, pid %d: timed out", slot->client.uid, (int)slot->client.pid);
+	waitpid(slot->worker, NULL, 0);
+	release_slot(slot);
+}
+
+/* ---- time ---- */
+
+/* When the slot's state is over; -1: never. */
+static int64_t find_end(const struct slot *slot, bool full)
+{
+	switch (slot->state) {
+	case SILENT:
+	case READY:
+		return slot->since + (full ? HURRY_MS : WAIT_MS);
+	case WORKING:
+		return slot->since + WORK_MS;
+	default:
+		return -1;
+	}
+}
+
+static void expire_slot(struct slot *slot)
+{
+	if (slot->state == WORKING) {
+		idm_sys_pidfd_send_signal(slot->fd, SIGKILL);
+		enter_state(slot, KILLED);
+	} else {
+		refuse_slot(slot, -ETIMEDOUT,
+			    slot->state == SILENT ? "no request came in time" : "the service is busy");
+	}
+}
+
+static void expire_slots(struct server *s)
+{
+	int64_t now = get_milliseconds();
+	bool full = !find_free_slot(s);
+
+	for (size_t i = 0; i < SLOTS; i++) {
+		int64_t end = find_end(&s->slots[i], full && s->slots[i].state == SILENT);
+
+		if (end >= 0 && end <= now)
+			expire_slot(&s->slots[i]);
+	}
+}
+
+static int find_timeout(struct server *s)
+{
+	int64_t now = get_milliseconds(), first = s->paused_until > now ? s->paused_until : -1;
+	bool full = !find_free_slot(s);
+
+	for (size_t i = 0; i < SLOTS; i++) {
+		int64_t end = find_end(&s->slots[i], full && s->slots[i].state == SILENT);
+
+		if (end >= 0 && (first < 0 || end < first))
+			first = end;
+	}
+	return first < 0 ? -1 : first <= now ? 0 : (int)(first - now);
+}
+
+/* ---- the loop ---- */
+
+/* Workers finish their requests. They have WORK_MS for that. */
+static void begin_to_stop(struct server *s)
+{
+	s->stopping = true;
+	for (size_t i = 0; i < SLOTS; i++)
+		if (s->slots[i].state == SILENT || s->slots[i].state == READY)
+			release_slot(&s->slots[i]);
+}
+
+/* A killed worker that does not exit holds nothing of the service. */
+static bool is_over(const struct server *s)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		if (s->slots[i].state == WORKING)
+			return false;
+	return s->stopping;
+}
+
+enum { LISTENER, SIGNALS, FIRST_SLOT };
+
+static void fill_pollfds(struct server *s, struct pollfd *p)
+{
+	p[LISTENER] = (struct pollfd){ .fd = is_accepting(s) ? s->listener : -1, .events = POLLIN };
+	p[SIGNALS] = (struct pollfd){ .fd = s->stopping ? -1 : s->signals, .events = POLLIN };
+	for (size_t i = 0; i < SLOTS; i++) {
+		bool waits = s->slots[i].state != FREE && s->slots[i].state != READY;
+
+		p[FIRST_SLOT + i] = (struct pollfd){ .fd = waits ? s->slots[i].fd : -1,
+						     .events = POLLIN };
+	}
+}
+
+/* Without a worker, if the client has sent nothing. Descriptors of a message stay in it. */
+static void handle_client(struct slot *slot)
+{
+	char byte;
+
+	if (recv(slot->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+		enter_state(slot, READY);
+	else
+		refuse_slot(slot, -EBADMSG, "expected a request, got an empty message");
+}
+
+static void handle_slots(struct server *s, const struct pollfd *p)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		if (!p[i].revents)
+			continue;
+		if (has_worker(&s->slots[i]))
+			reap_worker(&s->slots[i]);
+		else
+			handle_client(&s->slots[i]);
+	}
+}
+
+static int handle_events(struct server *s)
+{
+	static struct pollfd p[FIRST_SLOT + SLOTS];
+
+	fill_pollfds(s, p);
+	if (poll(p, ARRAY_SIZE(p), find_timeout(s)) < 0 && errno != EINTR)
+		return log_problem("poll: %s", strerror(errno));
+	handle_slots(s, p + FIRST_SLOT);
+	if (p[SIGNALS].revents)
+		begin_to_stop(s);
+	expire_slots(s);
+	while (p[LISTENER].revents && is_accepting(s) && accept_one(s))
+		;
+	start_workers(s);
+	return 0;
+}
+
+int serve(int listener, bool any_directory)
+{
+	static struct server s;
+	int r = 0;
+
+	s.listener = listener;
+	s.any_directory = any_directory;
+	s.signals = idm_sys_signalfd(1ULL << (SIGTERM - 1) | 1ULL << (SIGINT - 1));
+	if (s.signals < 0)
+		return log_problem("signalfd: %s", strerror(-s.signals));
+	while (r == 0 && !is_over(&s))
+		r = handle_events(&s);
+	return r;
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The order is: cheap facts first, then the map, then the proof, then the system call. Between the proof
+ * and the call nothing but one more look at the client happens.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "handed.h"
+#include "lib/base/macros.h"
+#include "log.h"
+#include "peer.h"
+#include "request.h"
+
+struct exchange {
+	int connection;
+	bool any_directory;
+	struct peer peer;
+	struct message message;
+	int parent; /* of the handed user namespace */
+	struct look look;
+	struct idm_map *map; /* of the handed user namespace */
+	struct challenge_id uid, gid;
+	struct idm_service_reply reply;
+};
+
+enum { TREE, USERNS };
+
+/* The one that connected and the one that sends are the same. */
+static int check_sender(struct exchange *x)
+{
+	if (x->message.sender.pid == x->peer.connected.pid)
+		return 0;
+	if (!x->message.sender.pid) {
+		refuse_request(&x->reply, -EPERM, "the message came without credentials");
+		add_advice(&x->reply,
+			   "the socket needs SO_PASSCRED from its creation on: PassCredentials=yes "
+			   "in its systemd unit");
+		return -EPERM;
+	}
+	return refuse_request(&x->reply, -EPERM,
+			      "process %d sent the message, but process %d made the connection",
+			      (int)x->message.sender.pid, (int)x->peer.connected.pid);
+}
+
+/* The message is read in any case: the client gets no reply if the service closes before that. */
+static int receive_request(struct exchange *x)
+{
+	int found = find_peer(x->connection, &x->peer, &x->reply);
+	int r = receive_message(x->connection, IDM_SERVICE_MAP, REQUEST_FDS, &x->message, &x->reply);
+
+	if (r == 0)
+		r = found;
+	return r < 0 ? r : check_sender(x);
+}
+
+static int look_at_caller(struct exchange *x, bool parent_is_initial)
+{
+	int r = look_at_peer(&x->peer, x->parent, &x->look, &x->reply);
+
+	if (r < 0)
+		return r;
+	x->look.facts.parent_is_initial = parent_is_initial;
+	return judge_caller(&x->look.facts, &x->reply);
+}
+
+static int judge_userns(struct exchange *x)
+{
+	bool is_initial;
+
+	x->parent = open_parent_userns(x->message.fds[USERNS], &is_initial, &x->reply);
+	return x->parent < 0 ? x->parent : look_at_caller(x, is_initial);
+}
+
+static int judge_handed(struct exchange *x)
+{
+	const struct idm_map *parent = x->look.facts.parent;
+	struct tree_facts tree;
+	int r = look_at_tree(x->message.fds[TREE], &tree, &x->reply);
+
+	if (r == 0)
+		r = judge_tree(&tree, parent, x->any_directory, &x->reply);
+	if (r == 0)
+		r = read_handed_map(x->map, x->message.fds[USERNS], &x->reply);
+	return r < 0 ? r : judge_map(x->map, &x->look.facts, &x->reply);
+}
+
+/* ---- the proof ---- */
+
+/*
+ * IDs that the client may have without CAP_SETUID. Those that it had when it connected and when it sent
+ * the request come first: these are not of a program that it has executed since.
+ */
+static bool choose_side(const struct exchange *x, unsigned int kind, uint32_t connected, uint32_t sent,
+			const uint32_t now[3], struct challenge_id *id)
+{
+	const uint32_t avoid[] = { connected, sent, now[0], now[1], now[2] };
+
+	return choose_challenge(x->look.facts.parent, kind, avoid, ARRAY_SIZE(avoid), id);
+}
+
+static int send_challenge(struct exchange *x)
+{
+	const struct ucred *connected = &x->peer.connected, *sent = &x->message.sender;
+
+	if (!choose_side(x, IDM_UID, connected->uid, sent->uid, x->look.uids, &x->uid) ||
+	    !choose_side(x, IDM_GID, connected->gid, sent->gid, x->look.gids, &x->gid))
+		return refuse_request(&x->reply, -EPERM, "the caller's user namespace has no map");
+	x->reply = (struct idm_service_reply){ .version = IDM_SERVICE_VERSION,
+					       .state = IDM_SERVICE_CHALLENGE,
+					       .uid = x->uid.inside,
+					       .gid = x->gid.inside };
+	send_reply(x->connection, &x->reply);
+	return 0;
+}
+
+static int receive_proof(struct exchange *x)
+{
+	struct message proof;
+	int r = receive_message(x->connection, IDM_SERVICE_PROVE, 0, &proof, &x->reply);
+
+	if (r < 0)
+		return r;
+	x->message.sender = proof.sender;
+	r = check_sender(x);
+	if (r < 0)
+		return r;
+	if (proof.sender.uid == x->uid.host && proof.sender.gid == x->gid.host)
+		return 0;
+	refuse_request(&x->reply, -EPERM, "the proof has uid %u and gid %u, expected %u and %u",
+		       proof.sender.uid, proof.sender.gid, x->uid.host, x->gid.host);
+	add_advice(&x->reply, "a caller with CAP_SETUID and CAP_SETGID can send these");
+	return -EPERM;
+}
+
+static int demand_proof(struct exchange *x)
+{
+	int r = send_challenge(x);
+
+	if (r == 0)
+		r = receive_proof(x);
+	if (r < 0)
+		return r;
+	idm_map_free((struct idm_map *)x->look.facts.parent);
+	r = look_at_caller(x, false);
+	return r < 0 ? r : judge_map(x->map, &x->look.facts, &x->reply);
+}
+
+/* ---- the whole ---- */
+
+static int carry_out(struct exchange *x)
+{
+	int r = receive_request(x);
+
+	if (r == 0)
+		r = judge_userns(x);
+	if (r == 0)
+		r = judge_handed(x);
+	if (r == 0)
+		r = demand_proof(x);
+	return r < 0 ? r : map_tree(x->message.fds[TREE], x->message.fds[USERNS], &x->reply);
+}
+
+/*
+ * The process exits after this, which releases everything. That can take as long as a file of the
+ * client's cannot be closed. The client sees the end of the connection before.
+ */
+void serve_client(int connection, bool any_directory)
+{
+	static struct exchange x;
+	int r;
+
+	x.connection = connection;
+	x.any_directory = any_directory;
+	if (idm_map_new(&x.map) < 0)
+		r = refuse_request(&x.reply, -ENOMEM, "out of memory");
+	else
+		r = carry_out(&x);
+	if (r == -ECONNRESET)
+		refuse_request(&x.reply, r, "the client closed the connection");
+	if (r == 0)
+		x.reply = (struct idm_service_reply){ .version = IDM_SERVICE_VERSION,
+						      .state = IDM_SERVICE_DONE };
+	log_request(&x.peer.connected, x.map, &x.reply);
+	send_reply(connection, &x.reply);
+	shutdown(connection, SHUT_RDWR);
+}

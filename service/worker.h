@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* One request, from its first message to the reply. */
+#ifndef IDM_SERVICE_WORKER_H
+#define IDM_SERVICE_WORKER_H
+
+#include <stdbool.h>
+
+/* Serves the client at the other end of a connection. It waits as long as that does. */
+void serve_client(int connection, bool any_directory);
+
+#endif
