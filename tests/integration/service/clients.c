@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+#include "clients.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+
+/* ---- the service ---- */
+
+void service_execute(char *const argv[])
+{
+	int log = (int)must(open(LOG_PATH, O_WRONLY | O_CREAT | O_APPEND, 0644));
+
+	must(dup2(log, STDERR_FILENO));
+	close(log);
+	execv(getenv("IDMOUNTD"), argv);
+	fail_msg("execute %s: %s", getenv("IDMOUNTD"), strerror(errno));
+}
+
+static int try_to_connect(void)
+{
+	const struct sockaddr_un address = { AF_UNIX, SOCKET_PATH };
+	AUTO_CLOSE int fd = (int)must(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -1;
+	return idm_steal_fd(&fd);
+}
+
+int connect_service(void)
+{
+	int fd = try_to_connect();
+
+	if (fd < 0)
+		fail_msg("connect to the service: %s", strerror(errno));
+	return fd;
+}
+
+/* There is nothing to wait for but the socket itself. */
+static void await_service(pid_t pid)
+{
+	int fd;
+
+	while ((fd = try_to_connect()) < 0) {
+		if (must(waitpid(pid, NULL, WNOHANG)) == pid) {
+			AUTO_FREE char *log = service_log();
+
+			fail_msg("the service exited: %s", log);
+		}
+		usleep(2000);
+	}
+	close(fd);
+}
+
+static struct service start(const char *option, bool by_number)
+{
+	char *const argv[] = { (char *)"idmountd", (char *)"--socket", (char *)SOCKET_PATH,
+			       (char *)option, NULL };
+	struct service service;
+
+	if (!getenv("IDMOUNTD"))
+		skip_test("IDMOUNTD, the path of the program, is not set");
+	service.pid = (pid_t)must(fork());
+	if (service.pid == 0) {
+		if (by_number) /* SO_PEERPIDFD */
+			refuse_call_where(SYS_getsockopt, 2, 77, ENOPROTOOPT);
+		service_execute(argv);
+	}
+	await_service(service.pid);
+	return service;
+}
+
+struct service service_start(const char *option)
+{
+	return start(option, false);
+}
+
+struct service service_start_by_number(const char *option)
+{
+	return start(option, true);
+}
+
+void service_stop(struct service *service)
+{
+	int status;
+
+	must(kill(service->pid, SIGTERM));
+	must(waitpid(service->pid, &status, 0));
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		AUTO_FREE char *log = service_log();
+
+		fail_msg("the service exited with status %d: %s", status, log);
+	}
+	assert_int_equal(access(SOCKET_PATH, F_OK), -1);
+}
+
+char *service_log(void)
+{
+	AUTO_CLOSE int fd = open(LOG_PATH, O_RDONLY | O_CLOEXEC);
+	char *text = calloc(1, 1 << 20);
+
+	assert_non_null(text);
+	if (fd >= 0)
+		must(read(fd, text, (1 << 20) - 1));
+	return text;
+}
+
+unsigned int service_fds(const struct service *service)
+{
+	char path[64];
+	unsigned int n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)service->pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void owned(const char *path, uint32_t id)
+{
+	scratch_file(path, "secret");
+	must(chown(path, id, id));
+	must(chmod(path, 0600));
+}
+
+void enter_with_data(void)
+{
+	scratch_enter();
+	scratch_dir(DATA);
+	must(chown(DATA, USER, USER));
+	owned(DATA "/0", 0);
+	owned(DATA "/1500", USER);
+	owned(DATA "/1600", OTHER_USER);
+	owned(DATA "/200005", 200005);
+}
+
+/* ---- clients ---- */
+
+static void write_maps(pid_t pid, const struct identity *who)
+{
+	char path[64];
+
+	if (who->deny_setgroups) {
+		AUTO_CLOSE int fd = -1;
+
+		snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)pid);
+		fd = (int)must(open(path, O_WRONLY | O_CLOEXEC));
+		must(write(fd, "deny", 4));
+	}
+	write_id_map(pid, "uid_map", who->map);
+	write_id_map(pid, "gid_map", who->gid_map ? who->gid_map : who->map);
+}
+
+/* A child that stays root writes the maps. */
+static pid_t start_writer(const struct identity *who, int go)
+{
+	pid_t us = getpid(), child = (pid_t)must(fork());
+	char byte;
+
+	if (child != 0)
+		return child;
+	must(read(go, &byte, 1));
+	write_maps(us, who);
+	_exit(0);
+}
+
+static void set_ids(uint32_t uid, uint32_t gid)
+{
+	must(syscall(SYS_setresgid, gid, gid, gid));
+	must(syscall(SYS_setresuid, uid, uid, uid));
+	must(prctl(PR_SET_DUMPABLE, 1));
+}
+
+static void become_identity(const struct identity *who)
+{
+	if (who->no_new_privs)
+		must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	must(syscall(SYS_setgroups, who->group ? 1 : 0, &who->group));
+	set_ids(who->uid, who->gid);
+}
+
+void become_client(const struct identity *who)
+{
+	pid_t writer = 0;
+	int go[2];
+
+	must(pipe2(go, O_CLOEXEC));
+	if (who->map)
+		writer = start_writer(who, go[0]);
+	become_identity(who);
+	if (who->map) {
+		must(unshare(CLONE_NEWUSER | CLONE_NEWNS));
+		must(write(go[1], "", 1));
+		await_child(writer);
+		set_ids(0, 0);
+	}
+	close(go[0]);
+	close(go[1]);
+}
+
+struct call {
+	struct identity who;
+	void (*body)(void *);
+	void *arg;
+};
+
+static void run_call(void *data)
+{
+	const struct call *call = data;
+
+	become_client(&call->who);
+	call->body(call->arg);
+}
+
+void as_client(struct identity who, void (*body)(void *), void *arg)
+{
+	in_child(run_call, &(struct call){ who, body, arg });
+}
+
+int clone_tree(const char *path)
+{
+	int tree = idm_sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (tree < 0)
+		fail_msg("clone %s: %s", path, strerror(-tree));
+	return tree;
+}
+
+/* ---- messages ---- */
+
+static struct cmsghdr *add_control(struct msghdr *header, int type, const void *data, size_t size)
+{
+	struct cmsghdr *c = (struct cmsghdr *)((char *)header->msg_control + header->msg_controllen);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(c), data, size);
+	header->msg_controllen += CMSG_SPACE(size);
+	return c;
+}
+
+void send_message(int connection, const void *data, size_t size, const int *fds, size_t n_fds,
+		  const struct ucred *credentials)
+{
+	_Alignas(struct cmsghdr) char control[2048] = { 0 };
+	struct iovec part = { (void *)data, size };
+	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control };
+
+	if (credentials)
+		add_control(&header, SCM_CREDENTIALS, credentials, sizeof(*credentials));
+	if (n_fds)
+		add_control(&header, SCM_RIGHTS, fds, n_fds * sizeof(int));
+	must(sendmsg(connection, &header, MSG_NOSIGNAL));
+}
+
+void send_request(int connection, uint32_t operation, const int *fds, size_t n_fds)
+{
+	const struct idm_service_request request = { IDM_SERVICE_VERSION, operation };
+
+	send_message(connection, &request, sizeof(request), fds, n_fds, NULL);
+}
+
+void send_proof(int connection, const struct idm_service_reply *challenge)
+{
+	const struct idm_service_request request = { IDM_SERVICE_VERSION, IDM_SERVICE_PROVE };
+
+	send_message(connection, &request, sizeof(request), NULL, 0,
+		     &(struct ucred){ getpid(), challenge->uid, challenge->gid });
+}
+
+struct idm_service_reply receive_reply(int connection)
+{
+	struct idm_service_reply reply;
+
+	assert_int_equal(must(recv(connection, &reply, sizeof(reply), MSG_TRUNC)), sizeof(reply));
+	assert_int_equal(reply.version, IDM_SERVICE_VERSION);
+	assert_int_equal(reply.reason[sizeof(reply.reason) - 1], 0);
+	assert_int_equal(reply.hint[sizeof(reply.hint) - 1], 0);
+	return reply;
+}
+
+void assert_closed(int connection)
+{
+	char byte;
+	ssize_t n = recv(connection, &byte, 1, 0);
+
+	/* The service has left a message unread. */
+	if (n < 0)
+		assert_int_equal(errno, ECONNRESET);
+	else
+		assert_int_equal(n, 0);
+}
+
+struct idm_service_reply ask(int tree, int userns)
+{
+	AUTO_CLOSE int connection = connect_service();
+	const int fds[] = { tree, userns };
+	struct idm_service_reply reply;
+
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	reply = receive_reply(connection);
+	if (reply.state == IDM_SERVICE_CHALLENGE) {
+		send_proof(connection, &reply);
+		reply = receive_reply(connection);
+	}
+	assert_int_equal(reply.state, IDM_SERVICE_DONE);
+	assert_closed(connection);
+	return reply;
+}
+
+struct idm_service_reply ask_for(const char *path, const char *map)
+{
+	AUTO_CLOSE int tree = clone_tree(path), userns = userns_of(map);
+
+	return ask(tree, userns);
+}
+
+void assert_refused_at(const char *file, int line, const struct idm_service_reply *reply, int code,
+		       const char *reason)
+{
+	assert_contains_at(file, line, "the reason", reply->reason, reason);
+	assert_int_at(file, line, "the result", reply->result, true, code);
+}
+
+struct owner owner_at(int dir, const char *name)
+{
+	struct stat st;
+
+	must(fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW));
+	return (struct owner){ st.st_uid, st.st_gid };
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The service as a running program, and clients of it in user namespaces of their own. */
+#ifndef IDM_TESTS_SERVICE_CLIENTS_H
+#define IDM_TESTS_SERVICE_CLIENTS_H
+
+#include <sys/socket.h>
+
+#include "lib/base/service-wire.h"
+#include "tests/lib/maps.h"
+#include "tests/lib/scratch.h"
+
+#define SOCKET_PATH SCRATCH "/run/idmountd.sock"
+#define LOG_PATH SCRATCH "/log"
+#define DATA SCRATCH "/data"
+
+/* An ordinary user with these ranges, and another one without any. */
+#define USER 1500
+#define OTHER_USER 1600
+#define OTHER_GROUP 1700
+#define RANGES "0 1500 1\n1 200000 1000\n"
+
+/* ---- the service ---- */
+
+struct service {
+	pid_t pid;
+};
+
+/* With these options behind --socket; NULL: none. It can be connected to when this returns. */
+struct service service_start(const char *option);
+
+/* The same below a filter that refuses SO_PEERPIDFD, as a kernel before Linux 6.5 does. */
+struct service service_start_by_number(const char *option);
+
+/* Executes it with these arguments, and standard error to LOG_PATH. Does not return. */
+void service_execute(char *const argv[]) __attribute__((noreturn));
+
+/* Stops it, which must succeed. */
+void service_stop(struct service *service);
+
+/* All that it has logged; to free(). */
+char *service_log(void);
+
+unsigned int service_fds(const struct service *service);
+
+/* SCRATCH, with DATA: a directory of USER's with one file "ID" each of some IDs. */
+void enter_with_data(void);
+
+/* ---- clients ---- */
+
+/* What a client is, before it enters its user namespace. */
+struct identity {
+	uint32_t uid, gid;
+	uint32_t group;	     /* a supplementary one; 0: none */
+	const char *map;     /* of its user namespace, both sides; NULL: it has none */
+	const char *gid_map; /* if that is another one */
+	bool deny_setgroups;
+	bool no_new_privs;
+};
+
+#define ORDINARY ((struct identity){ .uid = USER, .gid = USER, .map = RANGES })
+
+/* The calling process becomes one, in user and mount namespaces of its own. It is root there. */
+void become_client(const struct identity *who);
+
+/* Runs `body` in such a process, and fails or skips with it. */
+void as_client(struct identity who, void (*body)(void *), void *arg);
+
+/* A detached tree. */
+int clone_tree(const char *path);
+
+/* ---- messages ---- */
+
+int connect_service(void);
+
+/* A message of any length, with descriptors and credentials (NULL: none). */
+void send_message(int connection, const void *data, size_t size, const int *fds, size_t n_fds,
+		  const struct ucred *credentials);
+void send_request(int connection, uint32_t operation, const int *fds, size_t n_fds);
+
+/* Answers a challenge. */
+void send_proof(int connection, const struct idm_service_reply *challenge);
+
+/* Waits for it. Fails if the service closes the connection instead. */
+struct idm_service_reply receive_reply(int connection);
+
+/* The service closes the connection. */
+void assert_closed(int connection);
+
+/* A whole request; the last reply. Each that is not a success has a reason. */
+struct idm_service_reply ask(int tree, int userns);
+
+/* The same with a new user namespace of this map, and a tree of this path. */
+struct idm_service_reply ask_for(const char *path, const char *map);
+
+void assert_refused_at(const char *file, int line, const struct idm_service_reply *reply, int code,
+		       const char *reason);
+#define assert_refused(reply, code, reason)                     \
+	({                                                      \
+		struct idm_service_reply reply_ = (reply);      \
+		assert_refused_at(HERE, &reply_, code, reason); \
+	})
+#define assert_mapped(reply)                               \
+	({                                                 \
+		struct idm_service_reply reply_ = (reply); \
+		assert_string_equal(reply_.reason, "");    \
+		assert_int_equal(reply_.result, 0);        \
+	})
+
+/* The owner of a file as this process sees it. */
+struct owner owner_at(int dir, const char *name);
+
+#endif

@@ -1,0 +1,689 @@
+// SPDX-License-Identifier: MIT
+/* Callers: which processes get a map, and which do not, in both ways to know a process. */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clients.h"
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+
+static void mounts_are_not_mapped(void)
+{
+	untried("the kernel maps no mounts before Linux 5.12");
+}
+
+/* With the service as it is, and as on a kernel before Linux 6.5. */
+static void in_both_ways(void (*body)(void))
+{
+	struct service (*const starts[])(const char *) = { service_start, service_start_by_number };
+
+	enter_with_data();
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+		struct service service = starts[i](NULL);
+
+		body();
+		service_stop(&service);
+	}
+}
+
+/* A descriptor of another process. */
+static int get_fd(pid_t pid, int number)
+{
+	AUTO_CLOSE int pidfd = idm_sys_pidfd_open(pid);
+
+	return (int)must(syscall(SYS_pidfd_getfd, pidfd, number, 0));
+}
+
+/* ---- the parent ---- */
+
+struct made {
+	struct identity who;
+	const char *map;
+	int report;
+};
+
+static void make_userns(void *data)
+{
+	const struct made *made = data;
+	int fd = userns_of(made->map);
+
+	must(write(made->report, &fd, sizeof(fd)));
+	pause();
+}
+
+/* A user namespace with this map, in that of another client. Root gets it from that process. */
+static int userns_of_client(struct identity who, const char *map)
+{
+	int report[2], number, fd;
+	pid_t pid;
+
+	must(pipe2(report, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		become_client(&who);
+		make_userns(&(struct made){ who, map, report[1] });
+	}
+	assert_int_equal(must(read(report[0], &number, sizeof(number))), sizeof(number));
+	fd = get_fd(pid, number);
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0));
+	close(report[0]);
+	close(report[1]);
+	return fd;
+}
+
+struct handed {
+	int tree, userns;
+};
+
+static void ask_from_outside(void *data)
+{
+	const struct handed *handed = data;
+
+	assert_refused(ask(handed->tree, handed->userns), -EPERM, "not in the parent");
+}
+
+static void ask_for_namespaces_of_others(void)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of_client(ORDINARY, "1500:0");
+	struct handed handed = { tree, userns };
+
+	/* The same user: in another namespace like it, in one below it, in the initial one. */
+	as_client(ORDINARY, ask_from_outside, &handed);
+	as_client((struct identity){ .uid = USER, .gid = USER }, ask_from_outside, &handed);
+	as_client((struct identity){ .uid = OTHER_USER, .gid = OTHER_USER, .map = "0 1600 1\n" },
+		  ask_from_outside, &handed);
+	as_client((struct identity){ .uid = OTHER_USER, .gid = OTHER_USER }, ask_from_outside, &handed);
+	in_child(ask_from_outside, &handed);
+}
+
+TEST(caller_outside_of_the_parent_is_refused)
+{
+	in_both_ways(ask_for_namespaces_of_others);
+}
+
+static void ask_from_above(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = -1;
+	int report[2], go[2];
+	pid_t pid;
+
+	(void)unused;
+	must(pipe2(report, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		char byte;
+		int fd;
+
+		must(unshare(CLONE_NEWUSER));
+		must(write(report[1], "", 1));
+		must(read(go[0], &byte, 1));
+		fd = userns_of("1500:0");
+		must(write(report[1], &fd, sizeof(fd)));
+		must(read(go[0], &byte, 1));
+		_exit(0);
+	} else {
+		char byte;
+		int number;
+
+		must(read(report[0], &byte, 1));
+		write_id_map(pid, "uid_map", "0 0 1\n1 1 1000\n");
+		write_id_map(pid, "gid_map", "0 0 1\n1 1 1000\n");
+		must(write(go[1], "", 1));
+		must(read(report[0], &number, sizeof(number)));
+		userns = get_fd(pid, number);
+		must(write(go[1], "", 1));
+		await_child(pid);
+	}
+	assert_refused(ask(tree, userns), -EPERM, "not in the parent");
+	for (int i = 0; i < 2; i++) {
+		close(report[i]);
+		close(go[i]);
+	}
+}
+
+static void ask_as_grandparent(void)
+{
+	as_client(ORDINARY, ask_from_above, NULL);
+}
+
+TEST(caller_above_the_parent_is_refused)
+{
+	in_both_ways(ask_as_grandparent);
+}
+
+/* ---- capabilities ---- */
+
+static void drop_capability(unsigned int number)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	must(syscall(SYS_capget, &header, data));
+	data[0].effective &= ~(1U << number);
+	must(syscall(SYS_capset, &header, data));
+}
+
+static void ask_without(void *number)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("200005:0");
+
+	drop_capability(*(unsigned int *)number);
+	assert_refused(ask(tree, userns), -EPERM, "the caller requires CAP_S");
+}
+
+static void ask_without_capabilities(void)
+{
+	unsigned int numbers[] = { CAP_SETUID, CAP_SETGID, CAP_SYS_ADMIN };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		as_client(ORDINARY, ask_without, &numbers[i]);
+}
+
+TEST(caller_without_a_capability_is_refused)
+{
+	in_both_ways(ask_without_capabilities);
+}
+
+/* With the IDs of the challenge: the kernel's answer. */
+static int try_to_prove(int connection, const struct idm_service_reply *challenge)
+{
+	const struct ucred credentials = { getpid(), challenge->uid, challenge->gid };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(credentials))] = { 0 };
+	struct cmsghdr *c = (struct cmsghdr *)control;
+	struct msghdr header = { .msg_control = control, .msg_controllen = sizeof(control) };
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_CREDENTIALS;
+	c->cmsg_len = CMSG_LEN(sizeof(credentials));
+	memcpy(CMSG_DATA(c), &credentials, sizeof(credentials));
+	return sendmsg(connection, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* It has them for the first look of the service, but not for its proof. */
+static void prove_without_capabilities(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("200005:0");
+	AUTO_CLOSE int connection = connect_service();
+	const int fds[] = { tree, userns };
+	const struct idm_service_request proof = { IDM_SERVICE_VERSION, IDM_SERVICE_PROVE };
+	struct idm_service_reply challenge;
+
+	(void)unused;
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	challenge = receive_reply(connection);
+	assert_int_equal(challenge.state, IDM_SERVICE_CHALLENGE);
+	must(syscall(SYS_setresgid, 5, 5, 5));
+	must(syscall(SYS_setresuid, 5, 5, 5));
+	assert_int_equal(try_to_prove(connection, &challenge), -EPERM);
+	send_message(connection, &proof, sizeof(proof), NULL, 0, NULL);
+	assert_refused(receive_reply(connection), -EPERM, "the proof has uid 200004 and gid 200004");
+}
+
+static void ask_and_drop(void)
+{
+	as_client(ORDINARY, prove_without_capabilities, NULL);
+}
+
+TEST(proof_requires_capabilities)
+{
+	in_both_ways(ask_and_drop);
+}
+
+/* ---- a setuid program between the request and the look ---- */
+
+#define SETUID_PROGRAM SCRATCH "/suid/sleep"
+
+static void await_text(pid_t pid, const char *name, const char *text)
+{
+	char path[64], line[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	while (strcmp(line, text) != 0) {
+		AUTO_CLOSE int fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+		ssize_t n = must(read(fd, line, sizeof(line) - 1));
+
+		line[n] = '\0';
+		usleep(1000);
+	}
+}
+
+/* An ordinary process in the client's namespace sends the request, and becomes the program. */
+static void send_and_execute(const int fds[2])
+{
+	int connection;
+
+	must(syscall(SYS_setgroups, 0, NULL));
+	must(syscall(SYS_setresgid, 5, 5, 5));
+	must(syscall(SYS_setresuid, 5, 5, 5));
+	connection = connect_service();
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	must(dup2(connection, STDIN_FILENO));
+	execl(SETUID_PROGRAM, "sleep", "60", NULL);
+	fail_msg("execute: %s", strerror(errno));
+}
+
+struct race {
+	int ready, go;
+};
+
+static void race_with_execute(void *data)
+{
+	const struct race *race = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("200005:5");
+	const int fds[] = { tree, userns };
+	AUTO_CLOSE int connection = -1;
+	struct idm_service_reply reply;
+	char byte;
+	pid_t pid = (pid_t)must(fork());
+
+	if (pid == 0)
+		send_and_execute(fds);
+	await_text(pid, "comm", "sleep\n");
+	must(write(race->ready, "", 1));
+	must(read(race->go, &byte, 1));
+	/* Another process of the attacker's has the connection, too. */
+	connection = get_fd(pid, STDIN_FILENO);
+	reply = receive_reply(connection);
+	/* The look alone is deceived. */
+	assert_int_equal(reply.state, IDM_SERVICE_CHALLENGE);
+	send_proof(connection, &reply);
+	assert_refused(receive_reply(connection), -EPERM, "made the connection");
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0));
+}
+
+static void make_setuid_program(void)
+{
+	scratch_dir(SCRATCH "/suid");
+	do_mount("suid", SCRATCH "/suid", "tmpfs", 0, NULL);
+	assert_int_equal(RUN("cp", "/bin/sleep", SETUID_PROGRAM), 0);
+	must(chown(SETUID_PROGRAM, USER, USER)); /* root there */
+	must(chmod(SETUID_PROGRAM, 04755));
+}
+
+/* The service is stopped until the process is the program. */
+TEST(setuid_program_does_not_prove_anything)
+{
+	struct service service;
+	int ready[2], go[2];
+	char byte;
+	pid_t pid;
+
+	enter_with_data();
+	make_setuid_program();
+	service = service_start(NULL);
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	must(kill(service.pid, SIGSTOP));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		as_client(ORDINARY, race_with_execute, &(struct race){ ready[1], go[0] });
+		_exit(0);
+	}
+	must(read(ready[0], &byte, 1));
+	must(kill(service.pid, SIGCONT));
+	must(write(go[1], "", 1));
+	await_child(pid);
+	service_stop(&service);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+}
+
+/* ---- groups ---- */
+
+#define NEGATIVE DATA "/negative"
+
+struct wanted {
+	pid_t pid;
+	int tree, userns;
+};
+
+/* A service without any rule: root maps what it is told to. */
+static void map_without_rule(int requests)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+	struct wanted wanted;
+	int tree;
+
+	if (must(read(requests, &wanted, sizeof(wanted))) != sizeof(wanted))
+		_exit(0);
+	tree = get_fd(wanted.pid, wanted.tree);
+	attr.userns_fd = (uint64_t)get_fd(wanted.pid, wanted.userns);
+	assert_int_equal(idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr), 0);
+	_exit(0);
+}
+
+static int open_negative(int dirfd, const char *path)
+{
+	AUTO_CLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : 0;
+}
+
+static void ask_in_group(void *requests)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	const struct wanted wanted = { getpid(), tree, userns };
+
+	assert_int_equal(open_negative(AT_FDCWD, NEGATIVE), -EACCES);
+	assert_refused(ask(tree, userns), -EPERM, "cannot leave group 1700");
+	assert_int_equal(open_negative(tree, "negative"), -EACCES);
+	/* The map that was refused would have given access. */
+	must(write(*(int *)requests, &wanted, sizeof(wanted)));
+	while (open_negative(tree, "negative") < 0)
+		usleep(1000);
+}
+
+static void map_for_group(void *unused)
+{
+	(void)unused;
+	assert_mapped(ask_for(DATA, "1500:0"));
+}
+
+/* The caller's namespace has the group as 1. */
+static void map_and_keep_group(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("u:1500:0,g:1500:0,g:1700:1");
+
+	(void)unused;
+	assert_refused(ask_for(DATA, "u:1500:0,g:1500:0,g:1700:2"), -EPERM, "cannot leave group 1700");
+	assert_mapped(ask(tree, userns));
+	assert_int_equal(open_negative(tree, "negative"), -EACCES);
+}
+
+/* With a map that leaves out a group that cannot be left. */
+static void refuse_for_group(struct identity who)
+{
+	int requests[2];
+	pid_t mapper;
+
+	must(pipe2(requests, O_CLOEXEC));
+	mapper = (pid_t)must(fork());
+	if (mapper == 0) {
+		close(requests[1]);
+		map_without_rule(requests[0]);
+	}
+	as_client(who, ask_in_group, &requests[1]);
+	close(requests[0]);
+	close(requests[1]);
+	await_child(mapper);
+}
+
+static void try_groups(void)
+{
+	const struct identity member = { .uid = USER,
+					 .gid = USER,
+					 .group = OTHER_GROUP,
+					 .map = "0 1500 1\n",
+					 .deny_setgroups = true };
+	struct identity who = member;
+
+	refuse_for_group(who);
+	who.gid_map = "0 1500 1\n1 1700 1\n2 1800 1\n";
+	refuse_for_group(who);
+	as_client(who, map_and_keep_group, NULL);
+	who = member;
+	who.group = 0;
+	as_client(who, map_for_group, NULL);
+	who = member;
+	who.deny_setgroups = false;
+	as_client(who, map_for_group, NULL);
+}
+
+static void make_negative(void)
+{
+	scratch_file(NEGATIVE, "secret");
+	must(chown(NEGATIVE, OTHER_USER, OTHER_GROUP));
+	must(chmod(NEGATIVE, 0604));
+	try_groups();
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, group_that_cannot_be_left_is_refused)
+{
+	in_both_ways(make_negative);
+}
+
+/* ---- processes that cannot execute newuidmap ---- */
+
+static void ask_without_ranges(void *unused)
+{
+	(void)unused;
+	assert_refused(ask_for(DATA, "u:200005:0,g:1500:0"), -EPERM, "disk uid 200005");
+	assert_refused(ask_for(DATA, "u:1500:0,g:200005:0"), -EPERM, "disk gid 200005");
+	if (!kernel_is_before(5, 12))
+		assert_mapped(ask_for(DATA, "1500:0"));
+}
+
+static void ask_with_no_new_privs(void)
+{
+	as_client((struct identity){ .uid = USER,
+				     .gid = USER,
+				     .map = "0 1500 1\n",
+				     .deny_setgroups = true,
+				     .no_new_privs = true },
+		  ask_without_ranges, NULL);
+}
+
+TEST(ranges_in_files_do_not_matter)
+{
+	in_both_ways(ask_with_no_new_privs);
+}
+
+/* sg(1) adds to a process a group that its user namespace lacks. */
+static void ask_with_group(void *unused)
+{
+	(void)unused;
+	assert_refused(ask_for(DATA, "u:1500:0,g:1700:0"), -EPERM, "disk gid 1700");
+}
+
+static void ask_with_foreign_group(void)
+{
+	as_client((struct identity){ .uid = USER, .gid = OTHER_GROUP, .map = RANGES }, ask_with_group,
+		  NULL);
+}
+
+TEST(effective_group_does_not_matter)
+{
+	in_both_ways(ask_with_foreign_group);
+}
+
+static void ask_undumpable(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+
+	(void)unused;
+	must(prctl(PR_SET_DUMPABLE, 0));
+	assert_mapped(ask(tree, userns));
+}
+
+static void ask_as_undumpable(void)
+{
+	as_client(ORDINARY, ask_undumpable, NULL);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, caller_may_be_undumpable)
+{
+	in_both_ways(ask_as_undumpable);
+}
+
+/* ---- which process ---- */
+
+static void ask_for_parent(void *data)
+{
+	const int *connection = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	const int fds[] = { tree, userns };
+
+	send_request(*connection, IDM_SERVICE_MAP, fds, 2);
+	assert_refused(receive_reply(*connection), -EPERM, "made the connection");
+}
+
+static void hand_connection_to_child(void *unused)
+{
+	AUTO_CLOSE int connection = connect_service();
+
+	(void)unused;
+	in_child(ask_for_parent, &connection);
+}
+
+static void ask_by_child(void)
+{
+	as_client(ORDINARY, hand_connection_to_child, NULL);
+}
+
+TEST(one_process_connects_and_sends)
+{
+	in_both_ways(ask_by_child);
+}
+
+/* The process that connected has exited, and was waited for. */
+static int connection_of_exited(pid_t *number)
+{
+	int pair[2], fd;
+	pid_t pid;
+
+	must(pipe2(pair, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		fd = connect_service();
+		must(write(pair[1], &fd, sizeof(fd)));
+		pause();
+	}
+	must(read(pair[0], &fd, sizeof(fd)));
+	fd = get_fd(pid, fd);
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0));
+	close(pair[0]);
+	close(pair[1]);
+	*number = pid;
+	return fd;
+}
+
+static void ask_on_connection_of_exited(void *unused)
+{
+	AUTO_CLOSE int connection = -1, tree = clone_tree(DATA), userns = userns_of("1500:0");
+	const int fds[] = { tree, userns };
+	pid_t number;
+
+	(void)unused;
+	connection = connection_of_exited(&number);
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	/* Some kernels have a pidfd of a process that exited. */
+	assert_true(receive_reply(connection).result < 0);
+}
+
+static void ask_as_exited(void)
+{
+	as_client(ORDINARY, ask_on_connection_of_exited, NULL);
+}
+
+TEST(connection_of_an_exited_process_is_refused)
+{
+	in_both_ways(ask_as_exited);
+}
+
+/* ---- a number that is used again ---- */
+
+/* The next process of this PID namespace gets this number. */
+static pid_t fork_with_number(pid_t number)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", (int)number - 1);
+	AUTO_CLOSE int fd = (int)must(open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC));
+	pid_t pid;
+
+	must(write(fd, text, (size_t)n));
+	pid = (pid_t)must(fork());
+	if (pid != 0)
+		return pid;
+	must(unshare(CLONE_NEWUSER));
+	pause();
+	_exit(0);
+}
+
+static void ask_as_reused(void *data)
+{
+	const int *connection = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	const int fds[] = { tree, userns };
+
+	send_request(*connection, IDM_SERVICE_MAP, fds, 2);
+	assert_refused(receive_reply(*connection), -EPERM, "made the connection");
+}
+
+static void reuse_number(void *unused)
+{
+	struct service service = service_start_by_number(NULL);
+	AUTO_CLOSE int connection = -1;
+	pid_t number, other;
+
+	(void)unused;
+	connection = connection_of_exited(&number);
+	other = fork_with_number(number);
+	if (other != number)
+		note("the number %d was not free", (int)number);
+	as_client(ORDINARY, ask_as_reused, &connection);
+	must(kill(other, SIGKILL));
+	must(waitpid(other, NULL, 0));
+	service_stop(&service);
+}
+
+TEST(reused_number_plays_no_part)
+{
+	enter_with_data();
+	in_pid_namespace(reuse_number, NULL);
+}
+
+/* ---- PID namespaces ---- */
+
+static void ask_from_pid_namespace(void *reason)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	pid_t pid;
+
+	must(unshare(CLONE_NEWPID));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		assert_int_equal(getpid(), 1);
+		if (reason)
+			assert_refused(ask(tree, userns), -EPERM, reason);
+		else
+			assert_mapped(ask(tree, userns));
+		_exit(0);
+	}
+	await_child(pid);
+}
+
+TEST_SINCE(6, 5, mounts_are_not_mapped, caller_may_be_in_a_pid_namespace)
+{
+	struct service service;
+
+	enter_with_data();
+	service = service_start(NULL);
+	as_client(ORDINARY, ask_from_pid_namespace, NULL);
+	service_stop(&service);
+}
+
+/* Root there can send another number than its own. */
+TEST(caller_in_a_pid_namespace_needs_linux_6_5)
+{
+	struct service service;
+
+	enter_with_data();
+	service = service_start_by_number(NULL);
+	as_client(ORDINARY, ask_from_pid_namespace, (void *)"needs Linux 6.5");
+	service_stop(&service);
+}

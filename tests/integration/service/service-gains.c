@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Random files, random maps: what a client can do before, with each of its IDs, and what it can do by
+ * the trees that the service has mapped. The latter is never more. A control shows that gains are seen.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "clients.h"
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+
+#define FILES 60
+#define MAPS (test_is_long() ? 200 : TEST_SANITIZED ? 4 : 12)
+#define FEW_IDS "0 1500 1\n1 200000 3\n"
+
+static void mounts_are_not_mapped(void)
+{
+	untried("the kernel maps no mounts before Linux 5.12");
+}
+
+/* ---- files ---- */
+
+static const uint32_t owners[] = { USER, 200000, 200001, 200002, 0, OTHER_USER };
+static const uint32_t groups[] = { USER, 200000, 200001, 200002, 0, OTHER_GROUP };
+
+static uint32_t pick(struct rng *rng, const uint32_t *list, size_t n)
+{
+	return list[rng_below(rng, (uint32_t)n)];
+}
+
+/* As the kernel stores it: one named user, one named group. */
+struct acl {
+	uint32_t version;
+	struct {
+		uint16_t tag, permissions;
+		uint32_t id;
+	} entries[6];
+};
+
+static void add_acl(struct rng *rng, const char *path)
+{
+	const uint32_t none = UINT32_MAX;
+	struct acl acl = { 2,
+			   { { 0x01, 0, none },
+			     { 0x02, 0, pick(rng, owners, ARRAY_SIZE(owners)) },
+			     { 0x04, 0, none },
+			     { 0x08, 0, pick(rng, groups, ARRAY_SIZE(groups)) },
+			     { 0x10, 7, none },
+			     { 0x20, 0, none } } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(acl.entries); i++)
+		if (acl.entries[i].tag != 0x10)
+			acl.entries[i].permissions = (uint16_t)rng_below(rng, 8);
+	if (setxattr(path, "system.posix_acl_access", &acl, sizeof(acl), 0) < 0)
+		assert_int_equal(errno, EOPNOTSUPP);
+}
+
+static void make_file(struct rng *rng, int i)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), DATA "/f%d", i);
+	if (rng_below(rng, 5) == 0)
+		scratch_dir(path);
+	else
+		scratch_file(path, "text");
+	must(chown(path, pick(rng, owners, ARRAY_SIZE(owners)), pick(rng, groups, ARRAY_SIZE(groups))));
+	must(chmod(path, rng_below(rng, 01000) | (rng_below(rng, 4) ? 0 : 04000)));
+	if (rng_below(rng, 3) == 0)
+		add_acl(rng, path);
+}
+
+/* ---- what a process can do ---- */
+
+#define READ 1U
+#define WRITE 2U
+#define EXECUTE 4U
+#define OWN 8U /* set the times, as an owner only may */
+
+struct powers {
+	unsigned char of[FILES];
+};
+
+static unsigned char try_file(int dir, const char *name)
+{
+	const struct timespec times[2] = { { 1, 0 }, { 1, 0 } };
+	unsigned char can = 0;
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		can |= READ;
+		close(fd);
+	}
+	can |= faccessat(dir, name, W_OK, AT_EACCESS) == 0 ? WRITE : 0;
+	can |= faccessat(dir, name, X_OK, AT_EACCESS) == 0 ? EXECUTE : 0;
+	can |= utimensat(dir, name, times, 0) == 0 ? OWN : 0;
+	return can;
+}
+
+struct subject {
+	uint32_t uid, gid; /* in the client's namespace */
+	bool drop_groups, with_capabilities;
+};
+
+static void raise_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	must(syscall(SYS_capget, &header, data));
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted;
+	must(syscall(SYS_capset, &header, data));
+}
+
+/* False: it cannot become that. */
+static bool become_subject(const struct subject *s)
+{
+	must(prctl(PR_SET_KEEPCAPS, s->with_capabilities, 0, 0, 0));
+	if (s->drop_groups && syscall(SYS_setgroups, 0, NULL) < 0)
+		return false;
+	if (syscall(SYS_setresgid, s->gid, s->gid, s->gid) < 0 ||
+	    syscall(SYS_setresuid, s->uid, s->uid, s->uid) < 0)
+		return false;
+	if (s->with_capabilities)
+		raise_capabilities();
+	else if (s->uid == 0) /* root keeps them else */
+		must(syscall(
+			SYS_capset,
+			&(struct __user_cap_header_struct){ .version = _LINUX_CAPABILITY_VERSION_3 },
+			(struct __user_cap_data_struct[2]){ 0 }));
+	return true;
+}
+
+static void try_as(const struct subject *s, int dir, struct powers *powers)
+{
+	pid_t pid = (pid_t)must(fork());
+	char name[16];
+
+	if (pid != 0) {
+		await_child(pid);
+		return;
+	}
+	for (int i = 0; become_subject(s) && i < FILES; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		powers->of[i] |= try_file(dir, name);
+	}
+	_exit(0);
+}
+
+static void try_all(int dir, uint32_t uids, uint32_t gids, struct powers *powers)
+{
+	memset(powers, 0, sizeof(*powers));
+	for (uint32_t i = 0; i < uids * gids * 4; i++)
+		try_as(&(struct subject){ i / 4 % uids, i / 4 / uids, i & 1, i & 2 }, dir, powers);
+}
+
+static unsigned int count_gains(const struct powers *before, const struct powers *after, const char *map)
+{
+	unsigned int gains = 0;
+
+	for (int i = 0; i < FILES; i++) {
+		if (!(after->of[i] & ~before->of[i]))
+			continue;
+		gains++;
+		if (map)
+			fail_msg("f%d: %x before, %x with the map %s", i, before->of[i], after->of[i],
+				 map);
+	}
+	return gains;
+}
+
+/* ---- maps ---- */
+
+static void shuffle(struct rng *rng, uint32_t *list, uint32_t n)
+{
+	for (uint32_t i = n; i > 1; i--) {
+		uint32_t j = rng_below(rng, i), x = list[j];
+
+		list[j] = list[i - 1];
+		list[i - 1] = x;
+	}
+}
+
+/* Some of the first `n` IDs of `disk`, as some of 0 to n - 1. */
+static void add_side(struct rng *rng, char *text, char kind, const uint32_t *disk, uint32_t n)
+{
+	uint32_t from[8], to[8];
+
+	for (uint32_t i = 0; i < n; i++)
+		from[i] = to[i] = i;
+	shuffle(rng, from, n);
+	shuffle(rng, to, n);
+	for (uint32_t i = 0, count = 1 + rng_below(rng, n); i < count; i++)
+		sprintf(text + strlen(text), "%s%c:%u:%u", *text ? "," : "", kind, disk[from[i]], to[i]);
+}
+
+/* ---- a client ---- */
+
+struct trial {
+	struct identity who;
+	const uint32_t *gid_list;
+	uint32_t uids, gids;
+	const char *first; /* a map that is tried first; NULL: none */
+	uint32_t extra;	   /* a disk uid that the rule refuses; 0: none */
+	int requests;	   /* to root, which maps without a rule */
+	unsigned int mapped, refused, gains;
+};
+
+struct wanted {
+	pid_t pid;
+	int tree, userns;
+};
+
+static void map_without_rule(int requests)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+	struct wanted w;
+
+	while (read(requests, &w, sizeof(w)) == sizeof(w)) {
+		AUTO_CLOSE int pidfd = idm_sys_pidfd_open(w.pid);
+		AUTO_CLOSE int tree = (int)must(syscall(SYS_pidfd_getfd, pidfd, w.tree, 0));
+		AUTO_CLOSE int userns = (int)must(syscall(SYS_pidfd_getfd, pidfd, w.userns, 0));
+
+		attr.userns_fd = (uint64_t)userns;
+		assert_int_equal(idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr), 0);
+		must(write(requests, "", 1));
+	}
+	_exit(0);
+}
+
+static void ask_root(const struct trial *trial, int tree, int userns)
+{
+	const struct wanted wanted = { getpid(), tree, userns };
+
+	char byte;
+
+	must(write(trial->requests, &wanted, sizeof(wanted)));
+	must(read(trial->requests, &byte, 1));
+}
+
+static void try_map(struct trial *trial, const struct powers *before, struct powers *after,
+		    const char *map)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of(map);
+	struct idm_service_reply reply = ask(tree, userns);
+
+	if (reply.result == 0) {
+		trial->mapped++;
+		try_all(tree, trial->uids, trial->gids, after);
+		count_gains(before, after, map);
+		return;
+	}
+	trial->refused++;
+	assert_int_equal(reply.result, -EPERM);
+	ask_root(trial, tree, userns);
+	try_all(tree, trial->uids, trial->gids, after);
+	trial->gains += count_gains(before, after, NULL);
+}
+
+static void run_trial(void *data)
+{
+	struct trial *trial = data;
+	struct rng rng = rng_new(7);
+	struct powers *powers = mmap(NULL, 2 * sizeof(*powers), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	AUTO_CLOSE int dir = (int)must(open(DATA, O_PATH | O_CLOEXEC));
+
+	try_all(dir, trial->uids, trial->gids, &powers[0]);
+	for (int i = 0; i < MAPS; i++) {
+		char map[512] = "";
+
+		if (i == 0 && trial->first) {
+			strcpy(map, trial->first);
+		} else if (trial->extra) {
+			sprintf(map, "u:%u:0", trial->extra);
+			add_side(&rng, map, 'g', trial->gid_list, trial->gids);
+		} else {
+			add_side(&rng, map, 'u', owners, trial->uids);
+			add_side(&rng, map, 'g', trial->gid_list, trial->gids);
+		}
+		try_map(trial, &powers[0], &powers[1], map);
+	}
+}
+
+/* Returns what it has counted. */
+static struct trial try_client(struct trial trial)
+{
+	struct trial *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct service service;
+	struct rng rng = rng_new(3);
+	int requests[2];
+	pid_t root;
+
+	*shared = trial;
+	enter_with_data();
+	for (int i = 0; i < FILES; i++)
+		make_file(&rng, i);
+	service = service_start(NULL);
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, requests));
+	root = (pid_t)must(fork());
+	if (root == 0) {
+		close(requests[1]);
+		map_without_rule(requests[0]);
+	}
+	shared->requests = requests[1];
+	as_client(trial.who, run_trial, shared);
+	close(requests[0]);
+	close(requests[1]);
+	await_child(root);
+	service_stop(&service);
+	trial = *shared;
+	munmap(shared, sizeof(*shared));
+	note("%u maps made, %u refused, %u gains by these", trial.mapped, trial.refused, trial.gains);
+	return trial;
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, user_with_ranges_gains_nothing)
+{
+	struct trial trial = try_client((struct trial){
+		.who = { .uid = USER, .gid = USER, .group = OTHER_GROUP, .map = FEW_IDS },
+		.gid_list = groups,
+		.uids = 4,
+		.gids = 4,
+	});
+
+	assert_int_equal(trial.mapped, MAPS);
+	proof("hostile", trial.mapped * FILES, "files under random maps");
+}
+
+/* The group is an ID of the namespace, and cannot be left. Only maps that keep it are made. */
+TEST_SINCE(5, 12, mounts_are_not_mapped, user_with_a_fixed_group_gains_nothing)
+{
+	static const uint32_t list[] = { USER, OTHER_GROUP };
+	struct trial trial = try_client((struct trial){
+		.who = { .uid = USER,
+			 .gid = USER,
+			 .group = OTHER_GROUP,
+			 .map = FEW_IDS,
+			 .gid_map = "0 1500 1\n1 1700 1\n",
+			 .deny_setgroups = true },
+		.gid_list = list,
+		.first = "u:1500:2,g:1700:1",
+		.uids = 4,
+		.gids = 2,
+	});
+
+	assert_true(trial.mapped > 0);
+	/* Those that the rule refuses are not all harmless. */
+	assert_true(trial.gains > 0);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, another_users_id_would_be_a_gain)
+{
+	struct trial trial = try_client((struct trial){
+		.who = { .uid = USER, .gid = USER, .map = FEW_IDS },
+		.gid_list = groups,
+		.uids = 4,
+		.gids = 4,
+		.extra = OTHER_USER,
+	});
+
+	assert_int_equal(trial.refused, MAPS);
+	assert_true(trial.gains > 0);
+}

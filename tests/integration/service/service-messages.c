@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: MIT
+/* Messages, descriptors, limits, and the socket itself. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clients.h"
+#include "tests/integration/check/fuse-server.h"
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+
+static void mounts_are_not_mapped(void)
+{
+	untried("the kernel maps no mounts before Linux 5.12");
+}
+
+static void with_service(void (*body)(void *))
+{
+	struct service service;
+	unsigned int fds;
+
+	enter_with_data();
+	service = service_start(NULL);
+	fds = service_fds(&service);
+	as_client(ORDINARY, body, NULL);
+	/* A worker that has replied may not have exited yet. */
+	while (service_fds(&service) > fds)
+		usleep(1000);
+	service_stop(&service);
+}
+
+/* ---- messages ---- */
+
+static struct idm_service_reply reply_to(const void *data, size_t size, const int *fds, size_t n)
+{
+	AUTO_CLOSE int connection = connect_service();
+	struct idm_service_reply reply;
+
+	send_message(connection, data, size, fds, n, NULL);
+	reply = receive_reply(connection);
+	assert_int_equal(reply.state, IDM_SERVICE_DONE);
+	assert_closed(connection);
+	return reply;
+}
+
+static void send_odd_messages(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	const int fds[] = { tree, userns };
+	const struct idm_service_request future = { 2, IDM_SERVICE_MAP },
+					 prove = { 1, IDM_SERVICE_PROVE }, nonsense = { 1, 77 };
+	const uint32_t longer[3] = { 1, IDM_SERVICE_MAP, 0 };
+
+	(void)unused;
+	assert_refused(reply_to(longer, 4, fds, 2), -EBADMSG, "expected a request of 8 bytes, got 4");
+	assert_refused(reply_to(longer, 7, fds, 2), -EBADMSG, "expected a request of 8 bytes, got 7");
+	assert_refused(reply_to(longer, 12, fds, 2), -EBADMSG, "expected a request of 8 bytes");
+	assert_refused(reply_to(longer, 0, fds, 2), -EBADMSG, "empty message");
+	assert_refused(reply_to(&future, 8, fds, 2), -EPROTONOSUPPORT, "expected version 1");
+	assert_refused(reply_to(&prove, 8, fds, 2), -EBADMSG, "expected operation 1, got 2");
+	assert_refused(reply_to(&nonsense, 8, fds, 2), -EBADMSG, "expected operation 1, got 77");
+}
+
+TEST(odd_messages_are_refused)
+{
+	with_service(send_odd_messages);
+}
+
+static void send_second_request(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	AUTO_CLOSE int connection = connect_service();
+	const int fds[] = { tree, userns };
+
+	(void)unused;
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	assert_int_equal(receive_reply(connection).state, IDM_SERVICE_CHALLENGE);
+	send_request(connection, IDM_SERVICE_PROVE, fds, 2);
+	assert_refused(receive_reply(connection), -EBADMSG, "expected 0 descriptors, got 2");
+}
+
+TEST(proof_has_no_descriptors)
+{
+	with_service(send_second_request);
+}
+
+/* ---- descriptors ---- */
+
+static void send_numbers_of_fds(void *unused)
+{
+	static const size_t numbers[] = { 0, 1, 3, 4, 252, 253 };
+	const struct idm_service_request request = { IDM_SERVICE_VERSION, IDM_SERVICE_MAP };
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	int fds[253];
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = i % 2 ? userns : tree;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		assert_refused(reply_to(&request, sizeof(request), fds, numbers[i]), -EBADMSG,
+			       "expected 2 descriptors, got ");
+}
+
+TEST(other_numbers_of_descriptors_are_refused)
+{
+	with_service(send_numbers_of_fds);
+}
+
+static size_t open_all_kinds(int *fds)
+{
+	int pair[2], pipes[2];
+	size_t n = 0;
+
+	must(pipe2(pipes, O_CLOEXEC));
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	fds[n++] = pipes[0];
+	fds[n++] = pipes[1];
+	fds[n++] = pair[0];
+	fds[n++] = pair[1];
+	fds[n++] = (int)must(memfd_create("kind", MFD_CLOEXEC));
+	fds[n++] = (int)must(epoll_create1(EPOLL_CLOEXEC));
+	fds[n++] = (int)must(eventfd(0, EFD_CLOEXEC));
+	fds[n++] = idm_sys_pidfd_open(getpid());
+	fds[n++] = (int)must(open("/dev/null", O_RDWR | O_CLOEXEC));
+	fds[n++] = (int)must(open("/proc/self/status", O_RDONLY | O_CLOEXEC));
+	fds[n++] = (int)must(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+	fds[n++] = (int)must(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	fds[n++] = (int)must(open(DATA, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	fds[n++] = (int)must(open(DATA, O_PATH | O_CLOEXEC));
+	fds[n++] = (int)must(open(DATA "/1500", O_RDWR | O_CLOEXEC));
+	fds[n++] = connect_service();
+	return n;
+}
+
+static void send_all_kinds(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	int kinds[32];
+	size_t n;
+
+	(void)unused;
+	must(chown(DATA "/1500", 0, 0));
+	n = open_all_kinds(kinds);
+	for (size_t i = 0; i < n; i++) {
+		assert_true(ask(kinds[i], userns).result < 0);
+		assert_refused(ask(tree, kinds[i]), -EINVAL, "not a user namespace");
+		assert_true(ask(kinds[i], kinds[n - 1 - i]).result < 0);
+	}
+	for (size_t i = 0; i < n; i++)
+		close(kinds[i]);
+	assert_refused(ask(userns, tree), -EINVAL, "not a user namespace");
+	proof("hostile", 2 * n, "descriptors of other kinds");
+}
+
+TEST(other_kinds_of_descriptors_are_refused)
+{
+	with_service(send_all_kinds);
+}
+
+/* ---- time and limits ---- */
+
+static void be_silent(void *unused)
+{
+	AUTO_CLOSE int silent = connect_service(), half = connect_service();
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	const int fds[] = { tree, userns };
+
+	(void)unused;
+	send_request(half, IDM_SERVICE_MAP, fds, 2);
+	assert_int_equal(receive_reply(half).state, IDM_SERVICE_CHALLENGE);
+	/* No other client waits for these. */
+	assert_refused(ask_for(DATA, "u:0:0,g:1500:0"), -EPERM, "disk uid 0");
+	assert_refused(receive_reply(silent), -ETIMEDOUT, "no request came in time");
+	assert_closed(silent);
+	assert_closed(half);
+}
+
+TEST(silent_clients_are_closed)
+{
+	AUTO_FREE char *log = NULL;
+
+	with_service(be_silent);
+	log = service_log();
+	assert_contains(log, "timed out");
+}
+
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	must(getrlimit(RLIMIT_NOFILE, &limit));
+	if (limit.rlim_max < 4096)
+		skip_test("it requires 4096 descriptors");
+	limit.rlim_cur = limit.rlim_max;
+	must(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+/* Of one user: some are refused at once, and all are closed. */
+#define CONNECTIONS 2000
+
+static void connect_often(void *pipes)
+{
+	static int fds[CONNECTIONS];
+	int *p = pipes;
+	char byte;
+
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		fds[i] = connect_service();
+	must(write(p[0], "", 1));
+	must(read(p[1], &byte, 1));
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		close(fds[i]);
+}
+
+static void ask_as_other(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 20; i++)
+		assert_refused(ask_for(SCRATCH "/other", "0:0"), -EPERM, "disk uid 0");
+}
+
+TEST(many_connections_stop_no_other_user)
+{
+	struct service service;
+	int ready[2], go[2];
+	char byte;
+	pid_t pid;
+
+	enter_with_data();
+	raise_limit();
+	scratch_dir(SCRATCH "/other");
+	must(chown(SCRATCH "/other", OTHER_USER, OTHER_USER));
+	service = service_start(NULL);
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		int pipes[] = { ready[1], go[0] };
+
+		as_client(ORDINARY, connect_often, pipes);
+		_exit(0);
+	}
+	must(read(ready[0], &byte, 1));
+	as_client((struct identity){ .uid = OTHER_USER, .gid = OTHER_USER, .map = "0 1600 1\n" },
+		  ask_as_other, NULL);
+	assert_true(service_fds(&service) < 600);
+	must(write(go[1], "", 1));
+	await_child(pid);
+	service_stop(&service);
+	proof("hostile", CONNECTIONS, "connections at once");
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+}
+
+/* ---- a file whose server never answers when it is closed ---- */
+
+#define FUSE_FILE SCRATCH "/fuse"
+
+static void answer_fuse(int dev, const struct fuse_in_header *in)
+{
+	const struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION,
+					    .minor = FUSE_KERNEL_MINOR_VERSION,
+					    .max_write = 4096 };
+	const struct fuse_attr_out attr = { .attr = { .ino = 1, .mode = S_IFREG | 0666, .nlink = 1 } };
+	const struct fuse_open_out opened = { .fh = 1 };
+
+	if (in->opcode == FUSE_INIT)
+		fuse_answer(dev, in, 0, &init, sizeof(init));
+	else if (in->opcode == FUSE_GETATTR)
+		fuse_answer(dev, in, 0, &attr, sizeof(attr));
+	else if (in->opcode == FUSE_OPEN)
+		fuse_answer(dev, in, 0, &opened, sizeof(opened));
+	else if (in->opcode != FUSE_FLUSH && fuse_wants_answer(in))
+		fuse_answer(dev, in, -ENOSYS, "", 0);
+}
+
+/* The descriptor is the server's alone, so that the filesystem ends with it. */
+static pid_t start_fuse(void)
+{
+	union fuse_request request;
+	char options[128];
+	pid_t pid;
+	int dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (dev < 0)
+		skip_test("no /dev/fuse: %s", strerror(errno));
+	scratch_file(FUSE_FILE, "");
+	snprintf(options, sizeof(options), "fd=%d,rootmode=100666,user_id=0,group_id=0,allow_other",
+		 dev);
+	do_mount("fuse", FUSE_FILE, "fuse", 0, options);
+	pid = (pid_t)must(fork());
+	if (pid != 0) {
+		close(dev);
+		return pid;
+	}
+	while (fuse_next(dev, &request))
+		answer_fuse(dev, &request.in);
+	_exit(0);
+}
+
+/* No other process has the file: its exit would wait for the server, too. */
+static void hand_dead_file(void *done)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0"),
+		       bad = userns_of("u:0:0,g:1500:0");
+	int file = (int)must(open(FUSE_FILE, O_RDWR | O_CLOEXEC));
+
+	assert_refused(ask(tree, file), -EINVAL, "not a user namespace");
+	assert_true(ask(file, userns).result < 0);
+	assert_refused(ask(tree, bad), -EPERM, "disk uid 0");
+	must(write(*(int *)done, "", 1));
+}
+
+static void ask_beside_dead_file(void)
+{
+	scratch_dir(SCRATCH "/other");
+	must(chown(SCRATCH "/other", OTHER_USER, OTHER_USER));
+	as_client((struct identity){ .uid = OTHER_USER, .gid = OTHER_USER, .map = "0 1600 1\n" },
+		  ask_as_other, NULL);
+}
+
+TEST(file_that_cannot_be_closed_stops_its_user_only)
+{
+	struct service service;
+	pid_t server, client;
+	unsigned int fds;
+	int done[2];
+	char byte;
+
+	enter_with_data();
+	service = service_start(NULL);
+	server = start_fuse();
+	fds = service_fds(&service);
+	must(pipe2(done, O_CLOEXEC));
+	client = (pid_t)must(fork());
+	if (client == 0) {
+		as_client(ORDINARY, hand_dead_file, &done[1]);
+		_exit(0);
+	}
+	must(read(done[0], &byte, 1));
+	close(done[0]);
+	close(done[1]);
+	ask_beside_dead_file();
+	must(kill(server, SIGKILL));
+	must(waitpid(server, NULL, 0));
+	await_child(client);
+	while (service_fds(&service) > fds)
+		usleep(1000);
+	service_stop(&service);
+}
+
+#define REQUESTS 100
+
+static void ask_often(void *unused)
+{
+	AUTO_CLOSE int userns = userns_of("1500:0,200000:1:1000");
+
+	(void)unused;
+	for (int i = 0; i < REQUESTS; i++) {
+		AUTO_CLOSE int tree = clone_tree(DATA);
+
+		assert_mapped(ask(tree, userns));
+	}
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, requests_leave_nothing)
+{
+	with_service(ask_often);
+}
+
+/* ---- the program ---- */
+
+static int exit_status(char *const argv[])
+{
+	pid_t pid = (pid_t)must(fork());
+	int status;
+
+	if (pid == 0) {
+		int null = (int)must(open("/dev/null", O_WRONLY));
+
+		must(dup2(null, STDOUT_FILENO));
+		service_execute(argv);
+	}
+	must(waitpid(pid, &status, 0));
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+#define STATUS(...) exit_status((char *const[]){ (char *)"idmountd", __VA_ARGS__, NULL })
+
+TEST(options_are_checked)
+{
+	scratch_enter();
+	assert_int_equal(STATUS((char *)"--help"), 0);
+	assert_int_equal(STATUS((char *)"--version"), 0);
+	assert_int_equal(STATUS((char *)"--nonsense"), 2);
+	assert_int_equal(STATUS((char *)"operand"), 2);
+	assert_int_equal(STATUS((char *)"--socket"), 2);
+	assert_int_equal(STATUS((char *)"--socket", (char *)""), 1);
+}
+
+TEST(socket_of_a_killed_service_is_replaced)
+{
+	struct service service;
+	struct stat st;
+
+	enter_with_data();
+	service = service_start(NULL);
+	must(kill(service.pid, SIGKILL));
+	must(waitpid(service.pid, NULL, 0));
+	must(stat(SOCKET_PATH, &st));
+	service = service_start(NULL);
+	must(stat(SOCKET_PATH, &st));
+	assert_int_equal(st.st_mode & 07777, 0666);
+	must(stat(SCRATCH "/run", &st));
+	assert_int_equal(st.st_mode & 07777, 0755);
+	service_stop(&service);
+}
+
+static void see_service_killed(void *data)
+{
+	const int *pipes = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	AUTO_CLOSE int connection = connect_service(), silent = connect_service();
+	const int fds[] = { tree, userns };
+
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	assert_int_equal(receive_reply(connection).state, IDM_SERVICE_CHALLENGE);
+	must(write(pipes[1], "", 1));
+	/* The worker exits with the service. */
+	assert_closed(connection);
+	assert_closed(silent);
+}
+
+TEST(killed_service_leaves_nothing)
+{
+	struct service service;
+	int pipes[2];
+	pid_t client;
+	char byte;
+
+	enter_with_data();
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1)); /* for the worker */
+	service = service_start(NULL);
+	must(pipe2(pipes, O_CLOEXEC));
+	client = (pid_t)must(fork());
+	if (client == 0) {
+		as_client(ORDINARY, see_service_killed, pipes);
+		_exit(0);
+	}
+	must(read(pipes[0], &byte, 1));
+	must(kill(service.pid, SIGKILL));
+	must(waitpid(service.pid, NULL, 0));
+	await_child(client);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	assert_int_equal(errno, ECHILD);
+	close(pipes[0]);
+	close(pipes[1]);
+	must(unlink(SOCKET_PATH));
+}
+
+TEST(other_files_are_not_replaced)
+{
+	AUTO_FREE char *log = NULL;
+	struct service service;
+
+	enter_with_data();
+	service = service_start(NULL);
+	assert_int_equal(STATUS((char *)"--socket", (char *)SOCKET_PATH), 1);
+	scratch_file(SCRATCH "/run/file", "text");
+	assert_int_equal(STATUS((char *)"--socket", (char *)SCRATCH "/run/file"), 1);
+	must(access(SCRATCH "/run/file", F_OK));
+	service_stop(&service);
+	log = service_log();
+	assert_contains(log, SOCKET_PATH ": another process listens there");
+	assert_contains(log, SCRATCH "/run/file: it exists, and is not a socket");
+}
+
+static void be_in_a_userns(void *unused)
+{
+	(void)unused;
+	assert_int_equal(STATUS((char *)"--socket", (char *)SOCKET_PATH), 1);
+}
+
+TEST(service_requires_the_initial_user_namespace)
+{
+	AUTO_FREE char *log = NULL;
+
+	enter_with_data();
+	scratch_file(LOG_PATH, "");
+	must(chmod(LOG_PATH, 0666));
+	as_client(ORDINARY, be_in_a_userns, NULL);
+	log = service_log();
+	assert_contains(log, "requires CAP_SYS_ADMIN in the initial user namespace");
+}
+
+/* ---- a socket of a service manager ---- */
+
+static int listen_as_manager(void)
+{
+	const struct sockaddr_un address = { AF_UNIX, SOCKET_PATH };
+	int fd = (int)must(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+
+	/* PassCredentials=yes: a message may come before the service has started. */
+	must(setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)));
+	scratch_dir(SCRATCH "/run");
+	must(bind(fd, (const struct sockaddr *)&address, sizeof(address)));
+	must(chmod(SOCKET_PATH, 0666));
+	must(listen(fd, 10));
+	return fd;
+}
+
+static void activate(int listener)
+{
+	char *const argv[] = { (char *)"idmountd", NULL };
+	char number[16];
+
+	must(dup2(listener, 3));
+	snprintf(number, sizeof(number), "%d", (int)getpid());
+	must(setenv("LISTEN_PID", number, 1));
+	must(setenv("LISTEN_FDS", "1", 1));
+	service_execute(argv);
+}
+
+static void ask_once(void *unused)
+{
+	(void)unused;
+	assert_refused(ask_for(DATA, "u:0:0,g:1500:0"), -EPERM, "disk uid 0");
+}
+
+TEST(service_manager_passes_the_socket)
+{
+	AUTO_CLOSE int listener = -1;
+	int status;
+	pid_t pid;
+
+	enter_with_data();
+	listener = listen_as_manager();
+	assert_int_not_equal(listener, 3);
+	pid = (pid_t)must(fork());
+	if (pid == 0)
+		activate(listener);
+	as_client(ORDINARY, ask_once, NULL);
+	must(kill(pid, SIGINT));
+	must(waitpid(pid, &status, 0));
+	assert_int_equal(status, 0);
+	must(access(SOCKET_PATH, F_OK));
+}
