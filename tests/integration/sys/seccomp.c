@@ -36,7 +36,7 @@ TEST(without_open_tree_attr_in_two_calls)
 	assert_refused(x, EPERM, "ID-mapped already");
 	assert_true(x.c.mapped);
 	assert_contains(x.e.hint, kernel_is_before(6, 15)
-					  ? "needs open_tree_attr(2) (Linux 6.15)"
+					  ? "needs Linux 6.15"
 					  : "a seccomp filter refuses open_tree_attr(2)");
 }
 
