@@ -153,7 +153,7 @@ int idm_staging_check(int staging_fd, struct idm_error *err)
 	return r ? 0 : idm_fail(err, -EINVAL, IDM_STEP_JOIN_STAGING, NULL, "expected a mount namespace");
 }
 
-static bool is_new_namespace(enum idm_error_step step)
+static bool makes_namespace(enum idm_error_step step)
 {
 	return step == IDM_STEP_ENTER_MOUNT_NAMESPACE || step == IDM_STEP_MAKE_MOUNT_NAMESPACE ||
 	       step == IDM_STEP_OPEN_STAGING;
@@ -161,7 +161,7 @@ static bool is_new_namespace(enum idm_error_step step)
 
 int idm_diagnose_staging(int code, enum idm_error_step step, struct idm_error *err)
 {
-	const enum idm_call call = is_new_namespace(step) ? IDM_CALL_UNSHARE : IDM_CALL_SETNS;
+	const enum idm_call call = makes_namespace(step) ? IDM_CALL_UNSHARE : IDM_CALL_SETNS;
 	int filtered = 0;
 
 	if (code == -EPERM || code == -ENOSYS)

@@ -50,7 +50,7 @@ struct text {
 	size_t size, length;
 };
 
-static void append_text(struct text *t, const char *s)
+static void append_string(struct text *t, const char *s)
 {
 	size_t n = strlen(s);
 
@@ -59,7 +59,7 @@ static void append_text(struct text *t, const char *s)
 	t->length += n;
 }
 
-static void append_number(struct text *t, size_t number)
+static void append_decimal(struct text *t, size_t number)
 {
 	char digits[24], *d = digits + sizeof(digits) - 1;
 
@@ -67,21 +67,21 @@ static void append_number(struct text *t, size_t number)
 	do
 		*--d = (char)('0' + number % 10);
 	while (number /= 10);
-	append_text(t, d);
+	append_string(t, d);
 }
 
 static void append_clone_name(struct text *t, size_t i)
 {
-	append_text(t, "c");
-	append_number(t, i);
+	append_string(t, "c");
+	append_decimal(t, i);
 }
 
 /* From the tmpfs. */
-static void append_path(struct text *t, const struct idm_layer *l)
+static void append_layer_path(struct text *t, const struct idm_layer *l)
 {
 	append_clone_name(t, l->clone);
-	append_text(t, "/");
-	append_text(t, l->below);
+	append_string(t, "/");
+	append_string(t, l->below);
 }
 
 /* Whether a link in the tmpfs names the layer. Commas, colons and backslashes would need escapes. */
@@ -97,9 +97,9 @@ static bool is_linked(const struct assembly *a, const struct idm_layer *l)
 static void append_link_name(struct text *t, const struct assembly *a, size_t i)
 {
 	if (!a->layers->v[i].writable)
-		append_number(t, i);
+		append_decimal(t, i);
 	else
-		append_text(t, i == a->layers->n - 1 ? a->work.text : a->upper.text);
+		append_string(t, i == a->layers->n - 1 ? a->work.text : a->upper.text);
 }
 
 static void append_layer_name(struct text *t, const struct assembly *a, size_t i)
@@ -107,7 +107,7 @@ static void append_layer_name(struct text *t, const struct assembly *a, size_t i
 	if (is_linked(a, &a->layers->v[i]))
 		append_link_name(t, a, i);
 	else
-		append_path(t, &a->layers->v[i]);
+		append_layer_path(t, &a->layers->v[i]);
 }
 
 /* ---- the options ---- */
@@ -118,7 +118,7 @@ static void append_escaped(struct text *t, const char *s)
 	for (; *s; s++) {
 		char c[3] = { '\\', *s, '\0' };
 
-		append_text(t, strchr("\\,", *s) ? c : c + 1);
+		append_string(t, strchr("\\,", *s) ? c : c + 1);
 	}
 }
 
@@ -126,16 +126,16 @@ static void append_layers(struct text *t, const struct assembly *a)
 {
 	const struct idm_overlay_options *o = a->overlay;
 
-	append_text(t, "lowerdir=");
+	append_string(t, "lowerdir=");
 	for (size_t i = 0; i < o->n_lower + o->n_data; i++) {
 		/* A double colon begins the data-only layers, and separates them. */
-		append_text(t, i == 0 ? "" : i < o->n_lower ? ":" : "::");
+		append_string(t, i == 0 ? "" : i < o->n_lower ? ":" : "::");
 		append_layer_name(t, a, i);
 	}
 	for (size_t i = o->n_lower + o->n_data; i < a->layers->n; i++) {
-		append_text(t, ",");
-		append_text(t, a->layers->v[i].key);
-		append_text(t, "=");
+		append_string(t, ",");
+		append_string(t, a->layers->v[i].key);
+		append_string(t, "=");
 		append_layer_name(t, a, i);
 	}
 }
@@ -148,11 +148,11 @@ static size_t compose_options(struct assembly *a)
 
 	append_layers(&t, a);
 	for (size_t i = 0; i < o->n_options; i++) {
-		append_text(&t, ",");
+		append_string(&t, ",");
 		append_escaped(&t, o->options[i].name);
 		if (!o->options[i].value)
 			continue;
-		append_text(&t, "=");
+		append_string(&t, "=");
 		append_escaped(&t, o->options[i].value);
 	}
 	return t.length;
@@ -204,7 +204,7 @@ static int link_layer(const struct assembly *a, size_t i)
 	struct text n = { name, sizeof(name), 0 }, t = { target, sizeof(target), 0 };
 
 	append_link_name(&n, a, i);
-	append_path(&t, &a->layers->v[i]);
+	append_layer_path(&t, &a->layers->v[i]);
 	return t.length < t.size ? idm_sys_symlinkat(target, a->scratch, name) : -ENAMETOOLONG;
 }
 
@@ -231,7 +231,7 @@ static int enter_new_tmpfs(struct assembly *a)
 }
 
 /* This process may share the caller's memory, and then must not change its own credentials. */
-static int mount_overlay(struct assembly *a)
+static int mount_assembled(struct assembly *a)
 {
 	int r;
 
@@ -262,7 +262,7 @@ static int assemble_here(void *data)
 		r = idm_sys_mkdirat(a->scratch, TARGET, 0755);
 	if (r < 0)
 		return r;
-	r = mount_overlay(a);
+	r = mount_assembled(a);
 	if (r < 0)
 		return r;
 	a->step = IDM_STEP_COPY_OVERLAY;

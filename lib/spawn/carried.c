@@ -28,7 +28,7 @@ struct orphan {
 };
 
 /* Runs in the parent. It shares the memory of the caller, so it makes system calls without libc. */
-static int clone_child(void *data)
+static int clone_carried(void *data)
 {
 	struct orphan *orphan = data;
 
@@ -68,7 +68,7 @@ static int clone_orphan(struct idm_child *child)
 {
 	struct orphan orphan = { child, -ESRCH };
 	struct idm_subprocess parent = { -1 };
-	int r = idm_clone_deaf(clone_child, CLONE_VM | CLONE_VFORK | CLONE_FILES, &orphan,
+	int r = idm_clone_deaf(clone_carried, CLONE_VM | CLONE_VFORK | CLONE_FILES, &orphan,
 			       &parent.pidfd);
 
 	if (r < 0)

@@ -6,14 +6,14 @@
 #include "lib/base/error.h"
 #include "lib/sys/syscall.h"
 
-static bool is_open(int fd)
+static bool is_fd_open(int fd)
 {
 	return idm_sys_fd_flags(fd) >= 0;
 }
 
 int idm_child_check_open(int fd, enum idm_error_step which, struct idm_error *err)
 {
-	if (fd < 0 || is_open(fd))
+	if (fd < 0 || is_fd_open(fd))
 		return 0;
 	return idm_fail(err, -EBADF, which, NULL, "descriptor %d is not open", fd);
 }

@@ -92,7 +92,7 @@ static long await_first(long number, int options)
 	return r < 0 ? r : -ETIMEDOUT;
 }
 
-static long receive_fd(int socket)
+static long receive_passed_fd(int socket)
 {
 	int fds[IDM_SEND_FDS];
 	size_t n_fds;
@@ -117,12 +117,12 @@ static long write_map(int process, const char *name, const char *text)
 	return r < 0 ? r : r == size ? 0 : -EIO;
 }
 
-static long write_maps(const struct idm_delegate_request *request, int socket, int pidfd)
+static long write_both_maps(const struct idm_delegate_request *request, int socket, int pidfd)
 {
 	long process = idm_raw_send(socket, "", 1, &pidfd, 1), r;
 
 	if (process >= 0)
-		process = receive_fd(socket);
+		process = receive_passed_fd(socket);
 	if (process < 0)
 		return process;
 	r = write_map((int)process, "uid_map", (const char *)request + request->name);
@@ -133,7 +133,7 @@ static long write_maps(const struct idm_delegate_request *request, int socket, i
  */
 static long join_as_root(int socket)
 {
-	long outer = receive_fd(socket), r;
+	long outer = receive_passed_fd(socket), r;
 
 	if (outer < 0)
 		return outer;
@@ -161,7 +161,7 @@ long idm_delegate_nest_userns(const struct idm_delegate_request *request, int so
 		return first;
 	r = await_first(first, WSTOPPED | WEXITED | WNOWAIT);
 	if (r == 0)
-		r = write_maps(request, socket, pidfd);
+		r = write_both_maps(request, socket, pidfd);
 	raw(SYS_kill, first, SIGKILL);
 	await_first(first, WEXITED);
 	raw(SYS_close, pidfd);

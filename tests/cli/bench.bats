@@ -174,7 +174,7 @@ write_rows()
 		"$ROOT/bench/lib/table.py" summary "$IDM_BENCH_ROWS"
 }
 
-# The two hosts, two ways of ours, and the ways of engines.
+# Two hosts, the two ways of the library, and the ways of engines.
 @test "the picture of a storm has a dot for each way and host" {
 	"$BENCH/storm" >/dev/null
 	quietly "$ROOT/bench/lib/picture.py" storm "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/picture.svg"
