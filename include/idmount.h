@@ -232,6 +232,7 @@ enum idm_error_step {
 	IDM_STEP_START_FORKSERVER,
 	IDM_STEP_OPEN_STAGING,
 	IDM_STEP_JOIN_STAGING,
+	IDM_STEP_ASK_SERVICE,
 };
 
 /*
@@ -797,6 +798,7 @@ uint32_t idm_map_hardening(const struct idm_map *map, enum idm_harden_as as,
 #define IDM_TREE_REMAP 0x04U     /* the map may replace one that the source already has (Linux 6.15) */
 #define IDM_TREE_ON_TOP 0x08U    /* composes the two: disk IDs are those that the source shows (Linux 6.15) */
 #define IDM_TREE_EMPTY_PATH 0x10U /* an empty path is dirfd itself, or the working directory */
+#define IDM_TREE_SERVICE 0x20U /* where the kernel refuses the map, idmountd may make it: see idm_tree_open() */
 
 /* Options of idm_tree_open(). Initialise with IDM_TREE_OPTIONS_INIT; all other fields 0: as source. */
 struct idm_tree_options {
@@ -821,6 +823,11 @@ struct idm_tree_options {
  * With a map, a source that is already ID-mapped needs IDM_TREE_REMAP or IDM_TREE_ON_TOP. See
  * idm_tree_open(3).
  *
+ * In a user namespace the kernel maps only filesystems that were mounted there, and fails with EPERM for
+ * others. With IDM_TREE_SERVICE the library then asks idmountd(8) for the map, at the socket IDMOUNTD_SOCKET
+ * of the environment, or /run/idmount/idmountd.sock. It does not ask for a caller in the initial user
+ * namespace. The service maps a single mount. Each of its answers may take 30 seconds.
+ *
  * @dirfd, @path: as in openat(2); `path` may be empty with IDM_TREE_EMPTY_PATH, and `dirfd` O_PATH
  * @userns_fd: the user namespace that carries the map, not needed afterwards; -1: no map
  * @options: may be NULL
@@ -835,6 +842,11 @@ struct idm_tree_options {
  *            without a map; IDM_TREE_ON_TOP and IDM_TREE_RECURSIVE for a source that is mapped
  *   -EPERM: a privilege is missing, or the map is the initial user namespace
  *   -EPERM: with a map, the source is already mapped; no flag allows it, or the kernel is before Linux 6.15
+ *   -EPERM: with IDM_TREE_SERVICE, idmountd is not running, or refuses the map; err says which
+ *   -EPROTO: with IDM_TREE_SERVICE, the reply is not one of idmountd, or reports a map that the tree lacks
+ *   -ETIMEDOUT: with IDM_TREE_SERVICE, idmountd did not answer
+ *   -EOPNOTSUPP: with IDM_TREE_SERVICE and IDM_TREE_RECURSIVE, mounts are below the source
+ *   -EINVAL: IDM_TREE_SERVICE with IDM_TREE_REMAP or IDM_TREE_ON_TOP
  *   -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it
  *   -EINVAL: with IDM_TREE_ON_TOP, no ID of the map is one that the source shows
  *   -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing
@@ -845,8 +857,8 @@ struct idm_tree_options {
  *   -E2BIG: options of a newer library
  *   for the path: also the errors of openat(2)
  * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; for a map also in the one
- *   that mounted the filesystem; for IDM_TREE_ON_TOP what idm_map_add_userns() and idm_userns_open()
- *   require; Linux 5.12
+ *   that mounted the filesystem, unless idmountd makes it; for IDM_TREE_ON_TOP what idm_map_add_userns() and
+ *   idm_userns_open() require; Linux 5.12
  * Thread safety: safe
  */
 IDM_MUST_USE IDM_NONNULL(2)

@@ -109,6 +109,7 @@ static const char *const texts[] = {
 	[IDM_STEP_START_FORKSERVER] = "start fork server",
 	[IDM_STEP_OPEN_STAGING] = "open staging namespace",
 	[IDM_STEP_JOIN_STAGING] = "join staging namespace",
+	[IDM_STEP_ASK_SERVICE] = "ask idmountd",
 };
 
 static const char *const command_texts[] = {

@@ -138,6 +138,21 @@ static int visit_listed_mount(const struct idm_mount_info *mount, void *data)
 	return b->each(fd, mount->target, b->data);
 }
 
+/* The kernel's path of what is at `fd`, into b->base. */
+static bool find_base(struct below *b, int fd)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
+	n = idm_sys_readlinkat(AT_FDCWD, link, b->base, sizeof(b->base) - 1);
+	if (n <= 0)
+		return false;
+	b->base[n] = '\0';
+	b->length = n == 1 ? 0 : (size_t)n; /* "/" is the prefix of every path */
+	return true;
+}
+
 bool idm_query_mounts_below(int fd, bool (*each)(int mount_fd, const char *path, void *data), void *data)
 {
 	struct below b = { .fd = fd, .each = each, .data = data };
@@ -145,14 +160,42 @@ bool idm_query_mounts_below(int fd, bool (*each)(int mount_fd, const char *path,
 					   .each = visit_listed_mount,
 					   .data = &b };
 	const struct idm_mount_ns own = { 0 };
-	char link[64];
-	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
-	n = idm_sys_readlinkat(AT_FDCWD, link, b.base, sizeof(b.base) - 1);
-	if (n <= 0)
-		return false;
-	b.base[n] = '\0';
-	b.length = n == 1 ? 0 : (size_t)n; /* "/" is the prefix of every path */
-	return idm_mountinfo_list(&lister, &own, -1) > 0;
+	return find_base(&b, fd) && idm_mountinfo_list(&lister, &own, -1) > 0;
+}
+
+/* ---- whether there is one, also one that others cover ---- */
+
+struct children {
+	struct below below;
+	uint64_t parent;
+	bool visible;
+};
+
+/* A mount without a target cannot be reached from the root: where it is cannot be known. */
+static int visit_child_mount(const struct idm_mount_info *mount, void *data)
+{
+	struct children *c = data;
+	const char *rest = mount->target + c->below.length;
+
+	c->visible |= mount->id == c->parent;
+	if (mount->parent_id != c->parent || mount->id == c->parent)
+		return 0;
+	return !*mount->target ||
+	       (strncmp(mount->target, c->below.base, c->below.length) == 0 && (*rest == '/' || !*rest));
+}
+
+int idm_has_mounts_below(int fd)
+{
+	struct children c = { 0 };
+	const struct idm_lister lister = { .flags = IDM_LIST_UNMAPPED,
+					   .each = visit_child_mount,
+					   .data = &c };
+	const struct idm_mount_ns own = { 0 };
+	int r;
+
+	if (!find_base(&c.below, fd) || idm_short_mount_id(fd, &c.parent) < 0)
+		return -ENODATA;
+	r = idm_mountinfo_list(&lister, &own, -1);
+	return r < 0 || (r == 0 && !c.visible) ? -ENODATA : r;
 }

@@ -24,4 +24,10 @@ void idm_query_mount(int fd, struct idm_mount_props *props);
 bool idm_query_mounts_below(int fd, bool (*each)(int mount_fd, const char *path, void *data),
 			    void *data);
 
+/*
+ * Whether a recursive copy of what `fd` names would have more than one mount: 1 or 0. -ENODATA: that
+ * cannot be known, because the caller's mount namespace does not show the mount, or /proc is missing.
+ */
+int idm_has_mounts_below(int fd);
+
 #endif

@@ -25,11 +25,9 @@
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
 #include "lib/userns/userns-probe.h"
+#include "service-client.h"
 
 static const enum idm_error_step step_map = IDM_STEP_MAP_TREE;
-
-/* The inode number of the initial user namespace: the same on every Linux. */
-#define INITIAL_USERNS_INODE 0xEFFFFFFDU
 
 struct question {
 	int code, source;
@@ -117,10 +115,7 @@ static bool userns_is_none(const struct question *q)
 
 static bool userns_is_initial(const struct question *q)
 {
-	struct stat st;
-
-	if (q->userns < 0 || idm_sys_fstatat(q->userns, "", &st, AT_EMPTY_PATH) < 0 ||
-	    st.st_ino != INITIAL_USERNS_INODE)
+	if (q->userns < 0 || !idm_is_initial_userns(q->userns))
 		return false;
 	fail_map(q, "the initial user namespace cannot be used as a map");
 	idm_hint(q->err, "the map 0:0:4294967295 keeps all IDs");
@@ -310,8 +305,14 @@ static bool source_is_not_ours(const struct question *q, const char *type)
 			 "it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem "
 			 "(%s)",
 			 type);
-		idm_hint(q->err, "this user namespace can map what was mounted in it, "
-				 "such as a tmpfs of its own");
+		if (q->flags & IDM_TREE_SERVICE)
+			idm_hint(q->err,
+				 "idmountd can map it, but is not running at %s; root starts it by "
+				 "systemctl start idmountd.socket",
+				 idm_service_socket());
+		else
+			idm_hint(q->err, "this user namespace can map what was mounted in it, "
+					 "such as a tmpfs of its own");
 	} else {
 		fail_map(q, "the kernel does not permit it for the filesystem (%s)", type);
 		idm_hint(q->err,

@@ -19,12 +19,14 @@
 #include "lib/sys/syscall.h"
 #include "on-top.h"
 #include "propagation.h"
+#include "service-tree.h"
 #include "tree-diag.h"
 
 static const enum idm_error_step step_tree = IDM_STEP_OPEN_TREE;
 
-#define TREE_FLAGS \
-	(IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP | IDM_TREE_EMPTY_PATH)
+#define TREE_FLAGS                                                                   \
+	(IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP | \
+	 IDM_TREE_EMPTY_PATH | IDM_TREE_SERVICE)
 
 _Static_assert(IDM_ATTR_RDONLY == MOUNT_ATTR_RDONLY && IDM_ATTR_NOSUID == MOUNT_ATTR_NOSUID &&
 		       IDM_ATTR_NODEV == MOUNT_ATTR_NODEV && IDM_ATTR_NOEXEC == MOUNT_ATTR_NOEXEC &&
@@ -61,6 +63,9 @@ static int copy_tree_options(struct idm_tree_options *own, const struct idm_tree
 	if (own->flags & IDM_TREE_REMAP && own->flags & IDM_TREE_ON_TOP)
 		return idm_fail(err, -EINVAL, step_tree, NULL,
 				"expected IDM_TREE_REMAP or IDM_TREE_ON_TOP, got both");
+	if (own->flags & IDM_TREE_SERVICE && own->flags & (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
+		return idm_fail(err, -EINVAL, step_tree, NULL,
+				"idmountd maps only a source that is not mapped already");
 	r = idm_check_attributes(own->attr_set, own->attr_clear, step_tree, NULL, err);
 	own->attr_clear = idm_attributes_to_clear(own->attr_set, own->attr_clear);
 	return r;
@@ -148,7 +153,73 @@ static int open_on_top(struct call *c)
 	return tree == -ENODATA ? diagnose_tree(-EPERM, c) : tree;
 }
 
+/* ---- by idmountd ---- */
+
+/* The service maps one mount. A recursive copy of a source without others below it is the same. */
+static int check_single_mount(const struct call *c, int source)
+{
+	int below = c->o.flags & IDM_TREE_RECURSIVE ? idm_has_mounts_below(source) : 0;
+
+	if (below == 0)
+		return 0;
+	idm_fail(c->err, -EOPNOTSUPP, IDM_STEP_ASK_SERVICE, c->path, "%s",
+		 below > 0 ? "idmountd maps one mount, and the source has mounts below it"
+			   : "idmountd maps one mount, and mounts below the source cannot be seen");
+	idm_hint(c->err, "map it without the mounts below, and each of these by itself");
+	return -EOPNOTSUPP;
+}
+
+/* The copy with all that is asked for except the map. */
+static int clone_without_map(const struct call *c, int source, unsigned int more_flags)
+{
+	struct call plain = *c;
+	int tree;
+
+	plain.userns_fd = -1;
+	plain.attr.attr_set &= ~(uint64_t)MOUNT_ATTR_IDMAP;
+	plain.attr.userns_fd = 0;
+	tree = clone_and_set(&plain, source, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | more_flags);
+	return tree < 0 ? diagnose_tree(tree, &plain) : tree;
+}
+
+/* What cannot be copied as it is asked for is no matter for the service. */
+static int check_clone(const struct call *c, int source)
+{
+	AUTO_CLOSE int tree = clone_without_map(c, source,
+						c->o.flags & IDM_TREE_RECURSIVE ? AT_RECURSIVE : 0);
+
+	return tree < 0 ? tree : check_single_mount(c, source);
+}
+
+static int open_by_service(const struct call *c)
+{
+	AUTO_CLOSE int source = open_tree_source(c->dirfd, c->path, c->o.flags, c->err), tree = -1;
+	struct idm_mount_props look;
+	int r;
+
+	if (source < 0)
+		return source;
+	idm_query_mount(source, &look);
+	if (look.mapped)
+		return diagnose_tree(-EPERM, c);
+	r = c->o.flags & IDM_TREE_RECURSIVE ? check_clone(c, source) : 0;
+	if (r < 0)
+		return r;
+	tree = clone_without_map(c, source, 0);
+	if (tree < 0)
+		return tree;
+	r = idm_service_map_tree(tree, c->userns_fd, c->path, c->err);
+	if (r > 0)
+		return diagnose_tree(-EPERM, c);
+	return r < 0 ? r : idm_steal_fd(&tree);
+}
+
 /* ---- the call ---- */
+
+static bool may_ask_service(const struct call *c)
+{
+	return c->o.flags & IDM_TREE_SERVICE && c->userns_fd >= 0 && idm_service_can_help();
+}
 
 static int open_as_asked(struct call *c)
 {
@@ -164,6 +235,8 @@ static int open_as_asked(struct call *c)
 	} else {
 		tree = clone_and_set(c, c->dirfd, c->path, flags | (*c->path ? 0 : AT_EMPTY_PATH));
 	}
+	if (tree == -EPERM && may_ask_service(c))
+		return open_by_service(c);
 	return tree < 0 ? diagnose_tree(tree, c) : tree;
 }
 

@@ -7,6 +7,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "syscall-result.h"
@@ -143,4 +145,75 @@ int idm_sys_pipe(int fds[2])
 int idm_sys_socketpair(int fds[2])
 {
 	return (int)CALL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
+}
+
+int idm_sys_packet_socket(void)
+{
+	return (int)CALL(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+}
+
+/* How long calls on the socket may block. A time of 0 would be no limit. */
+static void limit_time(int fd, const struct timespec *deadline)
+{
+	struct timespec left = get_time_left(deadline);
+	struct timeval time = { .tv_sec = left.tv_sec, .tv_usec = left.tv_nsec / 1000 | 1 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
+}
+
+/* The time left is set anew for each try, so a timer of the caller's cannot prolong it for ever. */
+int idm_sys_connect_unix(int fd, const char *path, const struct timespec *deadline)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	size_t n = strlen(path);
+	int saved = errno, r;
+
+	if (n >= sizeof(to.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(to.sun_path, path, n);
+	do {
+		limit_time(fd, deadline);
+		r = connect(fd, (const struct sockaddr *)&to, sizeof(to));
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
+		r = errno == EAGAIN ? -ETIMEDOUT : -errno;
+	if (errno != saved)
+		errno = saved;
+	return r;
+}
+
+/* Appends a control message, and returns the space that all of them need. */
+static size_t append_control(char *control, size_t used, int type, const void *data, size_t size)
+{
+	const struct cmsghdr header = { .cmsg_len = (socklen_t)CMSG_LEN(size),
+					.cmsg_level = SOL_SOCKET,
+					.cmsg_type = type };
+
+	memcpy(control + used, &header, sizeof(header));
+	memcpy(control + used + CMSG_LEN(0), data, size);
+	return used + CMSG_SPACE(size);
+}
+
+int idm_sys_send_packet(int fd, const struct idm_packet *packet)
+{
+	char control[CMSG_SPACE(sizeof(packet->fds)) + CMSG_SPACE(sizeof(struct ucred))] = { 0 };
+	const struct ucred sender = { getpid(), packet->uid, packet->gid };
+	struct iovec data = { (void *)packet->data, packet->size };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control };
+	size_t used = 0;
+	ssize_t n;
+
+	if (packet->n_fds)
+		used = append_control(control, used, SCM_RIGHTS, packet->fds,
+				      sizeof(int) * packet->n_fds);
+	if (packet->as_sender)
+		used = append_control(control, used, SCM_CREDENTIALS, &sender, sizeof(sender));
+	message.msg_controllen = (socklen_t)used;
+	n = CALL(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+	return n < 0 ? (int)n : 0;
+}
+
+ssize_t idm_sys_receive_packet(int fd, void *buf, size_t size)
+{
+	return CALL(recv(fd, buf, size, MSG_DONTWAIT | MSG_TRUNC));
 }

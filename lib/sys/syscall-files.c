@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* System calls on files, and on files in memory. */
 #include <errno.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -73,6 +74,15 @@ bool idm_is_same_inode(int a, int b)
 	return idm_sys_fstatat(a, "", &x, AT_EMPTY_PATH) == 0 &&
 	       idm_sys_fstatat(b, "", &y, AT_EMPTY_PATH) == 0 && x.st_dev == y.st_dev &&
 	       x.st_ino == y.st_ino;
+}
+
+bool idm_is_initial_userns(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC &&
+	       idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_ino == 0xEFFFFFFDU;
 }
 
 int idm_sys_fstatfs(int fd, struct statfs *st)

@@ -174,6 +174,8 @@ int idm_mount_id(int dirfd, const char *path, uint64_t *id, bool *unique);
 /* The short ID, as in mountinfo. A later mount can get the same one. FUSE does not refuse this. */
 int idm_short_mount_id(int fd, uint64_t *id);
 bool idm_is_same_inode(int a, int b);
+/* Its inode number is the same on every Linux. False for any other file. */
+bool idm_is_initial_userns(int fd);
 int idm_sys_fstatfs(int fd, struct statfs *st);
 ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size); /* no final NUL */
 int idm_sys_name_to_handle(int dirfd, const char *path, struct file_handle *handle, int flags);
@@ -288,6 +290,23 @@ int idm_sys_signalfd(uint64_t signals);		/* does not block */
 int idm_sys_eventfd(void);			/* does not block */
 int idm_sys_pipe(int fds[2]);			/* does not block */
 int idm_sys_socketpair(int fds[2]);		/* of packets */
+int idm_sys_packet_socket(void);		/* the same, not connected */
+/* -ETIMEDOUT: too many others wait there. */
+int idm_sys_connect_unix(int fd, const char *path, const struct timespec *deadline);
+/*
+ * One packet, without waiting and without SIGPIPE. A received one can be longer than the buffer: the
+ * result is its whole length. Descriptors that come with it are dropped.
+ */
+struct idm_packet {
+	const void *data;
+	size_t size;
+	size_t n_fds;
+	int fds[2];
+	bool as_sender;	   /* with this process's number and these IDs: EPERM without the privilege */
+	uint32_t uid, gid; /* in this process's user namespace */
+};
+int idm_sys_send_packet(int fd, const struct idm_packet *packet);
+ssize_t idm_sys_receive_packet(int fd, void *buf, size_t size);
 bool idm_is_signal_blocked(int signal);
 bool idm_is_sigchld_ignored(void); /* so that the kernel keeps no zombies */
 bool idm_is_subreaper(void);	   /* or process 1 of its namespace */

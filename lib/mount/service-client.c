@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One request, on a connection of its own. Nothing that the other side does can block the caller for
+ * long, signal it, or leave descriptors with it.
+ */
+#include "service-client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/base/service-wire.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
+
+static const enum idm_error_step step_ask = IDM_STEP_ASK_SERVICE;
+
+struct exchange {
+	int socket;
+	const char *path; /* of the socket */
+	struct idm_error *err;
+};
+
+const char *idm_service_socket(void)
+{
+	const char *path = secure_getenv(IDM_SERVICE_SOCKET_ENV);
+
+	return path && *path ? path : IDM_SERVICE_SOCKET;
+}
+
+/* ---- failures of the exchange ---- */
+
+static int fail_silent(const struct exchange *x)
+{
+	return idm_fail(x->err, -ETIMEDOUT, step_ask, x->path, "idmountd did not answer in %d seconds",
+			IDM_SERVICE_TIMEOUT_MS / 1000);
+}
+
+static int fail_closed(const struct exchange *x)
+{
+	return idm_fail(x->err, -EPROTO, step_ask, x->path,
+			"idmountd closed the connection without a reply");
+}
+
+/* ---- its parts ---- */
+
+/* 1: no service runs. */
+static int connect_service(struct exchange *x)
+{
+	struct timespec deadline;
+	int r;
+
+	x->socket = idm_sys_packet_socket();
+	if (x->socket < 0)
+		return idm_fail_errno(x->err, x->socket, step_ask, NULL);
+	idm_sys_deadline(&deadline, IDM_SERVICE_TIMEOUT_MS);
+	r = idm_sys_connect_unix(x->socket, x->path, &deadline);
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		return 1;
+	if (r == -ETIMEDOUT)
+		return fail_silent(x);
+	return r < 0 ? idm_fail_errno(x->err, r, step_ask, x->path) : 0;
+}
+
+/*
+ * A service that has too much to do may reply and close the connection before it reads the request. So
+ * a connection that is closed is left to receive_reply().
+ */
+static int send_request(const struct exchange *x, uint32_t operation, struct idm_packet *packet)
+{
+	const struct idm_service_request request = { IDM_SERVICE_VERSION, operation };
+	int r;
+
+	packet->data = &request;
+	packet->size = sizeof(request);
+	r = idm_sys_send_packet(x->socket, packet);
+	if (r == 0 || r == -EPIPE || r == -ECONNRESET)
+		return 0;
+	if (r == -EPERM && packet->as_sender)
+		return idm_fail(x->err, r, step_ask, x->path,
+				"it requires CAP_SETUID and CAP_SETGID in the user namespace");
+	return idm_fail_errno(x->err, r, step_ask, x->path);
+}
+
+static int check_reply(const struct exchange *x, const struct idm_service_reply *reply, size_t size)
+{
+	if (size >= sizeof(reply->version) && reply->version != IDM_SERVICE_VERSION)
+		return idm_fail(x->err, -EPROTO, step_ask, x->path,
+				"expected a reply of version %u, got version %u", IDM_SERVICE_VERSION,
+				reply->version);
+	if (size != sizeof(*reply))
+		return idm_fail(x->err, -EPROTO, step_ask, x->path,
+				"expected a reply of %zu bytes, got %zu", sizeof(*reply), size);
+	if (!memchr(reply->reason, '\0', sizeof(reply->reason)) ||
+	    !memchr(reply->hint, '\0', sizeof(reply->hint)))
+		return idm_fail(x->err, -EPROTO, step_ask, x->path, "a text of the reply has no end");
+	if (reply->state != IDM_SERVICE_DONE && reply->state != IDM_SERVICE_CHALLENGE)
+		return idm_fail(x->err, -EPROTO, step_ask, x->path, "unknown state %u in the reply",
+				reply->state);
+	if (reply->result > 0 || reply->result < -4095)
+		return idm_fail(x->err, -EPROTO, step_ask, x->path,
+				"expected 0 or a negative errno as result, got %d", reply->result);
+	return 0;
+}
+
+/* ECONNRESET: the service left the request unread. The kernel reports that once, before the reply. */
+static ssize_t receive_packet(const struct exchange *x, void *buf, size_t size)
+{
+	ssize_t n = idm_sys_receive_packet(x->socket, buf, size);
+
+	return n == -ECONNRESET ? idm_sys_receive_packet(x->socket, buf, size) : n;
+}
+
+static int receive_reply(const struct exchange *x, struct idm_service_reply *reply)
+{
+	struct timespec deadline;
+	ssize_t n;
+
+	idm_sys_deadline(&deadline, IDM_SERVICE_TIMEOUT_MS);
+	n = idm_sys_poll_until(x->socket, POLLIN, &deadline);
+	if (n == 0)
+		return fail_silent(x);
+	if (n > 0)
+		n = receive_packet(x, reply, sizeof(*reply));
+	if (n == 0 || n == -ECONNRESET)
+		return fail_closed(x);
+	if (n < 0)
+		return idm_fail_errno(x->err, (int)n, step_ask, x->path);
+	return check_reply(x, reply, (size_t)n);
+}
+
+/* Shows that this process could be the owner of the IDs: service-wire.h has the reason. */
+static int answer_challenge(const struct exchange *x, struct idm_service_reply *reply)
+{
+	struct idm_packet proof = { .as_sender = true, .uid = reply->uid, .gid = reply->gid };
+	int r = send_request(x, IDM_SERVICE_PROVE, &proof);
+
+	if (r == 0)
+		r = receive_reply(x, reply);
+	if (r == 0 && reply->state == IDM_SERVICE_CHALLENGE)
+		r = idm_fail(x->err, -EPROTO, step_ask, x->path, "idmountd asked for a second proof");
+	return r;
+}
+
+static int request_map(struct exchange *x, int tree_fd, int userns_fd, struct idm_service_reply *reply)
+{
+	struct idm_packet request = { .n_fds = 2, .fds = { tree_fd, userns_fd } };
+	int r = connect_service(x);
+
+	if (r == 0)
+		r = send_request(x, IDM_SERVICE_MAP, &request);
+	if (r == 0)
+		r = receive_reply(x, reply);
+	return r == 0 && reply->state == IDM_SERVICE_CHALLENGE ? answer_challenge(x, reply) : r;
+}
+
+static int report_refusal(const struct idm_service_reply *reply, const char *source,
+			  struct idm_error *err)
+{
+	idm_fail_because(err, reply->result, step_ask, source, *reply->reason ? reply->reason : NULL);
+	if (*reply->hint)
+		idm_hint(err, "%s", reply->hint);
+	return reply->result;
+}
+
+int idm_service_map(int tree_fd, int userns_fd, const char *source, struct idm_error *err)
+{
+	struct exchange x = { .socket = -1, .path = idm_service_socket(), .err = err };
+	struct idm_service_reply reply = { 0 };
+	int r = request_map(&x, tree_fd, userns_fd, &reply);
+
+	idm_close_fd(&x.socket);
+	if (r != 0)
+		return r;
+	return reply.result < 0 ? report_refusal(&reply, source, err) : 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The client of idmountd, which maps a tree for a caller that the kernel does not let do it. */
+#ifndef IDM_MOUNT_SERVICE_CLIENT_H
+#define IDM_MOUNT_SERVICE_CLIENT_H
+
+#include "idmount.h"
+
+/* How long each answer of the service may take, and the connection to it. */
+#define IDM_SERVICE_TIMEOUT_MS 30000
+
+/*
+ * The path of the service's socket: $IDMOUNTD_SOCKET, unless that is empty or the program gained
+ * privileges when it was executed.
+ */
+const char *idm_service_socket(void);
+
+/*
+ * Asks the service to ID-map the detached tree, which is one mount. `source` is what the caller calls
+ * it. Returns 0 if the service says that it did. 1: no service runs, and *err is unchanged. -ETIMEDOUT:
+ * no answer. -EPROTO: no valid reply. Others: the service's own.
+ */
+int idm_service_map(int tree_fd, int userns_fd, const char *source, struct idm_error *err);
+
+#endif
