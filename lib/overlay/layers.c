@@ -240,7 +240,7 @@ static int clone_for_layer(struct idm_layers *layers, const struct idm_layer *l,
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 	int fd;
 
-	options.flags = IDM_TREE_EMPTY_PATH;
+	options.flags = IDM_TREE_EMPTY_PATH | (layers->service ? IDM_TREE_SERVICE : 0);
 	if (layers->nosymfollow)
 		options.attr_set = IDM_ATTR_NOSYMFOLLOW;
 	fd = idm_tree_open(l->path.dirfd, path, l->mapped ? userns_fd : -1, &options, err);

@@ -45,6 +45,7 @@ struct idm_layers {
 	bool clone_all;	  /* also the layers without a map */
 	bool by_path;	  /* lower layers need no descriptor, if the kernel can have their paths */
 	bool nosymfollow; /* the copies refuse symbolic links, see layer-paths.c */
+	bool service;	  /* idmountd may map the copies */
 	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };

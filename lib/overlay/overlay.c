@@ -76,7 +76,7 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 {
 	const unsigned int flags = IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_IN_NAMESPACE |
 				   IDM_OVERLAY_CREATE_AS_ROOT | IDM_OVERLAY_EMPTY_PATH |
-				   IDM_OVERLAY_UPPER_UNUSED;
+				   IDM_OVERLAY_UPPER_UNUSED | IDM_OVERLAY_SERVICE;
 	size_t n = o->n_lower + o->n_data;
 	int r = idm_check_flags(o->flags, flags, step_overlay, NULL, err);
 
@@ -147,6 +147,7 @@ static int collect_layers(struct idm_layers *layers, const struct idm_overlay_op
 {
 	bool mapped = o->map, upper_mapped = o->map && o->upper_ids == IDM_UPPER_DISK;
 
+	layers->service = o->flags & IDM_OVERLAY_SERVICE;
 	layers->progress = o->progress;
 	layers->progress_data = o->progress_data;
 	layers->v = calloc(o->n_lower + o->n_data + 2, sizeof(*layers->v));

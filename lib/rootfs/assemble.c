@@ -339,7 +339,7 @@ void idm_assembly_close(struct idm_assembly *a)
 
 #define APPLY_FLAGS                                                                     \
 	(IDM_PLAN_APPLY_DETACHED | IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR | \
-	 IDM_PLAN_APPLY_UPPER_UNUSED)
+	 IDM_PLAN_APPLY_UPPER_UNUSED | IDM_PLAN_APPLY_SERVICE)
 
 int idm_copy_apply_options(struct idm_plan_apply_options *own,
 			   const struct idm_plan_apply_options *options, struct idm_error *err)

@@ -8,6 +8,7 @@
 #include "lib/base/macros.h"
 #include "lib/base/mapped-hint.h"
 #include "lib/base/mount-attr.h"
+#include "lib/mount/service-tree.h"
 #include "lib/mount/tree-diag.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/probe.h"
@@ -48,7 +49,7 @@ static struct mount_attr kernel_attributes(struct idm_attributes a)
 
 /* ---- binds ---- */
 
-static int diagnose_no_map(int code, const struct idm_plan_entry *entry, int userns,
+static int diagnose_no_map(int code, const struct idm_plan_entry *entry, int userns, unsigned int flags,
 			   struct idm_error *err)
 {
 	AUTO_CLOSE int source = -1;
@@ -58,11 +59,25 @@ static int diagnose_no_map(int code, const struct idm_plan_entry *entry, int use
 	source = *entry->source ? idm_sys_openat(entry->dirfd, entry->source, O_PATH, 0)
 				: idm_sys_dup(entry->dirfd);
 	return source < 0 ? idm_fail_errno(err, code, step_make, entry->source)
-			  : idm_diagnose_not_mapped(code, source, entry->source, userns, 0, err);
+			  : idm_diagnose_not_mapped(code, source, entry->source, userns, flags, err);
+}
+
+static int change_top_by_service(int tree, const struct idm_plan_entry *entry, int userns,
+				 struct mount_attr *attr, struct idm_error *err)
+{
+	int r;
+
+	attr->attr_set &= ~(uint64_t)MOUNT_ATTR_IDMAP;
+	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, attr);
+	if (r < 0)
+		return diagnose_no_map(r, entry, -1, 0, err);
+	r = idm_service_map_tree(tree, userns, entry->source, err);
+	return r > 0 ? diagnose_no_map(-EPERM, entry, userns, IDM_TREE_SERVICE, err) : r;
 }
 
 /* With a recursive bind the top mount can differ from those below. */
-static int change_top(int tree, const struct idm_plan_entry *entry, int userns, struct idm_error *err)
+static int change_top(int tree, const struct idm_plan_entry *entry, int userns, bool service,
+		      struct idm_error *err)
 {
 	struct mount_attr attr = kernel_attributes(top_of(entry));
 	int r;
@@ -74,10 +89,13 @@ static int change_top(int tree, const struct idm_plan_entry *entry, int userns, 
 	if (!attr.attr_set && !attr.attr_clr)
 		return 0;
 	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
-	return r < 0 ? diagnose_no_map(r, entry, userns, err) : 0;
+	if (r == -EPERM && service && attr.attr_set & MOUNT_ATTR_IDMAP && idm_service_can_help())
+		return change_top_by_service(tree, entry, userns, &attr, err);
+	return r < 0 ? diagnose_no_map(r, entry, userns, 0, err) : 0;
 }
 
-static int open_bind_tree(const struct idm_plan_entry *entry, int userns, struct idm_error *err)
+static int open_bind_tree(const struct idm_plan_entry *entry, int userns, bool service,
+			  struct idm_error *err)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 	struct idm_attributes a = entry->recursive ? entry->deep : top_of(entry);
@@ -87,7 +105,8 @@ static int open_bind_tree(const struct idm_plan_entry *entry, int userns, struct
 	int r;
 
 	/* A source that was added is never empty. The source of a bundle can be a descriptor. */
-	options.flags = IDM_TREE_EMPTY_PATH | (entry->recursive ? IDM_TREE_RECURSIVE : 0);
+	options.flags = IDM_TREE_EMPTY_PATH | (entry->recursive ? IDM_TREE_RECURSIVE : 0) |
+			(service ? IDM_TREE_SERVICE : 0);
 	options.attr_set = (uint32_t)attr.attr_set;
 	options.attr_clear = (uint32_t)attr.attr_clr;
 	/* The copy call has to set whose slave or peer the mount is: afterwards the mount is private. */
@@ -99,7 +118,7 @@ static int open_bind_tree(const struct idm_plan_entry *entry, int userns, struct
 		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
 	if (tree < 0 || !entry->recursive)
 		return idm_steal_fd(&tree);
-	r = change_top(tree, entry, userns, err);
+	r = change_top(tree, entry, userns, service, err);
 	if (r < 0)
 		idm_hint_mapped(err, IDM_HINT_UNMAPPED);
 	return r < 0 ? r : idm_steal_fd(&tree);
@@ -122,6 +141,7 @@ static int open_overlay_tree(const struct idm_plan_entry *entry,
 		o.work = &work;
 		o.flags = options->flags & IDM_PLAN_APPLY_UPPER_UNUSED ? IDM_OVERLAY_UPPER_UNUSED : 0;
 	}
+	o.flags |= options->flags & IDM_PLAN_APPLY_SERVICE ? IDM_OVERLAY_SERVICE : 0;
 	o.map = entry->map;
 	o.upper_ids = entry->map && entry->upper ? options->upper_ids : IDM_UPPER_SHIFTED;
 	o.options = entry->options;
@@ -162,6 +182,7 @@ int idm_plan_entry_make(const struct idm_plan_entry *entry, const struct idm_pla
 		if (userns < 0)
 			return userns;
 	}
-	return entry->kind == IDM_PLAN_ENTRY_BIND ? open_bind_tree(entry, userns, err)
-						  : open_filesystem_tree(entry, userns, err);
+	if (entry->kind == IDM_PLAN_ENTRY_BIND)
+		return open_bind_tree(entry, userns, options->flags & IDM_PLAN_APPLY_SERVICE, err);
+	return open_filesystem_tree(entry, userns, err);
 }

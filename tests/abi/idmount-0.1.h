@@ -1055,6 +1055,7 @@ enum idm_upper_ids {
  * search for one. That search costs a system call for each mount of the host.
  */
 #define IDM_OVERLAY_UPPER_UNUSED 0x10U
+#define IDM_OVERLAY_SERVICE 0x20U /* IDM_TREE_SERVICE for each mapped copy: each is a request of its own */
 
 /* Options of idm_overlay_open(). Initialise with IDM_OVERLAY_OPTIONS_INIT. */
 struct idm_overlay_options {
@@ -1124,7 +1125,7 @@ struct idm_overlay_options {
  *   -EPERM: a privilege is missing
  *   -ENOSYS: Linux before 5.12
  *   for paths: also the errors of openat(2)
- *   otherwise: as idm_userns_open()
+ *   otherwise: as idm_userns_open(), and with IDM_OVERLAY_SERVICE as idm_tree_open()
  * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; Linux 5.12; with a map what
  *   idm_userns_open() and idm_tree_open() require, and Linux 5.19; options as the kernel knows them
  * Thread safety: safe
@@ -1280,6 +1281,7 @@ size_t idm_plan_harden(struct idm_plan *plan, const struct idm_map *container,
 #define IDM_PLAN_APPLY_IN_NAMESPACE 0x200U /* only: in a mount namespace that disappears with the call */
 #define IDM_PLAN_APPLY_MKDIR 0x400U /* create missing targets: in the root filesystem, and the plan's own */
 #define IDM_PLAN_APPLY_UPPER_UNUSED 0x800U /* IDM_OVERLAY_UPPER_UNUSED for each overlay with an upper directory */
+#define IDM_PLAN_APPLY_SERVICE 0x1000U /* IDM_TREE_SERVICE for each bind mount, IDM_OVERLAY_SERVICE for each overlay */
 
 /* Options of idm_plan_open() and idm_plan_apply(). Initialise with IDM_PLAN_APPLY_OPTIONS_INIT. */
 struct idm_plan_apply_options {
