@@ -174,6 +174,7 @@ static int mount_overlay(struct request *q, const char *target)
 	o->options = q->options;
 	o->n_options = q->n_options;
 	o->map = q->maps.map;
+	o->flags |= IDM_OVERLAY_SERVICE;
 	o->progress = show_progress;
 	o->progress_data = (void *)"layer";
 	hardening = harden_options(&q->mount_options, o->map, IDM_HARDEN_ROOT);

@@ -81,6 +81,7 @@ int do_apply(struct apply_request *q, const char *file, const char *target)
 	raise_descriptor_limit();
 	hardened = harden_plan(q->plan, NULL);
 	look_for_exposure_of_plan(&exposed, q->plan, q->apply.upper_ids);
+	q->apply.flags |= IDM_PLAN_APPLY_SERVICE;
 	q->apply.progress = show_progress;
 	q->apply.progress_data = (void *)"mount";
 	if (idm_plan_apply(q->plan, AT_FDCWD, target, &q->apply, &err) < 0)

@@ -34,7 +34,10 @@ static int open_requested_tree(const struct mount_request *request,
 		report_error(&err);
 		return -1;
 	}
-	options.flags = request->mapped_flags | (request->recursive ? IDM_TREE_RECURSIVE : 0);
+	/* The service allows a user nothing that the user cannot do in another way, so it may be asked.
+	 */
+	options.flags = (request->mapped_flags ? request->mapped_flags : IDM_TREE_SERVICE) |
+			(request->recursive ? IDM_TREE_RECURSIVE : 0);
 	options.attr_set = mount_options->set;
 	options.attr_clear = mount_options->clear;
 	/* An unbindable tree cannot be attached below a shared mount, so it becomes unbindable there. */

@@ -970,8 +970,8 @@ hint: run as root; without that capability only the caller's own ID can be seen,
 		grep -q " /mnt/dst/b .*idmapped" /proc/self/mountinfo
 		"$0" umount dst/b' "$IDMOUNT"
 	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
-hint: this user namespace can map what was mounted in it, such as a tmpfs of its own" \
-		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
+hint: idmountd can map it, but is not running at $PWD/none; root starts it by systemctl start idmountd.socket" \
+		env IDMOUNTD_SOCKET="$PWD/none" unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
 	refused 1 "$idmount_mount write uid map: the map uses IDs that do not exist in this user namespace
 hint: /proc/self/uid_map lists those that exist" \
 		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:5 src dst
