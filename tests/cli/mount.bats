@@ -977,6 +977,31 @@ hint: /proc/self/uid_map lists those that exist" \
 		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:5 src dst
 }
 
+# in_userns COMMAND...: as root of the namespaces of $userns, in a mount namespace of its own.
+in_userns()
+{
+	nsenter --user="/proc/$userns/ns/user" --setuid 0 --setgid 0 unshare --mount "$@"
+}
+
+@test "in a user namespace: a directory of the host, which idmountd maps" {
+	[[ -v IDMOUNTD ]] || skip 'there is no idmountd'
+	export IDMOUNTD_SOCKET=$PWD/socket
+	background "$IDMOUNTD" --socket "$IDMOUNTD_SOCKET" 2>/dev/null
+	until [[ -S socket ]]; do
+		:
+	done
+	chown -R 1500:1500 src
+	new_userns $'0 1500 1\n1 200000 65535' $'0 1500 1\n1 200000 65535'
+	in_userns bash -euc '
+		"$IDMOUNT" mount -m 1500:33:1 -o suid,dev src dst
+		[[ $(stat -c %u:%g dst/file) == 33:33 ]]
+		"$IDMOUNT" mount -R -m 1500:0:1 -o suid,dev src/directory dst/directory'
+	fails 1 "$idmount_mount src: ask idmountd: disk uid 1600 of the map is not an ID of the caller's user namespace
+hint: a line in /etc/subuid that contains it grants it, from the next user namespace of newuidmap(1) on" \
+		in_userns "$IDMOUNT" mount -m 1600:33:1 -o suid,dev src dst
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+}
+
 @test "in a PID namespace that still has the /proc of the outer one" {
 	# There the child's number is that of another process. The namespace of that process must not be used.
 	unshare --pid --fork "$IDMOUNT" mount -m 1000:2000 src dst

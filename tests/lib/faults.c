@@ -171,6 +171,8 @@ static const struct call calls[] = {
 	CALL(socketpair, ENOMEM, EMFILE, ENFILE, ENOBUFS),
 	CALL(sendmsg, EINTR, ENOMEM, ENOBUFS),
 	CALL(recvmsg, EINTR, ENOMEM),
+	CALL(recvfrom, EINTR, ENOMEM, ECONNRESET),
+	CALL(connect, EINTR, ENOMEM, EACCES, EAGAIN),
 	CALL(socket, ENOMEM, EMFILE, ENFILE, ENOBUFS),
 };
 

@@ -4,8 +4,10 @@
 #define IDM_INTEGRATION_MOUNT_SERVICE_H
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "lib/base/service-wire.h"
 #include "trees.h"
@@ -59,6 +61,42 @@ static inline void assert_shifted(int tree)
 	assert_owner_in(tree, "user", 7, 7);
 	assert_owner_in(tree, "sub", 8, 9);
 	assert_owner_in(tree, "other", 65534, 65534);
+}
+
+/* ---- the real service ---- */
+
+static pid_t idmountd __attribute__((unused)) = -1;
+
+static inline bool answers(void)
+{
+	const struct sockaddr_un at = { AF_UNIX, SOCKET };
+	AUTO_FD int fd = (int)must(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+
+	return connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0;
+}
+
+static inline void start_idmountd(void)
+{
+	const char *program = getenv("IDMOUNTD");
+
+	if (!program)
+		skip_test("IDMOUNTD is not in the environment");
+	make_source();
+	idmountd = (pid_t)must(fork());
+	if (idmountd == 0) {
+		execl(program, program, "--socket", SOCKET, NULL);
+		_exit(127);
+	}
+	while (!answers()) {
+		assert_int_equal(must(waitpid(idmountd, NULL, WNOHANG)), 0);
+		usleep(2000);
+	}
+}
+
+static inline void stop_idmountd(void)
+{
+	must(kill(idmountd, SIGTERM)); /* a child that was not waited for */
+	await_child(idmountd);
 }
 
 #endif
