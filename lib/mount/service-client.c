@@ -69,17 +69,17 @@ static int connect_service(struct exchange *x)
  * A service that has too much to do may reply and close the connection before it reads the request. So
  * a connection that is closed is left to receive_reply().
  */
-static int send_request(const struct exchange *x, uint32_t operation, struct idm_packet *packet)
+static int send_request(const struct exchange *x, uint32_t operation, struct idm_packet packet)
 {
 	const struct idm_service_request request = { IDM_SERVICE_VERSION, operation };
 	int r;
 
-	packet->data = &request;
-	packet->size = sizeof(request);
-	r = idm_sys_send_packet(x->socket, packet);
+	packet.data = &request;
+	packet.size = sizeof(request);
+	r = idm_sys_send_packet(x->socket, &packet);
 	if (r == 0 || r == -EPIPE || r == -ECONNRESET)
 		return 0;
-	if (r == -EPERM && packet->as_sender)
+	if (r == -EPERM && packet.as_sender)
 		return idm_fail(x->err, r, step_ask, x->path,
 				"it requires CAP_SETUID and CAP_SETGID in the user namespace");
 	return idm_fail_errno(x->err, r, step_ask, x->path);
@@ -136,7 +136,7 @@ static int receive_reply(const struct exchange *x, struct idm_service_reply *rep
 static int answer_challenge(const struct exchange *x, struct idm_service_reply *reply)
 {
 	struct idm_packet proof = { .as_sender = true, .uid = reply->uid, .gid = reply->gid };
-	int r = send_request(x, IDM_SERVICE_PROVE, &proof);
+	int r = send_request(x, IDM_SERVICE_PROVE, proof);
 
 	if (r == 0)
 		r = receive_reply(x, reply);
@@ -151,7 +151,7 @@ static int request_map(struct exchange *x, int tree_fd, int userns_fd, struct id
 	int r = connect_service(x);
 
 	if (r == 0)
-		r = send_request(x, IDM_SERVICE_MAP, &request);
+		r = send_request(x, IDM_SERVICE_MAP, request);
 	if (r == 0)
 		r = receive_reply(x, reply);
 	return r == 0 && reply->state == IDM_SERVICE_CHALLENGE ? answer_challenge(x, reply) : r;

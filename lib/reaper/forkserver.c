@@ -52,7 +52,7 @@ static int await_answer_or_exit(const struct idm_forkserver *forkserver)
 /* Returns the answer. -ECONNRESET: the fork server has exited. */
 static int await_answer(struct idm_forkserver *forkserver, int fds[IDM_SEND_FDS], size_t *n_fds)
 {
-	struct idm_forkserver_answer answer;
+	struct idm_forkserver_answer answer = { 0 };
 	ssize_t n = await_answer_or_exit(forkserver);
 
 	if (n == 0) {

@@ -118,6 +118,7 @@ static int open_by_program(int outer, const struct idm_map *identity)
 	if (!sides || !print_side(identity, IDM_UID, sides->uid) ||
 	    !print_side(identity, IDM_GID, sides->gid))
 		return -ENOMEM;
+	/* analyzer: AUTO_FREE frees it */
 	return idm_delegate_nest(outer, sides->uid, sides->gid);
 }
 
