@@ -30,7 +30,7 @@ static void print_usage(void)
 	       "ID-maps detached mount trees for processes in user namespaces, among their own IDs.\n\n"
 	       "  --socket PATH     listen there (default: " IDM_SERVICE_SOCKET ")\n"
 	       "  --any-directory   map directories of other users, too\n"
-	       "  --help            print this text\n"
+	       "  -h, --help        print this text\n"
 	       "  --version         print the version\n\n"
 	       "A service manager may pass the socket (LISTEN_FDS). See idmountd(8).\n");
 }

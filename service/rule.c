@@ -113,6 +113,19 @@ static bool find_other_id(const struct idm_map *parent, unsigned int kind, const
 	return false;
 }
 
+/* A user that may become root by newuidmap(1) is root. */
+static void advise_on_other_id(unsigned int kind, uint32_t other, struct idm_service_reply *reply)
+{
+	if (other == 0)
+		add_advice(reply, "leave ID 0 out of the map: /etc/sub%s must not grant root's ID",
+			   kind_name(kind));
+	else
+		add_advice(reply,
+			   "a line in /etc/sub%s that contains it grants it, from the next user "
+			   "namespace of newuidmap(1) on",
+			   kind_name(kind));
+}
+
 static int judge_map_side(const struct idm_map *map, const struct idm_map *parent, unsigned int kind,
 			  struct idm_service_reply *reply)
 {
@@ -131,10 +144,7 @@ static int judge_map_side(const struct idm_map *map, const struct idm_map *paren
 		refuse_request(reply, -EPERM,
 			       "disk %s %u of the map is not an ID of the caller's user namespace",
 			       kind_name(kind), other);
-		add_advice(reply,
-			   "a line in /etc/sub%s that contains it grants it, from the next user "
-			   "namespace of newuidmap(1) on",
-			   kind_name(kind));
+		advise_on_other_id(kind, other, reply);
 		return -EPERM;
 	}
 	return 0;
@@ -162,8 +172,8 @@ static int judge_groups(const struct idm_map *map, const struct caller_facts *ca
 			       "namespace), and the map does not keep it",
 			       caller->groups[i]);
 		add_advice(reply,
-			   "map the group to itself; or let newgidmap(1) write the gid map of that user "
-			   "namespace, with a line in /etc/subgid");
+			   "let newgidmap(1) write the gid map of that user namespace, with a line in "
+			   "/etc/subgid; or map the group to itself, if the namespace has it");
 		return -EPERM;
 	}
 	return 0;

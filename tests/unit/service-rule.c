@@ -54,6 +54,18 @@ TEST(other_ids_are_refused)
 	refused("u:1500:7,u:1600:8,g:1500:7", "disk uid 1600 ");
 }
 
+TEST(no_advice_to_grant_root)
+{
+	refused("u:0:0,g:1500:0", "disk uid 0 ");
+	assert_string_equal(reply.hint,
+			    "leave ID 0 out of the map: /etc/subuid must not grant root's ID");
+	refused("u:1500:0,g:0:0", "disk gid 0 ");
+	assert_string_equal(reply.hint,
+			    "leave ID 0 out of the map: /etc/subgid must not grant root's ID");
+	refused("u:1501:0,g:1500:0", "disk uid 1501 ");
+	assert_contains(reply.hint, "a line in /etc/subuid that contains it grants it");
+}
+
 TEST(neighbouring_ranges_count_as_one)
 {
 	AUTO_MAP struct idm_map *parent = map_of("u:5:100:10,u:0:110:5,u:100:115:5,g:0:0:200");
