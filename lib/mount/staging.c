@@ -17,7 +17,9 @@
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
+#include "lib/sys/fs-context.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/refused.h"
@@ -185,6 +187,13 @@ static int diagnose_not_founded(int code, const struct founding *f, struct idm_e
 	return idm_diagnose_staging(code, step_staging, err);
 }
 
+static int diagnose_no_tmpfs(int code, struct idm_error *err)
+{
+	if (code == -EPERM && !idm_may_mount())
+		return idm_diagnose_fsopen(code, "tmpfs", IDM_STEP_MAKE_SCRATCH, err);
+	return idm_fail_errno(err, code, IDM_STEP_MAKE_SCRATCH, NULL);
+}
+
 int idm_staging_open(unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
@@ -201,7 +210,7 @@ int idm_staging_open(unsigned int flags, struct idm_error *err)
 		return proc;
 	tmpfs = idm_probe_tmpfs();
 	if (tmpfs < 0)
-		return idm_fail_errno(err, tmpfs, IDM_STEP_MAKE_SCRATCH, NULL);
+		return diagnose_no_tmpfs(tmpfs, err);
 	f.own.proc = proc;
 	f.tmpfs = tmpfs;
 	r = idm_subprocess_shared(found_staging, &f, sizeof(f));

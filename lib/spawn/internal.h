@@ -93,7 +93,7 @@ struct idm_child_question {
 
 /* mounts-diag.c. Each returns whether it has set the error. */
 bool idm_child_diagnose_pivot(const struct idm_child_question *q);
-bool idm_child_diagnose_deleted_root(const struct idm_child_question *q);
+bool idm_child_diagnose_root(const struct idm_child_question *q);
 bool idm_child_diagnose_child_mount(const struct idm_child_question *q);
 bool idm_child_diagnose_mount_target(const struct idm_child_question *q);
 

@@ -5,6 +5,7 @@
 #include "internal.h"
 #include "lib/base/error.h"
 #include "lib/list/mount-place.h"
+#include "lib/sys/fail-errno.h"
 
 bool idm_child_diagnose_pivot(const struct idm_child_question *q)
 {
@@ -15,12 +16,26 @@ bool idm_child_diagnose_pivot(const struct idm_child_question *q)
 	return true;
 }
 
-bool idm_child_diagnose_deleted_root(const struct idm_child_question *q)
+static bool diagnose_deleted_root(const struct idm_child_question *q)
 {
 	if (q->code != -ENOENT || !idm_is_deleted(q->o->root_fd))
 		return false;
 	idm_fail(q->err, q->code, q->step, NULL, "the source was deleted, and cannot be mounted");
 	return true;
+}
+
+static bool diagnose_used_root(const struct idm_child_question *q)
+{
+	if (q->code != -EINVAL)
+		return false;
+	idm_fail_errno(q->err, q->code, q->step, NULL);
+	idm_hint(q->err, "root_fd requires a detached tree that no other child has used");
+	return true;
+}
+
+bool idm_child_diagnose_root(const struct idm_child_question *q)
+{
+	return diagnose_deleted_root(q) || diagnose_used_root(q);
 }
 
 /* Returns false for another kind of mount. */
@@ -55,10 +70,27 @@ static bool diagnose_other_kind(const struct idm_child_question *q, const struct
 	return true;
 }
 
+/* The kernel's text names no filesystem. */
+static bool diagnose_filesystem(const struct idm_child_question *q)
+{
+	struct idm_child_mount m;
+
+	if (q->code != -ENODEV || q->report->item >= q->o->n_mounts)
+		return false;
+	m = idm_child_get_mount(q->o, q->report->item);
+	if (!m.fstype)
+		return false;
+	idm_fail(q->err, q->code, q->step, q->subject, "%s: %s", m.fstype, idm_errno_text(-q->code));
+	idm_hint(q->err, "the kernel may have no such filesystem");
+	return true;
+}
+
 bool idm_child_diagnose_child_mount(const struct idm_child_question *q)
 {
 	struct idm_child_mount m;
 
+	if (diagnose_filesystem(q))
+		return true;
 	if (find_tree_mount(q, &m) && (diagnose_deleted_source(q, &m) || diagnose_other_kind(q, &m)))
 		return true;
 	if (q->code == -EBUSY) {

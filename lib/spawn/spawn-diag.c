@@ -286,7 +286,7 @@ static bool diagnose_step(const struct idm_child_question *q)
 	case IDM_CHILD_STEP_MOUNT:
 		return idm_child_diagnose_child_mount(q);
 	case IDM_CHILD_STEP_ATTACH_ROOT:
-		return idm_child_diagnose_deleted_root(q);
+		return idm_child_diagnose_root(q);
 	case IDM_CHILD_STEP_PIVOT:
 		return idm_child_diagnose_pivot(q);
 	case IDM_CHILD_STEP_GROUPS:

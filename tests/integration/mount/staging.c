@@ -248,7 +248,8 @@ static void open_without_privilege(void *unused)
 
 	(void)unused;
 	become_user(1000, 1000);
-	assert_error(idm_staging_open(0, &err), -EPERM, &err, NULL, NULL, NULL);
+	assert_error(idm_staging_open(0, &err), -EPERM, &err, "", "make a scratch filesystem",
+		     "it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
 }
 
 TEST(without_privilege_there_is_none)

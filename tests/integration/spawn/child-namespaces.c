@@ -648,7 +648,7 @@ TEST(mounts_that_fail_are_told_with_the_kernels_words)
 	assert_no_child(&o, -ENOENT, "/no/such/target", "mount", "No such file");
 	m.target = "/proc";
 	m.fstype = "no-such-filesystem";
-	assert_no_child(&o, -ENODEV, "/proc", "mount", "No such device");
+	assert_no_child(&o, -ENODEV, "/proc", "mount", "no-such-filesystem: No such device");
 	m.fstype = "tmpfs";
 	m.options = "mode=755,colour=blue";
 	assert_no_child(&o, -EINVAL, "colour", "set mount option", NULL);
@@ -667,6 +667,7 @@ TEST(mounts_that_fail_are_told_with_the_kernels_words)
 TEST(a_root_that_is_no_tree_is_refused)
 {
 	struct idm_child_options o = SCRIPT("true");
+	struct idm_error err;
 
 	scratch_enter();
 	o.namespaces = IDM_NS_MOUNT;
@@ -674,6 +675,8 @@ TEST(a_root_that_is_no_tree_is_refused)
 	assert_no_child(&o, -EBADF, "", "attach root", "descriptor 77 is not open");
 	o.root_fd = (int)must(open("/", O_PATH | O_CLOEXEC));
 	assert_no_child(&o, -EINVAL, "", "attach root", NULL);
+	assert_int_equal(idm_child_start(&o, &err), -EINVAL);
+	assert_contains(err.hint, "a detached tree that no other child has used");
 	close(o.root_fd);
 }
 
