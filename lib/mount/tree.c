@@ -65,7 +65,7 @@ static int copy_tree_options(struct idm_tree_options *own, const struct idm_tree
 				"expected IDM_TREE_REMAP or IDM_TREE_ON_TOP, got both");
 	if (own->flags & IDM_TREE_SERVICE && own->flags & (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
 		return idm_fail(err, -EINVAL, step_tree, NULL,
-				"idmountd maps only a source that is not mapped already");
+				"IDM_TREE_SERVICE excludes IDM_TREE_REMAP and IDM_TREE_ON_TOP");
 	r = idm_check_attributes(own->attr_set, own->attr_clear, step_tree, NULL, err);
 	own->attr_clear = idm_attributes_to_clear(own->attr_set, own->attr_clear);
 	return r;

@@ -813,7 +813,7 @@ TEST_ANYWHERE(with_flags_that_exclude_it)
 
 		options.flags = IDM_TREE_SERVICE | flags[i];
 		assert_error(idm_tree_open(AT_FDCWD, "/", -1, &options, &err), -EINVAL, &err, "",
-			     "open tree", "not mapped already");
+			     "open tree", "IDM_TREE_SERVICE excludes IDM_TREE_REMAP");
 	}
 }
 
