@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "lib/base/arguments.h"
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/idmap/idmap.h"
@@ -59,8 +60,11 @@ int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err)
 {
 	HOLD_CANCEL;
 	struct idm_mount_map found;
-	int r = idm_copy_mount_map(fd, &found, err);
+	int r = idm_check_fd(fd, step, err, "fd");
 
+	if (r < 0)
+		return r;
+	r = idm_copy_mount_map(fd, &found, err);
 	if (r == -ENOMEM)
 		idm_fail_errno(err, r, step, NULL);
 	else if (r == 0)

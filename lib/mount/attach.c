@@ -5,6 +5,7 @@
 
 #include "attach-diag.h"
 #include "attach.h"
+#include "lib/base/arguments.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
@@ -358,5 +359,7 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target, const struct idm
 	struct idm_attach_options o;
 	int r = copy_attach_options(&o, options, target, err);
 
+	if (r == 0)
+		r = idm_check_fd(tree_fd, step_attach, err, "tree_fd");
 	return r < 0 ? r : attach_at(tree_fd, dirfd, target, o.flags, o.propagation, err);
 }

@@ -271,6 +271,6 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err)
 	if (r < 0)
 		return r;
 	/* Always lazily: the descriptor keeps the mount busy. */
-	r = unmount_root(mount_fd);
+	r = mount_fd < 0 ? -EBADF /* AT_FDCWD is negative, too */ : unmount_root(mount_fd);
 	return r < 0 ? diagnose_unmount_fd(r, name, err) : 0;
 }

@@ -48,6 +48,8 @@ TEST(refusals_name_the_target_and_leave_all_as_it_was)
 		       "the target does not exist");
 	assert_refused(tree, AT_FDCWD, "", 0, -ENOENT, "", "open target", "the path is empty");
 	assert_refused(tree, -7, "x", 0, -EBADF, "x", "open target", "descriptor -7 is not open");
+	assert_refused(AT_FDCWD, AT_FDCWD, TARGET, 0, -EBADF, NULL, "attach",
+		       "tree_fd: expected a descriptor, got -100");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/link", 0, -ELOOP, SCRATCH "/link", "open target",
 		       "symbolic link");
 	assert_refused(tree, AT_FDCWD, SCRATCH "/plain", 0, -ENOTDIR, SCRATCH "/plain", "open target",

@@ -630,6 +630,9 @@ TEST(the_map_of_a_mount_is_added)
 		     "is not ID-mapped");
 	assert_error(idm_map_add_mount(map, tree, &err), -ENOENT, &err, NULL, NULL, "attached nowhere");
 	assert_error(idm_map_add_mount(map, -1, &err), -EBADF, &err, NULL, NULL, NULL);
+	must(fchdir(mapped));
+	assert_error(idm_map_add_mount(map, AT_FDCWD, &err), -EBADF, &err, NULL, "read map",
+		     "fd: expected a descriptor, got -100");
 	assert_true(idm_map_equal(map, before));
 	if (kernel_is_before(6, 15)) {
 		assert_error(idm_map_add_mount(map, mapped, &err), -EOPNOTSUPP, &err, "", "read map",

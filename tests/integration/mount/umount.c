@@ -301,6 +301,10 @@ TEST_ANYWHERE(a_descriptor_that_is_no_root_of_a_mount_unmounts_nothing)
 		     "descriptor", "unmount", "unknown flags");
 	assert_error(idm_umount_fd(-1, IDM_UMOUNT_LAZY, &err), -EBADF, &err, "descriptor -1", "unmount",
 		     NULL);
+	must(fchdir(root)); /* a mount, which is not what the number stands for */
+	assert_error(idm_umount_fd(AT_FDCWD, IDM_UMOUNT_LAZY, &err), -EBADF, &err, "descriptor -100",
+		     "unmount", NULL);
+	must(chdir("/"));
 	snapshot_assert_same(before);
 	become_user(unused_uid(), 1000);
 	assert_error(idm_umount_fd(root, IDM_UMOUNT_LAZY, &err), -EPERM, &err, NULL, "unmount",
