@@ -254,6 +254,20 @@ make_initramfs() { # KERNEL ARCH
   (cd "$tree" && find . | busybox cpio -o -H newc 2>/dev/null) >"$work/initramfs.img"
 }
 
+# With the variables of boot().
+emulate() { # KERNEL ARCH SECONDS
+  # snapshot: nothing that is written to the disks stays.
+  status=0
+  TMPDIR=$work timeout --foreground -k 5 "$3" "${emulator[@]}" -accel tcg,thread=multi -smp 2 -m 1536 \
+    -display none -monitor none -nodefaults -no-reboot \
+    -kernel "$cache/$2/linux-$1/vmlinuz" -initrd "$work/initramfs.img" \
+    -append "console=$console quiet loglevel=4 panic=-1 oops=panic mitigations=off" \
+    -serial "file:$place/console" \
+    -device virtio-serial-pci -chardev "file,id=output,path=$place/output" \
+    -device virtserialport,chardev=output,name=output \
+    "${disks[@]}" </dev/null >"$place/emulator" 2>&1 || status=$?
+}
+
 # The output of the tests is in the file `output`, that of the kernel in the file `console`.
 boot() { # KERNEL ARCH SECONDS
   local place=$results/$2-$1 emulator console status=0 disks=() disk kept
@@ -276,15 +290,13 @@ boot() { # KERNEL ARCH SECONDS
     disks+=(-drive "file=${disk#*:},if=none,id=${disk%%:*},format=raw,snapshot=on"
       -device "virtio-blk-pci,drive=${disk%%:*},serial=${disk%%:*}")
   done
-  # snapshot: nothing that is written to the disks stays.
-  TMPDIR=$work timeout --foreground -k 5 "$3" "${emulator[@]}" -accel tcg,thread=multi -smp 2 -m 1536 \
-    -display none -monitor none -nodefaults -no-reboot \
-    -kernel "$cache/$2/linux-$1/vmlinuz" -initrd "$work/initramfs.img" \
-    -append "console=$console quiet loglevel=4 panic=-1 oops=panic mitigations=off" \
-    -serial "file:$place/console" \
-    -device virtio-serial-pci -chardev "file,id=output,path=$place/output" \
-    -device virtserialport,chardev=output,name=output \
-    "${disks[@]}" </dev/null >"$place/emulator" 2>&1 || status=$?
+  # The emulator sometimes lets the kernel run into instructions that it is patching while it boots. Then
+  # no test has begun, and the machine is booted again.
+  for _ in 1 2 3; do
+    emulate "$1" "$2" "$3"
+    if [ "$status" != 0 ] || grep -q '^#vm kernel' "$place/output" 2>/dev/null; then break; fi
+    echo "vm: Linux $1, $2, did not boot" >&2
+  done
   echo "$status" >"$place/status"
   cp "$cache/$2/linux-$1/release" "$place/release"
   if ! grep -q '^#vm done' "$place/output" 2>/dev/null; then
