@@ -87,6 +87,8 @@ static int check_privilege(void)
 		return log_problem("/proc/self/ns/user: %s", strerror(errno));
 	if (st.st_ino != INITIAL_USERNS_INODE || !idm_has_capability(CAP_SYS_ADMIN))
 		return log_problem("it requires CAP_SYS_ADMIN in the initial user namespace");
+	if (!idm_has_capability(CAP_SYS_PTRACE)) /* for ns/user of the clients */
+		return log_problem("it requires CAP_SYS_PTRACE");
 	return 0;
 }
 

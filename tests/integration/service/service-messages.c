@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Messages, descriptors, limits, and the socket itself. */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -505,6 +506,24 @@ TEST(service_requires_the_initial_user_namespace)
 	as_client(ORDINARY, be_in_a_userns, NULL);
 	log = service_log();
 	assert_contains(log, "requires CAP_SYS_ADMIN in the initial user namespace");
+}
+
+static void start_without_ptrace(void *unused)
+{
+	(void)unused;
+	must(prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0));
+	assert_int_equal(STATUS((char *)"--socket", (char *)SOCKET_PATH), 1);
+}
+
+TEST(service_requires_the_capability_to_see_its_clients)
+{
+	AUTO_FREE char *log = NULL;
+
+	enter_with_data();
+	scratch_file(LOG_PATH, "");
+	in_child(start_without_ptrace, NULL);
+	log = service_log();
+	assert_contains(log, "requires CAP_SYS_PTRACE");
 }
 
 /* ---- a socket of a service manager ---- */
