@@ -5,6 +5,9 @@
  * one can wait for the server of a FUSE filesystem, also when the process is killed. So only the worker
  * waits, and only its user.
  *
+ * A message that is left unread has descriptors, too. The process that drops it waits for a socket with
+ * SO_LINGER, unless that process exits. So the first process drops no message.
+ *
  * There is a limit for everything, and a fixed array. The kernel keeps further connections in the queue
  * of the listening socket.
  */
@@ -43,12 +46,15 @@ enum state {
 	READY,	 /* has sent its request, or closed the connection */
 	WORKING, /* has a worker */
 	KILLED,	 /* its worker was killed, and has not exited yet */
+	OVER,	 /* shut down, and has unread messages */
+	CLOSING, /* a child that exits closes it */
 };
 
 struct slot {
 	enum state state;
-	int fd; /* the connection; of a worker: its pidfd */
-	pid_t worker;
+	int fd; /* the connection; CLOSING: -1 */
+	int pidfd;
+	pid_t child; /* the worker, or the child that closes the connection */
 	struct ucred client;
 	int64_t since; /* in this state, in milliseconds */
 };
@@ -77,10 +83,17 @@ static void enter_state(struct slot *slot, enum state state)
 	slot->since = get_milliseconds();
 }
 
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static void release_slot(struct slot *slot)
 {
-	close(slot->fd);
-	*slot = (struct slot){ .state = FREE, .fd = -1 };
+	close_if_open(slot->fd);
+	close_if_open(slot->pidfd);
+	*slot = (struct slot){ .state = FREE, .fd = -1, .pidfd = -1 };
 }
 
 static bool has_worker(const struct slot *slot)
@@ -106,15 +119,62 @@ static struct slot *find_free_slot(struct server *s)
 	return NULL;
 }
 
-/*
- * Without a buffer for descriptors the kernel installs none. A client gets no reply if the service
- * closes the connection before it has read the message.
- */
-static void discard_message(int connection)
-{
-	char byte;
+/* ---- the end of a connection ---- */
 
-	(void)!recv(connection, &byte, 1, MSG_DONTWAIT);
+/*
+ * After shutdown(2). Each message has credentials (SO_PASSCRED), also an empty one. The end has none. An
+ * error of the connection comes before the messages.
+ */
+static bool has_message(int connection)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
+	struct msghdr header = { .msg_control = control, .msg_controllen = sizeof(control) };
+
+	return recvmsg(connection, &header, MSG_PEEK | MSG_DONTWAIT) != 0 || header.msg_controllen > 0;
+}
+
+__attribute__((noreturn)) static void await_kill(pid_t service)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (getppid() == service)
+		pause();
+	_exit(0);
+}
+
+/* The child closes the connection after this process, by its exit. */
+static void close_by_child(struct server *s, struct slot *slot)
+{
+	pid_t service = getpid(), child = fork();
+	int pidfd;
+
+	if (child == 0)
+		await_kill(service);
+	pidfd = child < 0 ? -1 : idm_sys_pidfd_open(child);
+	if (pidfd >= 0) {
+		close(slot->fd);
+		slot->fd = -1;
+		slot->child = child;
+		slot->pidfd = pidfd;
+		enter_state(slot, CLOSING);
+	} else {
+		s->paused_until = get_milliseconds() + PAUSE_MS;
+	}
+	if (child > 0)
+		kill(child, SIGKILL); /* a child that was not waited for */
+	if (child > 0 && pidfd < 0)
+		waitpid(child, NULL, 0);
+}
+
+/* No message arrives after shutdown(2), and the client reads the end. */
+static void end_connection(struct slot *slot)
+{
+	close_if_open(slot->pidfd);
+	slot->pidfd = -1;
+	shutdown(slot->fd, SHUT_RDWR);
+	if (has_message(slot->fd))
+		enter_state(slot, OVER);
+	else
+		release_slot(slot);
 }
 
 static void refuse_slot(struct slot *slot, int code, const char *reason)
@@ -122,9 +182,8 @@ static void refuse_slot(struct slot *slot, int code, const char *reason)
 	struct idm_service_reply reply;
 
 	refuse_request(&reply, code, "%s", reason);
-	discard_message(slot->fd);
 	send_reply(slot->fd, &reply);
-	release_slot(slot);
+	end_connection(slot);
 }
 
 /* ---- accepting ---- */
@@ -134,9 +193,10 @@ static void admit(struct server *s, struct slot *slot, int connection)
 	socklen_t size = sizeof(slot->client);
 
 	slot->fd = connection;
+	slot->pidfd = -1;
 	enter_state(slot, SILENT);
 	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &slot->client, &size) < 0)
-		release_slot(slot);
+		end_connection(slot);
 	else if (count_slots(s, false, &slot->client.uid) > SLOTS_OF_USER)
 		refuse_slot(slot, -EAGAIN, "too many connections of this user are open");
 }
@@ -163,14 +223,11 @@ static bool is_accepting(struct server *s)
 /* ---- workers ---- */
 
 /*
- * A worker keeps no other client's connection: that would stay open as long as the worker does. It exits
- * with the service.
+ * It exits with the service. It has other clients' connections, too. To close one could wait, so only
+ * its exit does.
  */
 static void run_worker(struct server *s, const struct slot *own, pid_t service)
 {
-	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].state != FREE && &s->slots[i] != own)
-			close(s->slots[i].fd);
 	close(s->listener);
 	close(s->signals);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -193,9 +250,8 @@ static void start_worker(struct server *s, struct slot *slot)
 		refuse_slot(slot, -EAGAIN, "the service lacks memory or descriptors");
 		return;
 	}
-	close(slot->fd);
-	slot->fd = pidfd;
-	slot->worker = worker;
+	slot->pidfd = pidfd;
+	slot->child = worker;
 	enter_state(slot, WORKING);
 }
 
@@ -222,12 +278,22 @@ static void start_workers(struct server *s)
 		start_worker(s, slot);
 }
 
-static void reap_worker(struct slot *slot)
+static void reap_child(struct slot *slot)
 {
 	if (slot->state == KILLED)
 		log_problem("uid %u, pid %d: timed out", slot->client.uid, (int)slot->client.pid);
-	waitpid(slot->worker, NULL, 0);
-	release_slot(slot);
+	waitpid(slot->child, NULL, 0);
+	if (slot->state == CLOSING)
+		release_slot(slot);
+	else
+		end_connection(slot);
+}
+
+static void close_connections(struct server *s)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		if (s->slots[i].state == OVER && get_milliseconds() >= s->paused_until)
+			close_by_child(s, &s->slots[i]);
 }
 
 /* ---- time ---- */
@@ -249,7 +315,8 @@ static int64_t find_end(const struct slot *slot, bool full)
 static void expire_slot(struct slot *slot)
 {
 	if (slot->state == WORKING) {
-		idm_sys_pidfd_send_signal(slot->fd, SIGKILL);
+		idm_sys_pidfd_send_signal(slot->pidfd, SIGKILL);
+		shutdown(slot->fd, SHUT_RDWR);
 		enter_state(slot, KILLED);
 	} else {
 		refuse_slot(slot, -ETIMEDOUT,
@@ -292,7 +359,7 @@ static void begin_to_stop(struct server *s)
 	s->stopping = true;
 	for (size_t i = 0; i < SLOTS; i++)
 		if (s->slots[i].state == SILENT || s->slots[i].state == READY)
-			release_slot(&s->slots[i]);
+			end_connection(&s->slots[i]);
 }
 
 /* A killed worker that does not exit holds nothing of the service. */
@@ -306,16 +373,21 @@ static bool is_over(const struct server *s)
 
 enum { LISTENER, SIGNALS, FIRST_SLOT };
 
+/* A message, or the exit of a child. */
+static int find_awaited(const struct slot *slot)
+{
+	if (slot->state == SILENT)
+		return slot->fd;
+	return has_worker(slot) || slot->state == CLOSING ? slot->pidfd : -1;
+}
+
 static void fill_pollfds(struct server *s, struct pollfd *p)
 {
 	p[LISTENER] = (struct pollfd){ .fd = is_accepting(s) ? s->listener : -1, .events = POLLIN };
 	p[SIGNALS] = (struct pollfd){ .fd = s->stopping ? -1 : s->signals, .events = POLLIN };
-	for (size_t i = 0; i < SLOTS; i++) {
-		bool waits = s->slots[i].state != FREE && s->slots[i].state != READY;
-
-		p[FIRST_SLOT + i] = (struct pollfd){ .fd = waits ? s->slots[i].fd : -1,
+	for (size_t i = 0; i < SLOTS; i++)
+		p[FIRST_SLOT + i] = (struct pollfd){ .fd = find_awaited(&s->slots[i]),
 						     .events = POLLIN };
-	}
 }
 
 /* Without a worker, if the client has sent nothing. Descriptors of a message stay in it. */
@@ -334,8 +406,8 @@ static void handle_slots(struct server *s, const struct pollfd *p)
 	for (size_t i = 0; i < SLOTS; i++) {
 		if (!p[i].revents)
 			continue;
-		if (has_worker(&s->slots[i]))
-			reap_worker(&s->slots[i]);
+		if (s->slots[i].state != SILENT)
+			reap_child(&s->slots[i]);
 		else
 			handle_client(&s->slots[i]);
 	}
@@ -355,6 +427,7 @@ static int handle_events(struct server *s)
 	while (p[LISTENER].revents && is_accepting(s) && accept_one(s))
 		;
 	start_workers(s);
+	close_connections(s);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* Messages, descriptors, limits, and the socket itself. */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -361,6 +362,125 @@ TEST(file_that_cannot_be_closed_stops_its_user_only)
 	while (service_fds(&service) > fds)
 		usleep(1000);
 	service_stop(&service);
+}
+
+/* ---- descriptors in messages that the service does not read ---- */
+
+/* close(2) of the last descriptor waits an hour for its peer, which reads nothing. */
+static int lingering_socket(int listener)
+{
+	const struct linger linger = { .l_onoff = 1, .l_linger = 3600 };
+	static const char data[65536];
+	struct sockaddr_in address;
+	socklen_t size = sizeof(address);
+	int fd = (int)must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	must(getsockname(listener, (struct sockaddr *)&address, &size));
+	must(connect(fd, (struct sockaddr *)&address, size));
+	must(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
+	while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+		;
+	return fd;
+}
+
+static int listen_on_loopback(void)
+{
+	const struct sockaddr_in address = { .sin_family = AF_INET,
+					     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = (int)must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		skip_test("bind to the loopback address: %s", strerror(errno));
+	must(listen(fd, 64));
+	return fd;
+}
+
+/* `first` bytes are what the service judges. The socket is in this message, or in another one behind it.
+ */
+static int leave_socket(int listener, size_t first, bool behind)
+{
+	AUTO_CLOSE int fd = lingering_socket(listener);
+	int connection = connect_service();
+
+	send_message(connection, "12345678", first, &fd, behind ? 0 : 1, NULL);
+	if (behind)
+		send_message(connection, "12345678", 8, &fd, 1, NULL);
+	return connection;
+}
+
+static void take_refusal(int connection)
+{
+	assert_true(receive_reply(connection).result < 0);
+	assert_closed(connection);
+	close(connection);
+}
+
+/* The service reads an error of the connection before the messages. */
+static void leave_reply(int connection)
+{
+	struct pollfd reply = { .fd = connection, .events = POLLIN };
+
+	must(poll(&reply, 1, -1));
+	close(connection);
+}
+
+#define UNREAD 20
+
+struct stopped {
+	int listener, ready, go;
+};
+
+/* The service is stopped until nothing but the messages has the sockets. */
+static void leave_sockets(void *data)
+{
+	const struct stopped *stopped = data;
+	const int listener = stopped->listener;
+	const int alone = leave_socket(listener, 0, false),
+		  behind_empty = leave_socket(listener, 0, true),
+		  behind_bad = leave_socket(listener, 8, true);
+	int unread[UNREAD];
+	char byte;
+
+	for (size_t i = 0; i < UNREAD; i++)
+		unread[i] = leave_socket(listener, 8, true);
+	must(write(stopped->ready, "", 1));
+	must(read(stopped->go, &byte, 1));
+	take_refusal(alone);
+	take_refusal(behind_empty);
+	take_refusal(behind_bad);
+	for (size_t i = 0; i < UNREAD; i++)
+		leave_reply(unread[i]);
+	/* A service that waits does not answer. */
+	assert_refused(ask_for(DATA, "u:0:0,g:1500:0"), -EPERM, "disk uid 0");
+}
+
+TEST(socket_that_lingers_stops_nothing)
+{
+	struct service service;
+	AUTO_CLOSE int listener = listen_on_loopback();
+	int ready[2], go[2];
+	char byte;
+	pid_t pid;
+
+	enter_with_data();
+	service = service_start(NULL);
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	must(kill(service.pid, SIGSTOP));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		as_client(ORDINARY, leave_sockets, &(struct stopped){ listener, ready[1], go[0] });
+		_exit(0);
+	}
+	must(read(ready[0], &byte, 1));
+	must(kill(service.pid, SIGCONT));
+	must(write(go[1], "", 1));
+	await_child(pid);
+	service_stop(&service);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
 }
 
 #define REQUESTS 100
