@@ -5,9 +5,10 @@
  *
  *  - A process that connected got number N: SO_PEERCRED. It can be over, and N another process's.
  *  - At the time t1 the service opens a pidfd of N, and looks at that process.
- *  - At t2 the client answers the challenge. The kernel checks that the sender of the message has N, or
- *    has CAP_SYS_ADMIN in the user namespace of its PID namespace, and N is there, too. The service sees
- * a process of the latter kind with more than one number (NSpid). It refuses that process.
+ *  - At t2 the client answers the challenge. An answer from before t1 is refused. The kernel checks that
+ *    the sender of the message has N, or has CAP_SYS_ADMIN in the user namespace of its PID namespace,
+ *    and N is there, too. The service sees a process of the latter kind with more than one number
+ *    (NSpid). It refuses that process.
  *  - At t3 the pidfd is alive. So its process had N from t1 to t3, also at t2: it is the sender.
  */
 #include "peer.h"
@@ -46,6 +47,7 @@ int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply
 				      "the service cannot see the caller's PID namespace");
 	size = sizeof(peer->pidfd);
 	peer->is_by_number = false;
+	peer->image_size = 0;
 	if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &peer->pidfd, &size) == 0)
 		return 0;
 	if (errno != ENOPROTOOPT)
@@ -143,6 +145,41 @@ static int is_in_userns(int process, int userns)
 	return own < 0 ? own : idm_is_same_inode(own, userns);
 }
 
+/* ---- the program that it executes ---- */
+
+/* Another program than at the first look. */
+#define OTHER_PROGRAM (-ESTALE)
+
+static ssize_t read_image(int process, char *image)
+{
+	AUTO_CLOSE int fd = idm_procfs_openat(process, "auxv", O_RDONLY);
+	ssize_t n = fd < 0 ? fd : idm_read_all(fd, image, IMAGE_SIZE);
+
+	if (n == 0) /* it exits */
+		return -ESRCH;
+	return n == IMAGE_SIZE ? -EFBIG : n;
+}
+
+/*
+ * The auxiliary vector has addresses of the program's stack and of its parts, which execve(2) chooses at
+ * random. No other process knows those of a setuid program.
+ */
+static int compare_image(struct peer *peer, int process)
+{
+	char image[IMAGE_SIZE];
+	ssize_t n = read_image(process, image);
+
+	if (n < 0)
+		return (int)n;
+	if (peer->image_size == 0) {
+		memcpy(peer->image, image, (size_t)n);
+		peer->image_size = (size_t)n;
+	}
+	return peer->image_size == (size_t)n && memcmp(peer->image, image, (size_t)n) == 0
+		       ? 0
+		       : OTHER_PROGRAM;
+}
+
 /* ---- one look ---- */
 
 static int read_facts(int process, struct look *look, struct idm_map *map)
@@ -160,14 +197,19 @@ static int read_facts(int process, struct look *look, struct idm_map *map)
  * A process leaves a user namespace only for one below it, and never comes back. So one that is in it
  * before and after the reading was in it all the time: its capabilities are those in this namespace.
  */
-static int look_in_procfs(int process, int parent, struct look *look, struct idm_map *map)
+static int look_in_procfs(struct peer *peer, int process, int parent, struct look *look,
+			  struct idm_map *map)
 {
 	int r = is_in_userns(process, parent);
 
 	if (r > 0)
-		r = read_facts(process, look, map);
+		r = compare_image(peer, process);
 	else
 		return r;
+	if (r == 0)
+		r = read_facts(process, look, map);
+	if (r == 0)
+		r = compare_image(peer, process);
 	if (r == 0)
 		r = is_in_userns(process, parent);
 	look->facts.is_in_parent = r > 0;
@@ -178,15 +220,15 @@ static int look_in_procfs(int process, int parent, struct look *look, struct idm
  * The directory in /proc was found by a number. The process is alive after all reading, so the number
  * was its own while it was used.
  */
-static int look_at_process(const struct peer *peer, int parent, struct look *look, struct idm_map *map)
+static int look_at_process(struct peer *peer, int parent, struct look *look, struct idm_map *map)
 {
 	AUTO_CLOSE int process = idm_procfs_open(peer->pidfd, false, NULL);
-	int r = process < 0 ? process : look_in_procfs(process, parent, look, map);
+	int r = process < 0 ? process : look_in_procfs(peer, process, parent, look, map);
 
 	return idm_pidfd_is_reaped(peer->pidfd) ? -ESRCH : r;
 }
 
-int look_at_peer(const struct peer *peer, int parent, struct look *look, struct idm_service_reply *reply)
+int look_at_peer(struct peer *peer, int parent, struct look *look, struct idm_service_reply *reply)
 {
 	struct idm_map *map;
 	int r = idm_map_new(&map);
@@ -196,6 +238,8 @@ int look_at_peer(const struct peer *peer, int parent, struct look *look, struct 
 		r = look_at_process(peer, parent, look, map);
 	if (r == -ESRCH)
 		return refuse_gone(reply);
+	if (r == OTHER_PROGRAM)
+		return refuse_request(reply, -EPERM, "the caller executed a program after its request");
 	if (r == -EFBIG)
 		return refuse_request(reply, r, "the caller has too many groups");
 	if (r < 0)

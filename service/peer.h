@@ -7,11 +7,16 @@
 
 #include "rule.h"
 
-/* Made by the kernel when the client connected. */
+/* The auxiliary vector of a process has about 400 bytes. */
+#define IMAGE_SIZE 2048
+
 struct peer {
+	/* Made by the kernel when the client connected. */
 	struct ucred connected;
 	int pidfd;
-	bool is_by_number; /* the number is not proven to be the client's yet: before Linux 6.5 */
+	bool is_by_number;	/* the number is not proven to be the client's yet: before Linux 6.5 */
+	char image[IMAGE_SIZE]; /* what the first look found: the program that it executes */
+	size_t image_size;
 };
 
 /* All that a process in its limits can have: its status is a text of at most 32 KiB. */
@@ -30,9 +35,9 @@ int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply
 
 /*
  * Looks at the process. `parent` is a user namespace. Everything in *look was true at one moment after
- * the beginning of the call, or the caller was not in `parent`. The caller frees look->facts.parent.
+ * the beginning of the call, or the caller was not in `parent`. A process that has executed a program
+ * since the first look is refused. The caller frees look->facts.parent.
  */
-int look_at_peer(const struct peer *peer, int parent, struct look *look,
-		 struct idm_service_reply *reply);
+int look_at_peer(struct peer *peer, int parent, struct look *look, struct idm_service_reply *reply);
 
 #endif

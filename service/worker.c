@@ -101,6 +101,20 @@ static bool choose_side(const struct exchange *x, unsigned int kind, uint32_t co
 	return choose_challenge(x->look.facts.parent, kind, avoid, ARRAY_SIZE(avoid), id);
 }
 
+/*
+ * A proof from before the look shows what the client was then. It can have executed a setuid program
+ * since.
+ */
+static int refuse_early_proof(struct exchange *x)
+{
+	char byte;
+	ssize_t n = recv(x->connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n > 0)
+		return refuse_request(&x->reply, -EPERM, "the proof came before the challenge");
+	return n < 0 && errno == EAGAIN ? 0 : -ECONNRESET;
+}
+
 static int send_challenge(struct exchange *x)
 {
 	const struct ucred *connected = &x->peer.connected, *sent = &x->message.sender;
@@ -137,8 +151,10 @@ static int receive_proof(struct exchange *x)
 
 static int demand_proof(struct exchange *x)
 {
-	int r = send_challenge(x);
+	int r = refuse_early_proof(x);
 
+	if (r == 0)
+		r = send_challenge(x);
 	if (r == 0)
 		r = receive_proof(x);
 	if (r < 0)

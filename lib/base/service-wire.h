@@ -13,8 +13,8 @@
  * when it sent the message. /proc shows only what a process has later, for example after execve(2) of a
  * setuid program.
  *
- * One process makes the connection and sends both requests. Both sides run on the same machine, so
- * numbers have its byte order.
+ * One process makes the connection and sends both requests, the second one after the challenge. It
+ * executes no program in between. Both sides run on the same machine, so numbers have its byte order.
  */
 #ifndef IDM_BASE_SERVICE_WIRE_H
 #define IDM_BASE_SERVICE_WIRE_H

@@ -313,7 +313,7 @@ static void make_setuid_program(void)
 }
 
 /* The service is stopped until the process is the program. */
-TEST(setuid_program_does_not_prove_anything)
+static void race_with_setuid_program(void (*attack)(void *))
 {
 	struct service service;
 	int ready[2], go[2];
@@ -328,7 +328,7 @@ TEST(setuid_program_does_not_prove_anything)
 	must(kill(service.pid, SIGSTOP));
 	pid = (pid_t)must(fork());
 	if (pid == 0) {
-		as_client(ORDINARY, race_with_execute, &(struct race){ ready[1], go[0] });
+		as_client(ORDINARY, attack, &(struct race){ ready[1], go[0] });
 		_exit(0);
 	}
 	must(read(ready[0], &byte, 1));
@@ -339,6 +339,139 @@ TEST(setuid_program_does_not_prove_anything)
 	for (int i = 0; i < 2; i++) {
 		close(ready[i]);
 		close(go[i]);
+	}
+}
+
+TEST(setuid_program_does_not_prove_anything)
+{
+	race_with_setuid_program(race_with_execute);
+}
+
+/*
+ * The highest IDs of the namespace, which the service asks for. A setuid program of a user with
+ * subordinate IDs has them.
+ */
+#define HIGHEST 1000
+
+static void prove_and_execute(const int fds[2])
+{
+	int connection;
+
+	must(syscall(SYS_setgroups, 0, NULL));
+	must(syscall(SYS_setresgid, 5, 5, HIGHEST));
+	must(syscall(SYS_setresuid, 5, 5, HIGHEST));
+	connection = connect_service();
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	send_proof(connection, &(struct idm_service_reply){ .uid = HIGHEST, .gid = HIGHEST });
+	must(dup2(connection, STDIN_FILENO));
+	execl(SETUID_PROGRAM, "sleep", "60", NULL);
+	fail_msg("execute: %s", strerror(errno));
+}
+
+/* The map would let uid 5 act as root of its namespace. */
+static void prove_before_execute(void *data)
+{
+	const struct race *race = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:5"), connection = -1;
+	const int fds[] = { tree, userns };
+	char byte;
+	pid_t pid = (pid_t)must(fork());
+
+	if (pid == 0)
+		prove_and_execute(fds);
+	await_text(pid, "comm", "sleep\n");
+	must(write(race->ready, "", 1));
+	must(read(race->go, &byte, 1));
+	connection = get_fd(pid, STDIN_FILENO);
+	assert_refused(receive_reply(connection), -EPERM, "came before the challenge");
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0));
+}
+
+TEST(proof_comes_after_the_look)
+{
+	race_with_setuid_program(prove_before_execute);
+}
+
+/* ---- a program between the two looks ---- */
+
+/* The only child of the service. */
+static pid_t find_worker(const struct service *service)
+{
+	char path[64], line[64] = "";
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)service->pid, (int)service->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		skip_test("the kernel does not list children: %s", strerror(errno));
+	n = must(read(fd, line, sizeof(line) - 1));
+	line[n] = '\0';
+	return (pid_t)strtol(line, NULL, 10);
+}
+
+static void challenge_and_execute(void *data)
+{
+	const struct race *race = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	AUTO_CLOSE int connection = connect_service();
+	const int fds[] = { tree, userns };
+	struct idm_service_reply challenge;
+	char byte;
+
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	challenge = receive_reply(connection);
+	assert_int_equal(challenge.state, IDM_SERVICE_CHALLENGE);
+	must(write(race->ready, "", 1));
+	must(read(race->go, &byte, 1));
+	send_proof(connection, &challenge);
+	must(dup2(connection, STDIN_FILENO));
+	execlp("sleep", "sleep", "60", NULL);
+	fail_msg("execute: %s", strerror(errno));
+}
+
+/* The worker is stopped from the challenge on until the process is the other program. */
+static void execute_between_looks(const struct service *service)
+{
+	AUTO_CLOSE int connection = -1;
+	int ready[2], go[2];
+	pid_t pid, worker;
+	char byte;
+
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		become_client(&ORDINARY);
+		challenge_and_execute(&(struct race){ ready[1], go[0] });
+	}
+	must(read(ready[0], &byte, 1));
+	worker = find_worker(service);
+	must(kill(worker, SIGSTOP));
+	must(write(go[1], "", 1));
+	await_text(pid, "comm", "sleep\n");
+	connection = get_fd(pid, STDIN_FILENO);
+	must(kill(worker, SIGCONT));
+	assert_refused(receive_reply(connection), -EPERM, "executed a program");
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0));
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+}
+
+TEST(caller_executes_no_program)
+{
+	struct service (*const starts[])(const char *) = { service_start, service_start_by_number };
+
+	enter_with_data();
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+		struct service service = starts[i](NULL);
+
+		execute_between_looks(&service);
+		service_stop(&service);
 	}
 }
 
