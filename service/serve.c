@@ -228,6 +228,7 @@ static bool is_accepting(struct server *s)
  */
 static void run_worker(struct server *s, const struct slot *own, pid_t service)
 {
+	setpgid(0, 0);
 	close(s->listener);
 	close(s->signals);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -312,10 +313,20 @@ static int64_t find_end(const struct slot *slot, bool full)
 	}
 }
 
+/*
+ * With its children: the client can stop a process that joins the handed user namespace. The worker was
+ * not waited for, so no other group has its number.
+ */
+static void kill_worker(const struct slot *slot)
+{
+	idm_sys_pidfd_send_signal(slot->pidfd, SIGKILL);
+	kill(-slot->child, SIGKILL);
+}
+
 static void expire_slot(struct slot *slot)
 {
 	if (slot->state == WORKING) {
-		idm_sys_pidfd_send_signal(slot->pidfd, SIGKILL);
+		kill_worker(slot);
 		shutdown(slot->fd, SHUT_RDWR);
 		enter_state(slot, KILLED);
 	} else {

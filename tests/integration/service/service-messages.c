@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Messages, descriptors, limits, and the socket itself. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -481,6 +484,86 @@ TEST(socket_that_lingers_stops_nothing)
 		close(ready[i]);
 		close(go[i]);
 	}
+}
+
+/* ---- a client that stops the process that reads its map ---- */
+
+#define ATTEMPTS 2000
+
+/* It has capabilities over the processes in this namespace. No other process here has this ID. */
+static void stop_processes(int userns)
+{
+	must(idm_sys_setns(userns, CLONE_NEWUSER));
+	must(syscall(SYS_setresuid, 200005, 200005, 200005));
+	must(prctl(PR_SET_PDEATHSIG, SIGKILL));
+	for (;;)
+		kill(-1, SIGSTOP);
+}
+
+/* Whether the service replied. */
+static bool is_answered(int userns)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), connection = connect_service();
+	const int fds[] = { tree, userns };
+	struct idm_service_reply reply;
+
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	return must(recv(connection, &reply, sizeof(reply), 0)) != 0;
+}
+
+static void stop_a_delegate(void *unused)
+{
+	AUTO_CLOSE int userns = userns_of("1500:0,200005:5");
+	pid_t pid = (pid_t)must(fork());
+	int i;
+
+	(void)unused;
+	if (pid == 0)
+		stop_processes(userns);
+	for (i = 0; i < ATTEMPTS && is_answered(userns); i++)
+		;
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0));
+	if (i == ATTEMPTS)
+		note("no process of the service was stopped");
+}
+
+/* A zombie has no command line. */
+static bool is_running(const char *name)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	bool found = false;
+
+	assert_non_null(proc);
+	while (!found && (entry = readdir(proc))) {
+		char path[300], line[64] = "";
+		AUTO_CLOSE int fd = -1;
+
+		snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		found = fd >= 0 && read(fd, line, sizeof(line) - 1) > 0 && strcmp(line, name) == 0;
+	}
+	closedir(proc);
+	return found;
+}
+
+static void stop_in_pid_namespace(void *unused)
+{
+	struct service service = service_start(NULL);
+
+	(void)unused;
+	as_client(ORDINARY, stop_a_delegate, NULL);
+	while (is_running("idm-delegate"))
+		usleep(1000);
+	service_stop(&service);
+}
+
+/* So that kill(-1) reaches the processes of this test only. */
+TEST(stopped_process_is_not_left)
+{
+	enter_with_data();
+	in_pid_namespace(stop_in_pid_namespace, NULL);
 }
 
 #define REQUESTS 100
