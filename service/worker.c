@@ -108,7 +108,7 @@ static bool choose_side(const struct exchange *x, unsigned int kind, uint32_t co
 static int refuse_early_proof(struct exchange *x)
 {
 	char byte;
-	ssize_t n = recv(x->connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = recv(x->connection, &byte, 1, MSG_DONTWAIT);
 
 	if (n > 0)
 		return refuse_request(&x->reply, -EPERM, "the proof came before the challenge");
