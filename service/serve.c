@@ -34,6 +34,8 @@
 #define SLOTS_OF_USER 128
 #define WORKERS 16
 #define WORKERS_OF_USER 4
+#define CLOSERS 8
+#define CLOSERS_OF_USER 2
 
 #define WAIT_MS 5000 /* for a request, and for a free worker */
 #define HURRY_MS 500 /* the same while no slot is free */
@@ -45,14 +47,14 @@ enum state {
 	SILENT,	 /* connected */
 	READY,	 /* has sent its request, or closed the connection */
 	WORKING, /* has a worker */
-	KILLED,	 /* its worker was killed, and has not exited yet */
+	KILLED,	 /* its child was killed, and has not exited in time */
 	OVER,	 /* shut down, and has unread messages */
 	CLOSING, /* a child that exits closes it */
 };
 
 struct slot {
 	enum state state;
-	int fd; /* the connection; CLOSING: -1 */
+	int fd; /* the connection; -1: only the child has it */
 	int pidfd;
 	pid_t child; /* the worker, or the child that closes the connection */
 	struct ucred client;
@@ -101,13 +103,24 @@ static bool has_worker(const struct slot *slot)
 	return slot->state == WORKING || slot->state == KILLED;
 }
 
-static unsigned int count_slots(const struct server *s, bool with_worker, const uid_t *user)
+static bool is_used(const struct slot *slot)
+{
+	return slot->state != FREE;
+}
+
+static bool has_closer(const struct slot *slot)
+{
+	return slot->state == CLOSING;
+}
+
+/* Of this user; NULL: of all. */
+static unsigned int count_slots(const struct server *s, bool (*counts)(const struct slot *),
+				const uid_t *user)
 {
 	unsigned int n = 0;
 
 	for (size_t i = 0; i < SLOTS; i++)
-		n += s->slots[i].state != FREE && (!with_worker || has_worker(&s->slots[i])) &&
-		     (!user || s->slots[i].client.uid == *user);
+		n += counts(&s->slots[i]) && (!user || s->slots[i].client.uid == *user);
 	return n;
 }
 
@@ -141,7 +154,20 @@ __attribute__((noreturn)) static void await_kill(pid_t service)
 	_exit(0);
 }
 
-/* The child closes the connection after this process, by its exit. */
+/* The child has these, too. The first slot keeps the child. */
+static void close_all_of_user(struct server *s, struct slot *first)
+{
+	const uid_t user = first->client.uid;
+
+	for (size_t i = 0; i < SLOTS; i++)
+		if (s->slots[i].state == OVER && s->slots[i].client.uid == user && &s->slots[i] != first)
+			release_slot(&s->slots[i]);
+	close(first->fd);
+	first->fd = -1;
+	enter_state(first, CLOSING);
+}
+
+/* The child closes all that its user has left after this process, by its exit. */
 static void close_by_child(struct server *s, struct slot *slot)
 {
 	pid_t service = getpid(), child = fork();
@@ -151,11 +177,9 @@ static void close_by_child(struct server *s, struct slot *slot)
 		await_kill(service);
 	pidfd = child < 0 ? -1 : idm_sys_pidfd_open(child);
 	if (pidfd >= 0) {
-		close(slot->fd);
-		slot->fd = -1;
 		slot->child = child;
 		slot->pidfd = pidfd;
-		enter_state(slot, CLOSING);
+		close_all_of_user(s, slot);
 	} else {
 		s->paused_until = get_milliseconds() + PAUSE_MS;
 	}
@@ -197,7 +221,7 @@ static void admit(struct server *s, struct slot *slot, int connection)
 	enter_state(slot, SILENT);
 	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &slot->client, &size) < 0)
 		end_connection(slot);
-	else if (count_slots(s, false, &slot->client.uid) > SLOTS_OF_USER)
+	else if (count_slots(s, is_used, &slot->client.uid) > SLOTS_OF_USER)
 		refuse_slot(slot, -EAGAIN, "too many connections of this user are open");
 }
 
@@ -265,7 +289,7 @@ static struct slot *find_next(struct server *s)
 		struct slot *slot = &s->slots[i];
 
 		if (slot->state == READY && (!next || slot->since < next->since) &&
-		    count_slots(s, true, &slot->client.uid) < WORKERS_OF_USER)
+		    count_slots(s, has_worker, &slot->client.uid) < WORKERS_OF_USER)
 			next = slot;
 	}
 	return next;
@@ -275,25 +299,32 @@ static void start_workers(struct server *s)
 {
 	struct slot *slot;
 
-	while (count_slots(s, true, NULL) < WORKERS && (slot = find_next(s)))
+	while (count_slots(s, has_worker, NULL) < WORKERS && (slot = find_next(s)))
 		start_worker(s, slot);
 }
 
 static void reap_child(struct slot *slot)
 {
-	if (slot->state == KILLED)
+	if (slot->state == KILLED && slot->fd >= 0)
 		log_problem("uid %u, pid %d: timed out", slot->client.uid, (int)slot->client.pid);
 	waitpid(slot->child, NULL, 0);
-	if (slot->state == CLOSING)
+	if (slot->fd < 0)
 		release_slot(slot);
 	else
 		end_connection(slot);
 }
 
+static bool may_close(const struct server *s, const struct slot *slot)
+{
+	return slot->state == OVER && get_milliseconds() >= s->paused_until &&
+	       count_slots(s, has_closer, NULL) < CLOSERS &&
+	       count_slots(s, has_closer, &slot->client.uid) < CLOSERS_OF_USER;
+}
+
 static void close_connections(struct server *s)
 {
 	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].state == OVER && get_milliseconds() >= s->paused_until)
+		if (may_close(s, &s->slots[i]))
 			close_by_child(s, &s->slots[i]);
 }
 
@@ -307,6 +338,7 @@ static int64_t find_end(const struct slot *slot, bool full)
 	case READY:
 		return slot->since + (full ? HURRY_MS : WAIT_MS);
 	case WORKING:
+	case CLOSING:
 		return slot->since + WORK_MS;
 	default:
 		return -1;
@@ -328,6 +360,8 @@ static void expire_slot(struct slot *slot)
 	if (slot->state == WORKING) {
 		kill_worker(slot);
 		shutdown(slot->fd, SHUT_RDWR);
+		enter_state(slot, KILLED);
+	} else if (slot->state == CLOSING) {
 		enter_state(slot, KILLED);
 	} else {
 		refuse_slot(slot, -ETIMEDOUT,
@@ -364,7 +398,7 @@ static int find_timeout(struct server *s)
 
 /* ---- the loop ---- */
 
-/* Workers finish their requests. They have WORK_MS for that. */
+/* Workers finish their requests, and others close connections. They have WORK_MS for that. */
 static void begin_to_stop(struct server *s)
 {
 	s->stopping = true;
@@ -377,7 +411,7 @@ static void begin_to_stop(struct server *s)
 static bool is_over(const struct server *s)
 {
 	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].state == WORKING)
+		if (s->slots[i].state == WORKING || s->slots[i].state == CLOSING)
 			return false;
 	return s->stopping;
 }
@@ -389,7 +423,7 @@ static int find_awaited(const struct slot *slot)
 {
 	if (slot->state == SILENT)
 		return slot->fd;
-	return has_worker(slot) || slot->state == CLOSING ? slot->pidfd : -1;
+	return has_worker(slot) || has_closer(slot) ? slot->pidfd : -1;
 }
 
 static void fill_pollfds(struct server *s, struct pollfd *p)
