@@ -139,7 +139,7 @@ chosen_tests() { # ARCH
 
 # Tells sources apart: of what the programs are made, and what they read.
 sum_of_sources() {
-  (cd "$source" && find meson.build cli completion include lib man oci tests ${bench:+bench} -type f -print0 |
+  (cd "$source" && find meson.build cli completion include lib man oci service tests ${bench:+bench} -type f -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum | cut -d' ' -f1
 }
 
@@ -205,7 +205,7 @@ build_tests() { # ARCH
       *) targets+=("tests/test-$name") ;;
     esac
   done <"$work/chosen"
-  targets+=(idmount mount.idmap)
+  targets+=(idmount mount.idmap idmountd)
   nice ninja -C "$build/$1" "${targets[@]}" >"$work/log" 2>&1 ||
     { cat "$work/log" >&2 && problem "the tests for $1 do not compile"; }
 }
@@ -217,7 +217,7 @@ make_share() { # ARCH
   rm -rf "$share"
   mkdir -p "$share/source" "$share/build" "$share/tests"
   cp -r "$source"/{completion,include,man,tests} "$share/source/"
-  cp "$build/$1/idmount" "$build/$1/mount.idmap" "$share/build/"
+  cp "$build/$1/idmount" "$build/$1/mount.idmap" "$build/$1/idmountd" "$share/build/"
   cp "$here/guest" "$share/guest"
   chmod 755 "$share/guest"
   while read -r suite name; do
