@@ -343,7 +343,18 @@ TEST(a_map_that_keeps_the_owner_of_the_top)
 
 /* ---- what the service says ---- */
 
-TEST(a_lie)
+static void before_a_lie_is_seen(void)
+{
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
+	/* The service is trusted. */
+	make_source();
+	assert_attempt((struct attempt){ .behaviour = LIE, .map = SHIFT });
+}
+
+TEST_SINCE(6, 15, before_a_lie_is_seen, a_lie)
 {
 	static const char reason[] = "the tree is not mapped";
 
