@@ -345,6 +345,21 @@ void refuse_call_where(long number, unsigned int argument, uint32_t value, int e
 	add_filter(code, ARRAY_SIZE(code));
 }
 
+int hold_call(long number)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = { ARRAY_SIZE(code), code };
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	return (int)must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+				 &filter));
+}
+
 bool kernel_is_before(unsigned int major, unsigned int minor)
 {
 	struct utsname name;
@@ -353,4 +368,24 @@ bool kernel_is_before(unsigned int major, unsigned int minor)
 	must(uname(&name));
 	assert_int_equal(sscanf(name.release, "%u.%u", &have[0], &have[1]), 2);
 	return have[0] < major || (have[0] == major && have[1] < minor);
+}
+
+uid_t owner_of_status(pid_t pid)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	must(stat(path, &st));
+	return st.st_uid;
+}
+
+void read_comm(pid_t pid, char name[COMM_SIZE])
+{
+	char path[64];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	name[must(read(fd, name, COMM_SIZE - 1))] = '\0';
 }

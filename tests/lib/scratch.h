@@ -61,6 +61,16 @@ void refuse_call(long number, int errnum);
 void refuse_call_with(long number, uint32_t flags, int errnum);
 void refuse_call_where(long number, unsigned int argument, uint32_t value, int errnum);
 
+/* From here on this call waits for an answer of the listener that it returns. */
+int hold_call(long number);
+
+/* Of /proc/PID/status. It is root's where the process is not dumpable. */
+uid_t owner_of_status(pid_t pid);
+
+/* The name of a process, with the newline. */
+#define COMM_SIZE 32
+void read_comm(pid_t pid, char name[COMM_SIZE]);
+
 /* By its version. */
 bool kernel_is_before(unsigned int major, unsigned int minor);
 

@@ -203,12 +203,9 @@ static void exec_in_thread(void *in)
 
 static bool is_shell(pid_t pid)
 {
-	char path[64], name[16] = "";
-	AUTO_CLOSE int fd = -1;
+	char name[COMM_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	must(read(fd, name, sizeof(name) - 1));
+	read_comm(pid, name);
 	return strcmp(name, "sh\n") == 0;
 }
 

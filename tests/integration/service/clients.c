@@ -95,12 +95,9 @@ struct service service_start_by_number(const char *option)
 
 static bool is_of_service(pid_t pid)
 {
-	char path[64], name[32] = "";
-	AUTO_CLOSE int fd = -1;
+	char name[COMM_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	must(read(fd, name, sizeof(name) - 1));
+	read_comm(pid, name);
 	return strcmp(name, "idmountd\n") == 0;
 }
 
@@ -259,6 +256,32 @@ static void run_call(void *data)
 void as_client(struct identity who, void (*body)(void *), void *arg)
 {
 	in_child(run_call, &(struct call){ who, body, arg });
+}
+
+void race_with_service(void (*attack)(void *), void *data)
+{
+	struct service service = service_start(NULL);
+	int ready[2], go[2];
+	char byte;
+	pid_t pid;
+
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	must(kill(service.pid, SIGSTOP));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		as_client(ORDINARY, attack, &(struct race){ ready[1], go[0], data });
+		_exit(0);
+	}
+	must(read(ready[0], &byte, 1));
+	must(kill(service.pid, SIGCONT));
+	must(write(go[1], "", 1));
+	await_child(pid);
+	service_stop(&service);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
 }
 
 int clone_tree(const char *path)

@@ -65,6 +65,18 @@ void become_client(const struct identity *who);
 /* Runs `body` in such a process, and fails or skips with it. */
 void as_client(struct identity who, void (*body)(void *), void *arg);
 
+/* The ends of two pipes: a client says that it is ready, and reads until it may go on. */
+struct race {
+	int ready, go;
+	void *data;
+};
+
+/*
+ * Runs `attack` with a struct race as an ordinary client. The service is stopped until the client is
+ * ready.
+ */
+void race_with_service(void (*attack)(void *), void *data);
+
 /* A detached tree. */
 int clone_tree(const char *path);
 

@@ -273,10 +273,6 @@ static void send_and_execute(const int fds[2])
 	fail_msg("execute: %s", strerror(errno));
 }
 
-struct race {
-	int ready, go;
-};
-
 static void race_with_execute(void *data)
 {
 	const struct race *race = data;
@@ -315,31 +311,9 @@ static void make_setuid_program(void)
 /* The service is stopped until the process is the program. */
 static void race_with_setuid_program(void (*attack)(void *))
 {
-	struct service service;
-	int ready[2], go[2];
-	char byte;
-	pid_t pid;
-
 	enter_with_data();
 	make_setuid_program();
-	service = service_start(NULL);
-	must(pipe2(ready, O_CLOEXEC));
-	must(pipe2(go, O_CLOEXEC));
-	must(kill(service.pid, SIGSTOP));
-	pid = (pid_t)must(fork());
-	if (pid == 0) {
-		as_client(ORDINARY, attack, &(struct race){ ready[1], go[0] });
-		_exit(0);
-	}
-	must(read(ready[0], &byte, 1));
-	must(kill(service.pid, SIGCONT));
-	must(write(go[1], "", 1));
-	await_child(pid);
-	service_stop(&service);
-	for (int i = 0; i < 2; i++) {
-		close(ready[i]);
-		close(go[i]);
-	}
+	race_with_service(attack, NULL);
 }
 
 TEST(setuid_program_does_not_prove_anything)
@@ -444,7 +418,7 @@ static void execute_between_looks(const struct service *service)
 	pid = (pid_t)must(fork());
 	if (pid == 0) {
 		become_client(&ORDINARY);
-		challenge_and_execute(&(struct race){ ready[1], go[0] });
+		challenge_and_execute(&(struct race){ .ready = ready[1], .go = go[0] });
 	}
 	must(read(ready[0], &byte, 1));
 	worker = find_worker(service);

@@ -429,15 +429,11 @@ static void leave_reply(int connection)
 
 #define UNREAD 20
 
-struct stopped {
-	int listener, ready, go;
-};
-
 /* The service is stopped until nothing but the messages has the sockets. */
 static void leave_sockets(void *data)
 {
-	const struct stopped *stopped = data;
-	const int listener = stopped->listener;
+	const struct race *race = data;
+	const int listener = *(const int *)race->data;
 	const int alone = leave_socket(listener, 0, false),
 		  behind_empty = leave_socket(listener, 0, true),
 		  behind_bad = leave_socket(listener, 8, true);
@@ -446,8 +442,8 @@ static void leave_sockets(void *data)
 
 	for (size_t i = 0; i < UNREAD; i++)
 		unread[i] = leave_socket(listener, 8, true);
-	must(write(stopped->ready, "", 1));
-	must(read(stopped->go, &byte, 1));
+	must(write(race->ready, "", 1));
+	must(read(race->go, &byte, 1));
 	take_refusal(alone);
 	take_refusal(behind_empty);
 	take_refusal(behind_bad);
@@ -459,31 +455,10 @@ static void leave_sockets(void *data)
 
 TEST(socket_that_lingers_stops_nothing)
 {
-	struct service service;
 	AUTO_CLOSE int listener = listen_on_loopback();
-	int ready[2], go[2];
-	char byte;
-	pid_t pid;
 
 	enter_with_data();
-	service = service_start(NULL);
-	must(pipe2(ready, O_CLOEXEC));
-	must(pipe2(go, O_CLOEXEC));
-	must(kill(service.pid, SIGSTOP));
-	pid = (pid_t)must(fork());
-	if (pid == 0) {
-		as_client(ORDINARY, leave_sockets, &(struct stopped){ listener, ready[1], go[0] });
-		_exit(0);
-	}
-	must(read(ready[0], &byte, 1));
-	must(kill(service.pid, SIGCONT));
-	must(write(go[1], "", 1));
-	await_child(pid);
-	service_stop(&service);
-	for (int i = 0; i < 2; i++) {
-		close(ready[i]);
-		close(go[i]);
-	}
+	race_with_service(leave_sockets, &listener);
 }
 
 /* ---- a client that stops the process that reads its map ---- */

@@ -492,16 +492,6 @@ TEST(nothing_of_the_caller_gets_into_the_program)
 	assert_int_equal(end_held(), 0);
 }
 
-static uid_t owner_of_status(pid_t pid)
-{
-	struct stat st;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	must(stat(path, &st));
-	return st.st_uid;
-}
-
 /* The files of a process in /proc belong to root when it is not dumpable. */
 static void execute_as_user(void *capabilities)
 {

@@ -135,21 +135,6 @@ static struct start {
 	bool by_copy;
 } start;
 
-static int hold_call(long number)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog filter = { ARRAY_SIZE(code), code };
-
-	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	return (int)must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
-				 &filter));
-}
-
 static void *start_child(void *text)
 {
 	AUTO_MAP struct idm_map *map = map_of(text);
@@ -166,25 +151,12 @@ static void *start_child(void *text)
 	return NULL;
 }
 
-static uid_t owner_of_status(pid_t pid)
-{
-	struct stat st;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	must(stat(path, &st));
-	return st.st_uid;
-}
-
 /* A program of the library's, and no copy of the caller, which may have much memory. */
 static bool is_program(pid_t pid)
 {
-	char path[64], name[32] = "";
-	AUTO_CLOSE int fd = -1;
+	char name[COMM_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	must(read(fd, name, sizeof(name) - 1));
+	read_comm(pid, name);
 	return strncmp(name, "idm-", 4) == 0;
 }
 
