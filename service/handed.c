@@ -16,9 +16,6 @@
 
 #define NS_GET_PARENT_USERNS _IO(0xb7, 0x2) /* NS_GET_PARENT, Linux 4.9 */
 
-/* The inode number of the initial user namespace: the same on every Linux. */
-#define INITIAL_USERNS_INODE 0xEFFFFFFDU
-
 /* Handles of btrfs (FILEID_BTRFS_*), which no other filesystem uses. */
 #define BTRFS_HANDLE_FIRST 0x4d
 #define BTRFS_HANDLE_LAST 0x4f
@@ -45,7 +42,7 @@ static bool is_initial_userns(int fd)
 {
 	struct statx st;
 
-	return stat_locally(fd, &st) < 0 || st.stx_ino == INITIAL_USERNS_INODE;
+	return stat_locally(fd, &st) < 0 || st.stx_ino == IDM_INITIAL_USERNS_INODE;
 }
 
 int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply *reply)

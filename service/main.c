@@ -13,11 +13,10 @@
 #include "idmount.h"
 #include "lib/base/service-wire.h"
 #include "lib/sys/capability.h"
+#include "lib/sys/syscall.h"
 #include "listen.h"
 #include "log.h"
 #include "serve.h"
-
-#define INITIAL_USERNS_INODE 0xEFFFFFFDU
 
 struct service_options {
 	const char *path; /* of the socket; NULL: not given */
@@ -85,7 +84,7 @@ static int check_privilege(void)
 
 	if (stat("/proc/self/ns/user", &st) < 0)
 		return log_problem("/proc/self/ns/user: %s", strerror(errno));
-	if (st.st_ino != INITIAL_USERNS_INODE || !idm_has_capability(CAP_SYS_ADMIN))
+	if (st.st_ino != IDM_INITIAL_USERNS_INODE || !idm_has_capability(CAP_SYS_ADMIN))
 		return log_problem("it requires CAP_SYS_ADMIN in the initial user namespace");
 	if (!idm_has_capability(CAP_SYS_PTRACE)) /* for ns/user of the clients */
 		return log_problem("it requires CAP_SYS_PTRACE");

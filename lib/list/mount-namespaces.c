@@ -21,9 +21,6 @@
 
 static const enum idm_error_step step_find = IDM_STEP_FIND_MOUNT_NAMESPACES;
 
-/* The inode of the initial user namespace's file; a number that the kernel promises to keep. */
-#define USER_NS_INIT_INODE 0xEFFFFFFDU
-
 /* ---- the caller's ---- */
 
 static uint64_t get_namespace_inode(int fd)
@@ -57,7 +54,7 @@ int idm_mount_ns_may_see_all(struct idm_error *err)
 
 	if (fd < 0)
 		return fd;
-	if (get_namespace_inode(fd) == USER_NS_INIT_INODE && idm_has_capability(CAP_SYS_ADMIN))
+	if (get_namespace_inode(fd) == IDM_INITIAL_USERNS_INODE && idm_has_capability(CAP_SYS_ADMIN))
 		return 0;
 	idm_fail(err, -EPERM, step_find, NULL,
 		 "listing all of them requires CAP_SYS_ADMIN in the initial user namespace");

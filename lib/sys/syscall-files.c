@@ -82,7 +82,7 @@ bool idm_is_initial_userns(int fd)
 	struct stat st;
 
 	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC &&
-	       idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_ino == 0xEFFFFFFDU;
+	       idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_ino == IDM_INITIAL_USERNS_INODE;
 }
 
 int idm_sys_fstatfs(int fd, struct statfs *st)

@@ -174,7 +174,9 @@ int idm_mount_id(int dirfd, const char *path, uint64_t *id, bool *unique);
 /* The short ID, as in mountinfo. A later mount can get the same one. FUSE does not refuse this. */
 int idm_short_mount_id(int fd, uint64_t *id);
 bool idm_is_same_inode(int a, int b);
-/* Its inode number is the same on every Linux. False for any other file. */
+/* The inode number of the initial user namespace's file; a number that the kernel promises to keep. */
+#define IDM_INITIAL_USERNS_INODE 0xEFFFFFFDU
+/* False for any other file. */
 bool idm_is_initial_userns(int fd);
 int idm_sys_fstatfs(int fd, struct statfs *st);
 ssize_t idm_sys_readlinkat(int dirfd, const char *path, char *buf, size_t size); /* no final NUL */
