@@ -20,12 +20,10 @@ static void print_map(const struct idm_map *map, char *text, size_t size)
 {
 	ssize_t n = idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, text, size);
 
-	if (n < 0)
+	if (n <= 0)
 		snprintf(text, size, "(none)");
 	else if ((size_t)n >= size)
 		memcpy(text + size - 4, "...", 4);
-	else if (n == 0)
-		snprintf(text, size, "(none)");
 }
 
 void log_request(const struct ucred *client, const struct idm_map *map,

@@ -202,10 +202,9 @@ static int look_in_procfs(struct peer *peer, int process, int parent, struct loo
 {
 	int r = is_in_userns(process, parent);
 
-	if (r > 0)
-		r = compare_image(peer, process);
-	else
+	if (r <= 0)
 		return r;
+	r = compare_image(peer, process);
 	if (r == 0)
 		r = read_facts(process, look, map);
 	if (r == 0)
