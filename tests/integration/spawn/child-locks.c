@@ -25,17 +25,9 @@
 static struct idm_child_options container(const char *script, const struct idm_map *map,
 					  const struct idm_child_mount *mounts, size_t n)
 {
-	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
-	static const char *argv[4] = { "sh", "-c" };
+	struct idm_child_options o = rooted_options(script, map, mounts, n);
 
-	argv[2] = script;
-	o.path = "/bin/sh";
-	o.argv = argv;
-	o.map = map;
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID | IDM_NS_UTS | IDM_NS_IPC;
-	o.root_fd = new_root();
-	o.mounts = mounts;
-	o.n_mounts = n;
 	return o;
 }
 

@@ -57,17 +57,10 @@ static void remove_numbers(char *text)
 /* `script` runs below a root with the filesystems. */
 static struct idm_child_options container(const char *script, const struct idm_map *map, int staging)
 {
-	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
-	static const char *argv[4] = { "sh", "-c" };
+	struct idm_child_options o = rooted_options(script, map, new_filesystems,
+						    ARRAY_SIZE(new_filesystems));
 
-	argv[2] = script;
-	o.path = "/bin/sh";
-	o.argv = argv;
-	o.map = map;
 	o.namespaces = IDM_NS_MOUNT | IDM_NS_PID | IDM_NS_NET | IDM_NS_IPC;
-	o.root_fd = new_root();
-	o.mounts = new_filesystems;
-	o.n_mounts = ARRAY_SIZE(new_filesystems);
 	o.staging_fd = staging;
 	return o;
 }

@@ -133,3 +133,19 @@ void make_root(void)
 	}
 	scratch_file(SCRATCH "/root/inside", "");
 }
+
+struct idm_child_options rooted_options(const char *script, const struct idm_map *map,
+					const struct idm_child_mount *mounts, size_t n)
+{
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	static const char *argv[4] = { "sh", "-c" };
+
+	argv[2] = script;
+	o.path = "/bin/sh";
+	o.argv = argv;
+	o.map = map;
+	o.root_fd = new_root();
+	o.mounts = mounts;
+	o.n_mounts = n;
+	return o;
+}

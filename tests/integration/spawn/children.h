@@ -35,4 +35,8 @@ void assert_no_child_at(const char *file, int line, const struct idm_child_optio
 void make_root(void);
 int new_root(void);
 
+/* Options for a shell that runs the script below a new root with these mounts. No namespaces yet. */
+struct idm_child_options rooted_options(const char *script, const struct idm_map *map,
+					const struct idm_child_mount *mounts, size_t n);
+
 #endif
