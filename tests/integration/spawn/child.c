@@ -621,18 +621,22 @@ TEST(a_terminal_becomes_the_controlling_one)
 TEST(a_child_is_born_in_its_cgroup)
 {
 	struct idm_child_options o = SCRIPT("grep ^0: /proc/self/cgroup");
+	char path[128], line[128];
 
+	/* Two programs have this test, and can run at once. */
+	snprintf(path, sizeof(path), CGROUP "/idm-%s", program_invocation_short_name);
+	snprintf(line, sizeof(line), "0::/idm-%s\n", program_invocation_short_name);
 	scratch_enter();
 	scratch_dir(CGROUP);
 	do_mount("none", CGROUP, "cgroup2", 0, NULL);
-	if (rmdir(CGROUP "/idm-child-test") < 0)
+	if (rmdir(path) < 0)
 		assert_int_equal(errno, ENOENT);
-	must(mkdir(CGROUP "/idm-child-test", 0755));
-	o.cgroup_fd = (int)must(open(CGROUP "/idm-child-test", O_PATH | O_CLOEXEC));
-	assert_output(&o, "0::/idm-child-test\n");
+	must(mkdir(path, 0755));
+	o.cgroup_fd = (int)must(open(path, O_PATH | O_CLOEXEC));
+	assert_output(&o, line);
 	o.uid = 0;
-	assert_output(&o, "0::/idm-child-test\n");
-	must(rmdir(CGROUP "/idm-child-test"));
+	assert_output(&o, line);
+	must(rmdir(path));
 	assert_no_child(&o, -ENOENT, "", "put into cgroup", "has been removed");
 	close(o.cgroup_fd);
 	o.cgroup_fd = (int)must(open("/", O_PATH | O_CLOEXEC));
