@@ -255,7 +255,7 @@ static int visit_new_namespace(struct walker *w, int dir, const char *name)
 	if (fd < 0)
 		return is_namespace_gone(dir, name, fd) ? 0 : forbidden(name, fd, w->err);
 	if (idm_sys_ioctl(fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWNS)
-		return 0; /* the number was given to another file meanwhile */
+		return 0; /* another file has the number now */
 	ns.inode = get_namespace_inode(fd);
 	if (!is_new_namespace(w, ns.inode))
 		return 0;

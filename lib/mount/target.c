@@ -315,7 +315,7 @@ bool idm_is_same_file(const struct idm_file_id *was, const struct idm_file_id *i
 }
 
 /*
- * Another process may have put something there, or into it, meanwhile: that must stay. A mount of the
+ * Another process may have put something there, or into it, since then: that must stay. A mount of the
  * plan can cover what was created. That is still the same file: if it were removed, the mount would be
  * removed too.
  */

@@ -155,7 +155,7 @@ static const struct pair pairs[] = {
 	{ BOX "/etc", BOX "/to-etc" },
 };
 
-TEST_WITHIN(a_root_filesystem_that_is_changed_meanwhile, 300)
+TEST_WITHIN(a_root_filesystem_that_changes_during_the_start, 300)
 {
 	unsigned int n = attempts(100) / (test_is_long() ? 50 : 1), went = 0;
 	struct attack attack;

@@ -197,7 +197,8 @@ static int hand_calls_over(void)
 			BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i].number, (uint8_t)(n - i), 0);
 	code[n + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[n + 3] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-	/* Else a signal that comes meanwhile makes the call begin anew, and it would be counted twice.
+	/* Else a signal that comes during the call makes the call begin anew, and it would be counted
+	 * twice.
 	 */
 	listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 			   SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,

@@ -460,7 +460,7 @@ TEST(two_at_once)
 }
 
 /* A mount that another process unmounts after the query counts as undone. */
-TEST(others_unmount_meanwhile)
+TEST(others_unmount_during_the_undo)
 {
 	AUTO_PLAN struct idm_plan *plan = some_plan();
 	struct snapshot *before;

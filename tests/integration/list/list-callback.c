@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The callback may mount, unmount and end it; what others do meanwhile spoils nothing. */
+/* The callback may mount, unmount and end it; what others do at the same time spoils nothing. */
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -102,7 +102,7 @@ static int mount_more(const struct idm_mount_info *mount, void *data)
 	return 0;
 }
 
-TEST(mounting_meanwhile)
+TEST(mounting_during_the_list)
 {
 	listing_enter();
 	put("seed", "0:1:1");

@@ -379,7 +379,7 @@ TEST(a_hostile_root_leads_nobody_out)
 	assert_int_equal(rmdir(SCRATCH "/outside/point"), 0);
 }
 
-/* The kernel gives up on ".." when anything is renamed meanwhile, anywhere on the machine. */
+/* The kernel gives up on ".." when anything is renamed during the lookup, anywhere on the machine. */
 TEST(renames_elsewhere_do_not_disturb)
 {
 	struct swapper swapper = { false };
@@ -421,7 +421,7 @@ static void *mount_in_turn(void *data)
 /* The kernel returns EXDEV if the mount that it is in is no longer below the root: that is not the
  * answer.
  */
-TEST(a_mount_on_the_way_goes_meanwhile)
+TEST(a_mount_on_the_way_goes_during_the_lookup)
 {
 	struct swapper swapper = { false };
 	AUTO_FD int root = -1, tree = enter();

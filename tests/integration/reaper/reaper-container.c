@@ -558,7 +558,7 @@ TEST_AS(two_hundred_containers_from_four_threads, 300, 5, 12, no_trees)
 }
 
 /* Each start succeeds or says that the fork server has exited; each end comes, or is lost. */
-TEST_AS(the_fork_server_is_killed_meanwhile, 300, 5, 12, no_trees)
+TEST_AS(the_fork_server_is_killed_during_a_start, 300, 5, 12, no_trees)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	struct snapshot *before;

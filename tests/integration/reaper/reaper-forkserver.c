@@ -414,7 +414,7 @@ TEST(orphans_below_the_forkserver_come_with_their_own_data)
 	close(pidfd);
 }
 
-/* More than a pipe holds; meanwhile the fork server has to do its other work. */
+/* More than a pipe holds. The fork server has to do its other work all the same. */
 TEST(many_orphans_that_nobody_asks_for)
 {
 	const int most = test_is_slow() ? 500 : 7000;

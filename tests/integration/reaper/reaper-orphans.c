@@ -342,7 +342,7 @@ static void start_orphan_with_number(pid_t number, int status)
 	}
 	must(TEMP_FAILURE_RETRY(waitpid(middle, &how, 0)));
 	if (WEXITSTATUS(how) == EEXIST)
-		skip_test("number %d was given to another process meanwhile", (int)number);
+		skip_test("number %d belongs to another process now", (int)number);
 	assert_int_equal(how, 0);
 }
 

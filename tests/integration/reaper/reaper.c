@@ -486,7 +486,7 @@ static struct child child_with_number(pid_t number, int status)
 	if (pid == 0)
 		_exit(status);
 	if (pid < 0 && errno == EEXIST)
-		skip_test("number %d was given to another process meanwhile", (int)number);
+		skip_test("number %d belongs to another process now", (int)number);
 	assert_int_equal(pid, number);
 	return c;
 }
