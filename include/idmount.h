@@ -42,8 +42,8 @@
  *    lacks the members that came after 0.1. So a newer program calls IDM_HAS() before it reads one of them.
  *    The library provides such structs one by one, never as an array.
  *  - These structs carry no size, and never change: idm_path, idm_mount_option, idm_child_fd, idm_entry,
- *    idm_capabilities, idm_hardening_info, idm_exit_info, idm_error and idm_error_range. What they cannot
- *    express becomes a new struct, with a new function or a new member of the options.
+ *    idm_acl_entry, idm_capabilities, idm_hardening_info, idm_exit_info, idm_error and idm_error_range. What
+ *    they cannot express becomes a new struct, with a new function or a new member of the options.
  *  - A function that waits accepts milliseconds: -1 waits without limit, 0 does not wait. It fails with
  *    -EINVAL for less than -1. It returns 0 if the event has come, and fails with -ETIMEDOUT if not. So 0
  *    never means that no result is filled in.
@@ -233,6 +233,7 @@ enum idm_error_step {
 	IDM_STEP_OPEN_STAGING,
 	IDM_STEP_JOIN_STAGING,
 	IDM_STEP_ASK_SERVICE,
+	IDM_STEP_EXPLAIN,
 };
 
 /*
@@ -1556,6 +1557,161 @@ struct idm_check_result {
 IDM_NONNULL(2, 4)
 int idm_check_path(int dirfd, const char *path, unsigned int flags, struct idm_check_result *check,
 		   struct idm_error *why, struct idm_error *err);
+
+/* ---- explaining access ----------------------------------------------------------------------- */
+
+/* What a process wants to do with a file or a directory. */
+enum idm_access {
+	IDM_ACCESS_READ = 1, /* open it for reading */
+	IDM_ACCESS_WRITE,    /* open it for writing, without O_APPEND; a directory: as access(2) */
+	IDM_ACCESS_EXECUTE,  /* execute it; a directory: look up a name in it */
+	IDM_ACCESS_CREATE,   /* create a file in this directory */
+	IDM_ACCESS_UNLINK,   /* remove it from its directory */
+	IDM_ACCESS_CHMOD,    /* change its mode */
+	IDM_ACCESS_CHOWN     /* change its owner, its group or both */
+};
+
+/* The kernel's rule that refuses an access, and the errno. A later version can add rules. */
+enum idm_access_rule {
+	IDM_RULE_NONE = 0,            /* no rule refuses it */
+	IDM_RULE_PERMISSION,          /* EACCES: mode or ACL lack a bit, and no capability overrides that */
+	IDM_RULE_FILESYSTEM_READONLY, /* EROFS */
+	IDM_RULE_MOUNT_READONLY,      /* EROFS */
+	IDM_RULE_NODEV,               /* EACCES: a device on a mount with nodev */
+	IDM_RULE_NOEXEC,              /* EACCES: a program on a mount with noexec */
+	IDM_RULE_NO_PROGRAM,          /* EACCES: neither a regular file nor a directory */
+	IDM_RULE_IMMUTABLE,           /* EPERM */
+	IDM_RULE_APPEND_ONLY,         /* EPERM */
+	IDM_RULE_UNMAPPED_OWNER,      /* EACCES, EOVERFLOW: the mount does not map the owner or the group */
+	IDM_RULE_UNMAPPED_NEW_ID,     /* EOVERFLOW: the mount maps no ID on disk to the new owner or group */
+	IDM_RULE_UNKNOWN_NEW_ID,      /* EINVAL: the user namespace of the process does not have the ID */
+	IDM_RULE_STICKY,              /* EPERM: a sticky directory, and files of another user */
+	IDM_RULE_NOT_OWNER,           /* EPERM: the process does not own the file */
+	IDM_RULE_CHANGE_OWNER,        /* EPERM: the process may not change the owner */
+	IDM_RULE_CHANGE_GROUP         /* EPERM: the process may not change the group to this one */
+};
+
+/* The entry of mode or ACL that applies to a process. */
+enum idm_access_class {
+	IDM_CLASS_NONE = 0,  /* no permission was checked */
+	IDM_CLASS_OWNER,
+	IDM_CLASS_ACL_USER,  /* a user that the ACL names */
+	IDM_CLASS_GROUP,
+	IDM_CLASS_ACL_GROUP, /* a group that the ACL names */
+	IDM_CLASS_OTHER
+};
+
+/* An entry of an access control list that names a user or a group. */
+struct idm_acl_entry {
+	uint32_t kind;        /* IDM_UID or IDM_GID */
+	uint32_t id;          /* as idm_explain_inode.uid */
+	uint32_t permissions; /* 4 to read, 2 to write, 1 to execute; before the mask */
+};
+
+#define IDM_EXPLAIN_NO_ID 0xffffffffU /* no ID, or an ID that stays as it is */
+
+#define IDM_INODE_IMMUTABLE 0x1U /* chattr +i */
+#define IDM_INODE_APPEND 0x2U    /* chattr +a */
+#define IDM_INODE_ACL 0x4U       /* has an ACL: the group bits of `mode` are its mask */
+
+/* A file or directory. Initialise with IDM_EXPLAIN_INODE_INIT. */
+struct idm_explain_inode {
+	size_t size;       /* sizeof(struct idm_explain_inode) */
+	uint32_t mode;     /* st_mode, with the type */
+	uint32_t uid, gid; /* as a mount without a map shows them; IDM_EXPLAIN_NO_ID: the filesystem's user
+			      namespace does not have it */
+	uint32_t flags;    /* IDM_INODE_* */
+	uint32_t acl_group; /* IDM_INODE_ACL: the permissions of the owning group, before the mask */
+	const struct idm_acl_entry *acl; /* named users and groups, in any order; may be NULL */
+	size_t n_acl;
+};
+#define IDM_EXPLAIN_INODE_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_explain_inode)), IDM_INIT_MEMBER(mode, 0), \
+		IDM_INIT_MEMBER(uid, 0), IDM_INIT_MEMBER(gid, 0), IDM_INIT_MEMBER(flags, 0), \
+		IDM_INIT_MEMBER(acl_group, 0), IDM_INIT_MEMBER(acl, NULL), IDM_INIT_MEMBER(n_acl, 0) \
+	}
+
+/*
+ * The facts that decide about an access. Initialise with IDM_EXPLAIN_OPTIONS_INIT, and set access and
+ * inode. All IDs are those of one user namespace, such as the caller's, where a comment says no other.
+ */
+struct idm_explain_options {
+	size_t size; /* sizeof(struct idm_explain_options) */
+	enum idm_access access;
+	uint32_t attr;                             /* IDM_ATTR_* of the mount */
+	const struct idm_explain_inode *inode;     /* the file or directory */
+	const struct idm_explain_inode *directory; /* IDM_ACCESS_UNLINK: the directory that it is in */
+	const struct idm_map *mount_map; /* of the mount, as idm_list_path() reports it; NULL: none */
+	const struct idm_map *fs_map;    /* of the user namespace that mounted the filesystem, inside to
+					    outside; NULL: the initial one */
+	const struct idm_map *userns_map; /* of the process's user namespace, inside to outside; NULL: the
+					     initial one */
+	uint64_t capabilities;    /* effective ones of the process, 1 << CAP_*, in its user namespace */
+	uint64_t fs_capabilities; /* those that it has in the filesystem's user namespace */
+	const uint32_t *groups;   /* supplementary groups of the process */
+	size_t n_groups;
+	uint32_t fsuid, fsgid;     /* of the process: as a rule the effective IDs */
+	uint32_t new_uid, new_gid; /* IDM_ACCESS_CHOWN: the arguments of chown(2), inside the process's user
+				      namespace; IDM_EXPLAIN_NO_ID: unchanged */
+	bool fs_readonly;          /* the filesystem, not the mount, is read-only */
+};
+#define IDM_EXPLAIN_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_explain_options)), \
+		IDM_INIT_MEMBER(access, IDM_ACCESS_READ), IDM_INIT_MEMBER(attr, 0), \
+		IDM_INIT_MEMBER(inode, NULL), IDM_INIT_MEMBER(directory, NULL), \
+		IDM_INIT_MEMBER(mount_map, NULL), IDM_INIT_MEMBER(fs_map, NULL), \
+		IDM_INIT_MEMBER(userns_map, NULL), IDM_INIT_MEMBER(capabilities, 0), \
+		IDM_INIT_MEMBER(fs_capabilities, 0), IDM_INIT_MEMBER(groups, NULL), \
+		IDM_INIT_MEMBER(n_groups, 0), IDM_INIT_MEMBER(fsuid, 0), IDM_INIT_MEMBER(fsgid, 0), \
+		IDM_INIT_MEMBER(new_uid, IDM_EXPLAIN_NO_ID), \
+		IDM_INIT_MEMBER(new_gid, IDM_EXPLAIN_NO_ID), IDM_INIT_MEMBER(fs_readonly, false) \
+	}
+
+/* The result of idm_explain(). Initialise with IDM_EXPLAIN_RESULT_INIT. */
+struct idm_explain_result {
+	size_t size;               /* sizeof(struct idm_explain_result) */
+	enum idm_access_rule rule; /* the first rule that refuses; IDM_RULE_NONE: the access is allowed */
+	int errnum;                /* the errno of the system call; 0 if it is allowed */
+	enum idm_access_class entry; /* the entry of mode or ACL that applied in the last check */
+	uint32_t entry_id;         /* IDM_CLASS_ACL_*: the ID of that entry, as the mount shows it */
+	uint32_t missing;          /* IDM_RULE_PERMISSION: the bits that the entry lacks: 4, 2, 1 */
+	uint32_t kinds;            /* IDM_RULE_*_OWNER, IDM_RULE_*_NEW_ID: IDM_UID, IDM_GID or both */
+	int capability;            /* CAP_* that would allow it or, if it is allowed, does; -1: none */
+	uint32_t uid, gid;         /* the inode's owner and group, as the mount shows them; IDM_EXPLAIN_NO_ID:
+				      the mount does not map it */
+	bool on_directory;         /* the rule is about the directory, not the inode */
+	bool capable;              /* the process has `capability`; if refused, an ID of the inode does not
+				      exist in the process's user namespace */
+};
+#define IDM_EXPLAIN_RESULT_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_explain_result)), \
+		IDM_INIT_MEMBER(rule, IDM_RULE_NONE), IDM_INIT_MEMBER(errnum, 0), \
+		IDM_INIT_MEMBER(entry, IDM_CLASS_NONE), IDM_INIT_MEMBER(entry_id, 0), \
+		IDM_INIT_MEMBER(missing, 0), IDM_INIT_MEMBER(kinds, 0), IDM_INIT_MEMBER(capability, -1), \
+		IDM_INIT_MEMBER(uid, 0), IDM_INIT_MEMBER(gid, 0), IDM_INIT_MEMBER(on_directory, false), \
+		IDM_INIT_MEMBER(capable, false) \
+	}
+
+/*
+ * Predicts from facts whether the kernel allows an access, and by which rule it refuses. Makes no system
+ * call. Does not know security modules, FUSE servers and NFS servers, which can also refuse.
+ *
+ * @facts: the inode, its mount and the process
+ * @result: receives the verdict; the caller sets its size
+ * @err: may be NULL
+ *
+ * Returns: 0, for an access that is refused too
+ * Errors:
+ *   -EINVAL: facts that contradict each other, an unknown access, or a size that is too small
+ *   -E2BIG: a size of a newer library, with unknown members set
+ * Thread safety: safe
+ */
+IDM_NONNULL(1, 2)
+int idm_explain(const struct idm_explain_options *facts, struct idm_explain_result *result,
+		struct idm_error *err);
 
 /* ---- processes ------------------------------------------------------------------------------- */
 

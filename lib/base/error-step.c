@@ -110,6 +110,7 @@ static const char *const texts[] = {
 	[IDM_STEP_OPEN_STAGING] = "open staging namespace",
 	[IDM_STEP_JOIN_STAGING] = "join staging namespace",
 	[IDM_STEP_ASK_SERVICE] = "ask idmountd",
+	[IDM_STEP_EXPLAIN] = "explain access",
 };
 
 static const char *const command_texts[] = {

@@ -97,6 +97,31 @@ static int check_path(void *options, struct idm_error *err)
 	return idm_check_path(AT_FDCWD, SCRATCH, 0, options, NULL, err);
 }
 
+static int explain_facts(void *options, struct idm_error *err)
+{
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+
+	return idm_explain(options, &result, err);
+}
+
+static int explain_inode(void *inode, struct idm_error *err)
+{
+	struct idm_explain_options facts = IDM_EXPLAIN_OPTIONS_INIT;
+
+	facts.inode = inode;
+	return explain_facts(&facts, err);
+}
+
+static const struct idm_explain_inode inode = IDM_EXPLAIN_INODE_INIT;
+
+static int explain_into(void *result, struct idm_error *err)
+{
+	struct idm_explain_options facts = IDM_EXPLAIN_OPTIONS_INIT;
+
+	facts.inode = &inode;
+	return idm_explain(&facts, result, err);
+}
+
 static int start_child(void *options, struct idm_error *err)
 {
 	struct idm_exit_info exit = { 0 };
@@ -120,6 +145,8 @@ static struct idm_plan_add_options plan_mount = IDM_PLAN_ADD_OPTIONS_INIT;
 static const struct idm_plan_read_options plan_text = IDM_PLAN_READ_OPTIONS_INIT;
 static const struct idm_plan_apply_options apply = IDM_PLAN_APPLY_OPTIONS_INIT;
 static const struct idm_check_result check = IDM_CHECK_RESULT_INIT;
+static struct idm_explain_options facts = IDM_EXPLAIN_OPTIONS_INIT;
+static const struct idm_explain_result verdict = IDM_EXPLAIN_RESULT_INIT;
 static struct idm_child_options child_options = IDM_CHILD_OPTIONS_INIT;
 
 #define UP_TO(type, member) (offsetof(struct type, member) + sizeof(((struct type *)0)->member))
@@ -144,6 +171,11 @@ static const struct growing {
 	{ "idm_plan_apply_options", &apply, sizeof(apply), UP_TO(idm_plan_apply_options, staging_fd),
 	  open_plan },
 	{ "idm_check_result", &check, sizeof(check), UP_TO(idm_check_result, fstype), check_path },
+	{ "idm_explain_inode", &inode, sizeof(inode), UP_TO(idm_explain_inode, n_acl), explain_inode },
+	{ "idm_explain_options", &facts, sizeof(facts), UP_TO(idm_explain_options, fs_readonly),
+	  explain_facts },
+	{ "idm_explain_result", &verdict, sizeof(verdict), UP_TO(idm_explain_result, capable),
+	  explain_into },
 	{ "idm_child_options", &child_options, sizeof(child_options),
 	  UP_TO(idm_child_options, staging_fd), start_child },
 };
@@ -158,6 +190,7 @@ static void fill_in(void)
 	overlay.n_lower = ARRAY_SIZE(layers);
 	plan_mount.type = "tmpfs";
 	plan_mount.source = "none";
+	facts.inode = &inode;
 	child_options.path = "/bin/true";
 	child_options.argv = argv;
 }
@@ -184,7 +217,7 @@ static int call_with(const struct growing *g, size_t size, size_t poison, struct
 		options[poison] = 1;
 	memcpy(before, options, size);
 	r = g->call(options, err);
-	if (r < 0 || strcmp(g->name, "idm_check_result") != 0)
+	if (r < 0 || !strstr(g->name, "_result"))
 		assert_int_equal(memcmp(before, options, size), 0);
 	munmap(memory, 2 * page);
 	snapshot_assert_same(snapshot);

@@ -141,6 +141,20 @@ static void of_mounts(const struct idm_map *map)
 	tell("a path is checked", with_root(idm_check_path(HERE, "/", 0, &check, NULL, &err)));
 }
 
+static void of_access(void)
+{
+	struct idm_explain_inode inode = IDM_EXPLAIN_INODE_INIT;
+	struct idm_explain_options facts = IDM_EXPLAIN_OPTIONS_INIT;
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+
+	inode.mode = 0100400;
+	facts.access = IDM_ACCESS_WRITE;
+	facts.inode = &inode;
+	tell("an access is explained", idm_explain(&facts, &result, &err) == 0 &&
+					       result.rule == IDM_RULE_PERMISSION &&
+					       result.missing == 2 && result.errnum == 13 /* EACCES */);
+}
+
 static void of_plans(void)
 {
 	static const char text[] =
@@ -254,6 +268,7 @@ int main(void)
 	tell("it makes maps", idm_map_new(&map) == 0);
 	of_maps(map);
 	of_mounts(map);
+	of_access();
 	of_plans();
 	of_children();
 	of_reapers();

@@ -103,6 +103,47 @@ TEST(check)
 	assert_at(struct idm_check_result, fstype, word + 4);
 }
 
+TEST(explain)
+{
+	if (sizeof(void *) != 8)
+		skip_test("the offsets are those of 64 bits");
+	assert_at(struct idm_explain_inode, mode, 8);
+	assert_at(struct idm_explain_inode, uid, 12);
+	assert_at(struct idm_explain_inode, gid, 16);
+	assert_at(struct idm_explain_inode, flags, 20);
+	assert_at(struct idm_explain_inode, acl_group, 24);
+	assert_at(struct idm_explain_inode, acl, 32);
+	assert_at(struct idm_explain_inode, n_acl, 40);
+	assert_at(struct idm_explain_options, access, 8);
+	assert_at(struct idm_explain_options, attr, 12);
+	assert_at(struct idm_explain_options, inode, 16);
+	assert_at(struct idm_explain_options, directory, 24);
+	assert_at(struct idm_explain_options, mount_map, 32);
+	assert_at(struct idm_explain_options, fs_map, 40);
+	assert_at(struct idm_explain_options, userns_map, 48);
+	assert_at(struct idm_explain_options, capabilities, 56);
+	assert_at(struct idm_explain_options, fs_capabilities, 64);
+	assert_at(struct idm_explain_options, groups, 72);
+	assert_at(struct idm_explain_options, n_groups, 80);
+	assert_at(struct idm_explain_options, fsuid, 88);
+	assert_at(struct idm_explain_options, fsgid, 92);
+	assert_at(struct idm_explain_options, new_uid, 96);
+	assert_at(struct idm_explain_options, new_gid, 100);
+	assert_at(struct idm_explain_options, fs_readonly, 104);
+	assert_at(struct idm_explain_result, rule, 8);
+	assert_at(struct idm_explain_result, errnum, 12);
+	assert_at(struct idm_explain_result, entry, 16);
+	assert_at(struct idm_explain_result, entry_id, 20);
+	assert_at(struct idm_explain_result, missing, 24);
+	assert_at(struct idm_explain_result, kinds, 28);
+	assert_at(struct idm_explain_result, capability, 32);
+	assert_at(struct idm_explain_result, uid, 36);
+	assert_at(struct idm_explain_result, gid, 40);
+	assert_at(struct idm_explain_result, on_directory, 44);
+	assert_at(struct idm_explain_result, capable, 45);
+	assert_int_equal(sizeof(struct idm_acl_entry), 12);
+}
+
 TEST(exit)
 {
 	assert_at(struct idm_exit_info, pid, 0);

@@ -21,7 +21,8 @@ enum object {
 	PLAN = 16,
 	LOOK = 32,
 	CHILD = 64,
-	REAPER = 128
+	REAPER = 128,
+	EXPLAIN = 256
 };
 
 static const struct flag {
@@ -70,6 +71,9 @@ static const struct flag {
 	FLAG(LIST_EMPTY_PATH, LOOK),
 	FLAG(CHECK_WRITE, LOOK),
 	FLAG(CHECK_EMPTY_PATH, LOOK),
+	FLAG(INODE_IMMUTABLE, EXPLAIN),
+	FLAG(INODE_APPEND, EXPLAIN),
+	FLAG(INODE_ACL, EXPLAIN),
 	FLAG(NS_TIME, CHILD | REAPER),
 	FLAG(NS_MOUNT, CHILD | REAPER),
 	FLAG(NS_CGROUP, CHILD | REAPER),
@@ -228,6 +232,17 @@ static int features(unsigned int bits, struct idm_error *err)
 	return idm_features(bits, stop_at_once, NULL, err);
 }
 
+static int explain_inode(unsigned int bits, struct idm_error *err)
+{
+	struct idm_explain_inode inode = IDM_EXPLAIN_INODE_INIT;
+	struct idm_explain_options o = IDM_EXPLAIN_OPTIONS_INIT;
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+
+	inode.flags = bits;
+	o.inode = &inode;
+	return idm_explain(&o, &result, err);
+}
+
 static const char *const argv[] = { "nothing", NULL };
 
 static struct idm_child_options child_options(void)
@@ -330,6 +345,8 @@ static const struct function {
 	{ "idm_list_path", list_path, IDM_LIST_EMPTY_PATH, LOOK },
 	{ "idm_check_path", check_path, IDM_CHECK_WRITE | IDM_CHECK_EMPTY_PATH, LOOK },
 	{ "idm_features", features, 0, LOOK },
+	{ "idm_explain_inode", explain_inode, IDM_INODE_IMMUTABLE | IDM_INODE_APPEND | IDM_INODE_ACL,
+	  EXPLAIN },
 	{ "idm_child_start", child_start,
 	  IDM_CHILD_SEARCH_PATH | IDM_CHILD_KEEP_FDS | IDM_CHILD_RESET_SIGNALS | IDM_CHILD_SESSION |
 		  IDM_CHILD_SET_GROUPS | IDM_CHILD_NO_NEW_PRIVS | IDM_CHILD_UNDER_INIT |
@@ -443,7 +460,8 @@ static bool is_constant(const char *line, char name[64])
 
 static bool is_flag(const char *name)
 {
-	return strncmp(name, "IDM_ATTR_", 9) != 0 && strcmp(name, "IDM_CHILD_KEEP_ID") != 0;
+	return strncmp(name, "IDM_ATTR_", 9) != 0 && strcmp(name, "IDM_CHILD_KEEP_ID") != 0 &&
+	       strcmp(name, "IDM_EXPLAIN_NO_ID") != 0;
 }
 
 TEST(none_is_forgotten_and_all_are_hexadecimal)
