@@ -13,6 +13,7 @@
  *   --at-least RATIO   to reach, by the yardstick over idmount: for the first yardstick
  *   --lower-bound      the last is no yardstick but the lower bound
  *   --memory           measure the most that was resident, of the biggest command, instead of the time
+ *   --among-mounts     run the yardsticks with few mounts on the host, and all others with 10,000
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -20,8 +21,9 @@
 #include <string.h>
 
 #include "bench/lib/measure.h"
+#include "bench/lib/workers.h"
 
-static bool memory;
+static bool memory, among_mounts;
 
 static double larger(double a, double b)
 {
@@ -76,6 +78,24 @@ static size_t take_ways(char **at, struct way *ways)
 	return n;
 }
 
+/* The first and the last are idmount and the lower bound. */
+static void measure_on_hosts(struct measured *m, const struct way *ways, size_t n, bool lower_bound,
+			     int rounds)
+{
+	struct worker hosts[] = { { 0 }, { .mounts = 10000 } };
+	static struct task tasks[MOST_WAYS];
+	static struct way elsewhere[MOST_WAYS];
+
+	for (size_t w = 0; w < n; w++) {
+		bool yardstick = w > 0 && w + lower_bound < n;
+
+		tasks[w] = (struct task){ &hosts[!yardstick], ways[w] };
+	}
+	start_workers(hosts, COUNT(hosts));
+	measure_tasks(m, elsewhere, tasks, n, rounds);
+	stop_workers(hosts, COUNT(hosts));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -85,6 +105,7 @@ int main(int argc, char **argv)
 		{ "at-least", required_argument, NULL, 'l' },
 		{ "lower-bound", no_argument, NULL, 'f' },
 		{ "memory", no_argument, NULL, 'k' },
+		{ "among-mounts", no_argument, NULL, 'a' },
 		{ 0 },
 	};
 	static struct measured m;
@@ -115,6 +136,9 @@ int main(int argc, char **argv)
 			memory = true;
 			row.unit = "KiB";
 			break;
+		case 'a':
+			among_mounts = true;
+			break;
 		default:
 			return 2;
 		}
@@ -127,7 +151,10 @@ int main(int argc, char **argv)
 	}
 	if (lower_bound)
 		row.lower_bound = (int)--n;
-	measure(&m, ways, n + lower_bound, rounds(often));
+	if (among_mounts)
+		measure_on_hosts(&m, ways, n + lower_bound, lower_bound, rounds(often));
+	else
+		measure(&m, ways, n + lower_bound, rounds(often));
 	for (size_t w = 1; w < n; w++) {
 		row.yardstick = (int)w;
 		report(&m, &row);

@@ -5,11 +5,14 @@
  * read-only binds, for which mount(2) has to be called twice. Unmounting is not timed.
  */
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
@@ -34,17 +37,20 @@ static const struct kind {
 	{ "bind,ro", "bind", PLACE "/source", { "bind", "ro" }, 2 },
 }, *kind;
 
-static int staging = -1;
+static void apply_with(struct idm_plan_apply_options o)
+{
+	struct idm_error err;
+
+	check_idm(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
+}
 
 static void apply(unsigned int flags, const char *journal)
 {
 	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
-	struct idm_error err;
 
 	o.flags = flags;
-	o.staging_fd = staging;
 	o.journal = journal;
-	check_idm(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
+	apply_with(o);
 }
 
 static void detached(void)
@@ -62,14 +68,13 @@ static void in_namespace(void)
 	apply(IDM_PLAN_APPLY_IN_NAMESPACE, NULL);
 }
 
-/* It is opened once, to warm up. */
 static void in_staging(void)
 {
-	struct idm_error err;
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
 
-	if (staging < 0)
-		staging = check_idm(idm_staging_open(0, &err), &err);
-	in_namespace();
+	o.flags = IDM_PLAN_APPLY_IN_NAMESPACE;
+	o.staging_fd = kept_staging();
+	apply_with(o);
 }
 
 static int mount_one(const char *target)
@@ -132,6 +137,53 @@ static void bare(void)
 	}
 	attach(root, AT_FDCWD, TARGET);
 }
+
+/* ---- those of the way before Linux 6.15, with a staging namespace; for binds ---- */
+
+struct assembly {
+	int staging, trees[MOUNTS]; /* the first is the root */
+	int whole;
+};
+
+/* In a child that shares the memory and the descriptors. */
+static int assemble(void *data)
+{
+	struct assembly *a = data;
+	char target[16];
+
+	check(setns(a->staging, CLONE_NEWNS), "setns");
+	check(unshare(CLONE_NEWNS), "unshare");
+	check(move_mount(a->trees[0], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH), "attach root");
+	for (int i = 1; i < MOUNTS; i++) {
+		snprintf(target, sizeof(target), "%d", i);
+		attach(a->trees[i], a->trees[0], target);
+	}
+	a->whole =
+		(int)check(open_tree(a->trees[0], "",
+				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE),
+			   "open_tree");
+	_exit(0);
+}
+
+/* The child exits while the whole is attached, as with the library. */
+static void bare_in_staging(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	struct assembly a = { .staging = kept_staging() };
+	pid_t pid;
+
+	for (int i = 0; i < MOUNTS; i++)
+		a.trees[i] = (int)check(open_tree(AT_FDCWD, i ? kind->source : ROOT,
+						  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC),
+					"open_tree");
+	pid = clone(assemble, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &a);
+	check(pid, "clone");
+	attach(a.whole, AT_FDCWD, TARGET);
+	close(a.trees[0]);
+	check(waitpid(pid, NULL, 0), "waitpid");
+}
+
+/* ---- the table ---- */
 
 static void take_away(void)
 {
@@ -202,6 +254,7 @@ static void measure_bind(void)
 		.subject = "plan of 30 mounts (bind)",
 		.plain = in_namespace,
 		.kept = in_staging,
+		.bare = bare_in_staging,
 		.theirs = one_by_one,
 		.theirs_name = "30 times mount(2)",
 		.undo = take_away,

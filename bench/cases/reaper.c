@@ -3,7 +3,8 @@
  * What it costs to hear of 10,000 children: by the reaper, and by a loop of one's own that waits for any
  * child on SIGCHLD and knows no pidfds. They are started in batches; each has its turn, round by
  * round. Then how long after its last instruction a child's end is known, while a thousand others live.
- * At last what a reaper with a fork server and the start of a child cost, by the memory of the caller.
+ * At last what a reaper with a fork server and the start of a child cost, by the memory of the caller,
+ * and what the start of a container costs on a host with many mounts.
  */
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -345,10 +346,9 @@ static void start_forkserver(void)
 }
 
 /* In namespaces that make the kernel copy most. The reaping is not measured. */
-static void start_child(void)
+static void start_with(struct idm_child_options o)
 {
 	static const char *const argv[] = { "true", NULL };
-	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
 	struct idm_error err;
 
 	o.path = "/bin/true";
@@ -358,12 +358,70 @@ static void start_child(void)
 	child = check_idm(idm_child_start(&o, &err), &err);
 }
 
+static void start_child(void)
+{
+	start_with((struct idm_child_options)IDM_CHILD_OPTIONS_INIT);
+}
+
+/* As a container starts: below a root of its own, with a new procfs. */
+static void start_container_in(int staging)
+{
+	static const struct idm_child_mount proc = { .target = "/proc",
+						     .fstype = "proc",
+						     .tree_fd = -1 };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	struct idm_error err;
+
+	o.root_fd = check_idm(idm_tree_open(AT_FDCWD, "/", -1, NULL, &err), &err);
+	o.mounts = &proc;
+	o.n_mounts = 1;
+	o.staging_fd = staging;
+	start_with(o);
+	close(o.root_fd);
+}
+
+static void start_container(void)
+{
+	start_container_in(-1);
+}
+
+static void start_container_in_staging(void)
+{
+	start_container_in(kept_staging());
+}
+
+/* The root of a container is a copy of this one mount. */
+static bool is_on_root(const char *path)
+{
+	struct stat root, st;
+
+	return stat("/", &root) == 0 && stat(path, &st) == 0 && st.st_dev == root.st_dev;
+}
+
 static void reap_child(void)
 {
 	siginfo_t info;
 
 	check(waitid((idtype_t)P_PIDFD, (id_t)child, &info, WEXITED), "waitid");
 	close(child);
+}
+
+static void measure_containers(void)
+{
+	bool absent = !is_on_root("/bin/true");
+	const struct way ways[] = {
+		{ .name = "start of a container, kept staging namespace",
+		  .go = start_container_in_staging,
+		  .undo = reap_child,
+		  .times = times(8),
+		  .absent = absent },
+		{ .name = "the same, without a staging namespace",
+		  .go = start_container,
+		  .undo = reap_child,
+		  .absent = absent },
+	};
+
+	measure_mounts(ways, COUNT(ways), rounds(61));
 }
 
 static void measure_starts(void)
@@ -378,6 +436,7 @@ static void measure_starts(void)
 
 	map = new_map("0:100000:65536");
 	measure_memory(ways, COUNT(ways), rounds(41));
+	measure_containers();
 	idm_map_free(map);
 }
 
@@ -386,6 +445,7 @@ int main(void)
 	struct idm_error err;
 	sigset_t set;
 
+	enter_place();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);

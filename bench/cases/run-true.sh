@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: MIT
 # "idmount run -- true" on a busybox root beside bwrap and unshare, which make the same namespaces, but map no
 # file. Needs a static busybox and bubblewrap. The lower bound are the bare system calls of the same confinement.
+# Then the same with 10,000 mounts on the host, beside itself with few. There the lower bound is a program in a
+# copy of the mount table, which each new mount namespace begins with.
 set -eu
 . "$(dirname "$0")/measure.sh"
 
@@ -31,3 +33,8 @@ fi
   @ bwrap bwrap --unshare-all --share-net --bind "$root" / --proc /proc --dev /dev --ro-bind /sys /sys -- true \
   @ unshare unshare -Urmpf --mount-proc true \
   "${last[@]}"
+
+"$commands" --question "$question, 10,000 mounts" --lower-bound --at-most 1.2 --rounds 41 --among-mounts \
+  @ idmount "$idmount" run --rootfs "$root" -m 0:100000:65536 -- true \
+  @ 'the same, few mounts' "$idmount" run --rootfs "$root" -m 0:100000:65536 -- true \
+  @ 'unshare -m' unshare -m true

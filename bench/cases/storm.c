@@ -79,35 +79,11 @@ static void by_layers(const struct container *c)
 
 /* ---- the calls without which it cannot be done, nothing checked; all with one map ---- */
 
-static void name_layer(char name[32], size_t i)
-{
-	snprintf(name, 32, "%zu/fs", i);
-}
-
-static void attach_overlay(int overlay, const struct container *c)
-{
-	check(move_mount(overlay, "", AT_FDCWD, c->target, MOVE_MOUNT_F_EMPTY_PATH), c->target);
-	close(overlay);
-}
-
-/* In a working directory of this thread alone, which is the detached copy. */
+/* In a working directory of this thread alone. */
 static void bare_by_descriptor(const struct container *c)
 {
-	int userns = userns_bare(), copy = clone_mapped(STORE, userns), fs;
-	char name[32];
-
 	check(unshare(CLONE_FS), "unshare");
-	check(fchdir(copy), "fchdir");
-	fs = (int)check(fsopen("overlay", FSOPEN_CLOEXEC), "fsopen");
-	for (size_t i = 0; i < n_layers; i++) {
-		name_layer(name, i);
-		check(fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", name, 0), name);
-	}
-	check(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), "create");
-	attach_overlay((int)check(fsmount(fs, FSMOUNT_CLOEXEC, 0), "fsmount"), c);
-	close(fs);
-	close(copy);
-	close(userns);
+	overlay_by_bare_calls(c->target);
 }
 
 /* The copy covers the root of a copy of the small mount namespace. The overlay covers a layer of it. */
@@ -120,7 +96,7 @@ static int mount_in_staging(int copy)
 	check(move_mount(copy, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH), "attach");
 	check(fchdir(copy), "fchdir");
 	for (size_t i = 0; i < n_layers; i++) {
-		name_layer(name, i);
+		snprintf(name, sizeof(name), "%zu/fs", i);
 		strcat(strcat(options, i ? ":" : ""), name);
 	}
 	check(mount("overlay", "0", "overlay", 0, options), "mount");
@@ -134,7 +110,8 @@ static void bare_in_namespace(const struct container *c)
 	check(unshare(CLONE_FS), "unshare");
 	overlay = mount_in_staging(copy);
 	check(setns(host, CLONE_NEWNS), "setns");
-	attach_overlay(overlay, c);
+	check(move_mount(overlay, "", AT_FDCWD, c->target, MOVE_MOUNT_F_EMPTY_PATH), c->target);
+	close(overlay);
 	close(copy);
 	close(userns);
 }
@@ -229,7 +206,7 @@ static void make_ways(struct way *ways, double (*sample)(const struct way *way))
 	for (int w = 0; w < WAYS; w++)
 		ways[w] = (struct way){ .name = kinds[w].name, .sample = sample, .data = &kinds[w] };
 	ways[DESCRIPTOR].absent = !is_kernel_since(6, 15);
-	ways[BARE_DESCRIPTOR].absent = !is_kernel_since(6, 16) || !userns_has_bare();
+	ways[BARE_DESCRIPTOR].absent = !overlay_has_bare_calls();
 	ways[BARE_NAMESPACE].absent = !userns_has_bare();
 }
 

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "userns-ways.h"
+
 #define TEMPORARY ENGINE "/tmpmounts/mount-XXXXXX"
 
 struct idm_path layers[MOST_LAYERS];
@@ -150,4 +152,38 @@ void overlay_by_mapped_layers(int userns, const char *target)
 		detach(copy);
 	}
 	check(rmdir(directory), directory);
+}
+
+/* ---- bare calls ---- */
+
+bool overlay_has_bare_calls(void)
+{
+	return is_kernel_since(6, 16) && userns_has_bare();
+}
+
+static int create_by_names(void)
+{
+	int fs = (int)check(fsopen("overlay", FSOPEN_CLOEXEC), "fsopen"), tree;
+	char name[32];
+
+	for (size_t i = 0; i < n_layers; i++) {
+		snprintf(name, sizeof(name), "%zu/fs", i);
+		set_string(fs, "lowerdir+", name);
+	}
+	check(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), "create");
+	tree = (int)check(fsmount(fs, FSMOUNT_CLOEXEC, 0), "fsmount");
+	close(fs);
+	return tree;
+}
+
+void overlay_by_bare_calls(const char *target)
+{
+	int userns = userns_bare(), copy = clone_mapped(STORE, userns), tree;
+
+	check(fchdir(copy), "fchdir");
+	tree = create_by_names();
+	check(move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), target);
+	close(tree);
+	close(copy);
+	close(userns);
 }

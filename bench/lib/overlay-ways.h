@@ -37,4 +37,11 @@ void overlay_by_fsconfig(int userns, const char *target, bool upper);
 /* Each layer is attached as a mapped copy of its own. */
 void overlay_by_mapped_layers(int userns, const char *target);
 
+/*
+ * The system calls without which it cannot be done, nothing checked, with a namespace of such calls.
+ * Leaves the working directory of the thread in the mapped copy. Linux 6.16, on x86_64.
+ */
+void overlay_by_bare_calls(const char *target);
+bool overlay_has_bare_calls(void);
+
 #endif

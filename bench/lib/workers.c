@@ -166,13 +166,24 @@ void measure_tasks(struct measured *m, struct way *ways, const struct task *task
 
 /* ---- many mounts ---- */
 
+int kept_staging(void)
+{
+	static int staging = -1;
+	struct idm_error err;
+
+	if (staging < 0)
+		staging = check_idm(idm_staging_open(0, &err), &err);
+	return staging;
+}
+
 enum { FEW, MANY, HOSTS };
-enum { PLAIN, KEPT, KEPT_MANY, PLAIN_MANY, OURS, THEIRS = OURS, THEIRS_MANY, WAYS };
+enum { PLAIN, KEPT, KEPT_MANY, PLAIN_MANY, OURS, THEIRS = OURS, THEIRS_MANY, BARE, WAYS };
 
 static void prepare_among_mounts(struct task *tasks, const struct worker *hosts,
 				 const struct among_mounts *s)
 {
-	void (*const go[WAYS])(void) = { s->plain, s->kept, s->kept, s->plain, s->theirs, s->theirs };
+	void (*const go[WAYS])(void) = { s->plain,  s->kept,   s->kept, s->plain,
+					 s->theirs, s->theirs, s->bare };
 
 	for (int w = 0; w < WAYS; w++) {
 		bool many = w == KEPT_MANY || w == PLAIN_MANY || w == THEIRS_MANY;
@@ -181,6 +192,7 @@ static void prepare_among_mounts(struct task *tasks, const struct worker *hosts,
 		tasks[w].way = (struct way){
 			.name = s->theirs_name, .go = go[w], .undo = s->undo, .times = s->times
 		};
+		tasks[w].way.absent = !go[w];
 	}
 }
 
@@ -193,9 +205,10 @@ static void report_among_mounts(const struct measured *m, const struct among_mou
 
 	for (int w = 0; w < OURS; w++) {
 		char question[96];
-		struct row row = { .question = question, .ours = w, .lower_bound = NO_WAY };
+		struct row row = { .question = question, .ours = w };
 
 		snprintf(question, sizeof(question), "%s%s", w ? "" : s->subject, questions[w]);
+		row.lower_bound = w == KEPT ? BARE : NO_WAY;
 		row.yardstick = w < KEPT_MANY ? THEIRS : THEIRS_MANY;
 		row.at_most = w == KEPT ? s->at_most : 0;
 		report(m, &row);
@@ -214,6 +227,35 @@ void measure_among_mounts(const struct among_mounts *subject, int rounds)
 	measure_tasks(&m, ways, tasks, WAYS, rounds);
 	stop_workers(hosts, HOSTS);
 	report_among_mounts(&m, subject);
+}
+
+static void report_mounts(const struct measured *m, const char *name, int way)
+{
+	char question[96];
+	struct row row = { .question = question, .ours = way + MANY, .yardstick = way + FEW };
+
+	snprintf(question, sizeof(question), "%s, 10,000 mounts", name);
+	row.lower_bound = NO_WAY;
+	row.at_most = way ? 0 : 1.2;
+	report(m, &row);
+}
+
+void measure_mounts(const struct way *ways, size_t n, int rounds)
+{
+	struct worker hosts[HOSTS] = { [MANY].mounts = 10000 };
+	static struct measured m;
+	struct task tasks[MOST_WAYS];
+	struct way all[MOST_WAYS];
+
+	for (size_t t = 0; t < n * HOSTS; t++) {
+		tasks[t] = (struct task){ &hosts[t % HOSTS], ways[t / HOSTS] };
+		tasks[t].way.name = "the same, few mounts";
+	}
+	start_workers(hosts, HOSTS);
+	measure_tasks(&m, all, tasks, n * HOSTS, rounds);
+	stop_workers(hosts, HOSTS);
+	for (size_t i = 0; i < n; i++)
+		report_mounts(&m, ways[i].name, (int)(i * HOSTS));
 }
 
 /* ---- much memory ---- */

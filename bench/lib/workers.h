@@ -39,19 +39,25 @@ void add_mounts(int from, int to);
 
 /* ---- the tables ---- */
 
+/* A staging namespace that the calling process keeps. It is opened once, to warm up. */
+int kept_staging(void);
+
 /*
  * What is done in processes with few and with many mounts, the way of kernels before Linux 6.15, with a
  * staging namespace (`kept`) and without one (`plain`), beside the way of others. Measures and reports
- * it, after enter_place().
+ * it, after enter_place(). `bare` makes the system calls of `kept`, and may be NULL.
  */
 struct among_mounts {
 	const char *subject; /* "plan of 30 mounts" */
-	void (*plain)(void), (*kept)(void), (*theirs)(void), (*undo)(void);
+	void (*plain)(void), (*kept)(void), (*bare)(void), (*theirs)(void), (*undo)(void);
 	const char *theirs_name;
 	int times;
 	double at_most; /* `kept` over `theirs`, with few mounts */
 };
 void measure_among_mounts(const struct among_mounts *subject, int rounds);
+
+/* Each way in a process with 10,000 mounts more, beside itself without. To reach: 1.2, by the first. */
+void measure_mounts(const struct way *ways, size_t n, int rounds);
 
 /* Each way in processes with 1 GiB and with 8 GiB resident, beside itself without memory. */
 void measure_memory(const struct way *ways, size_t n, int rounds);

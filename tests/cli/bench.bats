@@ -63,7 +63,7 @@ measures()
 }
 
 @test "reaper" {
-	measures 7 "$BENCH/reaper"
+	measures 9 "$BENCH/reaper"
 }
 
 @test "constant" {
@@ -106,7 +106,7 @@ measures()
 
 @test "run-true.sh" {
 	type -P bwrap || [[ ${IDM_MUST_RUN:-0} == 1 ]] || skip 'there is no bwrap'
-	measures 2 "$ROOT/bench/cases/run-true.sh" "$(dirname "$BENCH")"
+	measures 3 "$ROOT/bench/cases/run-true.sh" "$(dirname "$BENCH")"
 }
 
 @test "run.sh, which runs them all" {
