@@ -46,6 +46,7 @@ enum answer { VANISHED = 0, ANSWERED = 1 };
 struct reader {
 	const struct idm_lister *l;
 	const struct idm_mount_ns *ns;
+	int fd; /* on the mount, instead of its ID; or -1 */
 	struct idm_statmount *buf;
 	size_t capacity;
 	struct idm_map *map;	    /* of the mount at hand */
@@ -82,6 +83,18 @@ static struct idm_mnt_id_req make_request(const struct reader *r, uint64_t id, u
 		.param = param,
 		.mnt_ns_id = r->ns->foreign ? r->ns->id : 0,
 	};
+}
+
+static int ask_kernel(const struct reader *r, uint64_t id, uint64_t param, struct idm_statmount *buf,
+		      size_t size)
+{
+	struct idm_mnt_id_req req = make_request(r, id, param);
+
+	if (r->fd < 0)
+		return idm_sys_statmount(&req, buf, size);
+	req.mnt_id = 0;
+	req.mnt_fd = (uint32_t)r->fd;
+	return idm_sys_statmount_fd(&req, buf, size);
 }
 
 bool idm_statmount_works(void)
@@ -153,8 +166,7 @@ static bool is_whole(const struct idm_statmount *m, size_t capacity)
 /* Returns an enum answer or -errno, -EOVERFLOW if the buffer is too small; no error is filled in. */
 static int query_mount_once(struct reader *r, uint64_t id, uint64_t what, size_t capacity)
 {
-	struct idm_mnt_id_req req = make_request(r, id, known_at(r->l->level, what));
-	int k = idm_sys_statmount(&req, r->buf, capacity);
+	int k = ask_kernel(r, id, known_at(r->l->level, what), r->buf, capacity);
 
 	if (k < 0)
 		return k == -ENOENT ? VANISHED : k;
@@ -381,9 +393,8 @@ static int open_mountinfo(struct reader *r)
 /* An enum answer or -errno. */
 static int is_still_there(const struct reader *r, uint64_t id)
 {
-	struct idm_mnt_id_req req = make_request(r, id, IDM_STATMOUNT_MNT_BASIC);
 	struct idm_statmount head;
-	int k = idm_sys_statmount(&req, &head, sizeof(head));
+	int k = ask_kernel(r, id, IDM_STATMOUNT_MNT_BASIC, &head, sizeof(head));
 
 	return k == -ENOENT ? VANISHED : k < 0 ? k : ANSWERED;
 }
@@ -530,7 +541,7 @@ static int list_namespace(struct reader *r)
 
 static int init_reader(struct reader *r, const struct idm_lister *lister, const struct idm_mount_ns *ns)
 {
-	*r = (struct reader){ .l = lister, .ns = ns, .capacity = SIZE_WITH_MAPS };
+	*r = (struct reader){ .l = lister, .ns = ns, .fd = -1, .capacity = SIZE_WITH_MAPS };
 	r->buf = malloc(r->capacity);
 	if (!r->buf || idm_map_new(&r->map) < 0)
 		return fail_listing(r, -ENOMEM);
@@ -563,6 +574,28 @@ int idm_statmount_one(const struct idm_lister *lister, const struct idm_mount_ns
 
 	if (k == 0)
 		k = report_mount(&r, id);
+	free_reader(&r);
+	return k;
+}
+
+bool idm_statmount_by_fd_works(void)
+{
+	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0, .mnt_fd = (uint32_t)-1 };
+	struct idm_statmount head;
+
+	/* Older kernels refuse the flag: -EINVAL. */
+	return idm_sys_statmount_fd(&req, &head, sizeof(head)) == -EBADF;
+}
+
+int idm_statmount_by_fd(const struct idm_lister *lister, int fd)
+{
+	const struct idm_mount_ns none = { 0 };
+	struct reader r;
+	int k = init_reader(&r, lister, &none);
+
+	r.fd = fd;
+	if (k == 0)
+		k = report_mount(&r, 0);
 	free_reader(&r);
 	return k;
 }

@@ -114,3 +114,8 @@ int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *bu
 {
 	return (int)CALL(syscall(SYS_statmount, req, buf, size, 0U));
 }
+
+int idm_sys_statmount_fd(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size)
+{
+	return (int)CALL(syscall(SYS_statmount, req, buf, size, 1U /* STATMOUNT_BY_FD */));
+}

@@ -71,7 +71,7 @@
 /* statmount(2) and listmount(2), Linux 6.8 */
 struct idm_mnt_id_req {
 	uint32_t size;
-	uint32_t spare;
+	uint32_t mnt_fd; /* Linux 7.0, instead of mnt_id: idm_sys_statmount_fd() */
 	uint64_t mnt_id;
 	uint64_t param;
 	uint64_t mnt_ns_id; /* Linux 6.11; a size of 24 leaves it out */
@@ -215,6 +215,7 @@ int idm_sys_fsconfig(int fd, unsigned int command, const char *key, const void *
 int idm_sys_fsmount(int fd, unsigned int flags, unsigned int attributes);
 ssize_t idm_sys_listmount(const struct idm_mnt_id_req *req, uint64_t *ids, size_t n);
 int idm_sys_statmount(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size);
+int idm_sys_statmount_fd(const struct idm_mnt_id_req *req, struct idm_statmount *buf, size_t size);
 
 /*
  * By its number, for explanations only: distributions add to their kernels, filters take away. What a

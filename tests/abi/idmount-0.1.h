@@ -490,12 +490,13 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err);
  *   -ENODATA: the mount is not ID-mapped
  *   -EOPNOTSUPP: the kernel does not report the map (before Linux 6.15)
  *   -EOPNOTSUPP: the caller's user namespace does not have all IDs of the map
- *   -ENOENT: the mount is detached, or in a mount namespace where idm_list_path() does not look
+ *   -ENOENT: the mount is detached (before Linux 7.0), or in a mount namespace where idm_list_path() does
+ *     not look
  *   -EINVAL: the mount's map overlaps with the map
  *   -EBADF: `fd` is not open
  *   -ENOMEM: out of memory
  *   otherwise: as idm_list_path()
- * Requires: no privilege; Linux 6.15
+ * Requires: no privilege, for a detached mount CAP_SYS_ADMIN; Linux 6.15
  */
 IDM_NONNULL(1)
 int idm_map_add_mount(struct idm_map *map, int fd, struct idm_error *err);

@@ -616,7 +616,7 @@ TEST(the_map_of_a_mount_is_added)
 {
 	AUTO_MAP struct idm_map *map = map_of("5:7:1"), *sum = map_of("5:7:1,0:100000:5");
 	AUTO_MAP struct idm_map *before = map_of("5:7:1");
-	AUTO_FD int plain = -1, mapped = -1, tree = -1;
+	AUTO_FD int plain = -1, mapped = -1;
 	struct idm_error err;
 
 	scratch_enter();
@@ -625,10 +625,8 @@ TEST(the_map_of_a_mount_is_added)
 	mount_mapped(SOURCE, SCRATCH "/mapped", "0:100000:5");
 	plain = (int)must(open(SOURCE, O_PATH | O_CLOEXEC));
 	mapped = (int)must(open(SCRATCH "/mapped", O_PATH | O_CLOEXEC));
-	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, SOURCE, -1, NULL, &err), &err);
 	assert_error(idm_map_add_mount(map, plain, &err), -ENODATA, &err, "", "read map",
 		     "is not ID-mapped");
-	assert_error(idm_map_add_mount(map, tree, &err), -ENOENT, &err, NULL, NULL, "attached nowhere");
 	assert_error(idm_map_add_mount(map, -1, &err), -EBADF, &err, NULL, NULL, NULL);
 	must(fchdir(mapped));
 	assert_error(idm_map_add_mount(map, AT_FDCWD, &err), -EBADF, &err, NULL, "read map",
@@ -643,4 +641,81 @@ TEST(the_map_of_a_mount_is_added)
 	assert_true(idm_map_equal(map, sum));
 	assert_error(idm_map_add_mount(map, mapped, &err), -EINVAL, &err, NULL, "add to map", NULL);
 	assert_true(idm_map_equal(map, sum));
+}
+
+static const char detached_map[] = "0:100000:5,7:8:2";
+
+/* With another mount below, or of a file. */
+static int open_detached(const char *path, bool mapped)
+{
+	AUTO_MAP struct idm_map *map = map_of(detached_map);
+	AUTO_FD int userns = -1;
+	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
+	struct idm_error err;
+
+	o.flags = IDM_TREE_RECURSIVE;
+	if (mapped)
+		userns = (int)assert_ok(idm_userns_open(map, 0, &err), &err);
+	return (int)assert_ok(idm_tree_open(AT_FDCWD, path, userns, &o, &err), &err);
+}
+
+static void make_mounts_to_detach(void)
+{
+	scratch_enter();
+	mount_mappable(SOURCE);
+	scratch_file(SOURCE "/file", "");
+	scratch_dir(SOURCE "/below");
+	do_mount(SOURCE, SOURCE "/below", NULL, MS_BIND, NULL);
+}
+
+static const char *const to_detach[] = { SOURCE, SOURCE "/below", SOURCE "/file" };
+
+static void not_of_detached_trees(void)
+{
+	make_mounts_to_detach();
+	for (size_t i = 0; i < ARRAY_SIZE(to_detach); i++) {
+		AUTO_MAP struct idm_map *map = map_of("");
+		AUTO_FD int tree = open_detached(to_detach[i], true);
+		struct idm_error err;
+
+		assert_error(idm_map_add_mount(map, tree, &err), -ENOENT, &err, NULL, NULL,
+			     "attached nowhere");
+	}
+}
+
+/* Reading leaves the tree as it is: it can be attached. */
+TEST_SINCE(7, 0, not_of_detached_trees, the_map_of_a_detached_tree_is_added)
+{
+	AUTO_MAP struct idm_map *expected = map_of(detached_map);
+	struct idm_error err;
+
+	make_mounts_to_detach();
+	for (size_t i = 0; i < ARRAY_SIZE(to_detach); i++) {
+		AUTO_MAP struct idm_map *map = map_of("");
+		AUTO_FD int tree = open_detached(to_detach[i], true);
+		AUTO_FD int plain = open_detached(to_detach[i], false);
+
+		assert_ok(idm_map_add_mount(map, tree, &err), &err);
+		assert_true(idm_map_equal(map, expected));
+		assert_error(idm_map_add_mount(map, plain, &err), -ENODATA, &err, NULL, "read map",
+			     "is not ID-mapped");
+		assert_ok(idm_tree_attach(tree, AT_FDCWD, to_detach[i], NULL, &err), &err);
+	}
+}
+
+/* A mount that was unmounted lazily cannot be copied. */
+TEST(the_map_of_an_unmounted_mount_is_not_told)
+{
+	AUTO_MAP struct idm_map *map = map_of("");
+	AUTO_FD int mapped = -1;
+	struct idm_error err;
+
+	scratch_enter();
+	mount_mappable(SOURCE);
+	scratch_dir(SCRATCH "/mapped");
+	mount_mapped(SOURCE, SCRATCH "/mapped", "0:100000:5");
+	mapped = (int)must(open(SCRATCH "/mapped", O_PATH | O_CLOEXEC));
+	assert_ok(idm_umount(AT_FDCWD, SCRATCH "/mapped", IDM_UMOUNT_LAZY, &err), &err);
+	assert_error(idm_map_add_mount(map, mapped, &err), -ENOENT, &err, NULL, NULL,
+		     "attached nowhere");
 }
