@@ -6,9 +6,10 @@
  *
  * The child shares the caller's memory and makes system calls only. It moves the trees whose targets are
  * there, in their order. At the first other one it stops, and leaves the namespace as a descriptor. The
- * caller opens that target, which creates it or finds the words for the error. The next child joins the
- * namespace, moves that tree first, and continues. So a plan whose targets all exist needs one child,
- * and each missing target one more.
+ * caller opens that target, which creates it or finds the words for the error. It also creates the
+ * missing targets behind it, see targets-ahead.c. The next child joins the namespace, moves that tree
+ * first, and continues. So a plan whose targets all exist needs one child. Missing targets need one
+ * more, and another one for each that is below a missing one.
  */
 #include <errno.h>
 
@@ -111,13 +112,27 @@ static void free_trees(struct idm_assembly *a, size_t from, size_t to)
 	}
 }
 
+/* Puts what was created for the target before behind what was created now. */
+static void keep_created(struct idm_target *target, struct idm_created *before)
+{
+	struct idm_created **end = &target->made;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = before;
+}
+
 static int open_next_target(struct run *run, struct idm_target *target, bool mkdir,
 			    struct idm_error *err)
 {
 	const struct idm_plan_entry *step = &run->plan->entries[run->next];
-	int r = idm_open_entry_target(run->trees[0], step, run->trees[run->next],
-				      mkdir || step->flags & IDM_PLAN_ADD_MKDIR, target, err);
+	struct idm_created *before = target->made;
+	int r;
 
+	target->made = NULL;
+	r = idm_open_entry_target(run->trees[0], step, run->trees[run->next],
+				  mkdir || step->flags & IDM_PLAN_ADD_MKDIR, target, err);
+	keep_created(target, before);
 	run->target = r < 0 ? -1 : idm_steal_fd(&target->fd);
 	return r;
 }
@@ -153,8 +168,11 @@ static int continue_run(struct run *run, struct idm_assembly *a, bool mkdir, str
 	size_t first = run->next;
 	int r = 0;
 
-	if (run->own.fd >= 0 && first < a->plan->n)
+	if (run->own.fd >= 0 && first < a->plan->n) {
 		r = open_next_target(run, &a->targets[first], mkdir, err);
+		if (r == 0)
+			idm_create_targets_ahead(a, first, mkdir);
+	}
 	if (r == 0)
 		r = run_child(run, &a->assembler, err);
 	/* Creating the next target needs descriptors. */

@@ -51,6 +51,12 @@ int idm_assemble(struct idm_assembly *assembly, const struct idm_plan *plan,
 int idm_assemble_in_namespace(struct idm_assembly *assembly,
 			      const struct idm_plan_apply_options *options, struct idm_error *err);
 
+/*
+ * Creates the targets from entry `first` on that are missing, as far as that can be done now. The mounts
+ * before `first` are attached, and its target is there. Each is noted in the assembly as created.
+ */
+void idm_create_targets_ahead(struct idm_assembly *assembly, size_t first, bool mkdir);
+
 /* Sets the requested propagation on each mount of the assembly, once that is attached. */
 int idm_assembly_propagate(const struct idm_assembly *assembly, struct idm_error *err);
 

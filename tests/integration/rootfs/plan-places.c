@@ -639,3 +639,108 @@ TEST(a_relative_journal_and_target)
 	undo(SCRATCH "/store/journal");
 	snapshot_assert_same(before);
 }
+
+/* ---- missing targets in a namespace ---- */
+
+/* In a PID namespace of its own, where no other process gets numbers. */
+static pid_t next_number(void)
+{
+	pid_t pid = (pid_t)must(fork());
+
+	if (pid == 0)
+		_exit(0);
+	must(waitpid(pid, NULL, 0));
+	return pid;
+}
+
+static void apply_in_namespace(const struct idm_plan *plan)
+{
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct idm_error err;
+
+	o.flags = IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR;
+	assert_ok(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
+}
+
+/* One child finds that a target is missing. Another one finds that of the mount on that. */
+static void count_children_of_missing_targets(void *data)
+{
+	static const char *const targets[] = { "/dev",	 "/dev/pts", "/dev/shm", "/dev/mqueue",
+					       "/vol/1", "/vol/2",   "/vol/2/3", "/etc" };
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct stat root, st;
+	pid_t before;
+
+	(void)data;
+	plan_step(plan, "bind", ROOT, "/", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
+		plan_step(plan, "tmpfs", NULL, targets[i], NULL);
+	before = next_number();
+	apply_in_namespace(plan);
+	/* /dev, /dev/pts and the five behind it, /vol/2/3 and /etc. */
+	assert_int_equal(next_number() - before - 1, 4);
+	must(stat(TARGET, &root));
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), TARGET "%s", targets[i]);
+		must(stat(path, &st));
+		assert_true(st.st_dev != root.st_dev);
+	}
+	unmount_target();
+	assert_int_equal(access(ROOT "/dev/pts", F_OK), -1);
+	assert_int_equal(access(ROOT "/vol/2/3", F_OK), -1);
+}
+
+TEST(missing_targets_do_not_cost_a_child_each)
+{
+	enter_image();
+	in_pid_namespace(count_children_of_missing_targets, NULL);
+}
+
+/* The last one is on the mount before, however the text of that target leads there. */
+TEST(a_target_is_not_created_below_a_mount_that_will_cover_it)
+{
+	static const char *const texts[] = { "/etc/dir", "/in/dir", "/etc//dir", "/etc/./dir" };
+
+	enter_image();
+	scratch_dir(ROOT "/etc/dir");
+	must(symlink("/etc", ROOT "/in"));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		AUTO_PLAN struct idm_plan *plan = plan_new();
+
+		plan_step(plan, "bind", ROOT, "/", NULL);
+		plan_step(plan, "tmpfs", NULL, "/new", NULL);
+		plan_step(plan, "tmpfs", NULL, texts[i], NULL);
+		plan_step(plan, "tmpfs", NULL, "/etc/dir/below", NULL);
+		apply_in_namespace(plan);
+		must(access(TARGET "/etc/dir/below", F_OK));
+		unmount_target();
+		assert_int_equal(access(ROOT "/etc/dir/below", F_OK), -1);
+		must(rmdir(ROOT "/new"));
+	}
+}
+
+/* What was created for targets behind the one that fails. */
+TEST(targets_that_were_created_ahead_are_removed_again)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter_image();
+	scratch_file(ROOT "/file", "");
+	plan_step(plan, "bind", ROOT, "/", NULL);
+	plan_step(plan, "tmpfs", NULL, "/a/1", NULL);
+	plan_step(plan, "tmpfs", NULL, "/a/2", NULL);
+	plan_step(plan, "tmpfs", NULL, "/b", NULL);
+	plan_step(plan, "tmpfs", NULL, "/file", NULL);
+	o.flags = IDM_PLAN_APPLY_IN_NAMESPACE | IDM_PLAN_APPLY_MKDIR;
+	before = snapshot_take(SNAPSHOT_ALL);
+	assert_error(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), -ENOTDIR, &err, "file", NULL,
+		     NULL);
+	snapshot_assert_same(before);
+	assert_int_equal(access(ROOT "/a", F_OK), -1);
+	assert_int_equal(access(ROOT "/b", F_OK), -1);
+}
