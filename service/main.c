@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* idmountd: ID-maps detached trees for processes in user namespaces. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <linux/capability.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 
 #include "idmount.h"
 #include "lib/base/service-wire.h"
+#include "lib/base/standard-fds.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
 #include "listen.h"
@@ -68,15 +68,6 @@ static int read_options(int argc, char **argv, struct service_options *options)
 	return -1;
 }
 
-/* Else a handed file would get the number of standard error. */
-static int fill_standard_fds(void)
-{
-	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
-			return 1;
-	return 0;
-}
-
 /* The rule compares IDs as the service counts with those that filesystems store. */
 static int check_privilege(void)
 {
@@ -114,7 +105,7 @@ int main(int argc, char **argv)
 	struct service_options options = { 0 };
 	int status, listener;
 
-	if (fill_standard_fds() != 0)
+	if (idm_open_standard_fds() < 3) /* else a handed file would be standard error */
 		return 1;
 	status = read_options(argc, argv, &options);
 	if (status >= 0)
