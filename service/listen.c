@@ -69,8 +69,10 @@ int take_passed_socket(void)
 static int fill_address(const char *path, struct sockaddr_un *address)
 {
 	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (!*path || strlen(path) >= sizeof(address->sun_path))
-		return fail_listen(path, "expected a path of 1 to 107 bytes");
+	if (!*path)
+		return fail_listen("--socket", "expected a path, got an empty one");
+	if (strlen(path) >= sizeof(address->sun_path))
+		return fail_listen(path, "expected a path of at most 107 bytes");
 	strcpy(address->sun_path, path);
 	return 0;
 }
