@@ -18,31 +18,38 @@ static void stamp(char *buf, size_t size)
 		*buf = '\0';
 }
 
-/* The forms are those of runc. */
-void oci_log(const char *file, bool json, const char *message)
+/* Escaped as on standard error: a name in it need not be UTF-8, but a string in JSON has to be. */
+static char *quote_message(const char *message, const char *hint)
 {
-	size_t size = 4 * strlen(message) + 1;
-	char *line, *quoted, *shown, when[32];
-	int fd = file ? open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+	char *text = hint ? text_of("%s (hint: %s)", message, hint) : text_of("%s", message);
+	size_t size = text ? 4 * strlen(text) + 1 : 0;
+	char *shown = text ? malloc(size) : NULL, *quoted;
+
+	if (shown)
+		idm_escape(shown, size, text);
+	quoted = json_quote(shown);
+	free(shown);
+	free(text);
+	return quoted;
+}
+
+/* The forms are those of runc. */
+void oci_log_error(const struct oci_log *log, const char *message, const char *hint)
+{
+	int fd = log->file ? open(log->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+	char *line, *quoted, when[32];
 
 	if (fd < 0)
 		return;
 	stamp(when, sizeof(when));
-	/*
-	 * Escaped as on standard error: a name in it need not be UTF-8, but a string in JSON has to be.
-	 */
-	shown = malloc(size);
-	if (shown)
-		idm_escape(shown, size, message);
-	quoted = json_quote(shown);
-	line = !quoted ? NULL
-	       : json  ? text_of("{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n", quoted, when)
-		       : text_of("time=\"%s\" level=error msg=%s\n", when, quoted);
+	quoted = quote_message(message, hint);
+	line = !quoted	   ? NULL
+	       : log->json ? text_of("{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n", quoted, when)
+			   : text_of("time=\"%s\" level=error msg=%s\n", when, quoted);
 	if (!line || write(fd, line, strlen(line)) < 0) {
 		/* it is on standard error already */
 	}
 	close(fd);
-	free(shown);
 	free(quoted);
 	free(line);
 }

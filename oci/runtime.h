@@ -7,10 +7,15 @@
 /* By this name the command is the front of a runtime, whatever its arguments. */
 #define OCI_RUNTIME_NAME "idmount-oci-runtime"
 
+/* A runtime's log, where engines look for errors. */
+struct oci_log {
+	const char *file; /* NULL: none */
+	bool json;
+};
+
 /*
- * Adds an error to a runtime's log, where engines look for it; NULL: no log. An error that cannot be
- * written there is still on standard error.
+ * Adds an error, and its hint or NULL. An error that cannot be written there is still on standard error.
  */
-void oci_log(const char *file, bool json, const char *message);
+void oci_log_error(const struct oci_log *log, const char *message, const char *hint);
 
 #endif

@@ -55,39 +55,12 @@ static const char details[] =
 	"the one that IDMOUNT_RUNTIME names, else runc, else crun, as found in PATH.\n"
 	"\n";
 
-/* ---- reporting errors ---- */
-
 struct front {
-	const char *log;
-	bool json;
+	struct oci_log log;
 	const char *handler; /* NULL: not known */
 	char runtime[PATH_MAX];
 	char self[PATH_MAX];
 };
-
-static int log_failure(const struct front *f, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int log_failure(const struct front *f, const char *format, ...)
-{
-	char message[2 * sizeof(((struct idm_error *)NULL)->message)];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
-	va_end(args);
-	oci_log(f->log, f->json, message);
-	return report_failure("%s", message);
-}
-
-static int fail_error(const struct front *f, const char *file, const struct idm_error *err)
-{
-	char message[PATH_MAX + 2 + sizeof(err->message)];
-
-	snprintf(message, sizeof(message), "%s: %s", file, err->message);
-	oci_log(f->log, f->json, message);
-	return report_error_in(file, err);
-}
 
 /* ---- the real runtime ---- */
 
@@ -130,15 +103,14 @@ static int find_runtime(struct front *f)
 	if (!name || !*name)
 		return search(f, "runc") || search(f, "crun")
 			       ? DONE
-			       : log_failure(
-					 f,
+			       : report_failure(
 					 "neither runc nor crun is in PATH; IDMOUNT_RUNTIME can name another");
 	if (!strchr(name, '/'))
 		return search(f, name) ? DONE
-				       : log_failure(f, "IDMOUNT_RUNTIME: %s: not found in PATH", name);
+				       : report_failure("IDMOUNT_RUNTIME: %s: not found in PATH", name);
 	if (strlen(name) >= PATH_MAX || !is_runtime(f, name))
-		return log_failure(
-			f, "IDMOUNT_RUNTIME: expected an executable program other than this one, got %s",
+		return report_failure(
+			"IDMOUNT_RUNTIME: expected an executable program other than this one, got %s",
 			name);
 	strcpy(f->runtime, name);
 	return DONE;
@@ -149,7 +121,7 @@ static int find_self(struct front *f)
 	ssize_t n = readlink("/proc/self/exe", f->self, sizeof(f->self) - 1);
 
 	if (n < 0)
-		return log_failure(f, "/proc/self/exe: find this program: %s", strerror(errno));
+		return report_failure("/proc/self/exe: find this program: %s", strerror(errno));
 	f->self[n] = '\0';
 	return DONE;
 }
@@ -168,11 +140,11 @@ static int prepare_container(const struct front *f, const char *command, char **
 	struct idm_error err;
 
 	if (!parse_runtime_args(argv, &args))
-		return log_failure(f, "%s: %s: %s", command, args.wrong, args.reason);
+		return report_failure("%s: %s: %s", command, args.wrong, args.reason);
 	if (args.help)
 		return DONE;
 	bundle.directory = args.bundle;
-	return prepare_bundle(&bundle, file, &err) < 0 ? fail_error(f, file, &err) : DONE;
+	return prepare_bundle(&bundle, file, &err) < 0 ? report_error_in(file, &err) : DONE;
 }
 
 static bool has_bundle(const char *command)
@@ -188,9 +160,9 @@ static int call_runtime(const struct front *f, char **argv, char **command)
 	struct idm_error err;
 
 	if (*command && strcmp(*command, "features") == 0 && !command[1])
-		return print_features(argv, &err) < 0 ? fail_error(f, f->runtime, &err) : DONE;
+		return print_features(argv, &err) < 0 ? report_error_in(f->runtime, &err) : DONE;
 	execv(f->runtime, argv);
-	return log_failure(f, "%s: execute: %s", f->runtime, strerror(errno));
+	return report_failure("%s: execute: %s", f->runtime, strerror(errno));
 }
 
 static int run_front(struct front *f, char **argv, char **command)
@@ -229,10 +201,11 @@ static int run_oci_runtime(int argc, char **argv)
 
 	while ((letter = next_command_option(&a)) > 0) {
 		if (letter == OPTION_LOG)
-			f.log = a.value;
+			f.log.file = a.value;
 		if (letter == OPTION_LOG_FORMAT)
-			f.json = strcmp(a.value, "json") == 0;
+			f.log.json = strcmp(a.value, "json") == 0;
 	}
+	report_in_log(oci_log_error, &f.log);
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	operands(&a, &command);

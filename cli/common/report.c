@@ -9,12 +9,21 @@
 
 #include "option-names.h"
 #include "lib/base/escape.h"
+#include "oci/runtime.h"
 
 static const char *prefix_ = "idmount";
+static log_error *log_error_;
+static struct oci_log log_;
 
 void report_as(const char *prefix)
 {
 	prefix_ = prefix;
+}
+
+void report_in_log(log_error *function, const struct oci_log *log)
+{
+	log_error_ = function;
+	log_ = *log;
 }
 
 /*
@@ -53,31 +62,42 @@ int print_line(const char *format, ...)
 	return DONE;
 }
 
-static void print_message(const char *kind, const char *format, va_list args)
+/* The message, and a hint or NULL. */
+static void print_failure(const char *hint, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
-static void print_message(const char *kind, const char *format, va_list args)
+static void print_failure(const char *hint, const char *format, va_list args)
 {
 	char *line = one_line(format, args);
 
 	fflush(stdout);
-	fprintf(stderr, "%s: %s%s\n", prefix_, kind, line ? line : "out of memory");
+	fprintf(stderr, "%s: %s\n", prefix_, line ? line : "out of memory");
+	if (hint)
+		fprintf(stderr, "hint: %s\n", hint);
+	if (log_error_)
+		log_error_(&log_, line ? line : "out of memory", hint);
 	free(line);
 }
 
-static void print_hint(const char *hint)
-{
-	char *text = hint_with_options(hint);
+static void print_with_hint(const char *hint, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-	fprintf(stderr, "hint: %s\n", text ? text : hint);
-	free(text);
+static void print_with_hint(const char *hint, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_failure(hint, format, args);
+	va_end(args);
 }
 
 static int print_error(const char *file, const struct idm_error *err)
 {
-	report_failure("%s%s%s", file, *file ? ": " : "", err->message);
-	if (err->hint[0])
-		print_hint(err->hint);
+	char *text = err->hint[0] ? hint_with_options(err->hint) : NULL;
+	const char *hint = text ? text : err->hint[0] ? err->hint : NULL;
+
+	print_with_hint(hint, "%s%s%s", file, *file ? ": " : "", err->message);
+	free(text);
 	return FAILED;
 }
 
@@ -96,7 +116,7 @@ int report_usage(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	print_message("", format, args);
+	print_failure(NULL, format, args);
 	va_end(args);
 	return USAGE;
 }
@@ -106,7 +126,7 @@ int report_failure(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	print_message("", format, args);
+	print_failure(NULL, format, args);
 	va_end(args);
 	return FAILED;
 }
@@ -119,10 +139,14 @@ int out_of_memory(void)
 void report_note(const char *format, ...)
 {
 	va_list args;
+	char *line;
 
 	va_start(args, format);
-	print_message("note: ", format, args);
+	line = one_line(format, args);
 	va_end(args);
+	fflush(stdout);
+	fprintf(stderr, "%s: note: %s\n", prefix_, line ? line : "out of memory");
+	free(line);
 }
 
 int finish_output(int status)

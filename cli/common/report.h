@@ -5,10 +5,19 @@
 
 #include "idmount.h"
 
+struct oci_log;
+typedef void log_error(const struct oci_log *log, const char *message, const char *hint);
+
 enum { DONE = 0, FAILED = 1, USAGE = 2 };
 
 /* The prefix of every message: "idmount: mount". The string is kept. */
 void report_as(const char *prefix);
+
+/*
+ * Adds each error to that log of a runtime, too. The function is oci_log_error(), which the mount helper
+ * lacks.
+ */
+void report_in_log(log_error *function, const struct oci_log *log);
 
 /* Prints one line, and a second one if a hint exists. Returns FAILED. */
 int report_error(const struct idm_error *err);
