@@ -178,7 +178,7 @@ _idmount_options()
 		options+=' --no-new-privs --disable-userns --keyrings --seccomp --unmask'
 		;;
 	oci-hook)
-		options='--map --handler'
+		options='--map --handler --log --log-format'
 		;;
 	oci-runtime)
 		options='--root --log --log-format --debug --systemd-cgroup --rootless --cgroup-manager --criu -v --version'

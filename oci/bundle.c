@@ -116,6 +116,8 @@ static int read_and_rewrite(const char *file, int dirfd, const struct bundle *bu
 		.dirfd = dirfd,
 		.hook = bundle->hook,
 		.handler = bundle->handler,
+		.log = bundle->log,
+		.hook_stderr = bundle->hook_stderr,
 		.judge = open_and_judge_sources,
 	};
 	int r = read_config_file(file, step_prepare, &old, err);

@@ -6,12 +6,16 @@
 #include <stdbool.h>
 
 #include "idmount.h"
+#include "runtime.h"
 
 struct bundle {
 	const char *directory;
 	const char *hook;    /* the path of this program */
 	const char *handler; /* of the runtime; NULL: not known */
-	bool restored;	     /* from a checkpoint, which no hook can map: requests are refused */
+	/* For the errors of the hook. Both are ignored in a bundle that is restored. */
+	const struct oci_log *log;
+	bool hook_stderr; /* the runtime discards that of hooks, unless an annotation names a file */
+	bool restored;	  /* from a checkpoint, which no hook can map: requests are refused */
 };
 
 /*

@@ -7,10 +7,12 @@
 
 #include "json-edit.h"
 #include "lib/base/error.h"
+#include "lib/base/escape.h"
 #include "lib/plan/plan.h"
 #include "lib/spec/oci-mappings.h"
 #include "lib/sys/fail-errno.h"
 #include "oci.h"
+#include "runtime.h"
 
 static const enum idm_error_step step_prepare = IDM_STEP_PREPARE_BUNDLE;
 
@@ -328,30 +330,50 @@ static int read_old_hook(struct rewrite *rw)
 	return r;
 }
 
-/* Returns the new arguments, each behind a comma. */
-static char *new_args(const struct rewrite *rw, bool handler)
+/* Adds an option to the text, and frees that. Each argument is behind a comma. NULL: out of memory. */
+static char *add_option(char *text, const char *name, const char *value)
 {
-	char *text = text_of("%s", "");
+	char *quoted = json_quote(value),
+	     *more = text && quoted ? text_of("%s,\"%s\",%s", text, name, quoted) : NULL;
 
-	for (size_t i = rw->n_old; text && i < rw->n_requests + handler; i++) {
-		bool map = i < rw->n_requests;
-		char *old = text, *quoted = json_quote(map ? rw->requests[i] : rw->config->handler);
-
-		text = quoted ? text_of("%s,\"--%s\",%s", old, map ? "map" : "handler", quoted) : NULL;
-		free(quoted);
-		free(old);
-	}
-	return text;
+	free(quoted);
+	free(text);
+	return more;
 }
 
-static bool has_handler(const struct idm_json *args)
+/* Returns whether the hook has the option, with the value at last. `value` NULL: any value. */
+static bool has_option(const struct idm_json *args, const char *name, const char *value)
 {
 	struct idm_json item = { 0 };
+	bool found = false;
 
-	while (idm_json_each(args, &item))
-		if (item.index >= 2 && strcmp(string_of(&item), "--handler") == 0)
-			return true;
-	return false;
+	while (idm_json_type(args) == IDM_JSON_ARRAY && idm_json_each(args, &item)) {
+		bool named = item.index >= 2 && strcmp(string_of(&item), name) == 0;
+
+		if (item.index >= 2 && !idm_json_each(args, &item))
+			break;
+		if (named)
+			found = !value || strcmp(string_of(&item), value) == 0;
+	}
+	return found;
+}
+
+/* Returns the options that the hook lacks. `args` is its present list, or empty. */
+static char *missing_options(const struct rewrite *rw, const struct idm_json *args)
+{
+	const struct config *c = rw->config;
+	const char *log = c->log && c->log->file && idm_is_utf8(c->log->file) ? c->log->file : NULL;
+	char *text = text_of("%s", "");
+
+	for (size_t i = rw->n_old; i < rw->n_requests; i++)
+		text = add_option(text, "--map", rw->requests[i]);
+	if (c->handler && !has_option(args, "--handler", NULL))
+		text = add_option(text, "--handler", c->handler);
+	if (log && !has_option(args, "--log", log))
+		text = add_option(text, "--log", log);
+	if (log && c->log->json && !has_option(args, "--log-format", "json"))
+		text = add_option(text, "--log-format", "json");
+	return text;
 }
 
 /* Sets the program's present path, and adds missing arguments. */
@@ -365,7 +387,7 @@ static int change_old_hook(struct rewrite *rw, const struct idm_json *hook, cons
 		return idm_json_fail(hook, rw->err, "\"path\" is missing");
 	if (strcmp(text, rw->config->hook) != 0)
 		edit_replace(&rw->edits, &path, json_quote(rw->config->hook));
-	more = new_args(rw, rw->config->handler && !has_handler(args));
+	more = missing_options(rw, args);
 	if (!more || *more)
 		edit_append(&rw->edits, args, more ? text_of("%s", more + 1) : NULL);
 	free(more);
@@ -374,7 +396,8 @@ static int change_old_hook(struct rewrite *rw, const struct idm_json *hook, cons
 
 static char *new_hook(const struct rewrite *rw)
 {
-	char *path = json_quote(rw->config->hook), *args = new_args(rw, rw->config->handler);
+	const struct idm_json none = { 0 };
+	char *path = json_quote(rw->config->hook), *args = missing_options(rw, &none);
 	char *entry = path && args ? text_of("{\"path\":%s,\"args\":[\"idmount\",\"oci-hook\"%s]}", path,
 					     args)
 				   : NULL;
@@ -411,6 +434,40 @@ static int change_hooks(struct rewrite *rw)
 	if (r < 0)
 		return r;
 	return r > 0 ? change_old_hook(rw, &hook, &args) : add_hook(rw);
+}
+
+static bool has_members(const struct idm_json *object, const char *key)
+{
+	struct idm_json list, item = { 0 };
+
+	return idm_json_member(object, key, &list) && idm_json_type(&list) == IDM_JSON_ARRAY &&
+	       idm_json_each(&list, &item);
+}
+
+/*
+ * crun opens the file for the hooks of each of its commands. start and delete can have a standard error
+ * that cannot be opened, and would fail.
+ */
+static bool has_later_hooks(const struct rewrite *rw)
+{
+	struct idm_json hooks;
+
+	return idm_json_member(&rw->whole, "hooks", &hooks) &&
+	       (has_members(&hooks, "poststart") || has_members(&hooks, "poststop"));
+}
+
+/* The engine reads the runtime's standard error, but crun discards that of hooks. */
+static void show_hook_errors(struct rewrite *rw)
+{
+	static const char *const keys[] = { "annotations", "run.oci.hooks.stderr" };
+	struct idm_json annotations, file;
+
+	if (!rw->config->hook_stderr || has_later_hooks(rw))
+		return;
+	if (idm_json_member(&rw->whole, "annotations", &annotations) &&
+	    idm_json_member(&annotations, keys[1], &file))
+		return;
+	edit_set(&rw->edits, keys, 2, text_of("\"/dev/stderr\""));
 }
 
 /* ---- the text ---- */
@@ -482,6 +539,8 @@ int prepare_config(const struct config *config, char **prepared, size_t *n, stru
 	*prepared = NULL;
 	if (r == 0 && rw.any)
 		r = change_hooks(&rw);
+	if (r == 0 && rw.any)
+		show_hook_errors(&rw);
 	/* The hook must accept the old text, too: an argument can express more than an option of a
 	 * mount. */
 	if (r == 0 && rw.any)

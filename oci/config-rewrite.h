@@ -3,18 +3,22 @@
 #ifndef IDM_OCI_CONFIG_REWRITE_H
 #define IDM_OCI_CONFIG_REWRITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "idmount.h"
 
 struct idm_oci;
+struct oci_log;
 
 struct config {
 	const char *text;
 	size_t length;
-	int dirfd;	     /* of the bundle */
-	const char *hook;    /* the path of this program */
-	const char *handler; /* of the runtime, for the hook; NULL: not known */
+	int dirfd;		   /* of the bundle */
+	const char *hook;	   /* the path of this program */
+	const char *handler;	   /* of the runtime, for the hook; NULL: not known */
+	const struct oci_log *log; /* of the runtime, for the hook; with an absolute path */
+	bool hook_stderr;	   /* show the hook's standard error by an annotation of crun */
 	/*
 	 * Returns 0 if the maps that the configuration asks for are allowed, or a negative errno. NULL:
 	 * not called.

@@ -16,14 +16,17 @@
 #include "oci/oci.h"
 #include "oci/plan-view.h"
 #include "oci/policy-file.h"
+#include "oci/runtime.h"
 
-enum { OPTION_MAP = LONG_ONLY, OPTION_HANDLER };
+enum { OPTION_MAP = LONG_ONLY, OPTION_HANDLER, OPTION_LOG, OPTION_LOG_FORMAT };
 
 static const struct option_row options[] = {
 	{ OPTION_MAP, "map", "VALUE/DESTINATION",
 	  "a map that the engine asks for, as oci-runtime passes it on;\n"
 	  "VALUE is as in an annotation, but no rule limits it" },
 	{ OPTION_HANDLER, "handler", "NAME", "the runtime handler, for the rules" },
+	{ OPTION_LOG, "log", "FILE", "the runtime's log, for errors" },
+	{ OPTION_LOG_FORMAT, "log-format", "text|json", "the format of that file" },
 	{ 0 },
 };
 
@@ -215,6 +218,7 @@ static int hook(struct state *s)
 
 static int read_hook_options(struct arguments *a, struct state *s)
 {
+	struct oci_log log = { 0 };
 	int letter;
 
 	s->requests = calloc((size_t)a->argc, sizeof(*s->requests));
@@ -223,9 +227,14 @@ static int read_hook_options(struct arguments *a, struct state *s)
 	while ((letter = next_command_option(a)) > 0) {
 		if (letter == OPTION_MAP)
 			s->requests[s->n_requests++] = (char *)a->value;
-		else
+		else if (letter == OPTION_HANDLER)
 			s->handler = a->value;
+		else if (letter == OPTION_LOG)
+			log.file = a->value;
+		else
+			log.json = strcmp(a->value, "json") == 0;
 	}
+	report_in_log(oci_log_error, &log);
 	return letter == OPTIONS_END ? DONE : letter == OPTION_HELP ? -1 : USAGE;
 }
 

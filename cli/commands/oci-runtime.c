@@ -4,6 +4,7 @@
  * runtime with the same arguments, which does everything else.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -128,11 +129,43 @@ static int find_self(struct front *f)
 
 /* ---- create and run ---- */
 
+/* The hook has another working directory. Without memory for the path, the hook has no log. */
+static struct oci_log hook_log(const struct oci_log *log, char *path)
+{
+	struct oci_log absolute = { .json = log->json };
+	char here[PATH_MAX];
+
+	if (!log->file || !*log->file)
+		return absolute;
+	if (*log->file == '/')
+		absolute.file = log->file;
+	else if (getcwd(here, sizeof(here)) &&
+		 snprintf(path, PATH_MAX, "%s/%s", here, log->file) < PATH_MAX)
+		absolute.file = path;
+	return absolute;
+}
+
+/* crun fails if it cannot open the file: a socket cannot be opened, nor another user's terminal. */
+static bool discards_hook_stderr(const struct front *f)
+{
+	const char *name = strrchr(f->runtime, '/') + 1;
+	int fd = strncmp(name, "crun", 4) == 0 ? open("/dev/stderr", O_WRONLY | O_APPEND | O_CLOEXEC)
+					       : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static int prepare_container(const struct front *f, const char *command, char **argv)
 {
+	char log_path[PATH_MAX];
+	const struct oci_log log = hook_log(&f->log, log_path);
 	struct bundle bundle = {
 		.hook = f->self,
 		.handler = f->handler,
+		.log = &log,
+		.hook_stderr = discards_hook_stderr(f),
 		.restored = strcmp(command, "restore") == 0,
 	};
 	struct runtime_args args;

@@ -335,6 +335,66 @@ front_refuses()
 	front_refuses '/mnt/c/config.json: prepare bundle: create a new one beside it: Read-only file system' create -b c id
 }
 
+@test "the hook's reason is in the runtime's log, and on standard error with crun, too" {
+	local reason='map tree: the filesystem (proc) cannot be ID-mapped' runtime
+
+	source=/proc
+	for runtime in runc crun; do
+		rm -rf b log
+		bundle b true "$(volume /vol bind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
+		front()
+		{
+			IDMOUNT_RUNTIME=$runtime "$front" --log log --log-format json "$@"
+		}
+		crun()
+		{
+			front "$@"
+		}
+		if [[ $runtime == crun ]]; then
+			run --separate-stderr with_crun b
+		else
+			run --separate-stderr front --root state run --bundle b "$prefix-b"
+		fi
+		((status != 0))
+		echo "$stderr"
+		[[ $runtime == runc || $stderr == *"idmount: oci-hook: $reason"* ]]
+		jq -r .msg log | grep -F "$reason"
+	done
+	same 'the annotation' /dev/stderr "$(jq -r '.annotations["run.oci.hooks.stderr"]' b/config.json)"
+	# A bundle that the front has prepared stays as it is, and the last log counts.
+	IDMOUNT_RUNTIME=/bin/false run -1 "$front" --log /mnt/other create --bundle b id
+	same 'the options' '["--log","/mnt/log","--log-format","json","--log","/mnt/other"]' \
+		"$(jq -c '.hooks.createRuntime[0].args[2:]' b/config.json)"
+}
+
+@test "crun's annotation for the standard error of hooks" {
+	local annotation='.annotations["run.oci.hooks.stderr"]'
+
+	cp /bin/false crun-that-fails
+	# annotated EXPECTED FILTER
+	annotated()
+	{
+		rm -rf b
+		bundle b true "$(volume /vol rbind,idmap "$(rows 1000 0 1)") | $2"
+		IDMOUNT_RUNTIME=/mnt/crun-that-fails "$front" create --bundle b id || true
+		same 'the annotation' "$1" "$(jq -r "$annotation" b/config.json)"
+	}
+	annotated /dev/stderr .
+	annotated /dev/stderr '.annotations = null'
+	annotated /there "$annotation = \"/there\""
+	annotated /dev/stderr '.hooks = {poststop: []}'
+	annotated null '.hooks = {poststop: [{path: "/bin/true"}]}'
+	annotated null '.hooks = {poststart: [{path: "/bin/true"}]}'
+	# crun could not open a socket.
+	rm -r b
+	bundle b true "$(volume /vol rbind,idmap "$(rows 1000 0 1)")"
+	IDMOUNT_RUNTIME=/mnt/crun-that-fails python3 -c 'import socket, subprocess, sys
+here, there = socket.socketpair()
+subprocess.run(sys.argv[1:], stderr=there)' "$front" create --bundle b id
+	same 'the annotation' null "$(jq -r "$annotation" b/config.json)"
+	jq -e .hooks b/config.json
+}
+
 @test "50 containers at once, each with its own map of one source" {
 	local i n=50 pids=()
 
