@@ -22,9 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/rootfs/assemble.h"
+#include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
@@ -159,7 +161,7 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 /* For one mount of the configuration. */
 struct placing {
 	const char *destination;
-	bool mapped;
+	bool mapped, own_map;
 	struct idm_plan_entry step; /* a copy, which owns nothing */
 	int tree;		    /* -1: it has no map */
 	int place;		    /* the runtime's mount there; -1: none to handle */
@@ -215,6 +217,7 @@ static void copy_entry(struct placing *p, const struct idm_oci *oci, const struc
 	static char itself[] = "";
 
 	p->mapped = true;
+	p->own_map = mount->own_map;
 	p->step = oci->plan->entries[mount->step];
 	p->step.copied_as = choose_propagation(oci, &p->step);
 	if (mount->source < 0)
@@ -263,9 +266,41 @@ static int prepare_placing(struct placing *p, const struct preparation *all, siz
 	return r < 0 || p->place < 0 ? r : find_place_path(p, all->proc, err);
 }
 
-static int make_placed_trees(struct placing *placings, size_t n, struct idm_error *err)
+/*
+ * With a rootless engine idmountd makes the map. There IDs on disk count on the host: the filesystem is
+ * one of the host's.
+ */
+static int make_tree_by_service(const struct placing *p, struct idm_userns_cache *cache,
+				struct idm_error *err)
+{
+	struct idm_plan_apply_options options = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct idm_plan_entry step = p->step;
+	struct idm_map *on_host = NULL;
+	int r = 0;
+
+	options.flags = IDM_PLAN_APPLY_SERVICE;
+	if (p->own_map)
+		r = count_disk_ids_on_host(step.map, &on_host, err);
+	if (r < 0)
+		return r;
+	if (on_host)
+		step.map = on_host;
+	r = idm_plan_entry_make(&step, &options, cache, err);
+	idm_map_free(on_host);
+	return r;
+}
+
+static int make_placed_tree(const struct placing *p, struct idm_userns_cache *cache,
+			    struct idm_error *err)
 {
 	const struct idm_plan_apply_options options = IDM_PLAN_APPLY_OPTIONS_INIT;
+	int r = idm_plan_entry_make(&p->step, &options, cache, err);
+
+	return r == -EPERM && !idm_in_initial_userns() ? make_tree_by_service(p, cache, err) : r;
+}
+
+static int make_placed_trees(struct placing *placings, size_t n, struct idm_error *err)
+{
 	struct idm_userns_cache *cache;
 	int r = idm_userns_cache_new(16, &cache, err);
 
@@ -273,8 +308,7 @@ static int make_placed_trees(struct placing *placings, size_t n, struct idm_erro
 		return r;
 	for (size_t i = 0; i < n && r >= 0; i++)
 		if (placings[i].mapped)
-			r = placings[i].tree = idm_plan_entry_make(&placings[i].step, &options, cache,
-								   err);
+			r = placings[i].tree = make_placed_tree(&placings[i], cache, err);
 	idm_userns_cache_free(cache);
 	return r < 0 ? r : 0;
 }

@@ -10,7 +10,11 @@
  */
 int read_policy(struct idm_policy **policy, struct idm_error *err);
 
-/* Checks that root's rules allow the maps that annotations ask for. Reads the file only if one asks. */
+/*
+ * Checks that root's rules allow the maps that annotations ask for. Reads the file only if one asks.
+ * With a rootless engine the rules are for pods alone: other containers are the user's own, and idmountd
+ * or the kernel decides.
+ */
 int judge_annotations(const struct idm_oci *oci, struct idm_error *err);
 
 #endif
