@@ -104,6 +104,47 @@ static int find_outside_map(struct bundle *b, const struct idm_json *mount,
 	return m->map ? 0 : idm_oci_find_container_map(&b->config, mount, scope, m);
 }
 
+static void remove_map_options(struct idm_option_list *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (!idm_find_map_option(list->options[i], NULL))
+			list->options[n++] = list->options[i];
+	list->n = n;
+}
+
+static bool has_option_with_map(const struct idm_option_list *list)
+{
+	const char *map;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (idm_find_map_option(list->options[i], &map) && map)
+			return true;
+	return false;
+}
+
+/*
+ * A kubelet adds the map of a pod with a user namespace to each of its volumes. The pod's author did not
+ * ask for that. So an annotation counts, and these mappings do not.
+ */
+static int pass_over_pod_map(struct bundle *b, const struct idm_json *mount,
+			     struct idm_option_list *list, bool *has)
+{
+	struct idm_map *rows = NULL;
+	int r = 0;
+
+	if (has_option_with_map(list))
+		return 0;
+	r = idm_oci_read_mappings(mount, &rows, b->config.reader->err);
+	if (r == 0 && rows && b->config.map && !b->config.joined && idm_map_equal(rows, b->config.map)) {
+		remove_map_options(list);
+		*has = false;
+	}
+	idm_map_free(rows);
+	return r;
+}
+
 static int check_once(const struct bundle *b, const struct idm_json *mount,
 		      const struct outside_request *q, bool has)
 {
@@ -129,8 +170,10 @@ static int find_mapped(struct bundle *b, const struct idm_json *mount, struct id
 	     has = has_map(mount, list);
 	const struct outside_request q = { find_request(b, destination, n),
 					   annotated ? &annotation : NULL };
-	int r = check_once(b, mount, &q, has);
+	int r = annotated && has ? pass_over_pod_map(b, mount, list, &has) : 0;
 
+	if (r == 0)
+		r = check_once(b, mount, &q, has);
 	if (r == 0)
 		r = note_mount(b, m->target, annotated || q.argument || has);
 	if (r < 0 || (!annotated && !q.argument && !has))

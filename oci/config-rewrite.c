@@ -178,6 +178,40 @@ static bool is_only_mount_at(const struct rewrite *rw, const char *path, size_t 
 	return same == 1;
 }
 
+/* Returns whether the map is that of the container: bundle-read.c has the reason. */
+static int is_pod_map(const struct rewrite *rw, const struct idm_json *mount,
+		      const struct request *request, bool *equal)
+{
+	struct idm_map *rows = NULL, *container = NULL;
+	struct idm_json linux_;
+	int r = 0;
+
+	*equal = false;
+	if (!request->mappings || !idm_json_member(&rw->whole, "linux", &linux_) ||
+	    idm_json_type(&linux_) != IDM_JSON_OBJECT)
+		return 0;
+	r = idm_oci_read_mappings(mount, &rows, rw->err);
+	if (r == 0)
+		r = idm_oci_read_maps(&linux_, &container, rw->err);
+	*equal = r == 0 && container && idm_map_equal(rows, container);
+	idm_map_free(rows);
+	idm_map_free(container);
+	return r;
+}
+
+/* Returns 0 if the annotation may replace the map of the mount. */
+static int check_annotation_of_mount(const struct rewrite *rw, const struct idm_json *mount,
+				     const struct request *request, const struct idm_json *annotation)
+{
+	bool pod_map;
+	int r = is_pod_map(rw, mount, request, &pod_map);
+
+	if (r < 0 || pod_map)
+		return r;
+	return idm_json_fail(mount, rw->err, "duplicate map (also given by the annotation %s)",
+			     annotation->key);
+}
+
 static int add_mount_request(struct rewrite *rw, const struct idm_json *mount,
 			     const struct request *request)
 {
@@ -197,8 +231,7 @@ static int add_mount_request(struct rewrite *rw, const struct idm_json *mount,
 				     (int)n, path);
 	if (idm_json_member(&rw->whole, "annotations", &annotations) &&
 	    idm_oci_find_annotation(&annotations, path, n, &other))
-		return idm_json_fail(mount, rw->err, "duplicate map (also given by the annotation %s)",
-				     other.key);
+		return check_annotation_of_mount(rw, mount, request, &other);
 	return add_request(rw, text_of("%s%s%s/%.*s", request->scope ? request->scope : "",
 				       request->scope && request->map ? "=" : "",
 				       request->map ? request->map : "", (int)n, path));

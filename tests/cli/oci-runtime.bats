@@ -368,6 +368,31 @@ front_refuses()
 		"$(jq -c '.hooks.createRuntime[0].args[2:]' b/config.json)"
 }
 
+# A kubelet adds the map of a pod with hostUsers: false to each volume.
+@test "an annotation counts, and not the mappings that are the container's own" {
+	local runtime own='[{containerID: 0, hostID: 100000, size: 65536}]'
+
+	policy 'allow source=/mnt/src disk=5,1000 seen=100007'
+	for runtime in runc crun; do
+		rm -rf b
+		bundle b 'stat -c %u:%g /vol/1000 /vol/5' \
+			"$(volume /vol rbind "$own") | $userns | .annotations = {\"io.idmount.map/vol\": \"1000:100007\"}"
+		run -0 --separate-stderr through "$runtime" b
+		same "$runtime: output" $'7:7\n65534:65534' "$output"
+		jq -e '.mounts[-1] | has("uidMappings") or has("gidMappings") | not' b/config.json
+		# As the hook reads it, where the runtime has the mappings.
+		bundle b 'stat -c %u:%g /vol/1000 /vol/5' \
+			".mounts[-1] += {uidMappings: $own, gidMappings: $own, options: [\"rbind\", \"ridmap\"]}"
+		run -0 --separate-stderr through "$runtime" b
+		same "$runtime, again: output" $'7:7\n65534:65534' "$output"
+	done
+	export IDMOUNT_RUNTIME=false
+	bundle b true '.mounts[-1] += {uidMappings: [{containerID: 0, hostID: 100000, size: 65535}], gidMappings: .linux.gidMappings}'
+	front_refuses '/mnt/b/config.json: prepare bundle: mounts[7]: duplicate map (also given by the annotation io.idmount.map/vol)' create -b b id
+	bundle b true ".mounts[-1] += {options: [\"rbind\", \"idmap\"]} | del(.mounts[-1].uidMappings, .mounts[-1].gidMappings)"
+	front_refuses '/mnt/b/config.json: prepare bundle: mounts[7]: duplicate map (also given by the annotation io.idmount.map/vol)' create -b b id
+}
+
 @test "crun's annotation for the standard error of hooks" {
 	local annotation='.annotations["run.oci.hooks.stderr"]'
 
