@@ -24,6 +24,7 @@
 #include "cli/common/option-names.h"
 #include "cli/common/idmap-options.h"
 #include "cli/common/mount.h"
+#include "cli/common/quoted-options.h"
 #include "cli/common/report.h"
 #include "cli/common/standard-fds.h"
 
@@ -53,38 +54,6 @@ static bool is_for_mount(const char *option)
 }
 
 /* ---- options ---- */
-
-/* Quotes keep commas together. An unclosed quote would include the rest of the list. */
-static bool quotes_are_closed(const char *list)
-{
-	bool quoted = false;
-
-	for (; *list; list++)
-		quoted ^= *list == '"';
-	return !quoted;
-}
-
-/*
- * Cuts the next option off a list, in place; returns NULL at the end. An option reaches up to a comma
- * that is not inside double quotes. The quotes, which mount(8) passes on, are removed.
- */
-static char *cut_helper_option(char **list)
-{
-	char *option = *list, *from = option, *to = option;
-	bool quoted = false;
-
-	if (!option || !*option)
-		return NULL;
-	for (; *from && (quoted || *from != ','); from++) {
-		if (*from == '"')
-			quoted = !quoted;
-		else
-			*to++ = *from;
-	}
-	*list = *from ? from + 1 : from;
-	*to = '\0';
-	return option;
-}
 
 static const char *value_of(const char *option, const char *key)
 {
@@ -159,7 +128,7 @@ static int parse_helper_options(struct helper *h, char *list)
 
 	if (!quotes_are_closed(list))
 		return report_usage("-o %s: a quote is not closed", list);
-	while ((option = cut_helper_option(&list))) {
+	while ((option = cut_quoted_option(&list))) {
 		int status = *option ? parse_helper_option(h, option) : DONE;
 
 		if (status != DONE)
