@@ -46,6 +46,7 @@ struct idm_layers {
 	bool by_path;	  /* lower layers need no descriptor, if the kernel can have their paths */
 	bool nosymfollow; /* the copies refuse symbolic links, see layer-paths.c */
 	bool service;	  /* idmountd may map the copies */
+	uint32_t root_uid, root_gid; /* seen IDs that create files in a mapped upper directory */
 	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 };

@@ -289,9 +289,10 @@ static bool needs_mapped_root(const struct idm_overlay_options *o)
 
 static int assemble_as_root(struct assembly *a)
 {
-	const struct idm_map *map = a->overlay->map;
 	struct idm_delegate_work work = {
 		.operation = IDM_DELEGATE_MOUNT_OVERLAY,
+		.uid = a->layers->root_uid,
+		.gid = a->layers->root_gid,
 		.fd = -1,
 		.name = TARGET,
 		.source = get_source(a),
@@ -300,8 +301,6 @@ static int assemble_as_root(struct assembly *a)
 	struct idm_delegate root;
 	int r;
 
-	idm_map_to_seen(map, IDM_UID, 0, &work.uid);
-	idm_map_to_seen(map, IDM_GID, 0, &work.gid);
 	r = idm_delegate_prepare(&root, &work);
 	if (r < 0)
 		return r;

@@ -15,6 +15,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/mount-attr.h"
+#include "lib/mount/service-tree.h"
 #include "lib/mount/staging.h"
 #include "lib/sys/delegate.h"
 #include "lib/sys/fail-errno.h"
@@ -121,6 +122,13 @@ static int check_request(const struct idm_overlay_options *o, struct idm_error *
 	return r < 0 ? r : check_all_paths(o, err);
 }
 
+/* A map that idmountd makes never has the host's root. Then the owner of the upper directory is enough.
+ */
+static bool is_for_service(const struct idm_overlay_options *o)
+{
+	return o->flags & IDM_OVERLAY_SERVICE && idm_service_can_help();
+}
+
 static int check_disk_root(const struct idm_overlay_options *o, struct idm_error *err)
 {
 	uint32_t seen;
@@ -129,6 +137,8 @@ static int check_disk_root(const struct idm_overlay_options *o, struct idm_error
 		return 0;
 	if (idm_map_to_seen(o->map, IDM_UID, 0, &seen) == 0 &&
 	    idm_map_to_seen(o->map, IDM_GID, 0, &seen) == 0)
+		return 0;
+	if (is_for_service(o))
 		return 0;
 	return idm_fail(err, -EINVAL, step_overlay, o->upper->path,
 			"an upper directory with disk IDs requires a map that has disk uid and gid 0");
@@ -192,6 +202,36 @@ static int check_upper_mount(const struct idm_overlay_options *o, const struct i
 		return idm_fail(err, -EXDEV, step_overlay, o->work->path,
 				"no common parent directory of it and %s can be mapped", o->upper->path);
 	return 0;
+}
+
+static int find_upper_owner(const struct idm_overlay_options *o, struct idm_layers *layers,
+			    struct idm_error *err)
+{
+	uint32_t disk;
+	struct stat st;
+	int r = idm_sys_fstatat(layers->v[layers->n - 2].fd, "", &st, AT_EMPTY_PATH);
+
+	if (r < 0)
+		return idm_fail_errno(err, r, step_overlay, o->upper->path);
+	if (idm_map_to_disk(o->map, IDM_UID, st.st_uid, &disk) < 0 ||
+	    idm_map_to_disk(o->map, IDM_GID, st.st_gid, &disk) < 0)
+		return idm_fail(err, -EINVAL, step_overlay, o->upper->path,
+				"an upper directory with disk IDs requires a map that has its owner");
+	layers->root_uid = st.st_uid;
+	layers->root_gid = st.st_gid;
+	return 0;
+}
+
+/* The seen IDs that create files in a mapped upper directory: those of root, or of its owner. */
+static int find_mapped_root(const struct idm_overlay_options *o, struct idm_layers *layers,
+			    struct idm_error *err)
+{
+	if (!o->map || !o->upper || o->upper_ids != IDM_UPPER_DISK)
+		return 0;
+	if (idm_map_to_seen(o->map, IDM_UID, 0, &layers->root_uid) == 0 &&
+	    idm_map_to_seen(o->map, IDM_GID, 0, &layers->root_gid) == 0)
+		return 0;
+	return find_upper_owner(o, layers, err);
 }
 
 /* ---- making it ---- */
@@ -280,14 +320,13 @@ static int set_overlay_options(int fs, const struct idm_overlay_options *o, stru
  * files in it. The kernel does that with the credentials of the process that creates the overlay, or
  * (since Linux 6.15) of the process that sets override_creds.
  */
-static int create_as_mapped_root(const struct idm_overlay_options *o, int fs)
+static int create_as_mapped_root(const struct idm_overlay_options *o, const struct idm_layers *layers,
+				 int fs)
 {
 	bool create = o->flags & IDM_OVERLAY_CREATE_AS_ROOT;
-	struct idm_delegate_work work = { .fd = fs };
+	struct idm_delegate_work work = { .fd = fs, .uid = layers->root_uid, .gid = layers->root_gid };
 	int r;
 
-	idm_map_to_seen(o->map, IDM_UID, 0, &work.uid);
-	idm_map_to_seen(o->map, IDM_GID, 0, &work.gid);
 	work.operation = create ? IDM_DELEGATE_CREATE_FS : IDM_DELEGATE_OVERRIDE_CREDS;
 	r = idm_delegate(&work, NULL, NULL, NULL);
 	if (create)
@@ -298,10 +337,11 @@ static int create_as_mapped_root(const struct idm_overlay_options *o, int fs)
 	return idm_delegate(&work, NULL, NULL, NULL);
 }
 
-static int create_superblock(const struct idm_overlay_options *o, int fs)
+static int create_superblock(const struct idm_overlay_options *o, const struct idm_layers *layers,
+			     int fs)
 {
 	if (o->map && o->upper && o->upper_ids == IDM_UPPER_DISK)
-		return create_as_mapped_root(o, fs);
+		return create_as_mapped_root(o, layers, fs);
 	return idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
 
@@ -338,7 +378,7 @@ static int by_descriptor(const struct idm_overlay_options *o, struct idm_layers 
 		r = set_overlay_options(fs, o, err);
 	if (r < 0)
 		return r;
-	r = create_superblock(o, fs);
+	r = create_superblock(o, layers, fs);
 	if (r < 0)
 		return idm_diagnose_no_overlay(r, fs, o, err);
 	tree = idm_sys_fsmount(fs, 0, o->attr);
@@ -422,6 +462,8 @@ static int assemble_overlay(const struct idm_overlay_options *o, struct idm_laye
 	r = idm_layers_open(layers, userns, err);
 	if (r == 0)
 		r = check_upper_mount(o, layers, err);
+	if (r == 0)
+		r = find_mapped_root(o, layers, err);
 	if (r < 0)
 		return r;
 	return descriptors ? by_descriptor(o, layers, userns, err)

@@ -1035,7 +1035,8 @@ enum idm_upper_ids {
 	IDM_UPPER_SHIFTED = 0,
 	/*
 	 * The disk ones, as in the layers below. The upper directory is ID-mapped, too. It can be committed,
-	 * copied, or used under another map. The map must cover disk uid and gid 0.
+	 * copied, or used under another map. The map must cover disk uid and gid 0. In a user namespace with
+	 * IDM_OVERLAY_SERVICE the owner of the upper directory is enough.
 	 */
 	IDM_UPPER_DISK
 };
@@ -1116,7 +1117,7 @@ struct idm_overlay_options {
  *   -EINVAL: too few layers, or work without upper or upper without work
  *   -EINVAL: an option that the kernel does not know or accept
  *   -EINVAL: a layer's filesystem cannot be ID-mapped or be a layer
- *   -EINVAL: IDM_UPPER_DISK and a map without disk uid 0 or disk gid 0
+ *   -EINVAL: IDM_UPPER_DISK and a map without disk uid 0 or disk gid 0, or without the owner of `upper`
  *   -EINVAL: an unknown flag, attribute or `upper_ids`, or two that exclude each other
  *   -EINVAL: IDM_OVERLAY_UPPER_UNUSED without an upper directory
  *   -EINVAL: an array or an option's name is NULL

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The library and the real idmountd. */
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 
 #include "lib/base/macros.h"
@@ -122,13 +123,14 @@ static void make_layers(void)
 	owned_file(LAYERS "/b/user", USER, USER);
 }
 
-static int open_overlay(unsigned int flags, enum idm_upper_ids upper_ids, struct idm_error *err)
+static int open_overlay(const char *text, unsigned int flags, enum idm_upper_ids upper_ids,
+			struct idm_error *err)
 {
 	static const struct idm_path lower[] = { { AT_FDCWD, LAYERS "/a" }, { AT_FDCWD, LAYERS "/b" } };
 	static const struct idm_path upper = { AT_FDCWD, LAYERS "/up" };
 	static const struct idm_path work = { AT_FDCWD, LAYERS "/work" };
 	static const struct idm_mount_option userxattr = { "userxattr", NULL };
-	AUTO_MAP struct idm_map *map = map_of(ROOT_SHIFT);
+	AUTO_MAP struct idm_map *map = map_of(text);
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 
 	o.flags = flags;
@@ -151,11 +153,11 @@ static void overlay_layers(void *flags)
 
 	enter_as_user();
 	before = snapshot_take(SNAPSHOT_ALL);
-	tree = open_overlay(0, IDM_UPPER_SHIFTED, &err);
+	tree = open_overlay(ROOT_SHIFT, 0, IDM_UPPER_SHIFTED, &err);
 	assert_error(tree, -EPERM, &err, NULL, "map tree", "that mounted the filesystem");
-	tree = (int)assert_ok(
-		open_overlay(*(unsigned int *)flags | IDM_OVERLAY_SERVICE, IDM_UPPER_SHIFTED, &err),
-		&err);
+	tree = (int)assert_ok(open_overlay(ROOT_SHIFT, *(unsigned int *)flags | IDM_OVERLAY_SERVICE,
+					   IDM_UPPER_SHIFTED, &err),
+			      &err);
 	attach_at(tree, TARGET);
 	assert_owner(TARGET "/sub", 8, 9);
 	assert_owner(TARGET "/user", 0, 0);
@@ -181,6 +183,59 @@ TEST_SINCE(5, 19, an_overlay_cannot, an_overlay_of_mapped_layers)
 	make_layers();
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
 		in_child(overlay_layers, &ways[i]);
+	stop_idmountd();
+}
+
+/* The map has no disk ID 0, so the owner of the upper directory creates files in it. */
+static void overlay_mapped_upper(void *flags)
+{
+	struct idm_error err;
+	int tree;
+
+	enter_as_user();
+	tree = (int)assert_ok(
+		open_overlay(SHIFT, *(unsigned int *)flags | IDM_OVERLAY_SERVICE, IDM_UPPER_DISK, &err),
+		&err);
+	attach_at(tree, TARGET);
+	setfsgid(7);
+	setfsuid(7);
+	scratch_file(TARGET "/new", "");
+	must(rename(TARGET "/user", TARGET "/copied"));
+	setfsuid(0);
+	setfsgid(0);
+	assert_owner(TARGET "/new", 7, 7);
+	assert_owner(LAYERS "/up/new", 0, 0); /* 1500 on the host */
+	assert_owner(LAYERS "/up/copied", 0, 0);
+	assert_owner(LAYERS "/up/user", 0, 0); /* a whiteout */
+	close_fd(&tree);
+	do_umount(TARGET);
+	must(unlink(LAYERS "/up/new"));
+	must(unlink(LAYERS "/up/copied"));
+	must(unlink(LAYERS "/up/user"));
+}
+
+/* The map has nothing for files of the upper directory's owner. */
+static void overlay_unowned_upper(void *flags)
+{
+	struct idm_error err;
+	int tree;
+
+	enter_as_user();
+	tree = open_overlay("200000:8:2", *(unsigned int *)flags | IDM_OVERLAY_SERVICE, IDM_UPPER_DISK,
+			    &err);
+	assert_error(tree, -EINVAL, &err, LAYERS "/up", "open overlay", "its owner");
+}
+
+TEST_SINCE(5, 19, an_overlay_cannot, an_overlay_with_a_mapped_upper_directory)
+{
+	static unsigned int ways[] = { 0, IDM_OVERLAY_IN_NAMESPACE };
+
+	start_idmountd();
+	make_layers();
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		in_child(overlay_mapped_upper, &ways[i]);
+		in_child(overlay_unowned_upper, &ways[i]);
+	}
 	stop_idmountd();
 }
 
