@@ -16,6 +16,11 @@ int enter_new_userns(struct idm_error *err)
 	return unshare(CLONE_NEWUSER) < 0 ? idm_diagnose_no_userns(-errno, err) : 0;
 }
 
+int check_own_ids(const struct idm_map *map, struct idm_error *err)
+{
+	return idm_diagnose_other_id(map, err);
+}
+
 static bool is_refusal(int code)
 {
 	return code == -EPERM || code == -ENOSYS;

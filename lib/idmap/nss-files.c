@@ -53,14 +53,19 @@ int idm_nss_find_group(const char *name, uint32_t *gid)
 	return 0;
 }
 
-int idm_nss_find_caller(char *name, size_t size)
+int idm_nss_find_name(uint32_t uid, char *name, size_t size)
 {
 	AUTO_FILE FILE *file = fopen("/etc/passwd", "re");
 	const struct passwd *p = NULL;
 
-	while (file && (p = fgetpwent(file)) && p->pw_uid != getuid())
+	while (file && (p = fgetpwent(file)) && p->pw_uid != uid)
 		;
 	if (!p)
 		return get_no_entry_errno(file);
 	return (size_t)snprintf(name, size, "%s", p->pw_name) >= size ? -ENAMETOOLONG : 0;
+}
+
+int idm_nss_find_caller(char *name, size_t size)
+{
+	return idm_nss_find_name(getuid(), name, size);
 }

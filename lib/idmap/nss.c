@@ -82,16 +82,17 @@ int idm_nss_find_group(const char *name, uint32_t *gid)
 	return ask_with_buffer(ask_group, &(struct group_query){ name, gid });
 }
 
-struct caller_query {
+struct name_query {
+	uint32_t uid;
 	char *name;
 	size_t size;
 };
 
-static int ask_caller(void *what, char *buf, size_t size)
+static int ask_name(void *what, char *buf, size_t size)
 {
-	struct caller_query *q = what;
+	struct name_query *q = what;
 	struct passwd pw, *found;
-	int e = getpwuid_r(getuid(), &pw, buf, size, &found);
+	int e = getpwuid_r(q->uid, &pw, buf, size, &found);
 
 	if (e == 0 && !found)
 		return ENOENT;
@@ -100,7 +101,12 @@ static int ask_caller(void *what, char *buf, size_t size)
 	return e;
 }
 
+int idm_nss_find_name(uint32_t uid, char *name, size_t size)
+{
+	return ask_with_buffer(ask_name, &(struct name_query){ uid, name, size });
+}
+
 int idm_nss_find_caller(char *name, size_t size)
 {
-	return ask_with_buffer(ask_caller, &(struct caller_query){ name, size });
+	return idm_nss_find_name(getuid(), name, size);
 }

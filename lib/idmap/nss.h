@@ -17,7 +17,8 @@ int idm_nss_find_user(const char *name, struct idm_ids *ids);
 /* A group's gid. 0, -ENOENT, or the name service's error. */
 int idm_nss_find_group(const char *name, uint32_t *gid);
 
-/* The name of the calling thread's real uid. */
+/* The name of a uid, or of the calling thread's real uid. */
+int idm_nss_find_name(uint32_t uid, char *name, size_t size);
 int idm_nss_find_caller(char *name, size_t size);
 
 #endif

@@ -156,7 +156,18 @@ static void read_limits(unsigned int kind, struct limits *limits)
 		*limits = usual;
 }
 
-static void hint_range(unsigned int kind, const char *file, const char *owner, struct idm_error *err)
+static const char *file_of(unsigned int kind)
+{
+	return kind == IDM_UID ? "/etc/subuid" : "/etc/subgid";
+}
+
+static void read_taken(unsigned int kind, struct ranges *taken)
+{
+	read_each_line(file_of(kind), parse_subid, taken);
+	read_each_line(kind == IDM_UID ? "/etc/passwd" : "/etc/group", parse_account, taken);
+}
+
+static void hint_range(unsigned int kind, const char *owner, struct idm_error *err)
 {
 	struct ranges taken = { 0 };
 	struct limits limits;
@@ -164,8 +175,7 @@ static void hint_range(unsigned int kind, const char *file, const char *owner, s
 	unsigned long long start;
 
 	read_limits(kind, &limits);
-	read_each_line(file, parse_subid, &taken);
-	read_each_line(kind == IDM_UID ? "/etc/passwd" : "/etc/group", parse_account, &taken);
+	read_taken(kind, &taken);
 	start = taken.failed ? 0 : find_free_range(&taken, &limits);
 	free(taken.v);
 	if (!start)
@@ -178,16 +188,105 @@ static void hint_range(unsigned int kind, const char *file, const char *owner, s
 			 start + limits.count - 1, owner);
 	else
 		idm_hint(err, "the user does not exist; expected a line such as %s:%llu:%llu in %s",
-			 owner, start, limits.count, file);
+			 owner, start, limits.count, file_of(kind));
 }
 
 int idm_diagnose_subid(unsigned int kind, const char *owner, struct idm_error *err)
 {
-	const char *file = kind == IDM_UID ? "/etc/subuid" : "/etc/subgid";
-
 	if (!err)
 		return -ENOENT;
-	idm_fail(err, -ENOENT, step_subid, owner, "no range in %s", file);
-	hint_range(kind, file, owner, err);
+	idm_fail(err, -ENOENT, step_subid, owner, "no range in %s", file_of(kind));
+	hint_range(kind, owner, err);
 	return -ENOENT;
+}
+
+/* ---- an ID that the owner lacks ---- */
+
+/* Where the range of the owner that has the ID ends; the ID itself: none has it. */
+static uint64_t skip_range(const struct idm_map *ranges, unsigned int kind, uint64_t id)
+{
+	const struct idm_entry *e;
+	size_t n = idm_map_entries(ranges, kind, &e);
+
+	for (size_t i = 0; i < n; i++)
+		if (id >= e[i].seen && id - e[i].seen < e[i].count)
+			return (uint64_t)e[i].seen + e[i].count;
+	return id;
+}
+
+static bool find_in_entry(const struct idm_map *ranges, unsigned int kind, const struct idm_entry *entry,
+			  uint32_t own, uint32_t *other)
+{
+	uint64_t id = entry->seen, end = id + entry->count, next;
+
+	while (id < end) {
+		next = id == own ? id + 1 : skip_range(ranges, kind, id);
+		if (next == id) {
+			*other = (uint32_t)id;
+			return true;
+		}
+		id = next;
+	}
+	return false;
+}
+
+/* An owner without ranges has an empty map. */
+static struct idm_map *read_ranges(const char *owner)
+{
+	struct idm_map *ranges;
+	int r = idm_map_new(&ranges);
+
+	if (r < 0)
+		return NULL;
+	r = idm_map_add_subid(ranges, owner, NULL);
+	if (r == 0 || r == -ENOENT)
+		return ranges;
+	idm_map_free(ranges);
+	return NULL;
+}
+
+bool idm_find_other_id(const struct idm_map *map, unsigned int kind, const char *owner, uint32_t own,
+		       uint32_t *other)
+{
+	struct idm_map *ranges = read_ranges(owner);
+	const struct idm_entry *e;
+	size_t n = ranges ? idm_map_entries(map, kind, &e) : 0;
+	bool found = false;
+
+	for (size_t i = 0; i < n && !found; i++)
+		found = find_in_entry(ranges, kind, &e[i], own, other);
+	idm_map_free(ranges);
+	return found;
+}
+
+/* How many IDs from this one on are free. 0: it is taken, or below those for ranges. */
+static unsigned long long count_free(unsigned int kind, uint32_t id)
+{
+	struct ranges taken = { 0 };
+	struct limits limits;
+	unsigned long long end;
+
+	read_limits(kind, &limits);
+	read_taken(kind, &taken);
+	end = id >= limits.min && id <= limits.max && !taken.failed ? id + limits.count : id;
+	if (end > limits.max + 1)
+		end = limits.max + 1;
+	for (size_t i = 0; i < taken.n && end > id; i++)
+		if (taken.v[i].end > id && taken.v[i].start < end)
+			end = taken.v[i].start > id ? taken.v[i].start : id;
+	free(taken.v);
+	return end > id ? end - id : 0;
+}
+
+void idm_hint_grant(unsigned int kind, uint32_t id, const char *owner, struct idm_error *err)
+{
+	unsigned long long count = err ? count_free(kind, id) : 0;
+
+	if (!err)
+		return;
+	if (count)
+		idm_hint(err, "usermod --add-sub%cids %u-%llu %s", kind == IDM_UID ? 'u' : 'g', id,
+			 id + count - 1, owner);
+	else
+		hint_range(kind, owner, err);
 }

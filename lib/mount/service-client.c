@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "lib/base/service-wire.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
+#include "lib/userns/userns-diag.h"
 
 static const enum idm_error_step step_ask = IDM_STEP_ASK_SERVICE;
 
@@ -47,17 +49,23 @@ static int fail_closed(const struct exchange *x)
 
 /* ---- its parts ---- */
 
+static int connect_socket(const struct exchange *x)
+{
+	struct timespec deadline;
+
+	idm_sys_deadline(&deadline, IDM_SERVICE_TIMEOUT_MS);
+	return idm_sys_connect_unix(x->socket, x->path, &deadline);
+}
+
 /* 1: no service runs. */
 static int connect_service(struct exchange *x)
 {
-	struct timespec deadline;
 	int r;
 
 	x->socket = idm_sys_packet_socket();
 	if (x->socket < 0)
 		return idm_fail_errno(x->err, x->socket, step_ask, NULL);
-	idm_sys_deadline(&deadline, IDM_SERVICE_TIMEOUT_MS);
-	r = idm_sys_connect_unix(x->socket, x->path, &deadline);
+	r = connect_socket(x);
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		return 1;
 	if (r == -ETIMEDOUT)
@@ -157,12 +165,23 @@ static int request_map(struct exchange *x, int tree_fd, int userns_fd, struct id
 	return r == 0 && reply->state == IDM_SERVICE_CHALLENGE ? answer_challenge(x, reply) : r;
 }
 
+/* The service does not read /etc/subuid. This process finds the line that is missing there. */
+static void hint_missing_id(const char *reason, struct idm_error *err)
+{
+	unsigned int id;
+	char kind;
+
+	if (sscanf(reason, "disk %cid %u of the map is not", &kind, &id) == 2 && id)
+		idm_hint_disk_id(kind == 'u' ? IDM_UID : IDM_GID, id, err);
+}
+
 static int report_refusal(const struct idm_service_reply *reply, const char *source,
 			  struct idm_error *err)
 {
 	idm_fail_because(err, reply->result, step_ask, source, *reply->reason ? reply->reason : NULL);
 	if (*reply->hint)
 		idm_hint(err, "%s", reply->hint);
+	hint_missing_id(reply->reason, err);
 	return reply->result;
 }
 
@@ -176,4 +195,14 @@ int idm_service_map(int tree_fd, int userns_fd, const char *source, struct idm_e
 	if (r != 0)
 		return r;
 	return reply.result < 0 ? report_refusal(&reply, source, err) : 0;
+}
+
+int idm_service_try(void)
+{
+	const struct exchange x = { .socket = idm_sys_packet_socket(), .path = idm_service_socket() };
+	int r = x.socket < 0 ? x.socket : connect_socket(&x);
+
+	if (x.socket >= 0)
+		close(x.socket);
+	return r;
 }

@@ -21,4 +21,7 @@ const char *idm_service_socket(void);
  */
 int idm_service_map(int tree_fd, int userns_fd, const char *source, struct idm_error *err);
 
+/* Connects, and asks for nothing. Returns 0 or -errno. -ENOENT and -ECONNREFUSED: no service runs. */
+int idm_service_try(void);
+
 #endif

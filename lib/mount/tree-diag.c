@@ -198,7 +198,7 @@ static bool source_is_no_clone(const struct question *q)
 		fail_map(
 			q,
 			"it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace");
-		idm_hint(q->err, "run it as root");
+		idm_hint_privilege(q->err);
 		return true;
 	}
 	if (tree != -EINVAL)
@@ -299,7 +299,7 @@ static bool source_is_not_ours(const struct question *q, const char *type)
 {
 	if (!idm_has_capability(CAP_SYS_ADMIN)) {
 		fail_map(q, "it requires CAP_SYS_ADMIN");
-		idm_hint(q->err, "run it as root");
+		idm_hint_privilege(q->err);
 	} else if (!idm_in_initial_userns()) {
 		fail_map(q,
 			 "it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem "

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "syscall.h"
 
@@ -54,4 +55,14 @@ bool idm_in_initial_userns(void)
 	if (sscanf(text, "%u %u %u", &disk, &seen, &count) != 3)
 		return true;
 	return disk == 0 && seen == 0 && count == 4294967295U;
+}
+
+void idm_hint_privilege(struct idm_error *err)
+{
+	if (idm_in_initial_userns())
+		idm_hint(err, "run it as root; an ordinary user runs it below unshare --user "
+			      "--map-root-user --map-auto --mount, or uses idmount run");
+	else
+		idm_hint(err, "run it below unshare --mount, which makes a mount namespace of this user "
+			      "namespace");
 }

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "idmount.h"
+
 /* Whether the capability (CAP_* of <linux/capability.h>) is effective. */
 bool idm_has_capability(int capability);
 
@@ -16,5 +18,8 @@ bool idm_in_initial_userns(void);
 
 /* Whether the caller has CAP_SYS_ADMIN in the user namespace that owns its mount namespace. */
 bool idm_may_mount(void);
+
+/* Adds the hint about a missing privilege for mounts: where the caller would have it. */
+void idm_hint_privilege(struct idm_error *err);
 
 #endif

@@ -48,7 +48,7 @@ int idm_diagnose_fsopen(int code, const char *type, enum idm_error_step step, st
 		idm_fail(
 			err, code, step, NULL,
 			"it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
-		idm_hint(err, "run it as root");
+		idm_hint_privilege(err);
 		return code;
 	}
 	if ((code == -EPERM || code == -ENOSYS) && idm_sys_fsopen(type, ~0U) == code)

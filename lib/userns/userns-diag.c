@@ -3,8 +3,13 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "lib/base/error.h"
+#include "lib/idmap/nss.h"
+#include "lib/idmap/subid-diag.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
@@ -89,9 +94,12 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 	if (!idm_has_capability(capability)) {
 		idm_fail(err, code, step, NULL, "it requires %s in this user namespace",
 			 kind == IDM_UID ? "CAP_SETUID" : "CAP_SETGID");
-		idm_hint(err,
-			 "run as root; without that capability only the caller's own ID can be seen, "
-			 "and one ID only");
+		if (idm_in_initial_userns())
+			idm_hint_privilege(err);
+		else
+			idm_hint(err,
+				 "without that capability only the caller's own ID can be seen, and "
+				 "one ID only");
 	} else if (kind == IDM_UID && idm_map_to_disk(map, kind, 0, &disk) == 0 &&
 		   !idm_has_capability(CAP_SETFCAP)) {
 		idm_fail(err, code, step, NULL,
@@ -105,4 +113,59 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 		idm_fail_errno(err, code, step, NULL);
 	}
 	return code;
+}
+
+/* ---- IDs that are not the caller's ---- */
+
+static const char *kind_name(unsigned int kind)
+{
+	return kind == IDM_UID ? "uid" : "gid";
+}
+
+static int diagnose_other_id_of(const struct idm_map *map, unsigned int kind, const char *owner,
+				struct idm_error *err)
+{
+	uint32_t own = kind == IDM_UID ? geteuid() : getegid(), other;
+
+	if (!idm_find_other_id(map, kind, owner, own, &other))
+		return 0;
+	idm_fail(err, -EPERM, kind == IDM_UID ? IDM_STEP_WRITE_UID_MAP : IDM_STEP_WRITE_GID_MAP, NULL,
+		 "%s %u is not an ID of %s", kind_name(kind), other, owner);
+	idm_hint_grant(kind, other, owner, err);
+	return -EPERM;
+}
+
+int idm_diagnose_other_id(const struct idm_map *map, struct idm_error *err)
+{
+	char owner[256];
+	int r = idm_nss_find_caller(owner, sizeof(owner));
+
+	if (r < 0)
+		return 0;
+	r = diagnose_other_id_of(map, IDM_UID, owner, err);
+	return r < 0 ? r : diagnose_other_id_of(map, IDM_GID, owner, err);
+}
+
+/* As the host counts, unless user namespaces are nested. Then 0 is a namespace's root. */
+static uint32_t find_host_uid(void)
+{
+	struct idm_map *own;
+	uint32_t uid = 0;
+
+	if (idm_map_new(&own) < 0)
+		return 0;
+	if (idm_map_add_pid(own, getpid(), NULL) < 0 ||
+	    idm_map_to_seen(own, IDM_UID, getuid(), &uid) < 0)
+		uid = 0;
+	idm_map_free(own);
+	return uid;
+}
+
+void idm_hint_disk_id(unsigned int kind, uint32_t id, struct idm_error *err)
+{
+	uint32_t uid = err ? find_host_uid() : 0;
+	char owner[256];
+
+	if (uid && idm_nss_find_name(uid, owner, sizeof(owner)) == 0)
+		idm_hint_grant(kind, id, owner, err);
 }

@@ -930,7 +930,7 @@ without()
 }
 
 @test "a privilege that is missing is named" {
-	local hint='hint: run as root; without that capability only the caller'\''s own ID can be seen, and one ID only'
+	local hint='hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run'
 
 	fails_always 1 "$idmount_mount write uid map: it requires CAP_SETUID in this user namespace
 $hint" without setuid "$IDMOUNT" mount -m 0:1 src dst
@@ -941,7 +941,7 @@ $hint" without setgid "$IDMOUNT" mount -m 0:1 src dst
 	noting without setfcap "$IDMOUNT" mount -m 0:1 src dst
 	idmount umount dst
 	fails_always 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
-hint: run it as root" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
+hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
 }
 
 @test "works without CAP_DAC_OVERRIDE, which requires the child to stay alive" {
@@ -953,10 +953,10 @@ hint: run it as root" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
 	chmod 777 src dst /mnt
 	run -1 --separate-stderr as 4321 "$IDMOUNT" mount -m 4321:4321 src dst
 	same 'message' "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
-hint: run it as root" "$stderr"
+hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run" "$stderr"
 	fails_always 1 "$stderr" as 4321 "$IDMOUNT" mount -m 4321:4321 src dst
 	fails_always 1 "$idmount_mount write uid map: it requires CAP_SETUID in this user namespace
-hint: run as root; without that capability only the caller's own ID can be seen, and one ID only" \
+hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run" \
 		as 4321 "$IDMOUNT" mount -m 0:1 --mkdir src new
 }
 
@@ -972,6 +972,9 @@ hint: run as root; without that capability only the caller's own ID can be seen,
 	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
 hint: idmountd can map it, but is not running at $PWD/none; root starts it by systemctl start idmountd.socket" \
 		env IDMOUNTD_SOCKET="$PWD/none" unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
+	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+hint: run it below unshare --mount, which makes a mount namespace of this user namespace" \
+		unshare --user --map-root-user "$IDMOUNT" mount -m 0:0 src dst
 	refused 1 "$idmount_mount write uid map: the map uses IDs that do not exist in this user namespace
 hint: /proc/self/uid_map lists those that exist" \
 		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:5 src dst
@@ -991,14 +994,24 @@ in_userns()
 		:
 	done
 	chown -R 1500:1500 src
+	printf '%s\n' root:x:0:0::/:/bin/sh jane:x:1500:1500::/:/bin/sh bob:x:1600:1600::/:/bin/sh >passwd
+	echo jane:200000:65535 >subuid
+	mount --bind passwd /etc/passwd
+	mount --bind subuid /etc/subuid
 	new_userns $'0 1500 1\n1 200000 65535' $'0 1500 1\n1 200000 65535'
 	in_userns bash -euc '
 		"$IDMOUNT" mount -m 1500:33:1 -o suid,dev src dst
 		[[ $(stat -c %u:%g dst/file) == 33:33 ]]
 		"$IDMOUNT" mount -R -m 1500:0:1 -o suid,dev src/directory dst/directory'
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 1600 of the map is not an ID of the caller's user namespace
-hint: a line in /etc/subuid that contains it grants it, from the next user namespace of newuidmap(1) on" \
+hint: usermod --add-subuids 100000-165535 jane" \
 		in_userns "$IDMOUNT" mount -m 1600:33:1 -o suid,dev src dst
+	# An ID that no user has, and the rest up to the next range.
+	fails 1 "$idmount_mount src: ask idmountd: disk uid 199990 of the map is not an ID of the caller's user namespace
+hint: usermod --add-subuids 199990-199999 jane" in_userns "$IDMOUNT" mount -m 199990:33:20 -o suid,dev src dst
+	fails 1 "$idmount_mount src: ask idmountd: disk uid 0 of the map is not an ID of the caller's user namespace
+hint: leave ID 0 out of the map: /etc/subuid must not grant root's ID" \
+		in_userns "$IDMOUNT" mount -m 0:33:1 -o suid,dev src dst
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 }
 

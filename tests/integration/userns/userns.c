@@ -248,7 +248,7 @@ static void as_ordinary_user(void *unused)
 	for (unsigned int flags = 0; flags <= IDM_USERNS_LIVE; flags += IDM_USERNS_LIVE) {
 		assert_error(open_userns(other, flags, &err), -EPERM, &err, "", "write uid map",
 			     "it requires CAP_SETUID");
-		assert_contains(err.hint, "run as root");
+		assert_contains(err.hint, "run it as root");
 		assert_error(open_userns(two, flags, &err), -EPERM, &err, "", "write uid map",
 			     "it requires CAP_SETUID");
 		assert_error(open_userns(group, flags, &err), -EPERM, &err, "", "write gid map",
