@@ -243,8 +243,6 @@ static int check_root_id(struct run_request *q)
 	    idm_map_to_seen(q->maps.map, IDM_GID, 0, &q->gid0) < 0)
 		return report_usage(
 			"the map has no IDs for user 0 and group 0, as which COMMAND starts");
-	if (q->rootless)
-		q->uid0 = q->gid0 = 0;
 	return DONE;
 }
 
@@ -472,6 +470,7 @@ static int run_run(int argc, char **argv)
 	for (size_t i = 0; i < q.n_binds; i++)
 		run_free_bind(&q.binds[i]);
 	map_request_free(&q.maps);
+	idm_map_free(q.disk_map);
 	free(q.binds);
 	layer_list_free(&q.layers);
 	free(q.env);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A bind's map leads to IDs of the container; the kernel requires those of the host. */
+/* A bind's map leads to IDs of the container; the kernel requires those that this process sees. */
 #include "cli/common/report.h"
 #include "run.h"
 

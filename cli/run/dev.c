@@ -93,10 +93,6 @@ static int bind_device(struct run_root *root, const char *path)
 
 static bool has_tty_group(const struct run_request *q, uint32_t *gid)
 {
-	if (q->rootless) {
-		*gid = TTY_GID;
-		return idm_map_to_seen(q->maps.map, IDM_GID, TTY_GID, &(uint32_t){ 0 }) == 0;
-	}
 	return idm_map_to_seen(q->maps.map, IDM_GID, TTY_GID, gid) == 0;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/common/report.h"
+#include "oci/new-namespaces.h"
 #include "run.h"
 
 /* Searches as execvp(3) does. Returns false if no directory of PATH has the file. */
@@ -75,9 +76,15 @@ static bool is_at_fault(const char *name)
 	return true;
 }
 
-int run_report_no_map(void)
+int run_report_no_map(const struct idm_map *map)
 {
-	if (!is_at_fault("newuidmap") && !is_at_fault("newgidmap"))
+	struct idm_error err;
+
+	if (is_at_fault("newuidmap") || is_at_fault("newgidmap"))
+		return FAILED;
+	if (check_own_ids(map, &err) < 0)
+		report_error(&err);
+	else
 		report_failure("newuidmap or newgidmap refused the map: see above, and /etc/subuid");
 	return FAILED;
 }

@@ -12,10 +12,13 @@
 #include "lib/base/mapped-hint.h"
 #include "run.h"
 
-/* In a user namespace of their own, ordinary users are root already; nothing is left to map. */
+/* The map of the root filesystem. In a namespace with the container's IDs the owners are right already.
+ */
 static const struct idm_map *map_of(const struct run_request *q)
 {
-	return q->rootless ? NULL : q->maps.map;
+	if (q->rootless)
+		return q->root_mapped ? q->disk_map : NULL;
+	return q->maps.map;
 }
 
 /* The root always gets the container's map. */
@@ -115,7 +118,7 @@ static int open_overlay(const struct run_request *q, struct run_root *root)
 	if (status != DONE)
 		return status;
 	/* Nothing else can use a directory that this process has just created. */
-	o.flags = q->ephemeral ? IDM_OVERLAY_UPPER_UNUSED : 0;
+	o.flags = IDM_OVERLAY_SERVICE | (q->ephemeral ? IDM_OVERLAY_UPPER_UNUSED : 0);
 	o.lower = q->rootfs ? &rootfs : q->layers.lower;
 	o.n_lower = q->rootfs ? 1 : q->layers.n_lower;
 	o.data = q->layers.data;
@@ -143,7 +146,16 @@ static int open_overlay(const struct run_request *q, struct run_root *root)
 	return status;
 }
 
-/* The container's user namespace has the root's map. */
+/* Outside of an ordinary user's namespace the container's user namespace has the root's map. */
+static int open_mapped_root(const struct run_request *q, struct run_root *root,
+			    const struct idm_tree_options *o)
+{
+	if (q->rootless)
+		return open_mapped_tree("", q->rootfs, map_of(q), o);
+	return run_make_userns(q, &root->userns) == DONE ? open_tree_by("", q->rootfs, root->userns, o)
+							 : -1;
+}
+
 static int open_root_tree(const struct run_request *q, struct run_root *root)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
@@ -153,10 +165,9 @@ static int open_root_tree(const struct run_request *q, struct run_root *root)
 		return open_overlay(q, root);
 	if (stat(q->rootfs, &st) == 0 && !S_ISDIR(st.st_mode))
 		return report_failure("%s: expected a directory as root filesystem", q->rootfs);
+	o.flags = IDM_TREE_SERVICE;
 	o.attr_set = attributes_of(q);
-	if (map_of(q) && run_make_userns(q, &root->userns) != DONE)
-		return FAILED;
-	root->tree = open_tree_by("", q->rootfs, map_of(q) ? root->userns : -1, &o);
+	root->tree = open_mapped_root(q, root, &o);
 	return root->tree < 0 ? FAILED : DONE;
 }
 
@@ -187,20 +198,27 @@ static int add_system(const struct run_request *q, struct run_root *root)
 			  : add_host_tree(root, "/sys", attr | IDM_ATTR_RDONLY);
 }
 
-/* A bind's map leads to IDs of the container; the kernel maps to those of the host. */
+/*
+ * The map of "idmap", as of a root filesystem. For an ordinary user the map with the user's own IDs
+ * leaves all owners as they are. Then the service is not needed.
+ */
+static int copy_container_map(const struct run_request *q, const struct run_bind *b,
+			      struct idm_map **map)
+{
+	const struct idm_map *own = q->rootless ? q->disk_map : q->maps.map;
+
+	if (q->rootless && !b->mapped_flags && q->keeps_owners)
+		return DONE;
+	return idm_map_copy(own, map) < 0 ? out_of_memory() : DONE;
+}
+
+/* A bind's map leads to IDs of the container; the kernel maps to those that this process sees. */
 static int map_of_bind(const struct run_request *q, const struct run_bind *b, struct idm_map **map)
 {
 	*map = NULL;
-	if (!b->map && !b->container_map)
-		return DONE;
-	if (q->rootless) {
-		report_failure("--bind %s: an ordinary user cannot map filesystems of the host",
-			       b->source);
-		return FAILED;
-	}
 	if (b->map)
 		return run_map_of_bind(b, q->maps.map, map);
-	return idm_map_copy(q->maps.map, map) < 0 ? out_of_memory() : DONE;
+	return b->container_map ? copy_container_map(q, b, map) : DONE;
 }
 
 static int add_bind(struct run_request *q, struct run_root *root, struct run_bind *b)
@@ -215,7 +233,9 @@ static int add_bind(struct run_request *q, struct run_root *root, struct run_bin
 	run_harden_bind(b);
 	look_for_exposure(&q->exposed, &(struct idm_path){ AT_FDCWD, b->source }, map,
 			  &b->mount_options);
-	o.flags = b->mapped_flags | (b->recursive ? IDM_TREE_RECURSIVE : 0);
+	/* The service adds no map to another one. */
+	o.flags = (b->mapped_flags ? b->mapped_flags : IDM_TREE_SERVICE) |
+		  (b->recursive ? IDM_TREE_RECURSIVE : 0);
 	o.attr_set = b->mount_options.set;
 	o.attr_clear = b->mount_options.clear;
 	o.propagation = b->mount_options.propagation;

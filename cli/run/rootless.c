@@ -2,7 +2,8 @@
 /*
  * An ordinary user becomes root of a new user namespace with their subordinate IDs. newuidmap(1) and
  * newgidmap(1), which know these IDs, write the maps. Without them a user may map only their own ID.
- * Everything else is done in there, as root does it on the host.
+ * Everything else is done in there, as root does it on the host. The kernel refuses to map filesystems
+ * of the host there, and idmountd(8) does it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,48 +17,6 @@
 #include "cli/common/report.h"
 #include "oci/new-namespaces.h"
 #include "run.h"
-
-/* ---- the map ---- */
-
-static int add_one(struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t seen, uint32_t count)
-{
-	struct idm_entry e = { disk, seen, count };
-	struct idm_error err;
-
-	return idm_map_add(map, kind, &e, 1, &err) < 0 ? report_error(&err) : DONE;
-}
-
-/* The user's own ID is root's, and so are their files. Their ranges follow. */
-static int shift_by_own(struct idm_map *map, const struct idm_map *ranges, unsigned int kind,
-			uint32_t own)
-{
-	const struct idm_entry *e;
-	size_t n = idm_map_entries(ranges, kind, &e);
-	int status = add_one(map, kind, 0, own, 1);
-
-	for (size_t i = 0; i < n && status == DONE; i++)
-		status = add_one(map, kind, e[i].disk + 1, e[i].seen, e[i].count);
-	return status;
-}
-
-static int make_automatic_map(struct run_request *q)
-{
-	struct idm_map *ranges;
-	int status;
-
-	if (idm_map_new(&ranges) < 0)
-		return out_of_memory();
-	if (!q->maps.map && idm_map_new(&q->maps.map) < 0)
-		status = out_of_memory();
-	else
-		status = parse_map_option(ranges, "auto");
-	if (status == DONE)
-		status = shift_by_own(q->maps.map, ranges, IDM_UID, geteuid());
-	if (status == DONE)
-		status = shift_by_own(q->maps.map, ranges, IDM_GID, getegid());
-	idm_map_free(ranges);
-	return status;
-}
 
 /* ---- writing it ---- */
 
@@ -123,7 +82,7 @@ static int run_helper(const char *program, const struct idm_map *map, unsigned i
 
 /*
  * The helpers must be outside of the user namespace whose maps they write, so the child is forked
- * before. It runs them when the namespace exists, and reports by its exit status.
+ * before. It runs them when the namespace exists, and reports their failure. The user has an ID there.
  */
 static pid_t start_outside(const struct idm_map *map, const int go[2])
 {
@@ -139,12 +98,7 @@ static pid_t start_outside(const struct idm_map *map, const int go[2])
 	status = run_helper("newuidmap", map, IDM_UID, parent);
 	if (status == 0)
 		status = run_helper("newgidmap", map, IDM_GID, parent);
-	_exit(status);
-}
-
-static int report_helper_status(int status)
-{
-	return status == 0 ? DONE : run_report_no_map();
+	_exit(status == 0 ? DONE : run_report_no_map(map));
 }
 
 static int unshare_user(void)
@@ -169,9 +123,7 @@ static int enter_with_helpers(const struct idm_map *map)
 	close(go[1]);
 	if (child > 0)
 		waitpid(child, &helper, 0);
-	return status == DONE
-		       ? report_helper_status(WIFEXITED(helper) ? WEXITSTATUS(helper) : RUN_FAILED)
-		       : status;
+	return status == DONE && helper != 0 ? FAILED : status;
 }
 
 static int enter_alone(const struct idm_map *map)
@@ -188,19 +140,15 @@ static int enter_alone(const struct idm_map *map)
 	return report_failure("write the map of the user namespace: %s", strerror(errno));
 }
 
-int run_enter_userns(struct run_request *q)
+static int enter_userns(struct run_request *q, const struct idm_map *map)
 {
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	int status = q->automatic ? make_automatic_map(q) : DONE;
+	int status;
 
-	if (status != DONE)
-		return status;
 	/* Otherwise root would own this process's files in /proc, and newuidmap would refuse it. */
 	prctl(PR_SET_DUMPABLE, 1);
-	q->no_setgroups = is_own_id_only(q->maps.map, IDM_UID, uid) &&
-			  is_own_id_only(q->maps.map, IDM_GID, gid);
-	status = q->no_setgroups ? enter_alone(q->maps.map) : enter_with_helpers(q->maps.map);
+	q->no_setgroups = is_own_id_only(map, IDM_UID, geteuid()) &&
+			  is_own_id_only(map, IDM_GID, getegid());
+	status = q->no_setgroups ? enter_alone(map) : enter_with_helpers(map);
 	if (status != DONE)
 		return status;
 	prctl(PR_SET_DUMPABLE, 1);
@@ -208,4 +156,17 @@ int run_enter_userns(struct run_request *q)
 		return report_failure("become root of the user namespace: %s", strerror(errno));
 	q->rootless = true;
 	return DONE;
+}
+
+int run_enter_userns(struct run_request *q)
+{
+	struct idm_map *map;
+	int status = run_choose_userns(q, &map);
+
+	if (status == DONE)
+		status = enter_userns(q, map);
+	if (status == DONE)
+		status = run_move_maps(q, map);
+	idm_map_free(map);
+	return status;
 }

@@ -2,11 +2,12 @@
 /*
  * The interface between the files of "idmount run". commands/run.c reads the command line, and bind.c
  * one of its binds. user.c finds the user as which the program runs. rootless.c lets an ordinary user be
- * root of a user namespace. rootfs.c makes the root filesystem, and dev.c its /dev. masks.c covers parts
- * of its /proc and /sys. exposure.c finds places where the program can store files that other users can
- * run. size.c reads the limit of changes in memory. staging.c makes the start cheap on hosts with many
- * mounts. caps.c has the capabilities, and confine.c the other limits of the program. session.c serves
- * the program until it has exited. It uses signals.c for signals, and pty.c between two terminals.
+ * root of a user namespace, whose IDs own-map.c chooses. rootfs.c makes the root filesystem, and dev.c
+ * its /dev. masks.c covers parts of its /proc and /sys. exposure.c finds places where the program can
+ * store files that other users can run. size.c reads the limit of changes in memory. staging.c makes the
+ * start cheap on hosts with many mounts. caps.c has the capabilities, and confine.c the other limits of
+ * the program. session.c serves the program until it has exited. It uses signals.c for signals, and
+ * pty.c between two terminals.
  */
 #ifndef IDM_CLI_RUN_RUN_H
 #define IDM_CLI_RUN_RUN_H
@@ -71,10 +72,13 @@ struct run_request {
 	struct run_cap_list cap_add, cap_drop;
 	uint64_t caps; /* the result of both: the bounding set */
 
-	bool rootless;		/* the map is that of a user namespace that this process is in already */
-	bool no_setgroups;	/* setgroups(2) has been given up there */
-	uint32_t uid0, gid0;	/* the container's root, as this process sees it */
-	struct exposed exposed; /* where that root can store files of the host's root */
+	bool rootless; /* this process has become root of a user namespace; the maps lead to its IDs */
+	bool root_mapped;	  /* and the root filesystem gets disk_map there */
+	bool keeps_owners;	  /* disk_map shows every ID of the host as itself */
+	struct idm_map *disk_map; /* owners on disk of an ordinary user's root filesystem; or NULL */
+	bool no_setgroups;	  /* setgroups(2) has been given up there */
+	uint32_t uid0, gid0;	  /* the container's root, as this process sees it */
+	struct exposed exposed;	  /* where that root can store files of the host's root */
 };
 
 /* The container's cgroup. */
@@ -107,8 +111,8 @@ int run_parse_bind(struct run_bind *bind, const char *text);
 void run_free_bind(struct run_bind *bind);
 
 /*
- * Returns in *map the map of a bind that has one, to the IDs of the host. An entry that leads to an ID
- * which the container lacks is wrong usage.
+ * Returns in *map the map of a bind that has one, to the IDs that this process sees. An entry that leads
+ * to an ID which the container lacks is wrong usage.
  */
 int run_map_of_bind(const struct run_bind *bind, const struct idm_map *container, struct idm_map **map);
 
@@ -125,7 +129,15 @@ void run_cgroup_free(struct run_cgroup *cgroup);
 void run_cgroup_release(struct run_cgroup *cgroup); /* what run_root_release() may close of it */
 
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
-int run_report_no_map(void);		     /* why newuidmap or newgidmap could not write it: FAILED */
+
+/* For an ordinary user: the map of the user namespace for all that follows. */
+int run_choose_userns(struct run_request *q, struct idm_map **userns);
+
+/* In it: the maps lead to its IDs from here on. */
+int run_move_maps(struct run_request *q, const struct idm_map *userns);
+
+/* Why newuidmap or newgidmap could not write the map. Returns FAILED. */
+int run_report_no_map(const struct idm_map *map);
 
 /* Opens the container's user namespace, unless it is open. */
 int run_make_userns(const struct run_request *q, int *userns);

@@ -9,16 +9,6 @@
 #include "cli/common/report.h"
 #include "run.h"
 
-/* The IDs of a user namespace with the map, each as itself. */
-static int make_identity_of(const struct idm_map *map, struct idm_map **identity)
-{
-	struct idm_error err;
-
-	if (idm_map_new(identity) < 0)
-		return out_of_memory();
-	return idm_map_keep_rest_within(*identity, IDM_BOTH, map, &err) < 0 ? report_error(&err) : DONE;
-}
-
 static int open_userns(const struct idm_map *map, int *userns)
 {
 	struct idm_error err;
@@ -29,18 +19,7 @@ static int open_userns(const struct idm_map *map, int *userns)
 
 int run_make_userns(const struct run_request *q, int *userns)
 {
-	struct idm_map *identity = NULL;
-	int status;
-
-	if (*userns >= 0)
-		return DONE;
-	if (!q->rootless)
-		return open_userns(q->maps.map, userns);
-	status = make_identity_of(q->maps.map, &identity);
-	if (status == DONE)
-		status = open_userns(identity, userns);
-	idm_map_free(identity);
-	return status;
+	return *userns >= 0 ? DONE : open_userns(q->maps.map, userns);
 }
 
 int run_finish_userns(const struct run_request *q, int *userns)
