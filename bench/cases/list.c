@@ -17,8 +17,12 @@
 #include "bench/lib/measure.h"
 #include "bench/lib/userns-ways.h"
 
+#ifndef SYS_statmount
 #define SYS_statmount 457 /* Linux 6.8 */
+#endif
+#ifndef SYS_listmount
 #define SYS_listmount 458
+#endif
 
 #define FEW 1000
 #define MANY 10000
