@@ -14,7 +14,10 @@ setup()
 		runroot = "/mnt/engine/run"
 		graphroot = "/mnt/engine/root"
 	END
+	# A limit of processes requires a controller that the machine may use in the other layout.
 	cat >containers.conf <<-'END'
+		[containers]
+		pids_limit = 0
 		[engine]
 		cgroup_manager = "cgroupfs"
 		events_logger = "file"
@@ -46,7 +49,7 @@ box()
 		shift
 	done
 	shift
-	podman run --rm --network none "${cgroups[@]}" --pids-limit -1 --ulimit nofile=1024:1024 \
+	podman run --rm --network none "${cgroups[@]}" --ulimit nofile=1024:1024 \
 		--ulimit nproc=1024:1024 "${options[@]}" "$IMAGE" "$@"
 }
 
