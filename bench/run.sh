@@ -49,7 +49,7 @@ if [ -z "$build" ]; then
 fi
 if [ ! -d "$build" ]; then
   build=$source/build-bench
-  [ -f "$build/build.ninja" ] || meson setup "$build" "$source" --buildtype=release -Dtests=false >/dev/null
+  [ -f "$build/build.ninja" ] || meson setup "$build" "$source" --buildtype=release -Dtests=false -Dbench=true >/dev/null
   ninja -C "$build" >/dev/null
 fi
 build=$(realpath "$build")
