@@ -39,6 +39,7 @@ static struct thief {
 	int listener;	  /* -1 until the filter is installed */
 	uint64_t waiting; /* the victim's call that asks for a round */
 	bool few_numbers;
+	cpu_set_t cpus; /* of the thread that calls thief_start() */
 	struct theft *theft;
 	unsigned int calls;	   /* since the start of the child to take */
 	pid_t seen[MOST_CHILDREN]; /* all the victim's children, in the order of their starts */
@@ -337,8 +338,23 @@ void thief_with_few_numbers(void)
 	thief.few_numbers = true;
 }
 
+/*
+ * The victim, its children and the thief take turns. On one processor each wakes the next without an
+ * interrupt to another processor, which in an emulated machine takes most of the time.
+ */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t one;
+
+	must(sched_getaffinity(0, sizeof(thief.cpus), &thief.cpus));
+	CPU_ZERO(&one);
+	CPU_SET((size_t)must(sched_getcpu()), &one);
+	must(sched_setaffinity(0, sizeof(one), &one));
+}
+
 void thief_start(void (*victim)(void *), void *data)
 {
+	stay_on_one_cpu();
 	thief.victim = victim;
 	thief.data = data;
 	thief.listener = -1;
@@ -365,6 +381,7 @@ void thief_stop(void)
 	serve(NULL, NOBODY_LEFT);
 	pthread_join(thief.thread, NULL);
 	close(thief.listener);
+	must(sched_setaffinity(0, sizeof(thief.cpus), &thief.cpus));
 }
 
 /* ---- afterwards ---- */
