@@ -14,8 +14,6 @@
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 
-#define NS_GET_PARENT_USERNS _IO(0xb7, 0x2) /* NS_GET_PARENT, Linux 4.9 */
-
 /* Handles of btrfs (FILEID_BTRFS_*), which no other filesystem uses. */
 #define BTRFS_HANDLE_FIRST 0x4d
 #define BTRFS_HANDLE_LAST 0x4f
@@ -58,7 +56,7 @@ int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply
 	if (is_initial_userns(userns_fd))
 		return refuse_request(reply, -EPERM,
 				      "the initial user namespace cannot be used as a map");
-	parent = idm_sys_ioctl(userns_fd, NS_GET_PARENT_USERNS, NULL);
+	parent = idm_sys_ioctl(userns_fd, IDM_NS_GET_PARENT, NULL);
 	if (parent < 0)
 		return refuse_request(reply, parent, "open the parent of the user namespace: %s",
 				      strerror(-parent));

@@ -36,6 +36,14 @@ static int refuse_gone(struct idm_service_reply *reply)
 	return refuse_request(reply, -ESRCH, "the caller exited");
 }
 
+int get_peer_pidfd(int connection)
+{
+	int pidfd;
+	socklen_t size = sizeof(pidfd);
+
+	return getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0 ? -errno : pidfd;
+}
+
 int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply)
 {
 	socklen_t size = sizeof(peer->connected);
@@ -45,15 +53,11 @@ int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply
 	if (peer->connected.pid <= 0)
 		return refuse_request(reply, -EPERM,
 				      "the service cannot see the caller's PID namespace");
-	size = sizeof(peer->pidfd);
-	peer->is_by_number = false;
 	peer->image_size = 0;
-	if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &peer->pidfd, &size) == 0)
-		return 0;
-	if (errno != ENOPROTOOPT)
-		return refuse_gone(reply);
-	peer->is_by_number = true;
-	peer->pidfd = idm_sys_pidfd_open(peer->connected.pid);
+	peer->pidfd = get_peer_pidfd(connection);
+	peer->is_by_number = peer->pidfd == -ENOPROTOOPT;
+	if (peer->is_by_number)
+		peer->pidfd = idm_sys_pidfd_open(peer->connected.pid);
 	return peer->pidfd < 0 ? refuse_gone(reply) : 0;
 }
 

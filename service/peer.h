@@ -30,6 +30,9 @@ struct look {
 	uint32_t groups[MAX_GROUPS];
 };
 
+/* The process that connected, as a pidfd. -ENOPROTOOPT: before Linux 6.5. Other errors: it exited. */
+int get_peer_pidfd(int connection);
+
 /* Finds the process at the other end of a connection. */
 int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply);
 

@@ -27,30 +27,23 @@
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 #include "log.h"
+#include "owner.h"
 #include "reply.h"
+#include "share.h"
 #include "worker.h"
 
-#define SLOTS 512
 #define SLOTS_OF_USER 128
-#define WORKERS 16
+#define WORKERS 64
 #define WORKERS_OF_USER 4
 #define CLOSERS 8
 #define CLOSERS_OF_USER 2
 
-#define WAIT_MS 5000 /* for a request, and for a free worker */
-#define HURRY_MS 500 /* the same while no slot is free */
-#define WORK_MS 5000 /* for a worker */
-#define PAUSE_MS 100 /* after accept4(2) lacked a descriptor or memory */
-
-enum state {
-	FREE = 0,
-	SILENT,	 /* connected */
-	READY,	 /* has sent its request, or closed the connection */
-	WORKING, /* has a worker */
-	KILLED,	 /* its child was killed, and has not exited in time */
-	OVER,	 /* shut down, and has unread messages */
-	CLOSING, /* a child that exits closes it */
-};
+#define SILENT_MS 5000	    /* for a request */
+#define HURRY_SILENT_MS 500 /* the same while no slot is free */
+#define READY_MS 10000	    /* for a free worker */
+#define WORK_MS 5000	    /* for a worker */
+#define HURRY_WORK_MS 2000  /* the same while another user has no worker, and none is free */
+#define PAUSE_MS 100	    /* after accept4(2) lacked a descriptor or memory */
 
 struct slot {
 	enum state state;
@@ -58,7 +51,9 @@ struct slot {
 	int pidfd;
 	pid_t child; /* the worker, or the child that closes the connection */
 	struct ucred client;
-	int64_t since; /* in this state, in milliseconds */
+	struct share *share; /* of the client's user */
+	bool quiet;	     /* the worker logs no refusal */
+	int64_t since;	     /* in this state, in milliseconds */
 };
 
 struct server {
@@ -67,6 +62,7 @@ struct server {
 	bool stopping;
 	int64_t paused_until;
 	struct slot slots[SLOTS];
+	struct share_table table;
 };
 
 static int64_t get_milliseconds(void)
@@ -81,6 +77,7 @@ static int64_t get_milliseconds(void)
 
 static void enter_state(struct slot *slot, enum state state)
 {
+	move_in_share(slot->share, slot->state, state);
 	slot->state = state;
 	slot->since = get_milliseconds();
 }
@@ -95,33 +92,23 @@ static void release_slot(struct slot *slot)
 {
 	close_if_open(slot->fd);
 	close_if_open(slot->pidfd);
+	enter_state(slot, FREE);
 	*slot = (struct slot){ .state = FREE, .fd = -1, .pidfd = -1 };
 }
 
-static bool has_worker(const struct slot *slot)
-{
-	return slot->state == WORKING || slot->state == KILLED;
-}
-
-static bool is_used(const struct slot *slot)
-{
-	return slot->state != FREE;
-}
-
-static bool has_closer(const struct slot *slot)
-{
-	return slot->state == CLOSING;
-}
-
-/* Of this user; NULL: of all. */
-static unsigned int count_slots(const struct server *s, bool (*counts)(const struct slot *),
-				const uid_t *user)
+static unsigned int count_slots(const struct server *s, enum state state)
 {
 	unsigned int n = 0;
 
 	for (size_t i = 0; i < SLOTS; i++)
-		n += counts(&s->slots[i]) && (!user || s->slots[i].client.uid == *user);
+		n += s->slots[i].state == state;
 	return n;
+}
+
+/* Also the child that closes a connection, if it could not exit in time. */
+static unsigned int count_workers(const struct share *share)
+{
+	return share->in_state[WORKING] + share->in_state[KILLED];
 }
 
 static struct slot *find_free_slot(struct server *s)
@@ -157,10 +144,9 @@ __attribute__((noreturn)) static void await_kill(pid_t service)
 /* The child has these, too. The first slot keeps the child. */
 static void close_all_of_user(struct server *s, struct slot *first)
 {
-	const uid_t user = first->client.uid;
-
 	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].state == OVER && s->slots[i].client.uid == user && &s->slots[i] != first)
+		if (s->slots[i].state == OVER && s->slots[i].share == first->share &&
+		    &s->slots[i] != first)
 			release_slot(&s->slots[i]);
 	close(first->fd);
 	first->fd = -1;
@@ -201,27 +187,45 @@ static void end_connection(struct slot *slot)
 		release_slot(slot);
 }
 
-static void refuse_slot(struct slot *slot, int code, const char *reason)
+static void send_refusal(const struct slot *slot, int code, const char *reason)
 {
 	struct idm_service_reply reply;
 
 	refuse_request(&reply, code, "%s", reason);
 	send_reply(slot->fd, &reply);
+}
+
+static void refuse_slot(struct slot *slot, int code, const char *reason)
+{
+	send_refusal(slot, code, reason);
 	end_connection(slot);
 }
 
 /* ---- accepting ---- */
 
-static void admit(struct server *s, struct slot *slot, int connection)
+static int identify_client(struct server *s, struct slot *slot)
 {
 	socklen_t size = sizeof(slot->client);
+	struct owner owner = { 0 };
+	int r = getsockopt(slot->fd, SOL_SOCKET, SO_PEERCRED, &slot->client, &size) < 0 ? -errno : 0;
+
+	if (r == 0)
+		r = find_owner(slot->fd, &slot->client, &owner);
+	slot->share = get_share(&s->table, &owner, get_milliseconds());
+	return r;
+}
+
+static void admit(struct server *s, struct slot *slot, int connection)
+{
+	int r;
 
 	slot->fd = connection;
 	slot->pidfd = -1;
+	r = identify_client(s, slot);
 	enter_state(slot, SILENT);
-	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &slot->client, &size) < 0)
-		end_connection(slot);
-	else if (count_slots(s, is_used, &slot->client.uid) > SLOTS_OF_USER)
+	if (r < 0)
+		refuse_slot(slot, r, "the caller exited");
+	else if (slot->share->connections > SLOTS_OF_USER)
 		refuse_slot(slot, -EAGAIN, "too many connections of this user are open");
 }
 
@@ -246,6 +250,9 @@ static bool is_accepting(struct server *s)
 
 /* ---- workers ---- */
 
+/* The exit status of a worker that was not killed. */
+enum { MAPPED, REFUSED };
+
 /*
  * It exits with the service. It has other clients' connections, too. To close one could wait, so only
  * its exit does.
@@ -257,15 +264,17 @@ static void run_worker(struct server *s, const struct slot *own, pid_t service)
 	close(s->signals);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() == service)
-		serve_client(own->fd, s->any_directory);
-	_exit(0);
+		_exit(serve_client(own->fd, s->any_directory, own->quiet) == 0 ? MAPPED : REFUSED);
+	_exit(REFUSED);
 }
 
 static void start_worker(struct server *s, struct slot *slot)
 {
-	pid_t service = getpid(), worker = fork();
+	pid_t service = getpid(), worker;
 	int pidfd;
 
+	slot->quiet = is_log_full(slot->share, get_milliseconds());
+	worker = fork();
 	if (worker == 0)
 		run_worker(s, slot, service);
 	pidfd = worker < 0 ? -1 : idm_sys_pidfd_open(worker);
@@ -289,7 +298,7 @@ static struct slot *find_next(struct server *s)
 		struct slot *slot = &s->slots[i];
 
 		if (slot->state == READY && (!next || slot->since < next->since) &&
-		    count_slots(s, has_worker, &slot->client.uid) < WORKERS_OF_USER)
+		    count_workers(slot->share) < WORKERS_OF_USER)
 			next = slot;
 	}
 	return next;
@@ -299,15 +308,29 @@ static void start_workers(struct server *s)
 {
 	struct slot *slot;
 
-	while (count_slots(s, has_worker, NULL) < WORKERS && (slot = find_next(s)))
+	/* A killed one that cannot exit takes no time, and counts for its user only. */
+	while (count_slots(s, WORKING) < WORKERS && (slot = find_next(s)))
 		start_worker(s, slot);
+}
+
+static void log_time_out(struct slot *slot)
+{
+	bool full = is_log_full(slot->share, get_milliseconds());
+
+	if (!full)
+		log_problem("uid %u, pid %d: timed out", slot->client.uid, (int)slot->client.pid);
+	count_refusal(slot->share, !full);
 }
 
 static void reap_child(struct slot *slot)
 {
+	int status = 0;
+
+	waitpid(slot->child, &status, 0);
 	if (slot->state == KILLED && slot->fd >= 0)
-		log_problem("uid %u, pid %d: timed out", slot->client.uid, (int)slot->client.pid);
-	waitpid(slot->child, NULL, 0);
+		log_time_out(slot);
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == REFUSED)
+		count_refusal(slot->share, !slot->quiet);
 	if (slot->fd < 0)
 		release_slot(slot);
 	else
@@ -317,8 +340,7 @@ static void reap_child(struct slot *slot)
 static bool may_close(const struct server *s, const struct slot *slot)
 {
 	return slot->state == OVER && get_milliseconds() >= s->paused_until &&
-	       count_slots(s, has_closer, NULL) < CLOSERS &&
-	       count_slots(s, has_closer, &slot->client.uid) < CLOSERS_OF_USER;
+	       count_slots(s, CLOSING) < CLOSERS && slot->share->in_state[CLOSING] < CLOSERS_OF_USER;
 }
 
 static void close_connections(struct server *s)
@@ -330,14 +352,37 @@ static void close_connections(struct server *s)
 
 /* ---- time ---- */
 
+/* What there is not enough of. */
+struct pressure {
+	bool no_slot;	/* for a further connection */
+	bool no_worker; /* for a user that has none */
+};
+
+static bool is_starving(const struct slot *slot)
+{
+	return slot->state == READY && count_workers(slot->share) == 0;
+}
+
+static struct pressure find_pressure(struct server *s)
+{
+	struct pressure pressure = { .no_slot = !find_free_slot(s) };
+	bool is_busy = count_slots(s, WORKING) >= WORKERS;
+
+	for (size_t i = 0; i < SLOTS && is_busy; i++)
+		pressure.no_worker |= is_starving(&s->slots[i]);
+	return pressure;
+}
+
 /* When the slot's state is over; -1: never. */
-static int64_t find_end(const struct slot *slot, bool full)
+static int64_t find_end(const struct slot *slot, const struct pressure *pressure)
 {
 	switch (slot->state) {
 	case SILENT:
+		return slot->since + (pressure->no_slot ? HURRY_SILENT_MS : SILENT_MS);
 	case READY:
-		return slot->since + (full ? HURRY_MS : WAIT_MS);
+		return slot->since + READY_MS;
 	case WORKING:
+		return slot->since + (pressure->no_worker ? HURRY_WORK_MS : WORK_MS);
 	case CLOSING:
 		return slot->since + WORK_MS;
 	default:
@@ -359,6 +404,7 @@ static void expire_slot(struct slot *slot)
 {
 	if (slot->state == WORKING) {
 		kill_worker(slot);
+		send_refusal(slot, -ETIMEDOUT, "the request was not finished in time");
 		shutdown(slot->fd, SHUT_RDWR);
 		enter_state(slot, KILLED);
 	} else if (slot->state == CLOSING) {
@@ -371,28 +417,31 @@ static void expire_slot(struct slot *slot)
 
 static void expire_slots(struct server *s)
 {
+	const struct pressure pressure = find_pressure(s);
 	int64_t now = get_milliseconds();
-	bool full = !find_free_slot(s);
 
 	for (size_t i = 0; i < SLOTS; i++) {
-		int64_t end = find_end(&s->slots[i], full && s->slots[i].state == SILENT);
+		int64_t end = find_end(&s->slots[i], &pressure);
 
 		if (end >= 0 && end <= now)
 			expire_slot(&s->slots[i]);
 	}
 }
 
+static int64_t find_earlier(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static int find_timeout(struct server *s)
 {
-	int64_t now = get_milliseconds(), first = s->paused_until > now ? s->paused_until : -1;
-	bool full = !find_free_slot(s);
+	const struct pressure pressure = find_pressure(s);
+	int64_t now = get_milliseconds(), first = log_left_out(&s->table, now);
 
-	for (size_t i = 0; i < SLOTS; i++) {
-		int64_t end = find_end(&s->slots[i], full && s->slots[i].state == SILENT);
-
-		if (end >= 0 && (first < 0 || end < first))
-			first = end;
-	}
+	if (s->paused_until > now)
+		first = find_earlier(first, s->paused_until);
+	for (size_t i = 0; i < SLOTS; i++)
+		first = find_earlier(first, find_end(&s->slots[i], &pressure));
 	return first < 0 ? -1 : first <= now ? 0 : (int)(first - now);
 }
 
@@ -423,7 +472,7 @@ static int find_awaited(const struct slot *slot)
 {
 	if (slot->state == SILENT)
 		return slot->fd;
-	return has_worker(slot) || has_closer(slot) ? slot->pidfd : -1;
+	return slot->state == FREE || slot->state == READY || slot->state == OVER ? -1 : slot->pidfd;
 }
 
 static void fill_pollfds(struct server *s, struct pollfd *p)
@@ -488,5 +537,6 @@ int serve(int listener, bool any_directory)
 		return log_problem("signalfd: %s", strerror(-s.signals));
 	while (r == 0 && !is_over(&s))
 		r = handle_events(&s);
+	log_left_out(&s.table, INT64_MAX);
 	return r;
 }

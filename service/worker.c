@@ -183,7 +183,7 @@ static int carry_out(struct exchange *x)
  * The process exits after this, which releases everything. That can take as long as a file of the
  * client's cannot be closed. The client sees the end of the connection before.
  */
-void serve_client(int connection, bool any_directory)
+int serve_client(int connection, bool any_directory, bool quiet)
 {
 	static struct exchange x;
 	int r;
@@ -199,7 +199,9 @@ void serve_client(int connection, bool any_directory)
 	if (r == 0)
 		x.reply = (struct idm_service_reply){ .version = IDM_SERVICE_VERSION,
 						      .state = IDM_SERVICE_DONE };
-	log_request(&x.peer.connected, x.map, &x.reply);
+	if (r == 0 || !quiet)
+		log_request(&x.peer.connected, x.map, &x.reply);
 	send_reply(connection, &x.reply);
 	shutdown(connection, SHUT_RDWR);
+	return r;
 }

@@ -5,7 +5,10 @@
 
 #include <stdbool.h>
 
-/* Serves the client at the other end of a connection. It waits as long as that does. */
-void serve_client(int connection, bool any_directory);
+/*
+ * Serves the client at the other end of a connection. It waits as long as that does. `quiet`: it logs no
+ * refusal. Returns 0, or the -errno of a refusal.
+ */
+int serve_client(int connection, bool any_directory, bool quiet);
 
 #endif

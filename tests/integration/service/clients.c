@@ -29,10 +29,10 @@ void service_execute(char *const argv[])
 	fail_msg("execute %s: %s", getenv("IDMOUNTD"), strerror(errno));
 }
 
-static int try_to_connect(void)
+static int try_to_connect(int flags)
 {
 	const struct sockaddr_un address = { AF_UNIX, SOCKET_PATH };
-	AUTO_CLOSE int fd = (int)must(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+	AUTO_CLOSE int fd = (int)must(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
 
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -1;
@@ -41,10 +41,19 @@ static int try_to_connect(void)
 
 int connect_service(void)
 {
-	int fd = try_to_connect();
+	int fd = try_to_connect(0);
 
 	if (fd < 0)
 		fail_msg("connect to the service: %s", strerror(errno));
+	return fd;
+}
+
+int connect_without_waiting(void)
+{
+	int fd = try_to_connect(SOCK_NONBLOCK);
+
+	if (fd < 0)
+		assert_int_equal(errno, EAGAIN);
 	return fd;
 }
 
@@ -53,7 +62,7 @@ static void await_service(pid_t pid)
 {
 	int fd;
 
-	while ((fd = try_to_connect()) < 0) {
+	while ((fd = try_to_connect(0)) < 0) {
 		if (must(waitpid(pid, NULL, WNOHANG)) == pid) {
 			AUTO_FREE char *log = service_log();
 

@@ -84,6 +84,9 @@ int clone_tree(const char *path);
 
 int connect_service(void);
 
+/* -1: the queue of the listening socket is full. The connection does not block. */
+int connect_without_waiting(void);
+
 /* A message of any length, with descriptors and credentials (NULL: none). */
 void send_message(int connection, const void *data, size_t size, const int *fds, size_t n_fds,
 		  const struct ucred *credentials);

@@ -188,6 +188,7 @@ static void be_silent(void *unused)
 	assert_refused(ask_for(DATA, "u:0:0,g:1500:0"), -EPERM, "disk uid 0");
 	assert_refused(receive_reply(silent), -ETIMEDOUT, "no request came in time");
 	assert_closed(silent);
+	assert_refused(receive_reply(half), -ETIMEDOUT, "not finished in time");
 	assert_closed(half);
 }
 
@@ -200,23 +201,24 @@ TEST(silent_clients_are_closed)
 	assert_contains(log, "timed out");
 }
 
+#define MOST_CONNECTIONS 10000
+#define CONNECTIONS (test_is_long() ? MOST_CONNECTIONS : 2000U)
+
 static void raise_limit(void)
 {
 	struct rlimit limit;
 
 	must(getrlimit(RLIMIT_NOFILE, &limit));
-	if (limit.rlim_max < 4096)
-		skip_test("it requires 4096 descriptors");
+	if (limit.rlim_max < CONNECTIONS + 100)
+		skip_test("it requires %u descriptors", CONNECTIONS + 100);
 	limit.rlim_cur = limit.rlim_max;
 	must(setrlimit(RLIMIT_NOFILE, &limit));
 }
 
 /* Of one user: some are refused at once, and all are closed. */
-#define CONNECTIONS 2000
-
 static void connect_often(void *pipes)
 {
-	static int fds[CONNECTIONS];
+	static int fds[MOST_CONNECTIONS];
 	int *p = pipes;
 	char byte;
 
@@ -475,15 +477,14 @@ static void stop_processes(int userns)
 		kill(-1, SIGSTOP);
 }
 
-/* Whether the service replied. */
-static bool is_answered(int userns)
+/* Whether the service has read the map, so that it asks for a proof. */
+static bool is_challenged(int userns)
 {
 	AUTO_CLOSE int tree = clone_tree(DATA), connection = connect_service();
 	const int fds[] = { tree, userns };
-	struct idm_service_reply reply;
 
 	send_request(connection, IDM_SERVICE_MAP, fds, 2);
-	return must(recv(connection, &reply, sizeof(reply), 0)) != 0;
+	return receive_reply(connection).state == IDM_SERVICE_CHALLENGE;
 }
 
 static void stop_a_delegate(void *unused)
@@ -495,7 +496,7 @@ static void stop_a_delegate(void *unused)
 	(void)unused;
 	if (pid == 0)
 		stop_processes(userns);
-	for (i = 0; i < ATTEMPTS && is_answered(userns); i++)
+	for (i = 0; i < ATTEMPTS && is_challenged(userns); i++)
 		;
 	must(kill(pid, SIGKILL));
 	must(waitpid(pid, NULL, 0));
@@ -581,6 +582,8 @@ static int exit_status(char *const argv[])
 
 TEST(options_are_checked)
 {
+	AUTO_FREE char *log = NULL;
+
 	scratch_enter();
 	assert_int_equal(STATUS((char *)"--help"), 0);
 	assert_int_equal(STATUS((char *)"--version"), 0);
@@ -588,6 +591,8 @@ TEST(options_are_checked)
 	assert_int_equal(STATUS((char *)"operand"), 2);
 	assert_int_equal(STATUS((char *)"--socket"), 2);
 	assert_int_equal(STATUS((char *)"--socket", (char *)""), 1);
+	log = service_log();
+	assert_contains(log, "idmountd: --socket: expected a path, got an empty one");
 }
 
 TEST(socket_of_a_killed_service_is_replaced)

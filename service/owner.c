@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Two things lead from an ID to its user. The kernel knows who created a user namespace, so the
+ * outermost one tells whose processes are in it. No database has to know that user. But a user can also
+ * have a setuid program of a subordinate ID, and execute it outside of all namespaces. The line in
+ * /etc/subuid tells whose ID that is.
+ *
+ * The files are read for each connection: a stale line would count a connection for another user. No
+ * name service is asked, since one can wait for a network.
+ */
+#include "owner.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/macros.h"
+#include "lib/sys/pidfd.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/syscall.h"
+#include "peer.h"
+
+#define NS_GET_OWNER _IO(0xb7, 0x4) /* NS_GET_OWNER_UID, Linux 4.11 */
+
+/* ---- /etc/subuid ---- */
+
+struct line {
+	char *name;
+	uint64_t start, count;
+};
+
+static bool read_number(char **text, char end, uint64_t *number)
+{
+	if (**text < '0' || **text > '9')
+		return false;
+	*number = strtoull(*text, text, 10);
+	return *(*text)++ == end;
+}
+
+/* "NAME:START:COUNT"; false: another text. */
+static bool parse_subuid_line(char *text, struct line *line)
+{
+	char *numbers = strchr(text, ':');
+
+	if (!numbers || numbers == text)
+		return false;
+	*numbers++ = '\0';
+	line->name = text;
+	return read_number(&numbers, ':', &line->start) && read_number(&numbers, '\n', &line->count);
+}
+
+/* The first line that `accepts`. A longer line is not accepted. */
+static bool find_subuid_line(FILE *subuid, char *text, size_t size, struct line *line,
+			     bool (*accepts)(const struct line *line, const void *data),
+			     const void *data)
+{
+	rewind(subuid);
+	while (fgets(text, (int)size, subuid))
+		if (parse_subuid_line(text, line) && accepts(line, data))
+			return true;
+	return false;
+}
+
+static bool has_id(const struct line *line, const void *id)
+{
+	const uint32_t wanted = *(const uint32_t *)id;
+
+	return wanted >= line->start && wanted - line->start < line->count;
+}
+
+static bool has_name(const struct line *line, const void *name)
+{
+	return strcmp(line->name, name) == 0;
+}
+
+static bool find_user(FILE *passwd, const char *name, uint32_t *uid)
+{
+	const struct passwd *p = NULL;
+
+	while (passwd && (p = fgetpwent(passwd)) && strcmp(p->pw_name, name) != 0)
+		;
+	if (p)
+		*uid = p->pw_uid;
+	return p;
+}
+
+#define LINE_SIZE 256
+
+uint32_t find_subordinate_owner(FILE *subuid, FILE *passwd, uint32_t id)
+{
+	char text[LINE_SIZE], again[LINE_SIZE], *name;
+	struct line line, first;
+	uint64_t number;
+	uint32_t uid;
+
+	if (!subuid || !find_subuid_line(subuid, text, sizeof(text), &line, has_id, &id))
+		return id;
+	name = line.name;
+	if (find_user(passwd, line.name, &uid))
+		return uid;
+	number = strtoull(name, &name, 10); /* the format has uids, too */
+	if (!*name && number < UINT32_MAX)
+		return (uint32_t)number;
+	if (find_subuid_line(subuid, again, sizeof(again), &first, has_name, line.name))
+		return (uint32_t)first.start;
+	return id;
+}
+
+static void close_stream(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+#define AUTO_STREAM __attribute__((cleanup(close_stream)))
+
+static uint32_t ask_files(uint32_t id)
+{
+	AUTO_STREAM FILE *subuid = fopen("/etc/subuid", "re"), *passwd = fopen("/etc/passwd", "re");
+
+	return find_subordinate_owner(subuid, passwd, id);
+}
+
+/* ---- the user namespaces ---- */
+
+/* Closes the descriptor, or returns it. The result is directly below the initial user namespace. */
+static int find_outermost(int userns)
+{
+	int parent = idm_sys_ioctl(userns, IDM_NS_GET_PARENT, NULL);
+
+	while (parent >= 0 && !idm_is_initial_userns(parent)) {
+		close(userns);
+		userns = parent;
+		parent = idm_sys_ioctl(userns, IDM_NS_GET_PARENT, NULL);
+	}
+	idm_close_fd(&parent);
+	if (parent < 0)
+		close(userns);
+	return parent < 0 ? parent : userns;
+}
+
+/* Closes the descriptor. It is not of the initial user namespace. */
+static int find_creator(int userns, struct owner *owner)
+{
+	AUTO_CLOSE int outermost = find_outermost(userns);
+	struct stat st;
+	uid_t creator;
+	int r = outermost < 0 ? outermost : idm_sys_ioctl(outermost, NS_GET_OWNER, &creator);
+
+	if (r < 0)
+		return r;
+	*owner = (struct owner){ .id = creator };
+	if (creator == 0 && idm_sys_fstatat(outermost, "", &st, AT_EMPTY_PATH) == 0)
+		*owner = (struct owner){ st.st_ino, true };
+	return 0;
+}
+
+/* It is the process's if that is found alive afterwards. */
+static int open_userns_of(int pidfd)
+{
+	AUTO_CLOSE int process = idm_procfs_open(pidfd, false, NULL);
+	AUTO_CLOSE int userns = process < 0 ? process : idm_procfs_openat(process, "ns/user", O_RDONLY);
+
+	return idm_pidfd_is_reaped(pidfd) ? -ESRCH : idm_steal_fd(&userns);
+}
+
+/*
+ * Leaves *owner as it is where the kernel does not tell. Before Linux 6.5 it knows a number only, and a
+ * number can be another user's by now. So a client could count for that user.
+ */
+static int ask_kernel(int connection, struct owner *owner)
+{
+	AUTO_CLOSE int pidfd = get_peer_pidfd(connection);
+	AUTO_CLOSE int userns = pidfd < 0 ? pidfd : open_userns_of(pidfd);
+
+	if (pidfd == -ENOPROTOOPT || idm_is_shortage(pidfd) || idm_is_shortage(userns))
+		return 0;
+	if (pidfd < 0 || userns == -ESRCH)
+		return -ESRCH;
+	if (userns >= 0 && !idm_is_initial_userns(userns))
+		find_creator(idm_steal_fd(&userns), owner);
+	return 0;
+}
+
+int find_owner(int connection, const struct ucred *client, struct owner *owner)
+{
+	int r;
+
+	*owner = (struct owner){ .id = client->uid };
+	r = ask_kernel(connection, owner);
+	if (r == 0 && !owner->is_userns)
+		owner->id = ask_files((uint32_t)owner->id);
+	return r;
+}

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+/* Many clients: what one user has of the service, whatever its IDs are, and what is left for others. */
+#include <linux/securebits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clients.h"
+#include "lib/base/macros.h"
+
+static void mounts_are_not_mapped(void)
+{
+	untried("the kernel maps no mounts before Linux 5.12");
+}
+
+static struct identity user_with(uint32_t uid, char map[32])
+{
+	snprintf(map, 32, "0 %u 1\n", uid);
+	return (struct identity){ .uid = uid, .gid = uid, .map = map };
+}
+
+static void make_directory_of(uint32_t uid, char path[64])
+{
+	snprintf(path, 64, SCRATCH "/of%u", uid);
+	scratch_dir(path);
+	must(chown(path, uid, uid));
+}
+
+static void ask_as_user(void *path)
+{
+	char map[32];
+
+	snprintf(map, sizeof(map), "%u:0", OTHER_USER);
+	assert_mapped(ask_for(path, map));
+}
+
+/* The service has not waited for a time-out. */
+static void assert_other_user_is_served(void)
+{
+	AUTO_FREE char *log = NULL;
+	char map[32], path[64];
+
+	make_directory_of(OTHER_USER, path);
+	as_client(user_with(OTHER_USER, map), ask_as_user, path);
+	log = service_log();
+	assert_contains(log, "uid 1600");
+	assert_null(strstr(log, "timed out"));
+}
+
+/* ---- one user with many IDs ---- */
+
+#define IDS 20
+#define REQUESTS_OF_ID 4
+
+struct held {
+	const char *path, *map;
+	int *pipes; /* it is ready; it may go on */
+};
+
+/* Requests whose proofs are not sent. Some of them wait for a worker. */
+static void hold_requests(const struct held *held)
+{
+	AUTO_CLOSE int tree = clone_tree(held->path), userns = userns_of(held->map);
+	const int fds[] = { tree, userns };
+	char byte;
+
+	for (int i = 0; i < REQUESTS_OF_ID; i++)
+		send_request(connect_service(), IDM_SERVICE_MAP, fds, 2);
+	must(write(held->pipes[1], "", 1));
+	must(read(held->pipes[2], &byte, 1));
+	_exit(0);
+}
+
+/* Its capabilities stay. */
+static void become_subordinate(uint32_t id)
+{
+	must(prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0));
+	must(syscall(SYS_setresgid, id, id, id));
+	must(syscall(SYS_setresuid, id, id, id));
+	must(prctl(PR_SET_DUMPABLE, 1));
+}
+
+static void hold_in_namespace(void *pipes)
+{
+	for (uint32_t i = 0; i < IDS; i++) {
+		if (must(fork()) != 0)
+			continue;
+		become_subordinate(1 + i);
+		hold_requests(&(struct held){ DATA, "1500:0", pipes });
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
+/* As a setuid program of each ID does, outside of the user's namespaces. */
+static void hold_outside(void *pipes)
+{
+	for (uint32_t i = 0; i < IDS; i++) {
+		char ids[32], path[64], map[32];
+		struct identity who = user_with(200000 + i, ids);
+
+		make_directory_of(200000 + i, path);
+		if (must(fork()) != 0)
+			continue;
+		become_client(&who);
+		snprintf(map, sizeof(map), "%u:0", 200000 + i);
+		hold_requests(&(struct held){ path, map, pipes });
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
+static void hold_as_ordinary(void *pipes)
+{
+	as_client(ORDINARY, hold_in_namespace, pipes);
+}
+
+/* /etc/subuid of the test's own. */
+static void enter_with_etc(void)
+{
+	enter_with_data();
+	scratch_dir(SCRATCH "/etc");
+	scratch_file(SCRATCH "/etc/passwd", "root:x:0:0::/:/bin/sh\njoe:x:1500:1500::/:/bin/sh\n");
+	scratch_file(SCRATCH "/etc/subuid", "ann:100000:65536\njoe:200000:1000\n");
+	must(mount(SCRATCH "/etc", "/etc", NULL, MS_BIND, NULL));
+}
+
+static void hold_all(void (*hold)(void *), struct service (*start)(const char *))
+{
+	struct service service;
+	int ready[2], go[2];
+	char byte;
+	pid_t pid;
+
+	enter_with_etc();
+	service = start(NULL);
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		hold((int[]){ ready[0], ready[1], go[0] });
+		_exit(0);
+	}
+	for (int i = 0; i < IDS; i++)
+		must(read(ready[0], &byte, 1));
+	assert_other_user_is_served();
+	for (int i = 0; i < IDS; i++)
+		must(write(go[1], "", 1));
+	await_child(pid);
+	service_stop(&service);
+	proof("hostile", IDS * REQUESTS_OF_ID, "requests of one user by many IDs");
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, ids_of_a_namespace_are_one_user)
+{
+	hold_all(hold_as_ordinary, service_start);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, ids_of_a_line_are_one_user)
+{
+	hold_all(hold_outside, service_start);
+}
+
+/* The kernel does not tell whose namespace it is. The line does. */
+TEST_SINCE(5, 12, mounts_are_not_mapped, ids_are_one_user_before_linux_6_5)
+{
+	hold_all(hold_as_ordinary, service_start_by_number);
+}
+
+static void hold_without_line(void *pipes)
+{
+	scratch_file(SCRATCH "/etc/subuid", "");
+	hold_as_ordinary(pipes);
+}
+
+static void the_kernel_does_not_tell(void)
+{
+	untried("the kernel tells a service whose user namespace a client is in from Linux 6.5 on");
+}
+
+TEST_SINCE(6, 5, the_kernel_does_not_tell, ids_of_a_namespace_without_a_line_are_one_user)
+{
+	hold_all(hold_without_line, service_start);
+}
+
+/* ---- many users at once ---- */
+
+#define USERS (test_is_long() ? 100U : TEST_SANITIZED ? 10U : 20U)
+#define REQUESTS_OF_USER (test_is_long() ? 100 : 25)
+#define FIRST_USER 30000U
+
+struct crowd {
+	uint32_t uid;
+	char path[64];
+	int go;
+};
+
+/* False: the queue of the listening socket is full. */
+static bool begin_request(const struct crowd *crowd, int userns, struct pollfd *connection)
+{
+	AUTO_CLOSE int tree = -1;
+
+	connection->events = POLLIN;
+	connection->fd = connect_without_waiting();
+	if (connection->fd < 0)
+		return false;
+	tree = clone_tree(crowd->path);
+	send_request(connection->fd, IDM_SERVICE_MAP, (int[]){ tree, userns }, 2);
+	return true;
+}
+
+/* Returns whether the request is over. */
+static bool go_on(struct pollfd *connection)
+{
+	struct idm_service_reply reply;
+
+	if (!connection->revents)
+		return false;
+	reply = receive_reply(connection->fd);
+	if (reply.state == IDM_SERVICE_CHALLENGE) {
+		send_proof(connection->fd, &reply);
+		return false;
+	}
+	assert_mapped(reply);
+	close(connection->fd);
+	connection->fd = -1;
+	return true;
+}
+
+static void ask_at_once(void *data)
+{
+	const struct crowd *crowd = data;
+	AUTO_CLOSE int userns = -1;
+	struct pollfd connections[100];
+	int begun = 0, over = 0;
+	char map[32], byte;
+
+	snprintf(map, sizeof(map), "%u:0", crowd->uid);
+	userns = userns_of(map);
+	must(read(crowd->go, &byte, 1));
+	while (over < REQUESTS_OF_USER) {
+		while (begun < REQUESTS_OF_USER && begin_request(crowd, userns, &connections[begun]))
+			begun++;
+		must(poll(connections, (nfds_t)begun, begun < REQUESTS_OF_USER ? 10 : -1));
+		for (int i = 0; i < begun; i++)
+			over += go_on(&connections[i]);
+	}
+}
+
+static pid_t start_user(uint32_t uid, int go)
+{
+	struct crowd crowd = { .uid = uid, .go = go };
+	char ids[32];
+	pid_t pid;
+
+	make_directory_of(uid, crowd.path);
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		as_client(user_with(uid, ids), ask_at_once, &crowd);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* Among them is one user whose clients never send a proof. */
+static void serve_crowd(void)
+{
+	int hold[2], ready[2], go[2];
+	pid_t users[100], slow;
+	char byte;
+
+	must(pipe2(hold, O_CLOEXEC));
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	slow = (pid_t)must(fork());
+	if (slow == 0) {
+		hold_as_ordinary((int[]){ ready[0], ready[1], hold[0] });
+		_exit(0);
+	}
+	for (int i = 0; i < IDS; i++)
+		must(read(ready[0], &byte, 1));
+	for (uint32_t i = 0; i < USERS; i++)
+		users[i] = start_user(FIRST_USER + i, go[0]);
+	for (uint32_t i = 0; i < USERS; i++)
+		must(write(go[1], "", 1));
+	for (uint32_t i = 0; i < USERS; i++)
+		await_child(users[i]);
+	for (int i = 0; i < IDS; i++)
+		must(write(hold[1], "", 1));
+	await_child(slow);
+	for (int i = 0; i < 2; i++) {
+		close(hold[i]);
+		close(ready[i]);
+		close(go[i]);
+	}
+}
+
+TEST_AS(requests_of_many_users_at_once, 300, 5, 12, mounts_are_not_mapped)
+{
+	struct service service;
+	unsigned int fds;
+
+	enter_with_data();
+	service = service_start(NULL);
+	fds = service_fds(&service);
+	serve_crowd();
+	while (service_fds(&service) > fds)
+		usleep(1000);
+	service_stop(&service);
+	proof("hostile", USERS * (unsigned long)REQUESTS_OF_USER, "requests of many users at once");
+}
+
+/* ---- the log ---- */
+
+#define REFUSALS 100
+
+static void be_refused(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < REFUSALS; i++)
+		assert_refused(ask_for(DATA, "u:0:0,g:1500:0"), -EPERM, "disk uid 0");
+}
+
+static unsigned int count_lines_with(const char *text, const char *words)
+{
+	unsigned int n = 0;
+
+	while ((text = strstr(text, words))) {
+		n++;
+		text += strlen(words);
+	}
+	return n;
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, refusals_do_not_flood_the_log)
+{
+	AUTO_FREE char *log = NULL;
+	unsigned int logged, left_out = 0;
+	struct service service;
+	const char *line;
+
+	enter_with_data();
+	service = service_start(NULL);
+	as_client(ORDINARY, be_refused, NULL);
+	assert_other_user_is_served();
+	service_stop(&service);
+	log = service_log();
+	logged = count_lines_with(log, ": refused: disk uid 0");
+	assert_true(logged < REFUSALS / 2);
+	for (line = log; (line = strstr(line, "uid 1500: ")); line++)
+		left_out += (unsigned int)strtoul(line + strlen("uid 1500: "), NULL, 10);
+	assert_int_equal(logged + left_out, REFUSALS);
+}
