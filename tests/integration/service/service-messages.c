@@ -465,7 +465,7 @@ TEST(socket_that_lingers_stops_nothing)
 
 /* ---- a client that stops the process that reads its map ---- */
 
-#define ATTEMPTS 2000
+#define ATTEMPTS (test_is_long() ? 2000 : 300)
 
 /* It has capabilities over the processes in this namespace. No other process here has this ID. */
 static void stop_processes(int userns)
