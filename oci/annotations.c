@@ -6,7 +6,9 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/idmap/idmap.h"
 #include "lib/plan/plan.h"
+#include "lib/spec/oci-config.h"
 #include "lib/sys/fail-errno.h"
 #include "oci.h"
 
@@ -85,8 +87,8 @@ int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_err
 /* ---- values ---- */
 
 /* Reads the map in the value: "MAP", "idmap[=MAP]" or "ridmap[=MAP]". Errors name no place. */
-static int read_map_value(const char *text, const char **scope, struct idm_map **map,
-			  struct idm_error *why)
+static int read_map_value(const char *text, const struct idm_map *container, const char **scope,
+			  struct idm_map **map, struct idm_error *why)
 {
 	const char *value;
 	const struct idm_map_option *option = idm_find_map_option(text, &value);
@@ -102,12 +104,13 @@ static int read_map_value(const char *text, const char **scope, struct idm_map *
 	if (idm_map_new(map) < 0)
 		return idm_fail_errno(why, -ENOMEM, step_read, NULL);
 	/* No lookups: any user may be the author of annotations. */
-	r = idm_map_parse(*map, text, 0, why);
+	r = idm_oci_is_relative(text) ? idm_map_parse_inside(*map, text, container, why)
+				      : idm_map_parse(*map, text, 0, why);
 	return r < 0 ? r : idm_map_check(*map, why);
 }
 
-int idm_oci_read_annotation(const struct idm_json *annotation, const char **scope, struct idm_map **map,
-			    struct idm_error *err)
+int idm_oci_read_annotation(const struct idm_json *annotation, const struct idm_map *container,
+			    const char **scope, struct idm_map **map, struct idm_error *err)
 {
 	struct idm_error why;
 	const char *text;
@@ -115,7 +118,7 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **scop
 
 	if (r < 0)
 		return r;
-	r = read_map_value(text, scope, map, &why);
+	r = read_map_value(text, container, scope, map, &why);
 	if (r < 0 && r != -ENOMEM)
 		return idm_json_fail(annotation, err, "%.*s%s%.*s", IDM_PART(&why, subject),
 				     why.subject.length ? ": " : "", IDM_PART(&why, reason));
@@ -131,12 +134,12 @@ const char *idm_oci_request_destination(const char *request, size_t *n)
 	return slash ? idm_trim_target(slash, n) : NULL;
 }
 
-int idm_oci_read_request(const char *request, const char **scope, struct idm_map **map,
-			 struct idm_error *err)
+int idm_oci_read_request(const char *request, const struct idm_map *container, const char **scope,
+			 struct idm_map **map, struct idm_error *err)
 {
 	AUTO_FREE char *value = strndup(request, strcspn(request, "/"));
 	struct idm_error why;
-	int r = value ? read_map_value(value, scope, map, &why) : -ENOMEM;
+	int r = value ? read_map_value(value, container, scope, map, &why) : -ENOMEM;
 
 	if (r == -ENOMEM)
 		return idm_fail_errno(err, r, step_read, NULL);

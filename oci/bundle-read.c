@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/plan/plan.h"
@@ -75,18 +76,33 @@ struct outside_request {
 	const struct idm_json *annotation;
 };
 
-static int read_outside_map(const struct bundle *b, const struct outside_request *q, const char **scope,
+/* Finds the container's map if the requested map is relative to it. */
+static int find_base(struct bundle *b, const struct outside_request *q, const struct idm_map **base)
+{
+	const char *text = q->argument;
+
+	*base = NULL;
+	if (!text && idm_json_string(q->annotation, &text, NULL) < 0)
+		return 0;
+	return idm_oci_is_relative(text) ? idm_oci_find_relative_base(&b->config, base) : 0;
+}
+
+static int read_outside_map(struct bundle *b, const struct outside_request *q, const char **scope,
 			    struct idm_map **own)
 {
 	struct idm_oci_mount *noted = &b->mapped->mounts[b->mapped->n - 1];
 	struct idm_error *err = b->config.reader->err;
+	const struct idm_map *base;
+	int r = find_base(b, q, &base);
 
+	if (r < 0)
+		return r;
 	if (q->argument)
-		return idm_oci_read_request(q->argument, scope, own, err);
+		return idm_oci_read_request(q->argument, base, scope, own, err);
 	noted->annotation = strdup(q->annotation->key);
 	if (!noted->annotation)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
-	return idm_oci_read_annotation(q->annotation, scope, own, err);
+	return idm_oci_read_annotation(q->annotation, base, scope, own, err);
 }
 
 static int find_outside_map(struct bundle *b, const struct idm_json *mount,
@@ -180,6 +196,7 @@ static int find_mapped(struct bundle *b, const struct idm_json *mount, struct id
 		return r;
 	r = has ? idm_oci_find_map(&b->config, mount, list, m, own)
 		: find_outside_map(b, mount, &q, list, m, own);
+	b->mapped->mounts[b->mapped->n - 1].own_map = r == 0 && m->map && !*own;
 	return r < 0 ? r : 1;
 }
 
@@ -221,8 +238,11 @@ static int select_bundle_mount(struct idm_oci_config *config, const struct idm_j
 static int find_bundle_joined_map(struct idm_oci_config *config, struct idm_map *map)
 {
 	const struct idm_oci_text *text = ((const struct bundle *)config)->text;
+	struct idm_error *err = config->reader->err;
 
-	return text->joined_map ? text->joined_map(text->data, map, config->reader->err) : 0;
+	if (!config->namespace)
+		return add_engine_ids(map, err);
+	return text->joined_map ? text->joined_map(text->data, config->namespace, map, err) : 0;
 }
 
 static const struct idm_oci_selection selection = { begin_mounts, select_bundle_mount,

@@ -505,12 +505,17 @@ static void show_hook_errors(struct rewrite *rw)
 
 /* ---- the text ---- */
 
-/* The map itself is known only after the container has joined. */
-static int any_map(void *data, struct idm_map *map, struct idm_error *err)
+/*
+ * The hook reads the map when the container has joined. If the file cannot be read here, an entry stands
+ * for it.
+ */
+static int joined_map(void *data, const char *userns, struct idm_map *map, struct idm_error *err)
 {
 	static const struct idm_entry one = { 0, 0, 1 };
 
 	(void)data;
+	if (*userns == '/' && idm_map_parse(map, userns, IDM_MAP_PARSE_LOOKUP, NULL) == 0)
+		return 0;
 	return idm_map_add(map, IDM_BOTH, &one, 1, err);
 }
 
@@ -522,7 +527,7 @@ static int check_rewritten(const struct rewrite *rw, const char *text, size_t le
 		.text = text,
 		.length = length,
 		.dirfd = config->dirfd,
-		.joined_map = any_map,
+		.joined_map = joined_map,
 		.requests = rw->requests,
 		.n_requests = n_requests,
 		.handler = config->handler,

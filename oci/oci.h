@@ -18,6 +18,7 @@
  * - MAP: reaches as far as the mount is bound.
  * - idmap=MAP: for that mount alone; ridmap=MAP: for all mounts below it too.
  * - idmap or ridmap: the same with the container's own map.
+ * "@" before a MAP means that the seen IDs count in the container's user namespace.
  */
 #define IDM_OCI_ANNOTATION "io.idmount.map/"
 
@@ -36,10 +37,10 @@ bool idm_oci_find_annotation(const struct idm_json *annotations, const char *des
 
 /*
  * Reads the map of an annotation, and the option before it. *map stays NULL for idmap and ridmap without
- * a map. *scope is that option, or NULL for a map alone.
+ * a map. *scope is that option, or NULL for a map alone. `container` is needed for a relative map.
  */
-int idm_oci_read_annotation(const struct idm_json *annotation, const char **scope, struct idm_map **map,
-			    struct idm_error *err);
+int idm_oci_read_annotation(const struct idm_json *annotation, const struct idm_map *container,
+			    const char **scope, struct idm_map **map, struct idm_error *err);
 
 /*
  * The engine's own request for a mount, in the form VALUE/DESTINATION:
@@ -47,8 +48,8 @@ int idm_oci_read_annotation(const struct idm_json *annotation, const char **scop
  * annotation can forge.
  */
 const char *idm_oci_request_destination(const char *request, size_t *n); /* NULL: there is no slash */
-int idm_oci_read_request(const char *request, const char **scope, struct idm_map **map,
-			 struct idm_error *err);
+int idm_oci_read_request(const char *request, const struct idm_map *container, const char **scope,
+			 struct idm_map **map, struct idm_error *err);
 
 /* ---- the requester ---- */
 
@@ -70,7 +71,8 @@ struct idm_oci_mount {
 	char *destination; /* without slashes at its ends */
 	size_t step;	   /* its plan entry; 0 (the root filesystem's): the mount has no map */
 	char *annotation;  /* the key that asks for the map; NULL: the engine asks */
-	int source;	   /* of a mapped bind, as it was checked; -1: not opened */
+	bool own_map; /* the map is that of the container: its IDs on disk count where the engine is */
+	int source;   /* of a mapped bind, as it was checked; -1: not opened */
 };
 
 struct idm_oci {
@@ -90,9 +92,10 @@ struct idm_oci_text {
 	size_t length;
 	int dirfd; /* of the bundle */
 	/*
-	 * Reads the map of a user namespace that the container joins by a path. Called only if needed.
+	 * Reads the map of a user namespace that the container joins by the path `userns`. Called only
+	 * if needed.
 	 */
-	int (*joined_map)(void *data, struct idm_map *map, struct idm_error *err);
+	int (*joined_map)(void *data, const char *userns, struct idm_map *map, struct idm_error *err);
 	void *data;
 	/* The engine's requests beside the text, see idm_oci_read_request(). */
 	char *const *requests;

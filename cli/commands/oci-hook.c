@@ -122,9 +122,11 @@ static int read_state(struct state *s)
 /* ---- the bundle ---- */
 
 /* For a container that joins a user namespace: its process has joined it by now. */
-static int joined_map(void *data, struct idm_map *map, struct idm_error *err)
+static int joined_map(void *data, const char *userns, struct idm_map *map, struct idm_error *err)
 {
 	const struct state *s = data;
+
+	(void)userns;
 
 	return idm_map_add_pid(map, (pid_t)s->pid, err);
 }

@@ -40,6 +40,8 @@ struct parser {
 	struct idm_error *err;
 	struct slice entry; /* the one being read, for messages */
 	bool lookup;
+	const struct idm_map *container; /* NULL: no container exists */
+	bool relative;			 /* the second column counts in the container */
 };
 
 static int refuse_entry(struct parser *ps, int code, const char *format, ...)
@@ -174,7 +176,7 @@ static int refuse_number(struct parser *ps, struct slice field)
 
 /* ---- entries ---- */
 
-static int append_entry(struct parser *ps, struct list *list, struct idm_entry entry)
+static int append_counted(struct parser *ps, struct list *list, struct idm_entry entry)
 {
 	struct idm_entry *new = idm_array_append(&list->entries, &list->n, sizeof(entry));
 
@@ -182,6 +184,50 @@ static int append_entry(struct parser *ps, struct list *list, struct idm_entry e
 		return idm_fail_errno(ps->err, -ENOMEM, step_parse, NULL);
 	*new = entry;
 	return 0;
+}
+
+static const struct idm_entry *find_row(const struct idm_side *side, uint64_t id)
+{
+	for (size_t i = 0; i < side->n; i++)
+		if (id >= side->entries[i].disk &&
+		    id < (uint64_t)side->entries[i].disk + side->entries[i].count)
+			return &side->entries[i];
+	return NULL;
+}
+
+/* Splits an entry at the rows of the container's map, which needs several for it. */
+static int append_relative(struct parser *ps, struct list *list, struct idm_entry entry)
+{
+	bool uid = list == &ps->uid;
+	const struct idm_side *side = idm_map_side(ps->container, uid ? IDM_UID : IDM_GID);
+	uint32_t done = 0;
+	int r = 0;
+
+	while (r == 0 && done < entry.count) {
+		uint64_t id = (uint64_t)entry.seen + done;
+		const struct idm_entry *row = find_row(side, id);
+		struct idm_entry part = { entry.disk + done, 0, entry.count - done };
+		uint64_t in_row;
+
+		if (!row)
+			return refuse_entry(ps, -EINVAL, "the container's user namespace lacks %s %llu",
+					    uid ? "uid" : "gid", (unsigned long long)id);
+		in_row = (uint64_t)row->disk + row->count - id;
+		part.seen = row->seen + (uint32_t)(id - row->disk);
+		part.count = in_row < part.count ? (uint32_t)in_row : part.count;
+		done += part.count;
+		r = append_counted(ps, list, part);
+	}
+	return r;
+}
+
+/* An entry without a meaning is left to idm_map_add(), which refuses it. */
+static int append_entry(struct parser *ps, struct list *list, struct idm_entry entry)
+{
+	bool counts = entry.count && (uint64_t)entry.disk + entry.count <= IDM_ID_END;
+
+	return ps->relative && counts ? append_relative(ps, list, entry)
+				      : append_counted(ps, list, entry);
 }
 
 static int append_to_sides(struct parser *ps, unsigned int kinds, struct idm_entry entry)
@@ -359,6 +405,18 @@ static int parse_lists(struct parser *ps, struct slice text)
 	return 0;
 }
 
+/* Skips the sign of an entry whose second column counts in the container's user namespace. */
+static int skip_relative_sign(struct parser *ps, struct slice *entry)
+{
+	ps->entry = *entry;
+	ps->relative = skip_prefix(entry, "@");
+	return !ps->relative || ps->container
+		       ? 0
+		       : refuse_entry(ps, -EINVAL,
+				      "\"@\" is relative to a container's user namespace, "
+				      "and no container exists here");
+}
+
 static int parse_crun_section(struct parser *ps, struct slice section)
 {
 	unsigned int kind = skip_prefix(&section, "uids=")   ? IDM_UID
@@ -370,15 +428,10 @@ static int parse_crun_section(struct parser *ps, struct slice section)
 		return refuse_entry(ps, -EINVAL, "expected uids= or gids= as start of a section");
 	for (;;) {
 		struct slice entry = cut_piece(&section, "#");
-		int r;
+		int r = skip_relative_sign(ps, &entry);
 
-		if (entry.n && *entry.p == '@') {
-			ps->entry = entry;
-			return refuse_entry(ps, -EINVAL,
-					    "\"@\" is relative to a container's user namespace, "
-					    "and no container exists here");
-		}
-		r = parse_triple(ps, entry, kind, "-");
+		if (r == 0)
+			r = parse_triple(ps, entry, kind, "-");
 		if (r < 0 || !section.n)
 			return r;
 		skip_bytes(&section, 1);
@@ -463,19 +516,42 @@ static int finish_parse(struct parser *ps, struct idm_map *map, int r)
 	return r;
 }
 
+/* In the dialect of crun each entry has a sign of its own. In the others, the first one is for all. */
+static int parse_dialect(struct parser *ps, struct slice text)
+{
+	struct slice form = text;
+	int r;
+
+	if (skip_prefix(&form, "idmap=") || skip_prefix(&form, "uids=") || skip_prefix(&form, "gids="))
+		return parse_crun(ps, text);
+	r = skip_relative_sign(ps, &text);
+	return r < 0 ? r : parse_lists(ps, text);
+}
+
+static int parse_text(struct parser *ps, struct idm_map *map, const char *text)
+{
+	struct slice all = { text, strlen(text) };
+
+	ps->entry = all;
+	skip_blanks(&all);
+	if (!all.n)
+		return idm_fail(ps->err, -EINVAL, step_parse, NULL, "the map is empty");
+	return finish_parse(ps, map, parse_dialect(ps, all));
+}
+
 int idm_map_parse_text(struct idm_map *map, const char *text, bool lookup, struct idm_error *err)
 {
 	struct parser ps = { .err = err, .lookup = lookup };
-	struct slice all = { text, strlen(text) }, form;
 
-	ps.entry = all;
-	skip_blanks(&all);
-	if (!all.n)
-		return idm_fail(err, -EINVAL, step_parse, NULL, "the map is empty");
-	form = all;
-	if (skip_prefix(&form, "idmap=") || skip_prefix(&form, "uids=") || skip_prefix(&form, "gids="))
-		return finish_parse(&ps, map, parse_crun(&ps, all));
-	return finish_parse(&ps, map, parse_lists(&ps, all));
+	return parse_text(&ps, map, text);
+}
+
+int idm_map_parse_inside(struct idm_map *map, const char *text, const struct idm_map *container,
+			 struct idm_error *err)
+{
+	struct parser ps = { .err = err, .container = container };
+
+	return parse_text(&ps, map, text);
 }
 
 int idm_map_parse_kernel(struct idm_map *map, unsigned int kind, const char *text, struct idm_error *err)

@@ -44,6 +44,13 @@ int idm_map_print_kernel(const struct idm_map *map, unsigned int kind, struct id
  */
 int idm_map_parse_text(struct idm_map *map, const char *text, bool lookup, struct idm_error *err);
 
+/*
+ * The same without lookups, for a mount of a container. Behind "@" the second column counts in its user
+ * namespace, whose map is `container`: "@1000:0", "uids=@1000-0-1". NULL: no container exists.
+ */
+int idm_map_parse_inside(struct idm_map *map, const char *text, const struct idm_map *container,
+			 struct idm_error *err);
+
 /* Moves everything out of *from, instead of what *to held. */
 void idm_map_move(struct idm_map *to, struct idm_map *from);
 

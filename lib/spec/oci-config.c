@@ -9,6 +9,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/idmap/idmap.h"
 #include "lib/plan/plan.h"
 #include "lib/sys/fail-errno.h"
 #include "oci-config.h"
@@ -118,12 +119,13 @@ static int find_joined_userns_map(struct idm_oci_config *oci)
 {
 	int r;
 
-	if (oci->map || !oci->namespace || !oci->selection)
+	if (oci->map || !oci->selection || (oci->user_namespace && !oci->namespace))
 		return 0;
 	if (idm_map_new(&oci->map) < 0)
 		return idm_fail_errno(oci->reader->err, -ENOMEM, step_read, NULL);
 	r = oci->selection->joined_map(oci, oci->map);
-	if (r == 0 && !idm_oci_is_empty(oci->map))
+	oci->joined = r == 0 && !idm_oci_is_empty(oci->map);
+	if (oci->joined)
 		return 0;
 	idm_map_free(oci->map);
 	oci->map = NULL;
@@ -146,11 +148,83 @@ int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json
 				 oci->namespace);
 		return -EINVAL;
 	}
-	if (oci->map && !oci->user_namespace)
+	if (oci->map && !oci->user_namespace && !oci->joined)
 		return idm_json_fail(
 			mount, err,
 			"%s: linux.uidMappings requires a user namespace in linux.namespaces", word);
 	return 0;
+}
+
+/* ---- relative maps ---- */
+
+bool idm_oci_is_relative(const char *map)
+{
+	return map && strchr(map, '@');
+}
+
+static int find_equal_map(struct idm_oci_config *oci)
+{
+	static const struct idm_entry all = { 0, 0, UINT32_MAX };
+
+	if (oci->equal)
+		return 0;
+	if (idm_map_new(&oci->equal) < 0)
+		return idm_fail_errno(oci->reader->err, -ENOMEM, step_read, NULL);
+	return idm_map_add(oci->equal, IDM_BOTH, &all, 1, oci->reader->err);
+}
+
+int idm_oci_find_relative_base(struct idm_oci_config *oci, const struct idm_map **base)
+{
+	int r = find_joined_userns_map(oci);
+
+	*base = oci->map ? oci->map : oci->reader->how.map;
+	if (r < 0 || *base)
+		return r;
+	if (oci->user_namespace)
+		return idm_fail(oci->reader->err, -EINVAL, step_read, oci->namespace,
+				"a relative map requires the map of the container's user namespace");
+	r = find_equal_map(oci);
+	*base = oci->equal;
+	return r;
+}
+
+/* Replaces an option with a relative map by its scope, and makes the map *own. */
+static int read_relative_option(struct idm_oci_config *oci, const struct idm_json *mount,
+				const char **option, struct idm_map **own)
+{
+	struct idm_error why, *err = oci->reader->err;
+	const struct idm_map *base;
+	const char *text;
+	const struct idm_map_option *map = idm_find_map_option(*option, &text);
+	int r;
+
+	/* A second map is refused later. */
+	if (!map || map->scope == IDM_MAP_SAME || *own || !idm_oci_is_relative(text))
+		return 0;
+	r = idm_oci_find_relative_base(oci, &base);
+	if (r == 0 && idm_map_new(own) < 0)
+		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
+	if (r < 0)
+		return r;
+	r = idm_map_parse_inside(*own, text, base, &why);
+	if (r < 0)
+		return r == -ENOMEM
+			       ? idm_fail_errno(err, r, step_read, NULL)
+			       : idm_json_fail(mount, err, "%s: %.*s%s%.*s", *option,
+					       IDM_PART(&why, subject), why.subject.length ? ": " : "",
+					       IDM_PART(&why, reason));
+	*option = map->name;
+	return 0;
+}
+
+static int read_relative_options(struct idm_oci_config *oci, const struct idm_json *mount,
+				 struct idm_option_list *list, struct idm_map **own)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->n; i++)
+		r = read_relative_option(oci, mount, &list->options[i], own);
+	return r;
 }
 
 int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
@@ -160,6 +234,8 @@ int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
 	bool idmap = idm_option_list_have(list, top), ridmap = idm_option_list_have(list, deep);
 	int r = idm_oci_read_maps(mount, own, oci->reader->err);
 
+	if (r == 0)
+		r = read_relative_options(oci, mount, list, own);
 	if (r < 0)
 		return r;
 	if (*own && idm_oci_is_empty(*own))
@@ -257,6 +333,7 @@ int idm_oci_read_whole(struct idm_oci_config *oci, const struct idm_json *whole)
 	if (r == 0)
 		r = read_mounts(oci, whole);
 	idm_map_free(oci->map);
+	idm_map_free(oci->equal);
 	return r;
 }
 

@@ -16,7 +16,10 @@ struct idm_oci_selection {
 	int (*select)(struct idm_oci_config *oci, const struct idm_json *mount,
 		      struct idm_option_list *list, struct idm_plan_add_options *m,
 		      struct idm_map **own);
-	/* Finds the map of the user namespace that the container joins. An unknown map stays empty. */
+	/*
+	 * Finds the map of the user namespace that the container joins, or shares with the runtime. An
+	 * unknown map stays empty, as does that of the initial namespace.
+	 */
 	int (*joined_map)(struct idm_oci_config *oci, struct idm_map *map);
 };
 
@@ -27,6 +30,8 @@ struct idm_oci_config {
 	struct idm_map *map;   /* linux.uidMappings and linux.gidMappings; NULL: none */
 	bool user_namespace;   /* the container has its own */
 	const char *namespace; /* the file of one that it joins; NULL: none */
+	bool joined;	       /* the map is not from linux.uidMappings, but from joined_map() */
+	struct idm_map *equal; /* maps each ID to itself; NULL: not needed so far */
 };
 
 int idm_oci_read_whole(struct idm_oci_config *oci, const struct idm_json *whole);
@@ -39,5 +44,11 @@ int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
 		     struct idm_option_list *list, struct idm_plan_add_options *m, struct idm_map **own);
 int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json *mount,
 			       const char *word, struct idm_plan_add_options *m);
+
+/* Returns whether IDs of a map count in the container's user namespace: "uids=@1000-0-1". */
+bool idm_oci_is_relative(const char *map);
+
+/* Finds the map that these IDs need. A container without a user namespace has the runtime's IDs. */
+int idm_oci_find_relative_base(struct idm_oci_config *oci, const struct idm_map **base);
 
 #endif

@@ -164,6 +164,19 @@ hooked()
 	nothing_is_left
 }
 
+# podman 4 passes the text on.
+@test "idmount as the runtime: maps of IDs in the container" {
+	podman_options=(--runtime idmount)
+	inside "$seen" box --uidmap 0:100000:65536 --gidmap 0:100000:65536 \
+		-v '/mnt/vol:/vol:idmap=uids=@1000-0-1;gids=@1000-0-1' -- sh -c "$look"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	rm vol/new
+	inside "$seen" box --uidmap 0:100000:65536 --gidmap 0:100000:65536 -v /mnt/vol:/vol \
+		--annotation io.idmount.map/vol=@1000:0 -- sh -c "$look"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	nothing_is_left
+}
+
 @test "idmount as the runtime: without a map it is runc" {
 	podman_options=(--runtime idmount)
 	inside 1000:1000 box -v /mnt/vol:/vol -- stat -c %u:%g /vol

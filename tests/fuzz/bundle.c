@@ -39,11 +39,12 @@ int __wrap_idm_sys_openat(int dirfd, const char *path, int flags, unsigned int m
 
 /* ---- what the hook understands ---- */
 
-static int joined_map(void *data, struct idm_map *map, struct idm_error *err)
+static int joined_map(void *data, const char *userns, struct idm_map *map, struct idm_error *err)
 {
 	static const struct idm_entry one = { 0, 100000, 65536 };
 
 	(void)data;
+	(void)userns;
 	return idm_map_add(map, IDM_BOTH, &one, 1, err);
 }
 

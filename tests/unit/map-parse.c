@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/base/macros.h"
+#include "lib/idmap/idmap.h"
 #include "tests/lib/maps.h"
 
 struct good {
@@ -327,6 +328,61 @@ TEST(control_characters_do_not_get_into_messages)
 	};
 
 	EACH(parse_bad, table);
+}
+
+static void parse_inside(const struct good *g)
+{
+	AUTO_MAP struct idm_map *map = map_of(""),
+				*container = map_of("0:1:1500,1500:0:1,1501:1501:100");
+	struct idm_error err;
+	int r = idm_map_parse_inside(map, g->text, container, &err);
+
+	if (r < 0)
+		fail_msg("\"%s\": %s", g->text, err.message);
+	assert_map_at(HERE, g->text, map, g->map);
+}
+
+static void parse_bad_inside(const struct bad *b)
+{
+	AUTO_MAP struct idm_map *map = map_of(""), *container = map_of("u:0:1:10,g:0:1:5");
+	struct idm_error err;
+
+	assert_error_at(HERE, b->text, idm_map_parse_inside(map, b->text, container, &err), -EINVAL,
+			&err, b->subject, NULL, b->reason);
+	assert_map_at(HERE, b->text, map, "");
+}
+
+TEST(relative_to_a_container)
+{
+	static const struct good table[] = {
+		{ "0:100000:65536", "0:100000:65536" },
+		{ "@1000:0", "1000:1:1" },
+		{ " @u:1000:5,g:7:1500", "u:1000:6:1,g:7:0:1" },
+		{ "@uidmap=1000:0:1 gidmap=5:6:1", "u:1000:1:1,g:5:7:1" },
+		{ "@0:1499:3", "0:1500:1,1:0:1,2:1501:1" },
+		{ "uids=@1000-0-1;gids=1000-0-1", "u:1000:1:1,g:1000:0:1" },
+		{ "idmap=uids=@0-0-2#5-5-1;gids=5-5-1#@0-0-2", "0:1:2,5:5:1" },
+	};
+	static const struct bad refused[] = {
+		{ "@", "", "expected an entry" },
+		{ "@@1:1", "@1:1", "expected a number, got \"@1\"" },
+		{ "@0:1,@1:2", "@1:2", "expected a number, got \"@1\"" },
+		{ "@u:0:9:2", "u:0:9:2", "the container's user namespace lacks uid 10" },
+		{ "@0:5", "0:5", "the container's user namespace lacks gid 5" },
+		{ "uids=@0-0-4294967295", "0-0-4294967295",
+		  "the container's user namespace lacks uid 10" },
+		{ "uids=@4294967290-0-9", "u:4294967290:0:9",
+		  "the disk IDs exceed 4294967294, the last ID" },
+		{ "uids=@0-4294967295-9", "0-4294967295-9", "lacks uid 4294967295" },
+		{ "uids=@0-1-0", "u:0:1:0", "expected a count of 1 or more, got 0" },
+	};
+	static const struct bad without[] = {
+		{ "@0:1:2", "@0:1:2", "relative to a container's user namespace" },
+	};
+
+	EACH(parse_inside, table);
+	EACH(parse_bad_inside, refused);
+	EACH(parse_bad, without);
 }
 
 TEST(parsing_adds_to_what_is_there)

@@ -191,6 +191,36 @@ TEST(relative_paths_begin_at_the_bundle)
 		     "overlay on /c\n  lower DIR:l\n  lower /m\n  target is created\n");
 }
 
+/* ---- maps relative to the container ---- */
+
+#define RELATIVE(linux)                                                                             \
+	"{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"/r\"},\"mounts\":[{\"destination\":\"/a\"," \
+	"\"source\":\"/a\",\"options\":[\"rbind\",\"idmap=uids=@1000-0-1;gids=@1000-5-1\"]}]" linux "}"
+
+TEST(a_relative_map_counts_in_the_container)
+{
+	struct idm_plan_read_options how = IDM_PLAN_READ_OPTIONS_INIT;
+
+	assert_reads(
+		RELATIVE(
+			",\"linux\":{\"namespaces\":[{\"type\":\"user\"}],\"uidMappings\":[{\"containerID\":0,"
+			"\"hostID\":100000,\"size\":10}],\"gidMappings\":[{\"containerID\":5,\"hostID\":7,"
+			"\"size\":1}]}"),
+		&how,
+		"recursive bind on /\n  source /r\n"
+		"recursive bind on /a\n  source /a\n  map of this mount alone u:1000:100000:1,g:1000:7:1\n"
+		"  target is created\n");
+	assert_reads(
+		RELATIVE(""), &how,
+		"recursive bind on /\n  source /r\n"
+		"recursive bind on /a\n  source /a\n  map of this mount alone u:1000:0:1,g:1000:5:1\n"
+		"  target is created\n");
+	assert_unreadable(
+		RELATIVE(",\"linux\":{\"namespaces\":[{\"type\":\"user\",\"path\":\"/n\"}]}"), &how,
+		-EINVAL,
+		"/n: read plan: a relative map requires the map of the container's user namespace\n");
+}
+
 /* ---- a map beside the text ---- */
 
 TEST(a_map_for_a_containerd_list)
