@@ -29,7 +29,8 @@ def files_by_name():
     files = {}
     for path in sorted(path for top in TOPS for path in glob.glob(top + "/**/*.[ch]", recursive=True)):
         for name in functions_of(path):
-            files.setdefault(name, []).append(path)
+            if name != "main":  # each program has one
+                files.setdefault(name, []).append(path)
     return files
 
 

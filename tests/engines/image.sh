@@ -10,7 +10,7 @@ cd "$work"
 
 mkdir -p root/bin root/etc root/proc root/sys root/dev root/tmp
 cp "$(command -v busybox)" root/bin/busybox
-for applet in cat chown cp id ls mkdir sh sleep stat touch true; do
+for applet in cat chown cp id ls mkdir rm sh sleep stat touch true; do
   ln -s busybox "root/bin/$applet"
 done
 echo 'root:x:0:0::/:/bin/sh' >root/etc/passwd
@@ -20,7 +20,7 @@ tar -C root --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf layer
 layer=sha256:$(sha256sum layer.tar | cut -d' ' -f1)
 cat >config.json <<JSON
 {"architecture": "$(dpkg --print-architecture)", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": $command},
- "rootfs": {"type": "layers", "diff_ids": ["$layer"]}}
+ "history": [{"created_by": "image.sh"}], "rootfs": {"type": "layers", "diff_ids": ["$layer"]}}
 JSON
 echo "[{\"Config\": \"config.json\", \"RepoTags\": [\"$name\"], \"Layers\": [\"layer.tar\"]}]" >manifest.json
 tar -cf image.tar manifest.json config.json layer.tar

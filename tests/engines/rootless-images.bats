@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+# podman of an ordinary user, with idmount-overlayfs as its mount_program, and idmountd.
+load common
+private_mounts
+
+# joe COMMAND...: runs it as an ordinary user with subordinate IDs, in the test's cgroup. These processes can outlive
+# the command: podman's own one holds the user namespace.
+joe()
+{
+	sh -c 'echo $$ >"$0" && exec "$@"' "/sys/fs/cgroup/$group/joe/cgroup.procs" \
+		setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all env -i PATH="$PATH" HOME=/mnt/home \
+		XDG_RUNTIME_DIR=/mnt/run CONTAINERS_STORAGE_CONF=/mnt/storage.conf CONTAINERS_CONF=/mnt/containers.conf \
+		IDMOUNTD_SOCKET="$socket" "$@" 3>&-
+}
+
+podman()
+{
+	joe podman "$@"
+}
+
+# box OPTION... -- COMMAND
+box()
+{
+	local options=() # of podman run
+
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	podman run --rm --network none --cgroups=disabled "${options[@]}" "$IMAGE" "$@"
+}
+
+make_account()
+{
+	local file
+
+	cp /etc/passwd /etc/group .
+	echo 'joe:x:4242:4242::/mnt/home:/bin/sh' >>passwd
+	echo 'joe:x:4242:' >>group
+	echo 'joe:200000:65536' >subuid
+	cp subuid subgid
+	for file in passwd group subuid subgid; do
+		[[ -e /etc/$file ]] || touch /etc/$file
+		mount --bind $file /etc/$file
+	done
+	# The storage is on the disk: a tmpfs has no attributes user.* before Linux 6.6.
+	mkdir home run "$BATS_TEST_TMPDIR/home"
+	mount --bind "$BATS_TEST_TMPDIR/home" home
+	chown 4242:4242 home run
+	chmod 700 home run
+	mkdir "/sys/fs/cgroup/$group/joe"
+}
+
+# At a socket that is ready when this returns.
+start_service()
+{
+	mkdir service
+	socket=/mnt/service/socket
+	background "$IDMOUNTD" --socket "$socket" 2>service/log
+	until [[ -S $socket ]]; do
+		sleep 0.01
+	done
+}
+
+setup()
+{
+	set_up_engine
+	make_account
+	start_service
+	cp "$IDMOUNT_OVERLAYFS" program
+	cat >storage.conf <<-'END'
+		[storage]
+		driver = "overlay"
+		runroot = "/mnt/run/containers"
+		graphroot = "/mnt/home/storage"
+		rootless_storage_path = "/mnt/home/storage"
+		[storage.options.overlay]
+		mount_program = "/mnt/program"
+	END
+	cat >containers.conf <<-'END'
+		[containers]
+		default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+		[engine]
+		cgroup_manager = "cgroupfs"
+		events_logger = "file"
+		runtime = "crun"
+	END
+	storage=/mnt/home/storage
+	cp "$BATS_FILE_TMPDIR/image.tar" .
+	chmod 644 image.tar
+	podman load --quiet --input image.tar
+}
+
+teardown()
+{
+	tear_down_engine
+}
+
+# Run in a container. The first three files are of the image, the others are new.
+probe='stat -c "%u:%g %n" / /bin /etc/passwd; echo >/new; mkdir /dir; chown 33:44 /dir; stat -c "%u:%g %n" /new /dir'
+of_root='0:0 /
+0:0 /bin
+0:0 /etc/passwd
+0:0 /new
+33:44 /dir'
+
+# layer_owners NAME: prints the owners on disk of this file in a container's layer.
+layer_owners()
+{
+	find "$storage/overlay" -path "*/diff/$1" -exec stat -c %u:%g {} +
+}
+
+# nothing_is_mounted: no overlay is left in podman's mount namespace.
+nothing_is_mounted()
+{
+	run -0 podman unshare awk '/ - overlay /' /proc/self/mountinfo
+	same 'overlays' '' "$output"
+}
+
+@test "without a map, and without the service" {
+	socket=/mnt/none
+	inside "$of_root" box -- sh -c "$probe"
+	nothing_is_mounted
+}
+
+@test "keep-id: IDs inside and on disk" {
+	inside 4242:4242 box --userns=keep-id -- sh -c 'echo $(id -u):$(id -g)'
+	inside "$of_root" box --userns=keep-id --user 0 -- sh -c "$probe"
+	run -0 --separate-stderr podman create --name one --network none --cgroups=disabled --userns=keep-id --user 0 \
+		"$IMAGE" sh -c "$probe"
+	inside "$of_root" podman start --attach one
+	same 'root on disk' 4242:4242 "$(layer_owners new)"
+	same '33:44 on disk' 200032:200043 "$(layer_owners dir)"
+	# A second start finds the files of the first one.
+	inside "$of_root" podman start --attach one
+	podman rm one
+	nothing_is_mounted
+}
+
+@test "contiguous maps, and two at once" {
+	inside "$of_root" box --uidmap 0:1:5000 --gidmap 0:1:5000 -- sh -c "$probe"
+	inside "$of_root" box --uidmap 0:60000:5000 --gidmap 0:60000:5000 -- sh -c "$probe"
+	inside "$of_root" box --userns=auto:size=1000 -- sh -c "$probe"
+	podman run -d --name one --network none --cgroups=disabled --userns=auto:size=1000 "$IMAGE" sleep 1000
+	podman run -d --name two --network none --cgroups=disabled --userns=auto:size=1000 "$IMAGE" sleep 1000
+	[[ $(podman exec one cat /proc/self/uid_map) != "$(podman exec two cat /proc/self/uid_map)" ]]
+	inside "$of_root" podman exec one sh -c "$probe"
+	inside "$of_root" podman exec two sh -c "$probe"
+	podman rm --force --time 0 one two
+	nothing_is_mounted
+}
+
+# A copy would be a layer of its own, and as large as the image.
+@test "nothing is copied, and one request maps all layers" {
+	local layers size
+
+	box -- true
+	layers=$(ls "$storage/overlay")
+	size=$(du -sk "$storage/overlay")
+	box --userns=keep-id -- true
+	box --userns=keep-id -- true
+	box --uidmap 0:1:5000 --gidmap 0:1:5000 -- true
+	same 'layers' "$layers" "$(ls "$storage/overlay")"
+	same 'size' "$size" "$(du -sk "$storage/overlay")"
+	same 'requests' 3 "$(grep -c 'mapped$' service/log)"
+	same 'refused' '' "$(grep -v 'mapped$' service/log)"
+}
+
+@test "deleted files stay deleted: build, commit, run, with and without a map" {
+	local built=$'33:44 /d/b\n0:0 /d/sub\n0:0 /d/sub/new' list='for f in /d/* /d/.[!.]* /d/*/* /e; do [ ! -e $f ] || stat -c "%u:%g %n" $f; done'
+
+	mkdir context
+	cat >context/Containerfile <<-END
+		FROM $IMAGE
+		RUN mkdir /d /d/sub /e && touch /d/a /d/b /d/sub/old /e/x && chown 33:44 /d/b
+		RUN rm /d/a && rm -r /d/sub /e && mkdir /d/sub && touch /d/sub/new
+	END
+	podman build --quiet --isolation chroot --tag built context
+	IMAGE=localhost/built
+	podman unshare /mnt/program --convert "$storage"
+	same 'whiteouts of AUFS' '' "$(find "$storage/overlay" -name '.wh.*')"
+	# The layers of the archive are compared with their digests.
+	podman save --quiet --output /mnt/run/built.tar "$IMAGE"
+	inside "$built" box -- sh -c "$list"
+	inside "$built" box --userns=keep-id --user 0 -- sh -c "$list"
+	podman run --name one --network none --cgroups=disabled --userns=keep-id --user 0 "$IMAGE" \
+		sh -c 'rm -r /d/b /d/sub; mkdir /d/sub; touch /d/mine; chown 1:2 /d/mine'
+	podman commit --quiet one localhost/committed
+	IMAGE=localhost/committed
+	inside $'1:2 /d/mine\n0:0 /d/sub' box -- sh -c "$list"
+	podman rm one
+	inside $'1:2 /d/mine\n0:0 /d/sub' box --userns=auto -- sh -c "$list"
+	same 'whiteouts of AUFS' '' "$(find "$storage/overlay" -name '.wh.*')"
+	nothing_is_mounted
+}
+
+@test "a container's own file with the name of a whiteout" {
+	podman run --name one --network none --cgroups=disabled --userns=keep-id --user 0 "$IMAGE" touch /etc/.wh.passwd
+	run -0 podman diff one
+	[[ $output == *'A /etc/.wh.passwd'* && $output != *'D /etc/passwd'* ]]
+	run -0 podman start one
+	podman rm --force --time 0 one
+}
+
+@test "a running container: diff and commit" {
+	podman run -d --name one --network none --cgroups=disabled --userns=keep-id --user 0 "$IMAGE" \
+		sh -c 'echo >/new; chown 33:44 /new; sleep 1000'
+	until podman exec one stat -c %u /new | grep 33; do
+		sleep 0.01
+	done
+	run -0 podman diff one
+	[[ $output == *'A /new'* && $output != *'/bin'* ]]
+	podman commit --quiet one localhost/committed
+	podman rm --force --time 0 one
+	IMAGE=localhost/committed
+	inside 33:44 box -- stat -c %u:%g /new
+}
+
+@test "the service is not running: an error, and no mount" {
+	socket=/mnt/none
+	run --separate-stderr box --userns=keep-id -- true
+	((status != 0))
+	[[ $stderr == *'idmountd can map it, but is not running at /mnt/none'* ]]
+	nothing_is_mounted
+	socket=/mnt/service/socket
+	box --userns=keep-id -- true
+}
+
+@test "one ID for all: refused in words" {
+	echo 'ignore_chown_errors = "true"' >>storage.conf
+	run --separate-stderr box --uidmap 0:0:1 --gidmap 0:0:1 -- true
+	((status != 0))
+	[[ $stderr == *'squash_to_uid: expected a one-to-one map'* ]]
+	nothing_is_mounted
+}

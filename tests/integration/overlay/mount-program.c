@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: MIT
+/* idmount-overlayfs without an engine: whiteouts in a storage, and mounts with a map by each way. */
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include "cli/common/report.h"
+#include "cli/overlayfs/mount-overlay.h"
+#include "cli/overlayfs/storage.h"
+#include "overlays.h"
+
+#define STORE SCRATCH "/store"
+#define HOME STORE "/overlay"
+#define BASE HOME "/1/diff"
+#define TOP HOME "/2/diff"
+#define BOX HOME "/3/diff"
+#define MARKER ".idmount-kernel-whiteouts"
+
+static void make_layer(const char *id)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), HOME "/%s/diff", id);
+	scratch_dir(path);
+	snprintf(path, sizeof(path), HOME "/%s/work", id);
+	scratch_dir(path);
+	snprintf(path, sizeof(path), HOME "/%s/link", id);
+	scratch_file(path, id);
+}
+
+static void make_storage(void)
+{
+	scratch_enter();
+	scratch_dir(HOME "/l");
+	scratch_dir(TARGET);
+	make_layer("1");
+	make_layer("2");
+	make_layer("3");
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static bool is_whiteout_node(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
+}
+
+static bool is_opaque(const char *path)
+{
+	char value;
+
+	return getxattr(path, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
+}
+
+/* tmpfs has attributes user.* since Linux 6.6. */
+static bool has_attributes(void)
+{
+	bool has = setxattr(SCRATCH, "user.test", "", 0, 0) == 0;
+
+	if (!has)
+		untried("this filesystem has no attributes user.*");
+	return has;
+}
+
+/* ---- conversion ---- */
+
+TEST(whiteouts_get_the_kernels_form)
+{
+	make_storage();
+	scratch_dir(TOP "/a/b");
+	scratch_file(TOP "/.wh.gone", "");
+	scratch_file(TOP "/a/b/.wh.old", "");
+	scratch_file(TOP "/a/new", "new");
+	scratch_file(TOP "/a/.wh.new", "");
+	scratch_file(TOP "/a/.wh..wh.aufs", "");
+	scratch_file(TOP "/a/.wh..", "");
+	scratch_file(TOP "/a/.wh...", "");
+	scratch_file(TOP "/a/.wh.", "");
+	scratch_dir(TOP "/.wh.directory");
+	scratch_file(TOP "/.wh.directory/.wh.deep", "");
+	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_true(is_whiteout_node(TOP "/gone"));
+	assert_false(exists(TOP "/.wh.gone"));
+	assert_true(is_whiteout_node(TOP "/a/b/old"));
+	assert_false(exists(TOP "/a/b/.wh.old"));
+	/* A file of the same layer stays. */
+	assert_false(is_whiteout_node(TOP "/a/new"));
+	assert_false(exists(TOP "/a/.wh.new"));
+	assert_false(exists(TOP "/a/.wh..wh.aufs"));
+	/* These name no file. */
+	assert_true(exists(TOP "/a/.wh..") && exists(TOP "/a/.wh...") && exists(TOP "/a/.wh."));
+	/* A directory is no whiteout. */
+	assert_true(is_whiteout_node(TOP "/.wh.directory/deep"));
+	assert_false(exists(TOP "/directory"));
+	assert_true(exists(HOME "/2/" MARKER));
+}
+
+TEST(opaque_directories)
+{
+	make_storage();
+	if (!has_attributes())
+		return;
+	scratch_dir(TOP "/a");
+	scratch_file(TOP "/a/.wh..wh..opq", "");
+	scratch_dir(TOP "/b");
+	scratch_file(TOP "/.wh.b", "");
+	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_true(is_opaque(TOP "/a") && is_opaque(TOP "/b"));
+	assert_false(exists(TOP "/a/.wh..wh..opq") || exists(TOP "/.wh.b"));
+	assert_false(is_opaque(TOP));
+}
+
+TEST(a_conversion_keeps_the_times_of_directories)
+{
+	const struct timespec times[] = { { 1000, 5 }, { 2000, 7 } };
+	struct stat st;
+
+	make_storage();
+	scratch_dir(TOP "/a");
+	scratch_file(TOP "/a/.wh.x", "");
+	must(utimensat(AT_FDCWD, TOP "/a", times, 0));
+	assert_int_equal(convert_layer(TOP, false), DONE);
+	must(stat(TOP "/a", &st));
+	assert_int_equal(st.st_mtim.tv_sec, 2000);
+	assert_int_equal(st.st_mtim.tv_nsec, 7);
+}
+
+/* The state after a cut: the node is there, and the file is, too. */
+TEST(a_conversion_that_was_cut_is_repeated)
+{
+	make_storage();
+	scratch_file(TOP "/.wh.x", "");
+	must(mknod(TOP "/x", S_IFCHR, makedev(0, 0)));
+	scratch_file(HOME "/2/" MARKER, "1");
+	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_true(is_whiteout_node(TOP "/x"));
+	assert_false(exists(TOP "/.wh.x"));
+}
+
+TEST(a_layer_is_converted_once_but_a_new_directory_again)
+{
+	make_storage();
+	assert_int_equal(convert_layer(TOP, false), DONE);
+	scratch_file(TOP "/.wh.x", "");
+	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_true(exists(TOP "/.wh.x"));
+	/* containers/storage renames another directory to this name. */
+	scratch_dir(HOME "/2/staging");
+	scratch_file(HOME "/2/staging/.wh.y", "");
+	must(rename(TOP, HOME "/2/old"));
+	must(rename(HOME "/2/staging", TOP));
+	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_true(is_whiteout_node(TOP "/y"));
+}
+
+/* Later it is a layer of a read-only mount, which shows the container's changes. */
+TEST(an_upper_directory_is_converted_before_its_first_mount_only)
+{
+	make_storage();
+	scratch_file(BOX "/.wh.of-fuse-overlayfs", "");
+	assert_int_equal(convert_layer(BOX, true), DONE);
+	assert_true(is_whiteout_node(BOX "/of-fuse-overlayfs"));
+	scratch_file(BOX "/.wh.mine", "");
+	assert_int_equal(convert_layer(BOX, true), DONE);
+	assert_int_equal(convert_layer(BOX, false), DONE);
+	assert_int_equal(convert_storage(STORE), DONE);
+	assert_true(exists(BOX "/.wh.mine"));
+}
+
+/* ---- what it leaves alone ---- */
+
+TEST(a_volume_is_no_layer)
+{
+	static const char *const volumes[] = { SCRATCH "/volume", SCRATCH "/2/diff", HOME "/4/other" };
+
+	make_storage();
+	scratch_dir(SCRATCH "/2");
+	scratch_file(SCRATCH "/2/link", ""); /* but no storage */
+	scratch_dir(HOME "/4");
+	scratch_file(HOME "/4/link", ""); /* but not "diff" */
+	for (size_t i = 0; i < ARRAY_SIZE(volumes); i++) {
+		char file[128];
+
+		scratch_dir(volumes[i]);
+		snprintf(file, sizeof(file), "%s/.wh.x", volumes[i]);
+		scratch_file(file, "");
+		assert_int_equal(convert_layer(volumes[i], false), DONE);
+		assert_int_equal(convert_layer(volumes[i], true), DONE);
+		assert_true(exists(file));
+	}
+	assert_false(exists(SCRATCH "/" MARKER) || exists(SCRATCH "/2/" MARKER) ||
+		     exists(HOME "/4/" MARKER));
+}
+
+TEST(symbolic_links_lead_nowhere)
+{
+	make_storage();
+	scratch_dir(SCRATCH "/victim/sub");
+	scratch_file(SCRATCH "/victim/.wh.x", "");
+	scratch_file(SCRATCH "/victim/sub/.wh..wh..opq", "");
+	scratch_file(SCRATCH "/file", "victim");
+	must(symlink(SCRATCH "/victim", TOP "/link"));
+	must(symlink("../../../../victim", TOP "/relative"));
+	scratch_file(TOP "/.wh.relative", "");
+	must(symlink(SCRATCH "/victim/sub", TOP "/.wh.opaque"));
+	must(symlink(SCRATCH "/victim", TOP "/opaque"));
+	must(symlink(SCRATCH "/created", TOP "/dangling"));
+	scratch_file(TOP "/.wh.dangling", "");
+	must(symlink(SCRATCH "/file", TOP "/.wh..wh..opq"));
+	must(symlink(SCRATCH "/file", HOME "/2/" MARKER));
+	/* The marker cannot be written, and that is an error. */
+	assert_int_equal(convert_layer(TOP, false), FAILED);
+	must(unlink(HOME "/2/" MARKER));
+	if (has_attributes())
+		assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_true(exists(SCRATCH "/victim/.wh.x") && exists(SCRATCH "/victim/sub/.wh..wh..opq"));
+	assert_false(exists(SCRATCH "/victim/x") || exists(SCRATCH "/created"));
+	assert_false(is_opaque(SCRATCH "/victim") || is_opaque(SCRATCH "/victim/sub") ||
+		     is_opaque(SCRATCH "/file"));
+	assert_true(exists(TOP "/link") && exists(TOP "/relative"));
+}
+
+/* More levels than descriptors, at first. */
+TEST(deep_directories)
+{
+	const struct rlimit few = { 64, 1024 };
+	char path[1024] = TOP;
+
+	make_storage();
+	for (size_t i = 0; i < 200; i++)
+		strcat(path, "/d");
+	scratch_dir(path);
+	strcat(path, "/.wh.x");
+	scratch_file(path, "");
+	must(setrlimit(RLIMIT_NOFILE, &few));
+	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_false(exists(path));
+}
+
+TEST(a_storage_as_a_whole)
+{
+	make_storage();
+	scratch_file(BASE "/.wh.x", "");
+	scratch_file(TOP "/.wh.x", "");
+	scratch_dir(HOME "/5");
+	assert_int_equal(convert_storage(STORE), DONE);
+	assert_true(is_whiteout_node(BASE "/x") && is_whiteout_node(TOP "/x"));
+	assert_int_equal(convert_storage(STORE "/none"), FAILED);
+}
+
+TEST(a_read_only_storage)
+{
+	make_storage();
+	scratch_file(TOP "/.wh.x", "");
+	do_mount(STORE, STORE, NULL, MS_BIND, NULL);
+	do_mount(NULL, STORE, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+	assert_int_equal(convert_layer(BASE, false), DONE);
+	assert_int_equal(convert_layer(TOP, false), FAILED);
+}
+
+/* ---- mounts ---- */
+
+typedef int mount_function(const struct overlay_request *q, const char *target);
+
+static const struct {
+	mount_function *mount;
+} program_ways[] = { { mount_requested_overlay }, { mount_overlay_as_before_615 } };
+
+static int mount_by(mount_function *mount, const char *options)
+{
+	char list[1024];
+	struct overlay_request q;
+	int status;
+
+	snprintf(list, sizeof(list), "%s", options);
+	assert_int_equal(overlay_request_init(&q), DONE);
+	status = add_overlay_options(&q, list);
+	if (status == DONE)
+		status = mount(&q, TARGET);
+	overlay_request_free(&q);
+	return status;
+}
+
+#define DIRECTORIES "lowerdir=" HOME "/l/TOP:" HOME "/l/BASE,upperdir=" BOX ",workdir=" HOME "/3/work"
+#define MAPPINGS "uidmapping=:0:1000:10,gidmapping=:0:2000:10"
+
+static void make_image(void)
+{
+	make_storage();
+	must(symlink("../1/diff", HOME "/l/BASE"));
+	must(symlink("../2/diff", HOME "/l/TOP"));
+	owned_file(BASE "/root", 0, 0);
+	owned_file(BASE "/nine", 9, 9);
+	owned_file(BASE "/deleted", 0, 0);
+	owned_file(TOP "/.wh.deleted", 0, 0);
+}
+
+static void assert_mapped(void)
+{
+	assert_owner(TARGET, 1000, 2000);
+	assert_owner(TARGET "/root", 1000, 2000);
+	assert_owner(TARGET "/nine", 1009, 2009);
+	assert_false(exists(TARGET "/deleted"));
+}
+
+/* As the container's root, and as the engine's, which the map of the container lacks. */
+static void change_files(void)
+{
+	owned_file(TARGET "/new", 1003, 2003);
+	must(unlink(TARGET "/root"));
+	scratch_file(TARGET "/of-the-engine", "");
+	assert_owner(TARGET "/of-the-engine", 0, 0);
+}
+
+static void assert_stored(void)
+{
+	assert_owner(BOX "/new", 3, 3);
+	assert_true(is_whiteout_node(BOX "/root"));
+	assert_owner(BOX "/root", 0, 0);
+	assert_owner(BOX "/of-the-engine", 65534, 65534);
+	assert_owner(HOME "/3/work/work", 0, 0);
+}
+
+static void mount_and_use(size_t way)
+{
+	struct snapshot *before;
+	char cwd[64];
+
+	make_image();
+	must(chdir(STORE));
+	before = snapshot_take(SNAPSHOT_ALL);
+	assert_int_equal(mount_by(program_ways[way].mount, DIRECTORIES ",volatile," MAPPINGS), DONE);
+	assert_mapped();
+	change_files();
+	assert_stored();
+	do_umount(TARGET);
+	snapshot_assert_same(before);
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	assert_string_equal(cwd, STORE);
+}
+
+static void mounts_below_519(void)
+{
+	make_image();
+	assert_int_equal(mount_by(mount_requested_overlay, DIRECTORIES "," MAPPINGS), FAILED);
+	assert_false(exists(TARGET "/root"));
+}
+
+TEST_SINCE(5, 19, mounts_below_519, a_map)
+{
+	mount_and_use(0);
+}
+
+TEST_SINCE(5, 19, mounts_below_519, a_map_as_before_615)
+{
+	mount_and_use(1);
+}
+
+TEST(no_map_and_a_map_that_changes_nothing)
+{
+	static const char *const options[] = { DIRECTORIES,
+					       DIRECTORIES ",uidmapping=:0:0:100,gidmapping=:0:0:100" };
+
+	make_image();
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		assert_int_equal(mount_by(mount_requested_overlay, options[i]), DONE);
+		assert_owner(TARGET "/nine", 9, 9);
+		assert_false(exists(TARGET "/deleted"));
+		do_umount(TARGET);
+	}
+}
+
+TEST_SINCE(5, 19, mounts_below_519, without_an_upper_directory)
+{
+	for (size_t way = 0; way < ARRAY_SIZE(program_ways); way++) {
+		struct idm_mount_info mount;
+
+		make_image();
+		assert_int_equal(mount_by(program_ways[way].mount,
+					  "lowerdir=" HOME "/l/TOP:" HOME "/l/BASE,nosuid," MAPPINGS),
+				 DONE);
+		assert_mapped();
+		assert_int_equal(open(TARGET "/new", O_CREAT | O_WRONLY, 0600), -1);
+		assert_int_equal(errno, EROFS);
+		mount = mount_at(TARGET);
+		assert_true(mount.attr & IDM_ATTR_NOSUID);
+		do_umount(TARGET);
+	}
+}
+
+/* A storage's home has one copy. Other layers have their own. */
+TEST_SINCE(5, 19, mounts_below_519, layers_outside_of_the_storage)
+{
+	for (size_t way = 0; way < ARRAY_SIZE(program_ways); way++) {
+		make_image();
+		scratch_dir(SCRATCH "/other:place");
+		owned_file(SCRATCH "/other:place/five", 5, 5);
+		do_mount("none", HOME "/1/diff", "tmpfs", 0, NULL);
+		owned_file(BASE "/six", 6, 6);
+		assert_int_equal(mount_by(program_ways[way].mount,
+					  "lowerdir=" SCRATCH "/other\\:place:" HOME "/l/TOP:" HOME
+					  "/l/BASE," MAPPINGS),
+				 kernel_is_before(6, 3) ? FAILED : DONE);
+		if (kernel_is_before(6, 3)) /* which maps no tmpfs */
+			continue;
+		assert_owner(TARGET "/five", 1005, 2005);
+		assert_owner(TARGET "/six", 1006, 2006);
+		do_umount(TARGET);
+	}
+}
+
+TEST(failures_leave_nothing)
+{
+	static const char *const lists[] = {
+		DIRECTORIES ",unknown=1," MAPPINGS,
+		DIRECTORIES ",unknown",
+		"lowerdir=" BASE ":" SCRATCH "/none," MAPPINGS,
+		"lowerdir=" BASE ":" TOP ",upperdir=" BOX ",workdir=" SCRATCH "/elsewhere," MAPPINGS,
+		"lowerdir=" BASE ":" SCRATCH "/none",
+	};
+
+	make_image();
+	scratch_dir(SCRATCH "/elsewhere");
+	for (size_t i = 0; i < ARRAY_SIZE(lists) * ARRAY_SIZE(program_ways); i++) {
+		struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
+
+		assert_int_equal(mount_by(program_ways[i % ARRAY_SIZE(program_ways)].mount,
+					  lists[i / ARRAY_SIZE(program_ways)]),
+				 FAILED);
+		snapshot_assert_same(before);
+	}
+}
