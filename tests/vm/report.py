@@ -19,8 +19,8 @@ COMPLAINT = re.compile(r"BUG|WARNING:|Oops|Call Trace|panic|general protection")
 class Program:
     """One test program on one machine."""
 
-    def __init__(self):
-        self.lines, self.status, self.seconds = [], None, 0
+    def __init__(self, its_sum):
+        self.lines, self.status, self.seconds, self.sum = [], None, 0, its_sum
 
     def count(self):
         planned, self.passed, self.failed, self.refused, self.untried, marked, why = 0, 0, 0, {}, {}, {}, None
@@ -65,16 +65,17 @@ class Machine:
         console = read(directory, "earlier-console") + read(directory, "console")
         self.complaints = [line for line in console.splitlines() if COMPLAINT.search(line)]
         self.programs, self.features, self.done = {}, [], False
-        # What earlier runs of the same sources have left, and the last one.
+        # What earlier runs have left, and the last one.
         self.parse(read(directory, "earlier-output"))
         self.parse(read(directory, "output"))
+        self.drop_others(read(os.path.dirname(directory), f"sums-{arch}"))
 
     def parse(self, output):
         program, self.done = None, False
         for line in output.splitlines():
             words = line.split()
             if line.startswith("#vm begin "):
-                program = self.programs[words[2]] = Program()
+                program = self.programs[words[2]] = Program(words[3])
             elif line.startswith("#vm end "):
                 program.status, program.seconds = int(words[3]), int(words[4])
                 program = None
@@ -87,6 +88,12 @@ class Machine:
             self.features = json.loads("\n".join(check.lines))["features"]
         for program in self.programs.values():
             program.count()
+
+    def drop_others(self, sums):
+        """Drops the results of programs that have changed since."""
+        now = dict(line.split() for line in sums.splitlines())
+        for name in [name for name, program in self.programs.items() if now.get(name, program.sum) != program.sum]:
+            del self.programs[name]
 
     def sum(self, what):
         return sum(what(program) for program in self.programs.values())

@@ -15,9 +15,9 @@ all of the suites unit, integration and concurrent are run. The exit status is n
   --arch A     amd64, arm64 or riscv64; may be repeated. Without it: amd64. For arm64 the kernel is 6.12
                unless one is named. For riscv64 everything is compiled, and nothing is run.
   --short      a small choice of tests, and of kernels unless they are named: 5.10 and 6.1
-  --keep DIR   leave there what the machines said, in DIR/ARCH-KERNEL/. What earlier runs have left there is
-               part of the table and of --doc, if it is of the very same sources; else nothing is run. Of a
-               test that has been run again the last result counts.
+  --keep DIR   leave there what the machines said, in DIR/ARCH-KERNEL/. Results that earlier runs have left
+               there are part of the table and of --doc, if the program, and what it reads, is the same
+               still. Of a test that has been run again the last result counts.
   --bench      benchmarks instead of tests, in few rounds: those whose way depends on the kernel. TEST is
                one of mount, overlay, plan and storm. --doc writes their table, into docs/performance.md
   --prepare    get and build everything, and boot nothing
@@ -137,20 +137,38 @@ chosen_tests() { # ARCH
   fi
 }
 
-# Tells sources apart: of what the programs are made, and what they read.
-sum_of_sources() {
-  (cd "$source" && find meson.build cli completion include lib man oci service tests ${bench:+bench} -type f -print0 |
-    LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum | cut -d' ' -f1
+# Tells results of different programs apart: the sum of a program, and of what it reads.
+sum_of() { # FILE...
+  cat "$@" "$work/inputs" | sha256sum | cut -d' ' -f1
 }
 
-# What other sources did must not be in one table with what these do.
-check_kept() {
-  local place
+# Of what all programs read: the binaries beside them, the header, and fixtures.
+sum_of_inputs() { # ARCH
+  (cd "$source" && find include tests/fixtures tests/vm/guest -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum &&
+    cd "$build/$1" && sha256sum idmount mount.idmap idmountd) >"$work/inputs"
+}
 
-  for place in "$results"/*/; do
-    [ ! -d "$place" ] || [ "$(cat "$place/sources" 2>/dev/null)" = "$sources" ] ||
-      problem "$place is from a run of other sources: remove it, or keep this run elsewhere"
-  done
+# What scripts read, too: each other.
+sum_of_scripts() {
+  (cd "$source" && find completion man tests/cli tests/engines tests/hostile tests/lib -type f -print0 | LC_ALL=C sort -z |
+    xargs -0 sha256sum) | sha256sum | cut -d' ' -f1
+}
+
+program_of() { # ARCH SUITE NAME
+  case $2 in
+    bench) echo "$build/$1/bench/$3" ;;
+    *) echo "$build/$1/tests/test-$3" ;;
+  esac
+}
+
+# Lines "NAME SUM" of all programs that can be asked for and are not scripts: kept results of others do not count.
+write_sums() { # ARCH
+  local suite name
+
+  sum_of_inputs "$1"
+  known_tests "$1" | grep -vE '^(cli|hostile) ' | while read -r suite name; do
+    [ ! -e "$(program_of "$1" "$suite" "$name")" ] || echo "$name $(sum_of "$(program_of "$1" "$suite" "$name")")"
+  done >"$results/sums-$1"
 }
 
 cross_file() { # ARCH: for meson
@@ -205,6 +223,8 @@ build_tests() { # ARCH
       *) targets+=("tests/test-$name") ;;
     esac
   done <"$work/chosen"
+  # Kept results count if their programs are what they were.
+  [ -z "$keep" ] || [ -n "$bench" ] || mapfile -t -O "${#targets[@]}" targets < <(sed 's:^:tests/test-:' "$results/known")
   targets+=(idmount mount.idmap idmountd)
   nice ninja -C "$build/$1" "${targets[@]}" >"$work/log" 2>&1 ||
     { cat "$work/log" >&2 && problem "the tests for $1 do not compile"; }
@@ -212,8 +232,9 @@ build_tests() { # ARCH
 
 # The disk with what is run. In the machine it is /share.
 make_share() { # ARCH
-  local share=$work/share suite name
+  local share=$work/share suite name scripts sum
 
+  scripts=$(sum_of_scripts)
   rm -rf "$share"
   mkdir -p "$share/source" "$share/build" "$share/tests"
   cp -r "$source"/{completion,include,man,tests} "$share/source/"
@@ -222,20 +243,21 @@ make_share() { # ARCH
   chmod 755 "$share/guest"
   while read -r suite name; do
     if [ "$suite" = bench ]; then
+      sum=$(sum_of "$build/$1/bench/$name")
       cp "$build/$1/bench/$name" "$share/tests/bench-$name"
       # A tmpfs can be mapped since Linux 6.3 only.
-      echo "$name env IDM_BENCH_PLACE=/disk IDM_BENCH_ROUNDS=5 IDM_BENCH_ROWS=/dev/stdout /share/tests/bench-$name"
+      echo "$name $sum env IDM_BENCH_PLACE=/disk IDM_BENCH_ROUNDS=5 IDM_BENCH_ROWS=/dev/stdout /share/tests/bench-$name"
     elif [ "$suite" = cli ]; then
-      echo "$name bats --tap /share/source/tests/cli/$name"
+      echo "$name $scripts bats --tap /share/source/tests/cli/$name"
     elif [ "$suite" = hostile ]; then
       cp "$build/$1/tests/attack" "$build/$1/tests/attack-library" "$share/tests/"
-      echo "$name /share/source/tests/hostile/escapes.py --group ${name#escapes-}"
+      echo "$name $scripts /share/source/tests/hostile/escapes.py --group ${name#escapes-}"
     else
       cp "$build/$1/tests/test-$name" "$share/tests/"
-      echo "$name /share/tests/test-$name"
+      echo "$name $(sum_of "$build/$1/tests/test-$name") /share/tests/test-$name"
     fi
   done <"$work/chosen" >"$share/list"
-  echo 'idmount-check /share/build/idmount check --json' >>"$share/list"
+  echo "idmount-check $(sum_of "$build/$1/idmount") /share/build/idmount check --json" >>"$share/list"
   make_image "$work/share.img" share "$share" 64
   rm -rf "$share"
 }
@@ -274,12 +296,11 @@ boot() { # KERNEL ARCH SECONDS
 
   echo "booting Linux $1, $2" >&2
   mkdir -p "$place"
-  # What is there already stays: other tests' results of the same sources, see check_kept().
+  # What is there already stays: the report drops what is of other programs.
   for kept in output console; do
     [ ! -e "$place/$kept" ] || cat "$place/$kept" >>"$place/earlier-$kept"
     rm -f "$place/$kept"
   done
-  echo "$sources" >"$place/sources"
   make_initramfs "$1" "$2"
   case $2 in
     amd64) emulator=(qemu-system-x86_64 -M pc -cpu max) console=ttyS0 ;;
@@ -309,10 +330,10 @@ run_arch() { # ARCH
   local these=("${kernels[@]}") kernel extra=()
 
   build_tests "$1"
+  write_sums "$1"
   # There is no machine of Debian 12's for it.
   if [ "$1" = riscv64 ]; then
     mkdir -p "$results/$1"
-    echo "$sources" >"$results/$1/sources"
     wc -l <"$work/chosen" >"$results/$1/compiled"
     return
   fi
@@ -379,8 +400,6 @@ main() {
   results=$work/results
   [ -z "$keep" ] || results=$(mkdir -p "$keep" && cd "$keep" && pwd)
   mkdir -p "$results"
-  sources=$(sum_of_sources)
-  check_kept
   truncate -s 512M "$work/disk.img"
   mkfs.ext4 -q -F -O ^metadata_csum_seed,^orphan_file -L disk "$work/disk.img"
   for arch in "${archs[@]}"; do
