@@ -28,6 +28,7 @@
 struct layer {
 	const char *path;
 	int diff, beside; /* the directory, and the one that has it; -1 */
+	struct stat st;	  /* of the directory */
 	char identity[64];
 };
 
@@ -64,12 +65,12 @@ bool is_layer_path(const char *path, size_t *home)
 }
 
 /* Not a volume's directory that happens to be called the same. */
-static bool is_in_storage(const struct layer *l, const struct stat *diff)
+static bool is_in_storage(const struct layer *l)
 {
 	struct stat st;
 
 	return fstatat(l->beside, LAYER_DIRECTORY, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_dev == diff->st_dev && st.st_ino == diff->st_ino &&
+	       st.st_dev == l->st.st_dev && st.st_ino == l->st.st_ino &&
 	       is_link_file(l->beside, LINK_FILE) &&
 	       fstatat(l->beside, "../" LINKS_DIRECTORY, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISDIR(st.st_mode);
@@ -81,21 +82,16 @@ static void close_layer(struct layer *l)
 	idm_close_fd(&l->beside);
 }
 
-/* Sets `beside` to -1 if the directory is no layer. */
+/* The directory around a volume may be one that the caller cannot read. */
 static int open_layer_directory(struct layer *l)
 {
-	struct stat st;
-
 	l->diff = open(l->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (l->diff < 0 || fstat(l->diff, &st) < 0)
+	if (l->diff >= 0 && fstat(l->diff, &l->st) == 0)
+		l->beside = openat(l->diff, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (l->beside < 0)
 		return fail_layer(l, "open");
-	l->beside = openat(l->diff, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (l->beside >= 0 && !is_in_storage(l, &st)) {
-		close(l->beside);
-		l->beside = -1;
-	}
-	snprintf(l->identity, sizeof(l->identity), "%llu:%llu\n", (unsigned long long)st.st_dev,
-		 (unsigned long long)st.st_ino);
+	snprintf(l->identity, sizeof(l->identity), "%llu:%llu\n", (unsigned long long)l->st.st_dev,
+		 (unsigned long long)l->st.st_ino);
 	return DONE;
 }
 
@@ -139,7 +135,7 @@ static int write_marker(const struct layer *l, const char *name)
 
 static bool needs_conversion(const struct layer *l)
 {
-	return !is_marked_as_upper(l) && !is_marked_as_converted(l);
+	return !is_marked_as_converted(l) && !is_marked_as_upper(l);
 }
 
 /* A process that waited for the lock finds the marker. */
@@ -153,23 +149,6 @@ static int convert_locked(const struct layer *l)
 	return status == DONE ? write_marker(l, CONVERTED_MARKER) : status;
 }
 
-static int lock_and_convert(const struct layer *l)
-{
-	while (flock(l->diff, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return fail_layer(l, "lock");
-	return convert_locked(l);
-}
-
-static int convert_open_layer(const struct layer *l, bool upper)
-{
-	int status = needs_conversion(l) ? lock_and_convert(l) : DONE;
-
-	if (status != DONE || !upper || is_marked_as_upper(l))
-		return status;
-	return write_marker(l, UPPER_MARKER);
-}
-
 /* One descriptor is open for each level of directories. */
 static void allow_deep_directories(void)
 {
@@ -181,13 +160,34 @@ static void allow_deep_directories(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int lock_and_convert(const struct layer *l)
+{
+	while (flock(l->diff, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return fail_layer(l, "lock");
+	allow_deep_directories();
+	return convert_locked(l);
+}
+
+static int convert_open_layer(const struct layer *l, bool upper)
+{
+	bool needs = needs_conversion(l);
+	int status;
+
+	if (needs && !is_in_storage(l))
+		return DONE;
+	status = needs ? lock_and_convert(l) : DONE;
+	if (status != DONE || !upper || is_marked_as_upper(l))
+		return status;
+	return write_marker(l, UPPER_MARKER);
+}
+
 int convert_layer(const char *path, bool upper)
 {
 	struct layer l = { .path = path, .diff = -1, .beside = -1 };
 	int status = open_layer_directory(&l);
 
-	allow_deep_directories();
-	if (status == DONE && l.beside >= 0)
+	if (status == DONE)
 		status = convert_open_layer(&l, upper);
 	close_layer(&l);
 	return status;

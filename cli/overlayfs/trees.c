@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/common/report.h"
 #include "lib/base/array.h"
@@ -133,11 +135,28 @@ static int open_and_find(struct mapped_trees *trees, const char *path, size_t le
 					trees->v[trees->n - 1].source);
 }
 
-/* Resolves all links. `trees` owns the result. Reports and returns NULL for a failure. */
+static char *read_link(const char *link)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(link, target, sizeof(target));
+
+	if (n < (ssize_t)sizeof(target))
+		return n < 0 ? NULL : strndup(target, (size_t)n);
+	errno = ENAMETOOLONG;
+	return NULL;
+}
+
+/*
+ * Resolves all links. The kernel knows the path of an open directory, while realpath(3) asks for each
+ * component. `trees` owns the result. Reports and returns NULL for a failure.
+ */
 static const char *resolve_path(struct mapped_trees *trees, const char *path)
 {
-	char **new, *real = realpath(path, NULL);
+	AUTO_CLOSE int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char link[64], **new, *real;
 
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	real = fd < 0 ? NULL : read_link(link);
 	if (!real) {
 		fail_path(path);
 		return NULL;

@@ -201,6 +201,15 @@ TEST(a_volume_is_no_layer)
 		     exists(HOME "/4/" MARKER));
 }
 
+TEST(a_volume_in_a_directory_of_another_user)
+{
+	scratch_enter();
+	scratch_dir(SCRATCH "/private/volume");
+	must(chmod(SCRATCH "/private", 0711));
+	become_user(1500, 1500);
+	assert_int_equal(convert_layer(SCRATCH "/private/volume", false), DONE);
+}
+
 TEST(symbolic_links_lead_nowhere)
 {
 	make_storage();
