@@ -224,7 +224,7 @@ int idm_check_chown(struct idm_judge *judge)
 		r = check_not_fixed(judge, &judge->inode);
 	if (r == 0)
 		r = check_owner_mapped(judge, &new);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (!may_change_owner(judge, new.uid))
 		return idm_refuse(judge, &judge->inode, IDM_RULE_CHANGE_OWNER, -EPERM);
