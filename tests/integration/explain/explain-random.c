@@ -30,6 +30,7 @@
 
 /* Few IDs, so that they meet often. */
 static const uint32_t ids[] = { 0, 1, 2, 3, 1000, 1001, 1002, 1003 };
+#define UPPER SCRATCH "/upper"
 #define INSIDE 6 /* 0 to 5: the IDs of a user namespace */
 
 static const int all_capabilities[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,
@@ -183,6 +184,7 @@ static struct namespace new_nested(struct rng *rng, const struct namespace *oute
 struct filesystem {
 	const char *path;
 	const struct namespace *ns; /* that has mounted it */
+	bool layered;		    /* the files are in the lower layer of an overlay, which is mapped */
 };
 
 static int open_tmpfs(void *arg)
@@ -282,7 +284,8 @@ static struct file random_file(struct rng *rng, const struct filesystem *fs, uin
 	file.gid = random_outside(rng, fs->ns, IDM_GID);
 	if (one_in(rng, 2))
 		file.mode |= rng_below(rng, 8) << 9;
-	if (one_in(rng, 3))
+	/* An ACL with an ID that the layer does not map cannot be copied up. */
+	if (one_in(rng, 3) && !fs->layered)
 		add_random_acl(rng, fs, &file);
 	if (one_in(rng, 10) && (S_ISREG(type) || S_ISDIR(type)))
 		file.flags |= one_in(rng, 2) ? IDM_INODE_IMMUTABLE : IDM_INODE_APPEND;
@@ -326,7 +329,7 @@ static struct random_case new_case(struct rng *rng, const struct filesystem *fs,
 	c.mount_map = one_in(rng, 3) ? NULL : random_mount_map(rng, fs);
 	c.attr = (one_in(rng, 12) ? IDM_ATTR_RDONLY : 0) | (one_in(rng, 8) ? IDM_ATTR_NOEXEC : 0) |
 		 (fs->ns->map || one_in(rng, 2) ? IDM_ATTR_NODEV : 0);
-	c.fs_readonly = one_in(rng, 25);
+	c.fs_readonly = !fs->layered && one_in(rng, 25);
 	c.process = random_process(rng, ns);
 	c.new_uid = one_in(rng, 4) ? IDM_EXPLAIN_NO_ID : rng_below(rng, INSIDE + 1);
 	c.new_gid = one_in(rng, 2) && c.new_uid != IDM_EXPLAIN_NO_ID ? IDM_EXPLAIN_NO_ID
@@ -530,6 +533,30 @@ static void become(const struct process *p)
 	set_capabilities(p->capabilities);
 }
 
+/* The overlay's root directory is the upper one. The mount of that disappears together with the overlay.
+ */
+static int open_overlay(const struct random_case *c)
+{
+	const struct idm_path lower = { AT_FDCWD, c->fs->path };
+	const struct idm_path upper = { AT_FDCWD, UPPER "/upper" }, work = { AT_FDCWD, UPPER "/work" };
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
+	struct idm_error err;
+	int fd;
+
+	do_mount("none", UPPER, "tmpfs", 0, "mode=0755");
+	must(mkdir(UPPER "/upper", 0777));
+	must(mkdir(UPPER "/work", 0777));
+	o.lower = &lower;
+	o.n_lower = 1;
+	o.upper = &upper;
+	o.work = &work;
+	o.map = c->mount_map;
+	o.attr = c->attr;
+	fd = idm_overlay_open(&o, &err);
+	do_umount(UPPER);
+	return (int)assert_ok(fd, &err);
+}
+
 static int open_mount(const struct random_case *c)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
@@ -545,7 +572,7 @@ static int open_mount(const struct random_case *c)
 
 static void ask_kernel(const struct random_case *c, int *codes)
 {
-	AUTO_CLOSE int mount = open_mount(c);
+	AUTO_CLOSE int mount = c->fs->layered ? open_overlay(c) : open_mount(c);
 	pid_t pid;
 
 	if (c->fs_readonly)
@@ -563,6 +590,27 @@ static void ask_kernel(const struct random_case *c, int *codes)
 }
 
 /* ---- the library's ---- */
+
+static uint32_t show_in_layer(const struct random_case *c, unsigned int kind, uint32_t id)
+{
+	if (c->mount_map && idm_map_to_seen(c->mount_map, kind, id, &id) < 0)
+		return IDM_EXPLAIN_NO_ID;
+	return id;
+}
+
+/* An overlay has the IDs that its layers show. */
+static struct file show_file_in(const struct random_case *c, const struct file *file)
+{
+	struct file shown = *file;
+
+	if (!c->fs->layered)
+		return shown;
+	shown.uid = show_in_layer(c, IDM_UID, file->uid);
+	shown.gid = show_in_layer(c, IDM_GID, file->gid);
+	for (size_t i = 0; i < file->n_acl; i++)
+		shown.acl[i].id = show_in_layer(c, file->acl[i].kind, file->acl[i].id);
+	return shown;
+}
 
 static struct idm_explain_inode facts_of(const struct file *file)
 {
@@ -603,8 +651,10 @@ static struct idm_explain_result explain(const struct random_case *c, int try)
 		IDM_ACCESS_READ,   IDM_ACCESS_WRITE,  IDM_ACCESS_EXECUTE, IDM_ACCESS_CHMOD,
 		IDM_ACCESS_CREATE, IDM_ACCESS_UNLINK, IDM_ACCESS_CHOWN,	  IDM_ACCESS_CHOWN
 	};
-	struct idm_explain_inode file = facts_of(&c->file), directory = facts_of(&c->directory),
-				 victim = facts_of(&c->victim);
+	const struct file files[] = { show_file_in(c, &c->file), show_file_in(c, &c->directory),
+				      show_file_in(c, &c->victim) };
+	struct idm_explain_inode file = facts_of(&files[0]), directory = facts_of(&files[1]),
+				 victim = facts_of(&files[2]);
 	struct idm_explain_options o = IDM_EXPLAIN_OPTIONS_INIT;
 	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
 	const struct process *p = &c->process;
@@ -617,7 +667,7 @@ static struct idm_explain_result explain(const struct random_case *c, int try)
 	o.attr = c->attr;
 	o.inode = try <= FILE_CHMOD || try == FILE_CHOWN ? &file : try == UNLINK ? &victim : &directory;
 	o.directory = &directory;
-	o.mount_map = c->mount_map;
+	o.mount_map = c->fs->layered ? NULL : c->mount_map;
 	o.fs_map = c->fs->ns->map;
 	o.userns_map = p->ns->map;
 	o.capabilities = p->capabilities;
@@ -631,6 +681,62 @@ static struct idm_explain_result explain(const struct random_case *c, int try)
 	o.fs_readonly = c->fs_readonly;
 	assert_ok(idm_explain(&o, &result, &err), &err);
 	return result;
+}
+
+/* ---- overlays ---- */
+
+/* The verdict about the process that mounted the overlay, in the layer. It is root. */
+static struct idm_explain_result explain_as_mounter(const struct random_case *c, int try)
+{
+	struct filesystem layer = *c->fs;
+	struct random_case mounter = *c;
+
+	layer.layered = false;
+	mounter.fs = &layer;
+	mounter.attr = 0;
+	mounter.process = (struct process){ .ns = layer.ns, .capabilities = ~0ULL };
+	return explain(&mounter, try);
+}
+
+/*
+ * An overlay asks for each permission twice: the process in the overlay, and the mounter in the layer.
+ * The mounter opens a program to read it.
+ */
+static struct idm_explain_result explain_twice(const struct random_case *c, int try)
+{
+	struct idm_explain_result result = explain(c, try);
+
+	if (!result.rule)
+		result = explain_as_mounter(c, try);
+	if (!result.rule && try == FILE_EXECUTE)
+		result = explain_as_mounter(c, FILE_READ);
+	return result;
+}
+
+/* An owner that the layer does not map cannot be copied up, even if it is to be changed. */
+static struct idm_explain_result explain_chown_in_overlay(const struct random_case *c, int try)
+{
+	struct idm_explain_result result = explain(c, try);
+
+	if (!result.rule && (result.uid == IDM_EXPLAIN_NO_ID || result.gid == IDM_EXPLAIN_NO_ID)) {
+		result.rule = IDM_RULE_UNMAPPED_OWNER;
+		result.errnum = EOVERFLOW;
+	}
+	return result;
+}
+
+static struct idm_explain_result predict(const struct random_case *c, int try)
+{
+	struct idm_explain_result search;
+
+	if (!c->fs->layered || try == FILE_CHMOD || try == DIRECTORY_CHMOD)
+		return explain(c, try);
+	if (try == FILE_CHOWN || try == DIRECTORY_CHOWN)
+		return explain_chown_in_overlay(c, try);
+	if (try != CREATE && try != UNLINK)
+		return explain_twice(c, try);
+	search = explain_twice(c, DIRECTORY_EXECUTE);
+	return search.rule ? search : explain(c, try);
 }
 
 /* ---- both ---- */
@@ -681,7 +787,7 @@ static void compare(const struct random_case *c, struct counts *counts)
 	ask_kernel(c, counts->codes);
 	remove_files();
 	for (int try = 0; try < TRIES; try++) {
-		struct idm_explain_result result = explain(c, try);
+		struct idm_explain_result result = predict(c, try);
 
 		counts->verdicts++;
 		counts->by_rule[result.rule]++;
@@ -870,7 +976,7 @@ static void make_namespaces(struct rng *rng, struct namespace *namespaces, size_
 		namespaces[i] = i < 5 ? new_namespace(rng) : new_nested(rng, &namespaces[i - 4]);
 }
 
-static void make_filesystems(const struct filesystem filesystems[3])
+static void make_filesystems(const struct filesystem filesystems[4])
 {
 	scratch_dir(filesystems[0].path);
 	do_mount("none", filesystems[0].path, "tmpfs", 0, "mode=0777");
@@ -878,6 +984,9 @@ static void make_filesystems(const struct filesystem filesystems[3])
 	must(chmod(filesystems[1].path, 0777));
 	scratch_dir(filesystems[2].path);
 	mount_tmpfs_of(&filesystems[2]);
+	scratch_dir(filesystems[3].path);
+	must(chmod(filesystems[3].path, 0777));
+	scratch_dir(UPPER);
 }
 
 static void report(const struct counts *counts)
@@ -893,9 +1002,10 @@ TEST_AS(the_verdict_is_the_kernels, 300, 6, 3, tmpfs_is_not_mapped)
 {
 	struct rng rng = rng_new(40);
 	struct namespace namespaces[8];
-	const struct filesystem filesystems[] = { { SCRATCH "/tmpfs", &namespaces[0] },
-						  { SCRATCH "/ext4", &namespaces[0] },
-						  { SCRATCH "/inside", &namespaces[1] } };
+	const struct filesystem filesystems[] = { { SCRATCH "/tmpfs", &namespaces[0], false },
+						  { SCRATCH "/ext4", &namespaces[0], false },
+						  { SCRATCH "/inside", &namespaces[1], false },
+						  { SCRATCH "/layer", &namespaces[0], true } };
 	struct counts counts = { 0 };
 
 	scratch_enter();
