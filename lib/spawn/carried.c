@@ -133,8 +133,10 @@ int idm_child_start_carried(const struct idm_carried_program *program, const int
 	o.n_fds = ARRAY_SIZE(table);
 	r = idm_child_make_request(&o, &userns, &request, &flags, err);
 	child.request = request;
-	if (r == 0)
+	if (r == 0) {
+		request->flags |= IDM_REQUEST_CARRIED;
 		r = start_orphan(&o, &child, step, err);
+	}
 	*other_pidns = child.other_pidns;
 	return r;
 }

@@ -21,6 +21,12 @@ static const char *string_at(const Request *request, uint32_t at)
 	return (const char *)request + at;
 }
 
+/* With the sysctl fs.suid_dumpable=1, a change of IDs or user namespaces makes a process dumpable. */
+static void stay_undumpable(void)
+{
+	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
+}
+
 /*
  * Drops no privilege: a change of the filesystem IDs removes the file capabilities from the effective
  * set. They are restored from the permitted set.
@@ -32,6 +38,7 @@ static long become_owner(const Request *request)
 
 	raw(SYS_setfsgid, request->gid);
 	raw(SYS_setfsuid, request->uid);
+	stay_undumpable();
 	if (raw(SYS_capget, &header, caps) < 0)
 		return -EPERM;
 	caps[0].effective = caps[0].permitted;
@@ -44,7 +51,7 @@ static long join_userns(const Request *request, int fd)
 	long r = raw(SYS_setns, fd, CLONE_NEWUSER);
 
 	(void)request;
-	raw(SYS_prctl, PR_SET_DUMPABLE, 0); /* the sysctl fs.suid_dumpable may have changed that */
+	stay_undumpable();
 	return r;
 }
 

@@ -195,6 +195,7 @@ static long become_root_owner(int32_t ready)
 		return r;
 	raw(SYS_setfsgid, st.stx_gid);
 	raw(SYS_setfsuid, st.stx_uid);
+	idm_child_stay_undumpable();
 	return idm_child_regain_capabilities();
 }
 

@@ -18,6 +18,15 @@ long idm_child_regain_capabilities(void)
 	return r == 0 ? raw(SYS_capset, &header, data) : r;
 }
 
+/*
+ * With the sysctl fs.suid_dumpable=1, a change of IDs or user namespaces makes a process dumpable. The
+ * last change, to the IDs of the program, is immediately before its execve, and may be below its filter.
+ */
+void idm_child_stay_undumpable(void)
+{
+	raw(SYS_prctl, PR_SET_DUMPABLE, 0);
+}
+
 /* The kernel returns -EINVAL for capabilities that it does not know. */
 static long drop_from_bounding(int cap)
 {

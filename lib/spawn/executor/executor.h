@@ -113,6 +113,7 @@ void idm_child_limit_keyrings_early(struct idm_request *request);
 
 long idm_child_credentials(struct idm_request *request); /* credentials.c */
 long idm_child_regain_capabilities(void);		 /* raises all permitted ones */
+void idm_child_stay_undumpable(void);			 /* after each change of credentials */
 void idm_child_capset(const struct idm_request_caps *caps, long *r);
 long idm_child_set_ambient(uint64_t ambient);
 void idm_child_init(struct idm_request *request, void (*program)(void *request)); /* init.c */

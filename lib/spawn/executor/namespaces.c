@@ -31,8 +31,12 @@ static long join_namespaces(struct idm_request *request, uint32_t not_yet, int a
 
 static long join_userns(struct idm_request *request, int32_t fd)
 {
+	long r;
+
 	idm_request_begin(request, IDM_CHILD_STEP_JOIN_USER, 0, 0);
-	return raw(SYS_setns, fd, CLONE_NEWUSER);
+	r = raw(SYS_setns, fd, CLONE_NEWUSER);
+	idm_child_stay_undumpable();
+	return r;
 }
 
 static long join_child_userns(struct idm_request *request)
@@ -64,6 +68,7 @@ static long become_root(struct idm_request *request)
 		r = raw(SYS_setresgid, 0, 0, 0);
 	if (r == 0 || r == -EINVAL)
 		r = raw(SYS_setresuid, 0, 0, 0);
+	idm_child_stay_undumpable();
 	return r == -EINVAL ? 0 : r;
 }
 

@@ -119,7 +119,8 @@ struct idm_request_caps {
 #define IDM_REQUEST_KEYRING 65536U
 #define IDM_REQUEST_LIMIT_USERNS 131072U
 #define IDM_REQUEST_NO_KEYRINGS 262144U
-#define IDM_REQUEST_IN_FILE 524288U /* the first process reads it in the request's file */
+#define IDM_REQUEST_IN_FILE 524288U  /* the first process reads it in the request's file */
+#define IDM_REQUEST_CARRIED 1048576U /* the program is one that the library carries */
 
 struct idm_request {
 	struct idm_child_report report; /* first: the caller reads it alone */

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 
 #include "executor.h"
@@ -186,6 +187,27 @@ static long keep_capabilities(struct idm_request *request)
 	return r < 0 ? r : idm_child_set_ambient(caps.permitted);
 }
 
+/*
+ * A program that the library carries sets these again. No process may read its file without one of them.
+ * A process that may not read what it executes is not dumpable from its first instruction on.
+ */
+static long lower_reading(struct idm_request *request)
+{
+	const uint64_t reading = 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH;
+	struct idm_request_caps caps = request->own;
+	long r;
+
+	if (!(request->flags & (IDM_REQUEST_EXECUTOR | IDM_REQUEST_CARRIED)) ||
+	    !(caps.effective & reading))
+		return 0;
+	idm_request_begin(request, IDM_CHILD_STEP_EXECUTOR, 0, 0);
+	if (request->flags & IDM_REQUEST_RAISE_AMBIENT)
+		caps.inheritable |= caps.permitted;
+	caps.effective &= ~reading;
+	idm_child_capset(&caps, &r);
+	return r;
+}
+
 static long write_request(const struct idm_request *request)
 {
 	long r;
@@ -262,6 +284,8 @@ void idm_vfork_child(void *data)
 		r = arrange_fds(request);
 	if (r == 0)
 		r = keep_capabilities(request);
+	if (r == 0)
+		r = lower_reading(request);
 	if (r == 0 && request->flags & IDM_REQUEST_EXECUTOR)
 		r = execute_executor(request);
 	if (r == 0)

@@ -516,6 +516,10 @@ static void execute_as_user(void *capabilities)
 	let_go(&call);
 	call = await_call(SYS_prctl); /* its name */
 	let_go(&call);
+	call = await_call(SYS_prctl); /* the IDs of the owner may have made it dumpable */
+	assert_int_equal(call.data.args[0], PR_SET_DUMPABLE);
+	assert_int_equal(call.data.args[1], 0);
+	let_go(&call);
 	assert_int_equal(end_held(), -EBADF);
 }
 
