@@ -246,15 +246,12 @@ static int check_root_id(struct run_request *q)
 	return DONE;
 }
 
-/*
- * run/rootfs.c attaches a mount for a moment. No other process sees it, and it disappears with this
- * process.
- */
+/* An ordinary user may copy no mount of the host's namespace, but may copy those of a copy. */
 static int leave_mounts(const struct run_request *q)
 {
 	struct idm_error err;
 
-	if (!q->rootless && !q->ephemeral)
+	if (!q->rootless)
 		return DONE;
 	return enter_new_mount_namespace(&err) < 0 ? report_error(&err) : DONE;
 }

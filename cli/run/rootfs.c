@@ -10,6 +10,7 @@
 
 #include "cli/common/report.h"
 #include "lib/base/mapped-hint.h"
+#include "oci/new-namespaces.h"
 #include "run.h"
 
 /* The map of the root filesystem. In a namespace with the container's IDs the owners are right already.
@@ -73,37 +74,65 @@ static uint32_t attributes_of(const struct run_request *q)
 	return (q->read_only ? IDM_ATTR_RDONLY : 0) | (q->dev ? 0 : IDM_ATTR_NODEV);
 }
 
-/*
- * Before Linux 6.15 layers have to be attached. So the upper layer is attached in a new mount namespace
- * while the overlay is made. No path of a layer leads through this place.
- */
-#define PLACE "/sys"
-
 /* Makes a tmpfs for changes that are to vanish. */
 static int make_upper(const struct run_request *q, struct idm_path *upper, struct idm_path *work)
 {
 	struct run_size_options size;
-	struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
 	const char *const options[] = { size.size, size.inodes };
-	struct idm_error err;
-	int tree, status = DONE;
+	int tree;
 
 	tree = run_new_filesystem("tmpfs", options, run_size_options(q, &size));
 	if (tree < 0)
 		return FAILED;
-	attach.propagation = IDM_PROPAGATION_PRIVATE;
-	if (idm_tree_attach(tree, AT_FDCWD, PLACE, &attach, &err) < 0)
-		status = report_error(&err);
-	else if (mkdirat(tree, "upper", 0755) < 0 || mkdirat(tree, "work", 0755) < 0 ||
-		 fchownat(tree, "upper", q->uid0, q->gid0, 0) < 0)
-		status = report_failure("make the upper directory: %s", strerror(errno));
-	if (status != DONE) {
+	if (mkdirat(tree, "upper", 0755) < 0 || mkdirat(tree, "work", 0755) < 0 ||
+	    fchownat(tree, "upper", q->uid0, q->gid0, 0) < 0) {
+		report_failure("make the upper directory: %s", strerror(errno));
 		close(tree);
-		return status;
+		return FAILED;
 	}
 	*upper = (struct idm_path){ tree, "upper" };
 	*work = (struct idm_path){ tree, "work" };
 	return DONE;
+}
+
+/*
+ * Before Linux 6.15 layers have to be attached. So the upper layer is attached in a new mount namespace
+ * while the overlay is made. No path of a layer leads through this place. No other process sees it.
+ */
+#define PLACE "/sys"
+
+static int open_with_attached_upper(const struct run_request *q, const struct idm_overlay_options *o,
+				    struct idm_error *err)
+{
+	struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
+	int tree, r = q->rootless ? 0 : enter_new_mount_namespace(err);
+
+	attach.propagation = IDM_PROPAGATION_PRIVATE;
+	if (r == 0)
+		r = idm_tree_attach(o->upper->dirfd, AT_FDCWD, PLACE, &attach, err);
+	if (r < 0)
+		return r;
+	tree = idm_overlay_open(o, err);
+	r = idm_umount(AT_FDCWD, PLACE, IDM_UMOUNT_LAZY, tree < 0 ? NULL : err);
+	if (tree < 0 || r == 0)
+		return tree;
+	close(tree);
+	return r;
+}
+
+/* The upper layer is detached. */
+static int open_ephemeral(const struct run_request *q, struct idm_overlay_options o,
+			  struct idm_error *err)
+{
+	int tree;
+
+	/* Nothing else can use a directory that this process has just created. */
+	o.flags |= IDM_OVERLAY_UPPER_UNUSED | IDM_OVERLAY_BY_DESCRIPTOR;
+	tree = idm_overlay_open(&o, err);
+	if (tree != -EOPNOTSUPP)
+		return tree;
+	o.flags &= ~IDM_OVERLAY_BY_DESCRIPTOR;
+	return open_with_attached_upper(q, &o, err);
 }
 
 static int open_overlay(const struct run_request *q, struct run_root *root)
@@ -117,8 +146,7 @@ static int open_overlay(const struct run_request *q, struct run_root *root)
 
 	if (status != DONE)
 		return status;
-	/* Nothing else can use a directory that this process has just created. */
-	o.flags = IDM_OVERLAY_SERVICE | (q->ephemeral ? IDM_OVERLAY_UPPER_UNUSED : 0);
+	o.flags = IDM_OVERLAY_SERVICE;
 	o.lower = q->rootfs ? &rootfs : q->layers.lower;
 	o.n_lower = q->rootfs ? 1 : q->layers.n_lower;
 	o.data = q->layers.data;
@@ -136,14 +164,10 @@ static int open_overlay(const struct run_request *q, struct run_root *root)
 		o.n_options = 1;
 	}
 	o.staging_fd = root->staging;
-	root->tree = idm_overlay_open(&o, &err);
-	status = root->tree < 0 ? report_root_error(&err) : DONE;
-	if (q->ephemeral) {
+	root->tree = q->ephemeral ? open_ephemeral(q, o, &err) : idm_overlay_open(&o, &err);
+	if (q->ephemeral)
 		close(upper.dirfd);
-		if (idm_umount(AT_FDCWD, PLACE, IDM_UMOUNT_LAZY, &err) < 0)
-			status = report_error(&err);
-	}
-	return status;
+	return root->tree < 0 ? report_root_error(&err) : DONE;
 }
 
 /* Outside of an ordinary user's namespace the container's user namespace has the root's map. */

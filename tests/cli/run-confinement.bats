@@ -522,14 +522,15 @@ landlocked()
 		exec @ARGV' -- "$@"
 }
 
-# without_call NUMBER ERRNO COMMAND...: that system call fails.
+# without_call NUMBERS ERRNO COMMAND...: these system calls fail.
 without_call()
 {
 	perl -e '
-		my ($number, $errno, $prctl) = (shift, shift, shift eq "x86_64" ? 157 : 167);
+		my ($numbers, $errno, $prctl) = (shift, shift, shift eq "x86_64" ? 157 : 167);
 		sub step { pack("SCCL", @_) }
-		my $program = step(0x20, 0, 0, 0) . step(0x15, 0, 1, $number) .
-			step(0x06, 0, 0, 0x50000 | $errno) . step(0x06, 0, 0, 0x7fff0000);
+		my $refuse = step(0x06, 0, 0, 0x50000 | $errno);
+		my $program = join("", step(0x20, 0, 0, 0), (map { step(0x15, 0, 1, $_) . $refuse } split(" ", $numbers)),
+			step(0x06, 0, 0, 0x7fff0000));
 		my $all = pack("S x6 P", length($program) / 8, $program);
 		syscall($prctl, 22, 2, $all) == 0 or die "seccomp: $!";
 		exec @ARGV' -- "$1" "$2" "$(uname -m)" "${@:3}"
@@ -552,7 +553,20 @@ filtered()
 {
 	fails 125 "idmount: run: $3: a seccomp filter refuses $1(2)
 hint: let the seccomp profile of the container or service allow $1" \
-		without_call "$(number_of "$1")" "$2" "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${@:4}" -- true
+		without_call "$(number_of "$1") ${before_6_15:+$open_tree_attr}" "$2" "$IDMOUNT" run --rootfs root -m 0:100000:65536 "${@:4}" -- true
+}
+
+# Without this call the kernel is one before Linux 6.15, for idmount.
+open_tree_attr=467
+
+# Where the mounts become the program's own. Before Linux 6.15, --ephemeral needs a mount namespace earlier.
+step_of_ephemeral()
+{
+	if [[ $(printf '6.15\n%s\n' "$(uname -r)" | sort -V | head -n 1) == 6.15 ]]; then
+		echo 'separate the mount namespace'
+	else
+		echo 'make mount namespace'
+	fi
 }
 
 @test "refusals of Landlock are named" {
@@ -560,7 +574,7 @@ hint: let the seccomp profile of the container or service allow $1" \
 	module='a security module refuses mount(2)
 hint: Landlock denies it to every process in a domain that restricts files; a process outside of the domain can do it'
 	fails 125 "idmount: run: separate the mount namespace: $module" landlocked "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- true
-	fails 125 "idmount: run: make mount namespace: $module" landlocked "$IDMOUNT" run --rootfs root --ephemeral -m 0:100000:65536 -- true
+	fails 125 "idmount: run: $(step_of_ephemeral): $module" landlocked "$IDMOUNT" run --rootfs root --ephemeral -m 0:100000:65536 -- true
 	run -0 landlocked "$IDMOUNT" check
 	[[ $output =~ no\ +mount-api ]]
 	[[ $output =~ no\ +move-mount-beneath ]]
@@ -579,6 +593,24 @@ hint: Landlock denies it to every process in a domain that restricts files; a pr
 	many_mounts
 	filtered setns 1 'join staging namespace'
 	filtered setns 38 'join staging namespace'
+	filtered mount 1 "$(step_of_ephemeral)" --ephemeral
+	before_6_15=yes
 	filtered mount 1 'make mount namespace' --ephemeral
 	filtered unshare 1 'make mount namespace' --ephemeral
+}
+
+@test "--ephemeral copies the mount table once" {
+	[[ $(step_of_ephemeral) == separate* ]] || skip 'before Linux 6.15'
+	coproc { exec "$IDMOUNT" run --rootfs root --ephemeral -m 0:100000:65536 -- sh -c 'touch /x; echo ready; read -r _'; }
+	pid=$COPROC_PID
+	read -r line <&"${COPROC[0]}"
+	same 'line' ready "$line"
+	same 'mount namespace' "$(readlink /proc/self/ns/mnt)" "$(readlink "/proc/$pid/ns/mnt")"
+	echo >&"${COPROC[1]}"
+	wait "$pid"
+	[ ! -e root/x ]
+	# As before Linux 6.15.
+	run -0 without_call "$open_tree_attr" 38 "$IDMOUNT" run --rootfs root --ephemeral -m 0:100000:65536 -- sh -c 'touch /x; ls /x'
+	same 'output' /x "$output"
+	[ ! -e root/x ]
 }
