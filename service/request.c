@@ -5,7 +5,10 @@
 #include <string.h>
 #include <sys/uio.h>
 
-/* Exactly for two descriptors: the kernel installs no third one. It reports that (MSG_CTRUNC). */
+/*
+ * Exactly for two descriptors: the kernel installs no third one. It reports that (MSG_CTRUNC). A message
+ * without credentials would have space for more.
+ */
 union control {
 	struct cmsghdr align;
 	char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(REQUEST_FDS * sizeof(int))];
@@ -19,7 +22,8 @@ static void take_control(const struct cmsghdr *c, struct message *message)
 		memcpy(&message->sender, CMSG_DATA(c), sizeof(message->sender));
 	} else if (c->cmsg_type == SCM_RIGHTS) {
 		message->n_fds = (unsigned int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(message->fds, CMSG_DATA(c), message->n_fds * sizeof(int));
+		if (message->n_fds <= REQUEST_FDS)
+			memcpy(message->fds, CMSG_DATA(c), message->n_fds * sizeof(int));
 	}
 }
 
@@ -59,7 +63,8 @@ int receive_message(int connection, enum idm_service_operation operation, unsign
 	ssize_t n = recvmsg(connection, &header, MSG_CMSG_CLOEXEC);
 
 	*message = (struct message){ .n_fds = 0 };
-	if (n <= 0)
+	/* An empty message has credentials. The end of the connection has none. */
+	if (n < 0 || (n == 0 && header.msg_controllen == 0))
 		return -ECONNRESET;
 	message->request = buffer.request;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c))

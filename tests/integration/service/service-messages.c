@@ -100,6 +100,24 @@ TEST(proof_has_no_descriptors)
 	with_service(send_second_request);
 }
 
+static void send_empty_proof(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	AUTO_CLOSE int connection = connect_service();
+	const int fds[] = { tree, userns };
+
+	(void)unused;
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	assert_int_equal(receive_reply(connection).state, IDM_SERVICE_CHALLENGE);
+	send_message(connection, "", 0, fds, 1, NULL);
+	assert_refused(receive_reply(connection), -EBADMSG, "expected a request of 8 bytes, got 0");
+}
+
+TEST(empty_proof_is_not_the_end)
+{
+	with_service(send_empty_proof);
+}
+
 /* ---- descriptors ---- */
 
 static void send_numbers_of_fds(void *unused)
