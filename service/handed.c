@@ -9,10 +9,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
+#include "peer.h"
 
 /* Handles of btrfs (FILEID_BTRFS_*), which no other filesystem uses. */
 #define BTRFS_HANDLE_FIRST 0x4d
@@ -64,12 +69,82 @@ int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply
 	return parent;
 }
 
+/* ---- its map: only a process in the namespace shows it ---- */
+
+/* A client can kill the child. */
+#define ATTEMPTS 16
+
+/*
+ * The child has a copy of the worker's memory, and the host's uid 0. As long as it is not dumpable, no
+ * process of the client's can trace it. It has no connection of a client.
+ */
+static int join_userns(void *unused)
+{
+	int r = idm_sys_keep_fds(STDERR_FILENO + 1);
+
+	(void)unused;
+	if (r == 0)
+		r = idm_sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	if (r == 0)
+		r = idm_sys_setns(STDIN_FILENO, CLONE_NEWUSER);
+	/* A process that has lost its memory can be traced. It has nothing left by then. */
+	idm_sys_new_fd_table();
+	return r;
+}
+
+/*
+ * setns(2) sets the dumpable attribute of the child to this sysctl. With 1 a process of the client's
+ * could trace it, and act as the host's root user.
+ */
+static int check_dumpable_sysctl(struct idm_service_reply *reply)
+{
+	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, "/proc/sys/fs/suid_dumpable", O_RDONLY, 0);
+	char mode = '1';
+
+	if (fd == -ENOENT) /* a kernel without sysctls: it is 0 */
+		return 0;
+	if (fd >= 0 && idm_sys_read(fd, &mode, 1) == 1 && mode != '1')
+		return 0;
+	refuse_request(reply, -EPERM,
+		       "the sysctl fs.suid_dumpable is 1, so that users can trace processes of root");
+	add_advice(reply, "the administrator can set it to 0 or 2");
+	return -EPERM;
+}
+
+static int read_map_of(const struct idm_subprocess *child, struct idm_map *map)
+{
+	AUTO_CLOSE int process = idm_procfs_open(child->pidfd, false, NULL);
+
+	return process < 0 ? process : read_maps(process, map);
+}
+
+/* The child is a zombie while its files are read. So its number is its own. */
+static int visit_userns(struct idm_map *map)
+{
+	struct idm_subprocess child;
+	int r = idm_subprocess_run(&child, join_userns, NULL);
+
+	if (r == 0)
+		r = read_map_of(&child, map);
+	idm_subprocess_end(&child);
+	return r;
+}
+
+/* The child finds the namespace as its standard input. The worker has no other use for that. */
 int read_handed_map(struct idm_map *map, int userns_fd, struct idm_service_reply *reply)
 {
-	struct idm_error err;
-	int r = idm_map_add_userns(map, userns_fd, &err);
+	int r = check_dumpable_sysctl(reply);
 
-	return r < 0 ? refuse_request(reply, r, "%s", err.message) : 0;
+	if (r < 0)
+		return r;
+	r = idm_sys_dup_to(userns_fd, STDIN_FILENO);
+	if (r >= 0)
+		r = -ESRCH;
+	for (int i = 0; i < ATTEMPTS && r == -ESRCH; i++)
+		r = visit_userns(map);
+	if (r < 0)
+		refuse_request(reply, r, "read the map of the user namespace: %s", strerror(-r));
+	return r;
 }
 
 /* ---- the tree ---- */

@@ -16,8 +16,6 @@
 #include <string.h>
 
 #include "lib/base/macros.h"
-#include "lib/sys/pidfd.h"
-#include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
 #include "peer.h"
 
@@ -154,15 +152,6 @@ static int find_creator(int userns, struct owner *owner)
 	if (creator == 0 && idm_sys_fstatat(outermost, "", &st, AT_EMPTY_PATH) == 0)
 		*owner = (struct owner){ st.st_ino, true };
 	return 0;
-}
-
-/* It is the process's if that is found alive afterwards. */
-static int open_userns_of(int pidfd)
-{
-	AUTO_CLOSE int process = idm_procfs_open(pidfd, false, NULL);
-	AUTO_CLOSE int userns = process < 0 ? process : idm_procfs_openat(process, "ns/user", O_RDONLY);
-
-	return idm_pidfd_is_reaped(pidfd) ? -ESRCH : idm_steal_fd(&userns);
 }
 
 /*

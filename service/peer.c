@@ -54,6 +54,7 @@ int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply
 		return refuse_request(reply, -EPERM,
 				      "the service cannot see the caller's PID namespace");
 	peer->image_size = 0;
+	peer->process = -1;
 	peer->pidfd = get_peer_pidfd(connection);
 	peer->is_by_number = peer->pidfd == -ENOPROTOOPT;
 	if (peer->is_by_number)
@@ -142,9 +143,34 @@ static int read_map(int process, const char *name, unsigned int kind, struct idm
 	return r < 0 || !*text ? r : idm_map_parse_kernel(map, kind, text, NULL);
 }
 
-static int is_in_userns(int process, int userns)
+int read_maps(int process, struct idm_map *map)
 {
-	AUTO_CLOSE int own = idm_procfs_openat(process, "ns/user", O_RDONLY);
+	int r = read_map(process, "uid_map", IDM_UID, map);
+
+	return r < 0 ? r : read_map(process, "gid_map", IDM_GID, map);
+}
+
+/* ---- its user namespace ---- */
+
+/* It is the process's if that is found alive afterwards. */
+static int open_userns_in_procfs(int pidfd)
+{
+	AUTO_CLOSE int process = idm_procfs_open(pidfd, false, NULL);
+	AUTO_CLOSE int userns = process < 0 ? process : idm_procfs_openat(process, "ns/user", O_RDONLY);
+
+	return idm_pidfd_is_reaped(pidfd) ? -ESRCH : idm_steal_fd(&userns);
+}
+
+int open_userns_of(int pidfd)
+{
+	int userns = idm_sys_ioctl(pidfd, IDM_PIDFD_GET_USER_NAMESPACE, NULL);
+
+	return userns == -ENOTTY || userns == -EINVAL ? open_userns_in_procfs(pidfd) : userns;
+}
+
+static int is_in_userns(int pidfd, int userns)
+{
+	AUTO_CLOSE int own = open_userns_of(pidfd);
 
 	return own < 0 ? own : idm_is_same_inode(own, userns);
 }
@@ -186,59 +212,70 @@ static int compare_image(struct peer *peer, int process)
 
 /* ---- one look ---- */
 
-static int read_facts(int process, struct look *look, struct idm_map *map)
+static int read_unchanging_facts(int process, struct look *look)
+{
+	int r = read_setgroups(process, look);
+
+	if (r == 0)
+		r = idm_map_new(&look->map);
+	if (r == 0)
+		r = read_maps(process, look->map);
+	look->facts.parent = look->map;
+	return r;
+}
+
+/*
+ * A second look needs less. A map that was written never changes, nor does the setgroups file from then
+ * on. A caller without a map has been refused.
+ */
+static int read_facts(int process, struct look *look)
 {
 	int r = read_status(process, look);
 
-	if (r == 0)
-		r = read_setgroups(process, look);
-	if (r == 0)
-		r = read_map(process, "uid_map", IDM_UID, map);
-	return r < 0 ? r : read_map(process, "gid_map", IDM_GID, map);
+	return r < 0 || look->map ? r : read_unchanging_facts(process, look);
 }
 
 /*
  * A process leaves a user namespace only for one below it, and never comes back. So one that is in it
  * before and after the reading was in it all the time: its capabilities are those in this namespace.
  */
-static int look_in_procfs(struct peer *peer, int process, int parent, struct look *look,
-			  struct idm_map *map)
+static int look_in_procfs(struct peer *peer, int process, int parent, struct look *look)
 {
-	int r = is_in_userns(process, parent);
+	int r = is_in_userns(peer->pidfd, parent);
 
 	if (r <= 0)
 		return r;
 	r = compare_image(peer, process);
 	if (r == 0)
-		r = read_facts(process, look, map);
+		r = read_facts(process, look);
 	if (r == 0)
 		r = compare_image(peer, process);
 	if (r == 0)
-		r = is_in_userns(process, parent);
+		r = is_in_userns(peer->pidfd, parent);
 	look->facts.is_in_parent = r > 0;
 	return r < 0 ? r : 0;
 }
 
 /*
  * The directory in /proc was found by a number. The process is alive after all reading, so the number
- * was its own while it was used.
+ * was its own while it was used. The directory itself is never another process's.
  */
-static int look_at_process(struct peer *peer, int parent, struct look *look, struct idm_map *map)
+static int look_at_process(struct peer *peer, int parent, struct look *look)
 {
-	AUTO_CLOSE int process = idm_procfs_open(peer->pidfd, false, NULL);
-	int r = process < 0 ? process : look_in_procfs(peer, process, parent, look, map);
+	int r = peer->process = peer->process < 0 ? idm_procfs_open(peer->pidfd, false, NULL)
+						  : peer->process;
 
+	if (r >= 0)
+		r = look_in_procfs(peer, peer->process, parent, look);
 	return idm_pidfd_is_reaped(peer->pidfd) ? -ESRCH : r;
 }
 
 int look_at_peer(struct peer *peer, int parent, struct look *look, struct idm_service_reply *reply)
 {
-	struct idm_map *map;
-	int r = idm_map_new(&map);
+	int r;
 
-	look->facts = (struct caller_facts){ .parent = map };
-	if (r == 0)
-		r = look_at_process(peer, parent, look, map);
+	look->facts.is_in_parent = false;
+	r = look_at_process(peer, parent, look);
 	if (r == -ESRCH)
 		return refuse_gone(reply);
 	if (r == OTHER_PROGRAM)

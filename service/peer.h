@@ -14,6 +14,7 @@ struct peer {
 	/* Made by the kernel when the client connected. */
 	struct ucred connected;
 	int pidfd;
+	int process;		/* its directory in /proc, from the first look on; -1: not open yet */
 	bool is_by_number;	/* the number is not proven to be the client's yet: before Linux 6.5 */
 	char image[IMAGE_SIZE]; /* what the first look found: the program that it executes */
 	size_t image_size;
@@ -25,6 +26,7 @@ struct peer {
 /* What /proc shows of it. */
 struct look {
 	struct caller_facts facts;
+	struct idm_map *map;	   /* that of the facts */
 	uint32_t uids[3], gids[3]; /* real, effective, saved */
 	unsigned int pid_namespaces;
 	uint32_t groups[MAX_GROUPS];
@@ -33,13 +35,23 @@ struct look {
 /* The process that connected, as a pidfd. -ENOPROTOOPT: before Linux 6.5. Other errors: it exited. */
 int get_peer_pidfd(int connection);
 
+/* Opens the user namespace of a process. -ESRCH: it exited. */
+int open_userns_of(int pidfd);
+
+/*
+ * Reads both sides of the map of a process's user namespace, as the service counts. `process` is its
+ * directory in /proc. An unwritten side remains empty.
+ */
+int read_maps(int process, struct idm_map *map);
+
 /* Finds the process at the other end of a connection. */
 int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply);
 
 /*
  * Looks at the process. `parent` is a user namespace. Everything in *look was true at one moment after
  * the beginning of the call, or the caller was not in `parent`. A process that has executed a program
- * since the first look is refused. The caller frees look->facts.parent.
+ * since the first look is refused. *look is all zeros at the first look, and as the first left it at the
+ * second.
  */
 int look_at_peer(struct peer *peer, int parent, struct look *look, struct idm_service_reply *reply);
 

@@ -56,22 +56,18 @@ static int receive_request(struct exchange *x)
 	return r < 0 ? r : check_sender(x);
 }
 
-static int look_at_caller(struct exchange *x, bool parent_is_initial)
+static int look_at_caller(struct exchange *x)
 {
 	int r = look_at_peer(&x->peer, x->parent, &x->look, &x->reply);
 
-	if (r < 0)
-		return r;
-	x->look.facts.parent_is_initial = parent_is_initial;
-	return judge_caller(&x->look.facts, &x->reply);
+	return r < 0 ? r : judge_caller(&x->look.facts, &x->reply);
 }
 
 static int judge_userns(struct exchange *x)
 {
-	bool is_initial;
-
-	x->parent = open_parent_userns(x->message.fds[USERNS], &is_initial, &x->reply);
-	return x->parent < 0 ? x->parent : look_at_caller(x, is_initial);
+	x->parent = open_parent_userns(x->message.fds[USERNS], &x->look.facts.parent_is_initial,
+				       &x->reply);
+	return x->parent < 0 ? x->parent : look_at_caller(x);
 }
 
 static int judge_handed(struct exchange *x)
@@ -159,8 +155,7 @@ static int demand_proof(struct exchange *x)
 		r = receive_proof(x);
 	if (r < 0)
 		return r;
-	idm_map_free((struct idm_map *)x->look.facts.parent);
-	r = look_at_caller(x, false);
+	r = look_at_caller(x);
 	return r < 0 ? r : judge_map(x->map, &x->look.facts, &x->reply);
 }
 

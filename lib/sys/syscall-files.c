@@ -185,6 +185,11 @@ int idm_sys_dup(int fd)
 	return (int)CALL(fcntl(fd, F_DUPFD_CLOEXEC, 3));
 }
 
+int idm_sys_dup_to(int fd, int number)
+{
+	return (int)CALL(dup3(fd, number, O_CLOEXEC));
+}
+
 int idm_sys_fd_flags(int fd)
 {
 	return (int)CALL(fcntl(fd, F_GETFD));

@@ -96,6 +96,11 @@ int idm_sys_new_fd_table(void)
 	return (int)CALL(syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE));
 }
 
+int idm_sys_keep_fds(unsigned int n)
+{
+	return (int)CALL(syscall(SYS_close_range, n, ~0U, CLOSE_RANGE_UNSHARE));
+}
+
 int idm_sys_setns(int fd, int type)
 {
 	return (int)CALL(syscall(SYS_setns, fd, type));

@@ -155,6 +155,7 @@ struct idm_pidfd_info {
 	int32_t exit_code; /* as wait(2) returns it */
 };
 #define IDM_PIDFD_GET_INFO _IOWR(0xff, 11, struct idm_pidfd_info)
+#define IDM_PIDFD_GET_USER_NAMESPACE _IO(0xff, 9) /* Linux 6.11 */
 #define IDM_PIDFD_INFO_PID 1U
 #define IDM_PIDFD_INFO_EXIT 8U	   /* Linux 6.15: once the process has been reaped, by whomever */
 #define IDM_PIDFS_MAGIC 0x50494446 /* Linux 6.9: each process has an inode number, for ever its own */
@@ -194,6 +195,7 @@ int idm_sys_write_all(int fd, const void *buf, size_t size);
 int idm_sys_fsync(int fd);
 int idm_sys_flock(int fd, int operation);
 int idm_sys_dup(int fd); /* close-on-exec */
+int idm_sys_dup_to(int fd, int number);
 int idm_sys_fd_flags(int fd);
 int idm_sys_ioctl(int fd, unsigned long request, void *arg);
 int idm_sys_poll(int fd, short events); /* without waiting: the events that are there */
@@ -251,8 +253,9 @@ int idm_sys_clone(int (*child)(void *), void *stack_top, int flags, void *arg, i
  */
 void idm_sys_block_signals(uint64_t *saved);
 void idm_sys_restore_signals(const uint64_t *saved);
-void idm_sys_default_sigchld(void); /* SIGCHLD is neither handled nor ignored any more */
-int idm_sys_new_fd_table(void);	    /* an empty one, if it was shared (Linux 5.9) */
+void idm_sys_default_sigchld(void);   /* SIGCHLD is neither handled nor ignored any more */
+int idm_sys_new_fd_table(void);	      /* an empty one, if it was shared (Linux 5.9) */
+int idm_sys_keep_fds(unsigned int n); /* the first ones, in a table of its own (Linux 5.9) */
 int idm_sys_setns(int fd, int type);
 int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);

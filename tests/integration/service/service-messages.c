@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -505,7 +506,7 @@ static bool is_challenged(int userns)
 	return receive_reply(connection).state == IDM_SERVICE_CHALLENGE;
 }
 
-static void stop_a_delegate(void *unused)
+static void stop_a_child(void *unused)
 {
 	AUTO_CLOSE int userns = userns_of("1500:0,200005:5");
 	pid_t pid = (pid_t)must(fork());
@@ -523,23 +524,23 @@ static void stop_a_delegate(void *unused)
 }
 
 /* A zombie has no command line. */
-static bool is_running(const char *name)
+static unsigned int count_running(const char *name)
 {
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
-	bool found = false;
+	unsigned int n = 0;
 
 	assert_non_null(proc);
-	while (!found && (entry = readdir(proc))) {
+	while ((entry = readdir(proc))) {
 		char path[300], line[64] = "";
 		AUTO_CLOSE int fd = -1;
 
 		snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		found = fd >= 0 && read(fd, line, sizeof(line) - 1) > 0 && strcmp(line, name) == 0;
+		n += fd >= 0 && read(fd, line, sizeof(line) - 1) > 0 && strcmp(line, name) == 0;
 	}
 	closedir(proc);
-	return found;
+	return n;
 }
 
 static void stop_in_pid_namespace(void *unused)
@@ -547,8 +548,8 @@ static void stop_in_pid_namespace(void *unused)
 	struct service service = service_start(NULL);
 
 	(void)unused;
-	as_client(ORDINARY, stop_a_delegate, NULL);
-	while (is_running("idm-delegate"))
+	as_client(ORDINARY, stop_a_child, NULL);
+	while (count_running("idmountd") > 1)
 		usleep(1000);
 	service_stop(&service);
 }
@@ -558,6 +559,36 @@ TEST(stopped_process_is_not_left)
 {
 	enter_with_data();
 	in_pid_namespace(stop_in_pid_namespace, NULL);
+}
+
+/* ---- a kernel that lets users trace what was root's ---- */
+
+static void be_refused_for_sysctl(void *unused)
+{
+	(void)unused;
+	assert_refused(ask_for(DATA, "1500:0"), -EPERM, "fs.suid_dumpable is 1");
+}
+
+static void be_served(void *unused)
+{
+	(void)unused;
+	assert_mapped(ask_for(DATA, "1500:0"));
+}
+
+/* The service sees another file at the path. The sysctl itself is the machine's. */
+TEST_SINCE(5, 12, mounts_are_not_mapped, traceable_children_are_not_started)
+{
+	struct service service;
+
+	enter_with_data();
+	service = service_start(NULL);
+	scratch_file(SCRATCH "/dumpable", "1\n");
+	do_mount(SCRATCH "/dumpable", "/proc/sys/fs/suid_dumpable", NULL, MS_BIND, NULL);
+	as_client(ORDINARY, be_refused_for_sysctl, NULL);
+	scratch_file(SCRATCH "/dumpable", "2\n");
+	as_client(ORDINARY, be_served, NULL);
+	do_umount("/proc/sys/fs/suid_dumpable");
+	service_stop(&service);
 }
 
 #define REQUESTS 100
