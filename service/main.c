@@ -79,6 +79,8 @@ static int check_privilege(void)
 		return log_problem("it requires CAP_SYS_ADMIN in the initial user namespace");
 	if (!idm_has_capability(CAP_SYS_PTRACE)) /* for ns/user of the clients */
 		return log_problem("it requires CAP_SYS_PTRACE");
+	if (!idm_has_capability(CAP_DAC_READ_SEARCH)) /* for their auxv, which only the owner may open */
+		return log_problem("it requires CAP_DAC_READ_SEARCH");
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,7 @@ static void await_service(pid_t pid)
 	close(fd);
 }
 
-static struct service start(const char *option, bool by_number)
+static struct service start(const char *option, void (*confine)(void))
 {
 	char *const argv[] = { (char *)"idmountd", (char *)"--socket", (char *)SOCKET_PATH,
 			       (char *)option, NULL };
@@ -84,8 +85,8 @@ static struct service start(const char *option, bool by_number)
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)); /* see reap_orphans() */
 	service.pid = (pid_t)must(fork());
 	if (service.pid == 0) {
-		if (by_number) /* SO_PEERPIDFD */
-			refuse_call_where(SYS_getsockopt, 2, 77, ENOPROTOOPT);
+		if (confine)
+			confine();
 		service_execute(argv);
 	}
 	await_service(service.pid);
@@ -94,12 +95,36 @@ static struct service start(const char *option, bool by_number)
 
 struct service service_start(const char *option)
 {
-	return start(option, false);
+	return start(option, NULL);
+}
+
+static void refuse_peer_pidfd(void)
+{
+	refuse_call_where(SYS_getsockopt, 2, 77, ENOPROTOOPT); /* SO_PEERPIDFD */
 }
 
 struct service service_start_by_number(const char *option)
 {
-	return start(option, true);
+	return start(option, refuse_peer_pidfd);
+}
+
+static bool is_in_unit(unsigned int capability)
+{
+	return capability == CAP_SYS_ADMIN || capability == CAP_SYS_PTRACE ||
+	       capability == CAP_DAC_READ_SEARCH;
+}
+
+static void drop_capabilities(void)
+{
+	for (unsigned int i = 0; i <= CAP_LAST_CAP; i++)
+		if (!is_in_unit(i) && prctl(PR_CAPBSET_READ, i, 0, 0, 0) > 0)
+			must(prctl(PR_CAPBSET_DROP, i, 0, 0, 0));
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+struct service service_start_as_unit(const char *option)
+{
+	return start(option, drop_capabilities);
 }
 
 static bool is_of_service(pid_t pid)

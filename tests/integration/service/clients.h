@@ -31,6 +31,9 @@ struct service service_start(const char *option);
 /* The same below a filter that refuses SO_PEERPIDFD, as a kernel before Linux 6.5 does. */
 struct service service_start_by_number(const char *option);
 
+/* The same with no more capabilities than contrib/systemd/idmountd.service has. */
+struct service service_start_as_unit(const char *option);
+
 /* Executes it with these arguments, and standard error to LOG_PATH. Does not return. */
 void service_execute(char *const argv[]) __attribute__((noreturn));
 

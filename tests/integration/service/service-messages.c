@@ -740,22 +740,34 @@ TEST(service_requires_the_initial_user_namespace)
 	assert_contains(log, "requires CAP_SYS_ADMIN in the initial user namespace");
 }
 
-static void start_without_ptrace(void *unused)
+static void start_without(void *capability)
 {
-	(void)unused;
-	must(prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0));
+	must(prctl(PR_CAPBSET_DROP, *(int *)capability, 0, 0, 0));
 	assert_int_equal(STATUS((char *)"--socket", (char *)SOCKET_PATH), 1);
 }
 
-TEST(service_requires_the_capability_to_see_its_clients)
+TEST_SINCE(5, 12, mounts_are_not_mapped, service_requires_no_other_capability)
 {
+	struct service service;
+
+	enter_with_data();
+	service = service_start_as_unit(NULL);
+	as_client(ORDINARY, be_served, NULL);
+	service_stop(&service);
+}
+
+TEST(service_requires_the_capabilities_to_see_its_clients)
+{
+	int ptrace = CAP_SYS_PTRACE, read = CAP_DAC_READ_SEARCH;
 	AUTO_FREE char *log = NULL;
 
 	enter_with_data();
 	scratch_file(LOG_PATH, "");
-	in_child(start_without_ptrace, NULL);
+	in_child(start_without, &ptrace);
+	in_child(start_without, &read);
 	log = service_log();
 	assert_contains(log, "requires CAP_SYS_PTRACE");
+	assert_contains(log, "requires CAP_DAC_READ_SEARCH");
 }
 
 /* ---- a socket of a service manager ---- */
