@@ -34,7 +34,7 @@ static int feature_row(const struct idm_feature_info *f, void *data)
 	table_cell(table, f->name);
 	table_cell(table, f->since);
 	table_cell(table, f->what);
-	table_cell(table, f->available ? "" : idm_errno_text(f->errnum));
+	table_cell(table, f->available ? "" : f->hint ? f->hint : idm_errno_text(f->errnum));
 	return 0;
 }
 
@@ -48,6 +48,7 @@ static int feature_json(const struct idm_feature_info *f, void *data)
 	json_add_string(json, "since", f->since);
 	json_add_bool(json, "available", f->available);
 	json_add_string(json, "error", f->available ? NULL : idm_errno_name(f->errnum));
+	json_add_string(json, "hint", f->hint);
 	json_close(json);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/mount-query.h"
+#include "lib/mount/service-client.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
 #include "lib/userns/userns-probe.h"
@@ -312,6 +313,14 @@ static int try_overlay_override_creds(int userns)
 				  : -EOPNOTSUPP;
 }
 
+/* ---- idmountd ---- */
+
+static int try_service(int userns)
+{
+	(void)userns;
+	return idm_service_try();
+}
+
 /* ---- the table ---- */
 
 /* `try` returns 0 or -errno. `userns`: a user namespace for a map, or the -errno of its creation. */
@@ -340,7 +349,16 @@ static const struct {
 	  try_overlay_fd_layers },
 	{ "overlay-override-creds", "overlay can use other credentials than its creator's", "6.15",
 	  try_overlay_override_creds },
+	{ "service", "idmountd answers, and maps for ordinary users", "5.12", try_service },
 };
+
+/* Only the service is not the kernel's. */
+static const char *find_hint(int (*try)(int userns), int result)
+{
+	if (try != try_service || (result != -ENOENT && result != -ECONNREFUSED))
+		return NULL;
+	return "idmountd is not running; root starts it by systemctl start idmountd.socket";
+}
 
 static int try_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data)
 {
@@ -356,6 +374,7 @@ static int try_features(int (*each)(const struct idm_feature_info *feature, void
 			.since = features[i].since,
 			.available = result >= 0,
 			.errnum = result < 0 ? -result : 0,
+			.hint = find_hint(features[i].try, result),
 		};
 
 		r = each(&f, data);

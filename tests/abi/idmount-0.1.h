@@ -1500,10 +1500,12 @@ struct idm_feature_info {
 	const char *since;   /* the first kernel that has it: "6.15" */
 	bool available;      /* false also where seccomp, Landlock or a missing privilege forbids it */
 	int errnum;          /* why not, as the kernel said it; 0 if available */
+	const char *hint;    /* what makes it available; NULL: not known */
 };
 
 /*
- * Reports every feature of the kernel that the library uses, always in the same order.
+ * Reports every feature of the kernel that the library uses, always in the same order. The last one is not the
+ * kernel's: "service" is available if idmountd(8) answers.
  *
  * @flags: 0
  * @each: called for each feature, in the calling thread; returns 0 to continue

@@ -89,6 +89,7 @@ TEST(feature)
 	assert_at(struct idm_feature_info, since, 3 * pointer);
 	assert_at(struct idm_feature_info, available, 4 * pointer);
 	assert_at(struct idm_feature_info, errnum, 4 * pointer + 4);
+	assert_at(struct idm_feature_info, hint, 4 * pointer + 8);
 }
 
 TEST(check)

@@ -53,7 +53,7 @@ paths()
 	same 'the paths' '[]' "$(jq -c .paths <<<"$output")"
 	jq -e '.features | length > 5' <<<"$output"
 	jq -e '.features | map(.name) | length == (unique | length)' <<<"$output"
-	jq -e '.features | all(keys == ["available", "error", "name", "since", "what"])' <<<"$output"
+	jq -e '.features | all(keys == ["available", "error", "hint", "name", "since", "what"])' <<<"$output"
 	jq -e '.features | all(.since | test("^[0-9]+\\.[0-9]+$"))' <<<"$output"
 	jq -e '.features | all(.available == (.error == null))' <<<"$output"
 	jq -e '.features | all((.what | length > 10) and (.name | test("^[a-z0-9-]+$")))' <<<"$output"
@@ -68,6 +68,26 @@ paths()
 	jq -e '.features[] | select(.name == "openat2") | .available' <<<"$output"
 	run -0 as 4321 "$IDMOUNT" check
 	printf '%s\n' "${lines[@]}" | grep -E '^no +idmapped-mounts +5\.12 .*Operation not permitted$'
+}
+
+@test "the service: whether it answers, and what to do if not" {
+	local row='| .features[] | select(.name == "service") | [.available, .error, .hint]'
+
+	export IDMOUNTD_SOCKET=$PWD/socket
+	idmount check | grep -E '^no +service +5\.12 .* idmountd is not running; root starts it by systemctl start idmountd.socket$'
+	same 'JSON' '[false,"ENOENT","idmountd is not running; root starts it by systemctl start idmountd.socket"]' \
+		"$(idmount check --json | jq -c ". $row")"
+	[[ -v IDMOUNTD ]] || skip 'there is no idmountd'
+	background "$IDMOUNTD" --socket "$IDMOUNTD_SOCKET" 2>/dev/null
+	until [[ -S socket ]]; do
+		:
+	done
+	same 'JSON' '[true,null,null]' "$(as 4321 "$IDMOUNT" check --json | jq -c ". $row")"
+	# The socket file of a service that was killed stays.
+	kill -KILL "${background[-1]}"
+	wait "${background[-1]}" || :
+	same 'JSON' '[false,"ECONNREFUSED","idmountd is not running; root starts it by systemctl start idmountd.socket"]' \
+		"$(idmount check --json | jq -c ". $row")"
 }
 
 @test "paths that can be mapped" {

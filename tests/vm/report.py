@@ -238,6 +238,8 @@ def feature_rows(machines):
     rows = [["feature", "what it provides", "since"] + [machine.title for machine in machines]]
     found = [{f["name"]: f for f in machine.features} for machine in machines]
     for feature in machines[0].features:
+        if feature["name"] == "service":  # not the kernel's
+            continue
         cells = ["yes" if f.get(feature["name"], {}).get("available") else "–" for f in found]
         rows.append([f"`{feature['name']}`", feature["what"], feature["since"], *cells])
     return rows

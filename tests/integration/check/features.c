@@ -15,6 +15,8 @@ static int collect(const struct idm_feature_info *f, void *data)
 	assert_int_equal(f->available, f->errnum == 0);
 	/* A kernel may have more than its number says, but not less; root may try it all. */
 	assert_int_equal(sscanf(f->since, "%u.%u", &since[0], &since[1]), 2);
+	if (strcmp(f->name, "service") == 0)
+		return 0;
 	if (!f->available && f->errnum != ENODEV) /* built without overlay */
 		assert_true(kernel_is_before(since[0], since[1]));
 	return 0;
@@ -56,7 +58,7 @@ static int expect_eperm(const struct idm_feature_info *f, void *unused)
 						    "statmount", "mount-ns-ids", "statmount-idmap" };
 
 	(void)unused;
-	if (strcmp(f->name, "userns") == 0) /* a sysctl may forbid it */
+	if (strcmp(f->name, "userns") == 0 || strcmp(f->name, "service") == 0) /* of the host */
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(free_for_all); i++)
 		if (strcmp(f->name, free_for_all[i]) == 0)
@@ -78,4 +80,26 @@ TEST_ANYWHERE(an_ordinary_user_is_told_that_he_may_not)
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
 	assert_int_equal(idm_features(0, expect_eperm, NULL, NULL), 0);
 	snapshot_assert_same(before);
+}
+
+static int expect_no_service(const struct idm_feature_info *f, void *found)
+{
+	if (strcmp(f->name, "service") != 0) {
+		assert_true(!f->hint);
+		return 0;
+	}
+	*(bool *)found = true;
+	assert_false(f->available);
+	assert_int_equal(f->errnum, ENOENT);
+	assert_contains(f->hint, "systemctl start idmountd.socket");
+	return 0;
+}
+
+TEST_ANYWHERE(the_service_is_a_feature)
+{
+	bool found = false;
+
+	must(setenv("IDMOUNTD_SOCKET", "/none/idmountd.sock", 1));
+	assert_int_equal(idm_features(0, expect_no_service, &found, NULL), 0);
+	assert_true(found);
 }
