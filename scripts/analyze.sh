@@ -68,7 +68,7 @@ run_names() {
 run_spelling() {
   # The seeds and the broken files of plans are no text.
   codespell --ignore-words scripts/spelling.txt --skip '*.svg,*/seeds,*/corpus,*/should-fail-*' \
-    "${tops[@]}" include examples man docs completion contrib bench scripts tests ./*.md test.sh demo.sh meson.build
+    "${tops[@]}" include examples man docs completion contrib bench scripts tests ./*.md test.sh demo.sh demo-rootless.sh meson.build
 }
 
 run_words() {

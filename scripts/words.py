@@ -14,7 +14,7 @@ import sys
 AREAS = ("include", "lib", "oci", "cli", "service", "examples", "man", "docs", "completion", "contrib", "scripts",
          "bench", "tests/abi", "tests/cli", "tests/engines", "tests/faults", "tests/fuzz/*.*", "tests/hostile",
          "tests/integration", "tests/lib", "tests/stress", "tests/unit", "tests/vm", "tests/valgrind.sh",
-         "tests/man-examples.sh", "tests/meson.build", "test.sh", "demo.sh", "meson.build",
+         "tests/man-examples.sh", "tests/meson.build", "test.sh", "demo.sh", "demo-rootless.sh", "meson.build",
          "README.md", "CONTRIBUTING.md", "NEWS.md", "SECURITY.md")
 LIST = os.path.join(os.path.dirname(__file__), "words.txt")
 

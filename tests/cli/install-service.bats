@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# The units that "meson install" installs, and the demonstration of the service for an ordinary user.
+load common
+private_mounts
+
+IDMOUNTD=${IDMOUNTD:-$ROOT/build/idmountd}
+
+# installed PREFIX OPTION...: the files of a build directory of its own, which is not built.
+installed()
+{
+	local prefix=$1
+
+	shift
+	meson setup "$BATS_TEST_TMPDIR/build" "$ROOT" --prefix "$prefix" -Dtests=false -Dman=disabled "$@" >/dev/null
+	meson introspect --installed "$BATS_TEST_TMPDIR/build" | jq -r 'to_entries[] | "\(.value) \(.key)"' | sort
+	rm -rf "$BATS_TEST_TMPDIR/before"
+	mv "$BATS_TEST_TMPDIR/build" "$BATS_TEST_TMPDIR/before"
+}
+
+unit()
+{
+	cat "$BATS_TEST_TMPDIR/before/contrib/systemd/idmountd.service"
+}
+
+@test "the units of the service name it where it is" {
+	local files
+
+	type -P meson jq >/dev/null || skip 'meson and jq are not installed'
+	files=$(installed /usr/local)
+	[[ $files == *'/usr/local/lib/systemd/system/idmountd.service '* ]]
+	[[ $files == *"/usr/local/lib/systemd/system/idmountd.socket $ROOT/contrib/systemd/idmountd.socket"* ]]
+	[[ $files == *'/usr/local/sbin/idmountd '* ]]
+	unit | grep -x ExecStart=/usr/local/sbin/idmountd
+	same 'the rest' '' "$(diff <(unit) "$ROOT/contrib/systemd/idmountd.service" | grep '^[<>]' | grep -v ExecStart= || :)"
+	files=$(installed /usr -Dsystemdsystemunitdir=/lib/x)
+	[[ $files == *'/lib/x/idmountd.service '* && $files == *'/lib/x/idmountd.socket '* ]]
+	unit | grep -x ExecStart=/usr/sbin/idmountd
+	files=$(installed /usr)
+	[[ $files == *'/lib/systemd/system/idmountd.service '* ]]
+	files=$(installed /usr -Dsystemdsystemunitdir=no)
+	[[ $files != *idmountd.so* && $files == *'/usr/sbin/idmountd '* ]]
+}
+
+@test "demo-rootless.sh shows every step, and leaves nothing" {
+	local before
+
+	need_root
+	[[ -x $IDMOUNTD ]] || skip 'there is no idmountd'
+	before=$(</proc/self/mountinfo)
+	IDMOUNT_DEMO_BUILD=$(dirname "$IDMOUNT") run -0 --separate-stderr "$ROOT/demo-rootless.sh"
+	same 'standard error' '' "$(grep -v ': note: ' <<<"$stderr")"
+	[[ $output == *'33 33 '*'beach.jpg'*'0 0 '*'photos/new.jpg'*'33 33 '*'old.txt'*'0          0          1'*'201000:1000'* ]]
+	(($(grep -c ': mapped$' <<<"$output") >= 4))
+	same 'mounts' "$before" "$(</proc/self/mountinfo)"
+	# An ordinary user needs the service.
+	run -1 --separate-stderr env IDMOUNT_DEMO_STAGE=user IDMOUNT_DEMO_BUILD="$(dirname "$IDMOUNT")" IDMOUNTD_SOCKET=/none \
+		HOME="$BATS_TEST_TMPDIR" "$ROOT/demo-rootless.sh"
+	same 'message' 'demo-rootless.sh: idmountd is not running; docs/rootless.md starts it, or sudo ./demo-rootless.sh' "$stderr"
+}
