@@ -288,10 +288,20 @@ void in_child(void (*body)(void *), void *arg)
 	await_child(pid);
 }
 
+/* nohup(1), and shells for commands in the background, start programs that ignore these. */
+static void heed_signals(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		signal(signals[i], SIG_DFL);
+}
+
 static void run_here(const struct test *test)
 {
 	struct snapshot *before = snapshot_take(SNAPSHOT_FDS);
 
+	heed_signals();
 	if (kernel_is_before(test->since[0], test->since[1])) {
 		note("%s: this kernel is before Linux %u.%u", test->name, test->since[0],
 		     test->since[1]);
