@@ -29,7 +29,8 @@ test  libjson-c-dev and by this one
 test  libclang-rt-14-dev? libFuzzer, and the sanitizers of Debian 12's clang
 test  containerd    lists of mounts, from its snapshots
 test  crun          bundles to read, containers to map mounts in
-test  debian-archive-keyring kernels to test on are verified by it
+test  debian-archive-keyring kernels and root filesystems to test on are verified by it
+test  debootstrap   a root filesystem of a newer release to test in
 test  kmod          modules of these kernels
 test  qemu-system-x86 machines for them
 test  xz-utils      modules of these kernels

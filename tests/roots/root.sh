@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+# Sourced by run.sh: makes root filesystems of Debian's releases, and runs commands in them.
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # cache, source and work are run.sh's
+
+# shellcheck source=scripts/own-apt.sh
+. "$source/scripts/own-apt.sh"
+
+arch=$(dpkg --print-architecture)
+
+# Shows the output of a command only if it fails.
+quietly() {
+  "$@" >"$work/log" 2>&1 || { tail -n 40 "$work/log" >&2 && return 1; }
+}
+
+# debootstrap does not read apt's configuration.
+use_proxy_of_apt() {
+  local http_proxy='' https_proxy=''
+
+  eval "$(apt-config shell http_proxy Acquire::http::Proxy https_proxy Acquire::https::Proxy)"
+  [ -z "$http_proxy" ] || export http_proxy
+  [ -z "$https_proxy" ] || export https_proxy
+  "$@"
+}
+
+# The smallest system that has apt. The downloaded packages stay in the cache.
+make_base() { # SUITE DIRECTORY
+  local mirror
+
+  mirror=$(awk '{ print $3 }' "$cache/apt/$1-$arch/etc/apt/sources.list")
+  quietly use_proxy_of_apt debootstrap --variant=minbase --cache-dir="$cache/debs" \
+    --keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$1" "$2" "$mirror" ||
+    problem "debootstrap cannot make a root filesystem of $1"
+}
+
+# No documentation, no fsync(2), and no daemons.
+configure_dpkg() { # DIRECTORY
+  cat >"$1/etc/dpkg/dpkg.cfg.d/idmount" <<'END'
+force-unsafe-io
+path-exclude=/usr/share/doc/*
+path-exclude=/usr/share/info/*
+path-exclude=/usr/share/locale/*
+path-exclude=/usr/share/man/*
+END
+  printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
+  chmod 755 "$1/usr/sbin/policy-rc.d"
+}
+
+# This machine's apt downloads, because only it knows how to reach the mirror. The root's own apt installs, without
+# a network.
+add_packages() { # SUITE DIRECTORY PACKAGE...
+  local suite=$1 root=$2 lists=$cache/apt/$1-$arch/var/lib/apt/lists
+  local options=(-qq -y --no-install-recommends)
+
+  shift 2
+  [ $# -gt 0 ] || return 0
+  mkdir -p "$cache/debs/partial"
+  quietly apt-get install "${options[@]}" --download-only -o Dir::State::status="$root/var/lib/dpkg/status" \
+    -o Dir::Cache::archives="$cache/debs" "$@" || problem "the packages of a root filesystem cannot be downloaded"
+  cp "$cache/apt/$suite-$arch/etc/apt/sources.list" "$root/etc/apt/sources.list"
+  # shellcheck disable=SC2016 # for the inner shell
+  quietly unshare --mount --pid --fork --kill-child --net --propagation private sh -euc '
+    root=$1 lists=$2 debs=$3
+    shift 3
+    mount --bind "$lists" "$root/var/lib/apt/lists"
+    mount --bind "$debs" "$root/var/cache/apt/archives"
+    mount -t proc proc "$root/proc"
+    DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C APT_CONFIG= \
+      chroot "$root" apt-get install "$@"
+  ' sh "$root" "$lists" "$cache/debs" "${options[@]}" --no-download "$@" ||
+    problem "the packages of a root filesystem cannot be installed"
+}
+
+# A root is there with exactly these packages.
+is_current() { # PLACE SUITE PACKAGE...
+  local place=$1
+
+  shift
+  [ "$(cat "$place.packages" 2>/dev/null)" = "$(printf '%s\n' "$@")" ]
+}
+
+# Makes $cache/NAME-ARCH, and beside it the list of what is in it. The subshell keeps apt's variables.
+make_root() { # NAME SUITE PACKAGE...
+  local place=$cache/$1-$arch
+
+  shift
+  is_current "$place" "$@" && return
+  (
+    flock 9
+    is_current "$place" "$@" && exit
+    echo "making a root filesystem of $1" >&2
+    rm -rf "$place.packages" "$place"
+    enter_suite "$1" "$arch"
+    make_base "$1" "$work/new"
+    configure_dpkg "$work/new"
+    add_packages "$1" "$work/new" "${@:2}"
+    mv "$work/new" "$place"
+    printf '%s\n' "$@" >"$place.packages"
+  ) 9>"$cache/lock"
+}
+
+# Kills all processes in the cgroup of the root, and removes it.
+# shellcheck disable=SC2016 # for the inner shell
+remove_cgroup() {
+  [ -d "$work/root" ] || return 0
+  unshare --mount --propagation private sh -euc '
+    mount -t cgroup2 cgroup2 "$1"
+    [ -d "$1/$2" ] || exit 0
+    echo 1 >"$1/$2/cgroup.kill"
+    until find "$1/$2" -depth -type d -exec rmdir {} + 2>/dev/null; do
+      sleep 0.1
+    done
+  ' sh "$work/root" "$(basename "$work")"
+}
+
+# Runs a command in a root, in new namespaces. Nothing that it writes stays, except in BUILD, which it sees at /build.
+# It sees this tree at /source. The PID namespace is the host's: lists of other mount namespaces require the initial
+# one.
+run_in_root() { # NAME BUILD COMMAND...
+  local place=$cache/$1-$arch build=$2 options=(--mount --ipc --uts)
+
+  shift 2
+  [ -n "$network" ] || options+=(--net)
+  mkdir -p "$work/upper" "$work/work" "$work/root" "$build"
+  # In the background, so that a signal is heard.
+  unshare "${options[@]}" --propagation private \
+    "$here/enter" "$place" "$work" "$source" "$build" "$network" "$@" </dev/null &
+  wait $!
+}

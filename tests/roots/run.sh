@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+
+usage() {
+  cat <<'HELP'
+Usage: sudo tests/roots/run.sh [OPTION]... [TEST]...
+       sudo tests/roots/run.sh [OPTION]... --command COMMAND...
+
+Makes a root filesystem of another release of Debian's, builds this tree in it, and runs tests there. TEST is a name in
+tests/meson.build, or a suite with a colon behind it; without one, a choice of them is run. The exit status is not 0 if one failed.
+
+  --suite S    bookworm or trixie; without it: trixie
+  --command    run COMMAND there instead, in a shell: this tree is at /source, a build directory at /build
+  --bare       with nothing installed but apt
+  --network    with the host's network
+  --prepare    make the root filesystem, and run nothing
+  --proof      as ./test.sh runs it: print TAP
+
+Packages come from Debian's archive, through the mirror that this machine's apt uses. They and the root filesystems
+are kept in IDM_ROOT_CACHE, else in ~/.cache/idmount-roots (XDG_CACHE_HOME). Remove it to get newer ones. The programs
+are built in IDM_ROOT_BUILD, else in build-roots. Needs root.
+HELP
+}
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source=$(cd "$here/../.." && pwd)
+cache=${IDM_ROOT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/idmount-roots}
+build=${IDM_ROOT_BUILD:-$source/build-roots}
+# shellcheck source=tests/roots/root.sh
+. "$here/root.sh"
+
+# To build, and what the tests call.
+packages=(
+  acl attr bats bsdextrautils btrfs-progs busybox-static containerd crun dpkg-dev e2fsprogs erofs-utils gcc jq kmod
+  libc6-dev libcap2-bin libsubid-dev meson mount ninja-build passwd pkg-config podman procps protobuf-compiler psmisc
+  python3 python3-grpcio python3-kubernetes python3-protobuf runc scdoc squashfs-tools uidmap util-linux-extra xfsprogs
+)
+# The parts in which releases differ: the compiler, libc, mount(8), and the engines.
+chosen_tests=(
+  unit: features tree filesystems overlay list umount subid child
+  map mount helper
+  containerd cri podman
+)
+
+suite=trixie bare='' network='' prepare='' tap='' command='' names=()
+
+# Nothing can be run here. Where tests are only one part of many (TAP), that skips them, but not where nothing may be
+# skipped.
+problem() {
+  echo "roots: $*" >&2
+  [ -z "$tap" ] || [ "${IDM_MUST_RUN:-}" = 1 ] || echo "$*" >"$work/skipped"
+  exit 1
+}
+
+# shellcheck disable=SC2317 # called in the end
+finish() {
+  local status=$?
+
+  trap '' HUP INT TERM
+  if [ -s "$work/skipped" ]; then
+    echo "1..0 # SKIP $(head -n 1 "$work/skipped")"
+    status=0
+  fi
+  remove_cgroup || true
+  rm -rf --one-file-system "$work"
+  exit "$status"
+}
+
+refuse() {
+  echo "roots: $*; see --help" >&2
+  exit 2
+}
+
+add_options() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --suite)
+        [[ ${2-} =~ ^(bookworm|trixie)$ ]] || refuse "expected --suite bookworm or trixie, got ${2-nothing}"
+        suite=$2 && shift
+        ;;
+      --bare) bare=yes ;;
+      --network) network=yes ;;
+      --prepare) prepare=yes ;;
+      --proof) tap=yes ;;
+      --command) command=yes && shift && names=("$@") && return ;;
+      --help | -h) usage && exit ;;
+      -*) refuse "unknown option $1" ;;
+      *) names+=("$1") ;;
+    esac
+    shift
+  done
+}
+
+need() { # COMMAND PACKAGE
+  command -v "$1" >/dev/null || problem "$1 is missing: install $2"
+}
+
+# In the root, with names of tests. A name with a colon is that of a suite.
+# shellcheck disable=SC2016 # for the inner shell
+build_and_test='
+  cd /source
+  [ -e /build/build.ninja ] || meson setup /build -Dwerror=true >/build/setup.txt 2>&1 || { cat /build/setup.txt >&2 && exit 1; }
+  ninja -C /build -k 0 >/build/ninja.txt 2>&1 || { grep -v "^\[[0-9]*/[0-9]*\] " /build/ninja.txt | tail -n 80 >&2 && exit 1; }
+  rm -rf /build/meson-logs/testlog.json
+  for name; do
+    shift
+    case $name in
+      *:) set -- "$@" $(meson test -C /build --no-rebuild --list --suite "${name%:}" | sed -n "s,.* / ,,p") ;;
+      *) set -- "$@" "$name" ;;
+    esac
+  done
+  meson test -C /build --no-rebuild "$@" >/build/meson-logs/output.txt 2>&1
+  [ -s /build/meson-logs/testlog.json ] || { tail -n 20 /build/meson-logs/output.txt >&2 && exit 1; }
+'
+
+main() {
+  local name=$suite
+
+  [ "$(id -u)" = 0 ] || problem "it needs root"
+  [ -n "$release" ] || problem "it needs Debian, for the packages of a root filesystem"
+  need apt-get apt
+  need debootstrap debootstrap
+  need busybox busybox-static
+  [ -z "$bare" ] || { packages=() && name=$suite-bare; }
+  make_root "$name" "$suite" "${packages[@]}"
+  [ -z "$prepare" ] || return 0
+  if [ -n "$command" ]; then
+    run_in_root "$name" "$build/$name" bash -c "${names[*]}"
+    return
+  fi
+  [ ${#names[@]} -gt 0 ] || names=("${chosen_tests[@]}")
+  run_in_root "$name" "$build/$suite" sh -c "$build_and_test" sh "${names[@]}" ||
+    { echo "roots: the tests cannot be built or run in $suite" >&2 && exit 1; }
+  "$here/report.py" "$suite" "$build/$suite"
+}
+
+add_options "$@"
+mkdir -p "$cache"
+work=$(mktemp -d "$cache/work.XXXXXX")
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
+main
+exit
