@@ -40,7 +40,7 @@ packages=(
 chosen_tests=(
   unit: features tree filesystems overlay list umount subid child
   map mount helper
-  containerd cri podman
+  containerd cri docs podman
 )
 
 suite=trixie bare='' network='' prepare='' tap='' command='' names=()
