@@ -2,8 +2,6 @@
 #ifndef IDM_IDMAP_SUBID_DIAG_H
 #define IDM_IDMAP_SUBID_DIAG_H
 
-#include <stdbool.h>
-
 #include "idmount.h"
 
 /*
@@ -11,13 +9,6 @@
  * hint names a range that is free.
  */
 int idm_diagnose_subid(unsigned int kind, const char *owner, struct idm_error *err);
-
-/*
- * Finds the first ID of the map's seen column that is neither `own` nor in a range of the owner. False:
- * none is, or the ranges cannot be read.
- */
-bool idm_find_other_id(const struct idm_map *map, unsigned int kind, const char *owner, uint32_t own,
-		       uint32_t *other);
 
 /* Adds the hint that grants the owner this ID. If it can be another user's, the hint grants free IDs. */
 void idm_hint_grant(unsigned int kind, uint32_t id, const char *owner, struct idm_error *err);

@@ -10,6 +10,7 @@
 #include "lib/base/error.h"
 #include "lib/idmap/nss.h"
 #include "lib/idmap/subid-diag.h"
+#include "lib/idmap/subid-lack.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"

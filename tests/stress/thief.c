@@ -340,7 +340,7 @@ void thief_with_few_numbers(void)
 
 /*
  * The victim, its children and the thief take turns. On one processor each wakes the next without an
- * interrupt to another processor, which in an emulated machine takes most of the time.
+ * interrupt to another processor. In an emulated machine most of the time passes with these.
  */
 static void stay_on_one_cpu(void)
 {

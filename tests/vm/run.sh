@@ -137,7 +137,7 @@ chosen_tests() { # ARCH
   fi
 }
 
-# Tells results of different programs apart: the sum of a program, and of what it reads.
+# The sum of a program, and of what it reads: results of different programs have different ones.
 sum_of() { # FILE...
   cat "$@" "$work/inputs" | sha256sum | cut -d' ' -f1
 }
