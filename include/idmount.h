@@ -971,6 +971,7 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
  *   -EBUSY: another mount covers it
  *   -EINVAL: another flag, or a descriptor that is not the root of a mount
  *   -EINVAL: the mount is attached nowhere below the caller's root directory
+ *   -EINVAL: the caller's root directory is on the mount
  *   -EINVAL: another user namespace locked the mount
  *   -EBADF: `mount_fd` is not open
  *   -EPERM: a privilege is missing

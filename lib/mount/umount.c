@@ -223,6 +223,8 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
 
 /* ---- by descriptor ---- */
 
+#define OWN_ROOT (-EDEADLK)
+
 static int diagnose_unmount_fd(int code, const char *name, struct idm_error *err)
 {
 	switch (code) {
@@ -230,6 +232,10 @@ static int diagnose_unmount_fd(int code, const char *name, struct idm_error *err
 		return idm_fail(err, code, step_umount, name,
 				"it is not on the root of a mount of this mount namespace, or another "
 				"user namespace locked that");
+	case OWN_ROOT:
+		return idm_fail(err, -EINVAL, step_umount, name,
+				"the caller's root directory is on this mount, so that no mount would "
+				"be left");
 	case -ENOENT:
 		return idm_fail(err, -EINVAL, step_umount, name,
 				"the mount is attached nowhere below this root directory");
@@ -243,6 +249,15 @@ static int diagnose_unmount_fd(int code, const char *name, struct idm_error *err
 	}
 }
 
+static bool is_own_root(int fd)
+{
+	uint64_t root, id;
+	bool unique;
+
+	return idm_mount_id(fd, "", &id, &unique) == 0 &&
+	       idm_mount_id(AT_FDCWD, "/", &root, &unique) == 0 && id == root;
+}
+
 /* By its ID: a path, also one by /proc, leads to what covers the mount. */
 static int unmount_root(int fd)
 {
@@ -251,6 +266,8 @@ static int unmount_root(int fd)
 
 	if (r <= 0)
 		return r < 0 ? r : -EINVAL;
+	if (is_own_root(fd))
+		return OWN_ROOT;
 	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, append_node, &node, NULL);
 	if (r == 0 && *node.v[0].target)
 		r = idm_unmount_by_id(AT_FDCWD, node.v[0].target, node.v[0].id, MNT_DETACH);

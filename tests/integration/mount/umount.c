@@ -284,6 +284,20 @@ TEST(a_tree_that_was_attached_is_unmounted_by_its_descriptor)
 	snapshot_assert_same(before);
 }
 
+TEST_ANYWHERE(the_mount_of_the_root_directory_stays)
+{
+	AUTO_FD int root = -1;
+	struct snapshot *before;
+	struct idm_error err;
+
+	enter();
+	root = root_of("/");
+	before = snapshot_take(SNAPSHOT_ALL);
+	assert_error(idm_umount_fd(root, 0, &err), -EINVAL, &err, "descriptor", "unmount",
+		     "the caller's root directory is on this mount");
+	snapshot_assert_same(before);
+}
+
 TEST_ANYWHERE(a_descriptor_that_is_no_root_of_a_mount_unmounts_nothing)
 {
 	AUTO_FD int inside = -1, root = -1;
