@@ -70,6 +70,10 @@ measures()
 	measures 14 "$BENCH/constant"
 }
 
+@test "service" {
+	measures 1 "$BENCH/service"
+}
+
 @test "pure" {
 	measures 5 "$BENCH/pure"
 	for part in parse print compose equal json; do
