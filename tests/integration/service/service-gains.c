@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 
-#define FILES 60
+#define FILES 70
+#define NODES 10 /* of these, nodes of /dev/null */
 #define MAPS (test_is_long() ? 200 : TEST_SANITIZED ? 4 : 12)
 #define FEW_IDS "0 1500 1\n1 200000 3\n"
 
@@ -71,7 +73,9 @@ static void make_file(struct rng *rng, int i)
 	char path[64];
 
 	snprintf(path, sizeof(path), DATA "/f%d", i);
-	if (rng_below(rng, 5) == 0)
+	if (i >= FILES - NODES) /* one for all users, on a filesystem of the host */
+		must(mknod(path, S_IFCHR | 0600, makedev(1, 3)));
+	else if (rng_below(rng, 5) == 0)
 		scratch_dir(path);
 	else
 		scratch_file(path, "text");
