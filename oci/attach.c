@@ -3,7 +3,7 @@
  * Mapped mounts in a container that a runtime has mounted, but not entered yet. The trees are made in
  * the caller's mount namespace, since their sources are there. A child joins the container's mount
  * namespace. It attaches each tree on top of the unmapped mount that the runtime has put at its
- * destination.
+ * destination, and removes that mount when all are attached.
  *
  * No tree is attached before all trees exist and all checks have passed:
  * - The process is alive and has mounts of its own.
@@ -315,7 +315,7 @@ static int make_placed_trees(struct placing *placings, size_t n, struct idm_erro
 
 /* ---- attaching the trees: in a child, by system calls only ---- */
 
-enum doing { RESOLVING, SEPARATING, SHARING, ATTACHING, COPYING, PROPAGATING };
+enum doing { RESOLVING, SEPARATING, SHARING, ATTACHING, COPYING, PROPAGATING, REPLACING };
 
 struct answer {
 	size_t which;
@@ -450,6 +450,74 @@ static int attach_copy(struct attachment *a, struct placing *p)
 	return p->again < 0 ? p->again : attach_tree(a, p, p->again);
 }
 
+static int look_at_mount(uint64_t id, struct idm_statmount *m)
+{
+	const struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0,
+					    .mnt_id = id,
+					    .param = IDM_STATMOUNT_MNT_BASIC };
+
+	return idm_sys_statmount(&req, m, sizeof(*m));
+}
+
+/* A mount beneath would also appear at the peers of the mount that the place is on. */
+static bool is_on_shared_mount(int place)
+{
+	struct idm_statmount m, parent;
+	bool unique;
+	uint64_t id;
+
+	return idm_mount_id(place, "", &id, &unique) < 0 || !unique || look_at_mount(id, &m) < 0 ||
+	       look_at_mount(m.mnt_parent_id, &parent) < 0 || parent.mnt_propagation & MS_SHARED;
+}
+
+/*
+ * Puts the copy between the runtime's mount and its parent, and unmounts the former. Beneath a covered
+ * mount, kernels differ in the place that they choose. So the tree is detached before. It can be put on
+ * top again, as it was.
+ */
+static int exchange_mounts(const struct placing *p, int copy)
+{
+	int r;
+
+	detach_tree(p->tree);
+	r = idm_sys_move_mount_fd(copy, p->place, MOVE_MOUNT_BENEATH);
+	if (r < 0)
+		return idm_sys_move_mount_fd(copy, p->place, 0);
+	r = idm_sys_fchdir(p->place);
+	return r < 0 ? r : idm_sys_umount(".", MNT_DETACH);
+}
+
+/*
+ * Removes the runtime's unmapped mount, which a container with CAP_SYS_ADMIN could uncover.
+ *
+ * It stays below the tree before Linux 6.8, on a shared mount, for a file, which cannot be the working
+ * directory, and for a tree that cannot be copied.
+ */
+static int replace_mount(struct attachment *a, const struct placing *p)
+{
+	AUTO_CLOSE int copy = -1;
+
+	if (is_hidden(a, p) || is_on_shared_mount(p->place) || idm_sys_fchdir(p->place) < 0)
+		return 0;
+	copy = idm_sys_open_tree(p->tree, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+	if (copy < 0)
+		return 0;
+	a->answer.doing = REPLACING;
+	return exchange_mounts(p, copy);
+}
+
+static int replace_mounts(struct attachment *a)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < a->n && r == 0; i++) {
+		a->answer.which = i;
+		if (a->placings[i].tree >= 0)
+			r = replace_mount(a, &a->placings[i]);
+	}
+	return r;
+}
+
 /*
  * The child shares the caller's descriptor table, and as a rule the memory in which these are noted.
  * They are forgotten first: what is closed twice could be another thread's by then.
@@ -469,17 +537,22 @@ static int attach_all_trees(void *data)
 {
 	struct attachment *a = data;
 	int r = idm_sys_setns(a->container->namespace, CLONE_NEWNS);
+	size_t attached = 0;
 
 	a->answer.which = a->n;
 	for (size_t i = 0; i < a->n && r == 0; i++) {
 		struct placing *p = &a->placings[i];
 
-		a->answer.which = i;
+		a->answer.which = attached = i;
 		r = p->tree >= 0 ? attach_mapped_tree(a, p) : attach_copy(a, p);
 	}
-	for (size_t i = r < 0 ? a->answer.which : 0; i-- > 0;)
-		if (a->placings[i].tree >= 0)
-			detach_tree(a->placings[i].tree);
+	if (r == 0) {
+		attached = a->n;
+		r = replace_mounts(a);
+	}
+	while (r < 0 && attached-- > 0)
+		if (a->placings[attached].tree >= 0)
+			detach_tree(a->placings[attached].tree);
 	close_copies(a);
 	return r;
 }
@@ -496,6 +569,7 @@ static int diagnose_not_attached(int code, const struct attachment *a, struct id
 		[ATTACHING] = NULL,
 		[COPYING] = "copy the mount that would be hidden",
 		[PROPAGATING] = "set propagation",
+		[REPLACING] = "remove the runtime's mount",
 	};
 	const struct placing *p;
 	const char *doing;

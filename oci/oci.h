@@ -127,9 +127,9 @@ int idm_oci_judge(const struct idm_oci *oci, const struct idm_policy *policy, st
 
 /*
  * Makes the trees of all mapped mounts in the caller's mount namespace. Attaches them in the mount
- * namespace of process `pid`, below the root filesystem as it is there. Each tree covers the mount that
- * the runtime has made at its destination. Mounts below that are put on top of the tree again. All or
- * nothing.
+ * namespace of process `pid`, below the root filesystem as it is there. Each tree replaces the mount
+ * that the runtime has made at its destination, or covers it where the kernel cannot do that. Mounts
+ * below that are put on top of the tree again. All or nothing.
  */
 int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, struct idm_error *err);
 

@@ -407,6 +407,7 @@ allowed()
 	quietly run_hook "$fake" /mnt/b
 	same 'mapped mounts in there' 1 "$(mounts_of "$fake" | grep -c idmapped)"
 	nsenter --mount --target "$fake" -- umount /mnt/rootfs/vol
+	((mounts_of_hook == 2)) || nsenter --mount --target "$fake" -- mount --rbind /mnt/src /mnt/rootfs/vol
 }
 
 @test "without rules: no map for a pod, all but those of disk ID 0 for other containers" {
@@ -676,24 +677,48 @@ while True:
 }
 
 @test "a destination whose path becomes a link: the tree is where the hook looked, or nowhere" {
-	local attached=0 i mount parent runtimes
+	local attached=0 i mount parent under exchange directory
 
 	mkdir -p rootfs/d/vol rootfs/e/vol
 	ln -s e rootfs/link
 	fake /d/vol
-	runtimes=$(awk '$5 ~ "/d/vol$" { print $1 }' "/proc/$fake/mountinfo")
+	# It is on the runtime's mount, or replaces that.
+	under=$(awk -v field=$((mounts_of_hook == 2 ? 1 : 2)) '$5 ~ "/d/vol$" { print $field }' "/proc/$fake/mountinfo")
 	bundle b true "$(volume /d/vol rbind,nosuid,nodev "$(rows 1000 0 1)")"
 	background exchange rootfs/d rootfs/link
+	exchange=${background[-1]}
 	for ((i = 0; i < 300; i++)); do
 		run_hook "$fake" /mnt/b 2>error || continue
 		attached=$((attached + 1))
-		# The kernel reports that it is attached on the runtime's mount.
 		read -r mount parent _ < <(grep idmapped "/proc/$fake/mountinfo")
-		same "the mount below $mount" "$runtimes" "$parent"
-		# At times that path leads to it.
-		while grep -q idmapped "/proc/$fake/mountinfo"; do
-			nsenter --mount --target "$fake" -- umount /mnt/rootfs/d/vol 2>/dev/null || true
+		same "the mount below $mount" "$under" "$parent"
+		kill -STOP "$exchange"
+		until grep -q '^State:.T' "/proc/$exchange/status"; do
+			:
 		done
+		directory=d
+		[[ ! -L rootfs/d ]] || directory=link
+		nsenter --mount --target "$fake" -- umount "/mnt/rootfs/$directory/vol"
+		((mounts_of_hook == 2)) ||
+			nsenter --mount --target "$fake" -- mount --rbind /mnt/src "/mnt/rootfs/$directory/vol"
+		kill -CONT "$exchange"
 	done
 	((attached > 0))
+}
+
+@test "nothing unmapped is below a mapped mount (Linux 6.8)" {
+	local runtime
+
+	((mounts_of_hook == 1)) || skip 'needs Linux 6.8'
+	mkdir -p src/sub rootfs/other/below
+	ln -s busybox rootfs/bin/umount
+	ln -s busybox rootfs/bin/ls
+	for runtime in runc crun; do
+		rm -rf b
+		bundle b 'stat -c %u /vol/1000; umount /vol; ls /vol; stat -c %u /other/sub/1000; umount -l /other; ls /other' \
+			"$(with_hook) | $(volume /vol rbind,ro "$(rows 1000 7 1)") | $(volume /other rbind "$(rows 1000 7 1)")
+			| $(volume /other/sub rbind) | .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
+		run -0 --separate-stderr "with_$runtime" b
+		same "$runtime: output" $'7\n1000\nbelow' "$output"
+	done
 }

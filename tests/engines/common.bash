@@ -105,9 +105,9 @@ read_only()
 	run -0 --separate-stderr "$@" sh -c 'touch /vol/new 2>&1; cat /proc/self/mountinfo'
 	[[ ${lines[0]} == *'Read-only file system' ]]
 	run awk '$5 == "/vol" { print $6 }' <<<"$output"
-	same 'mounts there, of the runtime and of the hook' 2 "${#lines[@]}"
-	[[ ,${lines[1]}, == *,ro,* && ,${lines[1]}, == *,nosuid,* && ,${lines[1]}, == *,nodev,* ]]
-	[[ ,${lines[1]}, == *,idmapped,* ]]
+	same 'mounts there' "$mounts_of_hook" "${#lines[@]}"
+	[[ ,${lines[-1]}, == *,ro,* && ,${lines[-1]}, == *,nosuid,* && ,${lines[-1]}, == *,nodev,* ]]
+	[[ ,${lines[-1]}, == *,idmapped,* ]]
 	[[ ! -e vol/new ]]
 	nothing_is_left
 }
