@@ -117,7 +117,7 @@ refused_with()
 	start_service
 	front runc
 	# runc does not know podman's option for containers without cgroups.
-	run -0 --separate-stderr podman run --rm --network none --pids-limit -1 -v /mnt/joe/vol:/vol \
+	run -0 --separate-stderr podman run --rm --network none -v /mnt/joe/vol:/vol \
 		--annotation io.idmount.map/vol=1500:33 "$IMAGE" stat -c %u:%g /vol /vol/ours
 	same 'inside' $'33:33\n33:33' "$output"
 	nothing_of_joe_is_left

@@ -39,6 +39,8 @@ set_up_rootless()
 	chmod 644 image.tar
 	printf '%s\n' '[storage]' 'driver = "vfs"' "$@" >storage.conf
 	cat >containers.conf <<-'END'
+		[containers]
+		pids_limit = 0
 		[engine]
 		cgroup_manager = "cgroupfs"
 		events_logger = "file"
@@ -102,7 +104,7 @@ box()
 		shift
 	done
 	shift
-	podman run --rm --network none --cgroups=disabled --pids-limit -1 --ulimit nofile=1024:1024 \
+	podman run --rm --network none --cgroups=disabled --ulimit nofile=1024:1024 \
 		--ulimit nproc=1024:1024 "${options[@]}" "$IMAGE" "$@"
 }
 
