@@ -10,6 +10,7 @@
 #include "lib/base/escape.h"
 #include "lib/plan/plan.h"
 #include "lib/spec/oci-mappings.h"
+#include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "oci.h"
 #include "runtime.h"
@@ -237,6 +238,22 @@ static int add_mount_request(struct rewrite *rw, const struct idm_json *mount,
 				       request->map ? request->map : "", (int)n, path));
 }
 
+/*
+ * podman 5 writes the map of the container for its option idmap. With a rootless engine, the IDs on disk
+ * of that map count where the engine is. Those of other maps count on the host.
+ */
+static int find_container_map(struct rewrite *rw, const struct idm_json *mount, struct request *request)
+{
+	bool equal = false;
+	int r = idm_in_initial_userns() ? 0 : is_pod_map(rw, mount, request, &equal);
+
+	if (r == 0 && equal) {
+		free(request->map);
+		request->map = NULL;
+	}
+	return r;
+}
+
 static int change_mount(struct rewrite *rw, const struct idm_json *mount)
 {
 	struct request request = { 0 };
@@ -245,7 +262,9 @@ static int change_mount(struct rewrite *rw, const struct idm_json *mount)
 	if (r == 0 && request.any) {
 		rw->any = true;
 		strip_mount(rw, mount);
-		r = add_mount_request(rw, mount, &request);
+		r = find_container_map(rw, mount, &request);
+		if (r == 0)
+			r = add_mount_request(rw, mount, &request);
 	}
 	free(request.map);
 	return r;
