@@ -493,7 +493,7 @@ static int exchange_mounts(const struct placing *p, int copy)
  * It stays below the tree before Linux 6.8, on a shared mount, for a file, which cannot be the working
  * directory, and for a tree that cannot be copied.
  */
-static int replace_mount(struct attachment *a, const struct placing *p)
+static int replace_runtime_mount(struct attachment *a, const struct placing *p)
 {
 	AUTO_CLOSE int copy = -1;
 
@@ -513,7 +513,7 @@ static int replace_mounts(struct attachment *a)
 	for (size_t i = 0; i < a->n && r == 0; i++) {
 		a->answer.which = i;
 		if (a->placings[i].tree >= 0)
-			r = replace_mount(a, &a->placings[i]);
+			r = replace_runtime_mount(a, &a->placings[i]);
 	}
 	return r;
 }

@@ -74,7 +74,7 @@ static int read_map_options(struct request *q, const struct idm_json *mount, str
 	return r;
 }
 
-static int read_mappings(struct request *q, const struct idm_json *mount, struct idm_error *err)
+static int read_own_mappings(struct request *q, const struct idm_json *mount, struct idm_error *err)
 {
 	struct idm_map *map = NULL;
 	ssize_t n = 0;
@@ -99,7 +99,7 @@ static int read_mount_request(struct request *q, const struct idm_json *mount, s
 	int r = idm_json_object(mount, err);
 
 	if (r == 0)
-		r = read_mappings(q, mount, err);
+		r = read_own_mappings(q, mount, err);
 	if (r == 0)
 		r = read_map_options(q, mount, err);
 	if (r == 0 && q->mappings && !q->scope)
@@ -528,7 +528,7 @@ static void show_hook_errors(struct rewrite *rw)
  * The hook reads the map when the container has joined. If the file cannot be read here, an entry stands
  * for it.
  */
-static int joined_map(void *data, const char *userns, struct idm_map *map, struct idm_error *err)
+static int map_of_joined(void *data, const char *userns, struct idm_map *map, struct idm_error *err)
 {
 	static const struct idm_entry one = { 0, 0, 1 };
 
@@ -546,7 +546,7 @@ static int check_rewritten(const struct rewrite *rw, const char *text, size_t le
 		.text = text,
 		.length = length,
 		.dirfd = config->dirfd,
-		.joined_map = joined_map,
+		.joined_map = map_of_joined,
 		.requests = rw->requests,
 		.n_requests = n_requests,
 		.handler = config->handler,

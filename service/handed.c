@@ -78,7 +78,7 @@ int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply
  * The child has a copy of the worker's memory, and the host's uid 0. As long as it is not dumpable, no
  * process of the client's can trace it. It has no connection of a client.
  */
-static int join_userns(void *unused)
+static int join_handed_userns(void *unused)
 {
 	int r = idm_sys_keep_fds(STDERR_FILENO + 1);
 
@@ -119,10 +119,10 @@ static int read_map_of(const struct idm_subprocess *child, struct idm_map *map)
 }
 
 /* The child is a zombie while its files are read. So its number is its own. */
-static int visit_userns(struct idm_map *map)
+static int visit_handed_userns(struct idm_map *map)
 {
 	struct idm_subprocess child;
-	int r = idm_subprocess_run(&child, join_userns, NULL);
+	int r = idm_subprocess_run(&child, join_handed_userns, NULL);
 
 	if (r == 0)
 		r = read_map_of(&child, map);
@@ -141,7 +141,7 @@ int read_handed_map(struct idm_map *map, int userns_fd, struct idm_service_reply
 	if (r >= 0)
 		r = -ESRCH;
 	for (int i = 0; i < ATTEMPTS && r == -ESRCH; i++)
-		r = visit_userns(map);
+		r = visit_handed_userns(map);
 	if (r < 0)
 		refuse_request(reply, r, "read the map of the user namespace: %s", strerror(-r));
 	return r;

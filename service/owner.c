@@ -28,7 +28,7 @@ struct line {
 	uint64_t start, count;
 };
 
-static bool read_number(char **text, char end, uint64_t *number)
+static bool read_subid_number(char **text, char end, uint64_t *number)
 {
 	if (**text < '0' || **text > '9')
 		return false;
@@ -45,7 +45,8 @@ static bool parse_subuid_line(char *text, struct line *line)
 		return false;
 	*numbers++ = '\0';
 	line->name = text;
-	return read_number(&numbers, ':', &line->start) && read_number(&numbers, '\n', &line->count);
+	return read_subid_number(&numbers, ':', &line->start) &&
+	       read_subid_number(&numbers, '\n', &line->count);
 }
 
 /* The first line that `accepts`. A longer line is not accepted. */
@@ -67,7 +68,7 @@ static bool has_id(const struct line *line, const void *id)
 	return wanted >= line->start && wanted - line->start < line->count;
 }
 
-static bool has_name(const struct line *line, const void *name)
+static bool is_line_of(const struct line *line, const void *name)
 {
 	return strcmp(line->name, name) == 0;
 }
@@ -100,7 +101,7 @@ uint32_t find_subordinate_owner(FILE *subuid, FILE *passwd, uint32_t id)
 	number = strtoull(name, &name, 10); /* the format has uids, too */
 	if (!*name && number < UINT32_MAX)
 		return (uint32_t)number;
-	if (find_subuid_line(subuid, again, sizeof(again), &first, has_name, line.name))
+	if (find_subuid_line(subuid, again, sizeof(again), &first, is_line_of, line.name))
 		return (uint32_t)first.start;
 	return id;
 }
@@ -158,7 +159,7 @@ static int find_creator(int userns, struct owner *owner)
  * Leaves *owner as it is where the kernel does not tell. Before Linux 6.5 it knows a number only, and a
  * number can be another user's by now. So a client could count for that user.
  */
-static int ask_kernel(int connection, struct owner *owner)
+static int ask_for_peer(int connection, struct owner *owner)
 {
 	AUTO_CLOSE int pidfd = get_peer_pidfd(connection);
 	AUTO_CLOSE int userns = pidfd < 0 ? pidfd : open_userns_of(pidfd);
@@ -177,7 +178,7 @@ int find_owner(int connection, const struct ucred *client, struct owner *owner)
 	int r;
 
 	*owner = (struct owner){ .id = client->uid };
-	r = ask_kernel(connection, owner);
+	r = ask_for_peer(connection, owner);
 	if (r == 0 && !owner->is_userns)
 		owner->id = ask_files((uint32_t)owner->id);
 	return r;

@@ -82,16 +82,16 @@ static void enter_state(struct slot *slot, enum state state)
 	slot->since = get_milliseconds();
 }
 
-static void close_if_open(int fd)
+static void close_slot_fd(int fd)
 {
 	if (fd >= 0)
 		close(fd);
 }
 
-static void release_slot(struct slot *slot)
+static void release_worker_slot(struct slot *slot)
 {
-	close_if_open(slot->fd);
-	close_if_open(slot->pidfd);
+	close_slot_fd(slot->fd);
+	close_slot_fd(slot->pidfd);
 	enter_state(slot, FREE);
 	*slot = (struct slot){ .state = FREE, .fd = -1, .pidfd = -1 };
 }
@@ -147,7 +147,7 @@ static void close_all_of_user(struct server *s, struct slot *first)
 	for (size_t i = 0; i < SLOTS; i++)
 		if (s->slots[i].state == OVER && s->slots[i].share == first->share &&
 		    &s->slots[i] != first)
-			release_slot(&s->slots[i]);
+			release_worker_slot(&s->slots[i]);
 	close(first->fd);
 	first->fd = -1;
 	enter_state(first, CLOSING);
@@ -178,13 +178,13 @@ static void close_by_child(struct server *s, struct slot *slot)
 /* No message arrives after shutdown(2), and the client reads the end. */
 static void end_connection(struct slot *slot)
 {
-	close_if_open(slot->pidfd);
+	close_slot_fd(slot->pidfd);
 	slot->pidfd = -1;
 	shutdown(slot->fd, SHUT_RDWR);
 	if (has_message(slot->fd))
 		enter_state(slot, OVER);
 	else
-		release_slot(slot);
+		release_worker_slot(slot);
 }
 
 static void send_refusal(const struct slot *slot, int code, const char *reason)
@@ -322,7 +322,7 @@ static void log_time_out(struct slot *slot)
 	count_refusal(slot->share, !full);
 }
 
-static void reap_child(struct slot *slot)
+static void reap_worker(struct slot *slot)
 {
 	int status = 0;
 
@@ -332,7 +332,7 @@ static void reap_child(struct slot *slot)
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == REFUSED)
 		count_refusal(slot->share, !slot->quiet);
 	if (slot->fd < 0)
-		release_slot(slot);
+		release_worker_slot(slot);
 	else
 		end_connection(slot);
 }
@@ -501,7 +501,7 @@ static void handle_slots(struct server *s, const struct pollfd *p)
 		if (!p[i].revents)
 			continue;
 		if (s->slots[i].state != SILENT)
-			reap_child(&s->slots[i]);
+			reap_worker(&s->slots[i]);
 		else
 			handle_client(&s->slots[i]);
 	}

@@ -159,7 +159,7 @@ int idm_check_permission(struct idm_judge *judge, const struct idm_seen_inode *s
 
 /* ---- open(2), access(2), execve(2) ---- */
 
-static bool is_device(uint32_t mode)
+static bool is_device_node(uint32_t mode)
 {
 	return S_ISCHR(mode) || S_ISBLK(mode);
 }
@@ -171,7 +171,7 @@ int idm_check_open(struct idm_judge *judge, unsigned int want)
 	uint32_t mode = seen->inode->mode;
 	int r;
 
-	if (is_device(mode) && judge->facts->attr & IDM_ATTR_NODEV)
+	if (is_device_node(mode) && judge->facts->attr & IDM_ATTR_NODEV)
 		return idm_refuse(judge, seen, IDM_RULE_NODEV, -EACCES);
 	r = idm_check_permission(judge, seen, want);
 	if (r < 0 || !(want & IDM_MAY_WRITE))
