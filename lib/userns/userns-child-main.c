@@ -20,7 +20,6 @@
 #include "lib/sys/raw-syscall.h"
 
 #define HERE __attribute__((section("idm_userns_child"), noinline, used))
-#define LARGEST (1UL << 46)
 #define END (1UL << 56) /* no address is above that; the kernel says where it really ends */
 
 #ifndef CLOSE_RANGE_UNSHARE
@@ -30,12 +29,13 @@
 
 /*
  * In pieces, as large as the kernel lets them be. It refuses a piece that holds a sealed mapping (Linux
- * 6.10), such as the vDSO: of a single page that it refuses the content is thrown away. EINVAL: that is
- * beyond the end of the memory.
+ * 6.10), such as the vDSO: of a single page that it refuses the content is thrown away. Behind that, the
+ * pieces grow again. EINVAL: the piece goes beyond the end of the memory. From any later place a piece
+ * of this size does so, too, and is never tried again: the calls are as few as an address has bits.
  */
 HERE static void unmap_range(unsigned long from, unsigned long to, unsigned long page)
 {
-	unsigned long size = LARGEST;
+	unsigned long too_large = END, size = to - from;
 
 	while (from < to) {
 		long r;
@@ -43,6 +43,8 @@ HERE static void unmap_range(unsigned long from, unsigned long to, unsigned long
 		if (size > to - from)
 			size = to - from;
 		r = raw(SYS_munmap, from, size);
+		if (r == -EINVAL)
+			too_large = size;
 		if (r < 0 && size > page) {
 			size = size / 2 & -page;
 			continue;
@@ -52,7 +54,8 @@ HERE static void unmap_range(unsigned long from, unsigned long to, unsigned long
 		if (r < 0)
 			raw(SYS_madvise, from, size, MADV_DONTNEED);
 		from += size;
-		size = size < LARGEST ? size * 2 : size;
+		if (size < too_large / 2)
+			size *= 2;
 	}
 }
 
