@@ -92,9 +92,39 @@ static int read_pid_in(int proc, int pidfd)
 	return pid < 0 ? REAPED : pid;
 }
 
+/*
+ * The number of a child that has exited and was not reaped, as this PID namespace counts. -ECHILD: not
+ * such a child. -ENOENT: it is running.
+ */
+static int ask_for_number_of_dead(int pidfd)
+{
+	siginfo_t info = { 0 };
+	int r = idm_sys_waitid_pidfd(pidfd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
+
+	if (r < 0)
+		return r;
+	return info.si_pid ? info.si_pid : -ENOENT;
+}
+
+/*
+ * Before Linux 5.14 the fdinfo of a process that is not dumpable is root's. If the procfs is the initial
+ * PID namespace's, as the caller is, then the kernel's other answers count as it does.
+ */
+static int find_pid_in(int proc, int pidfd)
+{
+	AUTO_CLOSE int initial = -1;
+	int pid = read_pid_in(proc, pidfd);
+
+	if (pid != -EACCES)
+		return pid;
+	initial = idm_procfs_of_initial();
+	pid = initial < 0 ? initial : ask_for_number_of_dead(pidfd);
+	return pid < 0 ? -EACCES : pid;
+}
+
 static int open_process_in(int proc, int pidfd)
 {
-	int pid = read_pid_in(proc, pidfd), fd;
+	int pid = find_pid_in(proc, pidfd), fd;
 
 	if (pid < 0)
 		return pid;
