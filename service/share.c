@@ -29,18 +29,20 @@ static void log_and_begin_anew(struct share *share, int64_t now)
 	share->since = now;
 }
 
+static bool is_better_to_reuse(const struct share *share, const struct share *other)
+{
+	return share->connections == 0 && (other->connections || share->since < other->since);
+}
+
 /* Of those without a connection the oldest. There are more shares than connections. */
 static struct share *find_unused(struct share_table *table)
 {
-	struct share *oldest = NULL;
+	struct share *best = table->shares;
 
-	for (size_t i = 0; i < ARRAY_SIZE(table->shares); i++) {
-		struct share *share = &table->shares[i];
-
-		if (share->connections == 0 && (!oldest || share->since < oldest->since))
-			oldest = share;
-	}
-	return oldest;
+	for (size_t i = 1; i < ARRAY_SIZE(table->shares); i++)
+		if (is_better_to_reuse(&table->shares[i], best))
+			best = &table->shares[i];
+	return best;
 }
 
 struct share *get_share(struct share_table *table, const struct owner *owner, int64_t now)

@@ -48,18 +48,16 @@ static int find_ranges(struct idm_map *ranges, bool required)
 
 static int make_own_map(struct idm_map **own, bool ranges_required)
 {
-	struct idm_map *ranges = NULL;
-	int status = DONE;
+	__attribute__((cleanup(idm_map_freep))) struct idm_map *ranges = NULL;
+	int status;
 
 	if (idm_map_new(own) < 0 || idm_map_new(&ranges) < 0)
-		status = out_of_memory();
-	if (status == DONE)
-		status = find_ranges(ranges, ranges_required);
+		return out_of_memory();
+	status = find_ranges(ranges, ranges_required);
 	if (status == DONE)
 		status = shift_by_own(*own, ranges, IDM_UID, geteuid());
 	if (status == DONE)
 		status = shift_by_own(*own, ranges, IDM_GID, getegid());
-	idm_map_free(ranges);
 	return status;
 }
 

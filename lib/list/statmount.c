@@ -464,7 +464,7 @@ static ssize_t find_ids(struct reader *r, uint64_t **ids)
 	do {
 		uint64_t *longer = reallocarray(*ids, n + IDS_AT_ONCE, sizeof(*longer));
 
-		if (!longer) /* analyzer: those before are the caller's to free */
+		if (!longer) /* those before are the caller's to free */
 			return -ENOMEM;
 		*ids = longer;
 		more = idm_sys_listmount(&req, longer + n, IDS_AT_ONCE);
