@@ -111,7 +111,7 @@ as_root() {
 
 if [ "$(id -u)" = 0 ] && [ -z "${IDMOUNT_DEMO_STAGE:-}" ]; then
   # The rest runs in a mount namespace of its own: the host sees no mount.
-  IDMOUNT_DEMO_STAGE=root exec unshare --mount --propagation private "$0"
+  IDMOUNT_DEMO_STAGE=root exec unshare --mount --propagation private "$source/demo-rootless.sh"
 fi
 if [ "${IDMOUNT_DEMO_STAGE:-}" = root ]; then
   as_root
@@ -181,7 +181,7 @@ show grep "$(id -un)" /etc/subuid
 
 say "Root of a user namespace with all of these IDs:"
 echo '$ unshare --user --map-root-user --map-auto --mount'
-IDMOUNT_DEMO_STAGE=namespace IDMOUNT_DEMO_BUILD=$programs IDMOUNT_DEMO_USER=$(id -u) idmount_unshare "$0"
+IDMOUNT_DEMO_STAGE=namespace IDMOUNT_DEMO_BUILD=$programs IDMOUNT_DEMO_USER=$(id -u) idmount_unshare "$source/demo-rootless.sh"
 
 # ---- containers ----
 

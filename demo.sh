@@ -30,7 +30,7 @@ if [ "${IDMOUNT_DEMO_PRIVATE:-}" != 1 ]; then
   fi
   quietly ninja -C build
   # The rest runs in a mount namespace of its own: the host sees no mount.
-  IDMOUNT_DEMO_PRIVATE=1 exec unshare --mount --propagation private "$0"
+  IDMOUNT_DEMO_PRIVATE=1 exec unshare --mount --propagation private "$PWD/demo.sh"
 fi
 
 PATH=$PWD/build:$PATH

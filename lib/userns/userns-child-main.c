@@ -30,8 +30,9 @@
 /*
  * In pieces, as large as the kernel lets them be. It refuses a piece that holds a sealed mapping (Linux
  * 6.10), such as the vDSO: of a single page that it refuses the content is thrown away. Behind that, the
- * pieces grow again. EINVAL: the piece goes beyond the end of the memory. From any later place a piece
- * of this size does so, too, and is never tried again: the calls are as few as an address has bits.
+ * pieces grow again. EINVAL: the piece extends beyond the end of the memory. From any later place a
+ * piece of this size does so, too, and is never tried again: the calls are as few as an address has
+ * bits.
  */
 HERE static void unmap_range(unsigned long from, unsigned long to, unsigned long page)
 {

@@ -47,7 +47,9 @@ unit()
 	need_root
 	[[ -x $IDMOUNTD ]] || skip 'there is no idmountd'
 	before=$(</proc/self/mountinfo)
-	IDMOUNT_DEMO_BUILD=$(dirname "$IDMOUNT") run -0 --separate-stderr "$ROOT/demo-rootless.sh"
+	# By a path that is relative to another directory.
+	cd "$ROOT/tests"
+	IDMOUNT_DEMO_BUILD=$(dirname "$IDMOUNT") run -0 --separate-stderr ../demo-rootless.sh
 	same 'standard error' '' "$(grep -v ': note: ' <<<"$stderr")"
 	[[ $output == *'33 33 '*'beach.jpg'*'0 0 '*'photos/new.jpg'*'33 33 '*'old.txt'*'0          0          1'*'201000:1000'* ]]
 	(($(grep -c ': mapped$' <<<"$output") >= 4))
