@@ -672,6 +672,10 @@ static const char *const to_detach[] = { SOURCE, SOURCE "/below", SOURCE "/file"
 
 static void not_of_detached_trees(void)
 {
+	if (kernel_is_before(5, 12)) {
+		mounts_are_refused();
+		return;
+	}
 	make_mounts_to_detach();
 	for (size_t i = 0; i < ARRAY_SIZE(to_detach); i++) {
 		AUTO_MAP struct idm_map *map = map_of("");
