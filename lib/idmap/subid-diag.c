@@ -22,12 +22,15 @@ static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 
 struct range {
 	unsigned long long start, end; /* of which the last is not in it */
+	bool own;
 };
 
 struct ranges {
 	struct range *v;
 	size_t n;
 	bool failed;
+	const char *owner; /* a range of this name or number is an own one */
+	char uid[12];	   /* empty: not known */
 };
 
 /* What login.defs says. */
@@ -66,23 +69,32 @@ static void read_each_line(const char *path, void (*each)(char *line, void *data
 		fclose(file);
 }
 
-static void append_taken(struct ranges *ranges, unsigned long long start, unsigned long long count)
+static void append_taken(struct ranges *ranges, struct range range)
 {
 	struct range *new = idm_array_append(&ranges->v, &ranges->n, sizeof(*new));
 
 	if (new)
-		*new = (struct range){ start, start + count };
+		*new = range;
 	else
 		ranges->failed = true;
+}
+
+static bool begins_with_field(const char *line, const char *field)
+{
+	size_t length = strlen(field);
+
+	return length && strncmp(line, field, length) == 0 && line[length] == ':';
 }
 
 /* "OWNER:START:COUNT" */
 static void parse_subid(char *line, void *data)
 {
+	struct ranges *taken = data;
+	bool own = begins_with_field(line, taken->owner) || begins_with_field(line, taken->uid);
 	unsigned long long start, count;
 
 	if (sscanf(line, "%*[^:]:%10llu:%10llu", &start, &count) == 2 && start < IDM_ID_END)
-		append_taken(data, start, count);
+		append_taken(taken, (struct range){ start, start + count, own });
 }
 
 /* "NAME:PASSWORD:ID..." */
@@ -92,7 +104,7 @@ static void parse_account(char *line, void *data)
 	unsigned long long number;
 
 	if (id && sscanf(id, ":%10llu", &number) == 1)
-		append_taken(data, number, 1);
+		append_taken(data, (struct range){ number, number + 1, false });
 }
 
 static void parse_limit(char *line, void *data)
@@ -161,21 +173,61 @@ static const char *file_of(unsigned int kind)
 	return kind == IDM_UID ? "/etc/subuid" : "/etc/subgid";
 }
 
-static void read_taken(unsigned int kind, struct ranges *taken)
+static void read_taken(unsigned int kind, const char *owner, struct ranges *taken)
 {
+	struct idm_ids ids;
+
+	*taken = (struct ranges){ .owner = owner };
+	if (idm_nss_find_user(owner, &ids) == 0)
+		snprintf(taken->uid, sizeof(taken->uid), "%u", ids.uid);
 	read_each_line(file_of(kind), parse_subid, taken);
 	read_each_line(kind == IDM_UID ? "/etc/passwd" : "/etc/group", parse_account, taken);
 }
 
-static void hint_range(unsigned int kind, const char *owner, struct idm_error *err)
+static bool has_range(unsigned int kind, const char *owner)
 {
-	struct ranges taken = { 0 };
+	struct ranges taken;
+	bool found = false;
+
+	read_taken(kind, owner, &taken);
+	for (size_t i = 0; i < taken.n && !found; i++)
+		found = taken.v[i].own;
+	free(taken.v);
+	return found;
+}
+
+/* ---- the command ---- */
+
+/* usermod(8) with an option for each kind. */
+struct command {
+	char options[128];
+	size_t length;
+};
+
+static void append_option(struct command *c, unsigned int kind, unsigned long long start,
+			  unsigned long long count)
+{
+	c->length += (size_t)snprintf(c->options + c->length, sizeof(c->options) - c->length,
+				      " --add-sub%cids %llu-%llu", kind == IDM_UID ? 'u' : 'g', start,
+				      start + count - 1);
+}
+
+static void hint_command(const struct command *c, const char *owner, struct idm_error *err)
+{
+	idm_hint(err, "usermod%s %s", c->options, owner);
+}
+
+/* False: the hint says what to do instead. */
+static bool add_free_range(struct command *c, unsigned int kind, const char *owner,
+			   struct idm_error *err)
+{
+	struct ranges taken;
 	struct limits limits;
 	struct idm_ids ids;
 	unsigned long long start;
 
 	read_limits(kind, &limits);
-	read_taken(kind, &taken);
+	read_taken(kind, owner, &taken);
 	start = taken.failed ? 0 : find_free_range(&taken, &limits);
 	free(taken.v);
 	if (!start)
@@ -183,53 +235,115 @@ static void hint_range(unsigned int kind, const char *owner, struct idm_error *e
 			 "expected %llu free IDs from %llu to %llu: remove a range there, or change "
 			 "the limits in /etc/login.defs",
 			 limits.count, limits.min, limits.max);
-	else if (idm_nss_find_user(owner, &ids) == 0)
-		idm_hint(err, "usermod --add-sub%cids %llu-%llu %s", kind == IDM_UID ? 'u' : 'g', start,
-			 start + limits.count - 1, owner);
-	else
+	else if (idm_nss_find_user(owner, &ids) < 0)
 		idm_hint(err, "the user does not exist; expected a line such as %s:%llu:%llu in %s",
 			 owner, start, limits.count, file_of(kind));
+	else
+		append_option(c, kind, start, limits.count);
+	return c->length;
 }
 
+/* A range of one kind alone leads to the same failure for the other kind. */
 int idm_diagnose_subid(unsigned int kind, const char *owner, struct idm_error *err)
 {
+	unsigned int other = IDM_BOTH & ~kind;
+	struct command c = { .length = 0 };
+
 	if (!err)
 		return -ENOENT;
 	idm_fail(err, -ENOENT, step_subid, owner, "no range in %s", file_of(kind));
-	hint_range(kind, owner, err);
+	if (!add_free_range(&c, kind, owner, err))
+		return -ENOENT;
+	if (!has_range(other, owner))
+		add_free_range(&c, other, owner, err);
+	hint_command(&c, owner, err);
 	return -ENOENT;
 }
 
 /* ---- a grant of one ID ---- */
 
-/* How many IDs from this one on are free. 0: it is taken, or below those for ranges. */
-static unsigned long long count_free(unsigned int kind, uint32_t id)
-{
-	struct ranges taken = { 0 };
+/* What the files say about an ID, and how many from it on are free. */
+struct holder {
+	bool own, other;
+	unsigned long long n_free;
 	struct limits limits;
-	unsigned long long end;
+};
 
-	read_limits(kind, &limits);
-	read_taken(kind, &taken);
-	end = id >= limits.min && id <= limits.max && !taken.failed ? id + limits.count : id;
-	if (end > limits.max + 1)
-		end = limits.max + 1;
-	for (size_t i = 0; i < taken.n && end > id; i++)
-		if (taken.v[i].end > id && taken.v[i].start < end)
-			end = taken.v[i].start > id ? taken.v[i].start : id;
-	free(taken.v);
+static bool is_in(const struct range *range, uint32_t id)
+{
+	return id >= range->start && id < range->end;
+}
+
+/* None is free below the limits. */
+static unsigned long long count_free(const struct ranges *taken, const struct limits *limits,
+				     uint32_t id)
+{
+	bool allowed = id >= limits->min && id <= limits->max && !taken->failed;
+	unsigned long long end = allowed ? id + limits->count : id;
+
+	if (end > limits->max + 1)
+		end = limits->max + 1;
+	for (size_t i = 0; i < taken->n; i++)
+		if (taken->v[i].start > id && taken->v[i].start < end)
+			end = taken->v[i].start;
 	return end > id ? end - id : 0;
 }
 
-void idm_hint_grant(unsigned int kind, uint32_t id, const char *owner, struct idm_error *err)
+static void find_holder(unsigned int kind, uint32_t id, const char *owner, struct holder *h)
 {
-	unsigned long long count = err ? count_free(kind, id) : 0;
+	struct ranges taken;
+
+	*h = (struct holder){ .own = false };
+	read_limits(kind, &h->limits);
+	read_taken(kind, owner, &taken);
+	for (size_t i = 0; i < taken.n; i++)
+		if (is_in(&taken.v[i], id))
+			*(taken.v[i].own ? &h->own : &h->other) = true;
+	h->n_free = h->own || h->other ? 0 : count_free(&taken, &h->limits, id);
+	free(taken.v);
+}
+
+bool idm_subid_grants(unsigned int kind, uint32_t id, const char *owner)
+{
+	struct holder h;
+
+	find_holder(kind, id, owner, &h);
+	return h.own;
+}
+
+/* False: no command grants this ID, and the hint says why. */
+static bool add_grant(struct command *c, unsigned int kind, uint32_t id, const char *owner,
+		      struct idm_error *err)
+{
+	const char *name = kind == IDM_UID ? "uid" : "gid";
+	struct holder h;
+
+	find_holder(kind, id, owner, &h);
+	if (h.own)
+		idm_hint(err,
+			 "%s has this ID, but this user namespace lacks it: use podman unshare or "
+			 "idmount run",
+			 owner);
+	else if (h.other)
+		idm_hint(err, "%s %u is an ID of another %s, so it cannot be granted to %s", name, id,
+			 kind == IDM_UID ? "user" : "group or user", owner);
+	else if (!h.n_free)
+		idm_hint(err, "map another ID: subordinate %ss are from %llu to %llu (/etc/login.defs)",
+			 name, h.limits.min, h.limits.max);
+	else
+		append_option(c, kind, id, h.n_free);
+	return h.n_free;
+}
+
+void idm_hint_grant(unsigned int kinds, struct idm_ids ids, const char *owner, struct idm_error *err)
+{
+	struct command c = { .length = 0 };
 
 	if (!err)
 		return;
-	if (count)
-		idm_hint(err, "usermod --add-sub%cids %u-%llu %s", kind == IDM_UID ? 'u' : 'g', id,
-			 id + count - 1, owner);
-	else
-		hint_range(kind, owner, err);
+	if (kinds & IDM_UID && !add_grant(&c, IDM_UID, ids.uid, owner, err))
+		return;
+	if (kinds & IDM_GID && !add_grant(&c, IDM_GID, ids.gid, owner, err))
+		return;
+	hint_command(&c, owner, err);
 }

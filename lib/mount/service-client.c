@@ -171,7 +171,7 @@ static void hint_missing_id(const char *reason, struct idm_error *err)
 	unsigned int id;
 	char kind;
 
-	if (sscanf(reason, "disk %cid %u of the map is not", &kind, &id) == 2 && id)
+	if (sscanf(reason, "disk %cid %u of the map is not", &kind, &id) == 2)
 		idm_hint_disk_id(kind == 'u' ? IDM_UID : IDM_GID, id, err);
 }
 

@@ -123,50 +123,77 @@ static const char *kind_name(unsigned int kind)
 	return kind == IDM_UID ? "uid" : "gid";
 }
 
-static int diagnose_other_id_of(const struct idm_map *map, unsigned int kind, const char *owner,
-				struct idm_error *err)
+/* Without a range of one kind the library has no ranges of the other kind either. The file has them. */
+static bool lacks_id(const struct idm_map *map, unsigned int kind, const char *owner, uint32_t *other)
 {
-	uint32_t own = kind == IDM_UID ? geteuid() : getegid(), other;
+	uint32_t own = kind == IDM_UID ? geteuid() : getegid();
 
-	if (!idm_find_other_id(map, kind, owner, own, &other))
-		return 0;
-	idm_fail(err, -EPERM, kind == IDM_UID ? IDM_STEP_WRITE_UID_MAP : IDM_STEP_WRITE_GID_MAP, NULL,
-		 "%s %u is not an ID of %s", kind_name(kind), other, owner);
-	idm_hint_grant(kind, other, owner, err);
-	return -EPERM;
+	return idm_find_other_id(map, kind, owner, own, other) && !idm_subid_grants(kind, *other, owner);
+}
+
+static int fail_other_id(unsigned int kind, uint32_t id, const char *owner, struct idm_error *err)
+{
+	return idm_fail(err, -EPERM, kind == IDM_UID ? IDM_STEP_WRITE_UID_MAP : IDM_STEP_WRITE_GID_MAP,
+			NULL, "%s %u is not an ID of %s", kind_name(kind), id, owner);
 }
 
 int idm_diagnose_other_id(const struct idm_map *map, struct idm_error *err)
 {
+	struct idm_ids ids = { 0 };
+	unsigned int kinds = 0;
 	char owner[256];
-	int r = idm_nss_find_caller(owner, sizeof(owner));
 
-	if (r < 0)
+	if (idm_nss_find_caller(owner, sizeof(owner)) < 0)
 		return 0;
-	r = diagnose_other_id_of(map, IDM_UID, owner, err);
-	return r < 0 ? r : diagnose_other_id_of(map, IDM_GID, owner, err);
+	kinds |= lacks_id(map, IDM_UID, owner, &ids.uid) ? IDM_UID : 0;
+	kinds |= lacks_id(map, IDM_GID, owner, &ids.gid) ? IDM_GID : 0;
+	if (!kinds)
+		return 0;
+	if (kinds & IDM_UID)
+		fail_other_id(IDM_UID, ids.uid, owner, err);
+	else
+		fail_other_id(IDM_GID, ids.gid, owner, err);
+	idm_hint_grant(kinds, ids, owner, err);
+	return -EPERM;
 }
 
 /* As the host counts, unless user namespaces are nested. Then 0 is a namespace's root. */
-static uint32_t find_host_uid(void)
+static uint32_t find_host_id(unsigned int kind, uint32_t id)
 {
 	struct idm_map *own;
-	uint32_t uid = 0;
+	uint32_t host = 0;
 
 	if (idm_map_new(&own) < 0)
 		return 0;
-	if (idm_map_add_pid(own, getpid(), NULL) < 0 ||
-	    idm_map_to_seen(own, IDM_UID, getuid(), &uid) < 0)
-		uid = 0;
+	if (idm_map_add_pid(own, getpid(), NULL) < 0 || idm_map_to_seen(own, kind, id, &host) < 0)
+		host = 0;
 	idm_map_free(own);
-	return uid;
+	return host;
+}
+
+/* An ID 0 on disk is the namespace's in the eyes of a user: ls(1) prints it for the user's own files. */
+static void hint_host_root(unsigned int kind, struct idm_error *err)
+{
+	uint32_t host = find_host_id(kind, 0);
+
+	if (host)
+		idm_hint(err, "disk IDs count on the host: %s 0 of this user namespace is %u there",
+			 kind_name(kind), host);
+}
+
+static void hint_host_id(unsigned int kind, uint32_t id, struct idm_error *err)
+{
+	uint32_t uid = find_host_id(IDM_UID, getuid());
+	char owner[256];
+
+	if (uid && idm_nss_find_name(uid, owner, sizeof(owner)) == 0)
+		idm_hint_grant(kind, (struct idm_ids){ id, id }, owner, err);
 }
 
 void idm_hint_disk_id(unsigned int kind, uint32_t id, struct idm_error *err)
 {
-	uint32_t uid = err ? find_host_uid() : 0;
-	char owner[256];
-
-	if (uid && idm_nss_find_name(uid, owner, sizeof(owner)) == 0)
-		idm_hint_grant(kind, id, owner, err);
+	if (err && id)
+		hint_host_id(kind, id, err);
+	else if (err)
+		hint_host_root(kind, err);
 }

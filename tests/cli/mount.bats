@@ -194,7 +194,7 @@ hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it"
 	same 'owners' $'100999:300000\n100005:200006' "$(owner dst/file dst/directory)"
 	idmount umount dst
 	refused 1 "$idmount_mount root: look up subordinate IDs: no range in /etc/subuid
-hint: usermod --add-subuids 101000-166535 root" idmount mount -m auto src dst
+hint: usermod --add-subuids 101000-166535 --add-subgids 100000-165535 root" idmount mount -m auto src dst
 }
 
 # entries N STEP: prints N entries that cannot be merged.
@@ -995,7 +995,7 @@ in_userns()
 	done
 	chown -R 1500:1500 src
 	printf '%s\n' root:x:0:0::/:/bin/sh jane:x:1500:1500::/:/bin/sh bob:x:1600:1600::/:/bin/sh >passwd
-	echo jane:200000:65535 >subuid
+	printf '%s\n' jane:200000:65535 1500:300000:10 bob:400000:10 >subuid
 	mount --bind passwd /etc/passwd
 	mount --bind subuid /etc/subuid
 	new_userns $'0 1500 1\n1 200000 65535' $'0 1500 1\n1 200000 65535'
@@ -1004,14 +1004,21 @@ in_userns()
 		[[ $(stat -c %u:%g dst/file) == 33:33 ]]
 		"$IDMOUNT" mount -R -m 1500:0:1 -o suid,dev src/directory dst/directory'
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 1600 of the map is not an ID of the caller's user namespace
-hint: usermod --add-subuids 100000-165535 jane" \
+hint: uid 1600 is an ID of another user, so it cannot be granted to jane" \
 		in_userns "$IDMOUNT" mount -m 1600:33:1 -o suid,dev src dst
 	# An ID that no user has, and the rest up to the next range.
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 199990 of the map is not an ID of the caller's user namespace
 hint: usermod --add-subuids 199990-199999 jane" in_userns "$IDMOUNT" mount -m 199990:33:20 -o suid,dev src dst
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 0 of the map is not an ID of the caller's user namespace
-hint: leave ID 0 out of the map: /etc/subuid must not grant root's ID" \
+hint: disk IDs count on the host: uid 0 of this user namespace is 1500 there" \
 		in_userns "$IDMOUNT" mount -m 0:33:1 -o suid,dev src dst
+	# A range that the file has, and the namespace lacks, by name or by number.
+	fails 1 "$idmount_mount src: ask idmountd: disk uid 300000 of the map is not an ID of the caller's user namespace
+hint: jane has this ID, but this user namespace lacks it: use podman unshare or idmount run" \
+		in_userns "$IDMOUNT" mount -m 300000:33:1 -o suid,dev src dst
+	fails 1 "$idmount_mount src: ask idmountd: disk uid 400009 of the map is not an ID of the caller's user namespace
+hint: uid 400009 is an ID of another user, so it cannot be granted to jane" \
+		in_userns "$IDMOUNT" mount -m 400009:33:1 -o suid,dev src dst
 	same 'mounts' 0 "$(mounts_at /mnt/dst)"
 }
 

@@ -130,13 +130,13 @@ show='stat -c "%u:%g %n" / /tmp'
 hint: choose a directory of the caller's; the service's --any-directory allows others" \
 		run_joe --rootfs root --bind roots:/dst:map=4242:33,suid,dev -- true
 	fails 125 "idmount: run: src: ask idmountd: disk uid 1600 of the map is not an ID of the caller's user namespace
-hint: usermod --add-subuids 100000-165535 joe" run_joe --rootfs root --bind src:/dst:map=1600:33,suid,dev -- true
+hint: map another ID: subordinate uids are from 100000 to 600100000 (/etc/login.defs)" run_joe --rootfs root --bind src:/dst:map=1600:33,suid,dev -- true
 	fails 125 'idmount: run: --bind src:/dst: map entry u:4242:70000:1: the container has no user 70000' \
 		run_joe --rootfs root --bind src:/dst:map=4242:70000 -- true
 	fails 125 'idmount: run: write uid map: uid 300000 is not an ID of joe
-hint: usermod --add-subuids 300000-365535 joe' run_joe --rootfs root -m 0:300000:1000 -- true
+hint: usermod --add-subuids 300000-365535 --add-subgids 300000-365535 joe' run_joe --rootfs root -m 0:300000:1000 -- true
 	fails 125 'idmount: run: write gid map: gid 8 is not an ID of joe
-hint: usermod --add-subgids 100000-165535 joe' run_joe --rootfs root -m u:0:200000:1,g:0:8:1 -- true
+hint: gid 8 is an ID of another group or user, so it cannot be granted to joe' run_joe --rootfs root -m u:0:200000:1,g:0:8:1 -- true
 	same 'requests' 0 "$(requests)"
 }
 

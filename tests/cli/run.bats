@@ -805,12 +805,12 @@ hint: causes are a chroot, a container's seccomp filter, and a user or group wit
 @test "an ordinary user: errors name what the kernel forbids" {
 	make_joe
 	fails 125 'idmount: run: write uid map: uid 100000 is not an ID of joe
-hint: usermod --add-subuids 100000-165535 joe' "${joe[@]}" run --rootfs root -m 0:100000:65536 -- true
+hint: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 joe' "${joe[@]}" run --rootfs root -m 0:100000:65536 -- true
 	# A root filesystem of the container's root is not mapped, so newuidmap is the first to refuse.
 	chown 100000 root
 	run -125 --separate-stderr "${joe[@]}" run --rootfs root -m 0:100000:65536 -- true
 	[[ $stderr == 'newuidmap: '*'idmount: run: write uid map: uid 100000 is not an ID of joe
-hint: usermod --add-subuids 100000-165535 joe' ]]
+hint: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 joe' ]]
 	mkdir -pm 700 secret secret/layer
 	fails 125 'idmount: run: secret/layer: open layer: Permission denied' \
 		"${joe[@]}" run -L secret/layer:root --ephemeral -- true

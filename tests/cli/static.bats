@@ -86,7 +86,7 @@ alice:7:7:
 	fails 1 'idmount: map: bob: look up subordinate IDs: no range in /etc/subgid
 hint: usermod --add-subgids 100000-165535 bob' inside /idmount map -m auto:bob
 	fails 1 'idmount: map: root: look up subordinate IDs: no range in /etc/subuid
-hint: usermod --add-subuids 100010-165545 root' inside /idmount map -m auto
+hint: usermod --add-subuids 100010-165545 --add-subgids 100000-165535 root' inside /idmount map -m auto
 	echo 'alice:4294967290:30' >dst/etc/subgid
 	fails 2 'idmount: map: alice: look up subordinate IDs: the range 4294967290:30 in /etc/subgid exceeds 4294967294, the last ID' \
 		inside /idmount map -m auto:alice

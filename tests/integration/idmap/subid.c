@@ -149,11 +149,13 @@ TEST(the_range_of_the_hint_is_free)
 
 	enter("bob:100000:65536\n", "bob:7000:5\n");
 	scratch_file("/etc/login.defs", limits);
-	assert_hint("alice", no_uids, "usermod --add-subuids 165536-231071 alice");
+	assert_hint("alice", no_uids,
+		    "usermod --add-subuids 165536-231071 --add-subgids 7005-7014 alice");
 	assert_hint("no_such_user_here", no_uids,
 		    "the user does not exist; expected a line such as "
 		    "no_such_user_here:165536:65536 in /etc/subuid");
 	/* In any order, with gaps that are too small, and one that fits; a user's own id is not free. */
+	scratch_file("/etc/subgid", "bob:7000:5\n4001:8001:1\n");
 	scratch_file("/etc/passwd", "alice:x:4001:4001::/:\nfar:x:300000:1::/:\n");
 	scratch_file("/etc/subuid",
 		     "x:400000:65536\nbob:100000:65536\n7:165537:10\n\nnonsense\nx:y:z\n");
