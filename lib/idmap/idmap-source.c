@@ -8,6 +8,7 @@
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
 #include "nss.h"
@@ -27,6 +28,15 @@ static int parse_userns_path(struct idm_map *map, const char *path, struct idm_e
 	return r;
 }
 
+/* Of the user outside of the namespace only the number is known. */
+static void hint_namespace_user(const char *name, struct idm_error *err)
+{
+	if (!idm_in_initial_userns())
+		idm_hint(err,
+			 "in this user namespace \"auto\" means its user %s; write the map in numbers",
+			 name);
+}
+
 static int parse_auto(struct idm_map *map, const char *owner, struct idm_error *err)
 {
 	char name[256];
@@ -37,7 +47,10 @@ static int parse_auto(struct idm_map *map, const char *owner, struct idm_error *
 	r = idm_nss_find_caller(name, sizeof(name));
 	if (r < 0)
 		return idm_fail(err, r, step_parse, "auto", "the caller's uid has no user name");
-	return idm_map_add_subid(map, name, err);
+	r = idm_map_add_subid(map, name, err);
+	if (r == -ENOENT)
+		hint_namespace_user(name, err);
+	return r;
 }
 
 int idm_map_parse(struct idm_map *map, const char *text, unsigned int flags, struct idm_error *err)

@@ -195,6 +195,10 @@ hint: idmount mount --remap replaces its map, idmount mount --on-top adds to it"
 	idmount umount dst
 	refused 1 "$idmount_mount root: look up subordinate IDs: no range in /etc/subuid
 hint: usermod --add-subuids 101000-166535 --add-subgids 100000-165535 root" idmount mount -m auto src dst
+	# There "root" is a user of the namespace, whose ranges help nothing.
+	refused 1 "$idmount_mount root: look up subordinate IDs: no range in /etc/subuid
+hint: in this user namespace \"auto\" means its user root; write the map in numbers" \
+		unshare --user --map-root-user --mount "$IDMOUNT" mount -m auto src dst
 }
 
 # entries N STEP: prints N entries that cannot be merged.
