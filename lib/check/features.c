@@ -353,16 +353,21 @@ static const struct {
 };
 
 /* Only the service is not the kernel's. */
-static const char *find_hint(int (*try)(int userns), int result)
+static const char *find_hint(int (*try)(int userns), int result, char *hint, size_t size)
 {
+	char start[256];
+
 	if (try != try_service || (result != -ENOENT && result != -ECONNREFUSED))
 		return NULL;
-	return "idmountd is not running; root starts it by systemctl start idmountd.socket";
+	idm_service_print_start(start, sizeof(start));
+	snprintf(hint, size, "idmountd is not running; root starts it by %s", start);
+	return hint;
 }
 
 static int try_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data)
 {
 	AUTO_CLOSE int userns = idm_probe_userns(NULL);
+	char hint[320];
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(features) && r == 0; i++) {
@@ -374,7 +379,7 @@ static int try_features(int (*each)(const struct idm_feature_info *feature, void
 			.since = features[i].since,
 			.available = result >= 0,
 			.errnum = result < 0 ? -result : 0,
-			.hint = find_hint(features[i].try, result),
+			.hint = find_hint(features[i].try, result, hint, sizeof(hint)),
 		};
 
 		r = each(&f, data);

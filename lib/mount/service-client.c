@@ -33,6 +33,17 @@ const char *idm_service_socket(void)
 	return path && *path ? path : IDM_SERVICE_SOCKET;
 }
 
+/* Only the default socket has a unit of systemd. */
+void idm_service_print_start(char *text, size_t size)
+{
+	const char *path = idm_service_socket();
+
+	if (strcmp(path, IDM_SERVICE_SOCKET) == 0)
+		snprintf(text, size, "systemctl start idmountd.socket, or by idmountd");
+	else
+		snprintf(text, size, "idmountd --socket %s", path);
+}
+
 /* ---- failures of the exchange ---- */
 
 static int fail_silent(const struct exchange *x)

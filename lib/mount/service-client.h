@@ -3,6 +3,8 @@
 #ifndef IDM_MOUNT_SERVICE_CLIENT_H
 #define IDM_MOUNT_SERVICE_CLIENT_H
 
+#include <stddef.h>
+
 #include "idmount.h"
 
 /* How long each answer of the service may take, and the connection to it. */
@@ -13,6 +15,9 @@
  * privileges when it was executed.
  */
 const char *idm_service_socket(void);
+
+/* Prints the commands that start the service with that socket. */
+void idm_service_print_start(char *text, size_t size);
 
 /*
  * Asks the service to ID-map the detached tree, which is one mount. `source` is what the caller calls

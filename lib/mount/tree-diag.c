@@ -295,6 +295,19 @@ static void hint_filesystem(const struct question *q, const char *type)
 	idm_hint(q->err, "ext4, xfs, btrfs, tmpfs, erofs, squashfs and some more can");
 }
 
+static void hint_service(const struct question *q)
+{
+	char start[256];
+
+	idm_service_print_start(start, sizeof(start));
+	if (q->flags & IDM_TREE_SERVICE)
+		idm_hint(q->err, "idmountd can map it, but is not running at %s; root starts it by %s",
+			 idm_service_socket(), start);
+	else
+		idm_hint(q->err, "this user namespace can map what was mounted in it, such as a tmpfs "
+				 "of its own");
+}
+
 static bool source_is_not_ours(const struct question *q, const char *type)
 {
 	if (!idm_has_capability(CAP_SYS_ADMIN)) {
@@ -305,14 +318,7 @@ static bool source_is_not_ours(const struct question *q, const char *type)
 			 "it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem "
 			 "(%s)",
 			 type);
-		if (q->flags & IDM_TREE_SERVICE)
-			idm_hint(q->err,
-				 "idmountd can map it, but is not running at %s; root starts it by "
-				 "systemctl start idmountd.socket",
-				 idm_service_socket());
-		else
-			idm_hint(q->err, "this user namespace can map what was mounted in it, "
-					 "such as a tmpfs of its own");
+		hint_service(q);
 	} else {
 		fail_map(q, "the kernel does not permit it for the filesystem (%s)", type);
 		idm_hint(q->err,

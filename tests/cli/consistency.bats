@@ -304,7 +304,7 @@ names()
 		others = re.compile(
 		    r"mount --(bind|make-private)|--make-private|\blsns -t|nsenter [^;]*|\bfuser -vm|ulimit -[un]|"
 		    r"mount it with -t|mount -o [a-z,=]+|mount -t ext4|usermod --add-sub\S+|"
-		    r"unshare( --[a-z-]+)+|idmount [a-z]+ --[a-z]+")
+		    r"unshare( --[a-z-]+)+|idmount [a-z]+ --[a-z]+|idmountd --socket")
 		option = re.compile(r"(?:^|[\s(])(--[a-z][a-z-]+|-[a-zA-Z])(?=[\s,;:)=]|$)")
 		literal = re.compile(r'"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*')
 		name = re.compile(r"\b(?:IDM_[A-Z_]+|idm_[a-z_]+\(\))")

@@ -974,7 +974,7 @@ hint: run it as root; an ordinary user runs it below unshare --user --map-root-u
 		grep -q " /mnt/dst/b .*idmapped" /proc/self/mountinfo
 		"$0" umount dst/b' "$IDMOUNT"
 	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
-hint: idmountd can map it, but is not running at $PWD/none; root starts it by systemctl start idmountd.socket" \
+hint: idmountd can map it, but is not running at $PWD/none; root starts it by idmountd --socket $PWD/none" \
 		env IDMOUNTD_SOCKET="$PWD/none" unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
 	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
 hint: run it below unshare --mount, which makes a mount namespace of this user namespace" \

@@ -618,7 +618,7 @@ static void miss_it(void *unused)
 	assert_error(open_with(SOURCE, SHIFT, 0, 0, &err), -EPERM, &err, SOURCE, "map tree",
 		     "that mounted the filesystem");
 	assert_contains(err.hint, "idmountd can map it, but is not running at " SOCKET);
-	assert_contains(err.hint, "systemctl start idmountd.socket");
+	assert_contains(err.hint, "root starts it by idmountd --socket " SOCKET);
 	assert_int_equal(open_with(SOURCE, SHIFT, 0, 0, NULL), -EPERM);
 	snapshot_assert_same(before);
 }
@@ -637,9 +637,13 @@ TEST(no_service)
 
 static void find_default(void *unused)
 {
+	char start[64];
+
 	(void)unused;
 	must(unsetenv(IDM_SERVICE_SOCKET_ENV));
 	assert_string_equal(idm_service_socket(), "/run/idmount/idmountd.sock");
+	idm_service_print_start(start, sizeof(start));
+	assert_string_equal(start, "systemctl start idmountd.socket, or by idmountd");
 	must(setenv(IDM_SERVICE_SOCKET_ENV, "", 1));
 	assert_string_equal(idm_service_socket(), "/run/idmount/idmountd.sock");
 	must(setenv(IDM_SERVICE_SOCKET_ENV, SOCKET, 1));
