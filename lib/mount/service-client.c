@@ -33,6 +33,13 @@ const char *idm_service_socket(void)
 	return path && *path ? path : IDM_SERVICE_SOCKET;
 }
 
+bool idm_service_has_socket(void)
+{
+	struct stat st;
+
+	return idm_sys_fstatat(AT_FDCWD, idm_service_socket(), &st, 0) == 0 && S_ISSOCK(st.st_mode);
+}
+
 /* Only the default socket has a unit of systemd. */
 void idm_service_print_start(char *text, size_t size)
 {

@@ -3,6 +3,7 @@
 #ifndef IDM_MOUNT_SERVICE_CLIENT_H
 #define IDM_MOUNT_SERVICE_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "idmount.h"
@@ -15,6 +16,9 @@
  * privileges when it was executed.
  */
 const char *idm_service_socket(void);
+
+/* Whether a socket is there. No service has to listen on it. */
+bool idm_service_has_socket(void);
 
 /* Prints the commands that start the service with that socket. */
 void idm_service_print_start(char *text, size_t size);

@@ -6,6 +6,8 @@
 
 #include "idmount.h"
 
+#define IDM_HINT_SINGLE_MOUNT "choose a directory without mounts below it: idmountd maps one mount"
+
 /*
  * Whether idmountd can do more than the caller: not in the initial user namespace. True where that
  * cannot be told (no /proc), since the service makes sure itself.

@@ -26,6 +26,7 @@
 #include "lib/sys/syscall.h"
 #include "lib/userns/userns-probe.h"
 #include "service-client.h"
+#include "service-tree.h"
 
 static const enum idm_error_step step_map = IDM_STEP_MAP_TREE;
 
@@ -187,6 +188,16 @@ static bool source_is_elsewhere(const struct question *q)
 	return true;
 }
 
+/* All mounts below can be copied, but only idmountd may map this filesystem: it maps one mount. */
+static bool requires_service(const struct question *q)
+{
+	AUTO_CLOSE int whole = q->flags & IDM_TREE_SERVICE && q->userns >= 0
+				       ? idm_probe_clone(q->source, q->userns, IDM_TREE_RECURSIVE)
+				       : -1;
+
+	return whole == -EPERM && idm_service_can_help();
+}
+
 static bool source_is_no_clone(const struct question *q)
 {
 	AUTO_CLOSE int tree = idm_probe_clone(q->source, -1, q->flags), whole = -1;
@@ -216,7 +227,8 @@ static bool source_is_no_clone(const struct question *q)
 		return false;
 	fail_map(q, "mounts below the source are locked by another user namespace: a copy "
 		    "without them would uncover hidden files");
-	idm_hint(q->err, "map it with all mounts below it (IDM_TREE_RECURSIVE)");
+	idm_hint(q->err, requires_service(q) ? IDM_HINT_SINGLE_MOUNT
+					     : "map it with all mounts below it (IDM_TREE_RECURSIVE)");
 	return true;
 }
 
@@ -303,6 +315,8 @@ static void hint_service(const struct question *q)
 	if (q->flags & IDM_TREE_SERVICE)
 		idm_hint(q->err, "idmountd can map it, but is not running at %s; root starts it by %s",
 			 idm_service_socket(), start);
+	else if (idm_service_has_socket())
+		idm_hint(q->err, "idmountd may map it, but was not asked");
 	else
 		idm_hint(q->err, "this user namespace can map what was mounted in it, such as a tmpfs "
 				 "of its own");

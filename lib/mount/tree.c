@@ -16,6 +16,7 @@
 #include "lib/sys/clone-mount.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/nofollow.h"
+#include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
 #include "on-top.h"
 #include "propagation.h"
@@ -155,6 +156,16 @@ static int open_on_top(struct call *c)
 
 /* ---- by idmountd ---- */
 
+/* In the mount namespace of another user namespace a copy without the mounts below is forbidden. */
+static void hint_single_mount(const struct call *c, int source)
+{
+	AUTO_CLOSE int top = c->err ? idm_probe_clone(source, -1, 0) : -1;
+
+	idm_hint(c->err, "%s",
+		 top < 0 ? IDM_HINT_SINGLE_MOUNT
+			 : "map it without the mounts below, and each of these by itself");
+}
+
 /* The service maps one mount. A recursive copy of a source without others below it is the same. */
 static int check_single_mount(const struct call *c, int source)
 {
@@ -165,7 +176,7 @@ static int check_single_mount(const struct call *c, int source)
 	idm_fail(c->err, -EOPNOTSUPP, IDM_STEP_ASK_SERVICE, c->path, "%s",
 		 below > 0 ? "idmountd maps one mount, and the source has mounts below it"
 			   : "idmountd maps one mount, and mounts below the source cannot be seen");
-	idm_hint(c->err, "map it without the mounts below, and each of these by itself");
+	hint_single_mount(c, source);
 	return -EOPNOTSUPP;
 }
 

@@ -398,10 +398,10 @@ hint: create it first, or ask for it (-o mkdir)' mount -t idmap -o map=0:1 src /
 hint: -o replace requires a mount point as target' idmap map=0:1,replace
 	refused 1 'mount.idmap: userns: expected a path or a process number' idmap userns=
 	refused 1 'mount.idmap: userns: expected a process number, got 0' idmap userns=0
-	# The mounts below are locked by another user namespace.
+	# The mounts below are locked by another user namespace. There only idmountd maps, and it maps one mount.
 	mount -t tmpfs below src/below
 	refused 32 'mount.idmap: /mnt/src: map tree: mounts below the source are locked by another user namespace: a copy without them would uncover hidden files
-hint: map it with all mounts below it (-o recursive)' \
+hint: choose a directory without mounts below it: idmountd maps one mount' \
 		unshare --user --map-root-user --mount /sbin/mount.idmap /mnt/src /mnt/dst -o map=0:0
 }
 

@@ -1007,6 +1007,18 @@ in_userns()
 		"$IDMOUNT" mount -m 1500:33:1 -o suid,dev src dst
 		[[ $(stat -c %u:%g dst/file) == 33:33 ]]
 		"$IDMOUNT" mount -R -m 1500:0:1 -o suid,dev src/directory dst/directory'
+	# The service maps one mount, and the kernel copies no directory without the mounts that it locks.
+	mkdir with with/below
+	chown 1500:1500 with
+	mount -t tmpfs below with/below
+	fails 1 "$idmount_mount with: map tree: mounts below the source are locked by another user namespace: a copy without them would uncover hidden files
+hint: choose a directory without mounts below it: idmountd maps one mount" \
+		in_userns "$IDMOUNT" mount -m 1500:33:1 -o suid,dev with dst
+	fails 1 "$idmount_mount with: ask idmountd: idmountd maps one mount, and the source has mounts below it
+hint: choose a directory without mounts below it: idmountd maps one mount" \
+		in_userns "$IDMOUNT" mount -R -m 1500:33:1 -o suid,dev with dst
+	fails 1 "idmount: check: src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
+hint: idmountd may map it, but was not asked" in_userns "$IDMOUNT" check src
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 1600 of the map is not an ID of the caller's user namespace
 hint: uid 1600 is an ID of another user, so it cannot be granted to jane" \
 		in_userns "$IDMOUNT" mount -m 1600:33:1 -o suid,dev src dst
