@@ -183,23 +183,44 @@ static int request_map(struct exchange *x, int tree_fd, int userns_fd, struct id
 	return r == 0 && reply->state == IDM_SERVICE_CHALLENGE ? answer_challenge(x, reply) : r;
 }
 
-/* The service does not read /etc/subuid. This process finds the line that is missing there. */
-static void hint_missing_id(const char *reason, struct idm_error *err)
+static bool has_disk_gid(int userns_fd, uint32_t id)
+{
+	struct idm_map *map;
+	uint32_t seen;
+	bool has;
+
+	if (idm_map_new(&map) < 0)
+		return false;
+	has = idm_map_add_userns(map, userns_fd, NULL) == 0 &&
+	      idm_map_to_seen(map, IDM_GID, id, &seen) == 0;
+	idm_map_free(map);
+	return has;
+}
+
+/*
+ * The service does not read /etc/subuid. This process finds the line that is missing there. The service
+ * refuses the uid before it looks at a gid of the same number.
+ */
+static void hint_missing_id(const char *reason, int userns_fd, struct idm_error *err)
 {
 	unsigned int id;
 	char kind;
 
-	if (sscanf(reason, "disk %cid %u of the map is not", &kind, &id) == 2)
-		idm_hint_disk_id(kind == 'u' ? IDM_UID : IDM_GID, id, err);
+	if (!err || sscanf(reason, "disk %cid %u of the map is not", &kind, &id) != 2)
+		return;
+	if (kind == 'u')
+		idm_hint_disk_id(has_disk_gid(userns_fd, id) ? IDM_BOTH : IDM_UID, id, err);
+	else
+		idm_hint_disk_id(IDM_GID, id, err);
 }
 
-static int report_refusal(const struct idm_service_reply *reply, const char *source,
+static int report_refusal(const struct idm_service_reply *reply, int userns_fd, const char *source,
 			  struct idm_error *err)
 {
 	idm_fail_because(err, reply->result, step_ask, source, *reply->reason ? reply->reason : NULL);
 	if (*reply->hint)
 		idm_hint(err, "%s", reply->hint);
-	hint_missing_id(reply->reason, err);
+	hint_missing_id(reply->reason, userns_fd, err);
 	return reply->result;
 }
 
@@ -212,7 +233,7 @@ int idm_service_map(int tree_fd, int userns_fd, const char *source, struct idm_e
 	idm_close_fd(&x.socket);
 	if (r != 0)
 		return r;
-	return reply.result < 0 ? report_refusal(&reply, source, err) : 0;
+	return reply.result < 0 ? report_refusal(&reply, userns_fd, source, err) : 0;
 }
 
 int idm_service_try(void)

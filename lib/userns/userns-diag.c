@@ -181,19 +181,22 @@ static void hint_host_root(unsigned int kind, struct idm_error *err)
 			 kind_name(kind), host);
 }
 
-static void hint_host_id(unsigned int kind, uint32_t id, struct idm_error *err)
+static void hint_host_id(unsigned int kinds, uint32_t id, struct idm_error *err)
 {
 	uint32_t uid = find_host_id(IDM_UID, getuid());
 	char owner[256];
 
-	if (uid && idm_nss_find_name(uid, owner, sizeof(owner)) == 0)
-		idm_hint_grant(kind, (struct idm_ids){ id, id }, owner, err);
+	if (!uid || idm_nss_find_name(uid, owner, sizeof(owner)) < 0)
+		return;
+	if (kinds == IDM_BOTH && idm_subid_grants(IDM_GID, id, owner))
+		kinds = IDM_UID;
+	idm_hint_grant(kinds, (struct idm_ids){ id, id }, owner, err);
 }
 
-void idm_hint_disk_id(unsigned int kind, uint32_t id, struct idm_error *err)
+void idm_hint_disk_id(unsigned int kinds, uint32_t id, struct idm_error *err)
 {
 	if (err && id)
-		hint_host_id(kind, id, err);
+		hint_host_id(kinds, id, err);
 	else if (err)
-		hint_host_root(kind, err);
+		hint_host_root(kinds & IDM_UID ? IDM_UID : IDM_GID, err);
 }

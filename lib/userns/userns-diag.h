@@ -18,9 +18,10 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 int idm_diagnose_other_id(const struct idm_map *map, struct idm_error *err);
 
 /*
- * Adds the hint that grants an ID on disk, which the host counts, to the caller of a user namespace. For
- * ID 0 the hint names the ID on the host. No hint if the caller's name or that ID is not known.
+ * Adds the hint that grants an ID on disk of one or both kinds, which the host counts, to the caller of
+ * a user namespace. For ID 0 the hint names the ID on the host. No hint if the caller's name or that ID
+ * is not known.
  */
-void idm_hint_disk_id(unsigned int kind, uint32_t id, struct idm_error *err);
+void idm_hint_disk_id(unsigned int kinds, uint32_t id, struct idm_error *err);
 
 #endif

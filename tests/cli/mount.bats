@@ -1002,6 +1002,7 @@ in_userns()
 	printf '%s\n' jane:200000:65535 1500:300000:10 bob:400000:10 >subuid
 	mount --bind passwd /etc/passwd
 	mount --bind subuid /etc/subuid
+	mount --bind subuid /etc/subgid
 	new_userns $'0 1500 1\n1 200000 65535' $'0 1500 1\n1 200000 65535'
 	in_userns bash -euc '
 		"$IDMOUNT" mount -m 1500:33:1 -o suid,dev src dst
@@ -1024,7 +1025,9 @@ hint: uid 1600 is an ID of another user, so it cannot be granted to jane" \
 		in_userns "$IDMOUNT" mount -m 1600:33:1 -o suid,dev src dst
 	# An ID that no user has, and the rest up to the next range.
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 199990 of the map is not an ID of the caller's user namespace
-hint: usermod --add-subuids 199990-199999 jane" in_userns "$IDMOUNT" mount -m 199990:33:20 -o suid,dev src dst
+hint: usermod --add-subuids 199990-199999 --add-subgids 199990-199999 jane" in_userns "$IDMOUNT" mount -m 199990:33:20 -o suid,dev src dst
+	fails 1 "$idmount_mount src: ask idmountd: disk uid 199990 of the map is not an ID of the caller's user namespace
+hint: usermod --add-subuids 199990-199999 jane" in_userns "$IDMOUNT" mount -m u:199990:33:1,g:1500:33:1 -o suid,dev src dst
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 0 of the map is not an ID of the caller's user namespace
 hint: disk IDs count on the host: uid 0 of this user namespace is 1500 there" \
 		in_userns "$IDMOUNT" mount -m 0:33:1 -o suid,dev src dst
