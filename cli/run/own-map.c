@@ -111,19 +111,45 @@ static int make_disk_map(struct run_request *q, const struct idm_map *own)
 
 /* ---- what has to be mapped ---- */
 
+static bool look_at_top(const struct run_request *q, struct stat *st)
+{
+	const struct idm_path rootfs = { AT_FDCWD, q->rootfs },
+			      *top = q->rootfs ? &rootfs : q->layers.lower;
+
+	return fstatat(top->dirfd, top->path, st, 0) == 0;
+}
+
 /*
  * Whether the files of the root filesystem have the owners of the user's own map, and the container has
  * another root. Files of the container's own root are right as they are.
  */
 static bool has_own_root(const struct run_request *q)
 {
-	const struct idm_path rootfs = { AT_FDCWD, q->rootfs },
-			      *top = q->rootfs ? &rootfs : q->layers.lower;
 	struct stat st;
 	uint32_t root;
 
-	return fstatat(top->dirfd, top->path, &st, 0) == 0 && st.st_uid == geteuid() &&
+	return look_at_top(q, &st) && st.st_uid == geteuid() &&
 	       idm_map_to_seen(q->maps.map, IDM_UID, 0, &root) == 0 && root != st.st_uid;
+}
+
+/* Without the map of the user's own files the container's IDs are those on disk. */
+static bool shows_owner(const struct run_request *q, uint32_t uid)
+{
+	uint32_t id;
+
+	return q->root_mapped ? idm_map_to_seen(q->disk_map, IDM_UID, uid, &id) == 0
+			      : idm_map_to_disk(q->maps.map, IDM_UID, uid, &id) == 0;
+}
+
+/* The container's root could change nothing there, and would see the overflow ID as owner. */
+static void note_hidden_top(const struct run_request *q)
+{
+	bool changes = q->ephemeral || q->upper; /* whose top directory is another one */
+	struct stat st;
+
+	if (!changes && look_at_top(q, &st) && !shows_owner(q, st.st_uid))
+		report_note("%s: the top directory belongs to uid %u, which the map does not show",
+			    q->rootfs ? q->rootfs : q->layers.lower->path, st.st_uid);
 }
 
 static bool has_mapped_bind(const struct run_request *q)
@@ -155,13 +181,23 @@ static int choose_own(struct run_request *q, struct idm_map **userns)
 	return status == DONE ? make_disk_map(q, *userns) : status;
 }
 
-int run_choose_userns(struct run_request *q, struct idm_map **userns)
+static int choose_userns(struct run_request *q, struct idm_map **userns)
 {
-	*userns = NULL;
 	if (q->automatic)
 		return choose_automatic(q, userns);
 	q->root_mapped = has_own_root(q);
 	if (q->root_mapped || has_mapped_bind(q))
 		return choose_own(q, userns);
 	return idm_map_copy(q->maps.map, userns) < 0 ? out_of_memory() : DONE;
+}
+
+int run_choose_userns(struct run_request *q, struct idm_map **userns)
+{
+	int status;
+
+	*userns = NULL;
+	status = choose_userns(q, userns);
+	if (status == DONE)
+		note_hidden_top(q);
+	return status;
 }

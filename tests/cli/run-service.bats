@@ -74,6 +74,22 @@ show='stat -c "%u:%g %n" / /tmp'
 	prints 0:0 run_joe --rootfs root --bind src:/src:idmap -- stat -c %u:%g /src
 }
 
+@test "a root filesystem whose top directory the map does not show" {
+	local note='idmount: run: note: root: the top directory belongs to uid'
+
+	chown root:root root
+	fails 125 "$note 0, which the map does not show
+idmount: run: /proc: make mount point: Permission denied" run_joe --rootfs root -m 0:201000:1000 -- true
+	mkdir root/proc root/sys root/dev
+	chown 200005:200005 root
+	run -0 --separate-stderr run_joe --rootfs root -m 0:201000:1000 -- stat -c %u:%g /
+	same 'note' "$note 200005, which the map does not show" "$stderr"
+	same 'owner' 65534:65534 "$output"
+	prints 5:5 run_joe --rootfs root -m 0:200000:1000 -- stat -c %u:%g /
+	prints 6:6 run_joe --rootfs root -m auto -- stat -c %u:%g /
+	prints 0:0 run_joe --rootfs root -m 0:201000:1000 --ephemeral -- stat -c %u:%g /
+}
+
 @test "changes in memory" {
 	prints "$shown"$'\n0:0' run_joe --rootfs root -m 0:201000:1000 --ephemeral -- \
 		sh -c "$show; touch /new; rm /etc/group; stat -c %u:%g /new"
