@@ -33,6 +33,7 @@
 #include "worker.h"
 
 #define SLOTS_OF_USER 128
+#define ACCEPTED_AT_ONCE 32 /* before other work */
 #define WORKERS 64
 #define WORKERS_OF_USER 4
 #define CLOSERS 8
@@ -246,6 +247,13 @@ static bool accept_one(struct server *s)
 static bool is_accepting(struct server *s)
 {
 	return !s->stopping && get_milliseconds() >= s->paused_until && find_free_slot(s);
+}
+
+/* A connection that its client has closed frees its slot at once, so that slots set no limit. */
+static void accept_some(struct server *s)
+{
+	for (int i = 0; i < ACCEPTED_AT_ONCE && is_accepting(s) && accept_one(s); i++)
+		;
 }
 
 /* ---- workers ---- */
@@ -518,8 +526,8 @@ static int handle_events(struct server *s)
 	if (p[SIGNALS].revents)
 		begin_to_stop(s);
 	expire_slots(s);
-	while (p[LISTENER].revents && is_accepting(s) && accept_one(s))
-		;
+	if (p[LISTENER].revents)
+		accept_some(s);
 	start_workers(s);
 	close_connections(s);
 	return 0;

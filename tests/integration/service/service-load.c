@@ -2,6 +2,7 @@
 /* Many clients: what one user has of the service, whatever its IDs are, and what is left for others. */
 #include <linux/securebits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -317,6 +318,56 @@ TEST_AS(requests_of_many_users_at_once, 300, 5, 12, mounts_are_not_mapped)
 		usleep(1000);
 	service_stop(&service);
 	proof("hostile", USERS * (unsigned long)REQUESTS_OF_USER, "requests of many users at once");
+}
+
+/* ---- connections that are closed at once ---- */
+
+#define FLOODERS 3
+
+/* The service accepts more slowly than these connect. */
+static void flood(void *ready)
+{
+	for (int i = 0;; i++) {
+		close(connect_service());
+		if (i == 1000)
+			must(write(*(int *)ready, "", 1));
+	}
+}
+
+static void flood_as_ordinary(void *ready)
+{
+	must(prctl(PR_SET_PDEATHSIG, SIGKILL));
+	become_client(&ORDINARY);
+	must(prctl(PR_SET_PDEATHSIG, SIGKILL));
+	flood(ready);
+}
+
+/* Before, the service accepted until there was no further connection, and then answered. */
+TEST_SINCE(5, 12, mounts_are_not_mapped, connections_without_end_stop_no_other_user)
+{
+	pid_t flooders[FLOODERS];
+	struct service service;
+	int ready[2];
+	char byte;
+
+	enter_with_data();
+	service = service_start(NULL);
+	must(pipe2(ready, O_CLOEXEC));
+	for (int i = 0; i < FLOODERS; i++) {
+		flooders[i] = (pid_t)must(fork());
+		if (flooders[i] == 0)
+			flood_as_ordinary(&ready[1]);
+	}
+	for (int i = 0; i < FLOODERS; i++)
+		must(read(ready[0], &byte, 1));
+	assert_other_user_is_served();
+	for (int i = 0; i < FLOODERS; i++) {
+		must(kill(flooders[i], SIGKILL));
+		must(waitpid(flooders[i], NULL, 0));
+	}
+	service_stop(&service);
+	close(ready[0]);
+	close(ready[1]);
 }
 
 /* ---- the log ---- */
