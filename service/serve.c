@@ -17,9 +17,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +36,8 @@
 #include "worker.h"
 
 #define SLOTS_OF_USER 128
+#define OVER_OF_USER 32	    /* further ones, and those that wait for a closer */
+#define PARKED_OF_USER 4096 /* these without a slot */
 #define ACCEPTED_AT_ONCE 32 /* before other work */
 #define WORKERS 64
 #define WORKERS_OF_USER 4
@@ -62,6 +67,7 @@ struct server {
 	bool any_directory;
 	bool stopping;
 	int64_t paused_until;
+	unsigned int most_parked; /* of a user */
 	struct slot slots[SLOTS];
 	struct share_table table;
 };
@@ -142,16 +148,79 @@ __attribute__((noreturn)) static void await_kill(pid_t service)
 	_exit(0);
 }
 
-/* The child has these, too. The first slot keeps the child. */
-static void close_all_of_user(struct server *s, struct slot *first)
+/* The child has these, too. */
+static void release_all_of_user(struct server *s, const struct share *share, const struct slot *except)
 {
 	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].state == OVER && s->slots[i].share == first->share &&
-		    &s->slots[i] != first)
+		if (s->slots[i].state == OVER && s->slots[i].share == share && &s->slots[i] != except)
 			release_worker_slot(&s->slots[i]);
+}
+
+static void close_parked(struct share *share)
+{
+	for (unsigned int i = 0; i < share->n_parked; i++)
+		close(share->parked[i]);
+	free(share->parked);
+	share->parked = NULL;
+	share->n_parked = 0;
+}
+
+/* The first slot keeps the child. */
+static void close_all_of_user(struct server *s, struct slot *first)
+{
+	release_all_of_user(s, first->share, first);
+	close_parked(first->share);
 	close(first->fd);
 	first->fd = -1;
 	enter_state(first, CLOSING);
+}
+
+/*
+ * This process keeps the connections without their slots. An unread message counts for its sender, also
+ * in the kernel's limit of descriptors in messages. One slot is left, which closes all of them later.
+ */
+static bool park_connections(struct server *s, const struct slot *first)
+{
+	struct share *share = first->share;
+
+	if (!share->parked)
+		share->parked = calloc(s->most_parked, sizeof(*share->parked));
+	for (size_t i = 0; i < SLOTS && share->parked && share->n_parked < s->most_parked; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (slot->state != OVER || slot->share != share || slot == first)
+			continue;
+		share->parked[share->n_parked++] = slot->fd;
+		slot->fd = -1;
+		release_worker_slot(slot);
+	}
+	return share->in_state[OVER] == 1;
+}
+
+/*
+ * The user has more than this process keeps. A child without a slot closes all. It sends no signal when
+ * it exits, so that only __WCLONE finds it.
+ */
+static void close_unwatched(struct server *s, const struct slot *slot)
+{
+	struct share *share = slot->share;
+	pid_t service = getpid(), child = (pid_t)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
+
+	if (child == 0)
+		await_kill(service);
+	if (child < 0) {
+		s->paused_until = get_milliseconds() + PAUSE_MS;
+		return;
+	}
+	release_all_of_user(s, share, NULL);
+	close_parked(share);
+	kill(child, SIGKILL); /* a child that was not waited for */
+}
+
+static void reap_unwatched(void)
+{
+	while (waitpid(-1, NULL, WNOHANG | __WCLONE) > 0)
+		;
 }
 
 /* The child closes all that its user has left after this process, by its exit. */
@@ -345,17 +414,36 @@ static void reap_worker(struct slot *slot)
 		end_connection(slot);
 }
 
-static bool may_close(const struct server *s, const struct slot *slot)
+static bool is_to_close(const struct server *s, const struct slot *slot)
 {
-	return slot->state == OVER && get_milliseconds() >= s->paused_until &&
-	       count_slots(s, CLOSING) < CLOSERS && slot->share->in_state[CLOSING] < CLOSERS_OF_USER;
+	return slot->state == OVER && get_milliseconds() >= s->paused_until;
+}
+
+/* A killed one that cannot exit counts for its user only. */
+static bool has_free_closer(const struct server *s, const struct share *share)
+{
+	return count_slots(s, CLOSING) < CLOSERS &&
+	       share->in_state[CLOSING] + share->in_state[KILLED] < CLOSERS_OF_USER;
+}
+
+/* A process that stops would wait for what it has left. */
+static bool is_too_much(const struct server *s, const struct share *share)
+{
+	return s->stopping || share->in_state[OVER] >= OVER_OF_USER;
 }
 
 static void close_connections(struct server *s)
 {
-	for (size_t i = 0; i < SLOTS; i++)
-		if (may_close(s, &s->slots[i]))
-			close_by_child(s, &s->slots[i]);
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (!is_to_close(s, slot))
+			continue;
+		if (has_free_closer(s, slot->share))
+			close_by_child(s, slot);
+		else if (is_too_much(s, slot->share) && (s->stopping || !park_connections(s, slot)))
+			close_unwatched(s, slot);
+	}
 }
 
 /* ---- time ---- */
@@ -530,7 +618,21 @@ static int handle_events(struct server *s)
 		accept_some(s);
 	start_workers(s);
 	close_connections(s);
+	reap_unwatched();
 	return 0;
+}
+
+/* A part of the descriptors, so that other users have some. */
+static unsigned int get_most_parked(void)
+{
+	struct rlimit limit, more;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return OVER_OF_USER;
+	more = (struct rlimit){ limit.rlim_max, limit.rlim_max };
+	if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+		limit = more;
+	return limit.rlim_cur / 4 < PARKED_OF_USER ? (unsigned int)limit.rlim_cur / 4 : PARKED_OF_USER;
 }
 
 int serve(int listener, bool any_directory)
@@ -540,6 +642,7 @@ int serve(int listener, bool any_directory)
 
 	s.listener = listener;
 	s.any_directory = any_directory;
+	s.most_parked = get_most_parked();
 	s.signals = idm_sys_signalfd(1ULL << (SIGTERM - 1) | 1ULL << (SIGINT - 1));
 	if (s.signals < 0)
 		return log_problem("signalfd: %s", strerror(-s.signals));

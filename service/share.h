@@ -26,8 +26,10 @@ struct share {
 	struct owner owner;
 	unsigned int connections;      /* in any state but FREE */
 	unsigned int in_state[STATES]; /* how many of these are in which state */
-	unsigned int refusals;	       /* in the log, since then */
-	unsigned int left_out;	       /* of the log */
+	int *parked;		       /* connections that left their slots; one is in state OVER then */
+	unsigned int n_parked;
+	unsigned int refusals; /* in the log, since then */
+	unsigned int left_out; /* of the log */
 	int64_t since;
 };
 

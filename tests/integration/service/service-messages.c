@@ -223,13 +223,13 @@ TEST(silent_clients_are_closed)
 #define MOST_CONNECTIONS 10000
 #define CONNECTIONS (test_is_long() ? MOST_CONNECTIONS : 2000U)
 
-static void raise_limit(void)
+static void raise_limit(unsigned int least)
 {
 	struct rlimit limit;
 
 	must(getrlimit(RLIMIT_NOFILE, &limit));
-	if (limit.rlim_max < CONNECTIONS + 100)
-		skip_test("it requires %u descriptors", CONNECTIONS + 100);
+	if (limit.rlim_max < least)
+		skip_test("it requires %u descriptors", least);
 	limit.rlim_cur = limit.rlim_max;
 	must(setrlimit(RLIMIT_NOFILE, &limit));
 }
@@ -264,7 +264,7 @@ TEST(many_connections_stop_no_other_user)
 	pid_t pid;
 
 	enter_with_data();
-	raise_limit();
+	raise_limit(CONNECTIONS + 100);
 	scratch_dir(SCRATCH "/other");
 	must(chown(SCRATCH "/other", OTHER_USER, OTHER_USER));
 	service = service_start(NULL);
@@ -314,7 +314,7 @@ static void answer_fuse(int dev, const struct fuse_in_header *in)
 }
 
 /* The descriptor is the server's alone, so that the filesystem ends with it. */
-static pid_t start_fuse(void)
+static pid_t start_fuse(void (*answer)(int dev, const struct fuse_in_header *in))
 {
 	union fuse_request request;
 	char options[128];
@@ -333,7 +333,7 @@ static pid_t start_fuse(void)
 		return pid;
 	}
 	while (fuse_next(dev, &request))
-		answer_fuse(dev, &request.in);
+		answer(dev, &request.in);
 	_exit(0);
 }
 
@@ -368,7 +368,7 @@ TEST(file_that_cannot_be_closed_stops_its_user_only)
 
 	enter_with_data();
 	service = service_start(NULL);
-	server = start_fuse();
+	server = start_fuse(answer_fuse);
 	fds = service_fds(&service);
 	must(pipe2(done, O_CLOEXEC));
 	client = (pid_t)must(fork());
@@ -386,6 +386,103 @@ TEST(file_that_cannot_be_closed_stops_its_user_only)
 	while (service_fds(&service) > fds)
 		usleep(1000);
 	service_stop(&service);
+}
+
+/* ---- files that wait for a server that writes nothing ---- */
+
+#define STUCK 3000
+#define STUCK_CHILDREN 8 /* four workers, two closers, and one of another user */
+
+/* Each file's last close(2) writes its page, and waits for that. */
+static void answer_all_but_write(int dev, const struct fuse_in_header *in)
+{
+	const struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION,
+					    .minor = FUSE_KERNEL_MINOR_VERSION,
+					    .flags = FUSE_WRITEBACK_CACHE,
+					    .max_write = 4096 };
+
+	if (in->opcode == FUSE_INIT)
+		fuse_answer(dev, in, 0, &init, sizeof(init));
+	else if (in->opcode == FUSE_FLUSH)
+		fuse_answer(dev, in, -ENOSYS, "", 0);
+	else if (in->opcode != FUSE_WRITE)
+		answer_fuse(dev, in);
+}
+
+/* This process closes the file without waiting. There is nothing to write yet. */
+static void leave_file(void)
+{
+	AUTO_CLOSE int connection = connect_service(),
+		       file = (int)must(open(FUSE_FILE, O_RDWR | O_CLOEXEC));
+
+	send_message(connection, "12345678", 8, &file, 1, NULL);
+}
+
+/* The service is stopped, until there is something to write. */
+static void leave_files(void *data)
+{
+	const struct race *race = data;
+	int file = (int)must(open(FUSE_FILE, O_RDWR | O_CLOEXEC));
+	char byte;
+
+	for (int i = 0; i < STUCK; i++)
+		leave_file();
+	must(pwrite(file, "text", 4, 0));
+	must(write(race->ready, "", 1));
+	must(read(race->go, &byte, 1));
+}
+
+/* Also those that are killed, and do not exit. */
+static unsigned int count_children(const struct service *service)
+{
+	char path[64], list[65536] = "", *at = list;
+	AUTO_CLOSE int fd = -1;
+	unsigned int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", service->pid, service->pid);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	must(read(fd, list, sizeof(list) - 1));
+	while (strtol(at, &at, 10))
+		n++;
+	return n;
+}
+
+TEST(files_that_cannot_be_written_fill_nothing)
+{
+	struct service service;
+	unsigned int children;
+	pid_t server, client;
+	int ready[2], go[2];
+	char byte;
+
+	enter_with_data();
+	raise_limit(5 * STUCK); /* the service keeps connections with a quarter of them */
+	service = service_start(NULL);
+	server = start_fuse(answer_all_but_write);
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	must(kill(service.pid, SIGSTOP));
+	client = (pid_t)must(fork());
+	if (client == 0) {
+		as_client(ORDINARY, leave_files, &(struct race){ ready[1], go[0], NULL });
+		_exit(0);
+	}
+	must(read(ready[0], &byte, 1));
+	must(kill(service.pid, SIGCONT));
+	ask_beside_dead_file();
+	children = count_children(&service);
+	must(kill(server, SIGKILL));
+	must(waitpid(server, NULL, 0));
+	must(write(go[1], "", 1));
+	await_child(client);
+	service_stop(&service);
+	if (children > STUCK_CHILDREN)
+		fail_msg("%u processes wait for the server", children);
+	proof("hostile", STUCK, "files that cannot be closed");
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
 }
 
 /* ---- descriptors in messages that the service does not read ---- */
