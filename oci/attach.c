@@ -487,17 +487,28 @@ static int exchange_mounts(const struct placing *p, int copy)
 	return r < 0 ? r : idm_sys_umount(".", MNT_DETACH);
 }
 
+/* A copy of a mount leaves out the unbindable mounts below it. */
+static bool has_unbindable_below(const struct attachment *a, const struct placing *p)
+{
+	for (const struct placing *q = p + 1; q < a->placings + a->n; q++)
+		if (q->tree >= 0 && q->step.propagation == IDM_PROPAGATION_UNBINDABLE &&
+		    get_path_below(q->path, p->path))
+			return true;
+	return false;
+}
+
 /*
  * Removes the runtime's unmapped mount, which a container with CAP_SYS_ADMIN could uncover.
  *
  * It stays below the tree before Linux 6.8, on a shared mount, for a file, which cannot be the working
- * directory, and for a tree that cannot be copied.
+ * directory, and for a tree that cannot be copied as a whole.
  */
 static int replace_runtime_mount(struct attachment *a, const struct placing *p)
 {
 	AUTO_CLOSE int copy = -1;
 
-	if (is_hidden(a, p) || is_on_shared_mount(p->place) || idm_sys_fchdir(p->place) < 0)
+	if (is_hidden(a, p) || has_unbindable_below(a, p) || is_on_shared_mount(p->place) ||
+	    idm_sys_fchdir(p->place) < 0)
 		return 0;
 	copy = idm_sys_open_tree(p->tree, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (copy < 0)

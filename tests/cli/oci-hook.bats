@@ -179,6 +179,26 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	[[ ! -e src/tmp/x ]]
 }
 
+@test "an unbindable mount below a mapped mount stays visible, whichever comes first" {
+	local words
+
+	mkdir src/sub
+	touch dst/upper
+	for words in private unbindable runbindable; do
+		rm -rf b
+		bundle b 'stat -c %u /vol/1000 /vol/sub/upper' \
+			"$(with_hook) | $(volume /vol rbind "$(rows 1000 3 1)") | $(source=/mnt/dst volume /vol/sub "rbind,$words" "$(rows 0 7 1)")"
+		run -0 --separate-stderr with_runc b
+		same "$words: output" $'3\n7' "$output"
+		# The runtime has hidden the lower one by /vol.
+		rm -rf b
+		bundle b true \
+			"$(with_hook) | $(source=/mnt/dst volume /vol/sub "rbind,$words" "$(rows 0 7 1)") | $(volume /vol rbind "$(rows 1000 3 1)")"
+		run ! --separate-stderr with_runc b
+		[[ $stderr == *'bind on /vol/sub: look at the container: the runtime has not mounted it there'* ]]
+	done
+}
+
 @test "a destination that leads out of the root filesystem stays in it" {
 	mkdir -p /mnt/outside rootfs/mnt/outside
 	ln -s /mnt/outside rootfs/absolute
