@@ -69,6 +69,25 @@ int count_disk_ids_on_host(const struct idm_map *inside, struct idm_map **map, s
 	return idm_fail_errno(err, r, step_read, NULL);
 }
 
+int count_seen_ids_on_host(const struct idm_map *inside, struct idm_map **map, struct idm_error *err)
+{
+	struct idm_map *engine = NULL;
+	int r = read_engine_map(&engine, err);
+
+	*map = NULL;
+	if (r < 0)
+		return r;
+	r = idm_map_copy(inside, map);
+	if (r == 0)
+		r = idm_map_compose(*map, engine);
+	idm_map_free(engine);
+	if (r == 0)
+		return 0;
+	idm_map_free(*map);
+	*map = NULL;
+	return idm_fail_errno(err, r, step_read, NULL);
+}
+
 static int add_all_entries(struct idm_map *to, const struct idm_map *from, unsigned int kind,
 			   struct idm_error *err)
 {

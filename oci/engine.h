@@ -22,4 +22,7 @@ int add_engine_ids(struct idm_map *map, struct idm_error *err);
  */
 int count_disk_ids_on_host(const struct idm_map *inside, struct idm_map **map, struct idm_error *err);
 
+/* The same for the seen IDs. */
+int count_seen_ids_on_host(const struct idm_map *inside, struct idm_map **map, struct idm_error *err);
+
 #endif

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "engine.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/mapped-hint.h"
@@ -159,5 +160,88 @@ int idm_oci_judge(const struct idm_oci *oci, const struct idm_policy *policy, st
 	for (size_t i = 0; r == 0 && i < oci->n; i++)
 		if (oci->mounts[i].annotation)
 			r = judge_mount(oci, &oci->mounts[i], policy, err);
+	return r;
+}
+
+/* ---- the container's own IDs ---- */
+
+/* The first of these IDs that the seen column lacks; `end` if it has all. */
+static uint64_t find_unseen(const struct idm_map *map, unsigned int kind, uint64_t id, uint64_t end)
+{
+	const struct idm_entry *entries;
+	size_t n = idm_map_entries(map, kind, &entries), i = 0;
+
+	while (id < end && i < n) {
+		const struct idm_entry *e = &entries[i++];
+
+		if (id < e->seen || id >= (uint64_t)e->seen + e->count)
+			continue;
+		id = (uint64_t)e->seen + e->count;
+		i = 0;
+	}
+	return id < end ? id : end;
+}
+
+static int refuse_id(const struct idm_oci_mount *mount, unsigned int kind, uint64_t id,
+		     struct idm_error *err)
+{
+	idm_fail(err, -EPERM, step_judge, mount->annotation,
+		 "disk %s %llu is not an ID of the container", kind == IDM_UID ? "uid" : "gid",
+		 (unsigned long long)id);
+	idm_hint(err, "an option of the volume can map it: "
+		      "-v SOURCE:TARGET:idmap=uids=@DISK-SEEN-1;gids=@DISK-SEEN-1");
+	return -EPERM;
+}
+
+static int check_own_side(const struct idm_oci_mount *mount, const struct idm_map *requested,
+			  const struct idm_map *own, unsigned int kind, struct idm_error *err)
+{
+	const struct idm_entry *entries;
+	size_t n = idm_map_entries(requested, kind, &entries);
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t end = (uint64_t)entries[i].disk + entries[i].count,
+			 id = find_unseen(own, kind, entries[i].disk, end);
+
+		if (id < end)
+			return refuse_id(mount, kind, id, err);
+	}
+	return 0;
+}
+
+/* The container's IDs. A disk ID counts on the host, and in the engine's user namespace with `idmap`. */
+struct own_ids {
+	const struct idm_map *in_engine;
+	struct idm_map *on_host;
+};
+
+static int check_own_ids(const struct idm_oci_mount *mount, const struct idm_plan_entry *step,
+			 const struct own_ids *ids, struct idm_error *err)
+{
+	const struct idm_map *own = mount->own_map ? ids->in_engine : ids->on_host;
+	int r;
+
+	/* It is made for the container, and has no files yet. */
+	if (step->kind == IDM_PLAN_ENTRY_FILESYSTEM && !step->filesystem->on_device)
+		return 0;
+	r = check_own_side(mount, step->map, own, IDM_UID, err);
+	return r < 0 ? r : check_own_side(mount, step->map, own, IDM_GID, err);
+}
+
+int idm_oci_judge_ids(const struct idm_oci *oci, const struct idm_map *container, struct idm_error *err)
+{
+	struct own_ids ids = { .in_engine = container };
+	int r;
+
+	if (!container || !oci->annotation || oci->pod || !is_rootless_engine())
+		return 0;
+	r = count_seen_ids_on_host(container, &ids.on_host, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < oci->n; i++)
+		if (oci->mounts[i].annotation)
+			r = check_own_ids(&oci->mounts[i], &oci->plan->entries[oci->mounts[i].step],
+					  &ids, err);
+	idm_map_free(ids.on_host);
 	return r;
 }

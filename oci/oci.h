@@ -123,6 +123,14 @@ int idm_oci_open_sources(struct idm_oci *oci, struct idm_error *err);
 struct idm_policy;
 int idm_oci_judge(const struct idm_oci *oci, const struct idm_policy *policy, struct idm_error *err);
 
+/*
+ * With podman before 4.5, annotations of an image become those of the container. With a rootless engine
+ * no rule of root's protects the user's own files from them. So an annotation gets only disk IDs that
+ * the container has anyway, by its map `container` (NULL: the engine's user namespace is its own). Fails
+ * with -EPERM. Rules decide about pods.
+ */
+int idm_oci_judge_ids(const struct idm_oci *oci, const struct idm_map *container, struct idm_error *err);
+
 /* ---- the container ---- */
 
 /*

@@ -12,8 +12,7 @@ int read_policy(struct idm_policy **policy, struct idm_error *err);
 
 /*
  * Checks that root's rules allow the maps that annotations ask for. Reads the file only if one asks.
- * With a rootless engine the rules are for pods alone: other containers are the user's own, and idmountd
- * or the kernel decides.
+ * With a rootless engine the rules are for pods alone: idm_oci_judge_ids() limits other containers.
  */
 int judge_annotations(const struct idm_oci *oci, struct idm_error *err);
 

@@ -131,16 +131,22 @@ static int joined_map(void *data, const char *userns, struct idm_map *map, struc
 	return idm_map_add_pid(map, (pid_t)s->pid, err);
 }
 
-static int harden_mounts(const struct idm_oci *oci, const struct state *s, struct hardened *hardened)
+/* The IDs of the container decide which maps annotations get, and which setuid programs are harmless. */
+static int judge_and_harden_mounts(const struct idm_oci *oci, const struct state *s,
+				   struct hardened *hardened)
 {
 	struct idm_map *container;
+	struct idm_error err;
 	int status = read_container_userns((pid_t)s->pid, &container);
 
 	if (status != DONE)
 		return status;
-	*hardened = harden_plan(oci->plan, container);
+	if (idm_oci_judge_ids(oci, container, &err) < 0)
+		status = report_error(&err);
+	else
+		*hardened = harden_plan(oci->plan, container);
 	idm_map_free(container);
-	return DONE;
+	return status;
 }
 
 static int judge_sources(struct idm_oci *oci)
@@ -163,7 +169,7 @@ static int attach_mounts_of_bundle(struct idm_oci *oci, const struct state *s)
 		return FAILED;
 	if (count_plan_entries(oci->plan) == 1)
 		return DONE;
-	status = harden_mounts(oci, s, &hardened);
+	status = judge_and_harden_mounts(oci, s, &hardened);
 	if (status != DONE)
 		return status;
 	look_for_exposure_of_plan(&exposed, oci->plan, IDM_UPPER_SHIFTED);

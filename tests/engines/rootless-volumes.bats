@@ -146,3 +146,31 @@ refused_with()
 	refused_with 'the default rule refuses all maps of pods' -v /mnt/joe/vol:/vol \
 		--annotation io.idmount.map/vol=1500:0 --annotation io.kubernetes.pod.namespace=default
 }
+
+@test "an annotation, also that of an image, gets only disk IDs that the container has" {
+	local own='disk uid 1500 is not an ID of the container'
+	local -a some=(--uidmap 0:1:1000 --gidmap 0:1:1000 -v /mnt/joe/vol:/vol)
+
+	start_service
+	chmod 711 joe/vol
+	refused_with "$own" "${some[@]}" --annotation io.idmount.map/vol=@1500:33
+	refused_with "$own" "${some[@]}" --annotation io.idmount.map/vol=1500:33
+	refused_with 'disk uid 0 is not an ID of the container' "${some[@]}" --annotation io.idmount.map/vol=0:1
+	refused_with 'disk gid 1500 is not an ID of the container' "${some[@]}" --annotation io.idmount.map/vol=@u:200000:5+g:1500:5
+	refused_with 'disk uid 201000 is not an ID of the container' "${some[@]}" --annotation io.idmount.map/vol=@200999:5:2
+	# The container's own map stores its root as the engine's, which is joe.
+	refused_with 'disk uid 0 is not an ID of the container' "${some[@]}" --annotation io.idmount.map/vol=idmap
+	refused_with 'an option of the volume can map it' "${some[@]}" --annotation io.idmount.map/vol=@1500:33
+
+	mapped $'0\n0:0\n0:0' "${some[@]}:idmap=uids=@1500-0-1;gids=@1500-0-1"
+	mapped $'0\n0:0\n0:0' --uidmap 0:0:1000 --gidmap 0:0:1000 -v /mnt/joe/vol:/vol --annotation io.idmount.map/vol=@1500:0
+	chown 200000:200000 joe/vol/ours
+	inside 5:5 box "${some[@]}" --annotation io.idmount.map/vol=@200000:5 -- stat -c %u:%g /vol/ours
+
+	# podman from 4.5 on ignores an image's annotations.
+	echo "FROM $IMAGE" >Containerfile
+	chmod 644 Containerfile
+	podman build --quiet --annotation io.idmount.map/vol=@1500:0 --tag evil --file /mnt/Containerfile /mnt/joe/run
+	IMAGE=evil refused_with '' "${some[@]}"
+	[[ $stderr == *"$own"* || $stderr == *'Permission denied'* ]]
+}
