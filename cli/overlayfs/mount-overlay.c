@@ -40,13 +40,15 @@ static void free_overlay(struct overlay *o)
 
 /* ---- what both ways have in common ---- */
 
-static int convert_all(const struct overlay_request *q)
+static int convert_all(const struct overlay_request *q, const char *target)
 {
+	struct storage_home home;
 	int status = DONE;
 
+	find_storage_home(target, &home);
 	for (size_t i = 0; i < q->n_lower && status == DONE; i++)
-		status = convert_layer(q->lower[i], false);
-	return status == DONE && q->upper ? convert_layer(q->upper, true) : status;
+		status = convert_layer(&home, q->lower[i], false);
+	return status == DONE && q->upper ? convert_layer(&home, q->upper, true) : status;
 }
 
 /* The engine has locks of its own, which cover the upper directory. */
@@ -244,7 +246,7 @@ static int complete_and_mount(struct overlay *o, const struct overlay_request *q
 static int mount_request(const struct overlay_request *q, const char *target, bool in_namespace)
 {
 	struct overlay o;
-	int status = convert_all(q);
+	int status = convert_all(q, target);
 
 	if (status != DONE)
 		return status;

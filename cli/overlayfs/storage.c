@@ -22,8 +22,8 @@
 #define UPPER_MARKER ".idmount-upper"
 
 #define LAYER_DIRECTORY "diff"
+#define MOUNT_DIRECTORY "merged"
 #define LINK_FILE "link"
-#define LINKS_DIRECTORY "l"
 
 struct layer {
 	const char *path;
@@ -64,16 +64,41 @@ bool is_layer_path(const char *path, size_t *home)
 	return is;
 }
 
-/* Not a volume's directory that happens to be called the same. */
-static bool is_in_storage(const struct layer *l)
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_named(int parent, const char *name, const struct stat *directory)
 {
 	struct stat st;
 
-	return fstatat(l->beside, LAYER_DIRECTORY, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_dev == l->st.st_dev && st.st_ino == l->st.st_ino &&
-	       is_link_file(l->beside, LINK_FILE) &&
-	       fstatat(l->beside, "../" LINKS_DIRECTORY, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode);
+	return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_same_file(&st, directory);
+}
+
+/* Not "empty", nor "diff1", which containers/storage makes from converted ones. */
+static bool is_layer(const struct layer *l)
+{
+	return is_named(l->beside, LAYER_DIRECTORY, &l->st) && is_link_file(l->beside, LINK_FILE);
+}
+
+/* The path can contain symbolic links. */
+static bool is_in_home(const struct layer *l, const struct storage_home *home)
+{
+	struct stat st;
+
+	return fstatat(l->beside, "..", &st, 0) == 0 && is_same_file(&st, &home->st);
+}
+
+/* ".." also leads out of a mount, which can be there already. */
+void find_storage_home(const char *target, struct storage_home *home)
+{
+	AUTO_CLOSE int mounted = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int beside = openat(mounted, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	home->is_known = fstat(mounted, &st) == 0 && is_named(beside, MOUNT_DIRECTORY, &st) &&
+			 fstatat(beside, "..", &home->st, 0) == 0;
 }
 
 static void close_layer(struct layer *l)
@@ -82,7 +107,6 @@ static void close_layer(struct layer *l)
 	idm_close_fd(&l->beside);
 }
 
-/* The directory around a volume may be one that the caller cannot read. */
 static int open_layer_directory(struct layer *l)
 {
 	l->diff = open(l->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -97,16 +121,32 @@ static int open_layer_directory(struct layer *l)
 
 /* ---- markers ---- */
 
-static bool is_marked_as_upper(const struct layer *l)
+/* Another file could be one that its owner changes, or a FIFO that never answers. */
+static bool is_own_file(int fd)
 {
 	struct stat st;
 
-	return fstatat(l->beside, UPPER_MARKER, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1;
+}
+
+/* Returns -1 without one. */
+static int open_marker(const struct layer *l, const char *name)
+{
+	AUTO_CLOSE int fd = openat(l->beside, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0 && is_own_file(fd) ? idm_steal_fd(&fd) : -1;
+}
+
+static bool is_marked_as_upper(const struct layer *l)
+{
+	AUTO_CLOSE int fd = open_marker(l, UPPER_MARKER);
+
+	return fd >= 0;
 }
 
 static bool is_marked_as_converted(const struct layer *l)
 {
-	AUTO_CLOSE int fd = openat(l->beside, CONVERTED_MARKER, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int fd = open_marker(l, CONVERTED_MARKER);
 	char text[sizeof(l->identity)];
 	ssize_t n = fd < 0 ? -1 : idm_read_all(fd, text, sizeof(text));
 
@@ -119,16 +159,39 @@ static bool is_read_only_storage(int error)
 	return error == EROFS || error == EACCES || error == EPERM;
 }
 
+static int refuse_file(const struct layer *l, const char *name)
+{
+	return report_failure("%s: %s beside it: expected a regular file of user ID %u with one link",
+			      l->path, name, geteuid());
+}
+
+/* A symbolic link, a FIFO without a reader, or a directory. */
+static bool is_other_type(int error)
+{
+	return error == ELOOP || error == ENXIO || error == EISDIR;
+}
+
+static int fail_marker(const struct layer *l, const char *name)
+{
+	if (is_other_type(errno))
+		return refuse_file(l, name);
+	return is_read_only_storage(errno) ? DONE : fail_layer(l, name);
+}
+
 /* A marker that is cut is no marker, and the conversion is repeated. */
 static int write_marker(const struct layer *l, const char *name)
 {
 	AUTO_CLOSE int fd = openat(l->beside, name,
-				   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+				   O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	size_t n = strlen(l->identity);
 
 	if (fd < 0)
-		return is_read_only_storage(errno) ? DONE : fail_layer(l, name);
-	return write(fd, l->identity, n) == (ssize_t)n ? DONE : fail_layer(l, name);
+		return fail_marker(l, name);
+	if (!is_own_file(fd))
+		return refuse_file(l, name);
+	if (ftruncate(fd, 0) < 0 || write(fd, l->identity, n) != (ssize_t)n)
+		return fail_layer(l, name);
+	return DONE;
 }
 
 /* ---- the conversion ---- */
@@ -169,12 +232,21 @@ static int lock_and_convert(const struct layer *l)
 	return convert_locked(l);
 }
 
-static int convert_open_layer(const struct layer *l, bool upper)
+/* The owner of another storage converts it. An engine changes no additional image store. */
+static int check_other_layer(const struct layer *l)
+{
+	if (!is_layer(l) || !needs_conversion(l))
+		return DONE;
+	allow_deep_directories();
+	return expect_no_whiteouts(l->diff, l->path);
+}
+
+static int convert_own_layer(const struct layer *l, bool upper)
 {
 	bool needs = needs_conversion(l);
 	int status;
 
-	if (needs && !is_in_storage(l))
+	if (needs && !is_layer(l))
 		return DONE;
 	status = needs ? lock_and_convert(l) : DONE;
 	if (status != DONE || !upper || is_marked_as_upper(l))
@@ -182,56 +254,67 @@ static int convert_open_layer(const struct layer *l, bool upper)
 	return write_marker(l, UPPER_MARKER);
 }
 
-int convert_layer(const char *path, bool upper)
+int convert_layer(const struct storage_home *home, const char *path, bool upper)
 {
 	struct layer l = { .path = path, .diff = -1, .beside = -1 };
-	int status = open_layer_directory(&l);
+	int status;
 
+	if (!home->is_known) /* the layers can be volumes, and look like a storage */
+		return DONE;
+	status = open_layer_directory(&l);
 	if (status == DONE)
-		status = convert_open_layer(&l, upper);
+		status = is_in_home(&l, home) ? convert_own_layer(&l, upper) : check_other_layer(&l);
 	close_layer(&l);
 	return status;
 }
 
 /* ---- a whole storage ---- */
 
-static int convert_layer_of(const char *home, const char *id)
+/* The open home, and its path. */
+struct open_home {
+	struct storage_home home;
+	const char *path;
+	DIR *stream;
+};
+
+static int convert_layer_of(const struct open_home *h, const char *id)
 {
 	char *path;
 	int status;
 
-	if (asprintf(&path, "%s/%s/" LAYER_DIRECTORY, home, id) < 0)
+	if (asprintf(&path, "%s/%s/" LAYER_DIRECTORY, h->path, id) < 0)
 		return out_of_memory();
-	status = access(path, F_OK) == 0 ? convert_layer(path, false) : DONE;
+	status = access(path, F_OK) == 0 ? convert_layer(&h->home, path, false) : DONE;
 	free(path);
 	return status;
 }
 
-static int convert_all_layers(const char *home, DIR *stream)
+static int convert_all_layers(struct open_home *h)
 {
 	const struct dirent *entry;
 	int status = DONE;
 
-	while (status == DONE && (errno = 0, entry = readdir(stream)))
+	h->home.is_known = fstat(dirfd(h->stream), &h->home.st) == 0;
+	while (status == DONE && (errno = 0, entry = readdir(h->stream)))
 		if (*entry->d_name != '.')
-			status = convert_layer_of(home, entry->d_name);
+			status = convert_layer_of(h, entry->d_name);
 	if (status == DONE && errno)
-		return report_failure("%s: read directory: %s", home, strerror(errno));
+		return report_failure("%s: read directory: %s", h->path, strerror(errno));
 	return status;
 }
 
 int convert_storage(const char *path)
 {
 	AUTO_FREE char *home = NULL;
-	DIR *stream;
+	struct open_home h;
 	int status;
 
 	if (asprintf(&home, "%s/overlay", path) < 0)
 		return home = NULL, out_of_memory();
-	stream = opendir(home);
-	if (!stream)
+	h = (struct open_home){ .path = home, .stream = opendir(home) };
+	if (!h.stream)
 		return report_failure("%s: %s", home, strerror(errno));
-	status = convert_all_layers(home, stream);
-	closedir(stream);
+	status = convert_all_layers(&h);
+	closedir(h.stream);
 	return status;
 }

@@ -21,6 +21,7 @@
 struct directory {
 	int fd;
 	bool changed;
+	bool foreign; /* to be left as it is */
 	const char *layer;
 };
 
@@ -77,9 +78,16 @@ static int replace_whiteout(const struct directory *d, const char *name)
 	return starts_with(name, META_PREFIX) ? DONE : hide_name(d, name + strlen(PREFIX));
 }
 
+static int refuse_whiteout(const struct directory *d, const char *name)
+{
+	return report_failure("%s: expected a converted layer, got %s in another storage; run "
+			      "idmount-overlayfs --convert for that storage",
+			      d->layer, name);
+}
+
 static int convert_whiteout(struct directory *d, const char *name)
 {
-	int status = replace_whiteout(d, name);
+	int status = d->foreign ? refuse_whiteout(d, name) : replace_whiteout(d, name);
 
 	if (status != DONE)
 		return status;
@@ -89,7 +97,7 @@ static int convert_whiteout(struct directory *d, const char *name)
 
 /* ---- all of them ---- */
 
-static int convert_directory(int fd, const char *layer);
+static int convert_directory(struct directory d);
 
 /* "." and ".." name no file, so ".wh.." is an ordinary file. */
 static bool is_whiteout(const char *name)
@@ -99,6 +107,12 @@ static bool is_whiteout(const char *name)
 	return starts_with(name, PREFIX) && *hidden && !is_dot(hidden);
 }
 
+/* A container cannot read either what the engine's root cannot read in another storage. */
+static bool is_no_open_directory(const struct directory *d, int error)
+{
+	return error == ENOTDIR || error == ELOOP || (error == EACCES && d->foreign);
+}
+
 /* Sets *fd to -1 for what is no directory. */
 static int open_if_directory(const struct directory *d, const struct dirent *entry, int *fd)
 {
@@ -106,7 +120,7 @@ static int open_if_directory(const struct directory *d, const struct dirent *ent
 	if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
 		return DONE;
 	*fd = open_subdirectory(d->fd, entry->d_name);
-	if (*fd < 0 && errno != ENOTDIR && errno != ELOOP)
+	if (*fd < 0 && !is_no_open_directory(d, errno))
 		return fail_conversion(d, entry->d_name);
 	return DONE;
 }
@@ -121,7 +135,7 @@ static int convert_entry(struct directory *d, const struct dirent *entry)
 	if (status != DONE)
 		return status;
 	if (fd >= 0)
-		return convert_directory(fd, d->layer);
+		return convert_directory((struct directory){ fd, false, d->foreign, d->layer });
 	return is_whiteout(entry->d_name) ? convert_whiteout(d, entry->d_name) : DONE;
 }
 
@@ -149,15 +163,14 @@ static int convert_and_keep_times(struct directory *d, DIR *stream)
 }
 
 /* Closes the descriptor. */
-static int convert_directory(int fd, const char *layer)
+static int convert_directory(struct directory d)
 {
-	struct directory d = { .fd = fd, .layer = layer };
-	DIR *stream = fdopendir(fd);
+	DIR *stream = fdopendir(d.fd);
 	int status;
 
 	if (!stream) {
 		status = fail_conversion(&d, "read directory");
-		close(fd);
+		close(d.fd);
 		return status;
 	}
 	status = convert_and_keep_times(&d, stream);
@@ -165,10 +178,18 @@ static int convert_directory(int fd, const char *layer)
 	return status;
 }
 
+static int convert_top(struct directory d)
+{
+	d.fd = open_subdirectory(d.fd, "."); /* with an offset of its own */
+	return d.fd < 0 ? fail_conversion(&d, ".") : convert_directory(d);
+}
+
 int convert_whiteouts(int directory_fd, const char *layer)
 {
-	struct directory d = { .fd = directory_fd, .layer = layer };
-	int own = open_subdirectory(directory_fd, "."); /* with an offset of its own */
+	return convert_top((struct directory){ .fd = directory_fd, .layer = layer });
+}
 
-	return own < 0 ? fail_conversion(&d, ".") : convert_directory(own, layer);
+int expect_no_whiteouts(int directory_fd, const char *layer)
+{
+	return convert_top((struct directory){ .fd = directory_fd, .foreign = true, .layer = layer });
 }

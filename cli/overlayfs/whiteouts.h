@@ -18,4 +18,7 @@
  */
 int convert_whiteouts(int directory_fd, const char *layer);
 
+/* Changes nothing. Returns DONE, or for a whiteout of AUFS reports it and returns FAILED. */
+int expect_no_whiteouts(int directory_fd, const char *layer);
+
 #endif

@@ -241,3 +241,33 @@ nothing_is_mounted()
 	[[ $stderr == *'squash_to_uid: expected a one-to-one map'* ]]
 	nothing_is_mounted
 }
+
+@test "a volume that looks like a storage is not changed" {
+	local before
+
+	mkdir -p volume/x/diff/sub volume/l
+	touch volume/x/link volume/x/diff/sub/.wh.keep
+	mkfifo volume/x/.idmount-kernel-whiteouts
+	chown -R 4242:4242 volume
+	before=$(find volume | sort)
+	inside /y/sub/.wh.keep box -v /mnt/volume/x/diff:/y:O -- sh -c 'echo /y/sub/.wh.*'
+	same 'files of the volume' "$before" "$(find volume | sort)"
+}
+
+@test "an additional image store: it runs, and is not changed" {
+	local name
+
+	cp -a home/storage home/other
+	podman rmi --all --force
+	sed -i 's,^\[storage.options.overlay\],[storage.options]\nadditionalimagestores = ["/mnt/home/other"]\n&,' storage.conf
+	inside hello box -- sh -c 'echo hello'
+	same 'markers' '' "$(find home/other -name '.idmount-*')"
+	name=$(echo home/other/overlay/*/diff/etc)/.wh.passwd
+	touch "$name"
+	chown 4242:4242 "$name"
+	run --separate-stderr box -- true
+	((status != 0))
+	[[ $stderr == *'expected a converted layer, got .wh.passwd in another storage'* ]]
+	podman unshare /mnt/program --convert /mnt/home/other
+	box -- true
+}

@@ -16,6 +16,7 @@
 #define BASE HOME "/1/diff"
 #define TOP HOME "/2/diff"
 #define BOX HOME "/3/diff"
+#define MERGED HOME "/3/merged"
 #define MARKER ".idmount-kernel-whiteouts"
 
 static void make_layer(const char *id)
@@ -26,6 +27,8 @@ static void make_layer(const char *id)
 	scratch_dir(path);
 	snprintf(path, sizeof(path), HOME "/%s/work", id);
 	scratch_dir(path);
+	snprintf(path, sizeof(path), HOME "/%s/merged", id);
+	scratch_dir(path);
 	snprintf(path, sizeof(path), HOME "/%s/link", id);
 	scratch_file(path, id);
 }
@@ -34,10 +37,19 @@ static void make_storage(void)
 {
 	scratch_enter();
 	scratch_dir(HOME "/l");
-	scratch_dir(TARGET);
 	make_layer("1");
 	make_layer("2");
 	make_layer("3");
+}
+
+/* As before a mount of the third layer. */
+static int convert(const char *path, bool upper)
+{
+	struct storage_home home;
+
+	find_storage_home(MERGED, &home);
+	assert_true(home.is_known);
+	return convert_layer(&home, path, upper);
 }
 
 static bool exists(const char *path)
@@ -87,7 +99,7 @@ TEST(whiteouts_get_the_kernels_form)
 	scratch_file(TOP "/a/.wh.", "");
 	scratch_dir(TOP "/.wh.directory");
 	scratch_file(TOP "/.wh.directory/.wh.deep", "");
-	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_int_equal(convert(TOP, false), DONE);
 	assert_true(is_whiteout_node(TOP "/gone"));
 	assert_false(exists(TOP "/.wh.gone"));
 	assert_true(is_whiteout_node(TOP "/a/b/old"));
@@ -113,7 +125,7 @@ TEST(opaque_directories)
 	scratch_file(TOP "/a/.wh..wh..opq", "");
 	scratch_dir(TOP "/b");
 	scratch_file(TOP "/.wh.b", "");
-	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_int_equal(convert(TOP, false), DONE);
 	assert_true(is_opaque(TOP "/a") && is_opaque(TOP "/b"));
 	assert_false(exists(TOP "/a/.wh..wh..opq") || exists(TOP "/.wh.b"));
 	assert_false(is_opaque(TOP));
@@ -128,7 +140,7 @@ TEST(a_conversion_keeps_the_times_of_directories)
 	scratch_dir(TOP "/a");
 	scratch_file(TOP "/a/.wh.x", "");
 	must(utimensat(AT_FDCWD, TOP "/a", times, 0));
-	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_int_equal(convert(TOP, false), DONE);
 	must(stat(TOP "/a", &st));
 	assert_int_equal(st.st_mtim.tv_sec, 2000);
 	assert_int_equal(st.st_mtim.tv_nsec, 7);
@@ -141,7 +153,7 @@ TEST(a_conversion_that_was_cut_is_repeated)
 	scratch_file(TOP "/.wh.x", "");
 	must(mknod(TOP "/x", S_IFCHR, makedev(0, 0)));
 	scratch_file(HOME "/2/" MARKER, "1");
-	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_int_equal(convert(TOP, false), DONE);
 	assert_true(is_whiteout_node(TOP "/x"));
 	assert_false(exists(TOP "/.wh.x"));
 }
@@ -149,16 +161,16 @@ TEST(a_conversion_that_was_cut_is_repeated)
 TEST(a_layer_is_converted_once_but_a_new_directory_again)
 {
 	make_storage();
-	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_int_equal(convert(TOP, false), DONE);
 	scratch_file(TOP "/.wh.x", "");
-	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_int_equal(convert(TOP, false), DONE);
 	assert_true(exists(TOP "/.wh.x"));
 	/* containers/storage renames another directory to this name. */
 	scratch_dir(HOME "/2/staging");
 	scratch_file(HOME "/2/staging/.wh.y", "");
 	must(rename(TOP, HOME "/2/old"));
 	must(rename(HOME "/2/staging", TOP));
-	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_int_equal(convert(TOP, false), DONE);
 	assert_true(is_whiteout_node(TOP "/y"));
 }
 
@@ -167,47 +179,89 @@ TEST(an_upper_directory_is_converted_before_its_first_mount_only)
 {
 	make_storage();
 	scratch_file(BOX "/.wh.of-fuse-overlayfs", "");
-	assert_int_equal(convert_layer(BOX, true), DONE);
+	assert_int_equal(convert(BOX, true), DONE);
 	assert_true(is_whiteout_node(BOX "/of-fuse-overlayfs"));
 	scratch_file(BOX "/.wh.mine", "");
-	assert_int_equal(convert_layer(BOX, true), DONE);
-	assert_int_equal(convert_layer(BOX, false), DONE);
+	assert_int_equal(convert(BOX, true), DONE);
+	assert_int_equal(convert(BOX, false), DONE);
 	assert_int_equal(convert_storage(STORE), DONE);
 	assert_true(exists(BOX "/.wh.mine"));
 }
 
 /* ---- what it leaves alone ---- */
 
-TEST(a_volume_is_no_layer)
+TEST(other_directories_are_no_layers)
 {
-	static const char *const volumes[] = { SCRATCH "/volume", SCRATCH "/2/diff", HOME "/4/other" };
+	static const char *const others[] = { SCRATCH "/volume", HOME "/4/other", HOME "/5/diff" };
 
 	make_storage();
-	scratch_dir(SCRATCH "/2");
-	scratch_file(SCRATCH "/2/link", ""); /* but no storage */
 	scratch_dir(HOME "/4");
 	scratch_file(HOME "/4/link", ""); /* but not "diff" */
-	for (size_t i = 0; i < ARRAY_SIZE(volumes); i++) {
+	scratch_dir(HOME "/5");		  /* but no link */
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		char file[128];
 
-		scratch_dir(volumes[i]);
-		snprintf(file, sizeof(file), "%s/.wh.x", volumes[i]);
+		scratch_dir(others[i]);
+		snprintf(file, sizeof(file), "%s/.wh.x", others[i]);
 		scratch_file(file, "");
-		assert_int_equal(convert_layer(volumes[i], false), DONE);
-		assert_int_equal(convert_layer(volumes[i], true), DONE);
+		assert_int_equal(convert(others[i], false), DONE);
+		assert_int_equal(convert(others[i], true), DONE);
 		assert_true(exists(file));
 	}
-	assert_false(exists(SCRATCH "/" MARKER) || exists(SCRATCH "/2/" MARKER) ||
-		     exists(HOME "/4/" MARKER));
+	assert_false(exists(SCRATCH "/" MARKER) || exists(HOME "/4/" MARKER) ||
+		     exists(HOME "/5/" MARKER));
 }
 
-TEST(a_volume_in_a_directory_of_another_user)
+TEST(homes)
 {
-	scratch_enter();
-	scratch_dir(SCRATCH "/private/volume");
-	must(chmod(SCRATCH "/private", 0711));
+	static const char *const targets[] = { SCRATCH "/none", SCRATCH "/merge", HOME "/l",
+					       HOME "/3/diff" };
+	struct storage_home home;
+
+	make_storage();
+	scratch_dir(SCRATCH "/merge");
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		find_storage_home(targets[i], &home);
+		assert_false(home.is_known);
+	}
+	/* A second mount of a container's layer hides the first one. */
+	do_mount("none", MERGED, "tmpfs", 0, NULL);
+	find_storage_home(MERGED, &home);
+	assert_true(home.is_known);
+}
+
+#define OTHER SCRATCH "/other-store"
+#define OTHER_LAYER OTHER "/overlay/1/diff"
+
+static void make_other_storage(void)
+{
+	make_storage();
+	scratch_dir(OTHER_LAYER "/sub");
+	scratch_dir(OTHER "/overlay/l");
+	scratch_file(OTHER "/overlay/1/link", "1");
+}
+
+/* As an additional image store. */
+TEST(layers_of_another_storage)
+{
+	make_other_storage();
+	assert_int_equal(convert(OTHER_LAYER, false), DONE);
+	assert_false(exists(OTHER "/overlay/1/" MARKER));
+	scratch_file(OTHER_LAYER "/sub/.wh.x", "");
+	assert_int_equal(convert(OTHER_LAYER, false), FAILED);
+	assert_true(exists(OTHER_LAYER "/sub/.wh.x"));
+	assert_false(exists(OTHER_LAYER "/sub/x"));
+	assert_int_equal(convert_storage(OTHER), DONE);
+	assert_int_equal(convert(OTHER_LAYER, false), DONE);
+	assert_true(is_whiteout_node(OTHER_LAYER "/sub/x"));
+}
+
+TEST(a_directory_of_another_storage_that_the_engine_cannot_read)
+{
+	make_other_storage();
+	must(chmod(OTHER_LAYER "/sub", 0700));
 	become_user(1500, 1500);
-	assert_int_equal(convert_layer(SCRATCH "/private/volume", false), DONE);
+	assert_int_equal(convert(OTHER_LAYER, false), DONE);
 }
 
 TEST(symbolic_links_lead_nowhere)
@@ -227,15 +281,57 @@ TEST(symbolic_links_lead_nowhere)
 	must(symlink(SCRATCH "/file", TOP "/.wh..wh..opq"));
 	must(symlink(SCRATCH "/file", HOME "/2/" MARKER));
 	/* The marker cannot be written, and that is an error. */
-	assert_int_equal(convert_layer(TOP, false), FAILED);
+	assert_int_equal(convert(TOP, false), FAILED);
 	must(unlink(HOME "/2/" MARKER));
 	if (has_attributes())
-		assert_int_equal(convert_layer(TOP, false), DONE);
+		assert_int_equal(convert(TOP, false), DONE);
 	assert_true(exists(SCRATCH "/victim/.wh.x") && exists(SCRATCH "/victim/sub/.wh..wh..opq"));
 	assert_false(exists(SCRATCH "/victim/x") || exists(SCRATCH "/created"));
 	assert_false(is_opaque(SCRATCH "/victim") || is_opaque(SCRATCH "/victim/sub") ||
 		     is_opaque(SCRATCH "/file"));
 	assert_true(exists(TOP "/link") && exists(TOP "/relative"));
+}
+
+static void make_fifo(const char *path)
+{
+	must(mkfifo(path, 0600));
+}
+
+static void make_directory(const char *path)
+{
+	must(mkdir(path, 0700));
+}
+
+static void make_file_with_two_links(const char *path)
+{
+	scratch_file(path, "");
+	must(link(path, SCRATCH "/second-link"));
+}
+
+static void make_file_of_another_user(const char *path)
+{
+	owned_file(path, 1500, 1500);
+}
+
+static void (*const make_wrong_marker[])(const char *path) = {
+	make_fifo,
+	make_directory,
+	make_file_with_two_links,
+	make_file_of_another_user,
+};
+
+/* None of them lets the program wait, or is believed. */
+TEST(markers_of_another_kind)
+{
+	static const char *const markers[] = { HOME "/2/" MARKER, HOME "/2/.idmount-upper" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(make_wrong_marker) * ARRAY_SIZE(markers); i++) {
+		make_storage();
+		scratch_file(TOP "/.wh.x", "");
+		make_wrong_marker[i / 2](markers[i % 2]);
+		assert_int_equal(convert(TOP, true), FAILED);
+		assert_false(exists(TOP "/.wh.x"));
+	}
 }
 
 /* More levels than descriptors, at first. */
@@ -251,7 +347,7 @@ TEST(deep_directories)
 	strcat(path, "/.wh.x");
 	scratch_file(path, "");
 	must(setrlimit(RLIMIT_NOFILE, &few));
-	assert_int_equal(convert_layer(TOP, false), DONE);
+	assert_int_equal(convert(TOP, false), DONE);
 	assert_false(exists(path));
 }
 
@@ -272,8 +368,8 @@ TEST(a_read_only_storage)
 	scratch_file(TOP "/.wh.x", "");
 	do_mount(STORE, STORE, NULL, MS_BIND, NULL);
 	do_mount(NULL, STORE, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
-	assert_int_equal(convert_layer(BASE, false), DONE);
-	assert_int_equal(convert_layer(TOP, false), FAILED);
+	assert_int_equal(convert(BASE, false), DONE);
+	assert_int_equal(convert(TOP, false), FAILED);
 }
 
 /* ---- mounts ---- */
@@ -284,7 +380,7 @@ static const struct {
 	mount_function *mount;
 } program_ways[] = { { mount_requested_overlay }, { mount_overlay_as_before_615 } };
 
-static int mount_by(mount_function *mount, const char *options)
+static int mount_at_target(mount_function *mount, const char *options, const char *target)
 {
 	char list[1024];
 	struct overlay_request q;
@@ -294,9 +390,14 @@ static int mount_by(mount_function *mount, const char *options)
 	assert_int_equal(overlay_request_init(&q), DONE);
 	status = add_overlay_options(&q, list);
 	if (status == DONE)
-		status = mount(&q, TARGET);
+		status = mount(&q, target);
 	overlay_request_free(&q);
 	return status;
+}
+
+static int mount_by(mount_function *mount, const char *options)
+{
+	return mount_at_target(mount, options, MERGED);
 }
 
 #define DIRECTORIES "lowerdir=" HOME "/l/TOP:" HOME "/l/BASE,upperdir=" BOX ",workdir=" HOME "/3/work"
@@ -315,19 +416,19 @@ static void make_image(void)
 
 static void assert_mapped(void)
 {
-	assert_owner(TARGET, 1000, 2000);
-	assert_owner(TARGET "/root", 1000, 2000);
-	assert_owner(TARGET "/nine", 1009, 2009);
-	assert_false(exists(TARGET "/deleted"));
+	assert_owner(MERGED, 1000, 2000);
+	assert_owner(MERGED "/root", 1000, 2000);
+	assert_owner(MERGED "/nine", 1009, 2009);
+	assert_false(exists(MERGED "/deleted"));
 }
 
 /* As the container's root, and as the engine's, which the map of the container lacks. */
 static void change_files(void)
 {
-	owned_file(TARGET "/new", 1003, 2003);
-	must(unlink(TARGET "/root"));
-	scratch_file(TARGET "/of-the-engine", "");
-	assert_owner(TARGET "/of-the-engine", 0, 0);
+	owned_file(MERGED "/new", 1003, 2003);
+	must(unlink(MERGED "/root"));
+	scratch_file(MERGED "/of-the-engine", "");
+	assert_owner(MERGED "/of-the-engine", 0, 0);
 }
 
 static void assert_stored(void)
@@ -351,7 +452,7 @@ static void mount_and_use(size_t way)
 	assert_mapped();
 	change_files();
 	assert_stored();
-	do_umount(TARGET);
+	do_umount(MERGED);
 	snapshot_assert_same(before);
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
 	assert_string_equal(cwd, STORE);
@@ -361,7 +462,7 @@ static void mounts_below_519(void)
 {
 	make_image();
 	assert_int_equal(mount_by(mount_requested_overlay, DIRECTORIES "," MAPPINGS), FAILED);
-	assert_false(exists(TARGET "/root"));
+	assert_false(exists(MERGED "/root"));
 }
 
 TEST_SINCE(5, 19, mounts_below_519, a_map)
@@ -382,9 +483,9 @@ TEST(no_map_and_a_map_that_changes_nothing)
 	make_image();
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		assert_int_equal(mount_by(mount_requested_overlay, options[i]), DONE);
-		assert_owner(TARGET "/nine", 9, 9);
-		assert_false(exists(TARGET "/deleted"));
-		do_umount(TARGET);
+		assert_owner(MERGED "/nine", 9, 9);
+		assert_false(exists(MERGED "/deleted"));
+		do_umount(MERGED);
 	}
 }
 
@@ -398,11 +499,11 @@ TEST_SINCE(5, 19, mounts_below_519, without_an_upper_directory)
 					  "lowerdir=" HOME "/l/TOP:" HOME "/l/BASE,nosuid," MAPPINGS),
 				 DONE);
 		assert_mapped();
-		assert_int_equal(open(TARGET "/new", O_CREAT | O_WRONLY, 0600), -1);
+		assert_int_equal(open(MERGED "/new", O_CREAT | O_WRONLY, 0600), -1);
 		assert_int_equal(errno, EROFS);
-		mount = mount_at(TARGET);
+		mount = mount_at(MERGED);
 		assert_true(mount.attr & IDM_ATTR_NOSUID);
-		do_umount(TARGET);
+		do_umount(MERGED);
 	}
 }
 
@@ -421,10 +522,32 @@ TEST_SINCE(5, 19, mounts_below_519, layers_outside_of_the_storage)
 				 kernel_is_before(6, 3) ? FAILED : DONE);
 		if (kernel_is_before(6, 3)) /* which maps no tmpfs */
 			continue;
-		assert_owner(TARGET "/five", 1005, 2005);
-		assert_owner(TARGET "/six", 1006, 2006);
-		do_umount(TARGET);
+		assert_owner(MERGED "/five", 1005, 2005);
+		assert_owner(MERGED "/six", 1006, 2006);
+		do_umount(MERGED);
 	}
+}
+
+/* podman mounts the overlay over a volume elsewhere. */
+TEST(a_volume_that_looks_like_a_storage)
+{
+	scratch_enter();
+	scratch_dir(SCRATCH "/volume/x/diff/sub");
+	scratch_dir(SCRATCH "/volume/l");
+	scratch_file(SCRATCH "/volume/x/link", "");
+	scratch_file(SCRATCH "/volume/x/diff/sub/.wh.keep", "");
+	make_fifo(SCRATCH "/volume/x/" MARKER);
+	scratch_dir(SCRATCH "/o/upper");
+	scratch_dir(SCRATCH "/o/work");
+	scratch_dir(SCRATCH "/o/merge");
+	assert_int_equal(mount_at_target(mount_requested_overlay,
+					 "lowerdir=" SCRATCH "/volume/x/diff,upperdir=" SCRATCH
+					 "/o/upper,workdir=" SCRATCH "/o/work,private",
+					 SCRATCH "/o/merge"),
+			 DONE);
+	assert_true(exists(SCRATCH "/o/merge/sub/.wh.keep"));
+	assert_true(exists(SCRATCH "/volume/x/diff/sub/.wh.keep"));
+	assert_false(exists(SCRATCH "/volume/x/diff/sub/keep") || exists(SCRATCH "/o/.idmount-upper"));
 }
 
 TEST(failures_leave_nothing)
