@@ -177,7 +177,7 @@ static int mount_overlay(struct request *q, const char *target)
 	o->flags |= IDM_OVERLAY_SERVICE;
 	o->progress = show_progress;
 	o->progress_data = (void *)"layer";
-	hardening = harden_options(&q->mount_options, o->map, IDM_HARDEN_ROOT);
+	hardening = harden_options(&q->mount_options, o->map, IDM_HARDEN_ROOT, NULL);
 	o->attr = q->mount_options.set;
 	if (o->upper && o->upper_ids == IDM_UPPER_DISK)
 		look_for_exposure(&exposed, o->upper, o->map, &q->mount_options);

@@ -7,10 +7,10 @@
 #include "report.h"
 
 struct hardening harden_options(struct mount_options *mount_options, const struct idm_map *map,
-				enum idm_harden_as as)
+				enum idm_harden_as as, const struct idm_map *container)
 {
 	struct hardening h = { 0 };
-	uint32_t wanted = idm_map_hardening(map, as, NULL, &h.why);
+	uint32_t wanted = idm_map_hardening(map, as, container, &h.why);
 
 	h.added = wanted & ~(mount_options->set | mount_options->clear);
 	mount_options->set |= h.added;

@@ -10,9 +10,12 @@ struct hardening {
 	struct idm_hardening_info why;
 };
 
-/* Adds the attributes of idm_map_hardening() to the mount options, but none that these name already. */
+/*
+ * Adds the attributes of idm_map_hardening() to the mount options, but none that these name already.
+ * `container` may be NULL.
+ */
 struct hardening harden_options(struct mount_options *mount_options, const struct idm_map *map,
-				enum idm_harden_as as);
+				enum idm_harden_as as, const struct idm_map *container);
 
 /*
  * Reports added attributes in one line, if an ID was the reason. `options` prevent that.

@@ -82,7 +82,7 @@ int do_mount(const struct mount_request *request)
 		report_error(&err);
 		return USAGE;
 	}
-	hardening = harden_options(&mount_options, request->map, IDM_HARDEN_MOUNT);
+	hardening = harden_options(&mount_options, request->map, IDM_HARDEN_MOUNT, NULL);
 	/* Before the mount: the target may be the source, and cover it. */
 	look_for_exposure(&exposed, &source, request->map, &mount_options);
 	tree = open_requested_tree(request, &mount_options);

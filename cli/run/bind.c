@@ -115,9 +115,9 @@ int run_parse_bind(struct run_bind *b, const char *text)
 	return status == DONE ? check_bind(b) : status;
 }
 
-void run_harden_bind(struct run_bind *b)
+void run_harden_bind(struct run_bind *b, const struct idm_map *map, const struct idm_map *container)
 {
-	b->hardening = harden_options(&b->mount_options, b->map, IDM_HARDEN_BIND);
+	b->hardening = harden_options(&b->mount_options, map, IDM_HARDEN_BIND, container);
 }
 
 static bool is_device(const char *path)

@@ -254,7 +254,7 @@ static int add_bind(struct run_request *q, struct run_root *root, struct run_bin
 
 	if (status != DONE)
 		return status;
-	run_harden_bind(b);
+	run_harden_bind(b, map, q->maps.map);
 	look_for_exposure(&q->exposed, &(struct idm_path){ AT_FDCWD, b->source }, map,
 			  &b->mount_options);
 	/* The service adds no map to another one. */

@@ -116,8 +116,11 @@ void run_free_bind(struct run_bind *bind);
  */
 int run_map_of_bind(const struct run_bind *bind, const struct idm_map *container, struct idm_map **map);
 
-/* Adds nodev, and nosuid where the map shows another ID. The IDs of the container count here. */
-void run_harden_bind(struct run_bind *bind);
+/*
+ * Adds nodev, and nosuid where the map that the bind gets shows another ID. The IDs of the container
+ * count here.
+ */
+void run_harden_bind(struct run_bind *bind, const struct idm_map *map, const struct idm_map *container);
 void run_report_binds(const struct run_request *q);
 
 /*

@@ -128,8 +128,8 @@ idmount: run: /proc: make mount point: Permission denied" run_joe --rootfs root 
 	prints $'33:33 /src\n5:5 /src/mail\n65534:65534 /src/other' \
 		run_joe --rootfs root --bind src:/src:map=4242:33+u:200007:5+g:200011:5,suid,dev -- sh -c 'stat -c "%u:%g %n" /src /src/*'
 	prints $'0:0 /src\n8:12 /src/mail' \
-		run_joe --rootfs root -m 0:201000:1000 --bind src:/src:idmap -- stat -c '%u:%g %n' /src /src/mail
-	run_joe --rootfs root -m 0:201000:1000 --bind src:/src:map=4242:0,suid,dev --bind src:/ro:idmap,ro -- \
+		run_joe --rootfs root -m 0:201000:1000 --bind src:/src:idmap,suid,dev -- stat -c '%u:%g %n' /src /src/mail
+	run_joe --rootfs root -m 0:201000:1000 --bind src:/src:map=4242:0,suid,dev --bind src:/ro:idmap,ro,suid,dev -- \
 		sh -c 'touch /src/new; ! touch /ro/new2 2>/dev/null'
 	same 'owner on disk' 4242:4242 "$(owner src/new)"
 	# A user without ranges has one ID.
@@ -138,6 +138,28 @@ idmount: run: /proc: make mount point: Permission denied" run_joe --rootfs root 
 	mount --bind group /etc/subgid
 	chown joe:joe root/tmp
 	prints 0:0 run_joe --rootfs root -m 0:4242:1 --bind src:/src:map=4242:0,suid,dev -- stat -c %u:%g /src
+}
+
+@test "a set-user-ID program of the user in a bind does not make a user of the container its root" {
+	local run=(run_joe --rootfs root -m 0:201000:1000 --bind /usr:/usr)
+
+	# id of busybox drops the privilege.
+	mkdir root/usr
+	ln -s usr/lib root/lib
+	ln -s usr/lib64 root/lib64
+	chown joe:joe root/usr
+	cp /usr/bin/id src/id
+	chown joe:joe src/id
+	chmod 4755 src/id
+	run -0 --separate-stderr "${run[@]}" --user 5:5 --bind src:/src:idmap -- /src/id -u
+	same 'user' 5 "$output"
+	same 'note' "idmount: run: note: added nosuid,nodev to the bind at /src, since files of user 4242 appear as root's; the options suid and dev of a bind prevent that" "$stderr"
+	prints 0 "${run[@]}" --user 5:5 --bind src:/src:idmap,suid,dev -- /src/id -u
+	# A bind that keeps the owners has no map.
+	prints 1 run_joe --rootfs root --bind src:/src:idmap -- grep -c ' /src rw,nodev,' /proc/self/mountinfo
+	# The root filesystem keeps its own.
+	mv src/id root/run/id
+	prints 0 "${run[@]}" --user 5:5 -- /run/id -u
 }
 
 @test "what the service refuses, and what only the kernel can do" {
