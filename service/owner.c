@@ -173,13 +173,18 @@ static int ask_for_peer(int connection, struct owner *owner)
 	return 0;
 }
 
+/* It is the number of no namespace. */
+static const struct owner gone = { 0, true };
+
 int find_owner(int connection, const struct ucred *client, struct owner *owner)
 {
 	int r;
 
 	*owner = (struct owner){ .id = client->uid };
 	r = ask_for_peer(connection, owner);
-	if (r == 0 && !owner->is_userns)
+	if (r == -ESRCH)
+		*owner = gone;
+	if (!owner->is_userns)
 		owner->id = ask_files((uint32_t)owner->id);
 	return r;
 }

@@ -17,7 +17,11 @@ struct owner {
 	bool is_userns; /* `id` is the inode number of its file */
 };
 
-/* Finds it. Returns 0, or -ESRCH: the client exited, so its request would be refused. */
+/*
+ * Finds it. Returns 0, or -ESRCH: the client exited, so its request would be refused. All clients that
+ * exited have one owner. The kernel does not tell any more whose processes they were, and a user can
+ * have one with each of its subordinate IDs.
+ */
 int find_owner(int connection, const struct ucred *client, struct owner *owner);
 
 /*

@@ -391,6 +391,7 @@ TEST(file_that_cannot_be_closed_stops_its_user_only)
 /* ---- files that wait for a server that writes nothing ---- */
 
 #define STUCK 3000
+#define STUCK_IDS 600U
 #define STUCK_CHILDREN 8 /* four workers, two closers, and one of another user */
 
 /* Each file's last close(2) writes its page, and waits for that. */
@@ -418,18 +419,46 @@ static void leave_file(void)
 	send_message(connection, "12345678", 8, &file, 1, NULL);
 }
 
-/* The service is stopped, until there is something to write. */
-static void leave_files(void *data)
+static void leave_files_as_one(void)
 {
-	const struct race *race = data;
+	for (int i = 0; i < STUCK; i++)
+		leave_file();
+}
+
+static void leave_files_as_many(void)
+{
+	for (uint32_t i = 0; i < STUCK_IDS; i++) {
+		pid_t pid = (pid_t)must(fork());
+
+		if (pid == 0) {
+			must(syscall(SYS_setresuid, 1 + i, 1 + i, 1 + i));
+			leave_file();
+			_exit(0);
+		}
+		await_child(pid);
+	}
+}
+
+/* The service is stopped, until there is something to write. */
+static void leave_before_writing(const struct race *race, void (*leave)(void))
+{
 	int file = (int)must(open(FUSE_FILE, O_RDWR | O_CLOEXEC));
 	char byte;
 
-	for (int i = 0; i < STUCK; i++)
-		leave_file();
+	leave();
 	must(pwrite(file, "text", 4, 0));
 	must(write(race->ready, "", 1));
 	must(read(race->go, &byte, 1));
+}
+
+static void leave_files(void *race)
+{
+	leave_before_writing(race, leave_files_as_one);
+}
+
+static void leave_files_by_ids(void *race)
+{
+	leave_before_writing(race, leave_files_as_many);
 }
 
 /* Also those that are killed, and do not exit. */
@@ -447,7 +476,7 @@ static unsigned int count_children(const struct service *service)
 	return n;
 }
 
-TEST(files_that_cannot_be_written_fill_nothing)
+static void leave_and_serve_others(void (*leave)(void *))
 {
 	struct service service;
 	unsigned int children;
@@ -464,7 +493,7 @@ TEST(files_that_cannot_be_written_fill_nothing)
 	must(kill(service.pid, SIGSTOP));
 	client = (pid_t)must(fork());
 	if (client == 0) {
-		as_client(ORDINARY, leave_files, &(struct race){ ready[1], go[0], NULL });
+		as_client(ORDINARY, leave, &(struct race){ ready[1], go[0], NULL });
 		_exit(0);
 	}
 	must(read(ready[0], &byte, 1));
@@ -478,11 +507,27 @@ TEST(files_that_cannot_be_written_fill_nothing)
 	service_stop(&service);
 	if (children > STUCK_CHILDREN)
 		fail_msg("%u processes wait for the server", children);
-	proof("hostile", STUCK, "files that cannot be closed");
 	for (int i = 0; i < 2; i++) {
 		close(ready[i]);
 		close(go[i]);
 	}
+}
+
+TEST(files_that_cannot_be_written_fill_nothing)
+{
+	leave_and_serve_others(leave_files);
+	proof("hostile", STUCK, "files that cannot be closed");
+}
+
+static void the_kernel_does_not_tell(void)
+{
+	untried("the kernel tells a service that a client exited from Linux 6.5 on");
+}
+
+/* Their processes are gone before the service accepts. */
+TEST_SINCE(6, 5, the_kernel_does_not_tell, exited_clients_are_one_user)
+{
+	leave_and_serve_others(leave_files_by_ids);
 }
 
 /* ---- descriptors in messages that the service does not read ---- */
