@@ -14,6 +14,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -126,6 +127,58 @@ static struct slot *find_free_slot(struct server *s)
 	return NULL;
 }
 
+/* ---- children ---- */
+
+static bool is_kept(const struct slot *slot, const struct slot *own)
+{
+	return slot == own || (own->state == OVER && slot->state == OVER && slot->share == own->share);
+}
+
+/*
+ * A connection that a child has longer than this process is closed by the exit of the child, which can
+ * wait. So a child has no other user's. While this process waits, no close(2) here is the last.
+ */
+static void close_others(struct server *s, const struct slot *own)
+{
+	const struct share *shares = s->table.shares;
+
+	for (size_t i = 0; i < SLOTS; i++)
+		if (!is_kept(&s->slots[i], own))
+			close_slot_fd(s->slots[i].state == FREE ? -1 : s->slots[i].fd);
+	for (size_t i = 0; i < ARRAY_SIZE(s->table.shares); i++)
+		for (unsigned int k = 0; k < shares[i].n_parked; k++)
+			if (own->state != OVER || &shares[i] != own->share)
+				close(shares[i].parked[k]);
+}
+
+enum { WATCHED, UNWATCHED };
+
+/* An unwatched one sends no signal when it exits, so that only __WCLONE finds it. */
+static pid_t clone_self(int kind)
+{
+	return kind == WATCHED ? fork() : (pid_t)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
+}
+
+/* As fork(2), but in the child only the connections that belong to `own` are open. */
+static pid_t start_child(struct server *s, const struct slot *own, int kind)
+{
+	int done[2];
+	pid_t child;
+	char byte;
+
+	if (pipe2(done, O_CLOEXEC) < 0)
+		return -1;
+	child = clone_self(kind);
+	if (child == 0)
+		close_others(s, own);
+	close(done[1]);
+	if (child > 0)
+		while (read(done[0], &byte, 1) < 0 && errno == EINTR)
+			;
+	close(done[0]);
+	return child;
+}
+
 /* ---- the end of a connection ---- */
 
 /*
@@ -197,14 +250,11 @@ static bool park_connections(struct server *s, const struct slot *first)
 	return share->in_state[OVER] == 1;
 }
 
-/*
- * The user has more than this process keeps. A child without a slot closes all. It sends no signal when
- * it exits, so that only __WCLONE finds it.
- */
+/* The user has more than this process keeps. A child without a slot closes all. */
 static void close_unwatched(struct server *s, const struct slot *slot)
 {
 	struct share *share = slot->share;
-	pid_t service = getpid(), child = (pid_t)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
+	pid_t service = getpid(), child = start_child(s, slot, UNWATCHED);
 
 	if (child == 0)
 		await_kill(service);
@@ -226,7 +276,7 @@ static void reap_unwatched(void)
 /* The child closes all that its user has left after this process, by its exit. */
 static void close_by_child(struct server *s, struct slot *slot)
 {
-	pid_t service = getpid(), child = fork();
+	pid_t service = getpid(), child = start_child(s, slot, WATCHED);
 	int pidfd;
 
 	if (child == 0)
@@ -330,10 +380,7 @@ static void accept_some(struct server *s)
 /* The exit status of a worker that was not killed. */
 enum { MAPPED, REFUSED };
 
-/*
- * It exits with the service. It has other clients' connections, too. To close one could wait, so only
- * its exit does.
- */
+/* It exits with the service. */
 static void run_worker(struct server *s, const struct slot *own, pid_t service)
 {
 	setpgid(0, 0);
@@ -351,7 +398,7 @@ static void start_worker(struct server *s, struct slot *slot)
 	int pidfd;
 
 	slot->quiet = is_log_full(slot->share, get_milliseconds());
-	worker = fork();
+	worker = start_child(s, slot, WATCHED);
 	if (worker == 0)
 		run_worker(s, slot, service);
 	pidfd = worker < 0 ? -1 : idm_sys_pidfd_open(worker);

@@ -462,18 +462,35 @@ static void leave_files_by_ids(void *race)
 }
 
 /* Also those that are killed, and do not exit. */
-static unsigned int count_children(const struct service *service)
+static void list_children(const struct service *service, char list[65536])
 {
-	char path[64], list[65536] = "", *at = list;
+	char path[64];
 	AUTO_CLOSE int fd = -1;
-	unsigned int n = 0;
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", service->pid, service->pid);
 	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	must(read(fd, list, sizeof(list) - 1));
+	n = read(fd, list, 65535);
+	list[must(n)] = '\0';
+}
+
+static unsigned int count_children(const struct service *service)
+{
+	char list[65536], *at = list;
+	unsigned int n = 0;
+
+	list_children(service, list);
 	while (strtol(at, &at, 10))
 		n++;
 	return n;
+}
+
+static pid_t find_child(const struct service *service)
+{
+	char list[65536];
+
+	list_children(service, list);
+	return (pid_t)strtol(list, NULL, 10);
 }
 
 static void leave_and_serve_others(void (*leave)(void *))
@@ -528,6 +545,70 @@ static void the_kernel_does_not_tell(void)
 TEST_SINCE(6, 5, the_kernel_does_not_tell, exited_clients_are_one_user)
 {
 	leave_and_serve_others(leave_files_by_ids);
+}
+
+/* ---- what a worker has ---- */
+
+static void wait_beside_silent(void *data)
+{
+	const struct race *race = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	AUTO_CLOSE int silent = connect_service(), connection = connect_service();
+	const int fds[] = { tree, userns };
+	char byte;
+
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	assert_int_equal(receive_reply(connection).state, IDM_SERVICE_CHALLENGE);
+	must(write(race->ready, "", 1));
+	must(read(race->go, &byte, 1));
+}
+
+static unsigned int count_sockets(pid_t pid)
+{
+	char path[300], target[64];
+	unsigned int n = 0;
+	const struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)pid, entry->d_name);
+		n += readlink(path, target, sizeof(target)) > 7 && strncmp(target, "socket:", 7) == 0;
+	}
+	closedir(dir);
+	return n;
+}
+
+/* Else its exit could be the last to close another client's connection, and wait for a file in that. */
+TEST(worker_has_no_other_connection)
+{
+	struct service service;
+	unsigned int sockets;
+	int ready[2], go[2];
+	pid_t client;
+	char byte;
+
+	enter_with_data();
+	service = service_start(NULL);
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	client = (pid_t)must(fork());
+	if (client == 0) {
+		as_client(ORDINARY, wait_beside_silent, &(struct race){ ready[1], go[0], NULL });
+		_exit(0);
+	}
+	must(read(ready[0], &byte, 1));
+	sockets = count_sockets(find_child(&service));
+	must(write(go[1], "", 1));
+	await_child(client);
+	service_stop(&service);
+	assert_int_equal(sockets, 1);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
 }
 
 /* ---- descriptors in messages that the service does not read ---- */
