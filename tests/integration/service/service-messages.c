@@ -553,14 +553,15 @@ static void wait_beside_silent(void *data)
 {
 	const struct race *race = data;
 	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
-	AUTO_CLOSE int silent = connect_service(), connection = connect_service();
-	const int fds[] = { tree, userns };
+	const int fds[] = { tree, userns }, silent = connect_service();
+	AUTO_CLOSE int connection = connect_service();
 	char byte;
 
 	send_request(connection, IDM_SERVICE_MAP, fds, 2);
 	assert_int_equal(receive_reply(connection).state, IDM_SERVICE_CHALLENGE);
 	must(write(race->ready, "", 1));
 	must(read(race->go, &byte, 1));
+	close(silent);
 }
 
 static unsigned int count_sockets(pid_t pid)
