@@ -6,7 +6,8 @@
  * waits, and only its user.
  *
  * A message that is left unread has descriptors, too. The process that drops it waits for a socket with
- * SO_LINGER, unless that process exits. So the first process drops no message.
+ * SO_LINGER, unless that process exits. So the first process drops no message. A child does by its exit.
+ * A child has connections of one user only, so that it waits for no other one.
  *
  * There is a limit for everything, and a fixed array. The kernel keeps further connections in the queue
  * of the listening socket.
@@ -182,8 +183,9 @@ static pid_t start_child(struct server *s, const struct slot *own, int kind)
 /* ---- the end of a connection ---- */
 
 /*
- * After shutdown(2). Each message has credentials (SO_PASSCRED), also an empty one. The end has none. An
- * error of the connection comes before the messages.
+ * Whether there is a message, or can be one: neither the client nor shutdown(2) has closed it. Each
+ * message has credentials (SO_PASSCRED), also an empty one. The end has none. An error of the connection
+ * comes before the messages.
  */
 static bool has_message(int connection)
 {
@@ -349,13 +351,22 @@ static void admit(struct server *s, struct slot *slot, int connection)
 		refuse_slot(slot, -EAGAIN, "too many connections of this user are open");
 }
 
+/* The client can have closed it already. To look for its user costs more than to connect. */
+static void admit_or_close(struct server *s, struct slot *slot, int connection)
+{
+	if (has_message(connection))
+		admit(s, slot, connection);
+	else
+		close(connection);
+}
+
 static bool accept_one(struct server *s)
 {
 	struct slot *slot = find_free_slot(s);
 	int connection = slot ? accept4(s->listener, NULL, NULL, SOCK_CLOEXEC) : -1;
 
 	if (connection >= 0) {
-		admit(s, slot, connection);
+		admit_or_close(s, slot, connection);
 		return true;
 	}
 	if (slot && idm_is_shortage(-errno))

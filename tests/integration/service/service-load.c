@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -368,6 +369,36 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, connections_without_end_stop_no_other_u
 	service_stop(&service);
 	close(ready[0]);
 	close(ready[1]);
+}
+
+#define CLOSED 10
+
+/* Each event has this size: a file that is watched itself has no name in it. */
+static size_t count_events(int inotify)
+{
+	char events[100 * sizeof(struct inotify_event)];
+
+	return (size_t)must(read(inotify, events, sizeof(events))) / sizeof(struct inotify_event);
+}
+
+/* The user of a client that has sent nothing is not needed. */
+TEST_SINCE(5, 12, mounts_are_not_mapped, files_are_not_read_for_a_closed_connection)
+{
+	AUTO_CLOSE int inotify = -1;
+	struct service service;
+
+	enter_with_etc();
+	service = service_start(NULL);
+	inotify = (int)must(inotify_init1(IN_CLOEXEC));
+	must(inotify_add_watch(inotify, "/etc/subuid", IN_OPEN | IN_CLOSE_NOWRITE));
+	must(kill(service.pid, SIGSTOP));
+	for (int i = 0; i < CLOSED; i++)
+		close(connect_service());
+	must(kill(service.pid, SIGCONT));
+	assert_other_user_is_served();
+	/* It can have read the file for the connection that its start was awaited with. */
+	assert_true(count_events(inotify) <= 4);
+	service_stop(&service);
 }
 
 /* ---- the log ---- */
