@@ -411,8 +411,8 @@ static int run_request(struct run_request *q)
 		status = run_read_seccomp(q);
 	if (status == DONE)
 		status = complete_maps(q);
-	if (status == DONE && geteuid() != 0)
-		status = run_enter_userns(q);
+	if (status == DONE)
+		status = geteuid() == 0 ? run_find_exposure(q) : run_enter_userns(q);
 	if (status == DONE)
 		status = check_root_id(q);
 	if (status == DONE) {

@@ -13,11 +13,14 @@
 
 /* ---- reach ---- */
 
-/* A user can be in any group, so both together keep the way open. */
-static void narrow(struct reach *r, const struct stat *st)
+/*
+ * A user can be in any group, so both together keep the way open. The owner of the programs gains
+ * nothing by them. A group with the owner's number has no other member, as a rule.
+ */
+static void narrow(struct reach *r, const struct stat *st, uid_t owner)
 {
-	uid_t user = st->st_mode & S_IXUSR ? st->st_uid : 0;
-	gid_t group = st->st_mode & S_IXGRP ? st->st_gid : 0;
+	uid_t user = st->st_mode & S_IXUSR && st->st_uid != owner ? st->st_uid : 0;
+	gid_t group = st->st_mode & S_IXGRP && st->st_gid != owner ? st->st_gid : 0;
 
 	if (st->st_mode & S_IXOTH)
 		return;
@@ -37,7 +40,7 @@ static bool is_reachable(const struct reach *r)
 }
 
 /* From the directory up to the root. Closes the descriptor. */
-static struct reach reach_of(int fd)
+static struct reach reach_of(int fd, uid_t owner)
 {
 	struct reach reach = { .everybody = true };
 	struct stat st, above;
@@ -45,7 +48,7 @@ static struct reach reach_of(int fd)
 	while (fd >= 0 && fstat(fd, &st) == 0 && is_reachable(&reach)) {
 		int parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-		narrow(&reach, &st);
+		narrow(&reach, &st, owner);
 		close(fd);
 		fd = parent;
 		if (fd >= 0 && fstat(fd, &above) == 0 && above.st_dev == st.st_dev &&
@@ -103,14 +106,14 @@ static bool is_writable(const struct statvfs *mount, const struct mount_options 
 }
 
 static struct reach find_reach(int fd, const struct idm_map *map,
-			       const struct mount_options *mount_options)
+			       const struct mount_options *mount_options, uid_t owner)
 {
 	struct statvfs mount;
 
 	if (fstatvfs(fd, &mount) < 0 || !is_run_with_its_owner(&mount) ||
 	    !is_writable(&mount, mount_options))
 		return (struct reach){ 0 };
-	return reach_of(open_exposed_directory(fd, map));
+	return reach_of(open_exposed_directory(fd, map), owner);
 }
 
 void look_for_exposure(struct exposed *found, const struct idm_path *place, const struct idm_map *map,
@@ -120,19 +123,19 @@ void look_for_exposure(struct exposed *found, const struct idm_path *place, cons
 	uint32_t seen;
 	int fd;
 
-	if (!map || idm_map_to_seen(map, IDM_UID, 0, &seen) < 0 || seen == 0)
+	if (!map || idm_map_to_seen(map, IDM_UID, found->owner, &seen) < 0 || seen == found->owner)
 		return;
 	fd = openat(place->dirfd, place->path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	reach = find_reach(fd, map, mount_options);
+	reach = find_reach(fd, map, mount_options, found->owner);
 	close(fd);
 	if (!is_reachable(&reach))
 		return;
 	if (found->path)
 		found->more++;
 	else
-		*found = (struct exposed){ place->path, seen, reach, 0 };
+		*found = (struct exposed){ found->owner, place->path, seen, reach, 0 };
 }
 
 /* ---- the report ---- */
@@ -150,15 +153,17 @@ static const char *name_reach(const struct reach *reach, char *buf, size_t size)
 
 void report_exposed(const struct exposed *found)
 {
-	char name[32], more[48] = "";
+	char name[32], owner[32] = "root", more[48] = "";
 
 	if (!found->path)
 		return;
 	if (found->more)
 		snprintf(more, sizeof(more), " (and %zu more place%s)", found->more,
 			 found->more == 1 ? "" : "s");
+	if (found->owner)
+		snprintf(owner, sizeof(owner), "user %u", found->owner);
 	report_note(
-		"%s%s: user %u can store set-user-ID programs of root there, and %s can run them; put it "
+		"%s%s: user %u can store set-user-ID programs of %s there, and %s can run them; put it "
 		"below a directory of mode 0700, or on a mount that is nosuid",
-		found->path, more, found->seen, name_reach(&found->reach, name, sizeof(name)));
+		found->path, more, found->seen, owner, name_reach(&found->reach, name, sizeof(name)));
 }

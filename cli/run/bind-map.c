@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: MIT
-/* A bind's map leads to IDs of the container; the kernel requires those that this process sees. */
+/*
+ * The maps of the root filesystem and of binds. A bind's map leads to IDs of the container; the kernel
+ * requires those that this process sees.
+ */
 #include "cli/common/report.h"
 #include "run.h"
+
+/* In a namespace with the container's IDs the owners of the root filesystem are right already. */
+const struct idm_map *run_map_of_root(const struct run_request *q)
+{
+	if (q->rootless)
+		return q->root_mapped ? q->disk_map : NULL;
+	return q->maps.map;
+}
 
 /*
  * Returns whether the container lacks_id an ID of the entry's seen column. *missing is the first such
@@ -49,12 +60,34 @@ static int complete_bind_map(const struct run_bind *b, const struct idm_map *con
 	return out_of_memory();
 }
 
-int run_map_of_bind(const struct run_bind *b, const struct idm_map *container, struct idm_map **map)
+static int convert_bind_map(const struct run_bind *b, const struct idm_map *container,
+			    struct idm_map **map)
 {
 	int status = check_entries(b, IDM_UID, container);
 
-	*map = NULL;
 	if (status == DONE)
 		status = check_entries(b, IDM_GID, container);
 	return status == DONE ? complete_bind_map(b, container, map) : status;
+}
+
+/*
+ * The map of "idmap", as of a root filesystem. For an ordinary user the map with the user's own IDs
+ * leaves all owners as they are. Then the service is not needed.
+ */
+static int copy_container_map(const struct run_request *q, const struct run_bind *b,
+			      struct idm_map **map)
+{
+	const struct idm_map *own = q->rootless ? q->disk_map : q->maps.map;
+
+	if (q->rootless && !b->mapped_flags && q->keeps_owners)
+		return DONE;
+	return idm_map_copy(own, map) < 0 ? out_of_memory() : DONE;
+}
+
+int run_map_of_bind(const struct run_request *q, const struct run_bind *b, struct idm_map **map)
+{
+	*map = NULL;
+	if (b->map)
+		return convert_bind_map(b, q->maps.map, map);
+	return b->container_map ? copy_container_map(q, b, map) : DONE;
 }

@@ -13,15 +13,6 @@
 #include "oci/new-namespaces.h"
 #include "run.h"
 
-/* The map of the root filesystem. In a namespace with the container's IDs the owners are right already.
- */
-static const struct idm_map *map_of(const struct run_request *q)
-{
-	if (q->rootless)
-		return q->root_mapped ? q->disk_map : NULL;
-	return q->maps.map;
-}
-
 /* The root always gets the container's map. */
 static int report_root_error(struct idm_error *err)
 {
@@ -155,7 +146,7 @@ static int open_overlay(const struct run_request *q, struct run_root *root)
 		o.upper = &upper;
 		o.work = &work;
 	}
-	o.map = map_of(q);
+	o.map = run_map_of_root(q);
 	/* Changes that vanish have no IDs to keep. */
 	o.upper_ids = o.map && q->upper ? IDM_UPPER_DISK : IDM_UPPER_SHIFTED;
 	o.attr = attributes_of(q);
@@ -175,7 +166,7 @@ static int open_mapped_root(const struct run_request *q, struct run_root *root,
 			    const struct idm_tree_options *o)
 {
 	if (q->rootless)
-		return open_mapped_tree("", q->rootfs, map_of(q), o);
+		return open_mapped_tree("", q->rootfs, run_map_of_root(q), o);
 	return run_make_userns(q, &root->userns) == DONE ? open_tree_by("", q->rootfs, root->userns, o)
 							 : -1;
 }
@@ -222,41 +213,16 @@ static int add_system(const struct run_request *q, struct run_root *root)
 			  : add_host_tree(root, "/sys", attr | IDM_ATTR_RDONLY);
 }
 
-/*
- * The map of "idmap", as of a root filesystem. For an ordinary user the map with the user's own IDs
- * leaves all owners as they are. Then the service is not needed.
- */
-static int copy_container_map(const struct run_request *q, const struct run_bind *b,
-			      struct idm_map **map)
-{
-	const struct idm_map *own = q->rootless ? q->disk_map : q->maps.map;
-
-	if (q->rootless && !b->mapped_flags && q->keeps_owners)
-		return DONE;
-	return idm_map_copy(own, map) < 0 ? out_of_memory() : DONE;
-}
-
-/* A bind's map leads to IDs of the container; the kernel maps to those that this process sees. */
-static int map_of_bind(const struct run_request *q, const struct run_bind *b, struct idm_map **map)
-{
-	*map = NULL;
-	if (b->map)
-		return run_map_of_bind(b, q->maps.map, map);
-	return b->container_map ? copy_container_map(q, b, map) : DONE;
-}
-
 static int add_bind(struct run_request *q, struct run_root *root, struct run_bind *b)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
 	struct idm_map *map;
 	char where[512];
-	int tree, status = map_of_bind(q, b, &map);
+	int tree, status = run_map_of_bind(q, b, &map);
 
 	if (status != DONE)
 		return status;
 	run_harden_bind(b, map, q->maps.map);
-	look_for_exposure(&q->exposed, &(struct idm_path){ AT_FDCWD, b->source }, map,
-			  &b->mount_options);
 	/* The service adds no map to another one. */
 	o.flags = (b->mapped_flags ? b->mapped_flags : IDM_TREE_SERVICE) |
 		  (b->recursive ? IDM_TREE_RECURSIVE : 0);
@@ -273,7 +239,6 @@ int run_make_root(struct run_request *q, struct run_root *root)
 {
 	int status = open_root_tree(q, root);
 
-	run_find_exposure(q);
 	if (status == DONE)
 		status = add_system(q, root);
 	if (status == DONE)

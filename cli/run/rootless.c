@@ -154,15 +154,18 @@ static int enter_userns(struct run_request *q, const struct idm_map *map)
 	prctl(PR_SET_DUMPABLE, 1);
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return report_failure("become root of the user namespace: %s", strerror(errno));
-	q->rootless = true;
 	return DONE;
 }
 
 int run_enter_userns(struct run_request *q)
 {
 	struct idm_map *map;
-	int status = run_choose_userns(q, &map);
+	int status;
 
+	q->rootless = true;
+	status = run_choose_userns(q, &map);
+	if (status == DONE)
+		status = run_find_exposure(q);
 	if (status == DONE)
 		status = enter_userns(q, map);
 	if (status == DONE)

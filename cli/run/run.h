@@ -72,13 +72,13 @@ struct run_request {
 	struct run_cap_list cap_add, cap_drop;
 	uint64_t caps; /* the result of both: the bounding set */
 
-	bool rootless; /* this process has become root of a user namespace; the maps lead to its IDs */
+	bool rootless; /* this process becomes root of a user namespace; the maps lead to its IDs then */
 	bool root_mapped;	  /* and the root filesystem gets disk_map there */
 	bool keeps_owners;	  /* disk_map shows every ID of the host as itself */
 	struct idm_map *disk_map; /* owners on disk of an ordinary user's root filesystem; or NULL */
 	bool no_setgroups;	  /* setgroups(2) has been given up there */
 	uint32_t uid0, gid0;	  /* the container's root, as this process sees it */
-	struct exposed exposed;	  /* where that root can store files of the host's root */
+	struct exposed exposed; /* where users inside can store files of root, or of an ordinary user */
 };
 
 /* The container's cgroup. */
@@ -111,10 +111,13 @@ int run_parse_bind(struct run_bind *bind, const char *text);
 void run_free_bind(struct run_bind *bind);
 
 /*
- * Returns in *map the map of a bind that has one, to the IDs that this process sees. An entry that leads
- * to an ID which the container lacks is wrong usage.
+ * Returns in *map the map that a bind gets, to the IDs that this process sees, or NULL. An entry that
+ * leads to an ID which the container lacks is wrong usage.
  */
-int run_map_of_bind(const struct run_bind *bind, const struct idm_map *container, struct idm_map **map);
+int run_map_of_bind(const struct run_request *q, const struct run_bind *bind, struct idm_map **map);
+
+/* The map of the root filesystem, or NULL. */
+const struct idm_map *run_map_of_root(const struct run_request *q);
 
 /*
  * Adds nodev, and nosuid where the map that the bind gets shows another ID. The IDs of the container
@@ -157,8 +160,11 @@ int run_open_staging(void);
 /* Returns a new filesystem as a detached tree, or reports and returns -1. */
 int run_new_filesystem(const char *type, const char *const *options, size_t n);
 
-/* Finds out whether users reach the directory that stores changes of the root filesystem. */
-void run_find_exposure(struct run_request *q);
+/*
+ * Finds out whether users reach the directories that store files for the container. The maps lead to IDs
+ * of the host at that time.
+ */
+int run_find_exposure(struct run_request *q);
 
 int run_make_root(struct run_request *q, struct run_root *root);
 void run_root_release(struct run_root *root); /* closes all that is only for the start of the program */

@@ -37,6 +37,13 @@ stop_idmountd()
 	rm -f socket
 }
 
+# close_place: other users of the host must not run files that a container stores as joe.
+close_place()
+{
+	chown joe:joe /mnt
+	chmod 700 /mnt
+}
+
 # requests: how many maps the service has made.
 requests()
 {
@@ -48,6 +55,7 @@ shown=$'0:0 /\n8:12 /tmp'
 show='stat -c "%u:%g %n" / /tmp'
 
 @test "a root filesystem of the user's own IDs, in a container of others" {
+	close_place
 	prints "$shown" run_joe --rootfs root -m 0:201000:1000 -- sh -c "$show"
 	run_joe --rootfs root -m 0:201000:1000 --user 8:12 -- touch /tmp/mail
 	run_joe --rootfs root -m 0:201000:1000 -- touch /tmp/root
@@ -60,6 +68,7 @@ show='stat -c "%u:%g %n" / /tmp'
 }
 
 @test "the user's own ID as another ID than root" {
+	close_place
 	prints "$shown"$'\n4242' run_joe --rootfs root -m 0:200000:4242,4242:4242:1,4243:204242:1000 --user 4242:4242 -- sh -c "$show; id -u"
 	run_joe --rootfs root -m 0:200000:4242,4242:4242:1,4243:204242:1000 --user 8:12 -- touch /tmp/mail
 	same 'owner on disk' 200007:200011 "$(owner root/tmp/mail)"
@@ -105,6 +114,7 @@ idmount: run: /proc: make mount point: Permission denied" run_joe --rootfs root 
 	mkdir layer up work
 	touch layer/file
 	chown -R joe:joe . --from root:root
+	chmod 700 . # as close_place
 	prints "$shown" "${run[@]}" -- sh -c "$show"
 	"${run[@]}" -- sh -c 'touch /new /tmp/new; rm /etc/group /file; rm -r /run; mkdir /run'
 	"${run[@]}" --user 8:12 -- touch /tmp/mail
@@ -123,6 +133,7 @@ idmount: run: /proc: make mount point: Permission denied" run_joe --rootfs root 
 }
 
 @test "binds with a map" {
+	close_place
 	touch src/mail src/other
 	chown 200007:200011 src/mail
 	prints $'33:33 /src\n5:5 /src/mail\n65534:65534 /src/other' \
@@ -143,6 +154,7 @@ idmount: run: /proc: make mount point: Permission denied" run_joe --rootfs root 
 @test "a set-user-ID program of the user in a bind does not make a user of the container its root" {
 	local run=(run_joe --rootfs root -m 0:201000:1000 --bind /usr:/usr)
 
+	close_place
 	# id of busybox drops the privilege.
 	mkdir root/usr
 	ln -s usr/lib root/lib
@@ -160,6 +172,41 @@ idmount: run: /proc: make mount point: Permission denied" run_joe --rootfs root 
 	# The root filesystem keeps its own.
 	mv src/id root/run/id
 	prints 0 "${run[@]}" --user 5:5 -- /run/id -u
+}
+
+@test "a place where a container can store set-user-ID programs of the user is noted" {
+	local run=(run_joe --rootfs root -m 0:201000:1000) who='user 201000 can store set-user-ID programs of user 4242 there, and'
+	local remedy='can run them; put it below a directory of mode 0700, or on a mount that is nosuid' bind=--bind=src:/src:idmap,suid,dev
+
+	mkdir root/src root/own
+	chown joe:joe root/src root/own
+	notes "root: $who every user $remedy" "${run[@]}" -- sh -c 'cp /bin/busybox /suid; chmod 4755 /suid'
+	# The note is true.
+	same 'the program' '4242 4755' "$(stat -c '%u %a' root/suid)"
+	notes "src: $who every user $remedy" "${run[@]}" --read-only $bind -- true
+	notes "root (and 1 more place): $who every user $remedy" "${run[@]}" $bind -- true
+	notes "src: user 200032 ${who#user 201000 } every user $remedy" run_joe --rootfs root --bind src:/src:map=4242:33,suid,dev -- true
+	# Files of the user by the user are no danger, and files of the container's IDs neither.
+	prints '' run_joe --rootfs root --bind src:/src:idmap --bind src:/own:map=4242:0,suid,dev -- true
+	prints '' "${run[@]}" --ephemeral -- true
+	prints '' "${run[@]}" --read-only $bind,ro -- true
+	chown joe:staff /mnt
+	chmod 750 /mnt
+	notes "root: $who group $(stat -c %g /mnt) $remedy" "${run[@]}" -- true
+	# A group with the user's number has no other member.
+	chown joe:joe /mnt
+	prints '' "${run[@]}" $bind -- true
+	chmod 755 /mnt
+	chown 201000:201000 root
+	prints '' "${run[@]}" -- true
+}
+
+# notes TEXT COMMAND...: succeeds and prints one note.
+notes()
+{
+	run -0 --separate-stderr "${@:2}"
+	same 'note' "idmount: run: note: $1" "$stderr"
+	same 'standard output' '' "$output"
 }
 
 @test "what the service refuses, and what only the kernel can do" {
