@@ -47,7 +47,7 @@ static int report_wrong_usage(void)
 		"expected -o OPTIONS TARGET, or --convert STORAGE; see idmount-overlayfs(8)");
 }
 
-static int mount_operand(const struct overlay_request *q, int argc, char **argv)
+static int mount_operand(struct overlay_request *q, int argc, char **argv)
 {
 	int status;
 

@@ -20,9 +20,9 @@
 #include "cli/common/report.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "layers.h"
 #include "mappings.h"
 #include "mounter.h"
-#include "storage.h"
 #include "trees.h"
 
 /* The overlay to open, with memory for its parts. */
@@ -39,17 +39,6 @@ static void free_overlay(struct overlay *o)
 }
 
 /* ---- what both ways have in common ---- */
-
-static int convert_all(const struct overlay_request *q, const char *target)
-{
-	struct storage_home home;
-	int status = DONE;
-
-	find_storage_home(target, &home);
-	for (size_t i = 0; i < q->n_lower && status == DONE; i++)
-		status = convert_layer(&home, q->lower[i], false);
-	return status == DONE && q->upper ? convert_layer(&home, q->upper, true) : status;
-}
 
 /* The engine has locks of its own, which cover the upper directory. */
 static int prepare_overlay(struct overlay *o, const struct overlay_request *q)
@@ -243,10 +232,10 @@ static int complete_and_mount(struct overlay *o, const struct overlay_request *q
 	return status == DONE ? mount_mapped(o, q, own, target, in_namespace) : status;
 }
 
-static int mount_request(const struct overlay_request *q, const char *target, bool in_namespace)
+static int mount_request(struct overlay_request *q, const char *target, bool in_namespace)
 {
 	struct overlay o;
-	int status = convert_all(q, target);
+	int status = prepare_layers(q, target);
 
 	if (status != DONE)
 		return status;
@@ -258,12 +247,12 @@ static int mount_request(const struct overlay_request *q, const char *target, bo
 	return status;
 }
 
-int mount_requested_overlay(const struct overlay_request *q, const char *target)
+int mount_requested_overlay(struct overlay_request *q, const char *target)
 {
 	return mount_request(q, target, false);
 }
 
-int mount_overlay_as_before_615(const struct overlay_request *q, const char *target)
+int mount_overlay_as_before_615(struct overlay_request *q, const char *target)
 {
 	return mount_request(q, target, true);
 }

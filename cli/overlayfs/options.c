@@ -21,6 +21,7 @@ void overlay_request_free(struct overlay_request *q)
 {
 	idm_map_free(q->mappings);
 	free(q->lower);
+	free(q->empty);
 	free(q->options);
 }
 

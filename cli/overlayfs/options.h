@@ -9,6 +9,7 @@
 struct overlay_request {
 	const char **lower; /* the top one first */
 	size_t n_lower;
+	char *empty;		  /* one of the lower ones, or NULL: see layers.c */
 	const char *upper, *work; /* NULL: none */
 	struct idm_map *mappings; /* see mappings.h; empty: no map is requested */
 	struct mount_options attributes;

@@ -16,6 +16,7 @@
 #define PREFIX ".wh."
 #define META_PREFIX PREFIX PREFIX
 #define OPAQUE META_PREFIX ".opq"
+#define OPAQUE_ATTRIBUTE "user.overlay.opaque"
 
 /* A directory in a layer. */
 struct directory {
@@ -49,7 +50,7 @@ static int open_subdirectory(int fd, const char *name)
 
 static int set_opaque(const struct directory *d, int fd, const char *name)
 {
-	return fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) < 0 ? fail_conversion(d, name) : DONE;
+	return fsetxattr(fd, OPAQUE_ATTRIBUTE, "y", 1, 0) < 0 ? fail_conversion(d, name) : DONE;
 }
 
 static int set_subdirectory_opaque(const struct directory *d, const char *name)
@@ -192,4 +193,11 @@ int convert_whiteouts(int directory_fd, const char *layer)
 int expect_no_whiteouts(int directory_fd, const char *layer)
 {
 	return convert_top((struct directory){ .fd = directory_fd, .foreign = true, .layer = layer });
+}
+
+bool is_opaque(const char *directory)
+{
+	char value;
+
+	return getxattr(directory, OPAQUE_ATTRIBUTE, &value, 1) == 1 && value == 'y';
 }

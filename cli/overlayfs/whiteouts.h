@@ -2,6 +2,8 @@
 #ifndef IDM_CLI_OVERLAYFS_WHITEOUTS_H
 #define IDM_CLI_OVERLAYFS_WHITEOUTS_H
 
+#include <stdbool.h>
+
 /*
  * Converts whiteouts of AUFS to those of the kernel's overlay, in a directory and all directories below
  * it. containers/storage unpacks layers with the former as soon as storage.conf has a mount_program:
@@ -20,5 +22,8 @@ int convert_whiteouts(int directory_fd, const char *layer);
 
 /* Changes nothing. Returns DONE, or for a whiteout of AUFS reports it and returns FAILED. */
 int expect_no_whiteouts(int directory_fd, const char *layer);
+
+/* Whether the directory hides all names of lower layers. */
+bool is_opaque(const char *directory);
 
 #endif

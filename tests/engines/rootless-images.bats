@@ -242,6 +242,37 @@ nothing_is_mounted()
 	nothing_is_mounted
 }
 
+# load_opaque_image: a second layer, which deletes all names of the first one, becomes localhost/opaque:1.
+load_opaque_image()
+{
+	local layer
+
+	mkdir archive root root/bin
+	tar -C archive -xf image.tar
+	cp "$(type -P busybox)" root/bin/busybox
+	ln -s busybox root/bin/sh
+	touch root/.wh..wh..opq
+	tar -C root --owner=0 --group=0 --numeric-owner -cf archive/top.tar .wh..wh..opq bin
+	layer=sha256:$(sha256sum archive/top.tar | cut -d' ' -f1)
+	sed -i "s/\"diff_ids\": \[\(.*\)\]/\"diff_ids\": [\1, \"$layer\"]/; s/{\"created_by[^}]*}/&, &/" archive/config.json
+	sed -i "s/\"layer.tar\"/&, \"top.tar\"/; s,$IMAGE,localhost/opaque:1," archive/manifest.json
+	tar -C archive -cf opaque.tar manifest.json config.json layer.tar top.tar
+	chmod 644 opaque.tar
+	podman load --quiet --input opaque.tar
+}
+
+@test "a layer that deletes all names of lower ones" {
+	load_opaque_image
+	IMAGE=localhost/opaque:1
+	inside '/bin/busybox /bin/sh /tm[p]' box -- sh -c 'echo /bin/* /tm[p]'
+	inside '/bin/busybox /bin/sh /tm[p]' box --userns=keep-id --user 0 -- sh -c 'echo /bin/* /tm[p]'
+	podman run --name one --network none --cgroups=disabled "$IMAGE" sh -c 'echo >/new'
+	podman commit --quiet one localhost/committed
+	podman rm one
+	IMAGE=localhost/committed
+	inside '/bin/busybox /bin/sh /new /tm[p]' box -- sh -c 'echo /bin/* /new /tm[p]'
+}
+
 @test "a volume that looks like a storage is not changed" {
 	local before
 

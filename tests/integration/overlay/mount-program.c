@@ -9,6 +9,7 @@
 #include "cli/common/report.h"
 #include "cli/overlayfs/mount-overlay.h"
 #include "cli/overlayfs/storage.h"
+#include "cli/overlayfs/whiteouts.h"
 #include "overlays.h"
 
 #define STORE SCRATCH "/store"
@@ -64,13 +65,6 @@ static bool is_whiteout_node(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
-}
-
-static bool is_opaque(const char *path)
-{
-	char value;
-
-	return getxattr(path, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
 /* tmpfs has attributes user.* since Linux 6.6. */
@@ -374,7 +368,7 @@ TEST(a_read_only_storage)
 
 /* ---- mounts ---- */
 
-typedef int mount_function(const struct overlay_request *q, const char *target);
+typedef int mount_function(struct overlay_request *q, const char *target);
 
 static const struct {
 	mount_function *mount;
@@ -525,6 +519,56 @@ TEST_SINCE(5, 19, mounts_below_519, layers_outside_of_the_storage)
 		assert_owner(MERGED "/five", 1005, 2005);
 		assert_owner(MERGED "/six", 1006, 2006);
 		do_umount(MERGED);
+	}
+}
+
+#define LAYERS "lowerdir=" HOME "/l/TOP:" HOME "/l/BASE"
+#define WITH_UPPER LAYERS ",upperdir=" BOX ",workdir=" HOME "/3/work"
+
+/* The kernel reads no attribute of the top directories. */
+static const struct {
+	const char *opaque, *options, *seen, *hidden;
+} opaque_layers[] = {
+	{ TOP, WITH_UPPER, MERGED "/of-top", MERGED "/root" },
+	{ TOP, LAYERS, MERGED "/of-top", MERGED "/root" },
+	{ TOP, WITH_UPPER "," MAPPINGS, MERGED "/of-top", MERGED "/root" },
+	{ BASE, WITH_UPPER, MERGED "/root", NULL },
+	{ BOX, WITH_UPPER, MERGED "/of-box", MERGED "/of-top" },
+	{ BOX, WITH_UPPER "," MAPPINGS, MERGED "/of-box", MERGED "/of-top" },
+};
+
+static void make_opaque_layer(const char *directory)
+{
+	char file[128];
+
+	make_image();
+	owned_file(TOP "/of-top", 0, 0);
+	owned_file(BOX "/of-box", 0, 0);
+	snprintf(file, sizeof(file), "%s/.wh..wh..opq", directory);
+	scratch_file(file, "");
+}
+
+static bool needs_map_before_519(const char *options)
+{
+	return kernel_is_before(5, 19) && strstr(options, "mapping=");
+}
+
+TEST(a_layer_that_hides_all_lower_ones)
+{
+	scratch_enter();
+	if (!has_attributes())
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(opaque_layers); i++) {
+		if (needs_map_before_519(opaque_layers[i].options))
+			continue;
+		make_opaque_layer(opaque_layers[i].opaque);
+		for (size_t way = 0; way < ARRAY_SIZE(program_ways); way++) {
+			assert_int_equal(mount_by(program_ways[way].mount, opaque_layers[i].options),
+					 DONE);
+			assert_true(exists(opaque_layers[i].seen));
+			assert_false(opaque_layers[i].hidden && exists(opaque_layers[i].hidden));
+			do_umount(MERGED);
+		}
 	}
 }
 
