@@ -229,7 +229,7 @@ static unsigned int try_kill(unsigned int nth, bool whole)
 /* Not all calls of the short form, and not the same ones each time. */
 static void kill_at_each_call(bool whole)
 {
-	unsigned int step = test_is_long() ? 1 : TEST_SANITIZED ? 40 : 8, tries = 0;
+	unsigned int step = test_is_long() ? 1 : TEST_SANITIZED ? 20 : 8, tries = 0;
 	struct snapshot *before;
 
 	if (!getenv("IDMOUNTD"))
