@@ -196,7 +196,7 @@ TEST_SINCE(6, 5, the_kernel_does_not_tell, ids_of_a_namespace_without_a_line_are
 
 /* ---- many users at once ---- */
 
-#define USERS (test_is_long() ? 100U : TEST_SANITIZED ? 10U : 20U)
+#define USERS (test_is_long() ? 100U : test_is_slow() ? 4U : 20U)
 #define REQUESTS_OF_USER (test_is_long() ? 100 : 25)
 #define FIRST_USER 30000U
 
