@@ -91,16 +91,10 @@ static void enter_state(struct slot *slot, enum state state)
 	slot->since = get_milliseconds();
 }
 
-static void close_slot_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
 static void release_worker_slot(struct slot *slot)
 {
-	close_slot_fd(slot->fd);
-	close_slot_fd(slot->pidfd);
+	idm_close_fd(&slot->fd);
+	idm_close_fd(&slot->pidfd);
 	enter_state(slot, FREE);
 	*slot = (struct slot){ .state = FREE, .fd = -1, .pidfd = -1 };
 }
@@ -144,8 +138,8 @@ static void close_others(struct server *s, const struct slot *own)
 	const struct share *shares = s->table.shares;
 
 	for (size_t i = 0; i < SLOTS; i++)
-		if (!is_kept(&s->slots[i], own))
-			close_slot_fd(s->slots[i].state == FREE ? -1 : s->slots[i].fd);
+		if (s->slots[i].state != FREE && !is_kept(&s->slots[i], own))
+			idm_close_fd(&s->slots[i].fd);
 	for (size_t i = 0; i < ARRAY_SIZE(s->table.shares); i++)
 		for (unsigned int k = 0; k < shares[i].n_parked; k++)
 			if (own->state != OVER || &shares[i] != own->share)
@@ -300,7 +294,7 @@ static void close_by_child(struct server *s, struct slot *slot)
 /* No message arrives after shutdown(2), and the client reads the end. */
 static void end_connection(struct slot *slot)
 {
-	close_slot_fd(slot->pidfd);
+	idm_close_fd(&slot->pidfd);
 	slot->pidfd = -1;
 	shutdown(slot->fd, SHUT_RDWR);
 	if (has_message(slot->fd))
