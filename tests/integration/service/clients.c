@@ -58,7 +58,8 @@ int connect_without_waiting(void)
 	return fd;
 }
 
-/* There is nothing to wait for but the socket itself. */
+/* There is nothing to wait for but the socket itself. It exists before all descriptors of the service
+ * do. */
 static void await_service(pid_t pid)
 {
 	int fd;
@@ -71,6 +72,8 @@ static void await_service(pid_t pid)
 		}
 		usleep(2000);
 	}
+	must(shutdown(fd, SHUT_WR));
+	assert_closed(fd);
 	close(fd);
 }
 
