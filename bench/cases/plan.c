@@ -162,7 +162,7 @@ static int assemble(void *data)
 		(int)check(open_tree(a->trees[0], "",
 				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE),
 			   "open_tree");
-	_exit(0);
+	return 0;
 }
 
 /* The child exits while the whole is attached, as with the library. */
