@@ -293,6 +293,8 @@ class Host:
                     data = b""
                 if not data:
                     fds.remove(fd)
+                    if fd == caller.said:
+                        self.await_exit(caller, end)
                 elif fd == caller.said:
                     said += data
                     if said.startswith(b"pid ") and b"\n" in said:
@@ -314,6 +316,12 @@ class Host:
             word, _, rest = line.partition(" ")
             told[word] = rest
         return output, told
+
+    @staticmethod
+    def await_exit(caller, end):
+        """The kernel closes the descriptors of a killed process before it shows the process as dead."""
+        while is_alive(caller.pid) and time.monotonic() < end:
+            time.sleep(0.001)
 
     def is_waiting(self, output):
         if self.blind:
