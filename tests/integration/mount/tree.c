@@ -704,6 +704,8 @@ TEST_SINCE(7, 0, not_of_detached_trees, the_map_of_a_detached_tree_is_added)
 		assert_error(idm_map_add_mount(map, plain, &err), -ENODATA, &err, NULL, "read map",
 			     "is not ID-mapped");
 		assert_ok(idm_tree_attach(tree, AT_FDCWD, to_detach[i], NULL, &err), &err);
+		/* The next source is below this one. */
+		assert_ok(idm_umount(AT_FDCWD, to_detach[i], IDM_UMOUNT_LAZY, &err), &err);
 	}
 }
 
