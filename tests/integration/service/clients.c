@@ -58,6 +58,17 @@ int connect_without_waiting(void)
 	return fd;
 }
 
+static void await_close(int connection)
+{
+	char byte;
+
+	must(shutdown(connection, SHUT_WR));
+	/* One that was accepted before this is refused, then closed. */
+	while (recv(connection, &byte, 1, 0) > 0)
+		;
+	close(connection);
+}
+
 /* There is nothing to wait for but the socket itself. It exists before all descriptors of the service
  * do. */
 static void await_service(pid_t pid)
@@ -72,9 +83,12 @@ static void await_service(pid_t pid)
 		}
 		usleep(2000);
 	}
-	must(shutdown(fd, SHUT_WR));
-	assert_closed(fd);
-	close(fd);
+	await_close(fd);
+}
+
+void await_turn(void)
+{
+	await_close(connect_service());
 }
 
 static struct service start(const char *option, void (*confine)(void))

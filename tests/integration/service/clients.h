@@ -87,6 +87,9 @@ int clone_tree(const char *path);
 
 int connect_service(void);
 
+/* Returns when the service has accepted all connections that were made before. */
+void await_turn(void);
+
 /* -1: the queue of the listening socket is full. The connection does not block. */
 int connect_without_waiting(void);
 

@@ -656,7 +656,7 @@ TEST(one_process_connects_and_sends)
 	in_both_ways(ask_by_child);
 }
 
-/* The process that connected has exited, and was waited for. */
+/* The process that connected has exited, and was waited for. The service had accepted it by then. */
 static int connection_of_exited(pid_t *number)
 {
 	int pair[2], fd;
@@ -670,6 +670,7 @@ static int connection_of_exited(pid_t *number)
 		pause();
 	}
 	must(read(pair[0], &fd, sizeof(fd)));
+	await_turn();
 	fd = get_fd(pid, fd);
 	must(kill(pid, SIGKILL));
 	must(waitpid(pid, NULL, 0));
