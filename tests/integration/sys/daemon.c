@@ -489,6 +489,14 @@ TEST_WITHIN(threads_cancelled_at_random, 300)
 
 #define SMALL_STACK 65536
 
+/* The least of arm64 is larger. */
+static size_t size_of_small_stack(void)
+{
+	long least = sysconf(_SC_THREAD_STACK_MIN);
+
+	return least > SMALL_STACK ? (size_t)least : SMALL_STACK;
+}
+
 static void *call_once(void *arg)
 {
 	const struct call *call = arg;
@@ -502,7 +510,7 @@ static void *call_once(void *arg)
 /* Below the stack is nothing, so that a frame which is larger than the stack hits nothing else. */
 TEST(on_a_small_stack)
 {
-	const size_t hole = 1 << 20;
+	const size_t hole = 1 << 20, size = size_of_small_stack();
 	pthread_attr_t attr;
 	char *memory;
 
@@ -511,11 +519,11 @@ TEST(on_a_small_stack)
 		return;
 	}
 	enter();
-	memory = mmap(NULL, hole + SMALL_STACK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = mmap(NULL, hole + size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(memory != MAP_FAILED);
-	must(mprotect(memory + hole, SMALL_STACK, PROT_READ | PROT_WRITE));
+	must(mprotect(memory + hole, size, PROT_READ | PROT_WRITE));
 	pthread_attr_init(&attr);
-	assert_int_equal(pthread_attr_setstack(&attr, memory + hole, SMALL_STACK), 0);
+	assert_int_equal(pthread_attr_setstack(&attr, memory + hole, size), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		pthread_t thread;
 
@@ -523,7 +531,7 @@ TEST(on_a_small_stack)
 		pthread_join(thread, NULL);
 	}
 	pthread_attr_destroy(&attr);
-	must(munmap(memory, hole + SMALL_STACK));
+	must(munmap(memory, hole + size));
 	leave();
 }
 
