@@ -420,15 +420,17 @@ static int run_request(struct run_request *q)
 		status = leave_mounts(q);
 	}
 	if (status == DONE) {
-		root.staging = run_open_staging();
+		root.staging = q->rootless ? -1 : run_open_staging();
 		status = run_make_root(q, &root);
 	}
 	if (status == DONE)
 		status = run_find_user(q, root.tree, &user);
 	if (status == DONE)
 		status = run_make_cgroup(q, &root.cgroup);
-	if (status == DONE)
+	if (status == DONE) {
+		run_leave_host(q);
 		status = run_finish_userns(q, &root.userns);
+	}
 	status = status == DONE ? start_confined_program(q, &root, &user) : RUN_FAILED;
 	run_root_free(&root);
 	if (root.interrupted)

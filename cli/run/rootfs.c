@@ -111,19 +111,31 @@ static int open_with_attached_upper(const struct run_request *q, const struct id
 	return r;
 }
 
-/* The upper layer is detached. */
-static int open_ephemeral(const struct run_request *q, struct idm_overlay_options o,
-			  struct idm_error *err)
+/*
+ * Before Linux 6.15 the overlay is made in another mount namespace. An ordinary user's staging namespace
+ * for that is a second copy of the mount table, which later kernels do not require.
+ */
+static int make_overlay_in_namespace(const struct run_request *q, struct run_root *root,
+				     struct idm_overlay_options *o, struct idm_error *err)
+{
+	if (q->rootless)
+		root->staging = run_open_staging();
+	o->staging_fd = root->staging;
+	return q->ephemeral ? open_with_attached_upper(q, o, err) : idm_overlay_open(o, err);
+}
+
+/* The layers are detached. */
+static int make_overlay(const struct run_request *q, struct run_root *root, struct idm_overlay_options o,
+			struct idm_error *err)
 {
 	int tree;
 
-	/* Nothing else can use a directory that this process has just created. */
-	o.flags |= IDM_OVERLAY_UPPER_UNUSED | IDM_OVERLAY_BY_DESCRIPTOR;
+	o.flags |= IDM_OVERLAY_BY_DESCRIPTOR;
 	tree = idm_overlay_open(&o, err);
 	if (tree != -EOPNOTSUPP)
 		return tree;
 	o.flags &= ~IDM_OVERLAY_BY_DESCRIPTOR;
-	return open_with_attached_upper(q, &o, err);
+	return make_overlay_in_namespace(q, root, &o, err);
 }
 
 static int open_overlay(const struct run_request *q, struct run_root *root)
@@ -137,7 +149,8 @@ static int open_overlay(const struct run_request *q, struct run_root *root)
 
 	if (status != DONE)
 		return status;
-	o.flags = IDM_OVERLAY_SERVICE;
+	/* Nothing else can use a directory that this process has just created. */
+	o.flags = IDM_OVERLAY_SERVICE | (q->ephemeral ? IDM_OVERLAY_UPPER_UNUSED : 0);
 	o.lower = q->rootfs ? &rootfs : q->layers.lower;
 	o.n_lower = q->rootfs ? 1 : q->layers.n_lower;
 	o.data = q->layers.data;
@@ -154,8 +167,7 @@ static int open_overlay(const struct run_request *q, struct run_root *root)
 		o.options = &userxattr;
 		o.n_options = 1;
 	}
-	o.staging_fd = root->staging;
-	root->tree = q->ephemeral ? open_ephemeral(q, o, &err) : idm_overlay_open(&o, &err);
+	root->tree = make_overlay(q, root, o, &err);
 	if (q->ephemeral)
 		close(upper.dirfd);
 	return root->tree < 0 ? report_root_error(&err) : DONE;

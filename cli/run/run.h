@@ -157,6 +157,12 @@ int run_finish_userns(const struct run_request *q, int *userns);
  */
 int run_open_staging(void);
 
+/*
+ * Replaces the root directory of an ordinary user's process by an empty one with /proc and /sys. Nothing
+ * else of the host has a path afterwards. After a failure the paths stay, and the result is the same.
+ */
+void run_leave_host(const struct run_request *q);
+
 /* Returns a new filesystem as a detached tree, or reports and returns -1. */
 int run_new_filesystem(const char *type, const char *const *options, size_t n);
 

@@ -614,3 +614,46 @@ hint: Landlock denies it to every process in a domain that restricts files; a pr
 	same 'output' /x "$output"
 	[ ! -e root/x ]
 }
+
+# joes_setns STEP OPTION...: the first setns(2) of an ordinary user's run is at STEP.
+joes_setns()
+{
+	fails 125 "idmount: run: $1: a seccomp filter refuses setns(2)
+hint: let the seccomp profile of the container or service allow setns" \
+		without_call "$(number_of setns) ${before_6_15:+$open_tree_attr}" 1 "${joe[@]}" run "${@:2}" -- true
+}
+
+# mounts_of_joe OPTION...: the process of an ordinary user's run has none of the host's mounts while the program runs.
+mounts_of_joe()
+{
+	local line pid
+
+	coproc { exec "${joe[@]}" run "$@" -- sh -c 'echo ready; read -r _'; }
+	pid=$COPROC_PID
+	read -r line <&"${COPROC[0]}"
+	same 'line' ready "$line"
+	same 'mounts of the host' 0 "$(grep -c ' /mnt' "/proc/$pid/mountinfo")"
+	same 'root directory' $'proc\nsys' "$(ls "/proc/$pid/root/")"
+	echo >&"${COPROC[1]}"
+	wait "$pid"
+}
+
+@test "an ordinary user's run copies the mount table once, and keeps none of its mounts" {
+	make_joe
+	mkdir data
+	chown 4242:4242 data
+	for way in few many; do
+		[[ $way == few ]] || many_mounts
+		mounts_of_joe --rootfs root
+		mounts_of_joe --rootfs root --no-pid
+		mounts_of_joe -L data:root --ephemeral
+	done
+	# A second copy would be a staging namespace, which the container's start joins.
+	joes_setns 'join user namespace' --rootfs root
+	[[ $(step_of_ephemeral) == 'make mount namespace' ]] || joes_setns 'join user namespace' -L data:root --ephemeral
+	before_6_15=yes
+	joes_setns 'join user namespace' --rootfs root
+	joes_setns 'join staging namespace' -L data:root
+	run -0 without_call "$open_tree_attr" 38 "${joe[@]}" run -L data:root --ephemeral -- sh -c 'touch /x; ls /x'
+	same 'output' /x "$output"
+}
