@@ -199,7 +199,10 @@ def machine_outputs(directory):
     """For each machine its title, and the lines of its last run and of all runs; the oldest kernel first."""
     outputs = {}
     for path in glob.glob(os.path.join(directory, "*-*")):
-        arch, kernel = os.path.basename(path).split("-")
+        machine_name = re.fullmatch(r"(\w+)-(\d+(?:\.\d+)+)", os.path.basename(path))
+        if not machine_name:  # such as the sums of the programs
+            continue
+        arch, kernel = machine_name.groups()
         title = kernel + ("" if arch == "amd64" else " " + arch)
         last = lines_of(os.path.join(path, "output"))
         every = lines_of(os.path.join(path, "earlier-output")) + last
