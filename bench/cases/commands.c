@@ -9,7 +9,8 @@
  *
  *   --question TEXT    what the line is about
  *   --rounds N
- *   --at-most RATIO    to reach, by idmount over the yardstick: for the first yardstick
+ *   --at-most RATIO    to reach, by idmount over the yardstick: for the first yardstick. May be
+ *                      repeated: for the next one
  *   --at-least RATIO   to reach, by the yardstick over idmount: for the first yardstick
  *   --lower-bound      the last is no yardstick but the lower bound
  *   --memory           measure the most that was resident, of the biggest command, instead of the time
@@ -111,6 +112,8 @@ int main(int argc, char **argv)
 	static struct measured m;
 	static struct way ways[MOST_WAYS];
 	struct row row = { .yardstick = 1, .lower_bound = NO_WAY };
+	double at_most[MOST_WAYS + 1] = { 0 };
+	size_t targets = 0;
 	int c, often = 101;
 	bool lower_bound = false;
 	size_t n;
@@ -124,7 +127,7 @@ int main(int argc, char **argv)
 			often = atoi(optarg);
 			break;
 		case 'm':
-			row.at_most = atof(optarg);
+			at_most[targets < MOST_WAYS ? ++targets : targets] = atof(optarg);
 			break;
 		case 'l':
 			row.at_least = atof(optarg);
@@ -157,8 +160,9 @@ int main(int argc, char **argv)
 		measure(&m, ways, n + lower_bound, rounds(often));
 	for (size_t w = 1; w < n; w++) {
 		row.yardstick = (int)w;
+		row.at_most = at_most[w];
 		report(&m, &row);
-		row.at_most = row.at_least = 0;
+		row.at_least = 0;
 	}
 	return 0;
 }

@@ -60,6 +60,22 @@ static void read_map_of_mount(void)
 	read_map(idm_map_add_mount, mapped);
 }
 
+static void read_map_of_process(void)
+{
+	struct idm_map *map;
+
+	check(idm_map_new(&map), "map");
+	check_idm(idm_map_add_pid(map, getpid(), &err), &err);
+	idm_map_free(map);
+}
+
+static void check_directory(void)
+{
+	struct idm_check_result result = IDM_CHECK_RESULT_INIT;
+
+	check_idm(idm_check_path(AT_FDCWD, SOURCE, 0, &result, NULL, &err), &err);
+}
+
 static void open_staging(void)
 {
 	close(check_idm(idm_staging_open(0, &err), &err));
@@ -89,6 +105,11 @@ static void list_mounts(void)
 	check_idm(idm_list(0, ignore_mount, NULL, &err), &err);
 }
 
+static void list_path(void)
+{
+	check_idm(idm_list_path(AT_FDCWD, MAPPED, 0, ignore_mount, NULL, &err), &err);
+}
+
 int main(void)
 {
 	const struct way ways[] = {
@@ -97,10 +118,13 @@ int main(void)
 		  .go = unmount_by_descriptor,
 		  .times = times(8) },
 		{ .name = "map of a user namespace", .go = read_map_of_userns, .times = times(8) },
+		{ .name = "map of a process", .go = read_map_of_process, .times = times(20) },
 		{ .name = "map of a mount", .go = read_map_of_mount, .times = times(20) },
 		{ .name = "staging namespace", .go = open_staging, .times = times(4) },
 		{ .name = "features of the kernel", .go = try_features, .times = times(2) },
+		{ .name = "check of a path", .go = check_directory, .times = times(8) },
 		{ .name = "list of mounts", .go = list_mounts, .times = times(8) },
+		{ .name = "mount of a path", .go = list_path, .times = times(20) },
 	};
 
 	userns_begin();

@@ -63,9 +63,22 @@ static void recorded(void)
 	apply(IDM_PLAN_APPLY_DETACHED, JOURNAL);
 }
 
+static void undone(void)
+{
+	struct idm_error err;
+
+	recorded();
+	check_idm(idm_plan_undo(JOURNAL, 0, &err), &err);
+}
+
 static void in_namespace(void)
 {
 	apply(IDM_PLAN_APPLY_IN_NAMESPACE, NULL);
+}
+
+static void recorded_in_namespace(void)
+{
+	apply(IDM_PLAN_APPLY_IN_NAMESPACE, JOURNAL);
 }
 
 static void in_staging(void)
@@ -239,10 +252,13 @@ static void report_kind(const struct measured *m)
 	row.at_most = 0;
 	row.yardstick = BARE;
 	report(m, &row);
-	row.yardstick = MOUNT;
+	row.yardstick = DETACHED;
+	row.at_most = 2;
 	snprintf(question, sizeof(question), "the same, with a journal for undo");
 	row.ours = RECORDED;
 	report(m, &row);
+	row.yardstick = MOUNT;
+	row.at_most = 0;
 	snprintf(question, sizeof(question), "the same, as before Linux 6.15");
 	row.ours = IN_NAMESPACE;
 	report(m, &row);
@@ -262,14 +278,18 @@ static void measure_bind(void)
 		.at_most = 2,
 	};
 	struct way ways[] = {
-		{ .name = "plan of 30 mounts", .go = detached },
-		{ .name = "plan of 30 mounts, with a journal", .go = recorded },
-		{ .name = "plan of 30 mounts, in a namespace", .go = in_namespace },
+		{ .name = "plan of 30 mounts", .go = detached, .undo = take_away },
+		{ .name = "plan of 30 mounts, with a journal", .go = recorded, .undo = take_away },
+		{ .name = "plan of 30 mounts, with a journal, and its undo", .go = undone },
+		{ .name = "plan of 30 mounts, in a namespace", .go = in_namespace, .undo = take_away },
+		{ .name = "plan of 30 mounts, in a namespace, with a journal",
+		  .go = recorded_in_namespace,
+		  .undo = take_away },
 	};
 
 	for (size_t w = 0; w < COUNT(ways); w++) {
-		ways[w].undo = take_away;
 		ways[w].times = times(4);
+		ways[w].absent = w < 3 && !is_kernel_since(6, 15);
 	}
 	kind = &kinds[1];
 	make_plan();
@@ -281,7 +301,7 @@ static void measure_bind(void)
 int main(void)
 {
 	struct way ways[] = {
-		[DETACHED] = { .name = "detached", .go = detached, .times = times(8) },
+		[DETACHED] = { .name = "without a journal", .go = detached, .times = times(8) },
 		[MOUNT] = { .name = "30 times mount(2)", .go = one_by_one, .times = times(8) },
 		[BARE] = { .name = "bare calls", .go = bare, .times = times(8) },
 		[RECORDED] = { .name = "with a journal", .go = recorded, .times = times(8) },

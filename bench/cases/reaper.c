@@ -380,6 +380,27 @@ static void start_container_in(int staging)
 	close(o.root_fd);
 }
 
+/* By the fork server of a reaper, which each process starts once. */
+static void start_by_forkserver(void)
+{
+	static const char *const argv[] = { "true", NULL };
+	static struct idm_reaper *serving;
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	struct idm_exit_info info;
+	struct idm_error err;
+	int pidfd;
+
+	if (!serving) {
+		check_idm(idm_reaper_new(&serving, &err), &err);
+		check_idm(idm_reaper_start_forkserver(serving, 0, NULL, &err), &err);
+	}
+	o.path = "/bin/true";
+	o.argv = argv;
+	pidfd = check_idm(idm_reaper_start(serving, &o, 0, NULL, &err), &err);
+	check_idm(idm_reaper_next(serving, -1, &info, NULL, &err), &err);
+	close(pidfd);
+}
+
 static void start_container(void)
 {
 	start_container_in(-1);
@@ -431,6 +452,14 @@ static void measure_starts(void)
 		{ .name = "start of a child in namespaces",
 		  .go = start_child,
 		  .undo = reap_child,
+		  .times = times(4) },
+		{ .name = "start of a container",
+		  .go = start_container,
+		  .undo = reap_child,
+		  .times = times(4),
+		  .absent = !is_on_root("/bin/true") },
+		{ .name = "start and exit of a child of the fork server",
+		  .go = start_by_forkserver,
 		  .times = times(4) },
 	};
 

@@ -51,7 +51,7 @@ measures()
 }
 
 @test "overlay" {
-	measures 23 "$BENCH/overlay"
+	measures 25 "$BENCH/overlay"
 }
 
 @test "storm" {
@@ -59,15 +59,15 @@ measures()
 }
 
 @test "plan" {
-	measures 22 "$BENCH/plan"
+	measures 26 "$BENCH/plan"
 }
 
 @test "reaper" {
-	measures 9 "$BENCH/reaper"
+	measures 13 "$BENCH/reaper"
 }
 
 @test "constant" {
-	measures 14 "$BENCH/constant"
+	measures 20 "$BENCH/constant"
 }
 
 @test "service" {
@@ -110,7 +110,7 @@ measures()
 
 @test "run-true.sh" {
 	type -P bwrap || [[ ${IDM_MUST_RUN:-0} == 1 ]] || skip 'there is no bwrap'
-	measures 3 "$ROOT/bench/cases/run-true.sh" "$(dirname "$BENCH")"
+	measures 4 "$ROOT/bench/cases/run-true.sh" "$(dirname "$BENCH")"
 }
 
 @test "run.sh, which runs them all" {
