@@ -205,6 +205,9 @@ int look_at_tree(int tree_fd, struct tree_facts *tree, struct idm_service_reply 
 	if (r < 0)
 		return refuse_request(reply, r, "look at the tree: %s", strerror(-r));
 	tree->owner = st.stx_uid;
+	tree->device_major = st.stx_dev_major;
+	tree->device_minor = st.stx_dev_minor;
+	tree->inode = st.stx_ino;
 	tree->is_of_host = is_host_filesystem(tree_fd, &st);
 	return 0;
 }

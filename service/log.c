@@ -26,14 +26,26 @@ static void print_map(const struct idm_map *map, char *text, size_t size)
 		memcpy(text + size - 4, "...", 4);
 }
 
-void log_request(const struct ucred *client, const struct idm_map *map,
+/* A path would be the client's word. The device and the inode are the kernel's. */
+static void print_tree(const struct tree_facts *tree, char *text, size_t size)
+{
+	if (tree->inode)
+		snprintf(text, size, "%u:%u inode %llu of uid %u", tree->device_major,
+			 tree->device_minor, (unsigned long long)tree->inode, tree->owner);
+	else
+		snprintf(text, size, "(none)");
+}
+
+void log_request(const struct ucred *client, const struct tree_facts *tree, const struct idm_map *map,
 		 const struct idm_service_reply *reply)
 {
-	char text[512], line[1024];
+	char tree_text[80], map_text[512], line[1024];
 
-	print_map(map, text, sizeof(text));
-	snprintf(line, sizeof(line), "idmountd: uid %u, pid %d, map %s: %s%s", client->uid,
-		 (int)client->pid, text, reply->result < 0 ? "refused: " : "mapped", reply->reason);
+	print_tree(tree, tree_text, sizeof(tree_text));
+	print_map(map, map_text, sizeof(map_text));
+	snprintf(line, sizeof(line), "idmountd: uid %u, pid %d, tree %s, map %s: %s%s", client->uid,
+		 (int)client->pid, tree_text, map_text, reply->result < 0 ? "refused: " : "mapped",
+		 reply->reason);
 	write_log_line(line, sizeof(line));
 }
 

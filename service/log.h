@@ -6,10 +6,10 @@
 #include <sys/socket.h>
 
 #include "idmount.h"
-#include "reply.h"
+#include "rule.h"
 
 /* `map` may be empty. */
-void log_request(const struct ucred *client, const struct idm_map *map,
+void log_request(const struct ucred *client, const struct tree_facts *tree, const struct idm_map *map,
 		 const struct idm_service_reply *reply);
 
 /* A message of the service itself. Returns 1, an exit status. */

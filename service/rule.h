@@ -28,6 +28,8 @@ struct caller_facts {
 struct tree_facts {
 	bool is_of_host; /* its filesystem stores IDs as the host counts */
 	uint32_t owner;	 /* of its top directory */
+	uint32_t device_major, device_minor;
+	uint64_t inode; /* of its top directory, for the log; 0: not known yet */
 };
 
 /* Each returns 0, or fills in a refusal. */

@@ -21,6 +21,7 @@ struct exchange {
 	struct message message;
 	int parent; /* of the handed user namespace */
 	struct look look;
+	struct tree_facts tree;
 	struct idm_map *map; /* of the handed user namespace */
 	struct challenge_id uid, gid;
 	struct idm_service_reply reply;
@@ -73,11 +74,10 @@ static int judge_userns(struct exchange *x)
 static int judge_handed(struct exchange *x)
 {
 	const struct idm_map *parent = x->look.facts.parent;
-	struct tree_facts tree;
-	int r = look_at_tree(x->message.fds[TREE], &tree, &x->reply);
+	int r = look_at_tree(x->message.fds[TREE], &x->tree, &x->reply);
 
 	if (r == 0)
-		r = judge_tree(&tree, parent, x->any_directory, &x->reply);
+		r = judge_tree(&x->tree, parent, x->any_directory, &x->reply);
 	if (r == 0)
 		r = read_handed_map(x->map, x->message.fds[USERNS], &x->reply);
 	return r < 0 ? r : judge_map(x->map, &x->look.facts, &x->reply);
@@ -195,7 +195,7 @@ int serve_client(int connection, bool any_directory, bool quiet)
 		x.reply = (struct idm_service_reply){ .version = IDM_SERVICE_VERSION,
 						      .state = IDM_SERVICE_DONE };
 	if (r == 0 || !quiet)
-		log_request(&x.peer.connected, x.map, &x.reply);
+		log_request(&x.peer.connected, &x.tree, x.map, &x.reply);
 	send_reply(connection, &x.reply);
 	shutdown(connection, SHUT_RDWR);
 	return r;

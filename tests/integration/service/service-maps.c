@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "clients.h"
@@ -39,15 +40,32 @@ static void map_and_attach(void *unused)
 	fd = (int)must(open(SCRATCH "/target/200005", O_RDONLY | O_CLOEXEC));
 }
 
+/* As the log names the tree. */
+static void print_data(char text[96])
+{
+	struct stat st;
+
+	must(stat(DATA, &st));
+	snprintf(text, 96, ", tree %u:%u inode %llu of uid %u, ", major(st.st_dev), minor(st.st_dev),
+		 (unsigned long long)st.st_ino, st.st_uid);
+}
+
+static void assert_logged(const char *rest)
+{
+	AUTO_FREE char *log = service_log();
+	char line[512];
+
+	print_data(line);
+	strcat(line, rest);
+	assert_contains(log, "idmountd: uid 1500, pid ");
+	assert_contains(log, line);
+}
+
 static void map_with(struct service service)
 {
-	AUTO_FREE char *log = NULL;
-
 	as_client(ORDINARY, map_and_attach, NULL);
 	service_stop(&service);
-	log = service_log();
-	assert_contains(log, "idmountd: uid 1500, pid ");
-	assert_contains(log, ", map 1500:200004:1,200005:1500:1: mapped\n");
+	assert_logged("map 1500:200004:1,200005:1500:1: mapped\n");
 }
 
 TEST_SINCE(5, 12, mounts_are_not_mapped, user_gets_a_map_of_own_ids)
@@ -91,14 +109,12 @@ static void ask_for_others(void *unused)
 TEST(ids_of_others_are_refused)
 {
 	struct service service;
-	AUTO_FREE char *log = NULL;
 
 	enter_with_data();
 	service = service_start(NULL);
 	as_client(ORDINARY, ask_for_others, NULL);
 	service_stop(&service);
-	log = service_log();
-	assert_contains(log, "map u:0:1500:1,g:1500:1500:1: refused: disk uid 0 ");
+	assert_logged("map u:0:1500:1,g:1500:1500:1: refused: disk uid 0 ");
 }
 
 /* The kernel refuses these already, when the namespace gets its map. */
@@ -161,12 +177,15 @@ static void ask_with_odd_namespaces(void *initial)
 TEST(odd_user_namespaces_are_refused)
 {
 	AUTO_CLOSE int initial = (int)must(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
+	AUTO_FREE char *log = NULL;
 	struct service service;
 
 	enter_with_data();
 	service = service_start(NULL);
 	as_client(ORDINARY, ask_with_odd_namespaces, &initial);
 	service_stop(&service);
+	log = service_log();
+	assert_contains(log, ", tree (none), map (none): refused: the second descriptor is not a user");
 }
 
 /* ---- trees ---- */
