@@ -74,21 +74,55 @@ int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply
 /* A client can kill the child. */
 #define ATTEMPTS 16
 
+/* A directory that is attached nowhere, so that ".." does not leave it. */
+static int empty_root = -1;
+
+static int make_empty_tmpfs(int fs)
+{
+	int r = idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0", 0);
+
+	if (r == 0)
+		r = idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	return r < 0 ? r
+		     : idm_sys_fsmount(fs, 0,
+				       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					       MOUNT_ATTR_NOEXEC);
+}
+
+int prepare_empty_root(void)
+{
+	AUTO_CLOSE int fs = idm_sys_fsopen("tmpfs", 0);
+
+	empty_root = fs < 0 ? fs : make_empty_tmpfs(fs);
+	return empty_root < 0 ? empty_root : 0;
+}
+
+static int enter_empty_root(void)
+{
+	int r = idm_sys_fchdir(empty_root);
+
+	return r == 0 && chroot(".") < 0 ? -errno : r;
+}
+
 /*
  * The child has a copy of the worker's memory, and the host's uid 0. As long as it is not dumpable, no
- * process of the client's can trace it. It has no connection of a client.
+ * process of the client's can trace it, or open its files by /proc. It has no connection of a client.
+ *
+ * A process that exits loses its memory first. Many kernels ignore the attribute from then on, until it
+ * has lost its directories and descriptors, too. The client can kill the child at any moment. So the
+ * child has nothing of the service before it enters the namespace.
  */
 static int join_handed_userns(void *unused)
 {
-	int r = idm_sys_keep_fds(STDERR_FILENO + 1);
+	int r = enter_empty_root();
 
 	(void)unused;
+	if (r == 0)
+		r = idm_sys_keep_fds(STDIN_FILENO + 1);
 	if (r == 0)
 		r = idm_sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	if (r == 0)
 		r = idm_sys_setns(STDIN_FILENO, CLONE_NEWUSER);
-	/* A process that has lost its memory can be traced. It has nothing left by then. */
-	idm_sys_new_fd_table();
 	return r;
 }
 

@@ -11,6 +11,12 @@
  */
 int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply *reply);
 
+/*
+ * Makes the directory that is the root of the service's processes in handed user namespaces. Called
+ * once, before the other functions. Returns 0 or -errno.
+ */
+int prepare_empty_root(void);
+
 /* Reads the map of a user namespace as the service sees it. */
 int read_handed_map(struct idm_map *map, int userns_fd, struct idm_service_reply *reply);
 

@@ -14,6 +14,7 @@
 #include "lib/base/standard-fds.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
+#include "handed.h"
 #include "listen.h"
 #include "log.h"
 #include "serve.h"
@@ -81,7 +82,16 @@ static int check_privilege(void)
 		return log_problem("it requires CAP_SYS_PTRACE");
 	if (!idm_has_capability(CAP_DAC_READ_SEARCH)) /* for their auxv, which only the owner may open */
 		return log_problem("it requires CAP_DAC_READ_SEARCH");
+	if (!idm_has_capability(CAP_SYS_CHROOT)) /* for the child that joins their user namespaces */
+		return log_problem("it requires CAP_SYS_CHROOT");
 	return 0;
+}
+
+static int prepare(void)
+{
+	int r = prepare_empty_root();
+
+	return r < 0 ? log_problem("make an empty tmpfs: %s", strerror(-r)) : 0;
 }
 
 static void block_signals(void)
@@ -112,7 +122,7 @@ int main(int argc, char **argv)
 	status = read_options(argc, argv, &options);
 	if (status >= 0)
 		return fflush(stdout) == 0 ? status : 1;
-	if (check_privilege() != 0)
+	if (check_privilege() != 0 || prepare() != 0)
 		return 1;
 	block_signals();
 	listener = open_listener(&options);

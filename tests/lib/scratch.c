@@ -5,10 +5,12 @@
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -358,6 +360,81 @@ int hold_call(long number)
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	return (int)must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
 				 &filter));
+}
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
+#endif
+
+static int hold_all_calls(void)
+{
+	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF) };
+	const struct sock_fprog filter = { ARRAY_SIZE(code), code };
+	const long with = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			  with | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &filter);
+
+	return (int)(fd < 0 ? syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, with, &filter) : fd);
+}
+
+int start_program_held(char *const argv[], void (*before)(void), pid_t *pid)
+{
+	/* No call can report the listener: each one is held. */
+	volatile int *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	AUTO_CLOSE int pidfd = -1;
+	int listener;
+
+	*shared = -1;
+	*pid = (pid_t)must(fork());
+	if (*pid == 0) {
+		if (before)
+			before();
+		*shared = hold_all_calls();
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	while (*shared == -1)
+		usleep(100);
+	assert_true(*shared >= 0);
+	pidfd = (int)must(syscall(SYS_pidfd_open, *pid, 0));
+	listener = (int)must(syscall(SYS_pidfd_getfd, pidfd, *shared, 0));
+	munmap((void *)shared, sizeof(*shared));
+	return listener;
+}
+
+bool answer_call(int listener, int milliseconds,
+		 void (*act)(const struct seccomp_notif *call, void *data), void *data)
+{
+	struct seccomp_notif_resp response = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+	struct seccomp_notif call = { 0 };
+
+	if (must(TEMP_FAILURE_RETRY(poll(&p, 1, milliseconds))) == 0 || !(p.revents & POLLIN))
+		return false;
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+		return false; /* its caller is gone */
+	if (act)
+		act(&call, data);
+	response.id = call.id;
+	ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+	return true;
+}
+
+static bool is_over(pid_t pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	must(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT));
+	return info.si_pid != 0;
+}
+
+void answer_calls_until_exit(int listener, pid_t pid,
+			     void (*act)(const struct seccomp_notif *call, void *data), void *data)
+{
+	while (!is_over(pid))
+		answer_call(listener, 1, act, data);
+	await_child(pid);
 }
 
 bool kernel_is_before(unsigned int major, unsigned int minor)

@@ -64,6 +64,24 @@ void refuse_call_where(long number, unsigned int argument, uint32_t value, int e
 /* From here on this call waits for an answer of the listener that it returns. */
 int hold_call(long number);
 
+/*
+ * Runs a program below a filter that holds all calls of it and its children. Returns its listener, and
+ * the program's number. The caller answers with answer_call() from then on.
+ */
+int start_program_held(char *const argv[], void (*before)(void), pid_t *pid);
+
+/*
+ * Waits for a held call, and lets it happen after `act` has seen it. Returns false if no call came in
+ * this time. `act` may be NULL.
+ */
+struct seccomp_notif;
+bool answer_call(int listener, int milliseconds,
+		 void (*act)(const struct seccomp_notif *call, void *data), void *data);
+
+/* The same as long as this child runs, which must succeed. */
+void answer_calls_until_exit(int listener, pid_t pid,
+			     void (*act)(const struct seccomp_notif *call, void *data), void *data);
+
 /* Of /proc/PID/status. It is root's where the process is not dumpable. */
 uid_t owner_of_status(pid_t pid);
 

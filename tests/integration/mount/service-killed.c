@@ -5,26 +5,15 @@
  *
  * The service runs below a seccomp filter that hands each call to the test.
  */
-#include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "lib/base/macros.h"
-#include "lib/sys/syscall.h"
 #include "service.h"
-
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
-#endif
 
 #define NEVER UINT32_MAX
 
-static volatile int *shared_listener; /* the number in the service */
-static int listener = -1;	      /* of this process */
+static int listener = -1;
 
 static struct {
 	unsigned int n, nth;
@@ -33,70 +22,20 @@ static struct {
 
 /* ---- a service that is watched ---- */
 
-static int hand_all_calls_over(void)
+static void kill_at(const struct seccomp_notif *call, void *unused)
 {
-	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF) };
-	const struct sock_fprog filter = { ARRAY_SIZE(code), code };
-	const long with = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			  with | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &filter);
-
-	return (int)(fd < 0 ? syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, with, &filter) : fd);
-}
-
-static void execute_watched(void)
-{
-	const char *program = getenv("IDMOUNTD");
-
-	*shared_listener = hand_all_calls_over();
-	execl(program, program, "--socket", SOCKET, NULL);
-	_exit(127);
-}
-
-static void take_listener(void)
-{
-	AUTO_CLOSE int pidfd = idm_sys_pidfd_open(idmountd);
-
-	while (*shared_listener == -1)
-		usleep(100);
-	assert_true(*shared_listener >= 0);
-	listener = (int)must(syscall(SYS_pidfd_getfd, pidfd, *shared_listener, 0));
-}
-
-static void kill_at(pid_t caller)
-{
+	(void)unused;
+	if (run.n++ != run.nth)
+		return;
 	if (run.whole)
 		must(kill(idmountd, SIGKILL));
-	else if (caller != idmountd) /* it waits for an answer */
-		must(kill(caller, SIGKILL));
+	else if ((pid_t)call->pid != idmountd) /* it waits for an answer */
+		must(kill((pid_t)call->pid, SIGKILL));
 }
 
-/* Waits for a call, and lets it happen. */
-static void answer_call(int milliseconds)
+static void let_call_happen(void)
 {
-	struct seccomp_notif_resp response = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
-	struct pollfd p = { .fd = listener, .events = POLLIN };
-	struct seccomp_notif call = { 0 };
-
-	if (must(TEMP_FAILURE_RETRY(poll(&p, 1, milliseconds))) == 0 || !(p.revents & POLLIN))
-		return;
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
-		return; /* its caller is gone */
-	if (run.n++ == run.nth)
-		kill_at((pid_t)call.pid);
-	response.id = call.id;
-	ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-}
-
-static bool is_over(pid_t pid)
-{
-	siginfo_t info = { .si_pid = 0 };
-
-	must(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT));
-	if (info.si_pid == 0)
-		return false;
-	await_child(pid);
-	return true;
+	answer_call(listener, 1, kill_at, NULL);
 }
 
 static void run_watched(void (*body)(void))
@@ -107,8 +46,7 @@ static void run_watched(void (*body)(void))
 		body();
 		_exit(0);
 	}
-	while (!is_over(pid))
-		answer_call(1);
+	answer_calls_until_exit(listener, pid, kill_at, NULL);
 }
 
 static void await_answers(void)
@@ -119,11 +57,9 @@ static void await_answers(void)
 
 static void start_watched(void)
 {
-	*shared_listener = -1;
-	idmountd = (pid_t)must(fork());
-	if (idmountd == 0)
-		execute_watched();
-	take_listener();
+	char *const argv[] = { getenv("IDMOUNTD"), (char *)"--socket", (char *)SOCKET, NULL };
+
+	listener = start_program_held(argv, NULL, &idmountd);
 	run.nth = NEVER;
 	run_watched(await_answers);
 }
@@ -144,7 +80,7 @@ static bool has_children(pid_t pid)
 static void await_idle(void)
 {
 	while (has_children(idmountd))
-		answer_call(1);
+		let_call_happen();
 }
 
 /* All processes of the service are this one's now, and exit. */
@@ -154,7 +90,7 @@ static void reap_all(void)
 
 	while ((pid = waitpid(-1, NULL, WNOHANG | __WALL)) >= 0)
 		if (pid == 0)
-			answer_call(1);
+			let_call_happen();
 	assert_int_equal(errno, ECHILD);
 	close(listener);
 	listener = -1;
@@ -163,8 +99,7 @@ static void reap_all(void)
 static void stop_watched(void)
 {
 	must(kill(idmountd, SIGTERM));
-	while (!is_over(idmountd))
-		answer_call(1);
+	answer_calls_until_exit(listener, idmountd, kill_at, NULL);
 	reap_all();
 }
 
@@ -236,8 +171,6 @@ static void kill_at_each_call(bool whole)
 		skip_test("IDMOUNTD is not in the environment");
 	make_source();
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
-	shared_listener = mmap(NULL, sizeof(*shared_listener), PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	before = snapshot_take(SNAPSHOT_ALL);
 	for (unsigned int nth = (unsigned int)getpid() % step; try_kill(nth, whole) > nth; nth += step)
 		tries++;

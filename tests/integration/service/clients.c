@@ -20,12 +20,17 @@
 
 /* ---- the service ---- */
 
-void service_execute(char *const argv[])
+static void write_to_log(void)
 {
 	int log = (int)must(open(LOG_PATH, O_WRONLY | O_CREAT | O_APPEND, 0644));
 
 	must(dup2(log, STDERR_FILENO));
 	close(log);
+}
+
+void service_execute(char *const argv[])
+{
+	write_to_log();
 	execv(getenv("IDMOUNTD"), argv);
 	fail_msg("execute %s: %s", getenv("IDMOUNTD"), strerror(errno));
 }
@@ -110,6 +115,21 @@ static struct service start(const char *option, void (*confine)(void))
 	return service;
 }
 
+struct service service_start_held(int *listener)
+{
+	char *const argv[] = { getenv("IDMOUNTD"), (char *)"--socket", (char *)SOCKET_PATH, NULL };
+	struct service service;
+	int connection;
+
+	if (!argv[0])
+		skip_test("IDMOUNTD, the path of the program, is not set");
+	*listener = start_program_held(argv, write_to_log, &service.pid);
+	while ((connection = try_to_connect(SOCK_NONBLOCK)) < 0)
+		answer_call(*listener, 1, NULL, NULL);
+	close(connection);
+	return service;
+}
+
 struct service service_start(const char *option)
 {
 	return start(option, NULL);
@@ -128,7 +148,7 @@ struct service service_start_by_number(const char *option)
 static bool is_in_unit(unsigned int capability)
 {
 	return capability == CAP_SYS_ADMIN || capability == CAP_SYS_PTRACE ||
-	       capability == CAP_DAC_READ_SEARCH;
+	       capability == CAP_DAC_READ_SEARCH || capability == CAP_SYS_CHROOT;
 }
 
 static void drop_capabilities(void)
@@ -142,6 +162,13 @@ static void drop_capabilities(void)
 struct service service_start_as_unit(const char *option)
 {
 	return start(option, drop_capabilities);
+}
+
+void service_stop_held(struct service *service, int listener)
+{
+	must(kill(service->pid, SIGTERM));
+	answer_calls_until_exit(listener, service->pid, NULL, NULL);
+	close(listener);
 }
 
 static bool is_of_service(pid_t pid)
@@ -191,6 +218,21 @@ char *service_log(void)
 	if (fd >= 0)
 		must(read(fd, text, (1 << 20) - 1));
 	return text;
+}
+
+pid_t service_worker(const struct service *service)
+{
+	char path[64], line[64] = "";
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)service->pid, (int)service->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		skip_test("the kernel does not list children: %s", strerror(errno));
+	n = must(read(fd, line, sizeof(line) - 1));
+	line[n] = '\0';
+	return (pid_t)strtol(line, NULL, 10);
 }
 
 unsigned int service_fds(const struct service *service)

@@ -34,6 +34,16 @@ struct service service_start_by_number(const char *option);
 /* The same with no more capabilities than contrib/systemd/idmountd.service has. */
 struct service service_start_as_unit(const char *option);
 
+/*
+ * The same below a filter that holds all its calls: see start_program_held(). The caller lets them
+ * happen from then on, and stops it with service_stop_held().
+ */
+struct service service_start_held(int *listener);
+void service_stop_held(struct service *service, int listener);
+
+/* The first child of the service; 0: it has none. */
+pid_t service_worker(const struct service *service);
+
 /* Executes it with these arguments, and standard error to LOG_PATH. Does not return. */
 void service_execute(char *const argv[]) __attribute__((noreturn));
 

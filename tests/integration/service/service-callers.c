@@ -369,22 +369,6 @@ TEST(proof_comes_after_the_look)
 
 /* ---- a program between the two looks ---- */
 
-/* The only child of the service. */
-static pid_t find_worker(const struct service *service)
-{
-	char path[64], line[64] = "";
-	AUTO_CLOSE int fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)service->pid, (int)service->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		skip_test("the kernel does not list children: %s", strerror(errno));
-	n = must(read(fd, line, sizeof(line) - 1));
-	line[n] = '\0';
-	return (pid_t)strtol(line, NULL, 10);
-}
-
 static void challenge_and_execute(void *data)
 {
 	const struct race *race = data;
@@ -421,7 +405,7 @@ static void execute_between_looks(const struct service *service)
 		challenge_and_execute(&(struct race){ .ready = ready[1], .go = go[0] });
 	}
 	must(read(ready[0], &byte, 1));
-	worker = find_worker(service);
+	worker = service_worker(service);
 	must(kill(worker, SIGSTOP));
 	must(write(go[1], "", 1));
 	await_text(pid, "comm", "sleep\n");

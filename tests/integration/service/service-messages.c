@@ -980,18 +980,20 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, service_requires_no_other_capability)
 	service_stop(&service);
 }
 
-TEST(service_requires_the_capabilities_to_see_its_clients)
+TEST(service_requires_all_capabilities_of_its_unit)
 {
-	int ptrace = CAP_SYS_PTRACE, read = CAP_DAC_READ_SEARCH;
+	int look = CAP_SYS_PTRACE, read = CAP_DAC_READ_SEARCH, leave = CAP_SYS_CHROOT;
 	AUTO_FREE char *log = NULL;
 
 	enter_with_data();
 	scratch_file(LOG_PATH, "");
-	in_child(start_without, &ptrace);
+	in_child(start_without, &look);
 	in_child(start_without, &read);
+	in_child(start_without, &leave);
 	log = service_log();
 	assert_contains(log, "requires CAP_SYS_PTRACE");
 	assert_contains(log, "requires CAP_DAC_READ_SEARCH");
+	assert_contains(log, "requires CAP_SYS_CHROOT");
 }
 
 /* ---- a socket of a service manager ---- */
