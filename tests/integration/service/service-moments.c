@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is between two system calls of the service. It runs below a filter that hands its calls to the
- * test. So no time decides.
+ * A client acts at a moment between two system calls of the service: at each of them in turn. The
+ * service runs below a filter that hands its calls to the test. So no time decides.
  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clients.h"
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
+
+#define MOVED SCRATCH "/moved"
 
 static void mounts_are_not_mapped(void)
 {
@@ -117,4 +126,252 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, nothing_of_the_service_is_in_a_clients_
 	answer_calls_until_exit(listener, pid, inspect_visitor, &visits);
 	service_stop_held(&service, listener);
 	assert_true(visits.n > 0);
+}
+
+/* ---- an attack between two calls ---- */
+
+struct attack {
+	const char *map; /* NULL: the striker writes one */
+	void (*strike)(const struct attack *attack);
+	bool may_succeed;
+	/* of the client */
+	int tree, userns, other;
+	pid_t holder; /* in a namespace without a map */
+	unsigned int mapped, refused;
+};
+
+struct moment {
+	pid_t service;
+	unsigned int n, nth; /* calls of the workers */
+	int go[2], done[2];
+	struct attack *attack;
+};
+
+static void strike_at_moment(const struct seccomp_notif *call, void *data)
+{
+	struct moment *moment = data;
+	char byte;
+
+	if ((pid_t)call->pid == moment->service || moment->n++ != moment->nth)
+		return;
+	must(write(moment->go[1], "", 1));
+	must(read(moment->done[0], &byte, 1)); /* nothing, if the client has exited */
+}
+
+/* A process of the client's, with its descriptors, waits for the moment. */
+static pid_t start_striker(const struct moment *moment)
+{
+	pid_t pid = (pid_t)must(syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL));
+	char byte;
+
+	if (pid != 0)
+		return pid;
+	must(read(moment->go[0], &byte, 1));
+	moment->attack->strike(moment->attack);
+	must(write(moment->done[1], "", 1));
+	_exit(0);
+}
+
+static pid_t start_holder(int *userns)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	must(pipe2(ready, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		must(unshare(CLONE_NEWUSER));
+		must(write(ready[1], "", 1));
+		pause();
+	}
+	must(read(ready[0], &byte, 1));
+	close(ready[0]);
+	close(ready[1]);
+	*userns = open_of(pid, "ns/user", O_RDONLY);
+	return pid;
+}
+
+static void end_process(pid_t pid)
+{
+	must(kill(pid, SIGKILL)); /* a child that was not waited for */
+	must(waitpid(pid, NULL, 0));
+}
+
+static bool is_mapped(int tree)
+{
+	return owner_at(tree, "1500").uid != 0;
+}
+
+/* Exactly the tree of the request has a map, if the service says so. */
+static void check_outcome(struct attack *attack, int tree, int result)
+{
+	assert_int_equal(is_mapped(tree), result == 0);
+	assert_false(is_mapped(attack->other));
+	if (result == 0)
+		attack->mapped++;
+	else
+		attack->refused++;
+	assert_true(result < 0 || attack->may_succeed);
+}
+
+static void attack_service(void *data)
+{
+	const struct moment *moment = data;
+	struct attack *attack = moment->attack;
+	AUTO_CLOSE int kept = clone_tree(DATA);
+	struct idm_service_reply reply;
+	pid_t striker;
+
+	must(mount("moved", MOVED, "tmpfs", 0, NULL));
+	attack->tree = (int)must(fcntl(kept, F_DUPFD_CLOEXEC, 0));
+	attack->other = clone_tree(SCRATCH "/other");
+	if (attack->map)
+		attack->userns = userns_of(attack->map);
+	else
+		attack->holder = start_holder(&attack->userns);
+	striker = start_striker(moment);
+	reply = ask(attack->tree, attack->userns);
+	end_process(striker);
+	check_outcome(attack, kept, reply.result);
+	if (!attack->map)
+		end_process(attack->holder);
+	close(attack->tree);
+	close(attack->other);
+	close(attack->userns);
+}
+
+/* The worker can outlive the reply. */
+static void await_idle(const struct service *service, int listener)
+{
+	while (service_worker(service))
+		answer_call(listener, 1, NULL, NULL);
+}
+
+/* Returns whether there was such a call. */
+static bool attack_at(const struct service *service, int listener, struct attack *attack,
+		      unsigned int nth)
+{
+	struct moment moment = { .service = service->pid, .nth = nth, .attack = attack };
+	pid_t pid;
+
+	must(pipe2(moment.go, O_CLOEXEC));
+	must(pipe2(moment.done, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		as_client(ORDINARY, attack_service, &moment);
+		_exit(0);
+	}
+	close(moment.done[1]);
+	answer_calls_until_exit(listener, pid, strike_at_moment, &moment);
+	await_idle(service, listener);
+	close(moment.done[0]);
+	close(moment.go[0]);
+	close(moment.go[1]);
+	return moment.n > nth;
+}
+
+static struct attack attack_at_each_call(struct attack attack)
+{
+	const unsigned int step = test_is_long() ? 1 : test_is_slow() ? 16 : 8;
+	struct attack *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct service service;
+	unsigned int nth = 0;
+	int listener;
+
+	*shared = attack;
+	enter_with_data();
+	scratch_dir(MOVED);
+	scratch_dir(SCRATCH "/other");
+	scratch_file(SCRATCH "/other/1500", "text");
+	must(chown(SCRATCH "/other/1500", USER, USER));
+	service = service_start_held(&listener);
+	while (attack_at(&service, listener, shared, nth))
+		nth += step;
+	service_stop_held(&service, listener);
+	attack = *shared;
+	munmap(shared, sizeof(*shared));
+	note("%u mapped, %u refused", attack.mapped, attack.refused);
+	assert_true(nth > 3 * step);
+	proof("hostile", attack.mapped + attack.refused, "attacks between two calls of the service");
+	return attack;
+}
+
+/* ---- the attacks ---- */
+
+static void write_map_of_others(const struct attack *attack)
+{
+	write_id_map(attack->holder, "uid_map", "1600 0 1\n");
+	write_id_map(attack->holder, "gid_map", "1600 0 1\n");
+}
+
+TEST_AS(map_after_the_look_is_refused, 300, 5, 12, mounts_are_not_mapped)
+{
+	attack_at_each_call((struct attack){ .strike = write_map_of_others });
+}
+
+static void write_own_map(const struct attack *attack)
+{
+	write_id_map(attack->holder, "gid_map", "1500 5 1\n");
+	write_id_map(attack->holder, "uid_map", "1500 5 1\n");
+}
+
+/* The control: a map that the rule allows is refused from the look on. */
+TEST_AS(map_before_the_look_is_read, 300, 5, 12, mounts_are_not_mapped)
+{
+	struct attack attack =
+		attack_at_each_call((struct attack){ .strike = write_own_map, .may_succeed = true });
+
+	assert_true(attack.mapped > 0);
+	assert_true(attack.refused > 0);
+}
+
+static void attach_tree(const struct attack *attack)
+{
+	must(idm_sys_move_mount(attack->tree, "", AT_FDCWD, MOVED, MOVE_MOUNT_F_EMPTY_PATH));
+}
+
+/* The kernel refuses the call for it. */
+TEST_AS(tree_attached_after_the_look_is_refused, 300, 5, 12, mounts_are_not_mapped)
+{
+	struct attack attack = attack_at_each_call(
+		(struct attack){ .map = "1500:5", .strike = attach_tree, .may_succeed = true });
+
+	assert_true(attack.mapped > 0);
+	assert_true(attack.refused > 0);
+}
+
+static void exchange_tree(const struct attack *attack)
+{
+	must(dup2(attack->other, attack->tree));
+}
+
+/* The number is the client's. The service has the tree. */
+TEST_AS(tree_exchanged_after_the_look_has_no_map, 300, 5, 12, mounts_are_not_mapped)
+{
+	struct attack attack = attack_at_each_call(
+		(struct attack){ .map = "1500:5", .strike = exchange_tree, .may_succeed = true });
+
+	assert_true(attack.mapped > 0);
+}
+
+/* Another mount is what a path through the tree leads to. */
+static void cover_tree(const struct attack *attack)
+{
+	must(idm_sys_move_mount(attack->other, "", attack->tree, "",
+				MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+}
+
+static void trees_are_not_covered(void)
+{
+	untried("a detached tree cannot be a target before Linux 6.15");
+}
+
+TEST_AS(tree_covered_after_the_look_has_no_map, 300, 6, 15, trees_are_not_covered)
+{
+	struct attack attack = attack_at_each_call(
+		(struct attack){ .map = "1500:5", .strike = cover_tree, .may_succeed = true });
+
+	assert_true(attack.mapped > 0);
 }
