@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "lib/base/macros.h"
@@ -375,6 +376,99 @@ void race_with_service(void (*attack)(void *), void *data)
 		close(ready[i]);
 		close(go[i]);
 	}
+}
+
+/* ---- random subjects, files and maps ---- */
+
+const uint32_t some_owners[6] = { USER, 200000, 200001, 200002, 0, OTHER_USER };
+const uint32_t some_groups[6] = { USER, 200000, 200001, 200002, 0, OTHER_GROUP };
+
+/* As the kernel stores it: one named user, one named group. */
+struct acl {
+	uint32_t version;
+	struct {
+		uint16_t tag, permissions;
+		uint32_t id;
+	} entries[6];
+};
+
+void add_random_acl(struct rng *rng, const char *path)
+{
+	const uint32_t none = UINT32_MAX;
+	struct acl acl = { 2,
+			   { { 0x01, 0, none },
+			     { 0x02, 0, some_owners[rng_below(rng, 6)] },
+			     { 0x04, 0, none },
+			     { 0x08, 0, some_groups[rng_below(rng, 6)] },
+			     { 0x10, 7, none },
+			     { 0x20, 0, none } } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(acl.entries); i++)
+		if (acl.entries[i].tag != 0x10)
+			acl.entries[i].permissions = (uint16_t)rng_below(rng, 8);
+	if (setxattr(path, "system.posix_acl_access", &acl, sizeof(acl), 0) < 0)
+		assert_int_equal(errno, EOPNOTSUPP);
+}
+
+static void raise_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	must(syscall(SYS_capget, &header, data));
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted;
+	must(syscall(SYS_capset, &header, data));
+}
+
+bool become_subject(const struct subject *s)
+{
+	must(prctl(PR_SET_KEEPCAPS, s->with_capabilities, 0, 0, 0));
+	if (s->drop_groups && syscall(SYS_setgroups, 0, NULL) < 0)
+		return false;
+	if (syscall(SYS_setresgid, s->gid, s->gid, s->gid) < 0 ||
+	    syscall(SYS_setresuid, s->uid, s->uid, s->uid) < 0)
+		return false;
+	if (s->with_capabilities)
+		raise_capabilities();
+	else if (s->uid == 0) /* root keeps them else */
+		must(syscall(
+			SYS_capset,
+			&(struct __user_cap_header_struct){ .version = _LINUX_CAPABILITY_VERSION_3 },
+			(struct __user_cap_data_struct[2]){ 0 }));
+	return true;
+}
+
+static void shuffle(struct rng *rng, uint32_t *list, uint32_t n)
+{
+	for (uint32_t i = n; i > 1; i--) {
+		uint32_t j = rng_below(rng, i), x = list[j];
+
+		list[j] = list[i - 1];
+		list[i - 1] = x;
+	}
+}
+
+void add_random_side(struct rng *rng, char *text, char kind, const uint32_t *disk, uint32_t n)
+{
+	uint32_t from[8], to[8];
+
+	for (uint32_t i = 0; i < n; i++)
+		from[i] = to[i] = i;
+	shuffle(rng, from, n);
+	shuffle(rng, to, n);
+	for (uint32_t i = 0, count = 1 + rng_below(rng, n); i < count; i++)
+		sprintf(text + strlen(text), "%s%c:%u:%u", *text ? "," : "", kind, disk[from[i]], to[i]);
+}
+
+void map_without_rule(pid_t pid, int tree, int userns)
+{
+	AUTO_CLOSE int pidfd = idm_sys_pidfd_open(pid);
+	AUTO_CLOSE int own_tree = (int)must(syscall(SYS_pidfd_getfd, pidfd, tree, 0));
+	AUTO_CLOSE int own_userns = (int)must(syscall(SYS_pidfd_getfd, pidfd, userns, 0));
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)own_userns };
+
+	assert_int_equal(idm_sys_mount_setattr(own_tree, "", AT_EMPTY_PATH, &attr), 0);
 }
 
 int clone_tree(const char *path)

@@ -90,6 +90,30 @@ struct race {
  */
 void race_with_service(void (*attack)(void *), void *data);
 
+/* ---- random subjects, files and maps ---- */
+
+/* The IDs of a namespace with FEW_IDS come first. */
+#define FEW_IDS "0 1500 1\n1 200000 3\n"
+extern const uint32_t some_owners[6], some_groups[6];
+
+/* Sets a POSIX ACL with one of these as named user and group. */
+void add_random_acl(struct rng *rng, const char *path);
+
+/* What a process of a client can be, in the client's namespace. */
+struct subject {
+	uint32_t uid, gid;
+	bool drop_groups, with_capabilities;
+};
+
+/* The calling process becomes that. Returns false if it cannot. */
+bool become_subject(const struct subject *s);
+
+/* Adds to the text of a map: some of the first `n` IDs of `disk`, as some of 0 to n - 1. */
+void add_random_side(struct rng *rng, char *text, char kind, const uint32_t *disk, uint32_t n);
+
+/* What a service without a rule would do: maps a tree by descriptors of another process. */
+void map_without_rule(pid_t pid, int tree, int userns);
+
 /* A detached tree. */
 int clone_tree(const char *path);
 

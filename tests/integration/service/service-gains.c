@@ -5,16 +5,13 @@
  */
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "clients.h"
@@ -24,7 +21,6 @@
 #define FILES 70
 #define NODES 10 /* of these, nodes of /dev/null */
 #define MAPS (test_is_long() ? 200 : TEST_SANITIZED ? 4 : 12)
-#define FEW_IDS "0 1500 1\n1 200000 3\n"
 
 static void mounts_are_not_mapped(void)
 {
@@ -32,41 +28,6 @@ static void mounts_are_not_mapped(void)
 }
 
 /* ---- files ---- */
-
-static const uint32_t owners[] = { USER, 200000, 200001, 200002, 0, OTHER_USER };
-static const uint32_t groups[] = { USER, 200000, 200001, 200002, 0, OTHER_GROUP };
-
-static uint32_t pick(struct rng *rng, const uint32_t *list, size_t n)
-{
-	return list[rng_below(rng, (uint32_t)n)];
-}
-
-/* As the kernel stores it: one named user, one named group. */
-struct acl {
-	uint32_t version;
-	struct {
-		uint16_t tag, permissions;
-		uint32_t id;
-	} entries[6];
-};
-
-static void add_acl(struct rng *rng, const char *path)
-{
-	const uint32_t none = UINT32_MAX;
-	struct acl acl = { 2,
-			   { { 0x01, 0, none },
-			     { 0x02, 0, pick(rng, owners, ARRAY_SIZE(owners)) },
-			     { 0x04, 0, none },
-			     { 0x08, 0, pick(rng, groups, ARRAY_SIZE(groups)) },
-			     { 0x10, 7, none },
-			     { 0x20, 0, none } } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(acl.entries); i++)
-		if (acl.entries[i].tag != 0x10)
-			acl.entries[i].permissions = (uint16_t)rng_below(rng, 8);
-	if (setxattr(path, "system.posix_acl_access", &acl, sizeof(acl), 0) < 0)
-		assert_int_equal(errno, EOPNOTSUPP);
-}
 
 static void make_file(struct rng *rng, int i)
 {
@@ -79,10 +40,10 @@ static void make_file(struct rng *rng, int i)
 		scratch_dir(path);
 	else
 		scratch_file(path, "text");
-	must(chown(path, pick(rng, owners, ARRAY_SIZE(owners)), pick(rng, groups, ARRAY_SIZE(groups))));
+	must(chown(path, some_owners[rng_below(rng, 6)], some_groups[rng_below(rng, 6)]));
 	must(chmod(path, rng_below(rng, 01000) | (rng_below(rng, 4) ? 0 : 04000)));
 	if (rng_below(rng, 3) == 0)
-		add_acl(rng, path);
+		add_random_acl(rng, path);
 }
 
 /* ---- what a process can do ---- */
@@ -110,41 +71,6 @@ static unsigned char try_file(int dir, const char *name)
 	can |= faccessat(dir, name, X_OK, AT_EACCESS) == 0 ? EXECUTE : 0;
 	can |= utimensat(dir, name, times, 0) == 0 ? OWN : 0;
 	return can;
-}
-
-struct subject {
-	uint32_t uid, gid; /* in the client's namespace */
-	bool drop_groups, with_capabilities;
-};
-
-static void raise_capabilities(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	must(syscall(SYS_capget, &header, data));
-	for (int i = 0; i < 2; i++)
-		data[i].effective = data[i].permitted;
-	must(syscall(SYS_capset, &header, data));
-}
-
-/* False: it cannot become that. */
-static bool become_subject(const struct subject *s)
-{
-	must(prctl(PR_SET_KEEPCAPS, s->with_capabilities, 0, 0, 0));
-	if (s->drop_groups && syscall(SYS_setgroups, 0, NULL) < 0)
-		return false;
-	if (syscall(SYS_setresgid, s->gid, s->gid, s->gid) < 0 ||
-	    syscall(SYS_setresuid, s->uid, s->uid, s->uid) < 0)
-		return false;
-	if (s->with_capabilities)
-		raise_capabilities();
-	else if (s->uid == 0) /* root keeps them else */
-		must(syscall(
-			SYS_capset,
-			&(struct __user_cap_header_struct){ .version = _LINUX_CAPABILITY_VERSION_3 },
-			(struct __user_cap_data_struct[2]){ 0 }));
-	return true;
 }
 
 static void try_as(const struct subject *s, int dir, struct powers *powers)
@@ -185,31 +111,6 @@ static unsigned int count_gains(const struct powers *before, const struct powers
 	return gains;
 }
 
-/* ---- maps ---- */
-
-static void shuffle(struct rng *rng, uint32_t *list, uint32_t n)
-{
-	for (uint32_t i = n; i > 1; i--) {
-		uint32_t j = rng_below(rng, i), x = list[j];
-
-		list[j] = list[i - 1];
-		list[i - 1] = x;
-	}
-}
-
-/* Some of the first `n` IDs of `disk`, as some of 0 to n - 1. */
-static void add_side(struct rng *rng, char *text, char kind, const uint32_t *disk, uint32_t n)
-{
-	uint32_t from[8], to[8];
-
-	for (uint32_t i = 0; i < n; i++)
-		from[i] = to[i] = i;
-	shuffle(rng, from, n);
-	shuffle(rng, to, n);
-	for (uint32_t i = 0, count = 1 + rng_below(rng, n); i < count; i++)
-		sprintf(text + strlen(text), "%s%c:%u:%u", *text ? "," : "", kind, disk[from[i]], to[i]);
-}
-
 /* ---- a client ---- */
 
 struct trial {
@@ -227,18 +128,12 @@ struct wanted {
 	int tree, userns;
 };
 
-static void map_without_rule(int requests)
+static void serve_requests(int requests)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
 	struct wanted w;
 
 	while (read(requests, &w, sizeof(w)) == sizeof(w)) {
-		AUTO_CLOSE int pidfd = idm_sys_pidfd_open(w.pid);
-		AUTO_CLOSE int tree = (int)must(syscall(SYS_pidfd_getfd, pidfd, w.tree, 0));
-		AUTO_CLOSE int userns = (int)must(syscall(SYS_pidfd_getfd, pidfd, w.userns, 0));
-
-		attr.userns_fd = (uint64_t)userns;
-		assert_int_equal(idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr), 0);
+		map_without_rule(w.pid, w.tree, w.userns);
 		must(write(requests, "", 1));
 	}
 	_exit(0);
@@ -289,10 +184,10 @@ static void run_trial(void *data)
 			strcpy(map, trial->first);
 		} else if (trial->extra) {
 			sprintf(map, "u:%u:0", trial->extra);
-			add_side(&rng, map, 'g', trial->gid_list, trial->gids);
+			add_random_side(&rng, map, 'g', trial->gid_list, trial->gids);
 		} else {
-			add_side(&rng, map, 'u', owners, trial->uids);
-			add_side(&rng, map, 'g', trial->gid_list, trial->gids);
+			add_random_side(&rng, map, 'u', some_owners, trial->uids);
+			add_random_side(&rng, map, 'g', trial->gid_list, trial->gids);
 		}
 		try_map(trial, &powers[0], &powers[1], map);
 	}
@@ -317,7 +212,7 @@ static struct trial try_client(struct trial trial)
 	root = (pid_t)must(fork());
 	if (root == 0) {
 		close(requests[1]);
-		map_without_rule(requests[0]);
+		serve_requests(requests[0]);
 	}
 	shared->requests = requests[1];
 	as_client(trial.who, run_trial, shared);
@@ -335,7 +230,7 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, user_with_ranges_gains_nothing)
 {
 	struct trial trial = try_client((struct trial){
 		.who = { .uid = USER, .gid = USER, .group = OTHER_GROUP, .map = FEW_IDS },
-		.gid_list = groups,
+		.gid_list = some_groups,
 		.uids = 4,
 		.gids = 4,
 	});
@@ -370,7 +265,7 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, another_users_id_would_be_a_gain)
 {
 	struct trial trial = try_client((struct trial){
 		.who = { .uid = USER, .gid = USER, .map = FEW_IDS },
-		.gid_list = groups,
+		.gid_list = some_groups,
 		.uids = 4,
 		.gids = 4,
 		.extra = OTHER_USER,

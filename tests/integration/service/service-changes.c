@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a client can bring about on disk before, with each of its IDs, and by two mapped trees. The
+ * latter is never more. Each change that a process makes is looked at by root, and undone. So all begin
+ * at the same files. By induction no sequence of changes leads further. A control shows that gains are
+ * seen.
+ */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "clients.h"
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+
+#define REAL SCRATCH "/real" /* DATA without the flags of its mount */
+#define KEPT SCRATCH "/kept" /* a second name of each file */
+#define PLACES 6
+#define MAPS (test_is_long() ? 60 : test_is_slow() ? 1 : 3)
+#define CAPABILITY "security.capability"
+#define ACL "system.posix_acl_access"
+
+static void mounts_are_not_mapped(void)
+{
+	untried("the kernel maps no mounts before Linux 5.12");
+}
+
+/* ---- the files: directories with one file "f" each ---- */
+
+struct attributes {
+	struct stat st;
+	char acl[128], capability[32];
+	ssize_t acl_size, capability_size;
+};
+
+static struct attributes original[PLACES];
+
+static bool read_attributes(const char *path, struct attributes *a)
+{
+	memset(a, 0, sizeof(*a));
+	if (lstat(path, &a->st) < 0)
+		return false;
+	a->acl_size = lgetxattr(path, ACL, a->acl, sizeof(a->acl));
+	a->capability_size = lgetxattr(path, CAPABILITY, a->capability, sizeof(a->capability));
+	return true;
+}
+
+static void restore_xattr(const char *path, const char *name, const char *value, ssize_t size)
+{
+	if (size > 0)
+		must(setxattr(path, name, value, (size_t)size, 0));
+	else
+		removexattr(path, name);
+}
+
+/* Changes of owner and mode remove others. */
+static void restore_attributes(const char *path, const struct attributes *a)
+{
+	const struct timespec times[2] = { { 1000, 0 }, { 1000, 0 } };
+
+	must(chown(path, a->st.st_uid, a->st.st_gid));
+	restore_xattr(path, ACL, a->acl, a->acl_size);
+	must(chmod(path, a->st.st_mode & 07777));
+	restore_xattr(path, CAPABILITY, a->capability, a->capability_size);
+	must(utimensat(AT_FDCWD, path, times, 0));
+}
+
+static mode_t pick_mode(struct rng *rng, uint32_t bits)
+{
+	return rng_below(rng, bits) | (rng_below(rng, 3) ? 0 : 0777);
+}
+
+static void chown_randomly(struct rng *rng, const char *path)
+{
+	must(chown(path, some_owners[rng_below(rng, 6)], some_groups[rng_below(rng, 6)]));
+}
+
+/* With and without a root ID. */
+static void add_capability(struct rng *rng, const char *path)
+{
+	struct vfs_ns_cap_data data = { .magic_etc = VFS_CAP_REVISION_3 | VFS_CAP_FLAGS_EFFECTIVE,
+					.data = { { 1 << CAP_CHOWN, 0 } },
+					.rootid = some_owners[rng_below(rng, 6)] };
+	size_t size = sizeof(data);
+
+	if (data.rootid == 0) {
+		data.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
+		size = sizeof(struct vfs_cap_data);
+	}
+	must(setxattr(path, CAPABILITY, &data, size, 0));
+}
+
+static void make_place(struct rng *rng, int i)
+{
+	char dir[64], file[80], kept[64];
+
+	snprintf(dir, sizeof(dir), REAL "/c%d", i);
+	snprintf(file, sizeof(file), "%s/f", dir);
+	snprintf(kept, sizeof(kept), KEPT "/%d", i);
+	scratch_dir(dir);
+	scratch_file(file, "text");
+	must(link(file, kept));
+	chown_randomly(rng, dir);
+	must(chmod(dir, pick_mode(rng, 010000)));
+	chown_randomly(rng, file);
+	if (rng_below(rng, 3) == 0)
+		add_random_acl(rng, dir);
+	if (rng_below(rng, 3) == 0)
+		add_random_acl(rng, file);
+	must(chmod(file, pick_mode(rng, 010000)));
+	if (rng_below(rng, 2) == 0)
+		add_capability(rng, file);
+	assert_true(read_attributes(file, &original[i]));
+	restore_attributes(file, &original[i]);
+}
+
+/* ---- what is on disk ---- */
+
+static uint64_t add_to_hash(uint64_t hash, const void *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ ((const unsigned char *)data)[i]) * 0x100000001b3;
+	return hash;
+}
+
+static uint64_t add_file(uint64_t hash, const char *path, const struct attributes *file)
+{
+	struct attributes a;
+	bool exists = read_attributes(path, &a);
+	const uint64_t facts[] = { exists,
+				   a.st.st_mode,
+				   a.st.st_uid,
+				   a.st.st_gid,
+				   a.st.st_rdev,
+				   a.st.st_ino == file->st.st_ino,
+				   exists && a.st.st_mtim.tv_sec <= 1000 ? (uint64_t)a.st.st_mtim.tv_sec
+									 : 2000 };
+
+	hash = add_to_hash(hash, facts, sizeof(facts));
+	hash = add_to_hash(hash, a.acl, sizeof(a.acl));
+	return add_to_hash(hash, a.capability, sizeof(a.capability));
+}
+
+/* The names that a change can make or remove; the last one is in the next place. */
+static void name_files(int i, char path[4][64])
+{
+	snprintf(path[0], 64, REAL "/c%d/f", i);
+	snprintf(path[1], 64, REAL "/c%d/n", i);
+	snprintf(path[2], 64, REAL "/c%d/g", i);
+	snprintf(path[3], 64, REAL "/c%d/l", (i + 1) % PLACES);
+}
+
+static uint64_t hash_place(int i)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	char path[4][64];
+
+	name_files(i, path);
+	for (int k = 0; k < 4; k++)
+		hash = add_file(hash, path[k], &original[i]);
+	return hash;
+}
+
+static void restore_place(int i)
+{
+	char path[4][64], kept[64];
+
+	name_files(i, path);
+	snprintf(kept, sizeof(kept), KEPT "/%d", i);
+	for (int k = 0; k < 4; k++)
+		remove(path[k]);
+	must(link(kept, path[0]));
+	restore_attributes(path[0], &original[i]);
+}
+
+/* ---- changes ---- */
+
+struct change {
+	int other; /* a directory descriptor of the second tree */
+	char file[16], made[16], renamed[16], linked[16];
+};
+
+static int write_file(const struct change *c)
+{
+	AUTO_CLOSE int fd = open(c->file, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : (int)write(fd, "t", 1);
+}
+
+static int set_capability(const char *path, size_t size)
+{
+	const struct vfs_ns_cap_data data = { .magic_etc = (size == sizeof(data) ? VFS_CAP_REVISION_3
+										 : VFS_CAP_REVISION_2) |
+							   VFS_CAP_FLAGS_EFFECTIVE,
+					      .data = { { 1 << CAP_KILL, 0 } } };
+
+	return setxattr(path, CAPABILITY, &data, size, 0);
+}
+
+static int set_times(const char *path)
+{
+	const struct timespec times[2] = { { 1, 0 }, { 1, 0 } };
+
+	return utimensat(AT_FDCWD, path, times, 0);
+}
+
+static int create_file(const struct change *c)
+{
+	AUTO_CLOSE int fd = open(c->made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 06777);
+
+	return fd < 0 ? -1 : 0;
+}
+
+#define IDS 4 /* of the namespace */
+
+/* Each ID as owner, each as group, each as owner with each as group. */
+#define OWNER 0
+#define GROUP IDS
+#define BOTH (2 * IDS)
+#define CHOWNS (BOTH + IDS * IDS)
+#define CHANGES (CHOWNS + 19)
+
+static int change_owner(const struct change *c, int number)
+{
+	const uint32_t same = UINT32_MAX;
+
+	if (number < GROUP)
+		return chown(c->file, (uint32_t)number, same);
+	if (number < BOTH)
+		return chown(c->file, same, (uint32_t)(number - GROUP));
+	return chown(c->file, (uint32_t)(number - BOTH) / IDS, (uint32_t)(number - BOTH) % IDS);
+}
+
+/* 0: it changed something. */
+static int change_place(const struct change *c, int number)
+{
+	if (number < CHOWNS)
+		return change_owner(c, number);
+	switch (number - CHOWNS) {
+	case 0:
+		return write_file(c) < 0 ? -1 : 0;
+	case 1:
+		return chmod(c->file, 04755);
+	case 2:
+		return chmod(c->file, 02775);
+	case 3:
+		return chmod(c->file, 07777);
+	case 4:
+		return set_times(c->file);
+	case 5:
+		return set_capability(c->file, sizeof(struct vfs_cap_data));
+	case 6:
+		return set_capability(c->file, sizeof(struct vfs_ns_cap_data));
+	case 7:
+		return removexattr(c->file, CAPABILITY);
+	case 8:
+		return unlink(c->file);
+	case 9:
+		return rename(c->file, c->renamed);
+	case 10:
+		return rename(c->file, c->linked);
+	case 11:
+		return link(c->file, c->linked);
+	case 12:
+		return renameat(AT_FDCWD, c->file, c->other, c->linked);
+	case 13:
+		return linkat(AT_FDCWD, c->file, c->other, c->linked, 0);
+	case 14:
+		return create_file(c);
+	case 15:
+		return mkdir(c->made, 07777);
+	case 16:
+		return mknod(c->made, S_IFCHR | 0777, makedev(1, 3));
+	case 17:
+		return mknod(c->made, S_IFCHR | 0777, 0); /* a whiteout */
+	default:
+		return symlink("f", c->made);
+	}
+}
+
+/* ---- root looks ---- */
+
+enum phase { BEFORE, AFTER, CONTROL };
+
+struct report {
+	enum { LOOK, BEGIN, MAP } kind;
+	int place, change; /* LOOK */
+	enum phase phase;  /* BEGIN */
+	pid_t pid;	   /* MAP: its tree and user namespace */
+	int tree, userns;
+};
+
+#define OUTCOMES 64
+
+struct outcomes {
+	uint64_t seen[OUTCOMES];
+	unsigned int n;
+};
+
+struct counts {
+	unsigned int changes, gains, outcomes;
+};
+
+static bool is_seen(const struct outcomes *o, uint64_t hash)
+{
+	for (unsigned int i = 0; i < o->n; i++)
+		if (o->seen[i] == hash)
+			return true;
+	return false;
+}
+
+/* A map has other numbers for the same IDs. */
+static int get_kind(int change)
+{
+	return change < GROUP ? OWNER : change < BOTH ? GROUP : change < CHOWNS ? BOTH : change;
+}
+
+static void look(const struct report *report, enum phase phase, struct counts *counts)
+{
+	static struct outcomes before[PLACES][CHANGES];
+	struct outcomes *o = &before[report->place][get_kind(report->change)];
+	uint64_t hash = hash_place(report->place);
+	bool seen = is_seen(o, hash);
+
+	counts->changes += phase != BEFORE;
+	restore_place(report->place);
+	if (seen)
+		return;
+	if (phase == BEFORE) {
+		assert_true(o->n < OUTCOMES);
+		o->seen[o->n++] = hash;
+		counts->outcomes++;
+	} else {
+		counts->gains++;
+		if (phase == AFTER)
+			fail_msg("change %d of c%d has an outcome that it had not before",
+				 report->change, report->place);
+	}
+}
+
+static void serve_reports(int socket, struct counts *counts)
+{
+	enum phase phase = BEFORE;
+	struct report report;
+
+	while (must(read(socket, &report, sizeof(report))) == sizeof(report)) {
+		if (report.kind == LOOK)
+			look(&report, phase, counts);
+		else if (report.kind == BEGIN)
+			phase = report.phase;
+		else
+			map_without_rule(report.pid, report.tree, report.userns);
+		must(write(socket, "", 1));
+	}
+}
+
+static void send_report(int socket, struct report report)
+{
+	char byte;
+
+	must(write(socket, &report, sizeof(report)));
+	assert_int_equal(must(read(socket, &byte, 1)), 1);
+}
+
+/* ---- a client ---- */
+
+struct trial {
+	unsigned long flags; /* of the source */
+	int socket;
+	struct counts counts;
+};
+
+static void change_all(int socket, int other)
+{
+	for (int i = 0; i < PLACES; i++) {
+		struct change c = { .other = other };
+
+		snprintf(c.file, sizeof(c.file), "c%d/f", i);
+		snprintf(c.made, sizeof(c.made), "c%d/n", i);
+		snprintf(c.renamed, sizeof(c.renamed), "c%d/g", i);
+		snprintf(c.linked, sizeof(c.linked), "c%d/l", (i + 1) % PLACES);
+		for (int k = 0; k < CHANGES; k++)
+			if (change_place(&c, k) == 0)
+				send_report(socket, (struct report){ LOOK, .place = i, .change = k });
+	}
+}
+
+static void change_as(const struct subject *s, int socket, int dir, int other)
+{
+	pid_t pid = (pid_t)must(fork());
+
+	if (pid != 0) {
+		await_child(pid);
+		return;
+	}
+	umask(0);
+	must(fchdir(dir));
+	if (become_subject(s))
+		change_all(socket, other);
+	_exit(0);
+}
+
+static void change_with_all_ids(int socket, int dir, int other)
+{
+	for (uint32_t i = 0; i < IDS * IDS * 4; i++)
+		change_as(&(struct subject){ i / 4 % IDS, i / 4 / IDS, i & 1, i & 2 }, socket, dir,
+			  other);
+}
+
+/* They are locked: the clone is in a mount namespace of the client's. */
+static void assert_flags_stay(int tree, unsigned long flags)
+{
+	struct mount_attr attr = { .attr_clr = flags & MS_RDONLY ? MOUNT_ATTR_RDONLY
+								 : MOUNT_ATTR_NOSUID };
+
+	if (flags)
+		assert_int_equal(idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr), -EPERM);
+}
+
+static void change_by_random_maps(const struct trial *trial, struct rng *rng)
+{
+	char map[2][512] = { "", "" };
+	AUTO_CLOSE int tree = clone_tree(DATA), other = clone_tree(DATA), userns = -1, second = -1;
+
+	for (int i = 0; i < 2; i++) {
+		add_random_side(rng, map[i], 'u', some_owners, IDS);
+		add_random_side(rng, map[i], 'g', some_groups, IDS);
+	}
+	userns = userns_of(map[0]);
+	second = userns_of(map[1]);
+	assert_mapped(ask(tree, userns));
+	assert_mapped(ask(other, second));
+	assert_flags_stay(tree, trial->flags);
+	change_with_all_ids(trial->socket, tree, other);
+}
+
+static void change_by_refused_map(const struct trial *trial)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("u:1600:0,g:1700:0");
+
+	assert_refused(ask(tree, userns), -EPERM, "disk uid 1600");
+	send_report(trial->socket,
+		    (struct report){ MAP, .pid = getpid(), .tree = tree, .userns = userns });
+	change_with_all_ids(trial->socket, tree, tree);
+}
+
+static void run_trial(void *data)
+{
+	const struct trial *trial = data;
+	AUTO_CLOSE int dir = (int)must(open(DATA, O_PATH | O_CLOEXEC));
+	struct rng rng = rng_new(11);
+
+	send_report(trial->socket, (struct report){ BEGIN, .phase = BEFORE });
+	change_with_all_ids(trial->socket, dir, dir);
+	send_report(trial->socket, (struct report){ BEGIN, .phase = AFTER });
+	for (int i = 0; i < MAPS; i++)
+		change_by_random_maps(trial, &rng);
+	send_report(trial->socket, (struct report){ BEGIN, .phase = CONTROL });
+	change_by_refused_map(trial);
+}
+
+/* For the control: the map of others would let the client write there. */
+static void make_file_of_others(void)
+{
+	must(chown(REAL "/c0", USER, USER));
+	must(chmod(REAL "/c0", 0777));
+	must(chown(REAL "/c0/f", OTHER_USER, OTHER_GROUP));
+	must(chmod(REAL "/c0/f", 0600));
+	assert_true(read_attributes(REAL "/c0/f", &original[0]));
+	restore_place(0);
+}
+
+static void make_places(struct rng *rng, unsigned long flags)
+{
+	enter_with_data();
+	scratch_dir(REAL);
+	scratch_dir(KEPT);
+	must(chmod(KEPT, 0700));
+	must(chown(REAL, USER, USER));
+	for (int i = 0; i < PLACES; i++)
+		make_place(rng, i);
+	make_file_of_others();
+	do_mount(REAL, DATA, NULL, MS_BIND, NULL);
+	do_mount(NULL, DATA, NULL, MS_REMOUNT | MS_BIND | flags, NULL);
+}
+
+static struct counts try_source(unsigned long flags)
+{
+	struct trial *trial = mmap(NULL, sizeof(*trial), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct rng rng = rng_new(5);
+	struct service service;
+	int pair[2];
+	pid_t root;
+
+	make_places(&rng, flags);
+	service = service_start(NULL);
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	*trial = (struct trial){ .flags = flags, .socket = pair[1] };
+	root = (pid_t)must(fork());
+	if (root == 0) {
+		close(pair[1]);
+		serve_reports(pair[0], &trial->counts);
+		_exit(0);
+	}
+	close(pair[0]);
+	as_client((struct identity){ .uid = USER, .gid = USER, .group = OTHER_GROUP, .map = FEW_IDS },
+		  run_trial, trial);
+	close(pair[1]);
+	await_child(root);
+	service_stop(&service);
+	note("%u outcomes before; %u changes by mapped trees; %u gains of the control",
+	     trial->counts.outcomes, trial->counts.changes, trial->counts.gains);
+	proof("hostile", trial->counts.changes, "changes by mapped trees");
+	return trial->counts;
+}
+
+TEST_AS(mapped_trees_change_nothing_more, 300, 5, 12, mounts_are_not_mapped)
+{
+	struct counts counts = try_source(0);
+
+	assert_true(counts.outcomes > 100);
+	assert_true(counts.changes > 1000);
+	assert_true(counts.gains > 0);
+}
+
+TEST_AS(mapped_trees_without_setuid_and_devices_change_nothing_more, 300, 5, 12, mounts_are_not_mapped)
+{
+	struct counts counts = try_source(MS_NOSUID | MS_NODEV | MS_NOEXEC);
+
+	assert_true(counts.outcomes > 100);
+	assert_true(counts.gains > 0);
+}
+
+TEST_AS(mapped_trees_of_a_read_only_source_change_nothing, 300, 5, 12, mounts_are_not_mapped)
+{
+	struct counts counts = try_source(MS_RDONLY);
+
+	assert_int_equal(counts.outcomes, 0);
+	assert_int_equal(counts.changes, 0);
+}
