@@ -204,6 +204,18 @@ show "${run[@]}" --bind "photos:/photos:map=$(id -u):33" -- ls -ln /photos
 
 # ---- rootless podman ----
 
+# Prints the reason if podman cannot run here.
+podman_lacks() {
+  local name
+
+  for name in podman busybox; do
+    type -P "$name" >/dev/null || { echo "$name is not installed" && return; }
+  done
+  # ldd(1) fails for a static program.
+  ! ldd "$(type -P busybox)" >/dev/null 2>&1 || { echo "busybox is not a static program (package busybox-static)" && return; }
+  [ -x "$programs/idmount-overlayfs" ] || echo "$programs/idmount-overlayfs does not exist"
+}
+
 # An image of one program.
 show_podman() {
   mkdir -p image/bin storage
@@ -213,10 +225,13 @@ show_podman() {
   quietly podman_here import image.tar demo
   say "Rootless podman, with another ID and no copy of the image:"
   echo '$ podman run --userns=keep-id demo /bin/busybox ls -ln /'
-  podman_here run --rm --network none --cgroups disabled --userns=keep-id demo /bin/busybox ls -ln / || :
+  podman_here run --rm --network none --cgroups disabled --userns=keep-id demo /bin/busybox ls -ln / ||
+    fail "podman run failed with exit status $?"
 }
 
-# ldd(1) fails for a static program.
-if [ -x "$programs/idmount-overlayfs" ] && type -P podman busybox >/dev/null && ! ldd "$(type -P busybox)" >/dev/null 2>&1; then
+reason=$(podman_lacks)
+if [ -n "$reason" ]; then
+  say "Rootless podman is left out: $reason."
+else
   show_podman
 fi

@@ -59,3 +59,27 @@ unit()
 		HOME="$BATS_TEST_TMPDIR" "$ROOT/demo-rootless.sh"
 	same 'message' 'demo-rootless.sh: idmountd is not running; docs/rootless.md starts it, or sudo ./demo-rootless.sh' "$stderr"
 }
+
+@test "demo-rootless.sh names the reason if podman is missing, and fails if podman does" {
+	local directory
+
+	[[ -x $IDMOUNTD ]] || skip 'there is no idmountd'
+	set_up_mounts
+	export IDMOUNT_DEMO_BUILD=${IDMOUNT%/*}
+	# All programs of the host but podman.
+	mkdir bin
+	for directory in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
+		find "$directory/" -mindepth 1 -maxdepth 1 ! -type d -exec ln -st bin {} + 2>/dev/null || :
+	done
+	rm -f bin/podman
+	PATH=/mnt/bin run -0 --separate-stderr "$ROOT/demo-rootless.sh"
+	[[ $output == *'Rootless podman is left out: podman is not installed.'* ]]
+	cat >bin/podman <<-'END'
+		#!/bin/bash
+		[[ " $* " != *' run '* ]] || { echo 'no container today' >&2; exit 125; }
+	END
+	chmod 755 bin/podman
+	PATH=/mnt/bin run -1 --separate-stderr "$ROOT/demo-rootless.sh"
+	same 'standard error' $'no container today\ndemo-rootless.sh: podman run failed with exit status 125' "$(grep -v ': note: ' <<<"$stderr")"
+	same 'mounts' '' "$(grep ' - tmpfs demo ' /proc/self/mountinfo || :)"
+}
