@@ -234,6 +234,23 @@ as()
 	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all -- "$@"
 }
 
+# make_account ID HOME: makes the user joe with subordinate IDs, in this mount namespace alone.
+make_account()
+{
+	local file
+
+	for file in passwd group; do
+		sed /^joe:/d "/etc/$file" >$file
+	done
+	echo "joe:x:$1:$1::$2:/bin/sh" >>passwd
+	echo "joe:x:$1:" >>group
+	echo 'joe:200000:65536' | tee subuid >subgid
+	for file in passwd group subuid subgid; do
+		[[ -e /etc/$file ]] || touch /etc/$file
+		mount --bind $file /etc/$file
+	done
+}
+
 # Prints everything that a failure must not change: the mounts, the files and the processes. Files of a procfs are
 # left out, because they change all the time. All processes of a test are in its mount namespace.
 state()

@@ -38,22 +38,11 @@ many_mounts()
 	for i in {1..9}; do mount --rbind many "many/$i"; done
 }
 
-# Makes an account with subordinate IDs, in this mount namespace alone.
+# Makes the user joe, who owns the root filesystem. Other users cannot reach the directory of the build.
 make_joe()
 {
-	local file
-
 	chmod 755 /mnt
-
-	cp /etc/passwd /etc/group .
-	echo 'joe:x:4242:4242::/mnt:/bin/sh' >>passwd
-	echo 'joe:x:4242:' >>group
-	echo 'joe:200000:65536' >subuid
-	cp subuid subgid
-	for file in passwd group subuid subgid; do
-		[[ -e /etc/$file ]] || touch /etc/$file
-		mount --bind $file /etc/$file
-	done
+	make_account 4242 /mnt
 	cp "$IDMOUNT" idmount
 	chown -R 4242:4242 root
 	# shellcheck disable=SC2034 # the tests use it

@@ -2,6 +2,7 @@
 # podman: idmount as a hook (--hooks-dir), and as the runtime (--runtime).
 load common
 private_mounts
+load podman
 
 setup()
 {
@@ -14,15 +15,7 @@ setup()
 		runroot = "/mnt/engine/run"
 		graphroot = "/mnt/engine/root"
 	END
-	# A limit of processes requires a controller that the machine may use in the other layout.
-	cat >containers.conf <<-'END'
-		[containers]
-		pids_limit = 0
-		[engine]
-		cgroup_manager = "cgroupfs"
-		events_logger = "file"
-		runtime_supports_nocgroup = ["crun", "idmount-over-crun"]
-	END
+	configure_podman 'runtime_supports_nocgroup = ["crun", "idmount-over-crun"]'
 	sed "s|/usr/local/bin/idmount-oci-runtime|$runtime|" "$ROOT/contrib/containers.conf.d/idmount.conf" >>containers.conf
 	export CONTAINERS_STORAGE_CONF=/mnt/storage.conf CONTAINERS_CONF=/mnt/containers.conf
 	cgroups=(--cgroup-parent "/$group")
@@ -38,21 +31,6 @@ podman()
 {
 	command podman --tmpdir /mnt/engine/tmp "${podman_options[@]}" "$@"
 }
-
-# box OPTION... -- COMMAND: keeps limits as they are, because raising them requires a privilege.
-box()
-{
-	local options=() # of podman run
-
-	while [[ $1 != -- ]]; do
-		options+=("$1")
-		shift
-	done
-	shift
-	podman run --rm --network none "${cgroups[@]}" --ulimit nofile=1024:1024 \
-		--ulimit nproc=1024:1024 "${options[@]}" "$IMAGE" "$@"
-}
-
 
 # hooked RUNTIME OPTION...: with the hook of contrib/hooks.d.
 hooked()

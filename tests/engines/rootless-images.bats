@@ -2,99 +2,24 @@
 # podman of an ordinary user, with idmount-overlayfs as its mount_program, and idmountd.
 load common
 private_mounts
-
-# joe COMMAND...: runs it as an ordinary user with subordinate IDs, in the test's cgroup. These processes can outlive
-# the command: podman's own one holds the user namespace.
-joe()
-{
-	sh -c 'echo $$ >"$0" && exec "$@"' "/sys/fs/cgroup/$group/joe/cgroup.procs" \
-		setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all env -i PATH="$PATH" HOME=/mnt/home \
-		XDG_RUNTIME_DIR=/mnt/run CONTAINERS_STORAGE_CONF=/mnt/storage.conf CONTAINERS_CONF=/mnt/containers.conf \
-		IDMOUNTD_SOCKET="$socket" "$@" 3>&-
-}
-
-podman()
-{
-	joe podman "$@"
-}
-
-# box OPTION... -- COMMAND
-box()
-{
-	local options=() # of podman run
-
-	while [[ $1 != -- ]]; do
-		options+=("$1")
-		shift
-	done
-	shift
-	podman run --rm --network none --cgroups=disabled "${options[@]}" "$IMAGE" "$@"
-}
-
-make_account()
-{
-	local file
-
-	cp /etc/passwd /etc/group .
-	echo 'joe:x:4242:4242::/mnt/home:/bin/sh' >>passwd
-	echo 'joe:x:4242:' >>group
-	echo 'joe:200000:65536' >subuid
-	cp subuid subgid
-	for file in passwd group subuid subgid; do
-		[[ -e /etc/$file ]] || touch /etc/$file
-		mount --bind $file /etc/$file
-	done
-	# The storage is on the disk: a tmpfs has no attributes user.* before Linux 6.6.
-	mkdir home run "$BATS_TEST_TMPDIR/home"
-	mount --bind "$BATS_TEST_TMPDIR/home" home
-	chown 4242:4242 home run
-	chmod 700 home run
-	mkdir "/sys/fs/cgroup/$group/joe"
-}
-
-# At a socket that is ready when this returns.
-start_service()
-{
-	mkdir service
-	socket=/mnt/service/socket
-	background "$IDMOUNTD" --socket "$socket" 2>service/log
-	until [[ -S $socket ]]; do
-		sleep 0.01
-	done
-}
+load rootless
 
 setup()
 {
-	set_up_engine
-	make_account
+	storage=/mnt/joe/storage
+	set_up_rootless 'driver = "overlay"' 'runroot = "/mnt/joe/run/containers"' "graphroot = \"$storage\"" \
+		"rootless_storage_path = \"$storage\"" '[storage.options.overlay]' 'mount_program = "/mnt/idmount-overlayfs"'
+	# The storage is on the disk: a tmpfs has no attributes user.* before Linux 6.6.
+	mkdir "$storage" "$BATS_TEST_TMPDIR/storage"
+	mount --bind "$BATS_TEST_TMPDIR/storage" "$storage"
+	chown 1500:1500 "$storage"
 	start_service
-	cp "$IDMOUNT_OVERLAYFS" program
-	cat >storage.conf <<-'END'
-		[storage]
-		driver = "overlay"
-		runroot = "/mnt/run/containers"
-		graphroot = "/mnt/home/storage"
-		rootless_storage_path = "/mnt/home/storage"
-		[storage.options.overlay]
-		mount_program = "/mnt/program"
-	END
-	cat >containers.conf <<-'END'
-		[containers]
-		default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
-		[engine]
-		cgroup_manager = "cgroupfs"
-		events_logger = "file"
-		runtime = "crun"
-	END
-	storage=/mnt/home/storage
-	cp "$BATS_FILE_TMPDIR/image.tar" .
-	chmod 644 image.tar
 	podman load --quiet --input image.tar
 }
 
 teardown()
 {
-	tear_down_engine
+	tear_down_rootless
 }
 
 # Run in a container. The first three files are of the image, the others are new.
@@ -125,12 +50,12 @@ nothing_is_mounted()
 }
 
 @test "keep-id: IDs inside and on disk" {
-	inside 4242:4242 box --userns=keep-id -- sh -c 'echo $(id -u):$(id -g)'
+	inside 1500:1500 box --userns=keep-id -- sh -c 'echo $(id -u):$(id -g)'
 	inside "$of_root" box --userns=keep-id --user 0 -- sh -c "$probe"
 	run -0 --separate-stderr podman create --name one --network none --cgroups=disabled --userns=keep-id --user 0 \
 		"$IMAGE" sh -c "$probe"
 	inside "$of_root" podman start --attach one
-	same 'root on disk' 4242:4242 "$(layer_owners new)"
+	same 'root on disk' 1500:1500 "$(layer_owners new)"
 	same '33:44 on disk' 200032:200043 "$(layer_owners dir)"
 	# A second start finds the files of the first one.
 	inside "$of_root" podman start --attach one
@@ -163,8 +88,8 @@ nothing_is_mounted()
 	box --uidmap 0:1:5000 --gidmap 0:1:5000 -- true
 	same 'layers' "$layers" "$(ls "$storage/overlay")"
 	same 'size' "$size" "$(du -sk "$storage/overlay")"
-	same 'requests' 3 "$(grep -c 'mapped$' service/log)"
-	same 'refused' '' "$(grep -v 'mapped$' service/log)"
+	same 'requests' 3 "$(grep -c 'mapped$' service.log)"
+	same 'refused' '' "$(grep -v 'mapped$' service.log)"
 }
 
 @test "deleted files stay deleted: build, commit, run, with and without a map" {
@@ -178,10 +103,10 @@ nothing_is_mounted()
 	END
 	podman build --quiet --isolation chroot --tag built context
 	IMAGE=localhost/built
-	podman unshare /mnt/program --convert "$storage"
+	podman unshare /mnt/idmount-overlayfs --convert "$storage"
 	same 'whiteouts of AUFS' '' "$(find "$storage/overlay" -name '.wh.*')"
 	# The layers of the archive are compared with their digests.
-	podman save --quiet --output /mnt/run/built.tar "$IMAGE"
+	podman save --quiet --output /mnt/joe/run/built.tar "$IMAGE"
 	inside "$built" box -- sh -c "$list"
 	inside "$built" box --userns=keep-id --user 0 -- sh -c "$list"
 	podman run --name one --network none --cgroups=disabled --userns=keep-id --user 0 "$IMAGE" \
@@ -230,7 +155,7 @@ nothing_is_mounted()
 	((status != 0))
 	[[ $stderr == *'idmountd can map it, but is not running at /mnt/none'* ]]
 	nothing_is_mounted
-	socket=/mnt/service/socket
+	socket=/mnt/socket
 	box --userns=keep-id -- true
 }
 
@@ -279,7 +204,7 @@ load_opaque_image()
 	mkdir -p volume/x/diff/sub volume/l
 	touch volume/x/link volume/x/diff/sub/.wh.keep
 	mkfifo volume/x/.idmount-kernel-whiteouts
-	chown -R 4242:4242 volume
+	chown -R 1500:1500 volume
 	before=$(find volume | sort)
 	inside /y/sub/.wh.keep box -v /mnt/volume/x/diff:/y:O -- sh -c 'echo /y/sub/.wh.*'
 	same 'files of the volume' "$before" "$(find volume | sort)"
@@ -288,17 +213,17 @@ load_opaque_image()
 @test "an additional image store: it runs, and is not changed" {
 	local name
 
-	cp -a home/storage home/other
+	cp -a joe/storage joe/other
 	podman rmi --all --force
-	sed -i 's,^\[storage.options.overlay\],[storage.options]\nadditionalimagestores = ["/mnt/home/other"]\n&,' storage.conf
+	sed -i 's,^\[storage.options.overlay\],[storage.options]\nadditionalimagestores = ["/mnt/joe/other"]\n&,' storage.conf
 	inside hello box -- sh -c 'echo hello'
-	same 'markers' '' "$(find home/other -name '.idmount-*')"
-	name=$(echo home/other/overlay/*/diff/etc)/.wh.passwd
+	same 'markers' '' "$(find joe/other -name '.idmount-*')"
+	name=$(echo joe/other/overlay/*/diff/etc)/.wh.passwd
 	touch "$name"
-	chown 4242:4242 "$name"
+	chown 1500:1500 "$name"
 	run --separate-stderr box -- true
 	((status != 0))
 	[[ $stderr == *'expected a converted layer, got .wh.passwd in another storage'* ]]
-	podman unshare /mnt/program --convert /mnt/home/other
+	podman unshare /mnt/idmount-overlayfs --convert /mnt/joe/other
 	box -- true
 }

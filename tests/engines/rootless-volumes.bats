@@ -6,8 +6,12 @@ load rootless
 
 setup()
 {
-	set_up_rootless
+	set_up_rootless 'driver = "vfs"'
 	podman_options=(--runtime idmount)
+	mkdir joe/vol
+	echo text >joe/vol/ours
+	chown -R 1500:1500 joe/vol
+	podman load --quiet --input image.tar
 }
 
 teardown()

@@ -2,12 +2,11 @@
 # shellcheck shell=bash
 # podman as an ordinary user. A file loads this after "load common" and "private_mounts". User joe exists in the
 # test's mount namespace alone, and has subordinate IDs from 200000 on. The service listens at /mnt/socket.
+load podman
 
-# set_up_rootless [LINE...]: LINEs are added to the section [storage] of storage.conf.
+# set_up_rootless [LINE...]: LINEs are the section [storage] of storage.conf.
 set_up_rootless()
 {
-	local file
-
 	set_up_mounts
 	keep_dev_null
 	no_policy
@@ -17,39 +16,21 @@ set_up_rootless()
 	group=idmount-test-$$
 	mkdir /sys/fs/cgroup/$group
 
-	for file in passwd group subuid subgid; do
-		[[ ! -e /etc/$file ]] || sed /^joe:/d /etc/$file >$file
-		case $file in
-			passwd) echo 'joe:x:1500:1500::/mnt/joe:/bin/sh' >>$file ;;
-			group) echo 'joe:x:1500:' >>$file ;;
-			*) echo 'joe:200000:65536' >>$file ;;
-		esac
-		[[ -e /etc/$file ]] || touch /etc/$file
-		mount --bind $file /etc/$file
-	done
-	mkdir joe joe/run joe/vol
-	echo text >joe/vol/ours
+	make_account 1500 /mnt/joe
+	mkdir joe joe/run
 	chown -R 1500:1500 joe
 	chmod 700 joe/run
-
-	# Other users cannot reach the directory of the build.
+	# Other users cannot reach the directories of the build and of bats.
 	cp "$IDMOUNT" idmount
+	cp "$IDMOUNT_OVERLAYFS" idmount-overlayfs
 	ln -s idmount idmount-oci-runtime
 	cp "$BATS_FILE_TMPDIR/image.tar" image.tar
 	chmod 644 image.tar
-	printf '%s\n' '[storage]' 'driver = "vfs"' "$@" >storage.conf
-	cat >containers.conf <<-'END'
-		[containers]
-		pids_limit = 0
-		[engine]
-		cgroup_manager = "cgroupfs"
-		events_logger = "file"
-		runtime_supports_nocgroup = ["crun", "idmount"]
-		[engine.runtimes]
-		idmount = ["/mnt/front"]
-	END
+	printf '%s\n' '[storage]' "$@" >storage.conf
+	configure_podman 'runtime = "crun"' 'runtime_supports_nocgroup = ["crun", "idmount"]' \
+		'[engine.runtimes]' 'idmount = ["/mnt/front"]'
 	front crun
-	as_joe podman load --quiet --input image.tar
+	socket=/mnt/socket
 }
 
 # All processes that podman has started are in the test's cgroup.
@@ -70,6 +51,7 @@ front()
 	chmod +x front
 }
 
+# At a socket that is ready when this returns.
 start_service()
 {
 	background "$IDMOUNTD" --socket /mnt/socket 2>service.log
@@ -79,33 +61,20 @@ start_service()
 	done
 }
 
-# as_joe COMMAND...
+# as_joe COMMAND...: in the test's cgroup. Processes can outlive the command: podman's own one keeps its namespaces.
+# $socket is the service's for COMMAND.
 as_joe()
 {
 	# shellcheck disable=SC2016 # the other shell expands it
 	sh -c 'echo $$ >"$0" && exec "$@"' "/sys/fs/cgroup/$group/cgroup.procs" \
 		setpriv --reuid 1500 --regid 1500 --clear-groups --inh-caps=-all -- \
-		env -i HOME=/mnt/joe USER=joe XDG_RUNTIME_DIR=/mnt/joe/run PATH="$PATH" LC_ALL=C \
-		CONTAINERS_CONF=/mnt/containers.conf CONTAINERS_STORAGE_CONF=/mnt/storage.conf "$@"
+		env -i HOME=/mnt/joe USER=joe XDG_RUNTIME_DIR=/mnt/joe/run PATH="$PATH" LC_ALL=C IDMOUNTD_SOCKET="$socket" \
+		CONTAINERS_CONF=/mnt/containers.conf CONTAINERS_STORAGE_CONF=/mnt/storage.conf "$@" 3>&-
 }
 
 podman()
 {
-	as_joe podman --tmpdir /mnt/joe/run/tmp "${podman_options[@]}" "$@"
-}
-
-# box OPTION... -- COMMAND: keeps limits as they are, because raising them requires a privilege.
-box()
-{
-	local options=() # of podman run
-
-	while [[ $1 != -- ]]; do
-		options+=("$1")
-		shift
-	done
-	shift
-	podman run --rm --network none --cgroups=disabled --ulimit nofile=1024:1024 \
-		--ulimit nproc=1024:1024 "${options[@]}" "$IMAGE" "$@"
+	as_joe podman "${podman_options[@]}" "$@"
 }
 
 # Waits until the monitors of containers have exited. podman's own process stays, to keep its namespaces.
