@@ -51,6 +51,7 @@ test  python3-protobuf talks to containerd as Kubernetes does
 test  runc          bundles to read, containers to map mounts in
 test  squashfs-tools makes a squashfs to map
 test  valgrind      watches the library's memory
+test  systemd       boots with the units of the service
 test  uidmap        maps of ordinary users
 test  xfsprogs      makes an xfs to map
 long  gcc-aarch64-linux-gnu tests on arm64

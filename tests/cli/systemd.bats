@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+# The installed units, in a booted systemd.
+load common
+private_mounts
+
+setup()
+{
+	type -P meson >/dev/null && [[ -x /usr/lib/systemd/systemd ]] || skip 'meson and systemd are not installed'
+	set_up_mounts
+	mkdir cgroup install root shared
+	mount -t cgroup2 cgroup2 cgroup
+	group=cgroup/idmount-test-$$
+	mkdir "$group"
+}
+
+# The machine's first process is over, and so are all others.
+teardown()
+{
+	tear_down_mounts
+	until find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; do
+		sleep 0.01
+	done
+}
+
+# boot: runs standard input as root of a booted machine, and prints the output.
+boot()
+{
+	cat >shared/inside
+	meson install -C "$IDM_BUILD_ROOT" --no-rebuild --quiet --destdir /mnt/install
+	# shellcheck disable=SC2016 # the other shell expands it
+	run sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" \
+		unshare --mount --pid --fork --kill-child --net --uts --ipc --cgroup --propagation private \
+		"$BATS_TEST_DIRNAME/boot-systemd.sh" /mnt
+	same 'exit status' 0 "$status"
+	cat shared/output
+}
+
+@test "the service starts for the first user, starts again, and is confined" {
+	same 'output' "active inactive
+666
+1 of the features
+33:33
+33:33
+33:33
+3 maps in the journal
+CapEff:	0000000000280004
+NoNewPrivs:	1
+Seccomp:	2
+idmountd.socket" "$(boot <<-'END'
+		# maps: an ordinary user has the service map a directory.
+		maps() {
+			setpriv --reuid 1500 --regid 1500 --clear-groups --inh-caps=-all \
+				unshare --user --map-root-user --map-auto --mount sh -euc '
+				idmount mount -m 1500:33:1 -o suid,dev /home/joe /mnt
+				stat -c %u:%g /mnt'
+		}
+
+		mkdir /mnt
+		systemctl enable --now idmountd.socket 2>/tmp/enabled
+		echo $(systemctl is-active idmountd.socket idmountd.service || :)
+		stat -c %a /run/idmount/idmountd.sock
+		echo "$(idmount check | grep -c '^yes  *service ') of the features"
+		maps
+		first=$(systemctl show -P MainPID idmountd)
+		kill -KILL $first
+		until [ "$(systemctl show -P MainPID idmountd)" != $first ]; do sleep 0.1; done
+		maps
+		systemctl stop idmountd.service 2>/tmp/stopped
+		maps
+		journalctl --sync
+		echo "$(journalctl --quiet --unit idmountd | grep -c ': mapped$') maps in the journal"
+		grep '^CapEff\|^NoNewPrivs\|^Seccomp:' /proc/$(systemctl show -P MainPID idmountd)/status
+		systemd-analyze verify --man=no idmountd.service idmountd.socket
+		systemctl list-unit-files --quiet --state enabled | grep -o '^idmountd[^ ]*'
+	END
+	)"
+}
