@@ -19,6 +19,7 @@ build scdoc         man pages
 test  bats          tests of the command
 test  attr          extended attributes through an overlay
 test  btrfs-progs   makes a btrfs to map
+test  buildah       images of ordinary users
 test  bubblewrap    a yardstick of bench/
 test  busybox-static a root filesystem to run in
 test  clang         second opinion on every line; its analyzer

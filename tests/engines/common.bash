@@ -125,3 +125,13 @@ does_not_start()
 	[[ ! -e vol/new ]]
 	nothing_is_left
 }
+
+# blocks PAGE KIND [SECTION]: prints all code blocks of that kind as one script or text, without their indentation.
+blocks()
+{
+	awk -v fence="\`\`\`$2" -v section="${3-}" '
+		/^## / { elsewhere = section != "" && $0 != "## " section }
+		$1 == "```" && on { on = 0; next }
+		index($0, fence) && $1 == fence && !elsewhere { on = 1; indentation = match($0, /[^ ]/) - 1; next }
+		on { print substr($0, indentation + 1) }' "$ROOT/docs/$1"
+}

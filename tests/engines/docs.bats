@@ -61,32 +61,23 @@ write_podman_configuration()
 		'graphroot = "/var/lib/containers/storage"' >/etc/containers/storage.conf
 }
 
-# blocks KIND: prints all code blocks of that kind as one script or text, without their indentation.
-blocks()
-{
-	awk -v fence="\`\`\`$1" '
-		$1 == "```" && on { on = 0; next }
-		index($0, fence) && $1 == fence { on = 1; indentation = match($0, /[^ ]/) - 1; next }
-		on { print substr($0, indentation + 1) }' "$ROOT/docs/engines.md"
-}
-
 @test "docs/engines.md can be followed" {
 	mkdir -p tree/build-static
 	ln -s "$ROOT/contrib" "$ROOT/tests" tree
 	cp "$IDMOUNT" tree/build-static/idmount
-	[[ $(blocks sh | wc -l) -gt 30 ]]
+	[[ $(blocks engines.md sh | wc -l) -gt 30 ]]
 	{
 		echo 'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 		echo 'set -euo pipefail; cd /mnt/tree; umount /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; systemctl restart containerd'
 		# Some machines lack controllers in this layout.
 		echo 'ctr() { if [[ $1 == run ]]; then set -- run --cpu-shares 0 "${@:2}"; fi; command ctr "$@"; }'
-		blocks sh | sed "s|linux/amd64|linux/$(dpkg --print-architecture)|"
+		blocks engines.md sh | sed "s|linux/amd64|linux/$(dpkg --print-architecture)|"
 	} >script
 	mkdir "/sys/fs/cgroup/$group/docs"
 	run --separate-stderr bash -c 'echo $BASHPID >"$0" && exec unshare --cgroup --mount bash /mnt/script' \
 		"/sys/fs/cgroup/$group/docs/cgroup.procs"
 	((status == 0)) || printf '%s\n' "$stderr"
-	same 'what it prints' "$(blocks text)" "$output"
+	same 'what it prints' "$(blocks engines.md text)" "$output"
 	same 'exit status' 0 "$status"
 }
 

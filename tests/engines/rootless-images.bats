@@ -6,13 +6,7 @@ load rootless
 
 setup()
 {
-	storage=/mnt/joe/storage
-	set_up_rootless 'driver = "overlay"' 'runroot = "/mnt/joe/run/containers"' "graphroot = \"$storage\"" \
-		"rootless_storage_path = \"$storage\"" '[storage.options.overlay]' 'mount_program = "/mnt/idmount-overlayfs"'
-	# The storage is on the disk: a tmpfs has no attributes user.* before Linux 6.6.
-	mkdir "$storage" "$BATS_TEST_TMPDIR/storage"
-	mount --bind "$BATS_TEST_TMPDIR/storage" "$storage"
-	chown 1500:1500 "$storage"
+	set_up_overlay_storage
 	start_service
 	podman load --quiet --input image.tar
 }

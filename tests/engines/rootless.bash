@@ -31,6 +31,20 @@ set_up_rootless()
 		'[engine.runtimes]' 'idmount = ["/mnt/front"]'
 	front crun
 	socket=/mnt/socket
+	joe_environment=(HOME=/mnt/joe XDG_RUNTIME_DIR=/mnt/joe/run CONTAINERS_CONF=/mnt/containers.conf
+		CONTAINERS_STORAGE_CONF=/mnt/storage.conf)
+}
+
+# The storage of joe has idmount-overlayfs as its mount_program.
+set_up_overlay_storage()
+{
+	storage=/mnt/joe/storage
+	set_up_rootless 'driver = "overlay"' 'runroot = "/mnt/joe/run/containers"' "graphroot = \"$storage\"" \
+		"rootless_storage_path = \"$storage\"" '[storage.options.overlay]' 'mount_program = "/mnt/idmount-overlayfs"'
+	# The storage is on the disk: a tmpfs has no attributes user.* before Linux 6.6.
+	mkdir "$storage" "$BATS_TEST_TMPDIR/storage"
+	mount --bind "$BATS_TEST_TMPDIR/storage" "$storage"
+	chown 1500:1500 "$storage"
 }
 
 # All processes that podman has started are in the test's cgroup.
@@ -62,14 +76,13 @@ start_service()
 }
 
 # as_joe COMMAND...: in the test's cgroup. Processes can outlive the command: podman's own one keeps its namespaces.
-# $socket is the service's for COMMAND.
+# $socket is the service's for COMMAND, or empty for the default one.
 as_joe()
 {
 	# shellcheck disable=SC2016 # the other shell expands it
 	sh -c 'echo $$ >"$0" && exec "$@"' "/sys/fs/cgroup/$group/cgroup.procs" \
 		setpriv --reuid 1500 --regid 1500 --clear-groups --inh-caps=-all -- \
-		env -i HOME=/mnt/joe USER=joe XDG_RUNTIME_DIR=/mnt/joe/run PATH="$PATH" LC_ALL=C IDMOUNTD_SOCKET="$socket" \
-		CONTAINERS_CONF=/mnt/containers.conf CONTAINERS_STORAGE_CONF=/mnt/storage.conf "$@" 3>&-
+		env -i USER=joe PATH="$PATH" LC_ALL=C ${socket:+"IDMOUNTD_SOCKET=$socket"} "${joe_environment[@]}" "$@" 3>&-
 }
 
 podman()
