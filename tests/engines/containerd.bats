@@ -171,26 +171,3 @@ run_with_crun()
 	quietly idmount bundle umount box
 	nothing_is_left
 }
-
-# Pods use containerd's interface for Kubernetes, for which Debian has no client. This test checks that containerd
-# accepts the configuration, and that the handler names its program.
-@test "the sections for config.toml" {
-	{
-		printf '%s\n' 'root = "/mnt/engine/root"' 'state = "/mnt/engine/state"'
-		cat /etc/containerd/config.toml "$ROOT/contrib/containerd/runtimes.toml"
-		printf '%s\n' '[grpc]' 'address = "/mnt/engine/containerd.sock"'
-	} >cri.toml
-	run -0 awk '/\.runtimes\.idmount/ { on = 1 } /\.runtimes\.[^i]/ { on = 0 } on { $1 = $1; print }' \
-		<<<"$(containerd --config cri.toml config dump)"
-	grep -Fx 'BinaryName = "/usr/local/bin/idmount-oci-runtime"' <<<"$output"
-	grep -Fx 'runtime_type = "io.containerd.runc.v2"' <<<"$output"
-	grep -Fx 'pod_annotations = ["io.idmount*", "io.idmount*/*"]' <<<"$output"
-	kill "$daemon"
-	wait "$daemon" || true
-	background containerd --config /mnt/cri.toml >cri.log 2>&1
-	until ctr version >/dev/null 2>&1; do
-		kill -0 "${background[-1]}" || { cat cri.log && return 1; }
-		sleep 0.05
-	done
-	same 'the state of the plugin' ok "$(ctr plugins ls | awk '$2 == "cri" { print $4 }')"
-}

@@ -24,23 +24,21 @@ teardown()
 
 start_containerd()
 {
-	{
-		cat <<-'END'
-			version = 2
-			root = "/mnt/engine/root"
-			state = "/mnt/engine/state"
-			disabled_plugins = ["io.containerd.internal.v1.opt"]
-			[grpc]
-			  address = "/mnt/engine/containerd.sock"
-			[plugins."io.containerd.grpc.v1.cri"]
-			  sandbox_image = "test.invalid/pause:1"
-			  disable_cgroup = true
-			  restrict_oom_score_adj = true
-			  [plugins."io.containerd.grpc.v1.cri".containerd]
-			    snapshotter = "native"
-		END
-		sed "s|/usr/local/bin/idmount-oci-runtime|$runtime|" "$ROOT/contrib/containerd/runtimes.toml"
-	} >cri.toml
+	cat >cri.toml <<-'END'
+		version = 2
+		root = "/mnt/engine/root"
+		state = "/mnt/engine/state"
+		disabled_plugins = ["io.containerd.internal.v1.opt"]
+		[grpc]
+		  address = "/mnt/engine/containerd.sock"
+		[plugins."io.containerd.grpc.v1.cri"]
+		  sandbox_image = "test.invalid/pause:1"
+		  disable_cgroup = true
+		  restrict_oom_score_adj = true
+		  [plugins."io.containerd.grpc.v1.cri".containerd]
+		    snapshotter = "native"
+	END
+	"$ROOT/contrib/containerd/handler.sh" --runtime "$runtime" cri.toml
 	daemon containerd --config /mnt/cri.toml >cri.log 2>&1
 	until ctr version >/dev/null 2>&1; do
 		kill -0 "$daemon" || { tail -n 20 cri.log && return 1; }

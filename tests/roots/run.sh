@@ -40,7 +40,7 @@ packages=(
 chosen_tests=(
   unit: features tree filesystems overlay list umount subid child
   map mount helper
-  containerd cri docs podman rootless-images rootless-volumes
+  containerd containerd-config cri docs podman rootless-images rootless-volumes
 )
 
 suite=trixie bare='' network='' prepare='' tap='' command='' names=()
