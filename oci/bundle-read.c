@@ -373,12 +373,10 @@ static int read_requester(struct bundle *b)
 	struct idm_oci_requester requester;
 	int r = idm_oci_read_requester(&b->annotations, &requester, err);
 
-	if (b->text->handler)
-		requester.handler = b->text->handler;
 	o->pod = requester.pod;
 	if (r == 0)
 		r = copy_text(&o->namespace, requester.namespace, err);
-	return r < 0 ? r : copy_text(&o->handler, requester.handler, err);
+	return r < 0 ? r : copy_text(&o->handler, b->text->handler, err);
 }
 
 static int read_container(struct bundle *b, const struct idm_json *whole)

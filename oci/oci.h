@@ -57,7 +57,6 @@ int idm_oci_read_request(const char *request, const struct idm_map *container, c
 struct idm_oci_requester {
 	bool pod;
 	const char *namespace;
-	const char *handler;
 };
 
 /* -EINVAL: two annotations name different namespaces. */
@@ -100,7 +99,7 @@ struct idm_oci_text {
 	/* The engine's requests beside the text, see idm_oci_read_request(). */
 	char *const *requests;
 	size_t n_requests;
-	const char *handler; /* of the runtime, if known; NULL: see the annotations */
+	const char *handler; /* of the runtime; NULL: not known */
 };
 
 /*

@@ -2,7 +2,8 @@
 /*
  * The pod that asks for a map, as far as the engine names it. Engines write annotations of their own
  * beside those of the pod. A pod may try to write these too. Annotations that contradict each other
- * count as unknown, or are refused.
+ * count as unknown, or are refused. No engine writes the runtime handler into the configuration of a
+ * container: io.kubernetes.cri-o.RuntimeHandler is CRI-O's only in that of the sandbox.
  */
 #include <string.h>
 
@@ -73,7 +74,7 @@ int idm_oci_read_requester(const struct idm_json *annotations, struct idm_oci_re
 			   struct idm_error *err)
 {
 	struct idm_json annotation = { 0 };
-	const char *manager, *handler;
+	const char *manager;
 
 	*requester = (struct idm_oci_requester){ 0 };
 	if (idm_json_type(annotations) != IDM_JSON_OBJECT)
@@ -82,8 +83,6 @@ int idm_oci_read_requester(const struct idm_json *annotations, struct idm_oci_re
 		requester->pod |= is_of_pods(annotation.key);
 	manager = text_at(annotations, "io.container.manager");
 	requester->pod |= strcmp(manager, "cri-o") == 0;
-	handler = text_at(annotations, "io.kubernetes.cri-o.RuntimeHandler");
-	requester->handler = *handler ? handler : NULL;
 	/* podman has pods too, but no namespaces. An annotation that names one there is the image's. */
 	return strcmp(manager, "libpod") == 0 ? 0 : find_namespace(annotations, requester, err);
 }

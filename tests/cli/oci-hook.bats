@@ -499,9 +499,9 @@ allowed()
 	policy 'allow handler=mapped disk=1000 seen=0'
 	refused_by "no rule of $file matches namespace not known, handler not known, source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.cri.container-type=container
 	refused_by "no rule of $file matches namespace not known, handler not known, source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.cri.container-type=container io.containerd.cri.runtime-handler=mapped
-	refused_by "no rule of $file matches namespace not known, handler \"other\", source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=other
-	allowed io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=mapped
-	# With containerd the handler is the name of the front.
+	# CRI-O copies a pod's annotations to its containers, also this one, and does not write it there itself.
+	refused_by "no rule of $file matches namespace not known, handler not known, source /mnt/src" io.idmount.map/vol=1000:0 io.kubernetes.cri-o.RuntimeHandler=mapped
+	# The handler is the name of the front.
 	ln -s "$IDMOUNT" idmount-oci-runtime.mapped
 	bundle c 'stat -c %u /vol/1000' "$(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\", \"io.kubernetes.cri.container-type\": \"container\"}"
 	prints 0 /mnt/idmount-oci-runtime.mapped --root state run --bundle c "$prefix-c"
