@@ -23,6 +23,7 @@ struct bundle {
 	struct idm_oci *mapped;
 	const struct idm_oci_text *text;
 	struct idm_json annotations;
+	struct idm_oci_annotations list;
 };
 
 /* ---- mounts ---- */
@@ -73,17 +74,15 @@ static const char *find_request(const struct bundle *b, const char *destination,
 /* The request for a map of one mount from outside of that mount; both NULL: no such request. */
 struct outside_request {
 	const char *argument; /* of the hook */
-	const struct idm_json *annotation;
+	const struct idm_oci_annotation *annotation;
 };
 
 /* Finds the container's map if the requested map is relative to it. */
 static int find_base(struct bundle *b, const struct outside_request *q, const struct idm_map **base)
 {
-	const char *text = q->argument;
+	const char *text = q->argument ? q->argument : q->annotation->value;
 
 	*base = NULL;
-	if (!text && idm_json_string(q->annotation, &text, NULL) < 0)
-		return 0;
 	return idm_oci_is_relative(text) ? idm_oci_find_relative_base(&b->config, base) : 0;
 }
 
@@ -99,7 +98,7 @@ static int read_outside_map(struct bundle *b, const struct outside_request *q, c
 		return r;
 	if (q->argument)
 		return idm_oci_read_request(q->argument, base, scope, own, err);
-	noted->annotation = strdup(q->annotation->key);
+	noted->annotation = strdup(q->annotation->name);
 	if (!noted->annotation)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	return idm_oci_read_annotation(q->annotation, base, scope, own, err);
@@ -168,7 +167,7 @@ static int check_once(const struct bundle *b, const struct idm_json *mount,
 
 	if (q->annotation && (has || q->argument))
 		return idm_json_fail(mount, err, "duplicate map (also given by the annotation %s)",
-				     q->annotation->key);
+				     q->annotation->name);
 	if (q->argument && has)
 		return idm_json_fail(mount, err, "duplicate map (also given by the hook's argument %s)",
 				     q->argument);
@@ -179,20 +178,18 @@ static int check_once(const struct bundle *b, const struct idm_json *mount,
 static int find_mapped(struct bundle *b, const struct idm_json *mount, struct idm_option_list *list,
 		       struct idm_plan_add_options *m, struct idm_map **own)
 {
-	struct idm_json annotation;
 	size_t n;
 	const char *destination = idm_trim_target(m->target, &n);
-	bool annotated = idm_oci_find_annotation(&b->annotations, destination, n, &annotation),
-	     has = has_map(mount, list);
 	const struct outside_request q = { find_request(b, destination, n),
-					   annotated ? &annotation : NULL };
-	int r = annotated && has ? pass_over_pod_map(b, mount, list, &has) : 0;
+					   idm_oci_find_annotation(&b->list, destination, n) };
+	bool has = has_map(mount, list);
+	int r = q.annotation && has ? pass_over_pod_map(b, mount, list, &has) : 0;
 
 	if (r == 0)
 		r = check_once(b, mount, &q, has);
 	if (r == 0)
-		r = note_mount(b, m->target, annotated || q.argument || has);
-	if (r < 0 || (!annotated && !q.argument && !has))
+		r = note_mount(b, m->target, q.annotation || q.argument || has);
+	if (r < 0 || (!q.annotation && !q.argument && !has))
 		return r;
 	r = has ? idm_oci_find_map(&b->config, mount, list, m, own)
 		: find_outside_map(b, mount, &q, list, m, own);
@@ -250,24 +247,6 @@ static const struct idm_oci_selection selection = { begin_mounts, select_bundle_
 
 /* ---- requests from outside of a mount ---- */
 
-/*
- * Kubernetes passes the annotations of a pod to each of its containers. One of them only holds the pod's
- * namespaces and has no volumes: the sandbox.
- */
-static bool is_sandbox(const struct bundle *b)
-{
-	static const char *const keys[] = { "io.kubernetes.cri.container-type",
-					    "io.kubernetes.cri-o.ContainerType" };
-	struct idm_error err;
-	const char *type;
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (idm_read_string(&b->annotations, keys[i], &type, &err) == 0 && type &&
-		    strcmp(type, "sandbox") == 0)
-			return true;
-	return false;
-}
-
 static size_t count_mounts(const struct idm_oci *o, const char *destination, size_t n)
 {
 	size_t found = 0;
@@ -278,36 +257,28 @@ static size_t count_mounts(const struct idm_oci *o, const char *destination, siz
 	return found;
 }
 
-/* Exactly one mount must have the destination. Of two, the upper one hides the lower one. */
-static int check_annotation(const struct bundle *b, const struct idm_json *annotation)
+/*
+ * Exactly one mount must have the destination. Of two, the upper one hides the lower one. An annotation
+ * for a whole pod is also that of the containers that lack the volume: those which others have added,
+ * such as sidecars and the debugger, and the sandbox.
+ */
+static int check_annotation(const struct bundle *b, const struct idm_oci_annotation *annotation)
 {
-	struct idm_oci *o = b->mapped;
-	size_t n, found;
-	const char *destination = idm_oci_annotated(annotation, &n);
+	size_t found = count_mounts(b->mapped, annotation->destination, annotation->n);
 
-	if (!destination)
+	if (found == 1 || (found == 0 && b->mapped->pod && !annotation->of_container))
 		return 0;
-	if (!o->annotation)
-		/* analyzer: idm_oci_free() frees it */
-		o->annotation = strdup(annotation->key);
-	if (!o->annotation)
-		return idm_fail_errno(b->config.reader->err, -ENOMEM, step_read, NULL);
-	found = count_mounts(o, destination, n);
-	if (found == 1 || (found == 0 && is_sandbox(b)))
-		return 0;
-	return idm_json_fail(annotation, b->config.reader->err, "%s mount has the destination /%.*s",
-			     found ? "more than one" : "no", (int)n, destination);
+	return idm_json_fail(&annotation->at, b->config.reader->err,
+			     "%s mount has the destination /%.*s", found ? "more than one" : "no",
+			     (int)annotation->n, annotation->destination);
 }
 
 static int check_annotations(const struct bundle *b)
 {
-	struct idm_json annotation = { 0 };
 	int r = 0;
 
-	if (idm_json_type(&b->annotations) != IDM_JSON_OBJECT)
-		return 0;
-	while (r == 0 && idm_json_each(&b->annotations, &annotation))
-		r = check_annotation(b, &annotation);
+	for (size_t i = 0; r == 0 && i < b->list.n; i++)
+		r = check_annotation(b, &b->list.all[i]);
 	return r;
 }
 
@@ -375,6 +346,10 @@ static int read_requester(struct bundle *b)
 
 	o->pod = requester.pod;
 	if (r == 0)
+		r = idm_oci_read_annotations(&b->list, &b->annotations, &requester, err);
+	if (r == 0 && b->list.n)
+		r = copy_text(&o->annotation, b->list.all[0].name, err);
+	if (r == 0)
 		r = copy_text(&o->namespace, requester.namespace, err);
 	return r < 0 ? r : copy_text(&o->handler, b->text->handler, err);
 }
@@ -388,8 +363,6 @@ static int read_container(struct bundle *b, const struct idm_json *whole)
 		r = idm_oci_check_keys(whole, IDM_OCI_KEYS("annotations", "hooks"), err);
 	if (r == 0 && idm_json_member(whole, "annotations", &b->annotations))
 		r = idm_json_object(&b->annotations, err);
-	if (r == 0)
-		r = idm_oci_check_annotations(&b->annotations, err);
 	if (r == 0)
 		r = read_requester(b);
 	if (r == 0)
@@ -421,6 +394,7 @@ int idm_oci_read(struct idm_oci *o, const struct idm_oci_text *text, struct idm_
 	reader.how.dirfd = text->dirfd;
 	whole = idm_json_whole(parsed);
 	r = read_container(&b, &whole);
+	idm_oci_free_annotations(&b.list);
 	if (r < 0)
 		idm_oci_free(o);
 	return r;

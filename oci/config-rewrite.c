@@ -119,6 +119,7 @@ struct rewrite {
 	 */
 	char **requests;
 	size_t n_requests, n_old;
+	struct idm_oci_annotations annotations;
 	bool any; /* something is to be mapped */
 	const struct config *config;
 	struct idm_error *err;
@@ -202,7 +203,8 @@ static int is_pod_map(const struct rewrite *rw, const struct idm_json *mount,
 
 /* Returns 0 if the annotation may replace the map of the mount. */
 static int check_annotation_of_mount(const struct rewrite *rw, const struct idm_json *mount,
-				     const struct request *request, const struct idm_json *annotation)
+				     const struct request *request,
+				     const struct idm_oci_annotation *annotation)
 {
 	bool pod_map;
 	int r = is_pod_map(rw, mount, request, &pod_map);
@@ -210,13 +212,14 @@ static int check_annotation_of_mount(const struct rewrite *rw, const struct idm_
 	if (r < 0 || pod_map)
 		return r;
 	return idm_json_fail(mount, rw->err, "duplicate map (also given by the annotation %s)",
-			     annotation->key);
+			     annotation->name);
 }
 
 static int add_mount_request(struct rewrite *rw, const struct idm_json *mount,
 			     const struct request *request)
 {
-	struct idm_json destination, annotations, other;
+	const struct idm_oci_annotation *annotation;
+	struct idm_json destination;
 	const char *path;
 	size_t n;
 	int r;
@@ -230,9 +233,9 @@ static int add_mount_request(struct rewrite *rw, const struct idm_json *mount,
 	if (!is_only_mount_at(rw, path, n))
 		return idm_json_fail(mount, rw->err, "another mount has the destination /%.*s, too",
 				     (int)n, path);
-	if (idm_json_member(&rw->whole, "annotations", &annotations) &&
-	    idm_oci_find_annotation(&annotations, path, n, &other))
-		return check_annotation_of_mount(rw, mount, request, &other);
+	annotation = idm_oci_find_annotation(&rw->annotations, path, n);
+	if (annotation)
+		return check_annotation_of_mount(rw, mount, request, annotation);
 	return add_request(rw, text_of("%s%s%s/%.*s", request->scope ? request->scope : "",
 				       request->scope && request->map ? "=" : "",
 				       request->map ? request->map : "", (int)n, path));
@@ -288,6 +291,7 @@ static int change_mounts(struct rewrite *rw)
 static int find_own_annotations(struct rewrite *rw)
 {
 	struct idm_json annotations, annotation = { 0 };
+	struct idm_oci_requester requester;
 	int r;
 
 	if (!idm_json_member(&rw->whole, "annotations", &annotations))
@@ -295,6 +299,8 @@ static int find_own_annotations(struct rewrite *rw)
 	r = idm_json_object(&annotations, rw->err);
 	while (r == 0 && idm_json_each(&annotations, &annotation))
 		rw->any |= idm_oci_is_own_key(annotation.key);
+	if (r == 0 && rw->any && idm_oci_read_requester(&annotations, &requester, NULL) == 0)
+		idm_oci_read_annotations(&rw->annotations, &annotations, &requester, NULL);
 	return r;
 }
 
@@ -575,8 +581,8 @@ static int begin_rewrite(struct rewrite *rw)
 	if (r == 0)
 		r = read_old_hook(rw);
 	if (r == 0)
-		r = change_mounts(rw);
-	return r < 0 ? r : find_own_annotations(rw);
+		r = find_own_annotations(rw);
+	return r < 0 ? r : change_mounts(rw);
 }
 
 static void end_rewrite(struct rewrite *rw)
@@ -584,6 +590,7 @@ static void end_rewrite(struct rewrite *rw)
 	for (size_t i = 0; i < rw->n_requests; i++)
 		free(rw->requests[i]);
 	free(rw->requests);
+	idm_oci_free_annotations(&rw->annotations);
 	edit_free(&rw->edits);
 	idm_json_free(rw->parsed);
 }

@@ -10,6 +10,20 @@
 #include "idmount.h"
 #include "lib/spec/json.h"
 
+/* ---- the requester ---- */
+
+/* Facts of the engine's annotations about the container. The text owns the strings; NULL: not known. */
+struct idm_oci_requester {
+	bool pod;
+	bool sandbox; /* it only holds the namespaces of a pod, and has no volumes */
+	const char *namespace;
+	const char *container; /* its name in the pod */
+};
+
+/* -EINVAL: two annotations name different namespaces, or different containers. */
+int idm_oci_read_requester(const struct idm_json *annotations, struct idm_oci_requester *requester,
+			   struct idm_error *err);
+
 /* ---- annotations ---- */
 
 /*
@@ -18,28 +32,53 @@
  * - MAP: reaches as far as the mount is bound.
  * - idmap=MAP: for that mount alone; ridmap=MAP: for all mounts below it too.
  * - idmap or ridmap: the same with the container's own map.
+ * "io.idmount.maps": "{\"/vol\": \"0:100000:65536\"}" assigns maps to several destinations. They may
+ * contain slashes, which the names of Kubernetes' annotations may not. "io.idmount.maps/NAME" does so
+ * for the container NAME of a pod alone.
  * "@" before a MAP means that the seen IDs count in the container's user namespace.
  */
 #define IDM_OCI_ANNOTATION "io.idmount.map/"
+#define IDM_OCI_ANNOTATIONS "io.idmount.maps"
+
+/* A request for the map of one mount. */
+struct idm_oci_annotation {
+	char *name;		 /* for messages */
+	const char *destination; /* without slashes at its ends */
+	size_t n;		 /* its length */
+	const char *value;
+	bool in_value;	   /* the destination is in the value, not in the key */
+	bool of_container; /* it is for this container, and not for all of the pod */
+	struct idm_json at;
+};
+
+/* The text from which they are read owns `value` and `at`. */
+struct idm_oci_annotations {
+	struct idm_oci_annotation *all;
+	size_t n;
+	struct idm_json_text **texts; /* of values */
+	size_t n_texts;
+};
 
 /* Returns whether a key is for this program, even if misspelt: "io.idmount.map". */
 bool idm_oci_is_own_key(const char *key);
 
-/* The destination that the annotation names, without slashes at its ends, or NULL. */
-const char *idm_oci_annotated(const struct idm_json *annotation, size_t *n);
+/*
+ * Reads the annotations for this container into a list that begins as {0}. Refuses unknown keys, and two
+ * requests for the same destination. The caller frees the list, also after an error.
+ */
+int idm_oci_read_annotations(struct idm_oci_annotations *list, const struct idm_json *annotations,
+			     const struct idm_oci_requester *requester, struct idm_error *err);
+void idm_oci_free_annotations(struct idm_oci_annotations *list);
 
-/* Refuses keys of this program that name no destination, and two that name the same one. */
-int idm_oci_check_annotations(const struct idm_json *annotations, struct idm_error *err);
-
-/* Finds the annotation for a (trimmed) destination. Returns false if none exists. */
-bool idm_oci_find_annotation(const struct idm_json *annotations, const char *destination, size_t n,
-			     struct idm_json *found);
+/* Finds the annotation for a (trimmed) destination, or returns NULL. */
+const struct idm_oci_annotation *idm_oci_find_annotation(const struct idm_oci_annotations *list,
+							 const char *destination, size_t n);
 
 /*
  * Reads the map of an annotation, and the option before it. *map stays NULL for idmap and ridmap without
  * a map. *scope is that option, or NULL for a map alone. `container` is needed for a relative map.
  */
-int idm_oci_read_annotation(const struct idm_json *annotation, const struct idm_map *container,
+int idm_oci_read_annotation(const struct idm_oci_annotation *annotation, const struct idm_map *container,
 			    const char **scope, struct idm_map **map, struct idm_error *err);
 
 /*
@@ -51,25 +90,13 @@ const char *idm_oci_request_destination(const char *request, size_t *n); /* NULL
 int idm_oci_read_request(const char *request, const struct idm_map *container, const char **scope,
 			 struct idm_map **map, struct idm_error *err);
 
-/* ---- the requester ---- */
-
-/* Facts of the engine's annotations about the container. The text owns the strings; NULL: not known. */
-struct idm_oci_requester {
-	bool pod;
-	const char *namespace;
-};
-
-/* -EINVAL: two annotations name different namespaces. */
-int idm_oci_read_requester(const struct idm_json *annotations, struct idm_oci_requester *requester,
-			   struct idm_error *err);
-
 /* ---- the bundle ---- */
 
 /* One mount of the configuration, in its order. */
 struct idm_oci_mount {
 	char *destination; /* without slashes at its ends */
 	size_t step;	   /* its plan entry; 0 (the root filesystem's): the mount has no map */
-	char *annotation;  /* the key that asks for the map; NULL: the engine asks */
+	char *annotation;  /* the name of that which asks for the map; NULL: the engine asks */
 	bool own_map; /* the map is that of the container: its IDs on disk count where the engine is */
 	int source;   /* of a mapped bind, as it was checked; -1: not opened */
 };

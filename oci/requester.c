@@ -48,26 +48,42 @@ static const char *text_at(const struct idm_json *annotations, const char *key)
 		       : "";
 }
 
-static int find_namespace(const struct idm_json *annotations, struct idm_oci_requester *requester,
-			  struct idm_error *err)
+/* Reads a fact that several annotations may state: they must agree. */
+static int find_agreed(const struct idm_json *annotations, const char *const *keys, const char *what,
+		       const char **found, struct idm_error *err)
 {
-	static const char *const keys[] = { "io.kubernetes.cri.sandbox-namespace",
-					    "io.kubernetes.cri-o.Namespace",
-					    "io.kubernetes.pod.namespace" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		const char *text = text_at(annotations, keys[i]);
+	for (; *keys; keys++) {
+		const char *text = text_at(annotations, *keys);
 
 		if (!*text)
 			continue;
-		if (requester->namespace && strcmp(requester->namespace, text) != 0)
+		if (*found && strcmp(*found, text) != 0)
 			return idm_json_fail(annotations, err,
-					     "%s: expected the namespace %s of another annotation, "
-					     "got %s",
-					     keys[i], requester->namespace, text);
-		requester->namespace = text;
+					     "%s: expected the %s %s of another annotation, got %s",
+					     *keys, what, *found, text);
+		*found = text;
 	}
 	return 0;
+}
+
+static int find_names(const struct idm_json *annotations, struct idm_oci_requester *requester,
+		      struct idm_error *err)
+{
+	static const char *const namespaces[] = { "io.kubernetes.cri.sandbox-namespace",
+						  "io.kubernetes.cri-o.Namespace",
+						  "io.kubernetes.pod.namespace", NULL };
+	static const char *const containers[] = { "io.kubernetes.cri.container-name",
+						  "io.kubernetes.container.name", NULL };
+	int r = find_agreed(annotations, namespaces, "namespace", &requester->namespace, err);
+
+	return r < 0 ? r : find_agreed(annotations, containers, "container", &requester->container, err);
+}
+
+/* Kubernetes passes the annotations of a pod to each of its containers, and to the sandbox. */
+static bool is_sandbox(const struct idm_json *annotations)
+{
+	return strcmp(text_at(annotations, "io.kubernetes.cri.container-type"), "sandbox") == 0 ||
+	       strcmp(text_at(annotations, "io.kubernetes.cri-o.ContainerType"), "sandbox") == 0;
 }
 
 int idm_oci_read_requester(const struct idm_json *annotations, struct idm_oci_requester *requester,
@@ -81,8 +97,10 @@ int idm_oci_read_requester(const struct idm_json *annotations, struct idm_oci_re
 		return 0;
 	while (idm_json_each(annotations, &annotation))
 		requester->pod |= is_of_pods(annotation.key);
+	requester->sandbox = is_sandbox(annotations);
 	manager = text_at(annotations, "io.container.manager");
 	requester->pod |= strcmp(manager, "cri-o") == 0;
-	/* podman has pods too, but no namespaces. An annotation that names one there is the image's. */
-	return strcmp(manager, "libpod") == 0 ? 0 : find_namespace(annotations, requester, err);
+	/* podman has pods too, but no namespaces, and does not name containers. An annotation that does
+	 * so there is the image's. */
+	return strcmp(manager, "libpod") == 0 ? 0 : find_names(annotations, requester, err);
 }

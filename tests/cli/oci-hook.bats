@@ -383,7 +383,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses '/mnt/none: open source: No such file or directory' "$fake" /mnt/b
 }
 
-@test "the sandbox of a pod has the annotations of the pod, without its volumes" {
+@test "the sandbox and other containers of a pod have its annotations, without its volumes" {
 	local type
 
 	for type in '"io.kubernetes.cri.container-type"' '"io.kubernetes.cri-o.ContainerType"'; do
@@ -392,9 +392,95 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 		bundle b 'echo fine' "$(with_hook) | .annotations = {$type: \"sandbox\", \"io.idmount.map/none\": \"0:1\"}"
 		prints fine with_runc b
 		bundle b 'echo fine' ".annotations[$type] = \"container\""
-		run ! --separate-stderr with_runc b
-		[[ $stderr == *'no mount has the destination /none'* ]]
+		prints fine with_runc b
 	done
+	# Outside of pods it is an error.
+	bundle b 'echo fine' '.annotations = {"io.idmount.map/none": "0:1"}'
+	run ! --separate-stderr with_runc b
+	[[ $stderr == *'no mount has the destination /none'* ]]
+}
+
+# value KEY MAPS: part of FILTER, an annotation with several destinations.
+value()
+{
+	echo ".annotations[\"$1\"] = ($2 | tojson)"
+}
+
+@test "maps of several destinations in the value of an annotation" {
+	local maps='{"/var/lib/db": "1000:7", "/other/": "idmap=1000:8"}'
+
+	policy 'allow disk=1000 seen=7,8'
+	mkdir -p rootfs/var/lib/db
+	bundle b 'stat -c %u /var/lib/db/1000 /other/1000' "$(with_hook) | $(volume /var/lib/db rbind) | $(volume /other rbind)
+		| $(value io.idmount.maps "$maps")"
+	prints $'7\n8' with_runc b
+	bundle b 'stat -c %u /var/lib/db/1000 /other/1000' 'del(.hooks)'
+	ln -s "$IDMOUNT" idmount-oci-runtime
+	prints $'7\n8' /mnt/idmount-oci-runtime --root state run --bundle b "$prefix-b"
+	# With a map of the engine, one of the two is an error.
+	rm -rf b
+	bundle b true "$(volume /vol rbind "$(rows 1000 7 1)") | $(value io.idmount.maps '{"/vol": "1000:7"}')"
+	refused 1 'idmount: oci-runtime: /mnt/b/config.json: prepare bundle: mounts[7]: duplicate map (also given by the annotation io.idmount.maps: /vol)' \
+		/mnt/idmount-oci-runtime create --bundle b id
+	policy 'allow disk=1000 seen=8'
+	fake /vol
+	bundle c true "$(volume /vol rbind) | $(value io.idmount.maps '{"/vol": "1000:7"}')"
+	hook_refuses 'io.idmount.maps: /vol: judge annotation: seen uid 7 is not allowed by line 1 of /etc/idmount/annotations.conf' "$fake" /mnt/c
+}
+
+@test "maps for one container of a pod" {
+	local key
+
+	policy 'allow namespace=* disk=1000 seen=7'
+	for key in io.kubernetes.cri.container-name io.kubernetes.container.name; do
+		rm -rf b
+		bundle b 'stat -c %u /vol/1000' "$(with_hook) | $(volume /vol rbind) | $(value io.idmount.maps/db '{"/vol": "1000:7"}')
+			| .annotations[\"$key\"] = \"db\""
+		prints 7 with_runc b
+		# The sidecar has the same volume, and no map.
+		bundle b 'stat -c %u /vol/1000' ".annotations[\"$key\"] = \"sidecar\""
+		prints 1000 with_runc b
+		# The map is for this container, so it must have the volume.
+		bundle b true ".annotations[\"$key\"] = \"db\" | .mounts[-1].destination = \"/other\""
+		run ! --separate-stderr with_runc b
+		[[ $stderr == *'no mount has the destination /vol'* ]]
+	done
+	rm -rf b
+	bundle b 'echo fine' "$(with_hook) | $(value io.idmount.maps/db '{"/vol": "1000:7"}') | .annotations[\"io.kubernetes.cri.container-type\"] = \"sandbox\""
+	prints fine with_runc b
+	fake /vol
+	for key in '.annotations["io.kubernetes.pod.namespace"] = "a"' '.annotations["io.container.manager"] = "libpod" | .annotations["io.kubernetes.container.name"] = "db"'; do
+		rm -rf b
+		bundle b true "$(volume /vol rbind) | $(value io.idmount.maps/db '{"/vol": "1000:7"}') | $key"
+		hook_refuses '/mnt/b/config.json: read plan: annotations["io.idmount.maps/db"]: the engine does not name the container' "$fake" /mnt/b
+	done
+	bundle c true "$(volume /vol rbind) | .annotations = {\"io.kubernetes.container.name\": \"a\", \"io.kubernetes.cri.container-name\": \"db\", \"io.idmount.map/vol\": \"1000:7\"}"
+	hook_refuses '/mnt/c/config.json: read plan: annotations: io.kubernetes.container.name: expected the container db of another annotation, got a' "$fake" /mnt/c
+}
+
+@test "invalid maps in the value of an annotation" {
+	fake /vol
+	value_refused()
+	{
+		rm -rf b
+		bundle b true "$(volume /vol rbind) | .annotations = {\"io.idmount.maps$1\": $2}"
+		hook_refuses "/mnt/b/config.json: read plan: annotations[\"io.idmount.maps$1\"]: $3" "$fake" /mnt/b
+	}
+	value_refused '' 7 'expected a string, got a number'
+	value_refused '' '"[]"' 'expected an object such as {"/DESTINATION": "MAP"}'
+	value_refused '' '"{\"/vol\": 7}"' '/vol: expected a map as a string'
+	value_refused '' '"{\"/vol\": \"1000:x\"}"' '/vol: 1000:x: expected a number, got "x"; names are not looked up here'
+	value_refused '' '"{\"vol\": \"1000:7\"}"' 'expected a path that begins with a slash, got "vol"'
+	value_refused '' '"{\"/\": \"1000:7\"}"' 'expected a path that begins with a slash, got "/"'
+	value_refused '' '"{\"/none\": \"1000:7\"}"' 'no mount has the destination /none'
+	value_refused '' '"{\"/vol\": \"1000:7\", \"/vol/\": \"1000:7\"}"' 'the annotation io.idmount.maps: /vol has the same destination'
+	value_refused / '"{}"' 'unknown annotation, expected io.idmount.maps/CONTAINER'
+	value_refused x '"{}"' 'unknown annotation, expected io.idmount.map/DESTINATION'
+	bundle b true '.annotations = {"io.idmount.maps": "1000:7"}'
+	run -1 run_hook "$fake" /mnt/b
+	[[ $output == *'annotations["io.idmount.maps"]: line 1, column 5: expected the end of the text'* ]]
+	bundle c true "$(volume /vol rbind) | $(value io.idmount.maps '{"/vol": "1000:7"}') | .annotations[\"io.idmount.map/vol\"] = \"1000:7\""
+	hook_refuses '/mnt/c/config.json: read plan: annotations["io.idmount.map/vol"]: the annotation io.idmount.maps: /vol has the same destination' "$fake" /mnt/c
 }
 
 # refused_by RULE KEY=VALUE... : hook and front refuse these annotations of the container. VALUE may be empty.

@@ -16,6 +16,8 @@ KINDS = {
     ("v1", "Pod"): "V1Pod",
     ("apps/v1", "DaemonSet"): "V1DaemonSet",
     ("node.k8s.io/v1", "RuntimeClass"): "V1RuntimeClass",
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"): "V1ValidatingAdmissionPolicy",
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"): "V1ValidatingAdmissionPolicyBinding",
 }
 
 
@@ -57,19 +59,24 @@ def check(where, value, kind):
         check_object(where, value, getattr(client, kind))
 
 
+def check_document(document):
+    model = KINDS.get((document.get("apiVersion"), document.get("kind")))
+    if not model or not hasattr(client, model):
+        raise Wrong("unknown apiVersion and kind")
+    check_object(document["kind"], document, getattr(client, model))
+
+
 def main():
     for file in sys.argv[1:]:
         with open(file, encoding="utf-8") as text:
-            document = yaml.safe_load(text)
-        model = KINDS.get((document.get("apiVersion"), document.get("kind")))
-        try:
-            if not model:
-                raise Wrong("unknown apiVersion and kind")
-            check_object(document["kind"], document, getattr(client, model))
-        except Wrong as wrong:
-            print(f"{file}: {wrong}")
-            return 1
-        print(f"{file}: {document['kind']}")
+            documents = list(yaml.safe_load_all(text))
+        for document in documents:
+            try:
+                check_document(document)
+            except Wrong as wrong:
+                print(f"{file}: {wrong}")
+                return 1
+            print(f"{file}: {document['kind']}")
     return 0
 
 

@@ -103,6 +103,13 @@ make_setuid='cp /bin/busybox /data/program && chmod 4755 /data/program && echo m
 	refused_pod "$no_rule namespace \"team-a\", handler not known, source /mnt/node/own" team-a /mnt/node/own true io.idmount.map/data=2000:1000
 	refused_pod "$no_rule namespace \"team-b\"" team-b /mnt/node/tenant true io.idmount.map/data=2000:1000 \
 		io.kubernetes.pod.namespace=team-a io.kubernetes.cri.sandbox-namespace=team-a
+	# A container may lack the volume, and one may be named.
+	prints fine pod team-a /mnt/node/tenant 'echo fine' io.idmount.map/none=2000:1000
+	prints secret pod team-a /mnt/node/tenant 'cat /data/file' 'io.idmount.maps={"/data":"2000:1000"}'
+	prints secret pod team-a /mnt/node/tenant 'cat /data/file' 'io.idmount.maps/box={"/data":"2000:1000"}'
+	refused_pod 'no mount has the destination /none' team-a /mnt/node/tenant true 'io.idmount.maps/box={"/none":"2000:1000"}'
+	run -1 pod team-a /mnt/node/tenant 'cat /data/file' 'io.idmount.maps/other={"/data":"2000:1000"}'
+	[[ $output == *'Permission denied'* ]]
 	policy off
 	refused_pod 'switches annotations off' team-a /mnt/node/tenant true io.idmount.map/data=2000:1000
 	nothing_is_left
