@@ -299,8 +299,9 @@ static int find_own_annotations(struct rewrite *rw)
 	r = idm_json_object(&annotations, rw->err);
 	while (r == 0 && idm_json_each(&annotations, &annotation))
 		rw->any |= idm_oci_is_own_key(annotation.key);
-	if (r == 0 && rw->any && idm_oci_read_requester(&annotations, &requester, NULL) == 0)
-		idm_oci_read_annotations(&rw->annotations, &annotations, &requester, NULL);
+	if (r == 0 && rw->any && idm_oci_read_requester(&annotations, &requester, NULL) == 0 &&
+	    idm_oci_read_annotations(&rw->annotations, &annotations, &requester, NULL) == -ENOMEM)
+		return fail_rewrite_memory(rw->err);
 	return r;
 }
 

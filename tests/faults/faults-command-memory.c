@@ -230,6 +230,14 @@ static const char *const configs[] = {
 	"{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"/\"}, " MOUNTS
 	", \"annotations\": null, \"hooks\": {\"createRuntime\": ["
 	"{\"path\": \"/old/idmount\", \"args\": [\"idmount\", \"oci-hook\"]}]}}\n",
+	/* The annotation replaces the map of the pod. */
+	"{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"/\"}, \"mounts\": [{\"destination\": \"/a\",\n"
+	"  \"type\": \"bind\", \"source\": \"" SOURCE
+	"\", \"options\": [\"rbind\"], " ROWS("uid") ", " ROWS(
+		"gid") "}],\n"
+		       " \"linux\": {\"namespaces\": [{\"type\": \"user\"}], " ROWS("uid") ", " ROWS(
+			       "gid") "},\n"
+				      " \"annotations\": {\"io.idmount.maps\": \"{\\\"/a\\\": \\\"5:6\\\"}\"}}\n",
 };
 
 TEST(oci_runtime_create)
