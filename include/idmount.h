@@ -1718,6 +1718,66 @@ IDM_NONNULL(1, 2)
 int idm_explain(const struct idm_explain_options *facts, struct idm_explain_result *result,
 		struct idm_error *err);
 
+/* What the library could not see of a place: idm_explain_info.unseen. A verdict without it can be wrong. */
+#define IDM_UNSEEN_OWNER 0x1U             /* an ID on disk: neither the mount nor the kernel shows it */
+#define IDM_UNSEEN_MOUNT 0x2U             /* the mount, but for its attributes */
+#define IDM_UNSEEN_MOUNT_MAP 0x4U         /* the map of the mount: IDs are those that it shows */
+#define IDM_UNSEEN_ACL 0x8U               /* the access control list */
+#define IDM_UNSEEN_FLAGS 0x10U            /* the filesystem does not report IDM_INODE_IMMUTABLE */
+#define IDM_UNSEEN_FILE_CAPABILITIES 0x20U
+#define IDM_UNSEEN_FS_USERNS 0x40U        /* the user namespace that mounted the filesystem; taken for the
+                                             initial one */
+#define IDM_UNSEEN_LAYERS 0x80U           /* an overlay also asks its layers, as the process that mounted it */
+#define IDM_UNSEEN_SERVER 0x100U          /* a server (FUSE, NFS, SMB, 9P) also decides */
+#define IDM_UNSEEN_PROCESS_IDS 0x200U     /* IDs of the process that the caller's user namespace lacks */
+#define IDM_UNSEEN_ROOT 0x400U            /* the root directory of the process; taken for the caller's */
+
+/* A place on the way to a path, for idm_explain(). The pointers are valid during the callback. */
+struct idm_explain_info {
+	size_t size;      /* sizeof(struct idm_explain_info) in the library; see IDM_HAS() */
+	const char *path; /* without symbolic links; from the root or working directory of the process */
+	const struct idm_explain_options *facts; /* access is IDM_ACCESS_EXECUTE on the way, else
+						    IDM_ACCESS_READ; the caller may copy and change them */
+	const struct idm_mount_info *mount; /* NULL: IDM_UNSEEN_MOUNT */
+	uint64_t file_capabilities;         /* permitted ones that the file has for a program */
+	uint32_t file_capabilities_root;    /* the root ID of the user namespace that they are for */
+	uint32_t unseen;                    /* IDM_UNSEEN_* */
+	int fd;                             /* O_PATH; the library closes it */
+	bool is_last;                       /* it is the path itself, not a directory on the way */
+};
+
+#define IDM_EXPLAIN_NOFOLLOW 0x8U /* a symbolic link at the end of the path is not followed */
+
+/*
+ * Collects the facts for idm_explain() about a process and a path. Calls back for each directory on the way,
+ * from the first on, and for the path itself. Opens files with O_PATH only, and changes nothing.
+ *
+ * @pid: the process, in the caller's PID namespace; 0 for the calling thread
+ * @path: as the process sees it, from its root directory or, if relative, its working directory
+ * @flags: 0 or IDM_EXPLAIN_NOFOLLOW
+ * @each: called for each place; not 0 stops
+ * @data: passed to `each`
+ * @err: may be NULL
+ *
+ * Returns: 0, or the first other value of `each`
+ * Errors:
+ *   -EINVAL: an unknown flag, or a negative `pid`
+ *   -ESRCH: the process does not exist, or has exited
+ *   -ENOENT: the path is empty, or leads to no file
+ *   -EACCES: the caller may not search a directory; `each` was called for it
+ *   -EACCES: a FUSE filesystem does not admit the caller
+ *   -EOPNOTSUPP: a symbolic link in procfs, which depends on the process that reads it
+ *   -ENOTDIR, -ELOOP, -ENAMETOOLONG: as open(2)
+ *   -EMFILE, -ENFILE, -ENOMEM: no more descriptors or memory
+ * Requires: nothing for the caller's own processes; CAP_SYS_PTRACE for the root directory of others;
+ *   IDM_UNSEEN_* report what a privilege would add
+ * Thread safety: safe
+ */
+IDM_NONNULL(2, 4)
+int idm_explain_path(pid_t pid, const char *path, unsigned int flags,
+		     int (*each)(const struct idm_explain_info *place, void *data), void *data,
+		     struct idm_error *err);
+
 /* ---- processes ------------------------------------------------------------------------------- */
 
 /*

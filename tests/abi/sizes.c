@@ -142,6 +142,14 @@ TEST(explain)
 	assert_at(struct idm_explain_result, gid, 40);
 	assert_at(struct idm_explain_result, on_directory, 44);
 	assert_at(struct idm_explain_result, capable, 45);
+	assert_at(struct idm_explain_info, path, 8);
+	assert_at(struct idm_explain_info, facts, 16);
+	assert_at(struct idm_explain_info, mount, 24);
+	assert_at(struct idm_explain_info, file_capabilities, 32);
+	assert_at(struct idm_explain_info, file_capabilities_root, 40);
+	assert_at(struct idm_explain_info, unseen, 44);
+	assert_at(struct idm_explain_info, fd, 48);
+	assert_at(struct idm_explain_info, is_last, 52);
 	assert_int_equal(sizeof(struct idm_acl_entry), 12);
 }
 

@@ -73,6 +73,7 @@ static const struct flag {
 	FLAG(CHECK_EMPTY_PATH, LOOK),
 	FLAG(INODE_IMMUTABLE, EXPLAIN),
 	FLAG(INODE_APPEND, EXPLAIN),
+	FLAG(EXPLAIN_NOFOLLOW, EXPLAIN),
 	FLAG(INODE_ACL, EXPLAIN),
 	FLAG(NS_TIME, CHILD | REAPER),
 	FLAG(NS_MOUNT, CHILD | REAPER),
@@ -243,6 +244,18 @@ static int explain_inode(unsigned int bits, struct idm_error *err)
 	return idm_explain(&o, &result, err);
 }
 
+static int visit_explained(const struct idm_explain_info *place, void *data)
+{
+	(void)place;
+	(void)data;
+	return 0;
+}
+
+static int explain_path(unsigned int bits, struct idm_error *err)
+{
+	return idm_explain_path(0, "/", bits, visit_explained, NULL, err);
+}
+
 static const char *const argv[] = { "nothing", NULL };
 
 static struct idm_child_options child_options(void)
@@ -345,6 +358,7 @@ static const struct function {
 	{ "idm_list_path", list_path, IDM_LIST_EMPTY_PATH, LOOK },
 	{ "idm_check_path", check_path, IDM_CHECK_WRITE | IDM_CHECK_EMPTY_PATH, LOOK },
 	{ "idm_features", features, 0, LOOK },
+	{ "idm_explain_path", explain_path, IDM_EXPLAIN_NOFOLLOW, EXPLAIN },
 	{ "idm_explain_inode", explain_inode, IDM_INODE_IMMUTABLE | IDM_INODE_APPEND | IDM_INODE_ACL,
 	  EXPLAIN },
 	{ "idm_child_start", child_start,
@@ -460,8 +474,8 @@ static bool is_constant(const char *line, char name[64])
 
 static bool is_flag(const char *name)
 {
-	return strncmp(name, "IDM_ATTR_", 9) != 0 && strcmp(name, "IDM_CHILD_KEEP_ID") != 0 &&
-	       strcmp(name, "IDM_EXPLAIN_NO_ID") != 0;
+	return strncmp(name, "IDM_ATTR_", 9) != 0 && strncmp(name, "IDM_UNSEEN_", 11) != 0 &&
+	       strcmp(name, "IDM_CHILD_KEEP_ID") != 0 && strcmp(name, "IDM_EXPLAIN_NO_ID") != 0;
 }
 
 TEST(none_is_forgotten_and_all_are_hexadecimal)

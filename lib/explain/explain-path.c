@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/* idm_explain_path(): collects the facts of each place on the way to a path, and passes them on. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "facts.h"
+#include "lib/base/cancel.h"
+#include "lib/base/copy-struct.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
+
+static const enum idm_error_step step_explain = IDM_STEP_EXPLAIN;
+
+struct explained_path {
+	struct idm_process_facts process;
+	struct idm_inode_facts inode, directory; /* too large for a stack */
+	const struct idm_way_place *place;
+	int (*each)(const struct idm_explain_info *place, void *data);
+	void *data;
+	struct idm_error *err;
+};
+
+/* A file can be removed from its directory only if both are on one mount. */
+static bool has_directory(const struct explained_path *e)
+{
+	uint64_t inner, outer;
+
+	return e->place->is_last && e->place->parent_fd >= 0 &&
+	       idm_short_mount_id(e->place->fd, &inner) == 0 &&
+	       idm_short_mount_id(e->place->parent_fd, &outer) == 0 && inner == outer;
+}
+
+static void fill_in_process(const struct idm_process_facts *process, struct idm_explain_options *facts)
+{
+	facts->userns_map = process->userns_map;
+	facts->capabilities = process->capabilities;
+	facts->fs_capabilities = process->is_initial ? process->capabilities : 0;
+	facts->groups = process->groups;
+	facts->n_groups = process->n_groups;
+	facts->fsuid = process->fsuid;
+	facts->fsgid = process->fsgid;
+}
+
+static void add_file_capabilities(const struct explained_path *e, struct idm_explain_info *place)
+{
+	if (e->place->is_last && S_ISREG(e->inode.inode.mode) &&
+	    idm_collect_file_capabilities(e->place->fd, &place->file_capabilities,
+					  &place->file_capabilities_root) < 0)
+		place->unseen |= IDM_UNSEEN_FILE_CAPABILITIES;
+}
+
+static int pass_place(struct explained_path *e, const struct idm_mount_facts *mount, bool directory)
+{
+	struct idm_explain_options facts = IDM_EXPLAIN_OPTIONS_INIT;
+	struct idm_explain_info place = {
+		.size = sizeof(place),
+		.path = e->place->path,
+		.facts = &facts,
+		.mount = mount->info,
+		.fd = e->place->fd,
+		.unseen = e->process.unseen | mount->unseen | e->inode.unseen,
+		.is_last = e->place->is_last,
+	};
+
+	facts.access = e->place->is_last ? IDM_ACCESS_READ : IDM_ACCESS_EXECUTE;
+	facts.attr = mount->attr;
+	facts.inode = &e->inode.inode;
+	facts.directory = directory ? &e->directory.inode : NULL;
+	facts.mount_map = mount->map;
+	facts.fs_readonly = mount->fs_readonly;
+	fill_in_process(&e->process, &facts);
+	add_file_capabilities(e, &place);
+	return e->each(&place, e->data);
+}
+
+static int collect_place(const struct idm_mount_facts *mount, void *data)
+{
+	struct explained_path *e = data;
+	bool directory = has_directory(e);
+	int r = idm_collect_inode(&e->process, mount, e->place->fd, &e->inode);
+
+	if (r == 0 && directory)
+		r = idm_collect_inode(&e->process, mount, e->place->parent_fd, &e->directory);
+	if (r < 0)
+		return idm_fail_errno(e->err, r, step_explain, e->place->path);
+	return pass_place(e, mount, directory);
+}
+
+static int visit_place(const struct idm_way_place *place, void *data)
+{
+	struct explained_path *e = data;
+
+	e->place = place;
+	return idm_collect_mount(&e->process, place->fd, collect_place, e);
+}
+
+static int explain_path(struct explained_path *e, pid_t pid, const char *path, bool nofollow)
+{
+	const struct idm_way way = { .process = &e->process,
+				     .nofollow = nofollow,
+				     .each = visit_place,
+				     .data = e,
+				     .err = e->err };
+	int r = idm_collect_process(pid, &e->process, e->err);
+
+	if (r == 0)
+		r = idm_walk_way(&way, path);
+	idm_release_process(&e->process);
+	return r;
+}
+
+int idm_explain_path(pid_t pid, const char *path, unsigned int flags,
+		     int (*each)(const struct idm_explain_info *place, void *data), void *data,
+		     struct idm_error *err)
+{
+	HOLD_CANCEL;
+	AUTO_FREE struct explained_path *e = NULL;
+	int r = idm_check_flags(flags, IDM_EXPLAIN_NOFOLLOW, step_explain, path, err);
+
+	if (r < 0)
+		return r;
+	if (!*path)
+		return idm_fail_empty(err, step_explain);
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return idm_fail_errno(err, -ENOMEM, step_explain, NULL);
+	e->each = each;
+	e->data = data;
+	e->err = err;
+	return explain_path(e, pid, path, flags & IDM_EXPLAIN_NOFOLLOW);
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Access control lists and file capabilities, as getxattr(2) returns them through a mount. The kernel
+ * converts their IDs to those that the caller's user namespace has; 4294967295 is an ID without a
+ * number.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
+
+#include "facts.h"
+#include "lib/sys/file-xattr.h"
+
+/* <linux/posix_acl_xattr.h> and <linux/posix_acl.h> */
+#define ACL_VERSION 2
+enum { TAG_USER = 0x02, TAG_GROUP_OBJ = 0x04, TAG_GROUP = 0x08 };
+
+struct stored_acl {
+	uint32_t version;
+	struct stored_entry {
+		uint16_t tag, permissions;
+		uint32_t id;
+	} entries[IDM_ACL_MOST];
+};
+
+static void add_stored_entry(struct idm_acl_facts *acl, const struct stored_entry *stored)
+{
+	uint16_t tag = le16toh(stored->tag), permissions = le16toh(stored->permissions);
+
+	if (tag == TAG_GROUP_OBJ)
+		acl->group = permissions;
+	if (tag == TAG_USER || tag == TAG_GROUP)
+		acl->entries[acl->n++] = (struct idm_acl_entry){ tag == TAG_USER ? IDM_UID : IDM_GID,
+								 le32toh(stored->id), permissions };
+}
+
+/* Neither of them is a failure: the filesystem knows no such attribute, or the file has none. */
+static int means_none(ssize_t code)
+{
+	return code == -ENODATA || code == -EOPNOTSUPP ? 0 : (int)code;
+}
+
+int idm_collect_acl(int fd, struct idm_acl_facts *acl)
+{
+	struct stored_acl stored;
+	ssize_t n = idm_sys_getxattr(fd, "system.posix_acl_access", &stored, sizeof(stored));
+
+	acl->n = 0;
+	acl->group = 0;
+	if (n < 0)
+		return means_none(n);
+	if (n < 4 || le32toh(stored.version) != ACL_VERSION)
+		return -EOPNOTSUPP;
+	for (size_t i = 0; i < ((size_t)n - 4) / sizeof(stored.entries[0]); i++)
+		add_stored_entry(acl, &stored.entries[i]);
+	return 1;
+}
+
+int idm_collect_file_capabilities(int fd, uint64_t *permitted, uint32_t *root_id)
+{
+	struct vfs_ns_cap_data stored = { 0 };
+	ssize_t n = idm_sys_getxattr(fd, "security.capability", &stored, sizeof(stored));
+
+	*permitted = 0;
+	*root_id = 0;
+	if (n < 0)
+		return means_none(n);
+	if (n < (ssize_t)sizeof(struct vfs_cap_data))
+		return -EOPNOTSUPP;
+	*permitted = le32toh(stored.data[0].permitted) | (uint64_t)le32toh(stored.data[1].permitted)
+								 << 32;
+	/* Without a root ID, the capabilities are those of the initial user namespace. */
+	if (n == sizeof(stored))
+		*root_id = le32toh(stored.rootid);
+	return 1;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/* The inode: owner and group as the filesystem has them, mode, flags and the access control list. */
+#include <errno.h>
+#include <sched.h>
+
+#include "facts.h"
+#include "lib/base/macros.h"
+#include "lib/sys/capability.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
+
+uint32_t idm_overflow_id(unsigned int kind)
+{
+	long id = idm_read_number(kind == IDM_UID ? "/proc/sys/kernel/overflowuid"
+						  : "/proc/sys/kernel/overflowgid");
+
+	return id < 0 ? 65534 : (uint32_t)id;
+}
+
+static int query_inode(int fd, struct statx *st)
+{
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+			     STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID, st);
+}
+
+/* ---- owners that the mount does not show ---- */
+
+struct unmapped_copy {
+	int fd, mount_ns_fd;
+};
+
+static int copy_in_namespace(void *data)
+{
+	const struct unmapped_copy *copy = data;
+	int r = idm_sys_setns(copy->mount_ns_fd, CLONE_NEWNS);
+
+	return r < 0 ? r : idm_probe_clone_unmapped(copy->fd);
+}
+
+/* The kernel copies only mounts of the mount namespace that the caller is in. */
+static int open_unmapped_copy(const struct idm_process_facts *process, int fd)
+{
+	struct unmapped_copy copy = { fd, process->mount_ns_fd };
+
+	if (process->mount_ns_fd < 0)
+		return idm_probe_clone_unmapped(fd);
+	return idm_subprocess_shared(copy_in_namespace, &copy, sizeof(copy));
+}
+
+/* Linux 6.15, and the privilege to make mounts. */
+static bool query_unmapped(const struct idm_process_facts *process, int fd, struct statx *st)
+{
+	AUTO_CLOSE int copy = open_unmapped_copy(process, fd);
+
+	return copy >= 0 && query_inode(copy, st) == 0;
+}
+
+/* ---- IDs ---- */
+
+/* The ID on disk of one that the mount shows. The overflow ID stands for all that have no number. */
+static uint32_t find_disk_id(const struct idm_mount_facts *mount, unsigned int kind, uint32_t seen)
+{
+	uint32_t id;
+
+	if (mount->map)
+		return idm_map_to_disk(mount->map, kind, seen, &id) == 0 ? id : IDM_EXPLAIN_NO_ID;
+	if (seen == idm_overflow_id(kind) && (mount->mapped || !idm_in_initial_userns()))
+		return IDM_EXPLAIN_NO_ID;
+	return seen;
+}
+
+static void collect_owner(const struct idm_process_facts *process, const struct idm_mount_facts *mount,
+			  int fd, struct statx *st, struct idm_inode_facts *facts)
+{
+	bool overflows = st->stx_uid == idm_overflow_id(IDM_UID) ||
+			 st->stx_gid == idm_overflow_id(IDM_GID);
+
+	if (mount->map && overflows && query_unmapped(process, fd, st)) {
+		facts->inode.uid = st->stx_uid;
+		facts->inode.gid = st->stx_gid;
+		return;
+	}
+	facts->inode.uid = find_disk_id(mount, IDM_UID, st->stx_uid);
+	facts->inode.gid = find_disk_id(mount, IDM_GID, st->stx_gid);
+	if (overflows && (mount->mapped || !idm_in_initial_userns()))
+		facts->unseen |= IDM_UNSEEN_OWNER;
+}
+
+/* ---- all of it ---- */
+
+static void collect_flags(const struct statx *st, struct idm_inode_facts *facts)
+{
+	if (st->stx_attributes & STATX_ATTR_IMMUTABLE)
+		facts->inode.flags |= IDM_INODE_IMMUTABLE;
+	if (st->stx_attributes & STATX_ATTR_APPEND)
+		facts->inode.flags |= IDM_INODE_APPEND;
+	if (!(st->stx_attributes_mask & STATX_ATTR_IMMUTABLE))
+		facts->unseen |= IDM_UNSEEN_FLAGS;
+}
+
+/* An ID of the list that the mount does not map is not an ID of the process. */
+static void convert_acl(const struct idm_mount_facts *mount, struct idm_acl_facts *acl)
+{
+	for (size_t i = 0; i < acl->n; i++)
+		if (acl->entries[i].id != IDM_EXPLAIN_NO_ID && mount->map)
+			acl->entries[i].id = find_disk_id(mount, acl->entries[i].kind,
+							  acl->entries[i].id);
+}
+
+static void add_acl(const struct idm_mount_facts *mount, int fd, struct idm_inode_facts *facts)
+{
+	int r = idm_collect_acl(fd, &facts->acl);
+
+	if (r < 0)
+		facts->unseen |= IDM_UNSEEN_ACL;
+	if (r <= 0)
+		return;
+	convert_acl(mount, &facts->acl);
+	facts->inode.flags |= IDM_INODE_ACL;
+	facts->inode.acl_group = facts->acl.group;
+	facts->inode.acl = facts->acl.entries;
+	facts->inode.n_acl = facts->acl.n;
+}
+
+int idm_collect_inode(const struct idm_process_facts *process, const struct idm_mount_facts *mount,
+		      int fd, struct idm_inode_facts *facts)
+{
+	struct statx st;
+	int r = query_inode(fd, &st);
+
+	if (r < 0)
+		return r;
+	facts->unseen = 0;
+	facts->inode = (struct idm_explain_inode)IDM_EXPLAIN_INODE_INIT;
+	facts->inode.mode = st.stx_mode;
+	collect_flags(&st, facts);
+	add_acl(mount, fd, facts);
+	collect_owner(process, mount, fd, &st, facts);
+	return 0;
+}

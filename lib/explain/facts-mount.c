@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+/* The mount of a place: its attributes, its map, and what else decides there. */
+#include <errno.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "facts.h"
+#include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+
+#define SB_RDONLY 1U /* in idm_statmount.sb_flags */
+
+/* ---- without the mount's row ---- */
+
+/* These flags are the mount's, but for ST_RDONLY, which the filesystem has too. */
+static uint32_t attr_from_statfs(unsigned long flags)
+{
+	return (flags & ST_RDONLY ? IDM_ATTR_RDONLY : 0) | (flags & ST_NOSUID ? IDM_ATTR_NOSUID : 0) |
+	       (flags & ST_NODEV ? IDM_ATTR_NODEV : 0) | (flags & ST_NOEXEC ? IDM_ATTR_NOEXEC : 0);
+}
+
+static bool is_served(const struct statfs *fs)
+{
+	static const uint32_t magics[] = { FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,
+					   CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, V9FS_MAGIC,
+					   CEPH_SUPER_MAGIC, AFS_FS_MAGIC };
+
+	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
+		if ((uint32_t)fs->f_type == magics[i])
+			return true;
+	return false;
+}
+
+/* Linux 6.8. `unknown` is the answer where the kernel does not report it. */
+static bool is_fs_readonly(const struct idm_process_facts *process, int fd, bool unknown)
+{
+	const struct idm_mount_ns *ns = &process->mount_ns;
+	struct idm_mnt_id_req req = { .size = ns->id ? sizeof(req) : IDM_MNT_ID_REQ_SIZE_VER0,
+				      .param = IDM_STATMOUNT_SB_BASIC,
+				      .mnt_ns_id = ns->id };
+	struct idm_statmount head;
+	bool unique = false;
+
+	if (idm_mount_id(fd, "", &req.mnt_id, &unique) < 0 || !unique ||
+	    idm_sys_statmount(&req, &head, sizeof(head)) < 0)
+		return unknown;
+	return head.sb_flags & SB_RDONLY;
+}
+
+static void collect_statfs(const struct idm_process_facts *process, int fd,
+			   struct idm_mount_facts *mount)
+{
+	struct statfs fs;
+
+	if (idm_sys_fstatfs(fd, &fs) < 0)
+		return;
+	if (!mount->info)
+		mount->attr = attr_from_statfs((unsigned long)fs.f_flags);
+	mount->fs_readonly = is_fs_readonly(process, fd,
+					    fs.f_flags & ST_RDONLY && !(mount->attr & IDM_ATTR_RDONLY));
+	if ((uint32_t)fs.f_type == OVERLAYFS_SUPER_MAGIC)
+		mount->unseen |= IDM_UNSEEN_LAYERS;
+	if (is_served(&fs))
+		mount->unseen |= IDM_UNSEEN_SERVER;
+	/* The kernel does not report it. In a mount namespace of another user it is less likely. */
+	if (!process->is_initial)
+		mount->unseen |= IDM_UNSEEN_FS_USERNS;
+}
+
+/* ---- with it ---- */
+
+struct found_mount {
+	const struct idm_process_facts *process;
+	int fd;
+	bool found;
+	int (*each)(const struct idm_mount_facts *mount, void *data);
+	void *data;
+	int result;
+};
+
+static int pass_mount(const struct idm_mount_info *info, void *data)
+{
+	struct found_mount *found = data;
+	struct idm_mount_facts mount = { .info = info };
+
+	found->found = true;
+	mount.attr = info ? info->attr : 0;
+	mount.mapped = info && info->map_state != IDM_MAP_NONE;
+	if (mount.mapped && info->map_state != IDM_MAP_READ)
+		mount.unseen |= IDM_UNSEEN_MOUNT_MAP;
+	else if (mount.mapped)
+		mount.map = info->map;
+	if (!info)
+		mount.unseen |= IDM_UNSEEN_MOUNT;
+	collect_statfs(found->process, found->fd, &mount);
+	found->result = found->each(&mount, found->data);
+	return found->result;
+}
+
+/* The owner of the user namespace may ask about a container's mounts by its ID (Linux 6.12). */
+static void find_foreign_mount(struct found_mount *found)
+{
+	const struct idm_lister lister = {
+		.level = IDM_LIST_NEWEST, .flags = IDM_LIST_UNMAPPED, .each = pass_mount, .data = found
+	};
+	uint64_t id;
+	bool unique = false;
+
+	if (found->process->mount_ns.id && idm_statmount_works() &&
+	    idm_mount_id(found->fd, "", &id, &unique) == 0 && unique)
+		idm_statmount_one(&lister, &found->process->mount_ns, id);
+}
+
+int idm_collect_mount(const struct idm_process_facts *process, int fd,
+		      int (*each)(const struct idm_mount_facts *mount, void *data), void *data)
+{
+	struct found_mount found = { .process = process, .fd = fd, .each = each, .data = data };
+
+	if (process->mount_ns.foreign)
+		find_foreign_mount(&found);
+	if (!found.found)
+		idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, pass_mount, &found, NULL);
+	if (!found.found)
+		pass_mount(NULL, &found);
+	return found.result;
+}

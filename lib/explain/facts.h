@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The collectors of facts: facts-process.c, facts-mount.c, facts-inode.c and facts-acl.c. facts-way.c
+ * walks to the path, and facts.c hands the facts of each place to the caller. They change nothing: files
+ * are opened with O_PATH only.
+ */
+#ifndef IDM_EXPLAIN_FACTS_H
+#define IDM_EXPLAIN_FACTS_H
+
+#include "idmount.h"
+#include "lib/list/internal.h"
+
+/* ---- facts-process.c ---- */
+
+/* All IDs are those of the caller's user namespace. */
+struct idm_process_facts {
+	int root_fd;
+	int cwd_fd;
+	int mount_ns_fd; /* -1: the caller's namespace */
+	struct idm_mount_ns mount_ns;
+	uint32_t fsuid, fsgid;
+	uint32_t *groups;
+	size_t n_groups;
+	uint64_t capabilities;
+	struct idm_map *userns_map; /* NULL: it has all IDs that the caller has */
+	bool is_initial;	    /* it is in the initial user namespace */
+	uint32_t unseen;	    /* IDM_UNSEEN_* */
+};
+
+/* `pid` 0 is the calling thread. Call idm_release_process() whatever came back. */
+int idm_collect_process(pid_t pid, struct idm_process_facts *process, struct idm_error *err);
+void idm_release_process(struct idm_process_facts *process);
+
+/* ---- facts-mount.c ---- */
+
+struct idm_mount_facts {
+	const struct idm_mount_info *info; /* NULL: the caller does not see it */
+	const struct idm_map *map;	   /* NULL: none, or not known */
+	uint32_t attr;
+	uint32_t unseen;
+	bool fs_readonly;
+	bool mapped; /* it has a map, known or not */
+};
+
+/*
+ * Calls `each` once, with the mount that `fd` is on. Returns what that returned. Where the caller may
+ * not see the mount, the facts are fewer.
+ */
+int idm_collect_mount(const struct idm_process_facts *process, int fd,
+		      int (*each)(const struct idm_mount_facts *mount, void *data), void *data);
+
+/* ---- facts-acl.c ---- */
+
+/* Enough for each filesystem that keeps the list in one block of 4 KiB. */
+#define IDM_ACL_MOST 500
+
+struct idm_acl_facts {
+	struct idm_acl_entry entries[IDM_ACL_MOST]; /* with the IDs that the mount shows */
+	size_t n;
+	uint32_t group; /* the permissions of the owning group */
+};
+
+/* Returns 1, 0: the file has no list, or -errno: it cannot be read. */
+int idm_collect_acl(int fd, struct idm_acl_facts *acl);
+
+/* The same with the capabilities that the file has for a program. */
+int idm_collect_file_capabilities(int fd, uint64_t *permitted, uint32_t *root_id);
+
+/* ---- facts-inode.c ---- */
+
+struct idm_inode_facts {
+	struct idm_explain_inode inode;
+	struct idm_acl_facts acl;
+	uint32_t unseen;
+};
+
+int idm_collect_inode(const struct idm_process_facts *process, const struct idm_mount_facts *mount,
+		      int fd, struct idm_inode_facts *facts);
+
+/* The ID that stands for others in the caller's user namespace, as stat(2) shows it. */
+uint32_t idm_overflow_id(unsigned int kind);
+
+/* ---- facts-way.c ---- */
+
+struct idm_way_place {
+	int fd;	       /* O_PATH */
+	int parent_fd; /* -1: the last component is no name */
+	const char *path;
+	bool is_last;
+};
+
+struct idm_way {
+	const struct idm_process_facts *process;
+	bool nofollow;
+	/* Called for each directory on the way, and for the path itself. Not 0 stops. */
+	int (*each)(const struct idm_way_place *place, void *data);
+	void *data;
+	struct idm_error *err;
+};
+
+int idm_walk_way(const struct idm_way *way, const char *path);
+
+#endif
