@@ -20,7 +20,7 @@ _idmount_operand()
 	local command=$1 cur=$2 target
 
 	case $command in
-	mount | check | overlay | apply)
+	mount | check | explain | overlay | apply)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -37,7 +37,7 @@ _idmount_operand()
 			compgen -d -- "$cur")
 		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo bundle run oci-hook oci-runtime' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map explain overlay apply undo bundle run oci-hook oci-runtime' -- "$cur")
 		;;
 	esac
 }
@@ -133,7 +133,7 @@ _idmount_value()
 	--rootless)
 		mapfile -t COMPREPLY < <(compgen -W 'true false auto' -- "$cur")
 		;;
-	--translate | --workdir | --env | --hostname | --cgroup-manager | --size | --seccomp) ;;
+	--pid | --chown | --translate | --workdir | --env | --hostname | --cgroup-manager | --size | --seccomp) ;;
 	*)
 		return 1
 		;;
@@ -159,6 +159,9 @@ _idmount_options()
 		;;
 	map)
 		options="$map --invert --compose --translate --format"
+		;;
+	explain)
+		options='--pid --read --write --exec --create --unlink --chmod --chown --json'
 		;;
 	overlay)
 		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir"
@@ -196,7 +199,7 @@ _idmount()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map overlay apply undo bundle run oci-hook oci-runtime help -h --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map explain overlay apply undo bundle run oci-hook oci-runtime help -h --help --version' -- "$cur")
 		return
 	fi
 	# bash has cut the words at = and : too. This is the line as it was typed, up to the cursor.

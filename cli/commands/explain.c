@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/common/command.h"
+#include "cli/common/json-print.h"
+#include "cli/common/report.h"
+#include "cli/explain/verdict.h"
+#include "lib/base/error.h"
+#include "lib/base/mount-attr.h"
+
+enum {
+	OPTION_PID = LONG_ONLY,
+	OPTION_READ,
+	OPTION_WRITE,
+	OPTION_EXEC,
+	OPTION_CREATE,
+	OPTION_UNLINK,
+	OPTION_CHMOD,
+	OPTION_CHOWN,
+	OPTION_JSON
+};
+
+static const struct option_row options[] = {
+	{ OPTION_PID, "pid", "PID", "the process; without it, this one" },
+	{ OPTION_READ, "read", NULL, "open PATH to read" },
+	{ OPTION_WRITE, "write", NULL, "open PATH to write" },
+	{ OPTION_EXEC, "exec", NULL, "execute PATH; of a directory, search it" },
+	{ OPTION_CREATE, "create", NULL, "create a file in the directory PATH" },
+	{ OPTION_UNLINK, "unlink", NULL, "remove PATH" },
+	{ OPTION_CHMOD, "chmod", NULL, "change the mode" },
+	{ OPTION_CHOWN, "chown", "UID[:GID]", "change the owner, as the process counts IDs" },
+	{ OPTION_JSON, "json", NULL, "print a JSON array" },
+	{ 0 },
+};
+
+static const char details[] =
+	"Shows each step on the way to PATH, as the process sees it, and what the kernel's rules decide:\n"
+	"directories, the file, the mount with its map, the process. A refusal comes with its reason\n"
+	"and, where one command removes it, with that command. Nothing is changed. Without an access,\n"
+	"the common ones are shown. Exit status: 1 if an access in the options is refused.\n";
+
+struct request {
+	pid_t pid;
+	unsigned int accesses; /* 1 << IDM_ACCESS_*; 0: the common ones */
+	uint32_t new_uid, new_gid;
+	bool as_json;
+	struct json json;
+	bool refused;
+	bool has_process; /* its line is printed */
+	uint32_t unseen;
+};
+
+/* ---- the parts of the text ---- */
+
+/* "0:100000:65536", or what stands for it. */
+static char *map_words(const struct idm_map *map, const char *none)
+{
+	ssize_t n = map ? idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, NULL, 0) : 0;
+	char *text;
+
+	if (n <= 0)
+		return strdup(map ? "empty" : none);
+	text = malloc((size_t)n + 1);
+	if (text)
+		idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, text, (size_t)n + 1);
+	return text;
+}
+
+static void print_process(struct request *request, const struct idm_explain_options *facts)
+{
+	char *map = map_words(facts->userns_map, "that of the caller");
+	char groups[256] = "";
+
+	for (size_t i = 0, n = 0; i < facts->n_groups && n + 16 < sizeof(groups); i++)
+		n += (size_t)snprintf(groups + n, sizeof(groups) - n, " %u", facts->groups[i]);
+	print_line("  process  user %u, group %u, groups%s", facts->fsuid, facts->fsgid,
+		   *groups ? groups : " none");
+	print_line("           capabilities %llx, user namespace: %s",
+		   (unsigned long long)facts->capabilities, map ? map : "?");
+	free(map);
+	request->has_process = true;
+}
+
+static const char *id_words(uint32_t id, char buf[16])
+{
+	snprintf(buf, 16, "%u", id);
+	return id == IDM_EXPLAIN_NO_ID ? "unmapped" : buf;
+}
+
+static void print_inode(const char *label, const char *path, const struct idm_explain_inode *inode)
+{
+	char uid[16], gid[16];
+
+	print_line("  %-8s %s: owner %s, group %s, mode %04o%s%s%s", label, path,
+		   id_words(inode->uid, uid), id_words(inode->gid, gid), inode->mode & 07777U,
+		   inode->flags & IDM_INODE_ACL ? ", ACL" : "",
+		   inode->flags & IDM_INODE_IMMUTABLE ? ", immutable" : "",
+		   inode->flags & IDM_INODE_APPEND ? ", append only" : "");
+}
+
+static void print_acl(const struct idm_explain_inode *inode)
+{
+	for (size_t i = 0; i < inode->n_acl; i++) {
+		const struct idm_acl_entry *e = &inode->acl[i];
+
+		print_line("           %s:%u:%s%s%s", e->kind == IDM_UID ? "user" : "group", e->id,
+			   e->permissions & 4 ? "r" : "-", e->permissions & 2 ? "w" : "-",
+			   e->permissions & 1 ? "x" : "-");
+	}
+}
+
+static void print_mount(const struct idm_explain_info *place)
+{
+	const struct idm_mount_info *mount = place->mount;
+	char *map = map_words(place->facts->mount_map, "none");
+	char flags[256];
+
+	idm_describe_attr(place->facts->attr, mount ? mount->propagation : IDM_PROPAGATION_DEFAULT,
+			  flags, sizeof(flags));
+	print_line("  mount    %s on %s, %s, map: %s", mount ? mount->fstype : "?",
+		   mount ? mount->target : "?", flags, map ? map : "?");
+	free(map);
+}
+
+/* Such an owner appears as 65534, user nobody as a rule. */
+static void print_unknown_owner(const struct verdict *v)
+{
+	const struct idm_explain_inode *inode = v->facts.inode;
+
+	print_line("           inside: owner 65534, since the user namespace has no number for it");
+	if (inode->uid != IDM_EXPLAIN_NO_ID && inode->gid != IDM_EXPLAIN_NO_ID)
+		print_line(
+			"           with idmount mount -m u:%u:%u,g:%u:%u it would be that of the process",
+			inode->uid, v->facts.fsuid, inode->gid, v->facts.fsgid);
+}
+
+/* As stat(2) shows it to the process, too. */
+static void print_seen(const struct verdict *v)
+{
+	const struct idm_explain_options *facts = &v->facts;
+	uint32_t inside;
+	char uid[16], gid[16];
+
+	print_line("  seen     owner %s, group %s, as the mount shows them",
+		   id_words(v->result.uid, uid), id_words(v->result.gid, gid));
+	if (!facts->userns_map)
+		return;
+	if (v->result.uid != IDM_EXPLAIN_NO_ID &&
+	    idm_map_to_disk(facts->userns_map, IDM_UID, v->result.uid, &inside) == 0)
+		print_line("           inside: owner %u", inside);
+	else
+		print_unknown_owner(v);
+}
+
+static void print_place(const struct verdict *v)
+{
+	if (!v->place->is_last) {
+		print_inode("way", v->place->path, v->facts.inode);
+		return;
+	}
+	print_inode("file", v->place->path, v->facts.inode);
+	print_acl(v->facts.inode);
+	print_mount(v->place);
+	print_seen(v);
+	if (v->place->file_capabilities || v->facts.inode->mode & S_ISUID)
+		print_line("           its capabilities or set-user-ID bit %s",
+			   v->facts.attr & IDM_ATTR_NOSUID ? "do nothing: the mount has nosuid"
+							   : "are those of the program");
+}
+
+/* ---- verdicts ---- */
+
+static void print_verdict(const struct verdict *v)
+{
+	const char *word = access_word(v->facts.access, S_ISDIR(v->facts.inode->mode));
+	char text[VERDICT_TEXT];
+
+	if (!v->result.rule) {
+		if (v->place->is_last)
+			print_line("  %-8s allowed", word);
+		return;
+	}
+	describe_refusal(v, text, sizeof(text));
+	print_line("  %-8s refused, %s: %s", word, idm_errno_name(v->result.errnum), text);
+	if (describe_cure(v, text, sizeof(text)))
+		print_line("  cure     %s", text);
+}
+
+static void add_verdict(struct json *json, const struct verdict *v)
+{
+	char text[VERDICT_TEXT];
+	bool refused = v->result.rule != IDM_RULE_NONE;
+
+	json_open(json, NULL, '{');
+	json_add_name(json, "path", v->place->path);
+	json_add_string(json, "access", access_word(v->facts.access, S_ISDIR(v->facts.inode->mode)));
+	json_add_bool(json, "allowed", !refused);
+	json_add_string(json, "errno", refused ? idm_errno_name(v->result.errnum) : NULL);
+	if (refused)
+		describe_refusal(v, text, sizeof(text));
+	json_add_string(json, "reason", refused ? text : NULL);
+	if (refused && describe_cure(v, text, sizeof(text)))
+		json_add_name(json, "cure", text);
+	else
+		json_add_string(json, "cure", NULL);
+	json_close(json);
+}
+
+/* Returns 1 if it is refused, or -errno with the error filled in. */
+static int judge(struct request *request, struct verdict *v, struct idm_error *err)
+{
+	int r;
+
+	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
+	r = idm_explain(&v->facts, &v->result, err);
+	if (r < 0)
+		return r;
+	if (request->as_json)
+		add_verdict(&request->json, v);
+	return v->result.rule != IDM_RULE_NONE;
+}
+
+/* Most files are no programs. */
+static unsigned int common_accesses(uint32_t mode)
+{
+	const unsigned int read = 1U << IDM_ACCESS_READ, execute = 1U << IDM_ACCESS_EXECUTE;
+
+	if (S_ISDIR(mode))
+		return read | execute | 1U << IDM_ACCESS_CREATE;
+	return read | 1U << IDM_ACCESS_WRITE | (mode & 0111 ? execute : 0);
+}
+
+static int judge_last(struct request *request, struct verdict *v, struct idm_error *err)
+{
+	unsigned int accesses = request->accesses;
+
+	if (!accesses)
+		accesses = common_accesses(v->facts.inode->mode);
+	v->facts.new_uid = request->new_uid;
+	v->facts.new_gid = request->new_gid;
+	for (enum idm_access access = IDM_ACCESS_READ; access <= IDM_ACCESS_CHOWN; access++) {
+		int r;
+
+		if (!(accesses >> access & 1))
+			continue;
+		v->facts.access = access;
+		r = judge(request, v, err);
+		if (r < 0)
+			return r;
+		request->refused |= r > 0;
+		if (!request->as_json)
+			print_verdict(v);
+	}
+	return 0;
+}
+
+/* ---- a path ---- */
+
+struct visit {
+	struct request *request;
+	struct idm_error *err;
+};
+
+/* The IDs that the mount shows are those of any verdict. */
+static int show_place(struct request *request, struct verdict *v, struct idm_error *err)
+{
+	int r;
+
+	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
+	r = idm_explain(&v->facts, &v->result, err);
+	if (r < 0)
+		return r;
+	if (!request->has_process)
+		print_process(request, &v->facts);
+	print_place(v);
+	return 0;
+}
+
+/* Returns 1 to stop: a directory on the way refuses. */
+static int explain_step(const struct idm_explain_info *place, void *data)
+{
+	const struct visit *visit = data;
+	struct request *request = visit->request;
+	struct verdict v = { .place = place, .facts = *place->facts, .pid = request->pid };
+	int r = request->as_json ? 0 : show_place(request, &v, visit->err);
+
+	request->unseen |= place->unseen;
+	if (r < 0)
+		return r;
+	if (place->is_last)
+		return judge_last(request, &v, visit->err);
+	r = judge(request, &v, visit->err);
+	if (r > 0) {
+		request->refused = true;
+		if (!request->as_json)
+			print_verdict(&v);
+	}
+	return r;
+}
+
+static void print_unseen(struct request *request)
+{
+	if (request->as_json)
+		json_open(&request->json, "unseen", '[');
+	for (uint32_t bit = 1; bit <= IDM_UNSEEN_ROOT; bit <<= 1) {
+		if (!(request->unseen & bit))
+			continue;
+		if (request->as_json)
+			json_add_string(&request->json, NULL, unseen_text(bit));
+		else
+			print_line("  note     %s", unseen_text(bit));
+	}
+	if (request->as_json)
+		json_close(&request->json);
+}
+
+static int explain_one(struct request *request, const char *path)
+{
+	struct idm_error err;
+	struct visit visit = { request, &err };
+	int r;
+
+	request->unseen = 0;
+	request->has_process = false;
+	if (request->as_json) {
+		json_open(&request->json, NULL, '{');
+		json_add_name(&request->json, "path", path);
+		json_open(&request->json, "steps", '[');
+	} else {
+		print_line("%s", path);
+	}
+	r = idm_explain_path(request->pid, path,
+			     request->accesses == 1U << IDM_ACCESS_UNLINK ? IDM_EXPLAIN_NOFOLLOW : 0,
+			     explain_step, &visit, &err);
+	if (request->as_json)
+		json_close(&request->json);
+	print_unseen(request);
+	if (request->as_json)
+		json_close(&request->json);
+	return r < 0 ? report_error(&err) : DONE;
+}
+
+/* ---- the command line ---- */
+
+static bool parse_number(const char *text, char end, uint32_t *number, const char **rest)
+{
+	unsigned long value;
+	char *after;
+
+	errno = 0;
+	value = strtoul(text, &after, 10);
+	if (*text < '0' || *text > '9' || errno || value >= IDM_EXPLAIN_NO_ID ||
+	    (*after && *after != end))
+		return false;
+	*number = (uint32_t)value;
+	*rest = *after ? after + 1 : after;
+	return true;
+}
+
+static int parse_owner(struct request *request, const char *text)
+{
+	const char *rest = text;
+
+	if (*text != ':' && !parse_number(text, ':', &request->new_uid, &rest))
+		return report_usage("--chown: %s: expected UID, UID:GID or :GID", text);
+	if (*text == ':')
+		rest = text + 1;
+	if ((*rest || *text == ':') && !parse_number(rest, '\0', &request->new_gid, &rest))
+		return report_usage("--chown: %s: expected UID, UID:GID or :GID", text);
+	return DONE;
+}
+
+static int parse_pid(struct request *request, const char *text)
+{
+	uint32_t number;
+	const char *rest;
+
+	if (!parse_number(text, '\0', &number, &rest) || !number || number > INT32_MAX)
+		return report_usage("--pid: %s: expected a process number", text);
+	request->pid = (pid_t)number;
+	return DONE;
+}
+
+static int read_option(struct request *request, int letter, const char *value)
+{
+	if (letter == OPTION_PID)
+		return parse_pid(request, value);
+	if (letter == OPTION_JSON)
+		request->as_json = true;
+	else
+		request->accesses |= 1U << (letter - OPTION_READ + IDM_ACCESS_READ);
+	return letter == OPTION_CHOWN ? parse_owner(request, value) : DONE;
+}
+
+static int explain_all(struct request *request, char *const *paths, size_t n)
+{
+	int status = DONE;
+
+	if (request->as_json)
+		json_open(&request->json, NULL, '[');
+	for (size_t i = 0; i < n; i++)
+		if (explain_one(request, paths[i]) != DONE)
+			status = FAILED;
+	if (request->as_json)
+		json_print(&request->json);
+	return request->accesses && request->refused ? FAILED : status;
+}
+
+static int run_explain(int argc, char **argv)
+{
+	struct arguments a = { .command = &command_explain, .argc = argc, .argv = argv };
+	struct request request = { .new_uid = IDM_EXPLAIN_NO_ID, .new_gid = IDM_EXPLAIN_NO_ID };
+	char **paths;
+	int letter;
+	size_t n;
+
+	while ((letter = next_command_option(&a)) > 0)
+		if (read_option(&request, letter, a.value) != DONE)
+			return USAGE;
+	if (letter < 0)
+		return letter == OPTION_HELP ? DONE : USAGE;
+	n = operands(&a, &paths);
+	return n ? explain_all(&request, paths, n) : report_operands(&a, "PATH");
+}
+
+const struct command command_explain = {
+	.name = "explain",
+	.operands = "PATH...",
+	.summary = "show why access to a file is refused, and what cures it",
+	.details = details,
+	.options = options,
+	.run = run_explain,
+};

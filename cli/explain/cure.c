@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+/* The command that removes the rule which refuses an access. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "verdict.h"
+
+/* Whether the text is there as a whole. */
+__attribute__((format(printf, 3, 4))) static bool write_cure(char *text, size_t size, const char *format,
+							     ...)
+{
+	__builtin_va_list args;
+	int n;
+
+	__builtin_va_start(args, format);
+	n = vsnprintf(text, size, format, args);
+	__builtin_va_end(args);
+	return n >= 0 && (size_t)n < size;
+}
+
+/* ---- paths ---- */
+
+static bool needs_no_quotes(const char *path)
+{
+	return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				 "/._-+,:@%")] == '\0';
+}
+
+/* As one word of a shell. */
+static bool quote_word(const char *path, char *word, size_t size)
+{
+	size_t n = 0;
+
+	if (needs_no_quotes(path) && *path != '-')
+		return write_cure(word, size, "%s", path);
+	for (const char *p = path; n + 6 < size; p++) {
+		if (p == path || !*p)
+			word[n++] = '\'';
+		if (!*p) {
+			word[n] = '\0';
+			return true;
+		}
+		if (*p == '\'')
+			n += (size_t)snprintf(word + n, size - n, "'\\''");
+		else
+			word[n++] = *p;
+	}
+	return false;
+}
+
+/* The path of the inode that the rule is about, as the caller reaches it. */
+static bool write_path(const struct verdict *v, char *word, size_t size)
+{
+	const char *path = v->place->path;
+	size_t n = strlen(path);
+	char whole[VERDICT_TEXT];
+
+	if (v->result.on_directory) {
+		const char *slash = strrchr(path, '/');
+
+		n = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
+	}
+	if (!n)
+		path = ".", n = 1;
+	if (v->pid && !write_cure(whole, sizeof(whole), "/proc/%d/%s%.*s", (int)v->pid,
+				  *path == '/' ? "root" : "cwd/", (int)n, path))
+		return false;
+	if (!v->pid && !write_cure(whole, sizeof(whole), "%.*s", (int)n, path))
+		return false;
+	return quote_word(whole, word, size);
+}
+
+static bool change_file(const struct verdict *v, const char *program, char *text, size_t size)
+{
+	char path[VERDICT_TEXT];
+
+	return write_path(v, path, sizeof(path)) && write_cure(text, size, "%s %s", program, path);
+}
+
+/* ---- mounts ---- */
+
+static bool has_target(const struct verdict *v)
+{
+	return v->place->mount && *v->place->mount->target;
+}
+
+static bool remount(const struct verdict *v, const char *options, char *text, size_t size)
+{
+	char target[VERDICT_TEXT], enter[64] = "";
+
+	if (!has_target(v) || !quote_word(v->place->mount->target, target, sizeof(target)))
+		return false;
+	if (v->pid)
+		snprintf(enter, sizeof(enter), "nsenter --target %d --mount ", (int)v->pid);
+	return write_cure(text, size, "%smount -o remount,%s %s", enter, options, target);
+}
+
+/* Adds an entry, unless an ID is missing or in use. */
+static bool add_free_pair(struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t seen)
+{
+	struct idm_entry entry = { disk, seen, 1 };
+
+	return disk != IDM_EXPLAIN_NO_ID && idm_map_add(map, kind, &entry, 1, NULL) == 0;
+}
+
+/* What the mount lacks becomes what the process is. A new file has the same ID on disk. */
+static bool add_entries(const struct verdict *v, struct idm_map *map)
+{
+	const struct idm_explain_options *facts = &v->facts;
+	bool creates = v->result.rule == IDM_RULE_UNMAPPED_NEW_ID;
+	unsigned int kinds = creates ? v->result.kinds
+				     : (v->result.uid == IDM_EXPLAIN_NO_ID ? IDM_UID : 0U) |
+					       (v->result.gid == IDM_EXPLAIN_NO_ID ? IDM_GID : 0U);
+
+	if (kinds & IDM_UID &&
+	    !add_free_pair(map, IDM_UID, creates ? facts->fsuid : facts->inode->uid, facts->fsuid))
+		return false;
+	return !(kinds & IDM_GID) ||
+	       add_free_pair(map, IDM_GID, creates ? facts->fsgid : facts->inode->gid, facts->fsgid);
+}
+
+/* Whether the rule does not refuse the access with this map. */
+static bool map_helps(const struct verdict *v, const struct idm_map *map)
+{
+	struct idm_explain_options facts = v->facts;
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+
+	facts.mount_map = map;
+	return idm_explain(&facts, &result, NULL) == 0 && result.rule != v->result.rule;
+}
+
+static bool write_remap(const struct verdict *v, const struct idm_map *map, char *text, size_t size)
+{
+	char entries[VERDICT_TEXT / 2], target[VERDICT_TEXT];
+	ssize_t n = idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, entries, sizeof(entries));
+
+	return n > 0 && (size_t)n < sizeof(entries) &&
+	       quote_word(v->place->mount->target, target, sizeof(target)) &&
+	       write_cure(text, size, "idmount mount --remap --replace -m %s %s %s", entries, target,
+			  target);
+}
+
+/* The command maps a mount of the caller's namespace. Only a known ID on disk can be mapped. */
+static bool change_map(const struct verdict *v, char *text, size_t size)
+{
+	struct idm_map *map;
+	bool helps;
+
+	if (v->pid || !has_target(v) || !v->facts.mount_map || v->result.on_directory ||
+	    v->facts.access == IDM_ACCESS_CHOWN || idm_map_copy(v->facts.mount_map, &map) < 0)
+		return false;
+	helps = add_entries(v, map) && map_helps(v, map) && write_remap(v, map, text, size);
+	idm_map_free(map);
+	return helps;
+}
+
+/* ---- permissions ---- */
+
+/* A change of a directory requires both bits, and the kernel looks for them one after the other. */
+static unsigned int missing_bits(const struct verdict *v)
+{
+	bool changes = v->facts.access == IDM_ACCESS_CREATE || v->facts.access == IDM_ACCESS_UNLINK;
+
+	return v->result.missing | (changes ? 3U : 0);
+}
+
+/* An ACL entry replaces the permissions that the process has without it. */
+static unsigned int allowed_bits(const struct verdict *v)
+{
+	static const enum idm_access accesses[] = { IDM_ACCESS_READ, IDM_ACCESS_WRITE,
+						    IDM_ACCESS_EXECUTE };
+	struct idm_explain_options facts = v->facts;
+	unsigned int bits = 0;
+
+	facts.attr = 0;
+	facts.fs_readonly = false;
+	if (v->result.on_directory)
+		facts.inode = facts.directory;
+	for (unsigned int i = 0; i < 3; i++) {
+		struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+
+		facts.access = accesses[i];
+		if (idm_explain(&facts, &result, NULL) == 0 && !result.rule)
+			bits |= 4U >> i;
+	}
+	return bits;
+}
+
+static void write_bits(unsigned int bits, char text[4])
+{
+	snprintf(text, 4, "%s%s%s", bits & 4 ? "r" : "", bits & 2 ? "w" : "", bits & 1 ? "x" : "");
+}
+
+static bool change_permission(const struct verdict *v, char *text, size_t size)
+{
+	char path[VERDICT_TEXT], bits[4];
+	bool is_owner = v->result.entry == IDM_CLASS_OWNER;
+
+	if (!v->result.on_directory &&
+	    (v->result.uid == IDM_EXPLAIN_NO_ID || v->result.gid == IDM_EXPLAIN_NO_ID))
+		return change_map(v, text, size);
+	if (!write_path(v, path, sizeof(path)))
+		return false;
+	write_bits(is_owner ? missing_bits(v) : missing_bits(v) | allowed_bits(v), bits);
+	if (is_owner)
+		return write_cure(text, size, "chmod u+%s %s", bits, path);
+	return write_cure(text, size, "setfacl -m u:%u:%s %s", v->facts.fsuid, bits, path);
+}
+
+bool describe_cure(const struct verdict *v, char *text, size_t size)
+{
+	switch (v->result.rule) {
+	case IDM_RULE_PERMISSION:
+		return change_permission(v, text, size);
+	case IDM_RULE_UNMAPPED_OWNER:
+	case IDM_RULE_UNMAPPED_NEW_ID:
+		return change_map(v, text, size);
+	case IDM_RULE_FILESYSTEM_READONLY:
+		return remount(v, "rw", text, size);
+	case IDM_RULE_MOUNT_READONLY:
+		return remount(v, "bind,rw", text, size);
+	case IDM_RULE_NODEV:
+		return remount(v, "bind,dev", text, size);
+	case IDM_RULE_NOEXEC:
+		return remount(v, "bind,exec", text, size);
+	case IDM_RULE_IMMUTABLE:
+		return change_file(v, "chattr -i", text, size);
+	case IDM_RULE_APPEND_ONLY:
+		return change_file(v, "chattr -a", text, size);
+	default:
+		return false;
+	}
+}

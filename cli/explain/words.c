@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+/* Why an access is refused, for people. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "verdict.h"
+
+const char *access_word(enum idm_access access, bool is_directory)
+{
+	static const char *const words[] = {
+		[IDM_ACCESS_READ] = "read",	[IDM_ACCESS_WRITE] = "write",
+		[IDM_ACCESS_EXECUTE] = "exec",	[IDM_ACCESS_CREATE] = "create",
+		[IDM_ACCESS_UNLINK] = "unlink", [IDM_ACCESS_CHMOD] = "chmod",
+		[IDM_ACCESS_CHOWN] = "chown",
+	};
+
+	return is_directory && access == IDM_ACCESS_EXECUTE ? "search" : words[access];
+}
+
+__attribute__((format(printf, 3, 4))) static void append(char *text, size_t size, const char *format,
+							 ...)
+{
+	size_t n = strlen(text);
+	__builtin_va_list args;
+
+	__builtin_va_start(args, format);
+	vsnprintf(text + n, size - n, format, args);
+	__builtin_va_end(args);
+}
+
+/* ---- permissions ---- */
+
+static void append_class(const struct verdict *v, char *text, size_t size)
+{
+	uint32_t id = v->result.entry_id;
+
+	switch (v->result.entry) {
+	case IDM_CLASS_OWNER:
+		append(text, size, "the mode of the owner, %u,", id);
+		break;
+	case IDM_CLASS_ACL_USER:
+		append(text, size, "the ACL entry of user %u", id);
+		break;
+	case IDM_CLASS_GROUP:
+		append(text, size, "the mode of the group, %u,", id);
+		break;
+	case IDM_CLASS_ACL_GROUP:
+		append(text, size, "the ACL entry of group %u", id);
+		break;
+	default:
+		append(text, size, "the mode of others");
+	}
+}
+
+static bool is_unmapped(const struct verdict *v)
+{
+	return v->result.uid == IDM_EXPLAIN_NO_ID || v->result.gid == IDM_EXPLAIN_NO_ID;
+}
+
+static void append_permission(const struct verdict *v, char *text, size_t size)
+{
+	append_class(v, text, size);
+	append(text, size, " lacks %s%s%s", v->result.missing & 4 ? "r" : "",
+	       v->result.missing & 2 ? "w" : "", v->result.missing & 1 ? "x" : "");
+	if (!v->result.capable)
+		return;
+	if (is_unmapped(v))
+		append(text, size,
+		       "; capabilities do not count, since the mount does not map the owner "
+		       "or group");
+	else
+		append(text, size,
+		       "; capabilities do not count, since the user namespace of the process "
+		       "does not have the owner or group");
+}
+
+/* ---- IDs ---- */
+
+static void append_ids(const struct verdict *v, const char *nouns[2], uint32_t uid, uint32_t gid,
+		       char *text, size_t size)
+{
+	if (v->result.kinds & IDM_UID)
+		append(text, size, " %s", nouns[0]);
+	if (v->result.kinds & IDM_UID && uid != IDM_EXPLAIN_NO_ID)
+		append(text, size, " %u", uid);
+	if (v->result.kinds == IDM_BOTH)
+		append(text, size, " and");
+	if (v->result.kinds & IDM_GID)
+		append(text, size, " %s", nouns[1]);
+	if (v->result.kinds & IDM_GID && gid != IDM_EXPLAIN_NO_ID)
+		append(text, size, " %u", gid);
+}
+
+static void append_unmapped(const struct verdict *v, char *text, size_t size)
+{
+	const char *owners[] = { "the owner", "the group" }, *news[] = { "user", "group" };
+	const struct idm_explain_options *facts = &v->facts;
+	bool creates = facts->access == IDM_ACCESS_CREATE;
+
+	if (v->result.rule == IDM_RULE_UNMAPPED_OWNER) {
+		append(text, size, "the mount does not map");
+		append_ids(v, owners, facts->inode->uid, facts->inode->gid, text, size);
+		return;
+	}
+	append(text, size, "%s",
+	       v->result.rule == IDM_RULE_UNMAPPED_NEW_ID
+		       ? "the mount maps no ID on disk to"
+		       : "the user namespace of the process does not have");
+	append_ids(v, news, creates ? facts->fsuid : facts->new_uid,
+		   creates ? facts->fsgid : facts->new_gid, text, size);
+}
+
+void describe_refusal(const struct verdict *v, char *text, size_t size)
+{
+	static const char *const texts[] = {
+		[IDM_RULE_FILESYSTEM_READONLY] = "the filesystem is read-only",
+		[IDM_RULE_MOUNT_READONLY] = "the mount is read-only",
+		[IDM_RULE_NODEV] = "the mount has nodev",
+		[IDM_RULE_NOEXEC] = "the mount has noexec",
+		[IDM_RULE_NO_PROGRAM] = "it is neither a regular file nor a directory",
+		[IDM_RULE_IMMUTABLE] = "it is immutable",
+		[IDM_RULE_APPEND_ONLY] = "it can only be appended to",
+		[IDM_RULE_STICKY] =
+			"the directory is sticky, and another user owns both it and the file",
+		[IDM_RULE_NOT_OWNER] = "the process does not own it",
+		[IDM_RULE_CHANGE_OWNER] = "it requires CAP_CHOWN",
+		[IDM_RULE_CHANGE_GROUP] = "it requires the owner in that group, or CAP_CHOWN",
+	};
+
+	*text = '\0';
+	if (v->result.on_directory)
+		append(text, size, "its directory: ");
+	switch (v->result.rule) {
+	case IDM_RULE_PERMISSION:
+		append_permission(v, text, size);
+		break;
+	case IDM_RULE_UNMAPPED_OWNER:
+	case IDM_RULE_UNMAPPED_NEW_ID:
+	case IDM_RULE_UNKNOWN_NEW_ID:
+		append_unmapped(v, text, size);
+		break;
+	default:
+		append(text, size, "%s", texts[v->result.rule]);
+	}
+}
+
+const char *unseen_text(uint32_t bit)
+{
+	switch (bit) {
+	case IDM_UNSEEN_OWNER:
+		return "the owner or group on disk is not visible";
+	case IDM_UNSEEN_MOUNT:
+		return "the mount is not visible";
+	case IDM_UNSEEN_MOUNT_MAP:
+		return "the map of the mount is not visible (needs Linux 6.15)";
+	case IDM_UNSEEN_ACL:
+		return "the access control list is not readable";
+	case IDM_UNSEEN_FLAGS:
+		return "the filesystem does not report immutable files";
+	case IDM_UNSEEN_FILE_CAPABILITIES:
+		return "the capabilities of the file are not readable";
+	case IDM_UNSEEN_FS_USERNS:
+		return "the kernel does not report which user namespace mounted the filesystem";
+	case IDM_UNSEEN_LAYERS:
+		return "the layers of the overlay also decide";
+	case IDM_UNSEEN_SERVER:
+		return "the server of the filesystem also decides";
+	case IDM_UNSEEN_PROCESS_IDS:
+		return "some IDs of the process are not visible from this user namespace";
+	default:
+		return "the root directory of the process is not visible: the path is that of the caller";
+	}
+}

@@ -1,0 +1,197 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# "idmount explain", on the real kernel. Each verdict is beside what a process gets. Each cure is run as printed.
+load common
+private_mounts
+
+setup()
+{
+	set_up_mounts
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+# as UID COMMAND...
+as()
+{
+	setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"
+}
+
+# explain_as UID OPTION... PATH
+explain_as()
+{
+	as "$1" "$program" explain "${@:2}"
+}
+
+# The program where other users reach it.
+reachable()
+{
+	program=/mnt/idmount
+	cp "$IDMOUNT" "$program"
+	chmod 755 "$program"
+}
+
+# member NAME: prints a member of the first refusal.
+member()
+{
+	jq -r "[.[].steps[] | select(.allowed | not)][0].$1"
+}
+
+# cures UID ACCESS PATH COMMAND...: COMMAND fails as UID, explain names a cure, and COMMAND succeeds after it.
+cures()
+{
+	local uid=$1 access=$2 path=$3 cure
+
+	shift 3
+	run ! as "$uid" "$@"
+	run -1 explain_as "$uid" "$access" --json "$path"
+	cure=$(member cure <<<"$output")
+	[[ $cure != null && $cure != *'777'* ]]
+	echo "cure: $cure"
+	PATH=/mnt:$PATH sh -c "$cure"
+	run -0 explain_as "$uid" "$access" "$path"
+	as "$uid" "$@"
+}
+
+@test "a service that the mode leaves out gets an ACL entry" {
+	reachable
+	touch src/file
+	chmod 640 src/file
+	cures 1033 --read /mnt/src/file cat /mnt/src/file
+	cures 1033 --write /mnt/src/file dd if=/dev/null of=/mnt/src/file conv=notrunc status=none
+	same 'the others' 0 "$(stat -c %a src/file | tail -c 2)"
+}
+
+@test "a parent directory of mode 0700" {
+	reachable
+	mkdir -m 700 src/private
+	mkdir src/private/deep
+	touch src/private/deep/file
+	run -1 explain_as 1000 --read /mnt/src/private/deep/file
+	[[ $output == *'search   refused, EACCES: the mode of others lacks x'* ]]
+	cures 1000 --read /mnt/src/private/deep/file cat /mnt/src/private/deep/file
+}
+
+@test "a share of a group" {
+	reachable
+	mkdir -m 2770 src/share
+	chgrp 1500 src/share
+	run -0 setpriv --reuid 1000 --regid 1000 --groups 1500 "$program" explain --create /mnt/src/share
+	cures 1000 --create /mnt/src/share touch /mnt/src/share/new
+}
+
+@test "an owner whose own bits are missing" {
+	reachable
+	touch src/file
+	chown 1000:1000 src/file
+	chmod 070 src/file
+	cures 1000 --read /mnt/src/file cat /mnt/src/file
+}
+
+@test "EOVERFLOW: the mount has no ID on disk for a new file" {
+	reachable
+	chmod 777 src
+	noting idmount mount -m 0:100000:1000 src dst
+	run as 1000 touch /mnt/dst/new
+	[[ $output == *'Value too large'* ]]
+	run -1 explain_as 1000 --create /mnt/dst
+	[[ $output == *'refused, EOVERFLOW: the mount maps no ID on disk to user 1000 and group 1000'* ]]
+}
+
+@test "a file and a directory that the map leaves out, for root too" {
+	reachable
+	mkdir -m 700 src/secret
+	touch src/file src/secret/file
+	chown -R 1001:1001 src/secret src/file
+	chmod 640 src/file
+	noting idmount mount -m 0:100000:1000 src dst
+	run ! cat dst/secret/file
+	run -1 idmount explain --read /mnt/dst/secret/file
+	[[ $output == *'capabilities do not count, since the mount does not map the owner or group'* ]]
+	cures 0 --read /mnt/dst/secret/file cat /mnt/dst/secret/file
+	idmount umount dst
+	noting idmount mount -m 0:100000:1000 src dst
+	cures 0 --write /mnt/dst/file dd if=/dev/null of=/mnt/dst/file conv=notrunc status=none
+}
+
+@test "a read-only mount" {
+	reachable
+	touch src/file
+	chown 1000 src/file
+	mount --bind src dst
+	mount -o remount,bind,ro dst
+	cures 1000 --write /mnt/dst/file dd if=/dev/null of=/mnt/dst/file conv=notrunc status=none
+}
+
+@test "a program on a mount with noexec, and capabilities on one with nosuid" {
+	reachable
+	cp /bin/true src/program
+	chmod 755 src/program
+	mount --bind src dst
+	mount -o remount,bind,noexec,nosuid dst
+	setcap cap_net_raw+p src/program
+	run -0 explain_as 1000 /mnt/dst/program
+	[[ $output == *'do nothing: the mount has nosuid'* ]]
+	cures 1000 --exec /mnt/dst/program /mnt/dst/program
+}
+
+@test "an immutable file" {
+	reachable
+	touch src/file
+	chmod 666 src/file
+	chattr +i src/file 2>/dev/null || skip 'this filesystem has no such attribute'
+	run -1 explain_as 1000 --write --json /mnt/src/file
+	same 'the reason' 'it is immutable' "$(member reason <<<"$output")"
+	cures 1000 --write /mnt/src/file dd if=/dev/null of=/mnt/src/file conv=notrunc status=none
+}
+
+# Starts a process in a user namespace with 1000 IDs from 100000 on, and sets $pid.
+start_container()
+{
+	background unshare --user --mount sh -c 'while ! grep -q 100000 /proc/self/uid_map; do sleep 0.1; done; exec sleep 1000'
+	pid=${background[-1]}
+	until [[ $(stat -Lc %i "/proc/$pid/ns/user") != "$(stat -Lc %i /proc/self/ns/user)" ]]; do
+		sleep 0.1
+	done
+	echo '0 100000 1000' >"/proc/$pid/uid_map"
+	echo '0 100000 1000' >"/proc/$pid/gid_map"
+	until [[ $(cat "/proc/$pid/comm") == sleep ]]; do
+		sleep 0.1
+	done
+}
+
+# inside COMMAND...: runs it in the container, as its root.
+inside()
+{
+	nsenter --target "$pid" --user --mount --setuid 0 --setgid 0 -- "$@"
+}
+
+@test "files of the host's user in a container, which are of user nobody there" {
+	local cure
+
+	touch src/file
+	chown 1000:1000 src/file
+	chmod 660 src/file
+	start_container
+	same 'the owner inside' 65534:65534 "$(inside stat -c %u:%g /mnt/src/file)"
+	run ! inside cat /mnt/src/file
+	run -1 idmount explain --pid "$pid" --read --write /mnt/src/file
+	[[ $output == *'inside: owner 65534, since the user namespace has no number for it'* ]]
+	[[ $output == *'with idmount mount -m u:1000:'* ]]
+	[[ $output == *'refused, EACCES: the mode of others lacks r'* ]]
+	cure=$(idmount explain --pid "$pid" --read --json /mnt/src/file | member cure)
+	[[ $cure == "setfacl -m u:"*":r /proc/$pid/root/mnt/src/file" ]]
+	sh -c "$cure"
+	run -0 idmount explain --pid "$pid" --read /mnt/src/file
+}
+
+@test "wrong usage, and what does not exist" {
+	fails 2 'idmount: explain: expected PATH; see "idmount help explain"' idmount explain
+	fails 2 'idmount: explain: --pid: x: expected a process number' idmount explain --pid x /
+	fails 2 'idmount: explain: --chown: 1:x: expected UID, UID:GID or :GID' idmount explain --chown 1:x /
+	run -1 --separate-stderr idmount explain /mnt/none
+	same 'the error' 'idmount: explain: /mnt/none: explain access: No such file or directory' "$stderr"
+}
