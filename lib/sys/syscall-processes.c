@@ -111,9 +111,15 @@ int idm_sys_unshare(int flags)
 	return (int)CALL(syscall(SYS_unshare, flags));
 }
 
+/*
+ * Before Linux 6.15 the call fails with EINVAL for a process that is reaped at this moment, and for the
+ * number of a thread. Later it fails with ENOENT for a thread. There is no such process in each case.
+ */
 int idm_sys_pidfd_open(pid_t pid)
 {
-	return (int)CALL(syscall(SYS_pidfd_open, pid, 0U)); /* always close-on-exec */
+	int fd = (int)CALL(syscall(SYS_pidfd_open, pid, 0U)); /* always close-on-exec */
+
+	return pid > 0 && (fd == -EINVAL || fd == -ENOENT) ? -ESRCH : fd;
 }
 
 int idm_sys_pidfd_send_signal(int pidfd, int signal)

@@ -156,6 +156,26 @@ TEST(numbers_that_are_no_process)
 	assert_map(map, "1:2:3");
 }
 
+static void *read_map_of_this_thread(void *unused)
+{
+	AUTO_MAP struct idm_map *map = map_of("1:2:3");
+	struct idm_error err;
+
+	assert_error(idm_map_add_pid(map, (pid_t)syscall(SYS_gettid), &err), -ESRCH, &err, NULL,
+		     "read user namespace", "no such process");
+	assert_map(map, "1:2:3");
+	return unused;
+}
+
+/* The kernel's answer is the same for a process that is reaped at this moment, before Linux 6.15. */
+TEST(the_number_of_a_thread)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, read_map_of_this_thread, NULL), 0);
+	pthread_join(thread, NULL);
+}
+
 static void as_user_of_no_privilege(void *pid)
 {
 	AUTO_MAP struct idm_map *map = map_of("");
