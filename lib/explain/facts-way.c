@@ -239,16 +239,17 @@ static int walk_text(struct walker *w)
 
 int idm_walk_way(const struct idm_way *way, const char *path)
 {
-	AUTO_FREE struct walker *w = calloc(1, sizeof(*w));
+	AUTO_FREE struct walker *w = NULL;
 	int r;
 
+	if (strlen(path) >= PATH_MAX)
+		return idm_fail_errno(way->err, -ENAMETOOLONG, step, path);
+	w = calloc(1, sizeof(*w));
 	if (!w)
 		return idm_fail_errno(way->err, -ENOMEM, step, NULL);
 	w->way = way;
 	w->fd = w->parent_fd = -1;
 	w->rest = w->text;
-	if (strlen(path) >= PATH_MAX)
-		return idm_fail_errno(way->err, -ENAMETOOLONG, step, path);
 	strcpy(w->text, path);
 	r = walk_text(w);
 	idm_close_fd(&w->fd);

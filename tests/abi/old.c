@@ -141,8 +141,15 @@ static void of_mounts(const struct idm_map *map)
 	tell("a path is checked", with_root(idm_check_path(HERE, "/", 0, &check, NULL, &err)));
 }
 
+static int stop_at_once(const struct idm_explain_info *place, void *data)
+{
+	*(unsigned int *)data = place->facts->inode->mode >> 12;
+	return 1;
+}
+
 static void of_access(void)
 {
+	unsigned int type = 0;
 	struct idm_explain_inode inode = IDM_EXPLAIN_INODE_INIT;
 	struct idm_explain_options facts = IDM_EXPLAIN_OPTIONS_INIT;
 	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
@@ -153,6 +160,8 @@ static void of_access(void)
 	tell("an access is explained", idm_explain(&facts, &result, &err) == 0 &&
 					       result.rule == IDM_RULE_PERMISSION &&
 					       result.missing == 2 && result.errnum == 13 /* EACCES */);
+	tell("the facts of a path are collected",
+	     idm_explain_path(0, "/", 0, stop_at_once, &type, &err) == 1 && type == 4 /* a directory */);
 }
 
 static void of_plans(void)
