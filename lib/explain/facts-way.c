@@ -27,9 +27,9 @@ struct walker {
 	bool is_reported; /* the directory `fd` */
 	unsigned int links;
 	const char *rest;
-	char text[TEXT_SIZE];  /* `rest` points into it */
-	char shown[TEXT_SIZE]; /* the path of `fd` */
-	char other[TEXT_SIZE];
+	char text[TEXT_SIZE];	   /* `rest` points into it */
+	char shown[TEXT_SIZE];	   /* the path of `fd` */
+	char other[2 * TEXT_SIZE]; /* one of these with the other */
 };
 
 static int fail_here(struct walker *w, int code, const char *name)
