@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "facts.h"
-#include "lib/sys/file-xattr.h"
+#include "lib/sys/syscall.h"
 
 /* <linux/posix_acl_xattr.h> and <linux/posix_acl.h> */
 #define ACL_VERSION 2

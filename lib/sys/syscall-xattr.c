@@ -4,7 +4,7 @@
 #include <sys/xattr.h>
 
 #include "syscall-result.h"
-#include "file-xattr.h"
+#include "syscall.h"
 
 ssize_t idm_sys_getxattr(int fd, const char *name, void *buf, size_t size)
 {

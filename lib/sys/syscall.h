@@ -201,6 +201,11 @@ int idm_sys_ioctl(int fd, unsigned long request, void *arg);
 int idm_sys_poll(int fd, short events); /* without waiting: the events that are there */
 int idm_sys_rewind(int fd);
 ssize_t idm_sys_getdents(int fd, void *buf, size_t size); /* struct dirent64 */
+/*
+ * Reads an extended attribute of the file that `fd` refers to, which may be O_PATH. Requires /proc:
+ * fgetxattr(2) and getxattrat(2) reject such a descriptor. Returns the length or -errno.
+ */
+ssize_t idm_sys_getxattr(int fd, const char *name, void *buf, size_t size);
 
 /* mounts */
 int idm_sys_open_tree(int dirfd, const char *path, unsigned int flags);
