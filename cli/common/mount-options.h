@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of -o: one table for the command, the mount(8) helper, the help and the listing. */
+/* Reads the options of -o, for all programs. Their table is in lib/base/mount-attr.c. */
 #ifndef IDM_CLI_COMMON_MOUNT_OPTIONS_H
 #define IDM_CLI_COMMON_MOUNT_OPTIONS_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The collectors of facts: facts-process.c, facts-mount.c, facts-inode.c and facts-acl.c. facts-way.c
- * walks to the path, and facts.c hands the facts of each place to the caller. They change nothing: files
- * are opened with O_PATH only.
+ * walks to the path, and explain-path.c hands the facts of each place to the caller. They change
+ * nothing: files are opened with O_PATH only.
  */
 #ifndef IDM_EXPLAIN_FACTS_H
 #define IDM_EXPLAIN_FACTS_H
