@@ -467,6 +467,8 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
  *   -ESRCH: the process does not exist, or has exited
  *   -EINVAL: `pid` is not positive, or an entry overlaps with the map
  *   -EINVAL: an entry begins with an ID that is not visible from the caller's user namespace
+ *   -EACCES: a security module closes the process's files in /proc
+ *   -EXDEV: another mount covers a part of the process's /proc directory
  *   -ENOENT, -EMFILE, -ENFILE, -ENOMEM: as idm_userns_open()
  * Requires: no privilege; Linux 5.12
  */
@@ -851,6 +853,8 @@ struct idm_tree_options {
  *   -EINVAL: IDM_TREE_SERVICE with IDM_TREE_REMAP or IDM_TREE_ON_TOP
  *   -EOPNOTSUPP: with IDM_TREE_ON_TOP, the source's own map cannot be read, or not all of it
  *   -EINVAL: with IDM_TREE_ON_TOP, no ID of the map is one that the source shows
+ *   with IDM_TREE_ON_TOP, for a mapped source: also those of idm_map_add_mount() except -ENODATA, of
+ *     idm_map_add_userns() and of idm_userns_open()
  *   -EBUSY: with IDM_ATTR_RDONLY, a file is open for writing
  *   -ELOOP: with IDM_TREE_NOFOLLOW, the path is a symbolic link
  *   -ENOENT: the path is empty, without IDM_TREE_EMPTY_PATH
@@ -942,7 +946,8 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target,
  *
  * Returns: 0
  * Errors:
- *   -EINVAL: no mount point, a mount that another user namespace locked, or an unknown flag
+ *   -EINVAL: no mount point, or a mount of another mount namespace
+ *   -EINVAL: a mount that another user namespace locked, or an unknown flag
  *   -EBUSY: the mount is in use, and was so for 50 ms
  *   -ELOOP: the target is a symbolic link, as for idm_tree_attach()
  *   -EXDEV: another mount is there by now; only with IDM_UMOUNT_RECURSIVE, or for a target that ends in a
@@ -951,7 +956,9 @@ int idm_tree_attach(int tree_fd, int dirfd, const char *target,
  *   -EPERM: a privilege is missing
  *   -ENOMEM: out of memory
  *   for the target: also the errors of openat(2)
- * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+ *   with IDM_UMOUNT_RECURSIVE: also those of idm_list()
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; Linux 5.8 for
+ *   IDM_UMOUNT_RECURSIVE, or for a target that ends in a slash, "." or ".."
  * Thread safety: safe
  */
 IDM_NONNULL(2)
@@ -975,8 +982,9 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
  *   -EINVAL: another user namespace locked the mount
  *   -EBADF: `mount_fd` is not open
  *   -EPERM: a privilege is missing
+ *   -EMFILE, -ENFILE: no more descriptors
  *   -ENOMEM: out of memory
- * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; Linux 5.8
  * Thread safety: safe
  */
 int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
@@ -995,14 +1003,15 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
  * Returns: a descriptor, which the caller closes
  * Errors:
  *   -EINVAL: a flag, or the caller's root directory is the initial ramfs
- *   -ENOENT: /proc cannot be used, and no private one can be made
  *   -EBUSY: the thread has unshared a PID namespace that has no init yet
  *   -ESRCH: the library's child was killed
  *   -ENOSPC: fs.mount-max, or the limit of mount namespaces
  *   -EPERM: a privilege is missing
+ *   -EPERM: /proc does not show the caller, and the caller may not make a private one
  *   -EMFILE, -ENFILE, -ENOMEM: out of descriptors or memory
  *   -ENOSYS: a seccomp filter refuses a system call
- * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; Linux 5.6, without a usable
+ *   /proc 5.8
  * Thread safety: safe
  */
 IDM_MUST_USE
@@ -1710,7 +1719,8 @@ struct idm_explain_result {
  *
  * Returns: 0, for an access that is refused too
  * Errors:
- *   -EINVAL: facts that contradict each other, an unknown access, or a size that is too small
+ *   -EINVAL: facts that are missing, invalid, or contradict each other
+ *   -EINVAL: an unknown access, or a size that is too small
  *   -E2BIG: a size of a newer library, with unknown members set
  * Thread safety: safe
  */
@@ -1766,11 +1776,14 @@ struct idm_explain_info {
  *   -ENOENT: the path is empty, or leads to no file
  *   -EACCES: the caller may not search a directory; `each` was called for it
  *   -EACCES: a FUSE filesystem does not admit the caller
+ *   -EACCES: a security module closes the process's files in /proc
+ *   -ENOENT, -EPERM: /proc does not show the process, and the caller may not make a private one
+ *   -EXDEV: another mount covers a part of the process's /proc directory
  *   -EOPNOTSUPP: a symbolic link in procfs, which depends on the process that reads it
  *   -ENOTDIR, -ELOOP, -ENAMETOOLONG: as open(2)
  *   -EMFILE, -ENFILE, -ENOMEM: no more descriptors or memory
  * Requires: nothing for the caller's own processes; CAP_SYS_PTRACE for the root directory of others;
- *   IDM_UNSEEN_* report what a privilege would add
+ *   IDM_UNSEEN_* report what a privilege would add; Linux 5.8
  * Thread safety: safe
  */
 IDM_NONNULL(2, 4)
@@ -2084,7 +2097,7 @@ int idm_reaper_fd(const struct idm_reaper *reaper);
  *
  * Returns: 0
  * Errors:
- *   -ECHILD: not a child of this process
+ *   -ECHILD: not a child of this process, or the reaper belongs to another process
  *   -ESRCH: before Linux 6.15, the child exited, and another wait consumed its status
  *   -EEXIST: this reaper watches the child already; before Linux 6.9 only detected where the library can have
  *            a procfs
