@@ -56,8 +56,8 @@
  *    result. So is a struct idm_*_result, of which the caller sets the size. A function fails with -EINVAL
  *    for a size below that of 0.1. It fails with -E2BIG if a member that only a newer library knows is not 0.
  *  - A flag's name begins with the function or struct that accepts it. The flags of one object (a tree, a
- *    plan, a reaper, a child) have different bits. A function rejects flags of another function and unknown
- *    flags with -EINVAL. `err` then names the unknown bits in hexadecimal.
+ *    plan, a reaper, a child) have different bits. A function rejects flags of another function for the same
+ *    object, and unknown flags, with -EINVAL. `err` then names these bits in hexadecimal.
  *  - A callback returns 0 to continue. Any other value stops the function, which returns it unchanged. A
  *    program uses positive values: the function's own errors are negative. `progress` differs, see there.
  *  - The calling thread resolves paths, with its root, working directory and credentials.
@@ -81,7 +81,10 @@
 extern "C" {
 #endif
 
-/* Attributes, for compilers that know them: the result must be used; the arguments must not be NULL. */
+/*
+ * Attributes, for compilers that know them: the result must be used, since only the caller can release it;
+ * the arguments must not be NULL.
+ */
 #ifdef __GNUC__
 #define IDM_MUST_USE __attribute__((warn_unused_result))
 #define IDM_NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
@@ -574,9 +577,9 @@ int idm_map_compose(struct idm_map *map, const struct idm_map *then);
  *   -ENOENT: the map omits the ID
  *   -EINVAL: another kind
  */
-IDM_NONNULL(4)
+IDM_NONNULL(1, 4)
 int idm_map_to_seen(const struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t *to);
-IDM_NONNULL(4)
+IDM_NONNULL(1, 4)
 int idm_map_to_disk(const struct idm_map *map, unsigned int kind, uint32_t seen, uint32_t *to);
 
 /*
@@ -598,7 +601,7 @@ bool idm_map_equal(const struct idm_map *a, const struct idm_map *b);
  *
  * Returns: their number; 0 also for an unknown kind
  */
-IDM_NONNULL(3)
+IDM_NONNULL(1, 3)
 size_t idm_map_entries(const struct idm_map *map, unsigned int kind,
 		       const struct idm_entry **entries);
 
