@@ -43,7 +43,7 @@ boot()
 33:33
 33:33
 3 maps in the journal
-CapEff:	0000000000280004
+CapEff:	00000000002c0004
 NoNewPrivs:	1
 Seccomp:	2
 idmountd.socket" "$(boot <<-'END'
