@@ -57,7 +57,7 @@ struct request {
 /* ---- the parts of the text ---- */
 
 /* "0:100000:65536", or what stands for it. */
-static char *map_words(const struct idm_map *map, const char *none)
+static char *format_map(const struct idm_map *map, const char *none)
 {
 	ssize_t n = map ? idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, NULL, 0) : 0;
 	char *text;
@@ -72,7 +72,7 @@ static char *map_words(const struct idm_map *map, const char *none)
 
 static void print_process(struct request *request, const struct idm_explain_options *facts)
 {
-	char *map = map_words(facts->userns_map, "that of the caller");
+	char *map = format_map(facts->userns_map, "that of the caller");
 	char groups[256] = "";
 
 	for (size_t i = 0, n = 0; i < facts->n_groups && n + 16 < sizeof(groups); i++)
@@ -85,7 +85,7 @@ static void print_process(struct request *request, const struct idm_explain_opti
 	request->has_process = true;
 }
 
-static const char *id_words(uint32_t id, char buf[16])
+static const char *format_id(uint32_t id, char buf[16])
 {
 	snprintf(buf, 16, "%u", id);
 	return id == IDM_EXPLAIN_NO_ID ? "unmapped" : buf;
@@ -96,7 +96,7 @@ static void print_inode(const char *label, const char *path, const struct idm_ex
 	char uid[16], gid[16];
 
 	print_line("  %-8s %s: owner %s, group %s, mode %04o%s%s%s", label, path,
-		   id_words(inode->uid, uid), id_words(inode->gid, gid), inode->mode & 07777U,
+		   format_id(inode->uid, uid), format_id(inode->gid, gid), inode->mode & 07777U,
 		   inode->flags & IDM_INODE_ACL ? ", ACL" : "",
 		   inode->flags & IDM_INODE_IMMUTABLE ? ", immutable" : "",
 		   inode->flags & IDM_INODE_APPEND ? ", append only" : "");
@@ -116,7 +116,7 @@ static void print_acl(const struct idm_explain_inode *inode)
 static void print_mount(const struct idm_explain_info *place)
 {
 	const struct idm_mount_info *mount = place->mount;
-	char *map = map_words(place->facts->mount_map, "none");
+	char *map = format_map(place->facts->mount_map, "none");
 	char flags[256];
 
 	idm_describe_attr(place->facts->attr, mount ? mount->propagation : IDM_PROPAGATION_DEFAULT,
@@ -146,7 +146,7 @@ static void print_seen(const struct verdict *v)
 	char uid[16], gid[16];
 
 	print_line("  seen     owner %s, group %s, as the mount shows them",
-		   id_words(v->result.uid, uid), id_words(v->result.gid, gid));
+		   format_id(v->result.uid, uid), format_id(v->result.gid, gid));
 	if (!facts->userns_map)
 		return;
 	if (v->result.uid != IDM_EXPLAIN_NO_ID &&
@@ -211,7 +211,7 @@ static void add_verdict(struct json *json, const struct verdict *v)
 }
 
 /* Returns 1 if it is refused, or -errno with the error filled in. */
-static int judge(struct request *request, struct verdict *v, struct idm_error *err)
+static int find_verdict(struct request *request, struct verdict *v, struct idm_error *err)
 {
 	int r;
 
@@ -225,7 +225,7 @@ static int judge(struct request *request, struct verdict *v, struct idm_error *e
 }
 
 /* Most files are no programs. */
-static unsigned int common_accesses(uint32_t mode)
+static unsigned int pick_accesses(uint32_t mode)
 {
 	const unsigned int read = 1U << IDM_ACCESS_READ, execute = 1U << IDM_ACCESS_EXECUTE;
 
@@ -239,7 +239,7 @@ static int judge_last(struct request *request, struct verdict *v, struct idm_err
 	unsigned int accesses = request->accesses;
 
 	if (!accesses)
-		accesses = common_accesses(v->facts.inode->mode);
+		accesses = pick_accesses(v->facts.inode->mode);
 	v->facts.new_uid = request->new_uid;
 	v->facts.new_gid = request->new_gid;
 	for (enum idm_access access = IDM_ACCESS_READ; access <= IDM_ACCESS_CHOWN; access++) {
@@ -248,7 +248,7 @@ static int judge_last(struct request *request, struct verdict *v, struct idm_err
 		if (!(accesses >> access & 1))
 			continue;
 		v->facts.access = access;
-		r = judge(request, v, err);
+		r = find_verdict(request, v, err);
 		if (r < 0)
 			return r;
 		request->refused |= r > 0;
@@ -293,7 +293,7 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 		return r;
 	if (place->is_last)
 		return judge_last(request, &v, visit->err);
-	r = judge(request, &v, visit->err);
+	r = find_verdict(request, &v, visit->err);
 	if (r > 0) {
 		request->refused = true;
 		if (!request->as_json)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Why an access is refused, for people. */
+/* The reason why an access is refused, as a text. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

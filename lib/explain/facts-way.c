@@ -50,7 +50,7 @@ static void replace_fd(int *fd, int with)
 }
 
 /* The new place is not the child of the old one by its name. */
-static int jump(struct walker *w, int fd, const char *shown)
+static int move_to(struct walker *w, int fd, const char *shown)
 {
 	if (fd < 0)
 		return fail_here(w, fd, "");
@@ -96,7 +96,7 @@ static bool is_at_root(const struct walker *w)
 
 /* ---- components ---- */
 
-static int go_up(struct walker *w)
+static int enter_parent(struct walker *w)
 {
 	int fd;
 
@@ -141,10 +141,10 @@ static int follow_link(struct walker *w, int fd, const char *name)
 		return fail_here(w, -ENAMETOOLONG, name);
 	memcpy(w->text, w->other, sizeof(w->text));
 	w->rest = w->text;
-	return *target == '/' ? jump(w, idm_sys_dup(w->way->process->root_fd), "/") : 0;
+	return *target == '/' ? move_to(w, idm_sys_dup(w->way->process->root_fd), "/") : 0;
 }
 
-static int go_down(struct walker *w, const char *name)
+static int enter_child(struct walker *w, const char *name)
 {
 	AUTO_CLOSE int fd = idm_sys_openat(w->fd, name, O_PATH | O_NOFOLLOW, 0);
 	mode_t type;
@@ -160,7 +160,7 @@ static int go_down(struct walker *w, const char *name)
 	return append_name(w, name) ? 0 : fail_here(w, -ENAMETOOLONG, "");
 }
 
-static int take_component(struct walker *w, char name[NAME_MAX + 1])
+static int read_component(struct walker *w, char name[NAME_MAX + 1])
 {
 	size_t n = strcspn(w->rest, "/");
 
@@ -196,10 +196,10 @@ static int walk_component(struct walker *w)
 		return fail_here(w, r, "");
 	r = report_place(w, false);
 	if (r == 0)
-		r = take_component(w, name);
+		r = read_component(w, name);
 	if (r != 0 || strcmp(name, ".") == 0)
 		return r;
-	return strcmp(name, "..") == 0 ? go_up(w) : go_down(w, name);
+	return strcmp(name, "..") == 0 ? enter_parent(w) : enter_child(w, name);
 }
 
 /* Whether a component follows. A path that ends in a slash must be that of a directory. */
@@ -224,9 +224,9 @@ static int walk_text(struct walker *w)
 	int r;
 
 	if (*w->text == '/')
-		r = jump(w, idm_sys_dup(process->root_fd), "/");
+		r = move_to(w, idm_sys_dup(process->root_fd), "/");
 	else
-		r = jump(w, idm_sys_dup(process->cwd_fd), ".");
+		r = move_to(w, idm_sys_dup(process->cwd_fd), ".");
 	if (r < 0)
 		return r;
 	while ((r = has_component(w)) > 0) {
