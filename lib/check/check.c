@@ -104,13 +104,11 @@ static int make_map(const struct stat *st, const struct idm_map *own, struct idm
 static uint32_t get_expected_id(const struct idm_map *map, const struct idm_map *own, unsigned int kind,
 				uint32_t disk)
 {
-	long overflow = idm_read_number(kind == IDM_UID ? "/proc/sys/kernel/overflowuid"
-							: "/proc/sys/kernel/overflowgid");
 	uint32_t id;
 
 	if (idm_map_to_seen(own, kind, disk, &id) == 0 && idm_map_to_seen(map, kind, disk, &id) == 0)
 		return id;
-	return overflow < 0 ? 65534 : (uint32_t)overflow;
+	return idm_overflow_id(kind);
 }
 
 static bool owner_is_mapped(const struct idm_trial *trial, const struct idm_map *own,

@@ -10,14 +10,6 @@
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 
-uint32_t idm_overflow_id(unsigned int kind)
-{
-	long id = idm_read_number(kind == IDM_UID ? "/proc/sys/kernel/overflowuid"
-						  : "/proc/sys/kernel/overflowgid");
-
-	return id < 0 ? 65534 : (uint32_t)id;
-}
-
 static int query_inode(int fd, struct statx *st)
 {
 	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,

@@ -77,9 +77,6 @@ struct idm_inode_facts {
 int idm_collect_inode(const struct idm_process_facts *process, const struct idm_mount_facts *mount,
 		      int fd, struct idm_inode_facts *facts);
 
-/* The ID that stands for others in the caller's user namespace, as stat(2) shows it. */
-uint32_t idm_overflow_id(unsigned int kind);
-
 /* ---- facts-way.c ---- */
 
 struct idm_way_place {

@@ -57,6 +57,14 @@ bool idm_in_initial_userns(void)
 	return disk == 0 && seen == 0 && count == 4294967295U;
 }
 
+uint32_t idm_overflow_id(unsigned int kind)
+{
+	long id = idm_read_number(kind == IDM_UID ? "/proc/sys/kernel/overflowuid"
+						  : "/proc/sys/kernel/overflowgid");
+
+	return id < 0 ? 65534 : (uint32_t)id;
+}
+
 void idm_hint_privilege(struct idm_error *err)
 {
 	if (idm_in_initial_userns())

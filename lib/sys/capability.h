@@ -16,6 +16,9 @@ long idm_read_number(const char *path);
 /* Whether the caller is in the initial user namespace (true too where that cannot be told). */
 bool idm_in_initial_userns(void);
 
+/* The ID that stands for others in the caller's user namespace, as stat(2) shows it. */
+uint32_t idm_overflow_id(unsigned int kind);
+
 /* Whether the caller has CAP_SYS_ADMIN in the user namespace that owns its mount namespace. */
 bool idm_may_mount(void);
 
