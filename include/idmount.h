@@ -1750,7 +1750,9 @@ struct idm_explain_info {
 	size_t size;      /* sizeof(struct idm_explain_info) in the library; see IDM_HAS() */
 	const char *path; /* without symbolic links; from the root or working directory of the process */
 	const struct idm_explain_options *facts; /* access is IDM_ACCESS_EXECUTE on the way, else
-						    IDM_ACCESS_READ; the caller may copy and change them */
+						    IDM_ACCESS_READ; the caller may copy and change them;
+						    directory is NULL on the way, of a mount point, and
+						    of a path that does not end in a name */
 	const struct idm_mount_info *mount; /* NULL: IDM_UNSEEN_MOUNT */
 	uint64_t file_capabilities;         /* permitted ones that the file has for a program */
 	uint32_t file_capabilities_root;    /* the root ID of the user namespace that they are for */

@@ -51,6 +51,7 @@ struct request {
 	struct json json;
 	bool refused;
 	bool has_process; /* its line is printed */
+	const char *path; /* as it is in the command line */
 	uint32_t unseen;
 };
 
@@ -179,7 +180,7 @@ static void print_verdict(const struct verdict *v)
 	const char *word = access_word(v->facts.access, S_ISDIR(v->facts.inode->mode));
 	char text[VERDICT_TEXT];
 
-	if (!v->result.rule) {
+	if (!v->result.errnum) {
 		if (v->place->is_last)
 			print_line("  %-8s allowed", word);
 		return;
@@ -193,7 +194,7 @@ static void print_verdict(const struct verdict *v)
 static void add_verdict(struct json *json, const struct verdict *v)
 {
 	char text[VERDICT_TEXT];
-	bool refused = v->result.rule != IDM_RULE_NONE;
+	bool refused = v->result.errnum != 0;
 
 	json_open(json, NULL, '{');
 	json_add_name(json, "path", v->place->path);
@@ -210,18 +211,29 @@ static void add_verdict(struct json *json, const struct verdict *v)
 	json_close(json);
 }
 
+static int report_verdict(const struct verdict *v, void *data)
+{
+	struct request *request = data;
+
+	request->refused |= v->result.errnum != 0;
+	if (request->as_json)
+		add_verdict(&request->json, v);
+	else
+		print_verdict(v);
+	return v->result.errnum != 0;
+}
+
 /* Returns 1 if it is refused, or -errno with the error filled in. */
 static int find_verdict(struct request *request, struct verdict *v, struct idm_error *err)
 {
 	int r;
 
+	v->reason = NULL;
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
 	r = idm_explain(&v->facts, &v->result, err);
 	if (r < 0)
 		return r;
-	if (request->as_json)
-		add_verdict(&request->json, v);
-	return v->result.rule != IDM_RULE_NONE;
+	return report_verdict(v, request);
 }
 
 /* Most files are no programs. */
@@ -232,6 +244,29 @@ static unsigned int pick_accesses(uint32_t mode)
 	if (S_ISDIR(mode))
 		return read | execute | 1U << IDM_ACCESS_CREATE;
 	return read | 1U << IDM_ACCESS_WRITE | (mode & 0111 ? execute : 0);
+}
+
+/* Without its directory, the library cannot judge whether the file can be removed. */
+static int judge_removal(struct request *request, struct verdict *v, struct idm_error *err)
+{
+	if (refuse_last_name(request->path, v))
+		return report_verdict(v, request);
+	if (v->facts.directory)
+		return find_verdict(request, v, err);
+	if (is_mount_point(v->place))
+		return judge_mount_point(v, report_verdict, request, err);
+	return idm_fail(err, -EINVAL, IDM_STEP_EXPLAIN, NULL, "expected a path that ends in a name");
+}
+
+static int judge_access(struct request *request, struct verdict *v, struct idm_error *err)
+{
+	uint32_t mode = v->facts.inode->mode;
+
+	if (v->facts.access == IDM_ACCESS_CREATE && !S_ISDIR(mode))
+		return idm_fail(err, -ENOTDIR, IDM_STEP_EXPLAIN, NULL, "expected a directory, got a %s",
+				type_word(mode));
+	return v->facts.access == IDM_ACCESS_UNLINK ? judge_removal(request, v, err)
+						    : find_verdict(request, v, err);
 }
 
 static int judge_last(struct request *request, struct verdict *v, struct idm_error *err)
@@ -248,12 +283,9 @@ static int judge_last(struct request *request, struct verdict *v, struct idm_err
 		if (!(accesses >> access & 1))
 			continue;
 		v->facts.access = access;
-		r = find_verdict(request, v, err);
+		r = judge_access(request, v, err);
 		if (r < 0)
 			return r;
-		request->refused |= r > 0;
-		if (!request->as_json)
-			print_verdict(v);
 	}
 	return 0;
 }
@@ -289,16 +321,12 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	int r = request->as_json ? 0 : show_place(request, &v, visit->err);
 
 	request->unseen |= place->unseen;
+	if (r == 0)
+		r = place->is_last ? judge_last(request, &v, visit->err)
+				   : find_verdict(request, &v, visit->err);
+	/* The library's errors about facts have no subject. */
 	if (r < 0)
-		return r;
-	if (place->is_last)
-		return judge_last(request, &v, visit->err);
-	r = find_verdict(request, &v, visit->err);
-	if (r > 0) {
-		request->refused = true;
-		if (!request->as_json)
-			print_verdict(&v);
-	}
+		idm_subject(visit->err, place->path);
 	return r;
 }
 
@@ -324,6 +352,7 @@ static int explain_one(struct request *request, const char *path)
 	struct visit visit = { request, &err };
 	int r;
 
+	request->path = path;
 	request->unseen = 0;
 	request->has_process = false;
 	if (request->as_json) {

@@ -50,18 +50,20 @@ static bool quote_word(const char *path, char *word, size_t size)
 	return false;
 }
 
+size_t parent_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
+}
+
 /* The path of the inode that the rule is about, as the caller reaches it. */
 static bool write_path(const struct verdict *v, char *word, size_t size)
 {
 	const char *path = v->place->path;
-	size_t n = strlen(path);
+	size_t n = v->result.on_directory ? parent_length(path) : strlen(path);
 	char whole[VERDICT_TEXT];
 
-	if (v->result.on_directory) {
-		const char *slash = strrchr(path, '/');
-
-		n = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
-	}
 	if (!n)
 		path = ".", n = 1;
 	if (v->pid && !write_cure(whole, sizeof(whole), "/proc/%d/%s%.*s", (int)v->pid,
@@ -186,11 +188,6 @@ static unsigned int allowed_bits(const struct verdict *v)
 			bits |= 4U >> i;
 	}
 	return bits;
-}
-
-static void write_bits(unsigned int bits, char text[4])
-{
-	snprintf(text, 4, "%s%s%s", bits & 4 ? "r" : "", bits & 2 ? "w" : "", bits & 1 ? "x" : "");
 }
 
 static bool change_permission(const struct verdict *v, char *text, size_t size)

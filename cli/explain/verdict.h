@@ -11,13 +11,20 @@
 struct verdict {
 	const struct idm_explain_info *place;
 	struct idm_explain_options facts; /* those of the place, with the access */
-	struct idm_explain_result result;
-	pid_t pid; /* 0: the caller */
+	struct idm_explain_result result; /* errnum is 0 if the access is allowed */
+	const char *reason;		  /* of a refusal without a rule; NULL: a rule refuses */
+	pid_t pid;			  /* 0: the caller */
 };
 
 #define VERDICT_TEXT 512
 
 const char *access_word(enum idm_access access, bool is_directory);
+
+/* "regular file", for example. */
+const char *type_word(uint32_t mode);
+
+/* "rw", for example. `bits` are 4 to read, 2 to write, 1 to execute. */
+void write_bits(unsigned int bits, char text[4]);
 
 /* Writes why the access is refused. */
 void describe_refusal(const struct verdict *v, char *text, size_t size);
@@ -27,6 +34,24 @@ void describe_refusal(const struct verdict *v, char *text, size_t size);
  * enough, or the facts for it are not known. It never permits anything to other users.
  */
 bool describe_cure(const struct verdict *v, char *text, size_t size);
+
+/* The length of the path of the directory that the last name is in. 0: the working directory. */
+size_t parent_length(const char *path);
+
+/*
+ * Whether no process can remove the path for its last name alone: "/", "." or "..". Such a name has no
+ * entry in a directory. Fills in the verdict.
+ */
+bool refuse_last_name(const char *path, struct verdict *v);
+
+bool is_mount_point(const struct idm_explain_info *place);
+
+/*
+ * Calls `report` with the verdict about the removal of a mount point, once. The kernel looks at the
+ * directory first. Returns what `report` returned, or -errno with the error filled in.
+ */
+int judge_mount_point(const struct verdict *v, int (*report)(const struct verdict *v, void *data),
+		      void *data, struct idm_error *err);
 
 /* Returns what one bit IDM_UNSEEN_* means for the verdict. */
 const char *unseen_text(uint32_t bit);

@@ -18,6 +18,25 @@ const char *access_word(enum idm_access access, bool is_directory)
 	return is_directory && access == IDM_ACCESS_EXECUTE ? "search" : words[access];
 }
 
+const char *type_word(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return "regular file";
+	case S_IFLNK:
+		return "symbolic link";
+	case S_IFCHR:
+	case S_IFBLK:
+		return "device";
+	case S_IFIFO:
+		return "pipe";
+	case S_IFSOCK:
+		return "socket";
+	default:
+		return "directory";
+	}
+}
+
 __attribute__((format(printf, 3, 4))) static void append(char *text, size_t size, const char *format,
 							 ...)
 {
@@ -30,6 +49,11 @@ __attribute__((format(printf, 3, 4))) static void append(char *text, size_t size
 }
 
 /* ---- permissions ---- */
+
+void write_bits(unsigned int bits, char text[4])
+{
+	snprintf(text, 4, "%s%s%s", bits & 4 ? "r" : "", bits & 2 ? "w" : "", bits & 1 ? "x" : "");
+}
 
 static void append_class(const struct verdict *v, char *text, size_t size)
 {
@@ -60,9 +84,11 @@ static bool is_unmapped(const struct verdict *v)
 
 static void append_permission(const struct verdict *v, char *text, size_t size)
 {
+	char bits[4];
+
 	append_class(v, text, size);
-	append(text, size, " lacks %s%s%s", v->result.missing & 4 ? "r" : "",
-	       v->result.missing & 2 ? "w" : "", v->result.missing & 1 ? "x" : "");
+	write_bits(v->result.missing, bits);
+	append(text, size, " lacks %s", bits);
 	if (!v->result.capable)
 		return;
 	if (is_unmapped(v))
@@ -129,6 +155,10 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 	};
 
 	*text = '\0';
+	if (v->reason) {
+		append(text, size, "%s", v->reason);
+		return;
+	}
 	if (v->result.on_directory)
 		append(text, size, "its directory: ");
 	switch (v->result.rule) {

@@ -188,6 +188,70 @@ inside()
 	run -0 idmount explain --pid "$pid" --read /mnt/src/file
 }
 
+# removal_errno UID PATH: the errno of the kernel for a removal that fails.
+removal_errno()
+{
+	local remove=rmdir
+
+	[[ -d $2 ]] || remove=unlink
+	case $(LC_ALL=C as "$1" "$remove" "$2" 2>&1) in
+	*': Device or resource busy') echo EBUSY ;;
+	*': Directory not empty') echo ENOTEMPTY ;;
+	*': Invalid argument') echo EINVAL ;;
+	*': Read-only file system') echo EROFS ;;
+	*': Permission denied') echo EACCES ;;
+	*) echo 'another one' ;;
+	esac
+}
+
+@test "a mount point, the root directory and a path that ends in a dot are not removed" {
+	local path uid
+
+	reachable
+	mkdir -m 755 src/closed
+	mkdir -m 777 src/open src/readonly
+	mkdir -m 1777 src/sticky
+	mkdir src/closed/mount src/open/mount src/readonly/mount src/sticky/mount
+	touch src/open/file
+	ln -s mount src/open/link
+	chown 1000 src/sticky/mount
+	mount --bind src/readonly src/readonly
+	for path in closed open readonly sticky; do
+		mount --bind dst "src/$path/mount"
+	done
+	mount --bind src/open/file src/open/file
+	mount -o remount,bind,ro src/readonly
+	for uid in 0 1000; do
+		for path in / // /. /.. . ./ .. src/open/. src/open/.. /mnt /mnt/ src/closed/mount src/open/mount \
+			src/open/mount/ src/open/../open/mount src/open/file src/readonly/mount src/sticky/mount; do
+			run -1 --separate-stderr explain_as "$uid" --unlink --json "$path"
+			same "user $uid, $path" "$(removal_errno "$uid" "$path")" "$(member errno <<<"$output")"
+			run -1 --separate-stderr explain_as "$uid" --unlink "$path"
+		done
+	done
+	run -1 explain_as 0 --unlink /mnt/src/open/mount
+	[[ $output == *'unlink   refused, EBUSY: it is a mount point'* ]]
+	run -1 explain_as 0 --unlink /
+	[[ $output == *'unlink   refused, EBUSY: it is the root directory'* ]]
+	run -1 explain_as 1000 --unlink --json /mnt/src/closed/mount
+	same 'the cure' 'setfacl -m u:1000:rwx /mnt/src/closed' "$(member cure <<<"$output")"
+	sh -c "$(member cure <<<"$output")"
+	run -1 explain_as 1000 --unlink --json /mnt/src/closed/mount
+	same 'the next reason' 'it is a mount point' "$(member reason <<<"$output")"
+	same 'all accesses' 'read write unlink chmod' \
+		"$(explain_as 0 --read --write --unlink --chmod --json /mnt/src/open/mount | jq -r '[.[].steps[-4:][].access] | join(" ")' || :)"
+}
+
+@test "an error names the path that it is about" {
+	touch src/file
+	mkdir src/deep
+	ln -s .. src/deep/up
+	run -1 --separate-stderr idmount explain --create /mnt/src/file
+	same 'the error' 'idmount: explain: /mnt/src/file: explain access: expected a directory, got a regular file' "$stderr"
+	run -1 --separate-stderr idmount explain --chmod --unlink /mnt/src/deep/up
+	same 'the error' 'idmount: explain: /mnt/src: explain access: expected a path that ends in a name' "$stderr"
+}
+
 @test "wrong usage, and what does not exist" {
 	fails 2 'idmount: explain: expected PATH; see "idmount help explain"' idmount explain
 	fails 2 'idmount: explain: --pid: x: expected a process number' idmount explain --pid x /

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+/* Removals that no permission allows: of "/", of a path that ends in a dot, and of a mount point. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef STATX_INO
+#include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
+#endif
+
+#include "verdict.h"
+
+static void refuse_removal(struct verdict *v, int errnum, const char *reason)
+{
+	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
+	v->result.errnum = errnum;
+	v->reason = reason;
+}
+
+/* ---- the last name ---- */
+
+static bool ends_in(const char *path, size_t n, const char *name)
+{
+	size_t length = strlen(name);
+
+	return n >= length && memcmp(path + n - length, name, length) == 0 &&
+	       (n == length || path[n - length - 1] == '/');
+}
+
+/* The kernel looks at the last name before it looks at any permission. */
+bool refuse_last_name(const char *path, struct verdict *v)
+{
+	size_t n = strlen(path);
+
+	while (n && path[n - 1] == '/')
+		n--;
+	if (ends_in(path, n, "."))
+		refuse_removal(v, EINVAL, "the path ends in .");
+	else if (ends_in(path, n, ".."))
+		refuse_removal(v, ENOTEMPTY, "the path ends in ..");
+	else if (!n || strcmp(v->place->path, "/") == 0)
+		refuse_removal(v, EBUSY, "it is the root directory");
+	else
+		return false;
+	return true;
+}
+
+/* ---- mount points ---- */
+
+bool is_mount_point(const struct idm_explain_info *place)
+{
+	struct statx st;
+
+	return syscall(SYS_statx, place->fd, "", AT_EMPTY_PATH, 0, &st) == 0 &&
+	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
+struct covered {
+	const struct verdict *mount_point;
+	int (*report)(const struct verdict *v, void *data);
+	void *data;
+	struct idm_error *err;
+};
+
+/* The ID on disk of the process in this mount. Without one, the ID of the directory is as good. */
+static uint32_t find_own_id(const struct idm_explain_options *facts, unsigned int kind, uint32_t own,
+			    uint32_t other)
+{
+	uint32_t id;
+
+	if (!facts->mount_map)
+		return own;
+	return idm_map_to_disk(facts->mount_map, kind, own, &id) == 0 ? id : other;
+}
+
+/* The covered file is not visible. The directory decides, as about a file of the process. */
+static int judge_covered(const struct idm_explain_info *directory, void *data)
+{
+	const struct covered *covered = data;
+	const struct idm_explain_options *facts = directory->facts;
+	struct idm_explain_inode file = IDM_EXPLAIN_INODE_INIT;
+	struct idm_explain_info place = *directory;
+	struct verdict v = *covered->mount_point;
+	int r;
+
+	if (!directory->is_last)
+		return 0;
+	place.path = v.place->path;
+	file.mode = S_IFDIR;
+	file.uid = find_own_id(facts, IDM_UID, facts->fsuid, facts->inode->uid);
+	file.gid = find_own_id(facts, IDM_GID, facts->fsgid, facts->inode->gid);
+	v.place = &place;
+	v.facts = *facts;
+	v.facts.access = IDM_ACCESS_UNLINK;
+	v.facts.inode = &file;
+	v.facts.directory = facts->inode;
+	v.result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
+	r = idm_explain(&v.facts, &v.result, covered->err);
+	if (r < 0)
+		return r;
+	if (!v.result.rule)
+		refuse_removal(&v, EBUSY, "it is a mount point");
+	return covered->report(&v, covered->data);
+}
+
+int judge_mount_point(const struct verdict *v, int (*report)(const struct verdict *v, void *data),
+		      void *data, struct idm_error *err)
+{
+	struct covered covered = { v, report, data, err };
+	int n = (int)parent_length(v->place->path);
+	char parent[PATH_MAX + 1]; /* with one byte too many, the library fails with ENAMETOOLONG */
+
+	snprintf(parent, sizeof(parent), "%.*s", n ? n : 1, n ? v->place->path : ".");
+	return idm_explain_path(v->pid, parent, 0, judge_covered, &covered, err);
+}
