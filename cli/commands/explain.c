@@ -297,13 +297,19 @@ struct visit {
 	struct idm_error *err;
 };
 
-/* The IDs that the mount shows are those of any verdict. */
+/* The IDs that the mount shows are those of any access, and of a symbolic link those of any file. */
 static int show_place(struct request *request, struct verdict *v, struct idm_error *err)
 {
+	struct idm_explain_inode inode = *v->facts.inode;
+	struct idm_explain_options facts = v->facts;
 	int r;
 
+	inode.size = sizeof(inode);
+	if (S_ISLNK(inode.mode))
+		inode.mode = S_IFREG | (inode.mode & 07777);
+	facts.inode = &inode;
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
-	r = idm_explain(&v->facts, &v->result, err);
+	r = idm_explain(&facts, &v->result, err);
 	if (r < 0)
 		return r;
 	if (!request->has_process)

@@ -242,6 +242,14 @@ removal_errno()
 		"$(explain_as 0 --read --write --unlink --chmod --json /mnt/src/open/mount | jq -r '[.[].steps[-4:][].access] | join(" ")' || :)"
 }
 
+@test "a symbolic link is removed, not its destination" {
+	reachable
+	ln -s none src/link
+	run -1 explain_as 1000 --unlink /mnt/src/link
+	[[ $output == *'unlink   refused, EACCES: its directory: the mode of others lacks w'* ]]
+	cures 1000 --unlink /mnt/src/link unlink /mnt/src/link
+}
+
 @test "an error names the path that it is about" {
 	touch src/file
 	mkdir src/deep
