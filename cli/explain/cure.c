@@ -190,20 +190,64 @@ static unsigned int allowed_bits(const struct verdict *v)
 	return bits;
 }
 
+/* ---- access control lists ---- */
+
+static const struct idm_explain_inode *refusing_inode(const struct verdict *v)
+{
+	return v->result.on_directory ? v->facts.directory : v->facts.inode;
+}
+
+static bool is_own_entry(const struct verdict *v, const struct idm_acl_entry *e)
+{
+	uint32_t seen = e->id;
+
+	if (e->kind != IDM_UID || e->id == IDM_EXPLAIN_NO_ID)
+		return false;
+	return (!v->facts.mount_map ||
+		idm_map_to_seen(v->facts.mount_map, IDM_UID, e->id, &seen) == 0) &&
+	       seen == v->facts.fsuid;
+}
+
+/* The bits that the mask hides from other users and groups. */
+static unsigned int find_masked_bits(const struct verdict *v, unsigned int mask)
+{
+	const struct idm_explain_inode *inode = refusing_inode(v);
+	unsigned int bits = inode->acl_group;
+
+	for (size_t i = 0; i < inode->n_acl; i++)
+		if (!is_own_entry(v, &inode->acl[i]))
+			bits |= inode->acl[i].permissions;
+	return inode->flags & IDM_INODE_ACL ? bits & ~mask : 0;
+}
+
+/* A wider mask would permit to others what it hides. setfacl(1) keeps the mask with -n only. */
+static bool add_acl_entry(const struct verdict *v, unsigned int bits, const char *path, char *text,
+			  size_t size)
+{
+	unsigned int mask = refusing_inode(v)->mode >> 3 & 7;
+	bool hides = find_masked_bits(v, mask) != 0;
+	char added[4];
+
+	if (v->place->unseen & IDM_UNSEEN_ACL || (hides && bits & ~mask))
+		return false;
+	write_bits(bits, added);
+	return write_cure(text, size, "setfacl %s-m u:%u:%s %s", hides ? "-n " : "", v->facts.fsuid,
+			  added, path);
+}
+
 static bool change_permission(const struct verdict *v, char *text, size_t size)
 {
 	char path[VERDICT_TEXT], bits[4];
-	bool is_owner = v->result.entry == IDM_CLASS_OWNER;
 
 	if (!v->result.on_directory &&
 	    (v->result.uid == IDM_EXPLAIN_NO_ID || v->result.gid == IDM_EXPLAIN_NO_ID))
 		return change_map(v, text, size);
 	if (!write_path(v, path, sizeof(path)))
 		return false;
-	write_bits(is_owner ? missing_bits(v) : missing_bits(v) | allowed_bits(v), bits);
-	if (is_owner)
-		return write_cure(text, size, "chmod u+%s %s", bits, path);
-	return write_cure(text, size, "setfacl -m u:%u:%s %s", v->facts.fsuid, bits, path);
+	if (v->result.entry != IDM_CLASS_OWNER)
+		return add_acl_entry(v, missing_bits(v) | allowed_bits(v), path, text, size);
+	write_bits(missing_bits(v), bits);
+	return write_cure(text, size, "chmod u+%s %s", bits, path);
 }
 
 bool describe_cure(const struct verdict *v, char *text, size_t size)

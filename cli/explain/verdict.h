@@ -31,7 +31,8 @@ void describe_refusal(const struct verdict *v, char *text, size_t size);
 
 /*
  * Writes the smallest change that removes the rule, as a command of a shell. False: one command is not
- * enough, or the facts for it are not known. It never permits anything to other users.
+ * enough, or the facts for it are not known. chmod(1) and setfacl(1) change the permissions of one
+ * user. Other commands change a mount or a flag of a file, for all users.
  */
 bool describe_cure(const struct verdict *v, char *text, size_t size);
 

@@ -65,6 +65,27 @@ cures()
 	same 'the others' 0 "$(stat -c %a src/file | tail -c 2)"
 }
 
+@test "an ACL entry permits nothing to users whom the mask limits" {
+	local file=/mnt/src/file
+
+	reachable
+	touch src/file
+	chmod 640 src/file
+	setfacl -m u:1001:rwx src/file
+	setfacl -m m::r src/file
+	run -1 explain_as 1033 --write --json "$file"
+	same 'the cure that would widen the mask' null "$(member cure <<<"$output")"
+	cures 1033 --read "$file" cat "$file"
+	as 1001 test -r "$file"
+	run ! as 1001 test -w "$file"
+	# The process's own entry.
+	setfacl -b src/file
+	chmod 640 src/file
+	setfacl -m u:1033:rw src/file
+	setfacl -m m::r src/file
+	cures 1033 --write "$file" dd if=/dev/null of="$file" conv=notrunc status=none
+}
+
 @test "a parent directory of mode 0700" {
 	reachable
 	mkdir -m 700 src/private
