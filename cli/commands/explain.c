@@ -340,7 +340,7 @@ static void print_unseen(struct request *request)
 {
 	if (request->as_json)
 		json_open(&request->json, "unseen", '[');
-	for (uint32_t bit = 1; bit <= IDM_UNSEEN_ROOT; bit <<= 1) {
+	for (uint32_t bit = 1; bit; bit <<= 1) {
 		if (!(request->unseen & bit))
 			continue;
 		if (request->as_json)

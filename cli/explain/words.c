@@ -137,23 +137,46 @@ static void append_unmapped(const struct verdict *v, char *text, size_t size)
 		   creates ? facts->fsgid : facts->new_gid, text, size);
 }
 
+/* ---- texts ---- */
+
+/* Without a default, the compiler reports a rule that has no text. */
+static const char *rule_text(enum idm_access_rule rule)
+{
+	switch (rule) {
+	case IDM_RULE_FILESYSTEM_READONLY:
+		return "the filesystem is read-only";
+	case IDM_RULE_MOUNT_READONLY:
+		return "the mount is read-only";
+	case IDM_RULE_NODEV:
+		return "the mount has nodev";
+	case IDM_RULE_NOEXEC:
+		return "the mount has noexec";
+	case IDM_RULE_NO_PROGRAM:
+		return "it is neither a regular file nor a directory";
+	case IDM_RULE_IMMUTABLE:
+		return "it is immutable";
+	case IDM_RULE_APPEND_ONLY:
+		return "it can only be appended to";
+	case IDM_RULE_STICKY:
+		return "the directory is sticky, and another user owns both it and the file";
+	case IDM_RULE_NOT_OWNER:
+		return "the process does not own it";
+	case IDM_RULE_CHANGE_OWNER:
+		return "it requires CAP_CHOWN";
+	case IDM_RULE_CHANGE_GROUP:
+		return "it requires the owner in that group, or CAP_CHOWN";
+	case IDM_RULE_NONE:
+	case IDM_RULE_PERMISSION:
+	case IDM_RULE_UNMAPPED_OWNER:
+	case IDM_RULE_UNMAPPED_NEW_ID:
+	case IDM_RULE_UNKNOWN_NEW_ID:
+		break;
+	}
+	return "a rule that this command does not know";
+}
+
 void describe_refusal(const struct verdict *v, char *text, size_t size)
 {
-	static const char *const texts[] = {
-		[IDM_RULE_FILESYSTEM_READONLY] = "the filesystem is read-only",
-		[IDM_RULE_MOUNT_READONLY] = "the mount is read-only",
-		[IDM_RULE_NODEV] = "the mount has nodev",
-		[IDM_RULE_NOEXEC] = "the mount has noexec",
-		[IDM_RULE_NO_PROGRAM] = "it is neither a regular file nor a directory",
-		[IDM_RULE_IMMUTABLE] = "it is immutable",
-		[IDM_RULE_APPEND_ONLY] = "it can only be appended to",
-		[IDM_RULE_STICKY] =
-			"the directory is sticky, and another user owns both it and the file",
-		[IDM_RULE_NOT_OWNER] = "the process does not own it",
-		[IDM_RULE_CHANGE_OWNER] = "it requires CAP_CHOWN",
-		[IDM_RULE_CHANGE_GROUP] = "it requires the owner in that group, or CAP_CHOWN",
-	};
-
 	*text = '\0';
 	if (v->reason) {
 		append(text, size, "%s", v->reason);
@@ -171,7 +194,7 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 		append_unmapped(v, text, size);
 		break;
 	default:
-		append(text, size, "%s", texts[v->result.rule]);
+		append(text, size, "%s", rule_text(v->result.rule));
 	}
 }
 
@@ -198,7 +221,9 @@ const char *unseen_text(uint32_t bit)
 		return "the server of the filesystem also decides";
 	case IDM_UNSEEN_PROCESS_IDS:
 		return "some IDs of the process are not visible from this user namespace";
-	default:
+	case IDM_UNSEEN_ROOT:
 		return "the root directory of the process is not visible: the path is that of the caller";
+	default:
+		return "another fact is not visible, which this command does not know";
 	}
 }
