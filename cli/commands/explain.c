@@ -127,12 +127,15 @@ static void print_mount(const struct idm_explain_info *place)
 	free(map);
 }
 
-/* Such an owner appears as 65534, user nobody as a rule. */
+/* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
 static void print_unknown_owner(const struct verdict *v)
 {
 	const struct idm_explain_inode *inode = v->facts.inode;
+	const struct idm_mount_info *mount = v->place->mount;
+	bool lost = v->result.uid == IDM_EXPLAIN_NO_ID && mount && mount->map_state != IDM_MAP_NONE;
 
-	print_line("           inside: owner 65534, since the user namespace has no number for it");
+	print_line("           inside: owner unmapped, since %s",
+		   lost ? "the mount does not map it" : "the user namespace has no number for it");
 	if (inode->uid != IDM_EXPLAIN_NO_ID && inode->gid != IDM_EXPLAIN_NO_ID)
 		print_line(
 			"           with idmount mount -m u:%u:%u,g:%u:%u it would be that of the process",

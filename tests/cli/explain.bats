@@ -200,7 +200,7 @@ inside()
 	same 'the owner inside' 65534:65534 "$(inside stat -c %u:%g /mnt/src/file)"
 	run ! inside cat /mnt/src/file
 	run -1 idmount explain --pid "$pid" --read --write /mnt/src/file
-	[[ $output == *'inside: owner 65534, since the user namespace has no number for it'* ]]
+	[[ $output == *'inside: owner unmapped, since the user namespace has no number for it'* ]]
 	[[ $output == *'with idmount mount -m u:1000:'* ]]
 	[[ $output == *'refused, EACCES: the mode of others lacks r'* ]]
 	cure=$(idmount explain --pid "$pid" --read --json /mnt/src/file | member cure)
@@ -269,6 +269,16 @@ removal_errno()
 	run -1 explain_as 1000 --unlink /mnt/src/link
 	[[ $output == *'unlink   refused, EACCES: its directory: the mode of others lacks w'* ]]
 	cures 1000 --unlink /mnt/src/link unlink /mnt/src/link
+}
+
+@test "an owner that the mount leaves out, in a container" {
+	touch src/file
+	chown 1000:1000 src/file
+	noting idmount mount -m 0:100000:1000 src dst
+	start_container
+	same 'the owner inside' 65534:65534 "$(inside stat -c %u:%g /mnt/dst/file)"
+	run -0 idmount explain --pid "$pid" /mnt/dst/file
+	[[ $output == *'inside: owner unmapped, since the mount does not map it'* ]]
 }
 
 @test "an error names the path that it is about" {
