@@ -253,7 +253,7 @@ def promise_rows(machines):
                 since[(name, test)] = kernel
     later = [(tuple(int(n) for n in kernel.split(".")), name, test) for (name, test), kernel in since.items()]
     return [["since", "test", "promise"]] + [
-        [f"{a}.{b}", f"`{name}`", test.replace("_", " ")] for (a, b), name, test in sorted(later) if (a, b) > (5, 12)]
+        [f"{a}.{b}", f"`{name}`", f"`{test}`"] for (a, b), name, test in sorted(later) if (a, b) > (5, 12)]
 
 
 def untried_tests(machines):
@@ -262,7 +262,7 @@ def untried_tests(machines):
         for name, program in machine.programs.items():
             for test, (kernel, why) in program.untried.items():
                 found.setdefault((name, test, kernel, why), []).append(machine.title)
-    return "".join(f"- `{name}`, {test.replace('_', ' ')}: not on {', '.join(titles)}. Before Linux {kernel}, {why}.\n"
+    return "".join(f"- `{name}`, `{test}`: not on {', '.join(titles)}. Before Linux {kernel}, {why}.\n"
                    for (name, test, kernel, why), titles in found.items())
 
 
