@@ -178,11 +178,12 @@ static bool take_once(struct theft *theft, void (*victim)(void *), bool fooled, 
 
 /*
  * A child with its own memory makes dozens of calls of one kind, which remove the parts of its address
- * space. Where all is slow, only some of them are tried.
+ * space. Where all is slow, only some of them are tried. A false answer fools at two calls only, so these
+ * are not left out.
  */
 static unsigned int next_call(const struct theft *theft)
 {
-	if (!test_is_slow() || theft->at < 25)
+	if (!test_is_slow() || theft->at < 25 || theft->lie)
 		return theft->at + 1;
 	return theft->at + (theft->all ? 20 : 5);
 }
