@@ -9,7 +9,7 @@
 int idmount_main(int argc, char **argv);
 
 /* These commands report for each operand. */
-static const char *const several[] = { "umount", "list", "check", NULL };
+static const char *const several[] = { "umount", "list", "check", "explain", NULL };
 
 static bool is_word_of(const char *word, const char *const *words)
 {
