@@ -76,14 +76,6 @@ static int read_text(int process, const char *name, char *text)
 	return n < 0 ? (int)n : 0;
 }
 
-/* What follows the name at the beginning of a line; "": no such line. */
-static const char *find_line(const char *status, const char *name)
-{
-	const char *line = strstr(status, name);
-
-	return line ? line + strlen(name) : "";
-}
-
 /* The numbers in the rest of a line. */
 static size_t read_status_numbers(const char *line, uint32_t *numbers, size_t most)
 {
@@ -105,15 +97,15 @@ static int parse_status(const char *status, struct look *look)
 {
 	uint32_t numbers[33];
 
-	look->facts.n_groups = read_status_numbers(find_line(status, "\nGroups:"), look->groups,
-						   MAX_GROUPS);
+	look->facts.n_groups = read_status_numbers(idm_procfs_find_line(status, "\nGroups:"),
+						   look->groups, MAX_GROUPS);
 	look->facts.groups = look->groups;
-	look->pid_namespaces = (unsigned int)read_status_numbers(find_line(status, "\nNSpid:"), numbers,
-								 ARRAY_SIZE(numbers));
-	look->facts.capabilities = strtoull(find_line(status, "\nCapEff:"), NULL, 16);
+	look->pid_namespaces = (unsigned int)read_status_numbers(
+		idm_procfs_find_line(status, "\nNSpid:"), numbers, ARRAY_SIZE(numbers));
+	look->facts.capabilities = strtoull(idm_procfs_find_line(status, "\nCapEff:"), NULL, 16);
 	if (look->facts.n_groups == MAX_GROUPS || look->pid_namespaces == 0 ||
-	    read_status_numbers(find_line(status, "\nUid:"), look->uids, 3) != 3 ||
-	    read_status_numbers(find_line(status, "\nGid:"), look->gids, 3) != 3)
+	    read_status_numbers(idm_procfs_find_line(status, "\nUid:"), look->uids, 3) != 3 ||
+	    read_status_numbers(idm_procfs_find_line(status, "\nGid:"), look->gids, 3) != 3)
 		return -EFBIG;
 	return 0;
 }

@@ -5,7 +5,6 @@
 
 #include "facts.h"
 #include "lib/base/macros.h"
-#include "lib/sys/capability.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
@@ -51,13 +50,14 @@ static bool query_unmapped(const struct idm_process_facts *process, int fd, stru
 /* ---- IDs ---- */
 
 /* The ID on disk of one that the mount shows. The overflow ID stands for all that have no number. */
-static uint32_t find_disk_id(const struct idm_mount_facts *mount, unsigned int kind, uint32_t seen)
+static uint32_t find_disk_id(const struct idm_process_facts *process,
+			     const struct idm_mount_facts *mount, unsigned int kind, uint32_t seen)
 {
-	uint32_t id;
+	uint32_t overflow = kind == IDM_UID ? process->overflow_uid : process->overflow_gid, id;
 
 	if (mount->map)
 		return idm_map_to_disk(mount->map, kind, seen, &id) == 0 ? id : IDM_EXPLAIN_NO_ID;
-	if (seen == idm_overflow_id(kind) && (mount->mapped || !idm_in_initial_userns()))
+	if (seen == overflow && (mount->mapped || !process->caller_is_initial))
 		return IDM_EXPLAIN_NO_ID;
 	return seen;
 }
@@ -65,17 +65,16 @@ static uint32_t find_disk_id(const struct idm_mount_facts *mount, unsigned int k
 static void collect_owner(const struct idm_process_facts *process, const struct idm_mount_facts *mount,
 			  int fd, struct statx *st, struct idm_inode_facts *facts)
 {
-	bool overflows = st->stx_uid == idm_overflow_id(IDM_UID) ||
-			 st->stx_gid == idm_overflow_id(IDM_GID);
+	bool overflows = st->stx_uid == process->overflow_uid || st->stx_gid == process->overflow_gid;
 
 	if (mount->map && overflows && query_unmapped(process, fd, st)) {
 		facts->inode.uid = st->stx_uid;
 		facts->inode.gid = st->stx_gid;
 		return;
 	}
-	facts->inode.uid = find_disk_id(mount, IDM_UID, st->stx_uid);
-	facts->inode.gid = find_disk_id(mount, IDM_GID, st->stx_gid);
-	if (overflows && (mount->mapped || !idm_in_initial_userns()))
+	facts->inode.uid = find_disk_id(process, mount, IDM_UID, st->stx_uid);
+	facts->inode.gid = find_disk_id(process, mount, IDM_GID, st->stx_gid);
+	if (overflows && (mount->mapped || !process->caller_is_initial))
 		facts->unseen |= IDM_UNSEEN_OWNER;
 }
 
@@ -92,15 +91,17 @@ static void collect_flags(const struct statx *st, struct idm_inode_facts *facts)
 }
 
 /* An ID of the list that the mount does not map is not an ID of the process. */
-static void convert_acl(const struct idm_mount_facts *mount, struct idm_acl_facts *acl)
+static void convert_acl(const struct idm_process_facts *process, const struct idm_mount_facts *mount,
+			struct idm_acl_facts *acl)
 {
 	for (size_t i = 0; i < acl->n; i++)
 		if (acl->entries[i].id != IDM_EXPLAIN_NO_ID && mount->map)
-			acl->entries[i].id = find_disk_id(mount, acl->entries[i].kind,
+			acl->entries[i].id = find_disk_id(process, mount, acl->entries[i].kind,
 							  acl->entries[i].id);
 }
 
-static void add_acl(const struct idm_mount_facts *mount, int fd, struct idm_inode_facts *facts)
+static void add_acl(const struct idm_process_facts *process, const struct idm_mount_facts *mount, int fd,
+		    struct idm_inode_facts *facts)
 {
 	int r = idm_collect_acl(fd, &facts->acl);
 
@@ -108,7 +109,7 @@ static void add_acl(const struct idm_mount_facts *mount, int fd, struct idm_inod
 		facts->unseen |= IDM_UNSEEN_ACL;
 	if (r <= 0)
 		return;
-	convert_acl(mount, &facts->acl);
+	convert_acl(process, mount, &facts->acl);
 	facts->inode.flags |= IDM_INODE_ACL;
 	facts->inode.acl_group = facts->acl.group;
 	facts->inode.acl = facts->acl.entries;
@@ -127,7 +128,7 @@ int idm_collect_inode(const struct idm_process_facts *process, const struct idm_
 	facts->inode = (struct idm_explain_inode)IDM_EXPLAIN_INODE_INIT;
 	facts->inode.mode = st.stx_mode;
 	collect_flags(&st, facts);
-	add_acl(mount, fd, facts);
+	add_acl(process, mount, fd, facts);
 	collect_owner(process, mount, fd, &st, facts);
 	return 0;
 }

@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "facts.h"
 #include "lib/base/array.h"
@@ -26,13 +25,6 @@ static const enum idm_error_step step = IDM_STEP_EXPLAIN;
 #define STATUS_MOST (2UL << 20)
 
 /* ---- /proc/PID/status ---- */
-
-static const char *find_field(const char *text, const char *name)
-{
-	const char *line = strstr(text, name);
-
-	return line ? line + strlen(name) : "";
-}
 
 static int add_groups(struct idm_process_facts *process, const char *line)
 {
@@ -58,14 +50,14 @@ static int parse_credentials(struct idm_process_facts *process, const char *text
 	unsigned long long capabilities;
 
 	/* The last of four is the ID for filesystems. */
-	if (sscanf(find_field(text, "\nUid:"), "%*u %*u %*u %u", &uid) != 1 ||
-	    sscanf(find_field(text, "\nGid:"), "%*u %*u %*u %u", &gid) != 1 ||
-	    sscanf(find_field(text, "\nCapEff:"), "%llx", &capabilities) != 1)
+	if (sscanf(idm_procfs_find_line(text, "\nUid:"), "%*u %*u %*u %u", &uid) != 1 ||
+	    sscanf(idm_procfs_find_line(text, "\nGid:"), "%*u %*u %*u %u", &gid) != 1 ||
+	    sscanf(idm_procfs_find_line(text, "\nCapEff:"), "%llx", &capabilities) != 1)
 		return -EIO;
 	process->fsuid = uid;
 	process->fsgid = gid;
 	process->capabilities = capabilities;
-	return add_groups(process, find_field(text, "\nGroups:"));
+	return add_groups(process, idm_procfs_find_line(text, "\nGroups:"));
 }
 
 static int read_credentials(struct idm_process_facts *process, int fd, struct idm_error *err)
@@ -82,8 +74,8 @@ static int read_credentials(struct idm_process_facts *process, int fd, struct id
 /* A number that the caller's user namespace lacks is shown as the overflow ID. */
 static void note_invisible_ids(struct idm_process_facts *process)
 {
-	if (!idm_in_initial_userns() &&
-	    (process->fsuid == idm_overflow_id(IDM_UID) || process->fsgid == idm_overflow_id(IDM_GID)))
+	if (!process->caller_is_initial &&
+	    (process->fsuid == process->overflow_uid || process->fsgid == process->overflow_gid))
 		process->unseen |= IDM_UNSEEN_PROCESS_IDS;
 }
 
@@ -104,7 +96,8 @@ static int collect_userns_map(struct idm_process_facts *process, pid_t pid, stru
 	if (r < 0)
 		return idm_fail_errno(err, r, step, NULL);
 	r = idm_map_add_pid(process->userns_map, pid, err);
-	process->is_initial = r == 0 && idm_in_initial_userns() && has_everything(process->userns_map);
+	process->is_initial = r == 0 && process->caller_is_initial &&
+			      has_everything(process->userns_map);
 	if (r == 0 && !process->is_initial)
 		return 0;
 	idm_map_free(process->userns_map);
@@ -123,7 +116,7 @@ static int collect_userns(struct idm_process_facts *process, int directory, pid_
 
 	if (own < 0 || other < 0 || !idm_is_same_inode(own, other))
 		return collect_userns_map(process, pid, err);
-	process->is_initial = idm_in_initial_userns();
+	process->is_initial = process->caller_is_initial;
 	return 0;
 }
 
@@ -180,7 +173,7 @@ static int collect_self(struct idm_process_facts *process, struct idm_error *err
 
 	if (r < 0)
 		return r;
-	process->is_initial = idm_in_initial_userns();
+	process->is_initial = process->caller_is_initial;
 	return open_own_places(process, err);
 }
 
@@ -217,7 +210,12 @@ int idm_collect_process(pid_t pid, struct idm_process_facts *process, struct idm
 {
 	int r;
 
-	*process = (struct idm_process_facts){ .root_fd = -1, .cwd_fd = -1, .mount_ns_fd = -1 };
+	*process = (struct idm_process_facts){ .root_fd = -1,
+					       .cwd_fd = -1,
+					       .mount_ns_fd = -1,
+					       .caller_is_initial = idm_in_initial_userns(),
+					       .overflow_uid = idm_overflow_id(IDM_UID),
+					       .overflow_gid = idm_overflow_id(IDM_GID) };
 	if (pid < 0)
 		return idm_fail(err, -EINVAL, step, NULL, "expected a process number, got %d", (int)pid);
 	r = pid ? collect_other(process, pid, err) : collect_self(process, err);

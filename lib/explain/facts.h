@@ -22,9 +22,11 @@ struct idm_process_facts {
 	uint32_t *groups;
 	size_t n_groups;
 	uint64_t capabilities;
-	struct idm_map *userns_map; /* NULL: it has all IDs that the caller has */
-	bool is_initial;	    /* it is in the initial user namespace */
-	uint32_t unseen;	    /* IDM_UNSEEN_* */
+	struct idm_map *userns_map;	     /* NULL: it has all IDs that the caller has */
+	bool is_initial;		     /* it is in the initial user namespace */
+	bool caller_is_initial;		     /* the caller is in it */
+	uint32_t overflow_uid, overflow_gid; /* shown for IDs that the caller's user namespace lacks */
+	uint32_t unseen;		     /* IDM_UNSEEN_* */
 };
 
 /* `pid` 0 is the calling thread. Call idm_release_process() whatever came back. */

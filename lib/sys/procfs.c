@@ -381,3 +381,10 @@ int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_
 		return idm_diagnose_closed_file(fd, step, name, err);
 	return fd < 0 ? idm_fail_errno(err, fd, step, name) : fd;
 }
+
+const char *idm_procfs_find_line(const char *status, const char *name)
+{
+	const char *line = strstr(status, name);
+
+	return line ? line + strlen(name) : "";
+}

@@ -59,6 +59,9 @@ int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_
  */
 ssize_t idm_procfs_fd_path(int proc, int fd, char *path, size_t size);
 
+/* What follows `name`, such as "\nUid:", in the text of /proc/PID/status; "": there is no such line. */
+const char *idm_procfs_find_line(const char *status, const char *name);
+
 /*
  * Whether this thread has unshared a PID namespace that has no process yet. The next child becomes its
  * init, and when that exits, the namespace can never have a process again.
