@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The command that removes the rule which refuses an access. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,12 @@
 __attribute__((format(printf, 3, 4))) static bool write_cure(char *text, size_t size, const char *format,
 							     ...)
 {
-	__builtin_va_list args;
+	va_list args;
 	int n;
 
-	__builtin_va_start(args, format);
+	va_start(args, format);
 	n = vsnprintf(text, size, format, args);
-	__builtin_va_end(args);
+	va_end(args);
 	return n >= 0 && (size_t)n < size;
 }
 

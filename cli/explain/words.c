@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The reason why an access is refused, as a text. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,11 +42,11 @@ __attribute__((format(printf, 3, 4))) static void append(char *text, size_t size
 							 ...)
 {
 	size_t n = strlen(text);
-	__builtin_va_list args;
+	va_list args;
 
-	__builtin_va_start(args, format);
+	va_start(args, format);
 	vsnprintf(text + n, size - n, format, args);
-	__builtin_va_end(args);
+	va_end(args);
 }
 
 /* ---- permissions ---- */
