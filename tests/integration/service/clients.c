@@ -471,6 +471,12 @@ void map_without_rule(pid_t pid, int tree, int userns)
 	assert_int_equal(idm_sys_mount_setattr(own_tree, "", AT_EMPTY_PATH, &attr), 0);
 }
 
+void unshare_into_userns(void *unused)
+{
+	(void)unused;
+	must(unshare(CLONE_NEWUSER));
+}
+
 int clone_tree(const char *path)
 {
 	int tree = idm_sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

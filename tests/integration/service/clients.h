@@ -117,6 +117,9 @@ void map_without_rule(pid_t pid, int tree, int userns);
 /* A detached tree. */
 int clone_tree(const char *path);
 
+/* For neighbour_start(): a new user namespace without a map. */
+void unshare_into_userns(void *unused);
+
 /* ---- messages ---- */
 
 int connect_service(void);

@@ -12,6 +12,7 @@
 #include "clients.h"
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
+#include "tests/lib/neighbour.h"
 
 static void mounts_are_not_mapped(void)
 {
@@ -135,34 +136,10 @@ TEST(ids_of_others_cannot_be_seen)
 
 /* ---- user namespaces ---- */
 
-static int open_unmapped(void)
-{
-	int ready[2], fd;
-	char byte, path[64];
-	pid_t pid;
-
-	must(pipe2(ready, O_CLOEXEC));
-	pid = (pid_t)must(fork());
-	if (pid == 0) {
-		must(unshare(CLONE_NEWUSER));
-		must(write(ready[1], "", 1));
-		pause();
-		_exit(0);
-	}
-	must(read(ready[0], &byte, 1));
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
-	must(kill(pid, SIGKILL));
-	while (waitpid(pid, NULL, 0) < 0)
-		assert_int_equal(errno, EINTR);
-	close(ready[0]);
-	close(ready[1]);
-	return fd;
-}
-
 static void ask_with_odd_namespaces(void *initial)
 {
-	AUTO_CLOSE int tree = clone_tree(DATA), unmapped = open_unmapped();
+	AUTO_CLOSE int tree = clone_tree(DATA),
+		       unmapped = orphan_namespace("user", unshare_into_userns, NULL);
 	AUTO_CLOSE int own = (int)must(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
 	AUTO_CLOSE int mounts = (int)must(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
 	AUTO_CLOSE int by_path = (int)must(open("/proc/self/ns/user", O_PATH | O_CLOEXEC));

@@ -20,6 +20,7 @@
 #include "clients.h"
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
+#include "tests/lib/neighbour.h"
 
 #define MOVED SCRATCH "/moved"
 
@@ -136,7 +137,7 @@ struct attack {
 	bool may_succeed;
 	/* of the client */
 	int tree, userns, other;
-	pid_t holder; /* in a namespace without a map */
+	struct neighbour holder; /* in a namespace without a map */
 	unsigned int mapped, refused;
 };
 
@@ -172,24 +173,10 @@ static pid_t start_striker(const struct moment *moment)
 	_exit(0);
 }
 
-static pid_t start_holder(int *userns)
+static void start_holder(struct attack *attack)
 {
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	must(pipe2(ready, O_CLOEXEC));
-	pid = (pid_t)must(fork());
-	if (pid == 0) {
-		must(unshare(CLONE_NEWUSER));
-		must(write(ready[1], "", 1));
-		pause();
-	}
-	must(read(ready[0], &byte, 1));
-	close(ready[0]);
-	close(ready[1]);
-	*userns = open_of(pid, "ns/user", O_RDONLY);
-	return pid;
+	attack->holder = neighbour_start(unshare_into_userns, NULL);
+	attack->userns = neighbour_namespace(&attack->holder, "user");
 }
 
 static void end_process(pid_t pid)
@@ -229,13 +216,13 @@ static void attack_service(void *data)
 	if (attack->map)
 		attack->userns = userns_of(attack->map);
 	else
-		attack->holder = start_holder(&attack->userns);
+		start_holder(attack);
 	striker = start_striker(moment);
 	reply = ask(attack->tree, attack->userns);
 	end_process(striker);
 	check_outcome(attack, kept, reply.result);
 	if (!attack->map)
-		end_process(attack->holder);
+		neighbour_end(&attack->holder);
 	close(attack->tree);
 	close(attack->other);
 	close(attack->userns);
@@ -302,8 +289,8 @@ static struct attack attack_at_each_call(struct attack attack)
 
 static void write_map_of_others(const struct attack *attack)
 {
-	write_id_map(attack->holder, "uid_map", "1600 0 1\n");
-	write_id_map(attack->holder, "gid_map", "1600 0 1\n");
+	write_id_map(attack->holder.pid, "uid_map", "1600 0 1\n");
+	write_id_map(attack->holder.pid, "gid_map", "1600 0 1\n");
 }
 
 TEST_AS(map_after_the_look_is_refused, 300, 5, 12, mounts_are_not_mapped)
@@ -313,8 +300,8 @@ TEST_AS(map_after_the_look_is_refused, 300, 5, 12, mounts_are_not_mapped)
 
 static void write_own_map(const struct attack *attack)
 {
-	write_id_map(attack->holder, "gid_map", "1500 5 1\n");
-	write_id_map(attack->holder, "uid_map", "1500 5 1\n");
+	write_id_map(attack->holder.pid, "gid_map", "1500 5 1\n");
+	write_id_map(attack->holder.pid, "uid_map", "1500 5 1\n");
 }
 
 /* The control: a map that the rule allows is refused from the look on. */
