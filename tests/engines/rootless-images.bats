@@ -6,9 +6,7 @@ load rootless
 
 setup()
 {
-	set_up_overlay_storage
-	start_service
-	podman load --quiet --input image.tar
+	set_up_images
 }
 
 teardown()

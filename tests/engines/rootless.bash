@@ -35,8 +35,8 @@ set_up_rootless()
 		CONTAINERS_STORAGE_CONF=/mnt/storage.conf)
 }
 
-# The storage of joe has idmount-overlayfs as its mount_program.
-set_up_overlay_storage()
+# The storage of joe has idmount-overlayfs as its mount_program, and an image.
+set_up_images()
 {
 	storage=/mnt/joe/storage
 	set_up_rootless 'driver = "overlay"' 'runroot = "/mnt/joe/run/containers"' "graphroot = \"$storage\"" \
@@ -45,6 +45,8 @@ set_up_overlay_storage()
 	mkdir "$storage" "$BATS_TEST_TMPDIR/storage"
 	mount --bind "$BATS_TEST_TMPDIR/storage" "$storage"
 	chown 1500:1500 "$storage"
+	start_service
+	podman load --quiet --input image.tar
 }
 
 # All processes that podman has started are in the test's cgroup.
