@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the listing share: list.c selects what is listed. mount-namespaces.c finds the mount
- * namespaces. statmount.c and mountinfo.c read the mounts in one.
+ * namespaces. listmount.c, statmount.c and mountinfo.c read the mounts in one.
  */
 #ifndef IDM_LIST_INTERNAL_H
 #define IDM_LIST_INTERNAL_H
@@ -84,8 +84,6 @@ int idm_mount_ns_join(int fd, void (*run)(void *data), void *data, struct idm_er
 /* Whether this kernel has listmount(2) and statmount(2), and the caller may use them. */
 bool idm_statmount_works(void);
 
-int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_ns *ns);
-
 /* The mount with this unique id, if it is in that namespace. Calls back at most once. */
 int idm_statmount_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint64_t id);
 
@@ -97,6 +95,10 @@ bool idm_statmount_by_fd_works(void);
  * pipes, must not be asked for: Linux 7.0 uses the marker of its namespace as a pointer.
  */
 int idm_statmount_by_fd(const struct idm_lister *lister, int fd);
+
+/* ---- listmount.c ---- */
+
+int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_ns *ns);
 
 /* ---- mountinfo.c ---- */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * listmount(2) and statmount(2), Linux 6.8: the mounts of a namespace by their unique IDs, which no
- * other mount ever gets. The kernel answers what it knows, and `mask` says what that is. It ignores
+ * statmount(2), Linux 6.8: what the kernel tells about one mount, by its unique ID, which no other mount
+ * ever gets. The kernel answers what it knows, and `mask` says what that is. It ignores
  * flags that are newer than the kernel.
  */
 #include <errno.h>
@@ -16,10 +16,9 @@
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
+#include "statmount-reader.h"
 
 static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
-
-#define IDS_AT_ONCE 1024
 
 /*
  * What is asked for together with maps has to fit into this, which is the answer's head and the buffer
@@ -40,31 +39,14 @@ static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
 	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
 	 IDM_ATTR_NODIRATIME | IDM_ATTR_IDMAP | IDM_ATTR_NOSYMFOLLOW)
 
-/* How a question ended, apart from errors. */
-enum answer { VANISHED = 0, ANSWERED = 1 };
-
-struct reader {
-	const struct idm_lister *l;
-	const struct idm_mount_ns *ns;
-	int fd; /* on the mount, instead of its ID; or -1 */
-	struct idm_statmount *buf;
-	size_t capacity;
-	struct idm_map *map;	    /* of the mount at hand */
-	unsigned int told;	    /* the sides of it that the kernel knows of */
-	unsigned int no_gaps;	    /* the sides on which the caller sees every possible ID ... */
-	bool no_gaps_known;	    /* ... once that has been looked up */
-	char *fstype;		    /* with the subtype, if it has one */
-	struct idm_mountinfo *info; /* opened when the kernel does not tell sources */
-};
-
 /* ---- errors ---- */
 
-static int fail_listing(struct reader *r, int code)
+int idm_statmount_fail(const struct idm_statmount_reader *r, int code)
 {
 	return idm_fail_errno(r->l->err, code, step_list, NULL);
 }
 
-static int fail_mount_id(struct reader *r, uint64_t id, int code)
+int idm_statmount_fail_id(const struct idm_statmount_reader *r, uint64_t id, int code)
 {
 	char subject[40];
 
@@ -74,7 +56,8 @@ static int fail_mount_id(struct reader *r, uint64_t id, int code)
 
 /* ---- questions ---- */
 
-static struct idm_mnt_id_req make_request(const struct reader *r, uint64_t id, uint64_t param)
+struct idm_mnt_id_req idm_statmount_request(const struct idm_statmount_reader *r, uint64_t id,
+					    uint64_t param)
 {
 	/* The namespace id made the request longer in Linux 6.11. Without it the caller's is meant. */
 	return (struct idm_mnt_id_req){
@@ -85,10 +68,10 @@ static struct idm_mnt_id_req make_request(const struct reader *r, uint64_t id, u
 	};
 }
 
-static int ask_kernel(const struct reader *r, uint64_t id, uint64_t param, struct idm_statmount *buf,
-		      size_t size)
+static int ask_kernel(const struct idm_statmount_reader *r, uint64_t id, uint64_t param,
+		      struct idm_statmount *buf, size_t size)
 {
-	struct idm_mnt_id_req req = make_request(r, id, param);
+	struct idm_mnt_id_req req = idm_statmount_request(r, id, param);
 
 	if (r->fd < 0)
 		return idm_sys_statmount(&req, buf, size);
@@ -163,23 +146,24 @@ static bool is_whole(const struct idm_statmount *m, size_t capacity)
 	return true;
 }
 
-/* Returns an enum answer or -errno, -EOVERFLOW if the buffer is too small; no error is filled in. */
-static int query_mount_once(struct reader *r, uint64_t id, uint64_t what, size_t capacity)
+/* Returns IDM_ANSWERED, IDM_VANISHED or -errno, -EOVERFLOW if the buffer is too small; no error is
+ * filled in. */
+int idm_statmount_query(struct idm_statmount_reader *r, uint64_t id, uint64_t what, size_t capacity)
 {
 	int k = ask_kernel(r, id, known_at(r->l->level, what), r->buf, capacity);
 
 	if (k < 0)
-		return k == -ENOENT ? VANISHED : k;
-	return is_whole(r->buf, capacity) ? ANSWERED : -EBADMSG;
+		return k == -ENOENT ? IDM_VANISHED : k;
+	return is_whole(r->buf, capacity) ? IDM_ANSWERED : -EBADMSG;
 }
 
 /* The same, with a buffer that grows as needed. */
-static int query_mount_growing(struct reader *r, uint64_t id, uint64_t what)
+int idm_statmount_query_growing(struct idm_statmount_reader *r, uint64_t id, uint64_t what)
 {
 	struct idm_statmount *more;
 	int k;
 
-	while ((k = query_mount_once(r, id, what, r->capacity)) == -EOVERFLOW &&
+	while ((k = idm_statmount_query(r, id, what, r->capacity)) == -EOVERFLOW &&
 	       r->capacity < MOST_BYTES) {
 		more = realloc(r->buf, 2 * r->capacity);
 		if (!more)
@@ -193,7 +177,7 @@ static int query_mount_growing(struct reader *r, uint64_t id, uint64_t what)
 /* ---- maps ---- */
 
 /* n strings "DISK SEEN COUNT", one behind the other. */
-static int append_side(struct reader *r, unsigned int kind, const char *s, size_t n)
+static int append_side(struct idm_statmount_reader *r, unsigned int kind, const char *s, size_t n)
 {
 	AUTO_FREE struct idm_entry *entries = calloc(n + 1, sizeof(*entries));
 	char *end;
@@ -210,7 +194,7 @@ static int append_side(struct reader *r, unsigned int kind, const char *s, size_
 }
 
 /* Adds to the map what is in the answer. */
-static int append_sides(struct reader *r)
+static int append_sides(struct idm_statmount_reader *r)
 {
 	const struct idm_statmount *m = r->buf;
 	int k = 0;
@@ -222,35 +206,35 @@ static int append_sides(struct reader *r)
 	return k;
 }
 
-static int query_map(struct reader *r, uint64_t id, uint64_t side)
+static int query_map(struct idm_statmount_reader *r, uint64_t id, uint64_t side)
 {
-	int k = query_mount_once(r, id, side, SIZE_WITH_MAPS), t;
+	int k = idm_statmount_query(r, id, side, SIZE_WITH_MAPS), t;
 
-	if (k != ANSWERED)
+	if (k != IDM_ANSWERED)
 		return k;
 	t = append_sides(r);
-	return t < 0 ? t : ANSWERED;
+	return t < 0 ? t : IDM_ANSWERED;
 }
 
 /* All about one mount: the strings in the buffer, the map in r->map. */
-static int query_whole_mount(struct reader *r, uint64_t id)
+static int query_whole_mount(struct idm_statmount_reader *r, uint64_t id)
 {
 	const uint64_t plain = IDM_STATMOUNT_MNT_BASIC | IDM_STATMOUNT_MNT_NS_ID | STRINGS | NEW_STRINGS;
 	int k, t;
 
 	idm_map_move(r->map, &(struct idm_map){ 0 });
 	r->told = 0;
-	k = query_mount_once(r, id, plain | MAPS, SIZE_WITH_MAPS);
-	if (k == ANSWERED) {
+	k = idm_statmount_query(r, id, plain | MAPS, SIZE_WITH_MAPS);
+	if (k == IDM_ANSWERED) {
 		t = append_sides(r);
-		return t < 0 ? t : ANSWERED;
+		return t < 0 ? t : IDM_ANSWERED;
 	}
 	if (k != -EOVERFLOW)
 		return k;
 	k = query_map(r, id, IDM_STATMOUNT_MNT_UIDMAP);
-	if (k == ANSWERED)
+	if (k == IDM_ANSWERED)
 		k = query_map(r, id, IDM_STATMOUNT_MNT_GIDMAP);
-	return k == ANSWERED ? query_mount_growing(r, id, plain) : k;
+	return k == IDM_ANSWERED ? idm_statmount_query_growing(r, id, plain) : k;
 }
 
 /* ---- how much of the map that is ---- */
@@ -270,7 +254,7 @@ static bool has_every_id(int procfs, const char *name)
 	return sscanf(text, "%*u %*u %u", &count) == 1 && count == IDM_ID_END;
 }
 
-static void find_gaps(struct reader *r)
+static void find_gaps(struct idm_statmount_reader *r)
 {
 	AUTO_CLOSE int procfs = idm_procfs_root(NULL);
 
@@ -293,7 +277,7 @@ static bool is_full(const struct idm_entry *entries, size_t n)
  * The kernel leaves out an entry unless all of it is within one range of the caller's user namespace,
  * and does not say that it did. So a map is known to be whole only where no entry can be missing.
  */
-static enum idm_map_state map_state(struct reader *r)
+static enum idm_map_state map_state(struct idm_statmount_reader *r)
 {
 	const struct idm_entry *uids, *gids;
 	size_t u = idm_map_entries(r->map, IDM_UID, &uids), g = idm_map_entries(r->map, IDM_GID, &gids);
@@ -313,7 +297,7 @@ static enum idm_map_state map_state(struct reader *r)
 
 /* ---- one mount ---- */
 
-static const char *get_string(const struct reader *r, uint64_t flag, uint32_t offset)
+static const char *get_string(const struct idm_statmount_reader *r, uint64_t flag, uint32_t offset)
 {
 	return r->buf->mask & flag ? r->buf->str + offset : "";
 }
@@ -327,7 +311,7 @@ static enum idm_propagation decode_propagation(uint64_t flags)
 				       : IDM_PROPAGATION_PRIVATE;
 }
 
-static int fill_fstype(struct reader *r, struct idm_mount_info *mount)
+static int fill_fstype(struct idm_statmount_reader *r, struct idm_mount_info *mount)
 {
 	const struct idm_statmount *m = r->buf;
 
@@ -343,7 +327,7 @@ static int fill_fstype(struct reader *r, struct idm_mount_info *mount)
 	return 0;
 }
 
-static int fill_mount_info(struct reader *r, struct idm_mount_info *mount)
+static int fill_mount_info(struct idm_statmount_reader *r, struct idm_mount_info *mount)
 {
 	const struct idm_statmount *m = r->buf;
 
@@ -374,29 +358,29 @@ static bool tells_source(const struct idm_statmount *m)
 	       (m->mask & IDM_STATMOUNT_SUPPORTED_MASK && m->supported_mask & IDM_STATMOUNT_SB_SOURCE);
 }
 
-static int open_mountinfo(struct reader *r)
+static int open_mountinfo(struct idm_statmount_reader *r)
 {
 	AUTO_CLOSE int fd = -1;
 	int k;
 
 	if (r->info)
-		return ANSWERED;
+		return IDM_ANSWERED;
 	if (r->ns->foreign) {
 		fd = idm_mount_ns_open(r->ns->id, r->l->err);
 		if (fd < 0)
-			return fd == -ENOENT ? VANISHED : fd;
+			return fd == -ENOENT ? IDM_VANISHED : fd;
 	}
 	k = idm_mountinfo_open(fd, &r->info, r->l->err);
-	return k < 0 ? k : ANSWERED;
+	return k < 0 ? k : IDM_ANSWERED;
 }
 
-/* An enum answer or -errno. */
-static int is_still_there(const struct reader *r, uint64_t id)
+/* IDM_ANSWERED, IDM_VANISHED or -errno. */
+static int is_still_there(const struct idm_statmount_reader *r, uint64_t id)
 {
 	struct idm_statmount head;
 	int k = ask_kernel(r, id, IDM_STATMOUNT_MNT_BASIC, &head, sizeof(head));
 
-	return k == -ENOENT ? VANISHED : k < 0 ? k : ANSWERED;
+	return k == -ENOENT ? IDM_VANISHED : k < 0 ? k : IDM_ANSWERED;
 }
 
 /*
@@ -404,151 +388,55 @@ static int is_still_there(const struct reader *r, uint64_t id)
  * It was not if this mount was there before and is there after: mountinfo reads a text anew once it is
  * out of date. Errors are filled in.
  */
-static int add_source(struct reader *r, struct idm_mount_info *mount)
+static int add_source(struct idm_statmount_reader *r, struct idm_mount_info *mount)
 {
 	struct idm_mount_info line;
 	int k = open_mountinfo(r);
 
-	if (k != ANSWERED)
+	if (k != IDM_ANSWERED)
 		return k;
 	k = idm_mountinfo_find(r->info, r->buf->mnt_id_old, &line, r->l->err);
 	if (k <= 0)
-		return k < 0 ? k : VANISHED;
+		return k < 0 ? k : IDM_VANISHED;
 	k = is_still_there(r, mount->id);
-	if (k != ANSWERED)
-		return k < 0 ? fail_mount_id(r, mount->id, k) : VANISHED;
+	if (k != IDM_ANSWERED)
+		return k < 0 ? idm_statmount_fail_id(r, mount->id, k) : IDM_VANISHED;
 	mount->source = line.source;
 	mount->fstype = line.fstype;
-	return ANSWERED;
+	return IDM_ANSWERED;
 }
 
-static int report_mount(struct reader *r, uint64_t id)
+int idm_statmount_report(struct idm_statmount_reader *r, uint64_t id)
 {
 	struct idm_mount_info mount;
 	int k = query_whole_mount(r, id);
 
-	if (k == ANSWERED && fill_mount_info(r, &mount) < 0)
+	if (k == IDM_ANSWERED && fill_mount_info(r, &mount) < 0)
 		k = -ENOMEM;
-	if (k != ANSWERED)
-		return k == VANISHED ? 0 : fail_mount_id(r, id, k);
+	if (k != IDM_ANSWERED)
+		return k == IDM_VANISHED ? 0 : idm_statmount_fail_id(r, id, k);
 	if (!tells_source(r->buf))
 		k = add_source(r, &mount);
-	if (k != ANSWERED)
+	if (k != IDM_ANSWERED)
 		return k;
 	return r->l->each(&mount, r->l->data);
 }
 
-/* ---- all of them ---- */
+/* ---- the reader ---- */
 
-static int report_if_listed(struct reader *r, uint64_t id)
+int idm_statmount_reader_open(struct idm_statmount_reader *r, const struct idm_lister *lister,
+			      const struct idm_mount_ns *ns)
 {
-	int k = ANSWERED;
-
-	if (r->l->flags & IDM_LIST_UNMAPPED)
-		return report_mount(r, id);
-	/* The most are not mapped: this small question is all that they cost. */
-	k = query_mount_once(r, id, IDM_STATMOUNT_MNT_BASIC, sizeof(struct idm_statmount));
-	if (k != ANSWERED)
-		return k == VANISHED ? 0 : fail_mount_id(r, id, k);
-	return r->buf->mnt_attr & IDM_ATTR_IDMAP ? report_mount(r, id) : 0;
-}
-
-/* The IDs of all mounts; what the callback mounts is not among them. -errno, no error is filled in. */
-static ssize_t find_ids(struct reader *r, uint64_t **ids)
-{
-	struct idm_mnt_id_req req = make_request(r, IDM_LSMT_ROOT, 0);
-	size_t n = 0;
-	ssize_t more;
-
-	*ids = NULL;
-	do {
-		uint64_t *longer = reallocarray(*ids, n + IDS_AT_ONCE, sizeof(*longer));
-
-		if (!longer) /* those before are the caller's to free */
-			return -ENOMEM;
-		*ids = longer;
-		more = idm_sys_listmount(&req, longer + n, IDS_AT_ONCE);
-		if (more < 0)
-			return more;
-		n += (size_t)more;
-		if (n)
-			req.param = longer[n - 1];
-	} while (more == IDS_AT_ONCE);
-	return (ssize_t)n;
-}
-
-static int list_ids(struct reader *r, const uint64_t *ids, ssize_t n)
-{
-	int k = 0;
-
-	for (ssize_t i = 0; i < n && k == 0; i++)
-		k = report_if_listed(r, ids[i]);
-	return k;
-}
-
-/* ---- another namespace with a root that listmount misses ---- */
-
-static void find_root_mount_id(void *data)
-{
-	uint64_t *id = data;
-	bool unique;
-
-	idm_mount_id(AT_FDCWD, "/", id, &unique); /* 0 if that fails */
-}
-
-static bool is_listed(uint64_t id, const uint64_t *ids, ssize_t n)
-{
-	for (ssize_t i = 0; i < n; i++)
-		if (ids[i] == id)
-			return true;
-	return false;
-}
-
-/*
- * As another namespace's root the kernel uses the first mount that is on the very first one. With an
- * initramfs as root that is wrong: everything outside of, say, /proc is left out. Then the root is not
- * in the list, and the list of the namespace's own processes is used instead.
- */
-static int list_from_inside(struct reader *r, const uint64_t *ids, ssize_t n)
-{
-	AUTO_CLOSE int fd = idm_mount_ns_open(r->ns->id, r->l->err);
-	uint64_t root = 0;
-	int k;
-
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd; /* it has vanished */
-	k = idm_mount_ns_join(fd, find_root_mount_id, &root, r->l->err);
-	if (k < 0)
-		return k;
-	if (is_listed(root, ids, n)) {
-		idm_close_fd(&fd);
-		fd = -1;
-		return list_ids(r, ids, n);
-	}
-	return idm_mountinfo_list(r->l, r->ns, fd);
-}
-
-static int list_namespace(struct reader *r)
-{
-	AUTO_FREE uint64_t *ids = NULL;
-	ssize_t n = find_ids(r, &ids);
-
-	/* -ENOENT: it has vanished, or has one mount only, where the kernel looks for a second. */
-	if (r->ns->foreign && (n == -ENOENT || (n >= 0 && n < (ssize_t)r->ns->mounts)))
-		return list_from_inside(r, ids, n);
-	return n < 0 ? fail_listing(r, (int)n) : list_ids(r, ids, n);
-}
-
-static int init_reader(struct reader *r, const struct idm_lister *lister, const struct idm_mount_ns *ns)
-{
-	*r = (struct reader){ .l = lister, .ns = ns, .fd = -1, .capacity = SIZE_WITH_MAPS };
+	*r = (struct idm_statmount_reader){
+		.l = lister, .ns = ns, .fd = -1, .capacity = SIZE_WITH_MAPS
+	};
 	r->buf = malloc(r->capacity);
 	if (!r->buf || idm_map_new(&r->map) < 0)
-		return fail_listing(r, -ENOMEM);
+		return idm_statmount_fail(r, -ENOMEM);
 	return 0;
 }
 
-static void free_reader(struct reader *r)
+void idm_statmount_reader_close(struct idm_statmount_reader *r)
 {
 	idm_mountinfo_close(r->info);
 	idm_map_free(r->map);
@@ -556,25 +444,14 @@ static void free_reader(struct reader *r)
 	free(r->buf);
 }
 
-int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_ns *ns)
-{
-	struct reader r;
-	int k = init_reader(&r, lister, ns);
-
-	if (k == 0)
-		k = list_namespace(&r);
-	free_reader(&r);
-	return k;
-}
-
 int idm_statmount_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint64_t id)
 {
-	struct reader r;
-	int k = init_reader(&r, lister, ns);
+	struct idm_statmount_reader r;
+	int k = idm_statmount_reader_open(&r, lister, ns);
 
 	if (k == 0)
-		k = report_mount(&r, id);
-	free_reader(&r);
+		k = idm_statmount_report(&r, id);
+	idm_statmount_reader_close(&r);
 	return k;
 }
 
@@ -590,12 +467,12 @@ bool idm_statmount_by_fd_works(void)
 int idm_statmount_by_fd(const struct idm_lister *lister, int fd)
 {
 	const struct idm_mount_ns none = { 0 };
-	struct reader r;
-	int k = init_reader(&r, lister, &none);
+	struct idm_statmount_reader r;
+	int k = idm_statmount_reader_open(&r, lister, &none);
 
 	r.fd = fd;
 	if (k == 0)
-		k = report_mount(&r, 0);
-	free_reader(&r);
+		k = idm_statmount_report(&r, 0);
+	idm_statmount_reader_close(&r);
 	return k;
 }
