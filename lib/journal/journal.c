@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Writes a journal. Each line is appended by one write(2). A line that was written stays true. */
+/*
+ * Writes a journal. Each line is appended by one write(2), and the list of all mounts by another one. A
+ * line that was written stays true.
+ */
 #include "journal.h"
 
 #include <errno.h>
@@ -10,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/internal.h"
@@ -72,8 +76,8 @@ static char *escape_path(const char *path)
 	return text;
 }
 
-static int write_mount(struct idm_journal_writer *rec, const char *what, uint64_t id, const char *path,
-		       struct idm_error *err)
+static int write_tree_line(struct idm_journal_writer *rec, const char *what, uint64_t id,
+			   const char *path, struct idm_error *err)
 {
 	AUTO_FREE char *escaped = escape_path(path);
 
@@ -292,15 +296,15 @@ static int next_mount_id(uint64_t *id, bool *unique)
 	return mount < 0 ? mount : idm_mount_id(mount, "", id, unique);
 }
 
-int idm_journal_limit(struct idm_journal_writer *rec, struct idm_error *err)
+int idm_journal_limit(struct idm_journal_writer *rec, uint64_t newest, struct idm_error *err)
 {
-	uint64_t id;
-	bool unique;
+	uint64_t id = newest + 1;
+	bool unique = true;
 	int r;
 
 	if (rec->fd < 0)
 		return 0;
-	r = next_mount_id(&id, &unique);
+	r = newest ? 0 : next_mount_id(&id, &unique);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_journal, rec->path);
 	return unique ? write_line(rec, err, "limit %llu\n", (unsigned long long)id) : 0;
@@ -322,7 +326,7 @@ static int write_tree(struct idm_journal_writer *rec, const char *what, int tree
 	r = idm_mount_id(tree, "", &id, &unique);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_journal, rec->path);
-	r = write_mount(rec, what, id, path, err);
+	r = write_tree_line(rec, what, id, path, err);
 	return r < 0 ? r : sync_journal(rec, err);
 }
 
@@ -338,13 +342,31 @@ int idm_journal_root(struct idm_journal_writer *rec, int tree, const struct idm_
 	return write_tree(rec, "root", tree, target, err);
 }
 
-/* The mounts below a root. The kernel lists mounts in the order of mounting, parents first. */
+/* The text that names all mounts. It is written at once, since a write for each costs more than finding
+ * it. */
+struct names {
+	FILE *text;
+	char *start;
+	size_t length;
+	size_t n; /* mounts in it */
+};
+
+static int add_name(uint64_t id, const char *target, void *data)
+{
+	struct names *names = data;
+	AUTO_FREE char *escaped = escape_path(target);
+
+	if (!escaped || fprintf(names->text, "mount %llu %s\n", (unsigned long long)id, escaped) < 0)
+		return -ENOMEM;
+	names->n++;
+	return 0;
+}
+
+/* Before Linux 6.8. The kernel lists mounts in the order of mounting, parents first. */
 struct below {
-	struct idm_journal_writer *rec;
-	struct idm_error *err;
+	struct names *names;
 	uint64_t *ids; /* of the root, and of all mounts that are known to be below it */
 	size_t n;
-	bool found; /* the root is among the listed mounts */
 };
 
 static bool is_below(const struct below *b, const struct idm_mount_info *mount)
@@ -352,49 +374,82 @@ static bool is_below(const struct below *b, const struct idm_mount_info *mount)
 	for (size_t i = b->n; i-- > 0;)
 		if (b->ids[i] == mount->parent_id)
 			return true;
-	return mount->id == b->ids[0];
+	return false;
 }
 
-static int write_if_below(const struct idm_mount_info *mount, void *data)
+static int add_if_below(const struct idm_mount_info *mount, void *data)
 {
 	struct below *b = data;
+	uint64_t *new;
 
+	if (mount->id == b->ids[0])
+		return add_name(mount->id, mount->target, b->names);
 	if (!is_below(b, mount))
 		return 0;
-	b->found = b->found || mount->id == b->ids[0];
-	if (mount->id != b->ids[0]) {
-		uint64_t *more = reallocarray(b->ids, b->n + 1, sizeof(*more));
+	new = idm_array_append(&b->ids, &b->n, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	*new = mount->id;
+	return add_name(mount->id, mount->target, b->names);
+}
 
-		if (!more)
-			return idm_fail_errno(b->err, -ENOMEM, step_journal, b->rec->path);
-		b->ids = more;
-		b->ids[b->n++] = mount->id;
+static int add_all_below(uint64_t root, struct names *names, struct idm_error *err)
+{
+	struct below b = { .names = names };
+	uint64_t *first = idm_array_append(&b.ids, &b.n, sizeof(*first));
+	int r = -ENOMEM;
+
+	if (first) {
+		*first = root;
+		r = idm_list(IDM_LIST_UNMAPPED, add_if_below, &b, err);
 	}
-	return write_mount(b->rec, "mount", mount->id, mount->target, b->err);
+	free(b.ids);
+	return r;
+}
+
+static int add_all_names(struct idm_journal_writer *rec, int tree, struct names *names,
+			 struct idm_error *err)
+{
+	uint64_t root;
+	bool unique;
+	int r = idm_mount_id(tree, "", &root, &unique);
+
+	if (r < 0)
+		return idm_fail_errno(err, r, step_journal, rec->path);
+	r = unique && idm_statmount_works() ? idm_list_below(root, add_name, names, err)
+					    : add_all_below(root, names, err);
+	if (r == -ENOMEM)
+		return idm_fail_errno(err, r, step_journal, rec->path);
+	/* IDs of the other kind have this result, for example. */
+	if (r == 0 && !names->n)
+		return idm_fail(err, -ENOENT, step_journal, rec->path,
+				"the mounts are not in this mount namespace");
+	return r;
+}
+
+static int write_names(struct idm_journal_writer *rec, struct names *names, struct idm_error *err)
+{
+	int r = fputs("end\n", names->text) < 0 || fflush(names->text) != 0 ? -ENOMEM : 0;
+
+	if (r == 0)
+		r = idm_sys_write_all(rec->fd, names->start, names->length);
+	return r < 0 ? idm_fail_errno(err, r, step_journal, rec->path) : 0;
 }
 
 int idm_journal_mounts(struct idm_journal_writer *rec, int tree, struct idm_error *err)
 {
-	struct below b = { .rec = rec, .err = err, .n = 1 };
-	bool unique;
+	struct names names = { 0 };
 	int r;
 
 	if (rec->fd < 0)
 		return 0;
-	b.ids = malloc(sizeof(*b.ids));
-	if (!b.ids)
+	names.text = open_memstream(&names.start, &names.length);
+	if (!names.text)
 		return idm_fail_errno(err, -ENOMEM, step_journal, rec->path);
-	r = idm_mount_id(tree, "", &b.ids[0], &unique);
-	if (r < 0)
-		idm_fail_errno(err, r, step_journal, rec->path);
+	r = add_all_names(rec, tree, &names, err);
 	if (r == 0)
-		r = idm_list(IDM_LIST_UNMAPPED, write_if_below, &b, err);
-	/* IDs of the other kind have this result, for example. */
-	if (r == 0 && !b.found)
-		r = idm_fail(err, -ENOENT, step_journal, rec->path,
-			     "the mounts are not in this mount namespace");
-	free(b.ids);
-	if (r == 0)
-		r = write_line(rec, err, "end\n");
+		r = write_names(rec, &names, err);
+	fclose(names.text);
+	free(names.start);
 	return r < 0 ? r : sync_journal(rec, err);
 }

@@ -43,8 +43,12 @@ int idm_journal_outside(const struct idm_created *created, const char *path, voi
 int idm_journal_inside(const struct idm_created *created, const char *path, void *writer,
 		       struct idm_error *err);
 
-/* Writes that all mounts are created, and that no other follows. Called before the next two. */
-int idm_journal_limit(struct idm_journal_writer *writer, struct idm_error *err);
+/*
+ * Writes that all mounts are created, and that no other follows. Called before the next two. `newest` is
+ * the unique ID of the last one, or 0: it is not known, and a further mount tells it, which costs more
+ * than a whole bind.
+ */
+int idm_journal_limit(struct idm_journal_writer *writer, uint64_t newest, struct idm_error *err);
 
 /* Write the mount below the root, if there is one, and the root itself. Both are about to be attached at
  * `target`. Each returns when its line is on the disk. */

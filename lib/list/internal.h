@@ -100,6 +100,16 @@ int idm_statmount_by_fd(const struct idm_lister *lister, int fd);
 
 int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_ns *ns);
 
+typedef int idm_list_below_fn(uint64_t id, const char *target, void *data);
+
+/*
+ * Calls `each` for the mount with this unique ID in the caller's namespace, and for all mounts below
+ * that are younger, in the order of mounting. Its cost does not depend on other mounts of the host. A
+ * mount that is gone is left out. Needs Linux 6.8, see idm_statmount_works(). Returns the first result
+ * of `each` that is not 0, or -errno.
+ */
+int idm_list_below(uint64_t top, idm_list_below_fn *each, void *data, struct idm_error *err);
+
 /* ---- mountinfo.c ---- */
 
 struct idm_mountinfo;

@@ -23,10 +23,13 @@ static int report_if_listed(struct idm_statmount_reader *r, uint64_t id)
 	return r->buf->mnt_attr & IDM_ATTR_IDMAP ? idm_statmount_report(r, id) : 0;
 }
 
-/* The IDs of all mounts; what the callback mounts is not among them. -errno, no error is filled in. */
-static ssize_t find_ids(struct idm_statmount_reader *r, uint64_t **ids)
+/*
+ * The IDs of all mounts below `top` that are larger than `after`. What the callback mounts is not among
+ * them. Returns -errno without an error that is filled in.
+ */
+static ssize_t find_ids(struct idm_statmount_reader *r, uint64_t top, uint64_t after, uint64_t **ids)
 {
-	struct idm_mnt_id_req req = idm_statmount_request(r, IDM_LSMT_ROOT, 0);
+	struct idm_mnt_id_req req = idm_statmount_request(r, top, after);
 	size_t n = 0;
 	ssize_t more;
 
@@ -101,7 +104,7 @@ static int list_from_inside(struct idm_statmount_reader *r, const uint64_t *ids,
 static int list_namespace(struct idm_statmount_reader *r)
 {
 	AUTO_FREE uint64_t *ids = NULL;
-	ssize_t n = find_ids(r, &ids);
+	ssize_t n = find_ids(r, IDM_LSMT_ROOT, 0, &ids);
 
 	/* -ENOENT: it has vanished, or has one mount only, where the kernel looks for a second. */
 	if (r->ns->foreign && (n == -ENOENT || (n >= 0 && n < (ssize_t)r->ns->mounts)))
@@ -116,6 +119,45 @@ int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_n
 
 	if (k == 0)
 		k = list_namespace(&r);
+	idm_statmount_reader_close(&r);
+	return k;
+}
+
+/* ---- one mount, and those below ---- */
+
+static int report_target(struct idm_statmount_reader *r, uint64_t id, idm_list_below_fn *each,
+			 void *data)
+{
+	int k = idm_statmount_query_growing(r, id, IDM_STATMOUNT_MNT_POINT);
+
+	if (k < 0)
+		return idm_statmount_fail_id(r, id, k);
+	return k == IDM_VANISHED ? IDM_VANISHED : each(id, r->buf->str + r->buf->mnt_point, data);
+}
+
+static int list_below(struct idm_statmount_reader *r, uint64_t top, idm_list_below_fn *each, void *data)
+{
+	AUTO_FREE uint64_t *ids = NULL;
+	int k = report_target(r, top, each, data);
+	ssize_t n = k == 0 ? find_ids(r, top, top, &ids) : 0;
+
+	/* -ENOENT: the top mount is gone by now. */
+	if (n < 0 && n != -ENOENT)
+		return idm_statmount_fail(r, (int)n);
+	for (ssize_t i = 0; i < n && k == 0; i++)
+		k = report_target(r, ids[i], each, data);
+	return k;
+}
+
+int idm_list_below(uint64_t top, idm_list_below_fn *each, void *data, struct idm_error *err)
+{
+	const struct idm_lister lister = { .level = IDM_LIST_NEWEST, .err = err };
+	const struct idm_mount_ns own = { 0 };
+	struct idm_statmount_reader r;
+	int k = idm_statmount_reader_open(&r, &lister, &own);
+
+	if (k == 0)
+		k = list_below(&r, top, each, data);
 	idm_statmount_reader_close(&r);
 	return k;
 }

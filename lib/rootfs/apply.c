@@ -120,7 +120,7 @@ static int attach_plan(struct application *a, struct idm_error *err)
 
 static int make_visible(struct application *a, struct idm_error *err)
 {
-	int r = idm_journal_limit(&a->writer, err);
+	int r = idm_journal_limit(&a->writer, a->assembly.newest, err);
 
 	if (r == 0 && a->base >= 0)
 		r = attach_base(a, err);

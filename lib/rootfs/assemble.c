@@ -107,6 +107,21 @@ static int check_root(const struct idm_assembly *a, struct idm_error *err)
 			"expected a directory with mounts below it, got a file");
 }
 
+/*
+ * IDs of mounts grow. The tree of the last entry was created last. It is its last mount too, unless
+ * others are below it.
+ */
+static uint64_t find_newest(const struct idm_assembly *a)
+{
+	const size_t last = a->plan->n - 1;
+	uint64_t id;
+	bool unique;
+
+	if (a->plan->entries[last].recursive || idm_mount_id(a->mounts[last], "", &id, &unique) < 0)
+		return 0;
+	return unique ? id : 0;
+}
+
 static int put_together(struct idm_assembly *a, const struct idm_plan_apply_options *o,
 			struct idm_error *err)
 {
@@ -115,9 +130,12 @@ static int put_together(struct idm_assembly *a, const struct idm_plan_apply_opti
 
 	if (r < 0)
 		return r;
-	a->tree = detached || a->plan->n == 1
-			  ? assemble_detached(a, o->flags & IDM_PLAN_APPLY_MKDIR, err)
-			  : idm_assemble_in_namespace(a, o, err);
+	detached = detached || a->plan->n == 1;
+	/* A copy out of a namespace has other IDs. */
+	if (o->journal && detached)
+		a->newest = find_newest(a);
+	a->tree = detached ? assemble_detached(a, o->flags & IDM_PLAN_APPLY_MKDIR, err)
+			   : idm_assemble_in_namespace(a, o, err);
 	return a->tree < 0 ? a->tree : make_rdonly(a, err);
 }
 

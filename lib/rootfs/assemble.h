@@ -11,6 +11,7 @@
 /* A whole plan as one detached tree, and the targets that were created in it on the way. */
 struct idm_assembly {
 	int tree;
+	uint64_t newest; /* the unique ID of the mount that was created last; 0: not known */
 	const struct idm_plan *plan;
 	int *mounts; /* of each entry whose propagation is to be set, if a descriptor identifies it */
 	struct idm_target *targets; /* one for each entry */

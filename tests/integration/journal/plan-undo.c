@@ -541,6 +541,68 @@ TEST(a_journal_that_ends_anywhere)
 	}
 }
 
+/* Applies a plan, and leaves the journal of a program that died as soon as the root was attached. */
+static void die_after_attaching(const struct idm_plan *plan, unsigned int flags)
+{
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	AUTO_FREE char *text = NULL;
+	struct idm_error err;
+	char *root;
+
+	o.flags = flags;
+	o.journal = JOURNAL;
+	assert_ok(idm_plan_apply(plan, AT_FDCWD, TARGET, &o, &err), &err);
+	text = read_journal();
+	root = strstr(text, "\nroot ");
+	assert_true(root != NULL);
+	write_journal(text, (size_t)(strchr(root + 1, '\n') + 1 - text));
+}
+
+/* Of such a journal only the limit tells which mounts below are the plan's. */
+TEST(the_limit_is_above_every_mount_of_the_plan)
+{
+	static const char *const kinds[] = { "bind", "rbind" };
+	static const unsigned int ways[] = { 0, IDM_PLAN_APPLY_IN_NAMESPACE };
+
+	enter_image();
+	scratch_dir(ROOT "/one");
+	scratch_dir(ROOT "/two");
+	scratch_dir(SCRATCH "/volume/below");
+	do_mount("below", SCRATCH "/volume/below", "tmpfs", 0, NULL);
+	for (size_t first = 0; first < 2; first++)
+		for (size_t last = 0; last < 2; last++)
+			for (size_t way = 0; way < 2; way++) {
+				AUTO_PLAN struct idm_plan *plan = plan_new();
+				struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
+
+				plan_step(plan, "bind", ROOT, "/", "bind", NULL);
+				plan_step(plan, "bind", SCRATCH "/volume", "/one", kinds[first], NULL);
+				plan_step(plan, "bind", SCRATCH "/volume", "/two", kinds[last], NULL);
+				die_after_attaching(plan, ways[way]);
+				undo();
+				snapshot_assert_same(before);
+			}
+}
+
+/* Mounts that another process adds later are above it, and stop the undo. */
+TEST(the_limit_is_below_every_mount_that_is_added_later)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+
+	enter_image();
+	scratch_dir(ROOT "/one");
+	scratch_dir(ROOT "/two");
+	plan_step(plan, "bind", ROOT, "/", "bind", NULL);
+	plan_step(plan, "tmpfs", "tmpfs", "/one", NULL);
+	die_after_attaching(plan, 0);
+	do_mount("later", TARGET "/two", "tmpfs", 0, NULL);
+	if (kernel_is_before(6, 8)) { /* there is no limit, and the mount counts as one of the plan */
+		undo();
+		return;
+	}
+	assert_not_undone(-EBUSY, TARGET "/two", "the journal does not name this mount");
+}
+
 TEST(killed_at_any_time)
 {
 	struct rng rng = rng_new(1);
