@@ -342,82 +342,56 @@ int idm_journal_root(struct idm_journal_writer *rec, int tree, const struct idm_
 	return write_tree(rec, "root", tree, target, err);
 }
 
-/* The text that names all mounts. It is written at once, since a write for each costs more than finding
- * it. */
+/*
+ * The text that names all mounts. It is written at once, since a write for each costs more than finding
+ * it. The kernel lists mounts in the order of mounting, parents first.
+ */
 struct names {
 	FILE *text;
 	char *start;
 	size_t length;
-	size_t n; /* mounts in it */
-};
-
-static int add_name(uint64_t id, const char *target, void *data)
-{
-	struct names *names = data;
-	AUTO_FREE char *escaped = escape_path(target);
-
-	if (!escaped || fprintf(names->text, "mount %llu %s\n", (unsigned long long)id, escaped) < 0)
-		return -ENOMEM;
-	names->n++;
-	return 0;
-}
-
-/* Before Linux 6.8. The kernel lists mounts in the order of mounting, parents first. */
-struct below {
-	struct names *names;
-	uint64_t *ids; /* of the root, and of all mounts that are known to be below it */
+	uint64_t root;
+	uint64_t *ids; /* of the mounts in the text */
 	size_t n;
 };
 
-static bool is_below(const struct below *b, const struct idm_mount_info *mount)
+static int add_name(struct names *names, const struct idm_mount_info *mount)
 {
-	for (size_t i = b->n; i-- > 0;)
-		if (b->ids[i] == mount->parent_id)
+	AUTO_FREE char *escaped = escape_path(mount->target);
+	uint64_t *new = idm_array_append(&names->ids, &names->n, sizeof(*new));
+
+	if (!escaped || !new)
+		return -ENOMEM;
+	*new = mount->id;
+	return fprintf(names->text, "mount %llu %s\n", (unsigned long long)mount->id, escaped) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+static bool is_below(const struct names *names, const struct idm_mount_info *mount)
+{
+	for (size_t i = names->n; i-- > 0;)
+		if (names->ids[i] == mount->parent_id)
 			return true;
 	return false;
 }
 
 static int add_if_below(const struct idm_mount_info *mount, void *data)
 {
-	struct below *b = data;
-	uint64_t *new;
+	struct names *names = data;
 
-	if (mount->id == b->ids[0])
-		return add_name(mount->id, mount->target, b->names);
-	if (!is_below(b, mount))
-		return 0;
-	new = idm_array_append(&b->ids, &b->n, sizeof(*new));
-	if (!new)
-		return -ENOMEM;
-	*new = mount->id;
-	return add_name(mount->id, mount->target, b->names);
-}
-
-static int add_all_below(uint64_t root, struct names *names, struct idm_error *err)
-{
-	struct below b = { .names = names };
-	uint64_t *first = idm_array_append(&b.ids, &b.n, sizeof(*first));
-	int r = -ENOMEM;
-
-	if (first) {
-		*first = root;
-		r = idm_list(IDM_LIST_UNMAPPED, add_if_below, &b, err);
-	}
-	free(b.ids);
-	return r;
+	return mount->id == names->root || is_below(names, mount) ? add_name(names, mount) : 0;
 }
 
 static int add_all_names(struct idm_journal_writer *rec, int tree, struct names *names,
 			 struct idm_error *err)
 {
-	uint64_t root;
 	bool unique;
-	int r = idm_mount_id(tree, "", &root, &unique);
+	int r = idm_mount_id(tree, "", &names->root, &unique);
 
 	if (r < 0)
 		return idm_fail_errno(err, r, step_journal, rec->path);
-	r = unique && idm_statmount_works() ? idm_list_below(root, add_name, names, err)
-					    : add_all_below(root, names, err);
+	r = idm_list_below(names->root, add_if_below, names, err);
 	if (r == -ENOMEM)
 		return idm_fail_errno(err, r, step_journal, rec->path);
 	/* IDs of the other kind have this result, for example. */
@@ -451,5 +425,6 @@ int idm_journal_mounts(struct idm_journal_writer *rec, int tree, struct idm_erro
 		r = write_names(rec, &names, err);
 	fclose(names.text);
 	free(names.start);
+	free(names.ids);
 	return r < 0 ? r : sync_journal(rec, err);
 }

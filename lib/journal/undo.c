@@ -57,23 +57,55 @@ struct undoing {
 
 /* ---- looking ---- */
 
-static int collect_node(const struct idm_mount_info *mount, void *data)
-{
-	struct undoing *u = data;
-	struct node *new = idm_array_append(&u->nodes, &u->n_nodes, sizeof(*new));
-
-	if (!new)
-		return -ENOMEM;
-	*new = (struct node){ mount->id, mount->parent_id, strdup(mount->target), false };
-	return new->target ? 0 : -ENOMEM;
-}
-
 static struct node *find_node(const struct undoing *u, uint64_t id)
 {
 	for (size_t i = 0; i < u->n_nodes; i++)
 		if (u->nodes[i].id == id)
 			return &u->nodes[i];
 	return NULL;
+}
+
+static int collect_node(const struct idm_mount_info *mount, void *data)
+{
+	struct undoing *u = data;
+	struct node *new;
+
+	if (find_node(u, mount->id))
+		return 0;
+	new = idm_array_append(&u->nodes, &u->n_nodes, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	*new = (struct node){ mount->id, mount->parent_id, strdup(mount->target), false };
+	return new->target ? 0 : -ENOMEM;
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+	const struct node *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/*
+ * Finds every mount of the journal, and all mounts below these. The first look finds all of them, unless
+ * some have been moved elsewhere. With short IDs it finds all mounts of the namespace.
+ */
+static int collect_nodes(struct undoing *u, struct idm_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < u->journal.n && r == 0; i++) {
+		const struct idm_journal_entry *e = &u->journal.entries[i];
+
+		if (e->kind < IDM_JOURNAL_BASE || find_node(u, e->number))
+			continue;
+		r = idm_list_below(e->number, collect_node, u, err);
+		if (!u->journal.unique_ids)
+			return r;
+	}
+	if (u->n_nodes)
+		qsort(u->nodes, u->n_nodes, sizeof(*u->nodes), compare_nodes);
+	return r;
 }
 
 static bool is_marked(const struct undoing *u, uint64_t id)
@@ -216,7 +248,7 @@ static int mark_mounts(struct undoing *u, struct idm_error *err)
 			      "processes the mounts are gone, and the journal can be removed");
 		return -EXDEV;
 	}
-	r = idm_list(IDM_LIST_UNMAPPED, collect_node, u, err);
+	r = collect_nodes(u, err);
 	if (r < 0)
 		return r == -ENOMEM ? idm_fail_errno(err, r, step_undo, NULL) : r;
 	r = check_reach(u, err);

@@ -49,6 +49,17 @@ int idm_list_path_at(enum idm_list_level level, int dirfd, const char *path,
 		     int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		     struct idm_error *err);
 
+/*
+ * Calls `each` for the mount with this ID in the caller's namespace, and for all mounts below, in the
+ * order of mounting. Its cost does not depend on other mounts of the host. Of a mount it fills in the
+ * IDs, the propagation and the target only. A mount that is gone, or outside of the caller's root
+ * directory, is left out. Before Linux 6.8 it lists all
+ * mounts: the callback has to look at the parents. Returns the first result of `each` that is not 0, or
+ * -errno.
+ */
+int idm_list_below(uint64_t top, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
+		   struct idm_error *err);
+
 /* ---- mount-namespaces.c ---- */
 
 /* The calling thread's mount namespace: 0, or -errno, and what cannot be known (no /proc) stays 0. */
@@ -100,15 +111,8 @@ int idm_statmount_by_fd(const struct idm_lister *lister, int fd);
 
 int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_ns *ns);
 
-typedef int idm_list_below_fn(uint64_t id, const char *target, void *data);
-
-/*
- * Calls `each` for the mount with this unique ID in the caller's namespace, and for all mounts below
- * that are younger, in the order of mounting. Its cost does not depend on other mounts of the host. A
- * mount that is gone is left out. Needs Linux 6.8, see idm_statmount_works(). Returns the first result
- * of `each` that is not 0, or -errno.
- */
-int idm_list_below(uint64_t top, idm_list_below_fn *each, void *data, struct idm_error *err);
+/* The mount with this unique ID, and all mounts below; see idm_list_below(). */
+int idm_statmount_list_below(const struct idm_lister *lister, uint64_t top);
 
 /* ---- mountinfo.c ---- */
 

@@ -75,6 +75,23 @@ int idm_list(unsigned int flags, int (*each)(const struct idm_mount_info *mount,
 	return idm_list_at(IDM_LIST_NEWEST, flags, each, data, err);
 }
 
+/* ---- one mount, and those below ---- */
+
+/* The kernel counts unique IDs from 2^31 on, so that no short ID is taken for one. */
+static bool is_unique(uint64_t id)
+{
+	return id >> 31;
+}
+
+int idm_list_below(uint64_t top, int (*each)(const struct idm_mount_info *mount, void *data), void *data,
+		   struct idm_error *err)
+{
+	const struct idm_lister l = { IDM_LIST_NEWEST, IDM_LIST_UNMAPPED, each, data, err };
+
+	return is_unique(top) && idm_statmount_works() ? idm_statmount_list_below(&l, top)
+						       : list_own(&l);
+}
+
 /* ---- the mount that holds a path ---- */
 
 /* What the reader's callback needs to call the caller's. */

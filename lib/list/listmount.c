@@ -24,12 +24,12 @@ static int report_if_listed(struct idm_statmount_reader *r, uint64_t id)
 }
 
 /*
- * The IDs of all mounts below `top` that are larger than `after`. What the callback mounts is not among
- * them. Returns -errno without an error that is filled in.
+ * The IDs of all mounts below `top`. What the callback mounts is not among them. Returns -errno without
+ * an error that is filled in.
  */
-static ssize_t find_ids(struct idm_statmount_reader *r, uint64_t top, uint64_t after, uint64_t **ids)
+static ssize_t find_ids(struct idm_statmount_reader *r, uint64_t top, uint64_t **ids)
 {
-	struct idm_mnt_id_req req = idm_statmount_request(r, top, after);
+	struct idm_mnt_id_req req = idm_statmount_request(r, top, 0);
 	size_t n = 0;
 	ssize_t more;
 
@@ -104,7 +104,7 @@ static int list_from_inside(struct idm_statmount_reader *r, const uint64_t *ids,
 static int list_namespace(struct idm_statmount_reader *r)
 {
 	AUTO_FREE uint64_t *ids = NULL;
-	ssize_t n = find_ids(r, IDM_LSMT_ROOT, 0, &ids);
+	ssize_t n = find_ids(r, IDM_LSMT_ROOT, &ids);
 
 	/* -ENOENT: it has vanished, or has one mount only, where the kernel looks for a second. */
 	if (r->ns->foreign && (n == -ENOENT || (n >= 0 && n < (ssize_t)r->ns->mounts)))
@@ -125,39 +125,48 @@ int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_n
 
 /* ---- one mount, and those below ---- */
 
-static int report_target(struct idm_statmount_reader *r, uint64_t id, idm_list_below_fn *each,
-			 void *data)
+/* A mount outside of the caller's root directory has no target, and is not listed. */
+static int report_place(struct idm_statmount_reader *r, uint64_t id)
 {
-	int k = idm_statmount_query_growing(r, id, IDM_STATMOUNT_MNT_POINT);
+	int k = idm_statmount_query_growing(r, id, IDM_STATMOUNT_MNT_BASIC | IDM_STATMOUNT_MNT_POINT);
+	const struct idm_statmount *m = r->buf;
+	struct idm_mount_info mount = { .size = sizeof(mount), .map_state = IDM_MAP_UNREADABLE };
 
+	if (k == -EPERM || k == IDM_VANISHED)
+		return 0;
 	if (k < 0)
 		return idm_statmount_fail_id(r, id, k);
-	return k == IDM_VANISHED ? IDM_VANISHED : each(id, r->buf->str + r->buf->mnt_point, data);
+	mount.id = m->mnt_id;
+	mount.parent_id = m->mnt_parent_id;
+	mount.propagation = idm_statmount_propagation(m->mnt_propagation);
+	mount.target = m->mask & IDM_STATMOUNT_MNT_POINT ? m->str + m->mnt_point : "";
+	return *mount.target ? r->l->each(&mount, r->l->data) : 0;
 }
 
-static int list_below(struct idm_statmount_reader *r, uint64_t top, idm_list_below_fn *each, void *data)
+static int list_places(struct idm_statmount_reader *r, uint64_t top)
 {
 	AUTO_FREE uint64_t *ids = NULL;
-	int k = report_target(r, top, each, data);
-	ssize_t n = k == 0 ? find_ids(r, top, top, &ids) : 0;
+	int k = report_place(r, top);
+	ssize_t n = k == 0 ? find_ids(r, top, &ids) : 0;
 
-	/* -ENOENT: the top mount is gone by now. */
-	if (n < 0 && n != -ENOENT)
+	/* The top mount is gone by now, or hidden. */
+	if (n == -ENOENT || n == -EPERM)
+		return 0;
+	if (n < 0)
 		return idm_statmount_fail(r, (int)n);
 	for (ssize_t i = 0; i < n && k == 0; i++)
-		k = report_target(r, ids[i], each, data);
+		k = report_place(r, ids[i]);
 	return k;
 }
 
-int idm_list_below(uint64_t top, idm_list_below_fn *each, void *data, struct idm_error *err)
+int idm_statmount_list_below(const struct idm_lister *lister, uint64_t top)
 {
-	const struct idm_lister lister = { .level = IDM_LIST_NEWEST, .err = err };
 	const struct idm_mount_ns own = { 0 };
 	struct idm_statmount_reader r;
-	int k = idm_statmount_reader_open(&r, &lister, &own);
+	int k = idm_statmount_reader_open(&r, lister, &own);
 
 	if (k == 0)
-		k = list_below(&r, top, each, data);
+		k = list_places(&r, top);
 	idm_statmount_reader_close(&r);
 	return k;
 }

@@ -43,6 +43,9 @@ int idm_statmount_query_growing(struct idm_statmount_reader *r, uint64_t id, uin
  */
 int idm_statmount_report(struct idm_statmount_reader *r, uint64_t id);
 
+/* Reads the propagation of an answer. */
+enum idm_propagation idm_statmount_propagation(uint64_t flags);
+
 /* Fill in the error of the whole list, or of one mount. Both return `code`. */
 int idm_statmount_fail(const struct idm_statmount_reader *r, int code);
 int idm_statmount_fail_id(const struct idm_statmount_reader *r, uint64_t id, int code);

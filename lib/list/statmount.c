@@ -303,7 +303,7 @@ static const char *get_string(const struct idm_statmount_reader *r, uint64_t fla
 }
 
 /* Shared wins over slave: it is what passes mounts on. */
-static enum idm_propagation decode_propagation(uint64_t flags)
+enum idm_propagation idm_statmount_propagation(uint64_t flags)
 {
 	return flags & MS_SHARED       ? IDM_PROPAGATION_SHARED
 	       : flags & MS_SLAVE      ? IDM_PROPAGATION_SLAVE
@@ -338,7 +338,7 @@ static int fill_mount_info(struct idm_statmount_reader *r, struct idm_mount_info
 		.namespace_id = m->mask & IDM_STATMOUNT_MNT_NS_ID ? m->mnt_ns_id : r->ns->id,
 		.namespace_inode = r->ns->inode,
 		.attr = (uint32_t)m->mnt_attr & ATTRIBUTES,
-		.propagation = decode_propagation(m->mnt_propagation),
+		.propagation = idm_statmount_propagation(m->mnt_propagation),
 		.map_state = map_state(r),
 		.target = get_string(r, IDM_STATMOUNT_MNT_POINT, m->mnt_point),
 		.source = get_string(r, IDM_STATMOUNT_SB_SOURCE, m->sb_source),

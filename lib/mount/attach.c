@@ -10,6 +10,7 @@
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/internal.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/nofollow.h"
@@ -201,13 +202,16 @@ static int copy_place(const struct idm_mount_info *mount, void *data)
 	return 0;
 }
 
+#define PARENT_FOUND 1
+
 static int copy_parent_propagation(const struct idm_mount_info *mount, void *data)
 {
 	struct place *place = data;
 
-	if (mount->id == place->parent)
-		place->propagation = mount->propagation;
-	return 0;
+	if (mount->id != place->parent)
+		return 0;
+	place->propagation = mount->propagation;
+	return PARENT_FOUND;
 }
 
 static int find_below(const struct idm_mount_info *mount, void *data)
@@ -234,7 +238,7 @@ static int leaves_copies(const struct idm_target *target, bool replace, enum idm
 		return 0;
 	r = idm_list_path(target->fd, "", IDM_LIST_EMPTY_PATH, copy_place, &place, err);
 	if (r == 0 && replace)
-		r = idm_list(IDM_LIST_UNMAPPED, copy_parent_propagation, &place, err);
+		r = idm_list_below(place.parent, copy_parent_propagation, &place, err);
 	if (r == -ENOENT) /* not in the caller's mount namespace: attaching will say so */
 		return 0;
 	return r < 0 ? r : place.propagation == IDM_PROPAGATION_SHARED;
@@ -248,7 +252,7 @@ static int has_mounts_below(int tree_fd, struct idm_error *err)
 
 	place.found = false;
 	if (r == 0)
-		r = idm_list(IDM_LIST_UNMAPPED, find_below, &place, err);
+		r = idm_list_below(place.id, find_below, &place, err);
 	return r < 0 ? r : place.found;
 }
 

@@ -9,6 +9,7 @@
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/list/internal.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/nofollow.h"
 #include "lib/sys/refused.h"
@@ -191,7 +192,7 @@ static int unmount_recursive(const struct target *target, struct idm_error *err)
 	int r = find_top(target, &top, err);
 
 	if (r == 0) {
-		r = idm_list(IDM_LIST_UNMAPPED, append_node, &all, err);
+		r = idm_list_below(top.v[0].id, append_node, &all, err);
 		if (r == -ENOMEM)
 			idm_fail_errno(err, r, step_umount, target->path);
 	}
