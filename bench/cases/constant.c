@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
  * Calls beside themselves in a process that has much memory: those that no other benchmark measures so.
- * Overlays: overlay.c, plans: plan.c, starts: reaper.c, user namespaces: userns.c.
+ * Overlays: overlay.c, plans: plan.c, starts: reaper.c, user namespaces: userns.c. Then the two ways to
+ * the map of a user namespace: by a process in it, and by a mount with it.
  */
 #include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
+#include "bench/lib/overlay-ways.h"
 #include "bench/lib/userns-ways.h"
 #include "bench/lib/workers.h"
 
@@ -53,6 +60,47 @@ static void read_map(int (*add)(struct idm_map *map, int fd, struct idm_error *e
 static void read_map_of_userns(void)
 {
 	read_map(idm_map_add_userns, userns);
+}
+
+#ifndef SYS_statmount
+#define SYS_statmount 457 /* Linux 6.8 */
+#endif
+#define STATX_UNIQUE_ID 0x4000U /* STATX_MNT_ID_UNIQUE, Linux 6.8 */
+#define BOTH_MAPS 0x6000U	/* STATMOUNT_MNT_UIDMAP, STATMOUNT_MNT_GIDMAP, Linux 6.15 */
+
+struct mapped_tree {
+	int staging, tree;
+	uint64_t id;
+	uint64_t answer[128]; /* a struct statmount, and its strings */
+};
+
+/* In a child. statmount(2) reports a mount of its mount namespace only, so the tree is attached there.
+ */
+static int ask_mapped_tree(void *data)
+{
+	struct mapped_tree *t = data;
+	uint64_t request[4] = { sizeof(request), t->id, BOTH_MAPS };
+
+	check(setns(t->staging, CLONE_NEWNS), "setns");
+	check(move_mount(t->tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH), "attach");
+	check(syscall(SYS_statmount, request, t->answer, sizeof(t->answer), 0), "statmount");
+	check(fchdir(t->tree), "fchdir");
+	check(umount2(".", MNT_DETACH), "umount");
+	return 0;
+}
+
+/* The least of calls: no copy of the staging namespace, and nothing checked or parsed. */
+static void read_map_by_mount(void)
+{
+	struct mapped_tree t = { .staging = kept_staging() };
+	struct statx st;
+
+	t.tree = clone_mapped(SOURCE, userns);
+	check(statx(t.tree, "", AT_EMPTY_PATH, STATX_UNIQUE_ID, &st), "statx");
+	t.id = st.stx_mnt_id;
+	run_sharing(ask_mapped_tree, &t);
+	check((t.answer[1] & BOTH_MAPS) == BOTH_MAPS ? 0 : -1, "the map of the tree");
+	close(t.tree);
 }
 
 static void read_map_of_mount(void)
@@ -110,6 +158,25 @@ static void list_path(void)
 	check_idm(idm_list_path(AT_FDCWD, MAPPED, 0, ignore_mount, NULL, &err), &err);
 }
 
+static void measure_maps(void)
+{
+	static struct measured m;
+	const struct way ways[] = {
+		{ .name = "by a delegate", .go = read_map_of_userns, .times = times(8) },
+		{ .name = "bare statmount of a mapped tree",
+		  .go = read_map_by_mount,
+		  .times = times(8),
+		  .absent = !is_kernel_since(6, 15) },
+	};
+	const struct row row = { .question = "map of a user namespace, by a delegate",
+				 .ours = 0,
+				 .yardstick = 1,
+				 .lower_bound = NO_WAY };
+
+	measure(&m, ways, COUNT(ways), rounds(101));
+	report(&m, &row);
+}
+
 int main(void)
 {
 	const struct way ways[] = {
@@ -136,5 +203,6 @@ int main(void)
 	attach_mapped(MAPPED);
 	mapped = (int)check(open(MAPPED, O_PATH | O_CLOEXEC), MAPPED);
 	measure_memory(ways, COUNT(ways), rounds(41));
+	measure_maps();
 	return 0;
 }

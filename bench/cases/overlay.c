@@ -143,9 +143,45 @@ static void bare(void)
 	unmount();
 }
 
+/* In a child that shares the memory and the descriptors, as with the library. */
+struct bare_overlay {
+	int staging, copy, tree;
+};
+
+static int open_bare_overlay(void *data)
+{
+	struct bare_overlay *o = data;
+
+	o->tree = overlay_by_bare_calls_in(o->staging, o->copy);
+	return 0;
+}
+
+static void bare_in_staging(void)
+{
+	int userns = userns_bare();
+	struct bare_overlay o = { .staging = kept_staging(), .copy = clone_mapped(STORE, userns) };
+
+	run_sharing(open_bare_overlay, &o);
+	check(move_mount(o.tree, "", AT_FDCWD, TARGET, MOVE_MOUNT_F_EMPTY_PATH), "move_mount");
+	close(o.tree);
+	close(o.copy);
+	close(userns);
+	unmount();
+}
+
 /* ---- the table ---- */
 
-enum { OURS, IN_NAMESPACE, STRINGS, STRINGS_CHILD, ONE_STRING, ONE_STRING_CHILD, BARE, WAYS };
+enum {
+	OURS,
+	IN_NAMESPACE,
+	STRINGS,
+	STRINGS_CHILD,
+	ONE_STRING,
+	ONE_STRING_CHILD,
+	BARE,
+	BARE_IN_NAMESPACE,
+	WAYS
+};
 
 /* What a neighbour does that can, and the same with a namespace as cheap as the library's. */
 static void report_layers(const struct measured *m, bool fits)
@@ -163,7 +199,7 @@ static void report_layers(const struct measured *m, bool fits)
 		report(m, &row);
 	}
 	row.ours = IN_NAMESPACE;
-	row.lower_bound = NO_WAY;
+	row.lower_bound = BARE_IN_NAMESPACE;
 	row.yardstick = fits ? ONE_STRING_CHILD : STRINGS_CHILD;
 	row.at_most = 1.1;
 	snprintf(question, sizeof(question), "the same, in a namespace");
@@ -191,6 +227,9 @@ static void measure_layers(void)
 				       .go = one_string_and_child,
 				       .absent = too_long },
 		[BARE] = { .name = "bare calls", .go = bare, .absent = !overlay_has_bare_calls() },
+		[BARE_IN_NAMESPACE] = { .name = "bare calls",
+					.go = bare_in_staging,
+					.absent = !userns_has_bare() },
 	};
 
 	measure(&m, ways, WAYS, rounds(101));
@@ -204,9 +243,24 @@ static void measure_few_layers(void)
 		.subject = "overlay of 5 mapped layers",
 		.plain = in_namespace,
 		.kept = in_staging,
-		.theirs = one_string,
-		.theirs_name = "mount(2), userns by us",
+		.bare = userns_has_bare() ? bare_in_staging : NULL,
+		.theirs = one_string_and_child,
+		.theirs_name = "mount(2), killed child",
 		.times = times(4),
+		.at_most = 1.1,
+	};
+	const struct grown_host hosts[] = {
+		{ .way = { .name = "overlay of 5 layers",
+			   .go = ours,
+			   .times = times(4),
+			   .absent = !is_kernel_since(6, 15) },
+		  .bare = overlay_has_bare_calls() ? bare : NULL,
+		  .at_most = 1.2 },
+		{ .way = { .name = "overlay of 5 layers, copy of a staging namespace",
+			   .go = in_staging,
+			   .times = times(4) },
+		  .bare = userns_has_bare() ? bare_in_staging : NULL,
+		  .at_most = 1.2 },
 	};
 	const struct way ways[] = {
 		{ .name = "overlay of 5 layers", .go = ours, .times = times(4) },
@@ -221,6 +275,7 @@ static void measure_few_layers(void)
 
 	n_layers = 5;
 	measure_among_mounts(&subject, rounds(61));
+	measure_mounts(hosts, COUNT(hosts), rounds(41));
 	measure_memory(ways, COUNT(ways), rounds(61));
 }
 

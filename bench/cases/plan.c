@@ -277,6 +277,21 @@ static void measure_bind(void)
 		.times = times(4),
 		.at_most = 2,
 	};
+	const struct grown_host hosts[] = {
+		{ .way = { .name = "plan of 30 mounts",
+			   .go = detached,
+			   .undo = take_away,
+			   .times = times(4),
+			   .absent = !is_kernel_since(6, 15) },
+		  .bare = bare,
+		  .at_most = 1.2 },
+		{ .way = { .name = "plan of 30 mounts, copy of a staging namespace",
+			   .go = in_staging,
+			   .undo = take_away,
+			   .times = times(4) },
+		  .bare = bare_in_staging,
+		  .at_most = 1.2 },
+	};
 	struct way ways[] = {
 		{ .name = "plan of 30 mounts", .go = detached, .undo = take_away },
 		{ .name = "plan of 30 mounts, with a journal", .go = recorded, .undo = take_away },
@@ -294,6 +309,7 @@ static void measure_bind(void)
 	kind = &kinds[1];
 	make_plan();
 	measure_among_mounts(&subject, rounds(61));
+	measure_mounts(hosts, COUNT(hosts), rounds(21));
 	measure_memory(ways, COUNT(ways), rounds(61));
 	idm_plan_free(plan);
 }

@@ -430,23 +430,78 @@ static void reap_child(void)
 static void measure_containers(void)
 {
 	bool absent = !is_on_root("/bin/true");
-	const struct way ways[] = {
-		{ .name = "start of a container, kept staging namespace",
-		  .go = start_container_in_staging,
-		  .undo = reap_child,
-		  .times = times(8),
-		  .absent = absent },
-		{ .name = "the same, without a staging namespace",
-		  .go = start_container,
-		  .undo = reap_child,
-		  .absent = absent },
+	const struct grown_host hosts[] = {
+		{ .way = { .name = "start of a container, kept staging namespace",
+			   .go = start_container_in_staging,
+			   .undo = reap_child,
+			   .times = times(8),
+			   .absent = absent },
+		  .at_most = 1.2 },
+		{ .way = { .name = "the same, without a staging namespace",
+			   .go = start_container,
+			   .undo = reap_child,
+			   .absent = absent } },
 	};
 
-	measure_mounts(ways, COUNT(ways), rounds(61));
+	measure_mounts(hosts, COUNT(hosts), rounds(61));
+}
+
+/* ---- the exit of a child ---- */
+
+/* A program that stays, so that nothing of the caller's memory is in it. */
+static int start_sleeper(void)
+{
+	static const char *const argv[] = { "sleep", "1000", NULL };
+	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
+	struct idm_error err;
+
+	o.path = "/bin/sleep";
+	o.argv = argv;
+	return check_idm(idm_child_start(&o, &err), &err);
+}
+
+static void hear_of_exit(int pidfd)
+{
+	static struct idm_reaper *watching;
+	struct idm_exit_info info;
+	struct idm_error err;
+
+	if (!watching)
+		check_idm(idm_reaper_new(&watching, &err), &err);
+	check_idm(idm_reaper_add(watching, pidfd, 0, NULL, &err), &err);
+	check(syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0), "pidfd_send_signal");
+	check_idm(idm_reaper_next(watching, -1, &info, NULL, &err), &err);
+}
+
+static void wait_for_exit(int pidfd)
+{
+	struct idm_exit_info info;
+	struct idm_error err;
+
+	check_idm(idm_child_signal(pidfd, SIGKILL, &err), &err);
+	check_idm(idm_child_wait(pidfd, -1, &info, &err), &err);
+}
+
+/* The start is not measured. */
+static double microseconds_to_exit(const struct way *way)
+{
+	void (*const exits)(int pidfd) = *(void (*const *)(int))way->data;
+	double sum = 0;
+
+	for (int i = 0; i < way->times; i++) {
+		int pidfd = start_sleeper();
+		double begin = now();
+
+		exits(pidfd);
+		sum += now() - begin;
+		close(pidfd);
+	}
+	return sum / way->times;
 }
 
 static void measure_starts(void)
 {
+	static void (*const by_reaper)(int) = hear_of_exit, (*const by_wait)(int) = wait_for_exit;
 	const struct way ways[] = {
 		{ .name = "reaper with fork server", .go = start_forkserver, .times = times(10) },
 		{ .name = "start of a child in namespaces",
@@ -460,6 +515,14 @@ static void measure_starts(void)
 		  .absent = !is_on_root("/bin/true") },
 		{ .name = "start and exit of a child of the fork server",
 		  .go = start_by_forkserver,
+		  .times = times(4) },
+		{ .name = "exit of a child, by the reaper",
+		  .sample = microseconds_to_exit,
+		  .data = &by_reaper,
+		  .times = times(4) },
+		{ .name = "exit of a child, by idm_child_wait",
+		  .sample = microseconds_to_exit,
+		  .data = &by_wait,
 		  .times = times(4) },
 	};
 

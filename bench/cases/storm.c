@@ -86,29 +86,12 @@ static void bare_by_descriptor(const struct container *c)
 	overlay_by_bare_calls(c->target);
 }
 
-/* The copy covers the root of a copy of the small mount namespace. The overlay covers a layer of it. */
-static int mount_in_staging(int copy)
-{
-	char options[4096] = "lowerdir=", name[32];
-
-	check(setns(staging, CLONE_NEWNS), "setns");
-	check(unshare(CLONE_NEWNS), "unshare");
-	check(move_mount(copy, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH), "attach");
-	check(fchdir(copy), "fchdir");
-	for (size_t i = 0; i < n_layers; i++) {
-		snprintf(name, sizeof(name), "%zu/fs", i);
-		strcat(strcat(options, i ? ":" : ""), name);
-	}
-	check(mount("overlay", "0", "overlay", 0, options), "mount");
-	return (int)check(open_tree(AT_FDCWD, "0", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "open_tree");
-}
-
 static void bare_in_namespace(const struct container *c)
 {
 	int userns = userns_bare(), copy = clone_mapped(STORE, userns), overlay;
 
 	check(unshare(CLONE_FS), "unshare");
-	overlay = mount_in_staging(copy);
+	overlay = overlay_by_bare_calls_in(staging, copy);
 	check(setns(host, CLONE_NEWNS), "setns");
 	check(move_mount(overlay, "", AT_FDCWD, c->target, MOVE_MOUNT_F_EMPTY_PATH), c->target);
 	close(overlay);

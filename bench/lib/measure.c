@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,12 +270,12 @@ static struct ratio quartiles(const double *values, int n)
 }
 
 /* Of the same round, so that what slows both down slows down neither. */
-static struct ratio ratio_of(const struct measured *m, const struct row *row, int way)
+static struct ratio ratio_of(const struct measured *m, const struct row *row, int way, int beside)
 {
 	static double of[MOST_ROUNDS];
 
 	for (int i = 0; i < m->rounds; i++) {
-		double a = m->value[way][i], b = m->value[row->yardstick][i];
+		double a = m->value[way][i], b = m->value[beside][i];
 
 		of[i] = row->at_least > 0 ? b / a : a / b;
 	}
@@ -372,6 +373,14 @@ static bool is_at_lower_bound(const struct row *row, double value, double lower_
 	return row->at_least > 0 ? value >= lower_bound * 0.99 : value <= lower_bound * 1.01;
 }
 
+static double find_lower_bound(const struct measured *m, const struct row *row)
+{
+	int beside = row->bound_beside ? row->bound_beside : row->yardstick;
+
+	return beside == NO_WAY ? median(m->value[row->lower_bound], m->rounds)
+				: ratio_of(m, row, row->lower_bound, beside).middle;
+}
+
 /*
  * The lower bound is told in the measure of the ratio: what there would be if the library did nothing
  * itself. A target is out of reach if the lower bound misses it, or if all that is missing is on both
@@ -383,8 +392,7 @@ static const char *verdict(const struct measured *m, const struct row *row, doub
 	double lower_bound;
 
 	if (row->lower_bound != NO_WAY && !m->ways[row->lower_bound].absent) {
-		lower_bound = row->yardstick == NO_WAY ? median(m->value[row->lower_bound], m->rounds)
-						       : ratio_of(m, row, row->lower_bound).middle;
+		lower_bound = find_lower_bound(m, row);
 		print_number(c->lower_bound, lower_bound);
 		if (!is_met(row, value) &&
 		    (!is_met(row, lower_bound) || is_at_lower_bound(row, value, lower_bound)))
@@ -411,7 +419,7 @@ void report(const struct measured *m, const struct row *row)
 	if (row->yardstick != NO_WAY) {
 		c.yardstick_name = m->ways[row->yardstick].name;
 		print_number(c.yardstick, median(m->value[row->yardstick], m->rounds));
-		r = ratio_of(m, row, row->ours);
+		r = ratio_of(m, row, row->ours, row->yardstick);
 		print_ratio(&c, &r);
 	}
 	if (to_reach)
@@ -435,6 +443,16 @@ void report_skipped(const char *question, const char *why)
 }
 
 /* ---- programs ---- */
+
+void run_sharing(int (*run)(void *data), void *data)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	pid_t pid = clone(run, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD,
+			  data);
+
+	check(pid, "clone");
+	check(waitpid(pid, NULL, 0), "waitpid");
+}
 
 _Noreturn static void become(char *const argv[])
 {

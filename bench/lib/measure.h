@@ -81,6 +81,7 @@ void measure(struct measured *m, const struct way *ways, size_t n, int rounds);
 struct row {
 	const char *question;
 	int ours, yardstick, lower_bound; /* ways, or NO_WAY */
+	int bound_beside;		  /* what the lower bound is compared with; 0: the yardstick */
 	double at_most, at_least, at_most_itself;
 	const char *unit; /* NULL: us */
 };
@@ -90,6 +91,9 @@ void report_all(const struct measured *m, const struct row *rows, size_t n);
 void report_skipped(const char *question, const char *why);
 
 /* ---- programs ---- */
+
+/* In a child that shares the memory and the descriptors, and has its own working directory. */
+void run_sharing(int (*run)(void *data), void *data);
 
 /* Of a NULL-terminated command; dies if it fails. Its output is discarded. */
 double time_of_command(char *const argv[]); /* from before it is started to when it has ended */

@@ -2,6 +2,7 @@
 #include "overlay-ways.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,4 +187,20 @@ void overlay_by_bare_calls(const char *target)
 	close(tree);
 	close(copy);
 	close(userns);
+}
+
+int overlay_by_bare_calls_in(int staging, int copy)
+{
+	char options[4096] = "lowerdir=";
+	size_t length = strlen(options);
+
+	check(setns(staging, CLONE_NEWNS), "setns");
+	check(unshare(CLONE_NEWNS), "unshare");
+	check(move_mount(copy, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH), "attach");
+	check(fchdir(copy), "fchdir");
+	for (size_t i = 0; i < n_layers; i++)
+		length += (size_t)snprintf(options + length, sizeof(options) - length, "%s%zu/fs",
+					   i ? ":" : "", i);
+	check(mount("overlay", "0", "overlay", 0, options), "mount");
+	return (int)check(open_tree(AT_FDCWD, "0", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "open_tree");
 }

@@ -44,4 +44,10 @@ void overlay_by_mapped_layers(int userns, const char *target);
 void overlay_by_bare_calls(const char *target);
 bool overlay_has_bare_calls(void);
 
+/*
+ * The same for the way in a namespace. Enters a copy of the mount namespace `staging`, and covers its
+ * root by the mapped copy of STORE. The overlay covers a layer there. Returns a detached copy of it.
+ */
+int overlay_by_bare_calls_in(int staging, int copy);
+
 #endif

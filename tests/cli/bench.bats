@@ -51,7 +51,7 @@ measures()
 }
 
 @test "overlay" {
-	measures 25 "$BENCH/overlay"
+	measures 27 "$BENCH/overlay"
 }
 
 @test "storm" {
@@ -59,15 +59,15 @@ measures()
 }
 
 @test "plan" {
-	measures 26 "$BENCH/plan"
+	measures 28 "$BENCH/plan"
 }
 
 @test "reaper" {
-	measures 13 "$BENCH/reaper"
+	measures 17 "$BENCH/reaper"
 }
 
 @test "constant" {
-	measures 20 "$BENCH/constant"
+	measures 21 "$BENCH/constant"
 }
 
 @test "service" {
