@@ -698,6 +698,43 @@ TEST(missing_targets_do_not_cost_a_child_each)
 	in_pid_namespace(count_children_of_missing_targets, NULL);
 }
 
+/* A root alone is one tree, which no child has to assemble. */
+static void count_children_of_plans(void *data)
+{
+	static const int sizes[] = { 1, 2, 30 };
+
+	(void)data;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		AUTO_PLAN struct idm_plan *plan = plan_new();
+		pid_t before;
+
+		plan_step(plan, "bind", ROOT, "/", NULL);
+		for (int n = 1; n < sizes[i]; n++) {
+			char target[16];
+
+			snprintf(target, sizeof(target), "/%d", n);
+			plan_step(plan, n % 2 ? "tmpfs" : "bind", n % 2 ? "tmpfs" : ROOT "/etc", target,
+				  NULL);
+		}
+		before = next_number();
+		apply_in_namespace(plan);
+		assert_int_equal(next_number() - before - 1, sizes[i] > 1);
+		unmount_target();
+	}
+}
+
+TEST(one_child_assembles_a_plan_in_a_namespace)
+{
+	enter_image();
+	for (int n = 1; n < 30; n++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), ROOT "/%d", n);
+		scratch_dir(path);
+	}
+	in_pid_namespace(count_children_of_plans, NULL);
+}
+
 /* The last one is on the mount before, however the text of that target leads there. */
 TEST(a_target_is_not_created_below_a_mount_that_will_cover_it)
 {
